@@ -1,0 +1,87 @@
+/** Byte strings: the keys and values of the store, ordered by unsigned comparison. */
+
+export type Bytes = Uint8Array;
+
+declare global {
+  // Present in every Node release and twice as fast as `toString`; missing from the published types.
+  interface Buffer {
+    latin1Slice(start?: number, end?: number): string;
+    utf8Slice(start?: number, end?: number): string;
+  }
+}
+
+export const EMPTY_BYTES: Bytes = Buffer.alloc(0);
+
+/** Unsigned lexicographic order; a prefix sorts before what it begins. */
+export function compareBytes(a: Bytes, b: Bytes): number {
+  return Buffer.compare(a, b);
+}
+
+export function equalBytes(a: Bytes, b: Bytes): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+export function startsWith(bytes: Bytes, prefix: Bytes): boolean {
+  if (bytes.length < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
+  return true;
+}
+
+/** A copy that shares no memory with `bytes`. */
+export function copyBytes(bytes: Bytes): Bytes {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
+export function concatBytes(...parts: readonly Bytes[]): Bytes {
+  return Buffer.concat(parts);
+}
+
+/** UTF-8 bytes of a string. */
+export function utf8(text: string): Bytes {
+  return Buffer.from(text, 'utf8');
+}
+
+/** One char per byte: a `Map` key that compares like the bytes themselves. */
+export function latin1(bytes: Bytes): string {
+  return asBuffer(bytes).latin1Slice(0, bytes.length);
+}
+
+export function text(bytes: Bytes): string {
+  return asBuffer(bytes).utf8Slice(0, bytes.length);
+}
+
+/** The same memory as a `Buffer`, for its readers and encoders. */
+export function asBuffer(bytes: Bytes): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The smallest byte string greater than every string that starts with `prefix`; undefined when there is none. */
+export function prefixEnd(prefix: Bytes): Bytes | undefined {
+  let length = prefix.length;
+  while (length > 0 && prefix[length - 1] === 0xff) length--;
+  if (length === 0) return undefined;
+  const end = Buffer.from(prefix.subarray(0, length));
+  end[length - 1]! += 1;
+  return end;
+}
+
+/** The smallest byte string greater than `key`: the key and a zero byte. */
+export function keySuccessor(key: Bytes): Bytes {
+  const next = Buffer.alloc(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** Printable form of a key for messages: ASCII as it is, other bytes as \xNN. */
+export function printable(bytes: Bytes, lengthMax = 120): string {
+  let out = '';
+  for (const byte of bytes.subarray(0, lengthMax)) {
+    out +=
+      byte >= 0x20 && byte < 0x7f && byte !== 0x5c
+        ? String.fromCharCode(byte)
+        : `\\x${byte.toString(16).padStart(2, '0')}`;
+  }
+  return bytes.length > lengthMax ? `${out}… (${bytes.length} bytes)` : out;
+}

@@ -1,0 +1,64 @@
+/**
+ * Stream sockets as protocol servers need them.
+ *
+ * The machine's implementation reads every socket of a listener into one reusable buffer (`onread`), which doubles
+ * throughput of small requests; so a chunk handed to `onData` is only valid during the call.
+ */
+
+import type { Bytes } from '../base/bytes.ts';
+
+export interface Sockets {
+  /** Listens and answers with the bound address; port 0 picks a free one. @throws `io` naming host, port and the fix. */
+  listen(options: ListenOptions, onConnection: (socket: Socket) => SocketHandlers): Promise<Listener>;
+  connect(options: { readonly host: string; readonly port: number }, handlers: SocketHandlers): Promise<Socket>;
+}
+
+export interface ListenOptions {
+  /** Host and port, or the path of a Unix socket. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  /** Connections beyond it are refused by `onRefused`. */
+  readonly connectionsMax?: number;
+  /** Bytes sent to a client that is one too many, before it is closed. */
+  readonly refusal?: Bytes;
+}
+
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  readonly connections: number;
+  /** Stops accepting; open connections live on. */
+  stopAccepting(): void;
+  /** Stops accepting and destroys what is open. */
+  close(): Promise<void>;
+}
+
+export interface SocketHandlers {
+  /** `chunk` is only valid during the call: copy what must stay. */
+  onData(chunk: Bytes): void;
+  /** The kernel took what `write` had left over. */
+  onDrain?(): void;
+  /** The peer will send no more. The socket stays writable until `end` or `destroy`. */
+  onEnd?(): void;
+  /** Called exactly once, after an error, `end` or `destroy`. */
+  onClose(error?: Error): void;
+}
+
+export interface Socket {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** True while written bytes wait for the kernel. */
+  readonly bufferedBytes: number;
+  /**
+   * Hands bytes to the kernel. @returns true when it took them all at once, so that the caller may reuse the buffer;
+   * false when they are kept until `onDrain`, and the buffer now belongs to the socket.
+   */
+  write(bytes: Bytes): boolean;
+  /** Stops and resumes delivery of `onData`. */
+  pause(): void;
+  resume(): void;
+  /** Flushes what was written, then closes. */
+  end(): void;
+  destroy(): void;
+}

@@ -1,0 +1,40 @@
+/** Half-open ranges of keys: `start` belongs to the range, `end` does not; no `end` means to the last key. */
+
+import type { Bytes } from '../base/bytes.ts';
+import { compareBytes, EMPTY_BYTES, keySuccessor, prefixEnd } from '../base/bytes.ts';
+
+/** A key of the store: any bytes of length 1 to `KEY_BYTES_MAX`. */
+export type Key = Bytes;
+
+export interface KeyRange {
+  readonly start: Key;
+  /** Exclusive; undefined means no upper bound. */
+  readonly end: Key | undefined;
+}
+
+export const ALL_KEYS: KeyRange = { start: EMPTY_BYTES, end: undefined };
+
+/** All keys that start with `prefix`. */
+export function prefixRange(prefix: Bytes): KeyRange {
+  return { start: prefix, end: prefixEnd(prefix) };
+}
+
+/** The range that holds `key` alone. */
+export function singleKey(key: Key): KeyRange {
+  return { start: key, end: keySuccessor(key) };
+}
+
+export function rangeContains(range: KeyRange, key: Key): boolean {
+  return compareBytes(key, range.start) >= 0 && (range.end === undefined || compareBytes(key, range.end) < 0);
+}
+
+export function rangesOverlap(a: KeyRange, b: KeyRange): boolean {
+  return (
+    (b.end === undefined || compareBytes(a.start, b.end) < 0) &&
+    (a.end === undefined || compareBytes(b.start, a.end) < 0)
+  );
+}
+
+export function isEmptyRange(range: KeyRange): boolean {
+  return range.end !== undefined && compareBytes(range.start, range.end) >= 0;
+}

@@ -1,0 +1,257 @@
+/**
+ * The storage contract. Everything durable except blob bytes goes through it, and every provider keeps it.
+ *
+ * Keys are bytes ordered by unsigned comparison, values are bytes. A store is a sequence of commits, each with a
+ * version one greater than the last; a transaction reads as of one version with its own writes on top.
+ *
+ * **Synchronous when possible.** Reads return `Awaitable`: a provider answers at once whenever it can do so without
+ * waiting for a disk or a network, and a caller on a hot path takes that road without creating a promise.
+ *
+ * **Visible is not acknowledged.** A commit becomes visible to every reader, and releases its locks, in the
+ * synchronous stretch that orders it. Whoever answers a client waits, with `whenDurable`, until the highest version it
+ * observed is durable in the store's class; so nobody ever hears of what a crash could take back. `commit()` does both;
+ * `commitVisible()` does the first half, for servers that gather many replies behind one watermark.
+ *
+ * **Isolation.** `snapshot`: one version for the whole transaction, and a commit fails with `transaction_conflict` when
+ * a key it wrote or locked was changed since. `readCommitted`: each statement (see `Transaction.beginStatement`) reads
+ * the newest version and later waits for locks instead of failing. `serializable`: as `snapshot`, and what was read
+ * (keys, and ranges with the gaps between keys) must be unchanged as well.
+ *
+ * **Bounds.** A key has 1 to 65,535 bytes; a value up to `VALUE_BYTES_MAX`; the writes of one transaction up to
+ * `TRANSACTION_BYTES_MAX`; more is `too_large`.
+ */
+
+import type { Awaitable } from '../base/awaitable.ts';
+import type { Bytes } from '../base/bytes.ts';
+import type { Durability } from '../base/durability.ts';
+import type { Observer } from '../base/observer.ts';
+import type { Key, KeyRange } from './key-range.ts';
+
+export const KEY_BYTES_MAX = 65_535;
+export const VALUE_BYTES_MAX = 512 * 1024 * 1024;
+export const TRANSACTION_BYTES_MAX = 640 * 1024 * 1024;
+
+/**
+ * A commit version: positive, growing by one per commit of a store, 0 before the first.
+ * A `number`, because 2^53 commits at a million a second take 285 years.
+ */
+export type Version = number;
+
+export type Isolation = 'snapshot' | 'readCommitted' | 'serializable';
+
+export interface TransactionOptions {
+  /** Default `snapshot`. */
+  readonly isolation?: Isolation;
+  /** Writes throw `invalid_argument`. Default false. */
+  readonly readOnly?: boolean;
+  /** Lowers the acknowledgement of this transaction from `disk` to `process`; never below, never above the store's. */
+  readonly durability?: Durability;
+  /** For logs, metrics and deadlock messages, like `pg:4711`. */
+  readonly label?: string;
+}
+
+export interface ScanOptions {
+  /** Keys in descending order. Default false. */
+  readonly reverse?: boolean;
+  /** At most this many entries. Default unlimited. */
+  readonly limit?: number;
+  /** Values are empty; cheaper where the provider can skip them. Default false. */
+  readonly keysOnly?: boolean;
+}
+
+export interface Entry {
+  readonly key: Key;
+  readonly value: Bytes;
+}
+
+/**
+ * A running scan. `next()` yields 1 to `SCAN_BATCH_ENTRIES_MAX` entries in order, and undefined at the end; the first
+ * batches are small, later ones larger, so that a reader that stops early reads little. Views in a batch stay valid, but
+ * pin larger buffers: copy what is kept for long. Close a cursor that was not read to its end.
+ */
+export interface Cursor {
+  /** @throws OperationError `transaction_too_old`, `store_closed`, `corruption`, `io`. */
+  next(): Awaitable<readonly Entry[] | undefined>;
+  close(): void;
+}
+
+export const SCAN_BATCH_ENTRIES_MAX = 1_024;
+
+export type LockMode = 'exclusive' | 'share';
+
+export interface LockOptions {
+  /** Default `exclusive`. Several transactions may hold one key in `share`. */
+  readonly mode?: LockMode;
+  /**
+   * `block` waits in order of arrival; `nowait` throws `lock_not_available` when any key is held; `skip` locks what is
+   * free and leaves the rest out of the answer. Default `block`.
+   */
+  readonly wait?: 'block' | 'nowait' | 'skip';
+  /** Bound on waiting; `lock_not_available` when it passes. Default: none, a deadlock is found at once. */
+  readonly timeoutMs?: number;
+}
+
+/** What was ordered by a commit. */
+export interface Commit {
+  /** Version of the commit; for a transaction without writes, the version it read at. */
+  readonly version: Version;
+}
+
+export interface Transaction extends Observer {
+  readonly isolation: Isolation;
+  /** Version that reads see; moves forward with `beginStatement` under `readCommitted`. */
+  readonly readVersion: Version;
+  readonly state: 'open' | 'committed' | 'rolledBack';
+
+  /** The value, own writes first; undefined when absent. The caller owns the returned bytes. */
+  get(key: Key): Awaitable<Bytes | undefined>;
+  /** Values in the order of `keys`. */
+  batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]>;
+  /** Entries of `range`, own writes merged in. Writes made after the scan began may or may not be seen by it. */
+  scan(range: KeyRange, options?: ScanOptions): Cursor;
+
+  /** The transaction takes its own copy of key and value. @throws OperationError `too_large`, `store_read_only`. */
+  put(key: Key, value: Bytes): void;
+  delete(key: Key): void;
+  /** Deletes what the range holds at commit; one small record whatever the range holds. Conflicts as one would hope. */
+  deleteRange(range: KeyRange): void;
+
+  /**
+   * Takes pessimistic locks, held until the end of the transaction (or a rollback to an earlier savepoint). Returns the
+   * keys that were locked: all of them unless `wait` is `skip`. Under `readCommitted` re-read the rows afterwards; under
+   * `snapshot` a key that changed since `readVersion` throws.
+   * @throws OperationError `deadlock`, `lock_not_available`, `transaction_conflict`.
+   */
+  lock(keys: readonly Key[], options?: LockOptions): Awaitable<readonly Key[]>;
+
+  /**
+   * Requires that `key` holds `expected` (undefined: is absent) when this transaction commits; fencing and other
+   * compare-and-set rules. @throws at commit OperationError `transaction_conflict`, or `error` where given.
+   */
+  require(key: Key, expected: Bytes | undefined, error?: () => Error): void;
+
+  /** `readCommitted`: later reads see all that is committed now. No effect for the other levels. */
+  beginStatement(): void;
+
+  savepoint(): Savepoint;
+  /** Undoes writes and releases locks taken after the savepoint; the savepoint stays valid. */
+  rollbackTo(savepoint: Savepoint): void;
+
+  /** Orders the commit and waits until it is durable in its class. @throws as `commitVisible`, and `commit_unknown`. */
+  commit(): Promise<Commit>;
+  /**
+   * Orders the commit: visible to all, locks released; see `Store.whenDurable` before answering anyone. Synchronous on
+   * local stores unless the log is out of room.
+   * @throws OperationError `transaction_conflict`, `transaction_too_old`, `disk_full`, `store_read_only`, `too_large`.
+   */
+  commitVisible(): Awaitable<Commit>;
+  /** Ends the transaction without effect; harmless when it has already ended. */
+  rollback(): void;
+}
+
+/** A mark in a transaction's history. */
+export interface Savepoint {
+  readonly depth: number;
+}
+
+/** One change of a commit, in the order in which it was written. */
+export type Change =
+  | { readonly kind: 'put'; readonly key: Key; readonly value: Bytes }
+  | { readonly kind: 'delete'; readonly key: Key }
+  | { readonly kind: 'deleteRange'; readonly range: KeyRange };
+
+export interface CommitRecord {
+  readonly version: Version;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * Writes gathered without a transaction, for an owner that knows nobody else writes its keys (a `keyspace-partition`):
+ * no read set, no conflict check. `commit` orders all of them as one version.
+ */
+export interface WriteBatch {
+  readonly count: number;
+  put(key: Key, value: Bytes): void;
+  delete(key: Key): void;
+  deleteRange(range: KeyRange): void;
+  /** Synchronous on local stores. @throws OperationError `disk_full`, `store_read_only`, `transaction_conflict` (a key is locked). */
+  commit(): Awaitable<Commit>;
+}
+
+/** What a provider can do; tests and features are gated by it. */
+export interface StoreSupports {
+  /** Data survives `close` and a crash. */
+  readonly persistent: boolean;
+  /** `changes` can be read from any retained position. */
+  readonly changeFeed: boolean;
+  readonly pessimisticLocks: boolean;
+  readonly serializable: boolean;
+  /** Several processes may open it at once. */
+  readonly shared: boolean;
+}
+
+export interface StoreHealth {
+  readonly status: 'healthy' | 'degraded' | 'unhealthy';
+  readonly reason?: string;
+}
+
+/** Figures for metrics; bytes and counts since opening unless said otherwise. */
+export interface StoreStatistics {
+  readonly version: Version;
+  readonly durableVersion: Version;
+  readonly appliedVersion: Version;
+  readonly commits: number;
+  readonly conflicts: number;
+  readonly deadlocks: number;
+  readonly logSyncs: number;
+  readonly logBytes: number;
+  /** Bytes held in memory for writes not yet applied and for snapshots, now. */
+  readonly overlayBytes: number;
+  readonly openTransactions: number;
+}
+
+export interface Store {
+  /** Name in the registry, like `local`. */
+  readonly name: string;
+  readonly durability: Durability;
+  readonly supports: StoreSupports;
+
+  begin(options?: TransactionOptions): Transaction;
+
+  /** The newest committed value, without a transaction. What it observed is noted in `observer`. */
+  get(key: Key, observer?: Observer): Awaitable<Bytes | undefined>;
+  writeBatch(): WriteBatch;
+
+  /** Newest version ordered so far. */
+  readonly version: Version;
+  /**
+   * Undefined when everything up to `version` is durable in `durability` (default: the store's class), else a promise.
+   * The promise rejects with `commit_unknown` when a sync fails first.
+   */
+  whenDurable(version: Version, durability?: Durability): Promise<void> | undefined;
+  /**
+   * Undefined when the store takes writes now; else a promise of room. Callers that commit synchronously ask first, so
+   * that the memory held for unapplied writes stays bounded.
+   */
+  whenWritable(): Promise<void> | undefined;
+
+  /**
+   * Calls `listener` inside the ordering stretch of every commit that touches `range`, before anyone can observe it.
+   * The listener must not throw, wait or write. @returns a function that stops the notification.
+   */
+  watch(range: KeyRange, listener: (record: CommitRecord) => void): () => void;
+
+  /**
+   * Durable commits with a version greater than `after`, in order, then live ones as they become durable.
+   * Ends when `signal` aborts. @throws OperationError `transaction_too_old` when `after` was trimmed, `unsupported`.
+   */
+  changes(after: Version, signal?: AbortSignal): AsyncIterable<CommitRecord>;
+
+  /** Writes a key and reads it back; what readiness probes call. */
+  probe(): Promise<void>;
+  readonly health: StoreHealth;
+  statistics(): StoreStatistics;
+
+  /** Finishes what was ordered, then releases everything. Open transactions fail with `store_closed`. */
+  close(): Promise<void>;
+}

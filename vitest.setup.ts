@@ -1,0 +1,3 @@
+import { setVerifying } from './src/base/assert.ts';
+
+setVerifying(true);
