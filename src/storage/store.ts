@@ -17,7 +17,7 @@
  * the newest version and later waits for locks instead of failing. `serializable`: as `snapshot`, and what was read
  * (keys, and ranges with the gaps between keys) must be unchanged as well.
  *
- * **Bounds.** A key has 1 to 65,535 bytes; a value up to `VALUE_BYTES_MAX`; the writes of one transaction up to
+ * **Bounds.** A key has 1 to 65,535 bytes, the first of them not zero (engines keep such keys for themselves); a value up to `VALUE_BYTES_MAX`; the writes of one transaction up to
  * `TRANSACTION_BYTES_MAX`; more is `too_large`.
  */
 
@@ -240,6 +240,12 @@ export interface Store {
    * The listener must not throw, wait or write. @returns a function that stops the notification.
    */
   watch(range: KeyRange, listener: (record: CommitRecord) => void): () => void;
+
+  /**
+   * Calls `listener` when versions that were visible have been taken back because they never became durable (a failed
+   * sync): whatever caches contents of the store drops all of it before it returns.
+   */
+  onReset(listener: () => void): () => void;
 
   /**
    * Durable commits with a version greater than `after`, in order, then live ones as they become durable.

@@ -1,0 +1,149 @@
+/**
+ * A store on RocksDB in one directory:
+ *
+ *   FORMAT   what the directory is: JSON with format version, store id, time of creation
+ *   LOCK     names the process that has it open
+ *   log/     the commit log (docs/formats/log.md)
+ *   state/   RocksDB
+ */
+
+import { join } from 'node:path';
+import { utf8 } from '../../base/bytes.ts';
+import type { Durability } from '../../base/durability.ts';
+import { messageOf, OperationError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { LocalStore } from '../../storage/local-store.ts';
+import { listSegments } from '../../storage/log-segments.ts';
+import { RocksDbEngine } from './rocksdb-engine.ts';
+
+export interface RocksDbStoreOptions {
+  readonly name: string;
+  readonly directory: string;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly durability: Durability;
+  /** Memory of this store in all: half goes to the block cache, a quarter to each of RocksDB's memtables and the overlay. */
+  readonly memoryBytes: number;
+  /** Override parts of `memoryBytes`. */
+  readonly blockCacheBytes?: number;
+  readonly memtableBytes?: number;
+  readonly overlayBytesMax?: number;
+  readonly compression?: boolean;
+  readonly backgroundJobs?: number;
+  readonly logSegmentBytes?: number;
+  readonly logRetainBytes?: number;
+}
+
+export const DIRECTORY_FORMAT = 1;
+
+const MEBIBYTE = 1024 * 1024;
+
+/** @throws OperationError `store_locked`, `store_format`, `corruption`, `disk_full`, `io`. */
+export async function openRocksDbStore(options: RocksDbStoreOptions): Promise<LocalStore> {
+  const { platform, directory, name } = options;
+  await platform.files.makeDirectory(directory);
+  const lock = await platform.files.lock(join(directory, 'LOCK'));
+  try {
+    await checkFormat(platform, directory);
+    if (options.durability === 'memory') await absorbLog(options);
+    const engine = await openEngine(options);
+    try {
+      const store = await LocalStore.open({
+        name,
+        platform,
+        log: options.log,
+        engine,
+        durability: options.durability,
+        ...(options.durability === 'memory' ? {} : { commitLog: logOptions(options) }),
+        ...overlayOptions(options),
+        persistent: true,
+        onClosed: () => lock.release(),
+      });
+      return store;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+function openEngine(options: RocksDbStoreOptions): Promise<RocksDbEngine> {
+  return RocksDbEngine.open({
+    directory: join(options.directory, 'state'),
+    clock: options.platform.clock,
+    blockCacheBytes: options.blockCacheBytes ?? Math.max(8 * MEBIBYTE, Math.floor(options.memoryBytes / 2)),
+    memtableBytes: options.memtableBytes ?? clamp(options.memoryBytes / 4, 8 * MEBIBYTE, 256 * MEBIBYTE),
+    ...(options.compression === undefined ? {} : { compression: options.compression }),
+    ...(options.backgroundJobs === undefined ? {} : { backgroundJobs: options.backgroundJobs }),
+  });
+}
+
+function overlayOptions(options: RocksDbStoreOptions): { overlayBytesMax: number; arenaBytes: number } {
+  const overlayBytesMax = options.overlayBytesMax ?? clamp(options.memoryBytes / 4, 8 * MEBIBYTE, 64 * MEBIBYTE);
+  return { overlayBytesMax, arenaBytes: clamp(overlayBytesMax / 8, MEBIBYTE, 4 * MEBIBYTE) };
+}
+
+function logOptions(options: RocksDbStoreOptions) {
+  return {
+    directory: join(options.directory, 'log'),
+    ...(options.logSegmentBytes === undefined ? {} : { segmentBytes: options.logSegmentBytes }),
+    ...(options.logRetainBytes === undefined ? {} : { retainBytes: options.logRetainBytes }),
+  };
+}
+
+async function checkFormat(platform: Platform, directory: string): Promise<void> {
+  const path = join(directory, 'FORMAT');
+  if (!(await platform.files.exists(path))) {
+    if (await platform.files.exists(join(directory, 'state'))) {
+      throw new OperationError('store_format', `${path} is missing, but ${directory} holds data`, {
+        hint: 'Put the file back, or restore a backup into a new directory.',
+      });
+    }
+    const format = { format: DIRECTORY_FORMAT, store: platform.random.uuid(), createdAtMs: platform.clock.nowMs() };
+    await platform.files.writeAtomic(path, utf8(`${JSON.stringify(format)}\n`));
+    return;
+  }
+  const text = Buffer.from(await platform.files.read(path)).toString('utf8');
+  let format: unknown;
+  try {
+    format = (JSON.parse(text) as { format?: unknown }).format;
+  } catch (error) {
+    throw new OperationError('store_format', `${path} is not readable: ${messageOf(error)}`, { cause: error });
+  }
+  if (format !== DIRECTORY_FORMAT) {
+    throw new OperationError(
+      'store_format',
+      `${directory} has format version ${String(format)}; this build reads ${DIRECTORY_FORMAT}`,
+      {
+        hint: 'Use the release that wrote it, or restore a backup made by it into a new directory.',
+      },
+    );
+  }
+}
+
+/** Before a directory is used without a log, what an earlier one still holds goes into the state, and the log ends. */
+async function absorbLog(options: RocksDbStoreOptions): Promise<void> {
+  const directory = join(options.directory, 'log');
+  const { segments } = await listSegments(options.platform.files, directory);
+  if (segments.length === 0) return;
+  const store = await LocalStore.open({
+    name: options.name,
+    platform: options.platform,
+    log: options.log,
+    engine: await openEngine(options),
+    durability: 'disk',
+    commitLog: logOptions(options),
+    ...overlayOptions(options),
+    persistent: true,
+  });
+  await store.close();
+  await options.platform.files.remove(directory);
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.floor(Math.min(Math.max(value, low), high));
+}

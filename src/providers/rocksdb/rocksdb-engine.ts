@@ -1,0 +1,465 @@
+/**
+ * RocksDB as the engine of a local store: its handle, its iterators as snapshots, batches applied on a worker thread.
+ *
+ * Reads are synchronous as long as they come from memory: the binding cannot say in advance, so the engine measures, and
+ * when many of the last reads had to wait for a disk it answers with promises for a while.
+ */
+
+import { Worker } from 'node:worker_threads';
+import { assert } from '../../base/assert.ts';
+import { type Awaitable, type Deferred, deferred } from '../../base/awaitable.ts';
+import { type Bytes, compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../../base/bytes.ts';
+import { OperationError } from '../../base/errors.ts';
+import type { Clock } from '../../platform/platform.ts';
+import type { Engine, EngineBatch, EngineCursor, EngineSnapshot } from '../../storage/engine.ts';
+import type { Key, KeyRange } from '../../storage/key-range.ts';
+import type { Entry, ScanOptions, Version } from '../../storage/store.ts';
+import type { ApplyReply, ApplyRequest } from './apply-worker.ts';
+import {
+  type DatabaseContext,
+  decodePosition,
+  type IteratorContext,
+  type OpenOptions,
+  POSITION_KEY,
+  type RocksDbBinding,
+  rocksDbBinding,
+  translateRocksDbError,
+} from './binding.ts';
+
+export interface RocksDbEngineOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  /** Block cache, indexes and filters included. Default 64 MiB. */
+  readonly blockCacheBytes?: number;
+  /** Writes in memory before they become files. Default 32 MiB. */
+  readonly memtableBytes?: number;
+  /** Default true: all but the two youngest levels, with Zstandard. */
+  readonly compression?: boolean;
+  /** Threads for flushes and compactions. Default 2. */
+  readonly backgroundJobs?: number;
+}
+
+const GET_OPTIONS = { valueEncoding: 'buffer' } as const;
+/** A read that took longer came from a disk. */
+const SLOW_READ_MS = 0.08;
+/** Share of slow reads, of about the last 64, from which reads are asynchronous for `ASYNC_READS`. */
+const SLOW_SHARE = 0.3;
+const ASYNC_READS = 2_048;
+const SCAN_BYTES_MAX = 1024 * 1024;
+/** Not less than any key. */
+const LAST_KEY = Buffer.alloc(65_536, 0xff);
+
+export class RocksDbEngine implements Engine {
+  position: Version = 0;
+  readonly #binding: RocksDbBinding;
+  readonly #database: DatabaseContext;
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #options: OpenOptions;
+  readonly #worker: Worker;
+  readonly #views = new Set<RocksDbView>();
+  readonly #one: Bytes[] = [EMPTY_BYTES];
+  #slowShare = 0;
+  #asyncReads = 0;
+  #pendingReads = 0;
+  #readsDone: Deferred<void> | undefined;
+  #applying: Deferred<void> | undefined;
+  /** While ranges are deleted outside the batch no view can be opened. */
+  #inFlux = false;
+  #closed = false;
+
+  private constructor(
+    binding: RocksDbBinding,
+    database: DatabaseContext,
+    options: RocksDbEngineOptions,
+    open: OpenOptions,
+  ) {
+    this.#binding = binding;
+    this.#database = database;
+    this.#directory = options.directory;
+    this.#clock = options.clock;
+    this.#options = open;
+    const script = import.meta.url.endsWith('.ts') ? './apply-worker.ts' : './apply-worker.js';
+    this.#worker = new Worker(new URL(script, import.meta.url), {
+      workerData: { handle: binding.db_get_handle(database) },
+      // The thread only moves bytes into native memory.
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
+    });
+    this.#worker.unref();
+    this.#worker.on('message', (reply: ApplyReply) => this.#finishApply(reply.error));
+    this.#worker.on('error', (error) => this.#finishApply(error));
+  }
+
+  /** @throws OperationError `store_locked`, `corruption`, `disk_full`, `io`, `unsupported`. */
+  static async open(options: RocksDbEngineOptions): Promise<RocksDbEngine> {
+    const binding = rocksDbBinding();
+    const open: OpenOptions = {
+      createIfMissing: true,
+      parallelism: options.backgroundJobs ?? 2,
+      walCompression: false,
+      compaction: 'level',
+      memtableMemoryBudget: options.memtableBytes ?? 32 * 1024 * 1024,
+      cacheSize: Math.min(options.blockCacheBytes ?? 64 * 1024 * 1024, 0x7fff_ffff),
+      cacheIndexAndFilterBlocks: true,
+      compression: options.compression ?? true,
+    };
+    const database = binding.db_init(options.directory);
+    await openDatabase(binding, database, open, options.directory);
+    const engine = new RocksDbEngine(binding, database, options, open);
+    engine.position = decodePosition(engine.#read(POSITION_KEY));
+    return engine;
+  }
+
+  get(key: Key): Awaitable<Bytes | undefined> {
+    if (this.#asyncReads > 0) {
+      this.#asyncReads--;
+      return this.#readLater([key]).then((values) => values[0]);
+    }
+    const start = this.#clock.monotonicMs();
+    const value = this.#read(key);
+    this.#noteRead(this.#clock.monotonicMs() - start);
+    return value;
+  }
+
+  batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]> {
+    if (this.#asyncReads > 0) {
+      this.#asyncReads -= Math.min(keys.length, this.#asyncReads);
+      return this.#readLater(keys);
+    }
+    const start = this.#clock.monotonicMs();
+    const values = this.#guard(() => this.#binding.db_get_many_sync(this.#database, keys, GET_OPTIONS));
+    this.#noteRead((this.#clock.monotonicMs() - start) / Math.max(1, keys.length));
+    return values;
+  }
+
+  #read(key: Key): Bytes | undefined {
+    this.#one[0] = key;
+    try {
+      return this.#binding.db_get_many_sync(this.#database, this.#one, GET_OPTIONS)[0];
+    } catch (error) {
+      throw translateRocksDbError(error, this.#directory);
+    }
+  }
+
+  #noteRead(elapsedMs: number): void {
+    this.#slowShare += ((elapsedMs > SLOW_READ_MS ? 1 : 0) - this.#slowShare) / 64;
+    if (this.#slowShare < SLOW_SHARE) return;
+    this.#asyncReads = ASYNC_READS;
+    this.#slowShare = 0;
+  }
+
+  #readLater(keys: readonly Key[]): Promise<(Bytes | undefined)[]> {
+    this.#pendingReads++;
+    return new Promise((resolve, reject) => {
+      // The keys are read on another thread, perhaps after the caller has changed its buffer.
+      const copies = keys.map((key) => Buffer.from(key));
+      this.#binding.db_get_many(this.#database, copies, GET_OPTIONS, (error, values) => {
+        this.#pendingReads--;
+        if (this.#pendingReads === 0) this.#readsDone?.resolve();
+        if (error !== null && error !== undefined) reject(translateRocksDbError(error, this.#directory));
+        else resolve(values!);
+      });
+    });
+  }
+
+  snapshot(): Awaitable<EngineSnapshot> {
+    if (this.#inFlux) return this.#applying!.promise.catch(() => {}).then(() => this.snapshot());
+    for (;;) {
+      const forward = new SharedIterator(this.#binding, this.#database, false);
+      const backward = new SharedIterator(this.#binding, this.#database, true);
+      const position = forward.position();
+      // A batch may have been applied between the two: both must show the same position.
+      if (backward.position() === position) {
+        const view = new RocksDbView(position, forward, backward, this.#directory, () => this.#views.delete(view));
+        this.#views.add(view);
+        return view;
+      }
+      forward.close();
+      backward.close();
+    }
+  }
+
+  async apply(batch: EngineBatch, { sync }: { readonly sync: boolean }): Promise<void> {
+    assert(this.#applying === undefined, 'two batches at once');
+    assert(!this.#closed, 'apply to a closed engine');
+    const { arena } = batch;
+    assert(arena.buffer instanceof SharedArrayBuffer, 'a batch lies in shared memory');
+    const request: ApplyRequest = {
+      position: batch.position,
+      sync,
+      arena: arena.buffer,
+      arenaOffset: arena.byteOffset,
+      arenaBytes: arena.length,
+      operations: batch.operations,
+      count: batch.count,
+      deletedRanges: batch.deletedRanges,
+    };
+    this.#inFlux = batch.deletedRanges.length > 0;
+    this.#applying = deferred();
+    this.#worker.ref();
+    this.#worker.postMessage(request);
+    try {
+      await this.#applying.promise;
+      this.position = batch.position;
+    } finally {
+      this.#applying = undefined;
+      this.#inFlux = false;
+      this.#worker.unref();
+    }
+  }
+
+  #finishApply(error: ApplyReply['error'] | Error): void {
+    if (error === undefined) this.#applying?.resolve();
+    else this.#applying?.reject(translateRocksDbError(error, this.#directory));
+  }
+
+  /** RocksDB refuses writes after a failed one until it is opened again; views do not survive that. */
+  async recover(): Promise<void> {
+    assert(this.#applying === undefined && !this.#closed, 'recover while in use');
+    for (const view of this.#views) view.abandon();
+    this.#views.clear();
+    await this.#awaitReads();
+    await closeDatabase(this.#binding, this.#database, this.#directory).catch(() => {});
+    await openDatabase(this.#binding, this.#database, this.#options, this.#directory);
+    this.position = decodePosition(this.#read(POSITION_KEY));
+  }
+
+  /** A database must not close under a read on another thread. */
+  async #awaitReads(): Promise<void> {
+    while (this.#pendingReads > 0) {
+      this.#readsDone = deferred();
+      await this.#readsDone.promise;
+    }
+  }
+
+  memory(): Readonly<Record<string, number>> {
+    const property = (name: string) => Number(this.#binding.db_get_property(this.#database, name)) || 0;
+    return {
+      blockCache: property('rocksdb.block-cache-usage'),
+      memtables: property('rocksdb.size-all-mem-tables'),
+      tableReaders: property('rocksdb.estimate-table-readers-mem'),
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#applying?.promise.catch(() => {});
+    await this.#awaitReads();
+    await this.#worker.terminate();
+    for (const view of this.#views) view.abandon();
+    await closeDatabase(this.#binding, this.#database, this.#directory);
+  }
+
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw translateRocksDbError(error, this.#directory);
+    }
+  }
+}
+
+function openDatabase(
+  binding: RocksDbBinding,
+  database: DatabaseContext,
+  options: OpenOptions,
+  directory: string,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    binding.db_open(database, options, (error) =>
+      error ? reject(translateRocksDbError(error, directory)) : resolve(),
+    );
+  });
+}
+
+function closeDatabase(binding: RocksDbBinding, database: DatabaseContext, directory: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    binding.db_close(database, (error) => (error ? reject(translateRocksDbError(error, directory)) : resolve()));
+  });
+}
+
+/** One iterator over everything, lent to one cursor after the other. */
+class SharedIterator {
+  readonly #binding: RocksDbBinding;
+  readonly #iterator: IteratorContext;
+  /** Whoever may go on without a seek. */
+  #user: object | undefined;
+
+  constructor(binding: RocksDbBinding, database: DatabaseContext, reverse: boolean) {
+    this.#binding = binding;
+    this.#iterator = binding.iterator_init(database, {
+      reverse,
+      keys: true,
+      values: true,
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      highWaterMarkBytes: SCAN_BYTES_MAX,
+      fillCache: true,
+    });
+  }
+
+  /** The position of the last applied batch that this iterator sees. */
+  position(): Version {
+    this.#user = undefined;
+    this.#binding.iterator_seek(this.#iterator, POSITION_KEY);
+    const { rows } = this.#binding.iterator_nextv_sync(this.#iterator, 1);
+    const key = rows[0];
+    return key !== undefined && equalBytes(key, POSITION_KEY) ? decodePosition(rows[1]) : 0;
+  }
+
+  /** Up to `count` entries from `target` on; `user` goes on where it stopped if nobody else came between. */
+  read(user: object, target: Bytes, count: number): { readonly rows: readonly Bytes[]; readonly finished: boolean } {
+    if (this.#user !== user) this.#binding.iterator_seek(this.#iterator, target);
+    this.#user = user;
+    return this.#binding.iterator_nextv_sync(this.#iterator, count);
+  }
+
+  close(): void {
+    this.#binding.iterator_close(this.#iterator);
+  }
+}
+
+class RocksDbView implements EngineSnapshot {
+  readonly position: Version;
+  readonly #forward: SharedIterator;
+  readonly #backward: SharedIterator;
+  readonly #directory: string;
+  readonly #onRelease: () => void;
+  #state: 'open' | 'released' | 'abandoned' = 'open';
+
+  constructor(
+    position: Version,
+    forward: SharedIterator,
+    backward: SharedIterator,
+    directory: string,
+    onRelease: () => void,
+  ) {
+    this.position = position;
+    this.#forward = forward;
+    this.#backward = backward;
+    this.#directory = directory;
+    this.#onRelease = onRelease;
+  }
+
+  get(key: Key): Bytes | undefined {
+    const { rows } = this.read(false, {}, key, 1);
+    return rows[0] !== undefined && equalBytes(rows[0], key) ? rows[1] : undefined;
+  }
+
+  scan(range: KeyRange, options: ScanOptions): EngineCursor {
+    return options.reverse === true ? new ReverseCursor(this, range) : new ForwardCursor(this, range);
+  }
+
+  read(
+    reverse: boolean,
+    user: object,
+    target: Bytes,
+    count: number,
+  ): { readonly rows: readonly Bytes[]; readonly finished: boolean } {
+    if (this.#state === 'abandoned') {
+      throw new OperationError(
+        'transaction_too_old',
+        `the snapshot at version ${this.position} ended when the state was opened again`,
+      );
+    }
+    assert(this.#state === 'open', 'read of a released view');
+    try {
+      return (reverse ? this.#backward : this.#forward).read(user, target, count);
+    } catch (error) {
+      throw translateRocksDbError(error, this.#directory);
+    }
+  }
+
+  release(): void {
+    if (this.#state === 'abandoned') return;
+    assert(this.#state === 'open', 'a view is released once');
+    this.#state = 'released';
+    this.#forward.close();
+    this.#backward.close();
+    this.#onRelease();
+  }
+
+  /** The database closes under it: its iterators are gone. */
+  abandon(): void {
+    if (this.#state !== 'open') return;
+    this.#forward.close();
+    this.#backward.close();
+    this.#state = 'abandoned';
+  }
+}
+
+class ForwardCursor implements EngineCursor {
+  readonly #view: RocksDbView;
+  readonly #end: Bytes | undefined;
+  #next: Bytes;
+  #done = false;
+
+  constructor(view: RocksDbView, range: KeyRange) {
+    this.#view = view;
+    this.#next = range.start;
+    this.#end = range.end;
+  }
+
+  next(entriesMax: number): readonly Entry[] | undefined {
+    if (this.#done) return undefined;
+    const { rows, finished } = this.#view.read(false, this, this.#next, entriesMax);
+    const entries: Entry[] = [];
+    for (let i = 0; i < rows.length; i += 2) {
+      const key = rows[i]!;
+      if (this.#end !== undefined && compareBytes(key, this.#end) >= 0) {
+        this.#done = true;
+        break;
+      }
+      entries.push({ key, value: rows[i + 1]! });
+    }
+    if (finished || rows.length === 0) this.#done = true;
+    if (entries.length === 0) return undefined;
+    if (!this.#done) this.#next = keySuccessor(entries.at(-1)!.key);
+    return entries;
+  }
+
+  close(): void {
+    this.#done = true;
+  }
+}
+
+class ReverseCursor implements EngineCursor {
+  readonly #view: RocksDbView;
+  readonly #start: Bytes;
+  /** Exclusive. */
+  #before: Bytes | undefined;
+  #done = false;
+
+  constructor(view: RocksDbView, range: KeyRange) {
+    this.#view = view;
+    this.#start = range.start;
+    this.#before = range.end;
+  }
+
+  next(entriesMax: number): readonly Entry[] | undefined {
+    while (!this.#done) {
+      const { rows, finished } = this.#view.read(true, this, this.#before ?? LAST_KEY, entriesMax);
+      const entries: Entry[] = [];
+      for (let i = 0; i < rows.length; i += 2) {
+        const key = rows[i]!;
+        if (this.#before !== undefined && compareBytes(key, this.#before) >= 0) continue;
+        if (compareBytes(key, this.#start) < 0 || key[0] === 0) {
+          this.#done = true;
+          break;
+        }
+        entries.push({ key, value: rows[i + 1]! });
+      }
+      if (finished || rows.length === 0) this.#done = true;
+      if (entries.length > 0) {
+        this.#before = entries.at(-1)!.key;
+        return entries;
+      }
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.#done = true;
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * A scan of a local transaction: the engine's view, the overlay's younger versions, the transaction's own writes, merged
+ * in key order. Holds one batch; synchronous as long as the engine is.
+ */
+
+import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
+import { compareBytes, equalBytes, keySuccessor } from '../base/bytes.ts';
+import type { EngineCursor, EngineSnapshot } from './engine.ts';
+import { isEmptyRange, type Key, type KeyRange, rangeContains } from './key-range.ts';
+import type { Overlay, OverlayEntry } from './overlay.ts';
+import { type Cursor, type Entry, SCAN_BATCH_ENTRIES_MAX, type ScanOptions, type Version } from './store.ts';
+
+/** What the cursor needs of its transaction. */
+export interface CursorSource {
+  readonly overlay: Overlay;
+  /** Own writes; undefined when there are none. */
+  readonly writes: Overlay | undefined;
+  readonly readVersion: Version;
+  /** Throws when the transaction can no longer be read. */
+  check(): void;
+  base(): Awaitable<EngineSnapshot>;
+  noteVersion(version: Version): void;
+  /** The span that a batch covered, for serializable validation. */
+  noteSpan(span: KeyRange): void;
+}
+
+const BATCH_ENTRIES_FIRST = 8;
+
+export class LocalCursor implements Cursor {
+  readonly #source: CursorSource;
+  readonly #reverse: boolean;
+  readonly #keysOnly: boolean;
+  /** What is still to be read: shrinks from the start, or from the end in reverse. */
+  #rest: KeyRange;
+  #remaining: number;
+  #batchEntries = BATCH_ENTRIES_FIRST;
+  #view: EngineSnapshot | undefined;
+  #engineCursor: EngineCursor | undefined;
+  /** Entries of the engine that were pulled and not yet merged. */
+  #pulled: readonly Entry[] = [];
+  #engineDone = false;
+  #done: boolean;
+
+  constructor(source: CursorSource, range: KeyRange, options: ScanOptions) {
+    this.#source = source;
+    this.#rest = range;
+    this.#reverse = options.reverse === true;
+    this.#keysOnly = options.keysOnly === true;
+    this.#remaining = options.limit ?? Number.POSITIVE_INFINITY;
+    this.#done = isEmptyRange(range) || this.#remaining <= 0;
+  }
+
+  next(): Awaitable<readonly Entry[] | undefined> {
+    while (!this.#done) {
+      this.#source.check();
+      if (this.#view === undefined) {
+        const view = this.#source.base();
+        if (isPromise(view)) {
+          return view.then((ready) => {
+            this.#view = ready;
+            return this.next();
+          });
+        }
+        this.#view = view;
+      }
+      if (this.#pulled.length === 0 && !this.#engineDone) {
+        this.#engineCursor ??= this.#view.scan(this.#rest, { reverse: this.#reverse, keysOnly: this.#keysOnly });
+        const pulled = this.#engineCursor.next(Math.min(this.#batchEntries, Math.max(this.#remaining, 1)));
+        if (isPromise(pulled)) {
+          return pulled.then((entries) => {
+            this.#take(entries);
+            return whenReady(this.#step(), (batch) => batch ?? this.next());
+          });
+        }
+        this.#take(pulled);
+      }
+      const batch = this.#step();
+      if (batch !== undefined) return batch;
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.#done = true;
+    this.#pulled = [];
+    this.#engineCursor?.close();
+    this.#engineCursor = undefined;
+  }
+
+  #take(entries: readonly Entry[] | undefined): void {
+    if (entries === undefined) this.#engineDone = true;
+    else this.#pulled = entries;
+  }
+
+  /** Merges up to one batch. @returns undefined when everything in it was deleted. */
+  #step(): readonly Entry[] | undefined {
+    const source = this.#source;
+    source.check();
+    const reverse = this.#reverse;
+    const entriesMax = Math.max(this.#batchEntries, this.#pulled.length);
+    this.#batchEntries = Math.min(this.#batchEntries * 4, SCAN_BATCH_ENTRIES_MAX);
+
+    // The engine knows all keys up to the last one it gave, or all there are.
+    let covered = this.#engineDone ? this.#rest : this.#upTo(this.#pulled.at(-1)!.key);
+    const position = this.#view!.position;
+    const collect = (overlay: Overlay, after: Version, readVersion: Version): OverlayEntry[] => {
+      const entries = overlay.collect(
+        covered,
+        after,
+        readVersion,
+        { reverse, entriesMax, keysOnly: this.#keysOnly },
+        (version) => {
+          if (overlay === source.overlay) source.noteVersion(version);
+        },
+      );
+      if (entries.length === entriesMax) covered = this.#upTo(entries.at(-1)!.key);
+      return entries;
+    };
+    const recent = collect(source.overlay, position, source.readVersion);
+    const own = source.writes === undefined ? [] : collect(source.writes, 0, Number.MAX_SAFE_INTEGER);
+    const hiddenInEngine = source.overlay.rangeDeletions(covered, position, source.readVersion);
+    const hiddenByOwn = source.writes?.rangeDeletions(covered, 0, Number.MAX_SAFE_INTEGER) ?? [];
+    const hides = (ranges: readonly KeyRange[], key: Key) =>
+      ranges.length > 0 && ranges.some((range) => rangeContains(range, key));
+
+    const merged: Entry[] = [];
+    let e = 0;
+    let r = 0;
+    let o = 0;
+    for (;;) {
+      const fromEngine =
+        e < this.#pulled.length && rangeContains(covered, this.#pulled[e]!.key) ? this.#pulled[e] : undefined;
+      const fromOverlay = r < recent.length && rangeContains(covered, recent[r]!.key) ? recent[r] : undefined;
+      const fromOwn = o < own.length ? own[o] : undefined;
+      const key = first(first(fromEngine?.key, fromOverlay?.key, reverse), fromOwn?.key, reverse);
+      if (key === undefined) break;
+      let value: Entry['value'] | undefined;
+      if (fromEngine !== undefined && equalBytes(fromEngine.key, key)) {
+        e++;
+        if (!hides(hiddenInEngine, key) && !hides(hiddenByOwn, key)) value = fromEngine.value;
+      }
+      if (fromOverlay !== undefined && equalBytes(fromOverlay.key, key)) {
+        r++;
+        value = hides(hiddenByOwn, key) ? undefined : fromOverlay.value;
+      }
+      if (fromOwn !== undefined && equalBytes(fromOwn.key, key)) {
+        o++;
+        value = fromOwn.value;
+      }
+      if (value !== undefined) {
+        merged.push({ key, value });
+        if (merged.length === this.#remaining) {
+          covered = this.#upTo(key);
+          this.#done = true;
+          break;
+        }
+      }
+    }
+    this.#pulled = e === this.#pulled.length ? [] : this.#pulled.slice(e);
+    this.#remaining -= merged.length;
+    source.noteSpan(covered);
+    if (reverse) {
+      if (compareBytes(covered.start, this.#rest.start) === 0) this.#done = true;
+      this.#rest = { start: this.#rest.start, end: covered.start };
+    } else if (covered.end === undefined || (this.#rest.end !== undefined && equalBytes(covered.end, this.#rest.end))) {
+      this.#done = true;
+    } else this.#rest = { start: covered.end, end: this.#rest.end };
+    if (this.#done) this.close();
+    return merged.length > 0 ? merged : undefined;
+  }
+
+  /** The part of `#rest` up to and including `key`, in scan direction. */
+  #upTo(key: Key): KeyRange {
+    return this.#reverse ? { start: key, end: this.#rest.end } : { start: this.#rest.start, end: keySuccessor(key) };
+  }
+}
+
+/** Which key comes first in scan direction. */
+function first(a: Key | undefined, b: Key | undefined, reverse: boolean): Key | undefined {
+  if (a === undefined) return b;
+  if (b === undefined) return a;
+  const order = compareBytes(a, b);
+  return (reverse ? order >= 0 : order <= 0) ? a : b;
+}

@@ -1,0 +1,677 @@
+/**
+ * The transaction manager of stores that live in one process: versions, visibility, locks, durability, and the road of a
+ * write from a commit to the engine.
+ *
+ *   commit -> overlay and log arena (one copy, one synchronous stretch: visible) -> log (durable) -> engine (applied)
+ *
+ * The overlay's newest memtable takes writes; full or old enough, it is sealed and, once its last version is durable,
+ * applied to the engine as one batch that carries its version. Now and then a batch is synced, and only log below a
+ * synced position may be trimmed; recovery replays the log from the position the engine holds.
+ *
+ * Kept true:
+ * - the engine never holds a version that is not durable in the store's class;
+ * - a memtable leaves the overlay only when the engine holds it and no open transaction needs it;
+ * - after a failed sync nothing that was not durable is served: those versions leave the overlay before anyone runs.
+ */
+
+import { assert } from '../base/assert.ts';
+import { type Awaitable, type Deferred, deferred } from '../base/awaitable.ts';
+import { type Bytes, utf8 } from '../base/bytes.ts';
+import { DURABILITIES, type Durability } from '../base/durability.ts';
+import { hasCode, messageOf, OperationError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Observer } from '../base/observer.ts';
+import type { Platform, Timer } from '../platform/platform.ts';
+import { CommitLog, frameStart, type LogOptions } from './commit-log.ts';
+import type { Engine } from './engine.ts';
+import { type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
+import { LocalTransaction } from './local-transaction.ts';
+import { LocalWriteBatch } from './local-write-batch.ts';
+import { LockTable } from './lock-table.ts';
+import { COMMIT_HEADER_BYTES, commitsOf, FRAME_HEADER_BYTES } from './log-format.ts';
+import type { LogFrame } from './log-segments.ts';
+import { operationEnd, operationKind, PUT, readOperations } from './operations.ts';
+import { ArenaPool, Overlay, VersionedMemtable } from './overlay.ts';
+import { type Snapshot, Snapshots } from './snapshots.ts';
+import type {
+  Change,
+  CommitRecord,
+  Store,
+  StoreHealth,
+  StoreStatistics,
+  StoreSupports,
+  Transaction,
+  TransactionOptions,
+  Version,
+  WriteBatch,
+} from './store.ts';
+
+export interface LocalStoreOptions {
+  readonly name: string;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly engine: Engine;
+  readonly durability: Durability;
+  /** Required unless `durability` is `memory`, which keeps no log. */
+  readonly commitLog?: Omit<LogOptions, 'durability'>;
+  /** Bound on memory for writes not yet applied; the same again for versions kept for open transactions. Default 32 MiB. */
+  readonly overlayBytesMax?: number;
+  /** Default 4 MiB. */
+  readonly arenaBytes?: number;
+  /** A memtable with writes waits this long for more before it is applied. Default 100. */
+  readonly applyDelayMs?: number;
+  /** Bytes applied between two synced batches. Default 64 MiB. */
+  readonly syncBytes?: number;
+  /** Time between two synced batches while there is something to sync. Default 10,000. */
+  readonly syncDelayMs?: number;
+  /** Whether the engine keeps its contents when closed; `StoreSupports.persistent`. */
+  readonly persistent: boolean;
+  /** Called at the end of `close`, for what belongs to the directory. */
+  readonly onClosed?: () => Promise<void>;
+}
+
+const PROBE_KEY = utf8('orbit/meta/probe');
+const RECOVER_RETRY_MS = 500;
+/** Log space that deletes leave free on a full disk, for frames in flight. */
+const DISK_RESERVE_BYTES = 256 * 1024;
+
+interface Watcher {
+  readonly range: KeyRange;
+  /** Bytes that all keys of the range begin with. */
+  readonly prefix: Bytes;
+  readonly listener: (record: CommitRecord) => void;
+}
+
+export class LocalStore implements Store {
+  readonly name: string;
+  readonly durability: Durability;
+  readonly supports: StoreSupports;
+  readonly engine: Engine;
+  readonly overlay = new Overlay();
+  readonly locks: LockTable;
+  readonly snapshots: Snapshots;
+
+  readonly #platform: Platform;
+  readonly #log: Log;
+  readonly #arenas: ArenaPool;
+  readonly #overlayBytesMax: number;
+  readonly #applyDelayMs: number;
+  readonly #syncBytes: number;
+  readonly #syncDelayMs: number;
+  readonly #onClosed: (() => Promise<void>) | undefined;
+  readonly #transactions = new Set<LocalTransaction>();
+  #watchers: readonly Watcher[] = [];
+  readonly #resetListeners = new Set<() => void>();
+  #commitLog: CommitLog | undefined;
+  #version: Version = 0;
+  #active: VersionedMemtable;
+  #state: 'open' | 'readOnly' | 'closing' | 'closed' = 'open';
+  #readOnlyReason = '';
+  /** The engine refused a batch for lack of space. */
+  #engineFull = false;
+
+  #applying: Promise<void> | undefined;
+  #applyTimer: Timer | undefined;
+  #appliedSinceSync = 0;
+  #syncTimer: Timer | undefined;
+  #writable: Deferred<void> | undefined;
+  #commits = 0;
+  #conflicts = 0;
+
+  private constructor(options: LocalStoreOptions) {
+    this.name = options.name;
+    this.durability = options.durability;
+    this.engine = options.engine;
+    this.supports = {
+      persistent: options.persistent,
+      changeFeed: options.durability !== 'memory',
+      pessimisticLocks: true,
+      serializable: true,
+      shared: false,
+    };
+    this.#platform = options.platform;
+    this.#log = options.log;
+    this.#overlayBytesMax = options.overlayBytesMax ?? 32 * 1024 * 1024;
+    this.#arenas = new ArenaPool(options.arenaBytes ?? 4 * 1024 * 1024, 4);
+    this.#applyDelayMs = options.applyDelayMs ?? 100;
+    this.#syncBytes = options.syncBytes ?? 64 * 1024 * 1024;
+    this.#syncDelayMs = options.syncDelayMs ?? 10_000;
+    this.#onClosed = options.onClosed;
+    this.locks = new LockTable({ timers: options.platform.timers });
+    this.snapshots = new Snapshots(options.engine);
+    this.#version = options.engine.position;
+    this.#active = this.#newMemtable(0);
+  }
+
+  /**
+   * Opens a store over an engine, replaying the log from the engine's position.
+   * @throws OperationError `corruption`, `store_format`, `io`.
+   */
+  static async open(options: LocalStoreOptions): Promise<LocalStore> {
+    const store = new LocalStore(options);
+    if (options.durability === 'memory') {
+      if (options.commitLog !== undefined) throw new OperationError('invalid_config', 'durability memory keeps no log');
+      return store;
+    }
+    if (options.commitLog === undefined)
+      throw new OperationError('invalid_config', `durability ${options.durability} needs a log directory`);
+    const logOptions = { ...options.commitLog, durability: options.durability };
+    store.#commitLog = await CommitLog.open(options.platform, options.log, logOptions, {
+      enginePosition: options.engine.position,
+      onFrame: (frame) => store.#replay(frame),
+      onAdvance: () => store.#maybeApply(),
+      onFailure: (error) => store.#poison(error),
+    });
+    return store;
+  }
+
+  get version(): Version {
+    return this.#version;
+  }
+
+  get durableVersion(): Version {
+    return this.#commitLog === undefined ? this.#version : this.#commitLog.durableVersion;
+  }
+
+  begin(options: TransactionOptions = {}): Transaction {
+    this.#checkOpen();
+    const transaction = new LocalTransaction(this, options);
+    this.#transactions.add(transaction);
+    return transaction;
+  }
+
+  get(key: Key, observer?: Observer): Awaitable<Bytes | undefined> {
+    if (this.#state === 'closed') this.#checkOpen();
+    const overlay = this.overlay;
+    const found = overlay.lookup(key, Number.MAX_SAFE_INTEGER);
+    if (observer !== undefined && overlay.version > observer.observedVersion)
+      observer.observedVersion = overlay.version;
+    if (found === 'value') return overlay.value;
+    if (found === 'deleted') return undefined;
+    return this.engine.get(key);
+  }
+
+  writeBatch(): WriteBatch {
+    return new LocalWriteBatch(this);
+  }
+
+  whenDurable(version: Version, durability: Durability = this.durability): Promise<void> | undefined {
+    return this.#commitLog?.whenDurable(version, this.lowered(durability));
+  }
+
+  whenWritable(): Promise<void> | undefined {
+    if (this.#state !== 'open' || this.#engineFull) return undefined;
+    if (this.#unappliedBytes() < this.#overlayBytesMax) return undefined;
+    this.#writable ??= deferred();
+    return this.#writable.promise;
+  }
+
+  watch(range: KeyRange, listener: (record: CommitRecord) => void): () => void {
+    const watcher = { range, prefix: commonPrefix(range), listener };
+    this.#watchers = [...this.#watchers, watcher];
+    return () => {
+      this.#watchers = this.#watchers.filter((other) => other !== watcher);
+    };
+  }
+
+  onReset(listener: () => void): () => void {
+    this.#resetListeners.add(listener);
+    return () => this.#resetListeners.delete(listener);
+  }
+
+  async *changes(after: Version, signal?: AbortSignal): AsyncGenerator<CommitRecord> {
+    for await (const frame of this.logFrames(after, { follow: true, ...(signal === undefined ? {} : { signal }) })) {
+      let version = frame.header.firstVersion;
+      for (const { start, end } of commitsOf(frame.body)) {
+        if (version > after) yield { version, changes: copyChanges(frame.body, start, end) };
+        version++;
+      }
+    }
+  }
+
+  /** Durable frames of the log behind `changes`, for archives. */
+  logFrames(
+    after: Version,
+    options: { readonly follow: boolean; readonly signal?: AbortSignal },
+  ): AsyncGenerator<LogFrame> {
+    if (this.#commitLog === undefined) {
+      throw new OperationError(
+        'unsupported',
+        `store ${this.name} keeps no log (durability memory), so it has no change feed`,
+        {
+          hint: 'Set durability to process or disk.',
+        },
+      );
+    }
+    return this.#commitLog.frames(after, options);
+  }
+
+  async probe(): Promise<void> {
+    const stamp = utf8(String(this.#platform.clock.nowMs()));
+    const transaction = this.begin({ label: 'probe' });
+    try {
+      await transaction.get(PROBE_KEY);
+      transaction.put(PROBE_KEY, stamp);
+      await transaction.commit();
+    } catch (error) {
+      transaction.rollback();
+      // Two probes at once: the other one has just proved that writes work.
+      if (!hasCode(error, 'transaction_conflict')) throw error;
+    }
+    if ((await this.get(PROBE_KEY)) === undefined)
+      throw new OperationError('io', `store ${this.name} does not hold what was written`);
+  }
+
+  get health(): StoreHealth {
+    if (this.#state === 'readOnly') return { status: 'unhealthy', reason: this.#readOnlyReason };
+    if (this.#state !== 'open') return { status: 'unhealthy', reason: `the store is ${this.#state}` };
+    if (this.#isFull) return { status: 'degraded', reason: 'the disk is full; deletes still work' };
+    return { status: 'healthy' };
+  }
+
+  statistics(): StoreStatistics {
+    return {
+      version: this.#version,
+      durableVersion: this.durableVersion,
+      appliedVersion: this.engine.position,
+      commits: this.#commits,
+      conflicts: this.#conflicts,
+      deadlocks: this.locks.deadlocks,
+      logSyncs: this.#commitLog?.syncs ?? 0,
+      logBytes: this.#commitLog?.bytes ?? 0,
+      overlayBytes: this.overlay.bytes,
+      openTransactions: this.#transactions.size,
+    };
+  }
+
+  // ---- For transactions and batches of this store
+
+  /** The class a call gets: never below `process` where there is a log, never above the store's. */
+  lowered(durability: Durability | undefined): Durability {
+    if (durability === undefined || this.durability === 'memory') return this.durability;
+    const wanted = durability === 'memory' ? 'process' : durability;
+    return DURABILITIES.indexOf(wanted) > DURABILITIES.indexOf(this.durability) ? wanted : this.durability;
+  }
+
+  openSnapshot(validates: boolean): Snapshot {
+    return this.snapshots.open(this.#version, validates);
+  }
+
+  closeTransaction(transaction: LocalTransaction, snapshot: Snapshot): void {
+    this.#transactions.delete(transaction);
+    this.snapshots.close(snapshot);
+  }
+
+  noteConflict(): void {
+    this.#conflicts++;
+  }
+
+  /**
+   * Makes `body`, a run of operations, the next commit: visible to all when it returns.
+   * @throws OperationError `store_read_only`, `store_closed`, `disk_full`; then nothing happened.
+   */
+  order(body: Bytes, durability: Durability): Version {
+    if (this.#state !== 'open') this.#checkWritable();
+    if (this.#isFull) this.#checkSpace(body);
+    const log = this.#commitLog;
+    let memtable = this.#active;
+    let header = log === undefined ? 0 : log.headerBytes(memtable.arena);
+    let start = header === 0 ? memtable.used : frameStart(memtable.used) + header;
+    if (start + COMMIT_HEADER_BYTES + body.length + 8 > memtable.arena.length) {
+      this.#seal(COMMIT_HEADER_BYTES + body.length);
+      memtable = this.#active;
+      header = log === undefined ? 0 : FRAME_HEADER_BYTES;
+      start = header;
+    }
+    const version = ++this.#version;
+    const arena = memtable.arena;
+    const operations = start + COMMIT_HEADER_BYTES;
+    const end = operations + body.length;
+    arena.writeUInt32LE(body.length, start);
+    arena.set(body, operations);
+    memtable.used = end;
+    memtable.lastVersion = version;
+    const sequence = version - memtable.baseVersion;
+    for (let offset = operations; offset < end; ) offset = memtable.add(offset, sequence);
+    this.#commits++;
+    log?.append(arena, start, end, version, durability);
+    if (this.#watchers.length > 0) this.#notify(arena, operations, end, version);
+    if (this.#applyTimer === undefined) this.#scheduleApply();
+    return version;
+  }
+
+  #notify(arena: Bytes, start: number, end: number, version: Version): void {
+    let record: CommitRecord | undefined;
+    for (const watcher of this.#watchers) {
+      if (!touches(arena, start, end, watcher)) continue;
+      record ??= { version, changes: copyChanges(arena, start, end) };
+      const changes = record.changes.filter((change) =>
+        change.kind === 'deleteRange'
+          ? rangesOverlap(change.range, watcher.range)
+          : rangeContains(watcher.range, change.key),
+      );
+      if (changes.length > 0) watcher.listener({ version, changes });
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#engineFull || this.#commitLog?.diskFull === true;
+  }
+
+  #checkOpen(): void {
+    if (this.#state === 'closing' || this.#state === 'closed')
+      throw new OperationError('store_closed', `store ${this.name} is ${this.#state}`);
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (this.#state === 'readOnly') {
+      throw new OperationError('store_read_only', `store ${this.name} takes no writes: ${this.#readOnlyReason}`, {
+        hint: 'Check the disk, then restart the server: it recovers everything that was acknowledged.',
+      });
+    }
+  }
+
+  /** On a full disk: deletes go through as long as the log's reserve lasts. */
+  #checkSpace(body: Bytes): void {
+    let onlyDeletes = true;
+    for (let offset = 0; offset < body.length && onlyDeletes; offset = operationEnd(body, offset)) {
+      onlyDeletes = operationKind(body, offset) !== PUT;
+    }
+    const room =
+      this.#commitLog === undefined ? Number.POSITIVE_INFINITY : this.#commitLog.allocatedBytes - DISK_RESERVE_BYTES;
+    if (onlyDeletes && body.length < room) return;
+    throw new OperationError('disk_full', `no space is left for writes to store ${this.name}`, {
+      hint: 'Free space or delete data; writes resume by themselves.',
+    });
+  }
+
+  // ---- From the overlay to the engine
+
+  #newMemtable(bytesNeeded: number): VersionedMemtable {
+    const arena = this.#arenas.take(bytesNeeded);
+    const memtable = new VersionedMemtable(arena, Math.min(arena.length >>> 8, 16_384), this.#version);
+    this.overlay.memtables.push(memtable);
+    return memtable;
+  }
+
+  /** Closes the active memtable to writes and opens one with room for a commit of `bytes`. */
+  #seal(bytes: number): void {
+    this.#active.sealed = true;
+    this.#active = this.#newMemtable(FRAME_HEADER_BYTES + bytes + 8);
+    this.#maybeApply();
+  }
+
+  #unappliedBytes(): number {
+    let bytes = 0;
+    for (const memtable of this.overlay.memtables) if (!memtable.applied) bytes += memtable.used;
+    return bytes;
+  }
+
+  #scheduleApply(): void {
+    this.#applyTimer = this.#platform.timers.after(this.#applyDelayMs, () => {
+      this.#applyTimer = undefined;
+      if (this.#state === 'closed') return;
+      if (!this.#active.isEmpty && this.#applying === undefined) this.#seal(0);
+      this.#maybeApply();
+      if (!this.#active.isEmpty) this.#scheduleApply();
+    });
+  }
+
+  #maybeApply(): void {
+    if (this.#applying !== undefined || this.#nextToApply() === undefined) return;
+    this.#applying = this.#applyAll().finally(() => {
+      this.#applying = undefined;
+    });
+  }
+
+  /** The oldest sealed memtable that is durable and not applied. */
+  #nextToApply(): VersionedMemtable | undefined {
+    for (const memtable of this.overlay.memtables) {
+      if (memtable.applied) continue;
+      return memtable.sealed && memtable.lastVersion <= this.durableVersion ? memtable : undefined;
+    }
+    return undefined;
+  }
+
+  async #applyAll(): Promise<void> {
+    for (let memtable = this.#nextToApply(); memtable !== undefined; memtable = this.#nextToApply()) {
+      const sync = this.#commitLog !== undefined && this.#appliedSinceSync + memtable.used >= this.#syncBytes;
+      await this.#apply(memtable, sync);
+      if (this.#state === 'closed') return;
+    }
+  }
+
+  async #apply(memtable: VersionedMemtable, sync: boolean): Promise<void> {
+    await this.snapshots.prepareApply(memtable.lastVersion);
+    const batch = {
+      position: memtable.lastVersion,
+      deletedRanges: memtable.ranges.map((deletion) => deletion.range),
+      arena: memtable.arena,
+      ...newestOperations(memtable),
+    };
+    for (;;) {
+      try {
+        await this.engine.apply(batch, { sync });
+        break;
+      } catch (error) {
+        if (this.#state === 'closing' || this.#state === 'closed') throw error;
+        if (hasCode(error, 'disk_full')) {
+          if (!this.#engineFull)
+            this.#log.warn({ store: this.name }, 'disk full: the engine takes no writes; deletes are kept in the log');
+          this.#engineFull = true;
+          this.#writable?.resolve();
+          this.#writable = undefined;
+        } else
+          this.#log.error({ store: this.name, error: messageOf(error) }, 'the engine refused a batch; trying again');
+        await this.#platform.timers.sleep(RECOVER_RETRY_MS);
+        await this.engine.recover().catch(() => {});
+      }
+    }
+    this.#engineFull = false;
+    memtable.applied = true;
+    this.snapshots.applied();
+    this.#retire();
+    if (this.#commitLog !== undefined) {
+      this.#appliedSinceSync += memtable.used;
+      if (sync) await this.#afterSync();
+      else if (this.#syncTimer === undefined) this.#scheduleSync();
+    }
+    if (this.#writable !== undefined && this.#unappliedBytes() < this.#overlayBytesMax) {
+      this.#writable.resolve();
+      this.#writable = undefined;
+    }
+  }
+
+  async #afterSync(): Promise<void> {
+    this.#appliedSinceSync = 0;
+    this.#syncTimer?.cancel();
+    this.#syncTimer = undefined;
+    await this.#commitLog?.trim(this.engine.position);
+  }
+
+  /** Makes the engine's position durable once there was something to apply and then quiet. */
+  #scheduleSync(): void {
+    this.#syncTimer = this.#platform.timers.after(this.#syncDelayMs, () => {
+      this.#syncTimer = undefined;
+      if (this.#state === 'closed') return;
+      if (this.#applying !== undefined) this.#scheduleSync();
+      else {
+        this.#applying = this.#syncEngine()
+          .catch((error: unknown) =>
+            this.#log.warn({ store: this.name, error: messageOf(error) }, 'cannot sync the engine'),
+          )
+          .finally(() => {
+            this.#applying = undefined;
+            this.#maybeApply();
+          });
+      }
+    });
+  }
+
+  async #syncEngine(): Promise<void> {
+    await this.engine.apply({ ...EMPTY_BATCH, position: this.engine.position }, { sync: true });
+    await this.#afterSync();
+  }
+
+  /** Drops applied memtables that nobody needs; over the memory bound, transactions that hold the oldest give way. */
+  #retire(): void {
+    const memtables = this.overlay.memtables;
+    for (;;) {
+      let retained = 0;
+      let oldest: VersionedMemtable | undefined;
+      for (let i = 0; i < memtables.length; ) {
+        const memtable = memtables[i]!;
+        if (!memtable.applied || this.snapshots.needs(memtable)) {
+          if (memtable.applied) {
+            oldest ??= memtable;
+            retained += memtable.memoryBytes;
+          }
+          i++;
+          continue;
+        }
+        memtables.splice(i, 1);
+        this.snapshots.dropped(memtable);
+        this.#arenas.release(memtable.arena);
+      }
+      if (oldest === undefined || retained <= this.#overlayBytesMax) return;
+      this.snapshots.giveUp(oldest);
+    }
+  }
+
+  // ---- Recovery and failure
+
+  async #replay(frame: LogFrame): Promise<void> {
+    let version = frame.header.firstVersion;
+    for (const { start, end } of commitsOf(frame.body)) {
+      if (version > this.#version) {
+        assert(version === this.#version + 1, () => `the log jumps from version ${this.#version} to ${version}`);
+        const body = frame.body.subarray(start, end);
+        if (this.#active.used + COMMIT_HEADER_BYTES + body.length > this.#active.arena.length)
+          await this.#applyReplayed(body.length);
+        const memtable = this.#active;
+        this.#version = version;
+        memtable.lastVersion = version;
+        const from = memtable.used;
+        memtable.arena.set(body, from);
+        memtable.used = from + body.length;
+        for (let offset = from; offset < memtable.used; ) offset = memtable.add(offset, version - memtable.baseVersion);
+      }
+      version++;
+    }
+  }
+
+  /** During recovery: everything replayed so far is durable and can be applied. */
+  async #applyReplayed(bytesNeeded: number): Promise<void> {
+    const memtable = this.#active;
+    memtable.sealed = true;
+    this.#active = this.#newMemtable(COMMIT_HEADER_BYTES + bytesNeeded);
+    if (memtable.isEmpty) {
+      memtable.applied = true;
+      this.#retire();
+    } else await this.#apply(memtable, false);
+  }
+
+  /** A write or sync of the log failed: back to what is durable, and no more writes. */
+  #poison(error: Error): void {
+    this.#state = this.#state === 'open' ? 'readOnly' : this.#state;
+    this.#readOnlyReason = `its log failed (${error.message})`;
+    const durable = this.durableVersion;
+    for (const memtable of this.overlay.memtables) {
+      memtable.dropAfter(durable - memtable.baseVersion);
+      memtable.lastVersion = Math.min(memtable.lastVersion, Math.max(durable, memtable.baseVersion));
+    }
+    this.#version = durable;
+    const reason = new OperationError(
+      'store_read_only',
+      `store ${this.name} was reset to version ${durable}: ${this.#readOnlyReason}`,
+    );
+    for (const transaction of this.#transactions) transaction.abort(reason);
+    for (const listener of this.#resetListeners) listener();
+    this.#writable?.resolve();
+    this.#writable = undefined;
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    const wasOpen = this.#state === 'open';
+    this.#state = 'closing';
+    this.#applyTimer?.cancel();
+    this.#syncTimer?.cancel();
+    const closed = new OperationError('store_closed', `store ${this.name} is closing`);
+    for (const transaction of this.#transactions) transaction.abort(closed);
+    try {
+      if (wasOpen) await this.#commitLog?.flush();
+      await this.#applying?.catch(() => {});
+      if (wasOpen && this.supports.persistent && this.#commitLog?.failure === undefined) await this.#applyRest();
+    } catch (error) {
+      this.#log.warn(
+        { store: this.name, error: messageOf(error) },
+        'the engine could not be brought up to date; the log will be replayed',
+      );
+    }
+    this.#state = 'closed';
+    this.#syncTimer?.cancel();
+    this.snapshots.closeAll();
+    await this.#commitLog?.close();
+    await this.engine.close();
+    await this.#onClosed?.();
+  }
+
+  async #applyRest(): Promise<void> {
+    this.#active.sealed = true;
+    for (const memtable of this.overlay.memtables) {
+      if (!memtable.applied && !memtable.isEmpty) await this.#apply(memtable, false);
+      memtable.applied = true;
+    }
+    await this.#syncEngine();
+  }
+}
+
+const EMPTY_BATCH = {
+  deletedRanges: [],
+  arena: Buffer.from(new SharedArrayBuffer(8)),
+  operations: new Int32Array(new SharedArrayBuffer(4)),
+  count: 0,
+};
+
+/** The newest operation of each key that no later range deletion hides. */
+function newestOperations(memtable: VersionedMemtable): { operations: Int32Array; count: number } {
+  const operations = new Int32Array(new SharedArrayBuffer(Math.max(4, memtable.keyCount * 4)));
+  let count = 0;
+  for (let i = 0; i < memtable.keyCount; i++) {
+    const entry = memtable.head(memtable.rootAt(i));
+    if (memtable.ranges.length > 0) {
+      const covering = memtable.rangeCovering(memtable.keyOf(entry), Number.MAX_SAFE_INTEGER);
+      if (covering !== undefined && entry < covering.mark) continue;
+    }
+    operations[count++] = memtable.offsetOf(entry);
+  }
+  return { operations, count };
+}
+
+function copyChanges(from: Bytes, start: number, end: number): Change[] {
+  const copy = Buffer.from(from.subarray(start, end));
+  return [...readOperations(copy, 0, copy.length)];
+}
+
+/** Whether an operation of `[start, end)` touches the watched range; rejects by the first bytes of the keys. */
+function touches(arena: Bytes, start: number, end: number, watcher: Watcher): boolean {
+  const { prefix } = watcher;
+  for (let offset = start; offset < end; offset = operationEnd(arena, offset)) {
+    if (operationKind(arena, offset) > 2) return true;
+    const key = offset + 7;
+    let i = 0;
+    while (i < prefix.length && arena[key + i] === prefix[i]) i++;
+    if (i === prefix.length) return true;
+  }
+  return false;
+}
+
+function commonPrefix(range: KeyRange): Bytes {
+  if (range.end === undefined) return Buffer.alloc(0);
+  let length = 0;
+  while (length < range.start.length && length < range.end.length && range.start[length] === range.end[length])
+    length++;
+  return Buffer.from(range.start.subarray(0, length));
+}

@@ -1,0 +1,533 @@
+/**
+ * A transaction of a local store: a read version, a write set, a read set, locks.
+ *
+ * Writes gather in a memtable of their own, in the byte form in which they will be logged. Committing validates, in one
+ * synchronous stretch, what the isolation level promises, and hands the bytes to the store to be ordered:
+ *
+ * | level         | must be unchanged since `readVersion`                     |
+ * |---------------|------------------------------------------------------------|
+ * | readCommitted | nothing: what it writes it has locked (writing locks)      |
+ * | snapshot      | keys and ranges written, unless locked since               |
+ * | serializable  | those, and all keys and spans read                         |
+ *
+ * Under `snapshot` and `serializable` this is first-committer-wins (Berenson et al., 1995) with backward validation of
+ * the read set (Härder, 1984), spans included, so that there are no phantoms.
+ */
+
+import { assert } from '../base/assert.ts';
+import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
+import { type Bytes, compareBytes, copyBytes, equalBytes, keySuccessor, printable } from '../base/bytes.ts';
+import type { Durability } from '../base/durability.ts';
+import { OperationError } from '../base/errors.ts';
+import type { EngineSnapshot } from './engine.ts';
+import { isEmptyRange, type Key, type KeyRange } from './key-range.ts';
+import { type CursorSource, LocalCursor } from './local-cursor.ts';
+import type { LocalStore } from './local-store.ts';
+import { LockOwner } from './lock-table.ts';
+import { hashKey, type MemtableMark } from './memtable.ts';
+import {
+  DELETE,
+  DELETE_FROM,
+  DELETE_RANGE,
+  type OperationKind,
+  operationBytes,
+  operationEnd,
+  PUT,
+  writeOperation,
+} from './operations.ts';
+import { Overlay, VersionedMemtable } from './overlay.ts';
+import type { Snapshot } from './snapshots.ts';
+import {
+  type Commit,
+  type Cursor,
+  type Isolation,
+  KEY_BYTES_MAX,
+  type LockOptions,
+  type Savepoint,
+  type ScanOptions,
+  TRANSACTION_BYTES_MAX,
+  type Transaction,
+  type TransactionOptions,
+  VALUE_BYTES_MAX,
+  type Version,
+} from './store.ts';
+
+const WRITE_BYTES_FIRST = 256;
+/** Point reads of a serializable transaction are kept one by one up to here, then as one span. */
+const READ_KEYS_MAX = 16_384;
+
+export class LocalTransaction implements Transaction, CursorSource {
+  readonly isolation: Isolation;
+  readonly durability: Durability;
+  state: 'open' | 'committed' | 'rolledBack' = 'open';
+  observedVersion = 0;
+
+  readonly #store: LocalStore;
+  readonly #readOnly: boolean;
+  readonly #owner: LockOwner;
+  #snapshot: Snapshot;
+  #writes: Overlay | undefined;
+  #readKeys: { readonly key: Key; readonly hash: number }[] | undefined;
+  #readSpans: KeyRange[] | undefined;
+  #requirements: Requirement[] | undefined;
+  /** In the order in which they were taken. */
+  #locked: Key[] | undefined;
+  #savepoints: SavepointMark[] | undefined;
+  /** Whether committing checks for conflicts with what was committed since `readVersion`. */
+  readonly #validates: boolean;
+  /** Why the store ended it. */
+  #ended: Error | undefined;
+
+  constructor(store: LocalStore, options: TransactionOptions) {
+    this.#store = store;
+    this.isolation = options.isolation ?? 'snapshot';
+    this.#readOnly = options.readOnly === true;
+    this.durability = store.lowered(options.durability);
+    this.#owner = new LockOwner(options.label ?? 'transaction');
+    this.#validates = !this.#readOnly && this.isolation !== 'readCommitted';
+    this.#snapshot = store.openSnapshot(this.#validates);
+    if (this.isolation === 'serializable' && !this.#readOnly) {
+      this.#readKeys = [];
+      this.#readSpans = [];
+    }
+  }
+
+  get readVersion(): Version {
+    return this.#snapshot.readVersion;
+  }
+
+  get overlay(): Overlay {
+    return this.#store.overlay;
+  }
+
+  get writes(): Overlay | undefined {
+    return this.#writes;
+  }
+
+  check(): void {
+    this.#checkOpen();
+    if (this.#snapshot.tooOld) throw tooOld(this.#snapshot.readVersion);
+  }
+
+  #checkOpen(): void {
+    if (this.state === 'open') return;
+    const ending = this.state === 'committed' ? 'committed' : 'rolled back';
+    throw this.#ended ?? new OperationError('transaction_closed', `the transaction is ${ending}`);
+  }
+
+  base(): Awaitable<EngineSnapshot> {
+    return this.#store.snapshots.baseOf(this.#snapshot);
+  }
+
+  noteVersion(version: Version): void {
+    if (version > this.observedVersion) this.observedVersion = version;
+  }
+
+  noteSpan(span: KeyRange): void {
+    this.#readSpans?.push({ start: copyBytes(span.start), end: span.end && copyBytes(span.end) });
+  }
+
+  get(key: Key): Awaitable<Bytes | undefined> {
+    this.check();
+    checkKey(key);
+    if (this.#readKeys !== undefined) this.#noteRead(key);
+    if (this.#writes !== undefined) {
+      const own = this.#writes.lookup(key, Number.MAX_SAFE_INTEGER);
+      if (own === 'value') return this.#writes.value;
+      if (own === 'deleted') return undefined;
+    }
+    const overlay = this.#store.overlay;
+    const found = overlay.lookup(key, this.#snapshot.readVersion);
+    if (overlay.version > this.observedVersion) this.observedVersion = overlay.version;
+    if (found === 'value') return overlay.value;
+    if (found === 'deleted') return undefined;
+    if (this.#snapshot.base !== undefined && (overlay.newerExists || !this.#snapshot.validates))
+      return this.#snapshot.base.view.get(key);
+    const value = this.#store.engine.get(key);
+    if (!isPromise(value)) return value;
+    return value.then((newest) => this.#settle(key, newest));
+  }
+
+  /** An asynchronous read may have come back with a version younger than the snapshot: then it asks the base. */
+  #settle(key: Key, newest: Bytes | undefined): Awaitable<Bytes | undefined> {
+    this.check();
+    const base = this.#snapshot.base;
+    if (base === undefined) return newest;
+    const overlay = this.#store.overlay;
+    const found = overlay.lookup(key, this.#snapshot.readVersion);
+    if (found === 'value') return overlay.value;
+    if (found === 'deleted') return undefined;
+    return overlay.newerExists || !this.#snapshot.validates ? base.view.get(key) : newest;
+  }
+
+  batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]> {
+    this.check();
+    const values: (Bytes | undefined)[] = new Array(keys.length);
+    const missing: number[] = [];
+    const waits: Promise<void>[] = [];
+    const overlay = this.#store.overlay;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!;
+      checkKey(key);
+      const own = this.#writes?.lookup(key, Number.MAX_SAFE_INTEGER);
+      if (own === 'value') values[i] = this.#writes!.value;
+      if (own === 'value' || own === 'deleted') {
+        if (this.#readKeys !== undefined) this.#noteRead(key);
+        continue;
+      }
+      const found = overlay.lookup(key, this.#snapshot.readVersion);
+      const needsBase = this.#snapshot.base !== undefined && (overlay.newerExists || !this.#snapshot.validates);
+      if (found === 'absent' && !needsBase) {
+        if (this.#readKeys !== undefined) this.#noteRead(key);
+        missing.push(i);
+        continue;
+      }
+      const value = this.get(key);
+      if (isPromise(value)) {
+        waits.push(
+          value.then((late) => {
+            values[i] = late;
+          }),
+        );
+      } else values[i] = value;
+    }
+    const finish = (): Awaitable<readonly (Bytes | undefined)[]> =>
+      waits.length === 0 ? values : Promise.all(waits).then(() => values);
+    if (missing.length === 0) return finish();
+    const fetched = this.#store.engine.batchGet(missing.map((i) => keys[i]!));
+    if (!isPromise(fetched)) {
+      for (let m = 0; m < missing.length; m++) values[missing[m]!] = fetched[m];
+      return finish();
+    }
+    return fetched.then(async (found) => {
+      for (let m = 0; m < missing.length; m++) values[missing[m]!] = await this.#settle(keys[missing[m]!]!, found[m]);
+      return finish();
+    });
+  }
+
+  scan(range: KeyRange, options: ScanOptions = {}): Cursor {
+    this.check();
+    const start = range.start.length === 0 ? FIRST_KEY : range.start;
+    return new LocalCursor(this, { start: copyBytes(start), end: range.end && copyBytes(range.end) }, options);
+  }
+
+  put(key: Key, value: Bytes): void {
+    if (value.length > VALUE_BYTES_MAX) {
+      throw new OperationError('too_large', `a value of ${value.length} bytes exceeds the limit of ${VALUE_BYTES_MAX}`);
+    }
+    this.#write(PUT, key, value);
+  }
+
+  delete(key: Key): void {
+    this.#write(DELETE, key, undefined);
+  }
+
+  deleteRange(range: KeyRange): void {
+    this.check();
+    if (isEmptyRange(range)) return;
+    const start = range.start.length === 0 ? FIRST_KEY : range.start;
+    this.#append(range.end === undefined ? DELETE_FROM : DELETE_RANGE, start, range.end);
+  }
+
+  #write(kind: OperationKind, key: Key, value: Bytes | undefined): void {
+    this.check();
+    checkKey(key);
+    if (this.isolation === 'readCommitted' && !this.#tryLock(key)) {
+      throw new OperationError('transaction_conflict', `key ${printable(key)} is locked by another transaction`);
+    }
+    this.#append(kind, key, value);
+  }
+
+  #append(kind: OperationKind, key: Key, value: Bytes | undefined): void {
+    if (this.#readOnly) throw new OperationError('invalid_argument', 'a read-only transaction cannot write');
+    this.#writes ??= newWriteSet();
+    const memtable = this.#writes.memtables[0]!;
+    const bytes = operationBytes(key.length, value?.length ?? 0);
+    if (memtable.used + bytes > TRANSACTION_BYTES_MAX) {
+      throw new OperationError('too_large', `the writes of one transaction exceed ${TRANSACTION_BYTES_MAX} bytes`, {
+        hint: 'Split the work into several transactions.',
+      });
+    }
+    memtable.reserve(bytes);
+    const offset = memtable.used;
+    memtable.used = writeOperation(memtable.arena, offset, kind, key, value);
+    memtable.add(offset, 1);
+  }
+
+  lock(keys: readonly Key[], options: LockOptions = {}): Awaitable<readonly Key[]> {
+    this.check();
+    const locked: Key[] = [];
+    for (let i = 0; i < keys.length; i++) {
+      const granted = this.#lockOne(keys[i]!, options);
+      if (isPromise(granted)) return this.#lockRest(keys, i, granted, locked, options);
+      if (granted) locked.push(keys[i]!);
+    }
+    return locked;
+  }
+
+  async #lockRest(
+    keys: readonly Key[],
+    from: number,
+    waiting: Promise<boolean>,
+    locked: Key[],
+    options: LockOptions,
+  ): Promise<readonly Key[]> {
+    if (await waiting) locked.push(keys[from]!);
+    for (let i = from + 1; i < keys.length; i++) if (await this.#lockOne(keys[i]!, options)) locked.push(keys[i]!);
+    return locked;
+  }
+
+  #lockOne(key: Key, options: LockOptions): Awaitable<boolean> {
+    checkKey(key);
+    const mode = options.mode ?? 'exclusive';
+    const held = this.#store.locks.heldMode(this.#owner, key);
+    if (held === 'exclusive' || held === mode) return true;
+    const granted = this.#store.locks.acquire(this.#owner, key, mode, options.wait ?? 'block', options.timeoutMs);
+    return whenReady(granted, (taken) => {
+      this.check();
+      if (!taken) return false;
+      (this.#locked ??= []).push(copyBytes(key));
+      if (this.isolation !== 'readCommitted' && this.#store.overlay.changedSince(key, hashKey(key), this.readVersion)) {
+        throw this.#conflict(key);
+      }
+      return true;
+    });
+  }
+
+  /** Takes an exclusive lock if that needs no waiting. */
+  #tryLock(key: Key): boolean {
+    if (this.#readOnly || this.#store.locks.heldMode(this.#owner, key) === 'exclusive') return true;
+    if (this.#store.locks.acquire(this.#owner, key, 'exclusive', 'skip') !== true) return false;
+    (this.#locked ??= []).push(copyBytes(key));
+    return true;
+  }
+
+  require(key: Key, expected: Bytes | undefined, error?: () => Error): void {
+    this.check();
+    checkKey(key);
+    (this.#requirements ??= []).push({ key: copyBytes(key), expected: expected && copyBytes(expected), error });
+  }
+
+  beginStatement(): void {
+    this.#checkOpen();
+    if (this.isolation !== 'readCommitted') return;
+    if (this.#snapshot.readVersion === this.#store.version && !this.#snapshot.tooOld) return;
+    this.#store.snapshots.close(this.#snapshot);
+    this.#snapshot = this.#store.openSnapshot(this.#validates);
+  }
+
+  savepoint(): Savepoint {
+    this.check();
+    this.#savepoints ??= [];
+    this.#savepoints.push({
+      writes: this.#writes?.memtables[0]!.mark(),
+      locks: this.#locked?.length ?? 0,
+      requirements: this.#requirements?.length ?? 0,
+    });
+    return { depth: this.#savepoints.length };
+  }
+
+  rollbackTo(savepoint: Savepoint): void {
+    this.#checkOpen();
+    const mark = this.#savepoints?.[savepoint.depth - 1];
+    assert(mark !== undefined, 'savepoint of another transaction, or rolled back already');
+    this.#savepoints!.length = savepoint.depth;
+    if (mark.writes === undefined) this.#writes = undefined;
+    else this.#writes!.memtables[0]!.truncate(mark.writes);
+    if (this.#requirements !== undefined) this.#requirements.length = mark.requirements;
+    if (this.#locked === undefined) return;
+    const kept = this.#locked.slice(0, mark.locks);
+    for (const key of this.#locked.slice(mark.locks)) {
+      // A key that was in share before the savepoint and exclusive after it appears twice.
+      if (kept.some((other) => equalBytes(other, key))) this.#store.locks.downgrade(this.#owner, key);
+      else this.#store.locks.release(this.#owner, key);
+    }
+    this.#locked = kept;
+  }
+
+  async commit(): Promise<Commit> {
+    const commit = await this.commitVisible();
+    const durable = this.#store.whenDurable(Math.max(commit.version, this.observedVersion), this.durability);
+    if (durable !== undefined) await durable;
+    return commit;
+  }
+
+  commitVisible(): Awaitable<Commit> {
+    this.#checkOpen();
+    const blocked = this.#blockedKey();
+    if (blocked !== undefined) {
+      return whenReady(this.lock([blocked]), () => this.commitVisible());
+    }
+    const memtable = this.#writes?.memtables[0];
+    if ((memtable === undefined || memtable.isEmpty) && this.#requirements === undefined) {
+      return this.#finish({ version: this.readVersion });
+    }
+    const requirements = this.#requirements?.map((requirement) => this.#store.get(requirement.key, this));
+    if (requirements?.some((value) => isPromise(value))) {
+      return Promise.all(requirements).then(() => this.#order(memtable));
+    }
+    return this.#order(memtable);
+  }
+
+  /** Validation and ordering: one synchronous stretch. */
+  #order(memtable: VersionedMemtable | undefined): Awaitable<Commit> {
+    this.#checkOpen();
+    try {
+      for (const requirement of this.#requirements ?? []) {
+        const value = this.#store.get(requirement.key, this);
+        // The value was read a moment ago, so an engine that still has to wait for it is over its memory.
+        if (isPromise(value)) return value.then(() => this.#order(memtable));
+        const met =
+          requirement.expected === undefined
+            ? value === undefined
+            : value !== undefined && equalBytes(value, requirement.expected);
+        if (!met) throw requirement.error?.() ?? this.#conflict(requirement.key);
+      }
+      if (memtable === undefined || memtable.isEmpty) return this.#finish({ version: this.readVersion });
+      if (this.#validates) this.#validate(memtable);
+      const body = withoutSuperseded(memtable);
+      const version = this.#store.order(body, this.durability);
+      return this.#finish({ version });
+    } catch (error) {
+      if (error instanceof OperationError && error.code === 'transaction_conflict') this.#store.noteConflict();
+      this.#end('rolledBack');
+      throw error;
+    }
+  }
+
+  #validate(memtable: VersionedMemtable): void {
+    if (!this.#snapshot.validates) throw tooOld(this.readVersion);
+    const overlay = this.#store.overlay;
+    const since = this.readVersion;
+    for (let i = 0; i < memtable.keyCount; i++) {
+      const root = memtable.rootAt(i);
+      const key = memtable.keyOf(root);
+      if (overlay.changedSince(key, memtable.hashOf(root), since)) throw this.#conflict(key);
+    }
+    for (const { range } of memtable.ranges)
+      if (overlay.rangeChangedSince(range, since)) throw this.#conflict(range.start);
+    for (const { key, hash } of this.#readKeys ?? [])
+      if (overlay.changedSince(key, hash, since)) throw this.#conflict(key);
+    for (const span of this.#readSpans ?? [])
+      if (overlay.rangeChangedSince(span, since)) throw this.#conflict(span.start);
+  }
+
+  /** A key of the write set that another transaction has locked. */
+  #blockedKey(): Key | undefined {
+    const locks = this.#store.locks;
+    const memtable = this.#writes?.memtables[0];
+    if (locks.count === 0 || memtable === undefined) return undefined;
+    for (let i = 0; i < memtable.keyCount; i++) {
+      const key = memtable.keyOf(memtable.rootAt(i));
+      if (locks.isLockedByOther(key, this.#owner)) return copyBytes(key);
+    }
+    for (const { range } of memtable.ranges) {
+      const key = locks.lockedByOtherIn(range, this.#owner);
+      if (key !== undefined) return key;
+    }
+    return undefined;
+  }
+
+  #finish(commit: Commit): Commit {
+    this.#end('committed');
+    return commit;
+  }
+
+  rollback(): void {
+    if (this.state === 'open') this.#end('rolledBack');
+  }
+
+  /** Ends it from outside: the store is closing. */
+  abort(error: Error): void {
+    if (this.state !== 'open') return;
+    this.#ended = error;
+    this.#end('rolledBack');
+  }
+
+  #end(state: 'committed' | 'rolledBack'): void {
+    this.state = state;
+    if (!this.#owner.idle) this.#store.locks.releaseAll(this.#owner, this.#ended);
+    this.#store.closeTransaction(this, this.#snapshot);
+    this.#writes = undefined;
+    this.#readKeys = undefined;
+    this.#readSpans = undefined;
+    this.#locked = undefined;
+  }
+
+  #noteRead(key: Key): void {
+    const keys = this.#readKeys!;
+    keys.push({ key: copyBytes(key), hash: hashKey(key) });
+    if (keys.length < READ_KEYS_MAX) return;
+    let low = keys[0]!.key;
+    let high = low;
+    for (const { key: read } of keys) {
+      if (compareBytes(read, low) < 0) low = read;
+      if (compareBytes(read, high) > 0) high = read;
+    }
+    this.#readSpans!.push({ start: low, end: keySuccessor(high) });
+    this.#readKeys = [];
+  }
+
+  #conflict(key: Key): OperationError {
+    return new OperationError(
+      'transaction_conflict',
+      `a concurrent commit changed ${printable(key)} since version ${this.readVersion}`,
+      {
+        hint: 'Run the transaction again.',
+      },
+    );
+  }
+}
+
+interface Requirement {
+  readonly key: Key;
+  readonly expected: Bytes | undefined;
+  readonly error: (() => Error) | undefined;
+}
+
+interface SavepointMark {
+  readonly writes: MemtableMark | undefined;
+  readonly locks: number;
+  readonly requirements: number;
+}
+
+const FIRST_KEY = Buffer.from([1]);
+
+/** @throws OperationError `invalid_argument`, `too_large`. */
+export function checkKey(key: Key): void {
+  if (key.length === 0 || key[0] === 0)
+    throw new OperationError('invalid_argument', 'a key is empty or begins with a zero byte');
+  if (key.length > KEY_BYTES_MAX) {
+    throw new OperationError('too_large', `a key of ${key.length} bytes exceeds the limit of ${KEY_BYTES_MAX}`);
+  }
+}
+
+function newWriteSet(): Overlay {
+  const writes = new Overlay();
+  const memtable = new VersionedMemtable(Buffer.allocUnsafe(WRITE_BYTES_FIRST), 8, 0);
+  memtable.lastVersion = 1;
+  writes.memtables.push(memtable);
+  return writes;
+}
+
+/** The operations to log: all of them, or without those that a later one of the same transaction replaced. */
+function withoutSuperseded(memtable: VersionedMemtable): Bytes {
+  const all = memtable.arena.subarray(0, memtable.used);
+  if (memtable.keyCount === memtable.entryCount || memtable.ranges.length > 0) return all;
+  const parts: Bytes[] = [];
+  for (let i = 0; i < memtable.keyCount; i++) {
+    const offset = memtable.offsetOf(memtable.head(memtable.rootAt(i)));
+    parts.push(all.subarray(offset, operationEnd(all, offset)));
+  }
+  return Buffer.concat(parts);
+}
+
+export function tooOld(readVersion: Version): OperationError {
+  return new OperationError(
+    'transaction_too_old',
+    `the snapshot at version ${readVersion} was given up to keep memory bounded`,
+    {
+      hint: 'Run the transaction again; keep transactions short, or raise memory.limit.',
+    },
+  );
+}

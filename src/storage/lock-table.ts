@@ -1,0 +1,343 @@
+/**
+ * Pessimistic locks on keys, for the transaction manager of local stores.
+ *
+ * What holds:
+ * - A key is held by one owner in `exclusive`, or by any number in `share`. An owner may ask again for what it holds;
+ *   asking for more (share, then exclusive) is an upgrade, which waits ahead of the queue, because its holder cannot be
+ *   passed anyway.
+ * - Waiters are served strictly in order of arrival: a share request does not overtake a waiting exclusive one, so
+ *   nobody starves. A granted lock is held from the moment it is granted, before its promise has run.
+ * - A deadlock is found at the moment in which waiting would close a cycle of the wait-for graph: waiter -> holders and
+ *   earlier waiters that it conflicts with. The requester is refused. Granting, releasing and cancelling never add an
+ *   edge that closes a cycle, so no detector needs to run in the background.
+ *
+ * Left out: locks on ranges and on absent keys' gaps (the conflict table of the transaction manager covers those), and
+ * any notion of what a key means. Everything is synchronous except waiting itself.
+ */
+
+import { assert, verify } from '../base/assert.ts';
+import { type Awaitable, type Deferred, deferred } from '../base/awaitable.ts';
+import { type Bytes, latin1, printable } from '../base/bytes.ts';
+import { OperationError } from '../base/errors.ts';
+import type { Timer, Timers } from '../platform/platform.ts';
+import { type Key, type KeyRange, rangeContains } from './key-range.ts';
+import type { LockMode } from './store.ts';
+
+export type LockWait = 'block' | 'nowait' | 'skip';
+
+/** Whoever holds locks: one per transaction. The fields belong to the lock table. */
+export class LockOwner {
+  /** For messages, like `pg:4711`. */
+  readonly label: string;
+  /** @internal */
+  readonly held = new Set<Lock>();
+  /** @internal A transaction usually waits once at a time, but nothing here depends on it. */
+  readonly waits = new Set<Waiter>();
+
+  constructor(label: string) {
+    this.label = label;
+  }
+
+  /** True when it neither holds nor awaits a lock: then `releaseAll` has nothing to do. */
+  get idle(): boolean {
+    return this.held.size === 0 && this.waits.size === 0;
+  }
+}
+
+/** One key that is held. Without holders it leaves the table. */
+interface Lock {
+  readonly key: string;
+  mode: LockMode;
+  readonly holders: LockOwner[];
+  /** In order of service; upgrades first. */
+  readonly waiters: Waiter[];
+}
+
+interface Waiter {
+  readonly owner: LockOwner;
+  readonly lock: Lock;
+  readonly mode: LockMode;
+  readonly granted: Deferred<boolean>;
+  timer: Timer | undefined;
+}
+
+export interface LockTableOptions {
+  readonly timers: Timers;
+  /** Requests that may wait at once; one more is `overloaded`. Default 65,536. */
+  readonly waitersMax?: number;
+  /** How a key appears in messages. Default: its bytes, printable. */
+  readonly describeKey?: (key: Key) => string;
+}
+
+export class LockTable {
+  readonly #timers: Timers;
+  readonly #waitersMax: number;
+  readonly #describeKey: (key: Key) => string;
+  readonly #locks = new Map<string, Lock>();
+  #waiting = 0;
+  #deadlocks = 0;
+
+  constructor(options: LockTableOptions) {
+    this.#timers = options.timers;
+    this.#waitersMax = options.waitersMax ?? 65_536;
+    this.#describeKey = options.describeKey ?? ((key) => printable(key));
+  }
+
+  /** Keys that are held now. Zero is the fast path of whoever asks `isLockedByOther`. */
+  get count(): number {
+    return this.#locks.size;
+  }
+
+  /** Requests waiting now. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Requests refused as deadlocks since the table was made. */
+  get deadlocks(): number {
+    return this.#deadlocks;
+  }
+
+  /**
+   * True once `owner` holds `key` in at least `mode`; false only with `skip`, when it would have had to wait. `nowait`
+   * and a `timeoutMs` of 0 throw instead. A promise only when it waits, and then the caller must look again whether its
+   * transaction is still open: `releaseAll` may have run between the grant and its continuation.
+   * @throws OperationError `lock_not_available`, `deadlock`, `overloaded`; from the promise also what `releaseAll` gives.
+   */
+  acquire(
+    owner: LockOwner,
+    key: Key,
+    mode: LockMode = 'exclusive',
+    wait: LockWait = 'block',
+    timeoutMs?: number,
+  ): Awaitable<boolean> {
+    const id = latin1(key);
+    const lock = this.#locks.get(id);
+    if (lock === undefined) {
+      const fresh: Lock = { key: id, mode, holders: [owner], waiters: [] };
+      this.#locks.set(id, fresh);
+      owner.held.add(fresh);
+      return true;
+    }
+    const holds = owner.held.has(lock);
+    if (holds && (mode === 'share' || lock.mode === 'exclusive')) return true;
+    if (holds && lock.holders.length === 1) {
+      const before = lock.mode;
+      lock.mode = mode;
+      // Share requests that queue behind others now wait for this owner as well, which matters if it waits elsewhere.
+      if (owner.waits.size > 0 && lock.waiters.length > 0) {
+        const cycle = this.#cycleThrough(owner);
+        if (cycle !== undefined) {
+          lock.mode = before;
+          throw this.#deadlock(cycle);
+        }
+      }
+      return true;
+    }
+    if (!holds && lock.waiters.length === 0 && lock.mode === 'share' && mode === 'share') {
+      this.#hold(lock, owner, mode);
+      return true;
+    }
+    if (wait === 'skip') return false;
+    if (wait === 'nowait' || (timeoutMs !== undefined && timeoutMs <= 0)) throw this.#notAvailable(lock, owner);
+    return this.#wait(lock, owner, mode, holds, timeoutMs);
+  }
+
+  /** The mode in which `owner` holds `key`. */
+  heldMode(owner: LockOwner, key: Key): LockMode | undefined {
+    const lock = owner.held.size === 0 ? undefined : this.#locks.get(latin1(key));
+    return lock !== undefined && owner.held.has(lock) ? lock.mode : undefined;
+  }
+
+  /** True when someone other than `owner` holds `key` in any mode. */
+  isLockedByOther(key: Key, owner: LockOwner | undefined): boolean {
+    if (this.#locks.size === 0) return false;
+    const lock = this.#locks.get(latin1(key));
+    if (lock === undefined) return false;
+    return lock.holders.length > 1 || lock.holders[0] !== owner;
+  }
+
+  /** A key of `range` that someone other than `owner` holds. Costs a look at every lock. */
+  lockedByOtherIn(range: KeyRange, owner: LockOwner | undefined): Key | undefined {
+    for (const lock of this.#locks.values()) {
+      if (lock.holders.length === 1 && lock.holders[0] === owner) continue;
+      const key = Buffer.from(lock.key, 'latin1');
+      if (rangeContains(range, key)) return key;
+    }
+    return undefined;
+  }
+
+  /** Gives up one key; harmless when `owner` does not hold it. Its waits, also for this key, go on. */
+  release(owner: LockOwner, key: Key): void {
+    const lock = this.#locks.get(latin1(key));
+    if (lock !== undefined && owner.held.has(lock)) this.#release(lock, owner);
+  }
+
+  /** From exclusive to share: what a rollback to a savepoint before an upgrade leaves. Harmless when not exclusive. */
+  downgrade(owner: LockOwner, key: Key): void {
+    const lock = this.#locks.get(latin1(key));
+    if (lock === undefined || !owner.held.has(lock) || lock.mode === 'share') return;
+    lock.mode = 'share';
+    this.#serve(lock);
+  }
+
+  /** Gives up all keys and rejects all waits of `owner`, by default with `transaction_closed`. */
+  releaseAll(owner: LockOwner, error?: Error): void {
+    if (owner.idle) return;
+    this.cancel(owner, error);
+    for (const lock of owner.held) this.#release(lock, owner);
+    assert(owner.idle, 'a closed owner keeps no lock');
+  }
+
+  /** Rejects all waits of `owner`, by default with `transaction_closed`; it keeps what it holds. */
+  cancel(owner: LockOwner, error?: Error): void {
+    for (const waiter of owner.waits) {
+      this.#withdraw(
+        waiter,
+        error ?? new OperationError('transaction_closed', `${owner.label} ended while it waited for a lock`),
+      );
+    }
+  }
+
+  #wait(
+    lock: Lock,
+    owner: LockOwner,
+    mode: LockMode,
+    upgrade: boolean,
+    timeoutMs: number | undefined,
+  ): Promise<boolean> {
+    if (this.#waiting >= this.#waitersMax) {
+      throw new OperationError('overloaded', `${this.#waiting} requests already wait for locks`);
+    }
+    const waiter: Waiter = { owner, lock, mode, granted: deferred<boolean>(), timer: undefined };
+    // Upgrades come first, in order of arrival; a second one always closes a cycle with the first.
+    let position = lock.waiters.length;
+    if (upgrade) for (position = 0; lock.holders.includes(lock.waiters[position]?.owner as LockOwner); ) position++;
+    lock.waiters.splice(position, 0, waiter);
+    owner.waits.add(waiter);
+    this.#waiting++;
+    const cycle = this.#cycleThrough(owner);
+    if (cycle !== undefined) {
+      // Nobody was served meanwhile, so taking the waiter out again leaves everything as it was.
+      this.#remove(waiter);
+      throw this.#deadlock(cycle);
+    }
+    if (timeoutMs !== undefined) {
+      waiter.timer = this.#timers.after(timeoutMs, () => this.#withdraw(waiter, this.#notAvailable(lock, owner)));
+    }
+    return waiter.granted.promise;
+  }
+
+  #hold(lock: Lock, owner: LockOwner, mode: LockMode): void {
+    if (!owner.held.has(lock)) {
+      lock.holders.push(owner);
+      owner.held.add(lock);
+    }
+    lock.mode = mode;
+    verify(() => assert(lock.mode === 'share' || lock.holders.length === 1, 'an exclusive lock has one holder'));
+  }
+
+  #release(lock: Lock, owner: LockOwner): void {
+    lock.holders.splice(lock.holders.indexOf(owner), 1);
+    owner.held.delete(lock);
+    this.#serve(lock);
+  }
+
+  /** Grants what can be granted, from the front of the queue. Must follow every change that could unblock its front. */
+  #serve(lock: Lock): void {
+    for (let waiter = lock.waiters[0]; waiter !== undefined; waiter = lock.waiters[0]) {
+      const { owner, mode } = waiter;
+      const alone = lock.holders.length === 0 || (lock.holders.length === 1 && lock.holders[0] === owner);
+      const covered = owner.held.has(lock) && mode === 'share';
+      if (!alone && !covered && (lock.mode === 'exclusive' || mode === 'exclusive')) break;
+      this.#remove(waiter);
+      this.#hold(lock, owner, covered ? lock.mode : mode);
+      waiter.granted.resolve(true);
+    }
+    if (lock.holders.length === 0) {
+      assert(lock.waiters.length === 0, 'a free lock has no waiters');
+      this.#locks.delete(lock.key);
+    }
+  }
+
+  #withdraw(waiter: Waiter, error: Error): void {
+    this.#remove(waiter);
+    waiter.granted.reject(error);
+    this.#serve(waiter.lock);
+  }
+
+  #remove(waiter: Waiter): void {
+    const position = waiter.lock.waiters.indexOf(waiter);
+    assert(position !== -1, 'a waiter is in its queue until it is served');
+    waiter.lock.waiters.splice(position, 1);
+    waiter.owner.waits.delete(waiter);
+    waiter.timer?.cancel();
+    this.#waiting--;
+  }
+
+  /** Waits that lead from `origin` back to it, each with the owner it waits for; undefined when there is no cycle. */
+  #cycleThrough(origin: LockOwner): readonly Edge[] | undefined {
+    const visited = new Set<LockOwner>();
+    // Depth first without recursion: a chain of waiters may be long.
+    const path: { owner: LockOwner; edges: Iterator<Edge>; edge: Edge | undefined }[] = [
+      { owner: origin, edges: edgesFrom(origin), edge: undefined },
+    ];
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const next = top.edges.next();
+      if (next.done === true) {
+        path.pop();
+        continue;
+      }
+      top.edge = next.value;
+      const target = next.value.target;
+      if (target === origin) return path.map((step) => step.edge!);
+      if (visited.has(target)) continue;
+      visited.add(target);
+      path.push({ owner: target, edges: edgesFrom(target), edge: undefined });
+    }
+    return undefined;
+  }
+
+  #deadlock(cycle: readonly Edge[]): OperationError {
+    this.#deadlocks++;
+    const steps = cycle.map(
+      ({ waiter, target }) => `${waiter.owner.label} waits for ${this.#name(waiter.lock)} behind ${target.label}`,
+    );
+    return new OperationError('deadlock', `waiting would be a deadlock: ${steps.join(', ')}`, {
+      hint: 'run the transaction again; locking keys in one order everywhere avoids this',
+    });
+  }
+
+  #notAvailable(lock: Lock, owner: LockOwner): OperationError {
+    const others = lock.holders.filter((holder) => holder !== owner).map((holder) => holder.label);
+    return new OperationError(
+      'lock_not_available',
+      `${this.#name(lock)} is locked by ${others.length === 0 ? 'others in the queue' : others.slice(0, 3).join(', ')}`,
+    );
+  }
+
+  #name(lock: Lock): string {
+    const key: Bytes = Buffer.from(lock.key, 'latin1');
+    return this.#describeKey(key);
+  }
+}
+
+interface Edge {
+  readonly waiter: Waiter;
+  readonly target: LockOwner;
+}
+
+/** Whom `owner` waits for: holders and earlier waiters that its requests conflict with. */
+function* edgesFrom(owner: LockOwner): Generator<Edge, void> {
+  for (const waiter of owner.waits) {
+    const { lock, mode } = waiter;
+    if (mode === 'exclusive' || lock.mode === 'exclusive') {
+      for (const target of lock.holders) if (target !== owner) yield { waiter, target };
+    }
+    for (const earlier of lock.waiters) {
+      if (earlier === waiter) break;
+      if (earlier.owner === owner) continue;
+      if (mode === 'exclusive' || earlier.mode === 'exclusive') yield { waiter, target: earlier.owner };
+    }
+  }
+}

@@ -1,0 +1,400 @@
+/**
+ * Writes in memory, found by key or in key order: the overlay above an engine is a few of these, and so is the write set
+ * of an open transaction.
+ *
+ * Operations lie in an arena in the order they were written, in the layout of `operations.ts`; the arena of a store's
+ * memtable is at the same time the image of its log, so a commit copies its bytes once. An open-addressing table finds a
+ * key's first entry, its *root*, which knows the newest entry, the *head*; each entry links to the one before it. So
+ * all versions of a key are one chain, newest first. An order over the roots is built only when a scan asks for it and
+ * is brought up to date by merging what came since: point writes, the common load, never pay for ordering.
+ *
+ *   entries, five int32 each:  offset in arena | previous entry or -1 | sequence | key hash | head (roots only)
+ *
+ * A range deletion is one record; it hides the entries written before it, in this memtable (its `mark`) and in older ones.
+ *
+ * `sequence` is a small integer that grows with time: the commit version less the memtable's base version, or, in a
+ * transaction, always 0.
+ */
+
+import { assert } from '../base/assert.ts';
+import { asBuffer, type Bytes, compareBytes } from '../base/bytes.ts';
+import { type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
+import {
+  DELETE,
+  DELETE_FROM,
+  DELETE_RANGE,
+  OPERATION_HEADER_BYTES,
+  operationEnd,
+  operationKey,
+  operationKeyLength,
+  operationKind,
+  operationRange,
+} from './operations.ts';
+
+const STRIDE = 5;
+const OFFSET = 0;
+const PREVIOUS = 1;
+const SEQUENCE = 2;
+const HASH = 3;
+const HEAD = 4;
+
+const NONE = -1;
+
+export interface RangeDeletion {
+  readonly range: KeyRange;
+  readonly sequence: number;
+  /** Entries with a smaller index were written before it. */
+  readonly mark: number;
+}
+
+/** FNV-1a, 32 bits, of `bytes[start, end)`. */
+export function hashKey(bytes: Bytes, start = 0, end = bytes.length): number {
+  let hash = 0x811c9dc5;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
+export class Memtable {
+  arena: Buffer;
+  /** Bytes of the arena in use. */
+  used = 0;
+  /** Keys with at least one entry. */
+  keyCount = 0;
+  entryCount = 0;
+  readonly ranges: RangeDeletion[] = [];
+
+  #entries: Int32Array;
+  /** Root entry + 1 by hash, 0 when free; length is a power of two. */
+  #table: Int32Array;
+  /** Roots in order of arrival. */
+  #roots: Int32Array;
+  /** The first `#sortedCount` of `#roots`, by key. */
+  #sorted: Int32Array = new Int32Array(0);
+  #sortedCount = 0;
+
+  constructor(arena: Bytes, keysExpected: number) {
+    this.arena = asBuffer(arena);
+    const capacity = Math.max(8, keysExpected);
+    this.#entries = new Int32Array(capacity * STRIDE);
+    this.#roots = new Int32Array(capacity);
+    this.#table = new Int32Array(tableSize(capacity));
+  }
+
+  get isEmpty(): boolean {
+    return this.entryCount === 0 && this.ranges.length === 0;
+  }
+
+  /** Memory of the arena and the indexes, in bytes. */
+  get memoryBytes(): number {
+    return (
+      this.arena.length + (this.#entries.length + this.#table.length + this.#roots.length + this.#sorted.length) * 4
+    );
+  }
+
+  /** Makes it as new, over the same memory. */
+  reset(): void {
+    this.used = 0;
+    this.keyCount = 0;
+    this.entryCount = 0;
+    this.ranges.length = 0;
+    this.#table.fill(0);
+    this.#sortedCount = 0;
+  }
+
+  /** Indexes the operation that lies at `offset`. @returns the offset behind it. */
+  add(offset: number, sequence: number): number {
+    const kind = operationKind(this.arena, offset);
+    if (kind === DELETE_RANGE || kind === DELETE_FROM) {
+      this.ranges.push({ range: copyRange(operationRange(this.arena, offset)), sequence, mark: this.entryCount });
+      return operationEnd(this.arena, offset);
+    }
+    const keyStart = offset + OPERATION_HEADER_BYTES;
+    const hash = hashKey(this.arena, keyStart, keyStart + operationKeyLength(this.arena, offset));
+    this.#insert(offset, sequence, hash);
+    return operationEnd(this.arena, offset);
+  }
+
+  #insert(offset: number, sequence: number, hash: number): void {
+    if ((this.entryCount + 1) * STRIDE > this.#entries.length) this.#growEntries();
+    const entry = this.entryCount++;
+    const entries = this.#entries;
+    const at = entry * STRIDE;
+    entries[at + OFFSET] = offset;
+    entries[at + SEQUENCE] = sequence;
+    entries[at + HASH] = hash;
+    const mask = this.#table.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const root = this.#table[slot]! - 1;
+      if (root === NONE) break;
+      if (entries[root * STRIDE + HASH] === hash && this.#sameKey(entries[root * STRIDE + OFFSET]!, offset)) {
+        entries[at + PREVIOUS] = entries[root * STRIDE + HEAD]!;
+        entries[root * STRIDE + HEAD] = entry;
+        return;
+      }
+      slot = (slot + 1) & mask;
+    }
+    entries[at + PREVIOUS] = NONE;
+    entries[at + HEAD] = entry;
+    this.#table[slot] = entry + 1;
+    this.#roots[this.keyCount++] = entry;
+    if (this.keyCount * 2 > this.#table.length) this.#growTable();
+  }
+
+  /** The root of `key`, or -1. */
+  find(key: Bytes, hash: number): number {
+    const entries = this.#entries;
+    const mask = this.#table.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const root = this.#table[slot]! - 1;
+      if (root === NONE) return NONE;
+      if (entries[root * STRIDE + HASH] === hash && this.#keyEquals(entries[root * STRIDE + OFFSET]!, key)) return root;
+    }
+  }
+
+  /** The newest entry of a root. */
+  head(root: number): number {
+    return this.#entries[root * STRIDE + HEAD]!;
+  }
+
+  /** The newest entry of a root with a sequence of at most `sequence`, or -1. */
+  entryAt(root: number, sequence: number): number {
+    let entry = this.#entries[root * STRIDE + HEAD]!;
+    while (entry !== NONE && this.#entries[entry * STRIDE + SEQUENCE]! > sequence) {
+      entry = this.#entries[entry * STRIDE + PREVIOUS]!;
+    }
+    return entry;
+  }
+
+  offsetOf(entry: number): number {
+    return this.#entries[entry * STRIDE + OFFSET]!;
+  }
+
+  sequenceOf(entry: number): number {
+    return this.#entries[entry * STRIDE + SEQUENCE]!;
+  }
+
+  hashOf(entry: number): number {
+    return this.#entries[entry * STRIDE + HASH]!;
+  }
+
+  isDeletion(entry: number): boolean {
+    return operationKind(this.arena, this.offsetOf(entry)) === DELETE;
+  }
+
+  /** A view of the key. */
+  keyOf(entry: number): Bytes {
+    return operationKey(this.arena, this.offsetOf(entry));
+  }
+
+  /** The newest range deletion that covers `key` with a sequence of at most `sequence`. */
+  rangeCovering(key: Bytes, sequence: number): RangeDeletion | undefined {
+    for (let i = this.ranges.length - 1; i >= 0; i--) {
+      const deletion = this.ranges[i]!;
+      if (deletion.sequence <= sequence && rangeContains(deletion.range, key)) return deletion;
+    }
+    return undefined;
+  }
+
+  /** Whether any key of `range` has an entry or range deletion with a sequence greater than `sequence`. */
+  changedInRange(range: KeyRange, sequence: number): boolean {
+    for (const deletion of this.ranges) {
+      if (deletion.sequence > sequence && rangesOverlap(deletion.range, range)) return true;
+    }
+    this.#sort();
+    for (let position = this.lowerBound(range.start); position < this.keyCount; position++) {
+      const root = this.#sorted[position]!;
+      if (range.end !== undefined && this.compareKey(root, range.end) >= 0) return false;
+      if (this.sequenceOf(this.head(root)) > sequence) return true;
+    }
+    return false;
+  }
+
+  /** Roots by arrival: the i-th. */
+  rootAt(index: number): number {
+    return this.#roots[index]!;
+  }
+
+  /** Roots by key: the one at `position` of 0 to `keyCount - 1`. Call `prepareScan` first. */
+  sortedRoot(position: number): number {
+    return this.#sorted[position]!;
+  }
+
+  /** Brings the key order up to date. */
+  prepareScan(): void {
+    this.#sort();
+  }
+
+  /** Position of the first key that is not less than `key`, after `prepareScan`. */
+  lowerBound(key: Bytes): number {
+    this.#sort();
+    let low = 0;
+    let high = this.keyCount;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.compareKey(this.#sorted[middle]!, key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Order of an entry's key and `key`. */
+  compareKey(entry: number, key: Bytes): number {
+    const offset = this.offsetOf(entry);
+    const start = offset + OPERATION_HEADER_BYTES;
+    return this.arena.compare(key, 0, key.length, start, start + operationKeyLength(this.arena, offset));
+  }
+
+  /** A mark to which `truncate` can return. */
+  mark(): MemtableMark {
+    return { used: this.used, entryCount: this.entryCount, keyCount: this.keyCount, rangeCount: this.ranges.length };
+  }
+
+  /** Forgets everything written since `mark`. */
+  truncate(mark: MemtableMark): void {
+    for (let entry = this.entryCount - 1; entry >= mark.entryCount; entry--) {
+      const previous = this.#entries[entry * STRIDE + PREVIOUS]!;
+      if (previous === NONE) continue;
+      const root = this.find(this.keyOf(entry), this.hashOf(entry));
+      this.#entries[root * STRIDE + HEAD] = previous;
+    }
+    this.used = mark.used;
+    this.entryCount = mark.entryCount;
+    this.ranges.length = mark.rangeCount;
+    this.#keepRoots(mark.keyCount);
+  }
+
+  /** Forgets every version with a sequence greater than `sequence`: what a failed sync took back. */
+  dropAfter(sequence: number): void {
+    let entryCount = this.entryCount;
+    while (entryCount > 0 && this.sequenceOf(entryCount - 1) > sequence) entryCount--;
+    let keyCount = this.keyCount;
+    while (keyCount > 0 && this.#roots[keyCount - 1]! >= entryCount) keyCount--;
+    let rangeCount = this.ranges.length;
+    while (rangeCount > 0 && this.ranges[rangeCount - 1]!.sequence > sequence) rangeCount--;
+    this.truncate({ used: this.used, entryCount, keyCount, rangeCount });
+  }
+
+  #keepRoots(keyCount: number): void {
+    if (keyCount === this.keyCount) return;
+    this.keyCount = keyCount;
+    this.#sortedCount = 0;
+    this.#rebuildTable(this.#table.length);
+  }
+
+  /** Makes room for `bytes` more in a private arena by copying it to a larger one. */
+  reserve(bytes: number): void {
+    if (this.used + bytes <= this.arena.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.used + bytes, this.arena.length * 2));
+    this.arena.copy(grown, 0, 0, this.used);
+    this.arena = grown;
+  }
+
+  #sort(): void {
+    const fresh = this.keyCount - this.#sortedCount;
+    if (fresh === 0) return;
+    if (this.#sorted.length < this.keyCount) {
+      const grown = new Int32Array(Math.max(this.keyCount, this.#sorted.length * 2, 64));
+      grown.set(this.#sorted.subarray(0, this.#sortedCount));
+      this.#sorted = grown;
+    }
+    const added = this.#roots.slice(this.#sortedCount, this.keyCount);
+    if (added.length > 1) added.sort((a, b) => this.#compareEntries(a, b));
+    // Merge from the back, in place: runs of old keys between two new ones move as one block.
+    let oldEnd = this.#sortedCount;
+    let to = this.keyCount;
+    for (let i = added.length - 1; i >= 0; i--) {
+      const root = added[i]!;
+      let low = 0;
+      let high = oldEnd;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (this.#compareEntries(this.#sorted[middle]!, root) < 0) low = middle + 1;
+        else high = middle;
+      }
+      const moved = oldEnd - low;
+      this.#sorted.copyWithin(to - moved, low, oldEnd);
+      to -= moved + 1;
+      this.#sorted[to] = root;
+      oldEnd = low;
+    }
+    this.#sortedCount = this.keyCount;
+  }
+
+  #compareEntries(a: number, b: number): number {
+    const offsetA = this.offsetOf(a);
+    const offsetB = this.offsetOf(b);
+    const startA = offsetA + OPERATION_HEADER_BYTES;
+    const startB = offsetB + OPERATION_HEADER_BYTES;
+    return this.arena.compare(
+      this.arena,
+      startB,
+      startB + operationKeyLength(this.arena, offsetB),
+      startA,
+      startA + operationKeyLength(this.arena, offsetA),
+    );
+  }
+
+  #sameKey(offsetA: number, offsetB: number): boolean {
+    const arena = this.arena;
+    const length = operationKeyLength(arena, offsetA);
+    if (length !== operationKeyLength(arena, offsetB)) return false;
+    const a = offsetA + OPERATION_HEADER_BYTES;
+    const b = offsetB + OPERATION_HEADER_BYTES;
+    for (let i = 0; i < length; i++) if (arena[a + i] !== arena[b + i]) return false;
+    return true;
+  }
+
+  #keyEquals(offset: number, key: Bytes): boolean {
+    const arena = this.arena;
+    const length = operationKeyLength(arena, offset);
+    if (length !== key.length) return false;
+    const start = offset + OPERATION_HEADER_BYTES;
+    for (let i = 0; i < length; i++) if (arena[start + i] !== key[i]) return false;
+    return true;
+  }
+
+  #growEntries(): void {
+    const entries = new Int32Array(this.#entries.length * 2);
+    entries.set(this.#entries);
+    this.#entries = entries;
+    const roots = new Int32Array(this.#roots.length * 2);
+    roots.set(this.#roots);
+    this.#roots = roots;
+  }
+
+  #growTable(): void {
+    this.#rebuildTable(this.#table.length * 2);
+  }
+
+  #rebuildTable(size: number): void {
+    if (size === this.#table.length) this.#table.fill(0);
+    else this.#table = new Int32Array(size);
+    const mask = size - 1;
+    for (let i = 0; i < this.keyCount; i++) {
+      const root = this.#roots[i]!;
+      let slot = this.#entries[root * STRIDE + HASH]! & mask;
+      while (this.#table[slot] !== 0) slot = (slot + 1) & mask;
+      this.#table[slot] = root + 1;
+    }
+  }
+}
+
+export interface MemtableMark {
+  readonly used: number;
+  readonly entryCount: number;
+  readonly keyCount: number;
+  readonly rangeCount: number;
+}
+
+/** Twice the keys, rounded up to a power of two. */
+function tableSize(keys: number): number {
+  let size = 16;
+  while (size < keys * 2) size *= 2;
+  return size;
+}
+
+function copyRange(range: KeyRange): KeyRange {
+  assert(range.end === undefined || compareBytes(range.start, range.end) <= 0, 'range ends before it starts');
+  return { start: Buffer.from(range.start), end: range.end === undefined ? undefined : Buffer.from(range.end) };
+}

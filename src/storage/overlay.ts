@@ -1,0 +1,286 @@
+/**
+ * The ordered, not yet applied writes above an engine, and the recent versions that snapshots and conflict checks need.
+ *
+ * A few memtables in order of age: the newest takes writes; sealed ones wait to be applied, are being applied, or are
+ * kept because an open transaction still needs versions that the engine has overwritten. The overlay is the conflict
+ * table too: whether a key, or any key of a range, changed after version R is a question to the memtables younger than R.
+ *
+ * Memory: arenas come from a pool of equal shared buffers, so what is read is copied out before it leaves.
+ */
+
+import { type Bytes, copyBytes, EMPTY_BYTES, equalBytes } from '../base/bytes.ts';
+import type { Key, KeyRange } from './key-range.ts';
+import { rangeContains, rangesOverlap } from './key-range.ts';
+import { hashKey, Memtable } from './memtable.ts';
+import { OPERATION_HEADER_BYTES, operationKeyLength, operationValue } from './operations.ts';
+import type { Version } from './store.ts';
+
+/** A memtable of the store: versions `baseVersion + 1` to `lastVersion`. */
+export class VersionedMemtable extends Memtable {
+  readonly baseVersion: Version;
+  lastVersion: Version;
+  /** No more writes; waits for its turn to be applied. */
+  sealed = false;
+  /** The engine holds all of it. */
+  applied = false;
+
+  constructor(arena: Bytes, keysExpected: number, baseVersion: Version) {
+    super(arena, keysExpected);
+    this.baseVersion = baseVersion;
+    this.lastVersion = baseVersion;
+  }
+}
+
+/** What a lookup found. */
+export type Lookup = 'value' | 'deleted' | 'absent';
+
+/** An entry of a scan: a value, or undefined for a key deleted in the overlay. */
+export interface OverlayEntry {
+  readonly key: Key;
+  readonly value: Bytes | undefined;
+}
+
+export class Overlay {
+  /** Oldest first. */
+  readonly memtables: VersionedMemtable[] = [];
+
+  /** Of the last `lookup`: a copy of the value, when it answered `value`. */
+  value: Bytes = EMPTY_BYTES;
+  /** Of the last `lookup`: the version that wrote what was found; 0 when absent. */
+  version: Version = 0;
+  /** Of the last `lookup`: whether the key has a version newer than the one asked for. */
+  newerExists = false;
+
+  get bytes(): number {
+    let sum = 0;
+    for (const memtable of this.memtables) sum += memtable.memoryBytes;
+    return sum;
+  }
+
+  /** The newest version of `key` that is at most `readVersion`; details in `value`, `version` and `newerExists`. */
+  lookup(key: Key, readVersion: Version): Lookup {
+    const hash = hashKey(key);
+    this.newerExists = false;
+    this.version = 0;
+    for (let i = this.memtables.length - 1; i >= 0; i--) {
+      const memtable = this.memtables[i]!;
+      const sequence = readVersion - memtable.baseVersion;
+      const root = memtable.find(key, hash);
+      let entry = -1;
+      if (root >= 0) {
+        const head = memtable.head(root);
+        if (memtable.sequenceOf(head) <= sequence) entry = head;
+        else {
+          this.newerExists = true;
+          entry = memtable.entryAt(root, sequence);
+        }
+      }
+      if (memtable.ranges.length > 0) {
+        const covering = memtable.rangeCovering(key, Number.MAX_SAFE_INTEGER);
+        if (covering !== undefined && covering.sequence > sequence) this.newerExists = true;
+        const visible = memtable.rangeCovering(key, sequence);
+        if (visible !== undefined && entry < visible.mark) {
+          this.version = memtable.baseVersion + visible.sequence;
+          return 'deleted';
+        }
+      }
+      if (entry >= 0) {
+        this.version = memtable.baseVersion + memtable.sequenceOf(entry);
+        if (memtable.isDeletion(entry)) return 'deleted';
+        this.value = copyBytes(operationValue(memtable.arena, memtable.offsetOf(entry)));
+        return 'value';
+      }
+    }
+    return 'absent';
+  }
+
+  /** Whether `key` changed after `version`; exact as long as memtables younger than `version` are kept. */
+  changedSince(key: Key, hash: number, version: Version): boolean {
+    for (let i = this.memtables.length - 1; i >= 0; i--) {
+      const memtable = this.memtables[i]!;
+      if (memtable.lastVersion <= version) return false;
+      const sequence = version - memtable.baseVersion;
+      const root = memtable.find(key, hash);
+      if (root >= 0 && memtable.sequenceOf(memtable.head(root)) > sequence) return true;
+      const covering = memtable.ranges.length > 0 ? memtable.rangeCovering(key, Number.MAX_SAFE_INTEGER) : undefined;
+      if (covering !== undefined && covering.sequence > sequence) return true;
+    }
+    return false;
+  }
+
+  /** Whether any key of `range` changed after `version`. */
+  rangeChangedSince(range: KeyRange, version: Version): boolean {
+    for (let i = this.memtables.length - 1; i >= 0; i--) {
+      const memtable = this.memtables[i]!;
+      if (memtable.lastVersion <= version) return false;
+      if (memtable.changedInRange(range, version - memtable.baseVersion)) return true;
+    }
+    return false;
+  }
+
+  /** Whether `collect` could find anything in `range` for these versions. */
+  mayHold(range: KeyRange, after: Version, readVersion: Version): boolean {
+    for (const memtable of this.memtables) {
+      if (memtable.lastVersion <= after || memtable.baseVersion >= readVersion) continue;
+      if (memtable.ranges.some((deletion) => rangesOverlap(deletion.range, range))) return true;
+      const position = memtable.lowerBound(range.start);
+      if (position >= memtable.keyCount) continue;
+      if (range.end === undefined || memtable.compareKey(memtable.sortedRoot(position), range.end) < 0) return true;
+    }
+    return false;
+  }
+
+  /**
+   * The newest versions in (`after`, `readVersion`] of the keys of `range`, in order, at most `entriesMax` of them.
+   * Keys and values are copies. Range deletions are asked with `deletedByRange`.
+   */
+  collect(
+    range: KeyRange,
+    after: Version,
+    readVersion: Version,
+    options: { readonly reverse: boolean; readonly entriesMax: number; readonly keysOnly: boolean },
+    noteVersion: (version: Version) => void,
+  ): OverlayEntry[] {
+    const cursors: MemtableCursor[] = [];
+    // Newest first, so that among equal keys the first cursor wins.
+    for (let i = this.memtables.length - 1; i >= 0; i--) {
+      const memtable = this.memtables[i]!;
+      if (memtable.lastVersion <= after || memtable.baseVersion >= readVersion || memtable.keyCount === 0) continue;
+      const cursor = new MemtableCursor(memtable, range, readVersion - memtable.baseVersion, options.reverse);
+      if (cursor.entry >= 0) cursors.push(cursor);
+    }
+    const entries: OverlayEntry[] = [];
+    while (cursors.length > 0 && entries.length < options.entriesMax) {
+      let best = cursors[0]!;
+      for (let i = 1; i < cursors.length; i++) {
+        const order = best.compare(cursors[i]!);
+        if (options.reverse ? order < 0 : order > 0) best = cursors[i]!;
+      }
+      const { memtable, entry } = best;
+      const key = copyBytes(memtable.keyOf(entry));
+      const version = memtable.baseVersion + memtable.sequenceOf(entry);
+      const hidden = this.#hiddenByRange(key, memtable, entry, readVersion);
+      if (version > after || hidden) {
+        noteVersion(version);
+        const value =
+          hidden || memtable.isDeletion(entry)
+            ? undefined
+            : options.keysOnly
+              ? EMPTY_BYTES
+              : copyBytes(operationValue(memtable.arena, memtable.offsetOf(entry)));
+        entries.push({ key, value });
+      }
+      for (let i = cursors.length - 1; i >= 0; i--) {
+        const cursor = cursors[i]!;
+        if (cursor === best || equalBytes(cursor.memtable.keyOf(cursor.entry), key)) {
+          cursor.advance();
+          if (cursor.entry < 0) cursors.splice(i, 1);
+        }
+      }
+    }
+    return entries;
+  }
+
+  /** Range deletions in (`after`, `readVersion`] that touch `range`: they hide entries of an engine at `after`. */
+  rangeDeletions(range: KeyRange, after: Version, readVersion: Version): KeyRange[] {
+    const found: KeyRange[] = [];
+    for (const memtable of this.memtables) {
+      for (const deletion of memtable.ranges) {
+        const version = memtable.baseVersion + deletion.sequence;
+        if (version > after && version <= readVersion && rangesOverlap(deletion.range, range))
+          found.push(deletion.range);
+      }
+    }
+    return found;
+  }
+
+  /** Whether a range deletion written after this entry, and visible at `readVersion`, covers its key. */
+  #hiddenByRange(key: Key, memtable: VersionedMemtable, entry: number, readVersion: Version): boolean {
+    for (let i = this.memtables.length - 1; i >= 0; i--) {
+      const candidate = this.memtables[i]!;
+      for (const deletion of candidate.ranges) {
+        if (candidate.baseVersion + deletion.sequence > readVersion) continue;
+        if (candidate === memtable && entry >= deletion.mark) continue;
+        if (rangeContains(deletion.range, key)) return true;
+      }
+      if (candidate === memtable) return false;
+    }
+    return false;
+  }
+}
+
+/** Walks one memtable's keys of a range in order, stopping at entries visible at a sequence. */
+class MemtableCursor {
+  readonly memtable: VersionedMemtable;
+  /** The visible entry at the current key; -1 at the end. */
+  entry = -1;
+  readonly #range: KeyRange;
+  readonly #sequence: number;
+  readonly #step: number;
+  #position: number;
+
+  constructor(memtable: VersionedMemtable, range: KeyRange, sequence: number, reverse: boolean) {
+    this.memtable = memtable;
+    this.#range = range;
+    this.#sequence = sequence;
+    this.#step = reverse ? -1 : 1;
+    if (reverse) {
+      this.#position = (range.end === undefined ? memtable.keyCount : memtable.lowerBound(range.end)) - 1;
+      memtable.prepareScan();
+    } else {
+      this.#position = memtable.lowerBound(range.start);
+    }
+    this.#settle();
+  }
+
+  advance(): void {
+    this.#position += this.#step;
+    this.#settle();
+  }
+
+  #settle(): void {
+    for (; this.#position >= 0 && this.#position < this.memtable.keyCount; this.#position += this.#step) {
+      const root = this.memtable.sortedRoot(this.#position);
+      if (this.#step > 0) {
+        if (this.#range.end !== undefined && this.memtable.compareKey(root, this.#range.end) >= 0) break;
+      } else if (this.memtable.compareKey(root, this.#range.start) < 0) break;
+      const entry = this.memtable.entryAt(root, this.#sequence);
+      if (entry >= 0) {
+        this.entry = entry;
+        return;
+      }
+    }
+    this.entry = -1;
+  }
+
+  /** Order of the current keys. */
+  compare(other: MemtableCursor): number {
+    const offset = other.memtable.offsetOf(other.entry);
+    const start = offset + OPERATION_HEADER_BYTES;
+    const length = operationKeyLength(other.memtable.arena, offset);
+    return this.memtable.compareKey(this.entry, other.memtable.arena.subarray(start, start + length));
+  }
+}
+
+/** Equal shared buffers for memtables, reused so that a busy store does not depend on the collector. */
+export class ArenaPool {
+  readonly arenaBytes: number;
+  readonly #free: Bytes[] = [];
+  readonly #freeMax: number;
+
+  constructor(arenaBytes: number, freeMax: number) {
+    this.arenaBytes = arenaBytes;
+    this.#freeMax = freeMax;
+  }
+
+  /** An arena of `arenaBytes`, or a larger one of its own for a larger write. Its contents are arbitrary. */
+  take(bytesNeeded: number): Bytes {
+    if (bytesNeeded > this.arenaBytes) return Buffer.from(new SharedArrayBuffer(bytesNeeded));
+    return this.#free.pop() ?? Buffer.from(new SharedArrayBuffer(this.arenaBytes));
+  }
+
+  /** Gives an arena back. Nobody may hold a view of it. */
+  release(arena: Bytes): void {
+    if (arena.length === this.arenaBytes && this.#free.length < this.#freeMax) this.#free.push(arena);
+  }
+}

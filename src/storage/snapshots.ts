@@ -1,0 +1,180 @@
+/**
+ * Which versions open transactions may still read, and which engine views they read them from.
+ *
+ * A snapshot is a read version R and costs nothing until the engine is about to move past it: then it is given a *base*,
+ * an engine view at a position P <= R, and reads P from there and (P, R] from the overlay. Bases are opened at most once
+ * per applied batch and shared; at `BASES_MAX` of them the last one serves all later snapshots too, at the price of
+ * keeping the overlay since its position.
+ */
+
+import { assert } from '../base/assert.ts';
+import { type Awaitable, whenReady } from '../base/awaitable.ts';
+import type { Engine, EngineSnapshot } from './engine.ts';
+import type { VersionedMemtable } from './overlay.ts';
+import type { Version } from './store.ts';
+
+const BASES_MAX = 64;
+
+interface Base {
+  readonly view: EngineSnapshot;
+  /** Snapshots that read from it, and one for the store while it is the newest. */
+  references: number;
+  /** Serves snapshots of any later version: everything since its position must stay in the overlay. */
+  keepsAll: boolean;
+}
+
+export class Snapshot {
+  readonly readVersion: Version;
+  /** Needs the versions after `readVersion`, to be checked for conflicts when it commits. */
+  validates: boolean;
+  base: Base | undefined;
+  /** Its versions were given up to keep memory bounded. */
+  tooOld = false;
+
+  constructor(readVersion: Version, validates: boolean) {
+    this.readVersion = readVersion;
+    this.validates = validates;
+  }
+}
+
+export class Snapshots {
+  readonly #engine: Engine;
+  readonly #open = new Set<Snapshot>();
+  /** Those of `#open` without a base, oldest first. */
+  readonly #unbased = new Set<Snapshot>();
+  readonly #bases: Base[] = [];
+  /** The newest base while no batch was applied since it was opened. */
+  #newest: Base | undefined;
+  /** Highest version of a memtable that was given up: a base older than it can serve no new snapshot. */
+  #droppedThrough: Version = 0;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  open(readVersion: Version, validates: boolean): Snapshot {
+    const snapshot = new Snapshot(readVersion, validates);
+    this.#open.add(snapshot);
+    this.#unbased.add(snapshot);
+    return snapshot;
+  }
+
+  close(snapshot: Snapshot): void {
+    if (!this.#open.delete(snapshot)) return;
+    this.#unbased.delete(snapshot);
+    if (snapshot.base !== undefined) this.#release(snapshot.base);
+    snapshot.base = undefined;
+  }
+
+  /** The engine view of a snapshot, opened now if it has none. */
+  baseOf(snapshot: Snapshot): Awaitable<EngineSnapshot> {
+    if (snapshot.base !== undefined) return snapshot.base.view;
+    return whenReady(this.#acquire(), (base) => this.#attach(snapshot, base).view);
+  }
+
+  /** Gives a base to every snapshot that the engine is about to move past. */
+  prepareApply(position: Version): Awaitable<void> {
+    let needed = false;
+    for (const snapshot of this.#unbased) {
+      if (snapshot.readVersion < position) needed = true;
+      break;
+    }
+    if (!needed) return;
+    return whenReady(this.#acquire(), (base) => {
+      for (const snapshot of this.#unbased) {
+        if (snapshot.readVersion >= position) break;
+        this.#attach(snapshot, base);
+      }
+    });
+  }
+
+  /** A batch was applied: views opened from now on are younger. */
+  applied(): void {
+    const newest = this.#newest;
+    this.#newest = undefined;
+    if (newest !== undefined) this.#release(newest);
+  }
+
+  /** Whether an open snapshot needs this memtable, which the engine already holds. */
+  needs(memtable: VersionedMemtable): boolean {
+    for (const base of this.#bases) if (base.keepsAll && base.view.position < memtable.lastVersion) return true;
+    for (const snapshot of this.#open)
+      if (validatesAgainst(snapshot, memtable) || readsFrom(snapshot, memtable)) return true;
+    return false;
+  }
+
+  dropped(memtable: VersionedMemtable): void {
+    this.#droppedThrough = Math.max(this.#droppedThrough, memtable.lastVersion);
+  }
+
+  /**
+   * Frees a memtable that only old snapshots hold: those that would validate against it can only read from now on, those
+   * that read from it answer `transaction_too_old`.
+   */
+  giveUp(memtable: VersionedMemtable): void {
+    for (const snapshot of this.#open) {
+      if (validatesAgainst(snapshot, memtable)) snapshot.validates = false;
+      if (readsFrom(snapshot, memtable) || snapshot.base?.keepsAll === true) {
+        snapshot.tooOld = true;
+        this.close(snapshot);
+      }
+    }
+  }
+
+  closeAll(): void {
+    for (const snapshot of this.#open) this.close(snapshot);
+    this.applied();
+    assert(this.#bases.length === 0, 'an engine view outlived all snapshots');
+  }
+
+  #attach(snapshot: Snapshot, base: Base): Base {
+    if (snapshot.base !== undefined) return snapshot.base;
+    assert(
+      base.view.position <= snapshot.readVersion,
+      () => `base ${base.view.position} is younger than snapshot ${snapshot.readVersion}`,
+    );
+    this.#unbased.delete(snapshot);
+    if (!this.#open.has(snapshot)) return base;
+    base.references++;
+    snapshot.base = base;
+    return base;
+  }
+
+  #acquire(): Awaitable<Base> {
+    const last = this.#bases.at(-1);
+    if (
+      last !== undefined &&
+      (last === this.#newest || last.keepsAll) &&
+      (last.keepsAll || last.view.position >= this.#droppedThrough)
+    ) {
+      return last;
+    }
+    return whenReady(this.#engine.snapshot(), (view) => {
+      this.applied();
+      const base: Base = { view, references: 1, keepsAll: this.#bases.length + 1 >= BASES_MAX };
+      this.#bases.push(base);
+      this.#newest = base;
+      return base;
+    });
+  }
+
+  #release(base: Base): void {
+    base.references--;
+    if (base.references > 0) return;
+    this.#bases.splice(this.#bases.indexOf(base), 1);
+    base.view.release();
+  }
+}
+
+function validatesAgainst(snapshot: Snapshot, memtable: VersionedMemtable): boolean {
+  return snapshot.validates && snapshot.readVersion < memtable.lastVersion;
+}
+
+function readsFrom(snapshot: Snapshot, memtable: VersionedMemtable): boolean {
+  const base = snapshot.base;
+  return base !== undefined && base.view.position < memtable.lastVersion && memtable.baseVersion < snapshot.readVersion;
+}
