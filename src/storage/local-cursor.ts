@@ -4,7 +4,7 @@
  */
 
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
-import { compareBytes, equalBytes, keySuccessor } from '../base/bytes.ts';
+import { compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../base/bytes.ts';
 import type { EngineCursor, EngineSnapshot } from './engine.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains } from './key-range.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
@@ -137,7 +137,8 @@ export class LocalCursor implements Cursor {
       let value: Entry['value'] | undefined;
       if (fromEngine !== undefined && equalBytes(fromEngine.key, key)) {
         e++;
-        if (!hides(hiddenInEngine, key) && !hides(hiddenByOwn, key)) value = fromEngine.value;
+        if (!hides(hiddenInEngine, key) && !hides(hiddenByOwn, key))
+          value = this.#keysOnly ? EMPTY_BYTES : fromEngine.value;
       }
       if (fromOverlay !== undefined && equalBytes(fromOverlay.key, key)) {
         r++;

@@ -183,7 +183,7 @@ export class LocalStore implements Store {
   get(key: Key, observer?: Observer): Awaitable<Bytes | undefined> {
     if (this.#state === 'closed') this.#checkOpen();
     const overlay = this.overlay;
-    const found = overlay.lookup(key, Number.MAX_SAFE_INTEGER);
+    const found = overlay.lookup(key, this.engine.position, Number.MAX_SAFE_INTEGER);
     if (observer !== undefined && overlay.version > observer.observedVersion)
       observer.observedVersion = overlay.version;
     if (found === 'value') return overlay.value;
@@ -390,7 +390,7 @@ export class LocalStore implements Store {
 
   #newMemtable(bytesNeeded: number): VersionedMemtable {
     const arena = this.#arenas.take(bytesNeeded);
-    const memtable = new VersionedMemtable(arena, Math.min(arena.length >>> 8, 16_384), this.#version);
+    const memtable = new VersionedMemtable(arena, 512, this.#version);
     this.overlay.memtables.push(memtable);
     return memtable;
   }
@@ -525,6 +525,10 @@ export class LocalStore implements Store {
         if (!memtable.applied || this.snapshots.needs(memtable)) {
           if (memtable.applied) {
             oldest ??= memtable;
+            if (!memtable.shrunk) {
+              memtable.shrunk = true;
+              this.#arenas.release(memtable.shrink());
+            }
             retained += memtable.memoryBytes;
           }
           i++;
@@ -532,7 +536,7 @@ export class LocalStore implements Store {
         }
         memtables.splice(i, 1);
         this.snapshots.dropped(memtable);
-        this.#arenas.release(memtable.arena);
+        if (!memtable.shrunk) this.#arenas.release(memtable.arena);
       }
       if (oldest === undefined || retained <= this.#overlayBytesMax) return;
       this.snapshots.giveUp(oldest);

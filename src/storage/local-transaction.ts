@@ -96,6 +96,11 @@ export class LocalTransaction implements Transaction, CursorSource {
     return this.#snapshot.readVersion;
   }
 
+  /** Where the overlay takes over from what is below it. */
+  get #position(): Version {
+    return this.#snapshot.base?.view.position ?? this.#store.engine.position;
+  }
+
   get overlay(): Overlay {
     return this.#store.overlay;
   }
@@ -132,12 +137,12 @@ export class LocalTransaction implements Transaction, CursorSource {
     checkKey(key);
     if (this.#readKeys !== undefined) this.#noteRead(key);
     if (this.#writes !== undefined) {
-      const own = this.#writes.lookup(key, Number.MAX_SAFE_INTEGER);
+      const own = this.#writes.lookup(key, 0, Number.MAX_SAFE_INTEGER);
       if (own === 'value') return this.#writes.value;
       if (own === 'deleted') return undefined;
     }
     const overlay = this.#store.overlay;
-    const found = overlay.lookup(key, this.#snapshot.readVersion);
+    const found = overlay.lookup(key, this.#position, this.#snapshot.readVersion);
     if (overlay.version > this.observedVersion) this.observedVersion = overlay.version;
     if (found === 'value') return overlay.value;
     if (found === 'deleted') return undefined;
@@ -154,7 +159,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     const base = this.#snapshot.base;
     if (base === undefined) return newest;
     const overlay = this.#store.overlay;
-    const found = overlay.lookup(key, this.#snapshot.readVersion);
+    const found = overlay.lookup(key, this.#position, this.#snapshot.readVersion);
     if (found === 'value') return overlay.value;
     if (found === 'deleted') return undefined;
     return overlay.newerExists || !this.#snapshot.validates ? base.view.get(key) : newest;
@@ -169,13 +174,13 @@ export class LocalTransaction implements Transaction, CursorSource {
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
       checkKey(key);
-      const own = this.#writes?.lookup(key, Number.MAX_SAFE_INTEGER);
+      const own = this.#writes?.lookup(key, 0, Number.MAX_SAFE_INTEGER);
       if (own === 'value') values[i] = this.#writes!.value;
       if (own === 'value' || own === 'deleted') {
         if (this.#readKeys !== undefined) this.#noteRead(key);
         continue;
       }
-      const found = overlay.lookup(key, this.#snapshot.readVersion);
+      const found = overlay.lookup(key, this.#position, this.#snapshot.readVersion);
       const needsBase = this.#snapshot.base !== undefined && (overlay.newerExists || !this.#snapshot.validates);
       if (found === 'absent' && !needsBase) {
         if (this.#readKeys !== undefined) this.#noteRead(key);
@@ -286,7 +291,8 @@ export class LocalTransaction implements Transaction, CursorSource {
     return whenReady(granted, (taken) => {
       this.check();
       if (!taken) return false;
-      (this.#locked ??= []).push(copyBytes(key));
+      this.#locked ??= [];
+      this.#locked.push(copyBytes(key));
       if (this.isolation !== 'readCommitted' && this.#store.overlay.changedSince(key, hashKey(key), this.readVersion)) {
         throw this.#conflict(key);
       }
@@ -298,14 +304,16 @@ export class LocalTransaction implements Transaction, CursorSource {
   #tryLock(key: Key): boolean {
     if (this.#readOnly || this.#store.locks.heldMode(this.#owner, key) === 'exclusive') return true;
     if (this.#store.locks.acquire(this.#owner, key, 'exclusive', 'skip') !== true) return false;
-    (this.#locked ??= []).push(copyBytes(key));
+    this.#locked ??= [];
+    this.#locked.push(copyBytes(key));
     return true;
   }
 
   require(key: Key, expected: Bytes | undefined, error?: () => Error): void {
     this.check();
     checkKey(key);
-    (this.#requirements ??= []).push({ key: copyBytes(key), expected: expected && copyBytes(expected), error });
+    this.#requirements ??= [];
+    this.#requirements.push({ key: copyBytes(key), expected: expected && copyBytes(expected), error });
   }
 
   beginStatement(): void {
@@ -320,7 +328,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.check();
     this.#savepoints ??= [];
     this.#savepoints.push({
-      writes: this.#writes?.memtables[0]!.mark(),
+      writes: this.#writes?.memtables[0]?.mark(),
       locks: this.#locked?.length ?? 0,
       requirements: this.#requirements?.length ?? 0,
     });

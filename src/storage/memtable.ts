@@ -282,6 +282,14 @@ export class Memtable {
     this.#rebuildTable(this.#table.length);
   }
 
+  /** Moves what is in use to memory of its own, no larger than needed. @returns the arena it gave up. */
+  shrink(): Buffer {
+    const { arena } = this;
+    this.arena = Buffer.allocUnsafeSlow(this.used);
+    arena.copy(this.arena, 0, 0, this.used);
+    return arena;
+  }
+
   /** Makes room for `bytes` more in a private arena by copying it to a larger one. */
   reserve(bytes: number): void {
     if (this.used + bytes <= this.arena.length) return;

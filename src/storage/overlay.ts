@@ -23,6 +23,8 @@ export class VersionedMemtable extends Memtable {
   sealed = false;
   /** The engine holds all of it. */
   applied = false;
+  /** Its arena went back to the pool; what it holds lies in memory of its own. */
+  shrunk = false;
 
   constructor(arena: Bytes, keysExpected: number, baseVersion: Version) {
     super(arena, keysExpected);
@@ -57,13 +59,17 @@ export class Overlay {
     return sum;
   }
 
-  /** The newest version of `key` that is at most `readVersion`; details in `value`, `version` and `newerExists`. */
-  lookup(key: Key, readVersion: Version): Lookup {
+  /**
+   * The newest version of `key` in (`after`, `readVersion`]; details in `value`, `version` and `newerExists`. `after` is
+   * the position of the engine or base below: what it holds is not looked for here, where some of it may be gone.
+   */
+  lookup(key: Key, after: Version, readVersion: Version): Lookup {
     const hash = hashKey(key);
     this.newerExists = false;
     this.version = 0;
     for (let i = this.memtables.length - 1; i >= 0; i--) {
       const memtable = this.memtables[i]!;
+      if (memtable.lastVersion <= after) break;
       const sequence = readVersion - memtable.baseVersion;
       const root = memtable.find(key, hash);
       let entry = -1;
@@ -114,18 +120,6 @@ export class Overlay {
       const memtable = this.memtables[i]!;
       if (memtable.lastVersion <= version) return false;
       if (memtable.changedInRange(range, version - memtable.baseVersion)) return true;
-    }
-    return false;
-  }
-
-  /** Whether `collect` could find anything in `range` for these versions. */
-  mayHold(range: KeyRange, after: Version, readVersion: Version): boolean {
-    for (const memtable of this.memtables) {
-      if (memtable.lastVersion <= after || memtable.baseVersion >= readVersion) continue;
-      if (memtable.ranges.some((deletion) => rangesOverlap(deletion.range, range))) return true;
-      const position = memtable.lowerBound(range.start);
-      if (position >= memtable.keyCount) continue;
-      if (range.end === undefined || memtable.compareKey(memtable.sortedRoot(position), range.end) < 0) return true;
     }
     return false;
   }

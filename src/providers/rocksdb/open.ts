@@ -33,6 +33,8 @@ export interface RocksDbStoreOptions {
   readonly backgroundJobs?: number;
   readonly logSegmentBytes?: number;
   readonly logRetainBytes?: number;
+  /** As `LocalStoreOptions.applyDelayMs`. */
+  readonly applyDelayMs?: number;
 }
 
 export const DIRECTORY_FORMAT = 1;
@@ -82,9 +84,13 @@ function openEngine(options: RocksDbStoreOptions): Promise<RocksDbEngine> {
   });
 }
 
-function overlayOptions(options: RocksDbStoreOptions): { overlayBytesMax: number; arenaBytes: number } {
+function overlayOptions(options: RocksDbStoreOptions) {
   const overlayBytesMax = options.overlayBytesMax ?? clamp(options.memoryBytes / 4, 8 * MEBIBYTE, 64 * MEBIBYTE);
-  return { overlayBytesMax, arenaBytes: clamp(overlayBytesMax / 8, MEBIBYTE, 4 * MEBIBYTE) };
+  return {
+    ...(options.applyDelayMs === undefined ? {} : { applyDelayMs: options.applyDelayMs }),
+    overlayBytesMax,
+    arenaBytes: clamp(overlayBytesMax / 8, MEBIBYTE, 4 * MEBIBYTE),
+  };
 }
 
 function logOptions(options: RocksDbStoreOptions) {

@@ -1,0 +1,32 @@
+/**
+ * A store in memory: everything the contract promises but durability. What it holds is gone when it closes, and its
+ * class is `memory`, without log and change feed.
+ */
+
+import type { Log } from '../../base/log.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { LocalStore } from '../../storage/local-store.ts';
+import { MemoryEngine } from './memory-engine.ts';
+
+export interface MemoryStoreOptions {
+  readonly name: string;
+  readonly platform: Platform;
+  readonly log: Log;
+  /** Bound on memory for writes on their way into the tree, and for old versions. Default 32 MiB. */
+  readonly overlayBytesMax?: number;
+  /** As `LocalStoreOptions.applyDelayMs`. */
+  readonly applyDelayMs?: number;
+}
+
+export function openMemoryStore(options: MemoryStoreOptions): Promise<LocalStore> {
+  return LocalStore.open({
+    name: options.name,
+    platform: options.platform,
+    log: options.log,
+    engine: new MemoryEngine(options.platform.timers),
+    durability: 'memory',
+    ...(options.overlayBytesMax === undefined ? {} : { overlayBytesMax: options.overlayBytesMax }),
+    ...(options.applyDelayMs === undefined ? {} : { applyDelayMs: options.applyDelayMs }),
+    persistent: false,
+  });
+}

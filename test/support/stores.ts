@@ -1,0 +1,81 @@
+/** Stores for tests: each provider with small bounds, so that a test of milliseconds crosses all of them. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Durability } from '../../src/base/durability.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { newNodePlatform } from '../../src/platform/node-platform.ts';
+import { openMemoryStore } from '../../src/providers/memory/open.ts';
+import { openRocksDbStore } from '../../src/providers/rocksdb/open.ts';
+import type { LocalStore } from '../../src/storage/local-store.ts';
+
+export const platform = newNodePlatform();
+
+/** A store and the directory it lives in; `reopen` closes and opens it again. */
+export interface TestStore {
+  store: LocalStore;
+  readonly directory: string | undefined;
+  reopen(): Promise<void>;
+  /** Closes the store and removes its directory. */
+  dispose(): Promise<void>;
+}
+
+export interface TestStoreOptions {
+  readonly durability?: Durability;
+  readonly overlayBytesMax?: number;
+  readonly memoryBytes?: number;
+}
+
+export type Provider = 'memory' | 'rocksdb';
+export const PROVIDERS: readonly Provider[] = ['memory', 'rocksdb'];
+
+export async function openTestStore(provider: Provider, options: TestStoreOptions = {}): Promise<TestStore> {
+  if (provider === 'memory') {
+    const open = () =>
+      openMemoryStore({
+        name: 'test',
+        platform,
+        log: silentLog,
+        overlayBytesMax: options.overlayBytesMax ?? 4 << 20,
+        applyDelayMs: 5,
+      });
+    const test: TestStore = {
+      store: await open(),
+      directory: undefined,
+      async reopen() {
+        await test.store.close();
+        test.store = await open();
+      },
+      dispose: () => test.store.close(),
+    };
+    return test;
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'orbit-store-'));
+  const open = () =>
+    openRocksDbStore({
+      name: 'test',
+      directory,
+      platform,
+      log: silentLog,
+      durability: options.durability ?? 'disk',
+      memoryBytes: options.memoryBytes ?? 32 << 20,
+      logSegmentBytes: 2 << 20,
+      logRetainBytes: 4 << 20,
+      overlayBytesMax: options.overlayBytesMax ?? 4 << 20,
+      applyDelayMs: 5,
+    });
+  const test: TestStore = {
+    store: await open(),
+    directory,
+    async reopen() {
+      await test.store.close();
+      test.store = await open();
+    },
+    async dispose() {
+      await test.store.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+  return test;
+}
