@@ -1,8 +1,8 @@
 /**
  * Files as the commit log, backups and volumes need them. Paths are absolute or relative to the working directory.
  *
- * Errors are `OperationError`: `disk_full` for ENOSPC and EDQUOT, `not_found` for ENOENT, `store_locked` for a held
- * lock, `io` for everything else, with the path in the message and the system error as `cause`.
+ * Errors are `OperationError`: `disk_full` for ENOSPC and EDQUOT, `not_found` for ENOENT, `already_exists` for EEXIST,
+ * `store_locked` for a held lock, `io` for everything else, with the path in the message and the system error as `cause`.
  */
 
 import type { Bytes } from '../base/bytes.ts';

@@ -47,6 +47,7 @@ export interface Timers {
   /** Runs `callback` once after `delayMs`. The timer does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer;
   every(periodMs: number, callback: () => void): Timer;
+  /** @throws OperationError `cancelled` when `signal` aborts first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
   /** Runs `callback` after pending I/O of this tick was handled (`setImmediate`). */
   soon(callback: () => void): void;

@@ -10,15 +10,18 @@ import type { Bytes } from '../base/bytes.ts';
 export interface Sockets {
   /** Listens and answers with the bound address; port 0 picks a free one. @throws `io` naming host, port and the fix. */
   listen(options: ListenOptions, onConnection: (socket: Socket) => SocketHandlers): Promise<Listener>;
-  connect(options: { readonly host: string; readonly port: number }, handlers: SocketHandlers): Promise<Socket>;
+  connect(options: ConnectOptions, handlers: SocketHandlers): Promise<Socket>;
 }
 
+/** Host and port, or the path of a Unix socket. */
+export type ConnectOptions = { readonly host: string; readonly port: number } | { readonly path: string };
+
 export interface ListenOptions {
-  /** Host and port, or the path of a Unix socket. */
+  /** Host and port, or the path of a Unix socket. Default 127.0.0.1 and a free port. */
   readonly host?: string;
   readonly port?: number;
   readonly path?: string;
-  /** Connections beyond it are refused by `onRefused`. */
+  /** Connections beyond it are refused: told `refusal`, then closed. */
   readonly connectionsMax?: number;
   /** Bytes sent to a client that is one too many, before it is closed. */
   readonly refusal?: Bytes;
@@ -35,7 +38,7 @@ export interface Listener {
 }
 
 export interface SocketHandlers {
-  /** `chunk` is only valid during the call: copy what must stay. */
+  /** `chunk` is only valid during the call: copy what must stay. An error thrown here destroys the socket. */
   onData(chunk: Bytes): void;
   /** The kernel took what `write` had left over. */
   onDrain?(): void;
@@ -58,7 +61,7 @@ export interface Socket {
   /** Stops and resumes delivery of `onData`. */
   pause(): void;
   resume(): void;
-  /** Flushes what was written, then closes. */
+  /** Flushes what was written, then closes. Nothing is delivered any more, and a peer that takes nothing delays it. */
   end(): void;
   destroy(): void;
 }

@@ -25,11 +25,13 @@ import type { Platform, Timer } from '../platform/platform.ts';
 import { CommitLog, frameStart, type LogOptions } from './commit-log.ts';
 import type { Engine } from './engine.ts';
 import { type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
+import { Keyspace } from './keyspace.ts';
 import { LocalTransaction } from './local-transaction.ts';
 import { LocalWriteBatch } from './local-write-batch.ts';
 import { LockTable } from './lock-table.ts';
 import { COMMIT_HEADER_BYTES, commitsOf, FRAME_HEADER_BYTES } from './log-format.ts';
 import type { LogFrame } from './log-segments.ts';
+import { engineBatch } from './memtable-batch.ts';
 import { operationEnd, operationKind, PUT, readOperations } from './operations.ts';
 import { ArenaPool, Overlay, VersionedMemtable } from './overlay.ts';
 import { type Snapshot, Snapshots } from './snapshots.ts';
@@ -70,7 +72,7 @@ export interface LocalStoreOptions {
   readonly onClosed?: () => Promise<void>;
 }
 
-const PROBE_KEY = utf8('orbit/meta/probe');
+const PROBE_KEY = new Keyspace().meta.key(['probe']);
 const RECOVER_RETRY_MS = 500;
 /** Log space that deletes leave free on a full disk, for frames in flight. */
 const DISK_RESERVE_BYTES = 256 * 1024;
@@ -444,12 +446,7 @@ export class LocalStore implements Store {
 
   async #apply(memtable: VersionedMemtable, sync: boolean): Promise<void> {
     await this.snapshots.prepareApply(memtable.lastVersion);
-    const batch = {
-      position: memtable.lastVersion,
-      deletedRanges: memtable.ranges.map((deletion) => deletion.range),
-      arena: memtable.arena,
-      ...newestOperations(memtable),
-    };
+    const batch = engineBatch(memtable, memtable.lastVersion);
     for (;;) {
       try {
         await this.engine.apply(batch, { sync });
@@ -638,21 +635,6 @@ const EMPTY_BATCH = {
   operations: new Int32Array(new SharedArrayBuffer(4)),
   count: 0,
 };
-
-/** The newest operation of each key that no later range deletion hides. */
-function newestOperations(memtable: VersionedMemtable): { operations: Int32Array; count: number } {
-  const operations = new Int32Array(new SharedArrayBuffer(Math.max(4, memtable.keyCount * 4)));
-  let count = 0;
-  for (let i = 0; i < memtable.keyCount; i++) {
-    const entry = memtable.head(memtable.rootAt(i));
-    if (memtable.ranges.length > 0) {
-      const covering = memtable.rangeCovering(memtable.keyOf(entry), Number.MAX_SAFE_INTEGER);
-      if (covering !== undefined && entry < covering.mark) continue;
-    }
-    operations[count++] = memtable.offsetOf(entry);
-  }
-  return { operations, count };
-}
 
 function copyChanges(from: Bytes, start: number, end: number): Change[] {
   const copy = Buffer.from(from.subarray(start, end));

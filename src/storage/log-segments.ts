@@ -43,6 +43,8 @@ export interface LogFrame {
   readonly offset: number;
   readonly header: FrameHeader;
   readonly body: Bytes;
+  /** Header and body. */
+  readonly image: Bytes;
 }
 
 /** What a directory holds: segments in order, and files prepared or left to be reused. */
@@ -177,9 +179,10 @@ export class SegmentReader {
     const header = head === undefined ? undefined : decodeFrameHeader(head);
     if (header === undefined || header.logId !== this.#segment.header.logId || header.sequence !== sequence)
       return undefined;
-    const body = await this.#view(this.#offset + FRAME_HEADER_BYTES, header.bodyBytes);
-    if (body === undefined || !bodyIsIntact(header, body)) return undefined;
-    const frame = { segment: this.#segment, offset: this.#offset, header, body };
+    const image = await this.#view(this.#offset, FRAME_HEADER_BYTES + header.bodyBytes);
+    const body = image?.subarray(FRAME_HEADER_BYTES);
+    if (image === undefined || body === undefined || !bodyIsIntact(header, body)) return undefined;
+    const frame = { segment: this.#segment, offset: this.#offset, header, body, image };
     this.#offset += frameBytes(header.bodyBytes);
     return frame;
   }

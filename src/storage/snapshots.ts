@@ -19,6 +19,8 @@ interface Base {
   readonly view: EngineSnapshot;
   /** Snapshots that read from it, and one for the store while it is the newest. */
   references: number;
+  /** The youngest version that is read from it: what the overlay holds between its position and this must stay. */
+  readVersionMax: Version;
   /** Serves snapshots of any later version: everything since its position must stay in the overlay. */
   keepsAll: boolean;
 }
@@ -40,6 +42,8 @@ export class Snapshot {
 export class Snapshots {
   readonly #engine: Engine;
   readonly #open = new Set<Snapshot>();
+  /** Those of `#open` that validate, oldest first. */
+  readonly #validating = new Set<Snapshot>();
   /** Those of `#open` without a base, oldest first. */
   readonly #unbased = new Set<Snapshot>();
   readonly #bases: Base[] = [];
@@ -59,12 +63,14 @@ export class Snapshots {
   open(readVersion: Version, validates: boolean): Snapshot {
     const snapshot = new Snapshot(readVersion, validates);
     this.#open.add(snapshot);
+    if (validates) this.#validating.add(snapshot);
     this.#unbased.add(snapshot);
     return snapshot;
   }
 
   close(snapshot: Snapshot): void {
     if (!this.#open.delete(snapshot)) return;
+    this.#validating.delete(snapshot);
     this.#unbased.delete(snapshot);
     if (snapshot.base !== undefined) this.#release(snapshot.base);
     snapshot.base = undefined;
@@ -73,7 +79,7 @@ export class Snapshots {
   /** The engine view of a snapshot, opened now if it has none. */
   baseOf(snapshot: Snapshot): Awaitable<EngineSnapshot> {
     if (snapshot.base !== undefined) return snapshot.base.view;
-    return whenReady(this.#acquire(), (base) => this.#attach(snapshot, base).view);
+    return this.#withBase((base) => this.#attach(snapshot, base).view);
   }
 
   /** Gives a base to every snapshot that the engine is about to move past. */
@@ -84,7 +90,7 @@ export class Snapshots {
       break;
     }
     if (!needed) return;
-    return whenReady(this.#acquire(), (base) => {
+    return this.#withBase((base) => {
       for (const snapshot of this.#unbased) {
         if (snapshot.readVersion >= position) break;
         this.#attach(snapshot, base);
@@ -101,9 +107,11 @@ export class Snapshots {
 
   /** Whether an open snapshot needs this memtable, which the engine already holds. */
   needs(memtable: VersionedMemtable): boolean {
-    for (const base of this.#bases) if (base.keepsAll && base.view.position < memtable.lastVersion) return true;
-    for (const snapshot of this.#open)
-      if (validatesAgainst(snapshot, memtable) || readsFrom(snapshot, memtable)) return true;
+    for (const base of this.#bases) {
+      if (base.view.position >= memtable.lastVersion) continue;
+      if (base.keepsAll || base.readVersionMax > memtable.baseVersion) return true;
+    }
+    for (const oldest of this.#validating) return oldest.readVersion < memtable.lastVersion;
     return false;
   }
 
@@ -117,7 +125,10 @@ export class Snapshots {
    */
   giveUp(memtable: VersionedMemtable): void {
     for (const snapshot of this.#open) {
-      if (validatesAgainst(snapshot, memtable)) snapshot.validates = false;
+      if (validatesAgainst(snapshot, memtable)) {
+        snapshot.validates = false;
+        this.#validating.delete(snapshot);
+      }
       if (readsFrom(snapshot, memtable) || snapshot.base?.keepsAll === true) {
         snapshot.tooOld = true;
         this.close(snapshot);
@@ -140,29 +151,40 @@ export class Snapshots {
     this.#unbased.delete(snapshot);
     if (!this.#open.has(snapshot)) return base;
     base.references++;
+    base.readVersionMax = Math.max(base.readVersionMax, snapshot.readVersion);
     snapshot.base = base;
     return base;
   }
 
-  #acquire(): Awaitable<Base> {
+  /**
+   * Calls `use` with a base for new snapshots in the very stretch in which it was opened: a moment later another one
+   * may have taken its place as the newest, and with it its only reference.
+   */
+  #withBase<T>(use: (base: Base) => T): Awaitable<T> {
     const last = this.#bases.at(-1);
     if (
       last !== undefined &&
       (last === this.#newest || last.keepsAll) &&
       (last.keepsAll || last.view.position >= this.#droppedThrough)
     ) {
-      return last;
+      return use(last);
     }
     return whenReady(this.#engine.snapshot(), (view) => {
+      if (this.#newest?.view.position === view.position) {
+        // Two asked at once: the first view serves both.
+        view.release();
+        return use(this.#newest);
+      }
       this.applied();
-      const base: Base = { view, references: 1, keepsAll: this.#bases.length + 1 >= BASES_MAX };
+      const base: Base = { view, references: 1, readVersionMax: 0, keepsAll: this.#bases.length + 1 >= BASES_MAX };
       this.#bases.push(base);
       this.#newest = base;
-      return base;
+      return use(base);
     });
   }
 
   #release(base: Base): void {
+    assert(base.references > 0, 'a base is released as often as it was taken');
     base.references--;
     if (base.references > 0) return;
     this.#bases.splice(this.#bases.indexOf(base), 1);

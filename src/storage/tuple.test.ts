@@ -421,7 +421,7 @@ function parseElement(source: string): TupleValue {
 
 test('the examples of docs/formats/tuple.md hold', () => {
   const page = readFileSync(new URL('../../docs/formats/tuple.md', import.meta.url), 'utf8');
-  const examples = [...page.matchAll(/^\| `\((.*)\)` \| (?:`([0-9a-f ]+)`)? ?\|$/gm)];
+  const examples = [...page.matchAll(/^\| *`\((.*)\)` *\| *(?:`([0-9a-f ]+)`)? *\|$/gm)];
   expect(examples.length).toBeGreaterThan(35);
   for (const [, tuple = '', hex = ''] of examples) {
     const elements =

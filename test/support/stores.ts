@@ -24,7 +24,6 @@ export interface TestStore {
 export interface TestStoreOptions {
   readonly durability?: Durability;
   readonly overlayBytesMax?: number;
-  readonly memoryBytes?: number;
 }
 
 export type Provider = 'memory' | 'rocksdb';
@@ -59,7 +58,8 @@ export async function openTestStore(provider: Provider, options: TestStoreOption
       platform,
       log: silentLog,
       durability: options.durability ?? 'disk',
-      memoryBytes: options.memoryBytes ?? 32 << 20,
+      blockCacheBytes: 8 << 20,
+      memtableBytes: 16 << 20,
       logSegmentBytes: 2 << 20,
       logRetainBytes: 4 << 20,
       overlayBytesMax: options.overlayBytesMax ?? 4 << 20,

@@ -107,9 +107,8 @@ class Inner {
   }
 }
 
-export function emptyTree(): Node {
-  return new Leaf(0, PAGE_BYTES);
-}
+/** Of no edit's epoch, so it stays empty. */
+export const EMPTY_TREE: Node = new Leaf(0, PAGE_BYTES);
 
 /** A copy of the value of `key`, owned by the caller. */
 export function lookup(root: Node, key: Key): Bytes | undefined {

@@ -213,9 +213,9 @@ test('a released snapshot ends its cursors and is not read again', async () => {
   const cursor = snapshot.scan(ALL_KEYS, {});
   expect(((await cursor.next(10)) ?? []).length).toBe(10);
   snapshot.release();
-  snapshot.release();
   expect(await cursor.next(10)).toBeUndefined();
   expect(() => snapshot.get(utf8('a'))).toThrow(/released/);
+  expect(() => snapshot.release()).toThrow(/once/);
 });
 
 test('scans take bounds, direction, limit and keys only', async () => {
@@ -236,12 +236,15 @@ test('scans take bounds, direction, limit and keys only', async () => {
 });
 
 test('is refused after close, also to an apply that is under way', async () => {
+  const snapshot = engine.snapshot() as EngineSnapshot;
   const slow = engine.apply(batchOf(1, many(1_000, 'v')), { sync: false });
   await engine.close();
   timers.waiting.shift()!();
   const closed = expect.objectContaining({ code: 'store_closed' });
   await expect(slow).rejects.toEqual(closed);
   expect(() => engine.get(utf8('a'))).toThrow(closed);
+  expect(() => snapshot.get(utf8('a'))).toThrow(closed);
+  snapshot.release();
   expect(() => engine.snapshot()).toThrow(closed);
   await expect(engine.recover()).rejects.toEqual(closed);
 });

@@ -25,7 +25,7 @@ import {
   PUT,
 } from '../../storage/operations.ts';
 import type { Entry, ScanOptions, Version } from '../../storage/store.ts';
-import { emptyTree, lookup, type Node, TreeCursor, TreeEdit } from './btree.ts';
+import { EMPTY_TREE, lookup, type Node, TreeCursor, TreeEdit } from './btree.ts';
 
 /**
  * A slice ends after this many operations or bytes, whichever comes first: one to two milliseconds. Counted, not timed,
@@ -49,7 +49,7 @@ export class MemoryEngine implements Engine {
 
   constructor(timers: Timers) {
     this.#timers = timers;
-    this.#root = emptyTree();
+    this.#root = EMPTY_TREE;
     this.#edit = new TreeEdit(this.#root);
   }
 
@@ -127,8 +127,9 @@ export class MemoryEngine implements Engine {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const snapshot of [...this.#snapshots.keys()]) snapshot.release();
-    this.#root = emptyTree();
+    for (const snapshot of this.#snapshots.keys()) snapshot.abandon();
+    this.#snapshots.clear();
+    this.#root = EMPTY_TREE;
     this.#edit.root = this.#root;
     this.#edit.beginEpoch();
   }
@@ -172,22 +173,25 @@ function applySlice(edit: TreeEdit, arena: Buffer, batch: EngineBatch, from: num
 
 class MemorySnapshot implements EngineSnapshot {
   readonly position: Version;
-  #root: Node | undefined;
-  readonly #released: () => void;
+  #root: Node;
+  #state: 'open' | 'released' | 'abandoned' = 'open';
+  readonly #onRelease: () => void;
   readonly #cursors = new Set<TreeCursor>();
 
-  constructor(root: Node, position: Version, released: () => void) {
+  constructor(root: Node, position: Version, onRelease: () => void) {
     this.#root = root;
     this.position = position;
-    this.#released = released;
+    this.#onRelease = onRelease;
   }
 
   get(key: Key): Bytes | undefined {
-    return lookup(this.#require(), key);
+    this.#requireOpen();
+    return lookup(this.#root, key);
   }
 
   scan(range: KeyRange, options: ScanOptions): EngineCursor {
-    const cursor = new TreeCursor(this.#require(), range, options);
+    this.#requireOpen();
+    const cursor = new TreeCursor(this.#root, range, options);
     this.#cursors.add(cursor);
     return {
       next: (entriesMax: number): readonly Entry[] | undefined => {
@@ -202,15 +206,26 @@ class MemorySnapshot implements EngineSnapshot {
   }
 
   release(): void {
-    if (this.#root === undefined) return;
-    this.#root = undefined;
-    for (const cursor of this.#cursors) cursor.close();
-    this.#cursors.clear();
-    this.#released();
+    if (this.#state === 'abandoned') return;
+    assert(this.#state === 'open', 'a snapshot is released once');
+    this.#end('released');
+    this.#onRelease();
   }
 
-  #require(): Node {
-    assert(this.#root !== undefined, 'a released snapshot is not read');
-    return this.#root;
+  /** The engine closes under it. */
+  abandon(): void {
+    this.#end('abandoned');
+  }
+
+  #end(state: 'released' | 'abandoned'): void {
+    this.#state = state;
+    for (const cursor of this.#cursors) cursor.close();
+    this.#cursors.clear();
+    this.#root = EMPTY_TREE;
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'abandoned') throw new OperationError('store_closed', 'the memory engine is closed');
+    assert(this.#state === 'open', 'a released snapshot is not read');
   }
 }

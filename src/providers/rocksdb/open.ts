@@ -13,8 +13,10 @@ import type { Durability } from '../../base/durability.ts';
 import { messageOf, OperationError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { type Progress, restoreBackup, verifyBackup } from '../../storage/backup.ts';
 import { LocalStore } from '../../storage/local-store.ts';
 import { listSegments } from '../../storage/log-segments.ts';
+import type { Version } from '../../storage/store.ts';
 import { RocksDbEngine } from './rocksdb-engine.ts';
 
 export interface RocksDbStoreOptions {
@@ -23,9 +25,7 @@ export interface RocksDbStoreOptions {
   readonly platform: Platform;
   readonly log: Log;
   readonly durability: Durability;
-  /** Memory of this store in all: half goes to the block cache, a quarter to each of RocksDB's memtables and the overlay. */
-  readonly memoryBytes: number;
-  /** Override parts of `memoryBytes`. */
+  /** As in `RocksDbEngineOptions`, `LocalStoreOptions` and `LogOptions`, with their defaults. */
   readonly blockCacheBytes?: number;
   readonly memtableBytes?: number;
   readonly overlayBytesMax?: number;
@@ -73,19 +73,58 @@ export async function openRocksDbStore(options: RocksDbStoreOptions): Promise<Lo
   }
 }
 
+/**
+ * Makes a new store in an unused directory from a backup; nothing is left behind when that fails.
+ * @returns the position reached. @throws OperationError `already_exists`, and as `restoreBackup`.
+ */
+export async function restoreRocksDbStore(
+  options: RocksDbStoreOptions,
+  backup: string,
+  to: Version | undefined,
+  progress: Progress,
+): Promise<Version> {
+  const { platform, directory } = options;
+  await verifyBackup(platform, backup, progress);
+  await platform.files.makeDirectory(directory);
+  const lock = await platform.files.lock(join(directory, 'LOCK'));
+  try {
+    if (await platform.files.exists(join(directory, 'FORMAT'))) {
+      throw new OperationError('already_exists', `${directory} holds a store already`, {
+        hint: 'Restore into a new data directory (--data-dir), or remove this one first.',
+      });
+    }
+    try {
+      const engine = await openEngine(options);
+      try {
+        const position = await restoreBackup(engine, platform, backup, to === undefined ? {} : { to }, progress);
+        await checkFormat(platform, directory, true);
+        return position;
+      } finally {
+        await engine.close();
+      }
+    } catch (error) {
+      await platform.files.remove(join(directory, 'FORMAT'));
+      await platform.files.remove(join(directory, 'state'));
+      throw error;
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
 function openEngine(options: RocksDbStoreOptions): Promise<RocksDbEngine> {
   return RocksDbEngine.open({
     directory: join(options.directory, 'state'),
     clock: options.platform.clock,
-    blockCacheBytes: options.blockCacheBytes ?? Math.max(8 * MEBIBYTE, Math.floor(options.memoryBytes / 2)),
-    memtableBytes: options.memtableBytes ?? clamp(options.memoryBytes / 4, 8 * MEBIBYTE, 256 * MEBIBYTE),
+    ...(options.blockCacheBytes === undefined ? {} : { blockCacheBytes: options.blockCacheBytes }),
+    ...(options.memtableBytes === undefined ? {} : { memtableBytes: options.memtableBytes }),
     ...(options.compression === undefined ? {} : { compression: options.compression }),
     ...(options.backgroundJobs === undefined ? {} : { backgroundJobs: options.backgroundJobs }),
   });
 }
 
 function overlayOptions(options: RocksDbStoreOptions) {
-  const overlayBytesMax = options.overlayBytesMax ?? clamp(options.memoryBytes / 4, 8 * MEBIBYTE, 64 * MEBIBYTE);
+  const overlayBytesMax = options.overlayBytesMax ?? 32 * MEBIBYTE;
   return {
     ...(options.applyDelayMs === undefined ? {} : { applyDelayMs: options.applyDelayMs }),
     overlayBytesMax,
@@ -101,10 +140,11 @@ function logOptions(options: RocksDbStoreOptions) {
   };
 }
 
-async function checkFormat(platform: Platform, directory: string): Promise<void> {
+/** Writes the directory's format where it is new, else checks it. */
+async function checkFormat(platform: Platform, directory: string, restored = false): Promise<void> {
   const path = join(directory, 'FORMAT');
   if (!(await platform.files.exists(path))) {
-    if (await platform.files.exists(join(directory, 'state'))) {
+    if (!restored && (await platform.files.exists(join(directory, 'state')))) {
       throw new OperationError('store_format', `${path} is missing, but ${directory} holds data`, {
         hint: 'Put the file back, or restore a backup into a new directory.',
       });

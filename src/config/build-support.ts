@@ -1,0 +1,36 @@
+/** What a valid configuration may ask for and this build does not have. */
+
+import { OperationError } from '../base/errors.ts';
+import { BUILD_PROVIDERS, BUILD_TLS } from './compatibility.ts';
+import type { Config } from './config.ts';
+
+/** Names of the providers that something uses: the default, the cluster provider, and those of routes. */
+export function usedProviders({ providers, routes }: Pick<Config, 'providers' | 'routes'>): ReadonlySet<string> {
+  const used = new Set([providers.default, ...Object.values(routes.models), ...routes.actors.values()]);
+  if (providers.cluster !== undefined) used.add(providers.cluster);
+  return used;
+}
+
+/** @throws OperationError `unsupported` naming what this build cannot do. */
+export function assertBuildSupports(config: Pick<Config, 'server' | 'providers' | 'routes'>): void {
+  if (config.server.tls !== undefined && !BUILD_TLS) {
+    throw new OperationError(
+      'unsupported',
+      'the listeners of this build do not speak TLS, and [server.tls] asks for it',
+      {
+        hint: 'remove [server.tls], bind loopback, and let a proxy in front of it speak TLS',
+      },
+    );
+  }
+  for (const name of usedProviders(config)) {
+    const provider = config.providers.byName.get(name);
+    if (provider === undefined || BUILD_PROVIDERS.has(provider.type)) continue;
+    throw new OperationError(
+      'unsupported',
+      `provider ${name} is of type "${provider.type}", which this build does not have`,
+      {
+        hint: `its configuration is valid, but only ${[...BUILD_PROVIDERS].join(' and ')} can be opened: use one of these`,
+      },
+    );
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * The keys of `[providers.NAME]`, by the provider's type, as users of the persistence file know them.
+ *
+ * Spelling and defaults follow Orbit-RS (`persistence-config.toml`, and its TiKV document); `durability` and the two log
+ * keys are ours. Environment variables apply to the default provider of that type.
+ */
+
+import { DURABILITIES } from '../base/durability.ts';
+import { type Field, field, idle } from './field.ts';
+import { boolean, bytes, duration, integer, list, text, word } from './kinds.ts';
+
+const KB = 2 ** 10;
+const MB = 2 ** 20;
+const GB = 2 ** 30;
+
+export const PROVIDER_TYPES = ['Memory', 'RocksDB', 'TiKV'] as const;
+export type ProviderType = (typeof PROVIDER_TYPES)[number];
+
+/** Types that Orbit-RS knows and this server does not have, with what serves instead. */
+export const FOREIGN_PROVIDER_TYPES: Readonly<Record<string, string>> = {
+  S3: 'use type = "RocksDB"',
+  MinIO: 'use type = "RocksDB"',
+  AWSS3: 'use type = "RocksDB"',
+  DigitalOceanSpaces: 'use type = "RocksDB"',
+  Azure: 'use type = "RocksDB"',
+  GoogleCloud: 'use type = "RocksDB"',
+  GCPStorage: 'use type = "RocksDB"',
+  Etcd: 'use type = "TiKV" for a store that several members share',
+  Redis: 'use type = "RocksDB" on one machine or "TiKV" on several',
+  Kubernetes: 'use type = "TiKV" for a store that several members share',
+  Composite: 'declare two providers and send models to them in [routes]',
+  Flash: 'use type = "RocksDB"',
+  CowBTree: 'use type = "RocksDB"',
+  LsmTree: 'use type = "RocksDB"',
+};
+
+const endpoint = text({
+  what: 'host:port, or https://host:port',
+  pattern: /^(https?:\/\/)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):\d{1,5}$/,
+});
+
+const durability = word(...DURABILITIES);
+
+export const MEMORY_FIELDS = {
+  durability: field('providers.*.durability', durability, undefined, 'Only `memory`: this provider has no log.', {
+    initially: '`memory`',
+  }),
+  max_entries: field(
+    'providers.*.max_entries',
+    integer(1, Number.MAX_SAFE_INTEGER),
+    undefined,
+    'Writes that would exceed this number of keys are refused. No limit when absent.',
+    { env: 'ORBIT_MEMORY_MAX_ENTRIES' },
+  ),
+} as const;
+
+const BACKUP = 'the Memory provider keeps nothing on disk; use type = "RocksDB", or `orbit backup`';
+
+export const MEMORY_IDLE: readonly Field[] = [
+  { ...idle('providers.*.disk_backup.path', text(), BACKUP), env: 'ORBIT_MEMORY_BACKUP_PATH' },
+  {
+    ...idle('providers.*.disk_backup.sync_interval', duration('s', 0, 86_400_000), BACKUP),
+    env: 'ORBIT_MEMORY_BACKUP_INTERVAL',
+  },
+  idle('providers.*.disk_backup.compression', word('None', 'Gzip', 'Lz4', 'Zstd'), BACKUP),
+  { ...idle('providers.*.disk_backup.enabled', boolean, BACKUP, false), env: 'ORBIT_MEMORY_DISK_BACKUP' },
+];
+
+export const ROCKSDB_FIELDS = {
+  data_dir: field('providers.*.data_dir', text({ what: 'a directory' }), undefined, 'Directory of this provider.', {
+    env: 'ORBIT_ROCKSDB_DATA_DIR',
+    initially: '`NAME` in `server.data_dir`',
+  }),
+  durability: field('providers.*.durability', durability, undefined, 'What an acknowledged write survives.', {
+    initially: '`storage.durability`',
+  }),
+  max_background_jobs: field('providers.*.max_background_jobs', integer(1, 64), 4, 'Threads that flush and compact.', {
+    env: 'ORBIT_ROCKSDB_MAX_BACKGROUND_JOBS',
+  }),
+  write_buffer_size: field('providers.*.write_buffer_size', bytes(64 * KB, 4 * GB), undefined, 'Size of a memtable.', {
+    env: 'ORBIT_ROCKSDB_WRITE_BUFFER_SIZE',
+    initially: '1/16 of `memory.limit`, at most `128MB`',
+  }),
+  max_write_buffer_number: field('providers.*.max_write_buffer_number', integer(2, 64), 3, 'Memtables at most.', {
+    env: 'ORBIT_ROCKSDB_MAX_WRITE_BUFFER_NUMBER',
+  }),
+  target_file_size_base: field(
+    'providers.*.target_file_size_base',
+    bytes(1 * MB, 16 * GB),
+    64 * MB,
+    'Size of a table file.',
+    {
+      env: 'ORBIT_ROCKSDB_TARGET_FILE_SIZE_BASE',
+    },
+  ),
+  enable_statistics: field('providers.*.enable_statistics', boolean, true, 'Engine counters among the metrics.', {
+    env: 'ORBIT_ROCKSDB_ENABLE_STATISTICS',
+  }),
+  block_cache_size: field(
+    'providers.*.block_cache_size',
+    bytes(1 * MB, 1024 * GB),
+    undefined,
+    'Cache of table blocks.',
+    {
+      env: 'ORBIT_ROCKSDB_BLOCK_CACHE_SIZE',
+      initially: '1/4 of `memory.limit`, at most `256MB`',
+    },
+  ),
+  log_segment_bytes: field(
+    'providers.*.log_segment_bytes',
+    bytes(1 * MB, 4 * GB),
+    64 * MB,
+    'Size of a commit log segment.',
+    {
+      env: 'ORBIT_ROCKSDB_LOG_SEGMENT_BYTES',
+    },
+  ),
+  log_retain_bytes: field(
+    'providers.*.log_retain_bytes',
+    bytes(0, 1024 * GB),
+    256 * MB,
+    'Commit log kept behind what recovery needs, for change feeds that resume.',
+    { env: 'ORBIT_ROCKSDB_LOG_RETAIN_BYTES' },
+  ),
+} as const;
+
+export const ROCKSDB_IDLE: readonly Field[] = [
+  {
+    ...idle(
+      'providers.*.enable_wal',
+      boolean,
+      '`durability` decides: "process" for fewer syncs, "memory" for no commit log',
+      true,
+    ),
+    env: 'ORBIT_ROCKSDB_ENABLE_WAL',
+  },
+];
+
+const path = text({ what: 'the path of a file' });
+
+export const TIKV_FIELDS = {
+  pd_endpoints: field(
+    'providers.*.pd_endpoints',
+    list(endpoint, { min: 1, max: 64 }),
+    ['127.0.0.1:2379'],
+    'Placement drivers.',
+    {
+      env: 'ORBIT_TIKV_PD_ENDPOINTS',
+    },
+  ),
+  durability: field(
+    'providers.*.durability',
+    durability,
+    undefined,
+    'Only `disk`: TiKV acknowledges what a quorum has synced.',
+    {
+      initially: '`disk`',
+    },
+  ),
+  connection_timeout: field('providers.*.connection_timeout', duration('s', 1, 3_600_000), 30_000, 'To connect.', {
+    env: 'ORBIT_TIKV_CONNECTION_TIMEOUT',
+  }),
+  request_timeout: field('providers.*.request_timeout', duration('s', 1, 3_600_000), 10_000, 'Of one request.', {
+    env: 'ORBIT_TIKV_REQUEST_TIMEOUT',
+  }),
+  txn_timeout: field('providers.*.txn_timeout', duration('s', 1, 86_400_000), 30_000, 'Of a transaction.', {
+    env: 'ORBIT_TIKV_TXN_TIMEOUT',
+  }),
+  max_connections: field('providers.*.max_connections', integer(1, 10_000), 10, 'Connections at most.', {
+    env: 'ORBIT_TIKV_MAX_CONNECTIONS',
+  }),
+  enable_pessimistic: field('providers.*.enable_pessimistic', boolean, false, 'Transactions lock as they write.', {
+    env: 'ORBIT_TIKV_ENABLE_PESSIMISTIC',
+  }),
+  enable_pessimistic_txn: field(
+    'providers.*.enable_pessimistic_txn',
+    boolean,
+    undefined,
+    'Older name of `enable_pessimistic`.',
+    {
+      env: 'ORBIT_TIKV_ENABLE_PESSIMISTIC_TXN',
+    },
+  ),
+  enable_optimistic: field(
+    'providers.*.enable_optimistic',
+    boolean,
+    true,
+    'Transactions that validate at commit are allowed.',
+    {
+      env: 'ORBIT_TIKV_ENABLE_OPTIMISTIC',
+    },
+  ),
+  enable_async_commit: field(
+    'providers.*.enable_async_commit',
+    boolean,
+    true,
+    'Commit is done when all locks are written.',
+    {
+      env: 'ORBIT_TIKV_ENABLE_ASYNC_COMMIT',
+    },
+  ),
+  enable_one_pc: field('providers.*.enable_one_pc', boolean, true, 'One phase for transactions within a region.', {
+    env: 'ORBIT_TIKV_ENABLE_ONE_PC',
+  }),
+  batch_size: field('providers.*.batch_size', integer(1, 1_000_000), 1000, 'Keys in one scan or write request.', {
+    env: 'ORBIT_TIKV_BATCH_SIZE',
+  }),
+  region_cache_size: field('providers.*.region_cache_size', integer(1, 10_000_000), 1000, 'Regions remembered.', {
+    env: 'ORBIT_TIKV_REGION_CACHE_SIZE',
+  }),
+  region_cache_ttl: field(
+    'providers.*.region_cache_ttl',
+    duration('s', 1000, 86_400_000),
+    600_000,
+    'How long each is.',
+    {
+      env: 'ORBIT_TIKV_REGION_CACHE_TTL',
+    },
+  ),
+  coprocessor_pool_size: field(
+    'providers.*.coprocessor_pool_size',
+    integer(1, 1024),
+    8,
+    'Concurrent coprocessor requests.',
+    {
+      env: 'ORBIT_TIKV_COPROCESSOR_POOL_SIZE',
+    },
+  ),
+  max_retries: field('providers.*.max_retries', integer(0, 1000), 3, 'Of a request that failed for a passing reason.', {
+    env: 'ORBIT_TIKV_MAX_RETRIES',
+  }),
+  retry_delay_ms: field('providers.*.retry_delay_ms', duration('ms', 0, 3_600_000), 100, 'Before the first retry.', {
+    env: 'ORBIT_TIKV_RETRY_DELAY_MS',
+  }),
+  enable_compression: field('providers.*.enable_compression', boolean, true, 'Large values are compressed.', {
+    env: 'ORBIT_TIKV_ENABLE_COMPRESSION',
+  }),
+  key_prefix: field(
+    'providers.*.key_prefix',
+    text({ what: 'up to 64 letters, digits, "-", "_" or "."', pattern: /^[A-Za-z0-9._-]{1,64}$/ }),
+    'orbit',
+    'First part of every key.',
+    { env: 'ORBIT_TIKV_KEY_PREFIX' },
+  ),
+  enable_tls: field('providers.*.enable_tls', boolean, false, 'Connect with TLS.', { env: 'ORBIT_TIKV_ENABLE_TLS' }),
+  ca_cert_path: field('providers.*.ca_cert_path', path, undefined, 'Authority that signed the servers.', {
+    env: 'ORBIT_TIKV_CA_CERT_PATH',
+    besideFile: true,
+  }),
+  client_cert_path: field('providers.*.client_cert_path', path, undefined, 'Our certificate.', {
+    env: 'ORBIT_TIKV_CLIENT_CERT_PATH',
+    besideFile: true,
+  }),
+  client_key_path: field('providers.*.client_key_path', path, undefined, 'Its key.', {
+    env: 'ORBIT_TIKV_CLIENT_KEY_PATH',
+    besideFile: true,
+  }),
+  grpc_connection_count: field('providers.*.grpc_connection_count', integer(1, 64), 4, 'Channels to each store.', {
+    env: 'ORBIT_TIKV_GRPC_CONNECTION_COUNT',
+  }),
+  grpc_keepalive_time: field(
+    'providers.*.grpc_keepalive_time',
+    duration('s', 1000, 3_600_000),
+    10_000,
+    'Between pings.',
+    {
+      env: 'ORBIT_TIKV_GRPC_KEEPALIVE_TIME',
+    },
+  ),
+  grpc_keepalive_timeout: field('providers.*.grpc_keepalive_timeout', duration('s', 100, 600_000), 3000, 'Of a ping.', {
+    env: 'ORBIT_TIKV_GRPC_KEEPALIVE_TIMEOUT',
+  }),
+  grpc_initial_window_size: field(
+    'providers.*.grpc_initial_window_size',
+    bytes(64 * KB, 2 * GB - 1),
+    128 * MB,
+    'Flow control.',
+    {
+      env: 'ORBIT_TIKV_GRPC_INITIAL_WINDOW_SIZE',
+    },
+  ),
+  grpc_max_message_size: field(
+    'providers.*.grpc_max_message_size',
+    bytes(64 * KB, 2 * GB - 1),
+    2 * GB - 1,
+    'Of an answer.',
+    {
+      env: 'ORBIT_TIKV_GRPC_MAX_MESSAGE_SIZE',
+    },
+  ),
+  grpc_compression_type: field(
+    'providers.*.grpc_compression_type',
+    word('none', 'gzip', 'deflate'),
+    'none',
+    'Of messages.',
+    {
+      env: 'ORBIT_TIKV_GRPC_COMPRESSION_TYPE',
+    },
+  ),
+} as const;
+
+export const PROVIDER_FIELDS: Readonly<Record<ProviderType, readonly Field[]>> = {
+  Memory: [...Object.values(MEMORY_FIELDS), ...MEMORY_IDLE],
+  RocksDB: [...Object.values(ROCKSDB_FIELDS), ...ROCKSDB_IDLE],
+  TiKV: Object.values(TIKV_FIELDS),
+};
+
+/** The provider's own spelling of a type, whatever the case. */
+export function providerType(type: string): ProviderType | undefined {
+  return PROVIDER_TYPES.find((known) => known.toLowerCase() === type.toLowerCase());
+}

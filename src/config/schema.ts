@@ -1,0 +1,280 @@
+/**
+ * The keys of the main configuration file that have an effect. What is accepted without one is in `compatibility.ts`,
+ * the keys of providers are in `provider-schema.ts`.
+ *
+ * Names of sections and keys are those of the Orbit-RS server file; `[memory]`, `[storage] durability`, `[routes]`,
+ * `[actors]`, `[server.tls]` and `[[security.users]]` are ours.
+ */
+
+import { DURABILITIES } from '../base/durability.ts';
+import { type Field, field } from './field.ts';
+import { boolean, bytes, duration, integer, list, port, text, word } from './kinds.ts';
+
+const KB = 2 ** 10;
+const MB = 2 ** 20;
+const GB = 2 ** 30;
+const HOUR_MS = 3_600_000;
+
+const name = text({
+  what: 'a name of up to 64 letters, digits, "-", "_" or "."',
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+});
+const file = text({ what: 'the path of a file' });
+
+export const MODELS = ['keyvalue', 'relational', 'graph', 'vector', 'timeseries'] as const;
+export type Model = (typeof MODELS)[number];
+
+export const FIELDS = {
+  nodeId: field('server.node_id', name, undefined, 'Name of this member in logs, metrics and leases.', {
+    env: 'ORBIT_NODE_ID',
+    initially: 'made once, kept in the data directory',
+  }),
+  bind: field(
+    'server.bind_address',
+    text({ what: 'a host name or IP address, without a port', pattern: /^(?:[A-Za-z0-9.-]+|\[?[0-9A-Fa-f:.%]+\]?)$/ }),
+    '127.0.0.1',
+    'Address of all listeners. Anything but loopback needs users.',
+    { env: 'ORBIT_BIND' },
+  ),
+  dataDir: field('server.data_dir', text({ what: 'a directory' }), './data', 'Where everything durable is kept.', {
+    env: 'ORBIT_DATA_DIR',
+  }),
+  environment: field(
+    'server.environment',
+    word('Development', 'Testing', 'Staging', 'Production'),
+    'Development',
+    'A label in the start-up log.',
+    { env: 'ORBIT_ENVIRONMENT' },
+  ),
+  devMode: field('server.dev_mode', boolean, false, 'Debug log for people, stack traces with errors.', {
+    env: 'ORBIT_DEV_MODE',
+  }),
+  tlsCert: field('server.tls.cert_file', file, undefined, 'Certificate chain (PEM) of all listeners.', {
+    env: 'ORBIT_TLS_CERT_FILE',
+    besideFile: true,
+  }),
+  tlsKey: field('server.tls.key_file', file, undefined, 'Its private key (PEM).', {
+    env: 'ORBIT_TLS_KEY_FILE',
+    besideFile: true,
+  }),
+  tlsCa: field('server.tls.ca_cert_file', file, undefined, 'Authorities (PEM) that sign client certificates.', {
+    env: 'ORBIT_TLS_CA_CERT_FILE',
+    besideFile: true,
+  }),
+  tlsRequireClient: field('server.tls.require_client_cert', boolean, false, 'Refuse clients without a certificate.', {
+    env: 'ORBIT_TLS_REQUIRE_CLIENT_CERT',
+  }),
+
+  memoryLimit: field(
+    'memory.limit',
+    bytes(64 * MB, 1024 * GB),
+    undefined,
+    'Memory the process may use, divided over its caches.',
+    {
+      env: 'ORBIT_MEMORY_LIMIT',
+      initially: '60 % of the cgroup limit or of the host',
+    },
+  ),
+  maxMemoryMb: field(
+    'performance.memory.max_memory_mb',
+    integer(64, 1024 * 1024),
+    undefined,
+    'The same in megabytes, as older files say it; `memory.limit` wins.',
+  ),
+  durability: field('storage.durability', word(...DURABILITIES), undefined, 'What an acknowledged write survives.', {
+    env: 'ORBIT_DURABILITY',
+    initially: '`disk`; `memory` for Memory providers',
+  }),
+
+  provider: field('defaults.addressable', name, undefined, 'Provider that keeps what no route sends elsewhere.', {
+    env: 'ORBIT_PROVIDER',
+    initially: 'the provider of type `persistence.provider`, else `local`',
+  }),
+  cluster: field('defaults.cluster', name, undefined, 'Provider that keeps membership and leases.', {
+    env: 'ORBIT_CLUSTER_PROVIDER',
+  }),
+  backend: field(
+    'persistence.provider',
+    word('memory', 'rocksdb', 'tikv'),
+    undefined,
+    'Type of the default provider.',
+    {
+      env: 'ORBIT_PERSISTENCE_BACKEND',
+    },
+  ),
+  providersFile: field('persistence.providers_file', file, undefined, 'File with [defaults] and [providers.NAME].', {
+    env: 'ORBIT_PROVIDERS_FILE',
+    besideFile: true,
+  }),
+
+  routeKeyvalue: route('keyvalue'),
+  routeRelational: route('relational'),
+  routeGraph: route('graph'),
+  routeVector: route('vector'),
+  routeTimeseries: route('timeseries'),
+  routeActor: field('routes.actors.*', name, undefined, 'Provider for the state of actors of that type.'),
+
+  actorModules: field('actors.modules', list(file, { max: 256 }), [], 'JavaScript modules with actors of your own.', {
+    env: 'ORBIT_ACTORS_MODULES',
+    besideFile: true,
+  }),
+  maxActors: field('actor_system.max_actors', integer(1, 100_000_000), 10_000, 'Activations held in memory at most.', {
+    env: 'ORBIT_ACTOR_SYSTEM_MAX_ACTORS',
+  }),
+  mailboxSize: field('actor_system.mailbox_size', integer(1, 1_000_000), 1000, 'Calls that may wait for one actor.', {
+    env: 'ORBIT_ACTOR_SYSTEM_MAILBOX_SIZE',
+  }),
+  seedNodes: field(
+    'actor_system.cluster.seed_nodes',
+    list(
+      text({
+        what: 'host:port, http://host:port or id@http://host:port',
+        pattern: /^([A-Za-z0-9._-]+@)?(https?:\/\/)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):\d{1,5}$/,
+      }),
+    ),
+    [],
+    'Members to join. Needs a cluster provider.',
+    { env: 'ORBIT_SEED_NODES' },
+  ),
+
+  grpcEnabled: field('protocols.grpc.enabled', boolean, true, 'Listen for gRPC.', { env: 'ORBIT_GRPC_ENABLED' }),
+  grpcPort: field('protocols.grpc.port', port, 50_051, 'Port; 0 picks a free one.', { env: 'ORBIT_GRPC_PORT' }),
+  grpcStreams: field('protocols.grpc.max_concurrent_streams', integer(1, 1_000_000), 1000, 'Streams of a connection.', {
+    env: 'ORBIT_GRPC_MAX_CONCURRENT_STREAMS',
+  }),
+  grpcMessage: field('protocols.grpc.max_message_size', bytes(1 * KB, 1 * GB), 4 * MB, 'Size of a message.', {
+    env: 'ORBIT_GRPC_MAX_MESSAGE_SIZE',
+  }),
+
+  postgresEnabled: field('protocols.postgresql.enabled', boolean, true, 'Listen for PostgreSQL clients.', {
+    env: 'ORBIT_POSTGRES_ENABLED',
+  }),
+  postgresPort: field('protocols.postgresql.port', port, 5432, 'Port; 0 picks a free one.', {
+    env: 'ORBIT_POSTGRES_PORT',
+  }),
+  postgresConnections: field('protocols.postgresql.max_connections', integer(1, 1_000_000), 1000, 'Clients at once.', {
+    env: 'ORBIT_POSTGRES_MAX_CONNECTIONS',
+  }),
+  postgresConnect: field(
+    'protocols.postgresql.connection_timeout_secs',
+    duration('s', 0, HOUR_MS),
+    30_000,
+    'Time to start up and authenticate; 0 is without limit.',
+    { env: 'ORBIT_POSTGRES_CONNECTION_TIMEOUT_SECS' },
+  ),
+  postgresQuery: field(
+    'protocols.postgresql.sql_engine.query_timeout_secs',
+    duration('s', 0, 24 * HOUR_MS),
+    0,
+    'Initial `statement_timeout` of sessions; 0 is without limit.',
+    { env: 'ORBIT_POSTGRES_QUERY_TIMEOUT_SECS' },
+  ),
+
+  redisEnabled: field('protocols.redis.enabled', boolean, true, 'Listen for Redis clients.', {
+    env: 'ORBIT_REDIS_ENABLED',
+  }),
+  redisPort: field('protocols.redis.port', port, 6379, 'Port; 0 picks a free one.', { env: 'ORBIT_REDIS_PORT' }),
+  redisConnections: field('protocols.redis.max_connections', integer(1, 1_000_000), 1000, 'Clients at once.', {
+    env: 'ORBIT_REDIS_MAX_CONNECTIONS',
+  }),
+  redisIdle: field(
+    'protocols.redis.connection_timeout_secs',
+    duration('s', 0, 24 * HOUR_MS),
+    30_000,
+    'Time to authenticate, where users are configured; 0 is without limit.',
+    { env: 'ORBIT_REDIS_CONNECTION_TIMEOUT_SECS' },
+  ),
+  redisDisabled: field(
+    'protocols.redis.commands.disabled_commands',
+    list(text({ what: 'a command name', pattern: /^[A-Za-z][A-Za-z._|-]*$/ })),
+    [],
+    'Commands answered as unknown.',
+    { env: 'ORBIT_REDIS_DISABLED_COMMANDS' },
+  ),
+  redisPipeline: field(
+    'protocols.redis.commands.max_pipeline_size',
+    integer(1, 1_000_000),
+    1000,
+    'Commands of one client taken up before others have a turn.',
+    { env: 'ORBIT_REDIS_MAX_PIPELINE_SIZE' },
+  ),
+
+  httpEnabled: field('protocols.rest.enabled', boolean, true, 'Listen for HTTP.', { env: 'ORBIT_HTTP_ENABLED' }),
+  httpPort: field('protocols.rest.port', port, 8080, 'Port; 0 picks a free one.', { env: 'ORBIT_HTTP_PORT' }),
+  httpConnections: field('protocols.rest.max_connections', integer(1, 1_000_000), 1000, 'Clients at once.', {
+    env: 'ORBIT_HTTP_MAX_CONNECTIONS',
+  }),
+  httpTimeout: field(
+    'protocols.rest.request_timeout_secs',
+    duration('s', 0, HOUR_MS),
+    30_000,
+    'Of a request; 0 is without limit.',
+    {
+      env: 'ORBIT_HTTP_REQUEST_TIMEOUT_SECS',
+    },
+  ),
+
+  metricsEnabled: field('monitoring.metrics.enabled', boolean, true, 'Listen for Prometheus.', {
+    env: 'ORBIT_METRICS_ENABLED',
+  }),
+  metricsPort: field('monitoring.metrics.port', port, 9090, 'Port; 0 picks a free one.', { env: 'ORBIT_METRICS_PORT' }),
+
+  logLevel: field(
+    'logging.level',
+    word('trace', 'debug', 'info', 'warn', 'error'),
+    undefined,
+    'Least level that is logged.',
+    {
+      env: 'ORBIT_LOG_LEVEL',
+      initially: '`info`; `debug` in dev mode',
+    },
+  ),
+  logFormat: field('logging.format', word('json', 'plain'), undefined, 'One JSON object a line, or text for people.', {
+    env: 'ORBIT_LOG_FORMAT',
+    initially: '`json`; `plain` in dev mode',
+  }),
+
+  authentication: field(
+    'security.authentication.enabled',
+    boolean,
+    undefined,
+    'Whether clients must say who they are. Without it everyone who can connect may do everything.',
+    { env: 'ORBIT_AUTHENTICATION', initially: 'true where there are users' },
+  ),
+  password: field(
+    'security.password',
+    text({ what: 'text that is not empty' }),
+    undefined,
+    'Password of a user `orbit`: one user, said briefly.',
+    {
+      env: 'ORBIT_PASSWORD',
+      secret: true,
+    },
+  ),
+  userName: field('security.users[].name', name, undefined, 'Name of the user, one `[[security.users]]` each.'),
+  userPassword: field('security.users[].password', text(), undefined, 'Its password, or one of the following two.', {
+    secret: true,
+  }),
+  userPasswordEnv: field(
+    'security.users[].password_env',
+    text({ what: 'the name of an environment variable', pattern: /^[A-Za-z_][A-Za-z0-9_]*$/ }),
+    undefined,
+    'Environment variable that holds it.',
+  ),
+  userPasswordFile: field('security.users[].password_file', file, undefined, 'File whose first line it is.', {
+    besideFile: true,
+  }),
+} as const;
+
+function route(model: Model): Field<string | undefined> {
+  return field<string>(`routes.models.${model}`, name, undefined, `Provider of the ${model} model.`);
+}
+
+/** Paths of names, whose values must be declared providers. */
+export const ROUTE_FIELDS: Readonly<Record<Model, Field<string | undefined>>> = {
+  keyvalue: FIELDS.routeKeyvalue,
+  relational: FIELDS.routeRelational,
+  graph: FIELDS.routeGraph,
+  vector: FIELDS.routeVector,
+  timeseries: FIELDS.routeTimeseries,
+};

@@ -1,0 +1,87 @@
+/**
+ * One database of Redis keys as one turn or one transaction sees it: what the functions of this model work on.
+ *
+ * A `keyspace-partition` implements it over single reads and a batch of writes; `TransactionDatabase` over a transaction,
+ * for MULTI, SQL and commands that had to wait. Both read their own writes.
+ */
+
+import type { Awaitable } from '../../base/awaitable.ts';
+import { isPromise } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import type { KeyRange } from '../../storage/key-range.ts';
+import type { Transaction } from '../../storage/store.ts';
+import type { DatabaseKeys } from './keys.ts';
+import { expiryOf, NEVER } from './values.ts';
+
+export interface Database {
+  /** Wall time for all decisions about expiry in this turn, milliseconds. */
+  readonly nowMs: number;
+  /** The stored value, expired or not; undefined when absent. The bytes stay as they are. */
+  get(redisKey: Bytes): Awaitable<Bytes | undefined>;
+  /** Copies key and value before it returns. */
+  put(redisKey: Bytes, stored: Bytes): void;
+  delete(redisKey: Bytes): void;
+  /** Removes every key of the database. */
+  clear(): void;
+  /** Called for a key that was found expired: a hint that its space can be reclaimed. */
+  noteExpired(redisKey: Bytes): void;
+}
+
+/** The stored value unless it is absent or expired. */
+export function readLive(on: Database, redisKey: Bytes): Awaitable<Bytes | undefined> {
+  const stored = on.get(redisKey);
+  return isPromise(stored) ? stored.then((value) => live(on, redisKey, value)) : live(on, redisKey, stored);
+}
+
+function live(on: Database, redisKey: Bytes, stored: Bytes | undefined): Bytes | undefined {
+  if (stored === undefined || !isExpired(stored, on.nowMs)) return stored;
+  on.noteExpired(redisKey);
+  return undefined;
+}
+
+/** A key whose expiry is this millisecond is gone already, as in Redis. */
+export function isExpired(stored: Bytes, nowMs: number): boolean {
+  const expiresAtMs = expiryOf(stored);
+  return expiresAtMs !== NEVER && expiresAtMs <= nowMs;
+}
+
+export class TransactionDatabase implements Database {
+  readonly nowMs: number;
+  readonly #transaction: Pick<Transaction, 'get' | 'put' | 'delete' | 'deleteRange'>;
+  readonly #keys: DatabaseKeys;
+  readonly #range: KeyRange;
+
+  constructor(
+    transaction: Pick<Transaction, 'get' | 'put' | 'delete' | 'deleteRange'>,
+    keys: DatabaseKeys,
+    nowMs: number,
+  ) {
+    this.#transaction = transaction;
+    this.#keys = keys;
+    this.#range = keys.range;
+    this.nowMs = nowMs;
+  }
+
+  get(redisKey: Bytes): Awaitable<Bytes | undefined> {
+    return this.#transaction.get(copyOf(this.#keys.encode(redisKey)));
+  }
+
+  put(redisKey: Bytes, stored: Bytes): void {
+    this.#transaction.put(this.#keys.encode(redisKey), stored);
+  }
+
+  delete(redisKey: Bytes): void {
+    this.#transaction.delete(this.#keys.encode(redisKey));
+  }
+
+  clear(): void {
+    this.#transaction.deleteRange(this.#range);
+  }
+
+  noteExpired(): void {}
+}
+
+/** A read that waits may keep its key, and the encoder's buffer is written again by then. */
+function copyOf(key: Bytes): Bytes {
+  return Buffer.from(key);
+}

@@ -1,0 +1,56 @@
+/**
+ * Where the key-value model keeps its data. Listed in docs/formats/keyvalue.md.
+ *
+ *   {prefix}/kv/ (database, redisKey) -> type, expiry, inline value
+ *
+ * The prefix and the model's name are literal text; what follows is a tuple (`storage/tuple.ts`), so that a collection
+ * can later keep its parts behind its own key.
+ */
+
+import type { Bytes } from '../../base/bytes.ts';
+import { OperationError } from '../../base/errors.ts';
+import type { Key, KeyRange } from '../../storage/key-range.ts';
+import { prefixRange } from '../../storage/key-range.ts';
+import type { Subspace } from '../../storage/keyspace.ts';
+import { KEY_BYTES_MAX } from '../../storage/store.ts';
+import { KeyReader, KeyWriter } from '../../storage/tuple.ts';
+
+/** Databases that SELECT can choose. */
+export const DATABASES = 16;
+
+/** The keys of one database. Holds a buffer that every `encode` writes again, so one instance serves one thread of work. */
+export class DatabaseKeys {
+  /** All keys of the database. */
+  readonly range: KeyRange;
+  readonly #writer: KeyWriter;
+  readonly #reader: KeyReader;
+  readonly #headBytes: number;
+
+  /** @param space `Keyspace.kv`. */
+  constructor(space: Subspace, database: number) {
+    const head = space.writer().int(database).finish();
+    this.range = prefixRange(head);
+    this.#writer = new KeyWriter(head);
+    this.#reader = new KeyReader(head);
+    this.#headBytes = head.length;
+  }
+
+  /**
+   * The stored key, in place: valid until the next call.
+   * @throws OperationError `too_large` beyond `KEY_BYTES_MAX` (each zero byte of the key counts twice).
+   */
+  encode(redisKey: Bytes): Key {
+    const writer = this.#writer.reset().bytes(redisKey);
+    if (writer.length > KEY_BYTES_MAX) {
+      throw new OperationError('too_large', `key of ${redisKey.length} bytes exceeds the limit of the store`, {
+        hint: `A stored key has at most ${KEY_BYTES_MAX} bytes; some 20 of them are overhead.`,
+      });
+    }
+    return writer.view();
+  }
+
+  /** The Redis key of a stored one of this database; a copy. @throws OperationError `corruption`. */
+  decode(key: Key): Bytes {
+    return this.#reader.reset(key, this.#headBytes).bytes();
+  }
+}

@@ -1,0 +1,97 @@
+/** What every Redis key has whatever its type: existence and expiry. Functions of a `Database`, reads before writes. */
+
+import type { Awaitable } from '../../base/awaitable.ts';
+import { isPromise, whenReady } from '../../base/awaitable.ts';
+import { type Bytes, latin1 } from '../../base/bytes.ts';
+import type { Database } from './database.ts';
+import { readLive } from './database.ts';
+import { expiryOf, NEVER, typeOf, withExpiry } from './values.ts';
+
+/** Stored values of several keys, in their order; undefined where absent or expired. */
+export function readAll(on: Database, keys: readonly Bytes[]): Awaitable<readonly (Bytes | undefined)[]> {
+  let waits = false;
+  const values = keys.map((key) => {
+    const value = readLive(on, key);
+    waits ||= isPromise(value);
+    return value;
+  });
+  return waits ? Promise.all(values) : (values as (Bytes | undefined)[]);
+}
+
+/** Deletes the keys that exist. @returns how many did; a key named twice counts once. */
+export function deleteKeys(on: Database, keys: readonly Bytes[]): Awaitable<number> {
+  return whenReady(readAll(on, keys), (values) => {
+    let deleted = 0;
+    const seen = new Set<string>();
+    for (let i = 0; i < keys.length; i++) {
+      if (values[i] === undefined) continue;
+      if (keys.length > 1) {
+        const name = latin1(keys[i]!);
+        if (seen.has(name)) continue;
+        seen.add(name);
+      }
+      on.delete(keys[i]!);
+      deleted++;
+    }
+    return deleted;
+  });
+}
+
+/** How many of the keys exist; a key named twice counts twice. */
+export function countExisting(on: Database, keys: readonly Bytes[]): Awaitable<number> {
+  return whenReady(readAll(on, keys), (values) => values.reduce((count, value) => count + (value ? 1 : 0), 0));
+}
+
+export type TypeName = 'none' | 'string';
+
+export function typeNameOf(on: Database, key: Bytes): Awaitable<TypeName> {
+  return whenReady(readLive(on, key), (stored) => {
+    if (stored === undefined) return 'none';
+    typeOf(stored);
+    return 'string';
+  });
+}
+
+/** When to replace an expiry; a key without one counts as living forever. */
+export interface ExpireCondition {
+  /** Only when the key has no expiry. */
+  readonly ifNone: boolean;
+  /** Only when it has one. */
+  readonly ifAny: boolean;
+  readonly ifGreater: boolean;
+  readonly ifLess: boolean;
+}
+
+/** Sets the expiry, or deletes the key when that has passed. @returns whether the key existed and the condition held. */
+export function expireAt(
+  on: Database,
+  key: Bytes,
+  expiresAtMs: number,
+  condition: ExpireCondition,
+): Awaitable<boolean> {
+  return whenReady(readLive(on, key), (stored) => {
+    if (stored === undefined) return false;
+    const current = expiryOf(stored);
+    if (condition.ifNone && current !== NEVER) return false;
+    if (condition.ifAny && current === NEVER) return false;
+    if (condition.ifGreater && (current === NEVER || expiresAtMs <= current)) return false;
+    if (condition.ifLess && current !== NEVER && expiresAtMs >= current) return false;
+    if (expiresAtMs <= on.nowMs) on.delete(key);
+    else on.put(key, withExpiry(stored, expiresAtMs));
+    return true;
+  });
+}
+
+/** Removes the expiry. @returns whether there was one. */
+export function persist(on: Database, key: Bytes): Awaitable<boolean> {
+  return whenReady(readLive(on, key), (stored) => {
+    if (stored === undefined || expiryOf(stored) === NEVER) return false;
+    on.put(key, withExpiry(stored, NEVER));
+    return true;
+  });
+}
+
+/** Milliseconds since 1970; `NEVER` for a key without expiry; undefined for an absent one. */
+export function expiryTime(on: Database, key: Bytes): Awaitable<number | undefined> {
+  return whenReady(readLive(on, key), (stored) => (stored === undefined ? undefined : expiryOf(stored)));
+}

@@ -1,0 +1,78 @@
+/**
+ * The stored form of a Redis value. Documented in docs/formats/keyvalue.md; on disk since format 1.
+ *
+ *   offset  size  field
+ *   0       1     type: 1 string
+ *   1       1     flags: bit 0 set when an expiry follows; the other bits are zero
+ *   2       8     expiry, milliseconds since 1970, unsigned little-endian; only with flag bit 0
+ *   2 | 10  …     the bytes of the string
+ */
+
+import type { Bytes } from '../../base/bytes.ts';
+import { OperationError } from '../../base/errors.ts';
+
+export const STRING = 1;
+export type ValueType = typeof STRING;
+
+const HAS_EXPIRY = 1;
+const HEADER_BYTES = 2;
+const EXPIRY_BYTES = 8;
+const TWO_32 = 0x1_0000_0000;
+
+/** No expiry. */
+export const NEVER = 0;
+/** Latest expiry, milliseconds since 1970: integers stay exact. */
+export const EXPIRY_MAX_MS = Number.MAX_SAFE_INTEGER;
+
+/** Values up to this size are built in one reusable buffer. */
+const SCRATCH_BYTES = 64 * 1024;
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+
+/** A stored string, in place: valid until the next call. */
+export function encodeString(value: Bytes, expiresAtMs: number): Bytes {
+  const offset = expiresAtMs === NEVER ? HEADER_BYTES : HEADER_BYTES + EXPIRY_BYTES;
+  const length = offset + value.length;
+  const into = length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(length);
+  into[0] = STRING;
+  into[1] = 0;
+  if (expiresAtMs !== NEVER) {
+    into[1] = HAS_EXPIRY;
+    into.writeUInt32LE(expiresAtMs % TWO_32, HEADER_BYTES);
+    into.writeUInt32LE(Math.floor(expiresAtMs / TWO_32), HEADER_BYTES + 4);
+  }
+  if (value.length > 32) into.set(value, offset);
+  else for (let i = 0; i < value.length; i++) into[offset + i] = value[i]!;
+  return into.subarray(0, length);
+}
+
+/** The same value with another expiry. */
+export function withExpiry(stored: Bytes, expiresAtMs: number): Bytes {
+  return encodeString(stringOf(stored), expiresAtMs);
+}
+
+/** @throws OperationError `corruption` for bytes that this format does not know. */
+export function typeOf(stored: Bytes): ValueType {
+  if (stored.length < HEADER_BYTES || stored[0] !== STRING || stored[1]! > HAS_EXPIRY) throw malformed(stored);
+  return STRING;
+}
+
+/** Milliseconds since 1970, or `NEVER`. @throws OperationError `corruption`. */
+export function expiryOf(stored: Bytes): number {
+  typeOf(stored);
+  if (stored[1] === 0) return NEVER;
+  if (stored.length < HEADER_BYTES + EXPIRY_BYTES) throw malformed(stored);
+  const low = stored[2]! + stored[3]! * 0x100 + stored[4]! * 0x1_0000 + stored[5]! * 0x100_0000;
+  const high = stored[6]! + stored[7]! * 0x100 + stored[8]! * 0x1_0000 + stored[9]! * 0x100_0000;
+  const expiresAtMs = high * TWO_32 + low;
+  if (expiresAtMs > EXPIRY_MAX_MS) throw malformed(stored);
+  return expiresAtMs;
+}
+
+/** A view of the string's bytes. @throws OperationError `corruption`. */
+export function stringOf(stored: Bytes): Bytes {
+  return stored.subarray(expiryOf(stored) === NEVER ? HEADER_BYTES : HEADER_BYTES + EXPIRY_BYTES);
+}
+
+function malformed(stored: Bytes): OperationError {
+  return new OperationError('corruption', `stored key-value entry of ${stored.length} bytes does not decode`);
+}

@@ -1,0 +1,208 @@
+/**
+ * Files of the machine, over the callback interface of `node:fs`: each call is one trip to libuv's thread pool and one
+ * promise.
+ *
+ * Files are created for the owner alone (0600, directories 0700): they hold what users store.
+ */
+
+import * as fs from 'node:fs';
+import * as fsPromises from 'node:fs/promises';
+import { assert } from '../base/assert.ts';
+import type { Bytes } from '../base/bytes.ts';
+import { OperationError } from '../base/errors.ts';
+import type { File, FileLock, Files, OpenOptions } from './files.ts';
+import { lockFile } from './node-file-lock.ts';
+import { fileError, systemCode } from './system-error.ts';
+import { writeAtomically } from './write-atomically.ts';
+
+const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
+/** Absent on Windows only, where a sync follows each write instead. */
+const O_DSYNC: number | undefined = fs.constants.O_DSYNC;
+
+const FLAGS: Readonly<Record<OpenOptions['mode'], number>> = {
+  read: O_RDONLY,
+  write: O_RDWR,
+  create: O_RDWR | O_CREAT,
+  createNew: O_RDWR | O_CREAT | O_EXCL,
+};
+
+/** One system call moves less than 2 GiB. */
+const CALL_BYTES_MAX = 2 ** 30;
+
+let temporaryFiles = 0;
+
+export class NodeFiles implements Files {
+  open(path: string, options: OpenOptions): Promise<File> {
+    const synced = options.synced === true;
+    const flags = FLAGS[options.mode] | (synced ? (O_DSYNC ?? 0) : 0);
+    const syncAfterWrite = synced && O_DSYNC === undefined;
+    return new Promise((resolve, reject) => {
+      fs.open(path, flags, 0o600, (error, fd) => {
+        if (error !== null) reject(fileError(error, 'open', path));
+        else resolve(new NodeFile(path, fd, syncAfterWrite));
+      });
+    });
+  }
+
+  read(path: string): Promise<Bytes> {
+    return translated(fsPromises.readFile(path), 'read', path);
+  }
+
+  writeAtomic(path: string, bytes: Bytes): Promise<void> {
+    return writeAtomically(this, path, bytes, `${process.pid}-${temporaryFiles++}`);
+  }
+
+  async exists(path: string): Promise<boolean> {
+    try {
+      await fsPromises.access(path);
+      return true;
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+      throw fileError(error, 'look for', path);
+    }
+  }
+
+  async list(path: string): Promise<readonly string[]> {
+    try {
+      return (await fsPromises.readdir(path)).sort();
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return [];
+      throw fileError(error, 'list', path);
+    }
+  }
+
+  async size(path: string): Promise<number> {
+    return (await translated(fsPromises.stat(path), 'inspect', path)).size;
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await translated(fsPromises.mkdir(path, { recursive: true, mode: 0o700 }), 'create directory', path);
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return translated(fsPromises.rename(from, to), `rename to ${to}`, from);
+  }
+
+  remove(path: string): Promise<void> {
+    return translated(fsPromises.rm(path, { recursive: true, force: true }), 'remove', path);
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    try {
+      const handle = await fsPromises.open(path, O_RDONLY);
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      throw fileError(error, 'sync directory', path);
+    }
+  }
+
+  async freeBytes(path: string): Promise<number> {
+    const stats = await translated(fsPromises.statfs(path), 'inspect the file system of', path);
+    return stats.bavail * stats.bsize;
+  }
+
+  lock(path: string): Promise<FileLock> {
+    return lockFile(path);
+  }
+}
+
+class NodeFile implements File {
+  readonly path: string;
+  readonly #fd: number;
+  readonly #syncAfterWrite: boolean;
+  #inFlight = 0;
+  #closing: { readonly promise: Promise<void>; readonly start: () => void } | undefined;
+
+  constructor(path: string, fd: number, syncAfterWrite: boolean) {
+    this.path = path;
+    this.#fd = fd;
+    this.#syncAfterWrite = syncAfterWrite;
+  }
+
+  read(into: Bytes, position: number): Promise<number> {
+    return this.#call('read', (settle) => {
+      let done = 0;
+      const next = () => {
+        const length = Math.min(into.length - done, CALL_BYTES_MAX);
+        fs.read(this.#fd, into, done, length, position + done, (error, bytesRead) => {
+          if (error !== null) return settle(error);
+          done += bytesRead;
+          if (bytesRead === 0 || done === into.length) return settle(null, done);
+          next();
+        });
+      };
+      next();
+    });
+  }
+
+  write(bytes: Bytes, position: number): Promise<void> {
+    return this.#call('write', (settle) => {
+      let done = 0;
+      const next = () => {
+        const length = Math.min(bytes.length - done, CALL_BYTES_MAX);
+        fs.write(this.#fd, bytes, done, length, position + done, (error, bytesWritten) => {
+          if (error !== null) return settle(error);
+          done += bytesWritten;
+          if (done === bytes.length) return this.#syncAfterWrite ? fs.fdatasync(this.#fd, settle) : settle(null);
+          // Repeating a write of nothing would spin forever.
+          if (bytesWritten === 0) return settle(new OperationError('io', `cannot write ${this.path}: wrote nothing`));
+          next(); // A short write: the rest fits, or the next call tells why not.
+        });
+      };
+      next();
+    });
+  }
+
+  sync(): Promise<void> {
+    return this.#call('sync', (settle) => fs.fdatasync(this.#fd, settle));
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.#call('truncate', (settle) => fs.ftruncate(this.#fd, length, settle));
+  }
+
+  size(): Promise<number> {
+    return this.#call('inspect', (settle) =>
+      fs.fstat(this.#fd, (error, stats) => (error === null ? settle(null, stats.size) : settle(error))),
+    );
+  }
+
+  /** Waits for calls in flight: a descriptor that is closed under them may name another file by then. */
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing.promise;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const start = () =>
+      fs.close(this.#fd, (error) => (error == null ? resolve() : reject(fileError(error, 'close', this.path))));
+    this.#closing = { promise, start };
+    if (this.#inFlight === 0) start();
+    return promise;
+  }
+
+  #call<T = void>(action: string, start: (settle: Settle<T>) => void): Promise<T> {
+    assert(this.#closing === undefined, () => `${action} of ${this.path} after close`);
+    this.#inFlight++;
+    return new Promise((resolve, reject) => {
+      start((error, value) => {
+        this.#inFlight--;
+        if (this.#inFlight === 0) this.#closing?.start();
+        if (error === null) resolve(value as T);
+        else reject(fileError(error, action, this.path));
+      });
+    });
+  }
+}
+
+type Settle<T> = (error: Error | null, value?: T) => void;
+
+async function translated<T>(promise: Promise<T>, action: string, path: string): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw fileError(error, action, path);
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * Sockets of the machine, reading into one buffer.
+ *
+ * Node allocates a chunk per read unless a socket was created with `onread`, and `net.Server` creates its sockets
+ * without it. So a listener takes the accepted handle out of Node's socket and gives it to a new one; `_handle` is
+ * private to Node, which is why this stays in this file, with plain `data` events as the fallback where it is missing.
+ * All reads of a `NodeSockets` share one buffer: a callback uses the chunk up before the next read can begin.
+ *
+ * `end` sends FIN after what was written and then reads the peer's remaining bytes away for a while: closing with
+ * unread input resets the connection, and the reset may overtake the last reply. Waiting for a peer that takes no bytes
+ * is not bounded here; the slow-client timeout of a protocol calls `destroy`.
+ */
+
+import { rm } from 'node:fs/promises';
+import * as net from 'node:net';
+import { assert } from '../base/assert.ts';
+import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
+import { nodeTimers } from './node-timers.ts';
+import type { ConnectOptions, Listener, ListenOptions, Socket, SocketHandlers, Sockets } from './sockets.ts';
+import { listenError, socketError, systemCode } from './system-error.ts';
+
+const READ_BYTES = 64 * 1024;
+
+/** How long a flushed connection waits for the peer's FIN. */
+const LINGER_MS = 2_000;
+
+/** Refused clients that are still being told so; beyond it they are cut without a word. */
+const REFUSALS_MAX = 256;
+
+export interface NodeSocketsOptions {
+  /** False reads by `data` events: the fallback, made choosable for tests. Default true. */
+  readonly sharedReadBuffer?: boolean;
+}
+
+export class NodeSockets implements Sockets {
+  readonly #readBuffer: Bytes | undefined;
+
+  constructor(options: NodeSocketsOptions = {}) {
+    this.#readBuffer = options.sharedReadBuffer === false ? undefined : Buffer.allocUnsafeSlow(READ_BYTES);
+  }
+
+  listen(options: ListenOptions, onConnection: (socket: Socket) => SocketHandlers): Promise<Listener> {
+    const listener = new NodeListener(options, onConnection, this.#readBuffer);
+    return listener.start();
+  }
+
+  connect(options: ConnectOptions, handlers: SocketHandlers): Promise<Socket> {
+    const [host, port] = 'path' in options ? [options.path, 0] : [options.host, options.port];
+    const address = 'path' in options ? options.path : `${host}:${port}`;
+    const connection = new NodeSocket(host, port);
+    return new Promise((resolve, reject) => {
+      const raw = new net.Socket({ allowHalfOpen: true, noDelay: true, ...connection.readOptions(this.#readBuffer) });
+      const onError = (error: Error) => {
+        raw.destroy();
+        reject(socketError(error, `cannot connect to ${address}`));
+      };
+      raw.once('error', onError);
+      raw.connect('path' in options ? { path: options.path } : { host, port }, () => {
+        raw.off('error', onError);
+        connection.attach(raw, handlers, this.#readBuffer === undefined);
+        resolve(connection);
+      });
+    });
+  }
+}
+
+class NodeListener implements Listener {
+  readonly #options: ListenOptions;
+  readonly #onConnection: (socket: Socket) => SocketHandlers;
+  readonly #readBuffer: Bytes | undefined;
+  readonly #server: net.Server;
+  readonly #open = new Set<net.Socket>();
+  readonly #refused = new Set<net.Socket>();
+  #closed: Promise<void> | undefined;
+  host = '';
+  port = 0;
+
+  constructor(options: ListenOptions, onConnection: (socket: Socket) => SocketHandlers, readBuffer: Bytes | undefined) {
+    this.#options = options;
+    this.#onConnection = onConnection;
+    this.#readBuffer = readBuffer;
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+    this.#server.on('connection', (accepted) => this.#accept(accepted));
+  }
+
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  async start(): Promise<Listener> {
+    const { host = '127.0.0.1', port = 0, path } = this.#options;
+    const where = path ?? `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    const target = path === undefined ? { host, port } : { path };
+    try {
+      await this.#bind(target);
+    } catch (error) {
+      if (path === undefined || systemCode(error) !== 'EADDRINUSE' || (await answers(path))) {
+        throw listenError(error, where);
+      }
+      // The name of a Unix socket outlives a process that was killed.
+      await rm(path, { force: true });
+      await this.#bind(target).catch((again: unknown) => {
+        throw listenError(again, where);
+      });
+    }
+    const address = this.#server.address();
+    assert(address !== null, 'a listening server has an address');
+    this.host = typeof address === 'string' ? address : address.address;
+    this.port = typeof address === 'string' ? 0 : address.port;
+    // Later errors are of accept(2), out of descriptors for example: the client is lost, the listener is not.
+    this.#server.on('error', () => {});
+    return this;
+  }
+
+  #bind(target: net.ListenOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(target, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  stopAccepting(): void {
+    this.#closed ??= new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
+  async close(): Promise<void> {
+    this.stopAccepting();
+    const closing: Promise<void>[] = [];
+    for (const raw of [...this.#open, ...this.#refused]) {
+      closing.push(new Promise((resolve) => raw.once('close', () => resolve())));
+      raw.destroy();
+    }
+    await Promise.all(closing);
+    await this.#closed;
+  }
+
+  #accept(accepted: net.Socket): void {
+    const { connectionsMax = Number.POSITIVE_INFINITY } = this.#options;
+    if (this.#open.size >= connectionsMax) {
+      this.#refuse(accepted);
+      return;
+    }
+    // A Unix socket has neither; a client may also be gone again by now.
+    const connection = new NodeSocket(accepted.remoteAddress ?? '', accepted.remotePort ?? 0);
+    const taken = this.#readBuffer === undefined ? undefined : takeHandle(accepted);
+    const raw =
+      taken === undefined
+        ? accepted
+        : new net.Socket({ handle: taken, allowHalfOpen: true, ...connection.readOptions(this.#readBuffer) } as object);
+    this.#open.add(raw);
+    raw.once('close', () => this.#open.delete(raw));
+    connection.prepare(raw);
+    let handlers: SocketHandlers;
+    try {
+      handlers = this.#onConnection(connection);
+    } catch (error) {
+      raw.on('error', () => {});
+      raw.destroy();
+      throw error; // A session that cannot be set up is a bug: let the process's own handler tell.
+    }
+    connection.attach(raw, handlers, taken === undefined);
+  }
+
+  #refuse(accepted: net.Socket): void {
+    accepted.on('error', () => {});
+    if (this.#refused.size >= REFUSALS_MAX) {
+      accepted.destroy();
+      return;
+    }
+    this.#refused.add(accepted);
+    const timer = nodeTimers.after(LINGER_MS, () => accepted.destroy());
+    accepted.once('close', () => {
+      timer.cancel();
+      this.#refused.delete(accepted);
+    });
+    accepted.end(this.#options.refusal ?? EMPTY_BYTES);
+    accepted.resume(); // Unread input would reset the connection before the refusal is read.
+  }
+}
+
+/** Whether a process listens on a Unix socket; in doubt it does. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.connect({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (error) => resolve(systemCode(error) !== 'ECONNREFUSED'));
+  });
+}
+
+/** The handle of a socket that Node has just accepted; the socket itself is put out of use. */
+function takeHandle(accepted: net.Socket): object | undefined {
+  const holder = accepted as net.Socket & { _handle?: object | null };
+  const handle = holder._handle;
+  if (handle === undefined || handle === null) return undefined;
+  holder._handle = null;
+  accepted.destroy(); // Without a handle this closes nothing: it only leaves the server's count of connections.
+  return handle;
+}
+
+class NodeSocket implements Socket {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  #raw: net.Socket | undefined;
+  #handlers: SocketHandlers | undefined;
+  #error: Error | undefined;
+  #ended = false;
+  #drainAwaited = false;
+  #paused = false;
+
+  constructor(remoteAddress: string, remotePort: number) {
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+  }
+
+  /** The `onread` part of `net.Socket`'s options. */
+  readOptions(buffer: Bytes | undefined): net.SocketConstructorOpts {
+    if (buffer === undefined) return {};
+    const callback = (length: number): boolean => {
+      this.#deliver(buffer.subarray(0, length));
+      return true;
+    };
+    return { onread: { buffer, callback } };
+  }
+
+  /** From here on the connection can be written to and closed. */
+  prepare(raw: net.Socket): void {
+    this.#raw = raw;
+  }
+
+  /** From here on it delivers. */
+  attach(raw: net.Socket, handlers: SocketHandlers, byDataEvents: boolean): void {
+    this.#raw = raw;
+    this.#handlers = handlers;
+    raw.on('error', (error) => {
+      this.#error ??= error;
+    });
+    raw.on('end', () => this.#onEnd());
+    raw.on('close', () => this.#onClose());
+    if (byDataEvents) raw.on('data', (chunk) => this.#deliver(chunk as Buffer));
+    if (!this.#paused) raw.resume();
+  }
+
+  get bufferedBytes(): number {
+    return this.#raw?.writableLength ?? 0;
+  }
+
+  write(bytes: Bytes): boolean {
+    const raw = this.#raw;
+    if (raw === undefined || this.#ended || raw.destroyed) return true; // Nobody will read it: the bytes are not kept.
+    raw.write(bytes);
+    if (raw.writableLength === 0) return true;
+    this.#awaitDrain(raw);
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#raw?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#handlers !== undefined) this.#raw?.resume();
+  }
+
+  end(): void {
+    const raw = this.#raw;
+    if (raw === undefined || this.#ended || raw.destroyed) return;
+    this.#ended = true;
+    raw.end(() => {
+      const timer = nodeTimers.after(LINGER_MS, () => raw.destroy());
+      raw.once('close', () => timer.cancel());
+    });
+    raw.resume(); // What still comes is read away.
+  }
+
+  destroy(): void {
+    this.#ended = true;
+    this.#raw?.destroy();
+  }
+
+  #deliver(chunk: Bytes): void {
+    if (this.#ended) return;
+    try {
+      this.#handlers!.onData(chunk);
+    } catch (error) {
+      // A failed assertion ends the session that it belongs to, and `onClose` tells why.
+      this.#ended = true;
+      this.#raw!.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /**
+   * Node emits `drain` only above its high-water mark, and we need to know of any byte left over. An empty write behind
+   * the rest calls back when the kernel has taken all; one at a time, and the usual write pays nothing.
+   */
+  #awaitDrain(raw: net.Socket): void {
+    if (this.#drainAwaited) return;
+    this.#drainAwaited = true;
+    raw.write(EMPTY_BYTES, (error) => {
+      this.#drainAwaited = false;
+      if (error != null || raw.destroyed) return;
+      if (raw.writableLength > 0 && !this.#ended) this.#awaitDrain(raw);
+      else this.#handlers?.onDrain?.();
+    });
+  }
+
+  #onEnd(): void {
+    if (this.#ended) return;
+    if (this.#handlers?.onEnd === undefined) this.end();
+    else this.#handlers.onEnd();
+  }
+
+  #onClose(): void {
+    this.#ended = true;
+    const error = this.#error;
+    if (error === undefined) this.#handlers!.onClose();
+    else if ('code' in error) this.#handlers!.onClose(socketError(error, `connection of ${this.#peer()}`));
+    else this.#handlers!.onClose(error);
+  }
+
+  #peer(): string {
+    return this.remoteAddress === '' ? 'a local client' : `${this.remoteAddress}:${this.remotePort}`;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Timers of the machine. None keeps the process alive: what runs is decided by listeners and work, not by timeouts.
+ */
+
+import { assert } from '../base/assert.ts';
+import type { Timer, Timers } from './platform.ts';
+import { sleepWith } from './sleep.ts';
+
+/** The longest delay `setTimeout` knows; beyond it, Node fires after 1 ms. */
+const DELAY_MAX_MS = 2 ** 31 - 1;
+
+export const nodeTimers: Timers = {
+  after(delayMs, callback) {
+    return new Timeout(delayMs, callback);
+  },
+
+  every(periodMs, callback) {
+    assert(periodMs > 0 && periodMs <= DELAY_MAX_MS, () => `a period of ${periodMs} ms`);
+    const interval = setInterval(callback, periodMs);
+    interval.unref();
+    return { cancel: () => clearInterval(interval) };
+  },
+
+  sleep(delayMs, signal) {
+    return sleepWith(nodeTimers.after, delayMs, signal);
+  },
+
+  soon(callback) {
+    setImmediate(callback);
+  },
+
+  yield() {
+    return new Promise((resolve) => setImmediate(resolve));
+  },
+};
+
+/** A delay of any length, in stretches that `setTimeout` can count. */
+class Timeout implements Timer {
+  readonly #callback: () => void;
+  #restMs: number;
+  #handle: NodeJS.Timeout | undefined;
+
+  constructor(delayMs: number, callback: () => void) {
+    assert(!Number.isNaN(delayMs), 'a delay is a number');
+    this.#callback = callback;
+    this.#restMs = delayMs;
+    this.#arm();
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+    this.#handle = undefined;
+  }
+
+  #arm(): void {
+    const stretchMs = Math.min(this.#restMs, DELAY_MAX_MS);
+    this.#restMs -= stretchMs;
+    this.#handle = setTimeout(() => {
+      if (this.#restMs > 0) this.#arm();
+      else this.#callback();
+    }, stretchMs);
+    this.#handle.unref();
+  }
+}

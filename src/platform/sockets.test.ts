@@ -1,0 +1,341 @@
+/** What `Sockets` promises: the machine's in both of its ways of reading, and the simulated ones. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import * as net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Bytes, concatBytes, copyBytes, latin1, utf8 } from '../base/bytes.ts';
+import { NodeSockets } from './node-sockets.ts';
+import { SeededRandom } from './simulated/seeded-random.ts';
+import { Simulation } from './simulated/simulation.ts';
+import type { Listener, ListenOptions, Socket, SocketHandlers, Sockets } from './sockets.ts';
+
+interface Subject {
+  readonly name: string;
+  readonly open: () => { readonly sockets: Sockets; readonly run: <T>(work: () => Promise<T>) => Promise<T> };
+}
+
+const subjects: readonly Subject[] = [
+  { name: 'the machine, one read buffer', open: () => ({ sockets: new NodeSockets(), run: (work) => work() }) },
+  {
+    name: 'the machine, data events',
+    open: () => ({ sockets: new NodeSockets({ sharedReadBuffer: false }), run: (work) => work() }),
+  },
+  {
+    name: 'the simulation',
+    open() {
+      const simulation = new Simulation(7, { network: { latencyMs: [0, 5] } });
+      return { sockets: simulation.boot().sockets, run: (work) => simulation.time.run(work) };
+    },
+  },
+];
+
+/** Collects what arrives at one end. */
+class Recorder implements SocketHandlers {
+  socket: Socket | undefined;
+  received: Bytes[] = [];
+  bytes = 0;
+  ended = 0;
+  drains = 0;
+  closes: (Error | undefined)[] = [];
+  #waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
+
+  onData(chunk: Bytes): void {
+    this.received.push(copyBytes(chunk));
+    this.bytes += chunk.length;
+    this.#check();
+  }
+
+  onDrain(): void {
+    this.drains++;
+    this.#check();
+  }
+
+  onEnd(): void {
+    this.ended++;
+    this.#check();
+  }
+
+  onClose(error?: Error): void {
+    this.closes.push(error);
+    this.#check();
+  }
+
+  get text(): string {
+    return latin1(concatBytes(...this.received));
+  }
+
+  until(condition: (recorder: this) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ condition: () => condition(this), resolve });
+      this.#check();
+    });
+  }
+
+  #check(): void {
+    for (const waiting of [...this.#waiting]) {
+      if (!waiting.condition()) continue;
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      waiting.resolve();
+    }
+  }
+}
+
+describe.each(subjects)('sockets of $name', (subject) => {
+  let sockets: Sockets;
+  let run: <T>(work: () => Promise<T>) => Promise<T>;
+  let listener: Listener | undefined;
+  let accepted: Recorder[];
+
+  beforeEach(() => {
+    ({ sockets, run } = subject.open());
+    accepted = [];
+    listener = undefined;
+  });
+  afterEach(() => run(async () => listener?.close()));
+
+  async function listen(options: ListenOptions = {}, make = () => new Recorder()): Promise<Listener> {
+    listener = await sockets.listen(options, (socket) => {
+      const recorder = make();
+      recorder.socket = socket;
+      accepted.push(recorder);
+      return recorder;
+    });
+    return listener;
+  }
+
+  async function connect(port: number): Promise<Recorder> {
+    const recorder = new Recorder();
+    recorder.socket = await sockets.connect({ host: '127.0.0.1', port }, recorder);
+    return recorder;
+  }
+
+  /** A connected pair: the client's end and the server's. */
+  async function pair(options: ListenOptions = {}, make?: () => Recorder): Promise<[Recorder, Recorder]> {
+    const { port } = await listen(options, make);
+    const client = await connect(port);
+    client.socket!.write(utf8('.'));
+    await until(() => accepted.length === 1);
+    const server = accepted[0]!;
+    await server.until(({ bytes, closes }) => bytes === 1 || closes.length > 0);
+    server.received = [];
+    server.bytes = 0;
+    return [client, server];
+  }
+
+  async function until(condition: () => boolean): Promise<void> {
+    const probe = new Recorder();
+    for (let turns = 0; !condition(); turns++) {
+      expect(turns).toBeLessThan(10_000);
+      await Promise.race([probe.until(condition), turn()]);
+    }
+  }
+  // On virtual time a turn needs an event of its own.
+  const turn = () => (sockets instanceof NodeSockets ? new Promise((resolve) => setImmediate(resolve)) : noise());
+  const noise = () => sockets.connect({ host: '127.0.0.1', port: 1 }, new Recorder()).catch(() => undefined);
+
+  it('carry bytes both ways, many connections side by side', () =>
+    run(async () => {
+      const { port } = await listen();
+      const clients = await Promise.all(Array.from({ length: 10 }, () => connect(port)));
+      for (const [i, client] of clients.entries()) client.socket!.write(utf8(`hello ${i}`));
+      await until(() => accepted.length === 10);
+      for (const server of accepted) {
+        await server.until(({ bytes }) => bytes === 7);
+        server.socket!.write(utf8(`you said ${server.text}`));
+      }
+      for (const [i, client] of clients.entries()) {
+        await client.until(({ bytes }) => bytes === 16);
+        expect(client.text).toBe(`you said hello ${i}`);
+      }
+      expect(listener!.connections).toBe(10);
+    }));
+
+  it('tell when the kernel did not take all, keep the rest, and drain once it is read', () =>
+    run(async () => {
+      const [client, server] = await pair();
+      const seed = process.env.ORBIT_TEST_SEED ?? '1';
+      const sent = new SeededRandom(seed).bytes(200_000);
+      server.socket!.pause();
+      let written = 0;
+      while (client.socket!.write(copyBytes(sent))) written++; // Ours again each time, and given away the last time.
+      written++;
+      expect(client.socket!.bufferedBytes).toBeGreaterThan(0);
+      expect(server.bytes).toBe(0);
+      expect(client.drains).toBe(0);
+      server.socket!.resume();
+      await client.until(({ drains }) => drains === 1);
+      expect(client.socket!.bufferedBytes).toBe(0);
+      await server.until(({ bytes }) => bytes === written * sent.length);
+      const all = Buffer.concat(server.received);
+      for (let i = 0; i < written; i++) {
+        expect(all.subarray(i * sent.length, (i + 1) * sent.length).equals(sent), `part ${i}, seed ${seed}`).toBe(true);
+      }
+    }));
+
+  it('flush what was written before they end, and close both sides once', () =>
+    run(async () => {
+      const [client, server] = await pair();
+      const big = Buffer.alloc(3_000_000, 'x');
+      server.socket!.write(big);
+      server.socket!.end();
+      await client.until(({ ended }) => ended === 1);
+      expect(client.bytes).toBe(big.length);
+      expect(server.closes).toEqual([]);
+      client.socket!.end();
+      await client.until(({ closes }) => closes.length === 1);
+      await server.until(({ closes }) => closes.length === 1);
+      expect([...client.closes, ...server.closes]).toEqual([undefined, undefined]);
+      expect(listener!.connections).toBe(0);
+      expect(client.socket!.write(utf8('late'))).toBe(true);
+      client.socket!.end();
+      client.socket!.destroy();
+    }));
+
+  it('stay writable after the peer ended', () =>
+    run(async () => {
+      const [client, server] = await pair();
+      client.socket!.write(utf8('question'));
+      client.socket!.end();
+      await server.until(({ ended }) => ended === 1);
+      expect(server.text).toBe('question');
+      expect(server.closes).toEqual([]);
+      server.socket!.end();
+      await server.until(({ closes }) => closes.length === 1);
+      await client.until(({ closes }) => closes.length === 1);
+    }));
+
+  it('close the session whose handler throws, and tell it why', () =>
+    run(async () => {
+      const failure = new Error('a bug');
+      const [client, server] = await pair({}, () => {
+        const recorder = new Recorder();
+        recorder.onData = () => {
+          throw failure;
+        };
+        return recorder;
+      });
+      await server.until(({ closes }) => closes.length === 1);
+      expect(server.closes).toEqual([failure]);
+      await client.until(({ ended, closes }) => ended + closes.length > 0);
+      client.socket!.destroy();
+    }));
+
+  it('refuse one connection too many with a word, and accept again later', () =>
+    run(async () => {
+      const { port } = await listen({ connectionsMax: 1, refusal: utf8('too many') });
+      const first = await connect(port);
+      await until(() => accepted.length === 1);
+      const second = await connect(port);
+      second.socket!.write(utf8('unread input'));
+      await second.until(({ ended, closes }) => ended + closes.length > 0);
+      expect(second.text).toBe('too many');
+      second.socket!.destroy();
+      expect(accepted).toHaveLength(1);
+      first.socket!.destroy();
+      await accepted[0]!.until(({ ended }) => ended === 1);
+      accepted[0]!.socket!.end();
+      await accepted[0]!.until(({ closes }) => closes.length === 1);
+      await connect(port);
+      await until(() => accepted.length === 2);
+    }));
+
+  it('close everything with the listener, and nothing else', () =>
+    run(async () => {
+      const [client, server] = await pair();
+      listener!.stopAccepting();
+      await expect(connect(listener!.port)).rejects.toMatchObject({
+        code: 'io',
+        message: expect.stringContaining(`cannot connect to 127.0.0.1:${listener!.port}`),
+      });
+      client.socket!.write(utf8('still open'));
+      await server.until(({ text }) => text === 'still open');
+      await listener!.close();
+      await server.until(({ closes }) => closes.length === 1);
+      await client.until(({ ended, closes }) => ended + closes.length > 0);
+      client.socket!.destroy();
+    }));
+
+  it('name host, port and the fix when a port is in use', () =>
+    run(async () => {
+      const { port } = await listen();
+      await expect(sockets.listen({ port }, () => new Recorder())).rejects.toMatchObject({
+        code: 'io',
+        message: `127.0.0.1:${port} is in use`,
+        hint: expect.stringContaining('another port'),
+      });
+    }));
+});
+
+describe('sockets of the machine', () => {
+  it('reuse one buffer for all reads', async () => {
+    const sockets = new NodeSockets();
+    const buffers = new Set<ArrayBufferLike>();
+    let connections = 0;
+    const done = Promise.withResolvers<void>();
+    const listener = await sockets.listen({}, (socket) => ({
+      onData(chunk) {
+        buffers.add(chunk.buffer);
+        socket.end();
+        if (++connections === 3) done.resolve();
+      },
+      onClose() {},
+    }));
+    for (let i = 0; i < 3; i++) {
+      const client = net.connect(listener.port, '127.0.0.1').on('error', () => {});
+      client.end('x');
+    }
+    await done.promise;
+    expect(buffers.size).toBe(1);
+    await listener.close();
+  });
+
+  it('listen on a Unix socket, also where a killed process left its name', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'orbit-sockets-'));
+    const path = join(directory, 's');
+    const sockets = new NodeSockets();
+    const echo = (socket: Socket): SocketHandlers => ({
+      onData: (chunk) => void socket.write(copyBytes(chunk)),
+      onClose() {},
+    });
+    try {
+      await leaveStaleSocket(path);
+      const listener = await sockets.listen({ path }, echo);
+      expect(listener).toMatchObject({ host: path, port: 0 });
+      await expect(sockets.listen({ path }, echo)).rejects.toMatchObject({ message: `${path} is in use` });
+      const client = net.connect(path);
+      client.write('local');
+      const said = await new Promise((resolve) => client.once('data', (chunk) => resolve(chunk.toString())));
+      expect(said).toBe('local');
+      client.destroy();
+      await listener.close();
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it('tell the reason when the peer resets', async () => {
+    const sockets = new NodeSockets();
+    const server = new Recorder();
+    const listener = await sockets.listen({}, () => server);
+    const client = net.connect(listener.port, '127.0.0.1');
+    client.write('x');
+    await server.until(({ bytes }) => bytes === 1);
+    client.resetAndDestroy();
+    await server.until(({ closes }) => closes.length === 1);
+    expect(server.closes[0]).toMatchObject({
+      code: 'io',
+      message: expect.stringMatching(/^connection of 127\.0\.0\.1:\d+: /),
+    });
+    await listener.close();
+  });
+});
+
+/** A bound name that nobody listens on: what remains of a process that was killed. */
+async function leaveStaleSocket(path: string): Promise<void> {
+  const { spawn } = await import('node:child_process');
+  const code = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+  const child = spawn(process.execPath, ['-e', code, path], { stdio: 'ignore' });
+  await new Promise((resolve) => child.once('exit', resolve));
+}

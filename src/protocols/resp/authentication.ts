@@ -1,0 +1,24 @@
+/** Who may use the Redis port. The principal store behind it is shared with the other protocols. */
+
+import type { Awaitable } from '../../base/awaitable.ts';
+
+/** Someone who has proved who they are. */
+export interface Principal {
+  readonly name: string;
+}
+
+export interface Principals {
+  /** Commands other than AUTH, HELLO and QUIT need a principal first. */
+  readonly required: boolean;
+  /** The principal, or undefined for a wrong password, an unknown or a disabled user: callers cannot tell which. */
+  verify(user: string, password: string): Awaitable<Principal | undefined>;
+}
+
+/** The user that `AUTH password` means. */
+export const DEFAULT_USER = 'default';
+
+/** Everyone is the default user, and no password was ever set. */
+export const OPEN_PRINCIPALS: Principals = {
+  required: false,
+  verify: (user) => (user === DEFAULT_USER ? { name: DEFAULT_USER } : undefined),
+};

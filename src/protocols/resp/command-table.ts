@@ -1,0 +1,12 @@
+/** Every command this server knows, by name. */
+
+import { CommandTable } from './command.ts';
+import { connectionCommands } from './connection-commands.ts';
+import { genericCommands } from './generic-commands.ts';
+import { serverCommands } from './server-commands.ts';
+import { stringCommands } from './string-commands.ts';
+
+/** A table of its own for each listener: it counts calls. */
+export function newCommandTable(): CommandTable {
+  return new CommandTable({ ...stringCommands, ...genericCommands, ...connectionCommands, ...serverCommands });
+}

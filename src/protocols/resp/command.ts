@@ -1,0 +1,284 @@
+/**
+ * A Redis command as a row of data. Arity, key positions, COMMAND INFO, COMMAND DOCS and the errors about the number of
+ * arguments derive from the row, so none of them can disagree with what is parsed.
+ *
+ * Where a command runs:
+ *   keys      in the partitions of its keys, on the selected database
+ *   database  in all partitions of the selected database
+ *   server    in all partitions of all databases
+ *   session   outside of any partition: it concerns the connection or the server
+ */
+
+import type { Awaitable } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import type { Database } from '../../models/keyvalue/database.ts';
+import type { ArgumentCursor, ArgumentDoc, ArgumentShape, ArgumentValues } from './arguments.ts';
+import { RespError } from './errors.ts';
+import { type Reply, simpleTree, tree } from './replies.ts';
+import type { ReplyWriter } from './reply-writer.ts';
+import type { Session } from './session.ts';
+
+export type CommandFlag =
+  | 'write'
+  | 'readonly'
+  | 'denyoom'
+  | 'admin'
+  | 'noscript'
+  | 'loading'
+  | 'stale'
+  | 'fast'
+  | 'no_auth'
+  | 'allow_busy';
+
+export type CommandGroup = 'string' | 'generic' | 'connection' | 'server';
+
+/** How a command uses its keys, in the words of COMMAND INFO. */
+export type KeyFlag = 'RW' | 'RO' | 'OW' | 'RM' | 'access' | 'update' | 'insert' | 'delete' | 'variable_flags';
+
+export interface CommandFacts {
+  readonly summary: string;
+  /** Version of Redis in which it appeared. */
+  readonly since: string;
+  readonly group: CommandGroup;
+  readonly complexity: string;
+  readonly flags: readonly CommandFlag[];
+  /** Most arguments, name included, where more is an error of arity rather than of syntax. */
+  readonly argumentsMax?: number;
+  /** Needed for commands with keys. */
+  readonly keyFlags?: readonly KeyFlag[];
+  readonly keyNotes?: string;
+  /** ACL categories beyond those that follow from flags and group. */
+  readonly categories?: readonly ('dangerous' | 'keyspace' | 'admin' | 'connection')[];
+  /** Hints to clients and proxies of a cluster. */
+  readonly tips?: readonly string[];
+  /** Changes since the first version. */
+  readonly history?: readonly (readonly [version: string, change: string])[];
+}
+
+interface CommandSpec<S extends ArgumentShape, R> extends CommandFacts {
+  readonly args: S;
+  readonly reply: Reply<R>;
+}
+
+/** A row, ready to run. The types of its arguments and result are checked where it is written, and forgotten here. */
+export interface Command extends CommandFacts {
+  readonly scope: 'keys' | 'database' | 'server' | 'session';
+  readonly args: ArgumentShape;
+  readonly reply: Reply<never>;
+  readonly run: (on: never, args: never) => unknown;
+  readonly subcommands: Readonly<Record<string, Command>>;
+}
+
+/** A command on keys of the selected database. */
+export function command<S extends ArgumentShape, R>(
+  spec: CommandSpec<S, R> & { readonly run: (database: Database, args: ArgumentValues<S>) => Awaitable<R> },
+): Command {
+  return { ...spec, scope: 'keys', subcommands: {} };
+}
+
+/** A command on whole databases: the selected one, or all. */
+export function databaseCommand<S extends ArgumentShape, R>(
+  spec: CommandSpec<S, R> & {
+    readonly scope: 'database' | 'server';
+    readonly run: (databases: readonly Database[], args: ArgumentValues<S>) => Awaitable<R>;
+  },
+): Command {
+  return { ...spec, subcommands: {} };
+}
+
+/** A command on the connection or the server. Its arguments must not be kept beyond its first wait. */
+export function sessionCommand<S extends ArgumentShape, R>(
+  spec: CommandSpec<S, R> & {
+    readonly run: (session: Session, args: ArgumentValues<S>) => Awaitable<R>;
+    readonly subcommands?: Readonly<Record<string, Command>>;
+  },
+): Command {
+  return { subcommands: {}, ...spec, scope: 'session' };
+}
+
+/** The subcommands of `container`, and HELP, which tells of them. */
+export function withHelp(
+  container: string,
+  group: CommandGroup,
+  rows: Readonly<Record<string, Command>>,
+): Readonly<Record<string, Command>> {
+  const help = sessionCommand({
+    summary: 'Show helpful text about the different subcommands',
+    since: '5.0.0',
+    group,
+    complexity: 'O(1)',
+    flags: ['loading', 'stale'],
+    ...(group === 'server' && { categories: ['connection'] as const }),
+    args: {},
+    reply: tree,
+    run: () =>
+      [
+        `${container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`,
+        ...Object.entries(rows).flatMap(([name, row]) => [
+          usage(name, row.args),
+          `    ${row.summary.replace(/\.$/, '')}.`,
+        ]),
+        'HELP',
+        '    Print this help.',
+      ].map(simpleTree),
+  });
+  return { ...rows, HELP: help };
+}
+
+function usage(name: string, args: ArgumentShape): string {
+  const words = Object.entries(args).flatMap(([field, argument]) =>
+    argument.docs(field).map((doc) => (doc.flags?.includes('optional') ? `[<${doc.name}>]` : `<${doc.name}>`)),
+  );
+  return [name, ...words].join(' ');
+}
+
+/** A command as the table holds it: named, with everything that derives from its row. */
+export class CommandEntry {
+  readonly command: Command;
+  /** Lower case; a subcommand's as `client|setname`. */
+  readonly name: string;
+  /** Number of arguments, name included; negative for "at least". As in COMMAND INFO. */
+  readonly arity: number;
+  /** Arguments before those that `args` describes: the name, and a subcommand's. */
+  readonly nameArguments: number;
+  readonly isWrite: boolean;
+  readonly allowedUnauthenticated: boolean;
+  /** Position of the first key, or 0; of the last, negative from the end; and the distance between keys. */
+  readonly firstKey: number;
+  readonly lastKey: number;
+  readonly keyStep: number;
+  readonly subcommands: CommandTable | undefined;
+  /** Calls since opening. */
+  calls = 0;
+  readonly #fields: readonly (readonly [name: string, parse: (cursor: ArgumentCursor) => unknown])[];
+  readonly #argumentsMax: number;
+  readonly #minimum: number;
+  readonly #group: number;
+  readonly #empty: Readonly<Record<string, unknown>>;
+
+  constructor(name: string, row: Command, parent?: string) {
+    this.command = row;
+    this.name = parent === undefined ? name : `${parent}|${name}`;
+    this.nameArguments = parent === undefined ? 1 : 2;
+    const args = Object.values(row.args);
+    const subcommands = Object.keys(row.subcommands).length;
+    const minimum = this.nameArguments + args.reduce((sum, argument) => sum + argument.minimum, 0);
+    const fixed = subcommands === 0 && args.every((argument) => argument.fixed);
+    this.arity = fixed ? minimum : -minimum;
+    this.#minimum = minimum;
+    this.#group = Math.max(1, ...args.map((argument) => argument.group ?? 1));
+    this.#argumentsMax = row.argumentsMax ?? Number.POSITIVE_INFINITY;
+    this.isWrite = row.flags.includes('write');
+    this.allowedUnauthenticated = row.flags.includes('no_auth');
+    let firstKey = 0;
+    let lastKey = 0;
+    let keyStep = 0;
+    let position = this.nameArguments;
+    for (const argument of args) {
+      if (argument.keys !== undefined) {
+        if (firstKey === 0) firstKey = position;
+        lastKey = argument.keys.toEnd ? -1 : position;
+        keyStep = argument.keys.step;
+      }
+      position += argument.minimum;
+    }
+    this.firstKey = firstKey;
+    this.lastKey = lastKey;
+    this.keyStep = keyStep;
+    this.subcommands = subcommands === 0 ? undefined : new CommandTable(row.subcommands, this.name);
+    this.#fields = Object.entries(row.args).map(([field, argument]) => [field, (cursor) => argument.parse(cursor)]);
+    this.#empty = Object.freeze({});
+  }
+
+  /** @throws RespError for a wrong shape. */
+  parseArguments(cursor: ArgumentCursor): Readonly<Record<string, unknown>> {
+    if (this.#fields.length === 0) {
+      cursor.finish();
+      return this.#empty;
+    }
+    const values: Record<string, unknown> = {};
+    for (const [field, parse] of this.#fields) values[field] = parse(cursor);
+    cursor.finish();
+    return values;
+  }
+
+  accepts(argumentCount: number): boolean {
+    if (this.arity >= 0) return argumentCount === this.arity;
+    if (argumentCount < this.#minimum || argumentCount > this.#argumentsMax) return false;
+    return this.#group === 1 || (argumentCount - this.#minimum) % this.#group === 0;
+  }
+
+  run(on: Database | readonly Database[] | Session, args: Readonly<Record<string, unknown>>): unknown {
+    return this.command.run(on as never, args as never);
+  }
+
+  writeReply(writer: ReplyWriter, value: unknown): void {
+    this.command.reply.write(writer, value as never);
+  }
+
+  wrongArity(): RespError {
+    return new RespError(`ERR wrong number of arguments for '${this.name}' command`);
+  }
+
+  argumentDocs(): readonly ArgumentDoc[] {
+    return Object.entries(this.command.args).flatMap(([name, argument]) => argument.docs(name));
+  }
+}
+
+const SLOTS_PER_COMMAND = 4;
+
+/** Finds a command by the bytes of its name, in any case, without making a string. */
+export class CommandTable {
+  readonly entries: readonly CommandEntry[];
+  readonly #slots: (CommandEntry | undefined)[];
+  readonly #names: (string | undefined)[];
+
+  constructor(rows: Readonly<Record<string, Command>>, parent?: string) {
+    this.entries = Object.entries(rows).map(([name, row]) => new CommandEntry(name.toLowerCase(), row, parent));
+    let size = 16;
+    while (size < this.entries.length * SLOTS_PER_COMMAND) size *= 2;
+    this.#slots = new Array(size);
+    this.#names = new Array(size);
+    for (const entry of this.entries) {
+      const name = entry.name.slice(parent === undefined ? 0 : parent.length + 1);
+      let slot = hashName(Buffer.from(name), 0, name.length) & (size - 1);
+      while (this.#slots[slot] !== undefined) slot = (slot + 1) & (size - 1);
+      this.#slots[slot] = entry;
+      this.#names[slot] = name;
+    }
+  }
+
+  find(buffer: Bytes, start: number, length: number): CommandEntry | undefined {
+    const mask = this.#slots.length - 1;
+    for (let slot = hashName(buffer, start, length) & mask; ; slot = (slot + 1) & mask) {
+      const name = this.#names[slot];
+      if (name === undefined) return undefined;
+      if (name.length === length && matches(name, buffer, start)) return this.#slots[slot];
+    }
+  }
+
+  /** By name as a string: `get`, or `client|setname`. */
+  byName(name: string): CommandEntry | undefined {
+    const [first = '', second] = name.split('|', 2);
+    const bytes = Buffer.from(second === undefined ? name : first);
+    const entry = this.find(bytes, 0, bytes.length);
+    if (second === undefined) return entry;
+    const rest = Buffer.from(name.slice(first.length + 1));
+    return entry?.subcommands?.find(rest, 0, rest.length);
+  }
+}
+
+function hashName(buffer: Bytes, start: number, length: number): number {
+  let hash = length;
+  for (let i = start; i < start + length; i++) hash = Math.imul(hash, 31) + lower(buffer[i]!);
+  return hash ^ (hash >>> 11);
+}
+
+function matches(name: string, buffer: Bytes, start: number): boolean {
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) !== lower(buffer[start + i]!)) return false;
+  return true;
+}
+
+function lower(byte: number): number {
+  return byte >= 65 && byte <= 90 ? byte + 32 : byte;
+}

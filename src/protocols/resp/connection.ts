@@ -1,0 +1,843 @@
+/**
+ * One Redis client: bytes in, commands in order, replies out in the same order.
+ *
+ * **A chunk is a stretch.** All complete commands of a received chunk are parsed first, then executed one after another
+ * without giving the event loop back, their writes gathered into one commit, their replies into one buffer and one
+ * write. Nothing on this way creates a promise.
+ *
+ * **Replies leave when durable.** Each stretch has a version, the highest it committed or observed; its replies wait
+ * until that is durable, and behind the replies before them. Meanwhile the next chunks are executed: a pipelining client
+ * does not wait for one sync per chunk. Bytes waiting are bounded; beyond the bound the client is not read.
+ *
+ * **A failed commit takes its replies back.** When gathered writes cannot be ordered (a key is locked by a transaction, the
+ * disk is full), execution returns to the first command of that batch, forgets the replies since, and runs those
+ * commands again with a commit for each: every command gets its own answer, and no OK is ever sent for a write that failed.
+ *
+ * **A command that must wait** (for a disk, a lock, a password hash) suspends this connection only: what it and its
+ * followers need is copied out of the shared buffer, and the stretch before it ends as usual.
+ *
+ * **An unknown commit** (the log failed between order and sync) ends the connection behind `-UNKNOWN`, since no reply after it
+ * could be matched to its command.
+ */
+
+import type { PartitionWork } from '../../actors/families/keyspace-partition.ts';
+import { CommitFailed, WouldWait } from '../../actors/families/partition-commit.ts';
+import { type Awaitable, isPromise } from '../../base/awaitable.ts';
+import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
+import { hasCode, OperationError } from '../../base/errors.ts';
+import type { Observer } from '../../base/observer.ts';
+import type { Database } from '../../models/keyvalue/database.ts';
+import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
+import { ArgumentCursor } from './arguments.ts';
+import { DEFAULT_USER, type Principal } from './authentication.ts';
+import type { CommandEntry } from './command.ts';
+import { shown } from './connection-commands.ts';
+import { errorLine, RespError } from './errors.ts';
+import { type ProtocolVersion, ReplyWriter } from './reply-writer.ts';
+import { type PartialCommand, RequestBatch } from './request-parser.ts';
+import type { RespServer, Session } from './session.ts';
+
+/** What the connections of one listener share: whoever executes a stretch owns it until the stretch ends. */
+export class ExecutionContext {
+  readonly server: RespServer;
+  readonly writer = new ReplyWriter();
+  readonly batch = new RequestBatch();
+  readonly cursor = new ArgumentCursor();
+  readonly partitions: number[] = [];
+  readonly connections = new Set<RespConnection>();
+  /** Told whenever a connection has closed. */
+  onConnectionClosed: () => void = () => {};
+  work: CommandWork;
+  #nextId = 1;
+
+  constructor(server: RespServer) {
+    this.server = server;
+    this.work = new CommandWork(this.writer);
+  }
+
+  nextId(): number {
+    return this.#nextId++;
+  }
+
+  /** The partition may still run the work it has queued: it finds it abandoned. */
+  abandonWork(): void {
+    this.work.abandoned = true;
+    this.work = new CommandWork(this.writer);
+  }
+}
+
+/** One command as a turn; reused for every command that runs at once. */
+class CommandWork implements PartitionWork {
+  abandoned = false;
+  entry: CommandEntry | undefined;
+  on: Database | readonly Database[] | undefined;
+  args: Readonly<Record<string, unknown>> = {};
+  /** What the command answered with instead of a reply. */
+  error: RespError | OperationError | WouldWait | CommitFailed | undefined;
+  readonly #writer: ReplyWriter;
+
+  constructor(writer: ReplyWriter) {
+    this.#writer = writer;
+  }
+
+  run(): void {
+    if (this.abandoned) return;
+    this.error = undefined;
+    const entry = this.entry!;
+    try {
+      entry.writeReply(this.#writer, entry.run(this.on!, this.args));
+    } catch (error) {
+      if (!isExpected(error)) throw error; // A bug: the activation ends with it, and answers `actor_failed`.
+      this.error = error;
+    }
+  }
+}
+
+function isExpected(error: unknown): error is RespError | OperationError | WouldWait | CommitFailed {
+  return (
+    error instanceof RespError ||
+    error instanceof OperationError ||
+    error instanceof WouldWait ||
+    error instanceof CommitFailed
+  );
+}
+
+const NONE = -1;
+/** What `#step` says instead of going on to the next command. */
+const SUSPENDED = -2;
+
+/** Replies of one stretch beyond which they are sent before its next command: a chunk can ask for gigabytes. */
+const STRETCH_OUTPUT_BYTES = 256 * 1024;
+
+/** Why a socket is not read. */
+const WAITING = 1;
+const UNDURABLE = 2;
+
+const KEPT_BUFFER_BYTES = 16 * 1024;
+
+export class RespConnection implements Session, Observer, SocketHandlers {
+  readonly id: number;
+  readonly server: RespServer;
+  database = 0;
+  protocol: ProtocolVersion = 2;
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  principal: Principal | undefined;
+  observedVersion = 0;
+
+  readonly #context: ExecutionContext;
+  readonly #socket: Socket;
+  #closed = false;
+  #ending = false;
+  #ended = false;
+  #finishing = false;
+  #paused = 0;
+
+  /** Received and not parsed yet. */
+  #input: Buffer = NO_INPUT;
+  #inputLength = 0;
+  #neededBytes = 0;
+  #partial: PartialCommand | undefined;
+
+  /** First command of the stretch whose write is not ordered, and where its reply begins. */
+  #uncommitted = NONE;
+  #uncommittedOutput = 0;
+  /** Commands up to this one commit by themselves. */
+  #alone = NONE;
+
+  /** Replies that wait for durability: bytes `[start, end)`, cut by marks. */
+  #output: Buffer = NO_INPUT;
+  #outputStart = 0;
+  #outputEnd = 0;
+  readonly #markEnds: number[] = [];
+  readonly #markVersions: number[] = [];
+  /** Commands that wait until fewer replies wait. */
+  #parked: RequestBatch | undefined;
+  readonly #onDurable = (): void => this.#sendDurable();
+  readonly #onUnknown = (error: unknown): void => this.#failUnknown(error);
+
+  constructor(context: ExecutionContext, socket: Socket) {
+    this.#context = context;
+    this.#socket = socket;
+    this.server = context.server;
+    this.id = context.nextId();
+    this.principal = this.server.principals.required ? undefined : { name: DEFAULT_USER };
+    this.server.counters.connectionsAccepted++;
+    this.server.counters.connectionsOpen++;
+    context.connections.add(this);
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress;
+  }
+
+  get remotePort(): number {
+    return this.#socket.remotePort;
+  }
+
+  closeAfterReply(): void {
+    this.#ending = true;
+  }
+
+  // Socket events
+
+  onData(chunk: Bytes): void {
+    this.server.counters.bytesReceived += chunk.length;
+    if (this.#closed || this.#ending || this.#ended) return;
+    if (this.#isPaused(WAITING)) {
+      this.#append(chunk);
+      return;
+    }
+    const room = this.server.partitions.store.whenWritable();
+    if (room !== undefined) {
+      this.#append(chunk);
+      this.#waitForRoom(room);
+      return;
+    }
+    if (this.#inputLength === 0) {
+      this.#process(chunk);
+      return;
+    }
+    this.#append(chunk);
+    if (this.#inputLength >= this.#neededBytes) this.#processInput();
+  }
+
+  onEnd(): void {
+    this.#finish();
+  }
+
+  /** Answers what has been received and closes, as if the client had said that it is done. */
+  drain(): void {
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#finishing = true;
+    this.#endIfDone();
+  }
+
+  onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.server.counters.connectionsOpen--;
+    this.#dropOutput();
+    this.#parked = undefined;
+    this.#input = NO_INPUT;
+    this.#inputLength = 0;
+    this.#partial = undefined;
+    this.#context.connections.delete(this);
+    this.#context.onConnectionClosed();
+  }
+
+  // Input
+
+  #append(chunk: Bytes): void {
+    const length = this.#inputLength + chunk.length;
+    if (length > this.server.limits.inputBytesMax) {
+      this.#fail('ERR Protocol error: the client sent more than its input buffer may hold');
+      return;
+    }
+    if (length > this.#input.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#inputLength * 2));
+      this.#input.copy(larger, 0, 0, this.#inputLength);
+      this.#input = larger;
+    }
+    this.#input.set(chunk, this.#inputLength);
+    this.#inputLength = length;
+  }
+
+  #processInput(): void {
+    const input = this.#input;
+    const length = this.#inputLength;
+    this.#input = NO_INPUT;
+    this.#inputLength = 0;
+    this.#process(input.subarray(0, length));
+  }
+
+  /** Executes what is complete in `bytes`, and keeps a copy of the rest. */
+  #process(bytes: Bytes): void {
+    try {
+      this.#parseAndExecute(bytes);
+    } catch (error) {
+      this.#failBug(error);
+    }
+  }
+
+  #parseAndExecute(bytes: Bytes): void {
+    const { batch } = this.#context;
+    let start = 0;
+    do {
+      batch.parse(bytes, start, bytes.length, this.server.limits, this.principal !== undefined, this.#partial);
+      this.#partial = batch.partial;
+      this.#neededBytes = batch.neededBytes;
+      const { consumed, count } = batch;
+      const finished = this.#execute(batch, 0);
+      start = consumed;
+      if (this.#closed || this.#ending) return;
+      if (!finished || count === 0) break;
+    } while (start < bytes.length && this.#partial === undefined && this.#neededBytes === 0);
+    if (start < bytes.length) this.#append(bytes.subarray(start));
+  }
+
+  #waitForRoom(room: Promise<void>): void {
+    this.#pause(WAITING);
+    room.then(
+      () => this.#continueReading(),
+      () => this.#continueReading(), // The commands will get the error.
+    );
+  }
+
+  /** After a wait: what arrived meanwhile, then the socket again. */
+  #continueReading(): void {
+    if (this.#closed) return;
+    this.#resume(WAITING);
+    if (this.#inputLength > 0 && this.#inputLength >= this.#neededBytes) {
+      const room = this.server.partitions.store.whenWritable();
+      if (room !== undefined) this.#waitForRoom(room);
+      else this.#processInput();
+    }
+    this.#endIfDone();
+  }
+
+  // Execution
+
+  /**
+   * One stretch: commands of `batch` from `from` on. `firstReply` writes the reply of a command that had waited.
+   * @returns false when the connection now waits; the rest of the batch was copied and goes on by itself.
+   */
+  #execute(batch: RequestBatch, from: number, firstReply?: () => void): boolean {
+    const { writer, server } = this.#context;
+    writer.reset();
+    writer.protocol = this.protocol;
+    server.partitions.begin(this, server.platform.clock.nowMs());
+    this.#uncommitted = NONE;
+    this.#alone = NONE;
+    firstReply?.();
+    let at = from;
+    for (;;) {
+      while (at >= 0 && at < batch.count && !this.#ending && writer.length < STRETCH_OUTPUT_BYTES) {
+        at = this.#step(batch, at);
+      }
+      if (at === SUSPENDED) return false;
+      const committed = this.#commit(at);
+      if (isPromise(committed)) {
+        this.#waitForOrder(committed, batch, at);
+        return false;
+      }
+      const goesOn = committed < batch.count && !this.#ending;
+      if (committed === at && !goesOn) break;
+      if (committed === at && !this.#emitAndGoOn(batch, at)) return false;
+      at = committed;
+    }
+    if (batch.error !== undefined && !this.#ending) {
+      this.#error(`ERR ${batch.error}`);
+      this.#ending = true;
+    }
+    this.#emit();
+    return true;
+  }
+
+  /**
+   * Sends what has become much for one stretch, and begins another one.
+   * @returns false when the rest has to wait until replies are durable, or the client is gone.
+   */
+  #emitAndGoOn(batch: RequestBatch, at: number): boolean {
+    const { writer } = this.#context;
+    this.#emit();
+    if (this.#closed || this.#ended) return false;
+    if (this.#isPaused(UNDURABLE)) {
+      this.#pause(WAITING);
+      this.#parked = batch.detach(at);
+      return false;
+    }
+    writer.reset();
+    return true;
+  }
+
+  /** Executes one command. @returns the next one, an earlier one to return to, or `SUSPENDED`. */
+  #step(batch: RequestBatch, at: number): number {
+    const { cursor, server, writer } = this.#context;
+    server.counters.commands++;
+    try {
+      const entry = this.#entryOf(batch, at);
+      entry.calls++;
+      cursor.begin(batch, at, entry.nameArguments);
+      const args = entry.parseArguments(cursor);
+      return entry.command.scope === 'session'
+        ? this.#runSession(entry, args, batch, at)
+        : this.#runTurn(entry, args, batch, at);
+    } catch (error) {
+      const line = errorLine(error);
+      if (line === undefined) {
+        server.log.error({ error, client: this.id }, 'a command failed with a bug');
+        server.partitions.discard();
+        writer.length = Math.min(writer.length, this.#uncommitted === NONE ? writer.length : this.#uncommittedOutput);
+        this.#error('ERR internal error');
+        this.#ending = true;
+        return at;
+      }
+      this.#error(line);
+      return at + 1;
+    }
+  }
+
+  /** @throws RespError for an unknown command, a wrong number of arguments, or one that needs authentication. */
+  #entryOf(batch: RequestBatch, at: number): CommandEntry {
+    const { commands } = this.server;
+    const first = batch.firstArgument[at]!;
+    const count = batch.argumentCount(at);
+    let entry = commands.find(batch.buffer, batch.starts[first]!, batch.lengths[first]!);
+    if (entry === undefined) throw unknownCommand(batch, at);
+    if (entry.subcommands !== undefined && count > 1) {
+      const subcommand = entry.subcommands.find(batch.buffer, batch.starts[first + 1]!, batch.lengths[first + 1]!);
+      if (subcommand === undefined) {
+        const name = shown(argumentOf(batch, first + 1), 128);
+        throw new RespError(`ERR unknown subcommand '${name}'. Try ${entry.name.toUpperCase()} HELP.`);
+      }
+      entry = subcommand;
+    }
+    if (!entry.accepts(count)) throw entry.wrongArity();
+    if (this.principal === undefined && !entry.allowedUnauthenticated) {
+      throw new RespError('NOAUTH Authentication required.');
+    }
+    return entry;
+  }
+
+  #runSession(entry: CommandEntry, args: Readonly<Record<string, unknown>>, batch: RequestBatch, at: number): number {
+    // A return to earlier commands must not repeat what changes the session, so they are ordered first.
+    if (this.#uncommitted !== NONE) {
+      const committed = this.#commit(at);
+      if (isPromise(committed)) {
+        this.#waitForOrder(committed, batch, at);
+        return SUSPENDED;
+      }
+      if (committed !== at) return committed;
+    }
+    const result = entry.run(this, args) as Awaitable<unknown>;
+    if (isPromise(result)) {
+      this.#suspend(result, entry, batch.detach(at + 1), 0);
+      return SUSPENDED;
+    }
+    this.#context.writer.protocol = this.protocol; // HELLO answers in the protocol it chose.
+    entry.writeReply(this.#context.writer, result);
+    return at + 1;
+  }
+
+  #runTurn(entry: CommandEntry, args: Readonly<Record<string, unknown>>, batch: RequestBatch, at: number): number {
+    const { server, writer, work } = this.#context;
+    const { partitions } = server;
+    const outputBefore = writer.length;
+    const commitsBefore = partitions.commits;
+    const writesBefore = partitions.writes;
+    work.entry = entry;
+    work.args = args;
+    work.on = this.#databasesOf(entry);
+    const began = this.#enter(entry, batch, at, work);
+    if (!began) this.#context.abandonWork();
+    const error = began ? work.error : WOULD_WAIT;
+    if (error === undefined) {
+      if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
+      if (partitions.writes === 0) return at + 1;
+      if (this.#uncommitted === NONE) {
+        this.#uncommitted = at;
+        this.#uncommittedOutput = outputBefore;
+      }
+      return at <= this.#alone ? this.#commitAlone(entry, batch, at) : at + 1;
+    }
+    writer.length = outputBefore;
+    if (error instanceof WouldWait) {
+      if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
+      return this.#leaveTurn(entry, batch, at);
+    }
+    if (error instanceof CommitFailed) return this.#returnTo(at, error.cause);
+    if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
+    else if (partitions.writes > writesBefore && this.#uncommitted !== NONE) {
+      partitions.discard(); // A command that failed half-way: nothing of it may be ordered with the others.
+      return this.#returnTo(at, error);
+    }
+    if (partitions.writes > 0 && this.#uncommitted === NONE) partitions.discard();
+    this.#error(errorLine(error) ?? 'ERR internal error');
+    return at + 1;
+  }
+
+  #databasesOf(entry: CommandEntry): Database | readonly Database[] {
+    const { partitions } = this.server;
+    if (entry.command.scope === 'keys') return partitions.database(this.database);
+    if (entry.command.scope === 'database') return [partitions.database(this.database)];
+    return Array.from({ length: partitions.databases }, (_, number) => partitions.database(number));
+  }
+
+  /** @returns false when the turn could not begin at once. */
+  #enter(entry: CommandEntry, batch: RequestBatch, at: number, work: PartitionWork): boolean {
+    const { partitions } = this.server;
+    if (entry.command.scope !== 'keys') {
+      const databases = entry.command.scope === 'database' ? [this.database] : [...Array(partitions.databases).keys()];
+      return partitions.runAll(
+        databases.flatMap((database) => partitions.partitionsOf(database)),
+        work,
+      );
+    }
+    const first = batch.firstArgument[at]!;
+    const count = batch.argumentCount(at);
+    const last = entry.lastKey < 0 ? count + entry.lastKey : entry.lastKey;
+    const partition = this.#partitionOf(batch, first + entry.firstKey);
+    if (entry.firstKey >= last) return partitions.run(partition, work);
+    const numbers = this.#context.partitions;
+    numbers.length = 0;
+    numbers.push(partition);
+    for (let i = entry.firstKey + entry.keyStep; i <= last; i += entry.keyStep) {
+      const next = this.#partitionOf(batch, first + i);
+      if (!numbers.includes(next)) numbers.push(next);
+    }
+    if (numbers.length === 1) return partitions.run(partition, work);
+    return partitions.runAll(
+      numbers.sort((a, b) => a - b),
+      work,
+    );
+  }
+
+  #partitionOf(batch: RequestBatch, argument: number): number {
+    const start = batch.starts[argument]!;
+    return this.server.partitions.partitionOf(this.database, batch.buffer, start, start + batch.lengths[argument]!);
+  }
+
+  /**
+   * Orders what the stretch has written. @returns `at`, or an earlier command to return to because that failed, or a
+   * promise of the order from a store that takes its time.
+   */
+  #commit(at: number): Awaitable<number> {
+    if (this.#uncommitted === NONE) return at;
+    try {
+      const committed = this.server.partitions.commit();
+      if (isPromise(committed)) return committed.then(() => at);
+      this.#uncommitted = NONE;
+      return at;
+    } catch (error) {
+      return this.#returnTo(at - 1, error);
+    }
+  }
+
+  /** Forgets the replies since the first unordered write; commands up to `at` will commit one by one. */
+  #returnTo(at: number, error: unknown): number {
+    const { writer, server } = this.#context;
+    if (!(error instanceof OperationError) || this.#uncommitted === NONE) throw error;
+    server.partitions.discard();
+    if (error.code === 'commit_unknown') {
+      writer.length = this.#uncommittedOutput;
+      this.#uncommitted = NONE;
+      this.#error(errorLine(error)!);
+      this.#ending = true;
+      return at + 1;
+    }
+    const first = this.#uncommitted;
+    writer.length = this.#uncommittedOutput;
+    this.#uncommitted = NONE;
+    this.#alone = Math.max(this.#alone, at);
+    return first;
+  }
+
+  /** Orders the write of one command, or answers with its error. */
+  #commitAlone(entry: CommandEntry, batch: RequestBatch, at: number): number {
+    const { partitions } = this.server;
+    try {
+      const committed = partitions.commit();
+      if (isPromise(committed)) {
+        this.#waitForOrder(committed, batch, at + 1);
+        return SUSPENDED;
+      }
+      this.#uncommitted = NONE;
+      return at + 1;
+    } catch (error) {
+      partitions.discard();
+      this.#context.writer.length = this.#uncommittedOutput;
+      this.#uncommitted = NONE;
+      if (hasCode(error, 'transaction_conflict')) return this.#leaveTurn(entry, batch, at);
+      const line = errorLine(error);
+      if (line === undefined) throw error;
+      this.#error(line);
+      if (hasCode(error, 'commit_unknown')) this.#ending = true;
+      return at + 1;
+    }
+  }
+
+  /** Runs a command that cannot go on within its turn as a transaction; the connection waits for it. */
+  #leaveTurn(entry: CommandEntry, batch: RequestBatch, at: number): number {
+    const committed = this.#commit(at);
+    if (isPromise(committed)) {
+      this.#waitForOrder(committed, batch, at);
+      return SUSPENDED;
+    }
+    if (committed !== at) return committed;
+    const rest = batch.detach(at);
+    const { cursor, server } = this.#context;
+    cursor.begin(rest, 0, entry.nameArguments);
+    const args = entry.parseArguments(cursor);
+    const databaseNumber = this.database;
+    const result = server.partitions.wait(
+      {
+        database: databaseNumber,
+        lockKeys: entry.isWrite ? keysOf(entry, rest) : [],
+        readOnly: !entry.isWrite,
+      },
+      (databases) => {
+        switch (entry.command.scope) {
+          case 'database':
+            return entry.run([databases(databaseNumber)], args) as Awaitable<unknown>;
+          case 'server':
+            return entry.run(
+              Array.from({ length: server.partitions.databases }, (_, number) => databases(number)),
+              args,
+            ) as Awaitable<unknown>;
+          default:
+            return entry.run(databases(databaseNumber), args) as Awaitable<unknown>;
+        }
+      },
+    );
+    this.#suspend(result, entry, rest, 1);
+    return SUSPENDED;
+  }
+
+  // Waiting
+
+  /** Ends the stretch here; when `result` is there, its reply is written and `rest` goes on at `next`. */
+  #suspend(result: Promise<unknown>, entry: CommandEntry, rest: RequestBatch, next: number): void {
+    this.#pause(WAITING);
+    this.#emit();
+    const go = (reply: () => void): void => {
+      if (this.#closed) return;
+      try {
+        if (this.#execute(rest, next, reply)) this.#continueReading();
+      } catch (error) {
+        this.#failBug(error);
+      }
+    };
+    result.then(
+      (value) =>
+        go(() => {
+          this.#context.writer.protocol = this.protocol;
+          entry.writeReply(this.#context.writer, value);
+        }),
+      (error) =>
+        go(() => {
+          this.#error(errorLine(error) ?? 'ERR internal error');
+          if (errorLine(error) === undefined) {
+            this.server.log.error({ error, client: this.id }, 'a command failed with a bug');
+          }
+          if (hasCode(error, 'commit_unknown')) this.#ending = true;
+        }),
+    );
+  }
+
+  /**
+   * A store that orders asynchronously: the replies so far are held until it has. Its refusal ends the connection, as
+   * the commands behind those replies cannot be run again.
+   */
+  #waitForOrder(ordered: Promise<unknown>, batch: RequestBatch, at: number): void {
+    const { writer } = this.#context;
+    const held = Buffer.from(writer.view());
+    writer.reset();
+    this.#uncommitted = NONE;
+    this.#pause(WAITING);
+    const rest = batch.detach(at);
+    ordered.then(
+      () => {
+        if (this.#closed) return;
+        try {
+          if (this.#execute(rest, 0, () => writer.raw(held))) this.#continueReading();
+        } catch (error) {
+          this.#failBug(error);
+        }
+      },
+      (error) => this.#fail(errorLine(error) ?? 'ERR internal error'),
+    );
+  }
+
+  #isPaused(reason: number): boolean {
+    return (this.#paused & reason) !== 0;
+  }
+
+  #pause(reason: number): void {
+    if (this.#paused === 0) this.#socket.pause();
+    this.#paused |= reason;
+  }
+
+  #resume(reason: number): void {
+    if (!this.#isPaused(reason)) return;
+    this.#paused &= ~reason;
+    if (this.#paused === 0 && !this.#closed) this.#socket.resume();
+  }
+
+  // Output
+
+  #error(line: string): void {
+    this.server.counters.errors++;
+    this.#context.writer.error(line);
+  }
+
+  /** Sends the replies of the stretch, now or when they are durable. */
+  #emit(): void {
+    const { writer, server } = this.#context;
+    const version = this.observedVersion;
+    this.observedVersion = 0;
+    if (writer.length > 0 && !this.#closed) {
+      if (this.#markEnds.length === 0) {
+        const durable = version === 0 ? undefined : server.partitions.store.whenDurable(version);
+        if (durable === undefined) {
+          server.counters.bytesSent += writer.length;
+          if (!this.#socket.write(writer.view())) writer.replaceBuffer();
+          this.#checkOutput();
+        } else {
+          this.#hold(version);
+          durable.then(this.#onDurable, this.#onUnknown);
+        }
+      } else {
+        this.#hold(Math.max(version, this.#markVersions[this.#markVersions.length - 1]!));
+      }
+    }
+    this.#endIfDone();
+  }
+
+  #hold(version: number): void {
+    const { writer, server } = this.#context;
+    const length = this.#outputEnd - this.#outputStart + writer.length;
+    if (this.#outputEnd + writer.length > this.#output.length) {
+      const larger = length > this.#output.length ? Buffer.allocUnsafeSlow(Math.max(length * 2, 1024)) : this.#output;
+      this.#output.copy(larger, 0, this.#outputStart, this.#outputEnd);
+      const moved = this.#outputStart;
+      for (let i = 0; i < this.#markEnds.length; i++) this.#markEnds[i]! -= moved;
+      this.#output = larger;
+      this.#outputEnd -= moved;
+      this.#outputStart = 0;
+    }
+    writer.buffer.copy(this.#output, this.#outputEnd, 0, writer.length);
+    this.#outputEnd += writer.length;
+    this.#markEnds.push(this.#outputEnd);
+    this.#markVersions.push(version);
+    if (length > server.limits.undurableBytesMax) this.#pause(UNDURABLE);
+  }
+
+  /** Sends all replies that have become durable with one write, and waits for the next ones. */
+  #sendDurable(): void {
+    if (this.#closed || this.#markEnds.length === 0) return;
+    const { store } = this.server.partitions;
+    let marks = 0;
+    let waiting: Promise<void> | undefined;
+    while (marks < this.#markEnds.length) {
+      waiting = store.whenDurable(this.#markVersions[marks]!);
+      if (waiting !== undefined) break;
+      marks++;
+    }
+    if (marks > 0) {
+      const end = this.#markEnds[marks - 1]!;
+      this.#markEnds.splice(0, marks);
+      this.#markVersions.splice(0, marks);
+      const bytes = this.#output.subarray(this.#outputStart, end);
+      this.server.counters.bytesSent += bytes.length;
+      this.#outputStart = end;
+      if (!this.#socket.write(bytes)) {
+        this.#output = Buffer.from(this.#output.subarray(end, this.#outputEnd));
+        for (let i = 0; i < this.#markEnds.length; i++) this.#markEnds[i]! -= end;
+        this.#outputEnd -= end;
+        this.#outputStart = 0;
+      } else if (this.#outputStart === this.#outputEnd) {
+        this.#outputStart = 0;
+        this.#outputEnd = 0;
+        if (this.#output.length > KEPT_BUFFER_BYTES) this.#output = NO_INPUT;
+      }
+      this.#checkOutput();
+    }
+    if (this.#outputEnd - this.#outputStart <= this.server.limits.undurableBytesMax) this.#resume(UNDURABLE);
+    if (waiting !== undefined && !this.#closed) waiting.then(this.#onDurable, this.#onUnknown);
+    if (!this.#isPaused(UNDURABLE)) this.#unpark();
+    this.#endIfDone();
+  }
+
+  #unpark(): void {
+    const parked = this.#parked;
+    if (parked === undefined) return;
+    this.#parked = undefined;
+    try {
+      if (this.#execute(parked, 0)) this.#continueReading();
+    } catch (error) {
+      this.#failBug(error);
+    }
+  }
+
+  #failUnknown(error: unknown): void {
+    if (this.#closed || this.#markEnds.length === 0) return;
+    this.#fail(errorLine(error) ?? 'UNKNOWN the commit may or may not have happened');
+  }
+
+  /** Ends the connection behind one last error; replies that are still held are dropped. */
+  #fail(line: string): void {
+    if (this.#closed) return;
+    this.server.counters.errors++;
+    this.#ending = true;
+    this.#dropOutput();
+    this.#socket.write(Buffer.from(`-${line.replace(/[\r\n]/g, ' ')}\r\n`));
+    this.#end();
+  }
+
+  /** A failed assertion: this session cannot be trusted any more, the others can. */
+  #failBug(error: unknown): void {
+    this.server.log.error({ error, client: this.id }, 'a command failed with a bug');
+    this.server.partitions.discard();
+    this.#fail('ERR internal error');
+  }
+
+  #checkOutput(): void {
+    if (this.#socket.bufferedBytes <= this.server.limits.outputBytesMax) return;
+    this.server.log.warn({ client: this.id }, 'closing a client that does not read its replies');
+    this.#socket.destroy();
+  }
+
+  #dropOutput(): void {
+    this.#output = NO_INPUT;
+    this.#outputStart = 0;
+    this.#outputEnd = 0;
+    this.#markEnds.length = 0;
+    this.#markVersions.length = 0;
+  }
+
+  /** Closes once the client or the last command has said so and every reply is on its way. */
+  #endIfDone(): void {
+    if (this.#closed || this.#markEnds.length > 0) return;
+    if (!this.#ending && (!this.#finishing || this.#isPaused(WAITING))) return;
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#socket.end();
+  }
+}
+
+const NO_INPUT: Buffer = Buffer.from(EMPTY_BYTES);
+const WOULD_WAIT = new WouldWait('the partition is busy');
+
+function argumentOf(batch: RequestBatch, argument: number): Bytes {
+  const start = batch.starts[argument]!;
+  return batch.buffer.subarray(start, start + batch.lengths[argument]!);
+}
+
+function keysOf(entry: CommandEntry, batch: RequestBatch): readonly Bytes[] {
+  if (entry.firstKey === 0) return [];
+  const last = entry.lastKey < 0 ? batch.argumentCount(0) + entry.lastKey : entry.lastKey;
+  const keys: Bytes[] = [];
+  for (let i = entry.firstKey; i <= last; i += entry.keyStep) keys.push(argumentOf(batch, batch.firstArgument[0]! + i));
+  return keys;
+}
+
+/** Word for word as Redis, which shows at most some 128 bytes of the arguments. */
+function unknownCommand(batch: RequestBatch, at: number): RespError {
+  const first = batch.firstArgument[at]!;
+  const end = batch.firstArgument[at + 1]!;
+  let args = '';
+  for (let i = first + 1; i < end && args.length < 128; i++) {
+    args += `'${shown(argumentOf(batch, i), 128 - args.length)}' `;
+  }
+  const name = shown(argumentOf(batch, first), 128);
+  return new RespError(`ERR unknown command '${name}', with args beginning with: ${args}`);
+}

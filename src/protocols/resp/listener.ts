@@ -1,0 +1,81 @@
+/** The Redis port: makes a connection of every socket that the platform accepts. */
+
+import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
+import { deferred } from '../../base/awaitable.ts';
+import { type Log, silentLog } from '../../base/log.ts';
+import type { Platform } from '../../platform/platform.ts';
+import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
+import { OPEN_PRINCIPALS, type Principals } from './authentication.ts';
+import { newCommandTable } from './command-table.ts';
+import { ExecutionContext, RespConnection } from './connection.ts';
+import { RESP_LIMITS, type RespCounters, type RespLimits, type RespServer, type RespServerInfo } from './session.ts';
+
+export interface RespListenerOptions {
+  readonly partitions: KeyspacePartitions;
+  readonly platform: Pick<Platform, 'clock' | 'timers'>;
+  readonly info: RespServerInfo;
+  readonly limits?: Partial<RespLimits>;
+  readonly principals?: Principals;
+  readonly log?: Log;
+}
+
+export interface RespStatistics extends Readonly<RespCounters> {
+  /** Calls by command name, of commands that were called. */
+  readonly calls: readonly { readonly command: string; readonly calls: number }[];
+}
+
+export interface RespListener {
+  /** For `Sockets.listen`. */
+  readonly accept: (socket: Socket) => SocketHandlers;
+  statistics(): RespStatistics;
+  /**
+   * Answers what was received on every connection and closes it; resolves when all are closed, or after `timeoutMs`.
+   * Stop accepting first.
+   */
+  drain(timeoutMs: number): Promise<void>;
+}
+
+export function respListener(options: RespListenerOptions): RespListener {
+  const commands = newCommandTable();
+  const counters: RespCounters = {
+    connectionsAccepted: 0,
+    connectionsOpen: 0,
+    commands: 0,
+    errors: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+  };
+  const server: RespServer = {
+    partitions: options.partitions,
+    platform: options.platform,
+    limits: { ...RESP_LIMITS, ...options.limits },
+    principals: options.principals ?? OPEN_PRINCIPALS,
+    info: options.info,
+    commands,
+    counters,
+    log: options.log ?? silentLog,
+  };
+  const context = new ExecutionContext(server);
+  return {
+    accept: (socket) => new RespConnection(context, socket),
+    drain: async (timeoutMs) => {
+      const timeout = new AbortController();
+      const closed = deferred<void>();
+      context.onConnectionClosed = () => {
+        if (context.connections.size === 0) closed.resolve();
+      };
+      for (const connection of context.connections) connection.drain();
+      context.onConnectionClosed();
+      const late = options.platform.timers.sleep(timeoutMs, timeout.signal).catch(() => undefined);
+      await Promise.race([closed.promise, late]);
+      timeout.abort();
+    },
+    statistics: () => ({
+      ...counters,
+      calls: commands.entries
+        .flatMap((entry) => [entry, ...(entry.subcommands?.entries ?? [])])
+        .filter((entry) => entry.calls > 0)
+        .map((entry) => ({ command: entry.name, calls: entry.calls })),
+    }),
+  };
+}

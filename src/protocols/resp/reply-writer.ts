@@ -1,0 +1,193 @@
+/**
+ * Writes replies into one growing buffer, in RESP2 or RESP3.
+ *
+ * One writer serves all connections of a listener: execution of a chunk is synchronous, so whoever executes owns the
+ * writer until its replies are handed to a socket. Short byte strings are copied in a loop (faster than `set` below some
+ * 32 bytes) and integers are written digit by digit.
+ *
+ * Source: https://redis.io/docs/latest/develop/reference/protocol-spec/ ; what RESP2 lacks is written as Redis writes it
+ * (maps as flat arrays, sets as arrays, doubles, verbatim strings and big numbers as bulk strings).
+ */
+
+import type { Bytes } from '../../base/bytes.ts';
+
+export type ProtocolVersion = 2 | 3;
+
+const CR = 13;
+const LF = 10;
+const INITIAL_BYTES = 64 * 1024;
+/** A larger buffer is given back after use. */
+const KEPT_BYTES_MAX = 1024 * 1024;
+const SHORT_BYTES = 32;
+
+export class ReplyWriter {
+  buffer: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  length = 0;
+  protocol: ProtocolVersion = 2;
+
+  /** Forgets what was written; keeps the buffer unless a huge reply has made it large. */
+  reset(): void {
+    this.length = 0;
+    if (this.buffer.length > KEPT_BYTES_MAX) this.replaceBuffer();
+  }
+
+  /** Leaves the buffer to someone else (a socket that keeps it) and starts with a new one. */
+  replaceBuffer(): void {
+    this.buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    this.length = 0;
+  }
+
+  /** What was written, in place: valid until the next write. */
+  view(): Bytes {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  /** Replies that were written before. */
+  raw(replies: Bytes): void {
+    this.#reserve(replies.length);
+    this.buffer.set(replies, this.length);
+    this.length += replies.length;
+  }
+
+  /** `+text`; the text has no line ends. */
+  simple(text: string): void {
+    this.#line(0x2b, text);
+  }
+
+  /** `-PREFIX message`; line ends within become blanks, as in Redis. */
+  error(text: string): void {
+    this.#line(0x2d, text.replace(/[\r\n]/g, ' '));
+  }
+
+  integer(value: number | bigint): void {
+    this.#header(0x3a, value);
+  }
+
+  /** A byte string. */
+  bulk(value: Bytes): void {
+    const length = value.length;
+    this.#reserve(length + 16);
+    this.#lengthLine(0x24, length);
+    const buffer = this.buffer;
+    const at = this.length;
+    if (length > SHORT_BYTES) buffer.set(value, at);
+    else for (let i = 0; i < length; i++) buffer[at + i] = value[i]!;
+    buffer[at + length] = CR;
+    buffer[at + length + 1] = LF;
+    this.length = at + length + 2;
+  }
+
+  /** A byte string given as text, sent as UTF-8. */
+  text(value: string): void {
+    const length = Buffer.byteLength(value);
+    this.#reserve(length + 16);
+    this.#lengthLine(0x24, length);
+    this.#raw(value, length);
+  }
+
+  /** Text that a client may show as it is; a bulk string in RESP2. */
+  verbatim(value: string): void {
+    if (this.protocol === 2) {
+      this.text(value);
+      return;
+    }
+    const length = Buffer.byteLength(value) + 4;
+    this.#reserve(length + 16);
+    this.#lengthLine(0x3d, length);
+    this.#raw(`txt:${value}`, length);
+  }
+
+  nil(): void {
+    this.#literal(this.protocol === 2 ? '$-1\r\n' : '_\r\n');
+  }
+
+  boolean(value: boolean): void {
+    if (this.protocol === 2) this.integer(value ? 1 : 0);
+    else this.#literal(value ? '#t\r\n' : '#f\r\n');
+  }
+
+  /** Announces `count` elements; write them next. */
+  array(count: number): void {
+    this.#header(0x2a, count);
+  }
+
+  /** Announces `count` pairs. */
+  map(count: number): void {
+    if (this.protocol === 2) this.#header(0x2a, count * 2);
+    else this.#header(0x25, count);
+  }
+
+  /** Announces `count` members. */
+  set(count: number): void {
+    this.#header(this.protocol === 2 ? 0x2a : 0x7e, count);
+  }
+
+  #line(type: number, text: string): void {
+    const length = Buffer.byteLength(text);
+    this.#reserve(length + 3);
+    this.buffer[this.length++] = type;
+    this.#raw(text, length);
+  }
+
+  #literal(text: string): void {
+    this.#reserve(text.length);
+    const buffer = this.buffer;
+    for (let i = 0; i < text.length; i++) buffer[this.length++] = text.charCodeAt(i);
+  }
+
+  /** Room must have been reserved. */
+  #raw(text: string, length: number): void {
+    const buffer = this.buffer;
+    const at = this.length;
+    if (length === text.length && length <= SHORT_BYTES) {
+      for (let i = 0; i < length; i++) buffer[at + i] = text.charCodeAt(i);
+    } else {
+      buffer.write(text, at, 'utf8');
+    }
+    buffer[at + length] = CR;
+    buffer[at + length + 1] = LF;
+    this.length = at + length + 2;
+  }
+
+  #header(type: number, value: number | bigint): void {
+    this.#reserve(24);
+    if (typeof value === 'number' && value >= 0 && value <= 0x7fffffff) {
+      this.#lengthLine(type, value);
+      return;
+    }
+    this.buffer[this.length++] = type;
+    const text = String(value);
+    this.#raw(text, text.length);
+  }
+
+  /** Type byte, a non-negative 32-bit integer, line end; room must have been reserved. */
+  #lengthLine(type: number, value: number): void {
+    const buffer = this.buffer;
+    let at = this.length;
+    buffer[at++] = type;
+    if (value < 10) {
+      buffer[at++] = 48 + value;
+    } else {
+      let digits = 2;
+      for (let bound = 100; digits < 10 && value >= bound; bound *= 10) digits++;
+      let rest = value;
+      for (let i = at + digits - 1; i >= at; i--) {
+        const next = Math.floor(rest / 10);
+        buffer[i] = 48 + rest - next * 10;
+        rest = next;
+      }
+      at += digits;
+    }
+    buffer[at] = CR;
+    buffer[at + 1] = LF;
+    this.length = at + 2;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
+  }
+}

@@ -1,0 +1,310 @@
+/** Commands that concern the server, one row each. Source: https://redis.io/docs/latest/commands/?group=server */
+
+import { OperationError } from '../../base/errors.ts';
+import { type ArgumentDoc, anyNumber, anyOrder, choice, flag, text } from './arguments.ts';
+import { type CommandEntry, databaseCommand, sessionCommand, withHelp } from './command.ts';
+import { integer, mapTree, ok, setTree, simpleTree, type Tree, tree, verbatim } from './replies.ts';
+import { REDIS_VERSION, type RespServer } from './session.ts';
+
+const FLUSH_MODE = anyOrder({
+  async: choice({ ASYNC: flag('async', 'ASYNC', '4.0.0'), SYNC: flag('sync', 'SYNC', '6.2.0') }),
+});
+
+const FLUSH_HISTORY = [
+  ['4.0.0', 'Added the `ASYNC` flushing mode modifier.'],
+  ['6.2.0', 'Added the `SYNC` flushing mode modifier.'],
+] as const;
+
+export const serverCommands = {
+  DBSIZE: sessionCommand({
+    summary: 'Return the number of keys in the selected database',
+    since: '1.0.0',
+    group: 'server',
+    complexity: 'O(N) where N is the number of keys in the selected database',
+    flags: ['readonly', 'fast'],
+    categories: ['keyspace'],
+    tips: ['request_policy:all_shards', 'response_policy:agg_sum'],
+    args: {},
+    reply: integer,
+    run: (session) => session.server.partitions.count(session.database),
+  }),
+  FLUSHDB: databaseCommand({
+    scope: 'database',
+    summary: 'Remove all keys from the current database',
+    since: '1.0.0',
+    group: 'server',
+    complexity: 'O(1); the space is reclaimed in the background',
+    flags: ['write'],
+    categories: ['keyspace', 'dangerous'],
+    tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
+    history: FLUSH_HISTORY,
+    args: { mode: FLUSH_MODE },
+    reply: ok,
+    run: (databases) => {
+      for (const database of databases) database.clear();
+    },
+  }),
+  FLUSHALL: databaseCommand({
+    scope: 'server',
+    summary: 'Remove all keys from all databases',
+    since: '1.0.0',
+    group: 'server',
+    complexity: 'O(1); the space is reclaimed in the background',
+    flags: ['write'],
+    categories: ['keyspace', 'dangerous'],
+    tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
+    history: FLUSH_HISTORY,
+    args: { mode: FLUSH_MODE },
+    reply: ok,
+    run: (databases) => {
+      for (const database of databases) database.clear();
+    },
+  }),
+  INFO: sessionCommand({
+    summary: 'Get information and statistics about the server',
+    since: '1.0.0',
+    group: 'server',
+    complexity: 'O(1)',
+    flags: ['loading', 'stale'],
+    categories: ['dangerous'],
+    tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
+    history: [['7.0.0', 'Added support for taking multiple section arguments.']],
+    args: { section: anyNumber(text) },
+    reply: verbatim,
+    run: (session, { section }) => information(session.server, section),
+  }),
+  COMMAND: sessionCommand({
+    summary: 'Get array of Redis command details',
+    since: '2.8.13',
+    group: 'server',
+    complexity: 'O(N) where N is the total number of Redis commands',
+    flags: ['loading', 'stale'],
+    categories: ['connection'],
+    tips: ['nondeterministic_output_order'],
+    args: {},
+    reply: tree,
+    run: (session) => session.server.commands.entries.map(commandInfo),
+    subcommands: withHelp('COMMAND', 'server', {
+      COUNT: sessionCommand({
+        summary: 'Get total number of Redis commands',
+        since: '2.8.13',
+        group: 'server',
+        complexity: 'O(1)',
+        flags: ['loading', 'stale'],
+        categories: ['connection'],
+        args: {},
+        reply: integer,
+        run: (session) => session.server.commands.entries.length,
+      }),
+      INFO: sessionCommand({
+        summary: 'Get array of specific Redis command details, or all when no argument is given.',
+        since: '2.8.13',
+        group: 'server',
+        complexity: 'O(N) where N is the number of commands to look up',
+        flags: ['loading', 'stale'],
+        categories: ['connection'],
+        tips: ['nondeterministic_output_order'],
+        history: [['7.0.0', 'Allowed to be called with no argument to get info on all commands.']],
+        args: { 'command-name': anyNumber(text) },
+        reply: tree,
+        run: (session, { 'command-name': names }): Tree => {
+          const { commands } = session.server;
+          if (names.length === 0) return commands.entries.map(commandInfo);
+          return names.map((name): Tree => {
+            const entry = commands.byName(name);
+            return entry === undefined ? undefined : commandInfo(entry);
+          });
+        },
+      }),
+      DOCS: sessionCommand({
+        summary: 'Get array of specific Redis command documentation',
+        since: '7.0.0',
+        group: 'server',
+        complexity: 'O(N) where N is the number of commands to look up',
+        flags: ['loading', 'stale'],
+        categories: ['connection'],
+        tips: ['nondeterministic_output_order'],
+        args: { 'command-name': anyNumber(text) },
+        reply: tree,
+        run: (session, { 'command-name': names }) => {
+          const { commands } = session.server;
+          const entries =
+            names.length === 0
+              ? commands.entries
+              : names.map((name) => commands.byName(name)).filter((entry) => entry !== undefined);
+          return mapTree(entries.map((entry) => [entry.name, commandDocs(entry)]));
+        },
+      }),
+      LIST: sessionCommand({
+        summary: 'Get an array of Redis command names',
+        since: '7.0.0',
+        group: 'server',
+        complexity: 'O(N) where N is the total number of Redis commands',
+        flags: ['loading', 'stale'],
+        categories: ['connection'],
+        tips: ['nondeterministic_output_order'],
+        args: { filterby: anyNumber(text) },
+        reply: tree,
+        run: (session, { filterby }): Tree => {
+          if (filterby.length > 0) throw new OperationError('unsupported', 'COMMAND LIST FILTERBY is not supported');
+          return session.server.commands.entries.map((entry) => entry.name);
+        },
+      }),
+    }),
+  }),
+};
+
+/** In the order in which Redis lists them. */
+const CATEGORIES = ['keyspace', 'read', 'write', 'string', 'admin', 'fast', 'slow', 'dangerous', 'connection'] as const;
+
+function categoriesOf({ command }: CommandEntry): readonly string[] {
+  const categories = new Set<string>(command.categories);
+  if (command.flags.includes('readonly')) categories.add('read');
+  if (command.flags.includes('write')) categories.add('write');
+  if (command.flags.includes('admin')) categories.add('admin').add('dangerous');
+  if (command.group === 'string' || command.group === 'connection') categories.add(command.group);
+  if (command.group === 'generic') categories.add('keyspace');
+  categories.add(command.flags.includes('fast') ? 'fast' : 'slow');
+  return CATEGORIES.filter((category) => categories.has(category)).map((category) => `@${category}`);
+}
+
+function commandInfo(entry: CommandEntry): Tree {
+  return [
+    entry.name,
+    entry.arity,
+    setTree(entry.command.flags.map(simpleTree)),
+    entry.firstKey,
+    entry.lastKey,
+    entry.keyStep,
+    setTree(categoriesOf(entry).map(simpleTree)),
+    setTree(entry.command.tips ?? []),
+    setTree(keySpecs(entry)),
+    setTree(entry.subcommands?.entries.map(commandInfo) ?? []),
+  ];
+}
+
+function keySpecs(entry: CommandEntry): readonly Tree[] {
+  if (entry.firstKey === 0) return [];
+  const { keyNotes, keyFlags = [] } = entry.command;
+  return [
+    mapTree([
+      ...(keyNotes === undefined ? [] : [['notes', keyNotes] as const]),
+      ['flags', setTree(keyFlags.map(simpleTree))],
+      [
+        'begin_search',
+        mapTree([
+          ['type', 'index'],
+          ['spec', mapTree([['index', entry.firstKey]])],
+        ]),
+      ],
+      [
+        'find_keys',
+        mapTree([
+          ['type', 'range'],
+          [
+            'spec',
+            mapTree([
+              ['lastkey', Math.min(entry.lastKey, 0)],
+              ['keystep', entry.keyStep],
+              ['limit', 0],
+            ]),
+          ],
+        ]),
+      ],
+    ]),
+  ];
+}
+
+function commandDocs(entry: CommandEntry): Tree {
+  const { summary, since, group, complexity, history } = entry.command;
+  const args = entry.subcommands === undefined ? entry.argumentDocs() : [];
+  return mapTree([
+    ['summary', summary],
+    ['since', since],
+    ['group', group],
+    ['complexity', complexity],
+    ...(history === undefined
+      ? []
+      : [['history', setTree(history.map(([version, change]) => [version, change]))] as const]),
+    ...(args.length === 0 ? [] : [['arguments', args.map(argumentDoc)] as const]),
+    ...(entry.subcommands === undefined
+      ? []
+      : [['subcommands', mapTree(entry.subcommands.entries.map((sub) => [sub.name, commandDocs(sub)]))] as const]),
+  ]);
+}
+
+function argumentDoc(doc: ArgumentDoc): Tree {
+  const entries: [Tree, Tree][] = [
+    ['name', doc.name],
+    ['type', doc.type],
+  ];
+  if (doc.isKey) entries.push(['key_spec_index', 0]);
+  if (doc.token !== undefined) entries.push(['token', doc.token]);
+  if (doc.since !== undefined) entries.push(['since', doc.since]);
+  if (doc.flags !== undefined) entries.push(['flags', setTree(doc.flags.map(simpleTree))]);
+  if (doc.arguments !== undefined) entries.push(['arguments', doc.arguments.map(argumentDoc)]);
+  return mapTree(entries);
+}
+
+type Facts = readonly (readonly [string, string | number])[];
+
+/** The sections of INFO, in its order. `Keyspace` stays empty: counting keys is DBSIZE's business. */
+const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
+  Server: ({ info, platform }) => {
+    const uptimeS = Math.max(0, Math.floor((platform.clock.nowMs() - info.startedAtMs) / 1000));
+    return [
+      ['redis_version', REDIS_VERSION],
+      ['redis_mode', 'standalone'],
+      ['server_name', 'orbit'],
+      ['orbit_version', info.version],
+      ['process_id', info.processId],
+      ['run_id', info.runId],
+      ['tcp_port', info.port],
+      ['uptime_in_seconds', uptimeS],
+      ['uptime_in_days', Math.floor(uptimeS / 86_400)],
+    ];
+  },
+  Clients: ({ counters }) => [['connected_clients', counters.connectionsOpen]],
+  Memory: ({ info }) => [
+    ['used_memory', info.memoryBytes()],
+    ['used_memory_rss', info.memoryBytes()],
+    ['maxmemory', 0],
+    ['maxmemory_policy', 'noeviction'],
+  ],
+  Persistence: ({ partitions }) => [
+    ['loading', 0],
+    ['orbit_durability', partitions.store.durability],
+    ['orbit_version_committed', partitions.store.version],
+  ],
+  Stats: ({ counters, partitions }) => [
+    ['total_connections_received', counters.connectionsAccepted],
+    ['total_commands_processed', counters.commands],
+    ['total_net_input_bytes', counters.bytesReceived],
+    ['total_net_output_bytes', counters.bytesSent],
+    ['expired_keys', partitions.statistics().reclaimedKeys],
+    ['evicted_keys', 0],
+    ['total_error_replies', counters.errors],
+  ],
+  Replication: () => [
+    ['role', 'master'],
+    ['connected_slaves', 0],
+  ],
+  Cluster: () => [['cluster_enabled', 0]],
+  Keyspace: () => [],
+};
+
+const ALL_SECTIONS = new Set(['all', 'everything', 'default']);
+
+function information(server: RespServer, wanted: readonly string[]): string {
+  const names = new Set(wanted.map((name) => name.toLowerCase()));
+  const everything = names.size === 0 || [...names].some((name) => ALL_SECTIONS.has(name));
+  return Object.entries(SECTIONS)
+    .filter(([title]) => everything || names.has(title.toLowerCase()))
+    .map(
+      ([title, facts]) =>
+        `# ${title}\r\n${facts(server)
+          .map(([name, value]) => `${name}:${value}\r\n`)
+          .join('')}`,
+    )
+    .join('\r\n');
+}

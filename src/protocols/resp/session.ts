@@ -1,0 +1,90 @@
+/** What a command that concerns the connection may see and change, and what all connections of a listener share. */
+
+import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
+import type { Log } from '../../base/log.ts';
+import type { Platform } from '../../platform/platform.ts';
+import type { Principal, Principals } from './authentication.ts';
+import type { CommandTable } from './command.ts';
+import type { ProtocolVersion } from './reply-writer.ts';
+import type { RequestLimits } from './request-parser.ts';
+import { REQUEST_LIMITS } from './request-parser.ts';
+
+export interface RespLimits extends RequestLimits {
+  /** Bytes received and not yet executed, of one connection; more ends it. */
+  readonly inputBytesMax: number;
+  /** Bytes of replies that the client has not read; more ends the connection. */
+  readonly outputBytesMax: number;
+  /** Bytes of replies that wait until they are durable; more pauses reading. */
+  readonly undurableBytesMax: number;
+}
+
+export const RESP_LIMITS: RespLimits = {
+  ...REQUEST_LIMITS,
+  inputBytesMax: 1024 * 1024 * 1024,
+  outputBytesMax: 640 * 1024 * 1024,
+  undurableBytesMax: 1024 * 1024,
+};
+
+/** Facts for HELLO and INFO. */
+export interface RespServerInfo {
+  /** Version of this server. */
+  readonly version: string;
+  readonly processId: number;
+  readonly port: number;
+  /** 40 hexadecimal digits, new with every start. */
+  readonly runId: string;
+  readonly startedAtMs: number;
+  /** Resident memory, bytes. */
+  memoryBytes(): number;
+}
+
+/** The Redis whose commands and replies are the measure; what HELLO and INFO call the version. */
+export const REDIS_VERSION = '7.2.0';
+
+/** Counts since opening. */
+export interface RespCounters {
+  connectionsAccepted: number;
+  connectionsOpen: number;
+  commands: number;
+  errors: number;
+  bytesReceived: number;
+  bytesSent: number;
+}
+
+export interface RespServer {
+  readonly partitions: KeyspacePartitions;
+  readonly platform: Pick<Platform, 'clock' | 'timers'>;
+  readonly limits: RespLimits;
+  readonly principals: Principals;
+  readonly info: RespServerInfo;
+  readonly commands: CommandTable;
+  readonly counters: RespCounters;
+  readonly log: Log;
+}
+
+export interface Session {
+  readonly id: number;
+  readonly server: RespServer;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  database: number;
+  protocol: ProtocolVersion;
+  name: string;
+  libraryName: string;
+  libraryVersion: string;
+  principal: Principal | undefined;
+  /** Closes the connection behind the reply of this command. */
+  closeAfterReply(): void;
+}
+
+/** @returns whether the credentials were right; then the session has their principal. */
+export function authenticate(session: Session, user: string, password: string): Awaitable<boolean> {
+  const verified = session.server.principals.verify(user, password);
+  const accept = (principal: Principal | undefined): boolean => {
+    if (principal === undefined) return false;
+    session.principal = principal;
+    return true;
+  };
+  return verified instanceof Promise ? verified.then(accept) : accept(verified);
+}

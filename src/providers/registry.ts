@@ -1,0 +1,180 @@
+/**
+ * The provider registry: opens the stores that a configuration uses, and knows which model and actor type lives where.
+ *
+ * What a provider needs is told by a `ProviderSpec`; the configuration's providers are such specs. Memory: each spec says
+ * what its caches and buffers take; writes not yet applied get `OVERLAY_SHARE` of the limit, divided among the stores.
+ */
+
+import { unreachable } from '../base/assert.ts';
+import type { Durability } from '../base/durability.ts';
+import { OperationError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { Progress } from '../storage/backup.ts';
+import type { LocalStore } from '../storage/local-store.ts';
+import type { Version } from '../storage/store.ts';
+import { openMemoryStore } from './memory/open.ts';
+import { openRocksDbStore, type RocksDbStoreOptions, restoreRocksDbStore } from './rocksdb/open.ts';
+
+export type ProviderSpec = MemorySpec | RocksDbSpec | TiKvSpec;
+
+export interface MemorySpec {
+  readonly type: 'Memory';
+}
+
+export interface RocksDbSpec {
+  readonly type: 'RocksDB';
+  readonly durability: Durability;
+  readonly dataDir: string;
+  readonly backgroundJobsMax: number;
+  readonly writeBufferBytes: number;
+  readonly writeBuffersMax: number;
+  readonly blockCacheBytes: number;
+  readonly logSegmentBytes: number;
+  readonly logRetainBytes: number;
+}
+
+export interface TiKvSpec {
+  readonly type: 'TiKV';
+}
+
+export interface StoresSpec {
+  readonly memory: { readonly limitBytes: number };
+  readonly providers: {
+    /** Keeps what no route sends elsewhere. */
+    readonly default: string;
+    readonly cluster: string | undefined;
+    readonly byName: ReadonlyMap<string, ProviderSpec>;
+  };
+  readonly routes: {
+    readonly models: Readonly<Record<string, string>>;
+    readonly actors: ReadonlyMap<string, string>;
+  };
+}
+
+const OVERLAY_SHARE = 1 / 8;
+const OVERLAY_BYTES_MIN = 4 * 1024 * 1024;
+const OVERLAY_BYTES_MAX = 64 * 1024 * 1024;
+
+export class Stores {
+  /** Those in use, by provider name. */
+  readonly byName: ReadonlyMap<string, LocalStore>;
+  readonly default: LocalStore;
+  readonly #spec: StoresSpec;
+
+  private constructor(spec: StoresSpec, byName: ReadonlyMap<string, LocalStore>) {
+    this.#spec = spec;
+    this.byName = byName;
+    this.default = this.named(spec.providers.default);
+  }
+
+  /** @throws OperationError of the provider that cannot be opened; then none stays open. */
+  static async open(spec: StoresSpec, platform: Platform, log: Log): Promise<Stores> {
+    const { providers, routes } = spec;
+    const names = new Set([providers.default, ...Object.values(routes.models), ...routes.actors.values()]);
+    if (providers.cluster !== undefined) names.add(providers.cluster);
+    const overlayBytesMax = overlayBytes(spec, names.size);
+    const open = new Map<string, LocalStore>();
+    try {
+      for (const name of names)
+        open.set(name, await openProvider(name, requireProvider(spec, name), platform, log, overlayBytesMax));
+      return new Stores(spec, open);
+    } catch (error) {
+      for (const store of open.values()) await store.close();
+      throw error;
+    }
+  }
+
+  named(name: string): LocalStore {
+    const store = this.byName.get(name);
+    if (store === undefined) throw new OperationError('not_found', `provider ${name} is not open`);
+    return store;
+  }
+
+  /** Where a model, like `keyvalue`, keeps its data. */
+  ofModel(model: string): LocalStore {
+    return this.named(this.#spec.routes.models[model] ?? this.#spec.providers.default);
+  }
+
+  /** Where actors of a type keep their state. */
+  ofActorType(type: string): LocalStore {
+    return this.named(this.#spec.routes.actors.get(type) ?? this.#spec.providers.default);
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.byName.values()) await store.close();
+  }
+}
+
+/** Fills an unused provider from a backup of it. @returns the position reached. */
+export async function restoreProvider(
+  name: string,
+  spec: StoresSpec,
+  platform: Platform,
+  log: Log,
+  options: { readonly directory: string; readonly to: Version | undefined },
+  progress: Progress,
+): Promise<Version> {
+  const provider = requireProvider(spec, name);
+  if (provider.type !== 'RocksDB') {
+    throw new OperationError(
+      'unsupported',
+      `provider ${name} is of type ${provider.type}, which keeps nothing that could be restored`,
+      { hint: 'Name a RocksDB provider.' },
+    );
+  }
+  const store = rocksDbOptions(name, provider, platform, log, overlayBytes(spec, 1));
+  return restoreRocksDbStore(store, options.directory, options.to, progress);
+}
+
+function openProvider(
+  name: string,
+  provider: ProviderSpec,
+  platform: Platform,
+  log: Log,
+  overlayBytesMax: number,
+): Promise<LocalStore> {
+  switch (provider.type) {
+    case 'Memory':
+      return openMemoryStore({ name, platform, log, overlayBytesMax });
+    case 'RocksDB':
+      return openRocksDbStore(rocksDbOptions(name, provider, platform, log, overlayBytesMax));
+    case 'TiKV':
+      throw new OperationError('unsupported', `provider ${name} is of type TiKV, which this build does not have`);
+    default:
+      return unreachable(provider);
+  }
+}
+
+function rocksDbOptions(
+  name: string,
+  provider: RocksDbSpec,
+  platform: Platform,
+  log: Log,
+  overlayBytesMax: number,
+): RocksDbStoreOptions {
+  return {
+    name,
+    directory: provider.dataDir,
+    platform,
+    log,
+    durability: provider.durability,
+    overlayBytesMax,
+    blockCacheBytes: provider.blockCacheBytes,
+    memtableBytes: provider.writeBufferBytes * provider.writeBuffersMax,
+    backgroundJobs: provider.backgroundJobsMax,
+    logSegmentBytes: provider.logSegmentBytes,
+    logRetainBytes: provider.logRetainBytes,
+  };
+}
+
+function requireProvider(spec: StoresSpec, name: string): ProviderSpec {
+  const provider = spec.providers.byName.get(name);
+  if (provider === undefined) throw new OperationError('not_found', `no provider is named ${name}`);
+  return provider;
+}
+
+function overlayBytes(spec: StoresSpec, stores: number): number {
+  const share = (spec.memory.limitBytes * OVERLAY_SHARE) / stores;
+  return Math.floor(Math.min(Math.max(share, OVERLAY_BYTES_MIN), OVERLAY_BYTES_MAX));
+}

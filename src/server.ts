@@ -1,0 +1,386 @@
+/**
+ * The composition root: opens the providers, wires the layers, starts the listeners, and stops everything in reverse.
+ *
+ * Start: data directory, stores, lease, actors, models, listeners. Stop: no new connections, requests under way are
+ * answered, connections close, actors passivate, stores sync and close.
+ */
+
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { KeyspacePartition, KeyspacePartitions } from './actors/families/keyspace-partition.ts';
+import { loadActorModules } from './actors/load-actor-modules.ts';
+import { LocalActorRuntime } from './actors/local-actor-runtime.ts';
+import { text, utf8 } from './base/bytes.ts';
+import type { Durability } from './base/durability.ts';
+import { messageOf, OperationError } from './base/errors.ts';
+import { type Log, silentLog } from './base/log.ts';
+import { SoleMemberDirectory } from './cluster/sole-member-directory.ts';
+import { assertBuildSupports, usedProviders } from './config/build-support.ts';
+import type { Config, ProvidersConfig } from './config/config.ts';
+import { showBytes } from './config/kinds.ts';
+import { type HttpListener, listenHttp } from './platform/http.ts';
+import { newNodePlatform, temporaryDirectory } from './platform/node-platform.ts';
+import { newPinoLog } from './platform/pino-log.ts';
+import type { Platform } from './platform/platform.ts';
+import type { Listener, ListenOptions, Socket, SocketHandlers } from './platform/sockets.ts';
+import { type Administered, type AdministrationRequest, administer } from './protocols/control/administration.ts';
+import { controlPath, requestControl } from './protocols/control/control-client.ts';
+import { controlListener } from './protocols/control/control-server.ts';
+import {
+  actorMetrics,
+  EventLoopLag,
+  listenerMetrics,
+  processMetrics,
+  respMetrics,
+  storeMetrics,
+} from './protocols/http/metrics.ts';
+import { operationsHandler } from './protocols/http/operations.ts';
+import { pgwireListener } from './protocols/pgwire/listener.ts';
+import { PrincipalStore } from './protocols/principals.ts';
+import { respListener } from './protocols/resp/listener.ts';
+import { restoreProvider, Stores } from './providers/registry.ts';
+import { SqlEngine } from './query/sql/sql-engine.ts';
+import { Keyspace } from './storage/keyspace.ts';
+
+export interface ServerOutput {
+  readonly stdout: (line: string) => void;
+}
+
+/** A server that has been started. */
+export interface RunningServer {
+  /** Bound addresses by listener: `redis`, `postgres`, `http`, `metrics`. */
+  readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+  readonly stores: Stores;
+  readonly actors: LocalActorRuntime;
+  /** Answers what is under way, then closes everything. */
+  stop(): Promise<void>;
+  /** Settles once it has stopped. */
+  readonly stopped: Promise<void>;
+}
+
+export const VERSION = (createRequire(import.meta.url)('../package.json') as { version: string }).version;
+
+/** What durability means, in one clause, for the start-up screen. */
+const DURABILITY_MEANS: Readonly<Record<Durability, string>> = {
+  disk: 'acknowledged writes survive power loss',
+  process: 'acknowledged writes survive kill -9; synced every second',
+  memory: 'nothing survives a restart',
+};
+
+/** @throws OperationError when anything cannot be opened or bound; then nothing stays open. */
+export async function runServer(config: Config, output: ServerOutput): Promise<RunningServer> {
+  assertBuildSupports(config);
+  const platform = newNodePlatform();
+  const log = newPinoLog(config.logging);
+  const startedMs = platform.clock.monotonicMs();
+  const cleanup: Cleanup = [];
+  try {
+    const server = await start(config, platform, log, cleanup);
+    const readyMs = Math.round(platform.clock.monotonicMs() - startedMs);
+    for (const line of startScreen(config, server, readyMs)) output.stdout(line);
+    return server;
+  } catch (error) {
+    await unwind(cleanup, log);
+    throw error;
+  }
+}
+
+/** What to undo, last first. */
+type Cleanup = { readonly what: string; readonly undo: () => Promise<void> | void }[];
+
+async function start(config: Config, platform: Platform, log: Log, cleanup: Cleanup): Promise<RunningServer> {
+  const keyspace = new Keyspace();
+  await platform.files.makeDirectory(config.server.dataDir);
+  const nodeId = config.server.nodeId ?? (await nodeIdOf(config, platform));
+
+  const stores = await Stores.open(config, platform, log);
+  cleanup.push({ what: 'stores', undo: () => stores.close() });
+
+  const directory = await SoleMemberDirectory.open(stores.default, platform, keyspace, nodeId);
+  const actors = new LocalActorRuntime({
+    store: stores.default,
+    platform,
+    keyspace,
+    directory,
+    log,
+    activationsMax: config.actors.activationsMax,
+    mailboxTurnsMax: config.actors.mailboxTurnsMax,
+    memoryBytesMax: Math.floor(config.memory.limitBytes / 8),
+  });
+  cleanup.push({ what: 'actors', undo: () => actors.stop() });
+  for (const definition of await loadActorModules(config.actors.modules)) actors.register(definition);
+
+  actors.register(KeyspacePartition);
+  const partitions = new KeyspacePartitions({
+    runtime: actors,
+    store: stores.ofModel('keyvalue'),
+    platform,
+    space: keyspace.kv,
+  });
+  partitions.start();
+  cleanup.push({ what: 'key-value partitions', undo: () => partitions.stop() });
+
+  const sql = new SqlEngine({ store: stores.ofModel('relational'), platform, keyspace, log });
+  cleanup.push({ what: 'SQL', undo: () => sql.close() });
+
+  const principals = await PrincipalStore.of(config.users);
+  const lag = new EventLoopLag(platform);
+  cleanup.push({ what: 'loop monitor', undo: () => lag.stop() });
+
+  const sockets: Record<string, Listener> = {};
+  const https: Record<string, HttpListener> = {};
+  const host = config.server.bind;
+  const listen = async (
+    name: string,
+    flag: string,
+    options: ListenOptions,
+    accept: (socket: Socket) => SocketHandlers,
+  ) => {
+    const listener = await withFlag(flag, () => platform.sockets.listen({ host, ...options }, accept));
+    sockets[name] = listener;
+    cleanup.push({ what: `${name} listener`, undo: () => listener.close() });
+  };
+
+  let started = false;
+  const metrics = [
+    ...[...stores.byName.values()].map(storeMetrics),
+    listenerMetrics(() => sockets),
+    actorMetrics(actors),
+    processMetrics(lag),
+  ];
+  const { redis, postgres, http, metrics: metricsPort } = config.listeners;
+  if (redis.enabled) {
+    const resp = respListener({
+      partitions,
+      platform,
+      principals,
+      log,
+      info: {
+        version: VERSION,
+        processId: process.pid,
+        get port() {
+          return sockets.redis?.port ?? redis.port;
+        },
+        runId: Buffer.from(platform.random.bytes(20)).toString('hex'),
+        startedAtMs: platform.clock.nowMs(),
+        memoryBytes: () => process.memoryUsage.rss(),
+      },
+    });
+    metrics.push(respMetrics(resp, partitions));
+    await listen(
+      'redis',
+      '--redis-port',
+      {
+        port: redis.port,
+        connectionsMax: redis.connectionsMax,
+        refusal: utf8('-ERR max number of clients reached\r\n'),
+      },
+      resp.accept,
+    );
+  }
+  if (postgres.enabled) {
+    const accept = pgwireListener(sql, {
+      principals,
+      platform,
+      log,
+      connectTimeoutMs: postgres.connectTimeoutMs,
+      statementTimeoutMs: postgres.queryTimeoutMs,
+    });
+    await listen(
+      'postgres',
+      '--postgres-port',
+      { port: postgres.port, connectionsMax: postgres.connectionsMax },
+      accept,
+    );
+  }
+  const operations = operationsHandler({ platform, store: stores.default, started: () => started, metrics });
+  const listenHttpAt = async (name: string, flag: string, port: number) => {
+    const listener = await withFlag(flag, () =>
+      listenHttp(
+        { host, port, onHandlerError: (error) => log.error({ error: messageOf(error) }, 'an HTTP request failed') },
+        operations,
+      ),
+    );
+    https[name] = listener;
+    cleanup.push({ what: `${name} listener`, undo: () => listener.close() });
+  };
+  if (http.enabled) await listenHttpAt('http', '--http-port', http.port);
+  if (metricsPort.enabled) await listenHttpAt('metrics', '--metrics-port', metricsPort.port);
+
+  const administered: Administered = {
+    platform,
+    keyspace,
+    stores: stores.byName,
+    defaultProvider: config.providers.default,
+  };
+  const control = await platform.sockets.listen(
+    { path: controlPath(config.server.dataDir, temporaryDirectory()) },
+    controlListener(administered, log),
+  );
+  cleanup.push({ what: 'control socket', undo: () => control.close() });
+  started = true;
+
+  const stopped = Promise.withResolvers<void>();
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      started = false;
+      for (const listener of [...Object.values(sockets), ...Object.values(https), control]) listener.stopAccepting();
+      await sql.drain();
+      await unwind(cleanup, log);
+      stopped.resolve();
+    })();
+    return stopping;
+  };
+  const addresses = Object.fromEntries(
+    [...Object.entries(sockets), ...Object.entries(https)].map(([name, listener]) => [
+      name,
+      { host: listener.host, port: listener.port },
+    ]),
+  );
+  return { addresses, stores, actors, stop, stopped: stopped.promise };
+}
+
+/** Undoes everything, last first, whatever fails on the way. */
+async function unwind(cleanup: Cleanup, log: Log): Promise<void> {
+  for (let step = cleanup.pop(); step !== undefined; step = cleanup.pop()) {
+    try {
+      await step.undo();
+    } catch (error) {
+      log.error({ what: step.what, error: messageOf(error) }, 'could not be closed');
+    }
+  }
+}
+
+/** Names the flag that moves a listener whose port is taken. */
+async function withFlag<T>(flag: string, listen: () => Promise<T>): Promise<T> {
+  try {
+    return await listen();
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    throw new OperationError(error.code, error.message, {
+      cause: error,
+      hint: `Choose another port with ${flag} (0 picks a free one), or stop what listens there.`,
+    });
+  }
+}
+
+async function nodeIdOf(config: Config, platform: Platform): Promise<string> {
+  const path = join(config.server.dataDir, 'NODE_ID');
+  if (await platform.files.exists(path)) return text(await platform.files.read(path)).trim();
+  const id = platform.random.uuid();
+  await platform.files.writeAtomic(path, utf8(`${id}\n`));
+  return id;
+}
+
+function startScreen(config: Config, server: RunningServer, readyMs: number): string[] {
+  const address = (name: string): string => {
+    const bound = server.addresses[name];
+    return bound === undefined ? 'off' : `${bound.host}:${bound.port}`;
+  };
+  const port = (name: string) => server.addresses[name]?.port;
+  const host = config.server.bind;
+  const row = (name: string, value: string, note = '') => `  ${name.padEnd(11)} ${value.padEnd(21)} ${note}`.trimEnd();
+  const lines = [
+    `orbit ${VERSION} is ready (${readyMs} ms)`,
+    '',
+    row('redis', address('redis'), port('redis') === undefined ? '' : `redis-cli -h ${host} -p ${port('redis')}`),
+    row(
+      'postgres',
+      address('postgres'),
+      port('postgres') === undefined ? '' : `psql -h ${host} -p ${port('postgres')} -U orbit -d actors`,
+    ),
+    row('http', address('http'), '/health/live /health/ready /health/startup'),
+    row('metrics', address('metrics'), '/metrics'),
+    '',
+    row('data', resolve(config.server.dataDir)),
+  ];
+  for (const [name, store] of server.stores.byName) {
+    const type = config.providers.byName.get(name)?.type ?? '';
+    lines.push(
+      row('provider', `${name} (${type})`, `durability ${store.durability}: ${DURABILITY_MEANS[store.durability]}`),
+    );
+  }
+  lines.push(row('memory', `limit ${showBytes(config.memory.limitBytes)}`));
+  return lines;
+}
+
+// ---- Commands of an operator: through the running server, or, when there is none, on the stores themselves
+
+type Out = (line: string) => void;
+
+/** Prints stored keys as their documented paths. */
+export async function keysCommand(
+  config: Config,
+  options: { readonly prefix?: string; readonly limit?: number; readonly provider?: string },
+  out: Out,
+): Promise<void> {
+  await administerHere(config, { command: 'keys', ...options }, out);
+}
+
+/** Backs every persistent provider up to a directory, while the server goes on. */
+export async function backupCommand(config: Config, directory: string, out: Out): Promise<void> {
+  await administerHere(config, { command: 'backup', directory: resolve(directory) }, out);
+}
+
+async function administerHere(config: Config, request: AdministrationRequest, out: Out): Promise<void> {
+  const platform = newNodePlatform();
+  if (await requestControl(platform, controlPath(config.server.dataDir, temporaryDirectory()), request, out)) return;
+  assertBuildSupports(config);
+  const stores = await Stores.open(config, platform, newPinoLog(config.logging));
+  try {
+    const administered = {
+      platform,
+      keyspace: new Keyspace(),
+      stores: stores.byName,
+      defaultProvider: config.providers.default,
+    };
+    await administer(administered, request, out);
+  } finally {
+    await stores.close();
+  }
+}
+
+/** Fills the providers of an unused data directory from a backup. */
+export async function restoreCommand(
+  config: Config,
+  directory: string,
+  options: { readonly to?: number },
+  out: Out,
+): Promise<void> {
+  assertBuildSupports(config);
+  const platform = newNodePlatform();
+  const log = newPinoLog(config.logging);
+  const backups = resolve(directory);
+  let restored = 0;
+  for (const name of usedProviders(config)) {
+    const backup = join(backups, name);
+    if (!(await platform.files.exists(backup))) continue;
+    const source = { directory: backup, to: options.to };
+    await restoreProvider(name, config, platform, log, source, (message) => out(`${name}: ${message}`));
+    restored++;
+  }
+  if (restored === 0) {
+    throw new OperationError('not_found', `${backups} holds no backup of ${[...usedProviders(config)].join(' or ')}`, {
+      hint: 'Name the directory that orbit backup wrote; it holds one directory per provider.',
+    });
+  }
+}
+
+const EMBEDDED_MEMORY_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Opens the stores of `persistence()….build()`, for a program without a server.
+ * @throws OperationError of the provider that cannot be opened; then none stays open.
+ */
+export function openStores(
+  providers: ProvidersConfig,
+  options: { readonly platform?: Platform; readonly log?: Log; readonly memoryLimitBytes?: number } = {},
+): Promise<Stores> {
+  const spec = {
+    providers,
+    routes: { models: {}, actors: new Map<string, string>() },
+    memory: { limitBytes: options.memoryLimitBytes ?? EMBEDDED_MEMORY_BYTES },
+  };
+  return Stores.open(spec, options.platform ?? newNodePlatform(), options.log ?? silentLog);
+}
