@@ -23,10 +23,13 @@ export type {
 } from './actors/actor.ts';
 export { defineActor } from './actors/actor.ts';
 export { loadActorModules } from './actors/load-actor-modules.ts';
+export { type ActorRuntimeOptions, LocalActorRuntime } from './actors/local-actor-runtime.ts';
+export { RequestContext } from './actors/request-context.ts';
 export type { Awaitable } from './base/awaitable.ts';
 export type { Bytes } from './base/bytes.ts';
 export type { Durability } from './base/durability.ts';
 export { ERRORS, type ErrorCode, OperationError } from './base/errors.ts';
+export { SoleMemberDirectory } from './cluster/sole-member-directory.ts';
 export { type PersistenceBuilder, persistence } from './config/builder.ts';
 export type { Config, ProvidersConfig } from './config/config.ts';
 export { loadConfig } from './config/load.ts';

@@ -7,9 +7,11 @@
 
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import type { ActorRuntime } from './actors/actor.ts';
 import { KeyspacePartition, KeyspacePartitions } from './actors/families/keyspace-partition.ts';
 import { loadActorModules } from './actors/load-actor-modules.ts';
-import { LocalActorRuntime } from './actors/local-actor-runtime.ts';
+import type { ActorRuntimeOptions } from './actors/local-actor-runtime.ts';
+import { RoutedActorRuntime } from './actors/routed-runtime.ts';
 import { text, utf8 } from './base/bytes.ts';
 import type { Durability } from './base/durability.ts';
 import { messageOf, OperationError } from './base/errors.ts';
@@ -51,7 +53,7 @@ export interface RunningServer {
   /** Bound addresses by listener: `redis`, `postgres`, `http`, `metrics`. */
   readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
   readonly stores: Stores;
-  readonly actors: LocalActorRuntime;
+  readonly actors: ActorRuntime;
   /** Answers what is under way, then closes everything. */
   stop(): Promise<void>;
   /** Settles once it has stopped. */
@@ -85,6 +87,9 @@ export async function runServer(config: Config, output: ServerOutput): Promise<R
   }
 }
 
+/** How long connections may take to get the replies they wait for. */
+const DRAIN_MS_MAX = 5_000;
+
 /** What to undo, last first. */
 type Cleanup = { readonly what: string; readonly undo: () => Promise<void> | void }[];
 
@@ -96,17 +101,20 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
   const stores = await Stores.open(config, platform, log);
   cleanup.push({ what: 'stores', undo: () => stores.close() });
 
-  const directory = await SoleMemberDirectory.open(stores.default, platform, keyspace, nodeId);
-  const actors = new LocalActorRuntime({
-    store: stores.default,
-    platform,
-    keyspace,
-    directory,
-    log,
-    activationsMax: config.actors.activationsMax,
-    mailboxTurnsMax: config.actors.mailboxTurnsMax,
-    memoryBytesMax: Math.floor(config.memory.limitBytes / 8),
-  });
+  const runtimes = new Map<string, ActorRuntimeOptions>();
+  for (const [name, store] of stores.byName) {
+    runtimes.set(name, {
+      store,
+      platform,
+      keyspace,
+      directory: await SoleMemberDirectory.open(store, platform, keyspace, nodeId),
+      log,
+      activationsMax: config.actors.activationsMax,
+      mailboxTurnsMax: config.actors.mailboxTurnsMax,
+      memoryBytesMax: Math.floor(config.memory.limitBytes / 8 / stores.byName.size),
+    });
+  }
+  const actors = new RoutedActorRuntime(runtimes, (type) => stores.ofActorType(type).name);
   cleanup.push({ what: 'actors', undo: () => actors.stop() });
   for (const definition of await loadActorModules(config.actors.modules)) actors.register(definition);
 
@@ -125,6 +133,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
 
   const principals = await PrincipalStore.of(config.users);
   const lag = new EventLoopLag(platform);
+  lag.start();
   cleanup.push({ what: 'loop monitor', undo: () => lag.stop() });
 
   const sockets: Record<string, Listener> = {};
@@ -142,6 +151,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
   };
 
   let started = false;
+  const drains: (() => Promise<void>)[] = [() => sql.drain()];
   const metrics = [
     ...[...stores.byName.values()].map(storeMetrics),
     listenerMetrics(() => sockets),
@@ -154,6 +164,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       partitions,
       platform,
       principals,
+      actors,
       log,
       info: {
         version: VERSION,
@@ -167,6 +178,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       },
     });
     metrics.push(respMetrics(resp, partitions));
+    drains.push(() => resp.drain(DRAIN_MS_MAX));
     await listen(
       'redis',
       '--redis-port',
@@ -226,7 +238,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     stopping ??= (async () => {
       started = false;
       for (const listener of [...Object.values(sockets), ...Object.values(https), control]) listener.stopAccepting();
-      await sql.drain();
+      await Promise.all(drains.map((drain) => drain()));
       await unwind(cleanup, log);
       stopped.resolve();
     })();

@@ -15,7 +15,8 @@
  * when the disk is full.
  *
  * **A failed write or sync poisons the log**: the operating system may have dropped the pages, so it is never tried again.
- * Whoever waited gets `commit_unknown`.
+ * Whoever waited gets `commit_unknown`. When the log is opened again, what is not known to be on stable storage is written
+ * once more, because a page that a failed sync dropped still looks written to whoever reads it.
  */
 
 import { join } from 'node:path';
@@ -35,7 +36,15 @@ import {
   sealFrame,
   segmentName,
 } from './log-format.ts';
-import { type LogFrame, type LogSegment, listSegments, replaySegments, SegmentReader } from './log-segments.ts';
+import {
+  checkSpare,
+  type LogFrame,
+  type LogSegment,
+  listSegments,
+  replaySegments,
+  SegmentReader,
+  type SpareSegment,
+} from './log-segments.ts';
 import type { Version } from './store.ts';
 
 export interface LogOptions {
@@ -52,6 +61,8 @@ export interface LogOptions {
 
 const ALLOCATION_BYTES = 4 * 1024 * 1024;
 const ALLOCATION_RETRY_MS = 500;
+/** Space that deletes leave free on a full disk, for frames in flight; less in small segments. */
+const RESERVE_BYTES = 256 * 1024;
 const SPARES_MAX = 2;
 
 /** Commits that will be, or are being, written together. */
@@ -63,6 +74,8 @@ interface PendingFrame {
   readonly firstVersion: Version;
   lastVersion: Version;
   commits: number;
+  /** Known once it is written. */
+  sequence: number;
   /** Somebody waits for it in class `disk`. */
   synced: boolean;
   written?: Deferred<void>;
@@ -93,8 +106,10 @@ export class CommitLog {
 
   readonly #logId: bigint;
   readonly #segments: LogSegment[];
-  readonly #spares: { number: number; path: string; bytes: number }[];
+  readonly #spares: SpareSegment[];
   #nextSequence: number;
+  /** Of the newest frame on stable storage. */
+  #syncedSequence: number;
   #current: CurrentSegment | undefined;
 
   /** Open for more commits; the last of `#pending`. */
@@ -107,12 +122,18 @@ export class CommitLog {
   #preparing: Promise<void> | undefined;
   #running = false;
   #scheduled = false;
+  /** Waits for space no longer. */
+  #closing = false;
   #closed = false;
+  /** What went wrong in the background: the writer fails by it. */
+  #broken: Error | undefined;
   #syncTimer: Timer | undefined;
   #idle: Deferred<void> | undefined;
   #advanced: Deferred<void> | undefined;
-  /** Segments being read, which must not be reused. */
-  readonly #pinned = new Map<number, number>();
+  /** Readers per segment number: while there are any, its file may be removed, but not reused. */
+  readonly #readers = new Map<number, number>();
+  /** Positions behind which the log must not be trimmed. */
+  readonly #holds = new Set<{ readonly position: Version }>();
 
   private constructor(
     platform: Platform,
@@ -122,7 +143,7 @@ export class CommitLog {
     state: {
       logId: bigint;
       segments: LogSegment[];
-      spares: { number: number; path: string; bytes: number }[];
+      spares: SpareSegment[];
       nextSequence: number;
       lastVersion: Version;
     },
@@ -140,6 +161,7 @@ export class CommitLog {
     this.#segments = state.segments;
     this.#spares = state.spares;
     this.#nextSequence = state.nextSequence;
+    this.#syncedSequence = state.nextSequence - 1;
     this.writtenVersion = state.lastVersion;
     this.syncedVersion = state.lastVersion;
   }
@@ -164,7 +186,7 @@ export class CommitLog {
         { hint: 'The state directory is older than the log kept for it; restore a backup.' },
       );
     }
-    const { nextSequence } = await replaySegments(platform.files, segments, hooks.onFrame);
+    const replayed = await replaySegments(platform.files, segments, hooks.onFrame);
     const last = segments.at(-1);
     const lastVersion = Math.max(last?.lastVersion ?? 0, hooks.enginePosition);
     if (last !== undefined && last.lastVersion < hooks.enginePosition) {
@@ -175,17 +197,35 @@ export class CommitLog {
       );
     }
     const logId = first?.header.logId ?? Buffer.from(platform.random.bytes(8)).readBigUInt64LE(0);
+    for (const spare of spares)
+      if (spare.number > 0) await checkSpare(platform.files, spare, logId, replayed.nextSequence);
     const opened = new CommitLog(platform, log, options, hooks, {
       logId,
       segments: [...segments],
-      spares: [...spares],
-      nextSequence,
+      spares: [],
+      nextSequence: replayed.nextSequence,
       lastVersion,
     });
-    if (last !== undefined) opened.#current = await CurrentSegment.open(platform, last, last.bytes);
-    // A torn end was written but perhaps not synced; make what was replayed durable before anyone is told about it.
-    await opened.#current?.plain.sync();
+    await opened.#keepSpares(spares);
+    if (last === undefined) return opened;
+    const current = await CurrentSegment.open(platform, last, last.bytes);
+    try {
+      await current.confirm(replayed.unprovenOffset, replayed.strayEnd);
+      await platform.files.syncDirectory(options.directory);
+    } catch (error) {
+      await current.close();
+      throw error;
+    }
+    opened.#current = current;
     return opened;
+  }
+
+  /** Of the files found, those that can be reused; a preparation that was interrupted is not one of them. */
+  async #keepSpares(found: readonly SpareSegment[]): Promise<void> {
+    for (const spare of found) {
+      if (spare.bytes >= this.#segmentBytes && this.#spares.length < SPARES_MAX) this.#spares.push(spare);
+      else await this.#platform.files.remove(spare.path);
+    }
   }
 
   /** Bytes that the next commit needs in this arena in front of its own header: a frame header, unless one is open. */
@@ -208,6 +248,7 @@ export class CommitLog {
         firstVersion: version,
         lastVersion: version - 1,
         commits: 0,
+        sequence: 0,
         synced: false,
       };
       assert(frame.start >= 0 && frame.start % 8 === 0, 'frame is not aligned');
@@ -260,9 +301,21 @@ export class CommitLog {
     return this.#durability === 'disk' ? this.syncedVersion : this.writtenVersion;
   }
 
-  /** Bytes that commits may still take before space must be allocated; only a reserve is left when the disk is full. */
-  get allocatedBytes(): number {
-    return this.#current === undefined ? 0 : this.#current.allocated - this.#current.segment.endOffset;
+  /** Bytes that commits may still take before space must be allocated: what lets deletes through on a full disk. */
+  get reserveBytes(): number {
+    if (this.#current === undefined) return 0;
+    let bytes = this.#current.allocated - this.#current.segment.endOffset;
+    bytes -= Math.min(RESERVE_BYTES, this.#segmentBytes / 8);
+    if (this.#inFlight !== undefined) bytes -= frameBytes(this.#inFlight.end - this.#inFlight.start);
+    for (const frame of this.#pending) bytes -= frameBytes(frame.end - frame.start);
+    return bytes;
+  }
+
+  /** Has everything written so far synced soon. */
+  requestSync(): void {
+    if (this.failure !== undefined || this.syncedVersion === this.writtenVersion) return;
+    this.#syncWanted = true;
+    this.#schedule();
   }
 
   #schedule(): void {
@@ -278,6 +331,7 @@ export class CommitLog {
     this.#running = true;
     try {
       while (this.failure === undefined) {
+        this.#checkBroken();
         const frame = this.#pending.shift();
         if (frame !== undefined) await this.#write(frame);
         else if (this.#syncWanted) await this.#sync();
@@ -287,13 +341,6 @@ export class CommitLog {
       this.#fail(error instanceof Error ? error : new Error(messageOf(error)));
     } finally {
       this.#running = false;
-    }
-    if (this.#unsynced.length > 0 && this.#syncTimer === undefined && this.failure === undefined) {
-      this.#syncTimer = this.#platform.timers.after(this.#syncIntervalMs, () => {
-        this.#syncTimer = undefined;
-        this.#syncWanted = true;
-        this.#schedule();
-      });
     }
     this.#idle?.resolve();
     this.#idle = undefined;
@@ -305,17 +352,20 @@ export class CommitLog {
     const bodyBytes = frame.end - frame.start - FRAME_HEADER_BYTES;
     const length = frameBytes(bodyBytes);
     const segment = await this.#untilSpace(() => this.#room(length, frame.firstVersion));
+    frame.sequence = this.#nextSequence++;
     sealFrame(frame.arena, frame.start, {
       logId: this.#logId,
-      sequence: this.#nextSequence++,
+      sequence: frame.sequence,
       firstVersion: frame.firstVersion,
       commits: frame.commits,
       bodyBytes,
       writtenAtMs: this.#platform.clock.nowMs(),
+      syncedSequence: this.#syncedSequence,
     });
     const image = frame.arena.subarray(frame.start, frame.start + length);
     const through = frame.synced && this.#unsynced.length === 0;
     await (through ? segment.synced : segment.plain).write(image, segment.segment.endOffset);
+    this.#checkBroken();
     segment.segment.endOffset += length;
     segment.segment.lastVersion = frame.lastVersion;
     this.bytes += length;
@@ -326,10 +376,12 @@ export class CommitLog {
     if (through) {
       this.syncs++;
       this.syncedVersion = frame.lastVersion;
+      this.#syncedSequence = frame.sequence;
       frame.durable?.resolve();
     } else {
       this.#unsynced.push(frame);
       if (frame.synced || this.#syncWanted) await this.#sync();
+      else this.#syncLater();
     }
     this.#advance();
   }
@@ -340,15 +392,41 @@ export class CommitLog {
     const last = frames.at(-1);
     if (last === undefined) return;
     await this.#current?.plain.sync();
+    this.#checkBroken();
     this.#unsynced = [];
+    this.#syncTimer?.cancel();
+    this.#syncTimer = undefined;
     this.syncs++;
     this.syncedVersion = last.lastVersion;
+    this.#syncedSequence = last.sequence;
     for (const frame of frames) frame.durable?.resolve();
     this.#advance();
   }
 
+  #syncLater(): void {
+    this.#syncTimer ??= this.#platform.timers.after(this.#syncIntervalMs, () => {
+      this.#syncTimer = undefined;
+      this.#syncWanted = true;
+      this.#schedule();
+    });
+  }
+
+  #checkBroken(): void {
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /** A sync in the background failed: it may have dropped pages of frames as well. */
+  #break(error: Error): void {
+    this.#broken ??= error;
+    this.#schedule();
+  }
+
   #advance(): void {
     this.#onAdvance();
+    this.#wakeReaders();
+  }
+
+  #wakeReaders(): void {
     this.#advanced?.resolve();
     this.#advanced = undefined;
   }
@@ -367,8 +445,9 @@ export class CommitLog {
         waiter?.reject(outcome);
       }
     }
-    this.#advanced?.resolve();
-    this.#advanced = undefined;
+    this.#syncTimer?.cancel();
+    this.#syncTimer = undefined;
+    this.#wakeReaders();
     this.#log.error({ error: error.message }, 'the commit log failed; the store is read-only until it is opened again');
     this.#onFailure(error);
   }
@@ -389,7 +468,7 @@ export class CommitLog {
       try {
         return await work();
       } catch (error) {
-        if (!hasCode(error, 'disk_full') || this.#closed) throw error;
+        if (!hasCode(error, 'disk_full') || this.#closing) throw error;
         this.#setDiskFull(true);
         await this.#platform.timers.sleep(ALLOCATION_RETRY_MS);
       }
@@ -430,7 +509,10 @@ export class CommitLog {
       throw error;
     }
     await this.#current?.close();
-    next.allocateAhead((full) => this.#setDiskFull(full));
+    next.allocateAhead(
+      (full) => this.#setDiskFull(full),
+      (error) => this.#break(error),
+    );
     this.#current = next;
     this.#segments.push(segment);
     return next;
@@ -439,7 +521,11 @@ export class CommitLog {
   /** Once the current segment is half used, allocates the next one, so that a full disk shows while there is room. */
   #prepareSpare(): void {
     const current = this.#current!;
-    if (this.#preparing !== undefined || this.#spares.length > 0 || current.allocated < current.segment.bytes) return;
+    if (this.#preparing !== undefined || current.allocated < current.segment.bytes) return;
+    if (this.#spares.length > 0) {
+      this.#setDiskFull(false);
+      return;
+    }
     if (current.segment.endOffset < current.segment.bytes / 2) return;
     this.#preparing = this.#allocateSpare(current.segment.number + 1)
       .catch((error: unknown) => {
@@ -456,7 +542,7 @@ export class CommitLog {
   }
 
   async #allocateSpare(number: number): Promise<void> {
-    const path = join(this.#directory, `spare-${number}.log`);
+    const path = this.#sparePath(number);
     const file = await this.#platform.files.open(path, { mode: 'create' });
     try {
       const zeros = Buffer.alloc(Math.min(ALLOCATION_BYTES, this.#segmentBytes));
@@ -464,11 +550,15 @@ export class CommitLog {
         await file.write(zeros.subarray(0, Math.min(zeros.length, this.#segmentBytes - offset)), offset);
         await file.sync();
       }
-    } finally {
+    } catch (error) {
       await file.close();
+      // What could not be finished only takes space from others.
+      await this.#platform.files.remove(path);
+      throw error;
     }
+    await file.close();
     if (this.#closed) return;
-    this.#spares.push({ number, path, bytes: this.#segmentBytes });
+    this.#spares.push({ number: 0, path, bytes: this.#segmentBytes });
     this.#setDiskFull(false);
   }
 
@@ -484,20 +574,41 @@ export class CommitLog {
    * kept for reuse, a few of them, or removed.
    */
   async trim(position: Version): Promise<void> {
+    let needed = position;
+    for (const hold of this.#holds) needed = Math.min(needed, hold.position);
     let retained = 0;
     for (const segment of this.#segments) retained += segment.endOffset;
     while (this.#segments.length > 1) {
       const oldest = this.#segments[0]!;
       retained -= oldest.endOffset;
-      if (oldest.lastVersion > position || retained < this.#retainBytes || this.#pinned.has(oldest.number)) return;
+      if (oldest.lastVersion > needed || retained < this.#retainBytes) return;
       this.#segments.shift();
-      if (this.#spares.length < SPARES_MAX && oldest.bytes === this.#segmentBytes) {
-        // A spare must not look like a segment of the log; the frames left in it are told apart by their sequence.
-        const path = join(this.#directory, `spare-${oldest.number}.log`);
+      // A spare must not look like a segment of the log; the frames left in it are told apart by their sequence.
+      const path = this.#sparePath(oldest.number);
+      const reusable =
+        oldest.bytes === this.#segmentBytes &&
+        this.#spares.length < SPARES_MAX &&
+        !this.#readers.has(oldest.number) &&
+        !this.#spares.some((spare) => spare.path === path);
+      if (reusable) {
         await this.#platform.files.rename(oldest.path, path);
-        this.#spares.push({ number: oldest.number, path, bytes: oldest.bytes });
+        this.#spares.push({ number: 0, path, bytes: oldest.bytes });
+        if (this.#current !== undefined) this.#prepareSpare();
       } else await this.#platform.files.remove(oldest.path);
     }
+  }
+
+  /** Keeps the log behind `position` from being trimmed until the returned function is called. */
+  hold(position: Version): () => void {
+    const hold = { position };
+    this.#holds.add(hold);
+    return () => {
+      this.#holds.delete(hold);
+    };
+  }
+
+  #sparePath(number: number): string {
+    return join(this.#directory, `spare-${number}.log`);
   }
 
   /** Version of the oldest commit that can be read. */
@@ -510,75 +621,80 @@ export class CommitLog {
   }
 
   /**
-   * Durable frames that hold versions greater than `after`, in order; then waits for more until `signal` aborts.
-   * With `follow: false` it ends at the newest durable frame instead. A frame's body is valid until the next is pulled.
+   * Durable frames that hold versions greater than `after`, in order; then waits for more until `signal` aborts or the
+   * log closes. With `follow: false` it ends at the frame that is the newest durable one at the start instead. A frame's
+   * body is valid until the next is pulled. A reader does not keep the log from being trimmed, see `hold`.
+   * @throws OperationError `transaction_too_old` when what comes next was trimmed, `commit_unknown` when the log fails.
    */
   async *frames(
     after: Version,
     options: { readonly follow: boolean; readonly signal?: AbortSignal },
   ): AsyncGenerator<LogFrame> {
-    const aborted = deferred<void>();
+    const until = options.follow ? Number.POSITIVE_INFINITY : this.durableVersion;
     let stopped = options.signal?.aborted === true;
     const onAbort = () => {
       stopped = true;
-      aborted.resolve();
+      this.#wakeReaders();
     };
     options.signal?.addEventListener('abort', onAbort);
+    let position = after;
+    let reading: SegmentReading | undefined;
     try {
-      let position = after;
-      while (!stopped) {
-        const segment = this.#segments.find((candidate) => candidate.lastVersion > position);
-        if (segment !== undefined && segment.header.firstVersion <= position + 1 && position < this.durableVersion) {
-          for await (const frame of this.#framesOf(segment, position)) {
-            yield frame;
-            position = frame.header.firstVersion + frame.header.commits - 1;
-            if (stopped) return;
-          }
-        } else if (position + 1 < this.firstVersion) {
-          throw new OperationError(
-            'transaction_too_old',
-            `the log begins at version ${this.firstVersion}, after position ${after}`,
-            {
-              hint: 'Read the present state first, then follow from its version; or keep more log (log_retain_bytes).',
-            },
-          );
-        } else if (!options.follow || this.#closed) return;
-        else {
-          this.#advanced ??= deferred();
-          await Promise.race([this.#advanced.promise, aborted.promise]);
+      while (!stopped && position < until) {
+        if (position >= this.durableVersion) {
+          if (this.#closed) return;
           if (this.failure !== undefined) throw unknownOutcome(this.failure);
+          this.#advanced ??= deferred();
+          await this.#advanced.promise;
+          continue;
         }
+        if (reading === undefined || reading.isFinished) {
+          await reading?.close();
+          reading = undefined;
+          reading = await this.#openToRead(position);
+        }
+        const { header } = reading.frame ?? (await reading.read());
+        const last = header.firstVersion + header.commits - 1;
+        // Written, but not yet durable: it is kept until it is.
+        if (last > this.durableVersion) {
+          position = Math.max(position, header.firstVersion - 1);
+          if (position < this.durableVersion) position = this.durableVersion;
+          continue;
+        }
+        const frame = reading.take();
+        if (last > after) yield frame;
+        position = Math.max(position, last);
       }
     } finally {
       options.signal?.removeEventListener('abort', onAbort);
+      await reading?.close();
     }
   }
 
-  async *#framesOf(segment: LogSegment, after: Version): AsyncGenerator<LogFrame> {
-    this.#pinned.set(segment.number, (this.#pinned.get(segment.number) ?? 0) + 1);
-    const file = await this.#platform.files.open(segment.path, { mode: 'read' });
+  /** Opens the segment that holds the commit after `position`. */
+  async #openToRead(position: Version): Promise<SegmentReading> {
+    const segment = this.#segments.find((candidate) => candidate.lastVersion > position);
+    if (segment === undefined || segment.header.firstVersion > position + 1) {
+      throw new OperationError(
+        'transaction_too_old',
+        `the log begins at version ${this.firstVersion}, after position ${position}`,
+        {
+          hint: 'Read the present state first, then follow from its version; or keep more log (log_retain_bytes).',
+        },
+      );
+    }
+    const { number } = segment;
+    this.#readers.set(number, (this.#readers.get(number) ?? 0) + 1);
+    const unpin = () => {
+      const readers = this.#readers.get(number)! - 1;
+      if (readers === 0) this.#readers.delete(number);
+      else this.#readers.set(number, readers);
+    };
     try {
-      const reader = new SegmentReader(file, segment);
-      let sequence = segment.header.firstSequence;
-      while (reader.offset < segment.endOffset) {
-        let frame = await reader.next(sequence);
-        if (frame === undefined) {
-          reader.refresh();
-          frame = await reader.next(sequence);
-        }
-        if (frame === undefined) {
-          throw new OperationError('corruption', `the log is damaged at ${segment.path}, offset ${reader.offset}`);
-        }
-        const last = frame.header.firstVersion + frame.header.commits - 1;
-        if (last > this.durableVersion) return;
-        sequence++;
-        if (last > after) yield frame;
-      }
-    } finally {
-      await file.close();
-      const pins = this.#pinned.get(segment.number)! - 1;
-      if (pins === 0) this.#pinned.delete(segment.number);
-      else this.#pinned.set(segment.number, pins);
+      return new SegmentReading(await this.#platform.files.open(segment.path, { mode: 'read' }), segment, unpin);
+    } catch (error) {
+      unpin();
+      throw error;
     }
   }
 
@@ -592,11 +708,13 @@ export class CommitLog {
     }
   }
 
+  /** Writes and syncs what was appended, unless the disk is full: then its outcome stays unknown. */
   async close(): Promise<void> {
+    this.#closing = true;
     if (this.failure === undefined) await this.flush();
     this.#closed = true;
     this.#syncTimer?.cancel();
-    this.#advanced?.resolve();
+    this.#wakeReaders();
     await this.#preparing;
     await this.#current?.close();
   }
@@ -614,6 +732,52 @@ function unknownOutcome(cause: Error): OperationError {
     cause,
     hint: 'Check whether it happened before repeating it.',
   });
+}
+
+/** A segment being read by `frames`, with the frame that comes next. */
+class SegmentReading {
+  frame: LogFrame | undefined;
+  readonly #file: File;
+  readonly #segment: LogSegment;
+  readonly #reader: SegmentReader;
+  readonly #onClosed: () => void;
+  #sequence: number;
+
+  constructor(file: File, segment: LogSegment, onClosed: () => void) {
+    this.#file = file;
+    this.#segment = segment;
+    this.#reader = new SegmentReader(file, segment);
+    this.#sequence = segment.header.firstSequence;
+    this.#onClosed = onClosed;
+  }
+
+  /** Everything written to it so far was taken. */
+  get isFinished(): boolean {
+    return this.frame === undefined && this.#reader.offset >= this.#segment.endOffset;
+  }
+
+  async read(): Promise<LogFrame> {
+    this.frame = await this.#reader.next(this.#sequence, this.#segment.endOffset);
+    if (this.frame !== undefined) return this.frame;
+    throw new OperationError(
+      'corruption',
+      `the log is damaged at ${this.#segment.path}, offset ${this.#reader.offset}: a frame that was written there fails its checksum`,
+      { hint: 'Restore a backup.' },
+    );
+  }
+
+  take(): LogFrame {
+    const frame = this.frame;
+    assert(frame !== undefined, 'a frame is read before it is taken');
+    this.frame = undefined;
+    this.#sequence++;
+    return frame;
+  }
+
+  async close(): Promise<void> {
+    this.#onClosed();
+    await this.#file.close();
+  }
 }
 
 /** The segment being written: two handles on one file, and how much of it is allocated. */
@@ -642,7 +806,28 @@ class CurrentSegment {
     return new CurrentSegment(platform, segment, synced, plain, Math.min(allocated, segment.bytes));
   }
 
-  /** Returns once the file is allocated up to `offset`. @throws OperationError `disk_full`. */
+  /**
+   * Makes durable what was found in the segment: writes again what is not known to be on stable storage, its header
+   * included, and zeros over frames behind the end, so that they are never found behind a new one.
+   */
+  async confirm(unprovenOffset: number, strayEnd: number): Promise<void> {
+    const { endOffset } = this.segment;
+    await this.#rewrite(0, SEGMENT_HEADER_BYTES);
+    for (let offset = unprovenOffset; offset < endOffset; offset += ALLOCATION_BYTES)
+      await this.#rewrite(offset, Math.min(endOffset, offset + ALLOCATION_BYTES));
+    for (let offset = endOffset; offset < strayEnd; offset += ALLOCATION_BYTES)
+      await this.plain.write(Buffer.alloc(Math.min(ALLOCATION_BYTES, strayEnd - offset)), offset);
+    await this.plain.sync();
+  }
+
+  async #rewrite(start: number, end: number): Promise<void> {
+    const bytes = Buffer.allocUnsafeSlow(end - start);
+    const read = await this.plain.read(bytes, start);
+    assert(read === bytes.length, 'what was replayed can be read again');
+    await this.plain.write(bytes, start);
+  }
+
+  /** Returns once the file is allocated up to `offset`. @throws OperationError `disk_full`, `io`. */
   async allocate(offset: number): Promise<void> {
     while (this.allocated < offset) {
       this.#allocating ??= this.#allocateMore().finally(() => {
@@ -659,10 +844,11 @@ class CurrentSegment {
     this.allocated = end;
   }
 
-  /** Fills the rest of the segment in the background; tells when the disk is full, and when it no longer is. */
-  allocateAhead(setDiskFull: (full: boolean) => void): void {
+  /** Fills the rest of the segment in the background; tells when the disk is full, when it no longer is, and failures. */
+  allocateAhead(setDiskFull: (full: boolean) => void, onFailure: (error: Error) => void): void {
     const step = (): void => {
-      if (this.#closed || this.allocated >= this.segment.bytes) {
+      if (this.#closed) return;
+      if (this.allocated >= this.segment.bytes) {
         setDiskFull(false);
         return;
       }
@@ -672,7 +858,11 @@ class CurrentSegment {
           step();
         },
         (error: unknown) => {
-          if (!hasCode(error, 'disk_full') || this.#closed) return;
+          if (this.#closed) return;
+          if (!hasCode(error, 'disk_full')) {
+            onFailure(error instanceof Error ? error : new Error(messageOf(error)));
+            return;
+          }
           setDiskFull(true);
           this.#platform.timers.after(ALLOCATION_RETRY_MS, step);
         },

@@ -3,8 +3,8 @@
  *
  * A log is a directory of segments `0000000001.log`, `0000000002.log`, … of equal size, preallocated and reused. A
  * segment is a header and frames; a frame is what one write to the log brought: the commits of a group, one after the
- * other. A frame is valid as a whole or not at all, and the next is only written after it, so that a broken frame with a
- * valid one behind it is damage, and a broken frame with none behind it is the torn end of the log.
+ * other. A frame is valid as a whole or not at all, and it tells which frames before it were on stable storage when it
+ * was written: a broken one among those is damage; any other broken frame is where the log was torn by a power failure.
  *
  * Segment header, 64 bytes, written (synced) when the segment becomes the current one; integers little-endian:
  *
@@ -31,7 +31,7 @@
  *   40      4     CRC-32 of the body
  *   44      4     zero
  *   48      8     wall time of the write, milliseconds since 1970
- *   56      8     zero
+ *   56      8     sequence of the newest frame that was on stable storage when this one was written
  *   64      …     body: per commit, a length (uint32) and that many bytes of operations (operations.ts)
  */
 
@@ -91,6 +91,8 @@ export interface FrameHeader {
   readonly bodyBytes: number;
   readonly bodyCrc: number;
   readonly writtenAtMs: number;
+  /** Of the newest frame that was on stable storage when this one was written; 0 for none. */
+  readonly syncedSequence: number;
 }
 
 /** Writes the header in front of a body that already lies at `offset + 64`, and zeroes the padding behind it. */
@@ -106,6 +108,7 @@ export function sealFrame(arena: Buffer, offset: number, frame: Omit<FrameHeader
   arena.writeUInt32LE(frame.bodyBytes, offset + 36);
   arena.writeUInt32LE(crc32(arena.subarray(bodyStart, bodyEnd)), offset + 40);
   writeUint64(arena, frame.writtenAtMs, offset + 48);
+  writeUint64(arena, frame.syncedSequence, offset + 56);
   arena.writeUInt32LE(crc32(arena.subarray(offset + 8, bodyStart)), offset + 4);
   arena.fill(0, bodyEnd, align8(bodyEnd));
 }
@@ -125,6 +128,7 @@ export function decodeFrameHeader(from: Bytes, offset = 0): FrameHeader | undefi
     bodyBytes: bytes.readUInt32LE(offset + 36),
     bodyCrc: bytes.readUInt32LE(offset + 40),
     writtenAtMs: Number(bytes.readBigUInt64LE(offset + 48)),
+    syncedSequence: Number(bytes.readBigUInt64LE(offset + 56)),
   };
 }
 

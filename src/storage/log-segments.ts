@@ -1,12 +1,14 @@
 /**
  * Reading a commit log: finding its segments, checking every frame, telling a torn end from damage.
  *
- * A frame is written only after the one before it was; so a broken frame with an intact younger frame behind it cannot be
- * the trace of a crash and is refused as damage, named by file and offset. With none behind it, the log ends there.
+ * Each frame names the newest one that was on stable storage when it was written. So a broken frame is damage, refused and
+ * named by file and offset, when a younger one proves that it had been stable; else it, and what was written behind it
+ * unsynced, is what a power failure left of writes that nobody was promised, and the log ends in front of it. A segment is
+ * synced before the next one begins: only the newest can end torn.
  */
 
 import { join } from 'node:path';
-import { asBuffer, type Bytes } from '../base/bytes.ts';
+import type { Bytes } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
 import type { File, Files } from '../platform/files.ts';
 import {
@@ -47,16 +49,24 @@ export interface LogFrame {
   readonly image: Bytes;
 }
 
+/** A file that is not part of the log: prepared, given up, or renamed by a rotation that a crash interrupted. */
+export interface SpareSegment {
+  /** The number in its name, when it has the name of a segment; else 0. */
+  readonly number: number;
+  readonly path: string;
+  readonly bytes: number;
+}
+
 /** What a directory holds: segments in order, and files prepared or left to be reused. */
 export interface LogDirectory {
   readonly segments: readonly LogSegment[];
-  readonly spares: readonly { readonly number: number; readonly path: string; readonly bytes: number }[];
+  readonly spares: readonly SpareSegment[];
 }
 
 /** @throws OperationError `store_format` for another format version, `corruption` for a gap or segments of two logs. */
 export async function listSegments(files: Files, directory: string): Promise<LogDirectory> {
   const segments: LogSegment[] = [];
-  const spares: { number: number; path: string; bytes: number }[] = [];
+  const spares: SpareSegment[] = [];
   for (const name of await files.list(directory)) {
     const path = join(directory, name);
     if (/^spare-\d+\.log$/.test(name)) {
@@ -77,6 +87,12 @@ export async function listSegments(files: Files, directory: string): Promise<Log
           `${path} is a log of format ${header.formatVersion}; this build reads format ${LOG_FORMAT_VERSION}`,
           { hint: 'Open the directory with the release that wrote it, or restore a backup into a new directory.' },
         );
+      }
+      // A file that was to become a segment has zeros there still, or the header it had before it was to be reused.
+      if (header === undefined && head.some((byte) => byte !== 0)) {
+        throw new OperationError('corruption', `the log is damaged at ${path}, offset 0: its header is not readable`, {
+          hint: 'Nothing was changed. Restore a backup, or put back an undamaged copy of that file.',
+        });
       }
       if (header === undefined || header.number !== number) spares.push({ number, path, bytes });
       else {
@@ -114,49 +130,86 @@ export async function listSegments(files: Files, directory: string): Promise<Log
   return { segments, spares };
 }
 
+export interface Replayed {
+  /** The sequence that the next frame will have. */
+  readonly nextSequence: number;
+  /** In the newest segment: where the frames begin that are not known to be on stable storage. */
+  readonly unprovenOffset: number;
+  /** In the newest segment: where the last frame ends that was written behind a torn one; `endOffset` without any. */
+  readonly strayEnd: number;
+}
+
 /**
  * Reads all frames of `segments` in order and calls `onFrame` for each; fills in the segments' ends.
- * @returns the sequence that the next frame will have.
- * @throws OperationError `corruption` naming file and offset when intact frames follow a broken one.
+ * @throws OperationError `corruption` naming file and offset of a frame that was on stable storage and is broken.
  */
 export async function replaySegments(
   files: Files,
   segments: readonly LogSegment[],
   onFrame: (frame: LogFrame) => Promise<void> | void,
-): Promise<{ readonly nextSequence: number }> {
+): Promise<Replayed> {
   let sequence = segments[0]?.header.firstSequence ?? 1;
+  let unprovenOffset = SEGMENT_HEADER_BYTES;
+  let strayEnd = SEGMENT_HEADER_BYTES;
   for (let i = 0; i < segments.length; i++) {
     const segment = segments[i]!;
+    const next = segments[i + 1];
     const file = await files.open(segment.path, { mode: 'read' });
     try {
       const reader = new SegmentReader(file, segment);
+      const offsets: number[] = [];
+      let syncedSequence = segment.header.firstSequence - 1;
       for (;;) {
-        const frame = await reader.next(sequence);
+        const frame = await reader.next(sequence, segment.bytes);
         if (frame === undefined) break;
         await onFrame(frame);
+        offsets.push(frame.offset);
+        syncedSequence = Math.max(syncedSequence, frame.header.syncedSequence);
         sequence = frame.header.sequence + 1;
         segment.endOffset = frame.offset + frameBytes(frame.header.bodyBytes);
         segment.lastVersion = frame.header.firstVersion + frame.header.commits - 1;
       }
-      const younger = await findYoungerFrame(file, segment, sequence);
-      if (younger !== undefined) throw damaged(segment, younger);
+      const younger = await findYoungerFrames(file, segment, segment.endOffset, sequence);
+      if (younger.proof !== undefined) throw damaged(segment, `${younger.proof} was written after it was synced`);
+      if (next !== undefined && next.header.firstSequence !== sequence) {
+        throw damaged(segment, `${next.path} begins with frame ${next.header.firstSequence}`);
+      }
+      unprovenOffset = offsets[syncedSequence + 1 - segment.header.firstSequence] ?? segment.endOffset;
+      strayEnd = younger.end;
     } finally {
       await file.close();
     }
-    const next = segments[i + 1];
-    if (next !== undefined && next.header.firstSequence !== sequence) throw damaged(segment, next.path);
   }
-  return { nextSequence: sequence };
+  return { nextSequence: sequence, unprovenOffset, strayEnd };
 }
 
 function damaged(segment: LogSegment, evidence: string): OperationError {
   return new OperationError(
     'corruption',
-    `the log is damaged at ${segment.path}, offset ${segment.endOffset}: the frame there fails its checksum, but intact frames follow (${evidence})`,
+    `the log is damaged at ${segment.path}, offset ${segment.endOffset}: the frame there fails its checksum, but ${evidence}`,
     {
       hint: 'Nothing was changed. Restore a backup, or put back an undamaged copy of that file.',
     },
   );
+}
+
+/**
+ * A file that has no header of a segment must hold no frame that would come next in the log, or its header was lost.
+ * @throws OperationError `corruption`.
+ */
+export async function checkSpare(files: Files, spare: SpareSegment, logId: bigint, nextSequence: number): Promise<void> {
+  const file = await files.open(spare.path, { mode: 'read' });
+  try {
+    const found = await findYoungerFrames(file, { ...spare, header: { logId } }, SEGMENT_HEADER_BYTES, nextSequence - 1);
+    if (found.end === SEGMENT_HEADER_BYTES && found.proof === undefined) return;
+    throw new OperationError(
+      'corruption',
+      `the log is damaged at ${spare.path}, offset 0: its header is missing, but frames of the log follow it`,
+      { hint: 'Nothing was changed. Restore a backup, or put back an undamaged copy of that file.' },
+    );
+  } finally {
+    await file.close();
+  }
 }
 
 /** Reads the frames of one segment, a large chunk at a time. */
@@ -173,13 +226,16 @@ export class SegmentReader {
     this.#offset = offset;
   }
 
-  /** The next intact frame, which must have that sequence; undefined at the end. Its body is valid until the next call. */
-  async next(sequence: number): Promise<LogFrame | undefined> {
-    const head = await this.#view(this.#offset, FRAME_HEADER_BYTES);
+  /**
+   * The next intact frame, which must have that sequence and end by `limit`; undefined when there is none. Nothing is
+   * read beyond `limit`, so that what is written there later will be seen. The body is valid until the next call.
+   */
+  async next(sequence: number, limit: number): Promise<LogFrame | undefined> {
+    const head = await this.#view(this.#offset, FRAME_HEADER_BYTES, limit);
     const header = head === undefined ? undefined : decodeFrameHeader(head);
     if (header === undefined || header.logId !== this.#segment.header.logId || header.sequence !== sequence)
       return undefined;
-    const image = await this.#view(this.#offset, FRAME_HEADER_BYTES + header.bodyBytes);
+    const image = await this.#view(this.#offset, FRAME_HEADER_BYTES + header.bodyBytes, limit);
     const body = image?.subarray(FRAME_HEADER_BYTES);
     if (image === undefined || body === undefined || !bodyIsIntact(header, body)) return undefined;
     const frame = { segment: this.#segment, offset: this.#offset, header, body, image };
@@ -191,17 +247,11 @@ export class SegmentReader {
     return this.#offset;
   }
 
-  /** Forgets what was read ahead, so that bytes written since are seen. */
-  refresh(): void {
-    this.#chunk = Buffer.alloc(0);
-  }
-
-  async #view(offset: number, length: number): Promise<Bytes | undefined> {
+  async #view(offset: number, length: number, limit: number): Promise<Bytes | undefined> {
     const start = offset - this.#chunkOffset;
     if (start >= 0 && start + length <= this.#chunk.length) return this.#chunk.subarray(start, start + length);
-    if (offset + length > this.#segment.bytes) return undefined;
-    const wanted = Math.min(Math.max(length, READ_CHUNK_BYTES), this.#segment.bytes - offset);
-    const chunk = Buffer.allocUnsafeSlow(wanted);
+    if (offset + length > limit) return undefined;
+    const chunk = Buffer.allocUnsafeSlow(Math.min(Math.max(length, READ_CHUNK_BYTES), limit - offset));
     const read = await this.#file.read(chunk, offset);
     this.#chunk = chunk.subarray(0, read);
     this.#chunkOffset = offset;
@@ -211,19 +261,29 @@ export class SegmentReader {
 
 const READ_CHUNK_BYTES = 1024 * 1024;
 
-/** Looks behind the end of a segment's frames for an intact one with a later sequence. @returns where it is. */
-async function findYoungerFrame(file: File, segment: LogSegment, sequence: number): Promise<string | undefined> {
-  const chunk = Buffer.allocUnsafeSlow(READ_CHUNK_BYTES);
-  for (let start = segment.endOffset; start < segment.bytes; start += READ_CHUNK_BYTES - FRAME_HEADER_BYTES) {
+/**
+ * Looks from `offset` on for intact frame headers with a later sequence than `sequence`.
+ * @returns where the last of them ends, and one that proves that frame `sequence` was on stable storage.
+ */
+async function findYoungerFrames(
+  file: File,
+  segment: { readonly bytes: number; readonly header: { readonly logId: bigint } },
+  offset: number,
+  sequence: number,
+): Promise<{ readonly end: number; readonly proof: string | undefined }> {
+  const chunk = Buffer.allocUnsafeSlow(Math.max(FRAME_HEADER_BYTES, Math.min(READ_CHUNK_BYTES, segment.bytes - offset)));
+  let end = offset;
+  for (let start = offset; start < segment.bytes; start += chunk.length - FRAME_HEADER_BYTES + 1) {
     const read = await file.read(chunk, start);
-    const bytes = asBuffer(chunk.subarray(0, read));
+    const bytes = chunk.subarray(0, read);
     for (let at = bytes.indexOf(FRAME_MAGIC); at >= 0; at = bytes.indexOf(FRAME_MAGIC, at + 1)) {
       const header = decodeFrameHeader(bytes, at);
-      if (header !== undefined && header.logId === segment.header.logId && header.sequence > sequence) {
-        return `frame ${header.sequence} at offset ${start + at}`;
-      }
+      if (header === undefined || header.logId !== segment.header.logId || header.sequence <= sequence) continue;
+      const name = `frame ${header.sequence} at offset ${start + at}`;
+      if (header.syncedSequence >= sequence) return { end, proof: name };
+      end = Math.max(end, Math.min(segment.bytes, start + at + frameBytes(header.bodyBytes)));
     }
-    if (read < READ_CHUNK_BYTES) break;
+    if (read < chunk.length) break;
   }
-  return undefined;
+  return { end, proof: undefined };
 }

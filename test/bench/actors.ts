@@ -190,5 +190,5 @@ function ns(value: number): string {
 }
 
 function perSecond(nanoseconds: number): string {
-  return `${(1e3 / nanoseconds).toFixed(1)} M/s`;
+  return nanoseconds < 1e3 ? `${(1e3 / nanoseconds).toFixed(1)} M/s` : `${(1e6 / nanoseconds).toFixed(0)} k/s`;
 }

@@ -1,5 +1,6 @@
 /** Every command this server knows, by name. */
 
+import { actorCommands } from './actor-commands.ts';
 import { CommandTable } from './command.ts';
 import { connectionCommands } from './connection-commands.ts';
 import { genericCommands } from './generic-commands.ts';
@@ -8,5 +9,11 @@ import { stringCommands } from './string-commands.ts';
 
 /** A table of its own for each listener: it counts calls. */
 export function newCommandTable(): CommandTable {
-  return new CommandTable({ ...stringCommands, ...genericCommands, ...connectionCommands, ...serverCommands });
+  return new CommandTable({
+    ...stringCommands,
+    ...genericCommands,
+    ...connectionCommands,
+    ...serverCommands,
+    ...actorCommands,
+  });
 }

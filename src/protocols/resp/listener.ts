@@ -1,5 +1,6 @@
 /** The Redis port: makes a connection of every socket that the platform accepts. */
 
+import type { ActorRuntime } from '../../actors/actor.ts';
 import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
 import { deferred } from '../../base/awaitable.ts';
 import { type Log, silentLog } from '../../base/log.ts';
@@ -16,6 +17,8 @@ export interface RespListenerOptions {
   readonly info: RespServerInfo;
   readonly limits?: Partial<RespLimits>;
   readonly principals?: Principals;
+  /** What ACTOR.CALL calls; without it the command is refused. */
+  readonly actors?: ActorRuntime;
   readonly log?: Log;
 }
 
@@ -53,6 +56,7 @@ export function respListener(options: RespListenerOptions): RespListener {
     info: options.info,
     commands,
     counters,
+    actors: options.actors,
     log: options.log ?? silentLog,
   };
   const context = new ExecutionContext(server);

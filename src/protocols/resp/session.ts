@@ -1,5 +1,6 @@
 /** What a command that concerns the connection may see and change, and what all connections of a listener share. */
 
+import type { ActorRuntime } from '../../actors/actor.ts';
 import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
 import type { Awaitable } from '../../base/awaitable.ts';
 import type { Log } from '../../base/log.ts';
@@ -60,6 +61,8 @@ export interface RespServer {
   readonly info: RespServerInfo;
   readonly commands: CommandTable;
   readonly counters: RespCounters;
+  /** For ACTOR.CALL. */
+  readonly actors: ActorRuntime | undefined;
   readonly log: Log;
 }
 

@@ -1,0 +1,377 @@
+/**
+ * The `keyspace-partition` actors: each owns a range of hash slots of one Redis database, and commands run as its turns.
+ *
+ * **A turn never waits.** It reads what the store has at hand, writes into the batch of the current stretch
+ * (`partition-commit.ts`) and is over. Work that would have to wait (a value on disk, a key locked by a transaction)
+ * leaves the turn without a trace and runs as a transaction of its own that locks its keys; so only commands on those
+ * keys are held up, and no partition ever stands still.
+ *
+ * **Several partitions.** A command whose keys lie in several partitions is a turn of each, entered in ascending order and
+ * left in reverse: it is atomic, and two such commands cannot wait for each other.
+ *
+ * **Expiry.** A value is gone the millisecond its expiry says, by the platform's wall clock: reads decide. Its space is
+ * reclaimed in the background, in slices with a bound, first where reads came across an expired key.
+ *
+ * What an activation will own besides, and does not yet: hot entries as bytes in memory, blocked clients, notifications.
+ */
+
+import { assert } from '../../base/assert.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
+import { isPromise } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { copyBytes, keySuccessor } from '../../base/bytes.ts';
+import { OperationError } from '../../base/errors.ts';
+import type { Observer } from '../../base/observer.ts';
+import { newObserver } from '../../base/observer.ts';
+import type { Database } from '../../models/keyvalue/database.ts';
+import { isExpired, TransactionDatabase } from '../../models/keyvalue/database.ts';
+import { DATABASES, DatabaseKeys } from '../../models/keyvalue/keys.ts';
+import type { Platform, Timer } from '../../platform/platform.ts';
+import type { Key } from '../../storage/key-range.ts';
+import type { Subspace } from '../../storage/keyspace.ts';
+import { runTransaction } from '../../storage/run-transaction.ts';
+import type { Store } from '../../storage/store.ts';
+import type { ActorReference, ActorRuntime, Turn } from '../actor.ts';
+import { defineActor } from '../actor.ts';
+import { HASH_SLOTS, hashSlot } from './hash-slot.ts';
+import { CommitFailed, PartitionCommit, WouldWait } from './partition-commit.ts';
+
+/** Something to do within a turn: synchronous, and done when `run` returns. It keeps its own outcome and errors. */
+export interface PartitionWork {
+  run(): void;
+}
+
+/** The actor key is the number of the partition: database times partitions per database, plus the place in it. */
+export const KeyspacePartition = defineActor({
+  type: 'keyspace-partition',
+  persistent: false,
+  idleMs: Number.POSITIVE_INFINITY,
+  initial: () => undefined,
+  methods: {
+    run(_turn: Turn<undefined>, work: PartitionWork): void {
+      work.run();
+    },
+  },
+});
+
+export interface KeyspacePartitionsOptions {
+  readonly runtime: Pick<ActorRuntime, 'get'>;
+  readonly store: Store;
+  readonly platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
+  /** `Keyspace.kv`. */
+  readonly space: Subspace;
+  /** Default 16. */
+  readonly databases?: number;
+  /** A divisor of 16,384. Default 16. */
+  readonly partitionsPerDatabase?: number;
+}
+
+const PARTITIONS_PER_DATABASE = 16;
+const RECLAIM_PERIOD_MS = 100;
+const RECLAIM_SLICE_ENTRIES = 256;
+/** A slice in which so many entries had expired is followed by another one at once, up to `RECLAIM_SLICES_MAX`. */
+const RECLAIM_AGAIN_FRACTION = 0.25;
+const RECLAIM_SLICES_MAX = 16;
+const EXPIRED_HINTS_MAX = 1024;
+
+interface ExpiredKey {
+  readonly database: number;
+  readonly redisKey: Bytes;
+}
+
+/** Counts since opening. */
+export interface KeyspaceStatistics {
+  readonly reclaimedKeys: number;
+  /** Commands that left their turn to wait, for a disk or for a lock. */
+  readonly waitingCommands: number;
+}
+
+/** All partitions of all databases over one store. */
+export class KeyspacePartitions {
+  readonly databases: number;
+  readonly store: Store;
+  readonly #platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
+  readonly #partitionsPerDatabase: number;
+  readonly #slotShift: number;
+  readonly #references: readonly ActorReference<typeof KeyspacePartition.methods>[];
+  readonly #views: readonly PartitionDatabase[];
+  readonly #commit: PartitionCommit;
+  readonly #hints: ExpiredKey[] = [];
+  #reclaimTimer: Timer | undefined;
+  #reclaiming = false;
+  #reclaimDatabase = 0;
+  #reclaimFrom: Key | undefined;
+  #reclaimedKeys = 0;
+  #waitingCommands = 0;
+
+  constructor(options: KeyspacePartitionsOptions) {
+    const { runtime, store, platform, space } = options;
+    const perDatabase = options.partitionsPerDatabase ?? PARTITIONS_PER_DATABASE;
+    assert(perDatabase >= 1 && HASH_SLOTS % perDatabase === 0, () => `${perDatabase} is no divisor of ${HASH_SLOTS}`);
+    this.databases = options.databases ?? DATABASES;
+    this.store = store;
+    this.#platform = platform;
+    this.#partitionsPerDatabase = perDatabase;
+    this.#slotShift = Math.log2(HASH_SLOTS / perDatabase);
+    this.#commit = new PartitionCommit(store);
+    this.#references = Array.from({ length: this.databases * perDatabase }, (_, number) =>
+      runtime.get(KeyspacePartition, number),
+    );
+    this.#views = Array.from(
+      { length: this.databases },
+      (_, number) =>
+        new PartitionDatabase(new DatabaseKeys(space, number), this.#commit, (redisKey) => {
+          if (this.#hints.length < EXPIRED_HINTS_MAX) {
+            this.#hints.push({ database: number, redisKey: copyBytes(redisKey) });
+          }
+        }),
+    );
+  }
+
+  /** The partition of the key in `buffer[start, end)`. */
+  partitionOf(database: number, buffer: Bytes, start: number, end: number): number {
+    return database * this.#partitionsPerDatabase + (hashSlot(buffer, start, end) >>> this.#slotShift);
+  }
+
+  /** Partition numbers of a whole database, ascending. */
+  partitionsOf(database: number): readonly number[] {
+    const first = database * this.#partitionsPerDatabase;
+    return Array.from({ length: this.#partitionsPerDatabase }, (_, i) => first + i);
+  }
+
+  /**
+   * Begins a stretch of turns: what they observe is noted in `observer`, and time stands still at `nowMs`. A stretch is
+   * synchronous; `commit` or `discard` ends it.
+   */
+  begin(observer: Observer, nowMs: number): void {
+    this.#commit.observer = observer;
+    for (const view of this.#views) view.nowMs = nowMs;
+  }
+
+  /** A database as the turns of this stretch see it; only to be used by work that runs in the right partitions. */
+  database(number: number): Database {
+    return this.#views[number]!;
+  }
+
+  /** Writes of this stretch that are not ordered yet. */
+  get writes(): number {
+    return this.#commit.writes;
+  }
+
+  /** Batches ordered so far; it changes within a turn that had to see earlier writes of its stretch. */
+  get commits(): number {
+    return this.#commit.commits;
+  }
+
+  /**
+   * Runs `work` as a turn of one partition. @returns false when the turn could not begin at once: it has not run,
+   * may be run later in vain, and should go through `wait`. @throws OperationError `overloaded`, `lease_lost`.
+   */
+  run(partition: number, work: PartitionWork): boolean {
+    const outcome = this.#references[partition]!.run(work);
+    if (!isPromise(outcome)) return true;
+    outcome.catch(() => undefined);
+    return false;
+  }
+
+  /** As `run`, as a turn of several partitions in ascending order. */
+  runAll(partitions: readonly number[], work: PartitionWork): boolean {
+    return this.#enter(partitions, 0, work);
+  }
+
+  #enter(partitions: readonly number[], index: number, work: PartitionWork): boolean {
+    if (index === partitions.length - 1) return this.run(partitions[index]!, work);
+    let entered = false;
+    const began = this.run(partitions[index]!, {
+      run: () => {
+        entered = this.#enter(partitions, index + 1, work);
+      },
+    });
+    return began && entered;
+  }
+
+  /** Orders the writes of this stretch; see `PartitionCommit.commit`. */
+  commit(): Awaitable<void> {
+    return this.#commit.commit();
+  }
+
+  /** Forgets the writes of this stretch that are not ordered yet. */
+  discard(): void {
+    this.#commit.discard();
+  }
+
+  /**
+   * Runs work that may wait, as a transaction: `lockKeys` are locked first, in the order in which others arrived. What
+   * it returns is durable. `work` runs again after a conflict.
+   * @throws OperationError those of `runTransaction`.
+   */
+  wait<T>(options: WaitOptions, work: (database: (number: number) => Database) => Awaitable<T>): Promise<T> {
+    this.#waitingCommands++;
+    return runTransaction(
+      this.store,
+      this.#platform,
+      async (transaction) => {
+        const locks = options.lockKeys.map((key) => copyBytes(this.#views[options.database]!.keys.encode(key)));
+        if (locks.length > 0) await transaction.lock(locks);
+        transaction.beginStatement();
+        const nowMs = this.#platform.clock.nowMs();
+        return work((number) => new TransactionDatabase(transaction, this.#views[number]!.keys, nowMs));
+      },
+      { isolation: 'readCommitted', label: 'resp', readOnly: options.readOnly },
+    );
+  }
+
+  /**
+   * Counts the keys of a database, expired ones included until they are reclaimed, by walking over them: O(n), giving the
+   * event loop back between batches.
+   */
+  async count(database: number): Promise<number> {
+    const transaction = this.store.begin({ readOnly: true, label: 'dbsize' });
+    try {
+      const cursor = transaction.scan(this.#views[database]!.keys.range, { keysOnly: true });
+      let count = 0;
+      for (;;) {
+        const next = cursor.next();
+        const batch = isPromise(next) ? await next : next;
+        if (batch === undefined) break;
+        count += batch.length;
+        await this.#platform.timers.yield();
+      }
+      await transaction.commit();
+      return count;
+    } catch (error) {
+      transaction.rollback();
+      throw error;
+    }
+  }
+
+  /** Begins to reclaim expired keys in the background. */
+  start(): void {
+    this.#reclaimTimer ??= this.#platform.timers.every(RECLAIM_PERIOD_MS, () => {
+      if (this.#reclaiming) return;
+      this.#reclaiming = true;
+      this.reclaim()
+        .catch(() => undefined) // A busy, full or closing store: the next period tries again.
+        .finally(() => {
+          this.#reclaiming = false;
+        });
+    });
+  }
+
+  stop(): void {
+    this.#reclaimTimer?.cancel();
+    this.#reclaimTimer = undefined;
+  }
+
+  statistics(): KeyspaceStatistics {
+    return { reclaimedKeys: this.#reclaimedKeys, waitingCommands: this.#waitingCommands };
+  }
+
+  /** One period of reclaiming: what reads came across, then slices of a walk over all databases. */
+  async reclaim(): Promise<void> {
+    for (const { database, redisKey } of this.#hints.splice(0)) this.#deleteIfExpired(database, redisKey);
+    for (let slice = 0; slice < RECLAIM_SLICES_MAX; slice++) {
+      if (!(await this.#reclaimSlice())) return;
+      await this.#platform.timers.yield();
+    }
+  }
+
+  /** @returns whether so much had expired that looking further at once is worth it. */
+  async #reclaimSlice(): Promise<boolean> {
+    const database = this.#reclaimDatabase;
+    const { keys } = this.#views[database]!;
+    const range = { start: this.#reclaimFrom ?? keys.range.start, end: keys.range.end };
+    const nowMs = this.#platform.clock.nowMs();
+    const expired: Bytes[] = [];
+    let seen = 0;
+    const transaction = this.store.begin({ readOnly: true, label: 'expiry' });
+    try {
+      const cursor = transaction.scan(range, { limit: RECLAIM_SLICE_ENTRIES });
+      for (;;) {
+        const batch = await cursor.next();
+        if (batch === undefined) break;
+        seen += batch.length;
+        this.#reclaimFrom = keySuccessor(batch[batch.length - 1]!.key);
+        for (const entry of batch) if (isExpired(entry.value, nowMs)) expired.push(keys.decode(entry.key));
+      }
+    } finally {
+      transaction.rollback();
+    }
+    if (seen < RECLAIM_SLICE_ENTRIES) {
+      this.#reclaimFrom = undefined;
+      this.#reclaimDatabase = (database + 1) % this.databases;
+    }
+    for (const redisKey of expired) this.#deleteIfExpired(database, redisKey);
+    return expired.length >= RECLAIM_SLICE_ENTRIES * RECLAIM_AGAIN_FRACTION;
+  }
+
+  /** Looks again within the key's turn: it may have been written since. A key that is locked stays for another time. */
+  #deleteIfExpired(database: number, redisKey: Bytes): void {
+    const view = this.#views[database]!;
+    this.begin(newObserver(), this.#platform.clock.nowMs());
+    try {
+      let deleted = false;
+      const entered = this.run(this.partitionOf(database, redisKey, 0, redisKey.length), {
+        run: () => {
+          deleted = attemptDelete(view, redisKey);
+        },
+      });
+      if (!entered || !deleted) return;
+      const committed = this.commit();
+      if (isPromise(committed)) committed.catch(() => undefined);
+      this.#reclaimedKeys++;
+    } catch (error) {
+      this.discard();
+      if (!(error instanceof OperationError)) throw error;
+    }
+  }
+}
+
+export interface WaitOptions {
+  readonly database: number;
+  /** Redis keys, owned by the caller and left unchanged until the promise settles. */
+  readonly lockKeys: readonly Bytes[];
+  readonly readOnly: boolean;
+}
+
+function attemptDelete(view: PartitionDatabase, redisKey: Bytes): boolean {
+  try {
+    const stored = view.get(redisKey);
+    if (stored === undefined || !isExpired(stored, view.nowMs)) return false;
+    view.delete(redisKey);
+    return true;
+  } catch (error) {
+    if (error instanceof WouldWait || error instanceof CommitFailed) return false;
+    throw error;
+  }
+}
+
+/** One database within a stretch of turns. */
+class PartitionDatabase implements Database {
+  nowMs = 0;
+  readonly keys: DatabaseKeys;
+  readonly noteExpired: (redisKey: Bytes) => void;
+  readonly #commit: PartitionCommit;
+
+  constructor(keys: DatabaseKeys, commit: PartitionCommit, noteExpired: (redisKey: Bytes) => void) {
+    this.keys = keys;
+    this.#commit = commit;
+    this.noteExpired = noteExpired;
+  }
+
+  get(redisKey: Bytes): Bytes | undefined {
+    return this.#commit.get(this.keys.encode(redisKey));
+  }
+
+  put(redisKey: Bytes, stored: Bytes): void {
+    this.#commit.put(this.keys.encode(redisKey), stored);
+  }
+
+  delete(redisKey: Bytes): void {
+    this.#commit.delete(this.keys.encode(redisKey));
+  }
+
+  clear(): void {
+    this.#commit.deleteRange(this.keys.range);
+  }
+}

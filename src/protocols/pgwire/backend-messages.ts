@@ -1,0 +1,117 @@
+/** The server's messages, field by field (PostgreSQL 15, "Message Formats"). */
+
+import { OperationError } from '../../base/errors.ts';
+import type { ResultColumn } from '../../query/sql/planner/plan.ts';
+import type { Notice } from '../../query/sql/results.ts';
+import { SqlError } from '../../query/sql/sql-error.ts';
+import type { TransactionStatus } from '../../query/sql/sql-session.ts';
+import { type SqlType, TYPES } from '../../query/sql/types/types.ts';
+import type { FieldFormat } from './field-format.ts';
+import type { MessageWriter } from './message-writer.ts';
+import { NOTICE_SQLSTATE, sqlstateOf } from './sqlstate.ts';
+
+export function authenticationOk(writer: MessageWriter): void {
+  writer.begin('R').int32(0).end();
+}
+
+export function authenticationSasl(writer: MessageWriter, mechanism: string): void {
+  writer.begin('R').int32(10).text(mechanism).int8(0).end();
+}
+
+/** @param step 11 to go on, 12 for the last word. */
+export function authenticationSaslData(writer: MessageWriter, step: 11 | 12, data: string): void {
+  writer.begin('R').int32(step).bytes(Buffer.from(data, 'utf8')).end();
+}
+
+export function backendKeyData(writer: MessageWriter, processId: number, secret: number): void {
+  writer.begin('K').int32(processId).uint32(secret).end();
+}
+
+export function parameterStatus(writer: MessageWriter, name: string, value: string): void {
+  writer.begin('S').text(name).text(value).end();
+}
+
+/** Tells that the newest protocol here is 3.0, and which options of the client mean nothing here. */
+export function negotiateProtocolVersion(writer: MessageWriter, unknownOptions: readonly string[]): void {
+  writer.begin('v').int32(0).int32(unknownOptions.length);
+  for (const option of unknownOptions) writer.text(option);
+  writer.end();
+}
+
+const STATUS = { idle: 'I', block: 'T', failed: 'E' } as const satisfies Record<TransactionStatus, string>;
+
+export function readyForQuery(writer: MessageWriter, status: TransactionStatus): void {
+  writer.begin('Z').int8(STATUS[status].charCodeAt(0)).end();
+}
+
+/** A message that is its type alone: ParseComplete, NoData and their like. */
+export function bare(writer: MessageWriter, type: '1' | '2' | '3' | 'n' | 's' | 'I'): void {
+  writer.begin(type).end();
+}
+
+export function commandComplete(writer: MessageWriter, tag: string): void {
+  writer.begin('C').text(tag).end();
+}
+
+/** @param formats One for each column, or none for all in text. */
+export function rowDescription(
+  writer: MessageWriter,
+  columns: readonly ResultColumn[],
+  formats: readonly FieldFormat[],
+): void {
+  writer.begin('T').int16(columns.length);
+  for (let i = 0; i < columns.length; i++) {
+    const { name, type, modifier, tableId, columnNumber } = columns[i]!;
+    writer.text(name).uint32(tableId).int16(columnNumber);
+    writer.uint32(TYPES[type].oid).int16(TYPES[type].size).int32(modifier);
+    writer.int16(formats[i] === 'binary' ? 1 : 0);
+  }
+  writer.end();
+}
+
+export function parameterDescription(writer: MessageWriter, types: readonly SqlType[]): void {
+  writer.begin('t').int16(types.length);
+  for (const type of types) writer.uint32(TYPES[type].oid);
+  writer.end();
+}
+
+export function notice(writer: MessageWriter, { severity, condition, message }: Notice): void {
+  fields(writer.begin('N'), severity, NOTICE_SQLSTATE[condition], message);
+  writer.int8(0).end();
+}
+
+/** @param severity FATAL ends the connection. */
+export function errorResponse(writer: MessageWriter, severity: 'ERROR' | 'FATAL', error: unknown): void {
+  const known = error instanceof OperationError;
+  const message = known ? error.message : 'internal error';
+  fields(writer.begin('E'), severity, sqlstateOf(error), message);
+  if (known && error.hint !== undefined) field(writer, 'H', error.hint);
+  if (error instanceof SqlError) {
+    field(writer, 'D', error.detail);
+    field(writer, 'P', error.position === undefined ? undefined : String(error.position));
+    if (error.table !== undefined) field(writer, 's', 'public');
+    field(writer, 't', error.table);
+    field(writer, 'c', error.column);
+    field(writer, 'n', error.constraint);
+  }
+  writer.int8(0).end();
+}
+
+/** FATAL before there is a session; the message says nothing that a stranger may not know. */
+export function fatalResponse(writer: MessageWriter, sqlstate: string, message: string, hint?: string): void {
+  fields(writer.begin('E'), 'FATAL', sqlstate, message);
+  field(writer, 'H', hint);
+  writer.int8(0).end();
+}
+
+function fields(writer: MessageWriter, severity: string, sqlstate: string, message: string): void {
+  field(writer, 'S', severity);
+  field(writer, 'V', severity);
+  field(writer, 'C', sqlstate);
+  field(writer, 'M', message);
+}
+
+function field(writer: MessageWriter, type: string, value: string | undefined): void {
+  // A zero byte would end the field early and shift all that follows.
+  if (value !== undefined) writer.int8(type.charCodeAt(0)).text(value.replaceAll('\0', '\\0'));
+}

@@ -1,0 +1,705 @@
+/**
+ * One client's connection: PostgreSQL's protocol 3.0, from its first byte to its last (PostgreSQL 15, "Message Flow").
+ *
+ * Messages are handled in order, as many as a chunk holds, and their answers leave with one write. As long as nothing has
+ * to wait, all of that is one synchronous stretch. When something waits (the store, a lock, the client's own socket) the
+ * socket is paused, and the rest of the chunk is kept until it is done.
+ *
+ * **Nothing leaves before it is durable**: each write first waits for the highest commit version that the session has
+ * seen. If that commit turns out unknown, the gathered answers are dropped and the connection ends with 40003.
+ *
+ * After an error in the extended protocol everything up to Sync is skipped. Encryption is answered 'N'. Function calls
+ * and COPY are left out; copy messages outside of a COPY are ignored, as PostgreSQL does.
+ */
+
+import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { messageOf, OperationError } from '../../base/errors.ts';
+import type { Timer } from '../../platform/platform.ts';
+import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
+import type { RowBatch } from '../../query/sql/operators/operator.ts';
+import type { ResultColumn } from '../../query/sql/planner/plan.ts';
+import type { Notice, ResultSink } from '../../query/sql/results.ts';
+import type { ParameterValues } from '../../query/sql/session-parameters.ts';
+import type { SqlEngine } from '../../query/sql/sql-engine.ts';
+import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
+import { type Portal, type PreparedStatement, SqlSession } from '../../query/sql/sql-session.ts';
+import { type SqlType, type SqlValue, typeOfOid } from '../../query/sql/types/types.ts';
+import { SCRAM_MECHANISM, ScramExchange } from './authentication.ts';
+import * as message from './backend-messages.ts';
+import { type FieldFormat, readParameter, writeField } from './field-format.ts';
+import { BodyReader, type Frame, FrameReader, utf8Text } from './frame-reader.ts';
+import type { CancelRegister, PgwireOptions } from './listener.ts';
+import { MessageWriter } from './message-writer.ts';
+import { CONNECTION_SQLSTATE } from './sqlstate.ts';
+
+const PROTOCOL_3 = 3 << 16;
+const SSL_REQUEST = 80_877_103;
+const GSS_REQUEST = 80_877_104;
+const CANCEL_REQUEST = 80_877_102;
+/** Requests for encryption that one connection may make, one of each kind. */
+const ENCRYPTION_REQUESTS_MAX = 2;
+/** Before the client has proved who it is, it gets little memory. */
+const LOGIN_MESSAGE_BYTES_MAX = 65_536;
+const OUTPUT_BYTES_MAX = 65_536;
+const DATABASE = 'actors';
+const NAMES = {
+  password: 0x70,
+  query: 0x51,
+  parse: 0x50,
+  bind: 0x42,
+  describe: 0x44,
+  execute: 0x45,
+  close: 0x43,
+  sync: 0x53,
+  flush: 0x48,
+  terminate: 0x58,
+  functionCall: 0x46,
+  copyData: 0x64,
+  copyDone: 0x63,
+  copyFail: 0x66,
+} as const;
+
+type Phase = 'startup' | 'sasl-first' | 'sasl-final' | 'ready' | 'closed';
+
+/** A portal and the formats that its rows are wanted in. */
+interface WirePortal {
+  readonly portal: Portal;
+  readonly formats: readonly FieldFormat[];
+}
+
+export class PgConnection implements SocketHandlers, ResultSink {
+  readonly #engine: SqlEngine;
+  readonly #socket: Socket;
+  readonly #register: CancelRegister;
+  readonly #options: PgwireOptions;
+  readonly #reader = new FrameReader();
+  readonly #writer = new MessageWriter();
+  readonly #formats = new WeakMap<Portal, readonly FieldFormat[]>();
+  readonly #outputBytesMax: number;
+  #phase: Phase = 'startup';
+  #encryptionRequests = 0;
+  #startup: ReadonlyMap<string, string> = new Map();
+  #scram: ScramExchange | undefined;
+  #session: SqlSession | undefined;
+  #processId: number | undefined;
+  #reportedParameters: ParameterValues | undefined;
+  readonly #reported = new Map<string, string>();
+  /** In the extended protocol, after an error, until Sync. */
+  #skipping = false;
+  /** Something is being waited for. */
+  #busy = false;
+  #ended = false;
+  #drained: (() => void) | undefined;
+  #loginTimer: Timer | undefined;
+  /** Formats of the rows that are being sent; none is text. */
+  #rowFormats: readonly FieldFormat[] = [];
+
+  constructor(engine: SqlEngine, socket: Socket, register: CancelRegister, options: PgwireOptions) {
+    this.#engine = engine;
+    this.#socket = socket;
+    this.#register = register;
+    this.#options = options;
+    this.#outputBytesMax = options.outputBytesMax ?? OUTPUT_BYTES_MAX;
+    const loginMs = options.connectTimeoutMs ?? 0;
+    if (loginMs > 0) this.#loginTimer = options.platform.timers.after(loginMs, () => this.#loginTimedOut());
+  }
+
+  // --- The socket
+
+  onData(chunk: Bytes): void {
+    if (this.#phase === 'closed') return;
+    this.#reader.feed(chunk);
+    if (!this.#busy) this.#process();
+    this.#reader.keep();
+  }
+
+  onDrain(): void {
+    const drained = this.#drained;
+    this.#drained = undefined;
+    drained?.();
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    if (!this.#busy) this.#close();
+    else this.#session?.cancel();
+  }
+
+  onClose(): void {
+    this.#phase = 'closed';
+    this.#loginTimer?.cancel();
+    if (this.#processId !== undefined) this.#register.remove(this.#processId);
+    this.#session?.close();
+    this.onDrain();
+  }
+
+  // --- Messages in order
+
+  /** Handles whole messages until there is none, or until one has to wait; then writes the answers. */
+  #process(): void {
+    while (this.#phase !== 'closed') {
+      let handled: Awaitable<void>;
+      try {
+        const frame = this.#reader.next();
+        handled = frame === undefined ? this.#flush() : this.#handle(frame);
+        if (frame === undefined && !isPromise(handled)) break;
+        if (frame === undefined) {
+          this.#await(handled as Promise<void>, false);
+          return;
+        }
+      } catch (error) {
+        this.#fatal(error);
+        return;
+      }
+      if (isPromise(handled)) {
+        this.#await(handled, true);
+        return;
+      }
+    }
+    if (this.#ended) this.#close();
+  }
+
+  /** Pauses the socket until `pending` is done, then goes on. */
+  #await(pending: Promise<void>, more: boolean): void {
+    this.#busy = true;
+    this.#reader.keep();
+    this.#socket.pause();
+    pending.then(
+      () => {
+        this.#busy = false;
+        if (this.#phase === 'closed') return;
+        this.#socket.resume();
+        if (more || this.#reader.buffered > 0 || this.#ended) this.#process();
+      },
+      (error: unknown) => {
+        this.#busy = false;
+        this.#fatal(error);
+      },
+    );
+  }
+
+  #handle(frame: Frame): Awaitable<void> {
+    switch (this.#phase) {
+      case 'startup':
+        return this.#handleStartup(new BodyReader(frame.body));
+      case 'sasl-first':
+      case 'sasl-final':
+        if (frame.type !== NAMES.password) throw new SqlError('protocol_violation', 'expected SASL response');
+        return this.#handleSasl(new BodyReader(frame.body));
+      case 'ready':
+        return this.#handleMessage(frame);
+      default:
+        return undefined;
+    }
+  }
+
+  // --- Logging in
+
+  #handleStartup(body: BodyReader): void {
+    const code = body.int32();
+    if (code === SSL_REQUEST || code === GSS_REQUEST) {
+      if (++this.#encryptionRequests > ENCRYPTION_REQUESTS_MAX) {
+        throw new SqlError('protocol_violation', 'too many requests for encryption');
+      }
+      this.#writer.int8('N'.charCodeAt(0));
+      return;
+    }
+    if (code === CANCEL_REQUEST) {
+      this.#register.cancel(body.int32(), body.uint32());
+      this.#close();
+      return;
+    }
+    if (code >>> 16 !== 3) {
+      this.#refuse(
+        CONNECTION_SQLSTATE.unsupported_protocol,
+        `unsupported frontend protocol ${code >>> 16}.${code & 0xffff}: server supports 3.0 to 3.0`,
+      );
+      return;
+    }
+    const parameters = new Map<string, string>();
+    const unknownOptions: string[] = [];
+    for (let name = body.text(); name !== ''; name = body.text()) {
+      const value = body.text();
+      if (name.startsWith('_pq_.')) unknownOptions.push(name);
+      else parameters.set(name, value);
+    }
+    if (code !== PROTOCOL_3 || unknownOptions.length > 0) {
+      message.negotiateProtocolVersion(this.#writer, unknownOptions);
+    }
+    this.#startup = parameters;
+    const user = parameters.get('user') ?? '';
+    if (user === '') {
+      this.#refuse(CONNECTION_SQLSTATE.invalid_authorization, 'no PostgreSQL user name specified in startup packet');
+      return;
+    }
+    const { principals, platform } = this.#options;
+    if (principals.required) {
+      this.#scram = new ScramExchange(principals.verifier(user), platform.random);
+      this.#phase = 'sasl-first';
+      this.#reader.started(LOGIN_MESSAGE_BYTES_MAX);
+      message.authenticationSasl(this.#writer, SCRAM_MECHANISM);
+      return;
+    }
+    if (!isLocal(this.#socket.remoteAddress)) {
+      this.#refuse(
+        CONNECTION_SQLSTATE.invalid_authorization,
+        'connections from other machines need a password, and no users are configured',
+      );
+      return;
+    }
+    this.#logIn();
+  }
+
+  #handleSasl(body: BodyReader): void {
+    const scram = this.#scram!;
+    if (this.#phase === 'sasl-first') {
+      const mechanism = body.text();
+      if (mechanism !== SCRAM_MECHANISM) {
+        throw new SqlError('protocol_violation', 'client selected an invalid SASL authentication mechanism');
+      }
+      const length = body.int32();
+      const first = utf8Text(body.bytes(length));
+      body.finish();
+      message.authenticationSaslData(this.#writer, 11, scram.first(first));
+      this.#phase = 'sasl-final';
+      return;
+    }
+    const signature = scram.final(utf8Text(body.bytes(body.remaining)));
+    const user = this.#startup.get('user') ?? '';
+    if (signature === undefined) {
+      this.#refuse(CONNECTION_SQLSTATE.invalid_password, `password authentication failed for user "${user}"`);
+      return;
+    }
+    message.authenticationSaslData(this.#writer, 12, signature);
+    this.#logIn();
+  }
+
+  #logIn(): void {
+    this.#loginTimer?.cancel();
+    this.#scram = undefined;
+    const { platform, database: only = DATABASE } = this.#options;
+    const user = this.#startup.get('user')!;
+    const database = this.#startup.get('database') ?? user;
+    if (database !== only) {
+      const hint = `The only database here is "${only}".`;
+      this.#refuse(CONNECTION_SQLSTATE.invalid_database, `database "${database}" does not exist`, hint);
+      return;
+    }
+    if ((this.#startup.get('replication') ?? 'false') !== 'false') throw notSupported('replication');
+    const parameters = new Map<string, string>();
+    if ((this.#options.statementTimeoutMs ?? 0) > 0) {
+      parameters.set('statement_timeout', String(this.#options.statementTimeoutMs));
+    }
+    for (const [name, value] of this.#startup) {
+      if (name === 'user' || name === 'database' || name === 'replication') continue;
+      if (name === 'options') for (const [option, chosen] of commandLineOptions(value)) parameters.set(option, chosen);
+      else parameters.set(name, value);
+    }
+    const secret = Buffer.from(platform.random.bytes(4)).readUInt32BE();
+    const processId = this.#register.add(secret, () => this.#session?.cancel());
+    this.#processId = processId;
+    const session = new SqlSession(this.#engine, { user, database, processId, parameters });
+    this.#session = session;
+    this.#phase = 'ready';
+    const statementBytes = this.#engine.limits.statementBytesMax;
+    this.#reader.started(this.#options.messageBytesMax ?? 2 * statementBytes + LOGIN_MESSAGE_BYTES_MAX);
+    message.authenticationOk(this.#writer);
+    this.#reportParameters();
+    message.backendKeyData(this.#writer, processId, secret);
+    message.readyForQuery(this.#writer, session.status);
+  }
+
+  #loginTimedOut(): void {
+    if (this.#phase === 'ready' || this.#phase === 'closed') return;
+    this.#refuse(CONNECTION_SQLSTATE.invalid_authorization, 'canceling authentication due to timeout');
+  }
+
+  // --- Queries
+
+  #handleMessage({ type, body }: Frame): Awaitable<void> {
+    if (this.#skipping && type !== NAMES.sync && type !== NAMES.terminate) return undefined;
+    const fields = new BodyReader(body);
+    switch (type) {
+      case NAMES.query:
+        return this.#query(fields);
+      case NAMES.sync:
+        return this.#sync();
+      case NAMES.terminate:
+        return whenReady(this.#flush(), () => this.#close());
+      case NAMES.flush:
+        return this.#flush();
+      case NAMES.parse:
+        return this.#extended(() => this.#parse(fields));
+      case NAMES.bind:
+        return this.#extended(() => this.#bind(fields));
+      case NAMES.describe:
+        return this.#extended(() => this.#describe(fields));
+      case NAMES.execute:
+        return this.#extended(() => this.#execute(fields));
+      case NAMES.close:
+        return this.#extended(() => this.#closeObject(fields));
+      case NAMES.copyData:
+      case NAMES.copyDone:
+      case NAMES.copyFail:
+        return undefined;
+      case NAMES.functionCall:
+        message.errorResponse(this.#writer, 'ERROR', notSupported('a function call by its id'));
+        this.#session!.fail();
+        this.#ready();
+        return undefined;
+      default:
+        throw new SqlError('protocol_violation', `invalid frontend message type ${type}`);
+    }
+  }
+
+  #query(fields: BodyReader): Awaitable<void> {
+    let done: Awaitable<void>;
+    try {
+      const text = fields.text();
+      fields.finish();
+      this.#rowFormats = [];
+      done = this.#session!.query(text, this);
+    } catch (error) {
+      this.#queryFailed(error);
+      return undefined;
+    }
+    if (!isPromise(done)) {
+      this.#ready();
+      return undefined;
+    }
+    return done.then(
+      () => this.#ready(),
+      (error: unknown) => this.#queryFailed(error),
+    );
+  }
+
+  #queryFailed(error: unknown): void {
+    this.#report(error);
+    this.#ready();
+  }
+
+  #sync(): Awaitable<void> {
+    this.#skipping = false;
+    let done: Awaitable<void>;
+    try {
+      done = this.#session!.sync();
+    } catch (error) {
+      this.#queryFailed(error);
+      return undefined;
+    }
+    if (!isPromise(done)) {
+      this.#ready();
+      return undefined;
+    }
+    return done.then(
+      () => this.#ready(),
+      (error: unknown) => this.#queryFailed(error),
+    );
+  }
+
+  #extended(work: () => Awaitable<void>): Awaitable<void> {
+    try {
+      const done = work();
+      return isPromise(done) ? done.catch((error: unknown) => this.#extendedFailed(error)) : done;
+    } catch (error) {
+      this.#extendedFailed(error);
+      return undefined;
+    }
+  }
+
+  #extendedFailed(error: unknown): void {
+    this.#session!.fail();
+    this.#report(error);
+    this.#skipping = true;
+  }
+
+  #parse(fields: BodyReader): Awaitable<void> {
+    const name = fields.text();
+    const text = fields.text();
+    const types: (SqlType | undefined)[] = [];
+    for (let count = fields.uint16(); count > 0; count--) types.push(parameterType(fields.uint32()));
+    fields.finish();
+    const { statements } = this.#session!;
+    if (name === '') statements.delete('');
+    else if (statements.has(name)) {
+      throw new SqlError('duplicate_prepared_statement', `prepared statement "${name}" already exists`);
+    } else if (statements.size >= this.#engine.limits.preparedStatementsMax) {
+      throw new SqlError(
+        'configuration_limit_exceeded',
+        `a session keeps at most ${this.#engine.limits.preparedStatementsMax} prepared statements`,
+      );
+    }
+    const keep = (prepared: PreparedStatement): void => {
+      statements.set(name, prepared);
+      message.bare(this.#writer, '1');
+    };
+    const prepared = this.#session!.prepare(text, types);
+    return isPromise(prepared) ? prepared.then(keep) : keep(prepared);
+  }
+
+  #bind(fields: BodyReader): void {
+    const session = this.#session!;
+    const portalName = fields.text();
+    const prepared = this.#statement(fields.text());
+    const formats = readFormats(fields);
+    const count = fields.uint16();
+    const types = prepared.parameterTypes;
+    if (count !== types.length) {
+      throw new SqlError(
+        'protocol_violation',
+        `bind message supplies ${count} parameters, but prepared statement requires ${types.length}`,
+      );
+    }
+    if (formats.length > 1 && formats.length !== count) {
+      throw new SqlError(
+        'protocol_violation',
+        `bind message has ${formats.length} parameter formats but ${count} parameters`,
+      );
+    }
+    const time = { zone: session.parameters.zone, nowMicros: this.#engine.nowMicros() };
+    const values: SqlValue[] = [];
+    for (let i = 0; i < count; i++) {
+      const length = fields.int32();
+      const format = (formats.length === 1 ? formats[0] : formats[i]) ?? 'text';
+      values.push(length === -1 ? null : readParameter(types[i]!, format, fields.bytes(length), time));
+    }
+    const wanted = readFormats(fields);
+    fields.finish();
+    const columns = prepared.columns?.length ?? 0;
+    if (wanted.length > 1 && wanted.length !== columns) {
+      throw new SqlError(
+        'protocol_violation',
+        `bind message has ${wanted.length} result formats but query has ${columns} columns`,
+      );
+    }
+    if (portalName !== '' && session.portals.has(portalName)) {
+      throw new SqlError('duplicate_cursor', `cursor "${portalName}" already exists`);
+    }
+    if (session.portals.size >= this.#engine.limits.preparedStatementsMax) {
+      throw new SqlError(
+        'configuration_limit_exceeded',
+        `a session keeps at most ${this.#engine.limits.preparedStatementsMax} portals`,
+      );
+    }
+    session.closePortal(portalName);
+    const portal = session.portal(prepared, values);
+    session.portals.set(portalName, portal);
+    const all = wanted.length === 1 ? new Array<FieldFormat>(columns).fill(wanted[0]!) : wanted;
+    this.#formats.set(portal, all);
+    message.bare(this.#writer, '2');
+  }
+
+  #describe(fields: BodyReader): void {
+    const kind = fields.byte();
+    const name = fields.text();
+    fields.finish();
+    if (kind === 0x53) {
+      const prepared = this.#statement(name);
+      message.parameterDescription(this.#writer, prepared.parameterTypes);
+      this.#describeColumns(prepared.columns, []);
+      return;
+    }
+    if (kind !== 0x50) throw new SqlError('protocol_violation', `invalid DESCRIBE message subtype ${kind}`);
+    const { portal, formats } = this.#portal(name);
+    this.#describeColumns(portal.prepared.columns, formats);
+  }
+
+  #describeColumns(columns: readonly ResultColumn[] | undefined, formats: readonly FieldFormat[]): void {
+    if (columns === undefined) message.bare(this.#writer, 'n');
+    else message.rowDescription(this.#writer, columns, formats);
+  }
+
+  #execute(fields: BodyReader): Awaitable<void> {
+    const { portal, formats } = this.#portal(fields.text());
+    const rowsMax = Math.max(fields.int32(), 0);
+    fields.finish();
+    this.#rowFormats = formats;
+    const finish = (outcome: 'complete' | 'suspended' | 'empty'): void => {
+      if (outcome === 'suspended') message.bare(this.#writer, 's');
+      else if (outcome === 'empty') message.bare(this.#writer, 'I');
+    };
+    const outcome = this.#session!.run(portal, rowsMax, this);
+    return isPromise(outcome) ? outcome.then(finish) : finish(outcome);
+  }
+
+  #closeObject(fields: BodyReader): void {
+    const kind = fields.byte();
+    const name = fields.text();
+    fields.finish();
+    if (kind === 0x53) this.#session!.statements.delete(name);
+    else if (kind === 0x50) this.#session!.closePortal(name);
+    else throw new SqlError('protocol_violation', `invalid CLOSE message subtype ${kind}`);
+    message.bare(this.#writer, '3');
+  }
+
+  #statement(name: string): PreparedStatement {
+    const prepared = this.#session!.statements.get(name);
+    if (prepared !== undefined) return prepared;
+    const shown = name === '' ? 'unnamed prepared statement' : `prepared statement "${name}"`;
+    throw new SqlError('invalid_sql_statement_name', `${shown} does not exist`);
+  }
+
+  #portal(name: string): WirePortal {
+    const portal = this.#session!.portals.get(name);
+    if (portal === undefined) throw new SqlError('invalid_cursor_name', `portal "${name}" does not exist`);
+    return { portal, formats: this.#formats.get(portal) ?? [] };
+  }
+
+  // --- Results
+
+  columns(columns: readonly ResultColumn[]): void {
+    message.rowDescription(this.#writer, columns, []);
+  }
+
+  rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void> {
+    const { zone } = this.#session!.parameters;
+    const formats = this.#rowFormats;
+    const writer = this.#writer;
+    for (const row of rows) {
+      writer.begin('D').int16(columns.length);
+      try {
+        for (let i = 0; i < columns.length; i++) {
+          writeField(writer, columns[i]!.type, formats[i] ?? 'text', row[i]!, zone);
+        }
+      } catch (error) {
+        writer.abandon();
+        throw error;
+      }
+      writer.end();
+    }
+    return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
+  }
+
+  complete(tag: string): void {
+    message.commandComplete(this.#writer, tag);
+  }
+
+  empty(): void {
+    message.bare(this.#writer, 'I');
+  }
+
+  notice(notice: Notice): void {
+    message.notice(this.#writer, notice);
+  }
+
+  #report(error: unknown): void {
+    if (!(error instanceof OperationError)) {
+      this.#options.log.error(
+        { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+        'a statement failed for a reason of ours',
+      );
+    }
+    message.errorResponse(this.#writer, 'ERROR', error);
+  }
+
+  #ready(): void {
+    this.#reportParameters();
+    message.readyForQuery(this.#writer, this.#session!.status);
+  }
+
+  /** Tells the client of parameters that changed since it was last told. */
+  #reportParameters(): void {
+    const { parameters } = this.#session!;
+    if (parameters.values === this.#reportedParameters) return;
+    this.#reportedParameters = parameters.values;
+    for (const [name, value] of parameters.reported()) {
+      if (this.#reported.get(name) === value) continue;
+      this.#reported.set(name, value);
+      message.parameterStatus(this.#writer, name, value);
+    }
+  }
+
+  // --- Writing
+
+  /** Writes what was gathered, once it is durable; a promise while that, or the client, has to be waited for. */
+  #flush(): Awaitable<void> {
+    if (this.#writer.length === 0 || this.#phase === 'closed') return undefined;
+    const durable = this.#session && this.#engine.store.whenDurable(this.#session.observedVersion);
+    if (durable === undefined) return this.#write();
+    return durable.then(
+      () => this.#write(),
+      (error: unknown) => {
+        this.#writer.clear();
+        throw error;
+      },
+    );
+  }
+
+  #write(): Awaitable<void> {
+    if (this.#phase === 'closed') return undefined;
+    this.#writer.flush((bytes) => this.#socket.write(bytes));
+    if (this.#socket.bufferedBytes <= this.#outputBytesMax) return undefined;
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+
+  // --- Ending
+
+  /** Ends the connection with an error that the protocol cannot recover from. */
+  #fatal(error: unknown): void {
+    if (this.#phase === 'closed') return;
+    if (!(error instanceof OperationError)) {
+      this.#options.log.error(
+        { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+        'a connection failed for a reason of ours',
+      );
+    }
+    // What was gathered may leave only if it is durable already.
+    if (this.#session !== undefined && this.#engine.store.whenDurable(this.#session.observedVersion) !== undefined) {
+      this.#writer.clear();
+    }
+    message.errorResponse(this.#writer, 'FATAL', error);
+    this.#close();
+  }
+
+  #refuse(sqlstate: string, text: string, hint?: string): void {
+    message.fatalResponse(this.#writer, sqlstate, text, hint);
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#phase === 'closed') return;
+    if (this.#writer.length > 0) this.#writer.flush((bytes) => this.#socket.write(bytes));
+    this.#phase = 'closed';
+    this.#loginTimer?.cancel();
+    this.#session?.close();
+    this.#socket.end();
+  }
+}
+
+function isLocal(address: string): boolean {
+  return address === '' || address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+}
+
+function parameterType(oid: number): SqlType | undefined {
+  if (oid === 0 || oid === 705) return undefined;
+  const type = typeOfOid(oid);
+  if (type === undefined || type === 'void') throw notSupported(`a parameter of the type with OID ${oid}`);
+  return type === 'name' || type === 'varchar' ? 'text' : type;
+}
+
+function readFormats(fields: BodyReader): FieldFormat[] {
+  const formats: FieldFormat[] = [];
+  for (let count = fields.uint16(); count > 0; count--) {
+    const code = fields.int16();
+    if (code !== 0 && code !== 1) throw new SqlError('protocol_violation', `unsupported format code: ${code}`);
+    formats.push(code === 1 ? 'binary' : 'text');
+  }
+  return formats;
+}
+
+/** Settings in the client's `options`: `-c name=value` and `--name=value`, a backslash before a space that belongs. */
+function* commandLineOptions(options: string): Generator<readonly [string, string]> {
+  const words = options.match(/(?:\\.|[^\s\\])+/g) ?? [];
+  for (let i = 0; i < words.length; i++) {
+    let word = words[i]!.replace(/\\(.)/g, '$1');
+    if (word === '-c') word = (words[++i] ?? '').replace(/\\(.)/g, '$1');
+    else if (word.startsWith('-c')) word = word.slice(2);
+    else if (word.startsWith('--')) word = word.slice(2);
+    const equals = word.indexOf('=');
+    if (equals < 1) throw new SqlError('invalid_parameter_value', `invalid command-line argument: ${word}`);
+    yield [word.slice(0, equals).replaceAll('-', '_'), word.slice(equals + 1)];
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Messages from the server, gathered in one buffer that leaves with one write.
+ *
+ *   offset  size  field
+ *   0       1     type
+ *   1       4     length in bytes, itself included, big-endian
+ *   5       …     body
+ *
+ * PostgreSQL 15, "Message Formats".
+ */
+
+import type { Bytes } from '../../base/bytes.ts';
+
+const BUFFER_BYTES = 8_192;
+/** A buffer that grew beyond this is not kept. */
+const KEPT_BYTES_MAX = 262_144;
+const SHORT_TEXT_CHARS = 48;
+
+export class MessageWriter {
+  #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  #length = 0;
+  #messageAt = 0;
+
+  /** Bytes gathered. */
+  get length(): number {
+    return this.#length;
+  }
+
+  begin(type: string): this {
+    this.#reserve(5);
+    this.#messageAt = this.#length;
+    this.#buffer[this.#length] = type.charCodeAt(0);
+    this.#length += 5;
+    return this;
+  }
+
+  /** Ends the message that `begin` began: now its length is known. */
+  end(): void {
+    this.#buffer.writeInt32BE(this.#length - this.#messageAt - 1, this.#messageAt + 1);
+  }
+
+  /** Takes back the message that was begun. */
+  abandon(): void {
+    this.#length = this.#messageAt;
+  }
+
+  int8(value: number): this {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = value;
+    return this;
+  }
+
+  int16(value: number): this {
+    this.#reserve(2);
+    this.#length = this.#buffer.writeInt16BE(value, this.#length);
+    return this;
+  }
+
+  int32(value: number): this {
+    this.#reserve(4);
+    this.#length = this.#buffer.writeInt32BE(value, this.#length);
+    return this;
+  }
+
+  uint32(value: number): this {
+    this.#reserve(4);
+    this.#length = this.#buffer.writeUInt32BE(value, this.#length);
+    return this;
+  }
+
+  int64(value: bigint): this {
+    this.#reserve(8);
+    this.#length = this.#buffer.writeBigInt64BE(value, this.#length);
+    return this;
+  }
+
+  float64(value: number): this {
+    this.#reserve(8);
+    this.#length = this.#buffer.writeDoubleBE(value, this.#length);
+    return this;
+  }
+
+  bytes(value: Bytes): this {
+    this.#reserve(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
+    return this;
+  }
+
+  /** UTF-8 and a zero byte. */
+  text(value: string): this {
+    this.#utf8(value);
+    return this.int8(0);
+  }
+
+  /** A field of DataRow: length in bytes, then UTF-8. */
+  field(value: string): this {
+    this.#reserve(4);
+    const at = this.#length;
+    this.#length += 4;
+    this.#utf8(value);
+    this.#buffer.writeInt32BE(this.#length - at - 4, at);
+    return this;
+  }
+
+  /**
+   * Gives what was gathered, and begins anew. With `give` answering true the bytes were used up and the buffer is used
+   * again; with false it belongs to the receiver.
+   */
+  flush(give: (bytes: Bytes) => boolean): boolean {
+    const bytes = this.#buffer.subarray(0, this.#length);
+    this.#length = 0;
+    const taken = give(bytes);
+    if (!taken || this.#buffer.length > KEPT_BYTES_MAX) this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    return taken;
+  }
+
+  /** Forgets what was gathered. */
+  clear(): void {
+    this.#length = 0;
+  }
+
+  #utf8(value: string): void {
+    const chars = value.length;
+    this.#reserve(chars * 3);
+    const buffer = this.#buffer;
+    if (chars <= SHORT_TEXT_CHARS) {
+      const at = this.#length;
+      let i = 0;
+      for (; i < chars; i++) {
+        const code = value.charCodeAt(i);
+        if (code > 0x7f) break;
+        buffer[at + i] = code;
+      }
+      if (i === chars) {
+        this.#length = at + chars;
+        return;
+      }
+    }
+    this.#length += buffer.write(value, this.#length, 'utf8');
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}

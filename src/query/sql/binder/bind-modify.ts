@@ -1,0 +1,177 @@
+/** Binds INSERT, UPDATE and DELETE on one table. */
+
+import type { DeleteStmt, InsertStmt, Node, UpdateStmt } from '@pgsql/types';
+import type { Column, Table } from '../../../models/relational/table.ts';
+import { findFunction } from '../functions/scalar-functions.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { bindReturning, bindSelect, bindTable, type FindTable } from './bind-select.ts';
+import type {
+  BoundAssignment,
+  BoundDelete,
+  BoundExpression,
+  BoundInsert,
+  BoundSelect,
+  BoundUpdate,
+  BoundValues,
+} from './bound.ts';
+import { assignmentMismatch, type BindContext, type Clause, ExpressionBinder } from './expression-binder.ts';
+
+const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
+const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
+const SET: Clause = { title: 'UPDATE', aggregates: 'refused' };
+
+/** What a column holds when nothing is said about it. */
+function defaultOf(column: Column): BoundExpression {
+  const { type, modifier } = column;
+  if (column.default?.kind === 'now') {
+    const now = findFunction('now', [])!;
+    return { kind: 'call', type, modifier, location: undefined, function: now, args: [] };
+  }
+  return { kind: 'constant', type, modifier, location: undefined, value: column.default?.value ?? null };
+}
+
+function requireColumn(table: Table, name: string, location: number | undefined): number {
+  const position = table.columns.findIndex((column) => column.name === name);
+  if (position >= 0) return position;
+  throw new SqlError('undefined_column', `column "${name}" of relation "${table.name}" does not exist`, { location });
+}
+
+function isDefault(node: Node): boolean {
+  return 'SetToDefault' in node;
+}
+
+function assign(binder: ExpressionBinder, column: Column, expression: BoundExpression): BoundExpression {
+  const coerced = binder.tryCoerce(expression, column.type, column.modifier, 'assignment');
+  if (coerced === undefined) throw assignmentMismatch(column.name, column.type, expression);
+  return coerced;
+}
+
+export function bindInsert(insert: InsertStmt, context: BindContext, findTable: FindTable): BoundInsert {
+  if (insert.withClause !== undefined) throw notSupported('WITH', insert.withClause.location);
+  if (insert.onConflictClause !== undefined) throw notSupported('ON CONFLICT', insert.onConflictClause.location);
+  if (insert.override !== undefined && insert.override !== 'OVERRIDING_NOT_SET') throw notSupported('OVERRIDING');
+  const scope = bindTable(insert.relation!, findTable);
+  const { table } = scope.table;
+  const named: { readonly position: number; readonly location: number | undefined }[] = [];
+  for (const node of insert.cols ?? []) {
+    if (!('ResTarget' in node)) continue;
+    const { name = '', location, indirection } = node.ResTarget;
+    if (indirection !== undefined) throw notSupported('assigning to a part of a column', location);
+    const position = requireColumn(table, name, location);
+    if (named.some((other) => other.position === position)) {
+      throw new SqlError('duplicate_column', `column "${name}" specified more than once`, { location });
+    }
+    named.push({ position, location });
+  }
+  const targets =
+    insert.cols === undefined ? table.columns.map((_, position) => ({ position, location: undefined })) : named;
+  const select =
+    insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : undefined;
+  const binder = new ExpressionBinder(context, undefined);
+  let source: BoundSelect | BoundValues;
+  let provided: readonly BoundExpression[];
+  if (select === undefined) {
+    source = { kind: 'values', columns: [], rows: [[]] };
+    provided = [];
+  } else if (select.valuesLists !== undefined && select.sortClause === undefined && select.limitCount === undefined) {
+    const rows = select.valuesLists.map((list) => {
+      const items = 'List' in list ? (list.List.items ?? []) : [];
+      return items.map((item, i) => {
+        const column = table.columns[targets[i]?.position ?? -1];
+        if (isDefault(item)) {
+          if (column !== undefined) return defaultOf(column);
+        }
+        const bound = binder.bind(item, VALUES);
+        return column === undefined ? bound : assign(binder, column, bound);
+      });
+    });
+    const width = rows[0]!.length;
+    const uneven = rows.find((row) => row.length !== width);
+    if (uneven !== undefined) {
+      throw new SqlError('syntax_error', 'VALUES lists must all be the same length', { location: uneven[0]?.location });
+    }
+    provided = rows[0]!;
+    source = { kind: 'values', columns: [], rows };
+  } else {
+    source = bindSelect(select, context, findTable);
+    provided = source.columns.map((column, index) => ({
+      kind: 'column',
+      type: column.expression.type,
+      modifier: column.expression.modifier,
+      location: column.expression.location,
+      index,
+    }));
+  }
+  if (provided.length > targets.length) {
+    throw new SqlError('syntax_error', 'INSERT has more expressions than target columns', {
+      location: provided[targets.length]!.location,
+    });
+  }
+  if (select !== undefined && insert.cols !== undefined && provided.length < targets.length) {
+    throw new SqlError('syntax_error', 'INSERT has more target columns than expressions', {
+      location: targets[provided.length]!.location,
+    });
+  }
+  const assignments = table.columns.map((column, position): BoundAssignment => {
+    const index = targets.findIndex((target) => target.position === position);
+    if (index < 0 || index >= provided.length) return { position, expression: defaultOf(column) };
+    const { type, modifier, location } = provided[index]!;
+    if (source.columns.length === 0) {
+      return {
+        position,
+        expression: { kind: 'column', type: column.type, modifier: column.modifier, location, index },
+      };
+    }
+    const read: BoundExpression = { kind: 'column', type, modifier, location, index };
+    return { position, expression: assign(binder, column, read) };
+  });
+  const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(context, scope));
+  return { kind: 'insert', table: scope.table, source, assignments, returning };
+}
+
+export function bindUpdate(update: UpdateStmt, context: BindContext, findTable: FindTable): BoundUpdate {
+  if (update.withClause !== undefined) throw notSupported('WITH', update.withClause.location);
+  const [from] = update.fromClause ?? [];
+  if (from !== undefined) throw notSupported('UPDATE … FROM', 'RangeVar' in from ? from.RangeVar.location : undefined);
+  const scope = bindTable(update.relation!, findTable);
+  const { table } = scope.table;
+  const binder = new ExpressionBinder(context, scope);
+  const assignments: BoundAssignment[] = [];
+  for (const node of update.targetList ?? []) {
+    if (!('ResTarget' in node)) continue;
+    const { name = '', val, location, indirection } = node.ResTarget;
+    if (indirection !== undefined) throw notSupported('assigning to a part of a column', location);
+    if (val !== undefined && 'MultiAssignRef' in val) throw notSupported('assigning to a list of columns', location);
+    const position = requireColumn(table, name, location);
+    if (assignments.some((other) => other.position === position)) {
+      throw new SqlError('syntax_error', `multiple assignments to same column "${name}"`);
+    }
+    const column = table.columns[position]!;
+    const expression = isDefault(val!) ? defaultOf(column) : assign(binder, column, binder.bind(val!, SET));
+    assignments.push({ position, expression });
+  }
+  const where = update.whereClause && binder.bindCondition(update.whereClause, WHERE);
+  return {
+    kind: 'update',
+    table: scope.table,
+    assignments,
+    where,
+    returning: bindReturning(update.returningClause?.exprs, binder),
+  };
+}
+
+export function bindDelete(statement: DeleteStmt, context: BindContext, findTable: FindTable): BoundDelete {
+  if (statement.withClause !== undefined) throw notSupported('WITH', statement.withClause.location);
+  const [using] = statement.usingClause ?? [];
+  if (using !== undefined)
+    throw notSupported('DELETE … USING', 'RangeVar' in using ? using.RangeVar.location : undefined);
+  const scope = bindTable(statement.relation!, findTable);
+  const binder = new ExpressionBinder(context, scope);
+  const where = statement.whereClause && binder.bindCondition(statement.whereClause, WHERE);
+  return {
+    kind: 'delete',
+    table: scope.table,
+    where,
+    returning: bindReturning(statement.returningClause?.exprs, binder),
+  };
+}

@@ -1,0 +1,286 @@
+/** Binds SELECT and VALUES: one table or none, no joins, no grouping. What else SQL allows here is refused by name. */
+
+import type { Node, SelectStmt } from '@pgsql/types';
+import type { CatalogTable } from '../catalog-cache.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { commonType, titleOf } from '../types/types.ts';
+import type { BoundColumn, BoundExpression, BoundLocking, BoundSelect, BoundSortKey, BoundValues } from './bound.ts';
+import { type BindContext, type Clause, ExpressionBinder, type Scope } from './expression-binder.ts';
+import { kindOf, stringOf, stringsOf, tableName } from './names.ts';
+
+/** Finds tables by name; undefined for one that does not exist. All names of a statement are looked up before. */
+export type FindTable = (name: string) => CatalogTable | undefined;
+
+const TARGET: Clause = { title: 'SELECT', aggregates: 'allowed' };
+const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
+const ORDER_BY: Clause = { title: 'ORDER BY', aggregates: 'allowed' };
+const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
+const RETURNING: Clause = { title: 'RETURNING', aggregates: 'refused' };
+
+/** @throws SqlError of any kind that a name, a type or a clause can be wrong in. */
+export function bindSelect(select: SelectStmt, context: BindContext, findTable: FindTable): BoundSelect | BoundValues {
+  refuseMissingClauses(select);
+  if (select.valuesLists !== undefined) return bindValues(select, context);
+  const scope = bindFrom(select.fromClause ?? [], findTable);
+  const binder = new ExpressionBinder(context, scope);
+  const where = select.whereClause && binder.bindCondition(select.whereClause, WHERE);
+  const columns = bindTargets(select.targetList ?? [], binder, TARGET);
+  const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, columns, binder));
+  if (binder.aggregates.length > 0 && binder.bareColumn !== undefined && bareOutsideWhere(select, context, scope)) {
+    throw ungrouped(select, context, scope);
+  }
+  const locking = bindLocking(select.lockingClause ?? [], scope);
+  if (locking !== undefined && binder.aggregates.length > 0) {
+    throw new SqlError('feature_not_supported', 'FOR UPDATE is not allowed with aggregate functions');
+  }
+  return {
+    kind: 'select',
+    from: scope?.table,
+    where,
+    aggregates: binder.aggregates,
+    columns,
+    orderBy,
+    limit: bindRowCount(select.limitCount, 'LIMIT', context),
+    offset: bindRowCount(select.limitOffset, 'OFFSET', context),
+    locking: scope === undefined ? undefined : locking,
+  };
+}
+
+function refuseMissingClauses(select: SelectStmt): void {
+  if (select.op !== undefined && select.op !== 'SETOP_NONE') throw notSupported(select.op.replace('SETOP_', ''));
+  if (select.withClause !== undefined) throw notSupported('WITH', select.withClause.location);
+  if (select.intoClause !== undefined) throw notSupported('SELECT INTO');
+  if (select.distinctClause !== undefined) throw notSupported('SELECT DISTINCT');
+  if (select.groupClause !== undefined) throw notSupported('GROUP BY');
+  if (select.havingClause !== undefined) throw notSupported('HAVING');
+  if (select.windowClause !== undefined) throw notSupported('WINDOW');
+  if (select.limitOption === 'LIMIT_OPTION_WITH_TIES') throw notSupported('FETCH FIRST … WITH TIES');
+}
+
+function bindFrom(nodes: readonly Node[], findTable: FindTable): Scope | undefined {
+  const [first, second] = nodes;
+  if (first === undefined) return undefined;
+  if ('JoinExpr' in first) throw notSupported('JOIN');
+  if ('RangeSubselect' in first) throw notSupported('a subquery in FROM');
+  if ('RangeFunction' in first) throw notSupported('a function in FROM');
+  if (!('RangeVar' in first)) throw notSupported(`${kindOf(first)} in FROM`);
+  if (second !== undefined) {
+    throw notSupported('more than one table in FROM', 'RangeVar' in second ? second.RangeVar.location : undefined);
+  }
+  return bindTable(first.RangeVar, findTable);
+}
+
+/** @throws SqlError `undefined_table`. */
+export function bindTable(range: Parameters<typeof tableName>[0], findTable: FindTable): Scope {
+  const name = tableName(range);
+  if (range.alias?.colnames !== undefined) throw notSupported('a list of column aliases', range.location);
+  const table = findTable(name);
+  if (table === undefined) {
+    throw new SqlError('undefined_table', `relation "${name}" does not exist`, { location: range.location });
+  }
+  return { table, alias: range.alias?.aliasname ?? name };
+}
+
+export function bindReturning(nodes: readonly Node[] | undefined, binder: ExpressionBinder): BoundColumn[] | undefined {
+  return nodes === undefined ? undefined : bindTargets(nodes, binder, RETURNING);
+}
+
+function bindTargets(nodes: readonly Node[], binder: ExpressionBinder, clause: Clause): BoundColumn[] {
+  const columns: BoundColumn[] = [];
+  for (const node of nodes) {
+    if (!('ResTarget' in node)) throw notSupported(`${kindOf(node)} in a target list`);
+    const { name, val, location } = node.ResTarget;
+    if (val !== undefined && isStar(val)) {
+      columns.push(...expandStar(val, binder, location));
+      continue;
+    }
+    const expression = binder.settle(binder.bind(val!, clause));
+    columns.push({ name: name ?? columnNameOf(val!), expression, origin: originOf(expression, binder, val!) });
+  }
+  return columns;
+}
+
+function isStar(node: Node): boolean {
+  return 'ColumnRef' in node && (node.ColumnRef.fields ?? []).some((field) => 'A_Star' in field);
+}
+
+function expandStar(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
+  const { scope } = binder;
+  if (scope === undefined) {
+    throw new SqlError('syntax_error', 'SELECT * with no tables specified is not valid', { location });
+  }
+  const [qualifier, ...rest] = 'ColumnRef' in node ? (node.ColumnRef.fields ?? []) : [];
+  if (rest.length > 1) throw notSupported('a column name qualified by a schema', location);
+  if (rest.length === 1 && stringOf(qualifier) !== scope.alias) {
+    throw new SqlError('undefined_table', `missing FROM-clause entry for table "${stringOf(qualifier)}"`, { location });
+  }
+  binder.bareColumn ??= { name: `${scope.alias}.${scope.table.table.columns[0]?.name ?? '*'}`, location };
+  return binder.columns().map((expression) => ({
+    name: scope.table.table.columns[expression.index]!.name,
+    expression,
+    origin: { table: scope.table, position: expression.index },
+  }));
+}
+
+function originOf(expression: BoundExpression, binder: ExpressionBinder, node: Node): BoundColumn['origin'] {
+  if (expression.kind !== 'column' || binder.scope === undefined || !('ColumnRef' in node)) return undefined;
+  return { table: binder.scope.table, position: expression.index };
+}
+
+/** The name of a result column without AS. */
+function columnNameOf(node: Node): string {
+  return suggestedName(node)?.name ?? '?column?';
+}
+
+/** By PostgreSQL's FigureColname: a weak name gives way to that of a cast or CASE around it. */
+function suggestedName(node: Node): { readonly name: string; readonly weak: boolean } | undefined {
+  const strong = (name: string) => ({ name, weak: false });
+  if ('ColumnRef' in node) return strong(stringsOf(node.ColumnRef.fields).at(-1)!);
+  if ('FuncCall' in node) return strong(stringsOf(node.FuncCall.funcname).at(-1)!);
+  if ('TypeCast' in node) {
+    const inner = suggestedName(node.TypeCast.arg!);
+    if (inner !== undefined && !inner.weak) return inner;
+    return { name: stringsOf(node.TypeCast.typeName?.names).at(-1)!, weak: true };
+  }
+  if ('SQLValueFunction' in node) return strong((node.SQLValueFunction.op ?? '').replace('SVFOP_', '').toLowerCase());
+  if ('CoalesceExpr' in node) return strong('coalesce');
+  if ('CaseExpr' in node) {
+    const inner = node.CaseExpr.defresult && suggestedName(node.CaseExpr.defresult);
+    return inner !== undefined && !inner.weak ? inner : { name: 'case', weak: true };
+  }
+  if ('MinMaxExpr' in node) return strong(node.MinMaxExpr.op === 'IS_GREATEST' ? 'greatest' : 'least');
+  if ('A_Expr' in node && node.A_Expr.kind === 'AEXPR_NULLIF') return strong('nullif');
+  return undefined;
+}
+
+function bindSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
+  if (!('SortBy' in node)) throw notSupported(`${kindOf(node)} in ORDER BY`);
+  const { node: subject, sortby_dir, sortby_nulls } = node.SortBy;
+  if (sortby_dir === 'SORTBY_USING') throw notSupported('ORDER BY … USING', node.SortBy.location);
+  const descending = sortby_dir === 'SORTBY_DESC';
+  return {
+    expression: bindSortExpression(subject!, columns, binder),
+    descending,
+    nullsFirst: sortby_nulls === 'SORTBY_NULLS_FIRST' || (sortby_nulls !== 'SORTBY_NULLS_LAST' && descending),
+  };
+}
+
+/** A number is a position in the result, a bare name first a result column, then a column of the table. */
+function bindSortExpression(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundExpression {
+  if ('A_Const' in node && node.A_Const.isnull !== true) {
+    const { ival, location } = node.A_Const;
+    if (ival === undefined) throw new SqlError('syntax_error', 'non-integer constant in ORDER BY', { location });
+    const column = columns[(ival.ival ?? 0) - 1];
+    if (column !== undefined) return column.expression;
+    throw new SqlError('invalid_column_reference', `ORDER BY position ${ival.ival ?? 0} is not in select list`, {
+      location,
+    });
+  }
+  if ('ColumnRef' in node && (node.ColumnRef.fields ?? []).length === 1) {
+    const name = stringsOf(node.ColumnRef.fields)[0]!;
+    const named = columns.filter((column) => column.name === name);
+    const [first, ...others] = named;
+    if (first !== undefined) {
+      if (others.every((other) => JSON.stringify(shape(other)) === JSON.stringify(shape(first))))
+        return first.expression;
+      throw new SqlError('ambiguous_column', `ORDER BY "${name}" is ambiguous`, { location: node.ColumnRef.location });
+    }
+  }
+  return binder.settle(binder.bind(node, ORDER_BY));
+}
+
+/** Two result columns of one name are no ambiguity when both are the same column. */
+function shape(column: BoundColumn): unknown {
+  return column.expression.kind === 'column' ? column.expression.index : column.expression.location;
+}
+
+/** Whether a column is named outside of both aggregates and WHERE, which runs below the aggregation. */
+function bareOutsideWhere(select: SelectStmt, context: BindContext, scope: Scope | undefined): boolean {
+  return rebound(select, context, scope).bareColumn !== undefined;
+}
+
+function ungrouped(select: SelectStmt, context: BindContext, scope: Scope | undefined): SqlError {
+  const { name, location } = rebound(select, context, scope).bareColumn!;
+  return new SqlError(
+    'grouping_error',
+    `column "${name}" must appear in the GROUP BY clause or be used in an aggregate function`,
+    { location },
+  );
+}
+
+function rebound(select: SelectStmt, context: BindContext, scope: Scope | undefined): ExpressionBinder {
+  const binder = new ExpressionBinder(context, scope);
+  const columns = bindTargets(select.targetList ?? [], binder, TARGET);
+  for (const node of select.sortClause ?? []) bindSortKey(node, columns, binder);
+  return binder;
+}
+
+function bindRowCount(node: Node | undefined, title: string, context: BindContext): BoundExpression | undefined {
+  if (node === undefined) return undefined;
+  // LIMIT ALL and LIMIT NULL are no limit.
+  const binder = new ExpressionBinder(context, undefined);
+  const bound = binder.bind(node, { title, aggregates: 'refused' });
+  const coerced = binder.tryCoerce(bound, 'int8', -1, 'assignment');
+  if (coerced !== undefined && bound.type !== 'text') return coerced;
+  throw new SqlError('datatype_mismatch', `argument of ${title} must be type bigint, not type ${titleOf(bound.type)}`, {
+    location: bound.location,
+  });
+}
+
+function bindLocking(nodes: readonly Node[], scope: Scope | undefined): BoundLocking | undefined {
+  let locking: BoundLocking | undefined;
+  for (const node of nodes) {
+    if (!('LockingClause' in node)) continue;
+    const { lockedRels, strength, waitPolicy } = node.LockingClause;
+    for (const relation of lockedRels ?? []) {
+      if (!('RangeVar' in relation) || relation.RangeVar.relname === scope?.alias) continue;
+      const { relname, location } = relation.RangeVar;
+      throw new SqlError('undefined_table', `relation "${relname}" in FOR UPDATE clause not found in FROM clause`, {
+        location,
+      });
+    }
+    const exclusive = strength === 'LCS_FORUPDATE' || strength === 'LCS_FORNOKEYUPDATE';
+    locking = {
+      mode: exclusive || locking?.mode === 'exclusive' ? 'exclusive' : 'share',
+      wait: waitPolicy === 'LockWaitError' ? 'nowait' : waitPolicy === 'LockWaitSkip' ? 'skip' : 'block',
+    };
+  }
+  return locking;
+}
+
+function bindValues(select: SelectStmt, context: BindContext): BoundValues {
+  if (select.sortClause !== undefined || select.limitCount !== undefined || select.limitOffset !== undefined) {
+    throw notSupported('ORDER BY or LIMIT of VALUES');
+  }
+  const binder = new ExpressionBinder(context, undefined);
+  const rows = (select.valuesLists ?? []).map((list) =>
+    ('List' in list ? (list.List.items ?? []) : []).map((item) => binder.bind(item, VALUES)),
+  );
+  const width = rows[0]?.length ?? 0;
+  const types = Array.from({ length: width }, (_, i) => {
+    for (const row of rows) {
+      if (row.length !== width) {
+        throw new SqlError('syntax_error', 'VALUES lists must all be the same length', { location: row[0]?.location });
+      }
+    }
+    const type = commonType(rows.map((row) => row[i]!.type));
+    if (type !== undefined) return type;
+    const first = rows.map((row) => row[i]!).find((each) => each.type !== 'unknown')!;
+    const other = rows.map((row) => row[i]!).find((each) => commonType([first.type, each.type]) === undefined) ?? first;
+    throw new SqlError(
+      'datatype_mismatch',
+      `VALUES types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
+      { location: other.location },
+    );
+  });
+  const coerced = rows.map((row) => row.map((each, i) => binder.coerce(each, types[i]!, -1, 'implicit')));
+  return {
+    kind: 'values',
+    rows: coerced,
+    columns: types.map((type, index) => ({
+      name: `column${index + 1}`,
+      expression: { kind: 'column', type, modifier: -1, location: undefined, index },
+      origin: undefined,
+    })),
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Statements after binding: names are columns, types are known, coercions are spelled out. Immutable data.
+ *
+ * Expressions read one row. Below an aggregation that is the row of the table; above it, the row of aggregate results.
+ */
+
+import type { CatalogTable } from '../catalog-cache.ts';
+import type { AggregateFunction } from '../functions/aggregates.ts';
+import type { ScalarFunction } from '../functions/evaluation.ts';
+import type { Cast } from '../types/cast.ts';
+import type { SqlType, SqlValue } from '../types/types.ts';
+
+interface Typed {
+  readonly type: SqlType;
+  /** The type's modifier; -1 for none. */
+  readonly modifier: number;
+  /** Byte offset in the statement; for errors. */
+  readonly location: number | undefined;
+}
+
+export type CompareOperator = '=' | '<>' | '<' | '<=' | '>' | '>=';
+
+export type BoundExpression =
+  | (Typed & { readonly kind: 'constant'; readonly value: SqlValue })
+  | (Typed & { readonly kind: 'column'; readonly index: number })
+  | (Typed & { readonly kind: 'parameter'; readonly index: number })
+  | (Typed & { readonly kind: 'call'; readonly function: ScalarFunction; readonly args: readonly BoundExpression[] })
+  /** Both sides have one type, that of the comparison. */
+  | (Typed & {
+      readonly kind: 'compare';
+      readonly operator: CompareOperator;
+      readonly left: BoundExpression;
+      readonly right: BoundExpression;
+    })
+  | (Typed & {
+      readonly kind: 'distinct';
+      readonly negated: boolean;
+      readonly left: BoundExpression;
+      readonly right: BoundExpression;
+    })
+  | (Typed & { readonly kind: 'and' | 'or'; readonly args: readonly BoundExpression[] })
+  | (Typed & { readonly kind: 'not'; readonly arg: BoundExpression })
+  | (Typed & { readonly kind: 'isNull'; readonly negated: boolean; readonly arg: BoundExpression })
+  | (Typed & {
+      readonly kind: 'isBoolean';
+      readonly value: boolean;
+      readonly negated: boolean;
+      readonly arg: BoundExpression;
+    })
+  | (Typed & { readonly kind: 'case'; readonly whens: readonly BoundWhen[]; readonly otherwise: BoundExpression })
+  | (Typed & { readonly kind: 'coalesce'; readonly args: readonly BoundExpression[] })
+  | (Typed & { readonly kind: 'extreme'; readonly greatest: boolean; readonly args: readonly BoundExpression[] })
+  /** Null when `condition` is true, else `value`: NULLIF. */
+  | (Typed & { readonly kind: 'nullIf'; readonly condition: BoundExpression; readonly value: BoundExpression })
+  | (Typed & { readonly kind: 'cast'; readonly arg: BoundExpression; readonly cast: Cast | undefined })
+  | (Typed & { readonly kind: 'applyModifier'; readonly arg: BoundExpression; readonly explicit: boolean });
+
+export interface BoundWhen {
+  readonly condition: BoundExpression;
+  readonly result: BoundExpression;
+}
+
+export interface BoundColumn {
+  readonly name: string;
+  readonly expression: BoundExpression;
+  /** The column of a table that this is, for clients: position from 0. */
+  readonly origin: { readonly table: CatalogTable; readonly position: number } | undefined;
+}
+
+export interface BoundAggregate {
+  readonly function: AggregateFunction;
+  /** Undefined for count(*). */
+  readonly argument: BoundExpression | undefined;
+}
+
+export interface BoundSortKey {
+  readonly expression: BoundExpression;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+export interface BoundLocking {
+  readonly mode: 'exclusive' | 'share';
+  readonly wait: 'block' | 'nowait' | 'skip';
+}
+
+export interface BoundSelect {
+  readonly kind: 'select';
+  /** Undefined: one row without columns. */
+  readonly from: CatalogTable | undefined;
+  readonly where: BoundExpression | undefined;
+  /** Not empty: the query has one row, and `columns` and `orderBy` read the aggregates' results. */
+  readonly aggregates: readonly BoundAggregate[];
+  readonly columns: readonly BoundColumn[];
+  readonly orderBy: readonly BoundSortKey[];
+  readonly limit: BoundExpression | undefined;
+  readonly offset: BoundExpression | undefined;
+  readonly locking: BoundLocking | undefined;
+}
+
+export interface BoundValues {
+  readonly kind: 'values';
+  readonly columns: readonly BoundColumn[];
+  readonly rows: readonly (readonly BoundExpression[])[];
+}
+
+/** What a column of a new row is: an expression over the source's row (INSERT) or the old row (UPDATE). */
+export interface BoundAssignment {
+  readonly position: number;
+  readonly expression: BoundExpression;
+}
+
+export interface BoundInsert {
+  readonly kind: 'insert';
+  readonly table: CatalogTable;
+  /** Values in the statement have their targets' types already; a query's rows are coerced by `assignments`. */
+  readonly source: BoundSelect | BoundValues;
+  /** One for each column of the table. */
+  readonly assignments: readonly BoundAssignment[];
+  readonly returning: readonly BoundColumn[] | undefined;
+}
+
+export interface BoundUpdate {
+  readonly kind: 'update';
+  readonly table: CatalogTable;
+  readonly assignments: readonly BoundAssignment[];
+  readonly where: BoundExpression | undefined;
+  readonly returning: readonly BoundColumn[] | undefined;
+}
+
+export interface BoundDelete {
+  readonly kind: 'delete';
+  readonly table: CatalogTable;
+  readonly where: BoundExpression | undefined;
+  readonly returning: readonly BoundColumn[] | undefined;
+}
+
+export type BoundQuery = BoundSelect | BoundValues | BoundInsert | BoundUpdate | BoundDelete;

@@ -1,0 +1,727 @@
+/**
+ * Binds expressions: finds columns, functions and operators, gives every node a type, and spells out coercions, by the
+ * rules of PostgreSQL's parser (parse_expr.c, parse_oper.c, parse_coerce.c) for the types there are here.
+ *
+ * A string literal and a parameter without a declared type are `unknown` until their surroundings decide. Parts that
+ * depend on nothing but constants are computed here, once; literals that do not convert are errors with a place.
+ */
+
+import type { A_Const, A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql/types';
+import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
+import { findAggregate, isAggregate } from '../functions/aggregates.ts';
+import { arithmetic, type NumberType, negation } from '../functions/arithmetic.ts';
+import type { ScalarFunction } from '../functions/evaluation.ts';
+import { like } from '../functions/like.ts';
+import { argumentTypes, findFunction, isFunction } from '../functions/scalar-functions.ts';
+import { compileExpression } from '../planner/compile-expression.ts';
+import { at, notSupported, SqlError } from '../sql-error.ts';
+import { applyModifier, castFor } from '../types/cast.ts';
+import { parseText } from '../types/text-form.ts';
+import type { TimeContext } from '../types/timestamptz.ts';
+import {
+  type CastContext,
+  canCast,
+  commonType,
+  isString,
+  NUMBER_RANK,
+  type SqlType,
+  type SqlValue,
+  TYPES,
+  titleOf,
+} from '../types/types.ts';
+import type { BoundAggregate, BoundExpression, CompareOperator } from './bound.ts';
+import { kindOf, namedType, stringsOf } from './names.ts';
+
+/** A table whose columns can be named, and the name that they are qualified with. */
+export interface Scope {
+  readonly table: CatalogTable;
+  readonly alias: string;
+}
+
+/** Types of $1, $2, …; the binder fills in those that the client left open. */
+export type ParameterTypes = (SqlType | undefined)[];
+
+/** What a whole statement shares while it is bound. */
+export interface BindContext {
+  readonly parameters: ParameterTypes;
+  /** False for the simple protocol, which has no values for parameters. */
+  readonly takesParameters: boolean;
+  readonly time: TimeContext;
+  readonly depthMax: number;
+}
+
+/** Where an expression stands: as messages name it, and whether aggregates may be in it. */
+export interface Clause {
+  readonly title: string;
+  readonly aggregates: 'allowed' | 'refused';
+}
+
+const NO_CLAUSE: Clause = { title: 'this expression', aggregates: 'refused' };
+const PARAMETERS_MAX = 65_535;
+
+const COMPARISONS = new Set<string>(['=', '<>', '<', '<=', '>', '>=']);
+const SPECIAL_TIMES = /^\s*(now|today|tomorrow|yesterday)\s*$/i;
+
+export class ExpressionBinder {
+  readonly #context: BindContext;
+  readonly #scope: Scope | undefined;
+  /** Filled in the order of appearance; expressions above the aggregation read them as columns. */
+  readonly aggregates: BoundAggregate[] = [];
+  /** The first column named outside of an aggregate. */
+  bareColumn: { readonly name: string; readonly location: number | undefined } | undefined;
+  #clause = NO_CLAUSE;
+  #depth = 0;
+  #inAggregate = false;
+
+  constructor(context: BindContext, scope: Scope | undefined) {
+    this.#context = context;
+    this.#scope = scope;
+  }
+
+  /** @throws SqlError of any kind that a name or type can be wrong in, with its location. */
+  bind(node: Node, clause: Clause): BoundExpression {
+    this.#clause = clause;
+    return this.#bind(node);
+  }
+
+  /** Bound and of type boolean. */
+  bindCondition(node: Node, clause: Clause): BoundExpression {
+    return this.#condition(this.bind(node, clause), clause.title);
+  }
+
+  /** A literal or parameter that nothing gave a type becomes text. */
+  settle(expression: BoundExpression): BoundExpression {
+    return expression.type === 'unknown' ? this.coerce(expression, 'text', -1, 'implicit') : expression;
+  }
+
+  /**
+   * `expression` as `type`, or undefined where `context` does not allow it.
+   * @throws SqlError when it is a constant that does not convert.
+   */
+  tryCoerce(
+    expression: BoundExpression,
+    type: SqlType,
+    modifier: number,
+    context: CastContext,
+  ): BoundExpression | undefined {
+    let bound = expression;
+    if (bound.type !== type) {
+      if (bound.type === 'unknown') bound = this.#resolveUnknown(bound, type);
+      else if (!canCast(bound.type, type, context)) return undefined;
+      else bound = this.#cast(bound, type);
+    }
+    if (modifier < 0 || bound.modifier === modifier) return bound;
+    return this.#fold({
+      kind: 'applyModifier',
+      type,
+      modifier,
+      location: bound.location,
+      arg: bound,
+      explicit: context === 'explicit',
+    });
+  }
+
+  coerce(expression: BoundExpression, type: SqlType, modifier: number, context: CastContext): BoundExpression {
+    const coerced = this.tryCoerce(expression, type, modifier, context);
+    if (coerced !== undefined) return coerced;
+    throw new SqlError('cannot_coerce', `cannot cast type ${titleOf(expression.type)} to ${titleOf(type)}`, {
+      location: expression.location,
+    });
+  }
+
+  /** All columns of the table: `*`. */
+  columns(): readonly Extract<BoundExpression, { kind: 'column' }>[] {
+    return this.#scope!.table.table.columns.map((_, index) => this.#column(index, undefined));
+  }
+
+  /** The position of a column named in an expression list, if the expression is nothing else. */
+  hasAlias(name: string): boolean {
+    return this.#scope?.alias === name;
+  }
+
+  get scope(): Scope | undefined {
+    return this.#scope;
+  }
+
+  #bind(node: Node): BoundExpression {
+    if (++this.#depth > this.#context.depthMax) {
+      throw new SqlError('statement_too_complex', 'stack depth limit exceeded', {
+        hint: `Expressions nest at most ${this.#context.depthMax} deep.`,
+      });
+    }
+    const bound = this.#bindNode(node);
+    this.#depth--;
+    return bound;
+  }
+
+  #bindNode(node: Node): BoundExpression {
+    if ('ColumnRef' in node) return this.#columnRef(node.ColumnRef);
+    if ('A_Const' in node) return literal(node.A_Const);
+    if ('ParamRef' in node) return this.#parameter(node.ParamRef.number ?? 0, node.ParamRef.location);
+    if ('A_Expr' in node) return this.#operator(node.A_Expr);
+    if ('FuncCall' in node) return this.#call(node.FuncCall);
+    if ('SQLValueFunction' in node) return this.#valueFunction(node.SQLValueFunction);
+    if ('BoolExpr' in node) {
+      const { boolop, args, location } = node.BoolExpr;
+      const title = boolop === 'AND_EXPR' ? 'AND' : boolop === 'OR_EXPR' ? 'OR' : 'NOT';
+      const bound = (args ?? []).map((arg) => this.#condition(this.#bind(arg), title));
+      if (title === 'NOT') return this.#fold({ kind: 'not', ...BOOLEAN, location, arg: bound[0]! });
+      return this.#fold({ kind: title === 'AND' ? 'and' : 'or', ...BOOLEAN, location, args: bound });
+    }
+    if ('TypeCast' in node) {
+      const { arg, typeName, location } = node.TypeCast;
+      const target = namedType(typeName);
+      const bound = this.#bind(arg!);
+      const cast = this.tryCoerce(bound, target.type, target.modifier, 'explicit');
+      if (cast !== undefined) return cast;
+      throw new SqlError('cannot_coerce', `cannot cast type ${titleOf(bound.type)} to ${titleOf(target.type)}`, {
+        location: location === undefined || location < 0 ? bound.location : location,
+      });
+    }
+    if ('NullTest' in node) {
+      const { arg, nulltesttype, location } = node.NullTest;
+      const bound = this.settle(this.#bind(arg!));
+      return this.#fold({ kind: 'isNull', ...BOOLEAN, location, arg: bound, negated: nulltesttype === 'IS_NOT_NULL' });
+    }
+    if ('BooleanTest' in node) {
+      const { arg, booltesttype = 'IS_TRUE', location } = node.BooleanTest;
+      const title = booltesttype.replaceAll('_', ' ');
+      const bound = this.#condition(this.#bind(arg!), title);
+      const negated = booltesttype.startsWith('IS_NOT');
+      if (booltesttype.endsWith('UNKNOWN'))
+        return this.#fold({ kind: 'isNull', ...BOOLEAN, location, arg: bound, negated });
+      const value = booltesttype.endsWith('TRUE');
+      return this.#fold({ kind: 'isBoolean', ...BOOLEAN, location, arg: bound, value, negated });
+    }
+    if ('CaseExpr' in node) return this.#case(node.CaseExpr);
+    if ('CoalesceExpr' in node) {
+      const { args, location } = node.CoalesceExpr;
+      const bound = this.#alike(
+        (args ?? []).map((arg) => this.#bind(arg)),
+        'COALESCE',
+      );
+      return this.#fold({ kind: 'coalesce', type: bound[0]!.type, modifier: -1, location, args: bound });
+    }
+    if ('MinMaxExpr' in node) {
+      const { op, args, location } = node.MinMaxExpr;
+      const greatest = op === 'IS_GREATEST';
+      const bound = this.#alike(
+        (args ?? []).map((arg) => this.#bind(arg)),
+        greatest ? 'GREATEST' : 'LEAST',
+      );
+      return this.#fold({ kind: 'extreme', type: bound[0]!.type, modifier: -1, location, greatest, args: bound });
+    }
+    if ('SubLink' in node) throw notSupported('a subquery in an expression', node.SubLink.location);
+    if ('RowExpr' in node) throw notSupported('a row constructor', node.RowExpr.location);
+    if ('A_ArrayExpr' in node) throw notSupported('an array constructor', node.A_ArrayExpr.location);
+    if ('A_Indirection' in node) throw notSupported('a subscript or field selection');
+    if ('CollateClause' in node) throw notSupported('COLLATE', node.CollateClause.location);
+    if ('SetToDefault' in node) {
+      throw new SqlError('syntax_error', 'DEFAULT is not allowed in this context', {
+        location: node.SetToDefault.location,
+      });
+    }
+    throw notSupported(`an expression of kind ${kindOf(node)}`);
+  }
+
+  #columnRef({ fields, location }: ColumnRef): BoundExpression {
+    if ((fields ?? []).some((field) => 'A_Star' in field)) {
+      throw new SqlError('syntax_error', 'row expansion via "*" is not supported here', { location });
+    }
+    const names = stringsOf(fields);
+    const column = names.at(-1)!;
+    if (names.length > 2) throw notSupported('a column name qualified by a schema', location);
+    if (names.length === 2 && this.#scope?.alias !== names[0]) {
+      if (this.#scope !== undefined && this.#scope.table.table.name === names[0]) {
+        throw new SqlError('undefined_table', `invalid reference to FROM-clause entry for table "${names[0]}"`, {
+          location,
+          hint: `Perhaps you meant to reference the table alias "${this.#scope.alias}".`,
+        });
+      }
+      throw new SqlError('undefined_table', `missing FROM-clause entry for table "${names[0]}"`, { location });
+    }
+    const index = this.#scope?.table.table.columns.findIndex((each) => each.name === column) ?? -1;
+    if (index < 0) {
+      if (names.length === 1 && this.#scope?.alias === column) throw notSupported('a whole-row reference', location);
+      const shown = names.length === 2 ? names.join('.') : `"${column}"`;
+      throw new SqlError('undefined_column', `column ${shown} does not exist`, { location });
+    }
+    if (!this.#inAggregate) this.bareColumn ??= { name: `${this.#scope!.alias}.${column}`, location };
+    return this.#column(index, location);
+  }
+
+  #column(index: number, location: number | undefined): Extract<BoundExpression, { kind: 'column' }> {
+    const { type, modifier } = this.#scope!.table.table.columns[index]!;
+    return { kind: 'column', type, modifier, location, index };
+  }
+
+  #parameter(number: number, location: number | undefined): BoundExpression {
+    if (number < 1 || number > PARAMETERS_MAX || !this.#context.takesParameters) {
+      throw new SqlError('undefined_parameter', `there is no parameter $${number}`, { location });
+    }
+    const { parameters } = this.#context;
+    while (parameters.length < number) parameters.push(undefined);
+    return { kind: 'parameter', type: parameters[number - 1] ?? 'unknown', modifier: -1, location, index: number - 1 };
+  }
+
+  #condition(expression: BoundExpression, title: string): BoundExpression {
+    const coerced = this.tryCoerce(expression, 'bool', -1, 'implicit');
+    if (coerced !== undefined) return coerced;
+    throw new SqlError(
+      'datatype_mismatch',
+      `argument of ${title} must be type boolean, not type ${titleOf(expression.type)}`,
+      { location: expression.location },
+    );
+  }
+
+  /** All of one type. */
+  #alike(expressions: readonly BoundExpression[], title: string): readonly BoundExpression[] {
+    const type = commonType(expressions.map((each) => each.type));
+    if (type === undefined) {
+      const first = expressions.find((each) => each.type !== 'unknown')!;
+      const other = expressions.find((each) => commonType([first.type, each.type]) === undefined) ?? first;
+      throw new SqlError(
+        'datatype_mismatch',
+        `${title} types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
+        { location: other.location },
+      );
+    }
+    return expressions.map((each) => this.coerce(each, type, -1, 'implicit'));
+  }
+
+  #operator(expression: A_Expr): BoundExpression {
+    const { kind = 'AEXPR_OP', lexpr, rexpr, location } = expression;
+    const names = stringsOf(expression.name);
+    if (names.length > 1 && names[0] !== 'pg_catalog') throw notSupported(`operator ${names.join('.')}`, location);
+    const name = names.at(-1)!;
+    switch (kind) {
+      case 'AEXPR_OP': {
+        if (lexpr === undefined) return this.#unary(name, this.#bind(rexpr!), location);
+        return this.#binary(name, this.#bind(lexpr), this.#bind(rexpr!), location);
+      }
+      case 'AEXPR_DISTINCT':
+      case 'AEXPR_NOT_DISTINCT': {
+        const compared = this.#compare('=', this.#bind(lexpr!), this.#bind(rexpr!), location);
+        const { left, right } = compared;
+        return this.#fold({
+          kind: 'distinct',
+          ...BOOLEAN,
+          location,
+          negated: kind === 'AEXPR_NOT_DISTINCT',
+          left,
+          right,
+        });
+      }
+      case 'AEXPR_NULLIF': {
+        const value = this.#bind(lexpr!);
+        const condition = this.#compare('=', value, this.#bind(rexpr!), location);
+        const settled = this.settle(value);
+        return this.#fold({
+          kind: 'nullIf',
+          type: settled.type,
+          modifier: settled.modifier,
+          location,
+          condition,
+          value: settled,
+        });
+      }
+      case 'AEXPR_IN': {
+        const left = this.#bind(lexpr!);
+        const items = rexpr !== undefined && 'List' in rexpr ? (rexpr.List.items ?? []) : [];
+        const bound = this.#alike([left, ...items.map((item) => this.#bind(item))], 'IN');
+        const negated = name === '<>';
+        const tests = bound
+          .slice(1)
+          .map((item) => this.#compare(negated ? '<>' : '=', bound[0]!, item, location) as BoundExpression);
+        if (tests.length === 1) return tests[0]!;
+        return this.#fold({ kind: negated ? 'and' : 'or', ...BOOLEAN, location, args: tests });
+      }
+      case 'AEXPR_BETWEEN':
+      case 'AEXPR_NOT_BETWEEN': {
+        const value = this.#bind(lexpr!);
+        const [low, high] = (rexpr !== undefined && 'List' in rexpr ? (rexpr.List.items ?? []) : []).map((item) =>
+          this.#bind(item),
+        );
+        const negated = kind === 'AEXPR_NOT_BETWEEN';
+        const args = [
+          this.#compare(negated ? '<' : '>=', value, low!, location),
+          this.#compare(negated ? '>' : '<=', value, high!, location),
+        ];
+        return this.#fold({ kind: negated ? 'or' : 'and', ...BOOLEAN, location, args });
+      }
+      case 'AEXPR_LIKE':
+      case 'AEXPR_ILIKE': {
+        return this.#binary(name, this.#bind(lexpr!), this.#bind(rexpr!), location);
+      }
+      case 'AEXPR_OP_ANY':
+      case 'AEXPR_OP_ALL':
+        throw notSupported(`${name} ${kind === 'AEXPR_OP_ANY' ? 'ANY' : 'ALL'} over an array`, location);
+      case 'AEXPR_SIMILAR':
+        throw notSupported('SIMILAR TO', location);
+      default:
+        throw notSupported('BETWEEN SYMMETRIC', location);
+    }
+  }
+
+  #unary(name: string, arg: BoundExpression, location: number | undefined): BoundExpression {
+    const operand =
+      arg.type === 'unknown' && arg.kind !== 'parameter' ? this.coerce(arg, 'float8', -1, 'implicit') : arg;
+    if ((name !== '-' && name !== '+') || NUMBER_RANK[operand.type] === undefined) {
+      throw new SqlError('undefined_function', `operator does not exist: ${name} ${titleOf(operand.type)}`, {
+        location,
+        hint: 'No operator matches the given name and argument type. You might need to add an explicit type cast.',
+      });
+    }
+    if (name === '+') return operand;
+    return this.#apply(negation(operand.type as NumberType), [operand], location);
+  }
+
+  #binary(name: string, left: BoundExpression, right: BoundExpression, location: number | undefined): BoundExpression {
+    const operator = name === '!=' ? '<>' : name;
+    if (COMPARISONS.has(operator)) return this.#compare(operator as CompareOperator, left, right, location);
+    const types = [left.type, right.type];
+    if (operator === '||' && types.some((type) => isString(type) || type === 'unknown')) {
+      if (types.every((type) => isString(type) || type === 'unknown' || canCast(type, 'text', 'assignment'))) {
+        const args = [left, right].map((each) => this.coerce(each, 'text', -1, 'assignment'));
+        return this.#apply(CONCATENATION, args, location);
+      }
+    }
+    const negatedLike = operator === '!~~' || operator === '!~~*';
+    if (operator === '~~' || operator === '~~*' || negatedLike) {
+      if (types.every((type) => isString(type) || type === 'unknown')) {
+        const args = [left, right].map((each) => this.coerce(each, 'text', -1, 'implicit'));
+        const test = this.#apply(operator.endsWith('*') ? ILIKE : LIKE, args, location);
+        return negatedLike ? this.#fold({ kind: 'not', ...BOOLEAN, location, arg: test }) : test;
+      }
+    }
+    if ('+-*/%'.includes(operator) && operator.length === 1) {
+      if (types[0] === 'unknown' && types[1] === 'unknown') {
+        throw new SqlError('ambiguous_function', `operator is not unique: unknown ${operator} unknown`, {
+          location,
+          hint: 'Could not choose a best candidate operator. You might need to add explicit type casts.',
+        });
+      }
+      if (types.includes('timestamptz'))
+        throw notSupported(`operator ${operator} of type timestamp with time zone`, location);
+      const type = numberTypeOf(left.type, right.type);
+      const found = type && arithmetic(operator, type);
+      if (found !== undefined) {
+        return this.#apply(
+          found,
+          [this.coerce(left, type!, -1, 'implicit'), this.coerce(right, type!, -1, 'implicit')],
+          location,
+        );
+      }
+    }
+    throw this.#noOperator(operator, left, right, location);
+  }
+
+  #noOperator(name: string, left: BoundExpression, right: BoundExpression, location: number | undefined): SqlError {
+    return new SqlError(
+      'undefined_function',
+      `operator does not exist: ${titleOf(left.type)} ${name} ${titleOf(right.type)}`,
+      {
+        location,
+        hint: 'No operator matches the given name and argument types. You might need to add explicit type casts.',
+      },
+    );
+  }
+
+  #compare(
+    operator: CompareOperator,
+    left: BoundExpression,
+    right: BoundExpression,
+    location: number | undefined,
+  ): Extract<BoundExpression, { kind: 'compare' }> {
+    const types = [left.type, right.type];
+    const common = types.every(isString) ? 'text' : commonType(types);
+    // The one null-only case: comparing strings of different kinds costs nothing, so text stands for all of them.
+    const type = common !== undefined && isString(common) ? 'text' : common;
+    if (type === undefined || type === 'void') throw this.#noOperator(operator, left, right, location);
+    return {
+      kind: 'compare',
+      ...BOOLEAN,
+      location,
+      operator,
+      left: this.coerce(left, type, -1, 'implicit'),
+      right: this.coerce(right, type, -1, 'implicit'),
+    };
+  }
+
+  #call(call: FuncCall): BoundExpression {
+    const { location } = call;
+    const names = stringsOf(call.funcname);
+    const name = names.at(-1)!;
+    if (names.length > 1 && names[0] !== 'pg_catalog') {
+      throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
+    }
+    if (call.over !== undefined) throw notSupported('a window function', location);
+    if (call.agg_filter !== undefined) throw notSupported('FILTER', location);
+    if (call.agg_distinct === true) throw notSupported('DISTINCT in an aggregate', location);
+    if (call.agg_order !== undefined) throw notSupported('ORDER BY in an aggregate', location);
+    if (call.func_variadic === true) throw notSupported('VARIADIC', location);
+    if (isAggregate(name)) return this.#aggregate(name, call);
+    for (const arg of call.args ?? []) {
+      if ('NamedArgExpr' in arg) throw notSupported('a named argument', arg.NamedArgExpr.location);
+    }
+    const args = (call.args ?? []).map((arg) => this.#bind(arg));
+    const found =
+      call.agg_star === true
+        ? undefined
+        : findFunction(
+            name,
+            args.map((arg) => arg.type),
+          );
+    if (found === undefined) {
+      const shown = `${name}(${call.agg_star === true ? '*' : args.map((arg) => titleOf(arg.type)).join(', ')})`;
+      throw new SqlError('undefined_function', `function ${shown} does not exist`, {
+        location,
+        hint: isFunction(name)
+          ? 'No function matches the given name and argument types. You might need to add explicit type casts.'
+          : 'No function matches the given name and argument types. It may exist in PostgreSQL and be missing here.',
+      });
+    }
+    const wanted = argumentTypes(found, args.length)!;
+    return this.#apply(
+      found,
+      args.map((arg, i) => this.coerce(arg, wanted[i]!, -1, 'assignment')),
+      location,
+    );
+  }
+
+  #aggregate(name: string, call: FuncCall): BoundExpression {
+    const { location } = call;
+    if (this.#clause.aggregates === 'refused') {
+      throw new SqlError('grouping_error', `aggregate functions are not allowed in ${this.#clause.title}`, {
+        location,
+      });
+    }
+    if (this.#inAggregate) {
+      throw new SqlError('grouping_error', 'aggregate function calls cannot be nested', { location });
+    }
+    const star = call.agg_star === true;
+    this.#inAggregate = true;
+    const args = (call.args ?? []).map((arg) => this.#bind(arg));
+    this.#inAggregate = false;
+    const found = args.length === (star ? 0 : 1) ? findAggregate(name, args[0]?.type) : undefined;
+    if (found === undefined || (star && name !== 'count')) {
+      const shown = star ? '*' : args.map((arg) => titleOf(arg.type)).join(', ');
+      throw new SqlError('undefined_function', `function ${name}(${shown}) does not exist`, {
+        location,
+        hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
+      });
+    }
+    let argument = args[0];
+    if (argument !== undefined) {
+      const type = name === 'count' ? argument.type : found.argument!;
+      argument = this.settle(this.coerce(argument, type, -1, 'implicit'));
+    }
+    this.aggregates.push({ function: found, argument });
+    return { kind: 'column', type: found.result, modifier: -1, location, index: this.aggregates.length - 1 };
+  }
+
+  #valueFunction({ op, location }: SQLValueFunction): BoundExpression {
+    switch (op) {
+      case 'SVFOP_CURRENT_TIMESTAMP':
+        return this.#apply(findFunction('now', [])!, [], location);
+      case 'SVFOP_CURRENT_USER':
+      case 'SVFOP_CURRENT_ROLE':
+      case 'SVFOP_USER':
+      case 'SVFOP_SESSION_USER':
+        return this.#apply(
+          findFunction(op === 'SVFOP_SESSION_USER' ? 'session_user' : 'current_user', [])!,
+          [],
+          location,
+        );
+      case 'SVFOP_CURRENT_CATALOG':
+        return this.#apply(findFunction('current_catalog', [])!, [], location);
+      case 'SVFOP_CURRENT_SCHEMA':
+        return this.#apply(findFunction('current_schema', [])!, [], location);
+      default:
+        throw notSupported((op ?? '').replace('SVFOP_', ''), location);
+    }
+  }
+
+  #case({ arg, args, defresult, location }: Extract<Node, { CaseExpr: unknown }>['CaseExpr']): BoundExpression {
+    const subject = arg === undefined ? undefined : this.settle(this.#bind(arg));
+    const conditions: BoundExpression[] = [];
+    const results: BoundExpression[] = [];
+    for (const each of args ?? []) {
+      if (!('CaseWhen' in each)) continue;
+      const test = this.#bind(each.CaseWhen.expr!);
+      conditions.push(
+        subject === undefined
+          ? this.#condition(test, 'CASE/WHEN')
+          : this.#compare('=', subject, test, each.CaseWhen.location),
+      );
+      results.push(this.#bind(each.CaseWhen.result!));
+    }
+    results.push(defresult === undefined ? nullConstant(location) : this.#bind(defresult));
+    const alike = this.#alike(results, 'CASE');
+    return this.#fold({
+      kind: 'case',
+      type: alike[0]!.type,
+      modifier: -1,
+      location,
+      whens: conditions.map((condition, i) => ({ condition, result: alike[i]! })),
+      otherwise: alike.at(-1)!,
+    });
+  }
+
+  #apply(found: ScalarFunction, args: readonly BoundExpression[], location: number | undefined): BoundExpression {
+    return this.#fold({ kind: 'call', type: found.result, modifier: -1, location, function: found, args });
+  }
+
+  #resolveUnknown(expression: BoundExpression, type: SqlType): BoundExpression {
+    const { location } = expression;
+    if (expression.kind === 'parameter') {
+      const { parameters } = this.#context;
+      const known = parameters[expression.index];
+      if (known === undefined) parameters[expression.index] = type;
+      else if (known !== type) return this.coerce({ ...expression, type: known }, type, -1, 'explicit');
+      return { ...expression, type };
+    }
+    if (expression.kind !== 'constant') return this.#cast(expression, type);
+    if (expression.value === null) return { ...expression, type };
+    const text = expression.value as string;
+    if (type === 'timestamptz' && SPECIAL_TIMES.test(text)) {
+      // Depends on when it is asked: not a constant.
+      const cast = castFor('text', type);
+      return { kind: 'cast', type, modifier: -1, location, arg: { ...expression, type: 'text' }, cast };
+    }
+    return { ...expression, type, value: at(location, () => parseText(type, text, this.#context.time)) };
+  }
+
+  #cast(arg: BoundExpression, type: SqlType): BoundExpression {
+    return this.#fold({ kind: 'cast', type, modifier: -1, location: arg.location, arg, cast: castFor(arg.type, type) });
+  }
+
+  /** Computes what depends on constants alone. What fails stays as it is: it may be an arm that is never taken. */
+  #fold(expression: BoundExpression): BoundExpression {
+    if (!foldable(expression)) return expression;
+    let value: SqlValue;
+    try {
+      value = compileExpression(expression)([], {
+        ...this.#context.time,
+        parameters: [],
+        statementMicros: 0n,
+        clockMicros: () => 0n,
+        session: { user: '', database: '', processId: 0, setting: () => undefined },
+      });
+    } catch (error) {
+      if (error instanceof SqlError) return expression;
+      throw error;
+    }
+    return {
+      kind: 'constant',
+      type: expression.type,
+      modifier: expression.modifier,
+      location: expression.location,
+      value,
+    };
+  }
+}
+
+const BOOLEAN = { type: 'bool', modifier: -1 } as const;
+
+const CONCATENATION: ScalarFunction = {
+  name: '||',
+  arguments: ['text', 'text'],
+  result: 'text',
+  strict: true,
+  volatility: 'immutable',
+  evaluate: ([a, b]) => (a as string) + (b as string),
+};
+
+const LIKE: ScalarFunction = {
+  name: '~~',
+  arguments: ['text', 'text'],
+  result: 'bool',
+  strict: true,
+  volatility: 'immutable',
+  evaluate: ([text, pattern]) => like(text as string, pattern as string),
+};
+
+const ILIKE: ScalarFunction = {
+  ...LIKE,
+  name: '~~*',
+  evaluate: ([text, pattern]) => like((text as string).toLowerCase(), (pattern as string).toLowerCase()),
+};
+
+function isConstant(expression: BoundExpression): boolean {
+  return expression.kind === 'constant';
+}
+
+function foldable(expression: BoundExpression): boolean {
+  switch (expression.kind) {
+    case 'call':
+      return expression.function.volatility === 'immutable' && expression.args.every(isConstant);
+    case 'cast':
+      // Text of a point in time depends on the zone, and the other way round.
+      return isConstant(expression.arg) && expression.type !== 'timestamptz' && expression.arg.type !== 'timestamptz';
+    case 'applyModifier':
+    case 'not':
+    case 'isNull':
+    case 'isBoolean':
+      return isConstant(expression.arg);
+    default:
+      return false;
+  }
+}
+
+function nullConstant(location: number | undefined): BoundExpression {
+  return { kind: 'constant', type: 'unknown', modifier: -1, location, value: null };
+}
+
+/** Fields that are zero are missing from the tree. */
+function literal(constant: A_Const): BoundExpression {
+  const { location } = constant;
+  const typed = (type: SqlType, value: SqlValue): BoundExpression => ({
+    kind: 'constant',
+    type,
+    modifier: -1,
+    location,
+    value,
+  });
+  if (constant.isnull === true) return nullConstant(location);
+  if (constant.ival !== undefined) return typed('int4', constant.ival.ival ?? 0);
+  if (constant.boolval !== undefined) return typed('bool', constant.boolval.boolval ?? false);
+  if (constant.sval !== undefined) return typed('unknown', constant.sval.sval ?? '');
+  if (constant.fval !== undefined) {
+    const text = constant.fval.fval ?? '0';
+    const plain = text.replaceAll('_', '');
+    if (/^-?\d+$/.test(plain) && plain.length <= 20) {
+      const value = BigInt(plain);
+      if (value >= -2_147_483_648n && value <= 2_147_483_647n) return typed('int4', Number(value));
+      if (value === BigInt.asIntN(64, value)) return typed('int8', value);
+    }
+    const value = parseNumeric(plain);
+    if (value instanceof Numeric) return typed('numeric', value);
+    throw new SqlError('numeric_value_out_of_range', 'value overflows numeric format', { location });
+  }
+  throw notSupported('a bit string', location);
+}
+
+function numberTypeOf(left: SqlType, right: SqlType): NumberType | undefined {
+  const a = left === 'unknown' ? right : left;
+  const b = right === 'unknown' ? left : right;
+  const rankA = NUMBER_RANK[a];
+  const rankB = NUMBER_RANK[b];
+  if (rankA === undefined || rankB === undefined) return undefined;
+  return (rankA >= rankB ? a : b) as NumberType;
+}
+
+/** The error of a value that does not fit the column it is meant for. */
+export function assignmentMismatch(column: string, type: SqlType, expression: BoundExpression): SqlError {
+  return new SqlError(
+    'datatype_mismatch',
+    `column "${column}" is of type ${TYPES[type].title} but expression is of type ${titleOf(expression.type)}`,
+    { location: expression.location, hint: 'You will need to rewrite or cast the expression.' },
+  );
+}
+
+/** Shared with defaults: a constant with its column's modifier. */
+export function constantOf(type: SqlType, modifier: number, value: SqlValue): BoundExpression {
+  return { kind: 'constant', type, modifier, location: undefined, value: applyModifier(type, modifier, value, false) };
+}

@@ -1,0 +1,117 @@
+/** Reading the small pieces of syntax trees: lists of names, type names, tables. */
+
+import type { Node, RangeVar, TypeName } from '@pgsql/types';
+import { NUMERIC_SCALE_MAX } from '../../../models/relational/numeric.ts';
+import { COLUMN_TYPES, type ColumnType } from '../../../models/relational/table.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+
+/** Of a node that is a string. */
+export function stringOf(node: Node | undefined): string {
+  return node !== undefined && 'String' in node ? (node.String.sval ?? '') : '';
+}
+
+export function stringsOf(nodes: readonly Node[] | undefined): readonly string[] {
+  return (nodes ?? []).map(stringOf);
+}
+
+/** The statement's kind as SQL writes it: `AlterTableStmt` is ALTER TABLE. */
+export function statementTitle(kind: string): string {
+  return kind
+    .replace(/Stmt$/, '')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toUpperCase();
+}
+
+export function kindOf(node: Node): string {
+  return Object.keys(node)[0] ?? '';
+}
+
+/**
+ * The name of a table in schema public. Other schemas hold nothing here.
+ * @throws SqlError `undefined_table` for other schemas, `feature_not_supported` for other databases.
+ */
+export function tableName(range: RangeVar): string {
+  if (range.catalogname !== undefined) throw notSupported('naming a database in a table name', range.location);
+  const name = range.relname ?? '';
+  if (range.schemaname !== undefined && range.schemaname !== 'public') {
+    throw new SqlError('undefined_table', `relation "${range.schemaname}.${name}" does not exist`, {
+      location: range.location,
+    });
+  }
+  return name;
+}
+
+const ALIASES: Readonly<Record<string, ColumnType>> = {
+  boolean: 'bool',
+  smallint: 'int2',
+  integer: 'int4',
+  int: 'int4',
+  bigint: 'int8',
+  decimal: 'numeric',
+};
+
+/** Types of PostgreSQL that have no column here, so that their names are known but not supported. */
+const UNSUPPORTED = new Set(
+  (
+    'bit bpchar box bytea char cidr circle date daterange float4 inet int4range int8range interval json jsonb ' +
+    'jsonpath line lseg macaddr macaddr8 money name numrange oid path pg_lsn point polygon refcursor regclass regproc ' +
+    'regtype regnamespace regrole serial bigserial smallserial serial4 serial8 serial2 time timestamp timetz tsquery ' +
+    'tsrange tstzrange tsvector txid_snapshot uuid varbit vector xid xml'
+  ).split(' '),
+);
+
+export interface NamedType {
+  readonly type: ColumnType;
+  readonly modifier: number;
+}
+
+/** @throws SqlError `undefined_object`, `feature_not_supported`, `invalid_parameter_value`. */
+export function namedType(typeName: TypeName | undefined): NamedType {
+  const names = stringsOf(typeName?.names);
+  const location = typeName?.location;
+  const last = names.at(-1) ?? '';
+  const shown = names[0] === 'pg_catalog' ? last : names.join('.');
+  if (typeName?.setof === true || typeName?.pct_type === true) throw notSupported(`type ${shown}`, location);
+  if ((typeName?.arrayBounds ?? []).length > 0) throw notSupported(`type ${shown}[]`, location);
+  if (names.length > 2 || (names.length === 2 && names[0] !== 'pg_catalog')) {
+    throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
+  }
+  const type = ALIASES[last] ?? COLUMN_TYPES.find((each) => each === last);
+  if (type === undefined) {
+    if (UNSUPPORTED.has(last)) throw notSupported(`type ${last === 'bpchar' ? 'character' : last}`, location);
+    throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
+  }
+  return { type, modifier: modifierOf(type, typeName?.typmods ?? [], location) };
+}
+
+function modifierOf(type: ColumnType, nodes: readonly Node[], location: number | undefined): number {
+  if (nodes.length === 0) return -1;
+  const numbers = nodes.map((node) => ('A_Const' in node ? (node.A_Const.ival?.ival ?? 0) : Number.NaN));
+  const [first = 0, second = 0] = numbers;
+  if (numbers.some((number) => Number.isNaN(number))) {
+    throw new SqlError('syntax_error', 'type modifiers must be simple constants or identifiers', { location });
+  }
+  if (type === 'varchar' && nodes.length === 1) {
+    if (first < 1) {
+      throw new SqlError('invalid_parameter_value', 'length for type varchar must be at least 1', { location });
+    }
+    if (first > 10_485_760) {
+      throw new SqlError('invalid_parameter_value', 'length for type varchar cannot exceed 10485760', { location });
+    }
+    return first + 4;
+  }
+  if (type === 'numeric' && nodes.length <= 2) {
+    if (first < 1 || first > 1_000) {
+      throw new SqlError('invalid_parameter_value', `NUMERIC precision ${first} must be between 1 and 1000`, {
+        location,
+      });
+    }
+    if (second < 0 || second > Math.min(1_000, NUMERIC_SCALE_MAX)) {
+      throw notSupported(`NUMERIC scale ${second}`, location);
+    }
+    if (second > first) throw notSupported(`NUMERIC scale ${second} above precision ${first}`, location);
+    return ((first << 16) | second) + 4;
+  }
+  if (type === 'timestamptz') throw notSupported('a precision of type timestamptz', location);
+  throw new SqlError('syntax_error', `type modifier is not allowed for type "${type}"`, { location });
+}

@@ -1,0 +1,113 @@
+/**
+ * One execution of one plan: what operators ask for (see `ExecutionContext`), answered from the session's transaction,
+ * or from the store itself for a point read outside of one.
+ */
+
+import { assert } from '../../base/assert.ts';
+import { type Awaitable, isPromise } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { hasCode } from '../../base/errors.ts';
+import type { Observer } from '../../base/observer.ts';
+import type { Key, KeyRange } from '../../storage/key-range.ts';
+import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../storage/store.ts';
+import type { SessionFacts } from './functions/evaluation.ts';
+import type { Interrupts } from './interrupts.ts';
+import type { SqlLimits } from './limits.ts';
+import type { ExecutionContext } from './operators/operator.ts';
+import type { SqlEngine } from './sql-engine.ts';
+import { SqlError } from './sql-error.ts';
+import type { TimeZone } from './types/time-zone.ts';
+import type { SqlValue } from './types/types.ts';
+
+export interface ExecutionOptions {
+  readonly engine: SqlEngine;
+  readonly session: SessionFacts;
+  readonly interrupts: Interrupts;
+  /** Undefined for a point read outside of a transaction. */
+  readonly transaction: Transaction | undefined;
+  readonly observer: Observer;
+  readonly wroteBefore: boolean;
+  readonly parameters: readonly SqlValue[];
+  readonly zone: TimeZone;
+  readonly nowMicros: bigint;
+  readonly statementMicros: bigint;
+  readonly lockTimeoutMs: number;
+}
+
+export class Execution implements ExecutionContext {
+  readonly parameters: readonly SqlValue[];
+  readonly zone: TimeZone;
+  readonly nowMicros: bigint;
+  readonly statementMicros: bigint;
+  readonly session: SessionFacts;
+  readonly limits: SqlLimits;
+  readonly wroteBefore: boolean;
+  readonly #options: ExecutionOptions;
+
+  constructor(options: ExecutionOptions) {
+    this.#options = options;
+    this.parameters = options.parameters;
+    this.zone = options.zone;
+    this.nowMicros = options.nowMicros;
+    this.statementMicros = options.statementMicros;
+    this.session = options.session;
+    this.limits = options.engine.limits;
+    this.wroteBefore = options.wroteBefore;
+  }
+
+  get transaction(): Transaction {
+    const { transaction } = this.#options;
+    assert(transaction !== undefined, 'this plan needs a transaction');
+    return transaction;
+  }
+
+  get nothingNewer(): boolean {
+    return this.#options.engine.store.version === this.transaction.readVersion;
+  }
+
+  clockMicros(): bigint {
+    return this.#options.engine.nowMicros();
+  }
+
+  get(key: Key): Awaitable<Bytes | undefined> {
+    const { transaction, engine, observer } = this.#options;
+    return transaction === undefined ? engine.store.get(key, observer) : transaction.get(key);
+  }
+
+  scan(range: KeyRange, options: ScanOptions): Cursor {
+    return this.transaction.scan(range, options);
+  }
+
+  newest(key: Key): Awaitable<Bytes | undefined> {
+    return this.#options.engine.store.get(key, this.transaction);
+  }
+
+  lock(keys: readonly Key[], options: LockOptions): Awaitable<readonly Key[]> {
+    const { lockTimeoutMs, interrupts } = this.#options;
+    const bounded = lockTimeoutMs > 0 ? { ...options, timeoutMs: lockTimeoutMs } : options;
+    try {
+      const locked = this.transaction.lock(keys, bounded);
+      if (!isPromise(locked)) return locked;
+      return interrupts.race(locked).catch((error: unknown) => {
+        throw lockError(error, options);
+      });
+    } catch (error) {
+      throw lockError(error, options);
+    }
+  }
+
+  nextRowId(): bigint {
+    return this.#options.engine.nextRowId();
+  }
+
+  pause(): Promise<void> | undefined {
+    return this.#options.interrupts.pause();
+  }
+}
+
+function lockError(error: unknown, options: LockOptions): unknown {
+  if (error instanceof SqlError || !hasCode(error, 'lock_not_available')) return error;
+  const message =
+    options.wait === 'nowait' ? 'could not obtain lock on row in relation' : 'canceling statement due to lock timeout';
+  return new SqlError('lock_not_available', message, { cause: error });
+}

@@ -1,0 +1,166 @@
+/**
+ * Aggregates: count, sum, min, max, avg. Nulls are skipped; without rows all but count give null.
+ *
+ * Result types are PostgreSQL's: a sum is wider than what it adds (integer to bigint, bigint to numeric), an average of
+ * integers is numeric.
+ */
+
+import { Numeric } from '../../../models/relational/numeric.ts';
+import { SqlError } from '../sql-error.ts';
+import { integerFrom } from '../types/cast.ts';
+import { compareFor } from '../types/compare.ts';
+import { addNumeric, divideNumeric, numericOf } from '../types/numeric-arithmetic.ts';
+import { isInteger, type SqlType, type SqlValue } from '../types/types.ts';
+import type { Argument } from './evaluation.ts';
+
+/** The state of one aggregate over one group. */
+export interface Accumulator {
+  /** Takes a value that is not null. */
+  add(value: Argument): void;
+  result(): SqlValue;
+}
+
+export interface AggregateFunction {
+  readonly name: string;
+  /** Undefined for count(*), which counts rows. */
+  readonly argument: SqlType | undefined;
+  readonly result: SqlType;
+  create(): Accumulator;
+}
+
+const NAMES = new Set(['count', 'sum', 'min', 'max', 'avg']);
+
+export function isAggregate(name: string): boolean {
+  return NAMES.has(name);
+}
+
+class Count implements Accumulator {
+  #count = 0;
+  add(): void {
+    this.#count++;
+  }
+  result(): SqlValue {
+    return BigInt(this.#count);
+  }
+}
+
+/** Adds as numbers while that is exact, then as bigints. */
+class IntegerSum implements Accumulator {
+  count = 0;
+  #safe = 0;
+  #large = 0n;
+  readonly #finish: (sum: bigint, count: number) => SqlValue;
+
+  constructor(finish: (sum: bigint, count: number) => SqlValue) {
+    this.#finish = finish;
+  }
+
+  add(value: Argument): void {
+    this.count++;
+    if (typeof value === 'bigint') {
+      this.#large += value;
+      return;
+    }
+    const sum = this.#safe + (value as number);
+    if (Number.isSafeInteger(sum)) {
+      this.#safe = sum;
+    } else {
+      this.#large += BigInt(this.#safe);
+      this.#safe = value as number;
+    }
+  }
+
+  result(): SqlValue {
+    return this.count === 0 ? null : this.#finish(this.#large + BigInt(this.#safe), this.count);
+  }
+}
+
+class FloatSum implements Accumulator {
+  #count = 0;
+  #sum = 0;
+  readonly #average: boolean;
+
+  constructor(average: boolean) {
+    this.#average = average;
+  }
+
+  add(value: Argument): void {
+    const sum = this.#sum + (value as number);
+    if (!Number.isFinite(sum) && Number.isFinite(this.#sum) && Number.isFinite(value as number)) {
+      throw new SqlError('numeric_value_out_of_range', 'value out of range: overflow');
+    }
+    this.#count++;
+    this.#sum = sum;
+  }
+
+  result(): SqlValue {
+    if (this.#count === 0) return null;
+    return this.#average ? this.#sum / this.#count : this.#sum;
+  }
+}
+
+class NumericSum implements Accumulator {
+  #count = 0;
+  #sum = new Numeric(0n, 0);
+  readonly #average: boolean;
+
+  constructor(average: boolean) {
+    this.#average = average;
+  }
+
+  add(value: Argument): void {
+    this.#count++;
+    this.#sum = addNumeric(this.#sum, value as Numeric);
+  }
+
+  result(): SqlValue {
+    if (this.#count === 0) return null;
+    return this.#average ? divideNumeric(this.#sum, numericOf(this.#count)) : this.#sum;
+  }
+}
+
+class Extreme implements Accumulator {
+  #best: SqlValue = null;
+  readonly #better: (value: Argument, best: Argument) => boolean;
+
+  constructor(better: (value: Argument, best: Argument) => boolean) {
+    this.#better = better;
+  }
+
+  add(value: Argument): void {
+    if (this.#best === null || this.#better(value, this.#best)) this.#best = value;
+  }
+
+  result(): SqlValue {
+    return this.#best;
+  }
+}
+
+/** Undefined when there is no such aggregate of that type, like sum(text). `count` takes any type. */
+export function findAggregate(name: string, argument: SqlType | undefined): AggregateFunction | undefined {
+  if (name === 'count') return { name, argument, result: 'int8', create: () => new Count() };
+  if (argument === undefined) return undefined;
+  const type = argument === 'unknown' || argument === 'name' || argument === 'varchar' ? 'text' : argument;
+  if (name === 'min' || name === 'max') {
+    if (type === 'bool' || type === 'void') return undefined;
+    const compare = compareFor(type);
+    const better =
+      name === 'min'
+        ? (a: Argument, b: Argument) => compare(a, b) < 0
+        : (a: Argument, b: Argument) => compare(a, b) > 0;
+    return { name, argument: type, result: type, create: () => new Extreme(better) };
+  }
+  const average = name === 'avg';
+  if (name !== 'sum' && !average) return undefined;
+  if (type === 'float8') return { name, argument: type, result: type, create: () => new FloatSum(average) };
+  if (type === 'numeric') return { name, argument: type, result: type, create: () => new NumericSum(average) };
+  if (!isInteger(type)) return undefined;
+  if (average) {
+    const finish = (sum: bigint, count: number) => divideNumeric(numericOf(sum), numericOf(count));
+    return { name, argument: type, result: 'numeric', create: () => new IntegerSum(finish) };
+  }
+  if (type === 'int8') {
+    return { name, argument: type, result: 'numeric', create: () => new IntegerSum((sum) => numericOf(sum)) };
+  }
+  return { name, argument: type, result: 'int8', create: () => new IntegerSum((sum) => integerFrom('int8', sum)) };
+}

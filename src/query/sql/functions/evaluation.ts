@@ -1,0 +1,43 @@
+/** What the value of an expression depends on besides its row. */
+
+import type { Row } from '../../../models/relational/table.ts';
+import type { TimeContext } from '../types/timestamptz.ts';
+import type { SqlType, SqlValue } from '../types/types.ts';
+
+export interface EvaluationContext extends TimeContext {
+  /** Values of $1, $2, …, already of the types that the statement expects. */
+  readonly parameters: readonly SqlValue[];
+  readonly statementMicros: bigint;
+  /** Wall time now. */
+  clockMicros(): bigint;
+  readonly session: SessionFacts;
+}
+
+export interface SessionFacts {
+  readonly user: string;
+  readonly database: string;
+  readonly processId: number;
+  /** A run-time parameter as SHOW prints it. */
+  setting(name: string): string | undefined;
+}
+
+/** An expression as code. */
+export type Evaluate = (row: Row, context: EvaluationContext) => SqlValue;
+
+export type Argument = Exclude<SqlValue, null>;
+
+/**
+ * A function or operator on values. Strict: a null argument makes the result null without a call; otherwise `evaluate`
+ * takes nulls as they are.
+ */
+export interface ScalarFunction {
+  readonly name: string;
+  readonly arguments: readonly SqlType[];
+  /** The last argument type repeats. */
+  readonly variadic?: boolean;
+  readonly result: SqlType;
+  readonly strict: boolean;
+  /** `immutable` functions of constants are computed once, while planning. */
+  readonly volatility: 'immutable' | 'stable' | 'volatile';
+  readonly evaluate: (args: readonly SqlValue[], context: EvaluationContext) => SqlValue;
+}

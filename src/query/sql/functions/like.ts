@@ -1,0 +1,53 @@
+/**
+ * LIKE and ILIKE: `%` any characters, `_` one, a backslash the next one literally. After PostgreSQL's like_match.c.
+ */
+
+import { SqlError } from '../sql-error.ts';
+
+/** Linear in text for each `%`: no pattern can make it exponential. */
+export function like(text: string, pattern: string): boolean {
+  const subject = [...text];
+  const parts = parsePattern(pattern);
+  let s = 0;
+  let p = 0;
+  let starAt = -1;
+  let resumeAt = 0;
+  while (s < subject.length) {
+    const part = parts[p];
+    if (part === ANY) {
+      starAt = p++;
+      resumeAt = s;
+    } else if (part !== undefined && (part === ONE || part === subject[s])) {
+      p++;
+      s++;
+    } else if (starAt >= 0) {
+      p = starAt + 1;
+      s = ++resumeAt;
+    } else {
+      return false;
+    }
+  }
+  while (parts[p] === ANY) p++;
+  return p === parts.length;
+}
+
+const ANY = Symbol('%');
+const ONE = Symbol('_');
+
+function parsePattern(pattern: string): readonly (string | symbol)[] {
+  const parts: (string | symbol)[] = [];
+  const characters = [...pattern];
+  for (let i = 0; i < characters.length; i++) {
+    const character = characters[i]!;
+    if (character === '%') parts.push(ANY);
+    else if (character === '_') parts.push(ONE);
+    else if (character === '\\') {
+      const next = characters[++i];
+      if (next === undefined) {
+        throw new SqlError('invalid_text_representation', 'LIKE pattern must not end with escape character');
+      }
+      parts.push(next);
+    } else parts.push(character);
+  }
+  return parts;
+}

@@ -1,0 +1,74 @@
+/**
+ * What may stop a running statement from outside: a cancel request, the statement timeout, the end of the session; and
+ * how a running statement gives the event loop back.
+ */
+
+import { type Deferred, deferred } from '../../base/awaitable.ts';
+import type { Platform, Timer } from '../../platform/platform.ts';
+import { SqlError } from './sql-error.ts';
+
+export class Interrupts {
+  readonly #platform: Pick<Platform, 'clock' | 'timers'>;
+  readonly #sliceMs: number;
+  #reason: SqlError | undefined;
+  #raised: Deferred<never> | undefined;
+  #timer: Timer | undefined;
+  #sliceEndsMs = 0;
+  #running = false;
+
+  constructor(platform: Pick<Platform, 'clock' | 'timers'>, sliceMs: number) {
+    this.#platform = platform;
+    this.#sliceMs = sliceMs;
+  }
+
+  /** @param timeoutMs 0 for none. */
+  begin(timeoutMs: number): void {
+    this.#running = true;
+    this.#reason = undefined;
+    this.#raised = undefined;
+    this.#sliceEndsMs = this.#platform.clock.monotonicMs() + this.#sliceMs;
+    if (timeoutMs > 0) {
+      this.#timer = this.#platform.timers.after(timeoutMs, () =>
+        this.raise(new SqlError('query_canceled', 'canceling statement due to statement timeout')),
+      );
+    }
+  }
+
+  end(): void {
+    this.#running = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#raised = undefined;
+  }
+
+  /** Stops the running statement, if there is one, at its next pause or wait. */
+  raise(reason: SqlError): void {
+    if (!this.#running || this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#raised?.reject(reason);
+  }
+
+  /** See `ExecutionContext.pause`. */
+  pause(): Promise<void> | undefined {
+    if (this.#reason !== undefined) throw this.#reason;
+    if (this.#platform.clock.monotonicMs() < this.#sliceEndsMs) return undefined;
+    return this.#yield();
+  }
+
+  /** The promise, or the interrupt if it comes first. What the promise does later is then nobody's business. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    if (this.#reason !== undefined) {
+      promise.catch(() => {});
+      return Promise.reject(this.#reason);
+    }
+    this.#raised ??= deferred<never>();
+    this.#raised.promise.catch(() => {});
+    return Promise.race([promise, this.#raised.promise]);
+  }
+
+  async #yield(): Promise<void> {
+    await this.#platform.timers.yield();
+    if (this.#reason !== undefined) throw this.#reason;
+    this.#sliceEndsMs = this.#platform.clock.monotonicMs() + this.#sliceMs;
+  }
+}

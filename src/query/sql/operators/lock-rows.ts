@@ -1,0 +1,149 @@
+/**
+ * Locks the rows of its input and passes on what they are once locked: for UPDATE, DELETE and SELECT … FOR UPDATE.
+ *
+ * Under read committed a row may have changed between the statement's snapshot and the moment its lock was granted. As in
+ * PostgreSQL (EvalPlanQual, README of its executor) the newest version is then read, the condition is evaluated on it
+ * again, and the row is left out when it is gone or no longer meets it. Under the stricter levels the store refuses the
+ * lock of a row that changed, as `transaction_conflict`.
+ *
+ * The newest version is read past the statement's snapshot. A transaction that has written before could be shown an
+ * older commit than its own write that way; there the input is read to its end first, bounded by the statement's budget,
+ * and the snapshot itself moves forward, which no open cursor would survive.
+ */
+
+import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
+import { type Bytes, equalBytes } from '../../../base/bytes.ts';
+import type { Key } from '../../../storage/key-range.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
+import { drain } from './drain.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+
+export interface LockRowsOptions {
+  readonly mode: 'exclusive' | 'share';
+  readonly wait: 'block' | 'nowait' | 'skip';
+  /** What a row must still meet; undefined when anything will do. */
+  readonly condition: Evaluate | undefined;
+}
+
+/** Rows locked at a time when the whole input was read before: a LIMIT above should not lock much more than it needs. */
+const BATCH_ROWS = 64;
+
+export class LockRows implements Operator {
+  readonly #input: Operator;
+  readonly #table: CatalogTable;
+  readonly #options: LockRowsOptions;
+  readonly #context: ExecutionContext;
+  #held: ExecutionRow[] | undefined;
+  #position = 0;
+
+  constructor(input: Operator, table: CatalogTable, options: LockRowsOptions, context: ExecutionContext) {
+    this.#input = input;
+    this.#table = table;
+    this.#options = options;
+    this.#context = context;
+  }
+
+  next(): Awaitable<RowBatch | undefined> {
+    for (;;) {
+      const locked = this.#attempt();
+      if (isPromise(locked)) return this.#nextLate(locked);
+      if (locked === undefined || locked.length > 0) return locked;
+    }
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#held = [];
+  }
+
+  async #nextLate(first: Promise<RowBatch | undefined>): Promise<RowBatch | undefined> {
+    let locked = await first;
+    while (locked !== undefined && locked.length === 0) locked = await this.#attempt();
+    return locked;
+  }
+
+  /** One batch locked; empty when none of its rows was left; undefined at the end. */
+  #attempt(): Awaitable<RowBatch | undefined> {
+    return whenReady(this.#pull(), (batch) => batch && this.#lock(batch));
+  }
+
+  #pull(): Awaitable<RowBatch | undefined> {
+    if (!this.#context.wroteBefore || this.#context.transaction.isolation !== 'readCommitted')
+      return this.#input.next();
+    if (this.#held !== undefined) return this.#pullHeld();
+    const held: ExecutionRow[] = [];
+    const budget = new MemoryBudget('locking rows after other writes', this.#context.limits.workBytesMax);
+    const take = (batch: RowBatch): void => {
+      for (const row of batch) {
+        budget.take(row);
+        held.push(row);
+      }
+    };
+    return whenReady(drain(this.#input, take), () => {
+      this.#held = held;
+      return this.#pullHeld();
+    });
+  }
+
+  #pullHeld(): RowBatch | undefined {
+    const batch = this.#held!.slice(this.#position, this.#position + BATCH_ROWS);
+    this.#position += batch.length;
+    return batch.length === 0 ? undefined : batch;
+  }
+
+  #lock(batch: RowBatch): Awaitable<RowBatch> {
+    const { mode, wait } = this.#options;
+    const keys = batch.map((row) => this.#table.codec.keys.keyOf(row));
+    return whenReady(this.#context.lock(keys, { mode, wait }), (locked) => {
+      const kept = locked.length === keys.length ? batch : rowsOf(batch, keys, locked);
+      const keptKeys = locked.length === keys.length ? keys : locked;
+      if (this.#context.transaction.isolation !== 'readCommitted' || this.#context.nothingNewer) return kept;
+      if (this.#context.wroteBefore) this.#context.transaction.beginStatement();
+      return this.#reread(keptKeys);
+    });
+  }
+
+  #reread(keys: readonly Key[]): Awaitable<RowBatch> {
+    const rows: ExecutionRow[] = [];
+    for (let i = 0; i < keys.length; i++) {
+      const value = this.#read(keys[i]!);
+      if (isPromise(value)) return this.#rereadRest(keys, i, value, rows);
+      this.#take(keys[i]!, value, rows);
+    }
+    return rows;
+  }
+
+  async #rereadRest(
+    keys: readonly Key[],
+    from: number,
+    first: Promise<Bytes | undefined>,
+    rows: ExecutionRow[],
+  ): Promise<RowBatch> {
+    this.#take(keys[from]!, await first, rows);
+    for (let i = from + 1; i < keys.length; i++) this.#take(keys[i]!, await this.#read(keys[i]!), rows);
+    return rows;
+  }
+
+  #read(key: Key): Awaitable<Bytes | undefined> {
+    return this.#context.wroteBefore ? this.#context.transaction.get(key) : this.#context.newest(key);
+  }
+
+  #take(key: Key, value: Bytes | undefined, rows: ExecutionRow[]): void {
+    if (value === undefined) return;
+    const row = this.#table.codec.decode(key, value);
+    const { condition } = this.#options;
+    if (condition === undefined || condition(row, this.#context) === true) rows.push(row);
+  }
+}
+
+/** The rows whose keys were locked; both lists are in one order. */
+function rowsOf(batch: RowBatch, keys: readonly Key[], locked: readonly Key[]): RowBatch {
+  let next = 0;
+  return batch.filter((_, i) => {
+    const isLocked = next < locked.length && equalBytes(keys[i]!, locked[next]!);
+    if (isLocked) next++;
+    return isLocked;
+  });
+}

@@ -1,0 +1,56 @@
+/**
+ * What every operator of a plan is, and what it may ask of the execution it belongs to.
+ *
+ * Operators pull batches from their input. `next` answers at once when its input does: a plan over data in memory runs
+ * to its end without a promise. Leaving early means `close`, which closes the input as well; closing twice is harmless.
+ */
+
+import type { Awaitable } from '../../../base/awaitable.ts';
+import type { Bytes } from '../../../base/bytes.ts';
+import type { ColumnValue } from '../../../models/relational/table.ts';
+import type { Key, KeyRange } from '../../../storage/key-range.ts';
+import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../../storage/store.ts';
+import type { EvaluationContext } from '../functions/evaluation.ts';
+import type { SqlLimits } from '../limits.ts';
+
+/** Rows belong to whoever pulled them. */
+export type ExecutionRow = ColumnValue[];
+export type RowBatch = readonly ExecutionRow[];
+
+export interface Operator {
+  /** One row or more; undefined at the end, and whenever asked again. */
+  next(): Awaitable<RowBatch | undefined>;
+  close(): void;
+}
+
+/** An operator that writes: how many rows it inserted, updated or deleted so far. */
+export interface ModifyingOperator extends Operator {
+  readonly affected: number;
+}
+
+export interface ExecutionContext extends EvaluationContext {
+  readonly limits: SqlLimits;
+  /** @throws AssertionError for a plan that was begun without a transaction. */
+  readonly transaction: Transaction;
+  /** Whether the transaction had writes before this statement: then what it wrote hides the newest commits. */
+  readonly wroteBefore: boolean;
+  /** As the statement sees it. */
+  get(key: Key): Awaitable<Bytes | undefined>;
+  scan(range: KeyRange, options: ScanOptions): Cursor;
+  /** The newest committed value, whatever the statement's snapshot. */
+  newest(key: Key): Awaitable<Bytes | undefined>;
+  /** True when nothing was committed since the statement began. */
+  readonly nothingNewer: boolean;
+  /** Takes locks, bounded by lock_timeout and by cancellation. */
+  lock(keys: readonly Key[], options: LockOptions): Awaitable<readonly Key[]>;
+  /** An id for a row without a primary key, greater than all this process gave out. */
+  nextRowId(): bigint;
+  /**
+   * To be called between pieces of work: throws when the statement was cancelled or is late, and gives back a promise to
+   * wait for when the event loop has had to wait long enough.
+   */
+  pause(): Promise<void> | undefined;
+}
+
+/** How a plan becomes operators: once per execution. */
+export type Open = (context: ExecutionContext) => Operator;

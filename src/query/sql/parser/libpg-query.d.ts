@@ -1,0 +1,15 @@
+/** The Emscripten factory inside `libpg-query`, which ships without types. Only what `parser.ts` calls. */
+declare module 'libpg-query/wasm/libpg-query.js' {
+  export interface LibPgQuery {
+    _malloc(bytes: number): number;
+    _free(pointer: number): void;
+    _wasm_parse_query_raw(query: number): number;
+    _wasm_free_parse_result(result: number): void;
+    getValue(pointer: number, type: 'i32'): number;
+    UTF8ToString(pointer: number): string;
+    stringToUTF8(text: string, pointer: number, bytesMax: number): void;
+    lengthBytesUTF8(text: string): number;
+  }
+  const factory: () => Promise<LibPgQuery>;
+  export default factory;
+}

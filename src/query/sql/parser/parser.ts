@@ -1,0 +1,126 @@
+/**
+ * Text to syntax trees, with PostgreSQL's own parser in WebAssembly (`libpg-query`).
+ *
+ * The parser is loaded with the first statement: an idle server does not pay for it. A statement can exhaust the
+ * module's stack (`1+1+…` with 20,000 terms does), and what is left of the module afterwards cannot be trusted; so after
+ * every exception that is not a syntax error the instance is thrown away, and the next statement gets a new one.
+ *
+ * Trees are kept by the exact text: a client that repeats itself is not parsed twice. They are shared, and read-only.
+ * Places in a tree are byte offsets in the UTF-8 form of the text; errors that leave here carry characters.
+ */
+
+import type { Node, ParseResult } from '@pgsql/types';
+import type { LibPgQuery } from 'libpg-query/wasm/libpg-query.js';
+import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
+import type { SqlLimits } from '../limits.ts';
+import { LruCache } from '../lru-cache.ts';
+import { SqlError } from '../sql-error.ts';
+import { syntaxErrorCondition } from './syntax-error.ts';
+
+/** One statement of a query string. */
+export interface ParsedStatement {
+  readonly node: Node;
+  /** The whole query string, which locations refer to. */
+  readonly text: string;
+  /** Which statement of the text this is, from 0. */
+  readonly index: number;
+}
+
+export class SqlParser {
+  readonly #limits: SqlLimits;
+  readonly #parsed: LruCache<string, readonly ParsedStatement[]>;
+  #instance: LibPgQuery | undefined;
+  #loading: Promise<LibPgQuery> | undefined;
+
+  constructor(limits: SqlLimits) {
+    this.#limits = limits;
+    this.#parsed = new LruCache(limits.parsedStatementsMax, limits.parsedBytesMax);
+  }
+
+  /**
+   * The statements of `text`; none when it holds only space and comments. Synchronous once the parser is loaded.
+   * @throws SqlError `syntax_error` and its kin with a position, `program_limit_exceeded`, `statement_too_complex`.
+   */
+  parse(text: string): Awaitable<readonly ParsedStatement[]> {
+    const known = this.#parsed.get(text);
+    if (known !== undefined) return known;
+    const instance = this.#load();
+    return isPromise(instance) ? instance.then((loaded) => this.#parse(loaded, text)) : this.#parse(instance, text);
+  }
+
+  #load(): Awaitable<LibPgQuery> {
+    if (this.#instance !== undefined) return this.#instance;
+    this.#loading ??= load().then(
+      (instance) => {
+        this.#instance = instance;
+        this.#loading = undefined;
+        return instance;
+      },
+      (error: unknown) => {
+        this.#loading = undefined;
+        throw error;
+      },
+    );
+    return this.#loading;
+  }
+
+  #parse(instance: LibPgQuery, text: string): readonly ParsedStatement[] {
+    const bytes = Buffer.byteLength(text, 'utf8');
+    if (bytes > this.#limits.statementBytesMax) {
+      throw new SqlError(
+        'program_limit_exceeded',
+        `a query string of ${bytes} bytes exceeds the limit of ${this.#limits.statementBytesMax} bytes`,
+      );
+    }
+    if (text.includes('\0')) {
+      throw new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');
+    }
+    let statements: readonly ParsedStatement[] = [];
+    if (bytes > 0) {
+      try {
+        statements = parseWith(instance, text, bytes).map((node, index) => ({ node, text, index }));
+      } catch (error) {
+        if (error instanceof SqlError) throw error;
+        if (this.#instance === instance) this.#instance = undefined;
+        throw new SqlError('statement_too_complex', 'stack depth limit exceeded', {
+          hint: 'Simplify the statement: it nests deeper than the parser can follow.',
+          cause: error,
+        });
+      }
+    }
+    this.#parsed.set(text, statements, bytes);
+    return statements;
+  }
+}
+
+async function load(): Promise<LibPgQuery> {
+  const { default: factory } = await import('libpg-query/wasm/libpg-query.js');
+  return factory();
+}
+
+/** The struct of a result is three pointers: tree (JSON), captured stderr, error. */
+function parseWith(instance: LibPgQuery, text: string, bytes: number): readonly Node[] {
+  const query = instance._malloc(bytes + 1);
+  if (query === 0) throw new RangeError('the parser is out of memory');
+  instance.stringToUTF8(text, query, bytes + 1);
+  const result = instance._wasm_parse_query_raw(query);
+  if (result === 0) throw new RangeError('the parser is out of memory');
+  const error = instance.getValue(result + 8, 'i32');
+  let failure: SqlError | undefined;
+  let tree = '';
+  if (error === 0) {
+    tree = instance.UTF8ToString(instance.getValue(result, 'i32'));
+  } else {
+    const message = instance.UTF8ToString(instance.getValue(error, 'i32'));
+    // The cursor counts characters from 1, unlike locations in trees; 0 is no place.
+    const cursor = instance.getValue(error + 16, 'i32');
+    failure = new SqlError(syntaxErrorCondition(message), message, {
+      position: cursor > 0 ? cursor : undefined,
+    });
+  }
+  instance._wasm_free_parse_result(result);
+  instance._free(query);
+  if (failure !== undefined) throw failure;
+  const parsed = JSON.parse(tree) as ParseResult;
+  return (parsed.stmts ?? []).flatMap((raw) => (raw.stmt === undefined ? [] : [raw.stmt]));
+}

@@ -1,0 +1,303 @@
+/**
+ * Bound statements to plans: which path reads the table, whether the key already gives the order, how far a limit may be
+ * pushed down. A plan is immutable and shared by sessions; opening it gives the operators of one execution.
+ */
+
+import { OperationError } from '../../../base/errors.ts';
+import type {
+  BoundColumn,
+  BoundExpression,
+  BoundQuery,
+  BoundSelect,
+  BoundSortKey,
+  BoundValues,
+} from '../binder/bound.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
+import type { EvaluationContext } from '../functions/evaluation.ts';
+import { Aggregate } from '../operators/aggregate.ts';
+import { Filter } from '../operators/filter.ts';
+import { Limit } from '../operators/limit.ts';
+import { LockRows } from '../operators/lock-rows.ts';
+import { Modify } from '../operators/modify.ts';
+import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../operators/operator.ts';
+import { PointGet } from '../operators/point-get.ts';
+import { Project } from '../operators/project.ts';
+import { RangeScan, type RangeScanOptions } from '../operators/range-scan.ts';
+import { DeleteRows, InsertRows, UpdateRows } from '../operators/row-writers.ts';
+import { SingleRow } from '../operators/single-row.ts';
+import { Sort } from '../operators/sort.ts';
+import { Values } from '../operators/values.ts';
+import { SqlError } from '../sql-error.ts';
+import { compareFor } from '../types/compare.ts';
+import type { SqlType } from '../types/types.ts';
+import { chooseAccessPath } from './access-path.ts';
+import { compileExpression } from './compile-expression.ts';
+
+/** A column of a result, as clients are told about it. */
+export interface ResultColumn {
+  readonly name: string;
+  readonly type: SqlType;
+  readonly modifier: number;
+  /** Id of the table that the column comes from as it is, and its number there from 1; 0 for computed ones. */
+  readonly tableId: number;
+  readonly columnNumber: number;
+}
+
+export interface Plan {
+  readonly verb: 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE';
+  /** Undefined for statements without rows. */
+  readonly columns: readonly ResultColumn[] | undefined;
+  readonly parameterTypes: readonly SqlType[];
+  /** Tables whose rows it writes or locks. */
+  readonly writes: readonly CatalogTable[];
+  /** Reads at most one key and writes nothing: needs no transaction of its own. */
+  readonly isPointRead: boolean;
+  /** Writes, so that a read-only transaction refuses it. */
+  readonly modifies: boolean;
+  readonly open: Open;
+}
+
+/** A `Plan` that modifies opens a `ModifyingOperator`. */
+export function affectedOf(operator: Operator): number {
+  return (operator as ModifyingOperator).affected;
+}
+
+export function planQuery(query: BoundQuery, parameterTypes: readonly SqlType[]): Plan {
+  switch (query.kind) {
+    case 'select': {
+      const { open, isPoint } = planSelect(query);
+      return {
+        verb: 'SELECT',
+        columns: query.columns.map(resultColumn),
+        parameterTypes,
+        writes: query.locking !== undefined && query.from !== undefined ? [query.from] : [],
+        isPointRead: isPoint && query.locking === undefined,
+        modifies: query.locking !== undefined,
+        open,
+      };
+    }
+    case 'values':
+      return {
+        verb: 'SELECT',
+        columns: query.columns.map(resultColumn),
+        parameterTypes,
+        writes: [],
+        isPointRead: true,
+        modifies: false,
+        open: openValues(query),
+      };
+    case 'insert': {
+      const { table } = query;
+      const source = query.source.kind === 'values' ? openValues(query.source) : planSelect(query.source).open;
+      const assignments = query.assignments.map(compileAssignment);
+      const returning = query.returning?.map((column) => compileExpression(column.expression));
+      const options = { returning, readFirst: query.source.kind !== 'values' };
+      return {
+        ...modifying('INSERT', query.returning, parameterTypes, table),
+        open: (context) => new Modify(source(context), new InsertRows(table, assignments, context), options, context),
+      };
+    }
+    case 'update': {
+      const { table } = query;
+      const assignments = query.assignments.map(compileAssignment);
+      const movesKeys = assignments.some(({ position }) => table.table.primaryKey.includes(position));
+      const input = planTargets(table, query.where);
+      const returning = query.returning?.map((column) => compileExpression(column.expression));
+      const options = { returning, readFirst: movesKeys };
+      return {
+        ...modifying('UPDATE', query.returning, parameterTypes, table),
+        open: (context) => new Modify(input(context), new UpdateRows(table, assignments, context), options, context),
+      };
+    }
+    case 'delete': {
+      const { table } = query;
+      const input = planTargets(table, query.where);
+      const returning = query.returning?.map((column) => compileExpression(column.expression));
+      const options = { returning, readFirst: false };
+      return {
+        ...modifying('DELETE', query.returning, parameterTypes, table),
+        open: (context) => new Modify(input(context), new DeleteRows(table, context), options, context),
+      };
+    }
+  }
+}
+
+function modifying(
+  verb: 'INSERT' | 'UPDATE' | 'DELETE',
+  returning: readonly BoundColumn[] | undefined,
+  parameterTypes: readonly SqlType[],
+  table: CatalogTable,
+): Omit<Plan, 'open'> {
+  const columns = returning?.map(resultColumn);
+  return { verb, columns, parameterTypes, writes: [table], isPointRead: false, modifies: true };
+}
+
+function resultColumn({ name, expression, origin }: BoundColumn): ResultColumn {
+  return {
+    name,
+    type: expression.type,
+    modifier: expression.modifier,
+    tableId: origin?.table.table.id ?? 0,
+    columnNumber: origin === undefined ? 0 : origin.position + 1,
+  };
+}
+
+function compileAssignment({
+  position,
+  expression,
+}: {
+  readonly position: number;
+  readonly expression: BoundExpression;
+}) {
+  return { position, value: compileExpression(expression) };
+}
+
+function openValues(values: BoundValues): Open {
+  const rows = values.rows.map((row) => row.map(compileExpression));
+  return (context) => new Values(rows, context);
+}
+
+/** The rows that UPDATE or DELETE is about, locked. */
+function planTargets(table: CatalogTable, where: BoundExpression | undefined): Open {
+  const scan = planScan(table, where, false, true);
+  const condition = where && compileExpression(where);
+  return (context) =>
+    new LockRows(scan.open(context, undefined), table, { mode: 'exclusive', wait: 'block', condition }, context);
+}
+
+interface PlannedScan {
+  readonly open: (context: ExecutionContext, rowsMax: number | undefined) => Operator;
+  readonly isPoint: boolean;
+  /** Every row that is read is passed on. */
+  readonly isExact: boolean;
+}
+
+function planScan(
+  table: CatalogTable,
+  where: BoundExpression | undefined,
+  reverse: boolean,
+  decode: boolean,
+): PlannedScan {
+  const path = chooseAccessPath(table, where);
+  const prefix = path.prefix.map(compileExpression);
+  const { rest } = path;
+  const condition = rest.length === 0 ? undefined : compileExpression(conjunction(rest));
+  const filtered = (input: Operator, context: ExecutionContext): Operator =>
+    condition === undefined ? input : new Filter(input, condition, context);
+  const isExact = condition === undefined;
+  if (prefix.length > 0 && prefix.length === table.table.primaryKey.length) {
+    return { isPoint: true, isExact, open: (context) => filtered(new PointGet(table, prefix, context), context) };
+  }
+  const bound = (side: typeof path.low) => side && { value: compileExpression(side.value), inclusive: side.inclusive };
+  const options: RangeScanOptions = {
+    prefix,
+    low: bound(path.low),
+    high: bound(path.high),
+    reverse,
+    decode: decode || !isExact,
+  };
+  return {
+    isPoint: false,
+    isExact,
+    open: (context, rowsMax) =>
+      filtered(new RangeScan(table, options, context, isExact ? rowsMax : undefined), context),
+  };
+}
+
+function conjunction(conditions: readonly BoundExpression[]): BoundExpression {
+  if (conditions.length === 1) return conditions[0]!;
+  return { kind: 'and', type: 'bool', modifier: -1, location: undefined, args: conditions };
+}
+
+function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoint: boolean } {
+  const columns = select.columns.map((column) => compileExpression(column.expression));
+  const limit = planRowCount(select.limit, 'LIMIT');
+  const offset = planRowCount(select.offset, 'OFFSET');
+  const limited = select.limit !== undefined || select.offset !== undefined;
+  const { from, locking } = select;
+  const order = from === undefined || select.aggregates.length > 0 ? 'none' : keyOrder(from, select);
+  const sortKeys =
+    order === 'none'
+      ? select.orderBy.map(({ expression, descending, nullsFirst }) => ({
+          value: compileExpression(expression),
+          compare: compareFor(expression.type),
+          descending,
+          nullsFirst,
+        }))
+      : [];
+  const aggregates = select.aggregates.map(({ function: found, argument }) => ({
+    function: found,
+    argument: argument && compileExpression(argument),
+  }));
+  const countsOnly = aggregates.length > 0 && aggregates.every(({ argument }) => argument === undefined);
+  const scan = from && planScan(from, select.where, order === 'reverse', !countsOnly);
+  const rowless = from === undefined && select.where !== undefined ? compileExpression(select.where) : undefined;
+  const relocked = select.where && from && compileExpression(select.where);
+  const open: Open = (context) => {
+    const skip = offset?.(context) ?? 0;
+    const wanted = limit?.(context) ?? Number.POSITIVE_INFINITY;
+    const needed = skip + wanted;
+    const pushed =
+      Number.isSafeInteger(needed) && sortKeys.length === 0 && aggregates.length === 0 && locking === undefined;
+    let operator: Operator = scan === undefined ? new SingleRow() : scan.open(context, pushed ? needed : undefined);
+    if (rowless !== undefined) operator = new Filter(operator, rowless, context);
+    if (aggregates.length > 0) operator = new Aggregate(operator, aggregates, context);
+    else if (sortKeys.length > 0) {
+      operator = new Sort(operator, sortKeys, context, locking === undefined ? needed : Number.POSITIVE_INFINITY);
+    }
+    if (locking !== undefined) {
+      operator = new LockRows(operator, from!, { ...locking, condition: relocked }, context);
+    }
+    if (limited) operator = new Limit(operator, wanted, skip);
+    return new Project(operator, columns, context);
+  };
+  return { open, isPoint: scan === undefined || scan.isPoint };
+}
+
+/** LIMIT and OFFSET as numbers; null is no limit. */
+function planRowCount(
+  expression: BoundExpression | undefined,
+  title: 'LIMIT' | 'OFFSET',
+): ((context: EvaluationContext) => number | undefined) | undefined {
+  if (expression === undefined) return undefined;
+  const evaluate = compileExpression(expression);
+  return (context) => {
+    const value = evaluate([], context);
+    if (value === null) return undefined;
+    if (typeof value !== 'bigint') throw new OperationError('invalid_argument', `${title} is no bigint`);
+    if (value < 0n) {
+      throw title === 'LIMIT'
+        ? new SqlError('invalid_row_count_in_limit_clause', 'LIMIT must not be negative')
+        : new SqlError('invalid_row_count_in_result_offset_clause', 'OFFSET must not be negative');
+    }
+    return Number(value);
+  };
+}
+
+/** Whether reading by key gives the wanted order: forward, in reverse, or not at all. */
+function keyOrder(table: CatalogTable, select: BoundSelect): 'forward' | 'reverse' | 'none' {
+  if (select.orderBy.length === 0) return 'forward';
+  const { primaryKey } = table.table;
+  const path = chooseAccessPath(table, select.where);
+  const fixed = new Set(primaryKey.slice(0, path.prefix.length));
+  if (primaryKey.length > 0 && fixed.size === primaryKey.length) return 'forward';
+  let position = path.prefix.length;
+  let direction: boolean | undefined;
+  for (const key of select.orderBy) {
+    if (position === primaryKey.length && position > 0) break; // The whole key decides: what follows breaks no tie.
+    if (!isColumn(key)) return 'none';
+    const { index } = key.expression;
+    if (fixed.has(index)) continue;
+    if (primaryKey[position] !== index) return 'none';
+    if (direction !== undefined && direction !== key.descending) return 'none';
+    direction = key.descending;
+    position++;
+  }
+  return direction === true ? 'reverse' : 'forward';
+}
+
+function isColumn(
+  key: BoundSortKey,
+): key is BoundSortKey & { readonly expression: { readonly kind: 'column'; readonly index: number } } {
+  return key.expression.kind === 'column';
+}

@@ -1,0 +1,64 @@
+/** How results leave a session: pushed into a sink as they come, or gathered for callers that want them whole. */
+
+import type { Awaitable } from '../../base/awaitable.ts';
+import type { RowBatch } from './operators/operator.ts';
+import type { ResultColumn } from './planner/plan.ts';
+import type { SqlValue } from './types/types.ts';
+
+/** A message that is no error, by PostgreSQL's severities. */
+export interface Notice {
+  readonly severity: 'WARNING' | 'NOTICE';
+  readonly condition:
+    | 'active_sql_transaction'
+    | 'no_active_sql_transaction'
+    | 'duplicate_table'
+    | 'successful_completion';
+  readonly message: string;
+}
+
+/** Receives one statement after another: `columns` (if it has any), `rows` any number of times, then `complete`. */
+export interface ResultSink {
+  columns(columns: readonly ResultColumn[]): void;
+  /** The rows are the sink's. A promise asks for no more rows until it settles. */
+  rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void>;
+  /** @param tag Like `INSERT 0 3`. */
+  complete(tag: string): void;
+  /** The query string held no statement. */
+  empty(): void;
+  notice(notice: Notice): void;
+}
+
+export interface StatementResult {
+  readonly tag: string;
+  /** Undefined for statements without rows. */
+  readonly columns: readonly ResultColumn[] | undefined;
+  readonly rows: readonly (readonly SqlValue[])[];
+}
+
+/** Keeps everything, up to a number of rows. */
+export class GatheringSink implements ResultSink {
+  readonly results: StatementResult[] = [];
+  readonly notices: Notice[] = [];
+  #columns: readonly ResultColumn[] | undefined;
+  #rows: (readonly SqlValue[])[] = [];
+
+  columns(columns: readonly ResultColumn[]): void {
+    this.#columns = columns;
+  }
+
+  rows(_: readonly ResultColumn[], rows: RowBatch): void {
+    for (const row of rows) this.#rows.push(row);
+  }
+
+  complete(tag: string): void {
+    this.results.push({ tag, columns: this.#columns, rows: this.#rows });
+    this.#columns = undefined;
+    this.#rows = [];
+  }
+
+  empty(): void {}
+
+  notice(notice: Notice): void {
+    this.notices.push(notice);
+  }
+}

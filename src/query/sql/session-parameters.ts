@@ -1,0 +1,286 @@
+/**
+ * Run-time parameters of a session (SET, SHOW): those that clients commonly send, with PostgreSQL's names and defaults.
+ *
+ * A parameter is here only if setting it does what it says, or if it cannot matter (client_min_messages filters what is
+ * never sent; row_security without policies). Others are an error by name. Values are immutable maps, so that a
+ * transaction remembers where it began and goes back on ROLLBACK; SET LOCAL lasts until the transaction ends.
+ */
+
+import { SERVER_VERSION, SERVER_VERSION_NUM } from './functions/version.ts';
+import { notSupported, SqlError } from './sql-error.ts';
+import { parseBoolean } from './types/text-form.ts';
+import { type TimeZone, timeZone, UTC } from './types/time-zone.ts';
+
+interface ParameterDefinition {
+  readonly name: string;
+  readonly initial: string;
+  /** Told to clients when it changes (ParameterStatus). */
+  readonly reported?: boolean;
+  /** The value as it is kept; throws for what it cannot be. Without it the parameter cannot be set. */
+  readonly parse?: (value: string, name: string) => string;
+  /** As SHOW prints it. */
+  readonly show?: (value: string) => string;
+}
+
+function invalid(name: string, value: string, hint?: string): SqlError {
+  return new SqlError('invalid_parameter_value', `invalid value for parameter "${name}": "${value}"`, { hint });
+}
+
+function boolean(value: string, name: string): string {
+  try {
+    return parseBoolean(value) ? 'on' : 'off';
+  } catch {
+    throw new SqlError('invalid_parameter_value', `parameter "${name}" requires a Boolean value`);
+  }
+}
+
+function oneOf(...words: readonly string[]): (value: string, name: string) => string {
+  return (value, name) => {
+    const word = value.trim().toLowerCase();
+    if (words.includes(word)) return word;
+    throw invalid(name, value, `Available values: ${words.join(', ')}.`);
+  };
+}
+
+/** A value whose only supported setting is the one it has. */
+function fixed(...accepted: readonly string[]): (value: string, name: string) => string {
+  return (value, name) => {
+    if (accepted.some((each) => each.toLowerCase() === value.trim().toLowerCase())) return accepted[0]!;
+    throw notSupported(`${name} = ${value}`);
+  };
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const MILLISECONDS_MAX = 2_147_483_647;
+
+function milliseconds(value: string, name: string): string {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/.exec(value);
+  const unit = match?.[2] === '' ? 1 : UNITS[match?.[2] ?? ''];
+  if (match === null || unit === undefined) {
+    throw invalid(
+      name,
+      value,
+      match === null ? undefined : 'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".',
+    );
+  }
+  const result = Math.round(Number(match[1]) * unit);
+  if (result > MILLISECONDS_MAX) {
+    throw new SqlError(
+      'invalid_parameter_value',
+      `${result} ms is outside the valid range for parameter "${name}" (0 ms .. ${MILLISECONDS_MAX} ms)`,
+    );
+  }
+  return String(result);
+}
+
+function showMilliseconds(value: string): string {
+  const number = Number(value);
+  if (number === 0) return '0';
+  for (const unit of ['d', 'h', 'min', 's']) if (number % UNITS[unit]! === 0) return `${number / UNITS[unit]!}${unit}`;
+  return `${number}ms`;
+}
+
+function dateStyle(value: string, name: string): string {
+  let order = 'MDY';
+  for (const word of value.split(',').map((each) => each.trim().toUpperCase())) {
+    if (word === 'MDY' || word === 'DMY' || word === 'YMD') order = word;
+    else if (word === 'US' || word === 'NONEURO' || word === 'NONEUROPEAN') order = 'MDY';
+    else if (word === 'EURO' || word === 'EUROPEAN') order = 'DMY';
+    else if (word === 'SQL' || word === 'POSTGRES' || word === 'GERMAN') throw notSupported(`${name} = ${value}`);
+    else if (word !== 'ISO' && word !== 'DEFAULT') throw invalid(name, value);
+  }
+  return `ISO, ${order}`;
+}
+
+function zoneName(value: string, name: string): string {
+  const zone = timeZone(value.trim());
+  if (zone === undefined) throw invalid(name, value);
+  return zone.name;
+}
+
+function printable(value: string): string {
+  return value.replace(/[^\x20-\x7e]/g, '?').slice(0, 63);
+}
+
+function integer(min: number, max: number): (value: string, name: string) => string {
+  return (value, name) => {
+    if (!/^\s*[+-]?\d+\s*$/.test(value)) throw invalid(name, value);
+    const number = Number(value);
+    if (number >= min && number <= max) return String(number);
+    throw new SqlError(
+      'invalid_parameter_value',
+      `${number} is outside the valid range for parameter "${name}" (${min} .. ${max})`,
+    );
+  };
+}
+
+const ISOLATION_LEVELS = ['serializable', 'repeatable read', 'read committed', 'read uncommitted'] as const;
+
+const DEFINITIONS: readonly ParameterDefinition[] = [
+  { name: 'application_name', initial: '', reported: true, parse: printable },
+  { name: 'bytea_output', initial: 'hex', parse: oneOf('hex', 'escape') },
+  { name: 'client_encoding', initial: 'UTF8', reported: true, parse: fixed('UTF8', 'utf-8', 'unicode') },
+  {
+    name: 'client_min_messages',
+    initial: 'notice',
+    parse: oneOf('debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'notice', 'warning', 'error'),
+  },
+  { name: 'DateStyle', initial: 'ISO, MDY', reported: true, parse: dateStyle },
+  { name: 'default_transaction_isolation', initial: 'read committed', parse: oneOf(...ISOLATION_LEVELS) },
+  { name: 'default_transaction_read_only', initial: 'off', reported: true, parse: boolean },
+  { name: 'extra_float_digits', initial: '1', parse: integer(1, 3) },
+  { name: 'idle_in_transaction_session_timeout', initial: '0', parse: fixed('0'), show: showMilliseconds },
+  { name: 'in_hot_standby', initial: 'off', reported: true },
+  { name: 'integer_datetimes', initial: 'on', reported: true },
+  { name: 'IntervalStyle', initial: 'postgres', reported: true, parse: fixed('postgres') },
+  { name: 'is_superuser', initial: 'on', reported: true },
+  { name: 'lc_collate', initial: 'C' },
+  { name: 'lc_ctype', initial: 'C' },
+  { name: 'lock_timeout', initial: '0', parse: milliseconds, show: showMilliseconds },
+  { name: 'max_identifier_length', initial: '63' },
+  { name: 'row_security', initial: 'on', parse: boolean },
+  { name: 'search_path', initial: '"$user", public', parse: fixed('"$user", public', '$user, public', 'public') },
+  { name: 'server_encoding', initial: 'UTF8', reported: true },
+  { name: 'server_version', initial: SERVER_VERSION, reported: true },
+  { name: 'server_version_num', initial: SERVER_VERSION_NUM },
+  { name: 'session_authorization', initial: '', reported: true },
+  { name: 'standard_conforming_strings', initial: 'on', reported: true, parse: fixed('on', 'true', '1', 'yes') },
+  { name: 'statement_timeout', initial: '0', parse: milliseconds, show: showMilliseconds },
+  { name: 'synchronous_commit', initial: 'on', parse: fixed('on', 'true', '1', 'yes', 'local', 'remote_write') },
+  { name: 'TimeZone', initial: 'UTC', reported: true, parse: zoneName },
+];
+
+const BY_NAME = new Map(DEFINITIONS.map((definition) => [definition.name.toLowerCase(), definition]));
+
+export type ParameterValues = ReadonlyMap<string, string>;
+
+/** Where a transaction or savepoint began. */
+export interface ParameterMark {
+  readonly session: ParameterValues;
+  readonly effective: ParameterValues;
+}
+
+export class SessionParameters {
+  /** What RESET goes back to: initial values and what the client sent at the start. */
+  readonly #reset: ParameterValues;
+  /** What lasts. */
+  #session: ParameterValues;
+  /** With SET LOCAL on top. */
+  #effective: ParameterValues;
+  #zone: TimeZone = UTC;
+  #zoneName = 'UTC';
+
+  /** @throws SqlError for values that a parameter cannot have. Unknown names are an error as well. */
+  constructor(fixedValues: ParameterValues, startup: ParameterValues) {
+    const values = new Map(DEFINITIONS.map((definition) => [definition.name, definition.initial]));
+    for (const [name, value] of fixedValues) values.set(name, value);
+    for (const [name, value] of startup) {
+      const definition = writable(name);
+      values.set(definition.name, definition.parse!(value, definition.name));
+    }
+    this.#reset = values;
+    this.#session = values;
+    this.#effective = values;
+  }
+
+  /** The value as SHOW prints it; undefined for a parameter that does not exist. */
+  show(name: string): string | undefined {
+    const definition = BY_NAME.get(name.toLowerCase());
+    if (definition === undefined) return undefined;
+    const value = this.#effective.get(definition.name)!;
+    return definition.show === undefined ? value : definition.show(value);
+  }
+
+  /** Its name as PostgreSQL's manual writes it. @throws SqlError `undefined_object`. */
+  canonicalName(name: string): string {
+    return defined(name).name;
+  }
+
+  milliseconds(name: 'statement_timeout' | 'lock_timeout'): number {
+    return Number(this.#effective.get(name));
+  }
+
+  get zone(): TimeZone {
+    const name = this.#effective.get('TimeZone')!;
+    if (name !== this.#zoneName) {
+      this.#zone = timeZone(name) ?? UTC;
+      this.#zoneName = name;
+    }
+    return this.#zone;
+  }
+
+  /** @throws SqlError `undefined_object`, `invalid_parameter_value`, `feature_not_supported`. */
+  set(name: string, value: string, options: { readonly local: boolean }): void {
+    const definition = writable(name);
+    this.#put(definition.name, definition.parse!(value, definition.name), options.local);
+  }
+
+  /** Back to the value at the start of the session. */
+  reset(name: string, options: { readonly local: boolean }): void {
+    const definition = writable(name);
+    this.#put(definition.name, this.#reset.get(definition.name)!, options.local);
+  }
+
+  resetAll(): void {
+    this.#session = this.#reset;
+    this.#effective = this.#reset;
+  }
+
+  mark(): ParameterMark {
+    return { session: this.#session, effective: this.#effective };
+  }
+
+  rollbackTo(mark: ParameterMark): void {
+    this.#session = mark.session;
+    this.#effective = mark.effective;
+  }
+
+  /** The transaction committed: SET LOCAL ends. */
+  endTransaction(): void {
+    this.#effective = this.#session;
+  }
+
+  /** Changes whenever a value does, so that reporting can be skipped. */
+  get values(): ParameterValues {
+    return this.#effective;
+  }
+
+  /** Names and values that clients are told. */
+  *reported(): Generator<readonly [string, string]> {
+    for (const { name, reported } of DEFINITIONS) if (reported === true) yield [name, this.#effective.get(name)!];
+  }
+
+  /** All of them, as SHOW ALL lists them. */
+  *all(): Generator<readonly [string, string]> {
+    for (const { name } of DEFINITIONS) yield [name, this.show(name)!];
+  }
+
+  #put(name: string, value: string, local: boolean): void {
+    this.#effective = new Map(this.#effective).set(name, value);
+    if (!local) this.#session = new Map(this.#session).set(name, value);
+  }
+}
+
+/** The name as PostgreSQL's manual writes it, or as it is when there is no such parameter. */
+export function parameterTitle(name: string): string {
+  return BY_NAME.get(name.toLowerCase())?.name ?? name;
+}
+
+function defined(name: string): ParameterDefinition {
+  const definition = BY_NAME.get(name.toLowerCase());
+  if (definition !== undefined) return definition;
+  throw new SqlError('undefined_object', `unrecognized configuration parameter "${name}"`);
+}
+
+function writable(name: string): ParameterDefinition {
+  const definition = defined(name);
+  if (definition.parse !== undefined) return definition;
+  throw new SqlError('cannot_change_runtime_parameter', `parameter "${definition.name}" cannot be changed`);
+}

@@ -1,0 +1,116 @@
+/**
+ * What all SQL sessions of a process share: the store, the parser, the catalog cache and the plans.
+ *
+ * Independent of any protocol: pgwire, REST and actors open sessions on one engine.
+ */
+
+import { type Deferred, deferred } from '../../base/awaitable.ts';
+import { type Log, silentLog } from '../../base/log.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { Keyspace } from '../../storage/keyspace.ts';
+import type { Store } from '../../storage/store.ts';
+import { CatalogCache } from './catalog-cache.ts';
+import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
+import { type ParsedStatement, SqlParser } from './parser/parser.ts';
+import type { Plan } from './planner/plan.ts';
+
+export interface SqlEngineOptions {
+  readonly store: Store;
+  readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
+  readonly limits?: Partial<SqlLimits>;
+  /** Where the data lives; default `orbit`. */
+  readonly keyspace?: Keyspace;
+  /** Default: none. */
+  readonly log?: Log;
+}
+
+const DRAIN_MS_MAX = 10_000;
+/** Plans of one statement for different time zones and declared types. */
+const PLAN_VARIANTS_MAX = 16;
+
+/** Hidden row ids are milliseconds since 1970 followed by this many bits of a counter. */
+const ROW_ID_COUNTER_BITS = 20n;
+
+export class SqlEngine {
+  readonly store: Store;
+  readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
+  readonly limits: SqlLimits;
+  readonly keyspace: Keyspace;
+  readonly parser: SqlParser;
+  readonly catalog: CatalogCache;
+  readonly log: Log;
+  /** Plans of parsed statements; they live as long as the parser, or a prepared statement, keeps the tree. */
+  #plans = new WeakMap<ParsedStatement, Map<string, Plan>>();
+  #plansGeneration = 0;
+  #running = 0;
+  #idle: Deferred<void> | undefined;
+  #lastRowId = 0n;
+
+  constructor(options: SqlEngineOptions) {
+    this.store = options.store;
+    this.platform = options.platform;
+    this.limits = { ...DEFAULT_SQL_LIMITS, ...options.limits };
+    this.keyspace = options.keyspace ?? new Keyspace();
+    this.parser = new SqlParser(this.limits);
+    this.catalog = new CatalogCache(this.store, this.keyspace);
+    this.log = options.log ?? silentLog;
+  }
+
+  /** Statements running in all sessions, now. */
+  get runningStatements(): number {
+    return this.#running;
+  }
+
+  /** @internal Called by sessions around each statement. */
+  noteRunning(change: 1 | -1): void {
+    this.#running += change;
+    if (this.#running > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
+  }
+
+  /** Waits until no statement runs, at most 10 seconds. For stopping: whoever calls it lets no new clients in. */
+  async drain(): Promise<void> {
+    if (this.#running === 0) return;
+    this.#idle ??= deferred<void>();
+    const late = this.platform.timers.after(DRAIN_MS_MAX, () => this.#idle?.resolve());
+    await this.#idle.promise;
+    late.cancel();
+  }
+
+  /** Wall time in microseconds since 1970, to the millisecond. */
+  nowMicros(): bigint {
+    return BigInt(Math.trunc(this.platform.clock.nowMs())) * 1_000n;
+  }
+
+  /** @param variant What else the plan depends on: time zone, declared types. */
+  cachedPlan(statement: ParsedStatement, variant: string): Plan | undefined {
+    if (this.#plansGeneration !== this.catalog.generation) return undefined;
+    return this.#plans.get(statement)?.get(variant);
+  }
+
+  /** Keeps a plan that was made in this generation of the catalog. */
+  keepPlan(statement: ParsedStatement, variant: string, plan: Plan): void {
+    if (this.#plansGeneration !== this.catalog.generation) {
+      this.#plans = new WeakMap();
+      this.#plansGeneration = this.catalog.generation;
+    }
+    let variants = this.#plans.get(statement);
+    if (variants === undefined || variants.size >= PLAN_VARIANTS_MAX) {
+      variants = new Map();
+      this.#plans.set(statement, variants);
+    }
+    variants.set(variant, plan);
+  }
+
+  /** An id greater than every one before it, across restarts as long as the clock does not go back. */
+  nextRowId(): bigint {
+    const byClock = BigInt(Math.trunc(this.platform.clock.nowMs())) << ROW_ID_COUNTER_BITS;
+    this.#lastRowId = byClock > this.#lastRowId ? byClock : this.#lastRowId + 1n;
+    return this.#lastRowId;
+  }
+
+  close(): void {
+    this.catalog.close();
+  }
+}

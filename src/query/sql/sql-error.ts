@@ -1,0 +1,151 @@
+/**
+ * Errors that SQL itself defines, by the condition names of PostgreSQL (appendix A of its manual).
+ *
+ * A condition belongs to one `ErrorCode`, so that callers which speak no SQL (REST, actors) can act on it; the protocol
+ * turns conditions into SQLSTATEs. Errors of the storage below keep their codes and pass through as they are.
+ */
+
+import { type ErrorCode, OperationError } from '../../base/errors.ts';
+
+export const CONDITIONS = {
+  active_sql_transaction: 'invalid_argument',
+  ambiguous_column: 'invalid_argument',
+  ambiguous_function: 'invalid_argument',
+  ambiguous_parameter: 'invalid_argument',
+  cannot_change_runtime_parameter: 'invalid_argument',
+  cannot_coerce: 'wrong_type',
+  character_not_in_repertoire: 'invalid_argument',
+  configuration_limit_exceeded: 'too_large',
+  datatype_mismatch: 'wrong_type',
+  datetime_field_overflow: 'out_of_range',
+  deadlock_detected: 'deadlock',
+  dependent_objects_still_exist: 'invalid_argument',
+  division_by_zero: 'out_of_range',
+  duplicate_alias: 'invalid_argument',
+  duplicate_column: 'already_exists',
+  duplicate_cursor: 'already_exists',
+  duplicate_prepared_statement: 'already_exists',
+  duplicate_table: 'already_exists',
+  feature_not_supported: 'unsupported',
+  grouping_error: 'invalid_argument',
+  in_failed_sql_transaction: 'invalid_argument',
+  indeterminate_datatype: 'invalid_argument',
+  internal_error: 'invalid_argument',
+  invalid_binary_representation: 'invalid_argument',
+  invalid_column_reference: 'invalid_argument',
+  invalid_cursor_name: 'not_found',
+  invalid_datetime_format: 'invalid_argument',
+  invalid_name: 'invalid_argument',
+  invalid_parameter_value: 'invalid_argument',
+  invalid_row_count_in_limit_clause: 'invalid_argument',
+  invalid_row_count_in_result_offset_clause: 'invalid_argument',
+  invalid_savepoint_specification: 'not_found',
+  invalid_schema_name: 'not_found',
+  invalid_sql_statement_name: 'not_found',
+  invalid_table_definition: 'invalid_argument',
+  invalid_text_representation: 'invalid_argument',
+  invalid_transaction_state: 'invalid_argument',
+  lock_not_available: 'lock_not_available',
+  name_too_long: 'too_large',
+  no_active_sql_transaction: 'invalid_argument',
+  not_null_violation: 'invalid_argument',
+  numeric_value_out_of_range: 'out_of_range',
+  out_of_memory: 'too_large',
+  program_limit_exceeded: 'too_large',
+  protocol_violation: 'invalid_argument',
+  query_canceled: 'cancelled',
+  read_only_sql_transaction: 'invalid_argument',
+  serialization_failure: 'transaction_conflict',
+  statement_too_complex: 'too_large',
+  string_data_right_truncation: 'out_of_range',
+  syntax_error: 'invalid_argument',
+  too_many_columns: 'too_large',
+  undefined_column: 'not_found',
+  undefined_function: 'not_found',
+  undefined_object: 'not_found',
+  undefined_parameter: 'not_found',
+  undefined_table: 'not_found',
+  unique_violation: 'already_exists',
+  untranslatable_character: 'invalid_argument',
+  wrong_object_type: 'wrong_type',
+} as const satisfies Record<string, ErrorCode>;
+
+export type Condition = keyof typeof CONDITIONS;
+
+export interface SqlErrorDetails {
+  /** Byte offset in the statement's UTF-8 text; what the parser's tree holds. Negative or undefined: no place. */
+  readonly location?: number | undefined;
+  /** Place in the text in characters, from 1. Set by whoever knows the text. */
+  readonly position?: number | undefined;
+  readonly detail?: string | undefined;
+  readonly hint?: string | undefined;
+  readonly table?: string | undefined;
+  readonly column?: string | undefined;
+  readonly constraint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+export class SqlError extends OperationError {
+  readonly condition: Condition;
+  readonly detail: string | undefined;
+  /** In bytes; given later by whoever knows the place. */
+  location: number | undefined;
+  readonly table: string | undefined;
+  readonly column: string | undefined;
+  readonly constraint: string | undefined;
+  /** In characters, from 1; see `locate`. */
+  position: number | undefined;
+
+  constructor(condition: Condition, message: string, details: SqlErrorDetails = {}) {
+    super(CONDITIONS[condition], message, {
+      ...(details.hint === undefined ? {} : { hint: details.hint }),
+      ...(details.cause === undefined ? {} : { cause: details.cause }),
+    });
+    this.condition = condition;
+    this.detail = details.detail;
+    this.location = details.location;
+    this.position = details.position;
+    this.table = details.table;
+    this.column = details.column;
+    this.constraint = details.constraint;
+  }
+}
+
+/** The answer to valid PostgreSQL that this server does not have: never a silent success. */
+export function notSupported(feature: string, location?: number): SqlError {
+  return new SqlError('feature_not_supported', `${feature} is not supported`, { location });
+}
+
+/** Gives an error that knows its byte offset the position in characters. Harmless for all other errors. */
+export function locate(error: unknown, statement: string): void {
+  if (!(error instanceof SqlError) || error.position !== undefined) return;
+  if (error.location === undefined || error.location < 0) return;
+  error.position = characterPosition(statement, error.location);
+}
+
+/** Runs `work`; an error of SQL without a place of its own gets this one. */
+export function at<T>(location: number | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof SqlError) error.location ??= location;
+    throw error;
+  }
+}
+
+/** The character (code point), from 1, at a byte offset of the UTF-8 form of `text`. */
+export function characterPosition(text: string, byteOffset: number): number {
+  let bytes = 0;
+  let characters = 0;
+  for (let i = 0; i < text.length && bytes < byteOffset; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x80) bytes += 1;
+    else if (code < 0x800) bytes += 2;
+    else if (code >= 0xd800 && code < 0xdc00) {
+      bytes += 4;
+      i++;
+    } else bytes += 3;
+    characters++;
+  }
+  return characters + 1;
+}

@@ -1,0 +1,73 @@
+/** A Redis port over a store in memory or on disk, for tests: started in one call, stopped in another. */
+
+import { KeyspacePartitions } from '../../src/actors/families/keyspace-partition.ts';
+import { LocalActorRuntime } from '../../src/actors/local-actor-runtime.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { SoleMemberDirectory } from '../../src/cluster/sole-member-directory.ts';
+import { newNodePlatform } from '../../src/platform/node-platform.ts';
+import type { Listener } from '../../src/platform/sockets.ts';
+import { type RespListener, type RespListenerOptions, respListener } from '../../src/protocols/resp/listener.ts';
+import { openMemoryStore } from '../../src/providers/memory/open.ts';
+import { openRocksDbStore } from '../../src/providers/rocksdb/open.ts';
+import { Keyspace } from '../../src/storage/keyspace.ts';
+import type { Store } from '../../src/storage/store.ts';
+
+export interface TestServer {
+  readonly port: number;
+  readonly store: Store;
+  readonly partitions: KeyspacePartitions;
+  readonly runtime: LocalActorRuntime;
+  readonly resp: RespListener;
+  close(): Promise<void>;
+}
+
+export interface TestServerOptions extends Pick<RespListenerOptions, 'limits' | 'principals'> {
+  /** A directory for a store on disk; default: a store in memory. */
+  readonly directory?: string;
+  /** Puts something between the store and the partitions. */
+  readonly wrapStore?: (store: Store) => Store;
+}
+
+export async function startRespServer({
+  wrapStore,
+  directory,
+  ...options
+}: TestServerOptions = {}): Promise<TestServer> {
+  const platform = newNodePlatform();
+  const inner =
+    directory === undefined
+      ? await openMemoryStore({ name: 'memory', platform, log: silentLog })
+      : await openRocksDbStore({ name: 'rocksdb', directory, platform, log: silentLog, durability: 'disk' });
+  const store = wrapStore?.(inner) ?? inner;
+  const keyspace = new Keyspace();
+  const owners = await SoleMemberDirectory.open(inner, platform, keyspace, 'test');
+  const runtime = new LocalActorRuntime({ store: inner, platform, keyspace, directory: owners });
+  const partitions = new KeyspacePartitions({ runtime, store, platform, space: keyspace.kv });
+  const resp = respListener({
+    partitions,
+    platform,
+    info: {
+      version: '0.0.0',
+      processId: 1,
+      port: 0,
+      runId: '0'.repeat(40),
+      startedAtMs: platform.clock.nowMs(),
+      memoryBytes: () => 0,
+    },
+    ...options,
+  });
+  const listener: Listener = await platform.sockets.listen({ host: '127.0.0.1', port: 0 }, resp.accept);
+  return {
+    port: listener.port,
+    store,
+    partitions,
+    runtime,
+    resp,
+    close: async () => {
+      partitions.stop();
+      await listener.close();
+      await runtime.stop();
+      await inner.close();
+    },
+  };
+}
