@@ -655,10 +655,9 @@ export class CommitLog {
         }
         const { header } = reading.frame ?? (await reading.read());
         const last = header.firstVersion + header.commits - 1;
-        // Written, but not yet durable: it is kept until it is.
         if (last > this.durableVersion) {
-          position = Math.max(position, header.firstVersion - 1);
-          if (position < this.durableVersion) position = this.durableVersion;
+          // Written, but not yet durable: it stays the next one until it is.
+          position = this.durableVersion;
           continue;
         }
         const frame = reading.take();
@@ -708,10 +707,14 @@ export class CommitLog {
     }
   }
 
-  /** Writes and syncs what was appended, unless the disk is full: then its outcome stays unknown. */
-  async close(): Promise<void> {
+  /** The last `flush`: it waits for space no longer, so on a full disk what cannot be written stays unknown. */
+  finish(): Promise<void> {
     this.#closing = true;
-    if (this.failure === undefined) await this.flush();
+    return this.flush();
+  }
+
+  async close(): Promise<void> {
+    await this.finish();
     this.#closed = true;
     this.#syncTimer?.cancel();
     this.#wakeReaders();

@@ -8,7 +8,8 @@
  */
 
 import { assert } from '../base/assert.ts';
-import { type Awaitable, whenReady } from '../base/awaitable.ts';
+import { type Awaitable, isPromise } from '../base/awaitable.ts';
+import { OperationError } from '../base/errors.ts';
 import type { Engine, EngineSnapshot } from './engine.ts';
 import type { VersionedMemtable } from './overlay.ts';
 import type { Version } from './store.ts';
@@ -30,6 +31,8 @@ export class Snapshot {
   /** Needs the versions after `readVersion`, to be checked for conflicts when it commits. */
   validates: boolean;
   base: Base | undefined;
+  /** Scans that read from it. */
+  cursors = 0;
   /** Its versions were given up to keep memory bounded. */
   tooOld = false;
 
@@ -49,8 +52,9 @@ export class Snapshots {
   readonly #bases: Base[] = [];
   /** The newest base while no batch was applied since it was opened. */
   #newest: Base | undefined;
-  /** Highest version of a memtable that was given up: a base older than it can serve no new snapshot. */
+  /** Highest version of a memtable that left the overlay: a base older than it can serve no new snapshot. */
   #droppedThrough: Version = 0;
+  #closed = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -130,13 +134,16 @@ export class Snapshots {
         this.#validating.delete(snapshot);
       }
       if (readsFrom(snapshot, memtable) || snapshot.base?.keepsAll === true) {
+        // Nothing is kept for it any more, neither to read nor to be checked against.
         snapshot.tooOld = true;
+        snapshot.validates = false;
         this.close(snapshot);
       }
     }
   }
 
   closeAll(): void {
+    this.#closed = true;
     for (const snapshot of this.#open) this.close(snapshot);
     this.applied();
     assert(this.#bases.length === 0, 'an engine view outlived all snapshots');
@@ -169,18 +176,24 @@ export class Snapshots {
     ) {
       return use(last);
     }
-    return whenReady(this.#engine.snapshot(), (view) => {
-      if (this.#newest?.view.position === view.position) {
-        // Two asked at once: the first view serves both.
-        view.release();
-        return use(this.#newest);
-      }
-      this.applied();
-      const base: Base = { view, references: 1, readVersionMax: 0, keepsAll: this.#bases.length + 1 >= BASES_MAX };
-      this.#bases.push(base);
-      this.#newest = base;
-      return use(base);
-    });
+    const view = this.#engine.snapshot();
+    return isPromise(view) ? view.then((opened) => this.#adopt(opened, use)) : this.#adopt(view, use);
+  }
+
+  #adopt<T>(view: EngineSnapshot, use: (base: Base) => T): Awaitable<T> {
+    const newest = this.#newest;
+    const twice = newest?.view.position === view.position;
+    // A batch may have been applied, and have left the overlay, while the view was being opened: the view lacks it.
+    const late = view.position < this.#droppedThrough;
+    if (this.#closed || late || twice) view.release();
+    if (this.#closed) throw new OperationError('store_closed', 'the store closed while its engine opened a view');
+    if (late) return this.#withBase(use);
+    if (twice) return use(newest!);
+    this.applied();
+    const base: Base = { view, references: 1, readVersionMax: 0, keepsAll: this.#bases.length + 1 >= BASES_MAX };
+    this.#bases.push(base);
+    this.#newest = base;
+    return use(base);
   }
 
   #release(base: Base): void {

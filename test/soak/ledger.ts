@@ -32,9 +32,9 @@ export class Ledger {
     return this.#attempted.length - this.#acknowledged;
   }
 
-  /** Keys that hold something, as far as was acknowledged or found. */
-  get size(): number {
-    return this.#state.size;
+  /** What the last verification found. */
+  get found(): ReadonlyMap<string, string> {
+    return this.#state;
   }
 
   attempt(write: Write): void {

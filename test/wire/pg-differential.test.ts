@@ -46,10 +46,12 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
   }
 
   test('random statements answer alike', async () => {
-    const seed = Number(process.env['ORBIT_TEST_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
+    const seed = Number(process.env.ORBIT_TEST_SEED ?? Math.trunc(Math.random() * 2 ** 31));
     const generate = new StatementGenerator(seed);
     for (const client of [theirs, ours]) {
-      await client.query('create table r (a int, b text, c bigint, d numeric(10,3), e float8, f boolean, primary key (a, b))');
+      await client.query(
+        'create table r (a int, b text, c bigint, d numeric(10,3), e float8, f boolean, primary key (a, b))',
+      );
     }
     for (let i = 0; i < 600; i++) {
       const statement = generate.statement();
@@ -59,9 +61,22 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
   });
 
   test('parameters of the extended protocol answer alike', async () => {
-    const seed = Number(process.env['ORBIT_TEST_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
+    const seed = Number(process.env.ORBIT_TEST_SEED ?? Math.trunc(Math.random() * 2 ** 31));
     const random = mulberry(seed);
-    const values = ['1', '-7', '0', 'abc', '2147483648', '1.5', 't', null, '', '2024-01-01', 'é', '99999999999999999999'];
+    const values = [
+      '1',
+      '-7',
+      '0',
+      'abc',
+      '2147483648',
+      '1.5',
+      't',
+      null,
+      '',
+      '2024-01-01',
+      'é',
+      '99999999999999999999',
+    ];
     const statements = [
       'select $1::int + 1, $2::text',
       'select $1 = 1, $2 || $1::text',
@@ -159,16 +174,34 @@ class StatementGenerator {
 
   #constant(depth: number): string {
     if (depth === 0 || this.#int(4) === 0) {
-      return this.#pick(['0', '1', '7', '-3', '2147483647', '1.5', '-0.25', '100000', '9223372036854775807', '2.0::float8', 'null', '3::smallint', '1e3', '0.001']);
+      return this.#pick([
+        '0',
+        '1',
+        '7',
+        '-3',
+        '2147483647',
+        '1.5',
+        '-0.25',
+        '100000',
+        '9223372036854775807',
+        '2.0::float8',
+        'null',
+        '3::smallint',
+        '1e3',
+        '0.001',
+      ]);
     }
-    if (this.#int(5) === 0) return `(${this.#constant(depth - 1)})::${this.#pick(['int', 'bigint', 'numeric', 'float8', 'smallint', 'text'])}`;
+    if (this.#int(5) === 0)
+      return `(${this.#constant(depth - 1)})::${this.#pick(['int', 'bigint', 'numeric', 'float8', 'smallint'])}`;
     return `(${this.#constant(depth - 1)} ${this.#pick(['+', '-', '*', '/', '%'])} ${this.#constant(depth - 1)})`;
   }
 
   #number(depth: number): string {
-    if (depth === 0 || this.#int(3) === 0) return this.#pick(['a', 'c', 'd', 'e', 'null', String(this.#small()), '2.5', '1000000']);
+    if (depth === 0 || this.#int(3) === 0)
+      return this.#pick(['a', 'c', 'd', 'e', 'null', String(this.#small()), '2.5', '1000000']);
     if (this.#int(5) === 0) return `coalesce(${this.#number(depth - 1)}, ${this.#number(depth - 1)})`;
-    if (this.#int(6) === 0) return `case when ${this.#boolean(depth - 1)} then ${this.#number(depth - 1)} else ${this.#number(depth - 1)} end`;
+    if (this.#int(6) === 0)
+      return `case when ${this.#boolean(depth - 1)} then ${this.#number(depth - 1)} else ${this.#number(depth - 1)} end`;
     return `(${this.#number(depth - 1)} ${this.#pick(['+', '-', '*', '/'])} ${this.#number(depth - 1)})`;
   }
 

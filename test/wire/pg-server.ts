@@ -2,10 +2,10 @@
 
 import { silentLog } from '../../src/base/log.ts';
 import type { Listener } from '../../src/platform/sockets.ts';
-import { pgwireListener, type PgwireOptions } from '../../src/protocols/pgwire/listener.ts';
+import { type PgwireOptions, pgwireListener } from '../../src/protocols/pgwire/listener.ts';
 import type { SqlLimits } from '../../src/query/sql/limits.ts';
 import { SqlEngine } from '../../src/query/sql/sql-engine.ts';
-import { openTestStore, platform, type Provider, type TestStore } from '../support/stores.ts';
+import { openTestStore, type Provider, platform, type TestStore } from '../support/stores.ts';
 
 export interface PgServer {
   readonly engine: SqlEngine;
@@ -24,7 +24,15 @@ export async function startPgServer(
   const test = await openTestStore(provider);
   const engine = new SqlEngine({ store: test.store, platform, limits });
   const accept = pgwireListener(engine, {
-    principals: { required: false, verifier: () => ({ salt: Buffer.alloc(0), iterations: 1, storedKey: Buffer.alloc(0), serverKey: Buffer.alloc(0) }) },
+    principals: {
+      required: false,
+      verifier: () => ({
+        salt: Buffer.alloc(0),
+        iterations: 1,
+        storedKey: Buffer.alloc(0),
+        serverKey: Buffer.alloc(0),
+      }),
+    },
     platform,
     log: silentLog,
     ...wire,

@@ -536,10 +536,12 @@ export class SqlSession {
     const { generation } = engine.catalog;
     return whenReady(this.#findTables(statement.node), (findTable) => {
       const parameters: ParameterTypes = [...(types ?? [])];
-      const bound = bindStatement(statement.node, this.#bindContext(parameters, types !== undefined), findTable);
+      const context = this.#bindContext(parameters, types !== undefined);
+      const bound = bindStatement(statement.node, context, findTable);
       const plan = planQuery(
         bound,
         parameters.map((type) => type ?? 'text'),
+        context.time,
       );
       if (!this.#schemaChanged && generation === engine.catalog.generation) {
         engine.keepPlan(statement, variant, plan);

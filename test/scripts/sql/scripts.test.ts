@@ -25,7 +25,7 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith('.txt'))) 
         const expected = block.statement === '' ? '' : await answerOf(client, block.statement);
         answered.push({ ...block, expected });
       }
-      if (process.env['ORBIT_TEST_REWRITE'] === '1') writeFileSync(path, printScript(answered));
+      if (process.env.ORBIT_TEST_REWRITE === '1') writeFileSync(path, printScript(answered));
       else expect(printScript(answered)).toBe(text);
     } finally {
       await client.end();

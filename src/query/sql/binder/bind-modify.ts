@@ -14,6 +14,7 @@ import type {
   BoundUpdate,
   BoundValues,
 } from './bound.ts';
+import { leftmost } from './bound.ts';
 import { assignmentMismatch, type BindContext, type Clause, ExpressionBinder } from './expression-binder.ts';
 
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
@@ -74,17 +75,18 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     source = { kind: 'values', columns: [], rows: [[]] };
     provided = [];
   } else if (select.valuesLists !== undefined && select.sortClause === undefined && select.limitCount === undefined) {
-    const rows = select.valuesLists.map((list) => {
-      const items = 'List' in list ? (list.List.items ?? []) : [];
-      return items.map((item, i) => {
+    const bound = select.valuesLists.map((list) =>
+      ('List' in list ? (list.List.items ?? []) : []).map((item, i) => {
         const column = table.columns[targets[i]?.position ?? -1];
-        if (isDefault(item)) {
-          if (column !== undefined) return defaultOf(column);
-        }
-        const bound = binder.bind(item, VALUES);
-        return column === undefined ? bound : assign(binder, column, bound);
-      });
-    });
+        return isDefault(item) && column !== undefined ? defaultOf(column) : binder.bind(item, VALUES);
+      }),
+    );
+    const rows = bound.map((row) =>
+      row.map((each, i) => {
+        const column = table.columns[targets[i]?.position ?? -1];
+        return column === undefined ? each : assign(binder, column, each);
+      }),
+    );
     const width = rows[0]!.length;
     const uneven = rows.find((row) => row.length !== width);
     if (uneven !== undefined) {
@@ -104,7 +106,7 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
   }
   if (provided.length > targets.length) {
     throw new SqlError('syntax_error', 'INSERT has more expressions than target columns', {
-      location: provided[targets.length]!.location,
+      location: leftmost(provided[targets.length]!),
     });
   }
   if (select !== undefined && insert.cols !== undefined && provided.length < targets.length) {

@@ -5,6 +5,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { commonType, titleOf } from '../types/types.ts';
 import type { BoundColumn, BoundExpression, BoundLocking, BoundSelect, BoundSortKey, BoundValues } from './bound.ts';
+import { leftmost } from './bound.ts';
 import { type BindContext, type Clause, ExpressionBinder, type Scope } from './expression-binder.ts';
 import { kindOf, stringOf, stringsOf, tableName } from './names.ts';
 
@@ -223,7 +224,7 @@ function bindRowCount(node: Node | undefined, title: string, context: BindContex
   const coerced = binder.tryCoerce(bound, 'int8', -1, 'assignment');
   if (coerced !== undefined && bound.type !== 'text') return coerced;
   throw new SqlError('datatype_mismatch', `argument of ${title} must be type bigint, not type ${titleOf(bound.type)}`, {
-    location: bound.location,
+    location: leftmost(bound),
   });
 }
 
@@ -270,7 +271,7 @@ function bindValues(select: SelectStmt, context: BindContext): BoundValues {
     throw new SqlError(
       'datatype_mismatch',
       `VALUES types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
-      { location: other.location },
+      { location: leftmost(other) },
     );
   });
   const coerced = rows.map((row) => row.map((each, i) => binder.coerce(each, types[i]!, -1, 'implicit')));

@@ -136,3 +136,34 @@ export interface BoundDelete {
 }
 
 export type BoundQuery = BoundSelect | BoundValues | BoundInsert | BoundUpdate | BoundDelete;
+
+/** Where the text of an expression begins: an operator's own place is behind its left operand. */
+export function leftmost(expression: BoundExpression): number | undefined {
+  let least = expression.location;
+  for (const child of operands(expression)) {
+    const location = leftmost(child);
+    if (location !== undefined && (least === undefined || location < least)) least = location;
+  }
+  return least;
+}
+
+function operands(expression: BoundExpression): readonly BoundExpression[] {
+  switch (expression.kind) {
+    case 'call':
+    case 'and':
+    case 'or':
+      return expression.args;
+    case 'compare':
+    case 'distinct':
+      return [expression.left, expression.right];
+    case 'isNull':
+    case 'isBoolean':
+    case 'cast':
+    case 'applyModifier':
+      return [expression.arg];
+    case 'nullIf':
+      return [expression.condition];
+    default:
+      return [];
+  }
+}

@@ -2,8 +2,8 @@
  * Binds expressions: finds columns, functions and operators, gives every node a type, and spells out coercions, by the
  * rules of PostgreSQL's parser (parse_expr.c, parse_oper.c, parse_coerce.c) for the types there are here.
  *
- * A string literal and a parameter without a declared type are `unknown` until their surroundings decide. Parts that
- * depend on nothing but constants are computed here, once; literals that do not convert are errors with a place.
+ * A string literal and a parameter without a declared type are `unknown` until their surroundings decide. Literals are
+ * converted here, once, so that what does not convert is an error with a place.
  */
 
 import type { A_Const, A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql/types';
@@ -14,7 +14,6 @@ import { arithmetic, type NumberType, negation } from '../functions/arithmetic.t
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { like } from '../functions/like.ts';
 import { argumentTypes, findFunction, isFunction } from '../functions/scalar-functions.ts';
-import { compileExpression } from '../planner/compile-expression.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { applyModifier, castFor } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
@@ -30,7 +29,7 @@ import {
   TYPES,
   titleOf,
 } from '../types/types.ts';
-import type { BoundAggregate, BoundExpression, CompareOperator } from './bound.ts';
+import { type BoundAggregate, type BoundExpression, type CompareOperator, leftmost } from './bound.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
 
 /** A table whose columns can be named, and the name that they are qualified with. */
@@ -112,21 +111,21 @@ export class ExpressionBinder {
       else bound = this.#cast(bound, type);
     }
     if (modifier < 0 || bound.modifier === modifier) return bound;
-    return this.#fold({
+    return {
       kind: 'applyModifier',
       type,
       modifier,
       location: bound.location,
       arg: bound,
       explicit: context === 'explicit',
-    });
+    };
   }
 
   coerce(expression: BoundExpression, type: SqlType, modifier: number, context: CastContext): BoundExpression {
     const coerced = this.tryCoerce(expression, type, modifier, context);
     if (coerced !== undefined) return coerced;
     throw new SqlError('cannot_coerce', `cannot cast type ${titleOf(expression.type)} to ${titleOf(type)}`, {
-      location: expression.location,
+      location: leftmost(expression),
     });
   }
 
@@ -166,8 +165,8 @@ export class ExpressionBinder {
       const { boolop, args, location } = node.BoolExpr;
       const title = boolop === 'AND_EXPR' ? 'AND' : boolop === 'OR_EXPR' ? 'OR' : 'NOT';
       const bound = (args ?? []).map((arg) => this.#condition(this.#bind(arg), title));
-      if (title === 'NOT') return this.#fold({ kind: 'not', ...BOOLEAN, location, arg: bound[0]! });
-      return this.#fold({ kind: title === 'AND' ? 'and' : 'or', ...BOOLEAN, location, args: bound });
+      if (title === 'NOT') return { kind: 'not', ...BOOLEAN, location, arg: bound[0]! };
+      return { kind: title === 'AND' ? 'and' : 'or', ...BOOLEAN, location, args: bound };
     }
     if ('TypeCast' in node) {
       const { arg, typeName, location } = node.TypeCast;
@@ -182,17 +181,16 @@ export class ExpressionBinder {
     if ('NullTest' in node) {
       const { arg, nulltesttype, location } = node.NullTest;
       const bound = this.settle(this.#bind(arg!));
-      return this.#fold({ kind: 'isNull', ...BOOLEAN, location, arg: bound, negated: nulltesttype === 'IS_NOT_NULL' });
+      return { kind: 'isNull', ...BOOLEAN, location, arg: bound, negated: nulltesttype === 'IS_NOT_NULL' };
     }
     if ('BooleanTest' in node) {
       const { arg, booltesttype = 'IS_TRUE', location } = node.BooleanTest;
       const title = booltesttype.replaceAll('_', ' ');
       const bound = this.#condition(this.#bind(arg!), title);
       const negated = booltesttype.startsWith('IS_NOT');
-      if (booltesttype.endsWith('UNKNOWN'))
-        return this.#fold({ kind: 'isNull', ...BOOLEAN, location, arg: bound, negated });
+      if (booltesttype.endsWith('UNKNOWN')) return { kind: 'isNull', ...BOOLEAN, location, arg: bound, negated };
       const value = booltesttype.endsWith('TRUE');
-      return this.#fold({ kind: 'isBoolean', ...BOOLEAN, location, arg: bound, value, negated });
+      return { kind: 'isBoolean', ...BOOLEAN, location, arg: bound, value, negated };
     }
     if ('CaseExpr' in node) return this.#case(node.CaseExpr);
     if ('CoalesceExpr' in node) {
@@ -201,7 +199,7 @@ export class ExpressionBinder {
         (args ?? []).map((arg) => this.#bind(arg)),
         'COALESCE',
       );
-      return this.#fold({ kind: 'coalesce', type: bound[0]!.type, modifier: -1, location, args: bound });
+      return { kind: 'coalesce', type: bound[0]!.type, modifier: -1, location, args: bound };
     }
     if ('MinMaxExpr' in node) {
       const { op, args, location } = node.MinMaxExpr;
@@ -210,7 +208,7 @@ export class ExpressionBinder {
         (args ?? []).map((arg) => this.#bind(arg)),
         greatest ? 'GREATEST' : 'LEAST',
       );
-      return this.#fold({ kind: 'extreme', type: bound[0]!.type, modifier: -1, location, greatest, args: bound });
+      return { kind: 'extreme', type: bound[0]!.type, modifier: -1, location, greatest, args: bound };
     }
     if ('SubLink' in node) throw notSupported('a subquery in an expression', node.SubLink.location);
     if ('RowExpr' in node) throw notSupported('a row constructor', node.RowExpr.location);
@@ -271,7 +269,7 @@ export class ExpressionBinder {
     throw new SqlError(
       'datatype_mismatch',
       `argument of ${title} must be type boolean, not type ${titleOf(expression.type)}`,
-      { location: expression.location },
+      { location: leftmost(expression) },
     );
   }
 
@@ -284,7 +282,7 @@ export class ExpressionBinder {
       throw new SqlError(
         'datatype_mismatch',
         `${title} types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
-        { location: other.location },
+        { location: leftmost(other) },
       );
     }
     return expressions.map((each) => this.coerce(each, type, -1, 'implicit'));
@@ -304,27 +302,27 @@ export class ExpressionBinder {
       case 'AEXPR_NOT_DISTINCT': {
         const compared = this.#compare('=', this.#bind(lexpr!), this.#bind(rexpr!), location);
         const { left, right } = compared;
-        return this.#fold({
+        return {
           kind: 'distinct',
           ...BOOLEAN,
           location,
           negated: kind === 'AEXPR_NOT_DISTINCT',
           left,
           right,
-        });
+        };
       }
       case 'AEXPR_NULLIF': {
         const value = this.#bind(lexpr!);
         const condition = this.#compare('=', value, this.#bind(rexpr!), location);
         const settled = this.settle(value);
-        return this.#fold({
+        return {
           kind: 'nullIf',
           type: settled.type,
           modifier: settled.modifier,
           location,
           condition,
           value: settled,
-        });
+        };
       }
       case 'AEXPR_IN': {
         const left = this.#bind(lexpr!);
@@ -335,7 +333,7 @@ export class ExpressionBinder {
           .slice(1)
           .map((item) => this.#compare(negated ? '<>' : '=', bound[0]!, item, location) as BoundExpression);
         if (tests.length === 1) return tests[0]!;
-        return this.#fold({ kind: negated ? 'and' : 'or', ...BOOLEAN, location, args: tests });
+        return { kind: negated ? 'and' : 'or', ...BOOLEAN, location, args: tests };
       }
       case 'AEXPR_BETWEEN':
       case 'AEXPR_NOT_BETWEEN': {
@@ -348,7 +346,7 @@ export class ExpressionBinder {
           this.#compare(negated ? '<' : '>=', value, low!, location),
           this.#compare(negated ? '>' : '<=', value, high!, location),
         ];
-        return this.#fold({ kind: negated ? 'or' : 'and', ...BOOLEAN, location, args });
+        return { kind: negated ? 'or' : 'and', ...BOOLEAN, location, args };
       }
       case 'AEXPR_LIKE':
       case 'AEXPR_ILIKE': {
@@ -392,7 +390,7 @@ export class ExpressionBinder {
       if (types.every((type) => isString(type) || type === 'unknown')) {
         const args = [left, right].map((each) => this.coerce(each, 'text', -1, 'implicit'));
         const test = this.#apply(operator.endsWith('*') ? ILIKE : LIKE, args, location);
-        return negatedLike ? this.#fold({ kind: 'not', ...BOOLEAN, location, arg: test }) : test;
+        return negatedLike ? { kind: 'not', ...BOOLEAN, location, arg: test } : test;
       }
     }
     if ('+-*/%'.includes(operator) && operator.length === 1) {
@@ -557,20 +555,21 @@ export class ExpressionBinder {
       );
       results.push(this.#bind(each.CaseWhen.result!));
     }
-    results.push(defresult === undefined ? nullConstant(location) : this.#bind(defresult));
-    const alike = this.#alike(results, 'CASE');
-    return this.#fold({
+    // ELSE speaks first when the common type is chosen, as in PostgreSQL.
+    const otherwise = defresult === undefined ? nullConstant(location) : this.#bind(defresult);
+    const alike = this.#alike([otherwise, ...results], 'CASE');
+    return {
       kind: 'case',
       type: alike[0]!.type,
       modifier: -1,
       location,
-      whens: conditions.map((condition, i) => ({ condition, result: alike[i]! })),
-      otherwise: alike.at(-1)!,
-    });
+      whens: conditions.map((condition, i) => ({ condition, result: alike[i + 1]! })),
+      otherwise: alike[0]!,
+    };
   }
 
   #apply(found: ScalarFunction, args: readonly BoundExpression[], location: number | undefined): BoundExpression {
-    return this.#fold({ kind: 'call', type: found.result, modifier: -1, location, function: found, args });
+    return { kind: 'call', type: found.result, modifier: -1, location, function: found, args };
   }
 
   #resolveUnknown(expression: BoundExpression, type: SqlType): BoundExpression {
@@ -594,32 +593,7 @@ export class ExpressionBinder {
   }
 
   #cast(arg: BoundExpression, type: SqlType): BoundExpression {
-    return this.#fold({ kind: 'cast', type, modifier: -1, location: arg.location, arg, cast: castFor(arg.type, type) });
-  }
-
-  /** Computes what depends on constants alone. What fails stays as it is: it may be an arm that is never taken. */
-  #fold(expression: BoundExpression): BoundExpression {
-    if (!foldable(expression)) return expression;
-    let value: SqlValue;
-    try {
-      value = compileExpression(expression)([], {
-        ...this.#context.time,
-        parameters: [],
-        statementMicros: 0n,
-        clockMicros: () => 0n,
-        session: { user: '', database: '', processId: 0, setting: () => undefined },
-      });
-    } catch (error) {
-      if (error instanceof SqlError) return expression;
-      throw error;
-    }
-    return {
-      kind: 'constant',
-      type: expression.type,
-      modifier: expression.modifier,
-      location: expression.location,
-      value,
-    };
+    return { kind: 'cast', type, modifier: -1, location: arg.location, arg, cast: castFor(arg.type, type) };
   }
 }
 
@@ -648,27 +622,6 @@ const ILIKE: ScalarFunction = {
   name: '~~*',
   evaluate: ([text, pattern]) => like((text as string).toLowerCase(), (pattern as string).toLowerCase()),
 };
-
-function isConstant(expression: BoundExpression): boolean {
-  return expression.kind === 'constant';
-}
-
-function foldable(expression: BoundExpression): boolean {
-  switch (expression.kind) {
-    case 'call':
-      return expression.function.volatility === 'immutable' && expression.args.every(isConstant);
-    case 'cast':
-      // Text of a point in time depends on the zone, and the other way round.
-      return isConstant(expression.arg) && expression.type !== 'timestamptz' && expression.arg.type !== 'timestamptz';
-    case 'applyModifier':
-    case 'not':
-    case 'isNull':
-    case 'isBoolean':
-      return isConstant(expression.arg);
-    default:
-      return false;
-  }
-}
 
 function nullConstant(location: number | undefined): BoundExpression {
   return { kind: 'constant', type: 'unknown', modifier: -1, location, value: null };
@@ -717,7 +670,7 @@ export function assignmentMismatch(column: string, type: SqlType, expression: Bo
   return new SqlError(
     'datatype_mismatch',
     `column "${column}" is of type ${TYPES[type].title} but expression is of type ${titleOf(expression.type)}`,
-    { location: expression.location, hint: 'You will need to rewrite or cast the expression.' },
+    { location: leftmost(expression), hint: 'You will need to rewrite or cast the expression.' },
   );
 }
 

@@ -29,9 +29,11 @@ import { Sort } from '../operators/sort.ts';
 import { Values } from '../operators/values.ts';
 import { SqlError } from '../sql-error.ts';
 import { compareFor } from '../types/compare.ts';
+import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
 import { chooseAccessPath } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
+import { foldQuery } from './fold-constants.ts';
 
 /** A column of a result, as clients are told about it. */
 export interface ResultColumn {
@@ -62,7 +64,9 @@ export function affectedOf(operator: Operator): number {
   return (operator as ModifyingOperator).affected;
 }
 
-export function planQuery(query: BoundQuery, parameterTypes: readonly SqlType[]): Plan {
+/** @throws SqlError of constant parts that fail. */
+export function planQuery(bound: BoundQuery, parameterTypes: readonly SqlType[], time: TimeContext): Plan {
+  const query: BoundQuery = foldQuery(bound, time);
   switch (query.kind) {
     case 'select': {
       const { open, isPoint } = planSelect(query);

@@ -1,0 +1,178 @@
+/**
+ * Computes, once per plan, what depends on nothing but constants (after PostgreSQL's eval_const_expressions).
+ *
+ * A constant part that fails, fails the statement, whether or not a row would ever have asked for it: `1 / 0` in a query
+ * over an empty table is an error. Parts that constants rule out are not looked at: an arm of CASE that cannot be reached,
+ * what follows the deciding operand of AND and OR, what follows the first certain value of COALESCE. A strict function of
+ * a null is null, whatever its other arguments.
+ */
+
+import { unreachable } from '../../../base/assert.ts';
+import type { BoundExpression, BoundQuery, BoundSelect, BoundValues, BoundWhen } from '../binder/bound.ts';
+import type { EvaluationContext } from '../functions/evaluation.ts';
+import type { TimeContext } from '../types/timestamptz.ts';
+import type { SqlValue } from '../types/types.ts';
+import { compileExpression } from './compile-expression.ts';
+
+type Constant = Extract<BoundExpression, { kind: 'constant' }>;
+
+/** All expressions of a query folded. @throws SqlError of the functions that are computed. */
+export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
+  const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
+  const optional = (expression: BoundExpression | undefined) => expression && fold(expression);
+  const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): C[] =>
+    each.map((column) => ({ ...column, expression: fold(column.expression) }));
+  switch (query.kind) {
+    case 'select':
+      return {
+        ...query,
+        where: optional(query.where),
+        aggregates: query.aggregates.map((each) => ({ ...each, argument: optional(each.argument) })),
+        columns: columns(query.columns),
+        orderBy: columns(query.orderBy),
+        limit: optional(query.limit),
+        offset: optional(query.offset),
+      };
+    case 'values':
+      return { ...query, rows: query.rows.map((row) => row.map(fold)) };
+    case 'insert':
+      return {
+        ...query,
+        source: foldQuery(query.source, time) as BoundSelect | BoundValues,
+        assignments: columns(query.assignments),
+        returning: query.returning && columns(query.returning),
+      };
+    case 'update':
+      return {
+        ...query,
+        assignments: columns(query.assignments),
+        where: optional(query.where),
+        returning: query.returning && columns(query.returning),
+      };
+    case 'delete':
+      return { ...query, where: optional(query.where), returning: query.returning && columns(query.returning) };
+    default:
+      return unreachable(query);
+  }
+}
+
+export function foldConstants(expression: BoundExpression, time: TimeContext): BoundExpression {
+  const fold = (each: BoundExpression): BoundExpression => foldConstants(each, time);
+  const constant = (value: SqlValue): Constant => ({
+    kind: 'constant',
+    type: expression.type,
+    modifier: expression.modifier,
+    location: expression.location,
+    value,
+  });
+  const computed = (folded: BoundExpression): BoundExpression =>
+    constant(compileExpression(folded)([], constantContext(time)));
+  switch (expression.kind) {
+    case 'constant':
+    case 'column':
+    case 'parameter':
+      return expression;
+    case 'call': {
+      const args = expression.args.map(fold);
+      const { strict, volatility } = expression.function;
+      if (strict && args.some(isNullConstant)) return constant(null);
+      const folded = { ...expression, args };
+      return volatility === 'immutable' && args.every(isConstant) ? computed(folded) : folded;
+    }
+    case 'compare': {
+      const folded = { ...expression, left: fold(expression.left), right: fold(expression.right) };
+      if (isNullConstant(folded.left) || isNullConstant(folded.right)) return constant(null);
+      return isConstant(folded.left) && isConstant(folded.right) ? computed(folded) : folded;
+    }
+    case 'distinct': {
+      const folded = { ...expression, left: fold(expression.left), right: fold(expression.right) };
+      return isConstant(folded.left) && isConstant(folded.right) ? computed(folded) : folded;
+    }
+    case 'and':
+    case 'or': {
+      const decisive = expression.kind === 'or';
+      const args: BoundExpression[] = [];
+      for (const arg of expression.args) {
+        const folded = fold(arg);
+        if (folded.kind === 'constant' && folded.value === decisive) return constant(decisive);
+        if (folded.kind === 'constant' && folded.value === !decisive) continue;
+        args.push(folded);
+      }
+      if (args.length === 0) return constant(!decisive);
+      if (args.every(isNullConstant)) return constant(null);
+      return args.length === 1 ? args[0]! : { ...expression, args };
+    }
+    case 'not':
+    case 'isNull':
+    case 'isBoolean': {
+      const folded = { ...expression, arg: fold(expression.arg) };
+      return isConstant(folded.arg) ? computed(folded) : folded;
+    }
+    case 'case': {
+      const whens: BoundWhen[] = [];
+      for (const { condition, result } of expression.whens) {
+        const folded = fold(condition);
+        if (folded.kind !== 'constant') {
+          whens.push({ condition: folded, result: fold(result) });
+          continue;
+        }
+        if (folded.value !== true) continue;
+        const certain = fold(result);
+        return whens.length === 0 ? certain : { ...expression, whens, otherwise: certain };
+      }
+      const otherwise = fold(expression.otherwise);
+      return whens.length === 0 ? otherwise : { ...expression, whens, otherwise };
+    }
+    case 'coalesce': {
+      const args: BoundExpression[] = [];
+      for (const arg of expression.args) {
+        const folded = fold(arg);
+        if (isNullConstant(folded)) continue;
+        args.push(folded);
+        if (isConstant(folded)) break;
+      }
+      if (args.length === 0) return constant(null);
+      return args.length === 1 ? args[0]! : { ...expression, args };
+    }
+    case 'extreme': {
+      const folded = { ...expression, args: expression.args.map(fold) };
+      return folded.args.every(isConstant) ? computed(folded) : folded;
+    }
+    case 'nullIf': {
+      const folded = { ...expression, condition: fold(expression.condition), value: fold(expression.value) };
+      return isConstant(folded.condition) && isConstant(folded.value) ? computed(folded) : folded;
+    }
+    case 'cast': {
+      const folded = { ...expression, arg: fold(expression.arg) };
+      if (isNullConstant(folded.arg)) return constant(null);
+      // Text of a point in time depends on the zone, and the other way round.
+      const depends = folded.type === 'timestamptz' || folded.arg.type === 'timestamptz';
+      return isConstant(folded.arg) && !depends ? computed(folded) : folded;
+    }
+    case 'applyModifier': {
+      const folded = { ...expression, arg: fold(expression.arg) };
+      return isConstant(folded.arg) ? computed(folded) : folded;
+    }
+    default:
+      return unreachable(expression);
+  }
+}
+
+function isConstant(expression: BoundExpression): expression is Constant {
+  return expression.kind === 'constant';
+}
+
+function isNullConstant(expression: BoundExpression): boolean {
+  return expression.kind === 'constant' && expression.value === null;
+}
+
+/** What immutable functions may look at: nothing of the session. */
+function constantContext(time: TimeContext): EvaluationContext {
+  return {
+    ...time,
+    parameters: [],
+    statementMicros: time.nowMicros,
+    clockMicros: () => time.nowMicros,
+    session: { user: '', database: '', processId: 0, setting: () => undefined },
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * `npm run soak -- NAME [--count N] [--rounds N] [--seed N] [--write]`: runs one long test. Progress while it goes, the
+ * result as the last line; exit code 1 when a promise was not kept. `--write` puts the result into docs/soak.md. Never part
+ * of the tests.
+ */
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from '../support/server.ts';
+import type { SoakOptions, SoakResult } from './soak.ts';
+
+const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Promise<SoakResult>>>> = {
+  isolation: async () => (await import('./isolation.ts')).isolation,
+  kill: async () => (await import('./kill.ts')).kill,
+  memory: async () => (await import('./memory.ts')).memory,
+  backup: async () => (await import('./backup.ts')).backup,
+  snapshots: async () => (await import('./snapshots.ts')).snapshots,
+};
+
+const { name, options, write } = readArguments();
+const load = Object.hasOwn(SOAKS, name) ? SOAKS[name] : undefined;
+if (load === undefined) usage();
+// Timers of the platform do not keep a process alive; a soak does until it is done.
+const keepAlive = setInterval(() => {}, 1_000);
+const { problems, line } = await (await load())(options);
+clearInterval(keepAlive);
+for (const problem of problems) process.stderr.write(`${problem}\n`);
+if (write && problems.length === 0) await record(name, line);
+process.stdout.write(`${name}: ${problems.length === 0 ? 'passed' : 'FAILED'}: ${line}\n`);
+process.exit(problems.length === 0 ? 0 : 1);
+
+function readArguments(): { readonly name: string; readonly options: SoakOptions; readonly write: boolean } {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        count: { type: 'string' },
+        rounds: { type: 'string' },
+        seed: { type: 'string' },
+        write: { type: 'boolean', default: false },
+      },
+    });
+    const number = (text: string | undefined): number | undefined => {
+      if (text !== undefined && !/^[1-9]\d*$/.test(text)) usage();
+      return text === undefined ? undefined : Number(text);
+    };
+    const options: SoakOptions = {
+      seed: number(values.seed) ?? 1,
+      count: number(values.count),
+      rounds: number(values.rounds),
+      progress: (line) => void process.stdout.write(`${line}\n`),
+    };
+    return { name: positionals[0] ?? '', options, write: values.write };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    usage();
+  }
+}
+
+function usage(): never {
+  process.stderr.write(
+    `usage: npm run soak -- ${Object.keys(SOAKS).join('|')} [--count N] [--rounds N] [--seed N] [--write]\n`,
+  );
+  process.exit(2);
+}
+
+/** Replaces the last column of the soak's row. */
+async function record(soak: string, result: string): Promise<void> {
+  const path = join(ROOT, 'docs/soak.md');
+  const page = await readFile(path, 'utf8');
+  const row = new RegExp(`^(\\| \`${soak}\` \\|.*\\|) [^|]* \\|$`, 'm');
+  if (!row.test(page)) throw new Error(`docs/soak.md has no row for ${soak}`);
+  await writeFile(
+    path,
+    page.replace(row, (_, before: string) => `${before} ${result.replaceAll('|', '/')} |`),
+  );
+}

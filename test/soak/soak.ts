@@ -1,0 +1,16 @@
+/** What every soak takes and gives. */
+
+export interface SoakOptions {
+  readonly seed: number;
+  /** Of what the soak counts: transactions, keys, snapshots. Default: the soak's own. */
+  readonly count: number | undefined;
+  readonly rounds: number | undefined;
+  readonly progress: (line: string) => void;
+}
+
+export interface SoakResult {
+  /** What was promised and not kept; empty for success. */
+  readonly problems: readonly string[];
+  /** What was measured, in one line. */
+  readonly line: string;
+}

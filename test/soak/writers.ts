@@ -1,0 +1,430 @@
+/**
+ * Clients that write as fast as they are answered, each its own keys or rows, with a ledger of what they did.
+ *
+ * Redis: pipelines of SET, MSET, DEL and INCR. PostgreSQL: autocommit statements over one and several rows, and explicit
+ * transactions over pairs of rows that must always agree. Values are unique. Besides, all of them touch something shared:
+ * a counter, of which the bounds are known, and accounts, whose sum stays the same.
+ *
+ * Every answer is compared with what it must be: a client alone on its keys can foretell it.
+ */
+
+import pg from 'pg';
+import type { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
+import { RawClient, request } from '../wire/resp-client.ts';
+import { Ledger, type Write } from './ledger.ts';
+
+/** Known outside of the writers: whether connections may break now. */
+export interface Run {
+  readonly ports: { readonly redis: number; readonly postgres: number };
+  /** No new writes; what is under way is waited for. */
+  stopping: boolean;
+  /** The server was killed, so that connections break. */
+  killed: boolean;
+}
+
+export interface Writer {
+  readonly ledger: Ledger;
+  /** What went wrong while it ran: answers that cannot be. */
+  readonly problems: string[];
+  /** Makes what it works on, once. */
+  prepare(run: Run): Promise<void>;
+  /** Writes until the run stops or the server dies. */
+  write(run: Run): Promise<void>;
+  /** All that the server holds of this writer's. */
+  read(run: Run): Promise<Map<string, string>>;
+  /** Goes on from what the ledger found. */
+  resume(): void;
+}
+
+const FILLER = 'abcdefghijklmnopqrstuvwxyz0123456789'.repeat(600);
+
+/** Mostly short, now and then long enough to make logs roll over. */
+function payload(name: string, sequence: number, random: SeededRandom): string {
+  const length = random.chance(0.01) ? random.int(20_000) : random.int(400);
+  return `${name}.${sequence}.${FILLER.slice(0, length)}`;
+}
+
+/** State as the writer expects it, with all its own writes. */
+function apply(state: Map<string, string>, write: Write): void {
+  for (const [key, value] of write) {
+    if (value === undefined) state.delete(key);
+    else state.set(key, value);
+  }
+}
+
+// ---- Redis
+
+const KEYS = 150;
+const COUNTERS = 5;
+const PIPELINE_MAX = 48;
+export const SHARED_COUNTER = 'shared-counter';
+
+/** Increments of the shared counter over all writers. */
+export class SharedCounter {
+  attempted = 0;
+  acknowledged = 0;
+
+  /** @returns what is wrong with the value found; goes on from it. */
+  verify(value: number): string[] {
+    const { attempted, acknowledged } = this;
+    this.attempted = value;
+    this.acknowledged = value;
+    return value >= acknowledged && value <= attempted
+      ? []
+      : [`the shared counter is ${value}, of ${acknowledged} acknowledged and ${attempted} attempted increments`];
+  }
+}
+
+export class RedisWriter implements Writer {
+  readonly ledger: Ledger;
+  readonly problems: string[] = [];
+  readonly keys: readonly string[];
+  readonly #random: SeededRandom;
+  readonly #shared: SharedCounter;
+  #current = new Map<string, string>();
+  #sequence = 0;
+
+  constructor(number: number, random: SeededRandom, shared: SharedCounter) {
+    const name = `redis writer ${number}`;
+    this.ledger = new Ledger(name);
+    this.#random = random.fork(name);
+    this.#shared = shared;
+    this.keys = [
+      ...Array.from({ length: KEYS }, (_, i) => `w${number}:key:${i}`),
+      ...Array.from({ length: COUNTERS }, (_, i) => `w${number}:counter:${i}`),
+    ];
+  }
+
+  async prepare(): Promise<void> {}
+
+  async write(run: Run): Promise<void> {
+    let client: RawClient | undefined;
+    try {
+      client = await RawClient.connect(run.ports.redis);
+      while (!run.stopping) await this.#pipeline(client);
+    } catch (error) {
+      if (!run.killed) this.problems.push(`${this.ledger.name}: ${error}`);
+    } finally {
+      client?.close();
+    }
+  }
+
+  async #pipeline(client: RawClient): Promise<void> {
+    const random = this.#random;
+    const commands: Buffer[] = [];
+    const replies: { readonly expected: string | undefined }[] = [];
+    for (let left = 1 + random.int(random.chance(0.3) ? 1 : PIPELINE_MAX); left > 0; left--) {
+      if (random.chance(0.05)) {
+        commands.push(request('INCR', SHARED_COUNTER));
+        replies.push({ expected: undefined });
+        this.#shared.attempted++;
+        continue;
+      }
+      const { command, write, reply } = this.#next();
+      commands.push(request(...command));
+      replies.push({ expected: reply });
+      this.ledger.attempt(write);
+      apply(this.#current, write);
+    }
+    client.send(Buffer.concat(commands));
+    for (const { expected } of replies) {
+      const reply = await client.reply();
+      if (expected === undefined) {
+        if (/^:\d+\r\n$/.test(reply)) this.#shared.acknowledged++;
+        else this.problems.push(`${this.ledger.name}: INCR answered ${JSON.stringify(reply)}`);
+      } else if (reply === expected) {
+        this.ledger.acknowledge();
+      } else {
+        throw new Error(`answered ${JSON.stringify(reply)} for ${JSON.stringify(expected)}`);
+      }
+    }
+  }
+
+  #next(): { readonly command: readonly string[]; readonly write: Write; readonly reply: string } {
+    const random = this.#random;
+    const value = payload(this.ledger.name, this.#sequence++, random);
+    const someKeys = (max: number): string[] => [
+      ...new Set(Array.from({ length: 1 + random.int(max) }, () => this.keys[random.int(KEYS)]!)),
+    ];
+    switch (random.int(6)) {
+      case 0: {
+        const counter = this.keys[KEYS + random.int(COUNTERS)]!;
+        const next = String(Number(this.#current.get(counter) ?? '0') + 1);
+        return { command: ['INCR', counter], write: [[counter, next]], reply: `:${next}\r\n` };
+      }
+      case 1: {
+        const keys = someKeys(3);
+        const present = keys.filter((key) => this.#current.has(key)).length;
+        const write = keys.map((key) => [key, undefined] as const);
+        return { command: ['DEL', ...keys], write, reply: `:${present}\r\n` };
+      }
+      case 2: {
+        const keys = someKeys(6);
+        const command = ['MSET', ...keys.flatMap((key) => [key, value])];
+        return { command, write: keys.map((key) => [key, value] as const), reply: '+OK\r\n' };
+      }
+      default: {
+        const [key] = someKeys(1);
+        return { command: ['SET', key!, value], write: [[key!, value]], reply: '+OK\r\n' };
+      }
+    }
+  }
+
+  async read(run: Run): Promise<Map<string, string>> {
+    return readKeys(run.ports.redis, this.keys);
+  }
+
+  resume(): void {
+    this.#current = new Map(this.ledger.found);
+  }
+}
+
+/** GET of each key in one pipeline over a raw socket; absent ones are left out. */
+export async function readKeys(port: number, keys: readonly string[]): Promise<Map<string, string>> {
+  const client = await RawClient.connect(port);
+  try {
+    client.send(Buffer.concat(keys.map((key) => request('GET', key))));
+    const values = new Map<string, string>();
+    for (const key of keys) {
+      const reply = await client.reply();
+      if (reply === '$-1\r\n') continue;
+      const head = /^\$(\d+)\r\n/.exec(reply);
+      if (head === null) throw new Error(`GET ${key} answered ${reply}`);
+      values.set(key, reply.slice(head[0].length, -2));
+    }
+    return values;
+  } finally {
+    client.close();
+  }
+}
+
+// ---- PostgreSQL
+
+const PAIRS = 20;
+const ACCOUNTS = 8;
+const BALANCE = 1_000;
+/** Rows of one writer have ids in a range of their own. */
+const IDS_PER_WRITER = 1_000_000_000;
+/** `serialization_failure` and `deadlock_detected`: the transaction did not happen. */
+const RETRIED: readonly string[] = ['40001', '40P01'];
+
+export const SCHEMA: readonly string[] = [
+  'CREATE TABLE pairs (id bigint PRIMARY KEY, value text NOT NULL)',
+  'CREATE TABLE entries (id bigint PRIMARY KEY, value text NOT NULL)',
+  'CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL)',
+  `INSERT INTO accounts VALUES ${Array.from({ length: ACCOUNTS }, (_, i) => `(${i}, ${BALANCE})`).join(', ')}`,
+];
+
+export class PostgresWriter implements Writer {
+  readonly ledger: Ledger;
+  readonly problems: string[] = [];
+  readonly #random: SeededRandom;
+  readonly #firstId: number;
+  readonly #entries: number[] = [];
+  #current = new Map<string, string>();
+  #sequence = 0;
+  #nextEntry: number;
+
+  constructor(number: number, random: SeededRandom) {
+    this.ledger = new Ledger(`postgres writer ${number}`);
+    this.#random = random.fork(this.ledger.name);
+    this.#firstId = (number + 1) * IDS_PER_WRITER;
+    this.#nextEntry = this.#firstId;
+  }
+
+  async prepare(run: Run): Promise<void> {
+    const client = await connectPostgres(run.ports.postgres);
+    try {
+      const rows = Array.from({ length: PAIRS * 2 }, (_, i) => [this.#firstId + i, 'new'] as const);
+      await this.#statement(
+        client,
+        `INSERT INTO pairs VALUES ${rows.map((_, i) => `($${2 * i + 1}, $${2 * i + 2})`).join(', ')}`,
+        rows.flat(),
+        rows.map(([id, value]) => [`pairs ${id}`, value] as const),
+      );
+    } finally {
+      await client.end();
+    }
+  }
+
+  async write(run: Run): Promise<void> {
+    let client: pg.Client | undefined;
+    try {
+      client = await connectPostgres(run.ports.postgres);
+      while (!run.stopping) await this.#once(client);
+      await client.end();
+    } catch (error) {
+      // An error with a code was answered by the server, and none of those may be.
+      const answered = /^[0-9A-Z]{5}$/.test((error as { code?: string }).code ?? '');
+      if (!run.killed || answered) this.problems.push(`${this.ledger.name}: ${error}`);
+    }
+  }
+
+  async #once(client: pg.Client): Promise<void> {
+    const random = this.#random;
+    const value = payload(this.ledger.name, this.#sequence++, random);
+    const pair = this.#firstId + 2 * random.int(PAIRS);
+    const pairWrite: Write = [
+      [`pairs ${pair}`, value],
+      [`pairs ${pair + 1}`, value],
+    ];
+    switch (random.int(8)) {
+      case 0: {
+        const id = this.#newEntry();
+        await this.#statement(client, 'INSERT INTO entries VALUES ($1, $2)', [id, value], [[`entries ${id}`, value]]);
+        this.#entries.push(id);
+        return;
+      }
+      case 1: {
+        const ids = Array.from({ length: 2 + random.int(4) }, () => this.#newEntry());
+        const values = ids.map((_, i) => `($${i + 2}, $1)`).join(', ');
+        const write = ids.map((id) => [`entries ${id}`, value] as const);
+        await this.#statement(client, `INSERT INTO entries (id, value) VALUES ${values}`, [value, ...ids], write);
+        this.#entries.push(...ids);
+        return;
+      }
+      case 2: {
+        const write: Write = pairWrite;
+        await this.#statement(
+          client,
+          'UPDATE pairs SET value = $1 WHERE id >= $2 AND id < $3',
+          [value, pair, pair + 2],
+          write,
+        );
+        return;
+      }
+      case 3: {
+        const id = this.#entries.splice(random.int(Math.max(1, this.#entries.length)), 1)[0];
+        if (id === undefined) return;
+        await this.#statement(client, 'DELETE FROM entries WHERE id = $1', [id], [[`entries ${id}`, undefined]]);
+        return;
+      }
+      case 4: {
+        await client.query('BEGIN');
+        for (const id of [pair, pair + 1]) await updatePair(client, id, value);
+        await client.query('ROLLBACK');
+        return;
+      }
+      case 5:
+        return this.#transfer(client);
+      case 6: {
+        const { rows } = await client.query<{ id: string; value: string }>(
+          'SELECT id, value FROM pairs WHERE id = $1 OR id = $2',
+          [pair, pair + 1],
+        );
+        for (const row of rows) {
+          const expected = this.#current.get(`pairs ${row.id}`);
+          if (row.value !== expected) {
+            this.problems.push(`${this.ledger.name}: read ${row.value.slice(0, 40)} for ${expected?.slice(0, 40)}`);
+          }
+        }
+        if (rows.length !== 2) this.problems.push(`${this.ledger.name}: ${rows.length} rows of pair ${pair}`);
+        return;
+      }
+      default: {
+        const id = this.#newEntry();
+        await client.query('BEGIN');
+        await updatePair(client, pair, value);
+        const inserted = await client.query('INSERT INTO entries VALUES ($1, $2)', [id, value]);
+        if (inserted.rowCount !== 1) this.problems.push(`${this.ledger.name}: inserted ${inserted.rowCount} rows`);
+        await updatePair(client, pair + 1, value);
+        await this.#statement(client, 'COMMIT', [], [...pairWrite, [`entries ${id}`, value]]);
+        this.#entries.push(id);
+      }
+    }
+  }
+
+  /** Sends what commits `write`. An error leaves it in flight: only a broken connection may end so. */
+  async #statement(client: pg.Client, sql: string, values: readonly unknown[], write: Write): Promise<void> {
+    this.ledger.attempt(write);
+    apply(this.#current, write);
+    const { rowCount } = await client.query(sql, [...values]);
+    if (sql !== 'COMMIT' && rowCount !== write.length) {
+      this.problems.push(`${this.ledger.name}: ${sql} touched ${rowCount} rows, not ${write.length}`);
+    }
+    this.ledger.acknowledge();
+  }
+
+  /** Between accounts that all writers share, in no particular order, so that there are deadlocks. */
+  async #transfer(client: pg.Client): Promise<void> {
+    const random = this.#random;
+    const from = random.int(ACCOUNTS);
+    const to = (from + 1 + random.int(ACCOUNTS - 1)) % ACCOUNTS;
+    const amount = 1 + random.int(20);
+    await client.query('BEGIN');
+    try {
+      await client.query('UPDATE accounts SET balance = balance - $1 WHERE id = $2', [amount, from]);
+      await client.query('UPDATE accounts SET balance = balance + $1 WHERE id = $2', [amount, to]);
+      await client.query('COMMIT');
+    } catch (error) {
+      if (!RETRIED.includes((error as { code?: string }).code ?? '')) throw error;
+      await client.query('ROLLBACK');
+    }
+  }
+
+  #newEntry(): number {
+    return this.#nextEntry++;
+  }
+
+  async read(run: Run): Promise<Map<string, string>> {
+    const client = await connectPostgres(run.ports.postgres);
+    try {
+      const found = new Map<string, string>();
+      for (const table of ['pairs', 'entries']) {
+        const { rows } = await client.query<{ id: string; value: string }>(
+          `SELECT id, value FROM ${table} WHERE id >= $1 AND id < $2`,
+          [this.#firstId, this.#firstId + IDS_PER_WRITER],
+        );
+        for (const { id, value } of rows) found.set(`${table} ${id}`, value);
+      }
+      return found;
+    } finally {
+      await client.end();
+    }
+  }
+
+  resume(): void {
+    this.#current = new Map(this.ledger.found);
+    this.#entries.length = 0;
+    for (const key of this.ledger.found.keys()) {
+      if (key.startsWith('entries ')) this.#entries.push(Number(key.slice('entries '.length)));
+    }
+  }
+}
+
+async function updatePair(client: pg.Client, id: number, value: string): Promise<void> {
+  const { rowCount } = await client.query('UPDATE pairs SET value = $1 WHERE id = $2', [value, id]);
+  if (rowCount !== 1) throw new Error(`row ${id} of pairs is not there`);
+}
+
+/** What must hold of the tables as a whole, whoever wrote. @returns what does not. */
+export async function checkTables(run: Run, rowsExpected: number): Promise<string[]> {
+  const client = await connectPostgres(run.ports.postgres);
+  try {
+    const problems: string[] = [];
+    const single = async (sql: string): Promise<number> => {
+      const { rows } = await client.query<{ value: string }>(sql);
+      return Number(rows[0]!.value);
+    };
+    const sum = await single('SELECT sum(balance) AS value FROM accounts');
+    if (sum !== ACCOUNTS * BALANCE) problems.push(`the accounts hold ${sum}, not ${ACCOUNTS * BALANCE}`);
+    const rows =
+      (await single('SELECT count(*) AS value FROM pairs')) + (await single('SELECT count(*) AS value FROM entries'));
+    if (rows !== rowsExpected) problems.push(`the tables have ${rows} rows, the writers know ${rowsExpected}`);
+    const pairs = await client.query<{ id: string; value: string }>('SELECT id, value FROM pairs ORDER BY id');
+    for (let i = 0; i + 1 < pairs.rows.length; i += 2) {
+      const [one, other] = [pairs.rows[i]!, pairs.rows[i + 1]!];
+      if (one.value !== other.value) problems.push(`rows ${one.id} and ${other.id} of pairs disagree`);
+    }
+    return problems;
+  } finally {
+    await client.end();
+  }
+}
+
+export async function connectPostgres(port: number): Promise<pg.Client> {
+  const client = new pg.Client({ host: '127.0.0.1', port, user: 'orbit', database: 'actors' });
+  client.on('error', () => {}); // Queries hear of it.
+  await client.connect();
+  return client;
+}
