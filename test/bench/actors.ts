@@ -101,6 +101,9 @@ export async function run(): Promise<string[]> {
       for (let i = 0; i < count; i++) await counter.addLater(1);
     });
     lines.push(
+      `actors: local synchronous turns ${perSecond(turnNs)}   bare calls ${perSecond(bareNs)}   awaits ${perSecond(awaitNs)}   ratio ${(bareNs / turnNs).toFixed(2)}x of a call, ${(awaitNs / turnNs).toFixed(2)}x of an await`,
+    );
+    lines.push(
       `actors: ns per operation, bare call ${ns(bareNs)}, await ${ns(awaitNs)}, turn ${ns(turnNs)} (${perSecond(turnNs)}), over 1,024 actors ${ns(spreadNs)}, ` +
         `with lookup ${ns(lookupNs)}, by name ${ns(namedNs)}, turn in turn ${ns(nestedNs)}, asynchronous turn ${ns(asyncNs)}`,
     );
