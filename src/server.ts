@@ -31,6 +31,7 @@ import { controlListener } from './protocols/control/control-server.ts';
 import {
   actorMetrics,
   EventLoopLag,
+  engineMetrics,
   listenerMetrics,
   processMetrics,
   respMetrics,
@@ -154,6 +155,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
   const drains: (() => Promise<void>)[] = [() => sql.drain()];
   const metrics = [
     ...[...stores.byName.values()].map(storeMetrics),
+    ...[...stores.byName.values()].filter(({ name }) => hasStatistics(config, name)).map(engineMetrics),
     listenerMetrics(() => sockets),
     actorMetrics(actors),
     processMetrics(lag),
@@ -206,10 +208,19 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     );
   }
   const operations = operationsHandler({ platform, store: stores.default, started: () => started, metrics });
+  const httpLimits = {
+    connectionsMax: http.connectionsMax,
+    ...(http.requestTimeoutMs > 0 && { requestTimeoutMs: http.requestTimeoutMs }),
+  };
   const listenHttpAt = async (name: string, flag: string, port: number) => {
     const listener = await withFlag(flag, () =>
       listenHttp(
-        { host, port, onHandlerError: (error) => log.error({ error: messageOf(error) }, 'an HTTP request failed') },
+        {
+          host,
+          port,
+          ...httpLimits,
+          onHandlerError: (error) => log.error({ error: messageOf(error) }, 'an HTTP request failed'),
+        },
         operations,
       ),
     );
@@ -262,6 +273,12 @@ async function unwind(cleanup: Cleanup, log: Log): Promise<void> {
       log.error({ what: step.what, error: messageOf(error) }, 'could not be closed');
     }
   }
+}
+
+/** Whether a provider's engine shows its figures; only those that can turn it off are asked. */
+function hasStatistics(config: Config, name: string): boolean {
+  const provider = config.providers.byName.get(name);
+  return provider?.type !== 'RocksDB' || provider.statistics;
 }
 
 /** Names the flag that moves a listener whose port is taken. */

@@ -95,7 +95,6 @@ export interface RocksDbProviderConfig {
   readonly backgroundJobsMax: number;
   readonly writeBufferBytes: number;
   readonly writeBuffersMax: number;
-  readonly targetFileBytes: number;
   readonly statistics: boolean;
   readonly blockCacheBytes: number;
   readonly logSegmentBytes: number;

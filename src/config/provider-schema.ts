@@ -84,15 +84,6 @@ export const ROCKSDB_FIELDS = {
   max_write_buffer_number: field('providers.*.max_write_buffer_number', integer(2, 64), 3, 'Memtables at most.', {
     env: 'ORBIT_ROCKSDB_MAX_WRITE_BUFFER_NUMBER',
   }),
-  target_file_size_base: field(
-    'providers.*.target_file_size_base',
-    bytes(1 * MB, 16 * GB),
-    64 * MB,
-    'Size of a table file.',
-    {
-      env: 'ORBIT_ROCKSDB_TARGET_FILE_SIZE_BASE',
-    },
-  ),
   enable_statistics: field('providers.*.enable_statistics', boolean, true, 'Engine counters among the metrics.', {
     env: 'ORBIT_ROCKSDB_ENABLE_STATISTICS',
   }),
@@ -125,6 +116,14 @@ export const ROCKSDB_FIELDS = {
 } as const;
 
 export const ROCKSDB_IDLE: readonly Field[] = [
+  {
+    ...idle(
+      'providers.*.target_file_size_base',
+      bytes(1 * MB, 16 * GB),
+      'table files have the size of half a write buffer; set write_buffer_size',
+    ),
+    env: 'ORBIT_ROCKSDB_TARGET_FILE_SIZE_BASE',
+  },
   {
     ...idle(
       'providers.*.enable_wal',

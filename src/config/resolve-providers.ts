@@ -177,7 +177,6 @@ function resolveProvider(
         backgroundJobsMax: settings.read(ROCKSDB_FIELDS.max_background_jobs, name),
         writeBufferBytes: settings.readOr(ROCKSDB_FIELDS.write_buffer_size, writeBuffer, name),
         writeBuffersMax: settings.read(ROCKSDB_FIELDS.max_write_buffer_number, name),
-        targetFileBytes: settings.read(ROCKSDB_FIELDS.target_file_size_base, name),
         statistics: settings.read(ROCKSDB_FIELDS.enable_statistics, name),
         blockCacheBytes: settings.readOr(ROCKSDB_FIELDS.block_cache_size, blockCache, name),
         logSegmentBytes: settings.read(ROCKSDB_FIELDS.log_segment_bytes, name),

@@ -32,7 +32,6 @@ describe('without any input', () => {
       backgroundJobsMax: 4,
       writeBufferBytes: 128 * MB,
       writeBuffersMax: 3,
-      targetFileBytes: 64 * MB,
       statistics: true,
       blockCacheBytes: 256 * MB,
       logSegmentBytes: 64 * MB,

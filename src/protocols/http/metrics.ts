@@ -29,6 +29,23 @@ export function storeMetrics(store: Pick<Store, 'statistics' | 'health' | 'name'
   };
 }
 
+/** Memory that a provider's engine takes, by consumer. */
+export function engineMetrics(store: {
+  readonly name: string;
+  readonly engine: { memory(): Readonly<Record<string, number>> };
+}): MetricSource {
+  return (metrics) => {
+    metrics.gauge(
+      'orbit_engine_memory_bytes',
+      'Memory of the storage engine, by provider and consumer.',
+      Object.entries(store.engine.memory()).map(([consumer, value]) => ({
+        labels: { provider: store.name, consumer },
+        value,
+      })),
+    );
+  };
+}
+
 /** Listeners by protocol, like `resp`. */
 export function listenerMetrics(
   listeners: () => Readonly<Record<string, Pick<Listener, 'connections'>>>,
