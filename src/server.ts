@@ -45,6 +45,8 @@ import { restoreProvider, Stores } from './providers/registry.ts';
 import { SqlEngine } from './query/sql/sql-engine.ts';
 import { Keyspace } from './storage/keyspace.ts';
 
+export type { Stores } from './providers/registry.ts';
+
 export interface ServerOutput {
   readonly stdout: (line: string) => void;
 }

@@ -7,7 +7,7 @@
  *
  *   data-000001.orbit, …   blocks of entries, in key order
  *   log-000001.orbit, …    frames of the commit log (log-format.ts), as they are
- *   MANIFEST.json          written last: what belongs to the backup, with SHA-256 of every file
+ *   MANIFEST.json          written last: what belongs to the backup, with SHA-256 of every file, and of itself
  *
  * Block: length of the entries (uint32), their CRC-32 (uint32), entries; an entry is key length (uint16), value length
  * (uint32), key, value. Integers are little-endian.
@@ -46,6 +46,8 @@ export interface BackupManifest {
   /** SHA-256 of all entries as of `from`; see `contentHash`. */
   readonly contentHash: string;
   readonly files: readonly BackupFile[];
+  /** SHA-256 of this manifest without this field, as compact JSON. */
+  readonly sha256: string;
 }
 
 interface BackupFile {
@@ -73,11 +75,14 @@ export async function writeBackup(
     throw new OperationError('already_exists', `${directory} is not empty`, { hint: 'Name a new or empty directory.' });
   }
   const snapshot = store.begin({ readOnly: true, label: 'backup' });
+  const from = snapshot.readVersion;
+  // However long the entries take, the log from here on belongs to the backup.
+  const releaseLog = store.holdLog(from);
+  const data = new BackupWriter(files, directory, 'data');
+  const log = new BackupWriter(files, directory, 'log');
   try {
-    const from = snapshot.readVersion;
     // What the snapshot shows must be durable before a backup may hold it.
     await store.whenDurable(from);
-    const data = new BackupWriter(files, directory, 'data');
     const hash = newContentHash();
     const cursor = snapshot.scan(ALL_KEYS);
     let entries = 0;
@@ -101,7 +106,6 @@ export async function writeBackup(
     if (block.length > 0) await data.write(encodeBlock(block, blockBytes));
     const dataFiles = await data.finish();
 
-    const log = new BackupWriter(files, directory, 'log');
     let to = from;
     if (store.supports.changeFeed) {
       for await (const frame of store.logFrames(from, { follow: false })) {
@@ -112,7 +116,7 @@ export async function writeBackup(
       }
     }
     const logFiles = await log.finish();
-    const manifest: BackupManifest = {
+    const contents: Omit<BackupManifest, 'sha256'> = {
       format: BACKUP_FORMAT,
       store: store.name,
       createdAtMs: platform.clock.nowMs(),
@@ -122,11 +126,15 @@ export async function writeBackup(
       contentHash: hash.digest('hex'),
       files: [...dataFiles, ...logFiles],
     };
+    const manifest: BackupManifest = { ...contents, sha256: manifestHash(contents) };
     await files.writeAtomic(join(directory, MANIFEST), utf8(`${JSON.stringify(manifest, undefined, 2)}\n`));
     progress(`${entries} entries as of position ${from}, log to position ${to}`);
     return manifest;
   } finally {
     snapshot.rollback();
+    releaseLog();
+    await data.abandon();
+    await log.abandon();
   }
 }
 
@@ -143,6 +151,9 @@ export async function verifyBackup(platform: Platform, directory: string, progre
   } catch (error) {
     throw new OperationError('corruption', `${path} is damaged: ${messageOf(error)}`, { cause: error });
   }
+  if (typeof manifest !== 'object' || manifest === null) {
+    throw new OperationError('corruption', `${path} is damaged: it is no JSON object`);
+  }
   if (manifest.format !== BACKUP_FORMAT) {
     throw new OperationError(
       'store_format',
@@ -151,6 +162,12 @@ export async function verifyBackup(platform: Platform, directory: string, progre
         hint: 'Restore it with the release that wrote it.',
       },
     );
+  }
+  const { sha256, ...contents } = manifest;
+  if (sha256 !== manifestHash(contents)) {
+    throw new OperationError('corruption', `${path} is damaged: it does not have the SHA-256 it names`, {
+      hint: 'Nothing was restored. Use another backup, or put an undamaged copy of the file back.',
+    });
   }
   for (const file of manifest.files) {
     progress(`checking ${file.name}`);
@@ -199,7 +216,7 @@ export async function restoreBackup(
     }
     progress(`${entries} of ${manifest.entries} entries`);
   }
-  if (hash.digest('hex') !== manifest.contentHash) {
+  if (entries !== manifest.entries || hash.digest('hex') !== manifest.contentHash) {
     throw new OperationError('corruption', `the entries of ${directory} do not have the content hash of its manifest`);
   }
   let position = manifest.from;
@@ -208,6 +225,12 @@ export async function restoreBackup(
     for await (const body of readFrames(platform.files, join(directory, file.name))) {
       let version = body.firstVersion;
       for (const { start, end } of commitsOf(body.bytes)) {
+        if (version > position + 1 && position < to) {
+          throw new OperationError(
+            'corruption',
+            `the log part of ${directory} jumps from version ${position} to ${version}`,
+          );
+        }
         if (version > position && version <= to) {
           await batch.reserve(end - start, 0);
           batch.addAll(body.bytes.subarray(start, end));
@@ -216,6 +239,9 @@ export async function restoreBackup(
         version++;
       }
     }
+  }
+  if (position !== to) {
+    throw new OperationError('corruption', `the log part of ${directory} ends at version ${position}, before ${to}`);
   }
   await batch.flush(position, true);
   progress(`restored to position ${position}`);
@@ -239,6 +265,10 @@ export async function contentHash(
   } finally {
     snapshot.rollback();
   }
+}
+
+function manifestHash(contents: Omit<BackupManifest, 'sha256'>): string {
+  return createHash('sha256').update(JSON.stringify(contents)).digest('hex');
 }
 
 function newContentHash(): Hash {
@@ -308,6 +338,12 @@ class BackupWriter {
   async finish(): Promise<readonly BackupFile[]> {
     await this.#finishFile();
     return this.#written;
+  }
+
+  /** Closes what an error left open. */
+  async abandon(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
   }
 
   async #finishFile(): Promise<void> {

@@ -305,6 +305,7 @@ export class CommitLog {
   get reserveBytes(): number {
     if (this.#current === undefined) return 0;
     let bytes = this.#current.allocated - this.#current.segment.endOffset;
+    for (const spare of this.#spares) bytes += spare.bytes - SEGMENT_HEADER_BYTES;
     bytes -= Math.min(RESERVE_BYTES, this.#segmentBytes / 8);
     if (this.#inFlight !== undefined) bytes -= frameBytes(this.#inFlight.end - this.#inFlight.start);
     for (const frame of this.#pending) bytes -= frameBytes(frame.end - frame.start);
@@ -518,7 +519,7 @@ export class CommitLog {
     return next;
   }
 
-  /** Once the current segment is half used, allocates the next one, so that a full disk shows while there is room. */
+  /** Once some of the current segment is used, allocates the next one, so that a full disk shows while there is room. */
   #prepareSpare(): void {
     const current = this.#current!;
     if (this.#preparing !== undefined || current.allocated < current.segment.bytes) return;
@@ -526,7 +527,7 @@ export class CommitLog {
       this.#setDiskFull(false);
       return;
     }
-    if (current.segment.endOffset < current.segment.bytes / 2) return;
+    if (current.segment.endOffset < current.segment.bytes / 8) return;
     this.#preparing = this.#allocateSpare(current.segment.number + 1)
       .catch((error: unknown) => {
         if (hasCode(error, 'disk_full')) this.#setDiskFull(true);
@@ -578,24 +579,33 @@ export class CommitLog {
     for (const hold of this.#holds) needed = Math.min(needed, hold.position);
     let retained = 0;
     for (const segment of this.#segments) retained += segment.endOffset;
+    const given: LogSegment[] = [];
     while (this.#segments.length > 1) {
       const oldest = this.#segments[0]!;
       retained -= oldest.endOffset;
-      if (oldest.lastVersion > needed || retained < this.#retainBytes) return;
+      if (oldest.lastVersion > needed || retained < this.#retainBytes) break;
       this.#segments.shift();
+      given.push(oldest);
+    }
+    if (given.length === 0) return;
+    const kept: SpareSegment[] = [];
+    for (const segment of given) {
       // A spare must not look like a segment of the log; the frames left in it are told apart by their sequence.
-      const path = this.#sparePath(oldest.number);
+      const path = this.#sparePath(segment.number);
       const reusable =
-        oldest.bytes === this.#segmentBytes &&
-        this.#spares.length < SPARES_MAX &&
-        !this.#readers.has(oldest.number) &&
+        segment.bytes === this.#segmentBytes &&
+        this.#spares.length + kept.length < SPARES_MAX &&
+        !this.#readers.has(segment.number) &&
         !this.#spares.some((spare) => spare.path === path);
       if (reusable) {
-        await this.#platform.files.rename(oldest.path, path);
-        this.#spares.push({ number: 0, path, bytes: oldest.bytes });
-        if (this.#current !== undefined) this.#prepareSpare();
-      } else await this.#platform.files.remove(oldest.path);
+        await this.#platform.files.rename(segment.path, path);
+        kept.push({ number: 0, path, bytes: segment.bytes });
+      } else await this.#platform.files.remove(segment.path);
     }
+    // Before one of them is reused: else a power failure could bring back some of the others, with a gap behind them.
+    await this.#platform.files.syncDirectory(this.#directory);
+    this.#spares.push(...kept);
+    if (this.#current !== undefined) this.#prepareSpare();
   }
 
   /** Keeps the log behind `position` from being trimmed until the returned function is called. */
@@ -673,15 +683,7 @@ export class CommitLog {
   /** Opens the segment that holds the commit after `position`. */
   async #openToRead(position: Version): Promise<SegmentReading> {
     const segment = this.#segments.find((candidate) => candidate.lastVersion > position);
-    if (segment === undefined || segment.header.firstVersion > position + 1) {
-      throw new OperationError(
-        'transaction_too_old',
-        `the log begins at version ${this.firstVersion}, after position ${position}`,
-        {
-          hint: 'Read the present state first, then follow from its version; or keep more log (log_retain_bytes).',
-        },
-      );
-    }
+    if (segment === undefined || segment.header.firstVersion > position + 1) throw this.#trimmed(position);
     const { number } = segment;
     this.#readers.set(number, (this.#readers.get(number) ?? 0) + 1);
     const unpin = () => {
@@ -693,8 +695,19 @@ export class CommitLog {
       return new SegmentReading(await this.#platform.files.open(segment.path, { mode: 'read' }), segment, unpin);
     } catch (error) {
       unpin();
+      if (hasCode(error, 'not_found') && !this.#segments.includes(segment)) throw this.#trimmed(position);
       throw error;
     }
+  }
+
+  #trimmed(position: Version): OperationError {
+    return new OperationError(
+      'transaction_too_old',
+      `the log begins at version ${this.firstVersion}, after position ${position}`,
+      {
+        hint: 'Read the present state first, then follow from its version; or keep more log (log_retain_bytes).',
+      },
+    );
   }
 
   /** Writes and syncs everything that was appended. */

@@ -1,6 +1,7 @@
 /**
  * A scan of a local transaction: the engine's view, the overlay's younger versions, the transaction's own writes, merged
- * in key order. Holds one batch; synchronous as long as the engine is.
+ * in key order. Holds one batch; synchronous as long as the engine is. It reads to its end at the snapshot it began with,
+ * also when its transaction has gone on to a newer one.
  */
 
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
@@ -8,6 +9,7 @@ import { compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../base/byt
 import type { EngineCursor, EngineSnapshot } from './engine.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains } from './key-range.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
+import type { Snapshot } from './snapshots.ts';
 import { type Cursor, type Entry, SCAN_BATCH_ENTRIES_MAX, type ScanOptions, type Version } from './store.ts';
 
 /** What the cursor needs of its transaction. */
@@ -15,10 +17,12 @@ export interface CursorSource {
   readonly overlay: Overlay;
   /** Own writes; undefined when there are none. */
   readonly writes: Overlay | undefined;
-  readonly readVersion: Version;
-  /** Throws when the transaction can no longer be read. */
-  check(): void;
-  base(): Awaitable<EngineSnapshot>;
+  /** The snapshot of now, kept for this cursor until `release`. */
+  retain(): Snapshot;
+  release(snapshot: Snapshot): void;
+  /** Throws when the transaction or its snapshot can no longer be read. */
+  check(snapshot: Snapshot): void;
+  base(snapshot: Snapshot): Awaitable<EngineSnapshot>;
   noteVersion(version: Version): void;
   /** The span that a batch covered, for serializable validation. */
   noteSpan(span: KeyRange): void;
@@ -28,6 +32,8 @@ const BATCH_ENTRIES_FIRST = 8;
 
 export class LocalCursor implements Cursor {
   readonly #source: CursorSource;
+  readonly #snapshot: Snapshot;
+  #released = false;
   readonly #reverse: boolean;
   readonly #keysOnly: boolean;
   /** What is still to be read: shrinks from the start, or from the end in reverse. */
@@ -43,18 +49,20 @@ export class LocalCursor implements Cursor {
 
   constructor(source: CursorSource, range: KeyRange, options: ScanOptions) {
     this.#source = source;
+    this.#snapshot = source.retain();
     this.#rest = range;
     this.#reverse = options.reverse === true;
     this.#keysOnly = options.keysOnly === true;
     this.#remaining = options.limit ?? Number.POSITIVE_INFINITY;
     this.#done = isEmptyRange(range) || this.#remaining <= 0;
+    if (this.#done) this.close();
   }
 
   next(): Awaitable<readonly Entry[] | undefined> {
     while (!this.#done) {
-      this.#source.check();
+      this.#source.check(this.#snapshot);
       if (this.#view === undefined) {
-        const view = this.#source.base();
+        const view = this.#source.base(this.#snapshot);
         if (isPromise(view)) {
           return view.then((ready) => {
             this.#view = ready;
@@ -68,6 +76,7 @@ export class LocalCursor implements Cursor {
         const pulled = this.#engineCursor.next(Math.min(this.#batchEntries, Math.max(this.#remaining, 1)));
         if (isPromise(pulled)) {
           return pulled.then((entries) => {
+            if (this.#done) return undefined; // Closed meanwhile.
             this.#take(entries);
             return whenReady(this.#step(), (batch) => batch ?? this.next());
           });
@@ -85,6 +94,9 @@ export class LocalCursor implements Cursor {
     this.#pulled = [];
     this.#engineCursor?.close();
     this.#engineCursor = undefined;
+    if (this.#released) return;
+    this.#released = true;
+    this.#source.release(this.#snapshot);
   }
 
   #take(entries: readonly Entry[] | undefined): void {
@@ -95,7 +107,8 @@ export class LocalCursor implements Cursor {
   /** Merges up to one batch. @returns undefined when everything in it was deleted. */
   #step(): readonly Entry[] | undefined {
     const source = this.#source;
-    source.check();
+    const { readVersion } = this.#snapshot;
+    source.check(this.#snapshot);
     const reverse = this.#reverse;
     const entriesMax = Math.max(this.#batchEntries, this.#pulled.length);
     this.#batchEntries = Math.min(this.#batchEntries * 4, SCAN_BATCH_ENTRIES_MAX);
@@ -103,23 +116,21 @@ export class LocalCursor implements Cursor {
     // The engine knows all keys up to the last one it gave, or all there are.
     let covered = this.#engineDone ? this.#rest : this.#upTo(this.#pulled.at(-1)!.key);
     const position = this.#view!.position;
-    const collect = (overlay: Overlay, after: Version, readVersion: Version): OverlayEntry[] => {
-      const entries = overlay.collect(
-        covered,
-        after,
-        readVersion,
-        { reverse, entriesMax, keysOnly: this.#keysOnly },
-        (version) => {
-          if (overlay === source.overlay) source.noteVersion(version);
-        },
-      );
+    const noteVersion = (version: Version) => source.noteVersion(version);
+    const collect = (
+      overlay: Overlay,
+      after: Version,
+      through: Version,
+      note: (version: Version) => void,
+    ): OverlayEntry[] => {
+      const entries = overlay.collect(covered, after, through, { reverse, entriesMax, keysOnly: this.#keysOnly }, note);
       if (entries.length === entriesMax) covered = this.#upTo(entries.at(-1)!.key);
       return entries;
     };
-    const recent = collect(source.overlay, position, source.readVersion);
-    const own = source.writes === undefined ? [] : collect(source.writes, 0, Number.MAX_SAFE_INTEGER);
-    const hiddenInEngine = source.overlay.rangeDeletions(covered, position, source.readVersion);
-    const hiddenByOwn = source.writes?.rangeDeletions(covered, 0, Number.MAX_SAFE_INTEGER) ?? [];
+    const recent = collect(source.overlay, position, readVersion, noteVersion);
+    const own = source.writes === undefined ? [] : collect(source.writes, 0, Number.MAX_SAFE_INTEGER, noteNothing);
+    const hiddenInEngine = source.overlay.rangeDeletions(covered, position, readVersion, noteVersion);
+    const hiddenByOwn = source.writes?.rangeDeletions(covered, 0, Number.MAX_SAFE_INTEGER, noteNothing) ?? [];
     const hides = (ranges: readonly KeyRange[], key: Key) =>
       ranges.length > 0 && ranges.some((range) => rangeContains(range, key));
 
@@ -175,6 +186,9 @@ export class LocalCursor implements Cursor {
     return this.#reverse ? { start: key, end: this.#rest.end } : { start: this.#rest.start, end: keySuccessor(key) };
   }
 }
+
+/** Own writes are nobody else's versions. */
+function noteNothing(): void {}
 
 /** Which key comes first in scan direction. */
 function first(a: Key | undefined, b: Key | undefined, reverse: boolean): Key | undefined {

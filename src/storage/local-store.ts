@@ -9,12 +9,13 @@
  * synced position may be trimmed; recovery replays the log from the position the engine holds.
  *
  * Kept true:
- * - the engine never holds a version that is not durable in the store's class;
+ * - the engine never holds a version that is not on stable storage in the log, in any class: it may write what it holds
+ *   to its own files at any time, and a state ahead of its log could not be recovered;
  * - a memtable leaves the overlay only when the engine holds it and no open transaction needs it;
  * - after a failed sync nothing that was not durable is served: those versions leave the overlay before anyone runs.
  */
 
-import { assert } from '../base/assert.ts';
+import { AssertionError, assert } from '../base/assert.ts';
 import { type Awaitable, type Deferred, deferred } from '../base/awaitable.ts';
 import { type Bytes, utf8 } from '../base/bytes.ts';
 import { DURABILITIES, type Durability } from '../base/durability.ts';
@@ -26,7 +27,7 @@ import { CommitLog, frameStart, type LogOptions } from './commit-log.ts';
 import type { Engine } from './engine.ts';
 import { type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import { Keyspace } from './keyspace.ts';
-import { LocalTransaction } from './local-transaction.ts';
+import { checkKey, LocalTransaction } from './local-transaction.ts';
 import { LocalWriteBatch } from './local-write-batch.ts';
 import { LockTable } from './lock-table.ts';
 import { COMMIT_HEADER_BYTES, commitsOf, FRAME_HEADER_BYTES } from './log-format.ts';
@@ -74,8 +75,6 @@ export interface LocalStoreOptions {
 
 const PROBE_KEY = new Keyspace().meta.key(['probe']);
 const RECOVER_RETRY_MS = 500;
-/** Log space that deletes leave free on a full disk, for frames in flight. */
-const DISK_RESERVE_BYTES = 256 * 1024;
 
 interface Watcher {
   readonly range: KeyRange;
@@ -108,9 +107,12 @@ export class LocalStore implements Store {
   #version: Version = 0;
   #active: VersionedMemtable;
   #state: 'open' | 'readOnly' | 'closing' | 'closed' = 'open';
+  #closing: Promise<void> | undefined;
   #readOnlyReason = '';
   /** The engine refused a batch for lack of space. */
   #engineFull = false;
+  /** Why the engine refuses batches, other than for lack of space. */
+  #engineTrouble = '';
 
   #applying: Promise<void> | undefined;
   #applyTimer: Timer | undefined;
@@ -184,6 +186,7 @@ export class LocalStore implements Store {
 
   get(key: Key, observer?: Observer): Awaitable<Bytes | undefined> {
     if (this.#state === 'closed') this.#checkOpen();
+    checkKey(key);
     const overlay = this.overlay;
     const found = overlay.lookup(key, this.engine.position, Number.MAX_SAFE_INTEGER);
     if (observer !== undefined && overlay.version > observer.observedVersion)
@@ -204,6 +207,7 @@ export class LocalStore implements Store {
   whenWritable(): Promise<void> | undefined {
     if (this.#state !== 'open' || this.#engineFull) return undefined;
     if (this.#unappliedBytes() < this.#overlayBytesMax) return undefined;
+    this.#commitLog?.requestSync();
     this.#writable ??= deferred();
     return this.#writable.promise;
   }
@@ -229,6 +233,11 @@ export class LocalStore implements Store {
         version++;
       }
     }
+  }
+
+  /** Keeps the log behind `position` until the returned function is called, however much of it there will be. */
+  holdLog(position: Version): () => void {
+    return this.#commitLog?.hold(position) ?? (() => {});
   }
 
   /** Durable frames of the log behind `changes`, for archives. */
@@ -268,6 +277,8 @@ export class LocalStore implements Store {
     if (this.#state === 'readOnly') return { status: 'unhealthy', reason: this.#readOnlyReason };
     if (this.#state !== 'open') return { status: 'unhealthy', reason: `the store is ${this.#state}` };
     if (this.#isFull) return { status: 'degraded', reason: 'the disk is full; deletes still work' };
+    if (this.#engineTrouble !== '')
+      return { status: 'unhealthy', reason: `the engine takes no writes: ${this.#engineTrouble}` };
     return { status: 'healthy' };
   }
 
@@ -352,7 +363,13 @@ export class LocalStore implements Store {
           ? rangesOverlap(change.range, watcher.range)
           : rangeContains(watcher.range, change.key),
       );
-      if (changes.length > 0) watcher.listener({ version, changes });
+      if (changes.length === 0) continue;
+      try {
+        watcher.listener({ version, changes });
+      } catch (error) {
+        // The commit has happened; whoever made it must not hear otherwise.
+        this.#log.error({ store: this.name, error: messageOf(error) }, 'a watch listener failed');
+      }
     }
   }
 
@@ -374,15 +391,15 @@ export class LocalStore implements Store {
     }
   }
 
-  /** On a full disk: deletes go through as long as the log's reserve lasts. */
+  /** On a full disk: deletes go through as long as the log's reserve, and memory for what the engine does not take, last. */
   #checkSpace(body: Bytes): void {
     let onlyDeletes = true;
     for (let offset = 0; offset < body.length && onlyDeletes; offset = operationEnd(body, offset)) {
       onlyDeletes = operationKind(body, offset) !== PUT;
     }
-    const room =
-      this.#commitLog === undefined ? Number.POSITIVE_INFINITY : this.#commitLog.allocatedBytes - DISK_RESERVE_BYTES;
-    if (onlyDeletes && body.length < room) return;
+    let room = this.#overlayBytesMax * 2 - this.#unappliedBytes();
+    if (this.#commitLog?.diskFull === true) room = Math.min(room, this.#commitLog.reserveBytes);
+    if (onlyDeletes && FRAME_HEADER_BYTES + COMMIT_HEADER_BYTES + body.length < room) return;
     throw new OperationError('disk_full', `no space is left for writes to store ${this.name}`, {
       hint: 'Free space or delete data; writes resume by themselves.',
     });
@@ -401,6 +418,8 @@ export class LocalStore implements Store {
   #seal(bytes: number): void {
     this.#active.sealed = true;
     this.#active = this.#newMemtable(FRAME_HEADER_BYTES + bytes + 8);
+    if (this.#commitLog !== undefined && this.#unappliedBytes() > this.#overlayBytesMax / 2)
+      this.#commitLog.requestSync();
     this.#maybeApply();
   }
 
@@ -422,16 +441,24 @@ export class LocalStore implements Store {
 
   #maybeApply(): void {
     if (this.#applying !== undefined || this.#nextToApply() === undefined) return;
-    this.#applying = this.#applyAll().finally(() => {
-      this.#applying = undefined;
-    });
+    this.#applying = this.#applyAll().then(
+      () => {
+        this.#applying = undefined;
+        this.#maybeApply();
+      },
+      (error: unknown) => {
+        this.#applying = undefined;
+        if (this.#state === 'open' || this.#state === 'readOnly') throw error;
+      },
+    );
   }
 
-  /** The oldest sealed memtable that is durable and not applied. */
+  /** The oldest memtable not applied, once it is sealed and on stable storage. */
   #nextToApply(): VersionedMemtable | undefined {
+    const stable = this.#commitLog?.syncedVersion ?? this.#version;
     for (const memtable of this.overlay.memtables) {
       if (memtable.applied) continue;
-      return memtable.sealed && memtable.lastVersion <= this.durableVersion ? memtable : undefined;
+      return memtable.sealed && memtable.lastVersion <= stable ? memtable : undefined;
     }
     return undefined;
   }
@@ -447,6 +474,7 @@ export class LocalStore implements Store {
   async #apply(memtable: VersionedMemtable, sync: boolean): Promise<void> {
     await this.snapshots.prepareApply(memtable.lastVersion);
     const batch = engineBatch(memtable, memtable.lastVersion);
+    const { position } = this.engine;
     for (;;) {
       try {
         await this.engine.apply(batch, { sync });
@@ -459,13 +487,22 @@ export class LocalStore implements Store {
           this.#engineFull = true;
           this.#writable?.resolve();
           this.#writable = undefined;
-        } else
-          this.#log.error({ store: this.name, error: messageOf(error) }, 'the engine refused a batch; trying again');
+        } else {
+          if (this.#engineTrouble === '')
+            this.#log.error({ store: this.name, error: messageOf(error) }, 'the engine refused a batch; trying again');
+          this.#engineTrouble = messageOf(error);
+        }
         await this.#platform.timers.sleep(RECOVER_RETRY_MS);
-        await this.engine.recover().catch(() => {});
+        const recovered = await this.engine.recover().then(
+          () => true,
+          () => false,
+        );
+        // What left the overlay is in the log alone, to be replayed when the store is opened again.
+        if (recovered && this.engine.position < position) throw new AssertionError('the engine lost applied batches');
       }
     }
     this.#engineFull = false;
+    this.#engineTrouble = '';
     memtable.applied = true;
     this.snapshots.applied();
     this.#retire();
@@ -484,7 +521,11 @@ export class LocalStore implements Store {
     this.#appliedSinceSync = 0;
     this.#syncTimer?.cancel();
     this.#syncTimer = undefined;
-    await this.#commitLog?.trim(this.engine.position);
+    try {
+      await this.#commitLog?.trim(this.engine.position);
+    } catch (error) {
+      this.#log.warn({ store: this.name, error: messageOf(error) }, 'cannot trim the commit log');
+    }
   }
 
   /** Makes the engine's position durable once there was something to apply and then quiet. */
@@ -593,16 +634,22 @@ export class LocalStore implements Store {
     this.#writable = undefined;
   }
 
-  async close(): Promise<void> {
-    if (this.#state === 'closing' || this.#state === 'closed') return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const wasOpen = this.#state === 'open';
     this.#state = 'closing';
     this.#applyTimer?.cancel();
     this.#syncTimer?.cancel();
     const closed = new OperationError('store_closed', `store ${this.name} is closing`);
     for (const transaction of this.#transactions) transaction.abort(closed);
+    this.#writable?.resolve();
+    this.#writable = undefined;
     try {
-      if (wasOpen) await this.#commitLog?.flush();
+      if (wasOpen) await this.#commitLog?.finish();
       await this.#applying?.catch(() => {});
       if (wasOpen && this.supports.persistent && this.#commitLog?.failure === undefined) await this.#applyRest();
     } catch (error) {
@@ -621,7 +668,8 @@ export class LocalStore implements Store {
 
   async #applyRest(): Promise<void> {
     this.#active.sealed = true;
-    for (const memtable of this.overlay.memtables) {
+    // A copy: what was applied leaves the overlay at once.
+    for (const memtable of [...this.overlay.memtables]) {
       if (!memtable.applied && !memtable.isEmpty) await this.#apply(memtable, false);
       memtable.applied = true;
     }

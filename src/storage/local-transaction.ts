@@ -16,9 +16,19 @@
 
 import { assert } from '../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
-import { type Bytes, compareBytes, copyBytes, equalBytes, keySuccessor, printable } from '../base/bytes.ts';
+import {
+  type Bytes,
+  compareBytes,
+  copyBytes,
+  EMPTY_BYTES,
+  equalBytes,
+  keySuccessor,
+  latin1,
+  prefixEnd,
+  printable,
+} from '../base/bytes.ts';
 import type { Durability } from '../base/durability.ts';
-import { OperationError } from '../base/errors.ts';
+import { hasCode, OperationError } from '../base/errors.ts';
 import type { EngineSnapshot } from './engine.ts';
 import { isEmptyRange, type Key, type KeyRange } from './key-range.ts';
 import { type CursorSource, LocalCursor } from './local-cursor.ts';
@@ -66,6 +76,8 @@ export class LocalTransaction implements Transaction, CursorSource {
   readonly #readOnly: boolean;
   readonly #owner: LockOwner;
   #snapshot: Snapshot;
+  /** Of earlier statements, with scans that go on. */
+  #olderSnapshots: Set<Snapshot> | undefined;
   #writes: Overlay | undefined;
   #readKeys: { readonly key: Key; readonly hash: number }[] | undefined;
   #readSpans: KeyRange[] | undefined;
@@ -109,9 +121,9 @@ export class LocalTransaction implements Transaction, CursorSource {
     return this.#writes;
   }
 
-  check(): void {
+  check(snapshot = this.#snapshot): void {
     this.#checkOpen();
-    if (this.#snapshot.tooOld) throw tooOld(this.#snapshot.readVersion);
+    if (snapshot.tooOld) throw tooOld(snapshot.readVersion);
   }
 
   #checkOpen(): void {
@@ -120,8 +132,19 @@ export class LocalTransaction implements Transaction, CursorSource {
     throw this.#ended ?? new OperationError('transaction_closed', `the transaction is ${ending}`);
   }
 
-  base(): Awaitable<EngineSnapshot> {
-    return this.#store.snapshots.baseOf(this.#snapshot);
+  base(snapshot: Snapshot): Awaitable<EngineSnapshot> {
+    return this.#store.snapshots.baseOf(snapshot);
+  }
+
+  retain(): Snapshot {
+    this.#snapshot.cursors++;
+    return this.#snapshot;
+  }
+
+  release(snapshot: Snapshot): void {
+    snapshot.cursors--;
+    if (snapshot.cursors === 0 && this.#olderSnapshots?.delete(snapshot) === true)
+      this.#store.snapshots.close(snapshot);
   }
 
   noteVersion(version: Version): void {
@@ -129,7 +152,15 @@ export class LocalTransaction implements Transaction, CursorSource {
   }
 
   noteSpan(span: KeyRange): void {
-    this.#readSpans?.push({ start: copyBytes(span.start), end: span.end && copyBytes(span.end) });
+    const spans = this.#readSpans;
+    if (spans === undefined) return;
+    // The batches of one scan lie side by side: they are one span.
+    const last = spans.at(-1);
+    if (last?.end !== undefined && equalBytes(last.end, span.start))
+      spans[spans.length - 1] = { start: last.start, end: span.end && copyBytes(span.end) };
+    else if (last !== undefined && span.end !== undefined && equalBytes(span.end, last.start))
+      spans[spans.length - 1] = { start: copyBytes(span.start), end: last.end };
+    else spans.push({ start: copyBytes(span.start), end: span.end && copyBytes(span.end) });
   }
 
   get(key: Key): Awaitable<Bytes | undefined> {
@@ -204,16 +235,18 @@ export class LocalTransaction implements Transaction, CursorSource {
       for (let m = 0; m < missing.length; m++) values[missing[m]!] = fetched[m];
       return finish();
     }
-    return fetched.then(async (found) => {
-      for (let m = 0; m < missing.length; m++) values[missing[m]!] = await this.#settle(keys[missing[m]!]!, found[m]);
-      return finish();
-    });
+    waits.push(
+      fetched.then(async (found) => {
+        for (let m = 0; m < missing.length; m++) values[missing[m]!] = await this.#settle(keys[missing[m]!]!, found[m]);
+      }),
+    );
+    return finish();
   }
 
   scan(range: KeyRange, options: ScanOptions = {}): Cursor {
     this.check();
-    const start = range.start.length === 0 ? FIRST_KEY : range.start;
-    return new LocalCursor(this, { start: copyBytes(start), end: range.end && copyBytes(range.end) }, options);
+    const { start, end } = keysIn(range);
+    return new LocalCursor(this, { start: copyBytes(start), end: end && copyBytes(end) }, options);
   }
 
   put(key: Key, value: Bytes): void {
@@ -229,9 +262,8 @@ export class LocalTransaction implements Transaction, CursorSource {
 
   deleteRange(range: KeyRange): void {
     this.check();
-    if (isEmptyRange(range)) return;
-    const start = range.start.length === 0 ? FIRST_KEY : range.start;
-    this.#append(range.end === undefined ? DELETE_FROM : DELETE_RANGE, start, range.end);
+    const { start, end } = keysIn(range);
+    if (!isEmptyRange({ start, end })) this.#append(end === undefined ? DELETE_FROM : DELETE_RANGE, start, end);
   }
 
   #write(kind: OperationKind, key: Key, value: Bytes | undefined): void {
@@ -313,14 +345,25 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.check();
     checkKey(key);
     this.#requirements ??= [];
-    this.#requirements.push({ key: copyBytes(key), expected: expected && copyBytes(expected), error });
+    this.#requirements.push({
+      key: copyBytes(key),
+      hash: hashKey(key),
+      expected: expected && copyBytes(expected),
+      error,
+      value: undefined,
+      validity: undefined,
+    });
   }
 
   beginStatement(): void {
     this.#checkOpen();
     if (this.isolation !== 'readCommitted') return;
     if (this.#snapshot.readVersion === this.#store.version && !this.#snapshot.tooOld) return;
-    this.#store.snapshots.close(this.#snapshot);
+    if (this.#snapshot.cursors === 0) this.#store.snapshots.close(this.#snapshot);
+    else {
+      this.#olderSnapshots ??= new Set();
+      this.#olderSnapshots.add(this.#snapshot);
+    }
     this.#snapshot = this.#store.openSnapshot(this.#validates);
   }
 
@@ -342,69 +385,95 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#savepoints!.length = savepoint.depth;
     if (mark.writes === undefined) this.#writes = undefined;
     else this.#writes!.memtables[0]!.truncate(mark.writes);
-    if (this.#requirements !== undefined) this.#requirements.length = mark.requirements;
-    if (this.#locked === undefined) return;
-    const kept = this.#locked.slice(0, mark.locks);
-    for (const key of this.#locked.slice(mark.locks)) {
+    for (const requirement of this.#requirements?.splice(mark.requirements) ?? []) this.#forget(requirement);
+    const released = this.#locked?.splice(mark.locks);
+    if (released === undefined || released.length === 0) return;
+    const kept = new Set(this.#locked!.map(latin1));
+    for (const key of released) {
       // A key that was in share before the savepoint and exclusive after it appears twice.
-      if (kept.some((other) => equalBytes(other, key))) this.#store.locks.downgrade(this.#owner, key);
+      if (kept.has(latin1(key))) this.#store.locks.downgrade(this.#owner, key);
       else this.#store.locks.release(this.#owner, key);
     }
-    this.#locked = kept;
   }
 
   async commit(): Promise<Commit> {
+    if (this.#writes !== undefined) {
+      for (let room = this.#store.whenWritable(); room !== undefined; room = this.#store.whenWritable()) await room;
+    }
     const commit = await this.commitVisible();
     const durable = this.#store.whenDurable(Math.max(commit.version, this.observedVersion), this.durability);
     if (durable !== undefined) await durable;
     return commit;
   }
 
+  /** Whatever it throws, the transaction has ended. */
   commitVisible(): Awaitable<Commit> {
     this.#checkOpen();
-    const blocked = this.#blockedKey();
-    if (blocked !== undefined) {
-      return whenReady(this.lock([blocked]), () => this.commitVisible());
+    try {
+      const commit = this.#order();
+      return isPromise(commit) ? commit.catch((error: unknown) => this.#fail(error)) : commit;
+    } catch (error) {
+      return this.#fail(error);
     }
-    const memtable = this.#writes?.memtables[0];
-    if ((memtable === undefined || memtable.isEmpty) && this.#requirements === undefined) {
-      return this.#finish({ version: this.readVersion });
-    }
-    const requirements = this.#requirements?.map((requirement) => this.#store.get(requirement.key, this));
-    if (requirements?.some((value) => isPromise(value))) {
-      return Promise.all(requirements).then(() => this.#order(memtable));
-    }
-    return this.#order(memtable);
   }
 
-  /** Validation and ordering: one synchronous stretch. */
-  #order(memtable: VersionedMemtable | undefined): Awaitable<Commit> {
+  #fail(error: unknown): never {
+    if (hasCode(error, 'transaction_conflict')) this.#store.noteConflict();
+    if (this.state === 'open') this.#end('rolledBack');
+    throw error;
+  }
+
+  /** Validation and ordering: one synchronous stretch, begun again after every wait. */
+  #order(): Awaitable<Commit> {
     this.#checkOpen();
-    try {
-      for (const requirement of this.#requirements ?? []) {
-        const value = this.#store.get(requirement.key, this);
-        // The value was read a moment ago, so an engine that still has to wait for it is over its memory.
-        if (isPromise(value)) return value.then(() => this.#order(memtable));
-        const met =
-          requirement.expected === undefined
-            ? value === undefined
-            : value !== undefined && equalBytes(value, requirement.expected);
-        if (!met) throw requirement.error?.() ?? this.#conflict(requirement.key);
-      }
-      if (memtable === undefined || memtable.isEmpty) return this.#finish({ version: this.readVersion });
-      if (this.#validates) this.#validate(memtable);
-      const body = withoutSuperseded(memtable);
-      const version = this.#store.order(body, this.durability);
-      return this.#finish({ version });
-    } catch (error) {
-      if (error instanceof OperationError && error.code === 'transaction_conflict') this.#store.noteConflict();
-      this.#end('rolledBack');
-      throw error;
+    const blocked = this.#blockedKey();
+    if (blocked !== undefined) return whenReady(this.lock([blocked]), () => this.#order());
+    const unread = this.#readRequirements();
+    if (unread !== undefined) return unread.then(() => this.#order());
+    for (const { key, expected, value, error } of this.#requirements ?? []) {
+      const met = expected === undefined ? value === undefined : value !== undefined && equalBytes(value, expected);
+      if (!met) throw error?.() ?? this.#conflict(key);
     }
+    const memtable = this.#writes?.memtables[0];
+    if (memtable === undefined || memtable.isEmpty) return this.#finish({ version: this.readVersion });
+    if (this.#validates) this.#validate(memtable);
+    const version = this.#store.order(withoutSuperseded(memtable), this.durability);
+    return this.#finish({ version });
+  }
+
+  /**
+   * Fetches what the required keys hold now. An engine may have to wait for some; what it then answers stays true as long
+   * as the conflict table, kept by a snapshot, shows no change since it was asked.
+   */
+  #readRequirements(): Promise<unknown> | undefined {
+    let waits: Promise<void>[] | undefined;
+    for (const requirement of this.#requirements ?? []) {
+      const { key, hash, validity } = requirement;
+      if (validity?.validates === true && !this.#store.overlay.changedSince(key, hash, validity.readVersion)) continue;
+      this.#forget(requirement);
+      const value = this.#store.get(key, this);
+      if (!isPromise(value)) {
+        requirement.value = value;
+        continue;
+      }
+      requirement.validity = this.#store.openSnapshot(true);
+      waits ??= [];
+      waits.push(
+        value.then((read) => {
+          requirement.value = read;
+        }),
+      );
+    }
+    return waits === undefined ? undefined : Promise.all(waits);
+  }
+
+  #forget(requirement: Requirement): void {
+    if (requirement.validity !== undefined) this.#store.snapshots.close(requirement.validity);
+    requirement.validity = undefined;
   }
 
   #validate(memtable: VersionedMemtable): void {
-    if (!this.#snapshot.validates) throw tooOld(this.readVersion);
+    if (this.#snapshot.tooOld || !this.#snapshot.validates) throw tooOld(this.readVersion);
     const overlay = this.#store.overlay;
     const since = this.readVersion;
     for (let i = 0; i < memtable.keyCount; i++) {
@@ -455,7 +524,12 @@ export class LocalTransaction implements Transaction, CursorSource {
   #end(state: 'committed' | 'rolledBack'): void {
     this.state = state;
     if (!this.#owner.idle) this.#store.locks.releaseAll(this.#owner, this.#ended);
+    for (const requirement of this.#requirements ?? []) this.#forget(requirement);
+    for (const snapshot of this.#olderSnapshots ?? []) this.#store.snapshots.close(snapshot);
     this.#store.closeTransaction(this, this.#snapshot);
+    this.#olderSnapshots = undefined;
+    this.#requirements = undefined;
+    this.#savepoints = undefined;
     this.#writes = undefined;
     this.#readKeys = undefined;
     this.#readSpans = undefined;
@@ -489,8 +563,13 @@ export class LocalTransaction implements Transaction, CursorSource {
 
 interface Requirement {
   readonly key: Key;
+  readonly hash: number;
   readonly expected: Bytes | undefined;
   readonly error: (() => Error) | undefined;
+  /** What the key held when it was last read. */
+  value: Bytes | undefined;
+  /** Opened when an engine had to wait for `value`: which is valid until the key changes after it. */
+  validity: Snapshot | undefined;
 }
 
 interface SavepointMark {
@@ -508,6 +587,15 @@ export function checkKey(key: Key): void {
   if (key.length > KEY_BYTES_MAX) {
     throw new OperationError('too_large', `a key of ${key.length} bytes exceeds the limit of ${KEY_BYTES_MAX}`);
   }
+}
+
+/** The part of a range in which keys can be: they are neither empty nor too long, nor do they begin with a zero byte. */
+export function keysIn(range: KeyRange): KeyRange {
+  const { start, end } = range;
+  if (start.length === 0 || start[0] === 0) return { start: FIRST_KEY, end };
+  if (start.length <= KEY_BYTES_MAX) return range;
+  const next = prefixEnd(start.subarray(0, KEY_BYTES_MAX));
+  return next === undefined ? { start: FIRST_KEY, end: EMPTY_BYTES } : { start: next, end };
 }
 
 function newWriteSet(): Overlay {

@@ -5,7 +5,7 @@ import { printable } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
 import { isEmptyRange, type Key, type KeyRange } from './key-range.ts';
 import type { LocalStore } from './local-store.ts';
-import { checkKey } from './local-transaction.ts';
+import { checkKey, keysIn } from './local-transaction.ts';
 import {
   DELETE,
   DELETE_FROM,
@@ -22,6 +22,8 @@ import {
 import { type Commit, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX, type WriteBatch } from './store.ts';
 
 const BYTES_FIRST = 256;
+/** A buffer that grew larger is not kept for the next commit. */
+const BYTES_KEPT = 1024 * 1024;
 
 export class LocalWriteBatch implements WriteBatch {
   count = 0;
@@ -47,8 +49,8 @@ export class LocalWriteBatch implements WriteBatch {
   }
 
   deleteRange(range: KeyRange): void {
-    if (!isEmptyRange(range))
-      this.#append(range.end === undefined ? DELETE_FROM : DELETE_RANGE, range.start, range.end);
+    const { start, end } = keysIn(range);
+    if (!isEmptyRange({ start, end })) this.#append(end === undefined ? DELETE_FROM : DELETE_RANGE, start, end);
   }
 
   commit(): Commit {
@@ -57,6 +59,7 @@ export class LocalWriteBatch implements WriteBatch {
     const version = this.#store.order(this.#bytes.subarray(0, this.#used), this.#store.durability);
     this.#used = 0;
     this.count = 0;
+    if (this.#bytes.length > BYTES_KEPT) this.#bytes = Buffer.allocUnsafe(BYTES_FIRST);
     return { version };
   }
 

@@ -44,7 +44,7 @@ export const SEGMENT_HEADER_BYTES = 64;
 export const FRAME_HEADER_BYTES = 64;
 export const COMMIT_HEADER_BYTES = 4;
 
-const SEGMENT_MAGIC = Buffer.from('ORBITLOG', 'latin1');
+export const SEGMENT_MAGIC = Buffer.from('ORBITLOG', 'latin1');
 export const FRAME_MAGIC = Buffer.from('OFRM', 'latin1');
 
 export interface SegmentHeader {

@@ -21,6 +21,7 @@ import {
   frameBytes,
   LOG_FORMAT_VERSION,
   SEGMENT_HEADER_BYTES,
+  SEGMENT_MAGIC,
   type SegmentHeader,
   segmentNumber,
 } from './log-format.ts';
@@ -88,8 +89,9 @@ export async function listSegments(files: Files, directory: string): Promise<Log
           { hint: 'Open the directory with the release that wrote it, or restore a backup into a new directory.' },
         );
       }
-      // A file that was to become a segment has zeros there still, or the header it had before it was to be reused.
-      if (header === undefined && head.some((byte) => byte !== 0)) {
+      // A file that was to become a segment has zeros there still, or the header it had before it was to be reused, or a
+      // part of the new one; `checkSpare` looks whether there is more to it.
+      if (header === undefined && !mayBeUnwritten(head)) {
         throw new OperationError('corruption', `the log is damaged at ${path}, offset 0: its header is not readable`, {
           hint: 'Nothing was changed. Restore a backup, or put back an undamaged copy of that file.',
         });
@@ -128,6 +130,14 @@ export async function listSegments(files: Files, directory: string): Promise<Log
     }
   }
   return { segments, spares };
+}
+
+/** Whether a file begins with as much of a header as a write may have got to. */
+function mayBeUnwritten(head: Buffer): boolean {
+  const magic = head.subarray(0, SEGMENT_MAGIC.length);
+  let same = 0;
+  while (same < magic.length && magic[same] === SEGMENT_MAGIC[same]) same++;
+  return magic.subarray(same).every((byte) => byte === 0);
 }
 
 export interface Replayed {
@@ -197,10 +207,20 @@ function damaged(segment: LogSegment, evidence: string): OperationError {
  * A file that has no header of a segment must hold no frame that would come next in the log, or its header was lost.
  * @throws OperationError `corruption`.
  */
-export async function checkSpare(files: Files, spare: SpareSegment, logId: bigint, nextSequence: number): Promise<void> {
+export async function checkSpare(
+  files: Files,
+  spare: SpareSegment,
+  logId: bigint,
+  nextSequence: number,
+): Promise<void> {
   const file = await files.open(spare.path, { mode: 'read' });
   try {
-    const found = await findYoungerFrames(file, { ...spare, header: { logId } }, SEGMENT_HEADER_BYTES, nextSequence - 1);
+    const found = await findYoungerFrames(
+      file,
+      { ...spare, header: { logId } },
+      SEGMENT_HEADER_BYTES,
+      nextSequence - 1,
+    );
     if (found.end === SEGMENT_HEADER_BYTES && found.proof === undefined) return;
     throw new OperationError(
       'corruption',
@@ -271,7 +291,9 @@ async function findYoungerFrames(
   offset: number,
   sequence: number,
 ): Promise<{ readonly end: number; readonly proof: string | undefined }> {
-  const chunk = Buffer.allocUnsafeSlow(Math.max(FRAME_HEADER_BYTES, Math.min(READ_CHUNK_BYTES, segment.bytes - offset)));
+  const chunk = Buffer.allocUnsafeSlow(
+    Math.max(FRAME_HEADER_BYTES, Math.min(READ_CHUNK_BYTES, segment.bytes - offset)),
+  );
   let end = offset;
   for (let start = offset; start < segment.bytes; start += chunk.length - FRAME_HEADER_BYTES + 1) {
     const read = await file.read(chunk, start);

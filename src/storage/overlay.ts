@@ -175,14 +175,23 @@ export class Overlay {
     return entries;
   }
 
-  /** Range deletions in (`after`, `readVersion`] that touch `range`: they hide entries of an engine at `after`. */
-  rangeDeletions(range: KeyRange, after: Version, readVersion: Version): KeyRange[] {
+  /**
+   * Range deletions in (`after`, `readVersion`] that touch `range`: they hide entries of an engine at `after`. Whoever
+   * finds nothing there has observed their versions.
+   */
+  rangeDeletions(
+    range: KeyRange,
+    after: Version,
+    readVersion: Version,
+    noteVersion: (version: Version) => void,
+  ): KeyRange[] {
     const found: KeyRange[] = [];
     for (const memtable of this.memtables) {
       for (const deletion of memtable.ranges) {
         const version = memtable.baseVersion + deletion.sequence;
-        if (version > after && version <= readVersion && rangesOverlap(deletion.range, range))
-          found.push(deletion.range);
+        if (version <= after || version > readVersion || !rangesOverlap(deletion.range, range)) continue;
+        noteVersion(version);
+        found.push(deletion.range);
       }
     }
     return found;

@@ -13,8 +13,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
-import { ServerProcess } from '../support/server.ts';
 import { median } from '../bench/compare.ts';
+import { ServerProcess } from '../support/server.ts';
 import type { SoakOptions, SoakResult } from './soak.ts';
 import {
   checkTables,
@@ -22,6 +22,7 @@ import {
   PostgresWriter,
   RedisWriter,
   type Run,
+  runOf,
   SCHEMA,
   SHARED_COUNTER,
   SharedCounter,
@@ -50,6 +51,10 @@ export interface KillOptions {
   readonly seed: number | string;
   readonly rounds: number;
   readonly killAfterMs?: readonly [number, number];
+  /** Of `orbit start`. */
+  readonly args?: readonly string[];
+  /** Removes the data directory even when something is wrong with it. */
+  readonly discard?: boolean;
   readonly progress?: (line: string) => void;
 }
 
@@ -58,6 +63,8 @@ export async function runKill({
   seed,
   rounds,
   killAfterMs = KILL_AFTER_MS,
+  args = [],
+  discard = false,
   progress = () => {},
 }: KillOptions): Promise<KillReport> {
   const random = new SeededRandom(seed);
@@ -71,7 +78,7 @@ export async function runKill({
   const problems: string[] = [];
   const readyMs: number[] = [];
   let recoveriesKilled = 0;
-  let server = await ServerProcess.start({ dataDir });
+  let server = await ServerProcess.start({ dataDir, args });
   try {
     await createSchema(server);
     await Promise.all(writers.map((writer) => writer.prepare(runOf(server))));
@@ -88,12 +95,12 @@ export async function runKill({
       await server.kill();
       await writing;
       if (round % RECOVERY_KILLED_EVERY === 0) {
-        const recovering = ServerProcess.spawn({ dataDir });
+        const recovering = ServerProcess.spawn({ dataDir, args });
         await sleep(random.between(50, 400));
         await recovering.kill();
         recoveriesKilled++;
       }
-      server = ServerProcess.spawn({ dataDir });
+      server = ServerProcess.spawn({ dataDir, args });
       const ready = await server.ready;
       readyMs.push(ready);
       problems.push(...writers.flatMap((writer) => writer.problems.splice(0)));
@@ -105,7 +112,7 @@ export async function runKill({
     problems.push(`${error instanceof Error ? error.stack : error}\n${server.stderr}`);
   } finally {
     await server.kill();
-    if (problems.length === 0) await rm(dataDir, { recursive: true, force: true });
+    if (discard || problems.length === 0) await rm(dataDir, { recursive: true, force: true });
     else problems.push(`the data directory is left in ${dataDir}`);
   }
   return {
@@ -138,14 +145,6 @@ async function createSchema(server: ServerProcess): Promise<void> {
   const client = await connectPostgres(server.port('postgres'));
   for (const sql of SCHEMA) await client.query(sql);
   await client.end();
-}
-
-function runOf(server: ServerProcess): Run {
-  return {
-    ports: { redis: server.port('redis'), postgres: server.port('postgres') },
-    stopping: false,
-    killed: false,
-  };
 }
 
 async function verify(

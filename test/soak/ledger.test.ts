@@ -60,11 +60,16 @@ describe('a ledger', () => {
     expect(one.verify(found({ a: '1', b: '2', c: '2' }))).toHaveLength(1);
   });
 
-  test('forgets a refused write', () => {
-    const one = new Ledger('client');
-    one.attempt([['a', '1']]);
-    one.refused();
-    expect(one.verify(found({ a: '1' }))).toHaveLength(1);
-    expect(() => one.acknowledge()).toThrow('an acknowledgement of nothing');
+  test('accepts a copy taken on the way, between its bounds, and stays as it was', () => {
+    const one = ledger();
+    expect(one.verifyCut(found({ a: '1', b: '2', c: '2' }), 1, 3)).toEqual({ beyond: 1, problem: undefined });
+    expect(one.verifyCut(found({ a: '1' }), 1, 3)).toEqual({ beyond: 0, problem: undefined });
+    expect(one.verifyCut(found({}), 1, 3).problem).toContain('a holds nothing for "1"');
+    expect(one.verifyCut(found({ a: '4', b: '2', c: '2' }), 1, 3).problem).toBeDefined();
+    expect(one).toMatchObject({ acknowledgedCount: 2, attemptedCount: 4 });
+  });
+
+  test('knows nothing to acknowledge when nothing was attempted', () => {
+    expect(() => new Ledger('client').acknowledge()).toThrow('an acknowledgement of nothing');
   });
 });

@@ -13,7 +13,7 @@ export type Write = readonly (readonly [key: string, value: string | undefined])
 export class Ledger {
   /** For messages. */
   readonly name: string;
-  readonly #state = new Map<string, string>();
+  #state: ReadonlyMap<string, string> = new Map();
   /** Attempted since the last verification, in order. */
   #attempted: Write[] = [];
   /** How many of them were acknowledged: always the first ones. */
@@ -48,10 +48,13 @@ export class Ledger {
     this.acknowledgedTotal++;
   }
 
-  /** The newest write, the only one in flight, was answered with an error that says that it did not happen. */
-  refused(): void {
-    if (this.inFlight !== 1) throw new Error(`${this.name}: a refusal with ${this.inFlight} writes in flight`);
-    this.#attempted.pop();
+  /** How many writes were acknowledged since the last verification: a mark for `verifyCut`. */
+  get acknowledgedCount(): number {
+    return this.#acknowledged;
+  }
+
+  get attemptedCount(): number {
+    return this.#attempted.length;
   }
 
   /**
@@ -59,7 +62,34 @@ export class Ledger {
    * @returns what is wrong, empty when nothing is.
    */
   verify(found: ReadonlyMap<string, string>): string[] {
-    const expected = this.#state;
+    const { count, problem } = this.#prefix(found, this.#acknowledged, this.#attempted.length);
+    if (problem === undefined) this.survivedTotal += count - this.#acknowledged;
+    this.#state = new Map(found);
+    this.#attempted = [];
+    this.#acknowledged = 0;
+    return problem === undefined ? [] : [problem];
+  }
+
+  /**
+   * The same for a copy taken while the client goes on: `atLeast` is `acknowledgedCount` from before the copy began,
+   * `atMost` is `attemptedCount` from after it ended. @returns how many writes beyond `atLeast` it holds.
+   */
+  verifyCut(
+    found: ReadonlyMap<string, string>,
+    atLeast: number,
+    atMost: number,
+  ): { readonly beyond: number; readonly problem: string | undefined } {
+    const { count, problem } = this.#prefix(found, atLeast, atMost);
+    return { beyond: count - atLeast, problem };
+  }
+
+  /** How many of the first writes give what was found; a problem when no number within the bounds does. */
+  #prefix(
+    found: ReadonlyMap<string, string>,
+    atLeast: number,
+    atMost: number,
+  ): { readonly count: number; readonly problem: string | undefined } {
+    const expected = new Map(this.#state);
     const wrong = new Set<string>();
     const apply = (write: Write): void => {
       for (const [key, value] of write) {
@@ -72,28 +102,22 @@ export class Ledger {
       else wrong.add(key);
     };
     let count = 0;
-    for (; count < this.#acknowledged; count++) apply(this.#attempted[count]!);
+    for (; count < atLeast; count++) apply(this.#attempted[count]!);
     for (const key of expected.keys()) check(key);
     for (const key of found.keys()) check(key);
-    const acknowledgedOnly = describe(wrong, expected, found);
-    for (; wrong.size > 0 && count < this.#attempted.length; count++) {
+    const beside = describe(wrong, expected, found);
+    for (; wrong.size > 0 && count < atMost; count++) {
       const write = this.#attempted[count]!;
       apply(write);
       for (const [key] of write) check(key);
     }
-    const problems =
-      wrong.size === 0
-        ? []
-        : [
-            `${this.name}: no prefix of its writes gives what was found ` +
-              `(${this.#acknowledged} acknowledged, ${this.inFlight} in flight); beside the acknowledged ones: ${acknowledgedOnly}`,
-          ];
-    if (wrong.size === 0) this.survivedTotal += count - this.#acknowledged;
-    this.#state.clear();
-    for (const [key, value] of found) this.#state.set(key, value);
-    this.#attempted = [];
-    this.#acknowledged = 0;
-    return problems;
+    if (wrong.size === 0) return { count, problem: undefined };
+    return {
+      count,
+      problem:
+        `${this.name}: no prefix of its writes gives what was found (${atLeast} must be there, ${atMost - atLeast} more ` +
+        `may be); beside the first: ${beside}`,
+    };
   }
 }
 

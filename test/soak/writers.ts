@@ -10,6 +10,7 @@
 
 import pg from 'pg';
 import type { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
+import type { ServerProcess } from '../support/server.ts';
 import { RawClient, request } from '../wire/resp-client.ts';
 import { Ledger, type Write } from './ledger.ts';
 
@@ -20,6 +21,11 @@ export interface Run {
   stopping: boolean;
   /** The server was killed, so that connections break. */
   killed: boolean;
+}
+
+export function runOf(server: ServerProcess): Run {
+  const ports = { redis: server.port('redis'), postgres: server.port('postgres') };
+  return { ports, stopping: false, killed: false };
 }
 
 export interface Writer {

@@ -2,7 +2,8 @@
 
 import type { Awaitable } from '../../base/awaitable.ts';
 import { isPromise, whenReady } from '../../base/awaitable.ts';
-import { type Bytes, latin1 } from '../../base/bytes.ts';
+import { type Bytes, equalBytes, latin1 } from '../../base/bytes.ts';
+import { OperationError } from '../../base/errors.ts';
 import type { Database } from './database.ts';
 import { readLive } from './database.ts';
 import { expiryOf, NEVER, typeOf, withExpiry } from './values.ts';
@@ -94,4 +95,53 @@ export function persist(on: Database, key: Bytes): Awaitable<boolean> {
 /** Milliseconds since 1970; `NEVER` for a key without expiry; undefined for an absent one. */
 export function expiryTime(on: Database, key: Bytes): Awaitable<number | undefined> {
   return whenReady(readLive(on, key), (stored) => (stored === undefined ? undefined : expiryOf(stored)));
+}
+
+/**
+ * Gives a value another name, expiry included; what had that name is gone. A key renamed to itself stays as it is.
+ * @returns whether it was done: false when `onlyIfAbsent` and the new name is taken.
+ * @throws OperationError `not_found` without a value to rename.
+ */
+export function rename(on: Database, from: Bytes, to: Bytes, onlyIfAbsent: boolean): Awaitable<boolean> {
+  return whenReady(readLive(on, from), (stored) => {
+    if (stored === undefined) throw new OperationError('not_found', 'no such key');
+    if (equalBytes(from, to)) return !onlyIfAbsent;
+    return whenReady(onlyIfAbsent ? readLive(on, to) : undefined, (taken) => {
+      if (taken !== undefined) return false;
+      on.put(to, stored);
+      on.delete(from);
+      return true;
+    });
+  });
+}
+
+/** A place for a value. */
+export interface Place {
+  readonly on: Database;
+  readonly key: Bytes;
+}
+
+/** Copies a value, expiry included. @returns whether it was done: there is one, and the place is free or `replace`. */
+export function copy(from: Place, to: Place, replace: boolean): Awaitable<boolean> {
+  return whenReady(readLive(from.on, from.key), (stored) => {
+    if (stored === undefined) return false;
+    return whenReady(replace ? undefined : readLive(to.on, to.key), (taken) => {
+      if (taken !== undefined) return false;
+      to.on.put(to.key, stored);
+      return true;
+    });
+  });
+}
+
+/** As `copy`, and the value leaves its first place. */
+export function move(from: Place, to: Place): Awaitable<boolean> {
+  return whenReady(copy(from, to, false), (done) => {
+    if (done) from.on.delete(from.key);
+    return done;
+  });
+}
+
+/** Bytes that key and value take in the store, without what the engine adds; undefined when absent. */
+export function storedBytes(on: Database, key: Bytes): Awaitable<number | undefined> {
+  return whenReady(readLive(on, key), (stored) => (stored === undefined ? undefined : key.length + stored.length));
 }

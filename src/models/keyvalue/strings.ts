@@ -7,12 +7,14 @@
 import type { Awaitable } from '../../base/awaitable.ts';
 import { whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
-import { asBuffer } from '../../base/bytes.ts';
+import { asBuffer, concatBytes, EMPTY_BYTES, utf8 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Database } from './database.ts';
 import { readLive } from './database.ts';
 import { formatInt64, INT64_MAX, INT64_MIN, parseInt64 } from './integers.ts';
-import { encodeString, expiryOf, NEVER, STRING, stringOf, typeOf } from './values.ts';
+import { countExisting } from './lifetimes.ts';
+import { addLongDoubles, formatLongDouble, parseLongDouble } from './long-double.ts';
+import { encodeString, expiryOf, NEVER, STRING, stringOf, typeOf, withExpiry } from './values.ts';
 
 export interface SetOptions {
   readonly condition: 'always' | 'ifAbsent' | 'ifPresent';
@@ -92,6 +94,155 @@ function add(value: number | bigint, delta: number | bigint): number | bigint {
     throw new OperationError('out_of_range', 'increment or decrement would overflow');
   }
   return sum;
+}
+
+export const STRING_TOO_LONG = 'string exceeds maximum allowed size (proto-max-bulk-len)';
+
+/**
+ * Replaces a string by what `change` makes of it, keeping the expiry; undefined leaves everything as it is.
+ * @throws OperationError `wrong_type`.
+ */
+export function updateString(
+  on: Database,
+  key: Bytes,
+  change: (current: Bytes | undefined) => Bytes | undefined,
+): Awaitable<void> {
+  return whenReady(readLive(on, key), (stored) => {
+    const changed = change(stringOrAbsent(stored));
+    if (changed !== undefined) on.put(key, encodeString(changed, stored === undefined ? NEVER : expiryOf(stored)));
+  });
+}
+
+/** The string, which is deleted. @throws OperationError `wrong_type`. */
+export function getAndDelete(on: Database, key: Bytes): Awaitable<Bytes | undefined> {
+  return whenReady(readLive(on, key), (stored) => {
+    const bytes = stringOrAbsent(stored);
+    if (bytes !== undefined) on.delete(key);
+    return bytes;
+  });
+}
+
+/**
+ * The string, whose expiry becomes what `expiresAtMs` says; undefined keeps it, and a time that has passed deletes the key.
+ * `expiresAtMs` is asked only for a string that exists. @throws OperationError `wrong_type`.
+ */
+export function getAndExpire(
+  on: Database,
+  key: Bytes,
+  expiresAtMs: () => number | undefined,
+): Awaitable<Bytes | undefined> {
+  return whenReady(readLive(on, key), (stored) => {
+    const bytes = stringOrAbsent(stored);
+    if (stored === undefined || bytes === undefined) return undefined;
+    const next = expiresAtMs();
+    if (next === undefined || next === expiryOf(stored)) return bytes;
+    if (next !== NEVER && next <= on.nowMs) on.delete(key);
+    else on.put(key, withExpiry(stored, next));
+    return bytes;
+  });
+}
+
+/** Writes all of the pairs when none of the keys exists. @returns whether it did. */
+export function putAllIfAbsent(
+  on: Database,
+  pairs: readonly { readonly key: Bytes; readonly value: Bytes }[],
+): Awaitable<boolean> {
+  const exists = countExisting(
+    on,
+    pairs.map((pair) => pair.key),
+  );
+  return whenReady(exists, (count) => {
+    if (count > 0) return false;
+    for (const { key, value } of pairs) putString(on, key, value);
+    return true;
+  });
+}
+
+/** @returns the length after. @throws OperationError `wrong_type`, `too_large` beyond `lengthMax`. */
+export function append(on: Database, key: Bytes, suffix: Bytes, lengthMax: number): Awaitable<number> {
+  let length = 0;
+  const done = updateString(on, key, (current) => {
+    length = (current?.length ?? 0) + suffix.length;
+    if (current !== undefined && length > lengthMax) throw new OperationError('too_large', STRING_TOO_LONG);
+    return current === undefined ? suffix : concatBytes(current, suffix);
+  });
+  return whenReady(done, () => length);
+}
+
+/** Length in bytes, 0 when absent. @throws OperationError `wrong_type`. */
+export function lengthOf(on: Database, key: Bytes): Awaitable<number> {
+  return whenReady(getString(on, key), (bytes) => bytes?.length ?? 0);
+}
+
+/**
+ * Overwrites from `offset` on, filling up with zeros; an empty `value` changes nothing. @returns the length after.
+ * @throws OperationError `wrong_type`, `too_large` beyond `lengthMax`.
+ */
+export function setRange(
+  on: Database,
+  key: Bytes,
+  { offset, value, lengthMax }: { readonly offset: number; readonly value: Bytes; readonly lengthMax: number },
+): Awaitable<number> {
+  let length = 0;
+  const done = updateString(on, key, (current) => {
+    length = current?.length ?? 0;
+    if (value.length === 0) return undefined;
+    if (offset + value.length > lengthMax) throw new OperationError('too_large', STRING_TOO_LONG);
+    const changed = extended(current, offset + value.length);
+    changed.set(value, offset);
+    length = changed.length;
+    return changed;
+  });
+  return whenReady(done, () => length);
+}
+
+/** A copy with at least `lengthMin` bytes; what is added is zero. */
+export function extended(current: Bytes | undefined, lengthMin: number): Bytes {
+  const length = Math.max(current?.length ?? 0, lengthMin);
+  const copy = Buffer.allocUnsafe(length);
+  if (current !== undefined) copy.set(current);
+  copy.fill(0, current?.length ?? 0);
+  return copy;
+}
+
+/** Bytes `first` to `last`, a view; negative positions count from the end. @throws OperationError `wrong_type`. */
+export function getRange(on: Database, key: Bytes, first: number, last: number): Awaitable<Bytes> {
+  return whenReady(getString(on, key), (bytes) => {
+    const range = bytes === undefined ? undefined : rangeWithin(first, last, bytes.length);
+    return bytes === undefined || range === undefined ? EMPTY_BYTES : bytes.subarray(range.first, range.last + 1);
+  });
+}
+
+/** Positions of which negative ones count from the end, cut to what exists; undefined when that is nothing. */
+export function rangeWithin(
+  first: number,
+  last: number,
+  length: number,
+): { readonly first: number; readonly last: number } | undefined {
+  if (first < 0 && last < 0 && first > last) return undefined;
+  const from = Math.max(0, first < 0 ? length + first : first);
+  const to = Math.min(length - 1, Math.max(0, last < 0 ? length + last : last));
+  return from > to || length === 0 ? undefined : { first: from, last: to };
+}
+
+/**
+ * Adds to the number that a string spells, 0 when absent; keeps the expiry. @returns the sum as text.
+ * @throws OperationError `wrong_type`, `invalid_argument` for what is no number or a sum beyond the type.
+ */
+export function incrementByFloat(on: Database, key: Bytes, delta: Bytes): Awaitable<Bytes> {
+  let text: Bytes = EMPTY_BYTES;
+  const done = updateString(on, key, (current) => {
+    const value = current === undefined ? { mantissa: 0n, exponent: 0 } : parseLongDouble(current);
+    const added = value === undefined ? undefined : parseLongDouble(delta);
+    if (value === undefined || added === undefined) {
+      throw new OperationError('invalid_argument', 'value is not a valid float');
+    }
+    const sum = addLongDoubles(value, added);
+    if (sum === 'infinite') throw new OperationError('invalid_argument', 'increment would produce NaN or Infinity');
+    text = utf8(formatLongDouble(sum));
+    return text;
+  });
+  return whenReady(done, () => text);
 }
 
 function stringOrAbsent(stored: Bytes | undefined): Bytes | undefined {

@@ -40,6 +40,8 @@ export interface RocksDbStoreOptions {
 export const DIRECTORY_FORMAT = 1;
 
 const MEBIBYTE = 1024 * 1024;
+/** The name of a log all of which is in the state, until it is removed. */
+const ABSORBED = 'log-absorbed';
 
 /** @throws OperationError `store_locked`, `store_format`, `corruption`, `disk_full`, `io`. */
 export async function openRocksDbStore(options: RocksDbStoreOptions): Promise<LocalStore> {
@@ -48,6 +50,7 @@ export async function openRocksDbStore(options: RocksDbStoreOptions): Promise<Lo
   const lock = await platform.files.lock(join(directory, 'LOCK'));
   try {
     await checkFormat(platform, directory);
+    await platform.files.remove(join(directory, ABSORBED));
     if (options.durability === 'memory') await absorbLog(options);
     const engine = await openEngine(options);
     try {
@@ -88,10 +91,15 @@ export async function restoreRocksDbStore(
   await platform.files.makeDirectory(directory);
   const lock = await platform.files.lock(join(directory, 'LOCK'));
   try {
-    if (await platform.files.exists(join(directory, 'FORMAT'))) {
-      throw new OperationError('already_exists', `${directory} holds a store already`, {
-        hint: 'Restore into a new data directory (--data-dir), or remove this one first.',
-      });
+    const present = (await platform.files.list(directory)).filter((name) => name !== 'LOCK');
+    if (present.length > 0) {
+      throw new OperationError(
+        'already_exists',
+        `${directory} is not empty: it holds ${present.slice(0, 3).join(', ')}`,
+        {
+          hint: 'Restore into a new data directory (--data-dir), or remove this one first.',
+        },
+      );
     }
     try {
       const engine = await openEngine(options);
@@ -171,23 +179,39 @@ async function checkFormat(platform: Platform, directory: string, restored = fal
   }
 }
 
-/** Before a directory is used without a log, what an earlier one still holds goes into the state, and the log ends. */
+/**
+ * Before a directory is used without a log, what an earlier one still holds goes into the state, and the log ends: for
+ * good, before the first write that it would lack, or it would be found missing that write later.
+ */
 async function absorbLog(options: RocksDbStoreOptions): Promise<void> {
+  const { files } = options.platform;
   const directory = join(options.directory, 'log');
-  const { segments } = await listSegments(options.platform.files, directory);
-  if (segments.length === 0) return;
-  const store = await LocalStore.open({
-    name: options.name,
-    platform: options.platform,
-    log: options.log,
-    engine: await openEngine(options),
-    durability: 'disk',
-    commitLog: logOptions(options),
-    ...overlayOptions(options),
-    persistent: true,
-  });
-  await store.close();
-  await options.platform.files.remove(directory);
+  const { segments } = await listSegments(files, directory);
+  if (segments.length > 0) {
+    const engine = await openEngine(options);
+    try {
+      const store = await LocalStore.open({
+        name: options.name,
+        platform: options.platform,
+        log: options.log,
+        engine,
+        durability: 'disk',
+        commitLog: logOptions(options),
+        ...overlayOptions(options),
+        persistent: true,
+      });
+      const { version } = store;
+      await store.close();
+      if (engine.position < version) throw new OperationError('io', `the log in ${directory} could not be applied`);
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+  if (!(await files.exists(directory))) return;
+  await files.rename(directory, join(options.directory, ABSORBED));
+  await files.syncDirectory(options.directory);
+  await files.remove(join(options.directory, ABSORBED));
 }
 
 function clamp(value: number, low: number, high: number): number {

@@ -56,7 +56,7 @@ export class RocksDbEngine implements Engine {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #options: OpenOptions;
-  readonly #worker: Worker;
+  #worker: Worker;
   readonly #views = new Set<RocksDbView>();
   readonly #one: Bytes[] = [EMPTY_BYTES];
   #slowShare = 0;
@@ -64,6 +64,8 @@ export class RocksDbEngine implements Engine {
   #pendingReads = 0;
   #readsDone: Deferred<void> | undefined;
   #applying: Deferred<void> | undefined;
+  /** While the database is closed to be opened again. */
+  #recovering: Promise<void> | undefined;
   /** While ranges are deleted outside the batch no view can be opened. */
   #inFlux = false;
   #closed = false;
@@ -79,15 +81,25 @@ export class RocksDbEngine implements Engine {
     this.#directory = options.directory;
     this.#clock = options.clock;
     this.#options = open;
+    this.#worker = this.#startWorker();
+  }
+
+  #startWorker(): Worker {
     const script = import.meta.url.endsWith('.ts') ? './apply-worker.ts' : './apply-worker.js';
-    this.#worker = new Worker(new URL(script, import.meta.url), {
-      workerData: { handle: binding.db_get_handle(database) },
+    const worker = new Worker(new URL(script, import.meta.url), {
+      workerData: { handle: this.#binding.db_get_handle(this.#database) },
       // The thread only moves bytes into native memory.
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
     });
-    this.#worker.unref();
-    this.#worker.on('message', (reply: ApplyReply) => this.#finishApply(reply.error));
-    this.#worker.on('error', (error) => this.#finishApply(error));
+    worker.unref();
+    worker.on('message', (reply: ApplyReply) => this.#finishApply(reply.error));
+    worker.on('error', (error) => this.#finishApply(error));
+    worker.on('exit', () => {
+      if (this.#closed) return;
+      this.#worker = this.#startWorker();
+      this.#finishApply(new Error('the thread that applies batches ended'));
+    });
+    return worker;
   }
 
   /** @throws OperationError `store_locked`, `corruption`, `disk_full`, `io`, `unsupported`. */
@@ -106,11 +118,20 @@ export class RocksDbEngine implements Engine {
     const database = binding.db_init(options.directory);
     await openDatabase(binding, database, open, options.directory);
     const engine = new RocksDbEngine(binding, database, options, open);
-    engine.position = decodePosition(engine.#read(POSITION_KEY));
-    return engine;
+    try {
+      engine.position = decodePosition(engine.#read(POSITION_KEY));
+      return engine;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
   }
 
   get(key: Key): Awaitable<Bytes | undefined> {
+    if (this.#recovering !== undefined) {
+      const copy = Buffer.from(key);
+      return this.#recovering.then(() => this.get(copy));
+    }
     if (this.#asyncReads > 0) {
       this.#asyncReads--;
       return this.#readLater([key]).then((values) => values[0]);
@@ -122,6 +143,10 @@ export class RocksDbEngine implements Engine {
   }
 
   batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]> {
+    if (this.#recovering !== undefined) {
+      const copies = keys.map((key) => Buffer.from(key));
+      return this.#recovering.then(() => this.batchGet(copies));
+    }
     if (this.#asyncReads > 0) {
       this.#asyncReads -= Math.min(keys.length, this.#asyncReads);
       return this.#readLater(keys);
@@ -163,6 +188,7 @@ export class RocksDbEngine implements Engine {
   }
 
   snapshot(): Awaitable<EngineSnapshot> {
+    if (this.#recovering !== undefined) return this.#recovering.then(() => this.snapshot());
     if (this.#inFlux) return this.#applying!.promise.catch(() => {}).then(() => this.snapshot());
     for (;;) {
       const forward = new SharedIterator(this.#binding, this.#database, false);
@@ -215,7 +241,18 @@ export class RocksDbEngine implements Engine {
 
   /** RocksDB refuses writes after a failed one until it is opened again; views do not survive that. */
   async recover(): Promise<void> {
-    assert(this.#applying === undefined && !this.#closed, 'recover while in use');
+    assert(this.#applying === undefined && this.#recovering === undefined && !this.#closed, 'recover while in use');
+    const reopened = this.#reopen();
+    // Reads wait for it, and then succeed or fail by themselves.
+    this.#recovering = reopened
+      .catch(() => {})
+      .finally(() => {
+        this.#recovering = undefined;
+      });
+    await reopened;
+  }
+
+  async #reopen(): Promise<void> {
     for (const view of this.#views) view.abandon();
     this.#views.clear();
     await this.#awaitReads();

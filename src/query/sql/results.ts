@@ -1,6 +1,6 @@
 /** How results leave a session: pushed into a sink as they come, or gathered for callers that want them whole. */
 
-import type { Awaitable } from '../../base/awaitable.ts';
+import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import type { RowBatch } from './operators/operator.ts';
 import type { ResultColumn } from './planner/plan.ts';
 import type { SqlValue } from './types/types.ts';
@@ -60,5 +60,39 @@ export class GatheringSink implements ResultSink {
 
   notice(notice: Notice): void {
     this.notices.push(notice);
+  }
+}
+
+/** Commits an implicit transaction between a utility statement's work and the report of its success. */
+export class CommitBeforeComplete implements Pick<ResultSink, 'columns' | 'rows' | 'complete' | 'notice'> {
+  readonly #sink: ResultSink;
+  readonly #commit: () => Awaitable<void>;
+  #tag: string | undefined;
+
+  constructor(sink: ResultSink, commit: () => Awaitable<void>) {
+    this.#sink = sink;
+    this.#commit = commit;
+  }
+
+  columns(columns: readonly ResultColumn[]): void {
+    this.#sink.columns(columns);
+  }
+
+  rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void> {
+    return this.#sink.rows(columns, rows);
+  }
+
+  notice(notice: Parameters<ResultSink['notice']>[0]): void {
+    this.#sink.notice(notice);
+  }
+
+  complete(tag: string): void {
+    this.#tag = tag;
+  }
+
+  finish(): Awaitable<void> {
+    return whenReady(this.#commit(), () => {
+      if (this.#tag !== undefined) this.#sink.complete(this.#tag);
+    });
   }
 }

@@ -203,6 +203,11 @@ export class SessionParameters {
     return defined(name).name;
   }
 
+  /** As it is kept: without SHOW's units. */
+  value(name: 'default_transaction_isolation' | 'default_transaction_read_only'): string {
+    return this.#effective.get(name)!;
+  }
+
   milliseconds(name: 'statement_timeout' | 'lock_timeout'): number {
     return Number(this.#effective.get(name));
   }

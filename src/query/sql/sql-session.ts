@@ -21,7 +21,7 @@
 import type { Node } from '@pgsql/types';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
-import { hasCode, OperationError } from '../../base/errors.ts';
+import { hasCode } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import { beginSchemaChange, createTable, dropTable } from '../../models/relational/catalog.ts';
 import { tableKey } from '../../models/relational/keys.ts';
@@ -32,20 +32,24 @@ import { bindDelete, bindInsert, bindUpdate } from './binder/bind-modify.ts';
 import { bindSelect, type FindTable } from './binder/bind-select.ts';
 import type { BoundQuery } from './binder/bound.ts';
 import type { BindContext, ParameterTypes } from './binder/expression-binder.ts';
-import { kindOf, statementTitle, stringOf, stringsOf, tableName } from './binder/names.ts';
+import { kindOf, placeIn, statementTitle, stringOf, stringsOf, tableName } from './binder/names.ts';
 import { referencedTables } from './binder/referenced-tables.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import { Execution } from './execution.ts';
 import type { SessionFacts } from './functions/evaluation.ts';
 import { Interrupts } from './interrupts.ts';
-import type { Operator, RowBatch } from './operators/operator.ts';
+import type { RowBatch } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
-import { affectedOf, type Plan, planQuery, type ResultColumn } from './planner/plan.ts';
-import { GatheringSink, type ResultSink, type StatementResult } from './results.ts';
-import { type ParameterMark, parameterTitle, SessionParameters } from './session-parameters.ts';
+import { compileExpression } from './planner/compile-expression.ts';
+import { type Plan, planQuery } from './planner/plan.ts';
+import { holdRest, type Portal, type PreparedStatement, pump, type RunningPortal, tagOf } from './portal.ts';
+import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
+import { type ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { at, locate, notSupported, SqlError } from './sql-error.ts';
-import type { SqlType, SqlValue } from './types/types.ts';
+import { endsBlock, isQuery, sameColumns, settingOf, utilityColumns } from './statement-kinds.ts';
+import { translateStoreError } from './store-errors.ts';
+import type { SqlValue } from './types/types.ts';
 
 export interface SessionOptions {
   readonly user: string;
@@ -58,33 +62,6 @@ export interface SessionOptions {
 
 /** What a client is told by ReadyForQuery. */
 export type TransactionStatus = 'idle' | 'block' | 'failed';
-
-/** A statement that was parsed and planned, to be bound to values and executed. */
-export interface PreparedStatement {
-  /** Undefined for an empty query string. */
-  readonly statement: ParsedStatement | undefined;
-  /** Types of $1, $2, …; a parameter that nothing gave a type is text. */
-  readonly parameterTypes: readonly SqlType[];
-  readonly columns: readonly ResultColumn[] | undefined;
-}
-
-/** A prepared statement with its values; holds its place between executions with a row limit. */
-export interface Portal {
-  readonly prepared: PreparedStatement;
-  readonly values: readonly SqlValue[];
-  state: 'new' | 'running' | 'done';
-  /** @internal */
-  running: RunningPortal | undefined;
-}
-
-interface RunningPortal {
-  readonly plan: Plan;
-  readonly operator: Operator;
-  readonly transaction: Transaction | undefined;
-  /** Pulled and not yet handed out. */
-  pending: RowBatch;
-  rows: number;
-}
 
 interface SavepointEntry {
   readonly name: string;
@@ -282,7 +259,7 @@ export class SqlSession {
   #failed(error: unknown, text: string): unknown {
     this.#ended();
     this.#afterError();
-    const translated = translate(error);
+    const translated = translateStoreError(error);
     locate(translated, text);
     return translated;
   }
@@ -373,7 +350,7 @@ export class SqlSession {
         }
         return sink.rows(plan.columns!, batch);
       };
-      return whenReady(this.#pump(running, 0, deliver), () => {
+      return whenReady(pump(running, 0, this.#interrupts, deliver), () => {
         const finish = (): void => {
           if (plan.columns !== undefined && !delivery.started) sink.columns(plan.columns);
           sink.complete(tagOf(running));
@@ -381,56 +358,6 @@ export class SqlSession {
         return whenReady(isLast ? this.#commitImplicit() : undefined, finish);
       });
     });
-  }
-
-  /** Hands batches out until the end, or until `rowsMax` rows (0: all). @returns true at the end. */
-  #pump(running: RunningPortal, rowsMax: number, deliver: (batch: RowBatch) => Awaitable<void>): Awaitable<boolean> {
-    const target = rowsMax === 0 ? Number.POSITIVE_INFINITY : running.rows + rowsMax;
-    for (;;) {
-      const batch = this.#nextBatch(running, target);
-      if (isPromise(batch)) return this.#pumpLate(running, target, batch, deliver);
-      if (batch === undefined) return true;
-      const delivered = deliver(batch);
-      const full = running.rows >= target;
-      if (isPromise(delivered)) {
-        const accepted = this.#interrupts.race(delivered);
-        if (full) return accepted.then(() => false);
-        return this.#pumpLate(
-          running,
-          target,
-          accepted.then(() => this.#nextBatch(running, target)),
-          deliver,
-        );
-      }
-      if (full) return false;
-    }
-  }
-
-  async #pumpLate(
-    running: RunningPortal,
-    target: number,
-    first: Promise<RowBatch | undefined>,
-    deliver: (batch: RowBatch) => Awaitable<void>,
-  ): Promise<boolean> {
-    for (let batch = await first; batch !== undefined; batch = await this.#nextBatch(running, target)) {
-      const delivered = deliver(batch);
-      if (isPromise(delivered)) await this.#interrupts.race(delivered);
-      if (running.rows >= target) return false;
-    }
-    return true;
-  }
-
-  /** At most as many rows as are wanted; the rest of a batch waits in the portal. */
-  #nextBatch(running: RunningPortal, target: number): Awaitable<RowBatch | undefined> {
-    const pause = this.#interrupts.pause();
-    if (pause !== undefined) return pause.then(() => this.#pullBatch(running, target));
-    return this.#pullBatch(running, target);
-  }
-
-  #pullBatch(running: RunningPortal, target: number): Awaitable<RowBatch | undefined> {
-    const batch = running.pending.length > 0 ? running.pending : running.operator.next();
-    running.pending = [];
-    return isPromise(batch) ? batch.then((late) => cutBatch(running, late, target)) : cutBatch(running, batch, target);
   }
 
   #runPortal(
@@ -451,7 +378,7 @@ export class SqlSession {
       );
       const { plan } = running;
       return whenReady(
-        this.#pump(running, rowsMax, (batch) => sink.rows(plan.columns!, batch)),
+        pump(running, rowsMax, this.#interrupts, (batch) => sink.rows(plan.columns!, batch)),
         (ended) => {
           if (!ended) return 'suspended';
           portal.state = 'done';
@@ -491,6 +418,9 @@ export class SqlSession {
     }
     const statementMicros = this.engine.nowMicros();
     this.#nowMicros ??= statementMicros;
+    if (this.#planIsOutdated(plan)) throw new PlanOutdated();
+    const held = this.#holdPortals();
+    if (isPromise(held)) return held.then(() => this.#open(plan, values, autocommit));
     let transaction = this.#transaction;
     if (transaction !== undefined) transaction.beginStatement();
     else if (!plan.isPointRead || !(autocommit || this.#storeIsolation() === 'readCommitted')) {
@@ -511,17 +441,31 @@ export class SqlSession {
     });
     const open = (): RunningPortal => {
       if (plan.verb !== 'SELECT') this.#wrote = true;
-      return { plan, operator: plan.open(execution), transaction, pending: [], rows: 0 };
+      return { plan, operator: plan.open(execution), transaction, pending: [], rows: 0, held: false };
     };
     const wanted = plan.writes.filter(({ table }) => !this.#heldTables.has(table.id));
     if (wanted.length === 0) return open();
-    const generation = this.engine.catalog.generation;
     const keys = wanted.map(({ table }) => tableKey(this.engine.keyspace, table.id));
     return whenReady(execution.lock(keys, { mode: 'share' }), () => {
       for (const { table } of wanted) this.#heldTables.add(table.id);
-      if (generation !== this.engine.catalog.generation) throw new PlanOutdated();
+      if (this.#planIsOutdated(plan)) throw new PlanOutdated();
       return open();
     });
+  }
+
+  /** A transaction that changes the schema itself keeps all other changes out until it ends. */
+  #planIsOutdated(plan: Plan): boolean {
+    return !this.#schemaChanged && plan.generation !== this.engine.catalog.generation;
+  }
+
+  /** A new statement moves the transaction's snapshot: portals that are not read to their end are read now. */
+  #holdPortals(): Awaitable<void> {
+    for (const { running, state } of this.portals.values()) {
+      if (running === undefined || state !== 'running' || running.held) continue;
+      running.held = true;
+      const held = holdRest(running, this.engine.limits.workBytesMax);
+      if (isPromise(held)) return held.then(() => this.#holdPortals());
+    }
   }
 
   // --- Planning
@@ -542,6 +486,7 @@ export class SqlSession {
         bound,
         parameters.map((type) => type ?? 'text'),
         context.time,
+        generation,
       );
       if (!this.#schemaChanged && generation === engine.catalog.generation) {
         engine.keepPlan(statement, variant, plan);
@@ -598,7 +543,7 @@ export class SqlSession {
   }
 
   #isolationLevel(): string {
-    return this.#isolation ?? this.parameters.show('default_transaction_isolation')!;
+    return this.#isolation ?? this.parameters.value('default_transaction_isolation');
   }
 
   #storeIsolation(): Isolation {
@@ -613,7 +558,7 @@ export class SqlSession {
   }
 
   #isReadOnly(): boolean {
-    return this.#readOnly ?? this.parameters.show('default_transaction_read_only') === 'on';
+    return this.#readOnly ?? this.parameters.value('default_transaction_read_only') === 'on';
   }
 
   #commitImplicit(): Awaitable<void> {
@@ -724,7 +669,7 @@ export class SqlSession {
       sink.complete(name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE');
       return undefined;
     }
-    throw notSupported(statementTitle(kindOf(node)));
+    throw notSupported(statementTitle(kindOf(node)), placeIn(node));
   }
 
   #transactionStatement(
@@ -787,14 +732,15 @@ export class SqlSession {
         this.#requireBlock('ROLLBACK TO SAVEPOINT');
         const index = this.#findSavepoint(savepointName);
         const { mark, parameters, schemaChanged } = this.#savepoints[index]!;
-        this.#savepoints.length = index + 1;
-        this.#transaction!.rollbackTo(mark!);
-        this.#heldTables.clear();
-        this.#schemaChanged = schemaChanged;
-        this.parameters.rollbackTo(parameters);
-        this.#block = 'explicit';
-        sink.complete('ROLLBACK');
-        return undefined;
+        return whenReady(this.#holdPortals(), () => {
+          this.#savepoints.length = index + 1;
+          this.#transaction!.rollbackTo(mark!);
+          this.#heldTables.clear();
+          this.#schemaChanged = schemaChanged;
+          this.parameters.rollbackTo(parameters);
+          this.#block = 'explicit';
+          sink.complete('ROLLBACK');
+        });
       }
       default:
         throw notSupported('a prepared (two-phase) transaction');
@@ -955,14 +901,17 @@ export class SqlSession {
   ): Promise<void> {
     this.#refuseReadOnly('CREATE TABLE');
     const now = this.engine.nowMicros();
-    const definition = bindCreateTable(statement, this.#bindContext([], false), {
+    const evaluation = {
       zone: this.parameters.zone,
       nowMicros: now,
       statementMicros: now,
       clockMicros: () => now,
       parameters: [],
       session: this.facts,
-    });
+    };
+    const definition = bindCreateTable(statement, this.#bindContext([], false), (expression) =>
+      compileExpression(expression)([], evaluation),
+    );
     const transaction = await this.#beginSchemaChange();
     try {
       await createTable(transaction, this.engine.keyspace, definition);
@@ -1018,6 +967,7 @@ export class SqlSession {
 
   async #beginSchemaChange(): Promise<Transaction> {
     this.#ranStatement = true;
+    await this.#holdPortals();
     const transaction = this.#transaction ?? this.#begin();
     transaction.beginStatement();
     const timeoutMs = this.parameters.milliseconds('lock_timeout');
@@ -1027,60 +977,6 @@ export class SqlSession {
     this.#schemaChanged = true;
     return transaction;
   }
-}
-
-/** Commits an implicit transaction between a utility statement's work and the report of its success. */
-class CommitBeforeComplete implements Pick<ResultSink, 'columns' | 'rows' | 'complete' | 'notice'> {
-  readonly #sink: ResultSink;
-  readonly #commit: () => Awaitable<void>;
-  #tag: string | undefined;
-
-  constructor(sink: ResultSink, commit: () => Awaitable<void>) {
-    this.#sink = sink;
-    this.#commit = commit;
-  }
-
-  columns(columns: readonly ResultColumn[]): void {
-    this.#sink.columns(columns);
-  }
-
-  rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void> {
-    return this.#sink.rows(columns, rows);
-  }
-
-  notice(notice: Parameters<ResultSink['notice']>[0]): void {
-    this.#sink.notice(notice);
-  }
-
-  complete(tag: string): void {
-    this.#tag = tag;
-  }
-
-  finish(): Awaitable<void> {
-    return whenReady(this.#commit(), () => {
-      if (this.#tag !== undefined) this.#sink.complete(this.#tag);
-    });
-  }
-}
-
-function cutBatch(running: RunningPortal, batch: RowBatch | undefined, target: number): RowBatch | undefined {
-  if (batch === undefined) return undefined;
-  const room = target - running.rows;
-  running.rows += Math.min(batch.length, room);
-  if (batch.length <= room) return batch;
-  running.pending = batch.slice(room);
-  return batch.slice(0, room);
-}
-
-function tagOf(running: RunningPortal): string {
-  const { verb } = running.plan;
-  if (verb === 'SELECT') return `SELECT ${running.rows}`;
-  const affected = affectedOf(running.operator);
-  return verb === 'INSERT' ? `INSERT 0 ${affected}` : `${verb} ${affected}`;
-}
-
-function isQuery(node: Node): boolean {
-  return 'SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
 }
 
 function bindStatement(node: Node, context: BindContext, findTable: FindTable): BoundQuery {
@@ -1093,13 +989,6 @@ function bindStatement(node: Node, context: BindContext, findTable: FindTable): 
   });
 }
 
-/** Statements that a failed block still takes. */
-function endsBlock(node: Node): boolean {
-  if (!('TransactionStmt' in node)) return false;
-  const { kind } = node.TransactionStmt;
-  return kind === 'TRANS_STMT_COMMIT' || kind === 'TRANS_STMT_ROLLBACK' || kind === 'TRANS_STMT_ROLLBACK_TO';
-}
-
 function failedBlock(): SqlError {
   return new SqlError(
     'in_failed_sql_transaction',
@@ -1107,48 +996,8 @@ function failedBlock(): SqlError {
   );
 }
 
-function sameColumns(a: readonly ResultColumn[] | undefined, b: readonly ResultColumn[] | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && a.every((column, i) => column.name === b[i]!.name && column.type === b[i]!.type);
-}
-
-function utilityColumns(node: Node): readonly ResultColumn[] | undefined {
-  if (!('VariableShowStmt' in node)) return undefined;
-  const name = node.VariableShowStmt.name ?? '';
-  const names = name.toLowerCase() === 'all' ? ['name', 'setting', 'description'] : [parameterTitle(name)];
-  return names.map((each) => ({ name: each, type: 'text', modifier: -1, tableId: 0, columnNumber: 0 }));
-}
-
-function settingOf(node: Node, name: string): string {
-  if ('A_Const' in node) {
-    const { sval, ival, fval, boolval } = node.A_Const;
-    if (sval !== undefined) return sval.sval ?? '';
-    if (ival !== undefined) return String(ival.ival ?? 0);
-    if (fval !== undefined) return fval.fval ?? '0';
-    if (boolval !== undefined) return boolval.boolval === true ? 'on' : 'off';
-  }
-  throw notSupported(`this value of ${name}`);
-}
-
 function isolationLevel(value: string, name: string): string {
   const level = value.toLowerCase();
   if (['serializable', 'repeatable read', 'read committed', 'read uncommitted'].includes(level)) return level;
   throw new SqlError('invalid_parameter_value', `invalid value for parameter "${name}": "${value}"`);
-}
-
-/** Errors of the store in the words that SQL has for them. */
-function translate(error: unknown): unknown {
-  if (!(error instanceof OperationError) || error instanceof SqlError) return error;
-  switch (error.code) {
-    case 'transaction_conflict':
-      return new SqlError('serialization_failure', 'could not serialize access due to concurrent update', {
-        cause: error,
-      });
-    case 'deadlock':
-      return new SqlError('deadlock_detected', 'deadlock detected', { cause: error, detail: error.message });
-    case 'lock_not_available':
-      return new SqlError('lock_not_available', 'canceling statement due to lock timeout', { cause: error });
-    default:
-      return error;
-  }
 }

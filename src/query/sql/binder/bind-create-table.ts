@@ -2,14 +2,20 @@
 
 import type { ColumnDef, Constraint, CreateStmt, Node } from '@pgsql/types';
 import { isKeyType } from '../../../models/relational/keys.ts';
-import { COLUMNS_MAX, type Column, type ColumnDefault, type Table } from '../../../models/relational/table.ts';
-import type { EvaluationContext } from '../functions/evaluation.ts';
-import { isRowless } from '../planner/access-path.ts';
-import { compileExpression } from '../planner/compile-expression.ts';
+import {
+  COLUMNS_MAX,
+  type Column,
+  type ColumnDefault,
+  type ColumnValue,
+  type Table,
+} from '../../../models/relational/table.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import type { BoundExpression } from './bound.ts';
 import { assignmentMismatch, type BindContext, ExpressionBinder } from './expression-binder.ts';
 import { kindOf, namedType, stringsOf, tableName } from './names.ts';
+
+/** Computes an expression that depends on nothing. */
+export type EvaluateConstant = (expression: BoundExpression) => ColumnValue;
 
 const NAME_BYTES_MAX = 63;
 
@@ -17,7 +23,7 @@ const NAME_BYTES_MAX = 63;
 export function bindCreateTable(
   statement: CreateStmt,
   context: BindContext,
-  evaluation: EvaluationContext,
+  evaluate: EvaluateConstant,
 ): Omit<Table, 'id' | 'version'> {
   const name = tableName(statement.relation!);
   refuse(statement);
@@ -25,7 +31,7 @@ export function bindCreateTable(
   const keys: { readonly names: readonly string[]; readonly constraint: Constraint }[] = [];
   for (const element of statement.tableElts ?? []) {
     if ('ColumnDef' in element) {
-      const column = bindColumn(element.ColumnDef, name, context, evaluation, (constraint) =>
+      const column = bindColumn(element.ColumnDef, name, context, evaluate, (constraint) =>
         keys.push({ names: [element.ColumnDef.colname ?? ''], constraint }),
       );
       if (columns.some((other) => other.name === column.name)) {
@@ -71,7 +77,7 @@ function bindColumn(
   definition: ColumnDef,
   table: string,
   context: BindContext,
-  evaluation: EvaluationContext,
+  evaluate: EvaluateConstant,
   addKey: (constraint: Constraint) => void,
 ): Column {
   const { colname: name = '', location } = definition;
@@ -106,7 +112,7 @@ function bindColumn(
             },
           );
         }
-        value = bindDefault(constraint.raw_expr!, name, { type, modifier }, context, evaluation);
+        value = bindDefault(constraint.raw_expr!, name, { type, modifier }, context, evaluate);
         break;
       case 'CONSTR_PRIMARY':
         addKey(constraint);
@@ -141,7 +147,7 @@ function bindDefault(
   name: string,
   column: Pick<Column, 'type' | 'modifier'>,
   context: BindContext,
-  evaluation: EvaluationContext,
+  evaluate: EvaluateConstant,
 ): ColumnDefault {
   const binder = new ExpressionBinder(context, undefined);
   const bound = at(undefined, () => {
@@ -156,7 +162,7 @@ function bindDefault(
   if (coerced === undefined) throw assignmentMismatch(name, column.type, bound);
   if (coerced.kind === 'call' && NOW_FUNCTIONS.has(coerced.function.name)) return { kind: 'now' };
   if (!isConstant(coerced)) throw notSupported('a default that is not a constant or now()', bound.location);
-  return { kind: 'constant', value: at(bound.location, () => compileExpression(coerced)([], evaluation)) };
+  return { kind: 'constant', value: at(bound.location, () => evaluate(coerced)) };
 }
 
 const NOW_FUNCTIONS = new Set(['now', 'transaction_timestamp']);
@@ -175,7 +181,7 @@ function isConstant(expression: BoundExpression): boolean {
     case 'and':
     case 'or':
     case 'extreme':
-      return isRowless(expression) && expression.args.every(isConstant);
+      return expression.args.every(isConstant);
     case 'compare':
       return isConstant(expression.left) && isConstant(expression.right);
     default:

@@ -7,7 +7,7 @@ import { commonType, titleOf } from '../types/types.ts';
 import type { BoundColumn, BoundExpression, BoundLocking, BoundSelect, BoundSortKey, BoundValues } from './bound.ts';
 import { leftmost } from './bound.ts';
 import { type BindContext, type Clause, ExpressionBinder, type Scope } from './expression-binder.ts';
-import { kindOf, stringOf, stringsOf, tableName } from './names.ts';
+import { kindOf, placeIn, stringOf, stringsOf, tableName } from './names.ts';
 
 /** Finds tables by name; undefined for one that does not exist. All names of a statement are looked up before. */
 export type FindTable = (name: string) => CatalogTable | undefined;
@@ -48,22 +48,24 @@ export function bindSelect(select: SelectStmt, context: BindContext, findTable: 
 }
 
 function refuseMissingClauses(select: SelectStmt): void {
-  if (select.op !== undefined && select.op !== 'SETOP_NONE') throw notSupported(select.op.replace('SETOP_', ''));
+  if (select.op !== undefined && select.op !== 'SETOP_NONE')
+    throw notSupported(select.op.replace('SETOP_', ''), placeIn(select.rarg));
   if (select.withClause !== undefined) throw notSupported('WITH', select.withClause.location);
-  if (select.intoClause !== undefined) throw notSupported('SELECT INTO');
-  if (select.distinctClause !== undefined) throw notSupported('SELECT DISTINCT');
-  if (select.groupClause !== undefined) throw notSupported('GROUP BY');
-  if (select.havingClause !== undefined) throw notSupported('HAVING');
-  if (select.windowClause !== undefined) throw notSupported('WINDOW');
-  if (select.limitOption === 'LIMIT_OPTION_WITH_TIES') throw notSupported('FETCH FIRST … WITH TIES');
+  if (select.intoClause !== undefined) throw notSupported('SELECT INTO', placeIn(select.intoClause));
+  if (select.distinctClause !== undefined) throw notSupported('SELECT DISTINCT', placeIn(select.targetList));
+  if (select.groupClause !== undefined) throw notSupported('GROUP BY', placeIn(select.groupClause));
+  if (select.havingClause !== undefined) throw notSupported('HAVING', placeIn(select.havingClause));
+  if (select.windowClause !== undefined) throw notSupported('WINDOW', placeIn(select.windowClause));
+  if (select.limitOption === 'LIMIT_OPTION_WITH_TIES')
+    throw notSupported('FETCH FIRST … WITH TIES', placeIn(select.limitCount));
 }
 
 function bindFrom(nodes: readonly Node[], findTable: FindTable): Scope | undefined {
   const [first, second] = nodes;
   if (first === undefined) return undefined;
-  if ('JoinExpr' in first) throw notSupported('JOIN');
-  if ('RangeSubselect' in first) throw notSupported('a subquery in FROM');
-  if ('RangeFunction' in first) throw notSupported('a function in FROM');
+  if ('JoinExpr' in first) throw notSupported('JOIN', placeIn(first));
+  if ('RangeSubselect' in first) throw notSupported('a subquery in FROM', placeIn(first));
+  if ('RangeFunction' in first) throw notSupported('a function in FROM', placeIn(first));
   if (!('RangeVar' in first)) throw notSupported(`${kindOf(first)} in FROM`);
   if (second !== undefined) {
     throw notSupported('more than one table in FROM', 'RangeVar' in second ? second.RangeVar.location : undefined);
@@ -251,7 +253,10 @@ function bindLocking(nodes: readonly Node[], scope: Scope | undefined): BoundLoc
 
 function bindValues(select: SelectStmt, context: BindContext): BoundValues {
   if (select.sortClause !== undefined || select.limitCount !== undefined || select.limitOffset !== undefined) {
-    throw notSupported('ORDER BY or LIMIT of VALUES');
+    throw notSupported(
+      'ORDER BY or LIMIT of VALUES',
+      placeIn(select.sortClause ?? select.limitCount ?? select.limitOffset),
+    );
   }
   const binder = new ExpressionBinder(context, undefined);
   const rows = (select.valuesLists ?? []).map((list) =>

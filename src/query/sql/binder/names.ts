@@ -22,6 +22,20 @@ export function statementTitle(kind: string): string {
     .toUpperCase();
 }
 
+/** The first place that anything inside a part of a tree tells; parts themselves often tell none. */
+export function placeIn(part: unknown): number | undefined {
+  if (typeof part !== 'object' || part === null) return undefined;
+  const pending: object[] = [part];
+  let least: number | undefined;
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const [name, value] of Object.entries(next)) {
+      if (typeof value === 'object' && value !== null) pending.push(value);
+      else if (name === 'location' && typeof value === 'number' && value >= 0) least = Math.min(least ?? value, value);
+    }
+  }
+  return least;
+}
+
 export function kindOf(node: Node): string {
   return Object.keys(node)[0] ?? '';
 }

@@ -1,6 +1,6 @@
 /**
  * ORDER BY where no key gives the order: holds all rows, sorted stably in memory, bounded by the statement's budget.
- * With a limit it keeps no more rows than the limit needs, and some on top before it cuts back.
+ * With a limit it keeps no more than twice the rows that the limit needs, and a few.
  */
 
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
@@ -24,7 +24,7 @@ interface Sortable {
 }
 
 const BATCH_ROWS = 512;
-const SPARE_ROWS = 4_096;
+const SPARE_ROWS = 256;
 
 export class Sort implements Operator {
   readonly #input: Operator;
@@ -68,8 +68,8 @@ export class Sort implements Operator {
       const keys = this.#keys.map((key) => key.value(row, this.#context));
       this.#budget.take(row);
       this.#held.push({ row, keys });
+      if (this.#held.length >= 2 * this.#rowsMax + SPARE_ROWS) this.#cut();
     }
-    if (this.#held.length > this.#rowsMax + SPARE_ROWS) this.#cut();
   }
 
   #cut(): void {

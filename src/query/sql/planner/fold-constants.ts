@@ -57,6 +57,8 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
 }
 
 export function foldConstants(expression: BoundExpression, time: TimeContext): BoundExpression {
+  if (expression.kind === 'constant' || expression.kind === 'column' || expression.kind === 'parameter')
+    return expression;
   const fold = (each: BoundExpression): BoundExpression => foldConstants(each, time);
   const constant = (value: SqlValue): Constant => ({
     kind: 'constant',
@@ -68,10 +70,6 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
   const computed = (folded: BoundExpression): BoundExpression =>
     constant(compileExpression(folded)([], constantContext(time)));
   switch (expression.kind) {
-    case 'constant':
-    case 'column':
-    case 'parameter':
-      return expression;
     case 'call': {
       const args = expression.args.map(fold);
       const { strict, volatility } = expression.function;

@@ -56,6 +56,8 @@ export interface Plan {
   readonly isPointRead: boolean;
   /** Writes, so that a read-only transaction refuses it. */
   readonly modifies: boolean;
+  /** Generation of the catalog that its tables were found in. */
+  readonly generation: number;
   readonly open: Open;
 }
 
@@ -65,8 +67,16 @@ export function affectedOf(operator: Operator): number {
 }
 
 /** @throws SqlError of constant parts that fail. */
-export function planQuery(bound: BoundQuery, parameterTypes: readonly SqlType[], time: TimeContext): Plan {
-  const query: BoundQuery = foldQuery(bound, time);
+export function planQuery(
+  bound: BoundQuery,
+  parameterTypes: readonly SqlType[],
+  time: TimeContext,
+  generation: number,
+): Plan {
+  return { ...planBound(foldQuery(bound, time), parameterTypes), generation };
+}
+
+function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<Plan, 'generation'> {
   switch (query.kind) {
     case 'select': {
       const { open, isPoint } = planSelect(query);
@@ -131,7 +141,7 @@ function modifying(
   returning: readonly BoundColumn[] | undefined,
   parameterTypes: readonly SqlType[],
   table: CatalogTable,
-): Omit<Plan, 'open'> {
+): Omit<Plan, 'open' | 'generation'> {
   const columns = returning?.map(resultColumn);
   return { verb, columns, parameterTypes, writes: [table], isPointRead: false, modifies: true };
 }

@@ -115,7 +115,7 @@ export function formatFloat8(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
-  const [mantissa, exponentText] = value.toExponential().split('e') as [string, string];
+  const [mantissa, exponentText] = shortest(value).split('e') as [string, string];
   const exponent = Number(exponentText);
   if (exponent >= -4 && exponent < 15) {
     const plain = String(value);
@@ -123,6 +123,33 @@ export function formatFloat8(value: number): string {
   }
   const magnitude = String(Math.abs(exponent)).padStart(2, '0');
   return `${mantissa}e${exponent < 0 ? '-' : '+'}${magnitude}`;
+}
+
+/**
+ * JavaScript accepts digits that lie exactly between two numbers, since reading them rounds to even; PostgreSQL (its
+ * d2s.c) wants them nearer, and takes one digit more. That can only happen to whole numbers beyond 2^53.
+ */
+function shortest(value: number): string {
+  const text = value.toExponential();
+  if (Math.abs(value) < 2 ** 53 || !isHalfway(text, value)) return text;
+  for (let digits = text.replace(/e.*|\D/g, '').length; digits < 17; digits++) {
+    const longer = value.toExponential(digits);
+    if (Number(longer) === value && !isHalfway(longer, value)) return longer.replace(/\.?0*e/, 'e');
+  }
+  return text;
+}
+
+/** Whether decimal digits lie in the middle between a whole number and the next double outwards or inwards. */
+function isHalfway(text: string, value: number): boolean {
+  const [mantissa, exponent] = text.split('e') as [string, string];
+  const digits = mantissa.replace('.', '');
+  const power = Number(exponent) - (digits.replace('-', '').length - 1);
+  if (power < 0) return false;
+  const exact = BigInt(value);
+  const off = BigInt(digits) * 10n ** BigInt(power) - exact;
+  const magnitude = exact < 0n ? -exact : exact;
+  const step = 1n << BigInt(magnitude.toString(2).length - 53);
+  return (off < 0n ? -off : off) * 2n === step;
 }
 
 export function parseNumericText(text: string): Numeric {
