@@ -127,6 +127,8 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     store: stores.ofModel('keyvalue'),
     platform,
     space: keyspace.kv,
+    hotBytesMax: Math.floor(config.memory.limitBytes / 4),
+    writeBehind: true,
   });
   partitions.start();
   cleanup.push({ what: 'key-value partitions', undo: () => partitions.stop() });

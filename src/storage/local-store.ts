@@ -33,7 +33,16 @@ import { LockTable } from './lock-table.ts';
 import { COMMIT_HEADER_BYTES, commitsOf, FRAME_HEADER_BYTES } from './log-format.ts';
 import type { LogFrame } from './log-segments.ts';
 import { engineBatch } from './memtable-batch.ts';
-import { operationEnd, operationKind, PUT, readOperations } from './operations.ts';
+import {
+  DELETE,
+  OPERATION_HEADER_BYTES,
+  operationEnd,
+  operationKey,
+  operationKind,
+  operationRange,
+  PUT,
+  readOperations,
+} from './operations.ts';
 import { ArenaPool, Overlay, VersionedMemtable } from './overlay.ts';
 import { type Snapshot, Snapshots } from './snapshots.ts';
 import type {
@@ -47,6 +56,7 @@ import type {
   TransactionOptions,
   Version,
   WriteBatch,
+  WriteBehind,
 } from './store.ts';
 
 export interface LocalStoreOptions {
@@ -103,6 +113,7 @@ export class LocalStore implements Store {
   readonly #transactions = new Set<LocalTransaction>();
   #watchers: readonly Watcher[] = [];
   readonly #resetListeners = new Set<() => void>();
+  #heldBack: readonly (() => void)[] = [];
   #commitLog: CommitLog | undefined;
   #version: Version = 0;
   #active: VersionedMemtable;
@@ -186,6 +197,7 @@ export class LocalStore implements Store {
 
   get(key: Key, observer?: Observer): Awaitable<Bytes | undefined> {
     if (this.#state === 'closed') this.#checkOpen();
+    this.settle();
     checkKey(key);
     const overlay = this.overlay;
     const found = overlay.lookup(key, this.engine.position, Number.MAX_SAFE_INTEGER);
@@ -198,6 +210,21 @@ export class LocalStore implements Store {
 
   writeBatch(): WriteBatch {
     return new LocalWriteBatch(this);
+  }
+
+  writeBehind(flush: () => void): WriteBehind | undefined {
+    if (this.durability !== 'memory') return undefined;
+    const { locks } = this;
+    this.#heldBack = [...this.#heldBack, flush];
+    return {
+      get anyLocked() {
+        return locks.count > 0;
+      },
+      isLocked: (key) => locks.isLockedByOther(key, undefined),
+      stop: () => {
+        this.#heldBack = this.#heldBack.filter((other) => other !== flush);
+      },
+    };
   }
 
   whenDurable(version: Version, durability: Durability = this.durability): Promise<void> | undefined {
@@ -283,6 +310,7 @@ export class LocalStore implements Store {
   }
 
   statistics(): StoreStatistics {
+    this.settle();
     return {
       version: this.#version,
       durableVersion: this.durableVersion,
@@ -306,7 +334,13 @@ export class LocalStore implements Store {
     return DURABILITIES.indexOf(wanted) > DURABILITIES.indexOf(this.durability) ? wanted : this.durability;
   }
 
+  /** Has the writes ordered that owners hold back: before anybody else could miss them. */
+  settle(): void {
+    for (let i = 0; i < this.#heldBack.length; i++) this.#heldBack[i]!();
+  }
+
   openSnapshot(validates: boolean): Snapshot {
+    this.settle();
     return this.snapshots.open(this.#version, validates);
   }
 
@@ -354,22 +388,16 @@ export class LocalStore implements Store {
   }
 
   #notify(arena: Bytes, start: number, end: number, version: Version): void {
-    let record: CommitRecord | undefined;
     for (const watcher of this.#watchers) {
       if (!touches(arena, start, end, watcher)) continue;
-      record ??= { version, changes: copyChanges(arena, start, end) };
-      const changes = record.changes.filter((change) =>
-        change.kind === 'deleteRange'
-          ? rangesOverlap(change.range, watcher.range)
-          : rangeContains(watcher.range, change.key),
-      );
-      if (changes.length === 0) continue;
+      const record = new WatchedCommit(version, arena, start, end, watcher.range);
       try {
-        watcher.listener({ version, changes });
+        watcher.listener(record);
       } catch (error) {
         // The commit has happened; whoever made it must not hear otherwise.
         this.#log.error({ store: this.name, error: messageOf(error) }, 'a watch listener failed');
       }
+      record.detach();
     }
   }
 
@@ -641,6 +669,7 @@ export class LocalStore implements Store {
 
   async #close(): Promise<void> {
     const wasOpen = this.#state === 'open';
+    if (wasOpen) this.settle();
     this.#state = 'closing';
     this.#applyTimer?.cancel();
     this.#syncTimer?.cancel();
@@ -684,6 +713,41 @@ const EMPTY_BATCH = {
   count: 0,
 };
 
+/** What a watcher is told: the changes of its range, copied only if it looks at them, within the call. */
+class WatchedCommit implements CommitRecord {
+  readonly version: Version;
+  #arena: Bytes | undefined;
+  readonly #start: number;
+  readonly #end: number;
+  readonly #range: KeyRange;
+  #changes: readonly Change[] | undefined;
+
+  constructor(version: Version, arena: Bytes, start: number, end: number, range: KeyRange) {
+    this.version = version;
+    this.#arena = arena;
+    this.#start = start;
+    this.#end = end;
+    this.#range = range;
+  }
+
+  get changes(): readonly Change[] {
+    const arena = this.#arena;
+    if (this.#changes !== undefined) return this.#changes;
+    assert(arena !== undefined, 'changes are looked at within the call of a watcher');
+    this.#changes = copyChanges(arena, this.#start, this.#end).filter((change) =>
+      change.kind === 'deleteRange'
+        ? rangesOverlap(change.range, this.#range)
+        : rangeContains(this.#range, change.key),
+    );
+    return this.#changes;
+  }
+
+  /** The call is over: the bytes may change. */
+  detach(): void {
+    this.#arena = undefined;
+  }
+}
+
 function copyChanges(from: Bytes, start: number, end: number): Change[] {
   const copy = Buffer.from(from.subarray(start, end));
   return [...readOperations(copy, 0, copy.length)];
@@ -693,11 +757,14 @@ function copyChanges(from: Bytes, start: number, end: number): Change[] {
 function touches(arena: Bytes, start: number, end: number, watcher: Watcher): boolean {
   const { prefix } = watcher;
   for (let offset = start; offset < end; offset = operationEnd(arena, offset)) {
-    if (operationKind(arena, offset) > 2) return true;
-    const key = offset + 7;
+    if (operationKind(arena, offset) > DELETE) {
+      if (rangesOverlap(operationRange(arena, offset), watcher.range)) return true;
+      continue;
+    }
+    const key = offset + OPERATION_HEADER_BYTES;
     let i = 0;
     while (i < prefix.length && arena[key + i] === prefix[i]) i++;
-    if (i === prefix.length) return true;
+    if (i === prefix.length && rangeContains(watcher.range, operationKey(arena, offset))) return true;
   }
   return false;
 }

@@ -319,6 +319,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     const mode = options.mode ?? 'exclusive';
     const held = this.#store.locks.heldMode(this.#owner, key);
     if (held === 'exclusive' || held === mode) return true;
+    this.#store.settle(); // Who holds writes back writes no key that is locked.
     const granted = this.#store.locks.acquire(this.#owner, key, mode, options.wait ?? 'block', options.timeoutMs);
     return whenReady(granted, (taken) => {
       this.check();
@@ -335,6 +336,7 @@ export class LocalTransaction implements Transaction, CursorSource {
   /** Takes an exclusive lock if that needs no waiting. */
   #tryLock(key: Key): boolean {
     if (this.#readOnly || this.#store.locks.heldMode(this.#owner, key) === 'exclusive') return true;
+    this.#store.settle();
     if (this.#store.locks.acquire(this.#owner, key, 'exclusive', 'skip') !== true) return false;
     this.#locked ??= [];
     this.#locked.push(copyBytes(key));
@@ -358,6 +360,7 @@ export class LocalTransaction implements Transaction, CursorSource {
   beginStatement(): void {
     this.#checkOpen();
     if (this.isolation !== 'readCommitted') return;
+    this.#store.settle();
     if (this.#snapshot.readVersion === this.#store.version && !this.#snapshot.tooOld) return;
     if (this.#snapshot.cursors === 0) this.#store.snapshots.close(this.#snapshot);
     else {
@@ -426,6 +429,7 @@ export class LocalTransaction implements Transaction, CursorSource {
   /** Validation and ordering: one synchronous stretch, begun again after every wait. */
   #order(): Awaitable<Commit> {
     this.#checkOpen();
+    this.#store.settle();
     const blocked = this.#blockedKey();
     if (blocked !== undefined) return whenReady(this.lock([blocked]), () => this.#order());
     const unread = this.#readRequirements();

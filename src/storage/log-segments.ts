@@ -68,6 +68,7 @@ export interface LogDirectory {
 export async function listSegments(files: Files, directory: string): Promise<LogDirectory> {
   const segments: LogSegment[] = [];
   const spares: SpareSegment[] = [];
+  const unwritten: { readonly number: number; readonly path: string }[] = [];
   for (const name of await files.list(directory)) {
     const path = join(directory, name);
     if (/^spare-\d+\.log$/.test(name)) {
@@ -91,11 +92,8 @@ export async function listSegments(files: Files, directory: string): Promise<Log
       }
       // A file that was to become a segment has zeros there still, or the header it had before it was to be reused, or a
       // part of the new one; `checkSpare` looks whether there is more to it.
-      if (header === undefined && !mayBeUnwritten(head)) {
-        throw new OperationError('corruption', `the log is damaged at ${path}, offset 0: its header is not readable`, {
-          hint: 'Nothing was changed. Restore a backup, or put back an undamaged copy of that file.',
-        });
-      }
+      if (header === undefined && !mayBeUnwritten(head)) throw headerDamaged(path);
+      if (header === undefined) unwritten.push({ number, path });
       if (header === undefined || header.number !== number) spares.push({ number, path, bytes });
       else {
         segments.push({
@@ -111,6 +109,8 @@ export async function listSegments(files: Files, directory: string): Promise<Log
       await file.close();
     }
   }
+  const newest = segments.at(-1)?.number ?? 0;
+  for (const { number, path } of unwritten) if (number < newest) throw headerDamaged(path);
   for (let i = 1; i < segments.length; i++) {
     const before = segments[i - 1]!;
     const segment = segments[i]!;
@@ -130,6 +130,12 @@ export async function listSegments(files: Files, directory: string): Promise<Log
     }
   }
   return { segments, spares };
+}
+
+function headerDamaged(path: string): OperationError {
+  return new OperationError('corruption', `the log is damaged at ${path}, offset 0: its header is not readable`, {
+    hint: 'Nothing was changed. Restore a backup, or put back an undamaged copy of that file.',
+  });
 }
 
 /** Whether a file begins with as much of a header as a write may have got to. */

@@ -178,6 +178,16 @@ export interface WriteBatch {
   commit(): Awaitable<Commit>;
 }
 
+/** An owner of keys that hands its writes over late; see `Store.writeBehind`. */
+export interface WriteBehind {
+  /** Whether any key is locked by a transaction. */
+  readonly anyLocked: boolean;
+  /** Whether a transaction has locked this key: then it must not be written. */
+  isLocked(key: Key): boolean;
+  /** Nothing is held back any more. */
+  stop(): void;
+}
+
 /** What a provider can do; tests and features are gated by it. */
 export interface StoreSupports {
   /** Data survives `close` and a crash. */
@@ -222,6 +232,13 @@ export interface Store {
   get(key: Key, observer?: Observer): Awaitable<Bytes | undefined>;
   writeBatch(): WriteBatch;
 
+  /**
+   * For an owner of keys that answers their readers itself and writes them to the store late: `flush` is called before
+   * anybody else reads, opens a snapshot, locks or commits, and writes what is held back with a batch. It must not throw
+   * or wait. Undefined where an acknowledged write must be in a log, or where others share the store.
+   */
+  writeBehind?(flush: () => void): WriteBehind | undefined;
+
   /** Newest version ordered so far. */
   readonly version: Version;
   /**
@@ -237,7 +254,7 @@ export interface Store {
 
   /**
    * Calls `listener` inside the ordering stretch of every commit that touches `range`, before anyone can observe it.
-   * The listener must not throw, wait or write. @returns a function that stops the notification.
+   * The listener must not throw, wait or write, and looks at `changes`, which it may keep, within the call. @returns a function that stops the notification.
    */
   watch(range: KeyRange, listener: (record: CommitRecord) => void): () => void;
 

@@ -6,6 +6,7 @@
 const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly string[]> }>>> = {
   storage: () => import('./storage.ts'),
   actors: () => import('./actors.ts'),
+  resp: () => import('./resp.ts'),
 };
 
 const name = process.argv[2] ?? '';

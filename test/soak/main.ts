@@ -21,6 +21,9 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
 const { name, options, write } = readArguments();
 const load = Object.hasOwn(SOAKS, name) ? SOAKS[name] : undefined;
 if (load === undefined) usage();
+// Servers that were started end with this process.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 // Timers of the platform do not keep a process alive; a soak does until it is done.
 const keepAlive = setInterval(() => {}, 1_000);
 const { problems, line } = await (await load())(options);

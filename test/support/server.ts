@@ -134,8 +134,17 @@ export async function runOrbit(...args: readonly string[]): Promise<CommandResul
   return { ...exit, stdout, stderr };
 }
 
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** With an environment of its own: nothing of the caller's configuration reaches it. */
 function spawnOrbit(args: readonly string[], under: readonly string[] = []): ChildProcess {
   const [program, ...rest] = [...under, process.execPath, MAIN, ...args];
-  return spawn(program!, rest, { cwd: ROOT, env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { PATH: process.env.PATH };
+  const child = spawn(program!, rest, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.on('close', () => running.delete(child));
+  return child;
 }

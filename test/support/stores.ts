@@ -24,6 +24,8 @@ export interface TestStore {
 export interface TestStoreOptions {
   readonly durability?: Durability;
   readonly overlayBytesMax?: number;
+  /** Of a persistent store; default a new one. It is removed by `dispose` all the same. */
+  readonly directory?: string;
 }
 
 export type Provider = 'memory' | 'rocksdb';
@@ -50,7 +52,7 @@ export async function openTestStore(provider: Provider, options: TestStoreOption
     };
     return test;
   }
-  const directory = await mkdtemp(join(tmpdir(), 'orbit-store-'));
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'orbit-store-')));
   const open = () =>
     openRocksDbStore({
       name: 'test',

@@ -272,8 +272,8 @@ describe('a store on disk', () => {
         client.close();
       }),
     );
-    const { commits, logSyncs } = first.store.statistics();
-    expect(logSyncs).toBeLessThan(commits);
+    // Far fewer than the 1,600 writes.
+    expect(first.store.statistics().logSyncs).toBeLessThan(200);
     await first.close();
     const second = await start({ directory });
     const client = await connect(second);

@@ -12,7 +12,9 @@
  * **Expiry.** A value is gone the millisecond its expiry says, by the platform's wall clock: reads decide. Its space is
  * reclaimed in the background, in slices with a bound, first where reads came across an expired key.
  *
- * What an activation will own besides, and does not yet: hot entries as bytes in memory, blocked clients, notifications.
+ * **Hot entries** of all partitions lie as bytes in one arena (`partition-commit.ts`). The quick commands of a protocol work
+ * on it directly, a whole chunk of them at a time, once the partitions concerned have admitted them: a stretch is
+ * synchronous, so what holds at the beginning of a turn holds until the stretch ends.
  */
 
 import { assert } from '../../base/assert.ts';
@@ -33,6 +35,7 @@ import { runTransaction } from '../../storage/run-transaction.ts';
 import type { Store } from '../../storage/store.ts';
 import type { ActorReference, ActorRuntime, Turn } from '../actor.ts';
 import { defineActor } from '../actor.ts';
+import type { EntryArenaStatistics } from './entry-arena.ts';
 import { HASH_SLOTS, hashSlot } from './hash-slot.ts';
 import { CommitFailed, PartitionCommit, WouldWait } from './partition-commit.ts';
 
@@ -64,7 +67,16 @@ export interface KeyspacePartitionsOptions {
   readonly databases?: number;
   /** A divisor of 16,384. Default 16. */
   readonly partitionsPerDatabase?: number;
+  /** Bound on the memory of hot entries. Default 64 MiB. */
+  readonly hotBytesMax?: number;
+  /**
+   * Whether writes to a store of class `memory` may reach it seconds after their replies; see `partition-commit.ts`. Other
+   * stores are always written through. Default false.
+   */
+  readonly writeBehind?: boolean;
 }
+
+const HOT_BYTES_MAX = 64 * 1024 * 1024;
 
 const PARTITIONS_PER_DATABASE = 16;
 const RECLAIM_PERIOD_MS = 100;
@@ -84,12 +96,16 @@ export interface KeyspaceStatistics {
   readonly reclaimedKeys: number;
   /** Commands that left their turn to wait, for a disk or for a lock. */
   readonly waitingCommands: number;
+  /** Of all partitions; `evictedEntries` since opening, the others now. */
+  readonly hot: EntryArenaStatistics;
 }
 
 /** All partitions of all databases over one store. */
 export class KeyspacePartitions {
   readonly databases: number;
   readonly store: Store;
+  /** Where the keys of all databases are. */
+  readonly space: Subspace;
   readonly #platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
   readonly #partitionsPerDatabase: number;
   readonly #slotShift: number;
@@ -103,6 +119,10 @@ export class KeyspacePartitions {
   #reclaimFrom: Key | undefined;
   #reclaimedKeys = 0;
   #waitingCommands = 0;
+  /** Admissions are those of a stretch, numbered. */
+  readonly #admitted: Float64Array;
+  #admission = 1;
+  readonly #admit = new Admission();
 
   constructor(options: KeyspacePartitionsOptions) {
     const { runtime, store, platform, space } = options;
@@ -110,17 +130,27 @@ export class KeyspacePartitions {
     assert(perDatabase >= 1 && HASH_SLOTS % perDatabase === 0, () => `${perDatabase} is no divisor of ${HASH_SLOTS}`);
     this.databases = options.databases ?? DATABASES;
     this.store = store;
+    this.space = space;
     this.#platform = platform;
     this.#partitionsPerDatabase = perDatabase;
     this.#slotShift = Math.log2(HASH_SLOTS / perDatabase);
-    this.#commit = new PartitionCommit(store);
+    const keys = Array.from({ length: this.databases }, (_, number) => new DatabaseKeys(space, number));
+    this.#commit = new PartitionCommit({
+      store,
+      range: space.range(),
+      databases: keys,
+      hotBytesMax: options.hotBytesMax ?? HOT_BYTES_MAX,
+      writeBehind: options.writeBehind ?? false,
+      seed: Buffer.from(platform.random.bytes(4)).readInt32LE(0),
+      partitionOf: (database, buffer, start, end) => this.partitionOf(database, buffer, start, end),
+    });
     this.#references = Array.from({ length: this.databases * perDatabase }, (_, number) =>
       runtime.get(KeyspacePartition, number),
     );
-    this.#views = Array.from(
-      { length: this.databases },
-      (_, number) =>
-        new PartitionDatabase(new DatabaseKeys(space, number), this.#commit, (redisKey) => {
+    this.#admitted = new Float64Array(this.#references.length);
+    this.#views = keys.map(
+      (databaseKeys, number) =>
+        new PartitionDatabase(number, databaseKeys, this.#commit, (redisKey) => {
           if (this.#hints.length < EXPIRED_HINTS_MAX) {
             this.#hints.push({ database: number, redisKey: copyBytes(redisKey) });
           }
@@ -145,7 +175,47 @@ export class KeyspacePartitions {
    */
   begin(observer: Observer, nowMs: number): void {
     this.#commit.observer = observer;
-    for (const view of this.#views) view.nowMs = nowMs;
+    this.#commit.nowMs = nowMs;
+  }
+
+  /** The entries of the current stretch, for commands that work on bytes; only in partitions that `admit` them. */
+  get entries(): PartitionCommit {
+    return this.#commit;
+  }
+
+  /** Admissions before this call are void: within the stretch, other turns have run or will. */
+  beginAdmission(): void {
+    this.#admission++;
+  }
+
+  /**
+   * Whether a turn of this partition may run now; asked once by an empty one. True until `beginAdmission` or the end of the
+   * stretch: nothing else runs meanwhile.
+   */
+  admit(partition: number): boolean {
+    if (this.#admitted[partition] === this.#admission) return true;
+    this.#admit.done = false;
+    if (!this.run(partition, this.#admit) || !this.#admit.done) return false;
+    this.#admitted[partition] = this.#admission;
+    return true;
+  }
+
+  /** From here to `endTurn` the writes of a command can be undone, by `undoTurn`. */
+  beginTurn(): void {
+    this.#commit.beginTurn();
+  }
+
+  endTurn(): void {
+    this.#commit.endTurn();
+  }
+
+  undoTurn(): void {
+    this.#commit.undoTurn();
+  }
+
+  /** Hands everything over to the store that was written behind. */
+  settle(): void {
+    this.#commit.settle();
   }
 
   /** A database as the turns of this stretch see it; only to be used by work that runs in the right partitions. */
@@ -248,6 +318,7 @@ export class KeyspacePartitions {
   /** Begins to reclaim expired keys in the background. */
   start(): void {
     this.#reclaimTimer ??= this.#platform.timers.every(RECLAIM_PERIOD_MS, () => {
+      this.#commit.flushSome();
       if (this.#reclaiming) return;
       this.#reclaiming = true;
       this.reclaim()
@@ -258,13 +329,19 @@ export class KeyspacePartitions {
     });
   }
 
+  /** Ends the background work and hands over to the store what it does not have yet. Call it once, before the store closes. */
   stop(): void {
     this.#reclaimTimer?.cancel();
     this.#reclaimTimer = undefined;
+    this.#commit.close();
   }
 
   statistics(): KeyspaceStatistics {
-    return { reclaimedKeys: this.#reclaimedKeys, waitingCommands: this.#waitingCommands };
+    return {
+      reclaimedKeys: this.#reclaimedKeys,
+      waitingCommands: this.#waitingCommands,
+      hot: this.#commit.arena.statistics(),
+    };
   }
 
   /** One period of reclaiming: what reads came across, then slices of a walk over all databases. */
@@ -284,7 +361,8 @@ export class KeyspacePartitions {
     const nowMs = this.#platform.clock.nowMs();
     const expired: Bytes[] = [];
     let seen = 0;
-    const transaction = this.store.begin({ readOnly: true, label: 'expiry' });
+    // Whatever it finds is looked at again in a turn.
+    const transaction = this.#commit.withoutSettling(() => this.store.begin({ readOnly: true, label: 'expiry' }));
     try {
       const cursor = transaction.scan(range, { limit: RECLAIM_SLICE_ENTRIES });
       for (;;) {
@@ -346,32 +424,46 @@ function attemptDelete(view: PartitionDatabase, redisKey: Bytes): boolean {
   }
 }
 
+/** Asks whether a turn may run. */
+class Admission implements PartitionWork {
+  done = false;
+
+  run(): void {
+    this.done = true;
+  }
+}
+
 /** One database within a stretch of turns. */
 class PartitionDatabase implements Database {
-  nowMs = 0;
+  readonly number: number;
   readonly keys: DatabaseKeys;
   readonly noteExpired: (redisKey: Bytes) => void;
   readonly #commit: PartitionCommit;
 
-  constructor(keys: DatabaseKeys, commit: PartitionCommit, noteExpired: (redisKey: Bytes) => void) {
+  constructor(number: number, keys: DatabaseKeys, commit: PartitionCommit, noteExpired: (redisKey: Bytes) => void) {
+    this.number = number;
     this.keys = keys;
     this.#commit = commit;
     this.noteExpired = noteExpired;
   }
 
+  get nowMs(): number {
+    return this.#commit.nowMs;
+  }
+
   get(redisKey: Bytes): Bytes | undefined {
-    return this.#commit.get(this.keys.encode(redisKey));
+    return this.#commit.get(this.number, redisKey);
   }
 
   put(redisKey: Bytes, stored: Bytes): void {
-    this.#commit.put(this.keys.encode(redisKey), stored);
+    this.#commit.put(this.number, redisKey, stored);
   }
 
   delete(redisKey: Bytes): void {
-    this.#commit.delete(this.keys.encode(redisKey));
+    this.#commit.delete(this.number, redisKey);
   }
 
   clear(): void {
-    this.#commit.deleteRange(this.keys.range);
+    this.#commit.clear(this.number);
   }
 }

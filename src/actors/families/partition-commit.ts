@@ -1,22 +1,37 @@
 /**
- * The writes of all `keyspace-partition` turns between two commits: one durable commit for many commands.
+ * The entries of all `keyspace-partition` turns: read from memory, written to memory at once and to the store together.
  *
- * Writes are gathered in one batch of the store and ordered together by `commit`. A turn must see what earlier turns
- * wrote, and the store does not know those writes yet: the batch remembers a hash of each key it holds, and a read of
- * such a key orders the batch first. No value is kept twice and no key becomes a string; two keys with one hash cost a
- * commit, nothing else.
+ * Hot entries lie as bytes in one arena (`entry-arena.ts`); what it does not hold is read from the store and kept. A write
+ * changes the arena, where every later turn sees it, and marks the entry dirty; a key written ten times is one write of
+ * the store. When dirty entries reach the store depends on what their acknowledgement promises:
  *
- * Whoever executes a stretch of commands ends it with `commit`, before giving the event loop back. So no other reader of
- * the store can tell that the writes were gathered.
+ * - **Written through** (stores that log): `commit`, at the end of a stretch of commands, orders them as one commit, before
+ *   the event loop is given back. So no other reader can tell that writes were gathered, and replies wait for the
+ *   log as everybody's do. An entry remembers the version that wrote it, so that a reply that shows it waits too.
+ * - **Written behind** (a store of class `memory`, which keeps no log): they stay dirty for some seconds and are handed
+ *   over in slices, and all of them before anybody else opens a snapshot, reads, locks or commits (`Store.writeBehind`).
+ *   Their number is bounded, so that this takes milliseconds, some tens at the bound.
+ *
+ * **Writes of others** to these keys (SQL, MULTI, commands that had to wait) are seen by a watch on the range, inside the
+ * stretch that orders them: the arena forgets those entries. When the store takes versions back, it forgets all.
+ * Where other processes write to the store too, nothing is kept beyond a stretch.
+ *
+ * **Taking back.** `undoTurn` undoes the writes of the current turn; `discard` those of a stretch that could not be
+ * ordered: the arena forgets the entries, and the store's word counts again.
  */
 
+import { assert } from '../../base/assert.ts';
 import type { Awaitable } from '../../base/awaitable.ts';
 import { isPromise } from '../../base/awaitable.ts';
-import type { Bytes } from '../../base/bytes.ts';
+import { type Bytes, copyBytes } from '../../base/bytes.ts';
+import { hasCode, OperationError } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import { newObserver } from '../../base/observer.ts';
-import type { Key, KeyRange } from '../../storage/key-range.ts';
-import type { Store, WriteBatch } from '../../storage/store.ts';
+import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
+import type { KeyRange } from '../../storage/key-range.ts';
+import { rangeContains, rangesOverlap } from '../../storage/key-range.ts';
+import { type CommitRecord, type Store, VALUE_BYTES_MAX, type WriteBatch, type WriteBehind } from '../../storage/store.ts';
+import { ABSENT, EntryArena } from './entry-arena.ts';
 
 /** Thrown by a turn that cannot go on without waiting; it has written nothing. The caller runs the work another way. */
 export class WouldWait extends Error {
@@ -31,22 +46,99 @@ export class CommitFailed extends Error {
 /** One instance: it is control flow, and its stack says nothing. */
 const WOULD_WAIT = new WouldWait('the turn would have to wait');
 
+/** Dirty entries of class `memory`, which somebody else's read may have to wait for; beyond it the oldest are handed over. */
+const DIRTY_ENTRIES_MAX = 128 * 1024;
+const DIRTY_BYTES_MAX = 32 * 1024 * 1024;
+/** Of the arena's bound. */
+const DIRTY_FRACTION = 4;
+const SLICE_ENTRIES = 512;
+/** A period of the background hands over this part of what is dirty: an entry stays dirty for some `1 / part` periods. */
+const BACKGROUND_FRACTION = 128;
+/** A key so short fits the store whatever it holds: its bytes count twice at most. */
+const SHORT_KEY_BYTES = 32_000;
+
+export interface PartitionCommitOptions {
+  readonly store: Store;
+  /** The keys of all databases. */
+  readonly range: KeyRange;
+  /** By number of the database. */
+  readonly databases: readonly DatabaseKeys[];
+  /** Bound on the memory of hot entries. */
+  readonly hotBytesMax: number;
+  /** Where the store is of class `memory`: whether writes may reach it later than their replies leave. */
+  readonly writeBehind: boolean;
+  readonly seed: number;
+  /** Of a key in `buffer[start, end)`. */
+  readonly partitionOf: (database: number, buffer: Bytes, start: number, end: number) => number;
+}
+
+interface Undo {
+  readonly database: number;
+  readonly key: Bytes;
+  /** What a dirty entry held, `undefined` for absence; or `clean`: the store has it. */
+  readonly before: Bytes | undefined | 'clean';
+}
+
 export class PartitionCommit {
+  readonly arena: EntryArena;
   /** Notes what the current stretch read and wrote: set by whoever executes it. */
   observer: Observer = newObserver();
+  /** Wall time of the current stretch, milliseconds. */
+  nowMs = 0;
   readonly #store: Store;
-  readonly #pending = new HashSet();
+  readonly #databases: readonly DatabaseKeys[];
+  readonly #partitionOf: PartitionCommitOptions['partitionOf'];
+  /** Whether the arena may keep entries that are not dirty. */
+  readonly #keeps: boolean;
+  /** Whether replies that show an entry must wait for its version. */
+  readonly #gated: boolean;
+  readonly #late: WriteBehind | undefined;
+  readonly #dirtyBytesMax: number;
+  readonly #stops: (() => void)[] = [];
+  readonly #loaded: Observer = newObserver();
   #batch: WriteBatch | undefined;
   #writes = 0;
   #commits = 0;
+  /** Databases emptied since the last commit, before any of the dirty entries. */
+  readonly #cleared = new Set<number>();
   /** Set while a store that orders asynchronously has not answered: nobody may read past it. */
   #ordering: Promise<unknown> | undefined;
+  /** The commit that is being ordered is our own. */
+  #committing = false;
+  /** Our own reads need not wait for what we hold back. */
+  #reading = false;
+  /** Why the store last refused what was written behind; until it takes it, no more values are accepted. */
+  #refusal: OperationError | undefined;
+  #undo: Undo[] | undefined;
+  readonly #visit: () => void;
 
-  constructor(store: Store) {
+  constructor(options: PartitionCommitOptions) {
+    const { store } = options;
     this.#store = store;
+    this.#databases = options.databases;
+    this.#partitionOf = options.partitionOf;
+    this.#keeps = !store.supports.shared;
+    this.#gated = store.durability !== 'memory';
+    this.arena = new EntryArena({ bytesMax: options.hotBytesMax, seed: options.seed });
+    this.#dirtyBytesMax = Math.min(DIRTY_BYTES_MAX, options.hotBytesMax / DIRTY_FRACTION);
+    if (options.writeBehind && !this.#gated && this.#keeps) this.#late = store.writeBehind?.(() => this.settle());
+    this.#visit = () => this.#gather();
+    this.#stops.push(
+      store.watch(options.range, (record) => this.#onForeign(record)),
+      store.onReset(() => {
+        this.arena.clear();
+      }),
+    );
   }
 
-  /** Writes gathered since the last commit or discard. */
+  /** Hands over what was written behind; nobody may use it any more. */
+  close(): void {
+    this.settle();
+    this.#late?.stop();
+    for (const stop of this.#stops) stop();
+  }
+
+  /** Writes that `commit` has to order. */
   get writes(): number {
     return this.#writes;
   }
@@ -56,48 +148,252 @@ export class PartitionCommit {
     return this.#commits;
   }
 
-  /** @throws WouldWait, CommitFailed. */
-  get(key: Key): Bytes | undefined {
-    if (this.#ordering !== undefined) throw WOULD_WAIT;
-    if (this.#writes > 0 && this.#pending.has(key)) this.#commitWithinTurn();
-    const value = this.#store.get(key, this.observer);
-    if (!isPromise(value)) return value;
-    value.catch(() => undefined); // Asked for again by whoever waits.
-    throw WOULD_WAIT;
+  // ---- Reads
+
+  /**
+   * Finds the entry of a key, in the store if need be, and leaves it in `arena.slab` and `arena.at`; a missing one has the
+   * length `ABSENT`. What was observed is noted in `observer`. @returns false when that would have to wait.
+   */
+  locate(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
+    const { arena } = this;
+    if (this.#ordering !== undefined) return false;
+    if (arena.find(hash, database, buffer, start, length)) {
+      if (this.#gated && !arena.isDirty) this.#observe(arena.stamp);
+      return true;
+    }
+    return this.#cleared.size === 0 && this.#load(hash, database, buffer, start, length);
   }
 
-  put(key: Key, value: Bytes): void {
-    this.#begin().put(key, value);
-    this.#written(key);
+  #observe(stamp: number): void {
+    const newest = this.#store.version;
+    // Wrong only after 2^32 commits, and then too careful.
+    const version = newest - ((newest - stamp) >>> 0);
+    if (version > this.observer.observedVersion) this.observer.observedVersion = version;
   }
 
-  delete(key: Key): void {
-    this.#begin().delete(key);
-    this.#written(key);
+  #load(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
+    const observer = this.#loaded;
+    observer.observedVersion = 0;
+    this.#reading = true;
+    let value: Awaitable<Bytes | undefined>;
+    try {
+      value = this.#store.get(this.#databases[database]!.encode(buffer.subarray(start, start + length)), observer);
+    } finally {
+      this.#reading = false;
+    }
+    if (isPromise(value)) {
+      value.catch(() => undefined); // Asked for again by whoever waits.
+      return false;
+    }
+    const { observedVersion } = observer;
+    if (observedVersion > this.observer.observedVersion) this.observer.observedVersion = observedVersion;
+    const { arena } = this;
+    const partition = this.#partitionOf(database, buffer, start, start + length);
+    arena.write(hash, database, partition, buffer, start, length, value === undefined ? ABSENT : value.length);
+    if (value !== undefined) arena.slab.bytes.set(value, arena.valueAt);
+    arena.stampClean(observedVersion);
+    return true;
   }
 
-  deleteRange(range: KeyRange): void {
-    this.#begin().deleteRange(range);
-    this.#writes++;
-    this.#pending.addAll();
+  /** The stored value; the caller owns the bytes. @throws WouldWait, CommitFailed. */
+  get(database: number, redisKey: Bytes): Bytes | undefined {
+    const { arena } = this;
+    const hash = arena.hash(database, redisKey, 0, redisKey.length);
+    if (!this.locate(hash, database, redisKey, 0, redisKey.length)) {
+      if (this.#ordering !== undefined || this.#cleared.size === 0) throw WOULD_WAIT;
+      this.#commitWithinTurn();
+      if (!this.locate(hash, database, redisKey, 0, redisKey.length)) throw WOULD_WAIT;
+    }
+    const length = arena.valueLength;
+    if (length === ABSENT) return undefined;
+    arena.markUsed();
+    const from = arena.valueAt;
+    const value = length <= Buffer.poolSize >>> 3 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
+    arena.slab.bytes.copy(value, 0, from, from + length);
+    this.#letGo();
+    return value;
+  }
+
+  /** Where nothing may be kept, an entry that is not dirty is forgotten as soon as it was read. */
+  #letGo(): void {
+    if (!this.#keeps && !this.arena.isDirty) this.arena.remove();
+  }
+
+  /** Whether the arena may answer by itself, as the quick commands want it. */
+  get keeps(): boolean {
+    return this.#keeps;
+  }
+
+  // ---- Writes
+
+  /**
+   * Whether a value may be written to this key now without anything that could fail; then `write` it in the same stretch.
+   */
+  mayWrite(database: number, buffer: Bytes, start: number, length: number): boolean {
+    if (this.#ordering !== undefined || this.#refusal !== undefined || length > SHORT_KEY_BYTES) return false;
+    const late = this.#late;
+    return late === undefined || !late.anyLocked || !this.#isLocked(late, database, buffer, start, length);
+  }
+
+  #isLocked(late: WriteBehind, database: number, buffer: Bytes, start: number, length: number): boolean {
+    return late.isLocked(this.#databases[database]!.encode(buffer.subarray(start, start + length)));
   }
 
   /**
-   * Orders what was gathered; its version is noted in `observer`. On an error nothing of it has happened, except
+   * Makes the entry of a key a dirty one of `valueLength` bytes, or absent, and leaves it in `arena.slab` and `arena.at`: the
+   * caller writes the value at once. Only after `mayWrite`.
+   */
+  write(
+    hash: number,
+    database: number,
+    partition: number,
+    buffer: Bytes,
+    start: number,
+    length: number,
+    valueLength: number,
+  ): void {
+    const { arena } = this;
+    if (this.#late !== undefined) {
+      if (arena.dirtyCount >= DIRTY_ENTRIES_MAX || arena.dirtyBytes >= this.#dirtyBytesMax) this.#flush(SLICE_ENTRIES);
+    } else this.#writes++;
+    arena.write(hash, database, partition, buffer, start, length, valueLength);
+    arena.markDirty();
+  }
+
+  /** Copies key and value. @throws WouldWait, OperationError `too_large`, those of a store that refused earlier writes. */
+  put(database: number, redisKey: Bytes, stored: Bytes): void {
+    if (stored.length > VALUE_BYTES_MAX) {
+      throw new OperationError('too_large', `a value of ${stored.length} bytes exceeds ${VALUE_BYTES_MAX}`);
+    }
+    if (this.#refusal !== undefined) this.#tryAgain();
+    this.#change(database, redisKey, stored.length);
+    this.arena.slab.bytes.set(stored, this.arena.valueAt);
+  }
+
+  /** @throws as `put`. */
+  delete(database: number, redisKey: Bytes): void {
+    this.#change(database, redisKey, ABSENT);
+  }
+
+  #change(database: number, redisKey: Bytes, valueLength: number): void {
+    if (this.#ordering !== undefined) throw WOULD_WAIT;
+    if (redisKey.length > SHORT_KEY_BYTES) this.#databases[database]!.encode(redisKey);
+    const late = this.#late;
+    const { length } = redisKey;
+    if (late?.anyLocked === true && this.#isLocked(late, database, redisKey, 0, length)) throw WOULD_WAIT;
+    const { arena } = this;
+    const hash = arena.hash(database, redisKey, 0, length);
+    const found = arena.find(hash, database, redisKey, 0, length);
+    if (this.#undo !== undefined) this.#noteUndo(database, redisKey, found);
+    const partition = found ? arena.partition : this.#partitionOf(database, redisKey, 0, length);
+    this.write(hash, database, partition, redisKey, 0, length, valueLength);
+  }
+
+  /** Removes every key of a database. @throws WouldWait, and, written behind, OperationError as `WriteBatch.commit`. */
+  clear(database: number): void {
+    if (this.#ordering !== undefined) throw WOULD_WAIT;
+    if (this.#late === undefined) {
+      this.#writes++;
+      this.#cleared.add(database);
+      this.arena.removeDatabase(database);
+      return;
+    }
+    const batch = this.#store.writeBatch();
+    batch.deleteRange(this.#databases[database]!.range);
+    this.#committing = true;
+    try {
+      batch.commit();
+    } catch (error) {
+      if (hasCode(error, 'transaction_conflict')) throw WOULD_WAIT;
+      throw error;
+    } finally {
+      this.#committing = false;
+    }
+    this.#commits++;
+    this.arena.removeDatabase(database);
+  }
+
+  // ---- Taking back
+
+  /** From here on the writes of a turn can be undone. */
+  beginTurn(): void {
+    if (this.#undo === undefined) this.#undo = [];
+    else this.#undo.length = 0;
+  }
+
+  endTurn(): void {
+    this.#undo = undefined;
+  }
+
+  /** Undoes the writes since `beginTurn`, newest first. */
+  undoTurn(): void {
+    const undo = this.#undo;
+    this.#undo = undefined;
+    if (undo === undefined) return;
+    const { arena } = this;
+    for (let i = undo.length - 1; i >= 0; i--) {
+      const { database, key, before } = undo[i]!;
+      if (this.#late === undefined) this.#writes--;
+      const hash = arena.hash(database, key, 0, key.length);
+      // Gone when the batch it was in was discarded.
+      if (!arena.find(hash, database, key, 0, key.length)) continue;
+      if (before === 'clean') {
+        arena.remove();
+        continue;
+      }
+      arena.write(hash, database, arena.partition, key, 0, key.length, before?.length ?? ABSENT);
+      if (before !== undefined) arena.slab.bytes.set(before, arena.valueAt);
+      arena.markDirty();
+    }
+    if (this.#writes < 0) this.#writes = 0;
+  }
+
+  #noteUndo(database: number, redisKey: Bytes, found: boolean): void {
+    const { arena } = this;
+    let before: Undo['before'] = 'clean';
+    if (found && arena.isDirty) {
+      const length = arena.valueLength;
+      before = length === ABSENT ? undefined : copyBytes(arena.slab.bytes.subarray(arena.valueAt, arena.valueAt + length));
+    }
+    this.#undo!.push({ database, key: copyBytes(redisKey), before });
+  }
+
+  // ---- To the store
+
+  /**
+   * Orders what was written through; its version is noted in `observer`. On an error nothing of it has happened, except
    * `commit_unknown`. @throws OperationError as `WriteBatch.commit`.
    */
   commit(): Awaitable<void> {
-    const batch = this.#batch;
-    if (batch === undefined || this.#writes === 0) return undefined;
-    this.discard();
-    const observer = this.observer;
-    const commit = batch.commit();
+    if (this.#writes === 0) return undefined;
+    this.#writes = 0;
+    const { arena, observer } = this;
+    const batch = this.#takeBatch();
+    let mark: number;
+    let commit: ReturnType<WriteBatch['commit']>;
+    this.#committing = true;
+    try {
+      for (const database of this.#cleared) batch.deleteRange(this.#databases[database]!.range);
+      mark = arena.visitDirty(Number.POSITIVE_INFINITY, this.#visit);
+      commit = batch.commit();
+    } catch (error) {
+      this.discard();
+      throw error;
+    } finally {
+      this.#committing = false;
+    }
+    this.#cleared.clear();
     this.#commits++;
+    if (this.#undo !== undefined) this.#undo.length = 0;
     if (!isPromise(commit)) {
+      const { version } = commit;
       if (batch.count === 0) this.#batch = batch; // It emptied itself, and its memory serves the next stretch.
-      if (commit.version > observer.observedVersion) observer.observedVersion = commit.version;
+      if (this.#keeps) arena.cleanThrough(mark, version);
+      else arena.removeDirty();
+      if (version > observer.observedVersion) observer.observedVersion = version;
       return undefined;
     }
+    arena.removeDirty();
     const ordering = commit
       .then(({ version }) => {
         if (version > observer.observedVersion) observer.observedVersion = version;
@@ -109,22 +405,34 @@ export class PartitionCommit {
     return ordering;
   }
 
-  /** Forgets what was gathered. */
+  /** Forgets what was to be written through. */
   discard(): void {
+    if (this.#late !== undefined) return;
     this.#batch = undefined;
     this.#writes = 0;
-    this.#pending.clear();
+    this.#undo = undefined;
+    this.#cleared.clear();
+    this.arena.removeDirty();
   }
 
-  #begin(): WriteBatch {
-    if (this.#ordering !== undefined) throw WOULD_WAIT;
-    this.#batch ??= this.#store.writeBatch();
-    return this.#batch;
+  #takeBatch(): WriteBatch {
+    const batch = this.#batch ?? this.#store.writeBatch();
+    this.#batch = undefined;
+    this.#gathered = batch;
+    return batch;
   }
 
-  #written(key: Key): void {
-    this.#writes++;
-    this.#pending.add(key);
+  #gathered: WriteBatch | undefined;
+
+  /** Adds the dirty entry at hand to the batch. */
+  #gather(): void {
+    const { arena } = this;
+    const { bytes } = arena.slab;
+    const keyAt = arena.keyAt;
+    const length = arena.valueLength;
+    const key = this.#databases[arena.database]!.encode(bytes.subarray(keyAt, keyAt + arena.keyLength));
+    if (length === ABSENT) this.#gathered!.delete(key);
+    else this.#gathered!.put(key, bytes.subarray(arena.valueAt, arena.valueAt + length));
   }
 
   #commitWithinTurn(): void {
@@ -136,55 +444,75 @@ export class PartitionCommit {
     }
     if (isPromise(committed)) throw WOULD_WAIT;
   }
-}
 
-const SLOTS = 4096;
+  /** One period of handing over what was written behind; bounded. */
+  flushSome(): void {
+    if (this.#late === undefined || this.arena.dirtyCount === 0 || this.#store.whenWritable() !== undefined) return;
+    this.#flush(Math.max(SLICE_ENTRIES, Math.ceil(this.arena.dirtyCount / BACKGROUND_FRACTION)));
+  }
 
-/** Hashes of keys, with linear probing; answers true for everything once it is half full. */
-class HashSet {
-  readonly #hashes = new Int32Array(SLOTS);
-  /** A slot is in use when it holds the current generation: clearing is one increment. */
-  readonly #generations = new Int32Array(SLOTS);
-  #generation = 1;
-  #count = 0;
+  /** Somebody else is about to look: hands everything over that was written behind. */
+  settle(): void {
+    if (this.#late === undefined || this.#reading || this.#committing || this.arena.dirtyCount === 0) return;
+    this.#flush(Number.POSITIVE_INFINITY);
+  }
 
-  add(key: Bytes): void {
-    if (this.#count >= SLOTS / 2) return;
-    const hash = hashOf(key);
-    let slot = hash & (SLOTS - 1);
-    while (this.#generations[slot] === this.#generation) {
-      if (this.#hashes[slot] === hash) return;
-      slot = (slot + 1) & (SLOTS - 1);
+  /** Reads of our own that need not see what is written behind. */
+  withoutSettling<T>(read: () => T): T {
+    this.#reading = true;
+    try {
+      return read();
+    } finally {
+      this.#reading = false;
     }
-    this.#generations[slot] = this.#generation;
-    this.#hashes[slot] = hash;
-    this.#count++;
   }
 
-  addAll(): void {
-    this.#count = SLOTS / 2;
-  }
-
-  has(key: Bytes): boolean {
-    if (this.#count >= SLOTS / 2) return true;
-    const hash = hashOf(key);
-    let slot = hash & (SLOTS - 1);
-    while (this.#generations[slot] === this.#generation) {
-      if (this.#hashes[slot] === hash) return true;
-      slot = (slot + 1) & (SLOTS - 1);
+  /** Hands over the oldest dirty entries. A store that refuses them is asked again, and they stay dirty. */
+  #flush(entriesMax: number): void {
+    const batch = this.#takeBatch();
+    this.#committing = true;
+    try {
+      const mark = this.arena.visitDirty(entriesMax, this.#visit);
+      const commit = batch.commit();
+      assert(!isPromise(commit), 'a store that is written behind orders at once');
+      this.arena.cleanThrough(mark, commit.version);
+      this.#refusal = undefined;
+      if (batch.count === 0) this.#batch = batch;
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      this.#refusal = error;
+    } finally {
+      this.#committing = false;
     }
-    return false;
   }
 
-  clear(): void {
-    this.#count = 0;
-    this.#generation = (this.#generation + 1) | 0;
+  /** @throws what the store still says. */
+  #tryAgain(): void {
+    if (this.arena.dirtyCount === 0) this.#refusal = undefined;
+    else this.#flush(1);
+    if (this.#refusal !== undefined) throw this.#refusal;
   }
-}
 
-/** FNV-1a. */
-function hashOf(key: Bytes): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key[i]!, 0x01000193);
-  return hash ^ (hash >>> 15);
+  // ---- Writes of others
+
+  #onForeign(record: CommitRecord): void {
+    if (this.#committing) return;
+    for (const change of record.changes) {
+      if (change.kind === 'deleteRange') {
+        for (let database = 0; database < this.#databases.length; database++) {
+          if (rangesOverlap(this.#databases[database]!.range, change.range)) this.arena.removeDatabase(database);
+        }
+      } else this.#forget(change.key);
+    }
+  }
+
+  #forget(key: Bytes): void {
+    for (let database = 0; database < this.#databases.length; database++) {
+      const keys = this.#databases[database]!;
+      if (!rangeContains(keys.range, key)) continue;
+      const redisKey = keys.decode(key);
+      const hash = this.arena.hash(database, redisKey, 0, redisKey.length);
+      if (this.arena.find(hash, database, redisKey, 0, redisKey.length)) this.arena.remove();
+    }
+  }
 }

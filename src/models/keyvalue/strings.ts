@@ -208,8 +208,9 @@ export function extended(current: Bytes | undefined, lengthMin: number): Bytes {
 /** Bytes `first` to `last`, a view; negative positions count from the end. @throws OperationError `wrong_type`. */
 export function getRange(on: Database, key: Bytes, first: number, last: number): Awaitable<Bytes> {
   return whenReady(getString(on, key), (bytes) => {
-    const range = bytes === undefined ? undefined : rangeWithin(first, last, bytes.length);
-    return bytes === undefined || range === undefined ? EMPTY_BYTES : bytes.subarray(range.first, range.last + 1);
+    if (bytes === undefined || (first < 0 && last < 0 && first > last)) return EMPTY_BYTES;
+    const range = rangeWithin(first, last, bytes.length);
+    return range === undefined ? EMPTY_BYTES : bytes.subarray(range.first, range.last + 1);
   });
 }
 
@@ -219,7 +220,6 @@ export function rangeWithin(
   last: number,
   length: number,
 ): { readonly first: number; readonly last: number } | undefined {
-  if (first < 0 && last < 0 && first > last) return undefined;
   const from = Math.max(0, first < 0 ? length + first : first);
   const to = Math.min(length - 1, Math.max(0, last < 0 ? length + last : last));
   return from > to || length === 0 ? undefined : { first: from, last: to };

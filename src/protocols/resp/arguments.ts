@@ -13,18 +13,25 @@ import type { Bytes } from '../../base/bytes.ts';
 import { asBuffer, EMPTY_BYTES } from '../../base/bytes.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
 import { NOT_AN_INTEGER, RespError, SYNTAX_ERROR } from './errors.ts';
-import type { RequestBatch } from './request-parser.ts';
-import { RequestBatch as Batch } from './request-parser.ts';
+
+/** Commands whose arguments lie in one buffer; a `RequestBatch` is one. */
+export interface ArgumentColumns {
+  readonly buffer: Bytes;
+  /** Argument number of each command's name; one more entry than commands. */
+  readonly firstArgument: Int32Array;
+  readonly starts: Int32Array;
+  readonly lengths: Int32Array;
+}
 
 /** Walks over the arguments of one command; one cursor is reused for all commands. */
 export class ArgumentCursor {
-  #batch: RequestBatch = NO_REQUESTS;
+  #batch: ArgumentColumns = NO_REQUESTS;
   #at = 0;
   #end = 0;
   #badNumber: string | undefined;
 
   /** Begins behind the first `skip` arguments of a command: its name, and that of a subcommand. */
-  begin(batch: RequestBatch, command: number, skip: number): void {
+  begin(batch: ArgumentColumns, command: number, skip: number): void {
     this.#batch = batch;
     this.#at = batch.firstArgument[command]! + skip;
     this.#end = batch.firstArgument[command + 1]!;
@@ -92,14 +99,25 @@ export class ArgumentCursor {
     this.finishNumbers();
   }
 
+  /** As `integer`, and what is no integer is an error at once: for commands that check one argument after another. */
+  integerNow(message = NOT_AN_INTEGER): number | bigint {
+    const value = this.integer(message);
+    this.finishNumbers();
+    return value;
+  }
+
   /** @throws RespError when a number so far was none. */
   finishNumbers(): void {
     if (this.#badNumber !== undefined) throw new RespError(this.#badNumber);
   }
 }
 
-const NO_REQUESTS = new Batch();
-NO_REQUESTS.buffer = EMPTY_BYTES;
+const NO_REQUESTS: ArgumentColumns = {
+  buffer: EMPTY_BYTES,
+  firstArgument: new Int32Array(2),
+  starts: new Int32Array(0),
+  lengths: new Int32Array(0),
+};
 
 /** Which arguments are keys, relative to the argument described: every `step`-th, once or to the end of the command. */
 export interface KeyPattern {
@@ -112,6 +130,8 @@ export interface ArgumentDoc {
   readonly name: string;
   readonly type: string;
   readonly isKey?: boolean;
+  /** Which of the command's key specifications describes it. Default 0. */
+  readonly keySpec?: number;
   readonly token?: string;
   readonly since?: string;
   readonly flags?: readonly string[];
@@ -143,6 +163,20 @@ export const key: Argument<Bytes> = {
   parse: (cursor) => cursor.bytes(),
 };
 
+/** A key described by another key specification than the first. */
+export function keyOfSpec(keySpec: number): Argument<Bytes> {
+  return { ...key, docs: (name) => [{ name, type: 'key', isKey: true, keySpec }] };
+}
+
+/** An argument described by hand: for grammars that the parts below do not make. */
+export function described<T>(
+  docs: readonly ArgumentDoc[],
+  parse: (cursor: ArgumentCursor) => T,
+  { minimum = 0, fixed = false }: { readonly minimum?: number; readonly fixed?: boolean } = {},
+): Argument<T> {
+  return { minimum, fixed, docs: () => docs, parse };
+}
+
 export const bytes: Argument<Bytes> = {
   minimum: 1,
   fixed: true,
@@ -158,6 +192,18 @@ export const integer: Argument<number | bigint> = {
   docs: (name) => [{ name, type: 'integer' }],
   parse: (cursor) => cursor.integer(),
 };
+
+/** An integer of 32 bits, checked at once. */
+export function int32Now(cursor: ArgumentCursor, message = NOT_AN_INTEGER): number {
+  const value = cursor.integerNow(message);
+  if (value > 0x7fffffff || value < -0x80000000) {
+    if (message !== NOT_AN_INTEGER) throw new RespError(message);
+    throw new RespError('ERR value is out of range, value must between -2147483648 and 2147483647');
+  }
+  return Number(value);
+}
+
+export const int32: Argument<number> = { ...integer, parse: (cursor) => int32Now(cursor) };
 
 /** An integer with a complaint of its own. */
 export function integerOr(message: string): Argument<number | bigint> {

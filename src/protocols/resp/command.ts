@@ -6,6 +6,7 @@
  *   keys      in the partitions of its keys, on the selected database
  *   database  in all partitions of the selected database
  *   server    in all partitions of all databases
+ *   keyspace  in a transaction over all databases: for walks over keys, and for what touches two databases
  *   session   outside of any partition: it concerns the connection or the server
  */
 
@@ -14,6 +15,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
 import type { ArgumentCursor, ArgumentDoc, ArgumentShape, ArgumentValues } from './arguments.ts';
 import { RespError } from './errors.ts';
+import type { KeyspaceTransaction } from './keyspace-transaction.ts';
 import { type Reply, simpleTree, tree } from './replies.ts';
 import type { ReplyWriter } from './reply-writer.ts';
 import type { Session } from './session.ts';
@@ -28,9 +30,11 @@ export type CommandFlag =
   | 'stale'
   | 'fast'
   | 'no_auth'
-  | 'allow_busy';
+  | 'allow_busy'
+  | 'skip_slowlog'
+  | 'no_multi';
 
-export type CommandGroup = 'string' | 'generic' | 'connection' | 'server';
+export type CommandGroup = 'string' | 'bitmap' | 'generic' | 'transactions' | 'connection' | 'server';
 
 /** How a command uses its keys, in the words of COMMAND INFO. */
 export type KeyFlag = 'RW' | 'RO' | 'OW' | 'RM' | 'access' | 'update' | 'insert' | 'delete' | 'variable_flags';
@@ -44,11 +48,15 @@ export interface CommandFacts {
   readonly flags: readonly CommandFlag[];
   /** Most arguments, name included, where more is an error of arity rather than of syntax. */
   readonly argumentsMax?: number;
-  /** Needed for commands with keys. */
-  readonly keyFlags?: readonly KeyFlag[];
+  /** Needed for commands with keys: for all of them together, or a list for each argument that holds keys. */
+  readonly keyFlags?: readonly KeyFlag[] | readonly (readonly KeyFlag[])[];
+  /** What the flags are for one call, where its arguments decide. */
+  readonly keyFlagsOf?: (args: never) => readonly KeyFlag[];
   readonly keyNotes?: string;
   /** ACL categories beyond those that follow from flags and group. */
   readonly categories?: readonly ('dangerous' | 'keyspace' | 'admin' | 'connection')[];
+  /** Runs at once between MULTI and EXEC instead of being queued. */
+  readonly runsInMulti?: boolean;
   /** Hints to clients and proxies of a cluster. */
   readonly tips?: readonly string[];
   /** Changes since the first version. */
@@ -62,7 +70,7 @@ interface CommandSpec<S extends ArgumentShape, R> extends CommandFacts {
 
 /** A row, ready to run. The types of its arguments and result are checked where it is written, and forgotten here. */
 export interface Command extends CommandFacts {
-  readonly scope: 'keys' | 'database' | 'server' | 'session';
+  readonly scope: 'keys' | 'database' | 'server' | 'keyspace' | 'session';
   readonly args: ArgumentShape;
   readonly reply: Reply<never>;
   readonly run: (on: never, args: never) => unknown;
@@ -84,6 +92,13 @@ export function databaseCommand<S extends ArgumentShape, R>(
   },
 ): Command {
   return { ...spec, subcommands: {} };
+}
+
+/** A command in a transaction of its own, or in that of EXEC. Its arguments stay as they are while it runs. */
+export function keyspaceCommand<S extends ArgumentShape, R>(
+  spec: CommandSpec<S, R> & { readonly run: (on: KeyspaceTransaction, args: ArgumentValues<S>) => Awaitable<R> },
+): Command {
+  return { ...spec, scope: 'keyspace', subcommands: {} };
 }
 
 /** A command on the connection or the server. Its arguments must not be kept beyond its first wait. */
@@ -108,7 +123,7 @@ export function withHelp(
     group,
     complexity: 'O(1)',
     flags: ['loading', 'stale'],
-    ...(group === 'server' && { categories: ['connection'] as const }),
+    ...(group !== 'connection' && container === 'COMMAND' && { categories: ['connection'] as const }),
     args: {},
     reply: tree,
     run: () =>
@@ -143,6 +158,10 @@ export class CommandEntry {
   readonly nameArguments: number;
   readonly isWrite: boolean;
   readonly allowedUnauthenticated: boolean;
+  /** Its duration is looked at for SLOWLOG; what takes constant time is not worth two looks at the clock. */
+  readonly isTimed: boolean;
+  /** How arguments that hold keys are found: one entry for all of them, or one for each. */
+  readonly keySpecs: readonly KeySpec[];
   /** Position of the first key, or 0; of the last, negative from the end; and the distance between keys. */
   readonly firstKey: number;
   readonly lastKey: number;
@@ -170,18 +189,22 @@ export class CommandEntry {
     this.#argumentsMax = row.argumentsMax ?? Number.POSITIVE_INFINITY;
     this.isWrite = row.flags.includes('write');
     this.allowedUnauthenticated = row.flags.includes('no_auth');
+    this.isTimed = !/^O\(1\)/.test(row.complexity) && !row.flags.includes('skip_slowlog');
     let firstKey = 0;
     let lastKey = 0;
     let keyStep = 0;
     let position = this.nameArguments;
+    const specs: KeySpec[] = [];
     for (const argument of args) {
       if (argument.keys !== undefined) {
         if (firstKey === 0) firstKey = position;
         lastKey = argument.keys.toEnd ? -1 : position;
         keyStep = argument.keys.step;
+        specs.push({ index: position, lastKey: argument.keys.toEnd ? -1 : 0, step: keyStep, flags: [] });
       }
       position += argument.minimum;
     }
+    this.keySpecs = withFlags(specs, row.keyFlags ?? []);
     this.firstKey = firstKey;
     this.lastKey = lastKey;
     this.keyStep = keyStep;
@@ -208,7 +231,7 @@ export class CommandEntry {
     return this.#group === 1 || (argumentCount - this.#minimum) % this.#group === 0;
   }
 
-  run(on: Database | readonly Database[] | Session, args: Readonly<Record<string, unknown>>): unknown {
+  run(on: Database | readonly Database[] | KeyspaceTransaction | Session, args: Readonly<Record<string, unknown>>): unknown {
     return this.command.run(on as never, args as never);
   }
 
@@ -223,6 +246,42 @@ export class CommandEntry {
   argumentDocs(): readonly ArgumentDoc[] {
     return Object.entries(this.command.args).flatMap(([name, argument]) => argument.docs(name));
   }
+}
+
+/** One entry of the key specifications of COMMAND INFO. */
+export interface KeySpec {
+  /** Position of its first key. */
+  readonly index: number;
+  /** Position of its last key behind the first; -1 for the end of the command. */
+  readonly lastKey: number;
+  readonly step: number;
+  readonly flags: readonly KeyFlag[];
+}
+
+function withFlags(
+  specs: readonly KeySpec[],
+  flags: readonly KeyFlag[] | readonly (readonly KeyFlag[])[],
+): readonly KeySpec[] {
+  const [first] = specs;
+  if (first === undefined) return [];
+  if (isListOfLists(flags)) return specs.map((spec, number) => ({ ...spec, flags: flags[number] ?? [] }));
+  const last = specs[specs.length - 1]!;
+  return [{ ...first, lastKey: last.lastKey === -1 ? -1 : last.index - first.index, flags }];
+}
+
+function isListOfLists(
+  flags: readonly KeyFlag[] | readonly (readonly KeyFlag[])[],
+): flags is readonly (readonly KeyFlag[])[] {
+  return Array.isArray(flags[0]);
+}
+
+/** Positions of the keys among the arguments of one call, name included. */
+export function keyPositions(entry: CommandEntry, argumentCount: number): readonly number[] {
+  const positions: number[] = [];
+  if (entry.firstKey === 0) return positions;
+  const last = entry.lastKey < 0 ? argumentCount + entry.lastKey : entry.lastKey;
+  for (let i = entry.firstKey; i <= last; i += entry.keyStep) positions.push(i);
+  return positions;
 }
 
 const SLOTS_PER_COMMAND = 4;

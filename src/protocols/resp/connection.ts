@@ -22,7 +22,7 @@
 
 import type { PartitionWork } from '../../actors/families/keyspace-partition.ts';
 import { CommitFailed, WouldWait } from '../../actors/families/partition-commit.ts';
-import { type Awaitable, isPromise } from '../../base/awaitable.ts';
+import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
@@ -30,12 +30,14 @@ import type { Database } from '../../models/keyvalue/database.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import { ArgumentCursor } from './arguments.ts';
 import { DEFAULT_USER, type Principal } from './authentication.ts';
-import type { CommandEntry } from './command.ts';
+import { ClientTransaction, runAlone } from './client-transaction.ts';
+import { type CommandEntry, keyPositions } from './command.ts';
 import { shown } from './connection-commands.ts';
 import { errorLine, RespError } from './errors.ts';
+import { QuickCommands } from './quick-commands.ts';
 import { type ProtocolVersion, ReplyWriter } from './reply-writer.ts';
 import { type PartialCommand, RequestBatch } from './request-parser.ts';
-import type { RespServer, Session } from './session.ts';
+import type { ReplyMode, RespServer, Session } from './session.ts';
 
 /** What the connections of one listener share: whoever executes a stretch owns it until the stretch ends. */
 export class ExecutionContext {
@@ -44,15 +46,19 @@ export class ExecutionContext {
   readonly batch = new RequestBatch();
   readonly cursor = new ArgumentCursor();
   readonly partitions: number[] = [];
+  readonly quick: QuickCommands;
   readonly connections = new Set<RespConnection>();
+  readonly clients: Set<Session>;
   /** Told whenever a connection has closed. */
   onConnectionClosed: () => void = () => {};
   work: CommandWork;
   #nextId = 1;
 
-  constructor(server: RespServer) {
+  constructor(server: RespServer, clients: Set<Session>) {
     this.server = server;
+    this.clients = clients;
     this.work = new CommandWork(this.writer);
+    this.quick = new QuickCommands(server, this.writer);
   }
 
   nextId(): number {
@@ -124,7 +130,12 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   libraryName = '';
   libraryVersion = '';
   principal: Principal | undefined;
+  replyMode: ReplyMode = 'on';
   observedVersion = 0;
+  readonly transaction = new ClientTransaction();
+  readonly connectedAtMs: number;
+  activeAtMs: number;
+  lastCommand: CommandEntry | undefined;
 
   readonly #context: ExecutionContext;
   readonly #socket: Socket;
@@ -166,6 +177,9 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     this.server.counters.connectionsAccepted++;
     this.server.counters.connectionsOpen++;
     context.connections.add(this);
+    context.clients.add(this);
+    this.connectedAtMs = this.server.platform.clock.nowMs();
+    this.activeAtMs = this.connectedAtMs;
   }
 
   get remoteAddress(): string {
@@ -176,8 +190,21 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     return this.#socket.remotePort;
   }
 
+  get inputBytes(): number {
+    return this.#inputLength;
+  }
+
+  get outputBytes(): number {
+    return this.#outputEnd - this.#outputStart + this.#socket.bufferedBytes;
+  }
+
   closeAfterReply(): void {
     this.#ending = true;
+  }
+
+  kill(by: Session): void {
+    if (by === this) this.#ending = true;
+    else this.#socket.destroy();
   }
 
   // Socket events
@@ -189,7 +216,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       this.#append(chunk);
       return;
     }
-    const room = this.server.partitions.store.whenWritable();
+    const room = this.#whenServed();
     if (room !== undefined) {
       this.#append(chunk);
       this.#waitForRoom(room);
@@ -226,6 +253,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     this.#input = NO_INPUT;
     this.#inputLength = 0;
     this.#partial = undefined;
+    this.transaction.reset(this);
+    this.#context.clients.delete(this);
     this.#context.connections.delete(this);
     this.#context.onConnectionClosed();
   }
@@ -280,6 +309,11 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     if (start < bytes.length) this.#append(bytes.subarray(start));
   }
 
+  /** Set while nothing can be executed. */
+  #whenServed(): Promise<void> | undefined {
+    return this.server.databases.loading ?? this.server.partitions.store.whenWritable();
+  }
+
   #waitForRoom(room: Promise<void>): void {
     this.#pause(WAITING);
     room.then(
@@ -293,7 +327,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     if (this.#closed) return;
     this.#resume(WAITING);
     if (this.#inputLength > 0 && this.#inputLength >= this.#neededBytes) {
-      const room = this.server.partitions.store.whenWritable();
+      const room = this.#whenServed();
       if (room !== undefined) this.#waitForRoom(room);
       else this.#processInput();
     }
@@ -310,13 +344,18 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     const { writer, server } = this.#context;
     writer.reset();
     writer.protocol = this.protocol;
-    server.partitions.begin(this, server.platform.clock.nowMs());
+    this.activeAtMs = server.platform.clock.nowMs();
+    server.partitions.begin(this, this.activeAtMs);
     this.#uncommitted = NONE;
     this.#alone = NONE;
     firstReply?.();
     let at = from;
     for (;;) {
       while (at >= 0 && at < batch.count && !this.#ending && writer.length < STRETCH_OUTPUT_BYTES) {
+        if (at > this.#alone && this.#mayHurry) {
+          at = this.#hurry(batch, at);
+          if (at >= batch.count || writer.length >= STRETCH_OUTPUT_BYTES) break;
+        }
         at = this.#step(batch, at);
       }
       if (at === SUSPENDED) return false;
@@ -355,18 +394,54 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     return true;
   }
 
+  /** Whether commands may take the quick way: nothing about the session changes what they mean. */
+  get #mayHurry(): boolean {
+    return (
+      this.principal !== undefined &&
+      !this.transaction.isQueueing &&
+      this.replyMode === 'on' &&
+      !this.server.pause.isActive &&
+      this.#context.quick.enabled
+    );
+  }
+
+  /** Executes the commands that quick ones are, from `at` on. @returns the next one. */
+  #hurry(batch: RequestBatch, at: number): number {
+    const { quick } = this.#context;
+    const next = quick.run(batch, at, this.server.databases.stored(this.database), STRETCH_OUTPUT_BYTES);
+    if (next > at) this.lastCommand = quick.lastCommand;
+    if (this.#uncommitted === NONE && quick.firstWrite !== NONE) {
+      this.#uncommitted = quick.firstWrite;
+      this.#uncommittedOutput = quick.firstWriteOutput;
+    }
+    return next;
+  }
+
   /** Executes one command. @returns the next one, an earlier one to return to, or `SUSPENDED`. */
   #step(batch: RequestBatch, at: number): number {
     const { cursor, server, writer } = this.#context;
+    const outputBefore = writer.length;
     server.counters.commands++;
+    let entry: CommandEntry | undefined;
     try {
-      const entry = this.#entryOf(batch, at);
+      entry = this.#entryOf(batch, at);
+      this.lastCommand = entry;
+      if (this.transaction.isQueueing && !entry.command.runsInMulti) {
+        this.transaction.queue(entry, batch, at, server.limits.inputBytesMax);
+        writer.simple('QUEUED');
+        return this.replyMode === 'on' ? at + 1 : this.#withhold(outputBefore, at + 1);
+      }
+      if (server.pause.isActive) {
+        const held = server.pause.holds(entry, this);
+        if (held !== undefined) return this.#holdBack(held, batch, at);
+      }
       entry.calls++;
-      cursor.begin(batch, at, entry.nameArguments);
-      const args = entry.parseArguments(cursor);
-      return entry.command.scope === 'session'
-        ? this.#runSession(entry, args, batch, at)
-        : this.#runTurn(entry, args, batch, at);
+      const startedMs = entry.isTimed ? server.platform.clock.monotonicMs() : 0;
+      const next = this.#run(entry, cursor, batch, at);
+      if (entry.isTimed && next !== SUSPENDED) {
+        server.slowLog.note(this, batch, at, server.platform.clock.monotonicMs() - startedMs);
+      }
+      return this.replyMode === 'on' || next !== at + 1 ? next : this.#withhold(outputBefore, next);
     } catch (error) {
       const line = errorLine(error);
       if (line === undefined) {
@@ -377,9 +452,48 @@ export class RespConnection implements Session, Observer, SocketHandlers {
         this.#ending = true;
         return at;
       }
+      if (entry === undefined || !entry.command.runsInMulti) this.transaction.refuse();
       this.#error(line);
-      return at + 1;
+      return this.replyMode === 'on' ? at + 1 : this.#withhold(outputBefore, at + 1);
     }
+  }
+
+  #run(entry: CommandEntry, cursor: ArgumentCursor, batch: RequestBatch, at: number): number {
+    const { scope } = entry.command;
+    if (scope === 'keyspace') return this.#runSession(entry, undefined, batch, at);
+    cursor.begin(batch, at, entry.nameArguments);
+    const args = entry.parseArguments(cursor);
+    return scope === 'session' ? this.#runSession(entry, args, batch, at) : this.#runTurn(entry, args, batch, at);
+  }
+
+  /** CLIENT REPLY: drops a reply that the client does not want. */
+  #withhold(outputBefore: number, next: number): number {
+    const { writer } = this.#context;
+    if (this.replyMode === 'skipNext' && this.lastCommand?.name !== 'client|reply') this.replyMode = 'on';
+    writer.length = Math.min(writer.length, outputBefore);
+    return next;
+  }
+
+  /** CLIENT PAUSE: what came before is sent, and the rest goes on when the pause is over. */
+  #holdBack(held: Promise<void>, batch: RequestBatch, at: number): number {
+    const committed = this.#commit(at);
+    if (isPromise(committed)) {
+      this.#waitForOrder(committed, batch, at);
+      return SUSPENDED;
+    }
+    if (committed !== at) return committed;
+    const rest = batch.detach(at);
+    this.#pause(WAITING);
+    this.#emit();
+    held.then(() => {
+      if (this.#closed) return;
+      try {
+        if (this.#execute(rest, 0)) this.#continueReading();
+      } catch (error) {
+        this.#failBug(error);
+      }
+    });
+    return SUSPENDED;
   }
 
   /** @throws RespError for an unknown command, a wrong number of arguments, or one that needs authentication. */
@@ -404,7 +518,13 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     return entry;
   }
 
-  #runSession(entry: CommandEntry, args: Readonly<Record<string, unknown>>, batch: RequestBatch, at: number): number {
+  /** `args` is left out for a command that needs them in memory of their own. */
+  #runSession(
+    entry: CommandEntry,
+    args: Readonly<Record<string, unknown>> | undefined,
+    batch: RequestBatch,
+    at: number,
+  ): number {
     // A return to earlier commands must not repeat what changes the session, so they are ordered first.
     if (this.#uncommitted !== NONE) {
       const committed = this.#commit(at);
@@ -414,7 +534,10 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       }
       if (committed !== at) return committed;
     }
-    const result = entry.run(this, args) as Awaitable<unknown>;
+    // WATCH must not take for a change what was written before it.
+    if (entry.command.group === 'transactions') this.server.partitions.settle();
+    const result =
+      args === undefined ? runAlone(this, entry, batch, at) : (entry.run(this, args) as Awaitable<unknown>);
     if (isPromise(result)) {
       this.#suspend(result, entry, batch.detach(at + 1), 0);
       return SUSPENDED;
@@ -429,14 +552,15 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     const { partitions } = server;
     const outputBefore = writer.length;
     const commitsBefore = partitions.commits;
-    const writesBefore = partitions.writes;
     work.entry = entry;
     work.args = args;
     work.on = this.#databasesOf(entry);
+    if (entry.isWrite) partitions.beginTurn();
     const began = this.#enter(entry, batch, at, work);
     if (!began) this.#context.abandonWork();
     const error = began ? work.error : WOULD_WAIT;
     if (error === undefined) {
+      if (entry.isWrite) partitions.endTurn();
       if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
       if (partitions.writes === 0) return at + 1;
       if (this.#uncommitted === NONE) {
@@ -446,25 +570,19 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       return at <= this.#alone ? this.#commitAlone(entry, batch, at) : at + 1;
     }
     writer.length = outputBefore;
-    if (error instanceof WouldWait) {
-      if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
-      return this.#leaveTurn(entry, batch, at);
-    }
     if (error instanceof CommitFailed) return this.#returnTo(at, error.cause);
+    partitions.undoTurn(); // A command that failed half-way: nothing of it may be ordered with the others.
     if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
-    else if (partitions.writes > writesBefore && this.#uncommitted !== NONE) {
-      partitions.discard(); // A command that failed half-way: nothing of it may be ordered with the others.
-      return this.#returnTo(at, error);
-    }
-    if (partitions.writes > 0 && this.#uncommitted === NONE) partitions.discard();
+    if (error instanceof WouldWait) return this.#leaveTurn(entry, batch, at);
     this.#error(errorLine(error) ?? 'ERR internal error');
     return at + 1;
   }
 
   #databasesOf(entry: CommandEntry): Database | readonly Database[] {
     const { partitions } = this.server;
-    if (entry.command.scope === 'keys') return partitions.database(this.database);
-    if (entry.command.scope === 'database') return [partitions.database(this.database)];
+    const selected = this.server.databases.stored(this.database);
+    if (entry.command.scope === 'keys') return partitions.database(selected);
+    if (entry.command.scope === 'database') return [partitions.database(selected)];
     return Array.from({ length: partitions.databases }, (_, number) => partitions.database(number));
   }
 
@@ -472,7 +590,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   #enter(entry: CommandEntry, batch: RequestBatch, at: number, work: PartitionWork): boolean {
     const { partitions } = this.server;
     if (entry.command.scope !== 'keys') {
-      const databases = entry.command.scope === 'database' ? [this.database] : [...Array(partitions.databases).keys()];
+      const selected = this.server.databases.stored(this.database);
+      const databases = entry.command.scope === 'database' ? [selected] : [...Array(partitions.databases).keys()];
       return partitions.runAll(
         databases.flatMap((database) => partitions.partitionsOf(database)),
         work,
@@ -499,7 +618,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
 
   #partitionOf(batch: RequestBatch, argument: number): number {
     const start = batch.starts[argument]!;
-    return this.server.partitions.partitionOf(this.database, batch.buffer, start, start + batch.lengths[argument]!);
+    const database = this.server.databases.stored(this.database);
+    return this.server.partitions.partitionOf(database, batch.buffer, start, start + batch.lengths[argument]!);
   }
 
   /**
@@ -573,25 +693,27 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     const { cursor, server } = this.#context;
     cursor.begin(rest, 0, entry.nameArguments);
     const args = entry.parseArguments(cursor);
-    const databaseNumber = this.database;
+    const { databases: order } = server;
     const result = server.partitions.wait(
       {
-        database: databaseNumber,
+        database: order.stored(this.database),
         lockKeys: entry.isWrite ? keysOf(entry, rest) : [],
         readOnly: !entry.isWrite,
       },
       (databases) => {
-        switch (entry.command.scope) {
-          case 'database':
-            return entry.run([databases(databaseNumber)], args) as Awaitable<unknown>;
-          case 'server':
-            return entry.run(
-              Array.from({ length: server.partitions.databases }, (_, number) => databases(number)),
-              args,
-            ) as Awaitable<unknown>;
-          default:
-            return entry.run(databases(databaseNumber), args) as Awaitable<unknown>;
-        }
+        const map = order.map;
+        const selected = map.stored(this.database);
+        const { scope } = entry.command;
+        const on =
+          scope === 'keys'
+            ? databases(selected)
+            : scope === 'database'
+              ? [databases(selected)]
+              : Array.from({ length: server.partitions.databases }, (_, number) => databases(number));
+        return whenReady(entry.run(on, args) as Awaitable<unknown>, (value) => {
+          if (order.map === map) return value;
+          throw new OperationError('transaction_conflict', 'the databases were swapped meanwhile');
+        });
       },
     );
     this.#suspend(result, entry, rest, 1);
@@ -604,8 +726,15 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   #suspend(result: Promise<unknown>, entry: CommandEntry, rest: RequestBatch, next: number): void {
     this.#pause(WAITING);
     this.#emit();
-    const go = (reply: () => void): void => {
+    const { slowLog, platform } = this.server;
+    const startedMs = platform.clock.monotonicMs();
+    const go = (write: () => void): void => {
       if (this.#closed) return;
+      if (next === 1) slowLog.note(this, rest, 0, platform.clock.monotonicMs() - startedMs);
+      const reply = (): void => {
+        write();
+        if (this.replyMode !== 'on') this.#withhold(0, next);
+      };
       try {
         if (this.#execute(rest, next, reply)) this.#continueReading();
       } catch (error) {
@@ -823,11 +952,8 @@ function argumentOf(batch: RequestBatch, argument: number): Bytes {
 }
 
 function keysOf(entry: CommandEntry, batch: RequestBatch): readonly Bytes[] {
-  if (entry.firstKey === 0) return [];
-  const last = entry.lastKey < 0 ? batch.argumentCount(0) + entry.lastKey : entry.lastKey;
-  const keys: Bytes[] = [];
-  for (let i = entry.firstKey; i <= last; i += entry.keyStep) keys.push(argumentOf(batch, batch.firstArgument[0]! + i));
-  return keys;
+  const first = batch.firstArgument[0]!;
+  return keyPositions(entry, batch.argumentCount(0)).map((position) => argumentOf(batch, first + position));
 }
 
 /** Word for word as Redis, which shows at most some 128 bytes of the arguments. */

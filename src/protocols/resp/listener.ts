@@ -7,9 +7,20 @@ import { type Log, silentLog } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import { OPEN_PRINCIPALS, type Principals } from './authentication.ts';
+import { ClientPause } from './client-pause.ts';
 import { newCommandTable } from './command-table.ts';
 import { ExecutionContext, RespConnection } from './connection.ts';
-import { RESP_LIMITS, type RespCounters, type RespLimits, type RespServer, type RespServerInfo } from './session.ts';
+import { Databases } from './databases.ts';
+import {
+  RESP_LIMITS,
+  type RespCounters,
+  type RespLimits,
+  type RespServer,
+  type RespServerInfo,
+  type Session,
+} from './session.ts';
+import { SlowLog } from './slow-log.ts';
+import { WatchedKeys } from './watched-keys.ts';
 
 export interface RespListenerOptions {
   readonly partitions: KeyspacePartitions;
@@ -48,18 +59,28 @@ export function respListener(options: RespListenerOptions): RespListener {
     bytesReceived: 0,
     bytesSent: 0,
   };
+  const { partitions, platform } = options;
+  const log = options.log ?? silentLog;
+  const { store, space } = partitions;
+  const databases = new Databases({ store, space, count: partitions.databases, platform, log });
+  const clients = new Set<Session>();
   const server: RespServer = {
-    partitions: options.partitions,
-    platform: options.platform,
+    partitions,
+    platform,
     limits: { ...RESP_LIMITS, ...options.limits },
     principals: options.principals ?? OPEN_PRINCIPALS,
     info: options.info,
     commands,
     counters,
+    databases,
+    watchedKeys: new WatchedKeys(store, space, databases),
+    slowLog: new SlowLog(),
+    pause: new ClientPause(platform),
+    clients,
     actors: options.actors,
-    log: options.log ?? silentLog,
+    log,
   };
-  const context = new ExecutionContext(server);
+  const context = new ExecutionContext(server, clients);
   return {
     accept: (socket) => new RespConnection(context, socket),
     drain: async (timeoutMs) => {

@@ -54,6 +54,19 @@ export class ReplyWriter {
     this.#line(0x2b, text);
   }
 
+  /** `+OK` */
+  ok(): void {
+    if (this.length + 5 > this.buffer.length) this.#reserve(5);
+    const { buffer } = this;
+    const at = this.length;
+    buffer[at] = 0x2b;
+    buffer[at + 1] = 0x4f;
+    buffer[at + 2] = 0x4b;
+    buffer[at + 3] = CR;
+    buffer[at + 4] = LF;
+    this.length = at + 5;
+  }
+
   /** `-PREFIX message`; line ends within become blanks, as in Redis. */
   error(text: string): void {
     this.#line(0x2d, text.replace(/[\r\n]/g, ' '));
@@ -72,6 +85,19 @@ export class ReplyWriter {
     const at = this.length;
     if (length > SHORT_BYTES) buffer.set(value, at);
     else for (let i = 0; i < length; i++) buffer[at + i] = value[i]!;
+    buffer[at + length] = CR;
+    buffer[at + length + 1] = LF;
+    this.length = at + length + 2;
+  }
+
+  /** The byte string `source[start, start + length)`. */
+  bulkFrom(source: Buffer, start: number, length: number): void {
+    if (this.length + length + 16 > this.buffer.length) this.#reserve(length + 16);
+    this.#lengthLine(0x24, length);
+    const { buffer } = this;
+    const at = this.length;
+    if (length > SHORT_BYTES) source.copy(buffer, at, start, start + length);
+    else for (let i = 0; i < length; i++) buffer[at + i] = source[start + i]!;
     buffer[at + length] = CR;
     buffer[at + length + 1] = LF;
     this.length = at + length + 2;

@@ -155,15 +155,31 @@ export const serverCommands = {
 };
 
 /** In the order in which Redis lists them. */
-const CATEGORIES = ['keyspace', 'read', 'write', 'string', 'admin', 'fast', 'slow', 'dangerous', 'connection'] as const;
+const CATEGORIES = [
+  'keyspace',
+  'read',
+  'write',
+  'string',
+  'bitmap',
+  'admin',
+  'fast',
+  'slow',
+  'dangerous',
+  'connection',
+  'transaction',
+] as const;
 
-function categoriesOf({ command }: CommandEntry): readonly string[] {
+function categoriesOf({ command, subcommands }: CommandEntry): readonly string[] {
   const categories = new Set<string>(command.categories);
   if (command.flags.includes('readonly')) categories.add('read');
   if (command.flags.includes('write')) categories.add('write');
   if (command.flags.includes('admin')) categories.add('admin').add('dangerous');
-  if (command.group === 'string' || command.group === 'connection') categories.add(command.group);
-  if (command.group === 'generic') categories.add('keyspace');
+  const { group } = command;
+  if (subcommands === undefined) {
+    if (group === 'string' || group === 'bitmap' || group === 'connection') categories.add(group);
+    if (group === 'generic') categories.add('keyspace');
+    if (group === 'transactions') categories.add('transaction');
+  }
   categories.add(command.flags.includes('fast') ? 'fast' : 'slow');
   return CATEGORIES.filter((category) => categories.has(category)).map((category) => `@${category}`);
 }
@@ -183,18 +199,16 @@ function commandInfo(entry: CommandEntry): Tree {
   ];
 }
 
-function keySpecs(entry: CommandEntry): readonly Tree[] {
-  if (entry.firstKey === 0) return [];
-  const { keyNotes, keyFlags = [] } = entry.command;
-  return [
+function keySpecs({ keySpecs: specs, command }: CommandEntry): readonly Tree[] {
+  return specs.map(({ index, lastKey, step, flags }) =>
     mapTree([
-      ...(keyNotes === undefined ? [] : [['notes', keyNotes] as const]),
-      ['flags', setTree(keyFlags.map(simpleTree))],
+      ...(command.keyNotes === undefined ? [] : [['notes', command.keyNotes] as const]),
+      ['flags', setTree(flags.map(simpleTree))],
       [
         'begin_search',
         mapTree([
           ['type', 'index'],
-          ['spec', mapTree([['index', entry.firstKey]])],
+          ['spec', mapTree([['index', index]])],
         ]),
       ],
       [
@@ -204,15 +218,15 @@ function keySpecs(entry: CommandEntry): readonly Tree[] {
           [
             'spec',
             mapTree([
-              ['lastkey', Math.min(entry.lastKey, 0)],
-              ['keystep', entry.keyStep],
+              ['lastkey', lastKey],
+              ['keystep', step],
               ['limit', 0],
             ]),
           ],
         ]),
       ],
     ]),
-  ];
+  );
 }
 
 function commandDocs(entry: CommandEntry): Tree {
@@ -238,7 +252,7 @@ function argumentDoc(doc: ArgumentDoc): Tree {
     ['name', doc.name],
     ['type', doc.type],
   ];
-  if (doc.isKey) entries.push(['key_spec_index', 0]);
+  if (doc.isKey) entries.push(['key_spec_index', doc.keySpec ?? 0]);
   if (doc.token !== undefined) entries.push(['token', doc.token]);
   if (doc.since !== undefined) entries.push(['since', doc.since]);
   if (doc.flags !== undefined) entries.push(['flags', setTree(doc.flags.map(simpleTree))]);

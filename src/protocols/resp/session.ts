@@ -6,10 +6,15 @@ import type { Awaitable } from '../../base/awaitable.ts';
 import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Principal, Principals } from './authentication.ts';
-import type { CommandTable } from './command.ts';
+import type { ClientPause } from './client-pause.ts';
+import type { ClientTransaction } from './client-transaction.ts';
+import type { CommandEntry, CommandTable } from './command.ts';
+import type { Databases } from './databases.ts';
 import type { ProtocolVersion } from './reply-writer.ts';
 import type { RequestLimits } from './request-parser.ts';
 import { REQUEST_LIMITS } from './request-parser.ts';
+import type { SlowLog } from './slow-log.ts';
+import type { WatchedKeys } from './watched-keys.ts';
 
 export interface RespLimits extends RequestLimits {
   /** Bytes received and not yet executed, of one connection; more ends it. */
@@ -53,14 +58,24 @@ export interface RespCounters {
   bytesSent: number;
 }
 
+/** Which replies a client wants: all, none, or all but the next one (CLIENT REPLY). */
+export type ReplyMode = 'on' | 'off' | 'skipNext';
+
 export interface RespServer {
   readonly partitions: KeyspacePartitions;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
-  readonly limits: RespLimits;
+  /** CONFIG SET replaces them. */
+  limits: RespLimits;
   readonly principals: Principals;
   readonly info: RespServerInfo;
   readonly commands: CommandTable;
   readonly counters: RespCounters;
+  readonly databases: Databases;
+  readonly watchedKeys: WatchedKeys;
+  readonly slowLog: SlowLog;
+  readonly pause: ClientPause;
+  /** Everyone connected, in order of arrival. */
+  readonly clients: ReadonlySet<Session>;
   /** For ACTOR.CALL. */
   readonly actors: ActorRuntime | undefined;
   readonly log: Log;
@@ -77,6 +92,19 @@ export interface Session {
   libraryName: string;
   libraryVersion: string;
   principal: Principal | undefined;
+  replyMode: ReplyMode;
+  /** The highest version that replies not sent yet depend on. */
+  observedVersion: number;
+  readonly transaction: ClientTransaction;
+  readonly connectedAtMs: number;
+  /** When it last sent something, milliseconds since 1970. */
+  readonly activeAtMs: number;
+  readonly lastCommand: CommandEntry | undefined;
+  /** Bytes received and not executed, and bytes of replies not sent. */
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  /** Ends the connection at once; its own, behind the reply of this command. */
+  kill(by: Session): void;
   /** Closes the connection behind the reply of this command. */
   closeAfterReply(): void;
 }

@@ -1,0 +1,733 @@
+/**
+ * Hot entries as bytes: a table from keys to records in large slabs, without a JavaScript object or string per key.
+ *
+ * A key is hashed and compared where it lies, in a socket's buffer for example; its value is copied once, from slab to
+ * reply. An entry costs its record and some 11 to 21 bytes of table: see docs/decisions/hot-entries-in-byte-arenas.md.
+ *
+ * **Table.** `TABLES` open-addressing tables of (hash, reference) pairs with linear probing; the upper bits of the hash
+ * choose one. Each grows by itself, so no insertion waits for more than its small part to be moved. A removal shifts
+ * what follows back: there are no gravestones in the table.
+ *
+ * **Records**, aligned to 8 bytes, in words of the machine (they never leave memory):
+ *
+ *   offset  size  field
+ *   0       4     clean: lower 32 bits of the version that wrote it; dirty: its place in the list of dirty entries
+ *   4       4     length of the value; -1 when the key is known to be absent
+ *   8       4     size of the record in units of 8 bytes (lower half; 0: the whole slab), length of the key (upper half)
+ *   12      1     flags: 1 dirty, 2 used since the hand passed, 4 dead
+ *   13      1     database
+ *   14      2     partition
+ *   16      …     key, value, unused rest
+ *
+ * A reference is the slab's number and the record's offset in units: 31 bits, never 0.
+ *
+ * **Slabs** are filled in order. A value that fits is replaced in place; else the record is left dead and written anew. When
+ * a slab is needed and too much is dead, or the bound is reached, the hand *cleans* one: what is to stay is copied
+ * behind everything else, the rest goes (second chance: an entry that was used since the hand last passed stays), and the
+ * slab is free. So there is no fragmentation, and no list of free places. A record larger than `LARGE_FRACTION` of a slab
+ * lies in one of its own.
+ *
+ * **Dirty** entries, those the store does not hold yet, are never evicted. The owner bounds how many there are; beyond
+ * the bound the arena would rather grow past its own than lose one.
+ */
+
+import { assert } from '../../base/assert.ts';
+import type { Bytes } from '../../base/bytes.ts';
+
+const TABLES = 64;
+const TABLE_SHIFT = 26;
+const TABLE_SLOTS_FIRST = 16;
+/** Of 4: a table grows when more of its slots are taken. */
+const LOAD_OF_FOUR = 3;
+
+const SLAB_BYTES = 1024 * 1024;
+const UNIT_BITS = 17;
+const UNIT_MASK = (1 << UNIT_BITS) - 1;
+const SLABS_MAX = 1 << (31 - UNIT_BITS);
+const LARGE_FRACTION = 16;
+/** A larger record is written anew when it would be less than half full. */
+const SHRINK_BYTES = 512;
+/** Of all bytes in slabs: more dead ones are collected before the arena grows. */
+const DEAD_FRACTION = 4;
+
+export const RECORD_HEADER_BYTES = 16;
+export const DATABASES_MAX = 256;
+
+const DIRTY = 1;
+const USED = 2;
+const DEAD = 4;
+
+/** The words of a record. */
+const STAMP = 0;
+const VALUE_LENGTH = 1;
+const SIZES = 2;
+const FLAGS = 3;
+
+/** The length of the value of a key that is known to be absent. */
+export const ABSENT = -1;
+
+export class Slab {
+  readonly number: number;
+  readonly bytes: Buffer;
+  readonly words: Int32Array;
+  /** Holds a single record, of any size. */
+  readonly isLarge: boolean;
+  /** Bytes in use from the start. */
+  used = 0;
+  /** Of them, in records that are dead. */
+  dead = 0;
+
+  constructor(number: number, size: number, isLarge: boolean) {
+    this.number = number;
+    this.isLarge = isLarge;
+    this.bytes = Buffer.allocUnsafeSlow(size);
+    this.words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, size >>> 2);
+  }
+}
+
+export interface EntryArenaOptions {
+  /** Bound on the bytes of slabs and tables. */
+  readonly bytesMax: number;
+  /** Makes it hard to guess which keys collide. */
+  readonly seed: number;
+  /** A multiple of 8, at most 1 MiB. Default 1 MiB, less for a small bound. */
+  readonly slabBytes?: number;
+}
+
+/** Counts since opening, sizes now. */
+export interface EntryArenaStatistics {
+  readonly entries: number;
+  readonly dirtyEntries: number;
+  readonly bytes: number;
+  readonly evictedEntries: number;
+}
+
+export class EntryArena {
+  /** Where the last `find`, `write` or `visitDirty` found its record: `slab.bytes`, from `at`. Valid until the next change. */
+  slab: Slab;
+  at = 0;
+
+  readonly bytesMax: number;
+  readonly slabBytes: number;
+  readonly #seed: number;
+  readonly #largeBytes: number;
+  readonly #tables: Int32Array[] = [];
+  readonly #counts = new Int32Array(TABLES);
+  readonly #databaseCounts = new Int32Array(DATABASES_MAX);
+  #entries = 0;
+  #tableBytes = 0;
+
+  /** By number; holes are numbers to be given again. Number 0 is never used. */
+  #slabs: (Slab | undefined)[] = [undefined];
+  readonly #freeNumbers: number[] = [];
+  /** Empty slabs of the common size. */
+  readonly #spares: Slab[] = [];
+  #head: Slab;
+  /** Bytes of all slabs, spares included. */
+  #slabsBytes = 0;
+  #usedBytes = 0;
+  #deadBytes = 0;
+  #hand = 0;
+  /** Numbers of slabs with one record, oldest first. */
+  #large: number[] = [];
+  #evicted = 0;
+
+  /** References of dirty entries in the order in which they became dirty, from `#dirtyFrom`; 0 where one is dirty no more. */
+  #dirty = new Int32Array(256);
+  #dirtyFrom = 0;
+  #dirtyTo = 0;
+  #dirtyCount = 0;
+  #dirtyBytes = 0;
+
+  constructor(options: EntryArenaOptions) {
+    this.bytesMax = options.bytesMax;
+    this.slabBytes = options.slabBytes ?? Math.max(4096, Math.min(SLAB_BYTES, (options.bytesMax >>> 6) & ~7));
+    assert(this.slabBytes % 8 === 0 && this.slabBytes <= SLAB_BYTES, () => `slabs of ${this.slabBytes} bytes`);
+    this.#largeBytes = Math.floor(this.slabBytes / LARGE_FRACTION);
+    this.#seed = options.seed | 0;
+    for (let i = 0; i < TABLES; i++) this.#tables.push(new Int32Array(TABLE_SLOTS_FIRST * 2));
+    this.#tableBytes = TABLES * TABLE_SLOTS_FIRST * 8;
+    this.#head = this.#newSlab();
+    this.slab = this.#head;
+  }
+
+  get dirtyCount(): number {
+    return this.#dirtyCount;
+  }
+
+  /** Bytes of the records that are dirty. */
+  get dirtyBytes(): number {
+    return this.#dirtyBytes;
+  }
+
+  get bytes(): number {
+    return this.#slabsBytes + this.#tableBytes;
+  }
+
+  statistics(): EntryArenaStatistics {
+    return {
+      entries: this.#entries,
+      dirtyEntries: this.#dirtyCount,
+      bytes: this.bytes,
+      evictedEntries: this.#evicted,
+    };
+  }
+
+  /** The hash of a key of `database` in `buffer[start, end)`. Four bytes a step, as MurmurHash3. */
+  hash(database: number, buffer: Bytes, start: number, end: number): number {
+    let hash = this.#seed ^ Math.imul(database + 1, 0x9e3779b1);
+    let at = start;
+    for (; at + 4 <= end; at += 4) {
+      const word = buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24);
+      const mixed = Math.imul(word, 0xcc9e2d51);
+      hash ^= Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+      hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+    }
+    let rest = end - start;
+    for (; at < end; at++) rest = Math.imul(rest, 0x101) + buffer[at]!;
+    hash ^= Math.imul(rest, 0xcc9e2d51);
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return hash ^ (hash >>> 16);
+  }
+
+  /** Loads the place of `hash` in the table into the processor's cache. @returns the reference there, for `touchRecord`. */
+  touchSlot(hash: number): number {
+    const table = this.#tables[hash >>> TABLE_SHIFT]!;
+    return table[((hash << 1) & (table.length - 2)) + 1]!;
+  }
+
+  /** Loads the beginning of a record into the processor's cache. @returns something to be used, lest it is left out. */
+  touchRecord(reference: number): number {
+    if (reference === 0) return 0;
+    return this.#slabs[reference >>> UNIT_BITS]!.words[(reference & UNIT_MASK) << 1]!;
+  }
+
+  /** Finds an entry, known absence included, and leaves its place in `slab` and `at`. */
+  find(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
+    return this.#slotOf(hash, database, buffer, start, length) >= 0;
+  }
+
+  // ---- The record at `slab` and `at`
+
+  /** -1 for a key that is known to be absent. */
+  get valueLength(): number {
+    return this.slab.words[(this.at >> 2) + VALUE_LENGTH]!;
+  }
+
+  get valueAt(): number {
+    return this.at + RECORD_HEADER_BYTES + (this.slab.words[(this.at >> 2) + SIZES]! >>> 16);
+  }
+
+  get keyAt(): number {
+    return this.at + RECORD_HEADER_BYTES;
+  }
+
+  get keyLength(): number {
+    return this.slab.words[(this.at >> 2) + SIZES]! >>> 16;
+  }
+
+  get database(): number {
+    return (this.slab.words[(this.at >> 2) + FLAGS]! >>> 8) & 0xff;
+  }
+
+  get partition(): number {
+    return this.slab.words[(this.at >> 2) + FLAGS]! >>> 16;
+  }
+
+  get isDirty(): boolean {
+    return (this.slab.words[(this.at >> 2) + FLAGS]! & DIRTY) !== 0;
+  }
+
+  /** The lower 32 bits, signed, of the version that wrote a clean entry. */
+  get stamp(): number {
+    return this.slab.words[(this.at >> 2) + STAMP]!;
+  }
+
+  /** Gives the entry its second chance when the hand passes. */
+  markUsed(): void {
+    const at = (this.at >> 2) + FLAGS;
+    const flags = this.slab.words[at]!;
+    if ((flags & USED) === 0) this.slab.words[at] = flags | USED;
+  }
+
+  // ---- Changes
+
+  /**
+   * Makes the entry of a key one of `valueLength` bytes (or `ABSENT`), which the caller writes at `valueAt` at once. A new
+   * entry is clean with stamp 0; an old one stays dirty or clean as it was, with whatever value was there.
+   */
+  write(
+    hash: number,
+    database: number,
+    partition: number,
+    buffer: Bytes,
+    start: number,
+    keyLength: number,
+    valueLength: number,
+  ): void {
+    let slot = this.#slotOf(hash, database, buffer, start, keyLength);
+    const needed = RECORD_HEADER_BYTES + keyLength + (valueLength === ABSENT ? 0 : valueLength);
+    if (slot >= 0) {
+      const { slab } = this;
+      const word = this.at >> 2;
+      const size = this.#sizeOf(slab, this.at);
+      if (needed <= size && (size <= SHRINK_BYTES || needed * 2 > size)) {
+        slab.words[word + VALUE_LENGTH] = valueLength;
+        return;
+      }
+    }
+    const size = (needed + 7) & ~7;
+    const isLarge = size > this.#largeBytes;
+    const target = isLarge ? this.#takeLarge(size) : this.#takeRoom(size);
+    const at = isLarge ? 0 : target.used - size;
+    // Making room moves and evicts records: look again.
+    if (slot >= 0) slot = this.#slotOf(hash, database, buffer, start, keyLength);
+    const words = target.words;
+    const word = at >> 2;
+    words[word + VALUE_LENGTH] = valueLength;
+    words[word + SIZES] = (keyLength << 16) | (isLarge ? 0 : size >>> 3);
+    const keyAt = at + RECORD_HEADER_BYTES;
+    const into = target.bytes;
+    if (keyLength > 32) into.set(buffer.subarray(start, start + keyLength), keyAt);
+    else for (let i = 0; i < keyLength; i++) into[keyAt + i] = buffer[start + i]!;
+    const reference = (target.number << UNIT_BITS) | (at >>> 3);
+    if (slot >= 0) {
+      const old = this.slab;
+      const oldAt = this.at;
+      const flags = old.words[(oldAt >> 2) + FLAGS]!;
+      words[word + STAMP] = old.words[(oldAt >> 2) + STAMP]!;
+      words[word + FLAGS] = (flags & 0xff00) | USED | (flags & DIRTY) | (partition << 16);
+      if ((flags & DIRTY) !== 0) {
+        this.#dirty[words[word + STAMP]!] = reference;
+        this.#dirtyBytes += this.#sizeOf(target, at) - this.#sizeOf(old, oldAt);
+      }
+      this.#tables[hash >>> TABLE_SHIFT]![slot + 1] = reference;
+      this.#kill(old, oldAt);
+      if (old.isLarge) this.#releaseLarge(old);
+    } else {
+      words[word + STAMP] = 0;
+      words[word + FLAGS] = (database << 8) | (partition << 16);
+      this.#insert(hash, reference);
+      this.#databaseCounts[database]!++;
+    }
+    this.slab = target;
+    this.at = at;
+  }
+
+  /** The record at `slab` and `at` is not in the store yet. Harmless when it is dirty already. */
+  markDirty(): void {
+    const { slab, at } = this;
+    const word = at >> 2;
+    if ((slab.words[word + FLAGS]! & DIRTY) !== 0) return;
+    if (this.#dirtyTo === this.#dirty.length) this.#makeDirtyRoom();
+    slab.words[word + FLAGS]! |= DIRTY;
+    slab.words[word + STAMP] = this.#dirtyTo;
+    this.#dirty[this.#dirtyTo++] = (slab.number << UNIT_BITS) | (at >>> 3);
+    this.#dirtyCount++;
+    this.#dirtyBytes += this.#sizeOf(slab, at);
+  }
+
+  /** Notes the version, its lower 32 bits, that the clean record at `slab` and `at` shows. */
+  stampClean(version: number): void {
+    this.slab.words[(this.at >> 2) + STAMP] = version;
+  }
+
+  /**
+   * Calls `visit` with the place in `slab` and `at` of up to `entriesMax` dirty entries, those first that became dirty first.
+   * Nothing may be changed meanwhile. @returns a mark for `cleanThrough`.
+   */
+  visitDirty(entriesMax: number, visit: () => void): number {
+    let left = entriesMax;
+    let index = this.#dirtyFrom;
+    for (; index < this.#dirtyTo && left > 0; index++) {
+      const reference = this.#dirty[index]!;
+      if (reference === 0) continue;
+      this.#goTo(reference);
+      visit();
+      left--;
+    }
+    return index;
+  }
+
+  /** The store now holds what `visitDirty` told: those entries are clean, with the version's lower 32 bits. */
+  cleanThrough(mark: number, version: number): void {
+    for (let index = this.#dirtyFrom; index < mark; index++) {
+      const reference = this.#dirty[index]!;
+      if (reference === 0) continue;
+      this.#goTo(reference);
+      const { slab, at } = this;
+      this.#noLongerDirty(slab, at);
+      slab.words[(at >> 2) + STAMP] = version;
+      // One that takes a good part of the bound would push out too many others.
+      if ((slab.words[(at >> 2) + SIZES]! & 0xffff) === 0 && slab.bytes.length * 8 > this.bytesMax) this.remove();
+    }
+    this.#dirtyFrom = mark;
+    if (this.#dirtyCount === 0) {
+      this.#dirtyFrom = 0;
+      this.#dirtyTo = 0;
+    }
+  }
+
+  /** Removes every dirty entry: what the store says about those keys is true again. */
+  removeDirty(): void {
+    const to = this.#dirtyTo;
+    for (let index = this.#dirtyFrom; index < to; index++) {
+      const reference = this.#dirty[index]!;
+      if (reference === 0) continue;
+      this.#goTo(reference);
+      this.remove();
+    }
+    this.#dirtyFrom = 0;
+    this.#dirtyTo = 0;
+  }
+
+  /** Removes the entry at `slab` and `at`, dirty or not. */
+  remove(): void {
+    const { slab, at } = this;
+    const hash = this.#hashAt(slab, at);
+    const table = this.#tables[hash >>> TABLE_SHIFT]!;
+    this.#forget(slab, at, hash, this.#slotWith(table, hash, (slab.number << UNIT_BITS) | (at >>> 3)));
+    this.#kill(slab, at);
+    if (slab.isLarge) this.#releaseLarge(slab);
+  }
+
+  /** Removes all entries of a database, dirty ones too: at once when there are no others, else one by one. */
+  removeDatabase(database: number): void {
+    const count = this.#databaseCounts[database]!;
+    if (count === 0) return;
+    if (count === this.#entries) {
+      this.clear();
+      return;
+    }
+    for (const slab of [...this.#slabs]) {
+      if (slab === undefined) continue;
+      for (let at = 0; at < slab.used; at += this.#sizeOf(slab, at)) {
+        const flags = slab.words[(at >> 2) + FLAGS]!;
+        if ((flags & DEAD) !== 0 || ((flags >>> 8) & 0xff) !== database) continue;
+        this.slab = slab;
+        this.at = at;
+        this.remove();
+      }
+    }
+  }
+
+  /** Forgets everything, dirty entries too. */
+  clear(): void {
+    for (let i = 0; i < TABLES; i++) this.#tables[i] = new Int32Array(TABLE_SLOTS_FIRST * 2);
+    this.#tableBytes = TABLES * TABLE_SLOTS_FIRST * 8;
+    this.#counts.fill(0);
+    this.#databaseCounts.fill(0);
+    this.#entries = 0;
+    this.#slabs = [undefined];
+    this.#freeNumbers.length = 0;
+    this.#spares.length = 0;
+    this.#large = [];
+    this.#slabsBytes = 0;
+    this.#usedBytes = 0;
+    this.#deadBytes = 0;
+    this.#hand = 0;
+    this.#dirtyFrom = 0;
+    this.#dirtyTo = 0;
+    this.#dirtyCount = 0;
+    this.#dirtyBytes = 0;
+    this.#head = this.#newSlab();
+    this.slab = this.#head;
+    this.at = 0;
+  }
+
+  // ---- The table
+
+  #slotOf(hash: number, database: number, buffer: Bytes, start: number, length: number): number {
+    const table = this.#tables[hash >>> TABLE_SHIFT]!;
+    const mask = table.length - 2;
+    const slabs = this.#slabs;
+    for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
+      const reference = table[slot + 1]!;
+      if (reference === 0) return -1;
+      if (table[slot] !== hash) continue;
+      const slab = slabs[reference >>> UNIT_BITS]!;
+      const word = (reference & UNIT_MASK) << 1;
+      if (slab.words[word + SIZES]! >>> 16 !== length) continue;
+      if (((slab.words[word + FLAGS]! >>> 8) & 0xff) !== database) continue;
+      const { bytes } = slab;
+      const keyAt = (word << 2) + RECORD_HEADER_BYTES;
+      let i = 0;
+      while (i < length && bytes[keyAt + i] === buffer[start + i]) i++;
+      if (i < length) continue;
+      this.slab = slab;
+      this.at = word << 2;
+      return slot;
+    }
+  }
+
+  #slotWith(table: Int32Array, hash: number, reference: number): number {
+    const mask = table.length - 2;
+    let slot = (hash << 1) & mask;
+    while (table[slot + 1] !== reference) {
+      assert(table[slot + 1] !== 0, 'a record is not in the table');
+      slot = (slot + 2) & mask;
+    }
+    return slot;
+  }
+
+  #insert(hash: number, reference: number): void {
+    const number = hash >>> TABLE_SHIFT;
+    let table = this.#tables[number]!;
+    if ((this.#counts[number]! + 1) * 8 > table.length * LOAD_OF_FOUR) table = this.#growTable(number);
+    place(table, hash, reference);
+    this.#counts[number]!++;
+    this.#entries++;
+  }
+
+  #growTable(number: number): Int32Array {
+    const old = this.#tables[number]!;
+    const table = new Int32Array(old.length * 2);
+    for (let slot = 0; slot < old.length; slot += 2) if (old[slot + 1] !== 0) place(table, old[slot]!, old[slot + 1]!);
+    this.#tables[number] = table;
+    this.#tableBytes += old.length * 4;
+    return table;
+  }
+
+  /** Empties a slot and moves those behind it that would not be found any more. */
+  #empty(table: Int32Array, slot: number): void {
+    const mask = table.length - 2;
+    let hole = slot;
+    for (let next = (slot + 2) & mask; table[next + 1] !== 0; next = (next + 2) & mask) {
+      const home = (table[next]! << 1) & mask;
+      if (((next - home) & mask) < ((next - hole) & mask)) continue;
+      table[hole] = table[next]!;
+      table[hole + 1] = table[next + 1]!;
+      hole = next;
+    }
+    table[hole + 1] = 0;
+  }
+
+  /** Takes a record out of the table and the counts. */
+  #forget(slab: Slab, at: number, hash: number, slot: number): void {
+    const number = hash >>> TABLE_SHIFT;
+    this.#empty(this.#tables[number]!, slot);
+    this.#counts[number]!--;
+    this.#entries--;
+    const flags = slab.words[(at >> 2) + FLAGS]!;
+    this.#databaseCounts[(flags >>> 8) & 0xff]!--;
+    if ((flags & DIRTY) === 0) return;
+    this.#dirty[slab.words[(at >> 2) + STAMP]!] = 0;
+    this.#noLongerDirty(slab, at);
+  }
+
+  #noLongerDirty(slab: Slab, at: number): void {
+    slab.words[(at >> 2) + FLAGS]! &= ~DIRTY;
+    this.#dirtyCount--;
+    this.#dirtyBytes -= this.#sizeOf(slab, at);
+  }
+
+  #hashAt(slab: Slab, at: number): number {
+    const word = at >> 2;
+    const keyAt = at + RECORD_HEADER_BYTES;
+    const database = (slab.words[word + FLAGS]! >>> 8) & 0xff;
+    return this.hash(database, slab.bytes, keyAt, keyAt + (slab.words[word + SIZES]! >>> 16));
+  }
+
+  // ---- Records and slabs
+
+  #goTo(reference: number): void {
+    this.slab = this.#slabs[reference >>> UNIT_BITS]!;
+    this.at = (reference & UNIT_MASK) << 3;
+  }
+
+  #sizeOf(slab: Slab, at: number): number {
+    const units = slab.words[(at >> 2) + SIZES]! & 0xffff;
+    return units === 0 ? slab.bytes.length : units << 3;
+  }
+
+  #kill(slab: Slab, at: number): void {
+    slab.words[(at >> 2) + FLAGS] = DEAD;
+    if (slab.isLarge) return;
+    const size = this.#sizeOf(slab, at);
+    slab.dead += size;
+    this.#deadBytes += size;
+  }
+
+  #newSlab(bytes = this.slabBytes, isLarge = false): Slab {
+    const number = this.#freeNumbers.pop() ?? this.#slabs.length;
+    assert(number < SLABS_MAX, 'too many slabs');
+    const slab = new Slab(number, bytes, isLarge);
+    this.#slabs[number] = slab;
+    this.#slabsBytes += bytes;
+    return slab;
+  }
+
+  #dropSlab(slab: Slab): void {
+    this.#slabs[slab.number] = undefined;
+    this.#freeNumbers.push(slab.number);
+    this.#slabsBytes -= slab.bytes.length;
+  }
+
+  #releaseLarge(slab: Slab): void {
+    this.#large.splice(this.#large.indexOf(slab.number), 1);
+    this.#dropSlab(slab);
+  }
+
+  /** `size` bytes at the end of the head's used part, a new head if need be. */
+  #takeRoom(size: number): Slab {
+    if (this.#head.used + size > this.slabBytes) this.#nextHead(size);
+    const head = this.#head;
+    head.used += size;
+    this.#usedBytes += size;
+    return head;
+  }
+
+  #nextHead(size: number): void {
+    // One spare is kept for what a cleaning copies.
+    if (this.#spares.length < 2 && this.bytes + this.slabBytes * 2 > this.bytesMax) this.#clean(size, true);
+    else if (this.#deadBytes > this.slabBytes && this.#deadBytes * DEAD_FRACTION > this.#usedBytes) this.#clean(size, false);
+    if (this.#head.used + size > this.slabBytes) this.#head = this.#spares.pop() ?? this.#newSlab();
+  }
+
+  /**
+   * Cleans slabs until there is room for `size`. With `evicts`, what was not used since the last time goes; else only what is
+   * dead, and the slab with most of it is chosen.
+   */
+  #clean(size: number, evicts: boolean): void {
+    if (evicts) this.#evictLarge(this.bytes + this.slabBytes * 2 - this.bytesMax);
+    // After two rounds everything clean has gone.
+    for (let tries = 2 * this.#slabs.length; tries > 0; tries--) {
+      const victim = evicts ? this.#underHand() : this.#deadest();
+      if (victim === undefined) return;
+      this.#cleanSlab(victim, evicts);
+      const room = this.#head.used + size <= this.slabBytes;
+      if (room || this.#spares.length > 1) return;
+    }
+  }
+
+  #underHand(): Slab | undefined {
+    for (let tries = this.#slabs.length; tries > 0; tries--) {
+      this.#hand = (this.#hand + 1) % this.#slabs.length;
+      const slab = this.#slabs[this.#hand];
+      if (slab !== undefined && this.#isCleanable(slab)) return slab;
+    }
+    return undefined;
+  }
+
+  #deadest(): Slab | undefined {
+    let found: Slab | undefined;
+    for (const slab of this.#slabs) {
+      if (slab !== undefined && slab.dead > (found?.dead ?? 0) && this.#isCleanable(slab)) found = slab;
+    }
+    return found;
+  }
+
+  #isCleanable(slab: Slab): boolean {
+    return slab !== this.#head && slab.used > 0 && !slab.isLarge;
+  }
+
+  #cleanSlab(victim: Slab, evicts: boolean): void {
+    const { words } = victim;
+    for (let at = 0; at < victim.used; ) {
+      const word = at >> 2;
+      const size = (words[word + SIZES]! & 0xffff) << 3;
+      const flags = words[word + FLAGS]!;
+      if ((flags & DEAD) === 0) {
+        const hash = this.#hashAt(victim, at);
+        const table = this.#tables[hash >>> TABLE_SHIFT]!;
+        const slot = this.#slotWith(table, hash, (victim.number << UNIT_BITS) | (at >>> 3));
+        if (evicts && (flags & (DIRTY | USED)) === 0) {
+          this.#forget(victim, at, hash, slot);
+          this.#evicted++;
+        } else this.#move(victim, at, size, flags, table, slot, evicts);
+      }
+      at += size;
+    }
+    this.#usedBytes -= victim.used;
+    this.#deadBytes -= victim.dead;
+    victim.used = 0;
+    victim.dead = 0;
+    if (this.bytes > this.bytesMax && this.#spares.length > 0) this.#dropSlab(victim);
+    else this.#spares.push(victim);
+  }
+
+  /** Copies a record behind all others; its survivors fit a spare slab, so this never cleans. */
+  #move(from: Slab, at: number, size: number, flags: number, table: Int32Array, slot: number, evicts: boolean): void {
+    if (this.#head.used + size > this.slabBytes) this.#head = this.#spares.pop() ?? this.#newSlab();
+    const head = this.#head;
+    const to = head.used;
+    from.bytes.copy(head.bytes, to, at, at + size);
+    head.used += size;
+    this.#usedBytes += size;
+    if (evicts) head.words[(to >> 2) + FLAGS] = flags & ~USED;
+    const reference = (head.number << UNIT_BITS) | (to >>> 3);
+    table[slot + 1] = reference;
+    if ((flags & DIRTY) !== 0) this.#dirty[head.words[(to >> 2) + STAMP]!] = reference;
+  }
+
+  #takeLarge(size: number): Slab {
+    const over = this.bytes + size - this.bytesMax;
+    if (over > 0) this.#evictLarge(over);
+    while (this.bytes + size > this.bytesMax && this.#shrinkBySlab());
+    const slab = this.#newSlab(size, true);
+    slab.used = size;
+    this.#large.push(slab.number);
+    return slab;
+  }
+
+  /** Gives one slab of small records up for a large one. */
+  #shrinkBySlab(): boolean {
+    const spare = this.#spares.pop();
+    if (spare !== undefined) {
+      this.#dropSlab(spare);
+      return true;
+    }
+    const before = this.#slabsBytes;
+    for (let tries = this.#slabs.length; tries > 0 && this.#spares.length === 0; tries--) {
+      const victim = this.#underHand();
+      if (victim === undefined) return false;
+      this.#cleanSlab(victim, true);
+    }
+    const freed = this.#spares.pop();
+    if (freed !== undefined) this.#dropSlab(freed);
+    return this.#slabsBytes < before;
+  }
+
+  #evictLarge(bytes: number): void {
+    let left = bytes;
+    for (let tries = this.#large.length * 2; tries > 0 && left > 0; tries--) {
+      const number = this.#large.shift()!;
+      const slab = this.#slabs[number]!;
+      const flags = slab.words[FLAGS]!;
+      if ((flags & (DIRTY | USED)) !== 0) {
+        if ((flags & DIRTY) === 0) slab.words[FLAGS] = flags & ~USED;
+        this.#large.push(number);
+        continue;
+      }
+      const hash = this.#hashAt(slab, 0);
+      this.#forget(slab, 0, hash, this.#slotWith(this.#tables[hash >>> TABLE_SHIFT]!, hash, number << UNIT_BITS));
+      this.#dropSlab(slab);
+      this.#evicted++;
+      left -= slab.bytes.length;
+    }
+  }
+
+  /** Drops what is dirty no more from the front of the list, or grows it. */
+  #makeDirtyRoom(): void {
+    const into = this.#dirtyCount * 2 > this.#dirty.length ? new Int32Array(this.#dirty.length * 2) : this.#dirty;
+    let to = 0;
+    for (let index = this.#dirtyFrom; index < this.#dirtyTo; index++) {
+      const reference = this.#dirty[index]!;
+      if (reference === 0) continue;
+      this.#slabs[reference >>> UNIT_BITS]!.words[(reference & UNIT_MASK) << 1] = to;
+      into[to++] = reference;
+    }
+    this.#dirty = into;
+    this.#dirtyFrom = 0;
+    this.#dirtyTo = to;
+  }
+}
+
+function place(table: Int32Array, hash: number, reference: number): void {
+  const mask = table.length - 2;
+  let slot = (hash << 1) & mask;
+  while (table[slot + 1] !== 0) slot = (slot + 2) & mask;
+  table[slot] = hash;
+  table[slot + 1] = reference;
+}

@@ -1,0 +1,246 @@
+/**
+ * Strings as arrays of bits, the most significant bit of byte 0 first: functions of a `Database`.
+ *
+ * Reads beyond the end see zeros; writes beyond it fill up with zeros. Every read happens before the first write.
+ */
+
+import type { Awaitable } from '../../base/awaitable.ts';
+import { whenReady } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { EMPTY_BYTES } from '../../base/bytes.ts';
+import { type Database, readLive } from './database.ts';
+import { extended, getString, putString, rangeWithin, updateString } from './strings.ts';
+
+export type Bit = 0 | 1;
+
+/** @returns the bit before. @throws OperationError `wrong_type`. */
+export function setBit(on: Database, key: Bytes, offset: number, bit: Bit): Awaitable<Bit> {
+  let before: Bit = 0;
+  const done = updateString(on, key, (current) => {
+    before = bitAt(current ?? EMPTY_BYTES, offset);
+    const changed = extended(current, Math.floor(offset / 8) + 1);
+    putBit(changed, offset, bit);
+    return changed;
+  });
+  return whenReady(done, () => before);
+}
+
+export function getBit(on: Database, key: Bytes, offset: number): Awaitable<Bit> {
+  return whenReady(getString(on, key), (bytes) => bitAt(bytes ?? EMPTY_BYTES, offset));
+}
+
+function bitAt(bytes: Bytes, offset: number): Bit {
+  const byte = bytes[Math.floor(offset / 8)] ?? 0;
+  return ((byte >>> (7 - (offset % 8))) & 1) as Bit;
+}
+
+function putBit(bytes: Bytes, offset: number, bit: Bit): void {
+  const place = Math.floor(offset / 8);
+  const mask = 0x80 >>> (offset % 8);
+  bytes[place] = bit === 1 ? bytes[place]! | mask : bytes[place]! & ~mask;
+}
+
+/** First and last position, in bytes or bits; negative ones count from the end. */
+export interface BitRange {
+  readonly first: number;
+  readonly last: number;
+  readonly unit: 'byte' | 'bit';
+}
+
+/** Positions in bits, inclusive; undefined when the range is empty. */
+function bitsWithin(range: BitRange, bytes: Bytes): { readonly first: number; readonly last: number } | undefined {
+  const unitBits = range.unit === 'bit' ? 1 : 8;
+  const within = rangeWithin(range.first, range.last, (bytes.length * 8) / unitBits);
+  return within && { first: within.first * unitBits, last: within.last * unitBits + unitBits - 1 };
+}
+
+/** Bits that are one. @throws OperationError `wrong_type`. */
+export function countBits(on: Database, key: Bytes, range: BitRange | undefined): Awaitable<number> {
+  return whenReady(getString(on, key), (bytes) => {
+    if (bytes === undefined || bytes.length === 0) return 0;
+    if (range === undefined) return onesIn(bytes, 0, bytes.length);
+    if (range.first < 0 && range.last < 0 && range.first > range.last) return 0;
+    const within = bitsWithin(range, bytes);
+    if (within === undefined) return 0;
+    const firstByte = within.first >>> 3;
+    const lastByte = within.last >>> 3;
+    const before = bytes[firstByte]! & (0xff << (8 - (within.first & 7))) & 0xff;
+    const after = bytes[lastByte]! & (0xff >>> ((within.last & 7) + 1));
+    return onesIn(bytes, firstByte, lastByte + 1) - ones(before) - ones(after);
+  });
+}
+
+function onesIn(bytes: Bytes, start: number, end: number): number {
+  let count = 0;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    let word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    word -= (word >>> 1) & 0x5555_5555;
+    word = (word & 0x3333_3333) + ((word >>> 2) & 0x3333_3333);
+    count += Math.imul((word + (word >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+  }
+  for (; at < end; at++) count += ones(bytes[at]!);
+  return count;
+}
+
+function ones(byte: number): number {
+  let count = 0;
+  for (let rest = byte; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
+
+/**
+ * Position of the first bit that is `bit`, or -1. Without an end a string counts as followed by zeros without end, so
+ * the first zero of a string of ones is just behind it. @throws OperationError `wrong_type`.
+ */
+export function findBit(
+  on: Database,
+  key: Bytes,
+  bit: Bit,
+  range: BitRange,
+  hasEnd: boolean,
+): Awaitable<number> {
+  return whenReady(getString(on, key), (bytes) => {
+    if (bytes === undefined) return bit === 1 ? -1 : 0;
+    const within = bitsWithin(range, bytes);
+    if (within === undefined) return -1;
+    const skipped = bit === 1 ? 0 : 0xff;
+    let at = within.first;
+    while (at <= within.last) {
+      if ((at & 7) === 0 && at + 7 <= within.last && bytes[at >>> 3] === skipped) {
+        at += 8;
+        continue;
+      }
+      if (bitAt(bytes, at) === bit) return at;
+      at++;
+    }
+    return bit === 0 && !hasEnd ? bytes.length * 8 : -1;
+  });
+}
+
+export type BitOperation = 'AND' | 'OR' | 'XOR' | 'NOT';
+
+/**
+ * Combines the strings, shorter ones filled up with zeros, into `destination`, which loses its expiry; an empty result
+ * deletes it. @returns the length of the result, bytes. @throws OperationError `wrong_type`.
+ */
+export function combineBits(
+  on: Database,
+  operation: BitOperation,
+  destination: Bytes,
+  sources: readonly Bytes[],
+): Awaitable<number> {
+  const reads = sources.map((source) => getString(on, source));
+  const combine = (values: readonly (Bytes | undefined)[]): Awaitable<number> => {
+    const length = Math.max(...values.map((value) => value?.length ?? 0));
+    if (length === 0) {
+      return whenReady(readLive(on, destination), (stored) => {
+        if (stored !== undefined) on.delete(destination);
+        return 0;
+      });
+    }
+    const result = combined(operation, values, length);
+    putString(on, destination, result);
+    return length;
+  };
+  return reads.some((read) => read instanceof Promise)
+    ? Promise.all(reads).then(combine)
+    : combine(reads as (Bytes | undefined)[]);
+}
+
+function combined(operation: BitOperation, values: readonly (Bytes | undefined)[], length: number): Bytes {
+  const result = Buffer.alloc(length);
+  const [first, ...others] = values;
+  if (first !== undefined) result.set(first);
+  if (operation === 'NOT') {
+    for (let i = 0; i < length; i++) result[i] = ~result[i]!;
+    return result;
+  }
+  for (const other of others) {
+    const otherLength = other?.length ?? 0;
+    if (operation === 'AND') {
+      for (let i = 0; i < otherLength; i++) result[i]! &= other![i]!;
+      result.fill(0, otherLength);
+    } else if (operation === 'OR') {
+      for (let i = 0; i < otherLength; i++) result[i]! |= other![i]!;
+    } else {
+      for (let i = 0; i < otherLength; i++) result[i]! ^= other![i]!;
+    }
+  }
+  return result;
+}
+
+/** An integer of 1 to 64 bits (63 when unsigned). */
+export interface BitFieldType {
+  readonly signed: boolean;
+  readonly bits: number;
+}
+
+export type Overflow = 'WRAP' | 'SAT' | 'FAIL';
+
+export type BitFieldOperation =
+  | { readonly kind: 'get'; readonly type: BitFieldType; readonly offset: number }
+  | {
+      readonly kind: 'set' | 'increment';
+      readonly type: BitFieldType;
+      readonly offset: number;
+      readonly value: bigint;
+      readonly overflow: Overflow;
+    };
+
+/**
+ * Runs the operations in their order. `get` and `set` give the value before, `increment` the value after, and what
+ * overflowed under `FAIL` undefined. A write makes the string long enough even when it fails.
+ * @throws OperationError `wrong_type`.
+ */
+export function bitField(
+  on: Database,
+  key: Bytes,
+  operations: readonly BitFieldOperation[],
+): Awaitable<readonly (bigint | undefined)[]> {
+  let results: readonly (bigint | undefined)[] = [];
+  const lengthMin = operations.reduce(
+    (most, { kind, type, offset }) => (kind === 'get' ? most : Math.max(most, Math.ceil((offset + type.bits) / 8))),
+    0,
+  );
+  const done = updateString(on, key, (current) => {
+    const bytes = lengthMin === 0 ? (current ?? EMPTY_BYTES) : extended(current, lengthMin);
+    results = operations.map((operation) => runField(bytes, operation));
+    return lengthMin === 0 ? undefined : bytes;
+  });
+  return whenReady(done, () => results);
+}
+
+function runField(bytes: Bytes, operation: BitFieldOperation): bigint | undefined {
+  const { type, offset } = operation;
+  const before = readField(bytes, type, offset);
+  if (operation.kind === 'get') return before;
+  const wanted = operation.kind === 'set' ? operation.value : before + operation.value;
+  const value = fitted(wanted, type, operation.overflow);
+  if (value === undefined) return undefined;
+  writeField(bytes, type, offset, value);
+  return operation.kind === 'set' ? before : value;
+}
+
+function readField(bytes: Bytes, { signed, bits }: BitFieldType, offset: number): bigint {
+  let value = 0n;
+  for (let i = 0; i < bits; i++) value = (value << 1n) | BigInt(bitAt(bytes, offset + i));
+  return signed ? BigInt.asIntN(bits, value) : value;
+}
+
+function writeField(bytes: Bytes, { bits }: BitFieldType, offset: number, value: bigint): void {
+  let rest = BigInt.asUintN(bits, value);
+  for (let i = bits - 1; i >= 0; i--) {
+    putBit(bytes, offset + i, (rest & 1n) === 1n ? 1 : 0);
+    rest >>= 1n;
+  }
+}
+
+function fitted(value: bigint, { signed, bits }: BitFieldType, overflow: Overflow): bigint | undefined {
+  const most = signed ? 2n ** BigInt(bits - 1) - 1n : 2n ** BigInt(bits) - 1n;
+  const least = signed ? -(2n ** BigInt(bits - 1)) : 0n;
+  if (value >= least && value <= most) return value;
+  if (overflow === 'FAIL') return undefined;
+  if (overflow === 'SAT') return value > most ? most : least;
+  return signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
+}

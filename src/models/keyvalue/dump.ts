@@ -1,0 +1,206 @@
+/**
+ * The portable form of a value that DUMP gives and RESTORE takes: an RDB object as Redis writes it.
+ *
+ *   offset    size  field
+ *   0         1     RDB type: 0 string
+ *   1         …     the value in RDB's encoding of strings, see below
+ *   end - 10  2     RDB version, little-endian
+ *   end - 8   8     CRC-64 (Jones polynomial, reflected, no inversion) of all before it, little-endian
+ *
+ *   first byte   the string that follows
+ *   00xxxxxx     xxxxxx bytes
+ *   01xxxxxx b   14 bits of length, then so many bytes
+ *   10000000     32 bits of length, big-endian; 10000001: 64 bits
+ *   11000000     an integer of 8 bits; 11000001: 16; 11000010: 32; little-endian, signed
+ *   11000011     LZF: two lengths (compressed, plain), then the compressed bytes
+ *
+ * Written without compression, which every Redis reads. Values of other types are refused by name.
+ * Source: Redis, rdb.c and lzf_d.c.
+ */
+
+import type { Bytes } from '../../base/bytes.ts';
+import { asBuffer } from '../../base/bytes.ts';
+import { OperationError } from '../../base/errors.ts';
+import { formatInt64, parseInt64 } from './integers.ts';
+
+/** Redis 7.0, so that every Redis 7 restores what was dumped here. */
+const VERSION_WRITTEN = 10;
+/** Redis 7.2; strings are the same in all versions up to it. */
+const VERSION_READ_MAX = 11;
+const FOOTER_BYTES = 10;
+const TYPE_STRING = 0;
+/** Integers are tried for text up to so many bytes. */
+const INTEGER_TEXT_MAX = 11;
+
+/** A new buffer. */
+export function dumpString(value: Bytes): Bytes {
+  const head = stringHead(value);
+  const isWhole = head.integer === undefined;
+  const length = 1 + head.bytes.length + (isWhole ? value.length : 0) + FOOTER_BYTES;
+  const into = Buffer.allocUnsafe(length);
+  into[0] = TYPE_STRING;
+  into.set(head.bytes, 1);
+  if (isWhole) into.set(value, 1 + head.bytes.length);
+  into.writeUInt16LE(VERSION_WRITTEN, length - FOOTER_BYTES);
+  into.writeBigUInt64LE(crc64(into.subarray(0, length - 8)), length - 8);
+  return into;
+}
+
+function stringHead(value: Bytes): { readonly bytes: Bytes; readonly integer?: number } {
+  const parsed = value.length <= INTEGER_TEXT_MAX ? parseInt64(value, 0, value.length) : undefined;
+  if (typeof parsed === 'number' && parsed >= -0x8000_0000 && parsed <= 0x7fff_ffff) {
+    const bytes = Buffer.alloc(5);
+    if (parsed >= -0x80 && parsed <= 0x7f) {
+      bytes[0] = 0xc0;
+      bytes.writeInt8(parsed, 1);
+      return { bytes: bytes.subarray(0, 2), integer: parsed };
+    }
+    if (parsed >= -0x8000 && parsed <= 0x7fff) {
+      bytes[0] = 0xc1;
+      bytes.writeInt16LE(parsed, 1);
+      return { bytes: bytes.subarray(0, 3), integer: parsed };
+    }
+    bytes[0] = 0xc2;
+    bytes.writeInt32LE(parsed, 1);
+    return { bytes, integer: parsed };
+  }
+  if (value.length < 64) return { bytes: Uint8Array.of(value.length) };
+  if (value.length < 16_384) return { bytes: Uint8Array.of(0x40 | (value.length >>> 8), value.length & 0xff) };
+  const bytes = Buffer.alloc(5);
+  bytes[0] = 0x80;
+  bytes.writeUInt32BE(value.length, 1);
+  return { bytes };
+}
+
+/** Whether version and checksum of a payload are right. */
+export function isDumpIntact(payload: Bytes): boolean {
+  if (payload.length < FOOTER_BYTES) return false;
+  const bytes = asBuffer(payload);
+  if (bytes.readUInt16LE(payload.length - FOOTER_BYTES) > VERSION_READ_MAX) return false;
+  const checksum = bytes.readBigUInt64LE(payload.length - 8);
+  return checksum === crc64(payload.subarray(0, payload.length - 8));
+}
+
+/**
+ * The string of an intact payload.
+ * @param lengthMax Longest string to build, bytes.
+ * @throws OperationError `invalid_argument` for bytes that do not decode, `unsupported` for a value of another type.
+ */
+export function restoreString(payload: Bytes, lengthMax: number): Bytes {
+  const body = asBuffer(payload.subarray(0, payload.length - FOOTER_BYTES));
+  if (body.length > 0 && body[0] !== TYPE_STRING && body[0]! <= 22) {
+    throw new OperationError('unsupported', `RESTORE takes strings only; this payload has RDB type ${body[0]}`);
+  }
+  if (body.length < 2 || body[0] !== TYPE_STRING) throw badFormat();
+  const reader = { bytes: body, at: 1 };
+  const value = readString(reader, lengthMax);
+  if (reader.at !== body.length) throw badFormat();
+  return value;
+}
+
+interface Reader {
+  readonly bytes: Buffer;
+  at: number;
+}
+
+function badFormat(): OperationError {
+  return new OperationError('invalid_argument', 'Bad data format');
+}
+
+function readString(reader: Reader, lengthMax: number): Bytes {
+  const first = reader.bytes[reader.at];
+  if (first === undefined) throw badFormat();
+  if (first >>> 6 !== 3) return take(reader, readLength(reader, lengthMax));
+  reader.at++;
+  switch (first) {
+    case 0xc0:
+      return Buffer.from(formatInt64(take(reader, 1).readInt8(0)));
+    case 0xc1:
+      return Buffer.from(formatInt64(take(reader, 2).readInt16LE(0)));
+    case 0xc2:
+      return Buffer.from(formatInt64(take(reader, 4).readInt32LE(0)));
+    case 0xc3: {
+      const compressed = readLength(reader, lengthMax);
+      const plain = readLength(reader, lengthMax);
+      return decompressLzf(take(reader, compressed), plain);
+    }
+    default:
+      throw badFormat();
+  }
+}
+
+function readLength(reader: Reader, lengthMax: number): number {
+  const first = take(reader, 1)[0]!;
+  let length: number;
+  if (first >>> 6 === 0) length = first;
+  else if (first >>> 6 === 1) length = ((first & 0x3f) << 8) | take(reader, 1)[0]!;
+  else if (first === 0x80) length = take(reader, 4).readUInt32BE(0);
+  else if (first === 0x81) length = Number(take(reader, 8).readBigUInt64BE(0));
+  else throw badFormat();
+  if (length > lengthMax) throw badFormat();
+  return length;
+}
+
+function take(reader: Reader, length: number): Buffer {
+  const end = reader.at + length;
+  if (end > reader.bytes.length) throw badFormat();
+  const taken = reader.bytes.subarray(reader.at, end);
+  reader.at = end;
+  return taken;
+}
+
+function decompressLzf(input: Bytes, length: number): Bytes {
+  // Three bytes of input make at most 264 of output: a small payload cannot ask for much memory.
+  if (length > input.length * 88) throw badFormat();
+  const output = Buffer.allocUnsafe(length);
+  let from = 0;
+  let to = 0;
+  while (from < input.length) {
+    const control = input[from++]!;
+    if (control < 32) {
+      const end = from + control + 1;
+      if (end > input.length || to + control + 1 > length) throw badFormat();
+      while (from < end) output[to++] = input[from++]!;
+      continue;
+    }
+    let count = control >>> 5;
+    if (count === 7) {
+      if (from >= input.length) throw badFormat();
+      count += input[from++]!;
+    }
+    if (from >= input.length) throw badFormat();
+    let reference = to - ((control & 0x1f) << 8) - input[from++]! - 1;
+    if (reference < 0 || to + count + 2 > length) throw badFormat();
+    for (let i = 0; i < count + 2; i++) output[to++] = output[reference++]!;
+  }
+  if (to !== length) throw badFormat();
+  return output;
+}
+
+const POLYNOMIAL_REFLECTED = 0x95ac_9329_ac4b_c9b5n;
+
+/** The table in halves, as 64-bit integers of JavaScript are slow. */
+const [TABLE_HIGH, TABLE_LOW] = crcTables();
+
+function crcTables(): readonly [high: Uint32Array, low: Uint32Array] {
+  const high = new Uint32Array(256);
+  const low = new Uint32Array(256);
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = BigInt(byte);
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1n ? (crc >> 1n) ^ POLYNOMIAL_REFLECTED : crc >> 1n;
+    high[byte] = Number(crc >> 32n);
+    low[byte] = Number(crc & 0xffff_ffffn);
+  }
+  return [high, low];
+}
+
+function crc64(bytes: Bytes): bigint {
+  let high = 0;
+  let low = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const index = (low ^ bytes[i]!) & 0xff;
+    low = ((low >>> 8) | (high << 24)) ^ TABLE_LOW[index]!;
+    high = (high >>> 8) ^ TABLE_HIGH[index]!;
+  }
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+}

@@ -1,0 +1,154 @@
+import { expect, test } from 'vitest';
+import { hasCode } from '../../base/errors.ts';
+import { Keyspace } from '../../storage/keyspace.ts';
+import { decodeTable, encodeTable } from './catalog.ts';
+import { Numeric, parseNumeric } from './numeric.ts';
+import { RowCodec } from './row-codec.ts';
+import type { Column, ColumnType, ColumnValue, Table, TableId } from './table.ts';
+
+const keyspace = new Keyspace();
+
+function table(columns: readonly (readonly [string, ColumnType])[], primaryKey: readonly number[]): Table {
+  return {
+    id: 7 as TableId,
+    name: 't',
+    version: 1,
+    columns: columns.map(([name, type]): Column => ({ name, type, modifier: -1, notNull: false, default: undefined })),
+    primaryKey,
+    primaryKeyName: 't_pkey',
+  };
+}
+
+const ALL: readonly (readonly [string, ColumnType])[] = [
+  ['id', 'int4'],
+  ['b', 'bool'],
+  ['s', 'int2'],
+  ['i', 'int4'],
+  ['l', 'int8'],
+  ['f', 'float8'],
+  ['n', 'numeric'],
+  ['t', 'text'],
+  ['v', 'varchar'],
+  ['z', 'timestamptz'],
+];
+
+const FULL: ColumnValue[] = [
+  5,
+  true,
+  -32_768,
+  2_147_483_647,
+  -9_223_372_036_854_775_808n,
+  -0.5,
+  new Numeric(-12_345n, 3),
+  'héllo 𝄞',
+  'x'.repeat(300),
+  1_704_067_200_000_000n,
+];
+
+test('a row of every type comes back as it was', () => {
+  const codec = new RowCodec(keyspace, table(ALL, [0]));
+  const key = codec.keys.keyOf(FULL);
+  const decoded = codec.decode(key, Buffer.from(codec.encode(FULL)));
+  expect(decoded).toEqual(FULL);
+  const nulls: ColumnValue[] = [5, ...new Array<null>(9).fill(null)];
+  expect(codec.decode(key, Buffer.from(codec.encode(nulls)))).toEqual(nulls);
+});
+
+test('the bytes on disk are these', () => {
+  const codec = new RowCodec(keyspace, table(ALL, [0]));
+  const row: ColumnValue[] = [1, true, 2, 3, 4n, 1.5, new Numeric(-15n, 1), 'ab', null, 1n];
+  expect(Buffer.from(codec.encode(row)).toString('hex')).toBe(
+    `${'01' + '01' + '09' + '8000'}01${'0200'}${'03000000'}${'0400000000000000'}${'000000000000f83f'}${'01' + '03' + '2d3135'}${'02' + '6162'}${'0100000000000000'}`,
+  );
+  expect(codec.keys.keyOf(row).toString()).toBe(
+    Buffer.concat([Buffer.from('orbit/relational/'), Buffer.from([0x15, 7, 0x15, 1])]).toString(),
+  );
+});
+
+test('a row written before a column was added has null there', () => {
+  const before = new RowCodec(keyspace, table(ALL.slice(0, 4), [0]));
+  const after = new RowCodec(keyspace, { ...table(ALL, [0]), version: 2 });
+  const row = FULL.slice(0, 4);
+  expect(after.decode(before.keys.keyOf(row), Buffer.from(before.encode(row)))).toEqual([
+    ...row,
+    ...new Array<null>(6).fill(null),
+  ]);
+});
+
+test('a row without a primary key ends with its hidden id', () => {
+  const codec = new RowCodec(keyspace, table([['a', 'text']], []));
+  const key = codec.keys.hiddenKey(1n << 40n);
+  expect(codec.decode(key, Buffer.from(codec.encode(['x'])))).toEqual(['x', 1n << 40n]);
+  expect(codec.keys.keyOf(['x', 1n << 40n])).toEqual(key);
+});
+
+test('keys sort as their values do, column by column', () => {
+  const codec = new RowCodec(
+    keyspace,
+    table(
+      [
+        ['a', 'int8'],
+        ['b', 'text'],
+      ],
+      [0, 1],
+    ),
+  );
+  const rows: [bigint, string][] = [
+    [-300n, 'z'],
+    [-1n, ''],
+    [0n, 'a'],
+    [0n, 'a\0'],
+    [0n, 'ab'],
+    [0n, 'é'],
+    [0n, '\uffee'],
+    [0n, '𝄞'],
+    [255n, ''],
+    [256n, ''],
+    [9_007_199_254_740_993n, ''],
+  ];
+  const keys = rows.map((row) => codec.keys.keyOf(row));
+  expect([...keys].sort(Buffer.compare)).toEqual(keys);
+  for (const [i, row] of rows.entries()) expect(codec.decode(keys[i]!, Buffer.from(codec.encode(row)))).toEqual(row);
+});
+
+test('damaged rows are corruption, wherever they are cut', () => {
+  const codec = new RowCodec(keyspace, table(ALL, [0]));
+  const key = codec.keys.keyOf(FULL);
+  const bytes = Buffer.from(codec.encode(FULL));
+  for (let length = 0; length < bytes.length; length++) {
+    try {
+      codec.decode(key, bytes.subarray(0, length));
+      expect.unreachable(`${length} bytes decoded`);
+    } catch (error) {
+      expect(hasCode(error, 'corruption'), `${length}: ${error}`).toBe(true);
+    }
+  }
+  expect(() => codec.decode(key, Buffer.concat([bytes, Buffer.from([0])]))).toThrow('longer');
+});
+
+test('a definition survives its JSON, defaults of every type included', () => {
+  const defaults: ColumnValue[] = [null, true, -1.5, 10n ** 18n, 'text', new Numeric(150n, 2)];
+  const definition: Table = {
+    ...table(ALL.slice(0, 6), [0]),
+    columns: defaults.map((value, i) => ({
+      name: `c${i}`,
+      type: ALL[i]![1],
+      modifier: i,
+      notNull: i === 0,
+      default: i === 1 ? { kind: 'now' } : { kind: 'constant', value },
+    })),
+  };
+  expect(decodeTable(encodeTable(definition))).toEqual(definition);
+  expect(() => decodeTable(Buffer.from('{'))).toThrow('no JSON');
+  expect(() => decodeTable(Buffer.from('{"format":2,"columns":[]}'))).toThrow('format 2');
+});
+
+test('numerics are read with bounds checked first', () => {
+  expect(String(parseNumeric('-012.50'))).toBe('-12.50');
+  expect(String(parseNumeric('.5e3'))).toBe('500');
+  expect(String(parseNumeric('5e-3'))).toBe('0.005');
+  expect(parseNumeric('1e999999999999')).toBe('overflow');
+  expect(parseNumeric('1e-20000')).toBe('overflow');
+  expect(parseNumeric('1.2.3')).toBeUndefined();
+  expect(parseNumeric('')).toBeUndefined();
+});

@@ -1,0 +1,321 @@
+/**
+ * MULTI, EXEC, DISCARD, WATCH: what one client has queued and watches.
+ *
+ * Commands are queued as the bytes that came, once their names and numbers of arguments are right; a command refused there
+ * makes EXEC refuse all (`EXECABORT`). EXEC runs the queue as one transaction and one commit over whatever keys,
+ * partitions and databases it names. A command that fails then answers with its error and the others stand, as in Redis; what
+ * the failed one had written is taken back.
+ */
+
+import { type Awaitable, isPromise } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { OperationError } from '../../base/errors.ts';
+import { isExpired } from '../../models/keyvalue/database.ts';
+import { type ArgumentColumns, ArgumentCursor } from './arguments.ts';
+import type { CommandEntry } from './command.ts';
+import { errorLine, RespError } from './errors.ts';
+import { type KeyspaceTransaction, transact } from './keyspace-transaction.ts';
+import type { Reply } from './replies.ts';
+import type { ProtocolVersion } from './reply-writer.ts';
+import type { Session } from './session.ts';
+import type { WatchedKey } from './watched-keys.ts';
+
+/** What one queued command answered, and in which protocol: HELLO may be among them. */
+export type Outcome =
+  | { readonly entry: CommandEntry; readonly value: unknown; readonly protocol: ProtocolVersion }
+  | { readonly error: string; readonly protocol: ProtocolVersion };
+
+const NIL_ARRAY = Buffer.from('*-1\r\n');
+
+/** Nil when a watched key had changed. */
+export const execReply: Reply<readonly Outcome[] | undefined> = {
+  name: 'array of replies or nil',
+  write: (writer, outcomes) => {
+    if (outcomes === undefined) {
+      if (writer.protocol === 2) writer.raw(NIL_ARRAY);
+      else writer.nil();
+      return;
+    }
+    writer.array(outcomes.length);
+    for (const outcome of outcomes) {
+      writer.protocol = outcome.protocol;
+      if ('error' in outcome) writer.error(outcome.error);
+      else outcome.entry.writeReply(writer, outcome.value);
+    }
+  },
+};
+
+/** Commands in memory of their own. */
+export class QueuedCommands implements ArgumentColumns {
+  readonly entries: CommandEntry[] = [];
+  buffer: Buffer = Buffer.alloc(0);
+  firstArgument = new Int32Array(9);
+  starts = new Int32Array(32);
+  lengths = new Int32Array(32);
+  #used = 0;
+
+  get bytes(): number {
+    return this.#used;
+  }
+
+  append(entry: CommandEntry, from: ArgumentColumns, at: number): void {
+    const count = this.entries.length;
+    if (count + 2 > this.firstArgument.length) this.firstArgument = larger(this.firstArgument, count + 2);
+    let argument = this.firstArgument[count]!;
+    const last = from.firstArgument[at + 1]!;
+    for (let i = from.firstArgument[at]!; i < last; i++) {
+      const length = from.lengths[i]!;
+      const start = from.starts[i]!;
+      if (argument >= this.starts.length) {
+        this.starts = larger(this.starts, argument + 1);
+        this.lengths = larger(this.lengths, argument + 1);
+      }
+      this.#reserve(length);
+      this.buffer.set(from.buffer.subarray(start, start + length), this.#used);
+      this.starts[argument] = this.#used;
+      this.lengths[argument] = length;
+      this.#used += length;
+      argument++;
+    }
+    this.firstArgument[count + 1] = argument;
+    this.entries.push(entry);
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#used + bytes <= this.buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.#used + bytes, this.buffer.length * 2, 256));
+    this.buffer.copy(grown, 0, 0, this.#used);
+    this.buffer = grown;
+  }
+}
+
+function larger(array: Int32Array<ArrayBuffer>, count: number): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(Math.max(count, array.length * 2));
+  grown.set(array);
+  return grown;
+}
+
+/** Thrown through a transaction whose watched keys have changed. */
+class Abandoned extends Error {
+  override readonly name = 'Abandoned';
+}
+
+export class ClientTransaction {
+  #queue: QueuedCommands | undefined;
+  #refused = false;
+  #watched: WatchedKey[] = [];
+
+  /** Between MULTI and EXEC. */
+  get isQueueing(): boolean {
+    return this.#queue !== undefined;
+  }
+
+  /** Commands queued, or -1 outside of MULTI. */
+  get length(): number {
+    return this.#queue?.entries.length ?? -1;
+  }
+
+  get queuedBytes(): number {
+    return this.#queue?.bytes ?? 0;
+  }
+
+  get queuesWrites(): boolean {
+    return this.#queue?.entries.some((entry) => entry.isWrite) ?? false;
+  }
+
+  begin(): void {
+    if (this.#queue !== undefined) throw new RespError('ERR MULTI calls can not be nested');
+    this.#queue = new QueuedCommands();
+    this.#refused = false;
+  }
+
+  /** Takes a copy of the command. @throws RespError for one that cannot be part of a transaction. */
+  queue(entry: CommandEntry, from: ArgumentColumns, at: number, bytesMax: number): void {
+    const queue = this.#queue!;
+    if (entry.command.flags.includes('no_multi')) throw new RespError('ERR Command not allowed inside a transaction');
+    if (this.#refused) return; // EXEC will not run it.
+    queue.append(entry, from, at);
+    if (queue.bytes > bytesMax) {
+      this.#queue = new QueuedCommands();
+      throw new RespError('ERR the commands of a transaction exceed what the input of a client may hold');
+    }
+  }
+
+  /** A command could not be queued: EXEC will run none. */
+  refuse(): void {
+    if (this.#queue !== undefined) this.#refused = true;
+  }
+
+  discard(session: Session): void {
+    if (this.#queue === undefined) throw new RespError('ERR DISCARD without MULTI');
+    this.reset(session);
+  }
+
+  /** Forgets everything, queued and watched. */
+  reset(session: Session): void {
+    this.#queue = undefined;
+    this.#refused = false;
+    this.unwatch(session);
+  }
+
+  unwatch(session: Session): void {
+    for (const watch of this.#watched.splice(0)) session.server.watchedKeys.remove(watch);
+  }
+
+  watch(session: Session, keys: readonly Bytes[]): Awaitable<void> {
+    if (this.#queue !== undefined) throw new RespError('ERR WATCH inside MULTI is not allowed');
+    const waits: Promise<unknown>[] = [];
+    for (const key of keys) {
+      const isWatched = this.#watched.some(
+        (other) => other.database === session.database && Buffer.compare(other.redisKey, key) === 0,
+      );
+      if (isWatched) continue;
+      const watch = session.server.watchedKeys.add(session, key);
+      if (!isPromise(watch)) this.#watched.push(watch);
+      else waits.push(watch.then((added) => this.#watched.push(added)));
+    }
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
+  /** @returns the outcomes in order; undefined when a watched key has changed. */
+  exec(session: Session): Awaitable<readonly Outcome[] | undefined> {
+    const queue = this.#queue;
+    if (queue === undefined) throw new RespError('ERR EXEC without MULTI');
+    const refused = this.#refused;
+    const watched = this.#watched;
+    this.#queue = undefined;
+    this.#refused = false;
+    this.#watched = [];
+    const release = (): void => {
+      for (const watch of watched) session.server.watchedKeys.remove(watch);
+    };
+    let outcomes: Awaitable<readonly Outcome[] | undefined>;
+    try {
+      if (refused) throw new RespError('EXECABORT Transaction discarded because of previous errors.');
+      outcomes = runQueue(session, queue, watched);
+    } catch (error) {
+      release();
+      if (error instanceof Abandoned) return undefined;
+      throw error;
+    }
+    if (!isPromise(outcomes)) {
+      release();
+      return outcomes;
+    }
+    return outcomes
+      .catch((error: unknown) => {
+        if (error instanceof Abandoned) return undefined;
+        throw error;
+      })
+      .finally(release);
+  }
+}
+
+function runQueue(
+  session: Session,
+  queue: QueuedCommands,
+  watched: readonly WatchedKey[],
+): Awaitable<readonly Outcome[]> {
+  const { database, protocol, name, libraryName, libraryVersion, principal } = session;
+  const before = { database, protocol, name, libraryName, libraryVersion, principal };
+  const cursor = new ArgumentCursor();
+  return transact(
+    session,
+    {
+      label: 'exec',
+      readOnly: false,
+      beforeLateCommit: (on) => requireUnchanged(on, watched),
+    },
+    (on) => {
+      Object.assign(session, before); // An earlier attempt may have got as far as SELECT.
+      const unchanged = watched.length === 0 ? undefined : requireUnchanged(on, watched);
+      const outcomes: Outcome[] = [];
+      return isPromise(unchanged)
+        ? unchanged.then(() => runFrom(on, queue, cursor, outcomes))
+        : runFrom(on, queue, cursor, outcomes);
+    },
+  );
+}
+
+/** @throws Abandoned when a watched key has changed. What is read joins what the commit requires to be unchanged. */
+function requireUnchanged(on: KeyspaceTransaction, watched: readonly WatchedKey[]): Awaitable<void> {
+  const { watchedKeys } = on.server;
+  const check = (values: readonly (Bytes | undefined)[]): void => {
+    watched.forEach((watch, i) => {
+      const value = values[i];
+      const existsNow = (): boolean => value !== undefined && !isExpired(value, on.nowMs);
+      if (watchedKeys.hasChanged(watch, on.nowMs, existsNow)) throw new Abandoned('a watched key has changed');
+    });
+  };
+  const values = watched.map(({ database, redisKey }) => on.database(database).get(redisKey));
+  return values.some(isPromise) ? Promise.all(values).then(check) : check(values as (Bytes | undefined)[]);
+}
+
+/** Runs the commands behind those that have an outcome; synchronous as far as they are. */
+function runFrom(
+  on: KeyspaceTransaction,
+  queue: QueuedCommands,
+  cursor: ArgumentCursor,
+  outcomes: Outcome[],
+): Awaitable<readonly Outcome[]> {
+  const { session, transaction } = on;
+  while (outcomes.length < queue.entries.length) {
+    const at = outcomes.length;
+    const entry = queue.entries[at]!;
+    const savepoint = entry.isWrite ? transaction.savepoint() : undefined;
+    const fail = (error: unknown): void => {
+      const line = errorLine(error);
+      if (line === undefined || (error instanceof OperationError && error.retry === 'transaction')) throw error;
+      if (savepoint !== undefined) transaction.rollbackTo(savepoint);
+      on.server.counters.errors++;
+      outcomes.push({ error: line, protocol: session.protocol });
+    };
+    try {
+      entry.calls++;
+      cursor.begin(queue, at, entry.nameArguments);
+      const value = runWithin(on, entry, entry.parseArguments(cursor));
+      if (isPromise(value)) {
+        const done = value.then((result) => {
+          outcomes.push({ entry, value: result, protocol: session.protocol });
+        }, fail);
+        return done.then(() => runFrom(on, queue, cursor, outcomes));
+      }
+      outcomes.push({ entry, value, protocol: session.protocol });
+    } catch (error) {
+      fail(error);
+    }
+  }
+  return outcomes;
+}
+
+/** One command in a transaction over all databases. */
+export function runWithin(
+  on: KeyspaceTransaction,
+  entry: CommandEntry,
+  args: Readonly<Record<string, unknown>>,
+): Awaitable<unknown> {
+  switch (entry.command.scope) {
+    case 'keys':
+      return entry.run(on.database(on.selected), args) as Awaitable<unknown>;
+    case 'database':
+      return entry.run([on.database(on.selected)], args) as Awaitable<unknown>;
+    case 'server': {
+      const databases = Array.from({ length: on.server.databases.count }, (_, number) => on.database(number));
+      return entry.run(databases, args) as Awaitable<unknown>;
+    }
+    case 'keyspace':
+      return entry.run(on, args) as Awaitable<unknown>;
+    case 'session':
+      return entry.run(on.session, args) as Awaitable<unknown>;
+  }
+}
+
+/** A command of the scope `keyspace` outside of MULTI: a transaction with nothing else in it. */
+export function runAlone(session: Session, entry: CommandEntry, from: ArgumentColumns, at: number): Awaitable<unknown> {
+  const command = new QueuedCommands();
+  command.append(entry, from, at);
+  const cursor = new ArgumentCursor();
+  cursor.begin(command, 0, entry.nameArguments);
+  const args = entry.parseArguments(cursor);
+  return transact(session, { label: entry.name, readOnly: !entry.isWrite }, (on) => runWithin(on, entry, args));
+}

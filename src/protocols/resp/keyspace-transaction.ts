@@ -1,0 +1,158 @@
+/**
+ * All databases within one transaction of the store: for EXEC, for walks over keys, and for what touches two databases.
+ *
+ * What runs here reads one version of the store with its own writes on top, and is one commit: serializable, so what it
+ * read is unchanged when it commits, else it runs again. Where nothing has to wait (values in memory, no foreign lock) all of
+ * it, the commit included, is one synchronous stretch. It is durable when the session's `observedVersion` is.
+ */
+
+import { type Awaitable, isPromise } from '../../base/awaitable.ts';
+import { OperationError } from '../../base/errors.ts';
+import type { Database } from '../../models/keyvalue/database.ts';
+import { TransactionDatabase } from '../../models/keyvalue/database.ts';
+import type { DatabaseMap } from '../../models/keyvalue/database-map.ts';
+import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
+import type { Transaction } from '../../storage/store.ts';
+import type { RespServer, Session } from './session.ts';
+
+const ATTEMPTS_MAX = 16;
+const BACKOFF_FIRST_MS = 1;
+const BACKOFF_MAX_MS = 64;
+
+export interface TransactOptions {
+  /** For logs and deadlock messages. */
+  readonly label: string;
+  readonly readOnly: boolean;
+  /** Called before a commit that had to wait for something: the last chance to give up, by throwing. */
+  readonly beforeLateCommit?: (on: KeyspaceTransaction) => Awaitable<void>;
+}
+
+export class KeyspaceTransaction {
+  readonly transaction: Transaction;
+  readonly server: RespServer;
+  readonly session: Session;
+  readonly nowMs: number;
+  readonly mapAtStart: DatabaseMap;
+  #map: DatabaseMap;
+
+  constructor(session: Session, { label, readOnly }: TransactOptions) {
+    const { server } = session;
+    this.server = server;
+    this.session = session;
+    this.transaction = server.partitions.store.begin({
+      isolation: readOnly ? 'snapshot' : 'serializable',
+      readOnly,
+      label,
+    });
+    this.nowMs = server.platform.clock.nowMs();
+    this.mapAtStart = server.databases.map;
+    this.#map = this.mapAtStart;
+  }
+
+  /** The selected database's number. */
+  get selected(): number {
+    return this.session.database;
+  }
+
+  database(number: number): Database {
+    return new TransactionDatabase(this.transaction, this.keys(number), this.nowMs);
+  }
+
+  keys(number: number): DatabaseKeys {
+    return this.server.databases.keys(this.#map.stored(number));
+  }
+
+  swap(a: number, b: number): void {
+    if (a === b) return;
+    this.#map = this.#map.swapped(a, b);
+    this.transaction.put(this.server.databases.mapKey, this.#map.bytes);
+  }
+
+  /** Gives the event loop back: long walks call it between batches. */
+  pause(): Promise<void> {
+    return this.server.platform.timers.yield();
+  }
+}
+
+/**
+ * Runs `work` in a transaction and commits it visibly; `work` runs again after a conflict.
+ * @throws OperationError those of the last attempt; what `work` throws otherwise.
+ */
+export function transact<T>(
+  session: Session,
+  options: TransactOptions,
+  work: (on: KeyspaceTransaction) => Awaitable<T>,
+): Awaitable<T> {
+  const on = new KeyspaceTransaction(session, options);
+  try {
+    const outcome = work(on);
+    if (isPromise(outcome)) return orAgain(finishLate(on, options, outcome), session, options, work);
+    const committed = on.transaction.commitVisible();
+    if (isPromise(committed)) {
+      const late = committed.then(({ version }) => {
+        observe(on, version);
+        return outcome;
+      });
+      return orAgain(late, session, options, work);
+    }
+    observe(on, committed.version);
+    return outcome;
+  } catch (error) {
+    on.transaction.rollback();
+    if (!isRetryable(error)) throw error;
+    return orAgain(Promise.reject(error), session, options, work);
+  }
+}
+
+async function orAgain<T>(
+  first: Promise<T>,
+  session: Session,
+  options: TransactOptions,
+  work: (on: KeyspaceTransaction) => Awaitable<T>,
+): Promise<T> {
+  const { timers } = session.server.platform;
+  let attempt = first;
+  for (let backoffMs = BACKOFF_FIRST_MS, attempts = 1; ; attempts++) {
+    try {
+      return await attempt;
+    } catch (error) {
+      if (!isRetryable(error) || attempts >= ATTEMPTS_MAX) throw error;
+    }
+    await timers.sleep(backoffMs);
+    backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS);
+    const on = new KeyspaceTransaction(session, options);
+    try {
+      attempt = finishLate(on, options, work(on));
+    } catch (error) {
+      on.transaction.rollback();
+      attempt = Promise.reject(error);
+    }
+  }
+}
+
+/** Commits behind a wait, during which others went on. */
+async function finishLate<T>(on: KeyspaceTransaction, options: TransactOptions, work: Awaitable<T>): Promise<T> {
+  try {
+    const outcome = await work;
+    if (!options.readOnly) await on.transaction.get(on.server.databases.mapKey); // Joins what must be unchanged.
+    await options.beforeLateCommit?.(on);
+    if (on.server.databases.map !== on.mapAtStart) {
+      throw new OperationError('transaction_conflict', 'the databases were swapped meanwhile');
+    }
+    const { version } = await on.transaction.commitVisible();
+    observe(on, version);
+    return outcome;
+  } catch (error) {
+    on.transaction.rollback();
+    throw error;
+  }
+}
+
+function observe(on: KeyspaceTransaction, version: number): void {
+  const { session, transaction } = on;
+  session.observedVersion = Math.max(session.observedVersion, transaction.observedVersion, version);
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof OperationError && error.retry === 'transaction';
+}

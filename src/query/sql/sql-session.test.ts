@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openTestStore, platform, type TestStore } from '../../../test/support/stores.ts';
+import { isPromise } from '../../base/awaitable.ts';
+import { GatheringSink } from './results.ts';
+import { SqlEngine } from './sql-engine.ts';
+import { SqlSession } from './sql-session.ts';
+
+let fixture: TestStore;
+let engine: SqlEngine;
+let sessions = 0;
+
+function newSession(): SqlSession {
+  return new SqlSession(engine, { user: 'orbit', database: 'actors', processId: ++sessions });
+}
+
+beforeEach(async () => {
+  fixture = await openTestStore('memory');
+  engine = new SqlEngine({ store: fixture.store, platform, limits: { workBytesMax: 50_000, sliceMs: 10_000 } });
+  await newSession().execute(
+    `create table t (id int primary key, v int); insert into t values ${Array.from({ length: 200 }, (_, i) => `(${i}, ${i})`).join()}`,
+  );
+});
+
+afterEach(async () => {
+  engine.close();
+  await fixture.dispose();
+});
+
+test('point statements that were planned before answer without a promise', async () => {
+  const session = newSession();
+  for (const text of [
+    'select v from t where id = 7',
+    'update t set v = v + 1 where id = 7',
+    'delete from t where id = 1000',
+    'begin; select v from t where id = 7; commit',
+  ]) {
+    await session.execute(text);
+    const sink = new GatheringSink();
+    expect(isPromise(session.query(text, sink)), text).toBe(false);
+    expect(sink.results.length, text).toBeGreaterThan(0);
+  }
+});
+
+test('a suspended portal gives the rows of its own snapshot, whatever the transaction does meanwhile', async () => {
+  const session = newSession();
+  await session.execute('begin');
+  const portal = session.portal(await session.prepare('select id, v from t where id < 100 order by id', []), []);
+  session.portals.set('c', portal);
+  const first = new GatheringSink();
+  expect(await session.run(portal, 3, first)).toBe('suspended');
+  await newSession().execute('update t set v = -1 where id < 50; delete from t where id = 60');
+  await session.execute('update t set v = -2 where id >= 50');
+  const rest = new GatheringSink();
+  const seen: unknown[] = [];
+  const gather = Object.assign(Object.create(rest), {
+    rows: (_: unknown, rows: readonly unknown[]) => void seen.push(...rows),
+    complete: () => {},
+  });
+  expect(await session.run(portal, 0, gather)).toBe('complete');
+  expect(seen).toEqual(Array.from({ length: 97 }, (_, i) => [i + 3, i + 3]));
+  await session.execute('commit');
+  const [after] = await session.execute('select count(*), min(v), max(v) from t where id < 100');
+  expect(after!.rows).toEqual([[99n, -2, -1]]);
+});
+
+test('an UPDATE that moves keys never meets a row twice', async () => {
+  const session = newSession();
+  const [moved] = await session.execute('update t set id = id + 1000, v = v + 1');
+  expect(moved!.tag).toBe('UPDATE 200');
+  const [sum] = await session.execute('select count(*), sum(v), min(id) from t');
+  expect(sum!.rows).toEqual([[200n, BigInt((199 * 200) / 2 + 200), 1000]]);
+  const [doubled] = await session.execute('insert into t select id + 5000, v from t');
+  expect(doubled!.tag).toBe('INSERT 0 200');
+});
+
+test('what does not fit the memory of a statement is refused, and leaves nothing behind', async () => {
+  const session = newSession();
+  const rows = Array.from({ length: 1_000 }, (_, i) => `(${i + 1_000}, ${i})`).join();
+  await session.execute(`insert into t values ${rows}`);
+  for (const text of ['update t set id = id + 100000', 'delete from t returning *', 'select * from t order by v']) {
+    await expect(session.execute(text), text).rejects.toMatchObject({
+      condition: 'out_of_memory',
+      detail: expect.stringContaining('workBytesMax'),
+    });
+  }
+  expect((await session.execute('select count(*), max(id) from t'))[0]!.rows).toEqual([[1_200n, 1_999]]);
+});
+
+test('concurrent schema changes take turns, and every session sees them at once', async () => {
+  const work = Array.from({ length: 8 }, async (_, i) => {
+    const session = newSession();
+    await session.execute(`create table many${i} (id int primary key)`);
+    await session.execute(`insert into many${i} values (${i})`);
+    session.close();
+  });
+  await Promise.all(work);
+  const session = newSession();
+  for (let i = 0; i < 8; i++) {
+    expect((await session.execute(`select id from many${i}`))[0]!.rows).toEqual([[i]]);
+  }
+});
+
+test('a statement that yields can be cancelled between its batches', async () => {
+  const slow = new SqlEngine({ store: fixture.store, platform, limits: { sliceMs: 0 } });
+  const session = new SqlSession(slow, { user: 'u', database: 'd', processId: 1 });
+  const running = session.execute('select count(*) from t where v % 7 = 3');
+  await slow.parser.parse('select 1');
+  while (slow.runningStatements === 0) await new Promise((resolve) => setImmediate(resolve));
+  session.cancel();
+  await expect(running).rejects.toMatchObject({ condition: 'query_canceled' });
+  expect((await session.execute('select 1'))[0]!.rows).toEqual([[1]]);
+  slow.close();
+});

@@ -1,0 +1,44 @@
+/** What can be told of a statement from its tree alone. */
+
+import type { Node } from '@pgsql/types';
+import type { ResultColumn } from './planner/plan.ts';
+import { parameterTitle } from './session-parameters.ts';
+import { notSupported } from './sql-error.ts';
+
+/** Statements that are bound and planned; the others are done at once. */
+export function isQuery(node: Node): boolean {
+  return 'SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
+}
+
+/** Statements that a failed block still takes. */
+export function endsBlock(node: Node): boolean {
+  if (!('TransactionStmt' in node)) return false;
+  const { kind } = node.TransactionStmt;
+  return kind === 'TRANS_STMT_COMMIT' || kind === 'TRANS_STMT_ROLLBACK' || kind === 'TRANS_STMT_ROLLBACK_TO';
+}
+
+/** Columns of a statement that is not planned; undefined when it has no rows. */
+export function utilityColumns(node: Node): readonly ResultColumn[] | undefined {
+  if (!('VariableShowStmt' in node)) return undefined;
+  const name = node.VariableShowStmt.name ?? '';
+  const names = name.toLowerCase() === 'all' ? ['name', 'setting', 'description'] : [parameterTitle(name)];
+  return names.map((each) => ({ name: each, type: 'text', modifier: -1, tableId: 0, columnNumber: 0 }));
+}
+
+/** A value in SET as text. */
+export function settingOf(node: Node, name: string): string {
+  if ('A_Const' in node) {
+    const { sval, ival, fval, boolval } = node.A_Const;
+    if (sval !== undefined) return sval.sval ?? '';
+    if (ival !== undefined) return String(ival.ival ?? 0);
+    if (fval !== undefined) return fval.fval ?? '0';
+    if (boolval !== undefined) return boolval.boolval === true ? 'on' : 'off';
+  }
+  throw notSupported(`this value of ${name}`);
+}
+
+/** Whether clients that were told of `a` may get rows of `b`. */
+export function sameColumns(a: readonly ResultColumn[] | undefined, b: readonly ResultColumn[] | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((column, i) => column.name === b[i]!.name && column.type === b[i]!.type);
+}
