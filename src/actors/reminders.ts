@@ -153,7 +153,11 @@ export class ReminderService {
   }
 
   async #look(): Promise<void> {
-    const transaction = this.#store.begin({ readOnly: true, label: 'reminders' });
+    const transaction = this.#store.begin({
+      readOnly: true,
+      label: 'reminders',
+      within: this.#runtime.space.range(),
+    });
     try {
       const range = dueRange(this.#runtime.space, Math.floor(this.#platform.clock.nowMs()));
       const cursor = transaction.scan(range, { limit: SCAN_ENTRIES_MAX, keysOnly: true });

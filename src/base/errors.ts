@@ -40,6 +40,7 @@ export const ERRORS = {
   store_format: { retry: 'no', means: 'the data directory is of a format version this build does not know' },
   corruption: { retry: 'no', means: 'stored bytes fail their checksum or do not decode' },
   disk_full: { retry: 'later', means: 'no space is left for writes; deletes still work' },
+  out_of_memory: { retry: 'later', means: 'a bound on memory is reached; deletes still work' },
   io: { retry: 'later', means: 'the operating system refused a file or socket operation' },
   // Actors and cluster
   overloaded: { retry: 'later', means: 'a bounded queue is full' },

@@ -100,7 +100,7 @@ export const ROCKSDB_FIELDS = {
   log_segment_bytes: field(
     'providers.*.log_segment_bytes',
     bytes(1 * MB, 4 * GB),
-    64 * MB,
+    32 * MB,
     'Size of a commit log segment.',
     {
       env: 'ORBIT_ROCKSDB_LOG_SEGMENT_BYTES',
@@ -109,7 +109,7 @@ export const ROCKSDB_FIELDS = {
   log_retain_bytes: field(
     'providers.*.log_retain_bytes',
     bytes(0, 1024 * GB),
-    256 * MB,
+    128 * MB,
     'Commit log kept behind what recovery needs, for change feeds that resume.',
     { env: 'ORBIT_ROCKSDB_LOG_RETAIN_BYTES' },
   ),

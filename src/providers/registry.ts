@@ -20,6 +20,7 @@ export type ProviderSpec = MemorySpec | RocksDbSpec | TiKvSpec;
 
 export interface MemorySpec {
   readonly type: 'Memory';
+  readonly entriesMax: number | undefined;
 }
 
 export interface RocksDbSpec {
@@ -52,6 +53,8 @@ export interface StoresSpec {
   };
 }
 
+/** What a store in memory may hold, of the limit. */
+const MEMORY_STORE_SHARE = 0.6;
 const OVERLAY_SHARE = 1 / 8;
 const OVERLAY_BYTES_MIN = 4 * 1024 * 1024;
 const OVERLAY_BYTES_MAX = 64 * 1024 * 1024;
@@ -74,10 +77,14 @@ export class Stores {
     const names = new Set([providers.default, ...Object.values(routes.models), ...routes.actors.values()]);
     if (providers.cluster !== undefined) names.add(providers.cluster);
     const overlayBytesMax = overlayBytes(spec, names.size);
+    const memoryBytesMax = Math.floor(spec.memory.limitBytes * MEMORY_STORE_SHARE);
     const open = new Map<string, LocalStore>();
     try {
       for (const name of names)
-        open.set(name, await openProvider(name, requireProvider(spec, name), platform, log, overlayBytesMax));
+        open.set(
+          name,
+          await openProvider(name, requireProvider(spec, name), platform, log, overlayBytesMax, memoryBytesMax),
+        );
       return new Stores(spec, open);
     } catch (error) {
       for (const store of open.values()) await store.close();
@@ -133,10 +140,18 @@ function openProvider(
   platform: Platform,
   log: Log,
   overlayBytesMax: number,
+  memoryBytesMax: number,
 ): Promise<LocalStore> {
   switch (provider.type) {
     case 'Memory':
-      return openMemoryStore({ name, platform, log, overlayBytesMax });
+      return openMemoryStore({
+        name,
+        platform,
+        log,
+        overlayBytesMax,
+        bytesMax: memoryBytesMax,
+        ...(provider.entriesMax === undefined ? {} : { entriesMax: provider.entriesMax }),
+      });
     case 'RocksDB':
       return openRocksDbStore(rocksDbOptions(name, provider, platform, log, overlayBytesMax));
     case 'TiKV':

@@ -103,6 +103,7 @@ export class CommitLog {
   readonly #syncIntervalMs: number;
   readonly #onAdvance: () => void;
   readonly #onFailure: (error: Error) => void;
+  readonly #onDiskFull: () => void;
 
   readonly #logId: bigint;
   readonly #segments: LogSegment[];
@@ -157,6 +158,7 @@ export class CommitLog {
     this.#syncIntervalMs = options.syncIntervalMs ?? 1_000;
     this.#onAdvance = hooks.onAdvance;
     this.#onFailure = hooks.onFailure;
+    this.#onDiskFull = hooks.onDiskFull;
     this.#logId = state.logId;
     this.#segments = state.segments;
     this.#spares = state.spares;
@@ -566,8 +568,10 @@ export class CommitLog {
   #setDiskFull(full: boolean): void {
     if (this.diskFull === full) return;
     this.diskFull = full;
-    if (full) this.#log.warn({ directory: this.#directory }, 'disk full: writes are refused, deletes still work');
-    else this.#log.info({ directory: this.#directory }, 'space is available again: writes resume');
+    if (full) {
+      this.#log.warn({ directory: this.#directory }, 'disk full: writes are refused, deletes still work');
+      this.#onDiskFull();
+    } else this.#log.info({ directory: this.#directory }, 'space is available again: writes resume');
   }
 
   /**
@@ -741,6 +745,8 @@ export interface LogHooks {
   readonly onAdvance: () => void;
   /** A write or sync failed; called once. */
   readonly onFailure: (error: Error) => void;
+  /** No space is left: what can be trimmed should be. */
+  readonly onDiskFull: () => void;
 }
 
 function unknownOutcome(cause: Error): OperationError {

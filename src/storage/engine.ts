@@ -14,6 +14,8 @@ import type { Entry, ScanOptions, Version } from './store.ts';
 export interface Engine {
   /** The position of the last batch that was applied; 0 for an empty engine. */
   readonly position: Version;
+  /** It holds as much as it may: writes are refused with `out_of_memory` until something is deleted. */
+  readonly full?: boolean;
 
   /** Newest value; the caller owns the bytes. Synchronous unless the engine expects to wait for a disk. */
   get(key: Key): Awaitable<Bytes | undefined>;

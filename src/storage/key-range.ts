@@ -35,6 +35,12 @@ export function rangesOverlap(a: KeyRange, b: KeyRange): boolean {
   );
 }
 
+/** Whether every key of `inner` is in `outer`. */
+export function rangeIncludes(outer: KeyRange, inner: KeyRange): boolean {
+  if (compareBytes(inner.start, outer.start) < 0) return false;
+  return outer.end === undefined || (inner.end !== undefined && compareBytes(inner.end, outer.end) <= 0);
+}
+
 export function isEmptyRange(range: KeyRange): boolean {
   return range.end !== undefined && compareBytes(range.start, range.end) >= 0;
 }

@@ -113,7 +113,7 @@ export class LocalStore implements Store {
   readonly #transactions = new Set<LocalTransaction>();
   #watchers: readonly Watcher[] = [];
   readonly #resetListeners = new Set<() => void>();
-  #heldBack: readonly (() => void)[] = [];
+  #heldBack: readonly { readonly range: KeyRange; readonly flush: () => void }[] = [];
   #commitLog: CommitLog | undefined;
   #version: Version = 0;
   #active: VersionedMemtable;
@@ -176,6 +176,7 @@ export class LocalStore implements Store {
       onFrame: (frame) => store.#replay(frame),
       onAdvance: () => store.#maybeApply(),
       onFailure: (error) => store.#poison(error),
+      onDiskFull: () => store.#syncNow(),
     });
     return store;
   }
@@ -197,8 +198,8 @@ export class LocalStore implements Store {
 
   get(key: Key, observer?: Observer): Awaitable<Bytes | undefined> {
     if (this.#state === 'closed') this.#checkOpen();
-    this.settle();
     checkKey(key);
+    for (const { range, flush } of this.#heldBack) if (rangeContains(range, key)) flush();
     const overlay = this.overlay;
     const found = overlay.lookup(key, this.engine.position, Number.MAX_SAFE_INTEGER);
     if (observer !== undefined && overlay.version > observer.observedVersion)
@@ -212,17 +213,18 @@ export class LocalStore implements Store {
     return new LocalWriteBatch(this);
   }
 
-  writeBehind(flush: () => void): WriteBehind | undefined {
+  writeBehind(range: KeyRange, flush: () => void): WriteBehind | undefined {
     if (this.durability !== 'memory') return undefined;
     const { locks } = this;
-    this.#heldBack = [...this.#heldBack, flush];
+    const holder = { range, flush };
+    this.#heldBack = [...this.#heldBack, holder];
     return {
       get anyLocked() {
         return locks.count > 0;
       },
       isLocked: (key) => locks.isLockedByOther(key, undefined),
       stop: () => {
-        this.#heldBack = this.#heldBack.filter((other) => other !== flush);
+        this.#heldBack = this.#heldBack.filter((other) => other !== holder);
       },
     };
   }
@@ -303,7 +305,11 @@ export class LocalStore implements Store {
   get health(): StoreHealth {
     if (this.#state === 'readOnly') return { status: 'unhealthy', reason: this.#readOnlyReason };
     if (this.#state !== 'open') return { status: 'unhealthy', reason: `the store is ${this.#state}` };
-    if (this.#isFull) return { status: 'degraded', reason: 'the disk is full; deletes still work' };
+    if (this.#isFull)
+      return {
+        status: 'degraded',
+        reason: `${this.engine.full === true ? 'memory' : 'the disk'} is full; deletes still work`,
+      };
     if (this.#engineTrouble !== '')
       return { status: 'unhealthy', reason: `the engine takes no writes: ${this.#engineTrouble}` };
     return { status: 'healthy' };
@@ -334,13 +340,13 @@ export class LocalStore implements Store {
     return DURABILITIES.indexOf(wanted) > DURABILITIES.indexOf(this.durability) ? wanted : this.durability;
   }
 
-  /** Has the writes ordered that owners hold back: before anybody else could miss them. */
-  settle(): void {
-    for (let i = 0; i < this.#heldBack.length; i++) this.#heldBack[i]!();
+  /** Has the writes ordered that owners hold back, in `within` or anywhere: before anybody else could miss them. */
+  settle(within?: KeyRange): void {
+    for (const { range, flush } of this.#heldBack) if (within === undefined || rangesOverlap(range, within)) flush();
   }
 
-  openSnapshot(validates: boolean): Snapshot {
-    this.settle();
+  openSnapshot(validates: boolean, within?: KeyRange): Snapshot {
+    this.settle(within);
     return this.snapshots.open(this.#version, validates);
   }
 
@@ -402,7 +408,7 @@ export class LocalStore implements Store {
   }
 
   get #isFull(): boolean {
-    return this.#engineFull || this.#commitLog?.diskFull === true;
+    return this.#engineFull || this.#commitLog?.diskFull === true || this.engine.full === true;
   }
 
   #checkOpen(): void {
@@ -428,6 +434,11 @@ export class LocalStore implements Store {
     let room = this.#overlayBytesMax * 2 - this.#unappliedBytes();
     if (this.#commitLog?.diskFull === true) room = Math.min(room, this.#commitLog.reserveBytes);
     if (onlyDeletes && FRAME_HEADER_BYTES + COMMIT_HEADER_BYTES + body.length < room) return;
+    if (this.engine.full === true) {
+      throw new OperationError('out_of_memory', `store ${this.name} holds as much as it may`, {
+        hint: 'Delete data, raise memory.limit, or use a provider of type RocksDB.',
+      });
+    }
     throw new OperationError('disk_full', `no space is left for writes to store ${this.name}`, {
       hint: 'Free space or delete data; writes resume by themselves.',
     });
@@ -557,11 +568,16 @@ export class LocalStore implements Store {
   }
 
   /** Makes the engine's position durable once there was something to apply and then quiet. */
-  #scheduleSync(): void {
-    this.#syncTimer = this.#platform.timers.after(this.#syncDelayMs, () => {
+  #syncNow(): void {
+    this.#syncTimer?.cancel();
+    this.#scheduleSync(0);
+  }
+
+  #scheduleSync(delayMs = this.#syncDelayMs): void {
+    this.#syncTimer = this.#platform.timers.after(delayMs, () => {
       this.#syncTimer = undefined;
-      if (this.#state === 'closed') return;
-      if (this.#applying !== undefined) this.#scheduleSync();
+      if (this.#state === 'closing' || this.#state === 'closed') return;
+      if (this.#applying !== undefined) this.#scheduleSync(Math.min(delayMs + 10, this.#syncDelayMs));
       else {
         this.#applying = this.#syncEngine()
           .catch((error: unknown) =>
@@ -735,9 +751,7 @@ class WatchedCommit implements CommitRecord {
     if (this.#changes !== undefined) return this.#changes;
     assert(arena !== undefined, 'changes are looked at within the call of a watcher');
     this.#changes = copyChanges(arena, this.#start, this.#end).filter((change) =>
-      change.kind === 'deleteRange'
-        ? rangesOverlap(change.range, this.#range)
-        : rangeContains(this.#range, change.key),
+      change.kind === 'deleteRange' ? rangesOverlap(change.range, this.#range) : rangeContains(this.#range, change.key),
     );
     return this.#changes;
   }

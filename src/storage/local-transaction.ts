@@ -30,7 +30,7 @@ import {
 import type { Durability } from '../base/durability.ts';
 import { hasCode, OperationError } from '../base/errors.ts';
 import type { EngineSnapshot } from './engine.ts';
-import { isEmptyRange, type Key, type KeyRange } from './key-range.ts';
+import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } from './key-range.ts';
 import { type CursorSource, LocalCursor } from './local-cursor.ts';
 import type { LocalStore } from './local-store.ts';
 import { LockOwner } from './lock-table.ts';
@@ -74,6 +74,8 @@ export class LocalTransaction implements Transaction, CursorSource {
 
   readonly #store: LocalStore;
   readonly #readOnly: boolean;
+  /** No other keys are touched. */
+  readonly #within: KeyRange | undefined;
   readonly #owner: LockOwner;
   #snapshot: Snapshot;
   /** Of earlier statements, with scans that go on. */
@@ -97,7 +99,8 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.durability = store.lowered(options.durability);
     this.#owner = new LockOwner(options.label ?? 'transaction');
     this.#validates = !this.#readOnly && this.isolation !== 'readCommitted';
-    this.#snapshot = store.openSnapshot(this.#validates);
+    this.#within = options.within;
+    this.#snapshot = store.openSnapshot(this.#validates, options.within);
     if (this.isolation === 'serializable' && !this.#readOnly) {
       this.#readKeys = [];
       this.#readSpans = [];
@@ -163,9 +166,18 @@ export class LocalTransaction implements Transaction, CursorSource {
     else spans.push({ start: copyBytes(span.start), end: span.end && copyBytes(span.end) });
   }
 
+  #assertWithin(key: Key): void {
+    const within = this.#within;
+    assert(
+      within === undefined || rangeContains(within, key),
+      () => `${printable(key)} is outside of what was promised`,
+    );
+  }
+
   get(key: Key): Awaitable<Bytes | undefined> {
     this.check();
     checkKey(key);
+    if (this.#within !== undefined) this.#assertWithin(key);
     if (this.#readKeys !== undefined) this.#noteRead(key);
     if (this.#writes !== undefined) {
       const own = this.#writes.lookup(key, 0, Number.MAX_SAFE_INTEGER);
@@ -205,6 +217,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
       checkKey(key);
+      if (this.#within !== undefined) this.#assertWithin(key);
       const own = this.#writes?.lookup(key, 0, Number.MAX_SAFE_INTEGER);
       if (own === 'value') values[i] = this.#writes!.value;
       if (own === 'value' || own === 'deleted') {
@@ -246,6 +259,9 @@ export class LocalTransaction implements Transaction, CursorSource {
   scan(range: KeyRange, options: ScanOptions = {}): Cursor {
     this.check();
     const { start, end } = keysIn(range);
+    if (this.#within !== undefined) {
+      assert(rangeIncludes(this.#within, { start, end }), 'a scan is outside of what was promised');
+    }
     return new LocalCursor(this, { start: copyBytes(start), end: end && copyBytes(end) }, options);
   }
 
@@ -276,6 +292,7 @@ export class LocalTransaction implements Transaction, CursorSource {
   }
 
   #append(kind: OperationKind, key: Key, value: Bytes | undefined): void {
+    if (this.#within !== undefined) this.#assertWithin(key);
     if (this.#readOnly) throw new OperationError('invalid_argument', 'a read-only transaction cannot write');
     this.#writes ??= newWriteSet();
     const memtable = this.#writes.memtables[0]!;
@@ -316,10 +333,11 @@ export class LocalTransaction implements Transaction, CursorSource {
 
   #lockOne(key: Key, options: LockOptions): Awaitable<boolean> {
     checkKey(key);
+    if (this.#within !== undefined) this.#assertWithin(key);
     const mode = options.mode ?? 'exclusive';
     const held = this.#store.locks.heldMode(this.#owner, key);
     if (held === 'exclusive' || held === mode) return true;
-    this.#store.settle(); // Who holds writes back writes no key that is locked.
+    this.#store.settle(this.#within); // Who holds writes back writes no key that is locked.
     const granted = this.#store.locks.acquire(this.#owner, key, mode, options.wait ?? 'block', options.timeoutMs);
     return whenReady(granted, (taken) => {
       this.check();
@@ -336,7 +354,7 @@ export class LocalTransaction implements Transaction, CursorSource {
   /** Takes an exclusive lock if that needs no waiting. */
   #tryLock(key: Key): boolean {
     if (this.#readOnly || this.#store.locks.heldMode(this.#owner, key) === 'exclusive') return true;
-    this.#store.settle();
+    this.#store.settle(this.#within);
     if (this.#store.locks.acquire(this.#owner, key, 'exclusive', 'skip') !== true) return false;
     this.#locked ??= [];
     this.#locked.push(copyBytes(key));
@@ -360,14 +378,14 @@ export class LocalTransaction implements Transaction, CursorSource {
   beginStatement(): void {
     this.#checkOpen();
     if (this.isolation !== 'readCommitted') return;
-    this.#store.settle();
+    this.#store.settle(this.#within);
     if (this.#snapshot.readVersion === this.#store.version && !this.#snapshot.tooOld) return;
     if (this.#snapshot.cursors === 0) this.#store.snapshots.close(this.#snapshot);
     else {
       this.#olderSnapshots ??= new Set();
       this.#olderSnapshots.add(this.#snapshot);
     }
-    this.#snapshot = this.#store.openSnapshot(this.#validates);
+    this.#snapshot = this.#store.openSnapshot(this.#validates, this.#within);
   }
 
   savepoint(): Savepoint {
@@ -429,7 +447,7 @@ export class LocalTransaction implements Transaction, CursorSource {
   /** Validation and ordering: one synchronous stretch, begun again after every wait. */
   #order(): Awaitable<Commit> {
     this.#checkOpen();
-    this.#store.settle();
+    this.#store.settle(this.#within);
     const blocked = this.#blockedKey();
     if (blocked !== undefined) return whenReady(this.lock([blocked]), () => this.#order());
     const unread = this.#readRequirements();
@@ -460,7 +478,7 @@ export class LocalTransaction implements Transaction, CursorSource {
         requirement.value = value;
         continue;
       }
-      requirement.validity = this.#store.openSnapshot(true);
+      requirement.validity = this.#store.openSnapshot(true, this.#within);
       waits ??= [];
       waits.push(
         value.then((read) => {

@@ -48,6 +48,8 @@ export interface TransactionOptions {
   readonly durability?: Durability;
   /** For logs, metrics and deadlock messages, like `pg:4711`. */
   readonly label?: string;
+  /** A promise to touch no key outside of it: then nobody has to hand over writes held back elsewhere. */
+  readonly within?: KeyRange;
 }
 
 export interface ScanOptions {
@@ -233,11 +235,11 @@ export interface Store {
   writeBatch(): WriteBatch;
 
   /**
-   * For an owner of keys that answers their readers itself and writes them to the store late: `flush` is called before
-   * anybody else reads, opens a snapshot, locks or commits, and writes what is held back with a batch. It must not throw
-   * or wait. Undefined where an acknowledged write must be in a log, or where others share the store.
+   * For the owner of the keys of `range` that answers their readers itself and writes them to the store late: `flush` is
+   * called before anybody else could read them, opens a snapshot, locks or commits, and writes what is held back with a
+   * batch. It must not throw or wait. Undefined where an acknowledged write must be in a log, or where others share the store.
    */
-  writeBehind?(flush: () => void): WriteBehind | undefined;
+  writeBehind?(range: KeyRange, flush: () => void): WriteBehind | undefined;
 
   /** Newest version ordered so far. */
   readonly version: Version;

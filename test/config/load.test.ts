@@ -34,8 +34,8 @@ describe('without any input', () => {
       writeBuffersMax: 3,
       statistics: true,
       blockCacheBytes: 256 * MB,
-      logSegmentBytes: 64 * MB,
-      logRetainBytes: 256 * MB,
+      logSegmentBytes: 32 * MB,
+      logRetainBytes: 128 * MB,
     });
     const { grpc, http, metrics, postgres, redis } = config.listeners;
     expect([grpc, http, metrics, postgres, redis].map(({ port }) => port)).toEqual([50_051, 8080, 9090, 5432, 6379]);

@@ -172,7 +172,8 @@ describe('a damaged backup', () => {
     const good = join(directory, 'good');
     const damages: readonly [string, (path: string, name: string) => Promise<unknown>][] = [
       ['missing', (path) => rm(path)],
-      ['cut', async (path) => truncate(path, (await readFile(path)).length - 1)],
+      // The last byte of the manifest is a line end.
+      ['cut', async (path) => truncate(path, (await readFile(path)).length - 2)],
       ['empty', (path) => truncate(path, 0)],
       ['longer', async (path) => writeFile(path, Buffer.concat([await readFile(path), Buffer.from([32])]))],
       ['exchanged', (path, name) => copyFile(join(backup, names[(names.indexOf(name) + 1) % names.length]!), path)],

@@ -160,10 +160,7 @@ class World {
       const ordered = transaction.commitVisible();
       if (ordered instanceof Promise) throw new Error('a commit without locks and requirements is synchronous');
       recorder.note(ordered.version, changes);
-      await this.#acknowledge(
-        Math.max(ordered.version, transaction.observedVersion),
-        lowered ? 'process' : 'disk',
-      );
+      await this.#acknowledge(Math.max(ordered.version, transaction.observedVersion), lowered ? 'process' : 'disk');
     } finally {
       transaction.rollback();
     }

@@ -49,17 +49,22 @@ export async function memory({ seed, count = KEYS, progress }: SoakOptions): Pro
   try {
     const port = server.port('redis');
     const idle = (await server.memory())!.rssBytes;
-    const loading = await inChunks(port, count, progress, 'loaded', async (client, from, to) => {
-      let commands = '';
-      for (let i = from; i < to; i++) {
-        const n = shuffled(i);
-        commands += `*3\r\n$3\r\nSET\r\n$12\r\n${keyOf(n)}\r\n$100\r\n${contentOf(n)}\r\n`;
-      }
-      client.send(commands);
-      const replies = await client.exactly((to - from) * 5);
-      if (replies !== '+OK\r\n'.repeat(to - from)) throw new Error(`SET answered ${replies.slice(0, 200)}`);
-    });
-    progress(`loaded at ${Math.round(loading)} keys/s, peak ${megabytes(await peak())}`);
+    const report = async (what: string): Promise<void> => progress(`${what}, peak ${megabytes(await peak())}`);
+    const loading = await inChunks(
+      port,
+      count,
+      (done) => report(`loaded ${done}`),
+      async (client, from, to) => {
+        let commands = '';
+        for (let i = from; i < to; i++) {
+          const n = shuffled(i);
+          commands += `*3\r\n$3\r\nSET\r\n$12\r\n${keyOf(n)}\r\n$100\r\n${contentOf(n)}\r\n`;
+        }
+        client.send(commands);
+        const replies = await client.exactly((to - from) * 5);
+        if (replies !== '+OK\r\n'.repeat(to - from)) throw new Error(`SET answered ${replies.slice(0, 200)}`);
+      },
+    );
 
     const end = performance.now() + READ_MS;
     let reads = 0;
@@ -77,18 +82,23 @@ export async function memory({ seed, count = KEYS, progress }: SoakOptions): Pro
       }),
     );
     const readRate = reads / (READ_MS / 1_000);
-    progress(`random reads: ${Math.round(readRate)}/s by ${READERS} clients, peak ${megabytes(await peak())}`);
+    await report(`random reads: ${Math.round(readRate)}/s by ${READERS} clients`);
 
-    const verifying = await inChunks(port, count, progress, 'verified', async (client, from, to) => {
-      let commands = '';
-      for (let i = from; i < to; i++) commands += `*2\r\n$3\r\nGET\r\n$12\r\n${keyOf(i)}\r\n`;
-      client.send(commands);
-      const replies = await client.exactly((to - from) * GET_REPLY_BYTES);
-      for (let i = from; i < to; i++) {
-        const reply = replies.slice((i - from) * GET_REPLY_BYTES, (i - from + 1) * GET_REPLY_BYTES);
-        if (reply !== `$100\r\n${contentOf(i)}\r\n`) throw new Error(`${keyOf(i)} answered ${JSON.stringify(reply)}`);
-      }
-    });
+    const verifying = await inChunks(
+      port,
+      count,
+      (done) => report(`verified ${done}`),
+      async (client, from, to) => {
+        let commands = '';
+        for (let i = from; i < to; i++) commands += `*2\r\n$3\r\nGET\r\n$12\r\n${keyOf(i)}\r\n`;
+        client.send(commands);
+        const replies = await client.exactly((to - from) * GET_REPLY_BYTES);
+        for (let i = from; i < to; i++) {
+          const reply = replies.slice((i - from) * GET_REPLY_BYTES, (i - from + 1) * GET_REPLY_BYTES);
+          if (reply !== `$100\r\n${contentOf(i)}\r\n`) throw new Error(`${keyOf(i)} answered ${JSON.stringify(reply)}`);
+        }
+      },
+    );
     const highest = await peak();
     if (highest >= PEAK_BYTES_MAX) {
       problems.push(`the server used ${megabytes(highest)}; it may use ${megabytes(PEAK_BYTES_MAX)}`);
@@ -118,8 +128,7 @@ export async function memory({ seed, count = KEYS, progress }: SoakOptions): Pro
 async function inChunks(
   port: number,
   count: number,
-  progress: SoakOptions['progress'],
-  what: string,
+  report: (done: string) => Promise<void>,
   work: (client: RawClient, from: number, to: number) => Promise<void>,
 ): Promise<number> {
   const start = performance.now();
@@ -134,12 +143,11 @@ async function inChunks(
         next = Math.min(from + PIPELINE, count);
         const to = next;
         await work(client, from, to);
-        if (Math.floor((done + to - from) / step) > Math.floor(done / step)) {
-          progress(
-            `${what} ${(done + to - from).toLocaleString('en')} after ${Math.round((performance.now() - start) / 1_000)} s`,
-          );
-        }
+        const before = done;
         done += to - from;
+        if (Math.floor(done / step) > Math.floor(before / step)) {
+          await report(`${done.toLocaleString('en')} after ${Math.round((performance.now() - start) / 1_000)} s`);
+        }
       }
       client.close();
     }),

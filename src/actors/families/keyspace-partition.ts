@@ -27,6 +27,7 @@ import type { Observer } from '../../base/observer.ts';
 import { newObserver } from '../../base/observer.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
 import { isExpired, TransactionDatabase } from '../../models/keyvalue/database.ts';
+import { expiryOf, NEVER } from '../../models/keyvalue/values.ts';
 import { DATABASES, DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { Platform, Timer } from '../../platform/platform.ts';
 import type { Key } from '../../storage/key-range.ts';
@@ -80,7 +81,9 @@ const HOT_BYTES_MAX = 64 * 1024 * 1024;
 
 const PARTITIONS_PER_DATABASE = 16;
 const RECLAIM_PERIOD_MS = 100;
-const RECLAIM_SLICE_ENTRIES = 256;
+/** Background periods between two slices of a walk, unless reads came across expired keys. */
+const WALK_PERIODS = 10;
+const RECLAIM_SLICE_ENTRIES = 1024;
 /** A slice in which so many entries had expired is followed by another one at once, up to `RECLAIM_SLICES_MAX`. */
 const RECLAIM_AGAIN_FRACTION = 0.25;
 const RECLAIM_SLICES_MAX = 16;
@@ -117,6 +120,10 @@ export class KeyspacePartitions {
   #reclaiming = false;
   #reclaimDatabase = 0;
   #reclaimFrom: Key | undefined;
+  /** Nothing is walked over while no value has an expiry: since a whole round saw none, none was written. */
+  #walks = true;
+  #roundSawExpiry = false;
+  #periods = 0;
   #reclaimedKeys = 0;
   #waitingCommands = 0;
   /** Admissions are those of a stretch, numbered. */
@@ -319,7 +326,7 @@ export class KeyspacePartitions {
   start(): void {
     this.#reclaimTimer ??= this.#platform.timers.every(RECLAIM_PERIOD_MS, () => {
       this.#commit.flushSome();
-      if (this.#reclaiming) return;
+      if (this.#reclaiming || (++this.#periods % WALK_PERIODS !== 0 && this.#hints.length === 0)) return;
       this.#reclaiming = true;
       this.reclaim()
         .catch(() => undefined) // A busy, full or closing store: the next period tries again.
@@ -347,6 +354,12 @@ export class KeyspacePartitions {
   /** One period of reclaiming: what reads came across, then slices of a walk over all databases. */
   async reclaim(): Promise<void> {
     for (const { database, redisKey } of this.#hints.splice(0)) this.#deleteIfExpired(database, redisKey);
+    if (this.#commit.expiryWritten) {
+      this.#commit.expiryWritten = false;
+      this.#walks = true;
+      this.#roundSawExpiry = true;
+    }
+    if (!this.#walks) return;
     for (let slice = 0; slice < RECLAIM_SLICES_MAX; slice++) {
       if (!(await this.#reclaimSlice())) return;
       await this.#platform.timers.yield();
@@ -370,7 +383,12 @@ export class KeyspacePartitions {
         if (batch === undefined) break;
         seen += batch.length;
         this.#reclaimFrom = keySuccessor(batch[batch.length - 1]!.key);
-        for (const entry of batch) if (isExpired(entry.value, nowMs)) expired.push(keys.decode(entry.key));
+        for (const { key, value } of batch) {
+          const expiresAtMs = expiryOf(value);
+          if (expiresAtMs === NEVER) continue;
+          this.#roundSawExpiry = true;
+          if (expiresAtMs <= nowMs) expired.push(keys.decode(key));
+        }
       }
     } finally {
       transaction.rollback();
@@ -378,6 +396,10 @@ export class KeyspacePartitions {
     if (seen < RECLAIM_SLICE_ENTRIES) {
       this.#reclaimFrom = undefined;
       this.#reclaimDatabase = (database + 1) % this.databases;
+      if (this.#reclaimDatabase === 0) {
+        this.#walks = this.#roundSawExpiry;
+        this.#roundSawExpiry = false;
+      }
     }
     for (const redisKey of expired) this.#deleteIfExpired(database, redisKey);
     return expired.length >= RECLAIM_SLICE_ENTRIES * RECLAIM_AGAIN_FRACTION;

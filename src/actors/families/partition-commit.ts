@@ -85,6 +85,8 @@ export class PartitionCommit {
   observer: Observer = newObserver();
   /** Wall time of the current stretch, milliseconds. */
   nowMs = 0;
+  /** Whether a value with an expiry was written, by anyone, since it was last set to false. */
+  expiryWritten = false;
   readonly #store: Store;
   readonly #databases: readonly DatabaseKeys[];
   readonly #partitionOf: PartitionCommitOptions['partitionOf'];
@@ -121,7 +123,7 @@ export class PartitionCommit {
     this.#gated = store.durability !== 'memory';
     this.arena = new EntryArena({ bytesMax: options.hotBytesMax, seed: options.seed });
     this.#dirtyBytesMax = Math.min(DIRTY_BYTES_MAX, options.hotBytesMax / DIRTY_FRACTION);
-    if (options.writeBehind && !this.#gated && this.#keeps) this.#late = store.writeBehind?.(() => this.settle());
+    if (options.writeBehind && !this.#gated && this.#keeps) this.#late = store.writeBehind?.(options.range, () => this.settle());
     this.#visit = () => this.#gather();
     this.#stops.push(
       store.watch(options.range, (record) => this.#onForeign(record)),
@@ -431,8 +433,12 @@ export class PartitionCommit {
     const keyAt = arena.keyAt;
     const length = arena.valueLength;
     const key = this.#databases[arena.database]!.encode(bytes.subarray(keyAt, keyAt + arena.keyLength));
-    if (length === ABSENT) this.#gathered!.delete(key);
-    else this.#gathered!.put(key, bytes.subarray(arena.valueAt, arena.valueAt + length));
+    if (length === ABSENT) {
+      this.#gathered!.delete(key);
+      return;
+    }
+    if (bytes[arena.valueAt + 1] !== 0) this.expiryWritten = true;
+    this.#gathered!.put(key, bytes.subarray(arena.valueAt, arena.valueAt + length));
   }
 
   #commitWithinTurn(): void {
@@ -502,7 +508,10 @@ export class PartitionCommit {
         for (let database = 0; database < this.#databases.length; database++) {
           if (rangesOverlap(this.#databases[database]!.range, change.range)) this.arena.removeDatabase(database);
         }
-      } else this.#forget(change.key);
+      } else {
+        if (change.kind === 'put' && hasExpiry(change.value)) this.expiryWritten = true;
+        this.#forget(change.key);
+      }
     }
   }
 
@@ -515,4 +524,9 @@ export class PartitionCommit {
       if (this.arena.find(hash, database, redisKey, 0, redisKey.length)) this.arena.remove();
     }
   }
+}
+
+/** Whether a stored value has flags, of which one is an expiry. */
+function hasExpiry(stored: Bytes): boolean {
+  return stored.length > 1 && stored[1] !== 0;
 }

@@ -93,13 +93,7 @@ function ones(byte: number): number {
  * Position of the first bit that is `bit`, or -1. Without an end a string counts as followed by zeros without end, so
  * the first zero of a string of ones is just behind it. @throws OperationError `wrong_type`.
  */
-export function findBit(
-  on: Database,
-  key: Bytes,
-  bit: Bit,
-  range: BitRange,
-  hasEnd: boolean,
-): Awaitable<number> {
+export function findBit(on: Database, key: Bytes, bit: Bit, range: BitRange, hasEnd: boolean): Awaitable<number> {
   return whenReady(getString(on, key), (bytes) => {
     if (bytes === undefined) return bit === 1 ? -1 : 0;
     const within = bitsWithin(range, bytes);

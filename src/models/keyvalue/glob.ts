@@ -35,6 +35,8 @@ export class Glob {
   readonly literalPrefix: Bytes;
   /** The pattern is exactly `*`. */
   readonly matchesAll: boolean;
+  /** Steps of all matches so far: what a walk looks at to give the event loop back in time. */
+  steps = 0;
   readonly #tokens: readonly Token[];
   readonly #ignoreCase: boolean;
 
@@ -81,6 +83,7 @@ export class Glob {
     let starAt = 0;
     let steps = 0;
     while (at < text.length) {
+      this.steps++;
       if (++steps > STEPS_MAX) {
         throw new OperationError('too_large', 'the pattern needs too many steps to be matched');
       }

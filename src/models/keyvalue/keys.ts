@@ -7,7 +7,7 @@
  * can later keep its parts behind its own key.
  */
 
-import type { Bytes } from '../../base/bytes.ts';
+import { type Bytes, copyBytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import { prefixRange } from '../../storage/key-range.ts';
@@ -17,6 +17,9 @@ import { KeyReader, KeyWriter } from '../../storage/tuple.ts';
 
 /** Databases that SELECT can choose. */
 export const DATABASES = 16;
+
+/** What ends a byte string within a tuple. */
+const TERMINATOR_BYTES = 2;
 
 /** The keys of one database. Holds a buffer that every `encode` writes again, so one instance serves one thread of work. */
 export class DatabaseKeys {
@@ -47,6 +50,12 @@ export class DatabaseKeys {
       });
     }
     return writer.view();
+  }
+
+  /** The stored keys whose Redis keys begin with `prefix`. */
+  rangeOf(prefix: Bytes): KeyRange {
+    const key = this.#writer.reset().bytes(prefix).view();
+    return prefixRange(copyBytes(key.subarray(0, key.length - TERMINATOR_BYTES)));
   }
 
   /** The Redis key of a stored one of this database; a copy. @throws OperationError `corruption`. */

@@ -28,10 +28,7 @@ export interface CommonSubsequence {
 export function longestCommonSubsequence(a: Bytes, b: Bytes): CommonSubsequence {
   const width = b.length + 1;
   if ((a.length + 1) * width > CELLS_MAX) {
-    throw new OperationError(
-      'too_large',
-      'Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len',
-    );
+    throw new OperationError('too_large', 'Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len');
   }
   const lengths = new Uint32Array((a.length + 1) * width);
   for (let i = 1; i <= a.length; i++) {

@@ -62,8 +62,7 @@ const ZERO: Finite = { mantissa: 0n, exponent: 0 };
 export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble {
   if (a === 'infinite' || b === 'infinite') return 'infinite';
   const exponent = Math.min(a.exponent, b.exponent);
-  const sum =
-    a.mantissa * 2n ** BigInt(a.exponent - exponent) + b.mantissa * 2n ** BigInt(b.exponent - exponent);
+  const sum = a.mantissa * 2n ** BigInt(a.exponent - exponent) + b.mantissa * 2n ** BigInt(b.exponent - exponent);
   return exponent >= 0 ? rounded(sum * 2n ** BigInt(exponent), 1n) : rounded(sum, 2n ** BigInt(-exponent));
 }
 

@@ -72,8 +72,18 @@ export async function createTable(
 
 /** Requires `beginSchemaChange`, and the exclusive lock on the table's definition. Deletes the rows as one range. */
 export function dropTable(transaction: Transaction, keyspace: Keyspace, table: Table): void {
+  forgetTable(transaction, keyspace, table);
+  truncateTable(transaction, keyspace, table);
+}
+
+/** As `dropTable`, and leaves the rows where they are: for a caller that still reads them, and truncates then. */
+export function forgetTable(transaction: Transaction, keyspace: Keyspace, table: Table): void {
   transaction.delete(tableNameKey(keyspace, table.name));
   transaction.delete(tableKey(keyspace, table.id));
+}
+
+/** Requires the exclusive lock on the table's definition. Deletes the rows as one range. */
+export function truncateTable(transaction: Transaction, keyspace: Keyspace, table: Table): void {
   transaction.deleteRange(new RowKeys(keyspace, table).range([]));
 }
 

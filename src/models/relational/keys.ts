@@ -9,7 +9,7 @@
  *   {prefix}/catalog/    ('table-id')               -> the last table id given out, as decimal text
  *
  * Row keys keep the order of the primary key: integers, text by code point, booleans, floats and points in time are
- * elements of the tuple codec. `numeric` is no part of a key, because a key would forget its scale.
+ * elements of the tuple codec; `character` without the spaces that fill it up, which do not count. `numeric` is no part of a key, because a key would forget its scale.
  */
 
 import { assert, unreachable } from '../../base/assert.ts';
@@ -20,7 +20,8 @@ import { prefixRange } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { KeyReader, type KeyWriter } from '../../storage/tuple.ts';
 import type { Numeric } from './numeric.ts';
-import type { ColumnType, ColumnValue, Table, TableId } from './table.ts';
+import { withoutPadding, withPadding } from './padding.ts';
+import type { Column, ColumnType, ColumnValue, Table, TableId } from './table.ts';
 
 export function tableKey(keyspace: Keyspace, id: TableId): Key {
   return keyspace.catalog.key(['table', BigInt(id)]);
@@ -95,7 +96,7 @@ export class RowKeys {
     const { columns, primaryKey } = this.#table;
     const reader = this.#reader.reset(key, this.#tableBytes);
     if (primaryKey.length === 0) row[columns.length] = reader.int();
-    for (const position of primaryKey) row[position] = readValue(reader, columns[position]!.type);
+    for (const position of primaryKey) row[position] = readValue(reader, columns[position]!);
   }
 
   #start(): KeyWriter {
@@ -122,6 +123,10 @@ function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnValue): vo
     case 'varchar':
       writer.text(value as string);
       return;
+    case 'bpchar':
+      writer.text(withoutPadding(value as string));
+      return;
+    case 'timestamp':
     case 'timestamptz':
       writer.timestamp(value as bigint);
       return;
@@ -132,7 +137,7 @@ function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnValue): vo
   }
 }
 
-function readValue(reader: KeyReader, type: ColumnType): ColumnValue {
+function readValue(reader: KeyReader, { type, modifier }: Column): ColumnValue {
   switch (type) {
     case 'int2':
     case 'int4':
@@ -142,15 +147,18 @@ function readValue(reader: KeyReader, type: ColumnType): ColumnValue {
     case 'text':
     case 'varchar':
       return reader.text();
+    case 'bpchar':
+      return withPadding(reader.text(), modifier);
     case 'bool':
     case 'float8':
       return reader.value() as boolean | number;
+    case 'timestamp':
     case 'timestamptz': {
       const value = reader.value();
       if (typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'timestamp') {
         return value.micros;
       }
-      throw new OperationError('corruption', 'a key element of type timestamptz is no timestamp');
+      throw new OperationError('corruption', 'a key element is no point in time');
     }
     case 'numeric':
       throw new OperationError('corruption', 'a key element cannot be numeric');

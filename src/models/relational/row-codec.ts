@@ -12,8 +12,9 @@
  *   int2, int4    2, 4    little-endian, two's complement
  *   int8          8       little-endian, two's complement
  *   float8        8       little-endian IEEE 754
- *   timestamptz   8       microseconds since 1970, as int8
+ *   timestamp(tz) 8       microseconds since 1970, as int8
  *   text, varchar         varint length in bytes, UTF-8
+ *   bpchar                as text; with a modifier without the spaces that fill it up
  *   numeric               varint scale, varint length in bytes, decimal digits with a leading minus when negative
  *
  * Stored columns are those outside the primary key, in the order of the table: the key holds the others. A row written
@@ -27,7 +28,8 @@ import { OperationError } from '../../base/errors.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { RowKeys } from './keys.ts';
 import { Numeric } from './numeric.ts';
-import type { ColumnType, ColumnValue, Row, Table } from './table.ts';
+import { withoutPadding, withPadding } from './padding.ts';
+import type { Column, ColumnType, ColumnValue, Row, Table } from './table.ts';
 
 const ROW_FORMAT = 1;
 
@@ -65,7 +67,7 @@ export class RowCodec {
     for (let i = 0; i < stored.length; i++) {
       const value = row[stored[i]!]!;
       if (value === null) this.#buffer[bitmapAt + (i >> 3)]! |= 1 << (i & 7);
-      else this.#value(this.#types[i]!, value);
+      else this.#value(this.table.columns[stored[i]!]!, value);
     }
     return this.#buffer.subarray(0, this.#length);
   }
@@ -111,6 +113,7 @@ export class RowCodec {
           at += 4;
           break;
         case 'int8':
+        case 'timestamp':
         case 'timestamptz':
           row[position] = bytes.readBigInt64LE(at);
           at += 8;
@@ -120,11 +123,15 @@ export class RowCodec {
           at += 8;
           break;
         case 'text':
-        case 'varchar': {
+        case 'varchar':
+        case 'bpchar': {
           const length = readVarint(bytes, at);
           at = skipVarint(bytes, at);
           if (at + length > bytes.length) throw new OperationError('corruption', 'a row ends within a text');
           row[position] = bytes.utf8Slice(at, at + length);
+          if (this.#types[i] === 'bpchar') {
+            row[position] = withPadding(row[position] as string, this.table.columns[position]!.modifier);
+          }
           at += length;
           break;
         }
@@ -148,7 +155,7 @@ export class RowCodec {
     if (at !== bytes.length) throw new OperationError('corruption', 'a row is longer than its columns');
   }
 
-  #value(type: ColumnType, value: Exclude<ColumnValue, null>): void {
+  #value({ type, modifier }: Column, value: Exclude<ColumnValue, null>): void {
     this.#reserve(16);
     switch (type) {
       case 'bool':
@@ -161,6 +168,7 @@ export class RowCodec {
         this.#length = this.#buffer.writeInt32LE(value as number, this.#length);
         return;
       case 'int8':
+      case 'timestamp':
       case 'timestamptz':
         this.#length = this.#buffer.writeBigInt64LE(value as bigint, this.#length);
         return;
@@ -170,6 +178,9 @@ export class RowCodec {
       case 'text':
       case 'varchar':
         this.#text(value as string);
+        return;
+      case 'bpchar':
+        this.#text(modifier < 0 ? (value as string) : withoutPadding(value as string));
         return;
       case 'numeric':
         this.#varint((value as Numeric).scale);

@@ -7,7 +7,7 @@
 
 import type { Numeric } from './numeric.ts';
 
-/** Types that a column may have. `varchar` and `numeric` take a modifier. */
+/** Types that a column may have. `varchar`, `bpchar` (`character`) and `numeric` take a modifier. */
 export const COLUMN_TYPES = [
   'bool',
   'int2',
@@ -17,13 +17,16 @@ export const COLUMN_TYPES = [
   'numeric',
   'text',
   'varchar',
+  'bpchar',
+  'timestamp',
   'timestamptz',
 ] as const;
 export type ColumnType = (typeof COLUMN_TYPES)[number];
 
 /**
  * A value in a row. bool: boolean. int2, int4, float8: number. int8: bigint. numeric: Numeric. text, varchar: string.
- * timestamptz: bigint, microseconds since 1970, the ends of int64 standing for the infinities.
+ * bpchar: string, filled up with spaces to the length of its modifier. timestamp, timestamptz: bigint, microseconds since
+ * 1970 (of local time, of UTC), the ends of int64 standing for the infinities.
  */
 export type ColumnValue = null | boolean | number | bigint | string | Numeric;
 

@@ -23,6 +23,7 @@ export const HTTP_STATUS = {
   store_format: 500,
   corruption: 500,
   disk_full: 507,
+  out_of_memory: 507,
   io: 500,
   overloaded: 503,
   deadline_exceeded: 504,

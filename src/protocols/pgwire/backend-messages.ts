@@ -53,6 +53,13 @@ export function commandComplete(writer: MessageWriter, tag: string): void {
   writer.begin('C').text(tag).end();
 }
 
+/** Asks the client for data of `columns` fields in text. */
+export function copyInResponse(writer: MessageWriter, columns: number): void {
+  writer.begin('G').int8(0).int16(columns);
+  for (let i = 0; i < columns; i++) writer.int16(0);
+  writer.end();
+}
+
 /** @param formats One for each column, or none for all in text. */
 export function rowDescription(
   writer: MessageWriter,
@@ -88,6 +95,7 @@ export function errorResponse(writer: MessageWriter, severity: 'ERROR' | 'FATAL'
   if (known && error.hint !== undefined) field(writer, 'H', error.hint);
   if (error instanceof SqlError) {
     field(writer, 'D', error.detail);
+    field(writer, 'W', error.where);
     field(writer, 'P', error.position === undefined ? undefined : String(error.position));
     if (error.table !== undefined) field(writer, 's', 'public');
     field(writer, 't', error.table);

@@ -9,7 +9,8 @@
  * seen. If that commit turns out unknown, the gathered answers are dropped and the connection ends with 40003.
  *
  * After an error in the extended protocol everything up to Sync is skipped. Encryption is answered 'N'. Function calls
- * and COPY are left out; copy messages outside of a COPY are ignored, as PostgreSQL does.
+ * are left out. While COPY … FROM STDIN runs the statement is busy and pulls its data: messages are then read for it, one at
+ * a time, and Flush and Sync among them are ignored; copy messages outside of a COPY are ignored too, as PostgreSQL does.
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
@@ -28,6 +29,7 @@ import { SqlSession } from '../../query/sql/sql-session.ts';
 import { type SqlType, type SqlValue, typeOfOid } from '../../query/sql/types/types.ts';
 import { SCRAM_MECHANISM, ScramExchange } from './authentication.ts';
 import * as message from './backend-messages.ts';
+import { CopyIn } from './copy-in.ts';
 import { type FieldFormat, readParameter, writeField } from './field-format.ts';
 import { BodyReader, type Frame, FrameReader, utf8Text } from './frame-reader.ts';
 import type { CancelRegister, PgwireOptions } from './listener.ts';
@@ -93,6 +95,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #ended = false;
   #drained: (() => void) | undefined;
   #loginTimer: Timer | undefined;
+  /** The COPY that runs. */
+  #copy: CopyIn | undefined;
   /** Formats of the rows that are being sent; none is text. */
   #rowFormats: readonly FieldFormat[] = [];
 
@@ -112,6 +116,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     if (this.#phase === 'closed') return;
     this.#reader.feed(chunk);
     if (!this.#busy) this.#process();
+    else this.#copy?.more();
     this.#reader.keep();
   }
 
@@ -124,6 +129,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   onEnd(): void {
     this.#ended = true;
     if (!this.#busy) this.#close();
+    else if (this.#copy !== undefined) this.#copy.abandon();
     else this.#session?.cancel();
   }
 
@@ -578,6 +584,19 @@ export class PgConnection implements SocketHandlers, ResultSink {
 
   empty(): void {
     message.bare(this.#writer, 'I');
+  }
+
+  /** Tells the client to send; from here on the messages are the statement's. */
+  copyIn(columns: number): Awaitable<CopyIn> {
+    message.copyInResponse(this.#writer, columns);
+    const copy = new CopyIn(this.#reader, this.#socket, () => {
+      this.#copy = undefined;
+    });
+    return whenReady(this.#flush(), () => {
+      this.#copy = copy;
+      if (this.#phase === 'closed' || this.#ended) copy.abandon();
+      return copy;
+    });
   }
 
   notice(notice: Notice): void {

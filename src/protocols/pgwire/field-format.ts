@@ -1,8 +1,8 @@
 /**
  * Values as fields of messages: in text, or in the binary form that PostgreSQL's `*_send` and `*_recv` functions use.
  *
- * Binary: bool 1 byte; int2, int4, int8 big-endian; float8 IEEE 754 big-endian; text as UTF-8; timestamptz microseconds
- * since 2000-01-01 as int8. `numeric` has a binary form that is left out: it is refused, not guessed.
+ * Binary: bool 1 byte; int2, int4, int8 big-endian; float8 IEEE 754 big-endian; text as UTF-8; timestamp and timestamptz
+ * microseconds since 2000-01-01 as int8. `numeric` has a binary form that is left out: it is refused, not guessed.
  */
 
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
@@ -48,6 +48,7 @@ function writeBinary(writer: MessageWriter, type: SqlType, value: Exclude<SqlVal
     case 'float8':
       writer.int32(8).float64(value as number);
       return;
+    case 'timestamp':
     case 'timestamptz':
       writer.int32(8).int64(sinceEpoch(value as bigint));
       return;
@@ -82,6 +83,7 @@ export function readParameter(type: SqlType, format: FieldFormat, bytes: Buffer,
       return sized(type, bytes, 8).readBigInt64BE();
     case 'float8':
       return sized(type, bytes, 8).readDoubleBE();
+    case 'timestamp':
     case 'timestamptz': {
       const micros = sized(type, bytes, 8).readBigInt64BE();
       if (micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS) return micros;

@@ -16,22 +16,13 @@ import {
   setBit,
 } from '../../models/keyvalue/bits.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
-import {
-  type Argument,
-  type ArgumentCursor,
-  type ArgumentDoc,
-  described,
-  key,
-  keyOfSpec,
-  many,
-} from './arguments.ts';
+import { type Argument, type ArgumentCursor, type ArgumentDoc, described, key, keyOfSpec, many } from './arguments.ts';
 import { command } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
 import { integer, type Reply } from './replies.ts';
 
 const OFFSET_INVALID = 'ERR bit offset is not an integer or out of range';
-const TYPE_INVALID =
-  'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.';
+const TYPE_INVALID = 'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.';
 /** Bits of the longest string. */
 const OFFSET_END = 512 * 1024 * 1024 * 8;
 
@@ -232,7 +223,8 @@ function parseFieldOperations(cursor: ArgumentCursor): readonly BitFieldOperatio
       if (kind === undefined) throw new RespError('ERR Invalid OVERFLOW type specified');
       overflow = kind;
     } else {
-      const kind = left < 3 ? undefined : cursor.takeToken('SET') ? 'set' : cursor.takeToken('INCRBY') ? 'increment' : undefined;
+      const kind =
+        left < 3 ? undefined : cursor.takeToken('SET') ? 'set' : cursor.takeToken('INCRBY') ? 'increment' : undefined;
       if (kind === undefined) throw new RespError(SYNTAX_ERROR);
       const type = fieldType(cursor.bytes());
       const offset = fieldOffset(cursor.bytes(), type);
@@ -325,7 +317,10 @@ export const bitmapCommands = {
     group: 'bitmap',
     complexity: 'O(N)',
     flags: ['write', 'denyoom'],
-    keyFlags: [['OW', 'update'], ['RO', 'access']],
+    keyFlags: [
+      ['OW', 'update'],
+      ['RO', 'access'],
+    ],
     args: { operation: bitOperation, destkey: key, key: many(keyOfSpec(1)) },
     reply: integer,
     run: (database, { operation, destkey, key: sources }) => {
@@ -343,6 +338,8 @@ export const bitmapCommands = {
     flags: ['write', 'denyoom'],
     keyFlags: ['RW', 'access', 'update', 'variable_flags'],
     keyNotes: 'This command allows both access and modification of the key',
+    keyFlagsOf: (words) =>
+      words.some((word) => word === 'SET' || word === 'INCRBY') ? ['RW', 'access', 'update'] : ['RO', 'access'],
     args: { key, operations: fieldOperations },
     reply: integersOrNil,
     run: (database, { key, operations }) => bitField(database, key, operations),

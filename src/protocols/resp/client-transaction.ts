@@ -10,7 +10,6 @@
 import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
-import { isExpired } from '../../models/keyvalue/database.ts';
 import { type ArgumentColumns, ArgumentCursor } from './arguments.ts';
 import type { CommandEntry } from './command.ts';
 import { errorLine, RespError } from './errors.ts';
@@ -224,31 +223,27 @@ function runQueue(
     {
       label: 'exec',
       readOnly: false,
-      beforeLateCommit: (on) => requireUnchanged(on, watched),
+      beforeLateCommit: (on) => requireUnchangedLate(on, watched),
     },
     (on) => {
       Object.assign(session, before); // An earlier attempt may have got as far as SELECT.
-      const unchanged = watched.length === 0 ? undefined : requireUnchanged(on, watched);
-      const outcomes: Outcome[] = [];
-      return isPromise(unchanged)
-        ? unchanged.then(() => runFrom(on, queue, cursor, outcomes))
-        : runFrom(on, queue, cursor, outcomes);
+      requireUnchanged(on, watched);
+      return runFrom(on, queue, cursor, []);
     },
   );
 }
 
-/** @throws Abandoned when a watched key has changed. What is read joins what the commit requires to be unchanged. */
-function requireUnchanged(on: KeyspaceTransaction, watched: readonly WatchedKey[]): Awaitable<void> {
-  const { watchedKeys } = on.server;
-  const check = (values: readonly (Bytes | undefined)[]): void => {
-    watched.forEach((watch, i) => {
-      const value = values[i];
-      const existsNow = (): boolean => value !== undefined && !isExpired(value, on.nowMs);
-      if (watchedKeys.hasChanged(watch, on.nowMs, existsNow)) throw new Abandoned('a watched key has changed');
-    });
-  };
-  const values = watched.map(({ database, redisKey }) => on.database(database).get(redisKey));
-  return values.some(isPromise) ? Promise.all(values).then(check) : check(values as (Bytes | undefined)[]);
+/** @throws Abandoned when a watched key has changed. */
+function requireUnchanged(on: KeyspaceTransaction, watched: readonly WatchedKey[]): void {
+  if (watched.some((watch) => on.server.watchedKeys.hasChanged(watch, on.nowMs))) {
+    throw new Abandoned('a watched key has changed');
+  }
+}
+
+/** As `requireUnchanged`, and the keys join what the commit requires to be unchanged. */
+async function requireUnchangedLate(on: KeyspaceTransaction, watched: readonly WatchedKey[]): Promise<void> {
+  for (const { key } of watched) await on.transaction.get(key);
+  requireUnchanged(on, watched);
 }
 
 /** Runs the commands behind those that have an outcome; synchronous as far as they are. */

@@ -3,8 +3,11 @@
 import { actorCommands } from './actor-commands.ts';
 import { bitmapCommands } from './bitmap-commands.ts';
 import { CommandTable } from './command.ts';
+import { configCommands } from './config-commands.ts';
 import { connectionCommands } from './connection-commands.ts';
 import { genericCommands } from './generic-commands.ts';
+import { observationCommands } from './observation-commands.ts';
+import { scanCommands } from './scan-commands.ts';
 import { serverCommands } from './server-commands.ts';
 import { stringCommands } from './string-commands.ts';
 import { transactionCommands } from './transaction-commands.ts';
@@ -15,9 +18,12 @@ export function newCommandTable(): CommandTable {
     ...stringCommands,
     ...bitmapCommands,
     ...genericCommands,
+    ...scanCommands,
     ...transactionCommands,
     ...connectionCommands,
     ...serverCommands,
+    ...configCommands,
+    ...observationCommands,
     ...actorCommands,
   });
 }

@@ -50,8 +50,8 @@ export interface CommandFacts {
   readonly argumentsMax?: number;
   /** Needed for commands with keys: for all of them together, or a list for each argument that holds keys. */
   readonly keyFlags?: readonly KeyFlag[] | readonly (readonly KeyFlag[])[];
-  /** What the flags are for one call, where its arguments decide. */
-  readonly keyFlagsOf?: (args: never) => readonly KeyFlag[];
+  /** What the flags are for one call, given its words in upper case, where those decide. */
+  readonly keyFlagsOf?: (words: readonly string[]) => readonly KeyFlag[];
   readonly keyNotes?: string;
   /** ACL categories beyond those that follow from flags and group. */
   readonly categories?: readonly ('dangerous' | 'keyspace' | 'admin' | 'connection')[];
@@ -123,7 +123,8 @@ export function withHelp(
     group,
     complexity: 'O(1)',
     flags: ['loading', 'stale'],
-    ...(group !== 'connection' && container === 'COMMAND' && { categories: ['connection'] as const }),
+    ...(container === 'COMMAND' && { categories: ['connection'] as const }),
+    ...(group === 'generic' && { categories: ['keyspace'] as const }),
     args: {},
     reply: tree,
     run: () =>
@@ -173,6 +174,7 @@ export class CommandEntry {
   readonly #argumentsMax: number;
   readonly #minimum: number;
   readonly #group: number;
+  readonly #isCounted: boolean;
   readonly #empty: Readonly<Record<string, unknown>>;
 
   constructor(name: string, row: Command, parent?: string) {
@@ -187,6 +189,7 @@ export class CommandEntry {
     this.#minimum = minimum;
     this.#group = Math.max(1, ...args.map((argument) => argument.group ?? 1));
     this.#argumentsMax = row.argumentsMax ?? Number.POSITIVE_INFINITY;
+    this.#isCounted = this.#group > 1 || row.argumentsMax !== undefined;
     this.isWrite = row.flags.includes('write');
     this.allowedUnauthenticated = row.flags.includes('no_auth');
     this.isTimed = !/^O\(1\)/.test(row.complexity) && !row.flags.includes('skip_slowlog');
@@ -215,6 +218,7 @@ export class CommandEntry {
 
   /** @throws RespError for a wrong shape. */
   parseArguments(cursor: ArgumentCursor): Readonly<Record<string, unknown>> {
+    if (this.#isCounted) this.#checkCount(cursor.remaining + this.nameArguments);
     if (this.#fields.length === 0) {
       cursor.finish();
       return this.#empty;
@@ -225,13 +229,21 @@ export class CommandEntry {
     return values;
   }
 
+  /** Whether so many arguments agree with the declared arity: what is checked before a command is queued. */
   accepts(argumentCount: number): boolean {
-    if (this.arity >= 0) return argumentCount === this.arity;
-    if (argumentCount < this.#minimum || argumentCount > this.#argumentsMax) return false;
-    return this.#group === 1 || (argumentCount - this.#minimum) % this.#group === 0;
+    return this.arity >= 0 ? argumentCount === this.arity : argumentCount >= this.#minimum;
   }
 
-  run(on: Database | readonly Database[] | KeyspaceTransaction | Session, args: Readonly<Record<string, unknown>>): unknown {
+  /** What the declared arity cannot say: an upper bound, and arguments that come in groups. */
+  #checkCount(argumentCount: number): void {
+    if (argumentCount > this.#argumentsMax) throw this.wrongArity();
+    if ((argumentCount - this.#minimum) % this.#group !== 0) throw this.wrongArity();
+  }
+
+  run(
+    on: Database | readonly Database[] | KeyspaceTransaction | Session,
+    args: Readonly<Record<string, unknown>>,
+  ): unknown {
     return this.command.run(on as never, args as never);
   }
 

@@ -2,11 +2,34 @@
 
 import { whenReady } from '../../base/awaitable.ts';
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
-import { type Argument, bytes, ignored, integer as integerArgument, optional, text } from './arguments.ts';
+import { OperationError } from '../../base/errors.ts';
+import {
+  type Argument,
+  type ArgumentCursor,
+  bytes,
+  described,
+  ignored,
+  integer as integerArgument,
+  optional,
+  text,
+} from './arguments.ts';
 import { DEFAULT_USER } from './authentication.ts';
+import type { PauseMode } from './client-pause.ts';
 import { sessionCommand, withHelp } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
-import { bulk, integer, mapTree, ok, type Reply, type Tree, textOrNil, tree, verbatim } from './replies.ts';
+import {
+  bulk,
+  integer,
+  mapTree,
+  ok,
+  type Reply,
+  setTree,
+  simple,
+  type Tree,
+  textOrNil,
+  tree,
+  verbatim,
+} from './replies.ts';
 import { authenticate, REDIS_VERSION, type Session } from './session.ts';
 
 const CONNECTION_FLAGS = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'] as const;
@@ -115,6 +138,260 @@ function hello(session: Session): Tree {
   ]);
 }
 
+/** One of several words. */
+function oneToken<T extends string>(name: string, ...tokens: readonly T[]): Argument<T> {
+  return {
+    minimum: 1,
+    fixed: true,
+    docs: () => [
+      {
+        name,
+        type: 'oneof',
+        arguments: tokens.map((token) => ({ name: token.toLowerCase(), type: 'pure-token', token })),
+      },
+    ],
+    parse: (cursor) => {
+      const taken = tokens.find((token) => cursor.takeToken(token));
+      if (taken === undefined) throw new RespError(SYNTAX_ERROR);
+      return taken;
+    },
+  };
+}
+
+const unblockMode = described(
+  [
+    {
+      name: 'timeout_error',
+      type: 'oneof',
+      flags: ['optional'],
+      arguments: [
+        { name: 'timeout', type: 'pure-token', token: 'TIMEOUT' },
+        { name: 'error', type: 'pure-token', token: 'ERROR' },
+      ],
+    },
+  ],
+  (cursor) => {
+    cursor.finishNumbers();
+    if (cursor.remaining > 0 && !cursor.takeToken('TIMEOUT') && !cursor.takeToken('ERROR')) {
+      throw new RespError('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
+    }
+  },
+);
+
+const pause = described(
+  [
+    { name: 'timeout', type: 'integer' },
+    {
+      name: 'mode',
+      type: 'oneof',
+      since: '6.2.0',
+      flags: ['optional'],
+      arguments: [
+        { name: 'write', type: 'pure-token', token: 'WRITE' },
+        { name: 'all', type: 'pure-token', token: 'ALL' },
+      ],
+    },
+  ],
+  (cursor): { readonly timeoutMs: number; readonly mode: PauseMode } => {
+    if (cursor.remaining > 2) throw new RespError("ERR wrong number of arguments for 'client|pause' command");
+    const place = cursor.skip();
+    const mode = cursor.remaining === 0 || cursor.takeToken('ALL') ? 'all' : 'write';
+    if (mode === 'write' && !cursor.takeToken('WRITE')) {
+      throw new RespError('ERR CLIENT PAUSE mode must be WRITE or ALL');
+    }
+    const timeoutMs = cursor.integerAt(place, 'ERR timeout is not an integer or out of range');
+    cursor.finishNumbers();
+    if (timeoutMs < 0) throw new RespError('ERR timeout is negative');
+    return { timeoutMs: Number(timeoutMs), mode };
+  },
+  { minimum: 1 },
+);
+
+const CLIENT_TYPES = ['normal', 'master', 'replica', 'slave', 'pubsub'];
+
+/** Every client here is a normal one. */
+function clientType(cursor: ArgumentCursor): string {
+  const type = cursor.text();
+  if (!CLIENT_TYPES.includes(type.toLowerCase())) throw new RespError(`ERR Unknown client type '${type}'`);
+  return type.toLowerCase();
+}
+
+type ClientFilter = (client: Session) => boolean;
+
+const listFilter = described(
+  [
+    {
+      name: 'normal_master_replica_pubsub',
+      type: 'oneof',
+      token: 'TYPE',
+      since: '5.0.0',
+      flags: ['optional'],
+      arguments: [
+        { name: 'normal', type: 'pure-token', token: 'NORMAL' },
+        { name: 'master', type: 'pure-token', token: 'MASTER' },
+        { name: 'replica', type: 'pure-token', token: 'REPLICA' },
+        { name: 'pubsub', type: 'pure-token', token: 'PUBSUB' },
+      ],
+    },
+    {
+      name: 'id',
+      type: 'block',
+      token: 'ID',
+      since: '6.2.0',
+      flags: ['optional'],
+      arguments: [{ name: 'client-id', type: 'integer', flags: ['multiple'] }],
+    },
+  ],
+  (cursor): ClientFilter => {
+    if (cursor.remaining === 0) return () => true;
+    if (cursor.remaining === 2 && cursor.takeToken('TYPE')) {
+      const type = clientType(cursor);
+      return () => type === 'normal';
+    }
+    if (cursor.remaining < 2 || !cursor.takeToken('ID')) throw new RespError(SYNTAX_ERROR);
+    const ids = new Set<number>();
+    while (cursor.remaining > 0) {
+      const id = cursor.integerNow('ERR Invalid client ID');
+      if (id <= 0) throw new RespError('ERR Invalid client ID');
+      ids.add(Number(id));
+    }
+    return ({ id }) => ids.has(id);
+  },
+);
+
+interface Victims {
+  readonly matches: (client: Session, by: Session) => boolean;
+  /** The old form: one address, answered with OK. */
+  readonly isAddress: boolean;
+  readonly user: string | undefined;
+}
+
+const victims = described(
+  [
+    {
+      name: 'filter',
+      type: 'oneof',
+      arguments: [
+        { name: 'ip:port', type: 'string' },
+        {
+          name: 'new-format',
+          type: 'oneof',
+          flags: ['multiple'],
+          arguments: [
+            { name: 'client-id', type: 'integer', token: 'ID', since: '2.8.12', flags: ['optional'] },
+            {
+              name: 'normal_master_slave_pubsub',
+              type: 'oneof',
+              token: 'TYPE',
+              since: '2.8.12',
+              flags: ['optional'],
+              arguments: [
+                { name: 'normal', type: 'pure-token', token: 'NORMAL' },
+                { name: 'master', type: 'pure-token', token: 'MASTER', since: '3.2.0' },
+                { name: 'slave', type: 'pure-token', token: 'SLAVE' },
+                { name: 'replica', type: 'pure-token', token: 'REPLICA', since: '5.0.0' },
+                { name: 'pubsub', type: 'pure-token', token: 'PUBSUB' },
+              ],
+            },
+            { name: 'username', type: 'string', token: 'USER', flags: ['optional'] },
+            { name: 'ip:port', type: 'string', token: 'ADDR', flags: ['optional'] },
+            { name: 'ip:port', type: 'string', token: 'LADDR', since: '6.2.0', flags: ['optional'] },
+            { name: 'yes/no', type: 'string', token: 'SKIPME', flags: ['optional'] },
+          ],
+        },
+      ],
+    },
+  ],
+  parseVictims,
+  { minimum: 1 },
+);
+
+function parseVictims(cursor: ArgumentCursor): Victims {
+  if (cursor.remaining === 1) {
+    const address = cursor.text();
+    return { matches: (client) => addressOf(client) === address, isAddress: true, user: undefined };
+  }
+  const conditions: ((client: Session) => boolean)[] = [];
+  let skipsCaller = true;
+  let user: string | undefined;
+  while (cursor.remaining > 0) {
+    if (cursor.remaining < 2) throw new RespError(SYNTAX_ERROR);
+    if (cursor.takeToken('ID')) {
+      const message = 'ERR client-id should be greater than 0';
+      const id = cursor.integerNow(message);
+      if (id <= 0) throw new RespError(message);
+      conditions.push((client) => client.id === id);
+    } else if (cursor.takeToken('TYPE')) {
+      const type = clientType(cursor);
+      conditions.push(() => type === 'normal');
+    } else if (cursor.takeToken('ADDR')) {
+      const address = cursor.text();
+      conditions.push((client) => addressOf(client) === address);
+    } else if (cursor.takeToken('LADDR')) {
+      throw new OperationError('unsupported', 'CLIENT KILL LADDR is not supported; use ADDR or ID');
+    } else if (cursor.takeToken('USER')) {
+      const name = cursor.text();
+      user = name;
+      conditions.push((client) => client.principal?.name === name);
+    } else if (cursor.takeToken('SKIPME')) {
+      if (cursor.takeToken('YES')) skipsCaller = true;
+      else if (cursor.takeToken('NO')) skipsCaller = false;
+      else throw new RespError(SYNTAX_ERROR);
+    } else {
+      throw new RespError(SYNTAX_ERROR);
+    }
+  }
+  const matches = (client: Session, by: Session): boolean =>
+    (client !== by || !skipsCaller) && conditions.every((condition) => condition(client));
+  return { matches, isAddress: false, user };
+}
+
+function isUserConnected({ server }: Session, user: string): boolean {
+  return [...server.clients].some(({ principal }) => principal?.name === user);
+}
+
+const killReply: Reply<number | undefined> = {
+  name: 'OK or integer',
+  write: (writer, killed) => (killed === undefined ? writer.simple('OK') : writer.integer(killed)),
+};
+
+function addressOf({ remoteAddress, remotePort }: Session): string {
+  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+}
+
+/** One line of CLIENT LIST; what is not known here is left out. */
+function clientLine(session: Session): string {
+  const nowMs = session.server.platform.clock.nowMs();
+  const seconds = (sinceMs: number): number => Math.max(0, Math.floor((nowMs - sinceMs) / 1_000));
+  const fields: Readonly<Record<string, string | number>> = {
+    id: session.id,
+    addr: addressOf(session),
+    name: session.name,
+    age: seconds(session.connectedAtMs),
+    idle: seconds(session.activeAtMs),
+    flags: session.transaction.isQueueing ? 'x' : 'N',
+    db: session.database,
+    sub: 0,
+    psub: 0,
+    ssub: 0,
+    multi: session.transaction.length,
+    qbuf: session.inputBytes,
+    'multi-mem': session.transaction.queuedBytes,
+    omem: session.outputBytes,
+    'tot-mem': session.inputBytes + session.outputBytes + session.transaction.queuedBytes,
+    events: 'r',
+    cmd: session.lastCommand?.name ?? 'NULL',
+    user: session.principal?.name ?? '',
+    redir: -1,
+    resp: session.protocol,
+    'lib-name': session.libraryName,
+    'lib-ver': session.libraryVersion,
+  };
+  return `${Object.entries(fields)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')}\n`;
+}
+
 export const connectionCommands = {
   PING: sessionCommand({
     summary: 'Ping the server',
@@ -205,6 +482,7 @@ export const connectionCommands = {
     flags: CONNECTION_FLAGS,
     args: { ignored },
     reply: ok,
+    runsInMulti: true,
     run: (session) => session.closeAfterReply(),
   }),
   CLIENT: sessionCommand({
@@ -272,50 +550,196 @@ export const connectionCommands = {
         since: '6.2.0',
         group: 'connection',
         complexity: 'O(1)',
-        flags: CLIENT_FLAGS,
+        flags: ['noscript', 'loading', 'stale'],
         tips: ['nondeterministic_output'],
         args: {},
         reply: verbatim,
-        run: (session) =>
-          `id=${session.id} addr=${session.remoteAddress}:${session.remotePort} name=${session.name} ` +
-          `db=${session.database} resp=${session.protocol} user=${session.principal?.name ?? ''} ` +
-          `lib-name=${session.libraryName} lib-ver=${session.libraryVersion}\n`,
+        run: (session) => clientLine(session),
+      }),
+      LIST: sessionCommand({
+        summary: 'Get the list of client connections',
+        since: '2.4.0',
+        group: 'connection',
+        complexity: 'O(N) where N is the number of client connections',
+        flags: ['admin', 'noscript', 'loading', 'stale'],
+        tips: ['nondeterministic_output'],
+        history: [
+          ['2.8.12', 'Added unique client `id` field.'],
+          ['5.0.0', 'Added optional `TYPE` filter.'],
+          ['6.0.0', 'Added `user` field.'],
+          ['6.2.0', 'Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter.'],
+          ['7.0.0', 'Added `resp`, `multi-mem`, `rbs` and `rbp` fields.'],
+          ['7.0.3', 'Added `ssub` field.'],
+        ],
+        args: { filter: listFilter },
+        reply: verbatim,
+        run: ({ server }, { filter }) => [...server.clients].filter(filter).map(clientLine).join(''),
+      }),
+      KILL: sessionCommand({
+        summary: 'Kill the connection of a client',
+        since: '2.4.0',
+        group: 'connection',
+        complexity: 'O(N) where N is the number of client connections',
+        flags: ['admin', 'noscript', 'loading', 'stale'],
+        history: [
+          ['2.8.12', 'Added new filter format.'],
+          ['2.8.12', '`ID` option.'],
+          ['3.2.0', 'Added `master` type in for `TYPE` option.'],
+          ['5.0.0', 'Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward compatibility.'],
+          ['6.2.0', '`LADDR` option.'],
+        ],
+        args: { victims },
+        reply: killReply,
+        run: (session, { victims: { matches, isAddress, user } }) => {
+          if (user !== undefined && user !== DEFAULT_USER && !isUserConnected(session, user)) {
+            throw new RespError(`ERR No such user '${user}'`);
+          }
+          const killed = [...session.server.clients].filter((client) => matches(client, session));
+          if (isAddress && killed.length === 0) throw new RespError('ERR No such client');
+          for (const client of killed) client.kill(session);
+          return isAddress ? undefined : killed.length;
+        },
+      }),
+      PAUSE: sessionCommand({
+        summary: 'Stop processing commands from clients for some time',
+        since: '2.9.50',
+        group: 'connection',
+        complexity: 'O(1)',
+        flags: ['admin', 'noscript', 'loading', 'stale'],
+        history: [['6.2.0', '`CLIENT PAUSE WRITE` mode added along with the `mode` option.']],
+        args: { pause },
+        reply: ok,
+        run: ({ server }, { pause: { timeoutMs, mode } }) => server.pause.begin(mode, timeoutMs),
+      }),
+      UNPAUSE: sessionCommand({
+        summary: 'Resume processing of clients that were paused',
+        since: '6.2.0',
+        group: 'connection',
+        complexity: 'O(N) Where N is the number of paused clients',
+        flags: ['admin', 'noscript', 'loading', 'stale'],
+        args: {},
+        reply: ok,
+        run: ({ server }) => server.pause.end(),
+      }),
+      REPLY: sessionCommand({
+        summary: 'Instruct the server whether to reply to commands',
+        since: '3.2.0',
+        group: 'connection',
+        complexity: 'O(1)',
+        flags: ['noscript', 'loading', 'stale'],
+        args: { mode: oneToken('on_off_skip', 'ON', 'OFF', 'SKIP') },
+        reply: ok,
+        run: (session, { mode }) => {
+          if (mode === 'ON') session.replyMode = 'on';
+          else if (mode === 'OFF') session.replyMode = 'off';
+          else if (session.replyMode === 'on') session.replyMode = 'skipNext';
+        },
       }),
       'NO-EVICT': sessionCommand({
         summary: 'Set client eviction mode for the current connection',
         since: '7.0.0',
         group: 'connection',
         complexity: 'O(1)',
-        flags: ['admin', ...CLIENT_FLAGS],
-        args: { enabled: onOrOff() },
+        flags: ['admin', 'noscript', 'loading', 'stale'],
+        args: { enabled: oneToken('enabled', 'ON', 'OFF') },
         reply: ok,
         run: () => undefined, // No client is ever evicted: each has bounds of its own.
       }),
+      'NO-TOUCH': sessionCommand({
+        summary: 'Controls whether commands sent by the client affect the LRU/LFU of accessed keys.',
+        since: '7.2.0',
+        group: 'connection',
+        complexity: 'O(1)',
+        flags: CLIENT_FLAGS,
+        args: { enabled: oneToken('enabled', 'ON', 'OFF') },
+        reply: ok,
+        run: () => undefined, // No access is noted in any mode.
+      }),
+      TRACKING: sessionCommand({
+        summary: 'Enable or disable server assisted client side caching support',
+        since: '6.0.0',
+        group: 'connection',
+        complexity: 'O(1). Some options may introduce additional complexity.',
+        flags: ['noscript', 'loading', 'stale'],
+        args: { status: oneToken('status', 'ON', 'OFF'), options: ignored },
+        reply: ok,
+        run: (_session, { status }) => {
+          if (status === 'ON')
+            throw new OperationError('unsupported', 'client side caching (CLIENT TRACKING) is not supported');
+        },
+      }),
+      TRACKINGINFO: sessionCommand({
+        summary: 'Return information about server assisted client side caching for the current connection',
+        since: '6.2.0',
+        group: 'connection',
+        complexity: 'O(1)',
+        flags: ['noscript', 'loading', 'stale'],
+        args: {},
+        reply: tree,
+        run: () =>
+          mapTree([
+            ['flags', setTree(['off'])],
+            ['redirect', -1],
+            ['prefixes', []],
+          ]),
+      }),
+      GETREDIR: sessionCommand({
+        summary: 'Get tracking notifications redirection client ID if any',
+        since: '6.0.0',
+        group: 'connection',
+        complexity: 'O(1)',
+        flags: ['noscript', 'loading', 'stale'],
+        args: {},
+        reply: integer,
+        run: () => -1,
+      }),
+      CACHING: sessionCommand({
+        summary: 'Instruct the server about tracking or not keys in the next request',
+        since: '6.0.0',
+        group: 'connection',
+        complexity: 'O(1)',
+        flags: ['noscript', 'loading', 'stale'],
+        args: { mode: oneToken('mode', 'YES', 'NO') },
+        reply: ok,
+        run: () => {
+          throw new RespError(
+            'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
+          );
+        },
+      }),
+      UNBLOCK: sessionCommand({
+        summary: 'Unblock a client blocked in a blocking command from a different connection',
+        since: '5.0.0',
+        group: 'connection',
+        complexity: 'O(log N) where N is the number of client connections',
+        flags: ['admin', 'noscript', 'loading', 'stale'],
+        args: { 'client-id': integerArgument, unblock: unblockMode },
+        argumentsMax: 4,
+        reply: integer,
+        run: () => 0, // No command blocks, so nobody is blocked.
+      }),
     }),
   }),
-};
-
-function onOrOff(): Argument<boolean> {
-  return {
-    minimum: 1,
-    fixed: true,
-    docs: (name) => [
-      {
-        name,
-        type: 'oneof',
-        arguments: [
-          { name: 'on', type: 'pure-token', token: 'ON' },
-          { name: 'off', type: 'pure-token', token: 'OFF' },
-        ],
-      },
-    ],
-    parse: (cursor) => {
-      if (cursor.takeToken('ON')) return true;
-      if (cursor.takeToken('OFF')) return false;
-      throw new RespError(SYNTAX_ERROR);
+  RESET: sessionCommand({
+    summary: 'Reset the connection',
+    since: '6.2.0',
+    group: 'connection',
+    complexity: 'O(1)',
+    flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
+    args: {},
+    reply: simple,
+    runsInMulti: true,
+    run: (session) => {
+      session.transaction.reset(session);
+      session.database = 0;
+      session.protocol = 2;
+      session.name = '';
+      session.replyMode = 'on';
+      session.principal = session.server.principals.required ? undefined : { name: DEFAULT_USER };
+      return 'RESET';
     },
-  };
-}
+  }),
+};
 
 /** Text of an argument for messages, as Redis prints it: up to the first zero byte. */
 export function shown(argument: Bytes, bytesMax: number): string {

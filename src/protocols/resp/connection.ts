@@ -511,7 +511,12 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       }
       entry = subcommand;
     }
-    if (!entry.accepts(count)) throw entry.wrongArity();
+    if (!entry.accepts(count)) {
+      const error = entry.wrongArity();
+      if (entry.name !== 'exec') throw error;
+      this.transaction.reset(this);
+      throw new RespError(`EXECABORT Transaction discarded because of: ${error.message.replace(/^ERR /, '')}`);
+    }
     if (this.principal === undefined && !entry.allowedUnauthenticated) {
       throw new RespError('NOAUTH Authentication required.');
     }

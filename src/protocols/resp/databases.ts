@@ -31,8 +31,8 @@ export class Databases {
   readonly #options: DatabasesOptions;
   readonly #keys: readonly DatabaseKeys[];
   #map: DatabaseMap;
-  /** Swaps that each database took part in since opening. */
-  readonly #swaps: number[];
+  /** Called in the ordering stretch of every swap. Must not throw. */
+  onSwap: () => void = () => {};
   #loading: Promise<void> | undefined;
 
   constructor(options: DatabasesOptions) {
@@ -42,7 +42,6 @@ export class Databases {
     this.mapKey = databaseMapKey(space);
     this.#keys = Array.from({ length: count }, (_, number) => new DatabaseKeys(space, number));
     this.#map = new DatabaseMap(count, undefined);
-    this.#swaps = new Array<number>(count).fill(0);
     store.watch(singleKey(this.mapKey), ({ changes }) => {
       for (const change of changes) if (change.kind === 'put') this.#take(new DatabaseMap(count, change.value.slice()));
     });
@@ -64,19 +63,14 @@ export class Databases {
     return this.#map.stored(database);
   }
 
-  /** Changes whenever the database is swapped. */
-  swapsOf(database: number): number {
-    return this.#swaps[database]!;
-  }
-
   /** The keys of a database by its stored number. */
   keys(stored: number): DatabaseKeys {
     return this.#keys[stored]!;
   }
 
   #take(map: DatabaseMap): void {
-    for (let i = 0; i < this.count; i++) if (map.stored(i) !== this.#map.stored(i)) this.#swaps[i]!++;
     this.#map = map;
+    this.onSwap();
   }
 
   #load(): void {

@@ -28,6 +28,7 @@ export const RESP_PREFIX = {
   store_format: 'ERR',
   corruption: 'ERR',
   disk_full: 'MISCONF',
+  out_of_memory: 'OOM',
   io: 'IOERR',
   overloaded: 'BUSY',
   deadline_exceeded: 'ERR',

@@ -1,22 +1,41 @@
 /** Commands on keys of any type, one row each. Source: https://redis.io/docs/latest/commands/?group=generic */
 
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
-import type { Bytes } from '../../base/bytes.ts';
-import type { Database } from '../../models/keyvalue/database.ts';
+import { type Bytes, equalBytes } from '../../base/bytes.ts';
+import { type Database, readLive } from '../../models/keyvalue/database.ts';
+import { dumpString, isDumpIntact, restoreString } from '../../models/keyvalue/dump.ts';
+import { parseInt64 } from '../../models/keyvalue/integers.ts';
 import {
+  copy,
   countExisting,
   deleteKeys,
   type ExpireCondition,
   expireAt,
   expiryTime,
+  move,
   persist,
+  rename,
   typeNameOf,
 } from '../../models/keyvalue/lifetimes.ts';
-import { NEVER } from '../../models/keyvalue/values.ts';
-import { type Argument, choice, flag, integer as integerArgument, key, many } from './arguments.ts';
-import { command } from './command.ts';
-import { RespError } from './errors.ts';
-import { integer, simple, zeroOrOne } from './replies.ts';
+import { getString, type SetOptions, setString } from '../../models/keyvalue/strings.ts';
+import { EXPIRY_MAX_MS, NEVER, STRING_BYTES_MAX } from '../../models/keyvalue/values.ts';
+import {
+  type Argument,
+  bytes,
+  choice,
+  described,
+  flag,
+  int32,
+  int32Now,
+  integer as integerArgument,
+  key,
+  keyOfSpec,
+  many,
+} from './arguments.ts';
+import { command, keyspaceCommand, sessionCommand, withHelp } from './command.ts';
+import { NOT_AN_INTEGER, RespError, SYNTAX_ERROR } from './errors.ts';
+import type { KeyspaceTransaction } from './keyspace-transaction.ts';
+import { bulkOrNil, integer, integerOrNil, ok, simple, textOrNil, zeroOrOne } from './replies.ts';
 import { absoluteExpiry } from './string-commands.ts';
 
 const CONDITIONS = choice(
@@ -76,6 +95,86 @@ function timeToLive(database: Database, redisKey: Bytes, show: (milliseconds: nu
     return expiresAtMs === NEVER ? -1 : show(Math.max(0, expiresAtMs - database.nowMs));
   });
 }
+
+const unixTime: Argument<number | bigint> = { ...integerArgument, docs: (name) => [{ name, type: 'unix-time' }] };
+
+function expireAtTime(
+  database: Database,
+  redisKey: Bytes,
+  amount: number | bigint,
+  condition: ExpireCondition,
+  unit: { readonly inSeconds: boolean; readonly commandName: string },
+): Awaitable<boolean> {
+  return expireAt(database, redisKey, absoluteExpiry(amount, { ...unit, nowMs: 0 }), condition);
+}
+
+/** -2 for an absent key, -1 for one without expiry. */
+function timeOfExpiry(database: Database, redisKey: Bytes, show: (milliseconds: number) => number): Awaitable<number> {
+  return whenReady(expiryTime(database, redisKey), (expiresAtMs) => {
+    if (expiresAtMs === undefined) return -2;
+    return expiresAtMs === NEVER ? -1 : show(expiresAtMs);
+  });
+}
+
+const SAME_PLACE = 'ERR source and destination objects are the same';
+const NO_FREQUENCIES =
+  'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.';
+
+function requireDatabase(on: KeyspaceTransaction, index: number): number {
+  if (index < 0 || index >= on.server.databases.count) throw new RespError('ERR DB index is out of range');
+  return index;
+}
+
+function databaseIndex(which: 'first' | 'second'): Argument<number> {
+  return { ...integerArgument, parse: (cursor) => int32Now(cursor, `ERR invalid ${which} DB index`) };
+}
+
+const copyOptions = described(
+  [
+    { name: 'destination-db', type: 'integer', token: 'DB', flags: ['optional'] },
+    { name: 'replace', type: 'pure-token', token: 'REPLACE', flags: ['optional'] },
+  ],
+  (cursor) => {
+    let database: number | undefined;
+    let replace = false;
+    while (cursor.remaining > 0) {
+      if (cursor.takeToken('REPLACE')) replace = true;
+      else if (cursor.remaining > 1 && cursor.takeToken('DB')) database = int32Now(cursor);
+      else throw new RespError(SYNTAX_ERROR);
+    }
+    return { database, replace };
+  },
+);
+
+/** Idle time and frequency are checked and not kept: nothing is ever evicted. */
+const restoreOptions = described(
+  [
+    { name: 'replace', type: 'pure-token', token: 'REPLACE', since: '3.0.0', flags: ['optional'] },
+    { name: 'absttl', type: 'pure-token', token: 'ABSTTL', since: '5.0.0', flags: ['optional'] },
+    { name: 'seconds', type: 'integer', token: 'IDLETIME', since: '5.0.0', flags: ['optional'] },
+    { name: 'frequency', type: 'integer', token: 'FREQ', since: '5.0.0', flags: ['optional'] },
+  ],
+  (cursor) => {
+    let replace = false;
+    let isAbsolute = false;
+    let hint: 'IDLETIME' | 'FREQ' | undefined;
+    while (cursor.remaining > 0) {
+      if (cursor.takeToken('REPLACE')) replace = true;
+      else if (cursor.takeToken('ABSTTL')) isAbsolute = true;
+      else if (cursor.remaining > 1 && hint !== 'FREQ' && cursor.takeToken('IDLETIME')) {
+        hint = 'IDLETIME';
+        if (cursor.integerNow() < 0) throw new RespError('ERR Invalid IDLETIME value, must be >= 0');
+      } else if (cursor.remaining > 1 && hint !== 'IDLETIME' && cursor.takeToken('FREQ')) {
+        hint = 'FREQ';
+        const frequency = cursor.integerNow();
+        if (frequency < 0 || frequency > 255) {
+          throw new RespError('ERR Invalid FREQ value, must be >= 0 and <= 255');
+        }
+      } else throw new RespError(SYNTAX_ERROR);
+    }
+    return { replace, isAbsolute };
+  },
+);
 
 export const genericCommands = {
   DEL: command({
@@ -178,4 +277,278 @@ export const genericCommands = {
     reply: zeroOrOne,
     run: (database, { key }) => persist(database, key),
   }),
+  UNLINK: command({
+    summary: 'Delete a key asynchronously in another thread. Otherwise it is just as DEL, but non blocking.',
+    since: '4.0.0',
+    group: 'generic',
+    complexity:
+      'O(1) for each key removed regardless of its size. Then the command does O(N) work in a different thread in order to reclaim memory, where N is the number of allocations the deleted objects where composed of.',
+    flags: ['write', 'fast'],
+    keyFlags: ['RM', 'delete'],
+    tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
+    args: { key: many(key) },
+    reply: integer,
+    run: (database, { key: keys }) => deleteKeys(database, keys),
+  }),
+  TOUCH: command({
+    summary: 'Alters the last access time of a key(s). Returns the number of existing keys specified.',
+    since: '3.2.1',
+    group: 'generic',
+    complexity: 'O(N) where N is the number of keys that will be touched.',
+    flags: ['readonly', 'fast'],
+    keyFlags: ['RO'],
+    tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
+    args: { key: many(key) },
+    reply: integer,
+    run: (database, { key: keys }) => countExisting(database, keys),
+  }),
+  EXPIREAT: command({
+    summary: 'Set the expiration for a key as a UNIX timestamp',
+    since: '1.2.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    flags: ['write', 'fast'],
+    keyFlags: ['RW', 'update'],
+    history: [['7.0.0', 'Added options: `NX`, `XX`, `GT` and `LT`.']],
+    args: { key, 'unix-time-seconds': unixTime, condition: expireCondition },
+    reply: zeroOrOne,
+    run: (database, { key, 'unix-time-seconds': seconds, condition }) =>
+      expireAtTime(database, key, seconds, condition, { inSeconds: true, commandName: 'expireat' }),
+  }),
+  PEXPIREAT: command({
+    summary: 'Set the expiration for a key as a UNIX timestamp specified in milliseconds',
+    since: '2.6.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    flags: ['write', 'fast'],
+    keyFlags: ['RW', 'update'],
+    history: [['7.0.0', 'Added options: `NX`, `XX`, `GT` and `LT`.']],
+    args: { key, 'unix-time-milliseconds': unixTime, condition: expireCondition },
+    reply: zeroOrOne,
+    run: (database, { key, 'unix-time-milliseconds': milliseconds, condition }) =>
+      expireAtTime(database, key, milliseconds, condition, { inSeconds: false, commandName: 'pexpireat' }),
+  }),
+  EXPIRETIME: command({
+    summary: 'Get the expiration Unix timestamp for a key',
+    since: '7.0.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    flags: ['readonly', 'fast'],
+    keyFlags: ['RO', 'access'],
+    args: { key },
+    reply: integer,
+    run: (database, { key }) => timeOfExpiry(database, key, (milliseconds) => Math.floor((milliseconds + 500) / 1000)),
+  }),
+  PEXPIRETIME: command({
+    summary: 'Get the expiration Unix timestamp for a key in milliseconds',
+    since: '7.0.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    flags: ['readonly', 'fast'],
+    keyFlags: ['RO', 'access'],
+    args: { key },
+    reply: integer,
+    run: (database, { key }) => timeOfExpiry(database, key, (milliseconds) => milliseconds),
+  }),
+  RENAME: command({
+    summary: 'Rename a key',
+    since: '1.0.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    flags: ['write'],
+    keyFlags: [
+      ['RW', 'access', 'delete'],
+      ['OW', 'update'],
+    ],
+    args: { key, newkey: keyOfSpec(1) },
+    reply: ok,
+    run: (database, { key, newkey }) => whenReady(rename(database, key, newkey, false), () => undefined),
+  }),
+  RENAMENX: command({
+    summary: 'Rename a key, only if the new key does not exist',
+    since: '1.0.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    flags: ['write', 'fast'],
+    keyFlags: [
+      ['RW', 'access', 'delete'],
+      ['OW', 'insert'],
+    ],
+    history: [['3.2.0', 'The command no longer returns an error when source and destination names are the same.']],
+    args: { key, newkey: keyOfSpec(1) },
+    reply: zeroOrOne,
+    run: (database, { key, newkey }) => rename(database, key, newkey, true),
+  }),
+  COPY: keyspaceCommand({
+    summary: 'Copy a key',
+    since: '6.2.0',
+    group: 'generic',
+    complexity: 'O(N) worst case for collections, where N is the number of nested items. O(1) for string values.',
+    flags: ['write', 'denyoom'],
+    keyFlags: [
+      ['RO', 'access'],
+      ['OW', 'update'],
+    ],
+    args: { source: key, destination: keyOfSpec(1), options: copyOptions },
+    reply: zeroOrOne,
+    run: (on, { source, destination, options: { database, replace } }) => {
+      const target = requireDatabase(on, database ?? on.selected);
+      if (target === on.selected && equalBytes(source, destination)) throw new RespError(SAME_PLACE);
+      const from = { on: on.database(on.selected), key: source };
+      return copy(from, { on: on.database(target), key: destination }, replace);
+    },
+  }),
+  MOVE: keyspaceCommand({
+    summary: 'Move a key to another database',
+    since: '1.0.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    flags: ['write', 'fast'],
+    keyFlags: ['RW', 'access', 'update'],
+    args: { key, db: int32 },
+    reply: zeroOrOne,
+    run: (on, { key, db }) => {
+      const target = requireDatabase(on, db);
+      if (target === on.selected) throw new RespError(SAME_PLACE);
+      return move({ on: on.database(on.selected), key }, { on: on.database(target), key });
+    },
+  }),
+  SWAPDB: keyspaceCommand({
+    summary: 'Swaps two Redis databases',
+    since: '4.0.0',
+    group: 'server',
+    complexity: 'O(N) where N is the count of clients watching or blocking on keys from both databases.',
+    flags: ['write', 'fast'],
+    categories: ['keyspace', 'dangerous'],
+    args: { index1: databaseIndex('first'), index2: databaseIndex('second') },
+    reply: ok,
+    run: (on, { index1, index2 }) => on.swap(requireDatabase(on, index1), requireDatabase(on, index2)),
+  }),
+  DUMP: command({
+    summary: 'Return a serialized version of the value stored at the specified key.',
+    since: '2.6.0',
+    group: 'generic',
+    complexity:
+      'O(1) to access the key and additional O(N*M) to serialize it, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1).',
+    flags: ['readonly'],
+    keyFlags: ['RO', 'access'],
+    tips: ['nondeterministic_output'],
+    args: { key },
+    reply: bulkOrNil,
+    run: (database, { key }) =>
+      whenReady(getString(database, key), (value) => (value === undefined ? undefined : dumpString(value))),
+  }),
+  RESTORE: command({
+    summary: 'Create a key using the provided serialized value, previously obtained using DUMP.',
+    since: '2.6.0',
+    group: 'generic',
+    complexity:
+      'O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).',
+    flags: ['write', 'denyoom'],
+    keyFlags: ['OW', 'update'],
+    categories: ['dangerous'],
+    history: [
+      ['3.0.0', 'Added the `REPLACE` modifier.'],
+      ['5.0.0', 'Added the `ABSTTL` modifier.'],
+      ['5.0.0', 'Added the `IDLETIME` and `FREQ` options.'],
+    ],
+    args: { key, ttl: { ...bytes, docs: integerArgument.docs }, 'serialized-value': bytes, options: restoreOptions },
+    reply: ok,
+    run: (database, { key, ttl, 'serialized-value': payload, options }) => {
+      return whenReady(options.replace ? undefined : readLive(database, key), (taken) => {
+        if (taken !== undefined) throw new RespError('BUSYKEY Target key name already exists.');
+        const lifetime = parseInt64(ttl, 0, ttl.length);
+        if (lifetime === undefined) throw new RespError(NOT_AN_INTEGER);
+        if (lifetime < 0 || lifetime > EXPIRY_MAX_MS) throw new RespError('ERR Invalid TTL value, must be >= 0');
+        if (!isDumpIntact(payload)) throw new RespError('ERR DUMP payload version or checksum are wrong');
+        const value = restoreString(payload, STRING_BYTES_MAX);
+        const expiresAtMs = Number(lifetime) + (options.isAbsolute || lifetime === 0 ? 0 : database.nowMs);
+        const set: SetOptions = { condition: 'always', expiresAtMs, returnPrevious: false };
+        return whenReady(setString(database, key, value, set), () => undefined);
+      });
+    },
+  }),
+  OBJECT: sessionCommand({
+    summary: 'A container for object introspection commands',
+    since: '2.2.3',
+    group: 'generic',
+    complexity: 'Depends on subcommand.',
+    flags: [],
+    args: { subcommand: bytes },
+    reply: ok,
+    run: () => undefined,
+    subcommands: withHelp('OBJECT', 'generic', {
+      ENCODING: command({
+        summary: 'Inspect the internal encoding of a Redis object',
+        since: '2.2.3',
+        group: 'generic',
+        complexity: 'O(1)',
+        flags: ['readonly'],
+        keyFlags: ['RO'],
+        tips: ['nondeterministic_output'],
+        args: { key },
+        reply: textOrNil,
+        run: (database, { key }) => whenReady(getString(database, key), (value) => value && encodingOf(value)),
+      }),
+      FREQ: command({
+        summary: 'Get the logarithmic access frequency counter of a Redis object',
+        since: '4.0.0',
+        group: 'generic',
+        complexity: 'O(1)',
+        flags: ['readonly'],
+        keyFlags: ['RO'],
+        tips: ['nondeterministic_output'],
+        args: { key },
+        reply: bulkOrNil,
+        run: (database, { key }) =>
+          whenReady(readLive(database, key), (stored) => {
+            if (stored !== undefined) throw new RespError(NO_FREQUENCIES);
+            return undefined;
+          }),
+      }),
+      IDLETIME: command({
+        summary: 'Get the time since a Redis object was last accessed',
+        since: '2.2.3',
+        group: 'generic',
+        complexity: 'O(1)',
+        flags: ['readonly'],
+        keyFlags: ['RO'],
+        tips: ['nondeterministic_output'],
+        args: { key },
+        reply: integerOrNil,
+        // Nothing is ever evicted, so nobody keeps the time of the last access.
+        run: (database, { key }) =>
+          whenReady(readLive(database, key), (stored) => (stored === undefined ? undefined : 0)),
+      }),
+      REFCOUNT: command({
+        summary: 'Get the number of references to the value of the key',
+        since: '2.2.3',
+        group: 'generic',
+        complexity: 'O(1)',
+        flags: ['readonly'],
+        keyFlags: ['RO'],
+        tips: ['nondeterministic_output'],
+        args: { key },
+        reply: integerOrNil,
+        run: (database, { key }) =>
+          whenReady(getString(database, key), (value) => (value === undefined ? undefined : referencesOf(value))),
+      }),
+    }),
+  }),
 };
+
+const SHARED_INTEGERS = 10_000;
+const SHARED_REFERENCES = 0x7fffffff;
+const EMBEDDED_BYTES_MAX = 44;
+
+/** What Redis would keep a freshly written value as. */
+function encodingOf(value: Bytes): string {
+  if (parseInt64(value, 0, value.length) !== undefined) return 'int';
+  return value.length <= EMBEDDED_BYTES_MAX ? 'embstr' : 'raw';
+}
+
+/** Redis shares small integers, and says so. */
+function referencesOf(value: Bytes): number {
+  const number = parseInt64(value, 0, value.length);
+  return number !== undefined && number >= 0 && number < SHARED_INTEGERS ? SHARED_REFERENCES : 1;
+}

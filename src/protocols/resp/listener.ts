@@ -11,6 +11,7 @@ import { ClientPause } from './client-pause.ts';
 import { newCommandTable } from './command-table.ts';
 import { ExecutionContext, RespConnection } from './connection.ts';
 import { Databases } from './databases.ts';
+import { ScanCursors } from './scan-cursors.ts';
 import {
   RESP_LIMITS,
   type RespCounters,
@@ -24,7 +25,7 @@ import { WatchedKeys } from './watched-keys.ts';
 
 export interface RespListenerOptions {
   readonly partitions: KeyspacePartitions;
-  readonly platform: Pick<Platform, 'clock' | 'timers'>;
+  readonly platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
   readonly info: RespServerInfo;
   readonly limits?: Partial<RespLimits>;
   readonly principals?: Principals;
@@ -73,7 +74,8 @@ export function respListener(options: RespListenerOptions): RespListener {
     commands,
     counters,
     databases,
-    watchedKeys: new WatchedKeys(store, space, databases),
+    watchedKeys: new WatchedKeys({ store, space, databases, clock: platform.clock }),
+    scanCursors: new ScanCursors(),
     slowLog: new SlowLog(),
     pause: new ClientPause(platform),
     clients,

@@ -292,9 +292,7 @@ export class QuickCommands {
 
   /** Finds an entry in a partition that admits it. */
   #locate(hash: number, buffer: Bytes, start: number, length: number, database: number): boolean {
-    return (
-      this.#entries.locate(hash, database, buffer, start, length) && this.#partitions.admit(this.#arena.partition)
-    );
+    return this.#entries.locate(hash, database, buffer, start, length) && this.#partitions.admit(this.#arena.partition);
   }
 
   #several(kind: number, batch: RequestBatch, at: number, database: number): boolean {

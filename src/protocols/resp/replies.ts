@@ -21,6 +21,11 @@ export const integer: Reply<number | bigint> = {
   write: (writer, value) => writer.integer(value),
 };
 
+export const integerOrNil: Reply<number | undefined> = {
+  name: 'integer or nil',
+  write: (writer, value) => (value === undefined ? writer.nil() : writer.integer(value)),
+};
+
 /** 1 or 0, in both protocols. */
 export const zeroOrOne: Reply<boolean> = {
   name: 'integer',
@@ -32,6 +37,14 @@ export const bulk: Reply<Bytes> = { name: 'bulk string', write: (writer, value) 
 export const bulkOrNil: Reply<Bytes | undefined> = {
   name: 'bulk string or nil',
   write: (writer, value) => (value === undefined ? writer.nil() : writer.bulk(value)),
+};
+
+export const arrayOfBulk: Reply<readonly Bytes[]> = {
+  name: 'array of bulk strings',
+  write: (writer, values) => {
+    writer.array(values.length);
+    for (const value of values) writer.bulk(value);
+  },
 };
 
 export const arrayOfBulkOrNil: Reply<readonly (Bytes | undefined)[]> = {
@@ -60,6 +73,7 @@ export type Tree =
   | number
   | undefined
   | readonly Tree[]
+  | { readonly kind: 'bytes'; readonly bytes: Bytes }
   | { readonly kind: 'simple'; readonly text: string }
   | { readonly kind: 'set'; readonly members: readonly Tree[] }
   | { readonly kind: 'map'; readonly entries: readonly (readonly [Tree, Tree])[] };
@@ -68,6 +82,10 @@ export const tree: Reply<Tree> = { name: 'any', write: writeTree };
 
 export function simpleTree(text: string): Tree {
   return { kind: 'simple', text };
+}
+
+export function bytesTree(bytes: Bytes): Tree {
+  return { kind: 'bytes', bytes };
 }
 
 export function setTree(members: readonly Tree[]): Tree {
@@ -88,6 +106,8 @@ function writeTree(writer: ReplyWriter, value: Tree): void {
   } else if (isList(value)) {
     writer.array(value.length);
     for (const element of value) writeTree(writer, element);
+  } else if (value.kind === 'bytes') {
+    writer.bulk(value.bytes);
   } else if (value.kind === 'simple') {
     writer.simple(value.text);
   } else if (value.kind === 'set') {

@@ -1,9 +1,11 @@
 /** Commands that concern the server, one row each. Source: https://redis.io/docs/latest/commands/?group=server */
 
-import { OperationError } from '../../base/errors.ts';
-import { type ArgumentDoc, anyNumber, anyOrder, choice, flag, text } from './arguments.ts';
-import { type CommandEntry, databaseCommand, sessionCommand, withHelp } from './command.ts';
-import { integer, mapTree, ok, setTree, simpleTree, type Tree, tree, verbatim } from './replies.ts';
+import { type Bytes, latin1 } from '../../base/bytes.ts';
+import { nameGlob } from '../../models/keyvalue/glob.ts';
+import { type ArgumentDoc, anyNumber, anyOrder, bytes, choice, described, flag, many, text } from './arguments.ts';
+import { type CommandEntry, databaseCommand, type KeyFlag, keyPositions, sessionCommand, withHelp } from './command.ts';
+import { RespError, SYNTAX_ERROR } from './errors.ts';
+import { bytesTree, integer, mapTree, ok, setTree, simpleTree, type Tree, tree, verbatim } from './replies.ts';
 import { REDIS_VERSION, type RespServer } from './session.ts';
 
 const FLUSH_MODE = anyOrder({
@@ -15,19 +17,38 @@ const FLUSH_HISTORY = [
   ['6.2.0', 'Added the `SYNC` flushing mode modifier.'],
 ] as const;
 
+const listFilter = described(
+  [
+    {
+      name: 'filterby',
+      type: 'oneof',
+      token: 'FILTERBY',
+      flags: ['optional'],
+      arguments: [
+        { name: 'module-name', type: 'string', token: 'MODULE' },
+        { name: 'category', type: 'string', token: 'ACLCAT' },
+        { name: 'pattern', type: 'pattern', token: 'PATTERN' },
+      ],
+    },
+  ],
+  (cursor): ((entry: CommandEntry) => boolean) => {
+    if (cursor.remaining === 0) return () => true;
+    if (cursor.remaining !== 3 || !cursor.takeToken('FILTERBY')) throw new RespError(SYNTAX_ERROR);
+    if (cursor.takeToken('MODULE')) {
+      cursor.skip();
+      return () => false;
+    }
+    if (cursor.takeToken('ACLCAT')) {
+      const category = `@${cursor.text().toLowerCase()}`;
+      return (entry) => categoriesOf(entry).includes(category);
+    }
+    if (!cursor.takeToken('PATTERN')) throw new RespError(SYNTAX_ERROR);
+    const matches = nameGlob(cursor.text());
+    return (entry) => matches(entry.name);
+  },
+);
+
 export const serverCommands = {
-  DBSIZE: sessionCommand({
-    summary: 'Return the number of keys in the selected database',
-    since: '1.0.0',
-    group: 'server',
-    complexity: 'O(N) where N is the number of keys in the selected database',
-    flags: ['readonly', 'fast'],
-    categories: ['keyspace'],
-    tips: ['request_policy:all_shards', 'response_policy:agg_sum'],
-    args: {},
-    reply: integer,
-    run: (session) => session.server.partitions.count(session.database),
-  }),
   FLUSHDB: databaseCommand({
     scope: 'database',
     summary: 'Remove all keys from the current database',
@@ -143,16 +164,66 @@ export const serverCommands = {
         flags: ['loading', 'stale'],
         categories: ['connection'],
         tips: ['nondeterministic_output_order'],
-        args: { filterby: anyNumber(text) },
+        args: { filterby: listFilter },
         reply: tree,
-        run: (session, { filterby }): Tree => {
-          if (filterby.length > 0) throw new OperationError('unsupported', 'COMMAND LIST FILTERBY is not supported');
-          return session.server.commands.entries.map((entry) => entry.name);
-        },
+        run: (session, { filterby }): Tree =>
+          session.server.commands.entries
+            .flatMap((entry) => [entry, ...(entry.subcommands?.entries ?? [])])
+            .filter(filterby)
+            .map((entry) => entry.name),
+      }),
+      GETKEYS: sessionCommand({
+        summary: 'Extract keys given a full Redis command',
+        since: '2.8.13',
+        group: 'server',
+        complexity: 'O(N) where N is the number of arguments to the command',
+        flags: ['loading', 'stale'],
+        categories: ['connection'],
+        args: { command: bytes, arg: many(bytes) },
+        reply: tree,
+        run: (session, { command: name, arg }): Tree =>
+          keysOfCall(session.server, [name, ...arg]).map(({ key }) => bytesTree(key)),
+      }),
+      GETKEYSANDFLAGS: sessionCommand({
+        summary: 'Extract keys and access flags given a full Redis command',
+        since: '7.0.0',
+        group: 'server',
+        complexity: 'O(N) where N is the number of arguments to the command',
+        flags: ['loading', 'stale'],
+        categories: ['connection'],
+        args: { command: bytes, arg: many(bytes) },
+        reply: tree,
+        run: (session, { command: name, arg }): Tree =>
+          keysOfCall(session.server, [name, ...arg]).map(({ key, flags }) => [
+            bytesTree(key),
+            setTree(flags.map(simpleTree)),
+          ]),
       }),
     }),
   }),
 };
+
+interface KeyOfCall {
+  readonly key: Bytes;
+  readonly flags: readonly KeyFlag[];
+}
+
+function keysOfCall({ commands }: RespServer, words: readonly Bytes[]): readonly KeyOfCall[] {
+  const [name, second] = words;
+  let entry = name && commands.find(name, 0, name.length);
+  if (entry?.subcommands !== undefined && second !== undefined) {
+    entry = entry.subcommands.find(second, 0, second.length);
+  }
+  if (entry === undefined) throw new RespError('ERR Invalid command specified');
+  if (entry.firstKey === 0) throw new RespError('ERR The command has no key arguments');
+  if (!entry.accepts(words.length)) throw new RespError('ERR Invalid number of arguments specified for command');
+  const { keyFlagsOf } = entry.command;
+  const flags = keyFlagsOf?.(words.map((word) => latin1(word).toUpperCase()));
+  return keyPositions(entry, words.length).map((position) => {
+    const spec = entry.keySpecs.findLast(({ index }) => index <= position);
+    return { key: words[position]!, flags: flags ?? spec?.flags ?? [] };
+  });
+}
 
 /** In the order in which Redis lists them. */
 const CATEGORIES = [
@@ -177,7 +248,7 @@ function categoriesOf({ command, subcommands }: CommandEntry): readonly string[]
   const { group } = command;
   if (subcommands === undefined) {
     if (group === 'string' || group === 'bitmap' || group === 'connection') categories.add(group);
-    if (group === 'generic') categories.add('keyspace');
+    if (group === 'generic' && command.scope !== 'session') categories.add('keyspace');
     if (group === 'transactions') categories.add('transaction');
   }
   categories.add(command.flags.includes('fast') ? 'fast' : 'slow');

@@ -13,6 +13,7 @@ import type { Databases } from './databases.ts';
 import type { ProtocolVersion } from './reply-writer.ts';
 import type { RequestLimits } from './request-parser.ts';
 import { REQUEST_LIMITS } from './request-parser.ts';
+import type { ScanCursors } from './scan-cursors.ts';
 import type { SlowLog } from './slow-log.ts';
 import type { WatchedKeys } from './watched-keys.ts';
 
@@ -63,7 +64,7 @@ export type ReplyMode = 'on' | 'off' | 'skipNext';
 
 export interface RespServer {
   readonly partitions: KeyspacePartitions;
-  readonly platform: Pick<Platform, 'clock' | 'timers'>;
+  readonly platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
   /** CONFIG SET replaces them. */
   limits: RespLimits;
   readonly principals: Principals;
@@ -72,6 +73,7 @@ export interface RespServer {
   readonly counters: RespCounters;
   readonly databases: Databases;
   readonly watchedKeys: WatchedKeys;
+  readonly scanCursors: ScanCursors;
   readonly slowLog: SlowLog;
   readonly pause: ClientPause;
   /** Everyone connected, in order of arrival. */

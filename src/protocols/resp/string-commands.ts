@@ -202,6 +202,7 @@ export const stringCommands = {
     flags: ['write', 'denyoom'],
     keyFlags: ['RW', 'access', 'update', 'variable_flags'],
     keyNotes: 'RW and ACCESS due to the optional `GET` argument',
+    keyFlagsOf: (words) => (words.slice(3).includes('GET') ? ['RW', 'access', 'update'] : ['OW', 'update']),
     history: [
       ['2.6.12', 'Added the `EX`, `PX`, `NX` and `XX` options.'],
       ['6.0.0', 'Added the `KEEPTTL` option.'],
@@ -318,7 +319,8 @@ export const stringCommands = {
     summary: 'Append a value to a key',
     since: '2.0.0',
     group: 'string',
-    complexity: 'O(1). The amortized time complexity is O(1) assuming the appended value is small and the already present value is of any size, since the dynamic string library used by Redis will double the free space available on every reallocation.',
+    complexity:
+      'O(1). The amortized time complexity is O(1) assuming the appended value is small and the already present value is of any size, since the dynamic string library used by Redis will double the free space available on every reallocation.',
     flags: ['write', 'denyoom', 'fast'],
     keyFlags: ['RW', 'insert'],
     args: { key, value: bytes },
@@ -340,7 +342,8 @@ export const stringCommands = {
     summary: 'Overwrite part of a string at key starting at the specified offset',
     since: '2.2.0',
     group: 'string',
-    complexity: 'O(1), not counting the time taken to copy the new string in place. Usually, this string is very small so the amortized complexity is O(1). Otherwise, complexity is O(M) with M being the length of the value argument.',
+    complexity:
+      'O(1), not counting the time taken to copy the new string in place. Usually, this string is very small so the amortized complexity is O(1). Otherwise, complexity is O(M) with M being the length of the value argument.',
     flags: ['write', 'denyoom'],
     keyFlags: ['RW', 'update'],
     args: { key, offset: integerArgument, value: bytes },
@@ -354,7 +357,8 @@ export const stringCommands = {
     summary: 'Get a substring of the string stored at a key',
     since: '2.4.0',
     group: 'string',
-    complexity: 'O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.',
+    complexity:
+      'O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.',
     flags: ['readonly'],
     keyFlags: ['RO', 'access'],
     args: { key, start: integerArgument, end: integerArgument },
@@ -365,7 +369,8 @@ export const stringCommands = {
     summary: 'Get a substring of the string stored at a key',
     since: '1.0.0',
     group: 'string',
-    complexity: 'O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.',
+    complexity:
+      'O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.',
     flags: ['readonly'],
     keyFlags: ['RO', 'access'],
     args: { key, start: integerArgument, end: integerArgument },
@@ -405,8 +410,7 @@ export const stringCommands = {
     keyNotes: 'RW and UPDATE because it changes the TTL',
     args: { key, expiration: getExpiration },
     reply: bulkOrNil,
-    run: (database, { key, expiration }) =>
-      getAndExpire(database, key, () => newExpiry(expiration, database.nowMs)),
+    run: (database, { key, expiration }) => getAndExpire(database, key, () => newExpiry(expiration, database.nowMs)),
   }),
   SETNX: command({
     summary: 'Set the value of a key, only if the key does not exist',

@@ -10,6 +10,7 @@ import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import { type Bytes, copyBytes, latin1, startsWith } from '../../base/bytes.ts';
 import { isExpired } from '../../models/keyvalue/database.ts';
 import { expiryOf, NEVER } from '../../models/keyvalue/values.ts';
+import type { Clock } from '../../platform/platform.ts';
 import { type Key, rangeContains } from '../../storage/key-range.ts';
 import type { Subspace } from '../../storage/keyspace.ts';
 import type { Change, Store } from '../../storage/store.ts';
@@ -19,16 +20,22 @@ import type { Session } from './session.ts';
 /** One key of one client. */
 export interface WatchedKey {
   readonly redisKey: Bytes;
-  /** As selected, and how often it had been swapped. */
+  /** As selected. */
   readonly database: number;
-  readonly swaps: number;
-  /** The stored key. */
-  readonly key: Key;
-  readonly name: string;
+  /** The stored key, another one after a swap of databases. */
+  key: Key;
+  name: string;
   /** The value was there and not expired when the watch began. */
   existed: boolean;
   expiresAtMs: number;
   changed: boolean;
+}
+
+export interface WatchedKeysOptions {
+  readonly store: Store;
+  readonly space: Subspace;
+  readonly databases: Databases;
+  readonly clock: Clock;
 }
 
 export class WatchedKeys {
@@ -38,10 +45,11 @@ export class WatchedKeys {
   readonly #watches = new Map<string, Set<WatchedKey>>();
   #stop: (() => void) | undefined;
 
-  constructor(store: Store, space: Subspace, databases: Databases) {
+  constructor({ store, space, databases, clock }: WatchedKeysOptions) {
     this.#store = store;
     this.#space = space;
     this.#databases = databases;
+    databases.onSwap = () => this.#noteSwap(clock.nowMs());
     store.onReset(() => {
       for (const watches of this.#watches.values()) for (const watch of watches) watch.changed = true;
     });
@@ -50,26 +58,20 @@ export class WatchedKeys {
   /** Begins to watch a key of the selected database. */
   add(session: Session, redisKey: Bytes): Awaitable<WatchedKey> {
     const { database } = session;
-    const stored = this.#databases.stored(database);
-    const key = copyBytes(this.#databases.keys(stored).encode(redisKey));
     const watch: WatchedKey = {
       redisKey: copyBytes(redisKey),
       database,
-      swaps: this.#databases.swapsOf(database),
-      key,
-      name: nameOf(stored, redisKey),
+      ...this.#placeOf(database, redisKey),
       existed: false,
       expiresAtMs: NEVER,
       changed: false,
     };
-    const watches = this.#watches.get(watch.name) ?? new Set();
-    watches.add(watch);
-    this.#watches.set(watch.name, watches);
+    this.#register(watch);
     this.#stop ??= this.#store.watch(this.#space.range(), ({ changes }) => {
       for (const change of changes) this.#note(change);
     });
     // From here on changes are noticed, so what is read now cannot be outdated unseen.
-    const value = this.#store.get(key, session);
+    const value = this.#store.get(watch.key, session);
     const nowMs = session.server.platform.clock.nowMs();
     const begin = (bytes: Bytes | undefined): WatchedKey => {
       if (bytes !== undefined && !isExpired(bytes, nowMs)) {
@@ -81,22 +83,52 @@ export class WatchedKeys {
     return isPromise(value) ? value.then(begin) : begin(value);
   }
 
-  remove(watch: WatchedKey): void {
+  #placeOf(database: number, redisKey: Bytes): { readonly key: Key; readonly name: string } {
+    const stored = this.#databases.stored(database);
+    return { key: copyBytes(this.#databases.keys(stored).encode(redisKey)), name: nameOf(stored, redisKey) };
+  }
+
+  #register(watch: WatchedKey): void {
+    const watches = this.#watches.get(watch.name) ?? new Set();
+    watches.add(watch);
+    this.#watches.set(watch.name, watches);
+  }
+
+  #unregister(watch: WatchedKey): void {
     const watches = this.#watches.get(watch.name);
-    if (watches === undefined) return;
-    watches.delete(watch);
-    if (watches.size === 0) this.#watches.delete(watch.name);
+    watches?.delete(watch);
+    if (watches?.size === 0) this.#watches.delete(watch.name);
+  }
+
+  remove(watch: WatchedKey): void {
+    this.#unregister(watch);
     if (this.#watches.size > 0) return;
     this.#stop?.();
     this.#stop = undefined;
   }
 
-  /** @param existsNow Whether the selected database has the key now; asked only after a swap. */
-  hasChanged(watch: WatchedKey, nowMs: number, existsNow: () => boolean): boolean {
-    if (watch.changed) return true;
-    if (watch.expiresAtMs !== NEVER && watch.expiresAtMs <= nowMs) return true;
-    if (this.#databases.swapsOf(watch.database) === watch.swaps) return false;
-    return watch.existed || existsNow();
+  hasChanged(watch: WatchedKey, nowMs: number): boolean {
+    return watch.changed || (watch.expiresAtMs !== NEVER && watch.expiresAtMs <= nowMs);
+  }
+
+  /**
+   * Some databases were swapped: a key changes unless it was absent and is absent in the database that came. Where that
+   * cannot be told without waiting, it counts as changed.
+   */
+  #noteSwap(nowMs: number): void {
+    for (const watch of [...this.#watches.values()].flatMap((watches) => [...watches])) {
+      const place = this.#placeOf(watch.database, watch.redisKey);
+      if (place.name === watch.name) continue;
+      this.#unregister(watch);
+      watch.key = place.key;
+      watch.name = place.name;
+      this.#register(watch);
+      if (watch.existed) watch.changed = true;
+      if (watch.changed) continue;
+      const value = this.#store.get(watch.key);
+      if (isPromise(value)) value.catch(() => undefined);
+      watch.changed = isPromise(value) || (value !== undefined && !isExpired(value, nowMs));
+    }
   }
 
   #note(change: Change): void {

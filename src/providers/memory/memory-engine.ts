@@ -34,8 +34,17 @@ import { EMPTY_TREE, lookup, type Node, TreeCursor, TreeEdit } from './btree.ts'
 const SLICE_OPERATIONS_MAX = 512;
 const SLICE_BYTES_MAX = 1024 * 1024;
 
+export interface MemoryLimits {
+  /** Keys, values and what holds them. Default: none. */
+  readonly bytesMax?: number;
+  /** Number of keys. Default: none. */
+  readonly entriesMax?: number;
+}
+
 export class MemoryEngine implements Engine {
   readonly #timers: Timers;
+  readonly #bytesMax: number;
+  readonly #entriesMax: number;
   /** What readers see. */
   #root: Node;
   #position: Version = 0;
@@ -47,14 +56,20 @@ export class MemoryEngine implements Engine {
   /** Oldest first, with the edit's `retiredBytes` at the time each was taken. */
   readonly #snapshots = new Map<MemorySnapshot, number>();
 
-  constructor(timers: Timers) {
+  constructor(timers: Timers, limits: MemoryLimits = {}) {
     this.#timers = timers;
+    this.#bytesMax = limits.bytesMax ?? Number.POSITIVE_INFINITY;
+    this.#entriesMax = limits.entriesMax ?? Number.POSITIVE_INFINITY;
     this.#root = EMPTY_TREE;
     this.#edit = new TreeEdit(this.#root);
   }
 
   get position(): Version {
     return this.#position;
+  }
+
+  get full(): boolean {
+    return this.#root.bytes >= this.#bytesMax || this.#root.entries >= this.#entriesMax;
   }
 
   /** Number of keys. */

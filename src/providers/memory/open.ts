@@ -6,9 +6,10 @@
 import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { LocalStore } from '../../storage/local-store.ts';
-import { MemoryEngine } from './memory-engine.ts';
+import { MemoryEngine, type MemoryLimits } from './memory-engine.ts';
 
-export interface MemoryStoreOptions {
+/** Beyond its limits, writes are refused with `out_of_memory`; deletes still work. */
+export interface MemoryStoreOptions extends MemoryLimits {
   readonly name: string;
   readonly platform: Platform;
   readonly log: Log;
@@ -23,7 +24,7 @@ export function openMemoryStore(options: MemoryStoreOptions): Promise<LocalStore
     name: options.name,
     platform: options.platform,
     log: options.log,
-    engine: new MemoryEngine(options.platform.timers),
+    engine: new MemoryEngine(options.platform.timers, options),
     durability: 'memory',
     ...(options.overlayBytesMax === undefined ? {} : { overlayBytesMax: options.overlayBytesMax }),
     ...(options.applyDelayMs === undefined ? {} : { applyDelayMs: options.applyDelayMs }),

@@ -73,6 +73,8 @@ export interface RocksDbBinding {
   batch_init(): BatchContext;
   batch_put(batch: BatchContext, key: Bytes, value: Bytes, options: undefined): void;
   batch_del(batch: BatchContext, key: Bytes, options: undefined): void;
+  /** Empties a batch and keeps its memory. */
+  batch_clear(batch: BatchContext): void;
   batch_write(database: DatabaseContext, batch: BatchContext, options: { readonly sync: boolean }): void;
 }
 
@@ -114,8 +116,8 @@ export function decodePosition(value: Bytes | undefined): number {
 /** What RocksDB says, in our codes. */
 export function translateRocksDbError(error: unknown, location: string): OperationError {
   if (error instanceof OperationError) return error;
-  const message = messageOf(error);
-  const code = (error as { code?: string } | undefined)?.code;
+  // From the worker it comes as an object without a class.
+  const { message = String(error), code } = (error ?? {}) as { readonly message?: string; readonly code?: string };
   if (code === 'LEVEL_LOCKED') {
     return new OperationError('store_locked', `${location} is open in another process`, {
       cause: error,

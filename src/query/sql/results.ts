@@ -1,8 +1,10 @@
 /** How results leave a session: pushed into a sink as they come, or gathered for callers that want them whole. */
 
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
+import type { CopySource } from './operators/copy-rows.ts';
 import type { RowBatch } from './operators/operator.ts';
 import type { ResultColumn } from './planner/plan.ts';
+import { notSupported } from './sql-error.ts';
 import type { SqlValue } from './types/types.ts';
 
 /** A message that is no error, by PostgreSQL's severities. */
@@ -26,6 +28,13 @@ export interface ResultSink {
   /** The query string held no statement. */
   empty(): void;
   notice(notice: Notice): void;
+  /** Asks for the data of COPY … FROM STDIN, `columns` fields a line; missing where nobody could send it. */
+  copyIn?(columns: number): Awaitable<ClosableCopySource>;
+}
+
+export interface ClosableCopySource extends CopySource {
+  /** Whatever still comes is not wanted. */
+  close(): void;
 }
 
 export interface StatementResult {
@@ -63,8 +72,11 @@ export class GatheringSink implements ResultSink {
   }
 }
 
+/** What statements that are not planned answer with. */
+export type UtilitySink = Pick<ResultSink, 'columns' | 'rows' | 'complete' | 'notice' | 'copyIn'>;
+
 /** Commits an implicit transaction between a utility statement's work and the report of its success. */
-export class CommitBeforeComplete implements Pick<ResultSink, 'columns' | 'rows' | 'complete' | 'notice'> {
+export class CommitBeforeComplete implements UtilitySink {
   readonly #sink: ResultSink;
   readonly #commit: () => Awaitable<void>;
   #tag: string | undefined;
@@ -84,6 +96,12 @@ export class CommitBeforeComplete implements Pick<ResultSink, 'columns' | 'rows'
 
   notice(notice: Parameters<ResultSink['notice']>[0]): void {
     this.#sink.notice(notice);
+  }
+
+  /** @throws SqlError `feature_not_supported`. */
+  copyIn(columns: number): Awaitable<ClosableCopySource> {
+    if (this.#sink.copyIn === undefined) throw notSupported('COPY FROM STDIN here');
+    return this.#sink.copyIn(columns);
   }
 
   complete(tag: string): void {

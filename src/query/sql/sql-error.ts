@@ -12,6 +12,7 @@ export const CONDITIONS = {
   ambiguous_column: 'invalid_argument',
   ambiguous_function: 'invalid_argument',
   ambiguous_parameter: 'invalid_argument',
+  bad_copy_file_format: 'invalid_argument',
   cannot_change_runtime_parameter: 'invalid_argument',
   cannot_coerce: 'wrong_type',
   character_not_in_repertoire: 'invalid_argument',
@@ -82,6 +83,8 @@ export interface SqlErrorDetails {
   readonly table?: string | undefined;
   readonly column?: string | undefined;
   readonly constraint?: string | undefined;
+  /** Where it happened besides the text, like a line of COPY. */
+  readonly where?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -93,6 +96,7 @@ export class SqlError extends OperationError {
   readonly table: string | undefined;
   readonly column: string | undefined;
   readonly constraint: string | undefined;
+  where: string | undefined;
   /** In characters, from 1; see `locate`. */
   position: number | undefined;
 
@@ -108,6 +112,7 @@ export class SqlError extends OperationError {
     this.table = details.table;
     this.column = details.column;
     this.constraint = details.constraint;
+    this.where = details.where;
   }
 }
 

@@ -21,14 +21,17 @@
 import type { Node } from '@pgsql/types';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
-import { beginSchemaChange, createTable, dropTable } from '../../models/relational/catalog.ts';
+import { beginSchemaChange, createTable, dropTable, truncateTable } from '../../models/relational/catalog.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import type { Table } from '../../models/relational/table.ts';
 import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
+import { bindAlterTable } from './binder/bind-alter-table.ts';
+import { bindCopy } from './binder/bind-copy.ts';
 import { bindCreateTable } from './binder/bind-create-table.ts';
-import { bindDelete, bindInsert, bindUpdate } from './binder/bind-modify.ts';
+import { bindDelete, bindInsert, bindUpdate, requireColumn } from './binder/bind-modify.ts';
 import { bindSelect, type FindTable } from './binder/bind-select.ts';
 import type { BoundQuery } from './binder/bound.ts';
 import type { BindContext, ParameterTypes } from './binder/expression-binder.ts';
@@ -38,12 +41,21 @@ import type { CatalogTable } from './catalog-cache.ts';
 import { Execution } from './execution.ts';
 import type { SessionFacts } from './functions/evaluation.ts';
 import { Interrupts } from './interrupts.ts';
+import { drain } from './operators/drain.ts';
 import type { RowBatch } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { compileExpression } from './planner/compile-expression.ts';
-import { type Plan, planQuery } from './planner/plan.ts';
+import { type Plan, planCopy, planQuery } from './planner/plan.ts';
 import { holdRest, type Portal, type PreparedStatement, pump, type RunningPortal, tagOf } from './portal.ts';
-import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
+import {
+  type ClosableCopySource,
+  CommitBeforeComplete,
+  GatheringSink,
+  type ResultSink,
+  type StatementResult,
+  type UtilitySink,
+} from './results.ts';
+import { rewriteTable } from './rewrite-table.ts';
 import { type ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { at, locate, notSupported, SqlError } from './sql-error.ts';
@@ -183,7 +195,10 @@ export class SqlSession {
         if (portal.state === 'done') return 'complete';
         this.#beginImplicit();
         portal.state = 'done';
-        return whenReady(this.#utility(statement, sink, { announce: false }), () => 'complete' as const);
+        const direct = new CommitBeforeComplete(sink, () => undefined);
+        return whenReady(this.#utility(statement, direct, { announce: false }), () =>
+          whenReady(direct.finish(), () => 'complete' as const),
+        );
       }
       this.#beginImplicit();
       return this.#runPortal(portal, statement, rowsMax, sink);
@@ -631,11 +646,7 @@ export class SqlSession {
 
   // --- Utility statements
 
-  #utility(
-    statement: ParsedStatement,
-    sink: Pick<ResultSink, 'columns' | 'rows' | 'complete' | 'notice'>,
-    options: { readonly announce: boolean },
-  ): Awaitable<void> {
+  #utility(statement: ParsedStatement, sink: UtilitySink, options: { readonly announce: boolean }): Awaitable<void> {
     const { node } = statement;
     if ('TransactionStmt' in node) return this.#transactionStatement(node.TransactionStmt, sink);
     if ('VariableSetStmt' in node) {
@@ -651,6 +662,10 @@ export class SqlSession {
     }
     if ('CreateStmt' in node) return this.#createTable(node.CreateStmt, sink);
     if ('DropStmt' in node) return this.#dropTables(node.DropStmt, sink);
+    if ('TruncateStmt' in node) return this.#truncate(node.TruncateStmt, sink);
+    if ('AlterTableStmt' in node) return this.#alterTable(node.AlterTableStmt, sink);
+    if ('VacuumStmt' in node) return this.#vacuum(node.VacuumStmt, sink);
+    if ('CopyStmt' in node) return this.#copy(node.CopyStmt, sink);
     if ('DiscardStmt' in node && node.DiscardStmt.target === 'DISCARD_ALL') {
       if (this.#block === 'explicit') {
         throw new SqlError('active_sql_transaction', 'DISCARD ALL cannot run inside a transaction block');
@@ -951,13 +966,129 @@ export class SqlSession {
       }
     }
     for (const table of tables) {
-      const timeoutMs = this.parameters.milliseconds('lock_timeout');
-      const bound = timeoutMs > 0 ? { timeoutMs } : {};
-      const locked = transaction.lock([tableKey(this.engine.keyspace, table.id)], bound);
-      if (isPromise(locked)) await this.#interrupts.race(locked);
+      await this.#lockTable(transaction, table);
       dropTable(transaction, this.engine.keyspace, table);
     }
     sink.complete('DROP TABLE');
+  }
+
+  /** Keeps everyone out who writes to the table, until the end of the transaction. */
+  async #lockTable(transaction: Transaction, table: Table): Promise<void> {
+    const timeoutMs = this.parameters.milliseconds('lock_timeout');
+    const bound = timeoutMs > 0 ? { timeoutMs } : {};
+    const locked = transaction.lock([tableKey(this.engine.keyspace, table.id)], bound);
+    if (isPromise(locked)) await this.#interrupts.race(locked);
+  }
+
+  async #truncate(
+    { relations }: Extract<Node, { TruncateStmt: unknown }>['TruncateStmt'],
+    sink: Pick<ResultSink, 'complete'>,
+  ): Promise<void> {
+    this.#refuseReadOnly('TRUNCATE TABLE');
+    this.#ranStatement = true;
+    await this.#holdPortals();
+    const transaction = this.#transaction ?? this.#begin();
+    for (const relation of relations ?? []) {
+      if (!('RangeVar' in relation)) continue;
+      const table = await this.#lockNewest(transaction, tableName(relation.RangeVar));
+      this.#wrote = true;
+      truncateTable(transaction, this.engine.keyspace, table);
+    }
+    sink.complete('TRUNCATE TABLE');
+  }
+
+  /** Locks the table that has the name when the lock is granted. @throws SqlError `undefined_table`. */
+  async #lockNewest(transaction: Transaction, name: string): Promise<Table> {
+    for (;;) {
+      transaction.beginStatement();
+      const before = await this.engine.catalog.findWithin(transaction, name);
+      if (before === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+      await this.#lockTable(transaction, before.table);
+      transaction.beginStatement();
+      const after = await this.engine.catalog.findWithin(transaction, name);
+      if (after?.table.id === before.table.id && after.table.version === before.table.version) return after.table;
+    }
+  }
+
+  async #alterTable(
+    statement: Extract<Node, { AlterTableStmt: unknown }>['AlterTableStmt'],
+    sink: Pick<ResultSink, 'complete' | 'notice'>,
+  ): Promise<void> {
+    if (statement.objtype !== 'OBJECT_TABLE') {
+      throw notSupported(`ALTER ${(statement.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
+    }
+    this.#refuseReadOnly('ALTER TABLE');
+    const transaction = await this.#beginSchemaChange();
+    const name = tableName(statement.relation!);
+    const found = await this.engine.catalog.findWithin(transaction, name);
+    if (found === undefined) {
+      if (statement.missing_ok !== true) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+      const message = `relation "${name}" does not exist, skipping`;
+      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+      sink.complete('ALTER TABLE');
+      return;
+    }
+    const definition = bindAlterTable(statement, found.table);
+    await this.#lockTable(transaction, found.table);
+    transaction.beginStatement();
+    await rewriteTable(transaction, found.table, definition, {
+      keyspace: this.engine.keyspace,
+      zone: this.parameters.zone,
+      pause: () => this.#interrupts.pause(),
+    });
+    sink.complete('ALTER TABLE');
+  }
+
+  /** Old versions are let go by the store, and no plan depends on statistics: there is nothing to do but to look. */
+  async #vacuum(
+    { is_vacuumcmd: isVacuum, rels }: Extract<Node, { VacuumStmt: unknown }>['VacuumStmt'],
+    sink: Pick<ResultSink, 'complete'>,
+  ): Promise<void> {
+    const title = isVacuum === true ? 'VACUUM' : 'ANALYZE';
+    if (isVacuum === true && this.#block === 'explicit') {
+      throw new SqlError('active_sql_transaction', 'VACUUM cannot run inside a transaction block');
+    }
+    for (const each of rels ?? []) {
+      if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
+      const { relation, va_cols: columns } = each.VacuumRelation;
+      const name = tableName(relation);
+      const found = await this.#findTable(name);
+      if (found === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+      for (const column of stringsOf(columns)) requireColumn(found.table, column, undefined);
+    }
+    sink.complete(title);
+  }
+
+  async #copy(statement: Extract<Node, { CopyStmt: unknown }>['CopyStmt'], sink: UtilitySink): Promise<void> {
+    await this.#holdPortals();
+    for (;;) {
+      const { generation } = this.engine.catalog;
+      const name = statement.relation?.relname ?? '';
+      const found = await this.#findTable(name);
+      const bound = bindCopy(statement, () => found);
+      let source: ClosableCopySource | undefined;
+      const next = (): Awaitable<Bytes | undefined> => {
+        const chunk = source!.next();
+        return isPromise(chunk) ? this.#interrupts.race(chunk) : chunk;
+      };
+      const plan = planCopy(bound, { next }, generation);
+      let running: RunningPortal;
+      try {
+        running = await this.#open(plan, [], false);
+      } catch (error) {
+        if (error instanceof PlanOutdated) continue;
+        throw error;
+      }
+      try {
+        source = await sink.copyIn!(bound.columns.length);
+        await drain(running.operator, () => {});
+        sink.complete(tagOf(running));
+      } finally {
+        source?.close();
+        running.operator.close();
+      }
+      return;
+    }
   }
 
   #refuseReadOnly(title: string): void {

@@ -1,6 +1,6 @@
 /** Binds CREATE TABLE: columns, types, NOT NULL, constant defaults and the primary key. Other constraints are refused. */
 
-import type { ColumnDef, Constraint, CreateStmt, Node } from '@pgsql/types';
+import type { ColumnDef, Constraint, CreateStmt, DefElem, Node } from '@pgsql/types';
 import { isKeyType } from '../../../models/relational/keys.ts';
 import {
   COLUMNS_MAX,
@@ -55,7 +55,7 @@ export function bindCreateTable(
   }
   const primaryKey = key === undefined ? [] : bindPrimaryKey(key.names, key.constraint, columns);
   for (const position of primaryKey) columns[position] = { ...columns[position]!, notNull: true };
-  return { name, columns, primaryKey, primaryKeyName: key?.constraint.conname ?? constraintName(name) };
+  return { name, columns, primaryKey, primaryKeyName: key?.constraint.conname ?? primaryKeyName(name) };
 }
 
 function refuse(statement: CreateStmt): void {
@@ -67,10 +67,21 @@ function refuse(statement: CreateStmt): void {
   }
   if (statement.partspec !== undefined) throw notSupported('PARTITION BY', statement.partspec.location);
   if (statement.ofTypename !== undefined) throw notSupported('CREATE TABLE … OF', statement.ofTypename.location);
-  if (statement.options !== undefined) throw notSupported('WITH (…) in CREATE TABLE');
+  for (const option of statement.options ?? []) if ('DefElem' in option) checkStorageOption(option.DefElem);
   if (statement.tablespacename !== undefined) throw notSupported('TABLESPACE');
   if (statement.accessMethod !== undefined) throw notSupported('USING in CREATE TABLE');
   if (statement.oncommit !== undefined && statement.oncommit !== 'ONCOMMIT_NOOP') throw notSupported('ON COMMIT');
+}
+
+/** How full pages shall be is a question that does not arise here: a valid `fillfactor` changes nothing. */
+function checkStorageOption({ defname = '', defnamespace, arg }: DefElem): void {
+  if (defname !== 'fillfactor' || defnamespace !== undefined) throw notSupported(`storage parameter ${defname}`);
+  const value = arg !== undefined && 'Integer' in arg ? (arg.Integer.ival ?? 0) : Number.NaN;
+  if (Number.isNaN(value)) throw notSupported('this value of fillfactor');
+  if (value >= 10 && value <= 100) return;
+  throw new SqlError('invalid_parameter_value', `value ${value} out of bounds for option "fillfactor"`, {
+    detail: 'Valid values are between "10" and "100".',
+  });
 }
 
 function bindColumn(
@@ -160,7 +171,10 @@ function bindDefault(
   });
   const coerced = binder.tryCoerce(bound, column.type, column.modifier, 'assignment');
   if (coerced === undefined) throw assignmentMismatch(name, column.type, bound);
-  if (coerced.kind === 'call' && NOW_FUNCTIONS.has(coerced.function.name)) return { kind: 'now' };
+  const called = coerced.kind === 'cast' && coerced.arg.type === 'timestamptz' ? coerced.arg : coerced;
+  if (called.kind === 'call' && NOW_FUNCTIONS.has(called.function.name)) {
+    if (column.type === 'timestamptz' || column.type === 'timestamp') return { kind: 'now' };
+  }
   if (!isConstant(coerced)) throw notSupported('a default that is not a constant or now()', bound.location);
   return { kind: 'constant', value: at(bound.location, () => evaluate(coerced)) };
 }
@@ -189,7 +203,7 @@ function isConstant(expression: BoundExpression): boolean {
   }
 }
 
-function bindPrimaryKey(
+export function bindPrimaryKey(
   names: readonly string[],
   constraint: Constraint,
   columns: readonly Column[],
@@ -217,7 +231,7 @@ function bindPrimaryKey(
 }
 
 /** `{table}_pkey` in 63 bytes. */
-function constraintName(table: string): string {
+export function primaryKeyName(table: string): string {
   let stem = table;
   while (Buffer.byteLength(stem) > NAME_BYTES_MAX - 5) stem = stem.slice(0, -1);
   return `${stem}_pkey`;

@@ -4,6 +4,7 @@ import type { DeleteStmt, InsertStmt, Node, UpdateStmt } from '@pgsql/types';
 import type { Column, Table } from '../../../models/relational/table.ts';
 import { findFunction } from '../functions/scalar-functions.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
+import { castFor } from '../types/cast.ts';
 import { bindReturning, bindSelect, bindTable, type FindTable } from './bind-select.ts';
 import type {
   BoundAssignment,
@@ -22,16 +23,25 @@ const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
 const SET: Clause = { title: 'UPDATE', aggregates: 'refused' };
 
 /** What a column holds when nothing is said about it. */
-function defaultOf(column: Column): BoundExpression {
+export function defaultOf(column: Column): BoundExpression {
   const { type, modifier } = column;
   if (column.default?.kind === 'now') {
     const now = findFunction('now', [])!;
-    return { kind: 'call', type, modifier, location: undefined, function: now, args: [] };
+    const call: BoundExpression = {
+      kind: 'call',
+      type: 'timestamptz',
+      modifier,
+      location: undefined,
+      function: now,
+      args: [],
+    };
+    if (type === 'timestamptz') return call;
+    return { kind: 'cast', type, modifier, location: undefined, arg: call, cast: castFor('timestamptz', type) };
   }
   return { kind: 'constant', type, modifier, location: undefined, value: column.default?.value ?? null };
 }
 
-function requireColumn(table: Table, name: string, location: number | undefined): number {
+export function requireColumn(table: Table, name: string, location: number | undefined): number {
   const position = table.columns.findIndex((column) => column.name === name);
   if (position >= 0) return position;
   throw new SqlError('undefined_column', `column "${name}" of relation "${table.name}" does not exist`, { location });

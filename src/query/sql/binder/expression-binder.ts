@@ -388,7 +388,7 @@ export class ExpressionBinder {
     const negatedLike = operator === '!~~' || operator === '!~~*';
     if (operator === '~~' || operator === '~~*' || negatedLike) {
       if (types.every((type) => isString(type) || type === 'unknown')) {
-        const args = [left, right].map((each) => this.coerce(each, 'text', -1, 'implicit'));
+        const args = [left, right].map((each) => this.coerce(withSpaces(each), 'text', -1, 'implicit'));
         const test = this.#apply(operator.endsWith('*') ? ILIKE : LIKE, args, location);
         return negatedLike ? { kind: 'not', ...BOOLEAN, location, arg: test } : test;
       }
@@ -400,8 +400,8 @@ export class ExpressionBinder {
           hint: 'Could not choose a best candidate operator. You might need to add explicit type casts.',
         });
       }
-      if (types.includes('timestamptz'))
-        throw notSupported(`operator ${operator} of type timestamp with time zone`, location);
+      const time = types.find((each) => each === 'timestamp' || each === 'timestamptz');
+      if (time !== undefined) throw notSupported(`operator ${operator} of type ${titleOf(time)}`, location);
       const type = numberTypeOf(left.type, right.type);
       const found = type && arithmetic(operator, type);
       if (found !== undefined) {
@@ -434,8 +434,10 @@ export class ExpressionBinder {
   ): Extract<BoundExpression, { kind: 'compare' }> {
     const types = [left.type, right.type];
     const common = types.every(isString) ? 'text' : commonType(types);
-    // The one null-only case: comparing strings of different kinds costs nothing, so text stands for all of them.
-    const type = common !== undefined && isString(common) ? 'text' : common;
+    // Comparing strings of different kinds costs nothing, so text stands for all of them; only `character` with itself is
+    // compared by its own rules.
+    const padded = types.includes('bpchar') && types.every((each) => each === 'bpchar' || each === 'unknown');
+    const type = padded ? 'bpchar' : common !== undefined && isString(common) ? 'text' : common;
     if (type === undefined || type === 'void') throw this.#noOperator(operator, left, right, location);
     return {
       kind: 'compare',
@@ -483,7 +485,7 @@ export class ExpressionBinder {
     const wanted = argumentTypes(found, args.length)!;
     return this.#apply(
       found,
-      args.map((arg, i) => this.coerce(arg, wanted[i]!, -1, 'assignment')),
+      args.map((arg, i) => this.coerce(keepsSpaces(found) ? withSpaces(arg) : arg, wanted[i]!, -1, 'assignment')),
       location,
     );
   }
@@ -584,7 +586,7 @@ export class ExpressionBinder {
     if (expression.kind !== 'constant') return this.#cast(expression, type);
     if (expression.value === null) return { ...expression, type };
     const text = expression.value as string;
-    if (type === 'timestamptz' && SPECIAL_TIMES.test(text)) {
+    if ((type === 'timestamptz' || type === 'timestamp') && SPECIAL_TIMES.test(text)) {
       // Depends on when it is asked: not a constant.
       const cast = castFor('text', type);
       return { kind: 'cast', type, modifier: -1, location, arg: { ...expression, type: 'text' }, cast };
@@ -595,6 +597,17 @@ export class ExpressionBinder {
   #cast(arg: BoundExpression, type: SqlType): BoundExpression {
     return { kind: 'cast', type, modifier: -1, location: arg.location, arg, cast: castFor(arg.type, type) };
   }
+}
+
+/** `character` as text with the spaces that fill it up, which a cast takes away. */
+function withSpaces(arg: BoundExpression): BoundExpression {
+  if (arg.type !== 'bpchar') return arg;
+  return { kind: 'cast', type: 'text', modifier: -1, location: arg.location, arg, cast: undefined };
+}
+
+/** Functions that PostgreSQL has for `character` itself, or for any type, and that see its spaces. */
+function keepsSpaces(found: ScalarFunction): boolean {
+  return found.variadic === true || found.name === 'octet_length';
 }
 
 const BOOLEAN = { type: 'bool', modifier: -1 } as const;

@@ -67,9 +67,9 @@ const ALIASES: Readonly<Record<string, ColumnType>> = {
 /** Types of PostgreSQL that have no column here, so that their names are known but not supported. */
 const UNSUPPORTED = new Set(
   (
-    'bit bpchar box bytea char cidr circle date daterange float4 inet int4range int8range interval json jsonb ' +
+    'bit box bytea char cidr circle date daterange float4 inet int4range int8range interval json jsonb ' +
     'jsonpath line lseg macaddr macaddr8 money name numrange oid path pg_lsn point polygon refcursor regclass regproc ' +
-    'regtype regnamespace regrole serial bigserial smallserial serial4 serial8 serial2 time timestamp timetz tsquery ' +
+    'regtype regnamespace regrole serial bigserial smallserial serial4 serial8 serial2 time timetz tsquery ' +
     'tsrange tstzrange tsvector txid_snapshot uuid varbit vector xid xml'
   ).split(' '),
 );
@@ -92,7 +92,7 @@ export function namedType(typeName: TypeName | undefined): NamedType {
   }
   const type = ALIASES[last] ?? COLUMN_TYPES.find((each) => each === last);
   if (type === undefined) {
-    if (UNSUPPORTED.has(last)) throw notSupported(`type ${last === 'bpchar' ? 'character' : last}`, location);
+    if (UNSUPPORTED.has(last)) throw notSupported(`type ${last}`, location);
     throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
   }
   return { type, modifier: modifierOf(type, typeName?.typmods ?? [], location) };
@@ -105,12 +105,13 @@ function modifierOf(type: ColumnType, nodes: readonly Node[], location: number |
   if (numbers.some((number) => Number.isNaN(number))) {
     throw new SqlError('syntax_error', 'type modifiers must be simple constants or identifiers', { location });
   }
-  if (type === 'varchar' && nodes.length === 1) {
+  if ((type === 'varchar' || type === 'bpchar') && nodes.length === 1) {
+    const title = type === 'varchar' ? 'varchar' : 'char';
     if (first < 1) {
-      throw new SqlError('invalid_parameter_value', 'length for type varchar must be at least 1', { location });
+      throw new SqlError('invalid_parameter_value', `length for type ${title} must be at least 1`, { location });
     }
     if (first > 10_485_760) {
-      throw new SqlError('invalid_parameter_value', 'length for type varchar cannot exceed 10485760', { location });
+      throw new SqlError('invalid_parameter_value', `length for type ${title} cannot exceed 10485760`, { location });
     }
     return first + 4;
   }
@@ -126,6 +127,6 @@ function modifierOf(type: ColumnType, nodes: readonly Node[], location: number |
     if (second > first) throw notSupported(`NUMERIC scale ${second} above precision ${first}`, location);
     return ((first << 16) | second) + 4;
   }
-  if (type === 'timestamptz') throw notSupported('a precision of type timestamptz', location);
+  if (type === 'timestamp' || type === 'timestamptz') throw notSupported(`a precision of type ${type}`, location);
   throw new SqlError('syntax_error', `type modifier is not allowed for type "${type}"`, { location });
 }

@@ -163,7 +163,7 @@ function junction(args: readonly Evaluate[], decisive: boolean): Evaluate {
 }
 
 /** Types whose JavaScript operators are already SQL's order. */
-const PLAIN: ReadonlySet<SqlType> = new Set(['bool', 'int2', 'int4', 'int8', 'timestamptz']);
+const PLAIN: ReadonlySet<SqlType> = new Set(['bool', 'int2', 'int4', 'int8', 'timestamp', 'timestamptz']);
 
 function comparison(operator: CompareOperator, type: SqlType, left: Evaluate, right: Evaluate): Evaluate {
   const test =

@@ -11,7 +11,7 @@ import { unreachable } from '../../../base/assert.ts';
 import type { BoundExpression, BoundQuery, BoundSelect, BoundValues, BoundWhen } from '../binder/bound.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
-import type { SqlValue } from '../types/types.ts';
+import type { SqlType, SqlValue } from '../types/types.ts';
 import { compileExpression } from './compile-expression.ts';
 
 type Constant = Extract<BoundExpression, { kind: 'constant' }>;
@@ -144,7 +144,7 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
       const folded = { ...expression, arg: fold(expression.arg) };
       if (isNullConstant(folded.arg)) return constant(null);
       // Text of a point in time depends on the zone, and the other way round.
-      const depends = folded.type === 'timestamptz' || folded.arg.type === 'timestamptz';
+      const depends = isPointInTime(folded.type) || isPointInTime(folded.arg.type);
       return isConstant(folded.arg) && !depends ? computed(folded) : folded;
     }
     case 'applyModifier': {
@@ -154,6 +154,11 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
     default:
       return unreachable(expression);
   }
+}
+
+/** Text of it depends on the zone, or on now. */
+function isPointInTime(type: SqlType): boolean {
+  return type === 'timestamp' || type === 'timestamptz';
 }
 
 function isConstant(expression: BoundExpression): expression is Constant {

@@ -4,6 +4,7 @@
  */
 
 import { OperationError } from '../../../base/errors.ts';
+import type { BoundCopy } from '../binder/bind-copy.ts';
 import type {
   BoundColumn,
   BoundExpression,
@@ -13,8 +14,10 @@ import type {
   BoundValues,
 } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { CopyTextReader } from '../copy-text.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import { Aggregate } from '../operators/aggregate.ts';
+import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
 import { Filter } from '../operators/filter.ts';
 import { Limit } from '../operators/limit.ts';
 import { LockRows } from '../operators/lock-rows.ts';
@@ -46,7 +49,7 @@ export interface ResultColumn {
 }
 
 export interface Plan {
-  readonly verb: 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE';
+  readonly verb: 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE' | 'COPY';
   /** Undefined for statements without rows. */
   readonly columns: readonly ResultColumn[] | undefined;
   readonly parameterTypes: readonly SqlType[];
@@ -136,8 +139,25 @@ function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<
   }
 }
 
+/** @param source Asked for data once the plan runs. */
+export function planCopy(copy: BoundCopy, source: CopySource, generation: number): Plan {
+  const { table, delimiter, nullText } = copy;
+  const columns = copy.columns.map((position) => table.table.columns[position]!);
+  const assignments = copy.assignments.map(compileAssignment);
+  return {
+    ...modifying('COPY', undefined, [], table),
+    generation,
+    open: (context) => {
+      const reader = new CopyTextReader({ delimiter, nullText, lineBytesMax: context.limits.workBytesMax });
+      const rows = new CopyRows(source, reader, { table: table.table.name, columns }, context);
+      const options = { returning: undefined, readFirst: false };
+      return new Modify(rows, new InsertRows(table, assignments, context), options, context);
+    },
+  };
+}
+
 function modifying(
-  verb: 'INSERT' | 'UPDATE' | 'DELETE',
+  verb: 'INSERT' | 'UPDATE' | 'DELETE' | 'COPY',
   returning: readonly BoundColumn[] | undefined,
   parameterTypes: readonly SqlType[],
   table: CatalogTable,

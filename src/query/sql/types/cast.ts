@@ -4,17 +4,20 @@
 
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
 import { Numeric } from '../../../models/relational/numeric.ts';
+import { withoutPadding, withPadding } from '../../../models/relational/padding.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { applyNumericModifier, integerOfNumeric, numericOf } from './numeric-arithmetic.ts';
 import { formatText, parseNumericText, parseText } from './text-form.ts';
-import type { TimeContext } from './timestamptz.ts';
+import { instantOfLocal, localOfInstant, type TimeContext } from './timestamptz.ts';
 import { isInteger, isString, type SqlType, type SqlValue, titleOf } from './types.ts';
 
 export type Cast = (value: Exclude<SqlValue, null>, context: TimeContext) => SqlValue;
 
 /** Undefined when the value stays as it is. */
 export function castFor(from: SqlType, to: SqlType): Cast | undefined {
-  if (from === to || (isString(from) && isString(to) && to !== 'name')) return undefined;
+  if (from === to) return undefined;
+  if (from === 'bpchar' && (to === 'text' || to === 'varchar')) return (value) => withoutPadding(value as string);
+  if (isString(from) && isString(to) && to !== 'name') return undefined;
   if (to === 'name') return (value, context) => truncateName(formatText(from, value, context.zone));
   if (from === 'unknown' || isString(from)) {
     return isString(to) ? undefined : (value, context) => parseText(to, value as string, context);
@@ -22,6 +25,12 @@ export function castFor(from: SqlType, to: SqlType): Cast | undefined {
   if (isString(to)) {
     if (from === 'bool') return (value) => (value === true ? 'true' : 'false');
     return (value, context) => formatText(from, value, context.zone);
+  }
+  if (from === 'timestamptz' && to === 'timestamp') {
+    return (value, context) => localOfInstant(value as bigint, context.zone);
+  }
+  if (from === 'timestamp' && to === 'timestamptz') {
+    return (value, context) => instantOfLocal(value as bigint, context.zone);
   }
   if (isInteger(to)) {
     switch (from) {
@@ -98,19 +107,19 @@ function truncateName(text: string): string {
 }
 
 /**
- * Applies a type's modifier: `varchar(n)`, `numeric(p, s)`.
+ * Applies a type's modifier: `varchar(n)`, `character(n)`, `numeric(p, s)`.
  * @throws SqlError `string_data_right_truncation` unless `explicit`, `numeric_value_out_of_range`.
  */
 export function applyModifier(type: SqlType, modifier: number, value: SqlValue, explicit: boolean): SqlValue {
   if (modifier < 0 || value === null) return value;
   if (type === 'numeric') return applyNumericModifier(value as Numeric, modifier);
-  if (type !== 'varchar') return value;
-  const text = value as string;
+  if (type !== 'varchar' && type !== 'bpchar') return value;
+  const text = type === 'varchar' ? (value as string) : withPadding(value as string, modifier);
   const charactersMax = modifier - 4;
   if (text.length <= charactersMax) return text;
   const characters = [...text];
   if (characters.length <= charactersMax) return text;
   const kept = characters.slice(0, charactersMax).join('');
   if (explicit || text.slice(kept.length).trim() === '') return kept;
-  throw new SqlError('string_data_right_truncation', `value too long for type character varying(${charactersMax})`);
+  throw new SqlError('string_data_right_truncation', `value too long for type ${titleOf(type)}(${charactersMax})`);
 }

@@ -3,6 +3,7 @@
  */
 
 import type { Numeric } from '../../../models/relational/numeric.ts';
+import { withoutPadding } from '../../../models/relational/padding.ts';
 import { compareNumeric } from './numeric-arithmetic.ts';
 import type { SqlType, SqlValue } from './types.ts';
 
@@ -46,6 +47,8 @@ export function compareFor(type: SqlType): Compare {
       return compareFloat;
     case 'numeric':
       return (a, b) => compareNumeric(a as Numeric, b as Numeric);
+    case 'bpchar':
+      return (a, b) => compareText(withoutPadding(a as string), withoutPadding(b as string));
     case 'text':
     case 'varchar':
     case 'name':

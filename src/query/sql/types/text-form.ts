@@ -9,7 +9,13 @@ import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { TimeZone } from './time-zone.ts';
-import { formatTimestamptz, parseTimestamptz, type TimeContext } from './timestamptz.ts';
+import {
+  formatTimestamp,
+  formatTimestamptz,
+  parseTimestamp,
+  parseTimestamptz,
+  type TimeContext,
+} from './timestamptz.ts';
 import { type SqlType, type SqlValue, titleOf } from './types.ts';
 
 /** @throws SqlError `invalid_text_representation`, `numeric_value_out_of_range` and the errors of dates. */
@@ -27,6 +33,9 @@ export function parseText(type: SqlType, text: string, context: TimeContext): Sq
       return parseNumericText(text);
     case 'timestamptz':
       return parseTimestamptz(text, context);
+    case 'timestamp':
+      return parseTimestamp(text, context);
+    case 'bpchar':
     case 'name':
     case 'text':
     case 'varchar':
@@ -47,6 +56,8 @@ export function formatText(type: SqlType, value: Exclude<SqlValue, null>, zone: 
       return formatFloat8(value as number);
     case 'timestamptz':
       return formatTimestamptz(value as bigint, zone);
+    case 'timestamp':
+      return formatTimestamp(value as bigint);
     default:
       return typeof value === 'string' ? value : value.toString();
   }

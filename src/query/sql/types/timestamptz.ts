@@ -1,14 +1,14 @@
 /**
- * Text of `timestamp with time zone`, as PostgreSQL reads and prints it with DateStyle ISO.
+ * Text of `timestamp with time zone` and `timestamp`, as PostgreSQL reads and prints them with DateStyle ISO.
  *
- * A value is microseconds since 1970 as a bigint; the ends of int64 are the infinities. Read are ISO 8601 forms, with a
+ * A value is microseconds since 1970, of UTC or of local time, as a bigint; the ends of int64 are the infinities. Read are ISO 8601 forms, with a
  * space or T between date and time, an optional zone (Z, an offset or an IANA name) and an optional BC, and the words
  * epoch, infinity, -infinity, now, today, tomorrow and yesterday. Month names and other date orders are left out.
  */
 
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
 import { SqlError } from '../sql-error.ts';
-import { fixedZone, instantOf, type TimeZone, timeZone } from './time-zone.ts';
+import { fixedZone, instantOf, type TimeZone, timeZone, UTC } from './time-zone.ts';
 
 export const INFINITY_MICROS = INT64_MAX;
 export const MINUS_INFINITY_MICROS = INT64_MIN;
@@ -29,17 +29,27 @@ const PATTERN =
 
 /** @throws SqlError `invalid_datetime_format`, `datetime_field_overflow`. */
 export function parseTimestamptz(input: string, context: TimeContext): bigint {
+  return parsePoint(input, 'timestamp with time zone', context);
+}
+
+/** Local time; a zone in the text is read and does not count, as in PostgreSQL. @throws as `parseTimestamptz`. */
+export function parseTimestamp(input: string, context: TimeContext): bigint {
+  const now = localOfInstant(context.nowMicros, context.zone);
+  return parsePoint(input, 'timestamp', { zone: UTC, nowMicros: now });
+}
+
+function parsePoint(input: string, title: 'timestamp' | 'timestamp with time zone', context: TimeContext): bigint {
   const text = input.trim();
   const word = specialWord(text.toLowerCase(), context);
   if (word !== undefined) return word;
   const match = PATTERN.exec(text);
-  if (match === null) throw invalid(input);
+  if (match === null) throw invalid(input, title);
   let [, yearText, monthText, dayText, hourText, minuteText, secondText, fraction, zoneText, era] = match;
   if (zoneText !== undefined && /^(bc|ad)$/i.test(zoneText) && era === undefined) {
     era = zoneText;
     zoneText = undefined;
   }
-  if (yearText!.length < 3) throw invalid(input);
+  if (yearText!.length < 3) throw invalid(input, title);
   let year = Number(yearText);
   const month = Number(monthText);
   const day = Number(dayText);
@@ -53,7 +63,8 @@ export function parseTimestamptz(input: string, context: TimeContext): bigint {
     throw outOfRange(input);
   }
   const local = daysFromCivil(year, month, day) * DAY_SECONDS + hour * 3_600 + minute * 60 + second;
-  const zone = zoneText === undefined ? context.zone : zoneOf(zoneText, input);
+  const named = zoneText === undefined ? context.zone : zoneOf(zoneText, input, title);
+  const zone = title === 'timestamp' ? UTC : named;
   const micros = BigInt(instantOf(local, zone)) * 1_000_000n + BigInt(Math.round(Number(`0.${fraction || '0'}`) * 1e6));
   if (micros < MICROS_MIN || micros >= MICROS_END) {
     throw new SqlError('datetime_field_overflow', `timestamp out of range: "${input}"`);
@@ -85,12 +96,12 @@ function specialWord(word: string, context: TimeContext): bigint | undefined {
   }
 }
 
-function zoneOf(text: string, input: string): TimeZone {
+function zoneOf(text: string, input: string, title: string): TimeZone {
   const sign = text[0];
   if (sign !== '+' && sign !== '-') {
     const zone = timeZone(text);
     if (zone !== undefined) return zone;
-    if (!text.includes('/')) throw invalid(input);
+    if (!text.includes('/')) throw invalid(input, title);
     throw new SqlError('invalid_parameter_value', `time zone "${text.toLowerCase()}" not recognized`);
   }
   const digits = text.slice(1).replaceAll(':', '');
@@ -105,16 +116,44 @@ function zoneOf(text: string, input: string): TimeZone {
   return fixedZone(text, sign === '-' ? -offset : offset);
 }
 
-function invalid(input: string): SqlError {
-  return new SqlError('invalid_datetime_format', `invalid input syntax for type timestamp with time zone: "${input}"`);
+function invalid(input: string, title: string): SqlError {
+  return new SqlError('invalid_datetime_format', `invalid input syntax for type ${title}: "${input}"`);
 }
 
 function outOfRange(input: string): SqlError {
   return new SqlError('datetime_field_overflow', `date/time field value out of range: "${input}"`);
 }
 
+/** What clocks of `zone` show at an instant, as microseconds. Infinities stay. */
+export function localOfInstant(micros: bigint, zone: TimeZone): bigint {
+  if (micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS) return micros;
+  return micros + BigInt(zone.offsetAt(wholeSeconds(micros))) * 1_000_000n;
+}
+
+/** The instant at which clocks of `zone` show a local time. @throws SqlError `datetime_field_overflow`. */
+export function instantOfLocal(local: bigint, zone: TimeZone): bigint {
+  if (local === INFINITY_MICROS || local === MINUS_INFINITY_MICROS) return local;
+  const seconds = wholeSeconds(local);
+  const micros = local + BigInt(instantOf(seconds, zone) - seconds) * 1_000_000n;
+  if (micros >= MICROS_MIN && micros < MICROS_END) return micros;
+  throw new SqlError('datetime_field_overflow', 'timestamp out of range');
+}
+
+function wholeSeconds(micros: bigint): number {
+  return Number((micros - (((micros % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n);
+}
+
+/** `2024-02-29 12:00:00.5`. */
+export function formatTimestamp(micros: bigint): string {
+  return formatPoint(micros, UTC, false);
+}
+
 /** `2024-02-29 12:00:00.5+01`. */
 export function formatTimestamptz(micros: bigint, zone: TimeZone): string {
+  return formatPoint(micros, zone, true);
+}
+
+function formatPoint(micros: bigint, zone: TimeZone, withOffset: boolean): string {
   if (micros === INFINITY_MICROS) return 'infinity';
   if (micros === MINUS_INFINITY_MICROS) return '-infinity';
   let seconds = Number(micros / 1_000_000n);
@@ -132,10 +171,12 @@ export function formatTimestamptz(micros: bigint, zone: TimeZone): string {
   let out = `${pad(shownYear, 4)}-${pad(month, 2)}-${pad(day, 2)} `;
   out += `${pad(Math.floor(inDay / 3_600), 2)}:${pad(Math.floor(inDay / 60) % 60, 2)}:${pad(inDay % 60, 2)}`;
   if (fraction !== 0) out += `.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`;
-  const ahead = Math.abs(offset);
-  out += `${offset < 0 ? '-' : '+'}${pad(Math.floor(ahead / 3_600), 2)}`;
-  if (ahead % 3_600 !== 0) out += `:${pad(Math.floor(ahead / 60) % 60, 2)}`;
-  if (ahead % 60 !== 0) out += `:${pad(ahead % 60, 2)}`;
+  if (withOffset) {
+    const ahead = Math.abs(offset);
+    out += `${offset < 0 ? '-' : '+'}${pad(Math.floor(ahead / 3_600), 2)}`;
+    if (ahead % 3_600 !== 0) out += `:${pad(Math.floor(ahead / 60) % 60, 2)}`;
+    if (ahead % 60 !== 0) out += `:${pad(ahead % 60, 2)}`;
+  }
   return year > 0 ? out : `${out} BC`;
 }
 

@@ -32,7 +32,9 @@ export const TYPES: { readonly [T in SqlType]: TypeInfo } = {
   text: { oid: 25, size: -1, title: 'text', category: 'S' },
   float8: { oid: 701, size: 8, title: 'double precision', category: 'N' },
   unknown: { oid: 705, size: -2, title: 'unknown', category: 'X' },
+  bpchar: { oid: 1042, size: -1, title: 'character', category: 'S' },
   varchar: { oid: 1043, size: -1, title: 'character varying', category: 'S' },
+  timestamp: { oid: 1114, size: 8, title: 'timestamp without time zone', category: 'D' },
   timestamptz: { oid: 1184, size: 8, title: 'timestamp with time zone', category: 'D' },
   numeric: { oid: 1700, size: -1, title: 'numeric', category: 'N' },
   void: { oid: 2278, size: 4, title: 'void', category: 'P' },
@@ -53,7 +55,7 @@ export function titleOf(type: SqlType): string {
 /** `character varying(10)`, `numeric(5,2)`: the type with its modifier. */
 export function titleWithModifier(type: SqlType, modifier: number): string {
   if (modifier < 0) return titleOf(type);
-  if (type === 'varchar') return `${titleOf(type)}(${modifier - 4})`;
+  if (type === 'varchar' || type === 'bpchar') return `${titleOf(type)}(${modifier - 4})`;
   if (type === 'numeric') return `numeric(${(modifier - 4) >>> 16},${(modifier - 4) & 0xffff})`;
   return titleOf(type);
 }
@@ -69,8 +71,8 @@ export function isNumber(type: SqlType): boolean {
   return NUMBER_RANK[type] !== undefined;
 }
 
-export function isString(type: SqlType): type is 'text' | 'varchar' | 'name' {
-  return type === 'text' || type === 'varchar' || type === 'name';
+export function isString(type: SqlType): type is 'text' | 'varchar' | 'bpchar' | 'name' {
+  return type === 'text' || type === 'varchar' || type === 'bpchar' || type === 'name';
 }
 
 /** Whether a value of `from` may become `to` in `context`; the same type always may. */
@@ -80,6 +82,8 @@ export function canCast(from: SqlType, to: SqlType, context: CastContext): boole
   const rankTo = NUMBER_RANK[to];
   if (rankFrom !== undefined && rankTo !== undefined) return rankFrom < rankTo || context !== 'implicit';
   if (isString(from) && isString(to)) return true;
+  if (from === 'timestamp' && to === 'timestamptz') return true;
+  if (from === 'timestamptz' && to === 'timestamp') return context !== 'implicit';
   if (isString(to)) return context !== 'implicit' && from !== 'void';
   if (context !== 'explicit') return false;
   if (isString(from)) return to !== 'void';

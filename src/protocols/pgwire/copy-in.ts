@@ -1,0 +1,108 @@
+/**
+ * The messages of a client that sends data for COPY … FROM STDIN (PostgreSQL 15, "COPY Operations").
+ *
+ * A statement pulls; the socket flows only while it waits, so that no more than a chunk is ever held.
+ */
+
+import { type Awaitable, type Deferred, deferred } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import type { Socket } from '../../platform/sockets.ts';
+import type { ClosableCopySource } from '../../query/sql/results.ts';
+import { SqlError } from '../../query/sql/sql-error.ts';
+import { BodyReader, type FrameReader } from './frame-reader.ts';
+
+const COPY_DATA = 0x64;
+const COPY_DONE = 0x63;
+const COPY_FAIL = 0x66;
+const FLUSH = 0x48;
+const SYNC = 0x53;
+/** Pieces smaller than this are handed over together. */
+const GATHERED_BYTES = 65_536;
+
+export class CopyIn implements ClosableCopySource {
+  readonly #reader: FrameReader;
+  readonly #socket: Pick<Socket, 'pause' | 'resume'>;
+  readonly #onClose: () => void;
+  #waiting: Deferred<Bytes | undefined> | undefined;
+  #ended: SqlError | 'done' | undefined;
+
+  constructor(reader: FrameReader, socket: Pick<Socket, 'pause' | 'resume'>, onClose: () => void) {
+    this.#reader = reader;
+    this.#socket = socket;
+    this.#onClose = onClose;
+  }
+
+  next(): Awaitable<Bytes | undefined> {
+    const gathered = this.#gather();
+    if (gathered !== undefined) return gathered;
+    if (this.#ended === 'done') return undefined;
+    if (this.#ended !== undefined) throw this.#ended;
+    this.#waiting = deferred();
+    this.#socket.resume();
+    return this.#waiting.promise;
+  }
+
+  close(): void {
+    this.#onClose();
+  }
+
+  /** More bytes are in the reader. */
+  more(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    try {
+      const gathered = this.#gather();
+      if (gathered === undefined && this.#ended === undefined) return;
+      this.#settle();
+      if (gathered !== undefined || this.#ended === 'done') waiting.resolve(gathered);
+      else waiting.reject(this.#ended);
+    } catch (error) {
+      this.#settle();
+      waiting.reject(error);
+    }
+  }
+
+  /** The client has gone. */
+  abandon(): void {
+    this.#ended ??= new SqlError('query_canceled', 'unexpected EOF on client connection with an open transaction');
+    const waiting = this.#waiting;
+    this.#settle();
+    waiting?.reject(this.#ended);
+  }
+
+  #settle(): void {
+    this.#waiting = undefined;
+    this.#socket.pause();
+  }
+
+  /** Data of the messages that have arrived, in memory of its own; undefined when there is none. */
+  #gather(): Bytes | undefined {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    while (this.#ended === undefined && bytes < GATHERED_BYTES) {
+      const frame = this.#reader.next();
+      if (frame === undefined) break;
+      switch (frame.type) {
+        case COPY_DATA:
+          pieces.push(frame.body);
+          bytes += frame.body.length;
+          break;
+        case COPY_DONE:
+          this.#ended = 'done';
+          break;
+        case COPY_FAIL:
+          this.#ended = new SqlError('query_canceled', `COPY from stdin failed: ${new BodyReader(frame.body).text()}`);
+          break;
+        case FLUSH:
+        case SYNC:
+          break;
+        default:
+          this.#ended = new SqlError(
+            'protocol_violation',
+            `unexpected message type 0x${frame.type.toString(16).toUpperCase()} during COPY from stdin`,
+          );
+      }
+    }
+    return pieces.length === 0 ? undefined : Buffer.concat(pieces, bytes);
+  }
+}

@@ -1,0 +1,22 @@
+import { rmSync } from 'node:fs';
+import { utf8 } from '../../src/base/bytes.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { newNodePlatform } from '../../src/platform/node-platform.ts';
+import { openRocksDbStore } from '../../src/providers/rocksdb/open.ts';
+setInterval(() => {}, 1000);
+const platform = newNodePlatform();
+const directory = '/tmp/storage-hardening/big'; rmSync(directory, { recursive: true, force: true });
+const open = () => openRocksDbStore({ name: 's', directory, platform, log: silentLog, durability: 'disk' });
+let store = await open();
+let t0 = Date.now();
+const t = store.begin(); t.put(utf8('big'), Buffer.alloc(400 << 20, 7)); for (let i = 0; i < 20; i++) t.put(utf8(`m/${i}`), Buffer.alloc(5 << 20, i));
+console.log(await t.commit(), Date.now() - t0, 'ms', Math.round(process.memoryUsage().rss / 1e6), 'MB'); t0 = Date.now();
+while (store.statistics().appliedVersion < 1) await platform.timers.sleep(20);
+console.log('applied', Date.now() - t0, Math.round(process.memoryUsage().rss / 1e6));
+await store.close(); t0 = Date.now();
+store = await open(); console.log('open', store.version, Date.now() - t0, (await store.get(utf8('big')))?.length);
+await store.close();
+// From the log alone.
+rmSync(directory + '/state', { recursive: true }); t0 = Date.now();
+store = await open(); console.log('replayed', store.version, Date.now() - t0, (await store.get(utf8('m/3')))?.[100]);
+await store.close(); rmSync(directory, { recursive: true, force: true }); process.exit(0);
