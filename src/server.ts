@@ -127,7 +127,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     store: stores.ofModel('keyvalue'),
     platform,
     space: keyspace.kv,
-    hotBytesMax: Math.floor(config.memory.limitBytes / 4),
+    hotBytesMax: Math.floor(config.memory.limitBytes / 8),
     writeBehind: true,
   });
   partitions.start();

@@ -161,8 +161,8 @@ function resolveProvider(
       };
     case 'RocksDB': {
       const { limitBytes } = context;
-      const writeBuffer = Math.min(128 * MB, floorTo(limitBytes / 16, 64 * KB));
-      const blockCache = Math.min(256 * MB, floorTo(limitBytes / 4, MB));
+      const writeBuffer = Math.min(128 * MB, floorTo(limitBytes / 32, 64 * KB));
+      const blockCache = Math.min(256 * MB, floorTo(limitBytes / 8, MB));
       const config: ProviderConfig = {
         type,
         durability: durabilityOf(

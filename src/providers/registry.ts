@@ -55,7 +55,7 @@ export interface StoresSpec {
 
 /** What a store in memory may hold, of the limit. */
 const MEMORY_STORE_SHARE = 0.6;
-const OVERLAY_SHARE = 1 / 8;
+const OVERLAY_SHARE = 1 / 16;
 const OVERLAY_BYTES_MIN = 4 * 1024 * 1024;
 const OVERLAY_BYTES_MAX = 64 * 1024 * 1024;
 

@@ -1,76 +1,22 @@
-/** What real directories and real processes go through: wrong formats, locks, garbage, kill -9, changed durability. */
+/** What real directories go through: wrong formats, locks, garbage, changed durability. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { text, utf8 } from '../../src/base/bytes.ts';
 import type { Durability } from '../../src/base/durability.ts';
-import { silentLog } from '../../src/base/log.ts';
-import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
-import { openRocksDbStore } from '../../src/providers/rocksdb/open.ts';
 import { ALL_KEYS, prefixRange } from '../../src/storage/key-range.ts';
-import type { LocalStore } from '../../src/storage/local-store.ts';
+import { kill, put, useDataDirectory } from '../support/data-directory.ts';
 import { stateOf } from '../support/recorder.ts';
 import { platform } from '../support/stores.ts';
 
-const seed = process.env.ORBIT_TEST_SEED ?? '1';
-const CHILD = fileURLToPath(new URL('../support/storage-child.ts', import.meta.url));
-
-let directory: string;
-const stores: LocalStore[] = [];
-const children: ChildProcess[] = [];
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'orbit-faults-'));
-});
-afterEach(async () => {
-  for (const child of children.splice(0)) await kill(child);
-  for (const store of stores.splice(0)) await store.close();
-  await rm(directory, { recursive: true, force: true });
-});
-
-async function open(durability: Durability = 'disk'): Promise<LocalStore> {
-  const store = await openRocksDbStore({
-    name: 'faults',
-    directory,
-    platform,
-    log: silentLog,
-    durability,
-    overlayBytesMax: 1 << 20,
-    logSegmentBytes: 1 << 20,
-    logRetainBytes: 2 << 20,
-    applyDelayMs: 5,
-  });
-  stores.push(store);
-  return store;
-}
-
-async function put(store: LocalStore, key: string, value: string): Promise<number> {
-  const transaction = store.begin();
-  transaction.put(utf8(key), utf8(value));
-  return (await transaction.commit()).version;
-}
-
-function start(durability: Durability): { child: ChildProcess; lines: AsyncIterator<string> } {
-  const child = spawn(process.execPath, [CHILD, directory, durability], { stdio: ['ignore', 'pipe', 'inherit'] });
-  children.push(child);
-  return { child, lines: createInterface({ input: child.stdout! })[Symbol.asyncIterator]() };
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-}
+const data = useDataDirectory();
+const { open } = data;
 
 describe('a data directory', () => {
   it('of another format version is refused, and the way out is named', async () => {
     await (await open()).close();
-    const path = join(directory, 'FORMAT');
+    const path = join(data.path, 'FORMAT');
     const format = JSON.parse(await readFile(path, 'utf8')) as object;
     await writeFile(path, JSON.stringify({ ...format, format: 2 }));
     await expect(open()).rejects.toMatchObject({ code: 'store_format', hint: expect.stringContaining('release') });
@@ -87,10 +33,10 @@ describe('a data directory', () => {
   it('is opened once: by this process, or by another', async () => {
     const store = await open();
     await expect(open()).rejects.toMatchObject({ code: 'store_locked' });
-    const refused = start('disk');
+    const refused = data.startWriter('disk');
     expect((await refused.lines.next()).value).toBe('store_locked');
     await store.close();
-    const { child, lines } = start('disk');
+    const { child, lines } = data.startWriter('disk');
     expect((await lines.next()).value).toBe('open');
     const error = await open().catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: 'store_locked' });
@@ -104,10 +50,10 @@ describe('a data directory', () => {
     for (let i = 0; i < 25; i++) await put(store, `k/${i}`, 'x'.repeat(50_000));
     const expected = await stateOf(store);
     await store.close();
-    const names = (await readdir(join(directory, 'log'))).filter((name) => /^\d/.test(name)).sort();
+    const names = (await readdir(join(data.path, 'log'))).filter((name) => /^\d/.test(name)).sort();
     expect(names.length).toBeGreaterThan(1);
     for (const name of names) {
-      const path = join(directory, 'log', name);
+      const path = join(data.path, 'log', name);
       const good = await readFile(path);
       for (const at of [3, 64]) {
         const bad = Buffer.from(good);
@@ -129,58 +75,20 @@ describe('a data directory', () => {
     for (let i = 0; i < 10; i++) await put(store, `k/${i}`, String(i));
     const expected = await stateOf(store);
     await store.close();
-    await rm(join(directory, 'state'), { recursive: true });
+    await rm(join(data.path, 'state'), { recursive: true });
     store = await open();
     expect(await stateOf(store)).toEqual(expected);
     for (let i = 0; i < 100; i++) await put(store, `k/${i % 10}`, 'x'.repeat(80_000));
     await store.close();
-    await rename(join(directory, 'state'), join(directory, 'aside'));
+    await rename(join(data.path, 'state'), join(data.path, 'aside'));
     await expect(open()).rejects.toMatchObject({ code: 'corruption', hint: expect.stringContaining('backup') });
-    await rm(join(directory, 'state'), { recursive: true, force: true });
-    await rename(join(directory, 'log'), join(directory, 'log-aside'));
-    await rename(join(directory, 'aside'), join(directory, 'state'));
-    await rename(join(directory, 'log-aside'), join(directory, 'log'));
+    await rm(join(data.path, 'state'), { recursive: true, force: true });
+    await rename(join(data.path, 'log'), join(data.path, 'log-aside'));
+    await rename(join(data.path, 'aside'), join(data.path, 'state'));
+    await rename(join(data.path, 'log-aside'), join(data.path, 'log'));
     store = await open();
     expect(store.version).toBe(110);
   });
-});
-
-describe('kill -9', () => {
-  it.each(['disk', 'process'] as const)(
-    'of a process that writes in class %s loses nothing it acknowledged',
-    async (durability) => {
-      const random = new SeededRandom(`${seed}/kill ${durability}`);
-      let version = 0;
-      for (let round = 0; round < 3; round++) {
-        const { child, lines } = start(durability);
-        expect((await lines.next()).value).toBe('open');
-        const acknowledged = new Map<string, number>();
-        const wanted = 200 + random.int(1_500);
-        for (let i = 0; ; i++) {
-          if (i === wanted) child.kill('SIGKILL');
-          const { value, done } = await lines.next();
-          if (done === true) break;
-          const [at, client, n] = value.split(' ');
-          if (n === undefined) continue; // Cut off.
-          version = Math.max(version, Number(at));
-          acknowledged.set(client!, Number(n));
-        }
-        await kill(child);
-        const store = await open(durability);
-        expect(store.version, `seed ${seed}`).toBeGreaterThanOrEqual(version);
-        version = store.version;
-        for (const [client, n] of acknowledged) {
-          const left = Number(text((await store.get(utf8(`left/${client}`)))!));
-          const right = Number(text((await store.get(utf8(`right/${client}`)))!));
-          expect(left).toBe(right);
-          expect(left).toBeGreaterThanOrEqual(n);
-        }
-        expect(await put(store, 'parent', String(round))).toBe(version + 1);
-        version++;
-        await store.close();
-      }
-    },
-  );
 });
 
 describe('durability', () => {
@@ -198,12 +106,12 @@ describe('durability', () => {
         expected.set(key, `${round}.${i}`);
       }
       await store.close();
-      expect((await readdir(directory)).includes('log')).toBe(durability !== 'memory');
+      expect((await readdir(data.path)).includes('log')).toBe(durability !== 'memory');
     }
   });
 
   it('memory finds what a killed process left in the log', async () => {
-    const { child, lines } = start('disk');
+    const { child, lines } = data.startWriter('disk');
     let version = 0;
     for (let i = 0; i < 500; i++) version = Math.max(version, Number((await lines.next()).value.split(' ')[0]) || 0);
     await kill(child);
@@ -224,10 +132,10 @@ describe('durability', () => {
     store = await open('memory');
     await put(store, 'k', '2');
     await store.close();
-    await writeFile(join(directory, 'log-absorbed'), 'a rest');
+    await writeFile(join(data.path, 'log-absorbed'), 'a rest');
     store = await open('disk');
     expect(await stateOf(store)).toEqual(['k=2']);
-    expect(await readdir(directory)).not.toContain('log-absorbed');
+    expect(await readdir(data.path)).not.toContain('log-absorbed');
   });
 });
 
@@ -279,19 +187,5 @@ describe('the engine keeps its own key to itself', () => {
     const reading = store.begin();
     expect((await reading.scan(prefixRange(longest)).next())!.length).toBe(1);
     reading.rollback();
-  });
-});
-
-describe('a large transaction', () => {
-  it('of many times a segment is one commit, and survives', async () => {
-    let store = await open();
-    const transaction = store.begin();
-    for (let i = 0; i < 70; i++) transaction.put(utf8(`large/${i}`), Buffer.alloc(1 << 20, i + 1));
-    const { version } = await transaction.commit();
-    await put(store, 'after', '1');
-    await store.close();
-    store = await open();
-    expect(store.version).toBe(version + 1);
-    for (let i = 0; i < 70; i += 23) expect((await store.get(utf8(`large/${i}`)))![1 << 19]).toBe(i + 1);
   });
 });

@@ -50,7 +50,7 @@ export async function backup(options: SoakOptions): Promise<SoakResult> {
   const restoreMs: number[] = [];
   let duringBackups = 0;
   const dataDir = join(folder, 'source');
-  const server = await ServerProcess.start({ dataDir });
+  const server = ServerProcess.spawn({ dataDir });
   const run = (): Run => runOf(server);
 
   /** Backs up through the running server, restores into a new directory, starts a server there. */
@@ -71,6 +71,7 @@ export async function backup(options: SoakOptions): Promise<SoakResult> {
   };
 
   try {
+    await server.ready;
     const client = await connectPostgres(server.port('postgres'));
     for (const sql of SCHEMA) await client.query(sql);
     await both.prepare(client);

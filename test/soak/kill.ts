@@ -78,8 +78,9 @@ export async function runKill({
   const problems: string[] = [];
   const readyMs: number[] = [];
   let recoveriesKilled = 0;
-  let server = await ServerProcess.start({ dataDir, args });
+  let server = ServerProcess.spawn({ dataDir, args });
   try {
+    await server.ready;
     await createSchema(server);
     await Promise.all(writers.map((writer) => writer.prepare(runOf(server))));
     for (let round = 1; round <= rounds && problems.length === 0; round++) {

@@ -40,13 +40,14 @@ export async function memory({ seed, count = KEYS, progress }: SoakOptions): Pro
   const dataDir = await mkdtemp(join(tmpdir(), 'orbit-memory-'));
   const { bavail, bsize } = await statfs(dataDir);
   if (bavail * bsize < count * DISK_BYTES_PER_KEY) throw new Error(`too little room in ${dataDir}`);
-  const server = await ServerProcess.start({ dataDir, args: ['--memory-limit', `${LIMIT_MB}MB`] });
+  const server = ServerProcess.spawn({ dataDir, args: ['--memory-limit', `${LIMIT_MB}MB`] });
   let sampledPeak = 0;
   const sampler = setInterval(async () => {
     sampledPeak = Math.max(sampledPeak, (await server.memory())?.rssBytes ?? 0);
   }, SAMPLE_MS);
   const peak = async (): Promise<number> => (await server.memory())?.peakBytes ?? Number.NaN;
   try {
+    await server.ready;
     const port = server.port('redis');
     const idle = (await server.memory())!.rssBytes;
     const report = async (what: string): Promise<void> => progress(`${what}, peak ${megabytes(await peak())}`);

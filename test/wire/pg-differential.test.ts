@@ -128,7 +128,7 @@ class StatementGenerator {
   }
 
   statement(): string {
-    switch (this.#int(10)) {
+    switch (this.#int(13)) {
       case 0:
       case 1:
       case 2:
@@ -141,6 +141,14 @@ class StatementGenerator {
         return `select count(*), sum(a), sum(c), avg(a), min(b), max(d), count(f) from r where ${this.#boolean(2)}`;
       case 6:
         return `select * from r where ${this.#boolean(2)} order by a ${this.#way()}, b ${this.#way()} limit ${this.#int(5)} offset ${this.#int(3)}`;
+      case 10: {
+        const group = this.#pick(['f', 'a', 'a / 2', 'c % 3', 'd', 'e', 'f, b', 'b']);
+        return `select ${group}, count(*), sum(a), min(c), max(d), count(distinct ${this.#pick(['a', 'b', 'd', 'f'])}) as n from r where ${this.#boolean(2)} group by ${group} having ${this.#pick(['count(*) > 0', 'count(*) > 1', 'sum(a) > 3', 'min(c) is not null'])} order by ${group} limit ${this.#int(9)}`;
+      }
+      case 11: {
+        const list = this.#pick(['f', 'a % 2, f', 'd', 'b', 'e', 'a']);
+        return `select distinct ${list} from r where ${this.#boolean(2)} order by ${list} ${this.#way()} offset ${this.#int(2)}`;
+      }
       case 7:
         return `select ${this.#number(3)}, ${this.#boolean(2)}, b from r where a ${this.#comparison()} ${this.#small()} order by ${this.#pick(['c', 'd', 'e', 'f', 'b'])} ${this.#way()}, a, b`;
       default:

@@ -133,8 +133,8 @@ describe('a session', () => {
     const client = await connect();
     await client.query('create table t (a int primary key, b int)');
     for (const [text, feature] of [
-      ['select b, count(*) from t group by b', 'GROUP BY'],
-      ['select distinct b from t', 'SELECT DISTINCT'],
+      ['select b, count(*) from t group by rollup (b)', 'a grouping set'],
+      ['select distinct on (b) b from t', 'SELECT DISTINCT ON'],
       ['select * from t x join t y on true', 'JOIN'],
       ['select (select 1)', 'a subquery in an expression'],
       ['with x as (select 1) select * from x', 'WITH'],

@@ -109,6 +109,7 @@ const SECONDS = ['100', '1000', '0', '-5', '100000', 'x', '1.5', '92233720368547
 export class CommandGenerator {
   readonly #random: Random;
   #inMulti = false;
+  #mayWatch = false;
   readonly #pending: RandomCommand[] = [];
   readonly #templates: readonly (() => string[])[];
 
@@ -117,12 +118,25 @@ export class CommandGenerator {
     this.#templates = this.#newTemplates();
   }
 
+  /** Keys may be watched: the outcome depends on what is one commit. */
+  get mayWatch(): boolean {
+    return this.#mayWatch;
+  }
+
   /** The next command belongs right behind the one before. */
   get hasPending(): boolean {
     return this.#pending.length > 0;
   }
 
   next(): RandomCommand {
+    const command = this.#next();
+    const name = command.args[0]!;
+    if (name === 'WATCH') this.#mayWatch = true;
+    else if (['EXEC', 'DISCARD', 'RESET', 'UNWATCH'].includes(name)) this.#mayWatch = false;
+    return command;
+  }
+
+  #next(): RandomCommand {
     const pending = this.#pending.shift();
     if (pending !== undefined) return pending;
     const dice = this.#random(100);
@@ -240,7 +254,8 @@ export class CommandGenerator {
         () => [offset(), offset(), 'BIT', 'x'],
       ])();
     // Redis 7.0 looks at the numbers before the unit.
-    const countRange = () => pick([() => [offset(), offset()], () => [offset(), offset(), 'bit'], () => ['0', '1', 'BOGUS'], () => ['1']])();
+    const countRange = () =>
+      pick([() => [offset(), offset()], () => [offset(), offset(), 'bit'], () => ['0', '1', 'BOGUS'], () => ['1']])();
     const database = () => pick(['0', '1', '2', '15', '16', '-1', 'x', '99999999999']);
     const payload = () => {
       const bytes = Buffer.from(dumpString(Buffer.from(value(), 'latin1')));
@@ -288,7 +303,8 @@ export class CommandGenerator {
         ),
       () => ['SETBIT', key(), pick(['0', '1', '7', '8', '100', '-1', 'x', '4294967296']), pick(['0', '1', '2', 'x'])],
       () => ['GETBIT', key(), pick(['0', '1', '7', '8', '100', '-1', 'x', '4294967296', '4294967295'])],
-      () => this.#after(['SETBIT', 'bits', pick(['7', '9', '30']), '1'], ['BITCOUNT', 'bits', ...some(0, 1, countRange)]),
+      () =>
+        this.#after(['SETBIT', 'bits', pick(['7', '9', '30']), '1'], ['BITCOUNT', 'bits', ...some(0, 1, countRange)]),
       () => ['BITCOUNT', key()],
       () =>
         this.#after(
@@ -340,7 +356,11 @@ export class CommandGenerator {
           ]),
         ),
       ],
-      () => this.#after(['SET', 'b', value()], ['OBJECT', pick(this.#inMulti ? ['ENCODING'] : ['ENCODING', 'REFCOUNT', 'freq']), 'b']),
+      () =>
+        this.#after(
+          ['SET', 'b', value()],
+          ['OBJECT', pick(this.#inMulti ? ['ENCODING'] : ['ENCODING', 'REFCOUNT', 'freq']), 'b'],
+        ),
       () => [
         'OBJECT',
         ...pick([['NOSUCH'], ['ENCODING'], ['ENCODING', 'none'], ['IDLETIME', 'none'], ['FREQ', 'none']]),

@@ -1,196 +1,48 @@
 /**
- * The same commands to this server and to a real Redis 7, replies compared byte for byte, in RESP2 and RESP3.
+ * This server beside a real Redis 7: random commands byte for byte (see `resp-differential.ts`), and by themselves what answers
+ * in an order or with times of its own: walks over keys, DUMP with compression, expiry, COMMAND.
  *
  * Needs `redis-server` in the path; without it the suite is skipped and says so.
  */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import * as net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newCommandTable } from '../../src/protocols/resp/command-table.ts';
+import { isRedisInstalled, type RedisReference, startRedis } from './redis-reference.ts';
 import { RawClient, request } from './resp-client.ts';
+import { runDifferential } from './resp-differential.ts';
 import { startRespServer, type TestServer } from './resp-server.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? 20_240_607);
-const installed = spawnSync('redis-server', ['--version']).status === 0;
-if (!installed) console.warn('skipped: redis-server is not installed, so there is nothing to compare with');
+if (!isRedisInstalled) console.warn('skipped: redis-server is not installed, so there is nothing to compare with');
 
-/** mulberry32 */
-function randomFrom(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
-
-function commandGenerator(random: (bound: number) => number): () => string[] {
-  const pick = <T>(values: readonly T[]): T => values[random(values.length)]!;
-  const key = () => pick(['a', 'b', 'c', 'counter', '{tag}1', '{tag}2', 'k\0\xff', '']);
-  const value = () =>
-    pick([
-      '',
-      'v',
-      '1',
-      '-7',
-      '41',
-      '9223372036854775807',
-      '-9223372036854775808',
-      '01',
-      ' 1',
-      '1.5',
-      'x\r\ny',
-      'z'.repeat(300),
-    ]);
-  const number = () =>
-    pick([
-      '0',
-      '1',
-      '-1',
-      '100',
-      '9223372036854775807',
-      '-9223372036854775808',
-      '9223372036854775808',
-      'x',
-      '',
-      '+1',
-      '007',
-    ]);
-  const seconds = () => pick(['100', '1000', '0', '-5', '100000', 'x', '1.5', '9223372036854775807']);
-  const cased = (token: string) => (random(2) === 0 ? token : token.toLowerCase());
-  const setOption = () =>
-    pick([
-      () => [cased('NX')],
-      () => [cased('XX')],
-      () => [cased('GET')],
-      () => [cased('KEEPTTL')],
-      () => [cased('EX'), seconds()],
-      () => [cased('PX'), pick(['100000', '0', 'x', '500000'])],
-      () => [cased('EXAT'), pick(['33177117420', '1', '0'])],
-      () => [cased('PXAT'), pick(['33177117420000', '1', '-1'])],
-      () => ['BOGUS'],
-      () => [cased('EX')],
-    ])();
-  const some = (least: number, most: number, make: () => string | string[]): string[] =>
-    Array.from({ length: least + random(most - least + 1) }, make).flat();
-  const templates: readonly (() => string[])[] = [
-    () => ['SET', key(), value()],
-    () => ['SET', key(), value(), ...some(0, 3, setOption)],
-    () => ['GET', key()],
-    () => ['DEL', ...some(0, 4, key)],
-    () => ['EXISTS', ...some(0, 4, key)],
-    () => ['EXPIRE', key(), seconds(), ...some(0, 2, () => pick(['NX', 'xx', 'GT', 'lt', 'FOO']))],
-    () => [
-      'PEXPIRE',
-      key(),
-      pick(['100000', '-1', 'x', '700000']),
-      ...some(0, 1, () => pick(['NX', 'XX', 'GT', 'LT'])),
-    ],
-    () => ['TTL', key()],
-    () => ['PERSIST', key()],
-    () => ['TYPE', key()],
-    () => [pick(['INCR', 'DECR']), key()],
-    () => [pick(['INCRBY', 'DECRBY']), key(), number()],
-    () => ['MGET', ...some(0, 5, key)],
-    () => ['MSET', ...some(0, 3, () => [key(), value()])],
-    () => ['MSET', ...some(1, 3, () => [key(), value()]), ...some(0, 1, key)],
-    () => ['PING', ...some(0, 2, value)],
-    () => ['ECHO', ...some(0, 2, value)],
-    () => ['SELECT', pick(['0', '1', '15', '16', '-1', 'x', '99999999999'])],
-    () => [pick(['FLUSHDB', 'FLUSHALL']), ...some(0, 1, () => pick(['ASYNC', 'sync', 'BOGUS']))],
-    () => [
-      'CLIENT',
-      ...pick([
-        ['SETNAME', 'n1'],
-        ['SETNAME', 'a b'],
-        ['GETNAME'],
-        ['NOSUCH'],
-        [],
-        ['GETNAME', 'x'],
-        ['NO-EVICT', 'on'],
-      ]),
-    ],
-    () => [
-      'COMMAND',
-      ...pick([
-        ['INFO', 'get'],
-        ['INFO', 'set', 'nope', 'mset'],
-        ['COUNT', 'x'],
-        ['NOSUCH', 'y'],
-      ]),
-    ],
-    () => [pick(['NOSUCH', 'x'.repeat(200), 'a\r\nb']), ...some(0, 6, value)],
-    () => ['AUTH', ...some(0, 3, () => pick(['default', 'secret']))],
-    () => [
-      'HELLO',
-      ...pick([['4'], ['x'], ['2', 'BOGUS'], ['2', 'AUTH', 'a'], ['3', 'SETNAME', 'a b'], ['9', 'BOGUS']]),
-    ],
-    () => [pick(['get', 'Get', 'GET']), ...some(0, 2, key)],
-  ];
-  return () => pick(templates)();
-}
-
-describe.skipIf(!installed)('beside a real Redis 7', () => {
-  let redis: ChildProcess;
-  let redisPort: number;
+describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
+  let redis: RedisReference;
   let server: TestServer;
 
   beforeAll(async () => {
-    redisPort = await freePort();
-    redis = spawn(
-      'redis-server',
-      ['--port', String(redisPort), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'],
-      {
-        cwd: '/tmp',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      },
-    );
-    for await (const chunk of redis.stdout!) if (String(chunk).includes('Ready to accept')) break;
-    redis.stdout!.resume();
+    redis = await startRedis();
     server = await startRespServer();
   });
 
   afterAll(async () => {
     await server?.close();
-    if (redis?.exitCode === null) {
-      redis.kill();
-      await once(redis, 'exit');
-    }
+    await redis?.close();
   });
+
+  async function both(): Promise<readonly [theirs: RawClient, ours: RawClient]> {
+    const clients = [await RawClient.connect(redis.port), await RawClient.connect(server.port)] as const;
+    for (const client of clients) await client.call('FLUSHALL');
+    return clients;
+  }
 
   for (const protocol of ['2', '3'] as const) {
     it(`answers like Redis to random commands in RESP${protocol}`, async () => {
-      const next = commandGenerator(randomFrom(SEED + Number(protocol)));
-      const theirs = await RawClient.connect(redisPort);
-      const ours = await RawClient.connect(server.port);
-      for (const client of [theirs, ours]) {
-        await client.call('HELLO', protocol);
-        await client.call('FLUSHALL');
-      }
-      for (let round = 0; round < 120; round++) {
-        // One pipeline in one write, and so in one stretch here.
-        const commands = Array.from({ length: 25 }, next);
-        const bytes = Buffer.concat(commands.map((args) => request(...args)));
-        theirs.send(bytes);
-        ours.send(bytes);
-        for (const args of commands) {
-          const [expected, actual] = [await theirs.reply(), await ours.reply()];
-          expect(actual, `seed ${SEED}, round ${round}: ${JSON.stringify(args)}`).toBe(expected);
-        }
-      }
-      for (const args of [['SELECT', '0'], ['DBSIZE'], ['SELECT', '1'], ['SET', 'x', 'y'], ['DBSIZE'], ['QUIT']]) {
-        if (args[0] === 'DBSIZE') continue; // Redis counts keys whose expiry has passed; see the test below.
-        expect(await ours.call(...args), JSON.stringify(args)).toBe(await theirs.call(...args));
-      }
-      theirs.close();
-      ours.close();
+      await runDifferential({ seed: SEED, commands: 10_000, protocols: [protocol] });
     });
   }
 
   it('counts keys like Redis', async () => {
-    const clients = [await RawClient.connect(redisPort), await RawClient.connect(server.port)];
+    const clients = [await RawClient.connect(redis.port), await RawClient.connect(server.port)];
     const counts = await Promise.all(
       clients.map(async (client) => {
         await client.call('FLUSHALL');
@@ -218,39 +70,156 @@ describe.skipIf(!installed)('beside a real Redis 7', () => {
       `*${'1'.repeat(70_000)}`,
       'a'.repeat(70_000),
     ]) {
-      const [theirs, ours] = [await RawClient.connect(redisPort), await RawClient.connect(server.port)];
+      const [theirs, ours] = [await RawClient.connect(redis.port), await RawClient.connect(server.port)];
       theirs.send(bytes);
       ours.send(bytes);
       expect(await ours.rest(), bytes.slice(0, 40)).toBe(await theirs.rest());
     }
   });
 
-  it('describes its commands as Redis does', async () => {
-    const [theirs, ours] = [await RawClient.connect(redisPort), await RawClient.connect(server.port)];
-    for (const client of [theirs, ours]) await client.call('HELLO', '3');
-    const names = ['get', 'set', 'mget', 'mset', 'incr', 'decr', 'incrby', 'decrby', 'del', 'exists', 'type', 'expire'];
-    names.push('pexpire', 'ttl', 'pttl', 'persist', 'ping', 'echo', 'auth', 'hello', 'select', 'quit');
-    for (const name of names) {
-      for (const what of ['INFO', 'DOCS']) {
-        expect(await ours.call('COMMAND', what, name), `${what} ${name}`).toBe(
-          await theirs.call('COMMAND', what, name),
-        );
+  it('finds with KEYS and SCAN what Redis finds, whatever the count', async () => {
+    const [theirs, ours] = await both();
+    const keys = Array.from({ length: 700 }, (_, i) => `${['user:', 'u\\0', '', 'x[y'][i % 4]}${i * 7919}`);
+    for (const client of [theirs, ours]) {
+      client.send(Buffer.concat(keys.map((key) => request('SET', key, 'v'))));
+      for (const _ of keys) await client.reply();
+    }
+    for (const pattern of [
+      '*',
+      'user:*',
+      '*7*',
+      'u?1*',
+      '[ux]*',
+      'x\\[y*',
+      '[^u]*9',
+      'user:[0-9][0-9]*',
+      'nope*',
+      '*\0*',
+    ]) {
+      const expected = elementsOf(await theirs.call('KEYS', pattern)).sort();
+      expect(elementsOf(await ours.call('KEYS', pattern)).sort(), pattern).toEqual(expected);
+      for (const count of ['1', '10', '1000']) {
+        const found = await scanAll(ours, 'MATCH', pattern, 'COUNT', count);
+        expect([...new Set(found)].sort(), `${pattern} by ${count}`).toEqual(expected);
       }
     }
-    for (const name of ['dbsize', 'flushdb', 'flushall', 'info', 'client|help', 'client|setname', 'command|help']) {
-      expect(await ours.call('COMMAND', 'INFO', name), name).toBe(await theirs.call('COMMAND', 'INFO', name));
+    expect(await scanAll(ours, 'TYPE', 'hash')).toEqual([]);
+    expect(await scanAll(ours, 'TYPE', 'string', 'COUNT', '100')).toHaveLength(700);
+    for (const client of [theirs, ours]) client.close();
+  });
+
+  it('exchanges dumped values with Redis in both directions, compressed ones too', async () => {
+    const [theirs, ours] = await both();
+    await theirs.call('CONFIG', 'SET', 'rdbcompression', 'yes');
+    const values = [
+      '',
+      'a',
+      '0',
+      '-129',
+      '70000',
+      '-2147483648',
+      '2147483648',
+      '007',
+      'ab'.repeat(40),
+      'x'.repeat(20_000),
+    ];
+    values.push(Array.from({ length: 3_000 }, (_, i) => `${i % 97},`).join(''), '\0\xff'.repeat(9_000));
+    for (const value of values) {
+      for (const [from, to] of [
+        [theirs, ours],
+        [ours, theirs],
+      ] as const) {
+        await from.call('SET', 'k', value);
+        const [payload] = elementsOf(`*1\r\n${await from.call('DUMP', 'k')}`);
+        expect(await to.call('RESTORE', 'copy', '0', payload!, 'REPLACE')).toBe('+OK\r\n');
+        expect((await to.call('GET', 'copy')) === `$${value.length}\r\n${value}\r\n`, value.slice(0, 20)).toBe(true);
+      }
     }
-    theirs.close();
-    ours.close();
+    await theirs.call('RPUSH', 'list', 'a');
+    const [list] = elementsOf(`*1\r\n${await theirs.call('DUMP', 'list')}`);
+    expect(await ours.call('RESTORE', 'l', '0', list!)).toMatch(
+      /^-ERR RESTORE takes strings only; this payload has RDB type/,
+    );
+    await theirs.call('CONFIG', 'SET', 'rdbcompression', 'no');
+    for (const client of [theirs, ours]) client.close();
+  });
+
+  it('lets values go at the millisecond of their expiry, and watched ones abort', async () => {
+    const [theirs, ours] = await both();
+    const script = [
+      ['SET', 'k', 'v', 'PX', '60'],
+      ['SET', 'w', 'v', 'PX', '60'],
+      ['WATCH', 'w'],
+      ['MULTI'],
+      ['SET', 'never', '1'],
+    ];
+    const afterwards = [
+      ['EXEC'],
+      ['GET', 'k'],
+      ['EXISTS', 'k', 'w'],
+      ['TTL', 'k'],
+      ['RENAME', 'k', 'x'],
+      ['SETNX', 'k', 'n'],
+      ['TTL', 'k'],
+    ];
+    const answers = await Promise.all(
+      [theirs, ours].map(async (client) => {
+        const replies: string[] = [];
+        for (const args of script) replies.push(await client.call(...args));
+        const poller = await RawClient.connect(client === theirs ? redis.port : server.port);
+        while ((await poller.call('EXISTS', 'k', 'w')) !== ':0\r\n');
+        poller.close();
+        for (const args of afterwards) replies.push(await client.call(...args));
+        return replies;
+      }),
+    );
+    expect(answers[1]).toEqual(answers[0]);
+    for (const client of [theirs, ours]) client.close();
+  });
+
+  it('describes its commands as Redis does', async () => {
+    const [theirs, ours] = await both();
+    for (const client of [theirs, ours]) await client.call('HELLO', '3');
+    for (const { name, subcommands, command } of newCommandTable().entries) {
+      const isKnown = (await theirs.call('COMMAND', 'INFO', name)) !== '*1\r\n_\r\n';
+      if (!isKnown || DESCRIBED_OTHERWISE.has(name)) continue;
+      const whats = subcommands === undefined && command.group !== 'server' ? ['INFO', 'DOCS'] : ['INFO'];
+      for (const { name: full } of subcommands?.entries ?? [{ name }]) {
+        if (SINCE_7_2.has(full)) continue;
+        for (const what of whats) {
+          const [expected, actual] = [await theirs.call('COMMAND', what, full), await ours.call('COMMAND', what, full)];
+          expect(actual, `${what} ${full}`).toBe(expected);
+        }
+      }
+    }
+    for (const client of [theirs, ours]) client.close();
   });
 });
 
-async function freePort(): Promise<number> {
-  const probe = net.createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as net.AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
+/** Refused as a whole, so their subcommands are not in the table. */
+const DESCRIBED_OTHERWISE = new Set(['debug']);
+const SINCE_7_2 = new Set(['client|setinfo', 'client|no-touch']);
+
+/** The strings of an array of bulk strings. */
+function elementsOf(reply: string): string[] {
+  const elements: string[] = [];
+  for (let at = reply.indexOf('\r\n') + 2; at < reply.length; ) {
+    const headEnd = reply.indexOf('\r\n', at);
+    const length = Number(reply.slice(at + 1, headEnd));
+    elements.push(reply.slice(headEnd + 2, headEnd + 2 + length));
+    at = headEnd + 2 + length + 2;
+  }
+  return elements;
+}
+
+async function scanAll(client: RawClient, ...options: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  let cursor = '0';
+  do {
+    const reply = await client.call('SCAN', cursor, ...options);
+    const [, , next = ''] = reply.split('\r\n', 3);
+    found.push(...elementsOf(reply.slice(reply.indexOf('\r\n', reply.indexOf(`\r\n${next}\r\n`) + 2) + 2)));
+    cursor = next;
+  } while (cursor !== '0');
+  return found;
 }

@@ -29,6 +29,10 @@ describe('the command table', () => {
     expect(facts('mget')).toEqual([-2, 1, -1, 1]);
     expect(facts('expire')).toEqual([-3, 1, 1, 1]);
     expect(facts('incrby')).toEqual([3, 1, 1, 1]);
+    expect(facts('bitop')).toEqual([-4, 2, -1, 1]);
+    expect(facts('rename')).toEqual([3, 1, 2, 1]);
+    expect(facts('object|encoding')).toEqual([3, 2, 2, 1]);
+    expect(facts('watch')).toEqual([-2, 1, -1, 1]);
     expect(facts('hello')).toEqual([-1, 0, 0, 0]);
     expect(facts('client')).toEqual([-2, 0, 0, 0]);
     expect(facts('client|setname')).toEqual([3, 0, 0, 0]);
@@ -39,10 +43,11 @@ describe('the command table', () => {
     for (const entry of all) expect(entry.command.keyFlags !== undefined, entry.name).toBe(entry.firstKey > 0);
   });
 
-  it('never calls a command both reading and writing, and runs those with keys in partitions', () => {
+  it('never calls a command both reading and writing, and runs what has keys on databases', () => {
     for (const { name, command, firstKey } of all) {
       expect(command.flags.includes('write') && command.flags.includes('readonly'), name).toBe(false);
-      expect(command.scope === 'keys', name).toBe(firstKey > 0);
+      if (firstKey > 0 && name !== 'watch') expect(['keys', 'keyspace'], name).toContain(command.scope);
+      if (command.scope === 'keys') expect(firstKey, name).toBeGreaterThan(0);
       expect(command.summary, name).not.toBe('');
       expect(command.since, name).toMatch(/^\d+\.\d+\.\d+$/);
     }

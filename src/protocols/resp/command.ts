@@ -45,6 +45,7 @@ export interface CommandFacts {
   readonly since: string;
   readonly group: CommandGroup;
   readonly complexity: string;
+  readonly deprecated?: { readonly since: string; readonly replacedBy: string };
   readonly flags: readonly CommandFlag[];
   /** Most arguments, name included, where more is an error of arity rather than of syntax. */
   readonly argumentsMax?: number;

@@ -301,13 +301,20 @@ function keySpecs({ keySpecs: specs, command }: CommandEntry): readonly Tree[] {
 }
 
 function commandDocs(entry: CommandEntry): Tree {
-  const { summary, since, group, complexity, history } = entry.command;
+  const { summary, since, group, complexity, deprecated, history } = entry.command;
   const args = entry.subcommands === undefined ? entry.argumentDocs() : [];
   return mapTree([
     ['summary', summary],
     ['since', since],
     ['group', group],
     ['complexity', complexity],
+    ...(deprecated === undefined
+      ? []
+      : ([
+          ['doc_flags', setTree([simpleTree('deprecated')])],
+          ['deprecated_since', deprecated.since],
+          ['replaced_by', deprecated.replacedBy],
+        ] as const)),
     ...(history === undefined
       ? []
       : [['history', setTree(history.map(([version, change]) => [version, change]))] as const]),

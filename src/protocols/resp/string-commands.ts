@@ -371,6 +371,7 @@ export const stringCommands = {
     group: 'string',
     complexity:
       'O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.',
+    deprecated: { since: '2.0.0', replacedBy: '`GETRANGE`' },
     flags: ['readonly'],
     keyFlags: ['RO', 'access'],
     args: { key, start: integerArgument, end: integerArgument },
@@ -382,6 +383,7 @@ export const stringCommands = {
     since: '1.0.0',
     group: 'string',
     complexity: 'O(1)',
+    deprecated: { since: '6.2.0', replacedBy: '`SET` with the `!GET` argument' },
     flags: ['write', 'denyoom', 'fast'],
     keyFlags: ['RW', 'access', 'update'],
     args: { key, value: bytes },

@@ -80,7 +80,7 @@ export class CopyTextReader {
     for (let i = 0; i < raw.length; i++) {
       const field = raw[i]!;
       if (field === this.#nullText) fields[i] = null;
-      else if (field.includes('\\')) fields[i] = unescape(field);
+      else if (field.includes('\\')) fields[i] = unescaped(field);
     }
     return fields;
   }
@@ -106,15 +106,15 @@ function splitUnescaped(line: string, delimiter: string): string[] {
   return fields;
 }
 
-function unescape(field: string): string {
+function unescaped(field: string): string {
   if (/\\(?:[0-7]|x[0-9a-fA-F])/.test(field)) return unescapeBytes(field);
-  return field.replace(/\\([^])/g, (_, character: string) => ESCAPES[character] ?? character);
+  return field.replace(/\\(.)/gs, (_, character: string) => ESCAPES[character] ?? character);
 }
 
 /** With `\ooo` and `\xhh`, which are bytes of the encoding, not characters. */
 function unescapeBytes(field: string): string {
   const parts: Buffer[] = [];
-  for (const [piece] of field.matchAll(/\\[0-7]{1,3}|\\x[0-9a-fA-F]{1,2}|\\[^]|[^\\]+|\\/g)) {
+  for (const [piece] of field.matchAll(/\\[0-7]{1,3}|\\x[0-9a-fA-F]{1,2}|\\.|[^\\]+|\\/gs)) {
     if (/^\\[0-7]/.test(piece)) parts.push(Buffer.from([Number.parseInt(piece.slice(1), 8) & 0xff]));
     else if (/^\\x./.test(piece)) parts.push(Buffer.from([Number.parseInt(piece.slice(2), 16)]));
     else parts.push(Buffer.from(piece.length === 2 && piece[0] === '\\' ? (ESCAPES[piece[1]!] ?? piece[1]!) : piece));

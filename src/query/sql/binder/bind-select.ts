@@ -1,12 +1,13 @@
-/** Binds SELECT and VALUES: one table or none, no joins, no grouping. What else SQL allows here is refused by name. */
+/** Binds SELECT and VALUES: one table or none, no joins. What else SQL allows here is refused by name. */
 
 import type { Node, SelectStmt } from '@pgsql/types';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { commonType, titleOf } from '../types/types.ts';
 import type { BoundColumn, BoundExpression, BoundLocking, BoundSelect, BoundSortKey, BoundValues } from './bound.ts';
-import { leftmost } from './bound.ts';
+import { leftmost, mapOperands, sameExpression } from './bound.ts';
 import { type BindContext, type Clause, ExpressionBinder, type Scope } from './expression-binder.ts';
+import { Grouping } from './grouping.ts';
 import { kindOf, placeIn, stringOf, stringsOf, tableName } from './names.ts';
 
 /** Finds tables by name; undefined for one that does not exist. All names of a statement are looked up before. */
@@ -14,6 +15,8 @@ export type FindTable = (name: string) => CatalogTable | undefined;
 
 const TARGET: Clause = { title: 'SELECT', aggregates: 'allowed' };
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
+const HAVING: Clause = { title: 'HAVING', aggregates: 'allowed' };
+const GROUP_BY: Clause = { title: 'GROUP BY', aggregates: 'refused' };
 const ORDER_BY: Clause = { title: 'ORDER BY', aggregates: 'allowed' };
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
 const RETURNING: Clause = { title: 'RETURNING', aggregates: 'refused' };
@@ -26,25 +29,113 @@ export function bindSelect(select: SelectStmt, context: BindContext, findTable: 
   const binder = new ExpressionBinder(context, scope);
   const where = select.whereClause && binder.bindCondition(select.whereClause, WHERE);
   const columns = bindTargets(select.targetList ?? [], binder, TARGET);
+  const having = select.havingClause && binder.bindCondition(select.havingClause, HAVING);
   const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, columns, binder));
-  if (binder.aggregates.length > 0 && binder.bareColumn !== undefined && bareOutsideWhere(select, context, scope)) {
-    throw ungrouped(select, context, scope);
-  }
+  const groupBy = select.groupClause?.map((node) => bindGroupKey(node, columns, binder));
+  const distinct = select.distinctClause !== undefined;
+  const grouped = groupBy !== undefined || having !== undefined || binder.aggregates.length > 0;
   const locking = bindLocking(select.lockingClause ?? [], scope);
-  if (locking !== undefined && binder.aggregates.length > 0) {
-    throw new SqlError('feature_not_supported', 'FOR UPDATE is not allowed with aggregate functions');
-  }
-  return {
+  if (locking !== undefined) refuseLocking(select, binder);
+  if (distinct) checkDistinctOrder(columns, orderBy);
+  const limit = bindRowCount(select.limitCount, 'LIMIT', context);
+  const offset = bindRowCount(select.limitOffset, 'OFFSET', context);
+  const shared = {
     kind: 'select',
     from: scope?.table,
     where,
-    aggregates: binder.aggregates,
-    columns,
-    orderBy,
-    limit: bindRowCount(select.limitCount, 'LIMIT', context),
-    offset: bindRowCount(select.limitOffset, 'OFFSET', context),
+    distinct,
+    limit,
+    offset,
     locking: scope === undefined ? undefined : locking,
+  } as const;
+  if (!grouped) return { ...shared, grouping: undefined, columns, orderBy };
+  const grouping = new Grouping(groupBy ?? [], scope);
+  for (const { expression } of columns) grouping.check(expression);
+  if (having !== undefined) grouping.check(having);
+  for (const { expression } of orderBy) grouping.check(expression);
+  const over = <C extends { readonly expression: BoundExpression }>(each: C): C => ({
+    ...each,
+    expression: grouping.rewrite(each.expression),
+  });
+  return {
+    ...shared,
+    columns: columns.map(over),
+    orderBy: orderBy.map(over),
+    grouping: {
+      groupBy: groupBy && grouping.keys,
+      aggregates: binder.aggregates,
+      having: having && grouping.rewrite(having),
+    },
   };
+}
+
+/** As PostgreSQL words it, the first reason of several. */
+function refuseLocking(select: SelectStmt, binder: ExpressionBinder): void {
+  const reason =
+    select.distinctClause !== undefined
+      ? 'DISTINCT clause'
+      : select.groupClause !== undefined
+        ? 'GROUP BY clause'
+        : select.havingClause !== undefined
+          ? 'HAVING clause'
+          : binder.aggregates.length > 0
+            ? 'aggregate functions'
+            : undefined;
+  if (reason === undefined) return;
+  throw new SqlError('feature_not_supported', `FOR UPDATE is not allowed with ${reason}`);
+}
+
+/** What DISTINCT has made of the rows can only be sorted by what is left of them. */
+function checkDistinctOrder(columns: readonly BoundColumn[], orderBy: readonly BoundSortKey[]): void {
+  for (const { expression } of orderBy) {
+    if (columns.some((column) => sameExpression(column.expression, expression))) continue;
+    throw new SqlError(
+      'invalid_column_reference',
+      'for SELECT DISTINCT, ORDER BY expressions must appear in select list',
+      { location: leftmost(expression) },
+    );
+  }
+}
+
+/** A number is a position in the result; a bare name is a column of the table first, then a result column. */
+function bindGroupKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundExpression {
+  if ('GroupingSet' in node) throw notSupported('a grouping set', node.GroupingSet.location);
+  let found: BoundExpression | undefined;
+  let location: number | undefined;
+  if ('A_Const' in node && node.A_Const.isnull !== true) {
+    location = node.A_Const.location;
+    const { ival } = node.A_Const;
+    if (ival === undefined) throw new SqlError('syntax_error', 'non-integer constant in GROUP BY', { location });
+    found = columns[(ival.ival ?? 0) - 1]?.expression;
+    if (found === undefined) {
+      const message = `GROUP BY position ${ival.ival ?? 0} is not in select list`;
+      throw new SqlError('invalid_column_reference', message, { location });
+    }
+  } else if ('ColumnRef' in node && (node.ColumnRef.fields ?? []).length === 1) {
+    const name = stringsOf(node.ColumnRef.fields)[0]!;
+    const isColumn = binder.scope?.table.table.columns.some((column) => column.name === name) === true;
+    const named = isColumn ? [] : columns.filter((column) => column.name === name);
+    found = named[0]?.expression;
+    if (named.length > 1 && !named.every((each) => sameExpression(each.expression, found))) {
+      throw new SqlError('ambiguous_column', `GROUP BY "${name}" is ambiguous`, { location: node.ColumnRef.location });
+    }
+  }
+  if (found === undefined) return binder.settle(binder.bind(node, GROUP_BY));
+  const aggregate = aggregateIn(found);
+  if (aggregate === undefined) return found;
+  throw new SqlError('grouping_error', 'aggregate functions are not allowed in GROUP BY', {
+    location: aggregate.location,
+  });
+}
+
+function aggregateIn(expression: BoundExpression): BoundExpression | undefined {
+  if (expression.kind === 'column') return expression.aggregate === true ? expression : undefined;
+  let found: BoundExpression | undefined;
+  mapOperands(expression, (operand) => {
+    found ??= aggregateIn(operand);
+    return operand;
+  });
+  return found;
 }
 
 function refuseMissingClauses(select: SelectStmt): void {
@@ -52,9 +143,11 @@ function refuseMissingClauses(select: SelectStmt): void {
     throw notSupported(select.op.replace('SETOP_', ''), placeIn(select.rarg));
   if (select.withClause !== undefined) throw notSupported('WITH', select.withClause.location);
   if (select.intoClause !== undefined) throw notSupported('SELECT INTO', placeIn(select.intoClause));
-  if (select.distinctClause !== undefined) throw notSupported('SELECT DISTINCT', placeIn(select.targetList));
-  if (select.groupClause !== undefined) throw notSupported('GROUP BY', placeIn(select.groupClause));
-  if (select.havingClause !== undefined) throw notSupported('HAVING', placeIn(select.havingClause));
+  // DISTINCT alone is a list of one empty node.
+  if (select.distinctClause?.some((node) => Object.keys(node).length > 0) === true) {
+    throw notSupported('SELECT DISTINCT ON', placeIn(select.distinctClause));
+  }
+  if (select.groupDistinct === true) throw notSupported('GROUP BY DISTINCT', placeIn(select.groupClause));
   if (select.windowClause !== undefined) throw notSupported('WINDOW', placeIn(select.windowClause));
   if (select.limitOption === 'LIMIT_OPTION_WITH_TIES')
     throw notSupported('FETCH FIRST … WITH TIES', placeIn(select.limitCount));
@@ -117,8 +210,7 @@ function expandStar(node: Node, binder: ExpressionBinder, location: number | und
   if (rest.length === 1 && stringOf(qualifier) !== scope.alias) {
     throw new SqlError('undefined_table', `missing FROM-clause entry for table "${stringOf(qualifier)}"`, { location });
   }
-  binder.bareColumn ??= { name: `${scope.alias}.${scope.table.table.columns[0]?.name ?? '*'}`, location };
-  return binder.columns().map((expression) => ({
+  return binder.columns(location).map((expression) => ({
     name: scope.table.table.columns[expression.index]!.name,
     expression,
     origin: { table: scope.table, position: expression.index },
@@ -195,27 +287,6 @@ function bindSortExpression(node: Node, columns: readonly BoundColumn[], binder:
 /** Two result columns of one name are no ambiguity when both are the same column. */
 function shape(column: BoundColumn): unknown {
   return column.expression.kind === 'column' ? column.expression.index : column.expression.location;
-}
-
-/** Whether a column is named outside of both aggregates and WHERE, which runs below the aggregation. */
-function bareOutsideWhere(select: SelectStmt, context: BindContext, scope: Scope | undefined): boolean {
-  return rebound(select, context, scope).bareColumn !== undefined;
-}
-
-function ungrouped(select: SelectStmt, context: BindContext, scope: Scope | undefined): SqlError {
-  const { name, location } = rebound(select, context, scope).bareColumn!;
-  return new SqlError(
-    'grouping_error',
-    `column "${name}" must appear in the GROUP BY clause or be used in an aggregate function`,
-    { location },
-  );
-}
-
-function rebound(select: SelectStmt, context: BindContext, scope: Scope | undefined): ExpressionBinder {
-  const binder = new ExpressionBinder(context, scope);
-  const columns = bindTargets(select.targetList ?? [], binder, TARGET);
-  for (const node of select.sortClause ?? []) bindSortKey(node, columns, binder);
-  return binder;
 }
 
 function bindRowCount(node: Node | undefined, title: string, context: BindContext): BoundExpression | undefined {

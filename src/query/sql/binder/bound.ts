@@ -4,6 +4,7 @@
  * Expressions read one row. Below an aggregation that is the row of the table; above it, the row of aggregate results.
  */
 
+import { unreachable } from '../../../base/assert.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { AggregateFunction } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
@@ -22,7 +23,8 @@ export type CompareOperator = '=' | '<>' | '<' | '<=' | '>' | '>=';
 
 export type BoundExpression =
   | (Typed & { readonly kind: 'constant'; readonly value: SqlValue })
-  | (Typed & { readonly kind: 'column'; readonly index: number })
+  /** Of the row of the table; with `aggregate`, while a grouped query is being bound, of the aggregates' results. */
+  | (Typed & { readonly kind: 'column'; readonly index: number; readonly aggregate?: true })
   | (Typed & { readonly kind: 'parameter'; readonly index: number })
   | (Typed & { readonly kind: 'call'; readonly function: ScalarFunction; readonly args: readonly BoundExpression[] })
   /** Both sides have one type, that of the comparison. */
@@ -71,6 +73,15 @@ export interface BoundAggregate {
   readonly function: AggregateFunction;
   /** Undefined for count(*). */
   readonly argument: BoundExpression | undefined;
+  /** Over different values only; `function` sees to it. */
+  readonly distinct: boolean;
+}
+
+export interface BoundGrouping {
+  /** Undefined: one group of all rows, also of none. */
+  readonly groupBy: readonly BoundExpression[] | undefined;
+  readonly aggregates: readonly BoundAggregate[];
+  readonly having: BoundExpression | undefined;
 }
 
 export interface BoundSortKey {
@@ -89,8 +100,12 @@ export interface BoundSelect {
   /** Undefined: one row without columns. */
   readonly from: CatalogTable | undefined;
   readonly where: BoundExpression | undefined;
-  /** Not empty: the query has one row, and `columns` and `orderBy` read the aggregates' results. */
-  readonly aggregates: readonly BoundAggregate[];
+  /**
+   * Undefined for a query that is not grouped. Else `columns`, `orderBy` and `having` read the row of a group: the values
+   * of `groupBy`, then the results of `aggregates`.
+   */
+  readonly grouping: BoundGrouping | undefined;
+  readonly distinct: boolean;
   readonly columns: readonly BoundColumn[];
   readonly orderBy: readonly BoundSortKey[];
   readonly limit: BoundExpression | undefined;
@@ -147,6 +162,44 @@ export function leftmost(expression: BoundExpression): number | undefined {
   return least;
 }
 
+/** The expression with each of its operands replaced. */
+export function mapOperands(
+  expression: BoundExpression,
+  map: (operand: BoundExpression) => BoundExpression,
+): BoundExpression {
+  switch (expression.kind) {
+    case 'constant':
+    case 'column':
+    case 'parameter':
+      return expression;
+    case 'call':
+    case 'and':
+    case 'or':
+    case 'coalesce':
+    case 'extreme':
+      return { ...expression, args: expression.args.map(map) };
+    case 'compare':
+    case 'distinct':
+      return { ...expression, left: map(expression.left), right: map(expression.right) };
+    case 'not':
+    case 'isNull':
+    case 'isBoolean':
+    case 'cast':
+    case 'applyModifier':
+      return { ...expression, arg: map(expression.arg) };
+    case 'case':
+      return {
+        ...expression,
+        whens: expression.whens.map(({ condition, result }) => ({ condition: map(condition), result: map(result) })),
+        otherwise: map(expression.otherwise),
+      };
+    case 'nullIf':
+      return { ...expression, condition: map(expression.condition), value: map(expression.value) };
+    default:
+      return unreachable(expression);
+  }
+}
+
 function operands(expression: BoundExpression): readonly BoundExpression[] {
   switch (expression.kind) {
     case 'call':
@@ -166,4 +219,17 @@ function operands(expression: BoundExpression): readonly BoundExpression[] {
     default:
       return [];
   }
+}
+
+/** Whether two expressions compute the same, wherever they stand. */
+export function sameExpression(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  const entries = Object.entries(a);
+  if (entries.length !== Object.keys(b).length) return false;
+  return entries.every(([name, value]: [string, unknown]) => {
+    // Casts and operators are functions made anew each time; the types around them and their names tell them apart.
+    if (name === 'location' || name === 'cast' || name === 'evaluate') return true;
+    return sameExpression(value, (b as Readonly<Record<string, unknown>>)[name]);
+  });
 }

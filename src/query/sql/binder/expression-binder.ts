@@ -9,7 +9,7 @@
 import type { A_Const, A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql/types';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
-import { findAggregate, isAggregate } from '../functions/aggregates.ts';
+import { distinctAggregate, findAggregate, isAggregate } from '../functions/aggregates.ts';
 import { arithmetic, type NumberType, negation } from '../functions/arithmetic.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { like } from '../functions/like.ts';
@@ -29,7 +29,7 @@ import {
   TYPES,
   titleOf,
 } from '../types/types.ts';
-import { type BoundAggregate, type BoundExpression, type CompareOperator, leftmost } from './bound.ts';
+import { type BoundAggregate, type BoundExpression, type CompareOperator, leftmost, sameExpression } from './bound.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
 
 /** A table whose columns can be named, and the name that they are qualified with. */
@@ -67,8 +67,6 @@ export class ExpressionBinder {
   readonly #scope: Scope | undefined;
   /** Filled in the order of appearance; expressions above the aggregation read them as columns. */
   readonly aggregates: BoundAggregate[] = [];
-  /** The first column named outside of an aggregate. */
-  bareColumn: { readonly name: string; readonly location: number | undefined } | undefined;
   #clause = NO_CLAUSE;
   #depth = 0;
   #inAggregate = false;
@@ -130,8 +128,8 @@ export class ExpressionBinder {
   }
 
   /** All columns of the table: `*`. */
-  columns(): readonly Extract<BoundExpression, { kind: 'column' }>[] {
-    return this.#scope!.table.table.columns.map((_, index) => this.#column(index, undefined));
+  columns(location: number | undefined): readonly Extract<BoundExpression, { kind: 'column' }>[] {
+    return this.#scope!.table.table.columns.map((_, index) => this.#column(index, location));
   }
 
   /** The position of a column named in an expression list, if the expression is nothing else. */
@@ -245,7 +243,6 @@ export class ExpressionBinder {
       const shown = names.length === 2 ? names.join('.') : `"${column}"`;
       throw new SqlError('undefined_column', `column ${shown} does not exist`, { location });
     }
-    if (!this.#inAggregate) this.bareColumn ??= { name: `${this.#scope!.alias}.${column}`, location };
     return this.#column(index, location);
   }
 
@@ -458,7 +455,11 @@ export class ExpressionBinder {
     }
     if (call.over !== undefined) throw notSupported('a window function', location);
     if (call.agg_filter !== undefined) throw notSupported('FILTER', location);
-    if (call.agg_distinct === true) throw notSupported('DISTINCT in an aggregate', location);
+    if (call.agg_distinct === true && !isAggregate(name)) {
+      throw new SqlError('wrong_object_type', `DISTINCT specified, but ${name} is not an aggregate function`, {
+        location,
+      });
+    }
     if (call.agg_order !== undefined) throw notSupported('ORDER BY in an aggregate', location);
     if (call.func_variadic === true) throw notSupported('VARIADIC', location);
     if (isAggregate(name)) return this.#aggregate(name, call);
@@ -517,8 +518,18 @@ export class ExpressionBinder {
       const type = name === 'count' ? argument.type : found.argument!;
       argument = this.settle(this.coerce(argument, type, -1, 'implicit'));
     }
-    this.aggregates.push({ function: found, argument });
-    return { kind: 'column', type: found.result, modifier: -1, location, index: this.aggregates.length - 1 };
+    const distinct = call.agg_distinct === true && argument !== undefined;
+    // One that is written twice is computed once.
+    let index = this.aggregates.findIndex(
+      (other) =>
+        other.function.name === name && other.distinct === distinct && sameExpression(other.argument, argument),
+    );
+    if (index < 0) {
+      index = this.aggregates.length;
+      const wanted = distinct ? distinctAggregate(found, argument!.type) : found;
+      this.aggregates.push({ function: wanted, argument, distinct });
+    }
+    return { kind: 'column', type: found.result, modifier: -1, location, index, aggregate: true };
   }
 
   #valueFunction({ op, location }: SQLValueFunction): BoundExpression {

@@ -9,6 +9,7 @@ import { Numeric } from '../../../models/relational/numeric.ts';
 import { SqlError } from '../sql-error.ts';
 import { integerFrom } from '../types/cast.ts';
 import { compareFor } from '../types/compare.ts';
+import { type DistinctKey, distinctKey } from '../types/distinct-key.ts';
 import { addNumeric, divideNumeric, numericOf } from '../types/numeric-arithmetic.ts';
 import { isInteger, type SqlType, type SqlValue } from '../types/types.ts';
 import type { Argument } from './evaluation.ts';
@@ -134,6 +135,26 @@ class Extreme implements Accumulator {
   result(): SqlValue {
     return this.#best;
   }
+}
+
+/** The same over different values only; nulls are skipped before. */
+export function distinctAggregate(aggregate: AggregateFunction, type: SqlType): AggregateFunction {
+  return {
+    ...aggregate,
+    create: () => {
+      const seen = new Set<DistinctKey>();
+      const state = aggregate.create();
+      return {
+        add: (value) => {
+          const key = distinctKey(type, value);
+          if (seen.has(key)) return;
+          seen.add(key);
+          state.add(value);
+        },
+        result: () => state.result(),
+      };
+    },
+  };
 }
 
 /** Undefined when there is no such aggregate of that type, like sum(text). `count` takes any type. */

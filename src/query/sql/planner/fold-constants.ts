@@ -27,7 +27,11 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
       return {
         ...query,
         where: optional(query.where),
-        aggregates: query.aggregates.map((each) => ({ ...each, argument: optional(each.argument) })),
+        grouping: query.grouping && {
+          groupBy: query.grouping.groupBy?.map(fold),
+          aggregates: query.grouping.aggregates.map((each) => ({ ...each, argument: optional(each.argument) })),
+          having: optional(query.grouping.having),
+        },
         columns: columns(query.columns),
         orderBy: columns(query.orderBy),
         limit: optional(query.limit),

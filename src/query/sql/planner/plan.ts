@@ -18,6 +18,7 @@ import { CopyTextReader } from '../copy-text.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import { Aggregate } from '../operators/aggregate.ts';
 import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
+import { Distinct } from '../operators/distinct.ts';
 import { Filter } from '../operators/filter.ts';
 import { Limit } from '../operators/limit.ts';
 import { LockRows } from '../operators/lock-rows.ts';
@@ -249,7 +250,8 @@ function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoin
   const offset = planRowCount(select.offset, 'OFFSET');
   const limited = select.limit !== undefined || select.offset !== undefined;
   const { from, locking } = select;
-  const order = from === undefined || select.aggregates.length > 0 ? 'none' : keyOrder(from, select);
+  const { grouping } = select;
+  const order = from === undefined || grouping !== undefined ? 'none' : keyOrder(from, select);
   const sortKeys =
     order === 'none'
       ? select.orderBy.map(({ expression, descending, nullsFirst }) => ({
@@ -259,11 +261,18 @@ function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoin
           nullsFirst,
         }))
       : [];
-  const aggregates = select.aggregates.map(({ function: found, argument }) => ({
+  const aggregates = (grouping?.aggregates ?? []).map(({ function: found, argument }) => ({
     function: found,
     argument: argument && compileExpression(argument),
   }));
-  const countsOnly = aggregates.length > 0 && aggregates.every(({ argument }) => argument === undefined);
+  const groupBy = grouping?.groupBy && {
+    values: grouping.groupBy.map(compileExpression),
+    types: grouping.groupBy.map(({ type }) => type),
+  };
+  const having = grouping?.having && compileExpression(grouping.having);
+  const types = select.columns.map(({ expression }) => expression.type);
+  const countsOnly =
+    grouping !== undefined && groupBy === undefined && aggregates.every(({ argument }) => argument === undefined);
   const scan = from && planScan(from, select.where, order === 'reverse', !countsOnly);
   const rowless = from === undefined && select.where !== undefined ? compileExpression(select.where) : undefined;
   const relocked = select.where && from && compileExpression(select.where);
@@ -272,18 +281,27 @@ function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoin
     const wanted = limit?.(context) ?? Number.POSITIVE_INFINITY;
     const needed = skip + wanted;
     const pushed =
-      Number.isSafeInteger(needed) && sortKeys.length === 0 && aggregates.length === 0 && locking === undefined;
+      Number.isSafeInteger(needed) &&
+      sortKeys.length === 0 &&
+      grouping === undefined &&
+      locking === undefined &&
+      !select.distinct;
     let operator: Operator = scan === undefined ? new SingleRow() : scan.open(context, pushed ? needed : undefined);
     if (rowless !== undefined) operator = new Filter(operator, rowless, context);
-    if (aggregates.length > 0) operator = new Aggregate(operator, aggregates, context);
-    else if (sortKeys.length > 0) {
-      operator = new Sort(operator, sortKeys, context, locking === undefined ? needed : Number.POSITIVE_INFINITY);
+    if (grouping !== undefined) operator = new Aggregate(operator, groupBy, aggregates, context);
+    if (having !== undefined) operator = new Filter(operator, having, context);
+    if (sortKeys.length > 0) {
+      const sorted = locking === undefined && !select.distinct ? needed : Number.POSITIVE_INFINITY;
+      operator = new Sort(operator, sortKeys, context, sorted);
     }
     if (locking !== undefined) {
       operator = new LockRows(operator, from!, { ...locking, condition: relocked }, context);
     }
-    if (limited) operator = new Limit(operator, wanted, skip);
-    return new Project(operator, columns, context);
+    if (limited && !select.distinct) operator = new Limit(operator, wanted, skip);
+    operator = new Project(operator, columns, context);
+    if (!select.distinct) return operator;
+    operator = new Distinct(operator, types, context);
+    return limited ? new Limit(operator, wanted, skip) : operator;
   };
   return { open, isPoint: scan === undefined || scan.isPoint };
 }
