@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly s
   storage: () => import('./storage.ts'),
   actors: () => import('./actors.ts'),
   resp: () => import('./resp.ts'),
+  pg: () => import('./pg.ts'),
 };
 
 const name = process.argv[2] ?? '';

@@ -52,7 +52,10 @@ export async function run(): Promise<readonly string[]> {
   }
   if (only === '' || only === 'bytes') {
     await beside('bytes', ['--durability', 'memory'], ['--appendonly', 'no'], async (orbit, redis) => {
-      const [ours, theirs] = [await bytesPerKey(orbit.port('redis'), orbit.pid), await bytesPerKey(redis.port, redis.pid)];
+      const [ours, theirs] = [
+        await bytesPerKey(orbit.port('redis'), orbit.pid),
+        await bytesPerKey(redis.port, redis.pid),
+      ];
       lines.push(
         `${'resp memory per key of 100 bytes, 1 M keys'.padEnd(44)} orbit ${ours.toFixed(0)} B   redis ${theirs.toFixed(0)} B   ratio ${(ours / theirs).toFixed(2)}x`,
       );
@@ -83,7 +86,23 @@ function measured(port: number, load: Load): () => Promise<number> {
 }
 
 async function benchmark(port: number, { command, clients, pipeline }: Load, requests: number): Promise<number> {
-  const args = ['-p', port, '-t', command, '-n', requests, '-c', clients, '-d', 100, '-r', KEYS, '-P', pipeline, '--csv'];
+  const args = [
+    '-p',
+    port,
+    '-t',
+    command,
+    '-n',
+    requests,
+    '-c',
+    clients,
+    '-d',
+    100,
+    '-r',
+    KEYS,
+    '-P',
+    pipeline,
+    '--csv',
+  ];
   const { stdout } = await run_('redis-benchmark', args.map(String));
   const rate = Number(/^"[^"]+","([\d.]+)"/m.exec(stdout.slice(stdout.indexOf('\n') + 1))?.[1]);
   if (!(rate > 0)) throw new Error(`no rate in\n${stdout}`);

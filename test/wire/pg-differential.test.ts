@@ -52,6 +52,10 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
       await client.query(
         'create table r (a int, b text, c bigint, d numeric(10,3), e float8, f boolean, primary key (a, b))',
       );
+      await client.query('create table s (k int primary key, a int, d numeric, e float8, t char(2))');
+      await client.query(
+        "insert into s values (-1, 1, 1.50, 0, 'a'), (0, null, 2, 'NaN', 'ab'), (1, 1, 0.0, 1.5, ''), (2, 3, null, -3, 'B'), (5, 8, 7, null, null)",
+      );
     }
     for (let i = 0; i < 600; i++) {
       const statement = generate.statement();
@@ -128,11 +132,11 @@ class StatementGenerator {
   }
 
   statement(): string {
-    switch (this.#int(13)) {
+    switch (this.#int(15)) {
       case 0:
       case 1:
       case 2:
-        return `insert into r values (${this.#small()}, ${this.#text()}, ${this.#number(1)}, ${this.#number(1)}, ${this.#number(1)}, ${this.#boolean(1)}) returning *`;
+        return `insert into r values (${this.#small()}, ${this.#text()}, ${this.#number(1)}, ${this.#number(1)}, ${this.#number(1)}, ${this.#boolean(1)})${this.#pick(['', '', ' on conflict do nothing', ' on conflict (b, a) do nothing'])} returning *`;
       case 3:
         return `update r set ${this.#pick(['c', 'd', 'e'])} = ${this.#number(2)} where ${this.#boolean(2)}`;
       case 4:
@@ -144,6 +148,21 @@ class StatementGenerator {
       case 10: {
         const group = this.#pick(['f', 'a', 'a / 2', 'c % 3', 'd', 'e', 'f, b', 'b']);
         return `select ${group}, count(*), sum(a), min(c), max(d), count(distinct ${this.#pick(['a', 'b', 'd', 'f'])}) as n from r where ${this.#boolean(2)} group by ${group} having ${this.#pick(['count(*) > 0', 'count(*) > 1', 'sum(a) > 3', 'min(c) is not null'])} order by ${group} limit ${this.#int(9)}`;
+      }
+      case 12:
+      case 13: {
+        const on = this.#pick([
+          'r.a = s.a',
+          'r.a = s.k',
+          's.k = r.c',
+          's.d = r.d',
+          's.e = r.e',
+          's.t = r.b',
+          'r.a < s.k',
+        ]);
+        const kind = this.#pick(['join', 'left join']);
+        const more = this.#pick(['true', 's.k > 1', 'r.a > 0', 's.t is null', 'r.f']);
+        return `select r.a, r.b, s.k, s.t from r ${kind} s on ${on} and ${this.#pick(['true', more])} where ${more} order by 1, 2, 3 limit 40`;
       }
       case 11: {
         const list = this.#pick(['f', 'a % 2, f', 'd', 'b', 'e', 'a']);

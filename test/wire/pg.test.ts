@@ -135,10 +135,11 @@ describe('a session', () => {
     for (const [text, feature] of [
       ['select b, count(*) from t group by rollup (b)', 'a grouping set'],
       ['select distinct on (b) b from t', 'SELECT DISTINCT ON'],
-      ['select * from t x join t y on true', 'JOIN'],
+      ['select * from t x right join t y on true', 'RIGHT JOIN'],
+      ['select * from t x join t y using (a)', 'USING'],
       ['select (select 1)', 'a subquery in an expression'],
       ['with x as (select 1) select * from x', 'WITH'],
-      ['insert into t values (1, 2) on conflict do nothing', 'ON CONFLICT'],
+      ['insert into t values (1, 2) on conflict (a) do update set b = 1', 'ON CONFLICT DO UPDATE'],
       ['create index on t (b)', 'INDEX'],
       ['alter table t add c int', 'ALTER TABLE … ADD COLUMN'],
       ['create table u (a int unique)', 'UNIQUE'],
@@ -157,6 +158,36 @@ describe('a session', () => {
     }
     expect(await failure(client.query('select * from pg_catalog.pg_class'))).toMatch(/^42P01 /);
     expect(await failure(client.query('select * from information_schema.tables'))).toMatch(/^42P01 /);
+  });
+
+  test('TRUNCATE, ON CONFLICT and a new primary key wait for whoever wrote before, and then see it', async () => {
+    const [a, b] = [await connect(), await connect()];
+    await a.query('create table t (id int primary key)');
+    await a.query('create table h (v int)');
+    const point = { name: 'p', text: 'select v from h where v = $1', values: [1] };
+    await a.query('insert into h values (1)');
+    expect((await b.query(point)).rows).toEqual([{ v: 1 }]);
+    const blocked = async (begin: string, waiting: string): Promise<string> => {
+      await a.query('begin');
+      await a.query(begin);
+      const late = b.query(waiting).then(
+        ({ command, rowCount }) => `${command} ${rowCount}`,
+        (error: pg.DatabaseError) => `${error.code}`,
+      );
+      await running(1);
+      await a.query('commit');
+      return late;
+    };
+    expect(await blocked('insert into t values (1)', 'insert into t values (1), (2) on conflict do nothing')).toBe(
+      'INSERT 1',
+    );
+    expect(await blocked('insert into t values (3)', 'truncate t')).toBe('TRUNCATE null');
+    expect((await a.query('select * from t')).rows).toEqual([]);
+    expect(await blocked('insert into h values (1)', 'alter table h add primary key (v)')).toBe('23505');
+    await a.query('truncate h');
+    expect(await blocked('insert into h values (1)', 'alter table h add primary key (v)')).toBe('ALTER null');
+    expect((await b.query(point)).rows).toEqual([{ v: 1 }]);
+    expect(await failure(a.query('insert into h values (1)'))).toMatch(/^23505 /);
   });
 
   test('another session sees nothing before the commit, and all after it', async () => {

@@ -1,5 +1,5 @@
 /**
- * A private PostgreSQL 15 to compare with: a cluster of its own in a temporary directory, collation "C", without syncs.
+ * A private PostgreSQL 15 to compare with: a cluster of its own in a temporary directory, collation "C".
  * Undefined where no server is installed.
  */
 
@@ -27,7 +27,12 @@ export function postgresBinaries(): string | undefined {
   return versions.includes('15') ? join(ROOT, '15', 'bin') : undefined;
 }
 
-export async function startPostgres(): Promise<PostgresReference | undefined> {
+/** @param sync Whether its commits wait for the disk. Default: no. */
+export async function startPostgres({
+  sync = false,
+}: {
+  readonly sync?: boolean;
+} = {}): Promise<PostgresReference | undefined> {
   const binaries = postgresBinaries();
   if (binaries === undefined) return undefined;
   const directory = await mkdtemp(join(tmpdir(), 'orbit-postgres-'));
@@ -44,7 +49,7 @@ export async function startPostgres(): Promise<PostgresReference | undefined> {
   const data = join(directory, 'data');
   await server('initdb', ['-D', data, '-U', 'orbit', '--locale=C', '--encoding=UTF8', '--auth=trust', '--no-sync']);
   const port = await freePort();
-  const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories=${directory} -c fsync=off -c timezone=UTC`;
+  const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories=${directory} -c fsync=${sync ? 'on' : 'off'} -c timezone=UTC`;
   await server('pg_ctl', ['-D', data, '-w', '-l', join(directory, 'log'), '-o', options, 'start']);
   return {
     config: { host: '127.0.0.1', port, user: 'orbit', database: 'postgres' },

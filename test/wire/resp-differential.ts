@@ -6,12 +6,14 @@
 import { type RedisReference, startRedis } from './redis-reference.ts';
 import { RawClient, request } from './resp-client.ts';
 import { CommandGenerator, type Comparison, type RandomCommand, randomFrom } from './resp-commands.ts';
-import { startRespServer } from './resp-server.ts';
+import { startRespServer, type TestServerOptions } from './resp-server.ts';
 
 export interface DifferentialOptions {
   readonly seed: number;
   /** How many commands to send to each server. */
   readonly commands: number;
+  /** How to start this server; default: a store in memory. */
+  readonly server?: TestServerOptions;
   /** Default: both, one after the other. */
   readonly protocols?: readonly ('2' | '3')[];
 }
@@ -21,9 +23,10 @@ const PIPELINE_MAX = 16;
 const SHOWN = 40;
 
 /** @throws Error naming the seed and the latest commands when a reply differs. */
-export async function runDifferential({ seed, commands, protocols = ['2', '3'] }: DifferentialOptions): Promise<void> {
+export async function runDifferential(options: DifferentialOptions): Promise<void> {
+  const { seed, commands, protocols = ['2', '3'] } = options;
   const redis = await startRedis();
-  const server = await startRespServer();
+  const server = await startRespServer(options.server);
   try {
     for (const protocol of protocols) {
       const share = Math.ceil(commands / protocols.length);

@@ -26,11 +26,16 @@ export interface TestServerOptions extends Pick<RespListenerOptions, 'limits' | 
   readonly directory?: string;
   /** Puts something between the store and the partitions. */
   readonly wrapStore?: (store: Store) => Store;
+  /** As `KeyspacePartitionsOptions`. */
+  readonly hotBytesMax?: number;
+  readonly writeBehind?: boolean;
 }
 
 export async function startRespServer({
   wrapStore,
   directory,
+  hotBytesMax,
+  writeBehind = false,
   ...options
 }: TestServerOptions = {}): Promise<TestServer> {
   const platform = newNodePlatform();
@@ -42,7 +47,14 @@ export async function startRespServer({
   const keyspace = new Keyspace();
   const owners = await SoleMemberDirectory.open(inner, platform, keyspace, 'test');
   const runtime = new LocalActorRuntime({ store: inner, platform, keyspace, directory: owners });
-  const partitions = new KeyspacePartitions({ runtime, store, platform, space: keyspace.kv });
+  const partitions = new KeyspacePartitions({
+    runtime,
+    store,
+    platform,
+    space: keyspace.kv,
+    writeBehind,
+    ...(hotBytesMax === undefined ? {} : { hotBytesMax }),
+  });
   const resp = respListener({
     partitions,
     platform,

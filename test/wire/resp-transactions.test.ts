@@ -450,9 +450,13 @@ describe('what is slow', () => {
   it('is listed with its arguments, shortened', async () => {
     const client = await connect(await start());
     await run(client, ['CONFIG', 'SET', 'slowlog-log-slower-than', '0'], ['SLOWLOG', 'RESET']);
-    await run(client, ['GET', 'constant'], ['DEL', ...Array.from({ length: 40 }, (_, i) => `${i}${'x'.repeat(200)}`)]);
+    await run(
+      client,
+      ['GET', 'constant'],
+      ['TOUCH', ...Array.from({ length: 40 }, (_, i) => `${i}${'x'.repeat(200)}`)],
+    );
     const [log] = await run(client, ['SLOWLOG', 'GET', '10']);
-    expect(log).toMatch(/^\*\d+\r\n\*6\r\n:\d+\r\n:\d+\r\n:\d+\r\n\*32\r\n\$3\r\nDEL\r\n/);
+    expect(log).toMatch(/^\*\d+\r\n\*6\r\n:\d+\r\n:\d+\r\n:\d+\r\n\*32\r\n\$5\r\nTOUCH\r\n/);
     expect(log).toContain(`0${'x'.repeat(127)}... (73 more bytes)`);
     expect(log).toContain('... (10 more arguments)');
     expect(log).not.toContain('constant');

@@ -254,6 +254,22 @@ export class EntryArena {
   // ---- Changes
 
   /**
+   * Gives the record at `slab` and `at` a value of another length, if it has room for one without wasting much; the caller
+   * writes it at `valueAt` at once. @returns false when nothing was changed, and `write` must find it another place.
+   */
+  resize(valueLength: number): boolean {
+    const { words } = this.slab;
+    const word = this.at >> 2;
+    const sizes = words[word + SIZES]!;
+    const needed = RECORD_HEADER_BYTES + (sizes >>> 16) + (valueLength === ABSENT ? 0 : valueLength);
+    const units = sizes & 0xffff;
+    const size = units === 0 ? this.slab.bytes.length : units << 3;
+    if (needed > size || (size > SHRINK_BYTES && needed * 2 <= size)) return false;
+    words[word + VALUE_LENGTH] = valueLength;
+    return true;
+  }
+
+  /**
    * Makes the entry of a key one of `valueLength` bytes (or `ABSENT`), which the caller writes at `valueAt` at once. A new
    * entry is clean with stamp 0; an old one stays dirty or clean as it was, with whatever value was there.
    */
@@ -267,16 +283,8 @@ export class EntryArena {
     valueLength: number,
   ): void {
     let slot = this.#slotOf(hash, database, buffer, start, keyLength);
+    if (slot >= 0 && this.resize(valueLength)) return;
     const needed = RECORD_HEADER_BYTES + keyLength + (valueLength === ABSENT ? 0 : valueLength);
-    if (slot >= 0) {
-      const { slab } = this;
-      const word = this.at >> 2;
-      const size = this.#sizeOf(slab, this.at);
-      if (needed <= size && (size <= SHRINK_BYTES || needed * 2 > size)) {
-        slab.words[word + VALUE_LENGTH] = valueLength;
-        return;
-      }
-    }
     const size = (needed + 7) & ~7;
     const isLarge = size > this.#largeBytes;
     const target = isLarge ? this.#takeLarge(size) : this.#takeRoom(size);
@@ -581,7 +589,8 @@ export class EntryArena {
   #nextHead(size: number): void {
     // One spare is kept for what a cleaning copies.
     if (this.#spares.length < 2 && this.bytes + this.slabBytes * 2 > this.bytesMax) this.#clean(size, true);
-    else if (this.#deadBytes > this.slabBytes && this.#deadBytes * DEAD_FRACTION > this.#usedBytes) this.#clean(size, false);
+    else if (this.#deadBytes > this.slabBytes && this.#deadBytes * DEAD_FRACTION > this.#usedBytes)
+      this.#clean(size, false);
     if (this.#head.used + size > this.slabBytes) this.#head = this.#spares.pop() ?? this.#newSlab();
   }
 

@@ -30,7 +30,13 @@ import { newObserver } from '../../base/observer.ts';
 import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { KeyRange } from '../../storage/key-range.ts';
 import { rangeContains, rangesOverlap } from '../../storage/key-range.ts';
-import { type CommitRecord, type Store, VALUE_BYTES_MAX, type WriteBatch, type WriteBehind } from '../../storage/store.ts';
+import {
+  type CommitRecord,
+  type Store,
+  VALUE_BYTES_MAX,
+  type WriteBatch,
+  type WriteBehind,
+} from '../../storage/store.ts';
 import { ABSENT, EntryArena } from './entry-arena.ts';
 
 /** Thrown by a turn that cannot go on without waiting; it has written nothing. The caller runs the work another way. */
@@ -123,7 +129,8 @@ export class PartitionCommit {
     this.#gated = store.durability !== 'memory';
     this.arena = new EntryArena({ bytesMax: options.hotBytesMax, seed: options.seed });
     this.#dirtyBytesMax = Math.min(DIRTY_BYTES_MAX, options.hotBytesMax / DIRTY_FRACTION);
-    if (options.writeBehind && !this.#gated && this.#keeps) this.#late = store.writeBehind?.(options.range, () => this.settle());
+    if (options.writeBehind && !this.#gated && this.#keeps)
+      this.#late = store.writeBehind?.(options.range, () => this.settle());
     this.#visit = () => this.#gather();
     this.#stops.push(
       store.watch(options.range, (record) => this.#onForeign(record)),
@@ -262,6 +269,22 @@ export class PartitionCommit {
     arena.markDirty();
   }
 
+  /**
+   * As `write`, for the entry that `arena.slab` and `arena.at` show already. @returns false when it cannot stay where it is:
+   * then nothing was changed, and `write` does it.
+   */
+  rewrite(valueLength: number): boolean {
+    const { arena } = this;
+    const late = this.#late !== undefined;
+    if (!arena.isDirty && late && (arena.dirtyCount >= DIRTY_ENTRIES_MAX || arena.dirtyBytes >= this.#dirtyBytesMax)) {
+      return false;
+    }
+    if (!arena.resize(valueLength)) return false;
+    if (!late) this.#writes++;
+    arena.markDirty();
+    return true;
+  }
+
   /** Copies key and value. @throws WouldWait, OperationError `too_large`, those of a store that refused earlier writes. */
   put(database: number, redisKey: Bytes, stored: Bytes): void {
     if (stored.length > VALUE_BYTES_MAX) {
@@ -355,7 +378,8 @@ export class PartitionCommit {
     let before: Undo['before'] = 'clean';
     if (found && arena.isDirty) {
       const length = arena.valueLength;
-      before = length === ABSENT ? undefined : copyBytes(arena.slab.bytes.subarray(arena.valueAt, arena.valueAt + length));
+      before =
+        length === ABSENT ? undefined : copyBytes(arena.slab.bytes.subarray(arena.valueAt, arena.valueAt + length));
     }
     this.#undo!.push({ database, key: copyBytes(redisKey), before });
   }

@@ -2,6 +2,7 @@
  * Where the key-value model keeps its data. Listed in docs/formats/keyvalue.md.
  *
  *   {prefix}/kv/ (database, redisKey) -> type, expiry, inline value
+ *   {prefix}/kv/ (-1)                 -> the order of databases, see `database-map.ts`
  *
  * The prefix and the model's name are literal text; what follows is a tuple (`storage/tuple.ts`), so that a collection
  * can later keep its parts behind its own key.

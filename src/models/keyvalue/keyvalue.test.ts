@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Keyspace } from '../../storage/keyspace.ts';
 import { KEY_BYTES_MAX } from '../../storage/store.ts';
 import type { Database } from './database.ts';
+import { DatabaseMap, databaseMapKey } from './database-map.ts';
 import { formatInt64, INT64_MAX, INT64_MIN, parseInt64 } from './integers.ts';
 import { DatabaseKeys } from './keys.ts';
 import { deleteKeys, expireAt, expiryTime, persist } from './lifetimes.ts';
@@ -152,5 +153,20 @@ describe('strings and expiry', () => {
     putString(database, K, bytesOf('x'));
     expect(expireAt(database, K, database.nowMs, UNCONDITIONAL)).toBe(true);
     expect(database.entries.size).toBe(0);
+  });
+});
+
+describe('the order of databases', () => {
+  it('has the literal bytes of docs/formats/keyvalue.md', () => {
+    expect(hex(databaseMapKey(new Keyspace().kv))).toBe('6f726269742f6b762f13fe');
+    expect(hex(new DatabaseMap(16, undefined).swapped(0, 1).bytes)).toBe('010002030405060708090a0b0c0d0e0f');
+  });
+
+  it('refuses what is no permutation as corruption', () => {
+    for (const bytes of ['0000', '02', '010203', '0102', '']) {
+      expect(() => new DatabaseMap(2, Buffer.from(bytes, 'hex')), bytes).toThrow(
+        expect.objectContaining({ code: 'corruption' }),
+      );
+    }
   });
 });

@@ -111,6 +111,26 @@ test('keys sort as their values do, column by column', () => {
   for (const [i, row] of rows.entries()) expect(codec.decode(keys[i]!, Buffer.from(codec.encode(row)))).toEqual(row);
 });
 
+test('character is stored without the spaces that fill it up, and timestamps as microseconds', () => {
+  const plain = table(
+    [
+      ['c', 'bpchar'],
+      ['t', 'timestamp'],
+      ['d', 'bpchar'],
+    ],
+    [0, 1],
+  );
+  const columns = plain.columns.map((column) => (column.type === 'bpchar' ? { ...column, modifier: 4 + 3 } : column));
+  const codec = new RowCodec(keyspace, { ...plain, columns });
+  const row: ColumnValue[] = ['a  ', -1n, '𝄞  '];
+  const key = codec.keys.keyOf(row);
+  const bytes = Buffer.from(codec.encode(row));
+  expect(bytes.toString('hex')).toBe('01010100' + '04f09d849e');
+  expect(codec.decode(key, bytes)).toEqual(row);
+  expect(codec.keys.key(['a', -1n])).toEqual(key);
+  expect(Buffer.compare(codec.keys.key(['a', -1n]), codec.keys.key(['a!', -1n]))).toBeLessThan(0);
+});
+
 test('damaged rows are corruption, wherever they are cut', () => {
   const codec = new RowCodec(keyspace, table(ALL, [0]));
   const key = codec.keys.keyOf(FULL);

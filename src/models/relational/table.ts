@@ -60,5 +60,10 @@ export interface Table {
   readonly primaryKeyName: string;
 }
 
+/** Values in a row of the table, its hidden id included. */
+export function rowWidth({ columns, primaryKey }: Table): number {
+  return columns.length + (primaryKey.length === 0 ? 1 : 0);
+}
+
 /** Most columns of a table, as in PostgreSQL. */
 export const COLUMNS_MAX = 1_600;

@@ -20,7 +20,7 @@ export const actorCommands = {
     since: '7.2.0',
     group: 'server',
     complexity: 'Depends on the method',
-    flags: ['write', 'noscript'],
+    flags: ['write', 'noscript', 'no_multi'],
     args: { type: text, key: text, method: text, argument: anyNumber(text) },
     reply: textOrNil,
     run(session, { type, key, method, argument }) {

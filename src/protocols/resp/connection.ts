@@ -812,6 +812,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   /** Sends the replies of the stretch, now or when they are durable. */
   #emit(): void {
     const { writer, server } = this.#context;
+    if (server.watchedKeys.isActive) server.partitions.settle();
     const version = this.observedVersion;
     this.observedVersion = 0;
     if (writer.length > 0 && !this.#closed) {

@@ -94,6 +94,12 @@ export class QuickCommands {
   run(batch: RequestBatch, from: number, database: number, outputMax: number): number {
     this.firstWrite = NONE;
     this.#partitions.beginAdmission();
+    const next = this.#runFrom(batch, from, database, outputMax);
+    this.#server.counters.commands += next - from;
+    return next;
+  }
+
+  #runFrom(batch: RequestBatch, from: number, database: number, outputMax: number): number {
     let at = from;
     while (at < batch.count) {
       const end = this.#prepare(batch, at, database);
@@ -111,7 +117,6 @@ export class QuickCommands {
           this.firstWriteOutput = outputBefore;
         }
         const row = this.#rows[kind]!;
-        this.#server.counters.commands++;
         row.calls++;
         this.lastCommand = row;
       }
@@ -206,31 +211,26 @@ export class QuickCommands {
     const length = lengths[key]!;
     const valueLength = lengths[key + 1]!;
     if (valueLength > VALUE_BYTES_MAX || !this.#entries.mayWrite(database, buffer, start, length)) return false;
-    const partition = this.#partition(hash, buffer, start, length, database);
+    const arena = this.#arena;
+    const found = arena.find(hash, database, buffer, start, length);
+    const partition = found ? arena.partition : this.#partitions.partitionOf(database, buffer, start, start + length);
     if (!this.#partitions.admit(partition)) return false;
-    this.#write(hash, database, partition, buffer, start, length, starts[key + 1]!, valueLength);
+    if (!found || !this.#entries.rewrite(HEADER_BYTES + valueLength)) {
+      this.#entries.write(hash, database, partition, buffer, start, length, HEADER_BYTES + valueLength);
+    }
+    this.#writeString(buffer, starts[key + 1]!, valueLength);
     this.#writer.ok();
     return true;
   }
 
-  #write(
-    hash: number,
-    database: number,
-    partition: number,
-    buffer: Bytes,
-    start: number,
-    length: number,
-    valueStart: number,
-    valueLength: number,
-  ): void {
-    const arena = this.#arena;
-    this.#entries.write(hash, database, partition, buffer, start, length, HEADER_BYTES + valueLength);
-    const into = arena.slab.bytes;
-    const at = arena.valueAt;
+  /** The value of the entry at hand, which has room for it. */
+  #writeString(buffer: Bytes, start: number, length: number): void {
+    const into = this.#arena.slab.bytes;
+    const at = this.#arena.valueAt;
     into[at] = STRING;
     into[at + 1] = 0;
-    if (valueLength > 32) (buffer as Buffer).copy(into, at + HEADER_BYTES, valueStart, valueStart + valueLength);
-    else for (let i = 0; i < valueLength; i++) into[at + HEADER_BYTES + i] = buffer[valueStart + i]!;
+    if (length > 32) (buffer as Buffer).copy(into, at + HEADER_BYTES, start, start + length);
+    else for (let i = 0; i < length; i++) into[at + HEADER_BYTES + i] = buffer[start + i]!;
   }
 
   /** The partition of a key: as its record says, or by its hash slot. */
@@ -262,7 +262,9 @@ export class QuickCommands {
     const digits = this.#format(sum);
     // Moving an entry would lose its expiry.
     if (header !== HEADER_BYTES && header + digits !== stored) return false;
-    this.#entries.write(hash, database, partition, buffer, start, length, header + digits);
+    if (!this.#entries.rewrite(header + digits)) {
+      this.#entries.write(hash, database, partition, buffer, start, length, header + digits);
+    }
     const into = arena.slab.bytes;
     let at = arena.valueAt;
     if (header === HEADER_BYTES) {
@@ -358,7 +360,9 @@ export class QuickCommands {
       const length = lengths[first + 2 * i]!;
       const partition = this.#partition(hashes[i]!, buffer, start, length, database);
       const value = first + 2 * i + 1;
-      this.#write(hashes[i]!, database, partition, buffer, start, length, starts[value]!, lengths[value]!);
+      const valueLength = lengths[value]!;
+      this.#entries.write(hashes[i]!, database, partition, buffer, start, length, HEADER_BYTES + valueLength);
+      this.#writeString(buffer, starts[value]!, valueLength);
     }
     this.#writer.ok();
     return true;
@@ -412,9 +416,10 @@ function kindOf(batch: RequestBatch, at: number): number {
   }
 }
 
-/** Up to four letters as one number, in lower case. Only letters become the letters of a name this way. */
+/** Two to four letters as one number, in lower case. Only letters become the letters of a name this way. */
 function word(buffer: Bytes, start: number, length: number): number {
-  let value = 0;
-  for (let i = 0; i < length; i++) value = (value << 8) | buffer[start + i]! | 0x20;
+  let value = (buffer[start]! << 8) | buffer[start + 1]! | 0x2020;
+  if (length > 2) value = (value << 8) | buffer[start + 2]! | 0x20;
+  if (length > 3) value = (value << 8) | buffer[start + 3]! | 0x20;
   return value;
 }

@@ -179,7 +179,10 @@ export class RequestBatch {
       if (buffer[position] !== DOLLAR) {
         return this.#fail(`expected '$', got '${String.fromCharCode(buffer[position]!)}'`);
       }
-      const length = this.#length(position + 1, end);
+      // A length of one digit, without the general way.
+      let length = position + 3 < end && buffer[position + 2] === CR ? buffer[position + 1]! - 48 : -1;
+      if (length >= 0 && length <= 9) this.#lineEnd = position + 4;
+      else length = this.#length(position + 1, end);
       if (length < 0) {
         if (length !== INCOMPLETE) return this.#fail('invalid bulk length');
         if (end - position > this.#limits.lineBytesMax) return this.#fail('too big bulk count string');

@@ -1,8 +1,9 @@
 /**
  * SLOWLOG: the latest commands that took longer than a threshold, newest first.
  *
- * Looking at the clock twice costs more than a GET does, so commands of constant time are not timed: what is listed are the
- * others, by the complexity that their row declares. The time is that of execution, waiting for disks and locks included.
+ * Looking at the clock twice costs more than a GET does, so commands of constant time are not timed, and neither are those
+ * that the connection executes quickly from memory: what is listed are the others, by the complexity that their row
+ * declares. The time is that of execution, waiting for disks and locks included.
  */
 
 import type { Bytes } from '../../base/bytes.ts';

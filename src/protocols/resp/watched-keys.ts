@@ -55,6 +55,11 @@ export class WatchedKeys {
     });
   }
 
+  /** Something is watched: whoever writes hands it to the store before others take their turn. */
+  get isActive(): boolean {
+    return this.#stop !== undefined;
+  }
+
   /** Begins to watch a key of the selected database. */
   add(session: Session, redisKey: Bytes): Awaitable<WatchedKey> {
     const { database } = session;

@@ -1,6 +1,6 @@
 /** Binds INSERT, UPDATE and DELETE on one table. */
 
-import type { DeleteStmt, InsertStmt, Node, UpdateStmt } from '@pgsql/types';
+import type { DeleteStmt, InsertStmt, Node, OnConflictClause, UpdateStmt } from '@pgsql/types';
 import type { Column, Table } from '../../../models/relational/table.ts';
 import { findFunction } from '../functions/scalar-functions.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
@@ -59,10 +59,10 @@ function assign(binder: ExpressionBinder, column: Column, expression: BoundExpre
 
 export function bindInsert(insert: InsertStmt, context: BindContext, findTable: FindTable): BoundInsert {
   if (insert.withClause !== undefined) throw notSupported('WITH', insert.withClause.location);
-  if (insert.onConflictClause !== undefined) throw notSupported('ON CONFLICT', insert.onConflictClause.location);
   if (insert.override !== undefined && insert.override !== 'OVERRIDING_NOT_SET') throw notSupported('OVERRIDING');
   const scope = bindTable(insert.relation!, findTable);
   const { table } = scope.table;
+  const skipsConflicts = bindConflict(insert.onConflictClause, table);
   const named: { readonly position: number; readonly location: number | undefined }[] = [];
   for (const node of insert.cols ?? []) {
     if (!('ResTarget' in node)) continue;
@@ -137,8 +137,37 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     const read: BoundExpression = { kind: 'column', type, modifier, location, index };
     return { position, expression: assign(binder, column, read) };
   });
-  const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(context, scope));
-  return { kind: 'insert', table: scope.table, source, assignments, returning };
+  const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(context, [scope]));
+  return { kind: 'insert', skipsConflicts, table: scope.table, source, assignments, returning };
+}
+
+/** @returns whether rows that conflict are left out. DO UPDATE is refused. */
+function bindConflict(clause: OnConflictClause | undefined, table: Table): boolean {
+  if (clause === undefined) return false;
+  const { action, infer, location } = clause;
+  if (action !== 'ONCONFLICT_NOTHING') throw notSupported('ON CONFLICT DO UPDATE', location);
+  if (infer === undefined) return true;
+  if (infer.conname !== undefined) {
+    if (table.primaryKey.length > 0 && infer.conname === table.primaryKeyName) return true;
+    throw new SqlError('undefined_object', `constraint "${infer.conname}" for table "${table.name}" does not exist`);
+  }
+  if (infer.whereClause !== undefined) throw notSupported('WHERE in ON CONFLICT', infer.location);
+  const positions = new Set<number>();
+  for (const node of infer.indexElems ?? []) {
+    if (!('IndexElem' in node) || node.IndexElem.name === undefined) {
+      throw notSupported('an expression in ON CONFLICT', infer.location);
+    }
+    const { name } = node.IndexElem;
+    const position = table.columns.findIndex((column) => column.name === name);
+    if (position < 0)
+      throw new SqlError('undefined_column', `column "${name}" does not exist`, { location: infer.location });
+    positions.add(position);
+  }
+  if (positions.size === table.primaryKey.length && table.primaryKey.every((each) => positions.has(each))) return true;
+  throw new SqlError(
+    'invalid_column_reference',
+    'there is no unique or exclusion constraint matching the ON CONFLICT specification',
+  );
 }
 
 export function bindUpdate(update: UpdateStmt, context: BindContext, findTable: FindTable): BoundUpdate {
@@ -147,7 +176,7 @@ export function bindUpdate(update: UpdateStmt, context: BindContext, findTable: 
   if (from !== undefined) throw notSupported('UPDATE … FROM', 'RangeVar' in from ? from.RangeVar.location : undefined);
   const scope = bindTable(update.relation!, findTable);
   const { table } = scope.table;
-  const binder = new ExpressionBinder(context, scope);
+  const binder = new ExpressionBinder(context, [scope]);
   const assignments: BoundAssignment[] = [];
   for (const node of update.targetList ?? []) {
     if (!('ResTarget' in node)) continue;
@@ -178,7 +207,7 @@ export function bindDelete(statement: DeleteStmt, context: BindContext, findTabl
   if (using !== undefined)
     throw notSupported('DELETE … USING', 'RangeVar' in using ? using.RangeVar.location : undefined);
   const scope = bindTable(statement.relation!, findTable);
-  const binder = new ExpressionBinder(context, scope);
+  const binder = new ExpressionBinder(context, [scope]);
   const where = statement.whereClause && binder.bindCondition(statement.whereClause, WHERE);
   return {
     kind: 'delete',

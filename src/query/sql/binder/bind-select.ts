@@ -1,12 +1,28 @@
-/** Binds SELECT and VALUES: one table or none, no joins. What else SQL allows here is refused by name. */
+/** Binds SELECT and VALUES: over tables joined from left to right, or none. What else SQL allows here is refused by name. */
 
 import type { Node, SelectStmt } from '@pgsql/types';
+import { rowWidth } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { commonType, titleOf } from '../types/types.ts';
-import type { BoundColumn, BoundExpression, BoundLocking, BoundSelect, BoundSortKey, BoundValues } from './bound.ts';
+import type {
+  BoundColumn,
+  BoundExpression,
+  BoundJoin,
+  BoundLocking,
+  BoundSelect,
+  BoundSortKey,
+  BoundValues,
+} from './bound.ts';
 import { leftmost, mapOperands, sameExpression } from './bound.ts';
-import { type BindContext, type Clause, ExpressionBinder, type Scope } from './expression-binder.ts';
+import {
+  type BindContext,
+  type Clause,
+  ExpressionBinder,
+  entryAt,
+  type Scope,
+  type ScopeEntry,
+} from './expression-binder.ts';
 import { Grouping } from './grouping.ts';
 import { kindOf, placeIn, stringOf, stringsOf, tableName } from './names.ts';
 
@@ -25,7 +41,7 @@ const RETURNING: Clause = { title: 'RETURNING', aggregates: 'refused' };
 export function bindSelect(select: SelectStmt, context: BindContext, findTable: FindTable): BoundSelect | BoundValues {
   refuseMissingClauses(select);
   if (select.valuesLists !== undefined) return bindValues(select, context);
-  const scope = bindFrom(select.fromClause ?? [], findTable);
+  const { scope, joins } = bindFrom(select.fromClause ?? [], context, findTable);
   const binder = new ExpressionBinder(context, scope);
   const where = select.whereClause && binder.bindCondition(select.whereClause, WHERE);
   const columns = bindTargets(select.targetList ?? [], binder, TARGET);
@@ -35,13 +51,17 @@ export function bindSelect(select: SelectStmt, context: BindContext, findTable: 
   const distinct = select.distinctClause !== undefined;
   const grouped = groupBy !== undefined || having !== undefined || binder.aggregates.length > 0;
   const locking = bindLocking(select.lockingClause ?? [], scope);
-  if (locking !== undefined) refuseLocking(select, binder);
+  if (locking !== undefined) {
+    refuseLocking(select, binder);
+    if (joins.length > 0) throw notSupported('FOR UPDATE of several tables', placeIn(select.lockingClause));
+  }
   if (distinct) checkDistinctOrder(columns, orderBy);
   const limit = bindRowCount(select.limitCount, 'LIMIT', context);
   const offset = bindRowCount(select.limitOffset, 'OFFSET', context);
   const shared = {
     kind: 'select',
-    from: scope?.table,
+    from: scope?.[0]?.table,
+    joins,
     where,
     distinct,
     limit,
@@ -113,7 +133,8 @@ function bindGroupKey(node: Node, columns: readonly BoundColumn[], binder: Expre
     }
   } else if ('ColumnRef' in node && (node.ColumnRef.fields ?? []).length === 1) {
     const name = stringsOf(node.ColumnRef.fields)[0]!;
-    const isColumn = binder.scope?.table.table.columns.some((column) => column.name === name) === true;
+    const isColumn =
+      binder.scope?.some(({ table }) => table.table.columns.some((column) => column.name === name)) === true;
     const named = isColumn ? [] : columns.filter((column) => column.name === name);
     found = named[0]?.expression;
     if (named.length > 1 && !named.every((each) => sameExpression(each.expression, found))) {
@@ -153,28 +174,67 @@ function refuseMissingClauses(select: SelectStmt): void {
     throw notSupported('FETCH FIRST … WITH TIES', placeIn(select.limitCount));
 }
 
-function bindFrom(nodes: readonly Node[], findTable: FindTable): Scope | undefined {
-  const [first, second] = nodes;
-  if (first === undefined) return undefined;
-  if ('JoinExpr' in first) throw notSupported('JOIN', placeIn(first));
-  if ('RangeSubselect' in first) throw notSupported('a subquery in FROM', placeIn(first));
-  if ('RangeFunction' in first) throw notSupported('a function in FROM', placeIn(first));
-  if (!('RangeVar' in first)) throw notSupported(`${kindOf(first)} in FROM`);
-  if (second !== undefined) {
-    throw notSupported('more than one table in FROM', 'RangeVar' in second ? second.RangeVar.location : undefined);
-  }
-  return bindTable(first.RangeVar, findTable);
+const ON: Clause = { title: 'JOIN/ON', aggregates: 'refused', place: 'JOIN conditions' };
+
+/** Tables one after another, each joined to those before it. */
+function bindFrom(
+  nodes: readonly Node[],
+  context: BindContext,
+  findTable: FindTable,
+): { readonly scope: Scope | undefined; readonly joins: readonly BoundJoin[] } {
+  const scope: ScopeEntry[] = [];
+  const joins: BoundJoin[] = [];
+  const add = (node: Node): ScopeEntry => {
+    const last = scope.at(-1);
+    const entry = bindRelation(node, last === undefined ? 0 : last.offset + rowWidth(last.table.table), findTable);
+    if (scope.some((other) => other.alias === entry.alias)) {
+      throw new SqlError('duplicate_alias', `table name "${entry.alias}" specified more than once`);
+    }
+    scope.push(entry);
+    return entry;
+  };
+  /** @param first Where the tables of this item of the list begin: its conditions see no others. */
+  const bind = (node: Node, first: number): void => {
+    if (!('JoinExpr' in node)) {
+      const { table, offset } = add(node);
+      if (offset > 0) joins.push({ table, offset, outer: false, condition: undefined });
+      return;
+    }
+    const { jointype, larg, rarg, quals, isNatural, usingClause, alias } = node.JoinExpr;
+    const place = placeIn(node);
+    if (jointype !== 'JOIN_INNER' && jointype !== 'JOIN_LEFT') {
+      throw notSupported(`${(jointype ?? '').replace('JOIN_', '')} JOIN`, place);
+    }
+    if (isNatural === true) throw notSupported('NATURAL JOIN', place);
+    if (usingClause !== undefined) throw notSupported('JOIN … USING', place);
+    if (alias !== undefined) throw notSupported('an alias of a join', place);
+    if ('JoinExpr' in rarg!) throw notSupported('a join on the right of a join', placeIn(rarg));
+    bind(larg!, first);
+    const { table, offset } = add(rarg!);
+    const binder = new ExpressionBinder(context, scope.slice(first));
+    const condition = quals && binder.bindCondition(quals, ON);
+    joins.push({ table, offset, outer: jointype === 'JOIN_LEFT', condition });
+  };
+  for (const node of nodes) bind(node, scope.length);
+  return { scope: scope.length === 0 ? undefined : scope, joins };
+}
+
+function bindRelation(node: Node, offset: number, findTable: FindTable): ScopeEntry {
+  if ('RangeSubselect' in node) throw notSupported('a subquery in FROM', placeIn(node));
+  if ('RangeFunction' in node) throw notSupported('a function in FROM', placeIn(node));
+  if (!('RangeVar' in node)) throw notSupported(`${kindOf(node)} in FROM`);
+  return { ...bindTable(node.RangeVar, findTable), offset };
 }
 
 /** @throws SqlError `undefined_table`. */
-export function bindTable(range: Parameters<typeof tableName>[0], findTable: FindTable): Scope {
+export function bindTable(range: Parameters<typeof tableName>[0], findTable: FindTable): ScopeEntry {
   const name = tableName(range);
   if (range.alias?.colnames !== undefined) throw notSupported('a list of column aliases', range.location);
   const table = findTable(name);
   if (table === undefined) {
     throw new SqlError('undefined_table', `relation "${name}" does not exist`, { location: range.location });
   }
-  return { table, alias: range.alias?.aliasname ?? name };
+  return { table, alias: range.alias?.aliasname ?? name, offset: 0 };
 }
 
 export function bindReturning(nodes: readonly Node[] | undefined, binder: ExpressionBinder): BoundColumn[] | undefined {
@@ -207,19 +267,23 @@ function expandStar(node: Node, binder: ExpressionBinder, location: number | und
   }
   const [qualifier, ...rest] = 'ColumnRef' in node ? (node.ColumnRef.fields ?? []) : [];
   if (rest.length > 1) throw notSupported('a column name qualified by a schema', location);
-  if (rest.length === 1 && stringOf(qualifier) !== scope.alias) {
+  const entries = rest.length === 1 ? scope.filter((entry) => entry.alias === stringOf(qualifier)) : scope;
+  if (entries.length === 0) {
     throw new SqlError('undefined_table', `missing FROM-clause entry for table "${stringOf(qualifier)}"`, { location });
   }
-  return binder.columns(location).map((expression) => ({
-    name: scope.table.table.columns[expression.index]!.name,
-    expression,
-    origin: { table: scope.table, position: expression.index },
-  }));
+  return entries.flatMap((entry) =>
+    binder.columns(entry, location).map((expression, position) => ({
+      name: entry.table.table.columns[position]!.name,
+      expression,
+      origin: { table: entry.table, position },
+    })),
+  );
 }
 
 function originOf(expression: BoundExpression, binder: ExpressionBinder, node: Node): BoundColumn['origin'] {
   if (expression.kind !== 'column' || binder.scope === undefined || !('ColumnRef' in node)) return undefined;
-  return { table: binder.scope.table, position: expression.index };
+  const { table, offset } = entryAt(binder.scope, expression.index);
+  return { table, position: expression.index - offset };
 }
 
 /** The name of a result column without AS. */
@@ -307,7 +371,7 @@ function bindLocking(nodes: readonly Node[], scope: Scope | undefined): BoundLoc
     if (!('LockingClause' in node)) continue;
     const { lockedRels, strength, waitPolicy } = node.LockingClause;
     for (const relation of lockedRels ?? []) {
-      if (!('RangeVar' in relation) || relation.RangeVar.relname === scope?.alias) continue;
+      if (!('RangeVar' in relation) || scope?.some((entry) => entry.alias === relation.RangeVar.relname)) continue;
       const { relname, location } = relation.RangeVar;
       throw new SqlError('undefined_table', `relation "${relname}" in FOR UPDATE clause not found in FROM clause`, {
         location,

@@ -77,6 +77,16 @@ export interface BoundAggregate {
   readonly distinct: boolean;
 }
 
+export interface BoundJoin {
+  readonly table: CatalogTable;
+  /** Where the table's values begin in the joined row. */
+  readonly offset: number;
+  /** LEFT JOIN: rows without a partner stay. */
+  readonly outer: boolean;
+  /** Undefined joins every row with every row. */
+  readonly condition: BoundExpression | undefined;
+}
+
 export interface BoundGrouping {
   /** Undefined: one group of all rows, also of none. */
   readonly groupBy: readonly BoundExpression[] | undefined;
@@ -99,6 +109,8 @@ export interface BoundSelect {
   readonly kind: 'select';
   /** Undefined: one row without columns. */
   readonly from: CatalogTable | undefined;
+  /** Further tables, each joined to all before it; expressions read the rows of all, one behind the other. */
+  readonly joins: readonly BoundJoin[];
   readonly where: BoundExpression | undefined;
   /**
    * Undefined for a query that is not grouped. Else `columns`, `orderBy` and `having` read the row of a group: the values
@@ -127,6 +139,8 @@ export interface BoundAssignment {
 
 export interface BoundInsert {
   readonly kind: 'insert';
+  /** A row whose primary key is taken is left out: ON CONFLICT DO NOTHING. */
+  readonly skipsConflicts: boolean;
   readonly table: CatalogTable;
   /** Values in the statement have their targets' types already; a query's rows are coerced by `assignments`. */
   readonly source: BoundSelect | BoundValues;

@@ -33,9 +33,19 @@ import { type BoundAggregate, type BoundExpression, type CompareOperator, leftmo
 import { kindOf, namedType, stringsOf } from './names.ts';
 
 /** A table whose columns can be named, and the name that they are qualified with. */
-export interface Scope {
+export interface ScopeEntry {
   readonly table: CatalogTable;
   readonly alias: string;
+  /** Where its values begin in the row. */
+  readonly offset: number;
+}
+
+/** One table or more. */
+export type Scope = readonly ScopeEntry[];
+
+/** The table that a place in the row belongs to. */
+export function entryAt(scope: Scope, index: number): ScopeEntry {
+  return scope.findLast((entry) => entry.offset <= index)!;
 }
 
 /** Types of $1, $2, …; the binder fills in those that the client left open. */
@@ -54,6 +64,8 @@ export interface BindContext {
 export interface Clause {
   readonly title: string;
   readonly aggregates: 'allowed' | 'refused';
+  /** As the message about aggregates names it, when that is another word. */
+  readonly place?: string;
 }
 
 const NO_CLAUSE: Clause = { title: 'this expression', aggregates: 'refused' };
@@ -127,14 +139,9 @@ export class ExpressionBinder {
     });
   }
 
-  /** All columns of the table: `*`. */
-  columns(location: number | undefined): readonly Extract<BoundExpression, { kind: 'column' }>[] {
-    return this.#scope!.table.table.columns.map((_, index) => this.#column(index, location));
-  }
-
-  /** The position of a column named in an expression list, if the expression is nothing else. */
-  hasAlias(name: string): boolean {
-    return this.#scope?.alias === name;
+  /** All columns of a table: `*`. */
+  columns(entry: ScopeEntry, location: number | undefined): readonly Extract<BoundExpression, { kind: 'column' }>[] {
+    return entry.table.table.columns.map((_, position) => column(entry, position, location));
   }
 
   get scope(): Scope | undefined {
@@ -226,29 +233,35 @@ export class ExpressionBinder {
       throw new SqlError('syntax_error', 'row expansion via "*" is not supported here', { location });
     }
     const names = stringsOf(fields);
-    const column = names.at(-1)!;
+    const name = names.at(-1)!;
     if (names.length > 2) throw notSupported('a column name qualified by a schema', location);
-    if (names.length === 2 && this.#scope?.alias !== names[0]) {
-      if (this.#scope !== undefined && this.#scope.table.table.name === names[0]) {
+    const scope = this.#scope ?? [];
+    const searched = names.length === 2 ? scope.filter((entry) => entry.alias === names[0]) : scope;
+    if (names.length === 2 && searched.length === 0) {
+      const hidden = scope.find((entry) => entry.table.table.name === names[0]);
+      if (hidden !== undefined) {
         throw new SqlError('undefined_table', `invalid reference to FROM-clause entry for table "${names[0]}"`, {
           location,
-          hint: `Perhaps you meant to reference the table alias "${this.#scope.alias}".`,
+          hint: `Perhaps you meant to reference the table alias "${hidden.alias}".`,
         });
       }
       throw new SqlError('undefined_table', `missing FROM-clause entry for table "${names[0]}"`, { location });
     }
-    const index = this.#scope?.table.table.columns.findIndex((each) => each.name === column) ?? -1;
-    if (index < 0) {
-      if (names.length === 1 && this.#scope?.alias === column) throw notSupported('a whole-row reference', location);
-      const shown = names.length === 2 ? names.join('.') : `"${column}"`;
-      throw new SqlError('undefined_column', `column ${shown} does not exist`, { location });
+    let found: Extract<BoundExpression, { kind: 'column' }> | undefined;
+    for (const entry of searched) {
+      const position = entry.table.table.columns.findIndex((each) => each.name === name);
+      if (position < 0) continue;
+      if (found !== undefined) {
+        throw new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
+      }
+      found = column(entry, position, location);
     }
-    return this.#column(index, location);
-  }
-
-  #column(index: number, location: number | undefined): Extract<BoundExpression, { kind: 'column' }> {
-    const { type, modifier } = this.#scope!.table.table.columns[index]!;
-    return { kind: 'column', type, modifier, location, index };
+    if (found !== undefined) return found;
+    if (names.length === 1 && scope.some((entry) => entry.alias === name)) {
+      throw notSupported('a whole-row reference', location);
+    }
+    const shown = names.length === 2 ? names.join('.') : `"${name}"`;
+    throw new SqlError('undefined_column', `column ${shown} does not exist`, { location });
   }
 
   #parameter(number: number, location: number | undefined): BoundExpression {
@@ -494,7 +507,8 @@ export class ExpressionBinder {
   #aggregate(name: string, call: FuncCall): BoundExpression {
     const { location } = call;
     if (this.#clause.aggregates === 'refused') {
-      throw new SqlError('grouping_error', `aggregate functions are not allowed in ${this.#clause.title}`, {
+      const { title, place = title } = this.#clause;
+      throw new SqlError('grouping_error', `aggregate functions are not allowed in ${place}`, {
         location,
       });
     }
@@ -608,6 +622,15 @@ export class ExpressionBinder {
   #cast(arg: BoundExpression, type: SqlType): BoundExpression {
     return { kind: 'cast', type, modifier: -1, location: arg.location, arg, cast: castFor(arg.type, type) };
   }
+}
+
+function column(
+  { table, offset }: ScopeEntry,
+  position: number,
+  location: number | undefined,
+): Extract<BoundExpression, { kind: 'column' }> {
+  const { type, modifier } = table.table.columns[position]!;
+  return { kind: 'column', type, modifier, location, index: offset + position };
 }
 
 /** `character` as text with the spaces that fill it up, which a cast takes away. */

@@ -6,21 +6,23 @@
 
 import { SqlError } from '../sql-error.ts';
 import { type BoundExpression, mapOperands, sameExpression } from './bound.ts';
-import type { Scope } from './expression-binder.ts';
+import { entryAt, type Scope, type ScopeEntry } from './expression-binder.ts';
 
 export class Grouping {
   /** Grows by columns that the primary key decides. */
   readonly keys: BoundExpression[];
   readonly #scope: Scope | undefined;
-  readonly #decidesAll: boolean;
+  /** Tables whose primary key is among the keys. */
+  readonly #decided: readonly ScopeEntry[];
 
   constructor(keys: readonly BoundExpression[], scope: Scope | undefined) {
     this.keys = [...keys];
     this.#scope = scope;
-    const primaryKey = scope?.table.table.primaryKey ?? [];
-    this.#decidesAll =
-      primaryKey.length > 0 &&
-      primaryKey.every((position) => keys.some((key) => key.kind === 'column' && key.index === position));
+    this.#decided = (scope ?? []).filter(({ table, offset }) => {
+      const { primaryKey } = table.table;
+      const isKey = (position: number) => keys.some((key) => key.kind === 'column' && key.index === offset + position);
+      return primaryKey.length > 0 && primaryKey.every(isKey);
+    });
   }
 
   /** Finds every column that the expression will need. @throws SqlError `grouping_error`. */
@@ -34,14 +36,15 @@ export class Grouping {
       return;
     }
     if (expression.aggregate === true) return;
-    if (this.#decidesAll) {
+    const entry = entryAt(this.#scope!, expression.index);
+    if (this.#decided.includes(entry)) {
       this.keys.push(expression);
       return;
     }
-    const { table, alias } = this.#scope!;
+    const { table, alias, offset } = entry;
     throw new SqlError(
       'grouping_error',
-      `column "${alias}.${table.table.columns[expression.index]!.name}" must appear in the GROUP BY clause or be used in an aggregate function`,
+      `column "${alias}.${table.table.columns[expression.index - offset]!.name}" must appear in the GROUP BY clause or be used in an aggregate function`,
       { location: expression.location },
     );
   }

@@ -5,7 +5,10 @@ import type { Node, SelectStmt } from '@pgsql/types';
 export function referencedTables(node: Node): ReadonlySet<string> {
   const names = new Set<string>();
   const from = (nodes: readonly Node[] | undefined): void => {
-    for (const each of nodes ?? []) if ('RangeVar' in each) names.add(each.RangeVar.relname ?? '');
+    for (const each of nodes ?? []) {
+      if ('RangeVar' in each) names.add(each.RangeVar.relname ?? '');
+      if ('JoinExpr' in each) from([each.JoinExpr.larg!, each.JoinExpr.rarg!]);
+    }
   };
   const select = (statement: SelectStmt): void => from(statement.fromClause);
   if ('SelectStmt' in node) select(node.SelectStmt);

@@ -28,9 +28,19 @@ export class InsertRows implements RowWriter {
   readonly #table: CatalogTable;
   readonly #assignments: readonly Assignment[];
   readonly #context: ExecutionContext;
+  readonly #skipsConflicts: boolean;
 
-  /** @param assignments One for each column, in order, over the rows of the input. */
-  constructor(table: CatalogTable, assignments: readonly Assignment[], context: ExecutionContext) {
+  /**
+   * @param assignments One for each column, in order, over the rows of the input.
+   * @param skipsConflicts Leaves out rows whose primary key is taken.
+   */
+  constructor(
+    table: CatalogTable,
+    assignments: readonly Assignment[],
+    context: ExecutionContext,
+    skipsConflicts = false,
+  ) {
+    this.#skipsConflicts = skipsConflicts;
     this.#table = table;
     this.#assignments = assignments;
     this.#context = context;
@@ -44,7 +54,31 @@ export class InsertRows implements RowWriter {
       if (this.#table.table.primaryKey.length === 0) row.push(this.#context.nextRowId());
       rows.push(row);
     }
-    return putNew(this.#table, rows, this.#context, 0);
+    return this.#skipsConflicts ? this.#putFree(rows, [], 0) : putNew(this.#table, rows, this.#context, 0);
+  }
+
+  /** Puts rows from `from` on whose keys are free behind those in `put`. */
+  #putFree(rows: readonly ExecutionRow[], put: ExecutionRow[], from: number): Awaitable<RowBatch> {
+    const { table, codec } = this.#table;
+    if (table.primaryKey.length === 0) return putNew(this.#table, rows, this.#context, from);
+    for (let i = from; i < rows.length; i++) {
+      const row = rows[i]!;
+      const key = codec.keys.keyOf(row);
+      const finish = (existing: Bytes | undefined): void => {
+        if (existing !== undefined) return;
+        this.#context.transaction.put(key, codec.encode(row));
+        put.push(row);
+      };
+      const existing = lockNew(key, this.#context);
+      if (isPromise(existing)) {
+        return existing.then((late) => {
+          finish(late);
+          return this.#putFree(rows, put, i + 1);
+        });
+      }
+      finish(existing);
+    }
+    return put;
   }
 }
 
@@ -118,7 +152,7 @@ function putNew(
   for (let i = from; i < rows.length; i++) {
     const row = rows[i]!;
     const key = table.codec.keys.keyOf(row);
-    const existing = lockNew(table, row, key, context);
+    const existing = lockOrFail(table, row, key, context);
     if (isPromise(existing)) {
       return existing.then((late) =>
         putNew(table, rows, context, finishNew(table, row, key, late, context) ? i + 1 : i),
@@ -130,21 +164,25 @@ function putNew(
 }
 
 /** Locks `key` and reads the newest value under it. */
-function lockNew(
+function lockNew(key: Key, context: ExecutionContext): Awaitable<Bytes | undefined> {
+  const { transaction } = context;
+  return whenReady(context.lock([key], {}), () => {
+    if (!context.nothingNewer) transaction.beginStatement();
+    return transaction.get(key);
+  });
+}
+
+/** As `lockNew`, for a row that must be new. */
+function lockOrFail(
   table: CatalogTable,
   row: ExecutionRow,
   key: Key,
   context: ExecutionContext,
 ): Awaitable<Bytes | undefined> {
-  const { transaction } = context;
-  const read = (): Awaitable<Bytes | undefined> => {
-    if (!context.nothingNewer) transaction.beginStatement();
-    return transaction.get(key);
-  };
   try {
-    const locked = context.lock([key], {});
-    if (!isPromise(locked)) return read();
-    return locked.then(read, (error: unknown) => conflicting(error, table, row, key, context));
+    const existing = lockNew(key, context);
+    if (!isPromise(existing)) return existing;
+    return existing.catch((error: unknown) => conflicting(error, table, row, key, context));
   } catch (error) {
     return conflicting(error, table, row, key, context);
   }

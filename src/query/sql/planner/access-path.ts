@@ -84,7 +84,7 @@ function sargable(condition: BoundExpression, column: number): Sargable | undefi
 }
 
 /** The column itself, or widened without loss: keys hold all integers alike, and all text. */
-function isKeyColumn(expression: BoundExpression, column: number): boolean {
+export function isKeyColumn(expression: BoundExpression, column: number): boolean {
   if (expression.kind === 'column') return expression.index === column;
   if (expression.kind !== 'cast' || expression.arg.kind !== 'column' || expression.arg.index !== column) return false;
   return expression.cast === undefined || (isInteger(expression.type) && isInteger(expression.arg.type));

@@ -26,6 +26,7 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
     case 'select':
       return {
         ...query,
+        joins: query.joins.map((join) => ({ ...join, condition: optional(join.condition) })),
         where: optional(query.where),
         grouping: query.grouping && {
           groupBy: query.grouping.groupBy?.map(fold),

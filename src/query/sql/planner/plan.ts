@@ -8,6 +8,7 @@ import type { BoundCopy } from '../binder/bind-copy.ts';
 import type {
   BoundColumn,
   BoundExpression,
+  BoundJoin,
   BoundQuery,
   BoundSelect,
   BoundSortKey,
@@ -20,6 +21,7 @@ import { Aggregate } from '../operators/aggregate.ts';
 import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
 import { Distinct } from '../operators/distinct.ts';
 import { Filter } from '../operators/filter.ts';
+import { Join, type Partners } from '../operators/join.ts';
 import { Limit } from '../operators/limit.ts';
 import { LockRows } from '../operators/lock-rows.ts';
 import { Modify } from '../operators/modify.ts';
@@ -38,6 +40,7 @@ import type { SqlType } from '../types/types.ts';
 import { chooseAccessPath } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { foldQuery } from './fold-constants.ts';
+import { planJoins } from './plan-joins.ts';
 
 /** A column of a result, as clients are told about it. */
 export interface ResultColumn {
@@ -112,7 +115,13 @@ function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<
       const options = { returning, readFirst: query.source.kind !== 'values' };
       return {
         ...modifying('INSERT', query.returning, parameterTypes, table),
-        open: (context) => new Modify(source(context), new InsertRows(table, assignments, context), options, context),
+        open: (context) =>
+          new Modify(
+            source(context),
+            new InsertRows(table, assignments, context, query.skipsConflicts),
+            options,
+            context,
+          ),
       };
     }
     case 'update': {
@@ -244,6 +253,42 @@ function conjunction(conditions: readonly BoundExpression[]): BoundExpression {
   return { kind: 'and', type: 'bool', modifier: -1, location: undefined, args: conditions };
 }
 
+/** The first table, then one join after another. */
+function planJoined(from: CatalogTable, joins: readonly BoundJoin[], where: BoundExpression | undefined): PlannedScan {
+  const { first, steps } = planJoins(joins, where);
+  const scan = planScan(from, first.length === 0 ? undefined : conjunction(first), false, true);
+  const planned = steps.map(({ join, width, scanned, equal, key, condition, after }) => {
+    const all = (conditions: readonly BoundExpression[]) =>
+      conditions.length === 0 ? undefined : compileExpression(conjunction(conditions));
+    let partners: Partners;
+    if (key === undefined) {
+      const own = planScan(join.table, scanned.length === 0 ? undefined : conjunction(scanned), false, true);
+      partners = {
+        kind: 'hash',
+        open: (context) => own.open(context, undefined),
+        left: equal.map(({ left }) => compileExpression(left)),
+        right: equal.map(({ right }) => compileExpression(right)),
+        types: equal.map(({ left }) => left.type),
+      };
+    } else {
+      partners = { kind: 'key', table: join.table, values: key.map(compileExpression) };
+    }
+    return { options: { partners, condition: all(condition), outer: join.outer, width }, after: all(after) };
+  });
+  return {
+    isPoint: false,
+    isExact: false,
+    open: (context) => {
+      let operator = scan.open(context, undefined);
+      for (const { options, after } of planned) {
+        operator = new Join(operator, options, context);
+        if (after !== undefined) operator = new Filter(operator, after, context);
+      }
+      return operator;
+    },
+  };
+}
+
 function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoint: boolean } {
   const columns = select.columns.map((column) => compileExpression(column.expression));
   const limit = planRowCount(select.limit, 'LIMIT');
@@ -251,7 +296,9 @@ function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoin
   const limited = select.limit !== undefined || select.offset !== undefined;
   const { from, locking } = select;
   const { grouping } = select;
-  const order = from === undefined || grouping !== undefined ? 'none' : keyOrder(from, select);
+  const joined =
+    from !== undefined && select.joins.length > 0 ? planJoined(from, select.joins, select.where) : undefined;
+  const order = from === undefined || grouping !== undefined || joined !== undefined ? 'none' : keyOrder(from, select);
   const sortKeys =
     order === 'none'
       ? select.orderBy.map(({ expression, descending, nullsFirst }) => ({
@@ -273,7 +320,7 @@ function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoin
   const types = select.columns.map(({ expression }) => expression.type);
   const countsOnly =
     grouping !== undefined && groupBy === undefined && aggregates.every(({ argument }) => argument === undefined);
-  const scan = from && planScan(from, select.where, order === 'reverse', !countsOnly);
+  const scan = joined ?? (from && planScan(from, select.where, order === 'reverse', !countsOnly));
   const rowless = from === undefined && select.where !== undefined ? compileExpression(select.where) : undefined;
   const relocked = select.where && from && compileExpression(select.where);
   const open: Open = (context) => {

@@ -1,0 +1,206 @@
+import { describe, expect, it } from 'vitest';
+import { ABSENT, EntryArena } from './entry-arena.ts';
+
+const SEED = Number(process.env.ORBIT_TEST_SEED ?? 20_260_611);
+
+/** mulberry32 */
+function randomFrom(seed: number): (bound: number) => number {
+  let state = seed >>> 0;
+  return (bound) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
+  };
+}
+
+/** An arena by whole keys and values, as its owner uses it. */
+class Entries {
+  readonly arena: EntryArena;
+  /** Zero makes all keys collide. */
+  readonly hashMask: number;
+
+  constructor(bytesMax: number, slabBytes?: number, hashMask = -1) {
+    this.arena = new EntryArena({ bytesMax, seed: SEED, ...(slabBytes === undefined ? {} : { slabBytes }) });
+    this.hashMask = hashMask;
+    if (hashMask === -1) return;
+    const hash = this.arena.hash.bind(this.arena);
+    this.arena.hash = (...args) => hash(...args) & hashMask;
+  }
+
+  find(database: number, key: Buffer): boolean {
+    const { arena } = this;
+    return arena.find(arena.hash(database, key, 0, key.length), database, key, 0, key.length);
+  }
+
+  /** Null for known absence, undefined for an entry that is not here. */
+  get(database: number, key: Buffer): Buffer | null | undefined {
+    if (!this.find(database, key)) return undefined;
+    const { arena } = this;
+    arena.markUsed();
+    const length = arena.valueLength;
+    return length === ABSENT ? null : Buffer.from(arena.slab.bytes.subarray(arena.valueAt, arena.valueAt + length));
+  }
+
+  put(database: number, key: Buffer, value: Buffer | null, dirty: boolean): void {
+    const { arena } = this;
+    // As from a socket: the key lies somewhere in a larger buffer.
+    const buffer = Buffer.concat([Buffer.from('xyz'), key, Buffer.from('\r\n')]);
+    const hash = arena.hash(database, buffer, 3, 3 + key.length);
+    arena.write(hash, database, database + 7, buffer, 3, key.length, value === null ? ABSENT : value.length);
+    if (value !== null) arena.slab.bytes.set(value, arena.valueAt);
+    if (dirty) arena.markDirty();
+  }
+}
+
+const nameOf = (database: number, key: Buffer) => `${database}/${key.toString('latin1')}`;
+
+describe('a byte arena', () => {
+  const shapes = [
+    { name: 'roomy', bytesMax: 64 << 20, slabBytes: undefined, hashMask: -1, steps: 6_000 },
+    {
+      name: 'tiny, so that it evicts and cleans all the time',
+      bytesMax: 256 << 10,
+      slabBytes: 8 << 10,
+      hashMask: -1,
+      steps: 12_000,
+    },
+    { name: 'with hashes that collide', bytesMax: 512 << 10, slabBytes: 8 << 10, hashMask: 0x1000_0003, steps: 6_000 },
+  ];
+  for (const shape of shapes) {
+    it(`holds what a map holds, except clean entries that it evicted: ${shape.name} (seed ${SEED})`, () => {
+      const random = randomFrom(SEED);
+      const entries = new Entries(shape.bytesMax, shape.slabBytes, shape.hashMask);
+      const { arena } = entries;
+      const model = new Map<string, Buffer | null>();
+      const dirty = new Map<string, Buffer | null>();
+      const keyOf = () => {
+        const number = random(400);
+        return number < 20
+          ? Buffer.alloc(number, number)
+          : Buffer.from(`key:\0${number}`.padEnd(random(2) * 40 + 8, '\xff'), 'latin1');
+      };
+      const newValue = () => {
+        const kind = random(20);
+        if (kind === 0) return null;
+        return Buffer.alloc(kind === 1 ? random(20_000) : random(300), random(256));
+      };
+      for (let step = 0; step < shape.steps; step++) {
+        const database = random(3);
+        const key = keyOf();
+        const name = nameOf(database, key);
+        const what = random(100);
+        if (what < 40) {
+          const value = newValue();
+          const marks = random(3) === 0;
+          entries.put(database, key, value, marks);
+          model.set(name, value);
+          if (marks || dirty.has(name)) dirty.set(name, value);
+          expect(arena.database).toBe(database);
+          expect(arena.partition).toBe(database + 7);
+        } else if (what < 85) {
+          const found = entries.get(database, key);
+          const expected = model.get(name);
+          if (found === undefined) {
+            expect(dirty.has(name), `${step}: a dirty entry is lost`).toBe(false);
+            model.delete(name);
+          } else expect(found, `step ${step}`).toEqual(expected ?? null);
+          if (found !== undefined) expect(arena.isDirty).toBe(dirty.has(name));
+        } else if (what < 92) {
+          if (entries.find(database, key)) arena.remove();
+          model.delete(name);
+          dirty.delete(name);
+        } else if (what < 97) {
+          const visited: string[] = [];
+          const most = 1 + random(20);
+          const mark = arena.visitDirty(most, () => {
+            const { bytes } = arena.slab;
+            const visitedKey = Buffer.from(bytes.subarray(arena.keyAt, arena.keyAt + arena.keyLength));
+            const visitedName = nameOf(arena.database, visitedKey);
+            const length = arena.valueLength;
+            const value = length === ABSENT ? null : Buffer.from(bytes.subarray(arena.valueAt, arena.valueAt + length));
+            expect(value).toEqual(dirty.get(visitedName));
+            visited.push(visitedName);
+          });
+          expect(visited.length).toBe(Math.min(most, dirty.size));
+          arena.cleanThrough(mark, step);
+          for (const each of visited) dirty.delete(each);
+        } else if (what === 97 && random(8) === 0) {
+          arena.removeDatabase(database);
+          for (const map of [model, dirty]) {
+            for (const each of [...map.keys()]) if (each.startsWith(`${database}/`)) map.delete(each);
+          }
+        } else if (what === 98 && random(8) === 0) {
+          arena.removeDirty();
+          for (const each of dirty.keys()) model.delete(each);
+          dirty.clear();
+        }
+        expect(arena.dirtyCount).toBe(dirty.size);
+        if (dirty.size === 0) {
+          expect(arena.dirtyBytes).toBe(0);
+          expect(arena.bytes, `step ${step}`).toBeLessThanOrEqual(shape.bytesMax + arena.slabBytes);
+        }
+      }
+      expect(arena.statistics().entries).toBeGreaterThan(0);
+      if (shape.bytesMax < 512 << 10) expect(arena.statistics().evictedEntries).toBeGreaterThan(0);
+      arena.clear();
+      expect(arena.statistics()).toMatchObject({ entries: 0, dirtyEntries: 0 });
+    });
+  }
+
+  it('grows its tables without losing a key, and takes 150 bytes for a key of 16 and a value of 102', () => {
+    const entries = new Entries(256 << 20);
+    const value = Buffer.alloc(102, 1);
+    const key = Buffer.alloc(16);
+    const count = 200_000;
+    for (let i = 0; i < count; i++) {
+      key.write(String(i).padStart(16, '0'));
+      entries.put(0, key, value, false);
+    }
+    expect(entries.arena.statistics().entries).toBe(count);
+    for (let i = 0; i < count; i += 97) {
+      key.write(String(i).padStart(16, '0'));
+      expect(entries.find(0, key)).toBe(true);
+    }
+    expect(entries.arena.bytes / count).toBeLessThan(165);
+  });
+
+  it('keeps values of every size up to a megabyte, and replaces each by any other', () => {
+    const entries = new Entries(64 << 20);
+    const sizes = [0, 1, 7, 8, 31, 32, 33, 1_000, 65_000, 66_000, 131_072, 1 << 20, (1 << 20) + 1];
+    const key = Buffer.from('k');
+    for (const from of sizes) {
+      for (const to of sizes) {
+        entries.put(0, key, Buffer.alloc(from, 1), false);
+        entries.put(0, key, Buffer.alloc(to, 2), false);
+        expect(entries.get(0, key)?.equals(Buffer.alloc(to, 2)), `${from} -> ${to}`).toBe(true);
+      }
+    }
+    expect(entries.arena.statistics().entries).toBe(1);
+  });
+
+  it('gives an entry that is read a second chance, and evicts those that are not', () => {
+    const entries = new Entries(128 << 10, 4 << 10);
+    const hot = Buffer.from('hot');
+    entries.put(0, hot, Buffer.alloc(100), false);
+    for (let i = 0; i < 5_000; i++) {
+      entries.put(0, Buffer.from(`cold${i}`), Buffer.alloc(100), false);
+      expect(entries.get(0, hot), `after ${i}`).toBeDefined();
+    }
+    expect(entries.find(0, Buffer.from('cold0'))).toBe(false);
+    expect(entries.arena.statistics().evictedEntries).toBeGreaterThan(3_000);
+  });
+
+  it('grows beyond its bound rather than lose what is dirty, and shrinks again', () => {
+    const entries = new Entries(64 << 10, 4 << 10);
+    for (let i = 0; i < 2_000; i++) entries.put(0, Buffer.from(`k${i}`), Buffer.alloc(100, i & 255), true);
+    for (let i = 0; i < 2_000; i++) expect(entries.get(0, Buffer.from(`k${i}`))?.[0]).toBe(i & 255);
+    expect(entries.arena.bytes).toBeGreaterThan(64 << 10);
+    entries.arena.cleanThrough(
+      entries.arena.visitDirty(Number.POSITIVE_INFINITY, () => {}),
+      1,
+    );
+    for (let i = 0; i < 4_000; i++) entries.put(0, Buffer.from(`n${i}`), Buffer.alloc(100), false);
+    expect(entries.arena.bytes).toBeLessThanOrEqual((64 << 10) + (4 << 10));
+  });
+});

@@ -1,0 +1,280 @@
+/**
+ * Hot entries and the store beneath them: whatever is written by commands, by transactions or while entries are evicted,
+ * every reader sees the same, at once; and what was acknowledged on disk is there after a kill.
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { DatabaseKeys } from '../../src/models/keyvalue/keys.ts';
+import { encodeString, NEVER, stringOf } from '../../src/models/keyvalue/values.ts';
+import { Keyspace } from '../../src/storage/keyspace.ts';
+import type { Transaction } from '../../src/storage/store.ts';
+import { ServerProcess } from '../support/server.ts';
+import { RawClient, request } from './resp-client.ts';
+import { startRespServer, type TestServer, type TestServerOptions } from './resp-server.ts';
+
+const SEED = Number(process.env.ORBIT_TEST_SEED ?? 20_260_612);
+const closers: (() => Promise<unknown> | unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** mulberry32 */
+function randomFrom(seed: number): (bound: number) => number {
+  let state = seed >>> 0;
+  return (bound) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
+  };
+}
+
+const databaseKeys = new DatabaseKeys(new Keyspace().kv, 0);
+const keyOf = (name: string) => Buffer.from(databaseKeys.encode(Buffer.from(name, 'latin1')));
+const bulk = (value: string | undefined) => (value === undefined ? '$-1\r\n' : `$${value.length}\r\n${value}\r\n`);
+
+async function contents(transaction: Transaction): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const cursor = transaction.scan(databaseKeys.range);
+  for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+    for (const { key, value } of batch) {
+      found.set(
+        Buffer.from(databaseKeys.decode(key)).toString('latin1'),
+        Buffer.from(stringOf(value)).toString('latin1'),
+      );
+    }
+  }
+  return found;
+}
+
+/** One command on random keys, and what it answers and does by a plain map. */
+function randomCommand(
+  random: (bound: number) => number,
+  model: Map<string, string>,
+): { args: string[]; reply: string } {
+  const name = () => `k\0${random(150)}`;
+  const value = () => String.fromCharCode(97 + random(26)).repeat(random(40) === 0 ? random(9_000) : random(200));
+  const key = name();
+  const current = model.get(key);
+  switch (random(13)) {
+    case 0:
+    case 1:
+    case 2: {
+      const written = value();
+      model.set(key, written);
+      return { args: ['SET', key, written], reply: '+OK\r\n' };
+    }
+    case 3:
+    case 4:
+      return { args: ['get', key], reply: bulk(current) };
+    case 5: {
+      const counter = `n${random(20)}`;
+      const sum = Number(model.get(counter) ?? 0) + 7;
+      model.set(counter, String(sum));
+      return { args: ['INCRBY', counter, '7'], reply: `:${sum}\r\n` };
+    }
+    case 6: {
+      const keys = [key, name(), name()];
+      const count = keys.filter((each) => model.delete(each)).length;
+      return { args: ['DEL', ...keys], reply: `:${count}\r\n` };
+    }
+    case 7: {
+      const keys = [key, name(), name()];
+      const reply = `*3\r\n${keys.map((each) => bulk(model.get(each))).join('')}`;
+      return { args: ['MGET', ...keys], reply };
+    }
+    case 8: {
+      const pairs = [key, value(), name(), value()];
+      model.set(pairs[0]!, pairs[1]!);
+      model.set(pairs[2]!, pairs[3]!);
+      return { args: ['MSET', ...pairs], reply: '+OK\r\n' };
+    }
+    case 9:
+      return { args: ['EXISTS', key, key], reply: `:${current === undefined ? 0 : 2}\r\n` };
+    case 10: {
+      const written = value();
+      if (current === undefined) model.set(key, written);
+      return { args: ['SET', key, written, 'NX'], reply: current === undefined ? '+OK\r\n' : '$-1\r\n' };
+    }
+    case 11:
+      return { args: ['TTL', key], reply: current === undefined ? ':-2\r\n' : ':-1\r\n' };
+    default: {
+      if (random(30) === 0) {
+        model.clear();
+        return { args: ['FLUSHDB'], reply: '+OK\r\n' };
+      }
+      // Gone at once: a write with an expiry that has passed is a deletion.
+      model.delete(key);
+      return { args: ['SET', key, 'v', 'PXAT', '1'], reply: '+OK\r\n' };
+    }
+  }
+}
+
+async function mix(server: TestServer, seed: number, steps: number): Promise<Map<string, string>> {
+  const random = randomFrom(seed);
+  const model = new Map<string, string>();
+  const clients = await Promise.all([1, 2, 3].map(() => RawClient.connect(server.port)));
+  closers.push(() => {
+    for (const client of clients) client.close();
+  });
+  for (let step = 0; step < steps; step++) {
+    const where = `seed ${seed}, step ${step}`;
+    const what = random(10);
+    if (what < 7) {
+      const client = clients[random(clients.length)]!;
+      const commands = Array.from({ length: 1 + random(40) }, () => randomCommand(random, model));
+      client.send(
+        Buffer.concat(commands.map(({ args }) => request(...args.map((each) => Buffer.from(each, 'latin1'))))),
+      );
+      for (const { args, reply } of commands) {
+        expect((await client.reply()) === reply, `${where}: ${args.join(' ').slice(0, 80)}`).toBe(true);
+      }
+    } else if (what < 9) {
+      const transaction = server.store.begin({ isolation: random(2) === 0 ? 'snapshot' : 'readCommitted' });
+      const after = new Map(model);
+      for (let i = random(6); i >= 0; i--) {
+        const name = `k\0${random(150)}`;
+        const seen = await transaction.get(keyOf(name));
+        expect(seen === undefined ? undefined : Buffer.from(stringOf(seen)).toString('latin1'), where).toBe(
+          after.get(name),
+        );
+        if (random(3) === 0) {
+          transaction.delete(keyOf(name));
+          after.delete(name);
+        } else {
+          transaction.put(keyOf(name), Buffer.from(encodeString(Buffer.from(`t${step}`), NEVER)));
+          after.set(name, `t${step}`);
+        }
+      }
+      if (random(4) === 0) transaction.rollback();
+      else {
+        await transaction.commit();
+        model.clear();
+        for (const [name, value] of after) model.set(name, value);
+      }
+    } else {
+      const transaction = server.store.begin({ readOnly: true });
+      const before = new Map(model);
+      const client = clients[0]!;
+      const { args, reply } = randomCommand(random, model);
+      client.send(request(...args.map((each) => Buffer.from(each, 'latin1'))));
+      expect((await client.reply()) === reply, where).toBe(true);
+      expect(await contents(transaction), where).toEqual(before);
+      transaction.rollback();
+    }
+  }
+  return model;
+}
+
+async function start(options: TestServerOptions): Promise<TestServer> {
+  const server = await startRespServer(options);
+  closers.push(() => server.close());
+  return server;
+}
+
+describe('hot entries', () => {
+  const ways = [
+    { name: 'written through', writeBehind: false },
+    { name: 'written behind', writeBehind: true },
+  ];
+  for (const { name, writeBehind } of ways) {
+    for (const hotBytesMax of [64 << 10, 64 << 20]) {
+      it(`say what the store says, ${name}, within ${hotBytesMax >> 10} KiB (seed ${SEED})`, async () => {
+        const server = await start({ writeBehind, hotBytesMax });
+        const model = await mix(server, SEED + hotBytesMax, 500);
+        const transaction = server.store.begin({ readOnly: true });
+        expect(await contents(transaction)).toEqual(model);
+        transaction.rollback();
+        const { hot } = server.partitions.statistics();
+        if (hotBytesMax < 1 << 20) expect(hot.evictedEntries).toBeGreaterThan(0);
+        else expect(hot.evictedEntries).toBe(0);
+      });
+    }
+  }
+
+  it(`say what the store says over a disk, and after it was opened again (seed ${SEED})`, async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'orbit-hot-'));
+    closers.push(() => rm(directory, { recursive: true, force: true }));
+    const first = await startRespServer({ directory, hotBytesMax: 64 << 10 });
+    const model = await mix(first, SEED, 150);
+    await first.close();
+    const second = await start({ directory });
+    const transaction = second.store.begin({ readOnly: true });
+    expect(await contents(transaction)).toEqual(model);
+    transaction.rollback();
+  });
+
+  it('written behind, coalesce: a key set a thousand times is one write, made when somebody looks', async () => {
+    const server = await start({ writeBehind: true });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    const before = server.store.version;
+    for (let i = 0; i < 1_000; i++) client.send(request('SET', 'k', String(i)));
+    for (let i = 0; i < 1_000; i++) expect(await client.reply()).toBe('+OK\r\n');
+    expect(server.store.version).toBe(before);
+    expect(server.partitions.statistics().hot.dirtyEntries).toBe(1);
+    const stored = await server.store.get(keyOf('k'));
+    expect(Buffer.from(stringOf(stored!)).toString()).toBe('999');
+    expect(server.store.version).toBe(before + 1);
+    expect(server.partitions.statistics().hot.dirtyEntries).toBe(0);
+  });
+
+  it('written behind, make a snapshot transaction that read them fail, and wait for one that has locked them', async () => {
+    const server = await start({ writeBehind: true });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    await client.call('SET', 'k', '1');
+    const reader = server.store.begin();
+    await reader.get(keyOf('k'));
+    await client.call('INCR', 'k');
+    reader.put(keyOf('k'), Buffer.from(encodeString(Buffer.from('9'), NEVER)));
+    await expect(reader.commit()).rejects.toMatchObject({ code: 'transaction_conflict' });
+
+    const owner = server.store.begin({ isolation: 'readCommitted' });
+    await owner.lock([keyOf('k')]);
+    owner.beginStatement();
+    expect(Buffer.from(stringOf((await owner.get(keyOf('k')))!)).toString()).toBe('2');
+    client.send(Buffer.concat([request('SET', 'free', 'x'), request('MSET', 'other', 'y', 'k', '5')]));
+    expect(await client.reply()).toBe('+OK\r\n');
+    owner.put(keyOf('k'), Buffer.from(encodeString(Buffer.from('40'), NEVER)));
+    expect(await server.store.get(keyOf('other'))).toBeUndefined(); // MSET has not done half of its work.
+    await owner.commit();
+    expect(await client.reply()).toBe('+OK\r\n');
+    expect(await client.call('MGET', 'k', 'other')).toBe('*2\r\n$1\r\n5\r\n$1\r\ny\r\n');
+  });
+
+  it('expire to the millisecond, whatever is kept of them', async () => {
+    const server = await start({ writeBehind: true });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    await client.call('SET', 'k', '5', 'PX', '60');
+    expect(await client.call('INCR', 'k')).toBe(':6\r\n');
+    expect(await client.call('GET', 'k')).toBe('$1\r\n6\r\n');
+    while ((await client.call('PTTL', 'k')) !== ':-2\r\n');
+    expect(await client.call('GET', 'k')).toBe('$-1\r\n');
+    expect(await client.call('INCR', 'k')).toBe(':1\r\n');
+    expect(await client.call('TTL', 'k')).toBe(':-1\r\n');
+  });
+
+  it('lose nothing acknowledged when a server on disk is killed', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'orbit-hot-'));
+    closers.push(() => rm(dataDir, { recursive: true, force: true }));
+    const first = await ServerProcess.start({ dataDir });
+    closers.push(() => first.kill());
+    const client = await RawClient.connect(first.port('redis'));
+    for (let i = 0; i < 500; i++) client.send(Buffer.concat([request('SET', `k${i}`, `v${i}`), request('INCR', 'n')]));
+    for (let i = 0; i < 1_000; i++) expect(await client.reply()).toMatch(/^\+OK|^:/);
+    await first.kill();
+    client.close();
+    const second = await ServerProcess.start({ dataDir });
+    closers.push(() => second.kill());
+    const again = await RawClient.connect(second.port('redis'));
+    closers.push(() => again.close());
+    expect(await again.call('GET', 'n')).toBe('$3\r\n500\r\n');
+    for (let i = 0; i < 500; i += 7) expect(await again.call('GET', `k${i}`)).toBe(bulk(`v${i}`));
+  });
+});
