@@ -12,7 +12,7 @@ export function usedProviders({ providers, routes }: Pick<Config, 'providers' | 
 }
 
 /** @throws OperationError `unsupported` naming what this build cannot do. */
-export function assertBuildSupports(config: Pick<Config, 'server' | 'providers' | 'routes'>): void {
+export function assertBuildSupports(config: Pick<Config, 'server' | 'listeners' | 'providers' | 'routes'>): void {
   if (config.server.tls !== undefined && !BUILD_TLS) {
     throw new OperationError(
       'unsupported',
@@ -20,6 +20,14 @@ export function assertBuildSupports(config: Pick<Config, 'server' | 'providers' 
       {
         hint: 'remove [server.tls], bind loopback, and let a proxy in front of it speak TLS',
       },
+    );
+  }
+  const [disabled] = config.listeners.redis.disabledCommands;
+  if (disabled !== undefined) {
+    throw new OperationError(
+      'unsupported',
+      `this build answers every Redis command, and protocols.redis.commands.disabled_commands names ${disabled}`,
+      { hint: 'remove the key, and let only trusted clients reach the Redis port' },
     );
   }
   for (const name of usedProviders(config)) {

@@ -111,6 +111,19 @@ export const COMPATIBILITY: readonly Field[] = [
     texts,
     'all commands are enabled; name unwanted ones in disabled_commands',
   ),
+  {
+    ...idle('protocols.redis.connection_timeout_secs', seconds, 'a client may take its time to authenticate', 30),
+    env: 'ORBIT_REDIS_CONNECTION_TIMEOUT_SECS',
+  },
+  {
+    ...idle(
+      'protocols.redis.commands.max_pipeline_size',
+      count,
+      'pipelines are bounded by bytes: unread replies, and replies that wait for their sync',
+      1000,
+    ),
+    env: 'ORBIT_REDIS_MAX_PIPELINE_SIZE',
+  },
   ...times('protocols.redis.commands', 'commands are bounded by memory, not by time', 'command_timeout_secs'),
   ...vectors('protocols.redis.vector_ops'),
   ...switches(

@@ -57,11 +57,8 @@ export interface ListenersConfig {
   };
   readonly redis: ListenerConfig & {
     readonly connectionsMax: number;
-    readonly connectTimeoutMs: number;
-    /** Upper case. */
+    /** Upper case; this build refuses to start with any. */
     readonly disabledCommands: readonly string[];
-    /** Commands of one client taken up before others have a turn. */
-    readonly pipelineCommandsMax: number;
   };
 }
 

@@ -153,9 +153,7 @@ function resolveListeners(settings: Settings): ListenersConfig {
       enabled: settings.read(FIELDS.redisEnabled) && has('redis'),
       port: settings.read(FIELDS.redisPort),
       connectionsMax: settings.read(FIELDS.redisConnections),
-      connectTimeoutMs: settings.read(FIELDS.redisIdle),
       disabledCommands: settings.read(FIELDS.redisDisabled).map((command) => command.toUpperCase()),
-      pipelineCommandsMax: settings.read(FIELDS.redisPipeline),
     },
   };
   if (!has('grpc')) {

@@ -177,26 +177,12 @@ export const FIELDS = {
   redisConnections: field('protocols.redis.max_connections', integer(1, 1_000_000), 1000, 'Clients at once.', {
     env: 'ORBIT_REDIS_MAX_CONNECTIONS',
   }),
-  redisIdle: field(
-    'protocols.redis.connection_timeout_secs',
-    duration('s', 0, 24 * HOUR_MS),
-    30_000,
-    'Time to authenticate, where users are configured; 0 is without limit.',
-    { env: 'ORBIT_REDIS_CONNECTION_TIMEOUT_SECS' },
-  ),
   redisDisabled: field(
     'protocols.redis.commands.disabled_commands',
     list(text({ what: 'a command name', pattern: /^[A-Za-z][A-Za-z._|-]*$/ })),
     [],
     'Commands answered as unknown.',
     { env: 'ORBIT_REDIS_DISABLED_COMMANDS' },
-  ),
-  redisPipeline: field(
-    'protocols.redis.commands.max_pipeline_size',
-    integer(1, 1_000_000),
-    1000,
-    'Commands of one client taken up before others have a turn.',
-    { env: 'ORBIT_REDIS_MAX_PIPELINE_SIZE' },
   ),
 
   httpEnabled: field('protocols.rest.enabled', boolean, true, 'Listen for HTTP.', { env: 'ORBIT_HTTP_ENABLED' }),

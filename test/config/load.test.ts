@@ -50,7 +50,7 @@ describe('without any input', () => {
     const small = await loadConfig(inputs({ hostMemoryBytes: 512 * MB }));
     const local = small.providers.byName.get('local');
     expect(small.memory.limitBytes).toBe(307 * MB);
-    expect(local).toMatchObject({ blockCacheBytes: 38 * MB });
+    expect(local).toMatchObject({ blockCacheBytes: 76 * MB });
     expect(local?.type === 'RocksDB' && local.writeBufferBytes * local.writeBuffersMax).toBeLessThan(64 * MB);
   });
 });
@@ -129,7 +129,6 @@ describe('the configuration file', () => {
     expect(config.listeners.redis).toMatchObject({
       port: 16_379,
       disabledCommands: ['FLUSHALL', 'DEBUG'],
-      pipelineCommandsMax: 64,
     });
     expect(config.actors).toMatchObject({ activationsMax: 20_000, mailboxTurnsMax: 500 });
     expect(config.memory.limitBytes).toBe(4096 * MB);
