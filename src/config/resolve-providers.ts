@@ -162,7 +162,7 @@ function resolveProvider(
     case 'RocksDB': {
       const { limitBytes } = context;
       const writeBuffer = Math.min(128 * MB, floorTo(limitBytes / 32, 64 * KB));
-      const blockCache = Math.min(256 * MB, floorTo(limitBytes / 4, MB));
+      const blockCache = Math.min(256 * MB, floorTo(limitBytes / 8, MB));
       const config: ProviderConfig = {
         type,
         durability: durabilityOf(

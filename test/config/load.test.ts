@@ -50,7 +50,7 @@ describe('without any input', () => {
     const small = await loadConfig(inputs({ hostMemoryBytes: 512 * MB }));
     const local = small.providers.byName.get('local');
     expect(small.memory.limitBytes).toBe(307 * MB);
-    expect(local).toMatchObject({ blockCacheBytes: 76 * MB });
+    expect(local).toMatchObject({ blockCacheBytes: 38 * MB });
     expect(local?.type === 'RocksDB' && local.writeBufferBytes * local.writeBuffersMax).toBeLessThan(64 * MB);
   });
 });
