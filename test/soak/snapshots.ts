@@ -99,7 +99,7 @@ export async function snapshots(options: SoakOptions): Promise<SoakResult> {
     problems,
     line:
       `${count.toLocaleString('en')} snapshots: at most ${Math.round(most / 1e6)} MB; commits of ${CLIENTS} clients ` +
-      `${Math.round(median(beside))}/s beside them, ${Math.round(median(without))}/s without (${percent(slower)} slower, ` +
+      `${Math.round(median(beside))}/s beside them, ${Math.round(median(without))}/s without (${slower > 0 ? `${percent(slower)} slower` : 'not slower'}, ` +
       `medians of ${rounds} alternating runs); opened in ${Math.round(median(opening))} ms, each at a version of its own, over ${Math.round(median(applied))} applied batches; ` +
       `${givenUp} given up`,
   };
