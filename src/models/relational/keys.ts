@@ -12,7 +12,7 @@
  * elements of the tuple codec; `character` without the spaces that fill it up, which do not count. `numeric` is no part of a key, because a key would forget its scale.
  */
 
-import { assert, unreachable } from '../../base/assert.ts';
+import { assert } from '../../base/assert.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
@@ -21,7 +21,7 @@ import type { Keyspace } from '../../storage/keyspace.ts';
 import { KeyReader, type KeyWriter } from '../../storage/tuple.ts';
 import type { Numeric } from './numeric.ts';
 import { withoutPadding, withPadding } from './padding.ts';
-import type { Column, ColumnType, ColumnValue, Table, TableId } from './table.ts';
+import { type Column, type ColumnType, type ColumnValue, STORED_TYPES, type Table, type TableId } from './table.ts';
 
 export function tableKey(keyspace: Keyspace, id: TableId): Key {
   return keyspace.catalog.key(['table', BigInt(id)]);
@@ -41,7 +41,7 @@ export function tableIdKey(keyspace: Keyspace): Key {
 
 /** Types whose values can be part of a primary key. */
 export function isKeyType(type: ColumnType): boolean {
-  return type !== 'numeric';
+  return type !== 'numeric' && STORED_TYPES.some((each) => each === type);
 }
 
 /** Builds and reads the row keys of one table. Not re-entrant: a key is finished before the next begins. */
@@ -133,7 +133,7 @@ function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnValue): vo
     case 'numeric':
       throw new OperationError('unsupported', `numeric ${(value as Numeric).toString()} in a key is not supported`);
     default:
-      unreachable(type);
+      throw new OperationError('unsupported', `type ${type} in a key is not supported`);
   }
 }
 
@@ -163,6 +163,6 @@ function readValue(reader: KeyReader, { type, modifier }: Column): ColumnValue {
     case 'numeric':
       throw new OperationError('corruption', 'a key element cannot be numeric');
     default:
-      return unreachable(type);
+      throw new OperationError('corruption', `a key element cannot be of type ${type}`);
   }
 }

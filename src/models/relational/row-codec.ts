@@ -22,7 +22,7 @@
  * lowest first. On disk since format 1.
  */
 
-import { assert, unreachable } from '../../base/assert.ts';
+import { assert } from '../../base/assert.ts';
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
@@ -149,7 +149,7 @@ export class RowCodec {
           break;
         }
         default:
-          unreachable(this.#types[i] as never);
+          throw new OperationError('corruption', `a row cannot hold type ${this.#types[i]}`);
       }
     }
     if (at !== bytes.length) throw new OperationError('corruption', 'a row is longer than its columns');
@@ -187,7 +187,7 @@ export class RowCodec {
         this.#text((value as Numeric).digits.toString());
         return;
       default:
-        unreachable(type);
+        throw new OperationError('unsupported', `a column of type ${type} is not supported`);
     }
   }
 

@@ -7,8 +7,8 @@
 
 import type { Numeric } from './numeric.ts';
 
-/** Types that a column may have. `varchar`, `bpchar` (`character`) and `numeric` take a modifier. */
-export const COLUMN_TYPES = [
+/** Built-in types that a column can be stored as. `varchar`, `bpchar` (`character`) and `numeric` take a modifier. */
+export const STORED_TYPES = [
   'bool',
   'int2',
   'int4',
@@ -21,7 +21,49 @@ export const COLUMN_TYPES = [
   'timestamp',
   'timestamptz',
 ] as const;
-export type ColumnType = (typeof COLUMN_TYPES)[number];
+
+/**
+ * A type as an interned string: a name of PostgreSQL's `pg_type`, `_` before the name of what an array holds, or `user:…`
+ * for a type of the catalog. Which of them rows can hold is for `row-codec.ts` to say.
+ */
+export type ColumnType = (typeof STORED_TYPES)[number] | BuiltinType | `_${string}` | `user:${string}`;
+
+type BuiltinType =
+  | 'bytea'
+  | 'char'
+  | 'name'
+  | 'int2vector'
+  | 'regproc'
+  | 'oid'
+  | 'xid'
+  | 'oidvector'
+  | 'json'
+  | 'pg_node_tree'
+  | 'cidr'
+  | 'float4'
+  | 'inet'
+  | 'aclitem'
+  | 'date'
+  | 'time'
+  | 'interval'
+  | 'timetz'
+  | 'regprocedure'
+  | 'regoper'
+  | 'regoperator'
+  | 'regclass'
+  | 'regtype'
+  | 'uuid'
+  | 'jsonb'
+  | 'int4range'
+  | 'numrange'
+  | 'tsrange'
+  | 'tstzrange'
+  | 'daterange'
+  | 'int8range'
+  | 'jsonpath'
+  | 'regnamespace'
+  | 'regrole'
+  | 'regcollation';
 
 /**
  * A value in a row. bool: boolean. int2, int4, float8: number. int8: bigint. numeric: Numeric. text, varchar: string.

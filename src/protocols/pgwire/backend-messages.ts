@@ -5,7 +5,7 @@ import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { Notice } from '../../query/sql/results.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import type { TransactionStatus } from '../../query/sql/sql-session.ts';
-import { type SqlType, TYPES } from '../../query/sql/types/types.ts';
+import { type SqlType, typeInfo } from '../../query/sql/types/types.ts';
 import type { FieldFormat } from './field-format.ts';
 import type { MessageWriter } from './message-writer.ts';
 import { NOTICE_SQLSTATE, sqlstateOf } from './sqlstate.ts';
@@ -70,7 +70,8 @@ export function rowDescription(
   for (let i = 0; i < columns.length; i++) {
     const { name, type, modifier, tableId, columnNumber } = columns[i]!;
     writer.text(name).uint32(tableId).int16(columnNumber);
-    writer.uint32(TYPES[type].oid).int16(TYPES[type].size).int32(modifier);
+    const { oid, size } = typeInfo(type);
+    writer.uint32(oid).int16(size).int32(modifier);
     writer.int16(formats[i] === 'binary' ? 1 : 0);
   }
   writer.end();
@@ -78,7 +79,7 @@ export function rowDescription(
 
 export function parameterDescription(writer: MessageWriter, types: readonly SqlType[]): void {
   writer.begin('t').int16(types.length);
-  for (const type of types) writer.uint32(TYPES[type].oid);
+  for (const type of types) writer.uint32(typeInfo(type).oid);
   writer.end();
 }
 

@@ -26,7 +26,6 @@ import {
   NUMBER_RANK,
   type SqlType,
   type SqlValue,
-  TYPES,
   titleOf,
 } from '../types/types.ts';
 import { type BoundAggregate, type BoundExpression, type CompareOperator, leftmost, sameExpression } from './bound.ts';
@@ -716,7 +715,7 @@ function numberTypeOf(left: SqlType, right: SqlType): NumberType | undefined {
 export function assignmentMismatch(column: string, type: SqlType, expression: BoundExpression): SqlError {
   return new SqlError(
     'datatype_mismatch',
-    `column "${column}" is of type ${TYPES[type].title} but expression is of type ${titleOf(expression.type)}`,
+    `column "${column}" is of type ${titleOf(type)} but expression is of type ${titleOf(expression.type)}`,
     { location: leftmost(expression), hint: 'You will need to rewrite or cast the expression.' },
   );
 }

@@ -2,8 +2,9 @@
 
 import type { Node, RangeVar, TypeName } from '@pgsql/types';
 import { NUMERIC_SCALE_MAX } from '../../../models/relational/numeric.ts';
-import { COLUMN_TYPES, type ColumnType } from '../../../models/relational/table.ts';
+import { type ColumnType, STORED_TYPES } from '../../../models/relational/table.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
+import { typeNamed } from '../types/types.ts';
 
 /** Of a node that is a string. */
 export function stringOf(node: Node | undefined): string {
@@ -55,15 +56,6 @@ export function tableName(range: RangeVar): string {
   return name;
 }
 
-const ALIASES: Readonly<Record<string, ColumnType>> = {
-  boolean: 'bool',
-  smallint: 'int2',
-  integer: 'int4',
-  int: 'int4',
-  bigint: 'int8',
-  decimal: 'numeric',
-};
-
 /** Types of PostgreSQL that have no column here, so that their names are known but not supported. */
 const UNSUPPORTED = new Set(
   (
@@ -90,7 +82,8 @@ export function namedType(typeName: TypeName | undefined): NamedType {
   if (names.length > 2 || (names.length === 2 && names[0] !== 'pg_catalog')) {
     throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
   }
-  const type = ALIASES[last] ?? COLUMN_TYPES.find((each) => each === last);
+  const named = typeNamed(last);
+  const type = STORED_TYPES.find((each) => each === named);
   if (type === undefined) {
     if (UNSUPPORTED.has(last)) throw notSupported(`type ${last}`, location);
     throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });

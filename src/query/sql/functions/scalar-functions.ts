@@ -4,7 +4,7 @@ import type { Numeric } from '../../../models/relational/numeric.ts';
 import { Numeric as NumericValue } from '../../../models/relational/numeric.ts';
 import { SqlError } from '../sql-error.ts';
 import { compareNumeric, moduloNumeric, numericOf, roundNumeric } from '../types/numeric-arithmetic.ts';
-import { canCast, type SqlType, TYPES } from '../types/types.ts';
+import { canCast, type SqlType, typeInfo } from '../types/types.ts';
 import { arithmetic } from './arithmetic.ts';
 import type { EvaluationContext, ScalarFunction } from './evaluation.ts';
 import { like } from './like.ts';
@@ -154,7 +154,7 @@ export function findFunction(name: string, types: readonly SqlType[]): ScalarFun
     for (let i = 0; i < types.length; i++) {
       if (types[i] === wanted[i]) score += 100;
       else if (wanted[i] === 'text' || wanted[i] === 'float8') score += types[i] === 'unknown' ? 10 : 1;
-      else if (TYPES[wanted[i]!].category === 'N') score += 2;
+      else if (typeInfo(wanted[i]!).category === 'N') score += 2;
     }
     if (score > bestScore) {
       best = candidate;

@@ -4,7 +4,6 @@
  * Messages and rounding are PostgreSQL's (its `*_in` and `*_out` functions), because clients show and match them.
  */
 
-import { unreachable } from '../../../base/assert.ts';
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
@@ -43,7 +42,7 @@ export function parseText(type: SqlType, text: string, context: TimeContext): Sq
     case 'void':
       return text;
     default:
-      return unreachable(type);
+      throw notSupported(`type ${titleOf(type)}`);
   }
 }
 

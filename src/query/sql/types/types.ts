@@ -1,67 +1,274 @@
 /**
  * The types of SQL expressions: what clients know them by, and what converts into what.
  *
- * A column's type is one of `COLUMN_TYPES`; expressions add `unknown` (a bare string literal or parameter whose type its
- * surroundings decide) and `name`. OIDs, sizes and names are PostgreSQL's (`pg_type.dat`).
+ * A type is an interned string, so `===` is its identity: a name of PostgreSQL's `pg_type` for the types that are built in,
+ * the same behind an underscore for arrays of it (`_int4`), and `user:…` for types that a catalog defines and registers here
+ * with `defineType`. `unknown` is a bare string literal or parameter whose type its surroundings decide. OIDs, sizes,
+ * categories and titles are PostgreSQL 15's (`pg_type.dat`); a test compares them.
  */
 
+import { assert } from '../../../base/assert.ts';
 import type { ColumnType, ColumnValue } from '../../../models/relational/table.ts';
+import { notSupported } from '../sql-error.ts';
 
-export type SqlType = ColumnType | 'name' | 'unknown' | 'void';
+export type SqlType = ColumnType | PseudoType;
 export type SqlValue = ColumnValue;
+
+/** Types that no column has. Those that begin with `any` stand in signatures only; see `polymorphic.ts`. */
+export type PseudoType =
+  | 'unknown'
+  | 'void'
+  | 'record'
+  | '_record'
+  | 'cstring'
+  | 'trigger'
+  | 'any'
+  | 'anyelement'
+  | 'anyarray'
+  | 'anynonarray'
+  | 'anyenum'
+  | 'anyrange'
+  | 'anymultirange'
+  | 'anycompatible'
+  | 'anycompatiblearray'
+  | 'anycompatiblenonarray'
+  | 'anycompatiblerange';
 
 /** How freely a value becomes another type: by itself, when stored into a column, or only where CAST is written. */
 export type CastContext = 'implicit' | 'assignment' | 'explicit';
 
-interface TypeInfo {
+/**
+ * PostgreSQL's categories: A array, B boolean, D date and time, E enum, I network, N number, P pseudo, R range, S string,
+ * T timespan, U user-defined, X unknown, Z internal.
+ */
+export type TypeCategory = 'A' | 'B' | 'C' | 'D' | 'E' | 'I' | 'N' | 'P' | 'R' | 'S' | 'T' | 'U' | 'X' | 'Z';
+
+/** base, pseudo, range, composite, domain, enum: `pg_type.typtype`. Arrays are base types. */
+export type TypeKind = 'b' | 'p' | 'r' | 'c' | 'd' | 'e';
+
+export interface TypeInfo {
+  readonly type: SqlType;
   readonly oid: number;
+  /** `pg_type.typname`. */
+  readonly name: string;
   /** Bytes in PostgreSQL's memory; -1 variable, -2 a C string. */
   readonly size: number;
   /** As error messages and `format_type` print it. */
   readonly title: string;
-  /** PostgreSQL's category: B boolean, N number, S string, D date and time, X unknown, P pseudo. */
-  readonly category: 'B' | 'N' | 'S' | 'D' | 'X' | 'P';
+  readonly category: TypeCategory;
+  /** Preferred in its category where several types would do. */
+  readonly preferred: boolean;
+  readonly kind: TypeKind;
+  /** Of arrays (and of the ranges, the type between the bounds). */
+  readonly element?: SqlType;
+  /** The type of arrays of this; undefined where there is none. */
+  readonly array?: SqlType;
+  readonly arrayOid?: number;
+  /** Of a domain: what its values are. */
+  readonly base?: SqlType;
+  /** Of an enum, in order. */
+  readonly labels?: readonly string[];
+  /** Of a composite type. */
+  readonly fields?: readonly { readonly name: string; readonly type: SqlType; readonly modifier: number }[];
 }
 
-export const TYPES: { readonly [T in SqlType]: TypeInfo } = {
-  bool: { oid: 16, size: 1, title: 'boolean', category: 'B' },
-  name: { oid: 19, size: 64, title: 'name', category: 'S' },
-  int8: { oid: 20, size: 8, title: 'bigint', category: 'N' },
-  int2: { oid: 21, size: 2, title: 'smallint', category: 'N' },
-  int4: { oid: 23, size: 4, title: 'integer', category: 'N' },
-  text: { oid: 25, size: -1, title: 'text', category: 'S' },
-  float8: { oid: 701, size: 8, title: 'double precision', category: 'N' },
-  unknown: { oid: 705, size: -2, title: 'unknown', category: 'X' },
-  bpchar: { oid: 1042, size: -1, title: 'character', category: 'S' },
-  varchar: { oid: 1043, size: -1, title: 'character varying', category: 'S' },
-  timestamp: { oid: 1114, size: 8, title: 'timestamp without time zone', category: 'D' },
-  timestamptz: { oid: 1184, size: 8, title: 'timestamp with time zone', category: 'D' },
-  numeric: { oid: 1700, size: -1, title: 'numeric', category: 'N' },
-  void: { oid: 2278, size: 4, title: 'void', category: 'P' },
-};
+type BuiltinRow = readonly [
+  type: SqlType,
+  oid: number,
+  size: number,
+  title: string,
+  category: TypeCategory,
+  arrayOid: number,
+  element?: SqlType,
+];
 
-const BY_OID = new Map<number, SqlType>(
-  (Object.entries(TYPES) as [SqlType, TypeInfo][]).map(([type, info]) => [info.oid, type]),
-);
+const PREFERRED = new Set<SqlType>(['bool', 'text', 'oid', 'float8', 'inet', 'timestamptz', 'interval']);
+
+const BUILTIN: readonly BuiltinRow[] = [
+  ['bool', 16, 1, 'boolean', 'B', 1000],
+  ['bytea', 17, -1, 'bytea', 'U', 1001],
+  ['char', 18, 1, '"char"', 'Z', 1002],
+  ['name', 19, 64, 'name', 'S', 1003],
+  ['int8', 20, 8, 'bigint', 'N', 1016],
+  ['int2', 21, 2, 'smallint', 'N', 1005],
+  ['int2vector', 22, -1, 'int2vector', 'A', 1006, 'int2'],
+  ['int4', 23, 4, 'integer', 'N', 1007],
+  ['regproc', 24, 4, 'regproc', 'N', 1008],
+  ['text', 25, -1, 'text', 'S', 1009],
+  ['oid', 26, 4, 'oid', 'N', 1028],
+  ['xid', 28, 4, 'xid', 'U', 1011],
+  ['oidvector', 30, -1, 'oidvector', 'A', 1013, 'oid'],
+  ['json', 114, -1, 'json', 'U', 199],
+  ['pg_node_tree', 194, -1, 'pg_node_tree', 'Z', 0],
+  ['cidr', 650, -1, 'cidr', 'I', 651],
+  ['float4', 700, 4, 'real', 'N', 1021],
+  ['float8', 701, 8, 'double precision', 'N', 1022],
+  ['unknown', 705, -2, 'unknown', 'X', 0],
+  ['inet', 869, -1, 'inet', 'I', 1041],
+  ['aclitem', 1033, 12, 'aclitem', 'U', 1034],
+  ['bpchar', 1042, -1, 'character', 'S', 1014],
+  ['varchar', 1043, -1, 'character varying', 'S', 1015],
+  ['date', 1082, 4, 'date', 'D', 1182],
+  ['time', 1083, 8, 'time without time zone', 'D', 1183],
+  ['timestamp', 1114, 8, 'timestamp without time zone', 'D', 1115],
+  ['timestamptz', 1184, 8, 'timestamp with time zone', 'D', 1185],
+  ['interval', 1186, 16, 'interval', 'T', 1187],
+  ['timetz', 1266, 12, 'time with time zone', 'D', 1270],
+  ['numeric', 1700, -1, 'numeric', 'N', 1231],
+  ['regprocedure', 2202, 4, 'regprocedure', 'N', 2207],
+  ['regoper', 2203, 4, 'regoper', 'N', 2208],
+  ['regoperator', 2204, 4, 'regoperator', 'N', 2209],
+  ['regclass', 2205, 4, 'regclass', 'N', 2210],
+  ['regtype', 2206, 4, 'regtype', 'N', 2211],
+  ['record', 2249, -1, 'record', 'P', 2287],
+  ['cstring', 2275, -2, 'cstring', 'P', 1263],
+  ['any', 2276, 4, '"any"', 'P', 0],
+  ['anyarray', 2277, -1, 'anyarray', 'P', 0],
+  ['void', 2278, 4, 'void', 'P', 0],
+  ['trigger', 2279, 4, 'trigger', 'P', 0],
+  ['anyelement', 2283, 4, 'anyelement', 'P', 0],
+  ['anynonarray', 2776, 4, 'anynonarray', 'P', 0],
+  ['uuid', 2950, 16, 'uuid', 'U', 2951],
+  ['anyenum', 3500, 4, 'anyenum', 'P', 0],
+  ['jsonb', 3802, -1, 'jsonb', 'U', 3807],
+  ['anyrange', 3831, -1, 'anyrange', 'P', 0],
+  ['int4range', 3904, -1, 'int4range', 'R', 3905, 'int4'],
+  ['numrange', 3906, -1, 'numrange', 'R', 3907, 'numeric'],
+  ['tsrange', 3908, -1, 'tsrange', 'R', 3909, 'timestamp'],
+  ['tstzrange', 3910, -1, 'tstzrange', 'R', 3911, 'timestamptz'],
+  ['daterange', 3912, -1, 'daterange', 'R', 3913, 'date'],
+  ['int8range', 3926, -1, 'int8range', 'R', 3927, 'int8'],
+  ['jsonpath', 4072, -1, 'jsonpath', 'U', 4073],
+  ['regnamespace', 4089, 4, 'regnamespace', 'N', 4090],
+  ['regrole', 4096, 4, 'regrole', 'N', 4097],
+  ['regcollation', 4191, 4, 'regcollation', 'N', 4192],
+  ['anymultirange', 4537, -1, 'anymultirange', 'P', 0],
+  ['anycompatible', 5077, 4, 'anycompatible', 'P', 0],
+  ['anycompatiblearray', 5078, -1, 'anycompatiblearray', 'P', 0],
+  ['anycompatiblenonarray', 5079, 4, 'anycompatiblenonarray', 'P', 0],
+  ['anycompatiblerange', 5080, -1, 'anycompatiblerange', 'P', 0],
+];
+
+const INFO = new Map<SqlType, TypeInfo>();
+const BY_OID = new Map<number, SqlType>();
+
+for (const [type, oid, size, title, category, arrayOid, element] of BUILTIN) {
+  register({
+    type,
+    oid,
+    name: type,
+    size,
+    title,
+    category,
+    preferred: PREFERRED.has(type),
+    kind: category === 'R' ? 'r' : category === 'P' || type === 'unknown' ? 'p' : 'b',
+    ...(element === undefined ? {} : { element }),
+    ...(arrayOid === 0 ? {} : { array: `_${type}` as SqlType, arrayOid }),
+  });
+}
+
+function register(info: TypeInfo): void {
+  INFO.set(info.type, info);
+  BY_OID.set(info.oid, info.type);
+  if (info.array === undefined) return;
+  INFO.set(info.array, {
+    type: info.array,
+    oid: info.arrayOid!,
+    name: `_${info.name}`,
+    size: -1,
+    title: `${info.title}[]`,
+    category: info.category === 'P' ? 'P' : 'A',
+    preferred: false,
+    kind: info.category === 'P' ? 'p' : 'b',
+    element: info.type,
+  });
+  BY_OID.set(info.arrayOid!, info.array);
+}
+
+/**
+ * Makes a type of a catalog known, and the type of its arrays if `info` names one; again with new labels or fields after it
+ * was altered. Its id begins with `user:` and belongs to one definition in one store: no two stores share one.
+ */
+export function defineType(info: TypeInfo): void {
+  assert(info.type.startsWith('user:'), 'a defined type is called user:…');
+  register(info);
+}
+
+/** @throws SqlError `feature_not_supported` for a name that nothing registered. */
+export function typeInfo(type: SqlType): TypeInfo {
+  const info = INFO.get(type);
+  if (info === undefined) throw notSupported(`type ${type}`);
+  return info;
+}
+
+/** All types there are, arrays and defined ones included: the rows of `pg_type`. */
+export function allTypes(): Iterable<TypeInfo> {
+  return INFO.values();
+}
 
 export function typeOfOid(oid: number): SqlType | undefined {
   return BY_OID.get(oid);
 }
 
 export function titleOf(type: SqlType): string {
-  return TYPES[type].title;
+  return typeInfo(type).title;
+}
+
+/** The type of arrays of `element`; undefined where there is none. */
+export function arrayOf(element: SqlType): SqlType | undefined {
+  return typeInfo(element).array;
+}
+
+/** What an array holds; undefined for a type that is no array. */
+export function elementOf(type: SqlType): SqlType | undefined {
+  const { category, element } = typeInfo(type);
+  return category === 'A' || type === '_record' ? element : undefined;
+}
+
+/** SQL's own names for types, besides those of `pg_type`. */
+const ALIASES: Readonly<Record<string, SqlType>> = {
+  boolean: 'bool',
+  smallint: 'int2',
+  integer: 'int4',
+  int: 'int4',
+  bigint: 'int8',
+  real: 'float4',
+  float: 'float8',
+  decimal: 'numeric',
+};
+
+/** A built-in type by its name or alias, in lower case; `_int4` is an array. */
+export function typeNamed(name: string): SqlType | undefined {
+  const alias = ALIASES[name];
+  if (alias !== undefined) return alias;
+  return !name.startsWith('user:') && INFO.has(name as SqlType) ? (name as SqlType) : undefined;
 }
 
 /** `character varying(10)`, `numeric(5,2)`: the type with its modifier. */
 export function titleWithModifier(type: SqlType, modifier: number): string {
   if (modifier < 0) return titleOf(type);
+  const element = elementOf(type);
+  if (element !== undefined) return `${titleWithModifier(element, modifier)}[]`;
   if (type === 'varchar' || type === 'bpchar') return `${titleOf(type)}(${modifier - 4})`;
-  if (type === 'numeric') return `numeric(${(modifier - 4) >>> 16},${(modifier - 4) & 0xffff})`;
+  if (type === 'numeric') {
+    // The scale is signed, in eleven bits.
+    return `numeric(${(modifier - 4) >>> 16},${(((modifier - 4) & 0x7ff) ^ 1_024) - 1_024})`;
+  }
+  if (type === 'time' || type === 'timestamp' || type === 'timetz' || type === 'timestamptz') {
+    return titleOf(type).replace(' ', `(${modifier}) `);
+  }
   return titleOf(type);
 }
 
 /** Numbers in the order in which they convert by themselves. */
-export const NUMBER_RANK: { readonly [T in SqlType]?: number } = { int2: 1, int4: 2, int8: 3, numeric: 4, float8: 5 };
+export const NUMBER_RANK: { readonly [type: string]: number | undefined } = {
+  int2: 1,
+  int4: 2,
+  int8: 3,
+  numeric: 4,
+  float4: 5,
+  float8: 6,
+};
 
 export function isInteger(type: SqlType): type is 'int2' | 'int4' | 'int8' {
   return type === 'int2' || type === 'int4' || type === 'int8';
@@ -99,7 +306,7 @@ export function commonType(types: readonly SqlType[]): SqlType | undefined {
   for (const type of types) {
     if (type === 'unknown' || type === common) continue;
     if (common === 'unknown') common = type;
-    else if (TYPES[type].category !== TYPES[common].category) return undefined;
+    else if (typeInfo(type).category !== typeInfo(common).category) return undefined;
     else if (canCast(common, type, 'implicit') && !canCast(type, common, 'implicit')) common = type;
     else if (!canCast(type, common, 'implicit')) return undefined;
   }
