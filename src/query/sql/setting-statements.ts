@@ -1,0 +1,230 @@
+/**
+ * BEGIN, COMMIT, ROLLBACK, savepoints, and SET and SHOW: what a session says about its transactions and parameters.
+ * READ COMMITTED is the default; REPEATABLE READ is the store's `snapshot`, SERIALIZABLE its `serializable`.
+ */
+
+import type { Node } from '@pgsql/types';
+import { type Awaitable, whenReady } from '../../base/awaitable.ts';
+import type { ResultSink, UtilitySink } from './results.ts';
+import type { SessionContext } from './session-context.ts';
+import { notSupported, SqlError } from './sql-error.ts';
+import { settingOf, utilityColumns } from './statement-kinds.ts';
+import type { TransactionBlock } from './transaction-block.ts';
+import type { SqlValue } from './types/types.ts';
+
+export class SettingStatements {
+  readonly #session: SessionContext;
+  readonly #block: TransactionBlock;
+
+  constructor(session: SessionContext) {
+    this.#session = session;
+    this.#block = session.block;
+  }
+
+  transactionStatement(
+    {
+      kind,
+      options,
+      savepoint_name: savepointName = '',
+      chain,
+    }: Extract<Node, { TransactionStmt: unknown }>['TransactionStmt'],
+    sink: Pick<ResultSink, 'complete' | 'notice'>,
+  ): Awaitable<void> {
+    switch (kind) {
+      case 'TRANS_STMT_BEGIN':
+      case 'TRANS_STMT_START': {
+        if (this.#block.status === 'explicit') {
+          sink.notice({
+            severity: 'WARNING',
+            condition: 'active_sql_transaction',
+            message: 'there is already a transaction in progress',
+          });
+        }
+        this.#block.status = 'explicit';
+        this.#block.nowMicros ??= this.#session.engine.nowMicros();
+        this.#setTransactionModes(options ?? []);
+        sink.complete(kind === 'TRANS_STMT_BEGIN' ? 'BEGIN' : 'START TRANSACTION');
+        return undefined;
+      }
+      case 'TRANS_STMT_COMMIT':
+        if (chain === true) throw notSupported('AND CHAIN');
+        if (this.#block.status === 'failed') {
+          this.#block.endTransaction();
+          sink.complete('ROLLBACK');
+          return undefined;
+        }
+        if (this.#block.status === 'implicit') this.#warnNoTransaction(sink);
+        return whenReady(this.#block.commitBlock(), () => sink.complete('COMMIT'));
+      case 'TRANS_STMT_ROLLBACK':
+        if (chain === true) throw notSupported('AND CHAIN');
+        if (this.#block.status === 'implicit') this.#warnNoTransaction(sink);
+        this.#block.endTransaction();
+        sink.complete('ROLLBACK');
+        return undefined;
+      case 'TRANS_STMT_SAVEPOINT':
+        this.#block.requireBlock('SAVEPOINT');
+        this.#block.savepoints.push({
+          name: savepointName,
+          mark: (this.#block.transaction ?? this.#block.begin()).savepoint(),
+          parameters: this.#session.parameters.mark(),
+          schemaChanged: this.#block.schemaChanged,
+        });
+        sink.complete('SAVEPOINT');
+        return undefined;
+      case 'TRANS_STMT_RELEASE': {
+        this.#block.requireBlock('RELEASE SAVEPOINT');
+        this.#block.savepoints.length = this.#block.findSavepoint(savepointName);
+        sink.complete('RELEASE');
+        return undefined;
+      }
+      case 'TRANS_STMT_ROLLBACK_TO': {
+        this.#block.requireBlock('ROLLBACK TO SAVEPOINT');
+        const index = this.#block.findSavepoint(savepointName);
+        const { mark, parameters, schemaChanged } = this.#block.savepoints[index]!;
+        return whenReady(this.#block.holdPortals(), () => {
+          this.#block.savepoints.length = index + 1;
+          this.#block.transaction!.rollbackTo(mark!);
+          this.#block.heldTables.clear();
+          this.#block.schemaChanged = schemaChanged;
+          this.#session.parameters.rollbackTo(parameters);
+          this.#block.status = 'explicit';
+          sink.complete('ROLLBACK');
+        });
+      }
+      default:
+        throw notSupported('a prepared (two-phase) transaction');
+    }
+  }
+
+  #warnNoTransaction(sink: Pick<ResultSink, 'notice'>): void {
+    sink.notice({
+      severity: 'WARNING',
+      condition: 'no_active_sql_transaction',
+      message: 'there is no transaction in progress',
+    });
+  }
+
+  #setTransactionModes(options: readonly Node[]): void {
+    for (const option of options) {
+      if (!('DefElem' in option)) continue;
+      const { defname, arg, location } = option.DefElem;
+      const value = arg !== undefined && 'A_Const' in arg ? arg.A_Const : undefined;
+      switch (defname) {
+        case 'transaction_isolation':
+          this.#block.setIsolation(value?.sval?.sval ?? '');
+          break;
+        case 'transaction_read_only':
+          this.#block.readOnly = value?.ival?.ival === 1;
+          break;
+        case 'transaction_deferrable':
+          if (value?.ival?.ival === 1) throw notSupported('DEFERRABLE', location);
+          break;
+        default:
+          throw notSupported(`transaction mode ${defname}`, location);
+      }
+    }
+  }
+
+  setStatement(
+    { kind, name = '', args, is_local: local = false }: Extract<Node, { VariableSetStmt: unknown }>['VariableSetStmt'],
+    sink: Pick<ResultSink, 'complete' | 'notice'>,
+  ): void {
+    if (local && this.#block.status === 'implicit') {
+      sink.notice({
+        severity: 'WARNING',
+        condition: 'no_active_sql_transaction',
+        message: 'SET LOCAL can only be used in transaction blocks',
+      });
+    }
+    const lower = name.toLowerCase();
+    switch (kind) {
+      case 'VAR_SET_VALUE': {
+        const value = (args ?? []).map((arg) => settingOf(arg, name)).join(', ');
+        if (lower === 'transaction_isolation') this.#block.setIsolation(isolationLevel(value, name));
+        else if (lower === 'transaction_read_only') this.#block.readOnly = value === 'on' || value === 'true';
+        else this.#session.parameters.set(name, value, { local });
+        sink.complete('SET');
+        return;
+      }
+      case 'VAR_SET_DEFAULT':
+        this.#session.parameters.reset(name, { local });
+        sink.complete('SET');
+        return;
+      case 'VAR_RESET':
+        this.#session.parameters.reset(name, { local });
+        sink.complete('RESET');
+        return;
+      case 'VAR_RESET_ALL':
+        this.#session.parameters.resetAll();
+        sink.complete('RESET');
+        return;
+      case 'VAR_SET_MULTI':
+        if (name === 'TRANSACTION') {
+          if (this.#block.status === 'implicit') {
+            sink.notice({
+              severity: 'WARNING',
+              condition: 'no_active_sql_transaction',
+              message: 'SET TRANSACTION can only be used in transaction blocks',
+            });
+          } else this.#setTransactionModes(args ?? []);
+          sink.complete('SET');
+          return;
+        }
+        if (name === 'SESSION CHARACTERISTICS') {
+          for (const option of args ?? []) {
+            if (!('DefElem' in option)) continue;
+            const { defname, arg } = option.DefElem;
+            const value = arg !== undefined && 'A_Const' in arg ? arg.A_Const : undefined;
+            if (defname === 'transaction_isolation') {
+              this.#session.parameters.set('default_transaction_isolation', value?.sval?.sval ?? '', { local: false });
+            } else if (defname === 'transaction_read_only') {
+              const readOnly = value?.ival?.ival === 1 ? 'on' : 'off';
+              this.#session.parameters.set('default_transaction_read_only', readOnly, { local: false });
+            } else throw notSupported(`transaction mode ${defname}`);
+          }
+          sink.complete('SET');
+          return;
+        }
+        throw notSupported(`SET ${name}`);
+      default:
+        throw notSupported('SET … FROM CURRENT');
+    }
+  }
+
+  showStatement(
+    statement: Extract<Node, { VariableShowStmt: unknown }>,
+    sink: UtilitySink,
+    { announce }: { readonly announce: boolean },
+  ): Awaitable<void> {
+    const columns = utilityColumns(statement)!;
+    const name = statement.VariableShowStmt.name ?? '';
+    const rows = name.toLowerCase() === 'all' ? this.#showAll() : [[this.#requireSetting(name)]];
+    if (announce) sink.columns(columns);
+    return whenReady(sink.rows(columns, rows), () => sink.complete('SHOW'));
+  }
+
+  show(name: string): string | undefined {
+    switch (name.toLowerCase()) {
+      case 'transaction_isolation':
+        return this.#block.isolationLevel();
+      case 'transaction_read_only':
+        return this.#block.isReadOnly() ? 'on' : 'off';
+      default:
+        return this.#session.parameters.show(name);
+    }
+  }
+
+  #requireSetting(name: string): string {
+    return this.show(name) ?? this.#session.parameters.canonicalName(name);
+  }
+
+  #showAll(): SqlValue[][] {
+    return [...this.#session.parameters.all()].map(([name, value]) => [name, value, null]);
+  }
+}
+
+function isolationLevel(value: string, name: string): string {
+  const level = value.toLowerCase();
+  if (['serializable', 'repeatable read', 'read committed', 'read uncommitted'].includes(level)) return level;
+  throw new SqlError('invalid_parameter_value', `invalid value for parameter "${name}": "${value}"`);
+}

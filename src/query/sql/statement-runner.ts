@@ -1,0 +1,270 @@
+/**
+ * Runs the statements that are planned: binds and plans them, opens their plans in the session's transaction, and hands
+ * out their rows.
+ *
+ * Whoever writes or locks rows holds the table's definition in share, who drops it in exclusive. A plan made before a
+ * change that was waited for is made again.
+ */
+
+import type { Node } from '@pgsql/types';
+import { assert } from '../../base/assert.ts';
+import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import { hasCode } from '../../base/errors.ts';
+import { tableKey } from '../../models/relational/keys.ts';
+import { bindDelete, bindInsert, bindUpdate } from './binder/bind-modify.ts';
+import { bindSelect, type FindTable } from './binder/bind-select.ts';
+import type { BoundQuery } from './binder/bound.ts';
+import type { BindContext, ParameterTypes } from './binder/expression-binder.ts';
+import { kindOf, statementTitle } from './binder/names.ts';
+import { referencedTables } from './binder/referenced-tables.ts';
+import type { CatalogTable } from './catalog-cache.ts';
+import { Execution } from './execution.ts';
+import type { RowBatch } from './operators/operator.ts';
+import type { ParsedStatement } from './parser/parser.ts';
+import { type Plan, planQuery } from './planner/plan.ts';
+import { type Portal, pump, type RunningPortal, tagOf } from './portal.ts';
+import type { ResultSink } from './results.ts';
+import type { SessionContext } from './session-context.ts';
+import type { SqlEngine } from './sql-engine.ts';
+import { at, notSupported, SqlError } from './sql-error.ts';
+import { sameColumns } from './statement-kinds.ts';
+import type { TransactionBlock } from './transaction-block.ts';
+import type { SqlValue } from './types/types.ts';
+
+/** The catalog changed while a lock was waited for: plan again. Never leaves the session. */
+export class PlanOutdated extends Error {}
+
+export class StatementRunner {
+  readonly #session: SessionContext;
+  readonly #engine: SqlEngine;
+  readonly #block: TransactionBlock;
+
+  constructor(session: SessionContext) {
+    this.#session = session;
+    this.#engine = session.engine;
+    this.#block = session.block;
+  }
+
+  /** Runs one query to its end and commits when it is the last of an implicit transaction. */
+  runQuery(
+    statement: ParsedStatement,
+    isLast: boolean,
+    autocommit: boolean,
+    sink: ResultSink,
+    attempt: number,
+  ): Awaitable<void> {
+    const delivery = { started: false };
+    const again = (error: unknown): Awaitable<void> => {
+      const retriable = error instanceof PlanOutdated || (autocommit && this.#retriable(error));
+      if (!retriable || delivery.started || attempt >= this.#engine.limits.attemptsMax) throw error;
+      if (!(error instanceof PlanOutdated)) {
+        this.#block.endTransaction();
+        this.#block.beginImplicit();
+      }
+      return this.runQuery(statement, isLast, autocommit, sink, attempt + 1);
+    };
+    try {
+      const done = whenReady(this.plan(statement, undefined), (plan) =>
+        this.#runPlan(plan, isLast, autocommit, sink, delivery),
+      );
+      return isPromise(done) ? done.catch(again) : done;
+    } catch (error) {
+      return again(error);
+    }
+  }
+
+  /** A conflict that PostgreSQL would not have had: at READ COMMITTED it waits and goes on. */
+  #retriable(error: unknown): boolean {
+    return hasCode(error, 'transaction_conflict') && this.#block.storeIsolation() === 'readCommitted';
+  }
+
+  #runPlan(
+    plan: Plan,
+    isLast: boolean,
+    autocommit: boolean,
+    sink: ResultSink,
+    delivery: { started: boolean },
+  ): Awaitable<void> {
+    return whenReady(this.open(plan, [], autocommit), (running) => {
+      if (plan.columns !== undefined && !plan.modifies) {
+        delivery.started = true;
+        sink.columns(plan.columns);
+      }
+      const deliver = (batch: RowBatch): Awaitable<void> => {
+        if (!delivery.started) {
+          delivery.started = true;
+          sink.columns(plan.columns!);
+        }
+        return sink.rows(plan.columns!, batch);
+      };
+      return whenReady(pump(running, 0, this.#session.interrupts, deliver), () => {
+        const finish = (): void => {
+          if (plan.columns !== undefined && !delivery.started) sink.columns(plan.columns);
+          sink.complete(tagOf(running));
+        };
+        return whenReady(isLast ? this.#block.commitImplicit() : undefined, finish);
+      });
+    });
+  }
+
+  runPortal(
+    portal: Portal,
+    statement: ParsedStatement,
+    rowsMax: number,
+    sink: ResultSink,
+  ): Awaitable<'complete' | 'suspended'> {
+    if (portal.state === 'done') {
+      sink.complete(portal.running === undefined ? 'SELECT 0' : `${portal.running.plan.verb} 0`);
+      return 'complete';
+    }
+    const opened = portal.running ?? this.#openPortal(portal, statement);
+    return whenReady(opened, (running) => {
+      assert(
+        running.transaction === this.#block.transaction || running.transaction === undefined,
+        'a portal of an ended transaction',
+      );
+      const { plan } = running;
+      return whenReady(
+        pump(running, rowsMax, this.#session.interrupts, (batch) => sink.rows(plan.columns!, batch)),
+        (ended) => {
+          if (!ended) return 'suspended';
+          portal.state = 'done';
+          running.operator.close();
+          sink.complete(tagOf(running));
+          return 'complete';
+        },
+      );
+    });
+  }
+
+  #openPortal(portal: Portal, statement: ParsedStatement): Awaitable<RunningPortal> {
+    const { parameterTypes, columns } = portal.prepared;
+    const opened = whenReady(this.plan(statement, [...parameterTypes]), (plan) => {
+      if (!sameColumns(plan.columns, columns)) {
+        throw new SqlError('feature_not_supported', 'cached plan must not change result type');
+      }
+      return whenReady(this.open(plan, portal.values, false), (running) => {
+        portal.state = 'running';
+        portal.running = running;
+        return running;
+      });
+    });
+    return isPromise(opened)
+      ? opened.catch((error: unknown) => {
+          if (error instanceof PlanOutdated) return this.#openPortal(portal, statement);
+          throw error;
+        })
+      : opened;
+  }
+
+  /** Begins a statement in the transaction, and the plan in the statement. */
+  open(plan: Plan, values: readonly SqlValue[], autocommit: boolean): Awaitable<RunningPortal> {
+    this.#block.ranStatement = true;
+    if (plan.modifies && this.#block.isReadOnly()) {
+      throw new SqlError('read_only_sql_transaction', `cannot execute ${plan.verb} in a read-only transaction`);
+    }
+    const statementMicros = this.#engine.nowMicros();
+    this.#block.nowMicros ??= statementMicros;
+    if (this.#planIsOutdated(plan)) throw new PlanOutdated();
+    const held = this.#block.holdPortals();
+    if (isPromise(held)) return held.then(() => this.open(plan, values, autocommit));
+    let transaction = this.#block.transaction;
+    if (transaction !== undefined) transaction.beginStatement();
+    else if (!plan.isPointRead || !(autocommit || this.#block.storeIsolation() === 'readCommitted')) {
+      transaction = this.#block.begin();
+    }
+    const execution = new Execution({
+      engine: this.#engine,
+      session: this.#session.facts,
+      interrupts: this.#session.interrupts,
+      transaction,
+      observer: this.#block.observer,
+      wroteBefore: this.#block.wrote,
+      parameters: values,
+      zone: this.#session.parameters.zone,
+      nowMicros: this.#block.nowMicros,
+      statementMicros,
+      lockTimeoutMs: this.#session.parameters.milliseconds('lock_timeout'),
+    });
+    const open = (): RunningPortal => {
+      if (plan.verb !== 'SELECT') this.#block.wrote = true;
+      return { plan, operator: plan.open(execution), transaction, pending: [], rows: 0, held: false };
+    };
+    const wanted = plan.writes.filter(({ table }) => !this.#block.heldTables.has(table.id));
+    if (wanted.length === 0) return open();
+    const keys = wanted.map(({ table }) => tableKey(this.#engine.keyspace, table.id));
+    return whenReady(execution.lock(keys, { mode: 'share' }), () => {
+      for (const { table } of wanted) this.#block.heldTables.add(table.id);
+      if (this.#planIsOutdated(plan)) throw new PlanOutdated();
+      return open();
+    });
+  }
+
+  /** A transaction that changes the schema itself keeps all other changes out until it ends. */
+  #planIsOutdated(plan: Plan): boolean {
+    return !this.#block.schemaChanged && plan.generation !== this.#engine.catalog.generation;
+  }
+
+  /** @param types Declared types of parameters; undefined for a statement that takes none. */
+  plan(statement: ParsedStatement, types: ParameterTypes | undefined): Awaitable<Plan> {
+    const engine = this.#engine;
+    const zone = this.#session.parameters.zone.name;
+    const variant = types === undefined ? zone : `${zone} ${types.join()}`;
+    const cached = this.#block.schemaChanged ? undefined : engine.cachedPlan(statement, variant);
+    if (cached !== undefined) return cached;
+    const { generation } = engine.catalog;
+    return whenReady(this.#findTables(statement.node), (findTable) => {
+      const parameters: ParameterTypes = [...(types ?? [])];
+      const context = this.bindContext(parameters, types !== undefined);
+      const bound = bindStatement(statement.node, context, findTable);
+      const plan = planQuery(
+        bound,
+        parameters.map((type) => type ?? 'text'),
+        context.time,
+        generation,
+      );
+      if (!this.#block.schemaChanged && generation === engine.catalog.generation) {
+        engine.keepPlan(statement, variant, plan);
+      }
+      return plan;
+    });
+  }
+
+  bindContext(parameters: ParameterTypes, takesParameters: boolean): BindContext {
+    return {
+      parameters,
+      takesParameters,
+      time: { zone: this.#session.parameters.zone, nowMicros: this.#block.nowMicros ?? this.#engine.nowMicros() },
+      depthMax: this.#engine.limits.expressionDepthMax,
+    };
+  }
+
+  /** Looks up all tables that a statement names, so that binding itself waits for nothing. */
+  #findTables(node: Node): Awaitable<FindTable> {
+    const names = referencedTables(node);
+    const tables = new Map<string, CatalogTable | undefined>();
+    const waits: Promise<void>[] = [];
+    for (const name of names) {
+      const found = this.findTable(name);
+      if (isPromise(found)) waits.push(found.then((table) => void tables.set(name, table)));
+      else tables.set(name, found);
+    }
+    const find: FindTable = (name) => tables.get(name);
+    return waits.length === 0 ? find : Promise.all(waits).then(() => find);
+  }
+
+  findTable(name: string): Awaitable<CatalogTable | undefined> {
+    if (this.#block.schemaChanged) return this.#engine.catalog.findWithin(this.#block.transaction!, name);
+    return this.#engine.catalog.find(name);
+  }
+}
+
+function bindStatement(node: Node, context: BindContext, findTable: FindTable): BoundQuery {
+  return at(undefined, () => {
+    if ('SelectStmt' in node) return bindSelect(node.SelectStmt, context, findTable);
+    if ('InsertStmt' in node) return bindInsert(node.InsertStmt, context, findTable);
+    if ('UpdateStmt' in node) return bindUpdate(node.UpdateStmt, context, findTable);
+    if ('DeleteStmt' in node) return bindDelete(node.DeleteStmt, context, findTable);
+    throw notSupported(statementTitle(kindOf(node)));
+  });
+}

@@ -1,0 +1,203 @@
+/**
+ * Where one session stands in its transaction: outside of one, in one that ends with the query string, in a block, in a
+ * block that failed; what the transaction has done so far, and the savepoints in it.
+ *
+ * After an error a block refuses all but its end; what it locked since its last savepoint is released at once. Portals
+ * live no longer than the transaction they were opened in.
+ */
+
+import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import type { Observer } from '../../base/observer.ts';
+import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
+import { holdRest, type Portal } from './portal.ts';
+import type { ParameterMark, SessionParameters } from './session-parameters.ts';
+import type { SqlEngine } from './sql-engine.ts';
+import { SqlError } from './sql-error.ts';
+
+interface SavepointEntry {
+  readonly name: string;
+  /** Undefined when the store's transaction had not begun. */
+  readonly mark: Savepoint | undefined;
+  readonly parameters: ParameterMark;
+  readonly schemaChanged: boolean;
+}
+
+export class TransactionBlock {
+  readonly portals = new Map<string, Portal>();
+  readonly observer: Observer = { observedVersion: 0 };
+  status: 'none' | 'implicit' | 'explicit' | 'failed' = 'none';
+  transaction: Transaction | undefined;
+  /** Whether anything was written, so that the commit is more than an end. */
+  wrote = false;
+  /** Whether the transaction changed the catalog, so that the cache of it is of no use to it. */
+  schemaChanged = false;
+  /** Whether a statement has run that fixed the isolation level. */
+  ranStatement = false;
+  readOnly: boolean | undefined;
+  /** Wall time of the transaction's begin, in microseconds since 1970. */
+  nowMicros: bigint | undefined;
+  /** Tables whose definition this transaction holds in share, by id. */
+  readonly heldTables = new Set<number>();
+  readonly savepoints: SavepointEntry[] = [];
+  isolation: string | undefined;
+  parametersAtBegin: ParameterMark | undefined;
+  readonly #engine: SqlEngine;
+  readonly #parameters: SessionParameters;
+  readonly #label: string;
+
+  constructor(engine: SqlEngine, parameters: SessionParameters, label: string) {
+    this.#engine = engine;
+    this.#parameters = parameters;
+    this.#label = label;
+  }
+
+  holdPortals(): Awaitable<void> {
+    for (const { running, state } of this.portals.values()) {
+      if (running === undefined || state !== 'running' || running.held) continue;
+      running.held = true;
+      const held = holdRest(running, this.#engine.limits.workBytesMax);
+      if (isPromise(held)) return held.then(() => this.holdPortals());
+    }
+  }
+
+  beginImplicit(): void {
+    if (this.status !== 'none') return;
+    this.status = 'implicit';
+    this.parametersAtBegin = this.#parameters.mark();
+    this.isolation = this.isolationLevel();
+    this.readOnly = this.isReadOnly();
+  }
+
+  begin(): Transaction {
+    const transaction = this.#engine.store.begin({
+      isolation: this.storeIsolation(),
+      label: this.#label,
+    });
+    this.transaction = transaction;
+    return transaction;
+  }
+
+  isolationLevel(): string {
+    return this.isolation ?? this.#parameters.value('default_transaction_isolation');
+  }
+
+  storeIsolation(): Isolation {
+    switch (this.isolationLevel()) {
+      case 'serializable':
+        return 'serializable';
+      case 'repeatable read':
+        return 'snapshot';
+      default:
+        return 'readCommitted';
+    }
+  }
+
+  isReadOnly(): boolean {
+    return this.readOnly ?? this.#parameters.value('default_transaction_read_only') === 'on';
+  }
+
+  commitImplicit(): Awaitable<void> {
+    return this.status === 'implicit' ? this.commit() : undefined;
+  }
+
+  commit(): Awaitable<void> {
+    const transaction = this.transaction;
+    if (transaction === undefined) {
+      this.finishTransaction();
+      return undefined;
+    }
+    if (!this.wrote) {
+      this.observe(transaction.observedVersion);
+      return whenReady(transaction.commitVisible(), () => this.finishTransaction());
+    }
+    const room = this.#engine.store.whenWritable();
+    const commit = room === undefined ? transaction.commitVisible() : room.then(() => transaction.commitVisible());
+    return whenReady(commit, ({ version }) => {
+      this.observe(Math.max(version, transaction.observedVersion));
+      this.finishTransaction();
+    });
+  }
+
+  observe(version: number): void {
+    this.observer.observedVersion = Math.max(this.observer.observedVersion, version);
+  }
+
+  /** Rolls back, parameters too. */
+  endTransaction(): void {
+    const mark = this.parametersAtBegin;
+    if (this.transaction !== undefined) this.observe(this.transaction.observedVersion);
+    this.transaction?.rollback();
+    this.finishTransaction();
+    if (mark !== undefined) this.#parameters.rollbackTo(mark);
+  }
+
+  finishTransaction(): void {
+    for (const portal of this.portals.values()) portal.running?.operator.close();
+    this.portals.clear();
+    this.transaction = undefined;
+    this.status = 'none';
+    this.wrote = false;
+    this.schemaChanged = false;
+    this.isolation = undefined;
+    this.readOnly = undefined;
+    this.nowMicros = undefined;
+    this.ranStatement = false;
+    this.savepoints.length = 0;
+    this.heldTables.clear();
+    this.parametersAtBegin = undefined;
+    this.#parameters.endTransaction();
+  }
+
+  afterError(): void {
+    if (this.status === 'none') return;
+    if (this.status === 'implicit') {
+      this.endTransaction();
+      return;
+    }
+    this.status = 'failed';
+    for (const portal of this.portals.values()) portal.running?.operator.close();
+    this.portals.clear();
+    if (this.transaction?.state !== 'open') return;
+    const last = this.savepoints.at(-1);
+    if (last?.mark === undefined) this.transaction.rollback();
+    else this.transaction.rollbackTo(last.mark);
+    this.heldTables.clear();
+  }
+
+  /** A failed COMMIT ends the block: there is nothing left to roll back. */
+  commitBlock(): Awaitable<void> {
+    const failed = (error: unknown): never => {
+      this.endTransaction();
+      throw error;
+    };
+    try {
+      const committed = this.commit();
+      return isPromise(committed) ? committed.catch(failed) : committed;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  findSavepoint(name: string): number {
+    const index = this.savepoints.findLastIndex((savepoint) => savepoint.name === name);
+    if (index >= 0) return index;
+    throw new SqlError('invalid_savepoint_specification', `savepoint "${name}" does not exist`);
+  }
+
+  requireBlock(title: string): void {
+    if (this.status === 'explicit' || this.status === 'failed') return;
+    throw new SqlError('no_active_sql_transaction', `${title} can only be used in transaction blocks`);
+  }
+
+  setIsolation(level: string): void {
+    if (this.ranStatement && level !== this.isolationLevel()) {
+      throw new SqlError('active_sql_transaction', 'SET TRANSACTION ISOLATION LEVEL must be called before any query');
+    }
+    this.isolation = level;
+  }
+
+  refuseReadOnly(title: string): void {
+    if (!this.isReadOnly()) return;
+    throw new SqlError('read_only_sql_transaction', `cannot execute ${title} in a read-only transaction`);
+  }
+}

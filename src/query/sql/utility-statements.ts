@@ -1,0 +1,122 @@
+/** Runs the statements that are done at once instead of being planned, each in the room of its kind. */
+
+import type { Node } from '@pgsql/types';
+import { type Awaitable, isPromise } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { bindCopy } from './binder/bind-copy.ts';
+import { requireColumn } from './binder/bind-modify.ts';
+import { kindOf, placeIn, statementTitle, stringsOf, tableName } from './binder/names.ts';
+import { drain } from './operators/drain.ts';
+import type { ParsedStatement } from './parser/parser.ts';
+import { planCopy } from './planner/plan.ts';
+import { type RunningPortal, tagOf } from './portal.ts';
+import type { ClosableCopySource, ResultSink, UtilitySink } from './results.ts';
+import { SchemaChanges } from './schema-changes.ts';
+import type { SessionContext } from './session-context.ts';
+import { SettingStatements } from './setting-statements.ts';
+import { notSupported, SqlError } from './sql-error.ts';
+import { PlanOutdated, type StatementRunner } from './statement-runner.ts';
+import type { TransactionBlock } from './transaction-block.ts';
+
+export class UtilityStatements {
+  readonly settings: SettingStatements;
+  readonly #session: SessionContext;
+  readonly #block: TransactionBlock;
+  readonly #runner: StatementRunner;
+  readonly #schema: SchemaChanges;
+
+  constructor(session: SessionContext, runner: StatementRunner) {
+    this.#session = session;
+    this.#block = session.block;
+    this.#runner = runner;
+    this.settings = new SettingStatements(session);
+    this.#schema = new SchemaChanges(session, runner);
+  }
+
+  run(statement: ParsedStatement, sink: UtilitySink, options: { readonly announce: boolean }): Awaitable<void> {
+    const { node } = statement;
+    if ('TransactionStmt' in node) return this.settings.transactionStatement(node.TransactionStmt, sink);
+    if ('VariableSetStmt' in node) {
+      this.settings.setStatement(node.VariableSetStmt, sink);
+      return undefined;
+    }
+    if ('VariableShowStmt' in node) return this.settings.showStatement(node, sink, options);
+    if ('CreateStmt' in node) return this.#schema.createTable(node.CreateStmt, sink);
+    if ('DropStmt' in node) return this.#schema.dropTables(node.DropStmt, sink);
+    if ('TruncateStmt' in node) return this.#schema.truncate(node.TruncateStmt, sink);
+    if ('AlterTableStmt' in node) return this.#schema.alterTable(node.AlterTableStmt, sink);
+    if ('VacuumStmt' in node) return this.#vacuum(node.VacuumStmt, sink);
+    if ('CopyStmt' in node) return this.#copy(node.CopyStmt, sink);
+    if ('DiscardStmt' in node && node.DiscardStmt.target === 'DISCARD_ALL') {
+      if (this.#block.status === 'explicit') {
+        throw new SqlError('active_sql_transaction', 'DISCARD ALL cannot run inside a transaction block');
+      }
+      this.#session.parameters.resetAll();
+      this.#session.statements.clear();
+      sink.complete('DISCARD ALL');
+      return undefined;
+    }
+    if ('DeallocateStmt' in node) {
+      const { name } = node.DeallocateStmt;
+      if (name === undefined) this.#session.statements.clear();
+      else if (!this.#session.statements.delete(name)) {
+        throw new SqlError('invalid_sql_statement_name', `prepared statement "${name}" does not exist`);
+      }
+      sink.complete(name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE');
+      return undefined;
+    }
+    throw notSupported(statementTitle(kindOf(node)), placeIn(node));
+  }
+
+  /** Old versions are let go by the store, and no plan depends on statistics: there is nothing to do but to look. */
+  async #vacuum(
+    { is_vacuumcmd: isVacuum, rels }: Extract<Node, { VacuumStmt: unknown }>['VacuumStmt'],
+    sink: Pick<ResultSink, 'complete'>,
+  ): Promise<void> {
+    const title = isVacuum === true ? 'VACUUM' : 'ANALYZE';
+    if (isVacuum === true && this.#block.status === 'explicit') {
+      throw new SqlError('active_sql_transaction', 'VACUUM cannot run inside a transaction block');
+    }
+    for (const each of rels ?? []) {
+      if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
+      const { relation, va_cols: columns } = each.VacuumRelation;
+      const name = tableName(relation);
+      const found = await this.#runner.findTable(name);
+      if (found === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+      for (const column of stringsOf(columns)) requireColumn(found.table, column, undefined);
+    }
+    sink.complete(title);
+  }
+
+  async #copy(statement: Extract<Node, { CopyStmt: unknown }>['CopyStmt'], sink: UtilitySink): Promise<void> {
+    await this.#block.holdPortals();
+    for (;;) {
+      const { generation } = this.#session.engine.catalog;
+      const name = statement.relation?.relname ?? '';
+      const found = await this.#runner.findTable(name);
+      const bound = bindCopy(statement, () => found);
+      let source: ClosableCopySource | undefined;
+      const next = (): Awaitable<Bytes | undefined> => {
+        const chunk = source!.next();
+        return isPromise(chunk) ? this.#session.interrupts.race(chunk) : chunk;
+      };
+      const plan = planCopy(bound, { next }, generation);
+      let running: RunningPortal;
+      try {
+        running = await this.#runner.open(plan, [], false);
+      } catch (error) {
+        if (error instanceof PlanOutdated) continue;
+        throw error;
+      }
+      try {
+        source = await sink.copyIn!(bound.columns.length);
+        await drain(running.operator, () => {});
+        sink.complete(tagOf(running));
+      } finally {
+        source?.close();
+        running.operator.close();
+      }
+      return;
+    }
+  }
+}
