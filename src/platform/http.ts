@@ -3,14 +3,18 @@
  *
  * Routing, authentication and the meaning of errors are the protocols'. What is kept here: headers must arrive within
  * their timeout, a body never exceeds its bound, a client that stops reading stops the body that streams to it, and a
- * handler that throws is answered with 500 and no details. HTTP/2, TLS and upgrades are not offered.
+ * handler that throws is answered with 500 and no details. HTTP/2 and upgrades are not offered.
  */
 
 import * as http from 'node:http';
+import * as https from 'node:https';
+import { assert } from '../base/assert.ts';
 import { type Bytes, concatBytes } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
 import { nodeTimers } from './node-timers.ts';
+import { NodeTlsIdentity } from './node-tls.ts';
 import { listenError } from './system-error.ts';
+import type { TlsIdentity } from './tls.ts';
 
 export interface HttpRequest {
   /** In capitals. */
@@ -48,6 +52,8 @@ export interface HttpListenOptions {
   readonly requestTimeoutMs?: number;
   /** Connections beyond it are closed unanswered. Default 10,000. */
   readonly connectionsMax?: number;
+  /** Then nothing is answered in clear. */
+  readonly tls?: TlsIdentity;
   /** Told of what a handler threw; the client only sees 500. */
   readonly onHandlerError?: (error: unknown) => void;
 }
@@ -64,13 +70,14 @@ export interface HttpListener {
 /** @throws OperationError `io` naming host, port and the fix. */
 export async function listenHttp(options: HttpListenOptions, handler: HttpHandler): Promise<HttpListener> {
   const headerTimeoutMs = options.headerTimeoutMs ?? 10_000;
-  const server = http.createServer({
+  const httpOptions: http.ServerOptions = {
     headersTimeout: headerTimeoutMs,
     requestTimeout: Math.max(options.requestTimeoutMs ?? 300_000, headerTimeoutMs),
     connectionsCheckingInterval: Math.max(50, Math.min(1_000, headerTimeoutMs / 4)),
     joinDuplicateHeaders: true,
     noDelay: true,
-  });
+  };
+  const server = options.tls === undefined ? http.createServer(httpOptions) : encrypted(httpOptions, options.tls);
   server.maxConnections = options.connectionsMax ?? 10_000;
   server.on('request', (incoming, outgoing) => {
     void answer(incoming, outgoing, handler, options);
@@ -101,6 +108,11 @@ export async function listenHttp(options: HttpListenOptions, handler: HttpHandle
       await closed;
     },
   };
+}
+
+function encrypted(options: http.ServerOptions, identity: TlsIdentity): https.Server {
+  assert(identity instanceof NodeTlsIdentity, 'an identity of the platform it is used on');
+  return identity.serve(https.createServer({ ...options, ...identity.options }));
 }
 
 async function answer(

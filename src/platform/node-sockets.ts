@@ -6,6 +6,9 @@
  * private to Node, which is why this stays in this file, with plain `data` events as the fallback where it is missing.
  * All reads of a `NodeSockets` share one buffer: a callback uses the chunk up before the next read can begin.
  *
+ * Encrypted connections are read by `data` events: their bytes come out of OpenSSL, not of the kernel. So are clear ones of a
+ * listener that takes both, because the first chunk must be put back when a handshake turns out to begin with it.
+ *
  * `end` sends FIN after what was written and then reads the peer's remaining bytes away for a while: closing with
  * unread input resets the connection, and the reset may overtake the last reply. Waiting for a peer that takes no bytes
  * is not bounded here; the slow-client timeout of a protocol calls `destroy`.
@@ -13,16 +16,22 @@
 
 import { rm } from 'node:fs/promises';
 import * as net from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { assert } from '../base/assert.ts';
 import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { nodeTimers } from './node-timers.ts';
+import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
 import type { ConnectOptions, Listener, ListenOptions, Socket, SocketHandlers, Sockets } from './sockets.ts';
 import { listenError, socketError, systemCode } from './system-error.ts';
+import type { TlsCredentials, TlsIdentity, TlsIdentityOptions, TlsSession } from './tls.ts';
 
 const READ_BYTES = 64 * 1024;
 
 /** How long a flushed connection waits for the peer's FIN. */
 const LINGER_MS = 2_000;
+
+/** The first byte of a TLS record that carries a handshake. No text protocol begins so. */
+const HANDSHAKE = 0x16;
 
 /** Refused clients that are still being told so; beyond it they are cut without a word. */
 const REFUSALS_MAX = 256;
@@ -42,6 +51,10 @@ export class NodeSockets implements Sockets {
   listen(options: ListenOptions, onConnection: (socket: Socket) => SocketHandlers): Promise<Listener> {
     const listener = new NodeListener(options, onConnection, this.#readBuffer);
     return listener.start();
+  }
+
+  identify(credentials: TlsCredentials, options?: TlsIdentityOptions): TlsIdentity {
+    return new NodeTlsIdentity(credentials, options);
   }
 
   connect(options: ConnectOptions, handlers: SocketHandlers): Promise<Socket> {
@@ -138,14 +151,14 @@ class NodeListener implements Listener {
   }
 
   #accept(accepted: net.Socket): void {
-    const { connectionsMax = Number.POSITIVE_INFINITY } = this.#options;
+    const { connectionsMax = Number.POSITIVE_INFINITY, tls } = this.#options;
     if (this.#open.size >= connectionsMax) {
       this.#refuse(accepted);
       return;
     }
     // A Unix socket has neither; a client may also be gone again by now.
     const connection = new NodeSocket(accepted.remoteAddress ?? '', accepted.remotePort ?? 0);
-    const taken = this.#readBuffer === undefined ? undefined : takeHandle(accepted);
+    const taken = this.#readBuffer === undefined || tls !== undefined ? undefined : takeHandle(accepted);
     const raw =
       taken === undefined
         ? accepted
@@ -162,6 +175,8 @@ class NodeListener implements Listener {
       throw error; // A session that cannot be set up is a bug: let the process's own handler tell.
     }
     connection.attach(raw, handlers, taken === undefined);
+    if (tls?.required) connection.startTls(tls.identity);
+    else if (tls !== undefined) connection.awaitTls(tls.identity);
   }
 
   #refuse(accepted: net.Socket): void {
@@ -176,7 +191,8 @@ class NodeListener implements Listener {
       timer.cancel();
       this.#refused.delete(accepted);
     });
-    accepted.end(this.#options.refusal ?? EMPTY_BYTES);
+    // In the middle of a handshake a word in clear would only be taken for a broken one.
+    accepted.end(this.#options.tls?.required ? EMPTY_BYTES : (this.#options.refusal ?? EMPTY_BYTES));
     accepted.resume(); // Unread input would reset the connection before the refusal is read.
   }
 }
@@ -212,6 +228,10 @@ class NodeSocket implements Socket {
   #ended = false;
   #drainAwaited = false;
   #paused = false;
+  /** For a handshake that the first byte may begin. */
+  #offered: TlsIdentity | undefined;
+  #handshaking = false;
+  #tls: TlsSession | undefined;
 
   constructor(remoteAddress: string, remotePort: number) {
     this.remoteAddress = remoteAddress;
@@ -235,15 +255,69 @@ class NodeSocket implements Socket {
 
   /** From here on it delivers. */
   attach(raw: net.Socket, handlers: SocketHandlers, byDataEvents: boolean): void {
-    this.#raw = raw;
     this.#handlers = handlers;
+    this.#listenTo(raw, byDataEvents);
+  }
+
+  #listenTo(raw: net.Socket, byDataEvents: boolean): void {
+    this.#raw = raw;
     raw.on('error', (error) => {
       this.#error ??= error;
     });
-    raw.on('end', () => this.#onEnd());
-    raw.on('close', () => this.#onClose());
-    if (byDataEvents) raw.on('data', (chunk) => this.#deliver(chunk as Buffer));
+    raw.on('end', this.#onRawEnd);
+    raw.on('close', this.#onRawClose);
+    if (byDataEvents) raw.on('data', this.#onRawData);
     if (!this.#paused) raw.resume();
+  }
+
+  readonly #onRawEnd = (): void => this.#onEnd();
+  readonly #onRawClose = (): void => this.#onClose();
+  readonly #onRawData = (chunk: Bytes): void => {
+    const identity = this.#offered;
+    if (identity === undefined) {
+      this.#deliver(chunk);
+      return;
+    }
+    this.#offered = undefined;
+    if (chunk[0] !== HANDSHAKE) {
+      this.#deliver(chunk);
+      return;
+    }
+    const raw = this.#raw!;
+    raw.pause();
+    raw.unshift(chunk); // The secure socket takes what is there already.
+    this.startTls(identity);
+  };
+
+  get tls(): TlsSession | undefined {
+    return this.#tls;
+  }
+
+  /** Lets the client choose, by its first byte. */
+  awaitTls(identity: TlsIdentity): void {
+    this.#offered = identity;
+  }
+
+  startTls(identity: TlsIdentity): void {
+    const plain = this.#raw;
+    if (plain === undefined || plain.destroyed || this.#ended) return;
+    assert(this.#tls === undefined && !this.#handshaking, 'a connection is encrypted once');
+    assert(identity instanceof NodeTlsIdentity, 'an identity of the platform it is used on');
+    this.#handshaking = true;
+    plain.off('data', this.#onRawData);
+    plain.off('end', this.#onRawEnd);
+    identity.accept(plain, (secure) => this.#secured(plain, secure));
+  }
+
+  #secured(plain: net.Socket, secure: TLSSocket): void {
+    this.#handshaking = false;
+    if (this.#ended) {
+      secure.destroy();
+      return;
+    }
+    this.#tls = sessionOf(secure);
+    plain.off('close', this.#onRawClose);
+    this.#listenTo(secure, true);
   }
 
   get bufferedBytes(): number {
@@ -252,7 +326,8 @@ class NodeSocket implements Socket {
 
   write(bytes: Bytes): boolean {
     const raw = this.#raw;
-    if (raw === undefined || this.#ended || raw.destroyed) return true; // Nobody will read it: the bytes are not kept.
+    // Nobody will read it: the bytes are not kept.
+    if (raw === undefined || this.#ended || this.#handshaking || raw.destroyed) return true;
     raw.write(bytes);
     if (raw.writableLength === 0) return true;
     this.#awaitDrain(raw);
@@ -261,11 +336,12 @@ class NodeSocket implements Socket {
 
   pause(): void {
     this.#paused = true;
-    this.#raw?.pause();
+    if (!this.#handshaking) this.#raw?.pause();
   }
 
   resume(): void {
     this.#paused = false;
+    if (this.#handshaking) return;
     if (this.#handlers !== undefined) this.#raw?.resume();
   }
 
@@ -273,6 +349,10 @@ class NodeSocket implements Socket {
     const raw = this.#raw;
     if (raw === undefined || this.#ended || raw.destroyed) return;
     this.#ended = true;
+    if (this.#handshaking) {
+      raw.destroy();
+      return;
+    }
     raw.end(() => {
       const timer = nodeTimers.after(LINGER_MS, () => raw.destroy());
       raw.once('close', () => timer.cancel());

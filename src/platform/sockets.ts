@@ -6,11 +6,14 @@
  */
 
 import type { Bytes } from '../base/bytes.ts';
+import type { TlsCredentials, TlsIdentity, TlsIdentityOptions, TlsSession } from './tls.ts';
 
 export interface Sockets {
   /** Listens and answers with the bound address; port 0 picks a free one. @throws `io` naming host, port and the fix. */
   listen(options: ListenOptions, onConnection: (socket: Socket) => SocketHandlers): Promise<Listener>;
   connect(options: ConnectOptions, handlers: SocketHandlers): Promise<Socket>;
+  /** @throws OperationError `invalid_config` for what is no certificate, or not the key of it. */
+  identify(credentials: TlsCredentials, options?: TlsIdentityOptions): TlsIdentity;
 }
 
 /** Host and port, or the path of a Unix socket. */
@@ -25,6 +28,14 @@ export interface ListenOptions {
   readonly connectionsMax?: number;
   /** Bytes sent to a client that is one too many, before it is closed. */
   readonly refusal?: Bytes;
+  /** Encrypts connections from their first byte on. */
+  readonly tls?: ListenTls;
+}
+
+export interface ListenTls {
+  readonly identity: TlsIdentity;
+  /** Whether who speaks in clear is cut off. Otherwise the first byte tells: 0x16 begins a handshake. */
+  readonly required: boolean;
 }
 
 export interface Listener {
@@ -53,6 +64,13 @@ export interface Socket {
   readonly remotePort: number;
   /** True while written bytes wait for the kernel. */
   readonly bufferedBytes: number;
+  /** Once a handshake is done. */
+  readonly tls: TlsSession | undefined;
+  /**
+   * Encrypts from here on; the client begins the handshake. Nothing may be written before it is done: until then what is
+   * written is dropped, and `end` destroys. A handshake that fails closes the socket.
+   */
+  startTls(identity: TlsIdentity): void;
   /**
    * Hands bytes to the kernel. @returns true when it took them all at once, so that the caller may reuse the buffer;
    * false when they are kept until `onDrain`, and the buffer now belongs to the socket.

@@ -35,11 +35,13 @@ class FakeSocket implements Socket {
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort = 1;
   readonly bufferedBytes = 0;
+  readonly tls = undefined;
   readonly written: Buffer[] = [];
   closed = false;
   paused = false;
   handlers: SocketHandlers | undefined;
 
+  startTls(): void {}
   write(bytes: Uint8Array): boolean {
     this.written.push(Buffer.from(bytes));
     return true;

@@ -6,6 +6,8 @@
  * handed to `onData` in a buffer that is overwritten after the call, so that whoever keeps it without a copy sees
  * garbage at once. `cut` holds back what two hosts send each other until `heal`, as TCP does while it retransmits.
  *
+ * Encryption changes no byte here: `startTls` only makes `tls` known, and a listener with an identity calls it for everyone.
+ *
  * Left out: loss without repair, reordering (TCP shows neither), the backlog, Unix sockets but their names. The peer of a
  * host that lost power is reset within `RESET_MS_MAX`, where the machine would wait for its next write or a timeout.
  */
@@ -15,6 +17,7 @@ import { type Bytes, copyBytes } from '../../base/bytes.ts';
 import type { OperationError } from '../../base/errors.ts';
 import type { ConnectOptions, Listener, ListenOptions, Socket, SocketHandlers, Sockets } from '../sockets.ts';
 import { listenError, newSystemError, socketError } from '../system-error.ts';
+import type { TlsCredentials, TlsIdentity, TlsSession } from '../tls.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { Latency } from './simulated-disk.ts';
 import type { SimulatedTime } from './simulated-time.ts';
@@ -136,6 +139,10 @@ export class SimulatedSockets implements Sockets {
     return listener;
   }
 
+  identify(_credentials: TlsCredentials): TlsIdentity {
+    return { replace() {} };
+  }
+
   connect(options: ConnectOptions, handlers: SocketHandlers): Promise<Socket> {
     const { network } = this;
     // A Unix socket is a listener of this host whose port is found by its path.
@@ -228,6 +235,7 @@ class SimulatedListener implements Listener {
     }
     this.#open.add(server);
     server.onClosed = () => this.#open.delete(server);
+    if (this.#options.tls?.required) server.startTls();
     server.open(this.#onConnection(server));
     return true;
   }
@@ -279,6 +287,12 @@ class SimulatedSocket implements Socket {
     this.#network = sockets.network;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
+  }
+
+  tls: TlsSession | undefined;
+
+  startTls(): void {
+    this.tls = { protocol: 'TLSv1.3', endPoint: undefined };
   }
 
   get #other(): SimulatedSocket {
