@@ -126,6 +126,13 @@ async function serve(config: Config): Promise<void> {
   process.on('SIGINT', onSignal(130));
   process.on('SIGTERM', onSignal(143));
   running = await (await server()).runServer(config, { stdout: out });
+  const serving = running;
+  // Without certificates there is nothing to read anew, and a hangup ends the process as it ends others.
+  if (config.server.tls !== undefined) {
+    process.on('SIGHUP', () => {
+      serving.reload().catch((error: unknown) => void report(error, process.argv));
+    });
+  }
   // A signal that came while it was starting.
   if (signalled) await running.stop();
   await Promise.race([running.stopped, failure.promise]);

@@ -18,13 +18,14 @@ import { messageOf, OperationError } from './base/errors.ts';
 import { type Log, silentLog } from './base/log.ts';
 import { SoleMemberDirectory } from './cluster/sole-member-directory.ts';
 import { assertBuildSupports, usedProviders } from './config/build-support.ts';
-import type { Config, ProvidersConfig } from './config/config.ts';
+import type { Config, ProvidersConfig, TlsConfig } from './config/config.ts';
 import { showBytes } from './config/kinds.ts';
 import { type HttpListener, listenHttp } from './platform/http.ts';
 import { newNodePlatform, temporaryDirectory } from './platform/node-platform.ts';
 import { newPinoLog } from './platform/pino-log.ts';
 import type { Platform } from './platform/platform.ts';
-import type { Listener, ListenOptions, Socket, SocketHandlers } from './platform/sockets.ts';
+import type { Listener, ListenOptions, ListenTls, Socket, SocketHandlers } from './platform/sockets.ts';
+import { certificateEndMs, type TlsCredentials } from './platform/tls.ts';
 import { type Administered, type AdministrationRequest, administer } from './protocols/control/administration.ts';
 import { controlPath, requestControl } from './protocols/control/control-client.ts';
 import { controlListener } from './protocols/control/control-server.ts';
@@ -57,6 +58,11 @@ export interface RunningServer {
   readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
   readonly stores: Stores;
   readonly actors: ActorRuntime;
+  /**
+   * Reads certificates anew, for connections from then on.
+   * @throws OperationError when they cannot be used: then those it has stay.
+   */
+  reload(): Promise<void>;
   /** Answers what is under way, then closes everything. */
   stop(): Promise<void>;
   /** Settles once it has stopped. */
@@ -137,6 +143,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
   cleanup.push({ what: 'SQL', undo: () => sql.close() });
 
   const principals = await PrincipalStore.of(config.users);
+  const tls = await tlsOf(config, platform, log);
   const lag = new EventLoopLag(platform);
   lag.start();
   cleanup.push({ what: 'loop monitor', undo: () => lag.stop() });
@@ -182,6 +189,8 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
         startedAtMs: platform.clock.nowMs(),
         memoryBytes: () => process.memoryUsage.rss(),
       },
+      limits: { loginMs: redis.connectTimeoutMs, commandsMax: redis.pipelineCommandsMax },
+      disabledCommands: redis.disabledCommands,
     });
     metrics.push(respMetrics(resp, partitions));
     drains.push(() => resp.drain(DRAIN_MS_MAX));
@@ -192,6 +201,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
         port: redis.port,
         connectionsMax: redis.connectionsMax,
         refusal: utf8('-ERR max number of clients reached\r\n'),
+        ...(tls !== undefined && { tls }),
       },
       resp.accept,
     );
@@ -203,6 +213,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       log,
       connectTimeoutMs: postgres.connectTimeoutMs,
       statementTimeoutMs: postgres.queryTimeoutMs,
+      ...(tls !== undefined && { tls }),
     });
     await listen(
       'postgres',
@@ -223,6 +234,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
           host,
           port,
           ...httpLimits,
+          ...(tls !== undefined && { tls: tls.identity }),
           onHandlerError: (error) => log.error({ error: messageOf(error) }, 'an HTTP request failed'),
         },
         operations,
@@ -265,7 +277,36 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       { host: listener.host, port: listener.port },
     ]),
   );
-  return { addresses, stores, actors, stop, stopped: stopped.promise };
+  const reload = async (): Promise<void> => {
+    if (tls === undefined || config.server.tls === undefined) return;
+    tls.identity.replace(await credentialsOf(config.server.tls, platform, log));
+    log.info({ certificate: config.server.tls.certFile }, 'certificates were read anew');
+  };
+  return { addresses, stores, actors, reload, stop, stopped: stopped.promise };
+}
+
+async function tlsOf(config: Config, platform: Platform, log: Log): Promise<ListenTls | undefined> {
+  const { tls } = config.server;
+  if (tls === undefined) return undefined;
+  const onFailure = (error: Error) => log.debug({ error: error.message }, 'a client could not be encrypted');
+  const identity = platform.sockets.identify(await credentialsOf(tls, platform, log), { onFailure });
+  return { identity, required: tls.required };
+}
+
+async function credentialsOf(tls: TlsConfig, platform: Platform, log: Log): Promise<TlsCredentials> {
+  const { certFile, keyFile, caFile } = tls;
+  const certificate = text(await platform.files.read(certFile));
+  const credentials: TlsCredentials = {
+    certificate,
+    key: text(await platform.files.read(keyFile)),
+    ...(caFile !== undefined && { authorities: text(await platform.files.read(caFile)) }),
+    requireClientCertificate: tls.requireClientCert,
+  };
+  const until = certificateEndMs(certificate);
+  if (until !== undefined && until < platform.clock.nowMs()) {
+    log.warn({ certificate: certFile, until: new Date(until).toISOString() }, 'the certificate has expired');
+  }
+  return credentials;
 }
 
 /** Undoes everything, last first, whatever fails on the way. */
@@ -314,10 +355,15 @@ function startScreen(config: Config, server: RunningServer, readyMs: number): st
   const port = (name: string) => server.addresses[name]?.port;
   const host = config.server.bind;
   const row = (name: string, value: string, note = '') => `  ${name.padEnd(11)} ${value.padEnd(21)} ${note}`.trimEnd();
+  const encrypted = config.server.tls?.required === true;
   const lines = [
     `orbit ${VERSION} is ready (${readyMs} ms)`,
     '',
-    row('redis', address('redis'), port('redis') === undefined ? '' : `redis-cli -h ${host} -p ${port('redis')}`),
+    row(
+      'redis',
+      address('redis'),
+      port('redis') === undefined ? '' : `redis-cli ${encrypted ? '--tls ' : ''}-h ${host} -p ${port('redis')}`,
+    ),
     row(
       'postgres',
       address('postgres'),
@@ -333,6 +379,10 @@ function startScreen(config: Config, server: RunningServer, readyMs: number): st
     lines.push(
       row('provider', `${name} (${type})`, `durability ${store.durability}: ${DURABILITY_MEANS[store.durability]}`),
     );
+  }
+  if (config.server.tls !== undefined) {
+    const note = encrypted ? 'clear text is refused' : 'clear text is taken too, except for HTTP';
+    lines.push(row('tls', config.server.tls.certFile, note));
   }
   lines.push(row('memory', `limit ${showBytes(config.memory.limitBytes)}`));
   return lines;

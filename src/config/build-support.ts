@@ -1,7 +1,7 @@
 /** What a valid configuration may ask for and this build does not have. */
 
 import { OperationError } from '../base/errors.ts';
-import { BUILD_PROVIDERS, BUILD_TLS } from './compatibility.ts';
+import { BUILD_PROVIDERS } from './compatibility.ts';
 import type { Config } from './config.ts';
 
 /** Names of the providers that something uses: the default, the cluster provider, and those of routes. */
@@ -12,24 +12,7 @@ export function usedProviders({ providers, routes }: Pick<Config, 'providers' | 
 }
 
 /** @throws OperationError `unsupported` naming what this build cannot do. */
-export function assertBuildSupports(config: Pick<Config, 'server' | 'listeners' | 'providers' | 'routes'>): void {
-  if (config.server.tls !== undefined && !BUILD_TLS) {
-    throw new OperationError(
-      'unsupported',
-      'the listeners of this build do not speak TLS, and [server.tls] asks for it',
-      {
-        hint: 'remove [server.tls], bind loopback, and let a proxy in front of it speak TLS',
-      },
-    );
-  }
-  const [disabled] = config.listeners.redis.disabledCommands;
-  if (disabled !== undefined) {
-    throw new OperationError(
-      'unsupported',
-      `this build answers every Redis command, and protocols.redis.commands.disabled_commands names ${disabled}`,
-      { hint: 'remove the key, and let only trusted clients reach the Redis port' },
-    );
-  }
+export function assertBuildSupports(config: Pick<Config, 'providers' | 'routes'>): void {
   for (const name of usedProviders(config)) {
     const provider = config.providers.byName.get(name);
     if (provider === undefined || BUILD_PROVIDERS.has(provider.type)) continue;

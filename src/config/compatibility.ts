@@ -14,9 +14,6 @@ export const BUILD_LISTENERS: ReadonlySet<string> = new Set(['http', 'metrics', 
 /** Provider types that this build can open. */
 export const BUILD_PROVIDERS: ReadonlySet<string> = new Set(['Memory', 'RocksDB']);
 
-/** Whether the listeners of this build can speak TLS. Where they cannot, certificates are refused, never ignored. */
-export const BUILD_TLS: boolean = false;
-
 const count = integer(0, Number.MAX_SAFE_INTEGER);
 const seconds = duration('s', 0, Number.MAX_SAFE_INTEGER);
 const texts = list(text());
@@ -111,19 +108,6 @@ export const COMPATIBILITY: readonly Field[] = [
     texts,
     'all commands are enabled; name unwanted ones in disabled_commands',
   ),
-  {
-    ...idle('protocols.redis.connection_timeout_secs', seconds, 'a client may take its time to authenticate', 30),
-    env: 'ORBIT_REDIS_CONNECTION_TIMEOUT_SECS',
-  },
-  {
-    ...idle(
-      'protocols.redis.commands.max_pipeline_size',
-      count,
-      'pipelines are bounded by bytes: unread replies, and replies that wait for their sync',
-      1000,
-    ),
-    env: 'ORBIT_REDIS_MAX_PIPELINE_SIZE',
-  },
   ...times('protocols.redis.commands', 'commands are bounded by memory, not by time', 'command_timeout_secs'),
   ...vectors('protocols.redis.vector_ops'),
   ...switches(

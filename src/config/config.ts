@@ -42,6 +42,8 @@ export interface TlsConfig {
   readonly keyFile: string;
   readonly caFile: string | undefined;
   readonly requireClientCert: boolean;
+  /** Clear text is refused. */
+  readonly required: boolean;
 }
 
 export interface ListenersConfig {
@@ -57,8 +59,12 @@ export interface ListenersConfig {
   };
   readonly redis: ListenerConfig & {
     readonly connectionsMax: number;
-    /** Upper case; this build refuses to start with any. */
+    /** To authenticate. */
+    readonly connectTimeoutMs: number;
+    /** Lower case, subcommands as `config|set`. */
     readonly disabledCommands: readonly string[];
+    /** Commands of one client that are executed before other clients have their turn. */
+    readonly pipelineCommandsMax: number;
   };
 }
 

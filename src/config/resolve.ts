@@ -74,6 +74,7 @@ async function resolveTls(settings: Settings, inputs: Pick<LoadInputs, 'readFile
   const keyFile = settings.read(FIELDS.tlsKey);
   const caFile = settings.read(FIELDS.tlsCa);
   const requireClientCert = settings.read(FIELDS.tlsRequireClient);
+  const required = settings.read(FIELDS.tlsRequired);
   for (const field of [FIELDS.tlsCert, FIELDS.tlsKey, FIELDS.tlsCa]) {
     const file = settings.read(field);
     if (file === undefined || (await inputs.readFile(file)) !== undefined) continue;
@@ -91,7 +92,7 @@ async function resolveTls(settings: Settings, inputs: Pick<LoadInputs, 'readFile
       const message = 'client certificates are required but no authority is named to check them';
       settings.problem(settings.origin(FIELDS.tlsRequireClient.path), message, 'set [server.tls] ca_cert_file');
     }
-    return { certFile, keyFile, caFile, requireClientCert };
+    return { certFile, keyFile, caFile, requireClientCert, required };
   }
   if (
     given !== undefined &&
@@ -153,7 +154,9 @@ function resolveListeners(settings: Settings): ListenersConfig {
       enabled: settings.read(FIELDS.redisEnabled) && has('redis'),
       port: settings.read(FIELDS.redisPort),
       connectionsMax: settings.read(FIELDS.redisConnections),
-      disabledCommands: settings.read(FIELDS.redisDisabled).map((command) => command.toUpperCase()),
+      connectTimeoutMs: settings.read(FIELDS.redisConnect),
+      disabledCommands: settings.read(FIELDS.redisDisabled).map((command) => command.toLowerCase()),
+      pipelineCommandsMax: settings.read(FIELDS.redisPipeline),
     },
   };
   if (!has('grpc')) {

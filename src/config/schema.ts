@@ -64,6 +64,13 @@ export const FIELDS = {
   tlsRequireClient: field('server.tls.require_client_cert', boolean, false, 'Refuse clients without a certificate.', {
     env: 'ORBIT_TLS_REQUIRE_CLIENT_CERT',
   }),
+  tlsRequired: field(
+    'server.tls.required',
+    boolean,
+    true,
+    'Refuse clear text on the Redis and PostgreSQL ports. HTTP is encrypted in any case.',
+    { env: 'ORBIT_TLS_REQUIRED' },
+  ),
 
   memoryLimit: field(
     'memory.limit',
@@ -177,6 +184,20 @@ export const FIELDS = {
   redisConnections: field('protocols.redis.max_connections', integer(1, 1_000_000), 1000, 'Clients at once.', {
     env: 'ORBIT_REDIS_MAX_CONNECTIONS',
   }),
+  redisConnect: field(
+    'protocols.redis.connection_timeout_secs',
+    duration('s', 0, HOUR_MS),
+    30_000,
+    'Time to authenticate, where there are users; 0 is without limit.',
+    { env: 'ORBIT_REDIS_CONNECTION_TIMEOUT_SECS' },
+  ),
+  redisPipeline: field(
+    'protocols.redis.commands.max_pipeline_size',
+    integer(1, 1_000_000),
+    10_000,
+    'Commands of one client that are executed before other clients have their turn.',
+    { env: 'ORBIT_REDIS_MAX_PIPELINE_SIZE' },
+  ),
   redisDisabled: field(
     'protocols.redis.commands.disabled_commands',
     list(text({ what: 'a command name', pattern: /^[A-Za-z][A-Za-z._|-]*$/ })),

@@ -20,6 +20,8 @@ export interface ServerProcessOptions {
   readonly args?: readonly string[];
   /** A command that runs the server, like strace with its arguments. */
   readonly under?: readonly string[];
+  /** Beside PATH. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Exit {
@@ -37,10 +39,10 @@ export class ServerProcess {
   stdout = '';
   stderr = '';
 
-  private constructor({ dataDir, args = [], under = [] }: ServerProcessOptions) {
+  private constructor({ dataDir, args = [], under = [], env = {} }: ServerProcessOptions) {
     const ports = LISTENERS.flatMap((name) => [`--${name}-port`, '0']);
     const spawnedAt = performance.now();
-    this.#child = spawnOrbit(['start', '--data-dir', dataDir, ...ports, ...args], under);
+    this.#child = spawnOrbit(['start', '--data-dir', dataDir, ...ports, ...args], under, env);
     const ready = Promise.withResolvers<number>();
     this.ready = ready.promise;
     this.ready.catch(() => {}); // Whoever waits hears of it; nobody has to.
@@ -84,7 +86,7 @@ export class ServerProcess {
 
   /** @throws while the listener is not in the start screen. */
   port(name: ListenerName): number {
-    const port = new RegExp(`^ {2}${name} +127\\.0\\.0\\.1:(\\d+)`, 'm').exec(this.stdout)?.[1];
+    const port = new RegExp(`^ {2}${name} +[\\d.]+:(\\d+)`, 'm').exec(this.stdout)?.[1];
     if (port === undefined) throw new Error(`no port of ${name} in\n${this.stdout}`);
     return Number(port);
   }
@@ -93,6 +95,11 @@ export class ServerProcess {
   async kill(): Promise<Exit> {
     this.#child.kill('SIGKILL');
     return this.exited;
+  }
+
+  /** Tells it to read its certificates anew. */
+  hangUp(): void {
+    this.#child.kill('SIGHUP');
   }
 
   /** Asks it to end. @returns the exit code. */
@@ -140,9 +147,13 @@ process.on('exit', () => {
 });
 
 /** With an environment of its own: nothing of the caller's configuration reaches it. */
-function spawnOrbit(args: readonly string[], under: readonly string[] = []): ChildProcess {
+function spawnOrbit(
+  args: readonly string[],
+  under: readonly string[] = [],
+  more: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const [program, ...rest] = [...under, process.execPath, MAIN, ...args];
-  const env = { PATH: process.env.PATH };
+  const env = { PATH: process.env.PATH, ...more };
   const child = spawn(program!, rest, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.on('close', () => running.delete(child));

@@ -5,7 +5,7 @@ import { LocalActorRuntime } from '../../src/actors/local-actor-runtime.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { SoleMemberDirectory } from '../../src/cluster/sole-member-directory.ts';
 import { newNodePlatform } from '../../src/platform/node-platform.ts';
-import type { Listener } from '../../src/platform/sockets.ts';
+import type { Listener, ListenTls } from '../../src/platform/sockets.ts';
 import { type RespListener, type RespListenerOptions, respListener } from '../../src/protocols/resp/listener.ts';
 import { openMemoryStore } from '../../src/providers/memory/open.ts';
 import { openRocksDbStore } from '../../src/providers/rocksdb/open.ts';
@@ -21,7 +21,8 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export interface TestServerOptions extends Pick<RespListenerOptions, 'limits' | 'principals'> {
+export interface TestServerOptions extends Pick<RespListenerOptions, 'limits' | 'principals' | 'disabledCommands'> {
+  readonly tls?: ListenTls;
   /** A directory for a store on disk; default: a store in memory. */
   readonly directory?: string;
   /** Puts something between the store and the partitions. */
@@ -34,6 +35,7 @@ export interface TestServerOptions extends Pick<RespListenerOptions, 'limits' | 
 export async function startRespServer({
   wrapStore,
   directory,
+  tls,
   hotBytesMax,
   writeBehind = false,
   ...options
@@ -68,7 +70,8 @@ export async function startRespServer({
     },
     ...options,
   });
-  const listener: Listener = await platform.sockets.listen({ host: '127.0.0.1', port: 0 }, resp.accept);
+  const where = { host: '127.0.0.1', port: 0, ...(tls !== undefined && { tls }) };
+  const listener: Listener = await platform.sockets.listen(where, resp.accept);
   return {
     port: listener.port,
     store,

@@ -3,7 +3,8 @@
  *
  * The server never sees a password: it holds, per user, a salt, an iteration count and two keys derived from it. A user
  * who does not exist goes through the same exchange against keys that nobody can meet, so that names cannot be probed.
- * Channel binding is not offered, because connections are not encrypted here.
+ * On an encrypted connection channel binding is offered (SCRAM-SHA-256-PLUS, type `tls-server-end-point`): then the proof
+ * holds only for the certificate that the client was shown, and nobody between the two can pass it on.
  */
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
@@ -34,26 +35,51 @@ export const OPEN_PRINCIPALS: Principals = {
 };
 
 export const SCRAM_MECHANISM = 'SCRAM-SHA-256';
+export const SCRAM_PLUS_MECHANISM = 'SCRAM-SHA-256-PLUS';
+const END_POINT = 'p=tls-server-end-point,';
 const NONCE_BYTES = 18;
 
 /** One exchange: `first` answers the client's first message, `final` its proof. */
 export class ScramExchange {
   readonly #verifier: ScramVerifier;
   readonly #random: Pick<Random, 'bytes'>;
+  /** The hash of the certificate, where binding to it was offered. */
+  readonly #endPoint: Uint8Array | undefined;
+  #binds = false;
   #gs2Header = '';
   #clientFirstBare = '';
   #serverFirst = '';
   #nonce = '';
 
-  constructor(verifier: ScramVerifier, random: Pick<Random, 'bytes'>) {
+  constructor(verifier: ScramVerifier, random: Pick<Random, 'bytes'>, endPoint?: Uint8Array) {
     this.#verifier = verifier;
     this.#random = random;
+    this.#endPoint = endPoint;
+  }
+
+  /** What the client may choose from, best first. */
+  get mechanisms(): readonly string[] {
+    return this.#endPoint === undefined ? [SCRAM_MECHANISM] : [SCRAM_PLUS_MECHANISM, SCRAM_MECHANISM];
   }
 
   /** @throws SqlError `protocol_violation`. */
-  first(clientFirst: string): string {
-    const match = /^((?:n|y),(?:a=[^,]*)?,)(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/.exec(clientFirst);
+  first(mechanism: string, clientFirst: string): string {
+    if (!this.mechanisms.includes(mechanism)) {
+      throw new SqlError('protocol_violation', 'client selected an invalid SASL authentication mechanism');
+    }
+    const match = /^((?:n|y|p=[A-Za-z0-9.-]+),(?:a=[^,]*)?,)(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/.exec(
+      clientFirst,
+    );
     if (match === null) throw malformed();
+    this.#binds = mechanism === SCRAM_PLUS_MECHANISM;
+    if (match[1]!.startsWith('p=') !== this.#binds) throw malformed();
+    if (this.#binds && !match[1]!.startsWith(END_POINT)) {
+      throw new SqlError('protocol_violation', 'unsupported SCRAM channel-binding type');
+    }
+    // Whoever says "y" can bind, and was told that the server cannot: someone between the two took the offer away.
+    if (match[1]!.startsWith('y') && this.#endPoint !== undefined) {
+      throw new SqlError('invalid_authorization', 'SCRAM channel binding negotiation error');
+    }
     this.#gs2Header = match[1]!;
     this.#clientFirstBare = match[2]!;
     this.#nonce = match[3]! + Buffer.from(this.#random.bytes(NONCE_BYTES)).toString('base64');
@@ -65,7 +91,15 @@ export class ScramExchange {
   /** @returns the server's signature, or undefined when the proof is wrong. @throws SqlError `protocol_violation`. */
   final(clientFinal: string): string | undefined {
     const match = /^(c=([A-Za-z0-9+/=]+),r=([^,]+)(?:,[^p][^,]*)*),p=([A-Za-z0-9+/=]+)$/.exec(clientFinal);
-    if (match === null || Buffer.from(match[2]!, 'base64').toString('latin1') !== this.#gs2Header) throw malformed();
+    if (match === null) throw malformed();
+    const expected = Buffer.concat([
+      Buffer.from(this.#gs2Header, 'latin1'),
+      this.#binds ? this.#endPoint! : Buffer.alloc(0),
+    ]);
+    if (!Buffer.from(match[2]!, 'base64').equals(expected)) {
+      if (!this.#binds) throw malformed();
+      throw new SqlError('invalid_authorization', 'SCRAM channel binding check failed');
+    }
     if (match[3] !== this.#nonce) throw malformed();
     const proof = Buffer.from(match[4]!, 'base64');
     const { storedKey, serverKey } = this.#verifier;

@@ -14,8 +14,10 @@ export function authenticationOk(writer: MessageWriter): void {
   writer.begin('R').int32(0).end();
 }
 
-export function authenticationSasl(writer: MessageWriter, mechanism: string): void {
-  writer.begin('R').int32(10).text(mechanism).int8(0).end();
+export function authenticationSasl(writer: MessageWriter, mechanisms: readonly string[]): void {
+  writer.begin('R').int32(10);
+  for (const mechanism of mechanisms) writer.text(mechanism);
+  writer.int8(0).end();
 }
 
 /** @param step 11 to go on, 12 for the last word. */

@@ -8,7 +8,8 @@
  * **Nothing leaves before it is durable**: each write first waits for the highest commit version that the session has
  * seen. If that commit turns out unknown, the gathered answers are dropped and the connection ends with 40003.
  *
- * After an error in the extended protocol everything up to Sync is skipped. Encryption is answered 'N'. Function calls
+ * After an error in the extended protocol everything up to Sync is skipped. A request for TLS is answered
+ * 'S' where there is a certificate, one for GSSAPI never. Function calls
  * are left out. While COPY … FROM STDIN runs the statement is busy and pulls its data: messages are then read for it, one at
  * a time, and Flush and Sync among them are ignored; copy messages outside of a COPY are ignored too, as PostgreSQL does.
  */
@@ -18,6 +19,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import { messageOf, OperationError } from '../../base/errors.ts';
 import type { Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
+import type { TlsIdentity } from '../../platform/tls.ts';
 import type { RowBatch } from '../../query/sql/operators/operator.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { Portal, PreparedStatement } from '../../query/sql/portal.ts';
@@ -27,7 +29,7 @@ import type { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
 import { SqlSession } from '../../query/sql/sql-session.ts';
 import { type SqlType, type SqlValue, typeOfOid } from '../../query/sql/types/types.ts';
-import { SCRAM_MECHANISM, ScramExchange } from './authentication.ts';
+import { ScramExchange } from './authentication.ts';
 import * as message from './backend-messages.ts';
 import { CopyIn } from './copy-in.ts';
 import { type FieldFormat, readParameter, writeField } from './field-format.ts';
@@ -205,6 +207,10 @@ export class PgConnection implements SocketHandlers, ResultSink {
 
   #handleStartup(body: BodyReader): void {
     const code = body.int32();
+    if (code === SSL_REQUEST && this.#options.tls !== undefined && this.#socket.tls === undefined) {
+      this.#encrypt(this.#options.tls.identity);
+      return;
+    }
     if (code === SSL_REQUEST || code === GSS_REQUEST) {
       if (++this.#encryptionRequests > ENCRYPTION_REQUESTS_MAX) {
         throw new SqlError('protocol_violation', 'too many requests for encryption');
@@ -240,12 +246,17 @@ export class PgConnection implements SocketHandlers, ResultSink {
       this.#refuse(CONNECTION_SQLSTATE.invalid_authorization, 'no PostgreSQL user name specified in startup packet');
       return;
     }
-    const { principals, platform } = this.#options;
+    const { principals, platform, tls } = this.#options;
+    if (tls?.required && this.#socket.tls === undefined) {
+      const hint = 'Ask for it: sslmode=require.';
+      this.#refuse(CONNECTION_SQLSTATE.invalid_authorization, 'connections must be encrypted', hint);
+      return;
+    }
     if (principals.required) {
-      this.#scram = new ScramExchange(principals.verifier(user), platform.random);
+      this.#scram = new ScramExchange(principals.verifier(user), platform.random, this.#socket.tls?.endPoint);
       this.#phase = 'sasl-first';
       this.#reader.started(LOGIN_MESSAGE_BYTES_MAX);
-      message.authenticationSasl(this.#writer, SCRAM_MECHANISM);
+      message.authenticationSasl(this.#writer, this.#scram.mechanisms);
       return;
     }
     if (!isLocal(this.#socket.remoteAddress)) {
@@ -258,17 +269,24 @@ export class PgConnection implements SocketHandlers, ResultSink {
     this.#logIn();
   }
 
+  /** What came in clear behind the request could be anyone's, and must not be taken for the client's (CVE-2021-23214). */
+  #encrypt(identity: TlsIdentity): void {
+    if (this.#reader.buffered > 0) {
+      throw new SqlError('protocol_violation', 'received unencrypted data after SSL request');
+    }
+    this.#writer.int8('S'.charCodeAt(0));
+    this.#writer.flush((bytes) => this.#socket.write(bytes));
+    this.#socket.startTls(identity);
+  }
+
   #handleSasl(body: BodyReader): void {
     const scram = this.#scram!;
     if (this.#phase === 'sasl-first') {
       const mechanism = body.text();
-      if (mechanism !== SCRAM_MECHANISM) {
-        throw new SqlError('protocol_violation', 'client selected an invalid SASL authentication mechanism');
-      }
       const length = body.int32();
       const first = utf8Text(body.bytes(length));
       body.finish();
-      message.authenticationSaslData(this.#writer, 11, scram.first(first));
+      message.authenticationSaslData(this.#writer, 11, scram.first(mechanism, first));
       this.#phase = 'sasl-final';
       return;
     }

@@ -4,7 +4,7 @@
 
 import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
-import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
+import type { ListenTls, Socket, SocketHandlers } from '../../platform/sockets.ts';
 import type { SqlEngine } from '../../query/sql/sql-engine.ts';
 import type { Principals } from './authentication.ts';
 import { PgConnection } from './connection.ts';
@@ -13,6 +13,8 @@ export interface PgwireOptions {
   readonly principals: Principals;
   readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
   readonly log: Log;
+  /** For clients that ask for encryption; without it the answer is no. */
+  readonly tls?: ListenTls;
   /** Time to log in; 0 is without limit. */
   readonly connectTimeoutMs?: number;
   /** Default of statement_timeout for sessions that do not say; 0 is without limit. */

@@ -34,6 +34,7 @@ const OF_CONDITION = {
   internal_error: 'XX000',
   invalid_binary_representation: '22P03',
   invalid_column_reference: '42P10',
+  invalid_authorization: '28000',
   invalid_cursor_name: '34000',
   invalid_datetime_format: '22007',
   invalid_name: '42602',

@@ -2,7 +2,7 @@
 
 import { actorCommands } from './actor-commands.ts';
 import { bitmapCommands } from './bitmap-commands.ts';
-import { CommandTable } from './command.ts';
+import { type Command, CommandTable } from './command.ts';
 import { configCommands } from './config-commands.ts';
 import { connectionCommands } from './connection-commands.ts';
 import { genericCommands } from './generic-commands.ts';
@@ -12,18 +12,40 @@ import { serverCommands } from './server-commands.ts';
 import { stringCommands } from './string-commands.ts';
 import { transactionCommands } from './transaction-commands.ts';
 
-/** A table of its own for each listener: it counts calls. */
-export function newCommandTable(): CommandTable {
-  return new CommandTable({
-    ...stringCommands,
-    ...bitmapCommands,
-    ...genericCommands,
-    ...scanCommands,
-    ...transactionCommands,
-    ...connectionCommands,
-    ...serverCommands,
-    ...configCommands,
-    ...observationCommands,
-    ...actorCommands,
-  });
+const COMMANDS: Readonly<Record<string, Command>> = {
+  ...stringCommands,
+  ...bitmapCommands,
+  ...genericCommands,
+  ...scanCommands,
+  ...transactionCommands,
+  ...connectionCommands,
+  ...serverCommands,
+  ...configCommands,
+  ...observationCommands,
+  ...actorCommands,
+};
+
+/**
+ * A table of its own for each listener: it counts calls. Those in `disabled` (`flushall`, `config|set`, in any case) are not in it,
+ * so that they are answered as unknown; names that no command has are let pass.
+ */
+export function newCommandTable(disabled: readonly string[] = []): CommandTable {
+  if (disabled.length === 0) return new CommandTable(COMMANDS);
+  const names = new Set(disabled.map((name) => name.toLowerCase()));
+  return new CommandTable(without(COMMANDS, names, ''));
+}
+
+function without(
+  commands: Readonly<Record<string, Command>>,
+  names: ReadonlySet<string>,
+  parent: string,
+): Readonly<Record<string, Command>> {
+  return Object.fromEntries(
+    Object.entries(commands)
+      .filter(([name]) => !names.has(parent + name.toLowerCase()))
+      .map(([name, row]) => {
+        const subcommands = without(row.subcommands, names, `${name.toLowerCase()}|`);
+        return [name, { ...row, subcommands }];
+      }),
+  );
 }

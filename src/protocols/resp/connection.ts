@@ -27,6 +27,7 @@ import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
+import type { Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import { ArgumentCursor } from './arguments.ts';
 import { DEFAULT_USER, type Principal } from './authentication.ts';
@@ -144,6 +145,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   #ended = false;
   #finishing = false;
   #paused = 0;
+  #loginTimer: Timer | undefined;
 
   /** Received and not parsed yet. */
   #input: Buffer = NO_INPUT;
@@ -180,6 +182,14 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     context.clients.add(this);
     this.connectedAtMs = this.server.platform.clock.nowMs();
     this.activeAtMs = this.connectedAtMs;
+    const { loginMs } = this.server.limits;
+    if (this.principal === undefined && loginMs > 0) {
+      this.#loginTimer = this.server.platform.timers.after(loginMs, () => this.#loginTimedOut());
+    }
+  }
+
+  #loginTimedOut(): void {
+    if (this.principal === undefined) this.#fail('NOAUTH Authentication took too long.');
   }
 
   get remoteAddress(): string {
@@ -247,6 +257,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   onClose(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#loginTimer?.cancel();
     this.server.counters.connectionsOpen--;
     this.#dropOutput();
     this.#parked = undefined;
@@ -305,8 +316,19 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       start = consumed;
       if (this.#closed || this.#ending) return;
       if (!finished || count === 0) break;
+      if (count >= this.server.limits.commandsMax && start < bytes.length) {
+        this.#append(bytes.subarray(start));
+        this.#giveWay();
+        return;
+      }
     } while (start < bytes.length && this.#partial === undefined && this.#neededBytes === 0);
     if (start < bytes.length) this.#append(bytes.subarray(start));
+  }
+
+  /** Lets other clients have their turn before the rest of the input. */
+  #giveWay(): void {
+    this.#pause(WAITING);
+    this.server.platform.timers.soon(() => this.#continueReading());
   }
 
   /** Set while nothing can be executed. */

@@ -32,6 +32,8 @@ export interface RespListenerOptions {
   /** What ACTOR.CALL calls; without it the command is refused. */
   readonly actors?: ActorRuntime;
   readonly log?: Log;
+  /** Commands that are answered as unknown: `flushall`, `config|set`. */
+  readonly disabledCommands?: readonly string[];
 }
 
 export interface RespStatistics extends Readonly<RespCounters> {
@@ -51,7 +53,7 @@ export interface RespListener {
 }
 
 export function respListener(options: RespListenerOptions): RespListener {
-  const commands = newCommandTable();
+  const commands = newCommandTable(options.disabledCommands);
   const counters: RespCounters = {
     connectionsAccepted: 0,
     connectionsOpen: 0,

@@ -64,6 +64,7 @@ export class QuickCommands {
   readonly #arena: EntryArena;
   readonly #writer: ReplyWriter;
   readonly #rows: readonly (CommandEntry | undefined)[];
+  readonly #complete: boolean;
   readonly #kinds = new Uint8Array(RUN_COMMANDS_MAX);
   readonly #hashes = new Int32Array(RUN_COMMANDS_MAX);
   readonly #references = new Int32Array(RUN_COMMANDS_MAX);
@@ -79,12 +80,14 @@ export class QuickCommands {
     this.#entries = server.partitions.entries;
     this.#arena = this.#entries.arena;
     this.#writer = writer;
-    this.#rows = [undefined, ...NAMES.map((name) => server.commands.byName(name))];
+    const rows = NAMES.map((name) => server.commands.byName(name));
+    this.#rows = [undefined, ...rows];
+    this.#complete = !rows.includes(undefined);
   }
 
-  /** Whether anything may go this way: not where other processes write to the store. */
+  /** Whether anything may go this way: not where other processes write to the store, or one of these commands is disabled. */
   get enabled(): boolean {
-    return this.#entries.keeps;
+    return this.#entries.keeps && this.#complete;
   }
 
   /**

@@ -26,12 +26,15 @@ export interface RequestLimits {
   readonly argumentsMax: number;
   /** Longest inline command and longest length line, bytes. */
   readonly lineBytesMax: number;
+  /** Commands of one parse; the rest waits for the next one. */
+  readonly commandsMax: number;
 }
 
 export const REQUEST_LIMITS: RequestLimits = {
   bulkBytesMax: 512 * 1024 * 1024,
   argumentsMax: 1024 * 1024,
   lineBytesMax: 64 * 1024,
+  commandsMax: 10_000,
 };
 
 /** What a client that must authenticate first may send; the figures are those of Redis. */
@@ -95,7 +98,7 @@ export class RequestBatch {
     resume?: PartialCommand,
   ): void {
     // Before authentication limits are tight, and the command that lifts them may be the first of a chunk.
-    const commandsMax = authenticated ? Number.POSITIVE_INFINITY : 1;
+    const commandsMax = authenticated ? limits.commandsMax : 1;
     this.buffer = buffer;
     this.count = 0;
     this.firstArgument[0] = 0;

@@ -24,6 +24,8 @@ export interface RespLimits extends RequestLimits {
   readonly outputBytesMax: number;
   /** Bytes of replies that wait until they are durable; more pauses reading. */
   readonly undurableBytesMax: number;
+  /** Time to authenticate, where that is required, milliseconds; 0 is without limit. */
+  readonly loginMs: number;
 }
 
 export const RESP_LIMITS: RespLimits = {
@@ -31,6 +33,7 @@ export const RESP_LIMITS: RespLimits = {
   inputBytesMax: 1024 * 1024 * 1024,
   outputBytesMax: 640 * 1024 * 1024,
   undurableBytesMax: 1024 * 1024,
+  loginMs: 30_000,
 };
 
 /** Facts for HELLO and INFO. */

@@ -34,6 +34,7 @@ export const CONDITIONS = {
   internal_error: 'invalid_argument',
   invalid_binary_representation: 'invalid_argument',
   invalid_column_reference: 'invalid_argument',
+  invalid_authorization: 'unauthenticated',
   invalid_cursor_name: 'not_found',
   invalid_datetime_format: 'invalid_argument',
   invalid_name: 'invalid_argument',

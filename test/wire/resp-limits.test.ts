@@ -1,0 +1,72 @@
+/** What the Redis port can be configured to refuse or bound: commands, time to log in, commands in a row. */
+
+import { afterEach, describe, expect, test } from 'vitest';
+import { PrincipalStore } from '../../src/protocols/principals.ts';
+import { RawClient, request } from './resp-client.ts';
+import { startRespServer, type TestServer, type TestServerOptions } from './resp-server.ts';
+
+const undo: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+async function start(options: TestServerOptions): Promise<TestServer> {
+  const server = await startRespServer(options);
+  undo.push(() => server.close());
+  return server;
+}
+
+async function connect({ port }: TestServer): Promise<RawClient> {
+  const client = await RawClient.connect(port);
+  undo.push(() => client.close());
+  return client;
+}
+
+describe('disabled commands', () => {
+  test('are answered as unknown, whole or in part, in transactions and in tables of commands too', async () => {
+    const client = await connect(await start({ disabledCommands: ['FlushAll', 'config|set', 'nosuch'] }));
+    expect(await client.call('SET', 'k', 'v')).toBe('+OK\r\n');
+    expect(await client.call('flushall')).toBe("-ERR unknown command 'flushall', with args beginning with: \r\n");
+    expect(await client.call('CONFIG', 'SET', 'slowlog-max-len', '3')).toMatch(/^-ERR unknown subcommand 'SET'/);
+    expect(await client.call('CONFIG', 'GET', 'port')).toMatch(/^\*2\r\n/);
+    expect(await client.call('COMMAND', 'INFO', 'flushall')).toBe('*1\r\n$-1\r\n');
+    await client.call('MULTI');
+    expect(await client.call('FLUSHALL')).toMatch(/^-ERR unknown command/);
+    expect(await client.call('EXEC')).toMatch(/^-EXECABORT/);
+    expect(await client.call('GET', 'k')).toBe('$1\r\nv\r\n');
+  });
+
+  test('do not come back by a quick way', async () => {
+    const client = await connect(await start({ disabledCommands: ['get'], hotBytesMax: 1 << 20, writeBehind: true }));
+    client.send(Buffer.concat([request('SET', 'k', 'v'), request('GET', 'k'), request('STRLEN', 'k')]));
+    expect(await client.reply()).toBe('+OK\r\n');
+    expect(await client.reply()).toMatch(/^-ERR unknown command 'GET'/);
+    expect(await client.reply()).toBe(':1\r\n');
+  });
+});
+
+test('whoever does not log in in time is let go, whoever did is not', async () => {
+  const principals = await PrincipalStore.of([{ name: 'default', password: 'secret' }]);
+  const server = await start({ principals, limits: { loginMs: 300 } });
+  const silent = await connect(server);
+  const known = await connect(server);
+  expect(await known.call('AUTH', 'secret')).toBe('+OK\r\n');
+  expect(await silent.rest()).toBe('-NOAUTH Authentication took too long.\r\n');
+  expect(await known.call('PING')).toBe('+PONG\r\n');
+});
+
+test('a long pipeline gives others their turn, and is answered whole and in order', async () => {
+  const server = await start({ limits: { commandsMax: 10 } });
+  const long = await connect(server);
+  const other = await connect(server);
+  const count = 3_000;
+  // In one chunk: without a bound all of it would be executed in one stretch.
+  long.send(Buffer.concat(Array.from({ length: count }, () => request('INCR', 'n'))));
+  expect(await long.reply()).toBe(':1\r\n');
+  const seen = Number(/:(\d+)/.exec(await other.call('INCRBY', 'n', '0'))?.[1]);
+  expect(seen).toBeGreaterThan(0);
+  expect(seen).toBeLessThan(count);
+  for (let i = 2; i <= count; i++) expect(await long.reply()).toBe(`:${i}\r\n`);
+  long.send(Buffer.concat([...Array.from({ length: 25 }, () => request('PING')), request('QUIT')]));
+  expect(await long.rest()).toBe(`${'+PONG\r\n'.repeat(25)}+OK\r\n`);
+});
