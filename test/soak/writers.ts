@@ -1,7 +1,7 @@
 /**
  * Clients that write as fast as they are answered, each its own keys or rows, with a ledger of what they did.
  *
- * Redis: pipelines of SET, MSET, DEL and INCR. PostgreSQL: autocommit statements over one and several rows, and explicit
+ * Redis: pipelines of SET, MSET, DEL and INCR, and of several of them between MULTI and EXEC. PostgreSQL: autocommit statements over one and several rows, and explicit
  * transactions over pairs of rows that must always agree. Values are unique. Besides, all of them touch something shared:
  * a counter, of which the bounds are known, and accounts, whose sum stays the same.
  *
@@ -81,6 +81,13 @@ export class SharedCounter {
   }
 }
 
+/** Commands of one atomic write: each with what it must answer, the last answer being the acknowledgement. */
+interface Step {
+  readonly commands: readonly (readonly string[])[];
+  readonly replies: readonly string[];
+  readonly write: Write;
+}
+
 export class RedisWriter implements Writer {
   readonly ledger: Ledger;
   readonly problems: string[] = [];
@@ -118,7 +125,8 @@ export class RedisWriter implements Writer {
   async #pipeline(client: RawClient): Promise<void> {
     const random = this.#random;
     const commands: Buffer[] = [];
-    const replies: { readonly expected: string | undefined }[] = [];
+    /** What each command must answer; undefined for an increment of the shared counter. */
+    const replies: { readonly expected: string | undefined; readonly commits?: boolean }[] = [];
     for (let left = 1 + random.int(random.chance(0.3) ? 1 : PIPELINE_MAX); left > 0; left--) {
       if (random.chance(0.05)) {
         commands.push(request('INCR', SHARED_COUNTER));
@@ -126,27 +134,52 @@ export class RedisWriter implements Writer {
         this.#shared.attempted++;
         continue;
       }
-      const { command, write, reply } = this.#next();
-      commands.push(request(...command));
-      replies.push({ expected: reply });
-      this.ledger.attempt(write);
-      apply(this.#current, write);
+      const step = random.chance(0.15) ? this.#transaction() : this.#next();
+      this.ledger.attempt(step.write);
+      apply(this.#current, step.write);
+      for (const [i, command] of step.commands.entries()) {
+        commands.push(request(...command));
+        replies.push({ expected: step.replies[i]!, commits: i === step.commands.length - 1 });
+      }
     }
     client.send(Buffer.concat(commands));
-    for (const { expected } of replies) {
+    for (const { expected, commits } of replies) {
       const reply = await client.reply();
       if (expected === undefined) {
         if (/^:\d+\r\n$/.test(reply)) this.#shared.acknowledged++;
         else this.problems.push(`${this.ledger.name}: INCR answered ${JSON.stringify(reply)}`);
       } else if (reply === expected) {
-        this.ledger.acknowledge();
+        if (commits) this.ledger.acknowledge();
       } else {
         throw new Error(`answered ${JSON.stringify(reply)} for ${JSON.stringify(expected)}`);
       }
     }
   }
 
-  #next(): { readonly command: readonly string[]; readonly write: Write; readonly reply: string } {
+  /** Several commands between MULTI and EXEC, all of them or none; one in eight takes them back. */
+  #transaction(): Step {
+    const before = this.#current;
+    this.#current = new Map(before);
+    const write: [string, string | undefined][] = [];
+    const commands: (readonly string[])[] = [['MULTI']];
+    const answers: string[] = [];
+    for (let left = 2 + this.#random.int(4); left > 0; left--) {
+      const step = this.#next();
+      apply(this.#current, step.write);
+      write.push(...(step.write as typeof write));
+      commands.push(...step.commands);
+      answers.push(...step.replies);
+    }
+    this.#current = before;
+    const queued = ['+OK\r\n', ...answers.map(() => '+QUEUED\r\n')];
+    if (this.#random.chance(1 / 8)) {
+      return { commands: [...commands, ['DISCARD']], replies: [...queued, '+OK\r\n'], write: [] };
+    }
+    const reply = `*${answers.length}\r\n${answers.join('')}`;
+    return { commands: [...commands, ['EXEC']], replies: [...queued, reply], write };
+  }
+
+  #next(): Step {
     const random = this.#random;
     const value = payload(this.ledger.name, this.#sequence++, random);
     const someKeys = (max: number): string[] => [
@@ -156,22 +189,22 @@ export class RedisWriter implements Writer {
       case 0: {
         const counter = this.keys[KEYS + random.int(COUNTERS)]!;
         const next = String(Number(this.#current.get(counter) ?? '0') + 1);
-        return { command: ['INCR', counter], write: [[counter, next]], reply: `:${next}\r\n` };
+        return { commands: [['INCR', counter]], write: [[counter, next]], replies: [`:${next}\r\n`] };
       }
       case 1: {
         const keys = someKeys(3);
         const present = keys.filter((key) => this.#current.has(key)).length;
         const write = keys.map((key) => [key, undefined] as const);
-        return { command: ['DEL', ...keys], write, reply: `:${present}\r\n` };
+        return { commands: [['DEL', ...keys]], write, replies: [`:${present}\r\n`] };
       }
       case 2: {
         const keys = someKeys(6);
         const command = ['MSET', ...keys.flatMap((key) => [key, value])];
-        return { command, write: keys.map((key) => [key, value] as const), reply: '+OK\r\n' };
+        return { commands: [command], write: keys.map((key) => [key, value] as const), replies: ['+OK\r\n'] };
       }
       default: {
         const [key] = someKeys(1);
-        return { command: ['SET', key!, value], write: [[key!, value]], reply: '+OK\r\n' };
+        return { commands: [['SET', key!, value]], write: [[key!, value]], replies: ['+OK\r\n'] };
       }
     }
   }
