@@ -8,11 +8,12 @@
 import { Worker } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, type Deferred, deferred } from '../../base/awaitable.ts';
-import { type Bytes, compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../../base/bytes.ts';
+import { asBuffer, type Bytes, compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Clock } from '../../platform/platform.ts';
 import type { Engine, EngineBatch, EngineCursor, EngineSnapshot } from '../../storage/engine.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
+import { OPERATION_HEADER_BYTES, operationKeyLength } from '../../storage/operations.ts';
 import type { Entry, ScanOptions, Version } from '../../storage/store.ts';
 import type { ApplyReply, ApplyRequest } from './apply-worker.ts';
 import {
@@ -25,11 +26,12 @@ import {
   rocksDbBinding,
   translateRocksDbError,
 } from './binding.ts';
+import { ValueCache } from './value-cache.ts';
 
 export interface RocksDbEngineOptions {
   readonly directory: string;
   readonly clock: Clock;
-  /** Block cache, indexes and filters included. Default 64 MiB. */
+  /** Blocks with their indexes and filters, and a quarter of it for single values. Default 64 MiB. */
   readonly blockCacheBytes?: number;
   /** Writes in memory before they become files. Default 32 MiB. */
   readonly memtableBytes?: number;
@@ -39,6 +41,12 @@ export interface RocksDbEngineOptions {
   readonly backgroundJobs?: number;
 }
 
+const BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
+/** Part of the block cache's memory that holds values of keys that were read one by one. */
+const VALUE_CACHE_SHARE = 0.25;
+const VALUE_CACHE_BYTES_MIN = 64 * 1024;
+/** A batch of more keys empties the value cache: looking each of them up would hold everything up. */
+const FORGOTTEN_KEYS_MAX = 65_536;
 const GET_OPTIONS = { valueEncoding: 'buffer' } as const;
 /** A read that took longer came from a disk. */
 const SLOW_READ_MS = 0.08;
@@ -59,6 +67,8 @@ export class RocksDbEngine implements Engine {
   #worker: Worker;
   readonly #views = new Set<RocksDbView>();
   readonly #one: Bytes[] = [EMPTY_BYTES];
+  /** What `get` found in the state at `position`. */
+  readonly #values: ValueCache;
   #slowShare = 0;
   #asyncReads = 0;
   #pendingReads = 0;
@@ -81,6 +91,8 @@ export class RocksDbEngine implements Engine {
     this.#directory = options.directory;
     this.#clock = options.clock;
     this.#options = open;
+    const cacheBytes = (options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * VALUE_CACHE_SHARE;
+    this.#values = new ValueCache(Math.max(Math.floor(cacheBytes), VALUE_CACHE_BYTES_MIN));
     this.#worker = this.#startWorker();
   }
 
@@ -111,7 +123,10 @@ export class RocksDbEngine implements Engine {
       walCompression: false,
       compaction: 'level',
       memtableMemoryBudget: options.memtableBytes ?? 32 * 1024 * 1024,
-      cacheSize: Math.min(options.blockCacheBytes ?? 64 * 1024 * 1024, 0x7fff_ffff),
+      cacheSize: Math.min(
+        Math.floor((options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * (1 - VALUE_CACHE_SHARE)),
+        0x7fff_ffff,
+      ),
       cacheIndexAndFilterBlocks: true,
       compression: options.compression ?? true,
     };
@@ -132,13 +147,22 @@ export class RocksDbEngine implements Engine {
       const copy = Buffer.from(key);
       return this.#recovering.then(() => this.get(copy));
     }
+    const known = this.#values.get(key);
+    if (known !== undefined) return known;
     if (this.#asyncReads > 0) {
       this.#asyncReads--;
-      return this.#readLater([key]).then((values) => values[0]);
+      const copy = Buffer.from(key);
+      const { position } = this;
+      return this.#readLater([copy]).then(([value]) => {
+        // A batch that is being applied meanwhile drops what it changes when it is done.
+        if (value !== undefined && position === this.position) this.#values.put(copy, value);
+        return value;
+      });
     }
     const start = this.#clock.monotonicMs();
     const value = this.#read(key);
     this.#noteRead(this.#clock.monotonicMs() - start);
+    if (value !== undefined) this.#values.put(key, value);
     return value;
   }
 
@@ -226,11 +250,25 @@ export class RocksDbEngine implements Engine {
     this.#worker.postMessage(request);
     try {
       await this.#applying.promise;
+      this.#forget(batch);
       this.position = batch.position;
     } finally {
       this.#applying = undefined;
       this.#inFlux = false;
       this.#worker.unref();
+    }
+  }
+
+  /** Drops from the value cache what a batch changed, also what was read while it was being applied. */
+  #forget({ deletedRanges, arena, operations, count }: EngineBatch): void {
+    if (deletedRanges.length > 0 || count > FORGOTTEN_KEYS_MAX) {
+      this.#values.clear();
+      return;
+    }
+    const bytes = asBuffer(arena);
+    for (let i = 0; i < count; i++) {
+      const start = operations[i]! + OPERATION_HEADER_BYTES;
+      this.#values.delete(bytes, start, start + operationKeyLength(bytes, operations[i]!));
     }
   }
 
@@ -258,6 +296,7 @@ export class RocksDbEngine implements Engine {
     await this.#awaitReads();
     await closeDatabase(this.#binding, this.#database, this.#directory).catch(() => {});
     await openDatabase(this.#binding, this.#database, this.#options, this.#directory);
+    this.#values.clear();
     this.position = decodePosition(this.#read(POSITION_KEY));
   }
 
@@ -272,6 +311,7 @@ export class RocksDbEngine implements Engine {
   memory(): Readonly<Record<string, number>> {
     const property = (name: string) => Number(this.#binding.db_get_property(this.#database, name)) || 0;
     return {
+      valueCache: this.#values.memoryBytes,
       blockCache: property('rocksdb.block-cache-usage'),
       memtables: property('rocksdb.size-all-mem-tables'),
       tableReaders: property('rocksdb.estimate-table-readers-mem'),

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { text, utf8 } from '../../base/bytes.ts';
+import { SeededRandom } from '../../platform/simulated/seeded-random.ts';
+import { ValueCache } from './value-cache.ts';
+
+const seed = process.env.ORBIT_TEST_SEED ?? '1';
+const CACHE_BYTES = 64 * 1024;
+
+function read(cache: ValueCache, key: string): string | undefined {
+  const value = cache.get(utf8(key));
+  return value && text(value);
+}
+
+describe('a cache of values', () => {
+  it('never answers anything but what was put last', () => {
+    const random = new SeededRandom(`${seed}/value-cache`);
+    const cache = new ValueCache(CACHE_BYTES);
+    const model = new Map<string, string>();
+    let hits = 0;
+    for (let step = 0; step < 60_000; step++) {
+      const key = `key ${'.'.repeat(random.int(9))}${random.int(400)}`;
+      switch (random.int(8)) {
+        case 0: {
+          const around = utf8(`<${key}>`);
+          cache.delete(around, 1, around.length - 1);
+          model.delete(key);
+          break;
+        }
+        case 1:
+        case 2: {
+          const value = `${step} ${'v'.repeat(random.pick([0, 3, 40, 300, 2_000]))}`;
+          cache.put(utf8(key), utf8(value));
+          model.set(key, value);
+          break;
+        }
+        default: {
+          const found = read(cache, key);
+          if (found === undefined) break;
+          hits++;
+          expect(found, `ORBIT_TEST_SEED=${seed}, step ${step}`).toBe(model.get(key));
+        }
+      }
+      if (random.chance(0.000_1)) {
+        cache.clear();
+        model.clear();
+      }
+    }
+    expect(hits).toBeGreaterThan(1_000);
+    expect(cache.memoryBytes).toBeLessThanOrEqual(CACHE_BYTES);
+  });
+
+  it('keeps most of what fits, and the youngest of what does not', () => {
+    const cache = new ValueCache(CACHE_BYTES);
+    const count = CACHE_BYTES / 256;
+    for (let i = 0; i < count; i++) cache.put(utf8(`key ${i}`), utf8('v'.repeat(100)));
+    let kept = 0;
+    for (let i = 0; i < count; i++) if (read(cache, `key ${i}`) !== undefined) kept++;
+    expect(kept).toBeGreaterThan(count * 0.95);
+    for (let i = 0; i < count * 10; i++) cache.put(utf8(`other ${i}`), utf8('v'.repeat(100)));
+    for (let i = 0; i < count; i++) expect(read(cache, `key ${i}`)).toBeUndefined();
+    expect(read(cache, `other ${count * 10 - 1}`)).toBe('v'.repeat(100));
+  });
+
+  it('gives out copies and takes copies', () => {
+    const cache = new ValueCache(CACHE_BYTES);
+    const value = Buffer.from('value');
+    cache.put(utf8('key'), value);
+    value.fill(0);
+    cache.get(utf8('key'))!.fill(0);
+    expect(read(cache, 'key')).toBe('value');
+  });
+
+  it('leaves large values out', () => {
+    const cache = new ValueCache(1 << 20);
+    cache.put(utf8('key'), Buffer.alloc(100_000));
+    expect(cache.get(utf8('key'))).toBeUndefined();
+  });
+});

@@ -1,0 +1,162 @@
+/**
+ * Values of keys that were read lately, above RocksDB: a hit costs a hash, a comparison and a copy, a tenth of what it
+ * takes to ask the binding.
+ *
+ * It holds what the engine holds and nothing else; who changes a key in the engine deletes it here. Entries lie in a
+ * ring of chunks in the order they came, and the youngest overwrites the oldest: nothing is moved, and eviction is free.
+ * An index of buckets of four finds them by hash; a position older than the ring is long has been overwritten.
+ *
+ *   entry:  key length, uint16 | value length, uint32 | key | value           (little-endian, never across two chunks)
+ *   index:  hash, int32 | position + 1, float64; 0 for an empty place
+ *
+ * Chunks are allocated when they are first written to.
+ */
+
+import { asBuffer, type Bytes } from '../../base/bytes.ts';
+
+const WAYS = 4;
+const CHUNK_BYTES_MAX = 1024 * 1024;
+const HEADER_BYTES = 6;
+const KEY_BYTES_MAX = 0xffff;
+/** Larger values would push too many others out. */
+const VALUE_BYTES_MAX = 16 * 1024;
+/** The index has a place for every so many bytes of the whole. */
+const BYTES_PER_PLACE = 64;
+const PLACE_BYTES = 12;
+
+export class ValueCache {
+  readonly #hashes: Int32Array;
+  readonly #positions: Float64Array;
+  readonly #bucketMask: number;
+  readonly #chunks: (Buffer | undefined)[];
+  readonly #chunkBytes: number;
+  readonly #ringBytes: number;
+  /** Where the next entry goes: bytes written since the beginning, the unused ends of chunks included. */
+  #head = 0;
+  /** What lies before is forgotten. */
+  #clearedAt = 0;
+
+  /** @param bytesMax Of the index and all entries, at least 64 KiB. */
+  constructor(bytesMax: number) {
+    let places = WAYS;
+    while (places * 2 * BYTES_PER_PLACE <= bytesMax) places *= 2;
+    this.#hashes = new Int32Array(places);
+    this.#positions = new Float64Array(places);
+    this.#bucketMask = places / WAYS - 1;
+    const entryBytes = bytesMax - places * PLACE_BYTES;
+    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, entryBytes >> 1);
+    this.#chunks = new Array<Buffer | undefined>(Math.floor(entryBytes / this.#chunkBytes)).fill(undefined);
+    this.#ringBytes = this.#chunks.length * this.#chunkBytes;
+  }
+
+  /** Of what has been allocated, in bytes. */
+  get memoryBytes(): number {
+    const used = Math.min(this.#chunks.length, Math.ceil(this.#head / this.#chunkBytes));
+    return this.#hashes.length * PLACE_BYTES + used * this.#chunkBytes;
+  }
+
+  /** A copy of the value, if it is here. */
+  get(key: Bytes): Bytes | undefined {
+    const place = this.#find(key, hashOf(key, 0, key.length));
+    if (place < 0) return undefined;
+    const position = this.#positions[place]! - 1;
+    const chunk = this.#chunkAt(position)!;
+    const at = position % this.#chunkBytes;
+    const start = at + HEADER_BYTES + key.length;
+    const length = chunk.readUInt32LE(at + 2);
+    // From Node's pool: such a copy is short-lived.
+    const value = Buffer.allocUnsafe(length);
+    chunk.copy(value, 0, start, start + length);
+    return value;
+  }
+
+  /** Keeps copies of both, in place of what there was. */
+  put(key: Bytes, value: Bytes): void {
+    const bytes = HEADER_BYTES + key.length + value.length;
+    if (value.length > VALUE_BYTES_MAX || key.length > KEY_BYTES_MAX || bytes > this.#chunkBytes) return;
+    const hash = hashOf(key, 0, key.length);
+    const known = this.#find(key, hash);
+    const place = known >= 0 ? known : this.#oldestPlace(hash);
+    const rest = this.#chunkBytes - (this.#head % this.#chunkBytes);
+    if (rest < bytes) this.#head += rest;
+    const position = this.#head;
+    const number = Math.floor(position / this.#chunkBytes) % this.#chunks.length;
+    this.#chunks[number] ??= Buffer.allocUnsafeSlow(this.#chunkBytes);
+    const chunk = this.#chunks[number];
+    const at = position % this.#chunkBytes;
+    chunk.writeUInt16LE(key.length, at);
+    chunk.writeUInt32LE(value.length, at + 2);
+    chunk.set(key, at + HEADER_BYTES);
+    chunk.set(value, at + HEADER_BYTES + key.length);
+    this.#head = position + bytes;
+    this.#hashes[place] = hash;
+    this.#positions[place] = position + 1;
+  }
+
+  /** Forgets the key in `bytes[start, end)`. */
+  delete(bytes: Bytes, start: number, end: number): void {
+    const hash = hashOf(bytes, start, end);
+    const first = (hash & this.#bucketMask) * WAYS;
+    // Another key of the same hash is forgotten with it: rarer and cheaper than comparing.
+    for (let place = first; place < first + WAYS; place++) {
+      if (this.#hashes[place] === hash) this.#positions[place] = 0;
+    }
+  }
+
+  clear(): void {
+    this.#clearedAt = this.#head;
+  }
+
+  #find(key: Bytes, hash: number): number {
+    const first = (hash & this.#bucketMask) * WAYS;
+    for (let place = first; place < first + WAYS; place++) {
+      if (this.#hashes[place] !== hash) continue;
+      const position = this.#positions[place]! - 1;
+      if (this.#isKept(position) && this.#holds(position, key)) return place;
+    }
+    return -1;
+  }
+
+  #isKept(position: number): boolean {
+    return position >= this.#clearedAt && position >= this.#head - this.#ringBytes;
+  }
+
+  #holds(position: number, key: Bytes): boolean {
+    const chunk = this.#chunkAt(position)!;
+    const at = position % this.#chunkBytes;
+    if (chunk.readUInt16LE(at) !== key.length) return false;
+    for (let i = 0; i < key.length; i++) if (chunk[at + HEADER_BYTES + i] !== key[i]) return false;
+    return true;
+  }
+
+  #oldestPlace(hash: number): number {
+    const first = (hash & this.#bucketMask) * WAYS;
+    let oldest = first;
+    for (let place = first + 1; place < first + WAYS; place++) {
+      if (this.#positions[place]! < this.#positions[oldest]!) oldest = place;
+    }
+    return oldest;
+  }
+
+  #chunkAt(position: number): Buffer | undefined {
+    return this.#chunks[Math.floor(position / this.#chunkBytes) % this.#chunks.length];
+  }
+}
+
+/** Four bytes at a time, mixed as MurmurHash3 does (Appleby, 2011); for keys of a few dozen bytes. */
+function hashOf(bytes: Bytes, start: number, end: number): number {
+  const buffer = asBuffer(bytes);
+  let hash = end - start;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word = buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24);
+    let mixed = Math.imul(word, 0xcc9e2d51);
+    mixed = Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+    hash ^= mixed;
+    hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64;
+  }
+  for (; at < end; at++) hash = Math.imul(hash ^ buffer[at]!, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
