@@ -6,10 +6,10 @@
 
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
 import { compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../base/bytes.ts';
-import type { EngineCursor, EngineSnapshot } from './engine.ts';
+import type { EngineCursor } from './engine.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains } from './key-range.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
-import type { Snapshot } from './snapshots.ts';
+import type { Base, Snapshot } from './snapshots.ts';
 import { type Cursor, type Entry, SCAN_BATCH_ENTRIES_MAX, type ScanOptions, type Version } from './store.ts';
 
 /** What the cursor needs of its transaction. */
@@ -22,7 +22,10 @@ export interface CursorSource {
   release(snapshot: Snapshot): void;
   /** Throws when the transaction or its snapshot can no longer be read. */
   check(snapshot: Snapshot): void;
-  base(snapshot: Snapshot): Awaitable<EngineSnapshot>;
+  /** What the snapshot reads from now. */
+  base(snapshot: Snapshot): Awaitable<Base>;
+  /** A read that waits for its engine: the base stays until it is done. */
+  pinned<T>(base: Base, reading: Promise<T>): Promise<T>;
   noteVersion(version: Version): void;
   /** The span that a batch covered, for serializable validation. */
   noteSpan(span: KeyRange): void;
@@ -40,7 +43,8 @@ export class LocalCursor implements Cursor {
   #rest: KeyRange;
   #remaining: number;
   #batchEntries = BATCH_ENTRIES_FIRST;
-  #view: EngineSnapshot | undefined;
+  /** Where `#engineCursor` and `#pulled` come from. */
+  #base: Base | undefined;
   #engineCursor: EngineCursor | undefined;
   /** Entries of the engine that were pulled and not yet merged. */
   #pulled: readonly Entry[] = [];
@@ -61,22 +65,24 @@ export class LocalCursor implements Cursor {
   next(): Awaitable<readonly Entry[] | undefined> {
     while (!this.#done) {
       this.#source.check(this.#snapshot);
-      if (this.#view === undefined) {
-        const view = this.#source.base(this.#snapshot);
-        if (isPromise(view)) {
-          return view.then((ready) => {
-            this.#view = ready;
+      if (this.#base === undefined || this.#base !== this.#snapshot.base) {
+        const base = this.#source.base(this.#snapshot);
+        if (isPromise(base)) {
+          return base.then((ready) => {
+            if (this.#done) return undefined; // Closed meanwhile.
+            this.#readFrom(ready);
             return this.next();
           });
         }
-        this.#view = view;
+        this.#readFrom(base);
       }
       if (this.#pulled.length === 0 && !this.#engineDone) {
-        this.#engineCursor ??= this.#view.scan(this.#rest, { reverse: this.#reverse, keysOnly: this.#keysOnly });
+        this.#engineCursor ??= this.#base!.view.scan(this.#rest, { reverse: this.#reverse, keysOnly: this.#keysOnly });
         const pulled = this.#engineCursor.next(Math.min(this.#batchEntries, Math.max(this.#remaining, 1)));
         if (isPromise(pulled)) {
-          return pulled.then((entries) => {
+          return this.#source.pinned(this.#base!, pulled).then((entries) => {
             if (this.#done) return undefined; // Closed meanwhile.
+            if (this.#base !== this.#snapshot.base) return this.next(); // The overlay no longer goes with what was read.
             this.#take(entries);
             return whenReady(this.#step(), (batch) => batch ?? this.next());
           });
@@ -99,6 +105,15 @@ export class LocalCursor implements Cursor {
     this.#source.release(this.#snapshot);
   }
 
+  /** Goes on from `base`: what was pulled from an earlier one and not yet merged is read again. */
+  #readFrom(base: Base): void {
+    this.#engineCursor?.close();
+    this.#engineCursor = undefined;
+    this.#pulled = [];
+    this.#engineDone = false;
+    this.#base = base;
+  }
+
   #take(entries: readonly Entry[] | undefined): void {
     if (entries === undefined) this.#engineDone = true;
     else this.#pulled = entries;
@@ -115,7 +130,7 @@ export class LocalCursor implements Cursor {
 
     // The engine knows all keys up to the last one it gave, or all there are.
     let covered = this.#engineDone ? this.#rest : this.#upTo(this.#pulled.at(-1)!.key);
-    const position = this.#view!.position;
+    const { position } = this.#base!.view;
     const noteVersion = (version: Version) => source.noteVersion(version);
     const collect = (
       overlay: Overlay,

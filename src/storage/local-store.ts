@@ -544,6 +544,7 @@ export class LocalStore implements Store {
     this.#engineTrouble = '';
     memtable.applied = true;
     this.snapshots.applied();
+    if (this.#retainedBytes() > this.#overlayBytesMax) await this.snapshots.rebase();
     this.#retire();
     if (this.#commitLog !== undefined) {
       this.#appliedSinceSync += memtable.used;
@@ -594,6 +595,14 @@ export class LocalStore implements Store {
   async #syncEngine(): Promise<void> {
     await this.engine.apply({ ...EMPTY_BATCH, position: this.engine.position }, { sync: true });
     await this.#afterSync();
+  }
+
+  /** Of memtables that the engine holds and open transactions still need. */
+  #retainedBytes(): number {
+    let bytes = 0;
+    for (const memtable of this.overlay.memtables)
+      if (memtable.applied && this.snapshots.needs(memtable)) bytes += memtable.memoryBytes;
+    return bytes;
   }
 
   /** Drops applied memtables that nobody needs; over the memory bound, transactions that hold the oldest give way. */

@@ -29,7 +29,6 @@ import {
 } from '../base/bytes.ts';
 import type { Durability } from '../base/durability.ts';
 import { hasCode, OperationError } from '../base/errors.ts';
-import type { EngineSnapshot } from './engine.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } from './key-range.ts';
 import { type CursorSource, LocalCursor } from './local-cursor.ts';
 import type { LocalStore } from './local-store.ts';
@@ -46,7 +45,7 @@ import {
   writeOperation,
 } from './operations.ts';
 import { Overlay, VersionedMemtable } from './overlay.ts';
-import type { Snapshot } from './snapshots.ts';
+import type { Base, Snapshot } from './snapshots.ts';
 import {
   type Commit,
   type Cursor,
@@ -135,8 +134,12 @@ export class LocalTransaction implements Transaction, CursorSource {
     throw this.#ended ?? new OperationError('transaction_closed', `the transaction is ${ending}`);
   }
 
-  base(snapshot: Snapshot): Awaitable<EngineSnapshot> {
+  base(snapshot: Snapshot): Awaitable<Base> {
     return this.#store.snapshots.baseOf(snapshot);
+  }
+
+  pinned<T>(base: Base, reading: Promise<T>): Promise<T> {
+    return this.#store.snapshots.pinned(base, reading);
   }
 
   retain(): Snapshot {
@@ -190,7 +193,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     if (found === 'value') return overlay.value;
     if (found === 'deleted') return undefined;
     if (this.#snapshot.base !== undefined && (overlay.newerExists || !this.#snapshot.validates))
-      return this.#snapshot.base.view.get(key);
+      return this.#getFrom(this.#snapshot.base, key);
     const value = this.#store.engine.get(key);
     if (!isPromise(value)) return value;
     return value.then((newest) => this.#settle(key, newest));
@@ -205,7 +208,12 @@ export class LocalTransaction implements Transaction, CursorSource {
     const found = overlay.lookup(key, this.#position, this.#snapshot.readVersion);
     if (found === 'value') return overlay.value;
     if (found === 'deleted') return undefined;
-    return overlay.newerExists || !this.#snapshot.validates ? base.view.get(key) : newest;
+    return overlay.newerExists || !this.#snapshot.validates ? this.#getFrom(base, key) : newest;
+  }
+
+  #getFrom(base: Base, key: Key): Awaitable<Bytes | undefined> {
+    const value = base.view.get(key);
+    return isPromise(value) ? this.pinned(base, value) : value;
   }
 
   batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]> {

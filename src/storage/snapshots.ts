@@ -16,9 +16,9 @@ import type { Version } from './store.ts';
 
 const BASES_MAX = 64;
 
-interface Base {
+export interface Base {
   readonly view: EngineSnapshot;
-  /** Snapshots that read from it, and one for the store while it is the newest. */
+  /** Snapshots that read from it, readers in the middle of a read, and one for the store while it is the newest. */
   references: number;
   /** The youngest version that is read from it: what the overlay holds between its position and this must stay. */
   readVersionMax: Version;
@@ -54,6 +54,8 @@ export class Snapshots {
   #newest: Base | undefined;
   /** Highest version of a memtable that left the overlay: a base older than it can serve no new snapshot. */
   #droppedThrough: Version = 0;
+  /** Reads that wait for an engine. */
+  #pins = 0;
   #closed = false;
 
   constructor(engine: Engine) {
@@ -80,10 +82,20 @@ export class Snapshots {
     snapshot.base = undefined;
   }
 
-  /** The engine view of a snapshot, opened now if it has none. */
-  baseOf(snapshot: Snapshot): Awaitable<EngineSnapshot> {
-    if (snapshot.base !== undefined) return snapshot.base.view;
-    return this.#withBase((base) => this.#attach(snapshot, base).view);
+  /** The base of a snapshot, opened now if it has none. It may be another one after the next batch was applied. */
+  baseOf(snapshot: Snapshot): Awaitable<Base> {
+    if (snapshot.base !== undefined) return snapshot.base;
+    return this.#withBase((base) => this.#attach(snapshot, base));
+  }
+
+  /** Keeps a base readable until `reading` is done, also when its snapshot moves to another one meanwhile. */
+  pinned<T>(base: Base, reading: Promise<T>): Promise<T> {
+    base.references++;
+    this.#pins++;
+    return reading.finally(() => {
+      this.#pins--;
+      this.#release(base);
+    });
   }
 
   /** Gives a base to every snapshot that the engine is about to move past. */
@@ -98,6 +110,36 @@ export class Snapshots {
       for (const snapshot of this.#unbased) {
         if (snapshot.readVersion >= position) break;
         this.#attach(snapshot, base);
+      }
+    });
+  }
+
+  /**
+   * Moves the snapshots that are at least as young as the engine now is to a view of now: they let go of the memtables
+   * they read so far. Not to be called while a batch is being applied.
+   */
+  rebase(): Awaitable<void> {
+    const { position } = this.#engine;
+    const movable = (snapshot: Snapshot): boolean =>
+      snapshot.readVersion >= position &&
+      snapshot.base !== undefined &&
+      !snapshot.base.keepsAll &&
+      snapshot.base.view.position < position;
+    if (![...this.#open].some(movable)) return;
+    return this.#withBase((base) => {
+      if (base.view.position < position) return; // A base that serves all is as old as it is.
+      const left = new Set<Base>();
+      for (const snapshot of this.#open) {
+        if (!movable(snapshot)) continue;
+        left.add(snapshot.base!);
+        base.references++;
+        base.readVersionMax = Math.max(base.readVersionMax, snapshot.readVersion);
+        this.#release(snapshot.base!);
+        snapshot.base = base;
+      }
+      for (const old of left) old.readVersionMax = 0;
+      for (const { base: own, readVersion } of this.#open) {
+        if (own !== undefined && left.has(own)) own.readVersionMax = Math.max(own.readVersionMax, readVersion);
       }
     });
   }
@@ -146,7 +188,7 @@ export class Snapshots {
     this.#closed = true;
     for (const snapshot of this.#open) this.close(snapshot);
     this.applied();
-    assert(this.#bases.length === 0, 'an engine view outlived all snapshots');
+    assert(this.#bases.length === 0 || this.#pins > 0, 'an engine view outlived all snapshots');
   }
 
   #attach(snapshot: Snapshot, base: Base): Base {

@@ -49,6 +49,24 @@ function violations(sources: readonly Source[]): string[] {
   return found;
 }
 
+/** A package imports nothing of ours outside of itself, and its client nothing of its test cluster. */
+function packageViolations(sources: readonly Source[]): string[] {
+  const found: string[] = [];
+  for (const { path, text } of sources) {
+    const home = path.split('/').slice(0, 2).join('/');
+    for (const { specifier } of importsOf(text)) {
+      if (!specifier.startsWith('.')) {
+        if (!specifier.startsWith('node:')) found.push(`${path} depends on ${specifier}`);
+        continue;
+      }
+      const target = posix.join(posix.dirname(path), specifier);
+      if (!isWithin(target, home)) found.push(`${path} imports ${target}, outside of its package`);
+      if (isWithin(path, `${home}/src`) && !isWithin(target, `${home}/src`)) found.push(`${path} imports ${target}`);
+    }
+  }
+  return found;
+}
+
 function wrongLayer(path: string, target: string): string | undefined {
   const [from, to] = [layerOf(path), layerOf(target)];
   if (from === 'wiring') {
@@ -90,9 +108,21 @@ function circleIn(edges: ReadonlyMap<string, ReadonlySet<string>>): string[] | u
 
 describe('imports', () => {
   it('point down the list of layers', () => {
-    const sources = readSources();
+    const sources = readSources('src');
     expect(sources.length).toBeGreaterThan(10);
     expect(violations(sources)).toEqual([]);
+  });
+
+  it('stay inside of a package', () => {
+    const sources = readSources('packages').filter(({ path }) => !path.split('/').includes('test'));
+    expect(sources.length).toBeGreaterThan(10);
+    expect(packageViolations(sources)).toEqual([]);
+    const canaries = [
+      importing('packages/a/src/x.ts', '../../../src/base/assert.ts'),
+      importing('packages/a/src/x.ts', '../test-cluster/y.ts'),
+      importing('packages/a/src/x.ts', 'zod'),
+    ];
+    for (const canary of canaries) expect(packageViolations([canary])).not.toEqual([]);
   });
 
   const importing = (path: string, ...specifiers: string[]): Source => ({

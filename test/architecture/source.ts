@@ -23,13 +23,15 @@ export interface Import {
   readonly typeOnly: boolean;
 }
 
-/** The TypeScript files below `src`, tests left out: they may reach everywhere. */
-export function readSources(): Source[] {
+/** The TypeScript files below `folders`, tests left out: they may reach everywhere. */
+export function readSources(...folders: readonly string[]): Source[] {
   const sources: Source[] = [];
-  for (const entry of readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.name.endsWith('.test.ts')) continue;
-    const path = join(entry.parentPath, entry.name);
-    sources.push({ path: relative(ROOT, path).replaceAll('\\', '/'), text: readFileSync(path, 'utf8') });
+  for (const folder of folders) {
+    for (const entry of readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.name.endsWith('.test.ts')) continue;
+      const path = join(entry.parentPath, entry.name);
+      sources.push({ path: relative(ROOT, path).replaceAll('\\', '/'), text: readFileSync(path, 'utf8') });
+    }
   }
   return sources.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

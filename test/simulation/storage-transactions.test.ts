@@ -178,6 +178,34 @@ describe('a snapshot that was given up', () => {
   });
 });
 
+describe('a snapshot younger than what the engine still has to take', () => {
+  it.each([false, true])('outlives more than the overlay may keep, reverse %s', async (reverse) => {
+    const { store } = await open('memory', 32 * 1024);
+    write(store, { 'k/0': 'first' });
+    await settle(store);
+    const expected = ['k/0=first'];
+    for (let i = 1; i <= 30; i++) {
+      const key = `k/${String(i).padStart(2, '0')}`;
+      write(store, { [key]: String(i).padEnd(4_000, '.') });
+      expected.push(`${key}=${i}`);
+    }
+    if (reverse) expected.reverse();
+    // It reads from a view without the thirty, and they are four times what the overlay may keep.
+    const reader = store.begin({ isolation: 'readCommitted' });
+    const cursor = reader.scan(ALL_KEYS, { reverse });
+    const read = [...(await cursor.next())!];
+    await settle(store);
+    write(store, { 'k/17': undefined, 'k/30': 'later', 'k/31': 'later' });
+    await settle(store);
+    for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) read.push(...batch);
+    expect(read.map(({ key, value }) => `${text(key)}=${text(value).replace(/\.+$/, '')}`)).toEqual(expected);
+    expect(text((await reader.get(utf8('k/17')))!)).toMatch(/^17\./);
+    expect(store.overlay.bytes).toBeLessThan(32 * 1024 + 3 * 8 * 1024);
+    reader.rollback();
+    expect(store.snapshots.count).toBe(0);
+  });
+});
+
 describe('an engine that answers late', () => {
   it('does not keep a commit with requirements going round', async () => {
     const { store, engine } = await open();
