@@ -20,7 +20,8 @@
  *
  * A record whose padding is SeaweedFS's pattern has no seal. Each of these checksums finds every single flipped bit, and
  * no single flip turns a seal into the pattern, as the two differ in at least two bits: in version 3 by the marker, unless
- * the record exceeds 1 GiB; elsewhere a record for which they do not (a few of a hundred) is left without seal.
+ * the record exceeds 1 GiB. Elsewhere a record for which they do not (a few of a hundred) is left without seal, and the
+ * pattern changes with the bits it repeats: versions 1 and 2, which Orbit only continues, keep this promise almost.
  */
 
 import type { Bytes } from '../../base/bytes.ts';

@@ -98,6 +98,8 @@ export interface StoredNeedle extends Needle {
   readonly size: number;
   /** As stored, raw or masked. */
   readonly checksum: number;
+  /** CRC-32C of the data, from which the entity tag is made; 0 without data. */
+  readonly crc: number;
   /** 0 in versions 1 and 2. */
   readonly appendAtNs: bigint;
   /** Length of the whole record. */
@@ -276,48 +278,73 @@ export function decodeNeedleHeader(bytes: Bytes, at = 0): NeedleHeader {
  * @throws OperationError `corruption` naming the needle; `volumeId` is for its message.
  */
 export function decodeNeedle(bytes: Bytes, at: number, version: NeedleVersion, volumeId?: number): StoredNeedle {
-  const buffer = asBuffer(bytes);
+  return decodeRecord(asBuffer(bytes), at, { version, volumeId, absentBytes: 0, absentCrc: 0 });
+}
+
+/**
+ * Decodes a record whose data was read, and its checksum computed, elsewhere: `bytes` are the record without its
+ * `dataBytes` of data. The result's `data` is empty. @throws as `decodeNeedle`.
+ */
+export function decodeAround(
+  bytes: Buffer,
+  version: NeedleVersion,
+  dataBytes: number,
+  dataCrc: number,
+  volumeId?: number,
+): StoredNeedle {
+  return decodeRecord(bytes, 0, { version, volumeId, absentBytes: dataBytes, absentCrc: dataCrc });
+}
+
+interface DecodeOptions {
+  readonly version: NeedleVersion;
+  readonly volumeId: number | undefined;
+  /** The length of the data when it is not in the buffer; else 0. */
+  readonly absentBytes: number;
+  readonly absentCrc: number;
+}
+
+function decodeRecord(buffer: Buffer, at: number, options: DecodeOptions): StoredNeedle {
+  const { version, volumeId, absentBytes } = options;
   const header = decodeNeedleHeader(buffer, at);
-  const what = () => nameForMessage(header, volumeId);
-  if (header.size < 0 || header.size > NEEDLE_SIZE_MAX) {
-    throw new OperationError('corruption', `${what()}: impossible size ${header.size}`);
-  }
-  const total = recordBytes(header.size, version);
-  if (at + total > buffer.length) throw new OperationError('corruption', `${what()}: its record is cut off`);
+  const { size } = header;
+  const damaged = (how: string) => new OperationError('corruption', `${nameForMessage(header, volumeId)}: ${how}`);
+  if (size < 0 || size > NEEDLE_SIZE_MAX) throw damaged(`impossible size ${size}`);
+  const total = recordBytes(size, version);
+  const end = at + total - absentBytes;
+  if (end > buffer.length) throw damaged('its record is cut off');
   const bodyStart = at + NEEDLE_HEADER_BYTES;
-  const bodyEnd = bodyStart + header.size;
+  const bodyEnd = bodyStart + size - absentBytes;
   let dataStart = bodyStart;
   let dataEnd = bodyEnd;
   let details = NO_DETAILS;
-  if (version !== 1 && header.size > 0) {
-    if (header.size < 4) throw new OperationError('corruption', `${what()}: its body is cut off`);
+  if (version !== 1 && size > 0) {
+    if (size < 4) throw damaged('its body is cut off');
     dataStart = bodyStart + 4;
-    dataEnd = dataStart + buffer.readUInt32BE(bodyStart);
-    if (dataEnd > bodyEnd) throw new OperationError('corruption', `${what()}: its data reaches beyond its body`);
-    details = decodeDetails(buffer, dataEnd, bodyEnd, what);
+    dataEnd = dataStart + buffer.readUInt32BE(bodyStart) - absentBytes;
+    if (dataEnd > bodyEnd) throw damaged('its data reaches beyond its body');
+    if (dataEnd < dataStart) throw damaged('its data has another length');
+    details = decodeDetails(buffer, dataEnd, bodyEnd, damaged);
   }
-  const data = header.size === 0 ? EMPTY_BYTES : buffer.subarray(dataStart, dataEnd);
+  const hasData = dataEnd - dataStart + absentBytes > 0;
   const checksum = buffer.readUInt32BE(bodyEnd);
-  if (data.length > 0 && !checksumFits(checksum, crc32c(data))) {
-    throw new OperationError('corruption', `${what()}: its data does not have its checksum`);
-  }
-  const paddingStart = bodyEnd + trailerBytes(version);
+  const crc = absentBytes > 0 ? options.absentCrc : hasData ? crc32c(buffer, dataStart, dataEnd) : 0;
+  if (hasData && !checksumFits(checksum, crc)) throw damaged('its data does not have its checksum');
   const { lastModifiedS } = details;
   const seal = checkSeal(buffer, {
     version,
     start: at,
     dataStart,
-    dataEnd: header.size === 0 ? dataStart : dataEnd,
-    paddingStart,
-    end: at + total,
+    dataEnd,
+    paddingStart: bodyEnd + trailerBytes(version),
+    end,
     lastModifiedLow: lastModifiedS === undefined ? undefined : lastModifiedS % 2 ** 32,
   });
-  if (seal === 'broken') throw new OperationError('corruption', `${what()}: its record does not have its seal`);
+  if (seal === 'broken') throw damaged('its record does not have its seal');
   return {
     cookie: header.cookie,
     id: header.id,
-    size: header.size,
-    data,
+    size,
+    data: dataEnd > dataStart ? buffer.subarray(dataStart, dataEnd) : EMPTY_BYTES,
     gzip: details.gzip,
     manifest: details.manifest,
     name: details.name,
@@ -326,20 +353,26 @@ export function decodeNeedle(bytes: Bytes, at: number, version: NeedleVersion, v
     ttl: details.ttl,
     pairs: details.pairs,
     checksum,
+    crc,
     appendAtNs: version === 3 ? buffer.readBigUInt64BE(bodyEnd + 4) : 0n,
     recordBytes: total,
     sealed: seal === 'intact',
   };
 }
 
-function decodeDetails(bytes: Buffer, start: number, end: number, what: () => string): NeedleDetails {
+function decodeDetails(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  damaged: (how: string) => OperationError,
+): NeedleDetails {
   if (start === end) return NO_DETAILS;
   const flags = bytes[start]!;
   let at = start + 1;
   const take = (length: number): number => {
     const from = at;
     at += length;
-    if (at > end) throw new OperationError('corruption', `${what()}: its optional fields reach beyond its body`);
+    if (at > end) throw damaged('its optional fields reach beyond its body');
     return from;
   };
   const has = (flag: number): boolean => (flags & flag) !== 0 && at < end;
