@@ -13,24 +13,74 @@ import { OperationError } from '../../base/errors.ts';
 import type { Key } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { LockOptions, Transaction } from '../../storage/store.ts';
+import { indexRange } from './index-keys.ts';
 import { RowKeys, schemaVersionKey, tableIdKey, tableKey, tableNameKey } from './keys.ts';
 import { Numeric } from './numeric.ts';
-import type { Column, ColumnDefault, ColumnValue, Table, TableId } from './table.ts';
+import { type Column, type ColumnDefault, type ColumnValue, PUBLIC_SCHEMA, type Table, type TableId } from './table.ts';
 
-const CATALOG_FORMAT = 1;
+/** Format 2 added indexes, constraints, expressions and dropped columns. */
+const CATALOG_FORMAT = 2;
+const CATALOG_FORMATS: readonly number[] = [1, CATALOG_FORMAT];
+
+/** PostgreSQL keeps lower ids for itself; clients that read the catalog rely on it. */
+const FIRST_ID = 16_384;
 
 /** Whatever reads the newest value of a key: a transaction, or the store itself. */
 export interface CatalogReader {
   get(key: Key): Awaitable<Bytes | undefined>;
 }
 
-export function readTable(reader: CatalogReader, keyspace: Keyspace, name: string): Awaitable<Table | undefined> {
-  return whenReady(reader.get(tableNameKey(keyspace, name)), (id) => {
-    if (id === undefined) return undefined;
-    return whenReady(reader.get(tableKey(keyspace, Number(text(id)) as TableId)), (definition) => {
-      if (definition === undefined) throw new OperationError('corruption', `table "${name}" has no definition`);
-      return decodeTable(definition);
-    });
+/** What a name in a schema stands for. */
+export interface RelationName {
+  readonly kind: 'table' | 'index' | 'sequence' | 'view' | 'type';
+  readonly id: TableId;
+  /** Of an index: the table it belongs to. */
+  readonly table?: TableId;
+}
+
+function encodeName({ kind, id, table }: RelationName): Bytes {
+  if (kind === 'table') return utf8(String(id));
+  return utf8(table === undefined ? `${kind} ${id}` : `${kind} ${id} ${table}`);
+}
+
+/** `7` is a table, `index 9 7` the index 9 of table 7, `view 11` a view. */
+export function decodeName(bytes: Bytes): RelationName {
+  const parts = text(bytes).split(' ');
+  if (parts.length === 1) return { kind: 'table', id: Number(parts[0]) as TableId };
+  const [kind, id, table] = parts;
+  return {
+    kind: kind as RelationName['kind'],
+    id: Number(id) as TableId,
+    ...(table === undefined ? {} : { table: Number(table) as TableId }),
+  };
+}
+
+export function readName(
+  reader: CatalogReader,
+  keyspace: Keyspace,
+  name: string,
+  schema: number = PUBLIC_SCHEMA,
+): Awaitable<RelationName | undefined> {
+  return whenReady(reader.get(tableNameKey(keyspace, name, schema)), (found) => found && decodeName(found));
+}
+
+export function readTable(
+  reader: CatalogReader,
+  keyspace: Keyspace,
+  name: string,
+  schema: number = PUBLIC_SCHEMA,
+): Awaitable<Table | undefined> {
+  return whenReady(readName(reader, keyspace, name, schema), (found) => {
+    if (found?.kind !== 'table') return undefined;
+    return readTableById(reader, keyspace, found.id);
+  });
+}
+
+/** @throws OperationError `corruption` when there is no such table. */
+export function readTableById(reader: CatalogReader, keyspace: Keyspace, id: TableId): Awaitable<Table> {
+  return whenReady(reader.get(tableKey(keyspace, id)), (definition) => {
+    if (definition === undefined) throw new OperationError('corruption', `table ${id} has no definition`);
+    return decodeTable(definition);
   });
 }
 
@@ -47,27 +97,73 @@ export async function beginSchemaChange(
   transaction.put(key, utf8(String((before === undefined ? 0 : Number(text(before))) + 1)));
 }
 
+/** Requires `beginSchemaChange`. @returns an id that nothing else has. */
+export async function allocateId(transaction: Transaction, keyspace: Keyspace): Promise<TableId> {
+  const idKey = tableIdKey(keyspace);
+  const lastId = await transaction.get(idKey);
+  const id = (lastId === undefined ? FIRST_ID : Number(text(lastId)) + 1) as TableId;
+  transaction.put(idKey, utf8(String(id)));
+  return id;
+}
+
 /**
- * Requires `beginSchemaChange`. @returns the table with its id.
+ * Requires `beginSchemaChange`. Gives a name to what has been, or is about to be, defined.
  * @throws OperationError `already_exists` when the name is taken.
+ */
+export async function putName(
+  transaction: Transaction,
+  keyspace: Keyspace,
+  name: string,
+  schema: number | undefined,
+  relation: RelationName,
+): Promise<void> {
+  const key = tableNameKey(keyspace, name, schema);
+  if ((await transaction.get(key)) !== undefined) {
+    throw new OperationError('already_exists', `relation "${name}" already exists`);
+  }
+  transaction.put(key, encodeName(relation));
+}
+
+export function deleteName(
+  transaction: Transaction,
+  keyspace: Keyspace,
+  name: string,
+  schema: number | undefined,
+): void {
+  transaction.delete(tableNameKey(keyspace, name, schema));
+}
+
+/**
+ * Requires `beginSchemaChange`. The names of its indexes are taken as well. @returns the table with its id.
+ * @throws OperationError `already_exists` when a name is taken.
  */
 export async function createTable(
   transaction: Transaction,
   keyspace: Keyspace,
   definition: Omit<Table, 'id' | 'version'>,
 ): Promise<Table> {
-  const nameKey = tableNameKey(keyspace, definition.name);
-  if ((await transaction.get(nameKey)) !== undefined) {
-    throw new OperationError('already_exists', `table "${definition.name}" already exists`);
+  const { name, schema } = definition;
+  if ((await transaction.get(tableNameKey(keyspace, name, schema))) !== undefined) {
+    throw new OperationError('already_exists', `table "${name}" already exists`);
   }
-  const idKey = tableIdKey(keyspace);
-  const lastId = await transaction.get(idKey);
-  const id = ((lastId === undefined ? 0 : Number(text(lastId))) + 1) as TableId;
+  const id = await allocateId(transaction, keyspace);
   const table: Table = { ...definition, id, version: 1 };
-  transaction.put(idKey, utf8(String(id)));
-  transaction.put(nameKey, utf8(String(id)));
+  await putName(transaction, keyspace, name, schema, { kind: 'table', id });
+  if (table.primaryKey.length > 0) {
+    await putName(transaction, keyspace, table.primaryKeyName, schema, { kind: 'index', id, table: id });
+  }
+  for (const index of table.indexes ?? []) {
+    await putName(transaction, keyspace, index.name, schema, { kind: 'index', id: index.id, table: id });
+  }
   transaction.put(tableKey(keyspace, id), encodeTable(table));
   return table;
+}
+
+/** Requires `beginSchemaChange`, and the exclusive lock on the table's definition. @returns it with its next version. */
+export function redefineTable(transaction: Transaction, keyspace: Keyspace, table: Table): Table {
+  const next = { ...table, version: table.version + 1 };
+  transaction.put(tableKey(keyspace, table.id), encodeTable(next));
+  return next;
 }
 
 /** Requires `beginSchemaChange`, and the exclusive lock on the table's definition. Deletes the rows as one range. */
@@ -78,18 +174,24 @@ export function dropTable(transaction: Transaction, keyspace: Keyspace, table: T
 
 /** As `dropTable`, and leaves the rows where they are: for a caller that still reads them, and truncates then. */
 export function forgetTable(transaction: Transaction, keyspace: Keyspace, table: Table): void {
-  transaction.delete(tableNameKey(keyspace, table.name));
+  deleteName(transaction, keyspace, table.name, table.schema);
+  if (table.primaryKey.length > 0) deleteName(transaction, keyspace, table.primaryKeyName, table.schema);
+  for (const { name } of table.indexes ?? []) deleteName(transaction, keyspace, name, table.schema);
   transaction.delete(tableKey(keyspace, table.id));
 }
 
-/** Requires the exclusive lock on the table's definition. Deletes the rows as one range. */
+/** Requires the exclusive lock on the table's definition. Deletes the rows, and what indexes hold, as ranges. */
 export function truncateTable(transaction: Transaction, keyspace: Keyspace, table: Table): void {
   transaction.deleteRange(new RowKeys(keyspace, table).range([]));
+  if ((table.indexes ?? []).length > 0) transaction.deleteRange(indexRange(keyspace, table));
 }
 
 /** A column as JSON holds it; numbers beyond JSON's reach are text beside the type's name. */
-interface StoredColumn extends Omit<Column, 'default'> {
-  readonly default?: { readonly kind: 'constant'; readonly value: StoredValue } | { readonly kind: 'now' };
+interface StoredColumn extends Omit<Column, 'default' | 'missing'> {
+  readonly default?:
+    | { readonly kind: 'constant'; readonly value: StoredValue }
+    | Exclude<ColumnDefault, { readonly kind: 'constant' }>;
+  readonly missing?: StoredValue;
 }
 
 type StoredValue =
@@ -106,10 +208,15 @@ interface StoredTable extends Omit<Table, 'columns'> {
 }
 
 export function encodeTable(table: Table): Bytes {
-  const columns = table.columns.map(({ default: value, ...column }): StoredColumn => {
-    if (value === undefined) return column;
-    return { ...column, default: value.kind === 'now' ? value : { kind: 'constant', value: storeValue(value.value) } };
-  });
+  const columns = table.columns.map(
+    ({ default: value, missing, ...column }): StoredColumn => ({
+      ...column,
+      ...(value === undefined
+        ? {}
+        : { default: value.kind === 'constant' ? { kind: 'constant', value: storeValue(value.value) } : value }),
+      ...(missing === undefined || missing === null ? {} : { missing: storeValue(missing) }),
+    }),
+  );
   const stored: StoredTable = { format: CATALOG_FORMAT, ...table, columns };
   return utf8(JSON.stringify(stored));
 }
@@ -123,17 +230,21 @@ export function decodeTable(bytes: Bytes): Table {
     throw new OperationError('corruption', 'the definition of a table is no JSON', { cause: error });
   }
   const { format, ...table } = stored;
-  if (format !== CATALOG_FORMAT) {
-    throw new OperationError('store_format', `the definition of a table has format ${format}, not ${CATALOG_FORMAT}`);
+  if (!CATALOG_FORMATS.includes(format)) {
+    throw new OperationError(
+      'store_format',
+      `the definition of a table has format ${format}, not ${CATALOG_FORMATS.join(' or ')}`,
+    );
   }
   return {
     ...table,
-    columns: table.columns.map(({ default: value, ...column }): Column => {
+    columns: table.columns.map(({ default: value, missing, ...column }): Column => {
       let restored: ColumnDefault | undefined;
       if (value !== undefined) {
-        restored = value.kind === 'now' ? value : { kind: 'constant', value: restoreValue(value.value) };
+        restored = value.kind === 'constant' ? { kind: 'constant', value: restoreValue(value.value) } : value;
       }
-      return { ...column, default: restored };
+      const filled = missing === undefined ? {} : { missing: restoreValue(missing) };
+      return { ...column, ...filled, default: restored };
     }),
   };
 }

@@ -4,7 +4,10 @@
  *   {prefix}/relational/ (table id, …primary key)   -> the remaining columns, see row-codec.ts
  *   {prefix}/relational/ (table id, row id)         -> all columns, for a table without a primary key
  *   {prefix}/catalog/    ('table', table id)        -> definition as JSON, see catalog.ts
- *   {prefix}/catalog/    ('table-name', name)       -> table id as decimal text
+ *   {prefix}/catalog/    ('table-name', name)       -> id of the table in public as decimal text; of other relations
+ *                                                      the kind and the id, see catalog.ts
+ *   {prefix}/catalog/    ('table-name', name, id)   -> the same in the schema with that id
+ *   {prefix}/catalog/    (kind, id)                 -> definitions of schemas, sequences, views and types as JSON
  *   {prefix}/catalog/    ('schema-version')         -> count of committed schema changes as decimal text
  *   {prefix}/catalog/    ('table-id')               -> the last table id given out, as decimal text
  *
@@ -21,14 +24,23 @@ import type { Keyspace } from '../../storage/keyspace.ts';
 import { KeyReader, type KeyWriter } from '../../storage/tuple.ts';
 import type { Numeric } from './numeric.ts';
 import { withoutPadding, withPadding } from './padding.ts';
-import { type Column, type ColumnType, type ColumnValue, STORED_TYPES, type Table, type TableId } from './table.ts';
+import {
+  type Column,
+  type ColumnType,
+  type ColumnValue,
+  PUBLIC_SCHEMA,
+  STORED_TYPES,
+  type Table,
+  type TableId,
+} from './table.ts';
 
 export function tableKey(keyspace: Keyspace, id: TableId): Key {
   return keyspace.catalog.key(['table', BigInt(id)]);
 }
 
-export function tableNameKey(keyspace: Keyspace, name: string): Key {
-  return keyspace.catalog.key(['table-name', name]);
+/** @param schema Id of the schema; `public` when undefined. */
+export function tableNameKey(keyspace: Keyspace, name: string, schema: number = PUBLIC_SCHEMA): Key {
+  return keyspace.catalog.key(schema === PUBLIC_SCHEMA ? ['table-name', name] : ['table-name', name, BigInt(schema)]);
 }
 
 export function schemaVersionKey(keyspace: Keyspace): Key {
@@ -99,13 +111,24 @@ export class RowKeys {
     for (const position of primaryKey) row[position] = readValue(reader, columns[position]!);
   }
 
+  /** What tells a row of this table: the part of its key behind the table's id. A view of `key`. */
+  suffixOf(key: Key): Bytes {
+    return key.subarray(this.#tableBytes);
+  }
+
+  /** The key with this suffix. */
+  fromSuffix(suffix: Bytes): Key {
+    return this.#start().literal(suffix).finish();
+  }
+
   #start(): KeyWriter {
     assert(this.#tableBytes > this.#spaceBytes, 'a row key begins with its table');
     return this.#writer.truncate(this.#tableBytes);
   }
 }
 
-function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnValue): void {
+/** Appends a value to a key, ascending. */
+export function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnValue): void {
   assert(value !== null, 'a primary key holds no null');
   switch (type) {
     case 'bool':
@@ -137,7 +160,8 @@ function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnValue): vo
   }
 }
 
-function readValue(reader: KeyReader, { type, modifier }: Column): ColumnValue {
+/** @throws OperationError `corruption`. */
+export function readValue(reader: KeyReader, { type, modifier }: Pick<Column, 'type' | 'modifier'>): ColumnValue {
   switch (type) {
     case 'int2':
     case 'int4':

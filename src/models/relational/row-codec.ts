@@ -18,7 +18,8 @@
  *   numeric               varint scale, varint length in bytes, decimal digits with a leading minus when negative
  *
  * Stored columns are those outside the primary key, in the order of the table: the key holds the others. A row written
- * before a column was added stores fewer; the missing ones take what the catalog says. Varints hold seven bits a byte,
+ * before a column was added stores fewer; the missing ones take what the catalog says. A dropped column keeps its place,
+ * as null in rows written since. Varints hold seven bits a byte,
  * lowest first. On disk since format 1.
  */
 
@@ -29,7 +30,15 @@ import type { Keyspace } from '../../storage/keyspace.ts';
 import { RowKeys } from './keys.ts';
 import { Numeric } from './numeric.ts';
 import { withoutPadding, withPadding } from './padding.ts';
-import type { Column, ColumnType, ColumnValue, Row, Table } from './table.ts';
+import {
+  type Column,
+  type ColumnType,
+  type ColumnValue,
+  columnNumber,
+  type Row,
+  rowWidth,
+  type Table,
+} from './table.ts';
 
 const ROW_FORMAT = 1;
 
@@ -37,8 +46,11 @@ const ROW_FORMAT = 1;
 export class RowCodec {
   readonly table: Table;
   readonly keys: RowKeys;
-  /** Positions of stored columns. */
+  /** Positions of stored columns; behind the end of the row for those that were dropped. */
   readonly #stored: readonly number[];
+  readonly #width: number;
+  /** What a row holds of stored columns that came after it was written; undefined when that is null throughout. */
+  readonly #missing: readonly ColumnValue[] | undefined;
   readonly #types: readonly ColumnType[];
   #buffer = Buffer.allocUnsafeSlow(256);
   #length = 0;
@@ -47,8 +59,16 @@ export class RowCodec {
     this.table = table;
     this.keys = new RowKeys(keyspace, table);
     const inKey = new Set(table.primaryKey);
-    this.#stored = table.columns.map((_, position) => position).filter((position) => !inKey.has(position));
-    this.#types = this.#stored.map((position) => table.columns[position]!.type);
+    this.#width = rowWidth(table);
+    const layout = [
+      ...table.columns.map(({ type }, position) => ({ position, type, number: columnNumber(table, position) })),
+      ...(table.dropped ?? []).map(({ number, type }, i) => ({ position: this.#width + i, type, number })),
+    ].filter(({ position }) => !inKey.has(position));
+    layout.sort((a, b) => a.number - b.number);
+    this.#stored = layout.map(({ position }) => position);
+    this.#types = layout.map(({ type }) => type);
+    const missing = this.#stored.map((position) => table.columns[position]?.missing ?? null);
+    this.#missing = missing.some((value) => value !== null) ? missing : undefined;
   }
 
   /** A view, valid until the next call: `Transaction.put` takes its own copy. */
@@ -65,9 +85,10 @@ export class RowCodec {
     this.#buffer.fill(0, bitmapAt, bitmapAt + bitmapBytes);
     this.#length += bitmapBytes;
     for (let i = 0; i < stored.length; i++) {
-      const value = row[stored[i]!]!;
+      const position = stored[i]!;
+      const value = position < this.#width ? row[position]! : null;
       if (value === null) this.#buffer[bitmapAt + (i >> 3)]! |= 1 << (i & 7);
-      else this.#value(this.table.columns[stored[i]!]!, value);
+      else this.#value(this.table.columns[position]!, value);
     }
     return this.#buffer.subarray(0, this.#length);
   }
@@ -130,7 +151,7 @@ export class RowCodec {
           if (at + length > bytes.length) throw new OperationError('corruption', 'a row ends within a text');
           row[position] = bytes.utf8Slice(at, at + length);
           if (this.#types[i] === 'bpchar') {
-            row[position] = withPadding(row[position] as string, this.table.columns[position]!.modifier);
+            row[position] = withPadding(row[position] as string, this.table.columns[position]?.modifier ?? -1);
           }
           at += length;
           break;
@@ -152,6 +173,12 @@ export class RowCodec {
           throw new OperationError('corruption', `a row cannot hold type ${this.#types[i]}`);
       }
     }
+    if (this.#missing !== undefined) {
+      for (let i = count; i < this.#stored.length; i++) {
+        row[this.#stored[i]!] = this.#missing[i]!;
+      }
+    }
+    if (row.length > this.#width) row.length = this.#width;
     if (at !== bytes.length) throw new OperationError('corruption', 'a row is longer than its columns');
   }
 

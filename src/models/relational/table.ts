@@ -75,8 +75,20 @@ export type ColumnValue = null | boolean | number | bigint | string | Numeric;
 /** The values of a table's columns, in order; then, in a table without a primary key, the hidden row id as a bigint. */
 export type Row = readonly ColumnValue[];
 
-/** Value of a column that an INSERT leaves out: a constant, or a function of the statement. */
-export type ColumnDefault = { readonly kind: 'constant'; readonly value: ColumnValue } | { readonly kind: 'now' };
+/**
+ * An expression of SQL as it was parsed: libpg_query's tree, as JSON, with the time zone of the session that wrote it,
+ * which literals of time in it mean. Names in it are those of the columns now: renaming a column rewrites the trees.
+ */
+export interface SqlExpression {
+  readonly tree: Readonly<Record<string, unknown>>;
+  readonly zone: string;
+}
+
+/** Value of a column that an INSERT leaves out: a constant, or what an expression gives each time. */
+export type ColumnDefault =
+  | { readonly kind: 'constant'; readonly value: ColumnValue }
+  | { readonly kind: 'now' }
+  | { readonly kind: 'expression'; readonly expression: SqlExpression };
 
 export interface Column {
   readonly name: string;
@@ -85,21 +97,109 @@ export interface Column {
   readonly modifier: number;
   readonly notNull: boolean;
   readonly default: ColumnDefault | undefined;
+  /** From 1 in the order of creation, never used twice in a table; undefined where no column was ever dropped: place + 1. */
+  readonly number?: number;
+  /** What rows hold that were written before the column was there; null when undefined. */
+  readonly missing?: ColumnValue;
+  /** GENERATED ALWAYS AS (…) STORED. */
+  readonly generated?: SqlExpression;
+  /** GENERATED … AS IDENTITY, from the sequence in `sequence`. */
+  readonly identity?: 'always' | 'default';
+  /** The sequence that lives and dies with the column (serial and identity columns). */
+  readonly sequence?: TableId;
+  readonly comment?: string;
 }
 
-/** Positive, never used twice. A branded number below 2^53. */
+/** A column that was dropped and that older rows still hold. */
+export interface DroppedColumn {
+  readonly number: number;
+  readonly type: ColumnType;
+  readonly modifier: number;
+}
+
+/**
+ * Positive, never used twice: ids of tables, indexes, sequences and views are from one counter. A branded number below
+ * 2^53.
+ */
 export type TableId = number & { readonly brand: 'TableId' };
+
+/** Id of the schema `public`, which is always there. */
+export const PUBLIC_SCHEMA = 0;
+
+export interface IndexPart {
+  /** Position in the table's columns; undefined for an expression. */
+  readonly column: number | undefined;
+  readonly expression?: SqlExpression;
+  readonly type: ColumnType;
+  readonly modifier: number;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+export interface Index {
+  readonly id: TableId;
+  readonly name: string;
+  readonly unique: boolean;
+  /** Of a unique index: whether rows with a null in the key never conflict, as is usual. */
+  readonly nullsDistinct: boolean;
+  /** Whether it is the work of a UNIQUE constraint of the same name. */
+  readonly isConstraint: boolean;
+  readonly parts: readonly IndexPart[];
+  /** INCLUDE: positions of columns that are kept beside the key. */
+  readonly include: readonly number[];
+  /** WHERE: rows of which it is not true have no entry. */
+  readonly predicate?: SqlExpression;
+  readonly deferrable?: 'immediate' | 'deferred';
+  readonly comment?: string;
+}
+
+export interface Check {
+  readonly id: TableId;
+  readonly name: string;
+  readonly expression: SqlExpression;
+  readonly noInherit?: boolean;
+}
+
+export type ReferentialAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default';
+
+export interface ForeignKey {
+  readonly id: TableId;
+  readonly name: string;
+  /** Positions in the columns of this table. */
+  readonly columns: readonly number[];
+  readonly references: TableId;
+  /** Positions in the columns of the referenced table, in the order of `columns`. */
+  readonly referenced: readonly number[];
+  readonly matchFull: boolean;
+  readonly onUpdate: ReferentialAction;
+  readonly onDelete: ReferentialAction;
+  /** Positions that SET NULL and SET DEFAULT of a deletion change; undefined: all of `columns`. */
+  readonly setColumns?: readonly number[];
+  /** Undefined: checked at the end of each statement. Else when it is checked unless SET CONSTRAINTS says otherwise. */
+  readonly deferrable?: 'immediate' | 'deferred';
+}
 
 export interface Table {
   readonly id: TableId;
   readonly name: string;
+  /** Id of its schema; undefined in `public`. */
+  readonly schema?: number;
   /** Grows with every change of the columns; each row says under which one it was written. */
   readonly version: number;
   readonly columns: readonly Column[];
+  readonly dropped?: readonly DroppedColumn[];
   /** Positions in `columns`, in key order; empty for a table whose rows have a hidden id. */
   readonly primaryKey: readonly number[];
   /** Name of the primary key constraint, like `accounts_pkey`. */
   readonly primaryKeyName: string;
+  /** In the order of their ids, which is the order in which they are checked. */
+  readonly indexes?: readonly Index[];
+  /** In the order of their names, as PostgreSQL checks them. */
+  readonly checks?: readonly Check[];
+  readonly foreignKeys?: readonly ForeignKey[];
+  /** Tables with foreign keys to this one; itself among them when it refers to itself. */
+  readonly referencedBy?: readonly TableId[];
+  readonly comment?: string;
 }
 
 /** Values in a row of the table, its hidden id included. */
@@ -109,3 +209,13 @@ export function rowWidth({ columns, primaryKey }: Table): number {
 
 /** Most columns of a table, as in PostgreSQL. */
 export const COLUMNS_MAX = 1_600;
+
+/** PostgreSQL's number of a column, from 1. */
+export function columnNumber({ columns }: Pick<Table, 'columns'>, position: number): number {
+  return columns[position]!.number ?? position + 1;
+}
+
+/** Positions of the columns that a part of the definition is about. */
+export function indexColumns({ parts }: Pick<Index, 'parts'>): readonly number[] {
+  return parts.flatMap(({ column }) => (column === undefined ? [] : [column]));
+}

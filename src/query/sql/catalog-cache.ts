@@ -5,20 +5,45 @@
  * knows and begins a new generation. A plan is good for as long as the generation it was made in.
  */
 
-import { type Awaitable, whenReady } from '../../base/awaitable.ts';
-import { readTable } from '../../models/relational/catalog.ts';
+import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import { type CatalogReader, readTable, readTableById } from '../../models/relational/catalog.ts';
+import { IndexKeys } from '../../models/relational/index-keys.ts';
 import { RowCodec } from '../../models/relational/row-codec.ts';
-import type { Table } from '../../models/relational/table.ts';
+import type { Index, Table, TableId } from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
-import type { Store, Transaction } from '../../storage/store.ts';
+import type { Store, Transaction, Version } from '../../storage/store.ts';
 import { LruCache } from './lru-cache.ts';
 
 const TABLES_MAX = 10_000;
+
+export interface TableIndex {
+  readonly index: Index;
+  readonly keys: IndexKeys;
+}
 
 /** A table and what reads and writes its rows. */
 export interface CatalogTable {
   readonly table: Table;
   readonly codec: RowCodec;
+  /** In the order of their ids. */
+  readonly indexes: readonly TableIndex[];
+  /** Tables that foreign keys tie to it, directly or through others; itself among them when there are any. */
+  readonly related: ReadonlyMap<TableId, CatalogTable>;
+  readonly keyspace: Keyspace;
+}
+
+/** @param related Where tables tied to this one are, or will be, found. */
+export function openTable(
+  keyspace: Keyspace,
+  table: Table,
+  related: ReadonlyMap<TableId, CatalogTable> = new Map(),
+): CatalogTable {
+  const codec = new RowCodec(keyspace, table);
+  const indexes = (table.indexes ?? []).map((index) => ({
+    index,
+    keys: new IndexKeys(keyspace, table, index, codec.keys),
+  }));
+  return { table, codec, indexes, related, keyspace };
 }
 
 export class CatalogCache {
@@ -27,12 +52,14 @@ export class CatalogCache {
   readonly #tables = new LruCache<string, CatalogTable | 'absent'>(TABLES_MAX);
   readonly #stopWatching: () => void;
   #generation = 1;
+  #version: Version = 0;
 
   constructor(store: Store, keyspace: Keyspace) {
     this.#store = store;
     this.#keyspace = keyspace;
-    this.#stopWatching = store.watch(keyspace.catalog.range(), () => {
+    this.#stopWatching = store.watch(keyspace.catalog.range(), ({ version }) => {
       this.#generation++;
+      this.#version = version;
       this.#tables.clear();
     });
   }
@@ -42,13 +69,21 @@ export class CatalogCache {
     return this.#generation;
   }
 
+  /** Version of the last commit that changed the schema since the cache was opened; 0 when none did. */
+  get version(): Version {
+    return this.#version;
+  }
+
   /** The committed table of that name; undefined when there is none. */
   find(name: string): Awaitable<CatalogTable | undefined> {
     const known = this.#tables.get(name);
     if (known !== undefined) return known === 'absent' ? undefined : known;
     const generation = this.#generation;
-    return whenReady(readTable(this.#store, this.#keyspace, name), (table) => {
-      const found = table && this.#open(table);
+    const opened = whenReady(
+      readTable(this.#store, this.#keyspace, name),
+      (table) => table && this.#open(this.#store, table),
+    );
+    return whenReady(opened, (found) => {
       if (generation === this.#generation) this.#tables.set(name, found ?? 'absent');
       return found;
     });
@@ -56,7 +91,7 @@ export class CatalogCache {
 
   /** The table as `transaction` sees it, its own schema changes included. */
   findWithin(transaction: Transaction, name: string): Awaitable<CatalogTable | undefined> {
-    return whenReady(readTable(transaction, this.#keyspace, name), (table) => table && this.#open(table));
+    return whenReady(readTable(transaction, this.#keyspace, name), (table) => table && this.#open(transaction, table));
   }
 
   close(): void {
@@ -64,7 +99,22 @@ export class CatalogCache {
     this.#tables.clear();
   }
 
-  #open(table: Table): CatalogTable {
-    return { table, codec: new RowCodec(this.#keyspace, table) };
+  #open(reader: CatalogReader, table: Table): Awaitable<CatalogTable> {
+    if ((table.foreignKeys ?? []).length === 0 && (table.referencedBy ?? []).length === 0) {
+      return openTable(this.#keyspace, table);
+    }
+    const related = new Map<TableId, CatalogTable>();
+    const add = (each: Table): Awaitable<void> => {
+      related.set(each.id, openTable(this.#keyspace, each, related));
+      for (const id of [
+        ...(each.foreignKeys ?? []).map(({ references }) => references),
+        ...(each.referencedBy ?? []),
+      ]) {
+        if (related.has(id)) continue;
+        const added = whenReady(readTableById(reader, this.#keyspace, id), add);
+        if (isPromise(added)) return added.then(() => add(each));
+      }
+    };
+    return whenReady(add(table), () => related.get(table.id)!);
   }
 }

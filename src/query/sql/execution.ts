@@ -13,9 +13,10 @@ import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../storag
 import type { SessionFacts } from './functions/evaluation.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { SqlLimits } from './limits.ts';
-import type { ExecutionContext } from './operators/operator.ts';
+import type { DeferrableConstraint, ExecutionContext } from './operators/operator.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
+import type { TransactionBlock } from './transaction-block.ts';
 import type { TimeZone } from './types/time-zone.ts';
 import type { SqlValue } from './types/types.ts';
 
@@ -32,6 +33,7 @@ export interface ExecutionOptions {
   readonly nowMicros: bigint;
   readonly statementMicros: bigint;
   readonly lockTimeoutMs: number;
+  readonly block: Pick<TransactionBlock, 'defer'>;
 }
 
 export class Execution implements ExecutionContext {
@@ -94,6 +96,10 @@ export class Execution implements ExecutionContext {
     } catch (error) {
       throw lockError(error, options);
     }
+  }
+
+  defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean {
+    return this.#options.block.defer(constraint, check);
   }
 
   nextRowId(): bigint {

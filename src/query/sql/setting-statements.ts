@@ -68,6 +68,7 @@ export class SettingStatements {
           mark: (this.#block.transaction ?? this.#block.begin()).savepoint(),
           parameters: this.#session.parameters.mark(),
           schemaChanged: this.#block.schemaChanged,
+          deferred: this.#block.deferredChecks,
         });
         sink.complete('SAVEPOINT');
         return undefined;
@@ -80,11 +81,12 @@ export class SettingStatements {
       case 'TRANS_STMT_ROLLBACK_TO': {
         this.#block.requireBlock('ROLLBACK TO SAVEPOINT');
         const index = this.#block.findSavepoint(savepointName);
-        const { mark, parameters, schemaChanged } = this.#block.savepoints[index]!;
+        const { mark, parameters, schemaChanged, deferred } = this.#block.savepoints[index]!;
         return whenReady(this.#block.holdPortals(), () => {
           this.#block.savepoints.length = index + 1;
           this.#block.transaction!.rollbackTo(mark!);
           this.#block.heldTables.clear();
+          this.#block.forgetDeferred(deferred);
           this.#block.schemaChanged = schemaChanged;
           this.#session.parameters.rollbackTo(parameters);
           this.#block.status = 'explicit';

@@ -185,6 +185,7 @@ export class StatementRunner {
       nowMicros: this.#block.nowMicros,
       statementMicros,
       lockTimeoutMs: this.#session.parameters.milliseconds('lock_timeout'),
+      block: this.#block,
     });
     const open = (): RunningPortal => {
       if (plan.verb !== 'SELECT') this.#block.wrote = true;
@@ -210,7 +211,7 @@ export class StatementRunner {
     const engine = this.#engine;
     const zone = this.#session.parameters.zone.name;
     const variant = types === undefined ? zone : `${zone} ${types.join()}`;
-    const cached = this.#block.schemaChanged ? undefined : engine.cachedPlan(statement, variant);
+    const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, variant);
     if (cached !== undefined) return cached;
     const { generation } = engine.catalog;
     return whenReady(this.#findTables(statement.node), (findTable) => {
@@ -223,7 +224,7 @@ export class StatementRunner {
         context.time,
         generation,
       );
-      if (!this.#block.schemaChanged && generation === engine.catalog.generation) {
+      if (!this.#block.seesOtherSchema && generation === engine.catalog.generation) {
         engine.keepPlan(statement, variant, plan);
       }
       return plan;
@@ -254,8 +255,11 @@ export class StatementRunner {
   }
 
   findTable(name: string): Awaitable<CatalogTable | undefined> {
-    if (this.#block.schemaChanged) return this.#engine.catalog.findWithin(this.#block.transaction!, name);
-    return this.#engine.catalog.find(name);
+    const { catalog } = this.#engine;
+    if (!this.#block.seesOtherSchema) return catalog.find(name);
+    const found = catalog.findWithin(this.#block.transaction!, name);
+    // What was created after the snapshot is there, as in PostgreSQL, without rows.
+    return this.#block.schemaChanged ? found : whenReady(found, (seen) => seen ?? catalog.find(name));
   }
 }
 

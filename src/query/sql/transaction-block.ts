@@ -9,6 +9,7 @@
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Observer } from '../../base/observer.ts';
 import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
+import type { DeferrableConstraint } from './operators/operator.ts';
 import { holdRest, type Portal } from './portal.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -20,7 +21,10 @@ interface SavepointEntry {
   readonly mark: Savepoint | undefined;
   readonly parameters: ParameterMark;
   readonly schemaChanged: boolean;
+  readonly deferred: number;
 }
+
+const DEFERRED_CHECKS_MAX = 100_000;
 
 export class TransactionBlock {
   readonly portals = new Map<string, Portal>();
@@ -39,6 +43,10 @@ export class TransactionBlock {
   /** Tables whose definition this transaction holds in share, by id. */
   readonly heldTables = new Set<number>();
   readonly savepoints: SavepointEntry[] = [];
+  /** Checks of deferrable constraints that are left to the end of the transaction. */
+  readonly #deferred: (() => Awaitable<void>)[] = [];
+  /** What SET CONSTRAINTS said; under '' what it said of all. */
+  readonly #constraintModes = new Map<string, 'immediate' | 'deferred'>();
   isolation: string | undefined;
   parametersAtBegin: ParameterMark | undefined;
   readonly #engine: SqlEngine;
@@ -58,6 +66,17 @@ export class TransactionBlock {
       const held = holdRest(running, this.#engine.limits.workBytesMax);
       if (isPromise(held)) return held.then(() => this.holdPortals());
     }
+  }
+
+  /**
+   * Whether the transaction sees another schema than the newest commit: its own changes, or the state of its snapshot.
+   * An index that was built after a snapshot does not hold what the snapshot sees.
+   */
+  get seesOtherSchema(): boolean {
+    if (this.schemaChanged) return true;
+    const { transaction } = this;
+    if (transaction === undefined || transaction.isolation === 'readCommitted') return false;
+    return this.#engine.catalog.version > transaction.readVersion;
   }
 
   beginImplicit(): void {
@@ -100,7 +119,38 @@ export class TransactionBlock {
     return this.status === 'implicit' ? this.commit() : undefined;
   }
 
+  /** See `ExecutionContext.defer`. @throws SqlError `out_of_memory`. */
+  defer({ name, deferrable }: DeferrableConstraint, check: () => Awaitable<void>): boolean {
+    const mode = this.#constraintModes.get(name) ?? this.#constraintModes.get('') ?? deferrable;
+    if (mode !== 'deferred') return false;
+    if (this.#deferred.length >= DEFERRED_CHECKS_MAX) {
+      throw new SqlError('out_of_memory', `more than ${DEFERRED_CHECKS_MAX} deferred checks in one transaction`);
+    }
+    this.#deferred.push(check);
+    return true;
+  }
+
+  /** @param names Undefined for all. What becomes immediate is checked now. */
+  setConstraints(names: readonly string[] | undefined, mode: 'immediate' | 'deferred'): Awaitable<void> {
+    if (names === undefined) {
+      this.#constraintModes.clear();
+      this.#constraintModes.set('', mode);
+    } else for (const name of names) this.#constraintModes.set(name, mode);
+    // Those that stay deferred defer themselves again.
+    return mode === 'immediate' ? this.#runDeferred() : undefined;
+  }
+
+  async #runDeferred(): Promise<void> {
+    const checks = this.#deferred.splice(0);
+    for (const check of checks) {
+      this.transaction!.beginStatement();
+      await check();
+    }
+  }
+
+  /** @throws SqlError of a deferred check, and errors of the store. */
   commit(): Awaitable<void> {
+    if (this.#deferred.length > 0) return this.#runDeferred().then(() => this.commit());
     const transaction = this.transaction;
     if (transaction === undefined) {
       this.finishTransaction();
@@ -143,6 +193,8 @@ export class TransactionBlock {
     this.nowMicros = undefined;
     this.ranStatement = false;
     this.savepoints.length = 0;
+    this.#deferred.length = 0;
+    this.#constraintModes.clear();
     this.heldTables.clear();
     this.parametersAtBegin = undefined;
     this.#parameters.endTransaction();
@@ -176,6 +228,15 @@ export class TransactionBlock {
     } catch (error) {
       return failed(error);
     }
+  }
+
+  get deferredChecks(): number {
+    return this.#deferred.length;
+  }
+
+  /** Forgets what was deferred after a savepoint that had `count` checks before it. */
+  forgetDeferred(count: number): void {
+    this.#deferred.length = Math.min(this.#deferred.length, count);
   }
 
   findSavepoint(name: string): number {

@@ -1,10 +1,11 @@
 /** Binds INSERT, UPDATE and DELETE on one table. */
 
-import type { DeleteStmt, InsertStmt, Node, OnConflictClause, UpdateStmt } from '@pgsql/types';
+import type { DeleteStmt, InsertStmt, Node, UpdateStmt } from '@pgsql/types';
 import type { Column, Table } from '../../../models/relational/table.ts';
 import { findFunction } from '../functions/scalar-functions.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
+import { bindConflict } from './bind-conflict.ts';
 import { bindReturning, bindSelect, bindTable, type FindTable } from './bind-select.ts';
 import type {
   BoundAssignment,
@@ -17,6 +18,7 @@ import type {
 } from './bound.ts';
 import { leftmost } from './bound.ts';
 import { assignmentMismatch, type BindContext, type Clause, ExpressionBinder } from './expression-binder.ts';
+import { definitionContext } from './table-rules.ts';
 
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
@@ -38,7 +40,33 @@ export function defaultOf(column: Column): BoundExpression {
     if (type === 'timestamptz') return call;
     return { kind: 'cast', type, modifier, location: undefined, arg: call, cast: castFor('timestamptz', type) };
   }
+  if (column.default?.kind === 'expression') {
+    const { tree, zone } = column.default.expression;
+    const binder = new ExpressionBinder(definitionContext(zone), undefined);
+    const bound = binder.bind(tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
+    return binder.coerce(bound, type, modifier, 'assignment');
+  }
   return { kind: 'constant', type, modifier, location: undefined, value: column.default?.value ?? null };
+}
+
+/** A column whose values are given by the definition takes none from a statement, except the word DEFAULT. */
+function refuseGenerated(column: Column, verb: 'INSERT' | 'UPDATE', override: InsertStmt['override']): void {
+  if (column.generated !== undefined) {
+    const message =
+      verb === 'INSERT'
+        ? `cannot insert a non-DEFAULT value into column "${column.name}"`
+        : `column "${column.name}" can only be updated to DEFAULT`;
+    throw new SqlError('generated_always', message, { detail: `Column "${column.name}" is a generated column.` });
+  }
+  if (column.identity !== 'always' || override === 'OVERRIDING_SYSTEM_VALUE') return;
+  const detail = `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`;
+  if (verb === 'UPDATE') {
+    throw new SqlError('generated_always', `column "${column.name}" can only be updated to DEFAULT`, { detail });
+  }
+  throw new SqlError('generated_always', `cannot insert a non-DEFAULT value into column "${column.name}"`, {
+    detail,
+    hint: 'Use OVERRIDING SYSTEM VALUE to override.',
+  });
 }
 
 export function requireColumn(table: Table, name: string, location: number | undefined): number {
@@ -59,10 +87,8 @@ function assign(binder: ExpressionBinder, column: Column, expression: BoundExpre
 
 export function bindInsert(insert: InsertStmt, context: BindContext, findTable: FindTable): BoundInsert {
   if (insert.withClause !== undefined) throw notSupported('WITH', insert.withClause.location);
-  if (insert.override !== undefined && insert.override !== 'OVERRIDING_NOT_SET') throw notSupported('OVERRIDING');
   const scope = bindTable(insert.relation!, findTable);
   const { table } = scope.table;
-  const skipsConflicts = bindConflict(insert.onConflictClause, table);
   const named: { readonly position: number; readonly location: number | undefined }[] = [];
   for (const node of insert.cols ?? []) {
     if (!('ResTarget' in node)) continue;
@@ -79,6 +105,10 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
   const select =
     insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : undefined;
   const binder = new ExpressionBinder(context, undefined);
+  const conflicts = bindConflict(insert.onConflictClause, scope, context);
+  const given = (column: Column, node: Node | undefined): void => {
+    if (node === undefined || !isDefault(node)) refuseGenerated(column, 'INSERT', insert.override);
+  };
   let source: BoundSelect | BoundValues;
   let provided: readonly BoundExpression[];
   if (select === undefined) {
@@ -88,6 +118,8 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     const bound = select.valuesLists.map((list) =>
       ('List' in list ? (list.List.items ?? []) : []).map((item, i) => {
         const column = table.columns[targets[i]?.position ?? -1];
+        if (column !== undefined && insert.override !== 'OVERRIDING_USER_VALUE') given(column, item);
+        if (column?.identity !== undefined && insert.override === 'OVERRIDING_USER_VALUE') return defaultOf(column);
         return isDefault(item) && column !== undefined ? defaultOf(column) : binder.bind(item, VALUES);
       }),
     );
@@ -106,6 +138,9 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     source = { kind: 'values', columns: [], rows };
   } else {
     source = bindSelect(select, context, findTable);
+    for (let i = 0; i < Math.min(source.columns.length, targets.length); i++) {
+      given(table.columns[targets[i]!.position]!, undefined);
+    }
     provided = source.columns.map((column, index) => ({
       kind: 'column',
       type: column.expression.type,
@@ -138,36 +173,44 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     return { position, expression: assign(binder, column, read) };
   });
   const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(context, [scope]));
-  return { kind: 'insert', skipsConflicts, table: scope.table, source, assignments, returning };
+  return { kind: 'insert', conflicts, table: scope.table, source, assignments, returning };
 }
 
-/** @returns whether rows that conflict are left out. DO UPDATE is refused. */
-function bindConflict(clause: OnConflictClause | undefined, table: Table): boolean {
-  if (clause === undefined) return false;
-  const { action, infer, location } = clause;
-  if (action !== 'ONCONFLICT_NOTHING') throw notSupported('ON CONFLICT DO UPDATE', location);
-  if (infer === undefined) return true;
-  if (infer.conname !== undefined) {
-    if (table.primaryKey.length > 0 && infer.conname === table.primaryKeyName) return true;
-    throw new SqlError('undefined_object', `constraint "${infer.conname}" for table "${table.name}" does not exist`);
-  }
-  if (infer.whereClause !== undefined) throw notSupported('WHERE in ON CONFLICT', infer.location);
-  const positions = new Set<number>();
-  for (const node of infer.indexElems ?? []) {
-    if (!('IndexElem' in node) || node.IndexElem.name === undefined) {
-      throw notSupported('an expression in ON CONFLICT', infer.location);
+/** SET of UPDATE, and of ON CONFLICT DO UPDATE. */
+export function bindAssignments(
+  targets: readonly Node[],
+  table: Table,
+  binder: ExpressionBinder,
+): readonly BoundAssignment[] {
+  const assignments: BoundAssignment[] = [];
+  for (const node of targets) {
+    if (!('ResTarget' in node)) continue;
+    const { name = '', location, indirection } = node.ResTarget;
+    if (indirection !== undefined) throw notSupported('assigning to a part of a column', location);
+    const val = rowElement(node.ResTarget.val!, location);
+    const position = requireColumn(table, name, location);
+    if (assignments.some((other) => other.position === position)) {
+      throw new SqlError('syntax_error', `multiple assignments to same column "${name}"`);
     }
-    const { name } = node.IndexElem;
-    const position = table.columns.findIndex((column) => column.name === name);
-    if (position < 0)
-      throw new SqlError('undefined_column', `column "${name}" does not exist`, { location: infer.location });
-    positions.add(position);
+    const column = table.columns[position]!;
+    if (!isDefault(val)) refuseGenerated(column, 'UPDATE', undefined);
+    else if (column.generated !== undefined) continue;
+    const expression = isDefault(val) ? defaultOf(column) : assign(binder, column, binder.bind(val, SET));
+    assignments.push({ position, expression });
   }
-  if (positions.size === table.primaryKey.length && table.primaryKey.every((each) => positions.has(each))) return true;
-  throw new SqlError(
-    'invalid_column_reference',
-    'there is no unique or exclusion constraint matching the ON CONFLICT specification',
-  );
+  return assignments;
+}
+
+/** `(a, b) = (x, y)` and `(a, b) = ROW (x, y)` come as references to the elements of one row. */
+function rowElement(val: Node, location: number | undefined): Node {
+  if (!('MultiAssignRef' in val)) return val;
+  const { source, colno = 1, ncolumns = 0 } = val.MultiAssignRef;
+  const row = source !== undefined && 'RowExpr' in source ? source.RowExpr.args : undefined;
+  if (row === undefined) throw notSupported('assigning a query to a list of columns', location);
+  if (row.length !== ncolumns) {
+    throw new SqlError('syntax_error', 'number of columns does not match number of values', { location });
+  }
+  return row[colno - 1]!;
 }
 
 export function bindUpdate(update: UpdateStmt, context: BindContext, findTable: FindTable): BoundUpdate {
@@ -177,20 +220,7 @@ export function bindUpdate(update: UpdateStmt, context: BindContext, findTable: 
   const scope = bindTable(update.relation!, findTable);
   const { table } = scope.table;
   const binder = new ExpressionBinder(context, [scope]);
-  const assignments: BoundAssignment[] = [];
-  for (const node of update.targetList ?? []) {
-    if (!('ResTarget' in node)) continue;
-    const { name = '', val, location, indirection } = node.ResTarget;
-    if (indirection !== undefined) throw notSupported('assigning to a part of a column', location);
-    if (val !== undefined && 'MultiAssignRef' in val) throw notSupported('assigning to a list of columns', location);
-    const position = requireColumn(table, name, location);
-    if (assignments.some((other) => other.position === position)) {
-      throw new SqlError('syntax_error', `multiple assignments to same column "${name}"`);
-    }
-    const column = table.columns[position]!;
-    const expression = isDefault(val!) ? defaultOf(column) : assign(binder, column, binder.bind(val!, SET));
-    assignments.push({ position, expression });
-  }
+  const assignments = bindAssignments(update.targetList ?? [], table, binder);
   const where = update.whereClause && binder.bindCondition(update.whereClause, WHERE);
   return {
     kind: 'update',

@@ -137,10 +137,19 @@ export interface BoundAssignment {
   readonly expression: BoundExpression;
 }
 
+/** ON CONFLICT. */
+export interface BoundConflicts {
+  /** Names of the unique indexes, or of the primary key, that are meant; undefined: all. */
+  readonly arbiters: readonly string[] | undefined;
+  /** DO UPDATE, over the row that is there followed by the one that was to be inserted; undefined: DO NOTHING. */
+  readonly update:
+    | { readonly assignments: readonly BoundAssignment[]; readonly where: BoundExpression | undefined }
+    | undefined;
+}
+
 export interface BoundInsert {
   readonly kind: 'insert';
-  /** A row whose primary key is taken is left out: ON CONFLICT DO NOTHING. */
-  readonly skipsConflicts: boolean;
+  readonly conflicts: BoundConflicts | undefined;
   readonly table: CatalogTable;
   /** Values in the statement have their targets' types already; a query's rows are coerced by `assignments`. */
   readonly source: BoundSelect | BoundValues;

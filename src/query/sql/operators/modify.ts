@@ -16,6 +16,8 @@ import { projectRow } from './project.ts';
 export interface RowWriter {
   /** Writes the batch. @returns the rows that RETURNING speaks of, one per affected row. */
   write(batch: RowBatch): Awaitable<RowBatch>;
+  /** After the last batch: what the statement as a whole must meet. */
+  finish?(): Awaitable<void>;
 }
 
 const BATCH_ROWS = 512;
@@ -50,7 +52,8 @@ export class Modify implements ModifyingOperator {
     if (this.#written) return this.#emit();
     this.#written = true;
     const done = this.#readFirst ? this.#readAllThenWrite() : this.#write(this.#input);
-    return whenReady(done, () => this.#emit());
+    const written = this.#writer.finish === undefined ? done : whenReady(done, () => this.#writer.finish!());
+    return whenReady(written, () => this.#emit());
   }
 
   close(): void {

@@ -28,6 +28,11 @@ export interface ModifyingOperator extends Operator {
   readonly affected: number;
 }
 
+export interface DeferrableConstraint {
+  readonly name: string;
+  readonly deferrable?: 'immediate' | 'deferred';
+}
+
 export interface ExecutionContext extends EvaluationContext {
   readonly limits: SqlLimits;
   /** @throws AssertionError for a plan that was begun without a transaction. */
@@ -43,6 +48,10 @@ export interface ExecutionContext extends EvaluationContext {
   readonly nothingNewer: boolean;
   /** Takes locks, bounded by lock_timeout and by cancellation. */
   lock(keys: readonly Key[], options: LockOptions): Awaitable<readonly Key[]>;
+  /**
+   * Leaves a check of a deferrable constraint to the end of the transaction. @returns false when it is wanted now.
+   */
+  defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean;
   /** An id for a row without a primary key, greater than all this process gave out. */
   nextRowId(): bigint;
   /**

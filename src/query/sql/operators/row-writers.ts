@@ -1,97 +1,130 @@
-/**
- * The writers behind INSERT, UPDATE and DELETE.
- *
- * Uniqueness of the primary key: the new key is locked, then looked up in the newest state, so of two transactions that
- * insert one key the second waits for the first and then fails, or succeeds when the first rolled back. Checks happen row
- * by row in the order of the input, as in PostgreSQL. A source with an open cursor must not be behind these writers when
- * keys are created: see `Modify`.
- */
+/** The writers behind INSERT, UPDATE, DELETE and COPY: what a `TableWriter` does, batch by batch. */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
-import { type Bytes, equalBytes } from '../../../base/bytes.ts';
-import { hasCode } from '../../../base/errors.ts';
-import type { ColumnValue, Table } from '../../../models/relational/table.ts';
-import type { Key } from '../../../storage/key-range.ts';
-import type { CatalogTable } from '../catalog-cache.ts';
+import { latin1 } from '../../../base/bytes.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
-import { formatText } from '../types/text-form.ts';
 import type { RowWriter } from './modify.ts';
 import type { ExecutionContext, ExecutionRow, RowBatch } from './operator.ts';
+import { type Assignment, type Conflict, TableWriter, type UniqueSlot, type WriteRules } from './table-writer.ts';
 
-export interface Assignment {
-  readonly position: number;
-  readonly value: Evaluate;
+/** ON CONFLICT. */
+export interface ConflictRules {
+  /** Names of the indexes and of the primary key whose conflicts are meant; undefined: all. */
+  readonly arbiters: ReadonlySet<string> | undefined;
+  /** DO UPDATE, over the row that is there followed by the one that was to be inserted. Undefined: DO NOTHING. */
+  readonly update: { readonly assignments: readonly Assignment[]; readonly where: Evaluate | undefined } | undefined;
 }
 
 export class InsertRows implements RowWriter {
-  readonly #table: CatalogTable;
+  readonly #writer: TableWriter;
   readonly #assignments: readonly Assignment[];
   readonly #context: ExecutionContext;
-  readonly #skipsConflicts: boolean;
+  readonly #conflicts: ConflictRules | undefined;
+  /** Keys of rows that this statement wrote: DO UPDATE must not meet them. */
+  readonly #touched: Set<string> | undefined;
 
-  /**
-   * @param assignments One for each column, in order, over the rows of the input.
-   * @param skipsConflicts Leaves out rows whose primary key is taken.
-   */
+  /** @param assignments One for each column that is not generated, over the rows of the input. */
   constructor(
-    table: CatalogTable,
+    rules: WriteRules,
     assignments: readonly Assignment[],
     context: ExecutionContext,
-    skipsConflicts = false,
+    conflicts: ConflictRules | undefined,
   ) {
-    this.#skipsConflicts = skipsConflicts;
-    this.#table = table;
+    this.#writer = new TableWriter(rules, context);
     this.#assignments = assignments;
     this.#context = context;
+    this.#conflicts = conflicts;
+    this.#touched = conflicts?.update === undefined ? undefined : new Set();
   }
 
   write(batch: RowBatch): Awaitable<RowBatch> {
-    const rows: ExecutionRow[] = [];
-    for (const source of batch) {
-      const row: ExecutionRow = this.#assignments.map(({ value }) => value(source, this.#context));
-      checkNotNull(this.#table.table, row, this.#context);
-      if (this.#table.table.primaryKey.length === 0) row.push(this.#context.nextRowId());
-      rows.push(row);
-    }
-    return this.#skipsConflicts ? this.#putFree(rows, [], 0) : putNew(this.#table, rows, this.#context, 0);
+    const written: ExecutionRow[] = [];
+    return whenReady(this.#writeFrom(batch, 0, written), () => whenReady(this.#writer.settle(), () => written));
   }
 
-  /** Puts rows from `from` on whose keys are free behind those in `put`. */
-  #putFree(rows: readonly ExecutionRow[], put: ExecutionRow[], from: number): Awaitable<RowBatch> {
-    const { table, codec } = this.#table;
-    if (table.primaryKey.length === 0) return putNew(this.#table, rows, this.#context, from);
-    for (let i = from; i < rows.length; i++) {
-      const row = rows[i]!;
-      const key = codec.keys.keyOf(row);
-      const finish = (existing: Bytes | undefined): void => {
-        if (existing !== undefined) return;
-        this.#context.transaction.put(key, codec.encode(row));
-        put.push(row);
-      };
-      const existing = lockNew(key, this.#context);
-      if (isPromise(existing)) {
-        return existing.then((late) => {
-          finish(late);
-          return this.#putFree(rows, put, i + 1);
-        });
-      }
-      finish(existing);
+  finish(): Awaitable<void> {
+    return this.#writer.finish();
+  }
+
+  #writeFrom(batch: RowBatch, from: number, written: ExecutionRow[]): Awaitable<void> {
+    const width = this.#writer.rules.table.table.columns.length;
+    for (let i = from; i < batch.length; i++) {
+      const row: ExecutionRow = new Array(width).fill(null);
+      for (const { position, value } of this.#assignments) row[position] = value(batch[i]!, this.#context);
+      this.#writer.prepare(row);
+      const done = this.#writeOne(row, written);
+      if (isPromise(done)) return done.then(() => this.#writeFrom(batch, i + 1, written));
     }
-    return put;
+  }
+
+  #writeOne(row: ExecutionRow, written: ExecutionRow[]): Awaitable<void> {
+    const inserted = this.#writer.insert(row, this.#conflicts && ((slot) => this.#isArbiter(slot)));
+    if (!isPromise(inserted)) return this.#inserted(row, inserted, written);
+    return inserted.then((conflict) => this.#inserted(row, conflict, written));
+  }
+
+  #inserted(row: ExecutionRow, conflict: Conflict | undefined, written: ExecutionRow[]): Awaitable<void> {
+    if (conflict === undefined) {
+      written.push(row);
+      this.#touched?.add(this.#keyOf(row));
+      return undefined;
+    }
+    if (this.#conflicts === undefined || !this.#isArbiter(conflict.slot)) throw this.#writer.duplicate(conflict.slot);
+    if (this.#conflicts.update === undefined) return undefined;
+    return this.#update(row, conflict, written, this.#conflicts.update);
+  }
+
+  #isArbiter({ index }: UniqueSlot): boolean {
+    const arbiters = this.#conflicts?.arbiters;
+    if (arbiters === undefined) return true;
+    return arbiters.has(index?.source.index.name ?? this.#writer.rules.table.table.primaryKeyName);
+  }
+
+  #keyOf(row: ExecutionRow): string {
+    return latin1(this.#writer.rules.table.codec.keys.keyOf(row));
+  }
+
+  async #update(
+    row: ExecutionRow,
+    { slot, value }: Conflict,
+    written: ExecutionRow[],
+    { assignments, where }: NonNullable<ConflictRules['update']>,
+  ): Promise<void> {
+    const { codec } = this.#writer.rules.table;
+    const key = slot.index === undefined ? slot.key : slot.index.source.keys.rowKey(slot.key, value);
+    if (this.#touched!.has(latin1(key))) {
+      throw new SqlError('cardinality_violation', 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
+        hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
+      });
+    }
+    const { transaction } = this.#context;
+    await this.#context.lock([key], {});
+    if (!this.#context.nothingNewer) transaction.beginStatement();
+    const found = await transaction.get(key);
+    // Whoever held the row took it away: the new one may go in.
+    if (found === undefined) return this.#writeOne(row, written);
+    const old = codec.decode(key, found);
+    const both = [...old, ...row];
+    if (where !== undefined && where(both, this.#context) !== true) return;
+    const changed = [...old];
+    for (const each of assignments) changed[each.position] = each.value(both, this.#context);
+    this.#writer.prepare(changed);
+    await this.#writer.update(old, changed);
+    this.#touched!.add(this.#keyOf(changed));
+    written.push(changed);
   }
 }
 
 export class UpdateRows implements RowWriter {
-  readonly #table: CatalogTable;
+  readonly #writer: TableWriter;
   readonly #assignments: readonly Assignment[];
-  readonly #movesKeys: boolean;
   readonly #context: ExecutionContext;
 
-  constructor(table: CatalogTable, assignments: readonly Assignment[], context: ExecutionContext) {
-    this.#table = table;
+  /** @param assignments Over rows of the input, which begin with the old row. */
+  constructor(rules: WriteRules, assignments: readonly Assignment[], context: ExecutionContext) {
+    this.#writer = new TableWriter(rules, context);
     this.#assignments = assignments;
-    this.#movesKeys = assignments.some(({ position }) => table.table.primaryKey.includes(position));
     this.#context = context;
   }
 
@@ -99,157 +132,43 @@ export class UpdateRows implements RowWriter {
     const rows: ExecutionRow[] = batch.map((old) => {
       const row = [...old];
       for (const { position, value } of this.#assignments) row[position] = value(old, this.#context);
-      checkNotNull(this.#table.table, row, this.#context);
+      this.#writer.prepare(row);
       return row;
     });
-    if (this.#movesKeys) return this.#move(batch, rows, 0);
-    const { codec } = this.#table;
-    const { transaction } = this.#context;
-    for (const row of rows) transaction.put(codec.keys.keyOf(row), codec.encode(row));
-    return rows;
+    return whenReady(this.#updateFrom(batch, rows, 0), () => rows);
   }
 
-  #move(old: RowBatch, rows: readonly ExecutionRow[], from: number): Awaitable<RowBatch> {
-    const { codec } = this.#table;
-    const { transaction } = this.#context;
+  finish(): Awaitable<void> {
+    return this.#writer.finish();
+  }
+
+  #updateFrom(old: RowBatch, rows: readonly ExecutionRow[], from: number): Awaitable<void> {
     for (let i = from; i < rows.length; i++) {
-      const row = rows[i]!;
-      const oldKey = codec.keys.keyOf(old[i]!);
-      if (equalBytes(oldKey, codec.keys.keyOf(row))) {
-        transaction.put(oldKey, codec.encode(row));
-        continue;
-      }
-      transaction.delete(oldKey);
-      const put = putNew(this.#table, [row], this.#context, 0);
-      if (isPromise(put)) return put.then(() => this.#move(old, rows, i + 1));
+      const done = this.#writer.update(old[i]!, rows[i]!);
+      if (isPromise(done)) return done.then(() => this.#updateFrom(old, rows, i + 1));
     }
-    return rows;
   }
 }
 
 export class DeleteRows implements RowWriter {
-  readonly #table: CatalogTable;
-  readonly #context: ExecutionContext;
+  readonly #writer: TableWriter;
 
-  constructor(table: CatalogTable, context: ExecutionContext) {
-    this.#table = table;
-    this.#context = context;
+  constructor(rules: WriteRules, context: ExecutionContext) {
+    this.#writer = new TableWriter(rules, context);
   }
 
-  write(batch: RowBatch): RowBatch {
-    for (const row of batch) this.#context.transaction.delete(this.#table.codec.keys.keyOf(row));
-    return batch;
+  write(batch: RowBatch): Awaitable<RowBatch> {
+    return whenReady(this.#deleteFrom(batch, 0), () => batch);
   }
-}
 
-/** Puts rows from `from` on under keys that must be free. @throws SqlError `unique_violation`. */
-function putNew(
-  table: CatalogTable,
-  rows: readonly ExecutionRow[],
-  context: ExecutionContext,
-  from: number,
-): Awaitable<RowBatch> {
-  for (let i = from; i < rows.length; i++) {
-    const row = rows[i]!;
-    const key = table.codec.keys.keyOf(row);
-    const existing = lockOrFail(table, row, key, context);
-    if (isPromise(existing)) {
-      return existing.then((late) =>
-        putNew(table, rows, context, finishNew(table, row, key, late, context) ? i + 1 : i),
-      );
+  finish(): Awaitable<void> {
+    return this.#writer.finish();
+  }
+
+  #deleteFrom(batch: RowBatch, from: number): Awaitable<void> {
+    for (let i = from; i < batch.length; i++) {
+      const done = this.#writer.delete(batch[i]!);
+      if (isPromise(done)) return done.then(() => this.#deleteFrom(batch, i + 1));
     }
-    if (!finishNew(table, row, key, existing, context)) i--;
-  }
-  return rows;
-}
-
-/** Locks `key` and reads the newest value under it. */
-function lockNew(key: Key, context: ExecutionContext): Awaitable<Bytes | undefined> {
-  const { transaction } = context;
-  return whenReady(context.lock([key], {}), () => {
-    if (!context.nothingNewer) transaction.beginStatement();
-    return transaction.get(key);
-  });
-}
-
-/** As `lockNew`, for a row that must be new. */
-function lockOrFail(
-  table: CatalogTable,
-  row: ExecutionRow,
-  key: Key,
-  context: ExecutionContext,
-): Awaitable<Bytes | undefined> {
-  try {
-    const existing = lockNew(key, context);
-    if (!isPromise(existing)) return existing;
-    return existing.catch((error: unknown) => conflicting(error, table, row, key, context));
-  } catch (error) {
-    return conflicting(error, table, row, key, context);
-  }
-}
-
-/** Under snapshot isolation a key that someone else inserted meanwhile is a duplicate first, and a conflict second. */
-function conflicting(
-  error: unknown,
-  table: CatalogTable,
-  row: ExecutionRow,
-  key: Key,
-  context: ExecutionContext,
-): Awaitable<never> {
-  if (!hasCode(error, 'transaction_conflict')) throw error;
-  return whenReady(context.newest(key), (value) => {
-    throw value === undefined ? error : duplicate(table.table, row, context);
-  });
-}
-
-/** @returns false when a hidden id was taken, after a clock went back: the row now has another one to try. */
-function finishNew(
-  table: CatalogTable,
-  row: ExecutionRow,
-  key: Key,
-  existing: Bytes | undefined,
-  context: ExecutionContext,
-): boolean {
-  if (existing !== undefined) {
-    const { columns, primaryKey } = table.table;
-    if (primaryKey.length > 0) throw duplicate(table.table, row, context);
-    row[columns.length] = context.nextRowId();
-    return false;
-  }
-  context.transaction.put(key, table.codec.encode(row));
-  return true;
-}
-
-function duplicate(table: Table, row: ExecutionRow, context: ExecutionContext): SqlError {
-  const names = table.primaryKey.map((position) => table.columns[position]!.name).join(', ');
-  const values = table.primaryKey.map((position) => shown(table, position, row[position]!, context)).join(', ');
-  return new SqlError('unique_violation', `duplicate key value violates unique constraint "${table.primaryKeyName}"`, {
-    detail: `Key (${names})=(${values}) already exists.`,
-    table: table.name,
-    constraint: table.primaryKeyName,
-  });
-}
-
-function shown(table: Table, position: number, value: ColumnValue, context: ExecutionContext): string {
-  return value === null ? 'null' : formatText(table.columns[position]!.type, value, context.zone);
-}
-
-const SHOWN_VALUE_BYTES_MAX = 64;
-
-/** @throws SqlError `not_null_violation`. */
-function checkNotNull(table: Table, row: ExecutionRow, context: ExecutionContext): void {
-  const { columns } = table;
-  for (let position = 0; position < columns.length; position++) {
-    if (row[position] !== null || !columns[position]!.notNull) continue;
-    const values = columns.map((_, each) => {
-      const text = shown(table, each, row[each]!, context);
-      return Buffer.byteLength(text) > SHOWN_VALUE_BYTES_MAX ? `${text.slice(0, SHOWN_VALUE_BYTES_MAX)}...` : text;
-    });
-    const { name } = columns[position]!;
-    throw new SqlError(
-      'not_null_violation',
-      `null value in column "${name}" of relation "${table.name}" violates not-null constraint`,
-      { detail: `Failing row contains (${values.join(', ')}).`, table: table.name, column: name },
-    );
   }
 }

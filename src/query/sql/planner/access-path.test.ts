@@ -1,9 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
-import { RowCodec } from '../../../models/relational/row-codec.ts';
 import type { Column, ColumnType, Table, TableId } from '../../../models/relational/table.ts';
 import { Keyspace } from '../../../storage/keyspace.ts';
 import { bindSelect } from '../binder/bind-select.ts';
-import type { CatalogTable } from '../catalog-cache.ts';
+import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS } from '../limits.ts';
 import { SqlParser } from '../parser/parser.ts';
 import { UTC } from '../types/time-zone.ts';
@@ -28,7 +27,7 @@ beforeAll(() => {
     primaryKey: [0, 1],
     primaryKeyName: 't_pkey',
   };
-  table = { table: definition, codec: new RowCodec(new Keyspace(), definition) };
+  table = openTable(new Keyspace(), definition);
 });
 
 /** `prefix/low/high/rest` as counts and signs. */

@@ -45,6 +45,13 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
         ...query,
         source: foldQuery(query.source, time) as BoundSelect | BoundValues,
         assignments: columns(query.assignments),
+        conflicts: query.conflicts && {
+          ...query.conflicts,
+          update: query.conflicts.update && {
+            assignments: columns(query.conflicts.update.assignments),
+            where: optional(query.conflicts.update.where),
+          },
+        },
         returning: query.returning && columns(query.returning),
       };
     case 'update':

@@ -5,15 +5,7 @@
 
 import { OperationError } from '../../../base/errors.ts';
 import type { BoundCopy } from '../binder/bind-copy.ts';
-import type {
-  BoundColumn,
-  BoundExpression,
-  BoundJoin,
-  BoundQuery,
-  BoundSelect,
-  BoundSortKey,
-  BoundValues,
-} from '../binder/bound.ts';
+import type { BoundColumn, BoundExpression, BoundJoin, BoundQuery, BoundSelect, BoundValues } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { CopyTextReader } from '../copy-text.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
@@ -21,6 +13,7 @@ import { Aggregate } from '../operators/aggregate.ts';
 import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
 import { Distinct } from '../operators/distinct.ts';
 import { Filter } from '../operators/filter.ts';
+import { IndexScan, type IndexScanOptions } from '../operators/index-scan.ts';
 import { Join, type Partners } from '../operators/join.ts';
 import { Limit } from '../operators/limit.ts';
 import { LockRows } from '../operators/lock-rows.ts';
@@ -29,7 +22,7 @@ import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../ope
 import { PointGet } from '../operators/point-get.ts';
 import { Project } from '../operators/project.ts';
 import { RangeScan, type RangeScanOptions } from '../operators/range-scan.ts';
-import { DeleteRows, InsertRows, UpdateRows } from '../operators/row-writers.ts';
+import { type ConflictRules, DeleteRows, InsertRows, UpdateRows } from '../operators/row-writers.ts';
 import { SingleRow } from '../operators/single-row.ts';
 import { Sort } from '../operators/sort.ts';
 import { Values } from '../operators/values.ts';
@@ -37,10 +30,11 @@ import { SqlError } from '../sql-error.ts';
 import { compareFor } from '../types/compare.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
-import { chooseAccessPath } from './access-path.ts';
+import { chooseAccessPath, movesEntries, pathOrder } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { foldQuery } from './fold-constants.ts';
 import { planJoins } from './plan-joins.ts';
+import { createsKeys, writeRulesOf } from './write-rules.ts';
 
 /** A column of a result, as clients are told about it. */
 export interface ResultColumn {
@@ -108,42 +102,50 @@ function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<
         open: openValues(query),
       };
     case 'insert': {
-      const { table } = query;
+      const { table, conflicts } = query;
+      const rules = writeRulesOf(table);
       const source = query.source.kind === 'values' ? openValues(query.source) : planSelect(query.source).open;
       const assignments = query.assignments.map(compileAssignment);
       const returning = query.returning?.map((column) => compileExpression(column.expression));
       const options = { returning, readFirst: query.source.kind !== 'values' };
+      const onConflict: ConflictRules | undefined = conflicts && {
+        arbiters: conflicts.arbiters && new Set(conflicts.arbiters),
+        update: conflicts.update && {
+          assignments: conflicts.update.assignments.map(compileAssignment),
+          where: conflicts.update.where && compileExpression(conflicts.update.where),
+        },
+      };
       return {
         ...modifying('INSERT', query.returning, parameterTypes, table),
         open: (context) =>
-          new Modify(
-            source(context),
-            new InsertRows(table, assignments, context, query.skipsConflicts),
-            options,
-            context,
-          ),
+          new Modify(source(context), new InsertRows(rules, assignments, context, onConflict), options, context),
       };
     }
     case 'update': {
       const { table } = query;
+      const rules = writeRulesOf(table);
       const assignments = query.assignments.map(compileAssignment);
-      const movesKeys = assignments.some(({ position }) => table.table.primaryKey.includes(position));
+      const changed = [...assignments, ...rules.generated].map(({ position }) => position);
       const input = planTargets(table, query.where);
       const returning = query.returning?.map((column) => compileExpression(column.expression));
-      const options = { returning, readFirst: movesKeys };
+      const options = {
+        returning,
+        readFirst: createsKeys(table, changed) || movesEntries(table, query.where, changed),
+      };
       return {
         ...modifying('UPDATE', query.returning, parameterTypes, table),
-        open: (context) => new Modify(input(context), new UpdateRows(table, assignments, context), options, context),
+        open: (context) => new Modify(input(context), new UpdateRows(rules, assignments, context), options, context),
       };
     }
     case 'delete': {
       const { table } = query;
+      const rules = writeRulesOf(table);
       const input = planTargets(table, query.where);
       const returning = query.returning?.map((column) => compileExpression(column.expression));
       const options = { returning, readFirst: false };
       return {
         ...modifying('DELETE', query.returning, parameterTypes, table),
-        open: (context) => new Modify(input(context), new DeleteRows(table, context), options, context),
+        open: (context) => new Modify(input(context), new DeleteRows(rules, context), options, context),
       };
     }
   }
@@ -152,6 +154,7 @@ function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<
 /** @param source Asked for data once the plan runs. */
 export function planCopy(copy: BoundCopy, source: CopySource, generation: number): Plan {
   const { table, delimiter, nullText } = copy;
+  const rules = writeRulesOf(table);
   const columns = copy.columns.map((position) => table.table.columns[position]!);
   const assignments = copy.assignments.map(compileAssignment);
   return {
@@ -161,7 +164,7 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
       const reader = new CopyTextReader({ delimiter, nullText, lineBytesMax: context.limits.workBytesMax });
       const rows = new CopyRows(source, reader, { table: table.table.name, columns }, context);
       const options = { returning: undefined, readFirst: false };
-      return new Modify(rows, new InsertRows(table, assignments, context), options, context);
+      return new Modify(rows, new InsertRows(rules, assignments, context, undefined), options, context);
     },
   };
 }
@@ -173,7 +176,13 @@ function modifying(
   table: CatalogTable,
 ): Omit<Plan, 'open' | 'generation'> {
   const columns = returning?.map(resultColumn);
-  return { verb, columns, parameterTypes, writes: [table], isPointRead: false, modifies: true };
+  return { verb, columns, parameterTypes, writes: [table, ...tiedTo(table)], isPointRead: false, modifies: true };
+}
+
+/** Tables whose rows a foreign key's action may write. */
+function tiedTo({ table, related }: CatalogTable): readonly CatalogTable[] {
+  if ((table.referencedBy ?? []).length === 0) return [];
+  return [...related.values()].filter((each) => each.table.id !== table.id);
 }
 
 function resultColumn({ name, expression, origin }: BoundColumn): ResultColumn {
@@ -221,18 +230,35 @@ function planScan(
   where: BoundExpression | undefined,
   reverse: boolean,
   decode: boolean,
+  path = chooseAccessPath(table, where),
 ): PlannedScan {
-  const path = chooseAccessPath(table, where);
-  const prefix = path.prefix.map(compileExpression);
   const { rest } = path;
   const condition = rest.length === 0 ? undefined : compileExpression(conjunction(rest));
+  const bound = (side: typeof path.low) => side && { value: compileExpression(side.value), inclusive: side.inclusive };
   const filtered = (input: Operator, context: ExecutionContext): Operator =>
     condition === undefined ? input : new Filter(input, condition, context);
   const isExact = condition === undefined;
+  if (path.index !== undefined) {
+    const { source } = path.index;
+    const options: IndexScanOptions = {
+      prefix: path.prefix.map((value) => (value === 'isNull' ? value : compileExpression(value))),
+      low: bound(path.low),
+      high: bound(path.high),
+      reverse,
+      decode: decode || !isExact,
+      covered: false,
+    };
+    return {
+      isPoint: false,
+      isExact,
+      open: (context, rowsMax) =>
+        filtered(new IndexScan(table, source, options, context, isExact ? rowsMax : undefined), context),
+    };
+  }
+  const prefix = path.prefix.map((value) => compileExpression(value as BoundExpression));
   if (prefix.length > 0 && prefix.length === table.table.primaryKey.length) {
     return { isPoint: true, isExact, open: (context) => filtered(new PointGet(table, prefix, context), context) };
   }
-  const bound = (side: typeof path.low) => side && { value: compileExpression(side.value), inclusive: side.inclusive };
   const options: RangeScanOptions = {
     prefix,
     low: bound(path.low),
@@ -298,7 +324,10 @@ function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoin
   const { grouping } = select;
   const joined =
     from !== undefined && select.joins.length > 0 ? planJoined(from, select.joins, select.where) : undefined;
-  const order = from === undefined || grouping !== undefined || joined !== undefined ? 'none' : keyOrder(from, select);
+  const ordered = grouping === undefined && joined === undefined ? select.orderBy : [];
+  const path = from && joined === undefined ? chooseAccessPath(from, select.where, ordered) : undefined;
+  const order =
+    from === undefined || path === undefined || grouping !== undefined ? 'none' : pathOrder(from, path, ordered);
   const sortKeys =
     order === 'none'
       ? select.orderBy.map(({ expression, descending, nullsFirst }) => ({
@@ -320,7 +349,7 @@ function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoin
   const types = select.columns.map(({ expression }) => expression.type);
   const countsOnly =
     grouping !== undefined && groupBy === undefined && aggregates.every(({ argument }) => argument === undefined);
-  const scan = joined ?? (from && planScan(from, select.where, order === 'reverse', !countsOnly));
+  const scan = joined ?? (from && planScan(from, select.where, order === 'reverse', !countsOnly, path));
   const rowless = from === undefined && select.where !== undefined ? compileExpression(select.where) : undefined;
   const relocked = select.where && from && compileExpression(select.where);
   const open: Open = (context) => {
@@ -371,32 +400,4 @@ function planRowCount(
     }
     return Number(value);
   };
-}
-
-/** Whether reading by key gives the wanted order: forward, in reverse, or not at all. */
-function keyOrder(table: CatalogTable, select: BoundSelect): 'forward' | 'reverse' | 'none' {
-  if (select.orderBy.length === 0) return 'forward';
-  const { primaryKey } = table.table;
-  const path = chooseAccessPath(table, select.where);
-  const fixed = new Set(primaryKey.slice(0, path.prefix.length));
-  if (primaryKey.length > 0 && fixed.size === primaryKey.length) return 'forward';
-  let position = path.prefix.length;
-  let direction: boolean | undefined;
-  for (const key of select.orderBy) {
-    if (position === primaryKey.length && position > 0) break; // The whole key decides: what follows breaks no tie.
-    if (!isColumn(key)) return 'none';
-    const { index } = key.expression;
-    if (fixed.has(index)) continue;
-    if (primaryKey[position] !== index) return 'none';
-    if (direction !== undefined && direction !== key.descending) return 'none';
-    direction = key.descending;
-    position++;
-  }
-  return direction === true ? 'reverse' : 'forward';
-}
-
-function isColumn(
-  key: BoundSortKey,
-): key is BoundSortKey & { readonly expression: { readonly kind: 'column'; readonly index: number } } {
-  return key.expression.kind === 'column';
 }

@@ -1,0 +1,101 @@
+/** Binds ON CONFLICT: finds the unique indexes that are meant, and what DO UPDATE makes of the row that is there. */
+
+import type { IndexElem, OnConflictClause } from '@pgsql/types';
+import { rowWidth, type Table } from '../../../models/relational/table.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { bindAssignments } from './bind-modify.ts';
+import { type BoundConflicts, type BoundExpression, sameExpression } from './bound.ts';
+import { type BindContext, ExpressionBinder, type ScopeEntry } from './expression-binder.ts';
+import { type BoundIndex, rulesOf } from './table-rules.ts';
+
+const WHERE = { title: 'WHERE', aggregates: 'refused' } as const;
+const INDEX = { title: 'index expressions', aggregates: 'refused' } as const;
+
+/** @throws SqlError `invalid_column_reference` when no unique index is meant. */
+export function bindConflict(
+  clause: OnConflictClause | undefined,
+  entry: ScopeEntry,
+  context: BindContext,
+): BoundConflicts | undefined {
+  if (clause === undefined) return undefined;
+  const { action, infer } = clause;
+  const { table } = entry.table;
+  const arbiters = infer === undefined ? undefined : bindArbiters(infer, entry, context);
+  if (action === 'ONCONFLICT_NOTHING') return { arbiters, update: undefined };
+  if (arbiters === undefined) {
+    throw new SqlError('syntax_error', 'ON CONFLICT DO UPDATE requires inference specification or constraint name', {
+      location: clause.location,
+      hint: 'For example, ON CONFLICT (column_name).',
+    });
+  }
+  const binder = new ExpressionBinder(context, [
+    entry,
+    { table: entry.table, alias: 'excluded', offset: rowWidth(table) },
+  ]);
+  const assignments = bindAssignments(clause.targetList ?? [], table, binder);
+  const where = clause.whereClause && binder.bindCondition(clause.whereClause, WHERE);
+  return { arbiters, update: { assignments, where } };
+}
+
+function bindArbiters(
+  infer: NonNullable<OnConflictClause['infer']>,
+  entry: ScopeEntry,
+  context: BindContext,
+): readonly string[] {
+  const { table } = entry.table;
+  if (infer.conname !== undefined) {
+    const { conname } = infer;
+    if (table.primaryKey.length > 0 && conname === table.primaryKeyName) return [conname];
+    if (table.indexes?.some(({ name, isConstraint }) => isConstraint && name === conname) === true) return [conname];
+    throw new SqlError('undefined_object', `constraint "${conname}" for table "${table.name}" does not exist`);
+  }
+  const binder = new ExpressionBinder(context, [entry]);
+  const wanted = (infer.indexElems ?? []).map((node): BoundExpression => {
+    if (!('IndexElem' in node)) throw notSupported('this target of ON CONFLICT', infer.location);
+    return bindTarget(node.IndexElem, table, binder, infer.location);
+  });
+  const asked = infer.whereClause && binder.bindCondition(infer.whereClause, WHERE);
+  const found: string[] = [];
+  if (asked === undefined && isPrimaryKey(table, wanted)) found.push(table.primaryKeyName);
+  for (const index of rulesOf(entry.table).indexes) {
+    if (index.source.index.unique && isMeant(index, wanted, asked)) found.push(index.source.index.name);
+  }
+  if (found.length > 0) return found;
+  throw new SqlError(
+    'invalid_column_reference',
+    'there is no unique or exclusion constraint matching the ON CONFLICT specification',
+  );
+}
+
+function bindTarget(
+  { name, expr, collation, opclass }: IndexElem,
+  table: Table,
+  binder: ExpressionBinder,
+  location: number | undefined,
+): BoundExpression {
+  if (collation !== undefined) throw notSupported('COLLATE in ON CONFLICT', location);
+  if (opclass !== undefined) throw notSupported('an operator class in ON CONFLICT', location);
+  if (name === undefined) return binder.bind(expr!, INDEX);
+  const index = table.columns.findIndex((column) => column.name === name);
+  if (index < 0) throw new SqlError('undefined_column', `column "${name}" does not exist`, { location });
+  const { type, modifier } = table.columns[index]!;
+  return { kind: 'column', type, modifier, location: undefined, index };
+}
+
+function isPrimaryKey({ primaryKey }: Table, wanted: readonly BoundExpression[]): boolean {
+  const positions = new Set(wanted.map((each) => (each.kind === 'column' ? each.index : -1)));
+  return (
+    primaryKey.length > 0 && positions.size === primaryKey.length && primaryKey.every((each) => positions.has(each))
+  );
+}
+
+/** An index is meant when it has just the parts that are asked for, and holds all rows that WHERE speaks of. */
+function isMeant(
+  { parts, predicate }: BoundIndex,
+  wanted: readonly BoundExpression[],
+  asked: BoundExpression | undefined,
+): boolean {
+  if (!parts.every((part) => wanted.some((each) => sameExpression(part, each)))) return false;
+  if (!wanted.every((each) => parts.some((part) => sameExpression(part, each)))) return false;
+  return predicate === undefined || (asked !== undefined && sameExpression(predicate, asked));
+}

@@ -1,0 +1,325 @@
+/**
+ * Foreign keys: what one statement has to look at once it has written its rows (PostgreSQL's ri_triggers.c).
+ *
+ * A row that refers to another locks, in share, a key that stands for the other row; whoever deletes that row or changes
+ * what is referred to has locked the same key in exclusive before. So of the two the second waits and then looks. Rows
+ * that are found wanting fail the statement; the actions (CASCADE, SET NULL, SET DEFAULT) lock and write the referring
+ * rows through a writer of their table, with all that follows from that.
+ *
+ * Deferrable keys are looked at at the end of the transaction, when the session says so; a row that has changed again
+ * until then is left to the check of that change.
+ */
+
+import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
+import { referenceKey } from '../../../models/relational/index-keys.ts';
+import type { ColumnValue, ForeignKey, Table } from '../../../models/relational/table.ts';
+import type { Key, KeyRange } from '../../../storage/key-range.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
+import { SqlError } from '../sql-error.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import type { ExecutionContext, ExecutionRow } from './operator.ts';
+import { sameValue, shownValue, TableWriter, type WriteRules } from './table-writer.ts';
+
+type Event =
+  | { readonly kind: 'child'; readonly key: ForeignKey; readonly row: ExecutionRow }
+  | {
+      readonly kind: 'parent';
+      readonly key: ForeignKey;
+      readonly child: CatalogTable;
+      readonly old: ExecutionRow;
+      /** Undefined for a deletion. */
+      readonly row: ExecutionRow | undefined;
+    };
+
+const SETTLED_EVENTS = 256;
+
+export class ForeignKeyChecks {
+  readonly #rules: WriteRules;
+  readonly #context: ExecutionContext;
+  #budget: MemoryBudget;
+  #events: Event[] = [];
+
+  constructor(rules: WriteRules, context: ExecutionContext) {
+    this.#rules = rules;
+    this.#context = context;
+    this.#budget = newBudget(context);
+  }
+
+  inserted(row: ExecutionRow): void {
+    for (const key of this.#table.foreignKeys ?? []) this.#add({ kind: 'child', key, row: [...row] });
+  }
+
+  updated(old: ExecutionRow, row: ExecutionRow): void {
+    for (const key of this.#table.foreignKeys ?? []) {
+      if (key.columns.every((position) => sameValue(old[position]!, row[position]!))) continue;
+      this.#add({ kind: 'child', key, row: [...row] });
+    }
+    for (const { child, key } of this.#rules.incoming) {
+      if (key.referenced.every((position) => sameValue(old[position]!, row[position]!))) continue;
+      this.#add({ kind: 'parent', key, child, old: [...old], row: [...row] });
+    }
+  }
+
+  deleted(old: ExecutionRow): void {
+    for (const { child, key } of this.#rules.incoming) {
+      this.#add({ kind: 'parent', key, child, old: [...old], row: undefined });
+    }
+  }
+
+  /** Looks at rows that refer to other tables: rows of this statement cannot be what they refer to. */
+  settle(): Awaitable<void> {
+    if (this.#events.length < SETTLED_EVENTS) return undefined;
+    if (this.#events.some(({ kind, key }) => kind === 'parent' || key.references === this.#table.id)) return undefined;
+    return this.#finish();
+  }
+
+  /** Looks at all that was written since it was last asked. @throws SqlError `foreign_key_violation`. */
+  finish(): Awaitable<void> {
+    if (this.#events.length === 0) return undefined;
+    return this.#finish();
+  }
+
+  async #finish(): Promise<void> {
+    const events = this.#events;
+    this.#events = [];
+    this.#budget = newBudget(this.#context);
+    for (const event of events) {
+      const run = (): Promise<void> => (event.kind === 'child' ? this.#checkChild(event) : this.#checkParent(event));
+      if (event.key.deferrable !== undefined && this.#context.defer(event.key, run)) continue;
+      await run();
+      await this.#context.pause();
+    }
+  }
+
+  get #table(): Table {
+    return this.#rules.table.table;
+  }
+
+  #add(event: Event): void {
+    if (event.kind === 'child') {
+      const nulls = event.key.columns.filter((position) => event.row[position] === null).length;
+      if (nulls === event.key.columns.length || (nulls > 0 && !event.key.matchFull)) return;
+    } else if (event.key.referenced.some((position) => event.old[position] === null)) return;
+    this.#budget.take(event.kind === 'child' ? event.row : event.old);
+    this.#events.push(event);
+  }
+
+  async #checkChild({ key, row }: Extract<Event, { kind: 'child' }>): Promise<void> {
+    const table = this.#table;
+    const message = `insert or update on table "${table.name}" violates foreign key constraint "${key.name}"`;
+    if (key.columns.some((position) => row[position] === null)) {
+      const detail = 'MATCH FULL does not allow mixing of null and nonnull key values.';
+      throw new SqlError('foreign_key_violation', message, { detail, table: table.name, constraint: key.name });
+    }
+    if (!(await this.#isCurrent(row, key.columns))) return;
+    const parent = this.#rules.table.related.get(key.references)!;
+    const values = key.columns.map((position) => row[position]!);
+    if (await this.#lockParent(parent, key, values)) return;
+    const names = key.columns.map((position) => table.columns[position]!.name).join(', ');
+    const shown = key.columns.map((position) => shownValue(table, position, row[position]!, this.#context)).join(', ');
+    throw new SqlError('foreign_key_violation', message, {
+      detail: `Key (${names})=(${shown}) is not present in table "${parent.table.name}".`,
+      table: table.name,
+      constraint: key.name,
+    });
+  }
+
+  /** Whether the row is still there, with the same values in these columns. */
+  async #isCurrent(row: ExecutionRow, positions: readonly number[]): Promise<boolean> {
+    const { codec } = this.#rules.table;
+    const rowKey = codec.keys.keyOf(row);
+    const value = await this.#context.transaction.get(rowKey);
+    if (value === undefined) return false;
+    const now = codec.decode(rowKey, value);
+    return positions.every((position) => sameValue(now[position]!, row[position]!));
+  }
+
+  /** Locks the row that the values refer to against going away. @returns whether it is there. */
+  async #lockParent(parent: CatalogTable, key: ForeignKey, values: readonly ColumnValue[]): Promise<boolean> {
+    const { transaction } = this.#context;
+    for (;;) {
+      this.#moveForward();
+      const rowKey = await this.#findParent(parent, key, values);
+      if (rowKey === undefined) {
+        if (transaction.isolation === 'readCommitted') return false;
+        return this.#refuseUnseen(parent, key, values);
+      }
+      const reference = referenceKey(parent.keyspace, parent.table, parent.codec.keys, rowKey);
+      await this.#context.lock([reference], { mode: 'share' });
+      if (transaction.isolation !== 'readCommitted') {
+        if ((await this.#context.newest(rowKey)) === undefined && (await transaction.get(rowKey)) === undefined) {
+          return false;
+        }
+        return true;
+      }
+      if (this.#context.nothingNewer) return true;
+      this.#moveForward();
+      const again = await this.#findParent(parent, key, values);
+      if (again === undefined) return false;
+      if (Buffer.compare(again, rowKey) === 0) return true;
+    }
+  }
+
+  /** A row that the snapshot does not see may be there all the same: whether it may be relied on, nobody can say. */
+  async #refuseUnseen(parent: CatalogTable, key: ForeignKey, values: readonly ColumnValue[]): Promise<false> {
+    const rowKey = parentRowKey(parent, key, values);
+    if (rowKey !== undefined && (await this.#context.newest(rowKey)) !== undefined) {
+      throw new SqlError('serialization_failure', 'could not serialize access due to concurrent update');
+    }
+    return false;
+  }
+
+  #moveForward(): void {
+    if (!this.#context.nothingNewer) this.#context.transaction.beginStatement();
+  }
+
+  async #findParent(parent: CatalogTable, key: ForeignKey, values: readonly ColumnValue[]): Promise<Key | undefined> {
+    const { transaction } = this.#context;
+    const direct = parentRowKey(parent, key, values);
+    if (direct !== undefined) return (await transaction.get(direct)) === undefined ? undefined : direct;
+    const index = parent.indexes.find(
+      ({ index: { unique, predicate, parts } }) =>
+        unique &&
+        predicate === undefined &&
+        parts.length === key.referenced.length &&
+        parts.every(({ column }) => column !== undefined && key.referenced.includes(column)),
+    )!;
+    const ordered = index.index.parts.map(({ column }) => values[key.referenced.indexOf(column!)]!);
+    const entryKey = index.keys.range(ordered).start;
+    const entry = await transaction.get(entryKey);
+    return entry === undefined ? undefined : index.keys.rowKey(entryKey, entry);
+  }
+
+  async #checkParent({ key, child, old, row }: Extract<Event, { kind: 'parent' }>): Promise<void> {
+    const parent = this.#rules.table;
+    const values = key.referenced.map((position) => old[position]!);
+    this.#moveForward();
+    const action = row === undefined ? key.onDelete : key.onUpdate;
+    if (action === 'no action' && (await this.#findParent(parent, key, values)) !== undefined) return;
+    const isCheck = action === 'no action' || action === 'restrict';
+    const found = await this.#children(child, key, values, isCheck ? 1 : Number.POSITIVE_INFINITY);
+    if (found.length === 0) return;
+    if (isCheck) {
+      const { table } = parent;
+      const names = key.referenced.map((position) => table.columns[position]!.name).join(', ');
+      const shown = key.referenced.map((position) => shownValue(table, position, old[position]!, this.#context));
+      throw new SqlError(
+        'foreign_key_violation',
+        `update or delete on table "${table.name}" violates foreign key constraint "${key.name}" on table "${child.table.name}"`,
+        {
+          detail: `Key (${names})=(${shown.join(', ')}) is still referenced from table "${child.table.name}".`,
+          table: child.table.name,
+          constraint: key.name,
+        },
+      );
+    }
+    const writer = new TableWriter(this.#rules.related(child), this.#context);
+    for (const each of found) {
+      const current = await this.#lockChild(child, key, each, values);
+      if (current === undefined) continue;
+      if (action === 'cascade' && row === undefined) {
+        await writer.delete(current);
+        continue;
+      }
+      const changed = [...current];
+      if (action === 'cascade') {
+        key.columns.forEach((position, i) => {
+          changed[position] = row![key.referenced[i]!]!;
+        });
+      } else {
+        for (const position of row === undefined ? (key.setColumns ?? key.columns) : key.columns) {
+          changed[position] = action === 'set null' ? null : writer.rules.defaults(position)([], this.#context);
+        }
+      }
+      writer.prepare(changed);
+      await writer.update(current, changed);
+      await this.#context.pause();
+    }
+    await writer.finish();
+  }
+
+  /** The row as it is once it is locked; undefined when it no longer refers to `values`. */
+  async #lockChild(
+    child: CatalogTable,
+    key: ForeignKey,
+    row: ExecutionRow,
+    values: readonly ColumnValue[],
+  ): Promise<ExecutionRow | undefined> {
+    const rowKey = child.codec.keys.keyOf(row);
+    await this.#context.lock([rowKey], {});
+    this.#moveForward();
+    const value = await this.#context.transaction.get(rowKey);
+    if (value === undefined) return undefined;
+    const current = child.codec.decode(rowKey, value);
+    return key.columns.every((position, i) => sameValue(current[position]!, values[i]!)) ? current : undefined;
+  }
+
+  /** Rows that refer to `values`, at most `rowsMax`. */
+  async #children(
+    child: CatalogTable,
+    key: ForeignKey,
+    values: readonly ColumnValue[],
+    rowsMax: number,
+  ): Promise<readonly ExecutionRow[]> {
+    const rows: ExecutionRow[] = [];
+    const budget = new MemoryBudget('rows that refer to a row', this.#context.limits.workBytesMax);
+    const { range, index } = childrenRange(child, key, values);
+    const cursor = this.#context.scan(range, {});
+    try {
+      for (;;) {
+        const pulled = cursor.next();
+        const batch = isPromise(pulled) ? await pulled : pulled;
+        if (batch === undefined) return rows;
+        for (const entry of batch) {
+          const rowKey = index === undefined ? entry.key : index.keys.rowKey(entry.key, entry.value);
+          const value = index === undefined ? entry.value : await this.#context.transaction.get(rowKey);
+          if (value === undefined) continue;
+          const row = child.codec.decode(rowKey, value);
+          if (!key.columns.every((position, i) => sameValue(row[position]!, values[i]!))) continue;
+          budget.take(row);
+          rows.push(row);
+          if (rows.length >= rowsMax) return rows;
+        }
+        await this.#context.pause();
+      }
+    } finally {
+      cursor.close();
+    }
+  }
+}
+
+/** The key of the row that the values refer to, when they refer to its primary key. */
+function parentRowKey(
+  { table, codec }: CatalogTable,
+  key: ForeignKey,
+  values: readonly ColumnValue[],
+): Key | undefined {
+  if (table.primaryKey.length !== key.referenced.length) return undefined;
+  if (!table.primaryKey.every((position) => key.referenced.includes(position))) return undefined;
+  return codec.keys.key(table.primaryKey.map((position) => values[key.referenced.indexOf(position)]!));
+}
+
+/** Where the rows are that refer to `values`: by the primary key, by an index that begins with them, or anywhere. */
+function childrenRange(
+  child: CatalogTable,
+  key: ForeignKey,
+  values: readonly ColumnValue[],
+): { readonly range: KeyRange; readonly index: CatalogTable['indexes'][number] | undefined } {
+  const count = key.columns.length;
+  const leads = (columns: readonly (number | undefined)[]): boolean =>
+    columns.length >= count &&
+    columns.slice(0, count).every((each) => each !== undefined && key.columns.includes(each));
+  const ordered = (columns: readonly (number | undefined)[]): ColumnValue[] =>
+    columns.slice(0, count).map((each) => values[key.columns.indexOf(each!)]!);
+  const { primaryKey } = child.table;
+  if (leads(primaryKey)) return { range: child.codec.keys.range(ordered(primaryKey)), index: undefined };
+  const index = child.indexes.find(
+    ({ index: each }) => each.predicate === undefined && leads(each.parts.map(({ column }) => column)),
+  );
+  if (index === undefined) return { range: child.codec.keys.range([]), index: undefined };
+  return { range: index.keys.range(ordered(index.index.parts.map(({ column }) => column))), index };
+}
+
+function newBudget({ limits }: ExecutionContext): MemoryBudget {
+  return new MemoryBudget('checking foreign keys', limits.workBytesMax);
+}

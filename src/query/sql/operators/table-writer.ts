@@ -1,0 +1,340 @@
+/**
+ * Writes rows of one table with everything that follows from them: generated columns, checks, entries of indexes,
+ * foreign keys. All writers of rows go through here.
+ *
+ * **Uniqueness.** The keys that must be free (the row's own, and those of unique indexes) are locked, then looked up in
+ * the newest state: of two transactions that write one key the second waits for the first and then fails, or succeeds
+ * when the first rolled back. Who takes a unique entry away locks it too, so that whoever wants it waits. Checks happen
+ * row by row in the order of the input, the primary key first, then the indexes in the order of their creation, as in
+ * PostgreSQL. The newest state moves the transaction's snapshot: an input with an open cursor is read to its end first
+ * where keys are created, see `Modify`.
+ *
+ * **Foreign keys** are looked at when a statement has written all its rows; see foreign-keys.ts.
+ */
+
+import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
+import { type Bytes, equalBytes } from '../../../base/bytes.ts';
+import { hasCode } from '../../../base/errors.ts';
+import { referenceKey } from '../../../models/relational/index-keys.ts';
+import type { ColumnValue, ForeignKey, Table } from '../../../models/relational/table.ts';
+import type { Key } from '../../../storage/key-range.ts';
+import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
+import { SqlError } from '../sql-error.ts';
+import { formatText } from '../types/text-form.ts';
+import { ForeignKeyChecks } from './foreign-keys.ts';
+import type { ExecutionContext, ExecutionRow } from './operator.ts';
+
+export interface Assignment {
+  readonly position: number;
+  readonly value: Evaluate;
+}
+
+export interface WriteIndex {
+  readonly source: TableIndex;
+  readonly parts: readonly Evaluate[];
+  readonly predicate: Evaluate | undefined;
+  /** The parts as PostgreSQL prints them. */
+  readonly titles: readonly string[];
+}
+
+/** A table's rules as code. */
+export interface WriteRules {
+  readonly table: CatalogTable;
+  readonly checks: readonly { readonly name: string; readonly test: Evaluate }[];
+  readonly generated: readonly Assignment[];
+  readonly indexes: readonly WriteIndex[];
+  /** Foreign keys of other tables, or of this one, to this one. */
+  readonly incoming: readonly { readonly child: CatalogTable; readonly key: ForeignKey }[];
+  /** What a column holds when nothing is said about it, for SET DEFAULT. */
+  readonly defaults: (position: number) => Evaluate;
+  /** The rules of a table that foreign keys tie to this one. */
+  readonly related: (table: CatalogTable) => WriteRules;
+}
+
+/** A key that must be free, or was not. */
+export interface UniqueSlot {
+  readonly key: Key;
+  /** Undefined for the primary key. */
+  readonly index: WriteIndex | undefined;
+  readonly values: readonly ColumnValue[];
+}
+
+export interface Conflict {
+  readonly slot: UniqueSlot;
+  /** What stands under the slot's key. */
+  readonly value: Bytes;
+}
+
+interface Entry {
+  readonly key: Key;
+  readonly value: Bytes;
+}
+
+export class TableWriter {
+  readonly rules: WriteRules;
+  readonly #context: ExecutionContext;
+  readonly #foreignKeys: ForeignKeyChecks | undefined;
+
+  constructor(rules: WriteRules, context: ExecutionContext) {
+    this.rules = rules;
+    this.#context = context;
+    const tied = (rules.table.table.foreignKeys ?? []).length > 0 || rules.incoming.length > 0;
+    this.#foreignKeys = tied ? new ForeignKeyChecks(rules, context) : undefined;
+  }
+
+  /** Computes generated columns and tests the row by itself. @throws SqlError `not_null_violation`, `check_violation`. */
+  prepare(row: ExecutionRow): void {
+    const { table, generated, checks } = this.rules;
+    const context = this.#context;
+    for (const { position, value } of generated) row[position] = value(row, context);
+    checkNotNull(table.table, row, context);
+    for (const { name, test } of checks) {
+      if (test(row, context) !== false) continue;
+      throw new SqlError(
+        'check_violation',
+        `new row for relation "${table.table.name}" violates check constraint "${name}"`,
+        { detail: failingRow(table.table, row, context), table: table.table.name, constraint: name },
+      );
+    }
+  }
+
+  /**
+   * Puts a prepared row, unless one of its keys is taken: then nothing was written.
+   * @param first Keys to look at before the others. Where given, a key that someone else took since the snapshot is a
+   * conflict of the transaction.
+   */
+  insert(row: ExecutionRow, first?: (slot: UniqueSlot) => boolean): Awaitable<Conflict | undefined> {
+    const { table, codec } = this.rules.table;
+    const hidden = table.primaryKey.length === 0;
+    if (hidden && row.length === table.columns.length) row.push(this.#context.nextRowId());
+    const key = codec.keys.keyOf(row);
+    const all = this.#slots(row, key);
+    const slots =
+      first === undefined || all.length === 1 ? all : [...all.filter(first), ...all.filter((each) => !first(each))];
+    return whenReady(this.#firstTaken(slots, first !== undefined), (taken) => {
+      if (taken === undefined) {
+        this.#put(key, row);
+        this.#foreignKeys?.inserted(row);
+        return undefined;
+      }
+      if (!hidden || taken.slot.index !== undefined) return taken;
+      // A clock went back: another hidden id.
+      row[table.columns.length] = this.#context.nextRowId();
+      return this.insert(row, first);
+    });
+  }
+
+  /** @throws SqlError `unique_violation`. */
+  insertNew(row: ExecutionRow): Awaitable<void> {
+    return whenReady(this.insert(row), (taken) => {
+      if (taken !== undefined) throw this.duplicate(taken.slot);
+    });
+  }
+
+  /** Replaces a row that is locked by a prepared one. @throws SqlError `unique_violation`. */
+  update(old: ExecutionRow, row: ExecutionRow): Awaitable<void> {
+    const { codec, table } = this.rules.table;
+    const oldKey = codec.keys.keyOf(old);
+    const key = codec.keys.keyOf(row);
+    const moves = !equalBytes(oldKey, key);
+    if (this.rules.indexes.length === 0 && this.#foreignKeys === undefined && !moves) {
+      this.#context.transaction.put(key, codec.encode(row));
+      return undefined;
+    }
+    const before = this.#slots(old, oldKey);
+    const after = this.#slots(row, key);
+    const added = after.filter((slot) => !before.some((other) => equalBytes(other.key, slot.key)));
+    const removed = before.filter((slot) => !after.some((other) => equalBytes(other.key, slot.key)));
+    const released = this.#releases(old, oldKey, row);
+    return whenReady(this.#lock([...removed.map((slot) => slot.key), ...released]), () => {
+      if (moves) this.#context.transaction.delete(oldKey);
+      this.#deleteEntries(old, oldKey, after.length > 0 ? this.#entries(row, key) : []);
+      return whenReady(this.#firstTaken(added), (taken) => {
+        if (taken !== undefined) throw this.duplicate(taken.slot);
+        if (moves && table.primaryKey.length === 0) row[table.columns.length] = old[table.columns.length]!;
+        this.#put(key, row);
+        this.#foreignKeys?.updated(old, row);
+      });
+    });
+  }
+
+  /** Deletes a row that is locked. */
+  delete(old: ExecutionRow): Awaitable<void> {
+    const { codec } = this.rules.table;
+    const key = codec.keys.keyOf(old);
+    if (this.rules.indexes.length === 0 && this.#foreignKeys === undefined) {
+      this.#context.transaction.delete(key);
+      return undefined;
+    }
+    const slots = this.#slots(old, key).filter(({ index }) => index !== undefined);
+    const released = this.#releases(old, key, undefined);
+    return whenReady(this.#lock([...slots.map((slot) => slot.key), ...released]), () => {
+      this.#context.transaction.delete(key);
+      this.#deleteEntries(old, key, []);
+      this.#foreignKeys?.deleted(old);
+    });
+  }
+
+  /** Between batches of an INSERT: does what need not wait for the last row, so that little is held. */
+  settle(): Awaitable<void> {
+    return this.#foreignKeys?.settle();
+  }
+
+  /** After the last row of the statement. @throws SqlError `foreign_key_violation`. */
+  finish(): Awaitable<void> {
+    return this.#foreignKeys?.finish();
+  }
+
+  duplicate({ index, values }: UniqueSlot): SqlError {
+    const { table } = this.rules.table;
+    const name = index?.source.index.name ?? table.primaryKeyName;
+    const names = index?.titles ?? table.primaryKey.map((position) => table.columns[position]!.name);
+    const types = index?.source.index.parts ?? table.primaryKey.map((position) => table.columns[position]!);
+    const shown = values.map((value, i) =>
+      value === null ? 'null' : formatText(types[i]!.type, value, this.#context.zone),
+    );
+    return new SqlError('unique_violation', `duplicate key value violates unique constraint "${name}"`, {
+      detail: `Key (${names.join(', ')})=(${shown.join(', ')}) already exists.`,
+      table: table.name,
+      constraint: name,
+    });
+  }
+
+  /** Keys that must be free for the row, in the order in which PostgreSQL would look. */
+  #slots(row: ExecutionRow, key: Key): readonly UniqueSlot[] {
+    const { table } = this.rules.table;
+    const slots: UniqueSlot[] = [{ key, index: undefined, values: table.primaryKey.map((position) => row[position]!) }];
+    for (const index of this.rules.indexes) {
+      if (!index.source.index.unique || !this.#isIndexed(index, row)) continue;
+      const values = index.parts.map((part) => part(row, this.#context));
+      if (!index.source.keys.excludes(values)) continue;
+      slots.push({ key: index.source.keys.key(values, key), index, values });
+    }
+    return slots;
+  }
+
+  /** What rows of other tables may rely on, and would have to be told of: locked before it goes. */
+  #releases(old: ExecutionRow, oldKey: Key, row: ExecutionRow | undefined): readonly Key[] {
+    const { table, incoming } = this.rules;
+    const gone = incoming.some(
+      ({ key }) => row === undefined || key.referenced.some((position) => !sameValue(old[position]!, row[position]!)),
+    );
+    return gone ? [referenceKey(table.keyspace, table.table, table.codec.keys, oldKey)] : [];
+  }
+
+  #isIndexed({ predicate }: WriteIndex, row: ExecutionRow): boolean {
+    return predicate === undefined || predicate(row, this.#context) === true;
+  }
+
+  #entries(row: ExecutionRow, key: Key): readonly Entry[] {
+    const entries: Entry[] = [];
+    for (const index of this.rules.indexes) {
+      if (!this.#isIndexed(index, row)) continue;
+      const values = index.parts.map((part) => part(row, this.#context));
+      const { keys } = index.source;
+      entries.push({ key: keys.key(values, key), value: keys.value(values, key, row) });
+    }
+    return entries;
+  }
+
+  #put(key: Key, row: ExecutionRow): void {
+    const { transaction } = this.#context;
+    transaction.put(key, this.rules.table.codec.encode(row));
+    for (const entry of this.#entries(row, key)) transaction.put(entry.key, entry.value);
+  }
+
+  #deleteEntries(row: ExecutionRow, key: Key, kept: readonly Entry[]): void {
+    for (const entry of this.#entries(row, key)) {
+      if (!kept.some((other) => equalBytes(other.key, entry.key))) this.#context.transaction.delete(entry.key);
+    }
+  }
+
+  #lock(keys: readonly Key[]): Awaitable<unknown> {
+    return keys.length === 0 ? undefined : this.#context.lock(keys, {});
+  }
+
+  /** Locks the keys and looks at what is under them now. */
+  #firstTaken(slots: readonly UniqueSlot[], conflicts = false): Awaitable<Conflict | undefined> {
+    if (slots.length === 0) return undefined;
+    const { transaction } = this.#context;
+    const look = (): Awaitable<Conflict | undefined> => {
+      if (!this.#context.nothingNewer) transaction.beginStatement();
+      return this.#look(slots, 0, (key) => transaction.get(key));
+    };
+    try {
+      const locked = this.#context.lock(slots.length === 1 ? [slots[0]!.key] : slots.map(({ key }) => key), {});
+      if (!isPromise(locked)) return look();
+      return locked.then(look, (error: unknown) => {
+        if (conflicts) throw error;
+        return this.#conflicting(error, slots);
+      });
+    } catch (error) {
+      if (conflicts) throw error;
+      return this.#conflicting(error, slots);
+    }
+  }
+
+  #look(
+    slots: readonly UniqueSlot[],
+    from: number,
+    read: (key: Key) => Awaitable<Bytes | undefined>,
+  ): Awaitable<Conflict | undefined> {
+    for (let i = from; i < slots.length; i++) {
+      const slot = slots[i]!;
+      const value = read(slot.key);
+      if (isPromise(value)) {
+        return value.then((late) => (late === undefined ? this.#look(slots, i + 1, read) : { slot, value: late }));
+      }
+      if (value !== undefined) return { slot, value };
+    }
+    return undefined;
+  }
+
+  /** Under snapshot isolation a key that someone else took meanwhile is a duplicate first, and a conflict second. */
+  #conflicting(error: unknown, slots: readonly UniqueSlot[]): Awaitable<Conflict | undefined> {
+    if (!hasCode(error, 'transaction_conflict')) throw error;
+    return whenReady(
+      this.#look(slots, 0, (key) => this.#context.newest(key)),
+      (taken) => {
+        if (taken === undefined) throw error;
+        throw this.duplicate(taken.slot);
+      },
+    );
+  }
+}
+
+/** Whether two values of one column are one value to an index. */
+export function sameValue(a: ColumnValue, b: ColumnValue): boolean {
+  if (a === b) return true;
+  if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return false;
+  return String(a) === String(b);
+}
+
+export function shownValue(table: Table, position: number, value: ColumnValue, context: ExecutionContext): string {
+  return value === null ? 'null' : formatText(table.columns[position]!.type, value, context.zone);
+}
+
+const SHOWN_VALUE_BYTES_MAX = 64;
+
+export function failingRow(table: Table, row: ExecutionRow, context: ExecutionContext): string {
+  const values = table.columns.map((_, each) => {
+    const text = shownValue(table, each, row[each]!, context);
+    return Buffer.byteLength(text) > SHOWN_VALUE_BYTES_MAX ? `${text.slice(0, SHOWN_VALUE_BYTES_MAX)}...` : text;
+  });
+  return `Failing row contains (${values.join(', ')}).`;
+}
+
+/** @throws SqlError `not_null_violation`. */
+function checkNotNull(table: Table, row: ExecutionRow, context: ExecutionContext): void {
+  const { columns } = table;
+  for (let position = 0; position < columns.length; position++) {
+    if (row[position] !== null || !columns[position]!.notNull) continue;
+    const { name } = columns[position]!;
+    throw new SqlError(
+      'not_null_violation',
+      `null value in column "${name}" of relation "${table.name}" violates not-null constraint`,
+      { detail: failingRow(table, row, context), table: table.name, column: name },
+    );
+  }
+}
