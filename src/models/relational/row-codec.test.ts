@@ -160,7 +160,7 @@ test('a definition survives its JSON, defaults of every type included', () => {
   };
   expect(decodeTable(encodeTable(definition))).toEqual(definition);
   expect(() => decodeTable(Buffer.from('{'))).toThrow('no JSON');
-  expect(() => decodeTable(Buffer.from('{"format":3,"columns":[]}'))).toThrow('format 2');
+  expect(() => decodeTable(Buffer.from('{"format":3,"columns":[]}'))).toThrow('format 3');
 });
 
 test('numerics are read with bounds checked first', () => {

@@ -8,7 +8,6 @@ import type { Node } from '@pgsql/types';
 import type { SqlExpression, Table } from '../../../models/relational/table.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS } from '../limits.ts';
-import { foldConstants } from '../planner/fold-constants.ts';
 import { timeZone, UTC } from '../types/time-zone.ts';
 import type { BoundExpression } from './bound.ts';
 import { type BindContext, type Clause, ExpressionBinder } from './expression-binder.ts';
@@ -78,8 +77,7 @@ function bindStored(
 /** An expression of the definition over the rows of the table. */
 export function bindOver(table: CatalogTable, { tree, zone }: SqlExpression, clause: Clause): BoundExpression {
   const binder = binderOver(table, definitionContext(zone));
-  const context = definitionContext(zone);
-  return foldConstants(binder.settle(binder.bind(tree as unknown as Node, clause)), context.time);
+  return binder.settle(binder.bind(tree as unknown as Node, clause));
 }
 
 export function binderOver(table: CatalogTable, context: BindContext): ExpressionBinder {

@@ -14,7 +14,9 @@
 import { type BoundExpression, type BoundSortKey, type CompareOperator, sameExpression } from '../binder/bound.ts';
 import { type BoundIndex, rulesOf } from '../binder/table-rules.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { UTC } from '../types/time-zone.ts';
 import { isInteger } from '../types/types.ts';
+import { foldConstants } from './fold-constants.ts';
 
 export interface AccessBound {
   readonly value: BoundExpression;
@@ -43,7 +45,7 @@ export function chooseAccessPath(
   if (table.indexes.length === 0 || (primary.prefix.length > 0 && isWhole(table, primary))) return primary;
   let best = primary;
   let bestScore = scoreOf(table, primary, orderBy);
-  for (const index of rulesOf(table).indexes) {
+  for (const index of foldedIndexes(table)) {
     const { predicate } = index;
     const asked = predicate === undefined ? [] : conjuncts(predicate);
     if (!asked.every((each) => conditions.some((condition) => sameExpression(condition, each)))) continue;
@@ -59,6 +61,23 @@ export function chooseAccessPath(
     bestScore = score;
   }
   return best;
+}
+
+const folded = new WeakMap<CatalogTable, readonly BoundIndex[]>();
+
+/** Indexes with their expressions as conditions have theirs: computed as far as constants go. */
+function foldedIndexes(table: CatalogTable): readonly BoundIndex[] {
+  let indexes = folded.get(table);
+  if (indexes === undefined) {
+    const fold = (each: BoundExpression): BoundExpression => foldConstants(each, { zone: UTC, nowMicros: 0n });
+    indexes = rulesOf(table).indexes.map(({ source, parts, predicate }) => ({
+      source,
+      parts: parts.map(fold),
+      predicate: predicate && fold(predicate),
+    }));
+    folded.set(table, indexes);
+  }
+  return indexes;
 }
 
 function isWhole({ table }: CatalogTable, { index, prefix }: AccessPath): boolean {
