@@ -1,12 +1,13 @@
 /** The server's messages, field by field (PostgreSQL 15, "Message Formats"). */
 
+import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
+import type { FieldFormat } from '../../query/sql/portal.ts';
 import type { Notice } from '../../query/sql/results.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import type { TransactionStatus } from '../../query/sql/sql-session.ts';
 import { type SqlType, typeInfo } from '../../query/sql/types/types.ts';
-import type { FieldFormat } from './field-format.ts';
 import type { MessageWriter } from './message-writer.ts';
 import { NOTICE_SQLSTATE, sqlstateOf } from './sqlstate.ts';
 
@@ -62,12 +63,22 @@ export function copyInResponse(writer: MessageWriter, columns: number): void {
   writer.end();
 }
 
+/** RowDescription of columns in text, as plans are described again and again. */
+const TEXT_DESCRIPTIONS = new WeakMap<readonly ResultColumn[], Bytes>();
+
 /** @param formats One for each column, or none for all in text. */
 export function rowDescription(
   writer: MessageWriter,
   columns: readonly ResultColumn[],
   formats: readonly FieldFormat[],
 ): void {
+  const isText = formats.every((format) => format === 'text');
+  const written = isText ? TEXT_DESCRIPTIONS.get(columns) : undefined;
+  if (written !== undefined) {
+    writer.bytes(written);
+    return;
+  }
+  const start = writer.length;
   writer.begin('T').int16(columns.length);
   for (let i = 0; i < columns.length; i++) {
     const { name, type, modifier, tableId, columnNumber } = columns[i]!;
@@ -77,6 +88,7 @@ export function rowDescription(
     writer.int16(formats[i] === 'binary' ? 1 : 0);
   }
   writer.end();
+  if (isText) TEXT_DESCRIPTIONS.set(columns, writer.copyFrom(start));
 }
 
 export function parameterDescription(writer: MessageWriter, types: readonly SqlType[]): void {

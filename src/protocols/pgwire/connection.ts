@@ -22,17 +22,18 @@ import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import type { TlsIdentity } from '../../platform/tls.ts';
 import type { RowBatch } from '../../query/sql/operators/operator.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
-import type { Portal, PreparedStatement } from '../../query/sql/portal.ts';
+import type { FieldFormat, Portal, PreparedStatement } from '../../query/sql/portal.ts';
 import type { Notice, ResultSink } from '../../query/sql/results.ts';
 import type { ParameterValues } from '../../query/sql/session-parameters.ts';
 import type { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
 import { SqlSession } from '../../query/sql/sql-session.ts';
+import type { TimeContext } from '../../query/sql/types/timestamptz.ts';
 import { type SqlType, type SqlValue, typeOfOid } from '../../query/sql/types/types.ts';
 import { ScramExchange } from './authentication.ts';
 import * as message from './backend-messages.ts';
 import { CopyIn } from './copy-in.ts';
-import { type FieldFormat, readParameter, writeField } from './field-format.ts';
+import { readParameter, writeField } from './field-format.ts';
 import { BodyReader, type Frame, FrameReader, utf8Text } from './frame-reader.ts';
 import type { CancelRegister, PgwireOptions } from './listener.ts';
 import { MessageWriter } from './message-writer.ts';
@@ -67,12 +68,6 @@ const NAMES = {
 
 type Phase = 'startup' | 'sasl-first' | 'sasl-final' | 'ready' | 'closed';
 
-/** A portal and the formats that its rows are wanted in. */
-interface WirePortal {
-  readonly portal: Portal;
-  readonly formats: readonly FieldFormat[];
-}
-
 export class PgConnection implements SocketHandlers, ResultSink {
   readonly #engine: SqlEngine;
   readonly #socket: Socket;
@@ -80,7 +75,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
   readonly #options: PgwireOptions;
   readonly #reader = new FrameReader();
   readonly #writer = new MessageWriter();
-  readonly #formats = new WeakMap<Portal, readonly FieldFormat[]>();
+  /** Of the message that is being handled. */
+  readonly #fields = new BodyReader();
   readonly #outputBytesMax: number;
   #phase: Phase = 'startup';
   #encryptionRequests = 0;
@@ -191,11 +187,11 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #handle(frame: Frame): Awaitable<void> {
     switch (this.#phase) {
       case 'startup':
-        return this.#handleStartup(new BodyReader(frame.body));
+        return this.#handleStartup(this.#fields.reset(frame.body));
       case 'sasl-first':
       case 'sasl-final':
         if (frame.type !== NAMES.password) throw new SqlError('protocol_violation', 'expected SASL response');
-        return this.#handleSasl(new BodyReader(frame.body));
+        return this.#handleSasl(this.#fields.reset(frame.body));
       case 'ready':
         return this.#handleMessage(frame);
       default:
@@ -344,7 +340,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
 
   #handleMessage({ type, body }: Frame): Awaitable<void> {
     if (this.#skipping && type !== NAMES.sync && type !== NAMES.terminate) return undefined;
-    const fields = new BodyReader(body);
+    const fields = this.#fields.reset(body);
     switch (type) {
       case NAMES.query:
         return this.#query(fields);
@@ -482,7 +478,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
         `bind message has ${formats.length} parameter formats but ${count} parameters`,
       );
     }
-    const time = { zone: session.parameters.zone, nowMicros: this.#engine.nowMicros() };
+    const time = this.#time;
     const values: SqlValue[] = [];
     for (let i = 0; i < count; i++) {
       const length = fields.int32();
@@ -508,10 +504,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
       );
     }
     session.closePortal(portalName);
-    const portal = session.portal(prepared, values);
-    session.portals.set(portalName, portal);
-    const all = wanted.length === 1 ? new Array<FieldFormat>(columns).fill(wanted[0]!) : wanted;
-    this.#formats.set(portal, all);
+    const all = wanted.length === 1 && columns !== 1 ? new Array<FieldFormat>(columns).fill(wanted[0]!) : wanted;
+    session.portals.set(portalName, session.portal(prepared, values, all));
     message.bare(this.#writer, '2');
   }
 
@@ -526,8 +520,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
       return;
     }
     if (kind !== 0x50) throw new SqlError('protocol_violation', `invalid DESCRIBE message subtype ${kind}`);
-    const { portal, formats } = this.#portal(name);
-    this.#describeColumns(portal.prepared.columns, formats);
+    const { prepared, formats } = this.#portal(name);
+    this.#describeColumns(prepared.columns, formats);
   }
 
   #describeColumns(columns: readonly ResultColumn[] | undefined, formats: readonly FieldFormat[]): void {
@@ -536,10 +530,10 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   #execute(fields: BodyReader): Awaitable<void> {
-    const { portal, formats } = this.#portal(fields.text());
+    const portal = this.#portal(fields.text());
     const rowsMax = Math.max(fields.int32(), 0);
     fields.finish();
-    this.#rowFormats = formats;
+    this.#rowFormats = portal.formats;
     const finish = (outcome: 'complete' | 'suspended' | 'empty'): void => {
       if (outcome === 'suspended') message.bare(this.#writer, 's');
       else if (outcome === 'empty') message.bare(this.#writer, 'I');
@@ -565,11 +559,21 @@ export class PgConnection implements SocketHandlers, ResultSink {
     throw new SqlError('invalid_sql_statement_name', `${shown} does not exist`);
   }
 
-  #portal(name: string): WirePortal {
+  #portal(name: string): Portal {
     const portal = this.#session!.portals.get(name);
     if (portal === undefined) throw new SqlError('invalid_cursor_name', `portal "${name}" does not exist`);
-    return { portal, formats: this.#formats.get(portal) ?? [] };
+    return portal;
   }
+
+  /** Asked only by types that depend on it. */
+  readonly #time: TimeContext = ((connection: PgConnection) => ({
+    get zone() {
+      return connection.#session!.parameters.zone;
+    },
+    get nowMicros() {
+      return connection.#engine.nowMicros();
+    },
+  }))(this);
 
   // --- Results
 

@@ -91,7 +91,10 @@ export class CopyIn implements ClosableCopySource {
           this.#ended = 'done';
           break;
         case COPY_FAIL:
-          this.#ended = new SqlError('query_canceled', `COPY from stdin failed: ${new BodyReader(frame.body).text()}`);
+          this.#ended = new SqlError(
+            'query_canceled',
+            `COPY from stdin failed: ${new BodyReader().reset(frame.body).text()}`,
+          );
           break;
         case FLUSH:
         case SYNC:

@@ -5,6 +5,7 @@
  * microseconds since 2000-01-01 as int8. `numeric` has a binary form that is left out: it is refused, not guessed.
  */
 
+import type { FieldFormat } from '../../query/sql/portal.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
 import { formatText, parseText } from '../../query/sql/types/text-form.ts';
 import type { TimeZone } from '../../query/sql/types/time-zone.ts';
@@ -12,8 +13,6 @@ import { INFINITY_MICROS, MINUS_INFINITY_MICROS, type TimeContext } from '../../
 import { type SqlType, type SqlValue, titleOf } from '../../query/sql/types/types.ts';
 import { utf8Text } from './frame-reader.ts';
 import type { MessageWriter } from './message-writer.ts';
-
-export type FieldFormat = 'text' | 'binary';
 
 /** 2000-01-01 in microseconds since 1970. */
 const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;

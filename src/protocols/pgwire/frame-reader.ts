@@ -97,13 +97,16 @@ export class FrameReader {
   }
 }
 
-/** Reads the fields of one message. Every method throws SqlError `protocol_violation` beyond its end. */
+/** Reads the fields of one message after another. Every method throws SqlError `protocol_violation` beyond its end. */
 export class BodyReader {
-  readonly #body: Buffer;
+  #body: Buffer = EMPTY;
   #at = 0;
 
-  constructor(body: Buffer) {
+  /** Begins anew, with another message. */
+  reset(body: Buffer): this {
     this.#body = body;
+    this.#at = 0;
+    return this;
   }
 
   get remaining(): number {
@@ -146,9 +149,13 @@ export class BodyReader {
 
   /** UTF-8 up to a zero byte. */
   text(): string {
-    const end = this.#body.indexOf(0, this.#at);
-    if (end < 0) throw malformed();
     const start = this.#at;
+    if (this.#body[start] === 0) {
+      this.#at = start + 1;
+      return '';
+    }
+    const end = this.#body.indexOf(0, start);
+    if (end < 0) throw malformed();
     this.#at = end + 1;
     return utf8Text(this.#body.subarray(start, end));
   }

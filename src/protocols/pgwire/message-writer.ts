@@ -115,6 +115,11 @@ export class MessageWriter {
     return taken;
   }
 
+  /** What was gathered from `start` on. */
+  copyFrom(start: number): Bytes {
+    return Buffer.from(this.#buffer.subarray(start, this.#length));
+  }
+
   /** Forgets what was gathered. */
   clear(): void {
     this.#length = 0;

@@ -21,12 +21,19 @@ export interface PreparedStatement {
   /** Types of $1, $2, …; a parameter that nothing gave a type is text. */
   readonly parameterTypes: readonly SqlType[];
   readonly columns: readonly ResultColumn[] | undefined;
+  /** The plan that was made last, if the statement is planned. */
+  plan?: Plan | undefined;
 }
+
+/** How a client wants a column. */
+export type FieldFormat = 'text' | 'binary';
 
 /** A prepared statement with its values; holds its place between executions with a row limit. */
 export interface Portal {
   readonly prepared: PreparedStatement;
   readonly values: readonly SqlValue[];
+  /** One for each column, or none: all in text. For whoever sends the rows. */
+  readonly formats: readonly FieldFormat[];
   state: 'new' | 'running' | 'done';
   /** @internal */
   running: RunningPortal | undefined;

@@ -13,6 +13,8 @@ import { CatalogCache } from './catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
 import { type ParsedStatement, SqlParser } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
+import { StatementTemplates } from './statement-template.ts';
+import type { SqlType } from './types/types.ts';
 
 export interface SqlEngineOptions {
   readonly store: Store;
@@ -31,16 +33,26 @@ const PLAN_VARIANTS_MAX = 16;
 /** Hidden row ids are milliseconds since 1970 followed by this many bits of a counter. */
 const ROW_ID_COUNTER_BITS = 20n;
 
+/** Of parameters; undefined leaves one to the statement. */
+type DeclaredTypes = readonly (SqlType | undefined)[];
+
+interface PlanVariant {
+  readonly zone: string;
+  readonly types: DeclaredTypes | undefined;
+  readonly plan: Plan;
+}
+
 export class SqlEngine {
   readonly store: Store;
   readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
   readonly limits: SqlLimits;
   readonly keyspace: Keyspace;
   readonly parser: SqlParser;
+  readonly templates = new StatementTemplates();
   readonly catalog: CatalogCache;
   readonly log: Log;
   /** Plans of parsed statements; they live as long as the parser, or a prepared statement, keeps the tree. */
-  #plans = new WeakMap<ParsedStatement, Map<string, Plan>>();
+  #plans = new WeakMap<ParsedStatement, PlanVariant[]>();
   #plansGeneration = 0;
   #running = 0;
   #idle: Deferred<void> | undefined;
@@ -83,24 +95,30 @@ export class SqlEngine {
     return BigInt(Math.trunc(this.platform.clock.nowMs())) * 1_000n;
   }
 
-  /** @param variant What else the plan depends on: time zone, declared types. */
-  cachedPlan(statement: ParsedStatement, variant: string): Plan | undefined {
+  /**
+   * @param zone Name of the time zone that the plan was made for.
+   * @param types Declared types of parameters; undefined for a statement that takes none.
+   */
+  cachedPlan(statement: ParsedStatement, zone: string, types: DeclaredTypes | undefined): Plan | undefined {
     if (this.#plansGeneration !== this.catalog.generation) return undefined;
-    return this.#plans.get(statement)?.get(variant);
+    const variants = this.#plans.get(statement);
+    if (variants === undefined) return undefined;
+    for (const variant of variants) {
+      if (variant.zone === zone && sameTypes(variant.types, types)) return variant.plan;
+    }
+    return undefined;
   }
 
   /** Keeps a plan that was made in this generation of the catalog. */
-  keepPlan(statement: ParsedStatement, variant: string, plan: Plan): void {
+  keepPlan(statement: ParsedStatement, zone: string, types: DeclaredTypes | undefined, plan: Plan): void {
     if (this.#plansGeneration !== this.catalog.generation) {
       this.#plans = new WeakMap();
       this.#plansGeneration = this.catalog.generation;
     }
-    let variants = this.#plans.get(statement);
-    if (variants === undefined || variants.size >= PLAN_VARIANTS_MAX) {
-      variants = new Map();
-      this.#plans.set(statement, variants);
-    }
-    variants.set(variant, plan);
+    const variants = this.#plans.get(statement) ?? [];
+    if (variants.length >= PLAN_VARIANTS_MAX) variants.shift();
+    variants.push({ zone, types: types && [...types], plan });
+    this.#plans.set(statement, variants);
   }
 
   /** An id greater than every one before it, across restarts as long as the clock does not go back. */
@@ -113,4 +131,11 @@ export class SqlEngine {
   close(): void {
     this.catalog.close();
   }
+}
+
+function sameTypes(a: DeclaredTypes | undefined, b: DeclaredTypes | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

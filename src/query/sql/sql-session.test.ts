@@ -111,3 +111,29 @@ test('a statement that yields can be cancelled between its batches', async () =>
   expect((await session.execute('select 1'))[0]!.rows).toEqual([[1]]);
   slow.close();
 });
+
+test('texts that differ in integers answer each for itself, errors with their own places', async () => {
+  const session = newSession();
+  for (const id of [3, 14, 159, 7, 1_000, 20]) {
+    const [read] = await session.execute(`select v, id from t where id = ${id}`);
+    expect(read).toMatchObject({ tag: `SELECT ${id < 200 ? 1 : 0}`, rows: id < 200 ? [[id, id]] : [] });
+    await expect(session.execute(`select v + ${id}, nosuch from t where id = 1`)).rejects.toMatchObject({
+      condition: 'undefined_column',
+      position: `select v + ${id}, n`.length,
+    });
+    await session.execute(`begin; update t set v = ${id} - 1 where id = ${id}; rollback`);
+  }
+  for (const id of [5, 50, 150, 51]) await session.execute(`update t set v = v - ${id} where id = ${id}`);
+  const [zeros] = await session.execute('select id from t where v = 0 and id > 0 order by id');
+  expect(zeros!.rows).toEqual([[5], [50], [51], [150]]);
+});
+
+test('a template made before its table changed is planned again', async () => {
+  const session = newSession();
+  for (const id of [1, 2, 3]) await session.execute(`select * from t where id = ${id}`);
+  await session.execute("drop table t; create table t (v text, id bigint primary key); insert into t values ('x', 4)");
+  const [row] = await session.execute('select * from t where id = 4');
+  expect(row!.rows).toEqual([['x', 4n]]);
+  await session.execute('drop table t');
+  await expect(session.execute('select * from t where id = 5')).rejects.toMatchObject({ condition: 'undefined_table' });
+});

@@ -24,13 +24,15 @@ import type { ParameterTypes } from './binder/expression-binder.ts';
 import type { SessionFacts } from './functions/evaluation.ts';
 import { Interrupts } from './interrupts.ts';
 import type { ParsedStatement } from './parser/parser.ts';
-import type { Portal, PreparedStatement } from './portal.ts';
+import type { Plan } from './planner/plan.ts';
+import type { FieldFormat, Portal, PreparedStatement } from './portal.ts';
 import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
 import { SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { locate, SqlError } from './sql-error.ts';
 import { endsBlock, isQuery, utilityColumns } from './statement-kinds.ts';
-import { StatementRunner } from './statement-runner.ts';
+import { type GivenParameters, StatementRunner } from './statement-runner.ts';
+import type { TemplateMatch } from './statement-template.ts';
 import { translateStoreError } from './store-errors.ts';
 import { TransactionBlock } from './transaction-block.ts';
 import type { SqlValue } from './types/types.ts';
@@ -113,7 +115,58 @@ export class SqlSession {
    * @throws SqlError with `position` where there is one, OperationError of the store.
    */
   query(text: string, sink: ResultSink): Awaitable<void> {
+    if (this.#block.status !== 'failed') {
+      const match = this.engine.templates.match(text, (second) => this.#parseQuery(second));
+      if (match !== undefined) return this.#queryTemplate(text, match, sink);
+    }
+    return this.#queryText(text, sink);
+  }
+
+  #queryText(text: string, sink: ResultSink): Awaitable<void> {
     return this.#guarded(text, () => whenReady(this.engine.parser.parse(text), (parsed) => this.#runAll(parsed, sink)));
+  }
+
+  /** The trees of a text that is planned and can be parsed at once. */
+  #parseQuery(text: string): readonly ParsedStatement[] | undefined {
+    try {
+      const parsed = this.engine.parser.parse(text);
+      return !isPromise(parsed) && parsed.every(({ node }) => isQuery(node)) ? parsed : [];
+    } catch {
+      return [];
+    }
+  }
+
+  #queryTemplate(text: string, match: TemplateMatch, sink: ResultSink): Awaitable<void> {
+    const { statement, types } = match;
+    const known = this.#runner.knownPlan(statement, types);
+    if (known !== undefined) {
+      const done = this.#runPoint(known, match.values, sink, true);
+      if (done !== undefined) return isPromise(done) ? done.then(() => {}) : undefined;
+    } else {
+      // What the template cannot be planned for is told in the words and places of the text itself.
+      try {
+        const planned = this.#runner.plan(statement, types);
+        if (isPromise(planned)) {
+          planned.catch(() => this.engine.templates.refuse(text));
+          return this.#queryText(text, sink);
+        }
+      } catch {
+        this.engine.templates.refuse(text);
+        return this.#queryText(text, sink);
+      }
+    }
+    return this.#guarded(text, () => this.#runOne(statement, match, true, true, sink));
+  }
+
+  /** See `StatementRunner.runPoint`. @throws SqlError, OperationError. */
+  #runPoint(plan: Plan, values: readonly SqlValue[], sink: ResultSink, announce: boolean): Awaitable<true> | undefined {
+    try {
+      const done = this.#runner.runPoint(plan, values, sink, announce);
+      if (!isPromise(done)) return done;
+      return this.#guarded('', () => done);
+    } catch (error) {
+      throw translateStoreError(error);
+    }
   }
 
   /**
@@ -133,17 +186,18 @@ export class SqlSession {
         if (!isQuery(statement.node)) {
           return { statement, parameterTypes: [], columns: utilityColumns(statement.node) };
         }
-        return whenReady(this.#runner.plan(statement, types), ({ parameterTypes, columns }) => ({
+        return whenReady(this.#runner.plan(statement, types), (plan) => ({
           statement,
-          parameterTypes,
-          columns,
+          parameterTypes: plan.parameterTypes,
+          columns: plan.columns,
+          plan,
         }));
       }),
     );
   }
 
-  portal(prepared: PreparedStatement, values: readonly SqlValue[]): Portal {
-    return { prepared, values, state: 'new', running: undefined };
+  portal(prepared: PreparedStatement, values: readonly SqlValue[], formats: readonly FieldFormat[] = []): Portal {
+    return { prepared, values, formats, state: 'new', running: undefined };
   }
 
   /**
@@ -153,6 +207,14 @@ export class SqlSession {
   run(portal: Portal, rowsMax: number, sink: ResultSink): Awaitable<'complete' | 'suspended' | 'empty'> {
     const { statement } = portal.prepared;
     if (statement === undefined) return 'empty';
+    const { plan } = portal.prepared;
+    if (plan?.point !== undefined && portal.state === 'new' && rowsMax === 0) {
+      const done = this.#runPoint(plan, portal.values, sink, false);
+      if (done !== undefined) {
+        portal.state = 'done';
+        return isPromise(done) ? done.then(() => 'complete') : 'complete';
+      }
+    }
     return this.#guarded(statement.text, () => {
       if (this.#block.status === 'failed' && !endsBlock(statement.node)) throw failedBlock();
       if (!isQuery(statement.node)) {
@@ -171,8 +233,9 @@ export class SqlSession {
 
   /** The end of an extended request: commits what was not in a block. */
   sync(): Awaitable<void> {
-    if (this.#block.status !== 'implicit') return undefined;
-    return this.#guarded('', () => this.#block.commit());
+    if (this.#block.status === 'implicit') return this.#guarded('', () => this.#block.commit());
+    if (this.#block.status === 'none') this.portals.clear(); // Point queries need no transaction to end them.
+    return undefined;
   }
 
   /** An error of the protocol or of converting values: ends the transaction as an error of a statement does. */
@@ -249,7 +312,7 @@ export class SqlSession {
       return;
     }
     for (let i = 0; i < parsed.length; i++) {
-      const done = this.#runOne(parsed[i]!, i === parsed.length - 1, parsed.length === 1, sink);
+      const done = this.#runOne(parsed[i]!, undefined, i === parsed.length - 1, parsed.length === 1, sink);
       if (isPromise(done)) return this.#runRest(parsed, i + 1, done, sink);
     }
   }
@@ -261,10 +324,17 @@ export class SqlSession {
     sink: ResultSink,
   ): Promise<void> {
     await pending;
-    for (let i = from; i < parsed.length; i++) await this.#runOne(parsed[i]!, i === parsed.length - 1, false, sink);
+    for (let i = from; i < parsed.length; i++)
+      await this.#runOne(parsed[i]!, undefined, i === parsed.length - 1, false, sink);
   }
 
-  #runOne(statement: ParsedStatement, isLast: boolean, isOnly: boolean, sink: ResultSink): Awaitable<void> {
+  #runOne(
+    statement: ParsedStatement,
+    given: GivenParameters | undefined,
+    isLast: boolean,
+    isOnly: boolean,
+    sink: ResultSink,
+  ): Awaitable<void> {
     const { node } = statement;
     if (this.#block.status === 'failed' && !endsBlock(node)) throw failedBlock();
     const autocommit = isOnly && this.#block.status === 'none';
@@ -274,7 +344,7 @@ export class SqlSession {
       return whenReady(this.#utility.run(statement, tagged, { announce: true }), () => tagged.finish());
     }
     this.#block.beginImplicit();
-    return this.#runner.runQuery(statement, isLast, autocommit, sink, 1);
+    return this.#runner.runQuery(statement, given, isLast, autocommit, sink, 1);
   }
 }
 

@@ -9,6 +9,7 @@
 import type { Node } from '@pgsql/types';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import { bindDelete, bindInsert, bindUpdate } from './binder/bind-modify.ts';
@@ -29,10 +30,15 @@ import type { SqlEngine } from './sql-engine.ts';
 import { at, notSupported, SqlError } from './sql-error.ts';
 import { sameColumns } from './statement-kinds.ts';
 import type { TransactionBlock } from './transaction-block.ts';
-import type { SqlValue } from './types/types.ts';
+import type { SqlType, SqlValue } from './types/types.ts';
 
 /** The catalog changed while a lock was waited for: plan again. Never leaves the session. */
 export class PlanOutdated extends Error {}
+
+export interface GivenParameters {
+  readonly types: readonly SqlType[];
+  readonly values: readonly SqlValue[];
+}
 
 export class StatementRunner {
   readonly #session: SessionContext;
@@ -45,9 +51,47 @@ export class StatementRunner {
     this.#block = session.block;
   }
 
-  /** Runs one query to its end and commits when it is the last of an implicit transaction. */
+  /**
+   * The shortest road: a point query outside of a transaction, at READ COMMITTED, answered from the newest committed row.
+   * @param announce Whether the columns are to be told.
+   * @returns undefined when this is not such a case, else whether it is done.
+   */
+  runPoint(plan: Plan, values: readonly SqlValue[], sink: ResultSink, announce: boolean): Awaitable<true> | undefined {
+    const { point } = plan;
+    const block = this.#block;
+    if (point === undefined || block.status !== 'none' || plan.generation !== this.#engine.catalog.generation) return;
+    if (block.storeIsolation() !== 'readCommitted') return;
+    const key = point.key(values);
+    const columns = plan.columns!;
+    const deliver = (value: Bytes | undefined): Awaitable<true> => {
+      if (announce) sink.columns(columns);
+      if (value === undefined) {
+        sink.complete('SELECT 0');
+        return true;
+      }
+      return whenReady(sink.rows(columns, [point.row(key!, value)]), () => {
+        sink.complete('SELECT 1');
+        return true;
+      });
+    };
+    if (key === undefined) return deliver(undefined);
+    const found = this.#engine.store.get(key, block.observer);
+    return isPromise(found) ? found.then(deliver) : deliver(found);
+  }
+
+  /** The plan of a statement, if there is one that is still good. */
+  knownPlan(statement: ParsedStatement, types: readonly (SqlType | undefined)[]): Plan | undefined {
+    if (this.#block.seesOtherSchema) return undefined;
+    return this.#engine.cachedPlan(statement, this.#session.parameters.zone.name, types);
+  }
+
+  /**
+   * Runs one query to its end and commits when it is the last of an implicit transaction.
+   * @param given Types and values of its parameters, when it has some.
+   */
   runQuery(
     statement: ParsedStatement,
+    given: GivenParameters | undefined,
     isLast: boolean,
     autocommit: boolean,
     sink: ResultSink,
@@ -61,11 +105,11 @@ export class StatementRunner {
         this.#block.endTransaction();
         this.#block.beginImplicit();
       }
-      return this.runQuery(statement, isLast, autocommit, sink, attempt + 1);
+      return this.runQuery(statement, given, isLast, autocommit, sink, attempt + 1);
     };
     try {
-      const done = whenReady(this.plan(statement, undefined), (plan) =>
-        this.#runPlan(plan, isLast, autocommit, sink, delivery),
+      const done = whenReady(this.plan(statement, given?.types), (plan) =>
+        this.#runPlan(plan, given?.values ?? [], isLast, autocommit, sink, delivery),
       );
       return isPromise(done) ? done.catch(again) : done;
     } catch (error) {
@@ -80,12 +124,13 @@ export class StatementRunner {
 
   #runPlan(
     plan: Plan,
+    values: readonly SqlValue[],
     isLast: boolean,
     autocommit: boolean,
     sink: ResultSink,
     delivery: { started: boolean },
   ): Awaitable<void> {
-    return whenReady(this.open(plan, [], autocommit), (running) => {
+    return whenReady(this.open(plan, values, autocommit), (running) => {
       if (plan.columns !== undefined && !plan.modifies) {
         delivery.started = true;
         sink.columns(plan.columns);
@@ -139,7 +184,8 @@ export class StatementRunner {
 
   #openPortal(portal: Portal, statement: ParsedStatement): Awaitable<RunningPortal> {
     const { parameterTypes, columns } = portal.prepared;
-    const opened = whenReady(this.plan(statement, [...parameterTypes]), (plan) => {
+    const opened = whenReady(this.plan(statement, parameterTypes), (plan) => {
+      portal.prepared.plan = plan;
       if (!sameColumns(plan.columns, columns)) {
         throw new SqlError('feature_not_supported', 'cached plan must not change result type');
       }
@@ -207,15 +253,14 @@ export class StatementRunner {
   }
 
   /** @param types Declared types of parameters; undefined for a statement that takes none. */
-  plan(statement: ParsedStatement, types: ParameterTypes | undefined): Awaitable<Plan> {
+  plan(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Awaitable<Plan> {
     const engine = this.#engine;
     const zone = this.#session.parameters.zone.name;
-    const variant = types === undefined ? zone : `${zone} ${types.join()}`;
-    const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, variant);
+    const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, zone, types);
     if (cached !== undefined) return cached;
     const { generation } = engine.catalog;
     return whenReady(this.#findTables(statement.node), (findTable) => {
-      const parameters: ParameterTypes = [...(types ?? [])];
+      const parameters = [...(types ?? [])];
       const context = this.bindContext(parameters, types !== undefined);
       const bound = bindStatement(statement.node, context, findTable);
       const plan = planQuery(
@@ -225,7 +270,7 @@ export class StatementRunner {
         generation,
       );
       if (!this.#block.seesOtherSchema && generation === engine.catalog.generation) {
-        engine.keepPlan(statement, variant, plan);
+        engine.keepPlan(statement, zone, types, plan);
       }
       return plan;
     });

@@ -34,6 +34,7 @@ import { chooseAccessPath, movesEntries, pathOrder } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { foldQuery } from './fold-constants.ts';
 import { planJoins } from './plan-joins.ts';
+import { type PointQuery, pointQueryOf } from './point-query.ts';
 import { createsKeys, writeRulesOf } from './write-rules.ts';
 
 /** A column of a result, as clients are told about it. */
@@ -59,6 +60,8 @@ export interface Plan {
   readonly modifies: boolean;
   /** Generation of the catalog that its tables were found in. */
   readonly generation: number;
+  /** The whole of it, when it is no more than that. */
+  readonly point?: PointQuery | undefined;
   readonly open: Open;
 }
 
@@ -88,6 +91,7 @@ function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<
         writes: query.locking !== undefined && query.from !== undefined ? [query.from] : [],
         isPointRead: isPoint && query.locking === undefined,
         modifies: query.locking !== undefined,
+        point: pointQueryOf(query),
         open,
       };
     }

@@ -1,0 +1,241 @@
+/**
+ * Query strings that differ in nothing but integers are one statement with parameters: clients that write values into
+ * their text are then parsed and planned once, like those that bind them.
+ *
+ * A text is cut at its unsigned integer literals without knowing SQL, which fails safe: a text with quotes, comments,
+ * dollars or escapes is left alone. When the same rest comes for the second time, its tree is taken, and literals become
+ * parameters of type integer where a literal and a parameter of its type mean the same: operands of operators and
+ * functions, values of INSERT and UPDATE. Literals anywhere else (positions in ORDER BY, LIMIT, type modifiers) stay part
+ * of the statement: a text that differs there is not of the template.
+ */
+
+import type { Node } from '@pgsql/types';
+import { LruCache } from './lru-cache.ts';
+import type { ParsedStatement } from './parser/parser.ts';
+import type { SqlType } from './types/types.ts';
+
+const TEXT_CHARS_MAX = 2_000;
+const LITERALS_MAX = 64;
+const TEMPLATES_MAX = 2_000;
+/** int4's; larger literals have other types. */
+const LITERAL_MAX = 2_147_483_647;
+/** Stands for a literal in the rest of a text. */
+const GAP = '\u0001';
+
+export interface TemplateMatch {
+  readonly statement: ParsedStatement;
+  /** Of each parameter. */
+  readonly types: readonly SqlType[];
+  readonly values: readonly number[];
+}
+
+interface Template {
+  readonly statement: ParsedStatement;
+  readonly types: readonly SqlType[];
+  /** For each literal: the parameter that it gives, or what it must be. */
+  readonly literals: readonly ({ readonly negated: boolean } | { readonly fixed: number })[];
+}
+
+export class StatementTemplates {
+  /** By the rest of their texts; 'seen' once, or known to be 'none'. */
+  readonly #templates = new LruCache<string, Template | 'seen' | 'none'>(TEMPLATES_MAX);
+  readonly #cut = new CutText();
+
+  /**
+   * The template that `text` is of, with its literals as values.
+   * @param parse Gives the trees of the text; called when the text is the second of its kind.
+   */
+  match(text: string, parse: (text: string) => readonly ParsedStatement[] | undefined): TemplateMatch | undefined {
+    const cut = this.#cut;
+    if (text.length > TEXT_CHARS_MAX || !cut.read(text)) return undefined;
+    const known = this.#templates.get(cut.rest);
+    if (known === undefined) {
+      this.#templates.set(cut.rest, 'seen');
+      return undefined;
+    }
+    if (known === 'none') return undefined;
+    if (known !== 'seen') return filled(known, cut);
+    const { rest } = cut;
+    const statements = parse(text);
+    if (statements === undefined) return undefined;
+    const template = statements.length === 1 ? templateOf(statements[0]!, text, cut) : undefined;
+    this.#templates.set(rest, template ?? 'none');
+    return template && filled(template, cut);
+  }
+
+  /** The statement cannot be planned with parameters: its texts are to be taken as they are. */
+  refuse(text: string): void {
+    if (this.#cut.read(text)) this.#templates.set(this.#cut.rest, 'none');
+  }
+}
+
+function filled({ statement, types, literals }: Template, cut: CutText): TemplateMatch | undefined {
+  const values: number[] = [];
+  for (let i = 0; i < literals.length; i++) {
+    const literal = literals[i]!;
+    const value = cut.values[i]!;
+    if ('fixed' in literal) {
+      if (literal.fixed !== value) return undefined;
+    } else values.push(literal.negated ? 0 - value : value);
+  }
+  return { statement, types, values };
+}
+
+/** A text and its integer literals. */
+class CutText {
+  rest = '';
+  count = 0;
+  readonly values: number[] = [];
+  readonly starts: number[] = [];
+
+  /** False for a text that is left alone. */
+  read(text: string): boolean {
+    let rest = '';
+    let count = 0;
+    let from = 0;
+    const { length } = text;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (isPartOfWord(code)) {
+        // Digits within a word belong to it.
+        for (i++; i < length && (isPartOfWord(text.charCodeAt(i)) || isDigit(text.charCodeAt(i))); i++);
+        i--;
+      } else if (isDigit(code)) {
+        const start = i;
+        let value = 0;
+        for (; i < length && isDigit(text.charCodeAt(i)); i++) value = value * 10 + text.charCodeAt(i) - 48;
+        const next = i < length ? text.charCodeAt(i) : 0;
+        const before = start > 0 ? text.charCodeAt(start - 1) : 0;
+        i--;
+        if (value > LITERAL_MAX || isPartOfWord(next) || next === POINT || before === POINT) continue;
+        if (count === LITERALS_MAX) return false;
+        rest += text.slice(from, start) + GAP;
+        this.values[count] = value;
+        this.starts[count] = start;
+        count++;
+        from = i + 1;
+      } else if (code < 32 ? code === 1 : isUnsafe(code, i + 1 < length ? text.charCodeAt(i + 1) : 0)) return false;
+    }
+    if (count === 0) return false;
+    this.rest = rest + text.slice(from);
+    this.count = count;
+    return true;
+  }
+}
+
+const POINT = 46;
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+function isPartOfWord(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 95 || code > 127;
+}
+
+/** Quotes, dollars, backslashes, and the first characters of comments. */
+function isUnsafe(code: number, next: number): boolean {
+  switch (code) {
+    case 0x27:
+    case 0x22:
+    case 0x24:
+    case 0x5c:
+      return true;
+    case 0x2d:
+      return next === 0x2d;
+    case 0x2f:
+      return next === 0x2a;
+    default:
+      return false;
+  }
+}
+
+/** Undefined when no literal of the statement can be a parameter. */
+function templateOf(parsed: ParsedStatement, text: string, cut: CutText): Template | undefined {
+  const places = new Map(Array.from({ length: cut.count }, (_, i) => [cut.starts[i]!, i]));
+  const found = new Map<number, boolean>();
+  collect(parsed.node, (value, location) => {
+    const negated = text.charCodeAt(location) === 0x2d;
+    let start = location;
+    if (negated) for (start++; text.charCodeAt(start) === 32; start++);
+    const literal = places.get(start);
+    if (literal !== undefined && value === (negated ? -cut.values[literal]! : cut.values[literal]!)) {
+      found.set(literal, negated);
+    }
+  });
+  if (found.size === 0) return undefined;
+  const numbers = new Map([...found.keys()].sort((a, b) => a - b).map((literal, i) => [cut.starts[literal]!, i + 1]));
+  const node = replace(parsed.node, (location) => {
+    let start = location;
+    if (text.charCodeAt(start) === 0x2d) for (start++; text.charCodeAt(start) === 32; start++);
+    return numbers.get(start);
+  });
+  return {
+    statement: { node, text, index: 0 },
+    types: new Array<SqlType>(found.size).fill('int4'),
+    literals: Array.from({ length: cut.count }, (_, i) => {
+      const negated = found.get(i);
+      return negated === undefined ? { fixed: cut.values[i]! } : { negated };
+    }),
+  };
+}
+
+type Tree = { readonly [name: string]: unknown };
+
+/** Calls `take` for every integer that may become a parameter. */
+function collect(node: Node, take: (value: number, location: number) => void): void {
+  replace(node, (location, value) => {
+    take(value, location);
+    return undefined;
+  });
+}
+
+/** The tree with integers replaced by the parameters that `number` gives for their places. */
+function replace(node: Node, number: (location: number, value: number) => number | undefined): Node {
+  return replaceIn(node as Tree, false, number) as unknown as Node;
+}
+
+function replaceIn(
+  tree: Tree,
+  isOperand: boolean,
+  number: (location: number, value: number) => number | undefined,
+): Tree {
+  const literal = tree.A_Const as { ival?: { ival?: number }; isnull?: boolean; location?: number } | undefined;
+  if (literal !== undefined) {
+    if (!isOperand || literal.ival === undefined) return tree;
+    const location = literal.location ?? 0;
+    const parameter = number(location, literal.ival.ival ?? 0);
+    return parameter === undefined ? tree : { ParamRef: { number: parameter, location } };
+  }
+  const copy: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(tree)) {
+    if (typeof value !== 'object' || value === null || KEPT.has(name)) copy[name] = value;
+    else if (Array.isArray(value)) {
+      copy[name] = value.map((item: unknown) =>
+        typeof item === 'object' && item !== null ? replaceIn(item as Tree, takesOperands(name), number) : item,
+      );
+    } else copy[name] = replaceIn(value as Tree, takesOperands(name), number);
+  }
+  return copy;
+}
+
+/** Parts of a statement in which an integer is more than a value. */
+const KEPT = new Set([
+  'typeName',
+  'sortClause',
+  'groupClause',
+  'distinctClause',
+  'windowClause',
+  'limitCount',
+  'limitOffset',
+  'funcname',
+  'agg_order',
+  'over',
+  'withClause',
+  'onConflictClause',
+]);
+
+/** Fields whose direct children are values; a column of a SELECT is not: its name may come from what it is. */
+function takesOperands(field: string): boolean {
+  return field === 'lexpr' || field === 'rexpr' || field === 'items' || field === 'args' || field === 'val';
+}
