@@ -16,6 +16,8 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   memory: async () => (await import('./memory.ts')).memory,
   backup: async () => (await import('./backup.ts')).backup,
   snapshots: async () => (await import('./snapshots.ts')).snapshots,
+  resp: async () => (await import('./resp.ts')).resp,
+  sql: async () => (await import('./sql.ts')).sql,
 };
 
 const { name, options, write } = readArguments();

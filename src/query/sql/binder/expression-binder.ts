@@ -70,6 +70,7 @@ export interface Clause {
 const NO_CLAUSE: Clause = { title: 'this expression', aggregates: 'refused' };
 const PARAMETERS_MAX = 65_535;
 
+const INTEGERS: ReadonlySet<unknown> = new Set(['int2', 'int4', 'int8']);
 const COMPARISONS = new Set<string>(['=', '<>', '<', '<=', '>', '>=']);
 const SPECIAL_TIMES = /^\s*(now|today|tomorrow|yesterday)\s*$/i;
 
@@ -322,8 +323,11 @@ export class ExpressionBinder {
       }
       case 'AEXPR_NULLIF': {
         const value = this.#bind(lexpr!);
-        const condition = this.#compare('=', value, this.#bind(rexpr!), location);
-        const settled = this.settle(value);
+        const other = this.#bind(rexpr!);
+        const condition = this.#compare('=', value, other, location);
+        // As the operator takes it: nullif(1, 2.5) is a number with decimals. Integers are compared across their types.
+        const isCast = !(INTEGERS.has(value.type) && INTEGERS.has(other.type)) && condition.kind === 'compare';
+        const settled = isCast ? condition.left : this.settle(value);
         return {
           kind: 'nullIf',
           type: settled.type,

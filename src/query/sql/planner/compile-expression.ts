@@ -172,9 +172,8 @@ function comparison(operator: CompareOperator, type: SqlType, left: Evaluate, ri
       : orderTest(operator, compareFor(type));
   return (row, context) => {
     const a = left(row, context);
-    if (a === null) return null;
     const b = right(row, context);
-    return b === null ? null : test(a, b);
+    return a === null || b === null ? null : test(a, b);
   };
 }
 

@@ -1,0 +1,522 @@
+/**
+ * What the SQL differential may generate, as rows of data: types, expressions, predicates, aggregates, statements. Adding a type,
+ * a function or a clause to the comparison is one row.
+ *
+ * In a template `$type` stands for an expression of that type, `$bool` for a condition, `@type` for a literal, `#` for a
+ * small number; see `sql-generator.ts`. Every row is tried before a run. One that this server does not have is an
+ * error, unless it is `pending`: then it is left out until the server learns it, and should lose its mark.
+ */
+
+export interface TypeRow {
+  /** As in templates. */
+  readonly type: string;
+  /** As in SQL. */
+  readonly sql: string;
+  /** Texts of values; written as `'text'::sql`, or as they are where `bare`. */
+  readonly values: readonly string[];
+  readonly bare?: boolean;
+  readonly pending?: boolean;
+}
+
+export interface ExpressionRow {
+  /** Type of the result. */
+  readonly type: string;
+  readonly templates: readonly string[];
+  readonly pending?: boolean;
+}
+
+export interface StatementRow {
+  readonly template: string;
+  /** How often, compared with others. Default 1. */
+  readonly weight?: number;
+  readonly pending?: boolean;
+}
+
+export const TYPES: readonly TypeRow[] = [
+  { type: 'int4', sql: 'integer', values: ['0', '1', '2', '3', '7', '-1', '-5', '42', '100000'], bare: true },
+  { type: 'int2', sql: 'smallint', values: ['0', '1', '-3', '12', '32767'] },
+  { type: 'int8', sql: 'bigint', values: ['0', '5', '-8', '3000000000', '9223372036854775807'] },
+  { type: 'numeric', sql: 'numeric', values: ['0', '1.5', '-2.25', '10.00', '123456789.987654321', '0.001'] },
+  { type: 'float8', sql: 'double precision', values: ['0', '1.5', '-0.25', '1e10', '3.141592653589793', 'NaN'] },
+  { type: 'bool', sql: 'boolean', values: ['true', 'false'], bare: true },
+  { type: 'text', sql: 'text', values: ['', 'a', 'ab', 'B', 'hello world', 'é', 'a%b_c', ' padded ', '𝄞x', '12'] },
+  { type: 'varchar', sql: 'varchar(5)', values: ['', 'abc', 'abcde', 'é'] },
+  { type: 'bpchar', sql: 'char(4)', values: ['', 'ab', 'abcd'] },
+  {
+    type: 'timestamp',
+    sql: 'timestamp',
+    values: ['2024-02-29 12:34:56', '1999-12-31 23:59:59.999999', '2000-01-01 00:00:00', '0044-03-15 10:00:00'],
+  },
+  {
+    type: 'timestamptz',
+    sql: 'timestamp with time zone',
+    values: ['2024-02-29 12:34:56+02', '1970-01-01 00:00:00+00', '2038-01-19 03:14:08.5-05:30'],
+  },
+  { type: 'float4', sql: 'real', values: ['0', '1.5', '-0.1', '3.4e38', 'NaN'], pending: true },
+  { type: 'date', sql: 'date', values: ['2024-02-29', '1999-12-31', '0001-01-01', '2100-03-01'], pending: true },
+  { type: 'time', sql: 'time', values: ['00:00:00', '12:34:56.789', '23:59:59.999999'], pending: true },
+  {
+    type: 'interval',
+    sql: 'interval',
+    values: ['1 day', '2 hours 30 minutes', '-1 year 2 months', '00:00:01.5', '1 mon -1 day +02:03:04'],
+    pending: true,
+  },
+  {
+    type: 'uuid',
+    sql: 'uuid',
+    values: ['00000000-0000-0000-0000-000000000000', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+    pending: true,
+  },
+  { type: 'bytea', sql: 'bytea', values: ['\\x', '\\x00ff10', '\\xdeadbeef'], pending: true },
+  {
+    type: 'jsonb',
+    sql: 'jsonb',
+    values: ['{}', '[1, 2, 3]', '{"a": 1, "b": [true, null]}', '"text"', '{"b": {"c": 1.50}, "a": "é"}', 'null'],
+    pending: true,
+  },
+  { type: 'int4array', sql: 'integer[]', values: ['{}', '{1,2,3}', '{NULL,5}', '{{1,2},{3,4}}'], pending: true },
+  { type: 'textarray', sql: 'text[]', values: ['{}', '{a,b}', '{"x y",NULL,""}'], pending: true },
+];
+
+export const EXPRESSIONS: readonly ExpressionRow[] = [
+  // Arithmetic
+  ...['int4', 'numeric', 'float8'].map((type) => ({
+    type,
+    templates: [
+      `($${type} + $${type})`,
+      `($${type} - $${type})`,
+      `($${type} * $${type})`,
+      `(- $${type})`,
+      `abs($${type})`,
+    ],
+  })),
+  { type: 'int4', templates: ['($int4 / $int4)', '($int4 % $int4)', '($int2 + $int4)', 'mod($int4, $int4)'] },
+  { type: 'int2', templates: ['($int2 / @int2)', '($int2 % $int2)', 'abs($int2)'] },
+  {
+    type: 'int8',
+    templates: ['($int8 + $int4)', '($int8 / $int8)', '($int8 % $int4)', '($int4 - $int8)', 'abs($int8)'],
+  },
+  {
+    type: 'numeric',
+    templates: ['($numeric / $numeric)', '($numeric % $numeric)', '($numeric + $int4)', '($int8 * $numeric)'],
+  },
+  { type: 'numeric', templates: ['floor($numeric)', 'ceil($numeric)', 'round($numeric)', 'round($numeric, #)'] },
+  {
+    type: 'float8',
+    templates: ['($float8 / $float8)', '($float8 + $int4)', '($numeric * $float8)', 'floor($float8)', 'ceil($float8)'],
+  },
+  // Conversions
+  {
+    type: 'int4',
+    templates: ['$int2::int', '$int8::int', '$numeric::int', '$float8::int', '$bool::int', 'cast($text as integer)'],
+  },
+  { type: 'int8', templates: ['$int4::bigint', '$numeric::bigint'] },
+  { type: 'int2', templates: ['$int4::smallint'] },
+  { type: 'numeric', templates: ['$int4::numeric', '$int8::numeric(12,2)', '$numeric::numeric(6,1)'] },
+  { type: 'float8', templates: ['$int4::float8', '$numeric::float8'] },
+  { type: 'bool', templates: ['$int4::boolean', '$text::boolean'] },
+  {
+    type: 'text',
+    templates: [
+      '$int4::text',
+      '$int8::text',
+      '$numeric::text',
+      '$float8::text',
+      '$bool::text',
+      '$varchar::text',
+      '$bpchar::text',
+    ],
+  },
+  { type: 'text', templates: ['$timestamp::text', '$timestamptz::text'] },
+  { type: 'varchar', templates: ['$text::varchar(3)', '$int4::varchar'] },
+  { type: 'bpchar', templates: ['$text::char(2)'] },
+  { type: 'timestamp', templates: ['$timestamptz::timestamp', '$timestamp::timestamp'] },
+  { type: 'timestamp', templates: ['$timestamp::timestamp(0)'], pending: true },
+  { type: 'timestamptz', templates: ['$timestamp::timestamptz'] },
+  // Text
+  { type: 'int4', templates: ['length($text)', 'octet_length($text)', 'char_length($varchar)', 'length($bpchar)'] },
+  {
+    type: 'text',
+    templates: ['lower($text)', 'upper($text)', '($text || $text)', '($text || $int4)', 'ltrim($text)', 'rtrim($text)'],
+  },
+  {
+    type: 'text',
+    templates: ['substr($text, #)', 'substring($text from # for #)', 'concat($text, $int4)', 'trim($text)'],
+  },
+  {
+    type: 'text',
+    templates: [
+      'replace($text, $text, $text)',
+      'left($text, #)',
+      'right($text, #)',
+      'reverse($text)',
+      'repeat($text, #)',
+    ],
+    pending: true,
+  },
+  {
+    type: 'text',
+    templates: [
+      "lpad($text, #, 'xy')",
+      "rpad($text, #, 'xy')",
+      "split_part($text, 'a', 1)",
+      'initcap($text)',
+      "translate($text, 'ab', 'x')",
+    ],
+    pending: true,
+  },
+  {
+    type: 'text',
+    templates: [
+      'md5($text)',
+      'quote_literal($text)',
+      'quote_ident($text)',
+      "concat_ws(',', $text, $int4)",
+      "format('%s-%I', $int4, $text)",
+    ],
+    pending: true,
+  },
+  {
+    type: 'text',
+    templates: [
+      "overlay($text placing 'zz' from 2 for 1)",
+      "regexp_replace($text, '[a-c]', 'X')",
+      'chr(65 + #)',
+      'to_hex($int4)',
+    ],
+    pending: true,
+  },
+  {
+    type: 'int4',
+    templates: ['position($text in $text)', 'strpos($text, $text)', 'ascii($text)', 'bit_length($text)'],
+    pending: true,
+  },
+  {
+    type: 'bool',
+    templates: ["starts_with($text, 'a')", "($text ~ '^[a-z]+')", "($text !~* 'B')", "($text similar to '%(a|b)%')"],
+    pending: true,
+  },
+  // Conditions
+  ...['int4', 'int8', 'numeric', 'float8', 'text', 'timestamp', 'timestamptz'].map((type) => ({
+    type: 'bool',
+    templates: ['=', '<>', '<', '<=', '>', '>='].map((operator) => `($${type} ${operator} $${type})`),
+  })),
+  {
+    type: 'bool',
+    templates: [
+      '($int4 = $int8)',
+      '($int2 < $numeric)',
+      '($numeric >= $float8)',
+      '($varchar = $text)',
+      '($bpchar = $bpchar)',
+    ],
+  },
+  {
+    type: 'bool',
+    templates: [
+      '($bool and $bool)',
+      '($bool or $bool)',
+      '(not $bool)',
+      '($bool = $bool)',
+      '($bool is true)',
+      '($bool is not false)',
+      '($bool is unknown)',
+    ],
+  },
+  {
+    type: 'bool',
+    templates: [
+      '($int4 is null)',
+      '($text is not null)',
+      '($int4 is distinct from $int4)',
+      '($text is not distinct from $text)',
+    ],
+  },
+  {
+    type: 'bool',
+    templates: ['($int4 in ($int4, $int4, $int4))', '($text not in ($text, $text))', '($int4 between $int4 and $int4)'],
+  },
+  {
+    type: 'bool',
+    templates: ["($text like 'a%')", "($text not like '%b_')", "($text ilike '%B%')", '($text like $text)'],
+  },
+  // Choices
+  ...['int4', 'int8', 'numeric', 'float8', 'text', 'bool', 'timestamp'].map((type) => ({
+    type,
+    templates: [
+      `coalesce($${type}, $${type})`,
+      `nullif($${type}, $${type})`,
+      `case when $bool then $${type} else $${type} end`,
+      `case $int4 when $int4 then $${type} end`,
+      `greatest($${type}, $${type})`,
+      `least($${type}, $${type}, $${type})`,
+    ],
+  })),
+  { type: 'text', templates: ["btrim($text, ' a')"], pending: true },
+  { type: 'bool', templates: ['($int4 between symmetric $int4 and $int4)'], pending: true },
+  // Literals without a type, and truth values as text
+  { type: 'int4', templates: ['nullif(null, $int4)', '($int4 + null)', 'coalesce(null, $int4)'], pending: true },
+  { type: 'timestamp', templates: ['nullif(null, $timestamp)'], pending: true },
+  { type: 'text', templates: ['concat($text, $bool)'], pending: true },
+  // Mathematics
+  {
+    type: 'float8',
+    templates: ['sqrt(abs($float8))', 'power($float8, 2)', 'trunc($float8)', 'sign($float8)', 'degrees($float8)'],
+    pending: true,
+  },
+  {
+    type: 'numeric',
+    templates: [
+      'trunc($numeric, 1)',
+      'sign($numeric)',
+      'sqrt(abs($numeric))',
+      'exp(@numeric)',
+      'div($numeric, $numeric)',
+    ],
+    pending: true,
+  },
+  {
+    type: 'int4',
+    templates: [
+      '($int4 & $int4)',
+      '($int4 | $int4)',
+      '($int4 # $int4)',
+      '(~ $int4)',
+      '($int4 << #)',
+      '($int4 >> #)',
+      'gcd($int4, $int4)',
+    ],
+    pending: true,
+  },
+  // Time
+  {
+    type: 'date',
+    templates: ['$timestamp::date', '($date + #)', '($date - #)', 'make_date(2024, 1 + #, 1 + #)'],
+    pending: true,
+  },
+  { type: 'int4', templates: ['($date - $date)'], pending: true },
+  {
+    type: 'timestamp',
+    templates: [
+      "date_trunc('month', $timestamp)",
+      '($timestamp + $interval)',
+      '($timestamp - $interval)',
+      '($date + $time)',
+      '$date::timestamp',
+    ],
+    pending: true,
+  },
+  {
+    type: 'interval',
+    templates: [
+      '($timestamp - $timestamp)',
+      '($interval + $interval)',
+      '($interval * #)',
+      'age($timestamp, $timestamp)',
+      'justify_hours($interval)',
+    ],
+    pending: true,
+  },
+  {
+    type: 'numeric',
+    templates: ['extract(year from $timestamp)', 'extract(epoch from $timestamp)', 'extract(dow from $date)'],
+    pending: true,
+  },
+  { type: 'float8', templates: ["date_part('hour', $timestamp)"], pending: true },
+  {
+    type: 'timestamptz',
+    templates: ["($timestamp at time zone 'UTC')", "date_trunc('day', $timestamptz)"],
+    pending: true,
+  },
+  {
+    type: 'text',
+    templates: ["to_char($timestamp, 'YYYY-MM-DD HH24:MI:SS')", "to_char($numeric, '999999990.99')"],
+    pending: true,
+  },
+  // Documents and arrays
+  {
+    type: 'jsonb',
+    templates: [
+      '($jsonb -> 0)',
+      "($jsonb -> 'b')",
+      '($jsonb || $jsonb)',
+      "($jsonb #> '{b,c}')",
+      "($jsonb - 'a')",
+      'to_jsonb($int4)',
+      "jsonb_build_object('k', $int4)",
+    ],
+    pending: true,
+  },
+  { type: 'text', templates: ["($jsonb ->> 'a')", '$jsonb::text', 'jsonb_typeof($jsonb)'], pending: true },
+  { type: 'bool', templates: ['($jsonb @> $jsonb)', "($jsonb ? 'a')", '($jsonb = $jsonb)'], pending: true },
+  {
+    type: 'int4array',
+    templates: ['array[$int4, $int4]', '($int4array || $int4)', 'array_append($int4array, $int4)', '($int4array)[1:2]'],
+    pending: true,
+  },
+  {
+    type: 'int4',
+    templates: ['($int4array)[1]', 'array_length($int4array, 1)', 'cardinality($int4array)'],
+    pending: true,
+  },
+  {
+    type: 'bool',
+    templates: [
+      '($int4 = any ($int4array))',
+      '($int4array @> $int4array)',
+      '($int4array = $int4array)',
+      '($int4 <> all ($int4array))',
+    ],
+    pending: true,
+  },
+  { type: 'textarray', templates: ['array[$text, $text]', "string_to_array($text, ' ')"], pending: true },
+  { type: 'text', templates: ["array_to_string($textarray, '-', '*')", '$textarray::text'], pending: true },
+  {
+    type: 'bytea',
+    templates: ['($bytea || $bytea)', "decode('00ff', 'hex')", 'substring($bytea from 2)'],
+    pending: true,
+  },
+  { type: 'text', templates: ["encode($bytea, 'base64')", '$uuid::text'], pending: true },
+  {
+    type: 'bool',
+    templates: [
+      '($uuid < $uuid)',
+      '($date <= $date)',
+      '($time > $time)',
+      '($interval = $interval)',
+      '($bytea < $bytea)',
+    ],
+    pending: true,
+  },
+];
+
+/**
+ * With one row for a group. Left out is what depends on the order of rows: sums of floating point in their last digit, and
+ * which of several equal numbers of different scales is the greatest.
+ */
+export const AGGREGATES: readonly ExpressionRow[] = [
+  {
+    type: 'int8',
+    templates: ['count(*)', 'count($int4)', 'count(distinct $text)', 'sum($int4)', 'sum($int2)', 'count($bool)'],
+  },
+  { type: 'numeric', templates: ['sum($int8)', 'sum($numeric)', 'avg($int4)', 'avg($numeric)'] },
+  { type: 'int4', templates: ['min($int4)', 'max($int4)', 'sum(distinct $int4)'] },
+  { type: 'text', templates: ['min($text)', 'max($text)'] },
+  { type: 'timestamp', templates: ['min($timestamp)', 'max($timestamp)'] },
+  { type: 'bool', templates: ['bool_and($bool)', 'bool_or($bool)', 'every($bool)'], pending: true },
+  { type: 'int4', templates: ['bit_and($int4)', 'bit_or($int4)'], pending: true },
+  { type: 'numeric', templates: ['variance($int4)', 'stddev_pop($int4)', 'var_samp($numeric)'], pending: true },
+  { type: 'text', templates: ["string_agg($text, ',' order by $text, id)"], pending: true },
+  { type: 'int4array', templates: ['array_agg($int4 order by id)'], pending: true },
+  { type: 'int8', templates: ['count(*) filter (where $bool)', 'sum($int4) filter (where $bool)'], pending: true },
+  { type: 'float8', templates: ['percentile_cont(0.5) within group (order by $int4)'], pending: true },
+];
+
+/**
+ * Statements whose rows would come in no order of their own ask for one. `%t` is a table, `%u` another one; `%c` a column name other than the key, `%k` a grouping expression of the table, `%a` an
+ * aggregate, `%any` an expression of any type, `%row` values for all columns of the table, `%n` a number, `%id` a key.
+ */
+export const STATEMENTS: readonly StatementRow[] = [
+  { template: 'select %any as x, %any as y, %any', weight: 8 },
+  { template: 'select id, %any, %any from %t where $bool order by id', weight: 8 },
+  { template: 'select * from %t where $bool order by id desc limit %n offset %n', weight: 3 },
+  { template: 'select %any as k, id from %t order by 1, 2', weight: 3 },
+  { template: 'select %any as k, id from %t order by k desc nulls last, id limit %n', weight: 2 },
+  { template: 'select * from %t where id = %id', weight: 2 },
+  { template: 'select id, %c from %t where id between %id and %id and $bool order by id' },
+  { template: 'select %c, id from %t where id > %id order by id' },
+  { template: 'select distinct %k as k from %t where $bool order by 1', weight: 2 },
+  { template: 'select %a, %a, %a from %t where $bool', weight: 3 },
+  { template: 'select %k as k, %a, %a from %t where $bool group by 1 order by 1', weight: 4 },
+  { template: 'select %k as k, %a from %t group by 1 having %a is not null order by 1 limit %n', weight: 2 },
+  { template: 'select a.id, b.id, b.%c from %t a join %u b on a.id = b.id order by 1, 2', weight: 2 },
+  {
+    template: 'select a.id, b.id from %t a left join %u b on a.c_int4 = b.c_int4 and b.id > %id order by 1, 2',
+    weight: 2,
+  },
+  { template: 'select a.id, b.id, a.%c from %t a, %u b where a.c_text = b.c_text and a.id <> b.id order by 1, 2' },
+  { template: 'select count(*) from %t a cross join %u b where a.id < b.id' },
+  { template: 'values (%any, 1), (null, 2)' },
+  { template: 'insert into %t values (%row) on conflict do nothing returning *', weight: 3 },
+  { template: 'insert into %t values (%row)', weight: 2 },
+  { template: 'insert into %t (id, c_int4, c_text) select id + 100, c_int4, c_text from %u where $bool' },
+  { template: 'update %t set c_int4 = $int4, c_text = $text where id = %id returning id, c_int4, c_text', weight: 2 },
+  { template: 'update %t set c_numeric = $numeric, c_bool = $bool where $bool', weight: 2 },
+  { template: 'delete from %t where id = %id returning *', weight: 2 },
+  { template: 'delete from %t where id > 90 and $bool' },
+  { template: 'begin' },
+  { template: 'commit' },
+  { template: 'rollback' },
+  { template: 'savepoint s' },
+  { template: 'rollback to s' },
+  // Wrong ones
+  { template: 'select nope from %t' },
+  { template: 'select id from nope' },
+  { template: 'select nope(%any)' },
+  { template: 'select id, count(*) from %t' },
+  { template: "select 'abc'::integer" },
+  { template: 'insert into %t (id) values (null)' },
+  { template: 'selec 1' },
+  { template: 'select a.id from %t a, %u b where id = 1' },
+  // Not everywhere yet
+  {
+    template: 'select id, (select max(b.id) from %u b where b.c_int4 = a.c_int4) from %t a order by id',
+    pending: true,
+  },
+  { template: 'select id from %t where c_int4 in (select c_int4 from %u) order by id', pending: true },
+  {
+    template: 'select id from %t where c_text not in (select c_text from %u where c_text is not null) order by id',
+    pending: true,
+  },
+  {
+    template:
+      'select id from %t a where exists (select 1 from %u b where b.c_int4 = a.c_int4 and b.id <> a.id) order by id',
+    pending: true,
+  },
+  {
+    template: 'select id from %t where c_int4 > all (select c_int4 from %u where id < %id) order by id',
+    pending: true,
+  },
+  {
+    template: 'select k, n from (select %k as k, count(*) as n from %t group by 1) s where n > 1 order by 1',
+    pending: true,
+  },
+  { template: 'with w as (select id, %any as v from %t where $bool) select * from w order by id', pending: true },
+  {
+    template: 'with recursive r (n) as (select 1 union all select n + 1 from r where n < %n + 2) select n from r',
+    pending: true,
+  },
+  { template: 'select c_int4 from %t union select c_int4 from %u order by 1', pending: true },
+  { template: 'select c_int4 from %t union all select id from %u order by 1', pending: true },
+  { template: 'select c_text from %t intersect select c_text from %u order by 1', pending: true },
+  { template: 'select c_int4 from %t except all select c_int4 from %u order by 1', pending: true },
+  { template: 'select a.id, b.id from %t a right join %u b on a.c_int4 = b.id order by 1, 2', pending: true },
+  { template: 'select a.id, b.id from %t a full join %u b on a.id = b.c_int4 order by 1, 2', pending: true },
+  { template: 'select id, a.c_int4 from %t a join %u b using (id) order by 1', pending: true },
+  { template: 'select distinct on (c_bool) c_bool, id from %t order by c_bool, id desc', pending: true },
+  { template: 'select id, row_number() over (partition by c_bool order by id) from %t order by id', pending: true },
+  {
+    template: 'select id, sum(c_int4) over (order by id rows between 2 preceding and current row) from %t order by id',
+    pending: true,
+  },
+  {
+    template: 'select id, rank() over (order by c_int4), lag(id) over (order by id) from %t order by id',
+    pending: true,
+  },
+  {
+    template:
+      'select c_bool, c_int2, count(*) from %t group by grouping sets ((c_bool), (c_int2), ()) order by 1, 2, 3',
+    pending: true,
+  },
+  { template: 'select c_bool, count(*) from %t group by rollup (c_bool) order by 1, 2', pending: true },
+  { template: 'select * from generate_series(1, %n) g order by 1', pending: true },
+  { template: 'select id, g from %t a, lateral generate_series(1, 2) g order by 1, 2', pending: true },
+  {
+    template:
+      'insert into %t values (%row) on conflict (id) do update set c_int4 = excluded.c_int4 returning id, c_int4',
+    pending: true,
+  },
+  { template: 'update %t a set c_int4 = b.id from %u b where a.id = b.id and b.id < %id', pending: true },
+  { template: 'delete from %t a using %u b where a.id = b.id + 100', pending: true },
+  { template: 'select id from %t order by c_int4 nulls first, id fetch first %n rows with ties', pending: true },
+];
