@@ -96,6 +96,9 @@ export async function runServer(config: Config, output: ServerOutput): Promise<R
   }
 }
 
+/** What Redis clients may keep waiting is a quarter of the memory, but enough for a large request and its reply. */
+const CLIENT_BYTES_MIN = 32 * 2 ** 20;
+
 /** How long connections may take to get the replies they wait for. */
 const DRAIN_MS_MAX = 5_000;
 
@@ -189,7 +192,11 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
         startedAtMs: platform.clock.nowMs(),
         memoryBytes: () => process.memoryUsage.rss(),
       },
-      limits: { loginMs: redis.connectTimeoutMs, commandsMax: redis.pipelineCommandsMax },
+      limits: {
+        loginMs: redis.connectTimeoutMs,
+        commandsMax: redis.pipelineCommandsMax,
+        clientBytesMax: Math.max(CLIENT_BYTES_MIN, Math.floor(config.memory.limitBytes / 4)),
+      },
       disabledCommands: redis.disabledCommands,
     });
     metrics.push(respMetrics(resp, partitions));

@@ -70,3 +70,40 @@ test('a long pipeline gives others their turn, and is answered whole and in orde
   long.send(Buffer.concat([...Array.from({ length: 25 }, () => request('PING')), request('QUIT')]));
   expect(await long.rest()).toBe(`${'+PONG\r\n'.repeat(25)}+OK\r\n`);
 });
+
+test('the clients for which most is kept are dropped when all together exceed their memory, and no others', async () => {
+  const server = await start({ limits: { clientBytesMax: 12_000_000 } });
+  const modest = await connect(server);
+  await modest.call('SET', 'k', 'v'.repeat(1_000_000));
+  // One keeps what it sends unfinished, the other what it does not read.
+  const sender = await connect(server);
+  sender.send(`*2\r\n$4\r\nECHO\r\n$9000000\r\n${'x'.repeat(5_000_000)}`);
+  const deaf = await connect(server);
+  deaf.stopReading();
+  for (let i = 0; i < 50; i++) deaf.send(request('GET', 'k'));
+  await expect.poll(() => server.resp.statistics().connectionsOpen, { timeout: 20_000 }).toBe(2);
+  expect(await modest.call('STRLEN', 'k')).toBe(':1000000\r\n');
+  sender.send(`${'x'.repeat(4_000_000)}\r\n`);
+  expect(await sender.reply()).toHaveLength(9_000_012);
+});
+
+test('a key that is too long for the store is refused by every command, and the connection goes on', async () => {
+  const client = await connect(await start({}));
+  const long = 'x'.repeat(70_000);
+  for (const [command, ...rest] of [
+    ['GET'],
+    ['MGET', 'a'],
+    ['EXISTS'],
+    ['SET', 'v'],
+    ['MSET', 'v', 'a', 'b'],
+    ['DEL'],
+    ['INCR'],
+  ]) {
+    const reply = await client.call(command!, long, ...rest);
+    expect(reply, command).toBe('-ERR key of 70000 bytes exceeds the limit of the store\r\n');
+  }
+  client.send(Buffer.concat([request('SET', 'a', '1'), request('MGET', 'a', long), request('GET', 'a')]));
+  expect(await client.reply()).toBe('+OK\r\n');
+  expect(await client.reply()).toMatch(/^-ERR key of 70000 bytes/);
+  expect(await client.reply()).toBe('$1\r\n1\r\n');
+});

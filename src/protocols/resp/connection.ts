@@ -66,6 +66,20 @@ export class ExecutionContext {
     return this.#nextId++;
   }
 
+  /** Drops clients, those first for which most is kept, until it is within the bound for all (Redis: `maxmemory-clients`). */
+  boundClients(): void {
+    const kept = (client: RespConnection) => client.inputBytes + client.outputBytes;
+    let total = 0;
+    for (const client of this.connections) total += kept(client);
+    const { clientBytesMax } = this.server.limits;
+    if (total <= clientBytesMax) return;
+    for (const client of [...this.connections].sort((a, b) => kept(b) - kept(a))) {
+      if (total <= clientBytesMax) return;
+      total -= kept(client);
+      client.evict();
+    }
+  }
+
   /** The partition may still run the work it has queued: it finds it abandoned. */
   abandonWork(): void {
     this.work.abandoned = true;
@@ -120,6 +134,9 @@ const STRETCH_OUTPUT_BYTES = 256 * 1024;
 const WAITING = 1;
 const UNDURABLE = 2;
 
+/** Clients are weighed again each time one of them has grown by so much. */
+const WEIGHED_BYTES = 1024 * 1024;
+
 const KEPT_BUFFER_BYTES = 16 * 1024;
 
 export class RespConnection implements Session, Observer, SocketHandlers {
@@ -151,6 +168,9 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   #input: Buffer = NO_INPUT;
   #inputLength = 0;
   #neededBytes = 0;
+  /** What was kept for this client when all of them were last weighed because of it. */
+  #weighedInputBytes = 0;
+  #weighedOutputBytes = 0;
   #partial: PartialCommand | undefined;
 
   /** First command of the stretch whose write is not ordered, and where its reply begins. */
@@ -285,6 +305,11 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     }
     this.#input.set(chunk, this.#inputLength);
     this.#inputLength = length;
+    if (length < WEIGHED_BYTES) this.#weighedInputBytes = 0;
+    else if (length >= this.#weighedInputBytes + WEIGHED_BYTES) {
+      this.#weighedInputBytes = length;
+      this.#context.boundClients();
+    }
   }
 
   #processInput(): void {
@@ -944,8 +969,24 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   }
 
   #checkOutput(): void {
-    if (this.#socket.bufferedBytes <= this.server.limits.outputBytesMax) return;
+    const bytes = this.#socket.bufferedBytes;
+    if (bytes <= this.server.limits.outputBytesMax) {
+      if (bytes >= this.#weighedOutputBytes + WEIGHED_BYTES) {
+        this.#weighedOutputBytes = bytes;
+        this.#context.boundClients();
+      } else if (bytes === 0) this.#weighedOutputBytes = 0;
+      return;
+    }
     this.server.log.warn({ client: this.id }, 'closing a client that does not read its replies');
+    this.#socket.destroy();
+  }
+
+  /** Ends the connection for what is kept for it. */
+  evict(): void {
+    this.server.log.warn(
+      { client: this.id, inputBytes: this.inputBytes, outputBytes: this.outputBytes },
+      'closing the client for which most is kept: together they exceed their memory',
+    );
     this.#socket.destroy();
   }
 

@@ -18,6 +18,7 @@ import { ABSENT, type EntryArena } from '../../actors/families/entry-arena.ts';
 import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
 import type { PartitionCommit } from '../../actors/families/partition-commit.ts';
 import type { Bytes } from '../../base/bytes.ts';
+import { hasCode } from '../../base/errors.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
 import { STRING } from '../../models/keyvalue/values.ts';
 import type { CommandEntry } from './command.ts';
@@ -111,7 +112,7 @@ export class QuickCommands {
         const kind = this.#kinds[i]!;
         const outputBefore = this.#writer.length;
         const writesBefore = this.#entries.writes;
-        if (!this.#execute(kind, batch, at, database, this.#hashes[i]!)) {
+        if (!this.#tryExecute(kind, batch, at, database, this.#hashes[i]!)) {
           this.#writer.length = outputBefore;
           return at;
         }
@@ -126,6 +127,16 @@ export class QuickCommands {
       if (at < batch.count && end - at < RUN_COMMANDS_MAX && kindOf(batch, at) === OTHER) return at;
     }
     return at;
+  }
+
+  /** As `#execute`; a read of a key that is too long for the store goes the usual way, and gets its answer there. */
+  #tryExecute(kind: number, batch: RequestBatch, at: number, database: number, hash: number): boolean {
+    try {
+      return this.#execute(kind, batch, at, database, hash);
+    } catch (error) {
+      if (hasCode(error, 'too_large') && (kind === GET || kind === MGET || kind === EXISTS)) return false;
+      throw error;
+    }
   }
 
   /** Looks at the commands from `at` on together. @returns the first that is of no quick kind. */

@@ -22,6 +22,8 @@ export interface RespLimits extends RequestLimits {
   readonly inputBytesMax: number;
   /** Bytes of replies that the client has not read; more ends the connection. */
   readonly outputBytesMax: number;
+  /** Bytes kept for all clients together, received and not executed, or not read; beyond it the one with most is dropped. */
+  readonly clientBytesMax: number;
   /** Bytes of replies that wait until they are durable; more pauses reading. */
   readonly undurableBytesMax: number;
   /** Time to authenticate, where that is required, milliseconds; 0 is without limit. */
@@ -32,6 +34,7 @@ export const RESP_LIMITS: RespLimits = {
   ...REQUEST_LIMITS,
   inputBytesMax: 1024 * 1024 * 1024,
   outputBytesMax: 640 * 1024 * 1024,
+  clientBytesMax: 1024 * 1024 * 1024,
   undurableBytesMax: 1024 * 1024,
   loginMs: 30_000,
 };
