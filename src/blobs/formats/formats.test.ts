@@ -125,7 +125,7 @@ describe('volume info', () => {
     const info = newVolumeInfo({
       replication: '001',
       datFileBytes: 2590912,
-      ecShardConfig: { dataShards: 10, parityShards: 4, encodeTsNs: 1_700_000_000_123_456_789n },
+      ecShardConfig: { dataShards: 10, parityShards: 4, encodeTsNs: 1_700_000_000_123_456_789n, blockBytes: 0 },
     });
     const bytes = encodeVolumeInfo(info);
     expect(decodeVolumeInfo(bytes)).toEqual(info);
@@ -151,7 +151,7 @@ describe('volume info', () => {
       bytesOffset: 5,
       expireAtS: 7,
       readOnly: true,
-      ecShardConfig: { dataShards: 3, parityShards: 2, encodeTsNs: 1_700_000_000_123_456_789n },
+      ecShardConfig: { dataShards: 3, parityShards: 2, encodeTsNs: 1_700_000_000_123_456_789n, blockBytes: 0 },
     });
     expect(decodeVolumeInfo(utf8(''))).toBeUndefined();
     for (const wrong of ['[]', '{', '{"version": "x"}', '{"readOnly": 1}']) {

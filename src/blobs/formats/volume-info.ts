@@ -37,6 +37,8 @@ export interface EcShardConfig {
   readonly parityShards: number;
   /** When these shards were made, in nanoseconds since 1970: shards of different times do not mix. */
   readonly encodeTsNs: bigint;
+  /** Bytes of the one block that each shard is, as the newest SeaweedFS makes them; 0 for blocks of two sizes. */
+  readonly blockBytes: number;
 }
 
 export interface RemoteFile {
@@ -89,6 +91,7 @@ export function encodeVolumeInfo(info: VolumeInfo): Bytes {
             dataShards: shards.dataShards,
             parityShards: shards.parityShards,
             encodeTsNs: String(shards.encodeTsNs),
+            ...(shards.blockBytes > 0 && { blockSize: String(shards.blockBytes) }),
           },
     readOnlyCanDelete: info.readOnlyCanDelete,
   };
@@ -124,6 +127,7 @@ export function decodeVolumeInfo(bytes: Bytes): VolumeInfo | undefined {
             dataShards: shards.number('dataShards'),
             parityShards: shards.number('parityShards'),
             encodeTsNs: shards.integer('encodeTsNs'),
+            blockBytes: shards.number('blockSize'),
           },
     readOnlyCanDelete: fields.flag('readOnlyCanDelete'),
   };
