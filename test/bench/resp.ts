@@ -3,7 +3,11 @@
  * durability (class `memory` beside no persistence) and with every reply behind a sync (class `disk` beside
  * `appendonly yes, appendfsync always`). Then the memory that a million keys of 100-byte values take.
  *
+ * Each line has two ratios: of rates, which the load generator and whoever else uses the machine blur, and of the processor time
+ * that the server takes per request, which they do not.
+ *
  * Needs redis-server and redis-benchmark in the path. ORBIT_BENCH_SECONDS sets how long a run shall take, 2 by default.
+ * `npm run bench -- resp [memory|disk|bytes] [TEXT]` runs one part, or only the lines whose name holds TEXT.
  */
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
@@ -13,11 +17,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ServerProcess } from '../support/server.ts';
-import { compare } from './compare.ts';
+import { compare, type Measured } from './compare.ts';
 
 const SECONDS = Number(process.env.ORBIT_BENCH_SECONDS ?? 2);
 const KEYS = 100_000;
 const MEMORY_KEYS = 1_000_000;
+/** The kernel tells processor time in hundredths of a second. */
+const US_PER_TICK = 10_000;
 const run_ = promisify(execFile);
 
 interface Load {
@@ -35,7 +41,7 @@ export async function run(): Promise<readonly string[]> {
     await beside('memory', ['--durability', 'memory'], ['--appendonly', 'no'], async (orbit, redis) => {
       for (const pipeline of [1, 16, 64]) {
         for (const command of ['set', 'get', 'incr'] as const) {
-          lines.push(await line('memory', { command, clients: 50, pipeline }, orbit.port('redis'), redis.port));
+          await line(lines, 'memory', { command, clients: 50, pipeline }, orbit, redis);
         }
       }
     });
@@ -45,7 +51,7 @@ export async function run(): Promise<readonly string[]> {
     await beside('disk', ['--durability', 'disk'], always, async (orbit, redis) => {
       for (const clients of [50, 200]) {
         for (const pipeline of [1, 16]) {
-          lines.push(await line('disk', { command: 'set', clients, pipeline }, orbit.port('redis'), redis.port));
+          await line(lines, 'disk', { command: 'set', clients, pipeline }, orbit, redis);
         }
       }
     });
@@ -64,25 +70,39 @@ export async function run(): Promise<readonly string[]> {
   return lines;
 }
 
-function line(what: string, load: Load, orbitPort: number, redisPort: number): Promise<string> {
+async function line(into: string[], what: string, load: Load, orbit: ServerProcess, redis: Redis): Promise<void> {
   const { command, clients, pipeline } = load;
-  return compare({
-    name: `resp ${what} ${command} -c ${clients} -P ${pipeline}`,
-    unit: 'op/s',
-    ours: measured(orbitPort, load),
-    peer: measured(redisPort, load),
-    peerName: 'redis',
-  });
+  const name = `resp ${what} ${command} -c ${clients} -P ${pipeline}`;
+  if (!name.includes(process.argv[4] ?? '')) return;
+  into.push(
+    await compare({
+      name,
+      unit: 'op/s',
+      ours: measured(orbit.port('redis'), orbit.pid, load),
+      peer: measured(redis.port, redis.pid, load),
+      peerName: 'redis',
+    }),
+  );
 }
 
 /** Runs of some seconds each: the first, a short one, finds how many requests that takes. */
-function measured(port: number, load: Load): () => Promise<number> {
+function measured(port: number, pid: number, load: Load): () => Promise<Measured> {
   let requests = 20_000 * Math.min(16, load.pipeline);
   return async () => {
+    const before = await processorUs(pid);
     const rate = await benchmark(port, load, requests);
+    const took = (await processorUs(pid)) - before;
+    const run = { rate, processorUs: took / requests };
     requests = Math.max(10_000, Math.min(20_000_000, Math.round(rate * SECONDS)));
-    return rate;
+    return run;
   };
+}
+
+/** Microseconds that all threads of a process have run, in user and system mode, since it began. */
+async function processorUs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
 }
 
 async function benchmark(port: number, { command, clients, pipeline }: Load, requests: number): Promise<number> {
