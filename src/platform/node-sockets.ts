@@ -9,6 +9,10 @@
  * Encrypted connections are read by `data` events: their bytes come out of OpenSSL, not of the kernel. So are clear ones of a
  * listener that takes both, because the first chunk must be put back when a handshake turns out to begin with it.
  *
+ * What is written goes to that handle directly: a stream's own `write` costs as much again as the system call's way into
+ * the kernel, most of it for an event loop turn of callbacks that a write which the kernel takes at once does not need. The
+ * class of the handle's write requests is private too; the first write of the process goes the stream's way and shows it.
+ *
  * `end` sends FIN after what was written and then reads the peer's remaining bytes away for a while: closing with
  * unread input resets the connection, and the reset may overtake the last reply. Waiting for a peer that takes no bytes
  * is not bounded here; the slow-client timeout of a protocol calls `destroy`.
@@ -17,6 +21,7 @@
 import { rm } from 'node:fs/promises';
 import * as net from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { getSystemErrorName } from 'node:util';
 import { assert } from '../base/assert.ts';
 import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { nodeTimers } from './node-timers.ts';
@@ -41,11 +46,51 @@ export interface NodeSocketsOptions {
   readonly sharedReadBuffer?: boolean;
 }
 
+/** The part of a socket's handle (libuv's stream) that is used here. */
+interface StreamHandle {
+  /** @returns 0, or a negative system error. What the kernel does not take at once stays queued with `request`. */
+  writeBuffer(request: WriteRequest, bytes: Bytes): number;
+  /** Bytes queued. */
+  readonly writeQueueSize: number;
+}
+
+interface WriteRequest {
+  oncomplete?: (status: number) => void;
+  /** Keeps what is queued alive. */
+  buffer?: Bytes;
+}
+
+/** Node's class of write requests, once seen. */
+let WriteRequestClass: (new () => WriteRequest) | undefined;
+
+/** Has the next write of a stream to this handle show the class of its request. */
+function learnWriteRequest(handle: StreamHandle): void {
+  const ordinary = handle.writeBuffer;
+  if (typeof ordinary !== 'function' || typeof handle.writeQueueSize !== 'number') return;
+  handle.writeBuffer = function learn(this: StreamHandle, request, bytes) {
+    WriteRequestClass = request.constructor as new () => WriteRequest;
+    delete (handle as Partial<StreamHandle>).writeBuffer; // The prototype's again.
+    return ordinary.call(this, request, bytes);
+  };
+}
+
+/** The one buffer that sockets read into. */
+class ReadBuffer {
+  readonly bytes: Bytes = Buffer.allocUnsafeSlow(READ_BYTES);
+  #view: Bytes = this.bytes;
+
+  /** Its first bytes; requests of one kind are of one length, so that the last view often serves again. */
+  first(length: number): Bytes {
+    if (this.#view.length !== length) this.#view = this.bytes.subarray(0, length);
+    return this.#view;
+  }
+}
+
 export class NodeSockets implements Sockets {
-  readonly #readBuffer: Bytes | undefined;
+  readonly #readBuffer: ReadBuffer | undefined;
 
   constructor(options: NodeSocketsOptions = {}) {
-    this.#readBuffer = options.sharedReadBuffer === false ? undefined : Buffer.allocUnsafeSlow(READ_BYTES);
+    this.#readBuffer = options.sharedReadBuffer === false ? undefined : new ReadBuffer();
   }
 
   listen(options: ListenOptions, onConnection: (socket: Socket) => SocketHandlers): Promise<Listener> {
@@ -80,7 +125,7 @@ export class NodeSockets implements Sockets {
 class NodeListener implements Listener {
   readonly #options: ListenOptions;
   readonly #onConnection: (socket: Socket) => SocketHandlers;
-  readonly #readBuffer: Bytes | undefined;
+  readonly #readBuffer: ReadBuffer | undefined;
   readonly #server: net.Server;
   readonly #open = new Set<net.Socket>();
   readonly #refused = new Set<net.Socket>();
@@ -88,7 +133,11 @@ class NodeListener implements Listener {
   host = '';
   port = 0;
 
-  constructor(options: ListenOptions, onConnection: (socket: Socket) => SocketHandlers, readBuffer: Bytes | undefined) {
+  constructor(
+    options: ListenOptions,
+    onConnection: (socket: Socket) => SocketHandlers,
+    readBuffer: ReadBuffer | undefined,
+  ) {
     this.#options = options;
     this.#onConnection = onConnection;
     this.#readBuffer = readBuffer;
@@ -165,7 +214,7 @@ class NodeListener implements Listener {
         : new net.Socket({ handle: taken, allowHalfOpen: true, ...connection.readOptions(this.#readBuffer) } as object);
     this.#open.add(raw);
     raw.once('close', () => this.#open.delete(raw));
-    connection.prepare(raw);
+    connection.prepare(raw, taken);
     let handlers: SocketHandlers;
     try {
       handlers = this.#onConnection(connection);
@@ -209,9 +258,14 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
+function writeError(status: number): Error {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' });
+}
+
 /** The handle of a socket that Node has just accepted; the socket itself is put out of use. */
-function takeHandle(accepted: net.Socket): object | undefined {
-  const holder = accepted as net.Socket & { _handle?: object | null };
+function takeHandle(accepted: net.Socket): StreamHandle | undefined {
+  const holder = accepted as net.Socket & { _handle?: StreamHandle | null };
   const handle = holder._handle;
   if (handle === undefined || handle === null) return undefined;
   holder._handle = null;
@@ -223,7 +277,11 @@ class NodeSocket implements Socket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   #raw: net.Socket | undefined;
+  /** Where to write to directly. */
+  #handle: StreamHandle | undefined;
   #handlers: SocketHandlers | undefined;
+  /** For the next write: only one that the kernel does not take at once uses it up. */
+  #request: WriteRequest | undefined;
   #error: Error | undefined;
   #ended = false;
   #drainAwaited = false;
@@ -239,18 +297,20 @@ class NodeSocket implements Socket {
   }
 
   /** The `onread` part of `net.Socket`'s options. */
-  readOptions(buffer: Bytes | undefined): net.SocketConstructorOpts {
+  readOptions(buffer: ReadBuffer | undefined): net.SocketConstructorOpts {
     if (buffer === undefined) return {};
     const callback = (length: number): boolean => {
-      this.#deliver(buffer.subarray(0, length));
+      this.#deliver(buffer.first(length));
       return true;
     };
-    return { onread: { buffer, callback } };
+    return { onread: { buffer: buffer.bytes, callback } };
   }
 
   /** From here on the connection can be written to and closed. */
-  prepare(raw: net.Socket): void {
+  prepare(raw: net.Socket, handle: StreamHandle | undefined): void {
     this.#raw = raw;
+    this.#handle = handle;
+    if (handle !== undefined && WriteRequestClass === undefined) learnWriteRequest(handle);
   }
 
   /** From here on it delivers. */
@@ -304,6 +364,7 @@ class NodeSocket implements Socket {
     assert(this.#tls === undefined && !this.#handshaking, 'a connection is encrypted once');
     assert(identity instanceof NodeTlsIdentity, 'an identity of the platform it is used on');
     this.#handshaking = true;
+    this.#handle = undefined; // It carries what OpenSSL writes.
     plain.off('data', this.#onRawData);
     plain.off('end', this.#onRawEnd);
     identity.accept(plain, (secure) => this.#secured(plain, secure));
@@ -321,16 +382,43 @@ class NodeSocket implements Socket {
   }
 
   get bufferedBytes(): number {
-    return this.#raw?.writableLength ?? 0;
+    const raw = this.#raw;
+    if (raw === undefined) return 0;
+    const { writableLength } = raw;
+    return this.#handle === undefined || raw.destroyed ? writableLength : writableLength + this.#handle.writeQueueSize;
   }
 
   write(bytes: Bytes): boolean {
     const raw = this.#raw;
     // Nobody will read it: the bytes are not kept.
     if (raw === undefined || this.#ended || this.#handshaking || raw.destroyed) return true;
+    const handle = this.#handle;
+    if (handle !== undefined && WriteRequestClass !== undefined && raw.writableLength === 0) {
+      return this.#writeDirectly(raw, handle, WriteRequestClass, bytes);
+    }
     raw.write(bytes);
     if (raw.writableLength === 0) return true;
     this.#awaitDrain(raw);
+    return false;
+  }
+
+  #writeDirectly(raw: net.Socket, handle: StreamHandle, Request: new () => WriteRequest, bytes: Bytes): boolean {
+    if (bytes.length === 0) return true;
+    this.#request ??= new Request();
+    const request = this.#request;
+    const status = handle.writeBuffer(request, bytes);
+    if (status !== 0) {
+      raw.destroy(writeError(status));
+      return true;
+    }
+    if (handle.writeQueueSize === 0) return true;
+    this.#request = undefined;
+    request.buffer = bytes;
+    request.oncomplete = (result) => {
+      if (raw.destroyed) return;
+      if (result < 0) raw.destroy(writeError(result));
+      else if (handle.writeQueueSize === 0 && raw.writableLength === 0) this.#handlers?.onDrain?.();
+    };
     return false;
   }
 
