@@ -32,6 +32,7 @@
  */
 
 import { assert } from '../../base/assert.ts';
+import { copyShort, equalShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
 
 const TABLES = 64;
@@ -49,6 +50,10 @@ const LARGE_FRACTION = 16;
 const SHRINK_BYTES = 512;
 /** Of all bytes in slabs: more dead ones are collected before the arena grows. */
 const DEAD_FRACTION = 4;
+
+/** Of a record, what is loaded ahead: most small ones are not longer. Each slab has as much room behind its records. */
+const TOUCH_BYTES = 192;
+const LINE_WORDS = 16;
 
 export const RECORD_HEADER_BYTES = 16;
 export const DATABASES_MAX = 256;
@@ -69,6 +74,7 @@ export const ABSENT = -1;
 export class Slab {
   readonly number: number;
   readonly bytes: Buffer;
+  readonly view: DataView;
   readonly words: Int32Array;
   /** Holds a single record, of any size. */
   readonly isLarge: boolean;
@@ -80,8 +86,10 @@ export class Slab {
   constructor(number: number, size: number, isLarge: boolean) {
     this.number = number;
     this.isLarge = isLarge;
-    this.bytes = Buffer.allocUnsafeSlow(size);
-    this.words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, size >>> 2);
+    const memory = Buffer.allocUnsafeSlow(size + TOUCH_BYTES).buffer;
+    this.bytes = Buffer.from(memory, 0, size);
+    this.view = new DataView(memory, 0, size);
+    this.words = new Int32Array(memory, 0, (size + TOUCH_BYTES) >>> 2);
   }
 }
 
@@ -176,10 +184,10 @@ export class EntryArena {
   /** The hash of a key of `database` in `buffer[start, end)`. Four bytes a step, as MurmurHash3. */
   hash(database: number, buffer: Bytes, start: number, end: number): number {
     let hash = this.#seed ^ Math.imul(database + 1, 0x9e3779b1);
+    const view = viewOf(buffer);
     let at = start;
     for (; at + 4 <= end; at += 4) {
-      const word = buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24);
-      const mixed = Math.imul(word, 0xcc9e2d51);
+      const mixed = Math.imul(view.getInt32(at, true), 0xcc9e2d51);
       hash ^= Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
       hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
     }
@@ -197,10 +205,12 @@ export class EntryArena {
     return table[((hash << 1) & (table.length - 2)) + 1]!;
   }
 
-  /** Loads the beginning of a record into the processor's cache. @returns something to be used, lest it is left out. */
+  /** Loads the beginning of a record, up to `TOUCH_BYTES`, into the processor's cache. @returns something to be used, lest it is left out. */
   touchRecord(reference: number): number {
     if (reference === 0) return 0;
-    return this.#slabs[reference >>> UNIT_BITS]!.words[(reference & UNIT_MASK) << 1]!;
+    const { words } = this.#slabs[reference >>> UNIT_BITS]!;
+    const word = (reference & UNIT_MASK) << 1;
+    return words[word]! ^ words[word + LINE_WORDS]! ^ words[word + 2 * LINE_WORDS]!;
   }
 
   /** Finds an entry, known absence included, and leaves its place in `slab` and `at`. */
@@ -296,9 +306,8 @@ export class EntryArena {
     words[word + VALUE_LENGTH] = valueLength;
     words[word + SIZES] = (keyLength << 16) | (isLarge ? 0 : size >>> 3);
     const keyAt = at + RECORD_HEADER_BYTES;
-    const into = target.bytes;
-    if (keyLength > 32) into.set(buffer.subarray(start, start + keyLength), keyAt);
-    else for (let i = 0; i < keyLength; i++) into[keyAt + i] = buffer[start + i]!;
+    if (keyLength > SHORT_COPY_BYTES) target.bytes.set(buffer.subarray(start, start + keyLength), keyAt);
+    else copyShort(viewOf(buffer), start, target.view, keyAt, keyLength);
     const reference = (target.number << UNIT_BITS) | (at >>> 3);
     if (slot >= 0) {
       const old = this.slab;
@@ -356,6 +365,22 @@ export class EntryArena {
       left--;
     }
     return index;
+  }
+
+  /**
+   * Calls `visit` as `visitDirty`, with dirty entries that became so from the place `from` on: 0, or what an earlier call
+   * returned, which may be a little off by now. @returns where to go on, 0 at the end.
+   */
+  visitDirtyFrom(from: number, entriesMax: number, visit: () => void): number {
+    let left = entriesMax;
+    let index = Math.max(from, this.#dirtyFrom);
+    for (; index < this.#dirtyTo && left > 0; index++, left--) {
+      const reference = this.#dirty[index]!;
+      if (reference === 0) continue;
+      this.#goTo(reference);
+      visit();
+    }
+    return index < this.#dirtyTo ? index : 0;
   }
 
   /** The store now holds what `visitDirty` told: those entries are clean, with the version's lower 32 bits. */
@@ -450,6 +475,7 @@ export class EntryArena {
     const table = this.#tables[hash >>> TABLE_SHIFT]!;
     const mask = table.length - 2;
     const slabs = this.#slabs;
+    const view = viewOf(buffer);
     for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
       const reference = table[slot + 1]!;
       if (reference === 0) return -1;
@@ -458,11 +484,7 @@ export class EntryArena {
       const word = (reference & UNIT_MASK) << 1;
       if (slab.words[word + SIZES]! >>> 16 !== length) continue;
       if (((slab.words[word + FLAGS]! >>> 8) & 0xff) !== database) continue;
-      const { bytes } = slab;
-      const keyAt = (word << 2) + RECORD_HEADER_BYTES;
-      let i = 0;
-      while (i < length && bytes[keyAt + i] === buffer[start + i]) i++;
-      if (i < length) continue;
+      if (!equalShort(slab.view, (word << 2) + RECORD_HEADER_BYTES, view, start, length)) continue;
       this.slab = slab;
       this.at = word << 2;
       return slot;

@@ -17,6 +17,7 @@
 import { ABSENT, type EntryArena } from '../../actors/families/entry-arena.ts';
 import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
 import type { PartitionCommit } from '../../actors/families/partition-commit.ts';
+import { copyShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
@@ -97,7 +98,6 @@ export class QuickCommands {
    */
   run(batch: RequestBatch, from: number, database: number, outputMax: number): number {
     this.firstWrite = NONE;
-    this.#partitions.beginAdmission();
     const next = this.#runFrom(batch, from, database, outputMax);
     this.#server.counters.commands += next - from;
     return next;
@@ -203,7 +203,8 @@ export class QuickCommands {
     const header = this.#headerBytes(length);
     if (header === 0) return false;
     arena.markUsed();
-    this.#writer.bulkFrom(arena.slab.bytes, arena.valueAt + header, length - header);
+    const { slab } = arena;
+    this.#writer.bulkFrom(slab.bytes, slab.view, arena.valueAt + header, length - header);
     return true;
   }
 
@@ -243,8 +244,8 @@ export class QuickCommands {
     const at = this.#arena.valueAt;
     into[at] = STRING;
     into[at + 1] = 0;
-    if (length > 32) (buffer as Buffer).copy(into, at + HEADER_BYTES, start, start + length);
-    else for (let i = 0; i < length; i++) into[at + HEADER_BYTES + i] = buffer[start + i]!;
+    if (length > SHORT_COPY_BYTES) (buffer as Buffer).copy(into, at + HEADER_BYTES, start, start + length);
+    else copyShort(viewOf(buffer), start, this.#arena.slab.view, at + HEADER_BYTES, length);
   }
 
   /** The partition of a key: as its record says, or by its hash slot. */

@@ -9,6 +9,7 @@
  * (maps as flat arrays, sets as arrays, doubles, verbatim strings and big numbers as bulk strings).
  */
 
+import { copyShort, SHORT_COPY_BYTES } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
 
 export type ProtocolVersion = 2 | 3;
@@ -24,6 +25,10 @@ export class ReplyWriter {
   buffer: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   length = 0;
   protocol: ProtocolVersion = 2;
+  /** Replies to requests of one kind are often of one length: the last view, and the buffer that it shows. */
+  #view: Bytes = this.buffer;
+  #viewed: Buffer = this.buffer;
+  #data: DataView = dataOf(this.buffer);
 
   /** Forgets what was written; keeps the buffer unless a huge reply has made it large. */
   reset(): void {
@@ -34,12 +39,17 @@ export class ReplyWriter {
   /** Leaves the buffer to someone else (a socket that keeps it) and starts with a new one. */
   replaceBuffer(): void {
     this.buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    this.#data = dataOf(this.buffer);
     this.length = 0;
   }
 
   /** What was written, in place: valid until the next write. */
   view(): Bytes {
-    return this.buffer.subarray(0, this.length);
+    if (this.#view.length !== this.length || this.#viewed !== this.buffer) {
+      this.#viewed = this.buffer;
+      this.#view = this.buffer.subarray(0, this.length);
+    }
+    return this.#view;
   }
 
   /** Replies that were written before. */
@@ -90,14 +100,14 @@ export class ReplyWriter {
     this.length = at + length + 2;
   }
 
-  /** The byte string `source[start, start + length)`. */
-  bulkFrom(source: Buffer, start: number, length: number): void {
+  /** The byte string `source[start, start + length)`; `view` shows the same bytes. */
+  bulkFrom(source: Buffer, view: DataView, start: number, length: number): void {
     if (this.length + length + 16 > this.buffer.length) this.#reserve(length + 16);
     this.#lengthLine(0x24, length);
     const { buffer } = this;
     const at = this.length;
-    if (length > SHORT_BYTES) source.copy(buffer, at, start, start + length);
-    else for (let i = 0; i < length; i++) buffer[at + i] = source[start + i]!;
+    if (length > SHORT_COPY_BYTES) source.copy(buffer, at, start, start + length);
+    else copyShort(view, start, this.#data, at, length);
     buffer[at + length] = CR;
     buffer[at + length + 1] = LF;
     this.length = at + length + 2;
@@ -215,5 +225,10 @@ export class ReplyWriter {
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
     this.buffer.copy(larger, 0, 0, this.length);
     this.buffer = larger;
+    this.#data = dataOf(larger);
   }
+}
+
+function dataOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
 }
