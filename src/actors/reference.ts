@@ -89,6 +89,10 @@ class Reference {
     };
   }
 
+  static isReady(reference: object): boolean {
+    return #activation in reference && reference.#direct && reference.#activation.flags === 0;
+  }
+
   #slowly(entry: MethodEntry, args: readonly unknown[]): unknown {
     const { type, key } = this.#activation;
     const { runtime } = type;
@@ -104,6 +108,14 @@ class Reference {
     }
     return runtime.dispatch(this.#activation, entry, args, this.#context, this.#caller);
   }
+}
+
+/**
+ * Whether a call through this reference would run at once: its actor is idle, loaded and current. True for as long as nothing
+ * else runs; false may also mean that the reference cannot tell without a call.
+ */
+export function isReady(reference: object): boolean {
+  return Reference.isReady(reference);
 }
 
 /** The class of references to actors of `type`. */
