@@ -17,7 +17,7 @@
 
 import { AssertionError, assert } from '../base/assert.ts';
 import { type Awaitable, type Deferred, deferred } from '../base/awaitable.ts';
-import { type Bytes, utf8 } from '../base/bytes.ts';
+import { type Bytes, keySuccessor, utf8 } from '../base/bytes.ts';
 import { DURABILITIES, type Durability } from '../base/durability.ts';
 import { hasCode, messageOf, OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -84,6 +84,7 @@ export interface LocalStoreOptions {
 }
 
 const PROBE_KEY = new Keyspace().meta.key(['probe']);
+const PROBE_RANGE = { start: PROBE_KEY, end: keySuccessor(PROBE_KEY) };
 const RECOVER_RETRY_MS = 500;
 
 interface Watcher {
@@ -288,7 +289,8 @@ export class LocalStore implements Store {
 
   async probe(): Promise<void> {
     const stamp = utf8(String(this.#platform.clock.nowMs()));
-    const transaction = this.begin({ label: 'probe' });
+    // Nobody has to hand over what is held back elsewhere for it.
+    const transaction = this.begin({ label: 'probe', within: PROBE_RANGE });
     try {
       await transaction.get(PROBE_KEY);
       transaction.put(PROBE_KEY, stamp);
@@ -316,7 +318,6 @@ export class LocalStore implements Store {
   }
 
   statistics(): StoreStatistics {
-    this.settle();
     return {
       version: this.#version,
       durableVersion: this.durableVersion,

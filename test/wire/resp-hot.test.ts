@@ -260,6 +260,34 @@ describe('hot entries', () => {
     expect(await client.call('TTL', 'k')).toBe(':-1\r\n');
   });
 
+  it('expire and leave memory though the store never heard of them', async () => {
+    const server = await start({ writeBehind: true });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    const { version } = server.store;
+    for (let i = 0; i < 100; i++) client.send(request('SET', `k${i}`, 'v', 'PX', '1'));
+    for (let i = 0; i < 100; i++) expect(await client.reply()).toBe('+OK\r\n');
+    while (server.partitions.statistics().reclaimedKeys < 100) await server.partitions.reclaim();
+    expect(server.store.version).toBe(version);
+    const transaction = server.store.begin({ readOnly: true });
+    expect((await contents(transaction)).size).toBe(0);
+    transaction.rollback();
+  });
+
+  it('written behind, are handed over to nobody who does not look at them', async () => {
+    const server = await start({ writeBehind: true });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    await client.call('SET', 'k', '1');
+    await server.store.probe();
+    server.store.statistics();
+    expect(server.partitions.statistics().hot.dirtyEntries).toBe(1);
+    await client.call('MULTI');
+    await client.call('GET', 'k');
+    expect(await client.call('EXEC')).toBe('*1\r\n$1\r\n1\r\n');
+    expect(server.partitions.statistics().hot.dirtyEntries).toBe(0);
+  });
+
   it('lose nothing acknowledged when a server on disk is killed', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'orbit-hot-'));
     closers.push(() => rm(dataDir, { recursive: true, force: true }));

@@ -36,6 +36,7 @@ import { runTransaction } from '../../storage/run-transaction.ts';
 import type { Store } from '../../storage/store.ts';
 import type { ActorReference, ActorRuntime, Turn } from '../actor.ts';
 import { defineActor } from '../actor.ts';
+import { isReady } from '../reference.ts';
 import type { EntryArenaStatistics } from './entry-arena.ts';
 import { HASH_SLOTS, hashSlot } from './hash-slot.ts';
 import { CommitFailed, PartitionCommit, WouldWait } from './partition-commit.ts';
@@ -118,17 +119,16 @@ export class KeyspacePartitions {
   readonly #hints: ExpiredKey[] = [];
   #reclaimTimer: Timer | undefined;
   #reclaiming = false;
+  /** The number of databases when it is the turn of what the store does not hold. */
   #reclaimDatabase = 0;
   #reclaimFrom: Key | undefined;
+  #reclaimDirtyFrom = 0;
   /** Nothing is walked over while no value has an expiry: since a whole round saw none, none was written. */
   #walks = true;
   #roundSawExpiry = false;
   #periods = 0;
   #reclaimedKeys = 0;
   #waitingCommands = 0;
-  /** Admissions are those of a stretch, numbered. */
-  readonly #admitted: Float64Array;
-  #admission = 1;
   readonly #admit = new Admission();
 
   constructor(options: KeyspacePartitionsOptions) {
@@ -154,7 +154,6 @@ export class KeyspacePartitions {
     this.#references = Array.from({ length: this.databases * perDatabase }, (_, number) =>
       runtime.get(KeyspacePartition, number),
     );
-    this.#admitted = new Float64Array(this.#references.length);
     this.#views = keys.map(
       (databaseKeys, number) =>
         new PartitionDatabase(number, databaseKeys, this.#commit, (redisKey) => {
@@ -190,21 +189,15 @@ export class KeyspacePartitions {
     return this.#commit;
   }
 
-  /** Admissions before this call are void: within the stretch, other turns have run or will. */
-  beginAdmission(): void {
-    this.#admission++;
-  }
-
   /**
-   * Whether a turn of this partition may run now; asked once by an empty one. True until `beginAdmission` or the end of the
-   * stretch: nothing else runs meanwhile.
+   * Whether a turn of this partition may run now. Where the reference cannot tell, an empty turn is asked. True until the end
+   * of the stretch: nothing else runs meanwhile.
    */
   admit(partition: number): boolean {
-    if (this.#admitted[partition] === this.#admission) return true;
+    const reference = this.#references[partition]!;
+    if (isReady(reference)) return true;
     this.#admit.done = false;
-    if (!this.run(partition, this.#admit) || !this.#admit.done) return false;
-    this.#admitted[partition] = this.#admission;
-    return true;
+    return this.run(partition, this.#admit) && this.#admit.done;
   }
 
   /** From here to `endTurn` the writes of a command can be undone, by `undoTurn`. */
@@ -366,13 +359,36 @@ export class KeyspacePartitions {
     }
   }
 
-  /** @returns whether so much had expired that looking further at once is worth it. */
+  /**
+   * A slice of a round: of one database after the other, then of the entries that the store does not hold yet.
+   * @returns whether so much had expired that looking further at once is worth it.
+   */
   async #reclaimSlice(): Promise<boolean> {
-    const database = this.#reclaimDatabase;
+    const nowMs = this.#platform.clock.nowMs();
+    const expired: ExpiredKey[] = [];
+    if (this.#reclaimDatabase === this.databases) {
+      this.#reclaimDirtyFrom = this.#commit.visitUnsettled(
+        this.#reclaimDirtyFrom,
+        RECLAIM_SLICE_ENTRIES,
+        (database, redisKey, stored) => {
+          const expiresAtMs = expiryOf(stored);
+          if (expiresAtMs === NEVER) return;
+          this.#roundSawExpiry = true;
+          if (expiresAtMs <= nowMs) expired.push({ database, redisKey: copyBytes(redisKey) });
+        },
+      );
+      if (this.#reclaimDirtyFrom === 0) this.#endRound();
+    } else {
+      await this.#walk(this.#reclaimDatabase, nowMs, expired);
+    }
+    for (const { database, redisKey } of expired) this.#deleteIfExpired(database, redisKey);
+    return expired.length >= RECLAIM_SLICE_ENTRIES * RECLAIM_AGAIN_FRACTION;
+  }
+
+  /** A slice of what the store holds of a database; the next slice goes on behind it. */
+  async #walk(database: number, nowMs: number, expired: ExpiredKey[]): Promise<void> {
     const { keys } = this.#views[database]!;
     const range = { start: this.#reclaimFrom ?? keys.range.start, end: keys.range.end };
-    const nowMs = this.#platform.clock.nowMs();
-    const expired: Bytes[] = [];
     let seen = 0;
     // Whatever it finds is looked at again in a turn.
     const transaction = this.#commit.withoutSettling(() => this.store.begin({ readOnly: true, label: 'expiry' }));
@@ -387,7 +403,7 @@ export class KeyspacePartitions {
           const expiresAtMs = expiryOf(value);
           if (expiresAtMs === NEVER) continue;
           this.#roundSawExpiry = true;
-          if (expiresAtMs <= nowMs) expired.push(keys.decode(key));
+          if (expiresAtMs <= nowMs) expired.push({ database, redisKey: keys.decode(key) });
         }
       }
     } finally {
@@ -395,14 +411,14 @@ export class KeyspacePartitions {
     }
     if (seen < RECLAIM_SLICE_ENTRIES) {
       this.#reclaimFrom = undefined;
-      this.#reclaimDatabase = (database + 1) % this.databases;
-      if (this.#reclaimDatabase === 0) {
-        this.#walks = this.#roundSawExpiry;
-        this.#roundSawExpiry = false;
-      }
+      this.#reclaimDatabase++;
     }
-    for (const redisKey of expired) this.#deleteIfExpired(database, redisKey);
-    return expired.length >= RECLAIM_SLICE_ENTRIES * RECLAIM_AGAIN_FRACTION;
+  }
+
+  #endRound(): void {
+    this.#reclaimDatabase = 0;
+    this.#walks = this.#roundSawExpiry;
+    this.#roundSawExpiry = false;
   }
 
   /** Looks again within the key's turn: it may have been written since. A key that is locked stays for another time. */

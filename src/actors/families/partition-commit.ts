@@ -8,9 +8,11 @@
  * - **Written through** (stores that log): `commit`, at the end of a stretch of commands, orders them as one commit, before
  *   the event loop is given back. So no other reader can tell that writes were gathered, and replies wait for the
  *   log as everybody's do. An entry remembers the version that wrote it, so that a reply that shows it waits too.
- * - **Written behind** (a store of class `memory`, which keeps no log): they stay dirty for some seconds and are handed
- *   over in slices, and all of them before anybody else opens a snapshot, reads, locks or commits (`Store.writeBehind`).
- *   Their number is bounded, so that this takes milliseconds, some tens at the bound.
+ * - **Written behind** (a store of class `memory`, which keeps no log): they stay dirty, as nothing that is acknowledged
+ *   has to survive this process, until there are too many of them or until anybody else opens a snapshot, reads, locks or
+ *   commits (`Store.writeBehind`): then all of them are handed over. Their number is bounded, so that this takes tenths of a
+ *   second at worst; and once somebody has looked, they are handed over in slices in the background for a while, so that the
+ *   next one waits for milliseconds.
  *
  * **Writes of others** to these keys (SQL, MULTI, commands that had to wait) are seen by a watch on the range, inside the
  * stretch that orders them: the arena forgets those entries. When the store takes versions back, it forgets all.
@@ -53,13 +55,15 @@ export class CommitFailed extends Error {
 const WOULD_WAIT = new WouldWait('the turn would have to wait');
 
 /** Dirty entries of class `memory`, which somebody else's read may have to wait for; beyond it the oldest are handed over. */
-const DIRTY_ENTRIES_MAX = 128 * 1024;
-const DIRTY_BYTES_MAX = 32 * 1024 * 1024;
+const DIRTY_ENTRIES_MAX = 256 * 1024;
+const DIRTY_BYTES_MAX = 64 * 1024 * 1024;
 /** Of the arena's bound. */
 const DIRTY_FRACTION = 4;
 const SLICE_ENTRIES = 512;
 /** A period of the background hands over this part of what is dirty: an entry stays dirty for some `1 / part` periods. */
 const BACKGROUND_FRACTION = 128;
+/** Nobody else has looked for so many periods (of 100 ms): then nothing is handed over in the background. */
+const QUIET_PERIODS = 600;
 /** A key so short fits the store whatever it holds: its bytes count twice at most. */
 const SHORT_KEY_BYTES = 32_000;
 
@@ -118,6 +122,8 @@ export class PartitionCommit {
   /** Why the store last refused what was written behind; until it takes it, no more values are accepted. */
   #refusal: OperationError | undefined;
   #undo: Undo[] | undefined;
+  /** Periods of the background since somebody else looked. */
+  #quietPeriods = QUIET_PERIODS;
   readonly #visit: () => void;
 
   constructor(options: PartitionCommitOptions) {
@@ -291,6 +297,7 @@ export class PartitionCommit {
       throw new OperationError('too_large', `a value of ${stored.length} bytes exceeds ${VALUE_BYTES_MAX}`);
     }
     if (this.#refusal !== undefined) this.#tryAgain();
+    if (hasExpiry(stored)) this.expiryWritten = true;
     this.#change(database, redisKey, stored.length);
     this.arena.slab.bytes.set(stored, this.arena.valueAt);
   }
@@ -461,7 +468,6 @@ export class PartitionCommit {
       this.#gathered!.delete(key);
       return;
     }
-    if (bytes[arena.valueAt + 1] !== 0) this.expiryWritten = true;
     this.#gathered!.put(key, bytes.subarray(arena.valueAt, arena.valueAt + length));
   }
 
@@ -475,16 +481,40 @@ export class PartitionCommit {
     if (isPromise(committed)) throw WOULD_WAIT;
   }
 
-  /** One period of handing over what was written behind; bounded. */
+  /** One period of handing over what was written behind, while others look at it; bounded. */
   flushSome(): void {
+    if (this.#quietPeriods >= QUIET_PERIODS) return;
+    this.#quietPeriods++;
     if (this.#late === undefined || this.arena.dirtyCount === 0 || this.#store.whenWritable() !== undefined) return;
     this.#flush(Math.max(SLICE_ENTRIES, Math.ceil(this.arena.dirtyCount / BACKGROUND_FRACTION)));
   }
 
   /** Somebody else is about to look: hands everything over that was written behind. */
   settle(): void {
-    if (this.#late === undefined || this.#reading || this.#committing || this.arena.dirtyCount === 0) return;
+    if (this.#late === undefined || this.#reading || this.#committing) return;
+    if (this.arena.dirtyCount === 0) return;
+    this.#quietPeriods = 0;
     this.#flush(Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Shows values that the store does not hold yet, some `entriesMax` from a place on; views, valid during the call.
+   * @returns where to go on, 0 at the end.
+   */
+  visitUnsettled(
+    from: number,
+    entriesMax: number,
+    visit: (database: number, redisKey: Bytes, stored: Bytes) => void,
+  ): number {
+    if (this.#late === undefined) return 0;
+    const { arena } = this;
+    return arena.visitDirtyFrom(from, entriesMax, () => {
+      const length = arena.valueLength;
+      if (length === ABSENT) return;
+      const { bytes } = arena.slab;
+      const { keyAt, valueAt } = arena;
+      visit(arena.database, bytes.subarray(keyAt, keyAt + arena.keyLength), bytes.subarray(valueAt, valueAt + length));
+    });
   }
 
   /** Reads of our own that need not see what is written behind. */
