@@ -45,6 +45,8 @@ export class Execution implements ExecutionContext {
   readonly limits: SqlLimits;
   readonly wroteBefore: boolean;
   readonly #options: ExecutionOptions;
+  #slots: SqlValue[] | undefined;
+  #states: Map<object, unknown> | undefined;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
@@ -55,6 +57,24 @@ export class Execution implements ExecutionContext {
     this.session = options.session;
     this.limits = options.engine.limits;
     this.wroteBefore = options.wroteBefore;
+  }
+
+  get slots(): SqlValue[] {
+    this.#slots ??= [];
+    return this.#slots;
+  }
+
+  state<T>(owner: object, create: () => T): T {
+    this.#states ??= new Map();
+    const known = this.#states.get(owner);
+    if (known !== undefined) return known as T;
+    const state = create();
+    this.#states.set(owner, state);
+    return state;
+  }
+
+  forget(owner: object): void {
+    this.#states?.delete(owner);
   }
 
   get transaction(): Transaction {

@@ -35,6 +35,9 @@ export interface DeferrableConstraint {
 
 export interface ExecutionContext extends EvaluationContext {
   readonly limits: SqlLimits;
+  /** What a part of the plan, which all executions share, keeps for this one. */
+  state<T>(owner: object, create: () => T): T;
+  forget(owner: object): void;
   /** @throws AssertionError for a plan that was begun without a transaction. */
   readonly transaction: Transaction;
   /** Whether the transaction had writes before this statement: then what it wrote hides the newest commits. */
