@@ -10,6 +10,7 @@ import { hasCode } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../storage/store.ts';
+import type { CatalogTable } from './catalog-cache.ts';
 import type { SessionFacts } from './functions/evaluation.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { SqlLimits } from './limits.ts';
@@ -122,8 +123,8 @@ export class Execution implements ExecutionContext {
     return this.#options.block.defer(constraint, check);
   }
 
-  nextRowId(): bigint {
-    return this.#options.engine.nextRowId();
+  nextRowId(table: CatalogTable): Awaitable<bigint> {
+    return this.#options.engine.nextRowId(table);
   }
 
   pause(): Promise<void> | undefined {
