@@ -16,7 +16,16 @@ import type { LockOptions, Transaction } from '../../storage/store.ts';
 import { indexRange } from './index-keys.ts';
 import { RowKeys, schemaVersionKey, tableIdKey, tableKey, tableNameKey } from './keys.ts';
 import { Numeric } from './numeric.ts';
-import { type Column, type ColumnDefault, type ColumnValue, PUBLIC_SCHEMA, type Table, type TableId } from './table.ts';
+import {
+  type Column,
+  type ColumnDefault,
+  type ColumnType,
+  type ColumnValue,
+  PUBLIC_SCHEMA,
+  type Table,
+  type TableId,
+} from './table.ts';
+import { formOf, ValueReader, ValueWriter } from './value-codec.ts';
 
 /** Format 2 added indexes, constraints, expressions and dropped columns. */
 const CATALOG_FORMAT = 2;
@@ -200,7 +209,8 @@ type StoredValue =
   | string
   | { readonly number: string }
   | { readonly bigint: string }
-  | { readonly digits: string; readonly scale: number };
+  | { readonly digits: string; readonly scale: number }
+  | { readonly hex: string };
 
 interface StoredTable extends Omit<Table, 'columns'> {
   readonly format: number;
@@ -213,8 +223,11 @@ export function encodeTable(table: Table): Bytes {
       ...column,
       ...(value === undefined
         ? {}
-        : { default: value.kind === 'constant' ? { kind: 'constant', value: storeValue(value.value) } : value }),
-      ...(missing === undefined || missing === null ? {} : { missing: storeValue(missing) }),
+        : {
+            default:
+              value.kind === 'constant' ? { kind: 'constant', value: storeValue(value.value, column.type) } : value,
+          }),
+      ...(missing === undefined || missing === null ? {} : { missing: storeValue(missing, column.type) }),
     }),
   );
   const stored: StoredTable = { format: CATALOG_FORMAT, ...table, columns };
@@ -241,24 +254,29 @@ export function decodeTable(bytes: Bytes): Table {
     columns: table.columns.map(({ default: value, missing, ...column }): Column => {
       let restored: ColumnDefault | undefined;
       if (value !== undefined) {
-        restored = value.kind === 'constant' ? { kind: 'constant', value: restoreValue(value.value) } : value;
+        restored =
+          value.kind === 'constant' ? { kind: 'constant', value: restoreValue(value.value, column.type) } : value;
       }
-      const filled = missing === undefined ? {} : { missing: restoreValue(missing) };
+      const filled = missing === undefined ? {} : { missing: restoreValue(missing, column.type) };
       return { ...column, ...filled, default: restored };
     }),
   };
 }
 
-function storeValue(value: ColumnValue): StoredValue {
+function storeValue(value: ColumnValue, type: ColumnType): StoredValue {
   if (typeof value === 'bigint') return { bigint: value.toString() };
   if (typeof value === 'number') return { number: Object.is(value, -0) ? '-0' : String(value) };
   if (value instanceof Numeric) return { digits: value.digits.toString(), scale: value.scale };
-  return value;
+  if (value === null || typeof value !== 'object') return value;
+  const writer = new ValueWriter();
+  writer.value(formOf(type), -1, value);
+  return { hex: Buffer.from(writer.view()).toString('hex') };
 }
 
-function restoreValue(value: StoredValue): ColumnValue {
+function restoreValue(value: StoredValue, type: ColumnType): ColumnValue {
   if (value === null || typeof value !== 'object') return value;
   if ('bigint' in value) return BigInt(value.bigint);
   if ('number' in value) return Number(value.number);
+  if ('hex' in value) return new ValueReader().reset(Buffer.from(value.hex, 'hex'), 0).value(formOf(type), -1);
   return new Numeric(BigInt(value.digits), value.scale);
 }

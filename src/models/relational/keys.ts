@@ -12,27 +12,22 @@
  *   {prefix}/catalog/    ('table-id')               -> the last table id given out, as decimal text
  *
  * Row keys keep the order of the primary key: integers, text by code point, booleans, floats and points in time are
- * elements of the tuple codec; `character` without the spaces that fill it up, which do not count. `numeric` is no part of a key, because a key would forget its scale.
+ * elements of the tuple codec; `character` without the spaces that fill it up, which do not count. The key of a `numeric` forgets
+ * its scale and that of an `interval` what it is made of, so such a value is in the row as well.
  */
 
 import { assert } from '../../base/assert.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
+import { decimal, uuid, uuidText } from '../../base/value.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import { prefixRange } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { KeyReader, type KeyWriter } from '../../storage/tuple.ts';
 import type { Numeric } from './numeric.ts';
 import { withoutPadding, withPadding } from './padding.ts';
-import {
-  type Column,
-  type ColumnType,
-  type ColumnValue,
-  PUBLIC_SCHEMA,
-  STORED_TYPES,
-  type Table,
-  type TableId,
-} from './table.ts';
+import { type Column, type ColumnType, type ColumnValue, PUBLIC_SCHEMA, type Table, type TableId } from './table.ts';
+import { type Interval, TimeTz } from './values.ts';
 
 export function tableKey(keyspace: Keyspace, id: TableId): Key {
   return keyspace.catalog.key(['table', BigInt(id)]);
@@ -51,10 +46,63 @@ export function tableIdKey(keyspace: Keyspace): Key {
   return keyspace.catalog.key(['table-id']);
 }
 
-/** Types whose values can be part of a primary key. */
+/** Types whose values can be part of a key. */
 export function isKeyType(type: ColumnType): boolean {
-  return type !== 'numeric' && STORED_TYPES.some((each) => each === type);
+  const form = FORMS_IN_KEYS.get(type);
+  return form !== undefined || type.startsWith('user:');
 }
+
+/** Whether a key gives the value back as it was; `numeric` loses its scale there and is stored in the row as well. */
+export function keyHoldsValue(type: ColumnType): boolean {
+  return type !== 'numeric' && type !== 'interval';
+}
+
+type KeyForm =
+  | 'boolean'
+  | 'integer'
+  | 'bigint'
+  | 'float'
+  | 'text'
+  | 'padded'
+  | 'timestamp'
+  | 'date'
+  | 'timetz'
+  | 'uuid'
+  | 'bytes'
+  | 'decimal'
+  | 'interval';
+
+const FORMS_IN_KEYS = new Map<ColumnType, KeyForm>([
+  ['bool', 'boolean'],
+  ['int2', 'integer'],
+  ['int4', 'integer'],
+  ['int8', 'bigint'],
+  ['oid', 'integer'],
+  ['regclass', 'integer'],
+  ['regtype', 'integer'],
+  ['regproc', 'integer'],
+  ['regnamespace', 'integer'],
+  ['regrole', 'integer'],
+  ['float4', 'float'],
+  ['float8', 'float'],
+  ['text', 'text'],
+  ['varchar', 'text'],
+  ['name', 'text'],
+  ['char', 'text'],
+  ['bpchar', 'padded'],
+  ['timestamp', 'timestamp'],
+  ['timestamptz', 'timestamp'],
+  ['date', 'date'],
+  ['time', 'integer'],
+  ['timetz', 'timetz'],
+  ['uuid', 'uuid'],
+  ['bytea', 'bytes'],
+  ['numeric', 'decimal'],
+  ['interval', 'interval'],
+]);
+
+/** Days of the infinite dates in keys: beyond all others. */
+const DATE_INFINITY = 2_147_483_647;
 
 /** Builds and reads the row keys of one table. Not re-entrant: a key is finished before the next begins. */
 export class RowKeys {
@@ -127,65 +175,107 @@ export class RowKeys {
   }
 }
 
-/** Appends a value to a key, ascending. */
+/** Appends a value to a key, ascending. @throws OperationError `unsupported` for a type that has no place in keys. */
 export function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnValue): void {
   assert(value !== null, 'a primary key holds no null');
-  switch (type) {
-    case 'bool':
+  switch (FORMS_IN_KEYS.get(type)) {
+    case 'boolean':
       writer.boolean(value as boolean);
       return;
-    case 'int2':
-    case 'int4':
-    case 'int8':
+    case 'integer':
+    case 'bigint':
       writer.int(value as number | bigint);
       return;
-    case 'float8':
+    case 'float':
       writer.float(value as number);
       return;
     case 'text':
-    case 'varchar':
       writer.text(value as string);
       return;
-    case 'bpchar':
+    case 'padded':
       writer.text(withoutPadding(value as string));
       return;
     case 'timestamp':
-    case 'timestamptz':
       writer.timestamp(value as bigint);
       return;
-    case 'numeric':
-      throw new OperationError('unsupported', `numeric ${(value as Numeric).toString()} in a key is not supported`);
+    case 'date': {
+      const days = value as number;
+      writer.int(Number.isFinite(days) ? days : days > 0 ? DATE_INFINITY : -DATE_INFINITY - 1);
+      return;
+    }
+    case 'timetz': {
+      // By the instant of the day, then with the offset farthest ahead first.
+      const { micros, offset } = value as TimeTz;
+      writer.value([BigInt(micros - offset * 1_000_000), BigInt(-offset)]);
+      return;
+    }
+    case 'uuid':
+      writer.uuid(uuid(value as string));
+      return;
+    case 'bytes':
+      writer.bytes(value as Uint8Array);
+      return;
+    case 'decimal':
+      writer.decimal(decimal((value as Numeric).toString()));
+      return;
+    case 'interval': {
+      // As PostgreSQL compares them: a month has 30 days, a day 24 hours.
+      const { months, days, micros } = value as Interval;
+      writer.decimal(decimal(((BigInt(months) * 30n + BigInt(days)) * 86_400_000_000n + micros).toString()));
+      return;
+    }
     default:
       throw new OperationError('unsupported', `type ${type} in a key is not supported`);
   }
 }
 
-/** @throws OperationError `corruption`. */
+/** A type for which `keyHoldsValue` is false reads as null: its value is in the row. @throws OperationError `corruption`. */
 export function readValue(reader: KeyReader, { type, modifier }: Pick<Column, 'type' | 'modifier'>): ColumnValue {
-  switch (type) {
-    case 'int2':
-    case 'int4':
+  switch (FORMS_IN_KEYS.get(type)) {
+    case 'integer':
       return reader.safeInt();
-    case 'int8':
+    case 'bigint':
       return reader.int();
     case 'text':
-    case 'varchar':
       return reader.text();
-    case 'bpchar':
+    case 'padded':
       return withPadding(reader.text(), modifier);
-    case 'bool':
-    case 'float8':
+    case 'boolean':
+    case 'float':
       return reader.value() as boolean | number;
-    case 'timestamp':
-    case 'timestamptz': {
+    case 'timestamp': {
       const value = reader.value();
       if (typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'timestamp') {
         return value.micros;
       }
       throw new OperationError('corruption', 'a key element is no point in time');
     }
-    case 'numeric':
-      throw new OperationError('corruption', 'a key element cannot be numeric');
+    case 'date': {
+      const days = reader.safeInt();
+      if (days === DATE_INFINITY) return Number.POSITIVE_INFINITY;
+      return days === -DATE_INFINITY - 1 ? Number.NEGATIVE_INFINITY : days;
+    }
+    case 'timetz': {
+      const value = reader.value();
+      if (!Array.isArray(value) || typeof value[0] !== 'bigint' || typeof value[1] !== 'bigint') {
+        throw new OperationError('corruption', 'a key element is no time with time zone');
+      }
+      const offset = -Number(value[1]);
+      return new TimeTz(Number(value[0]) + offset * 1_000_000, offset);
+    }
+    case 'uuid': {
+      const value = reader.value();
+      if (typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'uuid') {
+        return uuidText(value);
+      }
+      throw new OperationError('corruption', 'a key element is no UUID');
+    }
+    case 'bytes':
+      return reader.bytes();
+    case 'decimal':
+    case 'interval':
+      reader.value();
+      return null;
     default:
       throw new OperationError('corruption', `a key element cannot be of type ${type}`);
   }

@@ -1,18 +1,22 @@
 /**
  * An exact decimal number as SQL's `numeric` sees it: an integer and the count of its digits after the point.
  *
- * 1.0 and 1.00 are equal and print differently, so the scale is part of the value. Immutable. Infinities and NaN are
- * left out. Arithmetic lives with the SQL functions; this file only reads and prints.
+ * 1.0 and 1.00 are equal and print differently, so the scale is part of the value. Immutable. NaN and the infinities are three
+ * values of their own, told by a negative scale. Arithmetic lives with the SQL functions; this file only reads and prints.
  */
 
 /** Digits before and after the decimal point, as in PostgreSQL. */
 export const NUMERIC_WHOLE_DIGITS_MAX = 131_072;
 export const NUMERIC_SCALE_MAX = 16_383;
 
+const NAN_SCALE = -1;
+const INFINITY_SCALE = -2;
+const MINUS_INFINITY_SCALE = -3;
+
 export class Numeric {
-  /** The value is `digits` / 10^`scale`. */
+  /** The value is `digits` / 10^`scale`; 0 when it is not finite. */
   readonly digits: bigint;
-  /** 0 to `NUMERIC_SCALE_MAX`. */
+  /** 0 to `NUMERIC_SCALE_MAX`; below 0 for NaN and the infinities. */
   readonly scale: number;
 
   constructor(digits: bigint, scale: number) {
@@ -20,9 +24,22 @@ export class Numeric {
     this.scale = scale;
   }
 
-  /** `-12.50`; never an exponent. */
+  get isFinite(): boolean {
+    return this.scale >= 0;
+  }
+
+  /** -1, 0 or 1; NaN counts as positive. */
+  get sign(): number {
+    if (this.scale < 0) return this.scale === MINUS_INFINITY_SCALE ? -1 : 1;
+    return this.digits < 0n ? -1 : this.digits > 0n ? 1 : 0;
+  }
+
+  /** `-12.50`, `NaN`, `Infinity`; never an exponent. */
   toString(): string {
-    if (this.scale === 0) return this.digits.toString();
+    if (this.scale <= 0) {
+      if (this.scale === 0) return this.digits.toString();
+      return this.scale === NAN_SCALE ? 'NaN' : this.scale === INFINITY_SCALE ? 'Infinity' : '-Infinity';
+    }
     const negative = this.digits < 0n;
     const all = (negative ? -this.digits : this.digits).toString().padStart(this.scale + 1, '0');
     const point = all.length - this.scale;
@@ -30,13 +47,21 @@ export class Numeric {
   }
 }
 
+export const NUMERIC_NAN = new Numeric(0n, NAN_SCALE);
+export const NUMERIC_INFINITY = new Numeric(0n, INFINITY_SCALE);
+export const NUMERIC_MINUS_INFINITY = new Numeric(0n, MINUS_INFINITY_SCALE);
+
+export function isNaNumeric(value: Numeric): boolean {
+  return value.scale === NAN_SCALE;
+}
+
 /**
- * Reads `[+-]digits[.digits][e[+-]digits]`. @returns undefined for any other text, and 'overflow' beyond the bounds,
- * which are checked before any number is built.
+ * Reads `[+-]digits[.digits][e[+-]digits]` and, in any case, `NaN`, `[+-]inf`, `[+-]infinity`. @returns undefined for any other
+ * text, and 'overflow' beyond the bounds, which are checked before any number is built.
  */
 export function parseNumeric(text: string): Numeric | 'overflow' | undefined {
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(text);
-  if (match === null) return undefined;
+  if (match === null) return notFinite(text);
   const whole = match[2] ?? '';
   const fraction = match[3] ?? '';
   if (whole === '' && fraction === '') return undefined;
@@ -49,4 +74,21 @@ export function parseNumeric(text: string): Numeric | 'overflow' | undefined {
   let digits = BigInt(whole + fraction);
   if (scale < 0) digits *= 10n ** BigInt(-scale);
   return new Numeric(match[1] === '-' ? -digits : digits, Math.max(scale, 0));
+}
+
+function notFinite(text: string): Numeric | undefined {
+  switch (text.toLowerCase()) {
+    case 'nan':
+      return NUMERIC_NAN;
+    case 'inf':
+    case '+inf':
+    case 'infinity':
+    case '+infinity':
+      return NUMERIC_INFINITY;
+    case '-inf':
+    case '-infinity':
+      return NUMERIC_MINUS_INFINITY;
+    default:
+      return undefined;
+  }
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Numeric } from './numeric.ts';
+import type { Inet, Interval, Jsonb, SqlArray, SqlRange, SqlRecord, TimeTz } from './values.ts';
 
 /** Built-in types that a column can be stored as. `varchar`, `bpchar` (`character`) and `numeric` take a modifier. */
 export const STORED_TYPES = [
@@ -66,11 +67,27 @@ type BuiltinType =
   | 'regcollation';
 
 /**
- * A value in a row. bool: boolean. int2, int4, float8: number. int8: bigint. numeric: Numeric. text, varchar: string.
- * bpchar: string, filled up with spaces to the length of its modifier. timestamp, timestamptz: bigint, microseconds since
- * 1970 (of local time, of UTC), the ends of int64 standing for the infinities.
+ * A value in a row. bool: boolean. int2, int4, float4, float8, oid and its kin: number. int8: bigint. numeric: Numeric. text,
+ * varchar, name, json, "char": string. bpchar: string, filled up with spaces to the length of its modifier. timestamp,
+ * timestamptz: bigint, microseconds since 1970 (of local time, of UTC), the ends of int64 standing for the infinities. date:
+ * number, days since 1970, with JavaScript's infinities. time: number, microseconds since midnight. uuid: string, lower case
+ * with hyphens. bytea: bytes, not to be changed. Others are classes of values.ts.
  */
-export type ColumnValue = null | boolean | number | bigint | string | Numeric;
+export type ColumnValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Numeric
+  | Uint8Array
+  | Interval
+  | TimeTz
+  | Jsonb
+  | SqlArray
+  | SqlRange
+  | SqlRecord
+  | Inet;
 
 /** The values of a table's columns, in order; then, in a table without a primary key, the hidden row id as a bigint. */
 export type Row = readonly ColumnValue[];

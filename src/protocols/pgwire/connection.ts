@@ -573,6 +573,15 @@ export class PgConnection implements SocketHandlers, ResultSink {
     get nowMicros() {
       return connection.#engine.nowMicros();
     },
+    get dateOrder() {
+      return connection.#session!.parameters.style.dateOrder ?? 'MDY';
+    },
+    get intervalStyle() {
+      return connection.#session!.parameters.style.intervalStyle ?? 'postgres';
+    },
+    get names() {
+      return connection.#session!.parameters.style.names;
+    },
   }))(this);
 
   // --- Results
@@ -582,14 +591,14 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void> {
-    const { zone } = this.#session!.parameters;
+    const { style } = this.#session!.parameters;
     const formats = this.#rowFormats;
     const writer = this.#writer;
     for (const row of rows) {
       writer.begin('D').int16(columns.length);
       try {
         for (let i = 0; i < columns.length; i++) {
-          writeField(writer, columns[i]!.type, formats[i] ?? 'text', row[i]!, zone);
+          writeField(writer, columns[i]!.type, formats[i] ?? 'text', row[i]!, style);
         }
       } catch (error) {
         writer.abandon();

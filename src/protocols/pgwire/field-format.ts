@@ -8,8 +8,12 @@
 import type { FieldFormat } from '../../query/sql/portal.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
 import { formatText, parseText } from '../../query/sql/types/text-form.ts';
-import type { TimeZone } from '../../query/sql/types/time-zone.ts';
-import { INFINITY_MICROS, MINUS_INFINITY_MICROS, type TimeContext } from '../../query/sql/types/timestamptz.ts';
+import {
+  INFINITY_MICROS,
+  MINUS_INFINITY_MICROS,
+  type TextStyle,
+  type TimeContext,
+} from '../../query/sql/types/timestamptz.ts';
 import { type SqlType, type SqlValue, titleOf } from '../../query/sql/types/types.ts';
 import { utf8Text } from './frame-reader.ts';
 import type { MessageWriter } from './message-writer.ts';
@@ -23,10 +27,10 @@ export function writeField(
   type: SqlType,
   format: FieldFormat,
   value: SqlValue,
-  zone: TimeZone,
+  style: TextStyle,
 ): void {
   if (value === null) writer.int32(-1);
-  else if (format === 'text') writer.field(typeof value === 'string' ? value : formatText(type, value, zone));
+  else if (format === 'text') writer.field(typeof value === 'string' ? value : formatText(type, value, style));
   else writeBinary(writer, type, value);
 }
 

@@ -10,7 +10,6 @@ import { hasCode } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../storage/store.ts';
-import type { CatalogTable } from './catalog-cache.ts';
 import type { SessionFacts } from './functions/evaluation.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { SqlLimits } from './limits.ts';
@@ -19,6 +18,7 @@ import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import type { TimeZone } from './types/time-zone.ts';
+import type { TextStyle } from './types/timestamptz.ts';
 import type { SqlValue } from './types/types.ts';
 
 export interface ExecutionOptions {
@@ -30,7 +30,7 @@ export interface ExecutionOptions {
   readonly observer: Observer;
   readonly wroteBefore: boolean;
   readonly parameters: readonly SqlValue[];
-  readonly zone: TimeZone;
+  readonly style: TextStyle;
   readonly nowMicros: bigint;
   readonly statementMicros: bigint;
   readonly lockTimeoutMs: number;
@@ -40,42 +40,39 @@ export interface ExecutionOptions {
 export class Execution implements ExecutionContext {
   readonly parameters: readonly SqlValue[];
   readonly zone: TimeZone;
+  readonly dateStyle: NonNullable<TextStyle['dateStyle']>;
+  readonly dateOrder: NonNullable<TextStyle['dateOrder']>;
+  readonly intervalStyle: NonNullable<TextStyle['intervalStyle']>;
+  readonly byteaOutput: NonNullable<TextStyle['byteaOutput']>;
+  readonly names: TextStyle['names'];
   readonly nowMicros: bigint;
   readonly statementMicros: bigint;
   readonly session: SessionFacts;
   readonly limits: SqlLimits;
   readonly wroteBefore: boolean;
   readonly #options: ExecutionOptions;
-  #slots: SqlValue[] | undefined;
-  #states: Map<object, unknown> | undefined;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
     this.parameters = options.parameters;
-    this.zone = options.zone;
+    const {
+      zone,
+      dateStyle = 'ISO',
+      dateOrder = 'MDY',
+      intervalStyle = 'postgres',
+      byteaOutput = 'hex',
+    } = options.style;
+    this.zone = zone;
+    this.dateStyle = dateStyle;
+    this.dateOrder = dateOrder;
+    this.intervalStyle = intervalStyle;
+    this.byteaOutput = byteaOutput;
+    this.names = options.style.names;
     this.nowMicros = options.nowMicros;
     this.statementMicros = options.statementMicros;
     this.session = options.session;
     this.limits = options.engine.limits;
     this.wroteBefore = options.wroteBefore;
-  }
-
-  get slots(): SqlValue[] {
-    this.#slots ??= [];
-    return this.#slots;
-  }
-
-  state<T>(owner: object, create: () => T): T {
-    this.#states ??= new Map();
-    const known = this.#states.get(owner);
-    if (known !== undefined) return known as T;
-    const state = create();
-    this.#states.set(owner, state);
-    return state;
-  }
-
-  forget(owner: object): void {
-    this.#states?.delete(owner);
   }
 
   get transaction(): Transaction {
@@ -123,8 +120,8 @@ export class Execution implements ExecutionContext {
     return this.#options.block.defer(constraint, check);
   }
 
-  nextRowId(table: CatalogTable): Awaitable<bigint> {
-    return this.#options.engine.nextRowId(table);
+  nextRowId(): bigint {
+    return this.#options.engine.nextRowId();
   }
 
   pause(): Promise<void> | undefined {

@@ -10,12 +10,10 @@ import { createTable, forgetTable, truncateTable } from '../../models/relational
 import { RowCodec } from '../../models/relational/row-codec.ts';
 import type { ColumnValue, Table } from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
-import type { Cursor, Entry, Transaction } from '../../storage/store.ts';
+import type { Transaction } from '../../storage/store.ts';
 import { SqlError } from './sql-error.ts';
 import { formatText } from './types/text-form.ts';
 import type { TimeZone } from './types/time-zone.ts';
-
-const BATCH_BYTES = 4 * 1024 * 1024;
 
 export interface RewriteOptions {
   readonly keyspace: Keyspace;
@@ -39,11 +37,13 @@ export async function rewriteTable(
   try {
     forgetTable(transaction, keyspace, table);
     const target = new RowCodec(keyspace, await createTable(transaction, keyspace, definition));
-    for (let batch = await nextBatch(cursor); batch.length > 0; batch = await nextBatch(cursor)) {
+    for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
       for (const { key, value } of batch) {
         const row = source.decode(key, value);
         checkNotNull(definition, row);
-        if (!transaction.putNew(target.keys.keyOf(row), target.encode(row))) throw duplicated(definition, row, zone);
+        const newKey = target.keys.keyOf(row);
+        if ((await transaction.get(newKey)) !== undefined) throw duplicated(definition, row, zone);
+        transaction.put(newKey, target.encode(row));
       }
       await pause();
     }
@@ -51,21 +51,6 @@ export async function rewriteTable(
     cursor.close();
   }
   truncateTable(transaction, keyspace, table);
-}
-
-/** Many rows at a time: every switch from writing to scanning puts what was written in order. */
-async function nextBatch(cursor: Cursor): Promise<readonly Entry[]> {
-  const entries: Entry[] = [];
-  let bytes = 0;
-  while (bytes < BATCH_BYTES) {
-    const batch = await cursor.next();
-    if (batch === undefined) break;
-    for (const entry of batch) {
-      bytes += entry.key.length + entry.value.length;
-      entries.push(entry);
-    }
-  }
-  return entries;
 }
 
 function checkNotNull({ name, columns, primaryKey }: Omit<Table, 'id' | 'version'>, row: readonly ColumnValue[]): void {
@@ -85,7 +70,7 @@ function duplicated(
   zone: TimeZone,
 ): SqlError {
   const names = primaryKey.map((position) => columns[position]!.name).join(', ');
-  const values = primaryKey.map((position) => formatText(columns[position]!.type, row[position]!, zone)).join(', ');
+  const values = primaryKey.map((position) => formatText(columns[position]!.type, row[position]!, { zone })).join(', ');
   return new SqlError('unique_violation', `could not create unique index "${primaryKeyName}"`, {
     detail: `Key (${names})=(${values}) is duplicated.`,
     table: name,

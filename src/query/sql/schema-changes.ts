@@ -43,12 +43,11 @@ export class SchemaChanges {
     this.#block.refuseReadOnly('CREATE TABLE');
     const now = this.#engine.nowMicros();
     const evaluation = {
-      zone: this.#session.parameters.zone,
+      ...this.#session.parameters.style,
       nowMicros: now,
       statementMicros: now,
       clockMicros: () => now,
       parameters: [],
-      slots: [],
       session: this.#session.facts,
     };
     const definition = bindCreateTable(statement, this.#runner.bindContext([], false), (expression) =>

@@ -10,6 +10,7 @@ import { SERVER_VERSION, SERVER_VERSION_NUM } from './functions/version.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import { parseBoolean } from './types/text-form.ts';
 import { type TimeZone, timeZone, UTC } from './types/time-zone.ts';
+import type { TextStyle } from './types/timestamptz.ts';
 
 interface ParameterDefinition {
   readonly name: string;
@@ -89,14 +90,19 @@ function showMilliseconds(value: string): string {
 
 function dateStyle(value: string, name: string): string {
   let order = 'MDY';
+  let style = 'ISO';
   for (const word of value.split(',').map((each) => each.trim().toUpperCase())) {
     if (word === 'MDY' || word === 'DMY' || word === 'YMD') order = word;
     else if (word === 'US' || word === 'NONEURO' || word === 'NONEUROPEAN') order = 'MDY';
     else if (word === 'EURO' || word === 'EUROPEAN') order = 'DMY';
-    else if (word === 'SQL' || word === 'POSTGRES' || word === 'GERMAN') throw notSupported(`${name} = ${value}`);
-    else if (word !== 'ISO' && word !== 'DEFAULT') throw invalid(name, value);
+    else if (word === 'SQL') style = 'SQL';
+    else if (word === 'POSTGRES') style = 'Postgres';
+    else if (word === 'GERMAN') {
+      style = 'German';
+      order = 'DMY';
+    } else if (word !== 'ISO' && word !== 'DEFAULT') throw invalid(name, value);
   }
-  return `ISO, ${order}`;
+  return `${style}, ${order}`;
 }
 
 function zoneName(value: string, name: string): string {
@@ -139,7 +145,12 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'idle_in_transaction_session_timeout', initial: '0', parse: fixed('0'), show: showMilliseconds },
   { name: 'in_hot_standby', initial: 'off', reported: true },
   { name: 'integer_datetimes', initial: 'on', reported: true },
-  { name: 'IntervalStyle', initial: 'postgres', reported: true, parse: fixed('postgres') },
+  {
+    name: 'IntervalStyle',
+    initial: 'postgres',
+    reported: true,
+    parse: oneOf('postgres', 'postgres_verbose', 'sql_standard', 'iso_8601'),
+  },
   { name: 'is_superuser', initial: 'on', reported: true },
   { name: 'lc_collate', initial: 'C' },
   { name: 'lc_ctype', initial: 'C' },
@@ -167,6 +178,8 @@ export interface ParameterMark {
   readonly effective: ParameterValues;
 }
 
+const DEFAULT_STYLE: TextStyle = { zone: UTC };
+
 export class SessionParameters {
   /** What RESET goes back to: initial values and what the client sent at the start. */
   readonly #reset: ParameterValues;
@@ -174,8 +187,10 @@ export class SessionParameters {
   #session: ParameterValues;
   /** With SET LOCAL on top. */
   #effective: ParameterValues;
-  #zone: TimeZone = UTC;
-  #zoneName = 'UTC';
+  /** The settings that `#style` was made of. */
+  #styled: ParameterValues | undefined;
+  #styleKey = '';
+  #style: TextStyle = DEFAULT_STYLE;
 
   /** @throws SqlError for values that a parameter cannot have. Unknown names are an error as well. */
   constructor(fixedValues: ParameterValues, startup: ParameterValues) {
@@ -213,12 +228,33 @@ export class SessionParameters {
   }
 
   get zone(): TimeZone {
-    const name = this.#effective.get('TimeZone')!;
-    if (name !== this.#zoneName) {
-      this.#zone = timeZone(name) ?? UTC;
-      this.#zoneName = name;
+    return this.style.zone;
+  }
+
+  /** What the text of values depends on. The same object until one of those parameters changes. */
+  get style(): TextStyle {
+    if (this.#styled !== this.#effective) {
+      this.#styled = this.#effective;
+      const of = (name: string): string => this.#effective.get(name)!;
+      const key = ['TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output'].map(of).join(' ');
+      if (key !== this.#styleKey) {
+        const [dateStyle, dateOrder] = of('DateStyle').split(', ');
+        this.#styleKey = key;
+        this.#style = {
+          zone: timeZone(of('TimeZone')) ?? UTC,
+          dateStyle: dateStyle as 'ISO',
+          dateOrder: dateOrder as 'MDY',
+          intervalStyle: of('IntervalStyle') as 'postgres',
+          byteaOutput: of('bytea_output') as 'hex',
+        };
+      }
     }
-    return this.#zone;
+    return this.#style;
+  }
+
+  /** Tells apart settings under which the same text means different values. */
+  get styleKey(): string {
+    return this.style === DEFAULT_STYLE ? '' : this.#styleKey;
   }
 
   /** @throws SqlError `undefined_object`, `invalid_parameter_value`, `feature_not_supported`. */

@@ -13,11 +13,10 @@ import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import { bindDelete, bindInsert, bindUpdate } from './binder/bind-modify.ts';
-import { bindSelect } from './binder/bind-query.ts';
+import { bindSelect, type FindTable } from './binder/bind-select.ts';
 import type { BoundQuery } from './binder/bound.ts';
-
+import type { BindContext, ParameterTypes } from './binder/expression-binder.ts';
 import { kindOf, statementTitle } from './binder/names.ts';
-import type { BindContext, FindTable, ParameterTypes } from './binder/query-context.ts';
 import { referencedTables } from './binder/referenced-tables.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import { Execution } from './execution.ts';
@@ -83,7 +82,7 @@ export class StatementRunner {
   /** The plan of a statement, if there is one that is still good. */
   knownPlan(statement: ParsedStatement, types: readonly (SqlType | undefined)[]): Plan | undefined {
     if (this.#block.seesOtherSchema) return undefined;
-    return this.#engine.cachedPlan(statement, this.#session.parameters.zone.name, types);
+    return this.#engine.cachedPlan(statement, this.#session.parameters.styleKey, types);
   }
 
   /**
@@ -228,7 +227,7 @@ export class StatementRunner {
       observer: this.#block.observer,
       wroteBefore: this.#block.wrote,
       parameters: values,
-      zone: this.#session.parameters.zone,
+      style: this.#session.parameters.style,
       nowMicros: this.#block.nowMicros,
       statementMicros,
       lockTimeoutMs: this.#session.parameters.milliseconds('lock_timeout'),
@@ -256,8 +255,8 @@ export class StatementRunner {
   /** @param types Declared types of parameters; undefined for a statement that takes none. */
   plan(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Awaitable<Plan> {
     const engine = this.#engine;
-    const zone = this.#session.parameters.zone.name;
-    const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, zone, types);
+    const { styleKey } = this.#session.parameters;
+    const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, styleKey, types);
     if (cached !== undefined) return cached;
     const { generation } = engine.catalog;
     return whenReady(this.#findTables(statement.node), (findTable) => {
@@ -271,7 +270,7 @@ export class StatementRunner {
         generation,
       );
       if (!this.#block.seesOtherSchema && generation === engine.catalog.generation) {
-        engine.keepPlan(statement, zone, types, plan);
+        engine.keepPlan(statement, styleKey, types, plan);
       }
       return plan;
     });
@@ -281,7 +280,7 @@ export class StatementRunner {
     return {
       parameters,
       takesParameters,
-      time: { zone: this.#session.parameters.zone, nowMicros: this.#block.nowMicros ?? this.#engine.nowMicros() },
+      time: { ...this.#session.parameters.style, nowMicros: this.#block.nowMicros ?? this.#engine.nowMicros() },
       depthMax: this.#engine.limits.expressionDepthMax,
     };
   }

@@ -62,7 +62,7 @@ export function deparse(expression: BoundExpression, table: Pick<Table, 'columns
 function deparseConstant({ type, value }: Extract<BoundExpression, { kind: 'constant' }>): string {
   if (value === null) return type === 'unknown' ? 'NULL' : `NULL::${titleOf(type)}`;
   if (type === 'bool') return value === true ? 'true' : 'false';
-  const text = type === 'unknown' ? String(value) : formatText(type, value, UTC);
+  const text = type === 'unknown' ? String(value) : formatText(type, value, { zone: UTC });
   if (type === 'int4' && !text.startsWith('-')) return text;
   if (type === 'numeric' && /^\d*\.\d+$/.test(text)) return text;
   return `${quoteText(text)}::${titleOf(type)}`;

@@ -7,31 +7,47 @@
  */
 
 import type { A_Const, A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql/types';
+import { assert } from '../../../base/assert.ts';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
 import { distinctAggregate, findAggregate, isAggregate } from '../functions/aggregates.ts';
-import { arithmetic, type NumberType, negation } from '../functions/arithmetic.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
-import { like } from '../functions/like.ts';
-import { argumentTypes, findFunction, isFunction } from '../functions/scalar-functions.ts';
+import { resolveFunction, resolveOperator } from '../functions/resolve.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { applyModifier, castFor } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
-import {
-  type CastContext,
-  canCast,
-  commonType,
-  isString,
-  NUMBER_RANK,
-  type SqlType,
-  type SqlValue,
-  titleOf,
-} from '../types/types.ts';
-import { bindSubLink } from './bind-subquery.ts';
+import type { TimeContext } from '../types/timestamptz.ts';
+import { type CastContext, canCast, commonType, type SqlType, type SqlValue, titleOf } from '../types/types.ts';
 import { type BoundAggregate, type BoundExpression, type CompareOperator, leftmost, sameExpression } from './bound.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
-import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
-import type { BindProgress, Scope } from './scope.ts';
-import { sortDirection } from './sort-direction.ts';
+
+/** A table whose columns can be named, and the name that they are qualified with. */
+export interface ScopeEntry {
+  readonly table: CatalogTable;
+  readonly alias: string;
+  /** Where its values begin in the row. */
+  readonly offset: number;
+}
+
+/** One table or more. */
+export type Scope = readonly ScopeEntry[];
+
+/** The table that a place in the row belongs to. */
+export function entryAt(scope: Scope, index: number): ScopeEntry {
+  return scope.findLast((entry) => entry.offset <= index)!;
+}
+
+/** Types of $1, $2, …; the binder fills in those that the client left open. */
+export type ParameterTypes = (SqlType | undefined)[];
+
+/** What a whole statement shares while it is bound. */
+export interface BindContext {
+  readonly parameters: ParameterTypes;
+  /** False for the simple protocol, which has no values for parameters. */
+  readonly takesParameters: boolean;
+  readonly time: TimeContext;
+  readonly depthMax: number;
+}
 
 /** Where an expression stands: as messages name it, and whether aggregates may be in it. */
 export interface Clause {
@@ -45,34 +61,25 @@ const NO_CLAUSE: Clause = { title: 'this expression', aggregates: 'refused' };
 const PARAMETERS_MAX = 65_535;
 
 const INTEGERS: ReadonlySet<unknown> = new Set(['int2', 'int4', 'int8']);
-const COMPARISONS = new Set<string>(['=', '<>', '<', '<=', '>', '>=']);
-const SPECIAL_TIMES = /^\s*(now|today|tomorrow|yesterday)\s*$/i;
+const SPECIAL_TIMES = /\b(now|today|tomorrow|yesterday)\b/i;
 
 export class ExpressionBinder {
   readonly #context: BindContext;
-  readonly progress: BindProgress;
-  readonly scope: Scope | undefined;
+  readonly #scope: Scope | undefined;
   /** Filled in the order of appearance; expressions above the aggregation read them as columns. */
   readonly aggregates: BoundAggregate[] = [];
-  /** Calls of GROUPING, likewise. */
-  readonly groupings: { readonly args: readonly BoundExpression[]; readonly location: number | undefined }[] = [];
   #clause = NO_CLAUSE;
+  #depth = 0;
   #inAggregate = false;
 
   constructor(context: BindContext, scope: Scope | undefined) {
     this.#context = context;
-    this.progress = context.progress ?? { depth: 0, slots: 0 };
-    this.scope = scope;
+    this.#scope = scope;
   }
 
   /** @throws SqlError of any kind that a name or type can be wrong in, with its location. */
   bind(node: Node, clause: Clause): BoundExpression {
     this.#clause = clause;
-    return this.#bind(node);
-  }
-
-  /** An operand of what is being bound, in the same clause. */
-  bindInside(node: Node): BoundExpression {
     return this.#bind(node);
   }
 
@@ -121,24 +128,23 @@ export class ExpressionBinder {
     });
   }
 
-  /** A literal or parameter that nothing gave a type becomes `type`. */
-  coerceUnknown(expression: BoundExpression, type: SqlType): BoundExpression {
-    return expression.type === 'unknown' ? this.coerce(expression, type, -1, 'implicit') : expression;
+  /** All columns of a table: `*`. */
+  columns(entry: ScopeEntry, location: number | undefined): readonly Extract<BoundExpression, { kind: 'column' }>[] {
+    return entry.table.table.columns.map((_, position) => column(entry, position, location));
   }
 
-  /** @throws SqlError `undefined_function` when the types cannot be compared. */
-  equal(left: BoundExpression, right: BoundExpression, location: number | undefined): BoundExpression {
-    return this.#compare('=', left, right, location);
-  }
-
-  operator(name: string, left: BoundExpression, right: BoundExpression, location: number | undefined): BoundExpression {
-    return this.#binary(name, left, right, location);
+  get scope(): Scope | undefined {
+    return this.#scope;
   }
 
   #bind(node: Node): BoundExpression {
-    if (++this.progress.depth > this.#context.depthMax) throw tooDeep(this.#context.depthMax);
+    if (++this.#depth > this.#context.depthMax) {
+      throw new SqlError('statement_too_complex', 'stack depth limit exceeded', {
+        hint: `Expressions nest at most ${this.#context.depthMax} deep.`,
+      });
+    }
     const bound = this.#bindNode(node);
-    this.progress.depth--;
+    this.#depth--;
     return bound;
   }
 
@@ -198,26 +204,7 @@ export class ExpressionBinder {
       );
       return { kind: 'extreme', type: bound[0]!.type, modifier: -1, location, greatest, args: bound };
     }
-    if ('SubLink' in node) {
-      const { queries, progress } = this.#context;
-      if (queries === undefined || progress === undefined) {
-        const place = this.#clause.place ?? this.#clause.title;
-        throw new SqlError('feature_not_supported', `cannot use subquery in ${place}`, {
-          location: node.SubLink.location,
-        });
-      }
-      return bindSubLink(node.SubLink, this, this.#context as QueryContext, this.scope);
-    }
-    if ('GroupingFunc' in node) {
-      const { args, location } = node.GroupingFunc;
-      if (this.#clause.aggregates === 'refused') {
-        const { title, place = title } = this.#clause;
-        throw new SqlError('grouping_error', `grouping operations are not allowed in ${place}`, { location });
-      }
-      const bound = (args ?? []).map((arg) => this.#bind(arg));
-      const index = this.groupings.push({ args: bound, location }) - 1;
-      return { kind: 'column', type: 'int4', modifier: -1, location, index, computed: 'grouping' };
-    }
+    if ('SubLink' in node) throw notSupported('a subquery in an expression', node.SubLink.location);
     if ('RowExpr' in node) throw notSupported('a row constructor', node.RowExpr.location);
     if ('A_ArrayExpr' in node) throw notSupported('an array constructor', node.A_ArrayExpr.location);
     if ('A_Indirection' in node) throw notSupported('a subscript or field selection');
@@ -235,11 +222,35 @@ export class ExpressionBinder {
       throw new SqlError('syntax_error', 'row expansion via "*" is not supported here', { location });
     }
     const names = stringsOf(fields);
-    if (this.scope !== undefined) return this.scope.column(names, location, this.progress);
-    if (names.length > 1) {
-      throw new SqlError('undefined_table', `missing FROM-clause entry for table "${names.at(-2)}"`, { location });
+    const name = names.at(-1)!;
+    if (names.length > 2) throw notSupported('a column name qualified by a schema', location);
+    const scope = this.#scope ?? [];
+    const searched = names.length === 2 ? scope.filter((entry) => entry.alias === names[0]) : scope;
+    if (names.length === 2 && searched.length === 0) {
+      const hidden = scope.find((entry) => entry.table.table.name === names[0]);
+      if (hidden !== undefined) {
+        throw new SqlError('undefined_table', `invalid reference to FROM-clause entry for table "${names[0]}"`, {
+          location,
+          hint: `Perhaps you meant to reference the table alias "${hidden.alias}".`,
+        });
+      }
+      throw new SqlError('undefined_table', `missing FROM-clause entry for table "${names[0]}"`, { location });
     }
-    throw new SqlError('undefined_column', `column "${names[0]}" does not exist`, { location });
+    let found: Extract<BoundExpression, { kind: 'column' }> | undefined;
+    for (const entry of searched) {
+      const position = entry.table.table.columns.findIndex((each) => each.name === name);
+      if (position < 0) continue;
+      if (found !== undefined) {
+        throw new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
+      }
+      found = column(entry, position, location);
+    }
+    if (found !== undefined) return found;
+    if (names.length === 1 && scope.some((entry) => entry.alias === name)) {
+      throw notSupported('a whole-row reference', location);
+    }
+    const shown = names.length === 2 ? names.join('.') : `"${name}"`;
+    throw new SqlError('undefined_column', `column ${shown} does not exist`, { location });
   }
 
   #parameter(number: number, location: number | undefined): BoundExpression {
@@ -354,67 +365,15 @@ export class ExpressionBinder {
   }
 
   #unary(name: string, arg: BoundExpression, location: number | undefined): BoundExpression {
-    const operand =
-      arg.type === 'unknown' && arg.kind !== 'parameter' ? this.coerce(arg, 'float8', -1, 'implicit') : arg;
-    if ((name !== '-' && name !== '+') || NUMBER_RANK[operand.type] === undefined) {
-      throw new SqlError('undefined_function', `operator does not exist: ${name} ${titleOf(operand.type)}`, {
-        location,
-        hint: 'No operator matches the given name and argument type. You might need to add an explicit type cast.',
-      });
-    }
-    if (name === '+') return operand;
-    return this.#apply(negation(operand.type as NumberType), [operand], location);
+    const found = resolveOperator(name, undefined, arg.type, location);
+    return this.#apply(found, [this.coerce(arg, found.arguments[0]!, -1, 'implicit')], location);
   }
 
   #binary(name: string, left: BoundExpression, right: BoundExpression, location: number | undefined): BoundExpression {
-    const operator = name === '!=' ? '<>' : name;
-    if (COMPARISONS.has(operator)) return this.#compare(operator as CompareOperator, left, right, location);
-    const types = [left.type, right.type];
-    if (operator === '||' && types.some((type) => isString(type) || type === 'unknown')) {
-      if (types.every((type) => isString(type) || type === 'unknown' || canCast(type, 'text', 'assignment'))) {
-        const args = [left, right].map((each) => this.coerce(each, 'text', -1, 'assignment'));
-        return this.#apply(CONCATENATION, args, location);
-      }
-    }
-    const negatedLike = operator === '!~~' || operator === '!~~*';
-    if (operator === '~~' || operator === '~~*' || negatedLike) {
-      if (types.every((type) => isString(type) || type === 'unknown')) {
-        const args = [left, right].map((each) => this.coerce(withSpaces(each), 'text', -1, 'implicit'));
-        const test = this.#apply(operator.endsWith('*') ? ILIKE : LIKE, args, location);
-        return negatedLike ? { kind: 'not', ...BOOLEAN, location, arg: test } : test;
-      }
-    }
-    if ('+-*/%'.includes(operator) && operator.length === 1) {
-      if (types[0] === 'unknown' && types[1] === 'unknown') {
-        throw new SqlError('ambiguous_function', `operator is not unique: unknown ${operator} unknown`, {
-          location,
-          hint: 'Could not choose a best candidate operator. You might need to add explicit type casts.',
-        });
-      }
-      const time = types.find((each) => each === 'timestamp' || each === 'timestamptz');
-      if (time !== undefined) throw notSupported(`operator ${operator} of type ${titleOf(time)}`, location);
-      const type = numberTypeOf(left.type, right.type);
-      const found = type && arithmetic(operator, type);
-      if (found !== undefined) {
-        return this.#apply(
-          found,
-          [this.coerce(left, type!, -1, 'implicit'), this.coerce(right, type!, -1, 'implicit')],
-          location,
-        );
-      }
-    }
-    throw this.#noOperator(operator, left, right, location);
-  }
-
-  #noOperator(name: string, left: BoundExpression, right: BoundExpression, location: number | undefined): SqlError {
-    return new SqlError(
-      'undefined_function',
-      `operator does not exist: ${titleOf(left.type)} ${name} ${titleOf(right.type)}`,
-      {
-        location,
-        hint: 'No operator matches the given name and argument types. You might need to add explicit type casts.',
-      },
-    );
+    const found = resolveOperator(name, left.type, right.type, location);
+    const args = [left, right].map((each, i) => this.coerce(each, found.arguments[i]!, -1, 'implicit'));
+    if (found.comparison === undefined) return this.#apply(found, args, location);
+    return { kind: 'compare', ...BOOLEAN, location, operator: found.comparison, left: args[0]!, right: args[1]! };
   }
 
   #compare(
@@ -423,21 +382,9 @@ export class ExpressionBinder {
     right: BoundExpression,
     location: number | undefined,
   ): Extract<BoundExpression, { kind: 'compare' }> {
-    const types = [left.type, right.type];
-    const common = types.every(isString) ? 'text' : commonType(types);
-    // Comparing strings of different kinds costs nothing, so text stands for all of them; only `character` with itself is
-    // compared by its own rules.
-    const padded = types.includes('bpchar') && types.every((each) => each === 'bpchar' || each === 'unknown');
-    const type = padded ? 'bpchar' : common !== undefined && isString(common) ? 'text' : common;
-    if (type === undefined || type === 'void') throw this.#noOperator(operator, left, right, location);
-    return {
-      kind: 'compare',
-      ...BOOLEAN,
-      location,
-      operator,
-      left: this.coerce(left, type, -1, 'implicit'),
-      right: this.coerce(right, type, -1, 'implicit'),
-    };
+    const compared = this.#binary(operator, left, right, location);
+    assert(compared.kind === 'compare', 'a comparison is bound as one');
+    return compared;
   }
 
   #call(call: FuncCall): BoundExpression {
@@ -448,48 +395,28 @@ export class ExpressionBinder {
       throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
     }
     if (call.over !== undefined) throw notSupported('a window function', location);
-    if (call.agg_filter !== undefined && !isAggregate(name)) {
-      throw new SqlError('wrong_object_type', `FILTER specified, but ${name} is not an aggregate function`, {
-        location,
-      });
-    }
+    if (call.agg_filter !== undefined) throw notSupported('FILTER', location);
     if (call.agg_distinct === true && !isAggregate(name)) {
       throw new SqlError('wrong_object_type', `DISTINCT specified, but ${name} is not an aggregate function`, {
         location,
       });
     }
-    if (call.agg_order !== undefined && !isAggregate(name)) {
-      throw new SqlError('wrong_object_type', `ORDER BY specified, but ${name} is not an aggregate function`, {
-        location,
-      });
-    }
-    if (call.agg_within_group === true) throw notSupported('WITHIN GROUP', location);
+    if (call.agg_order !== undefined) throw notSupported('ORDER BY in an aggregate', location);
     if (call.func_variadic === true) throw notSupported('VARIADIC', location);
     if (isAggregate(name)) return this.#aggregate(name, call);
     for (const arg of call.args ?? []) {
       if ('NamedArgExpr' in arg) throw notSupported('a named argument', arg.NamedArgExpr.location);
     }
     const args = (call.args ?? []).map((arg) => this.#bind(arg));
-    const found =
-      call.agg_star === true
-        ? undefined
-        : findFunction(
-            name,
-            args.map((arg) => arg.type),
-          );
-    if (found === undefined) {
-      const shown = `${name}(${call.agg_star === true ? '*' : args.map((arg) => titleOf(arg.type)).join(', ')})`;
-      throw new SqlError('undefined_function', `function ${shown} does not exist`, {
-        location,
-        hint: isFunction(name)
-          ? 'No function matches the given name and argument types. You might need to add explicit type casts.'
-          : 'No function matches the given name and argument types. It may exist in PostgreSQL and be missing here.',
-      });
+    if (call.agg_star === true) {
+      throw new SqlError('undefined_function', `function ${name}() does not exist`, { location });
     }
-    const wanted = argumentTypes(found, args.length)!;
+    const types = args.map((arg) => arg.type);
+    const found = resolveFunction(name, types, {}, location);
+    if ('cast' in found) return this.coerce(args[0]!, found.cast, -1, 'explicit');
     return this.#apply(
       found,
-      args.map((arg, i) => this.coerce(keepsSpaces(found) ? withSpaces(arg) : arg, wanted[i]!, -1, 'assignment')),
+      args.map((arg, i) => this.coerce(arg, found.arguments[i]!, -1, 'implicit')),
       location,
     );
   }
@@ -508,11 +435,6 @@ export class ExpressionBinder {
     const star = call.agg_star === true;
     this.#inAggregate = true;
     const args = (call.args ?? []).map((arg) => this.#bind(arg));
-    const orderBy = (call.agg_order ?? []).map((node) => ({
-      expression: this.settle(this.#bind('SortBy' in node ? node.SortBy.node! : node)),
-      ...sortDirection(node),
-    }));
-    const filter = call.agg_filter && this.#condition(this.#bind(call.agg_filter), 'FILTER');
     this.#inAggregate = false;
     const found = args.length === (star ? 0 : 1) ? findAggregate(name, args[0]?.type) : undefined;
     if (found === undefined || (star && name !== 'count')) {
@@ -528,50 +450,25 @@ export class ExpressionBinder {
       argument = this.settle(this.coerce(argument, type, -1, 'implicit'));
     }
     const distinct = call.agg_distinct === true && argument !== undefined;
-    if (distinct && !orderBy.every((key) => sameExpression(key.expression, argument))) {
-      throw new SqlError(
-        'invalid_column_reference',
-        'in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list',
-        { location: leftmost(orderBy[0]!.expression) },
-      );
-    }
     // One that is written twice is computed once.
     let index = this.aggregates.findIndex(
       (other) =>
-        other.function.name === name &&
-        other.distinct === distinct &&
-        sameExpression(other.argument, argument) &&
-        sameExpression(other.filter, filter) &&
-        sameExpression(other.orderBy, orderBy),
+        other.function.name === name && other.distinct === distinct && sameExpression(other.argument, argument),
     );
     if (index < 0) {
       index = this.aggregates.length;
       const wanted = distinct ? distinctAggregate(found, argument!.type) : found;
-      this.aggregates.push({ function: wanted, argument, distinct, filter, orderBy });
+      this.aggregates.push({ function: wanted, argument, distinct });
     }
-    return { kind: 'column', type: found.result, modifier: -1, location, index, computed: 'aggregate' };
+    return { kind: 'column', type: found.result, modifier: -1, location, index, aggregate: true };
   }
 
   #valueFunction({ op, location }: SQLValueFunction): BoundExpression {
-    switch (op) {
-      case 'SVFOP_CURRENT_TIMESTAMP':
-        return this.#apply(findFunction('now', [])!, [], location);
-      case 'SVFOP_CURRENT_USER':
-      case 'SVFOP_CURRENT_ROLE':
-      case 'SVFOP_USER':
-      case 'SVFOP_SESSION_USER':
-        return this.#apply(
-          findFunction(op === 'SVFOP_SESSION_USER' ? 'session_user' : 'current_user', [])!,
-          [],
-          location,
-        );
-      case 'SVFOP_CURRENT_CATALOG':
-        return this.#apply(findFunction('current_catalog', [])!, [], location);
-      case 'SVFOP_CURRENT_SCHEMA':
-        return this.#apply(findFunction('current_schema', [])!, [], location);
-      default:
-        throw notSupported((op ?? '').replace('SVFOP_', ''), location);
-    }
+    const name = VALUE_FUNCTIONS[op ?? ''];
+    if (name === undefined) throw notSupported((op ?? '').replace('SVFOP_', ''), location);
+    const found = resolveFunction(name, [], {}, location);
+    assert(!('cast' in found), 'a function of no arguments is no cast');
+    return this.#apply(found, [], location);
   }
 
   #case({ arg, args, defresult, location }: Extract<Node, { CaseExpr: unknown }>['CaseExpr']): BoundExpression {
@@ -617,7 +514,7 @@ export class ExpressionBinder {
     if (expression.kind !== 'constant') return this.#cast(expression, type);
     if (expression.value === null) return { ...expression, type };
     const text = expression.value as string;
-    if ((type === 'timestamptz' || type === 'timestamp') && SPECIAL_TIMES.test(text)) {
+    if (isPointInTime(type) && SPECIAL_TIMES.test(text)) {
       // Depends on when it is asked: not a constant.
       const cast = castFor('text', type);
       return { kind: 'cast', type, modifier: -1, location, arg: { ...expression, type: 'text' }, cast };
@@ -630,42 +527,32 @@ export class ExpressionBinder {
   }
 }
 
-/** `character` as text with the spaces that fill it up, which a cast takes away. */
-function withSpaces(arg: BoundExpression): BoundExpression {
-  if (arg.type !== 'bpchar') return arg;
-  return { kind: 'cast', type: 'text', modifier: -1, location: arg.location, arg, cast: undefined };
+function column(
+  { table, offset }: ScopeEntry,
+  position: number,
+  location: number | undefined,
+): Extract<BoundExpression, { kind: 'column' }> {
+  const { type, modifier } = table.table.columns[position]!;
+  return { kind: 'column', type, modifier, location, index: offset + position };
 }
 
-/** Functions that PostgreSQL has for `character` itself, or for any type, and that see its spaces. */
-function keepsSpaces(found: ScalarFunction): boolean {
-  return found.variadic === true || found.name === 'octet_length';
+/** Keywords that are functions, by the function's name. */
+const VALUE_FUNCTIONS: Readonly<Record<string, string>> = {
+  SVFOP_CURRENT_TIMESTAMP: 'now',
+  SVFOP_CURRENT_USER: 'current_user',
+  SVFOP_CURRENT_ROLE: 'current_user',
+  SVFOP_USER: 'current_user',
+  SVFOP_SESSION_USER: 'session_user',
+  SVFOP_CURRENT_CATALOG: 'current_catalog',
+  SVFOP_CURRENT_SCHEMA: 'current_schema',
+};
+
+/** Text of such a type can mean another value tomorrow. */
+function isPointInTime(type: SqlType): boolean {
+  return type === 'timestamptz' || type === 'timestamp' || type === 'date' || type === 'time' || type === 'timetz';
 }
 
 const BOOLEAN = { type: 'bool', modifier: -1 } as const;
-
-const CONCATENATION: ScalarFunction = {
-  name: '||',
-  arguments: ['text', 'text'],
-  result: 'text',
-  strict: true,
-  volatility: 'immutable',
-  evaluate: ([a, b]) => (a as string) + (b as string),
-};
-
-const LIKE: ScalarFunction = {
-  name: '~~',
-  arguments: ['text', 'text'],
-  result: 'bool',
-  strict: true,
-  volatility: 'immutable',
-  evaluate: ([text, pattern]) => like(text as string, pattern as string),
-};
-
-const ILIKE: ScalarFunction = {
-  ...LIKE,
-  name: '~~*',
-  evaluate: ([text, pattern]) => like((text as string).toLowerCase(), (pattern as string).toLowerCase()),
-};
 
 function nullConstant(location: number | undefined): BoundExpression {
   return { kind: 'constant', type: 'unknown', modifier: -1, location, value: null };
@@ -698,15 +585,6 @@ function literal(constant: A_Const): BoundExpression {
     throw new SqlError('numeric_value_out_of_range', 'value overflows numeric format', { location });
   }
   throw notSupported('a bit string', location);
-}
-
-function numberTypeOf(left: SqlType, right: SqlType): NumberType | undefined {
-  const a = left === 'unknown' ? right : left;
-  const b = right === 'unknown' ? left : right;
-  const rankA = NUMBER_RANK[a];
-  const rankB = NUMBER_RANK[b];
-  if (rankA === undefined || rankB === undefined) return undefined;
-  return (rankA >= rankB ? a : b) as NumberType;
 }
 
 /** The error of a value that does not fit the column it is meant for. */

@@ -1,10 +1,9 @@
 /** Reading the small pieces of syntax trees: lists of names, type names, tables. */
 
 import type { Node, RangeVar, TypeName } from '@pgsql/types';
-import { NUMERIC_SCALE_MAX } from '../../../models/relational/numeric.ts';
-import { type ColumnType, STORED_TYPES } from '../../../models/relational/table.ts';
+import type { ColumnType } from '../../../models/relational/table.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { typeNamed } from '../types/types.ts';
+import { arrayOf, elementOf, typeNamed } from '../types/types.ts';
 
 /** Of a node that is a string. */
 export function stringOf(node: Node | undefined): string {
@@ -56,13 +55,11 @@ export function tableName(range: RangeVar): string {
   return name;
 }
 
-/** Types of PostgreSQL that have no column here, so that their names are known but not supported. */
+/** Types of PostgreSQL that are not here: their names are known but not supported. */
 const UNSUPPORTED = new Set(
   (
-    'bit box bytea char cidr circle date daterange float4 inet int4range int8range interval json jsonb ' +
-    'jsonpath line lseg macaddr macaddr8 money name numrange oid path pg_lsn point polygon refcursor regclass regproc ' +
-    'regtype regnamespace regrole serial bigserial smallserial serial4 serial8 serial2 time timetz tsquery ' +
-    'tsrange tstzrange tsvector txid_snapshot uuid varbit vector xid xml'
+    'bit box circle line lseg macaddr macaddr8 money path pg_lsn point polygon refcursor serial bigserial smallserial serial4 ' +
+    'serial8 serial2 tid tsquery tsvector txid_snapshot varbit xml xid8 cid'
   ).split(' '),
 );
 
@@ -78,17 +75,20 @@ export function namedType(typeName: TypeName | undefined): NamedType {
   const last = names.at(-1) ?? '';
   const shown = names[0] === 'pg_catalog' ? last : names.join('.');
   if (typeName?.setof === true || typeName?.pct_type === true) throw notSupported(`type ${shown}`, location);
-  if ((typeName?.arrayBounds ?? []).length > 0) throw notSupported(`type ${shown}[]`, location);
   if (names.length > 2 || (names.length === 2 && names[0] !== 'pg_catalog')) {
     throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
   }
-  const named = typeNamed(last);
-  const type = STORED_TYPES.find((each) => each === named);
-  if (type === undefined) {
+  const element = typeNamed(last);
+  if (element === undefined) {
     if (UNSUPPORTED.has(last)) throw notSupported(`type ${last}`, location);
     throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
   }
-  return { type, modifier: modifierOf(type, typeName?.typmods ?? [], location) };
+  const isArray = (typeName?.arrayBounds ?? []).length > 0;
+  const type = isArray ? (elementOf(element) === undefined ? arrayOf(element) : element) : element;
+  if (type === undefined) {
+    throw new SqlError('undefined_object', `type "${shown}[]" does not exist`, { location });
+  }
+  return { type: type as ColumnType, modifier: modifierOf(element as ColumnType, typeName?.typmods ?? [], location) };
 }
 
 function modifierOf(type: ColumnType, nodes: readonly Node[], location: number | undefined): number {
@@ -114,12 +114,37 @@ function modifierOf(type: ColumnType, nodes: readonly Node[], location: number |
         location,
       });
     }
-    if (second < 0 || second > Math.min(1_000, NUMERIC_SCALE_MAX)) {
-      throw notSupported(`NUMERIC scale ${second}`, location);
+    if (second < -1_000 || second > 1_000) {
+      throw new SqlError('invalid_parameter_value', `NUMERIC scale ${second} must be between -1000 and 1000`, {
+        location,
+      });
     }
-    if (second > first) throw notSupported(`NUMERIC scale ${second} above precision ${first}`, location);
-    return ((first << 16) | second) + 4;
+    return ((first << 16) | (second & 0x7ff)) + 4;
   }
-  if (type === 'timestamp' || type === 'timestamptz') throw notSupported(`a precision of type ${type}`, location);
+  if (type === 'interval') return intervalModifier(numbers, location);
+  if ((type === 'timestamp' || type === 'timestamptz' || type === 'time' || type === 'timetz') && nodes.length === 1) {
+    const title = `${type.startsWith('timestamp') ? 'TIMESTAMP' : 'TIME'}(${first})${type.endsWith('tz') ? ' WITH TIME ZONE' : ''}`;
+    if (first < 0) {
+      throw new SqlError('invalid_parameter_value', `${title} precision must not be negative`, { location });
+    }
+    // PostgreSQL warns, and takes the highest there is.
+    return Math.min(first, 6);
+  }
+  if (type === 'varchar' || type === 'bpchar' || type === 'numeric' || type.startsWith('time')) {
+    throw new SqlError('invalid_parameter_value', 'invalid type modifier', { location });
+  }
   throw new SqlError('syntax_error', `type modifier is not allowed for type "${type}"`, { location });
+}
+
+/** The grammar gives the fields as a number, and behind it the precision. */
+function intervalModifier(
+  [range = 0x7fff, precision = 0xffff]: readonly number[],
+  location: number | undefined,
+): number {
+  if (precision !== 0xffff && precision < 0) {
+    throw new SqlError('invalid_parameter_value', `INTERVAL(${precision}) precision must not be negative`, {
+      location,
+    });
+  }
+  return ((range & 0x7fff) << 16) | (precision === 0xffff ? precision : Math.min(precision, 6));
 }

@@ -11,12 +11,13 @@ import {
   divideNumeric,
   moduloNumeric,
   multiplyNumeric,
+  negateNumeric,
   subtractNumeric,
 } from '../types/numeric-arithmetic.ts';
 import { type SqlType, type SqlValue, titleOf } from '../types/types.ts';
-import type { ScalarFunction } from './evaluation.ts';
+import type { FunctionTable, Kernel } from './definition.ts';
 
-export type NumberType = 'int2' | 'int4' | 'int8' | 'numeric' | 'float8';
+type NumberType = 'int2' | 'int4' | 'int8' | 'numeric' | 'float4' | 'float8';
 type Arithmetic = (a: never, b: never) => SqlValue;
 
 function outOfRange(type: SqlType): SqlError {
@@ -54,13 +55,6 @@ function checked64(value: bigint): bigint {
   return value;
 }
 
-function checkedFloat(value: number, a: number, b: number): number {
-  if (!Number.isFinite(value) && Number.isFinite(a) && Number.isFinite(b)) {
-    throw new SqlError('numeric_value_out_of_range', 'value out of range: overflow');
-  }
-  return value;
-}
-
 const OPERATIONS: { readonly [T in NumberType]: Record<string, Arithmetic> } = {
   int2: small('int2'),
   int4: small('int4'),
@@ -84,55 +78,88 @@ const OPERATIONS: { readonly [T in NumberType]: Record<string, Arithmetic> } = {
     '/': (a: Numeric, b: Numeric) => divideNumeric(a, b),
     '%': (a: Numeric, b: Numeric) => moduloNumeric(a, b),
   },
-  float8: {
-    '+': (a: number, b: number) => checkedFloat(a + b, a, b),
-    '-': (a: number, b: number) => checkedFloat(a - b, a, b),
+  float4: floats(Math.fround),
+  float8: floats((value) => value),
+};
+
+/** Results round to the type; what becomes infinite or zero by that is an error. */
+function floats(round: (value: number) => number): Record<string, Arithmetic> {
+  const checked = (exact: number, a: number, b: number): number => {
+    const value = round(exact);
+    if (!Number.isFinite(value) && Number.isFinite(a) && Number.isFinite(b)) {
+      throw new SqlError('numeric_value_out_of_range', 'value out of range: overflow');
+    }
+    return value;
+  };
+  return {
+    '+': (a: number, b: number) => checked(a + b, a, b),
+    '-': (a: number, b: number) => checked(a - b, a, b),
     '*': (a: number, b: number) => {
-      const product = checkedFloat(a * b, a, b);
+      const product = checked(a * b, a, b);
       if (product === 0 && a !== 0 && b !== 0) throw underflow();
       return product;
     },
     '/': (a: number, b: number) => {
       if (b === 0 && !Number.isNaN(a)) throw divisionByZero();
-      const quotient = checkedFloat(a / b, a, b);
+      const quotient = checked(a / b, a, b);
       if (quotient === 0 && a !== 0 && Number.isFinite(b)) throw underflow();
       return quotient;
     },
-  },
-};
+  };
+}
 
 function underflow(): SqlError {
   return new SqlError('numeric_value_out_of_range', 'value out of range: underflow');
 }
 
-/** The operator on two numbers of `type`; undefined when there is none (`%` on double precision). */
-export function arithmetic(operator: string, type: NumberType): ScalarFunction | undefined {
-  const operation = OPERATIONS[type][operator];
-  if (operation === undefined) return undefined;
-  return {
-    name: operator,
-    arguments: [type, type],
-    result: type,
-    strict: true,
-    volatility: 'immutable',
-    evaluate: (args) => operation(args[0] as never, args[1] as never),
-  };
+/** The operator on two numbers of `type`, for those who compute with values of their own. */
+export function arithmetic(
+  operator: '+' | '-' | '*' | '/' | '%',
+  type: NumberType,
+): (a: SqlValue, b: SqlValue) => SqlValue {
+  return OPERATIONS[type][operator] as (a: SqlValue, b: SqlValue) => SqlValue;
 }
 
-export function negation(type: NumberType): ScalarFunction {
-  const subtract = OPERATIONS[type]['-']!;
-  const zero = type === 'int8' ? 0n : type === 'float8' ? -0 : 0;
-  return {
-    name: '-',
-    arguments: [type],
-    result: type,
-    strict: true,
-    volatility: 'immutable',
-    evaluate: ([value]) => {
-      if (type === 'float8') return -(value as number);
-      if (type === 'numeric')
-        return subtractNumeric(subtractNumeric(value as Numeric, value as Numeric), value as Numeric);
-      return subtract(zero as never, value as never);
-    },
-  };
+const INTEGERS = ['int2', 'int4', 'int8'] as const;
+
+function* rows(): Iterable<readonly [string, Kernel]> {
+  for (const [type, operations] of Object.entries(OPERATIONS)) {
+    for (const [operator, run] of Object.entries(operations)) yield [`${operator}(${type}, ${type}) ${type}`, run];
+  }
+  // Integers of two widths: the wider one's operation.
+  for (const a of INTEGERS) {
+    for (const b of INTEGERS) {
+      if (a === b) continue;
+      const wider = INTEGERS.indexOf(a) > INTEGERS.indexOf(b) ? a : b;
+      for (const operator of ['+', '-', '*', '/']) {
+        const run = OPERATIONS[wider][operator]! as (a: unknown, b: unknown) => SqlValue;
+        const mixed: Kernel =
+          wider !== 'int8'
+            ? run
+            : a === 'int8'
+              ? (x: bigint, y: number) => run(x, BigInt(y))
+              : (x: number, y: bigint) => run(BigInt(x), y);
+        yield [`${operator}(${a}, ${b}) ${wider}`, mixed];
+      }
+    }
+  }
+  for (const operator of ['+', '-', '*', '/']) {
+    const run = OPERATIONS.float8[operator]!;
+    yield [`${operator}(float4, float8) float8`, run];
+    yield [`${operator}(float8, float4) float8`, run];
+  }
+  for (const type of Object.keys(OPERATIONS) as NumberType[]) {
+    yield [`+(${type}) ${type}`, (value: SqlValue) => value];
+    yield [`-(${type}) ${type}`, negation(type)];
+  }
 }
+
+function negation(type: NumberType): Kernel {
+  if (type === 'float4' || type === 'float8') return (value: number) => -value;
+  if (type === 'numeric') return (value: Numeric) => negateNumeric(value);
+  const subtract = OPERATIONS[type]['-']!;
+  const zero = type === 'int8' ? 0n : 0;
+  return (value: SqlValue) => subtract(zero as never, value as never);
+}
+
+export const ARITHMETIC: FunctionTable = Object.fromEntries(rows());

@@ -7,8 +7,6 @@ import type { SqlType, SqlValue } from '../types/types.ts';
 export interface EvaluationContext extends TimeContext {
   /** Values of $1, $2, …, already of the types that the statement expects. */
   readonly parameters: readonly SqlValue[];
-  /** What rows around the subquery that runs hold, by the slots of the plan. */
-  readonly slots: SqlValue[];
   readonly statementMicros: bigint;
   /** Wall time now. */
   clockMicros(): bigint;
@@ -38,6 +36,10 @@ export interface ScalarFunction {
   /** The last argument type repeats. */
   readonly variadic?: boolean;
   readonly result: SqlType;
+  /** `evaluate` gives an iterable of values of the result's type. */
+  readonly returnsSet?: boolean;
+  /** It is a comparison of two values of one type, with the order of `compareFor`. */
+  readonly comparison?: '=' | '<>' | '<' | '<=' | '>' | '>=';
   readonly strict: boolean;
   /** `immutable` functions of constants are computed once, while planning. */
   readonly volatility: 'immutable' | 'stable' | 'volatile';

@@ -107,21 +107,21 @@ export class TableWriter {
   insert(row: ExecutionRow, first?: (slot: UniqueSlot) => boolean): Awaitable<Conflict | undefined> {
     const { table, codec } = this.rules.table;
     const hidden = table.primaryKey.length === 0;
-    if (hidden && row.length === table.columns.length) {
-      return whenReady(this.#context.nextRowId(this.rules.table), (id) => {
-        row.push(id);
-        return this.insert(row, first);
-      });
-    }
+    if (hidden && row.length === table.columns.length) row.push(this.#context.nextRowId());
     const key = codec.keys.keyOf(row);
-    const all = hidden ? this.#slots(row, key).slice(1) : this.#slots(row, key);
+    const all = this.#slots(row, key);
     const slots =
       first === undefined || all.length === 1 ? all : [...all.filter(first), ...all.filter((each) => !first(each))];
     return whenReady(this.#firstTaken(slots, first !== undefined), (taken) => {
-      if (taken !== undefined) return taken;
-      this.#put(key, row, hidden);
-      this.#foreignKeys?.inserted(row);
-      return undefined;
+      if (taken === undefined) {
+        this.#put(key, row);
+        this.#foreignKeys?.inserted(row);
+        return undefined;
+      }
+      if (!hidden || taken.slot.index !== undefined) return taken;
+      // A clock went back: another hidden id.
+      row[table.columns.length] = this.#context.nextRowId();
+      return this.insert(row, first);
     });
   }
 
@@ -153,7 +153,7 @@ export class TableWriter {
       return whenReady(this.#firstTaken(added), (taken) => {
         if (taken !== undefined) throw this.duplicate(taken.slot);
         if (moves && table.primaryKey.length === 0) row[table.columns.length] = old[table.columns.length]!;
-        this.#put(key, row, false);
+        this.#put(key, row);
         this.#foreignKeys?.updated(old, row);
       });
     });
@@ -192,7 +192,7 @@ export class TableWriter {
     const names = index?.titles ?? table.primaryKey.map((position) => table.columns[position]!.name);
     const types = index?.source.index.parts ?? table.primaryKey.map((position) => table.columns[position]!);
     const shown = values.map((value, i) =>
-      value === null ? 'null' : formatText(types[i]!.type, value, this.#context.zone),
+      value === null ? 'null' : formatText(types[i]!.type, value, this.#context),
     );
     return new SqlError('unique_violation', `duplicate key value violates unique constraint "${name}"`, {
       detail: `Key (${names.join(', ')})=(${shown.join(', ')}) already exists.`,
@@ -238,12 +238,9 @@ export class TableWriter {
     return entries;
   }
 
-  /** @param isNew No other transaction can know of the key. */
-  #put(key: Key, row: ExecutionRow, isNew: boolean): void {
+  #put(key: Key, row: ExecutionRow): void {
     const { transaction } = this.#context;
-    const { codec } = this.rules.table;
-    if (isNew) transaction.putNew(key, codec.encode(row));
-    else transaction.put(key, codec.encode(row));
+    transaction.put(key, this.rules.table.codec.encode(row));
     for (const entry of this.#entries(row, key)) transaction.put(entry.key, entry.value);
   }
 
@@ -315,7 +312,7 @@ export function sameValue(a: ColumnValue, b: ColumnValue): boolean {
 }
 
 export function shownValue(table: Table, position: number, value: ColumnValue, context: ExecutionContext): string {
-  return value === null ? 'null' : formatText(table.columns[position]!.type, value, context.zone);
+  return value === null ? 'null' : formatText(table.columns[position]!.type, value, context);
 }
 
 const SHOWN_VALUE_BYTES_MAX = 64;

@@ -3,54 +3,254 @@
  */
 
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
-import { Numeric } from '../../../models/relational/numeric.ts';
+import { NUMERIC_INFINITY, NUMERIC_MINUS_INFINITY, NUMERIC_NAN, Numeric } from '../../../models/relational/numeric.ts';
 import { withoutPadding, withPadding } from '../../../models/relational/padding.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { Inet, Interval, type Jsonb, SqlArray, SqlRecord, TimeTz } from '../../../models/relational/values.ts';
+import { SqlError } from '../sql-error.ts';
+import { applyIntervalModifier, DAY_MICROS } from './interval.ts';
+import { isJsonArray, isJsonObject, parseJsonb } from './json-value.ts';
+import { formatHost, maskedBytes } from './network.ts';
 import { applyNumericModifier, integerOfNumeric, numericOf } from './numeric-arithmetic.ts';
-import { formatText, parseNumericText, parseText } from './text-form.ts';
-import { instantOfLocal, localOfInstant, type TimeContext } from './timestamptz.ts';
-import { isInteger, isString, type SqlType, type SqlValue, titleOf } from './types.ts';
+import { parseObject } from './object-names.ts';
+import { charOfByte, formatText, parseNumericText, parseText, truncateName } from './text-form.ts';
+import {
+  checkedTimestamp,
+  INFINITY_MICROS,
+  instantOfLocal,
+  isInfinite,
+  joinLocal,
+  localOfInstant,
+  MINUS_INFINITY_MICROS,
+  roundMicros,
+  splitLocal,
+  type TimeContext,
+  wholeSeconds,
+} from './timestamptz.ts';
+import { baseOf, castPath, isInteger, isString, type SqlType, type SqlValue, titleOf, typeInfo } from './types.ts';
 
-export type Cast = (value: Exclude<SqlValue, null>, context: TimeContext) => SqlValue;
+type Value = Exclude<SqlValue, null>;
+export type Cast = (value: Value, context: TimeContext) => SqlValue;
+
+const identity: Cast = (value) => value;
 
 /** Undefined when the value stays as it is. */
 export function castFor(from: SqlType, to: SqlType): Cast | undefined {
-  if (from === to) return undefined;
-  if (from === 'bpchar' && (to === 'text' || to === 'varchar')) return (value) => withoutPadding(value as string);
-  if (isString(from) && isString(to) && to !== 'name') return undefined;
-  if (to === 'name') return (value, context) => truncateName(formatText(from, value, context.zone));
-  if (from === 'unknown' || isString(from)) {
-    return isString(to) ? undefined : (value, context) => parseText(to, value as string, context);
+  const cast = makeCast(baseOf(from), baseOf(to));
+  return cast === identity ? undefined : cast;
+}
+
+function makeCast(from: SqlType, to: SqlType): Cast {
+  if (from === to) return identity;
+  if (from === 'unknown')
+    return toTextOnly(to) ? identity : (value, context) => parseText(to, value as string, context);
+  switch (castPath(from, to, 'explicit')) {
+    case 'same':
+      return identity;
+    case 'text':
+      return throughText(from, to);
+    case 'elements': {
+      const element = typeInfo(to).element!;
+      const cast = makeCast(typeInfo(from).element!, element);
+      return (value, context) => {
+        const { values, dimensions, lowers } = value as SqlArray;
+        const cast2 = values.map((each) => (each === null ? null : cast(each, context)));
+        return new SqlArray(element as SqlArray['element'], cast2, dimensions, lowers);
+      };
+    }
+    case 'function':
+      return castByFunction(from, to);
+    default:
+      throw new SqlError('cannot_coerce', `cannot cast type ${titleOf(from)} to ${titleOf(to)}`);
   }
-  if (isString(to)) {
-    if (from === 'bool') return (value) => (value === true ? 'true' : 'false');
-    return (value, context) => formatText(from, value, context.zone);
-  }
-  if (from === 'timestamptz' && to === 'timestamp') {
-    return (value, context) => localOfInstant(value as bigint, context.zone);
-  }
-  if (from === 'timestamp' && to === 'timestamptz') {
-    return (value, context) => instantOfLocal(value as bigint, context.zone);
-  }
+}
+
+function toTextOnly(to: SqlType): boolean {
+  return to === 'text' || to === 'varchar' || to === 'bpchar' || to === 'cstring';
+}
+
+function throughText(from: SqlType, to: SqlType): Cast {
+  const isText = from === 'text' || from === 'varchar' || from === 'name';
+  const print: (value: Value, context: TimeContext) => string = isText
+    ? (value) => value as string
+    : from === 'bpchar'
+      ? (value) => withoutPadding(value as string)
+      : (value, context) => formatText(from, value, context);
+  return toTextOnly(to) ? print : (value, context) => parseText(to, print(value, context), context);
+}
+
+const isOid = (type: SqlType): boolean => type === 'oid' || type.startsWith('reg');
+
+/** What `castRule` allows. */
+function castByFunction(from: SqlType, to: SqlType): Cast {
+  if (isString(to)) return toStringType(from, to);
+  if (isOid(to)) return toOid(from, to);
+  if (isOid(from)) return to === 'int8' ? (value) => BigInt(value as number) : (value) => (value as number) | 0;
+  if (from === 'jsonb') return ofJsonb(to);
   if (isInteger(to)) {
     switch (from) {
       case 'bool':
         return (value) => (value === true ? 1 : 0);
+      case 'char':
+        return (value) => (value === '' ? 0 : ((value as string).charCodeAt(0) << 24) >> 24);
       case 'numeric':
-        return (value) => integerFrom(to, integerOfNumeric(value as Numeric));
+        return (value) => integerFrom(to, integerOfNumeric(value as Numeric, titleOf(to)));
+      case 'float4':
       case 'float8':
         return (value) => integerFromFloat(to, value as number);
       default:
-        if (from === 'int2' && to === 'int4') return undefined;
-        return (value) => integerFrom(to, value as number | bigint);
+        return from === 'int2' && to === 'int4' ? identity : (value) => integerFrom(to, value as number | bigint);
     }
   }
-  if (to === 'float8') return (value) => floatFrom(value as number | bigint | Numeric);
-  if (to === 'numeric') {
-    return from === 'float8' ? (value) => numericFromFloat(value as number) : (value) => numericOf(value as number);
+  switch (to) {
+    case 'float8':
+      return from === 'float4' ? identity : (value) => floatFrom(to, value as number | bigint | Numeric);
+    case 'float4':
+      return (value) => floatFrom(to, value as number | bigint | Numeric);
+    case 'numeric':
+      if (from === 'float8') return (value) => numericFromFloat(value as number, 15);
+      return from === 'float4'
+        ? (value) => numericFromFloat(value as number, 6)
+        : (value) => numericOf(value as number);
+    case 'bool':
+      return (value) => value !== 0;
+    case 'char':
+      return from === 'int4'
+        ? (value) => {
+            const code = value as number;
+            if (code < -128 || code > 127) throw new SqlError('numeric_value_out_of_range', '"char" out of range');
+            return charOfByte(code & 255);
+          }
+        : (value) => (value === '' ? '' : charOfByte(Buffer.from(value as string)[0]!));
+    case 'jsonb':
+      return (value) => parseJsonb(value as string);
+    case 'cidr':
+      return (value) => new Inet(maskedBytes(value as Inet), (value as Inet).bits);
+    case 'inet':
+      return identity;
+    default:
+      if (typeInfo(to).fields !== undefined) return toComposite(to);
+      return ofTime(from, to);
   }
-  if (to === 'bool') return (value) => value !== 0;
-  throw new SqlError('cannot_coerce', `cannot cast type ${titleOf(from)} to ${titleOf(to)}`);
+}
+
+function toComposite(to: SqlType): Cast {
+  const fields = typeInfo(to).fields!;
+  return (value, context) => {
+    const { types, values } = value as SqlRecord;
+    if (values.length !== fields.length) {
+      throw new SqlError('cannot_coerce', `cannot cast type record to ${titleOf(to)}`, {
+        detail: values.length < fields.length ? 'Input has too few columns.' : 'Input has too many columns.',
+      });
+    }
+    const cast = fields.map((field, i) => {
+      const each = values[i]!;
+      return each === null ? null : makeCast(baseOf(types[i]!), baseOf(field.type))(each, context);
+    });
+    return new SqlRecord(fields.map((field) => field.type) as SqlRecord['types'], cast);
+  };
+}
+
+function toStringType(from: SqlType, to: SqlType): Cast {
+  if (to === 'name')
+    return (value) => truncateName(from === 'bpchar' ? withoutPadding(value as string) : (value as string));
+  if (from === 'bool') return (value) => (value === true ? 'true' : 'false');
+  if (from === 'bpchar') return (value) => withoutPadding(value as string);
+  if (from === 'inet' || from === 'cidr') return (value) => `${formatHost(value as Inet)}/${(value as Inet).bits}`;
+  return identity;
+}
+
+function toOid(from: SqlType, to: SqlType): Cast {
+  if (isOid(from)) return identity;
+  if (isString(from)) return (value, context) => parseObject(to, value as string, context);
+  if (from !== 'int8') return (value) => (value as number) >>> 0;
+  return (value) => {
+    const oid = value as bigint;
+    if (oid >= 0n && oid <= 4_294_967_295n) return Number(oid);
+    throw new SqlError('numeric_value_out_of_range', 'OID out of range');
+  };
+}
+
+function ofJsonb(to: SqlType): Cast {
+  if (to === 'json') return (value) => (value as Jsonb).text;
+  return (value, context) => {
+    const { tree } = value as Jsonb;
+    if (to === 'bool' ? typeof tree === 'boolean' : tree instanceof Numeric) {
+      return to === 'bool' || to === 'numeric'
+        ? (tree as boolean | Numeric)
+        : makeCast('numeric', to)(tree as Numeric, context);
+    }
+    const kind =
+      tree === null
+        ? 'null'
+        : isJsonObject(tree)
+          ? 'object'
+          : isJsonArray(tree)
+            ? 'array'
+            : typeof tree === 'object'
+              ? 'numeric'
+              : typeof tree;
+    throw new SqlError('invalid_parameter_value', `cannot cast jsonb ${kind} to type ${titleOf(to)}`);
+  };
+}
+
+function ofDate(days: number): bigint {
+  if (!Number.isFinite(days)) return days > 0 ? INFINITY_MICROS : MINUS_INFINITY_MICROS;
+  const micros = joinLocal(days, 0);
+  try {
+    return checkedTimestamp(micros);
+  } catch {
+    throw new SqlError('datetime_field_overflow', 'date out of range for timestamp');
+  }
+}
+
+function toDate(local: bigint): number {
+  if (isInfinite(local)) return local > 0n ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  return splitLocal(local)[0];
+}
+
+function ofTime(from: SqlType, to: SqlType): Cast {
+  switch (`${from} ${to}`) {
+    case 'date timestamp':
+      return (value) => ofDate(value as number);
+    case 'date timestamptz':
+      return (value, { zone }) => instantOfLocal(ofDate(value as number), zone);
+    case 'timestamp timestamptz':
+      return (value, { zone }) => instantOfLocal(value as bigint, zone);
+    case 'timestamptz timestamp':
+      return (value, { zone }) => localOfInstant(value as bigint, zone);
+    case 'timestamp date':
+      return (value) => toDate(value as bigint);
+    case 'timestamptz date':
+      return (value, { zone }) => toDate(localOfInstant(value as bigint, zone));
+    case 'timestamp time':
+      return (value) => (isInfinite(value as bigint) ? null : splitLocal(value as bigint)[1]);
+    case 'timestamptz time':
+      return (value, { zone }) =>
+        isInfinite(value as bigint) ? null : splitLocal(localOfInstant(value as bigint, zone))[1];
+    case 'timestamptz timetz':
+      return (value, { zone }) => {
+        const instant = value as bigint;
+        if (isInfinite(instant)) return null;
+        return new TimeTz(splitLocal(localOfInstant(instant, zone))[1], zone.offsetAt(wholeSeconds(instant)));
+      };
+    case 'time interval':
+      return (value) => new Interval(0, 0, BigInt(value as number));
+    case 'time timetz':
+      return (value, { zone, nowMicros }) => {
+        const today = splitLocal(localOfInstant(nowMicros, zone))[0];
+        const local = joinLocal(today, value as number);
+        return new TimeTz(value as number, Number((local - instantOfLocal(local, zone)) / 1_000_000n));
+      };
+    case 'interval time':
+      return (value) => {
+        const rest = (value as Interval).micros % DAY_MICROS;
+        return Number(rest < 0n ? rest + DAY_MICROS : rest);
+      };
+    case 'timetz time':
+      return (value) => (value as TimeTz).micros;
+    default:
+      throw new SqlError('cannot_coerce', `cannot cast type ${titleOf(from)} to ${titleOf(to)}`);
+  }
 }
 
 const RANGES = { int2: 32_768, int4: 2_147_483_648 } as const;
@@ -85,41 +285,77 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-function floatFrom(value: number | bigint | Numeric): number {
-  const result = value instanceof Numeric ? Number(value.toString()) : Number(value);
-  if (!Number.isFinite(result)) {
-    throw new SqlError('numeric_value_out_of_range', `"${value}" is out of range for type double precision`);
+/** @throws SqlError `numeric_value_out_of_range`. */
+export function floatFrom(type: 'float4' | 'float8', value: number | bigint | Numeric): number {
+  const exact = value instanceof Numeric ? numberOf(value) : Number(value);
+  const result = type === 'float4' ? Math.fround(exact) : exact;
+  if (
+    value instanceof Numeric
+      ? value.isFinite && !Number.isFinite(result)
+      : !Number.isFinite(result) && Number.isFinite(Number(value))
+  ) {
+    if (typeof value === 'number') throw new SqlError('numeric_value_out_of_range', 'value out of range: overflow');
+    throw new SqlError('numeric_value_out_of_range', `"${value}" is out of range for type ${titleOf(type)}`);
+  }
+  if (type === 'float4' && result === 0 && exact !== 0) {
+    if (typeof value === 'number') throw new SqlError('numeric_value_out_of_range', 'value out of range: underflow');
+    throw new SqlError('numeric_value_out_of_range', `"${value}" is out of range for type ${titleOf(type)}`);
   }
   return result;
 }
 
-function numericFromFloat(value: number): Numeric {
-  if (!Number.isFinite(value)) throw notSupported(`${value} as a value of type numeric`);
-  // Fifteen significant digits, without the zeros that filled them up.
-  return parseNumericText(String(Number(value.toPrecision(15))));
+/** The nearest double. */
+export function numberOf(value: Numeric): number {
+  return Number(value.toString());
 }
 
-/** Names hold 63 bytes. */
-function truncateName(text: string): string {
-  let name = text;
-  while (Buffer.byteLength(name, 'utf8') > 63) name = name.slice(0, -1);
-  return name;
+/** With as many significant digits as the type surely has, without the zeros that fill them up. */
+export function numericFromFloat(value: number, digits: number): Numeric {
+  if (Number.isNaN(value)) return NUMERIC_NAN;
+  if (!Number.isFinite(value)) return value > 0 ? NUMERIC_INFINITY : NUMERIC_MINUS_INFINITY;
+  return parseNumericText(String(Number(value.toPrecision(digits))));
 }
 
 /**
- * Applies a type's modifier: `varchar(n)`, `character(n)`, `numeric(p, s)`.
+ * Applies a type's modifier: `varchar(n)`, `character(n)`, `numeric(p, s)`, `timestamp(p)` and its kin; to arrays, for each of
+ * their elements.
  * @throws SqlError `string_data_right_truncation` unless `explicit`, `numeric_value_out_of_range`.
  */
 export function applyModifier(type: SqlType, modifier: number, value: SqlValue, explicit: boolean): SqlValue {
   if (modifier < 0 || value === null) return value;
-  if (type === 'numeric') return applyNumericModifier(value as Numeric, modifier);
-  if (type !== 'varchar' && type !== 'bpchar') return value;
-  const text = type === 'varchar' ? (value as string) : withPadding(value as string, modifier);
+  switch (type) {
+    case 'numeric':
+      return applyNumericModifier(value as Numeric, modifier);
+    case 'timestamp':
+    case 'timestamptz':
+      return roundMicros(value as bigint, modifier);
+    case 'time':
+      return Number(roundMicros(BigInt(value as number), modifier));
+    case 'timetz':
+      return new TimeTz(Number(roundMicros(BigInt((value as TimeTz).micros), modifier)), (value as TimeTz).offset);
+    case 'interval':
+      return applyIntervalModifier(value as Interval, modifier);
+    case 'varchar':
+    case 'bpchar':
+      return applyLength(type, modifier, value as string, explicit);
+    default:
+      if (!(value instanceof SqlArray)) return value;
+      return new SqlArray(
+        value.element,
+        value.values.map((each) => applyModifier(value.element, modifier, each, explicit)),
+        value.dimensions,
+        value.lowers,
+      );
+  }
+}
+
+function applyLength(type: 'varchar' | 'bpchar', modifier: number, value: string, explicit: boolean): string {
+  const text = type === 'varchar' ? value : withPadding(value, modifier);
   const charactersMax = modifier - 4;
   if (text.length <= charactersMax) return text;
   const characters = [...text];
   if (characters.length <= charactersMax) return text;
   const kept = characters.slice(0, charactersMax).join('');
-  if (explicit || text.slice(kept.length).trim() === '') return kept;
+  if (explicit || /^ *$/.test(text.slice(kept.length))) return kept;
   throw new SqlError('string_data_right_truncation', `value too long for type ${titleOf(type)}(${charactersMax})`);
 }

@@ -3,13 +3,21 @@
  * add them, quotients give at least 16 significant digits. Rounding is half away from zero.
  */
 
-import { NUMERIC_WHOLE_DIGITS_MAX, Numeric } from '../../../models/relational/numeric.ts';
+import {
+  isNaNumeric,
+  NUMERIC_INFINITY,
+  NUMERIC_MINUS_INFINITY,
+  NUMERIC_NAN,
+  NUMERIC_SCALE_MAX,
+  NUMERIC_WHOLE_DIGITS_MAX,
+  Numeric,
+} from '../../../models/relational/numeric.ts';
 import { SqlError } from '../sql-error.ts';
 
-const SIGNIFICANT_DIGITS_MIN = 16;
+export const SIGNIFICANT_DIGITS_MIN = 16;
 /** PostgreSQL computes in digits of base 10,000. */
 const BASE_DIGITS = 4;
-const DISPLAY_SCALE_MAX = 1_000;
+export const DISPLAY_SCALE_MAX = 1_000;
 
 const powers: bigint[] = [];
 
@@ -29,30 +37,69 @@ function aligned(a: Numeric, b: Numeric): readonly [bigint, bigint, number] {
   return [a.digits * powerOfTen(b.scale - a.scale), b.digits, b.scale];
 }
 
+/** NaN equals itself and is above everything else. */
 export function compareNumeric(a: Numeric, b: Numeric): number {
+  if (a.scale < 0 || b.scale < 0) return rank(a) - rank(b);
   const [x, y] = aligned(a, b);
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+function rank(value: Numeric): number {
+  return isNaNumeric(value) ? 2 : value.isFinite ? 0 : value.sign;
+}
+
+function infinity(sign: number): Numeric {
+  return sign > 0 ? NUMERIC_INFINITY : NUMERIC_MINUS_INFINITY;
+}
+
+export function negateNumeric(value: Numeric): Numeric {
+  if (value.scale >= 0) return new Numeric(-value.digits, value.scale);
+  return isNaNumeric(value) ? value : infinity(-value.sign);
+}
+
 export function addNumeric(a: Numeric, b: Numeric): Numeric {
+  if (a.scale < 0 || b.scale < 0) {
+    if (isNaNumeric(a) || isNaNumeric(b)) return NUMERIC_NAN;
+    if (a.isFinite) return b;
+    return b.isFinite || a.sign === b.sign ? a : NUMERIC_NAN;
+  }
   const [x, y, scale] = aligned(a, b);
   return bounded(new Numeric(x + y, scale));
 }
 
 export function subtractNumeric(a: Numeric, b: Numeric): Numeric {
+  if (a.scale < 0 || b.scale < 0) return addNumeric(a, negateNumeric(b));
   const [x, y, scale] = aligned(a, b);
   return bounded(new Numeric(x - y, scale));
 }
 
 export function multiplyNumeric(a: Numeric, b: Numeric): Numeric {
+  if (a.scale < 0 || b.scale < 0) {
+    if (isNaNumeric(a) || isNaNumeric(b) || a.sign === 0 || b.sign === 0) return NUMERIC_NAN;
+    return infinity(a.sign * b.sign);
+  }
   const product = new Numeric(a.digits * b.digits, a.scale + b.scale);
-  return bounded(roundNumeric(product, Math.min(product.scale, 2 * DISPLAY_SCALE_MAX)));
+  return bounded(roundNumeric(product, Math.min(product.scale, NUMERIC_SCALE_MAX)));
+}
+
+function divisionByZero(): SqlError {
+  return new SqlError('division_by_zero', 'division by zero');
 }
 
 /** @throws SqlError `division_by_zero`. */
 export function divideNumeric(a: Numeric, b: Numeric): Numeric {
-  if (b.digits === 0n) throw new SqlError('division_by_zero', 'division by zero');
-  const scale = divisionScale(a, b);
+  if (a.scale < 0 || b.scale < 0) {
+    if (isNaNumeric(a) || isNaNumeric(b)) return NUMERIC_NAN;
+    if (b.sign === 0) throw divisionByZero();
+    if (a.isFinite) return numericOf(0);
+    return b.isFinite ? infinity(a.sign * b.sign) : NUMERIC_NAN;
+  }
+  if (b.digits === 0n) throw divisionByZero();
+  return divideToScale(a, b, divisionScale(a, b));
+}
+
+/** Of finite numbers, `b` not zero; rounded to `scale` digits. */
+export function divideToScale(a: Numeric, b: Numeric, scale: number): Numeric {
   // a / b to one digit more than wanted is not enough to round exactly; compare twice the remainder instead.
   const dividend = a.digits * powerOfTen(scale + b.scale);
   const divisor = b.digits * powerOfTen(a.scale);
@@ -61,41 +108,62 @@ export function divideNumeric(a: Numeric, b: Numeric): Numeric {
 
 /** The sign of the dividend. @throws SqlError `division_by_zero`. */
 export function moduloNumeric(a: Numeric, b: Numeric): Numeric {
-  if (b.digits === 0n) throw new SqlError('division_by_zero', 'division by zero');
+  if (a.scale < 0 || b.scale < 0) {
+    if (isNaNumeric(a) || isNaNumeric(b)) return NUMERIC_NAN;
+    if (b.sign === 0) throw divisionByZero();
+    return a.isFinite ? a : NUMERIC_NAN;
+  }
+  if (b.digits === 0n) throw divisionByZero();
   const [x, y, scale] = aligned(a, b);
   return new Numeric(x % y, scale);
 }
 
-/** Rounded, or filled up with zeros, to `scale` digits after the point. */
+/** Rounded, or filled up with zeros, to `scale` digits after the point; with a negative scale to tens, hundreds, …. */
 export function roundNumeric(value: Numeric, scale: number): Numeric {
-  if (scale === value.scale) return value;
+  if (scale === value.scale || value.scale < 0) return value;
+  if (scale < 0) {
+    const shifted = divideRounded(value.digits, powerOfTen(value.scale - scale));
+    return new Numeric(shifted * powerOfTen(-scale), 0);
+  }
   if (scale > value.scale) return new Numeric(value.digits * powerOfTen(scale - value.scale), scale);
   return new Numeric(divideRounded(value.digits, powerOfTen(value.scale - scale)), scale);
 }
 
-/** Rounded to a whole number. */
-export function integerOfNumeric(value: Numeric): bigint {
-  return roundNumeric(value, 0).digits;
+/** Digits beyond `scale` cut off. */
+export function truncateNumeric(value: Numeric, scale: number): Numeric {
+  if (scale >= value.scale) return scale >= 0 ? roundNumeric(value, scale) : value;
+  if (value.scale < 0) return value;
+  const kept = value.digits / powerOfTen(value.scale - scale);
+  return scale >= 0 ? new Numeric(kept, scale) : new Numeric(kept * powerOfTen(-scale), 0);
+}
+
+/** Rounded to a whole number. @throws SqlError `feature_not_supported` for NaN and the infinities. */
+export function integerOfNumeric(value: Numeric, title = 'integer'): bigint {
+  if (value.scale >= 0) return roundNumeric(value, 0).digits;
+  throw new SqlError('feature_not_supported', `cannot convert ${isNaNumeric(value) ? 'NaN' : 'infinity'} to ${title}`);
 }
 
 /** Applies `numeric(precision, scale)`. @throws SqlError `numeric_value_out_of_range`. */
 export function applyNumericModifier(value: Numeric, modifier: number): Numeric {
-  if (modifier < 0) return value;
+  if (modifier < 0 || isNaNumeric(value)) return value;
   const precision = (modifier - 4) >>> 16;
-  const scale = (modifier - 4) & 0xffff;
+  // Signed, in eleven bits.
+  const scale = (((modifier - 4) & 0x7ff) ^ 1_024) - 1_024;
+  const fail = (ending: string): never => {
+    throw new SqlError('numeric_value_out_of_range', 'numeric field overflow', {
+      detail: `A field with precision ${precision}, scale ${scale} ${ending}`,
+    });
+  };
+  if (!value.isFinite) return fail('cannot hold an infinite value.');
   const rounded = roundNumeric(value, scale);
   const magnitude = rounded.digits < 0n ? -rounded.digits : rounded.digits;
-  if (magnitude >= powerOfTen(precision)) {
-    throw new SqlError('numeric_value_out_of_range', 'numeric field overflow', {
-      detail: `A field with precision ${precision}, scale ${scale} must round to an absolute value less than ${
-        precision === scale ? '1' : `10^${precision - scale}`
-      }.`,
-    });
+  if (magnitude !== 0n && magnitude >= powerOfTen(precision + Math.max(-scale, 0))) {
+    return fail(`must round to an absolute value less than ${precision === scale ? '1' : `10^${precision - scale}`}.`);
   }
   return rounded;
 }
 
-function divideRounded(dividend: bigint, divisor: bigint): bigint {
+export function divideRounded(dividend: bigint, divisor: bigint): bigint {
   const quotient = dividend / divisor;
   const remainder = dividend % divisor;
   const twice = (remainder < 0n ? -remainder : remainder) * 2n;
@@ -103,7 +171,7 @@ function divideRounded(dividend: bigint, divisor: bigint): bigint {
   return dividend < 0n === divisor < 0n ? quotient + 1n : quotient - 1n;
 }
 
-function divisionScale(a: Numeric, b: Numeric): number {
+export function divisionScale(a: Numeric, b: Numeric): number {
   const [weightA, firstA] = leadingDigit(a);
   const [weightB, firstB] = leadingDigit(b);
   let weight = weightA - weightB;
@@ -113,7 +181,7 @@ function divisionScale(a: Numeric, b: Numeric): number {
 }
 
 /** Exponent and value of the first digit that is not zero, in base 10,000. */
-function leadingDigit(value: Numeric): readonly [number, number] {
+export function leadingDigit(value: Numeric): readonly [number, number] {
   if (value.digits === 0n) return [0, 0];
   const text = (value.digits < 0n ? -value.digits : value.digits).toString();
   const exponent = text.length - 1 - value.scale;

@@ -6,16 +6,29 @@
 
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
+import type { Inet, Interval, SqlArray, SqlRange, SqlRecord, TimeTz } from '../../../models/relational/values.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import type { TimeZone } from './time-zone.ts';
+import { formatArray, formatRange, formatRecord, parseArray, parseRange, parseRecord } from './array-text.ts';
+import { formatInterval, parseInterval } from './interval.ts';
+import { checkJson, parseJsonb } from './json-value.ts';
+import { formatInet, parseInet } from './network.ts';
+import { formatObject, parseObject } from './object-names.ts';
+import { canonicalRange } from './ranges.ts';
 import {
+  formatClock,
+  formatDate,
   formatTimestamp,
   formatTimestamptz,
+  formatTimetz,
+  parseDate,
+  parseTime,
   parseTimestamp,
   parseTimestamptz,
+  parseTimetz,
+  type TextStyle,
   type TimeContext,
 } from './timestamptz.ts';
-import { type SqlType, type SqlValue, titleOf } from './types.ts';
+import { type SqlType, type SqlValue, titleOf, typeInfo } from './types.ts';
 
 /** @throws SqlError `invalid_text_representation`, `numeric_value_out_of_range` and the errors of dates. */
 export function parseText(type: SqlType, text: string, context: TimeContext): SqlValue {
@@ -26,6 +39,8 @@ export function parseText(type: SqlType, text: string, context: TimeContext): Sq
     case 'int4':
     case 'int8':
       return parseInteger(type, text);
+    case 'float4':
+      return parseFloat4(text);
     case 'float8':
       return parseFloat8(text);
     case 'numeric':
@@ -34,32 +49,129 @@ export function parseText(type: SqlType, text: string, context: TimeContext): Sq
       return parseTimestamptz(text, context);
     case 'timestamp':
       return parseTimestamp(text, context);
-    case 'bpchar':
+    case 'date':
+      return parseDate(text, context);
+    case 'time':
+      return parseTime(text, context);
+    case 'timetz':
+      return parseTimetz(text, context);
+    case 'interval':
+      return parseInterval(text, context.intervalStyle);
+    case 'uuid':
+      return parseUuid(text);
+    case 'bytea':
+      return parseBytea(text);
+    case 'json':
+      return checkJson(text);
+    case 'jsonb':
+      return parseJsonb(text);
+    case 'inet':
+    case 'cidr':
+      return parseInet(text, type);
     case 'name':
+      return truncateName(text);
+    case 'char':
+      return parseChar(text);
+    case 'oid':
+    case 'xid':
+      return parseOid(text, type);
+    case 'int2vector':
+    case 'oidvector': {
+      const element = type === 'oidvector' ? 'oid' : 'int2';
+      const items = text.trim() === '' ? [] : text.trim().split(/\s+/);
+      return parseArray(`{${items.join(',')}}`, element, (item) => parseText(element, item, context));
+    }
+    case 'bpchar':
     case 'text':
     case 'varchar':
     case 'unknown':
+    case 'cstring':
     case 'void':
+    case 'pg_node_tree':
+    case 'jsonpath':
       return text;
     default:
-      throw notSupported(`type ${titleOf(type)}`);
+      return parseOther(type, text, context);
   }
 }
 
+function parseOther(type: SqlType, text: string, context: TimeContext): SqlValue {
+  if (type.startsWith('reg')) return parseObject(type, text, context);
+  const info = typeInfo(type);
+  const { element } = info;
+  if (info.category === 'A') return parseArray(text, element!, (item) => parseText(element!, item, context));
+  if (info.kind === 'r')
+    return canonicalRange(
+      type,
+      parseRange(text, (bound) => parseText(element!, bound, context)),
+    );
+  if (info.base !== undefined) return parseText(info.base, text, context);
+  if (info.labels !== undefined) {
+    if (info.labels.includes(text)) return text;
+    throw new SqlError('invalid_text_representation', `invalid input value for enum ${info.title}: "${text}"`);
+  }
+  if (info.fields !== undefined) {
+    const types = info.fields.map((field) => field.type);
+    return parseRecord(text, types, (field, value) => parseText(field, value, context));
+  }
+  if (info.kind === 'p') {
+    throw new SqlError('feature_not_supported', `cannot accept a value of type ${info.title}`);
+  }
+  throw notSupported(`type ${info.title}`);
+}
+
 /** Of a value that is not null. */
-export function formatText(type: SqlType, value: Exclude<SqlValue, null>, zone: TimeZone): string {
+export function formatText(type: SqlType, value: Exclude<SqlValue, null>, style: TextStyle): string {
   switch (type) {
     case 'bool':
       return value === true ? 't' : 'f';
+    case 'float4':
+      return formatFloat4(value as number);
     case 'float8':
       return formatFloat8(value as number);
     case 'timestamptz':
-      return formatTimestamptz(value as bigint, zone);
+      return formatTimestamptz(value as bigint, style);
     case 'timestamp':
-      return formatTimestamp(value as bigint);
+      return formatTimestamp(value as bigint, style);
+    case 'date':
+      return formatDate(value as number, style);
+    case 'time':
+      return formatClock(value as number);
+    case 'timetz':
+      return formatTimetz(value as TimeTz);
+    case 'interval':
+      return formatInterval(value as Interval, style.intervalStyle);
+    case 'bytea':
+      return formatBytea(value as Uint8Array, style.byteaOutput);
+    case 'char':
+      return formatChar(value as string);
+    case 'inet':
+    case 'cidr':
+      return formatInet(value as Inet, type);
     default:
-      return typeof value === 'string' ? value : value.toString();
+      if (typeof value === 'string') return value;
+      return typeof value === 'object' || type.startsWith('reg') ? formatOther(type, value, style) : String(value);
   }
+}
+
+function formatOther(type: SqlType, value: Exclude<SqlValue, null>, style: TextStyle): string {
+  if (type === 'numeric' || type === 'jsonb') return value.toString();
+  if (type.startsWith('reg')) return formatObject(type, value as number, style);
+  if (type === 'int2vector' || type === 'oidvector') return (value as SqlArray).values.join(' ');
+  const info = typeInfo(type);
+  const { element } = info;
+  if (info.category === 'A' || type === '_record') {
+    return formatArray(value as SqlArray, (item) => formatText(element!, item, style));
+  }
+  if (info.kind === 'r') return formatRange(value as SqlRange, (bound) => formatText(element!, bound, style));
+  if (info.base !== undefined) return formatText(info.base, value, style);
+  if (type === 'record' || info.fields !== undefined) {
+    return formatRecord(value as SqlRecord, (field, item) => formatText(field, item, style));
+  }
+  if (type === 'anyarray') {
+    return formatArray(value as SqlArray, (item) => formatText((value as SqlArray).element, item, style));
+  }
+  return String(value);
 }
 
 function invalid(type: SqlType, text: string): SqlError {
@@ -106,16 +218,20 @@ export function parseInteger(type: 'int2' | 'int4' | 'int8', text: string): numb
 }
 
 export function parseFloat8(text: string): number {
+  return parseFloatText('float8', text);
+}
+
+function parseFloatText(type: 'float4' | 'float8', text: string): number {
   const trimmed = text.trim();
   if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed)) {
     const word = /^([+-]?)(nan|inf|infinity)$/i.exec(trimmed);
-    if (word === null) throw invalid('float8', text);
+    if (word === null) throw invalid(type, text);
     if (word[2]!.toLowerCase() === 'nan') return Number.NaN;
     return word[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   }
   const value = Number(trimmed);
   if (!Number.isFinite(value) || (value === 0 && /[1-9]/.test(trimmed.replace(/e.*$/i, '')))) {
-    throw new SqlError('numeric_value_out_of_range', `"${trimmed}" is out of range for type double precision`);
+    throw new SqlError('numeric_value_out_of_range', `"${trimmed}" is out of range for type ${titleOf(type)}`);
   }
   return value;
 }
@@ -167,6 +283,115 @@ export function parseNumericText(text: string): Numeric {
   const value = parseNumeric(trimmed);
   if (value instanceof Numeric) return value;
   if (value === 'overflow') throw new SqlError('numeric_value_out_of_range', 'value overflows numeric format');
-  if (/^([+-]?inf(inity)?|nan)$/i.test(trimmed)) throw notSupported(`${trimmed} as a value of type numeric`);
   throw invalid('numeric', text);
+}
+
+/** The shortest digits that read back as the same number of 32 bits; an exponent below 1e-4 and from 1e6. */
+export function formatFloat4(value: number): string {
+  if (!Number.isFinite(value) || value === 0) return formatFloat8(value);
+  let digits = 1;
+  let text = value.toExponential(0);
+  while (digits < 9 && Math.fround(Number(text)) !== value) text = value.toExponential(digits++);
+  const [mantissa, exponentText] = text.split('e') as [string, string];
+  const exponent = Number(exponentText);
+  if (exponent >= -4 && exponent < 6)
+    return Number(text).toFixed(Math.max(0, mantissa.replace(/\D/g, '').length - 1 - exponent));
+  return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
+}
+
+export function parseFloat4(text: string): number {
+  const value = parseFloatText('float4', text);
+  const rounded = Math.fround(value);
+  if ((Number.isFinite(value) && !Number.isFinite(rounded)) || (rounded === 0 && value !== 0)) {
+    throw new SqlError('numeric_value_out_of_range', `"${text.trim()}" is out of range for type real`);
+  }
+  return rounded;
+}
+
+/** `oid`: an unsigned number; negative ones wrap, as PostgreSQL reads them. */
+export function parseOid(text: string, type: SqlType = 'oid'): number {
+  const trimmed = text.trim();
+  if (!/^[+-]?\d+$/.test(trimmed)) throw invalid(type, text);
+  const value = Number(trimmed);
+  if (value > 4_294_967_295 || value < -2_147_483_648) {
+    throw new SqlError('numeric_value_out_of_range', `value "${text}" is out of range for type ${titleOf(type)}`);
+  }
+  return value < 0 ? value + 4_294_967_296 : value;
+}
+
+/** The canonical form: lower case with hyphens. */
+export function parseUuid(text: string): string {
+  const trimmed = text.trim();
+  const bare = trimmed.startsWith('{') && trimmed.endsWith('}') ? trimmed.slice(1, -1) : trimmed;
+  if (text !== trimmed || !/^(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}$/.test(bare)) throw invalid('uuid', text);
+  const hex = bare.replaceAll('-', '').toLowerCase();
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Either `\x…` in hexadecimal or text with octal escapes. */
+export function parseBytea(text: string): Uint8Array {
+  if (text.startsWith('\\x')) return parseHex(text.slice(2));
+  const bytes: number[] = [];
+  const source = Buffer.from(text, 'utf8');
+  for (let i = 0; i < source.length; i++) {
+    if (source[i] !== 0x5c) {
+      bytes.push(source[i]!);
+      continue;
+    }
+    const octal = /^[0-3][0-7]{2}/.exec(source.toString('latin1', i + 1, i + 4));
+    if (source[i + 1] === 0x5c) {
+      bytes.push(0x5c);
+      i++;
+    } else if (octal !== null) {
+      bytes.push(Number.parseInt(octal[0], 8));
+      i += 3;
+    } else throw new SqlError('invalid_text_representation', 'invalid input syntax for type bytea');
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** Digits in pairs, with white space between them. @throws SqlError `invalid_parameter_value`. */
+export function parseHex(text: string): Uint8Array {
+  const digits = text.replace(/[ \t\n\r]/g, '');
+  const bad = /[^0-9a-fA-F]/u.exec(digits);
+  if (bad !== null) throw new SqlError('invalid_parameter_value', `invalid hexadecimal digit: "${bad[0]}"`);
+  if (digits.length % 2 !== 0) {
+    throw new SqlError('invalid_parameter_value', 'invalid hexadecimal data: odd number of digits');
+  }
+  return new Uint8Array(Buffer.from(digits, 'hex'));
+}
+
+export function formatBytea(value: Uint8Array, output: TextStyle['byteaOutput']): string {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  if (output !== 'escape') return `\\x${bytes.toString('hex')}`;
+  let text = '';
+  for (const byte of bytes) {
+    if (byte === 0x5c) text += '\\\\';
+    else if (byte < 0x20 || byte > 0x7e) text += `\\${byte.toString(8).padStart(3, '0')}`;
+    else text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+/** `"char"`: one byte; those beyond ASCII as an octal escape. */
+function parseChar(text: string): string {
+  const octal = /^\\([0-3][0-7]{2})$/.exec(text);
+  if (octal !== null) return charOfByte(Number.parseInt(octal[1]!, 8));
+  return text === '' ? '' : charOfByte(Buffer.from(text)[0]!);
+}
+
+export function charOfByte(byte: number): string {
+  return byte === 0 ? '' : String.fromCharCode(byte);
+}
+
+function formatChar(value: string): string {
+  const code = value === '' ? 0 : value.charCodeAt(0);
+  return code < 0x80 ? value : `\\${code.toString(8)}`;
+}
+
+/** Names hold 63 bytes. */
+export function truncateName(text: string): string {
+  let name = text;
+  while (Buffer.byteLength(name, 'utf8') > 63) name = [...name].slice(0, -1).join('');
+  return name;
 }

@@ -10,9 +10,11 @@ export interface TimeZone {
   readonly name: string;
   /** Seconds that local time is ahead of UTC at `seconds` since 1970. */
   offsetAt(seconds: number): number;
+  /** What local time is called there at that instant, like CEST; undefined where it has no such name. */
+  abbreviationAt?(seconds: number): string | undefined;
 }
 
-export const UTC: TimeZone = { name: 'UTC', offsetAt: () => 0 };
+export const UTC: TimeZone = { name: 'UTC', offsetAt: () => 0, abbreviationAt: () => 'UTC' };
 
 const known = new Map<string, TimeZone | undefined>();
 const KNOWN_MAX = 1_000;
@@ -66,6 +68,7 @@ function ianaZone(name: string): TimeZone | undefined {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
+  let shortNames: Intl.DateTimeFormat | undefined;
   let lastFrom = Number.POSITIVE_INFINITY;
   let lastOffset = 0;
   return {
@@ -78,6 +81,11 @@ function ianaZone(name: string): TimeZone | undefined {
         lastFrom = quarter;
       }
       return lastOffset;
+    },
+    abbreviationAt(seconds) {
+      shortNames ??= new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'short' });
+      const part = shortNames.formatToParts(seconds * 1_000).find(({ type }) => type === 'timeZoneName');
+      return part !== undefined && /^[A-Z]{3,5}$/.test(part.value) ? part.value : undefined;
     },
   };
 }

@@ -1,14 +1,17 @@
 /**
- * Text of `timestamp with time zone` and `timestamp`, as PostgreSQL reads and prints them with DateStyle ISO.
+ * Points in time and times of day: reading, printing, changing zones (PostgreSQL's timestamp.c, date.c, datetime.c).
  *
- * A value is microseconds since 1970, of UTC or of local time, as a bigint; the ends of int64 are the infinities. Read are ISO 8601 forms, with a
- * space or T between date and time, an optional zone (Z, an offset or an IANA name) and an optional BC, and the words
- * epoch, infinity, -infinity, now, today, tomorrow and yesterday. Month names and other date orders are left out.
+ * A timestamp is microseconds since 1970, of UTC or of local time, as a bigint; the ends of int64 are the infinities. A date is
+ * days since 1970 as a number, with JavaScript's infinities. A time is microseconds since midnight.
  */
 
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
+import { TimeTz } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { fixedZone, instantOf, type TimeZone, timeZone, UTC } from './time-zone.ts';
+import { civilFromDays, dayOfWeek } from './calendar.ts';
+import { microsOf, type ReadContext, readDateTime } from './datetime-input.ts';
+import { instantOf, type TimeZone } from './time-zone.ts';
+import type { SqlType } from './types.ts';
 
 export const INFINITY_MICROS = INT64_MAX;
 export const MINUS_INFINITY_MICROS = INT64_MIN;
@@ -16,112 +19,125 @@ export const MINUS_INFINITY_MICROS = INT64_MIN;
 /** 4714-11-24 BC to 294277-01-01, exclusive; PostgreSQL's range. */
 const MICROS_MIN = -210_866_803_200_000_000n;
 const MICROS_END = 9_224_318_016_000_000_000n;
+/** Dates go to 5874897-12-31. */
+const DATE_MIN = -2_440_588;
+const DATE_END = 2_145_042_541;
 const DAY_SECONDS = 86_400;
+const DAY_MICROS = 86_400_000_000n;
 
-export interface TimeContext {
+/** How values of some types look in text. */
+export interface TextStyle {
   readonly zone: TimeZone;
+  /** Default: `ISO`. */
+  readonly dateStyle?: 'ISO' | 'SQL' | 'Postgres' | 'German';
+  /** The order of day, month and year in input and in some output. Default: `MDY`. */
+  readonly dateOrder?: 'MDY' | 'DMY' | 'YMD';
+  /** Default: `postgres`. */
+  readonly intervalStyle?: 'postgres' | 'postgres_verbose' | 'sql_standard' | 'iso_8601';
+  /** Default: `hex`. */
+  readonly byteaOutput?: 'hex' | 'escape';
+  /** Names of the catalog's objects, for `regclass` and its kin. Without it they are numbers. */
+  readonly names?: ObjectNames | undefined;
+}
+
+/** What the catalog calls its objects. Kinds are those of the types: `regclass`, `regproc`, `regtype`, …. */
+export interface ObjectNames {
+  /** As it is written in the session's search path; undefined when there is none. */
+  nameOf(kind: SqlType, oid: number): string | undefined;
+  /** @param parts The name, and the schema before it where it was given. */
+  oidOf(kind: SqlType, parts: readonly string[]): number | undefined;
+}
+
+export interface TimeContext extends TextStyle {
   /** Start of the transaction, for `now`. */
   readonly nowMicros: bigint;
 }
 
-const PATTERN =
-  /^(\d{1,6})-(\d{1,2})-(\d{1,2})(?:[ tT]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?)?\s*([zZ]|[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?|[A-Za-z][A-Za-z_]*(?:\/[A-Za-z0-9_+-]+)*)?(?:\s+(BC|AD|bc|ad))?$/;
+function readContext(context: TimeContext): ReadContext {
+  return { zone: context.zone, order: context.dateOrder ?? 'MDY', nowMicros: context.nowMicros };
+}
 
-/** @throws SqlError `invalid_datetime_format`, `datetime_field_overflow`. */
+/** @throws SqlError as `readDateTime`. */
 export function parseTimestamptz(input: string, context: TimeContext): bigint {
-  return parsePoint(input, 'timestamp with time zone', context);
+  return parsePoint(input, 'timestamp with time zone', context, false);
 }
 
 /** Local time; a zone in the text is read and does not count, as in PostgreSQL. @throws as `parseTimestamptz`. */
 export function parseTimestamp(input: string, context: TimeContext): bigint {
-  const now = localOfInstant(context.nowMicros, context.zone);
-  return parsePoint(input, 'timestamp', { zone: UTC, nowMicros: now });
+  return parsePoint(input, 'timestamp', context, true);
 }
 
-function parsePoint(input: string, title: 'timestamp' | 'timestamp with time zone', context: TimeContext): bigint {
-  const text = input.trim();
-  const word = specialWord(text.toLowerCase(), context);
-  if (word !== undefined) return word;
-  const match = PATTERN.exec(text);
-  if (match === null) throw invalid(input, title);
-  let [, yearText, monthText, dayText, hourText, minuteText, secondText, fraction, zoneText, era] = match;
-  if (zoneText !== undefined && /^(bc|ad)$/i.test(zoneText) && era === undefined) {
-    era = zoneText;
-    zoneText = undefined;
-  }
-  if (yearText!.length < 3) throw invalid(input, title);
-  let year = Number(yearText);
-  const month = Number(monthText);
-  const day = Number(dayText);
-  if (year === 0) throw outOfRange(input);
-  if (era?.toLowerCase() === 'bc') year = 1 - year;
-  const hour = Number(hourText ?? 0);
-  const minute = Number(minuteText ?? 0);
-  const second = Number(secondText ?? 0);
-  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) throw outOfRange(input);
-  if (minute > 59 || second > 60 || hour > 24 || (hour === 24 && (minute > 0 || second > 0 || Number(fraction) > 0))) {
-    throw outOfRange(input);
-  }
-  const local = daysFromCivil(year, month, day) * DAY_SECONDS + hour * 3_600 + minute * 60 + second;
-  const named = zoneText === undefined ? context.zone : zoneOf(zoneText, input, title);
-  const zone = title === 'timestamp' ? UTC : named;
-  const micros = BigInt(instantOf(local, zone)) * 1_000_000n + BigInt(Math.round(Number(`0.${fraction || '0'}`) * 1e6));
-  if (micros < MICROS_MIN || micros >= MICROS_END) {
-    throw new SqlError('datetime_field_overflow', `timestamp out of range: "${input}"`);
-  }
-  return micros;
-}
-
-function specialWord(word: string, context: TimeContext): bigint | undefined {
-  switch (word) {
+function parsePoint(input: string, title: string, context: TimeContext, local: boolean): bigint {
+  const read = readDateTime(input, title, readContext(context));
+  switch (read.kind) {
     case 'infinity':
-    case '+infinity':
       return INFINITY_MICROS;
     case '-infinity':
       return MINUS_INFINITY_MICROS;
     case 'epoch':
       return 0n;
-    case 'now':
-      return context.nowMicros;
-    case 'today':
-    case 'tomorrow':
-    case 'yesterday': {
-      const now = Number(context.nowMicros / 1_000_000n);
-      const today = Math.floor((now + context.zone.offsetAt(now)) / DAY_SECONDS);
-      const day = today + (word === 'today' ? 0 : word === 'tomorrow' ? 1 : -1);
-      return BigInt(instantOf(day * DAY_SECONDS, context.zone)) * 1_000_000n;
+    default: {
+      const micros = microsOf(read, context.zone, local);
+      if (isTimestamp(micros)) return micros;
+      throw new SqlError('datetime_field_overflow', `timestamp out of range: "${input}"`);
     }
+  }
+}
+
+/** Whether it lies within the range of finite timestamps. */
+export function isTimestamp(micros: bigint): boolean {
+  return micros >= MICROS_MIN && micros < MICROS_END;
+}
+
+/** @throws SqlError `datetime_field_overflow`. */
+export function checkedTimestamp(micros: bigint): bigint {
+  if (isTimestamp(micros)) return micros;
+  throw new SqlError('datetime_field_overflow', 'timestamp out of range');
+}
+
+export function isInfinite(micros: bigint): boolean {
+  return micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS;
+}
+
+/** @throws SqlError `datetime_field_overflow`. */
+export function checkedDate(days: number): number {
+  if ((days >= DATE_MIN && days < DATE_END) || !Number.isFinite(days)) return days;
+  throw new SqlError('datetime_field_overflow', 'date out of range');
+}
+
+export function parseDate(input: string, context: TimeContext): number {
+  const read = readDateTime(input, 'date', readContext(context));
+  switch (read.kind) {
+    case 'infinity':
+      return Number.POSITIVE_INFINITY;
+    case '-infinity':
+      return Number.NEGATIVE_INFINITY;
+    case 'epoch':
+      return 0;
     default:
-      return undefined;
+      if (read.days >= DATE_MIN && read.days < DATE_END) return read.days;
+      throw new SqlError('datetime_field_overflow', `date out of range: "${input}"`);
   }
 }
 
-function zoneOf(text: string, input: string, title: string): TimeZone {
-  const sign = text[0];
-  if (sign !== '+' && sign !== '-') {
-    const zone = timeZone(text);
-    if (zone !== undefined) return zone;
-    if (!text.includes('/')) throw invalid(input, title);
-    throw new SqlError('invalid_parameter_value', `time zone "${text.toLowerCase()}" not recognized`);
-  }
-  const digits = text.slice(1).replaceAll(':', '');
-  const hours = Number(digits.slice(0, digits.length > 2 ? digits.length % 2 || 2 : 2));
-  const rest = digits.slice(digits.length > 2 ? digits.length % 2 || 2 : digits.length);
-  const minutes = Number(rest.slice(0, 2) || 0);
-  const seconds = Number(rest.slice(2, 4) || 0);
-  if (hours > 15 || minutes > 59 || seconds > 59) {
-    throw new SqlError('datetime_field_overflow', `time zone displacement out of range: "${input}"`);
-  }
-  const offset = hours * 3_600 + minutes * 60 + seconds;
-  return fixedZone(text, sign === '-' ? -offset : offset);
+export function parseTime(input: string, context: TimeContext): number {
+  const read = readDateTime(input, 'time', readContext(context), true);
+  if (read.kind === 'point') return read.micros;
+  throw new SqlError('invalid_datetime_format', `invalid input syntax for type time: "${input}"`);
 }
 
-function invalid(input: string, title: string): SqlError {
-  return new SqlError('invalid_datetime_format', `invalid input syntax for type ${title}: "${input}"`);
-}
-
-function outOfRange(input: string): SqlError {
-  return new SqlError('datetime_field_overflow', `date/time field value out of range: "${input}"`);
+export function parseTimetz(input: string, context: TimeContext): TimeTz {
+  const title = 'time with time zone';
+  const read = readDateTime(input, title, readContext(context), true);
+  if (read.kind !== 'point') {
+    throw new SqlError('invalid_datetime_format', `invalid input syntax for type ${title}: "${input}"`);
+  }
+  const zone = read.zone ?? context.zone;
+  const seconds = Math.floor(read.micros / 1e6);
+  const now = Number(context.nowMicros / 1_000_000n);
+  const days = read.dated ? read.days : Math.floor((now + zone.offsetAt(now)) / DAY_SECONDS);
+  const local = days * DAY_SECONDS + seconds;
+  return new TimeTz(read.micros, local - instantOf(local, zone));
 }
 
 /** What clocks of `zone` show at an instant, as microseconds. Infinities stay. */
@@ -139,76 +155,115 @@ export function instantOfLocal(local: bigint, zone: TimeZone): bigint {
   throw new SqlError('datetime_field_overflow', 'timestamp out of range');
 }
 
-function wholeSeconds(micros: bigint): number {
+export function wholeSeconds(micros: bigint): number {
   return Number((micros - (((micros % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n);
 }
 
 /** `2024-02-29 12:00:00.5`. */
-export function formatTimestamp(micros: bigint): string {
-  return formatPoint(micros, UTC, false);
+export function formatTimestamp(micros: bigint, style?: TextStyle): string {
+  return formatPoint(micros, undefined, style);
 }
 
 /** `2024-02-29 12:00:00.5+01`. */
-export function formatTimestamptz(micros: bigint, zone: TimeZone): string {
-  return formatPoint(micros, zone, true);
+export function formatTimestamptz(micros: bigint, style: TextStyle): string {
+  return formatPoint(micros, style.zone, style);
 }
 
-function formatPoint(micros: bigint, zone: TimeZone, withOffset: boolean): string {
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+function formatPoint(micros: bigint, zone: TimeZone | undefined, style: TextStyle | undefined): string {
   if (micros === INFINITY_MICROS) return 'infinity';
   if (micros === MINUS_INFINITY_MICROS) return '-infinity';
-  let seconds = Number(micros / 1_000_000n);
-  let fraction = Number(micros % 1_000_000n);
-  if (fraction < 0) {
-    fraction += 1_000_000;
-    seconds--;
-  }
-  const offset = zone.offsetAt(seconds);
+  const seconds = wholeSeconds(micros);
+  const fraction = Number(((micros % 1_000_000n) + 1_000_000n) % 1_000_000n);
+  const offset = zone === undefined ? 0 : zone.offsetAt(seconds);
   const local = seconds + offset;
   const days = Math.floor(local / DAY_SECONDS);
-  const inDay = local - days * DAY_SECONDS;
+  const clock = formatClock((local - days * DAY_SECONDS) * 1e6 + fraction);
+  const dateStyle = style?.dateStyle ?? 'ISO';
   const [year, month, day] = civilFromDays(days);
-  const shownYear = year > 0 ? year : 1 - year;
-  let out = `${pad(shownYear, 4)}-${pad(month, 2)}-${pad(day, 2)} `;
-  out += `${pad(Math.floor(inDay / 3_600), 2)}:${pad(Math.floor(inDay / 60) % 60, 2)}:${pad(inDay % 60, 2)}`;
-  if (fraction !== 0) out += `.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`;
-  if (withOffset) {
-    const ahead = Math.abs(offset);
-    out += `${offset < 0 ? '-' : '+'}${pad(Math.floor(ahead / 3_600), 2)}`;
-    if (ahead % 3_600 !== 0) out += `:${pad(Math.floor(ahead / 60) % 60, 2)}`;
-    if (ahead % 60 !== 0) out += `:${pad(ahead % 60, 2)}`;
+  const era = year > 0 ? '' : ' BC';
+  if (dateStyle === 'ISO') {
+    const date = `${pad(year > 0 ? year : 1 - year, 4)}-${pad(month, 2)}-${pad(day, 2)}`;
+    return `${date} ${clock}${zone === undefined ? '' : formatOffset(offset)}${era}`;
   }
-  return year > 0 ? out : `${out} BC`;
+  const abbreviation = zone?.abbreviationAt?.(seconds);
+  const shownZone = zone === undefined ? '' : abbreviation === undefined ? formatOffset(offset) : ` ${abbreviation}`;
+  if (dateStyle === 'Postgres') {
+    const dayFirst = style?.dateOrder === 'DMY';
+    const name = MONTHS[month - 1]!;
+    const date = dayFirst ? `${pad(day, 2)} ${name}` : `${name} ${pad(day, 2)}`;
+    const separated = zone !== undefined && abbreviation === undefined ? ` ${formatOffset(offset)}` : shownZone;
+    return `${WEEKDAYS[dayOfWeek(days)]} ${date} ${clock} ${pad(year > 0 ? year : 1 - year, 4)}${separated}${era}`;
+  }
+  return `${formatDay(days, style)} ${clock}${shownZone}${era}`.replace(`${era} ${clock}`, ` ${clock}`);
+}
+
+/** `+05:30`, `-08`. */
+export function formatOffset(offset: number): string {
+  const ahead = Math.abs(offset);
+  let out = `${offset < 0 ? '-' : '+'}${pad(Math.floor(ahead / 3_600), 2)}`;
+  if (ahead % 3_600 !== 0) out += `:${pad(Math.floor(ahead / 60) % 60, 2)}`;
+  if (ahead % 60 !== 0) out += `:${pad(ahead % 60, 2)}`;
+  return out;
+}
+
+/** `12:00:00.5` of microseconds since midnight. */
+export function formatClock(micros: number): string {
+  const seconds = Math.floor(micros / 1e6);
+  const fraction = micros - seconds * 1e6;
+  const out = `${pad(Math.floor(seconds / 3_600), 2)}:${pad(Math.floor(seconds / 60) % 60, 2)}:${pad(seconds % 60, 2)}`;
+  return fraction === 0 ? out : `${out}.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`;
+}
+
+export function formatTimetz({ micros, offset }: TimeTz): string {
+  return formatClock(micros) + formatOffset(offset);
+}
+
+export function formatDate(days: number, style?: TextStyle): string {
+  if (!Number.isFinite(days)) return days > 0 ? 'infinity' : '-infinity';
+  return formatDay(days, style);
+}
+
+function formatDay(days: number, style: TextStyle | undefined): string {
+  const [year, month, day] = civilFromDays(days);
+  const y = pad(year > 0 ? year : 1 - year, 4);
+  const m = pad(month, 2);
+  const d = pad(day, 2);
+  const era = year > 0 ? '' : ' BC';
+  const dayFirst = style?.dateOrder === 'DMY';
+  switch (style?.dateStyle) {
+    case 'SQL':
+      return `${dayFirst ? `${d}/${m}` : `${m}/${d}`}/${y}${era}`;
+    case 'German':
+      return `${d}.${m}.${y}${era}`;
+    case 'Postgres':
+      return `${dayFirst ? `${d}-${m}` : `${m}-${d}`}-${y}${era}`;
+    default:
+      return `${y}-${m}-${d}${era}`;
+  }
+}
+
+/** The microseconds of `value` rounded to `precision` digits of a second, half away from zero. */
+export function roundMicros(value: bigint, precision: number): bigint {
+  if (precision >= 6 || isInfinite(value)) return value;
+  const unit = 10n ** BigInt(6 - precision);
+  // PostgreSQL counts from 2000; a whole number of any unit away from 1970.
+  const rest = ((value % unit) + unit) % unit;
+  return rest * 2n >= unit ? value - rest + unit : value - rest;
 }
 
 function pad(value: number, width: number): string {
   return String(value).padStart(width, '0');
 }
 
-function daysInMonth(year: number, month: number): number {
-  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+/** Days and microseconds of the day of a local time. */
+export function splitLocal(micros: bigint): readonly [days: number, micros: number] {
+  const rest = ((micros % DAY_MICROS) + DAY_MICROS) % DAY_MICROS;
+  return [Number((micros - rest) / DAY_MICROS), Number(rest)];
 }
 
-/** Days since 1970 of a date in the proleptic Gregorian calendar; year 0 is 1 BC. After Howard Hinnant's algorithms. */
-function daysFromCivil(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year;
-  const era = Math.floor(y / 400);
-  const yearOfEra = y - era * 400;
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  return era * 146_097 + dayOfEra - 719_468;
-}
-
-function civilFromDays(days: number): readonly [number, number, number] {
-  const z = days + 719_468;
-  const era = Math.floor(z / 146_097);
-  const dayOfEra = z - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1_460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  );
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shifted = Math.floor((5 * dayOfYear + 2) / 153);
-  const day = dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1;
-  const month = shifted < 10 ? shifted + 3 : shifted - 9;
-  return [yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day];
+export function joinLocal(days: number, micros: number): bigint {
+  return BigInt(days) * DAY_MICROS + BigInt(micros);
 }

@@ -10,6 +10,7 @@
 import { assert } from '../../../base/assert.ts';
 import type { ColumnType, ColumnValue } from '../../../models/relational/table.ts';
 import { notSupported } from '../sql-error.ts';
+import { castRule } from './cast-rules.ts';
 
 export type SqlType = ColumnType | PseudoType;
 export type SqlValue = ColumnValue;
@@ -282,33 +283,66 @@ export function isString(type: SqlType): type is 'text' | 'varchar' | 'bpchar' |
   return type === 'text' || type === 'varchar' || type === 'bpchar' || type === 'name';
 }
 
+const FREEDOM = { implicit: 0, assignment: 1, explicit: 2 } as const;
+
+/** The type below a domain; any other type is itself. */
+export function baseOf(type: SqlType): SqlType {
+  let base = type;
+  if (!base.startsWith('user:')) return base;
+  for (let info = typeInfo(base); info.base !== undefined; info = typeInfo(base)) base = info.base;
+  return base;
+}
+
+/** How a value of one type becomes another: as it is, by a function of `cast.ts`, element by element, or through text. */
+export type CastPath = 'same' | 'function' | 'elements' | 'text';
+
+/**
+ * After PostgreSQL's find_coercion_pathway: a row of the table of casts if it is as free as `context` wants; else arrays by
+ * their elements, and text for strings. Undefined where there is no way.
+ */
+export function castPath(from: SqlType, to: SqlType, context: CastContext): CastPath | undefined {
+  if (from === to || from === 'unknown') return 'same';
+  const source = baseOf(from);
+  const target = baseOf(to);
+  if (source === target) return 'same';
+  const rule = castRule(source, target);
+  if (rule !== undefined) return FREEDOM[rule] <= FREEDOM[context] ? 'function' : undefined;
+  const sourceInfo = typeInfo(source);
+  const targetInfo = typeInfo(target);
+  if (sourceInfo.category === 'A' && targetInfo.category === 'A') {
+    if ((source === 'oidvector' && target === '_oid') || (source === 'int2vector' && target === '_int2')) return 'same';
+    const element = castPath(sourceInfo.element!, targetInfo.element!, context);
+    if (element !== undefined) return element === 'same' ? 'same' : 'elements';
+  }
+  if (source === 'record' && targetInfo.kind === 'c') return 'function';
+  if (sourceInfo.kind === 'c' && target === 'record') return 'same';
+  if (sourceInfo.kind === 'p' && source !== 'record') return undefined;
+  if (targetInfo.category === 'S' && context !== 'implicit') return 'text';
+  if (sourceInfo.category === 'S' && context === 'explicit' && targetInfo.kind !== 'p') return 'text';
+  return undefined;
+}
+
 /** Whether a value of `from` may become `to` in `context`; the same type always may. */
 export function canCast(from: SqlType, to: SqlType, context: CastContext): boolean {
-  if (from === to || from === 'unknown') return true;
-  const rankFrom = NUMBER_RANK[from];
-  const rankTo = NUMBER_RANK[to];
-  if (rankFrom !== undefined && rankTo !== undefined) return rankFrom < rankTo || context !== 'implicit';
-  if (isString(from) && isString(to)) return true;
-  if (from === 'timestamp' && to === 'timestamptz') return true;
-  if (from === 'timestamptz' && to === 'timestamp') return context !== 'implicit';
-  if (isString(to)) return context !== 'implicit' && from !== 'void';
-  if (context !== 'explicit') return false;
-  if (isString(from)) return to !== 'void';
-  return (from === 'bool' && to === 'int4') || (from === 'int4' && to === 'bool');
+  return castPath(from, to, context) !== undefined;
 }
 
 /**
- * The type that alternatives (CASE, COALESCE, IN, VALUES) share: unknowns give way; then the one that all others become
- * by themselves. Undefined when they do not match.
+ * The type that alternatives (CASE, COALESCE, IN, VALUES) share: unknowns give way; then the one that those before become
+ * by themselves, unless theirs is preferred. Undefined when they do not match. After PostgreSQL's select_common_type.
  */
 export function commonType(types: readonly SqlType[]): SqlType | undefined {
+  if (types.length > 0 && types[0] !== 'unknown' && types.every((type) => type === types[0])) return types[0];
   let common: SqlType = 'unknown';
-  for (const type of types) {
+  for (const each of types) {
+    const type = baseOf(each);
     if (type === 'unknown' || type === common) continue;
     if (common === 'unknown') common = type;
     else if (typeInfo(type).category !== typeInfo(common).category) return undefined;
-    else if (canCast(common, type, 'implicit') && !canCast(type, common, 'implicit')) common = type;
-    else if (!canCast(type, common, 'implicit')) return undefined;
+    else if (!typeInfo(common).preferred && canCast(common, type, 'implicit') && !canCast(type, common, 'implicit')) {
+      common = type;
+    }
   }
-  return common === 'unknown' ? 'text' : common;
+  if (common === 'unknown') return 'text';
+  return types.every((type) => canCast(type, common, 'implicit')) ? common : undefined;
 }

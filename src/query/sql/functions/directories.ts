@@ -1,0 +1,13 @@
+/** All functions and all operators there are, each kind under one roof. A new one is a row in a table of its chapter. */
+
+import { ARITHMETIC } from './arithmetic.ts';
+import { COMPARISONS } from './comparisons.ts';
+import { DATETIME_OPERATORS } from './datetime-operators.ts';
+import { FunctionDirectory } from './definition.ts';
+import { MATH_FUNCTIONS } from './math.ts';
+import { SESSION_FUNCTIONS } from './session-functions.ts';
+import { STRING_FUNCTIONS, STRING_OPERATORS } from './strings.ts';
+
+export const FUNCTIONS = new FunctionDirectory([STRING_FUNCTIONS, MATH_FUNCTIONS, SESSION_FUNCTIONS]);
+
+export const OPERATORS = new FunctionDirectory([COMPARISONS, ARITHMETIC, DATETIME_OPERATORS, STRING_OPERATORS]);

@@ -1,0 +1,31 @@
+/** What the session and the clock say (manual, 9.9.5 and 9.26). */
+
+import { SqlError } from '../sql-error.ts';
+import type { FunctionTable, RunContext } from './definition.ts';
+import { VERSION_TEXT } from './version.ts';
+
+export const SESSION_FUNCTIONS: FunctionTable = {
+  'now() timestamptz stable': ({ nowMicros }: RunContext) => nowMicros,
+  'transaction_timestamp() timestamptz stable': ({ nowMicros }: RunContext) => nowMicros,
+  'statement_timestamp() timestamptz stable': ({ statementMicros }: RunContext) => statementMicros,
+  'clock_timestamp() timestamptz volatile': (context: RunContext) => context.clockMicros(),
+  'version() text stable': () => VERSION_TEXT,
+  'current_database() name stable': ({ session }: RunContext) => session.database,
+  'current_catalog() name stable': ({ session }: RunContext) => session.database,
+  'current_user() name stable': ({ session }: RunContext) => session.user,
+  'session_user() name stable': ({ session }: RunContext) => session.user,
+  'current_schema() name stable': () => 'public',
+  'pg_backend_pid() int4 stable': ({ session }: RunContext) => session.processId,
+  'pg_is_in_recovery() bool volatile': () => false,
+  'current_setting(text) text stable': (name: string, { session }: RunContext) => {
+    const value = session.setting(name);
+    if (value !== undefined) return value;
+    throw new SqlError('undefined_object', `unrecognized configuration parameter "${name}"`);
+  },
+  'current_setting(text, bool) text stable': (name: string, missingOk: boolean, { session }: RunContext) => {
+    const value = session.setting(name);
+    if (value !== undefined) return value;
+    if (missingOk) return null;
+    throw new SqlError('undefined_object', `unrecognized configuration parameter "${name}"`);
+  },
+};
