@@ -1,0 +1,263 @@
+/**
+ * A client of one TiKV cluster.
+ *
+ *   const client = await TikvClient.connect({ pdEndpoints: ['127.0.0.1:2379'], ...nodeDefaults() });
+ *   const transaction = await client.begin();
+ *   transaction.put(key, value);
+ *   await transaction.commit();
+ *
+ * Transactions and RawKV of API V1 do not share a cluster: what a client is first asked for decides how it reads region
+ * boundaries, so RawKV clients are opened with `openRaw`.
+ */
+
+import { BUDGET } from './backoff.ts';
+import { type KeyText, keyBytes, keyText } from './bytes.ts';
+import { type ClientConfig, type ClientOptions, withDefaults } from './config.ts';
+import { atKey, type Core, overRegions } from './core.ts';
+import { TikvError } from './errors.ts';
+import { LockResolver, type TransactionStatus } from './lock-resolver.ts';
+import * as methods from './methods.ts';
+import { PdClient } from './pd-client.ts';
+import { APIVersion } from './proto/kvrpcpb.ts';
+import { RawClient, type RawOptions } from './raw-client.ts';
+import { RegionCache } from './region-cache.ts';
+import { API_V1, type ApiContext, RegionSender } from './region-sender.ts';
+import { SafePoint } from './safe-point.ts';
+import { type Pair, type ScanOptions, Snapshot, type SnapshotOptions } from './snapshot.ts';
+import { StoreClient, TIMEOUT_MS } from './store-client.ts';
+import { prefixEnd, Transaction, type TransactionOptions } from './transaction.ts';
+
+/** Commits and clean-ups that run on when the client is asked to close. */
+const CLOSE_WAIT_MS = 5_000;
+const BACKGROUND_MAX = 10_000;
+
+export interface ClientStatistics {
+  readonly clusterId: bigint;
+  readonly pdLeader: string | undefined;
+  readonly pdEndpoints: readonly string[];
+  readonly cachedRegions: number;
+  readonly stores: readonly { readonly id: bigint; readonly address: string; readonly reachable: boolean }[];
+  readonly connections: number;
+  readonly background: number;
+}
+
+/** A snapshot in terms of bytes. */
+export interface ReadOnlySnapshot {
+  readonly readTs: bigint;
+  get(key: Uint8Array): Promise<Buffer | undefined>;
+  batchGet(keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]>;
+  scan(start: Uint8Array, end: Uint8Array, options?: ScanOptions): AsyncGenerator<(readonly [Buffer, Buffer])[]>;
+}
+
+export class TikvClient {
+  readonly #core: Core;
+  readonly #stores: StoreClient;
+  readonly #prefix: KeyText;
+  readonly #background = new Set<Promise<void>>();
+  #closed = false;
+
+  private constructor(config: ClientConfig, pd: PdClient, api: ApiContext, prefix: KeyText, encoded: boolean) {
+    this.#prefix = prefix;
+    this.#stores = new StoreClient(config);
+    const cache = new RegionCache(config, pd, encoded);
+    const sender = new RegionSender(config, pd, cache, this.#stores, api);
+    const safePoint = new SafePoint(config, pd);
+    const background = (what: string, work: () => Promise<void>) => this.#inBackground(what, work);
+    const core = { config, pd, cache, sender, safePoint, background } as { -readonly [K in keyof Core]: Core[K] };
+    core.resolver = new LockResolver(core);
+    this.#core = core;
+  }
+
+  /**
+   * For transactions. @throws TikvError `pd_unavailable` naming the endpoints, `cluster_mismatch`, `configuration`.
+   */
+  static async connect(options: ClientOptions, signal?: AbortSignal): Promise<TikvClient> {
+    const client = await TikvClient.#open(options, 'x', signal);
+    try {
+      await client.#core.safePoint.start();
+      return client;
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+  }
+
+  /** For RawKV alone. @throws as `connect`. */
+  static async openRaw(
+    options: ClientOptions,
+    raw: RawOptions = {},
+    signal?: AbortSignal,
+  ): Promise<{ readonly client: TikvClient; readonly raw: RawClient }> {
+    const client = await TikvClient.#open(options, 'r', signal);
+    return { client, raw: new RawClient(client.#core, client.#prefix, raw) };
+  }
+
+  static async #open(options: ClientOptions, mode: 'x' | 'r', signal: AbortSignal | undefined): Promise<TikvClient> {
+    const config = withDefaults(options);
+    const pd = new PdClient(config);
+    try {
+      await pd.connect(signal);
+      if (config.apiVersion === 'V1') return new TikvClient(config, pd, API_V1, '', mode === 'x');
+      const { id = 0 } = await pd.loadKeyspace(config.keyspace, pd.backoffer(BUDGET.locate, signal));
+      const prefix = mode + String.fromCharCode((id >> 16) & 0xff, (id >> 8) & 0xff, id & 0xff);
+      return new TikvClient(config, pd, { apiVersion: APIVersion.V2, keyspaceId: id }, prefix, true);
+    } catch (error) {
+      pd.close();
+      throw error;
+    }
+  }
+
+  /** @throws TikvError `pd_unavailable`, `closed`. */
+  async begin(options: TransactionOptions = {}): Promise<Transaction> {
+    return this.beginAt(await this.timestamp(options.signal), options);
+  }
+
+  /** With a timestamp from `timestamp()`. */
+  beginAt(startTs: bigint, options: TransactionOptions = {}): Transaction {
+    this.#assertOpen();
+    return new Transaction(this.#core, startTs, this.#prefix, options);
+  }
+
+  /** Reads as of a timestamp, without a transaction. */
+  snapshot(readTs: bigint, options: SnapshotOptions = {}): ReadOnlySnapshot {
+    this.#assertOpen();
+    const snapshot = new Snapshot(this.#core, readTs, options);
+    const prefix = this.#prefix;
+    const keyOf = (key: Uint8Array) => prefix + keyText(key);
+    return {
+      readTs,
+      get: (key) => snapshot.get(keyOf(key)),
+      async batchGet(keys) {
+        const texts = keys.map(keyOf);
+        const found = await snapshot.batchGet(texts);
+        return texts.map((key) => found.get(key));
+      },
+      async *scan(start, end, scanOptions) {
+        const high = end.length === 0 ? prefixEnd(prefix) : keyOf(end);
+        for await (const batch of snapshot.scan(keyOf(start), high, scanOptions)) {
+          yield batch.map(([key, value]: Pair) => [Buffer.from(key.slice(prefix.length), 'latin1'), value] as const);
+        }
+      },
+    };
+  }
+
+  /** Newer than every timestamp granted before the call. */
+  timestamp(signal?: AbortSignal): Promise<bigint> {
+    this.#assertOpen();
+    return this.#core.pd.timestamp(signal);
+  }
+
+  /** What became of a transaction whose commit was undetermined. Ends it when it has expired without committing. */
+  async transactionStatus(primary: Uint8Array, startTs: bigint, signal?: AbortSignal): Promise<TransactionStatus> {
+    const backoffer = this.#core.pd.backoffer(BUDGET.transactionStatus, signal);
+    return this.#core.resolver.statusOf(this.#prefix + keyText(primary), startTs, backoffer);
+  }
+
+  /** Splits regions at keys. @returns the ids of the regions made. */
+  async split(keys: readonly Uint8Array[], scatter = false): Promise<readonly bigint[]> {
+    const texts = [...new Set(keys.map((key) => this.#prefix + keyText(key)))].sort();
+    const ids = new Set<bigint>();
+    const backoffer = this.#core.pd.backoffer(Math.min(120_000, Math.max(1, texts.length) * BUDGET.split));
+    await overRegions(this.#core, texts, 512, backoffer, async (region, share, own) => {
+      const request = { splitKeys: share.map(keyBytes) };
+      const result = await this.#core.sender.send(region, methods.SplitRegion, request, {
+        backoffer: own,
+        writes: true,
+      });
+      if (result.kind === 'miss') return result;
+      const { regions } = result.response;
+      const store = region.replicas[region.leader]!.store.id;
+      await this.#core.cache.learn(regions, store, region, own);
+      for (const one of regions) ids.add(one.id);
+      return undefined;
+    });
+    if (scatter) for (const id of ids) await this.#core.pd.scatterRegion(id, backoffer);
+    return [...ids];
+  }
+
+  /**
+   * Drops all versions of [start, end) on every store, at once and for ever, without transactions: for data that nobody
+   * reads any more. An empty end is unbounded.
+   */
+  async destroyRange(start: Uint8Array, end: Uint8Array): Promise<void> {
+    const backoffer = this.#core.pd.backoffer(BUDGET.garbageCollection);
+    const high = end.length === 0 ? prefixEnd(this.#prefix) : this.#prefix + keyText(end);
+    const request = methods.UnsafeDestroyRange.request.encode({
+      startKey: keyBytes(this.#prefix + keyText(start)),
+      endKey: keyBytes(high),
+    });
+    for (const store of await this.#core.pd.getAllStores(backoffer)) {
+      const bytes = await this.#stores.call(
+        store.address,
+        methods.UnsafeDestroyRange as unknown as methods.Method,
+        request,
+        {
+          timeoutMs: TIMEOUT_MS.long,
+        },
+      );
+      const { error } = methods.UnsafeDestroyRange.response.decode(bytes);
+      if (error !== '') throw new TikvError('protocol', `store ${store.id}: ${error}`);
+    }
+  }
+
+  /** Whether the cluster serves now: a timestamp, and a read. @throws TikvError */
+  async probe(key: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const readTs = await this.timestamp(signal);
+    const text = this.#prefix + keyText(key);
+    const backoffer = this.#core.pd.backoffer(BUDGET.read, signal);
+    await atKey(this.#core, text, methods.KvGet, { key: keyBytes(text), version: readTs }, { backoffer });
+  }
+
+  statistics(): ClientStatistics {
+    const { pd, cache } = this.#core;
+    return {
+      clusterId: pd.clusterId,
+      pdLeader: pd.leader,
+      pdEndpoints: pd.endpoints,
+      cachedRegions: cache.size,
+      stores: cache.stores.map(({ id, address, reachable }) => ({ id, address, reachable })),
+      connections: this.#stores.connectionCount,
+      background: this.#background.size,
+    };
+  }
+
+  /** Resolves when what runs in the background now has ended. */
+  async settled(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background);
+  }
+
+  /** Waits for commits in the background for a while; others could finish them too. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { timers } = this.#core.config.environment;
+    await new Promise<void>((resolve) => {
+      const timer = timers.after(CLOSE_WAIT_MS, () => resolve());
+      void Promise.all(this.#background).then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+    this.#core.sender.close();
+    this.#core.safePoint.close();
+    this.#stores.close();
+    this.#core.pd.close();
+  }
+
+  #inBackground(what: string, work: () => Promise<void>): void {
+    const { hooks } = this.#core.config;
+    if (this.#background.size >= BACKGROUND_MAX) {
+      // Whoever meets the locks resolves them.
+      hooks.onBackground?.(what, new Error(`more than ${BACKGROUND_MAX} clean-ups are under way`));
+      return;
+    }
+    const running = work()
+      .catch((error: unknown) => hooks.onBackground?.(what, error))
+      .finally(() => this.#background.delete(running));
+    this.#background.add(running);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new TikvError('closed', 'the client is closed');
+  }
+}

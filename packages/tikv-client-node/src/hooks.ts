@@ -1,0 +1,15 @@
+/** What a user of the client may listen to, for metrics and traces. Listeners must not throw. */
+
+import type { BackoffKind } from './backoff.ts';
+
+export interface Hooks {
+  /** A request to a store ended. `outcome`: ok, a region error's name, or `rpc` for a failure of the transport. */
+  onRequest?(method: string, storeId: bigint, latencyMs: number, outcome: string): void;
+  onBackoff?(kind: BackoffKind, sleptMs: number): void;
+  onTimestamps?(count: number, latencyMs: number): void;
+  onRegionCache?(event: 'hit' | 'miss' | 'stale'): void;
+  onLockResolved?(how: 'committed' | 'rolledBack' | 'alive' | 'pushed'): void;
+  onCommit?(how: 'onePhase' | 'async' | 'twoPhase' | 'failed' | 'undetermined', latencyMs: number): void;
+  /** Trouble in the background that nobody waits for: secondaries not committed, a heartbeat that failed. */
+  onBackground?(what: string, error: unknown): void;
+}

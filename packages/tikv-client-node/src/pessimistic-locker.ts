@@ -1,0 +1,294 @@
+/**
+ * The locks of a pessimistic transaction: taking them while the statement runs, giving them back, and keeping the
+ * first, which is the primary, alive.
+ *
+ * A request that fails half-way gives back all of its keys, once more after a pause: a lock may be taken late by a request
+ * whose answer was lost.
+ */
+
+import { type Backoffer, BUDGET } from './backoff.ts';
+import { type KeyText, keyBytes, keyText } from './bytes.ts';
+import { type Core, overRegions } from './core.ts';
+import { sleep } from './environment.ts';
+import { TikvError } from './errors.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { fromKeyError } from './key-errors.ts';
+import { describeLock } from './lock-resolver.ts';
+import * as methods from './methods.ts';
+import { Assertion, Op } from './proto/kvrpcpb.ts';
+import type { Region } from './region-cache.ts';
+import type { RegionMiss } from './region-sender.ts';
+
+const LOCK_TTL_MS = 20_000;
+const KEYS_PER_REQUEST = 256;
+/** The holder has touched its lock this recently: it lives, there is nothing to resolve. */
+const HOLDER_ALIVE_MS = 300n;
+const SECOND_ROLLBACK_AFTER_MS = 1_000;
+
+export interface LockOptions {
+  /** Default: wait as long as the budget lasts. 0: not at all. */
+  readonly waitMs?: number | undefined;
+  /** The values under the locks. */
+  readonly returnValues?: boolean;
+  /** Keys without a value are not locked; needs `returnValues`. */
+  readonly onlyIfExists?: boolean;
+  /** Fails with `already_exists` when a key has a value. */
+  readonly mustNotExist?: boolean;
+}
+
+/** For each key asked for: whether it exists, and its value where asked for. */
+export type LockedValues = Map<KeyText, Buffer | undefined>;
+
+export class PessimisticLocker {
+  readonly #core: Core;
+  readonly #startTs: bigint;
+  readonly #beganAtMs: number;
+  readonly #signal: AbortSignal | undefined;
+  /** In the order of locking, with the timestamp each was locked for. */
+  readonly #locked = new Map<KeyText, bigint>();
+  #primary: KeyText | undefined;
+  #heartbeat: Heartbeat | undefined;
+
+  constructor(core: Core, startTs: bigint, beganAtMs: number, signal: AbortSignal | undefined) {
+    this.#core = core;
+    this.#startTs = startTs;
+    this.#beganAtMs = beganAtMs;
+    this.#signal = signal;
+  }
+
+  get primary(): KeyText | undefined {
+    return this.#primary;
+  }
+
+  get keys(): readonly KeyText[] {
+    return [...this.#locked.keys()];
+  }
+
+  get count(): number {
+    return this.#locked.size;
+  }
+
+  /** Why the transaction is lost, when its primary lock has gone. */
+  get lost(): TikvError | undefined {
+    return this.#heartbeat?.lost;
+  }
+
+  isLocked(key: KeyText): boolean {
+    return this.#locked.has(key);
+  }
+
+  /**
+   * Takes the locks, all or none.
+   * @throws TikvError `write_conflict` with `statementRetry` when a key was changed after `forUpdateTs`; `deadlock`,
+   * `lock_not_available`, `lock_wait_timeout`, `already_exists`, `aborted`.
+   */
+  async lock(keys: readonly KeyText[], forUpdateTs: bigint, options: LockOptions): Promise<LockedValues> {
+    const values: LockedValues = new Map();
+    // Held already: asked for again only where the value is wanted.
+    const wanted = [...new Set(keys)].sort().filter((key) => options.returnValues === true || !this.#locked.has(key));
+    if (wanted.length === 0) return values;
+    const isFirst = this.#locked.size === 0;
+    const fresh = wanted.filter((key) => !this.#locked.has(key));
+    this.#primary ??= wanted[0]!;
+    const backoffer = this.#core.pd.backoffer(BUDGET.pessimisticLock, this.#signal);
+    const deadlineMs = this.#core.config.environment.clock.monotonicMs() + (options.waitMs ?? Number.POSITIVE_INFINITY);
+    const attempt = { forUpdateTs, deadlineMs, options, values, isFirst };
+    const run = (region: Region, share: readonly KeyText[], own: Backoffer) =>
+      this.#lockShare(region, share, attempt, own);
+    try {
+      // The primary is locked first: a transaction is nothing without it.
+      const rest = isFirst ? wanted.filter((key) => key !== this.#primary) : wanted;
+      if (isFirst) {
+        await overRegions(this.#core, [this.#primary], KEYS_PER_REQUEST, backoffer, run);
+        this.#heartbeat ??= new Heartbeat(this.#core, this.#startTs, this.#primary, this.#beganAtMs);
+      }
+      await this.#settledOverRegions(rest, backoffer, run);
+    } catch (error) {
+      await this.#giveBack(fresh, forUpdateTs);
+      if (isFirst) this.#reset();
+      throw error;
+    }
+    for (const key of fresh) {
+      const skipped = options.onlyIfExists === true && values.get(key) === undefined;
+      if (!skipped) this.#locked.set(key, forUpdateTs);
+    }
+    if (isFirst && !this.#locked.has(this.#primary)) await this.#replacePrimary(forUpdateTs);
+    return values;
+  }
+
+  /** Gives back locks taken since there were `count`. */
+  async rollbackTo(count: number, forUpdateTs: bigint): Promise<void> {
+    const keys = [...this.#locked.keys()].slice(count);
+    // The primary stays: others of the transaction's locks point to it.
+    const released = keys.filter((key) => key !== this.#primary);
+    for (const key of released) this.#locked.delete(key);
+    if (released.length > 0) await this.#giveBack(released, forUpdateTs);
+  }
+
+  /** Gives back everything. */
+  async releaseAll(forUpdateTs: bigint): Promise<void> {
+    this.stop();
+    const keys = [...this.#locked.keys()];
+    this.#locked.clear();
+    if (keys.length > 0) await this.#rollback(keys, forUpdateTs, this.#core.pd.backoffer(BUDGET.pessimisticRollback));
+  }
+
+  /** The outcome is known, or others keep the lock alive from now on. */
+  stop(): void {
+    this.#heartbeat?.stop();
+  }
+
+  #reset(): void {
+    this.stop();
+    this.#heartbeat = undefined;
+    this.#primary = undefined;
+  }
+
+  /** All shares have settled when it returns, so that what failed can be undone as a whole. */
+  async #settledOverRegions(
+    keys: readonly KeyText[],
+    backoffer: Backoffer,
+    run: (region: Region, share: readonly KeyText[], own: Backoffer) => Promise<RegionMiss | undefined>,
+  ): Promise<void> {
+    if (keys.length === 0) return;
+    let failure: unknown;
+    await overRegions(this.#core, keys, KEYS_PER_REQUEST, backoffer, async (region, share, own) => {
+      if (failure !== undefined) return undefined;
+      try {
+        return await run(region, share, own);
+      } catch (error) {
+        failure ??= error;
+        return undefined;
+      }
+    });
+    if (failure !== undefined) throw failure;
+  }
+
+  async #lockShare(
+    region: Region,
+    share: readonly KeyText[],
+    attempt: {
+      readonly forUpdateTs: bigint;
+      readonly deadlineMs: number;
+      readonly options: LockOptions;
+      readonly values: LockedValues;
+      readonly isFirst: boolean;
+    },
+    backoffer: Backoffer,
+  ): Promise<RegionMiss | undefined> {
+    const { forUpdateTs, deadlineMs, options, values } = attempt;
+    const { clock } = this.#core.config.environment;
+    for (;;) {
+      const leftMs = deadlineMs - clock.monotonicMs();
+      const waitTimeout =
+        options.waitMs === 0 ? -1n : leftMs === Number.POSITIVE_INFINITY ? 0n : BigInt(Math.max(1, Math.ceil(leftMs)));
+      const request = {
+        mutations: share.map((key) => ({
+          op: Op.PessimisticLock,
+          key: keyBytes(key),
+          assertion: options.mustNotExist === true ? Assertion.NotExist : Assertion.None,
+        })),
+        primaryLock: keyBytes(this.#primary!),
+        startVersion: this.#startTs,
+        lockTtl: BigInt(Math.floor(clock.monotonicMs() - this.#beganAtMs) + LOCK_TTL_MS),
+        forUpdateTs,
+        isFirstLock: attempt.isFirst && share.length === 1 && share[0] === this.#primary,
+        waitTimeout,
+        returnValues: options.returnValues === true,
+        lockOnlyIfExists: options.onlyIfExists === true,
+        minCommitTs: forUpdateTs + 1n,
+      };
+      const result = await this.#core.sender.send(region, methods.KvPessimisticLock, request, {
+        backoffer,
+        writes: true,
+      });
+      if (result.kind === 'miss') return result;
+      const { errors, values: found, notFounds } = result.response;
+      if (errors.length === 0) {
+        if (options.returnValues === true) {
+          for (const [index, key] of share.entries()) {
+            // The answer may be a view of a large message.
+            values.set(key, notFounds[index] === true ? undefined : Buffer.from(found[index]!));
+          }
+        }
+        return undefined;
+      }
+      const locks = [];
+      for (const error of errors) {
+        if (error.locked === undefined) throw this.#failure(error, share);
+        locks.push(error.locked);
+      }
+      const recent = locks.every(
+        (lock) => lock.durationToLastUpdateMs > 0n && lock.durationToLastUpdateMs < HOLDER_ALIVE_MS,
+      );
+      const waitMs = recent ? 1 : await this.#core.resolver.forWrite(locks, 0n, backoffer);
+      if (waitMs === 0) continue;
+      const what = describeLock(locks[0]!);
+      const { key } = locks[0]!;
+      if (options.waitMs === 0) throw new TikvError('lock_not_available', what, { key });
+      if (clock.monotonicMs() >= deadlineMs) {
+        throw new TikvError('lock_wait_timeout', `${what}, for longer than ${options.waitMs} ms`, { key });
+      }
+      // The store has waited already; a server that does not wait must not be asked in a tight loop.
+      await backoffer.wait('txnLock', new Error(what), Math.min(waitMs, 5));
+    }
+  }
+
+  #failure(error: Parameters<typeof fromKeyError>[0], share: readonly KeyText[]): TikvError {
+    const failure = fromKeyError(error, this.#startTs);
+    const key = failure.key === undefined ? undefined : keyText(failure.key);
+    if (
+      failure.code === 'write_conflict' ||
+      (failure.code === 'deadlock' && key !== undefined && share.includes(key))
+    ) {
+      return new TikvError(failure.code, failure.message, {
+        key: failure.key,
+        waitChain: failure.waitChain,
+        statementRetry: true,
+        cause: failure,
+      });
+    }
+    return failure;
+  }
+
+  async #giveBack(keys: readonly KeyText[], forUpdateTs: bigint): Promise<void> {
+    const rollback = () => this.#rollback(keys, forUpdateTs, this.#core.pd.backoffer(BUDGET.pessimisticRollback));
+    try {
+      await rollback();
+    } catch (error) {
+      this.#core.config.hooks.onBackground?.('pessimistic rollback', error);
+    }
+    this.#core.background('pessimistic rollback', async () => {
+      await sleep(this.#core.config.environment.timers, SECOND_ROLLBACK_AFTER_MS);
+      const stillNotOurs = keys.filter((key) => !this.#locked.has(key));
+      if (stillNotOurs.length > 0) {
+        await this.#rollback(stillNotOurs, forUpdateTs, this.#core.pd.backoffer(BUDGET.pessimisticRollback));
+      }
+    });
+  }
+
+  async #rollback(keys: readonly KeyText[], forUpdateTs: bigint, backoffer: Backoffer): Promise<void> {
+    await overRegions(this.#core, [...keys].sort(), KEYS_PER_REQUEST, backoffer, async (region, share, own) => {
+      const request = { startVersion: this.#startTs, forUpdateTs, keys: share.map(keyBytes) };
+      const result = await this.#core.sender.send(region, methods.KVPessimisticRollback, request, {
+        backoffer: own,
+        writes: true,
+      });
+      if (result.kind === 'miss') return result;
+      const error = result.response.errors[0];
+      if (error !== undefined) throw fromKeyError(error, this.#startTs);
+      return undefined;
+    });
+  }
+
+  /** The key chosen as primary was not there to be locked. */
+  async #replacePrimary(forUpdateTs: bigint): Promise<void> {
+    const others = [...this.#locked.keys()];
+    this.#locked.clear();
+    this.#reset();
+    if (others.length === 0) return;
+    // Their locks name a primary that does not exist: they are taken anew, under one that does.
+    await this.#rollback(others, forUpdateTs, this.#core.pd.backoffer(BUDGET.pessimisticRollback));
+    await this.lock(others, forUpdateTs, {});
+  }
+}
