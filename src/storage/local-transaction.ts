@@ -274,10 +274,17 @@ export class LocalTransaction implements Transaction, CursorSource {
   }
 
   put(key: Key, value: Bytes): void {
-    if (value.length > VALUE_BYTES_MAX) {
-      throw new OperationError('too_large', `a value of ${value.length} bytes exceeds the limit of ${VALUE_BYTES_MAX}`);
-    }
+    checkValue(value);
     this.#write(PUT, key, value);
+  }
+
+  putNew(key: Key, value: Bytes): boolean {
+    this.check();
+    checkKey(key);
+    checkValue(value);
+    if (this.#writes?.lookup(key, 0, Number.MAX_SAFE_INTEGER) === 'value') return false;
+    this.#append(PUT, key, value);
+    return true;
   }
 
   delete(key: Key): void {
@@ -617,6 +624,11 @@ export function checkKey(key: Key): void {
   if (key.length > KEY_BYTES_MAX) {
     throw new OperationError('too_large', `a key of ${key.length} bytes exceeds the limit of ${KEY_BYTES_MAX}`);
   }
+}
+
+function checkValue(value: Bytes): void {
+  if (value.length <= VALUE_BYTES_MAX) return;
+  throw new OperationError('too_large', `a value of ${value.length} bytes exceeds the limit of ${VALUE_BYTES_MAX}`);
 }
 
 /** The part of a range in which keys can be: they are neither empty nor too long, nor do they begin with a zero byte. */

@@ -114,6 +114,11 @@ export interface Transaction extends Observer {
 
   /** The transaction takes its own copy of key and value. @throws OperationError `too_large`, `store_read_only`. */
   put(key: Key, value: Bytes): void;
+  /**
+   * As `put`, of a key that no other transaction can know of, because it begins with an id that was never given out before:
+   * it is neither locked nor looked for. @returns false, writing nothing, when this transaction has a value there already.
+   */
+  putNew(key: Key, value: Bytes): boolean;
   delete(key: Key): void;
   /** Deletes what the range holds at commit; one small record whatever the range holds. Conflicts as one would hope. */
   deleteRange(range: KeyRange): void;

@@ -38,6 +38,8 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
 
   for (const name of readdirSync(folder).filter((file) => file.endsWith('.txt'))) {
     test(`${name} holds what PostgreSQL answers`, async () => {
+      await theirs.query('drop schema public cascade');
+      await theirs.query('create schema public');
       for (const { statement, expected } of parseScript(readFileSync(join(folder, name), 'utf8'))) {
         if (statement === '') continue;
         expect(await answerOf(theirs, statement), statement).toBe(expected);

@@ -51,6 +51,7 @@ const OF_CONDITION = {
   invalid_name: '42602',
   invalid_object_definition: '42P17',
   invalid_parameter_value: '22023',
+  invalid_recursion: '42P19',
   invalid_row_count_in_limit_clause: '2201W',
   invalid_row_count_in_result_offset_clause: '2201X',
   invalid_savepoint_specification: '3B001',

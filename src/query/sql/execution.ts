@@ -10,6 +10,7 @@ import { hasCode } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../storage/store.ts';
+import type { CatalogTable } from './catalog-cache.ts';
 import type { SessionFacts } from './functions/evaluation.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { SqlLimits } from './limits.ts';
@@ -51,6 +52,8 @@ export class Execution implements ExecutionContext {
   readonly limits: SqlLimits;
   readonly wroteBefore: boolean;
   readonly #options: ExecutionOptions;
+  #slots: SqlValue[] | undefined;
+  #states: Map<object, unknown> | undefined;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
@@ -73,6 +76,24 @@ export class Execution implements ExecutionContext {
     this.session = options.session;
     this.limits = options.engine.limits;
     this.wroteBefore = options.wroteBefore;
+  }
+
+  get slots(): SqlValue[] {
+    this.#slots ??= [];
+    return this.#slots;
+  }
+
+  state<T>(owner: object, create: () => T): T {
+    this.#states ??= new Map();
+    const known = this.#states.get(owner);
+    if (known !== undefined) return known as T;
+    const state = create();
+    this.#states.set(owner, state);
+    return state;
+  }
+
+  forget(owner: object): void {
+    this.#states?.delete(owner);
   }
 
   get transaction(): Transaction {
@@ -120,8 +141,8 @@ export class Execution implements ExecutionContext {
     return this.#options.block.defer(constraint, check);
   }
 
-  nextRowId(): bigint {
-    return this.#options.engine.nextRowId();
+  nextRowId(table: CatalogTable): Awaitable<bigint> {
+    return this.#options.engine.nextRowId(table);
   }
 
   pause(): Promise<void> | undefined {

@@ -10,10 +10,12 @@ import { createTable, forgetTable, truncateTable } from '../../models/relational
 import { RowCodec } from '../../models/relational/row-codec.ts';
 import type { ColumnValue, Table } from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
-import type { Transaction } from '../../storage/store.ts';
+import type { Cursor, Entry, Transaction } from '../../storage/store.ts';
 import { SqlError } from './sql-error.ts';
 import { formatText } from './types/text-form.ts';
 import type { TimeZone } from './types/time-zone.ts';
+
+const BATCH_BYTES = 4 * 1024 * 1024;
 
 export interface RewriteOptions {
   readonly keyspace: Keyspace;
@@ -37,13 +39,11 @@ export async function rewriteTable(
   try {
     forgetTable(transaction, keyspace, table);
     const target = new RowCodec(keyspace, await createTable(transaction, keyspace, definition));
-    for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+    for (let batch = await nextBatch(cursor); batch.length > 0; batch = await nextBatch(cursor)) {
       for (const { key, value } of batch) {
         const row = source.decode(key, value);
         checkNotNull(definition, row);
-        const newKey = target.keys.keyOf(row);
-        if ((await transaction.get(newKey)) !== undefined) throw duplicated(definition, row, zone);
-        transaction.put(newKey, target.encode(row));
+        if (!transaction.putNew(target.keys.keyOf(row), target.encode(row))) throw duplicated(definition, row, zone);
       }
       await pause();
     }
@@ -51,6 +51,21 @@ export async function rewriteTable(
     cursor.close();
   }
   truncateTable(transaction, keyspace, table);
+}
+
+/** Many rows at a time: every switch from writing to scanning puts what was written in order. */
+async function nextBatch(cursor: Cursor): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
+  let bytes = 0;
+  while (bytes < BATCH_BYTES) {
+    const batch = await cursor.next();
+    if (batch === undefined) break;
+    for (const entry of batch) {
+      bytes += entry.key.length + entry.value.length;
+      entries.push(entry);
+    }
+  }
+  return entries;
 }
 
 function checkNotNull({ name, columns, primaryKey }: Omit<Table, 'id' | 'version'>, row: readonly ColumnValue[]): void {

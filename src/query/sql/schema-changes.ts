@@ -48,6 +48,7 @@ export class SchemaChanges {
       statementMicros: now,
       clockMicros: () => now,
       parameters: [],
+      slots: [],
       session: this.#session.facts,
     };
     const definition = bindCreateTable(statement, this.#runner.bindContext([], false), (expression) =>

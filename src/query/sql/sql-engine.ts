@@ -4,12 +4,13 @@
  * Independent of any protocol: pgwire, REST and actors open sessions on one engine.
  */
 
-import { type Deferred, deferred } from '../../base/awaitable.ts';
+import { type Awaitable, type Deferred, deferred, whenReady } from '../../base/awaitable.ts';
 import { type Log, silentLog } from '../../base/log.ts';
+import type { ColumnValue } from '../../models/relational/table.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { Keyspace } from '../../storage/keyspace.ts';
-import type { Store } from '../../storage/store.ts';
-import { CatalogCache } from './catalog-cache.ts';
+import type { Entry, Store } from '../../storage/store.ts';
+import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
 import { type ParsedStatement, SqlParser } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
@@ -57,6 +58,8 @@ export class SqlEngine {
   #running = 0;
   #idle: Deferred<void> | undefined;
   #lastRowId = 0n;
+  /** Tables without a primary key whose last id is known, by id. */
+  readonly #rowIdTables = new Set<number>();
 
   constructor(options: SqlEngineOptions) {
     this.store = options.store;
@@ -121,8 +124,35 @@ export class SqlEngine {
     this.#plans.set(statement, variants);
   }
 
-  /** An id greater than every one before it, across restarts as long as the clock does not go back. */
-  nextRowId(): bigint {
+  /**
+   * An id for a row of a table without a primary key, greater than every one that the table has or had since the store was
+   * opened: of the clock, unless that is behind. Nobody else gives ids out as long as the store is this process's own.
+   */
+  nextRowId(table: CatalogTable): Awaitable<bigint> {
+    if (this.#rowIdTables.has(table.table.id)) return this.#nextRowId();
+    return whenReady(this.#lastRowIdOf(table), (last) => {
+      if (last > this.#lastRowId) this.#lastRowId = last;
+      this.#rowIdTables.add(table.table.id);
+      return this.#nextRowId();
+    });
+  }
+
+  /** The last id that a committed row has; 0 when there is none. */
+  #lastRowIdOf({ table, codec }: CatalogTable): Awaitable<bigint> {
+    const reader = this.store.begin({ readOnly: true, label: 'row ids' });
+    const cursor = reader.scan(codec.keys.range([]), { reverse: true, limit: 1 });
+    const done = (batch: readonly Entry[] | undefined): bigint => {
+      cursor.close();
+      reader.rollback();
+      if (batch === undefined) return 0n;
+      const row: ColumnValue[] = [];
+      codec.keys.decodeInto(batch[0]!.key, row);
+      return row[table.columns.length] as bigint;
+    };
+    return whenReady(cursor.next(), done);
+  }
+
+  #nextRowId(): bigint {
     const byClock = BigInt(Math.trunc(this.platform.clock.nowMs())) << ROW_ID_COUNTER_BITS;
     this.#lastRowId = byClock > this.#lastRowId ? byClock : this.#lastRowId + 1n;
     return this.#lastRowId;

@@ -51,6 +51,7 @@ export const CONDITIONS = {
   invalid_name: 'invalid_argument',
   invalid_object_definition: 'invalid_argument',
   invalid_parameter_value: 'invalid_argument',
+  invalid_recursion: 'invalid_argument',
   invalid_row_count_in_limit_clause: 'invalid_argument',
   invalid_row_count_in_result_offset_clause: 'invalid_argument',
   invalid_savepoint_specification: 'not_found',

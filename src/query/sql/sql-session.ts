@@ -20,7 +20,7 @@
 
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
-import type { ParameterTypes } from './binder/expression-binder.ts';
+import type { ParameterTypes } from './binder/query-context.ts';
 import type { SessionFacts } from './functions/evaluation.ts';
 import { Interrupts } from './interrupts.ts';
 import type { ParsedStatement } from './parser/parser.ts';

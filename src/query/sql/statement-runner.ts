@@ -13,10 +13,11 @@ import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import { bindDelete, bindInsert, bindUpdate } from './binder/bind-modify.ts';
-import { bindSelect, type FindTable } from './binder/bind-select.ts';
+import { bindSelect } from './binder/bind-query.ts';
 import type { BoundQuery } from './binder/bound.ts';
-import type { BindContext, ParameterTypes } from './binder/expression-binder.ts';
+
 import { kindOf, statementTitle } from './binder/names.ts';
+import type { BindContext, FindTable, ParameterTypes } from './binder/query-context.ts';
 import { referencedTables } from './binder/referenced-tables.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import { Execution } from './execution.ts';

@@ -2,10 +2,13 @@
 
 import type { IndexElem, OnConflictClause } from '@pgsql/types';
 import { rowWidth, type Table } from '../../../models/relational/table.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { bindAssignments } from './bind-modify.ts';
 import { type BoundConflicts, type BoundExpression, sameExpression } from './bound.ts';
-import { type BindContext, ExpressionBinder, type ScopeEntry } from './expression-binder.ts';
+import { ExpressionBinder } from './expression-binder.ts';
+import type { BindContext } from './query-context.ts';
+import { tableScope } from './scope.ts';
 import { type BoundIndex, rulesOf } from './table-rules.ts';
 
 const WHERE = { title: 'WHERE', aggregates: 'refused' } as const;
@@ -14,13 +17,13 @@ const INDEX = { title: 'index expressions', aggregates: 'refused' } as const;
 /** @throws SqlError `invalid_column_reference` when no unique index is meant. */
 export function bindConflict(
   clause: OnConflictClause | undefined,
-  entry: ScopeEntry,
+  { table: target, alias }: { readonly table: CatalogTable; readonly alias: string },
   context: BindContext,
 ): BoundConflicts | undefined {
   if (clause === undefined) return undefined;
   const { action, infer } = clause;
-  const { table } = entry.table;
-  const arbiters = infer === undefined ? undefined : bindArbiters(infer, entry, context);
+  const { table } = target;
+  const arbiters = infer === undefined ? undefined : bindArbiters(infer, target, alias, context);
   if (action === 'ONCONFLICT_NOTHING') return { arbiters, update: undefined };
   if (arbiters === undefined) {
     throw new SqlError('syntax_error', 'ON CONFLICT DO UPDATE requires inference specification or constraint name', {
@@ -28,10 +31,11 @@ export function bindConflict(
       hint: 'For example, ON CONFLICT (column_name).',
     });
   }
-  const binder = new ExpressionBinder(context, [
-    entry,
-    { table: entry.table, alias: 'excluded', offset: rowWidth(table) },
+  const scope = tableScope([
+    { table: target, alias, offset: 0 },
+    { table: target, alias: 'excluded', offset: rowWidth(table) },
   ]);
+  const binder = new ExpressionBinder(context, scope);
   const assignments = bindAssignments(clause.targetList ?? [], table, binder);
   const where = clause.whereClause && binder.bindCondition(clause.whereClause, WHERE);
   return { arbiters, update: { assignments, where } };
@@ -39,17 +43,18 @@ export function bindConflict(
 
 function bindArbiters(
   infer: NonNullable<OnConflictClause['infer']>,
-  entry: ScopeEntry,
+  target: CatalogTable,
+  alias: string,
   context: BindContext,
 ): readonly string[] {
-  const { table } = entry.table;
+  const { table } = target;
   if (infer.conname !== undefined) {
     const { conname } = infer;
     if (table.primaryKey.length > 0 && conname === table.primaryKeyName) return [conname];
     if (table.indexes?.some(({ name, isConstraint }) => isConstraint && name === conname) === true) return [conname];
     throw new SqlError('undefined_object', `constraint "${conname}" for table "${table.name}" does not exist`);
   }
-  const binder = new ExpressionBinder(context, [entry]);
+  const binder = new ExpressionBinder(context, tableScope([{ table: target, alias, offset: 0 }]));
   const wanted = (infer.indexElems ?? []).map((node): BoundExpression => {
     if (!('IndexElem' in node)) throw notSupported('this target of ON CONFLICT', infer.location);
     return bindTarget(node.IndexElem, table, binder, infer.location);
@@ -57,7 +62,7 @@ function bindArbiters(
   const asked = infer.whereClause && binder.bindCondition(infer.whereClause, WHERE);
   const found: string[] = [];
   if (asked === undefined && isPrimaryKey(table, wanted)) found.push(table.primaryKeyName);
-  for (const index of rulesOf(entry.table).indexes) {
+  for (const index of rulesOf(target).indexes) {
     if (index.source.index.unique && isMeant(index, wanted, asked)) found.push(index.source.index.name);
   }
   if (found.length > 0) return found;

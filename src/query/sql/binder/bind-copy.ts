@@ -5,9 +5,9 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { parseBoolean } from '../types/text-form.ts';
 import { defaultOf, requireColumn } from './bind-modify.ts';
-import type { FindTable } from './bind-select.ts';
 import type { BoundAssignment } from './bound.ts';
 import { stringOf, stringsOf, tableName } from './names.ts';
+import type { FindTable } from './query-context.ts';
 
 export interface BoundCopy {
   readonly table: CatalogTable;

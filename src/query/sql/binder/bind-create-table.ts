@@ -11,8 +11,9 @@ import {
 } from '../../../models/relational/table.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import type { BoundExpression } from './bound.ts';
-import { assignmentMismatch, type BindContext, ExpressionBinder } from './expression-binder.ts';
+import { assignmentMismatch, ExpressionBinder } from './expression-binder.ts';
 import { kindOf, namedType, stringsOf, tableName } from './names.ts';
+import type { BindContext } from './query-context.ts';
 
 /** Computes an expression that depends on nothing. */
 export type EvaluateConstant = (expression: BoundExpression) => ColumnValue;

@@ -1,28 +1,37 @@
 /** Binds INSERT, UPDATE and DELETE on one table. */
 
-import type { DeleteStmt, InsertStmt, Node, UpdateStmt } from '@pgsql/types';
+import type { DeleteStmt, InsertStmt, Node, RangeVar, UpdateStmt } from '@pgsql/types';
+import { assert } from '../../../base/assert.ts';
 import type { Column, Table } from '../../../models/relational/table.ts';
 import { findFunction } from '../functions/resolve.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
 import { bindConflict } from './bind-conflict.ts';
-import { bindReturning, bindSelect, bindTable, type FindTable } from './bind-select.ts';
-import type {
-  BoundAssignment,
-  BoundDelete,
-  BoundExpression,
-  BoundInsert,
-  BoundSelect,
-  BoundUpdate,
-  BoundValues,
-} from './bound.ts';
+import { bindTable } from './bind-from.ts';
+import { bindSelect, queryContext } from './bind-query.ts';
+import { bindTargets } from './bind-targets.ts';
+import type { BoundAssignment, BoundDelete, BoundExpression, BoundInsert, BoundRows, BoundUpdate } from './bound.ts';
 import { leftmost } from './bound.ts';
-import { assignmentMismatch, type BindContext, type Clause, ExpressionBinder } from './expression-binder.ts';
+import { assignmentMismatch, type Clause, ExpressionBinder } from './expression-binder.ts';
+import type { BindContext, FindTable } from './query-context.ts';
+import { Frame, Scope } from './scope.ts';
 import { definitionContext } from './table-rules.ts';
 
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
+const RETURNING: Clause = { title: 'RETURNING', aggregates: 'refused' };
 const SET: Clause = { title: 'UPDATE', aggregates: 'refused' };
+
+/** The table that a statement writes to, and its columns in sight. */
+function bindTarget(relation: RangeVar, findTable: FindTable) {
+  const { relation: scan, items } = bindTable(relation, findTable, 0);
+  assert(scan.kind === 'scan', 'a table is scanned');
+  return { target: scan.table, alias: scan.alias, scope: new Scope(new Frame(undefined), items) };
+}
+
+function bindReturning(nodes: readonly Node[] | undefined, binder: ExpressionBinder) {
+  return nodes === undefined ? undefined : bindTargets(nodes, binder, RETURNING);
+}
 
 /** What a column holds when nothing is said about it. */
 export function defaultOf(column: Column): BoundExpression {
@@ -87,8 +96,8 @@ function assign(binder: ExpressionBinder, column: Column, expression: BoundExpre
 
 export function bindInsert(insert: InsertStmt, context: BindContext, findTable: FindTable): BoundInsert {
   if (insert.withClause !== undefined) throw notSupported('WITH', insert.withClause.location);
-  const scope = bindTable(insert.relation!, findTable);
-  const { table } = scope.table;
+  const { scope, target, alias } = bindTarget(insert.relation!, findTable);
+  const { table } = target;
   const named: { readonly position: number; readonly location: number | undefined }[] = [];
   for (const node of insert.cols ?? []) {
     if (!('ResTarget' in node)) continue;
@@ -104,12 +113,13 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     insert.cols === undefined ? table.columns.map((_, position) => ({ position, location: undefined })) : named;
   const select =
     insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : undefined;
-  const binder = new ExpressionBinder(context, undefined);
-  const conflicts = bindConflict(insert.onConflictClause, scope, context);
+  const queries = queryContext(context, findTable);
+  const binder = new ExpressionBinder(queries, undefined);
+  const conflicts = bindConflict(insert.onConflictClause, { table: target, alias }, queries);
   const given = (column: Column, node: Node | undefined): void => {
     if (node === undefined || !isDefault(node)) refuseGenerated(column, 'INSERT', insert.override);
   };
-  let source: BoundSelect | BoundValues;
+  let source: BoundRows;
   let provided: readonly BoundExpression[];
   if (select === undefined) {
     source = { kind: 'values', columns: [], rows: [[]] };
@@ -137,7 +147,7 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     provided = rows[0]!;
     source = { kind: 'values', columns: [], rows };
   } else {
-    source = bindSelect(select, context, findTable);
+    source = bindSelect(select, queries, findTable);
     for (let i = 0; i < Math.min(source.columns.length, targets.length); i++) {
       given(table.columns[targets[i]!.position]!, undefined);
     }
@@ -172,8 +182,8 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     const read: BoundExpression = { kind: 'column', type, modifier, location, index };
     return { position, expression: assign(binder, column, read) };
   });
-  const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(context, [scope]));
-  return { kind: 'insert', conflicts, table: scope.table, source, assignments, returning };
+  const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(queries, scope));
+  return { kind: 'insert', conflicts, table: target, source, assignments, returning };
 }
 
 /** SET of UPDATE, and of ON CONFLICT DO UPDATE. */
@@ -217,14 +227,14 @@ export function bindUpdate(update: UpdateStmt, context: BindContext, findTable: 
   if (update.withClause !== undefined) throw notSupported('WITH', update.withClause.location);
   const [from] = update.fromClause ?? [];
   if (from !== undefined) throw notSupported('UPDATE … FROM', 'RangeVar' in from ? from.RangeVar.location : undefined);
-  const scope = bindTable(update.relation!, findTable);
-  const { table } = scope.table;
-  const binder = new ExpressionBinder(context, [scope]);
+  const { scope, target } = bindTarget(update.relation!, findTable);
+  const { table } = target;
+  const binder = new ExpressionBinder(queryContext(context, findTable), scope);
   const assignments = bindAssignments(update.targetList ?? [], table, binder);
   const where = update.whereClause && binder.bindCondition(update.whereClause, WHERE);
   return {
     kind: 'update',
-    table: scope.table,
+    table: target,
     assignments,
     where,
     returning: bindReturning(update.returningClause?.exprs, binder),
@@ -236,12 +246,12 @@ export function bindDelete(statement: DeleteStmt, context: BindContext, findTabl
   const [using] = statement.usingClause ?? [];
   if (using !== undefined)
     throw notSupported('DELETE … USING', 'RangeVar' in using ? using.RangeVar.location : undefined);
-  const scope = bindTable(statement.relation!, findTable);
-  const binder = new ExpressionBinder(context, [scope]);
+  const { scope, target } = bindTarget(statement.relation!, findTable);
+  const binder = new ExpressionBinder(queryContext(context, findTable), scope);
   const where = statement.whereClause && binder.bindCondition(statement.whereClause, WHERE);
   return {
     kind: 'delete',
-    table: scope.table,
+    table: target,
     where,
     returning: bindReturning(statement.returningClause?.exprs, binder),
   };

@@ -1,78 +1,99 @@
-/** Binds SELECT and VALUES: over tables joined from left to right, or none. What else SQL allows here is refused by name. */
+/**
+ * Binds SELECT without what puts queries together (bind-query.ts): FROM, the result, and the clauses around them, in the
+ * order of PostgreSQL's transformSelectStmt (analyze.c), which decides the error that is reported of several.
+ */
 
 import type { Node, SelectStmt } from '@pgsql/types';
-import { rowWidth } from '../../../models/relational/table.ts';
-import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { commonType, titleOf } from '../types/types.ts';
-import type {
-  BoundColumn,
-  BoundExpression,
-  BoundJoin,
-  BoundLocking,
-  BoundSelect,
-  BoundSortKey,
-  BoundValues,
-} from './bound.ts';
-import { leftmost, mapOperands, sameExpression } from './bound.ts';
+import { titleOf } from '../types/types.ts';
+import { bindFrom } from './bind-from.ts';
+import { bindTargets } from './bind-targets.ts';
 import {
-  type BindContext,
-  type Clause,
-  ExpressionBinder,
-  entryAt,
-  type Scope,
-  type ScopeEntry,
-} from './expression-binder.ts';
+  type BoundColumn,
+  type BoundExpression,
+  type BoundLocking,
+  type BoundSelect,
+  type BoundSortKey,
+  leftmost,
+  mapOperands,
+  sameExpression,
+} from './bound.ts';
+import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { Grouping } from './grouping.ts';
-import { kindOf, placeIn, stringOf, stringsOf, tableName } from './names.ts';
-
-/** Finds tables by name; undefined for one that does not exist. All names of a statement are looked up before. */
-export type FindTable = (name: string) => CatalogTable | undefined;
+import { bindGroupBy } from './grouping-sets.ts';
+import { kindOf, placeIn, stringsOf } from './names.ts';
+import type { BindContext, QueryContext } from './query-context.ts';
+import { type Frame, Scope } from './scope.ts';
+import { sortDirection } from './sort-direction.ts';
 
 const TARGET: Clause = { title: 'SELECT', aggregates: 'allowed' };
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
 const HAVING: Clause = { title: 'HAVING', aggregates: 'allowed' };
 const GROUP_BY: Clause = { title: 'GROUP BY', aggregates: 'refused' };
 const ORDER_BY: Clause = { title: 'ORDER BY', aggregates: 'allowed' };
-const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
-const RETURNING: Clause = { title: 'RETURNING', aggregates: 'refused' };
+const DISTINCT_ON: Clause = { title: 'DISTINCT ON', aggregates: 'allowed' };
 
-/** @throws SqlError of any kind that a name, a type or a clause can be wrong in. */
-export function bindSelect(select: SelectStmt, context: BindContext, findTable: FindTable): BoundSelect | BoundValues {
+/**
+ * One SELECT that is no set operation and no VALUES, without its WITH.
+ * @param keepsUnknown See `bindTargets`.
+ * @throws SqlError of any kind that a name, a type or a clause can be wrong in.
+ */
+export function bindSimpleSelect(
+  select: SelectStmt,
+  context: QueryContext,
+  frame: Frame,
+  keepsUnknown: boolean,
+): BoundSelect {
   refuseMissingClauses(select);
-  if (select.valuesLists !== undefined) return bindValues(select, context);
-  const { scope, joins } = bindFrom(select.fromClause ?? [], context, findTable);
+  const from = bindFrom(select.fromClause ?? [], context, frame);
+  const scope = new Scope(frame, from?.items ?? []);
   const binder = new ExpressionBinder(context, scope);
+  const columns = bindTargets(select.targetList ?? [], binder, TARGET, keepsUnknown);
   const where = select.whereClause && binder.bindCondition(select.whereClause, WHERE);
-  const columns = bindTargets(select.targetList ?? [], binder, TARGET);
   const having = select.havingClause && binder.bindCondition(select.havingClause, HAVING);
   const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, columns, binder));
-  const groupBy = select.groupClause?.map((node) => bindGroupKey(node, columns, binder));
-  const distinct = select.distinctClause !== undefined;
-  const grouped = groupBy !== undefined || having !== undefined || binder.aggregates.length > 0;
+  const groupBy = select.groupClause && bindGroupBy(select.groupClause, (node) => bindGroupKey(node, columns, binder));
+  // DISTINCT alone is a list of one empty node.
+  const distinctOn = select.distinctClause?.filter((node) => Object.keys(node).length > 0) ?? [];
+  const distinct = select.distinctClause !== undefined && distinctOn.length === 0;
+  const on = distinctOn.map((node) => bindColumnOr(node, columns, binder, DISTINCT_ON));
+  const limit = bindRowCount(select.limitCount, 'LIMIT', context);
+  const offset = bindRowCount(select.limitOffset, 'OFFSET', context);
+  const withTies = select.limitOption === 'LIMIT_OPTION_WITH_TIES';
+  if (withTies && orderBy.length === 0) {
+    throw new SqlError('syntax_error', 'WITH TIES cannot be specified without ORDER BY clause');
+  }
+  const grouped =
+    groupBy !== undefined || having !== undefined || binder.aggregates.length > 0 || binder.groupings.length > 0;
   const locking = bindLocking(select.lockingClause ?? [], scope);
   if (locking !== undefined) {
     refuseLocking(select, binder);
-    if (joins.length > 0) throw notSupported('FOR UPDATE of several tables', placeIn(select.lockingClause));
+    if (from !== undefined && from.relation.kind !== 'scan') {
+      throw notSupported('FOR UPDATE of several tables', placeIn(select.lockingClause));
+    }
   }
   if (distinct) checkDistinctOrder(columns, orderBy);
-  const limit = bindRowCount(select.limitCount, 'LIMIT', context);
-  const offset = bindRowCount(select.limitOffset, 'OFFSET', context);
+  if (on.length > 0) checkDistinctOnOrder(on, orderBy, placeIn(distinctOn));
   const shared = {
     kind: 'select',
-    from: scope?.[0]?.table,
-    joins,
+    from: from?.relation,
     where,
+    windows: [],
+    sets: [],
     distinct,
     limit,
     offset,
-    locking: scope === undefined ? undefined : locking,
+    withTies,
+    locking: from === undefined ? undefined : locking,
   } as const;
-  if (!grouped) return { ...shared, grouping: undefined, columns, orderBy };
-  const grouping = new Grouping(groupBy ?? [], scope);
+  const distinctKeys = on.length === 0 ? undefined : on;
+  if (!grouped) return { ...shared, grouping: undefined, columns, orderBy, distinctOn: distinctKeys };
+  const { aggregates, groupings } = binder;
+  const grouping = new Grouping(groupBy?.keys ?? [], scope, aggregates.length, groupBy?.sets === undefined);
   for (const { expression } of columns) grouping.check(expression);
   if (having !== undefined) grouping.check(having);
   for (const { expression } of orderBy) grouping.check(expression);
+  for (const each of on) grouping.check(each);
   const over = <C extends { readonly expression: BoundExpression }>(each: C): C => ({
     ...each,
     expression: grouping.rewrite(each.expression),
@@ -81,9 +102,12 @@ export function bindSelect(select: SelectStmt, context: BindContext, findTable: 
     ...shared,
     columns: columns.map(over),
     orderBy: orderBy.map(over),
+    distinctOn: distinctKeys?.map((each) => grouping.rewrite(each)),
     grouping: {
       groupBy: groupBy && grouping.keys,
-      aggregates: binder.aggregates,
+      sets: groupBy?.sets,
+      aggregates,
+      groupings: groupings.map(({ args, location }) => args.map((arg) => grouping.requireKey(arg, location))),
       having: having && grouping.rewrite(having),
     },
   };
@@ -117,25 +141,31 @@ function checkDistinctOrder(columns: readonly BoundColumn[], orderBy: readonly B
   }
 }
 
-/** A number is a position in the result; a bare name is a column of the table first, then a result column. */
-function bindGroupKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundExpression {
-  if ('GroupingSet' in node) throw notSupported('a grouping set', node.GroupingSet.location);
-  let found: BoundExpression | undefined;
-  let location: number | undefined;
-  if ('A_Const' in node && node.A_Const.isnull !== true) {
-    location = node.A_Const.location;
-    const { ival } = node.A_Const;
-    if (ival === undefined) throw new SqlError('syntax_error', 'non-integer constant in GROUP BY', { location });
-    found = columns[(ival.ival ?? 0) - 1]?.expression;
-    if (found === undefined) {
-      const message = `GROUP BY position ${ival.ival ?? 0} is not in select list`;
-      throw new SqlError('invalid_column_reference', message, { location });
+/** The first sort keys are those of DISTINCT ON, in any order. */
+function checkDistinctOnOrder(
+  on: readonly BoundExpression[],
+  orderBy: readonly BoundSortKey[],
+  location: number | undefined,
+): void {
+  let left = on.length;
+  for (const { expression } of orderBy) {
+    if (on.some((each) => sameExpression(each, expression))) left--;
+    else if (left > 0) {
+      throw new SqlError(
+        'invalid_column_reference',
+        'SELECT DISTINCT ON expressions must match initial ORDER BY expressions',
+        { location },
+      );
     }
-  } else if ('ColumnRef' in node && (node.ColumnRef.fields ?? []).length === 1) {
+  }
+}
+
+/** A number is a position in the result; a bare name is a column of FROM first, then a result column. */
+function bindGroupKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundExpression {
+  let found = columnAtPosition(node, columns, 'GROUP BY');
+  if (found === undefined && 'ColumnRef' in node && (node.ColumnRef.fields ?? []).length === 1) {
     const name = stringsOf(node.ColumnRef.fields)[0]!;
-    const isColumn =
-      binder.scope?.some(({ table }) => table.table.columns.some((column) => column.name === name)) === true;
-    const named = isColumn ? [] : columns.filter((column) => column.name === name);
+    const named = binder.scope?.hasColumn(name) === true ? [] : columns.filter((column) => column.name === name);
     found = named[0]?.expression;
     if (named.length > 1 && !named.every((each) => sameExpression(each.expression, found))) {
       throw new SqlError('ambiguous_column', `GROUP BY "${name}" is ambiguous`, { location: node.ColumnRef.location });
@@ -150,7 +180,7 @@ function bindGroupKey(node: Node, columns: readonly BoundColumn[], binder: Expre
 }
 
 function aggregateIn(expression: BoundExpression): BoundExpression | undefined {
-  if (expression.kind === 'column') return expression.aggregate === true ? expression : undefined;
+  if (expression.kind === 'column') return expression.computed === 'aggregate' ? expression : undefined;
   let found: BoundExpression | undefined;
   mapOperands(expression, (operand) => {
     found ??= aggregateIn(operand);
@@ -159,182 +189,39 @@ function aggregateIn(expression: BoundExpression): BoundExpression | undefined {
   return found;
 }
 
+/** The result column that a bare number stands for. @throws SqlError `invalid_column_reference`. */
+function columnAtPosition(node: Node, columns: readonly BoundColumn[], title: string): BoundExpression | undefined {
+  if (!('A_Const' in node) || node.A_Const.isnull === true) return undefined;
+  const { ival, location } = node.A_Const;
+  if (ival === undefined) throw new SqlError('syntax_error', `non-integer constant in ${title}`, { location });
+  const column = columns[(ival.ival ?? 0) - 1];
+  if (column !== undefined) return column.expression;
+  throw new SqlError('invalid_column_reference', `${title} position ${ival.ival ?? 0} is not in select list`, {
+    location,
+  });
+}
+
 function refuseMissingClauses(select: SelectStmt): void {
-  if (select.op !== undefined && select.op !== 'SETOP_NONE')
-    throw notSupported(select.op.replace('SETOP_', ''), placeIn(select.rarg));
-  if (select.withClause !== undefined) throw notSupported('WITH', select.withClause.location);
   if (select.intoClause !== undefined) throw notSupported('SELECT INTO', placeIn(select.intoClause));
-  // DISTINCT alone is a list of one empty node.
-  if (select.distinctClause?.some((node) => Object.keys(node).length > 0) === true) {
-    throw notSupported('SELECT DISTINCT ON', placeIn(select.distinctClause));
-  }
   if (select.groupDistinct === true) throw notSupported('GROUP BY DISTINCT', placeIn(select.groupClause));
   if (select.windowClause !== undefined) throw notSupported('WINDOW', placeIn(select.windowClause));
-  if (select.limitOption === 'LIMIT_OPTION_WITH_TIES')
-    throw notSupported('FETCH FIRST … WITH TIES', placeIn(select.limitCount));
 }
 
-const ON: Clause = { title: 'JOIN/ON', aggregates: 'refused', place: 'JOIN conditions' };
-
-/** Tables one after another, each joined to those before it. */
-function bindFrom(
-  nodes: readonly Node[],
-  context: BindContext,
-  findTable: FindTable,
-): { readonly scope: Scope | undefined; readonly joins: readonly BoundJoin[] } {
-  const scope: ScopeEntry[] = [];
-  const joins: BoundJoin[] = [];
-  const add = (node: Node): ScopeEntry => {
-    const last = scope.at(-1);
-    const entry = bindRelation(node, last === undefined ? 0 : last.offset + rowWidth(last.table.table), findTable);
-    if (scope.some((other) => other.alias === entry.alias)) {
-      throw new SqlError('duplicate_alias', `table name "${entry.alias}" specified more than once`);
-    }
-    scope.push(entry);
-    return entry;
-  };
-  /** @param first Where the tables of this item of the list begin: its conditions see no others. */
-  const bind = (node: Node, first: number): void => {
-    if (!('JoinExpr' in node)) {
-      const { table, offset } = add(node);
-      if (offset > 0) joins.push({ table, offset, outer: false, condition: undefined });
-      return;
-    }
-    const { jointype, larg, rarg, quals, isNatural, usingClause, alias } = node.JoinExpr;
-    const place = placeIn(node);
-    if (jointype !== 'JOIN_INNER' && jointype !== 'JOIN_LEFT') {
-      throw notSupported(`${(jointype ?? '').replace('JOIN_', '')} JOIN`, place);
-    }
-    if (isNatural === true) throw notSupported('NATURAL JOIN', place);
-    if (usingClause !== undefined) throw notSupported('JOIN … USING', place);
-    if (alias !== undefined) throw notSupported('an alias of a join', place);
-    if ('JoinExpr' in rarg!) throw notSupported('a join on the right of a join', placeIn(rarg));
-    bind(larg!, first);
-    const { table, offset } = add(rarg!);
-    const binder = new ExpressionBinder(context, scope.slice(first));
-    const condition = quals && binder.bindCondition(quals, ON);
-    joins.push({ table, offset, outer: jointype === 'JOIN_LEFT', condition });
-  };
-  for (const node of nodes) bind(node, scope.length);
-  return { scope: scope.length === 0 ? undefined : scope, joins };
-}
-
-function bindRelation(node: Node, offset: number, findTable: FindTable): ScopeEntry {
-  if ('RangeSubselect' in node) throw notSupported('a subquery in FROM', placeIn(node));
-  if ('RangeFunction' in node) throw notSupported('a function in FROM', placeIn(node));
-  if (!('RangeVar' in node)) throw notSupported(`${kindOf(node)} in FROM`);
-  return { ...bindTable(node.RangeVar, findTable), offset };
-}
-
-/** @throws SqlError `undefined_table`. */
-export function bindTable(range: Parameters<typeof tableName>[0], findTable: FindTable): ScopeEntry {
-  const name = tableName(range);
-  if (range.alias?.colnames !== undefined) throw notSupported('a list of column aliases', range.location);
-  const table = findTable(name);
-  if (table === undefined) {
-    throw new SqlError('undefined_table', `relation "${name}" does not exist`, { location: range.location });
-  }
-  return { table, alias: range.alias?.aliasname ?? name, offset: 0 };
-}
-
-export function bindReturning(nodes: readonly Node[] | undefined, binder: ExpressionBinder): BoundColumn[] | undefined {
-  return nodes === undefined ? undefined : bindTargets(nodes, binder, RETURNING);
-}
-
-function bindTargets(nodes: readonly Node[], binder: ExpressionBinder, clause: Clause): BoundColumn[] {
-  const columns: BoundColumn[] = [];
-  for (const node of nodes) {
-    if (!('ResTarget' in node)) throw notSupported(`${kindOf(node)} in a target list`);
-    const { name, val, location } = node.ResTarget;
-    if (val !== undefined && isStar(val)) {
-      columns.push(...expandStar(val, binder, location));
-      continue;
-    }
-    const expression = binder.settle(binder.bind(val!, clause));
-    columns.push({ name: name ?? columnNameOf(val!), expression, origin: originOf(expression, binder, val!) });
-  }
-  return columns;
-}
-
-function isStar(node: Node): boolean {
-  return 'ColumnRef' in node && (node.ColumnRef.fields ?? []).some((field) => 'A_Star' in field);
-}
-
-function expandStar(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
-  const { scope } = binder;
-  if (scope === undefined) {
-    throw new SqlError('syntax_error', 'SELECT * with no tables specified is not valid', { location });
-  }
-  const [qualifier, ...rest] = 'ColumnRef' in node ? (node.ColumnRef.fields ?? []) : [];
-  if (rest.length > 1) throw notSupported('a column name qualified by a schema', location);
-  const entries = rest.length === 1 ? scope.filter((entry) => entry.alias === stringOf(qualifier)) : scope;
-  if (entries.length === 0) {
-    throw new SqlError('undefined_table', `missing FROM-clause entry for table "${stringOf(qualifier)}"`, { location });
-  }
-  return entries.flatMap((entry) =>
-    binder.columns(entry, location).map((expression, position) => ({
-      name: entry.table.table.columns[position]!.name,
-      expression,
-      origin: { table: entry.table, position },
-    })),
-  );
-}
-
-function originOf(expression: BoundExpression, binder: ExpressionBinder, node: Node): BoundColumn['origin'] {
-  if (expression.kind !== 'column' || binder.scope === undefined || !('ColumnRef' in node)) return undefined;
-  const { table, offset } = entryAt(binder.scope, expression.index);
-  return { table, position: expression.index - offset };
-}
-
-/** The name of a result column without AS. */
-function columnNameOf(node: Node): string {
-  return suggestedName(node)?.name ?? '?column?';
-}
-
-/** By PostgreSQL's FigureColname: a weak name gives way to that of a cast or CASE around it. */
-function suggestedName(node: Node): { readonly name: string; readonly weak: boolean } | undefined {
-  const strong = (name: string) => ({ name, weak: false });
-  if ('ColumnRef' in node) return strong(stringsOf(node.ColumnRef.fields).at(-1)!);
-  if ('FuncCall' in node) return strong(stringsOf(node.FuncCall.funcname).at(-1)!);
-  if ('TypeCast' in node) {
-    const inner = suggestedName(node.TypeCast.arg!);
-    if (inner !== undefined && !inner.weak) return inner;
-    return { name: stringsOf(node.TypeCast.typeName?.names).at(-1)!, weak: true };
-  }
-  if ('SQLValueFunction' in node) return strong((node.SQLValueFunction.op ?? '').replace('SVFOP_', '').toLowerCase());
-  if ('CoalesceExpr' in node) return strong('coalesce');
-  if ('CaseExpr' in node) {
-    const inner = node.CaseExpr.defresult && suggestedName(node.CaseExpr.defresult);
-    return inner !== undefined && !inner.weak ? inner : { name: 'case', weak: true };
-  }
-  if ('MinMaxExpr' in node) return strong(node.MinMaxExpr.op === 'IS_GREATEST' ? 'greatest' : 'least');
-  if ('A_Expr' in node && node.A_Expr.kind === 'AEXPR_NULLIF') return strong('nullif');
-  return undefined;
-}
-
-function bindSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
+export function bindSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
   if (!('SortBy' in node)) throw notSupported(`${kindOf(node)} in ORDER BY`);
-  const { node: subject, sortby_dir, sortby_nulls } = node.SortBy;
-  if (sortby_dir === 'SORTBY_USING') throw notSupported('ORDER BY … USING', node.SortBy.location);
-  const descending = sortby_dir === 'SORTBY_DESC';
-  return {
-    expression: bindSortExpression(subject!, columns, binder),
-    descending,
-    nullsFirst: sortby_nulls === 'SORTBY_NULLS_FIRST' || (sortby_nulls !== 'SORTBY_NULLS_LAST' && descending),
-  };
+  const { node: subject } = node.SortBy;
+  return { expression: bindColumnOr(subject!, columns, binder, ORDER_BY), ...sortDirection(node) };
 }
 
-/** A number is a position in the result, a bare name first a result column, then a column of the table. */
-function bindSortExpression(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundExpression {
-  if ('A_Const' in node && node.A_Const.isnull !== true) {
-    const { ival, location } = node.A_Const;
-    if (ival === undefined) throw new SqlError('syntax_error', 'non-integer constant in ORDER BY', { location });
-    const column = columns[(ival.ival ?? 0) - 1];
-    if (column !== undefined) return column.expression;
-    throw new SqlError('invalid_column_reference', `ORDER BY position ${ival.ival ?? 0} is not in select list`, {
-      location,
-    });
-  }
+/** A number is a position in the result, a bare name first a result column, then a column of FROM. */
+function bindColumnOr(
+  node: Node,
+  columns: readonly BoundColumn[],
+  binder: ExpressionBinder,
+  clause: Clause,
+): BoundExpression {
+  const positioned = columnAtPosition(node, columns, clause.title);
+  if (positioned !== undefined) return positioned;
   if ('ColumnRef' in node && (node.ColumnRef.fields ?? []).length === 1) {
     const name = stringsOf(node.ColumnRef.fields)[0]!;
     const named = columns.filter((column) => column.name === name);
@@ -342,10 +229,12 @@ function bindSortExpression(node: Node, columns: readonly BoundColumn[], binder:
     if (first !== undefined) {
       if (others.every((other) => JSON.stringify(shape(other)) === JSON.stringify(shape(first))))
         return first.expression;
-      throw new SqlError('ambiguous_column', `ORDER BY "${name}" is ambiguous`, { location: node.ColumnRef.location });
+      throw new SqlError('ambiguous_column', `${clause.title} "${name}" is ambiguous`, {
+        location: node.ColumnRef.location,
+      });
     }
   }
-  return binder.settle(binder.bind(node, ORDER_BY));
+  return binder.settle(binder.bind(node, clause));
 }
 
 /** Two result columns of one name are no ambiguity when both are the same column. */
@@ -353,9 +242,9 @@ function shape(column: BoundColumn): unknown {
   return column.expression.kind === 'column' ? column.expression.index : column.expression.location;
 }
 
-function bindRowCount(node: Node | undefined, title: string, context: BindContext): BoundExpression | undefined {
+/** LIMIT and OFFSET; LIMIT ALL and LIMIT NULL are no limit. */
+export function bindRowCount(node: Node | undefined, title: string, context: BindContext): BoundExpression | undefined {
   if (node === undefined) return undefined;
-  // LIMIT ALL and LIMIT NULL are no limit.
   const binder = new ExpressionBinder(context, undefined);
   const bound = binder.bind(node, { title, aggregates: 'refused' });
   const coerced = binder.tryCoerce(bound, 'int8', -1, 'assignment');
@@ -365,13 +254,13 @@ function bindRowCount(node: Node | undefined, title: string, context: BindContex
   });
 }
 
-function bindLocking(nodes: readonly Node[], scope: Scope | undefined): BoundLocking | undefined {
+function bindLocking(nodes: readonly Node[], scope: Scope): BoundLocking | undefined {
   let locking: BoundLocking | undefined;
   for (const node of nodes) {
     if (!('LockingClause' in node)) continue;
     const { lockedRels, strength, waitPolicy } = node.LockingClause;
     for (const relation of lockedRels ?? []) {
-      if (!('RangeVar' in relation) || scope?.some((entry) => entry.alias === relation.RangeVar.relname)) continue;
+      if (!('RangeVar' in relation) || scope.itemNamed(relation.RangeVar.relname ?? '') !== undefined) continue;
       const { relname, location } = relation.RangeVar;
       throw new SqlError('undefined_table', `relation "${relname}" in FOR UPDATE clause not found in FROM clause`, {
         location,
@@ -384,44 +273,4 @@ function bindLocking(nodes: readonly Node[], scope: Scope | undefined): BoundLoc
     };
   }
   return locking;
-}
-
-function bindValues(select: SelectStmt, context: BindContext): BoundValues {
-  if (select.sortClause !== undefined || select.limitCount !== undefined || select.limitOffset !== undefined) {
-    throw notSupported(
-      'ORDER BY or LIMIT of VALUES',
-      placeIn(select.sortClause ?? select.limitCount ?? select.limitOffset),
-    );
-  }
-  const binder = new ExpressionBinder(context, undefined);
-  const rows = (select.valuesLists ?? []).map((list) =>
-    ('List' in list ? (list.List.items ?? []) : []).map((item) => binder.bind(item, VALUES)),
-  );
-  const width = rows[0]?.length ?? 0;
-  const types = Array.from({ length: width }, (_, i) => {
-    for (const row of rows) {
-      if (row.length !== width) {
-        throw new SqlError('syntax_error', 'VALUES lists must all be the same length', { location: row[0]?.location });
-      }
-    }
-    const type = commonType(rows.map((row) => row[i]!.type));
-    if (type !== undefined) return type;
-    const first = rows.map((row) => row[i]!).find((each) => each.type !== 'unknown')!;
-    const other = rows.map((row) => row[i]!).find((each) => commonType([first.type, each.type]) === undefined) ?? first;
-    throw new SqlError(
-      'datatype_mismatch',
-      `VALUES types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
-      { location: leftmost(other) },
-    );
-  });
-  const coerced = rows.map((row) => row.map((each, i) => binder.coerce(each, types[i]!, -1, 'implicit')));
-  return {
-    kind: 'values',
-    rows: coerced,
-    columns: types.map((type, index) => ({
-      name: `column${index + 1}`,
-      expression: { kind: 'column', type, modifier: -1, location: undefined, index },
-      origin: undefined,
-    })),
-  };
 }

@@ -1,10 +1,18 @@
 /**
- * Statements after binding: names are columns, types are known, coercions are spelled out. Immutable data.
+ * Statements after binding: names are places in a row, types are known, coercions are spelled out. Immutable data.
  *
- * Expressions read one row. Below an aggregation that is the row of the table; above it, the row of aggregate results.
+ * **Relations** (FROM) give rows; a join's row is its left row followed by its right one. **Queries** give rows with named
+ * columns. **Expressions** read one row: below an aggregation that of FROM; above it the row of a group, which holds the
+ * values grouped by, then the results of the aggregates, then those of GROUPING. Window functions append their results to
+ * that row, set-returning functions of the select list theirs.
+ *
+ * **Subqueries** that refer to rows around them are parameterised: whoever runs one first computes its `args` over its own
+ * row and puts them into slots, numbered through the whole statement; inside, a slot is like a parameter (PostgreSQL's
+ * PARAM_EXEC, README of its optimizer). So no expression ever reaches out of its own row.
  */
 
 import { unreachable } from '../../../base/assert.ts';
+import { rowWidth } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { AggregateFunction } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
@@ -23,9 +31,12 @@ export type CompareOperator = '=' | '<>' | '<' | '<=' | '>' | '>=';
 
 export type BoundExpression =
   | (Typed & { readonly kind: 'constant'; readonly value: SqlValue })
-  /** Of the row of the table; with `aggregate`, while a grouped query is being bound, of the aggregates' results. */
-  | (Typed & { readonly kind: 'column'; readonly index: number; readonly aggregate?: true })
+  /** Of the row; with `computed`, while a query is being bound, of results whose place in the row is not yet known. */
+  | (Typed & { readonly kind: 'column'; readonly index: number; readonly computed?: Computed })
   | (Typed & { readonly kind: 'parameter'; readonly index: number })
+  /** What a row around the subquery holds. */
+  | (Typed & { readonly kind: 'slot'; readonly slot: number })
+  | (Typed & { readonly kind: 'subquery' } & BoundSubquery)
   | (Typed & { readonly kind: 'call'; readonly function: ScalarFunction; readonly args: readonly BoundExpression[] })
   /** Both sides have one type, that of the comparison. */
   | (Typed & {
@@ -57,6 +68,28 @@ export type BoundExpression =
   | (Typed & { readonly kind: 'cast'; readonly arg: BoundExpression; readonly cast: Cast | undefined })
   | (Typed & { readonly kind: 'applyModifier'; readonly arg: BoundExpression; readonly explicit: boolean });
 
+/** Which results a column stands for: of aggregates, of GROUPING, of window functions, of set-returning functions. */
+export type Computed = 'aggregate' | 'grouping' | 'window' | 'set';
+
+/** A value for a slot, over the row of whoever runs the subquery. */
+export interface BoundArgument {
+  readonly slot: number;
+  readonly value: BoundExpression;
+}
+
+export interface BoundSubquery {
+  /** `scalar`: its one value, null without rows. `any` and `all`: whether `test` is true of some, of every row. */
+  readonly mode: 'scalar' | 'exists' | 'any' | 'all';
+  readonly query: BoundRows;
+  readonly args: readonly BoundArgument[];
+  /** All slots from outside that it reads, those of `args` among them; without any it is computed once. */
+  readonly reads: readonly number[];
+  /** Left sides of `test`, over the row outside. */
+  readonly operands: readonly BoundExpression[];
+  /** Over a row of `operands` followed by a row of the query. */
+  readonly test: BoundExpression | undefined;
+}
+
 export interface BoundWhen {
   readonly condition: BoundExpression;
   readonly result: BoundExpression;
@@ -75,22 +108,20 @@ export interface BoundAggregate {
   readonly argument: BoundExpression | undefined;
   /** Over different values only; `function` sees to it. */
   readonly distinct: boolean;
-}
-
-export interface BoundJoin {
-  readonly table: CatalogTable;
-  /** Where the table's values begin in the joined row. */
-  readonly offset: number;
-  /** LEFT JOIN: rows without a partner stay. */
-  readonly outer: boolean;
-  /** Undefined joins every row with every row. */
-  readonly condition: BoundExpression | undefined;
+  /** Only rows of which this is true are taken. */
+  readonly filter: BoundExpression | undefined;
+  /** The order in which rows are taken, where it matters. */
+  readonly orderBy: readonly BoundSortKey[];
 }
 
 export interface BoundGrouping {
   /** Undefined: one group of all rows, also of none. */
   readonly groupBy: readonly BoundExpression[] | undefined;
+  /** Grouping sets, as places in `groupBy`; what a set leaves out is null in its rows. Undefined: one set of all. */
+  readonly sets: readonly (readonly number[])[] | undefined;
   readonly aggregates: readonly BoundAggregate[];
+  /** Arguments of GROUPING, as places in `groupBy`. */
+  readonly groupings: readonly (readonly number[])[];
   readonly having: BoundExpression | undefined;
 }
 
@@ -105,23 +136,84 @@ export interface BoundLocking {
   readonly wait: 'block' | 'nowait' | 'skip';
 }
 
+export interface BoundScan {
+  readonly kind: 'scan';
+  readonly table: CatalogTable;
+  /** The name it goes by in the statement. */
+  readonly alias: string;
+}
+
+/** A query in FROM. */
+export interface BoundDerived {
+  readonly kind: 'derived';
+  readonly alias: string;
+  readonly query: BoundRows;
+}
+
+export type JoinType = 'inner' | 'left' | 'right' | 'full';
+
+export interface BoundJoin {
+  readonly kind: 'join';
+  readonly type: JoinType;
+  readonly left: BoundRelation;
+  readonly right: BoundRelation;
+  /** Undefined joins every row with every row. */
+  readonly condition: BoundExpression | undefined;
+  /** LATERAL: what the right side reads of each left row. Empty: the right side stands for itself. */
+  readonly args: readonly BoundArgument[];
+}
+
+/** The rows of a query in WITH; the same for all references. */
+export interface BoundCteScan {
+  readonly kind: 'cte';
+  readonly alias: string;
+  readonly cte: BoundCte;
+}
+
+export type BoundRelation = BoundScan | BoundDerived | BoundJoin | BoundCteScan;
+
+/** A query in WITH. Mutable while it is bound: what is recursive refers to itself. */
+export interface BoundCte {
+  readonly name: string;
+  columns: readonly BoundColumn[];
+  /** Undefined while it is bound. */
+  query: BoundRows | undefined;
+  /** The recursive term, and whether rows that were there before are left out. */
+  recursion: { readonly query: BoundRows; readonly distinct: boolean } | undefined;
+  references: number;
+  readonly materialized: boolean | undefined;
+}
+
+/** Window functions over one partitioning and order. */
+export interface BoundWindow {
+  readonly partitionBy: readonly BoundExpression[];
+  readonly orderBy: readonly BoundSortKey[];
+}
+
+/** A set-returning function in the select list. */
+export interface BoundSet {
+  readonly args: readonly BoundExpression[];
+}
+
 export interface BoundSelect {
   readonly kind: 'select';
   /** Undefined: one row without columns. */
-  readonly from: CatalogTable | undefined;
-  /** Further tables, each joined to all before it; expressions read the rows of all, one behind the other. */
-  readonly joins: readonly BoundJoin[];
+  readonly from: BoundRelation | undefined;
   readonly where: BoundExpression | undefined;
-  /**
-   * Undefined for a query that is not grouped. Else `columns`, `orderBy` and `having` read the row of a group: the values
-   * of `groupBy`, then the results of `aggregates`.
-   */
+  /** Undefined for a query that is not grouped. */
   readonly grouping: BoundGrouping | undefined;
+  /** Window functions, whose results follow in the row, and after them those of set-returning functions. */
+  readonly windows: readonly BoundWindow[];
+  readonly sets: readonly BoundSet[];
   readonly distinct: boolean;
+  /** DISTINCT ON: the first row, in the order, of those that agree in these. */
+  readonly distinctOn: readonly BoundExpression[] | undefined;
   readonly columns: readonly BoundColumn[];
   readonly orderBy: readonly BoundSortKey[];
   readonly limit: BoundExpression | undefined;
   readonly offset: BoundExpression | undefined;
+  /** Rows that sort as the last one within the limit belong to it. */
+  readonly withTies: boolean;
   readonly locking: BoundLocking | undefined;
 }
 
@@ -130,6 +222,25 @@ export interface BoundValues {
   readonly columns: readonly BoundColumn[];
   readonly rows: readonly (readonly BoundExpression[])[];
 }
+
+export interface BoundSetOperation {
+  readonly kind: 'setOperation';
+  readonly operation: 'union' | 'intersect' | 'except';
+  readonly all: boolean;
+  /** Two, or any number of a union; all of the same types. */
+  readonly inputs: readonly BoundRows[];
+  readonly columns: readonly BoundColumn[];
+}
+
+export interface BoundWith {
+  readonly kind: 'with';
+  readonly ctes: readonly BoundCte[];
+  readonly query: BoundRows;
+  readonly columns: readonly BoundColumn[];
+}
+
+/** What gives rows with named columns. */
+export type BoundRows = BoundSelect | BoundValues | BoundSetOperation | BoundWith;
 
 /** What a column of a new row is: an expression over the source's row (INSERT) or the old row (UPDATE). */
 export interface BoundAssignment {
@@ -152,7 +263,7 @@ export interface BoundInsert {
   readonly conflicts: BoundConflicts | undefined;
   readonly table: CatalogTable;
   /** Values in the statement have their targets' types already; a query's rows are coerced by `assignments`. */
-  readonly source: BoundSelect | BoundValues;
+  readonly source: BoundRows;
   /** One for each column of the table. */
   readonly assignments: readonly BoundAssignment[];
   readonly returning: readonly BoundColumn[] | undefined;
@@ -173,7 +284,7 @@ export interface BoundDelete {
   readonly returning: readonly BoundColumn[] | undefined;
 }
 
-export type BoundQuery = BoundSelect | BoundValues | BoundInsert | BoundUpdate | BoundDelete;
+export type BoundQuery = BoundRows | BoundInsert | BoundUpdate | BoundDelete;
 
 /** Where the text of an expression begins: an operator's own place is behind its left operand. */
 export function leftmost(expression: BoundExpression): number | undefined {
@@ -194,7 +305,14 @@ export function mapOperands(
     case 'constant':
     case 'column':
     case 'parameter':
+    case 'slot':
       return expression;
+    case 'subquery':
+      return {
+        ...expression,
+        operands: expression.operands.map(map),
+        args: expression.args.map(({ slot, value }) => ({ slot, value: map(value) })),
+      };
     case 'call':
     case 'and':
     case 'or':
@@ -239,6 +357,8 @@ function operands(expression: BoundExpression): readonly BoundExpression[] {
       return [expression.arg];
     case 'nullIf':
       return [expression.condition];
+    case 'subquery':
+      return expression.operands;
     default:
       return [];
   }
@@ -255,4 +375,72 @@ export function sameExpression(a: unknown, b: unknown): boolean {
     if (name === 'location' || name === 'cast' || name === 'evaluate') return true;
     return sameExpression(value, (b as Readonly<Record<string, unknown>>)[name]);
   });
+}
+
+/** The expression over rows that begin `by` places later. */
+export function shifted(expression: BoundExpression, by: number): BoundExpression {
+  if (by === 0) return expression;
+  if (expression.kind === 'column') return { ...expression, index: expression.index + by };
+  return mapOperands(expression, (operand) => shifted(operand, by));
+}
+
+/** Whether `test` holds of the expression or of anything in it; subqueries are looked at from outside only. */
+export function someExpression(expression: BoundExpression, test: (each: BoundExpression) => boolean): boolean {
+  if (test(expression)) return true;
+  let found = false;
+  mapOperands(expression, (operand) => {
+    found ||= someExpression(operand, test);
+    return operand;
+  });
+  return found;
+}
+
+export function hasSubquery(expression: BoundExpression): boolean {
+  return someExpression(expression, ({ kind }) => kind === 'subquery');
+}
+
+/** Places in the row that the expression reads. */
+export function columnsOf(expression: BoundExpression): ReadonlySet<number> {
+  const columns = new Set<number>();
+  const visit = (each: BoundExpression): BoundExpression => {
+    if (each.kind === 'column') columns.add(each.index);
+    else mapOperands(each, visit);
+    return each;
+  };
+  visit(expression);
+  return columns;
+}
+
+/** The conditions that AND puts together. */
+export function conjuncts(condition: BoundExpression): readonly BoundExpression[] {
+  return condition.kind === 'and' ? condition.args.flatMap(conjuncts) : [condition];
+}
+
+export function conjunction(conditions: readonly BoundExpression[]): BoundExpression {
+  if (conditions.length === 1) return conditions[0]!;
+  return { kind: 'and', type: 'bool', modifier: -1, location: undefined, args: conditions };
+}
+
+/** A column of a row as an expression. */
+export function columnAt(
+  index: number,
+  { type, modifier, location }: Pick<Typed, 'type' | 'modifier'> & { readonly location?: number | undefined },
+): Extract<BoundExpression, { kind: 'column' }> {
+  return { kind: 'column', type, modifier, location, index };
+}
+
+/** Values in a row of the relation. */
+export function widthOf(relation: BoundRelation): number {
+  switch (relation.kind) {
+    case 'scan':
+      return rowWidth(relation.table.table);
+    case 'derived':
+      return relation.query.columns.length;
+    case 'cte':
+      return relation.cte.columns.length;
+    case 'join':
+      return widthOf(relation.left) + widthOf(relation.right);
+    default:
+      return unreachable(relation);
+  }
 }

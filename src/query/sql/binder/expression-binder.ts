@@ -9,45 +9,19 @@
 import type { A_Const, A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
-import type { CatalogTable } from '../catalog-cache.ts';
 import { distinctAggregate, findAggregate, isAggregate } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { resolveFunction, resolveOperator } from '../functions/resolve.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { applyModifier, castFor } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
-import type { TimeContext } from '../types/timestamptz.ts';
 import { type CastContext, canCast, commonType, type SqlType, type SqlValue, titleOf } from '../types/types.ts';
+import { bindSubLink } from './bind-subquery.ts';
 import { type BoundAggregate, type BoundExpression, type CompareOperator, leftmost, sameExpression } from './bound.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
-
-/** A table whose columns can be named, and the name that they are qualified with. */
-export interface ScopeEntry {
-  readonly table: CatalogTable;
-  readonly alias: string;
-  /** Where its values begin in the row. */
-  readonly offset: number;
-}
-
-/** One table or more. */
-export type Scope = readonly ScopeEntry[];
-
-/** The table that a place in the row belongs to. */
-export function entryAt(scope: Scope, index: number): ScopeEntry {
-  return scope.findLast((entry) => entry.offset <= index)!;
-}
-
-/** Types of $1, $2, …; the binder fills in those that the client left open. */
-export type ParameterTypes = (SqlType | undefined)[];
-
-/** What a whole statement shares while it is bound. */
-export interface BindContext {
-  readonly parameters: ParameterTypes;
-  /** False for the simple protocol, which has no values for parameters. */
-  readonly takesParameters: boolean;
-  readonly time: TimeContext;
-  readonly depthMax: number;
-}
+import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
+import type { BindProgress, Scope } from './scope.ts';
+import { sortDirection } from './sort-direction.ts';
 
 /** Where an expression stands: as messages name it, and whether aggregates may be in it. */
 export interface Clause {
@@ -65,21 +39,29 @@ const SPECIAL_TIMES = /\b(now|today|tomorrow|yesterday)\b/i;
 
 export class ExpressionBinder {
   readonly #context: BindContext;
-  readonly #scope: Scope | undefined;
+  readonly progress: BindProgress;
+  readonly scope: Scope | undefined;
   /** Filled in the order of appearance; expressions above the aggregation read them as columns. */
   readonly aggregates: BoundAggregate[] = [];
+  /** Calls of GROUPING, likewise. */
+  readonly groupings: { readonly args: readonly BoundExpression[]; readonly location: number | undefined }[] = [];
   #clause = NO_CLAUSE;
-  #depth = 0;
   #inAggregate = false;
 
   constructor(context: BindContext, scope: Scope | undefined) {
     this.#context = context;
-    this.#scope = scope;
+    this.progress = context.progress ?? { depth: 0, slots: 0 };
+    this.scope = scope;
   }
 
   /** @throws SqlError of any kind that a name or type can be wrong in, with its location. */
   bind(node: Node, clause: Clause): BoundExpression {
     this.#clause = clause;
+    return this.#bind(node);
+  }
+
+  /** An operand of what is being bound, in the same clause. */
+  bindInside(node: Node): BoundExpression {
     return this.#bind(node);
   }
 
@@ -128,23 +110,24 @@ export class ExpressionBinder {
     });
   }
 
-  /** All columns of a table: `*`. */
-  columns(entry: ScopeEntry, location: number | undefined): readonly Extract<BoundExpression, { kind: 'column' }>[] {
-    return entry.table.table.columns.map((_, position) => column(entry, position, location));
+  /** A literal or parameter that nothing gave a type becomes `type`. */
+  coerceUnknown(expression: BoundExpression, type: SqlType): BoundExpression {
+    return expression.type === 'unknown' ? this.coerce(expression, type, -1, 'implicit') : expression;
   }
 
-  get scope(): Scope | undefined {
-    return this.#scope;
+  /** @throws SqlError `undefined_function` when the types cannot be compared. */
+  equal(left: BoundExpression, right: BoundExpression, location: number | undefined): BoundExpression {
+    return this.#compare('=', left, right, location);
+  }
+
+  operator(name: string, left: BoundExpression, right: BoundExpression, location: number | undefined): BoundExpression {
+    return this.#binary(name, left, right, location);
   }
 
   #bind(node: Node): BoundExpression {
-    if (++this.#depth > this.#context.depthMax) {
-      throw new SqlError('statement_too_complex', 'stack depth limit exceeded', {
-        hint: `Expressions nest at most ${this.#context.depthMax} deep.`,
-      });
-    }
+    if (++this.progress.depth > this.#context.depthMax) throw tooDeep(this.#context.depthMax);
     const bound = this.#bindNode(node);
-    this.#depth--;
+    this.progress.depth--;
     return bound;
   }
 
@@ -204,7 +187,26 @@ export class ExpressionBinder {
       );
       return { kind: 'extreme', type: bound[0]!.type, modifier: -1, location, greatest, args: bound };
     }
-    if ('SubLink' in node) throw notSupported('a subquery in an expression', node.SubLink.location);
+    if ('SubLink' in node) {
+      const { queries, progress } = this.#context;
+      if (queries === undefined || progress === undefined) {
+        const place = this.#clause.place ?? this.#clause.title;
+        throw new SqlError('feature_not_supported', `cannot use subquery in ${place}`, {
+          location: node.SubLink.location,
+        });
+      }
+      return bindSubLink(node.SubLink, this, this.#context as QueryContext, this.scope);
+    }
+    if ('GroupingFunc' in node) {
+      const { args, location } = node.GroupingFunc;
+      if (this.#clause.aggregates === 'refused') {
+        const { title, place = title } = this.#clause;
+        throw new SqlError('grouping_error', `grouping operations are not allowed in ${place}`, { location });
+      }
+      const bound = (args ?? []).map((arg) => this.#bind(arg));
+      const index = this.groupings.push({ args: bound, location }) - 1;
+      return { kind: 'column', type: 'int4', modifier: -1, location, index, computed: 'grouping' };
+    }
     if ('RowExpr' in node) throw notSupported('a row constructor', node.RowExpr.location);
     if ('A_ArrayExpr' in node) throw notSupported('an array constructor', node.A_ArrayExpr.location);
     if ('A_Indirection' in node) throw notSupported('a subscript or field selection');
@@ -222,35 +224,11 @@ export class ExpressionBinder {
       throw new SqlError('syntax_error', 'row expansion via "*" is not supported here', { location });
     }
     const names = stringsOf(fields);
-    const name = names.at(-1)!;
-    if (names.length > 2) throw notSupported('a column name qualified by a schema', location);
-    const scope = this.#scope ?? [];
-    const searched = names.length === 2 ? scope.filter((entry) => entry.alias === names[0]) : scope;
-    if (names.length === 2 && searched.length === 0) {
-      const hidden = scope.find((entry) => entry.table.table.name === names[0]);
-      if (hidden !== undefined) {
-        throw new SqlError('undefined_table', `invalid reference to FROM-clause entry for table "${names[0]}"`, {
-          location,
-          hint: `Perhaps you meant to reference the table alias "${hidden.alias}".`,
-        });
-      }
-      throw new SqlError('undefined_table', `missing FROM-clause entry for table "${names[0]}"`, { location });
+    if (this.scope !== undefined) return this.scope.column(names, location, this.progress);
+    if (names.length > 1) {
+      throw new SqlError('undefined_table', `missing FROM-clause entry for table "${names.at(-2)}"`, { location });
     }
-    let found: Extract<BoundExpression, { kind: 'column' }> | undefined;
-    for (const entry of searched) {
-      const position = entry.table.table.columns.findIndex((each) => each.name === name);
-      if (position < 0) continue;
-      if (found !== undefined) {
-        throw new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
-      }
-      found = column(entry, position, location);
-    }
-    if (found !== undefined) return found;
-    if (names.length === 1 && scope.some((entry) => entry.alias === name)) {
-      throw notSupported('a whole-row reference', location);
-    }
-    const shown = names.length === 2 ? names.join('.') : `"${name}"`;
-    throw new SqlError('undefined_column', `column ${shown} does not exist`, { location });
+    throw new SqlError('undefined_column', `column "${names[0]}" does not exist`, { location });
   }
 
   #parameter(number: number, location: number | undefined): BoundExpression {
@@ -395,13 +373,22 @@ export class ExpressionBinder {
       throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
     }
     if (call.over !== undefined) throw notSupported('a window function', location);
-    if (call.agg_filter !== undefined) throw notSupported('FILTER', location);
+    if (call.agg_filter !== undefined && !isAggregate(name)) {
+      throw new SqlError('wrong_object_type', `FILTER specified, but ${name} is not an aggregate function`, {
+        location,
+      });
+    }
     if (call.agg_distinct === true && !isAggregate(name)) {
       throw new SqlError('wrong_object_type', `DISTINCT specified, but ${name} is not an aggregate function`, {
         location,
       });
     }
-    if (call.agg_order !== undefined) throw notSupported('ORDER BY in an aggregate', location);
+    if (call.agg_order !== undefined && !isAggregate(name)) {
+      throw new SqlError('wrong_object_type', `ORDER BY specified, but ${name} is not an aggregate function`, {
+        location,
+      });
+    }
+    if (call.agg_within_group === true) throw notSupported('WITHIN GROUP', location);
     if (call.func_variadic === true) throw notSupported('VARIADIC', location);
     if (isAggregate(name)) return this.#aggregate(name, call);
     for (const arg of call.args ?? []) {
@@ -435,6 +422,11 @@ export class ExpressionBinder {
     const star = call.agg_star === true;
     this.#inAggregate = true;
     const args = (call.args ?? []).map((arg) => this.#bind(arg));
+    const orderBy = (call.agg_order ?? []).map((node) => ({
+      expression: this.settle(this.#bind('SortBy' in node ? node.SortBy.node! : node)),
+      ...sortDirection(node),
+    }));
+    const filter = call.agg_filter && this.#condition(this.#bind(call.agg_filter), 'FILTER');
     this.#inAggregate = false;
     const found = args.length === (star ? 0 : 1) ? findAggregate(name, args[0]?.type) : undefined;
     if (found === undefined || (star && name !== 'count')) {
@@ -450,17 +442,28 @@ export class ExpressionBinder {
       argument = this.settle(this.coerce(argument, type, -1, 'implicit'));
     }
     const distinct = call.agg_distinct === true && argument !== undefined;
+    if (distinct && !orderBy.every((key) => sameExpression(key.expression, argument))) {
+      throw new SqlError(
+        'invalid_column_reference',
+        'in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list',
+        { location: leftmost(orderBy[0]!.expression) },
+      );
+    }
     // One that is written twice is computed once.
     let index = this.aggregates.findIndex(
       (other) =>
-        other.function.name === name && other.distinct === distinct && sameExpression(other.argument, argument),
+        other.function.name === name &&
+        other.distinct === distinct &&
+        sameExpression(other.argument, argument) &&
+        sameExpression(other.filter, filter) &&
+        sameExpression(other.orderBy, orderBy),
     );
     if (index < 0) {
       index = this.aggregates.length;
       const wanted = distinct ? distinctAggregate(found, argument!.type) : found;
-      this.aggregates.push({ function: wanted, argument, distinct });
+      this.aggregates.push({ function: wanted, argument, distinct, filter, orderBy });
     }
-    return { kind: 'column', type: found.result, modifier: -1, location, index, aggregate: true };
+    return { kind: 'column', type: found.result, modifier: -1, location, index, computed: 'aggregate' };
   }
 
   #valueFunction({ op, location }: SQLValueFunction): BoundExpression {
@@ -525,15 +528,6 @@ export class ExpressionBinder {
   #cast(arg: BoundExpression, type: SqlType): BoundExpression {
     return { kind: 'cast', type, modifier: -1, location: arg.location, arg, cast: castFor(arg.type, type) };
   }
-}
-
-function column(
-  { table, offset }: ScopeEntry,
-  position: number,
-  location: number | undefined,
-): Extract<BoundExpression, { kind: 'column' }> {
-  const { type, modifier } = table.table.columns[position]!;
-  return { kind: 'column', type, modifier, location, index: offset + position };
 }
 
 /** Keywords that are functions, by the function's name. */

@@ -6,56 +6,92 @@
 
 import { SqlError } from '../sql-error.ts';
 import { type BoundExpression, mapOperands, sameExpression } from './bound.ts';
-import { entryAt, type Scope, type ScopeEntry } from './expression-binder.ts';
+import type { Scope, ScopeItem } from './scope.ts';
 
 export class Grouping {
   /** Grows by columns that the primary key decides. */
   readonly keys: BoundExpression[];
   readonly #scope: Scope | undefined;
   /** Tables whose primary key is among the keys. */
-  readonly #decided: readonly ScopeEntry[];
+  readonly #decided: ReadonlySet<ScopeItem>;
+  /** How many results of aggregates follow the keys; known when all is checked. */
+  readonly #aggregates: number;
 
-  constructor(keys: readonly BoundExpression[], scope: Scope | undefined) {
+  /** @param decides Whether the primary key decides other columns; not with grouping sets, where it may be null. */
+  constructor(keys: readonly BoundExpression[], scope: Scope | undefined, aggregates: number, decides: boolean) {
     this.keys = [...keys];
     this.#scope = scope;
-    this.#decided = (scope ?? []).filter(({ table, offset }) => {
-      const { primaryKey } = table.table;
-      const isKey = (position: number) => keys.some((key) => key.kind === 'column' && key.index === offset + position);
-      return primaryKey.length > 0 && primaryKey.every(isKey);
+    this.#aggregates = aggregates;
+    const isKey = (place: number) => keys.some((key) => key.kind === 'column' && key.index === place);
+    const decided = (scope?.items ?? []).filter(({ table, offset }) => {
+      const primaryKey = table?.table.primaryKey ?? [];
+      return primaryKey.length > 0 && primaryKey.every((position) => isKey(offset + position));
     });
+    this.#decided = new Set(decides ? decided : []);
   }
 
   /** Finds every column that the expression will need. @throws SqlError `grouping_error`. */
   check(expression: BoundExpression): void {
-    if (this.#keyOf(expression) >= 0) return;
-    if (expression.kind !== 'column') {
-      mapOperands(expression, (operand) => {
-        this.check(operand);
-        return operand;
-      });
-      return;
-    }
-    if (expression.aggregate === true) return;
-    const entry = entryAt(this.#scope!, expression.index);
-    if (this.#decided.includes(entry)) {
-      this.keys.push(expression);
-      return;
-    }
-    const { table, alias, offset } = entry;
-    throw new SqlError(
-      'grouping_error',
-      `column "${alias}.${table.table.columns[expression.index - offset]!.name}" must appear in the GROUP BY clause or be used in an aggregate function`,
-      { location: expression.location },
-    );
+    this.#check(expression, false);
   }
 
   /** The expression over the row of a group. To be called when everything was checked. */
   rewrite(expression: BoundExpression): BoundExpression {
-    const key = this.#keyOf(expression);
     const { type, modifier, location } = expression;
+    if (expression.kind === 'column' && expression.computed !== undefined) {
+      if (expression.computed === 'aggregate') {
+        return { kind: 'column', type, modifier, location, index: this.keys.length + expression.index };
+      }
+      if (expression.computed === 'grouping') {
+        const index = this.keys.length + this.#aggregates + expression.index;
+        return { kind: 'column', type, modifier, location, index };
+      }
+      return expression;
+    }
+    const key = this.#keyOf(expression);
     if (key >= 0) return { kind: 'column', type, modifier, location, index: key };
-    if (expression.kind !== 'column') return mapOperands(expression, (operand) => this.rewrite(operand));
-    return { kind: 'column', type, modifier, location, index: this.keys.length + expression.index };
+    return mapOperands(expression, (operand) => this.rewrite(operand));
+  }
+
+  /** The place of an argument of GROUPING among the keys. @throws SqlError `grouping_error`. */
+  requireKey(expression: BoundExpression, location: number | undefined): number {
+    const key = this.#keyOf(expression);
+    if (key >= 0) return key;
+    throw new SqlError(
+      'grouping_error',
+      'arguments to GROUPING must be grouping expressions of the associated query level',
+      { location: expression.location ?? location },
+    );
+  }
+
+  #check(expression: BoundExpression, inSubquery: boolean): void {
+    if (this.#keyOf(expression) >= 0) return;
+    if (expression.kind !== 'column') {
+      if (expression.kind === 'subquery') {
+        for (const operand of expression.operands) this.#check(operand, inSubquery);
+        for (const { value } of expression.args) this.#check(value, true);
+        return;
+      }
+      mapOperands(expression, (operand) => {
+        this.#check(operand, inSubquery);
+        return operand;
+      });
+      return;
+    }
+    if (expression.computed !== undefined) return;
+    const item = this.#scope!.itemAt(expression.index);
+    if (item !== undefined && this.#decided.has(item)) {
+      this.keys.push(expression);
+      return;
+    }
+    const name = this.#scope!.nameAt(expression.index);
+    throw new SqlError(
+      'grouping_error',
+      inSubquery
+        ? `subquery uses ungrouped column "${name}" from outer query`
+        : `column "${name}" must appear in the GROUP BY clause or be used in an aggregate function`,
+      { location: expression.location },
+    );
   }
 
   #keyOf(expression: BoundExpression): number {

@@ -1,24 +1,18 @@
-/** The names of all tables in a statement that can be bound, so that they are looked up before binding begins. */
+/**
+ * The names of all tables in a statement, so that they are looked up before binding begins. Names of queries in WITH are
+ * among them; nobody asks for those.
+ */
 
-import type { Node, SelectStmt } from '@pgsql/types';
+import type { Node } from '@pgsql/types';
 
 export function referencedTables(node: Node): ReadonlySet<string> {
   const names = new Set<string>();
-  const from = (nodes: readonly Node[] | undefined): void => {
-    for (const each of nodes ?? []) {
-      if ('RangeVar' in each) names.add(each.RangeVar.relname ?? '');
-      if ('JoinExpr' in each) from([each.JoinExpr.larg!, each.JoinExpr.rarg!]);
-    }
-  };
-  const select = (statement: SelectStmt): void => from(statement.fromClause);
-  if ('SelectStmt' in node) select(node.SelectStmt);
-  if ('InsertStmt' in node) {
-    names.add(node.InsertStmt.relation?.relname ?? '');
-    if (node.InsertStmt.selectStmt !== undefined && 'SelectStmt' in node.InsertStmt.selectStmt) {
-      select(node.InsertStmt.selectStmt.SelectStmt);
+  const pending: object[] = [node];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const [name, value] of Object.entries(next)) {
+      if (name === 'relname' && typeof value === 'string') names.add(value);
+      else if (typeof value === 'object' && value !== null && name !== 'A_Const') pending.push(value);
     }
   }
-  if ('UpdateStmt' in node) names.add(node.UpdateStmt.relation?.relname ?? '');
-  if ('DeleteStmt' in node) names.add(node.DeleteStmt.relation?.relname ?? '');
   return names;
 }

@@ -10,7 +10,9 @@ import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS } from '../limits.ts';
 import { timeZone, UTC } from '../types/time-zone.ts';
 import type { BoundExpression } from './bound.ts';
-import { type BindContext, type Clause, ExpressionBinder } from './expression-binder.ts';
+import { type Clause, ExpressionBinder } from './expression-binder.ts';
+import type { BindContext } from './query-context.ts';
+import { tableScope } from './scope.ts';
 
 export interface BoundIndex {
   readonly source: TableIndex;
@@ -81,7 +83,7 @@ export function bindOver(table: CatalogTable, { tree, zone }: SqlExpression, cla
 }
 
 export function binderOver(table: CatalogTable, context: BindContext): ExpressionBinder {
-  return new ExpressionBinder(context, [{ table, alias: table.table.name, offset: 0 }]);
+  return new ExpressionBinder(context, tableScope([{ table, alias: table.table.name, offset: 0 }]));
 }
 
 /** What expressions in definitions are bound in: no parameters, and the time zone that they were written in. */

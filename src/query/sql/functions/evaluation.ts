@@ -7,6 +7,8 @@ import type { SqlType, SqlValue } from '../types/types.ts';
 export interface EvaluationContext extends TimeContext {
   /** Values of $1, $2, …, already of the types that the statement expects. */
   readonly parameters: readonly SqlValue[];
+  /** What rows around the subquery that runs hold, by the slots of the plan. */
+  readonly slots: SqlValue[];
   readonly statementMicros: bigint;
   /** Wall time now. */
   clockMicros(): bigint;

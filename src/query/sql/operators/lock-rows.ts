@@ -15,16 +15,16 @@ import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts
 import { type Bytes, equalBytes } from '../../../base/bytes.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
-import type { Evaluate } from '../functions/evaluation.ts';
 import { drain } from './drain.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import type { EvaluateLater } from './subquery.ts';
 
 export interface LockRowsOptions {
   readonly mode: 'exclusive' | 'share';
   readonly wait: 'block' | 'nowait' | 'skip';
   /** What a row must still meet; undefined when anything will do. */
-  readonly condition: Evaluate | undefined;
+  readonly condition: EvaluateLater | undefined;
 }
 
 /** Rows locked at a time when the whole input was read before: a LIMIT above should not lock much more than it needs. */
@@ -109,20 +109,17 @@ export class LockRows implements Operator {
     const rows: ExecutionRow[] = [];
     for (let i = 0; i < keys.length; i++) {
       const value = this.#read(keys[i]!);
-      if (isPromise(value)) return this.#rereadRest(keys, i, value, rows);
-      this.#take(keys[i]!, value, rows);
+      const taken = isPromise(value)
+        ? value.then((late) => this.#take(keys[i]!, late, rows))
+        : this.#take(keys[i]!, value, rows);
+      if (isPromise(taken)) return this.#rereadRest(keys, i + 1, taken, rows);
     }
     return rows;
   }
 
-  async #rereadRest(
-    keys: readonly Key[],
-    from: number,
-    first: Promise<Bytes | undefined>,
-    rows: ExecutionRow[],
-  ): Promise<RowBatch> {
-    this.#take(keys[from]!, await first, rows);
-    for (let i = from + 1; i < keys.length; i++) this.#take(keys[i]!, await this.#read(keys[i]!), rows);
+  async #rereadRest(keys: readonly Key[], from: number, first: Promise<void>, rows: ExecutionRow[]): Promise<RowBatch> {
+    await first;
+    for (let i = from; i < keys.length; i++) await this.#take(keys[i]!, await this.#read(keys[i]!), rows);
     return rows;
   }
 
@@ -130,11 +127,14 @@ export class LockRows implements Operator {
     return this.#context.wroteBefore ? this.#context.transaction.get(key) : this.#context.newest(key);
   }
 
-  #take(key: Key, value: Bytes | undefined, rows: ExecutionRow[]): void {
+  #take(key: Key, value: Bytes | undefined, rows: ExecutionRow[]): Awaitable<void> {
     if (value === undefined) return;
     const row = this.#table.codec.decode(key, value);
     const { condition } = this.#options;
-    if (condition === undefined || condition(row, this.#context) === true) rows.push(row);
+    const meets = condition === undefined ? true : condition(row, this.#context);
+    return whenReady(meets, (met) => {
+      if (met === true) rows.push(row);
+    });
   }
 }
 

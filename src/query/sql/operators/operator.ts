@@ -10,6 +10,7 @@ import type { Bytes } from '../../../base/bytes.ts';
 import type { ColumnValue } from '../../../models/relational/table.ts';
 import type { Key, KeyRange } from '../../../storage/key-range.ts';
 import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../../storage/store.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { SqlLimits } from '../limits.ts';
 
@@ -35,6 +36,9 @@ export interface DeferrableConstraint {
 
 export interface ExecutionContext extends EvaluationContext {
   readonly limits: SqlLimits;
+  /** What a part of the plan, which all executions share, keeps for this one. */
+  state<T>(owner: object, create: () => T): T;
+  forget(owner: object): void;
   /** @throws AssertionError for a plan that was begun without a transaction. */
   readonly transaction: Transaction;
   /** Whether the transaction had writes before this statement: then what it wrote hides the newest commits. */
@@ -52,8 +56,8 @@ export interface ExecutionContext extends EvaluationContext {
    * Leaves a check of a deferrable constraint to the end of the transaction. @returns false when it is wanted now.
    */
   defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean;
-  /** An id for a row without a primary key, greater than all this process gave out. */
-  nextRowId(): bigint;
+  /** An id for a row without a primary key, greater than all that the table has. */
+  nextRowId(table: CatalogTable): Awaitable<bigint>;
   /**
    * To be called between pieces of work: throws when the statement was cancelled or is late, and gives back a promise to
    * wait for when the event loop has had to wait long enough.

@@ -73,7 +73,7 @@ export class Sort implements Operator {
   }
 
   #cut(): void {
-    this.#held.sort((a, b) => this.#compare(a.keys, b.keys));
+    this.#held.sort((a, b) => compareKeys(this.#keys, a.keys, b.keys));
     if (this.#held.length <= this.#rowsMax) return;
     this.#held.length = this.#rowsMax;
     this.#budget.reset(this.#held.map(({ row }) => row));
@@ -84,19 +84,20 @@ export class Sort implements Operator {
     this.#position += rows.length;
     return rows.length === 0 ? undefined : rows;
   }
+}
 
-  #compare(a: readonly SqlValue[], b: readonly SqlValue[]): number {
-    for (let i = 0; i < this.#keys.length; i++) {
-      const key = this.#keys[i]!;
-      const x = a[i]!;
-      const y = b[i]!;
-      if (x === null || y === null) {
-        if (x === y) continue;
-        return (x === null) === key.nullsFirst ? -1 : 1;
-      }
-      const order = key.compare(x, y);
-      if (order !== 0) return key.descending ? -order : order;
+/** Which of two rows comes first, by the values of their keys. */
+export function compareKeys(keys: readonly SortKey[], a: readonly SqlValue[], b: readonly SqlValue[]): number {
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!;
+    const x = a[i]!;
+    const y = b[i]!;
+    if (x === null || y === null) {
+      if (x === y) continue;
+      return (x === null) === key.nullsFirst ? -1 : 1;
     }
-    return 0;
+    const order = key.compare(x, y);
+    if (order !== 0) return key.descending ? -order : order;
   }
+  return 0;
 }

@@ -107,21 +107,21 @@ export class TableWriter {
   insert(row: ExecutionRow, first?: (slot: UniqueSlot) => boolean): Awaitable<Conflict | undefined> {
     const { table, codec } = this.rules.table;
     const hidden = table.primaryKey.length === 0;
-    if (hidden && row.length === table.columns.length) row.push(this.#context.nextRowId());
+    if (hidden && row.length === table.columns.length) {
+      return whenReady(this.#context.nextRowId(this.rules.table), (id) => {
+        row.push(id);
+        return this.insert(row, first);
+      });
+    }
     const key = codec.keys.keyOf(row);
-    const all = this.#slots(row, key);
+    const all = hidden ? this.#slots(row, key).slice(1) : this.#slots(row, key);
     const slots =
       first === undefined || all.length === 1 ? all : [...all.filter(first), ...all.filter((each) => !first(each))];
     return whenReady(this.#firstTaken(slots, first !== undefined), (taken) => {
-      if (taken === undefined) {
-        this.#put(key, row);
-        this.#foreignKeys?.inserted(row);
-        return undefined;
-      }
-      if (!hidden || taken.slot.index !== undefined) return taken;
-      // A clock went back: another hidden id.
-      row[table.columns.length] = this.#context.nextRowId();
-      return this.insert(row, first);
+      if (taken !== undefined) return taken;
+      this.#put(key, row, hidden);
+      this.#foreignKeys?.inserted(row);
+      return undefined;
     });
   }
 
@@ -153,7 +153,7 @@ export class TableWriter {
       return whenReady(this.#firstTaken(added), (taken) => {
         if (taken !== undefined) throw this.duplicate(taken.slot);
         if (moves && table.primaryKey.length === 0) row[table.columns.length] = old[table.columns.length]!;
-        this.#put(key, row);
+        this.#put(key, row, false);
         this.#foreignKeys?.updated(old, row);
       });
     });
@@ -238,9 +238,12 @@ export class TableWriter {
     return entries;
   }
 
-  #put(key: Key, row: ExecutionRow): void {
+  /** @param isNew No other transaction can know of the key. */
+  #put(key: Key, row: ExecutionRow, isNew: boolean): void {
     const { transaction } = this.#context;
-    transaction.put(key, this.rules.table.codec.encode(row));
+    const { codec } = this.rules.table;
+    if (isNew) transaction.putNew(key, codec.encode(row));
+    else transaction.put(key, codec.encode(row));
     for (const entry of this.#entries(row, key)) transaction.put(entry.key, entry.value);
   }
 

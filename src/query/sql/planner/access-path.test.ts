@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { Column, ColumnType, Table, TableId } from '../../../models/relational/table.ts';
 import { Keyspace } from '../../../storage/keyspace.ts';
-import { bindSelect } from '../binder/bind-select.ts';
+import { bindSelect } from '../binder/bind-query.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS } from '../limits.ts';
 import { SqlParser } from '../parser/parser.ts';

@@ -11,7 +11,13 @@
  * then the wanted order; in a draw the primary key, which needs no second read, then the older index.
  */
 
-import { type BoundExpression, type BoundSortKey, type CompareOperator, sameExpression } from '../binder/bound.ts';
+import {
+  type BoundExpression,
+  type BoundSortKey,
+  type CompareOperator,
+  conjuncts,
+  sameExpression,
+} from '../binder/bound.ts';
 import { type BoundIndex, rulesOf } from '../binder/table-rules.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { UTC } from '../types/time-zone.ts';
@@ -189,10 +195,6 @@ export function movesEntries(
   return index.source.index.parts.some(({ column }) => column === undefined || positions.includes(column));
 }
 
-function conjuncts(condition: BoundExpression): readonly BoundExpression[] {
-  return condition.kind === 'and' ? condition.args.flatMap(conjuncts) : [condition];
-}
-
 interface Sargable {
   readonly operator: CompareOperator;
   readonly value: BoundExpression;
@@ -228,8 +230,10 @@ export function isRowless(expression: BoundExpression): boolean {
   switch (expression.kind) {
     case 'constant':
     case 'parameter':
+    case 'slot':
       return true;
     case 'column':
+    case 'subquery':
       return false;
     case 'call':
       return expression.function.volatility !== 'volatile' && expression.args.every(isRowless);

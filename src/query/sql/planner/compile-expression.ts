@@ -6,6 +6,7 @@
 import { unreachable } from '../../../base/assert.ts';
 import type { BoundExpression, CompareOperator } from '../binder/bound.ts';
 import type { Argument, Evaluate } from '../functions/evaluation.ts';
+import { notSupported } from '../sql-error.ts';
 import { applyModifier } from '../types/cast.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
@@ -24,6 +25,12 @@ export function compileExpression(expression: BoundExpression): Evaluate {
       const { index } = expression;
       return (_, context) => context.parameters[index] ?? null;
     }
+    case 'slot': {
+      const { slot } = expression;
+      return (_, context) => context.slots[slot] ?? null;
+    }
+    case 'subquery':
+      throw notSupported('a subquery here', expression.location);
     case 'call':
       return call(expression);
     case 'compare':

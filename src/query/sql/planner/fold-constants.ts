@@ -8,7 +8,7 @@
  */
 
 import { unreachable } from '../../../base/assert.ts';
-import type { BoundExpression, BoundQuery, BoundSelect, BoundValues, BoundWhen } from '../binder/bound.ts';
+import type { BoundExpression, BoundQuery, BoundRelation, BoundRows, BoundWhen } from '../binder/bound.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import { type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
@@ -19,37 +19,19 @@ type Constant = Extract<BoundExpression, { kind: 'constant' }>;
 /** All expressions of a query folded. @throws SqlError of the functions that are computed. */
 export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
   const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
-  const optional = (expression: BoundExpression | undefined) => expression && fold(expression);
   const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): C[] =>
     each.map((column) => ({ ...column, expression: fold(column.expression) }));
   switch (query.kind) {
-    case 'select':
-      return {
-        ...query,
-        joins: query.joins.map((join) => ({ ...join, condition: optional(join.condition) })),
-        where: optional(query.where),
-        grouping: query.grouping && {
-          groupBy: query.grouping.groupBy?.map(fold),
-          aggregates: query.grouping.aggregates.map((each) => ({ ...each, argument: optional(each.argument) })),
-          having: optional(query.grouping.having),
-        },
-        columns: columns(query.columns),
-        orderBy: columns(query.orderBy),
-        limit: optional(query.limit),
-        offset: optional(query.offset),
-      };
-    case 'values':
-      return { ...query, rows: query.rows.map((row) => row.map(fold)) };
     case 'insert':
       return {
         ...query,
-        source: foldQuery(query.source, time) as BoundSelect | BoundValues,
+        source: foldRows(query.source, time),
         assignments: columns(query.assignments),
         conflicts: query.conflicts && {
           ...query.conflicts,
           update: query.conflicts.update && {
             assignments: columns(query.conflicts.update.assignments),
-            where: optional(query.conflicts.update.where),
+            where: query.conflicts.update.where && fold(query.conflicts.update.where),
           },
         },
         returning: query.returning && columns(query.returning),
@@ -58,19 +40,93 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
       return {
         ...query,
         assignments: columns(query.assignments),
-        where: optional(query.where),
+        where: query.where && fold(query.where),
         returning: query.returning && columns(query.returning),
       };
     case 'delete':
-      return { ...query, where: optional(query.where), returning: query.returning && columns(query.returning) };
+      return {
+        ...query,
+        where: query.where && fold(query.where),
+        returning: query.returning && columns(query.returning),
+      };
+    default:
+      return foldRows(query, time);
+  }
+}
+
+function foldRows(query: BoundRows, time: TimeContext): BoundRows {
+  const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
+  const optional = (expression: BoundExpression | undefined) => expression && fold(expression);
+  const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): C[] =>
+    each.map((column) => ({ ...column, expression: fold(column.expression) }));
+  switch (query.kind) {
+    case 'select':
+      return {
+        ...query,
+        from: query.from && foldRelation(query.from, time),
+        where: optional(query.where),
+        grouping: query.grouping && {
+          ...query.grouping,
+          groupBy: query.grouping.groupBy?.map(fold),
+          aggregates: query.grouping.aggregates.map((each) => ({
+            ...each,
+            argument: optional(each.argument),
+            filter: optional(each.filter),
+            orderBy: columns(each.orderBy),
+          })),
+          having: optional(query.grouping.having),
+        },
+        distinctOn: query.distinctOn?.map(fold),
+        columns: columns(query.columns),
+        orderBy: columns(query.orderBy),
+        limit: optional(query.limit),
+        offset: optional(query.offset),
+      };
+    case 'values':
+      return { ...query, rows: query.rows.map((row) => row.map(fold)) };
+    case 'setOperation':
+      return { ...query, inputs: query.inputs.map((input) => foldRows(input, time)) };
+    case 'with':
+      // What reads a query of WITH knows it by its object: that stays.
+      for (const cte of query.ctes) {
+        if (cte.query !== undefined) cte.query = foldRows(cte.query, time);
+        if (cte.recursion !== undefined) {
+          cte.recursion = { ...cte.recursion, query: foldRows(cte.recursion.query, time) };
+        }
+      }
+      return { ...query, query: foldRows(query.query, time) };
     default:
       return unreachable(query);
   }
 }
 
+function foldRelation(relation: BoundRelation, time: TimeContext): BoundRelation {
+  switch (relation.kind) {
+    case 'scan':
+    case 'cte':
+      return relation;
+    case 'derived':
+      return { ...relation, query: foldRows(relation.query, time) };
+    case 'join':
+      return {
+        ...relation,
+        left: foldRelation(relation.left, time),
+        right: foldRelation(relation.right, time),
+        condition: relation.condition && foldConstants(relation.condition, time),
+      };
+    default:
+      return unreachable(relation);
+  }
+}
+
 export function foldConstants(expression: BoundExpression, time: TimeContext): BoundExpression {
-  if (expression.kind === 'constant' || expression.kind === 'column' || expression.kind === 'parameter')
-    return expression;
+  switch (expression.kind) {
+    case 'constant':
+    case 'column':
+    case 'parameter':
+    case 'slot':
+      return expression;
+  }
   const fold = (each: BoundExpression): BoundExpression => foldConstants(each, time);
   const constant = (value: SqlValue): Constant => ({
     kind: 'constant',
@@ -82,6 +138,13 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
   const computed = (folded: BoundExpression): BoundExpression =>
     constant(compileExpression(folded)([], constantContext(time)));
   switch (expression.kind) {
+    case 'subquery':
+      return {
+        ...expression,
+        query: foldRows(expression.query, time),
+        operands: expression.operands.map(fold),
+        test: expression.test && fold(expression.test),
+      };
     case 'call': {
       const args = expression.args.map(fold);
       const { strict, volatility } = expression.function;
@@ -188,6 +251,7 @@ function constantContext(time: TimeContext): EvaluationContext {
   return {
     ...time,
     parameters: [],
+    slots: [],
     statementMicros: time.nowMicros,
     clockMicros: () => time.nowMicros,
     session: { user: '', database: '', processId: 0, setting: () => undefined },

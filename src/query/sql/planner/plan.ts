@@ -3,37 +3,35 @@
  * pushed down. A plan is immutable and shared by sessions; opening it gives the operators of one execution.
  */
 
-import { OperationError } from '../../../base/errors.ts';
+import { rowWidth } from '../../../models/relational/table.ts';
 import type { BoundCopy } from '../binder/bind-copy.ts';
-import type { BoundColumn, BoundExpression, BoundJoin, BoundQuery, BoundSelect, BoundValues } from '../binder/bound.ts';
+import {
+  type BoundColumn,
+  type BoundExpression,
+  type BoundQuery,
+  type BoundRows,
+  columnAt,
+  hasSubquery,
+} from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { CopyTextReader } from '../copy-text.ts';
-import type { EvaluationContext } from '../functions/evaluation.ts';
-import { Aggregate } from '../operators/aggregate.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
 import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
-import { Distinct } from '../operators/distinct.ts';
-import { Filter } from '../operators/filter.ts';
-import { IndexScan, type IndexScanOptions } from '../operators/index-scan.ts';
-import { Join, type Partners } from '../operators/join.ts';
-import { Limit } from '../operators/limit.ts';
+import { ProjectLater } from '../operators/later.ts';
 import { LockRows } from '../operators/lock-rows.ts';
 import { Modify } from '../operators/modify.ts';
 import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../operators/operator.ts';
-import { PointGet } from '../operators/point-get.ts';
-import { Project } from '../operators/project.ts';
-import { RangeScan, type RangeScanOptions } from '../operators/range-scan.ts';
 import { type ConflictRules, DeleteRows, InsertRows, UpdateRows } from '../operators/row-writers.ts';
-import { SingleRow } from '../operators/single-row.ts';
-import { Sort } from '../operators/sort.ts';
-import { Values } from '../operators/values.ts';
-import { SqlError } from '../sql-error.ts';
-import { compareFor } from '../types/compare.ts';
+import type { EvaluateLater } from '../operators/subquery.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
-import { chooseAccessPath, movesEntries, pathOrder } from './access-path.ts';
+import { movesEntries } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
+import { compileLater } from './compile-later.ts';
 import { foldQuery } from './fold-constants.ts';
-import { planJoins } from './plan-joins.ts';
+import { planScan } from './plan-scan.ts';
+import { planRows, planScope } from './plan-select.ts';
+import type { PlanScope } from './planned.ts';
 import { type PointQuery, pointQueryOf } from './point-query.ts';
 import { createsKeys, writeRulesOf } from './write-rules.ts';
 
@@ -81,37 +79,18 @@ export function planQuery(
 }
 
 function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<Plan, 'generation'> {
+  const scope = planScope();
   switch (query.kind) {
-    case 'select': {
-      const { open, isPoint } = planSelect(query);
-      return {
-        verb: 'SELECT',
-        columns: query.columns.map(resultColumn),
-        parameterTypes,
-        writes: query.locking !== undefined && query.from !== undefined ? [query.from] : [],
-        isPointRead: isPoint && query.locking === undefined,
-        modifies: query.locking !== undefined,
-        point: pointQueryOf(query),
-        open,
-      };
-    }
-    case 'values':
-      return {
-        verb: 'SELECT',
-        columns: query.columns.map(resultColumn),
-        parameterTypes,
-        writes: [],
-        isPointRead: true,
-        modifies: false,
-        open: openValues(query),
-      };
     case 'insert': {
-      const { table, conflicts } = query;
+      const { table, source, conflicts } = query;
       const rules = writeRulesOf(table);
-      const source = query.source.kind === 'values' ? openValues(query.source) : planSelect(query.source).open;
-      const assignments = query.assignments.map(compileAssignment);
-      const returning = query.returning?.map((column) => compileExpression(column.expression));
-      const options = { returning, readFirst: query.source.kind !== 'values' };
+      const planned = planRows(source, scope);
+      const width = source.columns.length === 0 ? 0 : source.columns.length;
+      const expressions = query.assignments.map(({ expression }) => expression);
+      const { open, values } = planValuesOver(planned.open, width, expressions, scope);
+      const assignments = query.assignments.map(({ position }, i) => ({ position, value: values[i]! }));
+      const returning = planReturning(query.returning, table, scope);
+      const options = { returning: returning.values, readFirst: source.kind !== 'values' };
       const onConflict: ConflictRules | undefined = conflicts && {
         arbiters: conflicts.arbiters && new Set(conflicts.arbiters),
         update: conflicts.update && {
@@ -121,38 +100,66 @@ function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<
       };
       return {
         ...modifying('INSERT', query.returning, parameterTypes, table),
-        open: (context) =>
-          new Modify(source(context), new InsertRows(rules, assignments, context, onConflict), options, context),
+        open: (context) => {
+          const writer = new InsertRows(rules, assignments, context, onConflict);
+          return returning.over(new Modify(open(context), writer, options, context), context);
+        },
       };
     }
     case 'update': {
       const { table } = query;
       const rules = writeRulesOf(table);
-      const assignments = query.assignments.map(compileAssignment);
+      const expressions = query.assignments.map(({ expression }) => expression);
+      const targets = planTargets(table, query.where, scope);
+      const { open, values } = planValuesOver(targets, rowWidth(table.table), expressions, scope);
+      const assignments = query.assignments.map(({ position }, i) => ({ position, value: values[i]! }));
+      const returning = planReturning(query.returning, table, scope);
       const changed = [...assignments, ...rules.generated].map(({ position }) => position);
-      const input = planTargets(table, query.where);
-      const returning = query.returning?.map((column) => compileExpression(column.expression));
-      const options = {
-        returning,
-        readFirst: createsKeys(table, changed) || movesEntries(table, query.where, changed),
-      };
+      const moves = createsKeys(table, changed) || movesEntries(table, query.where, changed);
+      const reads = expressions.some(hasSubquery) || (query.where !== undefined && hasSubquery(query.where));
+      const options = { returning: returning.values, readFirst: moves || reads };
       return {
         ...modifying('UPDATE', query.returning, parameterTypes, table),
-        open: (context) => new Modify(input(context), new UpdateRows(rules, assignments, context), options, context),
+        open: (context) => {
+          const writer = new UpdateRows(rules, assignments, context);
+          return returning.over(new Modify(open(context), writer, options, context), context);
+        },
       };
     }
     case 'delete': {
       const { table } = query;
       const rules = writeRulesOf(table);
-      const input = planTargets(table, query.where);
-      const returning = query.returning?.map((column) => compileExpression(column.expression));
-      const options = { returning, readFirst: false };
+      const input = planTargets(table, query.where, scope);
+      const returning = planReturning(query.returning, table, scope);
+      const reads = query.where !== undefined && hasSubquery(query.where);
+      const options = { returning: returning.values, readFirst: reads };
       return {
         ...modifying('DELETE', query.returning, parameterTypes, table),
-        open: (context) => new Modify(input(context), new DeleteRows(rules, context), options, context),
+        open: (context) =>
+          returning.over(new Modify(input(context), new DeleteRows(rules, context), options, context), context),
+      };
+    }
+    default: {
+      const { open, isPoint } = planRows(query, scope);
+      const locked = lockedTables(query);
+      return {
+        verb: 'SELECT',
+        columns: query.columns.map(resultColumn),
+        parameterTypes,
+        writes: locked,
+        isPointRead: isPoint && locked.length === 0,
+        modifies: locked.length > 0,
+        point: query.kind === 'select' ? pointQueryOf(query) : undefined,
+        open,
       };
     }
   }
+}
+
+/** Tables whose rows a query locks. */
+function lockedTables(query: BoundRows): readonly CatalogTable[] {
+  if (query.kind !== 'select' || query.locking === undefined) return [];
+  return query.from?.kind === 'scan' ? [query.from.table] : [];
 }
 
 /** @param source Asked for data once the plan runs. */
@@ -209,199 +216,71 @@ function compileAssignment({
   return { position, value: compileExpression(expression) };
 }
 
-function openValues(values: BoundValues): Open {
-  const rows = values.rows.map((row) => row.map(compileExpression));
-  return (context) => new Values(rows, context);
-}
-
 /** The rows that UPDATE or DELETE is about, locked. */
-function planTargets(table: CatalogTable, where: BoundExpression | undefined): Open {
-  const scan = planScan(table, where, false, true);
-  const condition = where && compileExpression(where);
+function planTargets(table: CatalogTable, where: BoundExpression | undefined, scope: PlanScope): Open {
+  const planned = planScan({ kind: 'scan', table, alias: table.table.name }, where, scope);
+  const condition = where && compileLater(where, scope);
   return (context) =>
-    new LockRows(scan.open(context, undefined), table, { mode: 'exclusive', wait: 'block', condition }, context);
+    new LockRows(planned.open(context), table, { mode: 'exclusive', wait: 'block', condition }, context);
 }
 
-interface PlannedScan {
-  readonly open: (context: ExecutionContext, rowsMax: number | undefined) => Operator;
-  readonly isPoint: boolean;
-  /** Every row that is read is passed on. */
-  readonly isExact: boolean;
+/** What an operator computes of its rows: RETURNING, or the values to assign. */
+interface PlannedValues {
+  /** Rows with what holds subqueries behind. */
+  readonly open: Open;
+  readonly values: readonly Evaluate[];
 }
 
-function planScan(
+/** Expressions over rows of `width` values; those with subqueries are computed before, and read from there. */
+function planValuesOver(
+  open: Open,
+  width: number,
+  expressions: readonly BoundExpression[],
+  scope: PlanScope,
+): PlannedValues {
+  const late = expressions.filter(hasSubquery);
+  if (late.length === 0) return { open, values: expressions.map(compileExpression) };
+  const columns = late.map((each) => compileLater(each, scope));
+  return {
+    open: (context) => new ProjectLater(open(context), columns, true, context),
+    values: expressions.map((each) => {
+      const place = late.indexOf(each);
+      return compileExpression(place < 0 ? each : columnAt(width + place, each));
+    }),
+  };
+}
+
+/** Rows of RETURNING, computed by the operator that writes, or by one above it where they hold subqueries. */
+function planReturning(
+  returning: readonly BoundColumn[] | undefined,
   table: CatalogTable,
-  where: BoundExpression | undefined,
-  reverse: boolean,
-  decode: boolean,
-  path = chooseAccessPath(table, where),
-): PlannedScan {
-  const { rest } = path;
-  const condition = rest.length === 0 ? undefined : compileExpression(conjunction(rest));
-  const bound = (side: typeof path.low) => side && { value: compileExpression(side.value), inclusive: side.inclusive };
-  const filtered = (input: Operator, context: ExecutionContext): Operator =>
-    condition === undefined ? input : new Filter(input, condition, context);
-  const isExact = condition === undefined;
-  if (path.index !== undefined) {
-    const { source } = path.index;
-    const options: IndexScanOptions = {
-      prefix: path.prefix.map((value) => (value === 'isNull' ? value : compileExpression(value))),
-      low: bound(path.low),
-      high: bound(path.high),
-      reverse,
-      decode: decode || !isExact,
-      covered: false,
-    };
-    return {
-      isPoint: false,
-      isExact,
-      open: (context, rowsMax) =>
-        filtered(new IndexScan(table, source, options, context, isExact ? rowsMax : undefined), context),
-    };
+  scope: PlanScope,
+): {
+  readonly values: readonly Evaluate[] | undefined;
+  readonly over: (operator: Modify, context: ExecutionContext) => Operator;
+} {
+  const expressions = returning?.map(({ expression }) => expression);
+  if (expressions === undefined || !expressions.some(hasSubquery)) {
+    return { values: expressions?.map(compileExpression), over: (operator) => operator };
   }
-  const prefix = path.prefix.map((value) => compileExpression(value as BoundExpression));
-  if (prefix.length > 0 && prefix.length === table.table.primaryKey.length) {
-    return { isPoint: true, isExact, open: (context) => filtered(new PointGet(table, prefix, context), context) };
+  const width = rowWidth(table.table);
+  const whole = Array.from({ length: width }, (_, i) =>
+    compileExpression(columnAt(i, { type: 'unknown', modifier: -1 })),
+  );
+  const columns = expressions.map((each) => compileLater(each, scope));
+  return { values: whole, over: (operator, context) => new ReturningLater(operator, columns, context) };
+}
+
+/** RETURNING with subqueries: computed of the rows that were written. */
+class ReturningLater extends ProjectLater implements ModifyingOperator {
+  readonly #modify: ModifyingOperator;
+
+  constructor(modify: ModifyingOperator, columns: readonly EvaluateLater[], context: ExecutionContext) {
+    super(modify, columns, false, context);
+    this.#modify = modify;
   }
-  const options: RangeScanOptions = {
-    prefix,
-    low: bound(path.low),
-    high: bound(path.high),
-    reverse,
-    decode: decode || !isExact,
-  };
-  return {
-    isPoint: false,
-    isExact,
-    open: (context, rowsMax) =>
-      filtered(new RangeScan(table, options, context, isExact ? rowsMax : undefined), context),
-  };
-}
 
-function conjunction(conditions: readonly BoundExpression[]): BoundExpression {
-  if (conditions.length === 1) return conditions[0]!;
-  return { kind: 'and', type: 'bool', modifier: -1, location: undefined, args: conditions };
-}
-
-/** The first table, then one join after another. */
-function planJoined(from: CatalogTable, joins: readonly BoundJoin[], where: BoundExpression | undefined): PlannedScan {
-  const { first, steps } = planJoins(joins, where);
-  const scan = planScan(from, first.length === 0 ? undefined : conjunction(first), false, true);
-  const planned = steps.map(({ join, width, scanned, equal, key, condition, after }) => {
-    const all = (conditions: readonly BoundExpression[]) =>
-      conditions.length === 0 ? undefined : compileExpression(conjunction(conditions));
-    let partners: Partners;
-    if (key === undefined) {
-      const own = planScan(join.table, scanned.length === 0 ? undefined : conjunction(scanned), false, true);
-      partners = {
-        kind: 'hash',
-        open: (context) => own.open(context, undefined),
-        left: equal.map(({ left }) => compileExpression(left)),
-        right: equal.map(({ right }) => compileExpression(right)),
-        types: equal.map(({ left }) => left.type),
-      };
-    } else {
-      partners = { kind: 'key', table: join.table, values: key.map(compileExpression) };
-    }
-    return { options: { partners, condition: all(condition), outer: join.outer, width }, after: all(after) };
-  });
-  return {
-    isPoint: false,
-    isExact: false,
-    open: (context) => {
-      let operator = scan.open(context, undefined);
-      for (const { options, after } of planned) {
-        operator = new Join(operator, options, context);
-        if (after !== undefined) operator = new Filter(operator, after, context);
-      }
-      return operator;
-    },
-  };
-}
-
-function planSelect(select: BoundSelect): { readonly open: Open; readonly isPoint: boolean } {
-  const columns = select.columns.map((column) => compileExpression(column.expression));
-  const limit = planRowCount(select.limit, 'LIMIT');
-  const offset = planRowCount(select.offset, 'OFFSET');
-  const limited = select.limit !== undefined || select.offset !== undefined;
-  const { from, locking } = select;
-  const { grouping } = select;
-  const joined =
-    from !== undefined && select.joins.length > 0 ? planJoined(from, select.joins, select.where) : undefined;
-  const ordered = grouping === undefined && joined === undefined ? select.orderBy : [];
-  const path = from && joined === undefined ? chooseAccessPath(from, select.where, ordered) : undefined;
-  const order =
-    from === undefined || path === undefined || grouping !== undefined ? 'none' : pathOrder(from, path, ordered);
-  const sortKeys =
-    order === 'none'
-      ? select.orderBy.map(({ expression, descending, nullsFirst }) => ({
-          value: compileExpression(expression),
-          compare: compareFor(expression.type),
-          descending,
-          nullsFirst,
-        }))
-      : [];
-  const aggregates = (grouping?.aggregates ?? []).map(({ function: found, argument }) => ({
-    function: found,
-    argument: argument && compileExpression(argument),
-  }));
-  const groupBy = grouping?.groupBy && {
-    values: grouping.groupBy.map(compileExpression),
-    types: grouping.groupBy.map(({ type }) => type),
-  };
-  const having = grouping?.having && compileExpression(grouping.having);
-  const types = select.columns.map(({ expression }) => expression.type);
-  const countsOnly =
-    grouping !== undefined && groupBy === undefined && aggregates.every(({ argument }) => argument === undefined);
-  const scan = joined ?? (from && planScan(from, select.where, order === 'reverse', !countsOnly, path));
-  const rowless = from === undefined && select.where !== undefined ? compileExpression(select.where) : undefined;
-  const relocked = select.where && from && compileExpression(select.where);
-  const open: Open = (context) => {
-    const skip = offset?.(context) ?? 0;
-    const wanted = limit?.(context) ?? Number.POSITIVE_INFINITY;
-    const needed = skip + wanted;
-    const pushed =
-      Number.isSafeInteger(needed) &&
-      sortKeys.length === 0 &&
-      grouping === undefined &&
-      locking === undefined &&
-      !select.distinct;
-    let operator: Operator = scan === undefined ? new SingleRow() : scan.open(context, pushed ? needed : undefined);
-    if (rowless !== undefined) operator = new Filter(operator, rowless, context);
-    if (grouping !== undefined) operator = new Aggregate(operator, groupBy, aggregates, context);
-    if (having !== undefined) operator = new Filter(operator, having, context);
-    if (sortKeys.length > 0) {
-      const sorted = locking === undefined && !select.distinct ? needed : Number.POSITIVE_INFINITY;
-      operator = new Sort(operator, sortKeys, context, sorted);
-    }
-    if (locking !== undefined) {
-      operator = new LockRows(operator, from!, { ...locking, condition: relocked }, context);
-    }
-    if (limited && !select.distinct) operator = new Limit(operator, wanted, skip);
-    operator = new Project(operator, columns, context);
-    if (!select.distinct) return operator;
-    operator = new Distinct(operator, types, context);
-    return limited ? new Limit(operator, wanted, skip) : operator;
-  };
-  return { open, isPoint: scan === undefined || scan.isPoint };
-}
-
-/** LIMIT and OFFSET as numbers; null is no limit. */
-function planRowCount(
-  expression: BoundExpression | undefined,
-  title: 'LIMIT' | 'OFFSET',
-): ((context: EvaluationContext) => number | undefined) | undefined {
-  if (expression === undefined) return undefined;
-  const evaluate = compileExpression(expression);
-  return (context) => {
-    const value = evaluate([], context);
-    if (value === null) return undefined;
-    if (typeof value !== 'bigint') throw new OperationError('invalid_argument', `${title} is no bigint`);
-    if (value < 0n) {
-      throw title === 'LIMIT'
-        ? new SqlError('invalid_row_count_in_limit_clause', 'LIMIT must not be negative')
-        : new SqlError('invalid_row_count_in_result_offset_clause', 'OFFSET must not be negative');
-    }
-    return Number(value);
-  };
+  get affected(): number {
+    return this.#modify.affected;
+  }
 }

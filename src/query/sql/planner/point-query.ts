@@ -48,9 +48,11 @@ export class PointQuery {
 
 /** Undefined for every query that is more than that. */
 export function pointQueryOf(select: BoundSelect): PointQuery | undefined {
-  const { from, joins, grouping, distinct, orderBy, limit, offset, locking, columns, where } = select;
-  if (from === undefined || joins.length > 0 || grouping !== undefined || distinct || orderBy.length > 0) return;
+  const { grouping, distinct, distinctOn, orderBy, limit, offset, locking, columns, where, windows, sets } = select;
+  if (select.from?.kind !== 'scan' || grouping !== undefined || distinct || distinctOn !== undefined) return;
+  if (orderBy.length > 0 || windows.length > 0 || sets.length > 0) return;
   if (limit !== undefined || offset !== undefined || locking !== undefined) return;
+  const { table: from } = select.from;
   const { primaryKey } = from.table;
   const path = chooseAccessPath(from, where);
   if (path.index !== undefined || path.rest.length > 0) return;

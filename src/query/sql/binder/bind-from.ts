@@ -1,0 +1,301 @@
+/**
+ * Binds FROM: tables, queries and joins of them, from left to right (PostgreSQL's parse_clause.c).
+ *
+ * The items of the list, and the two sides of a join, follow one another in the row. Columns of a join are its own: the
+ * merged ones of USING first, then those of both sides; with an alias the join hides what it joins. LATERAL queries see
+ * what stands to their left in the list and in the joins around them; what they take from there becomes an argument of the
+ * join whose left side has it.
+ */
+
+import type { Alias, JoinExpr, Node, RangeSubselect, RangeVar } from '@pgsql/types';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { castFor } from '../types/cast.ts';
+import { commonType, titleOf } from '../types/types.ts';
+import {
+  type BoundArgument,
+  type BoundColumn,
+  type BoundExpression,
+  type BoundJoin,
+  type BoundRelation,
+  columnAt,
+  columnsOf,
+  conjunction,
+  type JoinType,
+  shifted,
+  widthOf,
+} from './bound.ts';
+import { type Clause, ExpressionBinder } from './expression-binder.ts';
+import { kindOf, placeIn, stringsOf, tableName } from './names.ts';
+import { nested, type QueryContext } from './query-context.ts';
+import { Frame, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
+
+const ON: Clause = { title: 'JOIN/ON', aggregates: 'refused', place: 'JOIN conditions' };
+
+/** What one item of FROM comes to. */
+export interface BoundItem {
+  readonly relation: BoundRelation;
+  /** Names that it brings into sight. */
+  readonly items: readonly ScopeItem[];
+  /** What it takes from items to its left, over the row of the whole clause. */
+  readonly lateral: readonly BoundArgument[];
+}
+
+/** All items of a FROM clause, joined. Undefined for an empty one. */
+export function bindFrom(nodes: readonly Node[], context: QueryContext, frame: Frame): BoundItem | undefined {
+  let whole: BoundItem | undefined;
+  for (const node of nodes) {
+    const binder = new FromBinder(context, frame);
+    const item = binder.bind(node, whole === undefined ? 0 : widthOf(whole.relation), whole?.items ?? []);
+    if (whole === undefined) {
+      whole = item;
+      continue;
+    }
+    refuseSameNames(whole.items, item.items);
+    whole = {
+      relation: joined('inner', whole.relation, item, 0, undefined),
+      items: [...whole.items, ...item.items],
+      lateral: [],
+    };
+  }
+  return whole;
+}
+
+class FromBinder {
+  readonly #context: QueryContext;
+  readonly #frame: Frame;
+
+  constructor(context: QueryContext, frame: Frame) {
+    this.#context = context;
+    this.#frame = frame;
+  }
+
+  /**
+   * @param offset Where its row begins in that of the clause.
+   * @param left What stands to its left, for LATERAL.
+   */
+  bind(node: Node, offset: number, left: readonly ScopeItem[]): BoundItem {
+    if ('RangeVar' in node) return this.#relation(node.RangeVar, offset);
+    if ('RangeSubselect' in node) return this.#subselect(node.RangeSubselect, offset, left);
+    if ('JoinExpr' in node) return nested(this.#context, () => this.#join(node.JoinExpr, offset, left));
+    if ('RangeFunction' in node) throw notSupported('a function in FROM', placeIn(node));
+    if ('RangeTableSample' in node) throw notSupported('TABLESAMPLE', placeIn(node));
+    throw notSupported(`${kindOf(node)} in FROM`, placeIn(node));
+  }
+
+  #relation(range: RangeVar, offset: number): BoundItem {
+    const cte = range.schemaname === undefined ? this.#frame.findCte(range.relname ?? '') : undefined;
+    if (cte === undefined) return bindTable(range, this.#context.queries.findTable, offset);
+    cte.references++;
+    const alias = range.alias?.aliasname ?? cte.name;
+    const columns = cte.columns.map((column, i) => ({
+      name: column.name,
+      expression: columnAt(offset + i, column.expression),
+      origin: undefined,
+    }));
+    const item = { alias, columns: renamed(columns, range.alias, alias), open: true, offset, table: undefined };
+    return { relation: { kind: 'cte', alias, cte }, items: [item], lateral: [] };
+  }
+
+  #subselect({ lateral, subquery, alias }: RangeSubselect, offset: number, left: readonly ScopeItem[]): BoundItem {
+    if (subquery === undefined || !('SelectStmt' in subquery)) throw notSupported('this query in FROM');
+    const { SelectStmt: select } = subquery;
+    if (alias === undefined) {
+      const what = select.valuesLists === undefined ? 'subquery' : 'VALUES';
+      throw new SqlError('syntax_error', `${what} in FROM must have an alias`);
+    }
+    const visible = lateral === true ? left : [];
+    const frame = new Frame(new Scope(this.#frame, visible, lateral === true ? [] : left));
+    const query = nested(this.#context, () => this.#context.queries.bind(select, this.#context, frame));
+    const name = alias.aliasname ?? '';
+    const columns = query.columns.map((column, i) => ({
+      name: column.name,
+      expression: columnAt(offset + i, column.expression),
+      origin: column.origin,
+    }));
+    const item = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
+    return { relation: { kind: 'derived', alias: name, query }, items: [item], lateral: frame.args };
+  }
+
+  #join(join: JoinExpr, offset: number, outside: readonly ScopeItem[]): BoundItem {
+    const { jointype, larg, rarg, quals, isNatural, usingClause, alias, join_using_alias: usingAlias } = join;
+    if (usingAlias !== undefined) throw notSupported('an alias of JOIN USING', placeIn(join));
+    const type = JOINS[jointype ?? 'JOIN_INNER'];
+    if (type === undefined) throw notSupported(`${jointype} in FROM`, placeIn(join));
+    const left = this.bind(larg!, offset, outside);
+    const leftWidth = widthOf(left.relation);
+    const right = this.bind(rarg!, offset + leftWidth, [...outside, ...left.items]);
+    if (right.lateral.length > 0 && (type === 'right' || type === 'full')) this.#refuseLateral(left, right, rarg!);
+    refuseSameNames(left.items, right.items);
+    const names =
+      isNatural === true
+        ? commonNames(left.items, right.items)
+        : usingClause === undefined
+          ? undefined
+          : stringsOf(usingClause);
+    const inner = new Scope(this.#frame, [...left.items, ...right.items]);
+    const binder = new ExpressionBinder(this.#context, inner);
+    const merged = (names ?? []).map((name) => this.#merge(name, type, left.items, right.items, binder));
+    let condition: BoundExpression | undefined;
+    if (merged.length > 0) condition = conjunction(merged.map((each) => each.equal));
+    else if (quals !== undefined) condition = binder.bindCondition(quals, ON);
+    const rest = (items: readonly ScopeItem[], side: 'left' | 'right') =>
+      items
+        .filter(({ open }) => open)
+        .flatMap(({ columns }) => columns)
+        .filter((column) => !merged.some((each) => each[side] === column));
+    const columns = [...merged.map((each) => each.column), ...rest(left.items, 'left'), ...rest(right.items, 'right')];
+    const relation = joined(type, left.relation, right, offset, condition && shifted(condition, -offset));
+    const lateral = [...left.lateral, ...right.lateral.filter(({ value }) => !within(value, offset, leftWidth))];
+    const hidden = [...left.items, ...right.items].map((item) => ({ ...item, open: false }));
+    const own = { columns, open: true, offset, table: undefined };
+    if (alias === undefined) {
+      // Without USING the sides themselves stay in sight; a join of its own would only name their columns twice.
+      const items = names === undefined ? [...left.items, ...right.items] : [...hidden, { ...own, alias: undefined }];
+      return { relation, items, lateral };
+    }
+    const name = alias.aliasname ?? '';
+    return { relation, items: [{ ...own, alias: name, columns: renamed(columns, alias, name) }], lateral };
+  }
+
+  #refuseLateral(left: BoundItem, right: BoundItem, node: Node): void {
+    const width = widthOf(left.relation);
+    const offset = left.items[0]?.offset ?? 0;
+    const own = right.lateral.find(({ value }) => within(value, offset, width));
+    if (own === undefined) return;
+    const name = left.items[0]?.alias ?? '';
+    throw new SqlError('invalid_column_reference', `invalid reference to FROM-clause entry for table "${name}"`, {
+      location: own.value.location ?? placeIn(node),
+      detail: 'The combining JOIN type must be INNER or LEFT for a LATERAL reference.',
+    });
+  }
+
+  /** One column of USING: which it is on either side, and what stands for both. */
+  #merge(
+    name: string,
+    type: JoinType,
+    leftItems: readonly ScopeItem[],
+    rightItems: readonly ScopeItem[],
+    binder: ExpressionBinder,
+  ) {
+    const find = (items: readonly ScopeItem[], side: 'left' | 'right'): ScopeColumn => {
+      const found = items
+        .filter(({ open }) => open)
+        .flatMap(({ columns }) => columns.filter((each) => each.name === name));
+      if (found.length > 1) {
+        throw new SqlError('ambiguous_column', `common column name "${name}" appears more than once in ${side} table`);
+      }
+      if (found[0] !== undefined) return found[0];
+      throw new SqlError(
+        'undefined_column',
+        `column "${name}" specified in USING clause does not exist in ${side} table`,
+      );
+    };
+    const left = find(leftItems, 'left');
+    const right = find(rightItems, 'right');
+    const equal = binder.equal(left.expression, right.expression, undefined);
+    const common = commonType([left.expression.type, right.expression.type]);
+    if (common === undefined) {
+      throw new SqlError(
+        'datatype_mismatch',
+        `JOIN/USING types ${titleOf(left.expression.type)} and ${titleOf(right.expression.type)} cannot be matched`,
+      );
+    }
+    const as = (expression: BoundExpression): BoundExpression =>
+      expression.type === common
+        ? expression
+        : {
+            kind: 'cast',
+            type: common,
+            modifier: -1,
+            location: undefined,
+            arg: expression,
+            cast: castFor(expression.type, common),
+          };
+    let expression: BoundExpression;
+    let origin: BoundColumn['origin'];
+    if (type === 'full') {
+      const args = [as(left.expression), as(right.expression)];
+      const modifier = left.expression.modifier === right.expression.modifier ? left.expression.modifier : -1;
+      expression = { kind: 'coalesce', type: common, modifier, location: undefined, args };
+    } else {
+      const side =
+        type === 'right' || (left.expression.type !== common && right.expression.type === common) ? right : left;
+      const chosen = type === 'right' ? right : type === 'left' ? left : side;
+      expression = as(chosen.expression);
+      origin = expression === chosen.expression ? chosen.origin : undefined;
+    }
+    const column: ScopeColumn = { name, expression, origin };
+    return { left, right, equal, column };
+  }
+}
+
+const JOINS: { readonly [J in string]?: JoinType } = {
+  JOIN_INNER: 'inner',
+  JOIN_LEFT: 'left',
+  JOIN_RIGHT: 'right',
+  JOIN_FULL: 'full',
+};
+
+/** Whether all columns that the expression reads are in these places of the row. */
+function within(expression: BoundExpression, offset: number, width: number): boolean {
+  return [...columnsOf(expression)].every((index) => index >= offset && index < offset + width);
+}
+
+/** @param condition Over the row of the join. */
+function joined(
+  type: JoinType,
+  left: BoundRelation,
+  right: BoundItem,
+  offset: number,
+  condition: BoundExpression | undefined,
+): BoundJoin {
+  const width = widthOf(left);
+  const args = right.lateral
+    .filter(({ value }) => within(value, offset, width))
+    .map(({ slot, value }) => ({ slot, value: shifted(value, -offset) }));
+  return { kind: 'join', type, left, right: right.relation, condition, args };
+}
+
+/** @throws SqlError `duplicate_alias`. */
+function refuseSameNames(left: readonly ScopeItem[], right: readonly ScopeItem[]): void {
+  for (const { alias } of right) {
+    if (alias === undefined || !left.some((other) => other.alias === alias)) continue;
+    throw new SqlError('duplicate_alias', `table name "${alias}" specified more than once`);
+  }
+}
+
+function commonNames(left: readonly ScopeItem[], right: readonly ScopeItem[]): readonly string[] {
+  const names = (items: readonly ScopeItem[]) =>
+    items.filter(({ open }) => open).flatMap(({ columns }) => columns.map(({ name }) => name));
+  const others = new Set(names(right));
+  return [...new Set(names(left))].filter((name) => others.has(name));
+}
+
+/** Columns under the names that an alias gives them. @throws SqlError `invalid_column_reference`. */
+export function renamed(
+  columns: readonly ScopeColumn[],
+  alias: Alias | undefined,
+  name: string,
+): readonly ScopeColumn[] {
+  const names = stringsOf(alias?.colnames);
+  if (names.length > columns.length) {
+    throw new SqlError(
+      'invalid_column_reference',
+      `table "${name}" has ${columns.length} columns available but ${names.length} columns specified`,
+    );
+  }
+  return names.length === 0 ? columns : columns.map((column, i) => ({ ...column, name: names[i] ?? column.name }));
+}
+
+/** @throws SqlError `undefined_table`. */
+export function bindTable(range: RangeVar, findTable: QueryContext['queries']['findTable'], offset: number): BoundItem {
+  const name = tableName(range);
+  const table = findTable(name);
+  if (table === undefined) {
+    throw new SqlError('undefined_table', `relation "${name}" does not exist`, { location: range.location });
+  }
+  const alias = range.alias?.aliasname ?? name;
+  const item = tableItem(table, alias, offset);
+  const columns = renamed(item.columns, range.alias, alias);
+  return { relation: { kind: 'scan', table, alias }, items: [{ ...item, columns }], lateral: [] };
+}

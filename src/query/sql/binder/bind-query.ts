@@ -1,0 +1,412 @@
+/**
+ * Binds queries as they are put together: WITH, set operations, VALUES, and what orders and limits their rows.
+ *
+ * The types of a set operation are found from left to right, two queries at a time; a literal without a type in one of
+ * them becomes what the others are. A recursive query in WITH is a union of a term without and a term with itself.
+ */
+
+import type { CommonTableExpr, Node, SelectStmt, WithClause } from '@pgsql/types';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { commonType, type SqlType, titleOf } from '../types/types.ts';
+import { bindRowCount, bindSimpleSelect, bindSortKey } from './bind-select.ts';
+import {
+  type BoundColumn,
+  type BoundCte,
+  type BoundExpression,
+  type BoundRows,
+  type BoundSelect,
+  type BoundSetOperation,
+  type BoundSortKey,
+  type BoundValues,
+  columnAt,
+  leftmost,
+} from './bound.ts';
+import { type Clause, ExpressionBinder } from './expression-binder.ts';
+import { placeIn, stringsOf } from './names.ts';
+import { type BindContext, type FindTable, nested, type QueryContext } from './query-context.ts';
+import { Frame, Scope } from './scope.ts';
+import { sortDirection } from './sort-direction.ts';
+
+const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
+const ORDER_BY: Clause = { title: 'ORDER BY', aggregates: 'refused' };
+
+/** The context of a statement that queries stand in. */
+export function queryContext(context: BindContext, findTable: FindTable): QueryContext {
+  return {
+    ...context,
+    progress: context.progress ?? { depth: 0, slots: 0 },
+    queries: { findTable, bind: (select, inside, frame) => bindQuery(select, inside, frame, false) },
+  };
+}
+
+/** A statement that is a query. @throws SqlError of any kind that a name, a type or a clause can be wrong in. */
+export function bindSelect(select: SelectStmt, context: BindContext, findTable: FindTable): BoundRows {
+  return bindQuery(select, queryContext(context, findTable), new Frame(undefined), false);
+}
+
+/** @param keepsUnknown See `bindTargets`. */
+export function bindQuery(select: SelectStmt, context: QueryContext, frame: Frame, keepsUnknown: boolean): BoundRows {
+  if (select.withClause === undefined) return bindBody(select, context, frame, keepsUnknown);
+  const before = frame.ctes.length;
+  const ctes = bindWith(select.withClause, context, frame);
+  const query = bindBody(select, context, frame, keepsUnknown);
+  frame.ctes.length = before;
+  return { kind: 'with', ctes, query, columns: query.columns };
+}
+
+function bindBody(select: SelectStmt, context: QueryContext, frame: Frame, keepsUnknown: boolean): BoundRows {
+  const isOperation = select.op !== undefined && select.op !== 'SETOP_NONE';
+  if (!isOperation && select.valuesLists === undefined) {
+    return bindSimpleSelect(select, context, frame, keepsUnknown);
+  }
+  const rows = isOperation
+    ? bindSetOperation(select, context, frame)
+    : bindValues(select, context, frame, keepsUnknown);
+  const { sortClause, limitCount, limitOffset, lockingClause } = select;
+  if (lockingClause !== undefined) {
+    const what = isOperation ? 'UNION/INTERSECT/EXCEPT' : 'VALUES';
+    const message = isOperation ? `FOR UPDATE is not allowed with ${what}` : `FOR UPDATE cannot be applied to ${what}`;
+    throw new SqlError('feature_not_supported', message);
+  }
+  if (sortClause === undefined && limitCount === undefined && limitOffset === undefined) return rows;
+  const binder = new ExpressionBinder(context, new Scope(frame, [namesOf(rows, isOperation)]));
+  const columns = rows.columns.map((column, i) => ({ ...column, expression: columnAt(i, column.expression) }));
+  const orderBy = (sortClause ?? []).map((node) =>
+    isOperation ? bindResultSortKey(node, columns, binder) : bindSortKey(node, columns, binder),
+  );
+  return {
+    ...plainSelect(rows, columns),
+    orderBy,
+    limit: bindRowCount(limitCount, 'LIMIT', context),
+    offset: bindRowCount(limitOffset, 'OFFSET', context),
+    withTies: select.limitOption === 'LIMIT_OPTION_WITH_TIES',
+  };
+}
+
+function namesOf(rows: BoundRows, hidden: boolean) {
+  const columns = rows.columns.map(({ name, expression }, i) => ({
+    name,
+    expression: columnAt(i, expression),
+    origin: undefined,
+  }));
+  return { alias: hidden ? undefined : '*VALUES*', columns, open: true, offset: 0, table: undefined };
+}
+
+/** Other columns over the rows of a query. */
+function plainSelect(rows: BoundRows, columns: readonly BoundColumn[]): BoundSelect {
+  return {
+    kind: 'select',
+    from: { kind: 'derived', alias: rows.kind === 'values' ? '*VALUES*' : '*SELECT*', query: rows },
+    where: undefined,
+    grouping: undefined,
+    windows: [],
+    sets: [],
+    distinct: false,
+    distinctOn: undefined,
+    columns,
+    orderBy: [],
+    limit: undefined,
+    offset: undefined,
+    withTies: false,
+    locking: undefined,
+  };
+}
+
+/** Rows of a set operation are sorted by what they are, not by what can be computed of them. */
+function bindResultSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
+  const subject = 'SortBy' in node ? node.SortBy.node! : node;
+  if ('A_Const' in subject || 'ColumnRef' in subject) return bindSortKey(node, columns, binder);
+  const expression = binder.bind(subject, ORDER_BY);
+  sortDirection(node);
+  throw new SqlError('feature_not_supported', 'invalid UNION/INTERSECT/EXCEPT ORDER BY clause', {
+    location: leftmost(expression),
+    detail: 'Only result column names can be used, not expressions or functions.',
+    hint: 'Add the expression/function to every SELECT, or move the UNION into a FROM clause.',
+  });
+}
+
+const OPERATIONS: { readonly [O in string]?: BoundSetOperation['operation'] } = {
+  SETOP_UNION: 'union',
+  SETOP_INTERSECT: 'intersect',
+  SETOP_EXCEPT: 'except',
+};
+
+function bindSetOperation(select: SelectStmt, context: QueryContext, frame: Frame): BoundRows {
+  // A chain of operations leans to the left; it is walked, not descended.
+  const steps: SelectStmt[] = [];
+  let first = select;
+  while (first.larg !== undefined && (first === select || isPlainOperation(first))) {
+    steps.push(first);
+    first = first.larg;
+  }
+  const bindLeaf = (leaf: SelectStmt): BoundRows => nested(context, () => bindQuery(leaf, context, frame, true));
+  let result = bindLeaf(first);
+  for (const step of steps.reverse()) {
+    const right = bindLeaf(step.rarg!);
+    const title = (step.op ?? '').replace('SETOP_', '');
+    result = combine(result, right, title, OPERATIONS[step.op ?? '']!, step.all === true, context, step);
+  }
+  return result;
+}
+
+/** An operation without clauses of its own around it. */
+function isPlainOperation(select: SelectStmt): boolean {
+  return (
+    select.op !== undefined &&
+    select.op !== 'SETOP_NONE' &&
+    select.withClause === undefined &&
+    select.sortClause === undefined &&
+    select.limitCount === undefined &&
+    select.limitOffset === undefined
+  );
+}
+
+function combine(
+  left: BoundRows,
+  right: BoundRows,
+  title: string,
+  operation: BoundSetOperation['operation'],
+  all: boolean,
+  context: QueryContext,
+  step: SelectStmt,
+): BoundSetOperation {
+  if (left.columns.length !== right.columns.length) {
+    throw new SqlError('syntax_error', `each ${title} query must have the same number of columns`, {
+      location: placeIn(step.rarg?.targetList ?? step.rarg),
+    });
+  }
+  const types = left.columns.map(({ expression: ours }, i) => {
+    const theirs = right.columns[i]!.expression;
+    const type = commonType([ours.type, theirs.type]);
+    if (type !== undefined) return type;
+    throw new SqlError(
+      'datatype_mismatch',
+      `${title} types ${titleOf(ours.type)} and ${titleOf(theirs.type)} cannot be matched`,
+      { location: theirs.location },
+    );
+  });
+  const flat = operation === 'union' && left.kind === 'setOperation' && left.operation === 'union' && left.all === all;
+  const before = flat ? left.inputs : [left];
+  const inputs = [...before, right].map((input) => withTypes(input, types, context));
+  const columns = left.columns.map(({ name, expression }, i): BoundColumn => {
+    const modifiers = new Set(inputs.map((input) => input.columns[i]!.expression.modifier));
+    const modifier = modifiers.size === 1 ? expression.modifier : -1;
+    return {
+      name,
+      expression: columnAt(i, { type: types[i]!, modifier, location: expression.location }),
+      origin: undefined,
+    };
+  });
+  return { kind: 'setOperation', operation, all, inputs, columns };
+}
+
+/** The query with its columns as these types. */
+function withTypes(rows: BoundRows, types: readonly SqlType[], context: QueryContext): BoundRows {
+  if (rows.columns.every(({ expression }, i) => expression.type === types[i])) return rows;
+  const binder = new ExpressionBinder(context, undefined);
+  const as = (expression: BoundExpression, i: number) => binder.coerce(expression, types[i]!, -1, 'implicit');
+  if (rows.kind === 'values') {
+    return {
+      ...rows,
+      rows: rows.rows.map((row) => row.map(as)),
+      columns: rows.columns.map((column, i) => ({
+        ...column,
+        expression: columnAt(i, { type: types[i]!, modifier: -1 }),
+      })),
+    };
+  }
+  if (rows.kind === 'select' && !rows.distinct && rows.distinctOn === undefined && rows.orderBy.length === 0) {
+    return {
+      ...rows,
+      columns: rows.columns.map((column, i) => ({ ...column, expression: as(column.expression, i) })),
+    };
+  }
+  let inner = rows;
+  if (rows.kind === 'select' && rows.columns.some(({ expression }) => expression.type === 'unknown')) {
+    // What has no type yet is a constant, wherever it stands.
+    inner = {
+      ...rows,
+      columns: rows.columns.map((column, i) =>
+        column.expression.type === 'unknown' ? { ...column, expression: as(column.expression, i) } : column,
+      ),
+    };
+  }
+  return plainSelect(
+    inner,
+    inner.columns.map((column, i) => ({ ...column, expression: as(columnAt(i, column.expression), i) })),
+  );
+}
+
+function bindValues(select: SelectStmt, context: QueryContext, frame: Frame, keepsUnknown: boolean): BoundValues {
+  const binder = new ExpressionBinder(context, new Scope(frame, []));
+  const rows = (select.valuesLists ?? []).map((list) =>
+    ('List' in list ? (list.List.items ?? []) : []).map((item) => binder.bind(item, VALUES)),
+  );
+  const width = rows[0]?.length ?? 0;
+  const types = Array.from({ length: width }, (_, i) => {
+    for (const row of rows) {
+      if (row.length !== width) {
+        throw new SqlError('syntax_error', 'VALUES lists must all be the same length', { location: row[0]?.location });
+      }
+    }
+    if (keepsUnknown && rows.every((row) => row[i]!.type === 'unknown')) return 'unknown';
+    const type = commonType(rows.map((row) => row[i]!.type));
+    if (type !== undefined) return type;
+    const first = rows.map((row) => row[i]!).find((each) => each.type !== 'unknown')!;
+    const other = rows.map((row) => row[i]!).find((each) => commonType([first.type, each.type]) === undefined) ?? first;
+    throw new SqlError(
+      'datatype_mismatch',
+      `VALUES types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
+      { location: leftmost(other) },
+    );
+  });
+  const coerced = rows.map((row) =>
+    row.map((each, i) => (types[i] === 'unknown' ? each : binder.coerce(each, types[i]!, -1, 'implicit'))),
+  );
+  return {
+    kind: 'values',
+    rows: coerced,
+    columns: types.map((type, index) => ({
+      name: `column${index + 1}`,
+      expression: { kind: 'column', type, modifier: -1, location: undefined, index },
+      origin: undefined,
+    })),
+  };
+}
+
+// --- WITH
+
+function bindWith(clause: WithClause, context: QueryContext, frame: Frame): readonly BoundCte[] {
+  const ctes: BoundCte[] = [];
+  for (const node of clause.ctes ?? []) {
+    if (!('CommonTableExpr' in node)) continue;
+    const { CommonTableExpr: expression } = node;
+    const { ctename = '', location } = expression;
+    if (ctes.some((other) => other.name === ctename)) {
+      throw new SqlError('duplicate_alias', `WITH query name "${ctename}" specified more than once`, { location });
+    }
+    const cte = nested(context, () => bindCte(expression, clause.recursive === true, context, frame));
+    ctes.push(cte);
+    frame.ctes.push(cte);
+  }
+  return ctes;
+}
+
+function bindCte(expression: CommonTableExpr, recursive: boolean, context: QueryContext, frame: Frame): BoundCte {
+  const { ctename = '', ctequery, aliascolnames, ctematerialized, search_clause, cycle_clause, location } = expression;
+  if (search_clause !== undefined) throw notSupported('SEARCH', location);
+  if (cycle_clause !== undefined) throw notSupported('CYCLE', location);
+  if (ctequery === undefined || !('SelectStmt' in ctequery))
+    throw notSupported('a statement in WITH that is no query', location);
+  const { SelectStmt: select } = ctequery;
+  const names = stringsOf(aliascolnames);
+  const cte: BoundCte = {
+    name: ctename,
+    columns: [],
+    query: undefined,
+    recursion: undefined,
+    references: 0,
+    materialized:
+      ctematerialized === 'CTEMaterializeAlways' ? true : ctematerialized === 'CTEMaterializeNever' ? false : undefined,
+  };
+  const columnsOf = (rows: BoundRows): readonly BoundColumn[] => {
+    if (names.length > rows.columns.length) {
+      throw new SqlError(
+        'invalid_column_reference',
+        `WITH query "${ctename}" has ${rows.columns.length} columns available but ${names.length} columns specified`,
+        { location },
+      );
+    }
+    return rows.columns.map((column, i) => ({
+      name: names[i] ?? column.name,
+      expression: columnAt(i, column.expression),
+      origin: undefined,
+    }));
+  };
+  const inner = new Frame(new Scope(frame, []));
+  if (!recursive || !refersTo(select, ctename)) {
+    cte.query = bindQuery(select, context, inner, false);
+    cte.columns = columnsOf(cte.query);
+    return cte;
+  }
+  if (select.op !== 'SETOP_UNION' || select.larg === undefined || select.rarg === undefined) {
+    throw new SqlError(
+      'invalid_recursion',
+      `recursive query "${ctename}" does not have the form non-recursive-term UNION [ALL] recursive-term`,
+      { location },
+    );
+  }
+  if (refersTo(select.larg, ctename)) {
+    throw new SqlError(
+      'invalid_recursion',
+      `recursive reference to query "${ctename}" must not appear within its non-recursive term`,
+      { location: referenceTo(select.larg, ctename) },
+    );
+  }
+  const unsupported =
+    select.sortClause !== undefined
+      ? ['ORDER BY', select.sortClause]
+      : select.limitOffset !== undefined
+        ? ['OFFSET', select.limitOffset]
+        : select.limitCount !== undefined
+          ? ['LIMIT', select.limitCount]
+          : select.lockingClause !== undefined
+            ? ['FOR UPDATE/SHARE', select.lockingClause]
+            : undefined;
+  if (unsupported !== undefined) {
+    throw new SqlError('feature_not_supported', `${unsupported[0]} in a recursive query is not implemented`, {
+      location: placeIn(unsupported[1]),
+    });
+  }
+  const before = inner.ctes.length;
+  const ctes = select.withClause === undefined ? [] : bindWith(select.withClause, context, inner);
+  cte.query = bindQuery(select.larg, context, inner, false);
+  cte.columns = columnsOf(cte.query);
+  inner.ctes.push(cte);
+  const term = bindQuery(select.rarg, context, inner, true);
+  const references = cte.references;
+  inner.ctes.length = before;
+  if (term.columns.length !== cte.columns.length) {
+    throw new SqlError('syntax_error', 'each UNION query must have the same number of columns', {
+      location: placeIn(select.rarg.targetList ?? select.rarg),
+    });
+  }
+  const types = cte.columns.map(({ name, expression: ours }, i) => {
+    const theirs = term.columns[i]!.expression;
+    const type = commonType([ours.type, theirs.type]);
+    if (type === undefined) {
+      throw new SqlError(
+        'datatype_mismatch',
+        `UNION types ${titleOf(ours.type)} and ${titleOf(theirs.type)} cannot be matched`,
+        { location: theirs.location },
+      );
+    }
+    if (type === ours.type) return type;
+    throw new SqlError(
+      'datatype_mismatch',
+      `recursive query "${ctename}" column ${i + 1} has type ${titleOf(ours.type)} in non-recursive term but type ${titleOf(type)} overall`,
+      { location: select.larg === undefined ? location : placeIn(select.larg.targetList?.[i] ?? name) },
+    );
+  });
+  const typed = withTypes(term, types, context);
+  const query = ctes.length === 0 ? typed : { kind: 'with' as const, ctes, query: typed, columns: typed.columns };
+  cte.recursion = { query, distinct: select.all !== true };
+  cte.references -= references;
+  return cte;
+}
+
+/** Whether a part of a tree names a relation. */
+function refersTo(part: object, name: string): boolean {
+  return referenceTo(part, name) !== undefined;
+}
+
+/** Where it does. */
+function referenceTo(part: object, name: string): number | undefined {
+  const pending: object[] = [part];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { relname, schemaname, location } = next as { relname?: unknown; schemaname?: unknown; location?: unknown };
+    if (relname === name && schemaname === undefined) return typeof location === 'number' ? location : 0;
+    for (const value of Object.values(next)) if (typeof value === 'object' && value !== null) pending.push(value);
+  }
+  return undefined;
+}

@@ -1,0 +1,91 @@
+/** Binds subqueries in expressions: scalar ones, EXISTS, IN, and comparisons with ANY or ALL of a query's rows. */
+
+import type { Node, SubLink } from '@pgsql/types';
+import { notSupported, SqlError } from '../sql-error.ts';
+import type { SqlType } from '../types/types.ts';
+import { type BoundExpression, type BoundRows, columnAt, conjunction } from './bound.ts';
+import type { ExpressionBinder } from './expression-binder.ts';
+import { placeIn, stringsOf } from './names.ts';
+import { nested, type QueryContext } from './query-context.ts';
+import { Frame, Scope } from './scope.ts';
+
+const BOOLEAN = { type: 'bool', modifier: -1 } as const;
+
+/** @param place How messages name where it stands, if no query can stand there. */
+export function bindSubLink(
+  link: SubLink,
+  binder: ExpressionBinder,
+  context: QueryContext,
+  scope: Scope | undefined,
+): BoundExpression {
+  const { subLinkType = 'EXPR_SUBLINK', subselect, testexpr, operName, location } = link;
+  if (subselect === undefined || !('SelectStmt' in subselect)) throw notSupported('this subquery', location);
+  const frame = new Frame(scope ?? new Scope(new Frame(undefined), []));
+  const bind = (): BoundRows => nested(context, () => context.queries.bind(subselect.SelectStmt, context, frame));
+  switch (subLinkType) {
+    case 'EXISTS_SUBLINK':
+      return subquery('exists', bind(), frame, BOOLEAN, location, [], undefined);
+    case 'EXPR_SUBLINK': {
+      const query = bind();
+      const [first, ...others] = query.columns;
+      if (first === undefined || others.length > 0) {
+        throw new SqlError('syntax_error', 'subquery must return only one column', { location });
+      }
+      return subquery('scalar', query, frame, first.expression, location, [], undefined);
+    }
+    case 'ANY_SUBLINK':
+    case 'ALL_SUBLINK': {
+      const left =
+        'RowExpr' in testexpr!
+          ? (testexpr.RowExpr.args ?? []).map((arg) => binder.bindInside(arg))
+          : [binder.bindInside(testexpr!)];
+      const query = bind();
+      if (query.columns.length !== left.length) {
+        const many = query.columns.length > left.length ? 'many' : 'few';
+        throw new SqlError('syntax_error', `subquery has too ${many} columns`, { location });
+      }
+      const name = stringsOf(operName).at(-1) ?? '=';
+      const operands: BoundExpression[] = [];
+      const tests = left.map((operand, i) => {
+        const { type, modifier } = query.columns[i]!.expression;
+        const theirs = columnAt(left.length + i, { type, modifier });
+        // A literal or parameter becomes what the query's column is; what is known stays as it is.
+        const settled = binder.coerceUnknown(operand, type);
+        operands.push(settled);
+        return binder.operator(name, columnAt(i, settled), theirs, location);
+      });
+      if (tests.some((test) => test.type !== 'bool')) {
+        throw new SqlError('datatype_mismatch', 'row comparison operator must yield type boolean', { location });
+      }
+      const test = name === '<>' && tests.length > 1 ? any(tests) : conjunction(tests);
+      const mode = subLinkType === 'ANY_SUBLINK' ? 'any' : 'all';
+      return subquery(mode, query, frame, BOOLEAN, location, operands, test);
+    }
+    case 'ARRAY_SUBLINK':
+      throw notSupported('ARRAY(subquery)', location);
+    default:
+      throw notSupported('this subquery', location);
+  }
+}
+
+function any(args: readonly BoundExpression[]): BoundExpression {
+  return { kind: 'or', ...BOOLEAN, location: undefined, args };
+}
+
+function subquery(
+  mode: 'scalar' | 'exists' | 'any' | 'all',
+  query: BoundRows,
+  frame: Frame,
+  { type, modifier }: { readonly type: SqlType; readonly modifier: number },
+  location: number | undefined,
+  operands: readonly BoundExpression[],
+  test: BoundExpression | undefined,
+): BoundExpression {
+  const reads = [...frame.reads];
+  return { kind: 'subquery', type, modifier, location, mode, query, args: frame.args, reads, operands, test };
+}
+
+/** The place of a subquery in a part of a statement that takes none. */
+export function refuseSubquery(node: Node, place: string): SqlError {
+  return new SqlError('feature_not_supported', `cannot use subquery in ${place}`, { location: placeIn(node) });
+}

@@ -1,0 +1,111 @@
+/** Binds lists of result columns: those of SELECT and RETURNING, their names, and what `*` stands for. */
+
+import type { Node, SubLink } from '@pgsql/types';
+import { notSupported, SqlError } from '../sql-error.ts';
+import type { BoundColumn, BoundExpression } from './bound.ts';
+import type { Clause, ExpressionBinder } from './expression-binder.ts';
+import { kindOf, stringOf, stringsOf } from './names.ts';
+import { passIn } from './scope.ts';
+
+/** @param keepsUnknown Leaves literals without a type to whoever knows better: the other side of a set operation. */
+export function bindTargets(
+  nodes: readonly Node[],
+  binder: ExpressionBinder,
+  clause: Clause,
+  keepsUnknown = false,
+): BoundColumn[] {
+  const columns: BoundColumn[] = [];
+  for (const node of nodes) {
+    if (!('ResTarget' in node)) throw notSupported(`${kindOf(node)} in a target list`);
+    const { name, val, location } = node.ResTarget;
+    if (val !== undefined && isStar(val)) {
+      columns.push(...expandStar(val, binder, location));
+      continue;
+    }
+    const bound = binder.bind(val!, clause);
+    const expression = keepsUnknown ? bound : binder.settle(bound);
+    columns.push({ name: name ?? columnNameOf(val!), expression, origin: originOf(expression, binder, val!) });
+  }
+  return columns;
+}
+
+function isStar(node: Node): boolean {
+  return 'ColumnRef' in node && (node.ColumnRef.fields ?? []).some((field) => 'A_Star' in field);
+}
+
+function expandStar(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
+  const { scope } = binder;
+  const [qualifier, ...rest] = 'ColumnRef' in node ? (node.ColumnRef.fields ?? []) : [];
+  if (rest.length > 1) throw notSupported('a column name qualified by a schema', location);
+  if (rest.length === 1) {
+    const name = stringOf(qualifier);
+    if (scope === undefined) {
+      throw new SqlError('undefined_table', `missing FROM-clause entry for table "${name}"`, { location });
+    }
+    const { item, crossed } = scope.requireItem(name, location);
+    return item.columns.map((column) => ({
+      name: column.name,
+      expression: passIn({ ...column.expression, location }, crossed, binder.progress),
+      origin: crossed.length === 0 ? column.origin : undefined,
+    }));
+  }
+  if (scope === undefined || scope.items.length === 0) {
+    throw new SqlError('syntax_error', 'SELECT * with no tables specified is not valid', { location });
+  }
+  return scope.items
+    .filter(({ open }) => open)
+    .flatMap((item) => item.columns)
+    .map(({ name, expression, origin }) => ({ name, expression: { ...expression, location }, origin }));
+}
+
+function originOf(expression: BoundExpression, binder: ExpressionBinder, node: Node): BoundColumn['origin'] {
+  if (expression.kind !== 'column' || expression.computed !== undefined || !('ColumnRef' in node)) return undefined;
+  return binder.scope?.originAt(expression.index);
+}
+
+/** The name of a result column without AS. */
+export function columnNameOf(node: Node): string {
+  return suggestedName(node)?.name ?? '?column?';
+}
+
+/** By PostgreSQL's FigureColname: a weak name gives way to that of a cast or CASE around it. */
+function suggestedName(node: Node): { readonly name: string; readonly weak: boolean } | undefined {
+  const strong = (name: string) => ({ name, weak: false });
+  if ('ColumnRef' in node) return strong(stringsOf(node.ColumnRef.fields).at(-1)!);
+  if ('FuncCall' in node) return strong(stringsOf(node.FuncCall.funcname).at(-1)!);
+  if ('TypeCast' in node) {
+    const inner = suggestedName(node.TypeCast.arg!);
+    if (inner !== undefined && !inner.weak) return inner;
+    return { name: stringsOf(node.TypeCast.typeName?.names).at(-1)!, weak: true };
+  }
+  if ('SQLValueFunction' in node) return strong((node.SQLValueFunction.op ?? '').replace('SVFOP_', '').toLowerCase());
+  if ('CoalesceExpr' in node) return strong('coalesce');
+  if ('CaseExpr' in node) {
+    const inner = node.CaseExpr.defresult && suggestedName(node.CaseExpr.defresult);
+    return inner !== undefined && !inner.weak ? inner : { name: 'case', weak: true };
+  }
+  if ('MinMaxExpr' in node) return strong(node.MinMaxExpr.op === 'IS_GREATEST' ? 'greatest' : 'least');
+  if ('GroupingFunc' in node) return strong('grouping');
+  if ('SubLink' in node) return ofSubquery(node.SubLink);
+  if ('A_Expr' in node && node.A_Expr.kind === 'AEXPR_NULLIF') return strong('nullif');
+  return undefined;
+}
+
+function ofSubquery({
+  subLinkType,
+  subselect,
+}: SubLink): { readonly name: string; readonly weak: boolean } | undefined {
+  if (subLinkType === 'EXISTS_SUBLINK') return { name: 'exists', weak: false };
+  if (subLinkType === 'ARRAY_SUBLINK') return { name: 'array', weak: false };
+  if (subLinkType !== 'EXPR_SUBLINK' || subselect === undefined || !('SelectStmt' in subselect)) return undefined;
+  // The one column of the query gives the name.
+  let { SelectStmt: select } = subselect;
+  while (select.larg !== undefined) select = select.larg;
+  const [target] = select.targetList ?? [];
+  if (target === undefined || !('ResTarget' in target)) {
+    return select.valuesLists === undefined ? undefined : { name: 'column1', weak: false };
+  }
+  const { name, val } = target.ResTarget;
+  if (name !== undefined) return { name, weak: false };
+  return val === undefined ? undefined : { name: columnNameOf(val), weak: false };
+}

@@ -1,0 +1,57 @@
+/** What binding a query needs besides the names around it: the statement's context, its tables, and the way to bind a query inside. */
+
+import type { SelectStmt } from '@pgsql/types';
+import type { CatalogTable } from '../catalog-cache.ts';
+import { SqlError } from '../sql-error.ts';
+import type { TimeContext } from '../types/timestamptz.ts';
+import type { SqlType } from '../types/types.ts';
+import type { BoundRows } from './bound.ts';
+import type { BindProgress, Frame } from './scope.ts';
+
+/** Types of $1, $2, …; the binder fills in those that the client left open. */
+export type ParameterTypes = (SqlType | undefined)[];
+
+/** Finds tables by name; undefined for one that does not exist. All names of a statement are looked up before. */
+export type FindTable = (name: string) => CatalogTable | undefined;
+
+/** What a whole statement shares while it is bound. */
+export interface BindContext {
+  readonly parameters: ParameterTypes;
+  /** False for the simple protocol, which has no values for parameters. */
+  readonly takesParameters: boolean;
+  readonly time: TimeContext;
+  readonly depthMax: number;
+  /** Missing: the statement begins here. */
+  readonly progress?: BindProgress;
+  /** Missing where no query can stand. */
+  readonly queries?: Queries;
+}
+
+export interface Queries {
+  readonly findTable: FindTable;
+  bind(select: SelectStmt, context: QueryContext, frame: Frame): BoundRows;
+}
+
+export interface QueryContext extends BindContext {
+  readonly progress: BindProgress;
+  readonly queries: Queries;
+}
+
+/** What a level of nested queries counts for among the levels of expressions: it needs that much more of the stack. */
+const QUERY_DEPTH = 8;
+
+/** Runs `work` one level of nesting deeper. @throws SqlError `statement_too_complex`. */
+export function nested<T>(context: QueryContext, work: () => T): T {
+  const { progress, depthMax } = context;
+  progress.depth += QUERY_DEPTH;
+  if (progress.depth > depthMax) throw tooDeep(depthMax);
+  const result = work();
+  progress.depth -= QUERY_DEPTH;
+  return result;
+}
+
+export function tooDeep(depthMax: number): SqlError {
+  return new SqlError('statement_too_complex', 'stack depth limit exceeded', {
+    hint: `Expressions nest at most ${depthMax} deep.`,
+  });
+}

@@ -1,0 +1,237 @@
+/**
+ * What a name can mean at a place of a statement, by PostgreSQL's rules (parse_relation.c).
+ *
+ * A `Scope` lists the items of FROM that are in sight. A `Frame` is one query: it knows the scope around it, and every
+ * column that it or a query inside it takes from there becomes an argument of the frame, with a slot. Frames between the
+ * one that asks and the one that has the column only note that the slot is read within them.
+ */
+
+import type { CatalogTable } from '../catalog-cache.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import {
+  type BoundArgument,
+  type BoundColumn,
+  type BoundCte,
+  type BoundExpression,
+  columnAt,
+  sameExpression,
+} from './bound.ts';
+
+export interface ScopeColumn {
+  readonly name: string;
+  /** Over the row of the whole FROM clause. */
+  readonly expression: BoundExpression;
+  readonly origin: BoundColumn['origin'];
+}
+
+/** A table, query or join that columns can be qualified with, or found in. */
+export interface ScopeItem {
+  /** Undefined for a join without a name. */
+  readonly alias: string | undefined;
+  readonly columns: readonly ScopeColumn[];
+  /** Whether columns are found in it without its name. */
+  readonly open: boolean;
+  /** Where its row begins in that of FROM. */
+  readonly offset: number;
+  readonly table: CatalogTable | undefined;
+}
+
+/** Slots of a statement that binding gives out; those of planning follow. */
+export const SLOTS_OF_BINDING_MAX = 512;
+
+/** Tables of which only rows at fixed places are in sight: those that a statement writes, or that a definition is about. */
+export function tableScope(
+  tables: readonly { readonly table: CatalogTable; readonly alias: string; readonly offset: number }[],
+): Scope {
+  return new Scope(
+    new Frame(undefined),
+    tables.map(({ table, alias, offset }) => tableItem(table, alias, offset)),
+  );
+}
+
+export function tableItem(table: CatalogTable, alias: string, offset: number): ScopeItem {
+  const columns = table.table.columns.map((column, position) => ({
+    name: column.name,
+    expression: columnAt(offset + position, column),
+    origin: { table, position },
+  }));
+  return { alias, columns, open: true, offset, table };
+}
+
+/** What the binding of one statement counts. */
+export interface BindProgress {
+  depth: number;
+  slots: number;
+}
+
+/** One query of a statement while it is bound. */
+export class Frame {
+  /** The scope that the query stands in. */
+  readonly outer: Scope | undefined;
+  /** What it takes from `outer`. */
+  readonly args: BoundArgument[] = [];
+  /** Slots of frames around it that are read in it; those of `args` among them. */
+  readonly reads = new Set<number>();
+  /** Queries of its WITH clause that are in sight; the last hides those of the same name before. */
+  readonly ctes: BoundCte[] = [];
+
+  constructor(outer: Scope | undefined) {
+    this.outer = outer;
+  }
+
+  /** The slot in which the query finds a value of the row around it. */
+  argument(value: BoundExpression, progress: BindProgress): Extract<BoundExpression, { kind: 'slot' }> {
+    let known = this.args.find((each) => sameExpression(each.value, value));
+    if (known === undefined) {
+      if (progress.slots === SLOTS_OF_BINDING_MAX) {
+        throw new SqlError(
+          'program_limit_exceeded',
+          `subqueries refer to more than ${SLOTS_OF_BINDING_MAX} outer values`,
+        );
+      }
+      known = { slot: progress.slots++, value };
+      this.args.push(known);
+    }
+    this.reads.add(known.slot);
+    const { type, modifier, location } = value;
+    return { kind: 'slot', type, modifier, location, slot: known.slot };
+  }
+
+  /** The query of that name in WITH, here or further out. */
+  findCte(name: string): BoundCte | undefined {
+    for (let frame: Frame | undefined = this; frame !== undefined; frame = frame.outer?.frame) {
+      const found = frame.ctes.findLast((cte) => cte.name === name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+}
+
+export class Scope {
+  readonly frame: Frame;
+  readonly items: readonly ScopeItem[];
+  /** Items of the same FROM clause that are there but out of sight, for better errors. */
+  readonly hidden: readonly ScopeItem[];
+
+  constructor(frame: Frame, items: readonly ScopeItem[], hidden: readonly ScopeItem[] = []) {
+    this.frame = frame;
+    this.items = items;
+    this.hidden = hidden;
+  }
+
+  /** @throws SqlError `ambiguous_column`, `undefined_column`, `undefined_table`. */
+  column(names: readonly string[], location: number | undefined, progress: BindProgress): BoundExpression {
+    const name = names.at(-1)!;
+    const qualifier = names.length > 1 ? names.at(-2)! : undefined;
+    if (names.length > 3 || (names.length === 3 && names[0] !== 'public')) {
+      throw notSupported('a column name qualified by a schema', location);
+    }
+    const crossed: Frame[] = [];
+    let qualified = false;
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      const found = scope.#find(name, qualifier, location);
+      if (found === 'item') qualified = true;
+      if (found === 'item') break;
+      if (found !== undefined) return passIn({ ...found.expression, location }, crossed, progress);
+      crossed.push(scope.frame);
+    }
+    if (qualifier !== undefined && !qualified) throw this.#missingItem(qualifier, location);
+    if (qualifier === undefined && this.itemNamed(name) !== undefined) {
+      throw notSupported('a whole-row reference', location);
+    }
+    const shown = qualifier === undefined ? `"${name}"` : `${qualifier}.${name}`;
+    throw new SqlError('undefined_column', `column ${shown} does not exist`, { location });
+  }
+
+  /** The item that `alias.*` speaks of, here or further out. @throws SqlError `undefined_table`. */
+  requireItem(alias: string, location: number | undefined): { readonly item: ScopeItem; readonly crossed: Frame[] } {
+    const crossed: Frame[] = [];
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      const item = scope.items.find((each) => each.alias === alias);
+      if (item !== undefined) return { item, crossed };
+      crossed.push(scope.frame);
+    }
+    throw this.#missingItem(alias, location);
+  }
+
+  itemNamed(alias: string): ScopeItem | undefined {
+    return this.items.find((each) => each.alias === alias);
+  }
+
+  /** Whether a column of that name is in sight, in this query. */
+  hasColumn(name: string): boolean {
+    return this.items.some((item) => item.open && item.columns.some((column) => column.name === name));
+  }
+
+  /** The table's or query's name and column behind a place in the row, for messages. */
+  nameAt(index: number): string {
+    const item = this.itemAt(index);
+    const column = item?.columns.find(({ expression }) => expression.kind === 'column' && expression.index === index);
+    return item?.alias === undefined ? (column?.name ?? '') : `${item.alias}.${column?.name ?? ''}`;
+  }
+
+  /** The column of a table that a place in the row is. */
+  originAt(index: number): BoundColumn['origin'] {
+    for (const { columns } of this.items) {
+      for (const { expression, origin } of columns) {
+        if (origin !== undefined && expression.kind === 'column' && expression.index === index) return origin;
+      }
+    }
+    return undefined;
+  }
+
+  /** The table or query that a place in the row belongs to. */
+  itemAt(index: number): ScopeItem | undefined {
+    return this.items
+      .filter(({ columns }) =>
+        columns.some(({ expression }) => expression.kind === 'column' && expression.index === index),
+      )
+      .reduce<ScopeItem | undefined>(
+        (best, item) => (item.alias === undefined && best !== undefined ? best : item),
+        undefined,
+      );
+  }
+
+  /** `item`: the qualifier names an item, which has no such column. */
+  #find(name: string, qualifier: string | undefined, location: number | undefined): ScopeColumn | 'item' | undefined {
+    let found: ScopeColumn | undefined;
+    let named = false;
+    for (const item of this.items) {
+      if (qualifier === undefined ? !item.open : item.alias !== qualifier) continue;
+      named = true;
+      for (const column of item.columns) {
+        if (column.name !== name) continue;
+        if (found !== undefined) {
+          throw new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
+        }
+        found = column;
+      }
+    }
+    return found ?? (qualifier !== undefined && named ? 'item' : undefined);
+  }
+
+  #missingItem(name: string, location: number | undefined): SqlError {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      const renamed = scope.items.find((each) => each.table?.table.name === name);
+      const hidden = scope.hidden.some((each) => each.alias === name);
+      if (renamed === undefined && !hidden) continue;
+      return new SqlError('undefined_table', `invalid reference to FROM-clause entry for table "${name}"`, {
+        location,
+        hint:
+          renamed === undefined
+            ? `There is an entry for table "${name}", but it cannot be referenced from this part of the query.`
+            : `Perhaps you meant to reference the table alias "${renamed.alias}".`,
+      });
+    }
+    return new SqlError('undefined_table', `missing FROM-clause entry for table "${name}"`, { location });
+  }
+}
+
+/** A value of a row further out, as the innermost of the frames it has to pass finds it. */
+export function passIn(value: BoundExpression, crossed: readonly Frame[], progress: BindProgress): BoundExpression {
+  const outermost = crossed.at(-1);
+  if (outermost === undefined) return value;
+  const slot = outermost.argument(value, progress);
+  for (const frame of crossed) frame.reads.add(slot.slot);
+  return slot;
+}

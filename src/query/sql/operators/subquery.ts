@@ -1,0 +1,161 @@
+/**
+ * Computes subqueries of expressions: fills the slots that the query reads, runs it, and makes a value of its rows.
+ *
+ * A query that reads no slot is run once per execution. Its rows, where a value is looked for among them (IN), are held by
+ * that value; with a null on either side the answer may be unknown (SQL's three-valued logic; PostgreSQL's nodeSubplan.c).
+ */
+
+import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
+import { SqlError } from '../sql-error.ts';
+import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
+import type { SqlType, SqlValue } from '../types/types.ts';
+import { gather } from './gather.ts';
+import type { ExecutionContext, ExecutionRow, Operator } from './operator.ts';
+
+/** An expression whose value may have to be waited for. */
+export type EvaluateLater = (row: ExecutionRow, context: ExecutionContext) => Awaitable<SqlValue>;
+
+export interface PlannedSubquery {
+  readonly mode: 'scalar' | 'exists' | 'any' | 'all';
+  readonly open: (context: ExecutionContext, rowsMax?: number) => Operator;
+  readonly args: readonly { readonly slot: number; readonly value: Evaluate }[];
+  /** Depends on rows outside. */
+  readonly correlated: boolean;
+  /** Computed over the row outside. */
+  readonly operands: readonly EvaluateLater[];
+  /** Over a row of operands followed by a row of the query. */
+  readonly test: Evaluate | undefined;
+  /** When `test` is the equality of operands, in order, with these, over the query's row. */
+  readonly equal: readonly { readonly left: Evaluate; readonly right: Evaluate; readonly type: SqlType }[] | undefined;
+}
+
+/** Rows by the values that are compared. */
+interface Hashed {
+  readonly rows: readonly ExecutionRow[];
+  readonly keys: ReadonlySet<DistinctKey>;
+  /** Rows with a null among the values. */
+  readonly incomplete: readonly ExecutionRow[];
+}
+
+export function subqueryEvaluator(planned: PlannedSubquery): EvaluateLater {
+  const run = (context: ExecutionContext, rowsMax?: number): Awaitable<ExecutionRow[]> =>
+    gather(planned.open(context, rowsMax), 'a subquery', context, rowsMax);
+  const once = {};
+  const uncorrelated = <T>(context: ExecutionContext, compute: () => Awaitable<T>): Awaitable<T> => {
+    if (planned.correlated) return compute();
+    const state = context.state<{ value?: Awaitable<T> }>(once, () => ({}));
+    if (state.value !== undefined) return state.value;
+    const value = compute();
+    state.value = value;
+    if (isPromise(value)) {
+      value.then(
+        (late) => {
+          state.value = late;
+        },
+        () => {},
+      );
+    }
+    return value;
+  };
+  const fill = (row: ExecutionRow, context: ExecutionContext): void => {
+    for (const { slot, value } of planned.args) context.slots[slot] = value(row, context);
+  };
+  switch (planned.mode) {
+    case 'scalar': {
+      const scalar = (rows: readonly ExecutionRow[]): { readonly value: SqlValue } => {
+        if (rows.length > 1) {
+          throw new SqlError('cardinality_violation', 'more than one row returned by a subquery used as an expression');
+        }
+        return { value: rows[0]?.[0] ?? null };
+      };
+      return (row, context) => {
+        fill(row, context);
+        return whenReady(
+          uncorrelated(context, () => whenReady(run(context, 2), scalar)),
+          ({ value }) => value,
+        );
+      };
+    }
+    case 'exists':
+      return (row, context) => {
+        fill(row, context);
+        return uncorrelated(context, () => whenReady(run(context, 1), (rows) => rows.length > 0));
+      };
+    default:
+      return quantified(planned, run, uncorrelated, fill);
+  }
+}
+
+function quantified(
+  planned: PlannedSubquery,
+  run: (context: ExecutionContext) => Awaitable<ExecutionRow[]>,
+  uncorrelated: <T>(context: ExecutionContext, compute: () => Awaitable<T>) => Awaitable<T>,
+  fill: (row: ExecutionRow, context: ExecutionContext) => void,
+): EvaluateLater {
+  const { equal, test, operands } = planned;
+  const decisive = planned.mode === 'any';
+  const hashed = (rows: readonly ExecutionRow[], context: ExecutionContext): Hashed => {
+    if (equal === undefined || planned.correlated) return { rows, keys: new Set(), incomplete: [] };
+    const keys = new Set<DistinctKey>();
+    const types = equal.map(({ type }) => type);
+    const incomplete: ExecutionRow[] = [];
+    for (const row of rows) {
+      const values = equal.map(({ right }) => right(row, context));
+      if (values.includes(null)) incomplete.push(row);
+      else keys.add(distinctRowKey(types, values));
+    }
+    return { rows, keys, incomplete };
+  };
+  const scan = (rows: readonly ExecutionRow[], left: readonly SqlValue[], context: ExecutionContext): SqlValue => {
+    let unknown = false;
+    for (const row of rows) {
+      const value = test!([...left, ...row], context);
+      if (value === decisive) return decisive;
+      if (value === null) unknown = true;
+    }
+    return unknown ? null : !decisive;
+  };
+  const judge = ({ rows, keys, incomplete }: Hashed, left: SqlValue[], context: ExecutionContext): SqlValue => {
+    if (equal === undefined || planned.correlated || !decisive) return scan(rows, left, context);
+    if (rows.length === 0) return false;
+    const values = equal.map((each) => each.left(left, context));
+    if (values.includes(null)) return scan(rows, left, context);
+    if (
+      keys.has(
+        distinctRowKey(
+          equal.map(({ type }) => type),
+          values,
+        ),
+      )
+    )
+      return true;
+    return scan(incomplete, left, context);
+  };
+  return (row, context) =>
+    whenReady(evaluateAll(operands, row, context), (left) => {
+      fill(row, context);
+      const rows = uncorrelated(context, () => whenReady(run(context), (all) => hashed(all, context)));
+      return whenReady(rows, (held) => judge(held, left, context));
+    });
+}
+
+/** The values of all expressions, one after another. */
+export function evaluateAll(
+  expressions: readonly EvaluateLater[],
+  row: ExecutionRow,
+  context: ExecutionContext,
+  values: SqlValue[] = [],
+): Awaitable<SqlValue[]> {
+  for (let i = values.length; i < expressions.length; i++) {
+    const value = expressions[i]!(row, context);
+    if (isPromise(value)) {
+      return value.then((late) => {
+        values.push(late);
+        return evaluateAll(expressions, row, context, values);
+      });
+    }
+    values.push(value);
+  }
+  return values;
+}

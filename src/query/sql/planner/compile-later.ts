@@ -1,0 +1,115 @@
+/**
+ * Expressions with subqueries to closures that may answer with a promise; all others stay as `compileExpression` makes
+ * them. What is lazy stays lazy: AND, OR, CASE and COALESCE ask no more than they need. Everything else computes its
+ * operands first, then itself, at once, over a row of theirs. See docs/decisions/subqueries-are-awaitable-expressions.md.
+ */
+
+import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
+import {
+  type BoundExpression,
+  type BoundSubquery,
+  columnAt,
+  columnsOf,
+  conjuncts,
+  hasSubquery,
+  mapOperands,
+  shifted,
+} from '../binder/bound.ts';
+import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
+import { type EvaluateLater, evaluateAll, type PlannedSubquery, subqueryEvaluator } from '../operators/subquery.ts';
+import type { SqlValue } from '../types/types.ts';
+import { compileExpression } from './compile-expression.ts';
+import type { PlanScope } from './planned.ts';
+
+export function compileLater(expression: BoundExpression, scope: PlanScope): EvaluateLater {
+  if (!hasSubquery(expression)) return compileExpression(expression);
+  const later = (each: BoundExpression): EvaluateLater => compileLater(each, scope);
+  switch (expression.kind) {
+    case 'subquery':
+      return subqueryEvaluator(planSubquery(expression, scope));
+    case 'and':
+      return junction(expression.args.map(later), false);
+    case 'or':
+      return junction(expression.args.map(later), true);
+    case 'coalesce':
+      return firstOf(expression.args.map(later));
+    case 'case': {
+      const whens = expression.whens.map(({ condition, result }) => ({
+        condition: later(condition),
+        result: later(result),
+      }));
+      const otherwise = later(expression.otherwise);
+      const from = (i: number, row: ExecutionRow, context: ExecutionContext): Awaitable<SqlValue> => {
+        const when = whens[i];
+        if (when === undefined) return otherwise(row, context);
+        return whenReady(when.condition(row, context), (value) =>
+          value === true ? when.result(row, context) : from(i + 1, row, context),
+        );
+      };
+      return (row, context) => from(0, row, context);
+    }
+    default: {
+      const operands: EvaluateLater[] = [];
+      const over = mapOperands(expression, (operand) => {
+        operands.push(later(operand));
+        return columnAt(operands.length - 1, operand);
+      });
+      const compute = compileExpression(over);
+      return (row, context) => whenReady(evaluateAll(operands, row, context), (values) => compute(values, context));
+    }
+  }
+}
+
+function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquery {
+  const { mode, query, args, reads, operands, test } = subquery;
+  const planned = scope.rows(query);
+  return {
+    mode,
+    open: planned.open,
+    args: args.map(({ slot, value }) => ({ slot, value: compileExpression(value) })),
+    correlated: reads.length > 0,
+    operands: operands.map((operand) => compileLater(operand, scope)),
+    test: test && compileExpression(test),
+    equal: test && equalities(test, operands.length),
+  };
+}
+
+/** The test as equalities between the left sides and the query's row, if it is nothing else. */
+function equalities(test: BoundExpression, width: number): PlannedSubquery['equal'] {
+  const found = conjuncts(test).map((each) => {
+    if (each.kind !== 'compare' || each.operator !== '=') return undefined;
+    const isLeft = [...columnsOf(each.left)].every((index) => index < width);
+    const isRight = [...columnsOf(each.right)].every((index) => index >= width);
+    if (!isLeft || !isRight) return undefined;
+    const right = compileExpression(shifted(each.right, -width));
+    return { left: compileExpression(each.left), right, type: each.left.type };
+  });
+  return found.every((each) => each !== undefined) ? found : undefined;
+}
+
+function junction(args: readonly EvaluateLater[], decisive: boolean): EvaluateLater {
+  const from = (i: number, unknown: boolean, row: ExecutionRow, context: ExecutionContext): Awaitable<SqlValue> => {
+    let isUnknown = unknown;
+    for (let at = i; at < args.length; at++) {
+      const value = args[at]!(row, context);
+      if (isPromise(value)) {
+        return value.then((late) =>
+          late === decisive ? decisive : from(at + 1, isUnknown || late === null, row, context),
+        );
+      }
+      if (value === decisive) return decisive;
+      if (value === null) isUnknown = true;
+    }
+    return isUnknown ? null : !decisive;
+  };
+  return (row, context) => from(0, false, row, context);
+}
+
+function firstOf(args: readonly EvaluateLater[]): EvaluateLater {
+  const from = (i: number, row: ExecutionRow, context: ExecutionContext): Awaitable<SqlValue> => {
+    const arg = args[i];
+    if (arg === undefined) return null;
+    return whenReady(arg(row, context), (value) => (value === null ? from(i + 1, row, context) : value));
+  };
+  return (row, context) => from(0, row, context);
+}

@@ -1,0 +1,393 @@
+/**
+ * Plans queries: FROM and WHERE, then grouping, windows, the functions of the select list that return sets, order, limit,
+ * and the result. Parts that hold subqueries are computed by an operator of their own, behind the row, before the
+ * operator that needs them; so all others stay synchronous.
+ */
+
+import { assert, unreachable } from '../../../base/assert.ts';
+import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
+import { OperationError } from '../../../base/errors.ts';
+import {
+  type BoundExpression,
+  type BoundRows,
+  type BoundSelect,
+  type BoundSetOperation,
+  type BoundSortKey,
+  type BoundValues,
+  type BoundWith,
+  columnAt,
+  conjuncts,
+  hasSubquery,
+  sameExpression,
+  widthOf,
+} from '../binder/bound.ts';
+import { SLOTS_OF_BINDING_MAX } from '../binder/scope.ts';
+import { Aggregate } from '../operators/aggregate.ts';
+import type { PlannedCte } from '../operators/cte-scan.ts';
+import { Distinct } from '../operators/distinct.ts';
+import { Late, ProjectLater } from '../operators/later.ts';
+import { Limit } from '../operators/limit.ts';
+import { LimitWithTies } from '../operators/limit-ties.ts';
+import { LockRows } from '../operators/lock-rows.ts';
+import type { ExecutionContext, Operator } from '../operators/operator.ts';
+import { Project } from '../operators/project.ts';
+import { Append, SetOperation } from '../operators/set-operation.ts';
+import { SingleRow } from '../operators/single-row.ts';
+import { Sort, type SortKey } from '../operators/sort.ts';
+import { type EvaluateLater, evaluateAll } from '../operators/subquery.ts';
+import { Values } from '../operators/values.ts';
+import { SqlError } from '../sql-error.ts';
+import { compareFor } from '../types/compare.ts';
+import type { SqlValue } from '../types/types.ts';
+import { chooseAccessPath, pathOrder } from './access-path.ts';
+import { compileExpression } from './compile-expression.ts';
+import { compileLater } from './compile-later.ts';
+import { planRelation } from './plan-relation.ts';
+import { planFilter } from './plan-scan.ts';
+import { type Planned, type PlanScope, planNode } from './planned.ts';
+
+/** What planning one statement shares. */
+export function planScope(): PlanScope {
+  let next = SLOTS_OF_BINDING_MAX;
+  const scope: PlanScope = {
+    rows: (query) => planRows(query, scope),
+    nextSlot: () => next++,
+    ctes: new Map(),
+    working: new Set(),
+  };
+  return scope;
+}
+
+export function planRows(query: BoundRows, scope: PlanScope): Planned {
+  switch (query.kind) {
+    case 'select':
+      return planSelect(query, scope);
+    case 'values':
+      return planValues(query, scope);
+    case 'setOperation':
+      return planSetOperation(query, scope);
+    case 'with':
+      return planWith(query, scope);
+    default:
+      return unreachable(query);
+  }
+}
+
+export function planValues(values: BoundValues, scope: PlanScope): Planned {
+  const node = planNode(values.rows.length === 1 ? 'Result' : 'Values Scan', values.rows.length);
+  if (!values.rows.some((row) => row.some(hasSubquery))) {
+    const rows = values.rows.map((row) => row.map(compileExpression));
+    return { isPoint: true, node, open: (context) => new Values(rows, context) };
+  }
+  const rows = values.rows.map((row) => row.map((each) => compileLater(each, scope)));
+  const open = (context: ExecutionContext): Operator =>
+    new Append(
+      rows.map((row) => (inner: ExecutionContext) => new ProjectLater(new SingleRow(), row, false, inner)),
+      context,
+    );
+  return { isPoint: false, node, open };
+}
+
+function planSetOperation({ operation, all, inputs, columns }: BoundSetOperation, scope: PlanScope): Planned {
+  const planned = inputs.map((input) => planRows(input, scope));
+  const types = columns.map(({ expression }) => expression.type);
+  const nodes = planned.map(({ node }) => node);
+  const sum = nodes.reduce((rows, node) => rows + node.rows, 0);
+  if (operation === 'union') {
+    const opens = planned.map(({ open }) => open);
+    const append = planNode('Append', sum, nodes);
+    if (all) return { isPoint: false, node: append, open: (context) => new Append(opens, context) };
+    const node = planNode('HashAggregate', sum, [append]);
+    return { isPoint: false, node, open: (context) => new Distinct(new Append(opens, context), types, context) };
+  }
+  const [left, right] = planned;
+  assert(left !== undefined && right !== undefined, 'a set operation has two inputs');
+  const title = `HashSetOp ${operation === 'intersect' ? 'Intersect' : 'Except'}${all ? ' All' : ''}`;
+  return {
+    isPoint: false,
+    node: planNode(title, left.node.rows, nodes),
+    open: (context) => new SetOperation(left.open(context), right.open, { operation, all, types }, context),
+  };
+}
+
+function planWith({ ctes, query }: BoundWith, scope: PlanScope): Planned {
+  const planned: PlannedCte[] = [];
+  for (const cte of ctes) {
+    assert(cte.query !== undefined, 'a bound query');
+    const types = cte.columns.map(({ expression }) => expression.type);
+    const { open } = planRows(cte.query, scope);
+    let recursion: PlannedCte['recursion'];
+    // The recursive term finds the state under the same object that the readers use.
+    const own: { -readonly [K in keyof PlannedCte]: PlannedCte[K] } = { open, recursion: undefined, types };
+    scope.ctes.set(cte, own);
+    if (cte.recursion !== undefined) {
+      scope.working.add(cte);
+      const term = planRows(cte.recursion.query, scope);
+      scope.working.delete(cte);
+      recursion = { open: term.open, distinct: cte.recursion.distinct };
+      own.recursion = recursion;
+    }
+    planned.push(own);
+  }
+  const body = planRows(query, scope);
+  return {
+    ...body,
+    isPoint: false,
+    open: (context, rowsMax) => {
+      // Run again for another outer row, its queries may answer otherwise.
+      for (const each of planned) context.forget(each);
+      return body.open(context, rowsMax);
+    },
+  };
+}
+
+/** An operator's rows with more columns behind, for parts that hold subqueries. */
+interface Extended {
+  readonly planned: Planned;
+  /** The expression, or the column that it was computed into. */
+  readonly over: (expression: BoundExpression) => BoundExpression;
+}
+
+function extended(
+  planned: Planned,
+  width: number,
+  expressions: readonly (BoundExpression | undefined)[],
+  scope: PlanScope,
+): Extended {
+  const late = expressions.filter((each) => each !== undefined && hasSubquery(each)) as BoundExpression[];
+  if (late.length === 0) return { planned, over: (each) => each };
+  const columns = late.map((each) => compileLater(each, scope));
+  return {
+    planned: {
+      isPoint: false,
+      node: planned.node,
+      open: (context, rowsMax) => new ProjectLater(planned.open(context, rowsMax), columns, true, context),
+    },
+    over: (each) => {
+      const place = late.indexOf(each);
+      return place < 0 ? each : columnAt(width + place, each);
+    },
+  };
+}
+
+function wrapped(
+  planned: Planned,
+  title: string,
+  rows: number,
+  wrap: (input: Operator, context: ExecutionContext) => Operator,
+): Planned {
+  return {
+    isPoint: planned.isPoint,
+    node: planNode(title, rows, [planned.node]),
+    open: (context) => wrap(planned.open(context), context),
+  };
+}
+
+function filteredBy(planned: Planned, condition: BoundExpression | undefined, scope: PlanScope): Planned {
+  if (condition === undefined) return planned;
+  const filter = planFilter(conjuncts(condition), scope);
+  return {
+    isPoint: planned.isPoint && !hasSubquery(condition),
+    node: planned.node,
+    open: (context) => filter(planned.open(context), context),
+  };
+}
+
+function planAggregate(input: Planned, width: number, select: BoundSelect, scope: PlanScope): Planned {
+  const { grouping } = select;
+  if (grouping === undefined) return input;
+  const { planned, over } = extended(
+    input,
+    width,
+    [
+      ...(grouping.groupBy ?? []),
+      ...grouping.aggregates.flatMap(({ argument, filter, orderBy }) => [
+        argument,
+        filter,
+        ...orderBy.map(({ expression }) => expression),
+      ]),
+    ],
+    scope,
+  );
+  const compile = (expression: BoundExpression) => compileExpression(over(expression));
+  const aggregates = grouping.aggregates.map(({ function: found, argument, filter, orderBy }) => ({
+    function: found,
+    argument: argument && compile(argument),
+    filter: filter && compile(filter),
+    orderBy: orderBy.map((key) => sortKey(key, over)),
+  }));
+  const groupBy = grouping.groupBy && {
+    values: grouping.groupBy.map(compile),
+    types: grouping.groupBy.map(({ type }) => type),
+    sets: grouping.sets,
+    groupings: grouping.groupings,
+  };
+  const rows = groupBy === undefined ? 1 : planned.node.rows / 10;
+  const title = groupBy === undefined ? 'Aggregate' : groupBy.sets === undefined ? 'HashAggregate' : 'MixedAggregate';
+  const aggregated = wrapped(planned, title, rows, (op, context) => new Aggregate(op, groupBy, aggregates, context));
+  return filteredBy(aggregated, grouping.having, scope);
+}
+
+function sortKey(
+  { expression, descending, nullsFirst }: BoundSortKey,
+  over: (expression: BoundExpression) => BoundExpression,
+): SortKey {
+  return { value: compileExpression(over(expression)), compare: compareFor(expression.type), descending, nullsFirst };
+}
+
+/** Whether nobody looks at the rows of FROM, only counts them. */
+function countsOnly({ grouping, where }: BoundSelect): boolean {
+  return (
+    grouping !== undefined &&
+    grouping.groupBy === undefined &&
+    (where === undefined || !hasSubquery(where)) &&
+    grouping.aggregates.every(
+      ({ argument, filter, orderBy }) => argument === undefined && filter === undefined && orderBy.length === 0,
+    )
+  );
+}
+
+function planSelect(select: BoundSelect, scope: PlanScope): Planned {
+  const { from, where, grouping, locking, distinct, distinctOn, withTies } = select;
+  const conditions = where === undefined ? [] : conjuncts(where);
+  const ordered = grouping === undefined && select.windows.length === 0 ? select.orderBy : [];
+  const path = from?.kind === 'scan' ? chooseAccessPath(from.table, where, ordered) : undefined;
+  const keepsOrder = grouping === undefined && select.windows.length === 0;
+  const order =
+    from?.kind !== 'scan' || path === undefined || !keepsOrder ? 'none' : pathOrder(from.table, path, ordered);
+  let planned: Planned;
+  if (from === undefined) {
+    const single: Planned = { isPoint: true, node: planNode('Result', 1), open: () => new SingleRow() };
+    planned = filteredBy(single, where, scope);
+  } else {
+    const options = { reverse: order === 'reverse', decode: !countsOnly(select), ...(path && { path }) };
+    planned = planRelation(from, conditions, scope, options);
+  }
+  const fromWidth = from === undefined ? 0 : widthOf(from);
+  planned = planAggregate(planned, fromWidth, select, scope);
+  const width = grouping === undefined ? fromWidth : groupWidth(grouping);
+  const sorts = order === 'none' && select.orderBy.length > 0;
+  const results = select.columns.map(({ expression }) => expression);
+  const extension = extended(
+    planned,
+    width,
+    [...(sorts || withTies ? select.orderBy.map(({ expression }) => expression) : []), ...(distinctOn ?? [])],
+    scope,
+  );
+  planned = extension.planned;
+  const keys = sorts || withTies ? select.orderBy.map((key) => sortKey(key, extension.over)) : [];
+  const on = distinctOn?.map((each) => compileExpression(extension.over(each)));
+  const onTypes = distinctOn?.map(({ type }) => type) ?? [];
+  // A result that was computed for the order is not computed again.
+  const isPlain = results.every((each) => !hasSubquery(extension.over(each)));
+  const plain = isPlain ? results.map((each) => compileExpression(extension.over(each))) : undefined;
+  const later = isPlain ? [] : results.map((each) => compileLater(extension.over(each), scope));
+  const types = results.map(({ type }) => type);
+  const tieKeys =
+    withTies && distinct
+      ? select.orderBy.map((key) => {
+          const place = results.findIndex((each) => sameExpression(each, key.expression));
+          return sortKey({ ...key, expression: columnAt(place, key.expression) }, (each) => each);
+        })
+      : keys;
+  const relocked = locking !== undefined && where !== undefined ? compileLater(where, scope) : undefined;
+  const counts = planRowCounts(select, scope);
+  const below = planned;
+  const build = (context: ExecutionContext, skip: number, wanted: number, rowsMax: number | undefined): Operator => {
+    const needed = Math.min(skip + wanted, skip + (rowsMax ?? Number.POSITIVE_INFINITY));
+    const cuts = grouping === undefined && !distinct && on === undefined && locking === undefined && !withTies;
+    const pushed = cuts && !sorts && Number.isSafeInteger(needed);
+    let operator = below.open(context, pushed ? needed : undefined);
+    if (sorts) {
+      const sorted =
+        (cuts || (grouping !== undefined && !distinct && on === undefined && !withTies)) && locking === undefined;
+      operator = new Sort(operator, keys, context, sorted ? needed : Number.POSITIVE_INFINITY);
+    }
+    if (on !== undefined) operator = new Distinct(operator, onTypes, context, on);
+    if (locking !== undefined && from?.kind === 'scan') {
+      operator = new LockRows(operator, from.table, { ...locking, condition: relocked }, context);
+    }
+    const limited = counts !== undefined;
+    if (limited && !distinct) operator = limit(operator, wanted, skip, context);
+    operator =
+      plain === undefined ? new ProjectLater(operator, later, false, context) : new Project(operator, plain, context);
+    if (!distinct) return operator;
+    operator = new Distinct(operator, types, context);
+    return limited ? limit(operator, wanted, skip, context) : operator;
+  };
+  const limit = (input: Operator, wanted: number, skip: number, context: ExecutionContext): Operator =>
+    withTies ? new LimitWithTies(input, wanted, skip, tieKeys, context) : new Limit(input, wanted, skip);
+  let { node } = planned;
+  if (sorts) node = planNode('Sort', node.rows, [node]);
+  if (distinct || on !== undefined) node = planNode(distinct ? 'HashAggregate' : 'Unique', node.rows, [node]);
+  if (locking !== undefined) node = planNode('LockRows', node.rows, [node]);
+  if (counts !== undefined) node = planNode('Limit', node.rows, [node]);
+  const isPoint = planned.isPoint && isPlain;
+  if (counts === undefined) {
+    return { isPoint, node, open: (context, rowsMax) => build(context, 0, Number.POSITIVE_INFINITY, rowsMax) };
+  }
+  if (counts.kind === 'now') {
+    return {
+      isPoint,
+      node,
+      open: (context, rowsMax) => {
+        const { skip, wanted } = counts.evaluate(context);
+        return build(context, skip, wanted, rowsMax);
+      },
+    };
+  }
+  return {
+    isPoint: false,
+    node,
+    open: (context, rowsMax) =>
+      new Late(() => whenReady(counts.evaluate(context), ({ skip, wanted }) => build(context, skip, wanted, rowsMax))),
+  };
+}
+
+/** Values in the row of a group. */
+function groupWidth({ groupBy = [], aggregates, groupings }: NonNullable<BoundSelect['grouping']>): number {
+  return groupBy.length + aggregates.length + groupings.length;
+}
+
+interface RowCounts {
+  readonly skip: number;
+  readonly wanted: number;
+}
+
+type PlannedRowCounts =
+  | { readonly kind: 'now'; readonly evaluate: (context: ExecutionContext) => RowCounts }
+  | { readonly kind: 'later'; readonly evaluate: (context: ExecutionContext) => Awaitable<RowCounts> };
+
+/** LIMIT and OFFSET as numbers; null is no limit. Undefined when the query has neither. */
+function planRowCounts({ limit, offset }: BoundSelect, scope: PlanScope): PlannedRowCounts | undefined {
+  if (limit === undefined && offset === undefined) return undefined;
+  const counts = (skip: SqlValue, wanted: SqlValue): RowCounts => ({
+    wanted: rowCount(wanted, 'LIMIT') ?? Number.POSITIVE_INFINITY,
+    skip: rowCount(skip, 'OFFSET') ?? 0,
+  });
+  const nothing = () => null;
+  if ((limit === undefined || !hasSubquery(limit)) && (offset === undefined || !hasSubquery(offset))) {
+    const evaluateLimit = limit === undefined ? nothing : compileExpression(limit);
+    const evaluateOffset = offset === undefined ? nothing : compileExpression(offset);
+    return { kind: 'now', evaluate: (context) => counts(evaluateOffset([], context), evaluateLimit([], context)) };
+  }
+  const later = [offset, limit].map(
+    (each): EvaluateLater => (each === undefined ? nothing : compileLater(each, scope)),
+  );
+  return {
+    kind: 'later',
+    evaluate: (context) =>
+      whenReady(evaluateAll(later, [], context), ([skip = null, wanted = null]) => counts(skip, wanted)),
+  };
+}
+
+function rowCount(value: SqlValue, title: 'LIMIT' | 'OFFSET'): number | undefined {
+  if (value === null) return undefined;
+  if (typeof value !== 'bigint') throw new OperationError('invalid_argument', `${title} is no bigint`);
+  if (value < 0n) {
+    throw title === 'LIMIT'
+      ? new SqlError('invalid_row_count_in_limit_clause', 'LIMIT must not be negative')
+      : new SqlError('invalid_row_count_in_result_offset_clause', 'OFFSET must not be negative');
+  }
+  return Number(value);
+}
