@@ -189,9 +189,23 @@ describe('hot entries', () => {
         const transaction = server.store.begin({ readOnly: true });
         expect(await contents(transaction)).toEqual(model);
         transaction.rollback();
-        const { hot } = server.partitions.statistics();
-        // Whether the small one evicts depends on the mix; that it does when it must is for entry-arena.test.ts.
-        if (hotBytesMax >= 1 << 20) expect(hot.evictedEntries).toBe(0);
+        if (hotBytesMax >= 1 << 20) {
+          expect(server.partitions.statistics().hot.evictedEntries).toBe(0);
+          expect(server.partitions.known(0)).toEqual({ keys: model.size, expiring: 0 });
+          return;
+        }
+        // Now more than it can hold, whatever the mix was.
+        const client = await RawClient.connect(server.port);
+        closers.push(() => client.close());
+        const moreOf = (i: number) => `${i}`.repeat(40);
+        const count = 2_000;
+        for (let i = 0; i < count; i++) client.send(request('SET', `more${i}`, moreOf(i)));
+        for (let i = 0; i < count; i++) expect(await client.reply()).toBe('+OK\r\n');
+        expect(server.partitions.statistics().hot.evictedEntries).toBeGreaterThan(0);
+        expect(server.partitions.known(0)).toBeUndefined();
+        for (let i = 0; i < count; i++) client.send(request('GET', `more${i}`));
+        for (let i = 0; i < count; i++) expect(await client.reply()).toBe(bulk(moreOf(i)));
+        expect(await client.call('DBSIZE')).toBe(`:${model.size + count}\r\n`);
       });
     }
   }
@@ -206,6 +220,39 @@ describe('hot entries', () => {
     const transaction = second.store.begin({ readOnly: true });
     expect(await contents(transaction)).toEqual(model);
     transaction.rollback();
+  });
+
+  it('are counted, with those that expire, through every way a key can come and go', async () => {
+    const server = await start({ writeBehind: true });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    const keyspace = async () => /^db0:(.*)\r$/m.exec(await client.call('INFO', 'keyspace'))?.[1];
+    expect(await client.call('DBSIZE')).toBe(':0\r\n');
+    expect(await keyspace()).toBeUndefined();
+    await client.call('MSET', 'a', '1', 'b', '2', 'c', '3');
+    await client.call('SET', 'd', '4', 'EX', '100');
+    await client.call('EXPIRE', 'a', '100');
+    expect(await keyspace()).toBe('keys=4,expires=2,avg_ttl=0');
+    await client.call('SET', 'a', 'plain'); // Takes the expiry away.
+    await client.call('DEL', 'b', 'none');
+    await client.call('APPEND', 'd', 'x'.repeat(500));
+    expect(await keyspace()).toBe('keys=3,expires=1,avg_ttl=0');
+    const transaction = server.store.begin();
+    transaction.delete(keyOf('c'));
+    transaction.put(keyOf('e'), Buffer.from(encodeString(Buffer.from('5'), 9e12)));
+    await transaction.commit();
+    expect(await keyspace()).toBe('keys=3,expires=2,avg_ttl=0');
+    await client.call('SET', 'soon', 'x', 'PX', '1');
+    while ((await client.call('GET', 'soon')) !== '$-1\r\n');
+    expect(await client.call('DBSIZE')).toBe(':3\r\n');
+    await client.call('MULTI');
+    await client.call('SET', 'f', '6');
+    await client.call('DBSIZE');
+    expect(await client.call('EXEC')).toBe('*2\r\n+OK\r\n:4\r\n');
+    expect(await client.call('GET', 'e')).toBe('$1\r\n5\r\n');
+    await client.call('FLUSHDB');
+    expect(await client.call('DBSIZE')).toBe(':0\r\n');
+    expect(await client.call('GET', 'a')).toBe('$-1\r\n');
   });
 
   it('written behind, coalesce: a key set a thousand times is one write, made when somebody looks', async () => {

@@ -327,8 +327,11 @@ describe('a store that refuses or waits', () => {
   it('keeps the order of a connection whose value comes from disk, and lets others pass', async () => {
     const gate = deferred<void>();
     const server = await start({
-      wrapStore: (store) =>
-        replacing(store, {
+      wrapStore: (store) => {
+        const before = store.writeBatch(); // What is not in memory may be in a store that was not empty.
+        before.put(keyOf('other'), Buffer.from('010031', 'hex'));
+        before.commit();
+        return replacing(store, {
           get: (key, observer) =>
             Buffer.from(key).includes('cold') ? gate.promise.then(() => undefined) : store.get(key, observer),
           begin: (options) => {
@@ -341,7 +344,8 @@ describe('a store that refuses or waits', () => {
               },
             });
           },
-        }),
+        });
+      },
     });
     const [slow, fast] = [await connect(server), await connect(server)];
     slow.send(pipeline(['PING'], ['INCRBY', 'cold', '7'], ['MSET', 'cold', '9', 'warm', 'w'], ['ECHO', 'end']));

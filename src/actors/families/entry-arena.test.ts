@@ -126,7 +126,7 @@ describe('a byte arena', () => {
           arena.cleanThrough(mark, step);
           for (const each of visited) dirty.delete(each);
         } else if (what === 97 && random(8) === 0) {
-          arena.removeDatabase(database);
+          arena.removeDatabase(database, true);
           for (const map of [model, dirty]) {
             for (const each of [...map.keys()]) if (each.startsWith(`${database}/`)) map.delete(each);
           }

@@ -14,7 +14,7 @@
  *   0       4     clean: lower 32 bits of the version that wrote it; dirty: its place in the list of dirty entries
  *   4       4     length of the value; -1 when the key is known to be absent
  *   8       4     size of the record in units of 8 bytes (lower half; 0: the whole slab), length of the key (upper half)
- *   12      1     flags: 1 dirty, 2 used since the hand passed, 4 dead
+ *   12      1     flags: 1 dirty, 2 used since the hand passed, 4 dead, 8 marked by the owner
  *   13      1     database
  *   14      2     partition
  *   16      …     key, value, unused rest
@@ -26,6 +26,9 @@
  * behind everything else, the rest goes (second chance: an entry that was used since the hand last passed stays), and the
  * slab is free. So there is no fragmentation, and no list of free places. A record larger than `LARGE_FRACTION` of a slab
  * lies in one of its own.
+ *
+ * **Complete** databases are those of which every key that has a value is here, as far as the owner says and until the arena
+ * gives up an entry with a value: then what is not found is known to be absent, and how many keys there are is a counter.
  *
  * **Dirty** entries, those the store does not hold yet, are never evicted. The owner bounds how many there are; beyond
  * the bound the arena would rather grow past its own than lose one.
@@ -61,6 +64,7 @@ export const DATABASES_MAX = 256;
 const DIRTY = 1;
 const USED = 2;
 const DEAD = 4;
+const MARKED = 8;
 
 /** The words of a record. */
 const STAMP = 0;
@@ -122,6 +126,12 @@ export class EntryArena {
   readonly #tables: Int32Array[] = [];
   readonly #counts = new Int32Array(TABLES);
   readonly #databaseCounts = new Int32Array(DATABASES_MAX);
+  /** Of them, entries with a value. */
+  readonly #presentCounts = new Int32Array(DATABASES_MAX);
+  readonly #markedCounts = new Int32Array(DATABASES_MAX);
+  readonly #complete = new Uint8Array(DATABASES_MAX);
+  /** Shown for a key that is absent without an entry. */
+  readonly #nothing = new Slab(0, RECORD_HEADER_BYTES, true);
   #entries = 0;
   #tableBytes = 0;
 
@@ -218,6 +228,41 @@ export class EntryArena {
     return this.#slotOf(hash, database, buffer, start, length) >= 0;
   }
 
+  /** Whether every key of the database that has a value is here. */
+  isComplete(database: number): boolean {
+    return this.#complete[database] === 1;
+  }
+
+  /** The store holds no other keys of the database than those that are here. */
+  markComplete(database: number): void {
+    this.#complete[database] = 1;
+  }
+
+  /** The store may hold other keys of the database. */
+  markIncomplete(database: number): void {
+    this.#complete[database] = 0;
+  }
+
+  /** Entries with a value. */
+  presentCount(database: number): number {
+    return this.#presentCounts[database]!;
+  }
+
+  /** Entries that `mark` marked. */
+  markedCount(database: number): number {
+    return this.#markedCounts[database]!;
+  }
+
+  /** Shows at `slab` and `at` a record that says absent, and has room for nothing. */
+  showAbsent(database: number, partition: number): void {
+    const { words } = this.#nothing;
+    words[VALUE_LENGTH] = ABSENT;
+    words[SIZES] = 1;
+    words[FLAGS] = (database << 8) | (partition << 16);
+    this.slab = this.#nothing;
+    this.at = 0;
+  }
+
   // ---- The record at `slab` and `at`
 
   /** -1 for a key that is known to be absent. */
@@ -261,6 +306,15 @@ export class EntryArena {
     if ((flags & USED) === 0) this.slab.words[at] = flags | USED;
   }
 
+  /** Sets or takes away the owner's mark, which is counted; a record written at a new place has none. */
+  mark(marked: boolean): void {
+    const at = (this.at >> 2) + FLAGS;
+    const flags = this.slab.words[at]!;
+    if (((flags & MARKED) !== 0) === marked) return;
+    this.slab.words[at] = flags ^ MARKED;
+    this.#markedCounts[(flags >>> 8) & 0xff]! += marked ? 1 : -1;
+  }
+
   // ---- Changes
 
   /**
@@ -275,7 +329,11 @@ export class EntryArena {
     const units = sizes & 0xffff;
     const size = units === 0 ? this.slab.bytes.length : units << 3;
     if (needed > size || (size > SHRINK_BYTES && needed * 2 <= size)) return false;
+    if ((valueLength === ABSENT) !== (words[word + VALUE_LENGTH] === ABSENT)) {
+      this.#presentCounts[(words[word + FLAGS]! >>> 8) & 0xff]! += valueLength === ABSENT ? -1 : 1;
+    }
     words[word + VALUE_LENGTH] = valueLength;
+    if (valueLength === ABSENT) this.mark(false);
     return true;
   }
 
@@ -313,6 +371,8 @@ export class EntryArena {
       const old = this.slab;
       const oldAt = this.at;
       const flags = old.words[(oldAt >> 2) + FLAGS]!;
+      if ((flags & MARKED) !== 0) this.#markedCounts[database]!--;
+      if (old.words[(oldAt >> 2) + VALUE_LENGTH] !== ABSENT) this.#presentCounts[database]!--;
       words[word + STAMP] = old.words[(oldAt >> 2) + STAMP]!;
       words[word + FLAGS] = (flags & 0xff00) | USED | (flags & DIRTY) | (partition << 16);
       if ((flags & DIRTY) !== 0) {
@@ -328,6 +388,7 @@ export class EntryArena {
       this.#insert(hash, reference);
       this.#databaseCounts[database]!++;
     }
+    if (valueLength !== ABSENT) this.#presentCounts[database]!++;
     this.slab = target;
     this.at = at;
   }
@@ -402,22 +463,24 @@ export class EntryArena {
     }
   }
 
-  /** Removes every dirty entry: what the store says about those keys is true again. */
+  /** Removes every dirty entry: what the store says about those keys is true again, and it may hold them. */
   removeDirty(): void {
     const to = this.#dirtyTo;
     for (let index = this.#dirtyFrom; index < to; index++) {
       const reference = this.#dirty[index]!;
       if (reference === 0) continue;
       this.#goTo(reference);
+      this.#complete[this.database] = 0;
       this.remove();
     }
     this.#dirtyFrom = 0;
     this.#dirtyTo = 0;
   }
 
-  /** Removes the entry at `slab` and `at`, dirty or not. */
-  remove(): void {
+  /** Removes the entry at `slab` and `at`, dirty or not; `gone` when the store holds no value of that key. */
+  remove(gone = false): void {
     const { slab, at } = this;
+    if (!gone && this.valueLength !== ABSENT) this.#complete[this.database] = 0;
     const hash = this.#hashAt(slab, at);
     const table = this.#tables[hash >>> TABLE_SHIFT]!;
     this.#forget(slab, at, hash, this.#slotWith(table, hash, (slab.number << UNIT_BITS) | (at >>> 3)));
@@ -425,24 +488,29 @@ export class EntryArena {
     if (slab.isLarge) this.#releaseLarge(slab);
   }
 
-  /** Removes all entries of a database, dirty ones too: at once when there are no others, else one by one. */
-  removeDatabase(database: number): void {
+  /**
+   * Removes all entries of a database, dirty ones too: at once when there are no others, else one by one. `gone` when the
+   * store holds nothing of it any more.
+   */
+  removeDatabase(database: number, gone: boolean): void {
     const count = this.#databaseCounts[database]!;
-    if (count === 0) return;
-    if (count === this.#entries) {
+    if (count > 0 && count === this.#entries) {
+      const others = this.#complete.slice();
       this.clear();
-      return;
-    }
-    for (const slab of [...this.#slabs]) {
-      if (slab === undefined) continue;
-      for (let at = 0; at < slab.used; at += this.#sizeOf(slab, at)) {
-        const flags = slab.words[(at >> 2) + FLAGS]!;
-        if ((flags & DEAD) !== 0 || ((flags >>> 8) & 0xff) !== database) continue;
-        this.slab = slab;
-        this.at = at;
-        this.remove();
+      this.#complete.set(others);
+    } else if (count > 0) {
+      for (const slab of [...this.#slabs]) {
+        if (slab === undefined) continue;
+        for (let at = 0; at < slab.used; at += this.#sizeOf(slab, at)) {
+          const flags = slab.words[(at >> 2) + FLAGS]!;
+          if ((flags & DEAD) !== 0 || ((flags >>> 8) & 0xff) !== database) continue;
+          this.slab = slab;
+          this.at = at;
+          this.remove(gone);
+        }
       }
     }
+    this.#complete[database] = gone ? 1 : 0;
   }
 
   /** Forgets everything, dirty entries too. */
@@ -451,6 +519,9 @@ export class EntryArena {
     this.#tableBytes = TABLES * TABLE_SLOTS_FIRST * 8;
     this.#counts.fill(0);
     this.#databaseCounts.fill(0);
+    this.#presentCounts.fill(0);
+    this.#markedCounts.fill(0);
+    this.#complete.fill(0);
     this.#entries = 0;
     this.#slabs = [undefined];
     this.#freeNumbers.length = 0;
@@ -540,10 +611,21 @@ export class EntryArena {
     this.#counts[number]!--;
     this.#entries--;
     const flags = slab.words[(at >> 2) + FLAGS]!;
-    this.#databaseCounts[(flags >>> 8) & 0xff]!--;
+    const database = (flags >>> 8) & 0xff;
+    this.#databaseCounts[database]!--;
+    if (slab.words[(at >> 2) + VALUE_LENGTH] !== ABSENT) this.#presentCounts[database]!--;
+    if ((flags & MARKED) !== 0) this.#markedCounts[database]!--;
     if ((flags & DIRTY) === 0) return;
     this.#dirty[slab.words[(at >> 2) + STAMP]!] = 0;
     this.#noLongerDirty(slab, at);
+  }
+
+  /** A clean entry gives way. */
+  #evict(slab: Slab, at: number, hash: number, slot: number): void {
+    const word = at >> 2;
+    if (slab.words[word + VALUE_LENGTH] !== ABSENT) this.#complete[(slab.words[word + FLAGS]! >>> 8) & 0xff] = 0;
+    this.#forget(slab, at, hash, slot);
+    this.#evicted++;
   }
 
   #noLongerDirty(slab: Slab, at: number): void {
@@ -664,8 +746,7 @@ export class EntryArena {
         const table = this.#tables[hash >>> TABLE_SHIFT]!;
         const slot = this.#slotWith(table, hash, (victim.number << UNIT_BITS) | (at >>> 3));
         if (evicts && (flags & (DIRTY | USED)) === 0) {
-          this.#forget(victim, at, hash, slot);
-          this.#evicted++;
+          this.#evict(victim, at, hash, slot);
         } else this.#move(victim, at, size, flags, table, slot, evicts);
       }
       at += size;
@@ -732,9 +813,8 @@ export class EntryArena {
         continue;
       }
       const hash = this.#hashAt(slab, 0);
-      this.#forget(slab, 0, hash, this.#slotWith(this.#tables[hash >>> TABLE_SHIFT]!, hash, number << UNIT_BITS));
+      this.#evict(slab, 0, hash, this.#slotWith(this.#tables[hash >>> TABLE_SHIFT]!, hash, number << UNIT_BITS));
       this.#dropSlab(slab);
-      this.#evicted++;
       left -= slab.bytes.length;
     }
   }

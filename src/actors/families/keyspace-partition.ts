@@ -95,6 +95,13 @@ interface ExpiredKey {
   readonly redisKey: Bytes;
 }
 
+/** Keys of a database, expired ones included until they are reclaimed. */
+export interface KnownKeys {
+  readonly keys: number;
+  /** Of them, those with an expiry. */
+  readonly expiring: number;
+}
+
 /** Counts since opening. */
 export interface KeyspaceStatistics {
   readonly reclaimedKeys: number;
@@ -292,27 +299,19 @@ export class KeyspacePartitions {
   }
 
   /**
-   * Counts the keys of a database, expired ones included until they are reclaimed, by walking over them: O(n), giving the
-   * event loop back between batches.
+   * How many keys a database has, at once, where all of them are in memory; undefined where not. Keys whose expiry a read came
+   * across are gone. Only between the commands of a stretch, with nothing left to order.
    */
-  async count(database: number): Promise<number> {
-    const transaction = this.store.begin({ readOnly: true, label: 'dbsize' });
-    try {
-      const cursor = transaction.scan(this.#views[database]!.keys.range, { keysOnly: true });
-      let count = 0;
-      for (;;) {
-        const next = cursor.next();
-        const batch = isPromise(next) ? await next : next;
-        if (batch === undefined) break;
-        count += batch.length;
-        await this.#platform.timers.yield();
-      }
-      await transaction.commit();
-      return count;
-    } catch (error) {
-      transaction.rollback();
-      throw error;
+  known(database: number): KnownKeys | undefined {
+    const { arena } = this.#commit;
+    if (!arena.isComplete(database)) return undefined;
+    if (this.#hints.length > 0) {
+      const { observer, nowMs } = this.#commit;
+      this.#deleteHinted();
+      this.begin(observer, nowMs);
+      if (!arena.isComplete(database)) return undefined;
     }
+    return { keys: arena.presentCount(database), expiring: arena.markedCount(database) };
   }
 
   /** Begins to reclaim expired keys in the background. */
@@ -344,9 +343,13 @@ export class KeyspacePartitions {
     };
   }
 
+  #deleteHinted(): void {
+    for (const { database, redisKey } of this.#hints.splice(0)) this.#deleteIfExpired(database, redisKey);
+  }
+
   /** One period of reclaiming: what reads came across, then slices of a walk over all databases. */
   async reclaim(): Promise<void> {
-    for (const { database, redisKey } of this.#hints.splice(0)) this.#deleteIfExpired(database, redisKey);
+    this.#deleteHinted();
     if (this.#commit.expiryWritten) {
       this.#commit.expiryWritten = false;
       this.#walks = true;

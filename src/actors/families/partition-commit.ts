@@ -31,7 +31,7 @@ import type { Observer } from '../../base/observer.ts';
 import { newObserver } from '../../base/observer.ts';
 import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { KeyRange } from '../../storage/key-range.ts';
-import { rangeContains, rangesOverlap } from '../../storage/key-range.ts';
+import { rangeContains, rangeIncludes, rangesOverlap } from '../../storage/key-range.ts';
 import {
   type CommitRecord,
   type Store,
@@ -64,6 +64,8 @@ const SLICE_ENTRIES = 512;
 const BACKGROUND_FRACTION = 128;
 /** Nobody else has looked for so many periods (of 100 ms): then nothing is handed over in the background. */
 const QUIET_PERIODS = 600;
+/** A longer value that somebody else has written is not kept before it is asked for. */
+const FOREIGN_BYTES_MAX = 64 * 1024;
 /** A key so short fits the store whatever it holds: its bytes count twice at most. */
 const SHORT_KEY_BYTES = 32_000;
 
@@ -122,6 +124,10 @@ export class PartitionCommit {
   /** Why the store last refused what was written behind; until it takes it, no more values are accepted. */
   #refusal: OperationError | undefined;
   #undo: Undo[] | undefined;
+  /** The batch being gathered removes a key. */
+  #removes = false;
+  /** The last commit that removed keys: who finds one absent has observed it. */
+  #removedVersion = 0;
   /** Periods of the background since somebody else looked. */
   #quietPeriods = QUIET_PERIODS;
   readonly #visit: () => void;
@@ -144,6 +150,7 @@ export class PartitionCommit {
         this.arena.clear();
       }),
     );
+    this.#findEmpty();
   }
 
   /** Hands over what was written behind; nobody may use it any more. */
@@ -176,6 +183,13 @@ export class PartitionCommit {
       if (this.#gated && !arena.isDirty) this.#observe(arena.stamp);
       return true;
     }
+    if (arena.isComplete(database)) {
+      arena.showAbsent(database, this.#partitionOf(database, buffer, start, start + length));
+      if (this.#gated && this.#removedVersion > this.observer.observedVersion) {
+        this.observer.observedVersion = this.#removedVersion;
+      }
+      return true;
+    }
     return this.#cleared.size === 0 && this.#load(hash, database, buffer, start, length);
   }
 
@@ -205,7 +219,10 @@ export class PartitionCommit {
     const { arena } = this;
     const partition = this.#partitionOf(database, buffer, start, start + length);
     arena.write(hash, database, partition, buffer, start, length, value === undefined ? ABSENT : value.length);
-    if (value !== undefined) arena.slab.bytes.set(value, arena.valueAt);
+    if (value !== undefined) {
+      arena.slab.bytes.set(value, arena.valueAt);
+      arena.mark(hasExpiry(value));
+    }
     arena.stampClean(observedVersion);
     return true;
   }
@@ -300,6 +317,7 @@ export class PartitionCommit {
     if (hasExpiry(stored)) this.expiryWritten = true;
     this.#change(database, redisKey, stored.length);
     this.arena.slab.bytes.set(stored, this.arena.valueAt);
+    this.arena.mark(hasExpiry(stored));
   }
 
   /** @throws as `put`. */
@@ -327,7 +345,7 @@ export class PartitionCommit {
     if (this.#late === undefined) {
       this.#writes++;
       this.#cleared.add(database);
-      this.arena.removeDatabase(database);
+      this.arena.removeDatabase(database, this.#keeps);
       return;
     }
     const batch = this.#store.writeBatch();
@@ -342,7 +360,7 @@ export class PartitionCommit {
       this.#committing = false;
     }
     this.#commits++;
-    this.arena.removeDatabase(database);
+    this.arena.removeDatabase(database, true);
   }
 
   // ---- Taking back
@@ -374,7 +392,10 @@ export class PartitionCommit {
         continue;
       }
       arena.write(hash, database, arena.partition, key, 0, key.length, before?.length ?? ABSENT);
-      if (before !== undefined) arena.slab.bytes.set(before, arena.valueAt);
+      if (before !== undefined) {
+        arena.slab.bytes.set(before, arena.valueAt);
+        arena.mark(hasExpiry(before));
+      }
       arena.markDirty();
     }
     if (this.#writes < 0) this.#writes = 0;
@@ -405,6 +426,7 @@ export class PartitionCommit {
     let mark: number;
     let commit: ReturnType<WriteBatch['commit']>;
     this.#committing = true;
+    this.#removes = false;
     try {
       for (const database of this.#cleared) batch.deleteRange(this.#databases[database]!.range);
       mark = arena.visitDirty(Number.POSITIVE_INFINITY, this.#visit);
@@ -415,6 +437,7 @@ export class PartitionCommit {
     } finally {
       this.#committing = false;
     }
+    if (this.#removes || this.#cleared.size > 0) this.#removedVersion = this.#store.version;
     this.#cleared.clear();
     this.#commits++;
     if (this.#undo !== undefined) this.#undo.length = 0;
@@ -444,6 +467,7 @@ export class PartitionCommit {
     this.#batch = undefined;
     this.#writes = 0;
     this.#undo = undefined;
+    for (const database of this.#cleared) this.arena.markIncomplete(database);
     this.#cleared.clear();
     this.arena.removeDirty();
   }
@@ -465,6 +489,7 @@ export class PartitionCommit {
     const length = arena.valueLength;
     const key = this.#databases[arena.database]!.encode(bytes.subarray(keyAt, keyAt + arena.keyLength));
     if (length === ABSENT) {
+      this.#removes = true;
       this.#gathered!.delete(key);
       return;
     }
@@ -557,25 +582,67 @@ export class PartitionCommit {
 
   #onForeign(record: CommitRecord): void {
     if (this.#committing) return;
+    const { version } = record;
     for (const change of record.changes) {
-      if (change.kind === 'deleteRange') {
+      if (change.kind === 'put') {
+        if (hasExpiry(change.value)) this.expiryWritten = true;
+        this.#takeForeign(change.key, change.value, version);
+        continue;
+      }
+      if (version > this.#removedVersion) this.#removedVersion = version;
+      if (change.kind === 'delete') this.#takeForeign(change.key, undefined, version);
+      else {
         for (let database = 0; database < this.#databases.length; database++) {
-          if (rangesOverlap(this.#databases[database]!.range, change.range)) this.arena.removeDatabase(database);
+          const { range } = this.#databases[database]!;
+          if (!rangesOverlap(range, change.range)) continue;
+          this.arena.removeDatabase(database, this.#keeps && rangeIncludes(change.range, range));
         }
-      } else {
-        if (change.kind === 'put' && hasExpiry(change.value)) this.expiryWritten = true;
-        this.#forget(change.key);
       }
     }
   }
 
-  #forget(key: Bytes): void {
+  /** Somebody else wrote a key: what is kept of it shows that, and a complete database stays so. */
+  #takeForeign(key: Bytes, value: Bytes | undefined, version: number): void {
+    const { arena } = this;
     for (let database = 0; database < this.#databases.length; database++) {
       const keys = this.#databases[database]!;
       if (!rangeContains(keys.range, key)) continue;
       const redisKey = keys.decode(key);
-      const hash = this.arena.hash(database, redisKey, 0, redisKey.length);
-      if (this.arena.find(hash, database, redisKey, 0, redisKey.length)) this.arena.remove();
+      const { length } = redisKey;
+      const hash = arena.hash(database, redisKey, 0, length);
+      const found = arena.find(hash, database, redisKey, 0, length);
+      if (value === undefined || value.length > FOREIGN_BYTES_MAX || !this.#keeps || (found && arena.isDirty)) {
+        if (found) arena.remove(value === undefined);
+        else if (value !== undefined) arena.markIncomplete(database);
+        continue;
+      }
+      if (!found && !arena.isComplete(database)) continue;
+      const partition = found ? arena.partition : this.#partitionOf(database, redisKey, 0, length);
+      arena.write(hash, database, partition, redisKey, 0, length, value.length);
+      arena.slab.bytes.set(value, arena.valueAt);
+      arena.mark(hasExpiry(value));
+      arena.stampClean(version);
+    }
+  }
+
+  /**
+   * Looks which databases the store holds nothing of: those are complete here, until the arena has to give something up.
+   * Called before anything is written.
+   */
+  #findEmpty(): void {
+    if (!this.#keeps) return;
+    const transaction = this.#store.begin({ readOnly: true, label: 'empty databases' });
+    try {
+      for (let database = 0; database < this.#databases.length; database++) {
+        const cursor = transaction.scan(this.#databases[database]!.range, { limit: 1, keysOnly: true });
+        const first = cursor.next();
+        // What is written while one waits would be missed.
+        if (isPromise(first)) first.catch(() => undefined);
+        else if (first === undefined) this.arena.markComplete(database);
+        cursor.close();
+      }
+    } finally {
+      transaction.rollback();
     }
   }
 }

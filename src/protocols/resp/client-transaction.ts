@@ -307,6 +307,11 @@ export function runWithin(
 
 /** A command of the scope `keyspace` outside of MULTI: a transaction with nothing else in it. */
 export function runAlone(session: Session, entry: CommandEntry, from: ArgumentColumns, at: number): Awaitable<unknown> {
+  const known = entry.command.known?.(session);
+  if (known !== undefined) {
+    session.observedVersion = Math.max(session.observedVersion, session.server.partitions.store.version);
+    return known;
+  }
   const command = new QueuedCommands();
   command.append(entry, from, at);
   const cursor = new ArgumentCursor();

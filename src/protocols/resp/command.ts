@@ -75,6 +75,8 @@ export interface Command extends CommandFacts {
   readonly args: ArgumentShape;
   readonly reply: Reply<never>;
   readonly run: (on: never, args: never) => unknown;
+  /** Of a command without arguments: its result where that is known without a transaction. */
+  readonly known?: (session: Session) => unknown;
   readonly subcommands: Readonly<Record<string, Command>>;
 }
 
@@ -97,7 +99,10 @@ export function databaseCommand<S extends ArgumentShape, R>(
 
 /** A command in a transaction of its own, or in that of EXEC. Its arguments stay as they are while it runs. */
 export function keyspaceCommand<S extends ArgumentShape, R>(
-  spec: CommandSpec<S, R> & { readonly run: (on: KeyspaceTransaction, args: ArgumentValues<S>) => Awaitable<R> },
+  spec: CommandSpec<S, R> & {
+    readonly run: (on: KeyspaceTransaction, args: ArgumentValues<S>) => Awaitable<R>;
+    readonly known?: (session: Session) => R | undefined;
+  },
 ): Command {
   return { ...spec, scope: 'keyspace', subcommands: {} };
 }

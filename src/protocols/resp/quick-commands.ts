@@ -240,6 +240,7 @@ export class QuickCommands {
 
   /** The value of the entry at hand, which has room for it. */
   #writeString(buffer: Bytes, start: number, length: number): void {
+    this.#arena.mark(false);
     const into = this.#arena.slab.bytes;
     const at = this.#arena.valueAt;
     into[at] = STRING;
