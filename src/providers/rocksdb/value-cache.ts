@@ -7,7 +7,7 @@
  * An index of buckets of four finds them by hash; a position older than the ring is long has been overwritten.
  *
  *   entry:  key length, uint16 | value length, uint32 | key | value           (little-endian, never across two chunks)
- *   index:  hash, int32 | position + 1, float64; 0 for an empty place
+ *   index:  hash, int32 | position / 4 + 1, uint32; 0 for an empty place
  *
  * Chunks are allocated when they are first written to.
  */
@@ -21,12 +21,16 @@ const KEY_BYTES_MAX = 0xffff;
 /** Larger values would push too many others out. */
 const VALUE_BYTES_MAX = 16 * 1024;
 /** The index has a place for every so many bytes of the whole. */
-const BYTES_PER_PLACE = 64;
-const PLACE_BYTES = 12;
+const BYTES_PER_PLACE = 32;
+const PLACE_BYTES = 8;
+/** Entries begin at multiples of it. */
+const UNIT_BYTES = 4;
+/** Before positions outgrow the index everything is forgotten, once in 16 GB of entries. */
+const HEAD_MAX = 0xffff_fff0 * UNIT_BYTES;
 
 export class ValueCache {
   readonly #hashes: Int32Array;
-  readonly #positions: Float64Array;
+  readonly #positions: Uint32Array;
   readonly #bucketMask: number;
   readonly #chunks: (Buffer | undefined)[];
   readonly #chunkBytes: number;
@@ -41,10 +45,10 @@ export class ValueCache {
     let places = WAYS;
     while (places * 2 * BYTES_PER_PLACE <= bytesMax) places *= 2;
     this.#hashes = new Int32Array(places);
-    this.#positions = new Float64Array(places);
+    this.#positions = new Uint32Array(places);
     this.#bucketMask = places / WAYS - 1;
     const entryBytes = bytesMax - places * PLACE_BYTES;
-    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, entryBytes >> 1);
+    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, entryBytes >> 1) & -UNIT_BYTES;
     this.#chunks = new Array<Buffer | undefined>(Math.floor(entryBytes / this.#chunkBytes)).fill(undefined);
     this.#ringBytes = this.#chunks.length * this.#chunkBytes;
   }
@@ -55,11 +59,16 @@ export class ValueCache {
     return this.#hashes.length * PLACE_BYTES + used * this.#chunkBytes;
   }
 
+  /** Whether the ring was never full: then what is put pushes nothing out. */
+  get hasRoom(): boolean {
+    return this.#head < this.#ringBytes;
+  }
+
   /** A copy of the value, if it is here. */
   get(key: Bytes): Bytes | undefined {
     const place = this.#find(key, hashOf(key, 0, key.length));
     if (place < 0) return undefined;
-    const position = this.#positions[place]! - 1;
+    const position = this.#positionOf(place);
     const chunk = this.#chunkAt(position)!;
     const at = position % this.#chunkBytes;
     const start = at + HEADER_BYTES + key.length;
@@ -70,6 +79,11 @@ export class ValueCache {
     return value;
   }
 
+  /** As `put`, unless the key is here. */
+  add(key: Bytes, value: Bytes): void {
+    if (this.#find(key, hashOf(key, 0, key.length)) < 0) this.put(key, value);
+  }
+
   /** Keeps copies of both, in place of what there was. */
   put(key: Bytes, value: Bytes): void {
     const bytes = HEADER_BYTES + key.length + value.length;
@@ -77,6 +91,7 @@ export class ValueCache {
     const hash = hashOf(key, 0, key.length);
     const known = this.#find(key, hash);
     const place = known >= 0 ? known : this.#oldestPlace(hash);
+    if (this.#head > HEAD_MAX) this.#begin();
     const rest = this.#chunkBytes - (this.#head % this.#chunkBytes);
     if (rest < bytes) this.#head += rest;
     const position = this.#head;
@@ -88,9 +103,9 @@ export class ValueCache {
     chunk.writeUInt32LE(value.length, at + 2);
     chunk.set(key, at + HEADER_BYTES);
     chunk.set(value, at + HEADER_BYTES + key.length);
-    this.#head = position + bytes;
+    this.#head = position + Math.ceil(bytes / UNIT_BYTES) * UNIT_BYTES;
     this.#hashes[place] = hash;
-    this.#positions[place] = position + 1;
+    this.#positions[place] = position / UNIT_BYTES + 1;
   }
 
   /** Forgets the key in `bytes[start, end)`. */
@@ -107,11 +122,21 @@ export class ValueCache {
     this.#clearedAt = this.#head;
   }
 
+  #begin(): void {
+    this.#positions.fill(0);
+    this.#head = 0;
+    this.#clearedAt = 0;
+  }
+
+  #positionOf(place: number): number {
+    return (this.#positions[place]! - 1) * UNIT_BYTES;
+  }
+
   #find(key: Bytes, hash: number): number {
     const first = (hash & this.#bucketMask) * WAYS;
     for (let place = first; place < first + WAYS; place++) {
       if (this.#hashes[place] !== hash) continue;
-      const position = this.#positions[place]! - 1;
+      const position = this.#positionOf(place);
       if (this.#isKept(position) && this.#holds(position, key)) return place;
     }
     return -1;
