@@ -2,24 +2,17 @@
  * Values as fields of messages: in text, or in the binary form that PostgreSQL's `*_send` and `*_recv` functions use.
  *
  * Binary: bool 1 byte; int2, int4, int8 big-endian; float8 IEEE 754 big-endian; text as UTF-8; timestamp and timestamptz
- * microseconds since 2000-01-01 as int8. `numeric` has a binary form that is left out: it is refused, not guessed.
+ * microseconds since 2000-01-01 as int8; all others are in binary-values.ts.
  */
 
 import type { FieldFormat } from '../../query/sql/portal.ts';
-import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
+import { SqlError } from '../../query/sql/sql-error.ts';
 import { formatText, parseText } from '../../query/sql/types/text-form.ts';
-import {
-  INFINITY_MICROS,
-  MINUS_INFINITY_MICROS,
-  type TextStyle,
-  type TimeContext,
-} from '../../query/sql/types/timestamptz.ts';
+import type { TextStyle, TimeContext } from '../../query/sql/types/timestamptz.ts';
 import { type SqlType, type SqlValue, titleOf } from '../../query/sql/types/types.ts';
+import { decodeBinary, encodeBinary, sinceEpoch } from './binary-values.ts';
 import { utf8Text } from './frame-reader.ts';
 import type { MessageWriter } from './message-writer.ts';
-
-/** 2000-01-01 in microseconds since 1970. */
-const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;
 
 /** Writes one field of DataRow: its length, -1 for null, and its bytes. */
 export function writeField(
@@ -30,7 +23,8 @@ export function writeField(
   style: TextStyle,
 ): void {
   if (value === null) writer.int32(-1);
-  else if (format === 'text') writer.field(typeof value === 'string' ? value : formatText(type, value, style));
+  else if (format === 'text')
+    writer.field(typeof value === 'string' && type !== 'char' ? value : formatText(type, value, style));
   else writeBinary(writer, type, value);
 }
 
@@ -55,15 +49,18 @@ function writeBinary(writer: MessageWriter, type: SqlType, value: Exclude<SqlVal
     case 'timestamptz':
       writer.int32(8).int64(sinceEpoch(value as bigint));
       return;
-    case 'numeric':
-      throw notSupported('the binary format of type numeric');
-    default:
+    case 'text':
+    case 'varchar':
+    case 'bpchar':
+    case 'name':
+    case 'json':
       writer.field(value as string);
+      return;
+    default: {
+      const bytes = encodeBinary(type, value);
+      writer.int32(bytes.length).bytes(bytes);
+    }
   }
-}
-
-function sinceEpoch(micros: bigint): bigint {
-  return micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS ? micros : micros - POSTGRES_EPOCH_MICROS;
 }
 
 /** A parameter's value. @throws SqlError `invalid_binary_representation` and the errors of text forms. */
@@ -86,17 +83,15 @@ export function readParameter(type: SqlType, format: FieldFormat, bytes: Buffer,
       return sized(type, bytes, 8).readBigInt64BE();
     case 'float8':
       return sized(type, bytes, 8).readDoubleBE();
-    case 'timestamp':
-    case 'timestamptz': {
-      const micros = sized(type, bytes, 8).readBigInt64BE();
-      if (micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS) return micros;
-      return micros + POSTGRES_EPOCH_MICROS;
-    }
-    case 'numeric':
-    case 'void':
-      throw notSupported(`the binary format of type ${type}`);
-    default:
+    case 'text':
+    case 'varchar':
+    case 'bpchar':
+    case 'name':
+    case 'json':
+    case 'unknown':
       return readParameter(type, 'text', bytes, time);
+    default:
+      return decodeBinary(type, bytes, time);
   }
 }
 

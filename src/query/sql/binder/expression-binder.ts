@@ -87,7 +87,7 @@ export class ExpressionBinder {
   ): BoundExpression | undefined {
     let bound = expression;
     if (bound.type !== type) {
-      if (bound.type === 'unknown') bound = this.#resolveUnknown(bound, type);
+      if (bound.type === 'unknown') bound = this.#resolveUnknown(bound, type, modifier);
       else if (!canCast(bound.type, type, context)) return undefined;
       else bound = this.#cast(bound, type);
     }
@@ -505,7 +505,7 @@ export class ExpressionBinder {
     return { kind: 'call', type: found.result, modifier: -1, location, function: found, args };
   }
 
-  #resolveUnknown(expression: BoundExpression, type: SqlType): BoundExpression {
+  #resolveUnknown(expression: BoundExpression, type: SqlType, modifier: number): BoundExpression {
     const { location } = expression;
     if (expression.kind === 'parameter') {
       const { parameters } = this.#context;
@@ -522,7 +522,7 @@ export class ExpressionBinder {
       const cast = castFor('text', type);
       return { kind: 'cast', type, modifier: -1, location, arg: { ...expression, type: 'text' }, cast };
     }
-    return { ...expression, type, value: at(location, () => parseText(type, text, this.#context.time)) };
+    return { ...expression, type, value: at(location, () => parseText(type, text, this.#context.time, modifier)) };
   }
 
   #cast(arg: BoundExpression, type: SqlType): BoundExpression {

@@ -293,7 +293,7 @@ class Reader {
           } else if (
             pending !== undefined ||
             (this.#mask & (MONTH | DAY)) === (MONTH | DAY) ||
-            (this.#timeOnly && !isDigit(text[0]))
+            (this.#timeOnly && !(i === 0 && this.#fields[1]?.kind === 'time'))
           ) {
             if (isDigit(text[0]) || pending !== undefined) {
               if (pending !== undefined && pending !== 'time') throw new Malformed();
@@ -302,7 +302,7 @@ class Reader {
               const dash = text.indexOf('-');
               if (dash < 0) throw new Malformed();
               this.#zone = fixedZone(text.slice(dash), offsetOf(text.slice(dash)));
-              mask = this.#numberField(text.slice(0, dash), this.#mask) | TZ;
+              mask = this.#numberField(text.slice(0, dash), this.#timeOnly ? this.#mask | DATE : this.#mask) | TZ;
             } else {
               mask = this.#namedZone(text);
             }

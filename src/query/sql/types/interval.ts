@@ -268,7 +268,7 @@ export function parseInterval(input: string, style: IntervalStyle = 'postgres', 
 }
 
 function defaultUnit(range: number): Unit {
-  if (range === 0 || (range & FIELD_BITS.second) !== 0) return 'second';
+  if (range === 0 || range === 0x7fff || (range & FIELD_BITS.second) !== 0) return 'second';
   if ((range & FIELD_BITS.minute) !== 0) return 'minute';
   if ((range & FIELD_BITS.hour) !== 0) return 'hour';
   if ((range & FIELD_BITS.day) !== 0) return 'day';

@@ -30,8 +30,11 @@ import {
 } from './timestamptz.ts';
 import { type SqlType, type SqlValue, titleOf, typeInfo } from './types.ts';
 
-/** @throws SqlError `invalid_text_representation`, `numeric_value_out_of_range` and the errors of dates. */
-export function parseText(type: SqlType, text: string, context: TimeContext): SqlValue {
+/**
+ * @param modifier Of an interval: it says which unit a number without one has. Nothing else asks for it here.
+ * @throws SqlError `invalid_text_representation`, `numeric_value_out_of_range` and the errors of dates.
+ */
+export function parseText(type: SqlType, text: string, context: TimeContext, modifier = -1): SqlValue {
   switch (type) {
     case 'bool':
       return parseBoolean(text);
@@ -56,7 +59,7 @@ export function parseText(type: SqlType, text: string, context: TimeContext): Sq
     case 'timetz':
       return parseTimetz(text, context);
     case 'interval':
-      return parseInterval(text, context.intervalStyle);
+      return parseInterval(text, context.intervalStyle, modifier < 0 ? 0 : (modifier >> 16) & 0x7fff);
     case 'uuid':
       return parseUuid(text);
     case 'bytea':

@@ -309,8 +309,7 @@ export function castPath(from: SqlType, to: SqlType, context: CastContext): Cast
   if (rule !== undefined) return FREEDOM[rule] <= FREEDOM[context] ? 'function' : undefined;
   const sourceInfo = typeInfo(source);
   const targetInfo = typeInfo(target);
-  if (sourceInfo.category === 'A' && targetInfo.category === 'A') {
-    if ((source === 'oidvector' && target === '_oid') || (source === 'int2vector' && target === '_int2')) return 'same';
+  if (sourceInfo.category === 'A' && targetInfo.category === 'A' && target !== 'oidvector' && target !== 'int2vector') {
     const element = castPath(sourceInfo.element!, targetInfo.element!, context);
     if (element !== undefined) return element === 'same' ? 'same' : 'elements';
   }

@@ -1,0 +1,434 @@
+/**
+ * The binary forms of PostgreSQL's `*_send` and `*_recv` functions for values that are more than one machine word; simple ones
+ * are in field-format.ts. Everything is big-endian.
+ *
+ *   numeric     int16 count of digits to base 10,000, weight of the first, sign (0, 4000, NaN c000, infinities d000, f000), scale
+ *   date        int32 days since 2000-01-01        time     int64 microseconds
+ *   timetz      int64 microseconds, int32 seconds behind UTC
+ *   interval    int64 microseconds, int32 days, int32 months
+ *   jsonb       a byte 1, text                     inet     family 2 or 3, bits, whether cidr, count of bytes, bytes
+ *   arrays      int32 dimensions, whether nulls, element's OID; per dimension length and first subscript; elements with length
+ *   ranges      a byte of flags, bounds with length
+ *   records     int32 count; per field its OID, its length, its value
+ */
+
+import {
+  NUMERIC_INFINITY,
+  NUMERIC_MINUS_INFINITY,
+  NUMERIC_NAN,
+  NUMERIC_SCALE_MAX,
+  Numeric,
+} from '../../models/relational/numeric.ts';
+import {
+  EMPTY_RANGE,
+  Inet,
+  Interval,
+  type Jsonb,
+  SqlArray,
+  SqlRange,
+  SqlRecord,
+  TimeTz,
+} from '../../models/relational/values.ts';
+import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
+import { parseJsonb } from '../../query/sql/types/json-value.ts';
+import { canonicalRange } from '../../query/sql/types/ranges.ts';
+import { formatText, parseText } from '../../query/sql/types/text-form.ts';
+import { UTC } from '../../query/sql/types/time-zone.ts';
+import { INFINITY_MICROS, MINUS_INFINITY_MICROS, type TimeContext } from '../../query/sql/types/timestamptz.ts';
+import { type SqlType, type SqlValue, typeInfo, typeOfOid } from '../../query/sql/types/types.ts';
+
+/** 2000-01-01 in microseconds and days since 1970. */
+export const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;
+const POSTGRES_EPOCH_DAYS = 10_957;
+const DATE_INFINITY = 2_147_483_647;
+
+export function sinceEpoch(micros: bigint): bigint {
+  return micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS ? micros : micros - POSTGRES_EPOCH_MICROS;
+}
+
+export function fromEpoch(micros: bigint): bigint {
+  return micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS ? micros : micros + POSTGRES_EPOCH_MICROS;
+}
+
+type Value = Exclude<SqlValue, null>;
+
+/** The bytes of a value. */
+export function encodeBinary(type: SqlType, value: Value): Buffer {
+  switch (type) {
+    case 'bool':
+      return Buffer.of(value === true ? 1 : 0);
+    case 'int2':
+      return sized(2, (b) => b.writeInt16BE(value as number));
+    case 'int4':
+      return sized(4, (b) => b.writeInt32BE(value as number));
+    case 'int8':
+      return sized(8, (b) => b.writeBigInt64BE(value as bigint));
+    case 'float4':
+      return sized(4, (b) => b.writeFloatBE(value as number));
+    case 'float8':
+      return sized(8, (b) => b.writeDoubleBE(value as number));
+    case 'timestamp':
+    case 'timestamptz':
+      return sized(8, (b) => b.writeBigInt64BE(sinceEpoch(value as bigint)));
+    case 'date': {
+      const days = value as number;
+      const shown = Number.isFinite(days) ? days - POSTGRES_EPOCH_DAYS : days > 0 ? DATE_INFINITY : -DATE_INFINITY - 1;
+      return sized(4, (b) => b.writeInt32BE(shown));
+    }
+    case 'time':
+      return sized(8, (b) => b.writeBigInt64BE(BigInt(value as number)));
+    case 'timetz':
+      return sized(12, (b) => {
+        b.writeBigInt64BE(BigInt((value as TimeTz).micros));
+        b.writeInt32BE(-(value as TimeTz).offset, 8);
+      });
+    case 'interval':
+      return sized(16, (b) => {
+        const { months, days, micros } = value as Interval;
+        b.writeBigInt64BE(micros);
+        b.writeInt32BE(days, 8);
+        b.writeInt32BE(months, 12);
+      });
+    case 'uuid':
+      return Buffer.from((value as string).replaceAll('-', ''), 'hex');
+    case 'bytea':
+      return Buffer.from(value as Uint8Array);
+    case 'numeric':
+      return encodeNumeric(value as Numeric);
+    case 'jsonb':
+      return Buffer.concat([Buffer.of(1), Buffer.from((value as Jsonb).text)]);
+    case 'jsonpath':
+      return Buffer.concat([Buffer.of(1), Buffer.from(value as string)]);
+    case 'char':
+      return Buffer.of(value === '' ? 0 : (value as string).charCodeAt(0));
+    case 'inet':
+    case 'cidr': {
+      const { bytes, bits } = value as Inet;
+      return Buffer.concat([Buffer.of(bytes.length === 4 ? 2 : 3, bits, type === 'cidr' ? 1 : 0, bytes.length), bytes]);
+    }
+    case 'void':
+      return Buffer.alloc(0);
+    default:
+      return encodeOther(type, value);
+  }
+}
+
+function encodeOther(type: SqlType, value: Value): Buffer {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (typeof value === 'number') return sized(4, (b) => b.writeUInt32BE(value));
+  if (value instanceof SqlArray) return encodeArray(value.element, value);
+  if (value instanceof SqlRange) return encodeRange(typeInfo(type).element!, value);
+  if (value instanceof SqlRecord) {
+    const parts: Buffer[] = [sized(4, (b) => b.writeInt32BE(value.values.length))];
+    for (let i = 0; i < value.values.length; i++) {
+      parts.push(sized(4, (b) => b.writeUInt32BE(typeInfo(value.types[i]!).oid)));
+      parts.push(...measured(value.types[i]!, value.values[i]!));
+    }
+    return Buffer.concat(parts);
+  }
+  const { base } = typeInfo(type);
+  if (base !== undefined) return encodeBinary(base, value);
+  return Buffer.from(formatText(type, value, { zone: UTC }));
+}
+
+function sized(length: number, write: (bytes: Buffer) => void): Buffer {
+  const bytes = Buffer.alloc(length);
+  write(bytes);
+  return bytes;
+}
+
+/** A value behind its length; null is the length -1. */
+function measured(type: SqlType, value: SqlValue): Buffer[] {
+  if (value === null) return [sized(4, (b) => b.writeInt32BE(-1))];
+  const bytes = encodeBinary(type, value);
+  return [sized(4, (b) => b.writeInt32BE(bytes.length)), bytes];
+}
+
+function encodeArray(element: SqlType, { dimensions, lowers, values }: SqlArray): Buffer {
+  const head = Buffer.alloc(12 + dimensions.length * 8);
+  head.writeInt32BE(dimensions.length, 0);
+  head.writeInt32BE(values.includes(null) ? 1 : 0, 4);
+  head.writeUInt32BE(typeInfo(element).oid, 8);
+  for (let i = 0; i < dimensions.length; i++) {
+    head.writeInt32BE(dimensions[i]!, 12 + i * 8);
+    head.writeInt32BE(lowers[i]!, 16 + i * 8);
+  }
+  return Buffer.concat([head, ...values.flatMap((value) => measured(element, value))]);
+}
+
+const RANGE_EMPTY = 1;
+const RANGE_LOWER_INCLUSIVE = 2;
+const RANGE_UPPER_INCLUSIVE = 4;
+const RANGE_LOWER_INFINITE = 8;
+const RANGE_UPPER_INFINITE = 16;
+
+function encodeRange(bound: SqlType, { empty, lower, upper, lowerInclusive, upperInclusive }: SqlRange): Buffer {
+  if (empty) return Buffer.of(RANGE_EMPTY);
+  let flags = 0;
+  if (lowerInclusive) flags |= RANGE_LOWER_INCLUSIVE;
+  if (upperInclusive) flags |= RANGE_UPPER_INCLUSIVE;
+  if (lower === null) flags |= RANGE_LOWER_INFINITE;
+  if (upper === null) flags |= RANGE_UPPER_INFINITE;
+  const parts: Buffer[] = [Buffer.of(flags)];
+  if (lower !== null) parts.push(...measured(bound, lower));
+  if (upper !== null) parts.push(...measured(bound, upper));
+  return Buffer.concat(parts);
+}
+
+const SIGN_NEGATIVE = 0x4000;
+const SIGN_NAN = 0xc000;
+const SIGN_INFINITY = 0xd000;
+const SIGN_MINUS_INFINITY = 0xf000;
+const NUMERIC_BASE_DIGITS = 4;
+
+function encodeNumeric(value: Numeric): Buffer {
+  if (!value.isFinite) {
+    const sign = value === NUMERIC_NAN ? SIGN_NAN : value.sign > 0 ? SIGN_INFINITY : SIGN_MINUS_INFINITY;
+    return sized(8, (b) => {
+      b.writeUInt16BE(sign, 4);
+      // PostgreSQL shows a part of its header here.
+      b.writeUInt16BE(sign === SIGN_NAN ? 0 : 0x20, 6);
+    });
+  }
+  const negative = value.digits < 0n;
+  const text = (negative ? -value.digits : value.digits).toString();
+  // Align the point with a boundary of four digits on both sides.
+  const fraction = Math.ceil(value.scale / NUMERIC_BASE_DIGITS) * NUMERIC_BASE_DIGITS;
+  let aligned = text.padStart(value.scale, '0') + '0'.repeat(fraction - value.scale);
+  aligned = aligned.padStart(Math.ceil(aligned.length / NUMERIC_BASE_DIGITS) * NUMERIC_BASE_DIGITS, '0');
+  const groups = aligned.match(/\d{4}/g)?.map(Number) ?? [];
+  let weight = groups.length - fraction / NUMERIC_BASE_DIGITS - 1;
+  let first = 0;
+  while (first < groups.length && groups[first] === 0) {
+    first++;
+    weight--;
+  }
+  let end = groups.length;
+  while (end > first && groups[end - 1] === 0) end--;
+  const kept = groups.slice(first, end);
+  const bytes = Buffer.alloc(8 + kept.length * 2);
+  bytes.writeInt16BE(kept.length, 0);
+  bytes.writeInt16BE(kept.length === 0 ? 0 : weight, 2);
+  bytes.writeUInt16BE(negative ? SIGN_NEGATIVE : 0, 4);
+  bytes.writeUInt16BE(value.scale, 6);
+  for (let i = 0; i < kept.length; i++) bytes.writeInt16BE(kept[i]!, 8 + i * 2);
+  return bytes;
+}
+
+function malformed(message: string): SqlError {
+  return new SqlError('invalid_binary_representation', message);
+}
+
+/** @throws SqlError `invalid_binary_representation`, `protocol_violation` when bytes are missing. */
+export function decodeBinary(type: SqlType, bytes: Buffer, context: TimeContext): SqlValue {
+  const reader = new Reader(bytes, context);
+  const value = reader.value(type, bytes.length);
+  reader.end();
+  return value;
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  readonly #context: TimeContext;
+  #at = 0;
+
+  constructor(bytes: Buffer, context: TimeContext) {
+    this.#bytes = bytes;
+    this.#context = context;
+  }
+
+  end(): void {
+    if (this.#at !== this.#bytes.length) throw malformed('incorrect binary data format in bind parameter');
+  }
+
+  #take(length: number): number {
+    const at = this.#at;
+    if (length < 0 || at + length > this.#bytes.length) {
+      throw new SqlError('protocol_violation', 'insufficient data left in message');
+    }
+    this.#at = at + length;
+    return at;
+  }
+
+  #int32(): number {
+    return this.#bytes.readInt32BE(this.#take(4));
+  }
+
+  #text(length: number): string {
+    const at = this.#take(length);
+    return this.#bytes.toString('utf8', at, at + length);
+  }
+
+  /** @param length Of the value. */
+  value(type: SqlType, length: number): SqlValue {
+    const bytes = this.#bytes;
+    switch (type) {
+      case 'bool':
+        return bytes.readUInt8(this.#take(1)) !== 0;
+      case 'int2':
+        return bytes.readInt16BE(this.#take(2));
+      case 'int4':
+        return this.#int32();
+      case 'int8':
+        return bytes.readBigInt64BE(this.#take(8));
+      case 'float4':
+        return bytes.readFloatBE(this.#take(4));
+      case 'float8':
+        return bytes.readDoubleBE(this.#take(8));
+      case 'timestamp':
+      case 'timestamptz':
+        return fromEpoch(bytes.readBigInt64BE(this.#take(8)));
+      case 'date': {
+        const days = this.#int32();
+        if (days === DATE_INFINITY) return Number.POSITIVE_INFINITY;
+        return days === -DATE_INFINITY - 1 ? Number.NEGATIVE_INFINITY : days + POSTGRES_EPOCH_DAYS;
+      }
+      case 'time':
+        return this.#timeOfDay();
+      case 'timetz':
+        return new TimeTz(this.#timeOfDay(), -this.#int32());
+      case 'interval': {
+        const micros = bytes.readBigInt64BE(this.#take(8));
+        const days = this.#int32();
+        return new Interval(this.#int32(), days, micros);
+      }
+      case 'uuid': {
+        const at = this.#take(16);
+        return parseText('uuid', bytes.toString('hex', at, at + 16), this.#context);
+      }
+      case 'bytea': {
+        const at = this.#take(length);
+        return Uint8Array.prototype.slice.call(bytes, at, at + length);
+      }
+      case 'numeric':
+        return this.#numeric();
+      case 'jsonb': {
+        const version = bytes.readUInt8(this.#take(1));
+        if (version !== 1) throw malformed(`unsupported jsonb version number ${version}`);
+        return parseJsonb(this.#text(length - 1));
+      }
+      case 'char':
+        return String.fromCharCode(bytes.readUInt8(this.#take(1))).replace('\0', '');
+      case 'inet':
+      case 'cidr':
+        return this.#inet();
+      default:
+        return this.#other(type, length);
+    }
+  }
+
+  #timeOfDay(): number {
+    const micros = Number(this.#bytes.readBigInt64BE(this.#take(8)));
+    if (micros < 0 || micros > 86_400_000_000) throw new SqlError('datetime_field_overflow', 'time out of range');
+    return micros;
+  }
+
+  #other(type: SqlType, length: number): SqlValue {
+    const info = typeInfo(type);
+    if (info.category === 'A') return this.#array(info.element!);
+    if (info.kind === 'r') return this.#range(type, info.element!);
+    if (info.base !== undefined) return this.value(info.base, length);
+    if (info.fields !== undefined) {
+      const count = this.#int32();
+      const types = info.fields.map((field) => field.type);
+      if (count !== types.length) throw malformed(`wrong number of columns: ${count}, expected ${types.length}`);
+      const values = types.map((field) => {
+        this.#int32();
+        return this.#measured(field);
+      });
+      return new SqlRecord(types as SqlRecord['types'], values);
+    }
+    if (type === 'oid' || type === 'xid' || type.startsWith('reg')) return this.#bytes.readUInt32BE(this.#take(4));
+    if (info.kind === 'p' && type !== 'unknown') throw notSupported(`the binary format of type ${info.title}`);
+    return parseText(type, this.#text(length), this.#context);
+  }
+
+  #measured(type: SqlType): SqlValue {
+    const length = this.#int32();
+    if (length === -1) return null;
+    const end = this.#at + length;
+    const value = this.value(type, length);
+    if (this.#at !== end) throw malformed('improper binary format in array element');
+    return value;
+  }
+
+  #array(element: SqlType): SqlArray {
+    const count = this.#int32();
+    if (count < 0 || count > 6) throw malformed(`invalid number of dimensions: ${count}`);
+    this.#int32();
+    const oid = this.#bytes.readUInt32BE(this.#take(4));
+    if (typeOfOid(oid) !== element) throw new SqlError('datatype_mismatch', 'wrong element type');
+    const dimensions: number[] = [];
+    const lowers: number[] = [];
+    let length = count === 0 ? 0 : 1;
+    for (let i = 0; i < count; i++) {
+      dimensions.push(this.#int32());
+      lowers.push(this.#int32());
+      length *= dimensions[i]!;
+    }
+    if (length < 0 || length * 4 > this.#bytes.length - this.#at) {
+      throw new SqlError('protocol_violation', 'insufficient data left in message');
+    }
+    const values: SqlValue[] = [];
+    for (let i = 0; i < length; i++) values.push(this.#measured(element));
+    if (length === 0) return new SqlArray(element as SqlArray['element'], []);
+    return new SqlArray(element as SqlArray['element'], values, dimensions, lowers);
+  }
+
+  #range(type: SqlType, bound: SqlType): SqlRange {
+    const flags = this.#bytes.readUInt8(this.#take(1));
+    if ((flags & RANGE_EMPTY) !== 0) return EMPTY_RANGE;
+    const lower = (flags & RANGE_LOWER_INFINITE) === 0 ? this.#measured(bound) : null;
+    const upper = (flags & RANGE_UPPER_INFINITE) === 0 ? this.#measured(bound) : null;
+    const range = new SqlRange(
+      lower,
+      upper,
+      (flags & RANGE_LOWER_INCLUSIVE) !== 0,
+      (flags & RANGE_UPPER_INCLUSIVE) !== 0,
+    );
+    return canonicalRange(type, range);
+  }
+
+  #inet(): Inet {
+    const at = this.#take(4);
+    const [family, bits, , length] = [...this.#bytes.subarray(at, at + 4)] as [number, number, number, number];
+    const expected = family === 2 ? 4 : 16;
+    if ((family !== 2 && family !== 3) || length !== expected || bits > expected * 8) {
+      throw malformed('invalid address family in external "inet" value');
+    }
+    const start = this.#take(length);
+    return new Inet(Uint8Array.prototype.slice.call(this.#bytes, start, start + length), bits);
+  }
+
+  #numeric(): Numeric {
+    const at = this.#take(8);
+    const count = this.#bytes.readUInt16BE(at);
+    const weight = this.#bytes.readInt16BE(at + 2);
+    const sign = this.#bytes.readUInt16BE(at + 4);
+    const scale = this.#bytes.readUInt16BE(at + 6);
+    switch (sign) {
+      case SIGN_NAN:
+        return NUMERIC_NAN;
+      case SIGN_INFINITY:
+        return NUMERIC_INFINITY;
+      case SIGN_MINUS_INFINITY:
+        return NUMERIC_MINUS_INFINITY;
+      case 0:
+      case SIGN_NEGATIVE:
+        break;
+      default:
+        throw malformed('invalid sign in external "numeric" value');
+    }
+    if (scale > NUMERIC_SCALE_MAX) throw malformed('invalid scale in external "numeric" value');
+    let digits = 0n;
+    for (let i = 0; i < count; i++) {
+      const group = this.#bytes.readInt16BE(this.#take(2));
+      if (group < 0 || group > 9_999) throw malformed('invalid digit in external "numeric" value');
+      digits = digits * 10_000n + BigInt(group);
+    }
+    // Digits stand for multiples of 10,000^(weight - count + 1): bring them to the scale, cutting what is beyond it.
+    const shift = (weight - count + 1) * NUMERIC_BASE_DIGITS + scale;
+    digits = shift >= 0 ? digits * 10n ** BigInt(shift) : digits / 10n ** BigInt(-shift);
+    return new Numeric(sign === 0 ? digits : -digits, scale);
+  }
+}
