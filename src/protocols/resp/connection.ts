@@ -413,7 +413,10 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       }
       const goesOn = committed < batch.count && !this.#ending;
       if (committed === at && !goesOn) break;
-      if (committed === at && !this.#emitAndGoOn(batch, at)) return false;
+      if (committed === at) {
+        this.#emitAndPark(batch, at);
+        return false;
+      }
       at = committed;
     }
     if (batch.error !== undefined && !this.#ending) {
@@ -424,21 +427,15 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     return true;
   }
 
-  /**
-   * Sends what has become much for one stretch, and begins another one.
-   * @returns false when the rest has to wait until replies are durable, or the client is gone.
-   */
-  #emitAndGoOn(batch: RequestBatch, at: number): boolean {
-    const { writer } = this.#context;
+  /** Sends what has become much for one stretch; the rest goes on when others had their turn, and replies are durable. */
+  #emitAndPark(batch: RequestBatch, at: number): void {
     this.#emit();
-    if (this.#closed || this.#ended) return false;
-    if (this.#isPaused(UNDURABLE)) {
-      this.#pause(WAITING);
-      this.#parked = batch.detach(at);
-      return false;
-    }
-    writer.reset();
-    return true;
+    if (this.#closed || this.#ended) return;
+    this.#parked = batch.detach(at);
+    this.#pause(WAITING);
+    this.server.platform.timers.soon(() => {
+      if (!this.#isPaused(UNDURABLE)) this.#unpark();
+    });
   }
 
   /** Whether commands may take the quick way: nothing about the session changes what they mean. */
@@ -937,7 +934,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
 
   #unpark(): void {
     const parked = this.#parked;
-    if (parked === undefined) return;
+    if (parked === undefined || this.#closed) return;
     this.#parked = undefined;
     try {
       if (this.#execute(parked, 0)) this.#continueReading();
