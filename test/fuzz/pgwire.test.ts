@@ -4,144 +4,18 @@
  */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { silentLog } from '../../src/base/log.ts';
-import type { Socket, SocketHandlers } from '../../src/platform/sockets.ts';
-import { OPEN_PRINCIPALS } from '../../src/protocols/pgwire/authentication.ts';
 import { FrameReader } from '../../src/protocols/pgwire/frame-reader.ts';
-import { pgwireListener } from '../../src/protocols/pgwire/listener.ts';
-import { SqlEngine } from '../../src/query/sql/sql-engine.ts';
-import { SqlSession } from '../../src/query/sql/sql-session.ts';
-import { openTestStore, platform, type TestStore } from '../support/stores.ts';
+import type { FakeSocket } from '../support/fake-socket.ts';
+import { CONVERSATION, fuzzPgwire, int32, message, openPgwireTarget, type PgwireTarget, STARTUP } from './pgwire.ts';
 
-let fixture: TestStore;
-let engine: SqlEngine;
+let target: PgwireTarget;
+const connect = (): FakeSocket => target.connect();
 
 beforeAll(async () => {
-  fixture = await openTestStore('memory');
-  engine = new SqlEngine({ store: fixture.store, platform });
-  // Made before, so that every conversation below is answered in the same way, the first as well as the last.
-  const session = new SqlSession(engine, { user: 'orbit', database: 'actors', processId: 1 });
-  await session.execute('create table fuzz (id int primary key, v text)');
-  session.close();
+  target = await openPgwireTarget();
 });
 
-afterAll(async () => {
-  engine.close();
-  await fixture.dispose();
-});
-
-/** A socket that keeps what is written; `idle` settles when the connection waits for nothing. */
-class FakeSocket implements Socket {
-  readonly remoteAddress = '127.0.0.1';
-  readonly remotePort = 1;
-  readonly bufferedBytes = 0;
-  readonly tls = undefined;
-  readonly written: Buffer[] = [];
-  closed = false;
-  paused = false;
-  handlers: SocketHandlers | undefined;
-
-  startTls(): void {}
-  write(bytes: Uint8Array): boolean {
-    this.written.push(Buffer.from(bytes));
-    return true;
-  }
-  pause(): void {
-    this.paused = true;
-  }
-  resume(): void {
-    this.paused = false;
-  }
-  end(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.handlers?.onClose();
-  }
-  destroy(): void {
-    this.end();
-  }
-
-  /** Feeds bytes in a buffer that is overwritten afterwards, as the platform does. */
-  async feed(bytes: Buffer): Promise<void> {
-    if (this.closed) return;
-    const lent = Buffer.from(bytes);
-    this.handlers!.onData(lent);
-    lent.fill(0xee);
-    while (this.paused && !this.closed) await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  get output(): Buffer {
-    return Buffer.concat(this.written);
-  }
-}
-
-function connect(): FakeSocket {
-  const listener = pgwireListener(engine, {
-    // Process ids and secrets are part of the output: each connection gets a listener, and a fixed secret.
-    platform: { ...platform, random: { ...platform.random, bytes: (length) => new Uint8Array(length) } },
-    principals: OPEN_PRINCIPALS,
-    log: silentLog,
-  });
-  const socket = new FakeSocket();
-  socket.handlers = listener(socket);
-  return socket;
-}
-
-function message(type: string, ...parts: (Buffer | string | number)[]): Buffer {
-  const body = Buffer.concat(
-    parts.map((part) => {
-      if (typeof part === 'string') return Buffer.from(`${part}\0`);
-      if (typeof part === 'number') {
-        const bytes = Buffer.alloc(2);
-        bytes.writeInt16BE(part);
-        return bytes;
-      }
-      return part;
-    }),
-  );
-  const header = Buffer.alloc(4);
-  header.writeInt32BE(body.length + 4);
-  return Buffer.concat([Buffer.from(type), header, body]);
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-const STARTUP = message(
-  '',
-  int32(3 << 16),
-  'user',
-  'orbit',
-  'database',
-  'actors',
-  'client_encoding',
-  'UTF8',
-  Buffer.alloc(1),
-);
-
-const CONVERSATION = [
-  message('', int32(80_877_103)),
-  STARTUP,
-  message('Q', 'create table if not exists fuzz (id int primary key, v text)'),
-  message('Q', "delete from fuzz; insert into fuzz values (1, 'é'), (2, null) returning *"),
-  message('P', '', 'select id, v from fuzz where id >= $1 order by id', 1, int32(23)),
-  message('B', '', '', 0, 1, int32(1), Buffer.from('1'), 1, 1),
-  message('D', Buffer.from('P'), ''),
-  message('E', '', int32(1)),
-  message('E', '', int32(0)),
-  message('S'),
-  message('P', 'broken', 'selec', 0),
-  message('E', '', int32(0)),
-  message('S'),
-  message('Q', ''),
-  message('Q', 'begin; select nope'),
-  message('Q', 'rollback'),
-  message('H'),
-  message('X'),
-];
+afterAll(() => target.close());
 
 test('a conversation cut at any byte is answered as a whole one', async () => {
   const bytes = Buffer.concat(CONVERSATION);
@@ -163,27 +37,7 @@ test('a conversation cut at any byte is answered as a whole one', async () => {
 });
 
 test('damaged conversations end or are answered, and never harm the next', async () => {
-  const seed = Number(process.env.ORBIT_TEST_SEED ?? Math.trunc(Math.random() * 2 ** 31));
-  let state = seed;
-  const random = (bound: number): number => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
-    return (state >>> 8) % bound;
-  };
-  for (let round = 0; round < 400; round++) {
-    const bytes = Buffer.concat(CONVERSATION);
-    for (let changes = 1 + random(4); changes > 0; changes--) bytes[random(bytes.length)] = random(256);
-    const socket = connect();
-    try {
-      for (let at = 0; at < bytes.length; ) {
-        const length = 1 + random(200);
-        await socket.feed(bytes.subarray(at, at + length));
-        at += length;
-      }
-      socket.end();
-    } catch (error) {
-      throw new Error(`seed ${seed}, round ${round}`, { cause: error });
-    }
-  }
+  await fuzzPgwire(target, process.env.ORBIT_TEST_SEED ?? '1', 400);
   const next = connect();
   await next.feed(Buffer.concat([STARTUP, message('Q', 'select 42 as answer'), message('X')]));
   expect(next.output.includes('42')).toBe(true);

@@ -3,76 +3,25 @@
  * bytes it was not given, and a server that got them still serves the next client.
  */
 
-import { describe, expect, it } from 'vitest';
-import { REQUEST_LIMITS, RequestBatch } from '../../src/protocols/resp/request-parser.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RequestBatch } from '../../src/protocols/resp/request-parser.ts';
 import { RawClient, request } from '../wire/resp-client.ts';
 import { startRespServer } from '../wire/resp-server.ts';
+import {
+  checkParse,
+  fuzzCase,
+  fuzzRespConnections,
+  fuzzRespParser,
+  openRespTarget,
+  type RespTarget,
+  randomFrom,
+} from './resp.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? 7);
 
-/** mulberry32 */
-function randomFrom(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
-
-const ALPHABET = Buffer.from('*$0123456789-+\r\n\r\n"\'\\x abSETGET\0\xff', 'latin1');
-
-const RECORDED: readonly Buffer[] = [
-  request('SET', 'key', 'value', 'EX', '10'),
-  request('MGET', 'a', 'b', 'c'),
-  request('HELLO', '3', 'AUTH', 'default', 'x'),
-  Buffer.from('PING\r\nset a "b c"\r\n'),
-  request('COMMAND', 'DOCS', 'get'),
-  request('CLIENT', 'SETINFO', 'LIB-NAME', 'ioredis'),
-  request('INCRBY', 'n', '-9223372036854775808'),
-  request('DEL', ...Array.from({ length: 100 }, (_, i) => `k${i}`)),
-];
-
-function fuzzCase(random: (bound: number) => number): Buffer {
-  if (random(2) === 0) {
-    return Buffer.from(Array.from({ length: random(200) }, () => ALPHABET[random(ALPHABET.length)]!));
-  }
-  const bytes = Buffer.concat(Array.from({ length: 1 + random(3) }, () => RECORDED[random(RECORDED.length)]!));
-  for (let i = random(4); i > 0; i--) bytes[random(bytes.length)] = random(256);
-  return bytes.subarray(0, random(4) === 0 ? random(bytes.length + 1) : bytes.length);
-}
-
-/** @throws when a parse result is impossible. */
-function checkParse(bytes: Buffer, batch: RequestBatch): void {
-  batch.parse(bytes, 0, bytes.length, REQUEST_LIMITS, true);
-  expect(batch.consumed).toBeGreaterThanOrEqual(0);
-  expect(batch.consumed).toBeLessThanOrEqual(bytes.length);
-  for (let command = 0; command < batch.count; command++) {
-    expect(batch.argumentCount(command)).toBeGreaterThan(0);
-    for (let i = batch.firstArgument[command]!; i < batch.firstArgument[command + 1]!; i++) {
-      expect(batch.lengths[i]).toBeGreaterThanOrEqual(0);
-      expect(batch.starts[i]! + batch.lengths[i]!).toBeLessThanOrEqual(batch.consumed);
-    }
-  }
-  if (batch.error === undefined && batch.consumed < bytes.length) {
-    expect(batch.neededBytes).toBeGreaterThan(bytes.length - batch.consumed);
-  }
-}
-
 describe('damaged requests', () => {
   it('never harm the parser', () => {
-    const random = randomFrom(SEED);
-    const batch = new RequestBatch();
-    for (let i = 0; i < 3_000; i++) {
-      const bytes = fuzzCase(random);
-      const shown = bytes.toString('latin1');
-      try {
-        checkParse(bytes, batch);
-      } catch (error) {
-        throw new Error(`seed ${SEED}, case ${i}: ${JSON.stringify(shown)}`, { cause: error });
-      }
-    }
+    fuzzRespParser(SEED, 3_000);
   });
 
   it('would be noticed: a parser that reads past its bytes fails the check', () => {
@@ -111,5 +60,47 @@ describe('damaged requests', () => {
     } finally {
       await server.close();
     }
+  });
+});
+
+describe('a conversation', () => {
+  let target: RespTarget;
+  beforeAll(async () => {
+    target = await openRespTarget();
+  });
+  afterAll(() => target.close());
+
+  it('cut at any byte is answered as a whole one', async () => {
+    const bytes = Buffer.concat([
+      ...['SET key value', 'APPEND key \u00e9', 'INCR n'].map((line) => Buffer.from(`${line}\r\n`)),
+      request('DEL', 'key', 'n'),
+      Buffer.from('PING\nset a "b\\x41 c"\r\n\r\n*0\r\n'),
+      request('MSET', 'a', '', 'b', 'x'.repeat(300)),
+      request('MGET', 'a', 'b', 'c'),
+      request('MULTI'),
+      request('GET', 'b'),
+      request('NOSUCH', 'one'),
+      request('EXEC'),
+      request('DEL', 'a', 'b'),
+      Buffer.from('*1\r\n+broken\r\n'),
+    ]);
+    const answerTo = async (...parts: readonly Buffer[]) => {
+      const socket = target.connect();
+      for (const part of parts) await socket.feed(part);
+      expect(socket.closed).toBe(true);
+      return socket.output.toString('latin1');
+    };
+    const whole = await answerTo(bytes);
+    expect(whole).toMatch(
+      /^\+OK\r\n:7\r\n:1\r\n:2\r\n\+PONG\r\n.*EXECABORT.*Protocol error: expected '\$', got '\+'\r\n$/s,
+    );
+    for (let cut = 1; cut < bytes.length; cut++) {
+      expect(await answerTo(bytes.subarray(0, cut), bytes.subarray(cut)), `cut at ${cut}`).toBe(whole);
+    }
+    expect(await answerTo(...[...bytes].map((byte) => Buffer.from([byte])))).toBe(whole);
+  });
+
+  it('damaged and in pieces ends or is answered', async () => {
+    await fuzzRespConnections(target, SEED + 2, 1_500);
   });
 });
