@@ -188,11 +188,8 @@ export class RegionSender {
       if (leader !== undefined && leader.id !== 0n) {
         if (!this.#cache.moveLeader(region, leader)) return invalidate();
         const store = region.replicas[region.leader]!.store;
-        if (store.reachable) {
-          // At once, but not for ever: two stores may name each other while they elect.
-          await backoffer.wait('regionScheduling', cause, backoffer.attempts('regionScheduling') < 3 ? 0 : undefined);
-          return 'retry';
-        }
+        // At once: stores that name each other while they elect are bounded by the attempts at leaders.
+        if (store.reachable) return 'retry';
       }
       await backoffer.wait('regionScheduling', cause);
       return this.#nextReplica(region) ? 'retry' : invalidate();

@@ -2,9 +2,11 @@
 
 import { TikvClient } from '../../src/client.ts';
 import type { ClientOptions } from '../../src/config.ts';
+import { TikvError } from '../../src/errors.ts';
 import type { RawClient, RawOptions } from '../../src/raw-client.ts';
 import type { Transaction } from '../../src/transaction.ts';
 import { TestCluster, type TestClusterOptions } from '../../test-cluster/cluster.ts';
+import type { ArrivedCall } from '../../test-cluster/faults.ts';
 import { InProcessTransport } from '../../test-cluster/in-process-transport.ts';
 import { SeededRandom, VirtualTime } from '../../test-cluster/virtual-time.ts';
 
@@ -90,6 +92,49 @@ export async function putAll(client: TikvClient, pairs: Readonly<Record<string, 
 /** What a new transaction reads. */
 export async function readText(client: TikvClient, key: string): Promise<string | undefined> {
   return getText(await client.begin(), key);
+}
+
+/** Virtual milliseconds. */
+export function pause(world: World, ms: number): Promise<void> {
+  return new Promise((resolve) => void world.time.after(ms, resolve));
+}
+
+/** What a commit ends with. */
+export async function outcomeOf(transaction: Transaction): Promise<string> {
+  try {
+    await transaction.commit();
+    return 'committed';
+  } catch (error) {
+    return error instanceof TikvError ? error.code : String(error);
+  }
+}
+
+/**
+ * A transaction over `keys` whose client dies while it commits: `survive` lets that many matching requests through, the
+ * rest never arrive.
+ */
+export async function dieWhileCommitting(
+  world: World,
+  keys: readonly string[],
+  options: { readonly async?: boolean; readonly lost: string; readonly survive: number },
+): Promise<bigint> {
+  const transport = world.transport();
+  const client = await world.open({}, transport);
+  const transaction = await client.begin({ asyncCommit: options.async ?? false, onePhaseCommit: false });
+  for (const key of keys) putText(transaction, key, `by ${key}`);
+  const mine = (call: ArrivedCall) => call.request.startVersion === transaction.startTs;
+  const fault = world.cluster.faults.add({
+    method: options.lost,
+    when: mine,
+    after: options.survive,
+    times: 1000,
+    action: { kind: 'swallow' },
+  });
+  transaction.commit().catch(() => {});
+  while (fault.hits() === 0) await pause(world, 1);
+  await pause(world, 20);
+  transport.dead = true;
+  return transaction.startTs;
 }
 
 /** All pairs of a range, as text. */

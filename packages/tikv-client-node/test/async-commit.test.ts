@@ -1,0 +1,236 @@
+/** Scenarios 21 to 27 of the reference: asynchronous and one-phase commit. */
+
+import { describe, expect, it } from 'vitest';
+import { GrpcStatus } from '../src/transport.ts';
+import type { FaultAction } from '../test-cluster/faults.ts';
+import {
+  bytes,
+  dieWhileCommitting,
+  getText,
+  outcomeOf,
+  pause,
+  putAll,
+  putText,
+  readText,
+  scanText,
+  World,
+} from './support/world.ts';
+
+const KEYS = ['a', 'f', 'p', 'z'];
+const disconnect: FaultAction = { kind: 'loseReply', how: 'disconnect' };
+
+function splitWorld(seed = 1): World {
+  const world = new World({ seed });
+  world.cluster.split('c', 'm', 'x');
+  return world;
+}
+
+describe('asynchronous commit', () => {
+  it('commits at the greatest minimal timestamp, after every read that came before', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      const other = await world.open();
+      // Hold the commits back: what counts has happened when the call returns.
+      world.cluster.faults.add({ method: 'KvCommit', times: 100, action: { kind: 'delay', ms: 5_000 } });
+      const writer = await client.begin();
+      for (const key of KEYS) putText(writer, key, '1');
+      const readTs = await other.timestamp();
+      expect(await getText(other.snapshot(readTs), 'p')).toBeUndefined();
+      const commitTs = await writer.commit();
+      expect(commitTs).toBeGreaterThan(readTs);
+      expect(world.cluster.faults.calls.some((call) => call.method === 'KvCommit')).toBe(false);
+      const locks = [...world.cluster.state.data.locked].map((state) => state.lock!);
+      expect(locks).toHaveLength(4);
+      expect(locks.reduce((max, lock) => (lock.minCommitTs > max ? lock.minCommitTs : max), 0n)).toBe(commitTs);
+      // Who hears of it afterwards sees it, although nothing is committed yet.
+      expect(await scanText(await other.begin())).toHaveLength(4);
+      expect(await getText(other.snapshot(readTs), 'p')).toBeUndefined();
+      await other.close();
+    });
+  });
+
+  it('is completed by others when the client dies before it sends a commit', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      const startTs = await dieWhileCommitting(world, KEYS, { async: true, lost: 'KvCommit', survive: 0 });
+      world.cluster.faults.clear();
+      expect(await scanText(await client.begin())).toEqual(KEYS.map((key) => `${key}=by ${key}`));
+      expect(await client.transactionStatus(bytes('a'), startTs)).toMatchObject({ kind: 'committed' });
+      await client.settled();
+      expect(world.cluster.state.data.locked.size).toBe(0);
+    });
+  });
+
+  it('is rolled back by others when one key was never prewritten, and the late prewrite is refused', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      const transport = world.transport();
+      const slow = await world.open({}, transport);
+      const late = await slow.begin({ onePhaseCommit: false });
+      for (const key of KEYS) putText(late, key, 'late');
+      const lastKey = (call: { request: Readonly<Record<string, unknown>> }) =>
+        (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'z';
+      world.cluster.faults.add({ method: 'KvPrewrite', when: lastKey, action: { kind: 'delay', ms: 10_000 } });
+      const outcome = outcomeOf(late);
+      await pause(world, 50);
+      expect(await readText(client, 'a')).toBeUndefined();
+      expect(world.cluster.faults.count('KvCheckSecondaryLocks')).toBeGreaterThan(0);
+      expect(await outcome).toBe('write_conflict');
+      expect(await scanText(await client.begin())).toEqual([]);
+      await slow.close();
+    });
+  });
+
+  it('falls back to two phases when a timestamp would be too late, and mixed locks are then resolved as such', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      const writer = await client.begin({ onePhaseCommit: false });
+      for (const key of KEYS) putText(writer, key, '1');
+      // A reader from the future on the first region alone.
+      world.cluster.faults.add({
+        method: 'KvPrewrite',
+        action: { kind: 'hook', run: () => world.cluster.state.data.observe(writer.startTs + (10_000n << 18n)) },
+      });
+      await pause(world, 20);
+      await writer.commit();
+      expect(world.cluster.faults.calls.filter((call) => call.method === 'Tso').length).toBeGreaterThanOrEqual(3);
+      expect(await scanText(await client.begin())).toHaveLength(4);
+    });
+    const mixed = splitWorld();
+    await mixed.run(async (client) => {
+      await dieWhileCommitting(mixed, KEYS, { async: true, lost: 'KvCommit', survive: 0 });
+      Object.assign(mixed.cluster.state.data.state('p').lock!, { useAsyncCommit: false });
+      expect(await readText(client, 'f')).toBeUndefined();
+      const forced = mixed.cluster.faults.calls.filter(
+        (call) => call.method === 'KvCheckTxnStatus' && call.request.forceSyncCommit,
+      );
+      expect(forced.length).toBeGreaterThan(0);
+    });
+  });
+
+  it('is undetermined when a prewrite gets no answer, and nothing is cleaned up', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      const lastKey = (call: { request: Readonly<Record<string, unknown>> }) =>
+        (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'z';
+      world.cluster.faults.add({ method: 'KvPrewrite', when: lastKey, times: 500, action: disconnect });
+      const writer = await client.begin();
+      for (const key of KEYS) putText(writer, key, '1');
+      expect(await outcomeOf(writer)).toBe('undetermined');
+      world.cluster.faults.clear();
+      await client.settled();
+      expect(world.cluster.faults.count('KvBatchRollback')).toBe(0);
+      // It was prewritten as a whole, so it is committed, as the check finds.
+      expect(await client.transactionStatus(writer.primary!, writer.startTs)).toMatchObject({ kind: 'committed' });
+      expect(await scanText(await client.begin())).toHaveLength(4);
+    });
+  });
+
+  it('has failed for certain when one key failed, whatever became of the others', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      const writer = await client.begin();
+      for (const key of KEYS) putText(writer, key, '1');
+      await putAll(client, { f: 'winner' });
+      await client.settled();
+      const lastKey = (call: { request: Readonly<Record<string, unknown>> }) =>
+        (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'z';
+      world.cluster.faults.add({ method: 'KvPrewrite', when: lastKey, times: 500, action: { kind: 'swallow' } });
+      expect(await outcomeOf(writer)).toBe('write_conflict');
+      world.cluster.faults.clear();
+      expect(await scanText(await client.begin())).toEqual(['f=winner']);
+    });
+  });
+});
+
+describe('one-phase commit', () => {
+  it('writes at once, without locks, when all keys share a region and a request', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      const writer = await client.begin();
+      for (const key of ['a', 'b', 'bb']) putText(writer, key, '1');
+      const commitTs = await writer.commit();
+      expect(commitTs).toBeGreaterThan(writer.startTs);
+      expect(world.cluster.state.data.locked.size).toBe(0);
+      await client.settled();
+      expect(world.cluster.faults.count('KvCommit')).toBe(0);
+      expect(await getText(client.snapshot(commitTs!), 'b')).toBe('1');
+      expect(await getText(client.snapshot(commitTs! - 1n), 'b')).toBeUndefined();
+    });
+  });
+
+  it('is not tried over several regions, falls back, and gives way to a split', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      await putAll(client, { a: '1', z: '1' });
+      expect(
+        world.cluster.faults.calls.filter((call) => call.method === 'KvPrewrite').some((call) => call.request.tryOnePc),
+      ).toBe(false);
+      const tooLate = await client.begin();
+      putText(tooLate, 'b', '1');
+      world.cluster.state.data.observe(tooLate.startTs + (10_000n << 18n));
+      await pause(world, 11_000);
+      await tooLate.commit();
+      expect(await readText(client, 'b')).toBe('1');
+      const split = await client.begin();
+      putText(split, 'a', '2');
+      putText(split, 'b', '2');
+      world.cluster.faults.add({ method: 'KvPrewrite', action: { kind: 'hook', run: () => world.cluster.split('b') } });
+      await split.commit();
+      expect(await scanText(await client.begin())).toEqual(['a=2', 'b=2', 'z=1']);
+    });
+  });
+
+  it('returns the first result when it is repeated after a lost reply', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      world.cluster.faults.add({ method: 'KvPrewrite', action: disconnect });
+      const writer = await client.begin();
+      putText(writer, 'a', '1');
+      const commitTs = await writer.commit();
+      const [write] = world.cluster.state.data.state('a').writes;
+      expect(write?.commitTs).toBe(commitTs);
+      expect(world.cluster.state.data.state('a').writes).toHaveLength(1);
+    });
+  });
+
+  it('is undetermined when no answer comes, even if the region is split meanwhile', async () => {
+    for (const how of ['alone', 'split'] as const) {
+      const world = splitWorld();
+      await world.run(async (client) => {
+        world.cluster.faults.add({ method: 'KvPrewrite', action: disconnect });
+        if (how === 'split')
+          world.cluster.faults.add({
+            method: 'KvPrewrite',
+            action: { kind: 'hook', run: () => world.cluster.split('b') },
+          });
+        world.cluster.faults.add({
+          method: 'KvPrewrite',
+          times: 1000,
+          action: { kind: 'status', status: GrpcStatus.UNAVAILABLE, message: 'gone' },
+        });
+        const writer = await client.begin();
+        putText(writer, 'a', '1');
+        putText(writer, 'b', '1');
+        expect(await outcomeOf(writer)).toBe('undetermined');
+        world.cluster.faults.clear();
+        await client.settled();
+        expect(await client.transactionStatus(writer.primary!, writer.startTs)).toMatchObject({ kind: 'committed' });
+        expect(await scanText(await client.begin())).toEqual(['a=1', 'b=1']);
+      });
+    }
+  });
+
+  it('survives requests delivered twice', async () => {
+    const world = splitWorld();
+    await world.run(async (client) => {
+      for (const method of ['KvPrewrite', 'KvCommit'])
+        world.cluster.faults.add({ method, times: 100, action: { kind: 'duplicate' } });
+      await putAll(client, { a: '1' });
+      await putAll(client, { a: '2', z: '2' });
+      await client.settled();
+      expect(await scanText(await client.begin())).toEqual(['a=2', 'z=2']);
+      expect(world.cluster.state.data.state('a').writes).toHaveLength(2);
+    });
+  });
+});

@@ -1,0 +1,255 @@
+/** Scenarios 28 to 35 of the reference: pessimistic transactions. */
+
+import { describe, expect, it } from 'vitest';
+import type { TikvClient } from '../src/client.ts';
+import { TikvError } from '../src/errors.ts';
+import type { Transaction } from '../src/transaction.ts';
+import { bytes, getText, outcomeOf, pause, putAll, putText, readText, scanText, World } from './support/world.ts';
+
+const begin = (client: TikvClient): Promise<Transaction> => client.begin({ pessimistic: true });
+
+async function lockText(transaction: Transaction, keys: readonly string[], options = {}): Promise<string> {
+  try {
+    await transaction.lock(keys.map(bytes), options);
+    return 'locked';
+  } catch (error) {
+    return error instanceof TikvError ? `${error.code}${error.statementRetry ? ' (statement)' : ''}` : String(error);
+  }
+}
+
+describe('pessimistic transactions', () => {
+  it('wait for a lock, give up in time, or do not wait at all', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      const [first, second, third] = [await begin(client), await begin(client), await begin(client)];
+      expect(await lockText(first, ['a'])).toBe('locked');
+      expect(await lockText(second, ['a'], { waitMs: 0 })).toBe('lock_not_available');
+      const before = world.time.elapsedMs;
+      expect(await lockText(second, ['a'], { waitMs: 2_500 })).toBe('lock_wait_timeout');
+      expect(world.time.elapsedMs - before).toBeGreaterThan(2_400);
+      expect(world.time.elapsedMs - before).toBeLessThan(4_000);
+      const waiting = lockText(third, ['a']);
+      await pause(world, 3_000);
+      putText(first, 'a', '1');
+      await first.commit();
+      expect(await waiting).toBe('write_conflict (statement)');
+      await third.beginStatement();
+      expect(await lockText(third, ['a'])).toBe('locked');
+      expect(await getText(third, 'a')).toBe('1');
+      putText(third, 'a', '2');
+      await third.commit();
+      expect(await readText(client, 'a')).toBe('2');
+    });
+  });
+
+  it('fail a statement whose key has changed, and choose a new primary for the next', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      const transaction = await begin(client);
+      await putAll(client, { b: 'newer' });
+      expect(await lockText(transaction, ['a', 'b'])).toBe('write_conflict (statement)');
+      await pause(world, 2_000);
+      expect(world.cluster.state.data.locked.size).toBe(0);
+      await transaction.beginStatement();
+      expect(await lockText(transaction, ['b', 'c'])).toBe('locked');
+      expect(String(transaction.primary)).toBe('b');
+      putText(transaction, 'b', 'mine');
+      await transaction.commit();
+      expect(await readText(client, 'b')).toBe('mine');
+    });
+  });
+
+  it.each([2, 3])('find a deadlock of %i transactions: one fails, the others go on', async (count) => {
+    const world = new World({ seed: count });
+    await world.run(async (client) => {
+      const transactions = await Promise.all(Array.from({ length: count }, () => begin(client)));
+      for (const [i, one] of transactions.entries()) expect(await lockText(one, [`k${i}`])).toBe('locked');
+      const finished = await Promise.all(
+        transactions.map(async (one, i) => {
+          const result = await lockText(one, [`k${(i + 1) % count}`]);
+          await one.rollback();
+          return result;
+        }),
+      );
+      expect(finished.filter((one) => one.startsWith('deadlock'))).toHaveLength(1);
+      expect(finished.filter((one) => one === 'locked')).toHaveLength(count - 1);
+      await client.settled();
+      await pause(world, 2_000);
+      expect(world.cluster.state.data.locked.size).toBe(0);
+    });
+  });
+
+  it('notice at commit that their lock was lost, unless nothing was written meanwhile', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      const lost = await begin(client);
+      expect(await lockText(lost, ['a'])).toBe('locked');
+      const { data } = world.cluster.state;
+      data.clearLock(data.state('a'));
+      await putAll(client, { a: 'other' });
+      putText(lost, 'a', 'mine');
+      expect(await outcomeOf(lost)).toBe('aborted');
+      const amended = await begin(client);
+      expect(await lockText(amended, ['a'])).toBe('locked');
+      data.clearLock(data.state('a'));
+      putText(amended, 'a', 'amended');
+      expect(await outcomeOf(amended)).toBe('committed');
+      expect(await readText(client, 'a')).toBe('amended');
+    });
+  });
+
+  it('are kept alive by their heartbeat, and notice when it finds nothing', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      const long = await begin(client);
+      expect(await lockText(long, ['a'])).toBe('locked');
+      const other = await begin(client);
+      expect(await lockText(other, ['a'], { waitMs: 60_000 })).toMatch(/lock_(wait_timeout|unresolved)/);
+      putText(long, 'a', 'kept');
+      expect(await outcomeOf(long)).toBe('committed');
+      const dead = await begin(client);
+      expect(await lockText(dead, ['b'])).toBe('locked');
+      world.cluster.state.data.clearLock(world.cluster.state.data.state('b'));
+      await pause(world, 15_000);
+      putText(dead, 'b', 'late');
+      expect(await outcomeOf(dead)).toBe('aborted');
+    });
+  });
+
+  it('leave no lock behind when a request of many keys fails half-way, even one taken late', async () => {
+    const world = new World();
+    world.cluster.split('m');
+    await world.run(async (client) => {
+      const holder = await begin(client);
+      expect(await lockText(holder, ['z'])).toBe('locked');
+      const transaction = await begin(client);
+      const late = (call: { request: Readonly<Record<string, unknown>> }) =>
+        (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'b';
+      world.cluster.faults.add({ method: 'KvPessimisticLock', when: late, action: { kind: 'duplicate' } });
+      expect(await lockText(transaction, ['a', 'b', 'z'], { waitMs: 0 })).toBe('lock_not_available');
+      await pause(world, 3_000);
+      expect([...world.cluster.state.data.locked].map((state) => state.key)).toEqual(['z']);
+      await holder.rollback();
+    });
+  });
+
+  it('do not keep readers waiting; an expired lock is removed without ending its transaction', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      await putAll(client, { a: 'old' });
+      const transport = world.transport();
+      const dying = await world.open({}, transport);
+      const transaction = await begin(dying);
+      expect(await lockText(transaction, ['a', 'b'])).toBe('locked');
+      transport.dead = true;
+      const before = world.time.elapsedMs;
+      expect(await readText(client, 'a')).toBe('old');
+      expect(world.time.elapsedMs - before).toBeLessThan(100);
+      const other = await begin(client);
+      expect(await lockText(other, ['b'], { waitMs: 30_000 })).toBe('locked');
+      putText(other, 'b', 'taken');
+      await other.commit();
+      expect(await readText(client, 'b')).toBe('taken');
+    });
+  });
+
+  it('remove a lock whose primary is no primary any more', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      const transport = world.transport();
+      const dying = await world.open({}, transport);
+      const transaction = await begin(dying);
+      expect(await lockText(transaction, ['a', 'b'])).toBe('locked');
+      transport.dead = true;
+      const { data } = world.cluster.state;
+      Object.assign(data.state('b').lock!, { primary: 'c' });
+      data.setLock(data.state('c'), { ...data.state('a').lock!, primary: 'a' });
+      const other = await begin(client);
+      expect(await lockText(other, ['b'], { waitMs: 5_000 })).toBe('locked');
+      await other.rollback();
+    });
+  });
+
+  it('tell values and existence with their locks', async () => {
+    const world = new World();
+    world.cluster.split('b');
+    await world.run(async (client) => {
+      await putAll(client, { a: '1', c: '3' });
+      const transaction = await begin(client);
+      const values = await transaction.lock(['c', 'b', 'a'].map(bytes), { returnValues: true });
+      expect(values.map(String)).toEqual(['3', 'undefined', '1']);
+      await transaction.rollback();
+      await client.settled();
+      const existing = await begin(client);
+      await existing.lock(['a', 'b', 'c'].map(bytes), { returnValues: true, onlyIfExists: true });
+      expect(existing.isLocked(bytes('b'))).toBe(false);
+      expect(existing.isLocked(bytes('c'))).toBe(true);
+      const absent = await begin(client);
+      expect(await lockText(absent, ['b'], { mustNotExist: true })).toBe('locked');
+      expect(await lockText(absent, ['a'], { mustNotExist: true, waitMs: 0 })).not.toBe('locked');
+      await existing.rollback();
+      await absent.rollback();
+      await client.settled();
+      const again = await begin(client);
+      expect(await lockText(again, ['a'], { mustNotExist: true })).toBe('already_exists');
+      await again.rollback();
+    });
+  });
+
+  it('give locks back to a savepoint, and all of them when they end', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      const transaction = await begin(client);
+      expect(await lockText(transaction, ['a'])).toBe('locked');
+      const savepoint = transaction.savepoint();
+      expect(await lockText(transaction, ['b', 'c'])).toBe('locked');
+      await transaction.rollbackTo(savepoint);
+      const other = await begin(client);
+      expect(await lockText(other, ['b'], { waitMs: 0 })).toBe('locked');
+      expect(await lockText(other, ['a'], { waitMs: 0 })).toBe('lock_not_available');
+      await transaction.rollback();
+      await client.settled();
+      expect(await lockText(other, ['a'], { waitMs: 0 })).toBe('locked');
+      await other.commit();
+      await client.settled();
+      expect(world.cluster.state.data.locked.size).toBe(0);
+    });
+  });
+
+  it('hold their locks to the end although they write elsewhere', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      const transaction = await begin(client);
+      expect(await lockText(transaction, ['a'])).toBe('locked');
+      putText(transaction, 'b', '1');
+      await transaction.commit();
+      expect(world.cluster.state.data.state('a').newest).toMatchObject({ type: 2 });
+      const late = await client.begin();
+      putText(late, 'b', '2');
+      const unlocked = await begin(client);
+      await putAll(client, { b: 'between' });
+      putText(unlocked, 'b', 'not locked');
+      expect(await outcomeOf(unlocked)).toBe('write_conflict');
+      expect(await outcomeOf(late)).toBe('write_conflict');
+      expect(await scanText(await client.begin())).toEqual(['b=between']);
+    });
+  });
+
+  it('follow their keys through splits and new leaders', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      const holder = await begin(client);
+      expect(await lockText(holder, ['a', 'm'])).toBe('locked');
+      const waiter = await begin(client);
+      const waiting = lockText(waiter, ['m'], { waitMs: 20_000 });
+      await pause(world, 500);
+      world.cluster.split('k');
+      world.cluster.transferLeader('m');
+      await holder.rollback();
+      expect(await waiting).toBe('locked');
+      putText(waiter, 'm', '1');
+      await waiter.commit();
+      expect(await readText(client, 'm')).toBe('1');
+    });
+  });
+});
