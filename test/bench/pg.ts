@@ -1,25 +1,35 @@
 /**
- * pgbench at scale 1 to the server and to a PostgreSQL 15 beside it, runs alternating: point reads prepared and simple, then
- * TPC-B with every commit synced on both sides.
+ * pgbench at scale 10 to the server and to a PostgreSQL 15 beside it, runs alternating: point reads prepared and simple, then
+ * TPC-B with every commit synced on both sides, whose balances must add up afterwards.
  *
- * Needs pgbench and PostgreSQL 15. ORBIT_BENCH_SECONDS sets how long a run takes, 2 by default.
+ * Each line has two ratios: of rates, and of the processor time of the server per transaction, of which the load generator
+ * and other users of the machine have less to say.
+ *
+ * Needs pgbench and PostgreSQL 15. ORBIT_BENCH_SECONDS sets how long a run takes, 2 by default; `npm run bench -- pg TEXT`
+ * runs only the lines whose name holds TEXT.
  */
 
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { ServerProcess } from '../support/server.ts';
 import { startPostgres } from '../wire/postgres-reference.ts';
-import { compare } from './compare.ts';
+import { compare, type Measured } from './compare.ts';
+import { processorUs } from './processor-time.ts';
 
 const SECONDS = Number(process.env.ORBIT_BENCH_SECONDS ?? 2);
+const SCALE = 10;
 const execute = promisify(execFile);
 
 interface Target {
   readonly port: number;
   readonly database: string;
+  /** The first process of the server. */
+  readonly pid: number;
 }
 
 const CASES = [
@@ -39,20 +49,21 @@ export async function run(): Promise<readonly string[]> {
   const lines: string[] = [];
   try {
     orbit = await ServerProcess.start({ dataDir: directory, args: ['--durability', 'disk'] });
-    const ours = { port: orbit.port('postgres'), database: 'actors' };
-    const theirs = { port: postgres.config.port, database: postgres.config.database };
-    for (const target of [ours, theirs]) await pgbench(target, ['-i', '-s', '1', '-q']);
-    for (const { name, args } of CASES) {
+    const ours = { port: orbit.port('postgres'), database: 'actors', pid: orbit.pid };
+    const theirs = { port: postgres.config.port, database: postgres.config.database, pid: postgres.pid };
+    for (const target of [ours, theirs]) await pgbench(target, ['-i', '-s', String(SCALE), '-q']);
+    for (const { name, args } of CASES.filter((each) => each.name.includes(process.argv[3] ?? ''))) {
       lines.push(
         await compare({
           name,
           unit: 'tps',
-          ours: () => rate(ours, args),
-          peer: () => rate(theirs, args),
+          ours: () => measure(ours, args),
+          peer: () => measure(theirs, args),
           peerName: 'postgres',
         }),
       );
     }
+    for (const target of [ours, theirs]) await checkBalances(target);
   } finally {
     await orbit?.stop();
     await postgres.stop();
@@ -61,12 +72,35 @@ export async function run(): Promise<readonly string[]> {
   return lines;
 }
 
-/** Transactions a second, without the time for connecting. @throws when any of them failed. */
-async function rate(target: Target, args: readonly string[]): Promise<number> {
+/** @throws when any transaction failed. */
+async function measure(target: Target, args: readonly string[]): Promise<Measured> {
+  const before = await processorUs(target.pid);
   const output = await pgbench(target, ['-n', '-T', String(SECONDS), ...args]);
-  const tps = Number(/^tps = ([\d.]+)/m.exec(output)?.[1]);
-  if (!(tps > 0) || !/failed transactions: 0 /.test(output)) throw new Error(`pgbench failed:\n${output}`);
-  return tps;
+  // PostgreSQL's first process learns of what a connection's took when that has ended.
+  await delay(200);
+  const spent = (await processorUs(target.pid)) - before;
+  const rate = Number(/^tps = ([\d.]+)/m.exec(output)?.[1]);
+  const count = Number(/actually processed: (\d+)/.exec(output)?.[1]);
+  if (!(rate > 0) || !/failed transactions: 0 /.test(output)) throw new Error(`pgbench failed:\n${output}`);
+  return { rate, processorUs: spent / count };
+}
+
+/** Every transaction of TPC-B adds one amount to an account, a teller and a branch, and notes it. */
+async function checkBalances({ port, database }: Target): Promise<void> {
+  const client = new pg.Client({ host: '127.0.0.1', port, user: 'orbit', database });
+  await client.connect();
+  const sums: unknown[] = [];
+  for (const [table, column] of [
+    ['pgbench_accounts', 'abalance'],
+    ['pgbench_tellers', 'tbalance'],
+    ['pgbench_branches', 'bbalance'],
+    ['pgbench_history', 'delta'],
+  ]) {
+    const { rows } = await client.query(`SELECT coalesce(sum(${column}), 0) AS sum FROM ${table}`);
+    sums.push(rows[0].sum);
+  }
+  await client.end();
+  if (new Set(sums).size !== 1) throw new Error(`balances differ: accounts, tellers, branches, history ${sums.join()}`);
 }
 
 async function pgbench({ port, database }: Target, args: readonly string[]): Promise<string> {

@@ -18,12 +18,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ServerProcess } from '../support/server.ts';
 import { compare, type Measured } from './compare.ts';
+import { processorUs } from './processor-time.ts';
 
 const SECONDS = Number(process.env.ORBIT_BENCH_SECONDS ?? 2);
 const KEYS = 100_000;
 const MEMORY_KEYS = 1_000_000;
-/** The kernel tells processor time in hundredths of a second. */
-const US_PER_TICK = 10_000;
 const run_ = promisify(execFile);
 
 interface Load {
@@ -96,13 +95,6 @@ function measured(port: number, pid: number, load: Load): () => Promise<Measured
     requests = Math.max(10_000, Math.min(20_000_000, Math.round(rate * SECONDS)));
     return run;
   };
-}
-
-/** Microseconds that all threads of a process have run, in user and system mode, since it began. */
-async function processorUs(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
 }
 
 async function benchmark(port: number, { command, clients, pipeline }: Load, requests: number): Promise<number> {

@@ -5,7 +5,7 @@
 
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,8 @@ const ROOT = '/usr/lib/postgresql';
 
 export interface PostgresReference {
   readonly config: { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+  /** Of its first process. */
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -51,7 +53,9 @@ export async function startPostgres({
   const port = await freePort();
   const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories=${directory} -c fsync=${sync ? 'on' : 'off'} -c timezone=UTC`;
   await server('pg_ctl', ['-D', data, '-w', '-l', join(directory, 'log'), '-o', options, 'start']);
+  const [pid] = (await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n');
   return {
+    pid: Number(pid),
     config: { host: '127.0.0.1', port, user: 'orbit', database: 'postgres' },
     async stop() {
       await server('pg_ctl', ['-D', data, '-m', 'immediate', 'stop']);
