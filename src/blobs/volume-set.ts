@@ -104,6 +104,11 @@ export class VolumeSet {
     return [...this.#volumes.values()].sort((a, b) => a.volumeId - b.volumeId);
   }
 
+  /** Whether all that is here can be served: no directory is lost, no volume has failed. */
+  get isHealthy(): boolean {
+    return !this.#closing && this.volumes().every((volume) => volume.readOnly?.reason !== 'failed');
+  }
+
   get directories(): readonly DirectoryStatus[] {
     return this.#directories.map(({ path, freeBytes, spaceLow }) => ({ path, freeBytes, spaceLow }));
   }

@@ -27,8 +27,16 @@ export interface HttpRequest {
   readonly remoteAddress: string;
   /** Aborted when the client has gone before its answer was complete. */
   readonly signal: AbortSignal;
-  /** The whole body, the caller's own. @throws OperationError `too_large`, or `cancelled` when the client has gone. */
-  body(): Promise<Bytes>;
+  /**
+   * The whole body, the caller's own; at most `bytesMax`, by default the listener's bound.
+   * @throws OperationError `too_large`, or `cancelled` when the client has gone.
+   */
+  body(bytesMax?: number): Promise<Bytes>;
+  /**
+   * The body piece by piece, as fast as they are taken, without a bound; each piece is the caller's own. What is not taken
+   * is not read. @throws OperationError `cancelled` when the client has gone.
+   */
+  pieces(): AsyncIterable<Bytes>;
 }
 
 export interface HttpResponse {
@@ -36,6 +44,8 @@ export interface HttpResponse {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** A stream is pulled as fast as the client reads, and returned early when the client goes. */
   readonly body?: string | Bytes | AsyncIterable<Bytes>;
+  /** Called in place of a stream that is never pulled: the client has gone, or asked for the head only. */
+  readonly onUnsent?: () => void;
 }
 
 export type HttpHandler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
@@ -121,16 +131,15 @@ async function answer(
   handler: HttpHandler,
   options: HttpListenOptions,
 ): Promise<void> {
-  const gone = new AbortController();
-  outgoing.once('close', () => {
-    if (!outgoing.writableFinished) gone.abort();
-  });
   outgoing.on('error', () => {}); // The connection broke: `close` follows and tells.
   try {
-    const response = await handler(
-      requestOf(incoming, outgoing, gone.signal, options.bodyBytesMax ?? 16 * 1024 * 1024),
-    );
-    if (!gone.signal.aborted) await respond(incoming, outgoing, response, gone.signal);
+    const request = new IncomingRequest(incoming, outgoing, options.bodyBytesMax ?? 16 * 1024 * 1024);
+    const handled = handler(request);
+    const response = handled instanceof Promise ? await handled : handled;
+    if (!outgoing.destroyed) {
+      const streamed = respond(incoming, outgoing, response);
+      if (streamed !== undefined) await streamed;
+    } else response.onUnsent?.();
   } catch (error) {
     options.onHandlerError?.(error);
     if (outgoing.headersSent)
@@ -139,76 +148,152 @@ async function answer(
   }
 }
 
-function requestOf(
-  incoming: http.IncomingMessage,
-  outgoing: http.ServerResponse,
-  signal: AbortSignal,
-  bodyBytesMax: number,
-): HttpRequest {
-  // The absolute form, "GET http://host/path", is for proxies, but servers must accept it (RFC 9112, 3.2.2).
-  const target = (incoming.url ?? '/').replace(/^https?:\/\/[^/?#]*/i, '');
-  const queryAt = target.indexOf('?');
-  const path = queryAt < 0 ? target : target.slice(0, queryAt);
-  return {
-    method: incoming.method ?? 'GET',
-    path: path === '' ? '/' : path,
-    query: new URLSearchParams(queryAt < 0 ? '' : target.slice(queryAt + 1)),
-    headers: { ...incoming.headers, 'set-cookie': incoming.headers['set-cookie']?.join(', ') },
-    remoteAddress: incoming.socket.remoteAddress ?? '',
-    signal,
-    async body() {
-      const tooLarge = () => {
-        outgoing.setHeader('connection', 'close'); // Reading the rest away would cost what the bound saves.
-        return new OperationError('too_large', `the request body exceeds ${bodyBytesMax} bytes`);
+/** Everything about it is made when it is asked for: most requests need little. */
+class IncomingRequest implements HttpRequest {
+  readonly path: string;
+  readonly #search: string;
+  readonly #incoming: http.IncomingMessage;
+  readonly #outgoing: http.ServerResponse;
+  readonly #bodyBytesMax: number;
+  #query: URLSearchParams | undefined;
+  #gone: AbortController | undefined;
+
+  constructor(incoming: http.IncomingMessage, outgoing: http.ServerResponse, bodyBytesMax: number) {
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+    this.#bodyBytesMax = bodyBytesMax;
+    let target = incoming.url ?? '/';
+    // The absolute form, "GET http://host/path", is for proxies, but servers must accept it (RFC 9112, 3.2.2).
+    if (!target.startsWith('/')) target = target.replace(/^https?:\/\/[^/?#]*/i, '');
+    const queryAt = target.indexOf('?');
+    const path = queryAt < 0 ? target : target.slice(0, queryAt);
+    this.path = path === '' ? '/' : path;
+    this.#search = queryAt < 0 ? '' : target.slice(queryAt + 1);
+  }
+
+  get method(): string {
+    return this.#incoming.method ?? 'GET';
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.#search);
+    return this.#query;
+  }
+
+  get headers(): Readonly<Record<string, string | undefined>> {
+    const { headers } = this.#incoming;
+    // The one header that is a list, and that no client sends.
+    if (headers['set-cookie'] === undefined) return headers as Record<string, string | undefined>;
+    return { ...headers, 'set-cookie': headers['set-cookie'].join(', ') } as Record<string, string | undefined>;
+  }
+
+  get remoteAddress(): string {
+    return this.#incoming.socket.remoteAddress ?? '';
+  }
+
+  get signal(): AbortSignal {
+    if (this.#gone === undefined) {
+      const gone = new AbortController();
+      const outgoing = this.#outgoing;
+      const told = () => {
+        if (!outgoing.writableFinished) gone.abort();
       };
-      if (Number(incoming.headers['content-length'] ?? 0) > bodyBytesMax) throw tooLarge();
+      if (outgoing.closed) told();
+      else outgoing.once('close', told);
+      this.#gone = gone;
+    }
+    return this.#gone.signal;
+  }
+
+  body(bytesMax = this.#bodyBytesMax): Promise<Bytes> {
+    const incoming = this.#incoming;
+    return new Promise((resolve, reject) => {
+      const tooLarge = () => {
+        incoming.pause();
+        this.#outgoing.setHeader('connection', 'close'); // Reading the rest away would cost what the bound saves.
+        reject(new OperationError('too_large', `the request body exceeds ${bytesMax} bytes`));
+      };
+      if (Number(incoming.headers['content-length'] ?? 0) > bytesMax) return tooLarge();
       const chunks: Bytes[] = [];
       let bytes = 0;
-      try {
-        for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
-          bytes += (chunk as Bytes).length;
-          if (bytes > bodyBytesMax) throw tooLarge();
-          chunks.push(chunk as Bytes);
-        }
-      } catch (error) {
-        if (error instanceof OperationError) throw error;
-        throw new OperationError('cancelled', 'the client closed the connection', { cause: error });
-      }
-      return concatBytes(...chunks);
-    },
-  };
+      const gone = (error?: Error) => reject(clientGone(error));
+      const stop = () => incoming.off('data', take).off('end', end).off('error', gone).off('close', gone);
+      const take = (chunk: Bytes) => {
+        bytes += chunk.length;
+        chunks.push(chunk);
+        if (bytes <= bytesMax) return;
+        stop();
+        tooLarge();
+      };
+      const end = () => {
+        stop();
+        resolve(chunks.length === 1 ? chunks[0]! : concatBytes(...chunks));
+      };
+      if (incoming.readableEnded) return resolve(concatBytes());
+      if (incoming.destroyed) return gone();
+      incoming.on('data', take).on('end', end).on('error', gone).on('close', gone);
+      return undefined;
+    });
+  }
+
+  async *pieces(): AsyncGenerator<Bytes> {
+    try {
+      for await (const chunk of this.#incoming.iterator({ destroyOnReturn: false })) yield chunk as Bytes;
+    } catch (error) {
+      throw clientGone(error);
+    } finally {
+      // Whoever leaves the rest gets no next request on this connection.
+      if (!this.#incoming.complete && !this.#outgoing.headersSent) this.#outgoing.setHeader('connection', 'close');
+    }
+  }
 }
 
-async function respond(
+function clientGone(cause: unknown): OperationError {
+  return new OperationError('cancelled', 'the client closed the connection', { cause });
+}
+
+/** @returns a promise where the body is a stream. */
+function respond(
   incoming: http.IncomingMessage,
   outgoing: http.ServerResponse,
   response: HttpResponse,
-  gone: AbortSignal,
-): Promise<void> {
-  for (const [name, value] of Object.entries(response.headers ?? {})) outgoing.setHeader(name, value);
+): Promise<void> | undefined {
+  const { body, headers } = response;
   outgoing.statusCode = response.status;
-  const { body } = response;
+  if (headers !== undefined) for (const name in headers) outgoing.setHeader(name, headers[name]!);
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     if (!outgoing.hasHeader('content-length') && response.status >= 200 && ![204, 304].includes(response.status)) {
-      outgoing.setHeader('content-length', bytes?.length ?? 0);
+      const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+      outgoing.setHeader('content-length', length);
     }
-    outgoing.end(bytes);
+    outgoing.end(body);
   } else if (incoming.method === 'HEAD') {
     outgoing.end();
-  } else {
-    for await (const chunk of body) {
-      if (gone.aborted) return; // Leaving the loop closes the stream.
-      if (!outgoing.write(chunk)) await drained(outgoing);
-      if (gone.aborted) return;
-    }
-    outgoing.end();
+    response.onUnsent?.();
+  } else return stream(incoming, outgoing, body);
+  cutUpload(incoming, outgoing);
+  return undefined;
+}
+
+async function stream(
+  incoming: http.IncomingMessage,
+  outgoing: http.ServerResponse,
+  body: AsyncIterable<Bytes>,
+): Promise<void> {
+  for await (const chunk of body) {
+    if (outgoing.destroyed) return; // Leaving the loop closes the stream.
+    if (!outgoing.write(chunk)) await drained(outgoing);
+    if (outgoing.destroyed) return;
   }
-  // An answer given before the whole request came: give the client a moment to read it, then cut the upload.
-  if (!incoming.complete && outgoing.getHeader('connection') === 'close') {
-    const timer = nodeTimers.after(2_000, () => incoming.destroy());
-    incoming.once('close', () => timer.cancel());
-  }
+  outgoing.end();
+  cutUpload(incoming, outgoing);
+}
+
+/** An answer given before the whole request came: gives the client a moment to read it, then cuts the upload. */
+function cutUpload(incoming: http.IncomingMessage, outgoing: http.ServerResponse): void {
+  if (incoming.complete || outgoing.getHeader('connection') !== 'close') return;
+  const timer = nodeTimers.after(2_000, () => incoming.destroy());
+  incoming.once('close', () => timer.cancel());
 }
 
 function drained(outgoing: http.ServerResponse): Promise<void> {
