@@ -16,6 +16,7 @@ import { text, utf8 } from './base/bytes.ts';
 import type { Durability } from './base/durability.ts';
 import { messageOf, OperationError } from './base/errors.ts';
 import { type Log, silentLog } from './base/log.ts';
+import { openBlobs } from './blob-server.ts';
 import { SoleMemberDirectory } from './cluster/sole-member-directory.ts';
 import { assertBuildSupports, usedProviders } from './config/build-support.ts';
 import type { Config, ProvidersConfig, TlsConfig } from './config/config.ts';
@@ -26,6 +27,7 @@ import { newPinoLog } from './platform/pino-log.ts';
 import type { Platform } from './platform/platform.ts';
 import type { Listener, ListenOptions, ListenTls, Socket, SocketHandlers } from './platform/sockets.ts';
 import { certificateEndMs, type TlsCredentials } from './platform/tls.ts';
+import { blobMetrics } from './protocols/blobs/blob-metrics.ts';
 import { type Administered, type AdministrationRequest, administer } from './protocols/control/administration.ts';
 import { controlPath, requestControl } from './protocols/control/control-client.ts';
 import { controlListener } from './protocols/control/control-server.ts';
@@ -54,7 +56,7 @@ export interface ServerOutput {
 
 /** A server that has been started. */
 export interface RunningServer {
-  /** Bound addresses by listener: `redis`, `postgres`, `http`, `metrics`. */
+  /** Bound addresses by listener: `redis`, `postgres`, `http`, `metrics`, `blobs`. */
   readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
   readonly stores: Stores;
   readonly actors: ActorRuntime;
@@ -250,6 +252,16 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     https[name] = listener;
     cleanup.push({ what: `${name} listener`, undo: () => listener.close() });
   };
+  if (config.listeners.blobs.enabled) {
+    const blobs = await openBlobs(config, platform, actors, log);
+    cleanup.push({ what: 'volumes', undo: () => blobs.close() });
+    metrics.push(blobMetrics(blobs.set));
+    const listener = await withFlag('[protocols.blobs] port', () =>
+      blobs.listen({ host, version: VERSION, ...(tls !== undefined && { tls: tls.identity }) }),
+    );
+    https.blobs = listener;
+    cleanup.push({ what: 'blobs listener', undo: () => listener.close() });
+  }
   if (http.enabled) await listenHttpAt('http', '--http-port', http.port);
   if (metricsPort.enabled) await listenHttpAt('metrics', '--metrics-port', metricsPort.port);
 
@@ -378,6 +390,7 @@ function startScreen(config: Config, server: RunningServer, readyMs: number): st
     ),
     row('http', address('http'), '/health/live /health/ready /health/startup'),
     row('metrics', address('metrics'), '/metrics'),
+    ...(port('blobs') === undefined ? [] : [row('blobs', address('blobs'), '/status')]),
     '',
     row('data', resolve(config.server.dataDir)),
   ];

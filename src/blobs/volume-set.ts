@@ -75,7 +75,6 @@ export class VolumeSet {
   #care: Promise<void> | undefined;
   readonly #vacuuming = new Set<number>();
   readonly #abort = new AbortController();
-  #idNext = 1n;
 
   private constructor(options: VolumeSetOptions) {
     this.options = options;
@@ -90,7 +89,6 @@ export class VolumeSet {
       await set.close();
       throw error;
     }
-    for (const volume of set.#volumes.values()) set.#raiseId(volume.status().idMax);
     set.#timer = options.platform.timers.every(TICK_MS, () => void set.#tick());
     return set;
   }
@@ -141,18 +139,6 @@ export class VolumeSet {
         volume.readOnly === undefined,
     );
     return candidates[this.#turn++ % Math.max(1, candidates.length)];
-  }
-
-  /** The first of `count` ids greater than any that is stored here or was reserved. */
-  reserveIds(count: number): bigint {
-    for (const volume of this.#volumes.values()) this.#raiseId(volume.generation.map.counters.idMax);
-    const first = this.#idNext;
-    this.#idNext += BigInt(count);
-    return first;
-  }
-
-  #raiseId(idMax: bigint): void {
-    if (idMax >= this.#idNext) this.#idNext = idMax + 1n;
   }
 
   /** Deletes a volume with all its files. @throws OperationError `not_found`. */

@@ -10,7 +10,7 @@ import { type Field, idle } from './field.ts';
 import { anything, boolean, bytes, decimal, duration, integer, list, port, text, word } from './kinds.ts';
 
 /** Listeners that this build can open. */
-export const BUILD_LISTENERS: ReadonlySet<string> = new Set(['http', 'metrics', 'postgres', 'redis']);
+export const BUILD_LISTENERS: ReadonlySet<string> = new Set(['blobs', 'http', 'metrics', 'postgres', 'redis']);
 /** Provider types that this build can open. */
 export const BUILD_PROVIDERS: ReadonlySet<string> = new Set(['Memory', 'RocksDB']);
 

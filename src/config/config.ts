@@ -10,6 +10,7 @@ import type { Model } from './schema.ts';
 export interface Config {
   readonly server: ServerConfig;
   readonly listeners: ListenersConfig;
+  readonly blobs: BlobsConfig;
   readonly memory: { readonly limitBytes: number };
   readonly providers: ProvidersConfig;
   readonly routes: RoutesConfig;
@@ -46,7 +47,24 @@ export interface TlsConfig {
   readonly required: boolean;
 }
 
+export interface BlobsConfig {
+  readonly directories: readonly string[];
+  readonly durability: 'disk' | 'process';
+  readonly initialVolumes: number;
+  readonly volumesMax: number;
+  readonly volumeBytesMax: number;
+  readonly fileBytesMax: number;
+  readonly freeBytesMin: number;
+  /** 0 is never. */
+  readonly garbageThreshold: number;
+  /** 0 is without limit. */
+  readonly vacuumBytesPerSecond: number;
+  readonly writeKey: string | undefined;
+  readonly readKey: string | undefined;
+}
+
 export interface ListenersConfig {
+  readonly blobs: ListenerConfig & { readonly connectionsMax: number };
   readonly grpc: ListenerConfig & { readonly streamsMax: number; readonly messageBytesMax: number };
   readonly http: ListenerConfig & { readonly connectionsMax: number; readonly requestTimeoutMs: number };
   readonly metrics: ListenerConfig;

@@ -3,7 +3,7 @@
  */
 
 import { BUILD_LISTENERS } from './compatibility.ts';
-import type { Config, ListenersConfig, Origin, TlsConfig, UserConfig } from './config.ts';
+import type { BlobsConfig, Config, ListenersConfig, Origin, TlsConfig, UserConfig } from './config.ts';
 import type { DeclaredProviders } from './declared-providers.ts';
 import type { LoadInputs } from './load.ts';
 import { joinPath } from './locate.ts';
@@ -48,6 +48,7 @@ export async function resolve(
   const config: Config = {
     server,
     listeners,
+    blobs: resolveBlobs(settings, dataDir, listeners.blobs.enabled && authentication),
     memory: { limitBytes },
     providers,
     routes,
@@ -124,9 +125,44 @@ function resolveMemory(settings: Settings, hostMemoryBytes: number): number {
   return settings.readOr(FIELDS.memoryLimit, computed);
 }
 
+/** `needsKeys`: users must say who they are, so nobody may read or write blobs without a token. */
+function resolveBlobs(settings: Settings, dataDir: string, needsKeys: boolean): BlobsConfig {
+  const writeKey = settings.read(FIELDS.blobsWriteKey);
+  const readKey = settings.read(FIELDS.blobsReadKey);
+  for (const [field, key] of [
+    [FIELDS.blobsWriteKey, writeKey],
+    [FIELDS.blobsReadKey, readKey],
+  ] as const) {
+    if (!needsKeys || key !== undefined) continue;
+    settings.problem(
+      settings.origin(FIELDS.blobsEnabled.path),
+      `[protocols.blobs] is enabled and there are users, but ${field.path} is not set: everyone could use it`,
+      `set ${field.path} or ${field.env}, or remove [protocols.blobs] enabled`,
+    );
+  }
+  return {
+    directories: settings.readOr(FIELDS.blobsDirectories, [`${dataDir}/blobs`]),
+    durability: settings.read(FIELDS.blobsDurability),
+    initialVolumes: settings.read(FIELDS.blobsVolumes),
+    volumesMax: settings.read(FIELDS.blobsVolumesMax),
+    volumeBytesMax: settings.read(FIELDS.blobsVolumeSize),
+    fileBytesMax: settings.read(FIELDS.blobsFileSize),
+    freeBytesMin: settings.read(FIELDS.blobsFree),
+    garbageThreshold: settings.read(FIELDS.blobsGarbage),
+    vacuumBytesPerSecond: settings.read(FIELDS.blobsVacuumRate),
+    writeKey,
+    readKey,
+  };
+}
+
 function resolveListeners(settings: Settings): ListenersConfig {
   const has = (name: keyof ListenersConfig) => BUILD_LISTENERS.has(name);
   const listeners: ListenersConfig = {
+    blobs: {
+      enabled: settings.read(FIELDS.blobsEnabled) && has('blobs'),
+      port: settings.read(FIELDS.blobsPort),
+      connectionsMax: settings.read(FIELDS.blobsConnections),
+    },
     grpc: {
       enabled: settings.read(FIELDS.grpcEnabled) && has('grpc'),
       port: settings.read(FIELDS.grpcPort),
@@ -169,6 +205,7 @@ function resolveListeners(settings: Settings): ListenersConfig {
     }
   }
   const fields = {
+    blobs: FIELDS.blobsPort,
     grpc: FIELDS.grpcPort,
     http: FIELDS.httpPort,
     metrics: FIELDS.metricsPort,

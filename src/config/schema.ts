@@ -8,7 +8,7 @@
 
 import { DURABILITIES } from '../base/durability.ts';
 import { type Field, field } from './field.ts';
-import { boolean, bytes, duration, integer, list, port, text, word } from './kinds.ts';
+import { boolean, bytes, decimal, duration, integer, list, port, text, word } from './kinds.ts';
 
 const KB = 2 ** 10;
 const MB = 2 ** 20;
@@ -219,6 +219,83 @@ export const FIELDS = {
     {
       env: 'ORBIT_HTTP_REQUEST_TIMEOUT_SECS',
     },
+  ),
+
+  blobsEnabled: field('protocols.blobs.enabled', boolean, false, 'Serve needle volumes over HTTP (docs/blobs.md).', {
+    env: 'ORBIT_BLOBS_ENABLED',
+  }),
+  blobsPort: field('protocols.blobs.port', port, 8090, 'Port; 0 picks a free one.', { env: 'ORBIT_BLOBS_PORT' }),
+  blobsConnections: field('protocols.blobs.max_connections', integer(1, 1_000_000), 1000, 'Clients at once.', {
+    env: 'ORBIT_BLOBS_MAX_CONNECTIONS',
+  }),
+  blobsDirectories: field(
+    'protocols.blobs.directories',
+    list(text({ what: 'the path of a directory' }), { min: 1, max: 64 }),
+    undefined,
+    'Where volumes are; each directory belongs to one process.',
+    { env: 'ORBIT_BLOBS_DIRECTORIES', initially: '`blobs` in the data directory' },
+  ),
+  blobsDurability: field(
+    'protocols.blobs.durability',
+    word('disk', 'process'),
+    'disk',
+    'What an acknowledged write survives: power loss, or kill -9 and a sync every second.',
+    { env: 'ORBIT_BLOBS_DURABILITY' },
+  ),
+  blobsVolumes: field(
+    'protocols.blobs.initial_volumes',
+    integer(0, 1_000),
+    4,
+    'Volumes made at the first start, with ids from 1: as many are written to in parallel.',
+    { env: 'ORBIT_BLOBS_INITIAL_VOLUMES' },
+  ),
+  blobsVolumesMax: field('protocols.blobs.max_volumes', integer(1, 100_000), 1_000, 'Volumes at most.', {
+    env: 'ORBIT_BLOBS_MAX_VOLUMES',
+  }),
+  blobsVolumeSize: field(
+    'protocols.blobs.volume_size_limit',
+    bytes(1 * MB, 8 * 1024 * GB),
+    30 * GB,
+    'A volume of that size takes no more writes.',
+    { env: 'ORBIT_BLOBS_VOLUME_SIZE_LIMIT' },
+  ),
+  blobsFileSize: field('protocols.blobs.file_size_limit', bytes(1, 8 * 1024 * GB), 16 * GB, 'Largest upload.', {
+    env: 'ORBIT_BLOBS_FILE_SIZE_LIMIT',
+  }),
+  blobsFree: field(
+    'protocols.blobs.min_free_space',
+    bytes(0, 1024 * GB),
+    1 * GB,
+    'With less, volumes take deletes only: the rest is for these and for vacuum.',
+    { env: 'ORBIT_BLOBS_MIN_FREE_SPACE' },
+  ),
+  blobsGarbage: field(
+    'protocols.blobs.garbage_threshold',
+    decimal(0, 1),
+    0.3,
+    'Part of a volume that is garbage when it is vacuumed by itself; 0 is never.',
+    { env: 'ORBIT_BLOBS_GARBAGE_THRESHOLD' },
+  ),
+  blobsVacuumRate: field(
+    'protocols.blobs.vacuum_rate',
+    bytes(0, 1024 * GB),
+    0,
+    'Bytes that a vacuum reads each second; 0 is without limit.',
+    { env: 'ORBIT_BLOBS_VACUUM_RATE' },
+  ),
+  blobsWriteKey: field(
+    'protocols.blobs.jwt_signing_key',
+    text({ what: 'text that is not empty' }),
+    undefined,
+    'Writes and deletes must carry a token signed with it. Needed where there are users.',
+    { env: 'ORBIT_BLOBS_JWT_SIGNING_KEY', secret: true },
+  ),
+  blobsReadKey: field(
+    'protocols.blobs.jwt_read_key',
+    text({ what: 'text that is not empty' }),
+    undefined,
+    'Reads must carry a token signed with it. Needed where there are users.',
+    { env: 'ORBIT_BLOBS_JWT_READ_KEY', secret: true },
   ),
 
   metricsEnabled: field('monitoring.metrics.enabled', boolean, true, 'Listen for Prometheus.', {

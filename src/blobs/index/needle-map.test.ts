@@ -90,7 +90,14 @@ describe('the needle map', () => {
     map.delete(0, 9);
     map.delete(0, 9);
     map.delete(0, 77);
-    expect(map.counters).toEqual({ files: 3, fileBytes: 180, deleted: 2, deletedBytes: 130, idMax: 9n });
+    expect(map.counters).toEqual({
+      files: 3,
+      fileBytes: 180,
+      deleted: 2,
+      deletedBytes: 130,
+      idMax: 9n,
+      chunkIdMax: 0n,
+    });
     expect(map.live).toBe(1);
     map.find(0, 9);
     expect(sizeBeforeDelete(map.foundSize)).toBe(30);

@@ -9,11 +9,11 @@
  * A deleted id stays, with its size complemented, until the volume is opened again or vacuumed: what was deleted can still
  * be asked for. Counters follow SeaweedFS: overwriting counts as deleting what was there before.
  *
- * Nothing here reads a file; who fills it is `index-file.ts`.
+ * Nothing here reads a file; `volume/recover.ts` fills it.
  */
 
 import { assert } from '../../base/assert.ts';
-import { type IndexLayout, OFFSET_UNIT } from '../formats/index-row.ts';
+import { type IndexLayout, idOf, OFFSET_UNIT } from '../formats/index-row.ts';
 
 const SECTION_ENTRIES_MAX = 32_768;
 const OVERFLOW_ENTRIES_MAX = 1_024;
@@ -34,7 +34,13 @@ export interface NeedleCounters {
   readonly deleted: number;
   readonly deletedBytes: number;
   readonly idMax: bigint;
+  /** The same of ids from `CHUNK_IDS_FROM` on, which `idMax` leaves out; 0 without any. */
+  readonly chunkIdMax: bigint;
 }
+
+/** Ids that Orbit gives to the chunks of large uploads; whoever else assigns ids stays below. */
+export const CHUNK_IDS_FROM = 2n ** 63n;
+const CHUNK_IDS_FROM_HIGH = 2 ** 31;
 
 export class NeedleMap {
   /** Of what the last successful `find`, or the last `set` or `delete` that met an entry, found. In bytes. */
@@ -52,6 +58,8 @@ export class NeedleMap {
   #deletedBytes = 0;
   #idMaxHigh = 0;
   #idMaxLow = 0;
+  #chunkIdMaxHigh = 0;
+  #chunkIdMaxLow = 0;
 
   constructor(layout: IndexLayout) {
     this.#wide = layout.offsetBytes === 5;
@@ -79,7 +87,8 @@ export class NeedleMap {
       fileBytes: this.#fileBytes,
       deleted: this.#deleted,
       deletedBytes: this.#deletedBytes,
-      idMax: (BigInt(this.#idMaxHigh) << 32n) | BigInt(this.#idMaxLow),
+      idMax: idOf(this.#idMaxHigh, this.#idMaxLow),
+      chunkIdMax: idOf(this.#chunkIdMaxHigh, this.#chunkIdMaxLow),
     };
   }
 
@@ -109,11 +118,19 @@ export class NeedleMap {
     this.#insert(section, high, low, units, size);
     this.#entries++;
     this.#live++;
-    if (high > this.#idMaxHigh || (high === this.#idMaxHigh && low > this.#idMaxLow)) {
+    this.#noteId(high, low);
+    return false;
+  }
+
+  #noteId(high: number, low: number): void {
+    if (high >= CHUNK_IDS_FROM_HIGH) {
+      if (high < this.#chunkIdMaxHigh || (high === this.#chunkIdMaxHigh && low < this.#chunkIdMaxLow)) return;
+      this.#chunkIdMaxHigh = high;
+      this.#chunkIdMaxLow = low;
+    } else if (high > this.#idMaxHigh || (high === this.#idMaxHigh && low > this.#idMaxLow)) {
       this.#idMaxHigh = high;
       this.#idMaxLow = low;
     }
-    return false;
   }
 
   /** Marks a live entry deleted. @returns whether there was one; `foundOffset` and `foundSize` tell what it was. */

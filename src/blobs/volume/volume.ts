@@ -33,7 +33,7 @@ import {
 import { type Ttl, ttlSeconds } from '../formats/ttl.ts';
 import { type VolumeName, volumeBaseName } from '../formats/volume-files.ts';
 import { decodeVolumeInfo, encodeVolumeInfo, newVolumeInfo, type VolumeInfo } from '../formats/volume-info.ts';
-import { sizeBeforeDelete } from '../index/needle-map.ts';
+import { CHUNK_IDS_FROM, sizeBeforeDelete } from '../index/needle-map.ts';
 import { Generation } from './generation.ts';
 import { readLargeNeedle, WHOLE_RECORD_BYTES_MAX } from './record-scan.ts';
 import { type Quarantined, type RecoveryReport, recoverIndex, writeCleanMark } from './recover.ts';
@@ -120,6 +120,7 @@ export class Volume {
   #failure: string | undefined;
   #quarantined: Quarantined[];
   #closed = false;
+  #chunkIdNext = CHUNK_IDS_FROM;
   /** Single reads of `.dat`, for tests that count them. */
   datReads = 0;
 
@@ -336,6 +337,14 @@ export class Volume {
     if (this.#quarantined.length >= QUARANTINED_MAX) this.#quarantined.shift();
     this.#quarantined.push({ offset, end: offset + recordBytes(size, this.superBlock.version), fileId, reason });
     this.options.log.error({ volume: this.volumeId, needle: fileId, reason }, 'a needle is damaged');
+  }
+
+  /** An id for a chunk of a large upload: greater than that of any chunk, and given out once. */
+  reserveChunkId(): bigint {
+    const { chunkIdMax } = this.#generation.map.counters;
+    const id = chunkIdMax >= this.#chunkIdNext ? chunkIdMax + 1n : this.#chunkIdNext;
+    this.#chunkIdNext = id + 1n;
+    return id;
   }
 
   /** Marks it read-only or writable, durably. */

@@ -4,7 +4,7 @@
  * Content of up to 32 MiB is one needle, gzipped where its type says that this is worth it and it shrinks by a tenth.
  * Larger content is stored as it comes, in chunks of 4 MiB, two of them under way at a time, and a chunk manifest in the
  * place that the client named: an upload takes a few chunks of memory, whatever its size. The chunks are needles of the same
- * volume with ids of their own. When anything fails they are deleted again, and nothing was stored.
+ * volume with ids from 2^63 on, which nobody assigns. When anything fails they are deleted again, and nothing was stored.
  */
 
 import { createHash } from 'node:crypto';
@@ -123,6 +123,8 @@ async function storeChunked(
 ): Promise<Stored> {
   const { volumes, random, fileBytesMax } = options;
   const { volumeId } = request.path;
+  const volume = volumes.get(volumeId);
+  if (volume === undefined) throw new OperationError('not_found', `volume ${volumeId} is not here`);
   const chunks: { fid: string; offset: number; size: number }[] = [];
   const names: { id: bigint; cookie: number }[] = [];
   const underWay: Promise<unknown>[] = [];
@@ -132,7 +134,7 @@ async function storeChunked(
   let filled = 0;
   const flush = async () => {
     const data = chunk.subarray(0, filled);
-    const id = volumes.set.reserveIds(1);
+    const id = volume.reserveChunkId();
     const cookie = Buffer.from(random.bytes(4)).readUInt32BE(0);
     chunks.push({ fid: fileIdText({ volumeId, id, cookie }), offset: size - filled, size: filled });
     names.push({ id, cookie });
