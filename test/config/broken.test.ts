@@ -82,7 +82,11 @@ const EXPECTED: Readonly<Record<string, readonly (readonly [place: string, messa
   ],
   'key-of-an-older-dialect': [['1:2', 'unknown section or key node', 'the name of the member is [server] node_id']],
   'key-of-another-section': [
-    ['2:1', 'unknown key durability in [server]', 'a key of that name belongs in [storage] or [providers.NAME]'],
+    [
+      '2:1',
+      'unknown key durability in [server]',
+      'a key of that name belongs in [storage] or [protocols.blobs] or [providers.NAME]',
+    ],
   ],
   'list-expected': [
     [
