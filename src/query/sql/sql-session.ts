@@ -126,11 +126,15 @@ export class SqlSession {
     return this.#guarded(text, () => whenReady(this.engine.parser.parse(text), (parsed) => this.#runAll(parsed, sink)));
   }
 
-  /** The trees of a text that is planned and can be parsed at once. */
+  /** The trees of a text that is planned, none for any other; undefined while the parser is being loaded. */
   #parseQuery(text: string): readonly ParsedStatement[] | undefined {
     try {
       const parsed = this.engine.parser.parse(text);
-      return !isPromise(parsed) && parsed.every(({ node }) => isQuery(node)) ? parsed : [];
+      if (isPromise(parsed)) {
+        parsed.catch(() => {}); // It is parsed again, by whoever runs it.
+        return undefined;
+      }
+      return parsed.every(({ node }) => isQuery(node)) ? parsed : [];
     } catch {
       return [];
     }

@@ -91,3 +91,10 @@ describe('texts that differ in integers', () => {
     expect(templates.match(text, parse)).toBeUndefined();
   });
 });
+
+it('asks again when the parser was not ready', () => {
+  const templates = new StatementTemplates();
+  const text = 'SELECT a FROM t WHERE b = 1';
+  for (let i = 0; i < 3; i++) expect(templates.match(text, () => undefined)).toBeUndefined();
+  expect(templates.match(text, parse)?.values).toEqual([1]);
+});

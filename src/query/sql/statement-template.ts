@@ -43,7 +43,7 @@ export class StatementTemplates {
 
   /**
    * The template that `text` is of, with its literals as values.
-   * @param parse Gives the trees of the text; called when the text is the second of its kind.
+   * @param parse Gives the trees of the text, undefined when it cannot yet; called from the second text of a kind on.
    */
   match(text: string, parse: (text: string) => readonly ParsedStatement[] | undefined): TemplateMatch | undefined {
     const cut = this.#cut;
