@@ -75,6 +75,21 @@ test('a row written before a column was added has null there', () => {
   ]);
 });
 
+test('selected columns are those of the whole row', () => {
+  for (const primaryKey of [[0], [2, 1], []]) {
+    const codec = new RowCodec(keyspace, table(ALL, primaryKey));
+    for (const row of [FULL, FULL.map((value, i) => (i % 3 === 1 && !primaryKey.includes(i) ? null : value))]) {
+      const written = primaryKey.length === 0 ? [...row, 7n] : row;
+      const key = codec.keys.keyOf(written);
+      const value = Buffer.from(codec.encode(written));
+      const whole = codec.decode(key, value);
+      for (const positions of [[], [0], [3], [ALL.length - 1], [4, 0, 2], ALL.map((_, i) => i).reverse(), [1, 1]]) {
+        expect(codec.decodeColumns(key, value, codec.select(positions))).toEqual(positions.map((i) => whole[i]));
+      }
+    }
+  }
+});
+
 test('a row without a primary key ends with its hidden id', () => {
   const codec = new RowCodec(keyspace, table([['a', 'text']], []));
   const key = codec.keys.hiddenKey(1n << 40n);

@@ -27,6 +27,15 @@ import { type Form, formOf, ValueReader, ValueWriter } from './value-codec.ts';
 
 const ROW_FORMAT = 1;
 
+/** Some columns of a table, in any order: what a query wants of its rows. */
+export interface ColumnSelection {
+  readonly positions: readonly number[];
+  /** Stored columns up to the last that is wanted. */
+  readonly storedCount: number;
+  /** Whether columns of the primary key are among them. */
+  readonly readsKey: boolean;
+}
+
 /** Encodes and decodes the rows of one version of one table. */
 export class RowCodec {
   readonly table: Table;
@@ -85,16 +94,38 @@ export class RowCodec {
   decode(key: Bytes, value: Bytes): ColumnValue[] {
     const row: ColumnValue[] = new Array<ColumnValue>(this.table.columns.length).fill(null);
     this.keys.decodeInto(key, row);
+    this.#decodeStored(value, row, this.#stored.length);
+    return row;
+  }
+
+  /** What `decodeColumns` has to look at for these columns. */
+  select(positions: readonly number[]): ColumnSelection {
+    const storedCount = this.#stored.findLastIndex((position) => positions.includes(position)) + 1;
+    const readsKey = this.table.primaryKey.some((position) => positions.includes(position));
+    return { positions, storedCount, readsKey };
+  }
+
+  /** The values of the selected columns; what lies behind the last of them is not looked at. @throws OperationError `corruption`. */
+  decodeColumns(key: Bytes, value: Bytes, { positions, storedCount, readsKey }: ColumnSelection): ColumnValue[] {
+    const row: ColumnValue[] = new Array<ColumnValue>(this.table.columns.length).fill(null);
+    if (readsKey) this.keys.decodeInto(key, row);
+    if (storedCount > 0) this.#decodeStored(value, row, storedCount);
+    const selected: ColumnValue[] = new Array<ColumnValue>(positions.length);
+    for (let i = 0; i < positions.length; i++) selected[i] = row[positions[i]!]!;
+    return selected;
+  }
+
+  #decodeStored(bytes: Bytes, row: ColumnValue[], wanted: number): void {
     try {
-      this.#decodeStored(value, row);
+      this.#decodeFirst(bytes, row, wanted);
     } catch (error) {
       if (error instanceof RangeError) throw new OperationError('corruption', 'a row ends early', { cause: error });
       throw error;
     }
-    return row;
   }
 
-  #decodeStored(bytes: Bytes, row: ColumnValue[]): void {
+  /** The first `wanted` stored columns. */
+  #decodeFirst(bytes: Bytes, row: ColumnValue[], wanted: number): void {
     if (bytes[0] !== ROW_FORMAT) throw new OperationError('corruption', `unknown row format ${bytes[0]}`);
     const reader = this.#reader.reset(bytes, 1);
     reader.varint();
@@ -104,7 +135,8 @@ export class RowCodec {
     }
     const bitmapAt = reader.at;
     reader.at += (count + 7) >> 3;
-    for (let i = 0; i < count; i++) {
+    const last = Math.min(count, wanted);
+    for (let i = 0; i < last; i++) {
       if ((bytes[bitmapAt + (i >> 3)]! & (1 << (i & 7))) !== 0) continue;
       row[this.#stored[i]!] = reader.value(this.#forms[i]!, this.#modifiers[i]!);
     }
@@ -112,6 +144,6 @@ export class RowCodec {
       for (let i = count; i < this.#stored.length; i++) row[this.#stored[i]!] = this.#missing[i]!;
     }
     if (row.length > this.#width) row.length = this.#width;
-    if (!reader.atEnd) throw new OperationError('corruption', 'a row is longer than its columns');
+    if (last === count && !reader.atEnd) throw new OperationError('corruption', 'a row is longer than its columns');
   }
 }

@@ -4,6 +4,7 @@
  * It needs no operators and no transaction: the newest committed row is what a statement of its own would see.
  */
 
+import type { ColumnSelection } from '../../../models/relational/row-codec.ts';
 import type { ColumnValue } from '../../../models/relational/table.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { BoundExpression, BoundSelect } from '../binder/bound.ts';
@@ -17,13 +18,13 @@ type KeyPart = { readonly parameter: number } | { readonly constant: SqlValue };
 export class PointQuery {
   readonly table: CatalogTable;
   readonly #parts: readonly KeyPart[];
-  readonly #positions: readonly number[];
+  readonly #selection: ColumnSelection;
   readonly #values: ColumnValue[];
 
   constructor(table: CatalogTable, parts: readonly KeyPart[], positions: readonly number[]) {
     this.table = table;
     this.#parts = parts;
-    this.#positions = positions;
+    this.#selection = table.codec.select(positions);
     this.#values = new Array<ColumnValue>(parts.length).fill(null);
   }
 
@@ -41,8 +42,7 @@ export class PointQuery {
 
   /** The columns of the result. @throws OperationError `corruption`. */
   row(key: Key, value: Uint8Array): ColumnValue[] {
-    const row = this.table.codec.decode(key, value);
-    return this.#positions.map((position) => row[position]!);
+    return this.table.codec.decodeColumns(key, value, this.#selection);
   }
 }
 
