@@ -41,6 +41,8 @@ const OF_CONDITION = {
   indeterminate_datatype: '42P18',
   insufficient_privilege: '42501',
   internal_error: 'XX000',
+  invalid_argument_for_nth_value_function: '22016',
+  invalid_argument_for_ntile_function: '22014',
   invalid_binary_representation: '22P03',
   invalid_column_definition: '42611',
   invalid_column_reference: '42P10',
@@ -51,6 +53,7 @@ const OF_CONDITION = {
   invalid_name: '42602',
   invalid_object_definition: '42P17',
   invalid_parameter_value: '22023',
+  invalid_preceding_or_following_size: '22013',
   invalid_recursion: '42P19',
   invalid_row_count_in_limit_clause: '2201W',
   invalid_row_count_in_result_offset_clause: '2201X',
@@ -66,6 +69,7 @@ const OF_CONDITION = {
   name_too_long: '42622',
   no_active_sql_transaction: '25P01',
   not_null_violation: '23502',
+  null_value_not_allowed: '22004',
   numeric_value_out_of_range: '22003',
   object_in_use: '55006',
   object_not_in_prerequisite_state: '55000',
@@ -90,6 +94,7 @@ const OF_CONDITION = {
   unique_violation: '23505',
   untranslatable_character: '22P05',
   with_check_option_violation: '44000',
+  windowing_error: '42P20',
   wrong_object_type: '42809',
 } as const satisfies Record<Condition, string>;
 

@@ -41,6 +41,8 @@ export const CONDITIONS = {
   indeterminate_datatype: 'invalid_argument',
   insufficient_privilege: 'invalid_argument',
   internal_error: 'invalid_argument',
+  invalid_argument_for_nth_value_function: 'invalid_argument',
+  invalid_argument_for_ntile_function: 'invalid_argument',
   invalid_binary_representation: 'invalid_argument',
   invalid_column_definition: 'invalid_argument',
   invalid_column_reference: 'invalid_argument',
@@ -51,6 +53,7 @@ export const CONDITIONS = {
   invalid_name: 'invalid_argument',
   invalid_object_definition: 'invalid_argument',
   invalid_parameter_value: 'invalid_argument',
+  invalid_preceding_or_following_size: 'invalid_argument',
   invalid_recursion: 'invalid_argument',
   invalid_row_count_in_limit_clause: 'invalid_argument',
   invalid_row_count_in_result_offset_clause: 'invalid_argument',
@@ -66,6 +69,7 @@ export const CONDITIONS = {
   name_too_long: 'too_large',
   no_active_sql_transaction: 'invalid_argument',
   not_null_violation: 'invalid_argument',
+  null_value_not_allowed: 'invalid_argument',
   numeric_value_out_of_range: 'out_of_range',
   object_in_use: 'invalid_argument',
   object_not_in_prerequisite_state: 'invalid_argument',
@@ -90,6 +94,7 @@ export const CONDITIONS = {
   unique_violation: 'already_exists',
   untranslatable_character: 'invalid_argument',
   with_check_option_violation: 'invalid_argument',
+  windowing_error: 'invalid_argument',
   wrong_object_type: 'wrong_type',
 } as const satisfies Record<string, ErrorCode>;
 

@@ -7,16 +7,18 @@
  * join whose left side has it.
  */
 
-import type { Alias, JoinExpr, Node, RangeSubselect, RangeVar } from '@pgsql/types';
+import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
 import { commonType, titleOf } from '../types/types.ts';
+import { columnNameOf } from './bind-targets.ts';
 import {
   type BoundArgument,
   type BoundColumn,
   type BoundExpression,
   type BoundJoin,
   type BoundRelation,
+  type BoundSet,
   columnAt,
   columnsOf,
   conjunction,
@@ -29,6 +31,7 @@ import { kindOf, placeIn, stringsOf, tableName } from './names.ts';
 import { nested, type QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
 
+const FUNCTION: Clause = { title: 'functions in FROM', aggregates: 'refused', windows: 'allowed' };
 const ON: Clause = { title: 'JOIN/ON', aggregates: 'refused', place: 'JOIN conditions' };
 
 /** What one item of FROM comes to. */
@@ -77,7 +80,7 @@ class FromBinder {
     if ('RangeVar' in node) return this.#relation(node.RangeVar, offset);
     if ('RangeSubselect' in node) return this.#subselect(node.RangeSubselect, offset, left);
     if ('JoinExpr' in node) return nested(this.#context, () => this.#join(node.JoinExpr, offset, left));
-    if ('RangeFunction' in node) throw notSupported('a function in FROM', placeIn(node));
+    if ('RangeFunction' in node) return this.#functions(node.RangeFunction, offset, left);
     if ('RangeTableSample' in node) throw notSupported('TABLESAMPLE', placeIn(node));
     throw notSupported(`${kindOf(node)} in FROM`, placeIn(node));
   }
@@ -114,6 +117,37 @@ class FromBinder {
     }));
     const item = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
     return { relation: { kind: 'derived', alias: name, query }, items: [item], lateral: frame.args };
+  }
+
+  /** Functions see what stands to their left, with LATERAL and without. */
+  #functions(range: RangeFunction, offset: number, left: readonly ScopeItem[]): BoundItem {
+    const { functions: lists, alias, ordinality = false, coldeflist } = range;
+    if (coldeflist !== undefined) throw notSupported('a list of column definitions', placeIn(coldeflist));
+    const frame = new Frame(new Scope(this.#frame, left));
+    const binder = new ExpressionBinder(this.#context, new Scope(frame, []));
+    const functions: BoundSet[] = [];
+    const names: string[] = [];
+    for (const list of lists ?? []) {
+      const [node, definitions] = 'List' in list ? (list.List.items ?? []) : [];
+      if (definitions !== undefined && 'List' in definitions) {
+        throw notSupported('a list of column definitions', placeIn(definitions));
+      }
+      functions.push(binder.bindSet(node!, FUNCTION));
+      names.push(columnNameOf(node!));
+    }
+    const name = alias?.aliasname ?? names[0]!;
+    const columns = functions.map(({ function: { result } }, i) => ({
+      // A single function's column goes by the name of the item.
+      name: functions.length === 1 ? name : names[i]!,
+      expression: columnAt(offset + i, { type: result, modifier: -1 }),
+      origin: undefined,
+    }));
+    if (ordinality) {
+      const expression = columnAt(offset + functions.length, { type: 'int8', modifier: -1 });
+      columns.push({ name: 'ordinality', expression, origin: undefined });
+    }
+    const item = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
+    return { relation: { kind: 'function', alias: name, functions, ordinality }, items: [item], lateral: frame.args };
   }
 
   #join(join: JoinExpr, offset: number, outside: readonly ScopeItem[]): BoundItem {

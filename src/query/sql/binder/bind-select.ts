@@ -8,15 +8,19 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import { titleOf } from '../types/types.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindTargets } from './bind-targets.ts';
+import type { Windows } from './bind-window.ts';
 import {
   type BoundColumn,
   type BoundExpression,
   type BoundLocking,
   type BoundSelect,
   type BoundSortKey,
+  type BoundWindowCalls,
+  columnAt,
   leftmost,
   mapOperands,
   sameExpression,
+  widthOf,
 } from './bound.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { Grouping } from './grouping.ts';
@@ -26,12 +30,12 @@ import type { BindContext, QueryContext } from './query-context.ts';
 import { type Frame, Scope } from './scope.ts';
 import { sortDirection } from './sort-direction.ts';
 
-const TARGET: Clause = { title: 'SELECT', aggregates: 'allowed' };
+const TARGET: Clause = { title: 'SELECT', aggregates: 'allowed', windows: 'allowed' };
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
 const HAVING: Clause = { title: 'HAVING', aggregates: 'allowed' };
 const GROUP_BY: Clause = { title: 'GROUP BY', aggregates: 'refused' };
-const ORDER_BY: Clause = { title: 'ORDER BY', aggregates: 'allowed' };
-const DISTINCT_ON: Clause = { title: 'DISTINCT ON', aggregates: 'allowed' };
+const ORDER_BY: Clause = { title: 'ORDER BY', aggregates: 'allowed', windows: 'allowed' };
+const DISTINCT_ON: Clause = { title: 'DISTINCT ON', aggregates: 'allowed', windows: 'allowed' };
 
 /**
  * One SELECT that is no set operation and no VALUES, without its WITH.
@@ -48,6 +52,7 @@ export function bindSimpleSelect(
   const from = bindFrom(select.fromClause ?? [], context, frame);
   const scope = new Scope(frame, from?.items ?? []);
   const binder = new ExpressionBinder(context, scope);
+  binder.windows.name(select.windowClause ?? []);
   const columns = bindTargets(select.targetList ?? [], binder, TARGET, keepsUnknown);
   const where = select.whereClause && binder.bindCondition(select.whereClause, WHERE);
   const having = select.havingClause && binder.bindCondition(select.havingClause, HAVING);
@@ -78,8 +83,6 @@ export function bindSimpleSelect(
     kind: 'select',
     from: from?.relation,
     where,
-    windows: [],
-    sets: [],
     distinct,
     limit,
     offset,
@@ -87,22 +90,41 @@ export function bindSimpleSelect(
     locking: from === undefined ? undefined : locking,
   } as const;
   const distinctKeys = on.length === 0 ? undefined : on;
-  if (!grouped) return { ...shared, grouping: undefined, columns, orderBy, distinctOn: distinctKeys };
+  const { bound: windows } = binder.windows;
+  if (!grouped) {
+    const place = placing(binder, from === undefined ? 0 : widthOf(from.relation));
+    return {
+      ...shared,
+      grouping: undefined,
+      windows: windows.map((each) => mapWindow(each, (expression) => expression)),
+      sets: binder.sets,
+      columns: place === undefined ? columns : mapExpressions(columns, place),
+      orderBy: place === undefined ? orderBy : mapExpressions(orderBy, place),
+      distinctOn: place === undefined ? distinctKeys : distinctKeys?.map(place),
+    };
+  }
   const { aggregates, groupings } = binder;
   const grouping = new Grouping(groupBy?.keys ?? [], scope, aggregates.length, groupBy?.sets === undefined);
   for (const { expression } of columns) grouping.check(expression);
   if (having !== undefined) grouping.check(having);
   for (const { expression } of orderBy) grouping.check(expression);
   for (const each of on) grouping.check(each);
-  const over = <C extends { readonly expression: BoundExpression }>(each: C): C => ({
-    ...each,
-    expression: grouping.rewrite(each.expression),
-  });
+  for (const each of windows) {
+    mapWindow(each, (expression) => {
+      grouping.check(expression);
+      return expression;
+    });
+  }
+  for (const { args } of binder.sets) for (const arg of args) grouping.check(arg);
+  const place = placing(binder, grouping.keys.length + aggregates.length + groupings.length) ?? ((each) => each);
+  const over = (expression: BoundExpression): BoundExpression => place(grouping.rewrite(expression));
   return {
     ...shared,
-    columns: columns.map(over),
-    orderBy: orderBy.map(over),
-    distinctOn: distinctKeys?.map((each) => grouping.rewrite(each)),
+    windows: windows.map((each) => mapWindow(each, over)),
+    sets: binder.sets.map(({ function: found, args }) => ({ function: found, args: args.map(over) })),
+    columns: mapExpressions(columns, over),
+    orderBy: mapExpressions(orderBy, over),
+    distinctOn: distinctKeys?.map(over),
     grouping: {
       groupBy: groupBy && grouping.keys,
       sets: groupBy?.sets,
@@ -110,6 +132,47 @@ export function bindSimpleSelect(
       groupings: groupings.map(({ args, location }) => args.map((arg) => grouping.requireKey(arg, location))),
       having: having && grouping.rewrite(having),
     },
+  };
+}
+
+function mapExpressions<C extends { readonly expression: BoundExpression }>(
+  list: readonly C[],
+  map: (expression: BoundExpression) => BoundExpression,
+): readonly C[] {
+  return list.map((each) => ({ ...each, expression: map(each.expression) }));
+}
+
+/** Puts results of window functions and of functions that return sets where they will be: behind a row of `width`. */
+function placing(
+  binder: ExpressionBinder,
+  width: number,
+): ((expression: BoundExpression) => BoundExpression) | undefined {
+  const { windows, sets } = binder;
+  if (windows.count === 0 && sets.length === 0) return undefined;
+  const place = (expression: BoundExpression): BoundExpression => {
+    if (expression.kind !== 'column') return mapOperands(expression, place);
+    if (expression.computed === 'window') return columnAt(width + windows.placeOf(expression.index), expression);
+    if (expression.computed === 'set') return columnAt(width + windows.count + expression.index, expression);
+    return expression;
+  };
+  return place;
+}
+
+function mapWindow(
+  { window, calls }: Windows['bound'][number],
+  map: (expression: BoundExpression) => BoundExpression,
+): BoundWindowCalls {
+  return {
+    window: {
+      ...window,
+      partitionBy: window.partitionBy.map(map),
+      orderBy: mapExpressions(window.orderBy, map),
+    },
+    calls: calls.map(({ call }) => ({
+      ...call,
+      args: call.args.map(map),
+      filter: call.filter && map(call.filter),
+    })),
   };
 }
 
@@ -124,7 +187,11 @@ function refuseLocking(select: SelectStmt, binder: ExpressionBinder): void {
           ? 'HAVING clause'
           : binder.aggregates.length > 0
             ? 'aggregate functions'
-            : undefined;
+            : binder.windows.count > 0
+              ? 'window functions'
+              : binder.sets.length > 0
+                ? 'set-returning functions in the target list'
+                : undefined;
   if (reason === undefined) return;
   throw new SqlError('feature_not_supported', `FOR UPDATE is not allowed with ${reason}`);
 }
@@ -204,7 +271,6 @@ function columnAtPosition(node: Node, columns: readonly BoundColumn[], title: st
 function refuseMissingClauses(select: SelectStmt): void {
   if (select.intoClause !== undefined) throw notSupported('SELECT INTO', placeIn(select.intoClause));
   if (select.groupDistinct === true) throw notSupported('GROUP BY DISTINCT', placeIn(select.groupClause));
-  if (select.windowClause !== undefined) throw notSupported('WINDOW', placeIn(select.windowClause));
 }
 
 export function bindSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {

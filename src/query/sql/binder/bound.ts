@@ -16,6 +16,7 @@ import { rowWidth } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { AggregateFunction } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
+import type { WindowFunction } from '../operators/window-functions.ts';
 import type { Cast } from '../types/cast.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 
@@ -170,7 +171,7 @@ export interface BoundCteScan {
   readonly cte: BoundCte;
 }
 
-export type BoundRelation = BoundScan | BoundDerived | BoundJoin | BoundCteScan;
+export type BoundRelation = BoundScan | BoundDerived | BoundJoin | BoundCteScan | BoundFunctionScan;
 
 /** A query in WITH. Mutable while it is bound: what is recursive refers to itself. */
 export interface BoundCte {
@@ -184,15 +185,53 @@ export interface BoundCte {
   readonly materialized: boolean | undefined;
 }
 
-/** Window functions over one partitioning and order. */
+export interface BoundFrameEnd {
+  readonly kind: 'unboundedPreceding' | 'preceding' | 'current' | 'following' | 'unboundedFollowing';
+  readonly offset: BoundExpression | undefined;
+  /** Of RANGE with an offset: the sort key with it added or subtracted, over a row of the key and the offset. */
+  readonly limit: BoundExpression | undefined;
+  /** Of RANGE with an offset, over the same row. */
+  readonly isNegative: BoundExpression | undefined;
+}
+
+export interface BoundFrame {
+  readonly mode: 'rows' | 'range' | 'groups';
+  readonly start: BoundFrameEnd;
+  readonly end: BoundFrameEnd;
+  readonly exclude: 'none' | 'row' | 'group' | 'ties';
+}
+
 export interface BoundWindow {
   readonly partitionBy: readonly BoundExpression[];
   readonly orderBy: readonly BoundSortKey[];
+  readonly frame: BoundFrame;
 }
 
-/** A set-returning function in the select list. */
-export interface BoundSet {
+export interface BoundWindowCall {
+  readonly function: WindowFunction | AggregateFunction;
   readonly args: readonly BoundExpression[];
+  readonly filter: BoundExpression | undefined;
+}
+
+/** A window and the functions over it; each gives a column. */
+export interface BoundWindowCalls {
+  readonly window: BoundWindow;
+  readonly calls: readonly BoundWindowCall[];
+}
+
+/** A set-returning function, in the select list or in FROM. */
+export interface BoundSet {
+  readonly function: ScalarFunction;
+  readonly args: readonly BoundExpression[];
+}
+
+/** Functions in FROM, side by side: row n holds the n-th value of each, null behind its last. */
+export interface BoundFunctionScan {
+  readonly kind: 'function';
+  readonly alias: string;
+  readonly functions: readonly BoundSet[];
+  /** WITH ORDINALITY: the number of the row, behind. */
+  readonly ordinality: boolean;
 }
 
 export interface BoundSelect {
@@ -203,7 +242,7 @@ export interface BoundSelect {
   /** Undefined for a query that is not grouped. */
   readonly grouping: BoundGrouping | undefined;
   /** Window functions, whose results follow in the row, and after them those of set-returning functions. */
-  readonly windows: readonly BoundWindow[];
+  readonly windows: readonly BoundWindowCalls[];
   readonly sets: readonly BoundSet[];
   readonly distinct: boolean;
   /** DISTINCT ON: the first row, in the order, of those that agree in these. */
@@ -438,6 +477,8 @@ export function widthOf(relation: BoundRelation): number {
       return relation.query.columns.length;
     case 'cte':
       return relation.cte.columns.length;
+    case 'function':
+      return relation.functions.length + (relation.ordinality ? 1 : 0);
     case 'join':
       return widthOf(relation.left) + widthOf(relation.right);
     default:

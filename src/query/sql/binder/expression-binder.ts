@@ -12,12 +12,22 @@ import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
 import { distinctAggregate, findAggregate, isAggregate } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { resolveFunction, resolveOperator } from '../functions/resolve.ts';
+import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { applyModifier, castFor } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
 import { type CastContext, canCast, commonType, type SqlType, type SqlValue, titleOf } from '../types/types.ts';
 import { bindSubLink } from './bind-subquery.ts';
-import { type BoundAggregate, type BoundExpression, type CompareOperator, leftmost, sameExpression } from './bound.ts';
+import { bindWindowCall, Windows } from './bind-window.ts';
+import {
+  type BoundAggregate,
+  type BoundExpression,
+  type BoundSet,
+  type CompareOperator,
+  leftmost,
+  sameExpression,
+  someExpression,
+} from './bound.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
 import type { BindProgress, Scope } from './scope.ts';
@@ -29,6 +39,8 @@ export interface Clause {
   readonly aggregates: 'allowed' | 'refused';
   /** As the message about aggregates names it, when that is another word. */
   readonly place?: string;
+  /** Whether window functions and functions that return sets may be in it; without, they may not. */
+  readonly windows?: 'allowed';
 }
 
 const NO_CLAUSE: Clause = { title: 'this expression', aggregates: 'refused' };
@@ -44,9 +56,13 @@ export class ExpressionBinder {
   /** Filled in the order of appearance; expressions above the aggregation read them as columns. */
   readonly aggregates: BoundAggregate[] = [];
   /** Calls of GROUPING, likewise. */
+  readonly windows = new Windows();
+  /** Set-returning functions of the select list, likewise. */
+  readonly sets: BoundSet[] = [];
   readonly groupings: { readonly args: readonly BoundExpression[]; readonly location: number | undefined }[] = [];
   #clause = NO_CLAUSE;
   #inAggregate = false;
+  #inWindow = false;
 
   constructor(context: BindContext, scope: Scope | undefined) {
     this.#context = context;
@@ -65,9 +81,44 @@ export class ExpressionBinder {
     return this.#bind(node);
   }
 
+  conditionInside(node: Node, title: string): BoundExpression {
+    return this.#condition(this.#bind(node), title);
+  }
+
+  alike(expressions: readonly BoundExpression[], title: string): readonly BoundExpression[] {
+    return this.#alike(expressions, title);
+  }
+
+  /** Undefined when there is no such operator. */
+  tryOperator(name: string, left: BoundExpression, right: BoundExpression): BoundExpression | undefined {
+    try {
+      return this.#binary(name, left, right, undefined);
+    } catch (error) {
+      if (error instanceof SqlError) return undefined;
+      throw error;
+    }
+  }
+
   /** Bound and of type boolean. */
   bindCondition(node: Node, clause: Clause): BoundExpression {
     return this.#condition(this.bind(node, clause), clause.title);
+  }
+
+  /** A function in FROM: one that returns a set, or any other as a set of one. */
+  bindSet(node: Node, clause: Clause): BoundSet {
+    const bound = this.bind(node, clause);
+    if (isSet(bound)) return this.sets.pop()!;
+    if (bound.kind === 'call') return { function: bound.function, args: bound.args };
+    const settled = this.settle(bound);
+    const identity: ScalarFunction = {
+      name: '?column?',
+      arguments: [settled.type],
+      result: settled.type,
+      strict: false,
+      volatility: 'immutable',
+      evaluate: ([value]) => value ?? null,
+    };
+    return { function: identity, args: [settled] };
   }
 
   /** A literal or parameter that nothing gave a type becomes text. */
@@ -372,7 +423,10 @@ export class ExpressionBinder {
     if (names.length > 1 && names[0] !== 'pg_catalog') {
       throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
     }
-    if (call.over !== undefined) throw notSupported('a window function', location);
+    if (call.over !== undefined) return this.#window(name, call);
+    if (WINDOW_FUNCTIONS.has(name)) {
+      throw new SqlError('wrong_object_type', `window function ${name} requires an OVER clause`, { location });
+    }
     if (call.agg_filter !== undefined && !isAggregate(name)) {
       throw new SqlError('wrong_object_type', `FILTER specified, but ${name} is not an aggregate function`, {
         location,
@@ -401,11 +455,51 @@ export class ExpressionBinder {
     const types = args.map((arg) => arg.type);
     const found = resolveFunction(name, types, {}, location);
     if ('cast' in found) return this.coerce(args[0]!, found.cast, -1, 'explicit');
-    return this.#apply(
-      found,
-      args.map((arg, i) => this.coerce(arg, found.arguments[i]!, -1, 'implicit')),
-      location,
-    );
+    const coerced = args.map((arg, i) => this.coerce(arg, found.arguments[i]!, -1, 'implicit'));
+    if (found.returnsSet === true) return this.#set(found, coerced, location);
+    return this.#apply(found, coerced, location);
+  }
+
+  #window(name: string, call: FuncCall): BoundExpression {
+    const { location } = call;
+    if (this.#inAggregate) {
+      throw new SqlError('grouping_error', 'aggregate function calls cannot contain window function calls', {
+        location,
+      });
+    }
+    if (this.#inWindow) {
+      throw new SqlError('windowing_error', 'window function calls cannot be nested', { location });
+    }
+    if (this.#clause.windows !== 'allowed') {
+      const { title, place = title } = this.#clause;
+      throw new SqlError('windowing_error', `window functions are not allowed in ${place}`, { location });
+    }
+    this.#inWindow = true;
+    const bound = bindWindowCall(name, call, this);
+    this.#inWindow = false;
+    return bound;
+  }
+
+  #set(found: ScalarFunction, args: readonly BoundExpression[], location: number | undefined): BoundExpression {
+    if (this.#inAggregate) {
+      throw new SqlError(
+        'feature_not_supported',
+        'aggregate function calls cannot contain set-returning function calls',
+        {
+          location,
+        },
+      );
+    }
+    if (this.#clause.windows !== 'allowed') {
+      const { title, place = title } = this.#clause;
+      throw new SqlError('feature_not_supported', `set-returning functions are not allowed in ${place}`, { location });
+    }
+    if (this.#inWindow || args.some((arg) => someExpression(arg, isSet))) {
+      throw notSupported('a set-returning function inside of another call', location);
+    }
+    let index = this.sets.findIndex((other) => other.function.name === found.name && sameExpression(other.args, args));
+    if (index < 0) index = this.sets.push({ function: found, args }) - 1;
+    return { kind: 'column', type: found.result, modifier: -1, location, index, computed: 'set' };
   }
 
   #aggregate(name: string, call: FuncCall): BoundExpression {
@@ -544,6 +638,11 @@ const VALUE_FUNCTIONS: Readonly<Record<string, string>> = {
 /** Text of such a type can mean another value tomorrow. */
 function isPointInTime(type: SqlType): boolean {
   return type === 'timestamptz' || type === 'timestamp' || type === 'date' || type === 'time' || type === 'timetz';
+}
+
+/** The result of a set-returning function. */
+function isSet(expression: BoundExpression): boolean {
+  return expression.kind === 'column' && expression.computed === 'set';
 }
 
 const BOOLEAN = { type: 'bool', modifier: -1 } as const;

@@ -76,6 +76,11 @@ function foldRows(query: BoundRows, time: TimeContext): BoundRows {
           })),
           having: optional(query.grouping.having),
         },
+        windows: query.windows.map(({ window, calls }) => ({
+          window: { ...window, partitionBy: window.partitionBy.map(fold), orderBy: columns(window.orderBy) },
+          calls: calls.map((call) => ({ ...call, args: call.args.map(fold), filter: optional(call.filter) })),
+        })),
+        sets: query.sets.map((set) => ({ ...set, args: set.args.map(fold) })),
         distinctOn: query.distinctOn?.map(fold),
         columns: columns(query.columns),
         orderBy: columns(query.orderBy),
@@ -105,6 +110,14 @@ function foldRelation(relation: BoundRelation, time: TimeContext): BoundRelation
     case 'scan':
     case 'cte':
       return relation;
+    case 'function':
+      return {
+        ...relation,
+        functions: relation.functions.map((set) => ({
+          ...set,
+          args: set.args.map((arg) => foldConstants(arg, time)),
+        })),
+      };
     case 'derived':
       return { ...relation, query: foldRows(relation.query, time) };
     case 'join':

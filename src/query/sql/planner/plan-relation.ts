@@ -12,6 +12,7 @@ import { assert, unreachable } from '../../../base/assert.ts';
 import {
   type BoundCteScan,
   type BoundExpression,
+  type BoundFunctionScan,
   type BoundJoin,
   type BoundRelation,
   type BoundRows,
@@ -30,11 +31,12 @@ import { CteScan, CteState, WorkingScan } from '../operators/cte-scan.ts';
 import { HashJoin, type JoinKind, KeyJoin } from '../operators/join.ts';
 import { LoopJoin } from '../operators/loop-join.ts';
 import { Project } from '../operators/project.ts';
-import { SqlError } from '../sql-error.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
 import { isKeyColumn } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { planFilter, planScan, type ScanOptions } from './plan-scan.ts';
+import { planFunctionScan } from './plan-windows.ts';
 import { type Planned, type PlanScope, planNode } from './planned.ts';
 
 /**
@@ -52,6 +54,8 @@ export function planRelation(
       return planScan(relation, conditions.length === 0 ? undefined : conjunction(conditions), scope, options);
     case 'derived':
       return planDerived(relation.query, relation.alias, conditions, scope);
+    case 'function':
+      return planFunctions(relation, conditions, scope);
     case 'cte':
       return planCte(relation, conditions, scope);
     case 'join':
@@ -69,6 +73,16 @@ function filtered(planned: Planned, conditions: readonly BoundExpression[], scop
     node: planNode('Filter', planned.node.rows * 0.3 ** conditions.length, [planned.node]),
     open: (context) => filter(planned.open(context), context),
   };
+}
+
+function planFunctions(
+  { functions, ordinality, alias }: BoundFunctionScan,
+  conditions: readonly BoundExpression[],
+  scope: PlanScope,
+): Planned {
+  const args = functions.flatMap((each) => each.args);
+  if (args.some(hasSubquery)) throw notSupported('a subquery in an argument of a function in FROM');
+  return filtered(planFunctionScan(functions, ordinality, alias), conditions, scope);
 }
 
 // --- Queries in FROM

@@ -12,7 +12,6 @@ import {
   type BoundRows,
   type BoundSelect,
   type BoundSetOperation,
-  type BoundSortKey,
   type BoundValues,
   type BoundWith,
   columnAt,
@@ -33,17 +32,17 @@ import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { Project } from '../operators/project.ts';
 import { Append, SetOperation } from '../operators/set-operation.ts';
 import { SingleRow } from '../operators/single-row.ts';
-import { Sort, type SortKey } from '../operators/sort.ts';
+import { Sort } from '../operators/sort.ts';
 import { type EvaluateLater, evaluateAll } from '../operators/subquery.ts';
 import { Values } from '../operators/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { compareFor } from '../types/compare.ts';
 import type { SqlValue } from '../types/types.ts';
 import { chooseAccessPath, pathOrder } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { planRelation } from './plan-relation.ts';
 import { planFilter } from './plan-scan.ts';
+import { expressionsOfWindow, planSets, planWindow, sortKey } from './plan-windows.ts';
 import { type Planned, type PlanScope, planNode } from './planned.ts';
 
 /** What planning one statement shares. */
@@ -228,13 +227,6 @@ function planAggregate(input: Planned, width: number, select: BoundSelect, scope
   return filteredBy(aggregated, grouping.having, scope);
 }
 
-function sortKey(
-  { expression, descending, nullsFirst }: BoundSortKey,
-  over: (expression: BoundExpression) => BoundExpression,
-): SortKey {
-  return { value: compileExpression(over(expression)), compare: compareFor(expression.type), descending, nullsFirst };
-}
-
 /** Whether nobody looks at the rows of FROM, only counts them. */
 function countsOnly({ grouping, where }: BoundSelect): boolean {
   return (
@@ -265,7 +257,18 @@ function planSelect(select: BoundSelect, scope: PlanScope): Planned {
   }
   const fromWidth = from === undefined ? 0 : widthOf(from);
   planned = planAggregate(planned, fromWidth, select, scope);
-  const width = grouping === undefined ? fromWidth : groupWidth(grouping);
+  let width = grouping === undefined ? fromWidth : groupWidth(grouping);
+  for (const window of select.windows) {
+    const { planned: input, over } = extended(planned, width, expressionsOfWindow(window), scope);
+    planned = planWindow(input, window, width, over);
+    width += window.calls.length;
+  }
+  if (select.sets.length > 0) {
+    const args = select.sets.flatMap((set) => set.args);
+    const { planned: input, over } = extended(planned, width, args, scope);
+    planned = planSets(input, select.sets, width, over);
+    width += select.sets.length;
+  }
   const sorts = order === 'none' && select.orderBy.length > 0;
   const results = select.columns.map(({ expression }) => expression);
   const extension = extended(
@@ -295,12 +298,18 @@ function planSelect(select: BoundSelect, scope: PlanScope): Planned {
   const below = planned;
   const build = (context: ExecutionContext, skip: number, wanted: number, rowsMax: number | undefined): Operator => {
     const needed = Math.min(skip + wanted, skip + (rowsMax ?? Number.POSITIVE_INFINITY));
-    const cuts = grouping === undefined && !distinct && on === undefined && locking === undefined && !withTies;
+    const cuts =
+      grouping === undefined &&
+      select.windows.length === 0 &&
+      select.sets.length === 0 &&
+      !distinct &&
+      on === undefined &&
+      locking === undefined &&
+      !withTies;
     const pushed = cuts && !sorts && Number.isSafeInteger(needed);
     let operator = below.open(context, pushed ? needed : undefined);
     if (sorts) {
-      const sorted =
-        (cuts || (grouping !== undefined && !distinct && on === undefined && !withTies)) && locking === undefined;
+      const sorted = !distinct && on === undefined && !withTies && locking === undefined;
       operator = new Sort(operator, keys, context, sorted ? needed : Number.POSITIVE_INFINITY);
     }
     if (on !== undefined) operator = new Distinct(operator, onTypes, context, on);

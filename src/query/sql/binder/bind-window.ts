@@ -1,0 +1,306 @@
+/**
+ * Binds calls with OVER: the function, the window it looks at, and the frame (PostgreSQL's parse_func.c, parse_clause.c,
+ * parse_agg.c). Calls over the same window share its partitions and order.
+ */
+
+import type { FuncCall, Node, WindowDef } from '@pgsql/types';
+import { findAggregate, isAggregate } from '../functions/aggregates.ts';
+import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { isInteger, type SqlType, titleOf } from '../types/types.ts';
+import {
+  type BoundExpression,
+  type BoundFrame,
+  type BoundFrameEnd,
+  type BoundSortKey,
+  type BoundWindow,
+  type BoundWindowCall,
+  columnAt,
+  leftmost,
+  sameExpression,
+  someExpression,
+} from './bound.ts';
+import type { ExpressionBinder } from './expression-binder.ts';
+import { kindOf } from './names.ts';
+import { sortDirection } from './sort-direction.ts';
+
+/** parsenodes.h */
+const FRAME = {
+  nonDefault: 0x1,
+  range: 0x2,
+  rows: 0x4,
+  groups: 0x8,
+  startUnboundedPreceding: 0x20,
+  endUnboundedFollowing: 0x100,
+  startCurrent: 0x200,
+  endCurrent: 0x400,
+  startPreceding: 0x800,
+  endPreceding: 0x1000,
+  startFollowing: 0x2000,
+  endFollowing: 0x4000,
+  excludeRow: 0x8000,
+  excludeGroup: 0x1_0000,
+  excludeTies: 0x2_0000,
+} as const;
+
+/** Windows of one query: those of its WINDOW clause, and those that its calls look at. */
+export class Windows {
+  readonly bound: {
+    readonly window: BoundWindow;
+    readonly calls: { readonly id: number; readonly call: BoundWindowCall }[];
+  }[] = [];
+  readonly #named = new Map<string, WindowDef>();
+  #calls = 0;
+
+  /** The WINDOW clause. @throws SqlError `windowing_error`. */
+  name(definitions: readonly Node[]): void {
+    for (const node of definitions) {
+      if (!('WindowDef' in node)) throw notSupported(`${kindOf(node)} in WINDOW`);
+      const { name = '', location } = node.WindowDef;
+      if (this.#named.has(name)) {
+        throw new SqlError('windowing_error', `window "${name}" is already defined`, { location });
+      }
+      this.#named.set(name, this.#resolved(node.WindowDef));
+    }
+  }
+
+  /** Binds also the windows that no call looks at: they may be wrong. */
+  check(binder: ExpressionBinder): void {
+    for (const definition of this.#named.values()) bindWindow(definition, binder);
+  }
+
+  add(definition: WindowDef, call: BoundWindowCall, binder: ExpressionBinder): number {
+    const window = bindWindow(this.#resolved(definition), binder);
+    let known = this.bound.find((each) => sameExpression(each.window, window));
+    if (known === undefined) {
+      known = { window, calls: [] };
+      this.bound.push(known);
+    }
+    const id = this.#calls++;
+    known.calls.push({ id, call });
+    return id;
+  }
+
+  get count(): number {
+    return this.#calls;
+  }
+
+  /** Where the result of a call is among the results of all, as the windows are computed one after another. */
+  placeOf(id: number): number {
+    return this.bound.flatMap(({ calls }) => calls).findIndex((each) => each.id === id);
+  }
+
+  /** A definition with what the window that it refers to says. */
+  #resolved(definition: WindowDef): WindowDef {
+    const { name, refname, location } = definition;
+    const wanted = refname ?? (isReference(definition) ? name : undefined);
+    if (wanted === undefined) return definition;
+    const base = this.#named.get(wanted);
+    if (base === undefined) {
+      throw new SqlError('undefined_object', `window "${wanted}" does not exist`, { location });
+    }
+    if (refname === undefined) return base;
+    if ((definition.partitionClause ?? []).length > 0) {
+      throw new SqlError('windowing_error', `cannot override PARTITION BY clause of window "${wanted}"`, { location });
+    }
+    if ((definition.orderClause ?? []).length > 0 && (base.orderClause ?? []).length > 0) {
+      throw new SqlError('windowing_error', `cannot override ORDER BY clause of window "${wanted}"`, { location });
+    }
+    if (((base.frameOptions ?? 0) & FRAME.nonDefault) !== 0) {
+      throw new SqlError('windowing_error', `cannot copy window "${wanted}" because it has a frame clause`, {
+        location,
+      });
+    }
+    const { refname: _, ...own } = definition;
+    const merged: WindowDef = { ...own };
+    if (base.partitionClause !== undefined) merged.partitionClause = base.partitionClause;
+    const order = (definition.orderClause ?? []).length > 0 ? definition.orderClause : base.orderClause;
+    if (order !== undefined) merged.orderClause = order;
+    return merged;
+  }
+}
+
+/** OVER name, without parentheses. */
+function isReference({ name, partitionClause, orderClause, frameOptions = 0 }: WindowDef): boolean {
+  return (
+    name !== undefined &&
+    partitionClause === undefined &&
+    orderClause === undefined &&
+    (frameOptions & FRAME.nonDefault) === 0
+  );
+}
+
+export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionBinder): BoundExpression {
+  const { location } = call;
+  const star = call.agg_star === true;
+  const own = WINDOW_FUNCTIONS.get(name);
+  if (own === undefined && !isAggregate(name)) {
+    throw new SqlError(
+      'wrong_object_type',
+      `OVER specified, but ${name} is not a window function nor an aggregate function`,
+      { location },
+    );
+  }
+  if (call.agg_distinct === true) {
+    throw new SqlError('feature_not_supported', 'DISTINCT is not implemented for window functions', { location });
+  }
+  if (call.agg_order !== undefined) {
+    throw new SqlError('feature_not_supported', 'aggregate ORDER BY is not implemented for window functions', {
+      location,
+    });
+  }
+  const args = (call.args ?? []).map((arg) => binder.bindInside(arg));
+  const types = args.map(({ type }) => type);
+  const shown = `${name}(${star ? '*' : types.map(titleOf).join(', ')})`;
+  const missing = () =>
+    new SqlError('undefined_function', `function ${shown} does not exist`, {
+      location,
+      hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
+    });
+  let bound: Omit<BoundWindowCall, 'filter'>;
+  let result: SqlType;
+  if (own === undefined) {
+    const found = args.length === (star ? 0 : 1) ? findAggregate(name, types[0]) : undefined;
+    if (found === undefined || (star && name !== 'count')) throw missing();
+    const coerced = args.map((arg) =>
+      binder.settle(binder.coerce(arg, name === 'count' ? arg.type : found.argument!, -1, 'implicit')),
+    );
+    bound = { function: found, args: coerced };
+    result = found.result;
+  } else {
+    if (star || args.length < own.required || args.length > own.arguments.length) throw missing();
+    if (call.agg_filter !== undefined) {
+      throw new SqlError('feature_not_supported', 'FILTER is not implemented for non-aggregate window functions', {
+        location,
+      });
+    }
+    const anyArgs = args.filter((_, i) => own.arguments[i] === 'any');
+    const alike = binder.alike(anyArgs, name);
+    const coerced = args.map((arg, i) => {
+      const wanted = own.arguments[i]!;
+      if (wanted === 'any') return alike[anyArgs.indexOf(arg)]!;
+      const fitting = binder.tryCoerce(arg, wanted, -1, 'implicit');
+      if (fitting === undefined) throw missing();
+      return fitting;
+    });
+    bound = { function: own, args: coerced };
+    result = own.result === 'any' ? coerced[0]!.type : own.result;
+  }
+  const filter = call.agg_filter && binder.conditionInside(call.agg_filter, 'FILTER');
+  const id = binder.windows.add(call.over!, { ...bound, filter }, binder);
+  return { kind: 'column', type: result, modifier: -1, location, index: id, computed: 'window' };
+}
+
+function bindWindow(definition: WindowDef, binder: ExpressionBinder): BoundWindow {
+  const { partitionClause = [], orderClause = [] } = definition;
+  const partitionBy = partitionClause.map((node) => binder.settle(binder.bindInside(node)));
+  const orderBy = orderClause.map((node): BoundSortKey => {
+    const subject = 'SortBy' in node ? node.SortBy.node! : node;
+    return { expression: binder.settle(binder.bindInside(subject)), ...sortDirection(node) };
+  });
+  return { partitionBy, orderBy, frame: bindFrame(definition, orderBy, binder) };
+}
+
+function bindFrame(
+  { frameOptions = 0, startOffset, endOffset, location }: WindowDef,
+  orderBy: readonly BoundSortKey[],
+  binder: ExpressionBinder,
+): BoundFrame {
+  const has = (flag: number): boolean => (frameOptions & flag) !== 0;
+  const mode = has(FRAME.rows) ? 'rows' : has(FRAME.groups) ? 'groups' : 'range';
+  if (mode === 'groups' && orderBy.length === 0) {
+    throw new SqlError('windowing_error', 'GROUPS mode requires an ORDER BY clause', { location });
+  }
+  const end = (kind: BoundFrameEnd['kind'], offset: Node | undefined): BoundFrameEnd => {
+    if (offset === undefined) return { kind, offset: undefined, limit: undefined, isNegative: undefined };
+    return bindOffset(kind, offset, mode, orderBy, binder, location);
+  };
+  return {
+    mode,
+    start: has(FRAME.startPreceding)
+      ? end('preceding', startOffset)
+      : has(FRAME.startFollowing)
+        ? end('following', startOffset)
+        : end(has(FRAME.startCurrent) ? 'current' : 'unboundedPreceding', undefined),
+    end: has(FRAME.endPreceding)
+      ? end('preceding', endOffset)
+      : has(FRAME.endFollowing)
+        ? end('following', endOffset)
+        : end(has(FRAME.endUnboundedFollowing) ? 'unboundedFollowing' : 'current', undefined),
+    exclude: has(FRAME.excludeRow)
+      ? 'row'
+      : has(FRAME.excludeGroup)
+        ? 'group'
+        : has(FRAME.excludeTies)
+          ? 'ties'
+          : 'none',
+  };
+}
+
+function bindOffset(
+  kind: BoundFrameEnd['kind'],
+  node: Node,
+  mode: BoundFrame['mode'],
+  orderBy: readonly BoundSortKey[],
+  binder: ExpressionBinder,
+  location: number | undefined,
+): BoundFrameEnd {
+  const title = mode.toUpperCase();
+  const bound = binder.bindInside(node);
+  const variable = (each: BoundExpression) => each.kind === 'column';
+  if (someExpression(bound, variable)) {
+    throw new SqlError('invalid_column_reference', `argument of ${title} must not contain variables`, {
+      location: leftmost(bound),
+    });
+  }
+  if (mode !== 'range') {
+    const offset = binder.tryCoerce(bound, 'int8', -1, 'assignment');
+    if (offset !== undefined && bound.type !== 'text') {
+      return { kind, offset, limit: undefined, isNegative: undefined };
+    }
+    throw new SqlError(
+      'datatype_mismatch',
+      `argument of ${title} must be type bigint, not type ${titleOf(bound.type)}`,
+      {
+        location: leftmost(bound),
+      },
+    );
+  }
+  const [key, ...others] = orderBy;
+  if (key === undefined || others.length > 0) {
+    throw new SqlError(
+      'windowing_error',
+      'RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column',
+      { location },
+    );
+  }
+  const { expression, descending } = key;
+  const place = { type: expression.type, modifier: -1 };
+  const offset = binder.coerceUnknown(bound, offsetType(expression.type));
+  // Sorted downwards, what precedes is greater.
+  const sign = (kind === 'preceding') === descending ? '+' : '-';
+  const given = columnAt(1, { type: offset.type, modifier: -1 });
+  let limit = binder.tryOperator(sign, columnAt(0, place), given);
+  if (limit !== undefined && limit.type !== expression.type && !(isInteger(limit.type) && isInteger(expression.type))) {
+    limit = binder.tryCoerce(limit, expression.type, -1, 'explicit');
+  }
+  if (limit === undefined) {
+    throw new SqlError(
+      'feature_not_supported',
+      `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${titleOf(expression.type)} and offset type ${titleOf(offset.type)}`,
+      { location: leftmost(bound), hint: 'Cast the offset value to an appropriate type.' },
+    );
+  }
+  const zero = binder.coerceUnknown(
+    { kind: 'constant', type: 'unknown', modifier: -1, location: undefined, value: '0' },
+    offset.type,
+  );
+  return { kind, offset, limit, isNegative: binder.tryOperator('<', given, zero) };
+}
+
+/** What a literal without a type is read as. */
+function offsetType(key: SqlType): SqlType {
+  if (isInteger(key)) return key === 'int8' ? 'int8' : 'int4';
+  if (key === 'numeric' || key === 'float8') return key;
+  return 'interval';
+}

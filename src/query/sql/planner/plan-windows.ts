@@ -1,0 +1,81 @@
+/** Plans what follows grouping and comes before the order: window functions, then functions that return sets. */
+
+import type { BoundExpression, BoundFrameEnd, BoundSet, BoundSortKey, BoundWindowCalls } from '../binder/bound.ts';
+import { FunctionScan, type PlannedSet, ProjectSet } from '../operators/function-sets.ts';
+import type { SortKey } from '../operators/sort.ts';
+import { type PlannedFrameEnd, Window, type WindowOptions } from '../operators/window.ts';
+import { compareFor } from '../types/compare.ts';
+import { compileExpression } from './compile-expression.ts';
+import { type Planned, planNode } from './planned.ts';
+
+export type Over = (expression: BoundExpression) => BoundExpression;
+
+export function sortKey({ expression, descending, nullsFirst }: BoundSortKey, over: Over): SortKey {
+  return { value: compileExpression(over(expression)), compare: compareFor(expression.type), descending, nullsFirst };
+}
+
+/** Expressions that a window computes of its input. */
+export function expressionsOfWindow({ window, calls }: BoundWindowCalls): readonly BoundExpression[] {
+  return [
+    ...window.partitionBy,
+    ...window.orderBy.map(({ expression }) => expression),
+    ...calls.flatMap(({ args, filter }) => (filter === undefined ? args : [...args, filter])),
+  ];
+}
+
+export function planWindow(planned: Planned, { window, calls }: BoundWindowCalls, width: number, over: Over): Planned {
+  const end = ({ kind, offset, limit, isNegative }: BoundFrameEnd): PlannedFrameEnd => ({
+    kind,
+    offset: offset && compileExpression(offset),
+    limit: limit && compileExpression(limit),
+    isNegative: isNegative && compileExpression(isNegative),
+  });
+  const { frame } = window;
+  const options: WindowOptions = {
+    partitionBy: window.partitionBy.map((expression) =>
+      sortKey({ expression, descending: false, nullsFirst: false }, over),
+    ),
+    orderBy: window.orderBy.map((key) => sortKey(key, over)),
+    frame: { mode: frame.mode, start: end(frame.start), end: end(frame.end), exclude: frame.exclude },
+    calls: calls.map((call) => ({
+      function: call.function,
+      args: call.args.map((arg) => compileExpression(over(arg))),
+      filter: call.filter && compileExpression(over(call.filter)),
+    })),
+    width,
+  };
+  return {
+    isPoint: planned.isPoint,
+    node: planNode('WindowAgg', planned.node.rows, [planned.node]),
+    open: (context) => new Window(planned.open(context), options, context),
+  };
+}
+
+function compileSet({ function: found, args }: BoundSet, over: Over): PlannedSet {
+  return {
+    args: args.map((arg) => compileExpression(over(arg))),
+    strict: found.strict,
+    returnsSet: found.returnsSet === true,
+    evaluate: found.evaluate,
+  };
+}
+
+export function planSets(planned: Planned, sets: readonly BoundSet[], width: number, over: Over): Planned {
+  const compiled = sets.map((set) => compileSet(set, over));
+  return {
+    isPoint: planned.isPoint,
+    node: planNode('ProjectSet', planned.node.rows * 10, [planned.node]),
+    open: (context) => new ProjectSet(planned.open(context), compiled, width, context),
+  };
+}
+
+export function planFunctionScan(sets: readonly BoundSet[], ordinality: boolean, alias: string): Planned {
+  const compiled = sets.map((set) => compileSet(set, (each) => each));
+  const names = sets.map(({ function: found }) => found.name).join(', ');
+  const title = names === alias ? `Function Scan on ${names}` : `Function Scan on ${names} ${alias}`;
+  return {
+    isPoint: true,
+    node: planNode(title, 100),
+    open: (context) => new FunctionScan(compiled, ordinality, context),
+  };
+}
