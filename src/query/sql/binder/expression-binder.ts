@@ -6,9 +6,8 @@
  * converted here, once, so that what does not convert is an error with a place.
  */
 
-import type { A_Const, A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql/types';
+import type { A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
-import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
 import { distinctAggregate, findAggregate, isAggregate } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { resolveFunction, resolveOperator } from '../functions/resolve.ts';
@@ -28,6 +27,7 @@ import {
   sameExpression,
   someExpression,
 } from './bound.ts';
+import { literal, nullConstant } from './literals.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
 import type { BindProgress, Scope } from './scope.ts';
@@ -646,39 +646,6 @@ function isSet(expression: BoundExpression): boolean {
 }
 
 const BOOLEAN = { type: 'bool', modifier: -1 } as const;
-
-function nullConstant(location: number | undefined): BoundExpression {
-  return { kind: 'constant', type: 'unknown', modifier: -1, location, value: null };
-}
-
-/** Fields that are zero are missing from the tree. */
-function literal(constant: A_Const): BoundExpression {
-  const { location } = constant;
-  const typed = (type: SqlType, value: SqlValue): BoundExpression => ({
-    kind: 'constant',
-    type,
-    modifier: -1,
-    location,
-    value,
-  });
-  if (constant.isnull === true) return nullConstant(location);
-  if (constant.ival !== undefined) return typed('int4', constant.ival.ival ?? 0);
-  if (constant.boolval !== undefined) return typed('bool', constant.boolval.boolval ?? false);
-  if (constant.sval !== undefined) return typed('unknown', constant.sval.sval ?? '');
-  if (constant.fval !== undefined) {
-    const text = constant.fval.fval ?? '0';
-    const plain = text.replaceAll('_', '');
-    if (/^-?\d+$/.test(plain) && plain.length <= 20) {
-      const value = BigInt(plain);
-      if (value >= -2_147_483_648n && value <= 2_147_483_647n) return typed('int4', Number(value));
-      if (value === BigInt.asIntN(64, value)) return typed('int8', value);
-    }
-    const value = parseNumeric(plain);
-    if (value instanceof Numeric) return typed('numeric', value);
-    throw new SqlError('numeric_value_out_of_range', 'value overflows numeric format', { location });
-  }
-  throw notSupported('a bit string', location);
-}
 
 /** The error of a value that does not fit the column it is meant for. */
 export function assignmentMismatch(column: string, type: SqlType, expression: BoundExpression): SqlError {

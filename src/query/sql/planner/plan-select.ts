@@ -370,9 +370,10 @@ type PlannedRowCounts =
 /** LIMIT and OFFSET as numbers; null is no limit. Undefined when the query has neither. */
 function planRowCounts({ limit, offset }: BoundSelect, scope: PlanScope): PlannedRowCounts | undefined {
   if (limit === undefined && offset === undefined) return undefined;
+  // OFFSET first: of two errors it is the one that is told.
   const counts = (skip: SqlValue, wanted: SqlValue): RowCounts => ({
-    wanted: rowCount(wanted, 'LIMIT') ?? Number.POSITIVE_INFINITY,
     skip: rowCount(skip, 'OFFSET') ?? 0,
+    wanted: rowCount(wanted, 'LIMIT') ?? Number.POSITIVE_INFINITY,
   });
   const nothing = () => null;
   if ((limit === undefined || !hasSubquery(limit)) && (offset === undefined || !hasSubquery(offset))) {
