@@ -18,6 +18,7 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   snapshots: async () => (await import('./snapshots.ts')).snapshots,
   resp: async () => (await import('./resp.ts')).resp,
   sql: async () => (await import('./sql.ts')).sql,
+  clients: async () => (await import('./clients.ts')).clients,
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
   abuse: async () => (await import('./abuse.ts')).abuse,
 };
