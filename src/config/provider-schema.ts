@@ -91,7 +91,7 @@ export const ROCKSDB_FIELDS = {
     'providers.*.block_cache_size',
     bytes(1 * MB, 1024 * GB),
     undefined,
-    'Cache of table blocks.',
+    'Cache of table blocks, and a quarter of it for single values.',
     {
       env: 'ORBIT_ROCKSDB_BLOCK_CACHE_SIZE',
       initially: '1/8 of `memory.limit`, at most `256MB`',
