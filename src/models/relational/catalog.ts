@@ -106,13 +106,15 @@ export async function beginSchemaChange(
   transaction.put(key, utf8(String((before === undefined ? 0 : Number(text(before))) + 1)));
 }
 
-/** Requires `beginSchemaChange`. @returns an id that nothing else has. */
-export async function allocateId(transaction: Transaction, keyspace: Keyspace): Promise<TableId> {
+/** Requires `beginSchemaChange`. @returns a function that gives out ids that nothing else has. */
+export async function openIds(transaction: Transaction, keyspace: Keyspace): Promise<() => TableId> {
   const idKey = tableIdKey(keyspace);
   const lastId = await transaction.get(idKey);
-  const id = (lastId === undefined ? FIRST_ID : Number(text(lastId)) + 1) as TableId;
-  transaction.put(idKey, utf8(String(id)));
-  return id;
+  let next = lastId === undefined ? FIRST_ID : Number(text(lastId)) + 1;
+  return () => {
+    transaction.put(idKey, utf8(String(next)));
+    return next++ as TableId;
+  };
 }
 
 /**
@@ -143,19 +145,16 @@ export function deleteName(
 }
 
 /**
- * Requires `beginSchemaChange`. The names of its indexes are taken as well. @returns the table with its id.
+ * Requires `beginSchemaChange`. The names of its indexes are taken as well. @param id Given out for it.
  * @throws OperationError `already_exists` when a name is taken.
  */
 export async function createTable(
   transaction: Transaction,
   keyspace: Keyspace,
   definition: Omit<Table, 'id' | 'version'>,
+  id: TableId,
 ): Promise<Table> {
   const { name, schema } = definition;
-  if ((await transaction.get(tableNameKey(keyspace, name, schema))) !== undefined) {
-    throw new OperationError('already_exists', `table "${name}" already exists`);
-  }
-  const id = await allocateId(transaction, keyspace);
   const table: Table = { ...definition, id, version: 1 };
   await putName(transaction, keyspace, name, schema, { kind: 'table', id });
   if (table.primaryKey.length > 0) {

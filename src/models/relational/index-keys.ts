@@ -24,7 +24,7 @@ import { prefixRange } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { KeyReader, KeyWriter } from '../../storage/tuple.ts';
 import { type RowKeys, readValue, writeValue } from './keys.ts';
-import type { ColumnType, ColumnValue, Index, Table } from './table.ts';
+import { type ColumnType, type ColumnValue, type Index, storageOf, type Table } from './table.ts';
 
 /** Types whose values come out of a key as they went in. */
 const REVERSIBLE = new Set<ColumnType>(['bool', 'int2', 'int4', 'int8', 'text', 'varchar', 'timestamp', 'timestamptz']);
@@ -49,7 +49,7 @@ export class IndexKeys {
     this.#index = index;
     this.#rowKeys = rowKeys;
     this.#writer = keyspace.index.writer();
-    this.#writer.reset().int(table.id).int(index.id);
+    this.#writer.reset().int(storageOf(table)).int(index.id);
     this.#indexBytes = this.#writer.length;
     this.#reader = new KeyReader(keyspace.index.prefix);
   }
@@ -184,13 +184,18 @@ function isNull(tag: number | undefined): boolean {
 
 /** All entries of all indexes of a table. */
 export function indexRange(keyspace: Keyspace, table: Table): KeyRange {
-  return keyspace.index.range([BigInt(table.id)]);
+  return keyspace.index.range([BigInt(storageOf(table))]);
+}
+
+/** All entries of one index. */
+export function entriesOf(keyspace: Keyspace, table: Table, index: Index): KeyRange {
+  return keyspace.index.range([BigInt(storageOf(table)), BigInt(index.id)]);
 }
 
 /** What a foreign key locks in share while it relies on a row, and whoever takes the row away in exclusive. */
 export function referenceKey(keyspace: Keyspace, table: Table, rowKeys: RowKeys, rowKey: Key): Key {
   const writer = keyspace.index.writer();
-  return writer.reset().int(table.id).int(0).literal(rowKeys.suffixOf(rowKey)).finish();
+  return writer.reset().int(storageOf(table)).int(0).literal(rowKeys.suffixOf(rowKey)).finish();
 }
 
 function varint(value: number): Bytes {

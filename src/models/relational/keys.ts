@@ -26,7 +26,15 @@ import type { Keyspace } from '../../storage/keyspace.ts';
 import { KeyReader, type KeyWriter } from '../../storage/tuple.ts';
 import type { Numeric } from './numeric.ts';
 import { withoutPadding, withPadding } from './padding.ts';
-import { type Column, type ColumnType, type ColumnValue, PUBLIC_SCHEMA, type Table, type TableId } from './table.ts';
+import {
+  type Column,
+  type ColumnType,
+  type ColumnValue,
+  PUBLIC_SCHEMA,
+  storageOf,
+  type Table,
+  type TableId,
+} from './table.ts';
 import { type Interval, TimeTz } from './values.ts';
 
 export function tableKey(keyspace: Keyspace, id: TableId): Key {
@@ -118,7 +126,7 @@ export class RowKeys {
     this.#table = table;
     this.#spaceBytes = keyspace.relational.prefix.length;
     this.#writer = keyspace.relational.writer();
-    this.#writer.reset().int(table.id);
+    this.#writer.reset().int(storageOf(table));
     this.#tableBytes = this.#writer.length;
     this.#reader = new KeyReader(keyspace.relational.prefix);
   }

@@ -105,6 +105,7 @@ export interface SqlExpression {
 export type ColumnDefault =
   | { readonly kind: 'constant'; readonly value: ColumnValue }
   | { readonly kind: 'now' }
+  | { readonly kind: 'sequence'; readonly id: TableId }
   | { readonly kind: 'expression'; readonly expression: SqlExpression };
 
 export interface Column {
@@ -199,6 +200,8 @@ export interface ForeignKey {
 export interface Table {
   readonly id: TableId;
   readonly name: string;
+  /** The id that its keys begin with, once its rows were written anew under other keys; undefined: `id`. */
+  readonly storage?: TableId;
   /** Id of its schema; undefined in `public`. */
   readonly schema?: number;
   /** Grows with every change of the columns; each row says under which one it was written. */
@@ -217,6 +220,11 @@ export interface Table {
   /** Tables with foreign keys to this one; itself among them when it refers to itself. */
   readonly referencedBy?: readonly TableId[];
   readonly comment?: string;
+}
+
+/** The id that keys of its rows and of its index entries begin with. */
+export function storageOf({ id, storage }: Pick<Table, 'id' | 'storage'>): TableId {
+  return storage ?? id;
 }
 
 /** Values in a row of the table, its hidden id included. */

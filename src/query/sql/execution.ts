@@ -119,6 +119,10 @@ export class Execution implements ExecutionContext {
     return this.transaction.scan(range, options);
   }
 
+  beginReader(): Transaction {
+    return this.#options.engine.store.begin({ readOnly: true, label: 'foreign keys' });
+  }
+
   newest(key: Key): Awaitable<Bytes | undefined> {
     return this.#options.engine.store.get(key, this.transaction);
   }

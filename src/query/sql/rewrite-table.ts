@@ -1,63 +1,66 @@
 /**
- * Writes the rows of a table again, under the key of a new definition: what ALTER TABLE … ADD PRIMARY KEY comes to.
+ * Passes over all rows of a table for a change of its definition: writing them anew under other keys, filling an index,
+ * testing what a new constraint says.
  *
- * The rewritten table is a new one under the old name, with a new id: so old and new rows never share keys, and a
- * transaction that still reads the old definition finds the old rows as its snapshot has them. All of it is one
- * transaction, and bounded by what one transaction may write.
+ * A rewritten table keeps its id, and its keys begin with another one (`Table.storage`): old and new rows never share
+ * keys, and a transaction that still reads the old definition finds the old rows as its snapshot has them.
+ *
+ * All of it is part of the statement's transaction. Entries of an index that grow beyond a bound are committed before it,
+ * batch by batch: nobody reads an index before its definition is committed, and a build begins by deleting what an
+ * earlier one under the same id may have left behind.
  */
 
-import { createTable, forgetTable, truncateTable } from '../../models/relational/catalog.ts';
-import { RowCodec } from '../../models/relational/row-codec.ts';
+import { latin1 } from '../../base/bytes.ts';
+import { entriesOf, indexRange } from '../../models/relational/index-keys.ts';
+import { RowKeys } from '../../models/relational/keys.ts';
 import type { ColumnValue, Table } from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
-import type { Cursor, Entry, Transaction } from '../../storage/store.ts';
+import type { Cursor, Entry, Store, Transaction } from '../../storage/store.ts';
+import { type CatalogTable, openTable } from './catalog-cache.ts';
+import type { ExecutionContext, ExecutionRow } from './operators/operator.ts';
+import type { WriteIndex } from './operators/table-writer.ts';
+import { writeRulesOf } from './planner/write-rules.ts';
 import { SqlError } from './sql-error.ts';
 import { formatText } from './types/text-form.ts';
-import type { TimeZone } from './types/time-zone.ts';
 
-const BATCH_BYTES = 4 * 1024 * 1024;
-
-export interface RewriteOptions {
+export interface PassOptions {
+  readonly store: Store;
   readonly keyspace: Keyspace;
-  readonly zone: TimeZone;
-  /** See `ExecutionContext.pause`. */
-  pause(): Promise<void> | undefined;
+  readonly transaction: Transaction;
+  /** For the expressions of the definition. */
+  readonly context: ExecutionContext;
 }
 
-/**
- * Requires `beginSchemaChange` and the exclusive lock on the definition of `table`.
- * @throws SqlError `not_null_violation` and `unique_violation` of the first row that the new key does not allow.
- */
-export async function rewriteTable(
-  transaction: Transaction,
-  table: Table,
-  definition: Omit<Table, 'id' | 'version'>,
-  { keyspace, zone, pause }: RewriteOptions,
+const ROW_BATCH_BYTES = 4 * 1024 * 1024;
+
+/** Bytes of entries that are gathered before they are committed ahead of the definition. */
+const ENTRY_BATCH_BYTES = 8 * 1024 * 1024;
+
+/** All rows as the transaction sees them. */
+export async function eachRow(
+  table: CatalogTable,
+  { transaction, context }: PassOptions,
+  visit: (row: ExecutionRow) => void | Promise<void>,
 ): Promise<void> {
-  const source = new RowCodec(keyspace, table);
-  const cursor = transaction.scan(source.keys.range([]));
+  const cursor = transaction.scan(table.codec.keys.range([]));
   try {
-    forgetTable(transaction, keyspace, table);
-    const target = new RowCodec(keyspace, await createTable(transaction, keyspace, definition));
     for (let batch = await nextBatch(cursor); batch.length > 0; batch = await nextBatch(cursor)) {
       for (const { key, value } of batch) {
-        const row = source.decode(key, value);
-        checkNotNull(definition, row);
-        if (!transaction.putNew(target.keys.keyOf(row), target.encode(row))) throw duplicated(definition, row, zone);
+        const visited = visit(table.codec.decode(key, value));
+        if (visited !== undefined) await visited;
       }
-      await pause();
+      await context.pause();
     }
   } finally {
     cursor.close();
   }
-  truncateTable(transaction, keyspace, table);
 }
 
 /** Many rows at a time: every switch from writing to scanning puts what was written in order. */
 async function nextBatch(cursor: Cursor): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
   let bytes = 0;
-  while (bytes < BATCH_BYTES) {
+  while (bytes < ROW_BATCH_BYTES) {
     const batch = await cursor.next();
     if (batch === undefined) break;
     for (const entry of batch) {
@@ -68,27 +71,123 @@ async function nextBatch(cursor: Cursor): Promise<readonly Entry[]> {
   return entries;
 }
 
-function checkNotNull({ name, columns, primaryKey }: Omit<Table, 'id' | 'version'>, row: readonly ColumnValue[]): void {
-  for (const position of primaryKey) {
-    if (row[position] !== null) continue;
-    const column = columns[position]!.name;
-    throw new SqlError('not_null_violation', `column "${column}" of relation "${name}" contains null values`, {
-      table: name,
-      column,
-    });
+/**
+ * Requires `beginSchemaChange` and the exclusive lock on the definition of `source`.
+ * @param target The new definition, under a new `storage`. @param change Makes a row of `target` of one of `source`.
+ * @throws SqlError `not_null_violation` and `unique_violation` of the first row that the new definition does not allow.
+ */
+export async function rewriteTable(
+  source: CatalogTable,
+  target: Table,
+  change: (row: ExecutionRow) => ExecutionRow,
+  options: PassOptions,
+): Promise<void> {
+  const { transaction, keyspace, context } = options;
+  const opened = openTable(keyspace, target);
+  const rules = writeRulesOf(opened);
+  await eachRow(source, options, async (old) => {
+    const row = change(old);
+    checkNotNull(target, row);
+    if (target.primaryKey.length === 0) {
+      const kept = source.table.primaryKey.length === 0 ? old[source.table.columns.length] : undefined;
+      row[target.columns.length] = kept ?? (await context.nextRowId(opened));
+    }
+    const key = opened.codec.keys.keyOf(row);
+    if (!transaction.putNew(key, opened.codec.encode(row))) throw duplicatedKey(target, row, context);
+    for (const index of rules.indexes) {
+      if (index.predicate !== undefined && index.predicate(row, context) !== true) continue;
+      const values = index.parts.map((part) => part(row, context));
+      const { keys } = index.source;
+      if (!transaction.putNew(keys.key(values, key), keys.value(values, key, row))) {
+        throw duplicatedEntry(target, index, values, context);
+      }
+    }
+  });
+  transaction.deleteRange(new RowKeys(keyspace, source.table).range([]));
+  transaction.deleteRange(indexRange(keyspace, source.table));
+}
+
+/**
+ * Fills one index of `table`, whose definition holds it already.
+ * @throws SqlError `unique_violation`.
+ */
+export async function buildIndex(table: CatalogTable, name: string, options: PassOptions): Promise<void> {
+  const { store, keyspace, transaction, context } = options;
+  const index = writeRulesOf(table).indexes.find(({ source }) => source.index.name === name)!;
+  const { keys } = index.source;
+  let pending = new Map<string, { readonly key: Uint8Array; readonly value: Uint8Array }>();
+  let bytes = 0;
+  let ahead = false;
+  const flush = async (): Promise<void> => {
+    await store.whenWritable();
+    const batch = store.writeBatch();
+    if (!ahead) batch.deleteRange(entriesOf(keyspace, table.table, index.source.index));
+    ahead = true;
+    for (const { key, value } of pending.values()) batch.put(key, value);
+    await batch.commit();
+    pending = new Map();
+    bytes = 0;
+  };
+  await eachRow(table, options, async (row) => {
+    if (index.predicate !== undefined && index.predicate(row, context) !== true) return;
+    const values = index.parts.map((part) => part(row, context));
+    const rowKey = table.codec.keys.keyOf(row);
+    const key = keys.key(values, rowKey);
+    const id = latin1(key);
+    if (keys.excludes(values)) {
+      if (pending.has(id) || (ahead && (await store.get(key)) !== undefined)) {
+        throw duplicatedEntry(table.table, index, values, context);
+      }
+    }
+    const value = keys.value(values, rowKey, row);
+    pending.set(id, { key, value });
+    bytes += key.length + value.length;
+    if (bytes >= ENTRY_BATCH_BYTES) await flush();
+  });
+  if (ahead) {
+    await flush();
+    return;
+  }
+  transaction.deleteRange(entriesOf(keyspace, table.table, index.source.index));
+  for (const { key, value } of pending.values()) transaction.put(key, value);
+}
+
+function checkNotNull({ name, columns }: Table, row: readonly ColumnValue[]): void {
+  for (let position = 0; position < columns.length; position++) {
+    if (columns[position]!.notNull && row[position] === null) throw containsNull(name, columns[position]!.name);
   }
 }
 
-function duplicated(
-  { name, columns, primaryKey, primaryKeyName }: Omit<Table, 'id' | 'version'>,
+export function containsNull(table: string, column: string): SqlError {
+  const message = `column "${column}" of relation "${table}" contains null values`;
+  return new SqlError('not_null_violation', message, { table, column });
+}
+
+function duplicatedKey(
+  { name, columns, primaryKey, primaryKeyName }: Table,
   row: readonly ColumnValue[],
-  zone: TimeZone,
+  style: ExecutionContext,
 ): SqlError {
   const names = primaryKey.map((position) => columns[position]!.name).join(', ');
-  const values = primaryKey.map((position) => formatText(columns[position]!.type, row[position]!, { zone })).join(', ');
+  const values = primaryKey.map((position) => formatText(columns[position]!.type, row[position]!, style)).join(', ');
   return new SqlError('unique_violation', `could not create unique index "${primaryKeyName}"`, {
     detail: `Key (${names})=(${values}) is duplicated.`,
     table: name,
     constraint: primaryKeyName,
+  });
+}
+
+function duplicatedEntry(
+  table: Table,
+  { source, titles }: WriteIndex,
+  values: readonly ColumnValue[],
+  style: ExecutionContext,
+): SqlError {
+  const { parts, name } = source.index;
+  const shown = values.map((value, i) => (value === null ? 'null' : formatText(parts[i]!.type, value, style)));
+  return new SqlError('unique_violation', `could not create unique index "${name}"`, {
+    detail: `Key (${titles.join(', ')})=(${shown.join(', ')}) is duplicated.`,
+    table: table.name,
+    constraint: name,
   });
 }

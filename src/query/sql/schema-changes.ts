@@ -1,29 +1,57 @@
 /**
- * CREATE, ALTER, DROP and TRUNCATE of what the catalog holds.
+ * CREATE, ALTER, DROP and TRUNCATE of tables, indexes and sequences.
  *
- * Schema changes are part of their transaction, and take turns: see models/relational/catalog.ts.
+ * Schema changes are part of their transaction, and take turns: see models/relational/catalog.ts. Whoever writes rows of
+ * a table holds its definition in share; who changes it, in exclusive, until the end of the transaction.
  */
 
-import type { Node } from '@pgsql/types';
+import type { AlterTableCmd, Node } from '@pgsql/types';
 import { isPromise } from '../../base/awaitable.ts';
-import { hasCode } from '../../base/errors.ts';
-import { beginSchemaChange, createTable, dropTable, truncateTable } from '../../models/relational/catalog.ts';
+import {
+  beginSchemaChange,
+  createTable,
+  dropTable,
+  openIds,
+  readName,
+  readTableById,
+  redefineTable,
+  truncateTable,
+} from '../../models/relational/catalog.ts';
 import { tableKey } from '../../models/relational/keys.ts';
-import type { Table } from '../../models/relational/table.ts';
+import { setPosition } from '../../models/relational/sequence.ts';
+import type { ForeignKey, Table, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
-import { bindAlterTable } from './binder/bind-alter-table.ts';
-import { bindCreateTable } from './binder/bind-create-table.ts';
+import { bindCreateTable, bindPrimaryKey, type EvaluateConstant, primaryKeyName } from './binder/bind-create-table.ts';
+import { requireColumn } from './binder/bind-modify.ts';
 import { stringOf, stringsOf, tableName } from './binder/names.ts';
+import { binderOver } from './binder/table-rules.ts';
+import {
+  ColumnEditor,
+  type ColumnEditorOptions,
+  stillNeeded,
+  unsupportedChange,
+  withSequence,
+} from './column-editor.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import type { ResultSink } from './results.ts';
-import { rewriteTable } from './rewrite-table.ts';
+import { SequenceStatements } from './sequence-statements.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import type { StatementRunner } from './statement-runner.ts';
+import { TableEditor } from './table-editor.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 
+type Sink = Pick<ResultSink, 'complete' | 'notice'>;
+type Statement<Kind extends string> =
+  Extract<Node, Record<Kind, unknown>> extends infer Found
+    ? Found extends Record<Kind, infer Tree>
+      ? Tree
+      : never
+    : never;
+
 export class SchemaChanges {
+  readonly sequences: SequenceStatements;
   readonly #session: SessionContext;
   readonly #engine: SqlEngine;
   readonly #block: TransactionBlock;
@@ -34,118 +62,235 @@ export class SchemaChanges {
     this.#engine = session.engine;
     this.#block = session.block;
     this.#runner = runner;
+    this.sequences = new SequenceStatements(session, this);
   }
 
-  async createTable(
-    statement: Extract<Node, { CreateStmt: unknown }>['CreateStmt'],
-    sink: Pick<ResultSink, 'complete' | 'notice'>,
-  ): Promise<void> {
+  async createTable(statement: Statement<'CreateStmt'>, sink: Sink): Promise<void> {
     this.#block.refuseReadOnly('CREATE TABLE');
-    const now = this.#engine.nowMicros();
-    const evaluation = {
-      ...this.#session.parameters.style,
-      nowMicros: now,
-      statementMicros: now,
-      clockMicros: () => now,
-      parameters: [],
-      slots: [],
-      session: this.#session.facts,
-    };
-    const definition = bindCreateTable(statement, this.#runner.bindContext([], false), (expression) =>
-      compileExpression(expression)([], evaluation),
-    );
-    const transaction = await this.#beginSchemaChange();
-    try {
-      await createTable(transaction, this.#engine.keyspace, definition);
-    } catch (error) {
-      if (!hasCode(error, 'already_exists')) throw error;
+    const transaction = await this.begin();
+    const context = this.#runner.bindContext([], false);
+    const { definition, constraints, sequences } = bindCreateTable(statement, context, this.#evaluate());
+    const { keyspace } = this.#engine;
+    if ((await readName(transaction, keyspace, definition.name, definition.schema)) !== undefined) {
       const message = `relation "${definition.name}" already exists`;
-      if (statement.if_not_exists !== true) throw new SqlError('duplicate_table', message, { cause: error });
+      if (statement.if_not_exists !== true) throw new SqlError('duplicate_table', message);
       sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message: `${message}, skipping` });
+      sink.complete('CREATE TABLE');
+      return;
+    }
+    const options = await this.#editorOptions(transaction, sink);
+    const id = options.nextId();
+    const columns = [...definition.columns];
+    for (const sequence of sequences) {
+      const { position, identity } = sequence;
+      const created = await options.createSequence({ ...definition, id, version: 1 }, sequence);
+      columns[position] = withSequence(columns[position]!, created, identity);
+    }
+    const table = await named(definition.primaryKeyName, () =>
+      createTable(transaction, keyspace, { ...definition, columns }, id),
+    );
+    if (constraints.length > 0) {
+      const editor = new TableEditor(table, true, options);
+      const isForeign = ({ constraint }: (typeof constraints)[number]) => constraint.contype === 'CONSTR_FOREIGN';
+      for (const each of constraints) if (!isForeign(each)) await editor.addConstraint(each.constraint, each.column);
+      for (const each of constraints) if (isForeign(each)) await editor.addConstraint(each.constraint, each.column);
+      editor.store();
     }
     sink.complete('CREATE TABLE');
   }
 
-  async dropTables(
-    statement: Extract<Node, { DropStmt: unknown }>['DropStmt'],
-    sink: Pick<ResultSink, 'complete' | 'notice'>,
-  ): Promise<void> {
-    if (statement.removeType !== 'OBJECT_TABLE') {
-      throw notSupported(`DROP ${(statement.removeType ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
+  async createIndex(statement: Statement<'IndexStmt'>, sink: Sink): Promise<void> {
+    this.#block.refuseReadOnly('CREATE INDEX');
+    if (statement.concurrent === true) {
+      if (this.#block.status === 'explicit') {
+        const message = 'CREATE INDEX CONCURRENTLY cannot run inside a transaction block';
+        throw new SqlError('active_sql_transaction', message);
+      }
+      throw notSupported('CREATE INDEX CONCURRENTLY');
     }
-    this.#block.refuseReadOnly('DROP TABLE');
-    const transaction = await this.#beginSchemaChange();
-    const tables: Table[] = [];
-    for (const object of statement.objects ?? []) {
-      const names = 'List' in object ? stringsOf(object.List.items) : [stringOf(object)];
-      const name = tableName({
-        relname: names.at(-1)!,
-        ...(names.length > 1 ? { schemaname: names.at(-2)! } : {}),
-        ...(names.length > 2 ? { catalogname: names.at(-3)! } : {}),
-      });
-      const found = await this.#engine.catalog.findWithin(transaction, name);
-      if (found !== undefined) tables.push(found.table);
-      else if (statement.missing_ok !== true) {
-        throw new SqlError('undefined_table', `table "${name}" does not exist`);
-      } else {
-        const message = `table "${name}" does not exist, skipping`;
-        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+    const transaction = await this.begin();
+    const name = tableName(statement.relation!);
+    const { idxname = '' } = statement;
+    if (statement.if_not_exists === true && idxname !== '') {
+      if ((await readName(transaction, this.#engine.keyspace, idxname)) !== undefined) {
+        const message = `relation "${idxname}" already exists, skipping`;
+        sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message });
+        sink.complete('CREATE INDEX');
+        return;
       }
     }
-    for (const table of tables) {
-      await this.#lockTable(transaction, table);
+    const table = await this.#lockFor(transaction, name);
+    const editor = new TableEditor(table, false, await this.#editorOptions(transaction, sink));
+    await editor.addIndex(statement);
+    editor.store();
+    sink.complete('CREATE INDEX');
+  }
+
+  async drop(statement: Statement<'DropStmt'>, sink: Sink): Promise<void> {
+    switch (statement.removeType) {
+      case 'OBJECT_TABLE':
+        return this.#dropTables(statement, sink);
+      case 'OBJECT_INDEX':
+        return this.#dropIndexes(statement, sink);
+      case 'OBJECT_SEQUENCE':
+        return this.sequences.drop(statement, sink);
+      default:
+        throw notSupported(`DROP ${(statement.removeType ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
+    }
+  }
+
+  async #dropTables(statement: Statement<'DropStmt'>, sink: Sink): Promise<void> {
+    this.#block.refuseReadOnly('DROP TABLE');
+    const transaction = await this.begin();
+    const tables: Table[] = [];
+    for (const name of objectNames(statement)) {
+      const found = await this.#engine.catalog.findWithin(transaction, name);
+      if (found !== undefined) {
+        if (!tables.some(({ id }) => id === found.table.id)) tables.push(found.table);
+        continue;
+      }
+      const other = await readName(transaction, this.#engine.keyspace, name);
+      if (other !== undefined) throw wrongKind(name, 'table', other.kind);
+      const message = `table "${name}" does not exist`;
+      if (statement.missing_ok !== true) throw new SqlError('undefined_table', message);
+      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+    }
+    const dropped = new Set(tables.map(({ id }) => id));
+    for (const table of tables) await this.#dropReferences(transaction, table, dropped, statement.behavior, sink);
+    for (const { id } of tables) {
+      const table = await readTableById(transaction, this.#engine.keyspace, id);
+      await this.lockTable(transaction, table);
+      await this.#forgetParents(transaction, table, dropped);
+      for (const { sequence } of table.columns) {
+        if (sequence !== undefined) await this.sequences.remove(transaction, sequence);
+      }
       dropTable(transaction, this.#engine.keyspace, table);
     }
     sink.complete('DROP TABLE');
   }
 
-  /** Keeps everyone out who writes to the table, until the end of the transaction. */
-  async #lockTable(transaction: Transaction, table: Table): Promise<void> {
-    const timeoutMs = this.#session.parameters.milliseconds('lock_timeout');
-    const bound = timeoutMs > 0 ? { timeoutMs } : {};
-    const locked = transaction.lock([tableKey(this.#engine.keyspace, table.id)], bound);
-    if (isPromise(locked)) await this.#session.interrupts.race(locked);
+  /** Foreign keys of tables that stay: refused, or dropped by CASCADE. */
+  async #dropReferences(
+    transaction: Transaction,
+    table: Table,
+    dropped: ReadonlySet<TableId>,
+    behavior: string | undefined,
+    sink: Sink,
+  ): Promise<void> {
+    for (const id of table.referencedBy ?? []) {
+      if (dropped.has(id)) continue;
+      const child = await readTableById(transaction, this.#engine.keyspace, id);
+      const keys = (child.foreignKeys ?? []).filter(({ references }) => references === table.id);
+      if (behavior !== 'DROP_CASCADE') {
+        throw stillNeeded(
+          `table ${table.name}`,
+          ...keys.map(({ name }) => `constraint ${name} on table ${child.name}`),
+        );
+      }
+      await this.lockTable(transaction, child);
+      for (const key of keys) {
+        const message = `drop cascades to constraint ${key.name} on table ${child.name}`;
+        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+      }
+      const foreignKeys = (child.foreignKeys ?? []).filter(({ references }) => references !== table.id);
+      redefineTable(transaction, this.#engine.keyspace, { ...child, foreignKeys });
+    }
   }
 
-  async truncate(
-    { relations }: Extract<Node, { TruncateStmt: unknown }>['TruncateStmt'],
-    sink: Pick<ResultSink, 'complete'>,
-  ): Promise<void> {
+  async #forgetParents(transaction: Transaction, table: Table, dropped: ReadonlySet<TableId>): Promise<void> {
+    const parents = new Set((table.foreignKeys ?? []).map(({ references }) => references));
+    for (const id of parents) {
+      if (dropped.has(id)) continue;
+      const parent = await readTableById(transaction, this.#engine.keyspace, id);
+      await this.lockTable(transaction, parent);
+      const referencedBy = (parent.referencedBy ?? []).filter((each) => each !== table.id);
+      redefineTable(transaction, this.#engine.keyspace, { ...parent, referencedBy });
+    }
+  }
+
+  async #dropIndexes(statement: Statement<'DropStmt'>, sink: Sink): Promise<void> {
+    this.#block.refuseReadOnly('DROP INDEX');
+    if (statement.concurrent === true) throw notSupported('DROP INDEX CONCURRENTLY');
+    const transaction = await this.begin();
+    const { keyspace } = this.#engine;
+    for (const name of objectNames(statement)) {
+      const found = await readName(transaction, keyspace, name);
+      if (found === undefined) {
+        const message = `index "${name}" does not exist`;
+        if (statement.missing_ok !== true) throw new SqlError('undefined_object', message);
+        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+        continue;
+      }
+      if (found.kind !== 'index') throw wrongKind(name, 'index', found.kind);
+      const table = await readTableById(transaction, keyspace, found.table!);
+      const index = table.indexes?.find((each) => each.name === name);
+      if (index === undefined || index.isConstraint) {
+        throw new SqlError(
+          'dependent_objects_still_exist',
+          `cannot drop index ${name} because constraint ${name} on table ${table.name} requires it`,
+          { hint: `You can drop constraint ${name} on table ${table.name} instead.` },
+        );
+      }
+      await this.lockTable(transaction, table);
+      const editor = new TableEditor(table, false, await this.#editorOptions(transaction, sink));
+      editor.removeIndex(index);
+      editor.store();
+    }
+    sink.complete('DROP INDEX');
+  }
+
+  async truncate(statement: Statement<'TruncateStmt'>, sink: Sink): Promise<void> {
     this.#block.refuseReadOnly('TRUNCATE TABLE');
     this.#block.ranStatement = true;
     await this.#block.holdPortals();
     const transaction = this.#block.transaction ?? this.#block.begin();
-    for (const relation of relations ?? []) {
+    const tables = new Map<TableId, Table>();
+    for (const relation of statement.relations ?? []) {
       if (!('RangeVar' in relation)) continue;
       const table = await this.#lockNewest(transaction, tableName(relation.RangeVar));
-      this.#block.wrote = true;
-      truncateTable(transaction, this.#engine.keyspace, table);
+      tables.set(table.id, table);
+    }
+    const { keyspace } = this.#engine;
+    for (const table of tables.values()) {
+      for (const id of table.referencedBy ?? []) {
+        if (tables.has(id)) continue;
+        const child = await readTableById(transaction, keyspace, id);
+        if (statement.behavior !== 'DROP_CASCADE') {
+          throw new SqlError(
+            'feature_not_supported',
+            'cannot truncate a table referenced in a foreign key constraint',
+            {
+              detail: `Table "${child.name}" references "${table.name}".`,
+              hint: `Truncate table "${child.name}" at the same time, or use TRUNCATE ... CASCADE.`,
+            },
+          );
+        }
+        const message = `truncate cascades to table "${child.name}"`;
+        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+        tables.set(id, await this.#lockNewest(transaction, child.name));
+      }
+    }
+    this.#block.wrote = true;
+    for (const table of tables.values()) {
+      truncateTable(transaction, keyspace, table);
+      if (statement.restart_seqs !== true) continue;
+      for (const { sequence } of table.columns) {
+        const state = sequence === undefined ? undefined : this.sequences.state(sequence);
+        if (state === undefined) continue;
+        const { definition } = state;
+        if (this.#session.sequences.own.has(definition.id)) state.set(definition.start, false);
+        else setPosition(transaction, keyspace, definition, { last: definition.start, called: false });
+      }
     }
     sink.complete('TRUNCATE TABLE');
   }
 
-  /** Locks the table that has the name when the lock is granted. @throws SqlError `undefined_table`. */
-  async #lockNewest(transaction: Transaction, name: string): Promise<Table> {
-    for (;;) {
-      transaction.beginStatement();
-      const before = await this.#engine.catalog.findWithin(transaction, name);
-      if (before === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
-      await this.#lockTable(transaction, before.table);
-      transaction.beginStatement();
-      const after = await this.#engine.catalog.findWithin(transaction, name);
-      if (after?.table.id === before.table.id && after.table.version === before.table.version) return after.table;
-    }
-  }
-
-  async alterTable(
-    statement: Extract<Node, { AlterTableStmt: unknown }>['AlterTableStmt'],
-    sink: Pick<ResultSink, 'complete' | 'notice'>,
-  ): Promise<void> {
+  async alterTable(statement: Statement<'AlterTableStmt'>, sink: Sink): Promise<void> {
     if (statement.objtype !== 'OBJECT_TABLE') {
       throw notSupported(`ALTER ${(statement.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
     }
     this.#block.refuseReadOnly('ALTER TABLE');
-    const transaction = await this.#beginSchemaChange();
+    const transaction = await this.begin();
     const name = tableName(statement.relation!);
     const found = await this.#engine.catalog.findWithin(transaction, name);
     if (found === undefined) {
@@ -155,18 +300,144 @@ export class SchemaChanges {
       sink.complete('ALTER TABLE');
       return;
     }
-    const definition = bindAlterTable(statement, found.table);
-    await this.#lockTable(transaction, found.table);
-    transaction.beginStatement();
-    await rewriteTable(transaction, found.table, definition, {
-      keyspace: this.#engine.keyspace,
-      zone: this.#session.parameters.zone,
-      pause: () => this.#session.interrupts.pause(),
-    });
+    const table = await this.#lockFor(transaction, name);
+    const options = await this.#editorOptions(transaction, sink);
+    const editor = new TableEditor(table, false, options);
+    const columns = new ColumnEditor(editor, options);
+    const commands = (statement.cmds ?? []).flatMap((node) => ('AlterTableCmd' in node ? [node.AlterTableCmd] : []));
+    const ordered = commands.map((command) => ({ command, pass: passOf(command) })).sort((a, b) => a.pass - b.pass);
+    for (const { command } of ordered) await this.#alter(command, editor, columns, sink);
+    editor.store();
     sink.complete('ALTER TABLE');
   }
 
-  async #beginSchemaChange(): Promise<Transaction> {
+  async #alter(command: AlterTableCmd, editor: TableEditor, columns: ColumnEditor, sink: Sink): Promise<void> {
+    const { subtype = '', name = '', def, behavior, missing_ok: missingOk } = command;
+    const cascade = behavior === 'DROP_CASCADE';
+    const constraint = def !== undefined && 'Constraint' in def ? def.Constraint : undefined;
+    switch (subtype) {
+      case 'AT_AddColumn': {
+        if (def === undefined || !('ColumnDef' in def)) throw unsupportedChange(subtype);
+        for (const each of await columns.add(def.ColumnDef, missingOk === true)) {
+          if (each.constraint.contype === 'CONSTR_PRIMARY')
+            await addPrimaryKey(editor, columns, [each.column!], each.constraint);
+          else await editor.addConstraint(each.constraint, each.column);
+        }
+        return;
+      }
+      case 'AT_DropColumn':
+        if (missingOk === true && !editor.table.columns.some((column) => column.name === name)) {
+          const message = `column "${name}" of relation "${editor.table.name}" does not exist, skipping`;
+          sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+          return;
+        }
+        return columns.drop(name, cascade);
+      case 'AT_ColumnDefault':
+        return columns.setDefault(name, def);
+      case 'AT_SetNotNull':
+        return columns.setNotNull(name, true);
+      case 'AT_DropNotNull':
+        return columns.setNotNull(name, false);
+      case 'AT_AlterColumnType':
+        if (def === undefined || !('ColumnDef' in def)) throw unsupportedChange(subtype);
+        return columns.alterType(name, def.ColumnDef);
+      case 'AT_AddConstraint':
+        if (constraint === undefined) throw unsupportedChange(subtype);
+        if (constraint.contype !== 'CONSTR_PRIMARY') return editor.addConstraint(constraint);
+        return addPrimaryKey(editor, columns, stringsOf(constraint.keys), constraint);
+      case 'AT_DropConstraint':
+        return this.#dropConstraint(editor, columns, name, cascade, missingOk === true, sink);
+      case 'AT_ChangeOwner': {
+        const role = command.newowner;
+        const owner = role?.roletype === 'ROLESPEC_CSTRING' ? (role.rolename ?? '') : this.#session.facts.user;
+        if (owner === this.#session.facts.user) return;
+        throw new SqlError('undefined_object', `role "${owner}" does not exist`);
+      }
+      default:
+        throw unsupportedChange(subtype);
+    }
+  }
+
+  async #dropConstraint(
+    editor: TableEditor,
+    columns: ColumnEditor,
+    name: string,
+    cascade: boolean,
+    missingOk: boolean,
+    sink: Sink,
+  ): Promise<void> {
+    const { table } = editor;
+    const { transaction } = this.#block;
+    const { keyspace } = this.#engine;
+    const index = table.indexes?.find((each) => each.isConstraint && each.name === name);
+    const isPrimary = table.primaryKey.length > 0 && table.primaryKeyName === name;
+    const key = table.foreignKeys?.find((each) => each.name === name);
+    if (index !== undefined || isPrimary) {
+      const positions = isPrimary ? table.primaryKey : index!.parts.map(({ column }) => column!);
+      await this.#dropReliant(editor, positions, name, cascade, sink);
+      if (isPrimary) await columns.setPrimaryKey([], primaryKeyName(table.name));
+      else editor.removeIndex(index!);
+    } else if (key !== undefined) {
+      const foreignKeys = table.foreignKeys!.filter((each) => each !== key);
+      editor.table = { ...table, foreignKeys };
+      if (foreignKeys.some(({ references }) => references === key.references)) return;
+      if (key.references === table.id) {
+        editor.table = { ...editor.table, referencedBy: (table.referencedBy ?? []).filter((id) => id !== table.id) };
+        return;
+      }
+      const parent = await readTableById(transaction!, keyspace, key.references);
+      await this.lockTable(transaction!, parent);
+      const referencedBy = (parent.referencedBy ?? []).filter((id) => id !== table.id);
+      redefineTable(transaction!, keyspace, { ...parent, referencedBy });
+    } else if (table.checks?.some((each) => each.name === name) === true) {
+      editor.table = { ...table, checks: table.checks.filter((each) => each.name !== name) };
+    } else {
+      const message = `constraint "${name}" of relation "${table.name}" does not exist`;
+      if (!missingOk) throw new SqlError('undefined_object', message);
+      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+    }
+  }
+
+  /** Foreign keys that need the unique key which is about to go. */
+  async #dropReliant(
+    editor: TableEditor,
+    positions: readonly number[],
+    name: string,
+    cascade: boolean,
+    sink: Sink,
+  ): Promise<void> {
+    const { table } = editor;
+    const { transaction } = this.#block;
+    for (const id of table.referencedBy ?? []) {
+      const child = id === table.id ? editor.table : await readTableById(transaction!, this.#engine.keyspace, id);
+      const relies = (key: ForeignKey): boolean =>
+        key.references === table.id &&
+        key.referenced.length === positions.length &&
+        key.referenced.every((each) => positions.includes(each));
+      const keys = (child.foreignKeys ?? []).filter(relies);
+      if (keys.length === 0) continue;
+      if (!cascade) {
+        const object = `constraint ${name} on table ${table.name}`;
+        const needed = keys.map((key) => `constraint ${key.name} on table ${child.name} depends on index ${name}`);
+        throw stillNeeded(object, needed.join('\n'));
+      }
+      for (const key of keys) {
+        const message = `drop cascades to constraint ${key.name} on table ${child.name}`;
+        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+      }
+      const foreignKeys = child.foreignKeys!.filter((key) => !relies(key));
+      if (id === table.id) editor.table = { ...editor.table, foreignKeys };
+      else {
+        await this.lockTable(transaction!, child);
+        redefineTable(transaction!, this.#engine.keyspace, { ...child, foreignKeys });
+      }
+    }
+  }
+
+  // --- What rooms of schema changes share
+
+  /** Waits for its turn to change the schema. */
+  async begin(): Promise<Transaction> {
     this.#block.ranStatement = true;
     await this.#block.holdPortals();
     const transaction = this.#block.transaction ?? this.#block.begin();
@@ -176,6 +447,146 @@ export class SchemaChanges {
     await this.#session.interrupts.race(beginSchemaChange(transaction, this.#engine.keyspace, bound));
     this.#block.wrote = true;
     this.#block.schemaChanged = true;
+    await this.#engine.sequences.ready();
     return transaction;
   }
+
+  /** Keeps everyone out who writes to the table, until the end of the transaction. */
+  async lockTable(transaction: Transaction, table: Table): Promise<void> {
+    const timeoutMs = this.#session.parameters.milliseconds('lock_timeout');
+    const bound = timeoutMs > 0 ? { timeoutMs } : {};
+    const locked = transaction.lock([tableKey(this.#engine.keyspace, table.id)], bound);
+    if (isPromise(locked)) await this.#session.interrupts.race(locked);
+    transaction.beginStatement();
+  }
+
+  /** Requires `begin`. The table, locked. @throws SqlError `undefined_table`. */
+  async #lockFor(transaction: Transaction, name: string): Promise<Table> {
+    const found = await this.#engine.catalog.findWithin(transaction, name);
+    if (found === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+    await this.lockTable(transaction, found.table);
+    return found.table;
+  }
+
+  /** Locks the table that has the name when the lock is granted. @throws SqlError `undefined_table`. */
+  async #lockNewest(transaction: Transaction, name: string): Promise<Table> {
+    for (;;) {
+      transaction.beginStatement();
+      const before = await this.#engine.catalog.findWithin(transaction, name);
+      if (before === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+      await this.lockTable(transaction, before.table);
+      const after = await this.#engine.catalog.findWithin(transaction, name);
+      if (after?.table.id === before.table.id && after.table.version === before.table.version) return after.table;
+    }
+  }
+
+  #evaluate(): EvaluateConstant {
+    const now = this.#block.nowMicros ?? this.#engine.nowMicros();
+    const evaluation = {
+      ...this.#session.parameters.style,
+      nowMicros: now,
+      statementMicros: now,
+      clockMicros: () => now,
+      parameters: [],
+      slots: [],
+      session: this.#session.facts,
+    };
+    return (expression) => compileExpression(expression)([], evaluation);
+  }
+
+  async #editorOptions(transaction: Transaction, sink: Sink): Promise<ColumnEditorOptions> {
+    const { keyspace, store, catalog } = this.#engine;
+    const nextId = await openIds(transaction, keyspace);
+    const bindContext = this.#runner.bindContext([], false);
+    return {
+      store,
+      keyspace,
+      transaction,
+      context: this.#runner.execution(transaction),
+      zone: this.#session.parameters.zone.name,
+      nextId,
+      bindContext,
+      evaluate: this.#evaluate(),
+      find: async (name) => catalog.findWithin(transaction, name),
+      findById: async (id) => readTableById(transaction, keyspace, id),
+      lock: (table) => this.lockTable(transaction, table),
+      notice: (message) => sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message }),
+      binder: (table) => binderOver(table, this.#runner.bindContext([], false)),
+      createSequence: (table, { position, identity, options }) =>
+        this.sequences.createOwned(transaction, table, position, identity !== undefined, options, nextId),
+      dropSequence: (id) => this.sequences.remove(transaction, id),
+    };
+  }
+}
+
+async function addPrimaryKey(
+  editor: TableEditor,
+  columns: ColumnEditor,
+  names: readonly string[],
+  constraint: Parameters<typeof bindPrimaryKey>[1],
+): Promise<void> {
+  const { table } = editor;
+  if (constraint.indexname !== undefined) throw notSupported('PRIMARY KEY USING INDEX', constraint.location);
+  if (table.primaryKey.length > 0) {
+    throw new SqlError('invalid_table_definition', `multiple primary keys for table "${table.name}" are not allowed`);
+  }
+  for (const key of names) requireColumn(table, key, undefined);
+  const name = constraint.conname ?? primaryKeyName(table.name);
+  await named(name, () => columns.setPrimaryKey(bindPrimaryKey(names, constraint, table.columns), name));
+}
+
+/** The order in which PostgreSQL does the parts of one ALTER TABLE. */
+function passOf({ subtype, def }: AlterTableCmd): number {
+  switch (subtype) {
+    case 'AT_DropColumn':
+    case 'AT_DropConstraint':
+    case 'AT_DropNotNull':
+      return 0;
+    case 'AT_AlterColumnType':
+      return 1;
+    case 'AT_AddColumn':
+      return 2;
+    case 'AT_ColumnDefault':
+    case 'AT_SetNotNull':
+      return 3;
+    case 'AT_AddConstraint': {
+      const contype = def !== undefined && 'Constraint' in def ? def.Constraint.contype : undefined;
+      return contype === 'CONSTR_FOREIGN' ? 6 : contype === 'CONSTR_CHECK' ? 5 : 4;
+    }
+    default:
+      return 7;
+  }
+}
+
+/** A name that is taken, in SQL's words. */
+async function named<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SqlError) && error instanceof Error && 'code' in error && error.code === 'already_exists') {
+      throw new SqlError('duplicate_table', `relation "${name}" already exists`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** The names in DROP. */
+export function objectNames(statement: Statement<'DropStmt'>): readonly string[] {
+  return (statement.objects ?? []).map((object) => {
+    const names = 'List' in object ? stringsOf(object.List.items) : [stringOf(object)];
+    return tableName({
+      relname: names.at(-1)!,
+      ...(names.length > 1 ? { schemaname: names.at(-2)! } : {}),
+      ...(names.length > 2 ? { catalogname: names.at(-3)! } : {}),
+    });
+  });
+}
+
+const TITLES = { table: 'a table', index: 'an index', sequence: 'a sequence', view: 'a view', type: 'a type' } as const;
+
+export function wrongKind(name: string, wanted: keyof typeof TITLES, actual: keyof typeof TITLES): SqlError {
+  const hints = { table: 'TABLE', index: 'INDEX', sequence: 'SEQUENCE', view: 'VIEW', type: 'TYPE' } as const;
+  return new SqlError('wrong_object_type', `"${name}" is not ${TITLES[wanted]}`, {
+    hint: `Use DROP ${hints[actual]} to remove ${TITLES[actual]}.`,
+  });
 }

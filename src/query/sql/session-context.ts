@@ -3,6 +3,7 @@
 import type { SessionFacts } from './functions/evaluation.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { PreparedStatement } from './portal.ts';
+import type { SessionSequences } from './sequences.ts';
 import type { SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import type { TransactionBlock } from './transaction-block.ts';
@@ -13,5 +14,6 @@ export interface SessionContext {
   readonly facts: SessionFacts;
   readonly interrupts: Interrupts;
   readonly block: TransactionBlock;
+  readonly sequences: SessionSequences;
   readonly statements: Map<string, PreparedStatement>;
 }

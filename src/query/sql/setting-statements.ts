@@ -193,6 +193,22 @@ export class SettingStatements {
     }
   }
 
+  setConstraints(
+    { constraints, deferred }: Extract<Node, { ConstraintsSetStmt: unknown }>['ConstraintsSetStmt'],
+    sink: Pick<ResultSink, 'complete' | 'notice'>,
+  ): Awaitable<void> {
+    if (this.#block.status === 'implicit') {
+      sink.notice({
+        severity: 'WARNING',
+        condition: 'no_active_sql_transaction',
+        message: 'SET CONSTRAINTS can only be used in transaction blocks',
+      });
+    }
+    const names = constraints?.map((node) => ('RangeVar' in node ? (node.RangeVar.relname ?? '') : ''));
+    const set = this.#block.setConstraints(names, deferred === true ? 'deferred' : 'immediate');
+    return whenReady(set, () => sink.complete('SET CONSTRAINTS'));
+  }
+
   showStatement(
     statement: Extract<Node, { VariableShowStmt: unknown }>,
     sink: UtilitySink,

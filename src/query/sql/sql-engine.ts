@@ -14,6 +14,7 @@ import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
 import { type ParsedStatement, SqlParser } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
+import { Sequences } from './sequences.ts';
 import { StatementTemplates } from './statement-template.ts';
 import type { SqlType } from './types/types.ts';
 
@@ -51,6 +52,7 @@ export class SqlEngine {
   readonly parser: SqlParser;
   readonly templates = new StatementTemplates();
   readonly catalog: CatalogCache;
+  readonly sequences: Sequences;
   readonly log: Log;
   /** Plans of parsed statements; they live as long as the parser, or a prepared statement, keeps the tree. */
   #plans = new WeakMap<ParsedStatement, PlanVariant[]>();
@@ -68,6 +70,7 @@ export class SqlEngine {
     this.keyspace = options.keyspace ?? new Keyspace();
     this.parser = new SqlParser(this.limits);
     this.catalog = new CatalogCache(this.store, this.keyspace);
+    this.sequences = new Sequences(this.store, this.keyspace);
     this.log = options.log ?? silentLog;
   }
 
@@ -160,6 +163,7 @@ export class SqlEngine {
 
   close(): void {
     this.catalog.close();
+    this.sequences.close();
   }
 }
 

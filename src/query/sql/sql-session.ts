@@ -69,19 +69,21 @@ export class SqlSession {
       new Map([['session_authorization', options.user]]),
       options.parameters ?? new Map(),
     );
+    this.#block = new TransactionBlock(engine, this.parameters, `pg:${options.processId}`);
     this.facts = {
       user: options.user,
       database: options.database,
       processId: options.processId,
       setting: (name) => this.#utility.settings.show(name),
+      sequences: this.#block.sequences,
     };
-    this.#block = new TransactionBlock(engine, this.parameters, `pg:${options.processId}`);
     const context = {
       engine,
       parameters: this.parameters,
       facts: this.facts,
       interrupts: this.#interrupts,
       block: this.#block,
+      sequences: this.#block.sequences,
       statements: this.statements,
     };
     this.#runner = new StatementRunner(context);

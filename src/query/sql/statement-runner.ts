@@ -12,6 +12,7 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { tableKey } from '../../models/relational/keys.ts';
+import type { Transaction } from '../../storage/store.ts';
 import { bindDelete, bindInsert, bindUpdate } from './binder/bind-modify.ts';
 import { bindSelect } from './binder/bind-query.ts';
 import type { BoundQuery } from './binder/bound.ts';
@@ -220,20 +221,7 @@ export class StatementRunner {
     else if (!plan.isPointRead || !(autocommit || this.#block.storeIsolation() === 'readCommitted')) {
       transaction = this.#block.begin();
     }
-    const execution = new Execution({
-      engine: this.#engine,
-      session: this.#session.facts,
-      interrupts: this.#session.interrupts,
-      transaction,
-      observer: this.#block.observer,
-      wroteBefore: this.#block.wrote,
-      parameters: values,
-      style: this.#session.parameters.style,
-      nowMicros: this.#block.nowMicros,
-      statementMicros,
-      lockTimeoutMs: this.#session.parameters.milliseconds('lock_timeout'),
-      block: this.#block,
-    });
+    const execution = this.#execution(transaction, values, statementMicros);
     const open = (): RunningPortal => {
       if (plan.verb !== 'SELECT') this.#block.wrote = true;
       return { plan, operator: plan.open(execution), transaction, pending: [], rows: 0, held: false };
@@ -245,6 +233,34 @@ export class StatementRunner {
       for (const { table } of wanted) this.#block.heldTables.add(table.id);
       if (this.#planIsOutdated(plan)) throw new PlanOutdated();
       return open();
+    });
+  }
+
+  /** For statements that are not planned, and compute expressions of definitions. */
+  execution(transaction: Transaction): Execution {
+    const now = this.#engine.nowMicros();
+    this.#block.nowMicros ??= now;
+    return this.#execution(transaction, [], now);
+  }
+
+  #execution(
+    transaction: Transaction | undefined,
+    parameters: readonly SqlValue[],
+    statementMicros: bigint,
+  ): Execution {
+    return new Execution({
+      engine: this.#engine,
+      session: this.#session.facts,
+      interrupts: this.#session.interrupts,
+      transaction,
+      observer: this.#block.observer,
+      wroteBefore: this.#block.wrote,
+      parameters,
+      style: this.#session.parameters.style,
+      nowMicros: this.#block.nowMicros ?? statementMicros,
+      statementMicros,
+      lockTimeoutMs: this.#session.parameters.milliseconds('lock_timeout'),
+      block: this.#block,
     });
   }
 
@@ -297,6 +313,8 @@ export class StatementRunner {
       else tables.set(name, found);
     }
     const find: FindTable = (name) => tables.get(name);
+    const loading = this.#engine.sequences.ready();
+    if (loading !== undefined) waits.push(loading);
     return waits.length === 0 ? find : Promise.all(waits).then(() => find);
   }
 

@@ -8,9 +8,11 @@
 
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Observer } from '../../base/observer.ts';
+import { sequenceKey, setPosition } from '../../models/relational/sequence.ts';
 import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
 import type { DeferrableConstraint } from './operators/operator.ts';
 import { holdRest, type Portal } from './portal.ts';
+import { SessionSequences } from './sequences.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
@@ -49,6 +51,7 @@ export class TransactionBlock {
   readonly #constraintModes = new Map<string, 'immediate' | 'deferred'>();
   isolation: string | undefined;
   parametersAtBegin: ParameterMark | undefined;
+  readonly sequences: SessionSequences;
   readonly #engine: SqlEngine;
   readonly #parameters: SessionParameters;
   readonly #label: string;
@@ -57,6 +60,7 @@ export class TransactionBlock {
     this.#engine = engine;
     this.#parameters = parameters;
     this.#label = label;
+    this.sequences = new SessionSequences(engine.sequences, this.observer, (title) => this.refuseReadOnly(title));
   }
 
   holdPortals(): Awaitable<void> {
@@ -148,9 +152,21 @@ export class TransactionBlock {
     }
   }
 
+  /** Positions of sequences that the transaction created and used itself. */
+  async #storeSequences(): Promise<void> {
+    const { keyspace } = this.#engine;
+    for (const [id, { definition, last, called }] of this.sequences.own) {
+      // Created after a savepoint, and rolled back with it.
+      if ((await this.transaction!.get(sequenceKey(keyspace, id))) === undefined) continue;
+      if (called) setPosition(this.transaction!, keyspace, definition, { last, called });
+    }
+    this.sequences.own.clear();
+  }
+
   /** @throws SqlError of a deferred check, and errors of the store. */
   commit(): Awaitable<void> {
     if (this.#deferred.length > 0) return this.#runDeferred().then(() => this.commit());
+    if (this.sequences.own.size > 0) return this.#storeSequences().then(() => this.commit());
     const transaction = this.transaction;
     if (transaction === undefined) {
       this.finishTransaction();
@@ -196,6 +212,7 @@ export class TransactionBlock {
     this.#deferred.length = 0;
     this.#constraintModes.clear();
     this.heldTables.clear();
+    this.sequences.own.clear();
     this.parametersAtBegin = undefined;
     this.#parameters.endTransaction();
   }

@@ -42,7 +42,11 @@ export class UtilityStatements {
     }
     if ('VariableShowStmt' in node) return this.settings.showStatement(node, sink, options);
     if ('CreateStmt' in node) return this.#schema.createTable(node.CreateStmt, sink);
-    if ('DropStmt' in node) return this.#schema.dropTables(node.DropStmt, sink);
+    if ('IndexStmt' in node) return this.#schema.createIndex(node.IndexStmt, sink);
+    if ('CreateSeqStmt' in node) return this.#schema.sequences.create(node.CreateSeqStmt, sink);
+    if ('AlterSeqStmt' in node) return this.#schema.sequences.alter(node.AlterSeqStmt, sink);
+    if ('ConstraintsSetStmt' in node) return this.settings.setConstraints(node.ConstraintsSetStmt, sink);
+    if ('DropStmt' in node) return this.#schema.drop(node.DropStmt, sink);
     if ('TruncateStmt' in node) return this.#schema.truncate(node.TruncateStmt, sink);
     if ('AlterTableStmt' in node) return this.#schema.alterTable(node.AlterTableStmt, sink);
     if ('VacuumStmt' in node) return this.#vacuum(node.VacuumStmt, sink);
@@ -53,6 +57,7 @@ export class UtilityStatements {
       }
       this.#session.parameters.resetAll();
       this.#session.statements.clear();
+      this.#session.sequences.forget();
       sink.complete('DISCARD ALL');
       return undefined;
     }

@@ -1,4 +1,4 @@
-/** Binds CREATE TABLE: columns, types, NOT NULL, constant defaults and the primary key. Other constraints are refused. */
+/** Binds CREATE TABLE: columns, types, defaults and the primary key. Other constraints are handed on; see table-editor.ts. */
 
 import type { ColumnDef, Constraint, CreateStmt, DefElem, Node } from '@pgsql/types';
 import { isKeyType } from '../../../models/relational/keys.ts';
@@ -6,44 +6,77 @@ import {
   COLUMNS_MAX,
   type Column,
   type ColumnDefault,
+  type ColumnType,
   type ColumnValue,
+  type SqlExpression,
   type Table,
 } from '../../../models/relational/table.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
+import { columnNames } from '../object-names.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
-import type { BoundExpression } from './bound.ts';
-import { assignmentMismatch, ExpressionBinder } from './expression-binder.ts';
-import { kindOf, namedType, stringsOf, tableName } from './names.ts';
+import { isInteger, titleOf } from '../types/types.ts';
+import { type BoundExpression, leftmost } from './bound.ts';
+import { ExpressionBinder } from './expression-binder.ts';
+import { kindOf, namedType, placeIn, stringsOf, tableName } from './names.ts';
 import type { BindContext } from './query-context.ts';
+import { tableScope } from './scope.ts';
+import { isImmutable } from './volatility.ts';
 
 /** Computes an expression that depends on nothing. */
 export type EvaluateConstant = (expression: BoundExpression) => ColumnValue;
 
 const NAME_BYTES_MAX = 63;
 
+/** A constraint of a statement that the table's columns must be known for. */
+export interface PendingConstraint {
+  readonly constraint: Constraint;
+  /** The column that it stands behind; undefined for one of the table. */
+  readonly column: string | undefined;
+}
+
+/** A sequence that a column is to have: serial, or GENERATED … AS IDENTITY with the options of the sequence. */
+export interface PendingSequence {
+  readonly position: number;
+  readonly identity: 'always' | 'default' | undefined;
+  readonly options: readonly Node[];
+}
+
+export interface BoundCreateTable {
+  readonly definition: Omit<Table, 'id' | 'version'>;
+  readonly constraints: readonly PendingConstraint[];
+  readonly sequences: readonly PendingSequence[];
+}
+
 /** @throws SqlError of any kind that a definition can be wrong in. */
 export function bindCreateTable(
   statement: CreateStmt,
   context: BindContext,
   evaluate: EvaluateConstant,
-): Omit<Table, 'id' | 'version'> {
+): BoundCreateTable {
   const name = tableName(statement.relation!);
   refuse(statement);
   const columns: Column[] = [];
   const keys: { readonly names: readonly string[]; readonly constraint: Constraint }[] = [];
+  const constraints: PendingConstraint[] = [];
+  const sequences: PendingSequence[] = [];
   for (const element of statement.tableElts ?? []) {
     if ('ColumnDef' in element) {
-      const column = bindColumn(element.ColumnDef, name, context, evaluate, (constraint) =>
-        keys.push({ names: [element.ColumnDef.colname ?? ''], constraint }),
-      );
+      const { column, pending, sequence } = bindColumn(element.ColumnDef, name, context, evaluate);
       if (columns.some((other) => other.name === column.name)) {
         throw new SqlError('duplicate_column', `column "${column.name}" specified more than once`);
       }
+      for (const constraint of pending) {
+        if (constraint.contype === 'CONSTR_PRIMARY') keys.push({ names: [column.name], constraint });
+        else constraints.push({ constraint, column: column.name });
+      }
+      if (sequence !== undefined) sequences.push({ position: columns.length, ...sequence });
       columns.push(column);
     } else if ('Constraint' in element) {
       const { Constraint: constraint } = element;
-      if (constraint.contype !== 'CONSTR_PRIMARY') throw unsupportedConstraint(constraint);
-      keys.push({ names: stringsOf(constraint.keys), constraint });
-    } else throw notSupported(`${kindOf(element)} in CREATE TABLE`);
+      if (constraint.contype === 'CONSTR_PRIMARY') keys.push({ names: stringsOf(constraint.keys), constraint });
+      else constraints.push({ constraint, column: undefined });
+    } else if ('TableLikeClause' in element) throw notSupported('LIKE in CREATE TABLE');
+    else throw notSupported(`${kindOf(element)} in CREATE TABLE`);
   }
   if (columns.length > COLUMNS_MAX) {
     throw new SqlError('too_many_columns', `tables can have at most ${COLUMNS_MAX} columns`);
@@ -56,7 +89,45 @@ export function bindCreateTable(
   }
   const primaryKey = key === undefined ? [] : bindPrimaryKey(key.names, key.constraint, columns);
   for (const position of primaryKey) columns[position] = { ...columns[position]!, notNull: true };
-  return { name, columns, primaryKey, primaryKeyName: key?.constraint.conname ?? primaryKeyName(name) };
+  const definition = { name, columns, primaryKey, primaryKeyName: key?.constraint.conname ?? primaryKeyName(name) };
+  checkGenerated(definition, context);
+  return { definition, constraints, sequences };
+}
+
+/** Generated columns read the others, never each other. */
+export function checkGenerated(definition: Omit<Table, 'id' | 'version'>, context: BindContext): void {
+  const { columns } = definition;
+  for (const { name, generated, type } of columns) {
+    if (generated === undefined) continue;
+    // Nobody reads rows of a table that is not there yet.
+    const table = { table: { ...definition, id: 0, version: 0 } as unknown as Table } as CatalogTable;
+    const binder = new ExpressionBinder(context, tableScope([{ table, alias: definition.name, offset: 0 }]));
+    const clause = { title: 'column generation expressions', aggregates: 'refused' } as const;
+    const bound = binder.bind(generated.tree as unknown as Node, clause);
+    const other = [...columnNames(generated.tree)].find((each) =>
+      columns.some((column) => column.name === each && column.generated !== undefined),
+    );
+    if (other !== undefined) {
+      throw new SqlError(
+        'invalid_object_definition',
+        `cannot use generated column "${other}" in column generation expression`,
+        {
+          detail: 'A generated column cannot reference another generated column.',
+          location: leftmost(bound),
+        },
+      );
+    }
+    if (!isImmutable(bound)) {
+      throw new SqlError('invalid_object_definition', 'generation expression is not immutable');
+    }
+    if (binder.tryCoerce(bound, type, -1, 'assignment') === undefined) {
+      throw new SqlError(
+        'datatype_mismatch',
+        `column "${name}" is of type ${titleOf(type)} but default expression is of type ${titleOf(bound.type)}`,
+        { hint: 'You will need to rewrite or cast the expression.' },
+      );
+    }
+  }
 }
 
 function refuse(statement: CreateStmt): void {
@@ -85,18 +156,45 @@ function checkStorageOption({ defname = '', defnamespace, arg }: DefElem): void 
   });
 }
 
-function bindColumn(
+const SERIAL: Readonly<Record<string, ColumnType>> = {
+  smallserial: 'int2',
+  serial2: 'int2',
+  serial: 'int4',
+  serial4: 'int4',
+  bigserial: 'int8',
+  serial8: 'int8',
+};
+
+interface BoundColumnDefinition {
+  readonly column: Column;
+  /** PRIMARY KEY, UNIQUE, CHECK and REFERENCES. */
+  readonly pending: readonly Constraint[];
+  readonly sequence: Omit<PendingSequence, 'position'> | undefined;
+}
+
+export function bindColumn(
   definition: ColumnDef,
   table: string,
   context: BindContext,
   evaluate: EvaluateConstant,
-  addKey: (constraint: Constraint) => void,
-): Column {
+): BoundColumnDefinition {
   const { colname: name = '', location } = definition;
-  const { type, modifier } = namedType(definition.typeName);
-  if (definition.collClause !== undefined) throw notSupported('COLLATE', definition.collClause.location);
+  const typeNames = stringsOf(definition.typeName?.names);
+  const serial = typeNames.length === 1 ? SERIAL[typeNames[0]!] : undefined;
+  if (serial !== undefined && (definition.typeName?.arrayBounds ?? []).length > 0) {
+    throw new SqlError('feature_not_supported', 'array of serial is not implemented', { location });
+  }
+  const { type, modifier } = serial === undefined ? namedType(definition.typeName) : { type: serial, modifier: -1 };
+  const { collClause } = definition;
+  if (collClause !== undefined && !['C', 'POSIX', 'default'].includes(stringsOf(collClause.collname).at(-1) ?? '')) {
+    throw notSupported('COLLATE', collClause.location);
+  }
   let nullability: boolean | undefined;
   let value: ColumnDefault | undefined;
+  let generated: SqlExpression | undefined;
+  let sequence: BoundColumnDefinition['sequence'] =
+    serial === undefined ? undefined : { identity: undefined, options: [] };
+  const pending: Constraint[] = [];
   for (const node of definition.constraints ?? []) {
     if (!('Constraint' in node)) continue;
     const { Constraint: constraint } = node;
@@ -104,7 +202,7 @@ function bindColumn(
       case 'CONSTR_NULL':
       case 'CONSTR_NOTNULL': {
         const notNull = constraint.contype === 'CONSTR_NOTNULL';
-        if (nullability !== undefined && nullability !== notNull) {
+        if ((nullability !== undefined && nullability !== notNull) || (!notNull && sequence !== undefined)) {
           throw new SqlError(
             'syntax_error',
             `conflicting NULL/NOT NULL declarations for column "${name}" of table "${table}"`,
@@ -115,22 +213,57 @@ function bindColumn(
         break;
       }
       case 'CONSTR_DEFAULT':
-        if (value !== undefined) {
+        if (value !== undefined || serial !== undefined) {
           throw new SqlError(
             'syntax_error',
             `multiple default values specified for column "${name}" of table "${table}"`,
-            {
-              location: constraint.location,
-            },
+            { location: constraint.location },
           );
         }
         value = bindDefault(constraint.raw_expr!, name, { type, modifier }, context, evaluate);
         break;
-      case 'CONSTR_PRIMARY':
-        addKey(constraint);
+      case 'CONSTR_IDENTITY': {
+        if (sequence?.identity !== undefined) {
+          throw new SqlError(
+            'syntax_error',
+            `multiple identity specifications for column "${name}" of table "${table}"`,
+            { location: constraint.location },
+          );
+        }
+        if (!isInteger(type)) {
+          throw new SqlError('invalid_parameter_value', 'identity column type must be smallint, integer, or bigint');
+        }
+        const identity = constraint.generated_when === 'd' ? 'default' : 'always';
+        sequence = { identity, options: constraint.options ?? [] };
         break;
+      }
+      case 'CONSTR_GENERATED':
+        generated = { tree: constraint.raw_expr as unknown as SqlExpression['tree'], zone: context.time.zone.name };
+        break;
+      case 'CONSTR_PRIMARY':
+      case 'CONSTR_UNIQUE':
+      case 'CONSTR_CHECK':
+      case 'CONSTR_FOREIGN':
+        pending.push(constraint);
+        break;
+      case 'CONSTR_ATTR_DEFERRABLE':
+      case 'CONSTR_ATTR_NOT_DEFERRABLE':
+      case 'CONSTR_ATTR_DEFERRED':
+      case 'CONSTR_ATTR_IMMEDIATE': {
+        const last = pending.pop();
+        if (last === undefined) {
+          throw new SqlError('syntax_error', 'misplaced DEFERRABLE clause', { location: constraint.location });
+        }
+        const { contype } = constraint;
+        pending.push({
+          ...last,
+          ...(contype === 'CONSTR_ATTR_DEFERRABLE' ? { deferrable: true } : {}),
+          ...(contype === 'CONSTR_ATTR_DEFERRED' ? { deferrable: true, initdeferred: true } : {}),
+        });
+        break;
+      }
       default:
-        throw unsupportedConstraint(constraint);
+        throw notSupported('this constraint of a column', constraint.location);
     }
   }
   if (Buffer.byteLength(name) > NAME_BYTES_MAX) {
@@ -138,23 +271,20 @@ function bindColumn(
       location,
     });
   }
-  return { name, type, modifier, notNull: nullability === true, default: value };
+  if (value !== undefined && sequence !== undefined) {
+    const message = `both default and identity specified for column "${name}" of table "${table}"`;
+    throw new SqlError('syntax_error', message);
+  }
+  if (value !== undefined && generated !== undefined) {
+    const message = `both default and generation expression specified for column "${name}" of table "${table}"`;
+    throw new SqlError('syntax_error', message);
+  }
+  const notNull = nullability === true || sequence !== undefined;
+  const column = { name, type, modifier, notNull, default: value, ...(generated === undefined ? {} : { generated }) };
+  return { column, pending, sequence };
 }
 
-const CONSTRAINTS: Readonly<Record<string, string>> = {
-  CONSTR_CHECK: 'CHECK',
-  CONSTR_UNIQUE: 'UNIQUE outside of a primary key',
-  CONSTR_FOREIGN: 'FOREIGN KEY',
-  CONSTR_IDENTITY: 'GENERATED AS IDENTITY',
-  CONSTR_GENERATED: 'a generated column',
-  CONSTR_EXCLUSION: 'EXCLUDE',
-};
-
-function unsupportedConstraint(constraint: Constraint): SqlError {
-  return notSupported(CONSTRAINTS[constraint.contype ?? ''] ?? 'a deferrable constraint', constraint.location);
-}
-
-function bindDefault(
+export function bindDefault(
   node: Node,
   name: string,
   column: Pick<Column, 'type' | 'modifier'>,
@@ -163,46 +293,36 @@ function bindDefault(
 ): ColumnDefault {
   const binder = new ExpressionBinder(context, undefined);
   const bound = at(undefined, () => {
-    if ('ColumnRef' in node) {
-      throw new SqlError('feature_not_supported', 'cannot use column reference in DEFAULT expression', {
-        location: node.ColumnRef.location,
-      });
+    if (columnNames(node).size > 0) {
+      const location = 'ColumnRef' in node ? node.ColumnRef.location : placeIn(node);
+      throw new SqlError('feature_not_supported', 'cannot use column reference in DEFAULT expression', { location });
     }
     return binder.bind(node, { title: 'DEFAULT expressions', aggregates: 'refused' });
   });
   const coerced = binder.tryCoerce(bound, column.type, column.modifier, 'assignment');
-  if (coerced === undefined) throw assignmentMismatch(name, column.type, bound);
+  if (coerced === undefined) throw defaultMismatch(name, column.type, bound);
   const called = coerced.kind === 'cast' && coerced.arg.type === 'timestamptz' ? coerced.arg : coerced;
   if (called.kind === 'call' && NOW_FUNCTIONS.has(called.function.name)) {
     if (column.type === 'timestamptz' || column.type === 'timestamp') return { kind: 'now' };
   }
-  if (!isConstant(coerced)) throw notSupported('a default that is not a constant or now()', bound.location);
-  return { kind: 'constant', value: at(bound.location, () => evaluate(coerced)) };
+  if ('A_Const' in node && isImmutable(coerced)) {
+    return { kind: 'constant', value: at(bound.location, () => evaluate(coerced)) };
+  }
+  return {
+    kind: 'expression',
+    expression: { tree: node as unknown as SqlExpression['tree'], zone: context.time.zone.name },
+  };
+}
+
+function defaultMismatch(name: string, type: ColumnType, expression: BoundExpression): SqlError {
+  return new SqlError(
+    'datatype_mismatch',
+    `column "${name}" is of type ${titleOf(type)} but default expression is of type ${titleOf(expression.type)}`,
+    { hint: 'You will need to rewrite or cast the expression.' },
+  );
 }
 
 const NOW_FUNCTIONS = new Set(['now', 'transaction_timestamp']);
-
-/** Rowless, and the same for every session and at every time. */
-function isConstant(expression: BoundExpression): boolean {
-  switch (expression.kind) {
-    case 'constant':
-      return true;
-    case 'call':
-      return expression.function.volatility === 'immutable' && expression.args.every(isConstant);
-    case 'cast':
-    case 'applyModifier':
-      return isConstant(expression.arg);
-    case 'coalesce':
-    case 'and':
-    case 'or':
-    case 'extreme':
-      return expression.args.every(isConstant);
-    case 'compare':
-      return isConstant(expression.left) && isConstant(expression.right);
-    default:
-      return false;
-  }
-}
 
 export function bindPrimaryKey(
   names: readonly string[],

@@ -4,6 +4,7 @@ import type { DeleteStmt, InsertStmt, Node, RangeVar, UpdateStmt } from '@pgsql/
 import { assert } from '../../../base/assert.ts';
 import type { Column, Table } from '../../../models/relational/table.ts';
 import { findFunction } from '../functions/resolve.ts';
+import { NEXT_VALUE } from '../functions/sequence-functions.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
 import { bindConflict } from './bind-conflict.ts';
@@ -48,6 +49,14 @@ export function defaultOf(column: Column): BoundExpression {
     };
     if (type === 'timestamptz') return call;
     return { kind: 'cast', type, modifier, location: undefined, arg: call, cast: castFor('timestamptz', type) };
+  }
+  if (column.default?.kind === 'sequence') {
+    const args: BoundExpression[] = [
+      { kind: 'constant', type: 'regclass', modifier: -1, location: undefined, value: column.default.id },
+    ];
+    const call = { kind: 'call', type: 'int8', modifier: -1, location: undefined, function: NEXT_VALUE, args } as const;
+    if (type === 'int8') return call;
+    return { kind: 'cast', type, modifier, location: undefined, arg: call, cast: castFor('int8', type) };
   }
   if (column.default?.kind === 'expression') {
     const { tree, zone } = column.default.expression;

@@ -15,7 +15,17 @@ export interface EvaluationContext extends TimeContext {
   readonly session: SessionFacts;
 }
 
+/** Sequences by id or by name as SQL writes it. */
+export interface SequenceAccess {
+  next(sequence: string | number): bigint;
+  current(sequence: string | number): bigint;
+  lastGiven(): bigint;
+  set(sequence: string | number, value: bigint, called: boolean): bigint;
+}
+
 export interface SessionFacts {
+  /** Undefined while constants are computed. */
+  readonly sequences?: SequenceAccess;
   readonly user: string;
   readonly database: string;
   readonly processId: number;

@@ -11,9 +11,11 @@
  */
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
+import { hasCode } from '../../../base/errors.ts';
 import { referenceKey } from '../../../models/relational/index-keys.ts';
 import type { ColumnValue, ForeignKey, Table } from '../../../models/relational/table.ts';
 import type { Key, KeyRange } from '../../../storage/key-range.ts';
+import type { Transaction } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { SqlError } from '../sql-error.ts';
 import { MemoryBudget } from './memory-budget.ts';
@@ -145,13 +147,12 @@ export class ForeignKeyChecks {
         return this.#refuseUnseen(parent, key, values);
       }
       const reference = referenceKey(parent.keyspace, parent.table, parent.codec.keys, rowKey);
-      await this.#context.lock([reference], { mode: 'share' });
       if (transaction.isolation !== 'readCommitted') {
-        if ((await this.#context.newest(rowKey)) === undefined && (await transaction.get(rowKey)) === undefined) {
-          return false;
-        }
+        // Locking the row as well tells whether it has changed since the snapshot.
+        await this.#context.lock([reference, rowKey], { mode: 'share' });
         return true;
       }
+      await this.#context.lock([reference], { mode: 'share' });
       if (this.#context.nothingNewer) return true;
       this.#moveForward();
       const again = await this.#findParent(parent, key, values);
@@ -197,9 +198,8 @@ export class ForeignKeyChecks {
     const action = row === undefined ? key.onDelete : key.onUpdate;
     if (action === 'no action' && (await this.#findParent(parent, key, values)) !== undefined) return;
     const isCheck = action === 'no action' || action === 'restrict';
-    const found = await this.#children(child, key, values, isCheck ? 1 : Number.POSITIVE_INFINITY);
-    if (found.length === 0) return;
     if (isCheck) {
+      if (!(await this.#isReferenced(child, key, values))) return;
       const { table } = parent;
       const names = key.referenced.map((position) => table.columns[position]!.name).join(', ');
       const shown = key.referenced.map((position) => shownValue(table, position, old[position]!, this.#context));
@@ -213,9 +213,13 @@ export class ForeignKeyChecks {
         },
       );
     }
+    if (await this.#isReferencedSince(child, key, values)) {
+      throw new SqlError('serialization_failure', 'could not serialize access due to concurrent update');
+    }
+    const found = await this.#children(child, key, values, Number.POSITIVE_INFINITY, this.#context.transaction);
     const writer = new TableWriter(this.#rules.related(child), this.#context);
     for (const each of found) {
-      const current = await this.#lockChild(child, key, each, values);
+      const current = await this.#lockChild(child, key, each, values, 'exclusive');
       if (current === undefined) continue;
       if (action === 'cascade' && row === undefined) {
         await writer.delete(current);
@@ -238,15 +242,46 @@ export class ForeignKeyChecks {
     await writer.finish();
   }
 
+  /** Whether a row refers to `values` that nobody is about to take away. */
+  async #isReferenced(child: CatalogTable, key: ForeignKey, values: readonly ColumnValue[]): Promise<boolean> {
+    for (;;) {
+      const [row] = await this.#children(child, key, values, 1, this.#context.transaction);
+      if (row === undefined) return this.#isReferencedSince(child, key, values);
+      if ((await this.#lockChild(child, key, row, values, 'share')) !== undefined) return true;
+    }
+  }
+
+  /** Whether someone committed a row that refers to `values` since the snapshot, which does not show it. */
+  async #isReferencedSince(child: CatalogTable, key: ForeignKey, values: readonly ColumnValue[]): Promise<boolean> {
+    const { transaction } = this.#context;
+    if (transaction.isolation === 'readCommitted') return false;
+    const newest = this.#context.beginReader();
+    try {
+      for (const row of await this.#children(child, key, values, Number.POSITIVE_INFINITY, newest)) {
+        try {
+          // What this transaction has deleted itself it holds already; what it never saw it cannot lock.
+          await this.#context.lock([child.codec.keys.keyOf(row)], { mode: 'share' });
+        } catch (error) {
+          if (hasCode(error, 'transaction_conflict')) return true;
+          throw error;
+        }
+      }
+      return false;
+    } finally {
+      newest.rollback();
+    }
+  }
+
   /** The row as it is once it is locked; undefined when it no longer refers to `values`. */
   async #lockChild(
     child: CatalogTable,
     key: ForeignKey,
     row: ExecutionRow,
     values: readonly ColumnValue[],
+    mode: 'exclusive' | 'share',
   ): Promise<ExecutionRow | undefined> {
     const rowKey = child.codec.keys.keyOf(row);
-    await this.#context.lock([rowKey], {});
+    await this.#context.lock([rowKey], { mode });
     this.#moveForward();
     const value = await this.#context.transaction.get(rowKey);
     if (value === undefined) return undefined;
@@ -260,11 +295,12 @@ export class ForeignKeyChecks {
     key: ForeignKey,
     values: readonly ColumnValue[],
     rowsMax: number,
+    reader: Transaction,
   ): Promise<readonly ExecutionRow[]> {
     const rows: ExecutionRow[] = [];
     const budget = new MemoryBudget('rows that refer to a row', this.#context.limits.workBytesMax);
     const { range, index } = childrenRange(child, key, values);
-    const cursor = this.#context.scan(range, {});
+    const cursor = reader.scan(range);
     try {
       for (;;) {
         const pulled = cursor.next();
@@ -272,7 +308,7 @@ export class ForeignKeyChecks {
         if (batch === undefined) return rows;
         for (const entry of batch) {
           const rowKey = index === undefined ? entry.key : index.keys.rowKey(entry.key, entry.value);
-          const value = index === undefined ? entry.value : await this.#context.transaction.get(rowKey);
+          const value = index === undefined ? entry.value : await reader.get(rowKey);
           if (value === undefined) continue;
           const row = child.codec.decode(rowKey, value);
           if (!key.columns.every((position, i) => sameValue(row[position]!, values[i]!))) continue;

@@ -48,6 +48,8 @@ export interface ExecutionContext extends EvaluationContext {
   scan(range: KeyRange, options: ScanOptions): Cursor;
   /** The newest committed value, whatever the statement's snapshot. */
   newest(key: Key): Awaitable<Bytes | undefined>;
+  /** A reader of the newest state, for the caller to roll back. */
+  beginReader(): Transaction;
   /** True when nothing was committed since the statement began. */
   readonly nothingNewer: boolean;
   /** Takes locks, bounded by lock_timeout and by cancellation. */

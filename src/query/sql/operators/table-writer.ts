@@ -12,15 +12,18 @@
  * **Foreign keys** are looked at when a statement has written all its rows; see foreign-keys.ts.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { type Bytes, equalBytes } from '../../../base/bytes.ts';
 import { hasCode } from '../../../base/errors.ts';
 import { referenceKey } from '../../../models/relational/index-keys.ts';
+import { Numeric } from '../../../models/relational/numeric.ts';
 import type { ColumnValue, ForeignKey, Table } from '../../../models/relational/table.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
+import { compareNumeric } from '../types/numeric-arithmetic.ts';
 import { formatText } from '../types/text-form.ts';
 import { ForeignKeyChecks } from './foreign-keys.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
@@ -311,7 +314,8 @@ export class TableWriter {
 export function sameValue(a: ColumnValue, b: ColumnValue): boolean {
   if (a === b) return true;
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return false;
-  return String(a) === String(b);
+  if (a instanceof Numeric && b instanceof Numeric) return compareNumeric(a, b) === 0;
+  return isDeepStrictEqual(a, b);
 }
 
 export function shownValue(table: Table, position: number, value: ColumnValue, context: ExecutionContext): string {

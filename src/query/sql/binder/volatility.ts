@@ -1,0 +1,24 @@
+/** Whether an expression gives the same for the same row, always: what indexes and generated columns are made of. */
+
+import { type BoundExpression, mapOperands } from './bound.ts';
+
+export function isImmutable(expression: BoundExpression): boolean {
+  if (expression.kind === 'call' && expression.function.volatility !== 'immutable') return false;
+  let all = true;
+  mapOperands(expression, (operand) => {
+    all &&= isImmutable(operand);
+    return operand;
+  });
+  return all;
+}
+
+/** Whether a function in it may give another value each time it is asked. */
+export function isVolatile(expression: BoundExpression): boolean {
+  if (expression.kind === 'call' && expression.function.volatility === 'volatile') return true;
+  let any = false;
+  mapOperands(expression, (operand) => {
+    any ||= isVolatile(operand);
+    return operand;
+  });
+  return any;
+}

@@ -1,0 +1,278 @@
+/** CREATE, ALTER and DROP SEQUENCE, and the sequences of serial and identity columns. */
+
+import type { AlterSeqStmt, CreateSeqStmt, DropStmt, Node } from '@pgsql/types';
+import { deleteName, openIds, putName, readName, readTableById } from '../../models/relational/catalog.ts';
+import {
+  encodeSequence,
+  positionKey,
+  type Sequence,
+  sequenceKey,
+  setPosition,
+} from '../../models/relational/sequence.ts';
+import { columnNumber, type Table, type TableId } from '../../models/relational/table.ts';
+import type { Transaction } from '../../storage/store.ts';
+import { namedType, stringsOf, tableName } from './binder/names.ts';
+import { stillNeeded } from './column-editor.ts';
+import { freeName } from './object-names.ts';
+import type { ResultSink } from './results.ts';
+import { objectNames, type SchemaChanges, wrongKind } from './schema-changes.ts';
+import { SequenceState } from './sequences.ts';
+import type { SessionContext } from './session-context.ts';
+import { notSupported, SqlError } from './sql-error.ts';
+
+type Sink = Pick<ResultSink, 'complete' | 'notice'>;
+
+const BOUNDS = {
+  int2: [-(2n ** 15n), 2n ** 15n - 1n],
+  int4: [-(2n ** 31n), 2n ** 31n - 1n],
+  int8: [-(2n ** 63n), 2n ** 63n - 1n],
+} as const;
+
+export class SequenceStatements {
+  readonly #session: SessionContext;
+  readonly #schema: SchemaChanges;
+
+  constructor(session: SessionContext, schema: SchemaChanges) {
+    this.#session = session;
+    this.#schema = schema;
+  }
+
+  state(id: TableId): SequenceState | undefined {
+    return this.#session.sequences.own.get(id) ?? this.#session.engine.sequences.get(id);
+  }
+
+  async create(statement: CreateSeqStmt, sink: Sink): Promise<void> {
+    this.#session.block.refuseReadOnly('CREATE SEQUENCE');
+    if (statement.sequence?.relpersistence === 't') throw notSupported('a temporary sequence');
+    const transaction = await this.#schema.begin();
+    const { keyspace } = this.#session.engine;
+    const name = tableName(statement.sequence!);
+    if ((await readName(transaction, keyspace, name)) !== undefined) {
+      const message = `relation "${name}" already exists`;
+      if (statement.if_not_exists !== true) throw new SqlError('duplicate_table', message);
+      sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message: `${message}, skipping` });
+      sink.complete('CREATE SEQUENCE');
+      return;
+    }
+    const nextId = await openIds(transaction, keyspace);
+    const { definition, restart } = this.#apply(undefined, statement.options ?? [], { id: nextId(), name }, 'int8');
+    const owner = await this.#owner(transaction, statement.options ?? []);
+    if (restart !== undefined) throw new SqlError('syntax_error', 'syntax error at or near "restart"');
+    await this.#store(transaction, owner === undefined ? definition : { ...definition, owner });
+    sink.complete('CREATE SEQUENCE');
+  }
+
+  /** The sequence of a serial or identity column. @returns its id. */
+  async createOwned(
+    transaction: Transaction,
+    table: Table,
+    position: number,
+    identity: boolean,
+    options: readonly Node[],
+    nextId: () => TableId,
+  ): Promise<TableId> {
+    const { keyspace } = this.#session.engine;
+    const column = table.columns[position]!;
+    const name = await freeName(table.name, column.name, 'seq', async (each) => {
+      return (await readName(transaction, keyspace, each, table.schema)) !== undefined;
+    });
+    const type = column.type as Sequence['type'];
+    const { definition } = this.#apply(undefined, options, { id: nextId(), name }, type);
+    const owner = { table: table.id, column: columnNumber(table, position), identity };
+    await this.#store(transaction, { ...definition, owner });
+    return definition.id;
+  }
+
+  async alter(statement: AlterSeqStmt, sink: Sink): Promise<void> {
+    this.#session.block.refuseReadOnly('ALTER SEQUENCE');
+    const transaction = await this.#schema.begin();
+    const { keyspace } = this.#session.engine;
+    const name = tableName(statement.sequence!);
+    const found = await readName(transaction, keyspace, name);
+    if (found === undefined) {
+      const message = `relation "${name}" does not exist`;
+      if (statement.missing_ok !== true) throw new SqlError('undefined_table', message);
+      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+      sink.complete('ALTER SEQUENCE');
+      return;
+    }
+    if (found.kind !== 'sequence') {
+      throw new SqlError('wrong_object_type', `cannot open relation "${name}"`, {
+        detail: 'This operation is not supported for tables.',
+      });
+    }
+    const state = this.state(found.id)!;
+    const old = state.definition;
+    const { definition, restart } = this.#apply(old, statement.options ?? [], old, old.type);
+    const owner = await this.#owner(transaction, statement.options ?? []);
+    const next = owner === undefined ? definition : { ...definition, owner };
+    const last = restart ?? state.last;
+    if (last < next.min || last > next.max) {
+      const [word, side, bound] = last < next.min ? ['less', 'MINVALUE', next.min] : ['greater', 'MAXVALUE', next.max];
+      throw new SqlError(
+        'invalid_parameter_value',
+        `RESTART value (${last}) cannot be ${word} than ${side} (${bound})`,
+      );
+    }
+    const own = this.#session.sequences.own.get(next.id);
+    if (own !== undefined) {
+      own.definition = next;
+      transaction.put(sequenceKey(keyspace, next.id), encodeSequence(next));
+      if (restart !== undefined) own.set(restart, false);
+    } else {
+      transaction.put(sequenceKey(keyspace, next.id), encodeSequence(next));
+      if (restart !== undefined) setPosition(transaction, keyspace, next, { last, called: false });
+    }
+    sink.complete('ALTER SEQUENCE');
+  }
+
+  async drop(statement: DropStmt, sink: Sink): Promise<void> {
+    this.#session.block.refuseReadOnly('DROP SEQUENCE');
+    const transaction = await this.#schema.begin();
+    const { keyspace } = this.#session.engine;
+    for (const name of objectNames(statement)) {
+      const found = await readName(transaction, keyspace, name);
+      if (found === undefined) {
+        const message = `sequence "${name}" does not exist`;
+        if (statement.missing_ok !== true) throw new SqlError('undefined_table', message);
+        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+        continue;
+      }
+      if (found.kind !== 'sequence') throw wrongKind(name, 'sequence', found.kind);
+      const { owner } = this.state(found.id)!.definition;
+      if (owner !== undefined) {
+        const table = await readTableById(transaction, keyspace, owner.table);
+        const column = table.columns.find((_, position) => columnNumber(table, position) === owner.column)!;
+        if (owner.identity) {
+          throw new SqlError(
+            'dependent_objects_still_exist',
+            `cannot drop sequence ${name} because column ${column.name} of table ${table.name} requires it`,
+            { hint: `You can drop column ${column.name} of table ${table.name} instead.` },
+          );
+        }
+        if (column.sequence === found.id) {
+          throw stillNeeded(`sequence ${name}`, `default value for column ${column.name} of table ${table.name}`);
+        }
+      }
+      await this.remove(transaction, found.id);
+    }
+    sink.complete('DROP SEQUENCE');
+  }
+
+  async remove(transaction: Transaction, id: TableId): Promise<void> {
+    const state = this.state(id);
+    if (state === undefined) return;
+    const { keyspace } = this.#session.engine;
+    deleteName(transaction, keyspace, state.definition.name, state.definition.schema);
+    transaction.delete(sequenceKey(keyspace, id));
+    transaction.delete(positionKey(keyspace, id));
+    this.#session.sequences.own.delete(id);
+  }
+
+  async #store(transaction: Transaction, definition: Sequence): Promise<void> {
+    const { keyspace } = this.#session.engine;
+    await putName(transaction, keyspace, definition.name, definition.schema, { kind: 'sequence', id: definition.id });
+    transaction.put(sequenceKey(keyspace, definition.id), encodeSequence(definition));
+    this.#session.sequences.own.set(definition.id, new SequenceState(definition));
+  }
+
+  /** OWNED BY. */
+  async #owner(transaction: Transaction, options: readonly Node[]): Promise<Sequence['owner']> {
+    const option = options.find((each) => 'DefElem' in each && each.DefElem.defname === 'owned_by');
+    if (option === undefined || !('DefElem' in option) || option.DefElem.arg === undefined) return undefined;
+    const names = 'List' in option.DefElem.arg ? stringsOf(option.DefElem.arg.List.items) : [];
+    if (names.length === 1 && names[0] === 'none') return undefined;
+    const [column, tableTitle] = [names.at(-1)!, names.at(-2) ?? ''];
+    const found = await this.#session.engine.catalog.findWithin(transaction, tableTitle);
+    if (found === undefined) throw new SqlError('undefined_table', `relation "${tableTitle}" does not exist`);
+    const position = found.table.columns.findIndex(({ name }) => name === column);
+    if (position < 0) {
+      const message = `column "${column}" of relation "${tableTitle}" does not exist`;
+      throw new SqlError('undefined_column', message);
+    }
+    return { table: found.table.id, column: columnNumber(found.table, position), identity: false };
+  }
+
+  #apply(
+    old: Sequence | undefined,
+    options: readonly Node[],
+    identity: { readonly id: TableId; readonly name: string },
+    wanted: Sequence['type'],
+  ): { readonly definition: Sequence; readonly restart: bigint | undefined } {
+    const given = new Map<string, Node | undefined>();
+    for (const option of options) {
+      if (!('DefElem' in option)) continue;
+      const { defname = '', arg, location } = option.DefElem;
+      if (given.has(defname)) throw new SqlError('syntax_error', 'conflicting or redundant options', { location });
+      given.set(defname, arg);
+    }
+    const type = given.has('as') ? sequenceType(given.get('as')) : wanted;
+    const [lowest, highest] = BOUNDS[type];
+    const changed = old !== undefined && old.type !== type;
+    const number = (name: string): bigint | undefined => {
+      const arg = given.get(name);
+      return arg === undefined ? undefined : integerOf(arg);
+    };
+    const increment = number('increment') ?? old?.increment ?? 1n;
+    if (increment === 0n) throw new SqlError('invalid_parameter_value', 'INCREMENT must not be zero');
+    const up = increment > 0n;
+    const keeps = (bound: bigint, natural: bigint): boolean => !(changed && bound === natural);
+    const max =
+      number('maxvalue') ??
+      (old !== undefined && !given.has('maxvalue') && keeps(old.max, BOUNDS[old.type][1])
+        ? old.max
+        : up
+          ? highest
+          : -1n);
+    const min =
+      number('minvalue') ??
+      (old !== undefined && !given.has('minvalue') && keeps(old.min, BOUNDS[old.type][0]) ? old.min : up ? 1n : lowest);
+    if (max > highest || max < lowest) {
+      throw new SqlError(
+        'invalid_parameter_value',
+        `MAXVALUE (${max}) is out of range for sequence data type ${titles[type]}`,
+      );
+    }
+    if (min > highest || min < lowest) {
+      throw new SqlError(
+        'invalid_parameter_value',
+        `MINVALUE (${min}) is out of range for sequence data type ${titles[type]}`,
+      );
+    }
+    if (min >= max) {
+      throw new SqlError('invalid_parameter_value', `MINVALUE (${min}) must be less than MAXVALUE (${max})`);
+    }
+    const start = number('start') ?? old?.start ?? (up ? min : max);
+    if (start < min) {
+      throw new SqlError('invalid_parameter_value', `START value (${start}) cannot be less than MINVALUE (${min})`);
+    }
+    if (start > max) {
+      throw new SqlError('invalid_parameter_value', `START value (${start}) cannot be greater than MAXVALUE (${max})`);
+    }
+    const cache = number('cache') ?? old?.cache ?? 1n;
+    if (cache <= 0n) throw new SqlError('invalid_parameter_value', `CACHE (${cache}) must be greater than zero`);
+    const cycleArg = given.get('cycle');
+    const cycle =
+      cycleArg === undefined ? (old?.cycle ?? false) : 'Boolean' in cycleArg && cycleArg.Boolean.boolval === true;
+    const restart = given.has('restart') ? (number('restart') ?? start) : undefined;
+    return { definition: { ...old, ...identity, type, start, increment, min, max, cache, cycle }, restart };
+  }
+}
+
+const titles = { int2: 'smallint', int4: 'integer', int8: 'bigint' } as const;
+
+function sequenceType(arg: Node | undefined): Sequence['type'] {
+  const { type } = namedType(arg !== undefined && 'TypeName' in arg ? arg.TypeName : undefined);
+  if (type === 'int2' || type === 'int4' || type === 'int8') return type;
+  throw new SqlError('invalid_parameter_value', 'sequence type must be smallint, integer, or bigint');
+}
+
+function integerOf(node: Node): bigint {
+  if ('Integer' in node) return BigInt(node.Integer.ival ?? 0);
+  if ('Float' in node) {
+    const text = node.Float.fval ?? '0';
+    if (/^-?\d+$/.test(text)) return BigInt(text);
+    throw new SqlError('invalid_text_representation', `invalid input syntax for type bigint: "${text}"`);
+  }
+  throw notSupported('this option of a sequence');
+}

@@ -1,0 +1,296 @@
+/**
+ * Sequences at work: definitions and positions of all of them in memory, so that nextval answers at once.
+ *
+ * Values are reserved ahead, 32 at a time as in PostgreSQL: the position is committed before the values it covers leave,
+ * and the log keeps that order, so whatever is durable that holds a value is behind its reservation. After a crash the
+ * rest of a reservation is left out; closing the engine gives it back.
+ *
+ * A sequence that the transaction itself created is nobody else's yet: its position is kept by the transaction and
+ * written when it commits.
+ */
+
+import { assert } from '../../base/assert.ts';
+import { isPromise } from '../../base/awaitable.ts';
+import type { Observer } from '../../base/observer.ts';
+import {
+  decodePosition,
+  decodeSequence,
+  encodePosition,
+  positionKey,
+  type Sequence,
+  sequencesRange,
+} from '../../models/relational/sequence.ts';
+import type { TableId } from '../../models/relational/table.ts';
+import type { Keyspace } from '../../storage/keyspace.ts';
+import type { CommitRecord, Store } from '../../storage/store.ts';
+import type { SequenceAccess } from './functions/evaluation.ts';
+import { SqlError } from './sql-error.ts';
+
+const RESERVED_VALUES = 32n;
+
+/** One sequence and where it stands. */
+export class SequenceState {
+  definition: Sequence;
+  last: bigint;
+  called: boolean;
+  /** The last value that the stored position covers; undefined when nothing is reserved. */
+  reserved: bigint | undefined;
+
+  constructor(definition: Sequence) {
+    this.definition = definition;
+    this.last = definition.start;
+    this.called = false;
+  }
+
+  /** The value that comes next. @throws SqlError `sequence_generator_limit_exceeded`. */
+  upcoming(): bigint {
+    if (!this.called) return this.last;
+    const { increment, min, max, cycle, name } = this.definition;
+    const next = this.last + increment;
+    if (next <= max && next >= min) return next;
+    if (cycle) return increment > 0n ? min : max;
+    const message =
+      increment > 0n
+        ? `nextval: reached maximum value of sequence "${name}" (${max})`
+        : `nextval: reached minimum value of sequence "${name}" (${min})`;
+    throw new SqlError('sequence_generator_limit_exceeded', message);
+  }
+
+  /** Whether the stored position covers `value`. */
+  covers(value: bigint): boolean {
+    if (this.reserved === undefined) return false;
+    return this.definition.increment > 0n
+      ? value > this.last && value <= this.reserved
+      : value < this.last && value >= this.reserved;
+  }
+
+  /** How far a reservation that begins with `value` may go. */
+  reach(value: bigint): bigint {
+    const { increment, min, max } = this.definition;
+    const steps = increment > 0n ? (max - value) / increment : (value - min) / -increment;
+    return value + increment * (steps < RESERVED_VALUES ? steps : RESERVED_VALUES);
+  }
+
+  /** @throws SqlError `numeric_value_out_of_range`. */
+  set(value: bigint, called: boolean): void {
+    const { min, max, name } = this.definition;
+    if (value < min || value > max) {
+      throw new SqlError(
+        'numeric_value_out_of_range',
+        `setval: value ${value} is out of bounds for sequence "${name}" (${min}..${max})`,
+      );
+    }
+    this.last = value;
+    this.called = called;
+    this.reserved = undefined;
+  }
+}
+
+export class Sequences {
+  readonly #store: Store;
+  readonly #keyspace: Keyspace;
+  readonly #states = new Map<TableId, SequenceState>();
+  readonly #stopWatching: () => void;
+  #loading: Promise<void> | undefined;
+  #loaded = false;
+
+  constructor(store: Store, keyspace: Keyspace) {
+    this.#store = store;
+    this.#keyspace = keyspace;
+    this.#stopWatching = store.watch(sequencesRange(keyspace), (record) => this.#note(record));
+    store.onReset(() => {
+      this.#loaded = false;
+      this.#loading = undefined;
+      this.#states.clear();
+    });
+  }
+
+  /** Undefined once all sequences are in memory. */
+  ready(): Promise<void> | undefined {
+    if (this.#loaded) return undefined;
+    this.#loading ??= this.#load();
+    return this.#loading;
+  }
+
+  find(name: string): SequenceState | undefined {
+    for (const state of this.#states.values()) if (state.definition.name === name) return state;
+    return undefined;
+  }
+
+  get(id: TableId): SequenceState | undefined {
+    return this.#states.get(id);
+  }
+
+  /** The next value, its position stored. @throws SqlError, OperationError `disk_full`, `store_read_only`. */
+  next(state: SequenceState, observer: Observer): bigint {
+    const value = state.upcoming();
+    if (!state.covers(value)) {
+      const reach = state.reach(value);
+      this.#write(state, reach, true, observer);
+      state.reserved = reach;
+    }
+    state.last = value;
+    state.called = true;
+    return value;
+  }
+
+  /** @throws SqlError `numeric_value_out_of_range`. */
+  set(state: SequenceState, value: bigint, called: boolean, observer: Observer): void {
+    state.set(value, called);
+    this.#write(state, value, called, observer);
+  }
+
+  /** Gives back what was reserved and not given out. */
+  close(): void {
+    this.#stopWatching();
+    const observer: Observer = { observedVersion: 0 };
+    for (const state of this.#states.values()) {
+      if (state.reserved === undefined || state.reserved === state.last) continue;
+      try {
+        this.#write(state, state.last, state.called, observer);
+      } catch {
+        // A store that takes no writes any more: as after a crash, the rest of the reservation is left out.
+        return;
+      }
+    }
+  }
+
+  #write({ definition }: SequenceState, last: bigint, called: boolean, observer: Observer): void {
+    const batch = this.#store.writeBatch();
+    batch.put(positionKey(this.#keyspace, definition.id), encodePosition({ last, called }));
+    const committed = batch.commit();
+    assert(!isPromise(committed), 'a position is stored at once');
+    observer.observedVersion = Math.max(observer.observedVersion, committed.version);
+  }
+
+  async #load(): Promise<void> {
+    const transaction = this.#store.begin({ readOnly: true });
+    try {
+      const cursor = transaction.scan(sequencesRange(this.#keyspace));
+      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+        for (const { value } of batch) {
+          const { position: set, ...definition } = decodeSequence(value);
+          const state = new SequenceState(definition);
+          const { id } = definition;
+          if (set !== undefined) Object.assign(state, set);
+          if (this.#states.has(id)) continue;
+          const position = await transaction.get(positionKey(this.#keyspace, id));
+          if (position !== undefined) Object.assign(state, decodePosition(position));
+          if (!this.#states.has(id)) this.#states.set(id, state);
+        }
+      }
+      this.#loaded = true;
+    } finally {
+      transaction.rollback();
+    }
+  }
+
+  /** A commit that changed definitions, before anyone can observe it; they may say where the sequence is now. */
+  #note({ changes }: CommitRecord): void {
+    const range = sequencesRange(this.#keyspace);
+    for (const change of changes) {
+      if (change.kind === 'deleteRange' || !isWithin(change.key, range)) continue;
+      const id = Number(this.#keyspace.catalog.decode(change.key)[1]) as TableId;
+      if (change.kind === 'delete') {
+        this.#states.delete(id);
+        continue;
+      }
+      const { position, ...definition } = decodeSequence(change.value);
+      const state = this.#states.get(id) ?? new SequenceState(definition);
+      this.#states.set(id, state);
+      state.definition = definition;
+      state.reserved = undefined;
+      if (position !== undefined) Object.assign(state, position);
+    }
+  }
+}
+
+function isWithin(
+  key: Uint8Array,
+  { start, end }: { readonly start: Uint8Array; readonly end: Uint8Array | undefined },
+) {
+  return Buffer.compare(key, start) >= 0 && (end === undefined || Buffer.compare(key, end) < 0);
+}
+
+/** The sequences as one session sees them: what it created itself, what it was given last. */
+export class SessionSequences implements SequenceAccess {
+  /** Created by the transaction that is open, not committed. */
+  readonly own = new Map<TableId, SequenceState>();
+  readonly #sequences: Sequences;
+  readonly #observer: Observer;
+  readonly #refuseReadOnly: (title: string) => void;
+  readonly #given = new Map<TableId, bigint>();
+  #last: TableId | undefined;
+
+  constructor(sequences: Sequences, observer: Observer, refuseReadOnly: (title: string) => void) {
+    this.#sequences = sequences;
+    this.#observer = observer;
+    this.#refuseReadOnly = refuseReadOnly;
+  }
+
+  next(sequence: string | number): bigint {
+    this.#refuseReadOnly('nextval()');
+    const state = this.#require(sequence);
+    const { id } = state.definition;
+    let value: bigint;
+    if (this.own.has(id)) {
+      value = state.upcoming();
+      state.last = value;
+      state.called = true;
+    } else value = this.#sequences.next(state, this.#observer);
+    this.#given.set(id, value);
+    this.#last = id;
+    return value;
+  }
+
+  current(sequence: string | number): bigint {
+    const { id, name } = this.#require(sequence).definition;
+    const value = this.#given.get(id);
+    if (value !== undefined) return value;
+    const message = `currval of sequence "${name}" is not yet defined in this session`;
+    throw new SqlError('object_not_in_prerequisite_state', message);
+  }
+
+  lastGiven(): bigint {
+    const value = this.#last === undefined ? undefined : this.#given.get(this.#last);
+    if (value !== undefined) return value;
+    throw new SqlError('object_not_in_prerequisite_state', 'lastval is not yet defined in this session');
+  }
+
+  set(sequence: string | number, value: bigint, called: boolean): bigint {
+    this.#refuseReadOnly('setval()');
+    const state = this.#require(sequence);
+    const { id } = state.definition;
+    if (this.own.has(id)) state.set(value, called);
+    else this.#sequences.set(state, value, called, this.#observer);
+    if (called) this.#given.set(id, value);
+    return value;
+  }
+
+  /** DISCARD SEQUENCES. */
+  forget(): void {
+    this.#given.clear();
+    this.#last = undefined;
+  }
+
+  #require(sequence: string | number): SequenceState {
+    if (typeof sequence === 'number') {
+      const found = this.own.get(sequence as TableId) ?? this.#sequences.get(sequence as TableId);
+      if (found !== undefined) return found;
+      throw new SqlError('undefined_table', `could not open relation with OID ${sequence}`);
+    }
+    const name = nameOf(sequence);
+    for (const state of this.own.values()) if (state.definition.name === name) return state;
+    const found = this.#sequences.find(name);
+    if (found !== undefined) return found;
+    throw new SqlError('undefined_table', `relation "${sequence}" does not exist`);
+  }
+}
+
+/** The name in a text like `public."My seq"`. */
+function nameOf(text: string): string {
+  const parts = [...text.matchAll(/"((?:[^"]|"")*)"|([^."]+)/g)];
+  const last = parts.at(-1);
+  if (last === undefined) throw new SqlError('invalid_name', 'invalid name syntax');
+  return last[1] === undefined ? last[2]!.trim().toLowerCase() : last[1].replaceAll('""', '"');
+}
