@@ -1,9 +1,11 @@
 /** Whether an expression gives the same for the same row, always: what indexes and generated columns are made of. */
 
+import { typeInfo } from '../types/types.ts';
 import { type BoundExpression, mapOperands } from './bound.ts';
 
 export function isImmutable(expression: BoundExpression): boolean {
-  if (expression.kind === 'call' && expression.function.volatility !== 'immutable') return false;
+  if (expression.kind === 'call' && expression.function.volatility !== 'immutable' && !joinsPlain(expression))
+    return false;
   let all = true;
   mapOperands(expression, (operand) => {
     all &&= isImmutable(operand);
@@ -21,4 +23,10 @@ export function isVolatile(expression: BoundExpression): boolean {
     return operand;
   });
   return any;
+}
+
+/** `||` of text with anything prints that: PostgreSQL looks inside, where printing most types depends on nothing. */
+function joinsPlain(expression: Extract<BoundExpression, { kind: 'call' }>): boolean {
+  const { name } = expression.function;
+  return name === '||' && expression.args.every(({ type }) => 'NSB'.includes(typeInfo(type).category));
 }
