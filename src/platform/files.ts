@@ -40,6 +40,11 @@ export interface File {
   readonly path: string;
   /** Reads up to `into.length` bytes at `position`; fewer only at the end of the file. */
   read(into: Bytes, position: number): Promise<number>;
+  /**
+   * As `read`, at once: a fraction of the cost where the bytes are in memory, and a blocked process where they are not. For
+   * callers that notice when it is slow and go back to `read`. Absent where reading always takes its time.
+   */
+  readNow?(into: Bytes, position: number): number;
   /** Writes all of `bytes` at `position`. The caller must not change them before the promise settles. */
   write(bytes: Bytes, position: number): Promise<void>;
   /** `fdatasync`: contents written so far are on stable storage. */

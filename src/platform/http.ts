@@ -9,7 +9,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { assert } from '../base/assert.ts';
-import { type Bytes, concatBytes } from '../base/bytes.ts';
+import { asBuffer, type Bytes, concatBytes } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity } from './node-tls.ts';
@@ -148,6 +148,12 @@ async function answer(
   }
 }
 
+/** Most requests have none, and making one costs more than looking into it. */
+const NO_QUERY = new URLSearchParams();
+
+/** Bodies up to here go out in one piece with their head. */
+const ONE_PIECE_BYTES_MAX = 16 * 1024;
+
 /** Everything about it is made when it is asked for: most requests need little. */
 class IncomingRequest implements HttpRequest {
   readonly path: string;
@@ -176,6 +182,7 @@ class IncomingRequest implements HttpRequest {
   }
 
   get query(): URLSearchParams {
+    if (this.#search === '') return NO_QUERY;
     this.#query ??= new URLSearchParams(this.#search);
     return this.#query;
   }
@@ -259,13 +266,22 @@ function respond(
   response: HttpResponse,
 ): Promise<void> | undefined {
   const { body, headers } = response;
-  outgoing.statusCode = response.status;
-  if (headers !== undefined) for (const name in headers) outgoing.setHeader(name, headers[name]!);
-  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-    if (!outgoing.hasHeader('content-length') && response.status >= 200 && ![204, 304].includes(response.status)) {
-      const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-      outgoing.setHeader('content-length', length);
-    }
+  const { status } = response;
+  const flat: (string | string[])[] = [];
+  let hasLength = status < 200 || status === 204 || status === 304;
+  for (const name in headers) {
+    flat.push(name, headers[name] as string | string[]);
+    if (name === 'content-length') hasLength = true;
+  }
+  const isWhole = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+  if (isWhole && !hasLength) {
+    const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    flat.push('content-length', String(length));
+  }
+  outgoing.writeHead(status, flat);
+  if (body instanceof Uint8Array && body.length <= ONE_PIECE_BYTES_MAX) {
+    outgoing.end(asBuffer(body).latin1Slice(0, body.length), 'latin1');
+  } else if (isWhole) {
     outgoing.end(body);
   } else if (incoming.method === 'HEAD') {
     outgoing.end();

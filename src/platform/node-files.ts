@@ -140,6 +140,27 @@ class NodeFile implements File {
     });
   }
 
+  readNow(into: Bytes, position: number): number {
+    assert(this.#closing === undefined, () => `read of ${this.path} after close`);
+    try {
+      let done = 0;
+      while (done < into.length) {
+        const bytesRead = fs.readSync(
+          this.#fd,
+          into,
+          done,
+          Math.min(into.length - done, CALL_BYTES_MAX),
+          position + done,
+        );
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return done;
+    } catch (error) {
+      throw fileError(error, 'read', this.path);
+    }
+  }
+
   write(bytes: Bytes, position: number): Promise<void> {
     return this.#call('write', (settle) => {
       let done = 0;

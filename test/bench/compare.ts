@@ -60,6 +60,6 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
-function format(rate: number): string {
+export function format(rate: number): string {
   return (rate >= 10_000 ? `${(rate / 1_000).toFixed(1)}k` : rate.toFixed(0)).padStart(8);
 }

@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly s
   actors: () => import('./actors.ts'),
   resp: () => import('./resp.ts'),
   pg: () => import('./pg.ts'),
+  blobs: () => import('./blobs.ts'),
 };
 
 const name = process.argv[2] ?? '';

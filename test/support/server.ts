@@ -12,7 +12,8 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAIN = join(ROOT, 'src/main.ts');
 
 const LISTENERS = ['redis', 'postgres', 'http', 'metrics'] as const;
-export type ListenerName = (typeof LISTENERS)[number];
+/** `blobs` listens when the environment or a file asks for it. */
+export type ListenerName = (typeof LISTENERS)[number] | 'blobs';
 
 export interface ServerProcessOptions {
   readonly dataDir: string;

@@ -41,6 +41,12 @@ import { finishSwap } from './swap.ts';
 import { VolumeWriter, type Written } from './volume-writer.ts';
 
 const QUARANTINED_MAX = 1_000;
+/** Records up to here may be read at once. */
+const NOW_BYTES_MAX = 64 * 1024;
+/** A read at once that takes longer came from the disk, */
+const NOW_MS_MAX = 0.25;
+/** and so many reads go to the thread pool before the next try. */
+const READS_BETWEEN_TRIES = 200;
 const PIECE_BYTES = 1024 * 1024;
 const DEFAULT_VOLUME_BYTES_MAX = 30 * 1024 ** 3;
 
@@ -120,6 +126,7 @@ export class Volume {
   #failure: string | undefined;
   #quarantined: Quarantined[];
   #closed = false;
+  #readsUntilTry = 0;
   #chunkIdNext = CHUNK_IDS_FROM;
   /** Single reads of `.dat`, for tests that count them. */
   datReads = 0;
@@ -305,14 +312,28 @@ export class Volume {
       this.#assertIs(large.needle, id, size);
       return large;
     }
-    const bytes = Buffer.allocUnsafeSlow(total);
-    const read = await generation.dat.read(bytes, offset);
+    const bytes = Buffer.allocUnsafe(total);
+    const read = this.#readNow(generation.dat, bytes, offset) ?? (await generation.dat.read(bytes, offset));
     if (read < total || bytes.readInt32BE(12) !== size) {
       throw new OperationError('corruption', `volume ${this.volumeId} has no record of ${size} bytes at ${offset}`);
     }
     const needle = decodeNeedle(bytes, 0, version, this.volumeId);
     this.#assertIs(needle, id, size);
     return { needle, dataBytes: needle.data.length, dataOffset: undefined };
+  }
+
+  /** Reads from the page cache while that has what is asked for; undefined when it lately had not. */
+  #readNow(dat: File, into: Buffer, offset: number): number | undefined {
+    if (into.length > NOW_BYTES_MAX || dat.readNow === undefined) return undefined;
+    if (this.#readsUntilTry > 0) {
+      this.#readsUntilTry--;
+      return undefined;
+    }
+    const { clock } = this.options.platform;
+    const startedMs = clock.monotonicMs();
+    const read = dat.readNow(into, offset);
+    if (clock.monotonicMs() - startedMs > NOW_MS_MAX) this.#readsUntilTry = READS_BETWEEN_TRIES;
+    return read;
   }
 
   #assertIs(needle: StoredNeedle, id: bigint, size: number): void {

@@ -78,8 +78,7 @@ async function respondTo(
   if (needle.pairs !== undefined) addPairs(headers, needle.pairs);
   headers.etag = etag;
   headers['accept-ranges'] = 'bytes';
-  if (needle.lastModifiedS !== undefined)
-    headers['last-modified'] = new Date(needle.lastModifiedS * 1000).toUTCString();
+  if (needle.lastModifiedS !== undefined) headers['last-modified'] = httpDate(needle.lastModifiedS);
   const status = preconditionStatus(request.headers, etag, needle.lastModifiedS);
   if (status !== undefined) return { status, headers };
 
@@ -267,9 +266,23 @@ function typeOf(mime: string, extension: string, name: string): string {
 
 const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
 
+let dateS = -1;
+let date = '';
+
+/** Many needles are written in one second: the last date is kept. */
+function httpDate(seconds: number): string {
+  if (seconds !== dateS) {
+    dateS = seconds;
+    date = new Date(seconds * 1000).toUTCString();
+  }
+  return date;
+}
+
 /** With the name in ASCII, and as UTF-8 (RFC 6266) where it is more. */
 function disposition(request: HttpRequest, name: string): string {
-  const kind = TRUE.has(request.query.get('dl') ?? '') ? 'attachment' : 'inline';
+  const isAttachment = request.query.size > 0 && TRUE.has(request.query.get('dl') ?? '');
+  const kind = isAttachment ? 'attachment' : 'inline';
+  if (/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(name)) return `${kind}; filename="${name}"`;
   const ascii = name.replace(/[^\x20-\x7e]/g, '_').replace(/["\\]/g, '\\$&');
   const extended = /^[\x20-\x7e]*$/.test(name) ? '' : `; filename*=UTF-8''${encodeURIComponent(name)}`;
   return `${kind}; filename="${ascii}"${extended}`;

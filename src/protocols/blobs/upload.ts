@@ -42,7 +42,7 @@ export async function readUpload(
     throw new OperationError('invalid_argument', 'the multipart form names no boundary');
   }
   const disposition = request.headers['content-disposition'] ?? '';
-  const named = parameter(disposition, 'filename') ?? parameter(disposition, 'name');
+  const named = disposition === '' ? undefined : (parameter(disposition, 'filename') ?? parameter(disposition, 'name'));
   const name = baseName(named ?? lastElement(request.path));
   const implied = options.isManifest ? undefined : typeOfName(named ?? path.extension);
   const length = request.headers['content-length'];
