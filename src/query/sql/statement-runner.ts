@@ -13,11 +13,8 @@ import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import type { Transaction } from '../../storage/store.ts';
-import { bindDelete, bindInsert, bindUpdate } from './binder/bind-modify.ts';
-import { bindSelect } from './binder/bind-query.ts';
-import type { BoundQuery } from './binder/bound.ts';
+import { bindStatement } from './binder/bind-statement.ts';
 
-import { kindOf, statementTitle } from './binder/names.ts';
 import type { BindContext, FindTable, ParameterTypes } from './binder/query-context.ts';
 import { referencedTables } from './binder/referenced-tables.ts';
 import type { CatalogTable } from './catalog-cache.ts';
@@ -29,7 +26,7 @@ import { type Portal, pump, type RunningPortal, tagOf } from './portal.ts';
 import type { ResultSink } from './results.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { at, notSupported, SqlError } from './sql-error.ts';
+import { SqlError } from './sql-error.ts';
 import { sameColumns } from './statement-kinds.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import type { SqlType, SqlValue } from './types/types.ts';
@@ -223,7 +220,7 @@ export class StatementRunner {
     }
     const execution = this.#execution(transaction, values, statementMicros);
     const open = (): RunningPortal => {
-      if (plan.verb !== 'SELECT') this.#block.wrote = true;
+      if (plan.verb !== 'SELECT' || plan.writesRows === true) this.#block.wrote = true;
       return { plan, operator: plan.open(execution), transaction, pending: [], rows: 0, held: false };
     };
     const wanted = plan.writes.filter(({ table }) => !this.#block.heldTables.has(table.id));
@@ -325,14 +322,4 @@ export class StatementRunner {
     // What was created after the snapshot is there, as in PostgreSQL, without rows.
     return this.#block.schemaChanged ? found : whenReady(found, (seen) => seen ?? catalog.find(name));
   }
-}
-
-function bindStatement(node: Node, context: BindContext, findTable: FindTable): BoundQuery {
-  return at(undefined, () => {
-    if ('SelectStmt' in node) return bindSelect(node.SelectStmt, context, findTable);
-    if ('InsertStmt' in node) return bindInsert(node.InsertStmt, context, findTable);
-    if ('UpdateStmt' in node) return bindUpdate(node.UpdateStmt, context, findTable);
-    if ('DeleteStmt' in node) return bindDelete(node.DeleteStmt, context, findTable);
-    throw notSupported(statementTitle(kindOf(node)));
-  });
 }

@@ -43,19 +43,27 @@ export interface BoundItem {
   readonly lateral: readonly BoundArgument[];
 }
 
-/** All items of a FROM clause, joined. Undefined for an empty one. */
-export function bindFrom(nodes: readonly Node[], context: QueryContext, frame: Frame): BoundItem | undefined {
+/**
+ * All items of a FROM clause, joined. Undefined for an empty one.
+ * @param offset Where their row begins in the one that expressions read.
+ */
+export function bindFrom(
+  nodes: readonly Node[],
+  context: QueryContext,
+  frame: Frame,
+  offset = 0,
+): BoundItem | undefined {
   let whole: BoundItem | undefined;
   for (const node of nodes) {
     const binder = new FromBinder(context, frame);
-    const item = binder.bind(node, whole === undefined ? 0 : widthOf(whole.relation), whole?.items ?? []);
+    const item = binder.bind(node, offset + (whole === undefined ? 0 : widthOf(whole.relation)), whole?.items ?? []);
     if (whole === undefined) {
       whole = item;
       continue;
     }
     refuseSameNames(whole.items, item.items);
     whole = {
-      relation: joined('inner', whole.relation, item, 0, undefined),
+      relation: joined('inner', whole.relation, item, offset, undefined),
       items: [...whole.items, ...item.items],
       lateral: [],
     };
@@ -88,6 +96,11 @@ class FromBinder {
   #relation(range: RangeVar, offset: number): BoundItem {
     const cte = range.schemaname === undefined ? this.#frame.findCte(range.relname ?? '') : undefined;
     if (cte === undefined) return bindTable(range, this.#context.queries.findTable, offset);
+    if (cte.modify !== undefined && cte.modify.returning === undefined) {
+      throw new SqlError('feature_not_supported', `WITH query "${cte.name}" does not have a RETURNING clause`, {
+        location: range.location,
+      });
+    }
     cte.references++;
     const alias = range.alias?.aliasname ?? cte.name;
     const columns = cte.columns.map((column, i) => ({

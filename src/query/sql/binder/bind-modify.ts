@@ -2,20 +2,20 @@
 
 import type { DeleteStmt, InsertStmt, Node, RangeVar, UpdateStmt } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
-import type { Column, Table } from '../../../models/relational/table.ts';
+import { type Column, rowWidth, type Table } from '../../../models/relational/table.ts';
 import { findFunction } from '../functions/resolve.ts';
 import { NEXT_VALUE } from '../functions/sequence-functions.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
 import { bindConflict } from './bind-conflict.ts';
-import { bindTable } from './bind-from.ts';
-import { bindSelect, queryContext } from './bind-query.ts';
+import { bindFrom, bindTable } from './bind-from.ts';
+import { bindQuery } from './bind-query.ts';
 import { bindTargets } from './bind-targets.ts';
 import type { BoundAssignment, BoundDelete, BoundExpression, BoundInsert, BoundRows, BoundUpdate } from './bound.ts';
 import { leftmost } from './bound.ts';
 import { assignmentMismatch, type Clause, ExpressionBinder } from './expression-binder.ts';
-import type { BindContext, FindTable } from './query-context.ts';
-import { Frame, Scope } from './scope.ts';
+import type { FindTable, QueryContext } from './query-context.ts';
+import { Frame, Scope, type ScopeItem } from './scope.ts';
 import { definitionContext } from './table-rules.ts';
 
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
@@ -24,10 +24,31 @@ const RETURNING: Clause = { title: 'RETURNING', aggregates: 'refused' };
 const SET: Clause = { title: 'UPDATE', aggregates: 'refused' };
 
 /** The table that a statement writes to, and its columns in sight. */
-function bindTarget(relation: RangeVar, findTable: FindTable) {
+function bindTarget(relation: RangeVar, findTable: FindTable, frame: Frame) {
   const { relation: scan, items } = bindTable(relation, findTable, 0);
   assert(scan.kind === 'scan', 'a table is scanned');
-  return { target: scan.table, alias: scan.alias, scope: new Scope(new Frame(undefined), items) };
+  return { target: scan.table, alias: scan.alias, items, scope: new Scope(frame, items) };
+}
+
+/**
+ * The statement's tables: the one that it writes to, and those of FROM or USING, whose rows follow in the row. The name
+ * of the target cannot be used again.
+ */
+function bindSources(
+  from: readonly Node[] | undefined,
+  target: readonly ScopeItem[],
+  context: QueryContext,
+  frame: Frame,
+) {
+  if (from === undefined) return { from: undefined, scope: new Scope(frame, target) };
+  const width = rowWidth(target[0]!.table!.table);
+  const bound = bindFrom(from, context, frame, width);
+  assert(bound !== undefined, 'a list of tables is not empty');
+  const clash = bound.items.find(({ alias }) => alias === target[0]!.alias);
+  if (clash !== undefined) {
+    throw new SqlError('duplicate_alias', `table name "${clash.alias}" specified more than once`);
+  }
+  return { from: bound.relation, scope: new Scope(frame, [...target, ...bound.items]) };
 }
 
 function bindReturning(nodes: readonly Node[] | undefined, binder: ExpressionBinder) {
@@ -103,9 +124,10 @@ function assign(binder: ExpressionBinder, column: Column, expression: BoundExpre
   return coerced;
 }
 
-export function bindInsert(insert: InsertStmt, context: BindContext, findTable: FindTable): BoundInsert {
-  if (insert.withClause !== undefined) throw notSupported('WITH', insert.withClause.location);
-  const { scope, target, alias } = bindTarget(insert.relation!, findTable);
+/** @param frame The statement, with what its WITH defines. */
+export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Frame): BoundInsert {
+  const { findTable } = queries.queries;
+  const { scope, target, alias } = bindTarget(insert.relation!, findTable, frame);
   const { table } = target;
   const named: { readonly position: number; readonly location: number | undefined }[] = [];
   for (const node of insert.cols ?? []) {
@@ -122,8 +144,7 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     insert.cols === undefined ? table.columns.map((_, position) => ({ position, location: undefined })) : named;
   const select =
     insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : undefined;
-  const queries = queryContext(context, findTable);
-  const binder = new ExpressionBinder(queries, undefined);
+  const binder = new ExpressionBinder(queries, new Scope(frame, []));
   const conflicts = bindConflict(insert.onConflictClause, { table: target, alias }, queries);
   const given = (column: Column, node: Node | undefined): void => {
     if (node === undefined || !isDefault(node)) refuseGenerated(column, 'INSERT', insert.override);
@@ -156,7 +177,7 @@ export function bindInsert(insert: InsertStmt, context: BindContext, findTable: 
     provided = rows[0]!;
     source = { kind: 'values', columns: [], rows };
   } else {
-    source = bindSelect(select, queries, findTable);
+    source = bindQuery(select, queries, new Frame(new Scope(frame, [])), false);
     for (let i = 0; i < Math.min(source.columns.length, targets.length); i++) {
       given(table.columns[targets[i]!.position]!, undefined);
     }
@@ -232,17 +253,17 @@ function rowElement(val: Node, location: number | undefined): Node {
   return row[colno - 1]!;
 }
 
-export function bindUpdate(update: UpdateStmt, context: BindContext, findTable: FindTable): BoundUpdate {
-  if (update.withClause !== undefined) throw notSupported('WITH', update.withClause.location);
-  const [from] = update.fromClause ?? [];
-  if (from !== undefined) throw notSupported('UPDATE … FROM', 'RangeVar' in from ? from.RangeVar.location : undefined);
-  const { scope, target } = bindTarget(update.relation!, findTable);
+/** @param frame See `bindInsert`. */
+export function bindUpdate(update: UpdateStmt, context: QueryContext, frame: Frame): BoundUpdate {
+  const { items, target } = bindTarget(update.relation!, context.queries.findTable, frame);
+  const { from, scope } = bindSources(update.fromClause, items, context, frame);
   const { table } = target;
-  const binder = new ExpressionBinder(queryContext(context, findTable), scope);
+  const binder = new ExpressionBinder(context, scope);
   const assignments = bindAssignments(update.targetList ?? [], table, binder);
   const where = update.whereClause && binder.bindCondition(update.whereClause, WHERE);
   return {
     kind: 'update',
+    from,
     table: target,
     assignments,
     where,
@@ -250,16 +271,15 @@ export function bindUpdate(update: UpdateStmt, context: BindContext, findTable: 
   };
 }
 
-export function bindDelete(statement: DeleteStmt, context: BindContext, findTable: FindTable): BoundDelete {
-  if (statement.withClause !== undefined) throw notSupported('WITH', statement.withClause.location);
-  const [using] = statement.usingClause ?? [];
-  if (using !== undefined)
-    throw notSupported('DELETE … USING', 'RangeVar' in using ? using.RangeVar.location : undefined);
-  const { scope, target } = bindTarget(statement.relation!, findTable);
-  const binder = new ExpressionBinder(queryContext(context, findTable), scope);
+/** @param frame See `bindInsert`. */
+export function bindDelete(statement: DeleteStmt, context: QueryContext, frame: Frame): BoundDelete {
+  const { items, target } = bindTarget(statement.relation!, context.queries.findTable, frame);
+  const { from, scope } = bindSources(statement.usingClause, items, context, frame);
+  const binder = new ExpressionBinder(context, scope);
   const where = statement.whereClause && binder.bindCondition(statement.whereClause, WHERE);
   return {
     kind: 'delete',
+    from,
     table: target,
     where,
     returning: bindReturning(statement.returningClause?.exprs, binder),

@@ -39,7 +39,7 @@ export function queryContext(context: BindContext, findTable: FindTable): QueryC
   };
 }
 
-/** A statement that is a query. @throws SqlError of any kind that a name, a type or a clause can be wrong in. */
+/** A query that is a statement, or stands alone. @throws SqlError of any kind that a name, a type or a clause can be wrong in. */
 export function bindSelect(select: SelectStmt, context: BindContext, findTable: FindTable): BoundRows {
   return bindQuery(select, queryContext(context, findTable), new Frame(undefined), false);
 }
@@ -276,7 +276,8 @@ function bindValues(select: SelectStmt, context: QueryContext, frame: Frame, kee
 
 // --- WITH
 
-function bindWith(clause: WithClause, context: QueryContext, frame: Frame): readonly BoundCte[] {
+/** The queries of a WITH clause, from then on in sight of the frame. */
+export function bindWith(clause: WithClause, context: QueryContext, frame: Frame): readonly BoundCte[] {
   const ctes: BoundCte[] = [];
   for (const node of clause.ctes ?? []) {
     if (!('CommonTableExpr' in node)) continue;
@@ -296,20 +297,18 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
   const { ctename = '', ctequery, aliascolnames, ctematerialized, search_clause, cycle_clause, location } = expression;
   if (search_clause !== undefined) throw notSupported('SEARCH', location);
   if (cycle_clause !== undefined) throw notSupported('CYCLE', location);
-  if (ctequery === undefined || !('SelectStmt' in ctequery))
-    throw notSupported('a statement in WITH that is no query', location);
-  const { SelectStmt: select } = ctequery;
   const names = stringsOf(aliascolnames);
   const cte: BoundCte = {
     name: ctename,
     columns: [],
     query: undefined,
     recursion: undefined,
+    modify: undefined,
     references: 0,
     materialized:
       ctematerialized === 'CTEMaterializeAlways' ? true : ctematerialized === 'CTEMaterializeNever' ? false : undefined,
   };
-  const columnsOf = (rows: BoundRows): readonly BoundColumn[] => {
+  const columnsOf = (rows: Pick<BoundRows, 'columns'>): readonly BoundColumn[] => {
     if (names.length > rows.columns.length) {
       throw new SqlError(
         'invalid_column_reference',
@@ -324,6 +323,17 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
     }));
   };
   const inner = new Frame(new Scope(frame, []));
+  if (ctequery === undefined || !('SelectStmt' in ctequery)) {
+    if (frame.outer !== undefined) {
+      const message = 'WITH clause containing a data-modifying statement must be at the top level';
+      throw new SqlError('feature_not_supported', message, { location });
+    }
+    cte.modify = ctequery && context.queries.modify?.(ctequery, context, inner);
+    if (cte.modify === undefined) throw notSupported('this statement in WITH', location);
+    cte.columns = columnsOf({ columns: cte.modify.returning ?? [] });
+    return cte;
+  }
+  const { SelectStmt: select } = ctequery;
   if (!recursive || !refersTo(select, ctename)) {
     cte.query = bindQuery(select, context, inner, false);
     cte.columns = columnsOf(cte.query);

@@ -177,8 +177,10 @@ export type BoundRelation = BoundScan | BoundDerived | BoundJoin | BoundCteScan 
 export interface BoundCte {
   readonly name: string;
   columns: readonly BoundColumn[];
-  /** Undefined while it is bound. */
+  /** Undefined while it is bound, and for a statement that writes. */
   query: BoundRows | undefined;
+  /** INSERT, UPDATE or DELETE; its rows are those of RETURNING. */
+  modify: BoundModify | undefined;
   /** The recursive term, and whether rows that were there before are left out. */
   recursion: { readonly query: BoundRows; readonly distinct: boolean } | undefined;
   references: number;
@@ -310,6 +312,8 @@ export interface BoundInsert {
 
 export interface BoundUpdate {
   readonly kind: 'update';
+  /** Further tables; their rows follow the old row. */
+  readonly from: BoundRelation | undefined;
   readonly table: CatalogTable;
   readonly assignments: readonly BoundAssignment[];
   readonly where: BoundExpression | undefined;
@@ -318,12 +322,23 @@ export interface BoundUpdate {
 
 export interface BoundDelete {
   readonly kind: 'delete';
+  /** Further tables; their rows follow the deleted row. */
+  readonly from: BoundRelation | undefined;
   readonly table: CatalogTable;
   readonly where: BoundExpression | undefined;
   readonly returning: readonly BoundColumn[] | undefined;
 }
 
-export type BoundQuery = BoundRows | BoundInsert | BoundUpdate | BoundDelete;
+export type BoundModify = BoundInsert | BoundUpdate | BoundDelete;
+
+/** A statement that writes, with what its WITH defines. */
+export interface BoundModifyWith {
+  readonly kind: 'modifyWith';
+  readonly ctes: readonly BoundCte[];
+  readonly modify: BoundModify;
+}
+
+export type BoundQuery = BoundRows | BoundModify | BoundModifyWith;
 
 /** Where the text of an expression begins: an operator's own place is behind its left operand. */
 export function leftmost(expression: BoundExpression): number | undefined {

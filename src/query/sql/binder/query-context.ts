@@ -1,11 +1,11 @@
 /** What binding a query needs besides the names around it: the statement's context, its tables, and the way to bind a query inside. */
 
-import type { SelectStmt } from '@pgsql/types';
+import type { Node, SelectStmt } from '@pgsql/types';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { SqlError } from '../sql-error.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
-import type { BoundRows } from './bound.ts';
+import type { BoundModify, BoundRows } from './bound.ts';
 import type { BindProgress, Frame } from './scope.ts';
 
 /** Types of $1, $2, …; the binder fills in those that the client left open. */
@@ -30,6 +30,8 @@ export interface BindContext {
 export interface Queries {
   readonly findTable: FindTable;
   bind(select: SelectStmt, context: QueryContext, frame: Frame): BoundRows;
+  /** Missing where no statement that writes can stand. */
+  modify?(node: Node, context: QueryContext, frame: Frame): BoundModify | undefined;
 }
 
 export interface QueryContext extends BindContext {

@@ -25,6 +25,8 @@ export interface LockRowsOptions {
   readonly wait: 'block' | 'nowait' | 'skip';
   /** What a row must still meet; undefined when anything will do. */
   readonly condition: EvaluateLater | undefined;
+  /** Where the table's row begins in a row of the input; missing: at its beginning. What else a row holds stays. */
+  readonly offset?: number;
 }
 
 /** Rows locked at a time when the whole input was read before: a LIMIT above should not lock much more than it needs. */
@@ -95,31 +97,43 @@ export class LockRows implements Operator {
 
   #lock(batch: RowBatch): Awaitable<RowBatch> {
     const { mode, wait } = this.#options;
-    const keys = batch.map((row) => this.#table.codec.keys.keyOf(row));
+    const keys = batch.map((row) => this.#table.codec.keys.keyOf(this.#own(row)));
     return whenReady(this.#context.lock(keys, { mode, wait }), (locked) => {
       const kept = locked.length === keys.length ? batch : rowsOf(batch, keys, locked);
       const keptKeys = locked.length === keys.length ? keys : locked;
       if (this.#context.transaction.isolation !== 'readCommitted' || this.#context.nothingNewer) return kept;
       if (this.#context.wroteBefore) this.#context.transaction.beginStatement();
-      return this.#reread(keptKeys);
+      return this.#reread(kept, keptKeys);
     });
   }
 
-  #reread(keys: readonly Key[]): Awaitable<RowBatch> {
+  /** The table's part of a row. */
+  #own(row: ExecutionRow): ExecutionRow {
+    const { offset = 0 } = this.#options;
+    return offset === 0 ? row : row.slice(offset);
+  }
+
+  #reread(batch: RowBatch, keys: readonly Key[]): Awaitable<RowBatch> {
     const rows: ExecutionRow[] = [];
     for (let i = 0; i < keys.length; i++) {
       const value = this.#read(keys[i]!);
       const taken = isPromise(value)
-        ? value.then((late) => this.#take(keys[i]!, late, rows))
-        : this.#take(keys[i]!, value, rows);
-      if (isPromise(taken)) return this.#rereadRest(keys, i + 1, taken, rows);
+        ? value.then((late) => this.#take(batch[i]!, keys[i]!, late, rows))
+        : this.#take(batch[i]!, keys[i]!, value, rows);
+      if (isPromise(taken)) return this.#rereadRest(batch, keys, i + 1, taken, rows);
     }
     return rows;
   }
 
-  async #rereadRest(keys: readonly Key[], from: number, first: Promise<void>, rows: ExecutionRow[]): Promise<RowBatch> {
+  async #rereadRest(
+    batch: RowBatch,
+    keys: readonly Key[],
+    from: number,
+    first: Promise<void>,
+    rows: ExecutionRow[],
+  ): Promise<RowBatch> {
     await first;
-    for (let i = from; i < keys.length; i++) await this.#take(keys[i]!, await this.#read(keys[i]!), rows);
+    for (let i = from; i < keys.length; i++) await this.#take(batch[i]!, keys[i]!, await this.#read(keys[i]!), rows);
     return rows;
   }
 
@@ -127,9 +141,12 @@ export class LockRows implements Operator {
     return this.#context.wroteBefore ? this.#context.transaction.get(key) : this.#context.newest(key);
   }
 
-  #take(key: Key, value: Bytes | undefined, rows: ExecutionRow[]): Awaitable<void> {
+  #take(before: ExecutionRow, key: Key, value: Bytes | undefined, rows: ExecutionRow[]): Awaitable<void> {
     if (value === undefined) return;
-    const row = this.#table.codec.decode(key, value);
+    const own = this.#table.codec.decode(key, value);
+    const { offset = 0 } = this.#options;
+    const isWhole = own.length === before.length;
+    const row = isWhole ? own : [...before.slice(0, offset), ...own, ...before.slice(offset + own.length)];
     const { condition } = this.#options;
     const meets = condition === undefined ? true : condition(row, this.#context);
     return whenReady(meets, (met) => {

@@ -8,7 +8,15 @@
  */
 
 import { unreachable } from '../../../base/assert.ts';
-import type { BoundExpression, BoundQuery, BoundRelation, BoundRows, BoundWhen } from '../binder/bound.ts';
+import type {
+  BoundCte,
+  BoundExpression,
+  BoundModify,
+  BoundQuery,
+  BoundRelation,
+  BoundRows,
+  BoundWhen,
+} from '../binder/bound.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import { type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
@@ -39,6 +47,7 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
     case 'update':
       return {
         ...query,
+        from: query.from && foldRelation(query.from, time),
         assignments: columns(query.assignments),
         where: query.where && fold(query.where),
         returning: query.returning && columns(query.returning),
@@ -46,11 +55,26 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
     case 'delete':
       return {
         ...query,
+        from: query.from && foldRelation(query.from, time),
         where: query.where && fold(query.where),
         returning: query.returning && columns(query.returning),
       };
+    case 'modifyWith':
+      foldCtes(query.ctes, time);
+      return { ...query, modify: foldQuery(query.modify, time) as BoundModify };
     default:
       return foldRows(query, time);
+  }
+}
+
+/** What reads a query of WITH knows it by its object: that stays. */
+function foldCtes(ctes: readonly BoundCte[], time: TimeContext): void {
+  for (const cte of ctes) {
+    if (cte.query !== undefined) cte.query = foldRows(cte.query, time);
+    if (cte.modify !== undefined) cte.modify = foldQuery(cte.modify, time) as BoundModify;
+    if (cte.recursion !== undefined) {
+      cte.recursion = { ...cte.recursion, query: foldRows(cte.recursion.query, time) };
+    }
   }
 }
 
@@ -92,13 +116,7 @@ function foldRows(query: BoundRows, time: TimeContext): BoundRows {
     case 'setOperation':
       return { ...query, inputs: query.inputs.map((input) => foldRows(input, time)) };
     case 'with':
-      // What reads a query of WITH knows it by its object: that stays.
-      for (const cte of query.ctes) {
-        if (cte.query !== undefined) cte.query = foldRows(cte.query, time);
-        if (cte.recursion !== undefined) {
-          cte.recursion = { ...cte.recursion, query: foldRows(cte.recursion.query, time) };
-        }
-      }
+      foldCtes(query.ctes, time);
       return { ...query, query: foldRows(query.query, time) };
     default:
       return unreachable(query);

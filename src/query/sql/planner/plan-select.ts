@@ -5,10 +5,12 @@
  */
 
 import { assert, unreachable } from '../../../base/assert.ts';
-import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
+import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { OperationError } from '../../../base/errors.ts';
 import {
+  type BoundCte,
   type BoundExpression,
+  type BoundModify,
   type BoundRows,
   type BoundSelect,
   type BoundSetOperation,
@@ -22,7 +24,7 @@ import {
 } from '../binder/bound.ts';
 import { SLOTS_OF_BINDING_MAX } from '../binder/scope.ts';
 import { Aggregate } from '../operators/aggregate.ts';
-import type { PlannedCte } from '../operators/cte-scan.ts';
+import { CteState, type PlannedCte } from '../operators/cte-scan.ts';
 import { Distinct } from '../operators/distinct.ts';
 import { Late, ProjectLater } from '../operators/later.ts';
 import { Limit } from '../operators/limit.ts';
@@ -46,10 +48,11 @@ import { expressionsOfWindow, planSets, planWindow, sortKey } from './plan-windo
 import { type Planned, type PlanScope, planNode } from './planned.ts';
 
 /** What planning one statement shares. */
-export function planScope(): PlanScope {
+export function planScope(modify: (query: BoundModify, scope: PlanScope) => Planned): PlanScope {
   let next = SLOTS_OF_BINDING_MAX;
   const scope: PlanScope = {
     rows: (query) => planRows(query, scope),
+    modify: (query) => modify(query, scope),
     nextSlot: () => next++,
     ctes: new Map(),
     working: new Set(),
@@ -110,34 +113,63 @@ function planSetOperation({ operation, all, inputs, columns }: BoundSetOperation
 }
 
 function planWith({ ctes, query }: BoundWith, scope: PlanScope): Planned {
-  const planned: PlannedCte[] = [];
-  for (const cte of ctes) {
-    assert(cte.query !== undefined, 'a bound query');
-    const types = cte.columns.map(({ expression }) => expression.type);
-    const { open } = planRows(cte.query, scope);
-    let recursion: PlannedCte['recursion'];
-    // The recursive term finds the state under the same object that the readers use.
-    const own: { -readonly [K in keyof PlannedCte]: PlannedCte[K] } = { open, recursion: undefined, types };
-    scope.ctes.set(cte, own);
-    if (cte.recursion !== undefined) {
-      scope.working.add(cte);
-      const term = planRows(cte.recursion.query, scope);
-      scope.working.delete(cte);
-      recursion = { open: term.open, distinct: cte.recursion.distinct };
-      own.recursion = recursion;
-    }
-    planned.push(own);
-  }
-  const body = planRows(query, scope);
-  return {
-    ...body,
-    isPoint: false,
-    open: (context, rowsMax) => {
-      // Run again for another outer row, its queries may answer otherwise.
-      for (const each of planned) context.forget(each);
-      return body.open(context, rowsMax);
-    },
+  return planAfterWith(
+    ctes,
+    () => planRows(query, scope),
+    scope,
+    (make) => new Late(make),
+  );
+}
+
+/**
+ * What reads the queries of a WITH clause.
+ * @param late Makes an operator of one that can be opened only when the statements in WITH that write have run.
+ */
+export function planAfterWith(
+  ctes: readonly BoundCte[],
+  planBody: () => Planned,
+  scope: PlanScope,
+  late: (make: () => Awaitable<Operator>) => Operator,
+): Planned {
+  const planned = ctes.map((cte) => planCte(cte, scope));
+  const writing = planned.filter((_, i) => ctes[i]!.modify !== undefined);
+  const body = planBody();
+  const open = (context: ExecutionContext, rowsMax?: number): Operator => {
+    // Run again for another outer row, its queries may answer otherwise.
+    for (const each of planned) context.forget(each);
+    if (writing.length === 0) return body.open(context, rowsMax);
+    return late(() => whenReady(runAll(writing, context), () => body.open(context, rowsMax)));
   };
+  return { ...body, isPoint: false, open };
+}
+
+/** Runs statements that write to their ends, one after another; their readers find the rows of RETURNING. */
+function runAll(ctes: readonly PlannedCte[], context: ExecutionContext): Awaitable<void> {
+  for (let i = 0; i < ctes.length; i++) {
+    const cte = ctes[i]!;
+    const state = context.state(cte, () => new CteState(cte, context));
+    for (;;) {
+      const more = state.more();
+      if (isPromise(more)) return more.then((some) => runAll(ctes.slice(some ? i : i + 1), context));
+      if (!more) break;
+    }
+  }
+}
+
+function planCte(cte: BoundCte, scope: PlanScope): PlannedCte {
+  const types = cte.columns.map(({ expression }) => expression.type);
+  assert(cte.query !== undefined || cte.modify !== undefined, 'a bound query');
+  const { open } = cte.modify === undefined ? planRows(cte.query!, scope) : scope.modify(cte.modify);
+  // The recursive term finds the state under the same object that the readers use.
+  const own: { -readonly [K in keyof PlannedCte]: PlannedCte[K] } = { open, recursion: undefined, types };
+  scope.ctes.set(cte, own);
+  if (cte.recursion !== undefined) {
+    scope.working.add(cte);
+    const term = planRows(cte.recursion.query, scope);
+    scope.working.delete(cte);
+    own.recursion = { open: term.open, distinct: cte.recursion.distinct };
+  }
+  return own;
 }
 
 /** An operator's rows with more columns behind, for parts that hold subqueries. */

@@ -1,6 +1,6 @@
 /** A part of a plan: how it is opened, what it is expected to give, and what EXPLAIN says of it. */
 
-import type { BoundCte, BoundRows } from '../binder/bound.ts';
+import type { BoundCte, BoundModify, BoundRows } from '../binder/bound.ts';
 import type { PlannedCte } from '../operators/cte-scan.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
 
@@ -28,6 +28,8 @@ export type PlanRows = (query: BoundRows) => Planned;
 /** What planning one statement shares. */
 export interface PlanScope {
   readonly rows: PlanRows;
+  /** Plans a statement that writes. */
+  readonly modify: (query: BoundModify) => Planned;
   /** Queries of WITH around what is being planned. */
   readonly ctes: Map<BoundCte, PlannedCte>;
   /** Those whose recursive term is being planned: there the name stands for the round before. */

@@ -1,0 +1,266 @@
+/**
+ * Plans statements that write: the rows they are about, what is computed of them, and the writer; and WITH around them.
+ *
+ * Statements in WITH that write run first, each to its end, in their order; then everything else, which reads their rows.
+ * In PostgreSQL none of them sees what the others write. Here a transaction reads what it wrote: a statement where that
+ * would show, because it reads or writes a table that WITH writes to, is refused.
+ */
+
+import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
+import { rowWidth } from '../../../models/relational/table.ts';
+import {
+  type BoundColumn,
+  type BoundCte,
+  type BoundDelete,
+  type BoundExpression,
+  type BoundJoin,
+  type BoundModify,
+  type BoundScan,
+  type BoundUpdate,
+  columnAt,
+  conjuncts,
+  hasSubquery,
+  widthOf,
+} from '../binder/bound.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
+import { Distinct } from '../operators/distinct.ts';
+import { Late, ProjectLater } from '../operators/later.ts';
+import { LockRows } from '../operators/lock-rows.ts';
+import { Modify } from '../operators/modify.ts';
+import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../operators/operator.ts';
+import { type ConflictRules, DeleteRows, InsertRows, UpdateRows } from '../operators/row-writers.ts';
+import type { EvaluateLater } from '../operators/subquery.ts';
+import { notSupported } from '../sql-error.ts';
+import { movesEntries } from './access-path.ts';
+import { compileExpression } from './compile-expression.ts';
+import { compileLater } from './compile-later.ts';
+import { planRelation } from './plan-relation.ts';
+import { planScan } from './plan-scan.ts';
+import { planRows } from './plan-select.ts';
+import { type PlanNode, type Planned, type PlanScope, planNode } from './planned.ts';
+import { createsKeys, writeRulesOf } from './write-rules.ts';
+
+/** Opens a `ModifyingOperator`. */
+export function planModify(query: BoundModify, scope: PlanScope): Planned {
+  switch (query.kind) {
+    case 'insert': {
+      const { table, source, conflicts } = query;
+      const rules = writeRulesOf(table);
+      const planned = planRows(source, scope);
+      const width = source.columns.length === 0 ? 0 : source.columns.length;
+      const expressions = query.assignments.map(({ expression }) => expression);
+      const { open, values } = planValuesOver(planned.open, width, expressions, scope);
+      const assignments = query.assignments.map(({ position }, i) => ({ position, value: values[i]! }));
+      const returning = planReturning(query.returning, rowWidth(table.table), scope);
+      const options = { returning: returning.values, readFirst: source.kind !== 'values' };
+      const onConflict: ConflictRules | undefined = conflicts && {
+        arbiters: conflicts.arbiters && new Set(conflicts.arbiters),
+        update: conflicts.update && {
+          assignments: conflicts.update.assignments.map(compileAssignment),
+          where: conflicts.update.where && compileExpression(conflicts.update.where),
+        },
+      };
+      return {
+        isPoint: false,
+        node: planNode(`Insert on ${table.table.name}`, planned.node.rows, [planned.node]),
+        open: (context) => {
+          const writer = new InsertRows(rules, assignments, context, onConflict);
+          return returning.over(new Modify(open(context), writer, options, context), context);
+        },
+      };
+    }
+    case 'update': {
+      const { table } = query;
+      const rules = writeRulesOf(table);
+      const expressions = query.assignments.map(({ expression }) => expression);
+      const targets = planTargets(query, scope);
+      const { open, values } = planValuesOver(targets.open, targets.width, expressions, scope);
+      const assignments = query.assignments.map(({ position }, i) => ({ position, value: values[i]! }));
+      const returning = planReturning(query.returning, targets.width, scope);
+      const changed = [...assignments, ...rules.generated].map(({ position }) => position);
+      const moves = createsKeys(table, changed) || movesEntries(table, query.where, changed);
+      const reads = expressions.some(hasSubquery) || (query.where !== undefined && hasSubquery(query.where));
+      const options = { returning: returning.values, readFirst: moves || reads || query.from !== undefined };
+      return {
+        isPoint: false,
+        node: planNode(`Update on ${table.table.name}`, targets.node.rows, [targets.node]),
+        open: (context) => {
+          const writer = new UpdateRows(rules, assignments, context);
+          return returning.over(new Modify(open(context), writer, options, context), context);
+        },
+      };
+    }
+    case 'delete': {
+      const { table } = query;
+      const rules = writeRulesOf(table);
+      const targets = planTargets(query, scope);
+      const returning = planReturning(query.returning, targets.width, scope);
+      const reads = query.where !== undefined && hasSubquery(query.where);
+      const options = { returning: returning.values, readFirst: reads || query.from !== undefined };
+      return {
+        isPoint: false,
+        node: planNode(`Delete on ${table.table.name}`, targets.node.rows, [targets.node]),
+        open: (context) =>
+          returning.over(new Modify(targets.open(context), new DeleteRows(rules, context), options, context), context),
+      };
+    }
+  }
+}
+
+/** Tables that statements in WITH write to. */
+export function writtenTables(ctes: readonly BoundCte[]): readonly CatalogTable[] {
+  return ctes.flatMap(({ modify }) => (modify === undefined ? [] : [modify.table]));
+}
+
+/** @throws SqlError `feature_not_supported` where one part of the statement would see what WITH has written. */
+export function refuseOverlap(ctes: readonly BoundCte[], body: object): void {
+  for (const cte of ctes) {
+    if (cte.modify === undefined) continue;
+    const { id, name } = cte.modify.table.table;
+    const others = [body, ...ctes.filter((other) => other !== cte)];
+    if (!others.some((other) => touches(other, id, new Set([cte])))) continue;
+    throw notSupported(`a statement in WITH that writes to "${name}", which another part of the statement uses,`);
+  }
+}
+
+/** Whether anything in a bound statement reads or writes the table. */
+function touches(part: object, table: number, seen: Set<object>): boolean {
+  const pending: object[] = [part];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    const { kind, table: found } = next as { readonly kind?: string; readonly table?: CatalogTable };
+    const isTable = kind === 'scan' || kind === 'insert' || kind === 'update' || kind === 'delete';
+    if (isTable && found?.table.id === table) return true;
+    for (const [name, value] of Object.entries(next)) {
+      if (name !== 'table' && name !== 'origin' && typeof value === 'object' && value !== null) pending.push(value);
+    }
+  }
+  return false;
+}
+
+/** A statement that writes, opened once those in WITH have run. */
+export class LateModify extends Late implements ModifyingOperator {
+  #modify: ModifyingOperator | undefined;
+
+  constructor(make: () => Awaitable<Operator>) {
+    super(() =>
+      whenReady(make(), (made) => {
+        this.#modify = made as ModifyingOperator;
+        return made;
+      }),
+    );
+  }
+
+  get affected(): number {
+    return this.#modify?.affected ?? 0;
+  }
+}
+
+interface PlannedTargets {
+  readonly open: Open;
+  readonly node: PlanNode;
+  /** Values in a row: of the target, then of the tables of FROM or USING. */
+  readonly width: number;
+}
+
+/** The rows that UPDATE or DELETE is about, locked; each row of the target once. */
+function planTargets({ table, where, from }: BoundUpdate | BoundDelete, scope: PlanScope): PlannedTargets {
+  const target: BoundScan = { kind: 'scan', table, alias: table.table.name };
+  const own = rowWidth(table.table);
+  const condition = where && compileLater(where, scope);
+  const options = { mode: 'exclusive', wait: 'block', condition } as const;
+  if (from === undefined) {
+    const planned = planScan(target, where, scope);
+    return {
+      width: own,
+      node: planned.node,
+      open: (context) => new LockRows(planned.open(context), table, options, context),
+    };
+  }
+  const join: BoundJoin = { kind: 'join', type: 'inner', left: target, right: from, condition: undefined, args: [] };
+  const planned = planRelation(join, where === undefined ? [] : conjuncts(where), scope);
+  const { columns, primaryKey } = table.table;
+  const places = primaryKey.length === 0 ? [columns.length] : primaryKey;
+  const key = places.map((index) => compileExpression(columnAt(index, { type: 'unknown', modifier: -1 })));
+  const types = places.map((index) => columns[index]?.type ?? 'int8');
+  return {
+    width: widthOf(join),
+    node: planned.node,
+    open: (context) => {
+      const locked = new LockRows(planned.open(context), table, options, context);
+      return new Distinct(locked, types, context, key);
+    },
+  };
+}
+
+/** What an operator computes of its rows: RETURNING, or the values to assign. */
+interface PlannedValues {
+  /** Rows with what holds subqueries behind. */
+  readonly open: Open;
+  readonly values: readonly Evaluate[];
+}
+
+/** Expressions over rows of `width` values; those with subqueries are computed before, and read from there. */
+function planValuesOver(
+  open: Open,
+  width: number,
+  expressions: readonly BoundExpression[],
+  scope: PlanScope,
+): PlannedValues {
+  const late = expressions.filter(hasSubquery);
+  if (late.length === 0) return { open, values: expressions.map(compileExpression) };
+  const columns = late.map((each) => compileLater(each, scope));
+  return {
+    open: (context) => new ProjectLater(open(context), columns, true, context),
+    values: expressions.map((each) => {
+      const place = late.indexOf(each);
+      return compileExpression(place < 0 ? each : columnAt(width + place, each));
+    }),
+  };
+}
+
+/** Rows of RETURNING, computed by the operator that writes, or by one above it where they hold subqueries. */
+function planReturning(
+  returning: readonly BoundColumn[] | undefined,
+  width: number,
+  scope: PlanScope,
+): {
+  readonly values: readonly Evaluate[] | undefined;
+  readonly over: (operator: Modify, context: ExecutionContext) => Operator;
+} {
+  const expressions = returning?.map(({ expression }) => expression);
+  if (expressions === undefined || !expressions.some(hasSubquery)) {
+    return { values: expressions?.map(compileExpression), over: (operator) => operator };
+  }
+  const whole = Array.from({ length: width }, (_, i) =>
+    compileExpression(columnAt(i, { type: 'unknown', modifier: -1 })),
+  );
+  const columns = expressions.map((each) => compileLater(each, scope));
+  return { values: whole, over: (operator, context) => new ReturningLater(operator, columns, context) };
+}
+
+/** RETURNING with subqueries: computed of the rows that were written. */
+class ReturningLater extends ProjectLater implements ModifyingOperator {
+  readonly #modify: ModifyingOperator;
+
+  constructor(modify: ModifyingOperator, columns: readonly EvaluateLater[], context: ExecutionContext) {
+    super(modify, columns, false, context);
+    this.#modify = modify;
+  }
+
+  get affected(): number {
+    return this.#modify.affected;
+  }
+}
+
+export function compileAssignment({
+  position,
+  expression,
+}: {
+  readonly position: number;
+  readonly expression: BoundExpression;
+}) {
+  return { position, value: compileExpression(expression) };
+}
