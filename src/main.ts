@@ -8,7 +8,7 @@
  */
 
 import { createRequire } from 'node:module';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Config } from './config/config.ts';
 import { COMMON_FLAGS, type FlagSpec, START_FLAGS } from './config/flags.ts';
 import type { LoadInputs } from './config/load.ts';
@@ -87,6 +87,61 @@ async function main(argv: readonly string[]): Promise<number> {
       const loaded = await load(command);
       await (await server()).restoreCommand(loaded, directory, to === undefined ? {} : { to }, out);
     });
+
+  const blobs = program.command('blobs').description('needle volumes of a directory that no server has open');
+  const commands = () => import('./blob-commands.ts');
+  blobs
+    .command('check <directory> [volume]')
+    .description('verify every record, and the index; change nothing')
+    .action(async (directory: string, volume: string | undefined) => {
+      const volumeId = volume === undefined ? undefined : wholeNumber(volume);
+      if (!(await (await commands()).checkCommand(directory, volumeId, out))) code = FAILED;
+    });
+  blobs
+    .command('fix')
+    .argument('<directory>')
+    .argument('<volume>', 'volume id', wholeNumber)
+    .description('write the index anew from the data, repair a torn end')
+    .action(async (directory: string, volumeId: number) => (await commands()).fixCommand(directory, volumeId, out));
+  blobs
+    .command('export')
+    .argument('<directory>')
+    .argument('<volume>', 'volume id', wholeNumber)
+    .description('write the needles of a volume to a tar file')
+    .option('-o, --output <file>', 'the tar file')
+    .option('--format <text>', 'names of its members, of {{.Mime}} {{.Id}} {{.Name}} {{.Ext}}')
+    .option('--newer <date>', 'only needles modified after it, like 2026-01-02T15:04:05')
+    .option('--limit <count>', 'needles at most', wholeNumber)
+    .action(async (directory: string, volumeId: number, options: { output?: string; limit?: number }) =>
+      (await commands()).exportCommand(directory, volumeId, options, out),
+    );
+  blobs
+    .command('compact')
+    .argument('<directory>')
+    .argument('<volume>', 'volume id', wholeNumber)
+    .description('vacuum a volume, however little garbage it has')
+    .action(async (directory: string, volumeId: number) => (await commands()).compactCommand(directory, volumeId, out));
+  blobs
+    .command('create')
+    .argument('<directory>')
+    .argument('<volume>', 'volume id', wholeNumber)
+    .description('make an empty volume')
+    .option('--collection <name>', 'collection it belongs to')
+    .option('--replication <xyz>', 'further copies in data centers, racks, servers')
+    .option('--ttl <ttl>', 'time to live of its needles: 3m 4h 5d 6w 7M 8y')
+    .option('--large', '5-byte offsets: up to 8 TiB, for builds of SeaweedFS with large disks')
+    .action(async (directory: string, volumeId: number, options: { collection?: string; large?: boolean }) =>
+      (await commands()).createCommand(directory, volumeId, options, out),
+    );
+  blobs
+    .command('mark')
+    .argument('<directory>')
+    .argument('<volume>', 'volume id', wholeNumber)
+    .addArgument(new Argument('<state>').choices(['read-only', 'writable']))
+    .description('mark a volume read-only or writable')
+    .action(async (directory: string, volumeId: number, state: string) =>
+      (await commands()).markCommand(directory, volumeId, state === 'read-only', out),
+    );
 
   try {
     await program.parseAsync(argv);

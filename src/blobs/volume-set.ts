@@ -19,7 +19,8 @@ import { checkCollection, parseVolumeFileName, volumeBaseName } from './formats/
 import { GARBAGE_THRESHOLD, garbageRatio, type VacuumResult, vacuum } from './vacuum/vacuum.ts';
 import { type NewVolume, Volume, type VolumeDurability } from './volume/volume.ts';
 
-const LOCK_NAME = 'orbit-blobs.lock';
+/** Who holds it has the directory's volumes open. */
+export const LOCK_NAME = 'orbit-blobs.lock';
 const TICK_MS = 1_000;
 /** Ticks between two looks for garbage and for volumes whose time is over. */
 const CARE_TICKS = 60;
