@@ -308,6 +308,16 @@ export class PartitionCommit {
     return true;
   }
 
+  /** As `rewrite`, with the length that the value has. @returns false when too much is dirty already. */
+  rewriteInPlace(): boolean {
+    const { arena } = this;
+    if (this.#late === undefined) this.#writes++;
+    else if (arena.isDirty) return true;
+    else if (arena.dirtyCount >= DIRTY_ENTRIES_MAX || arena.dirtyBytes >= this.#dirtyBytesMax) return false;
+    arena.markDirty();
+    return true;
+  }
+
   /** Copies key and value. @throws WouldWait, OperationError `too_large`, those of a store that refused earlier writes. */
   put(database: number, redisKey: Bytes, stored: Bytes): void {
     if (stored.length > VALUE_BYTES_MAX) {

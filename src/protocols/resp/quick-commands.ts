@@ -71,8 +71,6 @@ export class QuickCommands {
   readonly #hashes = new Int32Array(RUN_COMMANDS_MAX);
   readonly #references = new Int32Array(RUN_COMMANDS_MAX);
   readonly #keyHashes = new Int32Array(KEYS_MAX);
-  readonly #digits = Buffer.alloc(24);
-  #digitsAt = 0;
   /** What touching loaded, so that no compiler leaves it out. */
   touched = 0;
 
@@ -275,37 +273,19 @@ export class QuickCommands {
       sum += value;
     }
     if (!Number.isSafeInteger(sum)) return false;
-    const digits = this.#format(sum);
-    // Moving an entry would lose its expiry.
-    if (header !== HEADER_BYTES && header + digits !== stored) return false;
-    if (!this.#entries.rewrite(header + digits)) {
-      this.#entries.write(hash, database, partition, buffer, start, length, header + digits);
-    }
-    const into = arena.slab.bytes;
-    let at = arena.valueAt;
-    if (header === HEADER_BYTES) {
-      into[at] = STRING;
-      into[at + 1] = 0;
-    }
-    at += header;
-    for (let i = 0; i < digits; i++) into[at + i] = this.#digits[this.#digitsAt + i]!;
+    const digits = digitsOf(sum);
+    if (header + digits !== stored) {
+      if (header !== HEADER_BYTES) return false; // Moving an entry would lose its expiry.
+      if (!this.#entries.rewrite(header + digits)) {
+        this.#entries.write(hash, database, partition, buffer, start, length, header + digits);
+      }
+      const { bytes } = arena.slab;
+      bytes[arena.valueAt] = STRING;
+      bytes[arena.valueAt + 1] = 0;
+    } else if (!this.#entries.rewriteInPlace()) return false;
+    writeDigits(arena.slab.bytes, arena.valueAt + header, digits, sum);
     this.#writer.integer(sum);
     return true;
-  }
-
-  /** Decimal digits of a safe integer, into `#digits` from `#digitsAt`. @returns how many bytes. */
-  #format(value: number): number {
-    const digits = this.#digits;
-    let rest = Math.abs(value);
-    let at = digits.length;
-    do {
-      const next = Math.floor(rest / 10);
-      digits[--at] = 48 + rest - next * 10;
-      rest = next;
-    } while (rest > 0);
-    if (value < 0) digits[--at] = 45;
-    this.#digitsAt = at;
-    return digits.length - at;
   }
 
   /** Finds an entry in a partition that admits it. */
@@ -383,6 +363,36 @@ export class QuickCommands {
     this.#writer.ok();
     return true;
   }
+}
+
+const MINUS = 45;
+const INT32_MAX = 0x7fff_ffff;
+
+/** Bytes of a safe integer as decimal text. */
+function digitsOf(value: number): number {
+  const positive = Math.abs(value);
+  let digits = value < 0 ? 2 : 1;
+  for (let bound = 10; bound <= positive; bound *= 10) digits++;
+  return digits;
+}
+
+/** Writes a safe integer as decimal text of `digits` bytes. */
+function writeDigits(into: Bytes, at: number, digits: number, value: number): void {
+  let rest = Math.abs(value);
+  let to = at + digits;
+  for (; rest > INT32_MAX; ) {
+    const next = Math.floor(rest / 10);
+    into[--to] = 48 + rest - next * 10;
+    rest = next;
+  }
+  // Whole numbers of 32 bits are divided without a floating point unit.
+  let small = rest | 0;
+  do {
+    const next = (small / 10) | 0;
+    into[--to] = 48 + small - next * 10;
+    small = next;
+  } while (small > 0);
+  if (value < 0) into[--to] = MINUS;
 }
 
 /** The kind of a command by its name, in any case, and its number of arguments. */

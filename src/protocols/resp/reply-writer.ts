@@ -208,7 +208,7 @@ export class ReplyWriter {
       for (let bound = 100; digits < 10 && value >= bound; bound *= 10) digits++;
       let rest = value;
       for (let i = at + digits - 1; i >= at; i--) {
-        const next = Math.floor(rest / 10);
+        const next = (rest / 10) | 0;
         buffer[i] = 48 + rest - next * 10;
         rest = next;
       }
