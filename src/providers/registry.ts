@@ -57,6 +57,8 @@ export interface StoresSpec {
 const MEMORY_STORE_SHARE = 0.6;
 const OVERLAY_SHARE = 1 / 16;
 const OVERLAY_BYTES_MIN = 4 * 1024 * 1024;
+/** How long writes wait for more of the same keys before the engine gets them; reads find them in memory meanwhile. */
+const APPLY_DELAY_MS = 1_000;
 const OVERLAY_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Stores {
@@ -178,6 +180,7 @@ function rocksDbOptions(
     blockCacheBytes: provider.blockCacheBytes,
     memtableBytes: provider.writeBufferBytes * provider.writeBuffersMax,
     backgroundJobs: provider.backgroundJobsMax,
+    applyDelayMs: APPLY_DELAY_MS,
     logSegmentBytes: provider.logSegmentBytes,
     logRetainBytes: provider.logRetainBytes,
   };

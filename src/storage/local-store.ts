@@ -449,7 +449,9 @@ export class LocalStore implements Store {
 
   #newMemtable(bytesNeeded: number): VersionedMemtable {
     const arena = this.#arenas.take(bytesNeeded);
-    const memtable = new VersionedMemtable(arena, 512, this.#version);
+    // As many keys as the one before, so that a busy one does not grow its tables step by step.
+    const keysExpected = Math.max(512, this.overlay.memtables.at(-1)?.keyCount ?? 0);
+    const memtable = new VersionedMemtable(arena, keysExpected, this.#version);
     this.overlay.memtables.push(memtable);
     return memtable;
   }

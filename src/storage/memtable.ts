@@ -40,6 +40,10 @@ const HEAD = 4;
 
 const NONE = -1;
 
+/** A key is looked at so often, about what sorting it costs, before it is sorted. */
+const LOOKS_MAX = 16;
+const LOOKS_FREE = 1_024;
+
 export interface RangeDeletion {
   readonly range: KeyRange;
   readonly sequence: number;
@@ -71,6 +75,8 @@ export class Memtable {
   /** The first `#sortedCount` of `#roots`, by key. */
   #sorted: Int32Array = new Int32Array(0);
   #sortedCount = 0;
+  /** Keys outside of the order that `prepareRange` has looked at since it was last brought up to date. */
+  #looked = 0;
 
   constructor(arena: Bytes, keysExpected: number) {
     this.arena = asBuffer(arena);
@@ -99,6 +105,7 @@ export class Memtable {
     this.ranges.length = 0;
     this.#table.fill(0);
     this.#sortedCount = 0;
+    this.#looked = 0;
   }
 
   /** Indexes the operation that lies at `offset`. @returns the offset behind it. */
@@ -201,8 +208,8 @@ export class Memtable {
     for (const deletion of this.ranges) {
       if (deletion.sequence > sequence && rangesOverlap(deletion.range, range)) return true;
     }
-    this.#sort();
-    for (let position = this.lowerBound(range.start); position < this.keyCount; position++) {
+    const count = this.prepareRange(range);
+    for (let position = this.lowerBound(range.start, count); position < count; position++) {
       const root = this.#sorted[position]!;
       if (range.end !== undefined && this.compareKey(root, range.end) >= 0) return false;
       if (this.sequenceOf(this.head(root)) > sequence) return true;
@@ -225,11 +232,42 @@ export class Memtable {
     this.#sort();
   }
 
-  /** Position of the first key that is not less than `key`, after `prepareScan`. */
-  lowerBound(key: Bytes): number {
-    this.#sort();
+  /**
+   * Brings the key order up to date as far as `range` goes: keys that came since and are not in it may stay outside of the
+   * order, and mostly do, because sorting costs far more than looking at them. @returns the positions in use, to be
+   * looked at before anything is added.
+   */
+  prepareRange(range: KeyRange): number {
+    const fresh = this.keyCount - this.#sortedCount;
+    if (fresh === 0) return this.keyCount;
+    this.#looked += fresh;
+    // Looking again and again would cost more than sorting once.
+    if (this.#looked > fresh * LOOKS_MAX + LOOKS_FREE || this.#hasFresh(range)) this.#sort();
+    return this.#sortedCount;
+  }
+
+  /** Whether a key that is not in the order is in `range`. */
+  #hasFresh({ start, end }: KeyRange): boolean {
+    let shared = 0;
+    if (end !== undefined) while (shared < start.length && start[shared] === end[shared]) shared++;
+    for (let i = this.#sortedCount; i < this.keyCount; i++) {
+      const root = this.#roots[i]!;
+      const offset = this.offsetOf(root);
+      const keyAt = offset + OPERATION_HEADER_BYTES;
+      let same = 0;
+      while (same < shared && this.arena[keyAt + same] === start[same]) same++;
+      // What lies behind a shorter key may look like its continuation: the full comparison decides.
+      if (same < shared && same < operationKeyLength(this.arena, offset)) continue;
+      if (this.compareKey(root, start) >= 0 && (end === undefined || this.compareKey(root, end) < 0)) return true;
+    }
+    return false;
+  }
+
+  /** Position, of the first `count` in order, of the first key that is not less than `key`. Default: of all. */
+  lowerBound(key: Bytes, count?: number): number {
+    if (count === undefined) this.#sort();
     let low = 0;
-    let high = this.keyCount;
+    let high = count ?? this.keyCount;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.compareKey(this.#sorted[middle]!, key) < 0) low = middle + 1;
@@ -299,6 +337,7 @@ export class Memtable {
   }
 
   #sort(): void {
+    this.#looked = 0;
     const fresh = this.keyCount - this.#sortedCount;
     if (fresh === 0) return;
     if (this.#sorted.length < this.keyCount) {

@@ -220,6 +220,8 @@ class MemtableCursor {
   readonly #range: KeyRange;
   readonly #sequence: number;
   readonly #step: number;
+  /** Positions of the order that hold all keys of the range. */
+  readonly #count: number;
   #position: number;
 
   constructor(memtable: VersionedMemtable, range: KeyRange, sequence: number, reverse: boolean) {
@@ -227,11 +229,11 @@ class MemtableCursor {
     this.#range = range;
     this.#sequence = sequence;
     this.#step = reverse ? -1 : 1;
+    this.#count = memtable.prepareRange(range);
     if (reverse) {
-      this.#position = (range.end === undefined ? memtable.keyCount : memtable.lowerBound(range.end)) - 1;
-      memtable.prepareScan();
+      this.#position = (range.end === undefined ? this.#count : memtable.lowerBound(range.end, this.#count)) - 1;
     } else {
-      this.#position = memtable.lowerBound(range.start);
+      this.#position = memtable.lowerBound(range.start, this.#count);
     }
     this.#settle();
   }
@@ -242,7 +244,7 @@ class MemtableCursor {
   }
 
   #settle(): void {
-    for (; this.#position >= 0 && this.#position < this.memtable.keyCount; this.#position += this.#step) {
+    for (; this.#position >= 0 && this.#position < this.#count; this.#position += this.#step) {
       const root = this.memtable.sortedRoot(this.#position);
       if (this.#step > 0) {
         if (this.#range.end !== undefined && this.memtable.compareKey(root, this.#range.end) >= 0) break;

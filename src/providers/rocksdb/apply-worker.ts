@@ -8,7 +8,14 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Bytes, compareBytes } from '../../base/bytes.ts';
-import { operationKey, operationKind, operationValue, PUT } from '../../storage/operations.ts';
+import {
+  OPERATION_HEADER_BYTES,
+  operationKey,
+  operationKeyLength,
+  operationKind,
+  operationValue,
+  PUT,
+} from '../../storage/operations.ts';
 import { type BatchContext, type DatabaseContext, encodePosition, POSITION_KEY, rocksDbBinding } from './binding.ts';
 
 export interface ApplyRequest {
@@ -52,14 +59,48 @@ function apply(request: ApplyRequest): void {
     else for (const key of keys) binding.batch_del(batch, key, undefined);
   }
   const arena = Buffer.from(request.arena, request.arenaOffset, request.arenaBytes);
+  const operations = inKeyOrder(arena, request.operations, request.count);
   for (let i = 0; i < request.count; i++) {
-    const offset = request.operations[i]!;
+    const offset = operations[i]!;
     const key = operationKey(arena, offset);
     if (operationKind(arena, offset) === PUT) binding.batch_put(batch, key, operationValue(arena, offset), undefined);
     else binding.batch_del(batch, key, undefined);
   }
   binding.batch_put(batch, POSITION_KEY, encodePosition(request.position), undefined);
   binding.batch_write(database, batch, { sync: request.sync });
+}
+
+/** Fewer operations are not worth being put in order. */
+const ORDERED_MIN = 64;
+/** A place among the operations has 20 bits beside 32 of the key. */
+const ORDERED_MAX = 1 << 20;
+
+/**
+ * The operations, each of another key, roughly in the order of their keys: by the four bytes behind what all keys begin
+ * with. RocksDB's memtable inserts what comes in order in a third of the time, as it goes on where it was.
+ */
+function inKeyOrder(arena: Buffer, operations: Int32Array, count: number): Int32Array {
+  if (count < ORDERED_MIN || count > ORDERED_MAX) return operations;
+  const first = operations[0]! + OPERATION_HEADER_BYTES;
+  let shared = operationKeyLength(arena, operations[0]!);
+  for (let i = 1; i < count; i++) {
+    const at = operations[i]! + OPERATION_HEADER_BYTES;
+    shared = Math.min(shared, operationKeyLength(arena, operations[i]!));
+    let same = 0;
+    while (same < shared && arena[at + same] === arena[first + same]) same++;
+    shared = same;
+  }
+  const places = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    // Behind a key lie its value and the next operation: what they add to the order of a short one does no harm.
+    const at = operations[i]! + OPERATION_HEADER_BYTES + shared;
+    const bytes = at + 4 <= arena.length ? arena.readUInt32BE(at) : 0;
+    places[i] = bytes * ORDERED_MAX + i;
+  }
+  places.sort();
+  const ordered = new Int32Array(count);
+  for (let i = 0; i < count; i++) ordered[i] = operations[places[i]! % ORDERED_MAX]!;
+  return ordered;
 }
 
 /** The keys of a range; undefined when there are more than `POINT_DELETIONS_MAX`. */
