@@ -82,12 +82,14 @@ const HOT_BYTES_MAX = 64 * 1024 * 1024;
 
 const PARTITIONS_PER_DATABASE = 16;
 const RECLAIM_PERIOD_MS = 100;
-/** Background periods between two slices of a walk, unless reads came across expired keys. */
-const WALK_PERIODS = 10;
+/** Background periods between two parts of a walk. */
+const WALK_PERIODS = 80;
 const RECLAIM_SLICE_ENTRIES = 1024;
+/** Slices of one part: the store puts recent writes in order for the first of them, and the others have it for nothing. */
+const RECLAIM_SLICES_MIN = 8;
 /** A slice in which so many entries had expired is followed by another one at once, up to `RECLAIM_SLICES_MAX`. */
 const RECLAIM_AGAIN_FRACTION = 0.25;
-const RECLAIM_SLICES_MAX = 16;
+const RECLAIM_SLICES_MAX = 64;
 const EXPIRED_HINTS_MAX = 1024;
 
 interface ExpiredKey {
@@ -318,7 +320,11 @@ export class KeyspacePartitions {
   start(): void {
     this.#reclaimTimer ??= this.#platform.timers.every(RECLAIM_PERIOD_MS, () => {
       this.#commit.flushSome();
-      if (this.#reclaiming || (++this.#periods % WALK_PERIODS !== 0 && this.#hints.length === 0)) return;
+      if (this.#reclaiming) return;
+      if (++this.#periods % WALK_PERIODS !== 0) {
+        this.#deleteHinted();
+        return;
+      }
       this.#reclaiming = true;
       this.reclaim()
         .catch(() => undefined) // A busy, full or closing store: the next period tries again.
@@ -357,7 +363,8 @@ export class KeyspacePartitions {
     }
     if (!this.#walks) return;
     for (let slice = 0; slice < RECLAIM_SLICES_MAX; slice++) {
-      if (!(await this.#reclaimSlice())) return;
+      const again = await this.#reclaimSlice();
+      if (!this.#walks || (!again && slice >= RECLAIM_SLICES_MIN)) return;
       await this.#platform.timers.yield();
     }
   }
@@ -369,6 +376,10 @@ export class KeyspacePartitions {
   async #reclaimSlice(): Promise<boolean> {
     const nowMs = this.#platform.clock.nowMs();
     const expired: ExpiredKey[] = [];
+    while (this.#reclaimDatabase < this.databases && this.#nothingExpires(this.#reclaimDatabase)) {
+      this.#reclaimDatabase++;
+      this.#reclaimFrom = undefined;
+    }
     if (this.#reclaimDatabase === this.databases) {
       this.#reclaimDirtyFrom = this.#commit.visitUnsettled(
         this.#reclaimDirtyFrom,
@@ -386,6 +397,11 @@ export class KeyspacePartitions {
     }
     for (const { database, redisKey } of expired) this.#deleteIfExpired(database, redisKey);
     return expired.length >= RECLAIM_SLICE_ENTRIES * RECLAIM_AGAIN_FRACTION;
+  }
+
+  #nothingExpires(database: number): boolean {
+    const { arena } = this.#commit;
+    return arena.isComplete(database) && arena.markedCount(database) === 0;
   }
 
   /** A slice of what the store holds of a database; the next slice goes on behind it. */
