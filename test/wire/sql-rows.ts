@@ -52,30 +52,27 @@ export const TYPES: readonly TypeRow[] = [
     sql: 'timestamp with time zone',
     values: ['2024-02-29 12:34:56+02', '1970-01-01 00:00:00+00', '2038-01-19 03:14:08.5-05:30'],
   },
-  { type: 'float4', sql: 'real', values: ['0', '1.5', '-0.1', '3.4e38', 'NaN'], pending: true },
-  { type: 'date', sql: 'date', values: ['2024-02-29', '1999-12-31', '0001-01-01', '2100-03-01'], pending: true },
-  { type: 'time', sql: 'time', values: ['00:00:00', '12:34:56.789', '23:59:59.999999'], pending: true },
+  { type: 'float4', sql: 'real', values: ['0', '1.5', '-0.1', '3.4e38', 'NaN'] },
+  { type: 'date', sql: 'date', values: ['2024-02-29', '1999-12-31', '0001-01-01', '2100-03-01'] },
+  { type: 'time', sql: 'time', values: ['00:00:00', '12:34:56.789', '23:59:59.999999'] },
   {
     type: 'interval',
     sql: 'interval',
     values: ['1 day', '2 hours 30 minutes', '-1 year 2 months', '00:00:01.5', '1 mon -1 day +02:03:04'],
-    pending: true,
   },
   {
     type: 'uuid',
     sql: 'uuid',
     values: ['00000000-0000-0000-0000-000000000000', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
-    pending: true,
   },
-  { type: 'bytea', sql: 'bytea', values: ['\\x', '\\x00ff10', '\\xdeadbeef'], pending: true },
+  { type: 'bytea', sql: 'bytea', values: ['\\x', '\\x00ff10', '\\xdeadbeef'] },
   {
     type: 'jsonb',
     sql: 'jsonb',
     values: ['{}', '[1, 2, 3]', '{"a": 1, "b": [true, null]}', '"text"', '{"b": {"c": 1.50}, "a": "é"}', 'null'],
-    pending: true,
   },
-  { type: 'int4array', sql: 'integer[]', values: ['{}', '{1,2,3}', '{NULL,5}', '{{1,2},{3,4}}'], pending: true },
-  { type: 'textarray', sql: 'text[]', values: ['{}', '{a,b}', '{"x y",NULL,""}'], pending: true },
+  { type: 'int4array', sql: 'integer[]', values: ['{}', '{1,2,3}', '{NULL,5}', '{{1,2},{3,4}}'] },
+  { type: 'textarray', sql: 'text[]', values: ['{}', '{a,b}', '{"x y",NULL,""}'] },
 ];
 
 export const EXPRESSIONS: readonly ExpressionRow[] = [
@@ -131,7 +128,7 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
   { type: 'varchar', templates: ['$text::varchar(3)', '$int4::varchar'] },
   { type: 'bpchar', templates: ['$text::char(2)'] },
   { type: 'timestamp', templates: ['$timestamptz::timestamp', '$timestamp::timestamp'] },
-  { type: 'timestamp', templates: ['$timestamp::timestamp(0)'], pending: true },
+  { type: 'timestamp', templates: ['$timestamp::timestamp(0)'] },
   { type: 'timestamptz', templates: ['$timestamp::timestamptz'] },
   // Text
   { type: 'int4', templates: ['length($text)', 'octet_length($text)', 'char_length($varchar)', 'length($bpchar)'] },
@@ -255,9 +252,9 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
   { type: 'text', templates: ["btrim($text, ' a')"], pending: true },
   { type: 'bool', templates: ['($int4 between symmetric $int4 and $int4)'], pending: true },
   // Literals without a type, and truth values as text
-  { type: 'int4', templates: ['nullif(null, $int4)', '($int4 + null)', 'coalesce(null, $int4)'], pending: true },
-  { type: 'timestamp', templates: ['nullif(null, $timestamp)'], pending: true },
-  { type: 'text', templates: ['concat($text, $bool)'], pending: true },
+  { type: 'int4', templates: ['nullif(null, $int4)', '($int4 + null)', 'coalesce(null, $int4)'] },
+  { type: 'timestamp', templates: ['nullif(null, $timestamp)'] },
+  { type: 'text', templates: ['concat($text, $bool)'] },
   // Mathematics
   {
     type: 'float8',
@@ -275,48 +272,23 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
     ],
     pending: true,
   },
+  { type: 'int4', templates: ['($int4 # $int4)'] },
   {
     type: 'int4',
-    templates: [
-      '($int4 & $int4)',
-      '($int4 | $int4)',
-      '($int4 # $int4)',
-      '(~ $int4)',
-      '($int4 << #)',
-      '($int4 >> #)',
-      'gcd($int4, $int4)',
-    ],
+    templates: ['($int4 & $int4)', '($int4 | $int4)', '(~ $int4)', '($int4 << #)', '($int4 >> #)', 'gcd($int4, $int4)'],
     pending: true,
   },
   // Time
-  {
-    type: 'date',
-    templates: ['$timestamp::date', '($date + #)', '($date - #)', 'make_date(2024, 1 + #, 1 + #)'],
-    pending: true,
-  },
-  { type: 'int4', templates: ['($date - $date)'], pending: true },
+  { type: 'date', templates: ['$timestamp::date', '($date + #)', '($date - #)'] },
+  { type: 'date', templates: ['make_date(2024, 1 + #, 1 + #)'], pending: true },
+  { type: 'int4', templates: ['($date - $date)'] },
   {
     type: 'timestamp',
-    templates: [
-      "date_trunc('month', $timestamp)",
-      '($timestamp + $interval)',
-      '($timestamp - $interval)',
-      '($date + $time)',
-      '$date::timestamp',
-    ],
-    pending: true,
+    templates: ['($timestamp + $interval)', '($timestamp - $interval)', '($date + $time)', '$date::timestamp'],
   },
-  {
-    type: 'interval',
-    templates: [
-      '($timestamp - $timestamp)',
-      '($interval + $interval)',
-      '($interval * #)',
-      'age($timestamp, $timestamp)',
-      'justify_hours($interval)',
-    ],
-    pending: true,
-  },
+  { type: 'timestamp', templates: ["date_trunc('month', $timestamp)"], pending: true },
+  { type: 'interval', templates: ['($timestamp - $timestamp)', '($interval + $interval)', '($interval * #)'] },
+  { type: 'interval', templates: ['age($timestamp, $timestamp)', 'justify_hours($interval)'], pending: true },
   {
     type: 'numeric',
     templates: ['extract(year from $timestamp)', 'extract(epoch from $timestamp)', 'extract(dow from $date)'],
@@ -334,21 +306,23 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
     pending: true,
   },
   // Documents and arrays
+  { type: 'jsonb', templates: ["($jsonb #> '{b,c}')"] },
   {
     type: 'jsonb',
     templates: [
       '($jsonb -> 0)',
       "($jsonb -> 'b')",
       '($jsonb || $jsonb)',
-      "($jsonb #> '{b,c}')",
       "($jsonb - 'a')",
       'to_jsonb($int4)',
       "jsonb_build_object('k', $int4)",
     ],
     pending: true,
   },
-  { type: 'text', templates: ["($jsonb ->> 'a')", '$jsonb::text', 'jsonb_typeof($jsonb)'], pending: true },
-  { type: 'bool', templates: ['($jsonb @> $jsonb)', "($jsonb ? 'a')", '($jsonb = $jsonb)'], pending: true },
+  { type: 'text', templates: ['$jsonb::text'] },
+  { type: 'text', templates: ["($jsonb ->> 'a')", 'jsonb_typeof($jsonb)'], pending: true },
+  { type: 'bool', templates: ['($jsonb = $jsonb)'] },
+  { type: 'bool', templates: ['($jsonb @> $jsonb)', "($jsonb ? 'a')"], pending: true },
   {
     type: 'int4array',
     templates: ['array[$int4, $int4]', '($int4array || $int4)', 'array_append($int4array, $int4)', '($int4array)[1:2]'],
@@ -359,24 +333,22 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
     templates: ['($int4array)[1]', 'array_length($int4array, 1)', 'cardinality($int4array)'],
     pending: true,
   },
+  { type: 'bool', templates: ['($int4array = $int4array)'] },
   {
     type: 'bool',
-    templates: [
-      '($int4 = any ($int4array))',
-      '($int4array @> $int4array)',
-      '($int4array = $int4array)',
-      '($int4 <> all ($int4array))',
-    ],
+    templates: ['($int4 = any ($int4array))', '($int4array @> $int4array)', '($int4 <> all ($int4array))'],
     pending: true,
   },
   { type: 'textarray', templates: ['array[$text, $text]', "string_to_array($text, ' ')"], pending: true },
-  { type: 'text', templates: ["array_to_string($textarray, '-', '*')", '$textarray::text'], pending: true },
+  { type: 'text', templates: ['$textarray::text'] },
+  { type: 'text', templates: ["array_to_string($textarray, '-', '*')"], pending: true },
   {
     type: 'bytea',
     templates: ['($bytea || $bytea)', "decode('00ff', 'hex')", 'substring($bytea from 2)'],
     pending: true,
   },
-  { type: 'text', templates: ["encode($bytea, 'base64')", '$uuid::text'], pending: true },
+  { type: 'text', templates: ['$uuid::text'] },
+  { type: 'text', templates: ["encode($bytea, 'base64')"], pending: true },
   {
     type: 'bool',
     templates: [
@@ -386,7 +358,6 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
       '($interval = $interval)',
       '($bytea < $bytea)',
     ],
-    pending: true,
   },
 ];
 
@@ -408,7 +379,7 @@ export const AGGREGATES: readonly ExpressionRow[] = [
   { type: 'numeric', templates: ['variance($int4)', 'stddev_pop($int4)', 'var_samp($numeric)'], pending: true },
   { type: 'text', templates: ["string_agg($text, ',' order by $text, id)"], pending: true },
   { type: 'int4array', templates: ['array_agg($int4 order by id)'], pending: true },
-  { type: 'int8', templates: ['count(*) filter (where $bool)', 'sum($int4) filter (where $bool)'], pending: true },
+  { type: 'int8', templates: ['count(*) filter (where $bool)', 'sum($int4) filter (where $bool)'] },
   { type: 'float8', templates: ['percentile_cont(0.5) within group (order by $int4)'], pending: true },
 ];
 
@@ -461,62 +432,52 @@ export const STATEMENTS: readonly StatementRow[] = [
   // Not everywhere yet
   {
     template: 'select id, (select max(b.id) from %u b where b.c_int4 = a.c_int4) from %t a order by id',
-    pending: true,
   },
-  { template: 'select id from %t where c_int4 in (select c_int4 from %u) order by id', pending: true },
+  { template: 'select id from %t where c_int4 in (select c_int4 from %u) order by id' },
   {
     template: 'select id from %t where c_text not in (select c_text from %u where c_text is not null) order by id',
-    pending: true,
   },
   {
     template:
       'select id from %t a where exists (select 1 from %u b where b.c_int4 = a.c_int4 and b.id <> a.id) order by id',
-    pending: true,
   },
   {
     template: 'select id from %t where c_int4 > all (select c_int4 from %u where id < %id) order by id',
-    pending: true,
   },
   {
     template: 'select k, n from (select %k as k, count(*) as n from %t group by 1) s where n > 1 order by 1',
-    pending: true,
   },
-  { template: 'with w as (select id, %any as v from %t where $bool) select * from w order by id', pending: true },
+  { template: 'with w as (select id, %any as v from %t where $bool) select * from w order by id' },
   {
     template: 'with recursive r (n) as (select 1 union all select n + 1 from r where n < %n + 2) select n from r',
-    pending: true,
   },
-  { template: 'select c_int4 from %t union select c_int4 from %u order by 1', pending: true },
-  { template: 'select c_int4 from %t union all select id from %u order by 1', pending: true },
-  { template: 'select c_text from %t intersect select c_text from %u order by 1', pending: true },
-  { template: 'select c_int4 from %t except all select c_int4 from %u order by 1', pending: true },
-  { template: 'select a.id, b.id from %t a right join %u b on a.c_int4 = b.id order by 1, 2', pending: true },
-  { template: 'select a.id, b.id from %t a full join %u b on a.id = b.c_int4 order by 1, 2', pending: true },
-  { template: 'select id, a.c_int4 from %t a join %u b using (id) order by 1', pending: true },
-  { template: 'select distinct on (c_bool) c_bool, id from %t order by c_bool, id desc', pending: true },
-  { template: 'select id, row_number() over (partition by c_bool order by id) from %t order by id', pending: true },
+  { template: 'select c_int4 from %t union select c_int4 from %u order by 1' },
+  { template: 'select c_int4 from %t union all select id from %u order by 1' },
+  { template: 'select c_text from %t intersect select c_text from %u order by 1' },
+  { template: 'select c_int4 from %t except all select c_int4 from %u order by 1' },
+  { template: 'select a.id, b.id from %t a right join %u b on a.c_int4 = b.id order by 1, 2' },
+  { template: 'select a.id, b.id from %t a full join %u b on a.id = b.c_int4 order by 1, 2' },
+  { template: 'select id, a.c_int4 from %t a join %u b using (id) order by 1' },
+  { template: 'select distinct on (c_bool) c_bool, id from %t order by c_bool, id desc' },
+  { template: 'select id, row_number() over (partition by c_bool order by id) from %t order by id' },
   {
     template: 'select id, sum(c_int4) over (order by id rows between 2 preceding and current row) from %t order by id',
-    pending: true,
   },
   {
     template: 'select id, rank() over (order by c_int4), lag(id) over (order by id) from %t order by id',
-    pending: true,
   },
   {
     template:
       'select c_bool, c_int2, count(*) from %t group by grouping sets ((c_bool), (c_int2), ()) order by 1, 2, 3',
-    pending: true,
   },
-  { template: 'select c_bool, count(*) from %t group by rollup (c_bool) order by 1, 2', pending: true },
-  { template: 'select * from generate_series(1, %n) g order by 1', pending: true },
-  { template: 'select id, g from %t a, lateral generate_series(1, 2) g order by 1, 2', pending: true },
+  { template: 'select c_bool, count(*) from %t group by rollup (c_bool) order by 1, 2' },
+  { template: 'select * from generate_series(1, %n) g order by 1' },
+  { template: 'select id, g from %t a, lateral generate_series(1, 2) g order by 1, 2' },
   {
     template:
       'insert into %t values (%row) on conflict (id) do update set c_int4 = excluded.c_int4 returning id, c_int4',
-    pending: true,
   },
   { template: 'update %t a set c_int4 = b.id from %u b where a.id = b.id and b.id < %id', pending: true },
   { template: 'delete from %t a using %u b where a.id = b.id + 100', pending: true },
-  { template: 'select id from %t order by c_int4 nulls first, id fetch first %n rows with ties', pending: true },
+  { template: 'select id from %t order by c_int4 nulls first, id fetch first %n rows with ties' },
 ];

@@ -201,6 +201,10 @@ export class ExpressionBinder {
       const target = namedType(typeName);
       const bound = this.#bind(arg!);
       const cast = this.tryCoerce(bound, target.type, target.modifier, 'explicit');
+      // A cast that changes nothing still takes the modifier away: of numeric(5,2) to numeric, for example.
+      if (cast !== undefined && target.modifier === -1 && cast.modifier !== -1) {
+        return { kind: 'cast', type: cast.type, modifier: -1, location: cast.location, arg: cast, cast: undefined };
+      }
       if (cast !== undefined) return cast;
       throw new SqlError('cannot_coerce', `cannot cast type ${titleOf(bound.type)} to ${titleOf(target.type)}`, {
         location: location === undefined || location < 0 ? bound.location : location,
