@@ -22,6 +22,7 @@ import {
   localOfInstant,
   MINUS_INFINITY_MICROS,
   roundMicros,
+  roundTimestamp,
   splitLocal,
   type TimeContext,
   wholeSeconds,
@@ -328,7 +329,7 @@ export function applyModifier(type: SqlType, modifier: number, value: SqlValue, 
       return applyNumericModifier(value as Numeric, modifier);
     case 'timestamp':
     case 'timestamptz':
-      return roundMicros(value as bigint, modifier);
+      return roundTimestamp(value as bigint, modifier);
     case 'time':
       return Number(roundMicros(BigInt(value as number), modifier));
     case 'timetz':

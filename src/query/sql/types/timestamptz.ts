@@ -245,13 +245,22 @@ function formatDay(days: number, style: TextStyle | undefined): string {
   }
 }
 
-/** The microseconds of `value` rounded to `precision` digits of a second, half away from zero. */
+/** 2000-01-01 in microseconds from 1970: where PostgreSQL counts from. */
+const MICROS_2000 = 946_684_800_000_000n;
+
+/** Microseconds of a day rounded to `precision` digits of a second, half up. */
 export function roundMicros(value: bigint, precision: number): bigint {
-  if (precision >= 6 || isInfinite(value)) return value;
+  if (precision >= 6) return value;
   const unit = 10n ** BigInt(6 - precision);
-  // PostgreSQL counts from 2000; a whole number of any unit away from 1970.
-  const rest = ((value % unit) + unit) % unit;
-  return rest * 2n >= unit ? value - rest + unit : value - rest;
+  return ((value + unit / 2n) / unit) * unit;
+}
+
+/** A moment rounded to `precision` digits of a second, half away from 2000: before it a half goes down. */
+export function roundTimestamp(value: bigint, precision: number): bigint {
+  if (precision >= 6 || isInfinite(value)) return value;
+  const from2000 = value - MICROS_2000;
+  const rounded = from2000 < 0n ? -roundMicros(-from2000, precision) : roundMicros(from2000, precision);
+  return rounded + MICROS_2000;
 }
 
 function pad(value: number, width: number): string {
