@@ -138,7 +138,6 @@ describe('a session', () => {
       ['listen x', 'LISTEN'],
       ['create table u (a int) partition by range (a)', 'PARTITION BY'],
       ['create table u (a int, exclude using gist (a with =))', 'EXCLUDE'],
-      ['select array[1]', 'array'],
     ] as const) {
       const message = await failure(client.query(text));
       expect(message, text).toMatch(/^0A000 /);

@@ -78,7 +78,14 @@ function suggestedName(node: Node): { readonly name: string; readonly weak: bool
     if (inner !== undefined && !inner.weak) return inner;
     return { name: stringsOf(node.TypeCast.typeName?.names).at(-1)!, weak: true };
   }
-  if ('SQLValueFunction' in node) return strong((node.SQLValueFunction.op ?? '').replace('SVFOP_', '').toLowerCase());
+  if ('SQLValueFunction' in node)
+    return strong((node.SQLValueFunction.op ?? '').replace('SVFOP_', '').replace(/_N$/, '').toLowerCase());
+  if ('A_ArrayExpr' in node) return strong('array');
+  if ('RowExpr' in node) return strong('row');
+  if ('A_Indirection' in node) {
+    const field = (node.A_Indirection.indirection ?? []).findLast((step) => 'String' in step);
+    return field === undefined ? suggestedName(node.A_Indirection.arg!) : strong(stringsOf([field])[0]!);
+  }
   if ('CoalesceExpr' in node) return strong('coalesce');
   if ('CaseExpr' in node) {
     const inner = node.CaseExpr.defresult && suggestedName(node.CaseExpr.defresult);

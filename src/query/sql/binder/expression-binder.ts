@@ -15,7 +15,16 @@ import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { applyModifier, castFor } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
-import { type CastContext, canCast, commonType, type SqlType, type SqlValue, titleOf } from '../types/types.ts';
+import {
+  type CastContext,
+  canCast,
+  commonType,
+  elementOf,
+  type SqlType,
+  type SqlValue,
+  titleOf,
+} from '../types/types.ts';
+import { bindArrayConstructor, bindIndirection, bindRow, bindScalarArray, type OperandBinder } from './bind-array.ts';
 import { bindSubLink } from './bind-subquery.ts';
 import { bindWindowCall, Windows } from './bind-window.ts';
 import {
@@ -61,6 +70,10 @@ export class ExpressionBinder {
   readonly sets: BoundSet[] = [];
   readonly groupings: { readonly args: readonly BoundExpression[]; readonly location: number | undefined }[] = [];
   #clause = NO_CLAUSE;
+  readonly #operands: OperandBinder = {
+    bind: (node) => this.#bind(node),
+    coerce: (expression, type, context) => this.coerce(expression, type, -1, context),
+  };
   #inAggregate = false;
   #inWindow = false;
 
@@ -199,7 +212,10 @@ export class ExpressionBinder {
     if ('TypeCast' in node) {
       const { arg, typeName, location } = node.TypeCast;
       const target = namedType(typeName);
-      const bound = this.#bind(arg!);
+      const bound =
+        'A_ArrayExpr' in arg! && elementOf(target.type) !== undefined
+          ? bindArrayConstructor(arg.A_ArrayExpr.elements ?? [], arg.A_ArrayExpr.location, this.#operands, target.type)
+          : this.#bind(arg!);
       const cast = this.tryCoerce(bound, target.type, target.modifier, 'explicit');
       // A cast that changes nothing still takes the modifier away: of numeric(5,2) to numeric, for example.
       if (cast !== undefined && target.modifier === -1 && cast.modifier !== -1) {
@@ -262,9 +278,18 @@ export class ExpressionBinder {
       const index = this.groupings.push({ args: bound, location }) - 1;
       return { kind: 'column', type: 'int4', modifier: -1, location, index, computed: 'grouping' };
     }
-    if ('RowExpr' in node) throw notSupported('a row constructor', node.RowExpr.location);
-    if ('A_ArrayExpr' in node) throw notSupported('an array constructor', node.A_ArrayExpr.location);
-    if ('A_Indirection' in node) throw notSupported('a subscript or field selection');
+    if ('RowExpr' in node) {
+      const args = (node.RowExpr.args ?? []).map((arg) => this.#bind(arg));
+      return bindRow(args, node.RowExpr.location, this.#operands);
+    }
+    if ('A_ArrayExpr' in node) {
+      const { elements, location } = node.A_ArrayExpr;
+      return bindArrayConstructor(elements ?? [], location, this.#operands);
+    }
+    if ('A_Indirection' in node) {
+      const { arg, indirection } = node.A_Indirection;
+      return bindIndirection(this.#bind(arg!), indirection ?? [], this.#operands);
+    }
     if ('CollateClause' in node) throw notSupported('COLLATE', node.CollateClause.location);
     if ('SetToDefault' in node) {
       throw new SqlError('syntax_error', 'DEFAULT is not allowed in this context', {
@@ -389,9 +414,16 @@ export class ExpressionBinder {
       }
       case 'AEXPR_OP_ANY':
       case 'AEXPR_OP_ALL':
-        throw notSupported(`${name} ${kind === 'AEXPR_OP_ANY' ? 'ANY' : 'ALL'} over an array`, location);
+        return bindScalarArray(
+          name,
+          kind === 'AEXPR_OP_ALL',
+          this.#bind(lexpr!),
+          this.#bind(rexpr!),
+          location,
+          this.#operands,
+        );
       case 'AEXPR_SIMILAR':
-        throw notSupported('SIMILAR TO', location);
+        return this.#binary(name, this.#bind(lexpr!), this.#bind(rexpr!), location);
       default:
         throw notSupported('BETWEEN SYMMETRIC', location);
     }
@@ -447,17 +479,22 @@ export class ExpressionBinder {
       });
     }
     if (call.agg_within_group === true) throw notSupported('WITHIN GROUP', location);
-    if (call.func_variadic === true) throw notSupported('VARIADIC', location);
     if (isAggregate(name)) return this.#aggregate(name, call);
-    for (const arg of call.args ?? []) {
-      if ('NamedArgExpr' in arg) throw notSupported('a named argument', arg.NamedArgExpr.location);
-    }
-    const args = (call.args ?? []).map((arg) => this.#bind(arg));
+    const argumentNames: string[] = [];
+    const args = (call.args ?? []).map((arg) => {
+      if (!('NamedArgExpr' in arg)) return this.#bind(arg);
+      argumentNames.push(arg.NamedArgExpr.name ?? '');
+      return this.#bind(arg.NamedArgExpr.arg!);
+    });
+    const shape = {
+      ...(argumentNames.length > 0 ? { names: argumentNames } : {}),
+      ...(call.func_variadic === true ? { variadic: true } : {}),
+    };
     if (call.agg_star === true) {
       throw new SqlError('undefined_function', `function ${name}() does not exist`, { location });
     }
     const types = args.map((arg) => arg.type);
-    const found = resolveFunction(name, types, {}, location);
+    const found = resolveFunction(name, types, shape, location);
     if ('cast' in found) return this.coerce(args[0]!, found.cast, -1, 'explicit');
     const coerced = args.map((arg, i) => this.coerce(arg, found.arguments[i]!, -1, 'implicit'));
     if (found.returnsSet === true) return this.#set(found, coerced, location);
@@ -564,7 +601,13 @@ export class ExpressionBinder {
     return { kind: 'column', type: found.result, modifier: -1, location, index, computed: 'aggregate' };
   }
 
-  #valueFunction({ op, location }: SQLValueFunction): BoundExpression {
+  #valueFunction({ op, typmod, location }: SQLValueFunction): BoundExpression {
+    const timed = TIME_FUNCTIONS[(op ?? '').replace(/_N$/, '')];
+    if (timed !== undefined) {
+      const now = resolveFunction('now', [], {}, location);
+      assert(!('cast' in now), 'a function of no arguments is no cast');
+      return this.coerce(this.#apply(now, [], location), timed, typmod ?? -1, 'explicit');
+    }
     const name = VALUE_FUNCTIONS[op ?? ''];
     if (name === undefined) throw notSupported((op ?? '').replace('SVFOP_', ''), location);
     const found = resolveFunction(name, [], {}, location);
@@ -628,9 +671,17 @@ export class ExpressionBinder {
   }
 }
 
+/** Keywords for the time of the transaction's start, by the type it is shown as. */
+const TIME_FUNCTIONS: Readonly<Record<string, SqlType>> = {
+  SVFOP_CURRENT_DATE: 'date',
+  SVFOP_CURRENT_TIME: 'timetz',
+  SVFOP_CURRENT_TIMESTAMP: 'timestamptz',
+  SVFOP_LOCALTIME: 'time',
+  SVFOP_LOCALTIMESTAMP: 'timestamp',
+};
+
 /** Keywords that are functions, by the function's name. */
 const VALUE_FUNCTIONS: Readonly<Record<string, string>> = {
-  SVFOP_CURRENT_TIMESTAMP: 'now',
   SVFOP_CURRENT_USER: 'current_user',
   SVFOP_CURRENT_ROLE: 'current_user',
   SVFOP_USER: 'current_user',

@@ -5,6 +5,7 @@ import { COMPARISONS } from './comparisons.ts';
 import { DATETIME_OPERATORS } from './datetime-operators.ts';
 import { FunctionDirectory } from './definition.ts';
 import { MATH_FUNCTIONS } from './math.ts';
+import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
 import { SEQUENCE_FUNCTIONS } from './sequence-functions.ts';
 import { SERIES_FUNCTIONS } from './series.ts';
 import { SESSION_FUNCTIONS } from './session-functions.ts';
@@ -12,10 +13,17 @@ import { STRING_FUNCTIONS, STRING_OPERATORS } from './strings.ts';
 
 export const FUNCTIONS = new FunctionDirectory([
   STRING_FUNCTIONS,
+  PATTERN_FUNCTIONS,
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,
   SEQUENCE_FUNCTIONS,
   SERIES_FUNCTIONS,
 ]);
 
-export const OPERATORS = new FunctionDirectory([COMPARISONS, ARITHMETIC, DATETIME_OPERATORS, STRING_OPERATORS]);
+export const OPERATORS = new FunctionDirectory([
+  COMPARISONS,
+  ARITHMETIC,
+  DATETIME_OPERATORS,
+  STRING_OPERATORS,
+  PATTERN_OPERATORS,
+]);

@@ -6,6 +6,7 @@
  */
 
 import { assert } from '../../../base/assert.ts';
+import type { SqlArray } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
 import { parseText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';
@@ -14,6 +15,7 @@ import {
   baseOf,
   castPath,
   commonType,
+  elementOf,
   type SqlType,
   type SqlValue,
   titleOf,
@@ -43,6 +45,8 @@ interface Fit {
   readonly definition: FunctionDefinition;
   /** For each declared argument (repeated ones spread out), which argument of the call it is; -1 for a default. */
   readonly order: readonly number[];
+  /** The last argument of the call is an array of those that repeat. */
+  readonly spread?: boolean;
 }
 
 export function isFunction(name: string): boolean {
@@ -120,7 +124,10 @@ function fitted(definition: FunctionDefinition, count: number, shape: CallShape)
     if (!variadic || count !== declared.length || names.length > 0) return undefined;
     const last = declared.at(-1)!;
     const array = last === 'any' || last === 'anyelement' ? 'anyarray' : arrayOf(last)!;
-    return { arguments: [...declared.slice(0, -1), array], item: { definition, order: declared.map((_, i) => i) } };
+    return {
+      arguments: [...declared.slice(0, -1), array],
+      item: { definition, order: declared.map((_, i) => i), spread: true },
+    };
   }
   if (variadic) {
     if (count < declared.length || names.length > 0) return undefined;
@@ -180,7 +187,7 @@ export function resolveOperator(
 }
 
 function instantiate(
-  { arguments: declared, item: { definition, order } }: Candidate<Fit>,
+  { arguments: declared, item: { definition, order, spread = false } }: Candidate<Fit>,
   actual: readonly SqlType[],
   location: number | undefined,
 ): ScalarFunction {
@@ -204,14 +211,15 @@ function instantiate(
     const common = commonType(args)!;
     args = [common, common];
   }
-  const kernel = typeof code === 'function' ? code : code.build(args, result);
+  const built = spread ? [...args.slice(0, -1), elementOf(args.at(-1)!) ?? args.at(-1)!] : args;
+  const kernel = typeof code === 'function' ? code : code.build(built, result);
   return {
     name,
     arguments: args,
     result,
     strict,
     volatility,
-    evaluate: evaluation(kernel, definition, order),
+    evaluate: evaluation(kernel, definition, order, spread),
     ...(returnsSet ? { returnsSet } : {}),
     ...(comparison === undefined ? {} : { comparison }),
     ...(variadic ? { variadic } : {}),
@@ -224,11 +232,15 @@ function evaluation(
   kernel: Kernel,
   definition: FunctionDefinition,
   order: readonly number[],
+  spread: boolean,
 ): ScalarFunction['evaluate'] {
   const run = kernel as unknown as Run;
   const { arguments: declared, defaults, variadic } = definition;
   if (variadic) {
     const fixed = declared.length - 1;
+    if (spread) {
+      return (args, context) => run(...args.slice(0, fixed), (args[fixed] as SqlArray | null)?.values ?? [], context);
+    }
     return (args, context) => run(...args.slice(0, fixed), args.slice(fixed), context);
   }
   if (order.some((place, i) => place !== i)) {

@@ -1,0 +1,336 @@
+/**
+ * Array syntax in expressions: `ARRAY[…]`, subscripts and slices, `operator ANY (array)` and `ALL`, and rows. Each becomes a call
+ * of a function made for its types (parse_expr.c: transformArrayExpr, make_scalar_array_op; parse_node.c: subscripts).
+ */
+
+import type { A_Indices, Node } from '@pgsql/types';
+import { SqlArray, type SqlRecord } from '../../../models/relational/values.ts';
+import { concatenateArrays, elementAt, type SliceBound, sliceOf } from '../functions/array-access.ts';
+import type { ScalarFunction } from '../functions/evaluation.ts';
+import { jsonElement } from '../functions/json-access.ts';
+import { makeRecord } from '../functions/records.ts';
+import { resolveOperator } from '../functions/resolve.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { type Compare, compareFor } from '../types/compare.ts';
+import {
+  arrayOf,
+  baseOf,
+  commonType,
+  elementOf,
+  type SqlType,
+  type SqlValue,
+  titleOf,
+  typeInfo,
+} from '../types/types.ts';
+import { type BoundExpression, leftmost } from './bound.ts';
+
+/** What array syntax needs of the binder of expressions. */
+export interface OperandBinder {
+  bind(node: Node): BoundExpression;
+  coerce(expression: BoundExpression, type: SqlType, context: 'implicit' | 'assignment' | 'explicit'): BoundExpression;
+}
+
+function callOf(
+  definition: Pick<ScalarFunction, 'name' | 'result' | 'strict' | 'evaluate'>,
+  args: readonly BoundExpression[],
+  location: number | undefined,
+): BoundExpression {
+  const found: ScalarFunction = { ...definition, arguments: args.map((arg) => arg.type), volatility: 'immutable' };
+  return { kind: 'call', type: definition.result, modifier: -1, location, function: found, args };
+}
+
+/** @param wanted The type of the array, where a cast stands around it. */
+export function bindArrayConstructor(
+  elements: readonly Node[],
+  location: number | undefined,
+  binder: OperandBinder,
+  wanted?: SqlType,
+): BoundExpression {
+  const wantedElement = wanted === undefined ? undefined : elementOf(baseOf(wanted));
+  const bound = elements.map((node) =>
+    'A_ArrayExpr' in node
+      ? bindArrayConstructor(node.A_ArrayExpr.elements ?? [], node.A_ArrayExpr.location, binder, wanted)
+      : binder.bind(node),
+  );
+  if (bound.length === 0 && wantedElement === undefined) {
+    throw new SqlError('indeterminate_datatype', 'cannot determine type of empty array', {
+      location,
+      hint: 'Explicitly cast to the desired type, for example ARRAY[]::integer[].',
+    });
+  }
+  const nested =
+    elements.some((node) => 'A_ArrayExpr' in node) || bound.some((each) => elementOf(baseOf(each.type)) !== undefined);
+  if (nested) {
+    const type = wanted ?? commonArrayType(bound, location);
+    const args = bound.map((each) => binder.coerce(each, type, wanted === undefined ? 'implicit' : 'explicit'));
+    const element = elementOf(baseOf(type))!;
+    return callOf(
+      {
+        name: 'array',
+        result: type,
+        strict: false,
+        evaluate: (values) => concatenateArrays(element, values as SqlArray[]),
+      },
+      args,
+      location,
+    );
+  }
+  const element = wantedElement ?? commonType(bound.map((each) => each.type));
+  if (element === undefined) throw mismatch(bound, location);
+  const type = wanted ?? arrayOf(element);
+  if (type === undefined) {
+    throw new SqlError('undefined_object', `could not find array type for data type ${titleOf(element)}`, { location });
+  }
+  const args = bound.map((each) => binder.coerce(each, element, wanted === undefined ? 'implicit' : 'explicit'));
+  return callOf(
+    {
+      name: 'array',
+      result: type,
+      strict: false,
+      evaluate: (values) => new SqlArray(element as SqlArray['element'], values.slice()),
+    },
+    args,
+    location,
+  );
+}
+
+function commonArrayType(bound: readonly BoundExpression[], location: number | undefined): SqlType {
+  const type = commonType(bound.map((each) => each.type));
+  if (type !== undefined && elementOf(baseOf(type)) !== undefined) return type;
+  throw mismatch(bound, location);
+}
+
+function mismatch(bound: readonly BoundExpression[], location: number | undefined): SqlError {
+  const first = bound.find((each) => each.type !== 'unknown') ?? bound[0]!;
+  const other = bound.find((each) => commonType([first.type, each.type]) === undefined) ?? first;
+  return new SqlError(
+    'datatype_mismatch',
+    `ARRAY types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
+    {
+      location: leftmost(other) ?? location,
+    },
+  );
+}
+
+/** `left operator ANY (array)`, or ALL. */
+export function bindScalarArray(
+  name: string,
+  every: boolean,
+  left: BoundExpression,
+  right: BoundExpression,
+  location: number | undefined,
+  binder: OperandBinder,
+): BoundExpression {
+  const element = right.type === 'unknown' ? 'unknown' : elementOf(baseOf(right.type));
+  if (element === undefined) {
+    throw new SqlError('wrong_object_type', 'op ANY/ALL (array) requires array on right side', { location });
+  }
+  const found = resolveOperator(name, left.type, element, location);
+  if (found.result !== 'bool') {
+    throw new SqlError('wrong_object_type', 'op ANY/ALL (array) requires operator to yield boolean', { location });
+  }
+  const [leftType, rightType] = found.arguments as readonly [SqlType, SqlType];
+  const arrayType = arrayOf(rightType);
+  if (arrayType === undefined) {
+    throw new SqlError('undefined_object', `could not find array type for data type ${titleOf(rightType)}`, {
+      location,
+    });
+  }
+  const test: ScalarFunction['evaluate'] =
+    found.comparison === undefined ? found.evaluate : comparisonTest(found.comparison, compareFor(leftType));
+  const args = [binder.coerce(left, leftType, 'implicit'), binder.coerce(right, arrayType, 'implicit')];
+  return callOf(
+    {
+      name: `${name} ${every ? 'all' : 'any'}`,
+      result: 'bool',
+      strict: false,
+      evaluate: ([value, array], context) => {
+        if (array === null) return null;
+        const { values } = array as SqlArray;
+        let unknown = false;
+        for (const each of values) {
+          const result = value === null || each === null ? null : test([value!, each], context);
+          if (result === !every) return !every;
+          if (result === null) unknown = true;
+        }
+        return unknown ? null : every;
+      },
+    },
+    args,
+    location,
+  );
+}
+
+function comparisonTest(
+  operator: NonNullable<ScalarFunction['comparison']>,
+  compare: Compare,
+): (args: readonly SqlValue[]) => boolean {
+  type Value = Exclude<SqlValue, null>;
+  const order = ([a, b]: readonly SqlValue[]): number => compare(a as Value, b as Value);
+  switch (operator) {
+    case '=':
+      return (args) => order(args) === 0;
+    case '<>':
+      return (args) => order(args) !== 0;
+    case '<':
+      return (args) => order(args) < 0;
+    case '<=':
+      return (args) => order(args) <= 0;
+    case '>':
+      return (args) => order(args) > 0;
+    default:
+      return (args) => order(args) >= 0;
+  }
+}
+
+/** `value[1][2:3].field`. */
+export function bindIndirection(arg: BoundExpression, steps: readonly Node[], binder: OperandBinder): BoundExpression {
+  let value = arg;
+  for (let i = 0; i < steps.length; ) {
+    const step = steps[i]!;
+    if ('String' in step) {
+      value = bindField(value, step.String.sval ?? '');
+      i++;
+      continue;
+    }
+    if (!('A_Indices' in step)) throw notSupported('row expansion via "*" of an expression', leftmost(arg));
+    const indices: A_Indices[] = [];
+    for (; i < steps.length; i++) {
+      const each = steps[i]!;
+      if (!('A_Indices' in each)) break;
+      indices.push(each.A_Indices);
+    }
+    value = bindSubscripts(value, indices, binder);
+  }
+  return value;
+}
+
+function bindSubscripts(value: BoundExpression, indices: readonly A_Indices[], binder: OperandBinder): BoundExpression {
+  const location = leftmost(value);
+  const type = baseOf(value.type);
+  if (type === 'jsonb') return bindJsonSubscripts(value, indices, binder);
+  const element = elementOf(type);
+  if (element === undefined) {
+    throw new SqlError(
+      'datatype_mismatch',
+      `cannot subscript type ${titleOf(value.type)} because it does not support subscripting`,
+      {
+        location,
+      },
+    );
+  }
+  const isSlice = indices.some((each) => each.is_slice === true);
+  const args: BoundExpression[] = [value];
+  const places: { readonly lower: number | undefined; readonly upper: number | undefined; readonly single: boolean }[] =
+    [];
+  const add = (node: Node | undefined): number | undefined => {
+    if (node === undefined) return undefined;
+    const bound = binder.bind(node);
+    let index: BoundExpression;
+    try {
+      index = binder.coerce(bound, 'int4', 'assignment');
+    } catch (error) {
+      if (!(error instanceof SqlError) || error.condition !== 'cannot_coerce') throw error;
+      throw new SqlError('datatype_mismatch', 'array subscript must have type integer', { location: leftmost(bound) });
+    }
+    return args.push(index) - 1;
+  };
+  for (const { is_slice, lidx, uidx } of indices) {
+    const single = is_slice !== true;
+    places.push({ lower: add(lidx), upper: add(uidx), single });
+  }
+  return callOf(
+    {
+      name: 'subscript',
+      result: isSlice ? value.type : element,
+      strict: true,
+      evaluate: (values) => {
+        const array = values[0] as SqlArray;
+        if (!isSlice)
+          return elementAt(
+            array,
+            places.map(({ upper }) => values[upper!] as number),
+          );
+        const bounds = places.map(
+          ({ lower, upper, single }): SliceBound => ({
+            lower: single ? 1 : lower === undefined ? undefined : (values[lower] as number),
+            upper: upper === undefined ? undefined : (values[upper] as number),
+          }),
+        );
+        return sliceOf(array, bounds);
+      },
+    },
+    args,
+    location,
+  );
+}
+
+function bindJsonSubscripts(
+  value: BoundExpression,
+  indices: readonly A_Indices[],
+  binder: OperandBinder,
+): BoundExpression {
+  const args: BoundExpression[] = [value];
+  for (const { is_slice, uidx } of indices) {
+    if (is_slice === true) {
+      throw new SqlError('datatype_mismatch', 'jsonb subscript does not support slices', { location: leftmost(value) });
+    }
+    const bound = binder.bind(uidx!);
+    const type = bound.type === 'int4' || bound.type === 'int2' || bound.type === 'int8' ? 'int4' : 'text';
+    args.push(binder.coerce(bound, type, 'assignment'));
+  }
+  return callOf(
+    {
+      name: 'subscript',
+      result: 'jsonb',
+      strict: true,
+      evaluate: ([json, ...path]) => jsonElement(json as never, path as readonly (string | number)[]),
+    },
+    args,
+    leftmost(value),
+  );
+}
+
+function bindField(value: BoundExpression, name: string): BoundExpression {
+  const { fields } = typeInfo(baseOf(value.type));
+  const at = fields?.findIndex((field) => field.name === name) ?? -1;
+  if (fields === undefined) {
+    throw new SqlError(
+      'wrong_object_type',
+      `column notation .${name} applied to type ${titleOf(value.type)}, which is not a composite type`,
+      {
+        location: leftmost(value),
+      },
+    );
+  }
+  if (at < 0) {
+    throw new SqlError('undefined_column', `column "${name}" not found in data type ${titleOf(value.type)}`, {
+      location: leftmost(value),
+    });
+  }
+  return callOf(
+    {
+      name: `.${name}`,
+      result: fields[at]!.type,
+      strict: true,
+      evaluate: ([record]) => (record as SqlRecord).values[at] ?? null,
+    },
+    [value],
+    leftmost(value),
+  );
+}
+
+/** `ROW(…)`: literals of unknown type become text. */
+export function bindRow(
+  args: readonly BoundExpression[],
+  location: number | undefined,
+  binder: OperandBinder,
+): BoundExpression {
+  const typed = args.map((arg) => (arg.type === 'unknown' ? binder.coerce(arg, 'text', 'implicit') : arg));
+  const types = typed.map((arg) => arg.type);
+  return callOf(
+    { name: 'row', result: 'record', strict: false, evaluate: (values) => makeRecord(types, values) },
+    typed,
+    location,
+  );
+}
