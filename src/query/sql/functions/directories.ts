@@ -4,7 +4,7 @@ import { ARITHMETIC } from './arithmetic.ts';
 import { COMPARISONS } from './comparisons.ts';
 import { DATETIME_OPERATORS } from './datetime-operators.ts';
 import { FunctionDirectory } from './definition.ts';
-import { MATH_FUNCTIONS } from './math.ts';
+import { MATH_FUNCTIONS, MATH_OPERATORS } from './math.ts';
 import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
 import { SEQUENCE_FUNCTIONS } from './sequence-functions.ts';
 import { SERIES_FUNCTIONS } from './series.ts';
@@ -23,6 +23,7 @@ export const FUNCTIONS = new FunctionDirectory([
 export const OPERATORS = new FunctionDirectory([
   COMPARISONS,
   ARITHMETIC,
+  MATH_OPERATORS,
   DATETIME_OPERATORS,
   STRING_OPERATORS,
   PATTERN_OPERATORS,
