@@ -15,6 +15,7 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   kill: async () => (await import('./kill.ts')).kill,
   memory: async () => (await import('./memory.ts')).memory,
   backup: async () => (await import('./backup.ts')).backup,
+  blobs: async () => (await import('./blobs.ts')).blobs,
   snapshots: async () => (await import('./snapshots.ts')).snapshots,
   resp: async () => (await import('./resp.ts')).resp,
   sql: async () => (await import('./sql.ts')).sql,

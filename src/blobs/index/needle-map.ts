@@ -105,7 +105,12 @@ export class NeedleMap {
     this.#files++;
     this.#fileBytes += size;
     const units = offset / OFFSET_UNIT;
-    const section = this.#sectionForSet(high, low);
+    const last = this.#sections.at(-1);
+    if (last === undefined || last.isBeyond(high, low)) {
+      this.#append(last, high, low, units, size);
+      return false;
+    }
+    const section = this.#sectionOf(high, low)!;
     const run = this.#runWith(section, high, low);
     if (run !== undefined) {
       if (run.sizes[run.at]! >= 0) {
@@ -116,13 +121,26 @@ export class NeedleMap {
       return true;
     }
     this.#insert(section, high, low, units, size);
-    this.#entries++;
-    this.#live++;
-    this.#noteId(high, low);
+    this.#noteNew(high, low);
     return false;
   }
 
-  #noteId(high: number, low: number): void {
+  /** Adds an id beyond all others. */
+  #append(last: Section | undefined, high: number, low: number, units: number, size: number): void {
+    let section = last;
+    if (section === undefined || section.main.count === SECTION_ENTRIES_MAX) {
+      section = new Section(high, low, new Run(ENTRIES_MIN, this.#wide), this.#wide);
+      this.#sections.push(section);
+    }
+    const { main } = section;
+    if (main.count === main.capacity) main.grow(Math.min(SECTION_ENTRIES_MAX, main.capacity * 2));
+    main.insertAt(main.count, high, low, units, size);
+    this.#noteNew(high, low);
+  }
+
+  #noteNew(high: number, low: number): void {
+    this.#entries++;
+    this.#live++;
     if (high >= CHUNK_IDS_FROM_HIGH) {
       if (high < this.#chunkIdMaxHigh || (high === this.#chunkIdMaxHigh && low < this.#chunkIdMaxLow)) return;
       this.#chunkIdMaxHigh = high;
@@ -211,24 +229,8 @@ export class NeedleMap {
     return sections[start];
   }
 
-  #sectionForSet(high: number, low: number): Section {
-    const last = this.#sections.at(-1);
-    if (last === undefined || (last.main.count === SECTION_ENTRIES_MAX && last.isBeyond(high, low))) {
-      const section = new Section(high, low, new Run(ENTRIES_MIN, this.#wide), this.#wide);
-      this.#sections.push(section);
-      return section;
-    }
-    return this.#sectionOf(high, low)!;
-  }
-
   #insert(section: Section, high: number, low: number, units: number, size: number): void {
-    const { main, overflow } = section;
-    const isLast = section === this.#sections.at(-1);
-    if (isLast && main.count < SECTION_ENTRIES_MAX && section.isBeyond(high, low)) {
-      if (main.count === main.capacity) main.grow(Math.min(SECTION_ENTRIES_MAX, main.capacity * 2));
-      main.insertAt(main.count, high, low, units, size);
-      return;
-    }
+    const { overflow } = section;
     if (overflow.count === overflow.capacity) {
       overflow.grow(Math.min(OVERFLOW_ENTRIES_MAX, Math.max(ENTRIES_MIN, overflow.capacity * 2)));
     }
