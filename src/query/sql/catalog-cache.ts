@@ -9,9 +9,10 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { type CatalogReader, readTable, readTableById } from '../../models/relational/catalog.ts';
 import { IndexKeys } from '../../models/relational/index-keys.ts';
 import { RowCodec } from '../../models/relational/row-codec.ts';
-import type { Index, Table, TableId } from '../../models/relational/table.ts';
+import type { ColumnValue, Index, Table, TableId } from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { Store, Transaction, Version } from '../../storage/store.ts';
+import type { EvaluationContext } from './functions/evaluation.ts';
 import { LruCache } from './lru-cache.ts';
 
 const TABLES_MAX = 10_000;
@@ -30,6 +31,8 @@ export interface CatalogTable {
   /** Tables that foreign keys tie to it, directly or through others; itself among them when there are any. */
   readonly related: ReadonlyMap<TableId, CatalogTable>;
   readonly keyspace: Keyspace;
+  /** Of a relation of the system catalog: its rows, computed; a last value stands where a hidden id would. */
+  readonly system?: (context: EvaluationContext) => Iterable<ColumnValue[]>;
 }
 
 /** @param related Where tables tied to this one are, or will be, found. */

@@ -10,7 +10,7 @@ import { SERVER_VERSION, SERVER_VERSION_NUM } from './functions/version.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import { parseBoolean } from './types/text-form.ts';
 import { type TimeZone, timeZone, UTC } from './types/time-zone.ts';
-import type { TextStyle } from './types/timestamptz.ts';
+import type { ObjectNames, TextStyle } from './types/timestamptz.ts';
 
 interface ParameterDefinition {
   readonly name: string;
@@ -192,8 +192,12 @@ export class SessionParameters {
   #styleKey = '';
   #style: TextStyle = DEFAULT_STYLE;
 
+  /** Names of the catalog's objects, for values that are such; see `TextStyle.names`. */
+  readonly #names: ObjectNames | undefined;
+
   /** @throws SqlError for values that a parameter cannot have. Unknown names are an error as well. */
-  constructor(fixedValues: ParameterValues, startup: ParameterValues) {
+  constructor(fixedValues: ParameterValues, startup: ParameterValues, names?: ObjectNames) {
+    this.#names = names;
     const values = new Map(DEFINITIONS.map((definition) => [definition.name, definition.initial]));
     for (const [name, value] of fixedValues) values.set(name, value);
     for (const [name, value] of startup) {
@@ -246,6 +250,7 @@ export class SessionParameters {
           dateOrder: dateOrder as 'MDY',
           intervalStyle: of('IntervalStyle') as 'postgres',
           byteaOutput: of('bytea_output') as 'hex',
+          names: this.#names,
         };
       }
     }

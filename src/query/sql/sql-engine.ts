@@ -10,6 +10,8 @@ import type { ColumnValue } from '../../models/relational/table.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { Keyspace } from '../../storage/keyspace.ts';
 import type { Entry, Store } from '../../storage/store.ts';
+import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
+import { SystemTables } from './catalog/system-tables.ts';
 import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
 import { type ParsedStatement, SqlParser } from './parser/parser.ts';
@@ -53,6 +55,9 @@ export class SqlEngine {
   readonly templates = new StatementTemplates();
   readonly catalog: CatalogCache;
   readonly sequences: Sequences;
+  readonly systemTables: SystemTables;
+  #objects: CatalogObjects | undefined;
+  #objectsGeneration = 0;
   readonly log: Log;
   /** Plans of parsed statements; they live as long as the parser, or a prepared statement, keeps the tree. */
   #plans = new WeakMap<ParsedStatement, PlanVariant[]>();
@@ -71,7 +76,31 @@ export class SqlEngine {
     this.parser = new SqlParser(this.limits);
     this.catalog = new CatalogCache(this.store, this.keyspace);
     this.sequences = new Sequences(this.store, this.keyspace);
+    this.systemTables = new SystemTables(this.keyspace);
     this.log = options.log ?? silentLog;
+  }
+
+  /** What the catalog holds, as of its newest version; undefined until `loadObjects`. */
+  get objects(): CatalogObjects | undefined {
+    return this.#objectsGeneration === this.catalog.generation ? this.#objects : undefined;
+  }
+
+  /** Undefined when `objects` are there. */
+  loadObjects(): Promise<void> | undefined {
+    return this.objects === undefined ? this.#loadObjects() : undefined;
+  }
+
+  async #loadObjects(): Promise<void> {
+    while (this.objects === undefined) {
+      const { generation } = this.catalog;
+      const reader = this.store.begin({ readOnly: true, label: 'catalog' });
+      try {
+        this.#objects = await loadObjects(reader, this.keyspace);
+        this.#objectsGeneration = generation;
+      } finally {
+        reader.rollback();
+      }
+    }
   }
 
   /** Statements running in all sessions, now. */

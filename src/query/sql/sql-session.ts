@@ -68,14 +68,23 @@ export class SqlSession {
     this.parameters = new SessionParameters(
       new Map([['session_authorization', options.user]]),
       options.parameters ?? new Map(),
+      {
+        nameOf: (kind, oid) => this.#block.objects?.nameOf(kind, oid),
+        oidOf: (kind, parts) => this.#block.objects?.oidOf(kind, parts),
+      },
     );
     this.#block = new TransactionBlock(engine, this.parameters, `pg:${options.processId}`);
+    const block = this.#block;
     this.facts = {
+      get catalog() {
+        return block.objects;
+      },
       user: options.user,
       database: options.database,
       processId: options.processId,
       setting: (name) => this.#utility.settings.show(name),
       sequences: this.#block.sequences,
+      settings: () => this.parameters.all(),
     };
     const context = {
       engine,

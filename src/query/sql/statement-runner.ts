@@ -16,7 +16,7 @@ import type { Transaction } from '../../storage/store.ts';
 import { bindStatement } from './binder/bind-statement.ts';
 
 import type { BindContext, FindTable, ParameterTypes } from './binder/query-context.ts';
-import { referencedTables } from './binder/referenced-tables.ts';
+import { asksForCatalog, referencedTables } from './binder/referenced-tables.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import { Execution } from './execution.ts';
 import type { RowBatch } from './operators/operator.ts';
@@ -223,6 +223,10 @@ export class StatementRunner {
       if (plan.verb !== 'SELECT' || plan.writesRows === true) this.#block.wrote = true;
       return { plan, operator: plan.open(execution), transaction, pending: [], rows: 0, held: false };
     };
+    const refused = plan.writes.find(({ system }) => system !== undefined);
+    if (refused !== undefined) {
+      throw new SqlError('insufficient_privilege', `permission denied: "${refused.table.name}" is a system catalog`);
+    }
     const wanted = plan.writes.filter(({ table }) => !this.#block.heldTables.has(table.id));
     if (wanted.length === 0) return open();
     const keys = wanted.map(({ table }) => tableKey(this.#engine.keyspace, table.id));
@@ -310,13 +314,19 @@ export class StatementRunner {
       else tables.set(name, found);
     }
     const find: FindTable = (name) => tables.get(name);
+    if (asksForCatalog(node)) {
+      const loaded = this.#block.loadObjects();
+      if (loaded !== undefined) waits.push(loaded);
+    }
     const loading = this.#engine.sequences.ready();
     if (loading !== undefined) waits.push(loading);
     return waits.length === 0 ? find : Promise.all(waits).then(() => find);
   }
 
   findTable(name: string): Awaitable<CatalogTable | undefined> {
-    const { catalog } = this.#engine;
+    const { catalog, systemTables } = this.#engine;
+    const system = systemTables.find(name);
+    if (system !== undefined) return system;
     if (!this.#block.seesOtherSchema) return catalog.find(name);
     const found = catalog.findWithin(this.#block.transaction!, name);
     // What was created after the snapshot is there, as in PostgreSQL, without rows.

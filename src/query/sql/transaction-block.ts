@@ -10,6 +10,7 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Observer } from '../../base/observer.ts';
 import { sequenceKey, setPosition } from '../../models/relational/sequence.ts';
 import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
+import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import type { DeferrableConstraint } from './operators/operator.ts';
 import { holdRest, type Portal } from './portal.ts';
 import { SessionSequences } from './sequences.ts';
@@ -52,6 +53,7 @@ export class TransactionBlock {
   isolation: string | undefined;
   parametersAtBegin: ParameterMark | undefined;
   readonly sequences: SessionSequences;
+  #ownObjects: CatalogObjects | undefined;
   readonly #engine: SqlEngine;
   readonly #parameters: SessionParameters;
   readonly #label: string;
@@ -121,6 +123,19 @@ export class TransactionBlock {
 
   commitImplicit(): Awaitable<void> {
     return this.status === 'implicit' ? this.commit() : undefined;
+  }
+
+  /** What the catalog holds as this transaction sees it; undefined until `loadObjects`. */
+  get objects(): CatalogObjects | undefined {
+    return this.seesOtherSchema ? this.#ownObjects : this.#engine.objects;
+  }
+
+  /** Loads `objects` where they are not the newest. */
+  loadObjects(): Promise<void> | undefined {
+    if (!this.seesOtherSchema) return this.#engine.loadObjects();
+    return loadObjects(this.transaction!, this.#engine.keyspace).then((objects) => {
+      this.#ownObjects = objects;
+    });
   }
 
   /** See `ExecutionContext.defer`. @throws SqlError `out_of_memory`. */
@@ -210,6 +225,7 @@ export class TransactionBlock {
     this.ranStatement = false;
     this.savepoints.length = 0;
     this.#deferred.length = 0;
+    this.#ownObjects = undefined;
     this.#constraintModes.clear();
     this.heldTables.clear();
     this.sequences.own.clear();

@@ -47,6 +47,9 @@ export function kindOf(node: Node): string {
 export function tableName(range: RangeVar): string {
   if (range.catalogname !== undefined) throw notSupported('naming a database in a table name', range.location);
   const name = range.relname ?? '';
+  if (range.schemaname === 'pg_catalog' || range.schemaname === 'information_schema') {
+    return `${range.schemaname}.${name}`;
+  }
   if (range.schemaname !== undefined && range.schemaname !== 'public') {
     throw new SqlError('undefined_table', `relation "${range.schemaname}.${name}" does not exist`, {
       location: range.location,

@@ -10,9 +10,27 @@ export function referencedTables(node: Node): ReadonlySet<string> {
   const pending: object[] = [node];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     for (const [name, value] of Object.entries(next)) {
-      if (name === 'relname' && typeof value === 'string') names.add(value);
-      else if (typeof value === 'object' && value !== null && name !== 'A_Const') pending.push(value);
+      if (name === 'relname' && typeof value === 'string') {
+        const schema = 'schemaname' in next ? String(next.schemaname) : 'public';
+        names.add(schema === 'public' ? value : `${schema}.${value}`);
+      } else if (typeof value === 'object' && value !== null && name !== 'A_Const') pending.push(value);
     }
   }
   return names;
+}
+
+const CATALOG_WORD =
+  /^(pg_|reg[a-z]+$|information_schema$|format_type$|(obj|col|shobj)_description$|to_reg|current_schemas$|has_[a-z]+_privilege$)/;
+
+/** Whether a statement speaks of the system catalog, by the names in it: it is loaded before such a statement is bound. */
+export function asksForCatalog(node: Node): boolean {
+  const pending: object[] = [node];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const [name, value] of Object.entries(next)) {
+      if (typeof value === 'string') {
+        if ((name === 'sval' || name === 'relname' || name === 'schemaname') && CATALOG_WORD.test(value)) return true;
+      } else if (typeof value === 'object' && value !== null && name !== 'A_Const') pending.push(value);
+    }
+  }
+  return false;
 }

@@ -1,6 +1,7 @@
 /** All functions and all operators there are, each kind under one roof. A new one is a row in a table of its chapter. */
 
 import { ARITHMETIC } from './arithmetic.ts';
+import { CATALOG_FUNCTIONS } from './catalog-functions.ts';
 import { COMPARISONS } from './comparisons.ts';
 import { DATETIME_OPERATORS } from './datetime-operators.ts';
 import { FunctionDirectory } from './definition.ts';
@@ -17,6 +18,7 @@ export const FUNCTIONS = new FunctionDirectory([
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,
   SEQUENCE_FUNCTIONS,
+  CATALOG_FUNCTIONS,
   SERIES_FUNCTIONS,
 ]);
 

@@ -23,7 +23,24 @@ export interface SequenceAccess {
   set(sequence: string | number, value: bigint, called: boolean): bigint;
 }
 
+/** The catalog as functions ask for it; oids are those of PostgreSQL's system catalog. */
+export interface CatalogAccess {
+  indexDefinition(oid: number, column: number): string | null;
+  constraintDefinition(oid: number): string | null;
+  /** Null for what is no relation. */
+  isVisible(oid: number): boolean | null;
+  serialSequence(table: string, column: string): string | null;
+  /** @param column 0 for the relation itself. */
+  comment(oid: number, column: number): string | null;
+  /** A relation by its name as SQL writes it. */
+  find(name: string): number | undefined;
+}
+
 export interface SessionFacts {
+  /** Undefined until a statement needs it. */
+  readonly catalog?: CatalogAccess | undefined;
+  /** All run-time parameters with their values. */
+  settings?(): Iterable<readonly [name: string, value: string]>;
   /** Undefined while constants are computed. */
   readonly sequences?: SequenceAccess;
   readonly user: string;

@@ -7,6 +7,7 @@ import { FilterLater } from '../operators/later.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { PointGet } from '../operators/point-get.ts';
 import { RangeScan, type RangeScanOptions } from '../operators/range-scan.ts';
+import { SystemScan } from '../operators/system-scan.ts';
 import { type AccessPath, chooseAccessPath } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
@@ -36,6 +37,13 @@ export function planScan(
   const shown = alias === name ? name : `${name} ${alias}`;
   const rows = estimatedRows(path, index === undefined ? primaryKey.length : index.parts.length);
   const node = (title: string) => planNode(title, rows * 0.3 ** rest.length);
+  if (table.system !== undefined) {
+    return {
+      isPoint: false,
+      node: node(`Seq Scan on ${shown}`),
+      open: (context) => filtered(new SystemScan(table, context), context),
+    };
+  }
   const bound = (side: typeof path.low) => side && { value: compileExpression(side.value), inclusive: side.inclusive };
   const direction = reverse ? ' Backward' : '';
   if (index !== undefined) {

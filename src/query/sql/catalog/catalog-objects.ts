@@ -1,0 +1,269 @@
+/**
+ * Everything that the catalog holds, at one version of it, in memory: what the system catalog's relations are computed
+ * from, and what functions like pg_get_indexdef and names of type regclass look up.
+ *
+ * Loaded by the first statement that asks for any of it after a change of the schema.
+ */
+
+import { decodeTable } from '../../../models/relational/catalog.ts';
+import { decodeSequence, type Sequence } from '../../../models/relational/sequence.ts';
+import { type Check, columnNumber, type ForeignKey, type Index, type Table } from '../../../models/relational/table.ts';
+import type { Keyspace } from '../../../storage/keyspace.ts';
+import type { Transaction } from '../../../storage/store.ts';
+import { defaultOf } from '../binder/bind-modify.ts';
+import { deparse, quoteName } from '../binder/deparse.ts';
+import { rulesOf } from '../binder/table-rules.ts';
+import { type CatalogTable, openTable } from '../catalog-cache.ts';
+import type { CatalogAccess } from '../functions/evaluation.ts';
+import { splitName } from '../types/object-names.ts';
+import type { SqlType } from '../types/types.ts';
+import { SYSTEM_RELATIONS } from './system-columns.ts';
+
+export const SCHEMAS = { pg_catalog: 11, pg_toast: 99, public: 2200, information_schema: 13_000 } as const;
+/** The one role there is, and its oid. */
+export const OWNER = 10;
+/** The oid of the database. */
+export const DATABASE = 5;
+
+/** An index, the one of a primary key among them. */
+export interface IndexObject {
+  readonly oid: number;
+  readonly name: string;
+  readonly table: CatalogTable;
+  /** Undefined for a primary key. */
+  readonly index: Index | undefined;
+}
+
+export type ConstraintObject = {
+  readonly oid: number;
+  readonly name: string;
+  readonly table: CatalogTable;
+} & (
+  | { readonly kind: 'p' }
+  | { readonly kind: 'u'; readonly index: Index }
+  | { readonly kind: 'c'; readonly check: Check }
+  | { readonly kind: 'f'; readonly key: ForeignKey }
+);
+
+/** Primary keys have no ids of their own: theirs are those of their tables beyond all that the catalog gives out. */
+const PRIMARY_KEY_OIDS = 2_000_000_000;
+const PRIMARY_CONSTRAINT_OIDS = 3_000_000_000;
+
+export class CatalogObjects implements CatalogAccess {
+  readonly tables: readonly CatalogTable[];
+  readonly sequences: readonly Sequence[];
+  readonly indexes: readonly IndexObject[];
+  readonly constraints: readonly ConstraintObject[];
+  readonly #relations = new Map<number, { readonly name: string; readonly schema: string }>();
+  readonly #oids = new Map<string, number>();
+
+  constructor(keyspace: Keyspace, tables: readonly Table[], sequences: readonly Sequence[]) {
+    const related = new Map<Table['id'], CatalogTable>();
+    for (const table of tables) related.set(table.id, openTable(keyspace, table, related));
+    this.tables = [...related.values()];
+    this.sequences = sequences;
+    this.indexes = this.tables.flatMap(indexesOf);
+    this.constraints = this.tables.flatMap(constraintsOf);
+    for (const [schema, name, oid] of SYSTEM_RELATIONS) this.#add(oid, schema, name);
+    for (const { table } of this.tables) this.#add(table.id, 'public', table.name);
+    for (const { id, name } of sequences) this.#add(id, 'public', name);
+    for (const { oid, name } of this.indexes) this.#add(oid, 'public', name);
+  }
+
+  #add(oid: number, schema: string, name: string): void {
+    this.#relations.set(oid, { schema, name });
+    this.#oids.set(`${schema}.${name}`, oid);
+  }
+
+  tableOf(oid: number): CatalogTable | undefined {
+    return this.tables.find(({ table }) => table.id === oid);
+  }
+
+  nameOf(kind: SqlType, oid: number): string | undefined {
+    if (kind === 'regnamespace') return Object.entries(SCHEMAS).find(([, each]) => each === oid)?.[0];
+    if (kind !== 'regclass') return undefined;
+    const found = this.#relations.get(oid);
+    if (found === undefined) return undefined;
+    return found.schema === 'information_schema'
+      ? `information_schema.${quoteName(found.name)}`
+      : quoteName(found.name);
+  }
+
+  oidOf(kind: SqlType, parts: readonly string[]): number | undefined {
+    const name = parts.at(-1)!;
+    if (kind === 'regnamespace') return SCHEMAS[name as keyof typeof SCHEMAS];
+    if (kind !== 'regclass') return undefined;
+    const schema = parts.length > 1 ? parts.at(-2)! : undefined;
+    if (schema !== undefined) return this.#oids.get(`${schema}.${name}`);
+    return this.#oids.get(`pg_catalog.${name}`) ?? this.#oids.get(`public.${name}`);
+  }
+
+  isVisible(oid: number): boolean | null {
+    const found = this.#relations.get(oid);
+    return found === undefined ? null : found.schema !== 'information_schema';
+  }
+
+  comment(oid: number, column: number): string | null {
+    const table = this.tableOf(oid)?.table;
+    if (table === undefined || column === 0) return table?.comment ?? null;
+    return table.columns.find((_, position) => columnNumber(table, position) === column)?.comment ?? null;
+  }
+
+  find(name: string): number | undefined {
+    return this.oidOf('regclass', splitName(name));
+  }
+
+  relationName(oid: number): string | undefined {
+    return this.#relations.get(oid)?.name;
+  }
+
+  /** @param column 0 for the whole; else the number of a part, from 1. */
+  indexDefinition(oid: number, column: number): string | null {
+    const found = this.indexes.find((each) => each.oid === oid);
+    if (found === undefined) return null;
+    const parts = indexParts(found);
+    if (column > 0) return parts[column - 1]?.text ?? '';
+    const { table } = found.table;
+    const unique = found.index === undefined || found.index.unique ? 'UNIQUE ' : '';
+    const list = parts.map(({ text, order }) => `${text}${order}`).join(', ');
+    const { include = [], nullsDistinct = true } = found.index ?? {};
+    const included = include.map((position) => quoteName(table.columns[position]!.name)).join(', ');
+    const predicate =
+      found.index?.predicate === undefined
+        ? undefined
+        : rulesOf(found.table).indexes.find(({ source }) => source.index.id === found.index!.id)?.predicate;
+    return [
+      `CREATE ${unique}INDEX ${quoteName(found.name)} ON public.${quoteName(table.name)} USING btree (${list})`,
+      ...(included === '' ? [] : [` INCLUDE (${included})`]),
+      ...(nullsDistinct ? [] : [' NULLS NOT DISTINCT']),
+      ...(predicate === undefined ? [] : [` WHERE ${deparse(predicate, table)}`]),
+    ].join('');
+  }
+
+  constraintDefinition(oid: number): string | null {
+    const found = this.constraints.find((each) => each.oid === oid);
+    if (found === undefined) return null;
+    const { table } = found.table;
+    const names = (positions: readonly number[], of: Table = table): string =>
+      positions.map((position) => quoteName(of.columns[position]!.name)).join(', ');
+    switch (found.kind) {
+      case 'p':
+        return `PRIMARY KEY (${names(table.primaryKey)})`;
+      case 'u': {
+        const { parts, include, nullsDistinct } = found.index;
+        const included = include.length === 0 ? '' : ` INCLUDE (${names(include)})`;
+        return `UNIQUE ${nullsDistinct ? '' : 'NULLS NOT DISTINCT '}(${names(parts.map(({ column }) => column!))})${included}`;
+      }
+      case 'c': {
+        const rule = rulesOf(found.table).checks.find(({ name }) => name === found.name)!;
+        return `CHECK (${deparse(rule.expression, table)})`;
+      }
+      case 'f': {
+        const { key } = found;
+        const parent = this.tableOf(key.references)!.table;
+        const set = key.setColumns === undefined ? '' : ` (${names(key.setColumns)})`;
+        return [
+          `FOREIGN KEY (${names(key.columns)}) REFERENCES ${quoteName(parent.name)}(${names(key.referenced, parent)})`,
+          ...(key.matchFull ? [' MATCH FULL'] : []),
+          ...(key.onUpdate === 'no action' ? [] : [` ON UPDATE ${key.onUpdate.toUpperCase()}`]),
+          ...(key.onDelete === 'no action' ? [] : [` ON DELETE ${key.onDelete.toUpperCase()}${set}`]),
+          ...(key.deferrable === undefined ? [] : [' DEFERRABLE']),
+          ...(key.deferrable === 'deferred' ? [' INITIALLY DEFERRED'] : []),
+        ].join('');
+      }
+    }
+  }
+
+  /** The default, or the generation expression, of a column as SQL. */
+  defaultText(table: CatalogTable, position: number): string | undefined {
+    const column = table.table.columns[position]!;
+    if (column.generated !== undefined) {
+      const rule = rulesOf(table).generated.find((each) => each.position === position)!;
+      return deparse(rule.expression, table.table);
+    }
+    if (column.default === undefined || column.identity !== undefined) return undefined;
+    if (column.default.kind === 'sequence') {
+      const name = this.relationName(column.default.id) ?? '';
+      return `nextval('${quoteName(name).replaceAll("'", "''")}'::regclass)`;
+    }
+    return deparse(defaultOf(column), undefined);
+  }
+
+  serialSequence(tableName: string, columnName: string): string | null {
+    const table = this.tables.find((each) => each.table.name === tableName)?.table;
+    const position = table?.columns.findIndex(({ name }) => name === columnName) ?? -1;
+    if (table === undefined || position < 0) return null;
+    const number = columnNumber(table, position);
+    const found = this.sequences.find(({ owner }) => owner?.table === table.id && owner.column === number);
+    return found === undefined ? null : `public.${quoteName(found.name)}`;
+  }
+}
+
+function indexesOf(table: CatalogTable): readonly IndexObject[] {
+  const { id, primaryKey, primaryKeyName } = table.table;
+  const primary: IndexObject[] =
+    primaryKey.length === 0 ? [] : [{ oid: PRIMARY_KEY_OIDS + id, name: primaryKeyName, table, index: undefined }];
+  return [...primary, ...table.indexes.map(({ index }) => ({ oid: index.id, name: index.name, table, index }))];
+}
+
+function constraintsOf(table: CatalogTable): readonly ConstraintObject[] {
+  const { id, primaryKey, primaryKeyName, indexes = [], checks = [], foreignKeys = [] } = table.table;
+  return [
+    ...(primaryKey.length === 0
+      ? []
+      : [{ oid: PRIMARY_CONSTRAINT_OIDS + id, name: primaryKeyName, table, kind: 'p' as const }]),
+    ...indexes
+      .filter(({ isConstraint }) => isConstraint)
+      .map((index) => ({
+        oid: PRIMARY_CONSTRAINT_OIDS + index.id,
+        name: index.name,
+        table,
+        kind: 'u' as const,
+        index,
+      })),
+    ...checks.map((check) => ({ oid: check.id, name: check.name, table, kind: 'c' as const, check })),
+    ...foreignKeys.map((key) => ({ oid: key.id, name: key.name, table, kind: 'f' as const, key })),
+  ];
+}
+
+/** The oid of the index that a constraint is the work of. */
+export function indexOidOf(constraint: ConstraintObject): number {
+  if (constraint.kind === 'p') return PRIMARY_KEY_OIDS + constraint.table.table.id;
+  return constraint.kind === 'u' ? constraint.index.id : 0;
+}
+
+/** The parts of an index as SQL, and how each is sorted. */
+export function indexParts({
+  table,
+  index,
+}: IndexObject): readonly { readonly text: string; readonly order: string }[] {
+  const { columns, primaryKey } = table.table;
+  if (index === undefined) {
+    return primaryKey.map((position) => ({ text: quoteName(columns[position]!.name), order: '' }));
+  }
+  const bound = rulesOf(table).indexes.find(({ source }) => source.index.id === index.id)!;
+  return index.parts.map(({ column, descending, nullsFirst }, i) => {
+    const nulls = nullsFirst === descending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
+    const text = column === undefined ? deparse(bound.parts[i]!, table.table) : quoteName(columns[column]!.name);
+    return { text, order: `${descending ? ' DESC' : ''}${nulls}` };
+  });
+}
+
+/** Reads all definitions as the transaction sees them. */
+export async function loadObjects(transaction: Transaction, keyspace: Keyspace): Promise<CatalogObjects> {
+  const tables: Table[] = [];
+  const sequences: Sequence[] = [];
+  const cursor = transaction.scan(keyspace.catalog.range());
+  try {
+    for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+      for (const { key, value } of batch) {
+        const [kind] = keyspace.catalog.decode(key);
+        if (kind === 'table') tables.push(decodeTable(value));
+        else if (kind === 'sequence') sequences.push(decodeSequence(value));
+      }
+    }
+  } finally {
+    cursor.close();
+  }
+  return new CatalogObjects(keyspace, tables, sequences);
+}

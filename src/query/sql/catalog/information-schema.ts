@@ -1,0 +1,214 @@
+/** The rows of information_schema: ISO/IEC 9075-11 as PostgreSQL 15 fills it, for tables, columns, constraints and sequences. */
+
+import { columnNumber, type Table } from '../../../models/relational/table.ts';
+import { typeInfo } from '../types/types.ts';
+import { type ConstraintObject, SCHEMAS } from './catalog-objects.ts';
+import type { SystemRow, SystemRows } from './system-rows.ts';
+
+const TYPES = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const;
+
+/** Precision in bits or digits, its radix, the scale. */
+function numbers(type: string, modifier: number): SystemRow {
+  const bits = { int2: 16, int4: 32, int8: 64, float4: 24, float8: 53 }[type];
+  if (bits !== undefined) {
+    return { numeric_precision: bits, numeric_precision_radix: 2, numeric_scale: type.startsWith('int') ? 0 : null };
+  }
+  if (type !== 'numeric') return {};
+  if (modifier < 0) return { numeric_precision_radix: 10 };
+  return {
+    numeric_precision: ((modifier - 4) >> 16) & 0xffff,
+    numeric_precision_radix: 10,
+    numeric_scale: (modifier - 4) & 0x7ff,
+  };
+}
+
+const TIMES = new Set<string>(['timestamp', 'timestamptz', 'time', 'timetz', 'interval']);
+
+function keyColumns(constraint: ConstraintObject): readonly number[] {
+  const { table } = constraint.table;
+  switch (constraint.kind) {
+    case 'p':
+      return table.primaryKey;
+    case 'u':
+      return constraint.index.parts.map(({ column }) => column!);
+    case 'f':
+      return constraint.key.columns;
+    case 'c':
+      return [];
+  }
+}
+
+function named(database: string, table: Table, constraint: string): SystemRow {
+  return {
+    constraint_catalog: database,
+    constraint_schema: 'public',
+    constraint_name: constraint,
+    table_catalog: database,
+    table_schema: 'public',
+    table_name: table.name,
+  };
+}
+
+export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
+  information_schema_catalog_name: (_, { session }) => [{ catalog_name: session.database }],
+  schemata: (_, { session }) =>
+    Object.keys(SCHEMAS).map((schema_name) => ({
+      catalog_name: session.database,
+      schema_name,
+      schema_owner: session.user,
+    })),
+  tables: ({ tables }, { session }) =>
+    tables.map(({ table }) => ({
+      table_catalog: session.database,
+      table_schema: 'public',
+      table_name: table.name,
+      table_type: 'BASE TABLE',
+      is_insertable_into: 'YES',
+      is_typed: 'NO',
+    })),
+  *columns(objects, { session }) {
+    for (const each of objects.tables) {
+      const { table } = each;
+      for (let position = 0; position < table.columns.length; position++) {
+        const { name, type, modifier, notNull, identity, generated } = table.columns[position]!;
+        const isText = type === 'varchar' || type === 'bpchar' || type === 'text';
+        const text = objects.defaultText(each, position) ?? null;
+        const info = typeInfo(type);
+        yield {
+          table_catalog: session.database,
+          table_schema: 'public',
+          table_name: table.name,
+          column_name: name,
+          ordinal_position: columnNumber(table, position),
+          column_default: generated === undefined ? text : null,
+          is_nullable: notNull ? 'NO' : 'YES',
+          data_type: info.category === 'A' ? 'ARRAY' : type.startsWith('user:') ? 'USER-DEFINED' : info.title,
+          character_maximum_length: isText && modifier >= 0 ? modifier - 4 : null,
+          character_octet_length: isText ? (modifier >= 0 ? (modifier - 4) * 4 : 1_073_741_824) : null,
+          ...numbers(type, modifier),
+          datetime_precision: TIMES.has(type) ? (modifier >= 0 ? modifier & 0xffff : 6) : type === 'date' ? 0 : null,
+          udt_catalog: session.database,
+          udt_schema: 'pg_catalog',
+          udt_name: info.name,
+          dtd_identifier: String(columnNumber(table, position)),
+          is_self_referencing: 'NO',
+          is_identity: identity === undefined ? 'NO' : 'YES',
+          identity_generation: identity === undefined ? null : identity === 'always' ? 'ALWAYS' : 'BY DEFAULT',
+          identity_cycle: 'NO',
+          is_generated: generated === undefined ? 'NEVER' : 'ALWAYS',
+          generation_expression: generated === undefined ? null : text,
+          is_updatable: 'YES',
+        };
+      }
+    }
+  },
+  *table_constraints({ tables, constraints }, { session }) {
+    for (const constraint of constraints) {
+      const isForeign = constraint.kind === 'f';
+      yield {
+        ...named(session.database, constraint.table.table, constraint.name),
+        constraint_type: TYPES[constraint.kind],
+        is_deferrable: isForeign && constraint.key.deferrable !== undefined ? 'YES' : 'NO',
+        initially_deferred: isForeign && constraint.key.deferrable === 'deferred' ? 'YES' : 'NO',
+        enforced: 'YES',
+        nulls_distinct: constraint.kind === 'u' ? (constraint.index.nullsDistinct ? 'YES' : 'NO') : null,
+      };
+    }
+    for (const { table } of tables) {
+      for (let position = 0; position < table.columns.length; position++) {
+        if (!table.columns[position]!.notNull) continue;
+        yield {
+          ...named(session.database, table, `${SCHEMAS.public}_${table.id}_${columnNumber(table, position)}_not_null`),
+          constraint_type: 'CHECK',
+          is_deferrable: 'NO',
+          initially_deferred: 'NO',
+          enforced: 'YES',
+        };
+      }
+    }
+  },
+  *key_column_usage({ constraints }, { session }) {
+    for (const constraint of constraints) {
+      const { table } = constraint.table;
+      const positions = keyColumns(constraint);
+      for (let i = 0; i < positions.length; i++) {
+        let place: number | null = null;
+        if (constraint.kind === 'f') {
+          const parent = constraint.table.related.get(constraint.key.references)!.table;
+          const key = constraint.key.referenced[i]!;
+          const unique = parent.primaryKey.includes(key)
+            ? parent.primaryKey
+            : (parent.indexes?.find(({ parts }) => parts.some(({ column }) => column === key))?.parts ?? []).map(
+                ({ column }) => column,
+              );
+          place = unique.indexOf(key) + 1;
+        }
+        yield {
+          ...named(session.database, table, constraint.name),
+          column_name: table.columns[positions[i]!]!.name,
+          ordinal_position: i + 1,
+          position_in_unique_constraint: place,
+        };
+      }
+    }
+  },
+  *constraint_column_usage({ constraints }, { session }) {
+    for (const constraint of constraints) {
+      const own = constraint.table.table;
+      const table = constraint.kind === 'f' ? constraint.table.related.get(constraint.key.references)!.table : own;
+      const positions = constraint.kind === 'f' ? constraint.key.referenced : keyColumns(constraint);
+      for (const position of positions) {
+        yield { ...named(session.database, table, constraint.name), column_name: table.columns[position]!.name };
+      }
+    }
+  },
+  *referential_constraints({ constraints }, { session }) {
+    for (const constraint of constraints) {
+      if (constraint.kind !== 'f') continue;
+      const { key } = constraint;
+      const parent = constraint.table.related.get(key.references)!.table;
+      const isPrimary =
+        parent.primaryKey.length > 0 && key.referenced.every((each) => parent.primaryKey.includes(each));
+      const unique = parent.indexes?.find(({ parts }) => parts.every(({ column }) => key.referenced.includes(column!)));
+      yield {
+        constraint_catalog: session.database,
+        constraint_schema: 'public',
+        constraint_name: constraint.name,
+        unique_constraint_catalog: session.database,
+        unique_constraint_schema: 'public',
+        unique_constraint_name: isPrimary ? parent.primaryKeyName : (unique?.name ?? null),
+        match_option: key.matchFull ? 'FULL' : 'NONE',
+        update_rule: key.onUpdate.toUpperCase(),
+        delete_rule: key.onDelete.toUpperCase(),
+      };
+    }
+  },
+  *check_constraints(objects, { session }) {
+    for (const constraint of objects.constraints) {
+      if (constraint.kind !== 'c') continue;
+      yield {
+        constraint_catalog: session.database,
+        constraint_schema: 'public',
+        constraint_name: constraint.name,
+        check_clause: objects.constraintDefinition(constraint.oid)!.replace(/^CHECK \((.*)\)$/s, '$1'),
+      };
+    }
+  },
+  sequences: ({ sequences }, { session }) =>
+    sequences
+      .filter(({ owner }) => owner?.identity !== true)
+      .map(({ name, type, start, increment, min, max, cycle }) => ({
+        sequence_catalog: session.database,
+        sequence_schema: 'public',
+        sequence_name: name,
+        data_type: typeInfo(type).title,
+        numeric_precision: { int2: 16, int4: 32, int8: 64 }[type],
+        numeric_precision_radix: 2,
+        numeric_scale: 0,
+        start_value: start.toString(),
+        minimum_value: min.toString(),
+        maximum_value: max.toString(),
+        increment: increment.toString(),
+        cycle_option: cycle ? 'YES' : 'NO',
+      })),
+};

@@ -1,0 +1,509 @@
+/** The rows of pg_catalog, computed from our catalog: what PostgreSQL 15 would have for the same objects. */
+
+import { columnNumber } from '../../../models/relational/table.ts';
+import { SqlArray } from '../../../models/relational/values.ts';
+import type { EvaluationContext } from '../functions/evaluation.ts';
+import { allTypes, typeInfo } from '../types/types.ts';
+import {
+  type CatalogObjects,
+  DATABASE,
+  type IndexObject,
+  indexOidOf,
+  indexParts,
+  OWNER,
+  SCHEMAS,
+} from './catalog-objects.ts';
+import { SYSTEM_RELATIONS } from './system-columns.ts';
+
+/** A row by the names of its columns; what is left out is zero, false or null, as the column's type has it. */
+export type SystemRow = Readonly<Record<string, unknown>>;
+export type SystemRows = (objects: CatalogObjects, context: EvaluationContext) => Iterable<SystemRow>;
+
+const BTREE = 403;
+const HEAP = 2;
+/** Oids of the catalogs themselves, for pg_description and pg_depend. */
+const CLASS_OID = 1259;
+const COLLATION_DEFAULT = 100;
+
+function vector(values: readonly number[]): SqlArray {
+  return new SqlArray('int2', values, values.length === 0 ? [] : [values.length], values.length === 0 ? [] : [0]);
+}
+
+function isCollatable(type: Parameters<typeof typeInfo>[0]): boolean {
+  return ['text', 'varchar', 'bpchar'].includes(type);
+}
+
+function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<SystemRow> {
+  const shared = {
+    relnamespace: SCHEMAS.public,
+    relowner: OWNER,
+    relpersistence: 'p',
+    relreplident: 'n',
+    reltablespace: 0,
+  };
+  for (const { table } of tables) {
+    yield {
+      ...shared,
+      oid: table.id,
+      relname: table.name,
+      reltype: 0,
+      relam: HEAP,
+      relfilenode: table.storage ?? table.id,
+      reltuples: -1,
+      relhasindex: table.primaryKey.length > 0 || (table.indexes ?? []).length > 0,
+      relkind: 'r',
+      relnatts: table.columns.length + (table.dropped ?? []).length,
+      relchecks: (table.checks ?? []).length,
+      relhastriggers: (table.foreignKeys ?? []).length > 0 || (table.referencedBy ?? []).length > 0,
+      relispopulated: true,
+      relreplident: 'd',
+    };
+  }
+  for (const index of indexes) {
+    yield {
+      ...shared,
+      oid: index.oid,
+      relname: index.name,
+      relam: BTREE,
+      relfilenode: index.oid,
+      relkind: 'i',
+      relnatts: indexParts(index).length + (index.index?.include.length ?? 0),
+      relispopulated: true,
+    };
+  }
+  for (const { id, name } of sequences) {
+    yield {
+      ...shared,
+      oid: id,
+      relname: name,
+      relfilenode: id,
+      reltuples: 1,
+      relkind: 'S',
+      relnatts: 3,
+      relispopulated: true,
+    };
+  }
+  for (const [schema, name, oid, kind, columns] of SYSTEM_RELATIONS) {
+    yield {
+      ...shared,
+      oid,
+      relname: name,
+      relnamespace: SCHEMAS[schema as keyof typeof SCHEMAS],
+      relkind: kind,
+      relam: kind === 'r' ? HEAP : 0,
+      reltuples: -1,
+      relnatts: columns.split(', ').length,
+      relispopulated: true,
+    };
+  }
+}
+
+function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
+  const attribute = (
+    relation: number,
+    name: string,
+    number: number,
+    type: Parameters<typeof typeInfo>[0],
+    modifier = -1,
+  ) => {
+    const info = typeInfo(type);
+    return {
+      attrelid: relation,
+      attname: name,
+      atttypid: info.oid,
+      attstattarget: -1,
+      attlen: info.size,
+      attnum: number,
+      attcacheoff: -1,
+      atttypmod: modifier,
+      attbyval: info.size > 0 && info.size <= 8,
+      attalign: alignmentOf(info.size),
+      attstorage: info.size < 0 ? 'x' : 'p',
+      attcompression: '',
+      attidentity: '',
+      attgenerated: '',
+      attislocal: true,
+      attcollation: isCollatable(type) ? COLLATION_DEFAULT : 0,
+    };
+  };
+  for (const each of objects.tables) {
+    const { table } = each;
+    for (let position = 0; position < table.columns.length; position++) {
+      const column = table.columns[position]!;
+      yield {
+        ...attribute(table.id, column.name, columnNumber(table, position), column.type, column.modifier),
+        attnotnull: column.notNull,
+        atthasdef: objects.defaultText(each, position) !== undefined,
+        atthasmissing: column.missing !== undefined,
+        attidentity: column.identity === undefined ? '' : column.identity === 'always' ? 'a' : 'd',
+        attgenerated: column.generated === undefined ? '' : 's',
+      };
+    }
+    for (const { number, type, modifier } of table.dropped ?? []) {
+      yield {
+        ...attribute(table.id, `........pg.dropped.${number}........`, number, type, modifier),
+        atttypid: 0,
+        attisdropped: true,
+      };
+    }
+  }
+  for (const object of objects.indexes) {
+    const { table, index } = object;
+    const parts = index?.parts ?? table.table.primaryKey.map((column) => ({ column, ...table.table.columns[column]! }));
+    for (let i = 0; i < parts.length; i++) {
+      const { column, type, modifier } = parts[i]!;
+      const name = column === undefined ? 'expr' : table.table.columns[column]!.name;
+      yield attribute(object.oid, name, i + 1, type, modifier);
+    }
+    for (const [i, position] of (index?.include ?? []).entries()) {
+      const { name, type, modifier } = table.table.columns[position]!;
+      yield attribute(object.oid, name, parts.length + i + 1, type, modifier);
+    }
+  }
+  for (const { id } of objects.sequences) {
+    yield { ...attribute(id, 'last_value', 1, 'int8'), attnotnull: true };
+    yield { ...attribute(id, 'log_cnt', 2, 'int8'), attnotnull: true };
+    yield { ...attribute(id, 'is_called', 3, 'bool'), attnotnull: true };
+  }
+  for (const [, , oid, , columns] of SYSTEM_RELATIONS) {
+    for (const [i, column] of columns.split(', ').entries()) {
+      const [name, type] = column.split(' ') as [string, Parameters<typeof typeInfo>[0]];
+      if (KNOWN_TYPES().has(type)) yield attribute(oid, name, i + 1, type);
+    }
+  }
+}
+
+let knownTypes: ReadonlySet<string> | undefined;
+
+function KNOWN_TYPES(): ReadonlySet<string> {
+  knownTypes ??= new Set([...allTypes()].map(({ type }) => type));
+  return knownTypes;
+}
+
+function alignmentOf(size: number): string {
+  if (size === 1) return 'c';
+  if (size === 2) return 's';
+  return size >= 8 ? 'd' : 'i';
+}
+
+function indexRow({ oid, table, index }: IndexObject): SystemRow {
+  const { columns, primaryKey } = table.table;
+  const positions = index === undefined ? primaryKey : index.parts.map(({ column }) => column);
+  const all = [...positions, ...(index?.include ?? [])];
+  return {
+    indexrelid: oid,
+    indrelid: table.table.id,
+    indnatts: all.length,
+    indnkeyatts: positions.length,
+    indisunique: index?.unique ?? true,
+    indnullsnotdistinct: index?.nullsDistinct === false,
+    indisprimary: index === undefined,
+    indimmediate: true,
+    indisvalid: true,
+    indisready: true,
+    indislive: true,
+    indkey: vector(all.map((position) => (position === undefined ? 0 : columnNumber(table.table, position)))),
+    indcollation: new SqlArray(
+      'oid',
+      positions.map((position) =>
+        position !== undefined && isCollatable(columns[position]!.type) ? COLLATION_DEFAULT : 0,
+      ),
+      [positions.length],
+      [0],
+    ),
+    indclass: new SqlArray(
+      'oid',
+      positions.map(() => 0),
+      [positions.length],
+      [0],
+    ),
+    indoption: vector(
+      (index?.parts ?? primaryKey.map(() => ({ descending: false, nullsFirst: false }))).map(
+        ({ descending, nullsFirst }) => (descending ? 1 : 0) | (nullsFirst ? 2 : 0),
+      ),
+    ),
+    indexprs: index?.parts.some(({ column }) => column === undefined) === true ? 'expressions' : null,
+    indpred: index?.predicate === undefined ? null : 'predicate',
+  };
+}
+
+const ACTION_CODES = { 'no action': 'a', restrict: 'r', cascade: 'c', 'set null': 'n', 'set default': 'd' } as const;
+
+function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<SystemRow> {
+  for (const constraint of constraints) {
+    const { table } = constraint.table;
+    const numbers = (positions: readonly number[], of = table): SqlArray =>
+      new SqlArray(
+        'int2',
+        positions.map((position) => columnNumber(of, position)),
+      );
+    const row = {
+      oid: constraint.oid,
+      conname: constraint.name,
+      connamespace: SCHEMAS.public,
+      contype: constraint.kind,
+      condeferrable: false,
+      convalidated: true,
+      conrelid: table.id,
+      conindid: indexOidOf(constraint),
+      confupdtype: ' ',
+      confdeltype: ' ',
+      confmatchtype: ' ',
+      conislocal: true,
+      connoinherit: constraint.kind !== 'c',
+    };
+    if (constraint.kind === 'p') yield { ...row, conkey: numbers(table.primaryKey) };
+    else if (constraint.kind === 'u') {
+      yield { ...row, conkey: numbers(constraint.index.parts.map(({ column }) => column!)) };
+    } else if (constraint.kind === 'c') {
+      yield { ...row, conkey: null, conbin: 'expression' };
+    } else {
+      const { key } = constraint;
+      const parent = constraint.table.related.get(key.references)!.table;
+      const referenced = indexes.find(
+        (each) =>
+          each.table.table.id === parent.id &&
+          sameColumns(each.index?.parts.map(({ column }) => column) ?? parent.primaryKey, key.referenced),
+      );
+      yield {
+        ...row,
+        condeferrable: key.deferrable !== undefined,
+        condeferred: key.deferrable === 'deferred',
+        conindid: referenced?.oid ?? 0,
+        confrelid: key.references,
+        confupdtype: ACTION_CODES[key.onUpdate],
+        confdeltype: ACTION_CODES[key.onDelete],
+        confmatchtype: key.matchFull ? 'f' : 's',
+        conkey: numbers(key.columns),
+        confkey: numbers(key.referenced, parent),
+      };
+    }
+  }
+}
+
+function sameColumns(a: readonly (number | undefined)[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((each) => each !== undefined && b.includes(each));
+}
+
+function* typeRows(): Iterable<SystemRow> {
+  for (const info of allTypes()) {
+    yield {
+      oid: info.oid,
+      typname: info.name,
+      typnamespace: SCHEMAS.pg_catalog,
+      typowner: OWNER,
+      typlen: info.size,
+      typbyval: info.size > 0 && info.size <= 8,
+      typtype: info.kind,
+      typcategory: info.category,
+      typispreferred: info.preferred,
+      typisdefined: true,
+      typdelim: ',',
+      typelem: info.element === undefined || info.kind === 'r' ? 0 : typeInfo(info.element).oid,
+      typarray: info.arrayOid ?? 0,
+      typalign: alignmentOf(info.size),
+      typstorage: info.size < 0 ? 'x' : 'p',
+      typbasetype: info.base === undefined ? 0 : typeInfo(info.base).oid,
+      typtypmod: -1,
+      typcollation: isCollatable(info.type) ? COLLATION_DEFAULT : 0,
+    };
+  }
+}
+
+function roleRow(context: EvaluationContext): SystemRow {
+  return {
+    oid: OWNER,
+    rolname: context.session.user,
+    rolsuper: true,
+    rolinherit: true,
+    rolcreaterole: true,
+    rolcreatedb: true,
+    rolcanlogin: true,
+    rolreplication: true,
+    rolconnlimit: -1,
+    rolpassword: '********',
+    rolbypassrls: true,
+    usename: context.session.user,
+    usesysid: OWNER,
+    usecreatedb: true,
+    usesuper: true,
+    userepl: true,
+    usebypassrls: true,
+    passwd: '********',
+  };
+}
+
+export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
+  pg_class: classRows,
+  pg_attribute: attributeRows,
+  pg_index: ({ indexes }) => indexes.map(indexRow),
+  pg_constraint: constraintRows,
+  pg_type: typeRows,
+  pg_namespace: () =>
+    Object.entries(SCHEMAS).map(([nspname, oid]) => ({ oid, nspname, nspowner: OWNER, nspacl: null })),
+  *pg_attrdef(objects) {
+    for (const each of objects.tables) {
+      const { table } = each;
+      for (let position = 0; position < table.columns.length; position++) {
+        const text = objects.defaultText(each, position);
+        if (text === undefined) continue;
+        const adnum = columnNumber(table, position);
+        yield { oid: table.id * 10_000 + adnum, adrelid: table.id, adnum, adbin: text };
+      }
+    }
+  },
+  pg_am: () => [
+    { oid: HEAP, amname: 'heap', amhandler: 0, amtype: 't' },
+    { oid: BTREE, amname: 'btree', amhandler: 0, amtype: 'i' },
+  ],
+  pg_roles: (_, context) => [roleRow(context)],
+  pg_authid: (_, context) => [roleRow(context)],
+  pg_user: (_, context) => [roleRow(context)],
+  pg_shadow: (_, context) => [roleRow(context)],
+  pg_database: (_, { session }) => [
+    {
+      oid: DATABASE,
+      datname: session.database,
+      datdba: OWNER,
+      encoding: 6,
+      datlocprovider: 'c',
+      datallowconn: true,
+      datconnlimit: -1,
+      dattablespace: 1663,
+      datcollate: 'C',
+      datctype: 'C',
+      datacl: null,
+    },
+  ],
+  pg_tablespace: () => [
+    { oid: 1663, spcname: 'pg_default', spcowner: OWNER },
+    { oid: 1664, spcname: 'pg_global', spcowner: OWNER },
+  ],
+  pg_collation: () => [
+    {
+      oid: 100,
+      collname: 'default',
+      collnamespace: 11,
+      collowner: OWNER,
+      collprovider: 'd',
+      collisdeterministic: true,
+      collencoding: -1,
+    },
+    {
+      oid: 950,
+      collname: 'C',
+      collnamespace: 11,
+      collowner: OWNER,
+      collprovider: 'c',
+      collisdeterministic: true,
+      collencoding: -1,
+      collcollate: 'C',
+      collctype: 'C',
+    },
+    {
+      oid: 951,
+      collname: 'POSIX',
+      collnamespace: 11,
+      collowner: OWNER,
+      collprovider: 'c',
+      collisdeterministic: true,
+      collencoding: -1,
+      collcollate: 'POSIX',
+      collctype: 'POSIX',
+    },
+  ],
+  pg_language: () => [
+    { oid: 12, lanname: 'internal', lanowner: OWNER },
+    { oid: 14, lanname: 'sql', lanowner: OWNER, lanpltrusted: true },
+  ],
+  *pg_description({ tables }) {
+    for (const { table } of tables) {
+      if (table.comment !== undefined) {
+        yield { objoid: table.id, classoid: CLASS_OID, objsubid: 0, description: table.comment };
+      }
+      for (let position = 0; position < table.columns.length; position++) {
+        const { comment } = table.columns[position]!;
+        if (comment === undefined) continue;
+        yield { objoid: table.id, classoid: CLASS_OID, objsubid: columnNumber(table, position), description: comment };
+      }
+    }
+  },
+  *pg_depend({ sequences }) {
+    for (const { id, owner } of sequences) {
+      if (owner === undefined) continue;
+      const deptype = owner.identity ? 'i' : 'a';
+      yield {
+        classid: CLASS_OID,
+        objid: id,
+        refclassid: CLASS_OID,
+        refobjid: owner.table,
+        refobjsubid: owner.column,
+        deptype,
+      };
+    }
+  },
+  pg_sequence: ({ sequences }) =>
+    sequences.map(({ id, type, start, increment, max, min, cache, cycle }) => ({
+      seqrelid: id,
+      seqtypid: typeInfo(type).oid,
+      seqstart: start,
+      seqincrement: increment,
+      seqmax: max,
+      seqmin: min,
+      seqcache: cache,
+      seqcycle: cycle,
+    })),
+  pg_sequences: ({ sequences }, { session }) =>
+    sequences.map(({ name, type, start, increment, max, min, cache, cycle }) => ({
+      schemaname: 'public',
+      sequencename: name,
+      sequenceowner: session.user,
+      data_type: typeInfo(type).oid,
+      start_value: start,
+      min_value: min,
+      max_value: max,
+      increment_by: increment,
+      cycle,
+      cache_size: cache,
+      last_value: null,
+    })),
+  pg_tables: ({ tables }, { session }) =>
+    tables.map(({ table }) => ({
+      schemaname: 'public',
+      tablename: table.name,
+      tableowner: session.user,
+      tablespace: null,
+      hasindexes: table.primaryKey.length > 0 || (table.indexes ?? []).length > 0,
+      hastriggers: (table.foreignKeys ?? []).length > 0 || (table.referencedBy ?? []).length > 0,
+    })),
+  pg_indexes: (objects) =>
+    objects.indexes.map(({ oid, name, table }) => ({
+      schemaname: 'public',
+      tablename: table.table.name,
+      indexname: name,
+      tablespace: null,
+      indexdef: objects.indexDefinition(oid, 0),
+    })),
+  *pg_settings(_, { session }) {
+    for (const [name, setting] of session.settings?.() ?? []) {
+      yield {
+        name,
+        setting,
+        category: '',
+        context: 'user',
+        vartype: 'string',
+        source: 'session',
+        boot_val: setting,
+        reset_val: setting,
+      };
+    }
+  },
+  *pg_enum() {
+    for (const info of allTypes()) {
+      for (const [i, enumlabel] of (info.labels ?? []).entries()) {
+        yield { oid: info.oid * 100 + i, enumtypid: info.oid, enumsortorder: i + 1, enumlabel };
+      }
+    }
+  },
+  pg_range: () => [],
+};

@@ -1,0 +1,92 @@
+/** The relations of pg_catalog and information_schema as tables that queries read like any other; nobody writes them. */
+
+import { assert } from '../../../base/assert.ts';
+import type { Column, ColumnValue, Table, TableId } from '../../../models/relational/table.ts';
+import type { Keyspace } from '../../../storage/keyspace.ts';
+import { type CatalogTable, openTable } from '../catalog-cache.ts';
+import type { EvaluationContext } from '../functions/evaluation.ts';
+import { allTypes, type SqlType } from '../types/types.ts';
+import { CatalogObjects } from './catalog-objects.ts';
+import { INFORMATION_SCHEMA } from './information-schema.ts';
+import { SYSTEM_RELATIONS, type SystemRelation } from './system-columns.ts';
+import { PG_CATALOG, type SystemRow } from './system-rows.ts';
+
+export class SystemTables {
+  readonly #keyspace: Keyspace;
+  readonly #relations: ReadonlyMap<string, SystemRelation>;
+  readonly #opened = new Map<string, CatalogTable>();
+
+  constructor(keyspace: Keyspace) {
+    this.#keyspace = keyspace;
+    this.#relations = new Map(SYSTEM_RELATIONS.map((relation) => [`${relation[0]}.${relation[1]}`, relation]));
+  }
+
+  /** @param name With its schema, or without for one of pg_catalog. */
+  find(name: string): CatalogTable | undefined {
+    const full = name.includes('.') ? name : `pg_catalog.${name}`;
+    const relation = this.#relations.get(full);
+    if (relation === undefined) return undefined;
+    let table = this.#opened.get(full);
+    if (table === undefined) {
+      table = this.#open(relation);
+      this.#opened.set(full, table);
+    }
+    return table;
+  }
+
+  #open([schema, name, oid, , list]: SystemRelation): CatalogTable {
+    const types = new Set<string>([...allTypes()].map(({ type }) => type));
+    const columns = list.split(', ').map((each): Column => {
+      const [column, type] = each.split(' ') as [string, Column['type']];
+      const known = types.has(type) && type !== ('anyarray' as SqlType);
+      return { name: column, type: known ? type : 'text', modifier: -1, notNull: false, default: undefined };
+    });
+    const definition: Table = {
+      id: oid as TableId,
+      name,
+      version: 0,
+      columns,
+      primaryKey: [],
+      primaryKeyName: '',
+    };
+    const rows = (schema === 'pg_catalog' ? PG_CATALOG : INFORMATION_SCHEMA)[name];
+    const system = (context: EvaluationContext): Iterable<ColumnValue[]> => {
+      if (rows === undefined) return [];
+      const { catalog } = context.session;
+      assert(catalog instanceof CatalogObjects, 'the catalog is loaded before a plan that reads it runs');
+      return toRows(columns, rows(catalog, context));
+    };
+    return { ...openTable(this.#keyspace, definition), system };
+  }
+}
+
+function* toRows(columns: readonly Column[], rows: Iterable<SystemRow>): Iterable<ColumnValue[]> {
+  for (const row of rows) {
+    const values = columns.map(({ name, type }) => {
+      const value = row[name] as ColumnValue | undefined;
+      return value === undefined ? absent(type) : value;
+    });
+    // The place of a hidden id, which tables without a primary key have.
+    values.push(0n);
+    yield values;
+  }
+}
+
+/** Catalogs hold few nulls: what does not apply is false, zero or nothing. */
+function absent(type: Column['type']): ColumnValue {
+  switch (type) {
+    case 'bool':
+      return false;
+    case 'int2':
+    case 'int4':
+    case 'float4':
+    case 'oid':
+    case 'regproc':
+    case 'xid':
+      return 0;
+    case 'char':
+      return '';
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,79 @@
+/** What functions tell of the catalog's objects (manual, 9.26.3 to 9.26.5). */
+
+import { assert } from '../../../base/assert.ts';
+import type { ColumnValue } from '../../../models/relational/table.ts';
+import { SqlArray } from '../../../models/relational/values.ts';
+import { titleOf, titleWithModifier, typeOfOid } from '../types/types.ts';
+import type { FunctionTable, RunContext } from './definition.ts';
+import type { CatalogAccess } from './evaluation.ts';
+
+function catalog({ session }: RunContext): CatalogAccess {
+  assert(session.catalog !== undefined, 'the catalog is loaded before a plan that asks for it runs');
+  return session.catalog;
+}
+
+const nothing = (): null => null;
+const yes = (): boolean => true;
+
+/** UTF8; the others are known by name only. */
+const ENCODINGS: Readonly<Record<number, string>> = { 0: 'SQL_ASCII', 6: 'UTF8', 8: 'LATIN1' };
+
+export const CATALOG_FUNCTIONS: FunctionTable = {
+  'format_type(oid, int4) text stable called': (oid: number | null, modifier: number | null) => {
+    if (oid === null) return null;
+    const type = typeOfOid(oid);
+    if (type === undefined) return oid === 0 ? '-' : '???';
+    return modifier === null ? titleOf(type) : titleWithModifier(type, modifier);
+  },
+  'pg_get_indexdef(oid) text stable': (oid: number, context: RunContext) => catalog(context).indexDefinition(oid, 0),
+  'pg_get_indexdef(oid, int4, bool) text stable': (oid: number, column: number, _: boolean, context: RunContext) =>
+    catalog(context).indexDefinition(oid, column),
+  'pg_get_constraintdef(oid) text stable': (oid: number, context: RunContext) =>
+    catalog(context).constraintDefinition(oid),
+  'pg_get_constraintdef(oid, bool) text stable': (oid: number, _: boolean, context: RunContext) =>
+    catalog(context).constraintDefinition(oid),
+  'pg_get_expr(pg_node_tree, oid) text stable': (tree: string) => tree,
+  'pg_get_expr(pg_node_tree, oid, bool) text stable': (tree: string) => tree,
+  'pg_get_userbyid(oid) name stable': (oid: number, { session }: RunContext) =>
+    oid === 10 ? session.user : `unknown (OID=${oid})`,
+  'pg_table_is_visible(oid) bool stable': (oid: number, context: RunContext) => catalog(context).isVisible(oid),
+  'pg_type_is_visible(oid) bool stable': (oid: number) => (typeOfOid(oid) === undefined ? null : true),
+  'pg_function_is_visible(oid) bool stable': yes,
+  'pg_collation_is_visible(oid) bool stable': yes,
+  'pg_operator_is_visible(oid) bool stable': yes,
+  'pg_opclass_is_visible(oid) bool stable': yes,
+  'pg_opfamily_is_visible(oid) bool stable': yes,
+  'pg_conversion_is_visible(oid) bool stable': yes,
+  'pg_ts_config_is_visible(oid) bool stable': yes,
+  'pg_get_serial_sequence(text, text) text stable': (table: string, column: string, context: RunContext) =>
+    catalog(context).serialSequence(table, column),
+  'obj_description(oid, name) text stable': (oid: number, _: string, context: RunContext) =>
+    catalog(context).comment(oid, 0),
+  'obj_description(oid) text stable': (oid: number, context: RunContext) => catalog(context).comment(oid, 0),
+  'col_description(oid, int4) text stable': (oid: number, column: number, context: RunContext) =>
+    catalog(context).comment(oid, column),
+  'shobj_description(oid, name) text stable': nothing,
+  'pg_encoding_to_char(int4) name stable': (encoding: number) => ENCODINGS[encoding] ?? '',
+  'getdatabaseencoding() name stable': () => 'UTF8',
+  'pg_get_viewdef(oid) text stable': nothing,
+  'pg_get_viewdef(oid, bool) text stable': nothing,
+  'pg_get_partkeydef(oid) text stable': nothing,
+  'pg_get_triggerdef(oid) text stable': nothing,
+  'pg_get_triggerdef(oid, bool) text stable': nothing,
+  'pg_get_ruledef(oid) text stable': nothing,
+  'pg_get_ruledef(oid, bool) text stable': nothing,
+  'pg_get_statisticsobjdef_columns(oid) text stable': nothing,
+  'pg_get_function_result(oid) text stable': nothing,
+  'pg_get_function_arguments(oid) text stable': nothing,
+  'pg_get_function_identity_arguments(oid) text stable': nothing,
+  'pg_tablespace_location(oid) text stable': () => '',
+  'pg_relation_is_publishable(regclass) bool stable': yes,
+  'current_schemas(bool) _name stable': (implicit: boolean): ColumnValue =>
+    new SqlArray('name', implicit ? ['pg_catalog', 'public'] : ['public']),
+  'to_regclass(text) regclass stable': (name: string, context: RunContext) => catalog(context).find(name) ?? null,
+  'has_table_privilege(oid, text) bool stable': yes,
+  'has_schema_privilege(text, text) bool stable': yes,
+  'has_schema_privilege(oid, text) bool stable': yes,
+  'has_database_privilege(text, text) bool stable': yes,
+  'has_database_privilege(oid, text) bool stable': yes,
+};
