@@ -290,7 +290,13 @@ export class ExpressionBinder {
       const { arg, indirection } = node.A_Indirection;
       return bindIndirection(this.#bind(arg!), indirection ?? [], this.#operands);
     }
-    if ('CollateClause' in node) throw notSupported('COLLATE', node.CollateClause.location);
+    if ('CollateClause' in node) {
+      // All text compares by code point: the collations that say so change nothing.
+      const { arg, collname, location } = node.CollateClause;
+      const name = stringsOf(collname).at(-1) ?? '';
+      if (name === 'default' || name === 'C' || name === 'POSIX') return this.#bind(arg!);
+      throw notSupported(`COLLATE "${name}"`, location);
+    }
     if ('SetToDefault' in node) {
       throw new SqlError('syntax_error', 'DEFAULT is not allowed in this context', {
         location: node.SetToDefault.location,
