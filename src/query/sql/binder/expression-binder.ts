@@ -612,7 +612,7 @@ export class ExpressionBinder {
     if (timed !== undefined) {
       const now = resolveFunction('now', [], {}, location);
       assert(!('cast' in now), 'a function of no arguments is no cast');
-      return this.coerce(this.#apply(now, [], location), timed, typmod ?? -1, 'explicit');
+      return this.coerce(this.#apply(now, [], location), timed, typmod ?? 0, 'explicit');
     }
     const name = VALUE_FUNCTIONS[op ?? ''];
     if (name === undefined) throw notSupported((op ?? '').replace('SVFOP_', ''), location);
