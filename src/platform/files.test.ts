@@ -27,6 +27,14 @@ const subjects: readonly Subject[] = [
     },
   },
   {
+    name: 'the machine, blocking',
+    async open() {
+      const directory = await fs.mkdtemp(join(os.tmpdir(), 'orbit-files-'));
+      const files = new NodeFiles({ blocking: true });
+      return { files, directory, close: () => fs.rm(directory, { recursive: true }) };
+    },
+  },
+  {
     name: 'the simulation',
     async open() {
       const { files } = new Simulation(1).boot();

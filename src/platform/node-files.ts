@@ -31,7 +31,21 @@ const CALL_BYTES_MAX = 2 ** 30;
 
 let temporaryFiles = 0;
 
+export interface NodeFilesOptions {
+  /**
+   * Reads and writes hold up the thread instead of waiting in the pool: for threads that have nothing else to do and move
+   * much through little memory. Default false.
+   */
+  readonly blocking?: boolean;
+}
+
 export class NodeFiles implements Files {
+  readonly #blocking: boolean;
+
+  constructor(options: NodeFilesOptions = {}) {
+    this.#blocking = options.blocking === true;
+  }
+
   open(path: string, options: OpenOptions): Promise<File> {
     const synced = options.synced === true;
     const flags = FLAGS[options.mode] | (synced ? (O_DSYNC ?? 0) : 0);
@@ -39,7 +53,7 @@ export class NodeFiles implements Files {
     return new Promise((resolve, reject) => {
       fs.open(path, flags, 0o600, (error, fd) => {
         if (error !== null) reject(fileError(error, 'open', path));
-        else resolve(new NodeFile(path, fd, syncAfterWrite));
+        else resolve(new (this.#blocking ? BlockingFile : NodeFile)(path, fd, syncAfterWrite));
       });
     });
   }
@@ -113,15 +127,15 @@ export class NodeFiles implements Files {
 
 class NodeFile implements File {
   readonly path: string;
-  readonly #fd: number;
-  readonly #syncAfterWrite: boolean;
+  protected readonly fd: number;
+  protected readonly syncAfterWrite: boolean;
   #inFlight = 0;
   #closing: { readonly promise: Promise<void>; readonly start: () => void } | undefined;
 
   constructor(path: string, fd: number, syncAfterWrite: boolean) {
     this.path = path;
-    this.#fd = fd;
-    this.#syncAfterWrite = syncAfterWrite;
+    this.fd = fd;
+    this.syncAfterWrite = syncAfterWrite;
   }
 
   read(into: Bytes, position: number): Promise<number> {
@@ -129,7 +143,7 @@ class NodeFile implements File {
       let done = 0;
       const next = () => {
         const length = Math.min(into.length - done, CALL_BYTES_MAX);
-        fs.read(this.#fd, into, done, length, position + done, (error, bytesRead) => {
+        fs.read(this.fd, into, done, length, position + done, (error, bytesRead) => {
           if (error !== null) return settle(error);
           done += bytesRead;
           if (bytesRead === 0 || done === into.length) return settle(null, done);
@@ -166,10 +180,10 @@ class NodeFile implements File {
       let done = 0;
       const next = () => {
         const length = Math.min(bytes.length - done, CALL_BYTES_MAX);
-        fs.write(this.#fd, bytes, done, length, position + done, (error, bytesWritten) => {
+        fs.write(this.fd, bytes, done, length, position + done, (error, bytesWritten) => {
           if (error !== null) return settle(error);
           done += bytesWritten;
-          if (done === bytes.length) return this.#syncAfterWrite ? fs.fdatasync(this.#fd, settle) : settle(null);
+          if (done === bytes.length) return this.syncAfterWrite ? fs.fdatasync(this.fd, settle) : settle(null);
           // Repeating a write of nothing would spin forever.
           if (bytesWritten === 0) return settle(new OperationError('io', `cannot write ${this.path}: wrote nothing`));
           next(); // A short write: the rest fits, or the next call tells why not.
@@ -180,16 +194,16 @@ class NodeFile implements File {
   }
 
   sync(): Promise<void> {
-    return this.#call('sync', (settle) => fs.fdatasync(this.#fd, settle));
+    return this.#call('sync', (settle) => fs.fdatasync(this.fd, settle));
   }
 
   truncate(length: number): Promise<void> {
-    return this.#call('truncate', (settle) => fs.ftruncate(this.#fd, length, settle));
+    return this.#call('truncate', (settle) => fs.ftruncate(this.fd, length, settle));
   }
 
   size(): Promise<number> {
     return this.#call('inspect', (settle) =>
-      fs.fstat(this.#fd, (error, stats) => (error === null ? settle(null, stats.size) : settle(error))),
+      fs.fstat(this.fd, (error, stats) => (error === null ? settle(null, stats.size) : settle(error))),
     );
   }
 
@@ -198,10 +212,14 @@ class NodeFile implements File {
     if (this.#closing !== undefined) return this.#closing.promise;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const start = () =>
-      fs.close(this.#fd, (error) => (error == null ? resolve() : reject(fileError(error, 'close', this.path))));
+      fs.close(this.fd, (error) => (error == null ? resolve() : reject(fileError(error, 'close', this.path))));
     this.#closing = { promise, start };
     if (this.#inFlight === 0) start();
     return promise;
+  }
+
+  protected get isClosing(): boolean {
+    return this.#closing !== undefined;
   }
 
   #call<T = void>(action: string, start: (settle: Settle<T>) => void): Promise<T> {
@@ -215,6 +233,44 @@ class NodeFile implements File {
         else reject(fileError(error, action, this.path));
       });
     });
+  }
+}
+
+/** What it returns has happened already. */
+class BlockingFile extends NodeFile {
+  override read(into: Bytes, position: number): Promise<number> {
+    return this.#now('read', () => {
+      let done = 0;
+      while (done < into.length) {
+        const length = Math.min(into.length - done, CALL_BYTES_MAX);
+        const count = fs.readSync(this.fd, into, done, length, position + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    });
+  }
+
+  override write(bytes: Bytes, position: number): Promise<void> {
+    return this.#now('write', () => {
+      let done = 0;
+      while (done < bytes.length) {
+        const length = Math.min(bytes.length - done, CALL_BYTES_MAX);
+        const count = fs.writeSync(this.fd, bytes, done, length, position + done);
+        if (count === 0) throw new OperationError('io', `cannot write ${this.path}: wrote nothing`);
+        done += count;
+      }
+      if (this.syncAfterWrite) fs.fdatasyncSync(this.fd);
+    });
+  }
+
+  #now<T>(action: string, work: () => T): Promise<T> {
+    assert(!this.isClosing, () => `${action} of ${this.path} after close`);
+    try {
+      return Promise.resolve(work());
+    } catch (error) {
+      return Promise.reject(fileError(error, action, this.path));
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { assert } from '../base/assert.ts';
-import { NodeFiles } from './node-files.ts';
+import { NodeFiles, type NodeFilesOptions } from './node-files.ts';
 import { NodeSockets } from './node-sockets.ts';
 import { nodeTimers } from './node-timers.ts';
 import type { Clock, Platform, Random } from './platform.ts';
@@ -26,8 +26,8 @@ const random: Random = {
 };
 
 /** One per process is enough; several are independent but for the file locks they contend for. */
-export function newNodePlatform(): Platform {
-  return { clock, random, timers: nodeTimers, files: new NodeFiles(), sockets: new NodeSockets() };
+export function newNodePlatform(options: { readonly files?: NodeFilesOptions } = {}): Platform {
+  return { clock, random, timers: nodeTimers, files: new NodeFiles(options.files), sockets: new NodeSockets() };
 }
 
 /** Where files that need no name of the user's may go. */

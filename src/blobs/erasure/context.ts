@@ -12,6 +12,8 @@ export interface ErasureContext {
   readonly platform: ErasurePlatform;
   /** A kernel with room for so many buffers. Default WebAssembly. */
   readonly newKernel?: (buffers: number, bufferBytes: number) => Kernel;
+  /** Reads and writes of `files` hold up the thread (`NodeFilesOptions.blocking`). Default false. */
+  readonly blocking?: boolean;
   /** Default those of SeaweedFS: what it is to read has no others. */
   readonly largeBlockBytes?: number;
   readonly smallBlockBytes?: number;
@@ -22,6 +24,8 @@ export interface WorkOptions {
   readonly progress?: (done: number, total: number) => void;
   /** Bytes per second, of what `progress` counts. Default unlimited. */
   readonly bytesPerS?: number;
+  /** Where files block: how long to work on without giving the event loop back. Default never to. */
+  readonly listenMs?: number;
   /** Stops with `cancelled`; what was done so far is kept for the next call. */
   readonly signal?: AbortSignal;
 }

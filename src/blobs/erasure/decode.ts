@@ -32,6 +32,7 @@ import { runPipeline, SLOTS } from './pipeline.ts';
 import { contradiction } from './rebuild.ts';
 import { datVersion, directoryOf, PART, readErasureInfo, ShardFiles } from './shard-files.ts';
 import { ShardedDat, ShardReader } from './shard-reader.ts';
+import { WriteBehind } from './write-behind.ts';
 
 export interface DecodeReport {
   readonly datBytes: number;
@@ -41,7 +42,7 @@ export interface DecodeReport {
   readonly rottenBlocks: number;
 }
 
-const PIECE_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 /**
  * @throws OperationError `not_found` without shards, `already_exists` beside a `.dat`, `corruption` when too much is lost,
@@ -115,6 +116,7 @@ async function writeDat(
   const file = await context.platform.files.open(`${base}.dat${PART}`, { mode: 'create' });
   try {
     await file.truncate(0);
+    const behind = new WriteBehind([file]);
     const buffers = Array.from({ length: SLOTS }, () => Buffer.allocUnsafe(Math.min(PIECE_BYTES, datBytes)));
     await runPipeline(
       context,
@@ -122,11 +124,14 @@ async function writeDat(
       {
         read: (slot, { datOffset, bytes }) => reader.read(buffers[slot]!.subarray(0, bytes), datOffset),
         compute() {},
-        write: (slot, { datOffset, bytes }) => file.write(buffers[slot]!.subarray(0, bytes), datOffset),
+        async write(slot, { datOffset, bytes }) {
+          await file.write(buffers[slot]!.subarray(0, bytes), datOffset);
+          behind.wrote(bytes);
+        },
       },
       { ...options, total: datBytes, weigh: (piece) => piece.bytes },
     );
-    await file.sync();
+    await behind.finish();
   } finally {
     await file.close();
   }

@@ -48,6 +48,7 @@ import { type Layout, layoutOf, type Stripe, stripes } from './layout.ts';
 import { runPipeline, SLOTS, STRIPE_BYTES } from './pipeline.ts';
 import { DEFAULT_RATIO, type Ratio, ReedSolomon } from './reed-solomon.ts';
 import { datVersion, directoryOf, PART, readVolumeInfo, shardPath } from './shard-files.ts';
+import { WriteBehind } from './write-behind.ts';
 
 export interface EncodeOptions extends WorkOptions {
   /** Default 10 + 4; SeaweedFS reads no other. */
@@ -156,7 +157,6 @@ async function encode(
     await writePart(files, `${base}.ecsum`, checksums);
     const encoded = encodeVolumeInfo(encodedInfo(context, info, version, source, ratio, encodeTsNs));
     await writePart(files, `${base}.vif`, encoded);
-    await Promise.all(parts.map((part) => part.sync()));
     await files.syncDirectory(directoryOf(base));
     const now = await sourcePrint(files, base);
     if (now === undefined || !samePrint(source, now)) {
@@ -244,7 +244,7 @@ interface Coding {
   readonly options: EncodeOptions;
 }
 
-/** Writes the shards' `.part` files. @returns the sums of their blocks. */
+/** Writes the shards' `.part` files, synced. @returns the sums of their blocks. */
 async function writeShards(context: ErasureContext, coding: Coding): Promise<Uint32Array[]> {
   const { code, layout, dat, parts, start, source, options } = coding;
   const bytesMax = Math.min(STRIPE_BYTES, Math.max(layout.smallBytes, layout.largeBytes));
@@ -257,6 +257,7 @@ async function writeShards(context: ErasureContext, coding: Coding): Promise<Uin
     (packed, shard) =>
       new BlockSums(kernel, CHECKSUM_BLOCK_BYTES, unpackChecksums(packed), start.partial[shard]!, inBlock),
   );
+  const behind = new WriteBehind(parts);
   const { rows } = code.encoding;
   const { dataShards } = code;
   await runPipeline(
@@ -280,10 +281,11 @@ async function writeShards(context: ErasureContext, coding: Coding): Promise<Uin
         const writes = parts.map((part, i) => part.write(shards[i]!.subarray(0, stripe.bytes), stripe.shardOffset));
         const results = await Promise.allSettled(writes);
         for (const result of results) if (result.status === 'rejected') throw result.reason;
+        behind.wrote(stripe.bytes * parts.length);
       },
       async checkpoint(stripe) {
         const done = stripe.shardOffset + stripe.bytes;
-        await Promise.all(parts.map((part) => part.sync()));
+        await behind.finish();
         const checksums = sums.map((sum) => packChecksums(sum.blocks));
         const partial = sums.map((sum) => sum.partial);
         await writeConversion(context.platform.files, coding.base, {
@@ -302,6 +304,7 @@ async function writeShards(context: ErasureContext, coding: Coding): Promise<Uin
       checkpointBytes: options.checkpointBytes ?? CHECKPOINT_BYTES,
     },
   );
+  await behind.finish();
   return sums.map((sum) => sum.finish());
 }
 

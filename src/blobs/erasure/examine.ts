@@ -28,9 +28,9 @@ export interface Examined {
 }
 
 /** Of every shard, the same ranges, in their order. */
-export function* ranges(from: number, to: number): Generator<Stripe> {
-  for (let at = from; at < to; at += STRIPE_BYTES) {
-    yield { shardOffset: at, bytes: Math.min(STRIPE_BYTES, to - at), datOffset: 0, blockBytes: 0 };
+export function* ranges(from: number, to: number, bytesMax = STRIPE_BYTES): Generator<Stripe> {
+  for (let at = from; at < to; at += bytesMax) {
+    yield { shardOffset: at, bytes: Math.min(bytesMax, to - at), datOffset: 0, blockBytes: 0 };
   }
 }
 

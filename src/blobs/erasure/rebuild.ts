@@ -20,6 +20,10 @@ import { runPipeline, SLOTS, STRIPE_BYTES } from './pipeline.ts';
 import { tooFewShards } from './reed-solomon.ts';
 import { directoryOf, type ErasureInfo, PART, readErasureInfo, ShardFiles, shardPath } from './shard-files.ts';
 import { ShardReader } from './shard-reader.ts';
+import { WriteBehind } from './write-behind.ts';
+
+/** Computed before it is compared and written over: a checksum block of ours. */
+const REPAIR_BYTES = 1024 * 1024;
 
 export interface ScrubOptions extends WorkOptions {
   /** Repair rotten blocks. */
@@ -170,6 +174,7 @@ class Making {
       lost.map((shard) => [shard, new BlockSums(kernel, blockBytes, [...(checksums?.blocks[shard] ?? [])].slice(0, done / blockBytes))]), // biome-ignore format: one line
     );
     for (const part of parts.values()) await part.truncate(done);
+    const behind = new WriteBehind([...parts.values()]);
     const planOf = (stripe: Stripe) => reader.code.plan(reader.soundShards(stripe.shardOffset, stripe.bytes), lost);
     await runPipeline(
       this.#context,
@@ -195,6 +200,7 @@ class Making {
           );
           const results = await Promise.allSettled(writes);
           for (const result of results) if (result.status === 'rejected') throw result.reason;
+          behind.wrote(stripe.bytes * lost.length);
         },
       },
       {
@@ -211,21 +217,23 @@ class Making {
         throw new OperationError('corruption', `shard ${shard} of ${base} cannot be made as its checksums have it`);
       }
     }
-    for (const part of parts.values()) await part.sync();
+    await behind.finish();
   }
 
   /** How far all parts of an earlier work are right: a multiple of the block. */
   async #resumeAt(parts: ReadonlyMap<number, File>, sums: BlockSums, buffer: Uint8Array): Promise<number> {
     const { checksums, layout } = this.#info;
-    if (checksums === undefined || checksums.blockBytes > buffer.length) return 0;
+    if (checksums === undefined) return 0;
     const { blockBytes } = checksums;
     let right = Math.floor(layout.shardBytes / blockBytes);
     for (const [shard, part] of parts) {
       const size = await part.size();
       let block = 0;
       for (; block < right && (block + 1) * blockBytes <= size; block++) {
-        await part.read(buffer.subarray(0, blockBytes), block * blockBytes);
-        sums.add(buffer, blockBytes);
+        for (const { shardOffset, bytes } of ranges(block * blockBytes, (block + 1) * blockBytes)) {
+          await part.read(buffer.subarray(0, bytes), shardOffset);
+          sums.add(buffer, bytes);
+        }
         if (sums.blocks.at(-1) !== checksums.blocks[shard]![block]) break;
       }
       right = Math.min(right, block);
@@ -236,8 +244,8 @@ class Making {
   async #repair(): Promise<void> {
     const reader = this.#reader;
     const { layout, checksums } = this.#info;
-    const kernel = kernelOf(this.#context, reader.code.shards + 1, STRIPE_BYTES);
-    const buffers = Array.from({ length: reader.code.shards + 1 }, () => kernel.allocate(STRIPE_BYTES));
+    const kernel = kernelOf(this.#context, reader.code.shards + 1, REPAIR_BYTES);
+    const buffers = Array.from({ length: reader.code.shards + 1 }, () => kernel.allocate(REPAIR_BYTES));
     const written = new Set<number>();
     for (const { shard, block } of this.#rot) {
       const start = block * reader.markBytes;
@@ -248,7 +256,7 @@ class Making {
       const plan = reader.code.plan(sources, [shard]);
       const output = buffers[reader.code.shards]!;
       const sum = new BlockSums(kernel, reader.markBytes);
-      for (const { shardOffset, bytes } of ranges(start, end)) {
+      for (const { shardOffset, bytes } of ranges(start, end, REPAIR_BYTES)) {
         for (const source of plan.sources) {
           await reader.shards.read(source, buffers[source]!.subarray(0, bytes), shardOffset);
         }
@@ -259,7 +267,7 @@ class Making {
         if (end - start === bytes && checksums !== undefined) checkBlock(sum, checksums.blocks[shard]![block]!, shard);
         await file.write(output.subarray(0, bytes), shardOffset);
       }
-      if (end - start > STRIPE_BYTES && checksums !== undefined) {
+      if (end - start > REPAIR_BYTES && checksums !== undefined) {
         checkBlock(sum, checksums.blocks[shard]![block]!, shard);
       }
       written.add(shard);
