@@ -160,7 +160,7 @@ class NodeFile implements File {
       let done = 0;
       while (done < into.length) {
         const bytesRead = fs.readSync(
-          this.#fd,
+          this.fd,
           into,
           done,
           Math.min(into.length - done, CALL_BYTES_MAX),
@@ -239,20 +239,16 @@ class NodeFile implements File {
 /** What it returns has happened already. */
 class BlockingFile extends NodeFile {
   override read(into: Bytes, position: number): Promise<number> {
-    return this.#now('read', () => {
-      let done = 0;
-      while (done < into.length) {
-        const length = Math.min(into.length - done, CALL_BYTES_MAX);
-        const count = fs.readSync(this.fd, into, done, length, position + done);
-        if (count === 0) break;
-        done += count;
-      }
-      return done;
-    });
+    try {
+      return Promise.resolve(this.readNow(into, position));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   override write(bytes: Bytes, position: number): Promise<void> {
-    return this.#now('write', () => {
+    assert(!this.isClosing, () => `write of ${this.path} after close`);
+    try {
       let done = 0;
       while (done < bytes.length) {
         const length = Math.min(bytes.length - done, CALL_BYTES_MAX);
@@ -261,15 +257,9 @@ class BlockingFile extends NodeFile {
         done += count;
       }
       if (this.syncAfterWrite) fs.fdatasyncSync(this.fd);
-    });
-  }
-
-  #now<T>(action: string, work: () => T): Promise<T> {
-    assert(!this.isClosing, () => `${action} of ${this.path} after close`);
-    try {
-      return Promise.resolve(work());
+      return Promise.resolve();
     } catch (error) {
-      return Promise.reject(fileError(error, action, this.path));
+      return Promise.reject(fileError(error, 'write', this.path));
     }
   }
 }

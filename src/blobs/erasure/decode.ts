@@ -122,7 +122,7 @@ async function writeDat(
       context,
       pieces(datBytes),
       {
-        read: (slot, { datOffset, bytes }) => reader.read(buffers[slot]!.subarray(0, bytes), datOffset),
+        read: async (slot, { datOffset, bytes }) => reader.read(buffers[slot]!.subarray(0, bytes), datOffset),
         compute() {},
         async write(slot, { datOffset, bytes }) {
           await file.write(buffers[slot]!.subarray(0, bytes), datOffset);

@@ -7,6 +7,7 @@
  * they are rebuilt. Deletes are on stable storage before they are acknowledged.
  */
 
+import type { Awaitable } from '../../base/awaitable.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { IndexRow } from '../formats/index-row.ts';
 import { decodeNeedle, decodeNeedleHeader, recordBytes, type StoredNeedle } from '../formats/needle.ts';
@@ -125,7 +126,7 @@ export class ErasureVolume {
   }
 
   /** Where a needle lies; undefined when there is none or it was deleted. */
-  async find(id: bigint): Promise<IndexRow | undefined> {
+  find(id: bigint): Awaitable<IndexRow | undefined> {
     return this.#journal.ids.has(id) ? undefined : this.#index.find(id);
   }
 

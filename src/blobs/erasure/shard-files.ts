@@ -185,6 +185,18 @@ export class ShardFiles {
     if (count < into.length) throw new OperationError('io', `${file.path} ended at ${position + count}`);
   }
 
+  /** As `read`, at once where the file can. @returns whether it did; false as well for what `read` would throw. */
+  readNow(shard: number, into: Bytes, position: number): boolean {
+    const file = this.files[shard];
+    if (file?.readNow === undefined) return false;
+    try {
+      return file.readNow(into, position) === into.length;
+    } catch (error) {
+      if (hasCode(error, 'io')) return false;
+      throw error;
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.files.map((file) => file?.close()));
   }

@@ -7,19 +7,24 @@
  */
 
 import { assert } from '../../base/assert.ts';
+import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { File } from '../../platform/files.ts';
 import { type ErasureContext, kernelOf } from './context.ts';
 import type { Kernel } from './kernel.ts';
 import { locate } from './layout.ts';
-import { ReedSolomon, SHARDS_MAX } from './reed-solomon.ts';
+import { type Plan, ReedSolomon, SHARDS_MAX } from './reed-solomon.ts';
 import type { ErasureInfo, ShardFiles } from './shard-files.ts';
 
 /** Of each source at a time, while lost bytes are computed. */
 const PIECE_BYTES = 64 * 1024;
 /** Computations under way at once, for all volumes of a context; others wait. */
 const COMPUTATIONS_MAX = 8;
+/** Small reads are tried at once, from the page cache, unless one lately took longer than this. */
+const NOW_BYTES_MAX = 64 * 1024;
+const NOW_MS_MAX = 1;
+const READS_BETWEEN_TRIES = 64;
 /** What is marked as rotten where there are no checksums with blocks of their own. */
 const MARK_BYTES = 1024 * 1024;
 
@@ -36,7 +41,7 @@ class Workbench {
     }
   }
 
-  take(): Uint8Array[] | Promise<Uint8Array[]> {
+  take(): Awaitable<Uint8Array[]> {
     const buffers = this.#free.pop();
     if (buffers !== undefined) return buffers;
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -69,6 +74,7 @@ export class ShardReader {
   /** Numbers of blocks whose shards contradict each other, with nothing to tell which of them are right. */
   readonly disputed = new Set<number>();
   readonly #context: ErasureContext;
+  #readsUntilTry = 0;
   /** By shard, the numbers of rotten blocks of `markBytes`. */
   readonly #rotten = new Map<number, Set<number>>();
 
@@ -128,21 +134,39 @@ export class ShardReader {
    * Fills `into` with the bytes of the `.dat` from `position` on, all of which must lie within `bytes`.
    * @throws OperationError `corruption` when too few shards are left.
    */
-  read(into: Bytes, position: number): Promise<void> {
+  read(into: Bytes, position: number): Awaitable<void> {
     assert(position >= 0 && position + into.length <= this.bytes, 'a read within the volume');
     const extents = locate(this.info.layout, position, into.length);
     if (extents.length === 1) return this.readShard(extents[0]!.shard, into, extents[0]!.shardOffset);
     let done = 0;
-    const reads = extents.map(({ shard, shardOffset, bytes }) => {
+    const reads = extents.map(async ({ shard, shardOffset, bytes }) => {
       const part = into.subarray(done, done + bytes);
       done += bytes;
-      return this.readShard(shard, part, shardOffset);
+      await this.readShard(shard, part, shardOffset);
     });
     return Promise.all(reads).then(() => {});
   }
 
-  async readShard(shard: number, into: Bytes, offset: number): Promise<void> {
-    if (this.isSound(shard, offset, into.length)) {
+  readShard(shard: number, into: Bytes, offset: number): Awaitable<void> {
+    const sound = this.isSound(shard, offset, into.length);
+    if (into.length <= NOW_BYTES_MAX && this.#triesNow()) {
+      const { clock } = this.#context.platform;
+      const startedMs = clock.monotonicMs();
+      const done = sound ? this.shards.readNow(shard, into, offset) : this.#computeNow(shard, into, offset);
+      if (clock.monotonicMs() - startedMs > NOW_MS_MAX) this.#readsUntilTry = READS_BETWEEN_TRIES;
+      if (done) return;
+    }
+    return this.#readShardLater(shard, sound, into, offset);
+  }
+
+  #triesNow(): boolean {
+    if (this.#readsUntilTry === 0) return true;
+    this.#readsUntilTry--;
+    return false;
+  }
+
+  async #readShardLater(shard: number, sound: boolean, into: Bytes, offset: number): Promise<void> {
+    if (sound) {
       try {
         await this.shards.read(shard, into, offset);
         return;
@@ -155,27 +179,55 @@ export class ShardReader {
     }
   }
 
-  /** What a data shard holds there, from the others. */
+  #planFor(shard: number, offset: number, bytes: number): Plan {
+    const sound = this.soundShards(offset, bytes);
+    const own = sound.indexOf(shard);
+    if (own >= 0) sound.splice(own, 1);
+    return this.code.plan(sound, [shard]);
+  }
+
+  /** As `#compute`, if every source can be read at once. @returns whether it did. */
+  #computeNow(shard: number, into: Bytes, offset: number): boolean {
+    const bench = benchOf(this.#context);
+    const buffers = bench.take();
+    if (isPromise(buffers)) {
+      // It is ours when it comes: given back at once.
+      void buffers.then((late) => bench.give(late));
+      return false;
+    }
+    try {
+      const { sources, rows } = this.#planFor(shard, offset, into.length);
+      for (const [i, source] of sources.entries()) {
+        if (!this.shards.readNow(source, buffers[i]!.subarray(0, into.length), offset)) return false;
+      }
+      const output = buffers[sources.length]!;
+      bench.kernel.code(rows, buffers.slice(0, sources.length), [output], into.length);
+      into.set(output.subarray(0, into.length));
+      return true;
+    } finally {
+      bench.give(buffers);
+    }
+  }
+
+  /** What a shard holds there, from the others. */
   async #compute(shard: number, into: Bytes, offset: number): Promise<void> {
     const bench = benchOf(this.#context);
     const buffers = await bench.take();
     try {
       for (;;) {
-        const sound = this.soundShards(offset, into.length).filter((one) => one !== shard);
-        const plan = this.code.plan(sound, [shard]);
-        const inputs = buffers.slice(0, plan.sources.length);
-        const reads = plan.sources.map((source, i) =>
-          this.shards.read(source, inputs[i]!.subarray(0, into.length), offset),
-        );
-        const failed = (await Promise.allSettled(reads)).findIndex((one) => one.status === 'rejected');
+        const { sources, rows } = this.#planFor(shard, offset, into.length);
+        const inputs = buffers.slice(0, sources.length);
+        const reads = sources.map((source, i) => this.shards.read(source, inputs[i]!.subarray(0, into.length), offset));
+        const results = await Promise.allSettled(reads);
+        const failed = results.findIndex((one) => one.status === 'rejected');
         if (failed >= 0) {
           // Each round marks another shard, so the rounds end.
-          const error = await reads[failed]!.catch((reason: unknown) => reason);
-          this.#markUnreadable(plan.sources[failed]!, offset, into.length, error);
+          const { reason } = results[failed] as PromiseRejectedResult;
+          this.#markUnreadable(sources[failed]!, offset, into.length, reason);
           continue;
         }
-        const output = buffers[plan.sources.length]!;
-        bench.kernel.code(plan.rows, inputs, [output], into.length);
+        const output = buffers[sources.length]!;
+        bench.kernel.code(rows, inputs, [output], into.length);
         into.set(output.subarray(0, into.length));
         return;
       }

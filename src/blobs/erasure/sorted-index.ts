@@ -5,6 +5,7 @@
  * one page: 4 KiB.
  */
 
+import type { Awaitable } from '../../base/awaitable.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { File, Files } from '../../platform/files.ts';
 import { decodeIndexRow, type IndexLayout, type IndexRow } from '../formats/index-row.ts';
@@ -71,7 +72,7 @@ export class SortedIndex {
   }
 
   /** Undefined when there is none, or one that is deleted. */
-  async find(id: bigint): Promise<IndexRow | undefined> {
+  find(id: bigint): Awaitable<IndexRow | undefined> {
     let low = 0;
     let high = this.#firstIds.length;
     while (low < high) {
@@ -83,16 +84,20 @@ export class SortedIndex {
     const first = (low - 1) * PAGE_ROWS;
     const { rowBytes } = this.#layout;
     const length = Math.min(PAGE_ROWS, this.rows - first) * rowBytes;
-    let page: Buffer;
-    if (this.#whole !== undefined) page = this.#whole.subarray(first * rowBytes, first * rowBytes + length);
-    else {
-      page = Buffer.allocUnsafe(length);
-      if ((await this.#file.read(page, first * rowBytes)) < length) {
-        throw new OperationError('io', `${this.#file.path} ended too early`);
-      }
+    if (this.#whole !== undefined) {
+      return this.#findIn(this.#whole.subarray(first * rowBytes, first * rowBytes + length), id);
     }
-    low = 0;
-    high = length / rowBytes;
+    const page = Buffer.allocUnsafe(length);
+    return this.#file.read(page, first * rowBytes).then((count) => {
+      if (count < length) throw new OperationError('io', `${this.#file.path} ended too early`);
+      return this.#findIn(page, id);
+    });
+  }
+
+  #findIn(page: Buffer, id: bigint): IndexRow | undefined {
+    const { rowBytes } = this.#layout;
+    let low = 0;
+    let high = page.length / rowBytes;
     while (low < high) {
       const middle = (low + high) >>> 1;
       const found = page.readBigUInt64BE(middle * rowBytes);
