@@ -250,7 +250,8 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
       const folded = { ...expression, arg: fold(expression.arg) };
       if (isNullConstant(folded.arg)) return constant(null);
       // Text of a point in time depends on the zone, and the other way round.
-      const depends = isPointInTime(folded.type) || isPointInTime(folded.arg.type);
+      const isLocal = LOCAL_TIMES.has(folded.type) && LOCAL_TIMES.has(folded.arg.type);
+      const depends = !isLocal && (isPointInTime(folded.type) || isPointInTime(folded.arg.type));
       return isConstant(folded.arg) && !depends ? computed(folded) : folded;
     }
     case 'applyModifier': {
@@ -261,6 +262,9 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
       return unreachable(expression);
   }
 }
+
+/** Between these a cast asks neither for the zone nor for a style. */
+const LOCAL_TIMES: ReadonlySet<SqlType> = new Set<SqlType>(['date', 'timestamp', 'time', 'interval']);
 
 /** Its text depends on the session's style and zone, or on now. */
 function isPointInTime(type: SqlType): boolean {
