@@ -287,6 +287,11 @@ export class Committer {
       this.#onePhase = false;
       this.#asyncCommit = false;
     }
+    if (!this.#asyncCommit && minCommitTs > 0n) {
+      // Nobody asked for it: an earlier request, whose answer was lost, has committed in one phase.
+      this.#onePhaseCommitTs = minCommitTs;
+      return;
+    }
     if (this.#asyncCommit) {
       if (minCommitTs === 0n) this.#asyncCommit = false;
       else if (minCommitTs > this.#minCommitTs) this.#minCommitTs = minCommitTs;

@@ -1,9 +1,9 @@
 /**
  * A transaction: reads as of its start, writes in memory until it commits.
  *
- * **Optimistic** (the default): conflicts are found at commit. **Pessimistic**: `lock` takes the locks of keys before they
- * are written, waiting for others; a lock that meets a newer version fails with `write_conflict` and `statementRetry`, and
- * the statement is run again after `beginStatement`.
+ * **Optimistic**: conflicts are found at commit. **Pessimistic**, from the first `lock` on: the locks of keys are taken before
+ * they are written, waiting for others; a lock that meets a newer version fails with `write_conflict` and `statementRetry`,
+ * and the statement is run again after `beginStatement`. What was written without a lock is locked at commit.
  *
  * A transaction is used by one caller at a time. After `commit` failed or `rollback` it is over.
  */
@@ -22,7 +22,7 @@ import { type BufferedOp, WriteBuffer } from './write-buffer.ts';
 const ENCODED_KEY_BYTES_MAX = 8_192;
 
 export interface TransactionOptions {
-  /** Default false. */
+  /** Meant to take locks; for the reader of `Transaction.pessimistic`. Default false. */
   readonly pessimistic?: boolean;
   /** Default: as the client is configured. */
   readonly asyncCommit?: boolean;
@@ -45,7 +45,7 @@ export class Transaction {
   readonly #options: TransactionOptions;
   readonly #prefix: KeyText;
   readonly #buffer = new WriteBuffer();
-  readonly #locker: PessimisticLocker | undefined;
+  #locker: PessimisticLocker | undefined;
   readonly #beganAtMs: number;
   #snapshot: Snapshot;
   #forUpdateTs: bigint;
@@ -158,8 +158,8 @@ export class Transaction {
    */
   async lock(keys: readonly Uint8Array[], options: LockOptions = {}): Promise<(Buffer | undefined)[]> {
     this.#assertOpen();
-    if (this.#locker === undefined) throw new TikvError('invalid_argument', 'an optimistic transaction takes no locks');
     this.#throwIfLost();
+    this.#locker ??= new PessimisticLocker(this.#core, this.startTs, this.#beganAtMs, this.#options.signal);
     const texts = keys.map((key) => this.#keyOf(key));
     for (const [index, text] of texts.entries()) this.#checkSize(keys[index]!, text);
     const values: LockedValues = await this.#locker.lock(texts, this.#forUpdateTs, options);
@@ -170,18 +170,29 @@ export class Transaction {
     return this.#locker?.isLocked(this.#keyOf(key)) ?? false;
   }
 
-  /** Reads and locks from now on see what is committed now. For pessimistic transactions. */
+  /** Locks everything written that is not locked yet. @throws as `lock`. */
+  async lockWrites(): Promise<void> {
+    this.#assertOpen();
+    const keys = this.#buffer.entries().map(([key]) => Buffer.from(key.slice(this.#prefix.length), 'latin1'));
+    if (keys.length > 0) await this.lock(keys);
+  }
+
+  /** Reads and locks from now on see what is committed now. */
   async beginStatement(): Promise<void> {
     this.#assertOpen();
     this.moveTo(await this.#core.pd.timestamp(this.#options.signal));
   }
 
-  /** As `beginStatement`, with a timestamp that the caller has from PD. */
+  /** As `beginStatement`, with a timestamp that the caller has from PD. Scans that run go on as they began. */
   moveTo(timestamp: bigint): void {
-    assert(this.pessimistic, 'an optimistic transaction reads as of its start');
-    assert(timestamp >= this.#forUpdateTs, 'reads do not move back');
-    this.#forUpdateTs = timestamp;
+    this.lockAsOf(timestamp);
     this.#snapshot = new Snapshot(this.#core, timestamp, { signal: this.#options.signal });
+  }
+
+  /** Locks from now on accept what was committed up to `timestamp`, which comes from PD; reads stay where they are. */
+  lockAsOf(timestamp: bigint): void {
+    assert(timestamp >= this.#forUpdateTs, 'locks do not move back');
+    this.#forUpdateTs = timestamp;
   }
 
   savepoint(): Savepoint {
@@ -206,20 +217,22 @@ export class Transaction {
       this.#state = 'committed';
       return undefined;
     }
+    const holdsLocks = this.#locker !== undefined && this.#locker.count > 0;
     try {
       this.#throwIfLost();
+      // A key without a lock would not be waited for in the prewrite of a pessimistic transaction.
+      if (holdsLocks) await this.lockWrites();
     } catch (error) {
-      await this.rollback();
+      void this.rollback();
       throw error;
     }
     this.#state = 'committing';
     const { config } = this.#core;
-    const lockPrimary = this.#locker?.primary;
     const committer = new Committer(this.#core, {
       startTs: this.startTs,
       beganAtMs: this.#beganAtMs,
-      mutations,
-      pessimistic: this.pessimistic ? { primary: lockPrimary, forUpdateTs: this.#forUpdateTs } : undefined,
+      mutations: holdsLocks ? this.#mutations() : mutations,
+      pessimistic: holdsLocks ? { primary: this.#locker!.primary, forUpdateTs: this.#forUpdateTs } : undefined,
       asyncCommit: this.#options.asyncCommit ?? config.asyncCommit,
       onePhase: this.#options.onePhaseCommit ?? config.onePhaseCommit,
       causalOnly: this.#options.causalOnly ?? false,
@@ -238,14 +251,15 @@ export class Transaction {
     }
   }
 
-  /** Gives back all locks, in the background; harmless when the transaction is over. */
+  /** Resolves when all locks are given back, which nobody needs to wait for; harmless when the transaction is over. */
   async rollback(): Promise<void> {
     if (this.#state !== 'open') return;
     this.#state = 'rolledBack';
     const locker = this.#locker;
     if (locker === undefined || locker.count === 0) return;
-    locker.stop();
-    this.#core.background('pessimistic rollback', () => locker.releaseAll(this.#forUpdateTs));
+    const released = locker.releaseAll(this.#forUpdateTs);
+    this.#core.background('pessimistic rollback', () => released);
+    await released.catch(() => {}); // Told to whoever listens to the background; the locks expire.
   }
 
   async *#merged(low: KeyText, high: KeyText, options: ScanOptions): AsyncGenerator<Pair[]> {

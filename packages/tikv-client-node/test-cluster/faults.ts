@@ -28,8 +28,8 @@ export type FaultAction =
   | { readonly kind: 'status'; readonly status: number; readonly message: string }
   /** Never executes, never answers. */
   | { readonly kind: 'swallow' }
-  /** Executes, then the reply is lost: with the connection, or without a word. */
-  | { readonly kind: 'loseReply'; readonly how: 'disconnect' | 'silence' }
+  /** Executes, then the reply is lost: with the connection, without a word, or the store itself does not know. */
+  | { readonly kind: 'loseReply'; readonly how: 'disconnect' | 'silence' | 'undetermined' }
   /** Executes twice; the first reply counts. */
   | { readonly kind: 'duplicate' }
   /** Runs before the execution: splits, transfers, clock jumps between locating and receipt. */

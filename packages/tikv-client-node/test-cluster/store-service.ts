@@ -153,6 +153,9 @@ export class StoreService implements Service {
       case 'loseReply':
         await execute();
         if (action.how === 'silence') return SILENCE;
+        if (action.how === 'undetermined') {
+          return handler.method.response.encode({ regionError: { undeterminedResult: {} } } as never);
+        }
         throw new StatusError(GrpcStatus.UNAVAILABLE, 'the connection was reset');
       case 'duplicate': {
         const answer = await execute();
