@@ -142,6 +142,7 @@ export class LocalStore implements Store {
       persistent: options.persistent,
       changeFeed: options.durability !== 'memory',
       pessimisticLocks: true,
+      sharedLocks: true,
       serializable: true,
       shared: false,
     };

@@ -202,6 +202,8 @@ export interface StoreSupports {
   /** `changes` can be read from any retained position. */
   readonly changeFeed: boolean;
   readonly pessimisticLocks: boolean;
+  /** Several transactions may hold a key in mode `share`; else that mode is as `exclusive`. */
+  readonly sharedLocks: boolean;
   readonly serializable: boolean;
   /** Several processes may open it at once. */
   readonly shared: boolean;

@@ -31,6 +31,9 @@ function violations(sources: readonly Source[]): string[] {
     const layer = layerOf(path);
     if (layer !== 'wiring' && BELOW[layer] === undefined) found.push(`${path} is in ${layer}, which is no layer`);
     for (const { specifier } of importsOf(text)) {
+      if (specifier.startsWith('#') && !path.startsWith('src/providers/')) {
+        found.push(`${path} imports ${specifier}: only a provider imports a package of ours`);
+      }
       if (!specifier.startsWith('.')) continue;
       const target = posix.join(posix.dirname(path), specifier);
       if (!target.endsWith('.ts')) found.push(`${path} imports ${specifier} without the .ts extension`);
@@ -153,6 +156,7 @@ describe('imports', () => {
       { path: 'src/base/a.ts', text: "import {\n  a,\n  type B,\n} from '../storage/b.ts';" },
       'base may not import storage',
     ],
+    ['a package', importing('src/query/sql/a.ts', '#tikv-client'), 'only a provider imports a package'],
     ['four folders down', importing('src/query/sql/a/b/c.ts', './d.ts'), 'more than 3 folders'],
     ['a folder that is no layer', importing('src/utils/a.ts', './b.ts'), 'no layer'],
   ])('canary: notices %s', (_what, source, message) => {

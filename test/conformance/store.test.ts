@@ -5,15 +5,15 @@ import { type Bytes, text, utf8 } from '../../src/base/bytes.ts';
 import { ALL_KEYS, prefixRange } from '../../src/storage/key-range.ts';
 import { runTransaction } from '../../src/storage/run-transaction.ts';
 import type { CommitRecord, Cursor, Store, Transaction } from '../../src/storage/store.ts';
-import { openTestStore, PROVIDERS, platform, type TestStore } from '../support/stores.ts';
+import { CONTRACT_PROVIDERS, type ContractStore, openContractStore, platform } from '../support/stores.ts';
 
-for (const provider of PROVIDERS) {
+for (const provider of CONTRACT_PROVIDERS) {
   describe(`the ${provider} provider`, () => {
-    let test: TestStore;
+    let test: ContractStore;
     let store: Store;
 
     beforeEach(async () => {
-      test = await openTestStore(provider);
+      test = await openContractStore(provider);
       store = test.store;
     });
     afterEach(() => test.dispose());
@@ -260,6 +260,8 @@ for (const provider of PROVIDERS) {
         outside.deleteRange(prefixRange(utf8('r/')));
         await write({ 's/1': 'c' });
         await outside.commit();
+        // A store that others share deletes the keys that it finds: a new one is none of them.
+        if (store.supports.shared) return;
         const writer = store.begin();
         writer.put(utf8('r/9'), utf8('late'));
         const deletion = store.begin();
@@ -322,7 +324,18 @@ for (const provider of PROVIDERS) {
       });
     });
 
+    it('refuses to begin a serializable transaction where it has none', async ({ skip }) => {
+      if (store.supports.serializable) skip();
+      expect(() => store.begin({ isolation: 'serializable' })).toThrow(
+        expect.objectContaining({ code: 'unsupported' }),
+      );
+    });
+
     describe('serializable isolation', () => {
+      beforeEach(({ skip }) => {
+        if (!store.supports.serializable) skip();
+      });
+
       it('refuses write skew', async () => {
         await write({ x: '0', y: '0' });
         const one = store.begin({ isolation: 'serializable' });
@@ -402,9 +415,9 @@ for (const provider of PROVIDERS) {
         const holder = store.begin();
         await holder.lock([utf8('l')]);
         const other = store.begin();
-        expect(() => other.lock([utf8('l')], { wait: 'nowait' })).toThrow(
-          expect.objectContaining({ code: 'lock_not_available' }),
-        );
+        expect(await failure(() => other.lock([utf8('l')], { wait: 'nowait' }))).toMatchObject({
+          code: 'lock_not_available',
+        });
         expect((await other.lock([utf8('k'), utf8('l'), utf8('m')], { wait: 'skip' })).map(text)).toEqual(['k', 'm']);
         await expect(other.lock([utf8('l')], { timeoutMs: 10 })).rejects.toMatchObject({ code: 'lock_not_available' });
         holder.rollback();
@@ -412,13 +425,14 @@ for (const provider of PROVIDERS) {
         other.rollback();
       });
 
-      it('are shared in share mode', async () => {
+      it('are shared in share mode', async ({ skip }) => {
+        if (!store.supports.sharedLocks) skip();
         const [one, two, three] = [store.begin(), store.begin(), store.begin()];
         await one.lock([utf8('l')], { mode: 'share' });
         await two.lock([utf8('l')], { mode: 'share' });
-        expect(() => three.lock([utf8('l')], { wait: 'nowait' })).toThrow(
-          expect.objectContaining({ code: 'lock_not_available' }),
-        );
+        expect(await failure(() => three.lock([utf8('l')], { wait: 'nowait' }))).toMatchObject({
+          code: 'lock_not_available',
+        });
         for (const transaction of [one, two, three]) transaction.rollback();
       });
 
@@ -453,14 +467,15 @@ for (const provider of PROVIDERS) {
         await holder.commit();
         const [lost, won] = await outcomes;
         expect(lost).toMatchObject({ status: 'rejected', reason: { code: 'transaction_conflict' } });
-        expect(won.status).toBe('fulfilled');
+        // In a store that others share a lock leaves its mark, which may count as a change.
+        if (!store.supports.shared) expect(won.status).toBe('fulfilled');
       });
 
       it('refuse a lock on a key that changed since a snapshot', async () => {
         await write({ a: '1' });
         const transaction = store.begin();
         await write({ a: '2' });
-        expect(() => transaction.lock([utf8('a')])).toThrow(expect.objectContaining({ code: 'transaction_conflict' }));
+        expect(await failure(() => transaction.lock([utf8('a')]))).toMatchObject({ code: 'transaction_conflict' });
         transaction.rollback();
       });
 
@@ -469,9 +484,11 @@ for (const provider of PROVIDERS) {
         await holder.lock([utf8('a')]);
         const batch = store.writeBatch();
         batch.put(utf8('a'), utf8('x'));
-        expect(() => batch.commit()).toThrow(expect.objectContaining({ code: 'transaction_conflict' }));
+        expect(await failure(() => batch.commit())).toMatchObject({ code: 'transaction_conflict' });
         holder.rollback();
-        await batch.commit();
+        const again = store.writeBatch();
+        again.put(utf8('a'), utf8('x'));
+        await again.commit();
         expect(asText(await store.get(utf8('a')))).toBe('x');
       });
     });
@@ -626,7 +643,8 @@ for (const provider of PROVIDERS) {
     });
 
     describe('bounds', () => {
-      it('give up a snapshot that holds too much, and say so, while readers of their base go on', async () => {
+      it('give up a snapshot that holds too much, and say so, while readers of their base go on', async ({ skip }) => {
+        if (store.supports.shared) skip(); // Snapshots are kept by the store's own servers.
         const reader = store.begin({ readOnly: true });
         const writer = store.begin();
         await write({ before: '1' });
@@ -672,11 +690,23 @@ for (const provider of PROVIDERS) {
         expect(await store.get(utf8('b'))).toBeUndefined();
         return;
       }
-      expect(store.version).toBe(version);
+      if (store.supports.shared) expect(store.version).toBeGreaterThanOrEqual(version);
+      else expect(store.version).toBe(version);
       expect(await all(store.begin().scan(ALL_KEYS))).toEqual(['b=2', 'c=3']);
-      expect(await write({ d: '4' })).toBe(version + 1);
+      if (store.supports.shared) expect(await write({ d: '4' })).toBeGreaterThan(version);
+      else expect(await write({ d: '4' })).toBe(version + 1);
     });
   });
+}
+
+/** What a call throws, at once or later. */
+async function failure(run: () => unknown): Promise<unknown> {
+  try {
+    await run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('it did not fail');
 }
 
 function asText(bytes: Bytes | undefined): string | undefined {

@@ -119,6 +119,12 @@ export class PessimisticLocker {
   /** Gives back locks taken since there were `count`. */
   async rollbackTo(count: number, forUpdateTs: bigint): Promise<void> {
     const keys = [...this.#locked.keys()].slice(count);
+    if (keys.length > 0 && keys.length === this.#locked.size) {
+      this.#locked.clear();
+      this.#reset();
+      await this.#giveBack(keys, forUpdateTs);
+      return;
+    }
     // The primary stays: others of the transaction's locks point to it.
     const released = keys.filter((key) => key !== this.#primary);
     for (const key of released) this.#locked.delete(key);

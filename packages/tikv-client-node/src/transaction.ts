@@ -166,6 +166,10 @@ export class Transaction {
     return texts.map((key) => values.get(key));
   }
 
+  get holdsLocks(): boolean {
+    return this.#locker !== undefined && this.#locker.count > 0;
+  }
+
   isLocked(key: Uint8Array): boolean {
     return this.#locker?.isLocked(this.#keyOf(key)) ?? false;
   }
@@ -217,7 +221,7 @@ export class Transaction {
       this.#state = 'committed';
       return undefined;
     }
-    const holdsLocks = this.#locker !== undefined && this.#locker.count > 0;
+    const { holdsLocks } = this;
     try {
       this.#throwIfLost();
       // A key without a lock would not be waited for in the prewrite of a pessimistic transaction.

@@ -1,0 +1,64 @@
+/** Opens the storage contract on a TiKV cluster. */
+
+import { connect, TikvClient, type TlsFiles, type Transport } from '#tikv-client';
+import type { Bytes } from '../../base/bytes.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { translated } from './errors.ts';
+import { TikvStore } from './tikv-store.ts';
+
+export interface TikvOptions {
+  readonly name: string;
+  /** host:port of PD members. */
+  readonly pdEndpoints: readonly string[];
+  readonly platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
+  readonly log: Log;
+  readonly keyPrefix?: Bytes;
+  readonly apiVersion?: 'V1' | 'V2';
+  readonly keyspace?: string;
+  readonly connectionCount?: number;
+  readonly keepaliveTimeMs?: number;
+  readonly keepaliveTimeoutMs?: number;
+  readonly regionCacheTtlMs?: number;
+  readonly asyncCommit?: boolean;
+  readonly onePhaseCommit?: boolean;
+  readonly scanBatchSize?: number;
+  readonly tls?: TlsFiles;
+  /** In place of gRPC, for simulations. */
+  readonly transport?: Transport;
+}
+
+const VALUE_BYTES_MAX = 6 * 1024 * 1024;
+const TRANSACTION_BYTES_MAX = 100 * 1024 * 1024;
+
+/** @throws OperationError `io` naming the endpoints, `invalid_config`. */
+export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
+  const { name, platform, log, keyPrefix, transport, tls, keepaliveTimeMs, keepaliveTimeoutMs, ...rest } = options;
+  const common = {
+    ...rest,
+    environment: platform,
+    valueBytesMax: VALUE_BYTES_MAX,
+    transactionBytesMax: TRANSACTION_BYTES_MAX,
+    requestSource: 'external_orbit',
+    hooks: {
+      onBackground: (what: string, error: unknown) =>
+        log.warn({ provider: name, what, error: messageOf(error) }, 'background work on TiKV failed'),
+    },
+  };
+  try {
+    const client =
+      transport === undefined
+        ? await connect({
+            ...common,
+            ...(tls === undefined ? {} : { tls }),
+            ...(keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs }),
+            ...(keepaliveTimeoutMs === undefined ? {} : { keepaliveTimeoutMs }),
+          })
+        : await TikvClient.connect({ ...common, transport });
+    const store = { name, client, valueBytesMax: VALUE_BYTES_MAX, transactionBytesMax: TRANSACTION_BYTES_MAX };
+    return new TikvStore(keyPrefix === undefined ? store : { ...store, keyPrefix }, await client.timestamp());
+  } catch (error) {
+    throw translated(error);
+  }
+}

@@ -1,0 +1,419 @@
+/**
+ * A transaction of the storage contract on TiKV.
+ *
+ * Its timestamp is asked for when it begins, so that it sees nothing that committed later, and waited for by the first
+ * operation that needs it. Writes stay here until the commit hands them to the client's transaction.
+ *
+ * - `snapshot`: optimistic until the first lock. - `readCommitted`: a timestamp per statement; the commit first locks all
+ * that was written, as of now. - `serializable` is not offered.
+ * - `lock` in mode `share` takes an exclusive lock, which is stricter: TiKV has no shared ones.
+ * - `require` reads the key as of the start and guards it against later changes; who changed it decides the error.
+ * - `deleteRange` deletes what the range holds, key by key, at commit. It conflicts with writers of those keys, and with keys
+ *   that appeared before the commit began; a key inserted while the commit runs survives.
+ */
+
+import type { Transaction as ClientTransaction } from '#tikv-client';
+import { isTikvError, TikvError } from '#tikv-client';
+import type { Awaitable } from '../../base/awaitable.ts';
+import { type Bytes, equalBytes, latin1, printable } from '../../base/bytes.ts';
+import { OperationError } from '../../base/errors.ts';
+import { isEmptyRange, type Key, type KeyRange } from '../../storage/key-range.ts';
+import { checkKey, keysIn } from '../../storage/local-transaction.ts';
+import type {
+  Commit,
+  Cursor,
+  Entry,
+  Isolation,
+  LockOptions,
+  Savepoint,
+  ScanOptions,
+  Transaction,
+  TransactionOptions,
+  Version,
+} from '../../storage/store.ts';
+import { TikvCursor } from './cursor.ts';
+import { isNewerVersion, translated } from './errors.ts';
+import type { TikvStore } from './tikv-store.ts';
+import { readVersionOf } from './versions.ts';
+import { WriteSet } from './write-set.ts';
+
+interface Requirement {
+  readonly key: Key;
+  readonly expected: Bytes | undefined;
+  readonly error: (() => Error) | undefined;
+}
+
+interface Mark {
+  readonly writes: number;
+  readonly requirements: number;
+  /** Of the client's transaction, undefined while it has not begun. */
+  readonly client: ReturnType<ClientTransaction['savepoint']> | undefined;
+}
+
+export class TikvTransaction implements Transaction {
+  readonly isolation: Isolation;
+  readonly label: string;
+  state: 'open' | 'committed' | 'rolledBack' = 'open';
+  observedVersion = 0;
+  readonly #store: TikvStore;
+  readonly #readOnly: boolean;
+  readonly #writes: WriteSet;
+  readonly #requirements: Requirement[] = [];
+  readonly #savepoints: Mark[] = [];
+  /** The client's transaction, moved to the statement that runs. */
+  #ready: Promise<ClientTransaction>;
+  #client: ClientTransaction | undefined;
+  #readVersion: Version;
+  #ended: Error | undefined;
+
+  constructor(store: TikvStore, options: TransactionOptions) {
+    this.#store = store;
+    this.isolation = options.isolation ?? 'snapshot';
+    if (this.isolation === 'serializable') {
+      throw new OperationError('unsupported', 'TiKV offers snapshot isolation, not serializable');
+    }
+    this.label = options.label ?? 'transaction';
+    this.#readOnly = options.readOnly === true;
+    this.#writes = new WriteSet(store.limits.transactionBytes);
+    this.#readVersion = store.version;
+    this.#ready = store.client.begin().then((client) => {
+      this.#client = client;
+      this.#readVersion = readVersionOf(client.readTs);
+      store.began(client.startTs, this.label);
+      return client;
+    });
+    this.#ready.catch(() => {}); // Whoever needs it hears of it.
+  }
+
+  /** Until PD has answered, the newest version known when the transaction began. */
+  get readVersion(): Version {
+    return this.#readVersion;
+  }
+
+  get(key: Key): Awaitable<Bytes | undefined> {
+    this.#check();
+    checkKey(key);
+    const own = this.#writes.lookup(key);
+    if (own.found) return own.value;
+    return this.#reading((client) => client.get(this.#store.storedKey(key)));
+  }
+
+  async batchGet(keys: readonly Key[]): Promise<readonly (Bytes | undefined)[]> {
+    this.#check();
+    for (const key of keys) checkKey(key);
+    const own = keys.map((key) => this.#writes.lookup(key));
+    const wanted = keys.filter((_, index) => !own[index]!.found);
+    const found =
+      wanted.length === 0
+        ? []
+        : await this.#reading((client) => client.batchGet(wanted.map((key) => this.#store.storedKey(key))));
+    let next = 0;
+    return own.map((one) => (one.found ? one.value : found[next++]));
+  }
+
+  scan(range: KeyRange, options: ScanOptions = {}): Cursor {
+    this.#check();
+    const { start, end } = keysIn(range);
+    const ready = this.#ready;
+    const store = this.#store;
+    async function* stored(
+      part: KeyRange,
+      how: { readonly reverse: boolean; readonly keysOnly: boolean },
+    ): AsyncGenerator<readonly Entry[]> {
+      if (isEmptyRange(part)) return;
+      const client = await ready;
+      const [low, high] = store.storedRange(part);
+      for await (const batch of client.scan(low, high, how)) {
+        yield batch.map(([key, value]) => ({ key: store.contractKey(key), value }));
+      }
+    }
+    return new TikvCursor(() => this.#check(), stored, this.#writes, { start, end }, options);
+  }
+
+  put(key: Key, value: Bytes): void {
+    if (value.length > this.#store.limits.valueBytes) {
+      throw new OperationError(
+        'too_large',
+        `a value of ${value.length} bytes exceeds the ${this.#store.limits.valueBytes} of TiKV`,
+      );
+    }
+    this.#write(key, value);
+  }
+
+  putNew(key: Key, value: Bytes): boolean {
+    this.#check();
+    checkKey(key);
+    const own = this.#writes.lookup(key);
+    if (own.found && own.value !== undefined) return false;
+    this.put(key, value);
+    return true;
+  }
+
+  delete(key: Key): void {
+    this.#write(key, undefined);
+  }
+
+  deleteRange(range: KeyRange): void {
+    this.#check();
+    this.#checkWritable();
+    const { start, end } = keysIn(range);
+    if (!isEmptyRange({ start, end })) this.#writes.deleteRange({ start, end });
+  }
+
+  async lock(keys: readonly Key[], options: LockOptions = {}): Promise<readonly Key[]> {
+    this.#check();
+    for (const key of keys) this.#checkKey(key);
+    await this.#store.released();
+    const { wait = 'block', timeoutMs } = options;
+    const waitMs = wait === 'block' ? timeoutMs : 0;
+    if (wait !== 'skip') {
+      await this.#lock(keys, waitMs);
+      return keys;
+    }
+    const locked: Key[] = [];
+    for (const key of keys) {
+      try {
+        await this.#lock([key], 0);
+        locked.push(key);
+      } catch (error) {
+        if (!(error instanceof OperationError) || error.code !== 'lock_not_available') throw error;
+      }
+    }
+    return locked;
+  }
+
+  require(key: Key, expected: Bytes | undefined, error?: () => Error): void {
+    this.#check();
+    this.#checkKey(key);
+    this.#requirements.push({ key: Buffer.from(key), expected: expected && Buffer.from(expected), error });
+  }
+
+  beginStatement(): void {
+    this.#check();
+    if (this.isolation !== 'readCommitted') return;
+    const previous = this.#ready;
+    const timestamp = this.#store.client.timestamp();
+    this.#ready = Promise.all([previous, timestamp]).then(([client, readTs]) => {
+      if (client.state === 'open' && readTs > client.readTs) client.moveTo(readTs);
+      this.#readVersion = readVersionOf(client.readTs);
+      return client;
+    });
+    this.#ready.catch(() => {});
+  }
+
+  savepoint(): Savepoint {
+    this.#check();
+    this.#savepoints.push({
+      writes: this.#writes.mark,
+      requirements: this.#requirements.length,
+      client: this.#client?.savepoint(),
+    });
+    return { depth: this.#savepoints.length };
+  }
+
+  rollbackTo(savepoint: Savepoint): void {
+    this.#check();
+    const mark = this.#savepoints[savepoint.depth - 1];
+    if (mark === undefined) throw new OperationError('invalid_argument', 'the savepoint is gone');
+    this.#savepoints.length = savepoint.depth;
+    this.#writes.rollbackTo(mark.writes);
+    this.#requirements.length = mark.requirements;
+    const client = this.#client;
+    // Before the first lock there is nothing to give back.
+    if (client !== undefined) this.#store.releasing(client.rollbackTo(mark.client ?? { writes: 0, locks: 0 }));
+  }
+
+  async commit(): Promise<Commit> {
+    this.#check();
+    try {
+      const version = await this.#commit();
+      this.#end('committed');
+      return { version };
+    } catch (error) {
+      this.#abandon();
+      const told = this.#told(error);
+      this.#store.failed(told);
+      throw told;
+    }
+  }
+
+  commitVisible(): Promise<Commit> {
+    return this.commit();
+  }
+
+  rollback(): void {
+    if (this.state !== 'open') return;
+    this.#abandon();
+  }
+
+  /** Ends it from outside: the store is closing. */
+  abort(error: Error): void {
+    if (this.state !== 'open') return;
+    this.#ended = error;
+    this.#abandon();
+  }
+
+  async #commit(): Promise<Version> {
+    await this.#store.released();
+    const client = await this.#ready;
+    this.#check();
+    for (const { key, value } of this.#writes.writes()) {
+      const stored = this.#store.storedKey(key);
+      if (value === undefined) client.delete(stored);
+      else client.put(stored, value);
+    }
+    for (const range of this.#writes.ranges) await this.#deleteRange(client, range);
+    if (this.#writes.isEmpty && this.#requirements.length === 0 && !client.holdsLocks) return this.#readVersion;
+    for (const { key } of this.#requirements) client.guard(this.#store.storedKey(key));
+    if (this.isolation === 'readCommitted') await this.#lockAll(client);
+    for (const requirement of this.#requirements) {
+      const held = await this.#currentValue(client, requirement.key);
+      if (!matches(held, requirement.expected)) await this.#failRequirement(requirement);
+    }
+    try {
+      const commitTs = await client.commit();
+      return commitTs === undefined ? this.#readVersion : this.#store.committed(commitTs, this.#writes.changes);
+    } catch (error) {
+      if (isTikvError(error, 'write_conflict')) {
+        const key = error.key === undefined ? undefined : latin1(error.key);
+        const required = this.#requirements.find((one) => latin1(this.#store.storedKey(one.key)) === key);
+        if (required !== undefined) await this.#failRequirement(required);
+      }
+      throw error;
+    }
+  }
+
+  /** What the commit will find, if it goes through: as of the start, guarded; or now, under a lock. */
+  async #currentValue(client: ClientTransaction, key: Key): Promise<Bytes | undefined> {
+    const stored = this.#store.storedKey(key);
+    if (this.isolation !== 'readCommitted') return this.#store.client.snapshot(client.readTs).get(stored);
+    const [value] = await client.lock([stored], { returnValues: true });
+    return value;
+  }
+
+  /** It does not hold: for good, or only as of this transaction's start. */
+  async #failRequirement({ key, expected, error }: Requirement): Promise<never> {
+    const now = await this.#store.get(key);
+    if (matches(now, expected)) {
+      throw new OperationError(
+        'transaction_conflict',
+        `${printable(key)} was changed and changed back since ${this.#readVersion}`,
+      );
+    }
+    throw error?.() ?? new OperationError('transaction_conflict', `${printable(key)} does not hold what is required`);
+  }
+
+  async #deleteRange(client: ClientTransaction, range: KeyRange): Promise<void> {
+    const [low, high] = this.#store.storedRange(range);
+    const seen = new Set<string>();
+    for await (const batch of this.#store.client.snapshot(client.readTs).scan(low, high, { keysOnly: true })) {
+      for (const [stored] of batch) {
+        seen.add(latin1(stored));
+        if (!this.#writes.has(this.#store.contractKey(stored))) client.delete(stored);
+      }
+    }
+    if (this.isolation === 'readCommitted') return;
+    const now = this.#store.client.snapshot(await this.#store.client.timestamp());
+    for await (const batch of now.scan(low, high, { keysOnly: true })) {
+      const appeared = batch.find(([stored]) => !seen.has(latin1(stored)));
+      if (appeared !== undefined) {
+        throw new OperationError(
+          'transaction_conflict',
+          `${printable(appeared[0])} appeared in a range that is to be deleted`,
+        );
+      }
+    }
+  }
+
+  /** As of now, again and again while others are quicker. */
+  async #lockAll(client: ClientTransaction): Promise<void> {
+    for (;;) {
+      client.lockAsOf(await this.#store.client.timestamp());
+      try {
+        await client.lockWrites();
+        return;
+      } catch (error) {
+        if (!isNewerVersion(error)) throw error;
+      }
+    }
+  }
+
+  async #lock(keys: readonly Key[], waitMs: number | undefined): Promise<void> {
+    const stored = keys.map((key) => this.#store.storedKey(key));
+    for (;;) {
+      try {
+        const client = await this.#ready;
+        this.#check();
+        if (this.isolation === 'readCommitted') client.lockAsOf(await this.#store.client.timestamp());
+        await client.lock(stored, { waitMs });
+        this.#check();
+        return;
+      } catch (error) {
+        if (isNewerVersion(error) && this.isolation === 'readCommitted') continue;
+        // Waiting without a bound is what was asked for; a deadlock would have been found.
+        if (waitMs === undefined && isTikvError(error, 'lock_unresolved')) continue;
+        throw this.#told(error);
+      }
+    }
+  }
+
+  async #reading<T>(read: (client: ClientTransaction) => Promise<T>): Promise<T> {
+    try {
+      const value = await read(await this.#ready);
+      this.#check();
+      return value;
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  #write(key: Key, value: Bytes | undefined): void {
+    this.#check();
+    this.#checkKey(key);
+    this.#checkWritable();
+    this.#writes.set(key, value);
+  }
+
+  #checkKey(key: Key): void {
+    checkKey(key);
+    const { keyBytes } = this.#store.limits;
+    if (key.length > keyBytes) {
+      throw new OperationError('too_large', `a key of ${key.length} bytes exceeds the ${keyBytes} of TiKV`);
+    }
+  }
+
+  #checkWritable(): void {
+    if (this.#readOnly) throw new OperationError('invalid_argument', 'a read-only transaction cannot write');
+  }
+
+  #check(): void {
+    if (this.state === 'open') return;
+    const ending = this.state === 'committed' ? 'committed' : 'rolled back';
+    throw this.#ended ?? new OperationError('transaction_closed', `the transaction is ${ending}`);
+  }
+
+  /** A deadlock by the labels of those in it. */
+  #told(error: unknown): unknown {
+    if (error instanceof TikvError && error.code === 'deadlock') {
+      const chain = (error.waitChain ?? []).map((startTs) => this.#store.labelOf(startTs));
+      return new OperationError('deadlock', `a deadlock: ${chain.join(' waits for ')} waits for ${chain[0]}`, {
+        cause: error,
+      });
+    }
+    return translated(error);
+  }
+
+  #abandon(): void {
+    this.#end('rolledBack');
+    this.#store.releasing(this.#ready.then((client) => client.rollback()));
+  }
+
+  #end(state: 'committed' | 'rolledBack'): void {
+    this.state = state;
+    this.#store.ended(this, this.#client?.startTs);
+  }
+}
+
+function matches(held: Bytes | undefined, expected: Bytes | undefined): boolean {
+  return expected === undefined ? held === undefined : held !== undefined && equalBytes(held, expected);
+}
