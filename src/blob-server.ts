@@ -48,7 +48,7 @@ export async function openBlobs(
     ...(blobs.vacuumBytesPerSecond > 0 && { vacuumBytesPerSecond: blobs.vacuumBytesPerSecond }),
   });
   try {
-    if (set.volumes().length === 0 && set.broken.length === 0) {
+    if (set.readers().length === 0 && set.broken.length === 0) {
       for (let volumeId = 1; volumeId <= blobs.initialVolumes; volumeId++) await set.create(volumeId);
     }
   } catch (error) {

@@ -3,6 +3,7 @@
  * background.
  *
  * - One process has a directory open (`orbit-blobs.lock` in it).
+ * - A volume that is marked read-only is served without its index in memory (`cold-volume.ts`).
  * - A volume that cannot be opened is named, with the reason, and leaves the others alone.
  * - New needles may go to any writable volume of their collection and time to live: `pickWritable` takes them in turn, so
  *   several are appended to at once.
@@ -14,6 +15,7 @@ import { hasCode, messageOf, OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { FileLock } from '../platform/files.ts';
 import type { Platform, Timer } from '../platform/platform.ts';
+import { ColdVolume } from './cold-volume.ts';
 import { type Ttl, ttlSeconds, ttlText } from './formats/ttl.ts';
 import { checkCollection, parseVolumeFileName, volumeBaseName } from './formats/volume-files.ts';
 import { GARBAGE_THRESHOLD, garbageRatio, type VacuumResult, vacuum } from './vacuum/vacuum.ts';
@@ -67,6 +69,7 @@ export class VolumeSet {
   readonly options: VolumeSetOptions;
   readonly broken: BrokenVolume[] = [];
   readonly #volumes = new Map<number, Volume>();
+  readonly #cold = new Map<number, ColdVolume>();
   #directories: Directory[] = [];
   #timer: Timer | undefined;
   #ticks = 0;
@@ -94,11 +97,22 @@ export class VolumeSet {
     return set;
   }
 
+  /** For writes, vacuum and the like; undefined for those that are marked read-only. */
   get(volumeId: number): Volume | undefined {
     return this.#volumes.get(volumeId);
   }
 
-  /** In ascending order of ids. */
+  /** For reads. */
+  reader(volumeId: number): Volume | ColdVolume | undefined {
+    return this.#volumes.get(volumeId) ?? this.#cold.get(volumeId);
+  }
+
+  /** All that can be read, in ascending order of ids. */
+  readers(): (Volume | ColdVolume)[] {
+    return [...this.#volumes.values(), ...this.#cold.values()].sort((a, b) => a.volumeId - b.volumeId);
+  }
+
+  /** Those that are not marked read-only, in ascending order of ids. */
   volumes(): Volume[] {
     return [...this.#volumes.values()].sort((a, b) => a.volumeId - b.volumeId);
   }
@@ -118,9 +132,11 @@ export class VolumeSet {
    */
   async create(volumeId: number, collection = '', fields: NewVolume = {}): Promise<Volume> {
     checkCollection(collection);
-    if (this.#volumes.has(volumeId)) throw new OperationError('already_exists', `volume ${volumeId} exists`);
+    if (this.reader(volumeId) !== undefined) {
+      throw new OperationError('already_exists', `volume ${volumeId} exists`);
+    }
     const { volumesMax } = this.options;
-    if (volumesMax !== undefined && this.#volumes.size >= volumesMax) {
+    if (volumesMax !== undefined && this.#volumes.size + this.#cold.size >= volumesMax) {
       throw new OperationError('out_of_range', `there are ${volumesMax} volumes already, the most that are allowed`);
     }
     const directory = this.#directories.toSorted((a, b) => b.freeBytes - a.freeBytes)[0];
@@ -192,7 +208,7 @@ export class VolumeSet {
     this.#timer?.cancel();
     this.#abort.abort();
     await this.#care;
-    for (const volume of this.#volumes.values()) {
+    for (const volume of this.readers()) {
       try {
         await volume.close();
       } catch (error) {
@@ -215,10 +231,13 @@ export class VolumeSet {
       if (parsed === undefined || parsed.extension !== '.dat') continue;
       const { volumeId, collection } = parsed;
       try {
-        if (this.#volumes.has(volumeId)) {
+        if (this.reader(volumeId) !== undefined) {
           throw new OperationError('already_exists', `volume ${volumeId} is in another directory or collection too`);
         }
-        this.#volumes.set(volumeId, await Volume.open(this.#volumeOptions(directory, volumeId, collection)));
+        const options = this.#volumeOptions(directory, volumeId, collection);
+        const cold = await ColdVolume.open(options);
+        if (cold === undefined) this.#volumes.set(volumeId, await Volume.open(options));
+        else this.#cold.set(volumeId, cold);
       } catch (error) {
         const reason = messageOf(error);
         this.broken.push({ volumeId, collection, directory: path, reason });

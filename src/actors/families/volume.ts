@@ -8,6 +8,7 @@
  */
 
 import { OperationError } from '../../base/errors.ts';
+import type { ColdVolume } from '../../blobs/cold-volume.ts';
 import type { Needle } from '../../blobs/formats/needle.ts';
 import type { VacuumResult } from '../../blobs/vacuum/vacuum.ts';
 import type { Volume } from '../../blobs/volume/volume.ts';
@@ -52,8 +53,8 @@ export class VolumeActors {
   }
 
   /** For reads. Undefined when this member does not have it. */
-  get(volumeId: number): Volume | undefined {
-    return this.set.get(volumeId);
+  get(volumeId: number): Volume | ColdVolume | undefined {
+    return this.set.reader(volumeId);
   }
 
   /** @throws as `Volume.write`, and OperationError `not_found`. */
@@ -77,6 +78,10 @@ export class VolumeActors {
 
   #turn<T>(volumeId: number, work: (volume: Volume) => Promise<T>): Promise<T> {
     const volume = this.set.get(volumeId);
+    if (volume === undefined && this.set.reader(volumeId) !== undefined) {
+      const error = new OperationError('store_read_only', `volume ${volumeId} is read-only: it is marked so`);
+      return Promise.reject(error);
+    }
     if (volume === undefined) {
       return Promise.reject(new OperationError('not_found', `there is no volume ${volumeId} here`));
     }

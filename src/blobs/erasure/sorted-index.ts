@@ -1,5 +1,5 @@
 /**
- * Finds rows in an `.ecx` file: ascending by id, one row each.
+ * Finds rows in an `.ecx` or `.sdx` file: ascending by id, one row each.
  *
  * A file of up to 4 MiB is kept in memory. Of a larger one, the first id of every page of 256 rows is, so a lookup reads
  * one page: 4 KiB.
@@ -37,8 +37,13 @@ export class SortedIndex {
   }
 
   /** Reads all of it once. @throws OperationError `not_found`, `corruption` when ids do not ascend. */
-  static async open(files: Files, base: string, layout: IndexLayout): Promise<SortedIndex> {
-    const file = await files.open(`${base}.ecx`, { mode: 'read' });
+  static async open(
+    files: Files,
+    base: string,
+    layout: IndexLayout,
+    extension: '.ecx' | '.sdx' = '.ecx',
+  ): Promise<SortedIndex> {
+    const file = await files.open(`${base}${extension}`, { mode: 'read' });
     try {
       const bytes = await file.size();
       const { rowBytes } = layout;
@@ -69,6 +74,11 @@ export class SortedIndex {
       await file.close();
       throw error;
     }
+  }
+
+  /** Memory that look-ups need. */
+  get memoryBytes(): number {
+    return this.#firstIds.byteLength + (this.#whole?.length ?? 0);
   }
 
   /** Undefined when there is none, or one that is deleted. */

@@ -11,7 +11,8 @@ import type { File, Files } from '../../platform/files.ts';
 import { needleNameText } from '../formats/file-id.ts';
 import { idOf } from '../formats/index-row.ts';
 import type { StoredNeedle } from '../formats/needle.ts';
-import type { ReadNeedle, Volume } from '../volume/volume.ts';
+import type { ReadNeedle } from '../volume/needle-read.ts';
+import type { Volume } from '../volume/volume.ts';
 
 export const EXPORT_FORMAT = '{{.Mime}}/{{.Id}}:{{.Name}}';
 

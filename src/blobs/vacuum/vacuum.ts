@@ -15,12 +15,12 @@ import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { messageOf, OperationError } from '../../base/errors.ts';
 import type { File } from '../../platform/files.ts';
 import { idHighOf, idLowOf } from '../formats/index-row.ts';
-import { recordBytes, type StoredNeedle } from '../formats/needle.ts';
+import { recordBytes } from '../formats/needle.ts';
 import { encodeSuperBlock, type SuperBlock, superBlockBytes } from '../formats/super-block.ts';
-import { ttlSeconds } from '../formats/ttl.ts';
 import { NeedleMap } from '../index/needle-map.ts';
 import { Generation } from '../volume/generation.ts';
 import { IndexJournal } from '../volume/index-journal.ts';
+import { isExpired } from '../volume/needle-read.ts';
 import { RecordScan, type Scanned } from '../volume/record-scan.ts';
 import { isTombstone } from '../volume/recover.ts';
 import { decideSwap, discardSwap, finishSwap } from '../volume/swap.ts';
@@ -193,7 +193,7 @@ class Copy {
     }
     // A needle overwritten or deleted later than this scan is copied all the same: what did it lies behind.
     const isLive = old.find(high, low) && old.foundOffset === offset && old.foundSize >= 0;
-    if (!isLive || this.#isExpired(needle)) return;
+    if (!isLive || isExpired(needle, this.#volume.options.platform.clock.nowMs())) return;
     this.#map.set(high, low, this.bytes, needle.size);
     if (this.#journal.add(high, low, this.bytes, needle.size)) await this.#journal.flush();
     if (record !== undefined) await this.#append(record);
@@ -218,12 +218,6 @@ class Copy {
     const isFound = await scan.seek(found.end ?? found.offset + 8, 0n);
     const alive = next === undefined ? end : Math.min(end, map.firstAtOrAfter(found.offset) ? map.foundOffset : end);
     return isFound ? Math.min(scan.position, alive) : alive;
-  }
-
-  #isExpired(needle: StoredNeedle): boolean {
-    if (needle.ttl === undefined || needle.lastModifiedS === undefined) return false;
-    const writtenS = needle.appendAtNs > 0n ? Number(needle.appendAtNs / 1_000_000_000n) : needle.lastModifiedS;
-    return writtenS + ttlSeconds(needle.ttl) < this.#volume.options.platform.clock.nowMs() / 1000;
   }
 
   async #copyRaw(from: number, to: number): Promise<void> {

@@ -95,7 +95,12 @@ export async function recoverIndex(options: RecoverOptions): Promise<Recovered> 
 
 /** Records that both files were synced at these lengths. */
 export async function writeCleanMark(files: Files, base: string, datBytes: number, idxBytes: number): Promise<void> {
-  await files.writeAtomic(`${base}.clean`, utf8(`dat ${datBytes} idx ${idxBytes}\n`));
+  await files.writeAtomic(`${base}.clean`, utf8(`${cleanMark(datBytes, idxBytes)}\n`));
+}
+
+/** What `.clean` holds: lengths; behind it, for a volume with a sorted index, ` sdx ` and the length of that. */
+export function cleanMark(datBytes: number, idxBytes: number): string {
+  return `dat ${datBytes} idx ${idxBytes}`;
 }
 
 class Recovery {
@@ -160,7 +165,8 @@ class Recovery {
   async #isClean(idxBytes: number): Promise<boolean> {
     const { files, base } = this.#options;
     try {
-      return text(await files.read(`${base}.clean`)).trim() === `dat ${this.#datBytes} idx ${idxBytes}`;
+      const mark = text(await files.read(`${base}.clean`)).trim();
+      return mark.replace(/ sdx \d+$/, '') === cleanMark(this.#datBytes, idxBytes);
     } catch (error) {
       if (hasCode(error, 'not_found')) return false;
       throw error;

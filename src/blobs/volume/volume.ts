@@ -18,7 +18,7 @@ import type { File } from '../../platform/files.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { fileIdText } from '../formats/file-id.ts';
 import { type IndexLayout, idHighOf, idLowOf, indexLayout } from '../formats/index-row.ts';
-import { decodeNeedle, NEEDLE_SIZE_MAX, type Needle, recordBytes, type StoredNeedle } from '../formats/needle.ts';
+import { NEEDLE_SIZE_MAX, type Needle, recordBytes } from '../formats/needle.ts';
 import {
   decodeSuperBlock,
   encodeSuperBlock,
@@ -30,12 +30,12 @@ import {
   type SuperBlock,
   superBlockBytes,
 } from '../formats/super-block.ts';
-import { type Ttl, ttlSeconds } from '../formats/ttl.ts';
+import type { Ttl } from '../formats/ttl.ts';
 import { type VolumeName, volumeBaseName } from '../formats/volume-files.ts';
 import { decodeVolumeInfo, encodeVolumeInfo, newVolumeInfo, type VolumeInfo } from '../formats/volume-info.ts';
 import { CHUNK_IDS_FROM, sizeBeforeDelete } from '../index/needle-map.ts';
 import { Generation } from './generation.ts';
-import { readLargeNeedle, WHOLE_RECORD_BYTES_MAX } from './record-scan.ts';
+import { isExpired, type ReadNeedle, readPieces, readRecord } from './needle-read.ts';
 import { type Quarantined, type RecoveryReport, recoverIndex, writeCleanMark } from './recover.ts';
 import { finishSwap } from './swap.ts';
 import { VolumeWriter, type Written } from './volume-writer.ts';
@@ -47,7 +47,6 @@ const NOW_BYTES_MAX = 64 * 1024;
 const NOW_MS_MAX = 0.25;
 /** and so many reads go to the thread pool before the next try. */
 const READS_BETWEEN_TRIES = 200;
-const PIECE_BYTES = 1024 * 1024;
 const DEFAULT_VOLUME_BYTES_MAX = 30 * 1024 ** 3;
 
 /** When a write is acknowledged; see `base/durability.ts`. There are no volumes of class `memory`. */
@@ -79,17 +78,6 @@ export type ReadOnlyReason = 'marked' | 'marked_can_delete' | 'failed' | 'space_
 export interface ReadOnlyState {
   readonly reason: ReadOnlyReason;
   readonly text: string;
-}
-
-/** A needle that was found. Data too large to be read at once comes as pieces. */
-export interface ReadNeedle {
-  readonly needle: StoredNeedle;
-  /** Of the data as stored. */
-  readonly dataBytes: number;
-  /** Pieces of at most a mebibyte of `data[start, end)`, each the caller's own. Undefined when `needle.data` has it all. */
-  readonly pieces: ((start: number, end: number) => AsyncGenerator<Buffer>) | undefined;
-  /** Lets go of the files behind `pieces`; to be called once they are not read any more. */
-  close(): void;
 }
 
 export interface VolumeStatus {
@@ -275,16 +263,21 @@ export class Volume {
     generation.hold();
     let isHandedOver = false;
     try {
-      const { needle, dataBytes, dataOffset } = await this.#readAt(generation, offset, size, id);
+      this.datReads++;
+      const { dat, superBlock } = generation;
+      const readNow = (into: Buffer, at: number) => this.#readNow(dat, into, at);
+      const place = { id, offset, size };
+      const found = await readRecord(dat, place, superBlock.version, this.volumeId, readNow);
+      const { needle, dataBytes, dataOffset } = found;
       if (options.anyCookie !== true && needle.cookie !== cookie) return undefined;
-      if (this.#isExpired(needle)) return undefined;
+      if (isExpired(needle, this.options.platform.clock.nowMs())) return undefined;
       if (dataOffset === undefined) return { needle, dataBytes, pieces: undefined, close() {} };
       isHandedOver = true;
       let isClosed = false;
       return {
         needle,
         dataBytes,
-        pieces: (start, end) => pieces(generation.dat, dataOffset, start, end),
+        pieces: (start, end) => readPieces(dat, dataOffset, start, end),
         close() {
           if (!isClosed) void generation.release();
           isClosed = true;
@@ -296,30 +289,6 @@ export class Volume {
     } finally {
       if (!isHandedOver) void generation.release();
     }
-  }
-
-  async #readAt(
-    generation: Generation,
-    offset: number,
-    size: number,
-    id: bigint,
-  ): Promise<{ readonly needle: StoredNeedle; readonly dataBytes: number; readonly dataOffset: number | undefined }> {
-    const { version } = generation.superBlock;
-    const total = recordBytes(size, version);
-    this.datReads++;
-    if (total > WHOLE_RECORD_BYTES_MAX) {
-      const large = await readLargeNeedle(generation.dat, offset, size, version, this.volumeId);
-      this.#assertIs(large.needle, id, size);
-      return large;
-    }
-    const bytes = Buffer.allocUnsafe(total);
-    const read = this.#readNow(generation.dat, bytes, offset) ?? (await generation.dat.read(bytes, offset));
-    if (read < total || bytes.readInt32BE(12) !== size) {
-      throw new OperationError('corruption', `volume ${this.volumeId} has no record of ${size} bytes at ${offset}`);
-    }
-    const needle = decodeNeedle(bytes, 0, version, this.volumeId);
-    this.#assertIs(needle, id, size);
-    return { needle, dataBytes: needle.data.length, dataOffset: undefined };
   }
 
   /** Reads from the page cache while that has what is asked for; undefined when it lately had not. */
@@ -334,20 +303,6 @@ export class Volume {
     const read = dat.readNow(into, offset);
     if (clock.monotonicMs() - startedMs > NOW_MS_MAX) this.#readsUntilTry = READS_BETWEEN_TRIES;
     return read;
-  }
-
-  #assertIs(needle: StoredNeedle, id: bigint, size: number): void {
-    if (needle.id === id && needle.size === size) return;
-    throw new OperationError(
-      'corruption',
-      `volume ${this.volumeId}: the index names needle ${id.toString(16)} where ${needle.id.toString(16)} lies`,
-    );
-  }
-
-  #isExpired(needle: StoredNeedle): boolean {
-    if (needle.ttl === undefined || needle.lastModifiedS === undefined) return false;
-    const writtenS = needle.appendAtNs > 0n ? Number(needle.appendAtNs / 1_000_000_000n) : needle.lastModifiedS;
-    return writtenS + ttlSeconds(needle.ttl) < this.options.platform.clock.nowMs() / 1000;
   }
 
   /** Names a needle as damaged; the oldest names give way to new ones. */
@@ -454,21 +409,11 @@ export class Volume {
   }
 }
 
-async function* pieces(dat: File, dataOffset: number, start: number, end: number): AsyncGenerator<Buffer> {
-  for (let at = start; at < end; ) {
-    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end - at));
-    const read = await dat.read(piece, dataOffset + at);
-    if (read < piece.length) throw new OperationError('corruption', 'the data of a needle is cut off');
-    at += read;
-    yield piece;
-  }
-}
-
-function basePath(options: Pick<VolumeOptions, 'directory' | 'name'>): string {
+export function basePath(options: Pick<VolumeOptions, 'directory' | 'name'>): string {
   return `${options.directory}/${volumeBaseName(options.name)}`;
 }
 
-async function readInfo(options: VolumeOptions, base: string): Promise<VolumeInfo | undefined> {
+export async function readInfo(options: VolumeOptions, base: string): Promise<VolumeInfo | undefined> {
   try {
     return decodeVolumeInfo(await options.platform.files.read(`${base}.vif`));
   } catch (error) {

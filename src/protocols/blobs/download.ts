@@ -11,7 +11,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import { text } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import { entityTag } from '../../blobs/formats/needle.ts';
-import type { ReadNeedle } from '../../blobs/volume/volume.ts';
+import type { ReadNeedle } from '../../blobs/volume/needle-read.ts';
 import type { HttpRequest, HttpResponse } from '../../platform/http.ts';
 import type { BlobPath } from './blob-path.ts';
 import { type ChunkManifest, parseManifest } from './chunk-manifest.ts';

@@ -4,7 +4,7 @@ import type { VolumeStatus } from '../../blobs/volume/volume.ts';
 import type { VolumeSet } from '../../blobs/volume-set.ts';
 
 export function serverStatus(set: VolumeSet, version: string): unknown {
-  const volumes = set.volumes().map((volume) => ({ directory: volume.options.directory, status: volume.status() }));
+  const volumes = set.readers().map((volume) => ({ directory: volume.options.directory, status: volume.status() }));
   return {
     Version: version,
     DiskStatuses: set.directories.map(({ path, freeBytes, spaceLow }) => {

@@ -123,7 +123,7 @@ async function storeChunked(
 ): Promise<Stored> {
   const { volumes, random, fileBytesMax } = options;
   const { volumeId } = request.path;
-  const volume = volumes.get(volumeId);
+  const volume = volumes.set.get(volumeId);
   if (volume === undefined) throw new OperationError('not_found', `volume ${volumeId} is not here`);
   const chunks: { fid: string; offset: number; size: number }[] = [];
   const names: { id: bigint; cookie: number }[] = [];
