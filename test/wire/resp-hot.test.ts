@@ -10,7 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { DatabaseKeys } from '../../src/models/keyvalue/keys.ts';
 import { encodeString, NEVER, stringOf } from '../../src/models/keyvalue/values.ts';
 import { Keyspace } from '../../src/storage/keyspace.ts';
-import type { Transaction } from '../../src/storage/store.ts';
+import type { Store, Transaction } from '../../src/storage/store.ts';
 import { ServerProcess } from '../support/server.ts';
 import { RawClient, request } from './resp-client.ts';
 import { startRespServer, type TestServer, type TestServerOptions } from './resp-server.ts';
@@ -209,6 +209,42 @@ describe('hot entries', () => {
       });
     }
   }
+
+  it(`say what the store says when it answers late, as from a disk (seed ${SEED})`, async () => {
+    const random = randomFrom(SEED + 1);
+    let late = 0;
+    const server = await start({
+      hotBytesMax: 64 << 10,
+      wrapStore: (store) =>
+        new Proxy(store, {
+          get(target, name) {
+            if (name === 'get') {
+              return (...args: Parameters<Store['get']>) => {
+                const value = target.get(...args);
+                if (random(2) === 0) return value;
+                late++;
+                return new Promise((resolve) => setImmediate(() => resolve(value)));
+              };
+            }
+            const value: unknown = Reflect.get(target, name, target);
+            return typeof value === 'function' ? value.bind(target) : value;
+          },
+        }),
+    });
+    // More than the arena holds, so that reads go down to the store.
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    for (let i = 0; i < 1_000; i++) client.send(request('SET', `cold${i}`, `${i}`.repeat(50)));
+    for (let i = 0; i < 1_000; i++) expect(await client.reply()).toBe('+OK\r\n');
+    for (let i = 0; i < 1_000; i++) client.send(request('GET', `cold${i}`));
+    for (let i = 0; i < 1_000; i++) expect(await client.reply(), `cold${i}`).toBe(bulk(`${i}`.repeat(50)));
+    expect(late).toBeGreaterThan(100);
+    await client.call('FLUSHDB');
+    const model = await mix(server, SEED, 600);
+    const transaction = server.store.begin({ readOnly: true });
+    expect(await contents(transaction)).toEqual(model);
+    transaction.rollback();
+  });
 
   it(`say what the store says over a disk, and after it was opened again (seed ${SEED})`, async () => {
     const directory = await mkdtemp(join(tmpdir(), 'orbit-hot-'));

@@ -232,6 +232,11 @@ export class KeyspacePartitions {
     return this.#views[number]!;
   }
 
+  /** As `PartitionCommit.takeLoading`. */
+  takeLoading(): Promise<boolean> | undefined {
+    return this.#commit.takeLoading();
+  }
+
   /** Writes of this stretch that are not ordered yet. */
   get writes(): number {
     return this.#commit.writes;

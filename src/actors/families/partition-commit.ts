@@ -64,6 +64,10 @@ const SLICE_ENTRIES = 512;
 const BACKGROUND_FRACTION = 128;
 /** Nobody else has looked for so many periods (of 100 ms): then nothing is handed over in the background. */
 const QUIET_PERIODS = 600;
+/** Values fetched at once beyond those that commands wait for. */
+const LOADS_MAX = 1_024;
+/** Of the arena's bound: a larger value from disk is not kept. */
+const LOADED_FRACTION = 64;
 /** A longer value that somebody else has written is not kept before it is asked for. */
 const FOREIGN_BYTES_MAX = 64 * 1024;
 /** A key so short fits the store whatever it holds: its bytes count twice at most. */
@@ -82,6 +86,12 @@ export interface PartitionCommitOptions {
   readonly seed: number;
   /** Of a key in `buffer[start, end)`. */
   readonly partitionOf: (database: number, buffer: Bytes, start: number, end: number) => number;
+}
+
+interface Load {
+  done: Promise<boolean>;
+  /** The key was written since. */
+  isStale: boolean;
 }
 
 interface Undo {
@@ -124,6 +134,11 @@ export class PartitionCommit {
   /** Why the store last refused what was written behind; until it takes it, no more values are accepted. */
   #refusal: OperationError | undefined;
   #undo: Undo[] | undefined;
+  /** Values on their way from a disk, by the hash of their keys. */
+  readonly #loads = new Map<number, Load>();
+  /** The last one that was asked for. */
+  #loading: Promise<boolean> | undefined;
+  readonly #loadedBytesMax: number;
   /** The batch being gathered removes a key. */
   #removes = false;
   /** The last commit that removed keys: who finds one absent has observed it. */
@@ -140,6 +155,7 @@ export class PartitionCommit {
     this.#keeps = !store.supports.shared;
     this.#gated = store.durability !== 'memory';
     this.arena = new EntryArena({ bytesMax: options.hotBytesMax, seed: options.seed });
+    this.#loadedBytesMax = options.hotBytesMax / LOADED_FRACTION;
     this.#dirtyBytesMax = Math.min(DIRTY_BYTES_MAX, options.hotBytesMax / DIRTY_FRACTION);
     if (options.writeBehind && !this.#gated && this.#keeps)
       this.#late = store.writeBehind?.(options.range, () => this.settle());
@@ -147,6 +163,7 @@ export class PartitionCommit {
     this.#stops.push(
       store.watch(options.range, (record) => this.#onForeign(record)),
       store.onReset(() => {
+        this.#noteAllWritten();
         this.arena.clear();
       }),
     );
@@ -178,7 +195,10 @@ export class PartitionCommit {
    */
   locate(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
     const { arena } = this;
-    if (this.#ordering !== undefined) return false;
+    if (this.#ordering !== undefined) {
+      this.#loading = undefined;
+      return false;
+    }
     if (arena.find(hash, database, buffer, start, length)) {
       if (this.#gated && !arena.isDirty) this.#observe(arena.stamp);
       return true;
@@ -190,7 +210,18 @@ export class PartitionCommit {
       }
       return true;
     }
-    return this.#cleared.size === 0 && this.#load(hash, database, buffer, start, length);
+    if (this.#cleared.size > 0) {
+      this.#loading = undefined;
+      return false;
+    }
+    if (this.#loads.size > 0) {
+      const load = this.#loads.get(hash);
+      if (load !== undefined && !load.isStale) {
+        this.#loading = load.done;
+        return false;
+      }
+    }
+    return this.#load(hash, database, buffer, start, length);
   }
 
   #observe(stamp: number): void {
@@ -210,12 +241,26 @@ export class PartitionCommit {
     } finally {
       this.#reading = false;
     }
+    const { observedVersion } = observer;
     if (isPromise(value)) {
-      value.catch(() => undefined); // Asked for again by whoever waits.
+      this.#loadLater(hash, database, copyBytes(buffer.subarray(start, start + length)), value, observedVersion);
       return false;
     }
-    const { observedVersion } = observer;
     if (observedVersion > this.observer.observedVersion) this.observer.observedVersion = observedVersion;
+    this.#keep(hash, database, buffer, start, length, value, observedVersion);
+    return true;
+  }
+
+  /** A clean entry of what the store said. */
+  #keep(
+    hash: number,
+    database: number,
+    buffer: Bytes,
+    start: number,
+    length: number,
+    value: Bytes | undefined,
+    version: number,
+  ): void {
     const { arena } = this;
     const partition = this.#partitionOf(database, buffer, start, start + length);
     arena.write(hash, database, partition, buffer, start, length, value === undefined ? ABSENT : value.length);
@@ -223,8 +268,77 @@ export class PartitionCommit {
       arena.slab.bytes.set(value, arena.valueAt);
       arena.mark(hasExpiry(value));
     }
-    arena.stampClean(observedVersion);
-    return true;
+    arena.stampClean(version);
+  }
+
+  /** A value that comes from a disk: kept when it is there, unless the key was written meanwhile. */
+  #loadLater(
+    hash: number,
+    database: number,
+    redisKey: Bytes,
+    value: PromiseLike<Bytes | undefined>,
+    version: number,
+  ): void {
+    const load: Load = { done: Promise.resolve(false), isStale: false };
+    const end = (): void => {
+      if (this.#loads.get(hash) === load) this.#loads.delete(hash);
+    };
+    load.done = Promise.resolve(value).then(
+      (stored) => {
+        end();
+        const { arena } = this;
+        const { length } = redisKey;
+        if (load.isStale || !this.#keeps || (stored !== undefined && stored.length > this.#loadedBytesMax))
+          return false;
+        if (!arena.find(hash, database, redisKey, 0, length)) {
+          this.#keep(hash, database, redisKey, 0, length, stored, version);
+          arena.markUsed(); // Somebody is about to.
+        }
+        return true;
+      },
+      () => {
+        end(); // Whoever asks again gets the error.
+        return false;
+      },
+    );
+    const older = this.#loads.get(hash);
+    if (older !== undefined) older.isStale = true;
+    this.#loads.set(hash, load);
+    this.#loading = load.done;
+  }
+
+  /** Begins to fetch a value that a command behind will want, if it is not here; bounded. */
+  prefetch(hash: number, database: number, buffer: Bytes, start: number, length: number): void {
+    if (this.#loads.size >= LOADS_MAX || this.#loads.has(hash) || this.#ordering !== undefined) return;
+    if (this.arena.isComplete(database) || this.#cleared.size > 0) return;
+    if (this.arena.find(hash, database, buffer, start, length)) return;
+    const loading = this.#loading;
+    this.#load(hash, database, buffer, start, length);
+    this.#loading = loading;
+  }
+
+  /**
+   * Takes what the last read that would have had to wait is waiting for: it resolves with whether the value is here then,
+   * so that trying again is worth it. Undefined when it waits for something else.
+   */
+  takeLoading(): Promise<boolean> | undefined {
+    const loading = this.#loading;
+    this.#loading = undefined;
+    return loading;
+  }
+
+  /** Whether any value is on its way from a disk. */
+  get isLoading(): boolean {
+    return this.#loads.size > 0;
+  }
+
+  #noteWritten(hash: number): void {
+    const load = this.#loads.get(hash);
+    if (load !== undefined) load.isStale = true;
+  }
+
+  #noteAllWritten(): void {
+    for (const load of this.#loads.values()) load.isStale = true;
   }
 
   /** The stored value; the caller owns the bytes. @throws WouldWait, CommitFailed. */
@@ -288,6 +402,7 @@ export class PartitionCommit {
     if (this.#late !== undefined) {
       if (arena.dirtyCount >= DIRTY_ENTRIES_MAX || arena.dirtyBytes >= this.#dirtyBytesMax) this.#flush(SLICE_ENTRIES);
     } else this.#writes++;
+    if (this.#loads.size > 0) this.#noteWritten(hash);
     arena.write(hash, database, partition, buffer, start, length, valueLength);
     arena.markDirty();
   }
@@ -352,6 +467,7 @@ export class PartitionCommit {
   /** Removes every key of a database. @throws WouldWait, and, written behind, OperationError as `WriteBatch.commit`. */
   clear(database: number): void {
     if (this.#ordering !== undefined) throw WOULD_WAIT;
+    this.#noteAllWritten();
     if (this.#late === undefined) {
       this.#writes++;
       this.#cleared.add(database);
@@ -605,6 +721,7 @@ export class PartitionCommit {
         for (let database = 0; database < this.#databases.length; database++) {
           const { range } = this.#databases[database]!;
           if (!rangesOverlap(range, change.range)) continue;
+          this.#noteAllWritten();
           this.arena.removeDatabase(database, this.#keeps && rangeIncludes(change.range, range));
         }
       }
@@ -620,6 +737,7 @@ export class PartitionCommit {
       const redisKey = keys.decode(key);
       const { length } = redisKey;
       const hash = arena.hash(database, redisKey, 0, length);
+      this.#noteWritten(hash);
       const found = arena.find(hash, database, redisKey, 0, length);
       if (value === undefined || value.length > FOREIGN_BYTES_MAX || !this.#keeps || (found && arena.isDirty)) {
         if (found) arena.remove(value === undefined);

@@ -137,6 +137,9 @@ const UNDURABLE = 2;
 /** Clients are weighed again each time one of them has grown by so much. */
 const WEIGHED_BYTES = 1024 * 1024;
 
+/** A command that has waited for so many values one after the other fetches the others in a transaction. */
+const LOADS_AWAITED_MAX = 16;
+
 const KEPT_BUFFER_BYTES = 16 * 1024;
 
 export class RespConnection implements Session, Observer, SocketHandlers {
@@ -178,6 +181,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   #uncommittedOutput = 0;
   /** Commands up to this one commit by themselves. */
   #alone = NONE;
+  /** How often the first command has waited for values from disk. */
+  #loadsAwaited = 0;
 
   /** Replies that wait for durability: bytes `[start, end)`, cut by marks. */
   #output: Buffer = NO_INPUT;
@@ -453,7 +458,10 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   #hurry(batch: RequestBatch, at: number): number {
     const { quick } = this.#context;
     const next = quick.run(batch, at, this.server.databases.stored(this.database), STRETCH_OUTPUT_BYTES);
-    if (next > at) this.lastCommand = quick.lastCommand;
+    if (next > at) {
+      this.lastCommand = quick.lastCommand;
+      this.#loadsAwaited = 0;
+    }
     if (this.#uncommitted === NONE && quick.firstWrite !== NONE) {
       this.#uncommitted = quick.firstWrite;
       this.#uncommittedOutput = quick.firstWriteOutput;
@@ -609,6 +617,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     if (!began) this.#context.abandonWork();
     const error = began ? work.error : WOULD_WAIT;
     if (error === undefined) {
+      this.#loadsAwaited = 0;
       if (entry.isWrite) partitions.endTurn();
       if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
       if (partitions.writes === 0) return at + 1;
@@ -622,9 +631,39 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     if (error instanceof CommitFailed) return this.#returnTo(at, error.cause);
     partitions.undoTurn(); // A command that failed half-way: nothing of it may be ordered with the others.
     if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
-    if (error instanceof WouldWait) return this.#leaveTurn(entry, batch, at);
+    if (error instanceof WouldWait) return this.#waitForValue(entry, batch, at);
     this.#error(errorLine(error) ?? 'ERR internal error');
     return at + 1;
+  }
+
+  /** A value comes from disk: the command runs again when it is here. Whatever else has to wait is a transaction. */
+  #waitForValue(entry: CommandEntry, batch: RequestBatch, at: number): number {
+    const loading = this.server.partitions.takeLoading();
+    if (loading === undefined || at <= this.#alone || this.#loadsAwaited >= LOADS_AWAITED_MAX) {
+      this.#loadsAwaited = 0;
+      return this.#leaveTurn(entry, batch, at);
+    }
+    const committed = this.#commit(at);
+    if (isPromise(committed)) {
+      this.#waitForOrder(committed, batch, at);
+      return SUSPENDED;
+    }
+    if (committed !== at) return committed;
+    entry.calls--;
+    this.server.counters.commands--;
+    const rest = batch.detach(at);
+    this.#pause(WAITING);
+    this.#emit();
+    loading.then((kept) => {
+      if (this.#closed) return;
+      this.#loadsAwaited = kept ? this.#loadsAwaited + 1 : LOADS_AWAITED_MAX;
+      try {
+        if (this.#execute(rest, 0)) this.#continueReading();
+      } catch (error) {
+        this.#failBug(error);
+      }
+    });
+    return SUSPENDED;
   }
 
   #databasesOf(entry: CommandEntry): Database | readonly Database[] {

@@ -112,6 +112,7 @@ export class QuickCommands {
         const writesBefore = this.#entries.writes;
         if (!this.#tryExecute(kind, batch, at, database, this.#hashes[i]!)) {
           this.#writer.length = outputBefore;
+          this.#prefetch(batch, at, i, end, database);
           return at;
         }
         if (this.firstWrite === NONE && this.#entries.writes > writesBefore) {
@@ -134,6 +135,17 @@ export class QuickCommands {
     } catch (error) {
       if (hasCode(error, 'too_large') && (kind === GET || kind === MGET || kind === EXISTS)) return false;
       throw error;
+    }
+  }
+
+  /** One command has to wait for a disk, it may be: then what those behind it read is fetched at the same time. */
+  #prefetch(batch: RequestBatch, from: number, index: number, end: number, database: number): void {
+    if (!this.#entries.isLoading) return;
+    const { buffer, starts, lengths, firstArgument } = batch;
+    for (let at = from + 1, i = index + 1; at < end; at++, i++) {
+      if (this.#kinds[i] === SET) continue; // It reads nothing.
+      const key = firstArgument[at]! + 1;
+      this.#entries.prefetch(this.#hashes[i]!, database, buffer, starts[key]!, lengths[key]!);
     }
   }
 
