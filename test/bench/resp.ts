@@ -1,13 +1,15 @@
 /**
  * GET, SET and INCR as redis-benchmark sends them, to the server and to a redis-server beside it, runs alternating: without
  * durability (class `memory` beside no persistence) and with every reply behind a sync (class `disk` beside
- * `appendonly yes, appendfsync always`). Then the memory that a million keys of 100-byte values take.
+ * `appendonly yes, appendfsync always`). Then the memory that a million keys of 100-byte values take. Then reads of a data set
+ * ten times as large as the memory for hot entries, beside reads of a part that fits it.
  *
  * Each line has two ratios: of rates, which the load generator and whoever else uses the machine blur, and of the processor time
- * that the server takes per request, which they do not.
+ * that the server takes per request, which they do not. What it still does when the last reply has left, applying writes to its
+ * engine above all, is waited for and counted.
  *
  * Needs redis-server and redis-benchmark in the path. ORBIT_BENCH_SECONDS sets how long a run shall take, 2 by default.
- * `npm run bench -- resp [memory|disk|bytes] [TEXT]` runs one part, or only the lines whose name holds TEXT.
+ * `npm run bench -- resp [memory|disk|bytes|cold] [TEXT]` runs one part, or only the lines whose name holds TEXT.
  */
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
@@ -23,6 +25,14 @@ import { processorUs } from './processor-time.ts';
 const SECONDS = Number(process.env.ORBIT_BENCH_SECONDS ?? 2);
 const KEYS = 100_000;
 const MEMORY_KEYS = 1_000_000;
+/** An eighth of it holds hot entries: some 200,000 of these. */
+const COLD_MEMORY = '256MB';
+const COLD_KEYS = 2_000_000;
+/** A server is done when it has run for less than `QUIET_US` in each of so many pauses. */
+const QUIET_PAUSES = 6;
+const PAUSE_MS = 250;
+const QUIET_US = 15_000;
+const PAUSES_MAX = 80;
 const run_ = promisify(execFile);
 
 interface Load {
@@ -66,7 +76,90 @@ export async function run(): Promise<readonly string[]> {
       );
     });
   }
+  if (only === '' || only === 'cold') {
+    const directory = await mkdtemp(join(tmpdir(), 'orbit-bench-resp-cold-'));
+    const orbit = await ServerProcess.start({ dataDir: directory, args: ['--memory-limit', COLD_MEMORY] });
+    try {
+      const port = orbit.port('redis');
+      await load(port, 0, COLD_KEYS);
+      for (const pipeline of [1, 16]) {
+        lines.push(
+          await compare({
+            name: `resp zipfian get -P ${pipeline}, 10 x arena`,
+            unit: 'op/s',
+            ours: measuredGets(port, orbit.pid, COLD_KEYS, pipeline),
+            peer: measuredGets(port, orbit.pid, COLD_KEYS / 20, pipeline),
+            peerName: 'resident',
+          }),
+        );
+      }
+    } finally {
+      await orbit.stop();
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
   return lines;
+}
+
+/** GETs of keys that follow Zipf's law with the exponent 0.99, as YCSB has it, from 50 connections. */
+function measuredGets(port: number, pid: number, keys: number, pipeline: number): () => Promise<Measured> {
+  const next = zipfian(keys, 0.99);
+  let requests = 20_000;
+  return async () => {
+    const before = await processorUs(pid);
+    const started = performance.now();
+    const each = Math.ceil(requests / 50 / pipeline);
+    await Promise.all(Array.from({ length: 50 }, () => gets(port, each, pipeline, next)));
+    const rate = (each * 50 * pipeline) / ((performance.now() - started) / 1_000);
+    const run = { rate, processorUs: ((await processorUs(pid)) - before) / (each * 50 * pipeline) };
+    requests = Math.max(10_000, Math.min(5_000_000, Math.round(rate * SECONDS)));
+    return run;
+  };
+}
+
+async function gets(port: number, rounds: number, pipeline: number, next: () => number): Promise<void> {
+  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+  const done = Promise.withResolvers<void>();
+  const replyBytes = '$100\r\n'.length + 100 + 2;
+  let left = rounds;
+  let awaited = 0;
+  const send = (): void => {
+    if (left-- === 0) {
+      done.resolve();
+      return;
+    }
+    let chunk = '';
+    for (let i = 0; i < pipeline; i++) chunk += `*2\r\n$3\r\nGET\r\n$16\r\n${keyName(next())}\r\n`;
+    awaited = replyBytes * pipeline;
+    socket.write(chunk);
+  };
+  socket.on('error', done.reject);
+  socket.on('data', (chunk) => {
+    awaited -= chunk.length;
+    if (awaited < 0) done.reject(new Error('a reply is not that of a value of 100 bytes'));
+    else if (awaited === 0) send();
+  });
+  send();
+  await done.promise;
+  socket.destroy();
+}
+
+/** Numbers from 0 to `count - 1`, the frequent ones spread over all (Gray et al., 1994, as in YCSB). */
+function zipfian(count: number, theta: number): () => number {
+  let zeta = 0;
+  for (let i = 1; i <= count; i++) zeta += 1 / i ** theta;
+  const alpha = 1 / (1 - theta);
+  const eta = (1 - (2 / count) ** (1 - theta)) / (1 - (1 + 0.5 ** theta) / zeta);
+  return () => {
+    const u = Math.random();
+    const uz = u * zeta;
+    const rank = uz < 1 ? 0 : uz < 1 + 0.5 ** theta ? 1 : Math.floor(count * (eta * u - eta + 1) ** alpha);
+    return (Math.imul(rank, 2_654_435_761) >>> 0) % count;
+  };
+}
+
+function keyName(number: number): string {
+  return `key:${String(number).padStart(12, '0')}`;
 }
 
 async function line(into: string[], what: string, load: Load, orbit: ServerProcess, redis: Redis): Promise<void> {
@@ -90,11 +183,23 @@ function measured(port: number, pid: number, load: Load): () => Promise<Measured
   return async () => {
     const before = await processorUs(pid);
     const rate = await benchmark(port, load, requests);
-    const took = (await processorUs(pid)) - before;
+    const took = (await drainedUs(pid)) - before;
     const run = { rate, processorUs: took / requests };
     requests = Math.max(10_000, Math.min(20_000_000, Math.round(rate * SECONDS)));
     return run;
   };
+}
+
+/** The processor time of a server once it has finished what it does after its replies. */
+async function drainedUs(pid: number): Promise<number> {
+  let [last, quiet] = [await processorUs(pid), 0];
+  for (let pauses = 0; quiet < QUIET_PAUSES && pauses < PAUSES_MAX; pauses++) {
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    const now = await processorUs(pid);
+    quiet = now - last < QUIET_US ? quiet + 1 : 0;
+    last = now;
+  }
+  return last;
 }
 
 async function benchmark(port: number, { command, clients, pipeline }: Load, requests: number): Promise<number> {
@@ -177,7 +282,7 @@ async function load(port: number, from: number, count: number): Promise<void> {
   for (let i = 0; i < count; i += 1_000) {
     let chunk = '';
     for (let j = i; j < Math.min(count, i + 1_000); j++) {
-      chunk += `*3\r\n$3\r\nSET\r\n$16\r\nkey:${String(from + j).padStart(12, '0')}\r\n$100\r\n${value}\r\n`;
+      chunk += `*3\r\n$3\r\nSET\r\n$16\r\n${keyName(from + j)}\r\n$100\r\n${value}\r\n`;
     }
     if (!socket.write(chunk)) await new Promise((resolve) => socket.once('drain', resolve));
   }
