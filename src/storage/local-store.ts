@@ -25,6 +25,7 @@ import type { Observer } from '../base/observer.ts';
 import type { Platform, Timer } from '../platform/platform.ts';
 import { CommitLog, frameStart, type LogOptions } from './commit-log.ts';
 import type { Engine } from './engine.ts';
+import { chooseHashSecret } from './key-hash.ts';
 import { type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import { Keyspace } from './keyspace.ts';
 import { checkKey, LocalTransaction } from './local-transaction.ts';
@@ -157,6 +158,8 @@ export class LocalStore implements Store {
     this.locks = new LockTable({ timers: options.platform.timers });
     this.snapshots = new Snapshots(options.engine);
     this.#version = options.engine.position;
+    const secret = Buffer.from(options.platform.random.bytes(8));
+    chooseHashSecret(secret.readInt32LE(0), secret.readInt32LE(4));
     this.#active = this.#newMemtable(0);
   }
 

@@ -29,11 +29,12 @@ import {
 } from '../base/bytes.ts';
 import type { Durability } from '../base/durability.ts';
 import { hasCode, OperationError } from '../base/errors.ts';
+import { hashKey } from './key-hash.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } from './key-range.ts';
 import { type CursorSource, LocalCursor } from './local-cursor.ts';
 import type { LocalStore } from './local-store.ts';
 import { LockOwner } from './lock-table.ts';
-import { hashKey, type MemtableMark } from './memtable.ts';
+import type { MemtableMark } from './memtable.ts';
 import {
   DELETE,
   DELETE_FROM,

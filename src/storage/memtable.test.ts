@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { text, utf8 } from '../base/bytes.ts';
+import { hashKey } from './key-hash.ts';
 import { type KeyRange, rangeContains } from './key-range.ts';
-import { hashKey, Memtable, type MemtableMark } from './memtable.ts';
+import { Memtable, type MemtableMark } from './memtable.ts';
 import {
   DELETE,
   DELETE_FROM,

@@ -18,6 +18,7 @@
 
 import { assert } from '../base/assert.ts';
 import { asBuffer, type Bytes, compareBytes } from '../base/bytes.ts';
+import { fixHashSecret, hashKey } from './key-hash.ts';
 import { type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import {
   DELETE,
@@ -51,13 +52,6 @@ export interface RangeDeletion {
   readonly mark: number;
 }
 
-/** FNV-1a, 32 bits, of `bytes[start, end)`. */
-export function hashKey(bytes: Bytes, start = 0, end = bytes.length): number {
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  return hash ^ (hash >>> 15);
-}
-
 export class Memtable {
   arena: Buffer;
   /** Bytes of the arena in use. */
@@ -79,6 +73,7 @@ export class Memtable {
   #looked = 0;
 
   constructor(arena: Bytes, keysExpected: number) {
+    fixHashSecret();
     this.arena = asBuffer(arena);
     const capacity = Math.max(8, keysExpected);
     this.#entries = new Int32Array(capacity * STRIDE);

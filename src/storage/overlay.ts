@@ -9,9 +9,10 @@
  */
 
 import { type Bytes, copyBytes, EMPTY_BYTES, equalBytes } from '../base/bytes.ts';
+import { hashKey } from './key-hash.ts';
 import type { Key, KeyRange } from './key-range.ts';
 import { rangeContains, rangesOverlap } from './key-range.ts';
-import { hashKey, Memtable } from './memtable.ts';
+import { Memtable } from './memtable.ts';
 import { OPERATION_HEADER_BYTES, operationKeyLength, operationValue } from './operations.ts';
 import type { Version } from './store.ts';
 
