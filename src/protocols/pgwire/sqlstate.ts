@@ -12,6 +12,7 @@ const OF_CONDITION = {
   ambiguous_column: '42702',
   ambiguous_function: '42725',
   ambiguous_parameter: '42P08',
+  array_element_error: '2202E',
   array_subscript_error: '2202E',
   bad_copy_file_format: '22P04',
   cannot_change_runtime_parameter: '55P02',

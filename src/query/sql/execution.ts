@@ -8,6 +8,7 @@ import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
+import type { Random } from '../../platform/platform.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../storage/store.ts';
 import type { CatalogTable } from './catalog-cache.ts';
@@ -104,6 +105,10 @@ export class Execution implements ExecutionContext {
 
   get nothingNewer(): boolean {
     return this.#options.engine.store.version === this.transaction.readVersion;
+  }
+
+  get random(): Pick<Random, 'float' | 'uuid'> {
+    return this.#options.engine.platform.random;
   }
 
   clockMicros(): bigint {

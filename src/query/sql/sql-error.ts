@@ -12,6 +12,7 @@ export const CONDITIONS = {
   ambiguous_column: 'invalid_argument',
   ambiguous_function: 'invalid_argument',
   ambiguous_parameter: 'invalid_argument',
+  array_element_error: 'out_of_range',
   array_subscript_error: 'out_of_range',
   bad_copy_file_format: 'invalid_argument',
   cannot_change_runtime_parameter: 'invalid_argument',

@@ -1,19 +1,30 @@
 /** All functions and all operators there are, each kind under one roof. A new one is a row in a table of its chapter. */
 
 import { ARITHMETIC } from './arithmetic.ts';
+import { ARRAY_FUNCTIONS, ARRAY_OPERATORS } from './array-functions.ts';
 import { CATALOG_FUNCTIONS } from './catalog-functions.ts';
 import { COMPARISONS } from './comparisons.ts';
+import { DATETIME_FUNCTIONS } from './datetime-functions.ts';
 import { DATETIME_OPERATORS } from './datetime-operators.ts';
 import { FunctionDirectory } from './definition.ts';
+import { JSON_FUNCTIONS, JSON_OPERATORS } from './json-functions.ts';
 import { MATH_FUNCTIONS, MATH_OPERATORS } from './math.ts';
 import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
+import { NETWORK_FUNCTIONS, NETWORK_OPERATORS, RANGE_FUNCTIONS, RANGE_OPERATORS } from './range-functions.ts';
 import { SEQUENCE_FUNCTIONS } from './sequence-functions.ts';
 import { SERIES_FUNCTIONS } from './series.ts';
 import { SESSION_FUNCTIONS } from './session-functions.ts';
 import { STRING_FUNCTIONS, STRING_OPERATORS } from './strings.ts';
+import { TYPE_FUNCTIONS } from './type-functions.ts';
 
 export const FUNCTIONS = new FunctionDirectory([
   STRING_FUNCTIONS,
+  ARRAY_FUNCTIONS,
+  DATETIME_FUNCTIONS,
+  JSON_FUNCTIONS,
+  RANGE_FUNCTIONS,
+  NETWORK_FUNCTIONS,
+  TYPE_FUNCTIONS,
   PATTERN_FUNCTIONS,
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,
@@ -28,5 +39,9 @@ export const OPERATORS = new FunctionDirectory([
   MATH_OPERATORS,
   DATETIME_OPERATORS,
   STRING_OPERATORS,
+  ARRAY_OPERATORS,
+  JSON_OPERATORS,
+  RANGE_OPERATORS,
+  NETWORK_OPERATORS,
   PATTERN_OPERATORS,
 ]);

@@ -1,6 +1,7 @@
 /** What the value of an expression depends on besides its row. */
 
 import type { Row } from '../../../models/relational/table.ts';
+import type { Random } from '../../../platform/platform.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 
@@ -10,6 +11,8 @@ export interface EvaluationContext extends TimeContext {
   /** What rows around the subquery that runs hold, by the slots of the plan. */
   readonly slots: SqlValue[];
   readonly statementMicros: bigint;
+  /** Missing where nothing random may be asked for, as while constants are folded. */
+  readonly random?: Pick<Random, 'float' | 'uuid'>;
   /** Wall time now. */
   clockMicros(): bigint;
   readonly session: SessionFacts;

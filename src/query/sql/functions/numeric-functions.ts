@@ -120,7 +120,7 @@ function overflow(): SqlError {
 
 export function expNumeric(value: Numeric): Numeric {
   if (!value.isFinite) return isNaNumeric(value) || value.sign > 0 ? value : numericOf(0);
-  const decimal = Number(value.toString()) * 0.434294481903252;
+  const decimal = Number(value.toString()) * Math.LOG10E;
   if (decimal > 131_072) throw overflow();
   const scale = clampScale(SIGNIFICANT_DIGITS_MIN - Math.trunc(decimal), value.scale);
   if (decimal < -scale - 2) return new Numeric(0n, scale);
