@@ -1,0 +1,92 @@
+/**
+ * The TiKV client against a test cluster in a process of its own, 64 calls in flight: point gets over the BatchCommands
+ * stream beside unary ones, gets coalesced into batches by the caller, and single-key transactions.
+ *
+ * The cluster is JavaScript too and shares the machine: the figures are of both together.
+ */
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connect, type TikvClient } from '#tikv-client';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const MAIN = join(ROOT, 'packages', 'tikv-client-node', 'test-cluster', 'node', 'main.ts');
+const IN_FLIGHT = 64;
+const KEYS = 10_000;
+const SECONDS = 3;
+const ROUNDS = 3;
+
+const keyOf = (i: number) => Buffer.from(`key ${String(i).padStart(6, '0')}`);
+
+export async function run(): Promise<readonly string[]> {
+  const child = spawn(process.execPath, [MAIN, '--stores=3', '--pds=1'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const line = await new Promise<string>((resolve, reject) => {
+      child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+      child.once('exit', (code) => reject(new Error(`the cluster ended with ${code}`)));
+    });
+    const pdEndpoints = line.trim().replace('TIKV_PD_ENDPOINTS=', '').split(',');
+    const batched = await connect({ pdEndpoints });
+    const unary = await connect({ pdEndpoints, batchCommands: false });
+    await batched.split(Array.from({ length: 9 }, (_, i) => keyOf((i + 1) * (KEYS / 10))));
+    for (let at = 0; at < KEYS; at += 500) {
+      const transaction = await batched.begin();
+      for (let i = at; i < at + 500; i++) transaction.put(keyOf(i), Buffer.alloc(100, i));
+      await transaction.commit();
+    }
+    const cases: Readonly<Record<string, () => Promise<number>>> = {
+      'gets/s, BatchCommands': () => rate((i) => get(batched, i), 1),
+      'gets/s, unary': () => rate((i) => get(unary, i), 1),
+      'gets/s, coalesced by 16': () => rate((i) => batchGet(batched, i, 16), 16),
+      'keys/s, batch get of 1,000 over 10 regions': () =>
+        rate((i) => batchGet(batched, i, 1_000, KEYS / 1_000), 1_000, 4),
+      'transactions/s, single key, one phase': () => rate((i) => put(batched, i), 1),
+    };
+    const rates = new Map<string, number[]>();
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [name, measure] of Object.entries(cases))
+        rates.set(name, [...(rates.get(name) ?? []), await measure()]);
+    }
+    await batched.close();
+    await unary.close();
+    return [...rates].map(([name, all]) => {
+      const median = all.toSorted((a, b) => a - b)[ROUNDS >> 1]!;
+      return `${name.padEnd(45)} ${Math.round(median).toLocaleString('en')}`;
+    });
+  } finally {
+    child.kill('SIGTERM');
+  }
+}
+
+/** Operations a second; `work` does `each` of them. */
+async function rate(work: (i: number) => Promise<void>, each: number, inFlight = IN_FLIGHT): Promise<number> {
+  const startedMs = performance.now();
+  const untilMs = startedMs + SECONDS * 1000;
+  let done = 0;
+  const worker = async (from: number) => {
+    for (let i = from; performance.now() < untilMs; i += 7919) {
+      await work(i % KEYS);
+      done += each;
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, (_, i) => worker(i * 101)));
+  return done / ((performance.now() - startedMs) / 1000);
+}
+
+const NEWEST = 0xffff_ffff_ffff_ffffn;
+
+async function get(client: TikvClient, i: number): Promise<void> {
+  if ((await client.snapshot(NEWEST).get(keyOf(i))) === undefined) throw new Error('a key is missing');
+}
+
+async function batchGet(client: TikvClient, from: number, count: number, step = 1): Promise<void> {
+  const keys = Array.from({ length: count }, (_, n) => keyOf((from + n * step) % KEYS));
+  await client.snapshot(NEWEST).batchGet(keys);
+}
+
+async function put(client: TikvClient, i: number): Promise<void> {
+  const transaction = await client.begin();
+  transaction.put(keyOf(i), Buffer.alloc(100, i));
+  await transaction.commit().catch(() => {}); // Two may meet on a key.
+}

@@ -1,0 +1,238 @@
+/** What the storage contract leaves to the provider on TiKV: unknown commits, shared data, outages, limits. Virtual time. */
+
+import { describe, expect, it } from 'vitest';
+import { TestCluster } from '../../packages/tikv-client-node/test-cluster/cluster.ts';
+import { InProcessTransport } from '../../packages/tikv-client-node/test-cluster/in-process-transport.ts';
+import { SeededRandom } from '../../packages/tikv-client-node/test-cluster/virtual-time.ts';
+import { type Bytes, text, utf8 } from '../../src/base/bytes.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { Simulation } from '../../src/platform/simulated/simulation.ts';
+import { openTikvStore, type TikvOptions } from '../../src/providers/tikv/open.ts';
+import type { TikvStore } from '../../src/providers/tikv/tikv-store.ts';
+import { commitVersionOf, readVersionOf } from '../../src/providers/tikv/versions.ts';
+import { ALL_KEYS, prefixRange } from '../../src/storage/key-range.ts';
+import { runTransaction } from '../../src/storage/run-transaction.ts';
+import type { Change, Store } from '../../src/storage/store.ts';
+
+class World {
+  readonly simulation = new Simulation(7);
+  readonly platform = this.simulation.boot({ host: 'pd' });
+  readonly cluster = new TestCluster({ environment: this.platform, disorderSeed: 3 });
+  #processes = 0;
+
+  open(options: Partial<TikvOptions> = {}): Promise<TikvStore> {
+    const platform = this.simulation.boot({ host: `process ${++this.#processes}` });
+    const transport = new InProcessTransport({
+      cluster: this.cluster,
+      environment: platform,
+      random: new SeededRandom(this.#processes),
+    });
+    const { pdAddresses } = this.cluster;
+    return openTikvStore({ name: 'tikv', pdEndpoints: pdAddresses, platform, log: silentLog, transport, ...options });
+  }
+
+  run(work: (store: TikvStore) => Promise<void>): Promise<void> {
+    return this.simulation.time.run(async () => {
+      const store = await this.open();
+      await work(store);
+      await store.close();
+    });
+  }
+}
+
+async function put(store: Store, entries: Readonly<Record<string, string>>): Promise<number> {
+  const transaction = store.begin();
+  for (const [key, value] of Object.entries(entries)) transaction.put(utf8(key), utf8(value));
+  return (await transaction.commit()).version;
+}
+
+const read = async (store: Store, key: string) => asText(await store.get(utf8(key)));
+const asText = (bytes: Bytes | undefined) => (bytes === undefined ? undefined : text(bytes));
+
+describe('the TiKV provider', () => {
+  it('tells an unknown commit as such, and the truth can be looked up', async () => {
+    for (const happened of [true, false]) {
+      const world = new World();
+      await world.run(async (store) => {
+        world.cluster.split('m');
+        const { faults } = world.cluster;
+        faults.add({
+          method: 'KvPrewrite',
+          times: 1_000,
+          action: happened
+            ? { kind: 'loseReply', how: 'disconnect' }
+            : { kind: 'status', status: 14, message: 'the connection was reset' },
+        });
+        const failure = await put(store, { a: '1', z: '1' }).catch((error: unknown) => error);
+        expect(failure).toMatchObject({ code: 'commit_unknown', retry: 'after_check' });
+        faults.clear();
+        const { startTs, primary } = (failure as Error).cause as { startTs: bigint; primary: Buffer };
+        await world.platform.timers.sleep(30_000);
+        const status = await store.client.transactionStatus(primary, startTs);
+        expect(status.kind).toBe(happened ? 'committed' : 'rolledBack');
+        expect(await read(store, 'z')).toBe(happened ? '1' : undefined);
+      });
+    }
+  });
+
+  it('shares its data among processes, which see each other at once', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      const other = await world.open();
+      const changes: Change[] = [];
+      store.watch(ALL_KEYS, (record) => void changes.push(...record.changes));
+      await put(other, { a: '1' });
+      expect(await read(store, 'a')).toBe('1');
+      expect(changes).toEqual([]); // Another process's commit.
+      const increments = [store, other].flatMap((one) =>
+        Array.from({ length: 5 }, () =>
+          runTransaction(
+            one,
+            world.platform,
+            async (transaction) => {
+              transaction.put(utf8('n'), utf8(String(Number(asText(await transaction.get(utf8('n'))) ?? 0) + 1)));
+            },
+            { attemptsMax: 1_000 },
+          ),
+        ),
+      );
+      await Promise.all(increments);
+      expect(await read(store, 'n')).toBe('10');
+      expect(changes).toHaveLength(5);
+      await other.close();
+    });
+  });
+
+  it('keeps what has another prefix apart', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      const first = await world.open({ keyPrefix: utf8('one/') });
+      const second = await world.open({ keyPrefix: utf8('two/') });
+      await put(first, { a: '1', b: '2' });
+      await put(second, { a: 'other' });
+      expect(await read(store, 'one/a')).toBe('1');
+      expect(await read(first, 'a')).toBe('1');
+      const transaction = first.begin();
+      const found: string[] = [];
+      const cursor = transaction.scan(ALL_KEYS, { reverse: true });
+      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+        for (const entry of batch) found.push(`${text(entry.key)}=${text(entry.value)}`);
+      }
+      expect(found).toEqual(['b=2', 'a=1']);
+      transaction.deleteRange(ALL_KEYS);
+      await transaction.commit();
+      expect(await read(second, 'a')).toBe('other');
+      for (const one of [first, second]) await one.close();
+    });
+  });
+
+  it('lets statements of read committed add up, with locks and without', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      await put(store, { n: '0' });
+      const add = async () => {
+        const transaction = store.begin({ isolation: 'readCommitted' });
+        await transaction.lock([utf8('n')]);
+        transaction.beginStatement();
+        transaction.put(utf8('n'), utf8(String(Number(asText(await transaction.get(utf8('n')))) + 1)));
+        await transaction.commit();
+      };
+      await Promise.all(Array.from({ length: 8 }, add));
+      expect(await read(store, 'n')).toBe('8');
+      const [one, two] = [store.begin({ isolation: 'readCommitted' }), store.begin({ isolation: 'readCommitted' })];
+      one.put(utf8('n'), utf8('one'));
+      two.put(utf8('n'), utf8('two'));
+      await one.commit();
+      await two.commit(); // The last one wins: there is nothing it could have conflicted with.
+      expect(await read(store, 'n')).toBe('two');
+    });
+  });
+
+  it('fences by requirements against other processes', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      const other = await world.open();
+      await put(store, { lease: 'epoch 1' });
+      const fenced = store.begin();
+      fenced.require(utf8('lease'), utf8('epoch 1'), () => new Error('fenced'));
+      fenced.put(utf8('a'), utf8('late'));
+      await put(other, { lease: 'epoch 2' });
+      await expect(fenced.commit()).rejects.toThrow('fenced');
+      const renewed = store.begin();
+      renewed.require(utf8('lease'), utf8('epoch 2'), () => new Error('fenced'));
+      renewed.put(utf8('a'), utf8('in time'));
+      await put(other, { lease: 'epoch 2' });
+      // Written again with the same value: nothing was lost, so it may run again.
+      await expect(renewed.commit()).rejects.toMatchObject({ code: 'transaction_conflict' });
+      const locked = store.begin({ isolation: 'readCommitted' });
+      locked.require(utf8('lease'), utf8('epoch 1'), () => new Error('fenced'));
+      await expect(locked.commit()).rejects.toThrow('fenced');
+      expect(await read(store, 'a')).toBeUndefined();
+      await other.close();
+    });
+  });
+
+  it('conflicts when a key appeared in a range that it deletes', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      await put(store, { 'r/1': '1' });
+      const deletion = store.begin();
+      deletion.deleteRange(prefixRange(utf8('r/')));
+      await put(store, { 'r/2': '2' });
+      await expect(deletion.commit()).rejects.toMatchObject({ code: 'transaction_conflict' });
+    });
+  });
+
+  it('says how it is, fails by name while nothing answers, and recovers by itself', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      await put(store, { a: '1' });
+      await store.probe();
+      expect(store.health).toEqual({ status: 'healthy' });
+      const [first] = world.cluster.stores;
+      world.cluster.stopStore(first!.id);
+      expect(await read(store, 'a')).toBe('1');
+      expect(store.health).toMatchObject({ status: 'degraded', reason: expect.stringContaining(first!.address) });
+      world.cluster.startStore(first!.id);
+      await world.platform.timers.sleep(5_000);
+      for (const index of [0, 1, 2]) world.cluster.state.pd.down.add(index);
+      await expect(store.probe()).rejects.toMatchObject({ code: 'io', message: expect.stringContaining('pd0:2379') });
+      expect(store.health.status).toBe('unhealthy');
+      world.cluster.state.pd.down.clear();
+      await store.probe();
+      expect(store.health).toEqual({ status: 'healthy' });
+      expect(await read(store, 'a')).toBe('1');
+    });
+  });
+
+  it('refuses what TiKV cannot hold, when it is written', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      const transaction = store.begin();
+      const tooLarge = expect.objectContaining({ code: 'too_large' });
+      expect(() => transaction.put(Buffer.alloc(7_280, 1), utf8('x'))).toThrow(tooLarge);
+      transaction.put(Buffer.alloc(7_279, 1), utf8('x'));
+      expect(() => transaction.put(utf8('v'), Buffer.alloc(6 * 1024 * 1024 + 1))).toThrow(tooLarge);
+      expect(() => {
+        for (let i = 0; i < 18; i++) transaction.put(utf8(`v${i}`), Buffer.alloc(6 * 1024 * 1024));
+      }).toThrow(tooLarge);
+      transaction.rollback();
+      expect(() => store.begin({ isolation: 'serializable' })).toThrow(
+        expect.objectContaining({ code: 'unsupported' }),
+      );
+    });
+  });
+
+  it('orders versions of reads and commits as their timestamps', () => {
+    const base = BigInt(Date.UTC(2026, 5, 1)) << 18n;
+    for (const [commit, readAt] of [
+      [base, base + 64n],
+      [base + 63n, base + 128n],
+      [base + 64n, base + (1n << 18n)],
+    ] as const) {
+      expect(readVersionOf(readAt)).toBeGreaterThanOrEqual(commitVersionOf(commit));
+      expect(commitVersionOf(commit)).toBeGreaterThan(readVersionOf(commit));
+    }
+    expect(Number.isSafeInteger(commitVersionOf(BigInt(Date.UTC(2090, 0, 1)) << 18n))).toBe(true);
+  });
+});
