@@ -9,9 +9,23 @@ import { UTC } from '../types/time-zone.ts';
 import { titleOf } from '../types/types.ts';
 import type { BoundExpression } from './bound.ts';
 
-/** @param table Whose rows the expression reads. */
-export function deparse(expression: BoundExpression, table: Pick<Table, 'columns'> | undefined): string {
-  const show = (each: BoundExpression): string => deparse(each, table);
+/** What an expression stands in: decides whether it needs parentheses in the pretty form. */
+type Parent = 'none' | 'operator' | 'and' | 'or' | 'not' | 'cast';
+
+/**
+ * @param table Whose rows the expression reads.
+ * @param pretty Only those parentheses that are needed, as ruleutils.c prints for people.
+ */
+export function deparse(
+  expression: BoundExpression,
+  table: Pick<Table, 'columns'> | undefined,
+  pretty = false,
+  parent: Parent = 'none',
+): string {
+  const show = (each: BoundExpression, place: Parent): string => deparse(each, table, pretty, place);
+  const list = (each: readonly BoundExpression[]): string => each.map((one) => show(one, 'none')).join(', ');
+  const operator = (text: string): string =>
+    pretty && parent !== 'operator' && parent !== 'cast' ? text : `(${text})`;
   switch (expression.kind) {
     case 'constant':
       return deparseConstant(expression);
@@ -21,42 +35,68 @@ export function deparse(expression: BoundExpression, table: Pick<Table, 'columns
       return `$${expression.index + 1}`;
     case 'call': {
       const { name } = expression.function;
-      const args = expression.args.map(show);
-      if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${args.join(', ')})`;
-      return args.length === 1 ? `(${name} ${args[0]})` : `(${args[0]} ${name} ${args[1]})`;
+      if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args)})`;
+      const [first, second] = expression.args.map((each) => show(each, 'operator'));
+      return operator(second === undefined ? `${name} ${first}` : `${first} ${name} ${second}`);
     }
     case 'compare':
-      return `(${show(expression.left)} ${expression.operator} ${show(expression.right)})`;
-    case 'distinct':
-      return `(${show(expression.left)} IS ${expression.negated ? 'NOT ' : ''}DISTINCT FROM ${show(expression.right)})`;
+      return operator(
+        `${show(expression.left, 'operator')} ${expression.operator} ${show(expression.right, 'operator')}`,
+      );
+    case 'distinct': {
+      const not = expression.negated ? 'NOT ' : '';
+      return operator(
+        `${show(expression.left, 'operator')} IS ${not}DISTINCT FROM ${show(expression.right, 'operator')}`,
+      );
+    }
     case 'and':
-    case 'or':
-      return `(${expression.args.map(show).join(expression.kind === 'and' ? ' AND ' : ' OR ')})`;
+    case 'or': {
+      const { kind } = expression;
+      const text = expression.args.map((each) => show(each, kind)).join(kind === 'and' ? ' AND ' : ' OR ');
+      const plain = pretty && (parent === 'none' || parent === 'or' || (parent === 'and' && kind === 'and'));
+      return plain ? text : `(${text})`;
+    }
     case 'not':
-      return `(NOT ${show(expression.arg)})`;
+      return pretty && ['none', 'and', 'or'].includes(parent)
+        ? `NOT ${show(expression.arg, 'not')}`
+        : `(NOT ${show(expression.arg, 'not')})`;
     case 'isNull':
-      return `(${show(expression.arg)} IS ${expression.negated ? 'NOT ' : ''}NULL)`;
-    case 'isBoolean':
-      return `(${show(expression.arg)} IS ${expression.negated ? 'NOT ' : ''}${expression.value ? 'TRUE' : 'FALSE'})`;
+      return operator(`${show(expression.arg, 'operator')} IS ${expression.negated ? 'NOT ' : ''}NULL`);
+    case 'isBoolean': {
+      const value = expression.value ? 'TRUE' : 'FALSE';
+      return operator(`${show(expression.arg, 'operator')} IS ${expression.negated ? 'NOT ' : ''}${value}`);
+    }
     case 'case': {
-      const whens = expression.whens.map(({ condition, result }) => `WHEN ${show(condition)} THEN ${show(result)}`);
-      return `CASE ${whens.join(' ')} ELSE ${show(expression.otherwise)} END`;
+      const whens = expression.whens.map(
+        ({ condition, result }) => `WHEN ${show(condition, 'none')} THEN ${show(result, 'none')}`,
+      );
+      return `CASE ${whens.join(' ')} ELSE ${show(expression.otherwise, 'none')} END`;
     }
     case 'coalesce':
-      return `COALESCE(${expression.args.map(show).join(', ')})`;
+      return `COALESCE(${list(expression.args)})`;
     case 'extreme':
-      return `${expression.greatest ? 'GREATEST' : 'LEAST'}(${expression.args.map(show).join(', ')})`;
+      return `${expression.greatest ? 'GREATEST' : 'LEAST'}(${list(expression.args)})`;
     case 'nullIf': {
       const { condition, value } = expression;
-      return condition.kind === 'compare' ? `NULLIF(${show(value)}, ${show(condition.right)})` : show(value);
+      if (condition.kind !== 'compare') return show(value, parent);
+      return `NULLIF(${show(value, 'none')}, ${show(condition.right, 'none')})`;
     }
-    case 'cast':
-      return `(${show(expression.arg)})::${titleOf(expression.type)}`;
+    case 'cast': {
+      const arg = show(expression.arg, 'cast');
+      const wrapped = pretty || isWrapped(expression.arg) ? arg : `(${arg})`;
+      return `${wrapped}::${titleOf(expression.type)}`;
+    }
     case 'applyModifier':
-      return show(expression.arg);
+      return show(expression.arg, parent);
     default:
       return '…';
   }
+}
+
+/** Whether the expression prints in parentheses of its own. */
+function isWrapped(expression: BoundExpression): boolean {
+  if (expression.kind === 'call') return !/^[a-z_]/i.test(expression.function.name);
+  return ['compare', 'distinct', 'and', 'or', 'not', 'isNull', 'isBoolean'].includes(expression.kind);
 }
 
 function deparseConstant({ type, value }: Extract<BoundExpression, { kind: 'constant' }>): string {

@@ -5,16 +5,19 @@
  * Loaded by the first statement that asks for any of it after a change of the schema.
  */
 
+import type { IndexElem, Node } from '@pgsql/types';
 import { decodeTable } from '../../../models/relational/catalog.ts';
 import { decodeSequence, type Sequence } from '../../../models/relational/sequence.ts';
 import { type Check, columnNumber, type ForeignKey, type Index, type Table } from '../../../models/relational/table.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { defaultOf } from '../binder/bind-modify.ts';
+import type { BoundExpression } from '../binder/bound.ts';
 import { deparse, quoteName } from '../binder/deparse.ts';
 import { rulesOf } from '../binder/table-rules.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import type { CatalogAccess } from '../functions/evaluation.ts';
+import { partNames } from '../object-names.ts';
 import { splitName } from '../types/object-names.ts';
 import type { SqlType } from '../types/types.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
@@ -32,6 +35,8 @@ export interface IndexObject {
   readonly table: CatalogTable;
   /** Undefined for a primary key. */
   readonly index: Index | undefined;
+  /** As PostgreSQL names the columns of an index. */
+  readonly partNames: readonly string[];
 }
 
 export type ConstraintObject = {
@@ -56,6 +61,7 @@ export class CatalogObjects implements CatalogAccess {
   readonly constraints: readonly ConstraintObject[];
   readonly #relations = new Map<number, { readonly name: string; readonly schema: string }>();
   readonly #oids = new Map<string, number>();
+  readonly #pretty = new Map<string, string>();
 
   constructor(keyspace: Keyspace, tables: readonly Table[], sequences: readonly Sequence[]) {
     const related = new Map<Table['id'], CatalogTable>();
@@ -118,29 +124,46 @@ export class CatalogObjects implements CatalogAccess {
   }
 
   /** @param column 0 for the whole; else the number of a part, from 1. */
-  indexDefinition(oid: number, column: number): string | null {
+  prettyExpression(text: string): string {
+    return this.#pretty.get(text) ?? text;
+  }
+
+  #text(expression: BoundExpression, table: Table | undefined): string {
+    const text = deparse(expression, table);
+    this.#pretty.set(text, deparse(expression, table, true));
+    return text;
+  }
+
+  indexDefinition(oid: number, column: number, pretty: boolean): string | null {
     const found = this.indexes.find((each) => each.oid === oid);
     if (found === undefined) return null;
-    const parts = indexParts(found);
-    if (column > 0) return parts[column - 1]?.text ?? '';
+    const parts = indexParts(found, pretty);
     const { table } = found.table;
+    if (column > parts.length) {
+      const position = found.index?.include[column - parts.length - 1];
+      return position === undefined ? '' : quoteName(table.columns[position]!.name);
+    }
+    if (column > 0) return parts[column - 1]!.text;
     const unique = found.index === undefined || found.index.unique ? 'UNIQUE ' : '';
     const list = parts.map(({ text, order }) => `${text}${order}`).join(', ');
     const { include = [], nullsDistinct = true } = found.index ?? {};
     const included = include.map((position) => quoteName(table.columns[position]!.name)).join(', ');
-    const predicate =
-      found.index?.predicate === undefined
-        ? undefined
-        : rulesOf(found.table).indexes.find(({ source }) => source.index.id === found.index!.id)?.predicate;
+    const predicate = this.predicateText(found);
     return [
       `CREATE ${unique}INDEX ${quoteName(found.name)} ON public.${quoteName(table.name)} USING btree (${list})`,
       ...(included === '' ? [] : [` INCLUDE (${included})`]),
       ...(nullsDistinct ? [] : [' NULLS NOT DISTINCT']),
-      ...(predicate === undefined ? [] : [` WHERE ${deparse(predicate, table)}`]),
+      ...(predicate === undefined ? [] : [` WHERE ${pretty ? this.prettyExpression(predicate) : predicate}`]),
     ].join('');
   }
 
-  constraintDefinition(oid: number): string | null {
+  predicateText({ table, index }: IndexObject): string | undefined {
+    if (index?.predicate === undefined) return undefined;
+    const bound = rulesOf(table).indexes.find(({ source }) => source.index.id === index.id);
+    return bound?.predicate && this.#text(bound.predicate, table.table);
+  }
+
+  constraintDefinition(oid: number, pretty: boolean): string | null {
     const found = this.constraints.find((each) => each.oid === oid);
     if (found === undefined) return null;
     const { table } = found.table;
@@ -156,7 +179,7 @@ export class CatalogObjects implements CatalogAccess {
       }
       case 'c': {
         const rule = rulesOf(found.table).checks.find(({ name }) => name === found.name)!;
-        return `CHECK (${deparse(rule.expression, table)})`;
+        return `CHECK (${deparse(rule.expression, table, pretty)})`;
       }
       case 'f': {
         const { key } = found;
@@ -179,14 +202,14 @@ export class CatalogObjects implements CatalogAccess {
     const column = table.table.columns[position]!;
     if (column.generated !== undefined) {
       const rule = rulesOf(table).generated.find((each) => each.position === position)!;
-      return deparse(rule.expression, table.table);
+      return this.#text(rule.expression, table.table);
     }
     if (column.default === undefined || column.identity !== undefined) return undefined;
     if (column.default.kind === 'sequence') {
       const name = this.relationName(column.default.id) ?? '';
       return `nextval('${quoteName(name).replaceAll("'", "''")}'::regclass)`;
     }
-    return deparse(defaultOf(column), undefined);
+    return this.#text(defaultOf(column), undefined);
   }
 
   serialSequence(tableName: string, columnName: string): string | null {
@@ -202,8 +225,34 @@ export class CatalogObjects implements CatalogAccess {
 function indexesOf(table: CatalogTable): readonly IndexObject[] {
   const { id, primaryKey, primaryKeyName } = table.table;
   const primary: IndexObject[] =
-    primaryKey.length === 0 ? [] : [{ oid: PRIMARY_KEY_OIDS + id, name: primaryKeyName, table, index: undefined }];
-  return [...primary, ...table.indexes.map(({ index }) => ({ oid: index.id, name: index.name, table, index }))];
+    primaryKey.length === 0
+      ? []
+      : [
+          {
+            oid: PRIMARY_KEY_OIDS + id,
+            name: primaryKeyName,
+            table,
+            index: undefined,
+            partNames: primaryKey.map((each) => table.table.columns[each]!.name),
+          },
+        ];
+  return [
+    ...primary,
+    ...table.indexes.map(({ index }) => ({
+      oid: index.id,
+      name: index.name,
+      table,
+      index,
+      partNames: partNames(
+        index.parts.map(
+          ({ column, expression }): IndexElem =>
+            column === undefined
+              ? { expr: expression!.tree as unknown as Node }
+              : { name: table.table.columns[column]!.name },
+        ),
+      ),
+    })),
+  ];
 }
 
 function constraintsOf(table: CatalogTable): readonly ConstraintObject[] {
@@ -233,10 +282,10 @@ export function indexOidOf(constraint: ConstraintObject): number {
 }
 
 /** The parts of an index as SQL, and how each is sorted. */
-export function indexParts({
-  table,
-  index,
-}: IndexObject): readonly { readonly text: string; readonly order: string }[] {
+export function indexParts(
+  { table, index }: IndexObject,
+  pretty = false,
+): readonly { readonly text: string; readonly order: string }[] {
   const { columns, primaryKey } = table.table;
   if (index === undefined) {
     return primaryKey.map((position) => ({ text: quoteName(columns[position]!.name), order: '' }));
@@ -244,9 +293,16 @@ export function indexParts({
   const bound = rulesOf(table).indexes.find(({ source }) => source.index.id === index.id)!;
   return index.parts.map(({ column, descending, nullsFirst }, i) => {
     const nulls = nullsFirst === descending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
-    const text = column === undefined ? deparse(bound.parts[i]!, table.table) : quoteName(columns[column]!.name);
+    const text =
+      column === undefined ? expressionPart(bound.parts[i]!, table.table, pretty) : quoteName(columns[column]!.name);
     return { text, order: `${descending ? ' DESC' : ''}${nulls}` };
   });
+}
+
+/** Anything but a call stands in parentheses. */
+function expressionPart(part: BoundExpression, table: Table, pretty: boolean): string {
+  const text = deparse(part, table, pretty);
+  return part.kind === 'call' && /^[a-z_]/i.test(part.function.name) ? text : `(${text})`;
 }
 
 /** Reads all definitions as the transaction sees them. */

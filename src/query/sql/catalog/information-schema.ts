@@ -190,7 +190,7 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
         constraint_catalog: session.database,
         constraint_schema: 'public',
         constraint_name: constraint.name,
-        check_clause: objects.constraintDefinition(constraint.oid)!.replace(/^CHECK \((.*)\)$/s, '$1'),
+        check_clause: objects.constraintDefinition(constraint.oid, false)!.replace(/^CHECK \((.*)\)$/s, '$1'),
       };
     }
   },

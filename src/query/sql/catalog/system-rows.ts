@@ -21,6 +21,8 @@ export type SystemRows = (objects: CatalogObjects, context: EvaluationContext) =
 
 const BTREE = 403;
 const HEAP = 2;
+/** The role that stands for the owner of the database. */
+const DATABASE_OWNER = 6171;
 /** Oids of the catalogs themselves, for pg_description and pg_depend. */
 const CLASS_OID = 1259;
 const COLLATION_DEFAULT = 100;
@@ -152,7 +154,7 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
     const parts = index?.parts ?? table.table.primaryKey.map((column) => ({ column, ...table.table.columns[column]! }));
     for (let i = 0; i < parts.length; i++) {
       const { column, type, modifier } = parts[i]!;
-      const name = column === undefined ? 'expr' : table.table.columns[column]!.name;
+      const name = object.partNames[i]!;
       yield attribute(object.oid, name, i + 1, type, modifier);
     }
     for (const [i, position] of (index?.include ?? []).entries()) {
@@ -186,7 +188,8 @@ function alignmentOf(size: number): string {
   return size >= 8 ? 'd' : 'i';
 }
 
-function indexRow({ oid, table, index }: IndexObject): SystemRow {
+function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
+  const { oid, table, index } = object;
   const { columns, primaryKey } = table.table;
   const positions = index === undefined ? primaryKey : index.parts.map(({ column }) => column);
   const all = [...positions, ...(index?.include ?? [])];
@@ -222,9 +225,14 @@ function indexRow({ oid, table, index }: IndexObject): SystemRow {
         ({ descending, nullsFirst }) => (descending ? 1 : 0) | (nullsFirst ? 2 : 0),
       ),
     ),
-    indexprs: index?.parts.some(({ column }) => column === undefined) === true ? 'expressions' : null,
-    indpred: index?.predicate === undefined ? null : 'predicate',
+    indexprs: expressionsText(object),
+    indpred: objects.predicateText(object) ?? null,
   };
+}
+
+function expressionsText(object: IndexObject): string | null {
+  const texts = indexParts(object).filter((_, i) => object.index?.parts[i]?.column === undefined && object.index);
+  return texts.length === 0 ? null : texts.map(({ text }) => text).join(', ');
 }
 
 const ACTION_CODES = { 'no action': 'a', restrict: 'r', cascade: 'c', 'set null': 'n', 'set default': 'd' } as const;
@@ -336,11 +344,16 @@ function roleRow(context: EvaluationContext): SystemRow {
 export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   pg_class: classRows,
   pg_attribute: attributeRows,
-  pg_index: ({ indexes }) => indexes.map(indexRow),
+  pg_index: (objects) => objects.indexes.map((index) => indexRow(objects, index)),
   pg_constraint: constraintRows,
   pg_type: typeRows,
   pg_namespace: () =>
-    Object.entries(SCHEMAS).map(([nspname, oid]) => ({ oid, nspname, nspowner: OWNER, nspacl: null })),
+    Object.entries(SCHEMAS).map(([nspname, oid]) => ({
+      oid,
+      nspname,
+      nspowner: nspname === 'public' ? DATABASE_OWNER : OWNER,
+      nspacl: null,
+    })),
   *pg_attrdef(objects) {
     for (const each of objects.tables) {
       const { table } = each;
@@ -482,7 +495,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       tablename: table.table.name,
       indexname: name,
       tablespace: null,
-      indexdef: objects.indexDefinition(oid, 0),
+      indexdef: objects.indexDefinition(oid, 0, false),
     })),
   *pg_settings(_, { session }) {
     for (const [name, setting] of session.settings?.() ?? []) {

@@ -25,17 +25,23 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
     if (type === undefined) return oid === 0 ? '-' : '???';
     return modifier === null ? titleOf(type) : titleWithModifier(type, modifier);
   },
-  'pg_get_indexdef(oid) text stable': (oid: number, context: RunContext) => catalog(context).indexDefinition(oid, 0),
-  'pg_get_indexdef(oid, int4, bool) text stable': (oid: number, column: number, _: boolean, context: RunContext) =>
-    catalog(context).indexDefinition(oid, column),
+  'pg_get_indexdef(oid) text stable': (oid: number, context: RunContext) =>
+    catalog(context).indexDefinition(oid, 0, false),
+  'pg_get_indexdef(oid, int4, bool) text stable': (oid: number, column: number, pretty: boolean, context: RunContext) =>
+    catalog(context).indexDefinition(oid, column, pretty),
   'pg_get_constraintdef(oid) text stable': (oid: number, context: RunContext) =>
-    catalog(context).constraintDefinition(oid),
-  'pg_get_constraintdef(oid, bool) text stable': (oid: number, _: boolean, context: RunContext) =>
-    catalog(context).constraintDefinition(oid),
+    catalog(context).constraintDefinition(oid, false),
+  'pg_get_constraintdef(oid, bool) text stable': (oid: number, pretty: boolean, context: RunContext) =>
+    catalog(context).constraintDefinition(oid, pretty),
   'pg_get_expr(pg_node_tree, oid) text stable': (tree: string) => tree,
-  'pg_get_expr(pg_node_tree, oid, bool) text stable': (tree: string) => tree,
+  'pg_get_expr(pg_node_tree, oid, bool) text stable': (
+    tree: string,
+    _: number,
+    pretty: boolean,
+    context: RunContext,
+  ) => (pretty ? catalog(context).prettyExpression(tree) : tree),
   'pg_get_userbyid(oid) name stable': (oid: number, { session }: RunContext) =>
-    oid === 10 ? session.user : `unknown (OID=${oid})`,
+    oid === 10 ? session.user : oid === 6171 ? 'pg_database_owner' : `unknown (OID=${oid})`,
   'pg_table_is_visible(oid) bool stable': (oid: number, context: RunContext) => catalog(context).isVisible(oid),
   'pg_type_is_visible(oid) bool stable': (oid: number) => (typeOfOid(oid) === undefined ? null : true),
   'pg_function_is_visible(oid) bool stable': yes,
@@ -66,6 +72,14 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
   'pg_get_function_result(oid) text stable': nothing,
   'pg_get_function_arguments(oid) text stable': nothing,
   'pg_get_function_identity_arguments(oid) text stable': nothing,
+  // No table is a partition of another.
+  'pg_partition_ancestors(regclass) setof regclass stable': (): Iterable<ColumnValue> => [],
+  // Nobody counts the bytes of a table: null is not known.
+  'pg_table_size(regclass) int8 volatile': nothing,
+  'pg_indexes_size(regclass) int8 volatile': nothing,
+  'pg_relation_size(regclass) int8 volatile': nothing,
+  'pg_total_relation_size(regclass) int8 volatile': nothing,
+  'pg_database_size(name) int8 volatile': nothing,
   'pg_tablespace_location(oid) text stable': () => '',
   'pg_relation_is_publishable(regclass) bool stable': yes,
   'current_schemas(bool) _name stable': (implicit: boolean): ColumnValue =>

@@ -28,8 +28,11 @@ export interface SequenceAccess {
 
 /** The catalog as functions ask for it; oids are those of PostgreSQL's system catalog. */
 export interface CatalogAccess {
-  indexDefinition(oid: number, column: number): string | null;
-  constraintDefinition(oid: number): string | null;
+  /** @param pretty Without the parentheses that people can do without. */
+  indexDefinition(oid: number, column: number, pretty: boolean): string | null;
+  constraintDefinition(oid: number, pretty: boolean): string | null;
+  /** The pretty form of an expression that one of these relations holds. */
+  prettyExpression(text: string): string;
   /** Null for what is no relation. */
   isVisible(oid: number): boolean | null;
   serialSequence(table: string, column: string): string | null;

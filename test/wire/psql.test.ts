@@ -1,0 +1,80 @@
+/**
+ * psql's commands that describe the database, against PostgreSQL 15 and against us: the same tables must look the same.
+ * Skipped where PostgreSQL 15 is not installed.
+ */
+
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type PgServer, startPgServer } from './pg-server.ts';
+import { type PostgresReference, postgresBinaries, startPostgres } from './postgres-reference.ts';
+
+const run = promisify(execFile);
+const binaries = postgresBinaries();
+
+const SCHEMA = `
+  create table p (id serial primary key, code text unique, n int check (n > 0) default 5, d text default 'x');
+  create table c (id int generated always as identity primary key, p int references p on delete cascade,
+    v varchar(10) not null, t timestamptz default now(), g int generated always as (id * 2) stored,
+    code text references p (code) deferrable initially deferred, constraint pair unique (p, v));
+  create index c_v on c (v desc, lower(v) nulls first) include (g) where v <> 'x';
+  create table plain (a int, b numeric(6,2), "C d" char(3));
+  create sequence s increment 5 maxvalue 1000 cycle;`;
+
+const COMMANDS = [
+  '\\d',
+  '\\dt',
+  '\\di',
+  '\\ds',
+  '\\dn',
+  '\\d p',
+  '\\d c',
+  '\\d plain',
+  '\\d c_v',
+  '\\d pair',
+  '\\d s',
+  '\\d p_id_seq',
+];
+
+describe.skipIf(binaries === undefined)('psql, as with PostgreSQL 15 (skipped where it is not installed)', () => {
+  let reference: PostgresReference;
+  let server: PgServer;
+
+  const psql = async (
+    config: { host?: string; port?: number; user?: string; database?: string },
+    args: readonly string[],
+  ) => {
+    const { stdout, stderr } = await run(join(binaries!, 'psql'), ['-X', '-q', ...args], {
+      env: {
+        ...process.env,
+        PGHOST: config.host!,
+        PGPORT: String(config.port),
+        PGUSER: config.user!,
+        PGDATABASE: config.database!,
+      },
+    });
+    return stderr + stdout;
+  };
+
+  beforeAll(async () => {
+    reference = (await startPostgres())!;
+    server = await startPgServer();
+    for (const config of [reference.config, server.config]) await psql(config, ['-c', SCHEMA]);
+  });
+
+  afterAll(async () => {
+    await server?.stop();
+    await reference?.stop();
+  });
+
+  for (const command of COMMANDS) {
+    test(`${command} says the same`, async () => {
+      const [theirs, ours] = await Promise.all([
+        psql(reference.config, ['-c', command]),
+        psql(server.config, ['-c', command]),
+      ]);
+      expect(ours).toBe(theirs);
+    });
+  }
+});
