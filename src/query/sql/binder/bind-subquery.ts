@@ -2,7 +2,7 @@
 
 import type { Node, SubLink } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
-import type { SqlType } from '../types/types.ts';
+import { arrayOf, type SqlType, titleOf } from '../types/types.ts';
 import { type BoundExpression, type BoundRows, columnAt, conjunction } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { placeIn, stringsOf } from './names.ts';
@@ -61,8 +61,19 @@ export function bindSubLink(
       const mode = subLinkType === 'ANY_SUBLINK' ? 'any' : 'all';
       return subquery(mode, query, frame, BOOLEAN, location, operands, test);
     }
-    case 'ARRAY_SUBLINK':
-      throw notSupported('ARRAY(subquery)', location);
+    case 'ARRAY_SUBLINK': {
+      const query = bind();
+      const [first, ...others] = query.columns;
+      if (first === undefined || others.length > 0) {
+        throw new SqlError('syntax_error', 'subquery must return only one column', { location });
+      }
+      const type = arrayOf(first.expression.type === 'unknown' ? 'text' : first.expression.type);
+      if (type === undefined) {
+        const message = `could not find array type for data type ${titleOf(first.expression.type)}`;
+        throw new SqlError('undefined_object', message, { location });
+      }
+      return subquery('array', query, frame, { ...first.expression, type }, location, [], undefined);
+    }
     default:
       throw notSupported('this subquery', location);
   }
@@ -73,7 +84,7 @@ function any(args: readonly BoundExpression[]): BoundExpression {
 }
 
 function subquery(
-  mode: 'scalar' | 'exists' | 'any' | 'all',
+  mode: 'scalar' | 'array' | 'exists' | 'any' | 'all',
   query: BoundRows,
   frame: Frame,
   { type, modifier }: { readonly type: SqlType; readonly modifier: number },

@@ -153,7 +153,7 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
     const { table, index } = object;
     const parts = index?.parts ?? table.table.primaryKey.map((column) => ({ column, ...table.table.columns[column]! }));
     for (let i = 0; i < parts.length; i++) {
-      const { column, type, modifier } = parts[i]!;
+      const { type, modifier } = parts[i]!;
       const name = object.partNames[i]!;
       yield attribute(object.oid, name, i + 1, type, modifier);
     }

@@ -6,6 +6,8 @@
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
+import type { ColumnType } from '../../../models/relational/table.ts';
+import { SqlArray } from '../../../models/relational/values.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
 import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
@@ -17,7 +19,9 @@ import type { ExecutionContext, ExecutionRow, Operator } from './operator.ts';
 export type EvaluateLater = (row: ExecutionRow, context: ExecutionContext) => Awaitable<SqlValue>;
 
 export interface PlannedSubquery {
-  readonly mode: 'scalar' | 'exists' | 'any' | 'all';
+  readonly mode: 'scalar' | 'array' | 'exists' | 'any' | 'all';
+  /** Of `array`: what its elements are. */
+  readonly element?: ColumnType;
   readonly open: (context: ExecutionContext, rowsMax?: number) => Operator;
   readonly args: readonly { readonly slot: number; readonly value: Evaluate }[];
   /** Depends on rows outside. */
@@ -75,6 +79,17 @@ export function subqueryEvaluator(planned: PlannedSubquery): EvaluateLater {
           uncorrelated(context, () => whenReady(run(context, 2), scalar)),
           ({ value }) => value,
         );
+      };
+    }
+    case 'array': {
+      const gathered = (rows: readonly ExecutionRow[]): SqlArray =>
+        new SqlArray(
+          planned.element!,
+          rows.map(([value]) => value ?? null),
+        );
+      return (row, context) => {
+        fill(row, context);
+        return uncorrelated(context, () => whenReady(run(context), gathered));
       };
     }
     case 'exists':

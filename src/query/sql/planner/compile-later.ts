@@ -5,6 +5,7 @@
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
+import type { ColumnType } from '../../../models/relational/table.ts';
 import {
   type BoundExpression,
   type BoundSubquery,
@@ -17,7 +18,7 @@ import {
 } from '../binder/bound.ts';
 import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
 import { type EvaluateLater, evaluateAll, type PlannedSubquery, subqueryEvaluator } from '../operators/subquery.ts';
-import type { SqlValue } from '../types/types.ts';
+import type { SqlType, SqlValue } from '../types/types.ts';
 import { compileExpression } from './compile-expression.ts';
 import type { PlanScope } from './planned.ts';
 
@@ -60,11 +61,17 @@ export function compileLater(expression: BoundExpression, scope: PlanScope): Eva
   }
 }
 
+/** What an array of such values holds. */
+function elementType(type: SqlType): ColumnType {
+  return type === 'unknown' ? 'text' : (type as ColumnType);
+}
+
 function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquery {
   const { mode, query, args, reads, operands, test } = subquery;
   const planned = scope.rows(query);
   return {
     mode,
+    ...(mode === 'array' ? { element: elementType(query.columns[0]!.expression.type) } : {}),
     open: planned.open,
     args: args.map(({ slot, value }) => ({ slot, value: compileExpression(value) })),
     correlated: reads.length > 0,
