@@ -21,7 +21,7 @@ type Out = (line: string) => void;
 const PROGRESS_BYTES = 1024 ** 3;
 
 /** Runs `work` with the directory locked. */
-async function locked<T>(directory: string, work: () => Promise<T>): Promise<T> {
+export async function locked<T>(directory: string, work: () => Promise<T>): Promise<T> {
   const { files } = newNodePlatform();
   if (!(await files.exists(directory))) throw new OperationError('not_found', `there is no directory ${directory}`);
   const lock = await files.lock(`${directory}/${LOCK_NAME}`);

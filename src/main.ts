@@ -143,6 +143,41 @@ async function main(argv: readonly string[]): Promise<number> {
       (await commands()).markCommand(directory, volumeId, state === 'read-only', out),
     );
 
+  const ec = blobs.command('ec').description('erasure coding: a volume in 10 + 4 shards, of which any 4 may be lost');
+  const erasure = () => import('./erasure-commands.ts');
+  const onShards = (name: string, description: string) =>
+    ec
+      .command(name)
+      .argument('<directory>')
+      .argument('<volume>', 'volume id', wholeNumber)
+      .description(description)
+      .option('--rate <MB/s>', 'megabytes per second at most', wholeNumber);
+  onShards('encode', 'turn a volume into shards')
+    .option('--data-shards <count>', 'default 10, the only one SeaweedFS reads', wholeNumber)
+    .option('--parity-shards <count>', 'default 4', wholeNumber)
+    .action(async (directory: string, volumeId: number, options: object) =>
+      (await erasure()).encodeCommand(directory, volumeId, options, out),
+    );
+  onShards('rebuild', 'make lost shards anew, repair rotten ones').action(
+    async (directory: string, volumeId: number, options: object) => {
+      if (!(await (await erasure()).rebuildCommand(directory, volumeId, options, out))) code = FAILED;
+    },
+  );
+  onShards('decode', 'turn shards back into a volume').action(
+    async (directory: string, volumeId: number, options: object) =>
+      (await erasure()).decodeCommand(directory, volumeId, options, out),
+  );
+  onShards('scrub', 'compare every block of every shard with its checksum')
+    .option('--repair', 'repair rotten blocks')
+    .action(async (directory: string, volumeId: number, options: object) => {
+      if (!(await (await erasure()).scrubCommand(directory, volumeId, options, out))) code = FAILED;
+    });
+  ec.command('status')
+    .argument('<directory>')
+    .argument('<volume>', 'volume id', wholeNumber)
+    .description('say what a volume is, and which of its shards are lost')
+    .action(async (directory: string, volumeId: number) => (await erasure()).statusCommand(directory, volumeId, out));
+
   try {
     await program.parseAsync(argv);
     return code;

@@ -17,6 +17,7 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   backup: async () => (await import('./backup.ts')).backup,
   blobs: async () => (await import('./blobs.ts')).blobs,
   snapshots: async () => (await import('./snapshots.ts')).snapshots,
+  erasure: async () => (await import('./erasure.ts')).erasure,
   resp: async () => (await import('./resp.ts')).resp,
   sql: async () => (await import('./sql.ts')).sql,
   clients: async () => (await import('./clients.ts')).clients,
