@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly s
   pg: () => import('./pg.ts'),
   tikv: () => import('./tikv.ts'),
   blobs: () => import('./blobs.ts'),
+  erasure: () => import('./erasure.ts'),
 };
 
 const name = process.argv[2] ?? '';
