@@ -149,7 +149,6 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
       'reverse($text)',
       'repeat($text, #)',
     ],
-    pending: true,
   },
   {
     type: 'text',
@@ -160,7 +159,6 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
       'initcap($text)',
       "translate($text, 'ab', 'x')",
     ],
-    pending: true,
   },
   {
     type: 'text',
@@ -171,7 +169,6 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
       "concat_ws(',', $text, $int4)",
       "format('%s-%I', $int4, $text)",
     ],
-    pending: true,
   },
   {
     type: 'text',
@@ -181,17 +178,14 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
       'chr(65 + #)',
       'to_hex($int4)',
     ],
-    pending: true,
   },
   {
     type: 'int4',
     templates: ['position($text in $text)', 'strpos($text, $text)', 'ascii($text)', 'bit_length($text)'],
-    pending: true,
   },
   {
     type: 'bool',
     templates: ["starts_with($text, 'a')", "($text ~ '^[a-z]+')", "($text !~* 'B')", "($text similar to '%(a|b)%')"],
-    pending: true,
   },
   // Conditions
   ...['int4', 'int8', 'numeric', 'float8', 'text', 'timestamp', 'timestamptz'].map((type) => ({
@@ -249,7 +243,7 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
       `least($${type}, $${type}, $${type})`,
     ],
   })),
-  { type: 'text', templates: ["btrim($text, ' a')"], pending: true },
+  { type: 'text', templates: ["btrim($text, ' a')"] },
   { type: 'bool', templates: ['($int4 between symmetric $int4 and $int4)'], pending: true },
   // Literals without a type, and truth values as text
   { type: 'int4', templates: ['nullif(null, $int4)', '($int4 + null)', 'coalesce(null, $int4)'] },
@@ -259,7 +253,6 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
   {
     type: 'float8',
     templates: ['sqrt(abs($float8))', 'power($float8, 2)', 'trunc($float8)', 'sign($float8)', 'degrees($float8)'],
-    pending: true,
   },
   {
     type: 'numeric',
@@ -270,13 +263,11 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
       'exp(@numeric)',
       'div($numeric, $numeric)',
     ],
-    pending: true,
   },
   { type: 'int4', templates: ['($int4 # $int4)'] },
   {
     type: 'int4',
     templates: ['($int4 & $int4)', '($int4 | $int4)', '(~ $int4)', '($int4 << #)', '($int4 >> #)', 'gcd($int4, $int4)'],
-    pending: true,
   },
   // Time
   { type: 'date', templates: ['$timestamp::date', '($date + #)', '($date - #)'] },
@@ -323,32 +314,19 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
   { type: 'text', templates: ["($jsonb ->> 'a')", 'jsonb_typeof($jsonb)'], pending: true },
   { type: 'bool', templates: ['($jsonb = $jsonb)'] },
   { type: 'bool', templates: ['($jsonb @> $jsonb)', "($jsonb ? 'a')"], pending: true },
-  {
-    type: 'int4array',
-    templates: ['array[$int4, $int4]', '($int4array || $int4)', 'array_append($int4array, $int4)', '($int4array)[1:2]'],
-    pending: true,
-  },
-  {
-    type: 'int4',
-    templates: ['($int4array)[1]', 'array_length($int4array, 1)', 'cardinality($int4array)'],
-    pending: true,
-  },
+  { type: 'int4array', templates: ['array[$int4, $int4]', '($int4array)[1:2]'] },
+  { type: 'int4array', templates: ['($int4array || $int4)', 'array_append($int4array, $int4)'], pending: true },
+  { type: 'int4', templates: ['($int4array)[1]'] },
+  { type: 'int4', templates: ['array_length($int4array, 1)', 'cardinality($int4array)'], pending: true },
   { type: 'bool', templates: ['($int4array = $int4array)'] },
-  {
-    type: 'bool',
-    templates: ['($int4 = any ($int4array))', '($int4array @> $int4array)', '($int4 <> all ($int4array))'],
-    pending: true,
-  },
-  { type: 'textarray', templates: ['array[$text, $text]', "string_to_array($text, ' ')"], pending: true },
+  { type: 'bool', templates: ['($int4 = any ($int4array))', '($int4 <> all ($int4array))'] },
+  { type: 'bool', templates: ['($int4array @> $int4array)'], pending: true },
+  { type: 'textarray', templates: ['array[$text, $text]', "string_to_array($text, ' ')"] },
   { type: 'text', templates: ['$textarray::text'] },
   { type: 'text', templates: ["array_to_string($textarray, '-', '*')"], pending: true },
-  {
-    type: 'bytea',
-    templates: ['($bytea || $bytea)', "decode('00ff', 'hex')", 'substring($bytea from 2)'],
-    pending: true,
-  },
+  { type: 'bytea', templates: ['($bytea || $bytea)', "decode('00ff', 'hex')", 'substring($bytea from 2)'] },
   { type: 'text', templates: ['$uuid::text'] },
-  { type: 'text', templates: ["encode($bytea, 'base64')"], pending: true },
+  { type: 'text', templates: ["encode($bytea, 'base64')"] },
   {
     type: 'bool',
     templates: [
@@ -477,7 +455,7 @@ export const STATEMENTS: readonly StatementRow[] = [
     template:
       'insert into %t values (%row) on conflict (id) do update set c_int4 = excluded.c_int4 returning id, c_int4',
   },
-  { template: 'update %t a set c_int4 = b.id from %u b where a.id = b.id and b.id < %id', pending: true },
-  { template: 'delete from %t a using %u b where a.id = b.id + 100', pending: true },
+  { template: 'update %t a set c_int4 = b.id from %u b where a.id = b.id and b.id < %id' },
+  { template: 'delete from %t a using %u b where a.id = b.id + 100' },
   { template: 'select id from %t order by c_int4 nulls first, id fetch first %n rows with ties' },
 ];

@@ -157,13 +157,16 @@ export function distinctAggregate(aggregate: AggregateFunction, type: SqlType): 
   };
 }
 
+/** Types of PostgreSQL without `min` and `max`, though most of them have an order. */
+const WITHOUT_EXTREMES: ReadonlySet<SqlType> = new Set<SqlType>(['bool', 'bytea', 'json', 'jsonb', 'uuid', 'void']);
+
 /** Undefined when there is no such aggregate of that type, like sum(text). `count` takes any type. */
 export function findAggregate(name: string, argument: SqlType | undefined): AggregateFunction | undefined {
   if (name === 'count') return { name, argument, result: 'int8', create: () => new Count() };
   if (argument === undefined) return undefined;
   const type = argument === 'unknown' || argument === 'name' || argument === 'varchar' ? 'text' : argument;
   if (name === 'min' || name === 'max') {
-    if (type === 'bool' || type === 'void') return undefined;
+    if (WITHOUT_EXTREMES.has(type)) return undefined;
     const compare = compareFor(type);
     const better =
       name === 'min'

@@ -215,7 +215,8 @@ const MATH_FLOATS: Readonly<Record<string, Kernel>> = {
   ceiling: keepSign(Math.ceil),
   round: rounded,
   trunc: Math.trunc,
-  sign: Math.sign,
+  // Of NaN it is 0, and of -0 it is not -0.
+  sign: (value: number) => (value > 0 ? 1 : value < 0 ? -1 : 0),
   sqrt: (value: number) => {
     if (value < 0)
       throw new SqlError('invalid_argument_for_power_function', 'cannot take square root of a negative number');
