@@ -29,99 +29,17 @@ import type { Observer } from '../../base/observer.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
 import type { Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
-import { ArgumentCursor } from './arguments.ts';
+import type { ArgumentCursor } from './arguments.ts';
 import { DEFAULT_USER, type Principal } from './authentication.ts';
 import { ClientTransaction, runAlone } from './client-transaction.ts';
 import { type CommandEntry, keyPositions } from './command.ts';
 import { shown } from './connection-commands.ts';
 import { errorLine, RespError } from './errors.ts';
-import { QuickCommands } from './quick-commands.ts';
-import { type ProtocolVersion, ReplyWriter } from './reply-writer.ts';
-import { type PartialCommand, RequestBatch } from './request-parser.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { HeldReplies } from './held-replies.ts';
+import type { ProtocolVersion } from './reply-writer.ts';
+import type { PartialCommand, RequestBatch } from './request-parser.ts';
 import type { ReplyMode, RespServer, Session } from './session.ts';
-
-/** What the connections of one listener share: whoever executes a stretch owns it until the stretch ends. */
-export class ExecutionContext {
-  readonly server: RespServer;
-  readonly writer = new ReplyWriter();
-  readonly batch = new RequestBatch();
-  readonly cursor = new ArgumentCursor();
-  readonly partitions: number[] = [];
-  readonly quick: QuickCommands;
-  readonly connections = new Set<RespConnection>();
-  readonly clients: Set<Session>;
-  /** Told whenever a connection has closed. */
-  onConnectionClosed: () => void = () => {};
-  work: CommandWork;
-  #nextId = 1;
-
-  constructor(server: RespServer, clients: Set<Session>) {
-    this.server = server;
-    this.clients = clients;
-    this.work = new CommandWork(this.writer);
-    this.quick = new QuickCommands(server, this.writer);
-  }
-
-  nextId(): number {
-    return this.#nextId++;
-  }
-
-  /** Drops clients, those first for which most is kept, until it is within the bound for all (Redis: `maxmemory-clients`). */
-  boundClients(): void {
-    const kept = (client: RespConnection) => client.inputBytes + client.outputBytes;
-    let total = 0;
-    for (const client of this.connections) total += kept(client);
-    const { clientBytesMax } = this.server.limits;
-    if (total <= clientBytesMax) return;
-    for (const client of [...this.connections].sort((a, b) => kept(b) - kept(a))) {
-      if (total <= clientBytesMax) return;
-      total -= kept(client);
-      client.evict();
-    }
-  }
-
-  /** The partition may still run the work it has queued: it finds it abandoned. */
-  abandonWork(): void {
-    this.work.abandoned = true;
-    this.work = new CommandWork(this.writer);
-  }
-}
-
-/** One command as a turn; reused for every command that runs at once. */
-class CommandWork implements PartitionWork {
-  abandoned = false;
-  entry: CommandEntry | undefined;
-  on: Database | readonly Database[] | undefined;
-  args: Readonly<Record<string, unknown>> = {};
-  /** What the command answered with instead of a reply. */
-  error: RespError | OperationError | WouldWait | CommitFailed | undefined;
-  readonly #writer: ReplyWriter;
-
-  constructor(writer: ReplyWriter) {
-    this.#writer = writer;
-  }
-
-  run(): void {
-    if (this.abandoned) return;
-    this.error = undefined;
-    const entry = this.entry!;
-    try {
-      entry.writeReply(this.#writer, entry.run(this.on!, this.args));
-    } catch (error) {
-      if (!isExpected(error)) throw error; // A bug: the activation ends with it, and answers `actor_failed`.
-      this.error = error;
-    }
-  }
-}
-
-function isExpected(error: unknown): error is RespError | OperationError | WouldWait | CommitFailed {
-  return (
-    error instanceof RespError ||
-    error instanceof OperationError ||
-    error instanceof WouldWait ||
-    error instanceof CommitFailed
-  );
-}
 
 const NONE = -1;
 /** What `#step` says instead of going on to the next command. */
@@ -139,8 +57,6 @@ const WEIGHED_BYTES = 1024 * 1024;
 
 /** A command that has waited for so many values one after the other fetches the others in a transaction. */
 const LOADS_AWAITED_MAX = 16;
-
-const KEPT_BUFFER_BYTES = 16 * 1024;
 
 export class RespConnection implements Session, Observer, SocketHandlers {
   readonly id: number;
@@ -184,12 +100,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   /** How often the first command has waited for values from disk. */
   #loadsAwaited = 0;
 
-  /** Replies that wait for durability: bytes `[start, end)`, cut by marks. */
-  #output: Buffer = NO_INPUT;
-  #outputStart = 0;
-  #outputEnd = 0;
-  readonly #markEnds: number[] = [];
-  readonly #markVersions: number[] = [];
+  /** Replies that wait for durability. */
+  readonly #held = new HeldReplies();
   /** Commands that wait until fewer replies wait. */
   #parked: RequestBatch | undefined;
   readonly #onDurable = (): void => this.#sendDurable();
@@ -230,7 +142,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   }
 
   get outputBytes(): number {
-    return this.#outputEnd - this.#outputStart + this.#socket.bufferedBytes;
+    return this.#held.length + this.#socket.bufferedBytes;
   }
 
   closeAfterReply(): void {
@@ -284,7 +196,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     this.#closed = true;
     this.#loginTimer?.cancel();
     this.server.counters.connectionsOpen--;
-    this.#dropOutput();
+    this.#held.drop();
     this.#parked = undefined;
     this.#input = NO_INPUT;
     this.#inputLength = 0;
@@ -899,7 +811,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     const version = this.observedVersion;
     this.observedVersion = 0;
     if (writer.length > 0 && !this.#closed) {
-      if (this.#markEnds.length === 0) {
+      if (this.#held.isEmpty) {
         const durable = version === 0 ? undefined : server.partitions.store.whenDurable(version);
         if (durable === undefined) {
           server.counters.bytesSent += writer.length;
@@ -909,63 +821,28 @@ export class RespConnection implements Session, Observer, SocketHandlers {
           this.#hold(version);
           durable.then(this.#onDurable, this.#onUnknown);
         }
-      } else {
-        this.#hold(Math.max(version, this.#markVersions[this.#markVersions.length - 1]!));
-      }
+      } else this.#hold(version);
     }
     this.#endIfDone();
   }
 
   #hold(version: number): void {
     const { writer, server } = this.#context;
-    const length = this.#outputEnd - this.#outputStart + writer.length;
-    if (this.#outputEnd + writer.length > this.#output.length) {
-      const larger = length > this.#output.length ? Buffer.allocUnsafeSlow(Math.max(length * 2, 1024)) : this.#output;
-      this.#output.copy(larger, 0, this.#outputStart, this.#outputEnd);
-      const moved = this.#outputStart;
-      for (let i = 0; i < this.#markEnds.length; i++) this.#markEnds[i]! -= moved;
-      this.#output = larger;
-      this.#outputEnd -= moved;
-      this.#outputStart = 0;
-    }
-    writer.buffer.copy(this.#output, this.#outputEnd, 0, writer.length);
-    this.#outputEnd += writer.length;
-    this.#markEnds.push(this.#outputEnd);
-    this.#markVersions.push(version);
-    if (length > server.limits.undurableBytesMax) this.#pause(UNDURABLE);
+    this.#held.hold(writer, version);
+    if (this.#held.length > server.limits.undurableBytesMax) this.#pause(UNDURABLE);
   }
 
   /** Sends all replies that have become durable with one write, and waits for the next ones. */
   #sendDurable(): void {
-    if (this.#closed || this.#markEnds.length === 0) return;
-    const { store } = this.server.partitions;
-    let marks = 0;
-    let waiting: Promise<void> | undefined;
-    while (marks < this.#markEnds.length) {
-      waiting = store.whenDurable(this.#markVersions[marks]!);
-      if (waiting !== undefined) break;
-      marks++;
-    }
-    if (marks > 0) {
-      const end = this.#markEnds[marks - 1]!;
-      this.#markEnds.splice(0, marks);
-      this.#markVersions.splice(0, marks);
-      const bytes = this.#output.subarray(this.#outputStart, end);
+    if (this.#closed || this.#held.isEmpty) return;
+    const bytes = this.#held.takeDurable(this.server.partitions.store);
+    const { waiting } = this.#held;
+    if (bytes !== undefined) {
       this.server.counters.bytesSent += bytes.length;
-      this.#outputStart = end;
-      if (!this.#socket.write(bytes)) {
-        this.#output = Buffer.from(this.#output.subarray(end, this.#outputEnd));
-        for (let i = 0; i < this.#markEnds.length; i++) this.#markEnds[i]! -= end;
-        this.#outputEnd -= end;
-        this.#outputStart = 0;
-      } else if (this.#outputStart === this.#outputEnd) {
-        this.#outputStart = 0;
-        this.#outputEnd = 0;
-        if (this.#output.length > KEPT_BUFFER_BYTES) this.#output = NO_INPUT;
-      }
+      this.#held.sent(!this.#socket.write(bytes));
       this.#checkOutput();
     }
-    if (this.#outputEnd - this.#outputStart <= this.server.limits.undurableBytesMax) this.#resume(UNDURABLE);
+    if (this.#held.length <= this.server.limits.undurableBytesMax) this.#resume(UNDURABLE);
     if (waiting !== undefined && !this.#closed) waiting.then(this.#onDurable, this.#onUnknown);
     if (!this.#isPaused(UNDURABLE)) this.#unpark();
     this.#endIfDone();
@@ -983,7 +860,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   }
 
   #failUnknown(error: unknown): void {
-    if (this.#closed || this.#markEnds.length === 0) return;
+    if (this.#closed || this.#held.isEmpty) return;
     this.#fail(errorLine(error) ?? 'UNKNOWN the commit may or may not have happened');
   }
 
@@ -992,7 +869,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     if (this.#closed) return;
     this.server.counters.errors++;
     this.#ending = true;
-    this.#dropOutput();
+    this.#held.drop();
     this.#socket.write(Buffer.from(`-${line.replace(/[\r\n]/g, ' ')}\r\n`));
     this.#end();
   }
@@ -1026,17 +903,9 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     this.#socket.destroy();
   }
 
-  #dropOutput(): void {
-    this.#output = NO_INPUT;
-    this.#outputStart = 0;
-    this.#outputEnd = 0;
-    this.#markEnds.length = 0;
-    this.#markVersions.length = 0;
-  }
-
   /** Closes once the client or the last command has said so and every reply is on its way. */
   #endIfDone(): void {
-    if (this.#closed || this.#markEnds.length > 0) return;
+    if (this.#closed || !this.#held.isEmpty) return;
     if (!this.#ending && (!this.#finishing || this.#isPaused(WAITING))) return;
     this.#end();
   }

@@ -9,8 +9,9 @@ import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import { OPEN_PRINCIPALS, type Principals } from './authentication.ts';
 import { ClientPause } from './client-pause.ts';
 import { newCommandTable } from './command-table.ts';
-import { ExecutionContext, RespConnection } from './connection.ts';
+import { RespConnection } from './connection.ts';
 import { Databases } from './databases.ts';
+import { ExecutionContext } from './execution-context.ts';
 import { ScanCursors } from './scan-cursors.ts';
 import {
   RESP_LIMITS,
