@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ABSENT, EntryArena } from './entry-arena.ts';
+import { EntryArena } from './entry-arena.ts';
+import { ABSENT } from './entry-slab.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? 20_260_611);
 

@@ -8,16 +8,7 @@
  * choose one. Each grows by itself, so no insertion waits for more than its small part to be moved. A removal shifts
  * what follows back: there are no gravestones in the table.
  *
- * **Records**, aligned to 8 bytes, in words of the machine (they never leave memory):
- *
- *   offset  size  field
- *   0       4     clean: lower 32 bits of the version that wrote it; dirty: its place in the list of dirty entries
- *   4       4     length of the value; -1 when the key is known to be absent
- *   8       4     size of the record in units of 8 bytes (lower half; 0: the whole slab), length of the key (upper half)
- *   12      1     flags: 1 dirty, 2 used since the hand passed, 4 dead, 8 marked by the owner
- *   13      1     database
- *   14      2     partition
- *   16      …     key, value, unused rest
+ * **Records** lie in the slabs of `entry-slab.ts`, which draws their layout.
  *
  * A reference is the slab's number and the record's offset in units: 31 bits, never 0.
  *
@@ -37,6 +28,20 @@
 import { assert } from '../../base/assert.ts';
 import { copyShort, equalShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
+import {
+  ABSENT,
+  DEAD,
+  DIRTY,
+  FLAGS,
+  LINE_WORDS,
+  MARKED,
+  RECORD_HEADER_BYTES,
+  SIZES,
+  Slab,
+  STAMP,
+  USED,
+  VALUE_LENGTH,
+} from './entry-slab.ts';
 
 const TABLES = 64;
 const TABLE_SHIFT = 26;
@@ -54,48 +59,7 @@ const SHRINK_BYTES = 512;
 /** Of all bytes in slabs: more dead ones are collected before the arena grows. */
 const DEAD_FRACTION = 4;
 
-/** Of a record, what is loaded ahead: most small ones are not longer. Each slab has as much room behind its records. */
-const TOUCH_BYTES = 192;
-const LINE_WORDS = 16;
-
-export const RECORD_HEADER_BYTES = 16;
 export const DATABASES_MAX = 256;
-
-const DIRTY = 1;
-const USED = 2;
-const DEAD = 4;
-const MARKED = 8;
-
-/** The words of a record. */
-const STAMP = 0;
-const VALUE_LENGTH = 1;
-const SIZES = 2;
-const FLAGS = 3;
-
-/** The length of the value of a key that is known to be absent. */
-export const ABSENT = -1;
-
-export class Slab {
-  readonly number: number;
-  readonly bytes: Buffer;
-  readonly view: DataView;
-  readonly words: Int32Array;
-  /** Holds a single record, of any size. */
-  readonly isLarge: boolean;
-  /** Bytes in use from the start. */
-  used = 0;
-  /** Of them, in records that are dead. */
-  dead = 0;
-
-  constructor(number: number, size: number, isLarge: boolean) {
-    this.number = number;
-    this.isLarge = isLarge;
-    const memory = Buffer.allocUnsafeSlow(size + TOUCH_BYTES).buffer;
-    this.bytes = Buffer.from(memory, 0, size);
-    this.view = new DataView(memory, 0, size);
-    this.words = new Int32Array(memory, 0, (size + TOUCH_BYTES) >>> 2);
-  }
-}
 
 export interface EntryArenaOptions {
   /** Bound on the bytes of slabs and tables. */

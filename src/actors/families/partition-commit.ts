@@ -39,7 +39,8 @@ import {
   type WriteBatch,
   type WriteBehind,
 } from '../../storage/store.ts';
-import { ABSENT, EntryArena } from './entry-arena.ts';
+import { EntryArena } from './entry-arena.ts';
+import { ABSENT } from './entry-slab.ts';
 
 /** Thrown by a turn that cannot go on without waiting; it has written nothing. The caller runs the work another way. */
 export class WouldWait extends Error {

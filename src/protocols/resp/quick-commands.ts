@@ -14,7 +14,8 @@
  * Source: docs/decisions/hot-entries-in-byte-arenas.md; the stored form of a string is `models/keyvalue/values.ts`.
  */
 
-import { ABSENT, type EntryArena } from '../../actors/families/entry-arena.ts';
+import type { EntryArena } from '../../actors/families/entry-arena.ts';
+import { ABSENT } from '../../actors/families/entry-slab.ts';
 import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
 import type { PartitionCommit } from '../../actors/families/partition-commit.ts';
 import { copyShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
