@@ -33,6 +33,7 @@ import {
   withSequence,
 } from './column-editor.ts';
 import { compileExpression } from './planner/compile-expression.ts';
+import { RenameStatements } from './rename-statements.ts';
 import type { ResultSink } from './results.ts';
 import { SequenceStatements } from './sequence-statements.ts';
 import type { SessionContext } from './session-context.ts';
@@ -52,6 +53,7 @@ type Statement<Kind extends string> =
 
 export class SchemaChanges {
   readonly sequences: SequenceStatements;
+  readonly names: RenameStatements;
   readonly #session: SessionContext;
   readonly #engine: SqlEngine;
   readonly #block: TransactionBlock;
@@ -63,6 +65,7 @@ export class SchemaChanges {
     this.#block = session.block;
     this.#runner = runner;
     this.sequences = new SequenceStatements(session, this);
+    this.names = new RenameStatements(session, this);
   }
 
   async createTable(statement: Statement<'CreateStmt'>, sink: Sink): Promise<void> {

@@ -46,6 +46,8 @@ export class UtilityStatements {
     if ('CreateSeqStmt' in node) return this.#schema.sequences.create(node.CreateSeqStmt, sink);
     if ('AlterSeqStmt' in node) return this.#schema.sequences.alter(node.AlterSeqStmt, sink);
     if ('ConstraintsSetStmt' in node) return this.settings.setConstraints(node.ConstraintsSetStmt, sink);
+    if ('RenameStmt' in node) return this.#schema.names.rename(node.RenameStmt, sink);
+    if ('CommentStmt' in node) return this.#schema.names.comment(node.CommentStmt, sink);
     if ('DropStmt' in node) return this.#schema.drop(node.DropStmt, sink);
     if ('TruncateStmt' in node) return this.#schema.truncate(node.TruncateStmt, sink);
     if ('AlterTableStmt' in node) return this.#schema.alterTable(node.AlterTableStmt, sink);

@@ -1,0 +1,172 @@
+/** ALTER … RENAME and COMMENT ON: what changes how an object is called or described, and nothing that it holds. */
+
+import type { CommentStmt, RenameStmt } from '@pgsql/types';
+import { deleteName, putName, readName, readTableById, redefineTable } from '../../models/relational/catalog.ts';
+import { encodeSequence, sequenceKey } from '../../models/relational/sequence.ts';
+import type { Column, Table, TableId } from '../../models/relational/table.ts';
+import type { Transaction } from '../../storage/store.ts';
+import { requireColumn } from './binder/bind-modify.ts';
+import { stringsOf, tableName } from './binder/names.ts';
+import { withColumnRenamed } from './object-names.ts';
+import type { ResultSink } from './results.ts';
+import type { SchemaChanges } from './schema-changes.ts';
+import type { SessionContext } from './session-context.ts';
+import { notSupported, SqlError } from './sql-error.ts';
+
+type Sink = Pick<ResultSink, 'complete' | 'notice'>;
+
+const TITLES: Readonly<Record<string, string>> = {
+  OBJECT_TABLE: 'ALTER TABLE',
+  OBJECT_COLUMN: 'ALTER TABLE',
+  OBJECT_TABCONSTRAINT: 'ALTER TABLE',
+  OBJECT_INDEX: 'ALTER INDEX',
+  OBJECT_SEQUENCE: 'ALTER SEQUENCE',
+};
+
+export class RenameStatements {
+  readonly #session: SessionContext;
+  readonly #schema: SchemaChanges;
+
+  constructor(session: SessionContext, schema: SchemaChanges) {
+    this.#session = session;
+    this.#schema = schema;
+  }
+
+  async rename(statement: RenameStmt, sink: Sink): Promise<void> {
+    const { renameType = 'OBJECT_TABLE', relation, subname = '', newname = '' } = statement;
+    const title = TITLES[renameType];
+    if (title === undefined || relation === undefined) {
+      throw notSupported(`renaming a ${renameType.replace('OBJECT_', '').toLowerCase()}`);
+    }
+    this.#session.block.refuseReadOnly(title);
+    const transaction = await this.#schema.begin();
+    const name = tableName(relation);
+    const found = await readName(transaction, this.#session.engine.keyspace, name);
+    if (found === undefined) {
+      const message = `relation "${name}" does not exist`;
+      if (statement.missing_ok !== true) throw new SqlError('undefined_table', message);
+      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+      sink.complete(title);
+      return;
+    }
+    if (renameType === 'OBJECT_COLUMN' || renameType === 'OBJECT_TABCONSTRAINT') {
+      if (found.kind !== 'table') throw new SqlError('wrong_object_type', `"${name}" is not a table`);
+      const table = await this.#locked(transaction, found.id);
+      const renamed =
+        renameType === 'OBJECT_COLUMN'
+          ? renameColumn(table, subname, newname)
+          : await this.#renameConstraint(transaction, table, subname, newname);
+      redefineTable(transaction, this.#session.engine.keyspace, renamed);
+    } else await this.#renameRelation(transaction, name, newname);
+    sink.complete(title);
+  }
+
+  /** COMMENT ON TABLE and COLUMN; NULL takes it away. */
+  async comment({ objtype, object, comment }: CommentStmt, sink: Sink): Promise<void> {
+    this.#session.block.refuseReadOnly('COMMENT');
+    const names = object !== undefined && 'List' in object ? stringsOf(object.List.items) : [];
+    if (objtype !== 'OBJECT_TABLE' && objtype !== 'OBJECT_COLUMN') {
+      throw notSupported(`COMMENT ON ${(objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
+    }
+    const transaction = await this.#schema.begin();
+    const { keyspace } = this.#session.engine;
+    const path = objtype === 'OBJECT_TABLE' ? names : names.slice(0, -1);
+    const name = tableName({ relname: path.at(-1) ?? '', ...(path.length > 1 ? { schemaname: path.at(-2)! } : {}) });
+    const found = await readName(transaction, keyspace, name);
+    if (found?.kind !== 'table') throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+    const table = await this.#locked(transaction, found.id);
+    if (objtype === 'OBJECT_TABLE') {
+      redefineTable(transaction, keyspace, withComment(table, comment));
+    } else {
+      const position = requireColumn(table, names.at(-1)!, undefined);
+      const columns = table.columns.map((column, i) => (i === position ? withComment(column, comment) : column));
+      redefineTable(transaction, keyspace, { ...table, columns });
+    }
+    sink.complete('COMMENT');
+  }
+
+  async #locked(transaction: Transaction, id: TableId): Promise<Table> {
+    const { keyspace } = this.#session.engine;
+    await this.#schema.lockTable(transaction, await readTableById(transaction, keyspace, id));
+    return readTableById(transaction, keyspace, id);
+  }
+
+  /** A table, an index or a sequence: all are relations, whatever the statement calls them. */
+  async #renameRelation(transaction: Transaction, name: string, newName: string): Promise<void> {
+    const { keyspace } = this.#session.engine;
+    await this.#requireFree(transaction, newName);
+    const found = (await readName(transaction, keyspace, name))!;
+    deleteName(transaction, keyspace, name, undefined);
+    await putName(transaction, keyspace, newName, undefined, found);
+    if (found.kind === 'table') {
+      redefineTable(transaction, keyspace, { ...(await this.#locked(transaction, found.id)), name: newName });
+    } else if (found.kind === 'index') {
+      const table = await this.#locked(transaction, found.table!);
+      const indexes = (table.indexes ?? []).map((index) => (index.name === name ? { ...index, name: newName } : index));
+      const primaryKeyName = found.id === table.id ? newName : table.primaryKeyName;
+      redefineTable(transaction, keyspace, { ...table, indexes, primaryKeyName });
+    } else if (found.kind === 'sequence') {
+      const definition = { ...this.#schema.sequences.state(found.id)!.definition, name: newName };
+      transaction.put(sequenceKey(keyspace, found.id), encodeSequence(definition));
+      const own = this.#session.sequences.own.get(found.id);
+      if (own !== undefined) own.definition = definition;
+    } else throw notSupported(`renaming a ${found.kind}`);
+  }
+
+  async #renameConstraint(transaction: Transaction, table: Table, name: string, newName: string): Promise<Table> {
+    const { keyspace } = this.#session.engine;
+    const { checks = [], foreignKeys = [], indexes = [], primaryKey, primaryKeyName } = table;
+    const isIndex =
+      (primaryKey.length > 0 && primaryKeyName === name) ||
+      indexes.some((index) => index.isConstraint && index.name === name);
+    if (isIndex) {
+      await this.#requireFree(transaction, newName);
+      await this.#renameRelation(transaction, name, newName);
+      return readTableById(transaction, keyspace, table.id);
+    }
+    const all = [...checks, ...foreignKeys];
+    if (!all.some((each) => each.name === name)) {
+      const message = `constraint "${name}" for table "${table.name}" does not exist`;
+      throw new SqlError('undefined_object', message);
+    }
+    if ([...all, ...indexes].some((each) => each.name === newName)) {
+      const message = `constraint "${newName}" for relation "${table.name}" already exists`;
+      throw new SqlError('duplicate_object', message);
+    }
+    const rename = <C extends { readonly name: string }>(each: C): C =>
+      each.name === name ? { ...each, name: newName } : each;
+    const renamed = checks.map(rename).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { ...table, checks: renamed, foreignKeys: foreignKeys.map(rename) };
+  }
+
+  async #requireFree(transaction: Transaction, name: string): Promise<void> {
+    if ((await readName(transaction, this.#session.engine.keyspace, name)) === undefined) return;
+    throw new SqlError('duplicate_table', `relation "${name}" already exists`);
+  }
+}
+
+function renameColumn(table: Table, name: string, newName: string): Table {
+  const position = table.columns.findIndex((column) => column.name === name);
+  if (position < 0) throw new SqlError('undefined_column', `column "${name}" does not exist`);
+  if (table.columns.some((column) => column.name === newName)) {
+    const message = `column "${newName}" of relation "${table.name}" already exists`;
+    throw new SqlError('duplicate_column', message);
+  }
+  // Expressions in the definition speak of columns by name.
+  const { checks, indexes, columns } = table;
+  return {
+    ...table,
+    ...(checks === undefined ? {} : { checks: withColumnRenamed(checks, name, newName) }),
+    ...(indexes === undefined ? {} : { indexes: withColumnRenamed(indexes, name, newName) }),
+    columns: columns.map((column, i): Column => {
+      const { generated } = column;
+      const renamed = i === position ? { ...column, name: newName } : column;
+      return generated === undefined ? renamed : { ...renamed, generated: withColumnRenamed(generated, name, newName) };
+    }),
+  };
+}
+
+function withComment<O extends { readonly comment?: string }>(object: O, comment: string | undefined): O {
+  const { comment: _, ...rest } = object;
+  return (comment === undefined || comment === '' ? rest : { ...rest, comment }) as O;
+}
