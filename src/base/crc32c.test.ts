@@ -18,6 +18,16 @@ describe('crc32c', () => {
     for (let cut = 0; cut <= bytes.length; cut++) {
       expect(crc32c(bytes, cut, bytes.length, crc32c(bytes, 0, cut))).toBe(whole);
     }
+    const long = Uint8Array.from({ length: 3_000 }, (_, i) => (i * 131 + (i >> 5)) & 0xff);
+    const inPieces = (from: number, to: number): number => {
+      let crc = 0;
+      for (let at = from; at < to; at += 100) crc = crc32c(long, at, Math.min(to, at + 100), crc);
+      return crc;
+    };
+    for (let from = 0; from < 9; from++) {
+      for (let to = 2_980; to <= 3_000; to++) expect(crc32c(long, from, to)).toBe(inPieces(from, to));
+      expect(crc32c(long.subarray(from), 1)).toBe(inPieces(from + 1, 3_000));
+    }
     const within = new Uint8Array(100);
     within.set(bytes, 13);
     expect(crc32c(within, 13, 13 + bytes.length)).toBe(whole);

@@ -11,8 +11,8 @@ import { OperationError } from '../../base/errors.ts';
 import type { ColdVolume } from '../../blobs/cold-volume.ts';
 import type { Needle } from '../../blobs/formats/needle.ts';
 import type { VacuumResult } from '../../blobs/vacuum/vacuum.ts';
-import type { Volume } from '../../blobs/volume/volume.ts';
-import type { Written } from '../../blobs/volume/volume-writer.ts';
+import type { Volume, WriteOptions } from '../../blobs/volume/volume.ts';
+import type { SyncWish, Written } from '../../blobs/volume/volume-writer.ts';
 import type { VolumeSet } from '../../blobs/volume-set.ts';
 import type { ActorReference, ActorRuntime, Turn } from '../actor.ts';
 import { defineActor } from '../actor.ts';
@@ -33,13 +33,6 @@ export const VolumeActor = defineActor({
     },
   },
 });
-
-export interface WriteOptions {
-  /** Answered only once synced, whatever the volume's class. */
-  readonly fsync?: boolean;
-  /** CRC-32C of the data, if known. */
-  readonly crc?: number;
-}
 
 /** The volumes of this member, as protocols call them. */
 export class VolumeActors {
@@ -67,7 +60,7 @@ export class VolumeActors {
     volumeId: number,
     id: bigint,
     cookie: number,
-    options: { readonly fsync?: boolean } = {},
+    options: { readonly sync?: SyncWish } = {},
   ): Promise<number | undefined> {
     return this.#turn(volumeId, (volume) => volume.delete(id, cookie, options));
   }

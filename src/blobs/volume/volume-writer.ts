@@ -39,6 +39,12 @@ const ARENA_BYTES_MAX = 1024 * 1024;
 const COPY_BYTES_MAX = 128 * 1024;
 const QUEUE_BYTES_MAX = 128 * 1024 * 1024;
 
+/**
+ * When a request is answered: as the class of the volume says; once synced in any case; or as soon as it is written, for parts of
+ * a whole whose last part is synced, and they with it.
+ */
+export type SyncWish = 'class' | 'always' | 'later';
+
 export interface Written {
   /** The same needle was there already: nothing was written. */
   readonly unchanged: boolean;
@@ -49,7 +55,7 @@ interface WriteRequest {
   readonly needle: Needle;
   /** CRC-32C of its data. */
   readonly crc: number;
-  readonly sync: boolean;
+  readonly sync: SyncWish;
   readonly resolve: (written: Written) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -58,7 +64,7 @@ interface DeleteRequest {
   readonly kind: 'delete';
   readonly id: bigint;
   readonly cookie: number;
-  readonly sync: boolean;
+  readonly sync: SyncWish;
   /** With the size of the body of what was deleted; undefined when there was nothing. */
   readonly resolve: (size: number | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -112,13 +118,13 @@ export class VolumeWriter {
   }
 
   /** The needle's bytes must not change until this settles. @throws OperationError `overloaded` when the queue is full. */
-  write(needle: Needle, crc: number, sync: boolean): Promise<Written> {
+  write(needle: Needle, crc: number, sync: SyncWish): Promise<Written> {
     return new Promise((resolve, reject) => {
       this.#enqueue({ kind: 'write', needle, crc, sync, resolve, reject }, needle.data.length);
     });
   }
 
-  delete(id: bigint, cookie: number, sync: boolean): Promise<number | undefined> {
+  delete(id: bigint, cookie: number, sync: SyncWish): Promise<number | undefined> {
     return new Promise((resolve, reject) => {
       this.#enqueue({ kind: 'delete', id, cookie, sync, resolve, reject }, 0);
     });
@@ -305,7 +311,8 @@ export class VolumeWriter {
         hint: 'Write to another volume.',
       });
     }
-    const sync = this.#options.syncAlways || plans.some(({ request }) => request.sync);
+    const { syncAlways } = this.#options;
+    const sync = plans.some(({ request }) => request.sync === 'always' || (syncAlways && request.sync === 'class'));
     let failedAt: 'write' | 'sync' = 'write';
     try {
       await this.#writeRecords(files, plans, timeNs);

@@ -38,7 +38,7 @@ import { Generation } from './generation.ts';
 import { isExpired, type ReadNeedle, readPieces, readRecord } from './needle-read.ts';
 import { type Quarantined, type RecoveryReport, recoverIndex, writeCleanMark } from './recover.ts';
 import { finishSwap } from './swap.ts';
-import { VolumeWriter, type Written } from './volume-writer.ts';
+import { type SyncWish, VolumeWriter, type Written } from './volume-writer.ts';
 
 const QUARANTINED_MAX = 1_000;
 /** Records up to here may be read at once. */
@@ -71,6 +71,13 @@ export interface NewVolume {
   /** 4 (up to 32 GiB, the default) or 5. */
   readonly offsetBytes?: 4 | 5;
   readonly version?: 1 | 2 | 3;
+}
+
+export interface WriteOptions {
+  /** Default `class`. */
+  readonly sync?: SyncWish;
+  /** CRC-32C of the data, if known. */
+  readonly crc?: number;
 }
 
 export type ReadOnlyReason = 'marked' | 'marked_can_delete' | 'failed' | 'space_low' | 'full';
@@ -218,12 +225,12 @@ export class Volume {
   }
 
   /**
-   * Appends a needle; settles once it is as durable as the volume's class, or `fsync`, asks. A needle without time to live
+   * Appends a needle; settles once it is as durable as the volume's class, or `sync`, asks. A needle without time to live
    * gets the volume's. Its bytes must not change until then. `crc` is the CRC-32C of its data, if known.
    * @throws OperationError `permission_denied` (another cookie), `store_read_only`, `disk_full`, `too_large`, `overloaded`,
    * `io`, `commit_unknown`.
    */
-  write(needle: Needle, options: { readonly fsync?: boolean; readonly crc?: number } = {}): Promise<Written> {
+  write(needle: Needle, options: WriteOptions = {}): Promise<Written> {
     if (needle.data.length > NEEDLE_SIZE_MAX - 70_000) {
       throw new OperationError('too_large', `${needle.data.length} bytes do not fit one needle`);
     }
@@ -231,16 +238,16 @@ export class Volume {
     const crc = options.crc ?? (needle.data.length === 0 ? 0 : crc32c(needle.data));
     const { ttl } = this.superBlock;
     const complete = needle.ttl === undefined && ttl !== undefined ? { ...needle, ttl } : needle;
-    return this.writer.write(complete, crc, options.fsync === true);
+    return this.writer.write(complete, crc, options.sync ?? 'class');
   }
 
   /**
    * Deletes a needle. @returns the size of its body, undefined when there was none.
    * @throws OperationError `permission_denied` (another cookie), and as `write`.
    */
-  delete(id: bigint, cookie: number, options: { readonly fsync?: boolean } = {}): Promise<number | undefined> {
+  delete(id: bigint, cookie: number, options: { readonly sync?: SyncWish } = {}): Promise<number | undefined> {
     this.#assertOpen();
-    return this.writer.delete(id, cookie, options.fsync === true);
+    return this.writer.delete(id, cookie, options.sync ?? 'class');
   }
 
   /**

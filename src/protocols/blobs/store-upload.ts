@@ -16,6 +16,7 @@ import { OperationError } from '../../base/errors.ts';
 import { fileIdText } from '../../blobs/formats/file-id.ts';
 import { type Needle, NO_DETAILS } from '../../blobs/formats/needle.ts';
 import type { Ttl } from '../../blobs/formats/ttl.ts';
+import type { SyncWish } from '../../blobs/volume/volume-writer.ts';
 import type { Random } from '../../platform/platform.ts';
 import type { BlobPath } from './blob-path.ts';
 import { parseManifest } from './chunk-manifest.ts';
@@ -92,8 +93,12 @@ async function storeWhole(options: StoreOptions, request: StoreRequest, content:
   }
   const crc = data.length === 0 ? 0 : crc32c(data);
   const needle = needleOf(request, data, { gzip: isGzip, manifest: isManifest });
-  const { unchanged } = await options.volumes.write(path.volumeId, needle, { fsync: request.fsync, crc });
+  const { unchanged } = await options.volumes.write(path.volumeId, needle, { sync: syncOf(request), crc });
   return { unchanged, size, crc, md5 };
+}
+
+function syncOf(request: StoreRequest): SyncWish {
+  return request.fsync ? 'always' : 'class';
 }
 
 function needleOf(
@@ -130,21 +135,23 @@ async function storeChunked(
   const underWay: Promise<unknown>[] = [];
   const hash = request.upload.md5 === undefined ? undefined : createHash('md5');
   let size = 0;
+  const spare: Buffer<ArrayBuffer>[] = [];
   let chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   let filled = 0;
   const flush = async () => {
-    const data = chunk.subarray(0, filled);
+    const written = chunk;
+    const data = written.subarray(0, filled);
     const id = volume.reserveChunkId();
     const cookie = Buffer.from(random.bytes(4)).readUInt32BE(0);
     chunks.push({ fid: fileIdText({ volumeId, id, cookie }), offset: size - filled, size: filled });
     names.push({ id, cookie });
     // The manifest is written last, and with it all that it names is synced.
     const needle = { ...NO_DETAILS, id, cookie, data, lastModifiedS: request.lastModifiedS, ttl: request.ttl };
-    const written = volumes.write(volumeId, needle);
-    written.catch(() => {}); // Told when it is waited for.
-    underWay.push(written);
+    const writing = volumes.write(volumeId, needle, { sync: 'later' }).then(() => spare.push(written));
+    writing.catch(() => {}); // Told when it is waited for.
+    underWay.push(writing);
     if (underWay.length >= CHUNKS_UNDER_WAY) await underWay.shift();
-    chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    chunk = spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
     filled = 0;
   };
   try {
@@ -171,7 +178,7 @@ async function storeChunked(
     const data = utf8(JSON.stringify({ name, mime, size, chunks }));
     const crc = crc32c(data);
     const needle = needleOf(request, data, { gzip: false, manifest: true });
-    const { unchanged } = await volumes.write(volumeId, needle, { fsync: request.fsync, crc });
+    const { unchanged } = await volumes.write(volumeId, needle, { sync: syncOf(request), crc });
     return { unchanged, size, crc, md5 };
   } catch (error) {
     await Promise.allSettled(underWay);

@@ -15,6 +15,7 @@ import { messageOf, OperationError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { entityTag } from '../../blobs/formats/needle.ts';
 import { parseTtl } from '../../blobs/formats/ttl.ts';
+import type { SyncWish } from '../../blobs/volume/volume-writer.ts';
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../platform/http.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { HTTP_STATUS } from '../http/http-status.ts';
@@ -186,9 +187,9 @@ class VolumeServer {
       throw error;
     });
     if (found === undefined) return json(request, 404, { size: 0 });
-    const fsync = TRUE.has(request.query.get('fsync') ?? '');
+    const sync: SyncWish = TRUE.has(request.query.get('fsync') ?? '') ? 'always' : 'class';
     if (found === 'damaged') {
-      const size = await volumes.delete(path.volumeId, path.id, path.cookie, { fsync });
+      const size = await volumes.delete(path.volumeId, path.id, path.cookie, { sync });
       return json(request, size === undefined ? 404 : 202, { size: size ?? 0 });
     }
     let manifestSize: number | undefined;
@@ -203,13 +204,13 @@ class VolumeServer {
           if (volumes.get(file.volumeId) === undefined) {
             throw new OperationError('io', `Deletion Failed: the volume ${file.volumeId} of a chunk is not here`);
           }
-          await volumes.delete(file.volumeId, file.id, file.cookie, { fsync });
+          await volumes.delete(file.volumeId, file.id, file.cookie, { sync });
         }
       }
     } finally {
       found.close();
     }
-    const size = await volumes.delete(path.volumeId, path.id, path.cookie, { fsync });
+    const size = await volumes.delete(path.volumeId, path.id, path.cookie, { sync });
     if (size === undefined) return json(request, 404, { size: 0 });
     return json(request, 202, { size: manifestSize ?? size });
   }
