@@ -16,8 +16,10 @@ import type { Log } from '../base/log.ts';
 import type { FileLock } from '../platform/files.ts';
 import type { Platform, Timer } from '../platform/platform.ts';
 import { ColdVolume } from './cold-volume.ts';
+import { recoverConversion } from './erasure/conversion.ts';
 import { type Ttl, ttlSeconds, ttlText } from './formats/ttl.ts';
-import { checkCollection, parseVolumeFileName, volumeBaseName } from './formats/volume-files.ts';
+import { checkCollection, parseVolumeFileName, type VolumeName, volumeBaseName } from './formats/volume-files.ts';
+import { ShardedVolume } from './sharded-volume.ts';
 import { GARBAGE_THRESHOLD, garbageRatio, type VacuumResult, vacuum } from './vacuum/vacuum.ts';
 import { type NewVolume, Volume, type VolumeDurability } from './volume/volume.ts';
 
@@ -69,7 +71,7 @@ export class VolumeSet {
   readonly options: VolumeSetOptions;
   readonly broken: BrokenVolume[] = [];
   readonly #volumes = new Map<number, Volume>();
-  readonly #cold = new Map<number, ColdVolume>();
+  readonly #cold = new Map<number, ColdVolume | ShardedVolume>();
   #directories: Directory[] = [];
   #timer: Timer | undefined;
   #ticks = 0;
@@ -103,12 +105,12 @@ export class VolumeSet {
   }
 
   /** For reads. */
-  reader(volumeId: number): Volume | ColdVolume | undefined {
+  reader(volumeId: number): Volume | ColdVolume | ShardedVolume | undefined {
     return this.#volumes.get(volumeId) ?? this.#cold.get(volumeId);
   }
 
   /** All that can be read, in ascending order of ids. */
-  readers(): (Volume | ColdVolume)[] {
+  readers(): (Volume | ColdVolume | ShardedVolume)[] {
     return [...this.#volumes.values(), ...this.#cold.values()].sort((a, b) => a.volumeId - b.volumeId);
   }
 
@@ -228,22 +230,42 @@ export class VolumeSet {
     this.#look(directory);
     for (const name of await files.list(path)) {
       const parsed = parseVolumeFileName(name);
-      if (parsed === undefined || parsed.extension !== '.dat') continue;
+      if (parsed?.extension !== '.ecwork') continue;
+      try {
+        await recoverConversion(files, `${path}/${volumeBaseName(parsed)}`);
+      } catch (error) {
+        this.#noteBroken(parsed, path, error);
+      }
+    }
+    const names = new Set(await files.list(path));
+    for (const name of names) {
+      const parsed = parseVolumeFileName(name);
+      // With a `.dat` beside them, shards are what is left of a work that was cut short.
+      const isShards = parsed?.extension === '.ecx' && !names.has(`${volumeBaseName(parsed)}.dat`);
+      if (parsed === undefined || (parsed.extension !== '.dat' && !isShards)) continue;
       const { volumeId, collection } = parsed;
       try {
         if (this.reader(volumeId) !== undefined) {
           throw new OperationError('already_exists', `volume ${volumeId} is in another directory or collection too`);
         }
         const options = this.#volumeOptions(directory, volumeId, collection);
+        if (isShards) {
+          this.#cold.set(volumeId, await ShardedVolume.open(options));
+          continue;
+        }
         const cold = await ColdVolume.open(options);
         if (cold === undefined) this.#volumes.set(volumeId, await Volume.open(options));
         else this.#cold.set(volumeId, cold);
       } catch (error) {
-        const reason = messageOf(error);
-        this.broken.push({ volumeId, collection, directory: path, reason });
-        this.options.log.error({ volume: volumeId, directory: path, reason }, 'a volume could not be opened');
+        this.#noteBroken(parsed, path, error);
       }
     }
+  }
+
+  #noteBroken({ volumeId, collection }: VolumeName, directory: string, error: unknown): void {
+    const reason = messageOf(error);
+    this.broken.push({ volumeId, collection, directory, reason });
+    this.options.log.error({ volume: volumeId, directory, reason }, 'a volume could not be opened');
   }
 
   #volumeOptions(directory: Directory, volumeId: number, collection: string) {

@@ -8,8 +8,8 @@
  */
 
 import { OperationError } from '../../base/errors.ts';
-import type { ColdVolume } from '../../blobs/cold-volume.ts';
 import type { Needle } from '../../blobs/formats/needle.ts';
+import { ShardedVolume } from '../../blobs/sharded-volume.ts';
 import type { VacuumResult } from '../../blobs/vacuum/vacuum.ts';
 import type { Volume, WriteOptions } from '../../blobs/volume/volume.ts';
 import type { SyncWish, Written } from '../../blobs/volume/volume-writer.ts';
@@ -46,7 +46,7 @@ export class VolumeActors {
   }
 
   /** For reads. Undefined when this member does not have it. */
-  get(volumeId: number): Volume | ColdVolume | undefined {
+  get(volumeId: number): ReturnType<VolumeSet['reader']> {
     return this.set.reader(volumeId);
   }
 
@@ -62,6 +62,8 @@ export class VolumeActors {
     cookie: number,
     options: { readonly sync?: SyncWish } = {},
   ): Promise<number | undefined> {
+    const reader = this.set.reader(volumeId);
+    if (reader instanceof ShardedVolume) return reader.delete(id, cookie);
     return this.#turn(volumeId, (volume) => volume.delete(id, cookie, options));
   }
 

@@ -6,7 +6,7 @@ import type { Kernel } from './kernel.ts';
 import { LARGE_BLOCK_BYTES, SMALL_BLOCK_BYTES } from './layout.ts';
 import { SimdKernel, simdBufferBytes } from './simd-kernel.ts';
 
-export type ErasurePlatform = Pick<Platform, 'clock' | 'timers' | 'files' | 'random'>;
+export type ErasurePlatform = Pick<Platform, 'clock' | 'timers' | 'files'>;
 
 export interface ErasureContext {
   readonly platform: ErasurePlatform;
@@ -17,6 +17,11 @@ export interface ErasureContext {
   /** Default those of SeaweedFS: what it is to read has no others. */
   readonly largeBlockBytes?: number;
   readonly smallBlockBytes?: number;
+}
+
+/** For works that make new encodings: these have random names. */
+export interface WorkContext extends ErasureContext {
+  readonly platform: ErasurePlatform & Pick<Platform, 'random'>;
 }
 
 export interface WorkOptions {

@@ -27,7 +27,14 @@ import { encodeVolumeInfo, newVolumeInfo, type VolumeInfo } from '../formats/vol
 import { NeedleMap } from '../index/needle-map.ts';
 import { BlockSums } from './block-sums.ts';
 import { CHECKSUM_BLOCK_BYTES, encodeChecksums } from './checksum-file.ts';
-import { blockSizesOf, type ErasureContext, kernelOf, throwIfAborted, type WorkOptions } from './context.ts';
+import {
+  blockSizesOf,
+  type ErasureContext,
+  kernelOf,
+  throwIfAborted,
+  type WorkContext,
+  type WorkOptions,
+} from './context.ts';
 import {
   type CodingState,
   erasureFiles,
@@ -75,7 +82,7 @@ const CHECKPOINT_BYTES = 256 * 1024 * 1024;
  * `corruption` for an index that does not fit its `.dat`, `disk_full`, `cancelled`, `io`, `unsupported` ratios.
  */
 export async function encodeVolume(
-  context: ErasureContext,
+  context: WorkContext,
   base: string,
   options: EncodeOptions = {},
 ): Promise<EncodeReport> {
@@ -106,7 +113,7 @@ async function refuseForeignShards(files: Files, base: string): Promise<void> {
 }
 
 async function encode(
-  context: ErasureContext,
+  context: WorkContext,
   base: string,
   source: SourcePrint,
   options: EncodeOptions,

@@ -7,7 +7,7 @@ import { silentLog } from '../../base/log.ts';
 import { type SimulatedPlatform, Simulation } from '../../platform/simulated/simulation.ts';
 import { decodeVolumeInfo, encodeVolumeInfo } from '../formats/volume-info.ts';
 import { Volume } from '../volume/volume.ts';
-import type { ErasureContext } from './context.ts';
+import type { WorkContext } from './context.ts';
 import { decodeVolume } from './decode.ts';
 import { encodeVolume } from './encode.ts';
 import { ErasureVolume } from './erasure-volume.ts';
@@ -55,7 +55,7 @@ async function expectContents(
   for (const id of deleted) expect(await volume.read(id)).toBeUndefined();
 }
 
-async function withVolume<T>(context: ErasureContext, use: (volume: ErasureVolume) => Promise<T>): Promise<T> {
+async function withVolume<T>(context: WorkContext, use: (volume: ErasureVolume) => Promise<T>): Promise<T> {
   const volume = await ErasureVolume.open(context, BASE, 1);
   try {
     return await use(volume);
@@ -143,7 +143,7 @@ describe('the fixture volume', () => {
 describe('an erasure-coded volume', () => {
   const medium = () => ({ platform, ...MEDIUM });
 
-  async function encoded(context: ErasureContext, needles = 40, dataBytesMax = 3_000) {
+  async function encoded(context: WorkContext, needles = 40, dataBytesMax = 3_000) {
     const source = newNeedleVolume(simulation.random.fork('needles'), { needles, dataBytesMax });
     await writeNeedleVolume(platform.files, BASE, source);
     await encodeVolume(context, BASE);

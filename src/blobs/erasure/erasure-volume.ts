@@ -29,6 +29,7 @@ export interface ErasureStatus {
   readonly datBytes: number;
   readonly needles: number;
   readonly deleted: number;
+  readonly indexMemoryBytes: number;
   readonly lost: readonly number[];
   /** Blocks that were found rotten and not repaired since. */
   readonly rottenBlocks: number;
@@ -147,6 +148,7 @@ export class ErasureVolume {
       datBytes,
       needles: this.#index.rows,
       deleted: this.#journal.ids.size,
+      indexMemoryBytes: this.#index.memoryBytes,
       lost: this.#reader.shards.lost,
       rottenBlocks: this.#reader.rottenBlocks,
       encodeTsNs,

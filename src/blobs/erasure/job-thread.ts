@@ -3,7 +3,7 @@
 import { messageOf, OperationError } from '../../base/errors.ts';
 import { newNodePlatform } from '../../platform/node-platform.ts';
 import { serveThread } from '../../platform/threads.ts';
-import type { ErasureContext, WorkOptions } from './context.ts';
+import type { WorkContext, WorkOptions } from './context.ts';
 import { decodeVolume } from './decode.ts';
 import { encodeVolume } from './encode.ts';
 import type { Job, JobReply, JobRequest } from './jobs.ts';
@@ -14,7 +14,7 @@ const PROGRESS_MS = 200;
 const LISTEN_MS = 50;
 
 const platform = newNodePlatform({ files: { blocking: true } });
-const context: ErasureContext = { platform, blocking: true };
+const context: WorkContext = { platform, blocking: true };
 const stopping = new AbortController();
 
 function run(job: Job, options: WorkOptions): Promise<unknown> {

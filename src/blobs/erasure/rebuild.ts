@@ -13,7 +13,7 @@ import { hasCode, OperationError } from '../../base/errors.ts';
 import type { File } from '../../platform/files.ts';
 import { BlockSums } from './block-sums.ts';
 import { CHECKSUM_BLOCK_BYTES, encodeChecksums } from './checksum-file.ts';
-import { type ErasureContext, kernelOf, type WorkOptions } from './context.ts';
+import { type ErasureContext, kernelOf, type WorkContext, type WorkOptions } from './context.ts';
 import { examine, type Rot, ranges } from './examine.ts';
 import type { Stripe } from './layout.ts';
 import { runPipeline, SLOTS, STRIPE_BYTES } from './pipeline.ts';
@@ -54,7 +54,7 @@ export interface ScrubReport {
 }
 
 /** @throws OperationError `not_found`, `corruption` when fewer shards are left than data shards, `disk_full`, `io`. */
-export async function scrubVolume(context: ErasureContext, base: string, options: ScrubOptions): Promise<ScrubReport> {
+export async function scrubVolume(context: WorkContext, base: string, options: ScrubOptions): Promise<ScrubReport> {
   const { files } = context.platform;
   const info = await readErasureInfo(context, base);
   const shards = await ShardFiles.open(files, info, options.repair ? 'write' : 'read');
@@ -296,7 +296,7 @@ function checkBlock(sum: BlockSums, expected: number, shard: number): void {
 }
 
 /** Sums shards that agree with each other, for a volume that has no checksums. */
-async function writeChecksums(context: ErasureContext, info: ErasureInfo): Promise<void> {
+async function writeChecksums(context: WorkContext, info: ErasureInfo): Promise<void> {
   const { files, random } = context.platform;
   const shards = await ShardFiles.open(files, info);
   try {
