@@ -8,8 +8,9 @@ import { SqlArray, type SqlRecord } from '../../../models/relational/values.ts';
 import { concatenateArrays, elementAt, type SliceBound, sliceOf } from '../functions/array-access.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { jsonElement } from '../functions/json-access.ts';
+import type { PackedAggregate } from '../functions/packed-aggregates.ts';
 import { makeRecord } from '../functions/records.ts';
-import { resolveOperator } from '../functions/resolve.ts';
+import { findFunction, resolveOperator } from '../functions/resolve.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
 import {
@@ -333,4 +334,23 @@ export function bindRow(
     typed,
     location,
   );
+}
+
+/** The arguments of an aggregate as one row, which is never null. */
+export function packArguments(
+  { packed, json }: Pick<PackedAggregate, 'packed' | 'json'>,
+  args: readonly BoundExpression[],
+  location: number | undefined,
+  binder: OperandBinder,
+): BoundExpression {
+  const coerced = args.map((arg, i) => {
+    const typed = binder.coerce(arg, packed[i]!, 'implicit');
+    const write = json.includes(i) ? findFunction('to_json', [typed.type]) : undefined;
+    return write === undefined ? typed : callOf(write, [typed], location);
+  });
+  const texts =
+    json.length > 0
+      ? coerced.map((arg, i) => (json.includes(i) ? arg : binder.coerce(arg, 'text', 'assignment')))
+      : coerced;
+  return bindRow(texts, location, binder);
 }

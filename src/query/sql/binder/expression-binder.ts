@@ -10,6 +10,7 @@ import type { A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql
 import { assert } from '../../../base/assert.ts';
 import { distinctAggregate, findAggregate, isAggregate } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
+import { findPackedAggregate } from '../functions/packed-aggregates.ts';
 import { resolveFunction, resolveOperator } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
@@ -24,7 +25,14 @@ import {
   type SqlValue,
   titleOf,
 } from '../types/types.ts';
-import { bindArrayConstructor, bindIndirection, bindRow, bindScalarArray, type OperandBinder } from './bind-array.ts';
+import {
+  bindArrayConstructor,
+  bindIndirection,
+  bindRow,
+  bindScalarArray,
+  type OperandBinder,
+  packArguments,
+} from './bind-array.ts';
 import { bindSubLink } from './bind-subquery.ts';
 import { bindWindowCall, Windows } from './bind-window.ts';
 import {
@@ -484,7 +492,6 @@ export class ExpressionBinder {
         location,
       });
     }
-    if (call.agg_within_group === true) throw notSupported('WITHIN GROUP', location);
     if (isAggregate(name)) return this.#aggregate(name, call);
     const argumentNames: string[] = [];
     const args = (call.args ?? []).map((arg) => {
@@ -569,7 +576,15 @@ export class ExpressionBinder {
     }));
     const filter = call.agg_filter && this.#condition(this.#bind(call.agg_filter), 'FILTER');
     this.#inAggregate = false;
-    const found = args.length === (star ? 0 : 1) ? findAggregate(name, args[0]?.type) : undefined;
+    const within = call.agg_within_group === true;
+    const given = within ? [...orderBy.map((key) => key.expression), ...args] : args;
+    const packed = findPackedAggregate(
+      name,
+      given.map((arg) => arg.type),
+      within,
+    );
+    const single = args.length === (star ? 0 : 1) && !within ? findAggregate(name, args[0]?.type) : undefined;
+    const found = packed ?? single;
     if (found === undefined || (star && name !== 'count')) {
       const shown = star ? '*' : args.map((arg) => titleOf(arg.type)).join(', ');
       throw new SqlError('undefined_function', `function ${name}(${shown}) does not exist`, {
@@ -578,12 +593,16 @@ export class ExpressionBinder {
       });
     }
     let argument = args[0];
-    if (argument !== undefined) {
+    if (packed !== undefined) {
+      argument = packArguments(packed, given, location, this.#operands);
+      if (within)
+        orderBy[0] = { ...orderBy[0]!, expression: this.coerce(given[0]!, packed.packed[0]!, -1, 'implicit') };
+    } else if (argument !== undefined) {
       const type = name === 'count' ? argument.type : found.argument!;
       argument = this.settle(this.coerce(argument, type, -1, 'implicit'));
     }
     const distinct = call.agg_distinct === true && argument !== undefined;
-    if (distinct && !orderBy.every((key) => sameExpression(key.expression, argument))) {
+    if (distinct && !orderBy.every((key) => [argument, ...args].some((arg) => sameExpression(key.expression, arg)))) {
       throw new SqlError(
         'invalid_column_reference',
         'in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list',

@@ -6,13 +6,16 @@
  */
 
 import { Numeric } from '../../../models/relational/numeric.ts';
+import { Interval } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
 import { integerFrom } from '../types/cast.ts';
 import { compareFor } from '../types/compare.ts';
 import { type DistinctKey, distinctKey } from '../types/distinct-key.ts';
+import { addInterval, scaleInterval } from '../types/interval.ts';
 import { addNumeric, divideNumeric, numericOf } from '../types/numeric-arithmetic.ts';
-import { isInteger, type SqlType, type SqlValue } from '../types/types.ts';
+import { elementOf, isInteger, type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
 import type { Argument } from './evaluation.ts';
+import { isPackedAggregate } from './packed-aggregates.ts';
 
 /** The state of one aggregate over one group. */
 export interface Accumulator {
@@ -32,7 +35,7 @@ export interface AggregateFunction {
 const NAMES = new Set(['count', 'sum', 'min', 'max', 'avg']);
 
 export function isAggregate(name: string): boolean {
-  return NAMES.has(name);
+  return NAMES.has(name) || isPackedAggregate(name);
 }
 
 class Count implements Accumulator {
@@ -100,6 +103,38 @@ class FloatSum implements Accumulator {
   }
 }
 
+class RealSum implements Accumulator {
+  #sum: number | null = null;
+
+  add(value: Argument): void {
+    this.#sum = Math.fround((this.#sum ?? 0) + (value as number));
+  }
+
+  result(): SqlValue {
+    return this.#sum;
+  }
+}
+
+class IntervalSum implements Accumulator {
+  #count = 0;
+  #sum = new Interval(0, 0, 0n);
+  readonly #average: boolean;
+
+  constructor(average: boolean) {
+    this.#average = average;
+  }
+
+  add(value: Argument): void {
+    this.#count++;
+    this.#sum = addInterval(this.#sum, value as Interval);
+  }
+
+  result(): SqlValue {
+    if (this.#count === 0) return null;
+    return this.#average ? scaleInterval(this.#sum, (value) => value / this.#count) : this.#sum;
+  }
+}
+
 class NumericSum implements Accumulator {
   #count = 0;
   #sum = new Numeric(0n, 0);
@@ -157,8 +192,30 @@ export function distinctAggregate(aggregate: AggregateFunction, type: SqlType): 
   };
 }
 
-/** Types of PostgreSQL without `min` and `max`, though most of them have an order. */
-const WITHOUT_EXTREMES: ReadonlySet<SqlType> = new Set<SqlType>(['bool', 'bytea', 'json', 'jsonb', 'uuid', 'void']);
+/** Types that have min and max; others have an order and neither, as in PostgreSQL. */
+const EXTREMES = new Set<SqlType>([
+  'int2',
+  'int4',
+  'int8',
+  'oid',
+  'float4',
+  'float8',
+  'numeric',
+  'date',
+  'time',
+  'timetz',
+  'timestamp',
+  'timestamptz',
+  'interval',
+  'text',
+  'bpchar',
+  'inet',
+  'cidr',
+]);
+
+function hasExtremes(type: SqlType): boolean {
+  return EXTREMES.has(type) || elementOf(type) !== undefined || typeInfo(type).kind === 'e';
+}
 
 /** Undefined when there is no such aggregate of that type, like sum(text). `count` takes any type. */
 export function findAggregate(name: string, argument: SqlType | undefined): AggregateFunction | undefined {
@@ -166,7 +223,7 @@ export function findAggregate(name: string, argument: SqlType | undefined): Aggr
   if (argument === undefined) return undefined;
   const type = argument === 'unknown' || argument === 'name' || argument === 'varchar' ? 'text' : argument;
   if (name === 'min' || name === 'max') {
-    if (WITHOUT_EXTREMES.has(type)) return undefined;
+    if (!hasExtremes(type)) return undefined;
     const compare = compareFor(type);
     const better =
       name === 'min'
@@ -177,6 +234,11 @@ export function findAggregate(name: string, argument: SqlType | undefined): Aggr
   const average = name === 'avg';
   if (name !== 'sum' && !average) return undefined;
   if (type === 'float8') return { name, argument: type, result: type, create: () => new FloatSum(average) };
+  if (type === 'float4') {
+    const create = average ? () => new FloatSum(true) : () => new RealSum();
+    return { name, argument: type, result: average ? 'float8' : 'float4', create };
+  }
+  if (type === 'interval') return { name, argument: type, result: type, create: () => new IntervalSum(average) };
   if (type === 'numeric') return { name, argument: type, result: type, create: () => new NumericSum(average) };
   if (!isInteger(type)) return undefined;
   if (average) {

@@ -71,6 +71,11 @@ function negativeRoot(): SqlError {
   return new SqlError('invalid_argument_for_power_function', 'cannot take square root of a negative number');
 }
 
+/** Of a finite number that is not negative. */
+export function sqrtToScale(value: Numeric, scale: number): Numeric {
+  return new Numeric(divideRounded(squareRoot(scaled(value, (scale + 1) * 2)), 10n), scale);
+}
+
 /** e^x, times 10^places. `x` is times 10^places as well. */
 function expScaled(x: bigint, places: number): bigint {
   const one = powerOfTen(places);
