@@ -3,7 +3,8 @@
  *
  * Redis: pipelines of SET, MSET, DEL and INCR, and of several of them between MULTI and EXEC. PostgreSQL: autocommit statements over one and several rows, and explicit
  * transactions over pairs of rows that must always agree. Values are unique. Besides, all of them touch something shared:
- * a counter, of which the bounds are known, and accounts, whose sum stays the same.
+ * a counter, of which the bounds are known, and accounts, whose sum stays the same. Two of the tables have secondary indexes,
+ * which must agree with their rows.
  *
  * Every answer is compared with what it must be: a client alone on its keys can foretell it.
  */
@@ -250,6 +251,8 @@ const RETRIED: readonly string[] = ['40001', '40P01'];
 export const SCHEMA: readonly string[] = [
   'CREATE TABLE pairs (id bigint PRIMARY KEY, value text NOT NULL)',
   'CREATE TABLE entries (id bigint PRIMARY KEY, value text NOT NULL)',
+  'CREATE INDEX entries_by_value ON entries (substr(value, 1, 60))',
+  'CREATE UNIQUE INDEX pairs_by_value ON pairs (substr(value, 1, 60) DESC, id)',
   'CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL)',
   `INSERT INTO accounts VALUES ${Array.from({ length: ACCOUNTS }, (_, i) => `(${i}, ${BALANCE})`).join(', ')}`,
 ];
@@ -455,10 +458,32 @@ export async function checkTables(run: Run, rowsExpected: number): Promise<strin
       const [one, other] = [pairs.rows[i]!, pairs.rows[i + 1]!];
       if (one.value !== other.value) problems.push(`rows ${one.id} and ${other.id} of pairs disagree`);
     }
+    for (const table of ['pairs', 'entries']) problems.push(...(await checkIndex(client, table)));
     return problems;
   } finally {
     await client.end();
   }
+}
+
+/** An index tells of every row, of no other, and as often: read by it, the table is what it is read by its key. */
+async function checkIndex(client: pg.Client, table: string): Promise<string[]> {
+  interface Row {
+    readonly id: string;
+    readonly value: string;
+  }
+  const indexed = "substr(value, 1, 60) >= ''";
+  const byKey = await client.query<Row>(`SELECT id, value FROM ${table} ORDER BY id`);
+  const byIndex = await client.query<Row>(`SELECT id, value FROM ${table} WHERE ${indexed} ORDER BY id`);
+  const counted = await client.query<{ value: string }>(`SELECT count(*) AS value FROM ${table} WHERE ${indexed}`);
+  const problems: string[] = [];
+  if (Number(counted.rows[0]!.value) !== byKey.rows.length) {
+    problems.push(`the index of ${table} has ${counted.rows[0]!.value} entries for ${byKey.rows.length} rows`);
+  }
+  const other = byIndex.rows.findIndex((row, i) => row.id !== byKey.rows[i]?.id || row.value !== byKey.rows[i]?.value);
+  if (other >= 0 || byIndex.rows.length !== byKey.rows.length) {
+    problems.push(`read by its index, ${table} has other rows than read by its key`);
+  }
+  return problems;
 }
 
 export async function connectPostgres(port: number): Promise<pg.Client> {
