@@ -15,6 +15,7 @@ import { type KeyText, keyBytes, keyText } from './bytes.ts';
 import { type ClientConfig, type ClientOptions, withDefaults } from './config.ts';
 import { atKey, type Core, overRegions } from './core.ts';
 import { TikvError } from './errors.ts';
+import { type GcOptions, GcWorker, readPublished } from './gc-worker.ts';
 import { LockResolver, type TransactionStatus } from './lock-resolver.ts';
 import * as methods from './methods.ts';
 import { PdClient } from './pd-client.ts';
@@ -22,7 +23,7 @@ import { APIVersion } from './proto/kvrpcpb.ts';
 import { RawClient, type RawOptions } from './raw-client.ts';
 import { RegionCache } from './region-cache.ts';
 import { API_V1, type ApiContext, RegionSender } from './region-sender.ts';
-import { SafePoint } from './safe-point.ts';
+import { PUBLISHED_KEY, SafePoint } from './safe-point.ts';
 import { type Pair, type ScanOptions, Snapshot, type SnapshotOptions } from './snapshot.ts';
 import { StoreClient, TIMEOUT_MS } from './store-client.ts';
 import { prefixEnd, Transaction, type TransactionOptions } from './transaction.ts';
@@ -61,7 +62,8 @@ export class TikvClient {
     this.#stores = new StoreClient(config);
     const cache = new RegionCache(config, pd, encoded);
     const sender = new RegionSender(config, pd, cache, this.#stores, api);
-    const safePoint = new SafePoint(config, pd);
+    const published = this.#prefix + keyText(PUBLISHED_KEY);
+    const safePoint = new SafePoint(config, pd, () => readPublished({ config, pd, cache, sender }, published));
     const background = (what: string, work: () => Promise<void>) => this.#inBackground(what, work);
     const core = { config, pd, cache, sender, safePoint, background } as { -readonly [K in keyof Core]: Core[K] };
     core.resolver = new LockResolver(core);
@@ -198,6 +200,29 @@ export class TikvClient {
       const { error } = methods.UnsafeDestroyRange.response.decode(bytes);
       if (error !== '') throw new TikvError('protocol', `store ${store.id}: ${error}`);
     }
+  }
+
+  /**
+   * Keeps versions that are visible at `timestamp` for `ttlSeconds`, whatever collects garbage; to be renewed by whoever reads
+   * on, under the same name; 0 ends it. @throws TikvError `snapshot_too_old` when they may be gone already.
+   */
+  async holdSafePoint(service: string, timestamp: bigint, ttlSeconds: number): Promise<void> {
+    const backoffer = this.#core.pd.backoffer(BUDGET.read);
+    const lowest = await this.#core.pd.updateServiceSafePoint(service, timestamp, BigInt(ttlSeconds), backoffer);
+    const collected = await this.#core.pd.gcSafePoint(backoffer);
+    if (ttlSeconds > 0 && (lowest > timestamp || collected > timestamp)) {
+      throw new TikvError(
+        'snapshot_too_old',
+        `${timestamp} is below the safe point ${collected > lowest ? collected : lowest}`,
+      );
+    }
+    await this.#core.safePoint.check(timestamp);
+  }
+
+  /** A worker that collects garbage, to be started in one of the processes that share the cluster when no TiDB is there. */
+  gcWorker(options: GcOptions = {}): GcWorker {
+    this.#assertOpen();
+    return new GcWorker(this.#core, () => this.begin(), options);
   }
 
   /** Whether the cluster serves now: a timestamp, and a read. @throws TikvError */

@@ -4,6 +4,7 @@ export { type ClientStatistics, type ReadOnlySnapshot, TikvClient } from './clie
 export type { ClientOptions } from './config.ts';
 export type { Clock, Environment, Random, Timer, Timers } from './environment.ts';
 export { isTikvError, TikvError, type TikvErrorCode, UndeterminedError } from './errors.ts';
+export { type GcOptions, type GcResult, GcWorker } from './gc-worker.ts';
 export type { Hooks } from './hooks.ts';
 export type { TransactionStatus } from './lock-resolver.ts';
 export { connect, connectRaw, type NodeClientOptions, type TlsFiles } from './node/connect.ts';

@@ -11,7 +11,7 @@
  */
 
 import { type Backoffer, BUDGET } from './backoff.ts';
-import { type KeyText, keyBytes, keyText, printableKey } from './bytes.ts';
+import { type KeyText, keyBytes, keyText, printableKey, successor } from './bytes.ts';
 import { atKey, type Core, overRegions } from './core.ts';
 import { TikvError } from './errors.ts';
 import * as methods from './methods.ts';
@@ -26,6 +26,7 @@ const FINAL_KEPT_MAX = 2_048;
 const LITE_TXN_SIZE_MAX = 512n;
 const APPROXIMATE_AGE_MS_MAX = 500;
 const KEYS_PER_REQUEST = 512;
+const LOCKS_PER_SCAN = 1_024;
 
 type Final = { readonly kind: 'committed'; readonly commitTs: bigint } | { readonly kind: 'rolledBack' };
 
@@ -131,6 +132,50 @@ export class LockResolver {
       }),
     ).locks[0]!;
     return this.#status(lock, 0n, backoffer);
+  }
+
+  /**
+   * Ends every transaction that began before `maxVersion` and still holds locks, and removes these, region by region. For
+   * garbage collection, which must know that all of them are lost or committed. @returns how many locks there were.
+   */
+  async resolveAllBefore(maxVersion: bigint, backoffer: Backoffer): Promise<number> {
+    let resolved = 0;
+    for (let at: KeyText = ''; ; ) {
+      const region = await this.#core.cache.locate(at, backoffer);
+      const request = { maxVersion, startKey: keyBytes(at), limit: LOCKS_PER_SCAN };
+      const result = await this.#core.sender.send(region, methods.KvScanLock, request, { backoffer });
+      if (result.kind === 'miss') {
+        await this.#core.sender.relocate(result, backoffer);
+        continue;
+      }
+      const { locks, error } = result.response;
+      throwKeyError(error, maxVersion);
+      const infos = new Map<bigint, bigint>();
+      for (const lock of locks) {
+        const status = await this.#status({ ...lock, lockTtl: 0n }, 0n, backoffer);
+        if (lock.lockType === Op.PessimisticLock) await this.#rollbackPessimistic(lock, backoffer);
+        else if (status.kind === 'committed' || status.kind === 'rolledBack')
+          infos.set(lock.lockVersion, commitTsOf(status));
+      }
+      if (infos.size > 0) {
+        const txnInfos = [...infos].map(([txn, status]) => ({ txn, status }));
+        const ended = await this.#core.sender.send(
+          region,
+          methods.KvResolveLock,
+          { txnInfos },
+          { backoffer, writes: true },
+        );
+        if (ended.kind === 'miss') {
+          await this.#core.sender.relocate(ended, backoffer);
+          continue; // The region has changed: its locks are looked for anew.
+        }
+        throwKeyError(ended.response.error, maxVersion);
+      }
+      resolved += locks.length;
+      if (locks.length >= LOCKS_PER_SCAN) at = successor(keyText(locks[locks.length - 1]!.key));
+      else if (region.end === '') return resolved;
+      else at = region.end;
+    }
   }
 
   async #status(lock: LockInfo, callerStartTs: bigint, backoffer: Backoffer): Promise<TransactionStatus> {

@@ -51,7 +51,8 @@ export class Snapshot {
   async get(key: KeyText): Promise<Buffer | undefined> {
     const backoffer = this.#backoffer();
     const value = await this.#get(key, backoffer);
-    this.#core.safePoint.check(this.readTs);
+    const doubt = this.#core.safePoint.check(this.readTs);
+    if (doubt !== undefined) await doubt;
     return value;
   }
 
@@ -97,7 +98,7 @@ export class Snapshot {
         await this.#resolve(locks, backoffer);
       }
     });
-    this.#core.safePoint.check(this.readTs);
+    await this.#core.safePoint.check(this.readTs);
     return values;
   }
 
@@ -113,7 +114,7 @@ export class Snapshot {
     while (left > 0 && (high === '' || low < high)) {
       const limit = Math.min(left, size);
       const batch = await this.#scanOnce(low, high, limit, reverse, keysOnly);
-      this.#core.safePoint.check(this.readTs);
+      await this.#core.safePoint.check(this.readTs);
       if (batch.pairs.length > 0) {
         left -= batch.pairs.length;
         yield batch.pairs;

@@ -143,7 +143,7 @@ describe('region errors', () => {
       world.cluster.faults.add({ method: 'KvGet', action: { kind: 'regionError', error: { staleCommand: {} } } });
       await readText(client, 'a');
       const marks = world.cluster.faults.calls
-        .filter((call) => call.method === 'KvGet')
+        .filter((call) => call.method === 'KvGet' && String(call.request.key) === 'a')
         .map((call) => (call.request.context as { isRetryRequest: boolean }).isRetryRequest);
       expect(marks).toEqual([false, true]);
     });
