@@ -79,7 +79,7 @@ export const ROCKSDB_FIELDS = {
   }),
   write_buffer_size: field('providers.*.write_buffer_size', bytes(64 * KB, 4 * GB), undefined, 'Size of a memtable.', {
     env: 'ORBIT_ROCKSDB_WRITE_BUFFER_SIZE',
-    initially: '1/32 of `memory.limit`, at most `128MB`',
+    initially: '1/32 of `memory.limit`, at most `128MB`, `8MB` with the durability `memory`',
   }),
   max_write_buffer_number: field('providers.*.max_write_buffer_number', integer(2, 64), 3, 'Memtables at most.', {
     env: 'ORBIT_ROCKSDB_MAX_WRITE_BUFFER_NUMBER',

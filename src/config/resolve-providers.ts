@@ -161,18 +161,21 @@ function resolveProvider(
       };
     case 'RocksDB': {
       const { limitBytes } = context;
-      const writeBuffer = Math.min(128 * MB, floorTo(limitBytes / 32, 64 * KB));
+      const durability = durabilityOf(
+        settings,
+        ROCKSDB_FIELDS.durability,
+        name,
+        type,
+        ['disk', 'process', 'memory'],
+        name === context.defaultName,
+      );
+      // Without a log the engine holds what memory above it has no room for: it need not hold much of that in memory again.
+      const writeBufferMax = durability === 'memory' ? 8 * MB : 128 * MB;
+      const writeBuffer = Math.min(writeBufferMax, floorTo(limitBytes / 32, 64 * KB));
       const blockCache = Math.min(256 * MB, floorTo(limitBytes / 8, MB));
       const config: ProviderConfig = {
         type,
-        durability: durabilityOf(
-          settings,
-          ROCKSDB_FIELDS.durability,
-          name,
-          type,
-          ['disk', 'process', 'memory'],
-          name === context.defaultName,
-        ),
+        durability,
         dataDir: settings.readOr(ROCKSDB_FIELDS.data_dir, `${context.dataDir.replace(/\/+$/, '')}/${name}`, name),
         backgroundJobsMax: settings.read(ROCKSDB_FIELDS.max_background_jobs, name),
         writeBufferBytes: settings.readOr(ROCKSDB_FIELDS.write_buffer_size, writeBuffer, name),

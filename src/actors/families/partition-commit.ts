@@ -10,7 +10,7 @@
  *   log as everybody's do. An entry remembers the version that wrote it, so that a reply that shows it waits too.
  * - **Written behind** (a store of class `memory`, which keeps no log): they stay dirty, as nothing that is acknowledged
  *   has to survive this process, until there are too many of them or until anybody else opens a snapshot, reads, locks or
- *   commits (`Store.writeBehind`): then all of them are handed over. Their number is bounded, so that this takes tenths of a
+ *   commits (`Store.writeBehind`): then all of them are handed over. Their number is bounded, so that this takes a
  *   second at worst; and once somebody has looked, they are handed over in slices in the background for a while, so that the
  *   next one waits for milliseconds.
  *

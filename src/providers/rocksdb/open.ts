@@ -136,8 +136,11 @@ function overlayOptions(options: RocksDbStoreOptions) {
   return {
     ...(options.applyDelayMs === undefined ? {} : { applyDelayMs: options.applyDelayMs }),
     overlayBytesMax,
-    // The larger, the more writes of the same keys become one write of the engine.
-    arenaBytes: clamp(overlayBytesMax / 4, MEBIBYTE, 16 * MEBIBYTE),
+    // The larger, the more writes of the same keys become one write of the engine; without a log they already have.
+    arenaBytes:
+      options.durability === 'memory'
+        ? clamp(overlayBytesMax / 16, MEBIBYTE, 2 * MEBIBYTE)
+        : clamp(overlayBytesMax / 4, MEBIBYTE, 16 * MEBIBYTE),
   };
 }
 
