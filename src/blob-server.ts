@@ -45,6 +45,7 @@ export async function openBlobs(
     freeBytesMin: blobs.freeBytesMin,
     garbageThreshold: blobs.garbageThreshold,
     volumesMax: blobs.volumesMax,
+    preallocate: blobs.preallocate,
     ...(blobs.vacuumBytesPerSecond > 0 && { vacuumBytesPerSecond: blobs.vacuumBytesPerSecond }),
   });
   try {

@@ -44,6 +44,8 @@ export interface VolumeSetOptions {
   readonly garbageThreshold?: number;
   readonly vacuumBytesPerSecond?: number;
   readonly volumesMax?: number;
+  /** Whether a new volume takes all its space on the disk at once. Default false. */
+  readonly preallocate?: boolean;
 }
 
 /** A volume that is there and could not be opened. */
@@ -143,7 +145,12 @@ export class VolumeSet {
     }
     const directory = this.#directories.toSorted((a, b) => b.freeBytes - a.freeBytes)[0];
     if (directory === undefined) throw new OperationError('invalid_argument', 'there is no directory for volumes');
-    const volume = await Volume.create(this.#volumeOptions(directory, volumeId, collection), fields);
+    const { preallocate = false, volumeBytesMax } = this.options;
+    const preallocateBytes = preallocate ? volumeBytesMax : undefined;
+    const volume = await Volume.create(this.#volumeOptions(directory, volumeId, collection), {
+      ...(preallocateBytes !== undefined && { preallocateBytes }),
+      ...fields,
+    });
     this.#volumes.set(volumeId, volume);
     return volume;
   }

@@ -51,6 +51,7 @@ export interface BlobsConfig {
   readonly directories: readonly string[];
   readonly durability: 'disk' | 'process';
   readonly initialVolumes: number;
+  readonly preallocate: boolean;
   readonly volumesMax: number;
   readonly volumeBytesMax: number;
   readonly fileBytesMax: number;

@@ -144,6 +144,7 @@ function resolveBlobs(settings: Settings, dataDir: string, needsKeys: boolean): 
     directories: settings.readOr(FIELDS.blobsDirectories, [`${dataDir}/blobs`]),
     durability: settings.read(FIELDS.blobsDurability),
     initialVolumes: settings.read(FIELDS.blobsVolumes),
+    preallocate: settings.read(FIELDS.blobsPreallocate),
     volumesMax: settings.read(FIELDS.blobsVolumesMax),
     volumeBytesMax: settings.read(FIELDS.blobsVolumeSize),
     fileBytesMax: settings.read(FIELDS.blobsFileSize),

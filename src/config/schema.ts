@@ -249,6 +249,13 @@ export const FIELDS = {
     'Volumes made at the first start, with ids from 1: as many are written to in parallel.',
     { env: 'ORBIT_BLOBS_INITIAL_VOLUMES' },
   ),
+  blobsPreallocate: field(
+    'protocols.blobs.preallocate',
+    boolean,
+    false,
+    'A new volume takes volume_size_limit of the disk at once (Linux, by the program fallocate).',
+    { env: 'ORBIT_BLOBS_PREALLOCATE' },
+  ),
   blobsVolumesMax: field('protocols.blobs.max_volumes', integer(1, 100_000), 1_000, 'Volumes at most.', {
     env: 'ORBIT_BLOBS_MAX_VOLUMES',
   }),

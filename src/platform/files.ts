@@ -26,6 +26,11 @@ export interface Files {
   syncDirectory(path: string): Promise<void>;
   /** Bytes that can still be written in the file system of `path`. */
   freeBytes(path: string): Promise<number>;
+  /**
+   * Takes blocks for the first `bytes` of a file without changing its length, so that appending later finds room.
+   * @throws OperationError `disk_full`, or `unsupported` where the system cannot.
+   */
+  preallocate(path: string, bytes: number): Promise<void>;
   /** Takes an exclusive advisory lock that dies with the process. @throws `store_locked` naming the holder's pid. */
   lock(path: string): Promise<FileLock>;
 }

@@ -5,6 +5,7 @@
  * Files are created for the owner alone (0600, directories 0700): they hold what users store.
  */
 
+import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as fsPromises from 'node:fs/promises';
 import { assert } from '../base/assert.ts';
@@ -118,6 +119,25 @@ export class NodeFiles implements Files {
   async freeBytes(path: string): Promise<number> {
     const stats = await translated(fsPromises.statfs(path), 'inspect the file system of', path);
     return stats.bavail * stats.bsize;
+  }
+
+  /** By `fallocate` of util-linux: Node has no call for it. */
+  preallocate(path: string, bytes: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      execFile('fallocate', ['--keep-size', '--length', String(bytes), '--', path], (error, _, stderr) => {
+        if (error === null) return resolve();
+        const message = `cannot preallocate ${bytes} bytes for ${path}: ${stderr.trim() || error.message}`;
+        const isFull = /no space|quota/i.test(stderr);
+        reject(
+          new OperationError(isFull ? 'disk_full' : 'unsupported', message, {
+            cause: error,
+            hint: isFull
+              ? 'Free space on that file system, or make the volumes smaller.'
+              : 'Preallocation needs the program fallocate and a file system that has it: switch it off elsewhere.',
+          }),
+        );
+      });
+    });
   }
 
   lock(path: string): Promise<FileLock> {

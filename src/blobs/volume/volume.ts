@@ -71,6 +71,8 @@ export interface NewVolume {
   /** 4 (up to 32 GiB, the default) or 5. */
   readonly offsetBytes?: 4 | 5;
   readonly version?: 1 | 2 | 3;
+  /** Takes so much of the disk now, so that writes up to there find room. Default 0. */
+  readonly preallocateBytes?: number;
 }
 
 export interface WriteOptions {
@@ -149,7 +151,7 @@ export class Volume {
     });
   }
 
-  /** @throws OperationError `already_exists`. */
+  /** @throws OperationError `already_exists`; `disk_full` and `unsupported` of a preallocation: then nothing stays. */
   static async create(options: VolumeOptions, fields: NewVolume = {}): Promise<Volume> {
     const { files } = options.platform;
     const base = basePath(options);
@@ -164,7 +166,18 @@ export class Volume {
     const { replication = 0, ttl, version = 3, offsetBytes = 4 } = fields;
     const info = newVolumeInfo({ version, replication: replicationText(replication), bytesOffset: offsetBytes });
     await files.writeAtomic(`${base}.vif`, encodeVolumeInfo(info));
-    await files.writeAtomic(`${base}.dat`, encodeSuperBlock(newSuperBlock({ version, replication, ttl })));
+    const dat = `${base}.dat`;
+    await files.writeAtomic(dat, encodeSuperBlock(newSuperBlock({ version, replication, ttl })));
+    const { preallocateBytes = 0 } = fields;
+    if (preallocateBytes > 0) {
+      try {
+        await files.preallocate(dat, preallocateBytes);
+      } catch (error) {
+        await files.remove(dat);
+        await files.remove(`${base}.vif`);
+        throw error;
+      }
+    }
     return Volume.open(options);
   }
 

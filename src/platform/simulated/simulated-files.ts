@@ -116,6 +116,15 @@ export class SimulatedFiles implements Files, DiskUser {
     });
   }
 
+  /** The simulated disk counts lengths, not blocks: there is room or there is not. */
+  preallocate(path: string, bytes: number): Promise<void> {
+    return this.perform('name', 'preallocate', path, () => {
+      if (bytes - this.#disk.size(path) > this.#disk.freeBytes) {
+        throw newSystemError('ENOSPC', 'no space left on device');
+      }
+    });
+  }
+
   lock(path: string): Promise<FileLock> {
     return this.perform('name', 'lock', path, () => {
       const lock = this.#disk.lock(path, this, this.#pid);
