@@ -7,7 +7,8 @@ import { notSupported } from './sql-error.ts';
 
 /** Statements that are bound and planned; the others are done at once. */
 export function isQuery(node: Node): boolean {
-  return 'SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
+  if ('SelectStmt' in node) return node.SelectStmt.intoClause === undefined;
+  return 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
 }
 
 /** Statements that a failed block still takes. */

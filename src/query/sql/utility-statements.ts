@@ -6,6 +6,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import { bindCopy } from './binder/bind-copy.ts';
 import { requireColumn } from './binder/bind-modify.ts';
 import { kindOf, placeIn, statementTitle, stringsOf, tableName } from './binder/names.ts';
+import { createTableAs, selectInto } from './create-table-as.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { planCopy } from './planner/plan.ts';
@@ -42,6 +43,11 @@ export class UtilityStatements {
     }
     if ('VariableShowStmt' in node) return this.settings.showStatement(node, sink, options);
     if ('CreateStmt' in node) return this.#schema.createTable(node.CreateStmt, sink);
+    if ('SelectStmt' in node || 'CreateTableAsStmt' in node) {
+      const rooms = { session: this.#session, runner: this.#runner, schema: this.#schema };
+      const creation = 'SelectStmt' in node ? selectInto(node.SelectStmt) : node.CreateTableAsStmt;
+      return createTableAs(creation, statement, sink, rooms);
+    }
     if ('IndexStmt' in node) return this.#schema.createIndex(node.IndexStmt, sink);
     if ('CreateSeqStmt' in node) return this.#schema.sequences.create(node.CreateSeqStmt, sink);
     if ('AlterSeqStmt' in node) return this.#schema.sequences.alter(node.AlterSeqStmt, sink);

@@ -1,0 +1,83 @@
+/** CREATE TABLE … AS and SELECT … INTO: a table with the columns of a query, filled with its rows. The query runs once, in the same transaction. */
+
+import type { CreateTableAsStmt, Node, SelectStmt } from '@pgsql/types';
+import { createTable, openIds, readName } from '../../models/relational/catalog.ts';
+import type { Column } from '../../models/relational/table.ts';
+import { stringsOf, tableName } from './binder/names.ts';
+import { drain } from './operators/drain.ts';
+import type { ParsedStatement } from './parser/parser.ts';
+import type { ResultColumn } from './planner/plan.ts';
+import { tagOf } from './portal.ts';
+import type { ResultSink } from './results.ts';
+import type { SchemaChanges } from './schema-changes.ts';
+import type { SessionContext } from './session-context.ts';
+import { notSupported, SqlError } from './sql-error.ts';
+import type { StatementRunner } from './statement-runner.ts';
+import { typeInfo } from './types/types.ts';
+
+/** @throws SqlError of the query, `duplicate_table`, `duplicate_column`. */
+export async function createTableAs(
+  { query, into, objtype, if_not_exists: ifMissing }: CreateTableAsStmt,
+  { text, index }: ParsedStatement,
+  sink: Pick<ResultSink, 'complete' | 'notice'>,
+  { session, runner, schema }: { session: SessionContext; runner: StatementRunner; schema: SchemaChanges },
+): Promise<void> {
+  if (objtype === 'OBJECT_MATVIEW') throw notSupported('a materialized view');
+  if (query === undefined || !('SelectStmt' in query)) throw notSupported('CREATE TABLE AS EXECUTE');
+  const { rel, colNames, skipData, options, onCommit } = into!;
+  if (rel!.relpersistence === 't') throw notSupported('a temporary table');
+  if (rel!.relpersistence === 'u') throw notSupported('an unlogged table');
+  if (options !== undefined) throw notSupported('storage parameters of CREATE TABLE AS');
+  if (onCommit !== undefined && onCommit !== 'ONCOMMIT_NOOP') throw notSupported('ON COMMIT');
+  session.block.refuseReadOnly('CREATE TABLE AS');
+  const transaction = await schema.begin();
+  const { keyspace } = session.engine;
+  const name = tableName(rel!);
+  if ((await readName(transaction, keyspace, name)) !== undefined) {
+    const message = `relation "${name}" already exists`;
+    if (ifMissing !== true) throw new SqlError('duplicate_table', message);
+    sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message: `${message}, skipping` });
+    sink.complete('CREATE TABLE AS');
+    return;
+  }
+  const plan = await runner.plan({ node: query, text, index }, undefined);
+  const columns = columnsOf(plan.columns!, stringsOf(colNames));
+  const nextId = await openIds(transaction, keyspace);
+  const definition = { name, columns, primaryKey: [], primaryKeyName: `${name}_pkey` };
+  await createTable(transaction, keyspace, definition, nextId());
+  if (skipData === true) {
+    sink.complete('CREATE TABLE AS');
+    return;
+  }
+  const insert: Node = { InsertStmt: { relation: rel!, selectStmt: query } };
+  const running = await runner.open(await runner.plan({ node: insert, text, index }, undefined), [], false);
+  try {
+    await drain(running.operator, () => {});
+    sink.complete(tagOf(running).replace('INSERT 0', 'SELECT'));
+  } finally {
+    running.operator.close();
+  }
+}
+
+/** SELECT … INTO as what it is another spelling of. */
+export function selectInto({ intoClause, ...select }: SelectStmt): CreateTableAsStmt {
+  return { query: { SelectStmt: select }, into: intoClause!, objtype: 'OBJECT_TABLE' };
+}
+
+function columnsOf(results: readonly ResultColumn[], names: readonly string[]): readonly Column[] {
+  if (names.length > results.length) throw new SqlError('syntax_error', 'too many column names were specified');
+  const columns: Column[] = [];
+  for (let i = 0; i < results.length; i++) {
+    const { type: resultType, modifier } = results[i]!;
+    const name = names[i] ?? results[i]!.name;
+    if (columns.some((column) => column.name === name)) {
+      throw new SqlError('duplicate_column', `column "${name}" specified more than once`);
+    }
+    const type = resultType === 'unknown' ? 'text' : resultType;
+    if (typeInfo(type).kind === 'p') {
+      throw new SqlError('invalid_table_definition', `column "${name}" has pseudo-type ${typeInfo(type).title}`);
+    }
+    columns.push({ name, type: type as Column['type'], modifier, notNull: false, default: undefined });
+  }
+  return columns;
+}
