@@ -29,7 +29,7 @@ test('the others go on while clients lie, are deaf, come in crowds or talk garba
   } finally {
     rmSync(dataDir, { recursive: true, force: true });
   }
-});
+}, 180_000);
 
 describe('the Redis port answers', () => {
   let server: TestServer;

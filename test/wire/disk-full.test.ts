@@ -9,7 +9,7 @@ import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, statfsSync, unlink
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { ServerProcess } from '../support/server.ts';
 import { RawClient } from './resp-client.ts';
 
@@ -17,6 +17,8 @@ import { RawClient } from './resp-client.ts';
 const SIZE_MB = 160;
 const VALUE = 'v'.repeat(10_000);
 const LIMIT_MS = 60_000;
+
+vi.setConfig({ testTimeout: 3 * LIMIT_MS });
 
 let folder: string | undefined;
 let server: ServerProcess | undefined;

@@ -18,7 +18,7 @@ test('random statements answer as PostgreSQL does, and every row of the generato
   // Mostly rows, but errors too.
   expect(errors).toBeGreaterThan(20);
   expect(errors).toBeLessThan(900);
-});
+}, 180_000);
 
 describe('the comparison', () => {
   const message = (type: string, body: Buffer) => {

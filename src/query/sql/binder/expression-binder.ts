@@ -255,7 +255,7 @@ export class ExpressionBinder {
         (args ?? []).map((arg) => this.#bind(arg)),
         'COALESCE',
       );
-      return { kind: 'coalesce', type: bound[0]!.type, modifier: -1, location, args: bound };
+      return { kind: 'coalesce', type: bound[0]!.type, modifier: commonModifier(bound), location, args: bound };
     }
     if ('MinMaxExpr' in node) {
       const { op, args, location } = node.MinMaxExpr;
@@ -264,7 +264,14 @@ export class ExpressionBinder {
         (args ?? []).map((arg) => this.#bind(arg)),
         greatest ? 'GREATEST' : 'LEAST',
       );
-      return { kind: 'extreme', type: bound[0]!.type, modifier: -1, location, greatest, args: bound };
+      return {
+        kind: 'extreme',
+        type: bound[0]!.type,
+        modifier: commonModifier(bound),
+        location,
+        greatest,
+        args: bound,
+      };
     }
     if ('SubLink' in node) {
       const { queries, progress } = this.#context;
@@ -660,7 +667,7 @@ export class ExpressionBinder {
     return {
       kind: 'case',
       type: alike[0]!.type,
-      modifier: -1,
+      modifier: commonModifier(alike),
       location,
       whens: conditions.map((condition, i) => ({ condition, result: alike[i + 1]! })),
       otherwise: alike[0]!,
@@ -704,6 +711,12 @@ const TIME_FUNCTIONS: Readonly<Record<string, SqlType>> = {
   SVFOP_LOCALTIME: 'time',
   SVFOP_LOCALTIMESTAMP: 'timestamp',
 };
+
+/** Where all alternatives are of one modifier, their choice is. */
+function commonModifier(alternatives: readonly BoundExpression[]): number {
+  const { modifier } = alternatives[0]!;
+  return alternatives.every((one) => one.modifier === modifier) ? modifier : -1;
+}
 
 /** Keywords that are functions, by the function's name. */
 const VALUE_FUNCTIONS: Readonly<Record<string, string>> = {

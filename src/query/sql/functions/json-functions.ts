@@ -33,6 +33,12 @@ function found(tree: JsonValue | undefined): Jsonb | null {
   return tree === undefined ? null : jsonbOf(tree);
 }
 
+/** By its place, from the end where that is below zero. A scalar by itself is its own only element, as PostgreSQL stores it. */
+function jsonElement(tree: JsonValue, place: number): JsonValue | undefined {
+  if (isJsonObject(tree)) return undefined;
+  return isJsonArray(tree) ? tree.at(place) : [tree].at(place);
+}
+
 /** Where each element of the text of a json value begins and ends, since json gives its parts back as they are written. */
 function partOfJson(text: string, path: readonly (string | number)[]): string | undefined {
   let rest = text.trim();
@@ -505,11 +511,10 @@ export const JSON_OPERATORS: FunctionTable = {
     return way === null ? null : textOfJson(partOfJson(json, way));
   },
   '->(jsonb, text) jsonb': (json: Jsonb, name: string) => (isJsonObject(json.tree) ? found(json.tree.get(name)) : null),
-  '->(jsonb, int4) jsonb': (json: Jsonb, place: number) => (isJsonArray(json.tree) ? found(json.tree.at(place)) : null),
+  '->(jsonb, int4) jsonb': (json: Jsonb, place: number) => found(jsonElement(json.tree, place)),
   '->>(jsonb, text) text': (json: Jsonb, name: string) =>
     isJsonObject(json.tree) ? scalarText(json.tree.get(name)) : null,
-  '->>(jsonb, int4) text': (json: Jsonb, place: number) =>
-    isJsonArray(json.tree) ? scalarText(json.tree.at(place)) : null,
+  '->>(jsonb, int4) text': (json: Jsonb, place: number) => scalarText(jsonElement(json.tree, place)),
   '#>(jsonb, _text) jsonb': (json: Jsonb, names: SqlArray) => {
     const way = path(names);
     return way === null ? null : found(jsonDescend(json.tree, way));
