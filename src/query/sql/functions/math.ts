@@ -61,8 +61,17 @@ function within(run: (value: number) => number, inside: (value: number) => boole
 }
 
 const finite = (value: number): boolean => Number.isFinite(value);
-const degrees = (radians: number): number => (radians * 180) / Math.PI;
-const radians = (value: number): number => (value / 180) * Math.PI;
+/** As PostgreSQL writes it, and divides and multiplies by it: so the last digits agree. */
+const RADIANS_PER_DEGREE = Math.PI / 180;
+const degrees = (radians: number): number => radians / RADIANS_PER_DEGREE;
+const radians = (value: number): number => value * RADIANS_PER_DEGREE;
+
+const asinUpTo90 = (x: number): number =>
+  x <= 0.5 ? (Math.asin(x) / Math.asin(0.5)) * 30 : 90 - (Math.acos(x) / Math.acos(0.5)) * 60;
+const acosUpTo90 = (x: number): number =>
+  x <= 0.5 ? 90 - (Math.asin(x) / Math.asin(0.5)) * 30 : (Math.acos(x) / Math.acos(0.5)) * 60;
+const asinDegrees = (x: number): number => (x >= 0 ? asinUpTo90(x) : -asinUpTo90(-x));
+const acosDegrees = (x: number): number => (x >= 0 ? acosUpTo90(x) : 90 + asinUpTo90(-x));
 
 /** In degrees, exact at multiples of 30 and 45 as PostgreSQL takes care to be. */
 function sind(value: number): number {
@@ -244,15 +253,9 @@ const MATH_FLOATS: Readonly<Record<string, Kernel>> = {
   cosd: within(cosd, finite),
   tand: within((value) => sind(value) / cosd(value), finite),
   cotd: within((value) => cosd(value) / sind(value), finite),
-  asind: within(
-    (value) => degrees(Math.asin(value)),
-    (value) => Math.abs(value) <= 1,
-  ),
-  acosd: within(
-    (value) => degrees(Math.acos(value)),
-    (value) => Math.abs(value) <= 1,
-  ),
-  atand: (value: number) => degrees(Math.atan(value)),
+  asind: within(asinDegrees, (value) => Math.abs(value) <= 1),
+  acosd: within(acosDegrees, (value) => Math.abs(value) <= 1),
+  atand: (value: number) => (Math.atan(value) / Math.atan(1)) * 45,
   degrees,
   radians,
 };
@@ -311,7 +314,7 @@ export const MATH_FUNCTIONS: FunctionTable = {
   'power(float8, float8) float8': power,
   'pow(float8, float8) float8': power,
   'atan2(float8, float8) float8': Math.atan2,
-  'atan2d(float8, float8) float8': (y: number, x: number) => degrees(Math.atan2(y, x)),
+  'atan2d(float8, float8) float8': (y: number, x: number) => (Math.atan2(y, x) / Math.atan(1)) * 45,
   'pi() float8': () => Math.PI,
   'gcd(int4, int4) int4': gcdInteger('int4'),
   'gcd(int8, int8) int8': gcdInteger('int8'),
