@@ -5,7 +5,8 @@ import { SqlError } from '../sql-error.ts';
 import type { SqlValue } from '../types/types.ts';
 import type { FunctionTable } from './definition.ts';
 import { like } from './like.ts';
-import { codePoints, type Match, type Regex, type RegexFlags, regexFlags, regexOf } from './regex.ts';
+import { codePoints, type Match, type Regex, regexOf } from './regex.ts';
+import { type RegexFlags, regexFlags } from './regex-syntax.ts';
 
 const NO_FLAGS: RegexFlags = regexFlags('');
 

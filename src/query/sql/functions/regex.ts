@@ -11,25 +11,10 @@
  */
 
 import { SqlError } from '../sql-error.ts';
+import { type Assertion, invalid, type RegexFlags, type RegexNode, RegexParser, type Test } from './regex-syntax.ts';
 
 const PROGRAM_MAX = 30_000;
-const REPEAT_MAX = 255;
-const STEPS_MAX = 5_000_000;
-
-type Test = (code: number) => boolean;
-
-type Node =
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'char'; readonly test: Test }
-  | { readonly kind: 'sequence'; readonly parts: readonly Node[] }
-  | { readonly kind: 'choice'; readonly branches: readonly Node[] }
-  | { readonly kind: 'repeat'; readonly node: Node; readonly min: number; readonly max: number; readonly lazy: boolean }
-  | { readonly kind: 'group'; readonly index: number; readonly node: Node }
-  | { readonly kind: 'assert'; readonly test: Assertion }
-  | { readonly kind: 'look'; readonly node: Node; readonly ahead: boolean; readonly negative: boolean }
-  | { readonly kind: 'back'; readonly index: number };
-
-type Assertion = (text: readonly number[], at: number) => boolean;
+const STEPS_MAX = 1_000_000;
 
 type Instruction =
   | { readonly op: 'char'; readonly test: Test }
@@ -46,451 +31,8 @@ type Instruction =
   | { readonly op: 'back'; readonly index: number }
   | { readonly op: 'match' };
 
-export interface RegexFlags {
-  readonly ignoreCase: boolean;
-  /** `.` and negated brackets do not match a newline. */
-  readonly newlineStops: boolean;
-  /** `^` and `$` match at newlines. */
-  readonly lineAnchors: boolean;
-  readonly expanded: boolean;
-  readonly literal: boolean;
-}
-
-function invalid(reason: string): SqlError {
-  return new SqlError('invalid_regular_expression', `invalid regular expression: ${reason}`);
-}
-
-/** Flags as functions take them: `i`, `n`, `x`, …; `g` is the caller's. @throws SqlError `invalid_parameter_value`. */
-export function regexFlags(letters: string): RegexFlags & { readonly global: boolean } {
-  const flags = {
-    ignoreCase: false,
-    newlineStops: false,
-    lineAnchors: false,
-    expanded: false,
-    literal: false,
-    global: false,
-  };
-  for (const letter of letters) {
-    switch (letter) {
-      case 'i':
-        flags.ignoreCase = true;
-        break;
-      case 'c':
-        flags.ignoreCase = false;
-        break;
-      case 'n':
-      case 'm':
-        flags.newlineStops = true;
-        flags.lineAnchors = true;
-        break;
-      case 's':
-        flags.newlineStops = false;
-        flags.lineAnchors = false;
-        break;
-      case 'p':
-        flags.newlineStops = true;
-        flags.lineAnchors = false;
-        break;
-      case 'w':
-        flags.newlineStops = false;
-        flags.lineAnchors = true;
-        break;
-      case 'x':
-        flags.expanded = true;
-        break;
-      case 't':
-        flags.expanded = false;
-        break;
-      case 'q':
-        flags.literal = true;
-        break;
-      case 'e':
-      case 'b':
-        break;
-      case 'g':
-        flags.global = true;
-        break;
-      default:
-        throw new SqlError('invalid_parameter_value', `invalid regular expression option: "${letter}"`);
-    }
-  }
-  return flags;
-}
-
-const isWord: Test = (c) => c === 95 || isAlnum(c);
-const isDigit: Test = (c) => c >= 48 && c <= 57;
-const isSpace: Test = (c) => c === 32 || (c >= 9 && c <= 13);
-/** Letters as collation "C" knows them. */
-const isAlpha: Test = (c) => (c >= 65 && c <= 90) || (c >= 97 && c <= 122);
-const isAlnum: Test = (c) => isAlpha(c) || isDigit(c);
-const CLASSES: Readonly<Record<string, Test>> = {
-  alpha: isAlpha,
-  digit: isDigit,
-  alnum: isAlnum,
-  word: isWord,
-  space: isSpace,
-  upper: (c) => c >= 65 && c <= 90,
-  lower: (c) => c >= 97 && c <= 122,
-  blank: (c) => c === 32 || c === 9,
-  punct: (c) => c > 32 && c < 127 && !isAlnum(c),
-  print: (c) => c >= 32 && c < 127,
-  graph: (c) => c > 32 && c < 127,
-  cntrl: (c) => c < 32 || c === 127,
-  xdigit: (c) => isDigit(c) || (c >= 65 && c <= 70) || (c >= 97 && c <= 102),
-};
-
-class Parser {
-  readonly #text: readonly string[];
-  #flags: RegexFlags;
-  #at = 0;
-  groups = 0;
-  hasBack = false;
-  readonly #closed = new Set<number>();
-
-  constructor(pattern: string, flags: RegexFlags) {
-    let body = pattern;
-    this.#flags = flags;
-    if (body.startsWith('***=')) {
-      this.#flags = { ...this.#flags, literal: true };
-      body = body.slice(4);
-    } else if (body.startsWith('***:')) body = body.slice(4);
-    if (!this.#flags.literal) {
-      const embedded = /^\(\?([a-z]+)\)/.exec(body);
-      if (embedded !== null) {
-        try {
-          this.#flags = merge(this.#flags, embedded[1]!);
-        } catch {
-          throw invalid('invalid embedded option');
-        }
-        body = body.slice(embedded[0].length);
-      }
-    }
-    this.#text = [...body];
-  }
-
-  parse(): Node {
-    if (this.#flags.literal) return { kind: 'sequence', parts: this.#text.map((c) => this.#char(c.codePointAt(0)!)) };
-    const node = this.#choice(0);
-    if (this.#at < this.#text.length) throw invalid('parentheses () not balanced');
-    return node;
-  }
-
-  #choice(depth: number): Node {
-    if (depth > 500) throw invalid('regular expression is too complex');
-    const branches = [this.#branch(depth)];
-    while (this.#text[this.#at] === '|') {
-      this.#at++;
-      branches.push(this.#branch(depth));
-    }
-    return branches.length === 1 ? branches[0]! : { kind: 'choice', branches };
-  }
-
-  #skipExpanded(): void {
-    if (!this.#flags.expanded) return;
-    for (;;) {
-      const c = this.#text[this.#at];
-      if (c !== undefined && /\s/.test(c)) this.#at++;
-      else if (c === '#') while (this.#at < this.#text.length && this.#text[this.#at] !== '\n') this.#at++;
-      else return;
-    }
-  }
-
-  #branch(depth: number): Node {
-    const parts: Node[] = [];
-    for (;;) {
-      this.#skipExpanded();
-      const c = this.#text[this.#at];
-      if (c === undefined || c === '|' || (c === ')' && depth > 0)) break;
-      const atom = this.#atom(depth);
-      if (atom !== undefined) parts.push(this.#quantified(atom));
-    }
-    if (parts.length === 1) return parts[0]!;
-    return parts.length === 0 ? { kind: 'empty' } : { kind: 'sequence', parts };
-  }
-
-  #quantified(atom: Node): Node {
-    this.#skipExpanded();
-    let min: number;
-    let max: number;
-    switch (this.#text[this.#at]) {
-      case '*':
-        [min, max] = [0, Number.POSITIVE_INFINITY];
-        this.#at++;
-        break;
-      case '+':
-        [min, max] = [1, Number.POSITIVE_INFINITY];
-        this.#at++;
-        break;
-      case '?':
-        [min, max] = [0, 1];
-        this.#at++;
-        break;
-      case '{': {
-        const bound = /^\{(\d+)(,(\d*))?\}/.exec(this.#text.slice(this.#at, this.#at + 24).join(''));
-        if (bound === null) {
-          if (!isDigit(this.#text[this.#at + 1]?.codePointAt(0) ?? 0)) return atom;
-          throw invalid(this.#text.includes('}', this.#at) ? 'invalid repetition count(s)' : 'braces {} not balanced');
-        }
-        min = Number(bound[1]);
-        max = bound[2] === undefined ? min : bound[3] === '' ? Number.POSITIVE_INFINITY : Number(bound[3]);
-        if (min > REPEAT_MAX || (max > REPEAT_MAX && Number.isFinite(max)) || max < min) {
-          throw invalid('invalid repetition count(s)');
-        }
-        this.#at += bound[0].length;
-        break;
-      }
-      default:
-        return atom;
-    }
-    if (atom.kind === 'assert' || atom.kind === 'look') throw invalid('quantifier operand invalid');
-    let lazy = false;
-    if (this.#text[this.#at] === '?') {
-      lazy = true;
-      this.#at++;
-    }
-    if (/[*+?]/.test(this.#text[this.#at] ?? '')) throw invalid('quantifier operand invalid');
-    return { kind: 'repeat', node: atom, min, max, lazy };
-  }
-
-  #char(code: number): Node {
-    if (!this.#flags.ignoreCase) return { kind: 'char', test: (c) => c === code };
-    const lower = String.fromCodePoint(code).toLowerCase().codePointAt(0)!;
-    const upper = String.fromCodePoint(code).toUpperCase().codePointAt(0)!;
-    return { kind: 'char', test: (c) => c === code || c === lower || c === upper };
-  }
-
-  #atom(depth: number): Node | undefined {
-    const c = this.#text[this.#at++]!;
-    switch (c) {
-      case '(':
-        return this.#group(depth);
-      case '.':
-        return { kind: 'char', test: this.#flags.newlineStops ? (code) => code !== 10 : () => true };
-      case '[':
-        return this.#bracket();
-      case '^':
-        return {
-          kind: 'assert',
-          test: this.#flags.lineAnchors ? (text, at) => at === 0 || text[at - 1] === 10 : (_, at) => at === 0,
-        };
-      case '$':
-        return {
-          kind: 'assert',
-          test: this.#flags.lineAnchors
-            ? (text, at) => at === text.length || text[at] === 10
-            : (text, at) => at === text.length,
-        };
-      case '*':
-      case '+':
-      case '?':
-        throw invalid('quantifier operand invalid');
-      case '{':
-        if (isDigit(this.#text[this.#at]?.codePointAt(0) ?? 0)) throw invalid('quantifier operand invalid');
-        return this.#char(123);
-      case ')':
-        throw invalid('parentheses () not balanced');
-      case '\\':
-        return this.#escape();
-      default:
-        return this.#char(c.codePointAt(0)!);
-    }
-  }
-
-  #group(depth: number): Node | undefined {
-    if (this.#text[this.#at] !== '?') {
-      const index = ++this.groups;
-      const node = this.#choice(depth + 1);
-      this.#close();
-      this.#closed.add(index);
-      return { kind: 'group', index, node };
-    }
-    const head = this.#text.slice(this.#at, this.#at + 3).join('');
-    if (head.startsWith('?#')) {
-      while (this.#at < this.#text.length && this.#text[this.#at] !== ')') this.#at++;
-      this.#close();
-      return undefined;
-    }
-    const behind = head.startsWith('?<=') || head.startsWith('?<!');
-    const ahead = head.startsWith('?=') || head.startsWith('?!');
-    if (!behind && !ahead && !head.startsWith('?:')) throw invalid('quantifier operand invalid');
-    this.#at += behind ? 3 : 2;
-    const node = this.#choice(depth + 1);
-    this.#close();
-    if (!behind && !ahead) return node;
-    return { kind: 'look', node, ahead, negative: head[behind ? 2 : 1] === '!' };
-  }
-
-  #close(): void {
-    if (this.#text[this.#at] !== ')') throw invalid('parentheses () not balanced');
-    this.#at++;
-  }
-
-  #classTest(test: Test, negated: boolean): Node {
-    const stops = this.#flags.newlineStops;
-    return { kind: 'char', test: negated ? (c) => !test(c) && !(stops && c === 10) : test };
-  }
-
-  #escape(): Node {
-    const c = this.#text[this.#at++];
-    switch (c) {
-      case undefined:
-        throw invalid('invalid escape \\ sequence');
-      case 'd':
-        return this.#classTest(isDigit, false);
-      case 'D':
-        return this.#classTest(isDigit, true);
-      case 'w':
-        return this.#classTest(isWord, false);
-      case 'W':
-        return this.#classTest(isWord, true);
-      case 's':
-        return this.#classTest(isSpace, false);
-      case 'S':
-        return this.#classTest(isSpace, true);
-      case 'A':
-        return { kind: 'assert', test: (_, at) => at === 0 };
-      case 'Z':
-        return { kind: 'assert', test: (text, at) => at === text.length };
-      case 'm':
-        return { kind: 'assert', test: (text, at) => !wordAt(text, at - 1) && wordAt(text, at) };
-      case 'M':
-        return { kind: 'assert', test: (text, at) => wordAt(text, at - 1) && !wordAt(text, at) };
-      case 'y':
-        return { kind: 'assert', test: (text, at) => wordAt(text, at - 1) !== wordAt(text, at) };
-      case 'Y':
-        return { kind: 'assert', test: (text, at) => wordAt(text, at - 1) === wordAt(text, at) };
-    }
-    if (c >= '1' && c <= '9') {
-      let digits = c;
-      while (
-        isDigit(this.#text[this.#at]?.codePointAt(0) ?? 0) &&
-        Number(digits + this.#text[this.#at]) <= this.groups
-      ) {
-        digits += this.#text[this.#at++];
-      }
-      const index = Number(digits);
-      if (!this.#closed.has(index)) throw invalid('invalid backreference number');
-      this.hasBack = true;
-      return { kind: 'back', index };
-    }
-    return this.#char(this.#escapedCode(c));
-  }
-
-  #escapedCode(c: string): number {
-    const simple = { a: 7, b: 8, B: 92, e: 27, f: 12, n: 10, r: 13, t: 9, v: 11, '0': 0 }[c];
-    if (simple !== undefined) return simple;
-    const hex = (length: number): number => {
-      const digits = this.#text.slice(this.#at, this.#at + length).join('');
-      const found = /^[0-9a-fA-F]+/.exec(digits)?.[0] ?? '';
-      if (found === '' || (c !== 'x' && found.length < length)) throw invalid('invalid escape \\ sequence');
-      this.#at += found.length;
-      return Number.parseInt(found, 16);
-    };
-    if (c === 'u') return hex(4);
-    if (c === 'U') return hex(8);
-    if (c === 'x') return hex(8);
-    if (c === 'c') return (this.#text[this.#at++]?.codePointAt(0) ?? 0) & 31;
-    if (isAlnum(c.codePointAt(0)!)) throw invalid('invalid escape \\ sequence');
-    return c.codePointAt(0)!;
-  }
-
-  #bracket(): Node {
-    let negated = false;
-    if (this.#text[this.#at] === '^') {
-      negated = true;
-      this.#at++;
-    }
-    const rest = this.#text.slice(this.#at, this.#at + 6).join('');
-    if (!negated && (rest === '[:<:]]' || rest === '[:>:]]')) {
-      this.#at += 6;
-      const start = rest[2] === '<';
-      return {
-        kind: 'assert',
-        test: (text, at) => wordAt(text, at - 1) !== start && wordAt(text, at) === start,
-      };
-    }
-    const tests: Test[] = [];
-    let first = true;
-    for (;;) {
-      const c = this.#text[this.#at];
-      if (c === undefined) throw invalid('brackets [] not balanced');
-      if (c === ']' && !first) break;
-      first = false;
-      const from = this.#bracketItem(tests);
-      if (from === undefined) continue;
-      if (this.#text[this.#at] === '-' && this.#text[this.#at + 1] !== ']' && this.#text[this.#at + 1] !== undefined) {
-        this.#at++;
-        const to = this.#bracketItem(tests);
-        if (to === undefined || to < from) throw invalid('invalid character range');
-        this.#range(tests, from, to);
-      } else this.#range(tests, from, from);
-    }
-    this.#at++;
-    const test: Test = (code) => tests.some((each) => each(code));
-    return this.#classTest(test, negated);
-  }
-
-  #range(tests: Test[], from: number, to: number): void {
-    if (!this.#flags.ignoreCase) {
-      tests.push((c) => c >= from && c <= to);
-      return;
-    }
-    tests.push((c) => {
-      if (c >= from && c <= to) return true;
-      const text = String.fromCodePoint(c);
-      const lower = text.toLowerCase().codePointAt(0)!;
-      const upper = text.toUpperCase().codePointAt(0)!;
-      return (lower >= from && lower <= to) || (upper >= from && upper <= to);
-    });
-  }
-
-  /** A character's code; undefined for a class, which is put among the tests. */
-  #bracketItem(tests: Test[]): number | undefined {
-    const c = this.#text[this.#at++]!;
-    if (c === '[' && /[.:=]/.test(this.#text[this.#at] ?? '')) {
-      const mark = this.#text[this.#at]!;
-      const end = this.#text.findIndex((each, i) => i > this.#at && each === mark && this.#text[i + 1] === ']');
-      if (end < 0) throw invalid('brackets [] not balanced');
-      const name = this.#text.slice(this.#at + 1, end).join('');
-      this.#at = end + 2;
-      if (mark === ':') {
-        const test = CLASSES[name];
-        if (test === undefined) throw invalid('invalid character class');
-        tests.push(this.#flags.ignoreCase && (name === 'upper' || name === 'lower') ? isAlpha : test);
-        return undefined;
-      }
-      if ([...name].length !== 1) throw invalid('invalid collating element');
-      return name.codePointAt(0)!;
-    }
-    if (c !== '\\') return c.codePointAt(0)!;
-    const escaped = this.#text[this.#at++];
-    if (escaped === undefined) throw invalid('invalid escape \\ sequence');
-    const test = { d: isDigit, w: isWord, s: isSpace }[escaped];
-    if (test !== undefined) {
-      tests.push(test);
-      return undefined;
-    }
-    return this.#escapedCode(escaped);
-  }
-}
-
-function merge(flags: RegexFlags, letters: string): RegexFlags {
-  const added = regexFlags(letters);
-  return {
-    ignoreCase: letters.includes('c') ? false : flags.ignoreCase || added.ignoreCase,
-    newlineStops: flags.newlineStops || added.newlineStops,
-    lineAnchors: flags.lineAnchors || added.lineAnchors,
-    expanded: flags.expanded || added.expanded,
-    literal: added.literal,
-  };
-}
-
-function wordAt(text: readonly number[], at: number): boolean {
-  return at >= 0 && at < text.length && isWord(text[at]!);
-}
-
 /** Greedy unless the first quantifier that has a preference is not; branches are always greedy. */
-function prefersShort(node: Node): boolean | undefined {
+function prefersShort(node: RegexNode): boolean | undefined {
   switch (node.kind) {
     case 'choice':
       return false;
@@ -513,7 +55,7 @@ function prefersShort(node: Node): boolean | undefined {
 class Compiler {
   readonly program: Instruction[] = [];
 
-  emit(node: Node): void {
+  emit(node: RegexNode): void {
     if (this.program.length > PROGRAM_MAX) throw invalid('regular expression is too complex');
     switch (node.kind) {
       case 'empty':
@@ -565,7 +107,7 @@ class Compiler {
     }
   }
 
-  #repeat({ node, min, max, lazy }: Extract<Node, { kind: 'repeat' }>): void {
+  #repeat({ node, min, max, lazy }: Extract<RegexNode, { kind: 'repeat' }>): void {
     for (let i = 0; i < min; i++) this.emit(node);
     if (max === Number.POSITIVE_INFINITY) {
       const split = this.#split();
@@ -608,7 +150,7 @@ export class Regex {
 
   /** @throws SqlError `invalid_regular_expression`. */
   constructor(pattern: string, flags: RegexFlags) {
-    const parser = new Parser(pattern, flags);
+    const parser = new RegexParser(pattern, flags);
     const node = parser.parse();
     const compiler = new Compiler();
     compiler.emit(node);
@@ -781,6 +323,13 @@ function runOnce(
   return undefined;
 }
 
+/** Where a loop began its last round. */
+interface Round {
+  readonly pc: number;
+  readonly at: number;
+  readonly before: Round | undefined;
+}
+
 /** One way after another, for back references. `found` says whether to stop. */
 function tryAll(
   program: readonly Instruction[],
@@ -792,11 +341,11 @@ function tryAll(
 ): void {
   const slots = new Array<number>(groups * 2 + 2).fill(-1);
   slots[0] = start;
-  const stack: number[] = [0, start, -1];
+  const stack: { readonly pc: number; readonly at: number; readonly rounds: Round | undefined }[] = [
+    { pc: 0, at: start, rounds: undefined },
+  ];
   while (stack.length > 0) {
-    let emptyAt = stack.pop()!;
-    let at = stack.pop()!;
-    let pc = stack.pop()!;
+    let { pc, at, rounds } = stack.pop()!;
     if (pc < 0) {
       slots[-pc - 1] = at;
       continue;
@@ -819,17 +368,19 @@ function tryAll(
         at++;
         pc++;
       } else if (instruction.op === 'split') {
-        stack.push(instruction.second, at, emptyAt);
+        stack.push({ pc: instruction.second, at, rounds });
         pc = instruction.first;
       } else if (instruction.op === 'jump') {
         // A round that took nothing ends the loop.
         if (instruction.to < pc) {
-          if (emptyAt === at) break;
-          emptyAt = at;
+          let last = rounds;
+          while (last !== undefined && last.pc !== pc) last = last.before;
+          if (last?.at === at) break;
+          rounds = { pc, at, before: rounds };
         }
         pc = instruction.to;
       } else if (instruction.op === 'save') {
-        stack.push(-instruction.slot - 1, slots[instruction.slot]!, 0);
+        stack.push({ pc: -instruction.slot - 1, at: slots[instruction.slot]!, rounds });
         slots[instruction.slot] = at;
         pc++;
       } else if (instruction.op === 'assert') {
