@@ -3,20 +3,30 @@
  * volume over and over and is killed at a random moment; then every needle is read, from whatever the volume is then,
  * with shards lost besides. Now and then a bit is flipped in a shard first.
  *
- * `--count` is the size of the volume in megabytes (default 100), `--rounds` the number of kills (default 100).
+ * Then a volume ten times as large is encoded, and random sets of four shards are taken away: needles are read, the shards
+ * made anew, and in the end the `.dat` must be what it was.
+ *
+ * `--count` is the size of the first volume in megabytes (default 100), `--rounds` the number of kills (default 100).
  */
 
 import { spawn } from 'node:child_process';
-import { mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { crc32c } from '../../src/base/crc32c.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { recoverConversion } from '../../src/blobs/erasure/conversion.ts';
 import { ErasureVolume } from '../../src/blobs/erasure/erasure-volume.ts';
+import { ErasureJobs } from '../../src/blobs/erasure/jobs.ts';
 import { scrubVolume } from '../../src/blobs/erasure/rebuild.ts';
 import { shardPath } from '../../src/blobs/erasure/shard-files.ts';
+import { encodeIndexRow, SMALL_INDEX } from '../../src/blobs/formats/index-row.ts';
+import { bodyBytes, encodeNeedle, NO_DETAILS, recordBytes } from '../../src/blobs/formats/needle.ts';
+import { encodeSuperBlock, newSuperBlock } from '../../src/blobs/formats/super-block.ts';
 import { Volume } from '../../src/blobs/volume/volume.ts';
 import { newNodePlatform } from '../../src/platform/node-platform.ts';
 import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
@@ -160,6 +170,89 @@ async function flip(path: string, random: SeededRandom): Promise<void> {
   }
 }
 
+const LARGE_NEEDLE_BYTES = 100_000;
+const SETS = 20;
+const READS_PER_SET = 500;
+
+/** What needle `id` of the large volume holds. */
+function largeContent(id: number): Buffer {
+  const words = new Uint32Array(LARGE_NEEDLE_BYTES / 4);
+  let state = Math.imul(id, 0x9e3779b1) | 1;
+  for (let i = 0; i < words.length; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    words[i] = state;
+  }
+  return Buffer.from(words.buffer);
+}
+
+/** Random sets of four lost shards on a volume of that size. @returns what is wrong, and how many needles were read. */
+async function loseShards(
+  seed: number,
+  bytes: number,
+  progress: (line: string) => void,
+): Promise<{ problems: string[]; reads: number }> {
+  const random = new SeededRandom(`${seed} large`);
+  const directory = await mkdtemp(join(tmpdir(), 'orbit-erasure-large-'));
+  const base = join(directory, '1');
+  const context = { platform: newNodePlatform() };
+  const jobs = new ErasureJobs();
+  const problems: string[] = [];
+  let reads = 0;
+  try {
+    const count = Math.ceil(bytes / LARGE_NEEDLE_BYTES);
+    const written = createHash('sha256');
+    const dat = await open(`${base}.dat`, 'w');
+    const rows: Buffer[] = [];
+    let offset = 0;
+    const append = async (record: Buffer) => {
+      await dat.write(record, 0, record.length, offset);
+      written.update(record);
+      offset += record.length;
+    };
+    await append(encodeSuperBlock(newSuperBlock()));
+    for (let id = 1; id <= count; id++) {
+      const needle = { ...NO_DETAILS, id: BigInt(id), cookie: id, data: largeContent(id) };
+      const size = bodyBytes(needle, 3);
+      const record = Buffer.alloc(recordBytes(size, 3));
+      encodeNeedle(record, 0, needle, { version: 3, checksum: crc32c(needle.data), appendAtNs: BigInt(id) });
+      rows.push(encodeIndexRow({ id: needle.id, offset, size }, SMALL_INDEX));
+      await append(record);
+    }
+    await dat.close();
+    await writeFile(`${base}.idx`, Buffer.concat(rows));
+    const before = written.digest('hex');
+    await jobs.run({ kind: 'encode', base });
+    for (let set = 1; set <= SETS && problems.length === 0; set++) {
+      const lost = new Set<number>();
+      while (lost.size < 4) lost.add(random.int(14));
+      for (const shard of lost) await rm(shardPath(base, shard));
+      const volume = await ErasureVolume.open(context, base, 1);
+      for (let i = 0; i < READS_PER_SET; i++) {
+        const id = 1 + random.int(count);
+        const needle = await volume.read(BigInt(id));
+        reads++;
+        if (needle === undefined || Buffer.compare(needle.data, largeContent(id)) !== 0) {
+          problems.push(`seed ${seed}: needle ${id} reads wrong without shards ${[...lost].join()}`);
+        }
+      }
+      await volume.close();
+      await jobs.run({ kind: 'scrub', base, repair: true, rebuild: true });
+      progress(`${set} of ${SETS} sets of lost shards`);
+    }
+    await jobs.run({ kind: 'decode', base });
+    const after = createHash('sha256');
+    for await (const chunk of createReadStream(`${base}.dat`)) after.update(chunk as Buffer);
+    if (after.digest('hex') !== before) problems.push(`seed ${seed}: the large volume is not what it was`);
+  } catch (error) {
+    problems.push(`seed ${seed}: ${error instanceof Error ? error.stack : error}`);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+  return { problems, reads };
+}
+
 export async function erasure(options: SoakOptions): Promise<SoakResult> {
   const report = await runErasureKill({
     seed: options.seed,
@@ -168,11 +261,16 @@ export async function erasure(options: SoakOptions): Promise<SoakResult> {
     killAfterMs: [20, 4_000],
     progress: options.progress,
   });
+  const largeMb = 10 * (options.count ?? 100);
+  const large = await loseShards(options.seed, largeMb * 1_000_000, options.progress);
+  const problems = [...report.problems, ...large.problems];
   return {
-    problems: report.problems,
+    problems,
     line:
       `${report.kills} kills of a process that encoded ${report.encoded} times (${report.resumed} resumed), rebuilt ` +
       `${report.rebuilt} and decoded ${report.decoded} times; ${report.flips} flipped bits, all found; ` +
-      `${report.reads.toLocaleString('en')} reads, ${report.problems.length === 0 ? 'none wrong' : 'SOME WRONG'}`,
+      `${report.reads.toLocaleString('en')} reads; ${SETS} sets of four lost shards of a volume of ${largeMb} MB, ` +
+      `${large.reads.toLocaleString('en')} reads, all rebuilt and decoded to the same bytes; ` +
+      `${problems.length === 0 ? 'nothing wrong' : 'SOMETHING WRONG'}`,
   };
 }

@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newNeedleVolume, writeNeedleVolume } from '../../../test/support/needle-volume.ts';
+import { crc32c } from '../../base/crc32c.ts';
 import { silentLog } from '../../base/log.ts';
 import { type SimulatedPlatform, Simulation } from '../../platform/simulated/simulation.ts';
 import { decodeVolumeInfo, encodeVolumeInfo } from '../formats/volume-info.ts';
 import { Volume } from '../volume/volume.ts';
+import { encodeChecksums } from './checksum-file.ts';
 import type { WorkContext } from './context.ts';
 import { decodeVolume } from './decode.ts';
 import { encodeVolume } from './encode.ts';
@@ -362,6 +364,30 @@ describe('an erasure-coded volume', () => {
     await platform.files.remove(`${BASE}.ecsum`);
     await withVolume(medium(), (volume) => expectContents(volume, contents, deleted));
     await decodeVolume(medium(), BASE);
+  });
+
+  it('takes the larger checksum blocks of SeaweedFS, and goes on with the parts of an interrupted rebuild', async () => {
+    const context = { platform };
+    const { contents } = await encoded(context, 80, 400_000);
+    const before = await shardHashes();
+    const info = await readErasureInfo(context, BASE);
+    const blockBytes = 2 * 1024 * 1024;
+    const shards = await Promise.all(ALL.map((shard) => platform.files.read(shardPath(BASE, shard))));
+    const blocks = shards.map((bytes) =>
+      Uint32Array.from({ length: Math.ceil(bytes.length / blockBytes) }, (_, i) =>
+        crc32c(bytes, i * blockBytes, Math.min(bytes.length, (i + 1) * blockBytes)),
+      ),
+    );
+    await platform.files.writeAtomic(`${BASE}.ecsum`, encodeChecksums({ ...info.checksums!, blockBytes, blocks }));
+    for (const shard of [0, 8]) await flip(shardPath(BASE, shard), info.layout.shardBytes - 3, 6);
+    await platform.files.remove(shardPath(BASE, 5));
+    // Right up to somewhere.
+    await platform.files.writeAtomic(`${shardPath(BASE, 5)}.part`, shards[5]!.subarray(0, info.layout.shardBytes - 9));
+    await withVolume(context, (volume) => expectContents(volume, contents));
+    const report = await scrubVolume(context, BASE, { repair: true, rebuild: true });
+    expect(report.repaired.map((rot) => rot.shard)).toEqual([0, 8]);
+    expect(report).toMatchObject({ rebuilt: [5], blockBytes, unrepairable: [] });
+    expect(await shardHashes()).toEqual(before);
   });
 
   it('refuses what it cannot turn', async () => {

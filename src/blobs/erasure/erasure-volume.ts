@@ -22,6 +22,9 @@ import { datVersion, type ErasureInfo, readErasureInfo, ShardFiles } from './sha
 import { ShardedDat, ShardReader } from './shard-reader.ts';
 import { SortedIndex } from './sorted-index.ts';
 
+/** Needles that are remembered as damaged. */
+const DAMAGED_MAX = 10_000;
+
 export interface ErasureStatus {
   readonly dataShards: number;
   readonly parityShards: number;
@@ -49,6 +52,8 @@ export class ErasureVolume {
   readonly #journal: DeleteJournal;
   /** Examinations under way, by their first byte: reads of one rotten block wait for one of them. */
   readonly #examining = new Map<number, Promise<unknown>>();
+  /** Offsets of needles that no examination helps: they were damaged before they were coded, or too much is lost. */
+  readonly #damaged = new Set<number>();
 
   private constructor(
     context: ErasureContext,
@@ -160,6 +165,8 @@ export class ErasureVolume {
   async refresh(): Promise<void> {
     const shards = await ShardFiles.open(this.#context.platform.files, this.#info);
     const before = this.#reader.shards;
+    this.#damaged.clear();
+    this.#reader.disputed.clear();
     this.#reader.shards = shards;
     for (let shard = 0; shard < this.#reader.code.shards; shard++) this.#reader.unmark(shard);
     await before.close();
@@ -174,11 +181,16 @@ export class ErasureVolume {
     try {
       return await read();
     } catch (error) {
-      if (!hasCode(error, 'corruption')) throw error;
-      for (const { shardOffset, bytes: length } of locate(this.#info.layout, row.offset, bytes)) {
-        await this.#examine(shardOffset, shardOffset + length);
-      }
+      if (!hasCode(error, 'corruption') || this.#damaged.has(row.offset)) throw error;
+    }
+    for (const { shardOffset, bytes: length } of locate(this.#info.layout, row.offset, bytes)) {
+      await this.#examine(shardOffset, shardOffset + length);
+    }
+    try {
       return await read();
+    } catch (error) {
+      if (hasCode(error, 'corruption') && this.#damaged.size < DAMAGED_MAX) this.#damaged.add(row.offset);
+      throw error;
     }
   }
 

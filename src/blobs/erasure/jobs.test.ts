@@ -51,7 +51,7 @@ describe('works on a thread', () => {
     await writeNeedleVolume(platform.files, base, source);
     const jobs = new ErasureJobs();
     const stop = new AbortController();
-    const slow = jobs.run({ kind: 'encode', base }, { bytesPerS: 1_000_000, signal: stop.signal, progress: () => stop.abort() }); // biome-ignore format: one line
+    const slow = jobs.run({ kind: 'encode', base }, { bytesPerS: 200_000, signal: stop.signal, progress: () => stop.abort() }); // biome-ignore format: one line
     await expect(slow).rejects.toMatchObject({ code: 'cancelled' });
     await expect(jobs.run({ kind: 'decode', base })).rejects.toMatchObject({ code: 'already_exists' });
     await expect(jobs.run({ kind: 'encode', base: join(directory, '8') })).rejects.toMatchObject({ code: 'not_found' });

@@ -19,7 +19,7 @@ import type { ErasureInfo, ShardFiles } from './shard-files.ts';
 
 /** Of each source at a time, while lost bytes are computed. */
 const PIECE_BYTES = 64 * 1024;
-/** Computations under way at once, for all volumes of a context; others wait. */
+/** Computations under way at once, for all volumes; others wait. */
 const COMPUTATIONS_MAX = 8;
 /** Small reads are tried at once, from the page cache, unless one lately took longer than this. */
 const NOW_BYTES_MAX = 64 * 1024;
@@ -28,7 +28,7 @@ const READS_BETWEEN_TRIES = 64;
 /** What is marked as rotten where there are no checksums with blocks of their own. */
 const MARK_BYTES = 1024 * 1024;
 
-/** Buffers for computing lost bytes, shared by the volumes of a context. */
+/** Buffers for computing lost bytes, shared by all volumes. */
 class Workbench {
   readonly kernel: Kernel;
   readonly #free: Uint8Array[][] = [];
@@ -54,13 +54,15 @@ class Workbench {
   }
 }
 
-const benches = new WeakMap<ErasureContext, Workbench>();
+/** By platform, or by kernel where one is asked for. */
+const benches = new WeakMap<object, Workbench>();
 
 function benchOf(context: ErasureContext): Workbench {
-  let bench = benches.get(context);
+  const key = context.newKernel ?? context.platform;
+  let bench = benches.get(key);
   if (bench === undefined) {
     bench = new Workbench(context);
-    benches.set(context, bench);
+    benches.set(key, bench);
   }
   return bench;
 }
