@@ -97,7 +97,8 @@ async function scrub(
     const work = workOptions(options, out, `volume ${volumeId}`);
     const report = await new ErasureJobs().run({ kind: 'scrub', base, repair, rebuild }, work);
     tellScrub(report, volumeId, out);
-    const isWhole = report.lost.length === report.rebuilt.length && report.disputed.length === 0;
+    const isWhole =
+      report.lost.length === report.rebuilt.length && report.disputed.length === 0 && report.wrongRows === 0;
     return isWhole && report.rot.length === report.repaired.length;
   });
 }
@@ -117,8 +118,9 @@ function tellScrub(report: ScrubReport, volumeId: number, out: Out): void {
     out(`rotten: and ${rot.length - ROT_SHOWN_MAX} more blocks, ${repaired.length} repaired`);
   if (unrepairable.length > 0) out(`${unrepairable.length} blocks are beyond repair`);
   for (const block of disputed.slice(0, ROT_SHOWN_MAX)) out(`shards contradict each other at ${block * blockBytes}`);
+  if (report.wrongRows > 0) out(`${report.wrongRows} rows of the index (.ecx) are wrong: decode, then orbit blobs fix`);
   if (report.checksumsWritten) out('checksums written');
-  if (lost.length + rot.length + disputed.length === 0) out('all shards are there and sound');
+  if (lost.length + rot.length + disputed.length + report.wrongRows === 0) out('all shards are there and sound');
 }
 
 /** Says what a volume is. Changes nothing but to finish what a crash cut short. */

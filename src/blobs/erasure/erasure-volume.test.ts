@@ -262,6 +262,22 @@ describe('an erasure-coded volume', () => {
     }
   });
 
+  it('finds a flipped bit anywhere in the index', async () => {
+    const context = medium();
+    await encoded(context);
+    const random = simulation.random.fork('index');
+    const bytes = await platform.files.read(`${BASE}.ecx`);
+    const flips = Array.from({ length: 40 }, () => [random.int(bytes.length), random.int(8)] as const);
+    // Of the first row too: the lowest bit of its offset, and the sign of its size.
+    for (const [position, bit] of [...flips, [11, 0] as const, [12, 7] as const]) {
+      await flip(`${BASE}.ecx`, position, bit);
+      const report = await scrubVolume(context, BASE, { repair: false, rebuild: false });
+      expect(report.wrongRows, `seed ${seed}, byte ${position}, bit ${bit}`).toBeGreaterThan(0);
+      await flip(`${BASE}.ecx`, position, bit);
+    }
+    expect((await scrubVolume(context, BASE, { repair: false, rebuild: false })).wrongRows).toBe(0);
+  });
+
   it('names what is beyond repair, and serves what is not touched by it', async () => {
     const context = medium();
     const { contents } = await encoded(context);

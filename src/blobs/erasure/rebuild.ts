@@ -12,6 +12,7 @@
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { File } from '../../platform/files.ts';
 import { BlockSums } from './block-sums.ts';
+import { checkIndex } from './check-index.ts';
 import { CHECKSUM_BLOCK_BYTES, encodeChecksums } from './checksum-file.ts';
 import { type ErasureContext, kernelOf, type WorkContext, type WorkOptions } from './context.ts';
 import { examine, type Rot, ranges } from './examine.ts';
@@ -49,6 +50,8 @@ export interface ScrubReport {
   readonly unrepairable: readonly Rot[];
   /** Blocks, without checksums, whose shards contradict each other so that nothing tells which of them are right. */
   readonly disputed: readonly number[];
+  /** Rows of the index that do not name the needle where they lead. */
+  readonly wrongRows: number;
   /** The volume had no checksums and has them now. */
   readonly checksumsWritten: boolean;
 }
@@ -73,6 +76,7 @@ export async function scrubVolume(context: WorkContext, base: string, options: S
       making.repaired.length === rot.length;
     const unprotected = info.checksums === undefined && whole && (options.repair || options.rebuild);
     if (unprotected) await writeChecksums(context, info);
+    const wrongRows = await checkIndex(context, reader, options.signal);
     return {
       bytes,
       compared: info.checksums === undefined ? 'shards' : 'checksums',
@@ -86,6 +90,7 @@ export async function scrubVolume(context: WorkContext, base: string, options: S
         .filter((one) => !reader.isSound(one.shard, one.block * reader.markBytes, 1))
         .filter((one) => soundBeside(reader, one) < info.ratio.dataShards),
       disputed: [...reader.disputed],
+      wrongRows,
       checksumsWritten: unprotected,
     };
   } finally {
