@@ -22,7 +22,21 @@ const SCHEMA = `
   create table plain (a int, b numeric(6,2), "C d" char(3));
   create sequence s increment 5 maxvalue 1000 cycle;`;
 
-const COMMANDS = ['\\d', '\\dt', '\\di', '\\ds', '\\dn', '\\d c_v', '\\d pair', '\\d s', '\\d p_id_seq'];
+const COMMANDS = [
+  '\\d',
+  '\\dt',
+  '\\di',
+  '\\ds',
+  '\\dn',
+  '\\du',
+  '\\d p',
+  '\\d c',
+  '\\d plain',
+  '\\d c_v',
+  '\\d pair',
+  '\\d s',
+  '\\d p_id_seq',
+];
 
 describe.skipIf(binaries === undefined)('psql, as with PostgreSQL 15 (skipped where it is not installed)', () => {
   let reference: PostgresReference;
