@@ -66,6 +66,17 @@ describe.each(subjects)('files of $name', (subject) => {
     }
   }
 
+  it('write parts one after the other, empty ones included', async () => {
+    await withFile(newPath(), async (file) => {
+      await file.writeParts([utf8('first '), utf8(''), utf8('second '), utf8('third')], 3);
+      const bytes = new Uint8Array(30);
+      expect(await file.read(bytes, 3)).toBe(18);
+      expect(text(bytes.subarray(0, 18))).toBe('first second third');
+      await file.writeParts([], 0);
+      expect(await file.size()).toBe(21);
+    });
+  });
+
   it('reads back what was written, at any position', async () => {
     await withFile(newPath(), async (file) => {
       await file.write(utf8('world'), 6);

@@ -52,6 +52,8 @@ export interface File {
   readNow?(into: Bytes, position: number): number;
   /** Writes all of `bytes` at `position`. The caller must not change them before the promise settles. */
   write(bytes: Bytes, position: number): Promise<void>;
+  /** As `write`, of several parts that lie one after the other in the file. At most 1,024 of them. */
+  writeParts(parts: readonly Bytes[], position: number): Promise<void>;
   /** `fdatasync`: contents written so far are on stable storage. */
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;

@@ -213,6 +213,24 @@ class NodeFile implements File {
     });
   }
 
+  writeParts(parts: readonly Bytes[], position: number): Promise<void> {
+    return this.#call('write', (settle) => {
+      let rest = parts.filter((part) => part.length > 0);
+      let at = position;
+      const next = () => {
+        if (rest.length === 0) return this.syncAfterWrite ? fs.fdatasync(this.fd, settle) : settle(null);
+        fs.writev(this.fd, rest, at, (error, bytesWritten) => {
+          if (error !== null) return settle(error);
+          if (bytesWritten === 0) return settle(new OperationError('io', `cannot write ${this.path}: wrote nothing`));
+          at += bytesWritten;
+          rest = after(rest, bytesWritten);
+          next();
+        });
+      };
+      next();
+    });
+  }
+
   sync(): Promise<void> {
     return this.#call('sync', (settle) => fs.fdatasync(this.fd, settle));
   }
@@ -282,6 +300,16 @@ class BlockingFile extends NodeFile {
       return Promise.reject(fileError(error, 'write', this.path));
     }
   }
+}
+
+/** What is left of parts of which so many bytes are done. */
+function after(parts: readonly Bytes[], bytes: number): Bytes[] {
+  let done = bytes;
+  let index = 0;
+  while (index < parts.length && done >= parts[index]!.length) done -= parts[index++]!.length;
+  const rest = parts.slice(index);
+  if (done > 0) rest[0] = rest[0]!.subarray(done);
+  return rest;
 }
 
 type Settle<T> = (error: Error | null, value?: T) => void;

@@ -165,15 +165,17 @@ async function large(directory: string, add: (line: string) => void): Promise<vo
     const before = (await server.memory())!.rssBytes;
     const raw: number[] = [];
     const ours: number[] = [];
+    const cpuBefore = await processorUs(server.pid);
     for (let run = 1; run <= 3; run++) {
       raw.push(rawWrite(join(directory, 'raw-large'), piece));
       ours.push(await upload(server.port('blobs'), `/${run},020000abcd`, LARGE_MB, piece));
     }
     const { peakBytes } = (await server.memory())!;
+    const cpuMs = ((await processorUs(server.pid)) - cpuBefore) / 1000 / (3 * LARGE_MB);
     const [our, their] = [median(ours), median(raw)];
     add(
       `PUT ${LARGE_MB} MB, class disk             orbit ${our.toFixed(0)} MB/s  file and fdatasync ${their.toFixed(0)} MB/s  ` +
-        `ratio ${(our / their).toFixed(2)}x  memory +${((peakBytes - before) / MB).toFixed(0)} MB`,
+        `ratio ${(our / their).toFixed(2)}x  memory +${((peakBytes - before) / MB).toFixed(0)} MB  processor ${cpuMs.toFixed(2)} ms/MB`,
     );
   } finally {
     await server.stop();

@@ -269,6 +269,10 @@ export class ShardedDat implements File {
     throw readOnly(this.path);
   }
 
+  async writeParts(): Promise<void> {
+    throw readOnly(this.path);
+  }
+
   async truncate(): Promise<void> {
     throw readOnly(this.path);
   }

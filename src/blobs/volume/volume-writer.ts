@@ -362,9 +362,7 @@ export class VolumeWriter {
       if (needle.data.length > COPY_BYTES_MAX) {
         await flush();
         const { head, tail } = encodeAround(needle, options);
-        await files.dat.write(head, position);
-        await files.dat.write(needle.data, position + head.length);
-        await files.dat.write(tail, position + head.length + needle.data.length);
+        await files.dat.writeParts([head, needle.data, tail], position);
         position += length;
         continue;
       }

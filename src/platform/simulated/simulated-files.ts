@@ -218,6 +218,10 @@ class SimulatedFile implements File {
     );
   }
 
+  writeParts(parts: readonly Bytes[], position: number): Promise<void> {
+    return this.write(Buffer.concat(parts), position);
+  }
+
   sync(): Promise<void> {
     return this.#call('sync', 'sync', () => this.#disk.syncFile(this.#node, this.path));
   }
