@@ -1,7 +1,7 @@
 /** Erasure coding on a disk that loses power, is killed and fills up: one whole volume at any time, and no wrong byte. */
 
 import { describe, expect, it } from 'vitest';
-import { hasCode } from '../../src/base/errors.ts';
+import { hasCode, OperationError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { recoverConversion } from '../../src/blobs/erasure/conversion.ts';
 import { decodeVolume } from '../../src/blobs/erasure/decode.ts';
@@ -10,6 +10,7 @@ import { ErasureVolume } from '../../src/blobs/erasure/erasure-volume.ts';
 import { scrubVolume } from '../../src/blobs/erasure/rebuild.ts';
 import { shardPath } from '../../src/blobs/erasure/shard-files.ts';
 import { Volume } from '../../src/blobs/volume/volume.ts';
+import type { Files } from '../../src/platform/files.ts';
 import type { SimulatedDisk } from '../../src/platform/simulated/simulated-disk.ts';
 import { type SimulatedPlatform, Simulation } from '../../src/platform/simulated/simulation.ts';
 import { type NeedleVolume, newNeedleVolume, writeNeedleVolume } from '../support/needle-volume.ts';
@@ -80,6 +81,17 @@ class World {
     else this.node.losePower(how);
     this.node = this.simulation.boot({ disk: this.disk });
   }
+}
+
+/** The same files, but that one name can be given to none. */
+function withoutRenameTo(files: Files, path: string): Files {
+  return new Proxy(files, {
+    get(target, key: keyof Files) {
+      if (key !== 'rename') return target[key].bind(target);
+      return (from: string, to: string) =>
+        to === path ? Promise.reject(new OperationError('io', `cannot rename to ${to}`)) : target.rename(from, to);
+    },
+  });
 }
 
 describe('erasure coding and crashes', () => {
@@ -187,6 +199,25 @@ describe('erasure coding and crashes', () => {
       lift();
       expect(await world.run(files.list('blobs'))).toEqual(shards);
       expect(await world.verify()).toBe('erasure');
+    }
+  });
+
+  it('keeps the old files when another program removed new ones half way', async () => {
+    for (const kind of ['needles', 'erasure'] as const) {
+      const world = new World(`foreign ${kind}`);
+      await world.prepare();
+      const { files } = world.node;
+      if (kind === 'erasure') await world.run(encodeVolume(world.context, BASE));
+      const before = (await world.run(files.list('blobs'))).filter((name) => name !== '1.clean');
+      const { timers, clock, random } = world.node;
+      const context = { ...BLOCKS, platform: { timers, clock, random, files: withoutRenameTo(files, `${BASE}.vif`) } };
+      const work = kind === 'needles' ? encodeVolume : decodeVolume;
+      await expect(world.run<unknown>(work(context, BASE))).rejects.toMatchObject({ code: 'io' });
+      expect(await world.run(files.exists('blobs/1.ecwork'))).toBe(true);
+      await world.run(files.remove(kind === 'needles' ? shardPath(BASE, 6) : `${BASE}.dat`));
+      expect(await world.verify()).toBe(kind);
+      const left = (await world.run(files.list('blobs'))).filter((name) => !['1.clean', '1.ecj'].includes(name));
+      expect(left).toEqual(before);
     }
   });
 

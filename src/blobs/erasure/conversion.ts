@@ -109,6 +109,21 @@ export async function finishConversion(files: Files, base: string, decided: Deci
   await removeConversion(files, base);
 }
 
+/**
+ * False when what was decided must be given up: another program, which knows nothing of it, wrote to the volume or removed
+ * new files, and the old ones are still there. Once those are gone the change has happened.
+ */
+async function isPossible(files: Files, base: string, { state, source, rename }: DecidedState): Promise<boolean> {
+  const now = await sourcePrint(files, base);
+  const isOldThere = state === 'encoded' ? now !== undefined : await files.exists(`${base}.ecx`);
+  if (!isOldThere) return true;
+  if (source !== undefined && now !== undefined && !samePrint(source, now)) return false;
+  for (const name of rename) {
+    if (!(await files.exists(base + name)) && !(await files.exists(base + name + PART))) return false;
+  }
+  return true;
+}
+
 async function takePlace(files: Files, path: string): Promise<void> {
   if (await files.exists(path + PART)) await files.rename(path + PART, path);
 }
@@ -139,11 +154,8 @@ export type VolumeKind = 'needles' | 'erasure' | 'none';
 export async function recoverConversion(files: Files, base: string): Promise<VolumeKind> {
   const state = await readConversion(files, base);
   if (state !== undefined && state.state !== 'coding') {
-    const { source } = state;
-    const now = source === undefined ? undefined : await sourcePrint(files, base);
-    if (source === undefined || now === undefined || samePrint(source, now)) {
-      await finishConversion(files, base, state);
-    } else {
+    if (await isPossible(files, base, state)) await finishConversion(files, base, state);
+    else {
       for (const name of state.rename) await files.remove(base + name);
       await discardConversion(files, base);
     }
