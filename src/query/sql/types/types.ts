@@ -178,9 +178,9 @@ function register(info: TypeInfo): void {
     name: `_${info.name}`,
     size: -1,
     title: `${info.title}[]`,
-    category: info.category === 'P' ? 'P' : 'A',
+    category: info.type === 'record' ? 'P' : 'A',
     preferred: false,
-    kind: info.category === 'P' ? 'p' : 'b',
+    kind: info.type === 'record' ? 'p' : 'b',
     element: info.type,
   });
   BY_OID.set(info.arrayOid!, info.array);
