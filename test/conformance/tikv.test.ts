@@ -13,6 +13,9 @@ import { commitVersionOf, readVersionOf } from '../../src/providers/tikv/version
 import { ALL_KEYS, prefixRange } from '../../src/storage/key-range.ts';
 import { runTransaction } from '../../src/storage/run-transaction.ts';
 import type { Change, Store } from '../../src/storage/store.ts';
+import { runBank, runListAppend, runWriteSkew } from '../soak/histories.ts';
+
+const SEED = process.env.ORBIT_TEST_SEED ?? '1';
 
 class World {
   readonly simulation = new Simulation(7);
@@ -180,6 +183,43 @@ describe('the TiKV provider', () => {
       deletion.deleteRange(prefixRange(utf8('r/')));
       await put(store, { 'r/2': '2' });
       await expect(deletion.commit()).rejects.toMatchObject({ code: 'transaction_conflict' });
+    });
+  });
+
+  it.each(['snapshot', 'readCommitted'] as const)('shows no anomaly under %s while regions move', async (isolation) => {
+    const world = new World();
+    await world.run(async (store) => {
+      let running = true;
+      const random = new SeededRandom(11);
+      const trouble = (async () => {
+        while (running) {
+          await world.platform.timers.sleep(random.between(5, 60));
+          const key = random.pick(['bank ', 'list ', 'skew ']) + random.int(20);
+          switch (random.int(3)) {
+            case 0:
+              world.cluster.split(key);
+              break;
+            case 1:
+              world.cluster.mergeNext(key);
+              break;
+            default:
+              world.cluster.transferLeader(key);
+          }
+        }
+      })();
+      for (const [prefix, run] of [
+        ['bank ', runBank],
+        ['list ', runListAppend],
+        ['skew ', runWriteSkew],
+      ] as const) {
+        const { platform } = world;
+        const common = { store, platform, isolation, prefix, transactions: 80, clients: 6 };
+        const result = await run({ ...common, seed: `${SEED}/${prefix}` });
+        expect(result.anomalies, `ORBIT_TEST_SEED=${SEED}`).toEqual([]);
+        expect(result.transactions).toBeGreaterThan(10);
+      }
+      running = false;
+      await trouble;
     });
   });
 

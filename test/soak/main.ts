@@ -23,6 +23,7 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   clients: async () => (await import('./clients.ts')).clients,
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
   abuse: async () => (await import('./abuse.ts')).abuse,
+  tikv: async () => (await import('./tikv.ts')).tikv,
 };
 
 const { name, options, write } = readArguments();

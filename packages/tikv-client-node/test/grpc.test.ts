@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Tso } from '../src/methods.ts';
 import { connect, connectRaw } from '../src/node/connect.ts';
 import { FrameParser, frame } from '../src/node/grpc-frames.ts';
 import { GrpcTransport } from '../src/node/grpc-transport.ts';
@@ -100,6 +101,29 @@ describe('gRPC', () => {
       code: 'pd_unavailable',
       message: expect.stringContaining(gone),
     });
+  });
+
+  it('notices at once that the server ended a stream with a status', async () => {
+    const { cluster, server } = await listening({ stores: 1, pdMembers: 2 });
+    const connection = new GrpcTransport({ environment: nodeEnvironment }).connect(server.pdEndpoints[1]!);
+    const ended = await new Promise<unknown>((resolve) => {
+      const stream = connection.open('/pdpb.PD/Tso', { onMessage() {}, onClose: resolve });
+      const header = { clusterId: cluster.state.clusterId };
+      stream.send(Tso.request.encode({ header, count: 1 }));
+    });
+    expect(ended).toMatchObject({ status: GrpcStatus.UNAVAILABLE, message: expect.stringContaining('not leader') });
+    connection.close();
+    // A batch stream that breaks is replaced, and calls after it are answered.
+    const client = await connect({ pdEndpoints: server.pdEndpoints });
+    const startedMs = performance.now();
+    for (let i = 0; i < 5; i++) {
+      cluster.faults.add({ method: 'KvPrewrite', action: { kind: 'loseReply', how: 'disconnect' } });
+      await putAll(client, { a: String(i) });
+    }
+    expect(await readText(client, 'a')).toBe('4');
+    expect(performance.now() - startedMs).toBeLessThan(20_000);
+    await client.close();
+    await server.close();
   });
 
   const folder = mkdtempSync(join(tmpdir(), 'tikv-client-tls-'));

@@ -339,6 +339,10 @@ class GrpcCall implements MessageStream {
         this.fail(new RpcError(GrpcStatus.INTERNAL, messageOf(error), address, error));
       }
     });
+    // The server has said its last; a stream of ours is still open for writing, and would stay so.
+    stream.on('end', () => {
+      if (!stream.writableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
     stream.on('error', (error) => this.#end(this.#connectionError(error)));
     stream.on('close', () => {
       session.callClosed();
