@@ -53,6 +53,8 @@ export class Execution implements ExecutionContext {
   readonly limits: SqlLimits;
   readonly wroteBefore: boolean;
   readonly #options: ExecutionOptions;
+  /** Set by EXPLAIN ANALYZE. */
+  measure: ExecutionContext['measure'];
   #slots: SqlValue[] | undefined;
   #states: Map<object, unknown> | undefined;
 

@@ -122,6 +122,7 @@ function cutBatch(running: RunningPortal, batch: RowBatch | undefined, target: n
 export function tagOf(running: RunningPortal): string {
   const { verb } = running.plan;
   if (verb === 'SELECT') return `SELECT ${running.rows}`;
+  if (verb === 'EXPLAIN') return verb;
   const affected = affectedOf(running.operator);
   return verb === 'INSERT' ? `INSERT 0 ${affected}` : `${verb} ${affected}`;
 }

@@ -7,6 +7,7 @@ import { notSupported } from './sql-error.ts';
 
 /** Statements that are bound and planned; the others are done at once. */
 export function isQuery(node: Node): boolean {
+  if ('ExplainStmt' in node) return node.ExplainStmt.query !== undefined && isQuery(node.ExplainStmt.query);
   if ('SelectStmt' in node) return node.SelectStmt.intoClause === undefined;
   return 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
 }

@@ -2,6 +2,7 @@
 
 import type { Node, WithClause } from '@pgsql/types';
 import { at, notSupported } from '../sql-error.ts';
+import { bindExplainOptions } from './bind-explain.ts';
 import { bindDelete, bindInsert, bindUpdate } from './bind-modify.ts';
 import { bindQuery, bindWith, queryContext } from './bind-query.ts';
 import type { BoundModify, BoundQuery } from './bound.ts';
@@ -12,6 +13,10 @@ import { Frame } from './scope.ts';
 /** @throws SqlError of any kind that a statement can be wrong in. */
 export function bindStatement(node: Node, context: BindContext, findTable: FindTable): BoundQuery {
   return at(undefined, () => {
+    if ('ExplainStmt' in node) {
+      const options = bindExplainOptions(node.ExplainStmt);
+      return { kind: 'explain', query: bindStatement(node.ExplainStmt.query!, context, findTable), options };
+    }
     const plain = queryContext(context, findTable);
     const queries: QueryContext = { ...plain, queries: { ...plain.queries, modify: bindModify } };
     const frame = new Frame(undefined);

@@ -338,7 +338,21 @@ export interface BoundModifyWith {
   readonly modify: BoundModify;
 }
 
-export type BoundQuery = BoundRows | BoundModify | BoundModifyWith;
+export interface ExplainOptions {
+  readonly analyze: boolean;
+  readonly costs: boolean;
+  readonly timing: boolean;
+  readonly summary: boolean;
+  readonly format: 'text' | 'json';
+}
+
+export interface BoundExplain {
+  readonly kind: 'explain';
+  readonly query: BoundQuery;
+  readonly options: ExplainOptions;
+}
+
+export type BoundQuery = BoundRows | BoundModify | BoundModifyWith | BoundExplain;
 
 /** Where the text of an expression begins: an operator's own place is behind its left operand. */
 export function leftmost(expression: BoundExpression): number | undefined {

@@ -15,21 +15,28 @@ type Parent = 'none' | 'operator' | 'and' | 'or' | 'not' | 'cast';
 /**
  * @param table Whose rows the expression reads.
  * @param pretty Only those parentheses that are needed, as ruleutils.c prints for people.
+ * @param names What the places of a row are called, where it is not the row of one table.
  */
 export function deparse(
   expression: BoundExpression,
   table: Pick<Table, 'columns'> | undefined,
   pretty = false,
   parent: Parent = 'none',
+  names?: (index: number) => string,
 ): string {
-  const show = (each: BoundExpression, place: Parent): string => deparse(each, table, pretty, place);
+  const show = (each: BoundExpression, place: Parent): string => deparse(each, table, pretty, place, names);
   const list = (each: readonly BoundExpression[]): string => each.map((one) => show(one, 'none')).join(', ');
   const operator = (text: string): string =>
     pretty && parent !== 'operator' && parent !== 'cast' ? text : `(${text})`;
   switch (expression.kind) {
     case 'constant':
       return deparseConstant(expression);
+    case 'slot':
+      return `$${expression.slot}`;
+    case 'subquery':
+      return expression.reads.length > 0 || expression.mode !== 'scalar' ? '(SubPlan)' : '(InitPlan)';
     case 'column':
+      if (names !== undefined) return names(expression.index);
       return quoteName(table?.columns[expression.index]?.name ?? `column${expression.index + 1}`);
     case 'parameter':
       return `$${expression.index + 1}`;

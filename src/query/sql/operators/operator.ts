@@ -36,6 +36,8 @@ export interface DeferrableConstraint {
 
 export interface ExecutionContext extends EvaluationContext {
   readonly limits: SqlLimits;
+  /** Watches an operator for EXPLAIN ANALYZE. @param node What it is part of. */
+  measure?: ((node: object, operator: Operator) => Operator) | undefined;
   /** What a part of the plan, which all executions share, keeps for this one. */
   state<T>(owner: object, create: () => T): T;
   forget(owner: object): void;

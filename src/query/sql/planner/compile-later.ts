@@ -69,6 +69,8 @@ function elementType(type: SqlType): ColumnType {
 function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquery {
   const { mode, query, args, reads, operands, test } = subquery;
   const planned = scope.rows(query);
+  const isInitial = reads.length === 0;
+  scope.subplans.push({ ...planned.node, title: `${isInitial ? 'InitPlan' : 'SubPlan'}: ${planned.node.title}` });
   return {
     mode,
     ...(mode === 'array' ? { element: elementType(query.columns[0]!.expression.type) } : {}),

@@ -59,6 +59,8 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
         where: query.where && fold(query.where),
         returning: query.returning && columns(query.returning),
       };
+    case 'explain':
+      return { ...query, query: foldQuery(query.query, time) };
     case 'modifyWith':
       foldCtes(query.ctes, time);
       return { ...query, modify: foldQuery(query.modify, time) as BoundModify };

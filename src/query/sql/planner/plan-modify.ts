@@ -38,7 +38,7 @@ import { compileLater } from './compile-later.ts';
 import { planRelation } from './plan-relation.ts';
 import { planScan } from './plan-scan.ts';
 import { planRows } from './plan-select.ts';
-import { type PlanNode, type Planned, type PlanScope, planNode } from './planned.ts';
+import { measured, type PlanNode, type Planned, type PlanScope, planNode } from './planned.ts';
 import { createsKeys, writeRulesOf } from './write-rules.ts';
 
 /** Opens a `ModifyingOperator`. */
@@ -61,13 +61,14 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
           where: conflicts.update.where && compileExpression(conflicts.update.where),
         },
       };
+      const node = planNode(`Insert on ${table.table.name}`, planned.node.rows, [planned.node]);
       return {
         isPoint: false,
-        node: planNode(`Insert on ${table.table.name}`, planned.node.rows, [planned.node]),
-        open: (context) => {
+        node,
+        open: measured(node, (context) => {
           const writer = new InsertRows(rules, assignments, context, onConflict);
           return returning.over(new Modify(open(context), writer, options, context), context);
-        },
+        }),
       };
     }
     case 'update': {
@@ -82,13 +83,14 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       const moves = createsKeys(table, changed) || movesEntries(table, query.where, changed);
       const reads = expressions.some(hasSubquery) || (query.where !== undefined && hasSubquery(query.where));
       const options = { returning: returning.values, readFirst: moves || reads || query.from !== undefined };
+      const node = planNode(`Update on ${table.table.name}`, targets.node.rows, [targets.node]);
       return {
         isPoint: false,
-        node: planNode(`Update on ${table.table.name}`, targets.node.rows, [targets.node]),
-        open: (context) => {
+        node,
+        open: measured(node, (context) => {
           const writer = new UpdateRows(rules, assignments, context);
           return returning.over(new Modify(open(context), writer, options, context), context);
-        },
+        }),
       };
     }
     case 'delete': {
@@ -98,11 +100,13 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       const returning = planReturning(query.returning, targets.width, scope);
       const reads = query.where !== undefined && hasSubquery(query.where);
       const options = { returning: returning.values, readFirst: reads || query.from !== undefined };
+      const node = planNode(`Delete on ${table.table.name}`, targets.node.rows, [targets.node]);
       return {
         isPoint: false,
-        node: planNode(`Delete on ${table.table.name}`, targets.node.rows, [targets.node]),
-        open: (context) =>
+        node,
+        open: measured(node, (context) =>
           returning.over(new Modify(targets.open(context), new DeleteRows(rules, context), options, context), context),
+        ),
       };
     }
   }

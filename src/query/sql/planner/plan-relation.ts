@@ -11,6 +11,7 @@
 import { assert, unreachable } from '../../../base/assert.ts';
 import {
   type BoundCteScan,
+  type BoundDerived,
   type BoundExpression,
   type BoundFunctionScan,
   type BoundJoin,
@@ -30,6 +31,7 @@ import {
 import { CteScan, CteState, WorkingScan } from '../operators/cte-scan.ts';
 import { HashJoin, type JoinKind, KeyJoin } from '../operators/join.ts';
 import { LoopJoin } from '../operators/loop-join.ts';
+import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { Project } from '../operators/project.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { isKeyColumn } from './access-path.ts';
@@ -37,7 +39,16 @@ import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { planFilter, planScan, type ScanOptions } from './plan-scan.ts';
 import { planFunctionScan } from './plan-windows.ts';
-import { type Planned, type PlanScope, planNode } from './planned.ts';
+import {
+  detailed,
+  measured,
+  type Planned,
+  type PlanScope,
+  planNode,
+  type RowNames,
+  rowNames,
+  shown,
+} from './planned.ts';
 
 /**
  * The rows of `relation` that meet all conditions.
@@ -53,7 +64,7 @@ export function planRelation(
     case 'scan':
       return planScan(relation, conditions.length === 0 ? undefined : conjunction(conditions), scope, options);
     case 'derived':
-      return planDerived(relation.query, relation.alias, conditions, scope);
+      return planDerived(relation, conditions, scope);
     case 'function':
       return planFunctions(relation, conditions, scope);
     case 'cte':
@@ -65,38 +76,38 @@ export function planRelation(
   }
 }
 
-function filtered(planned: Planned, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
+function filtered(
+  planned: Planned,
+  conditions: readonly BoundExpression[],
+  names: RowNames,
+  scope: PlanScope,
+): Planned {
   if (conditions.length === 0) return planned;
   const filter = planFilter(conditions, scope);
+  const rows = planned.node.rows * 0.3 ** conditions.length;
+  const node = detailed(planned.node, rows, () => [`Filter: ${shown(conjunction(conditions), names)}`]);
   return {
     isPoint: planned.isPoint && !conditions.some(hasSubquery),
-    node: planNode('Filter', planned.node.rows * 0.3 ** conditions.length, [planned.node]),
-    open: (context) => filter(planned.open(context), context),
+    node,
+    open: measured(node, (context) => filter(planned.open(context), context)),
   };
 }
 
-function planFunctions(
-  { functions, ordinality, alias }: BoundFunctionScan,
-  conditions: readonly BoundExpression[],
-  scope: PlanScope,
-): Planned {
+function planFunctions(relation: BoundFunctionScan, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
+  const { functions, ordinality, alias } = relation;
   const args = functions.flatMap((each) => each.args);
   if (args.some(hasSubquery)) throw notSupported('a subquery in an argument of a function in FROM');
-  return filtered(planFunctionScan(functions, ordinality, alias), conditions, scope);
+  return filtered(planFunctionScan(functions, ordinality, alias), conditions, rowNames(relation, scope), scope);
 }
 
 // --- Queries in FROM
 
-function planDerived(
-  query: BoundRows,
-  alias: string,
-  conditions: readonly BoundExpression[],
-  scope: PlanScope,
-): Planned {
+function planDerived(relation: BoundDerived, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
+  const { query, alias } = relation;
   const { inside, outside } = pushInto(query, conditions);
   const rows = scope.rows(inside);
   const node = planNode(`Subquery Scan on ${alias}`, rows.node.rows, [rows.node]);
-  return filtered({ ...rows, node }, outside, scope);
+  return filtered({ ...rows, node, open: measured(node, rows.open) }, outside, rowNames(relation, scope), scope);
 }
 
 /** Conditions on the rows of a query, tested inside of it where nothing but their number changes by that. */
@@ -143,23 +154,21 @@ function substituted(expression: BoundExpression, by: (index: number) => BoundEx
   return mapOperands(expression, (operand) => substituted(operand, by));
 }
 
-function planCte({ cte, alias }: BoundCteScan, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
+function planCte(relation: BoundCteScan, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
+  const { cte, alias } = relation;
   const { query, recursion, materialized, references } = cte;
   const isInlined = recursion === undefined && materialized !== true && (references === 1 || materialized === false);
-  if (isInlined && query !== undefined) return planDerived(query, alias, conditions, scope);
-  const shown = alias === cte.name ? cte.name : `${cte.name} ${alias}`;
+  if (isInlined && query !== undefined) return planDerived({ kind: 'derived', alias, query }, conditions, scope);
+  const called = alias === cte.name ? cte.name : `${cte.name} ${alias}`;
   const source = scope.ctes.get(cte);
   assert(source !== undefined, 'a query in WITH is planned before its readers');
   const isWorking = scope.working.has(cte);
-  const planned: Planned = {
-    isPoint: false,
-    node: planNode(`${isWorking ? 'WorkTable' : 'CTE'} Scan on ${shown}`, 100),
-    open: (context) => {
-      const state = context.state(source, () => new CteState(source, context));
-      return isWorking ? new WorkingScan(state.working ?? []) : new CteScan(state);
-    },
+  const node = planNode(`${isWorking ? 'WorkTable' : 'CTE'} Scan on ${called}`, 100);
+  const open = (context: ExecutionContext): Operator => {
+    const state = context.state(source, () => new CteState(source, context));
+    return isWorking ? new WorkingScan(state.working ?? []) : new CteScan(state);
   };
-  return filtered(planned, conditions, scope);
+  return filtered({ isPoint: false, node, open: measured(node, open) }, conditions, rowNames(relation, scope), scope);
 }
 
 // --- Joins
@@ -228,7 +237,7 @@ function planJoin(join: BoundJoin, conditions: readonly BoundExpression[], scope
   const items: Item[] = [];
   const all: BoundExpression[] = [...conditions];
   flatten(join, 0, conditions, items, all);
-  return planItems(items, all, widthOf(join), scope);
+  return planItems(items, all, widthOf(join), rowNames(join, scope), scope);
 }
 
 /** Items of inner joins, and the conditions between them. */
@@ -274,6 +283,7 @@ function planItems(
   items: readonly Item[],
   conditions: readonly BoundExpression[],
   width: number,
+  names: RowNames,
   scope: PlanScope,
 ): Planned {
   const waiting = [...conditions];
@@ -289,8 +299,14 @@ function planItems(
   /** Place in the row of the join so far of each column of the whole. */
   const places = new Map<number, number>();
   let end = 0;
+  /** The place in the whole of each column of the join so far. */
+  const origins: number[] = [];
+  const joinedNames: RowNames = (index) => names(origins[index]!);
   const place = ({ offset, width: itemWidth }: Item): void => {
-    for (let i = 0; i < itemWidth; i++) places.set(offset + i, end++);
+    for (let i = 0; i < itemWidth; i++) {
+      origins.push(offset + i);
+      places.set(offset + i, end++);
+    }
   };
   const moved = (expression: BoundExpression): BoundExpression => {
     if (expression.kind === 'column') return { ...expression, index: places.get(expression.index)! };
@@ -303,7 +319,7 @@ function planItems(
   place(first.item);
   const finish = (): void => {
     const ready = taken(waiting, isThere);
-    planned = filtered(planned, ready.map(moved), scope);
+    planned = filtered(planned, ready.map(moved), joinedNames, scope);
   };
   finish();
   while (left.length > 0) {
@@ -333,6 +349,7 @@ function planItems(
       condition: more,
       whole: used.map(moved),
       width: item.width,
+      names: joinedNames,
     });
     finish();
   }
@@ -394,6 +411,8 @@ interface Pair {
   /** The equalities as conditions on the joined row. */
   readonly whole: readonly BoundExpression[];
   readonly width: number;
+  /** Of the joined row. */
+  readonly names: RowNames;
 }
 
 const TITLES: { readonly [K in JoinKind]: string } = {
@@ -406,7 +425,9 @@ const TITLES: { readonly [K in JoinKind]: string } = {
 
 /** Reads the one partner of each row by its key, where equalities give one; else holds the right side by what must be equal. */
 function planPair(pair: Pair): Planned {
-  const { kind, left, leftWidth, relation, right, own, equal, condition, whole, width } = pair;
+  const { kind, left, leftWidth, relation, right, own, equal, condition, whole, width, names } = pair;
+  const line = (title: string, conditions: readonly BoundExpression[]): readonly string[] =>
+    conditions.length === 0 ? [] : [`${title}: ${shown(conjunction(conditions), names)}`];
   const all = (conditions: readonly BoundExpression[]) =>
     conditions.length === 0 ? undefined : compileExpression(conjunction(conditions));
   const key = relation.kind === 'scan' && kind !== 'full' ? keyOf(relation, equal) : undefined;
@@ -419,10 +440,28 @@ function planPair(pair: Pair): Planned {
     // Read by key, the table has no scan: all that was for it is tested on the joined row.
     const test = all([...whole, ...condition, ...own.map((each) => shifted(each, leftWidth))]);
     const values = key.map(compileExpression);
+    const { alias } = relation;
+    const { name, primaryKeyName } = table.table;
+    const inner = planNode(
+      `Index Scan using ${primaryKeyName} on ${alias === name ? name : `${name} ${alias}`}`,
+      1,
+      [],
+      () => [
+        ...line('Index Cond', whole),
+        ...line(
+          'Filter',
+          own.map((each) => shifted(each, leftWidth)),
+        ),
+      ],
+      right.node.width,
+    );
+    const title = `Nested Loop${TITLES[kind]}${kind === 'inner' ? '' : ' Join'}`;
+    const node = planNode(title, rows, [left.node, inner], () => line('Join Filter', condition));
+    const joinOptions = { kind, table, values, condition: test, width };
     return {
       isPoint: false,
-      node: planNode(`Nested Loop${TITLES[kind]}${kind === 'inner' ? '' : ' Join'}`, rows, [left.node, right.node]),
-      open: (context) => new KeyJoin(left.open(context), { kind, table, values, condition: test, width }, context),
+      node,
+      open: measured(node, (context) => new KeyJoin(left.open(context), joinOptions, context)),
     };
   }
   const options = {
@@ -436,10 +475,15 @@ function planPair(pair: Pair): Planned {
   };
   const title = equal.length > 0 ? 'Hash' : 'Nested Loop';
   const join = equal.length > 0 || kind !== 'inner' ? ' Join' : '';
+  const held = planNode(equal.length > 0 ? 'Hash' : 'Materialize', right.node.rows, [right.node]);
+  const node = planNode(`${title}${TITLES[kind]}${join}`, rows, [left.node, held], () => [
+    ...line('Hash Cond', whole),
+    ...line('Join Filter', condition),
+  ]);
   return {
     isPoint: false,
-    node: planNode(`${title}${TITLES[kind]}${join}`, rows, [left.node, right.node]),
-    open: (context) => new HashJoin(left.open(context), right.open, options, context),
+    node,
+    open: measured(node, (context) => new HashJoin(left.open(context), measured(held, right.open), options, context)),
   };
 }
 
@@ -457,6 +501,7 @@ function keyOf({ table: { table } }: BoundScan, equal: readonly Equality[]): rea
 
 function planOuter(join: BoundJoin, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
   if (join.type === 'right') return planRight(join, conditions, scope);
+  const names = rowNames(join, scope);
   const leftWidth = widthOf(join.left);
   const width = widthOf(join.right);
   const onLeft = { offset: 0, width: leftWidth };
@@ -470,12 +515,11 @@ function planOuter(join: BoundJoin, conditions: readonly BoundExpression[], scop
     const right = planRelation(join.right, [], scope);
     const condition = compileLater(conjunction(on), scope);
     const options = { kind: 'left' as const, args: [], condition, width, again: false };
-    const planned: Planned = {
-      isPoint: false,
-      node: planNode('Nested Loop Left Join', left.node.rows * right.node.rows, [left.node, right.node]),
-      open: (context) => new LoopJoin(left.open(context), right.open, options, context),
-    };
-    return filtered(planned, waiting, scope);
+    const node = planNode('Nested Loop Left Join', left.node.rows * right.node.rows, [left.node, right.node], () => [
+      `Join Filter: ${shown(conjunction(on), names)}`,
+    ]);
+    const open = measured(node, (context) => new LoopJoin(left.open(context), right.open, options, context));
+    return filtered({ isPoint: false, node, open }, waiting, names, scope);
   }
   const own =
     join.type === 'left'
@@ -508,8 +552,9 @@ function planOuter(join: BoundJoin, conditions: readonly BoundExpression[], scop
     condition: on,
     whole,
     width,
+    names,
   });
-  return filtered(planned, waiting, scope);
+  return filtered(planned, waiting, names, scope);
 }
 
 function fullJoinCondition(): SqlError {
@@ -556,10 +601,10 @@ function planLateral(join: BoundJoin, conditions: readonly BoundExpression[], sc
     again: true,
   };
   const title = kind === 'left' ? 'Nested Loop Left Join' : 'Nested Loop';
-  const planned: Planned = {
-    isPoint: false,
-    node: planNode(title, left.node.rows * right.node.rows, [left.node, right.node]),
-    open: (context) => new LoopJoin(left.open(context), right.open, options, context),
-  };
-  return filtered(planned, waiting, scope);
+  const names = rowNames(join, scope);
+  const node = planNode(title, left.node.rows * right.node.rows, [left.node, right.node], () =>
+    on.length === 0 ? [] : [`Join Filter: ${shown(conjunction(on), names)}`],
+  );
+  const open = measured(node, (context) => new LoopJoin(left.open(context), right.open, options, context));
+  return filtered({ isPoint: false, node, open }, waiting, names, scope);
 }

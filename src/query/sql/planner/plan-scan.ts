@@ -1,6 +1,7 @@
 /** Plans the reading of one table: by one key, by a range of its keys or of an index, or whole. */
 
-import { type BoundExpression, type BoundScan, conjunction, hasSubquery } from '../binder/bound.ts';
+import { type BoundExpression, type BoundScan, conjunction, conjuncts, hasSubquery } from '../binder/bound.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
 import { Filter } from '../operators/filter.ts';
 import { IndexScan, type IndexScanOptions } from '../operators/index-scan.ts';
 import { FilterLater } from '../operators/later.ts';
@@ -8,10 +9,11 @@ import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { PointGet } from '../operators/point-get.ts';
 import { RangeScan, type RangeScanOptions } from '../operators/range-scan.ts';
 import { SystemScan } from '../operators/system-scan.ts';
+import { typeInfo } from '../types/types.ts';
 import { type AccessPath, chooseAccessPath } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
-import { type Planned, type PlanScope, planNode } from './planned.ts';
+import { measured, type Planned, type PlanScope, planNode, rowNames, shown } from './planned.ts';
 
 /** Rows that a table is thought to have: nothing counts them. */
 export const TABLE_ROWS = 1_000;
@@ -34,13 +36,20 @@ export function planScan(
   const { primaryKey, name, primaryKeyName } = table.table;
   const isExact = rest.length === 0;
   const filtered = planFilter(rest, scope);
-  const shown = alias === name ? name : `${name} ${alias}`;
+  const called = alias === name ? name : `${name} ${alias}`;
+  const names = rowNames({ kind: 'scan', table, alias }, scope);
   const rows = estimatedRows(path, index === undefined ? primaryKey.length : index.parts.length);
-  const node = (title: string) => planNode(title, rows * 0.3 ** rest.length);
+  const width = rowBytes(table);
+  const used = where === undefined ? [] : conjuncts(where).filter((each) => !rest.includes(each));
+  const details = (): readonly string[] => [
+    ...(used.length === 0 ? [] : [`Index Cond: ${shown(conjunction(used), names)}`]),
+    ...(rest.length === 0 ? [] : [`Filter: ${shown(conjunction(rest), names)}`]),
+  ];
+  const node = (title: string) => planNode(title, rows * 0.3 ** rest.length, [], details, width);
   if (table.system !== undefined) {
     return {
       isPoint: false,
-      node: node(`Seq Scan on ${shown}`),
+      node: node(`Seq Scan on ${called}`),
       open: (context) => filtered(new SystemScan(table, context), context),
     };
   }
@@ -56,19 +65,22 @@ export function planScan(
       decode: decode || !isExact,
       covered: false,
     };
+    const own = node(`Index Scan${direction} using ${source.index.name} on ${called}`);
     return {
       isPoint: false,
-      node: node(`Index Scan${direction} using ${source.index.name} on ${shown}`),
-      open: (context, rowsMax) =>
+      node: own,
+      open: measured(own, (context, rowsMax) =>
         filtered(new IndexScan(table, source, options, context, isExact ? rowsMax : undefined), context),
+      ),
     };
   }
   const prefix = path.prefix.map((value) => compileExpression(value as BoundExpression));
   if (prefix.length > 0 && prefix.length === primaryKey.length) {
+    const own = node(`Index Scan using ${primaryKeyName} on ${called}`);
     return {
       isPoint: !rest.some(hasSubquery),
-      node: node(`Index Scan using ${primaryKeyName} on ${shown}`),
-      open: (context) => filtered(new PointGet(table, prefix, context), context),
+      node: own,
+      open: measured(own, (context) => filtered(new PointGet(table, prefix, context), context)),
     };
   }
   const options: RangeScanOptions = {
@@ -79,11 +91,13 @@ export function planScan(
     decode: decode || !isExact,
   };
   const isRange = prefix.length > 0 || path.low !== undefined || path.high !== undefined || reverse;
+  const own = node(isRange ? `Index Scan${direction} using ${primaryKeyName} on ${called}` : `Seq Scan on ${called}`);
   return {
     isPoint: false,
-    node: node(isRange ? `Index Scan${direction} using ${primaryKeyName} on ${shown}` : `Seq Scan on ${shown}`),
-    open: (context, rowsMax) =>
+    node: own,
+    open: measured(own, (context, rowsMax) =>
       filtered(new RangeScan(table, options, context, isExact ? rowsMax : undefined), context),
+    ),
   };
 }
 
@@ -109,4 +123,13 @@ function estimatedRows({ prefix, low, high, index }: AccessPath, parts: number):
   const narrowed = TABLE_ROWS * 0.1 ** prefix.length;
   const bounds = (low === undefined ? 0 : 1) + (high === undefined ? 0 : 1);
   return narrowed / 3 ** bounds;
+}
+
+const VARIABLE_BYTES = 32;
+
+function rowBytes({ table }: CatalogTable): number {
+  return table.columns.reduce((sum, { type }) => {
+    const { size } = typeInfo(type);
+    return sum + (size > 0 ? size : VARIABLE_BYTES);
+  }, 0);
 }

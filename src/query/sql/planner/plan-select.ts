@@ -14,6 +14,7 @@ import {
   type BoundRows,
   type BoundSelect,
   type BoundSetOperation,
+  type BoundSortKey,
   type BoundValues,
   type BoundWith,
   columnAt,
@@ -45,10 +46,23 @@ import { compileLater } from './compile-later.ts';
 import { planRelation } from './plan-relation.ts';
 import { planFilter } from './plan-scan.ts';
 import { expressionsOfWindow, planSets, planWindow, sortKey } from './plan-windows.ts';
-import { type Planned, type PlanScope, planNode } from './planned.ts';
+import {
+  detailed,
+  measured,
+  type Planned,
+  type PlanScope,
+  planNode,
+  type RowNames,
+  rowNames,
+  shown,
+  watch,
+} from './planned.ts';
 
 /** What planning one statement shares. */
-export function planScope(modify: (query: BoundModify, scope: PlanScope) => Planned): PlanScope {
+export function planScope(
+  modify: (query: BoundModify, scope: PlanScope) => Planned,
+  qualifies: () => boolean,
+): PlanScope {
   let next = SLOTS_OF_BINDING_MAX;
   const scope: PlanScope = {
     rows: (query) => planRows(query, scope),
@@ -56,6 +70,8 @@ export function planScope(modify: (query: BoundModify, scope: PlanScope) => Plan
     nextSlot: () => next++,
     ctes: new Map(),
     working: new Set(),
+    subplans: [],
+    qualifies,
   };
   return scope;
 }
@@ -206,25 +222,33 @@ function wrapped(
   title: string,
   rows: number,
   wrap: (input: Operator, context: ExecutionContext) => Operator,
+  details?: () => readonly string[],
 ): Planned {
+  const node = planNode(title, rows, [planned.node], details);
   return {
     isPoint: planned.isPoint,
-    node: planNode(title, rows, [planned.node]),
-    open: (context) => wrap(planned.open(context), context),
+    node,
+    open: measured(node, (context) => wrap(planned.open(context), context)),
   };
 }
 
-function filteredBy(planned: Planned, condition: BoundExpression | undefined, scope: PlanScope): Planned {
+function filteredBy(
+  planned: Planned,
+  condition: BoundExpression | undefined,
+  names: RowNames,
+  scope: PlanScope,
+): Planned {
   if (condition === undefined) return planned;
   const filter = planFilter(conjuncts(condition), scope);
+  const node = detailed(planned.node, planned.node.rows * 0.3, () => [`Filter: ${shown(condition, names)}`]);
   return {
     isPoint: planned.isPoint && !hasSubquery(condition),
-    node: planned.node,
-    open: (context) => filter(planned.open(context), context),
+    node,
+    open: measured(node, (context) => filter(planned.open(context), context)),
   };
 }
 
-function planAggregate(input: Planned, width: number, select: BoundSelect, scope: PlanScope): Planned {
+function planAggregate(input: Planned, width: number, select: BoundSelect, names: RowNames, scope: PlanScope): Planned {
   const { grouping } = select;
   if (grouping === undefined) return input;
   const { planned, over } = extended(
@@ -255,8 +279,15 @@ function planAggregate(input: Planned, width: number, select: BoundSelect, scope
   };
   const rows = groupBy === undefined ? 1 : planned.node.rows / 10;
   const title = groupBy === undefined ? 'Aggregate' : groupBy.sets === undefined ? 'HashAggregate' : 'MixedAggregate';
-  const aggregated = wrapped(planned, title, rows, (op, context) => new Aggregate(op, groupBy, aggregates, context));
-  return filteredBy(aggregated, grouping.having, scope);
+  const keys = grouping.groupBy ?? [];
+  const aggregated = wrapped(
+    planned,
+    title,
+    rows,
+    (op, context) => new Aggregate(op, groupBy, aggregates, context),
+    () => (keys.length === 0 ? [] : [`Group Key: ${keys.map((key) => shown(key, names)).join(', ')}`]),
+  );
+  return filteredBy(aggregated, grouping.having, groupNames(grouping, names), scope);
 }
 
 /** Whether nobody looks at the rows of FROM, only counts them. */
@@ -274,6 +305,7 @@ function countsOnly({ grouping, where }: BoundSelect): boolean {
 function planSelect(select: BoundSelect, scope: PlanScope): Planned {
   const { from, where, grouping, locking, distinct, distinctOn, withTies } = select;
   const conditions = where === undefined ? [] : conjuncts(where);
+  const subplansBefore = scope.subplans.length;
   const ordered = grouping === undefined && select.windows.length === 0 ? select.orderBy : [];
   const path = from?.kind === 'scan' ? chooseAccessPath(from.table, where, ordered) : undefined;
   const keepsOrder = grouping === undefined && select.windows.length === 0;
@@ -282,13 +314,15 @@ function planSelect(select: BoundSelect, scope: PlanScope): Planned {
   let planned: Planned;
   if (from === undefined) {
     const single: Planned = { isPoint: true, node: planNode('Result', 1), open: () => new SingleRow() };
-    planned = filteredBy(single, where, scope);
+    planned = filteredBy(single, where, String, scope);
   } else {
     const options = { reverse: order === 'reverse', decode: !countsOnly(select), ...(path && { path }) };
     planned = planRelation(from, conditions, scope, options);
   }
   const fromWidth = from === undefined ? 0 : widthOf(from);
-  planned = planAggregate(planned, fromWidth, select, scope);
+  const fromNames = from === undefined ? String : rowNames(from, scope);
+  const names = grouping === undefined ? fromNames : groupNames(grouping, fromNames);
+  planned = planAggregate(planned, fromWidth, select, fromNames, scope);
   let width = grouping === undefined ? fromWidth : groupWidth(grouping);
   for (const window of select.windows) {
     const { planned: input, over } = extended(planned, width, expressionsOfWindow(window), scope);
@@ -328,6 +362,8 @@ function planSelect(select: BoundSelect, scope: PlanScope): Planned {
   const relocked = locking !== undefined && where !== undefined ? compileLater(where, scope) : undefined;
   const counts = planRowCounts(select, scope);
   const below = planned;
+  const watchTop = (context: ExecutionContext, operator: Operator): Operator =>
+    top === undefined ? operator : watch(context, top, operator);
   const build = (context: ExecutionContext, skip: number, wanted: number, rowsMax: number | undefined): Operator => {
     const needed = Math.min(skip + wanted, skip + (rowsMax ?? Number.POSITIVE_INFINITY));
     const cuts =
@@ -343,8 +379,12 @@ function planSelect(select: BoundSelect, scope: PlanScope): Planned {
     if (sorts) {
       const sorted = !distinct && on === undefined && !withTies && locking === undefined;
       operator = new Sort(operator, keys, context, sorted ? needed : Number.POSITIVE_INFINITY);
+      if (top !== sortNode) operator = watch(context, sortNode, operator);
     }
-    if (on !== undefined) operator = new Distinct(operator, onTypes, context, on);
+    if (on !== undefined) {
+      operator = new Distinct(operator, onTypes, context, on);
+      if (top !== uniqueNode) operator = watch(context, uniqueNode, operator);
+    }
     if (locking !== undefined && from?.kind === 'scan') {
       operator = new LockRows(operator, from.table, { ...locking, condition: relocked }, context);
     }
@@ -352,17 +392,27 @@ function planSelect(select: BoundSelect, scope: PlanScope): Planned {
     if (limited && !distinct) operator = limit(operator, wanted, skip, context);
     operator =
       plain === undefined ? new ProjectLater(operator, later, false, context) : new Project(operator, plain, context);
-    if (!distinct) return operator;
+    if (!distinct) return watchTop(context, operator);
     operator = new Distinct(operator, types, context);
-    return limited ? limit(operator, wanted, skip, context) : operator;
+    if (top !== uniqueNode) operator = watch(context, uniqueNode, operator);
+    return watchTop(context, limited ? limit(operator, wanted, skip, context) : operator);
   };
   const limit = (input: Operator, wanted: number, skip: number, context: ExecutionContext): Operator =>
     withTies ? new LimitWithTies(input, wanted, skip, tieKeys, context) : new Limit(input, wanted, skip);
   let { node } = planned;
-  if (sorts) node = planNode('Sort', node.rows, [node]);
-  if (distinct || on !== undefined) node = planNode(distinct ? 'HashAggregate' : 'Unique', node.rows, [node]);
+  const sortNode = planNode('Sort', node.rows, [node], () => [
+    `Sort Key: ${select.orderBy.map((key) => sortText(key, names)).join(', ')}`,
+  ]);
+  if (sorts) node = sortNode;
+  const uniqueNode = planNode(distinct ? 'HashAggregate' : 'Unique', node.rows, [node]);
+  if (distinct || on !== undefined) node = uniqueNode;
   if (locking !== undefined) node = planNode('LockRows', node.rows, [node]);
-  if (counts !== undefined) node = planNode('Limit', node.rows, [node]);
+  const limitNode = planNode('Limit', limitRows(select, node.rows), [node]);
+  if (counts !== undefined) node = limitNode;
+  const subplans = scope.subplans.splice(subplansBefore);
+  if (subplans.length > 0) node = { ...node, inputs: [...node.inputs, ...subplans] };
+  // What has no node of its own was watched when it was opened.
+  const top = node === below.node ? undefined : node;
   const isPoint = planned.isPoint && isPlain;
   if (counts === undefined) {
     return { isPoint, node, open: (context, rowsMax) => build(context, 0, Number.POSITIVE_INFINITY, rowsMax) };
@@ -432,4 +482,30 @@ function rowCount(value: SqlValue, title: 'LIMIT' | 'OFFSET'): number | undefine
       : new SqlError('invalid_row_count_in_result_offset_clause', 'OFFSET must not be negative');
   }
   return Number(value);
+}
+
+function groupNames(
+  { groupBy = [], aggregates, groupings }: NonNullable<BoundSelect['grouping']>,
+  names: RowNames,
+): RowNames {
+  return (index) => {
+    const key = groupBy[index];
+    if (key !== undefined) return shown(key, names);
+    const aggregate = aggregates[index - groupBy.length];
+    if (aggregate === undefined) return groupings.length > 0 ? 'GROUPING(…)' : '…';
+    const { function: found, argument, distinct } = aggregate;
+    const inside = argument === undefined ? '*' : `${distinct ? 'DISTINCT ' : ''}${shown(argument, names)}`;
+    return `${found.name}(${inside})`;
+  };
+}
+
+function sortText({ expression, descending, nullsFirst }: BoundSortKey, names: RowNames): string {
+  const direction = descending ? ' DESC' : '';
+  const nulls = nullsFirst === descending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
+  return `${shown(expression, names)}${direction}${nulls}`;
+}
+
+function limitRows({ limit }: BoundSelect, rows: number): number {
+  if (limit?.kind !== 'constant' || typeof limit.value !== 'bigint') return rows;
+  return Math.min(rows, Number(limit.value));
 }

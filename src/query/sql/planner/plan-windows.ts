@@ -6,7 +6,7 @@ import type { SortKey } from '../operators/sort.ts';
 import { type PlannedFrameEnd, Window, type WindowOptions } from '../operators/window.ts';
 import { compareFor } from '../types/compare.ts';
 import { compileExpression } from './compile-expression.ts';
-import { type Planned, planNode } from './planned.ts';
+import { measured, type Planned, planNode } from './planned.ts';
 
 export type Over = (expression: BoundExpression) => BoundExpression;
 
@@ -44,10 +44,11 @@ export function planWindow(planned: Planned, { window, calls }: BoundWindowCalls
     })),
     width,
   };
+  const node = planNode('WindowAgg', planned.node.rows, [planned.node]);
   return {
     isPoint: planned.isPoint,
-    node: planNode('WindowAgg', planned.node.rows, [planned.node]),
-    open: (context) => new Window(planned.open(context), options, context),
+    node,
+    open: measured(node, (context) => new Window(planned.open(context), options, context)),
   };
 }
 
@@ -62,10 +63,11 @@ function compileSet({ function: found, args }: BoundSet, over: Over): PlannedSet
 
 export function planSets(planned: Planned, sets: readonly BoundSet[], width: number, over: Over): Planned {
   const compiled = sets.map((set) => compileSet(set, over));
+  const node = planNode('ProjectSet', planned.node.rows * 10, [planned.node]);
   return {
     isPoint: planned.isPoint,
-    node: planNode('ProjectSet', planned.node.rows * 10, [planned.node]),
-    open: (context) => new ProjectSet(planned.open(context), compiled, width, context),
+    node,
+    open: measured(node, (context) => new ProjectSet(planned.open(context), compiled, width, context)),
   };
 }
 
@@ -73,9 +75,6 @@ export function planFunctionScan(sets: readonly BoundSet[], ordinality: boolean,
   const compiled = sets.map((set) => compileSet(set, (each) => each));
   const names = sets.map(({ function: found }) => found.name).join(', ');
   const title = names === alias ? `Function Scan on ${names}` : `Function Scan on ${names} ${alias}`;
-  return {
-    isPoint: true,
-    node: planNode(title, 100),
-    open: (context) => new FunctionScan(compiled, ordinality, context),
-  };
+  const node = planNode(title, 100);
+  return { isPoint: true, node, open: measured(node, (context) => new FunctionScan(compiled, ordinality, context)) };
 }

@@ -3,6 +3,7 @@
  * pushed down. A plan is immutable and shared by sessions; opening it gives the operators of one execution.
  */
 
+import { assert } from '../../../base/assert.ts';
 import type { BoundCopy } from '../binder/bind-copy.ts';
 import type { BoundColumn, BoundQuery, BoundRows } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
@@ -13,6 +14,7 @@ import type { ModifyingOperator, Open, Operator } from '../operators/operator.ts
 import { InsertRows } from '../operators/row-writers.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
+import { Explain } from './explain.ts';
 import { foldQuery } from './fold-constants.ts';
 import { compileAssignment, LateModify, planModify, refuseOverlap, writtenTables } from './plan-modify.ts';
 import { planAfterWith, planRows, planScope } from './plan-select.ts';
@@ -31,7 +33,7 @@ export interface ResultColumn {
 }
 
 export interface Plan {
-  readonly verb: 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE' | 'COPY';
+  readonly verb: 'SELECT' | 'EXPLAIN' | 'INSERT' | 'UPDATE' | 'DELETE' | 'COPY';
   /** Undefined for statements without rows. */
   readonly columns: readonly ResultColumn[] | undefined;
   readonly parameterTypes: readonly SqlType[];
@@ -68,8 +70,25 @@ export function planQuery(
 }
 
 function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<Plan, 'generation'> {
-  const scope = planScope(planModify);
+  const scope = planScope(planModify, () => countRelations(query) > 1);
   switch (query.kind) {
+    case 'explain': {
+      const { options } = query;
+      const inner = planBound(query.query, parameterTypes);
+      const type = options.format === 'json' ? 'json' : 'text';
+      const { node } = inner;
+      assert(node !== undefined, 'a plan that can be explained');
+      return {
+        verb: 'EXPLAIN',
+        columns: [{ name: 'QUERY PLAN', type, modifier: -1, tableId: 0, columnNumber: 0 }],
+        parameterTypes,
+        writes: options.analyze ? inner.writes : [],
+        isPointRead: false,
+        modifies: options.analyze && inner.modifies,
+        writesRows: options.analyze && inner.modifies,
+        open: (context) => new Explain({ node, open: inner.open, options }, context),
+      };
+    }
     case 'insert':
     case 'update':
     case 'delete':
@@ -111,6 +130,23 @@ function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<
       };
     }
   }
+}
+
+/** Tables, queries and functions that the statement reads or writes. */
+function countRelations(query: object): number {
+  const kinds = new Set(['scan', 'derived', 'cte', 'function', 'insert', 'update', 'delete']);
+  const seen = new Set<object>();
+  const pending: object[] = [query];
+  let count = 0;
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    if ('kind' in next && kinds.has(next.kind as string)) count++;
+    for (const [name, value] of Object.entries(next)) {
+      if (name !== 'table' && name !== 'origin' && typeof value === 'object' && value !== null) pending.push(value);
+    }
+  }
+  return count;
 }
 
 const VERBS = { insert: 'INSERT', update: 'UPDATE', delete: 'DELETE' } as const;

@@ -1,17 +1,28 @@
 /** A part of a plan: how it is opened, what it is expected to give, and what EXPLAIN says of it. */
 
-import type { BoundCte, BoundModify, BoundRows } from '../binder/bound.ts';
+import {
+  type BoundCte,
+  type BoundExpression,
+  type BoundModify,
+  type BoundRelation,
+  type BoundRows,
+  widthOf,
+} from '../binder/bound.ts';
+import { deparse, quoteName } from '../binder/deparse.ts';
 import type { PlannedCte } from '../operators/cte-scan.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
 
 /** One line of EXPLAIN and what is below it. */
 export interface PlanNode {
   readonly title: string;
-  /** Lines under the title, like `Filter: (a > 1)`. */
-  readonly details: readonly string[];
+  /** Lines under the title, like `Filter: (a > 1)`. Made when somebody asks. */
+  readonly details: () => readonly string[];
   readonly inputs: readonly PlanNode[];
-  /** Rows that are expected. */
+  /** Rows that are expected, and what it is thought to take until the last of them, in PostgreSQL's unit of a page read. */
   readonly rows: number;
+  readonly cost: number;
+  /** Expected bytes of a row. */
+  readonly width: number;
 }
 
 export interface Planned {
@@ -34,15 +45,73 @@ export interface PlanScope {
   readonly ctes: Map<BoundCte, PlannedCte>;
   /** Those whose recursive term is being planned: there the name stands for the round before. */
   readonly working: Set<BoundCte>;
+  /** Whether EXPLAIN puts the table's name before a column's: when there is more than one. */
+  qualifies(): boolean;
+  /** Plans of the subqueries that were met so far. */
+  readonly subplans: PlanNode[];
   /** A slot that no other part of the statement uses. */
   nextSlot(): number;
 }
+
+const NO_DETAILS = (): readonly string[] => [];
+const ROW_COST = 0.01;
 
 export function planNode(
   title: string,
   rows: number,
   inputs: readonly PlanNode[] = [],
-  details: readonly string[] = [],
+  details: () => readonly string[] = NO_DETAILS,
+  width = inputs.reduce((sum, input) => sum + input.width, 0),
 ): PlanNode {
-  return { title, details, inputs, rows: Math.max(1, Math.round(rows)) };
+  const expected = Math.max(1, Math.round(rows));
+  const cost = inputs.reduce((sum, input) => sum + input.cost, expected * ROW_COST);
+  return { title, details, inputs, rows: expected, cost, width };
+}
+
+/** The node with one more line, and fewer rows. */
+export function detailed(node: PlanNode, rows: number, more: () => readonly string[]): PlanNode {
+  const { title, inputs, details, width } = node;
+  return { ...planNode(title, rows, inputs, () => [...details(), ...more()], width), cost: node.cost };
+}
+
+/** Opens an operator so that EXPLAIN ANALYZE can watch it. */
+export function measured(node: PlanNode, open: Planned['open']): Planned['open'] {
+  return (context, rowsMax) => watch(context, node, open(context, rowsMax));
+}
+
+export function watch(context: ExecutionContext, node: PlanNode, operator: Operator): Operator {
+  return context.measure === undefined ? operator : context.measure(node, operator);
+}
+
+/** What the places of a row are called. */
+export type RowNames = (index: number) => string;
+
+export function rowNames(relation: BoundRelation, scope: PlanScope): RowNames {
+  return (index) => {
+    let at = index;
+    let inner = relation;
+    while (inner.kind === 'join') {
+      const width = widthOf(inner.left);
+      if (at < width) inner = inner.left;
+      else {
+        at -= width;
+        inner = inner.right;
+      }
+    }
+    const names =
+      inner.kind === 'scan'
+        ? inner.table.table.columns
+        : inner.kind === 'derived'
+          ? inner.query.columns
+          : inner.kind === 'cte'
+            ? inner.cte.columns
+            : inner.functions.map(({ function: { name } }) => ({ name }));
+    const name = quoteName(names[at]?.name ?? 'ordinality');
+    return scope.qualifies() ? `${quoteName(inner.alias)}.${name}` : name;
+  };
+}
+
+/** An expression as EXPLAIN prints it. */
+export function shown(expression: BoundExpression, names: RowNames): string {
+  return deparse(expression, undefined, false, 'none', names);
 }

@@ -1,0 +1,56 @@
+/** Binds the options of EXPLAIN (PostgreSQL's explain.c). */
+
+import type { ExplainStmt } from '@pgsql/types';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { parseBoolean } from '../types/text-form.ts';
+import type { ExplainOptions } from './bound.ts';
+
+/** @throws SqlError `syntax_error` for an option that does not exist, `invalid_parameter_value`. */
+export function bindExplainOptions({ options = [] }: ExplainStmt): ExplainOptions {
+  const found = new Map<string, string>();
+  for (const option of options) {
+    if (!('DefElem' in option)) continue;
+    const { defname = '', arg, location } = option.DefElem;
+    const value =
+      arg === undefined
+        ? 'true'
+        : 'String' in arg
+          ? (arg.String.sval ?? '')
+          : 'Integer' in arg
+            ? String(arg.Integer.ival ?? 0)
+            : 'Boolean' in arg
+              ? String(arg.Boolean.boolval ?? false)
+              : '';
+    if (!KNOWN.has(defname)) {
+      throw new SqlError('syntax_error', `unrecognized EXPLAIN option "${defname}"`, { location });
+    }
+    if (defname === 'format') {
+      const format = value.toLowerCase();
+      if (format === 'xml' || format === 'yaml') throw notSupported(`EXPLAIN in the format ${value}`, location);
+      if (format !== 'text' && format !== 'json') {
+        const message = `unrecognized value for EXPLAIN option "format": "${value}"`;
+        throw new SqlError('invalid_parameter_value', message, { location });
+      }
+    }
+    found.set(defname, value);
+  }
+  const flag = (name: string, otherwise: boolean): boolean => {
+    const value = found.get(name);
+    return value === undefined ? otherwise : parseBoolean(value);
+  };
+  const analyze = flag('analyze', false);
+  for (const name of ['buffers', 'wal', 'settings']) if (flag(name, false)) throw notSupported(`EXPLAIN (${name})`);
+  if (found.has('timing') && flag('timing', false) && !analyze) {
+    throw new SqlError('invalid_parameter_value', 'EXPLAIN option TIMING requires ANALYZE');
+  }
+  return {
+    analyze,
+    costs: flag('costs', true),
+    timing: flag('timing', analyze),
+    summary: flag('summary', analyze),
+    format: found.get('format')?.toLowerCase() === 'json' ? 'json' : 'text',
+  };
+}
+
+/** VERBOSE changes nothing: columns are always told with their tables where there are several. */
+const KNOWN = new Set(['analyze', 'verbose', 'costs', 'buffers', 'wal', 'settings', 'timing', 'summary', 'format']);
