@@ -23,6 +23,7 @@ import { processorUs } from './processor-time.ts';
 
 const SECONDS = Number(process.env.ORBIT_BENCH_SECONDS ?? 2);
 const SCALE = 10;
+const WARM_UP_SECONDS = 15;
 const execute = promisify(execFile);
 
 interface Target {
@@ -52,6 +53,8 @@ export async function run(): Promise<readonly string[]> {
     const ours = { port: orbit.port('postgres'), database: 'actors', pid: orbit.pid };
     const theirs = { port: postgres.config.port, database: postgres.config.database, pid: postgres.pid };
     for (const target of [ours, theirs]) await pgbench(target, ['-i', '-s', String(SCALE), '-q']);
+    // Both have work left of the load, and empty caches.
+    for (const target of [ours, theirs]) await pgbench(target, ['-n', '-S', '-c', '8', '-T', String(WARM_UP_SECONDS)]);
     for (const { name, args } of CASES.filter((each) => each.name.includes(process.argv[3] ?? ''))) {
       lines.push(
         await compare({
