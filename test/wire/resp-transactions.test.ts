@@ -267,6 +267,8 @@ describe('WATCH', () => {
     await run(one, ['SET', 'k', 'v'], ['WATCH', 'k', 'none']); // Its own write before, in the same chunk.
     await run(
       other,
+      ['SETBIT', 'k', '1', '1'],
+      ['BITFIELD', 'k', 'SET', 'u8', '0', String('v'.charCodeAt(0)), 'INCRBY', 'u8', '0', '0'],
       ['GET', 'k'],
       ['SETNX', 'k', 'w'],
       ['INCR', 'k'],

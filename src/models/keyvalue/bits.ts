@@ -13,12 +13,14 @@ import { extended, getString, putString, rangeWithin, updateString } from './str
 
 export type Bit = 0 | 1;
 
-/** @returns the bit before. @throws OperationError `wrong_type`. */
+/** @returns the bit before; where it was that already, nothing is written. @throws OperationError `wrong_type`. */
 export function setBit(on: Database, key: Bytes, offset: number, bit: Bit): Awaitable<Bit> {
   let before: Bit = 0;
   const done = updateString(on, key, (current) => {
     before = bitAt(current ?? EMPTY_BYTES, offset);
-    const changed = extended(current, Math.floor(offset / 8) + 1);
+    const lengthMin = Math.floor(offset / 8) + 1;
+    if (current !== undefined && current.length >= lengthMin && before === bit) return undefined;
+    const changed = extended(current, lengthMin);
     putBit(changed, offset, bit);
     return changed;
   });
@@ -184,7 +186,7 @@ export type BitFieldOperation =
 
 /**
  * Runs the operations in their order. `get` and `set` give the value before, `increment` the value after, and what
- * overflowed under `FAIL` undefined. A write makes the string long enough even when it fails.
+ * overflowed under `FAIL` undefined. A write makes the string long enough even when it fails; one that changes nothing is none.
  * @throws OperationError `wrong_type`.
  */
 export function bitField(
@@ -199,21 +201,32 @@ export function bitField(
   );
   const done = updateString(on, key, (current) => {
     const bytes = lengthMin === 0 ? (current ?? EMPTY_BYTES) : extended(current, lengthMin);
-    results = operations.map((operation) => runField(bytes, operation));
-    return lengthMin === 0 ? undefined : bytes;
+    let changed = bytes.length > (current?.length ?? 0);
+    results = operations.map((operation) => {
+      const { result, writes } = runField(bytes, operation);
+      changed ||= writes;
+      return result;
+    });
+    return changed ? bytes : undefined;
   });
   return whenReady(done, () => results);
 }
 
-function runField(bytes: Bytes, operation: BitFieldOperation): bigint | undefined {
+/** `writes`: the field has another value now. */
+interface FieldOutcome {
+  readonly result: bigint | undefined;
+  readonly writes: boolean;
+}
+
+function runField(bytes: Bytes, operation: BitFieldOperation): FieldOutcome {
   const { type, offset } = operation;
   const before = readField(bytes, type, offset);
-  if (operation.kind === 'get') return before;
+  if (operation.kind === 'get') return { result: before, writes: false };
   const wanted = operation.kind === 'set' ? operation.value : before + operation.value;
   const value = fitted(wanted, type, operation.overflow);
-  if (value === undefined) return undefined;
+  if (value === undefined) return { result: undefined, writes: false };
   writeField(bytes, type, offset, value);
-  return operation.kind === 'set' ? before : value;
+  return { result: operation.kind === 'set' ? before : value, writes: value !== before };
 }
 
 function readField(bytes: Bytes, { signed, bits }: BitFieldType, offset: number): bigint {
