@@ -40,6 +40,7 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
     test(`${name} holds what PostgreSQL answers`, async () => {
       await theirs.query('drop schema public cascade');
       await theirs.query('create schema public');
+      for (const name of await leftSchemas(theirs)) await theirs.query(`drop schema "${name}" cascade`);
       for (const { statement, expected } of parseScript(readFileSync(join(folder, name), 'utf8'))) {
         if (statement === '') continue;
         expect(await answerOf(theirs, statement), statement).toBe(expected);
@@ -112,6 +113,14 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
     }
   });
 });
+
+/** Schemas that a script has made and not dropped. */
+async function leftSchemas(client: pg.Client): Promise<readonly string[]> {
+  const { rows } = await client.query<{ nspname: string }>(
+    "select nspname from pg_namespace where nspname !~ '^pg_' and nspname not in ('public', 'information_schema')",
+  );
+  return rows.map(({ nspname }) => nspname);
+}
 
 /** A small generator with a seed (mulberry32). */
 function mulberry(seed: number): () => number {

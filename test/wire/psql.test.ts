@@ -20,7 +20,10 @@ const SCHEMA = `
     code text references p (code) deferrable initially deferred, constraint pair unique (p, v));
   create index c_v on c (v desc, lower(v) nulls first) include (g) where v <> 'x';
   create table plain (a int, b numeric(6,2), "C d" char(3));
-  create sequence s increment 5 maxvalue 1000 cycle;`;
+  create sequence s increment 5 maxvalue 1000 cycle;
+  create schema other;
+  create table other.p (id int primary key references public.p, k serial unique);
+  create table other.only (a int default nextval('other.p_k_seq') references other.p);`;
 
 const COMMANDS = [
   '\\d',
@@ -36,6 +39,11 @@ const COMMANDS = [
   '\\d pair',
   '\\d s',
   '\\d p_id_seq',
+  '\\dt other.*',
+  '\\di other.*',
+  '\\ds *.*',
+  '\\d other.p',
+  '\\d other.only',
 ];
 
 describe.skipIf(binaries === undefined)('psql, as with PostgreSQL 15 (skipped where it is not installed)', () => {

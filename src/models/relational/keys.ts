@@ -7,7 +7,7 @@
  *   {prefix}/catalog/    ('table-name', name)       -> id of the table in public as decimal text; of other relations
  *                                                      the kind and the id, see catalog.ts
  *   {prefix}/catalog/    ('table-name', name, id)   -> the same in the schema with that id
- *   {prefix}/catalog/    (kind, id)                 -> definitions of schemas, sequences, views and types as JSON
+ *   {prefix}/catalog/    (kind, id)                 -> definitions of schemas, sequences and types as JSON
  *   {prefix}/catalog/    ('schema-version')         -> count of committed schema changes as decimal text
  *   {prefix}/catalog/    ('table-id')               -> the last table id given out, as decimal text
  *

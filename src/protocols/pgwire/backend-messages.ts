@@ -97,8 +97,9 @@ export function parameterDescription(writer: MessageWriter, types: readonly SqlT
   writer.end();
 }
 
-export function notice(writer: MessageWriter, { severity, condition, message }: Notice): void {
+export function notice(writer: MessageWriter, { severity, condition, message, detail }: Notice): void {
   fields(writer.begin('N'), severity, NOTICE_SQLSTATE[condition], message);
+  field(writer, 'D', detail);
   writer.int8(0).end();
 }
 

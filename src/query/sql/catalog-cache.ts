@@ -6,12 +6,27 @@
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import { compareBytes } from '../../base/bytes.ts';
 import { type CatalogReader, readTable, readTableById } from '../../models/relational/catalog.ts';
 import { IndexKeys } from '../../models/relational/index-keys.ts';
 import { RowCodec } from '../../models/relational/row-codec.ts';
-import type { ColumnValue, Index, Table, TableId } from '../../models/relational/table.ts';
+import {
+  decodeSchema,
+  INITIAL_SCHEMAS,
+  readSchemas,
+  type Schema,
+  type Schemas,
+  schemasRange,
+} from '../../models/relational/schema.ts';
+import {
+  type ColumnValue,
+  type Index,
+  PUBLIC_SCHEMA,
+  type Table,
+  type TableId,
+} from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
-import type { Store, Transaction, Version } from '../../storage/store.ts';
+import type { CommitRecord, Store, Transaction, Version } from '../../storage/store.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import { LruCache } from './lru-cache.ts';
 
@@ -31,6 +46,8 @@ export interface CatalogTable {
   /** Tables that foreign keys tie to it, directly or through others; itself among them when there are any. */
   readonly related: ReadonlyMap<TableId, CatalogTable>;
   readonly keyspace: Keyspace;
+  /** The name of its schema, where it was found by name. */
+  readonly schemaName?: string | undefined;
   /** Of a relation of the system catalog: its rows, computed; a last value stands where a hidden id would. */
   readonly system?: (context: EvaluationContext) => Iterable<ColumnValue[]>;
 }
@@ -56,14 +73,22 @@ export class CatalogCache {
   readonly #stopWatching: () => void;
   #generation = 1;
   #version: Version = 0;
+  #schemas: Schemas = INITIAL_SCHEMAS;
+  #schemasLoaded = false;
+  #loadingSchemas: Promise<void> | undefined;
 
   constructor(store: Store, keyspace: Keyspace) {
     this.#store = store;
     this.#keyspace = keyspace;
-    this.#stopWatching = store.watch(keyspace.catalog.range(), ({ version }) => {
+    this.#stopWatching = store.watch(keyspace.catalog.range(), (record) => {
       this.#generation++;
-      this.#version = version;
+      this.#version = record.version;
       this.#tables.clear();
+      this.#noteSchemas(record);
+    });
+    store.onReset(() => {
+      this.#schemasLoaded = false;
+      this.#loadingSchemas = undefined;
     });
   }
 
@@ -77,24 +102,66 @@ export class CatalogCache {
     return this.#version;
   }
 
-  /** The committed table of that name; undefined when there is none. */
-  find(name: string): Awaitable<CatalogTable | undefined> {
-    const known = this.#tables.get(name);
+  /** The committed schemas; what a store without definitions has until `loadSchemas`. */
+  get schemas(): Schemas {
+    return this.#schemas;
+  }
+
+  /** Undefined once the schemas are in memory, where commits keep them up to date. */
+  loadSchemas(): Promise<void> | undefined {
+    if (this.#schemasLoaded) return undefined;
+    this.#loadingSchemas ??= this.#readSchemas();
+    return this.#loadingSchemas;
+  }
+
+  async #readSchemas(): Promise<void> {
+    while (!this.#schemasLoaded) {
+      const generation = this.#generation;
+      const reader = this.#store.begin({ readOnly: true, label: 'schemas' });
+      try {
+        const schemas = await readSchemas(reader, this.#keyspace);
+        if (generation !== this.#generation) continue;
+        this.#schemas = schemas;
+        this.#schemasLoaded = true;
+      } finally {
+        reader.rollback();
+      }
+    }
+  }
+
+  #noteSchemas({ changes }: CommitRecord): void {
+    const { start, end } = schemasRange(this.#keyspace);
+    for (const change of changes) {
+      if (change.kind === 'deleteRange') continue;
+      if (compareBytes(change.key, start) < 0 || (end !== undefined && compareBytes(change.key, end) >= 0)) continue;
+      const id = Number(this.#keyspace.catalog.decode(change.key)[1]);
+      const schema = change.kind === 'put' ? decodeSchema(change.value) : undefined;
+      this.#schemas = schema === undefined ? this.#schemas.without(id) : this.#schemas.with(schema);
+    }
+  }
+
+  /** The committed table of that name in a schema; undefined when there is none. */
+  find(name: string, schema: Schema): Awaitable<CatalogTable | undefined> {
+    const cached = schema.id === PUBLIC_SCHEMA ? name : `${name}\0${schema.id}`;
+    const known = this.#tables.get(cached);
     if (known !== undefined) return known === 'absent' ? undefined : known;
     const generation = this.#generation;
     const opened = whenReady(
-      readTable(this.#store, this.#keyspace, name),
-      (table) => table && this.#open(this.#store, table),
+      readTable(this.#store, this.#keyspace, name, schema.id),
+      (table) => table && this.#open(this.#store, table, schema.name),
     );
     return whenReady(opened, (found) => {
-      if (generation === this.#generation) this.#tables.set(name, found ?? 'absent');
+      if (generation === this.#generation) this.#tables.set(cached, found ?? 'absent');
       return found;
     });
   }
 
   /** The table as `transaction` sees it, its own schema changes included. */
-  findWithin(transaction: Transaction, name: string): Awaitable<CatalogTable | undefined> {
-    return whenReady(readTable(transaction, this.#keyspace, name), (table) => table && this.#open(transaction, table));
+  findWithin(transaction: Transaction, name: string, schema: Schema): Awaitable<CatalogTable | undefined> {
+    return whenReady(
+      readTable(transaction, this.#keyspace, name, schema.id),
+      (table) => table && this.#open(transaction, table, schema.name),
+    );
   }
 
   close(): void {
@@ -102,9 +169,9 @@ export class CatalogCache {
     this.#tables.clear();
   }
 
-  #open(reader: CatalogReader, table: Table): Awaitable<CatalogTable> {
+  #open(reader: CatalogReader, table: Table, schemaName: string): Awaitable<CatalogTable> {
     if ((table.foreignKeys ?? []).length === 0 && (table.referencedBy ?? []).length === 0) {
-      return openTable(this.#keyspace, table);
+      return { ...openTable(this.#keyspace, table), schemaName };
     }
     const related = new Map<TableId, CatalogTable>();
     const add = (each: Table): Awaitable<void> => {
@@ -118,6 +185,10 @@ export class CatalogCache {
         if (isPromise(added)) return added.then(() => add(each));
       }
     };
-    return whenReady(add(table), () => related.get(table.id)!);
+    return whenReady(add(table), () => {
+      const opened = { ...related.get(table.id)!, schemaName };
+      related.set(table.id, opened);
+      return opened;
+    });
   }
 }

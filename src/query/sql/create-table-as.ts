@@ -3,11 +3,12 @@
 import type { CreateTableAsStmt, Node, SelectStmt } from '@pgsql/types';
 import { createTable, openIds, readName } from '../../models/relational/catalog.ts';
 import type { Column } from '../../models/relational/table.ts';
-import { stringsOf, tableName } from './binder/names.ts';
+import { relationName, stringsOf } from './binder/names.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import type { ResultColumn } from './planner/plan.ts';
 import { tagOf } from './portal.ts';
+import { schemaField } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
@@ -32,8 +33,9 @@ export async function createTableAs(
   session.block.refuseReadOnly('CREATE TABLE AS');
   const transaction = await schema.begin();
   const { keyspace } = session.engine;
-  const name = tableName(rel!);
-  if ((await readName(transaction, keyspace, name)) !== undefined) {
+  const { name } = relationName(rel!);
+  const target = schema.lookup.creation({ ...relationName(rel!), location: undefined });
+  if ((await readName(transaction, keyspace, name, target.id)) !== undefined) {
     const message = `relation "${name}" already exists`;
     if (ifMissing !== true) throw new SqlError('duplicate_table', message);
     sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message: `${message}, skipping` });
@@ -43,13 +45,13 @@ export async function createTableAs(
   const plan = await runner.plan({ node: query, text, index }, undefined);
   const columns = columnsOf(plan.columns!, stringsOf(colNames));
   const nextId = await openIds(transaction, keyspace);
-  const definition = { name, columns, primaryKey: [], primaryKeyName: `${name}_pkey` };
+  const definition = { name, ...schemaField(target), columns, primaryKey: [], primaryKeyName: `${name}_pkey` };
   await createTable(transaction, keyspace, definition, nextId());
   if (skipData === true) {
     sink.complete('CREATE TABLE AS');
     return;
   }
-  const insert: Node = { InsertStmt: { relation: rel!, selectStmt: query } };
+  const insert: Node = { InsertStmt: { relation: { ...rel!, schemaname: target.name }, selectStmt: query } };
   const running = await runner.open(await runner.plan({ node: insert, text, index }, undefined), [], false);
   try {
     await drain(running.operator, () => {});

@@ -6,8 +6,9 @@ import { encodeSequence, sequenceKey } from '../../models/relational/sequence.ts
 import type { Column, Table, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { requireColumn } from './binder/bind-modify.ts';
-import { stringsOf, tableName } from './binder/names.ts';
+import { nameOfList, relationName, shownName, stringOf, stringsOf } from './binder/names.ts';
 import { withColumnRenamed } from './object-names.ts';
+import { type FoundRelation, skipped } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
@@ -34,36 +35,42 @@ export class RenameStatements {
 
   async rename(statement: RenameStmt, sink: Sink): Promise<void> {
     const { renameType = 'OBJECT_TABLE', relation, subname = '', newname = '' } = statement;
+    if (renameType === 'OBJECT_SCHEMA') return this.#schema.schemas.rename(subname, newname, sink);
     const title = TITLES[renameType];
     if (title === undefined || relation === undefined) {
       throw notSupported(`renaming a ${renameType.replace('OBJECT_', '').toLowerCase()}`);
     }
     this.#session.block.refuseReadOnly(title);
     const transaction = await this.#schema.begin();
-    const name = tableName(relation);
-    const found = await readName(transaction, this.#session.engine.keyspace, name);
+    const name = relationName(relation);
+    const found = await this.#schema.lookup.find(transaction, name, { schemaMayMiss: statement.missing_ok === true });
     if (found === undefined) {
-      const message = `relation "${name}" does not exist`;
+      const message = `relation "${shownName(name)}" does not exist`;
       if (statement.missing_ok !== true) throw new SqlError('undefined_table', message);
-      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+      sink.notice(skipped(name));
       sink.complete(title);
       return;
     }
     if (renameType === 'OBJECT_COLUMN' || renameType === 'OBJECT_TABCONSTRAINT') {
-      if (found.kind !== 'table') throw new SqlError('wrong_object_type', `"${name}" is not a table`);
+      if (found.kind !== 'table') throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
       const table = await this.#locked(transaction, found.id);
       const renamed =
         renameType === 'OBJECT_COLUMN'
           ? renameColumn(table, subname, newname)
           : await this.#renameConstraint(transaction, table, subname, newname);
       redefineTable(transaction, this.#session.engine.keyspace, renamed);
-    } else await this.#renameRelation(transaction, name, newname);
+    } else await this.#renameRelation(transaction, found, newname);
     sink.complete(title);
   }
 
   /** COMMENT ON TABLE and COLUMN; NULL takes it away. */
   async comment({ objtype, object, comment }: CommentStmt, sink: Sink): Promise<void> {
     this.#session.block.refuseReadOnly('COMMENT');
+    if (objtype === 'OBJECT_SCHEMA') {
+      await this.#schema.schemas.comment(stringOf(object), comment);
+      sink.complete('COMMENT');
+      return;
+    }
     const names = object !== undefined && 'List' in object ? stringsOf(object.List.items) : [];
     if (objtype !== 'OBJECT_TABLE' && objtype !== 'OBJECT_COLUMN') {
       throw notSupported(`COMMENT ON ${(objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
@@ -71,9 +78,8 @@ export class RenameStatements {
     const transaction = await this.#schema.begin();
     const { keyspace } = this.#session.engine;
     const path = objtype === 'OBJECT_TABLE' ? names : names.slice(0, -1);
-    const name = tableName({ relname: path.at(-1) ?? '', ...(path.length > 1 ? { schemaname: path.at(-2)! } : {}) });
-    const found = await readName(transaction, keyspace, name);
-    if (found?.kind !== 'table') throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+    const found = await this.#schema.lookup.require(transaction, nameOfList(path));
+    if (found.kind !== 'table') throw new SqlError('wrong_object_type', `"${found.name}" is not a table`);
     const table = await this.#locked(transaction, found.id);
     if (objtype === 'OBJECT_TABLE') {
       redefineTable(transaction, keyspace, withComment(table, comment));
@@ -92,12 +98,12 @@ export class RenameStatements {
   }
 
   /** A table, an index or a sequence: all are relations, whatever the statement calls them. */
-  async #renameRelation(transaction: Transaction, name: string, newName: string): Promise<void> {
+  async #renameRelation(transaction: Transaction, found: FoundRelation, newName: string): Promise<void> {
     const { keyspace } = this.#session.engine;
-    await this.#requireFree(transaction, newName);
-    const found = (await readName(transaction, keyspace, name))!;
-    deleteName(transaction, keyspace, name, undefined);
-    await putName(transaction, keyspace, newName, undefined, found);
+    const { name, schema, ...relation } = found;
+    await this.#requireFree(transaction, newName, schema.id);
+    deleteName(transaction, keyspace, name, schema.id);
+    await putName(transaction, keyspace, newName, schema.id, relation);
     if (found.kind === 'table') {
       redefineTable(transaction, keyspace, { ...(await this.#locked(transaction, found.id)), name: newName });
     } else if (found.kind === 'index') {
@@ -120,8 +126,9 @@ export class RenameStatements {
       (primaryKey.length > 0 && primaryKeyName === name) ||
       indexes.some((index) => index.isConstraint && index.name === name);
     if (isIndex) {
-      await this.#requireFree(transaction, newName);
-      await this.#renameRelation(transaction, name, newName);
+      const relation = (await readName(transaction, keyspace, name, table.schema))!;
+      const schema = this.#session.block.schemas.get(table.schema)!;
+      await this.#renameRelation(transaction, { ...relation, name, schema }, newName);
       return readTableById(transaction, keyspace, table.id);
     }
     const all = [...checks, ...foreignKeys];
@@ -139,8 +146,8 @@ export class RenameStatements {
     return { ...table, checks: renamed, foreignKeys: foreignKeys.map(rename) };
   }
 
-  async #requireFree(transaction: Transaction, name: string): Promise<void> {
-    if ((await readName(transaction, this.#session.engine.keyspace, name)) === undefined) return;
+  async #requireFree(transaction: Transaction, name: string, schema: number): Promise<void> {
+    if ((await readName(transaction, this.#session.engine.keyspace, name, schema)) === undefined) return;
     throw new SqlError('duplicate_table', `relation "${name}" already exists`);
   }
 }

@@ -13,9 +13,11 @@ export interface Notice {
   readonly condition:
     | 'active_sql_transaction'
     | 'no_active_sql_transaction'
+    | 'duplicate_schema'
     | 'duplicate_table'
     | 'successful_completion';
   readonly message: string;
+  readonly detail?: string;
 }
 
 /** Receives one statement after another: `columns` (if it has any), `rows` any number of times, then `complete`. */

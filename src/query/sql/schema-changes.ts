@@ -10,7 +10,6 @@ import { isPromise } from '../../base/awaitable.ts';
 import {
   beginSchemaChange,
   createTable,
-  dropTable,
   openIds,
   readName,
   readTableById,
@@ -23,7 +22,7 @@ import type { ForeignKey, Table, TableId } from '../../models/relational/table.t
 import type { Transaction } from '../../storage/store.ts';
 import { bindCreateTable, bindPrimaryKey, type EvaluateConstant, primaryKeyName } from './binder/bind-create-table.ts';
 import { requireColumn } from './binder/bind-modify.ts';
-import { stringOf, stringsOf, tableName } from './binder/names.ts';
+import { type QualifiedName, relationName, shownName, stringsOf } from './binder/names.ts';
 import { binderOver } from './binder/table-rules.ts';
 import {
   ColumnEditor,
@@ -32,9 +31,12 @@ import {
   unsupportedChange,
   withSequence,
 } from './column-editor.ts';
+import { DropStatements } from './drop-statements.ts';
 import { compileExpression } from './planner/compile-expression.ts';
+import { type FoundRelation, RelationLookup, schemaField, skipped } from './relation-lookup.ts';
 import { RenameStatements } from './rename-statements.ts';
 import type { ResultSink } from './results.ts';
+import { SchemaStatements } from './schema-statements.ts';
 import { SequenceStatements } from './sequence-statements.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -52,8 +54,11 @@ type Statement<Kind extends string> =
     : never;
 
 export class SchemaChanges {
+  readonly lookup: RelationLookup;
   readonly sequences: SequenceStatements;
   readonly names: RenameStatements;
+  readonly schemas: SchemaStatements;
+  readonly drops: DropStatements;
   readonly #session: SessionContext;
   readonly #engine: SqlEngine;
   readonly #block: TransactionBlock;
@@ -64,17 +69,22 @@ export class SchemaChanges {
     this.#engine = session.engine;
     this.#block = session.block;
     this.#runner = runner;
+    this.lookup = new RelationLookup(session.engine, session.block);
     this.sequences = new SequenceStatements(session, this);
     this.names = new RenameStatements(session, this);
+    this.schemas = new SchemaStatements(session, this);
+    this.drops = new DropStatements(session, this);
   }
 
   async createTable(statement: Statement<'CreateStmt'>, sink: Sink): Promise<void> {
     this.#block.refuseReadOnly('CREATE TABLE');
     const transaction = await this.begin();
     const context = this.#runner.bindContext([], false);
-    const { definition, constraints, sequences } = bindCreateTable(statement, context, this.#evaluate());
+    const schema = this.lookup.creation(relationName(statement.relation!));
+    const { definition: bound, constraints, sequences } = bindCreateTable(statement, context, this.#evaluate());
+    const definition = { ...bound, ...schemaField(schema) };
     const { keyspace } = this.#engine;
-    if ((await readName(transaction, keyspace, definition.name, definition.schema)) !== undefined) {
+    if ((await readName(transaction, keyspace, definition.name, schema.id)) !== undefined) {
       const message = `relation "${definition.name}" already exists`;
       if (statement.if_not_exists !== true) throw new SqlError('duplicate_table', message);
       sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message: `${message}, skipping` });
@@ -112,134 +122,20 @@ export class SchemaChanges {
       throw notSupported('CREATE INDEX CONCURRENTLY');
     }
     const transaction = await this.begin();
-    const name = tableName(statement.relation!);
+    const table = await this.#lockFor(transaction, relationName(statement.relation!));
     const { idxname = '' } = statement;
     if (statement.if_not_exists === true && idxname !== '') {
-      if ((await readName(transaction, this.#engine.keyspace, idxname)) !== undefined) {
+      if ((await readName(transaction, this.#engine.keyspace, idxname, table.schema)) !== undefined) {
         const message = `relation "${idxname}" already exists, skipping`;
         sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message });
         sink.complete('CREATE INDEX');
         return;
       }
     }
-    const table = await this.#lockFor(transaction, name);
     const editor = new TableEditor(table, false, await this.#editorOptions(transaction, sink));
     await editor.addIndex(statement);
     editor.store();
     sink.complete('CREATE INDEX');
-  }
-
-  async drop(statement: Statement<'DropStmt'>, sink: Sink): Promise<void> {
-    switch (statement.removeType) {
-      case 'OBJECT_TABLE':
-        return this.#dropTables(statement, sink);
-      case 'OBJECT_INDEX':
-        return this.#dropIndexes(statement, sink);
-      case 'OBJECT_SEQUENCE':
-        return this.sequences.drop(statement, sink);
-      default:
-        throw notSupported(`DROP ${(statement.removeType ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
-    }
-  }
-
-  async #dropTables(statement: Statement<'DropStmt'>, sink: Sink): Promise<void> {
-    this.#block.refuseReadOnly('DROP TABLE');
-    const transaction = await this.begin();
-    const tables: Table[] = [];
-    for (const name of objectNames(statement)) {
-      const found = await this.#engine.catalog.findWithin(transaction, name);
-      if (found !== undefined) {
-        if (!tables.some(({ id }) => id === found.table.id)) tables.push(found.table);
-        continue;
-      }
-      const other = await readName(transaction, this.#engine.keyspace, name);
-      if (other !== undefined) throw wrongKind(name, 'table', other.kind);
-      const message = `table "${name}" does not exist`;
-      if (statement.missing_ok !== true) throw new SqlError('undefined_table', message);
-      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
-    }
-    const dropped = new Set(tables.map(({ id }) => id));
-    for (const table of tables) await this.#dropReferences(transaction, table, dropped, statement.behavior, sink);
-    for (const { id } of tables) {
-      const table = await readTableById(transaction, this.#engine.keyspace, id);
-      await this.lockTable(transaction, table);
-      await this.#forgetParents(transaction, table, dropped);
-      for (const { sequence } of table.columns) {
-        if (sequence !== undefined) await this.sequences.remove(transaction, sequence);
-      }
-      dropTable(transaction, this.#engine.keyspace, table);
-    }
-    sink.complete('DROP TABLE');
-  }
-
-  /** Foreign keys of tables that stay: refused, or dropped by CASCADE. */
-  async #dropReferences(
-    transaction: Transaction,
-    table: Table,
-    dropped: ReadonlySet<TableId>,
-    behavior: string | undefined,
-    sink: Sink,
-  ): Promise<void> {
-    for (const id of table.referencedBy ?? []) {
-      if (dropped.has(id)) continue;
-      const child = await readTableById(transaction, this.#engine.keyspace, id);
-      const keys = (child.foreignKeys ?? []).filter(({ references }) => references === table.id);
-      if (behavior !== 'DROP_CASCADE') {
-        throw stillNeeded(
-          `table ${table.name}`,
-          ...keys.map(({ name }) => `constraint ${name} on table ${child.name}`),
-        );
-      }
-      await this.lockTable(transaction, child);
-      for (const key of keys) {
-        const message = `drop cascades to constraint ${key.name} on table ${child.name}`;
-        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
-      }
-      const foreignKeys = (child.foreignKeys ?? []).filter(({ references }) => references !== table.id);
-      redefineTable(transaction, this.#engine.keyspace, { ...child, foreignKeys });
-    }
-  }
-
-  async #forgetParents(transaction: Transaction, table: Table, dropped: ReadonlySet<TableId>): Promise<void> {
-    const parents = new Set((table.foreignKeys ?? []).map(({ references }) => references));
-    for (const id of parents) {
-      if (dropped.has(id)) continue;
-      const parent = await readTableById(transaction, this.#engine.keyspace, id);
-      await this.lockTable(transaction, parent);
-      const referencedBy = (parent.referencedBy ?? []).filter((each) => each !== table.id);
-      redefineTable(transaction, this.#engine.keyspace, { ...parent, referencedBy });
-    }
-  }
-
-  async #dropIndexes(statement: Statement<'DropStmt'>, sink: Sink): Promise<void> {
-    this.#block.refuseReadOnly('DROP INDEX');
-    if (statement.concurrent === true) throw notSupported('DROP INDEX CONCURRENTLY');
-    const transaction = await this.begin();
-    const { keyspace } = this.#engine;
-    for (const name of objectNames(statement)) {
-      const found = await readName(transaction, keyspace, name);
-      if (found === undefined) {
-        const message = `index "${name}" does not exist`;
-        if (statement.missing_ok !== true) throw new SqlError('undefined_object', message);
-        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
-        continue;
-      }
-      if (found.kind !== 'index') throw wrongKind(name, 'index', found.kind);
-      const table = await readTableById(transaction, keyspace, found.table!);
-      const index = table.indexes?.find((each) => each.name === name);
-      if (index === undefined || index.isConstraint) {
-        throw new SqlError(
-          'dependent_objects_still_exist',
-          `cannot drop index ${name} because constraint ${name} on table ${table.name} requires it`,
-          { hint: `You can drop constraint ${name} on table ${table.name} instead.` },
-        );
-      }
-      await this.lockTable(transaction, table);
-      const editor = new TableEditor(table, false, await this.#editorOptions(transaction, sink));
-      editor.removeIndex(index);
-      editor.store();
-    }
-    sink.complete('DROP INDEX');
   }
 
   async truncate(statement: Statement<'TruncateStmt'>, sink: Sink): Promise<void> {
@@ -247,10 +143,11 @@ export class SchemaChanges {
     this.#block.ranStatement = true;
     await this.#block.holdPortals();
     const transaction = this.#block.transaction ?? this.#block.begin();
+    await this.#block.loadSchemas();
     const tables = new Map<TableId, Table>();
     for (const relation of statement.relations ?? []) {
       if (!('RangeVar' in relation)) continue;
-      const table = await this.#lockNewest(transaction, tableName(relation.RangeVar));
+      const table = await this.#lockNewest(transaction, relationName(relation.RangeVar));
       tables.set(table.id, table);
     }
     const { keyspace } = this.#engine;
@@ -270,7 +167,7 @@ export class SchemaChanges {
         }
         const message = `truncate cascades to table "${child.name}"`;
         sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
-        tables.set(id, await this.#lockNewest(transaction, child.name));
+        tables.set(id, await this.#lockById(transaction, id));
       }
     }
     this.#block.wrote = true;
@@ -294,16 +191,17 @@ export class SchemaChanges {
     }
     this.#block.refuseReadOnly('ALTER TABLE');
     const transaction = await this.begin();
-    const name = tableName(statement.relation!);
-    const found = await this.#engine.catalog.findWithin(transaction, name);
+    const name = relationName(statement.relation!);
+    const found = await this.lookup.find(transaction, name, { schemaMayMiss: statement.missing_ok === true });
     if (found === undefined) {
-      if (statement.missing_ok !== true) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
-      const message = `relation "${name}" does not exist, skipping`;
-      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+      const missing = `relation "${shownName(name)}" does not exist`;
+      if (statement.missing_ok !== true) throw new SqlError('undefined_table', missing);
+      sink.notice(skipped(name));
       sink.complete('ALTER TABLE');
       return;
     }
-    const table = await this.#lockFor(transaction, name);
+    if (found.kind !== 'table') throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
+    const table = await this.#lockById(transaction, found.id);
     const options = await this.#editorOptions(transaction, sink);
     const editor = new TableEditor(table, false, options);
     const columns = new ColumnEditor(editor, options);
@@ -451,6 +349,7 @@ export class SchemaChanges {
     this.#block.wrote = true;
     this.#block.schemaChanged = true;
     await this.#engine.sequences.ready();
+    await this.#block.loadSchemas();
     return transaction;
   }
 
@@ -464,23 +363,40 @@ export class SchemaChanges {
   }
 
   /** Requires `begin`. The table, locked. @throws SqlError `undefined_table`. */
-  async #lockFor(transaction: Transaction, name: string): Promise<Table> {
-    const found = await this.#engine.catalog.findWithin(transaction, name);
-    if (found === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
-    await this.lockTable(transaction, found.table);
-    return found.table;
+  async #lockFor(transaction: Transaction, name: QualifiedName): Promise<Table> {
+    return this.#lockById(transaction, (await this.#requireTable(transaction, name)).id);
+  }
+
+  async #lockById(transaction: Transaction, id: TableId): Promise<Table> {
+    const { keyspace } = this.#engine;
+    await this.lockTable(transaction, await readTableById(transaction, keyspace, id));
+    return readTableById(transaction, keyspace, id);
+  }
+
+  /** @throws SqlError `undefined_table`, `wrong_object_type`. */
+  async #requireTable(transaction: Transaction, name: QualifiedName): Promise<FoundRelation> {
+    const found = await this.lookup.require(transaction, name);
+    if (found.kind !== 'table') throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
+    return found;
   }
 
   /** Locks the table that has the name when the lock is granted. @throws SqlError `undefined_table`. */
-  async #lockNewest(transaction: Transaction, name: string): Promise<Table> {
+  async #lockNewest(transaction: Transaction, name: QualifiedName): Promise<Table> {
     for (;;) {
       transaction.beginStatement();
-      const before = await this.#engine.catalog.findWithin(transaction, name);
-      if (before === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
-      await this.lockTable(transaction, before.table);
-      const after = await this.#engine.catalog.findWithin(transaction, name);
-      if (after?.table.id === before.table.id && after.table.version === before.table.version) return after.table;
+      const { id } = await this.#requireTable(transaction, name);
+      const before = await readTableById(transaction, this.#engine.keyspace, id);
+      await this.lockTable(transaction, before);
+      const found = await this.lookup.find(transaction, name);
+      if (found?.id === id) return readTableById(transaction, this.#engine.keyspace, id);
     }
+  }
+
+  /** An index of a table that is locked. */
+  async removeIndex(transaction: Transaction, table: Table, id: TableId): Promise<void> {
+    const editor = new TableEditor(table, false, await this.#editorOptions(transaction, { notice: () => {} }));
+    editor.removeIndex(table.indexes!.find((each) => each.id === id)!);
+    editor.store();
   }
 
   #evaluate(): EvaluateConstant {
@@ -497,7 +413,7 @@ export class SchemaChanges {
     return (expression) => compileExpression(expression)([], evaluation);
   }
 
-  async #editorOptions(transaction: Transaction, sink: Sink): Promise<ColumnEditorOptions> {
+  async #editorOptions(transaction: Transaction, sink: Pick<Sink, 'notice'>): Promise<ColumnEditorOptions> {
     const { keyspace, store, catalog } = this.#engine;
     const nextId = await openIds(transaction, keyspace);
     const bindContext = this.#runner.bindContext([], false);
@@ -510,7 +426,10 @@ export class SchemaChanges {
       nextId,
       bindContext,
       evaluate: this.#evaluate(),
-      find: async (name) => catalog.findWithin(transaction, name),
+      find: async (name) => {
+        const found = await this.lookup.find(transaction, name);
+        return found?.kind === 'table' ? catalog.findWithin(transaction, found.name, found.schema) : undefined;
+      },
       findById: async (id) => readTableById(transaction, keyspace, id),
       lock: (table) => this.lockTable(transaction, table),
       notice: (message) => sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message }),
@@ -571,25 +490,4 @@ async function named<T>(name: string, work: () => Promise<T>): Promise<T> {
     }
     throw error;
   }
-}
-
-/** The names in DROP. */
-export function objectNames(statement: Statement<'DropStmt'>): readonly string[] {
-  return (statement.objects ?? []).map((object) => {
-    const names = 'List' in object ? stringsOf(object.List.items) : [stringOf(object)];
-    return tableName({
-      relname: names.at(-1)!,
-      ...(names.length > 1 ? { schemaname: names.at(-2)! } : {}),
-      ...(names.length > 2 ? { catalogname: names.at(-3)! } : {}),
-    });
-  });
-}
-
-const TITLES = { table: 'a table', index: 'an index', sequence: 'a sequence', view: 'a view', type: 'a type' } as const;
-
-export function wrongKind(name: string, wanted: keyof typeof TITLES, actual: keyof typeof TITLES): SqlError {
-  const hints = { table: 'TABLE', index: 'INDEX', sequence: 'SEQUENCE', view: 'VIEW', type: 'TYPE' } as const;
-  return new SqlError('wrong_object_type', `"${name}" is not ${TITLES[wanted]}`, {
-    hint: `Use DROP ${hints[actual]} to remove ${TITLES[actual]}.`,
-  });
 }

@@ -1,6 +1,6 @@
 /** CREATE, ALTER and DROP SEQUENCE, and the sequences of serial and identity columns. */
 
-import type { AlterSeqStmt, CreateSeqStmt, DropStmt, Node } from '@pgsql/types';
+import type { AlterSeqStmt, CreateSeqStmt, Node } from '@pgsql/types';
 import { deleteName, openIds, putName, readName, readTableById } from '../../models/relational/catalog.ts';
 import {
   encodeSequence,
@@ -9,13 +9,13 @@ import {
   sequenceKey,
   setPosition,
 } from '../../models/relational/sequence.ts';
-import { columnNumber, type Table, type TableId } from '../../models/relational/table.ts';
+import { columnNumber, PUBLIC_SCHEMA, type Table, type TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
-import { namedType, stringsOf, tableName } from './binder/names.ts';
-import { stillNeeded } from './column-editor.ts';
+import { namedType, nameOfList, relationName, shownName, stringsOf } from './binder/names.ts';
 import { freeName } from './object-names.ts';
+import { schemaField, skipped } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
-import { objectNames, type SchemaChanges, wrongKind } from './schema-changes.ts';
+import type { SchemaChanges } from './schema-changes.ts';
 import { SequenceState } from './sequences.ts';
 import type { SessionContext } from './session-context.ts';
 import { notSupported, SqlError } from './sql-error.ts';
@@ -46,8 +46,9 @@ export class SequenceStatements {
     if (statement.sequence?.relpersistence === 't') throw notSupported('a temporary sequence');
     const transaction = await this.#schema.begin();
     const { keyspace } = this.#session.engine;
-    const name = tableName(statement.sequence!);
-    if ((await readName(transaction, keyspace, name)) !== undefined) {
+    const schema = this.#schema.lookup.creation({ ...relationName(statement.sequence!), location: undefined });
+    const { name } = relationName(statement.sequence!);
+    if ((await readName(transaction, keyspace, name, schema.id)) !== undefined) {
       const message = `relation "${name}" already exists`;
       if (statement.if_not_exists !== true) throw new SqlError('duplicate_table', message);
       sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message: `${message}, skipping` });
@@ -55,8 +56,13 @@ export class SequenceStatements {
       return;
     }
     const nextId = await openIds(transaction, keyspace);
-    const { definition, restart } = this.#apply(undefined, statement.options ?? [], { id: nextId(), name }, 'int8');
-    const owner = await this.#owner(transaction, statement.options ?? []);
+    const { definition, restart } = this.#apply(
+      undefined,
+      statement.options ?? [],
+      { id: nextId(), name, ...schemaField(schema) },
+      'int8',
+    );
+    const owner = await this.#owner(transaction, statement.options ?? [], definition.schema);
     if (restart !== undefined) throw new SqlError('syntax_error', 'syntax error at or near "restart"');
     await this.#store(transaction, owner === undefined ? definition : { ...definition, owner });
     sink.complete('CREATE SEQUENCE');
@@ -77,7 +83,12 @@ export class SequenceStatements {
       return (await readName(transaction, keyspace, each, table.schema)) !== undefined;
     });
     const type = column.type as Sequence['type'];
-    const { definition } = this.#apply(undefined, options, { id: nextId(), name }, type);
+    const { definition } = this.#apply(
+      undefined,
+      options,
+      { id: nextId(), name, ...schemaField({ id: table.schema ?? 0 }) },
+      type,
+    );
     const owner = { table: table.id, column: columnNumber(table, position), identity };
     await this.#store(transaction, { ...definition, owner });
     return definition.id;
@@ -87,24 +98,25 @@ export class SequenceStatements {
     this.#session.block.refuseReadOnly('ALTER SEQUENCE');
     const transaction = await this.#schema.begin();
     const { keyspace } = this.#session.engine;
-    const name = tableName(statement.sequence!);
-    const found = await readName(transaction, keyspace, name);
+    const name = relationName(statement.sequence!);
+    const missingOk = statement.missing_ok === true;
+    const found = await this.#schema.lookup.find(transaction, name, { schemaMayMiss: missingOk });
     if (found === undefined) {
-      const message = `relation "${name}" does not exist`;
+      const message = `relation "${shownName(name)}" does not exist`;
       if (statement.missing_ok !== true) throw new SqlError('undefined_table', message);
-      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+      sink.notice(skipped(name));
       sink.complete('ALTER SEQUENCE');
       return;
     }
     if (found.kind !== 'sequence') {
-      throw new SqlError('wrong_object_type', `cannot open relation "${name}"`, {
+      throw new SqlError('wrong_object_type', `cannot open relation "${name.name}"`, {
         detail: 'This operation is not supported for tables.',
       });
     }
     const state = this.state(found.id)!;
     const old = state.definition;
     const { definition, restart } = this.#apply(old, statement.options ?? [], old, old.type);
-    const owner = await this.#owner(transaction, statement.options ?? []);
+    const owner = await this.#owner(transaction, statement.options ?? [], old.schema);
     const next = owner === undefined ? definition : { ...definition, owner };
     const last = restart ?? state.last;
     if (last < next.min || last > next.max) {
@@ -126,39 +138,6 @@ export class SequenceStatements {
     sink.complete('ALTER SEQUENCE');
   }
 
-  async drop(statement: DropStmt, sink: Sink): Promise<void> {
-    this.#session.block.refuseReadOnly('DROP SEQUENCE');
-    const transaction = await this.#schema.begin();
-    const { keyspace } = this.#session.engine;
-    for (const name of objectNames(statement)) {
-      const found = await readName(transaction, keyspace, name);
-      if (found === undefined) {
-        const message = `sequence "${name}" does not exist`;
-        if (statement.missing_ok !== true) throw new SqlError('undefined_table', message);
-        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
-        continue;
-      }
-      if (found.kind !== 'sequence') throw wrongKind(name, 'sequence', found.kind);
-      const { owner } = this.state(found.id)!.definition;
-      if (owner !== undefined) {
-        const table = await readTableById(transaction, keyspace, owner.table);
-        const column = table.columns.find((_, position) => columnNumber(table, position) === owner.column)!;
-        if (owner.identity) {
-          throw new SqlError(
-            'dependent_objects_still_exist',
-            `cannot drop sequence ${name} because column ${column.name} of table ${table.name} requires it`,
-            { hint: `You can drop column ${column.name} of table ${table.name} instead.` },
-          );
-        }
-        if (column.sequence === found.id) {
-          throw stillNeeded(`sequence ${name}`, `default value for column ${column.name} of table ${table.name}`);
-        }
-      }
-      await this.remove(transaction, found.id);
-    }
-    sink.complete('DROP SEQUENCE');
-  }
-
   async remove(transaction: Transaction, id: TableId): Promise<void> {
     const state = this.state(id);
     if (state === undefined) return;
@@ -177,26 +156,41 @@ export class SequenceStatements {
   }
 
   /** OWNED BY. */
-  async #owner(transaction: Transaction, options: readonly Node[]): Promise<Sequence['owner']> {
+  async #owner(
+    transaction: Transaction,
+    options: readonly Node[],
+    schema: number = PUBLIC_SCHEMA,
+  ): Promise<Sequence['owner']> {
     const option = options.find((each) => 'DefElem' in each && each.DefElem.defname === 'owned_by');
     if (option === undefined || !('DefElem' in option) || option.DefElem.arg === undefined) return undefined;
     const names = 'List' in option.DefElem.arg ? stringsOf(option.DefElem.arg.List.items) : [];
     if (names.length === 1 && names[0] === 'none') return undefined;
-    const [column, tableTitle] = [names.at(-1)!, names.at(-2) ?? ''];
-    const found = await this.#session.engine.catalog.findWithin(transaction, tableTitle);
-    if (found === undefined) throw new SqlError('undefined_table', `relation "${tableTitle}" does not exist`);
-    const position = found.table.columns.findIndex(({ name }) => name === column);
+    const column = names.at(-1)!;
+    const found = await this.#schema.lookup.require(transaction, nameOfList(names.slice(0, -1)));
+    if (found.kind !== 'table') {
+      throw new SqlError('wrong_object_type', `sequence cannot be owned by relation "${found.name}"`, {
+        detail: `This operation is not supported for ${found.kind === 'index' ? 'indexes' : `${found.kind}s`}.`,
+      });
+    }
+    const table = await readTableById(transaction, this.#session.engine.keyspace, found.id);
+    if ((table.schema ?? PUBLIC_SCHEMA) !== schema) {
+      throw new SqlError(
+        'object_not_in_prerequisite_state',
+        'sequence must be in same schema as table it is linked to',
+      );
+    }
+    const position = table.columns.findIndex(({ name }) => name === column);
     if (position < 0) {
-      const message = `column "${column}" of relation "${tableTitle}" does not exist`;
+      const message = `column "${column}" of relation "${table.name}" does not exist`;
       throw new SqlError('undefined_column', message);
     }
-    return { table: found.table.id, column: columnNumber(found.table, position), identity: false };
+    return { table: table.id, column: columnNumber(table, position), identity: false };
   }
 
   #apply(
     old: Sequence | undefined,
     options: readonly Node[],
-    identity: { readonly id: TableId; readonly name: string },
+    identity: Pick<Sequence, 'id' | 'name' | 'schema'>,
     wanted: Sequence['type'],
   ): { readonly definition: Sequence; readonly restart: bigint | undefined } {
     const given = new Map<string, Node | undefined>();

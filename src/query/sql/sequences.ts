@@ -12,6 +12,7 @@
 import { assert } from '../../base/assert.ts';
 import { isPromise } from '../../base/awaitable.ts';
 import type { Observer } from '../../base/observer.ts';
+import type { Schema } from '../../models/relational/schema.ts';
 import {
   decodePosition,
   decodeSequence,
@@ -20,11 +21,13 @@ import {
   type Sequence,
   sequencesRange,
 } from '../../models/relational/sequence.ts';
-import type { TableId } from '../../models/relational/table.ts';
+import { PUBLIC_SCHEMA, type TableId } from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { CommitRecord, Store } from '../../storage/store.ts';
+import { nameOfList, type QualifiedName, shownName } from './binder/names.ts';
 import type { SequenceAccess } from './functions/evaluation.ts';
 import { SqlError } from './sql-error.ts';
+import { splitName } from './types/object-names.ts';
 
 const RESERVED_VALUES = 32n;
 
@@ -112,8 +115,8 @@ export class Sequences {
     return this.#loading;
   }
 
-  find(name: string): SequenceState | undefined {
-    for (const state of this.#states.values()) if (state.definition.name === name) return state;
+  find(name: string, schema: number): SequenceState | undefined {
+    for (const state of this.#states.values()) if (isNamed(state, name, schema)) return state;
     return undefined;
   }
 
@@ -219,11 +222,19 @@ export class SessionSequences implements SequenceAccess {
   readonly #sequences: Sequences;
   readonly #observer: Observer;
   readonly #refuseReadOnly: (title: string) => void;
+  readonly #schemasOf: (name: QualifiedName) => readonly Schema[];
   readonly #given = new Map<TableId, bigint>();
   #last: TableId | undefined;
 
-  constructor(sequences: Sequences, observer: Observer, refuseReadOnly: (title: string) => void) {
+  /** @param schemasOf Where a name is looked for, in order. */
+  constructor(
+    sequences: Sequences,
+    observer: Observer,
+    refuseReadOnly: (title: string) => void,
+    schemasOf: (name: QualifiedName) => readonly Schema[],
+  ) {
     this.#sequences = sequences;
+    this.#schemasOf = schemasOf;
     this.#observer = observer;
     this.#refuseReadOnly = refuseReadOnly;
   }
@@ -273,24 +284,27 @@ export class SessionSequences implements SequenceAccess {
     this.#last = undefined;
   }
 
+  /** @throws SqlError `undefined_table`. */
+  idOf(name: string): TableId {
+    return this.#require(name).definition.id;
+  }
+
   #require(sequence: string | number): SequenceState {
     if (typeof sequence === 'number') {
       const found = this.own.get(sequence as TableId) ?? this.#sequences.get(sequence as TableId);
       if (found !== undefined) return found;
       throw new SqlError('undefined_table', `could not open relation with OID ${sequence}`);
     }
-    const name = nameOf(sequence);
-    for (const state of this.own.values()) if (state.definition.name === name) return state;
-    const found = this.#sequences.find(name);
-    if (found !== undefined) return found;
-    throw new SqlError('undefined_table', `relation "${sequence}" does not exist`);
+    const name = nameOfList(splitName(sequence));
+    for (const { id } of this.#schemasOf(name)) {
+      for (const state of this.own.values()) if (isNamed(state, name.name, id)) return state;
+      const found = this.#sequences.find(name.name, id);
+      if (found !== undefined) return found;
+    }
+    throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
   }
 }
 
-/** The name in a text like `public."My seq"`. */
-function nameOf(text: string): string {
-  const parts = [...text.matchAll(/"((?:[^"]|"")*)"|([^."]+)/g)];
-  const last = parts.at(-1);
-  if (last === undefined) throw new SqlError('invalid_name', 'invalid name syntax');
-  return last[1] === undefined ? last[2]!.trim().toLowerCase() : last[1].replaceAll('""', '"');
+function isNamed({ definition }: SequenceState, name: string, schema: number): boolean {
+  return definition.name === name && (definition.schema ?? PUBLIC_SCHEMA) === schema;
 }

@@ -7,6 +7,7 @@
  */
 
 import { SERVER_VERSION, SERVER_VERSION_NUM } from './functions/version.ts';
+import { parsePath } from './search-path.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import { parseBoolean } from './types/text-form.ts';
 import { type TimeZone, timeZone, UTC } from './types/time-zone.ts';
@@ -115,6 +116,13 @@ function printable(value: string): string {
   return value.replace(/[^\x20-\x7e]/g, '?').slice(0, 63);
 }
 
+function nameList(value: string, name: string): string {
+  if (parsePath(value) !== undefined) return value;
+  throw new SqlError('invalid_parameter_value', `invalid value for parameter "${name}": "${value}"`, {
+    detail: 'List syntax is invalid.',
+  });
+}
+
 function integer(min: number, max: number): (value: string, name: string) => string {
   return (value, name) => {
     if (!/^\s*[+-]?\d+\s*$/.test(value)) throw invalid(name, value);
@@ -157,7 +165,7 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'lock_timeout', initial: '0', parse: milliseconds, show: showMilliseconds },
   { name: 'max_identifier_length', initial: '63' },
   { name: 'row_security', initial: 'on', parse: boolean },
-  { name: 'search_path', initial: '"$user", public', parse: fixed('"$user", public', '$user, public', 'public') },
+  { name: 'search_path', initial: '"$user", public', parse: nameList },
   { name: 'server_encoding', initial: 'UTF8', reported: true },
   { name: 'server_version', initial: SERVER_VERSION, reported: true },
   { name: 'server_version_num', initial: SERVER_VERSION_NUM },
@@ -190,6 +198,8 @@ export class SessionParameters {
   /** The settings that `#style` was made of. */
   #styled: ParameterValues | undefined;
   #styleKey = '';
+  #planKey = '';
+  #temporary = '';
   #style: TextStyle = DEFAULT_STYLE;
 
   /** Names of the catalog's objects, for values that are such; see `TextStyle.names`. */
@@ -241,6 +251,7 @@ export class SessionParameters {
       this.#styled = this.#effective;
       const of = (name: string): string => this.#effective.get(name)!;
       const key = ['TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output'].map(of).join(' ');
+      this.#planKey = `${key} ${of('search_path')} ${of('session_authorization')} ${this.#temporary}`;
       if (key !== this.#styleKey) {
         const [dateStyle, dateOrder] = of('DateStyle').split(', ');
         this.#styleKey = key;
@@ -257,9 +268,19 @@ export class SessionParameters {
     return this.#style;
   }
 
-  /** Tells apart settings under which the same text means different values. */
-  get styleKey(): string {
-    return this.style === DEFAULT_STYLE ? '' : this.#styleKey;
+  /** Names of temporary relations are those of one session: its plans are its own from the first one on. */
+  set temporaryScope(scope: string) {
+    this.#temporary = scope;
+    this.#styled = undefined;
+  }
+
+  get searchPath(): string {
+    return this.#effective.get('search_path')!;
+  }
+
+  /** Tells apart settings under which the same text means different values, or other relations. */
+  get planKey(): string {
+    return this.style === DEFAULT_STYLE ? '' : this.#planKey;
   }
 
   /** @throws SqlError `undefined_object`, `invalid_parameter_value`, `feature_not_supported`. */

@@ -6,6 +6,7 @@
 import type { Node } from '@pgsql/types';
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import type { ResultSink, UtilitySink } from './results.ts';
+import { pathText } from './search-path.ts';
 import type { SessionContext } from './session-context.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import { settingOf, utilityColumns } from './statement-kinds.ts';
@@ -85,8 +86,7 @@ export class SettingStatements {
         return whenReady(this.#block.holdPortals(), () => {
           this.#block.savepoints.length = index + 1;
           this.#block.transaction!.rollbackTo(mark!);
-          this.#block.heldTables.clear();
-          this.#block.forgetDeferred(deferred);
+          this.#block.rolledBackTo(deferred);
           this.#block.schemaChanged = schemaChanged;
           this.#session.parameters.rollbackTo(parameters);
           this.#block.status = 'explicit';
@@ -141,7 +141,8 @@ export class SettingStatements {
     const lower = name.toLowerCase();
     switch (kind) {
       case 'VAR_SET_VALUE': {
-        const value = (args ?? []).map((arg) => settingOf(arg, name)).join(', ');
+        const values = (args ?? []).map((arg) => settingOf(arg, name));
+        const value = lower === 'search_path' ? pathText(values) : values.join(', ');
         if (lower === 'transaction_isolation') this.#block.setIsolation(isolationLevel(value, name));
         else if (lower === 'transaction_read_only') this.#block.readOnly = value === 'on' || value === 'true';
         else this.#session.parameters.set(name, value, { local });

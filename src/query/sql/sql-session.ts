@@ -73,7 +73,10 @@ export class SqlSession {
         oidOf: (kind, parts) => this.#block.objects?.oidOf(kind, parts),
       },
     );
-    this.#block = new TransactionBlock(engine, this.parameters, `pg:${options.processId}`);
+    this.#block = new TransactionBlock(engine, this.parameters, {
+      label: `pg:${options.processId}`,
+      user: options.user,
+    });
     const block = this.#block;
     this.facts = {
       get catalog() {
@@ -85,6 +88,7 @@ export class SqlSession {
       setting: (name) => this.#utility.settings.show(name),
       sequences: this.#block.sequences,
       settings: () => this.parameters.all(),
+      schemaNames: (implied) => this.#block.path[implied ? 'searched' : 'named'].map(({ name }) => name),
     };
     const context = {
       engine,

@@ -12,11 +12,12 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { tableKey } from '../../models/relational/keys.ts';
+import type { Schema } from '../../models/relational/schema.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { bindStatement } from './binder/bind-statement.ts';
-
+import type { QualifiedName } from './binder/names.ts';
 import type { BindContext, FindTable, ParameterTypes } from './binder/query-context.ts';
-import { asksForCatalog, referencedTables } from './binder/referenced-tables.ts';
+import { asksForCatalog, nameKey, referencedTables } from './binder/referenced-tables.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import { Execution } from './execution.ts';
 import type { RowBatch } from './operators/operator.ts';
@@ -81,7 +82,7 @@ export class StatementRunner {
   /** The plan of a statement, if there is one that is still good. */
   knownPlan(statement: ParsedStatement, types: readonly (SqlType | undefined)[]): Plan | undefined {
     if (this.#block.seesOtherSchema) return undefined;
-    return this.#engine.cachedPlan(statement, this.#session.parameters.styleKey, types);
+    return this.#engine.cachedPlan(statement, this.#session.parameters.planKey, types);
   }
 
   /**
@@ -273,8 +274,8 @@ export class StatementRunner {
   /** @param types Declared types of parameters; undefined for a statement that takes none. */
   plan(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Awaitable<Plan> {
     const engine = this.#engine;
-    const { styleKey } = this.#session.parameters;
-    const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, styleKey, types);
+    const { planKey } = this.#session.parameters;
+    const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, planKey, types);
     if (cached !== undefined) return cached;
     const { generation } = engine.catalog;
     return whenReady(this.#findTables(statement.node), (findTable) => {
@@ -288,7 +289,7 @@ export class StatementRunner {
         generation,
       );
       if (!this.#block.seesOtherSchema && generation === engine.catalog.generation) {
-        engine.keepPlan(statement, styleKey, types, plan);
+        engine.keepPlan(statement, planKey, types, plan);
       }
       return plan;
     });
@@ -300,20 +301,22 @@ export class StatementRunner {
       takesParameters,
       time: { ...this.#session.parameters.style, nowMicros: this.#block.nowMicros ?? this.#engine.nowMicros() },
       depthMax: this.#engine.limits.expressionDepthMax,
+      sequenceNamed: (text) => this.#session.sequences.idOf(text),
     };
   }
 
   /** Looks up all tables that a statement names, so that binding itself waits for nothing. */
   #findTables(node: Node): Awaitable<FindTable> {
-    const names = referencedTables(node);
+    const schemas = this.#block.loadSchemas();
+    if (schemas !== undefined) return schemas.then(() => this.#findTables(node));
     const tables = new Map<string, CatalogTable | undefined>();
     const waits: Promise<void>[] = [];
-    for (const name of names) {
+    for (const [key, name] of referencedTables(node)) {
       const found = this.findTable(name);
-      if (isPromise(found)) waits.push(found.then((table) => void tables.set(name, table)));
-      else tables.set(name, found);
+      if (isPromise(found)) waits.push(found.then((table) => void tables.set(key, table)));
+      else tables.set(key, found);
     }
-    const find: FindTable = (name) => tables.get(name);
+    const find: FindTable = (name) => tables.get(nameKey(name));
     if (asksForCatalog(node)) {
       const loaded = this.#block.loadObjects();
       if (loaded !== undefined) waits.push(loaded);
@@ -323,13 +326,26 @@ export class StatementRunner {
     return waits.length === 0 ? find : Promise.all(waits).then(() => find);
   }
 
-  findTable(name: string): Awaitable<CatalogTable | undefined> {
+  /** Requires `loadSchemas` of the block. */
+  findTable(name: QualifiedName): Awaitable<CatalogTable | undefined> {
+    return this.#findFirst(name.name, this.#block.schemasOf(name), 0);
+  }
+
+  #findFirst(name: string, schemas: readonly Schema[], from: number): Awaitable<CatalogTable | undefined> {
+    for (let i = from; i < schemas.length; i++) {
+      const found = this.#findIn(schemas[i]!, name);
+      if (isPromise(found)) return found.then((table) => table ?? this.#findFirst(name, schemas, i + 1));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #findIn(schema: Schema, name: string): Awaitable<CatalogTable | undefined> {
     const { catalog, systemTables } = this.#engine;
-    const system = systemTables.find(name);
-    if (system !== undefined) return system;
-    if (!this.#block.seesOtherSchema) return catalog.find(name);
-    const found = catalog.findWithin(this.#block.transaction!, name);
+    if (schema.id < 0) return systemTables.find(schema.name, name);
+    if (!this.#block.seesOtherSchema) return catalog.find(name, schema);
+    const found = catalog.findWithin(this.#block.transaction!, name, schema);
     // What was created after the snapshot is there, as in PostgreSQL, without rows.
-    return this.#block.schemaChanged ? found : whenReady(found, (seen) => seen ?? catalog.find(name));
+    return this.#block.schemaChanged ? found : whenReady(found, (seen) => seen ?? catalog.find(name, schema));
   }
 }

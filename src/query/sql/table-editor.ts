@@ -18,7 +18,7 @@ import type {
   TableId,
 } from '../../models/relational/table.ts';
 import type { ExpressionBinder } from './binder/expression-binder.ts';
-import { stringsOf, tableName } from './binder/names.ts';
+import { type QualifiedName, relationName, shownName, stringsOf } from './binder/names.ts';
 import { isImmutable } from './binder/volatility.ts';
 import { type CatalogTable, openTable } from './catalog-cache.ts';
 import { columnNames, freeName, joinedNames, partNames } from './object-names.ts';
@@ -33,7 +33,7 @@ export interface EditorOptions extends PassOptions {
   readonly zone: string;
   readonly nextId: () => TableId;
   /** The table as the transaction sees it. */
-  find(name: string): Promise<CatalogTable | undefined>;
+  find(name: QualifiedName): Promise<CatalogTable | undefined>;
   /** Keeps everyone out who writes to the table, until the end of the transaction. */
   lock(table: Table): Promise<void>;
   notice(message: string): void;
@@ -261,12 +261,13 @@ export class TableEditor {
   async #addForeignKey(constraint: Constraint, column: string | undefined): Promise<void> {
     const { pktable, location } = constraint;
     if (constraint.skip_validation === true && !this.#isNew) throw notSupported('NOT VALID', location);
-    const parentName = tableName(pktable!);
-    const isSelf = parentName === this.table.name;
-    const found = isSelf ? this.#opened() : await this.#options.find(parentName);
-    if (found === undefined) {
-      throw new SqlError('undefined_table', `relation "${parentName}" does not exist`);
+    const parentName = relationName(pktable!);
+    const named = await this.#options.find(parentName);
+    if (named === undefined) {
+      throw new SqlError('undefined_table', `relation "${shownName(parentName)}" does not exist`);
     }
+    const isSelf = named.table.id === this.table.id;
+    const found = isSelf ? this.#opened() : named;
     const parent = found.table;
     const names = column === undefined ? stringsOf(constraint.fk_attrs) : [column];
     const columns = names.map((name) => {

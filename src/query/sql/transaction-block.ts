@@ -8,11 +8,14 @@
 
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Observer } from '../../base/observer.ts';
+import { readSchemas, type Schema, type Schemas } from '../../models/relational/schema.ts';
 import { sequenceKey, setPosition } from '../../models/relational/sequence.ts';
 import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
+import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import type { DeferrableConstraint } from './operators/operator.ts';
 import { holdRest, type Portal } from './portal.ts';
+import { resolvePath, type SearchPath, schemaNamed } from './search-path.ts';
 import { SessionSequences } from './sequences.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -54,15 +57,26 @@ export class TransactionBlock {
   parametersAtBegin: ParameterMark | undefined;
   readonly sequences: SessionSequences;
   #ownObjects: CatalogObjects | undefined;
+  /** The schemas as this transaction sees them, where they are not the newest; undefined until `loadSchemas`. */
+  #ownSchemas: Schemas | undefined;
+  #path: { readonly setting: string; readonly schemas: Schemas; readonly path: SearchPath } | undefined;
+  #objectsSeen: CatalogObjects | undefined;
   readonly #engine: SqlEngine;
   readonly #parameters: SessionParameters;
   readonly #label: string;
+  readonly #user: string;
 
-  constructor(engine: SqlEngine, parameters: SessionParameters, label: string) {
+  constructor(engine: SqlEngine, parameters: SessionParameters, { label, user }: { label: string; user: string }) {
     this.#engine = engine;
     this.#parameters = parameters;
     this.#label = label;
-    this.sequences = new SessionSequences(engine.sequences, this.observer, (title) => this.refuseReadOnly(title));
+    this.#user = user;
+    this.sequences = new SessionSequences(
+      engine.sequences,
+      this.observer,
+      (title) => this.refuseReadOnly(title),
+      (name) => this.schemasOf(name),
+    );
   }
 
   holdPortals(): Awaitable<void> {
@@ -125,9 +139,52 @@ export class TransactionBlock {
     return this.status === 'implicit' ? this.commit() : undefined;
   }
 
-  /** What the catalog holds as this transaction sees it; undefined until `loadObjects`. */
+  /** The schemas as this transaction sees them. */
+  get schemas(): Schemas {
+    return (this.seesOtherSchema ? this.#ownSchemas : undefined) ?? this.#engine.catalog.schemas;
+  }
+
+  /** Undefined when `schemas` are there. */
+  loadSchemas(): Promise<void> | undefined {
+    if (!this.seesOtherSchema) return this.#engine.catalog.loadSchemas();
+    if (this.#ownSchemas !== undefined) return undefined;
+    return readSchemas(this.transaction!, this.#engine.keyspace).then((schemas) => {
+      this.#ownSchemas = schemas;
+    });
+  }
+
+  /** After a change of this transaction to its schemas. */
+  setSchemas(schemas: Schemas): void {
+    this.#ownSchemas = schemas;
+  }
+
+  /** What `search_path` comes to. */
+  get path(): SearchPath {
+    const setting = this.#parameters.searchPath;
+    const { schemas } = this;
+    if (this.#path?.setting !== setting || this.#path.schemas !== schemas) {
+      this.#path = { setting, schemas, path: resolvePath(setting, schemas, this.#user, undefined) };
+    }
+    return this.#path.path;
+  }
+
+  schemaNamed(name: string): Schema | undefined {
+    return schemaNamed(name, this.schemas, undefined);
+  }
+
+  /** Where a name is looked for, in order. */
+  schemasOf({ schema }: QualifiedName): readonly Schema[] {
+    if (schema === undefined) return this.path.searched;
+    const found = this.schemaNamed(schema);
+    return found === undefined ? [] : [found];
+  }
+
+  /** What the catalog holds as this transaction sees it, by the names of its path; undefined until `loadObjects`. */
   get objects(): CatalogObjects | undefined {
-    return this.seesOtherSchema ? this.#ownObjects : this.#engine.objects;
+    const objects = this.seesOtherSchema ? this.#ownObjects : this.#engine.objects;
+    if (objects === undefined) return undefined;
+    if (this.#objectsSeen?.isOf(objects, this.path) !== true) this.#objectsSeen = objects.seenFrom(this.path);
+    return this.#objectsSeen;
   }
 
   /** Loads `objects` where they are not the newest. */
@@ -226,6 +283,7 @@ export class TransactionBlock {
     this.savepoints.length = 0;
     this.#deferred.length = 0;
     this.#ownObjects = undefined;
+    this.#ownSchemas = undefined;
     this.#constraintModes.clear();
     this.heldTables.clear();
     this.sequences.own.clear();
@@ -267,9 +325,12 @@ export class TransactionBlock {
     return this.#deferred.length;
   }
 
-  /** Forgets what was deferred after a savepoint that had `count` checks before it. */
-  forgetDeferred(count: number): void {
-    this.#deferred.length = Math.min(this.#deferred.length, count);
+  /** Back to a savepoint that had `deferred` checks before it. */
+  rolledBackTo(deferred: number): void {
+    this.#deferred.length = Math.min(this.#deferred.length, deferred);
+    this.#ownSchemas = undefined;
+    this.#ownObjects = undefined;
+    this.heldTables.clear();
   }
 
   findSavepoint(name: string): number {

@@ -5,7 +5,7 @@ import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { bindCopy } from './binder/bind-copy.ts';
 import { requireColumn } from './binder/bind-modify.ts';
-import { kindOf, placeIn, statementTitle, stringsOf, tableName } from './binder/names.ts';
+import { kindOf, placeIn, relationName, shownName, statementTitle, stringOf, stringsOf } from './binder/names.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
@@ -54,7 +54,10 @@ export class UtilityStatements {
     if ('ConstraintsSetStmt' in node) return this.settings.setConstraints(node.ConstraintsSetStmt, sink);
     if ('RenameStmt' in node) return this.#schema.names.rename(node.RenameStmt, sink);
     if ('CommentStmt' in node) return this.#schema.names.comment(node.CommentStmt, sink);
-    if ('DropStmt' in node) return this.#schema.drop(node.DropStmt, sink);
+    if ('DropStmt' in node) return this.#schema.drops.run(node.DropStmt, sink);
+    if ('CreateSchemaStmt' in node) return this.#createSchema(statement, node.CreateSchemaStmt, sink);
+    if ('AlterObjectSchemaStmt' in node) return this.#schema.schemas.setSchema(node.AlterObjectSchemaStmt, sink);
+    if ('AlterOwnerStmt' in node) return this.#changeOwner(node.AlterOwnerStmt, sink);
     if ('TruncateStmt' in node) return this.#schema.truncate(node.TruncateStmt, sink);
     if ('AlterTableStmt' in node) return this.#schema.alterTable(node.AlterTableStmt, sink);
     if ('VacuumStmt' in node) return this.#vacuum(node.VacuumStmt, sink);
@@ -81,6 +84,30 @@ export class UtilityStatements {
     throw notSupported(statementTitle(kindOf(node)), placeIn(node));
   }
 
+  #createSchema(
+    { text, index }: ParsedStatement,
+    tree: Extract<Node, { CreateSchemaStmt: unknown }>['CreateSchemaStmt'],
+    sink: UtilitySink,
+  ): Promise<void> {
+    const quiet: UtilitySink = { columns: () => {}, rows: () => {}, complete: () => {}, notice: (n) => sink.notice(n) };
+    return this.#schema.schemas.create(tree, sink, async (node) => {
+      await this.run({ node, text, index }, quiet, { announce: false });
+    });
+  }
+
+  async #changeOwner(
+    { objectType, object, newowner }: Extract<Node, { AlterOwnerStmt: unknown }>['AlterOwnerStmt'],
+    sink: Pick<ResultSink, 'complete'>,
+  ): Promise<void> {
+    const words = (objectType ?? '').replace('OBJECT_', '').replaceAll('_', ' ');
+    if (objectType !== 'OBJECT_SCHEMA') throw notSupported(`ALTER ${words} … OWNER TO`);
+    const { user } = this.#session.facts;
+    const owner = newowner?.roletype === 'ROLESPEC_CSTRING' ? (newowner.rolename ?? '') : user;
+    await this.#schema.schemas.changeOwner(stringOf(object));
+    if (owner !== user) throw new SqlError('undefined_object', `role "${owner}" does not exist`);
+    sink.complete(`ALTER ${words}`);
+  }
+
   /** Old versions are let go by the store, and no plan depends on statistics: there is nothing to do but to look. */
   async #vacuum(
     { is_vacuumcmd: isVacuum, rels }: Extract<Node, { VacuumStmt: unknown }>['VacuumStmt'],
@@ -93,9 +120,10 @@ export class UtilityStatements {
     for (const each of rels ?? []) {
       if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
       const { relation, va_cols: columns } = each.VacuumRelation;
-      const name = tableName(relation);
+      const name = relationName(relation);
+      await this.#block.loadSchemas();
       const found = await this.#runner.findTable(name);
-      if (found === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+      if (found === undefined) throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
       for (const column of stringsOf(columns)) requireColumn(found.table, column, undefined);
     }
     sink.complete(title);
@@ -105,8 +133,9 @@ export class UtilityStatements {
     await this.#block.holdPortals();
     for (;;) {
       const { generation } = this.#session.engine.catalog;
-      const name = statement.relation?.relname ?? '';
-      const found = await this.#runner.findTable(name);
+      await this.#block.loadSchemas();
+      const found =
+        statement.relation === undefined ? undefined : await this.#runner.findTable(relationName(statement.relation));
       const bound = bindCopy(statement, () => found);
       let source: ClosableCopySource | undefined;
       const next = (): Awaitable<Bytes | undefined> => {

@@ -6,7 +6,7 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import { parseBoolean } from '../types/text-form.ts';
 import { defaultOf, requireColumn } from './bind-modify.ts';
 import type { BoundAssignment } from './bound.ts';
-import { stringOf, stringsOf, tableName } from './names.ts';
+import { relationName, shownName, stringOf, stringsOf } from './names.ts';
 import type { FindTable } from './query-context.ts';
 
 export interface BoundCopy {
@@ -22,9 +22,9 @@ export interface BoundCopy {
 /** @throws SqlError of whatever a name or an option can be wrong in. */
 export function bindCopy(copy: CopyStmt, findTable: FindTable): BoundCopy {
   if (copy.relation === undefined) throw notSupported('COPY of a query');
-  const name = tableName(copy.relation);
+  const name = relationName(copy.relation);
   const found = findTable(name);
-  if (found === undefined) throw new SqlError('undefined_table', `relation "${name}" does not exist`);
+  if (found === undefined) throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
   if (copy.is_from !== true) throw notSupported('COPY … TO');
   if (copy.filename !== undefined) throw notSupported('COPY from a file or program of the server');
   if (copy.whereClause !== undefined) throw notSupported('WHERE in COPY');

@@ -17,7 +17,7 @@ import { at, notSupported, SqlError } from '../sql-error.ts';
 import { isInteger, titleOf } from '../types/types.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
-import { kindOf, namedType, placeIn, stringsOf, tableName } from './names.ts';
+import { kindOf, namedType, placeIn, relationName, stringsOf } from './names.ts';
 import type { BindContext } from './query-context.ts';
 import { tableScope } from './scope.ts';
 import { isImmutable } from './volatility.ts';
@@ -53,7 +53,7 @@ export function bindCreateTable(
   context: BindContext,
   evaluate: EvaluateConstant,
 ): BoundCreateTable {
-  const name = tableName(statement.relation!);
+  const { name } = relationName(statement.relation!);
   refuse(statement);
   const columns: Column[] = [];
   const keys: { readonly names: readonly string[]; readonly constraint: Constraint }[] = [];
@@ -291,6 +291,11 @@ export function bindDefault(
   context: BindContext,
   evaluate: EvaluateConstant,
 ): ColumnDefault {
+  const sequence = sequenceIn(node);
+  if (sequence !== undefined && isInteger(column.type) && context.sequenceNamed !== undefined) {
+    const { sequenceNamed } = context;
+    return { kind: 'sequence', id: at(sequence.location, () => sequenceNamed(sequence.name)) };
+  }
   const binder = new ExpressionBinder(context, undefined);
   const bound = at(undefined, () => {
     if (columnNames(node).size > 0) {
@@ -312,6 +317,22 @@ export function bindDefault(
     kind: 'expression',
     expression: { tree: node as unknown as SqlExpression['tree'], zone: context.time.zone.name },
   };
+}
+
+/** The name in `nextval('name')` and `nextval('name'::regclass)`: the sequence is meant, whatever it is called later. */
+function sequenceIn(node: Node): { readonly name: string; readonly location: number | undefined } | undefined {
+  if (!('FuncCall' in node)) return undefined;
+  const { funcname, args = [] } = node.FuncCall;
+  const names = stringsOf(funcname);
+  if (names.at(-1) !== 'nextval' || (names.length > 1 && names[0] !== 'pg_catalog') || args.length !== 1) {
+    return undefined;
+  }
+  const [arg] = args;
+  const cast = arg !== undefined && 'TypeCast' in arg ? arg.TypeCast : undefined;
+  if (cast !== undefined && stringsOf(cast.typeName?.names).at(-1) !== 'regclass') return undefined;
+  const literal = cast === undefined ? arg : cast.arg;
+  if (literal === undefined || !('A_Const' in literal) || literal.A_Const.sval === undefined) return undefined;
+  return { name: literal.A_Const.sval.sval ?? '', location: literal.A_Const.location };
 }
 
 function defaultMismatch(name: string, type: ColumnType, expression: BoundExpression): SqlError {

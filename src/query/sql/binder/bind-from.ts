@@ -27,7 +27,7 @@ import {
   widthOf,
 } from './bound.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
-import { kindOf, placeIn, stringsOf, tableName } from './names.ts';
+import { kindOf, placeIn, relationName, shownName, stringsOf } from './names.ts';
 import { nested, type QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
 
@@ -336,12 +336,12 @@ export function renamed(
 
 /** @throws SqlError `undefined_table`. */
 export function bindTable(range: RangeVar, findTable: QueryContext['queries']['findTable'], offset: number): BoundItem {
-  const name = tableName(range);
+  const name = relationName(range);
   const table = findTable(name);
   if (table === undefined) {
-    throw new SqlError('undefined_table', `relation "${name}" does not exist`, { location: range.location });
+    throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`, { location: range.location });
   }
-  const alias = range.alias?.aliasname ?? name;
+  const alias = range.alias?.aliasname ?? name.name;
   const item = tableItem(table, alias, offset);
   const columns = renamed(item.columns, range.alias, alias);
   return { relation: { kind: 'scan', table, alias }, items: [{ ...item, columns }], lateral: [] };

@@ -35,14 +35,15 @@ function isStar(node: Node): boolean {
 
 function expandStar(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
   const { scope } = binder;
-  const [qualifier, ...rest] = 'ColumnRef' in node ? (node.ColumnRef.fields ?? []) : [];
-  if (rest.length > 1) throw notSupported('a column name qualified by a schema', location);
-  if (rest.length === 1) {
-    const name = stringOf(qualifier);
+  const fields = 'ColumnRef' in node ? (node.ColumnRef.fields ?? []) : [];
+  if (fields.length > 3) throw notSupported('a column name qualified by a database', location);
+  if (fields.length > 1) {
+    const name = stringOf(fields.at(-2));
+    const schema = fields.length === 3 ? stringOf(fields[0]) : undefined;
     if (scope === undefined) {
       throw new SqlError('undefined_table', `missing FROM-clause entry for table "${name}"`, { location });
     }
-    const { item, crossed } = scope.requireItem(name, location);
+    const { item, crossed } = scope.requireItem(name, location, schema);
     return item.columns.map((column) => ({
       name: column.name,
       expression: passIn({ ...column.expression, location }, crossed, binder.progress),

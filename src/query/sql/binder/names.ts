@@ -40,22 +40,32 @@ export function kindOf(node: Node): string {
   return Object.keys(node)[0] ?? '';
 }
 
-/**
- * The name of a table in schema public. Other schemas hold nothing here.
- * @throws SqlError `undefined_table` for other schemas, `feature_not_supported` for other databases.
- */
-export function tableName(range: RangeVar): string {
+/** A relation as a statement names it. */
+export interface QualifiedName {
+  /** Undefined: wherever the search path finds it. */
+  readonly schema: string | undefined;
+  readonly name: string;
+  readonly location?: number | undefined;
+}
+
+/** @throws SqlError `feature_not_supported` for other databases. */
+export function relationName(range: RangeVar): QualifiedName {
   if (range.catalogname !== undefined) throw notSupported('naming a database in a table name', range.location);
-  const name = range.relname ?? '';
-  if (range.schemaname === 'pg_catalog' || range.schemaname === 'information_schema') {
-    return `${range.schemaname}.${name}`;
+  return { schema: range.schemaname, name: range.relname ?? '', location: range.location };
+}
+
+/** Of a list of names, the last of which is the relation's. @throws SqlError `syntax_error`, `feature_not_supported`. */
+export function nameOfList(names: readonly string[]): QualifiedName {
+  if (names.length > 3) {
+    throw new SqlError('syntax_error', `improper relation name (too many dotted names): ${names.join('.')}`);
   }
-  if (range.schemaname !== undefined && range.schemaname !== 'public') {
-    throw new SqlError('undefined_table', `relation "${range.schemaname}.${name}" does not exist`, {
-      location: range.location,
-    });
-  }
-  return name;
+  if (names.length === 3) throw notSupported('naming a database in a table name');
+  return { schema: names.length > 1 ? names.at(-2)! : undefined, name: names.at(-1) ?? '' };
+}
+
+/** As the statement writes it. */
+export function shownName({ schema, name }: QualifiedName): string {
+  return schema === undefined ? name : `${schema}.${name}`;
 }
 
 /** Types of PostgreSQL that are not here: their names are known but not supported. */

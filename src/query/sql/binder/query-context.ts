@@ -1,18 +1,20 @@
 /** What binding a query needs besides the names around it: the statement's context, its tables, and the way to bind a query inside. */
 
 import type { Node, SelectStmt } from '@pgsql/types';
+import type { TableId } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { SqlError } from '../sql-error.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
 import type { BoundModify, BoundRows } from './bound.ts';
+import type { QualifiedName } from './names.ts';
 import type { BindProgress, Frame } from './scope.ts';
 
 /** Types of $1, $2, …; the binder fills in those that the client left open. */
 export type ParameterTypes = (SqlType | undefined)[];
 
 /** Finds tables by name; undefined for one that does not exist. All names of a statement are looked up before. */
-export type FindTable = (name: string) => CatalogTable | undefined;
+export type FindTable = (name: QualifiedName) => CatalogTable | undefined;
 
 /** What a whole statement shares while it is bound. */
 export interface BindContext {
@@ -21,6 +23,8 @@ export interface BindContext {
   readonly takesParameters: boolean;
   readonly time: TimeContext;
   readonly depthMax: number;
+  /** The sequence that a text names. Missing where expressions are read that were written down before. */
+  sequenceNamed?(text: string): TableId;
   /** Missing: the statement begins here. */
   readonly progress?: BindProgress;
   /** Missing where no query can stand. */

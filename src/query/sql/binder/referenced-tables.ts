@@ -3,17 +3,25 @@
  * among them; nobody asks for those.
  */
 
-import type { Node } from '@pgsql/types';
+import type { Node, RangeVar } from '@pgsql/types';
+import type { QualifiedName } from './names.ts';
 
-export function referencedTables(node: Node): ReadonlySet<string> {
-  const names = new Set<string>();
+/** What tells one name of a statement from another. */
+export function nameKey({ schema, name }: QualifiedName): string {
+  return schema === undefined ? name : `${schema}\0${name}`;
+}
+
+export function referencedTables(node: Node): ReadonlyMap<string, QualifiedName> {
+  const names = new Map<string, QualifiedName>();
   const pending: object[] = [node];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if ('relname' in next && typeof next.relname === 'string') {
+      const { schemaname: schema, relname: name } = next as RangeVar;
+      const found = { schema, name: name! };
+      names.set(nameKey(found), found);
+    }
     for (const [name, value] of Object.entries(next)) {
-      if (name === 'relname' && typeof value === 'string') {
-        const schema = 'schemaname' in next ? String(next.schemaname) : 'public';
-        names.add(schema === 'public' ? value : `${schema}.${value}`);
-      } else if (typeof value === 'object' && value !== null && name !== 'A_Const') pending.push(value);
+      if (typeof value === 'object' && value !== null && name !== 'A_Const') pending.push(value);
     }
   }
   return names;

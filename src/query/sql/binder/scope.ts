@@ -123,13 +123,12 @@ export class Scope {
   column(names: readonly string[], location: number | undefined, progress: BindProgress): BoundExpression {
     const name = names.at(-1)!;
     const qualifier = names.length > 1 ? names.at(-2)! : undefined;
-    if (names.length > 3 || (names.length === 3 && names[0] !== 'public')) {
-      throw notSupported('a column name qualified by a schema', location);
-    }
+    if (names.length > 3) throw notSupported('a column name qualified by a database', location);
+    const schema = names.length === 3 ? names[0] : undefined;
     const crossed: Frame[] = [];
     let qualified = false;
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
-      const found = scope.#find(name, qualifier, location);
+      const found = scope.#find(name, qualifier, schema, location);
       if (found === 'item') qualified = true;
       if (found === 'item') break;
       if (found !== undefined) return passIn({ ...found.expression, location }, crossed, progress);
@@ -144,10 +143,14 @@ export class Scope {
   }
 
   /** The item that `alias.*` speaks of, here or further out. @throws SqlError `undefined_table`. */
-  requireItem(alias: string, location: number | undefined): { readonly item: ScopeItem; readonly crossed: Frame[] } {
+  requireItem(
+    alias: string,
+    location: number | undefined,
+    schema?: string,
+  ): { readonly item: ScopeItem; readonly crossed: Frame[] } {
     const crossed: Frame[] = [];
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
-      const item = scope.items.find((each) => each.alias === alias);
+      const item = scope.items.find((each) => isItem(each, alias, schema));
       if (item !== undefined) return { item, crossed };
       crossed.push(scope.frame);
     }
@@ -193,11 +196,16 @@ export class Scope {
   }
 
   /** `item`: the qualifier names an item, which has no such column. */
-  #find(name: string, qualifier: string | undefined, location: number | undefined): ScopeColumn | 'item' | undefined {
+  #find(
+    name: string,
+    qualifier: string | undefined,
+    schema: string | undefined,
+    location: number | undefined,
+  ): ScopeColumn | 'item' | undefined {
     let found: ScopeColumn | undefined;
     let named = false;
     for (const item of this.items) {
-      if (qualifier === undefined ? !item.open : item.alias !== qualifier) continue;
+      if (qualifier === undefined ? !item.open : !isItem(item, qualifier, schema)) continue;
       named = true;
       for (const column of item.columns) {
         if (column.name !== name) continue;
@@ -225,6 +233,12 @@ export class Scope {
     }
     return new SqlError('undefined_table', `missing FROM-clause entry for table "${name}"`, { location });
   }
+}
+
+/** With a schema the name is that of a table, which goes by no other. */
+function isItem({ alias, table }: ScopeItem, name: string, schema: string | undefined): boolean {
+  if (alias !== name) return false;
+  return schema === undefined || (table?.table.name === name && table.schemaName === schema);
 }
 
 /** A value of a row further out, as the innermost of the frames it has to pass finds it. */

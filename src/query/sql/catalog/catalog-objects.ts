@@ -7,8 +7,16 @@
 
 import type { IndexElem, Node } from '@pgsql/types';
 import { decodeTable } from '../../../models/relational/catalog.ts';
+import { readSchemas, type Schemas } from '../../../models/relational/schema.ts';
 import { decodeSequence, type Sequence } from '../../../models/relational/sequence.ts';
-import { type Check, columnNumber, type ForeignKey, type Index, type Table } from '../../../models/relational/table.ts';
+import {
+  type Check,
+  columnNumber,
+  type ForeignKey,
+  type Index,
+  PUBLIC_SCHEMA,
+  type Table,
+} from '../../../models/relational/table.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { defaultOf } from '../binder/bind-modify.ts';
@@ -18,11 +26,19 @@ import { rulesOf } from '../binder/table-rules.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import type { CatalogAccess } from '../functions/evaluation.ts';
 import { partNames } from '../object-names.ts';
+import type { SearchPath } from '../search-path.ts';
+import { SqlError } from '../sql-error.ts';
 import { splitName } from '../types/object-names.ts';
 import type { SqlType } from '../types/types.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 
-export const SCHEMAS = { pg_catalog: 11, pg_toast: 99, public: 2200, information_schema: 13_000 } as const;
+/** Schemas of the system, and the oid of `public`, which is 0 in keys. */
+export const SYSTEM_SCHEMAS = { pg_catalog: 11, pg_toast: 99, information_schema: 13_000 } as const;
+const PUBLIC_OID = 2200;
+
+export function schemaOid(id: number = PUBLIC_SCHEMA): number {
+  return id === PUBLIC_SCHEMA ? PUBLIC_OID : id;
+}
 /** The one role there is, and its oid. */
 export const OWNER = 10;
 /** The oid of the database. */
@@ -54,31 +70,85 @@ export type ConstraintObject = {
 const PRIMARY_KEY_OIDS = 2_000_000_000;
 const PRIMARY_CONSTRAINT_OIDS = 3_000_000_000;
 
-export class CatalogObjects implements CatalogAccess {
+/** What the catalog holds, whoever asks. */
+class CatalogContents {
   readonly tables: readonly CatalogTable[];
   readonly sequences: readonly Sequence[];
+  readonly schemas: Schemas;
   readonly indexes: readonly IndexObject[];
   readonly constraints: readonly ConstraintObject[];
-  readonly #relations = new Map<number, { readonly name: string; readonly schema: string }>();
-  readonly #oids = new Map<string, number>();
-  readonly #pretty = new Map<string, string>();
+  readonly relations = new Map<number, { readonly name: string; readonly schema: string }>();
+  /** By name and schema. */
+  readonly oids = new Map<string, number>();
+  readonly pretty = new Map<string, string>();
 
-  constructor(keyspace: Keyspace, tables: readonly Table[], sequences: readonly Sequence[]) {
+  constructor(keyspace: Keyspace, tables: readonly Table[], sequences: readonly Sequence[], schemas: Schemas) {
     const related = new Map<Table['id'], CatalogTable>();
     for (const table of tables) related.set(table.id, openTable(keyspace, table, related));
     this.tables = [...related.values()];
     this.sequences = sequences;
+    this.schemas = schemas;
     this.indexes = this.tables.flatMap(indexesOf);
     this.constraints = this.tables.flatMap(constraintsOf);
+    const nameOf = (id: number | undefined): string => schemas.get(id)?.name ?? '';
     for (const [schema, name, oid] of SYSTEM_RELATIONS) this.#add(oid, schema, name);
-    for (const { table } of this.tables) this.#add(table.id, 'public', table.name);
-    for (const { id, name } of sequences) this.#add(id, 'public', name);
-    for (const { oid, name } of this.indexes) this.#add(oid, 'public', name);
+    for (const { table } of this.tables) this.#add(table.id, nameOf(table.schema), table.name);
+    for (const { id, name, schema } of sequences) this.#add(id, nameOf(schema), name);
+    for (const { oid, name, table } of this.indexes) this.#add(oid, nameOf(table.table.schema), name);
   }
 
   #add(oid: number, schema: string, name: string): void {
-    this.#relations.set(oid, { schema, name });
-    this.#oids.set(`${schema}.${name}`, oid);
+    this.relations.set(oid, { schema, name });
+    this.oids.set(`${schema}\0${name}`, oid);
+  }
+}
+
+/** The catalog as one session names it: by its search path. */
+export class CatalogObjects implements CatalogAccess {
+  readonly #contents: CatalogContents;
+  readonly #path: SearchPath;
+
+  constructor(contents: CatalogContents, path: SearchPath) {
+    this.#contents = contents;
+    this.#path = path;
+  }
+
+  seenFrom(path: SearchPath): CatalogObjects {
+    return new CatalogObjects(this.#contents, path);
+  }
+
+  /** Whether it is what `objects` holds, seen from `path`. */
+  isOf(objects: CatalogObjects, path: SearchPath): boolean {
+    return this.#contents === objects.#contents && this.#path === path;
+  }
+
+  get tables(): readonly CatalogTable[] {
+    return this.#contents.tables;
+  }
+
+  get sequences(): readonly Sequence[] {
+    return this.#contents.sequences;
+  }
+
+  get indexes(): readonly IndexObject[] {
+    return this.#contents.indexes;
+  }
+
+  get constraints(): readonly ConstraintObject[] {
+    return this.#contents.constraints;
+  }
+
+  /** All schemas, those of the system among them, by their oids. */
+  schemas(): readonly { readonly oid: number; readonly name: string; readonly comment?: string }[] {
+    return [
+      ...Object.entries(SYSTEM_SCHEMAS).map(([name, oid]) => ({ oid, name })),
+      ...this.#contents.schemas.all().map(({ id, ...schema }) => ({ ...schema, oid: schemaOid(id) })),
+    ].sort((a, b) => a.oid - b.oid);
+  }
+
+  /** @param id Undefined for `public`. */
+  schemaName(id: number | undefined): string {
+    return this.#contents.schemas.get(id)?.name ?? '';
   }
 
   tableOf(oid: number): CatalogTable | undefined {
@@ -86,30 +156,38 @@ export class CatalogObjects implements CatalogAccess {
   }
 
   nameOf(kind: SqlType, oid: number): string | undefined {
-    if (kind === 'regnamespace') return Object.entries(SCHEMAS).find(([, each]) => each === oid)?.[0];
+    if (kind === 'regnamespace') {
+      const found = this.schemas().find((each) => each.oid === oid)?.name;
+      return found && quoteName(found);
+    }
     if (kind !== 'regclass') return undefined;
-    const found = this.#relations.get(oid);
+    const found = this.#contents.relations.get(oid);
     if (found === undefined) return undefined;
-    return found.schema === 'information_schema'
-      ? `information_schema.${quoteName(found.name)}`
-      : quoteName(found.name);
+    const name = quoteName(found.name);
+    return this.isVisible(oid) === true ? name : `${quoteName(found.schema)}.${name}`;
   }
 
   oidOf(kind: SqlType, parts: readonly string[]): number | undefined {
     const name = parts.at(-1)!;
-    if (kind === 'regnamespace') return SCHEMAS[name as keyof typeof SCHEMAS];
+    if (kind === 'regnamespace') return this.schemas().find((each) => each.name === name)?.oid;
     if (kind !== 'regclass') return undefined;
-    const schema = parts.length > 1 ? parts.at(-2)! : undefined;
-    if (schema !== undefined) return this.#oids.get(`${schema}.${name}`);
-    return this.#oids.get(`pg_catalog.${name}`) ?? this.#oids.get(`public.${name}`);
+    const { oids } = this.#contents;
+    if (parts.length > 1) return oids.get(`${parts.at(-2)!}\0${name}`);
+    for (const schema of this.#path.searched) {
+      const found = oids.get(`${schema.name}\0${name}`);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   isVisible(oid: number): boolean | null {
-    const found = this.#relations.get(oid);
-    return found === undefined ? null : found.schema !== 'information_schema';
+    const found = this.#contents.relations.get(oid);
+    return found === undefined ? null : this.oidOf('regclass', [found.name]) === oid;
   }
 
   comment(oid: number, column: number): string | null {
+    const schema = this.schemas().find((each) => each.oid === oid);
+    if (schema !== undefined) return schema.comment ?? null;
     const table = this.tableOf(oid)?.table;
     if (table === undefined || column === 0) return table?.comment ?? null;
     return table.columns.find((_, position) => columnNumber(table, position) === column)?.comment ?? null;
@@ -119,21 +197,17 @@ export class CatalogObjects implements CatalogAccess {
     return this.oidOf('regclass', splitName(name));
   }
 
-  relationName(oid: number): string | undefined {
-    return this.#relations.get(oid)?.name;
-  }
-
-  /** @param column 0 for the whole; else the number of a part, from 1. */
   prettyExpression(text: string): string {
-    return this.#pretty.get(text) ?? text;
+    return this.#contents.pretty.get(text) ?? text;
   }
 
   #text(expression: BoundExpression, table: Table | undefined): string {
     const text = deparse(expression, table);
-    this.#pretty.set(text, deparse(expression, table, true));
+    this.#contents.pretty.set(text, deparse(expression, table, true));
     return text;
   }
 
+  /** @param column 0 for the whole; else the number of a part, from 1. */
   indexDefinition(oid: number, column: number, pretty: boolean): string | null {
     const found = this.indexes.find((each) => each.oid === oid);
     if (found === undefined) return null;
@@ -150,7 +224,7 @@ export class CatalogObjects implements CatalogAccess {
     const included = include.map((position) => quoteName(table.columns[position]!.name)).join(', ');
     const predicate = this.predicateText(found);
     return [
-      `CREATE ${unique}INDEX ${quoteName(found.name)} ON public.${quoteName(table.name)} USING btree (${list})`,
+      `CREATE ${unique}INDEX ${quoteName(found.name)} ON ${this.#qualified(table, pretty)} USING btree (${list})`,
       ...(included === '' ? [] : [` INCLUDE (${included})`]),
       ...(nullsDistinct ? [] : [' NULLS NOT DISTINCT']),
       ...(predicate === undefined ? [] : [` WHERE ${pretty ? this.prettyExpression(predicate) : predicate}`]),
@@ -186,7 +260,7 @@ export class CatalogObjects implements CatalogAccess {
         const parent = this.tableOf(key.references)!.table;
         const set = key.setColumns === undefined ? '' : ` (${names(key.setColumns)})`;
         return [
-          `FOREIGN KEY (${names(key.columns)}) REFERENCES ${quoteName(parent.name)}(${names(key.referenced, parent)})`,
+          `FOREIGN KEY (${names(key.columns)}) REFERENCES ${this.nameOf('regclass', parent.id)!}(${names(key.referenced, parent)})`,
           ...(key.matchFull ? [' MATCH FULL'] : []),
           ...(key.onUpdate === 'no action' ? [] : [` ON UPDATE ${key.onUpdate.toUpperCase()}`]),
           ...(key.onDelete === 'no action' ? [] : [` ON DELETE ${key.onDelete.toUpperCase()}${set}`]),
@@ -206,19 +280,30 @@ export class CatalogObjects implements CatalogAccess {
     }
     if (column.default === undefined || column.identity !== undefined) return undefined;
     if (column.default.kind === 'sequence') {
-      const name = this.relationName(column.default.id) ?? '';
-      return `nextval('${quoteName(name).replaceAll("'", "''")}'::regclass)`;
+      const name = this.nameOf('regclass', column.default.id) ?? '';
+      return `nextval('${name.replaceAll("'", "''")}'::regclass)`;
     }
     return this.#text(defaultOf(column), undefined);
   }
 
   serialSequence(tableName: string, columnName: string): string | null {
-    const table = this.tables.find((each) => each.table.name === tableName)?.table;
-    const position = table?.columns.findIndex(({ name }) => name === columnName) ?? -1;
-    if (table === undefined || position < 0) return null;
+    const oid = this.oidOf('regclass', splitName(tableName));
+    const table = oid === undefined ? undefined : this.tableOf(oid)?.table;
+    if (table === undefined) throw new SqlError('undefined_table', `relation "${tableName}" does not exist`);
+    const position = table.columns.findIndex(({ name }) => name === columnName);
+    if (position < 0) {
+      const message = `column "${columnName}" of relation "${table.name}" does not exist`;
+      throw new SqlError('undefined_column', message);
+    }
     const number = columnNumber(table, position);
     const found = this.sequences.find(({ owner }) => owner?.table === table.id && owner.column === number);
-    return found === undefined ? null : `public.${quoteName(found.name)}`;
+    return found === undefined ? null : `${quoteName(this.schemaName(found.schema))}.${quoteName(found.name)}`;
+  }
+
+  /** @param pretty Without the schema where the name alone means the table. */
+  #qualified(table: Table, pretty: boolean): string {
+    if (pretty) return this.nameOf('regclass', table.id)!;
+    return `${quoteName(this.schemaName(table.schema))}.${quoteName(table.name)}`;
   }
 }
 
@@ -309,6 +394,7 @@ function expressionPart(part: BoundExpression, table: Table, pretty: boolean): s
 export async function loadObjects(transaction: Transaction, keyspace: Keyspace): Promise<CatalogObjects> {
   const tables: Table[] = [];
   const sequences: Sequence[] = [];
+  const schemas = await readSchemas(transaction, keyspace);
   const cursor = transaction.scan(keyspace.catalog.range());
   try {
     for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
@@ -321,5 +407,6 @@ export async function loadObjects(transaction: Transaction, keyspace: Keyspace):
   } finally {
     cursor.close();
   }
-  return new CatalogObjects(keyspace, tables, sequences);
+  const contents = new CatalogContents(keyspace, tables, sequences, schemas);
+  return new CatalogObjects(contents, { searched: [], named: [], creation: undefined });
 }

@@ -2,7 +2,7 @@
 
 import { columnNumber, type Table } from '../../../models/relational/table.ts';
 import { typeInfo } from '../types/types.ts';
-import { type ConstraintObject, SCHEMAS } from './catalog-objects.ts';
+import { type CatalogObjects, type ConstraintObject, schemaOid } from './catalog-objects.ts';
 import type { SystemRow, SystemRows } from './system-rows.ts';
 
 const TYPES = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const;
@@ -38,29 +38,30 @@ function keyColumns(constraint: ConstraintObject): readonly number[] {
   }
 }
 
-function named(database: string, table: Table, constraint: string): SystemRow {
+function named(objects: CatalogObjects, database: string, table: Table, constraint: string): SystemRow {
+  const schema = objects.schemaName(table.schema);
   return {
     constraint_catalog: database,
-    constraint_schema: 'public',
+    constraint_schema: schema,
     constraint_name: constraint,
     table_catalog: database,
-    table_schema: 'public',
+    table_schema: schema,
     table_name: table.name,
   };
 }
 
 export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
   information_schema_catalog_name: (_, { session }) => [{ catalog_name: session.database }],
-  schemata: (_, { session }) =>
-    Object.keys(SCHEMAS).map((schema_name) => ({
+  schemata: (objects, { session }) =>
+    objects.schemas().map(({ name }) => ({
       catalog_name: session.database,
-      schema_name,
+      schema_name: name,
       schema_owner: session.user,
     })),
-  tables: ({ tables }, { session }) =>
-    tables.map(({ table }) => ({
+  tables: (objects, { session }) =>
+    objects.tables.map(({ table }) => ({
       table_catalog: session.database,
-      table_schema: 'public',
+      table_schema: objects.schemaName(table.schema),
       table_name: table.name,
       table_type: 'BASE TABLE',
       is_insertable_into: 'YES',
@@ -76,7 +77,7 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
         const info = typeInfo(type);
         yield {
           table_catalog: session.database,
-          table_schema: 'public',
+          table_schema: objects.schemaName(table.schema),
           table_name: table.name,
           column_name: name,
           ordinal_position: columnNumber(table, position),
@@ -102,11 +103,12 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       }
     }
   },
-  *table_constraints({ tables, constraints }, { session }) {
+  *table_constraints(objects, { session }) {
+    const { tables, constraints } = objects;
     for (const constraint of constraints) {
       const isForeign = constraint.kind === 'f';
       yield {
-        ...named(session.database, constraint.table.table, constraint.name),
+        ...named(objects, session.database, constraint.table.table, constraint.name),
         constraint_type: TYPES[constraint.kind],
         is_deferrable: isForeign && constraint.key.deferrable !== undefined ? 'YES' : 'NO',
         initially_deferred: isForeign && constraint.key.deferrable === 'deferred' ? 'YES' : 'NO',
@@ -118,7 +120,12 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       for (let position = 0; position < table.columns.length; position++) {
         if (!table.columns[position]!.notNull) continue;
         yield {
-          ...named(session.database, table, `${SCHEMAS.public}_${table.id}_${columnNumber(table, position)}_not_null`),
+          ...named(
+            objects,
+            session.database,
+            table,
+            `${schemaOid(table.schema)}_${table.id}_${columnNumber(table, position)}_not_null`,
+          ),
           constraint_type: 'CHECK',
           is_deferrable: 'NO',
           initially_deferred: 'NO',
@@ -127,8 +134,8 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       }
     }
   },
-  *key_column_usage({ constraints }, { session }) {
-    for (const constraint of constraints) {
+  *key_column_usage(objects, { session }) {
+    for (const constraint of objects.constraints) {
       const { table } = constraint.table;
       const positions = keyColumns(constraint);
       for (let i = 0; i < positions.length; i++) {
@@ -144,7 +151,7 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
           place = unique.indexOf(key) + 1;
         }
         yield {
-          ...named(session.database, table, constraint.name),
+          ...named(objects, session.database, table, constraint.name),
           column_name: table.columns[positions[i]!]!.name,
           ordinal_position: i + 1,
           position_in_unique_constraint: place,
@@ -152,18 +159,21 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       }
     }
   },
-  *constraint_column_usage({ constraints }, { session }) {
-    for (const constraint of constraints) {
+  *constraint_column_usage(objects, { session }) {
+    for (const constraint of objects.constraints) {
       const own = constraint.table.table;
       const table = constraint.kind === 'f' ? constraint.table.related.get(constraint.key.references)!.table : own;
       const positions = constraint.kind === 'f' ? constraint.key.referenced : keyColumns(constraint);
       for (const position of positions) {
-        yield { ...named(session.database, table, constraint.name), column_name: table.columns[position]!.name };
+        yield {
+          ...named(objects, session.database, table, constraint.name),
+          column_name: table.columns[position]!.name,
+        };
       }
     }
   },
-  *referential_constraints({ constraints }, { session }) {
-    for (const constraint of constraints) {
+  *referential_constraints(objects, { session }) {
+    for (const constraint of objects.constraints) {
       if (constraint.kind !== 'f') continue;
       const { key } = constraint;
       const parent = constraint.table.related.get(key.references)!.table;
@@ -172,10 +182,10 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       const unique = parent.indexes?.find(({ parts }) => parts.every(({ column }) => key.referenced.includes(column!)));
       yield {
         constraint_catalog: session.database,
-        constraint_schema: 'public',
+        constraint_schema: objects.schemaName(constraint.table.table.schema),
         constraint_name: constraint.name,
         unique_constraint_catalog: session.database,
-        unique_constraint_schema: 'public',
+        unique_constraint_schema: objects.schemaName(parent.schema),
         unique_constraint_name: isPrimary ? parent.primaryKeyName : (unique?.name ?? null),
         match_option: key.matchFull ? 'FULL' : 'NONE',
         update_rule: key.onUpdate.toUpperCase(),
@@ -188,18 +198,18 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       if (constraint.kind !== 'c') continue;
       yield {
         constraint_catalog: session.database,
-        constraint_schema: 'public',
+        constraint_schema: objects.schemaName(constraint.table.table.schema),
         constraint_name: constraint.name,
         check_clause: objects.constraintDefinition(constraint.oid, false)!.replace(/^CHECK \((.*)\)$/s, '$1'),
       };
     }
   },
-  sequences: ({ sequences }, { session }) =>
-    sequences
+  sequences: (objects, { session }) =>
+    objects.sequences
       .filter(({ owner }) => owner?.identity !== true)
-      .map(({ name, type, start, increment, min, max, cycle }) => ({
+      .map(({ name, schema, type, start, increment, min, max, cycle }) => ({
         sequence_catalog: session.database,
-        sequence_schema: 'public',
+        sequence_schema: objects.schemaName(schema),
         sequence_name: name,
         data_type: typeInfo(type).title,
         numeric_precision: { int2: 16, int4: 32, int8: 64 }[type],

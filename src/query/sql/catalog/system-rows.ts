@@ -11,7 +11,8 @@ import {
   indexOidOf,
   indexParts,
   OWNER,
-  SCHEMAS,
+  SYSTEM_SCHEMAS,
+  schemaOid,
 } from './catalog-objects.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 
@@ -25,6 +26,7 @@ const HEAP = 2;
 const DATABASE_OWNER = 6171;
 /** Oids of the catalogs themselves, for pg_description and pg_depend. */
 const CLASS_OID = 1259;
+const NAMESPACE_OID = 2615;
 const COLLATION_DEFAULT = 100;
 
 function vector(values: readonly number[]): SqlArray {
@@ -37,7 +39,6 @@ function isCollatable(type: Parameters<typeof typeInfo>[0]): boolean {
 
 function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<SystemRow> {
   const shared = {
-    relnamespace: SCHEMAS.public,
     relowner: OWNER,
     relpersistence: 'p',
     relreplident: 'n',
@@ -48,6 +49,7 @@ function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<Sy
       ...shared,
       oid: table.id,
       relname: table.name,
+      relnamespace: schemaOid(table.schema),
       reltype: 0,
       relam: HEAP,
       relfilenode: table.storage ?? table.id,
@@ -66,6 +68,7 @@ function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<Sy
       ...shared,
       oid: index.oid,
       relname: index.name,
+      relnamespace: schemaOid(index.table.table.schema),
       relam: BTREE,
       relfilenode: index.oid,
       relkind: 'i',
@@ -73,11 +76,12 @@ function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<Sy
       relispopulated: true,
     };
   }
-  for (const { id, name } of sequences) {
+  for (const { id, name, schema } of sequences) {
     yield {
       ...shared,
       oid: id,
       relname: name,
+      relnamespace: schemaOid(schema),
       relfilenode: id,
       reltuples: 1,
       relkind: 'S',
@@ -90,7 +94,7 @@ function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<Sy
       ...shared,
       oid,
       relname: name,
-      relnamespace: SCHEMAS[schema as keyof typeof SCHEMAS],
+      relnamespace: SYSTEM_SCHEMAS[schema as keyof typeof SYSTEM_SCHEMAS],
       relkind: kind,
       relam: kind === 'r' ? HEAP : 0,
       reltuples: -1,
@@ -248,7 +252,7 @@ function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<Sys
     const row = {
       oid: constraint.oid,
       conname: constraint.name,
-      connamespace: SCHEMAS.public,
+      connamespace: schemaOid(table.schema),
       contype: constraint.kind,
       condeferrable: false,
       convalidated: true,
@@ -298,7 +302,7 @@ function* typeRows(): Iterable<SystemRow> {
     yield {
       oid: info.oid,
       typname: info.name,
-      typnamespace: SCHEMAS.pg_catalog,
+      typnamespace: SYSTEM_SCHEMAS.pg_catalog,
       typowner: OWNER,
       typlen: info.size,
       typbyval: info.size > 0 && info.size <= 8,
@@ -347,11 +351,11 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   pg_index: (objects) => objects.indexes.map((index) => indexRow(objects, index)),
   pg_constraint: constraintRows,
   pg_type: typeRows,
-  pg_namespace: () =>
-    Object.entries(SCHEMAS).map(([nspname, oid]) => ({
+  pg_namespace: (objects) =>
+    objects.schemas().map(({ oid, name }) => ({
       oid,
-      nspname,
-      nspowner: nspname === 'public' ? DATABASE_OWNER : OWNER,
+      nspname: name,
+      nspowner: oid === schemaOid() ? DATABASE_OWNER : OWNER,
       nspacl: null,
     })),
   *pg_attrdef(objects) {
@@ -429,7 +433,11 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
     { oid: 12, lanname: 'internal', lanowner: OWNER },
     { oid: 14, lanname: 'sql', lanowner: OWNER, lanpltrusted: true },
   ],
-  *pg_description({ tables }) {
+  *pg_description(objects) {
+    const { tables } = objects;
+    for (const { oid, comment } of objects.schemas()) {
+      if (comment !== undefined) yield { objoid: oid, classoid: NAMESPACE_OID, objsubid: 0, description: comment };
+    }
     for (const { table } of tables) {
       if (table.comment !== undefined) {
         yield { objoid: table.id, classoid: CLASS_OID, objsubid: 0, description: table.comment };
@@ -466,9 +474,9 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       seqcache: cache,
       seqcycle: cycle,
     })),
-  pg_sequences: ({ sequences }, { session }) =>
-    sequences.map(({ name, type, start, increment, max, min, cache, cycle }) => ({
-      schemaname: 'public',
+  pg_sequences: (objects, { session }) =>
+    objects.sequences.map(({ name, schema, type, start, increment, max, min, cache, cycle }) => ({
+      schemaname: objects.schemaName(schema),
       sequencename: name,
       sequenceowner: session.user,
       data_type: typeInfo(type).oid,
@@ -480,9 +488,9 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       cache_size: cache,
       last_value: null,
     })),
-  pg_tables: ({ tables }, { session }) =>
-    tables.map(({ table }) => ({
-      schemaname: 'public',
+  pg_tables: (objects, { session }) =>
+    objects.tables.map(({ table }) => ({
+      schemaname: objects.schemaName(table.schema),
       tablename: table.name,
       tableowner: session.user,
       tablespace: null,
@@ -491,7 +499,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
     })),
   pg_indexes: (objects) =>
     objects.indexes.map(({ oid, name, table }) => ({
-      schemaname: 'public',
+      schemaname: objects.schemaName(table.table.schema),
       tablename: table.table.name,
       indexname: name,
       tablespace: null,

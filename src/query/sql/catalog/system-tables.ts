@@ -21,9 +21,8 @@ export class SystemTables {
     this.#relations = new Map(SYSTEM_RELATIONS.map((relation) => [`${relation[0]}.${relation[1]}`, relation]));
   }
 
-  /** @param name With its schema, or without for one of pg_catalog. */
-  find(name: string): CatalogTable | undefined {
-    const full = name.includes('.') ? name : `pg_catalog.${name}`;
+  find(schema: string, name: string): CatalogTable | undefined {
+    const full = `${schema}.${name}`;
     const relation = this.#relations.get(full);
     if (relation === undefined) return undefined;
     let table = this.#opened.get(full);
@@ -56,7 +55,7 @@ export class SystemTables {
       assert(catalog instanceof CatalogObjects, 'the catalog is loaded before a plan that reads it runs');
       return toRows(columns, rows(catalog, context));
     };
-    return { ...openTable(this.#keyspace, definition), system };
+    return { ...openTable(this.#keyspace, definition), schemaName: schema, system };
   }
 }
 

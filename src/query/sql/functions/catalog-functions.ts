@@ -82,8 +82,8 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
   'pg_database_size(name) int8 volatile': nothing,
   'pg_tablespace_location(oid) text stable': () => '',
   'pg_relation_is_publishable(regclass) bool stable': yes,
-  'current_schemas(bool) _name stable': (implicit: boolean): ColumnValue =>
-    new SqlArray('name', implicit ? ['pg_catalog', 'public'] : ['public']),
+  'current_schemas(bool) _name stable': (implied: boolean, { session }: RunContext): ColumnValue =>
+    new SqlArray('name', session.schemaNames?.(implied) ?? []),
   'to_regclass(text) regclass stable': (name: string, context: RunContext) => catalog(context).find(name) ?? null,
   'has_table_privilege(oid, text) bool stable': yes,
   'has_schema_privilege(text, text) bool stable': yes,

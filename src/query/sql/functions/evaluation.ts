@@ -47,6 +47,8 @@ export interface SessionFacts {
   readonly catalog?: CatalogAccess | undefined;
   /** All run-time parameters with their values. */
   settings?(): Iterable<readonly [name: string, value: string]>;
+  /** Names of the schemas in the search path that exist; `implied`: those too that are searched without being named. */
+  schemaNames?(implied: boolean): readonly string[];
   /** Undefined while constants are computed. */
   readonly sequences?: SequenceAccess;
   readonly user: string;
