@@ -45,7 +45,9 @@ import { pgwireListener } from './protocols/pgwire/listener.ts';
 import { PrincipalStore } from './protocols/principals.ts';
 import { respListener } from './protocols/resp/listener.ts';
 import { restoreProvider, Stores } from './providers/registry.ts';
+import type { SqlLimits } from './query/sql/limits.ts';
 import { SqlEngine } from './query/sql/sql-engine.ts';
+import { TemporaryFiles } from './query/sql/workspace/temporary-files.ts';
 import { Keyspace } from './storage/keyspace.ts';
 
 export type { Stores } from './providers/registry.ts';
@@ -101,6 +103,18 @@ export async function runServer(config: Config, output: ServerOutput): Promise<R
 /** What Redis clients may keep waiting is a quarter of the memory, but enough for a large request and its reply. */
 const CLIENT_BYTES_MIN = 32 * 2 ** 20;
 
+/** In the data directory, for what statements cannot hold in memory. */
+const TEMPORARY_DIRECTORY = '.temporary';
+
+/** What all statements may hold together is a quarter of the memory, one operator a quarter of that. */
+function queryLimits(memoryBytes: number): Pick<SqlLimits, 'queryBytesMax' | 'workBytesMax'> {
+  const queryBytesMax = Math.floor(memoryBytes / 4);
+  return { queryBytesMax, workBytesMax: Math.min(OPERATOR_BYTES_MAX, Math.floor(queryBytesMax / 4)) };
+}
+
+/** Rows in temporary files are read and written faster than a heap of more than this is collected. */
+const OPERATOR_BYTES_MAX = 64 * 2 ** 20;
+
 /** How long connections may take to get the replies they wait for. */
 const DRAIN_MS_MAX = 5_000;
 
@@ -144,7 +158,20 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
   partitions.start();
   cleanup.push({ what: 'key-value partitions', undo: () => partitions.stop() });
 
-  const sql = new SqlEngine({ store: stores.ofModel('relational'), platform, keyspace, log });
+  const temporaryFiles = new TemporaryFiles({
+    files: platform.files,
+    directory: join(config.server.dataDir, TEMPORARY_DIRECTORY),
+    bytesMax: config.listeners.postgres.temporaryBytesMax,
+  });
+  await temporaryFiles.clean();
+  const sql = new SqlEngine({
+    store: stores.ofModel('relational'),
+    platform,
+    keyspace,
+    log,
+    temporaryFiles,
+    limits: queryLimits(config.memory.limitBytes),
+  });
   cleanup.push({ what: 'SQL', undo: () => sql.close() });
 
   const principals = await PrincipalStore.of(config.users);

@@ -75,6 +75,8 @@ export interface ListenersConfig {
     readonly connectTimeoutMs: number;
     /** Initial `statement_timeout`. */
     readonly queryTimeoutMs: number;
+    /** For rows of statements that do not fit into memory. */
+    readonly temporaryBytesMax: number;
   };
   readonly redis: ListenerConfig & {
     readonly connectionsMax: number;

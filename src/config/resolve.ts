@@ -186,6 +186,7 @@ function resolveListeners(settings: Settings): ListenersConfig {
       connectionsMax: settings.read(FIELDS.postgresConnections),
       connectTimeoutMs: settings.read(FIELDS.postgresConnect),
       queryTimeoutMs: settings.read(FIELDS.postgresQuery),
+      temporaryBytesMax: settings.read(FIELDS.postgresTemporary),
     },
     redis: {
       enabled: settings.read(FIELDS.redisEnabled) && has('redis'),

@@ -176,6 +176,13 @@ export const FIELDS = {
     'Initial `statement_timeout` of sessions; 0 is without limit.',
     { env: 'ORBIT_POSTGRES_QUERY_TIMEOUT_SECS' },
   ),
+  postgresTemporary: field(
+    'protocols.postgresql.sql_engine.temp_file_limit',
+    bytes(0, 1024 * 1024 * GB),
+    16 * GB,
+    'Bytes of temporary files, of all statements together, for rows that do not fit into memory.',
+    { env: 'ORBIT_POSTGRES_TEMP_FILE_LIMIT' },
+  ),
 
   redisEnabled: field('protocols.redis.enabled', boolean, true, 'Listen for Redis clients.', {
     env: 'ORBIT_REDIS_ENABLED',

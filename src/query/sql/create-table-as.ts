@@ -7,7 +7,7 @@ import { relationName, stringsOf } from './binder/names.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import type { ResultColumn } from './planner/plan.ts';
-import { tagOf } from './portal.ts';
+import { closeRunning, tagOf } from './portal.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
 import type { SchemaChanges } from './schema-changes.ts';
@@ -54,10 +54,10 @@ export async function createTableAs(
   const insert: Node = { InsertStmt: { relation: { ...rel!, schemaname: target.name }, selectStmt: query } };
   const running = await runner.open(await runner.plan({ node: insert, text, index }, undefined), [], false);
   try {
-    await drain(running.operator, () => {});
+    await drain(running.operator, running.execution, () => {});
     sink.complete(tagOf(running).replace('INSERT 0', 'SELECT'));
   } finally {
-    running.operator.close();
+    closeRunning(running);
   }
 }
 

@@ -22,6 +22,7 @@ import type { TransactionBlock } from './transaction-block.ts';
 import type { TimeZone } from './types/time-zone.ts';
 import type { TextStyle } from './types/timestamptz.ts';
 import type { SqlValue } from './types/types.ts';
+import type { Workspace } from './workspace/workspace.ts';
 
 export interface ExecutionOptions {
   readonly engine: SqlEngine;
@@ -36,7 +37,7 @@ export interface ExecutionOptions {
   readonly nowMicros: bigint;
   readonly statementMicros: bigint;
   readonly lockTimeoutMs: number;
-  readonly block: Pick<TransactionBlock, 'defer'>;
+  readonly block: Pick<TransactionBlock, 'defer' | 'newWorkspace' | 'releaseWorkspace'>;
 }
 
 export class Execution implements ExecutionContext {
@@ -57,6 +58,7 @@ export class Execution implements ExecutionContext {
   measure: ExecutionContext['measure'];
   #slots: SqlValue[] | undefined;
   #states: Map<object, unknown> | undefined;
+  #workspace: Workspace | undefined;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
@@ -84,6 +86,16 @@ export class Execution implements ExecutionContext {
   get slots(): SqlValue[] {
     this.#slots ??= [];
     return this.#slots;
+  }
+
+  get workspace(): Workspace {
+    this.#workspace ??= this.#options.block.newWorkspace();
+    return this.#workspace;
+  }
+
+  /** Gives back what operators hold, when no more will be asked of them. */
+  release(): void {
+    if (this.#workspace !== undefined) this.#options.block.releaseWorkspace(this.#workspace);
   }
 
   state<T>(owner: object, create: () => T): T {

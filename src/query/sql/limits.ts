@@ -5,8 +5,13 @@ export interface SqlLimits {
   readonly statementBytesMax: number;
   /** Nesting of expressions; beyond it `statement_too_complex`. */
   readonly expressionDepthMax: number;
-  /** Estimated bytes that one sort or one buffered result may hold; beyond it `out_of_memory`. */
+  /**
+   * Estimated bytes that one operator (a sort, the groups of GROUP BY) may hold; beyond it rows go into temporary files, or
+   * the statement gets `out_of_memory`.
+   */
   readonly workBytesMax: number;
+  /** The same of all running statements together. */
+  readonly queryBytesMax: number;
   /** Query strings whose trees, and plans with them, are kept. */
   readonly parsedStatementsMax: number;
   /** Bytes of query strings whose trees are kept; trees are about twenty times larger. */
@@ -23,6 +28,7 @@ export const DEFAULT_SQL_LIMITS: SqlLimits = {
   statementBytesMax: 16 * 1024 * 1024,
   expressionDepthMax: 1_000,
   workBytesMax: 64 * 1024 * 1024,
+  queryBytesMax: 512 * 1024 * 1024,
   parsedStatementsMax: 1_024,
   parsedBytesMax: 512 * 1024,
   preparedStatementsMax: 4_096,

@@ -6,6 +6,7 @@
 
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Transaction } from '../../storage/store.ts';
+import type { Execution } from './execution.ts';
 import type { Interrupts } from './interrupts.ts';
 import { drain } from './operators/drain.ts';
 import { MemoryBudget } from './operators/memory-budget.ts';
@@ -43,6 +44,7 @@ export interface Portal {
 export interface RunningPortal {
   readonly plan: Plan;
   readonly operator: Operator;
+  readonly execution: Execution;
   readonly transaction: Transaction | undefined;
   /** Pulled and not yet handed out. */
   pending: RowBatch;
@@ -118,6 +120,12 @@ function cutBatch(running: RunningPortal, batch: RowBatch | undefined, target: n
   return batch.slice(0, room);
 }
 
+/** For when nothing more will be asked of it; harmless when done already. */
+export function closeRunning({ operator, execution }: RunningPortal): void {
+  operator.close();
+  execution.release();
+}
+
 /** What CommandComplete says. */
 export function tagOf(running: RunningPortal): string {
   const { verb } = running.plan;
@@ -128,16 +136,16 @@ export function tagOf(running: RunningPortal): string {
 }
 
 /** Reads what a running portal has left into memory, so that the transaction may move on under it. */
-export function holdRest(running: RunningPortal, bytesMax: number): Awaitable<void> {
+export function holdRest(running: RunningPortal): Awaitable<void> {
   const held: ExecutionRow[] = [...running.pending];
-  const budget = new MemoryBudget('the rest of a suspended portal', bytesMax);
+  const budget = new MemoryBudget('the rest of a suspended portal', running.execution);
   const take = (batch: RowBatch): void => {
     for (const row of batch) {
       budget.take(row);
       held.push(row);
     }
   };
-  return whenReady(drain(running.operator, take), () => {
+  return whenReady(drain(running.operator, running.execution, take), () => {
     running.pending = held;
   });
 }

@@ -19,11 +19,16 @@ import type { Plan } from './planner/plan.ts';
 import { Sequences } from './sequences.ts';
 import { StatementTemplates } from './statement-template.ts';
 import type { SqlType } from './types/types.ts';
+import { QueryMemory } from './workspace/query-memory.ts';
+import type { TemporaryFiles } from './workspace/temporary-files.ts';
+import { Workspace } from './workspace/workspace.ts';
 
 export interface SqlEngineOptions {
   readonly store: Store;
   readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
   readonly limits?: Partial<SqlLimits>;
+  /** For what statements cannot hold in memory; without them they answer `out_of_memory`. */
+  readonly temporaryFiles?: TemporaryFiles;
   /** Where the data lives; default `orbit`. */
   readonly keyspace?: Keyspace;
   /** Default: none. */
@@ -56,6 +61,9 @@ export class SqlEngine {
   readonly catalog: CatalogCache;
   readonly sequences: Sequences;
   readonly systemTables: SystemTables;
+  /** What running statements hold. */
+  readonly memory: QueryMemory;
+  readonly temporaryFiles: TemporaryFiles | undefined;
   #objects: CatalogObjects | undefined;
   #objectsGeneration = 0;
   readonly log: Log;
@@ -77,6 +85,8 @@ export class SqlEngine {
     this.catalog = new CatalogCache(this.store, this.keyspace);
     this.sequences = new Sequences(this.store, this.keyspace);
     this.systemTables = new SystemTables(this.keyspace);
+    this.memory = new QueryMemory(this.limits.queryBytesMax);
+    this.temporaryFiles = options.temporaryFiles;
     this.log = options.log ?? silentLog;
   }
 
@@ -101,6 +111,10 @@ export class SqlEngine {
         reader.rollback();
       }
     }
+  }
+
+  newWorkspace(): Workspace {
+    return new Workspace({ memory: this.memory, files: this.temporaryFiles, limits: this.limits });
   }
 
   /** Statements running in all sessions, now. */

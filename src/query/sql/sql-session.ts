@@ -25,7 +25,7 @@ import type { SessionFacts } from './functions/evaluation.ts';
 import { Interrupts } from './interrupts.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
-import type { FieldFormat, Portal, PreparedStatement } from './portal.ts';
+import { closeRunning, type FieldFormat, type Portal, type PreparedStatement } from './portal.ts';
 import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
 import { SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -265,7 +265,7 @@ export class SqlSession {
   closePortal(name: string): void {
     const portal = this.portals.get(name);
     if (portal === undefined) return;
-    portal.running?.operator.close();
+    if (portal.running !== undefined) closeRunning(portal.running);
     this.portals.delete(name);
   }
 

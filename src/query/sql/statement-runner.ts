@@ -23,7 +23,7 @@ import { Execution } from './execution.ts';
 import type { RowBatch } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { type Plan, planQuery } from './planner/plan.ts';
-import { type Portal, pump, type RunningPortal, tagOf } from './portal.ts';
+import { closeRunning, type Portal, pump, type RunningPortal, tagOf } from './portal.ts';
 import type { ResultSink } from './results.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -143,6 +143,7 @@ export class StatementRunner {
         return sink.rows(plan.columns!, batch);
       };
       return whenReady(pump(running, 0, this.#session.interrupts, deliver), () => {
+        closeRunning(running);
         const finish = (): void => {
           if (plan.columns !== undefined && !delivery.started) sink.columns(plan.columns);
           sink.complete(tagOf(running));
@@ -174,7 +175,7 @@ export class StatementRunner {
         (ended) => {
           if (!ended) return 'suspended';
           portal.state = 'done';
-          running.operator.close();
+          closeRunning(running);
           sink.complete(tagOf(running));
           return 'complete';
         },
@@ -222,7 +223,7 @@ export class StatementRunner {
     const execution = this.#execution(transaction, values, statementMicros);
     const open = (): RunningPortal => {
       if (plan.verb !== 'SELECT' || plan.writesRows === true) this.#block.wrote = true;
-      return { plan, operator: plan.open(execution), transaction, pending: [], rows: 0, held: false };
+      return { plan, operator: plan.open(execution), execution, transaction, pending: [], rows: 0, held: false };
     };
     const refused = plan.writes.find(({ system }) => system !== undefined);
     if (refused !== undefined) {

@@ -14,12 +14,13 @@ import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import type { DeferrableConstraint } from './operators/operator.ts';
-import { holdRest, type Portal } from './portal.ts';
+import { closeRunning, holdRest, type Portal } from './portal.ts';
 import { resolvePath, type SearchPath, schemaNamed } from './search-path.ts';
 import { SessionSequences } from './sequences.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
+import type { Workspace } from './workspace/workspace.ts';
 
 interface SavepointEntry {
   readonly name: string;
@@ -56,6 +57,8 @@ export class TransactionBlock {
   isolation: string | undefined;
   parametersAtBegin: ParameterMark | undefined;
   readonly sequences: SessionSequences;
+  /** What executions of this transaction hold. */
+  readonly #workspaces = new Set<Workspace>();
   #ownObjects: CatalogObjects | undefined;
   /** The schemas as this transaction sees them, where they are not the newest; undefined until `loadSchemas`. */
   #ownSchemas: Schemas | undefined;
@@ -83,7 +86,7 @@ export class TransactionBlock {
     for (const { running, state } of this.portals.values()) {
       if (running === undefined || state !== 'running' || running.held) continue;
       running.held = true;
-      const held = holdRest(running, this.#engine.limits.workBytesMax);
+      const held = holdRest(running);
       if (isPromise(held)) return held.then(() => this.holdPortals());
     }
   }
@@ -97,6 +100,24 @@ export class TransactionBlock {
     const { transaction } = this;
     if (transaction === undefined || transaction.isolation === 'readCommitted') return false;
     return this.#engine.catalog.version > transaction.readVersion;
+  }
+
+  newWorkspace(): Workspace {
+    const workspace = this.#engine.newWorkspace();
+    this.#workspaces.add(workspace);
+    return workspace;
+  }
+
+  releaseWorkspace(workspace: Workspace): void {
+    this.#workspaces.delete(workspace);
+    workspace.release();
+  }
+
+  #closePortals(): void {
+    for (const { running } of this.portals.values()) if (running !== undefined) closeRunning(running);
+    this.portals.clear();
+    for (const workspace of this.#workspaces) workspace.release();
+    this.#workspaces.clear();
   }
 
   beginImplicit(): void {
@@ -270,8 +291,7 @@ export class TransactionBlock {
   }
 
   finishTransaction(): void {
-    for (const portal of this.portals.values()) portal.running?.operator.close();
-    this.portals.clear();
+    this.#closePortals();
     this.transaction = undefined;
     this.status = 'none';
     this.wrote = false;
@@ -298,8 +318,7 @@ export class TransactionBlock {
       return;
     }
     this.status = 'failed';
-    for (const portal of this.portals.values()) portal.running?.operator.close();
-    this.portals.clear();
+    this.#closePortals();
     if (this.transaction?.state !== 'open') return;
     const last = this.savepoints.at(-1);
     if (last?.mark === undefined) this.transaction.rollback();

@@ -10,7 +10,7 @@ import { createTableAs, selectInto } from './create-table-as.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { planCopy } from './planner/plan.ts';
-import { type RunningPortal, tagOf } from './portal.ts';
+import { closeRunning, type RunningPortal, tagOf } from './portal.ts';
 import type { ClosableCopySource, ResultSink, UtilitySink } from './results.ts';
 import { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
@@ -152,11 +152,11 @@ export class UtilityStatements {
       }
       try {
         source = await sink.copyIn!(bound.columns.length);
-        await drain(running.operator, () => {});
+        await drain(running.operator, running.execution, () => {});
         sink.complete(tagOf(running));
       } finally {
         source?.close();
-        running.operator.close();
+        closeRunning(running);
       }
       return;
     }

@@ -71,14 +71,14 @@ export class Aggregate implements Operator {
     this.#grouping = grouping;
     this.#aggregates = aggregates;
     this.#context = context;
-    this.#budget = new MemoryBudget('GROUP BY', context.limits.workBytesMax);
+    this.#budget = new MemoryBudget('GROUP BY', context);
   }
 
   next(): Awaitable<RowBatch | undefined> {
     if (this.#done) return undefined;
     if (this.#results !== undefined) return this.#emit();
     const take = this.#taker();
-    return whenReady(drain(this.#input, take), () => {
+    return whenReady(drain(this.#input, this.#context, take), () => {
       this.#results = this.#groups.values();
       return this.#emit();
     });

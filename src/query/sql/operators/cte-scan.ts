@@ -36,7 +36,7 @@ export class CteState {
   constructor(planned: PlannedCte, context: ExecutionContext) {
     this.#planned = planned;
     this.#context = context;
-    this.#budget = new MemoryBudget('a query in WITH', context.limits.workBytesMax);
+    this.#budget = new MemoryBudget('a query in WITH', context);
   }
 
   /** Computes more rows. @returns false when there are none. */

@@ -1,26 +1,54 @@
-/** Pulls everything out of an operator, synchronously for as long as it answers at once. */
+/** Pulls everything out of an operator, synchronously for as long as it and who takes answer at once. */
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
-import type { Operator, RowBatch } from './operator.ts';
+import type { ExecutionContext, Operator, RowBatch } from './operator.ts';
 
-/** Gives every batch to `take` in order, then closes. */
-export function drain(input: Operator, take: (batch: RowBatch) => void): Awaitable<void> {
+/** Gives every batch to `take` in order, each when the one before was taken, then closes. */
+export function drain(
+  input: Operator,
+  context: Pick<ExecutionContext, 'pause'>,
+  take: (batch: RowBatch) => Awaitable<void>,
+): Awaitable<void> {
   for (;;) {
+    const pause = context.pause();
+    if (pause !== undefined) return drainRest(input, context, pause, take);
     const batch = input.next();
-    if (isPromise(batch)) return drainRest(input, batch, take);
+    if (isPromise(batch)) return drainLate(input, context, batch, take);
     if (batch === undefined) {
       input.close();
       return;
     }
-    take(batch);
+    const taken = take(batch);
+    if (isPromise(taken)) return drainRest(input, context, taken, take);
   }
+}
+
+async function drainLate(
+  input: Operator,
+  context: Pick<ExecutionContext, 'pause'>,
+  first: Promise<RowBatch | undefined>,
+  take: (batch: RowBatch) => Awaitable<void>,
+): Promise<void> {
+  const batch = await first;
+  if (batch === undefined) input.close();
+  else await drainRest(input, context, take(batch), take);
 }
 
 async function drainRest(
   input: Operator,
-  first: Promise<RowBatch | undefined>,
-  take: (batch: RowBatch) => void,
+  context: Pick<ExecutionContext, 'pause'>,
+  before: Awaitable<void>,
+  take: (batch: RowBatch) => Awaitable<void>,
 ): Promise<void> {
-  for (let batch = await first; batch !== undefined; batch = await input.next()) take(batch);
+  if (isPromise(before)) await before;
+  for (;;) {
+    const pause = context.pause();
+    if (pause !== undefined) await pause;
+    const next = input.next();
+    const batch = isPromise(next) ? await next : next;
+    if (batch === undefined) break;
+    const taken = take(batch);
+    if (isPromise(taken)) await taken;
+  }
   input.close();
 }

@@ -298,7 +298,7 @@ export class ForeignKeyChecks {
     reader: Transaction,
   ): Promise<readonly ExecutionRow[]> {
     const rows: ExecutionRow[] = [];
-    const budget = new MemoryBudget('rows that refer to a row', this.#context.limits.workBytesMax);
+    const budget = new MemoryBudget('rows that refer to a row', this.#context);
     const { range, index } = childrenRange(child, key, values);
     const cursor = reader.scan(range);
     try {
@@ -356,6 +356,6 @@ function childrenRange(
   return { range: index.keys.range(ordered(index.index.parts.map(({ column }) => column))), index };
 }
 
-function newBudget({ limits }: ExecutionContext): MemoryBudget {
-  return new MemoryBudget('checking foreign keys', limits.workBytesMax);
+function newBudget(context: ExecutionContext): MemoryBudget {
+  return new MemoryBudget('checking foreign keys', context);
 }

@@ -12,7 +12,7 @@ export function gather(
   rowsMax = Number.POSITIVE_INFINITY,
 ): Awaitable<ExecutionRow[]> {
   const rows: ExecutionRow[] = [];
-  const budget = new MemoryBudget(what, context.limits.workBytesMax);
+  const budget = new MemoryBudget(what, context);
   const take = (batch: RowBatch): boolean => {
     for (const row of batch) {
       budget.take(row);

@@ -218,7 +218,7 @@ export class HashJoin extends Join {
   #build(): Awaitable<void> {
     const table = new Map<DistinctKey, ExecutionRow[]>();
     const unmet = this.#options.kind === 'full' ? new Set<ExecutionRow>() : undefined;
-    const budget = new MemoryBudget('a join', this.context.limits.workBytesMax);
+    const budget = new MemoryBudget('a join', this.context);
     const take = (batch: RowBatch): void => {
       for (const row of batch) {
         const key = this.#hashKey(this.#options.right, row);
@@ -231,7 +231,7 @@ export class HashJoin extends Join {
         else alike.push(row);
       }
     };
-    return whenReady(drain(this.#open(this.context), take), () => {
+    return whenReady(drain(this.#open(this.context), this.context, take), () => {
       this.#table = table;
       this.#unmet = unmet;
     });

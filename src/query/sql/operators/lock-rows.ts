@@ -76,14 +76,14 @@ export class LockRows implements Operator {
       return this.#input.next();
     if (this.#held !== undefined) return this.#pullHeld();
     const held: ExecutionRow[] = [];
-    const budget = new MemoryBudget('locking rows after other writes', this.#context.limits.workBytesMax);
+    const budget = new MemoryBudget('locking rows after other writes', this.#context);
     const take = (batch: RowBatch): void => {
       for (const row of batch) {
         budget.take(row);
         held.push(row);
       }
     };
-    return whenReady(drain(this.#input, take), () => {
+    return whenReady(drain(this.#input, this.#context, take), () => {
       this.#held = held;
       return this.#pullHeld();
     });

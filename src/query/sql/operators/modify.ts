@@ -45,7 +45,7 @@ export class Modify implements ModifyingOperator {
     this.#returning = options.returning;
     this.#readFirst = options.readFirst;
     this.#context = context;
-    this.#budget = new MemoryBudget('RETURNING', context.limits.workBytesMax);
+    this.#budget = new MemoryBudget('RETURNING', context);
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -62,7 +62,7 @@ export class Modify implements ModifyingOperator {
   }
 
   #readAllThenWrite(): Awaitable<void> {
-    const budget = new MemoryBudget('reading the rows to write', this.#context.limits.workBytesMax);
+    const budget = new MemoryBudget('reading the rows to write', this.#context);
     const held: ExecutionRow[] = [];
     const take = (batch: RowBatch): void => {
       for (const row of batch) {
@@ -70,7 +70,7 @@ export class Modify implements ModifyingOperator {
         held.push(row);
       }
     };
-    return whenReady(drain(this.#input, take), () => this.#write(new Held(held)));
+    return whenReady(drain(this.#input, this.#context, take), () => this.#write(new Held(held)));
   }
 
   #write(input: Operator): Awaitable<void> {

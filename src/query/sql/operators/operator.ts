@@ -13,6 +13,7 @@ import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../../sto
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { SqlLimits } from '../limits.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** Rows belong to whoever pulled them. */
 export type ExecutionRow = ColumnValue[];
@@ -36,6 +37,8 @@ export interface DeferrableConstraint {
 
 export interface ExecutionContext extends EvaluationContext {
   readonly limits: SqlLimits;
+  /** Memory and files for what is held. */
+  readonly workspace: Workspace;
   /** Watches an operator for EXPLAIN ANALYZE. @param node What it is part of. */
   measure?: ((node: object, operator: Operator) => Operator) | undefined;
   /** What a part of the plan, which all executions share, keeps for this one. */

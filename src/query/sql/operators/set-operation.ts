@@ -68,7 +68,7 @@ export class SetOperation implements Operator {
     this.#right = right;
     this.#options = options;
     this.#context = context;
-    this.#budget = new MemoryBudget(options.operation.toUpperCase(), context.limits.workBytesMax);
+    this.#budget = new MemoryBudget(options.operation.toUpperCase(), context);
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -103,7 +103,7 @@ export class SetOperation implements Operator {
         counts.set(key, (count ?? 0) + 1);
       }
     };
-    return whenReady(drain(this.#right(this.#context), take), () => {
+    return whenReady(drain(this.#right(this.#context), this.#context, take), () => {
       this.#counts = counts;
     });
   }

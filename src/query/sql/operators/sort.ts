@@ -1,15 +1,15 @@
 /**
- * ORDER BY where no key gives the order: holds all rows, sorted stably in memory, bounded by the statement's budget.
- * With a limit it keeps no more than twice the rows that the limit needs, and a few.
+ * ORDER BY where no key gives the order. What does not fit into the statement's memory is sorted in temporary files (see
+ * sorter.ts); with a small limit only the wanted rows are held.
  */
 
-import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
+import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import type { Compare } from '../types/compare.ts';
 import type { SqlValue } from '../types/types.ts';
 import { drain } from './drain.ts';
-import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import { type CompareKeys, type SortedRows, Sorter } from './sorter.ts';
 
 export interface SortKey {
   readonly value: Evaluate;
@@ -18,86 +18,96 @@ export interface SortKey {
   readonly nullsFirst: boolean;
 }
 
-interface Sortable {
-  readonly row: ExecutionRow;
-  readonly keys: readonly SqlValue[];
-}
-
 const BATCH_ROWS = 512;
-const SPARE_ROWS = 256;
 
 export class Sort implements Operator {
   readonly #input: Operator;
   readonly #keys: readonly SortKey[];
   readonly #context: ExecutionContext;
-  readonly #rowsMax: number;
-  readonly #budget: MemoryBudget;
-  #held: Sortable[] = [];
-  #sorted = false;
-  #position = 0;
+  readonly #sorter: Sorter;
+  #wanted: number;
+  #sorted: SortedRows | undefined;
+  #closed = false;
 
   /** @param rowsMax How many rows are wanted; Infinity for all. */
   constructor(input: Operator, keys: readonly SortKey[], context: ExecutionContext, rowsMax: number) {
     this.#input = input;
     this.#keys = keys;
     this.#context = context;
-    this.#rowsMax = rowsMax;
-    this.#budget = new MemoryBudget('a sort', context.limits.workBytesMax);
+    this.#wanted = rowsMax;
+    this.#sorter = new Sorter({ what: 'a sort', compare: keyComparator(keys), rowsMax }, context);
   }
 
   next(): Awaitable<RowBatch | undefined> {
-    if (this.#sorted) return this.#emit();
+    if (this.#closed) return undefined;
+    if (this.#sorted !== undefined) return this.#emit(this.#sorted);
     return whenReady(
-      drain(this.#input, (batch) => this.#take(batch)),
-      () => {
-        this.#cut();
-        this.#sorted = true;
-        return this.#emit();
-      },
+      drain(this.#input, this.#context, (batch) => this.#take(batch, 0)),
+      () =>
+        whenReady(this.#sorter.finish(), (sorted) => {
+          this.#sorted = sorted;
+          return this.#emit(sorted);
+        }),
     );
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#input.close();
-    this.#sorted = true;
-    this.#held = [];
+    this.#sorter.close();
+    this.#sorted = undefined;
   }
 
-  #take(batch: RowBatch): void {
-    for (const row of batch) {
-      const keys = this.#keys.map((key) => key.value(row, this.#context));
-      this.#budget.take(row);
-      this.#held.push({ row, keys });
-      if (this.#held.length >= 2 * this.#rowsMax + SPARE_ROWS) this.#cut();
+  #take(batch: RowBatch, from: number): Awaitable<void> {
+    for (let i = from; i < batch.length; i++) {
+      const row = batch[i]!;
+      const full = this.#sorter.add(row, keysOf(this.#keys, row, this.#context));
+      if (full !== undefined) return full.then(() => this.#take(batch, i + 1));
     }
   }
 
-  #cut(): void {
-    this.#held.sort((a, b) => compareKeys(this.#keys, a.keys, b.keys));
-    if (this.#held.length <= this.#rowsMax) return;
-    this.#held.length = this.#rowsMax;
-    this.#budget.reset(this.#held.map(({ row }) => row));
+  #emit(sorted: SortedRows): Awaitable<RowBatch | undefined> {
+    const rows = sorted.batch(Math.min(BATCH_ROWS, this.#wanted));
+    return isPromise(rows) ? rows.then((late) => this.#emitted(late)) : this.#emitted(rows);
   }
 
-  #emit(): RowBatch | undefined {
-    const rows = this.#held.slice(this.#position, this.#position + BATCH_ROWS).map(({ row }) => row);
-    this.#position += rows.length;
-    return rows.length === 0 ? undefined : rows;
+  #emitted(rows: RowBatch): RowBatch | undefined {
+    this.#wanted -= rows.length;
+    if (rows.length > 0) return rows;
+    this.close();
+    return undefined;
   }
+}
+
+export function keysOf(keys: readonly SortKey[], row: ExecutionRow, context: ExecutionContext): SqlValue[] {
+  const values = new Array<SqlValue>(keys.length);
+  for (let i = 0; i < keys.length; i++) values[i] = keys[i]!.value(row, context);
+  return values;
 }
 
 /** Which of two rows comes first, by the values of their keys. */
 export function compareKeys(keys: readonly SortKey[], a: readonly SqlValue[], b: readonly SqlValue[]): number {
   for (let i = 0; i < keys.length; i++) {
-    const key = keys[i]!;
-    const x = a[i]!;
-    const y = b[i]!;
-    if (x === null || y === null) {
-      if (x === y) continue;
-      return (x === null) === key.nullsFirst ? -1 : 1;
-    }
-    const order = key.compare(x, y);
-    if (order !== 0) return key.descending ? -order : order;
+    const order = compareKey(keys[i]!, a[i]!, b[i]!);
+    if (order !== 0) return order;
   }
   return 0;
+}
+
+function compareKey({ compare, descending, nullsFirst }: SortKey, x: SqlValue, y: SqlValue): number {
+  if (x === null || y === null) {
+    if (x === y) return 0;
+    return (x === null) === nullsFirst ? -1 : 1;
+  }
+  const order = compare(x, y);
+  return descending ? -order : order;
+}
+
+/** As `compareKeys`, with the keys built in. */
+export function keyComparator(keys: readonly SortKey[]): CompareKeys {
+  const [first] = keys;
+  if (first === undefined) return () => 0;
+  if (keys.length === 1) return (a, b) => compareKey(first, a[0]!, b[0]!);
+  return (a, b) => compareKeys(keys, a, b);
 }

@@ -91,7 +91,7 @@ export class Window implements Operator {
   #compute(): Awaitable<void> {
     const { partitionBy, orderBy, calls } = this.#options;
     const rows: Sortable[] = [];
-    const budget = new MemoryBudget('a window', this.#context.limits.workBytesMax);
+    const budget = new MemoryBudget('a window', this.#context);
     const results = new Array<null>(calls.length).fill(null);
     const take = (batch: RowBatch): void => {
       for (const row of batch) {
@@ -101,7 +101,7 @@ export class Window implements Operator {
         rows.push({ row, partition: values(partitionBy), order: values(orderBy) });
       }
     };
-    return whenReady(drain(this.#input, take), () => {
+    return whenReady(drain(this.#input, this.#context, take), () => {
       if (partitionBy.length + orderBy.length > 0) {
         rows.sort(
           (a, b) => compareKeys(partitionBy, a.partition, b.partition) || compareKeys(orderBy, a.order, b.order),

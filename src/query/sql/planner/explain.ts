@@ -47,7 +47,7 @@ export class Explain implements Operator {
     this.#context.measure = (of, operator) => new Watched(operator, measureOf(measures, of), now);
     const began = now();
     return whenReady(
-      drain(this.#explained.open(this.#context), () => {}),
+      drain(this.#explained.open(this.#context), this.#context, () => {}),
       () => print(node, options, measures, Number(now() - began)),
     );
   }

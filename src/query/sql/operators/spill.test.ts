@@ -1,0 +1,185 @@
+/** Statements whose rows do not fit into their memory: the same answers as with memory for all, and nothing is left. */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openTestStore, platform, type TestStore } from '../../../../test/support/stores.ts';
+import { Simulation } from '../../../platform/simulated/simulation.ts';
+import { SqlEngine } from '../sql-engine.ts';
+import { SqlSession } from '../sql-session.ts';
+import { TemporaryFiles } from '../workspace/temporary-files.ts';
+
+const seed = process.env.ORBIT_TEST_SEED ?? '1';
+const DIRECTORY = '/temporary';
+/** Of one operator: about a hundred rows. */
+const WORK_BYTES = 24_000;
+
+let fixture: TestStore;
+let roomy: SqlEngine;
+const engines: SqlEngine[] = [];
+const simulation = new Simulation(seed);
+
+type Spilling = ReturnType<typeof spilling>;
+
+function spilling(options: { readonly fileBytesMax?: number; readonly workBytesMax?: number } = {}) {
+  const disk = simulation.newDisk();
+  const { files } = simulation.boot({ disk });
+  const temporaryFiles = new TemporaryFiles({
+    files,
+    directory: DIRECTORY,
+    bytesMax: options.fileBytesMax ?? Number.MAX_SAFE_INTEGER,
+  });
+  const limits = { workBytesMax: options.workBytesMax ?? WORK_BYTES };
+  const engine = new SqlEngine({ store: fixture.store, platform, temporaryFiles, limits });
+  engines.push(engine);
+  const session = new SqlSession(engine, { user: 'orbit', database: 'orbit', processId: 1 });
+  return { engine, session, files, disk, temporaryFiles };
+}
+
+beforeAll(async () => {
+  fixture = await openTestStore('memory');
+  roomy = new SqlEngine({ store: fixture.store, platform });
+  engines.push(roomy);
+  const session = new SqlSession(roomy, { user: 'orbit', database: 'orbit', processId: 1 });
+  const random = simulation.random;
+  const rows = Array.from({ length: 3_000 }, (_, i) => {
+    const k = random.chance(0.05) ? 'null' : random.int(1_500);
+    return `(${i}, ${k}, ${random.int(7)}, '${'x'.repeat(random.int(30))}${random.int(400)}', ${random.int(1000)} / 8.0)`;
+  });
+  await session.execute('create table t (id int primary key, k int, few int, s text, n numeric)');
+  await session.execute('create table u (id int primary key, k int, s text)');
+  for (let i = 0; i < rows.length; i += 500)
+    await session.execute(`insert into t values ${rows.slice(i, i + 500).join()}`);
+  await session.execute('insert into u select id, k + 500, s from t where id % 3 <> 0');
+});
+
+afterAll(async () => {
+  for (const engine of engines) engine.close();
+  await fixture.dispose();
+});
+
+/** Queries, and whether their order is part of the answer. */
+const QUERIES: readonly (readonly [sql: string, ordered: boolean])[] = [
+  ['select * from t order by k', true],
+  ['select * from t order by s desc nulls last, n', true],
+  ['select few, k, id from t order by few, k desc nulls first limit 900 offset 1000', true],
+  ['select id from t order by n limit 10', true],
+  ['select s, k from t order by random() < 2, id desc', true],
+  ['select distinct k from t', true],
+  ['select distinct k, s from t order by k, s', true],
+  ['select distinct on (k) k, id from t order by k, id desc', true],
+  ['select distinct s from t limit 700', true],
+];
+
+async function rowsOf(session: SqlSession, sql: string, ordered: boolean): Promise<readonly string[]> {
+  const [result] = await session.execute(sql);
+  const rows = result!.rows.map((row) => row.map(String).join('|'));
+  return ordered ? rows : rows.sort();
+}
+
+/** No memory is taken and no file is open. */
+async function expectNothingLeft({ engine, temporaryFiles, files }: Spilling): Promise<void> {
+  await expect.poll(() => temporaryFiles.openFiles, { interval: 1 }).toBe(0);
+  expect([temporaryFiles.bytes, engine.memory.bytes]).toEqual([0, 0]);
+  expect(await files.list(DIRECTORY)).toEqual([]);
+}
+
+describe('what does not fit into memory', () => {
+  let small: Spilling;
+  let bounded: Spilling;
+  let full: Spilling;
+  let wide: SqlSession;
+  beforeAll(() => {
+    small = spilling();
+    bounded = spilling({ fileBytesMax: 2_500 });
+    full = spilling();
+    wide = new SqlSession(roomy, { user: 'orbit', database: 'orbit', processId: 2 });
+  });
+
+  test.each(QUERIES)('gives the same answer from files: %s', async (sql, ordered) => {
+    const before = small.temporaryFiles.totals.files;
+    expect(await rowsOf(small.session, sql, ordered), `seed ${seed}`).toEqual(await rowsOf(wide, sql, ordered));
+    if (!sql.includes('limit 10')) expect(small.temporaryFiles.totals.files).toBeGreaterThan(before);
+    await expectNothingLeft(small);
+  });
+
+  test.each(QUERIES.filter(([sql]) => !sql.includes('limit 10')))(
+    'is refused where files are full: %s',
+    async (sql) => {
+      await expect(bounded.session.execute(sql)).rejects.toMatchObject({
+        condition: 'configuration_limit_exceeded',
+        message: 'temporary file size exceeds temp_file_limit (2kB)',
+      });
+      await expectNothingLeft(bounded);
+      const repair = full.disk.fail('write', { code: 'ENOSPC', times: 1_000 });
+      await expect(full.session.execute(sql)).rejects.toMatchObject({ code: 'disk_full' });
+      repair();
+      await expectNothingLeft(full);
+      expect((await full.session.execute('select 1'))[0]!.rows).toEqual([[1]]);
+    },
+  );
+});
+
+test('more sorted files than can be read at once are merged step by step', async () => {
+  const given = spilling({ workBytesMax: 4_000 });
+  const { session, temporaryFiles } = given;
+  const wide = new SqlSession(roomy, { user: 'orbit', database: 'orbit', processId: 2 });
+  const sql = 'select id, s from t order by s, k';
+  expect(await rowsOf(session, sql, true)).toEqual(await rowsOf(wide, sql, true));
+  expect(temporaryFiles.totals.files).toBeGreaterThan(100);
+  await expectNothingLeft(given);
+});
+
+test('files of a portal live until it is closed, or its transaction ends', async () => {
+  const given = spilling();
+  const { session, temporaryFiles } = given;
+  const sink = { columns: () => {}, rows: () => {}, complete: () => {}, empty: () => {}, notice: () => {} };
+  for (const end of [() => session.closePortal('p'), () => session.execute('rollback'), () => session.execute('x y')]) {
+    await session.execute('begin');
+    const portal = session.portal(await session.prepare('select * from t order by s', []), []);
+    session.portals.set('p', portal);
+    expect(await session.run(portal, 10, sink)).toBe('suspended');
+    expect(temporaryFiles.openFiles).toBeGreaterThan(0);
+    await Promise.resolve(end()).catch(() => {});
+    await expectNothingLeft(given);
+    await session.execute('rollback');
+  }
+});
+
+test('a session that ends while its statement writes files leaves nothing', async () => {
+  const given = spilling();
+  const { session, temporaryFiles } = given;
+  const running = session.execute('select * from t order by s');
+  await expect.poll(() => temporaryFiles.openFiles, { interval: 0 }).toBeGreaterThan(0);
+  session.close();
+  await expect(running).rejects.toMatchObject({ condition: 'query_canceled' });
+  await expectNothingLeft(given);
+});
+
+test('files that a crash left are removed at the start', async () => {
+  const { files, temporaryFiles } = spilling();
+  await files.makeDirectory(DIRECTORY);
+  for (const name of ['rows-7', 'rows-81', 'rows-of-others']) {
+    await files.writeAtomic(`${DIRECTORY}/${name}`, Uint8Array.of(1));
+  }
+  await temporaryFiles.clean();
+  expect(await files.list(DIRECTORY)).toEqual(['rows-of-others']);
+});
+
+test('what other statements hold is not there for the next', async () => {
+  const engine = new SqlEngine({
+    store: fixture.store,
+    platform,
+    limits: { queryBytesMax: 900_000, workBytesMax: 800_000 },
+  });
+  engines.push(engine);
+  const session = new SqlSession(engine, { user: 'orbit', database: 'orbit', processId: 1 });
+  const sql = 'select id, few from t where id < 1000 order by few';
+  expect((await session.execute(sql))[0]!.tag).toBe('SELECT 1000');
+  engine.memory.force(700_000);
+  await expect(session.execute(sql)).rejects.toMatchObject({
+    condition: 'out_of_memory',
+    detail: expect.stringContaining('other statements'),
+  });
+  engine.memory.give(700_000);
+  expect((await session.execute(sql))[0]!.tag).toBe('SELECT 1000');
+  expect(engine.memory.bytes).toBe(0);
+});
