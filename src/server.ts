@@ -171,6 +171,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     log,
     temporaryFiles,
     limits: queryLimits(config.memory.limitBytes),
+    autoAnalyzeDelayMs: 2_000,
   });
   cleanup.push({ what: 'SQL', undo: () => sql.close() });
 

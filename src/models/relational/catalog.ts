@@ -14,7 +14,7 @@ import type { Key } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { LockOptions, Transaction } from '../../storage/store.ts';
 import { indexRange } from './index-keys.ts';
-import { RowKeys, schemaVersionKey, tableIdKey, tableKey, tableNameKey } from './keys.ts';
+import { RowKeys, schemaVersionKey, statisticsKey, tableIdKey, tableKey, tableNameKey } from './keys.ts';
 import { Numeric } from './numeric.ts';
 import {
   type Column,
@@ -186,6 +186,7 @@ export function forgetTable(transaction: Transaction, keyspace: Keyspace, table:
   if (table.primaryKey.length > 0) deleteName(transaction, keyspace, table.primaryKeyName, table.schema);
   for (const { name } of table.indexes ?? []) deleteName(transaction, keyspace, name, table.schema);
   transaction.delete(tableKey(keyspace, table.id));
+  transaction.delete(statisticsKey(keyspace, table.id));
 }
 
 /** Requires the exclusive lock on the table's definition. Deletes the rows, and what indexes hold, as ranges. */
@@ -202,7 +203,7 @@ interface StoredColumn extends Omit<Column, 'default' | 'missing'> {
   readonly missing?: StoredValue;
 }
 
-type StoredValue =
+export type StoredValue =
   | null
   | boolean
   | string
@@ -262,7 +263,8 @@ export function decodeTable(bytes: Bytes): Table {
   };
 }
 
-function storeValue(value: ColumnValue, type: ColumnType): StoredValue {
+/** A value as JSON holds it. */
+export function storeValue(value: ColumnValue, type: ColumnType): StoredValue {
   if (typeof value === 'bigint') return { bigint: value.toString() };
   if (typeof value === 'number') return { number: Object.is(value, -0) ? '-0' : String(value) };
   if (value instanceof Numeric) return { digits: value.digits.toString(), scale: value.scale };
@@ -272,7 +274,7 @@ function storeValue(value: ColumnValue, type: ColumnType): StoredValue {
   return { hex: Buffer.from(writer.view()).toString('hex') };
 }
 
-function restoreValue(value: StoredValue, type: ColumnType): ColumnValue {
+export function restoreValue(value: StoredValue, type: ColumnType): ColumnValue {
   if (value === null || typeof value !== 'object') return value;
   if ('bigint' in value) return BigInt(value.bigint);
   if ('number' in value) return Number(value.number);

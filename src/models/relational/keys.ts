@@ -3,6 +3,7 @@
  *
  *   {prefix}/relational/ (table id, …primary key)   -> the remaining columns, see row-codec.ts
  *   {prefix}/relational/ (table id, row id)         -> all columns, for a table without a primary key
+ *   {prefix}/relational/ (0, table id)              -> statistics as JSON, see statistics.ts; no table has the id 0
  *   {prefix}/catalog/    ('table', table id)        -> definition as JSON, see catalog.ts
  *   {prefix}/catalog/    ('table-name', name)       -> id of the table in public as decimal text; of other relations
  *                                                      the kind and the id, see catalog.ts
@@ -39,6 +40,11 @@ import { type Interval, TimeTz } from './values.ts';
 
 export function tableKey(keyspace: Keyspace, id: TableId): Key {
   return keyspace.catalog.key(['table', BigInt(id)]);
+}
+
+/** What was counted of the table's rows. */
+export function statisticsKey(keyspace: Keyspace, id: TableId): Key {
+  return keyspace.relational.key([0n, BigInt(id)]);
 }
 
 /** @param schema Id of the schema; `public` when undefined. */

@@ -8,6 +8,7 @@ import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
+import type { TableId } from '../../models/relational/table.ts';
 import type { Random } from '../../platform/platform.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../storage/store.ts';
@@ -18,6 +19,7 @@ import type { SqlLimits } from './limits.ts';
 import type { DeferrableConstraint, ExecutionContext } from './operators/operator.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
+import type { RowChange } from './statistics/table-statistics.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import type { TimeZone } from './types/time-zone.ts';
 import type { TextStyle } from './types/timestamptz.ts';
@@ -37,7 +39,7 @@ export interface ExecutionOptions {
   readonly nowMicros: bigint;
   readonly statementMicros: bigint;
   readonly lockTimeoutMs: number;
-  readonly block: Pick<TransactionBlock, 'defer' | 'newWorkspace' | 'releaseWorkspace'>;
+  readonly block: Pick<TransactionBlock, 'defer' | 'newWorkspace' | 'noteChanges' | 'releaseWorkspace'>;
 }
 
 export class Execution implements ExecutionContext {
@@ -162,6 +164,10 @@ export class Execution implements ExecutionContext {
 
   defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean {
     return this.#options.block.defer(constraint, check);
+  }
+
+  noteChanges(table: TableId, change: RowChange, rows: number): void {
+    this.#options.block.noteChanges(table, change, rows);
   }
 
   nextRowId(table: CatalogTable): Awaitable<bigint> {

@@ -173,6 +173,7 @@ export class SchemaChanges {
     this.#block.wrote = true;
     for (const table of tables.values()) {
       truncateTable(transaction, keyspace, table);
+      this.#block.noteChanges(table.id, 'truncated', this.#engine.statistics.rowsOf(table.id));
       if (statement.restart_seqs !== true) continue;
       for (const { sequence } of table.columns) {
         const state = sequence === undefined ? undefined : this.sequences.state(sequence);

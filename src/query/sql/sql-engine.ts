@@ -18,6 +18,8 @@ import { type ParsedStatement, SqlParser } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
 import { Sequences } from './sequences.ts';
 import { StatementTemplates } from './statement-template.ts';
+import { AutoAnalyze } from './statistics/auto-analyze.ts';
+import { StatisticsOfTables } from './statistics/table-statistics.ts';
 import type { SqlType } from './types/types.ts';
 import { QueryMemory } from './workspace/query-memory.ts';
 import type { TemporaryFiles } from './workspace/temporary-files.ts';
@@ -33,6 +35,8 @@ export interface SqlEngineOptions {
   readonly keyspace?: Keyspace;
   /** Default: none. */
   readonly log?: Log;
+  /** Gathers statistics of changed tables in the background, this long after the change. Default: never. */
+  readonly autoAnalyzeDelayMs?: number;
 }
 
 const DRAIN_MS_MAX = 10_000;
@@ -49,6 +53,8 @@ interface PlanVariant {
   readonly zone: string;
   readonly types: DeclaredTypes | undefined;
   readonly plan: Plan;
+  /** Generation of the statistics that it is known to be good for. */
+  statistics: number;
 }
 
 export class SqlEngine {
@@ -64,6 +70,9 @@ export class SqlEngine {
   /** What running statements hold. */
   readonly memory: QueryMemory;
   readonly temporaryFiles: TemporaryFiles | undefined;
+  readonly statistics: StatisticsOfTables;
+  /** Undefined when statistics are gathered by ANALYZE only. */
+  readonly autoAnalyze: AutoAnalyze | undefined;
   #objects: CatalogObjects | undefined;
   #objectsGeneration = 0;
   readonly log: Log;
@@ -88,6 +97,11 @@ export class SqlEngine {
     this.memory = new QueryMemory(this.limits.queryBytesMax);
     this.temporaryFiles = options.temporaryFiles;
     this.log = options.log ?? silentLog;
+    this.statistics = new StatisticsOfTables(this.store, this.keyspace);
+    const { autoAnalyzeDelayMs: delayMs } = options;
+    const { store, keyspace, platform, statistics, log } = this;
+    this.autoAnalyze =
+      delayMs === undefined ? undefined : new AutoAnalyze({ store, keyspace, platform, statistics, log, delayMs });
   }
 
   /** What the catalog holds, as of its newest version; undefined until `loadObjects`. */
@@ -153,7 +167,11 @@ export class SqlEngine {
     const variants = this.#plans.get(statement);
     if (variants === undefined) return undefined;
     for (const variant of variants) {
-      if (variant.zone === zone && sameTypes(variant.types, types)) return variant.plan;
+      if (variant.zone !== zone || !sameTypes(variant.types, types)) continue;
+      if (variant.statistics === this.statistics.generation) return variant.plan;
+      if (this.#readsOtherStatistics(variant)) return undefined;
+      variant.statistics = this.statistics.generation;
+      return variant.plan;
     }
     return undefined;
   }
@@ -164,10 +182,18 @@ export class SqlEngine {
       this.#plans = new WeakMap();
       this.#plansGeneration = this.catalog.generation;
     }
-    const variants = this.#plans.get(statement) ?? [];
+    const kept = this.#plans.get(statement) ?? [];
+    const variants = kept.filter((each) => each.zone !== zone || !sameTypes(each.types, types));
     if (variants.length >= PLAN_VARIANTS_MAX) variants.shift();
-    variants.push({ zone, types: types && [...types], plan });
+    variants.push({ zone, types: types && [...types], plan, statistics: this.statistics.generation });
     this.#plans.set(statement, variants);
+  }
+
+  /** Whether a plan was made from statistics that are no longer the newest. A point query has no choice to make. */
+  #readsOtherStatistics({ plan, statistics }: PlanVariant): boolean {
+    if (plan.point !== undefined) return false;
+    for (const id of plan.reads) if (this.statistics.epochOf(id) > statistics) return true;
+    return false;
   }
 
   /**
@@ -205,6 +231,8 @@ export class SqlEngine {
   }
 
   close(): void {
+    this.autoAnalyze?.stop();
+    this.statistics.close();
     this.catalog.close();
     this.sequences.close();
   }

@@ -87,6 +87,7 @@ export class SqlSession {
       processId: options.processId,
       setting: (name) => this.#utility.settings.show(name),
       sequences: this.#block.sequences,
+      statistics: engine.statistics,
       settings: () => this.parameters.all(),
       schemaNames: (implied) => this.#block.path[implied ? 'searched' : 'named'].map(({ name }) => name),
     };

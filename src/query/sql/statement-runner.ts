@@ -324,6 +324,8 @@ export class StatementRunner {
     }
     const loading = this.#engine.sequences.ready();
     if (loading !== undefined) waits.push(loading);
+    const counted = this.#engine.statistics.ready();
+    if (counted !== undefined) waits.push(counted);
     return waits.length === 0 ? find : Promise.all(waits).then(() => find);
   }
 

@@ -10,6 +10,7 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Observer } from '../../base/observer.ts';
 import { readSchemas, type Schema, type Schemas } from '../../models/relational/schema.ts';
 import { sequenceKey, setPosition } from '../../models/relational/sequence.ts';
+import type { TableId } from '../../models/relational/table.ts';
 import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
@@ -20,6 +21,7 @@ import { SessionSequences } from './sequences.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
+import type { RowChange } from './statistics/table-statistics.ts';
 import type { Workspace } from './workspace/workspace.ts';
 
 interface SavepointEntry {
@@ -64,6 +66,8 @@ export class TransactionBlock {
   #ownSchemas: Schemas | undefined;
   #path: { readonly setting: string; readonly schemas: Schemas; readonly path: SearchPath } | undefined;
   #objectsSeen: CatalogObjects | undefined;
+  /** Rows that were written, by table; counted when the transaction commits. */
+  readonly #changes: { readonly table: TableId; readonly change: RowChange; readonly rows: number }[] = [];
   readonly #engine: SqlEngine;
   readonly #parameters: SessionParameters;
   readonly #label: string;
@@ -273,8 +277,19 @@ export class TransactionBlock {
     const commit = room === undefined ? transaction.commitVisible() : room.then(() => transaction.commitVisible());
     return whenReady(commit, ({ version }) => {
       this.observe(Math.max(version, transaction.observedVersion));
+      const { statistics } = this.#engine;
+      for (const { table, change, rows } of this.#changes) statistics.noteChanges(table, change, rows);
       this.finishTransaction();
     });
+  }
+
+  /** See `ExecutionContext.noteChanges`. */
+  noteChanges(table: TableId, change: RowChange, rows: number): void {
+    const last = this.#changes.at(-1);
+    // A transaction that writes one table many times is one count.
+    if (last?.table === table && last.change === change) {
+      this.#changes[this.#changes.length - 1] = { table, change, rows: last.rows + rows };
+    } else this.#changes.push({ table, change, rows });
   }
 
   observe(version: number): void {
@@ -302,6 +317,7 @@ export class TransactionBlock {
     this.ranStatement = false;
     this.savepoints.length = 0;
     this.#deferred.length = 0;
+    this.#changes.length = 0;
     this.#ownObjects = undefined;
     this.#ownSchemas = undefined;
     this.#constraintModes.clear();

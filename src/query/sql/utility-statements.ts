@@ -3,9 +3,9 @@
 import type { Node } from '@pgsql/types';
 import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
+import { vacuumOrAnalyze } from './analyze-statement.ts';
 import { bindCopy } from './binder/bind-copy.ts';
-import { requireColumn } from './binder/bind-modify.ts';
-import { kindOf, placeIn, relationName, shownName, statementTitle, stringOf, stringsOf } from './binder/names.ts';
+import { kindOf, placeIn, relationName, statementTitle, stringOf } from './binder/names.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
@@ -60,7 +60,7 @@ export class UtilityStatements {
     if ('AlterOwnerStmt' in node) return this.#changeOwner(node.AlterOwnerStmt, sink);
     if ('TruncateStmt' in node) return this.#schema.truncate(node.TruncateStmt, sink);
     if ('AlterTableStmt' in node) return this.#schema.alterTable(node.AlterTableStmt, sink);
-    if ('VacuumStmt' in node) return this.#vacuum(node.VacuumStmt, sink);
+    if ('VacuumStmt' in node) return vacuumOrAnalyze(node.VacuumStmt, sink, this.#session, this.#runner);
     if ('CopyStmt' in node) return this.#copy(node.CopyStmt, sink);
     if ('DiscardStmt' in node && node.DiscardStmt.target === 'DISCARD_ALL') {
       if (this.#block.status === 'explicit') {
@@ -106,27 +106,6 @@ export class UtilityStatements {
     await this.#schema.schemas.changeOwner(stringOf(object));
     if (owner !== user) throw new SqlError('undefined_object', `role "${owner}" does not exist`);
     sink.complete(`ALTER ${words}`);
-  }
-
-  /** Old versions are let go by the store, and no plan depends on statistics: there is nothing to do but to look. */
-  async #vacuum(
-    { is_vacuumcmd: isVacuum, rels }: Extract<Node, { VacuumStmt: unknown }>['VacuumStmt'],
-    sink: Pick<ResultSink, 'complete'>,
-  ): Promise<void> {
-    const title = isVacuum === true ? 'VACUUM' : 'ANALYZE';
-    if (isVacuum === true && this.#block.status === 'explicit') {
-      throw new SqlError('active_sql_transaction', 'VACUUM cannot run inside a transaction block');
-    }
-    for (const each of rels ?? []) {
-      if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
-      const { relation, va_cols: columns } = each.VacuumRelation;
-      const name = relationName(relation);
-      await this.#block.loadSchemas();
-      const found = await this.#runner.findTable(name);
-      if (found === undefined) throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
-      for (const column of stringsOf(columns)) requireColumn(found.table, column, undefined);
-    }
-    sink.complete(title);
   }
 
   async #copy(statement: Extract<Node, { CopyStmt: unknown }>['CopyStmt'], sink: UtilitySink): Promise<void> {

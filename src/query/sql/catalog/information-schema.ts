@@ -3,7 +3,7 @@
 import { columnNumber, type Table } from '../../../models/relational/table.ts';
 import { typeInfo } from '../types/types.ts';
 import { type CatalogObjects, type ConstraintObject, schemaOid } from './catalog-objects.ts';
-import type { SystemRow, SystemRows } from './system-rows.ts';
+import type { SystemRow, SystemRows } from './system-row.ts';
 
 const TYPES = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const;
 

@@ -356,6 +356,20 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
   ],
   [
     'pg_catalog',
+    'pg_stats',
+    12062,
+    'v',
+    'schemaname name, tablename name, attname name, inherited bool, null_frac float4, avg_width int4, n_distinct float4, most_common_vals anyarray, most_common_freqs _float4, histogram_bounds anyarray, correlation float4, most_common_elems anyarray, most_common_elem_freqs _float4, elem_count_histogram _float4',
+  ],
+  [
+    'pg_catalog',
+    'pg_stat_all_tables',
+    12152,
+    'v',
+    'relid oid, schemaname name, relname name, seq_scan int8, seq_tup_read int8, idx_scan int8, idx_tup_fetch int8, n_tup_ins int8, n_tup_upd int8, n_tup_del int8, n_tup_hot_upd int8, n_live_tup int8, n_dead_tup int8, n_mod_since_analyze int8, n_ins_since_vacuum int8, last_vacuum timestamptz, last_autovacuum timestamptz, last_analyze timestamptz, last_autoanalyze timestamptz, vacuum_count int8, autovacuum_count int8, analyze_count int8, autoanalyze_count int8',
+  ],
+  [
+    'pg_catalog',
     'pg_stat_user_tables',
     12161,
     'v',

@@ -14,11 +14,9 @@ import {
   SYSTEM_SCHEMAS,
   schemaOid,
 } from './catalog-objects.ts';
+import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
-
-/** A row by the names of its columns; what is left out is zero, false or null, as the column's type has it. */
-export type SystemRow = Readonly<Record<string, unknown>>;
-export type SystemRows = (objects: CatalogObjects, context: EvaluationContext) => Iterable<SystemRow>;
+import type { SystemRow, SystemRows } from './system-row.ts';
 
 const BTREE = 403;
 const HEAP = 2;
@@ -37,7 +35,10 @@ function isCollatable(type: Parameters<typeof typeInfo>[0]): boolean {
   return ['text', 'varchar', 'bpchar'].includes(type);
 }
 
-function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<SystemRow> {
+function* classRows(
+  { tables, sequences, indexes }: CatalogObjects,
+  { session: { statistics } }: EvaluationContext,
+): Iterable<SystemRow> {
   const shared = {
     relowner: OWNER,
     relpersistence: 'p',
@@ -45,6 +46,7 @@ function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<Sy
     reltablespace: 0,
   };
   for (const { table } of tables) {
+    const known = statistics?.of(table.id);
     yield {
       ...shared,
       oid: table.id,
@@ -53,7 +55,8 @@ function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<Sy
       reltype: 0,
       relam: HEAP,
       relfilenode: table.storage ?? table.id,
-      reltuples: -1,
+      reltuples: known?.rows ?? -1,
+      relpages: known === undefined ? 0 : pagesOf(known.rows, rowBytes(table, known)),
       relhasindex: table.primaryKey.length > 0 || (table.indexes ?? []).length > 0,
       relkind: 'r',
       relnatts: table.columns.length + (table.dropped ?? []).length,
@@ -70,6 +73,7 @@ function* classRows({ tables, sequences, indexes }: CatalogObjects): Iterable<Sy
       relname: index.name,
       relnamespace: schemaOid(index.table.table.schema),
       relam: BTREE,
+      reltuples: statistics?.of(index.table.table.id)?.rows ?? 0,
       relfilenode: index.oid,
       relkind: 'i',
       relnatts: indexParts(index).length + (index.index?.include.length ?? 0),
@@ -346,6 +350,7 @@ function roleRow(context: EvaluationContext): SystemRow {
 }
 
 export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
+  ...STATISTICS_ROWS,
   pg_class: classRows,
   pg_attribute: attributeRows,
   pg_index: (objects) => objects.indexes.map((index) => indexRow(objects, index)),

@@ -9,7 +9,8 @@ import { allTypes, type SqlType } from '../types/types.ts';
 import { CatalogObjects } from './catalog-objects.ts';
 import { INFORMATION_SCHEMA } from './information-schema.ts';
 import { SYSTEM_RELATIONS, type SystemRelation } from './system-columns.ts';
-import { PG_CATALOG, type SystemRow } from './system-rows.ts';
+import type { SystemRow } from './system-row.ts';
+import { PG_CATALOG } from './system-rows.ts';
 
 export class SystemTables {
   readonly #keyspace: Keyspace;

@@ -1,7 +1,9 @@
 /** What the value of an expression depends on besides its row. */
 
-import type { Row } from '../../../models/relational/table.ts';
+import type { TableStatistics } from '../../../models/relational/statistics.ts';
+import type { Row, TableId } from '../../../models/relational/table.ts';
 import type { Random } from '../../../platform/platform.ts';
+import type { TableActivity } from '../statistics/table-statistics.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 
@@ -42,7 +44,17 @@ export interface CatalogAccess {
   find(name: string): number | undefined;
 }
 
+/** Statistics of tables, by the ids of the tables. */
+export interface StatisticsAccess {
+  of(id: TableId): TableStatistics | undefined;
+  /** How many rows the table is thought to have. */
+  rowsOf(id: TableId): number;
+  activityOf(id: TableId): Readonly<TableActivity> | undefined;
+}
+
 export interface SessionFacts {
+  /** Undefined while constants are computed. */
+  readonly statistics?: StatisticsAccess;
   /** Undefined until a statement needs it. */
   readonly catalog?: CatalogAccess | undefined;
   /** All run-time parameters with their values. */

@@ -7,12 +7,13 @@
 
 import type { Awaitable } from '../../../base/awaitable.ts';
 import type { Bytes } from '../../../base/bytes.ts';
-import type { ColumnValue } from '../../../models/relational/table.ts';
+import type { ColumnValue, TableId } from '../../../models/relational/table.ts';
 import type { Key, KeyRange } from '../../../storage/key-range.ts';
 import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { SqlLimits } from '../limits.ts';
+import type { RowChange } from '../statistics/table-statistics.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** Rows belong to whoever pulled them. */
@@ -63,6 +64,8 @@ export interface ExecutionContext extends EvaluationContext {
    * Leaves a check of a deferrable constraint to the end of the transaction. @returns false when it is wanted now.
    */
   defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean;
+  /** Counts rows that were written, for the planner; of a transaction that commits. */
+  noteChanges(table: TableId, change: RowChange, rows: number): void;
   /** An id for a row without a primary key, greater than all that the table has. */
   nextRowId(table: CatalogTable): Awaitable<bigint>;
   /**

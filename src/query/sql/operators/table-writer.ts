@@ -78,6 +78,9 @@ export class TableWriter {
   readonly rules: WriteRules;
   readonly #context: ExecutionContext;
   readonly #foreignKeys: ForeignKeyChecks | undefined;
+  #inserted = 0;
+  #updated = 0;
+  #deleted = 0;
 
   constructor(rules: WriteRules, context: ExecutionContext) {
     this.rules = rules;
@@ -123,6 +126,7 @@ export class TableWriter {
     return whenReady(this.#firstTaken(slots, first !== undefined), (taken) => {
       if (taken !== undefined) return taken;
       this.#put(key, row, hidden);
+      this.#inserted++;
       this.#foreignKeys?.inserted(row);
       return undefined;
     });
@@ -141,6 +145,7 @@ export class TableWriter {
     const oldKey = codec.keys.keyOf(old);
     const key = codec.keys.keyOf(row);
     const moves = !equalBytes(oldKey, key);
+    this.#updated++;
     if (this.rules.indexes.length === 0 && this.#foreignKeys === undefined && !moves) {
       this.#context.transaction.put(key, codec.encode(row));
       return undefined;
@@ -164,6 +169,7 @@ export class TableWriter {
 
   /** Deletes a row that is locked. */
   delete(old: ExecutionRow): Awaitable<void> {
+    this.#deleted++;
     const { codec } = this.rules.table;
     const key = codec.keys.keyOf(old);
     if (this.rules.indexes.length === 0 && this.#foreignKeys === undefined) {
@@ -186,6 +192,13 @@ export class TableWriter {
 
   /** After the last row of the statement. @throws SqlError `foreign_key_violation`. */
   finish(): Awaitable<void> {
+    const { id } = this.rules.table.table;
+    if (this.#inserted > 0) this.#context.noteChanges(id, 'inserted', this.#inserted);
+    if (this.#updated > 0) this.#context.noteChanges(id, 'updated', this.#updated);
+    if (this.#deleted > 0) this.#context.noteChanges(id, 'deleted', this.#deleted);
+    this.#inserted = 0;
+    this.#updated = 0;
+    this.#deleted = 0;
     return this.#foreignKeys?.finish();
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { assert } from '../../../base/assert.ts';
+import type { TableId } from '../../../models/relational/table.ts';
 import type { BoundCopy } from '../binder/bind-copy.ts';
 import type { BoundColumn, BoundQuery, BoundRows } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
@@ -43,6 +44,8 @@ export interface Plan {
   readonly isPointRead: boolean;
   /** Writes, so that a read-only transaction refuses it. */
   readonly modifies: boolean;
+  /** Ids of the tables that it names: what their statistics say may have decided about it. */
+  readonly reads: ReadonlySet<TableId>;
   /** Generation of the catalog that its tables were found in. */
   readonly generation: number;
   /** The whole of it, when it is no more than that. */
@@ -66,15 +69,20 @@ export function planQuery(
   time: TimeContext,
   generation: number,
 ): Plan {
-  return { ...planBound(foldQuery(bound, time), parameterTypes), generation };
+  const { reads, relations } = surveyed(bound);
+  return { ...planBound(foldQuery(bound, time), parameterTypes, relations > 1), generation, reads };
 }
 
-function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<Plan, 'generation'> {
-  const scope = planScope(planModify, () => countRelations(query) > 1);
+function planBound(
+  query: BoundQuery,
+  parameterTypes: readonly SqlType[],
+  qualifies: boolean,
+): Omit<Plan, 'generation' | 'reads'> {
+  const scope = planScope(planModify, () => qualifies);
   switch (query.kind) {
     case 'explain': {
       const { options } = query;
-      const inner = planBound(query.query, parameterTypes);
+      const inner = planBound(query.query, parameterTypes, qualifies);
       const type = options.format === 'json' ? 'json' : 'text';
       const { node } = inner;
       assert(node !== undefined, 'a plan that can be explained');
@@ -132,21 +140,27 @@ function planBound(query: BoundQuery, parameterTypes: readonly SqlType[]): Omit<
   }
 }
 
-/** Tables, queries and functions that the statement reads or writes. */
-function countRelations(query: object): number {
+/** The tables that a statement names, and how many tables, queries and functions it reads or writes. */
+function surveyed(query: object): { readonly reads: ReadonlySet<TableId>; readonly relations: number } {
   const kinds = new Set(['scan', 'derived', 'cte', 'function', 'insert', 'update', 'delete']);
   const seen = new Set<object>();
+  const reads = new Set<TableId>();
   const pending: object[] = [query];
-  let count = 0;
+  let relations = 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (seen.has(next)) continue;
     seen.add(next);
-    if ('kind' in next && kinds.has(next.kind as string)) count++;
+    if ('kind' in next && kinds.has(next.kind as string)) relations++;
+    if ('table' in next && isCatalogTable(next.table)) reads.add(next.table.table.id);
     for (const [name, value] of Object.entries(next)) {
       if (name !== 'table' && name !== 'origin' && typeof value === 'object' && value !== null) pending.push(value);
     }
   }
-  return count;
+  return { reads, relations };
+}
+
+function isCatalogTable(value: unknown): value is CatalogTable {
+  return typeof value === 'object' && value !== null && 'codec' in value;
 }
 
 const VERBS = { insert: 'INSERT', update: 'UPDATE', delete: 'DELETE' } as const;
@@ -166,6 +180,7 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
   return {
     ...modifying('COPY', undefined, [], table),
     generation,
+    reads: new Set([table.table.id]),
     open: (context) => {
       const reader = new CopyTextReader({ delimiter, nullText, lineBytesMax: context.limits.workBytesMax });
       const rows = new CopyRows(source, reader, { table: table.table.name, columns }, context);
@@ -180,7 +195,7 @@ function modifying(
   returning: readonly BoundColumn[] | undefined,
   parameterTypes: readonly SqlType[],
   table: CatalogTable,
-): Omit<Plan, 'open' | 'generation'> {
+): Omit<Plan, 'open' | 'generation' | 'reads'> {
   const columns = returning?.map(resultColumn);
   return { verb, columns, parameterTypes, writes: [table, ...tiedTo(table)], isPointRead: false, modifies: true };
 }

@@ -1,0 +1,141 @@
+/**
+ * Gathers statistics by itself, in the background, of tables that have changed enough: one table after another, some time
+ * after the change, so that a load is looked at once. It works in short slices with pauses three times as long between
+ * them, so it never takes more than a part of the event loop, and stops where it is when the engine closes.
+ */
+
+import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
+import { messageOf } from '../../../base/errors.ts';
+import type { Log } from '../../../base/log.ts';
+import { decodeTable } from '../../../models/relational/catalog.ts';
+import { statisticsKey, tableKey } from '../../../models/relational/keys.ts';
+import { encodeStatistics } from '../../../models/relational/statistics.ts';
+import type { TableId } from '../../../models/relational/table.ts';
+import type { Platform, Timer } from '../../../platform/platform.ts';
+import type { Keyspace } from '../../../storage/keyspace.ts';
+import type { Store } from '../../../storage/store.ts';
+import { openTable } from '../catalog-cache.ts';
+import { analyzeTable } from './analyze.ts';
+import type { StatisticsOfTables } from './table-statistics.ts';
+
+export interface AutoAnalyzeOptions {
+  readonly store: Store;
+  readonly keyspace: Keyspace;
+  readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
+  readonly statistics: StatisticsOfTables;
+  readonly log: Log;
+  /** From the change that was one too many to the analysis. */
+  readonly delayMs: number;
+}
+
+const SLICE_MS = 4;
+const REST_MS = 12;
+
+export class AutoAnalyze {
+  readonly #options: AutoAnalyzeOptions;
+  readonly #waiting = new Set<TableId>();
+  #timer: Timer | undefined;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #sliceEndsMs = 0;
+
+  constructor(options: AutoAnalyzeOptions) {
+    this.#options = options;
+    options.statistics.onStale = (id) => this.#add(id);
+  }
+
+  /** Settles when nothing is being analyzed or waiting for it, for tests. */
+  async idle(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    await this.#begin();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#options.statistics.onStale = undefined;
+    this.#waiting.clear();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #add(id: TableId): void {
+    if (this.#stopped) return;
+    this.#waiting.add(id);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#running !== undefined) return;
+    this.#timer = this.#options.platform.timers.after(this.#options.delayMs, () => {
+      this.#timer = undefined;
+      void this.#begin();
+    });
+  }
+
+  #begin(): Promise<void> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#waiting.size > 0 && !this.#stopped) this.#schedule();
+    });
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // What becomes stale while this runs waits for the next turn.
+    for (const id of [...this.#waiting]) {
+      this.#waiting.delete(id);
+      if (this.#stopped) return;
+      try {
+        await this.#analyze(id);
+      } catch (error) {
+        this.#options.statistics.forgetStale(id);
+        if (this.#stopped) return;
+        this.#options.log.warn({ table: id, error: messageOf(error) }, 'a table could not be analyzed');
+      }
+    }
+  }
+
+  async #analyze(id: TableId): Promise<void> {
+    const { store, keyspace, platform, statistics } = this.#options;
+    const reader = store.begin({ isolation: 'readCommitted', readOnly: true, label: 'analyze' });
+    try {
+      const definition = await reader.get(tableKey(keyspace, id));
+      if (definition === undefined) return; // Dropped meanwhile.
+      const table = openTable(keyspace, decodeTable(definition));
+      this.#sliceEndsMs = platform.clock.monotonicMs() + SLICE_MS;
+      const found = await analyzeTable(
+        table,
+        {
+          scan: (range, options) => reader.scan(range, options),
+          refresh: () => reader.beginStatement(),
+          pause: () => this.#pause(),
+          random: () => platform.random.float(),
+        },
+        { columns: undefined, before: undefined, nowMs: platform.clock.nowMs(), automatic: true },
+      );
+      const writer = store.begin({ label: 'analyze' });
+      try {
+        // A table that was dropped since must not leave statistics behind.
+        if ((await writer.get(tableKey(keyspace, id))) === undefined) return;
+        writer.put(statisticsKey(keyspace, id), encodeStatistics(found));
+        const committed = writer.commitVisible();
+        if (isPromise(committed)) await committed;
+        statistics.set(id, found);
+      } finally {
+        writer.rollback();
+      }
+    } finally {
+      reader.rollback();
+    }
+  }
+
+  #pause(): Awaitable<void> {
+    if (this.#stopped) throw new Error('the engine closes');
+    const { clock, timers } = this.#options.platform;
+    if (clock.monotonicMs() < this.#sliceEndsMs) return undefined;
+    return timers.sleep(REST_MS).then(() => {
+      this.#sliceEndsMs = clock.monotonicMs() + SLICE_MS;
+    });
+  }
+}
