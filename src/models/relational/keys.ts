@@ -13,8 +13,9 @@
  *   {prefix}/catalog/    ('table-id')               -> the last table id given out, as decimal text
  *
  * Row keys keep the order of the primary key: integers, text by code point, booleans, floats and points in time are
- * elements of the tuple codec; `character` without the spaces that fill it up, which do not count. The key of a `numeric` forgets
- * its scale and that of an `interval` what it is made of, so such a value is in the row as well.
+ * elements of the tuple codec; `character` without the spaces that fill it up, which do not count; enums by the place of their
+ * label; arrays and other values that are made of values as in nested-keys.ts. The key of a `numeric` forgets its scale and
+ * that of an `interval` or a nested value what it is made of, so such a value is in the row as well.
  */
 
 import { assert } from '../../base/assert.ts';
@@ -25,6 +26,8 @@ import type { Key, KeyRange } from '../../storage/key-range.ts';
 import { prefixRange } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { KeyReader, type KeyWriter } from '../../storage/tuple.ts';
+import { enumOf } from './enums.ts';
+import { writeArray, writeInet, writeJson, writeRange, writeRecord } from './nested-keys.ts';
 import type { Numeric } from './numeric.ts';
 import { withoutPadding, withPadding } from './padding.ts';
 import {
@@ -36,7 +39,15 @@ import {
   type Table,
   type TableId,
 } from './table.ts';
-import { type Interval, TimeTz } from './values.ts';
+import {
+  type Inet,
+  type Interval,
+  type Jsonb,
+  type SqlArray,
+  type SqlRange,
+  type SqlRecord,
+  TimeTz,
+} from './values.ts';
 
 export function tableKey(keyspace: Keyspace, id: TableId): Key {
   return keyspace.catalog.key(['table', BigInt(id)]);
@@ -60,15 +71,19 @@ export function tableIdKey(keyspace: Keyspace): Key {
   return keyspace.catalog.key(['table-id']);
 }
 
-/** Types whose values can be part of a key. */
+/** Types whose values can be part of a key: those that have an order. */
 export function isKeyType(type: ColumnType): boolean {
-  const form = FORMS_IN_KEYS.get(type);
-  return form !== undefined || type.startsWith('user:');
+  const form = keyFormOf(type);
+  if (form === undefined || typeof form === 'string') return form !== undefined;
+  return 'record' in form ? form.record.every(isKeyType) : isKeyType('array' in form ? form.array : form.range);
 }
 
 /** Whether a key gives the value back as it was; `numeric` loses its scale there and is stored in the row as well. */
 export function keyHoldsValue(type: ColumnType): boolean {
-  return type !== 'numeric' && type !== 'interval';
+  const form = keyFormOf(type);
+  // What a domain fills up to is not known to its column.
+  if (form === 'padded' && type !== 'bpchar') return false;
+  return form !== 'decimal' && form !== 'interval' && !isNested(form);
 }
 
 type KeyForm =
@@ -84,7 +99,13 @@ type KeyForm =
   | 'uuid'
   | 'bytes'
   | 'decimal'
-  | 'interval';
+  | 'interval'
+  | 'enum'
+  | 'json'
+  | 'inet'
+  | { readonly array: ColumnType }
+  | { readonly range: ColumnType }
+  | { readonly record: readonly ColumnType[] };
 
 const FORMS_IN_KEYS = new Map<ColumnType, KeyForm>([
   ['bool', 'boolean'],
@@ -113,7 +134,47 @@ const FORMS_IN_KEYS = new Map<ColumnType, KeyForm>([
   ['bytea', 'bytes'],
   ['numeric', 'decimal'],
   ['interval', 'interval'],
+  ['regprocedure', 'integer'],
+  ['regoper', 'integer'],
+  ['regoperator', 'integer'],
+  ['regcollation', 'integer'],
+  ['jsonb', 'json'],
+  ['inet', 'inet'],
+  ['cidr', 'inet'],
+  ['int2vector', { array: 'int2' }],
+  ['oidvector', { array: 'oid' }],
+  ['int4range', { range: 'int4' }],
+  ['int8range', { range: 'int8' }],
+  ['numrange', { range: 'numeric' }],
+  ['tsrange', { range: 'timestamp' }],
+  ['tstzrange', { range: 'timestamptz' }],
+  ['daterange', { range: 'date' }],
 ]);
+
+function keyFormOf(type: ColumnType): KeyForm | undefined {
+  const known = FORMS_IN_KEYS.get(type);
+  if (known !== undefined || !type.startsWith('_')) return known;
+  const form: KeyForm = { array: type.slice(1) as ColumnType };
+  FORMS_IN_KEYS.set(type, form);
+  return form;
+}
+
+function isNested(form: KeyForm | undefined): boolean {
+  return form === 'json' || form === 'inet' || typeof form === 'object';
+}
+
+/**
+ * Says how values of a catalog's type stand in keys: as those of another type, as an enum, or by their fields. A type that
+ * has no order has no place there.
+ */
+export function defineKeyForm(
+  type: ColumnType,
+  as: { readonly base: ColumnType } | 'enum' | { readonly record: readonly ColumnType[] },
+): void {
+  const form = as === 'enum' || 'record' in as ? as : keyFormOf(as.base);
+  if (form === undefined) FORMS_IN_KEYS.delete(type);
+  else FORMS_IN_KEYS.set(type, form);
+}
 
 /** Days of the infinite dates in keys: beyond all others. */
 const DATE_INFINITY = 2_147_483_647;
@@ -192,7 +253,8 @@ export class RowKeys {
 /** Appends a value to a key, ascending. @throws OperationError `unsupported` for a type that has no place in keys. */
 export function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnValue): void {
   assert(value !== null, 'a primary key holds no null');
-  switch (FORMS_IN_KEYS.get(type)) {
+  const form = keyFormOf(type);
+  switch (form) {
     case 'boolean':
       writer.boolean(value as boolean);
       return;
@@ -238,22 +300,39 @@ export function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnVal
       writer.decimal(decimal(((BigInt(months) * 30n + BigInt(days)) * 86_400_000_000n + micros).toString()));
       return;
     }
-    default:
+    case 'enum':
+      writer.float(enumOf(type).named(value as string).order);
+      return;
+    case 'json':
+      writeJson(writer, value as Jsonb);
+      return;
+    case 'inet':
+      writeInet(writer, value as Inet);
+      return;
+    case undefined:
       throw new OperationError('unsupported', `type ${type} in a key is not supported`);
+    default:
+      if ('array' in form) writeArray(writer, value as SqlArray, writeValue);
+      else if ('range' in form) writeRange(writer, form.range, value as SqlRange, writeValue);
+      else writeRecord(writer, value as SqlRecord, writeValue);
   }
 }
 
 /** A type for which `keyHoldsValue` is false reads as null: its value is in the row. @throws OperationError `corruption`. */
 export function readValue(reader: KeyReader, { type, modifier }: Pick<Column, 'type' | 'modifier'>): ColumnValue {
-  switch (FORMS_IN_KEYS.get(type)) {
+  switch (keyFormOf(type)) {
     case 'integer':
       return reader.safeInt();
     case 'bigint':
       return reader.int();
     case 'text':
       return reader.text();
-    case 'padded':
-      return withPadding(reader.text(), modifier);
+    case 'padded': {
+      const text = reader.text();
+      return type === 'bpchar' ? withPadding(text, modifier) : null;
+    }
+    case 'enum':
+      return enumOf(type).at(reader.value() as number).name;
     case 'boolean':
     case 'float':
       return reader.value() as boolean | number;
@@ -286,11 +365,10 @@ export function readValue(reader: KeyReader, { type, modifier }: Pick<Column, 't
     }
     case 'bytes':
       return reader.bytes();
-    case 'decimal':
-    case 'interval':
+    case undefined:
+      throw new OperationError('corruption', `a key element cannot be of type ${type}`);
+    default:
       reader.value();
       return null;
-    default:
-      throw new OperationError('corruption', `a key element cannot be of type ${type}`);
   }
 }

@@ -13,7 +13,8 @@
  *   timestamp(tz) 8       microseconds since 1970, as int8; the ends are the infinities
  *   interval      4, 4, 8 months, days, microseconds
  *   uuid          16      in network order
- *   text and kin          varint length in bytes, UTF-8; so are varchar, name, json, jsonb, "char", enums
+ *   text and kin          varint length in bytes, UTF-8; so are varchar, name, json, jsonb, "char"
+ *   enums                 id of the label as a varint
  *   bpchar                as text; with a modifier without the spaces that fill it up
  *   bytea                 varint length, bytes
  *   numeric               varint scale, varint length in bytes, decimal digits with a leading minus when negative; or the
@@ -30,6 +31,7 @@
 
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
+import { enumOf } from './enums.ts';
 import { NUMERIC_INFINITY, NUMERIC_MINUS_INFINITY, NUMERIC_NAN, Numeric } from './numeric.ts';
 import { withoutPadding, withPadding } from './padding.ts';
 import type { ColumnType, ColumnValue } from './table.ts';
@@ -55,6 +57,7 @@ export type Form =
   | 'bytes'
   | 'numeric'
   | 'inet'
+  | { readonly enum: ColumnType }
   | { readonly array: ColumnType }
   | { readonly range: ColumnType }
   | { readonly record: readonly ColumnType[] };
@@ -246,6 +249,7 @@ export class ValueWriter {
       }
       default:
         if ('array' in form) this.#array(form.array, modifier, value as SqlArray);
+        else if ('enum' in form) this.varint(enumOf(form.enum).named(value as string).id);
         else if ('range' in form) this.#range(form.range, value as SqlRange);
         else {
           const { values } = value as SqlRecord;
@@ -391,6 +395,7 @@ export class ValueReader {
       }
       default:
         if ('array' in form) return this.#array(form.array, modifier);
+        if ('enum' in form) return enumOf(form.enum).withId(this.varint()).name;
         if ('range' in form) return this.#range(form.range);
         return this.#record(form.record);
     }

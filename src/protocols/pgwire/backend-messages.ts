@@ -7,7 +7,8 @@ import type { FieldFormat } from '../../query/sql/portal.ts';
 import type { Notice } from '../../query/sql/results.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import type { TransactionStatus } from '../../query/sql/sql-session.ts';
-import { type SqlType, typeInfo } from '../../query/sql/types/types.ts';
+import { domainStorage } from '../../query/sql/types/cast.ts';
+import { baseOf, type SqlType, typeInfo } from '../../query/sql/types/types.ts';
 import type { MessageWriter } from './message-writer.ts';
 import { NOTICE_SQLSTATE, sqlstateOf } from './sqlstate.ts';
 
@@ -83,8 +84,10 @@ export function rowDescription(
   for (let i = 0; i < columns.length; i++) {
     const { name, type, modifier, tableId, columnNumber } = columns[i]!;
     writer.text(name).uint32(tableId).int16(columnNumber);
-    const { oid, size } = typeInfo(type);
-    writer.uint32(oid).int16(size).int32(modifier);
+    // Clients are told what a domain is made of.
+    const { oid, size } = typeInfo(baseOf(type));
+    const shown = modifier < 0 && type.startsWith('user:') ? domainStorage(type).modifier : modifier;
+    writer.uint32(oid).int16(size).int32(shown);
     writer.int16(formats[i] === 'binary' ? 1 : 0);
   }
   writer.end();

@@ -153,6 +153,7 @@ export const NOTICE_SQLSTATE = {
   active_sql_transaction: '25001',
   no_active_sql_transaction: '25P01',
   duplicate_schema: '42P06',
+  duplicate_object: '42710',
   duplicate_table: '42P07',
   successful_completion: '00000',
 } as const;

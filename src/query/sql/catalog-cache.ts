@@ -29,6 +29,7 @@ import type { Keyspace } from '../../storage/keyspace.ts';
 import type { CommitRecord, Store, Transaction, Version } from '../../storage/store.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import { LruCache } from './lru-cache.ts';
+import type { UserTypes } from './user-types.ts';
 
 const TABLES_MAX = 10_000;
 
@@ -69,6 +70,7 @@ export function openTable(
 export class CatalogCache {
   readonly #store: Store;
   readonly #keyspace: Keyspace;
+  readonly #types: Pick<UserTypes, 'ready'>;
   readonly #tables = new LruCache<string, CatalogTable | 'absent'>(TABLES_MAX);
   readonly #stopWatching: () => void;
   #generation = 1;
@@ -77,9 +79,11 @@ export class CatalogCache {
   #schemasLoaded = false;
   #loadingSchemas: Promise<void> | undefined;
 
-  constructor(store: Store, keyspace: Keyspace) {
+  /** @param types What tables have columns of: ready before one of them is opened. */
+  constructor(store: Store, keyspace: Keyspace, types: Pick<UserTypes, 'ready'>) {
     this.#store = store;
     this.#keyspace = keyspace;
+    this.#types = types;
     this.#stopWatching = store.watch(keyspace.catalog.range(), (record) => {
       this.#generation++;
       this.#version = record.version;
@@ -145,6 +149,8 @@ export class CatalogCache {
     const cached = schema.id === PUBLIC_SCHEMA ? name : `${name}\0${schema.id}`;
     const known = this.#tables.get(cached);
     if (known !== undefined) return known === 'absent' ? undefined : known;
+    const loading = this.#types.ready();
+    if (loading !== undefined) return loading.then(() => this.find(name, schema));
     const generation = this.#generation;
     const opened = whenReady(
       readTable(this.#store, this.#keyspace, name, schema.id),
@@ -158,6 +164,8 @@ export class CatalogCache {
 
   /** The table as `transaction` sees it, its own schema changes included. */
   findWithin(transaction: Transaction, name: string, schema: Schema): Awaitable<CatalogTable | undefined> {
+    const loading = this.#types.ready();
+    if (loading !== undefined) return loading.then(() => this.findWithin(transaction, name, schema));
     return whenReady(
       readTable(transaction, this.#keyspace, name, schema.id),
       (table) => table && this.#open(transaction, table, schema.name),

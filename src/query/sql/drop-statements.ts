@@ -11,6 +11,7 @@ import { decodeTable, dropTable, readTableById, redefineTable } from '../../mode
 import { dropSchema, type Schema } from '../../models/relational/schema.ts';
 import type { Sequence } from '../../models/relational/sequence.ts';
 import { columnNumber, type ForeignKey, type Index, type Table, type TableId } from '../../models/relational/table.ts';
+import type { TypeDefinition } from '../../models/relational/type-definition.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { quoteName } from './binder/deparse.ts';
 import { nameOfList, type QualifiedName, shownName, stringOf, stringsOf } from './binder/names.ts';
@@ -47,6 +48,7 @@ type Doomed =
   | { readonly kind: 'index'; readonly table: Table; readonly index: Index }
   | { readonly kind: 'sequence'; readonly sequence: Sequence }
   | { readonly kind: 'schema'; readonly schema: Schema }
+  | { readonly kind: 'type'; readonly type: TypeDefinition }
   | { readonly kind: 'constraint'; readonly table: Table; readonly key: ForeignKey }
   | { readonly kind: 'default'; readonly table: Table; readonly column: number };
 
@@ -76,6 +78,7 @@ export class DropStatements {
 
   async run(statement: DropStmt, sink: Sink): Promise<void> {
     const { removeType = '', concurrent, behavior, missing_ok: missingOk } = statement;
+    if (removeType === 'OBJECT_TYPE' || removeType === 'OBJECT_DOMAIN') return this.#schema.types.drop(statement, sink);
     const kind = KINDS[removeType];
     const words = removeType.replace('OBJECT_', '').replaceAll('_', ' ');
     if (kind === undefined) throw notSupported(`DROP ${words}`);
@@ -132,7 +135,7 @@ export class DropStatements {
       });
     }
     // What hangs on a table first, schemas last.
-    const order = ['constraint', 'default', 'index', 'table', 'sequence', 'schema'] as const;
+    const order = ['constraint', 'default', 'index', 'table', 'type', 'sequence', 'schema'] as const;
     for (const kind of order) {
       for (const { object } of all) if (object.kind === kind) await this.#remove(transaction, object, tables);
     }
@@ -171,6 +174,9 @@ export class DropStatements {
       return { kind: 'sequence', sequence: definition };
     }
     if (found.kind === 'table') return { kind: 'table', table: await readTableById(transaction, keyspace, found.id) };
+    if (found.kind === 'type') {
+      return { kind: 'type', type: await this.#schema.types.definition(transaction, found.id) };
+    }
     if (found.kind !== 'index') throw notSupported(`dropping a ${found.kind}`);
     const table = await readTableById(transaction, keyspace, found.table!);
     const index = table.indexes?.find(({ name }) => name === found.name);
@@ -209,6 +215,8 @@ export class DropStatements {
         const { schema } = object.table;
         return `index ${await this.#lookup.title(transaction, object.index.name, schema)}`;
       }
+      case 'type':
+        return `type ${await this.#lookup.title(transaction, object.type.name, object.type.schema)}`;
       case 'sequence':
         return `sequence ${await of(object.sequence)}`;
       case 'schema':
@@ -337,6 +345,8 @@ export class DropStatements {
       }
       case 'sequence':
         return this.#schema.sequences.remove(transaction, object.sequence.id);
+      case 'type':
+        return this.#schema.types.remove(transaction, object.type, { complete: () => {}, notice: () => {} });
       case 'default': {
         if (dropped.has(object.table.id)) return;
         const table = await this.#locked(transaction, object.table.id);
@@ -396,6 +406,8 @@ function idOf(object: Doomed): number {
       return object.sequence.id;
     case 'schema':
       return object.schema.id;
+    case 'type':
+      return object.type.id;
     case 'index':
       return object.index.id;
     default:

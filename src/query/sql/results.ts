@@ -14,6 +14,7 @@ export interface Notice {
     | 'active_sql_transaction'
     | 'no_active_sql_transaction'
     | 'duplicate_schema'
+    | 'duplicate_object'
     | 'duplicate_table'
     | 'successful_completion';
   readonly message: string;

@@ -44,6 +44,7 @@ import { notSupported, SqlError } from './sql-error.ts';
 import type { StatementRunner } from './statement-runner.ts';
 import { TableEditor } from './table-editor.ts';
 import type { TransactionBlock } from './transaction-block.ts';
+import { TypeStatements } from './type-statements.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 type Statement<Kind extends string> =
@@ -59,6 +60,7 @@ export class SchemaChanges {
   readonly names: RenameStatements;
   readonly schemas: SchemaStatements;
   readonly drops: DropStatements;
+  readonly types: TypeStatements;
   readonly #session: SessionContext;
   readonly #engine: SqlEngine;
   readonly #block: TransactionBlock;
@@ -74,6 +76,7 @@ export class SchemaChanges {
     this.names = new RenameStatements(session, this);
     this.schemas = new SchemaStatements(session, this);
     this.drops = new DropStatements(session, this);
+    this.types = new TypeStatements(session, this, runner);
   }
 
   async createTable(statement: Statement<'CreateStmt'>, sink: Sink): Promise<void> {
@@ -187,6 +190,7 @@ export class SchemaChanges {
   }
 
   async alterTable(statement: Statement<'AlterTableStmt'>, sink: Sink): Promise<void> {
+    if (statement.objtype === 'OBJECT_TYPE') return this.types.alterComposite(statement, sink);
     if (statement.objtype !== 'OBJECT_TABLE') {
       throw notSupported(`ALTER ${(statement.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
     }

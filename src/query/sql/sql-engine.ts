@@ -21,6 +21,7 @@ import { StatementTemplates } from './statement-template.ts';
 import { AutoAnalyze } from './statistics/auto-analyze.ts';
 import { StatisticsOfTables } from './statistics/table-statistics.ts';
 import type { SqlType } from './types/types.ts';
+import { UserTypes } from './user-types.ts';
 import { QueryMemory } from './workspace/query-memory.ts';
 import type { TemporaryFiles } from './workspace/temporary-files.ts';
 import { Workspace } from './workspace/workspace.ts';
@@ -66,6 +67,7 @@ export class SqlEngine {
   readonly templates = new StatementTemplates();
   readonly catalog: CatalogCache;
   readonly sequences: Sequences;
+  readonly types: UserTypes;
   readonly systemTables: SystemTables;
   /** What running statements hold. */
   readonly memory: QueryMemory;
@@ -91,7 +93,8 @@ export class SqlEngine {
     this.limits = { ...DEFAULT_SQL_LIMITS, ...options.limits };
     this.keyspace = options.keyspace ?? new Keyspace();
     this.parser = new SqlParser(this.limits);
-    this.catalog = new CatalogCache(this.store, this.keyspace);
+    this.types = new UserTypes(this.store, this.keyspace);
+    this.catalog = new CatalogCache(this.store, this.keyspace, this.types);
     this.sequences = new Sequences(this.store, this.keyspace);
     this.systemTables = new SystemTables(this.keyspace);
     this.memory = new QueryMemory(this.limits.queryBytesMax);
@@ -235,6 +238,7 @@ export class SqlEngine {
     this.statistics.close();
     this.catalog.close();
     this.sequences.close();
+    this.types.close();
   }
 }
 

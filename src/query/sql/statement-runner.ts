@@ -13,11 +13,13 @@ import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import type { Schema } from '../../models/relational/schema.ts';
+import type { ColumnType } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { bindStatement } from './binder/bind-statement.ts';
 import type { QualifiedName } from './binder/names.ts';
 import type { BindContext, FindTable, ParameterTypes } from './binder/query-context.ts';
 import { asksForCatalog, nameKey, referencedTables } from './binder/referenced-tables.ts';
+import { userTypeNames, withTypeNames } from './binder/type-names.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import { Execution } from './execution.ts';
 import type { RowBatch } from './operators/operator.ts';
@@ -279,10 +281,24 @@ export class StatementRunner {
     const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, planKey, types);
     if (cached !== undefined) return cached;
     const { generation } = engine.catalog;
-    return whenReady(this.#findTables(statement.node), (findTable) => {
+    const resolved = this.resolveTypes(statement.node);
+    if (isPromise(resolved)) return resolved.then((node) => this.#planNode(statement, node, types, generation));
+    return this.#planNode(statement, resolved, types, generation);
+  }
+
+  /** @param node The statement's tree with the names of types told apart. */
+  #planNode(
+    statement: ParsedStatement,
+    node: Node,
+    types: readonly (SqlType | undefined)[] | undefined,
+    generation: number,
+  ): Awaitable<Plan> {
+    const engine = this.#engine;
+    const { planKey } = this.#session.parameters;
+    return whenReady(this.#findTables(node), (findTable) => {
       const parameters = [...(types ?? [])];
       const context = this.bindContext(parameters, types !== undefined);
-      const bound = bindStatement(statement.node, context, findTable);
+      const bound = bindStatement(node, context, findTable);
       const plan = planQuery(
         bound,
         parameters.map((type) => type ?? 'text'),
@@ -304,6 +320,29 @@ export class StatementRunner {
       depthMax: this.#engine.limits.expressionDepthMax,
       sequenceNamed: (text) => this.#session.sequences.idOf(text),
     };
+  }
+
+  /** The tree with the types that users defined written into it; the same where there are none. */
+  resolveTypes(node: Node): Awaitable<Node> {
+    const names = userTypeNames(node);
+    if (names === undefined) return node;
+    const { types, store } = this.#engine;
+    const reader = this.#block.seesOtherSchema ? this.#block.transaction! : store;
+    const find = async (): Promise<Node> => {
+      await types.ready();
+      await this.#block.loadSchemas();
+      const found = new Map<string, ColumnType>();
+      for (const [key, name] of names) {
+        for (const { id } of this.#block.schemasOf(name)) {
+          const type = id < 0 ? undefined : await types.named(reader, name.name, id);
+          if (type === undefined) continue;
+          found.set(key, type as ColumnType);
+          break;
+        }
+      }
+      return found.size === 0 ? node : withTypeNames(node, found);
+    };
+    return find();
   }
 
   /** Looks up all tables that a statement names, so that binding itself waits for nothing. */

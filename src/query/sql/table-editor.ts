@@ -17,6 +17,7 @@ import type {
   Table,
   TableId,
 } from '../../models/relational/table.ts';
+import { withoutOrder } from './binder/bind-create-table.ts';
 import type { ExpressionBinder } from './binder/expression-binder.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from './binder/names.ts';
 import { isImmutable } from './binder/volatility.ts';
@@ -168,7 +169,7 @@ export class TableEditor {
     if (!isImmutable(bound)) {
       throw new SqlError('invalid_object_definition', 'functions in index expression must be marked IMMUTABLE');
     }
-    if (!isKeyType(bound.type as IndexPart['type'])) throw notSupported(`an index over type ${titleOf(bound.type)}`);
+    if (!isKeyType(bound.type as IndexPart['type'])) throw withoutOrder(bound.type);
     return {
       column: undefined,
       expression: this.#expression(expr!),
@@ -195,7 +196,7 @@ export class TableEditor {
       throw new SqlError('undefined_column', message, { location });
     }
     const { type } = this.table.columns[position]!;
-    if (!isKeyType(type)) throw notSupported(`an index over type ${titleOf(type)}`, location);
+    if (!isKeyType(type)) throw withoutOrder(type);
     return position;
   }
 

@@ -1,7 +1,7 @@
 /** Runs the statements that are done at once instead of being planned, each in the room of its kind. */
 
 import type { Node } from '@pgsql/types';
-import { type Awaitable, isPromise } from '../../base/awaitable.ts';
+import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { vacuumOrAnalyze } from './analyze-statement.ts';
 import { bindCopy } from './binder/bind-copy.ts';
@@ -35,6 +35,12 @@ export class UtilityStatements {
   }
 
   run(statement: ParsedStatement, sink: UtilitySink, options: { readonly announce: boolean }): Awaitable<void> {
+    return whenReady(this.#runner.resolveTypes(statement.node), (node) =>
+      this.#run(node === statement.node ? statement : { ...statement, node }, sink, options),
+    );
+  }
+
+  #run(statement: ParsedStatement, sink: UtilitySink, options: { readonly announce: boolean }): Awaitable<void> {
     const { node } = statement;
     if ('TransactionStmt' in node) return this.settings.transactionStatement(node.TransactionStmt, sink);
     if ('VariableSetStmt' in node) {
@@ -52,6 +58,11 @@ export class UtilityStatements {
     if ('CreateSeqStmt' in node) return this.#schema.sequences.create(node.CreateSeqStmt, sink);
     if ('AlterSeqStmt' in node) return this.#schema.sequences.alter(node.AlterSeqStmt, sink);
     if ('ConstraintsSetStmt' in node) return this.settings.setConstraints(node.ConstraintsSetStmt, sink);
+    if ('CreateEnumStmt' in node) return this.#schema.types.createEnum(node.CreateEnumStmt, sink);
+    if ('CompositeTypeStmt' in node) return this.#schema.types.createComposite(node.CompositeTypeStmt, sink);
+    if ('CreateDomainStmt' in node) return this.#schema.types.createDomain(node.CreateDomainStmt, sink);
+    if ('AlterEnumStmt' in node) return this.#schema.types.alterEnum(node.AlterEnumStmt, sink);
+    if ('AlterDomainStmt' in node) return this.#schema.types.alterDomain(node.AlterDomainStmt, sink);
     if ('RenameStmt' in node) return this.#schema.names.rename(node.RenameStmt, sink);
     if ('CommentStmt' in node) return this.#schema.names.comment(node.CommentStmt, sink);
     if ('DropStmt' in node) return this.#schema.drops.run(node.DropStmt, sink);

@@ -3,7 +3,7 @@
  *
  *   statement, over any number of lines
  *   ----
- *   name:oid|name:oid        columns, when there are any
+ *   name:oid|name:oid        columns, when there are any; a type of the database's own has no oid of its own: `user`
  *   value|value              rows in text; null is the sign ∅, a row without columns or with one empty text is ()
  *   TAG                      as CommandComplete says it
  *   ERROR 42703 message @8   or SQLSTATE, message and position; then `DETAIL: …` where there is one
@@ -42,6 +42,9 @@ export function printScript(blocks: readonly ScriptBlock[]): string {
     .join('\n\n')}\n`;
 }
 
+/** PostgreSQL gives lower ones to itself. */
+const FIRST_USER_OID = 16_384;
+
 const asText = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig;
 
 /** Runs one block and writes down the answer. */
@@ -57,7 +60,10 @@ export async function answerOf(client: pg.Client, statement: string): Promise<st
 
 function printResult({ fields, rows, command, rowCount }: pg.QueryArrayResult): string {
   const lines: string[] = [];
-  if (fields.length > 0) lines.push(fields.map(({ name, dataTypeID }) => `${name}:${dataTypeID}`).join('|'));
+  if (fields.length > 0)
+    lines.push(
+      fields.map(({ name, dataTypeID }) => `${name}:${dataTypeID < FIRST_USER_OID ? dataTypeID : 'user'}`).join('|'),
+    );
   for (const row of rows) {
     const values = row.map((value: unknown) => (value === null ? '∅' : String(value)));
     lines.push(values.length === 0 || (values.length === 1 && values[0] === '') ? '()' : values.join('|'));

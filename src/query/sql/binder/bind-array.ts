@@ -18,6 +18,7 @@ import {
   baseOf,
   commonType,
   elementOf,
+  isRecord,
   type SqlType,
   type SqlValue,
   titleOf,
@@ -292,9 +293,14 @@ function bindJsonSubscripts(
   );
 }
 
-function bindField(value: BoundExpression, name: string): BoundExpression {
+export function bindField(value: BoundExpression, name: string): BoundExpression {
   const { fields } = typeInfo(baseOf(value.type));
   const at = fields?.findIndex((field) => field.name === name) ?? -1;
+  if ((fields === undefined || at < 0) && isRecord(value.type) && titleOf(value.type) === 'record') {
+    throw new SqlError('undefined_column', `could not identify column "${name}" in record data type`, {
+      location: leftmost(value),
+    });
+  }
   if (fields === undefined) {
     throw new SqlError(
       'wrong_object_type',
@@ -309,7 +315,7 @@ function bindField(value: BoundExpression, name: string): BoundExpression {
       location: leftmost(value),
     });
   }
-  return callOf(
+  const field = callOf(
     {
       name: `.${name}`,
       result: fields[at]!.type,
@@ -319,6 +325,7 @@ function bindField(value: BoundExpression, name: string): BoundExpression {
     [value],
     leftmost(value),
   );
+  return { ...field, modifier: fields[at]!.modifier };
 }
 
 /** `ROW(…)`: literals of unknown type become text. */

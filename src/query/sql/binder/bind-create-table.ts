@@ -14,7 +14,7 @@ import {
 import type { CatalogTable } from '../catalog-cache.ts';
 import { columnNames } from '../object-names.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
-import { isInteger, titleOf } from '../types/types.ts';
+import { isInteger, type SqlType, titleOf } from '../types/types.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import { kindOf, namedType, placeIn, relationName, stringsOf } from './names.ts';
@@ -366,7 +366,7 @@ export function bindPrimaryKey(
     if (positions.includes(position)) {
       throw new SqlError('duplicate_column', `column "${name}" appears twice in primary key constraint`, { location });
     }
-    if (!isKeyType(column.type)) throw notSupported(`a primary key of type ${column.type}`, location);
+    if (!isKeyType(column.type)) throw withoutOrder(column.type);
     positions.push(position);
   }
   return positions;
@@ -377,4 +377,13 @@ export function primaryKeyName(table: string): string {
   let stem = table;
   while (Buffer.byteLength(stem) > NAME_BYTES_MAX - 5) stem = stem.slice(0, -1);
   return `${stem}_pkey`;
+}
+
+/** The error of a key over values that cannot be sorted. */
+export function withoutOrder(type: SqlType): SqlError {
+  return new SqlError(
+    'undefined_object',
+    `data type ${titleOf(type)} has no default operator class for access method "btree"`,
+    { hint: 'You must specify an operator class for the index or define a default operator class for the data type.' },
+  );
 }

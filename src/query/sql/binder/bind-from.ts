@@ -159,7 +159,8 @@ class FromBinder {
       const expression = columnAt(offset + functions.length, { type: 'int8', modifier: -1 });
       columns.push({ name: 'ordinality', expression, origin: undefined });
     }
-    const item = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
+    const shown = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
+    const item = { ...shown, scalar: columns.length === 1 };
     return { relation: { kind: 'function', alias: name, functions, ordinality }, items: [item], lateral: frame.args };
   }
 

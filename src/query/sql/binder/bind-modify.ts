@@ -7,6 +7,7 @@ import { findFunction } from '../functions/resolve.ts';
 import { NEXT_VALUE } from '../functions/sequence-functions.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
+import { domainOf } from '../types/types.ts';
 import { bindConflict } from './bind-conflict.ts';
 import { bindFrom, bindTable } from './bind-from.ts';
 import { bindQuery } from './bind-query.ts';
@@ -85,7 +86,17 @@ export function defaultOf(column: Column): BoundExpression {
     const bound = binder.bind(tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
     return binder.coerce(bound, type, modifier, 'assignment');
   }
-  return { kind: 'constant', type, modifier, location: undefined, value: column.default?.value ?? null };
+  const domain = column.default === undefined ? domainOf(type) : undefined;
+  if (domain === undefined) {
+    return { kind: 'constant', type, modifier, location: undefined, value: column.default?.value ?? null };
+  }
+  const binder = new ExpressionBinder(definitionContext(domain.default?.zone ?? 'UTC'), undefined);
+  const given = domain.default?.tree as Node | undefined;
+  const bound = binder.bind(given ?? { A_Const: { isnull: true } }, {
+    title: 'DEFAULT expressions',
+    aggregates: 'refused',
+  });
+  return binder.coerce(bound, type, modifier, 'assignment');
 }
 
 /** A column whose values are given by the definition takes none from a statement, except the word DEFAULT. */

@@ -2,6 +2,8 @@
 
 import type { Node, SubLink } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
+import { baseOf, titleOf, typeInfo } from '../types/types.ts';
+import { bindField } from './bind-array.ts';
 import type { BoundColumn, BoundExpression } from './bound.ts';
 import type { Clause, ExpressionBinder } from './expression-binder.ts';
 import { kindOf, stringOf, stringsOf } from './names.ts';
@@ -19,6 +21,7 @@ export function bindTargets(
     if (!('ResTarget' in node)) throw notSupported(`${kindOf(node)} in a target list`);
     const { name, val, location } = node.ResTarget;
     if (val !== undefined && isStar(val)) {
+      binder.enter(clause);
       columns.push(...expandStar(val, binder, location));
       continue;
     }
@@ -29,11 +32,28 @@ export function bindTargets(
   return columns;
 }
 
-function isStar(node: Node): boolean {
+/** `*`, `t.*` or `(expression).*`. */
+export function isStar(node: Node): boolean {
+  if ('A_Indirection' in node) return (node.A_Indirection.indirection ?? []).some((step) => 'A_Star' in step);
   return 'ColumnRef' in node && (node.ColumnRef.fields ?? []).some((field) => 'A_Star' in field);
 }
 
-function expandStar(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
+/** The fields of a composite value: it is computed for each of them. */
+function expandFields(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
+  if (!('A_Indirection' in node)) return [];
+  const { arg, indirection = [] } = node.A_Indirection;
+  const before = indirection.slice(0, -1);
+  const value = binder.bindInside(before.length === 0 ? arg! : { A_Indirection: { arg: arg!, indirection: before } });
+  const { fields } = typeInfo(baseOf(value.type));
+  if (fields === undefined) {
+    if (value.type === 'record') throw notSupported('expanding a record whose fields are not known', location);
+    throw new SqlError('wrong_object_type', `type ${titleOf(value.type)} is not composite`, { location });
+  }
+  return fields.map(({ name }) => ({ name, expression: bindField(value, name), origin: undefined }));
+}
+
+export function expandStar(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
+  if ('A_Indirection' in node) return expandFields(node, binder, location);
   const { scope } = binder;
   const fields = 'ColumnRef' in node ? (node.ColumnRef.fields ?? []) : [];
   if (fields.length > 3) throw notSupported('a column name qualified by a database', location);

@@ -42,6 +42,7 @@ export function deparse(
       return `$${expression.index + 1}`;
     case 'call': {
       const { name } = expression.function;
+      if (name === '::') return `${show(expression.args[0]!, 'cast')}::${titleOf(expression.type)}`;
       if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args)})`;
       const [first, second] = expression.args.map((each) => show(each, 'operator'));
       return operator(second === undefined ? `${name} ${first}` : `${first} ${name} ${second}`);

@@ -14,16 +14,19 @@ import { findPackedAggregate } from '../functions/packed-aggregates.ts';
 import { resolveFunction, resolveOperator } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
-import { applyModifier, castFor } from '../types/cast.ts';
+import { applyModifier, castFor, domainStorage } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
 import {
+  baseOf,
   type CastContext,
   canCast,
   commonType,
+  domainCheckOf,
   elementOf,
   type SqlType,
   type SqlValue,
   titleOf,
+  typeInfo,
 } from '../types/types.ts';
 import {
   bindArrayConstructor,
@@ -34,6 +37,7 @@ import {
   packArguments,
 } from './bind-array.ts';
 import { bindSubLink } from './bind-subquery.ts';
+import { expandStar, isStar } from './bind-targets.ts';
 import { bindWindowCall, Windows } from './bind-window.ts';
 import {
   type BoundAggregate,
@@ -97,6 +101,11 @@ export class ExpressionBinder {
     return this.#bind(node);
   }
 
+  /** What follows through `bindInside` stands in this clause. */
+  enter(clause: Clause): void {
+    this.#clause = clause;
+  }
+
   /** An operand of what is being bound, in the same clause. */
   bindInside(node: Node): BoundExpression {
     return this.#bind(node);
@@ -158,6 +167,10 @@ export class ExpressionBinder {
     context: CastContext,
   ): BoundExpression | undefined {
     let bound = expression;
+    if (bound.type !== type && type.startsWith('user:')) {
+      const check = domainCheckOf(type);
+      if (check !== undefined) return this.#toDomain(expression, type, check, context);
+    }
     if (bound.type !== type) {
       if (bound.type === 'unknown') bound = this.#resolveUnknown(bound, type, modifier);
       else if (!canCast(bound.type, type, context)) return undefined;
@@ -172,6 +185,36 @@ export class ExpressionBinder {
       arg: bound,
       explicit: context === 'explicit',
     };
+  }
+
+  /** As a value of what is below the domain, held against its checks, being null too. */
+  #toDomain(
+    expression: BoundExpression,
+    type: SqlType,
+    check: NonNullable<ReturnType<typeof domainCheckOf>>,
+    context: CastContext,
+  ): BoundExpression | undefined {
+    const { base, modifier } = domainStorage(type);
+    if (expression.type === 'unknown' && expression.kind === 'parameter') {
+      return this.#checked(this.#resolveUnknown(expression, type, -1), type, check);
+    }
+    const based = this.tryCoerce(expression, base, modifier, context);
+    return based === undefined ? undefined : this.#checked(based, type, check);
+  }
+
+  #checked(arg: BoundExpression, type: SqlType, check: NonNullable<ReturnType<typeof domainCheckOf>>): BoundExpression {
+    const found: ScalarFunction = {
+      name: '::',
+      arguments: [arg.type],
+      result: type,
+      strict: false,
+      volatility: 'immutable',
+      evaluate: ([value = null], evaluation) => {
+        check(value, evaluation);
+        return value;
+      },
+    };
+    return { kind: 'call', type, modifier: -1, location: arg.location, function: found, args: [arg] };
   }
 
   coerce(expression: BoundExpression, type: SqlType, modifier: number, context: CastContext): BoundExpression {
@@ -224,6 +267,7 @@ export class ExpressionBinder {
         'A_ArrayExpr' in arg! && elementOf(target.type) !== undefined
           ? bindArrayConstructor(arg.A_ArrayExpr.elements ?? [], arg.A_ArrayExpr.location, this.#operands, target.type)
           : this.#bind(arg!);
+      checkWidth(bound, target.type, location);
       const cast = this.tryCoerce(bound, target.type, target.modifier, 'explicit');
       // A cast that changes nothing still takes the modifier away: of numeric(5,2) to numeric, for example.
       if (cast !== undefined && target.modifier === -1 && cast.modifier !== -1) {
@@ -294,7 +338,9 @@ export class ExpressionBinder {
       return { kind: 'column', type: 'int4', modifier: -1, location, index, computed: 'grouping' };
     }
     if ('RowExpr' in node) {
-      const args = (node.RowExpr.args ?? []).map((arg) => this.#bind(arg));
+      const args = (node.RowExpr.args ?? []).flatMap((arg) =>
+        isStar(arg) ? expandStar(arg, this, node.RowExpr.location).map((each) => each.expression) : [this.#bind(arg)],
+      );
       return bindRow(args, node.RowExpr.location, this.#operands);
     }
     if ('A_ArrayExpr' in node) {
@@ -303,6 +349,8 @@ export class ExpressionBinder {
     }
     if ('A_Indirection' in node) {
       const { arg, indirection } = node.A_Indirection;
+      const column = this.#columnOfRow(arg!, indirection ?? []);
+      if (column !== undefined) return bindIndirection(column, indirection!.slice(1), this.#operands);
       return bindIndirection(this.#bind(arg!), indirection ?? [], this.#operands);
     }
     if ('CollateClause' in node) {
@@ -322,6 +370,9 @@ export class ExpressionBinder {
 
   #columnRef({ fields, location }: ColumnRef): BoundExpression {
     if ((fields ?? []).some((field) => 'A_Star' in field)) {
+      const whole =
+        fields?.length === 2 ? this.scope?.wholeRow(stringsOf(fields)[0]!, location, this.progress) : undefined;
+      if (whole !== undefined) return whole;
       throw new SqlError('syntax_error', 'row expansion via "*" is not supported here', { location });
     }
     const names = stringsOf(fields);
@@ -330,6 +381,16 @@ export class ExpressionBinder {
       throw new SqlError('undefined_table', `missing FROM-clause entry for table "${names.at(-2)}"`, { location });
     }
     throw new SqlError('undefined_column', `column "${names[0]}" does not exist`, { location });
+  }
+
+  /** `(t).a` is `t.a`. */
+  #columnOfRow(arg: Node, [first]: readonly Node[]): BoundExpression | undefined {
+    if (this.scope === undefined || !('ColumnRef' in arg) || first === undefined || !('String' in first))
+      return undefined;
+    const { fields, location } = arg.ColumnRef;
+    const [name, second] = stringsOf(fields);
+    if (name === undefined || second !== undefined || !this.scope.isWholeRow(name)) return undefined;
+    return this.scope.column([name, first.String.sval ?? ''], location, this.progress);
   }
 
   #parameter(number: number, location: number | undefined): BoundExpression {
@@ -736,6 +797,17 @@ function isPointInTime(type: SqlType): boolean {
 /** The result of a set-returning function. */
 function isSet(expression: BoundExpression): boolean {
   return expression.kind === 'column' && expression.computed === 'set';
+}
+
+/** A row has as many fields as the type that it is to be of. */
+function checkWidth(row: BoundExpression, type: SqlType, location: number | undefined): void {
+  if (row.kind !== 'call' || row.type !== 'record' || row.function.name !== 'row') return;
+  const { fields } = typeInfo(baseOf(type));
+  if (fields === undefined || fields.length === row.args.length) return;
+  throw new SqlError('cannot_coerce', `cannot cast type record to ${titleOf(type)}`, {
+    location,
+    detail: row.args.length < fields.length ? 'Input has too few columns.' : 'Input has too many columns.',
+  });
 }
 
 const BOOLEAN = { type: 'bool', modifier: -1 } as const;

@@ -3,7 +3,8 @@
 import type { Node, RangeVar, TypeName } from '@pgsql/types';
 import type { ColumnType } from '../../../models/relational/table.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { arrayOf, elementOf, typeNamed } from '../types/types.ts';
+import { arrayOf, elementOf, titleOf, typeNamed } from '../types/types.ts';
+import type { ResolvedTypeName } from './type-names.ts';
 
 /** Of a node that is a string. */
 export function stringOf(node: Node | undefined): string {
@@ -88,10 +89,11 @@ export function namedType(typeName: TypeName | undefined): NamedType {
   const last = names.at(-1) ?? '';
   const shown = names[0] === 'pg_catalog' ? last : names.join('.');
   if (typeName?.setof === true || typeName?.pct_type === true) throw notSupported(`type ${shown}`, location);
-  if (names.length > 2 || (names.length === 2 && names[0] !== 'pg_catalog')) {
+  const { userType } = (typeName ?? {}) as ResolvedTypeName;
+  if (userType === undefined && (names.length > 2 || (names.length === 2 && names[0] !== 'pg_catalog'))) {
     throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
   }
-  const element = typeNamed(last);
+  const element = userType ?? typeNamed(last);
   if (element === undefined) {
     if (UNSUPPORTED.has(last)) throw notSupported(`type ${last}`, location);
     throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
@@ -146,7 +148,11 @@ function modifierOf(type: ColumnType, nodes: readonly Node[], location: number |
   if (type === 'varchar' || type === 'bpchar' || type === 'numeric' || type.startsWith('time')) {
     throw new SqlError('invalid_parameter_value', 'invalid type modifier', { location });
   }
-  throw new SqlError('syntax_error', `type modifier is not allowed for type "${type}"`, { location });
+  throw new SqlError(
+    'syntax_error',
+    `type modifier is not allowed for type "${type.startsWith('user:') ? titleOf(type) : type}"`,
+    { location },
+  );
 }
 
 /** The grammar gives the fields as a number, and behind it the precision. */

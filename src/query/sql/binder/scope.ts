@@ -16,6 +16,7 @@ import {
   columnAt,
   sameExpression,
 } from './bound.ts';
+import { wholeRow } from './row-types.ts';
 
 export interface ScopeColumn {
   readonly name: string;
@@ -34,6 +35,8 @@ export interface ScopeItem {
   /** Where its row begins in that of FROM. */
   readonly offset: number;
   readonly table: CatalogTable | undefined;
+  /** A function of one value: as a whole it is that value. */
+  readonly scalar?: boolean;
 }
 
 /** Slots of a statement that binding gives out; those of planning follow. */
@@ -135,11 +138,31 @@ export class Scope {
       crossed.push(scope.frame);
     }
     if (qualifier !== undefined && !qualified) throw this.#missingItem(qualifier, location);
-    if (qualifier === undefined && this.itemNamed(name) !== undefined) {
-      throw notSupported('a whole-row reference', location);
-    }
+    const whole = qualifier === undefined ? this.wholeRow(name, location, progress) : undefined;
+    if (whole !== undefined) return whole;
     const shown = qualifier === undefined ? `"${name}"` : `${qualifier}.${name}`;
     throw new SqlError('undefined_column', `column ${shown} does not exist`, { location });
+  }
+
+  /** Whether a name is that of an item, and of no column in sight. */
+  isWholeRow(name: string): boolean {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      if (scope.hasColumn(name)) return false;
+      const item = scope.itemNamed(name);
+      if (item !== undefined) return item.scalar !== true;
+    }
+    return false;
+  }
+
+  /** The row of the item with that name, here or further out; undefined when there is none. */
+  wholeRow(alias: string, location: number | undefined, progress: BindProgress): BoundExpression | undefined {
+    const crossed: Frame[] = [];
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      const item = scope.items.find((each) => each.alias === alias);
+      if (item !== undefined) return passIn(wholeRow(item, location), crossed, progress);
+      crossed.push(scope.frame);
+    }
+    return undefined;
   }
 
   /** The item that `alias.*` speaks of, here or further out. @throws SqlError `undefined_table`. */

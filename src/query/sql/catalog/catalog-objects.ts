@@ -17,19 +17,22 @@ import {
   PUBLIC_SCHEMA,
   type Table,
 } from '../../../models/relational/table.ts';
+import { decodeType, type TypeDefinition } from '../../../models/relational/type-definition.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { defaultOf } from '../binder/bind-modify.ts';
 import type { BoundExpression } from '../binder/bound.ts';
 import { deparse, quoteName } from '../binder/deparse.ts';
+import { rowTypeOf } from '../binder/row-types.ts';
 import { rulesOf } from '../binder/table-rules.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
+import { boundDomainCheck } from '../domain-rules.ts';
 import type { CatalogAccess } from '../functions/evaluation.ts';
 import { partNames } from '../object-names.ts';
 import type { SearchPath } from '../search-path.ts';
 import { SqlError } from '../sql-error.ts';
 import { splitName } from '../types/object-names.ts';
-import type { SqlType } from '../types/types.ts';
+import { type SqlType, typeInfo } from '../types/types.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 
 /** Schemas of the system, and the oid of `public`, which is 0 in keys. */
@@ -82,7 +85,16 @@ class CatalogContents {
   readonly oids = new Map<string, number>();
   readonly pretty = new Map<string, string>();
 
-  constructor(keyspace: Keyspace, tables: readonly Table[], sequences: readonly Sequence[], schemas: Schemas) {
+  readonly types: readonly TypeDefinition[];
+
+  constructor(
+    keyspace: Keyspace,
+    tables: readonly Table[],
+    sequences: readonly Sequence[],
+    types: readonly TypeDefinition[],
+    schemas: Schemas,
+  ) {
+    this.types = types;
     const related = new Map<Table['id'], CatalogTable>();
     for (const table of tables) related.set(table.id, openTable(keyspace, table, related));
     this.tables = [...related.values()];
@@ -130,6 +142,10 @@ export class CatalogObjects implements CatalogAccess {
     return this.#contents.sequences;
   }
 
+  get types(): readonly TypeDefinition[] {
+    return this.#contents.types;
+  }
+
   get indexes(): readonly IndexObject[] {
     return this.#contents.indexes;
   }
@@ -170,12 +186,27 @@ export class CatalogObjects implements CatalogAccess {
   oidOf(kind: SqlType, parts: readonly string[]): number | undefined {
     const name = parts.at(-1)!;
     if (kind === 'regnamespace') return this.schemas().find((each) => each.name === name)?.oid;
+    if (kind === 'regtype') return this.#typeOid(parts);
     if (kind !== 'regclass') return undefined;
     const { oids } = this.#contents;
     if (parts.length > 1) return oids.get(`${parts.at(-2)!}\0${name}`);
     for (const schema of this.#path.searched) {
       const found = oids.get(`${schema.name}\0${name}`);
       if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Of a type that a user defined, or of a table's rows. */
+  #typeOid(parts: readonly string[]): number | undefined {
+    const name = parts.at(-1)!;
+    const schemas = parts.length > 1 ? [{ name: parts.at(-2)! }] : this.#path.searched;
+    for (const schema of schemas) {
+      const type = this.types.find((each) => each.name === name && this.schemaName(each.schema) === schema.name);
+      if (type !== undefined) return type.id;
+      const oid = this.#contents.oids.get(`${schema.name}\0${name}`);
+      const table = oid === undefined ? undefined : this.tableOf(oid);
+      if (table !== undefined) return typeInfo(rowTypeOf(table.table)).oid;
     }
     return undefined;
   }
@@ -239,7 +270,7 @@ export class CatalogObjects implements CatalogAccess {
 
   constraintDefinition(oid: number, pretty: boolean): string | null {
     const found = this.constraints.find((each) => each.oid === oid);
-    if (found === undefined) return null;
+    if (found === undefined) return this.#domainCheck(oid, pretty);
     const { table } = found.table;
     const names = (positions: readonly number[], of: Table = table): string =>
       positions.map((position) => quoteName(of.columns[position]!.name)).join(', ');
@@ -269,6 +300,16 @@ export class CatalogObjects implements CatalogAccess {
         ].join('');
       }
     }
+  }
+
+  #domainCheck(oid: number, pretty: boolean): string | null {
+    for (const type of this.types) {
+      if (type.kind !== 'domain') continue;
+      const check = type.checks.find(({ id }) => id === oid);
+      if (check !== undefined)
+        return `CHECK (${deparse(boundDomainCheck(type, check), undefined, pretty, 'none', () => 'VALUE')})`;
+    }
+    return null;
   }
 
   /** The default, or the generation expression, of a column as SQL. */
@@ -395,6 +436,7 @@ export async function loadObjects(transaction: Transaction, keyspace: Keyspace):
   const tables: Table[] = [];
   const sequences: Sequence[] = [];
   const schemas = await readSchemas(transaction, keyspace);
+  const types: TypeDefinition[] = [];
   const cursor = transaction.scan(keyspace.catalog.range());
   try {
     for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
@@ -402,11 +444,12 @@ export async function loadObjects(transaction: Transaction, keyspace: Keyspace):
         const [kind] = keyspace.catalog.decode(key);
         if (kind === 'table') tables.push(decodeTable(value));
         else if (kind === 'sequence') sequences.push(decodeSequence(value));
+        else if (kind === 'type') types.push(decodeType(value));
       }
     }
   } finally {
     cursor.close();
   }
-  const contents = new CatalogContents(keyspace, tables, sequences, schemas);
+  const contents = new CatalogContents(keyspace, tables, sequences, types, schemas);
   return new CatalogObjects(contents, { searched: [], named: [], creation: undefined });
 }

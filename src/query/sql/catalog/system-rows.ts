@@ -2,6 +2,7 @@
 
 import { columnNumber } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
+import { ROW_TYPE_OIDS } from '../binder/row-types.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import { allTypes, typeInfo } from '../types/types.ts';
 import {
@@ -17,6 +18,7 @@ import {
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
+import { classOidOf, enumRows, isCollatable, rangeRows, typeRows } from './type-rows.ts';
 
 const BTREE = 403;
 const HEAP = 2;
@@ -25,18 +27,14 @@ const DATABASE_OWNER = 6171;
 /** Oids of the catalogs themselves, for pg_description and pg_depend. */
 const CLASS_OID = 1259;
 const NAMESPACE_OID = 2615;
-const COLLATION_DEFAULT = 100;
+export const COLLATION_DEFAULT = 100;
 
 function vector(values: readonly number[]): SqlArray {
   return new SqlArray('int2', values, values.length === 0 ? [] : [values.length], values.length === 0 ? [] : [0]);
 }
 
-function isCollatable(type: Parameters<typeof typeInfo>[0]): boolean {
-  return ['text', 'varchar', 'bpchar'].includes(type);
-}
-
 function* classRows(
-  { tables, sequences, indexes }: CatalogObjects,
+  { tables, sequences, indexes, types }: CatalogObjects,
   { session: { statistics } }: EvaluationContext,
 ): Iterable<SystemRow> {
   const shared = {
@@ -52,7 +50,7 @@ function* classRows(
       oid: table.id,
       relname: table.name,
       relnamespace: schemaOid(table.schema),
-      reltype: 0,
+      reltype: ROW_TYPE_OIDS + table.id,
       relam: HEAP,
       relfilenode: table.storage ?? table.id,
       reltuples: known?.rows ?? -1,
@@ -64,6 +62,18 @@ function* classRows(
       relhastriggers: (table.foreignKeys ?? []).length > 0 || (table.referencedBy ?? []).length > 0,
       relispopulated: true,
       relreplident: 'd',
+    };
+  }
+  for (const type of types) {
+    if (type.kind !== 'composite') continue;
+    yield {
+      ...shared,
+      oid: classOidOf(type),
+      relname: type.name,
+      relnamespace: schemaOid(type.schema),
+      reltype: type.id,
+      relkind: 'c',
+      relnatts: type.fields.length,
     };
   }
   for (const index of indexes) {
@@ -157,6 +167,12 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
       };
     }
   }
+  for (const type of objects.types) {
+    if (type.kind !== 'composite') continue;
+    for (const [i, field] of type.fields.entries()) {
+      yield attribute(classOidOf(type), field.name, i + 1, field.type, field.modifier);
+    }
+  }
   for (const object of objects.indexes) {
     const { table, index } = object;
     const parts = index?.parts ?? table.table.primaryKey.map((column) => ({ column, ...table.table.columns[column]! }));
@@ -190,7 +206,7 @@ function KNOWN_TYPES(): ReadonlySet<string> {
   return knownTypes;
 }
 
-function alignmentOf(size: number): string {
+export function alignmentOf(size: number): string {
   if (size === 1) return 'c';
   if (size === 2) return 's';
   return size >= 8 ? 'd' : 'i';
@@ -297,33 +313,30 @@ function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<Sys
   }
 }
 
-function sameColumns(a: readonly (number | undefined)[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((each) => each !== undefined && b.includes(each));
+function* domainConstraintRows({ types }: CatalogObjects): Iterable<SystemRow> {
+  for (const type of types) {
+    if (type.kind !== 'domain') continue;
+    for (const { id, name } of type.checks) {
+      yield {
+        oid: id,
+        conname: name,
+        connamespace: schemaOid(type.schema),
+        contype: 'c',
+        convalidated: true,
+        contypid: type.id,
+        confupdtype: ' ',
+        confdeltype: ' ',
+        confmatchtype: ' ',
+        conislocal: true,
+        conkey: null,
+        conbin: 'expression',
+      };
+    }
+  }
 }
 
-function* typeRows(): Iterable<SystemRow> {
-  for (const info of allTypes()) {
-    yield {
-      oid: info.oid,
-      typname: info.name,
-      typnamespace: SYSTEM_SCHEMAS.pg_catalog,
-      typowner: OWNER,
-      typlen: info.size,
-      typbyval: info.size > 0 && info.size <= 8,
-      typtype: info.kind,
-      typcategory: info.category,
-      typispreferred: info.preferred,
-      typisdefined: true,
-      typdelim: ',',
-      typelem: info.element === undefined || info.kind === 'r' ? 0 : typeInfo(info.element).oid,
-      typarray: info.arrayOid ?? 0,
-      typalign: alignmentOf(info.size),
-      typstorage: info.size < 0 ? 'x' : 'p',
-      typbasetype: info.base === undefined ? 0 : typeInfo(info.base).oid,
-      typtypmod: -1,
-      typcollation: isCollatable(info.type) ? COLLATION_DEFAULT : 0,
-    };
-  }
+function sameColumns(a: readonly (number | undefined)[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((each) => each !== undefined && b.includes(each));
 }
 
 function roleRow(context: EvaluationContext): SystemRow {
@@ -354,7 +367,10 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   pg_class: classRows,
   pg_attribute: attributeRows,
   pg_index: (objects) => objects.indexes.map((index) => indexRow(objects, index)),
-  pg_constraint: constraintRows,
+  *pg_constraint(objects) {
+    yield* constraintRows(objects);
+    yield* domainConstraintRows(objects);
+  },
   pg_type: typeRows,
   pg_namespace: (objects) =>
     objects.schemas().map(({ oid, name }) => ({
@@ -524,12 +540,6 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       };
     }
   },
-  *pg_enum() {
-    for (const info of allTypes()) {
-      for (const [i, enumlabel] of (info.labels ?? []).entries()) {
-        yield { oid: info.oid * 100 + i, enumtypid: info.oid, enumsortorder: i + 1, enumlabel };
-      }
-    }
-  },
-  pg_range: () => [],
+  pg_enum: enumRows,
+  pg_range: rangeRows,
 };

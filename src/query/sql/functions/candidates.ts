@@ -7,7 +7,17 @@
  * argument is taken for the one type that the others have.
  */
 
-import { arrayOf, baseOf, canCast, commonType, elementOf, type SqlType, titleOf, typeInfo } from '../types/types.ts';
+import {
+  arrayOf,
+  baseOf,
+  canCast,
+  commonType,
+  elementOf,
+  isRecord,
+  type SqlType,
+  titleOf,
+  typeInfo,
+} from '../types/types.ts';
 
 export interface Candidate<T> {
   /** As many as the call has arguments. */
@@ -38,7 +48,7 @@ function accepts(declared: SqlType, actual: SqlType): boolean {
     case 'anycompatiblerange':
       return typeInfo(baseOf(actual)).kind === 'r';
     case 'record':
-      return typeInfo(baseOf(actual)).kind === 'c';
+      return isRecord(baseOf(actual));
     case '_record':
       return false;
     default:

@@ -7,6 +7,7 @@ import { COMPARISONS } from './comparisons.ts';
 import { DATETIME_FUNCTIONS } from './datetime-functions.ts';
 import { DATETIME_OPERATORS } from './datetime-operators.ts';
 import { FunctionDirectory } from './definition.ts';
+import { ENUM_FUNCTIONS } from './enum-functions.ts';
 import { JSON_FUNCTIONS, JSON_OPERATORS } from './json-functions.ts';
 import { MATH_FUNCTIONS, MATH_OPERATORS } from './math.ts';
 import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
@@ -25,6 +26,7 @@ export const FUNCTIONS = new FunctionDirectory([
   RANGE_FUNCTIONS,
   NETWORK_FUNCTIONS,
   TYPE_FUNCTIONS,
+  ENUM_FUNCTIONS,
   PATTERN_FUNCTIONS,
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,

@@ -16,6 +16,7 @@ import {
   castPath,
   commonType,
   elementOf,
+  isRecord,
   type SqlType,
   type SqlValue,
   titleOf,
@@ -210,6 +211,9 @@ function instantiate(
   if (comparison !== undefined && args[0] !== args[1]) {
     const common = commonType(args)!;
     args = [common, common];
+  } else if (comparison === undefined) {
+    // Whoever takes records of any kind is told which.
+    args = args.map((type, i) => (type === 'record' && isRecord(baseOf(actual[i]!)) ? actual[i]! : type));
   }
   const built = spread ? [...args.slice(0, -1), elementOf(args.at(-1)!) ?? args.at(-1)!] : args;
   const kernel = typeof code === 'function' ? code : code.build(built, result);

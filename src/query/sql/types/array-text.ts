@@ -263,7 +263,7 @@ export function formatRecord(
 export function parseRecord(
   text: string,
   types: readonly SqlType[],
-  parse: (type: SqlType, text: string) => SqlValue,
+  parse: (text: string, field: number) => SqlValue,
 ): SqlRecord {
   const malformed = (detail: string): SqlError =>
     new SqlError('invalid_text_representation', `malformed record literal: "${text}"`, { detail });
@@ -293,7 +293,7 @@ export function parseRecord(
       } else out += c;
     }
     if (at >= trimmed.length) throw malformed('Unexpected end of input.');
-    values.push(parse(types[i]!, out));
+    values.push(parse(out, i));
   }
   if (trimmed[at] !== ')') throw malformed('Too many columns.');
   if (at + 1 < trimmed.length) throw malformed('Junk after right parenthesis.');

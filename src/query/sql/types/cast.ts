@@ -27,7 +27,17 @@ import {
   type TimeContext,
   wholeSeconds,
 } from './timestamptz.ts';
-import { baseOf, castPath, isInteger, isString, type SqlType, type SqlValue, titleOf, typeInfo } from './types.ts';
+import {
+  baseOf,
+  castPath,
+  domainCheckOf,
+  isInteger,
+  isString,
+  type SqlType,
+  type SqlValue,
+  titleOf,
+  typeInfo,
+} from './types.ts';
 
 type Value = Exclude<SqlValue, null>;
 export type Cast = (value: Value, context: TimeContext) => SqlValue;
@@ -36,8 +46,32 @@ const identity: Cast = (value) => value;
 
 /** Undefined when the value stays as it is. */
 export function castFor(from: SqlType, to: SqlType): Cast | undefined {
-  const cast = makeCast(baseOf(from), baseOf(to));
+  const cast = makeChecked(from, to);
   return cast === identity ? undefined : cast;
+}
+
+/** A value that becomes one of a domain has to pass its checks; those of null are the caller's. */
+function makeChecked(from: SqlType, to: SqlType): Cast {
+  const cast = makeCast(baseOf(from), baseOf(to));
+  const check = from === to ? undefined : domainCheckOf(to);
+  if (check === undefined) return cast;
+  const { base, modifier } = domainStorage(to);
+  return (value, context) => {
+    const based = applyModifier(base, modifier, cast(value, context), false);
+    check(based, context);
+    return based;
+  };
+}
+
+/** What values of a domain are below all domains, and the modifier that the nearest of them gives. */
+export function domainStorage(domain: SqlType): { readonly base: SqlType; readonly modifier: number } {
+  let info = typeInfo(domain);
+  let modifier = -1;
+  while (info.base !== undefined) {
+    if (modifier < 0) modifier = info.modifier ?? -1;
+    info = typeInfo(info.base);
+  }
+  return { base: info.type, modifier };
 }
 
 function makeCast(from: SqlType, to: SqlType): Cast {
@@ -51,7 +85,7 @@ function makeCast(from: SqlType, to: SqlType): Cast {
       return throughText(from, to);
     case 'elements': {
       const element = typeInfo(to).element!;
-      const cast = makeCast(typeInfo(from).element!, element);
+      const cast = makeChecked(typeInfo(from).element!, element);
       return (value, context) => {
         const { values, dimensions, lowers } = value as SqlArray;
         const cast2 = values.map((each) => (each === null ? null : cast(each, context)));
@@ -145,7 +179,12 @@ function toComposite(to: SqlType): Cast {
     }
     const cast = fields.map((field, i) => {
       const each = values[i]!;
-      return each === null ? null : makeCast(baseOf(types[i]!), baseOf(field.type))(each, context);
+      if (each !== null) {
+        const made = makeChecked(types[i]!, field.type)(each, context);
+        return applyModifier(field.type, field.modifier, made, true);
+      }
+      domainCheckOf(field.type)?.(null, context);
+      return null;
     });
     return new SqlRecord(fields.map((field) => field.type) as SqlRecord['types'], cast);
   };

@@ -19,7 +19,7 @@ import { compareJson } from './json-value.ts';
 import { compareInet } from './network.ts';
 import { compareNumeric } from './numeric-arithmetic.ts';
 import { compareRanges } from './ranges.ts';
-import { type SqlType, type SqlValue, titleOf, typeInfo } from './types.ts';
+import { elementOf, type SqlType, type SqlValue, titleOf, typeInfo } from './types.ts';
 
 export type Compare = (a: Exclude<SqlValue, null>, b: Exclude<SqlValue, null>) => number;
 
@@ -170,7 +170,8 @@ export function compareFor(type: SqlType): Compare {
 function compareOther(type: SqlType): Compare {
   if (type.startsWith('reg')) return comparePlain;
   const info = typeInfo(type);
-  if (info.category === 'A' || type === '_record') return compareArrays(info.element!);
+  const element = elementOf(type);
+  if (element !== undefined) return compareArrays(element);
   if (info.kind === 'r') {
     const compare = compareRanges(info.element!);
     return (a, b) => compare(a as SqlRange, b as SqlRange);

@@ -9,6 +9,7 @@ import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
 import type { Inet, Interval, SqlArray, SqlRange, SqlRecord, TimeTz } from '../../../models/relational/values.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { formatArray, formatRange, formatRecord, parseArray, parseRange, parseRecord } from './array-text.ts';
+import { applyModifier } from './cast.ts';
 import { formatInterval, parseInterval } from './interval.ts';
 import { checkJson, parseJsonb } from './json-value.ts';
 import { formatInet, parseInet } from './network.ts';
@@ -28,7 +29,7 @@ import {
   type TextStyle,
   type TimeContext,
 } from './timestamptz.ts';
-import { type SqlType, type SqlValue, titleOf, typeInfo } from './types.ts';
+import { domainCheckOf, elementOf, type SqlType, type SqlValue, titleOf, typeInfo } from './types.ts';
 
 /**
  * @param modifier Of an interval: it says which unit a number without one has. Nothing else asks for it here.
@@ -108,14 +109,23 @@ function parseOther(type: SqlType, text: string, context: TimeContext): SqlValue
       type,
       parseRange(text, (bound) => parseText(element!, bound, context)),
     );
-  if (info.base !== undefined) return parseText(info.base, text, context);
+  if (info.base !== undefined) {
+    const value = applyModifier(info.base, info.modifier ?? -1, parseText(info.base, text, context), false);
+    info.check?.(value, context);
+    return value;
+  }
   if (info.labels !== undefined) {
     if (info.labels.includes(text)) return text;
     throw new SqlError('invalid_text_representation', `invalid input value for enum ${info.title}: "${text}"`);
   }
   if (info.fields !== undefined) {
-    const types = info.fields.map((field) => field.type);
-    return parseRecord(text, types, (field, value) => parseText(field, value, context));
+    const { fields } = info;
+    const types = fields.map((field) => field.type);
+    const record = parseRecord(text, types, (value, i) =>
+      applyModifier(types[i]!, fields[i]!.modifier, parseText(types[i]!, value, context), false),
+    );
+    for (let i = 0; i < types.length; i++) if (record.values[i] === null) domainCheckOf(types[i]!)?.(null, context);
+    return record;
   }
   if (info.kind === 'p') {
     throw new SqlError('feature_not_supported', `cannot accept a value of type ${info.title}`);
@@ -163,7 +173,7 @@ function formatOther(type: SqlType, value: Exclude<SqlValue, null>, style: TextS
   if (type === 'int2vector' || type === 'oidvector') return (value as SqlArray).values.join(' ');
   const info = typeInfo(type);
   const { element } = info;
-  if (info.category === 'A' || type === '_record') {
+  if (elementOf(type) !== undefined) {
     return formatArray(value as SqlArray, (item) => formatText(element!, item, style));
   }
   if (info.kind === 'r') return formatRange(value as SqlRange, (bound) => formatText(element!, bound, style));

@@ -8,9 +8,10 @@
  */
 
 import { assert } from '../../../base/assert.ts';
-import type { ColumnType, ColumnValue } from '../../../models/relational/table.ts';
+import type { ColumnType, ColumnValue, SqlExpression } from '../../../models/relational/table.ts';
 import { notSupported } from '../sql-error.ts';
 import { castRule } from './cast-rules.ts';
+import type { TimeContext } from './timestamptz.ts';
 
 export type SqlType = ColumnType | PseudoType;
 export type SqlValue = ColumnValue;
@@ -65,8 +66,13 @@ export interface TypeInfo {
   /** The type of arrays of this; undefined where there is none. */
   readonly array?: SqlType;
   readonly arrayOid?: number;
-  /** Of a domain: what its values are. */
+  /** Of a domain: what its values are, with the modifier that they have there. */
   readonly base?: SqlType;
+  readonly modifier?: number;
+  /** Of a domain: throws for a value, null too, that it does not allow. */
+  readonly check?: (value: SqlValue, context: TimeContext) => void;
+  /** Of a domain: what columns of it hold that an INSERT leaves out. */
+  readonly default?: SqlExpression | undefined;
   /** Of an enum, in order. */
   readonly labels?: readonly string[];
   /** Of a composite type. */
@@ -170,7 +176,7 @@ for (const [type, oid, size, title, category, arrayOid, element] of BUILTIN) {
 
 function register(info: TypeInfo): void {
   INFO.set(info.type, info);
-  BY_OID.set(info.oid, info.type);
+  if (!isAnonymousRecord(info.type)) BY_OID.set(info.oid, info.type);
   if (info.array === undefined) return;
   INFO.set(info.array, {
     type: info.array,
@@ -178,12 +184,27 @@ function register(info: TypeInfo): void {
     name: `_${info.name}`,
     size: -1,
     title: `${info.title}[]`,
-    category: info.type === 'record' ? 'P' : 'A',
+    category: info.title === 'record' ? 'P' : 'A',
     preferred: false,
-    kind: info.type === 'record' ? 'p' : 'b',
+    kind: info.title === 'record' ? 'p' : 'b',
     element: info.type,
   });
-  BY_OID.set(info.arrayOid!, info.array);
+  if (!isAnonymousRecord(info.type)) BY_OID.set(info.arrayOid!, info.array);
+}
+
+/** A `record` whose fields are known: the row of a query, or of a function. Its OID is that of `record`. */
+export function isAnonymousRecord(type: SqlType): boolean {
+  return type.startsWith('user:record(');
+}
+
+/** Anonymous records are one type to whoever does not look into them. */
+function plainRecord(type: SqlType): SqlType {
+  return isAnonymousRecord(type) ? 'record' : type;
+}
+
+/** Whether values of the type are records: composite types, rows of tables, and `record` itself. */
+export function isRecord(type: SqlType): boolean {
+  return type === 'record' || (type.startsWith('user:') && typeInfo(type).fields !== undefined);
 }
 
 /**
@@ -211,6 +232,20 @@ export function typeOfOid(oid: number): SqlType | undefined {
   return BY_OID.get(oid);
 }
 
+/** The domain that a type is, with the default of the nearest domain that has one; undefined for all other types. */
+export function domainOf(type: SqlType): { readonly default: SqlExpression | undefined } | undefined {
+  if (!type.startsWith('user:')) return undefined;
+  let info = typeInfo(type);
+  if (info.base === undefined) return undefined;
+  while (info.default === undefined && info.base !== undefined) info = typeInfo(info.base);
+  return { default: info.default };
+}
+
+/** What a value of the type has to pass, its being null included; undefined for all but domains. */
+export function domainCheckOf(type: SqlType): TypeInfo['check'] {
+  return type.startsWith('user:') ? typeInfo(type).check : undefined;
+}
+
 export function titleOf(type: SqlType): string {
   return typeInfo(type).title;
 }
@@ -223,7 +258,7 @@ export function arrayOf(element: SqlType): SqlType | undefined {
 /** What an array holds; undefined for a type that is no array. */
 export function elementOf(type: SqlType): SqlType | undefined {
   const { category, element } = typeInfo(type);
-  return category === 'A' || type === '_record' ? element : undefined;
+  return category === 'A' || (element !== undefined && type.startsWith('_')) ? element : undefined;
 }
 
 /** SQL's own names for types, besides those of `pg_type`. */
@@ -302,8 +337,8 @@ export type CastPath = 'same' | 'function' | 'elements' | 'text';
  */
 export function castPath(from: SqlType, to: SqlType, context: CastContext): CastPath | undefined {
   if (from === to || from === 'unknown') return 'same';
-  const source = baseOf(from);
-  const target = baseOf(to);
+  const source = plainRecord(baseOf(from));
+  const target = plainRecord(baseOf(to));
   if (source === target) return 'same';
   const rule = castRule(source, target);
   if (rule !== undefined) return FREEDOM[rule] <= FREEDOM[context] ? 'function' : undefined;

@@ -1,0 +1,82 @@
+/**
+ * Names of types that users defined, in the tree of a statement: found before binding, looked up in the catalog, and written
+ * into the tree as what they mean. So binding itself looks nothing up, and an expression that a definition keeps means
+ * the same type when that is renamed.
+ */
+
+import type { Node, TypeName } from '@pgsql/types';
+import type { ColumnType } from '../../../models/relational/table.ts';
+import { typeNamed } from '../types/types.ts';
+import { type QualifiedName, stringsOf } from './names.ts';
+import { tooDeep } from './query-context.ts';
+import { nameKey } from './referenced-tables.ts';
+
+/** A name and what it was found to mean. */
+export interface ResolvedTypeName extends TypeName {
+  readonly userType?: ColumnType;
+}
+
+/** Levels of a tree that its copy may have. */
+const TREE_DEPTH_MAX = 5_000;
+
+function isTypeName(value: object): value is TypeName {
+  return 'names' in value && 'typemod' in value;
+}
+
+/** Names that no built-in type has, by `nameKey`; those that were looked up before are not among them. */
+export function userTypeNames(node: Node): ReadonlyMap<string, QualifiedName> | undefined {
+  let names: Map<string, QualifiedName> | undefined;
+  const pending: object[] = [node];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (isTypeName(next)) {
+      const name = userName(next);
+      if (name !== undefined) {
+        names ??= new Map();
+        names.set(nameKey(name), name);
+      }
+      continue;
+    }
+    for (const value of Object.values(next)) if (typeof value === 'object' && value !== null) pending.push(value);
+  }
+  return names;
+}
+
+function userName(typeName: ResolvedTypeName): QualifiedName | undefined {
+  if (typeName.userType !== undefined || typeName.pct_type === true) return undefined;
+  const names = stringsOf(typeName.names);
+  if (names.length > 2 || names.length === 0) return undefined;
+  const [schema, name] = names.length === 2 ? names : [undefined, names[0]!];
+  if (schema === undefined ? typeNamed(name!) !== undefined : schema === 'pg_catalog') return undefined;
+  return { schema, name: name! };
+}
+
+/** The tree with the names told apart; what has none of them stays the same object. @throws SqlError `statement_too_complex`. */
+export function withTypeNames<T extends object>(tree: T, types: ReadonlyMap<string, ColumnType>, depth = 0): T {
+  if (depth > TREE_DEPTH_MAX) throw tooDeep(TREE_DEPTH_MAX);
+  if (isTypeName(tree)) {
+    const name = userName(tree);
+    const userType = name === undefined ? undefined : types.get(nameKey(name));
+    return userType === undefined ? tree : { ...tree, userType };
+  }
+  if (Array.isArray(tree)) {
+    let changed: unknown[] | undefined;
+    for (let i = 0; i < tree.length; i++) {
+      const each: unknown = tree[i];
+      if (typeof each !== 'object' || each === null) continue;
+      const mapped = withTypeNames(each, types, depth + 1);
+      if (mapped === each) continue;
+      changed ??= [...tree];
+      changed[i] = mapped;
+    }
+    return (changed ?? tree) as T;
+  }
+  let changed: Record<string, unknown> | undefined;
+  for (const [name, value] of Object.entries(tree)) {
+    if (typeof value !== 'object' || value === null) continue;
+    const mapped = withTypeNames(value as object, types, depth + 1);
+    if (mapped === value) continue;
+    changed ??= { ...(tree as Record<string, unknown>) };
+    changed[name] = mapped;
+  }
+  return (changed ?? tree) as T;
+}

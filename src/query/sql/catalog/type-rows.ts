@@ -1,0 +1,81 @@
+/** The rows of pg_type, pg_enum and pg_range: built-in types, those that users defined, those of tables' rows. */
+
+import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
+import { deparse } from '../binder/deparse.ts';
+import { rowTypeOf } from '../binder/row-types.ts';
+import { boundDefault } from '../domain-rules.ts';
+import { allTypes, arrayOf, baseOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
+import { type CatalogObjects, OWNER, SYSTEM_SCHEMAS, schemaOid } from './catalog-objects.ts';
+import type { SystemRow } from './system-row.ts';
+import { alignmentOf, COLLATION_DEFAULT } from './system-rows.ts';
+
+/** Composite types are relations as well: their oids, beyond all that the catalog gives out. */
+const COMPOSITE_CLASS_OIDS = 700_000_000;
+
+export function classOidOf({ id }: TypeDefinition): number {
+  return COMPOSITE_CLASS_OIDS + id;
+}
+
+export function isCollatable(type: SqlType): boolean {
+  return ['text', 'varchar', 'bpchar'].includes(baseOf(type));
+}
+
+export function* typeRows({ types, tables }: CatalogObjects): Iterable<SystemRow> {
+  for (const info of allTypes()) {
+    if (!info.type.includes('user:')) yield typeRow(info, SYSTEM_SCHEMAS.pg_catalog);
+  }
+  for (const definition of types) {
+    const info = typeInfo(definition.type);
+    const row = typeRow(info, schemaOid(definition.schema));
+    if (definition.kind === 'composite') yield { ...row, typrelid: classOidOf(definition) };
+    else if (definition.kind === 'domain') {
+      const bound = boundDefault(definition);
+      const typdefault = bound === undefined ? null : deparse(bound, undefined);
+      yield { ...row, typnotnull: definition.notNull, typdefault, typtypmod: definition.modifier };
+    } else yield row;
+    yield typeRow(typeInfo(info.array!), schemaOid(definition.schema));
+  }
+  for (const { table } of tables) {
+    const type = rowTypeOf(table);
+    yield { ...typeRow(typeInfo(type), schemaOid(table.schema)), typrelid: table.id };
+    yield typeRow(typeInfo(arrayOf(type)!), schemaOid(table.schema));
+  }
+}
+
+function typeRow(info: TypeInfo, namespace: number): SystemRow {
+  return {
+    oid: info.oid,
+    typname: info.name,
+    typnamespace: namespace,
+    typowner: OWNER,
+    typlen: info.size,
+    typbyval: info.size > 0 && info.size <= 8,
+    typtype: info.kind,
+    typcategory: info.category,
+    typispreferred: info.preferred,
+    typisdefined: true,
+    typdelim: ',',
+    typelem: info.element === undefined || info.kind === 'r' ? 0 : typeInfo(info.element).oid,
+    typarray: info.arrayOid ?? 0,
+    typalign: alignmentOf(info.size),
+    typstorage: info.size < 0 ? 'x' : 'p',
+    typbasetype: info.base === undefined ? 0 : typeInfo(info.base).oid,
+    typtypmod: -1,
+    typcollation: isCollatable(info.type) ? COLLATION_DEFAULT : 0,
+  };
+}
+
+export function* enumRows({ types }: CatalogObjects): Iterable<SystemRow> {
+  for (const type of types) {
+    if (type.kind !== 'enum') continue;
+    for (const { oid, order, name } of type.labels) {
+      yield { oid, enumtypid: type.id, enumsortorder: order, enumlabel: name };
+    }
+  }
+}
+
+export function* rangeRows(): Iterable<SystemRow> {
+  for (const { kind, oid, element } of allTypes()) {
+    if (kind === 'r') yield { rngtypid: oid, rngsubtype: typeInfo(element!).oid };
+  }
+}
