@@ -20,6 +20,7 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   erasure: async () => (await import('./erasure.ts')).erasure,
   resp: async () => (await import('./resp.ts')).resp,
   sql: async () => (await import('./sql.ts')).sql,
+  corpus: async () => (await import('./corpus.ts')).corpus,
   clients: async () => (await import('./clients.ts')).clients,
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
   abuse: async () => (await import('./abuse.ts')).abuse,

@@ -233,10 +233,10 @@ export class RawPgClient {
     socket.on('close', () => this.#waiting?.reject(new Error('the server closed the connection')));
   }
 
-  static async connect(port: number): Promise<RawPgClient> {
+  static async connect(port: number, database = 'actors'): Promise<RawPgClient> {
     const socket = net.connect({ host: '127.0.0.1', port, noDelay: true });
     const client = new RawPgClient(socket);
-    const body = Buffer.from('\0\x03\0\0user\0orbit\0database\0actors\0\0', 'latin1');
+    const body = Buffer.from(`\0\x03\0\0user\0orbit\0database\0${database}\0\0`, 'latin1');
     const header = Buffer.alloc(4);
     header.writeInt32BE(body.length + 4);
     await client.#ask(Buffer.concat([header, body]));

@@ -1,0 +1,178 @@
+-- Subqueries everywhere: one value, EXISTS, IN, ANY and ALL, rows, correlated over one and more levels.
+
+create table t (id int primary key, g int, v numeric, s text);
+create table u (id int primary key, t_id int, w int);
+create table none (id int, v int);
+insert into t values (1, 1, 1.5, 'a'), (2, 1, 2.5, 'b'), (3, 2, null, 'c'), (4, 2, 4, null), (5, null, 5, 'e');
+insert into u values (1, 1, 10), (2, 1, 20), (3, 2, 30), (4, null, 40), (5, 5, null);
+
+-- one value
+select (select 1);
+select (select max(v) from t);
+select (select v from t where id = 3);
+select (select v from t where false);
+select (select v from t);
+select (select id, v from t where id = 1);
+select (select 1) + (select 2), (select 'a') || 'b';
+select pg_typeof((select 1)), pg_typeof((select 'a')), pg_typeof((select null));
+select id, (select count(*) from u where u.t_id = t.id) as n from t order by id;
+select id, (select sum(w) from u where u.t_id = t.id) + 1 as n from t order by id;
+select id, (select w from u where u.t_id = t.id order by w desc limit 1) as top from t order by id;
+select id, (select w from u where u.t_id = t.id) from t order by id;
+select id, (select max(w) from u where u.t_id = t.id and u.w > t.v) as m from t order by id;
+select id, (select (select (select t.id * 100))) as deep from t order by id;
+select id, (select count(*) from u where u.t_id = t.id and exists (select from u u2 where u2.w > u.w and u2.t_id = t.id)) as n from t order by id;
+select id from t where v = (select max(v) from t);
+select id from t where v > (select avg(v) from t) order by 1;
+select id from t where v > (select avg(v) from t x where x.g = t.g) order by 1;
+select id from t where (select count(*) from u where u.t_id = t.id) > 1;
+select id from t order by (select count(*) from u where u.t_id = t.id) desc, id;
+select g, (select count(*) from u) as n from t group by g order by g;
+select g, sum(v), (select max(t2.v) from t t2 where t2.g = t.g) as m from t group by g order by g;
+select g from t group by g having sum(v) > (select avg(v) from t) order by g;
+select case when (select true) then 'y' else 'n' end, coalesce((select null::int), 5);
+-- awaits: to be mended
+select (select sum(t.v)) from t;
+select (select sum(t.v + u.w) from u) from t order by 1;
+select (select count(*) from none), (select max(v) from none);
+select array(select id from t order by id desc), array(select s from t order by id), array(select 1 where false);
+select id, array(select w from u where u.t_id = t.id order by w) from t order by id;
+select (select row(1, 2)) = row(1, 2);
+-- awaits: a whole-row reference
+select (select t from t where id = 1);
+select (values (1)), (values (1), (2) limit 1);
+select (select 1 union select 1), (select 1 limit 0);
+select (select 1 union all select 1);
+select (with w as (select 5 as x) select x from w);
+
+-- EXISTS
+select id from t where exists (select 1 from u where u.t_id = t.id) order by 1;
+select id from t where not exists (select 1 from u where u.t_id = t.id) order by 1;
+select id from t where exists (select from u where u.t_id = t.id and u.w > 15) order by 1;
+select id from t where exists (select * from none) or id = 1;
+select exists (select 1), exists (select 1 where false), not exists (select null), exists (select 1 from none);
+select id, exists (select 1 from u where u.t_id = t.id) as e from t order by id;
+select id from t where exists (select 1 from u where u.t_id = t.id limit 0);
+select id from t where exists (select count(*) from u where u.t_id = t.id) order by 1;
+select id from t where exists (select 1 from u where u.t_id = t.id group by u.t_id having count(*) > 1);
+select id from t x where exists (select 1 from t y where y.g = x.g and y.id <> x.id) order by 1;
+select id from t where exists (select 1 from u where u.t_id = t.id) and not exists (select 1 from u where u.t_id = t.id and w is null) order by 1;
+select count(*) from t where exists (select 1 from u, t t2 where u.t_id = t2.id and t2.g = t.g);
+
+-- IN and NOT IN
+select id from t where id in (select t_id from u) order by 1;
+select id from t where id not in (select t_id from u);
+select id from t where id not in (select t_id from u where t_id is not null) order by 1;
+select id from t where g in (select id from u) order by 1;
+select id from t where g not in (select v from none) order by 1;
+select id from t where g in (select v from none);
+select id from t where (g in (select 1)) is null;
+select id, g in (select 1), g not in (select 1), g in (select null::int), g in (select 1 union select null) from t order by id;
+select id from t where id in (select t_id from u where u.w > t.v) order by 1;
+select id from t where (id, g) in (select t_id, id from u) order by 1;
+select id from t where (id, g) not in (select t_id, id from u where t_id is not null) order by 1;
+select id from t where (id, g) in (select t_id from u);
+select id from t where id in (select t_id, w from u);
+select id from t where s in (select id from u);
+select id from t where id in (select w::text from u);
+select id from t where id::bigint in (select t_id from u) order by 1;
+select id from t where v in (select id from t) order by 1;
+select 1 in (select 1), null in (select 1), null in (select 1 where false), 1 in (select null::int), 1 not in (select null::int);
+select id from t where id in (values (1), (3)) order by 1;
+select id from t where id in (select id from t where id in (select id from t where id > 3)) order by 1;
+select id from t where (select g) in (1) order by 1;
+select id from t where id in (select g from t union select 5) order by 1;
+select id from t where id in (select id from u order by w desc limit 2) order by 1;
+
+-- ANY, SOME, ALL
+select id from t where v > any (select w / 10 from u) order by 1;
+select id from t where v > all (select w / 10 from u where w < 30) order by 1;
+select id from t where v > all (select v from none) order by 1;
+select id from t where v > any (select v from none);
+select id from t where id = some (select t_id from u) order by 1;
+select id from t where id <> all (select t_id from u where t_id is not null) order by 1;
+select id from t where s like any (select s || '%' from t) order by 1;
+select id, v >= all (select v from t) as m, v <= any (select v from t) as a from t order by id;
+select (1, 2) = any (select id, g from t), (1, 1) = any (select id, g from t), (1, 1) < all (select id, id from t where id > 1);
+-- awaits: to be mended
+select (1, 2) > all (select 1, 1), (1, null) > any (select 1, 1), (1, null) = any (select 2, 2);
+select 1 = any (select 'a');
+-- awaits: to be mended
+select 1 + any (select 1);
+select 1 = all (select 1, 2);
+-- awaits: to be mended
+select (1, 2) = (select 1, 2), (1, 2) < (select 1, 3), (1, 2) = (select 1, 2 where false), (1, null) = (select 1, 2);
+-- awaits: record
+select (1, 2) = (select 1);
+-- awaits: to be mended
+select (1, 2) = (select 1, 2, 3);
+-- awaits: to be mended
+select (1, 2) = (select id, g from t);
+-- awaits: to be mended
+select row(1, 2) = row(1, 2), (1, 2) < (1, 3), (1, null) = (1, 2), (1, null) = (2, 2), (1, 2) <> (1, 2), (1, null) is null, (null, null) is null, (1, 2) is not null, (1, null) is not null;
+-- awaits: to be mended
+select (1, 2) = (1, 2, 3);
+-- awaits: to be mended
+select (1, 'a') = (1, 2);
+select row(1) = 1;
+-- awaits: to be mended
+select (1, 2) is distinct from (1, null), (null, null) is not distinct from (null, null), (1, 2) in ((1, 2), (3, 4)), (1, null) in ((1, 2));
+-- awaits: record
+select (1, 2) + (3, 4);
+select (1, 2) between (1, 1) and (2, 0), (2, 1) not between (1, 1) and (2, 0);
+
+-- in FROM
+select * from (select id, v from t where v > 2) x order by id;
+select x.id from (select * from t) x where x.g = 1 order by 1;
+select * from (select g, count(*) as n from t group by g) x where n > 1 order by g;
+select * from (select id, row_number() over (order by id desc) as r from t) x where r <= 2 order by r;
+select * from (select distinct g from t) x order by g;
+select * from (select id from t order by id desc limit 2) x order by id;
+select * from (select id from t offset 3) x order by id;
+select * from (values (1, 'a'), (2, 'b')) x (n, s) where n > 1;
+select * from (values (1, 'a'), (2, 'b')) x order by column1 desc;
+select * from (select 1 as a, 2 as a) x;
+select a from (select 1 as a, 2 as a) x;
+select * from (select 1) x (a, b);
+select * from (select 1, 2) x (a);
+-- awaits: to be mended
+select * from (select 1);
+-- awaits: to be mended
+select * from (values (1));
+select x.* from (select t.*, u.w from t join u on u.t_id = t.id) x order by x.id, x.w;
+select * from (select * from (select * from t where g = 1) x where v > 2) y;
+select sum(n) from (select count(*) as n from t group by g union all select 100) x;
+select * from (select id from t union select id + 3 from t) x where id > 4 order by 1;
+select id from (select id, v from t) x where v is null;
+select * from (select null as n) x where n is null;
+select x.n + 1 from (select '5' as n) x;
+select x.n || 'a' from (select '5' as n) x;
+select pg_typeof(n) from (select '5' as n) x;
+select * from (select 1 as a) x, (select 2 as b) y;
+select * from (select id from t) x join (select id from u) y using (id) order by 1;
+select id from (select generate_series(1, 3) as id) x where id > 1;
+
+-- out of place
+select count(select 1);
+select id from t where (select id);
+select id from t where max(v) > (select 1);
+-- awaits: to be mended
+select id from t where id in (select max(t.id));
+select (select id from nope);
+select (select t.nope from t limit 1);
+select id from t where exists (select u.nope from u);
+select id from t where nope in (select id from u);
+select id from t x where exists (select 1 from u where u.t_id = t.id);
+select (select 1 limit 1 offset -1);
+insert into none values ((select 1), (select 2)) returning *;
+update none set v = (select max(w) from u) returning *;
+-- awaits: assigning a query to a list of columns
+update none set (id, v) = (select 7, 8) returning *;
+-- awaits: assigning a query to a list of columns
+update none set (id, v) = (select 7);
+-- awaits: assigning a query to a list of columns
+update none set (id, v) = (select 1, 2 where false) returning *;
+-- awaits: assigning a query to a list of columns
+update none set (id, v) = (select id, w from u);
+-- awaits: to be mended
+delete from none where id is null or id in (select id from t) returning *;

@@ -1,0 +1,172 @@
+-- Window functions: every function, every mode of frame, every exclusion.
+
+create table t (id int primary key, g text, v int, n numeric, d date);
+insert into t values (1, 'a', 10, 1.5, '2024-01-01'), (2, 'a', 20, 2.5, '2024-01-02'), (3, 'a', 20, null, '2024-01-05'), (4, 'b', null, 4, '2024-01-05'), (5, 'b', 5, -1, null), (6, null, 30, 0, '2024-02-01'), (7, 'b', 5, 2, '2024-01-31');
+
+-- functions
+select id, row_number() over (order by id) from t order by id;
+select id, row_number() over (partition by g order by id desc) from t order by id;
+select id, rank() over (order by v), dense_rank() over (order by v), percent_rank() over (order by v), cume_dist() over (order by v) from t order by id;
+select id, rank() over (partition by g order by v desc nulls last), dense_rank() over (partition by g order by v nulls first) from t order by id;
+select id, rank() over (), dense_rank() over (), percent_rank() over (), cume_dist() over () from t order by id;
+select id, ntile(3) over (order by id), ntile(10) over (order by id), ntile(1) over (order by id) from t order by id;
+select id, ntile(0) over (order by id) from t;
+select id, ntile(null) over (order by id) from t order by id;
+select id, ntile(2) over (partition by g order by id) from t order by id;
+select id, lag(v) over (order by id), lead(v) over (order by id), lag(v, 2) over (order by id), lead(v, 2, -1) over (order by id), lag(v, 0) over (order by id), lag(v, -1) over (order by id) from t order by id;
+select id, lag(v, 1, 0.5) over (order by id) from t order by id;
+select id, lag(v, null) over (order by id), lag(v, id) over (order by id), lead(v, 1, id) over (order by id) from t order by id;
+select id, lag(v, 1, 'x') over (order by id) from t;
+select id, lag(g, 1, 'none') over (partition by g order by id) from t order by id;
+select id, first_value(v) over (order by id), last_value(v) over (order by id), nth_value(v, 2) over (order by id) from t order by id;
+select id, first_value(v) over w, last_value(v) over w, nth_value(v, 3) over w from t window w as (partition by g order by id rows between unbounded preceding and unbounded following) order by id;
+select id, nth_value(v, 0) over (order by id) from t;
+select id, nth_value(v, null) over (order by id) from t order by id;
+select id, nth_value(v, 100) over (order by id) from t order by id;
+
+-- aggregates
+select id, count(*) over (), sum(v) over (), avg(v) over (), min(v) over (), max(v) over () from t order by id;
+select id, sum(v) over (order by id), count(v) over (order by id), avg(n) over (order by id), min(n) over (order by id), max(g) over (order by id) from t order by id;
+select id, sum(v) over (partition by g), sum(v) over (partition by g order by id), sum(v) over (order by v), count(*) over (order by v) from t order by id;
+-- awaits: string_agg
+select id, string_agg(g, ',') over (order by id), array_agg(v) over (order by id) from t order by id;
+select id, count(*) filter (where v > 5) over (order by id), sum(v) filter (where g = 'a') over () from t order by id;
+-- awaits: bool_and
+select id, bool_and(v > 5) over (order by id), bit_or(v) over (order by id), stddev(v) over (order by id), var_pop(v) over (partition by g) from t order by id;
+-- awaits: json_agg
+select id, json_agg(v) over (order by id rows 1 preceding), jsonb_object_agg(id, v) over (order by id rows 1 preceding) from t order by id;
+select id, count(distinct v) over () from t;
+select id, sum(v order by id) over () from t;
+-- awaits: to be mended
+select id, percentile_cont(0.5) within group (order by v) over () from t;
+select id, sum(sum(v)) over () from t group by id order by id;
+select g, count(*), sum(count(*)) over (order by g), rank() over (order by count(*) desc) from t group by g order by g;
+select g, sum(v), sum(sum(v)) over (order by g rows unbounded preceding) from t group by g having count(*) > 1 order by g;
+
+-- frames of rows
+select id, sum(v) over (order by id rows unbounded preceding) from t order by id;
+select id, sum(v) over (order by id rows 1 preceding) from t order by id;
+select id, sum(v) over (order by id rows current row) from t order by id;
+select id, sum(v) over (order by id rows between unbounded preceding and current row) from t order by id;
+select id, sum(v) over (order by id rows between unbounded preceding and unbounded following) from t order by id;
+select id, sum(v) over (order by id rows between current row and unbounded following) from t order by id;
+select id, sum(v) over (order by id rows between 1 preceding and 1 following) from t order by id;
+select id, sum(v) over (order by id rows between 2 preceding and 1 preceding) from t order by id;
+select id, sum(v) over (order by id rows between 1 following and 2 following) from t order by id;
+-- awaits: to be mended
+select id, sum(v) over (order by id rows between 1 following and 1 preceding) from t;
+-- awaits: to be mended
+select id, sum(v) over (order by id rows between current row and 1 preceding) from t;
+-- awaits: to be mended
+select id, sum(v) over (order by id rows between 1 following and current row) from t;
+-- awaits: to be mended
+select id, sum(v) over (order by id rows between unbounded following and current row) from t;
+-- awaits: to be mended
+select id, sum(v) over (order by id rows between current row and unbounded preceding) from t;
+select id, sum(v) over (order by id rows between 0 preceding and 0 following) from t order by id;
+select id, sum(v) over (order by id rows between -1 preceding and current row) from t;
+select id, sum(v) over (order by id rows between null preceding and current row) from t;
+select id, sum(v) over (order by id rows between 1.5 preceding and current row) from t;
+select id, sum(v) over (order by id rows between '1' preceding and current row) from t order by id;
+select id, sum(v) over (order by id rows between id preceding and current row) from t;
+select id, sum(v) over (order by id rows between 100 preceding and 100 following) from t order by id;
+select id, first_value(id) over w, last_value(id) over w, count(*) over w from t window w as (order by id rows between 2 preceding and 1 following) order by id;
+select id, sum(v) over (rows between 1 preceding and 1 following) is not null from t order by id;
+
+-- frames by range
+select id, sum(v) over (order by v range unbounded preceding) from t order by id;
+select id, sum(v) over (order by v range current row) from t order by id;
+select id, sum(v) over (order by v range between 10 preceding and 5 following) from t order by id;
+select id, sum(v) over (order by v desc range between 10 preceding and 5 following) from t order by id;
+select id, count(*) over (order by v nulls first range between 5 preceding and current row) from t order by id;
+select id, count(*) over (order by n range between 1.5 preceding and 1.5 following) from t order by id;
+select id, count(*) over (order by d range between interval '3 days' preceding and current row) from t order by id;
+select id, count(*) over (order by d range between '1 month' preceding and '1 day' following) from t order by id;
+select id, count(*) over (order by d desc range between '1 month' preceding and '1 day' following) from t order by id;
+select id, count(*) over (order by v range between unbounded preceding and 1 preceding) from t order by id;
+select id, count(*) over (order by v range between 1 following and unbounded following) from t order by id;
+select id, count(*) over (order by v, id range between 1 preceding and current row) from t;
+select id, count(*) over (range between 1 preceding and current row) from t;
+-- awaits: to be mended
+select id, count(*) over (order by g range between 1 preceding and current row) from t;
+select id, count(*) over (order by v range between -1 preceding and current row) from t;
+select id, count(*) over (order by v range between null preceding and current row) from t;
+select id, count(*) over (order by d range between interval '-1 day' preceding and current row) from t;
+-- awaits: to be mended
+select id, count(*) over (order by d range between 1 preceding and current row) from t;
+select id, count(*) over (order by v range between 'x' preceding and current row) from t;
+select id, sum(v) over (order by v, id range between current row and unbounded following) from t order by id;
+-- awaits: array_agg
+select id, array_agg(id) over (order by v range between current row and current row) from t order by id;
+
+-- frames by groups
+select id, sum(v) over (order by v groups unbounded preceding) from t order by id;
+select id, sum(v) over (order by v groups between 1 preceding and current row) from t order by id;
+select id, sum(v) over (order by v groups between 1 preceding and 1 following) from t order by id;
+select id, sum(v) over (order by v groups between 1 following and 2 following) from t order by id;
+select id, count(*) over (order by g groups between current row and unbounded following) from t order by id;
+select id, count(*) over (order by v groups between 2 preceding and 1 preceding) from t order by id;
+select id, count(*) over (groups between 1 preceding and current row) from t;
+select id, count(*) over (order by v groups between -1 preceding and current row) from t;
+select id, count(*) over (partition by g order by v groups 1 preceding) from t order by id;
+
+-- exclusion
+-- awaits: array_agg
+select id, array_agg(id) over (order by v rows between unbounded preceding and unbounded following exclude current row) is not null as x, count(*) over (order by v rows between unbounded preceding and unbounded following exclude current row) from t order by id;
+select id, sum(id) over (order by v, id rows between 1 preceding and 1 following exclude current row) from t order by id;
+select id, sum(id) over (order by v range between unbounded preceding and unbounded following exclude group) from t order by id;
+select id, sum(id) over (order by v range between unbounded preceding and unbounded following exclude ties) from t order by id;
+select id, sum(id) over (order by v groups between 1 preceding and 1 following exclude group) from t order by id;
+select id, sum(id) over (order by v groups between 1 preceding and 1 following exclude ties) from t order by id;
+select id, sum(id) over (order by v groups between 1 preceding and 1 following exclude no others) from t order by id;
+select id, first_value(id) over w, last_value(id) over w, nth_value(id, 2) over w from t window w as (order by id rows between 1 preceding and 1 following exclude current row) order by id;
+select id, sum(id) over (order by id rows 2 preceding exclude ties) from t order by id;
+
+-- named windows, and where they may stand
+select id, sum(v) over w from t window w as (order by id) order by id;
+select id, sum(v) over (w rows 1 preceding) from t window w as (order by id) order by id;
+select id, sum(v) over (w order by id) from t window w as (partition by g) order by id;
+select id, sum(v) over w2 from t window w as (partition by g), w2 as (w order by id) order by id;
+select id, sum(v) over (w order by v) from t window w as (order by id);
+select id, sum(v) over (w partition by g) from t window w as (order by id);
+-- awaits: to be mended
+select id, sum(v) over (w) from t window w as (order by id rows 1 preceding);
+select id, sum(v) over w from t window w as (order by id rows 1 preceding) order by id;
+select id, sum(v) over nope from t;
+select id, sum(v) over w from t window w as (order by id), w as (order by v);
+select id, sum(v) over (partition by g, v order by id), row_number() over (partition by v > 5 order by id) from t order by id;
+select id from t where row_number() over () = 1;
+select id from t group by id having row_number() over () = 1;
+select sum(row_number() over ()) from t;
+-- awaits: to be mended
+select row_number() over (order by row_number() over ()) from t;
+select id from t order by row_number() over (order by id desc);
+select distinct g, count(*) over (partition by g) as n from t order by 1;
+select distinct on (g) g, row_number() over (order by id) as r from t order by g, r desc;
+select id, v - lag(v) over (order by id) as delta, round(100.0 * v / sum(v) over (), 2) as share from t order by id;
+select id, case when row_number() over (partition by g order by id) = 1 then 'first' end from t order by id;
+select id, row_number() over (order by id) from t limit 2;
+select id, row_number() over (order by id desc) as r from t order by r limit 2;
+select * from (select id, g, row_number() over (partition by g order by v desc nulls last, id) as r from t) x where r = 1 order by id;
+select abs(v) over () from t;
+-- awaits: to be mended
+select nope() over () from t;
+select row_number() from t;
+select lag(v) from t;
+-- awaits: to be mended
+select rank() within group (order by v) from t;
+select sum(v) over (order by nope) from t;
+select sum(v) over (partition by 1), sum(v) over (order by 1) from t order by 1 limit 1;
+select sum(v) over (order by 'x') from t;
+select row_number(1) over () from t;
+select count(*) over (order by id) from t where false;
+select generate_series(1, 2), row_number() over () from t where id < 3;
+select id, sum(v) over (order by g collate "C", id) from t order by id;
+-- awaits: ORDER BY … USING
+select id, sum(v) over (order by v using >) from t order by id;
+update t set v = row_number() over ();
+delete from t where rank() over () = 1;
+insert into t (id) values (row_number() over ());
+select id, count(*) over (partition by d) + count(*) over (partition by g) as s from t order by id;
+select id, last_value(v) over (partition by g order by id range between current row and unbounded following) from t order by id;
+select id, max(d) over (order by id), min(d) over (order by id desc) from t order by id;
