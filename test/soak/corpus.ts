@@ -19,7 +19,7 @@ export async function corpus({ count, progress }: SoakOptions): Promise<SoakResu
   }
   for (const [mark, times] of [...report.marks].sort()) progress(`${times} times ${mark}`);
   return {
-    problems: [...report.differences, ...report.stale],
+    problems: [...report.differences, ...report.stale, ...report.learnt],
     line:
       `${report.statements.toLocaleString('en')} statements in ${names.length} files, ${report.errors.toLocaleString('en')} of them ` +
       `refused by all alike, ${report.differences.length} differences, ${report.marked} marked ones`,

@@ -45,7 +45,7 @@ describe('a file of the corpus', () => {
     expect(statements.map(({ sql, line }) => [line, sql])).toEqual([
       [3, "select ';\n';"],
       [6, 'select $$a;\n$$, "b;\n" /* ;\n */;'],
-      [11, 'select 1; select 2;'],
+      [12, 'select 1; select 2;'],
     ]);
     expect(statements.map(({ mark }) => mark?.kind)).toEqual([undefined, undefined, 'differs']);
   });
