@@ -23,6 +23,7 @@ import { finishSwap } from './volume/swap.ts';
 import {
   basePath,
   type ReadOnlyState,
+  type ReadOptions,
   readInfo,
   readSuperBlock,
   Volume,
@@ -96,11 +97,7 @@ export class ColdVolume {
   }
 
   /** As `Volume.read`; what was deleted is not found any more. */
-  async read(
-    id: bigint,
-    cookie: number,
-    options: { readonly readDeleted?: boolean; readonly anyCookie?: boolean } = {},
-  ): Promise<ReadNeedle | undefined> {
+  async read(id: bigint, cookie: number, options: ReadOptions = {}): Promise<ReadNeedle | undefined> {
     const row = await this.#index.find(id);
     if (row === undefined) return undefined;
     try {

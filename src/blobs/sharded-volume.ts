@@ -13,6 +13,7 @@ import type { Quarantined } from './volume/recover.ts';
 import {
   basePath,
   type ReadOnlyState,
+  type ReadOptions,
   readInfo,
   readSuperBlock,
   type VolumeOptions,
@@ -58,11 +59,7 @@ export class ShardedVolume {
   }
 
   /** As `Volume.read`; what was deleted is not found any more. */
-  async read(
-    id: bigint,
-    cookie: number,
-    options: { readonly readDeleted?: boolean; readonly anyCookie?: boolean } = {},
-  ): Promise<ReadNeedle | undefined> {
+  async read(id: bigint, cookie: number, options: ReadOptions = {}): Promise<ReadNeedle | undefined> {
     const row = await this.erasure.find(id);
     if (row === undefined) return undefined;
     try {

@@ -159,7 +159,7 @@ describe('an HTTP listener', () => {
       return { status: 200 };
     });
     const socket = net.connect(listener!.port, '127.0.0.1', () =>
-      socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf', () => socket.destroy()),
+      socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nhalf', () => socket.destroy()),
     );
     expect(await outcome.promise).toMatchObject({ code: 'cancelled' });
   });

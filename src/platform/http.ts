@@ -1,5 +1,6 @@
 /**
- * A minimal HTTP/1.1 listener over `node:http`: one handler, a request in, a response out.
+ * A minimal HTTP/1.1 listener: one handler, a request in, a response out. Plain requests in clear take a short way
+ * (http-lane.ts), all others `node:http`.
  *
  * Routing, authentication and the meaning of errors are the protocols'. What is kept here: headers must arrive within
  * their timeout, a body never exceeds its bound, a client that stops reading stops the body that streams to it, and a
@@ -11,6 +12,7 @@ import * as https from 'node:https';
 import { assert } from '../base/assert.ts';
 import { asBuffer, type Bytes, concatBytes } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
+import { HttpLane } from './http-lane.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity } from './node-tls.ts';
 import { listenError } from './system-error.ts';
@@ -25,6 +27,8 @@ export interface HttpRequest {
   /** By lower-case name; repeated headers joined by a comma. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly remoteAddress: string;
+  /** The whole body where it has come already, the caller's own: `body` and `pieces` tell the same. */
+  readonly whole?: Bytes | undefined;
   /** Aborted when the client has gone before its answer was complete. */
   readonly signal: AbortSignal;
   /**
@@ -77,9 +81,13 @@ export interface HttpListener {
   close(): Promise<void>;
 }
 
+const BODY_BYTES_MAX = 16 * 1024 * 1024;
+const HEADER_TIMEOUT_MS = 10_000;
+const CONNECTIONS_MAX = 10_000;
+
 /** @throws OperationError `io` naming host, port and the fix. */
 export async function listenHttp(options: HttpListenOptions, handler: HttpHandler): Promise<HttpListener> {
-  const headerTimeoutMs = options.headerTimeoutMs ?? 10_000;
+  const headerTimeoutMs = options.headerTimeoutMs ?? HEADER_TIMEOUT_MS;
   const httpOptions: http.ServerOptions = {
     headersTimeout: headerTimeoutMs,
     requestTimeout: Math.max(options.requestTimeoutMs ?? 300_000, headerTimeoutMs),
@@ -88,7 +96,8 @@ export async function listenHttp(options: HttpListenOptions, handler: HttpHandle
     noDelay: true,
   };
   const server = options.tls === undefined ? http.createServer(httpOptions) : encrypted(httpOptions, options.tls);
-  server.maxConnections = options.connectionsMax ?? 10_000;
+  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
+  const lane = options.tls === undefined ? laneBefore(server, handler, options) : undefined;
   server.on('request', (incoming, outgoing) => {
     void answer(incoming, outgoing, handler, options);
   });
@@ -107,6 +116,7 @@ export async function listenHttp(options: HttpListenOptions, handler: HttpHandle
   const stopAccepting = () => {
     closed ??= new Promise((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
+    lane?.stop();
   };
   return {
     host: typeof address === 'object' && address !== null ? address.address : host,
@@ -115,9 +125,28 @@ export async function listenHttp(options: HttpListenOptions, handler: HttpHandle
     async close() {
       stopAccepting();
       server.closeAllConnections();
+      lane?.close();
       await closed;
     },
   };
+}
+
+/** Puts the lane between a server and its connections. */
+function laneBefore(server: http.Server, handler: HttpHandler, options: HttpListenOptions): HttpLane {
+  const serveByNode = server.listeners('connection');
+  server.removeAllListeners('connection');
+  const lane = new HttpLane({
+    handler,
+    bodyBytesMax: options.bodyBytesMax ?? BODY_BYTES_MAX,
+    headerTimeoutMs: options.headerTimeoutMs ?? HEADER_TIMEOUT_MS,
+    connectionsMax: options.connectionsMax ?? CONNECTIONS_MAX,
+    onHandlerError: options.onHandlerError,
+    handOver: (socket) => {
+      for (const serve of serveByNode) serve.call(server, socket);
+    },
+  });
+  server.on('connection', (socket) => lane.accept(socket));
+  return lane;
 }
 
 function encrypted(options: http.ServerOptions, identity: TlsIdentity): https.Server {
@@ -133,7 +162,7 @@ async function answer(
 ): Promise<void> {
   outgoing.on('error', () => {}); // The connection broke: `close` follows and tells.
   try {
-    const request = new IncomingRequest(incoming, outgoing, options.bodyBytesMax ?? 16 * 1024 * 1024);
+    const request = new IncomingRequest(incoming, outgoing, options.bodyBytesMax ?? BODY_BYTES_MAX);
     const handled = handler(request);
     const response = handled instanceof Promise ? await handled : handled;
     if (!outgoing.destroyed) {

@@ -16,6 +16,8 @@
  * `end` sends FIN after what was written and then reads the peer's remaining bytes away for a while: closing with
  * unread input resets the connection, and the reset may overtake the last reply. Waiting for a peer that takes no bytes
  * is not bounded here; the slow-client timeout of a protocol calls `destroy`.
+ *
+ * `http-lane.ts` puts connections that `node:http` accepted into such sockets, and gives them back with `detach`.
  */
 
 import { rm } from 'node:fs/promises';
@@ -75,7 +77,7 @@ function learnWriteRequest(handle: StreamHandle): void {
 }
 
 /** The one buffer that sockets read into. */
-class ReadBuffer {
+export class ReadBuffer {
   readonly bytes: Bytes = Buffer.allocUnsafeSlow(READ_BYTES);
   #view: Bytes = this.bytes;
 
@@ -115,6 +117,7 @@ export class NodeSockets implements Sockets {
       raw.once('error', onError);
       raw.connect('path' in options ? { path: options.path } : { host, port }, () => {
         raw.off('error', onError);
+        connection.prepare(raw, this.#readBuffer === undefined ? undefined : handleOf(raw));
         connection.attach(raw, handlers, this.#readBuffer === undefined);
         resolve(connection);
       });
@@ -207,14 +210,12 @@ class NodeListener implements Listener {
     }
     // A Unix socket has neither; a client may also be gone again by now.
     const connection = new NodeSocket(accepted.remoteAddress ?? '', accepted.remotePort ?? 0);
-    const taken = this.#readBuffer === undefined || tls !== undefined ? undefined : takeHandle(accepted);
-    const raw =
-      taken === undefined
-        ? accepted
-        : new net.Socket({ handle: taken, allowHalfOpen: true, ...connection.readOptions(this.#readBuffer) } as object);
+    const readBuffer = tls === undefined ? this.#readBuffer : undefined;
+    const taken = readBuffer !== undefined && connection.takeOver(accepted, readBuffer);
+    const raw = taken ? connection.raw! : accepted;
     this.#open.add(raw);
     raw.once('close', () => this.#open.delete(raw));
-    connection.prepare(raw, taken);
+    if (!taken) connection.prepare(raw, undefined);
     let handlers: SocketHandlers;
     try {
       handlers = this.#onConnection(connection);
@@ -223,7 +224,7 @@ class NodeListener implements Listener {
       raw.destroy();
       throw error; // A session that cannot be set up is a bug: let the process's own handler tell.
     }
-    connection.attach(raw, handlers, taken === undefined);
+    connection.attach(raw, handlers, !taken);
     if (tls?.required) connection.startTls(tls.identity);
     else if (tls !== undefined) connection.awaitTls(tls.identity);
   }
@@ -263,17 +264,20 @@ function writeError(status: number): Error {
   return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' });
 }
 
+function handleOf(raw: net.Socket): StreamHandle | undefined {
+  return (raw as net.Socket & { readonly _handle?: StreamHandle | null })._handle ?? undefined;
+}
+
 /** The handle of a socket that Node has just accepted; the socket itself is put out of use. */
 function takeHandle(accepted: net.Socket): StreamHandle | undefined {
-  const holder = accepted as net.Socket & { _handle?: StreamHandle | null };
-  const handle = holder._handle;
-  if (handle === undefined || handle === null) return undefined;
-  holder._handle = null;
+  const handle = handleOf(accepted);
+  if (handle === undefined) return undefined;
+  (accepted as net.Socket & { _handle?: StreamHandle | null })._handle = null;
   accepted.destroy(); // Without a handle this closes nothing: it only leaves the server's count of connections.
   return handle;
 }
 
-class NodeSocket implements Socket {
+export class NodeSocket implements Socket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   #raw: net.Socket | undefined;
@@ -284,6 +288,7 @@ class NodeSocket implements Socket {
   #request: WriteRequest | undefined;
   #error: Error | undefined;
   #ended = false;
+  #detached = false;
   #drainAwaited = false;
   #paused = false;
   /** For a handshake that the first byte may begin. */
@@ -300,10 +305,42 @@ class NodeSocket implements Socket {
   readOptions(buffer: ReadBuffer | undefined): net.SocketConstructorOpts {
     if (buffer === undefined) return {};
     const callback = (length: number): boolean => {
+      if (this.#detached) return this.#raw!.push(Buffer.from(buffer.first(length)));
       this.#deliver(buffer.first(length));
       return true;
     };
     return { onread: { buffer: buffer.bytes, callback } };
+  }
+
+  get raw(): net.Socket | undefined {
+    return this.#raw;
+  }
+
+  /**
+   * Reads what a socket that Node has just accepted receives into `buffer`, in the place of that socket; to be attached
+   * afterwards. @returns false where Node has no handle to take: then nothing has changed.
+   */
+  takeOver(accepted: net.Socket, buffer: ReadBuffer): boolean {
+    const taken = takeHandle(accepted);
+    if (taken === undefined) return false;
+    const options = { handle: taken, allowHalfOpen: true, ...this.readOptions(buffer) } as object;
+    this.prepare(new net.Socket(options), taken);
+    return true;
+  }
+
+  /**
+   * Gives the connection up, without a further word to its handlers: whoever takes it attaches to the result, which is
+   * paused, and finds `unread` there before what comes later.
+   */
+  detach(unread: Bytes): net.Socket {
+    const raw = this.#raw!;
+    this.#detached = true;
+    this.#ended = true;
+    raw.off('end', this.#onRawEnd).off('close', this.#onRawClose).off('data', this.#onRawData);
+    raw.off('error', this.#onRawError);
+    raw.pause();
+    raw.unshift(Buffer.from(unread));
+    return raw;
   }
 
   /** From here on the connection can be written to and closed. */
@@ -321,15 +358,16 @@ class NodeSocket implements Socket {
 
   #listenTo(raw: net.Socket, byDataEvents: boolean): void {
     this.#raw = raw;
-    raw.on('error', (error) => {
-      this.#error ??= error;
-    });
+    raw.on('error', this.#onRawError);
     raw.on('end', this.#onRawEnd);
     raw.on('close', this.#onRawClose);
     if (byDataEvents) raw.on('data', this.#onRawData);
     if (!this.#paused) raw.resume();
   }
 
+  readonly #onRawError = (error: Error): void => {
+    this.#error ??= error;
+  };
   readonly #onRawEnd = (): void => this.#onEnd();
   readonly #onRawClose = (): void => this.#onClose();
   readonly #onRawData = (chunk: Bytes): void => {

@@ -7,11 +7,13 @@
  * wait for writes.
  */
 
+import type { Awaitable } from '../../base/awaitable.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Needle } from '../../blobs/formats/needle.ts';
 import { ShardedVolume } from '../../blobs/sharded-volume.ts';
 import type { VacuumResult } from '../../blobs/vacuum/vacuum.ts';
-import type { Volume, WriteOptions } from '../../blobs/volume/volume.ts';
+import type { ReadNeedle } from '../../blobs/volume/needle-read.ts';
+import { type ReadOptions, Volume, type WriteOptions } from '../../blobs/volume/volume.ts';
 import type { SyncWish, Written } from '../../blobs/volume/volume-writer.ts';
 import type { VolumeSet } from '../../blobs/volume-set.ts';
 import type { ActorReference, ActorRuntime, Turn } from '../actor.ts';
@@ -48,6 +50,12 @@ export class VolumeActors {
   /** For reads. Undefined when this member does not have it. */
   get(volumeId: number): ReturnType<VolumeSet['reader']> {
     return this.set.reader(volumeId);
+  }
+
+  /** Undefined as of `Volume.read`, and when this member does not have the volume. @throws as it, or answers with it. */
+  read(volumeId: number, id: bigint, cookie: number, options?: ReadOptions): Awaitable<ReadNeedle | undefined> {
+    const reader = this.set.reader(volumeId);
+    return reader instanceof Volume ? reader.readNow(id, cookie, options) : reader?.read(id, cookie, options);
   }
 
   /** @throws as `Volume.write`, and OperationError `not_found`. */

@@ -421,7 +421,12 @@ export function tombstoneChecksum(deleted: number): number {
 
 /** The entity tag: eight hexadecimal digits of the raw checksum of the stored data. */
 export function entityTag(crc: number): string {
-  return crc.toString(16).padStart(8, '0');
+  return hex16(crc >>> 16) + hex16(crc & 0xffff);
+}
+
+/** Four digits. Numbers beyond 31 bits take V8 ten times as long. */
+function hex16(value: number): string {
+  return (value + 0x1_0000).toString(16).slice(1);
 }
 
 function nameForMessage(header: NeedleHeader, volumeId: number | undefined): string {

@@ -4,6 +4,7 @@
  */
 
 import { assert } from '../../base/assert.ts';
+import { hasCode } from '../../base/errors.ts';
 import type { File } from '../../platform/files.ts';
 import type { SuperBlock } from '../formats/super-block.ts';
 import type { NeedleMap } from '../index/needle-map.ts';
@@ -91,21 +92,30 @@ export class Generation {
     return this.#dirty;
   }
 
-  /** Syncs first the `.dat`, then the rows that tell it. */
+  /** Syncs first the `.dat`, then the rows that tell it. Rows that a full disk does not take stay queued: a write tells. */
   async checkpoint(): Promise<void> {
     if (this.#checkpoint !== undefined) return this.#checkpoint;
     const rows = this.#unsyncedRows;
     const bytes = this.#unsyncedBytes;
     const wasDirty = this.#dirty;
     this.#dirty = false;
+    let isFlushed = true;
     this.#checkpoint = (async () => {
       if (wasDirty) await this.dat.sync();
+      try {
+        await this.journal.flush();
+      } catch (error) {
+        if (!hasCode(error, 'disk_full')) throw error;
+        isFlushed = false;
+      }
       await this.journal.file.sync();
     })();
     try {
       await this.#checkpoint;
-      this.#unsyncedRows -= rows;
-      this.#unsyncedBytes -= bytes;
+      if (isFlushed) {
+        this.#unsyncedRows -= rows;
+        this.#unsyncedBytes -= bytes;
+      }
     } catch (error) {
       this.#dirty ||= wasDirty;
       this.#failed = error;

@@ -1,8 +1,9 @@
 /**
  * The `.idx` file of a writable volume: rows appended in the order of the records they tell.
  *
- * It is a help, not the truth: `recover.ts` finds what is missing or wrong in it from the `.dat`. Rows are therefore not
- * synced one by one; `checkpoint` syncs them once the `.dat` they point into is on stable storage.
+ * It is a help, not the truth: `recover.ts` finds what is missing or wrong in it from the `.dat`. Rows are therefore
+ * neither written nor synced one by one: they gather, and a checkpoint writes and syncs them once the `.dat` they point into
+ * is on stable storage.
  */
 
 import type { File } from '../../platform/files.ts';
@@ -16,6 +17,7 @@ export class IndexJournal {
   #position: number;
   #buffer: Buffer;
   #buffered = 0;
+  #flushing: Promise<void> | undefined;
 
   constructor(file: File, layout: IndexLayout, position: number) {
     this.file = file;
@@ -24,9 +26,14 @@ export class IndexJournal {
     this.#buffer = Buffer.allocUnsafeSlow(64 * layout.rowBytes);
   }
 
-  /** Length of the file with all rows that were written. */
+  /** Length of the file with all rows, those that are not written yet included. */
   get bytes(): number {
-    return this.#position;
+    return this.#position + this.#buffered;
+  }
+
+  /** Whether so many rows have gathered that no more should be added before a `flush`. */
+  get isFull(): boolean {
+    return this.#buffered >= BUFFER_ROWS * this.layout.rowBytes;
   }
 
   /** Queues a row for `flush`; `offset` in bytes. @returns whether it is time to flush. */
@@ -39,29 +46,35 @@ export class IndexJournal {
     }
     writeIndexRow(this.#buffer, this.#buffered, this.layout, idHigh, idLow, offset, size);
     this.#buffered += rowBytes;
-    return this.#buffered >= BUFFER_ROWS * rowBytes;
+    return this.isFull;
   }
 
-  /** Writes the queued rows. When that fails they are dropped, and the file keeps the length it had. */
+  /** Writes the rows that are queued now. When that fails they stay queued, and the file keeps the length it had. */
   async flush(): Promise<void> {
-    const length = this.#buffered;
-    if (length === 0) return;
-    this.#buffered = 0;
+    while (this.#flushing !== undefined) await this.#flushing.catch(() => {});
+    if (this.#buffered === 0) return;
+    this.#flushing = this.#write(this.#buffered);
     try {
+      await this.#flushing;
+    } finally {
+      this.#flushing = undefined;
+    }
+  }
+
+  async #write(length: number): Promise<void> {
+    try {
+      // Rows that are added meanwhile come behind these.
       await this.file.write(this.#buffer.subarray(0, length), this.#position);
-      this.#position += length;
     } catch (error) {
       await this.file.truncate(this.#position).catch(() => {}); // Recovery ignores half a row just as well.
       throw error;
     }
+    this.#position += length;
+    this.#buffer.copyWithin(0, length, this.#buffered);
+    this.#buffered -= length;
   }
 
-  /** Forgets queued rows. */
-  discard(): void {
-    this.#buffered = 0;
-  }
-
-  /** Cuts the file back to a length it had. */
+  /** Forgets queued rows, and cuts the file back to a length it had. */
   async truncate(bytes: number): Promise<void> {
     this.#buffered = 0;
     await this.file.truncate(bytes);

@@ -35,13 +35,12 @@ export interface FoundRecord {
   readonly dataOffset: number | undefined;
 }
 
-/** With one read, or several for a large record. `readNow` may read at once. @throws OperationError `corruption`. */
+/** With one read, or several for a large record. @throws OperationError `corruption`. */
 export async function readRecord(
   dat: File,
   place: NeedlePlace,
   version: NeedleVersion,
   volumeId: number,
-  readNow: (into: Buffer, offset: number) => number | undefined = () => undefined,
 ): Promise<FoundRecord> {
   const { offset, size } = place;
   const total = recordBytes(size, version);
@@ -51,13 +50,26 @@ export async function readRecord(
     return large;
   }
   const bytes = Buffer.allocUnsafe(total);
-  const read = readNow(bytes, offset) ?? (await dat.read(bytes, offset));
-  if (read < total || bytes.readInt32BE(12) !== size) {
+  const read = await dat.read(bytes, offset);
+  const needle = decodeRead(bytes, read, place, version, volumeId);
+  return { needle, dataBytes: needle.data.length, dataOffset: undefined };
+}
+
+/** The needle in what was read for a record, as views of `bytes`. @throws OperationError `corruption`. */
+export function decodeRead(
+  bytes: Buffer,
+  read: number,
+  place: NeedlePlace,
+  version: NeedleVersion,
+  volumeId: number,
+): StoredNeedle {
+  const { offset, size } = place;
+  if (read < bytes.length || bytes.readInt32BE(12) !== size) {
     throw new OperationError('corruption', `volume ${volumeId} has no record of ${size} bytes at ${offset}`);
   }
   const needle = decodeNeedle(bytes, 0, version, volumeId);
   assertIs(needle, place, volumeId);
-  return { needle, dataBytes: needle.data.length, dataOffset: undefined };
+  return needle;
 }
 
 function assertIs(needle: StoredNeedle, place: NeedlePlace, volumeId: number): void {

@@ -156,8 +156,8 @@ describe('recovery', () => {
       for (let id = 1; id <= 3; id++) {
         await volume.write({ ...NO_DETAILS, id: BigInt(id), cookie: COOKIE, data: Buffer.alloc(2_000, id) });
       }
-      const rows = (await rowsOf(platform)).map((row) => decodeIndexRow(row, 0, SMALL_INDEX));
       await volume.close();
+      const rows = (await rowsOf(platform)).map((row) => decodeIndexRow(row, 0, SMALL_INDEX));
       const bytes = Buffer.from(await platform.files.read(DAT));
       bytes.fill(0, 2560, 3072); // A sector of the second record.
       await platform.files.writeAtomic(DAT, bytes);

@@ -1,13 +1,14 @@
 /**
  * Appends to a volume: one batch at a time, many needles in a batch.
  *
- * Requests queue; all that have come when a batch begins go into it, up to 8 MiB or 1,024 of them: one write of `.dat`,
- * one of `.idx`, and under class `disk`, or where a request asks for it, one sync. Then the map is changed and the
- * requests are answered: what is readable is as durable as its writer was promised. The next batch gathers meanwhile.
+ * Requests queue; all that have come when a batch begins go into it, up to 8 MiB or 1,024 of them: one write of `.dat`, and
+ * under class `disk`, or where a request asks for it, one sync. Then the map is changed, the rows of the `.idx` are queued,
+ * and the requests are answered: what is readable is as durable as its writer was promised. The next batch gathers
+ * meanwhile.
  *
- * **When writing fails** (the disk is full), the files are cut back to where the batch began, everyone in it gets the
- * error, and the next batch tries again. **When a sync fails**, what reached the disk is unknown: the files are cut back as
- * well, and the volume takes no more writes until it is opened again.
+ * **When writing fails** (the disk is full), the file is cut back to where the batch began, everyone in it gets the error,
+ * and the next batch tries again. **When a sync fails**, what reached the disk is unknown: the file is cut back as well, and
+ * the volume takes no more writes until it is opened again.
  *
  * `exclusive` runs a step between two batches, for the end of a vacuum.
  */
@@ -302,7 +303,6 @@ export class VolumeWriter {
     const { journal } = files;
     const { version } = files.superBlock;
     const datBytes = files.datBytes;
-    const idxBytes = journal.bytes;
     const timeNs = files.nextTimeNs(this.#options.platform.clock.nowMs(), plans.length);
     let total = 0;
     for (const plan of plans) total += recordBytes(bodyBytes(plan.needle!, version), version);
@@ -313,32 +313,28 @@ export class VolumeWriter {
     }
     const { syncAlways } = this.#options;
     const sync = plans.some(({ request }) => request.sync === 'always' || (syncAlways && request.sync === 'class'));
+    // Rows that find no room end the writing before the index in memory is far ahead of the file.
+    if (journal.isFull) await journal.flush();
     let failedAt: 'write' | 'sync' = 'write';
     try {
       await this.#writeRecords(files, plans, timeNs);
-      for (const plan of plans) {
-        const { id } = plan.needle!;
-        const size = plan.request.kind === 'delete' ? -1 : bodyBytes(plan.needle!, version);
-        journal.add(idHighOf(id), idLowOf(id), plan.offset, size);
-      }
       if (sync) {
         this.syncs++;
-        const [synced, flushed] = await Promise.allSettled([files.dat.sync(), journal.flush()]);
-        if (synced.status === 'rejected') {
-          failedAt = 'sync';
-          throw synced.reason;
-        }
-        if (flushed.status === 'rejected') throw flushed.reason;
-      } else await journal.flush();
+        failedAt = 'sync';
+        await files.dat.sync();
+      }
     } catch (error) {
-      await this.#takeBack(files, datBytes, idxBytes, failedAt, error);
+      await this.#takeBack(files, datBytes, failedAt, error);
     }
     this.batches++;
     files.datBytes = datBytes + total;
     for (const { needle, request, offset } of plans) {
-      const [high, low] = [idHighOf(needle!.id), idLowOf(needle!.id)];
-      if (request.kind === 'delete') files.map.delete(high, low);
-      else files.map.set(high, low, offset, bodyBytes(needle!, version));
+      const high = idHighOf(needle!.id);
+      const low = idLowOf(needle!.id);
+      const size = request.kind === 'delete' ? -1 : bodyBytes(needle!, version);
+      journal.add(high, low, offset, size);
+      if (size < 0) files.map.delete(high, low);
+      else files.map.set(high, low, offset, size);
     }
     files.noteAppended(plans.length, total, sync);
     await files.checkpointIfDue();
@@ -387,18 +383,11 @@ export class VolumeWriter {
     this.#arena = larger;
   }
 
-  /** Cuts both files back, and throws what everyone in the batch gets. */
-  async #takeBack(
-    files: Generation,
-    datBytes: number,
-    idxBytes: number,
-    failedAt: 'write' | 'sync',
-    cause: unknown,
-  ): Promise<never> {
+  /** Cuts the file back, and throws what everyone in the batch gets. */
+  async #takeBack(files: Generation, datBytes: number, failedAt: 'write' | 'sync', cause: unknown): Promise<never> {
     let isCut = true;
     try {
       await files.dat.truncate(datBytes);
-      await files.journal.truncate(idxBytes);
       // What was cut must not come back beneath later records when power fails.
       if (failedAt === 'write') await files.dat.sync();
     } catch {

@@ -11,14 +11,16 @@
  * (`recover.ts`). One process has a volume open; who opens it sees to that (`volume-set.ts`).
  */
 
+import type { Awaitable } from '../../base/awaitable.ts';
 import { crc32c } from '../../base/crc32c.ts';
 import { hasCode, messageOf, OperationError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { Slab } from '../../base/slab.ts';
 import type { File } from '../../platform/files.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { fileIdText } from '../formats/file-id.ts';
 import { type IndexLayout, idHighOf, idLowOf, indexLayout } from '../formats/index-row.ts';
-import { NEEDLE_SIZE_MAX, type Needle, recordBytes } from '../formats/needle.ts';
+import { NEEDLE_SIZE_MAX, type Needle, recordBytes, type StoredNeedle } from '../formats/needle.ts';
 import {
   decodeSuperBlock,
   encodeSuperBlock,
@@ -35,7 +37,7 @@ import { type VolumeName, volumeBaseName } from '../formats/volume-files.ts';
 import { decodeVolumeInfo, encodeVolumeInfo, newVolumeInfo, type VolumeInfo } from '../formats/volume-info.ts';
 import { CHUNK_IDS_FROM, sizeBeforeDelete } from '../index/needle-map.ts';
 import { Generation } from './generation.ts';
-import { isExpired, type ReadNeedle, readPieces, readRecord } from './needle-read.ts';
+import { decodeRead, isExpired, type NeedlePlace, type ReadNeedle, readPieces, readRecord } from './needle-read.ts';
 import { type Quarantined, type RecoveryReport, recoverIndex, writeCleanMark } from './recover.ts';
 import { finishSwap } from './swap.ts';
 import { type SyncWish, VolumeWriter, type Written } from './volume-writer.ts';
@@ -43,10 +45,14 @@ import { type SyncWish, VolumeWriter, type Written } from './volume-writer.ts';
 const QUARANTINED_MAX = 1_000;
 /** Records up to here may be read at once. */
 const NOW_BYTES_MAX = 64 * 1024;
-/** A read at once that takes longer came from the disk, */
+/** A read at once that takes longer came from the disk, or the process had to wait for a processor. */
 const NOW_MS_MAX = 0.25;
+/** So many of them in a row came from the disk, */
+const SLOW_READS_MAX = 2;
 /** and so many reads go to the thread pool before the next try. */
 const READS_BETWEEN_TRIES = 200;
+const slab = new Slab();
+const doNothing = (): void => {};
 const DEFAULT_VOLUME_BYTES_MAX = 30 * 1024 ** 3;
 
 /** When a write is acknowledged; see `base/durability.ts`. There are no volumes of class `memory`. */
@@ -80,6 +86,11 @@ export interface WriteOptions {
   readonly sync?: SyncWish;
   /** CRC-32C of the data, if known. */
   readonly crc?: number;
+}
+
+export interface ReadOptions {
+  readonly readDeleted?: boolean;
+  readonly anyCookie?: boolean;
 }
 
 export type ReadOnlyReason = 'marked' | 'marked_can_delete' | 'failed' | 'space_low' | 'full';
@@ -124,6 +135,7 @@ export class Volume {
   #quarantined: Quarantined[];
   #closed = false;
   #readsUntilTry = 0;
+  #slowReads = 0;
   #chunkIdNext = CHUNK_IDS_FROM;
   /** Single reads of `.dat`, for tests that count them. */
   datReads = 0;
@@ -268,30 +280,44 @@ export class Volume {
    * another, or its time to live is over. `readDeleted` finds deleted ones until the next vacuum or opening.
    * @throws OperationError `corruption` naming it.
    */
-  async read(
-    id: bigint,
-    cookie: number,
-    options: { readonly readDeleted?: boolean; readonly anyCookie?: boolean } = {},
-  ): Promise<ReadNeedle | undefined> {
+  async read(id: bigint, cookie: number, options: ReadOptions = {}): Promise<ReadNeedle | undefined> {
+    return this.readNow(id, cookie, options);
+  }
+
+  /** As `read`, with the answer at once where the page cache has the record, so far as that is known. */
+  readNow(id: bigint, cookie: number, options: ReadOptions = {}): Awaitable<ReadNeedle | undefined> {
     this.#assertOpen();
-    const generation = this.#generation;
-    const { map } = generation;
+    const { map, dat, superBlock } = this.#generation;
     if (!map.find(idHighOf(id), idLowOf(id))) return undefined;
     if (map.foundSize < 0 && options.readDeleted !== true) return undefined;
     const offset = map.foundOffset;
     const size = sizeBeforeDelete(map.foundSize);
+    this.datReads++;
+    const place = { id, offset, size };
+    const length = recordBytes(size, superBlock.version);
+    if (length > NOW_BYTES_MAX || !this.#isTryDue(dat)) return this.#readLater(place, cookie, options);
+    const bytes = slab.take(length);
+    const read = this.#readAtOnce(dat, bytes, offset);
+    let needle: StoredNeedle;
+    try {
+      needle = decodeRead(bytes, read, place, superBlock.version, this.volumeId);
+    } catch (error) {
+      if (hasCode(error, 'corruption')) this.quarantine(id, cookie, offset, size, error);
+      throw error;
+    }
+    if (!this.#isFor(needle, cookie, options)) return undefined;
+    return { needle, dataBytes: needle.data.length, pieces: undefined, close: doNothing };
+  }
+
+  async #readLater(place: NeedlePlace, cookie: number, options: ReadOptions): Promise<ReadNeedle | undefined> {
+    const generation = this.#generation;
     generation.hold();
     let isHandedOver = false;
     try {
-      this.datReads++;
       const { dat, superBlock } = generation;
-      const readNow = (into: Buffer, at: number) => this.#readNow(dat, into, at);
-      const place = { id, offset, size };
-      const found = await readRecord(dat, place, superBlock.version, this.volumeId, readNow);
-      const { needle, dataBytes, dataOffset } = found;
-      if (options.anyCookie !== true && needle.cookie !== cookie) return undefined;
-      if (isExpired(needle, this.options.platform.clock.nowMs())) return undefined;
-      if (dataOffset === undefined) return { needle, dataBytes, pieces: undefined, close() {} };
+      const { needle, dataBytes, dataOffset } = await readRecord(dat, place, superBlock.version, this.volumeId);
+      if (!this.#isFor(needle, cookie, options)) return undefined;
+      if (dataOffset === undefined) return { needle, dataBytes, pieces: undefined, close: doNothing };
       isHandedOver = true;
       let isClosed = false;
       return {
@@ -304,24 +330,34 @@ export class Volume {
         },
       };
     } catch (error) {
-      if (hasCode(error, 'corruption')) this.quarantine(id, cookie, offset, size, error);
+      if (hasCode(error, 'corruption')) this.quarantine(place.id, cookie, place.offset, place.size, error);
       throw error;
     } finally {
       if (!isHandedOver) void generation.release();
     }
   }
 
-  /** Reads from the page cache while that has what is asked for; undefined when it lately had not. */
-  #readNow(dat: File, into: Buffer, offset: number): number | undefined {
-    if (into.length > NOW_BYTES_MAX || dat.readNow === undefined) return undefined;
-    if (this.#readsUntilTry > 0) {
-      this.#readsUntilTry--;
-      return undefined;
-    }
+  #isFor(needle: StoredNeedle, cookie: number, options: ReadOptions): boolean {
+    if (options.anyCookie !== true && needle.cookie !== cookie) return false;
+    return needle.ttl === undefined || !isExpired(needle, this.options.platform.clock.nowMs());
+  }
+
+  /** Whether to try the page cache: lately it had what was asked for, or it is time to see. */
+  #isTryDue(dat: File): boolean {
+    if (this.#readsUntilTry === 0) return dat.readNow !== undefined;
+    this.#readsUntilTry--;
+    return false;
+  }
+
+  #readAtOnce(dat: File, into: Buffer, offset: number): number {
     const { clock } = this.options.platform;
     const startedMs = clock.monotonicMs();
-    const read = dat.readNow(into, offset);
-    if (clock.monotonicMs() - startedMs > NOW_MS_MAX) this.#readsUntilTry = READS_BETWEEN_TRIES;
+    const read = dat.readNow!(into, offset);
+    if (clock.monotonicMs() - startedMs <= NOW_MS_MAX) this.#slowReads = 0;
+    else if (++this.#slowReads === SLOW_READS_MAX) {
+      this.#slowReads = 0;
+      this.#readsUntilTry = READS_BETWEEN_TRIES;
+    }
     return read;
   }
 
@@ -408,9 +444,13 @@ export class Volume {
     try {
       if (this.#failure === undefined) {
         await generation.dat.sync();
+        await generation.journal.flush();
         await generation.journal.file.sync();
         await writeCleanMark(this.options.platform.files, this.base, generation.datBytes, generation.journal.bytes);
       }
+    } catch (error) {
+      // Without room for the rest of its index a volume is whole: the rest is read from the data when it is opened.
+      if (!hasCode(error, 'disk_full')) throw error;
     } finally {
       await generation.release();
     }

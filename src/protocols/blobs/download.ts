@@ -7,10 +7,11 @@
  * cannot resize.
  */
 
+import type { Awaitable } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { text } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
-import { entityTag } from '../../blobs/formats/needle.ts';
+import { entityTag, type StoredNeedle } from '../../blobs/formats/needle.ts';
 import type { ReadNeedle } from '../../blobs/volume/needle-read.ts';
 import type { HttpRequest, HttpResponse } from '../../platform/http.ts';
 import type { BlobPath } from './blob-path.ts';
@@ -24,7 +25,7 @@ const ZERO_BYTES = 256 * 1024;
 
 export interface DownloadOptions {
   /** Finds a chunk; undefined when it is gone. */
-  readonly readChunk: (chunk: ChunkManifest['chunks'][number]['file']) => Promise<ReadNeedle | undefined>;
+  readonly readChunk: (chunk: ChunkManifest['chunks'][number]['file']) => Awaitable<ReadNeedle | undefined>;
   readonly boundary: () => string;
 }
 
@@ -36,15 +37,35 @@ interface Content {
   readonly pieces: (start: number, end: number) => AsyncIterable<Bytes>;
 }
 
-/** Takes over `found`: it is closed when the answer has been sent. */
-export async function download(
+/** Takes over `found`: it is closed when the answer has been sent. At once where all that is to be sent is at hand. */
+export function download(
+  options: DownloadOptions,
+  request: HttpRequest,
+  path: BlobPath,
+  found: ReadNeedle,
+): Awaitable<HttpResponse> {
+  const { needle } = found;
+  const isAtHand = !needle.manifest && found.pieces === undefined && (!needle.gzip || acceptsGzip(request));
+  if (isAtHand) return respondTo(options, request, path, found, undefined);
+  return downloadLater(options, request, path, found);
+}
+
+async function downloadLater(
   options: DownloadOptions,
   request: HttpRequest,
   path: BlobPath,
   found: ReadNeedle,
 ): Promise<HttpResponse> {
   try {
-    const response = await respondTo(options, request, path, found);
+    const { needle } = found;
+    const isAssembled = needle.manifest && request.query.get('cm') !== 'false';
+    let prepared: Prepared | undefined;
+    if (preconditionOf(request, needle) !== undefined) prepared = undefined;
+    else if (isAssembled) prepared = { manifest: await manifestOf(found), unzipped: undefined };
+    else if (needle.gzip && !acceptsGzip(request)) {
+      prepared = { manifest: undefined, unzipped: await unzip(await wholeData(found)) };
+    }
+    const response = respondTo(options, request, path, found, prepared);
     const { body } = response;
     if (found.pieces === undefined) return response;
     if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
@@ -58,6 +79,12 @@ export async function download(
   }
 }
 
+/** What had to be waited for. */
+interface Prepared {
+  readonly manifest: ChunkManifest | undefined;
+  readonly unzipped: Bytes | undefined;
+}
+
 async function* closing(body: AsyncIterable<Bytes>, found: ReadNeedle): AsyncGenerator<Bytes> {
   try {
     yield* body;
@@ -66,12 +93,17 @@ async function* closing(body: AsyncIterable<Bytes>, found: ReadNeedle): AsyncGen
   }
 }
 
-async function respondTo(
+function preconditionOf(request: HttpRequest, { crc, lastModifiedS }: StoredNeedle): 304 | 412 | undefined {
+  return preconditionStatus(request.headers, `"${entityTag(crc)}"`, lastModifiedS);
+}
+
+function respondTo(
   options: DownloadOptions,
   request: HttpRequest,
   path: BlobPath,
   found: ReadNeedle,
-): Promise<HttpResponse> {
+  prepared: Prepared | undefined,
+): HttpResponse {
   const { needle } = found;
   const etag = `"${entityTag(needle.crc)}"`;
   const headers: Record<string, string> = {};
@@ -85,15 +117,15 @@ async function respondTo(
   let content: Content;
   let name = needle.name === undefined || needle.name.length === 0 ? '' : text(needle.name);
   let mime = needle.mime === undefined || needle.mime.length === 0 ? '' : text(needle.mime);
-  const isAssembled = needle.manifest && request.query.get('cm') !== 'false';
-  if (isAssembled) {
-    const manifest = await manifestOf(found);
+  const manifest = prepared?.manifest;
+  const unzipped = prepared?.unzipped;
+  if (manifest !== undefined) {
     name = manifest.name === '' ? name : manifest.name;
     mime = manifest.mime === '' ? mime : manifest.mime;
     headers['x-file-store'] = 'chunked';
     content = assembled(manifest, options);
-  } else if (needle.gzip && !acceptsGzip(request)) {
-    content = wholeContent(await unzip(await wholeData(found)));
+  } else if (unzipped !== undefined) {
+    content = new WholeContent(unzipped);
     headers.vary = 'Accept-Encoding';
   } else {
     if (needle.gzip) {
@@ -102,7 +134,7 @@ async function respondTo(
     }
     content =
       found.pieces === undefined
-        ? wholeContent(needle.data)
+        ? new WholeContent(needle.data)
         : { length: found.dataBytes, whole: undefined, pieces: found.pieces };
   }
   if (path.fileName !== '') name = path.fileName;
@@ -161,18 +193,25 @@ function sized(headers: Record<string, string>, length: number): Record<string, 
 }
 
 function bodyOf(content: Content, start: number, end: number): Bytes | AsyncIterable<Bytes> {
-  if (content.whole !== undefined) return content.whole.subarray(start, end);
+  const { whole } = content;
+  if (whole !== undefined) return start === 0 && end === whole.length ? whole : whole.subarray(start, end);
   return content.pieces(start, end);
 }
 
-function wholeContent(bytes: Bytes): Content {
-  return {
-    length: bytes.length,
-    whole: bytes,
-    async *pieces(start, end) {
-      yield bytes.subarray(start, end);
-    },
-  };
+class WholeContent implements Content {
+  readonly whole: Bytes;
+
+  constructor(whole: Bytes) {
+    this.whole = whole;
+  }
+
+  get length(): number {
+    return this.whole.length;
+  }
+
+  async *pieces(start: number, end: number): AsyncGenerator<Bytes> {
+    yield this.whole.subarray(start, end);
+  }
 }
 
 /** All data of a needle, as stored. */

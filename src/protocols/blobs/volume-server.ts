@@ -11,16 +11,18 @@
  */
 
 import type { VolumeActors } from '../../actors/families/volume.ts';
+import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import { messageOf, OperationError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { entityTag } from '../../blobs/formats/needle.ts';
 import { parseTtl } from '../../blobs/formats/ttl.ts';
+import type { ReadNeedle } from '../../blobs/volume/needle-read.ts';
 import type { SyncWish } from '../../blobs/volume/volume-writer.ts';
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../platform/http.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { HTTP_STATUS } from '../http/http-status.ts';
 import { type BlobPath, parseBlobPath } from './blob-path.ts';
-import { download, manifestOf } from './download.ts';
+import { type DownloadOptions, download, manifestOf } from './download.ts';
 import { serverStatus } from './server-status.ts';
 import { storeUpload, WHOLE_BYTES_MAX } from './store-upload.ts';
 import { isAuthorized } from './token.ts';
@@ -41,6 +43,7 @@ export interface VolumeServerOptions {
 }
 
 const METHODS = 'PUT, POST, GET, HEAD, DELETE, OPTIONS';
+const READ_DELETED = { readDeleted: true };
 const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
 
 export function volumeServerHandler(options: VolumeServerOptions): HttpHandler {
@@ -52,20 +55,35 @@ class VolumeServer {
   readonly #options: VolumeServerOptions;
   readonly #budget: UploadBudget;
   readonly #serverName: string;
+  readonly #downloads: DownloadOptions;
 
   constructor(options: VolumeServerOptions) {
     this.#options = options;
     this.#budget = new UploadBudget(options.platform.timers, options.uploadBytesMax);
     this.#serverName = `Orbit Volume ${options.version}`;
+    const { volumes, platform } = options;
+    this.#downloads = {
+      readChunk: ({ volumeId, id, cookie }) => volumes.read(volumeId, id, cookie),
+      boundary: () => Buffer.from(platform.random.bytes(18)).toString('hex'),
+    };
   }
 
-  async handle(request: HttpRequest): Promise<HttpResponse> {
-    let response: HttpResponse;
+  handle(request: HttpRequest): Awaitable<HttpResponse> {
+    let response: Awaitable<HttpResponse>;
     try {
-      response = await this.#route(request);
+      response = this.#route(request);
     } catch (error) {
       response = this.#failure(request, error);
     }
+    if (!isPromise(response)) return this.#complete(request, response);
+    return response.then(
+      (found) => this.#complete(request, found),
+      (error) => this.#complete(request, this.#failure(request, error)),
+    );
+  }
+
+  /** With the headers that every answer has. */
+  #complete(request: HttpRequest, response: HttpResponse): HttpResponse {
     const headers = response.headers as Record<string, string> | undefined;
     const added = headers ?? {};
     added.server = this.#serverName;
@@ -76,7 +94,7 @@ class VolumeServer {
     return headers === undefined ? { ...response, headers: added } : response;
   }
 
-  #route(request: HttpRequest): Promise<HttpResponse> | HttpResponse {
+  #route(request: HttpRequest): Awaitable<HttpResponse> {
     const { method, path } = request;
     switch (path) {
       case '/status':
@@ -106,7 +124,7 @@ class VolumeServer {
     }
   }
 
-  async #read(request: HttpRequest): Promise<HttpResponse> {
+  #read(request: HttpRequest): Awaitable<HttpResponse> {
     const { volumes, readKey, platform } = this.#options;
     let path: BlobPath;
     try {
@@ -114,19 +132,18 @@ class VolumeServer {
     } catch {
       return { status: 400, headers: {} };
     }
-    if (!isAuthorized(request, readKey, path.fileIdText, platform.clock.nowMs())) return unauthorized(request);
-    const readDeleted = request.query.get('readDeleted') === 'true';
-    const found = await volumes.get(path.volumeId)?.read(path.id, path.cookie, { readDeleted });
+    if (readKey !== undefined && !isAuthorized(request, readKey, path.fileIdText, platform.clock.nowMs())) {
+      return unauthorized(request);
+    }
+    const readDeleted = request.query.size > 0 && request.query.get('readDeleted') === 'true';
+    const found = volumes.read(path.volumeId, path.id, path.cookie, readDeleted ? READ_DELETED : undefined);
+    if (isPromise(found)) return found.then((one) => this.#answerRead(request, path, one));
+    return this.#answerRead(request, path, found);
+  }
+
+  #answerRead(request: HttpRequest, path: BlobPath, found: ReadNeedle | undefined): Awaitable<HttpResponse> {
     if (found === undefined) return { status: 404, headers: {} };
-    return download(
-      {
-        readChunk: async ({ volumeId, id, cookie }) => volumes.get(volumeId)?.read(id, cookie),
-        boundary: () => Buffer.from(platform.random.bytes(18)).toString('hex'),
-      },
-      request,
-      path,
-      found,
-    );
+    return download(this.#downloads, request, path, found);
   }
 
   async #write(request: HttpRequest): Promise<HttpResponse> {

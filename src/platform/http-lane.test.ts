@@ -1,0 +1,298 @@
+import * as net from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Bytes, text, utf8 } from '../base/bytes.ts';
+import { type HttpHandler, type HttpListener, type HttpListenOptions, type HttpResponse, listenHttp } from './http.ts';
+
+let listener: HttpListener | undefined;
+afterEach(() => listener?.close());
+
+async function serve(handler: HttpHandler, options: Partial<HttpListenOptions> = {}): Promise<number> {
+  listener = await listenHttp({ host: '127.0.0.1', port: 0, ...options }, handler);
+  return listener.port;
+}
+
+class Client {
+  received = '';
+  readonly socket: net.Socket;
+  readonly closed: Promise<void>;
+  #waiting: (() => void)[] = [];
+
+  constructor(port: number) {
+    this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    this.socket.on('data', (chunk) => {
+      this.received += chunk.toString('latin1');
+      for (const wake of this.#waiting.splice(0)) wake();
+    });
+    this.closed = new Promise((resolve) => this.socket.on('close', () => resolve()));
+    this.socket.on('error', () => {});
+  }
+
+  async until(pattern: RegExp): Promise<string> {
+    while (!pattern.test(this.received)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this.received;
+  }
+}
+
+/** Without dates, which tell nothing, and without what only `node:http` says. */
+function bare(received: string): string {
+  return received.replace(/^(?:date|connection|keep-alive): .*\r\n/gim, '');
+}
+
+const HOST = 'host: x\r\n';
+const get = (path: string) => `GET ${path} HTTP/1.1\r\n${HOST}\r\n`;
+const put = (path: string, body: string) =>
+  `PUT ${path} HTTP/1.1\r\n${HOST}content-length: ${body.length}\r\n\r\n${body}`;
+const ok = (body: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+
+const echo: HttpHandler = async (request) => {
+  if (request.path.startsWith('/later')) await turn();
+  return { status: 200, body: `${request.method} ${request.path} ${text(await request.body())}` };
+};
+
+const CONVERSATION = [
+  get('/1'),
+  put('/2', 'two'),
+  `HEAD /3 HTTP/1.1\r\n${HOST}\r\n`,
+  get('/later/4'),
+  put('/later/5', 'five'),
+  get('/6'),
+];
+const ANSWERS = [
+  ok('GET /1 '),
+  ok('PUT /2 two'),
+  ok('HEAD /3 ').slice(0, -8),
+  ok('GET /later/4 '),
+  ok('PUT /later/5 five'),
+  ok('GET /6 '),
+].join('');
+
+describe('plain requests', () => {
+  it('are answered in the order in which they came, all at once or one by one', async () => {
+    const port = await serve(echo);
+    const all = new Client(port);
+    all.socket.write(CONVERSATION.join(''));
+    await all.until(/GET \/6 $/);
+    expect(bare(all.received)).toBe(ANSWERS);
+    const slow = new Client(port);
+    for (const request of CONVERSATION) {
+      const before = slow.received.length;
+      slow.socket.write(request);
+      await slow.until(new RegExp(`^[\\s\\S]{${before}}HTTP[\\s\\S]*\r\n\r\n`));
+    }
+    await slow.until(/GET \/6 $/);
+    expect(bare(slow.received)).toBe(ANSWERS);
+  });
+
+  it('are answered the same wherever the packets end', async () => {
+    const port = await serve(echo);
+    const bytes = CONVERSATION.join('');
+    for (let cut = 1; cut < bytes.length; cut += 3) {
+      const client = new Client(port);
+      client.socket.write(bytes.slice(0, cut));
+      await turn();
+      client.socket.write(bytes.slice(cut));
+      await client.until(/GET \/6 $/);
+      expect(bare(client.received), `cut at ${cut}`).toBe(ANSWERS);
+      client.socket.destroy();
+    }
+  });
+
+  it('may be followed by one of any other kind, and by plain ones again', async () => {
+    const port = await serve(echo);
+    const others = [
+      `POST /c HTTP/1.1\r\n${HOST}transfer-encoding: chunked\r\n\r\n5\r\nchunk\r\n0\r\n\r\n`,
+      `PUT /d HTTP/1.1\r\n${HOST}x: 1\r\nx: 2\r\ncontent-length: 1\r\n\r\nd`,
+      put('/e', 'e'.repeat(100_000)),
+    ];
+    for (const other of others) {
+      const client = new Client(port);
+      client.socket.write(get('/later/1') + put('/2', 'two') + other + get('/last'));
+      await client.until(/GET \/last $/);
+      const bodies = client.received
+        .replace(/HTTP\/1\.1 200 OK\r\n[\s\S]*?\r\n\r\n/g, '|')
+        .replace(/e{100000}/, 'e...');
+      expect(bodies).toMatch(
+        /^\|GET \/later\/1 \|PUT \/2 two\|(?:POST \/c chunk|PUT \/d d|PUT \/e e\.\.\.)\|GET \/last $/,
+      );
+      client.socket.destroy();
+    }
+  });
+
+  it('are answered with streams, of a told length or in chunks', async () => {
+    async function* stream(): AsyncGenerator<Bytes> {
+      for (const part of ['one ', '', 'two ', 'three']) yield utf8(part);
+    }
+    const port = await serve(({ path }) => {
+      const headers: Record<string, string> = path === '/told' ? { 'content-length': '13' } : {};
+      return { status: 200, headers, body: stream() };
+    });
+    const client = new Client(port);
+    client.socket.write(get('/told') + get('/chunks') + get('/told'));
+    await client.until(/three[\s\S]*three[\s\S]*three/);
+    const told = 'HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\none two three';
+    const chunked =
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\none \r\n4\r\ntwo \r\n5\r\nthree\r\n0\r\n\r\n';
+    expect(bare(client.received)).toBe(told + chunked + told);
+  });
+
+  it('never get a header that would be read as two', async () => {
+    const errors: unknown[] = [];
+    const bad: Record<string, string>[] = [
+      { a: 'b\r\nc: d' },
+      { 'a: b\r\nc': 'd' },
+      { a: 'b\0' },
+      { a: '\u0141' },
+      { '': 'a' },
+    ];
+    const port = await serve(({ path }) => ({ status: 200, headers: bad[Number(path.slice(1))]! }), {
+      onHandlerError: (error) => errors.push(error),
+    });
+    const client = new Client(port);
+    client.socket.write(bad.map((_, i) => get(`/${i}`)).join(''));
+    await client.until(/(?:internal error\n[\s\S]*){5}$/);
+    expect(client.received.match(/HTTP\/1\.1 500 /g)).toHaveLength(bad.length);
+    expect(errors).toHaveLength(bad.length);
+  });
+
+  it('do not reach the handler without their whole body', async () => {
+    let calls = 0;
+    const port = await serve(() => {
+      calls++;
+      return { status: 200 };
+    });
+    const cut = new Client(port);
+    cut.socket.write(put('/1', 'body').slice(0, -1));
+    await turn();
+    cut.socket.destroy();
+    await cut.closed;
+    const other = new Client(port);
+    other.socket.write(put('/2', 'body'));
+    await other.until(/200 OK/);
+    expect(calls).toBe(1);
+  });
+});
+
+describe('a client that goes', () => {
+  it('is told to a handler at work, whether it closed or was cut', async () => {
+    let aborted = Promise.withResolvers<void>();
+    const port = await serve(async ({ signal }) => {
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      aborted.resolve();
+      return { status: 200 };
+    });
+    for (const go of ['destroy', 'resetAndDestroy'] as const) {
+      aborted = Promise.withResolvers();
+      const client = new Client(port);
+      client.socket.write(get('/'), () => client.socket[go]());
+      await aborted.promise;
+    }
+  });
+
+  it('lets go of what is not sent any more', async () => {
+    const cut = Promise.withResolvers<void>();
+    const unsent = Promise.withResolvers<void>();
+    const port = await serve(async ({ signal }): Promise<HttpResponse> => {
+      signal.addEventListener('abort', () => cut.resolve());
+      await cut.promise;
+      return { status: 200, body: (async function* () {})(), onUnsent: () => unsent.resolve() };
+    });
+    const client = new Client(port);
+    client.socket.write(get('/'), () => client.socket.resetAndDestroy());
+    await unsent.promise;
+  });
+
+  it('gets its answers when it only ends its side', async () => {
+    const port = await serve(echo);
+    const client = new Client(port);
+    client.socket.end(get('/later/1') + get('/2'));
+    await client.closed;
+    expect(bare(client.received)).toBe(ok('GET /later/1 ') + ok('GET /2 '));
+  });
+});
+
+describe('bounds', () => {
+  it('stop the reading of a client that does not read', async () => {
+    let calls = 0;
+    const body = 'x'.repeat(60_000);
+    const port = await serve(() => {
+      calls++;
+      return { status: 200, body };
+    });
+    const client = net.connect(port, '127.0.0.1');
+    client.pause();
+    const requests = get('/').repeat(500);
+    let writes = 0;
+    await new Promise<void>((resolve) => {
+      // Until the kernel takes no more: 20,000 requests would be answered by more than a gigabyte.
+      const more = () => {
+        while (writes < 40) {
+          writes++;
+          if (!client.write(requests)) {
+            let quiet = 0;
+            let last = -1;
+            const look = setInterval(() => {
+              quiet = calls === last ? quiet + 1 : 0;
+              last = calls;
+              if (quiet < 10) return;
+              clearInterval(look);
+              resolve();
+            }, 20);
+            return;
+          }
+        }
+        resolve();
+      };
+      client.once('connect', more);
+    });
+    expect(calls).toBeLessThan(5_000);
+    client.destroy();
+  });
+
+  it('close connections beyond the most that are served', async () => {
+    const port = await serve(echo, { connectionsMax: 2 });
+    const two = [new Client(port), new Client(port)];
+    for (const client of two) client.socket.write(get('/1'));
+    for (const client of two) await client.until(/GET \/1 $/);
+    const third = new Client(port);
+    await third.closed;
+    expect(third.received).toBe('');
+    two[0]!.socket.destroy();
+    await two[0]!.closed;
+    for (;;) {
+      const next = new Client(port);
+      next.socket.write(get('/2'));
+      await Promise.race([next.until(/GET \/2 $/), next.closed]);
+      if (next.received !== '') break;
+    }
+  });
+
+  it('end idle connections when nothing is accepted any more, the others with their answer', async () => {
+    const working = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    const port = await serve(async ({ path }) => {
+      if (path === '/slow') {
+        working.resolve();
+        await go.promise;
+      }
+      return { status: 200, body: path };
+    });
+    const [idle, busy] = [new Client(port), new Client(port)];
+    idle.socket.write(get('/1'));
+    await idle.until(/\/1$/);
+    busy.socket.write(get('/slow'));
+    await working.promise;
+    listener!.stopAccepting();
+    await idle.closed;
+    go.resolve();
+    await busy.closed;
+    expect(busy.received).toMatch(/connection: close\r\n[\s\S]*\r\n\r\n\/slow$/);
+  });
+
+  it('cut a connection that never speaks', async () => {
+    const port = await serve(echo, { headerTimeoutMs: 500 });
+    const client = new Client(port);
+    await client.closed;
+    expect(client.received).toBe('');
+  });
+});

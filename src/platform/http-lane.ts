@@ -1,0 +1,512 @@
+/**
+ * The short way for plain HTTP/1.1 requests: read from the bare socket, answered with one write.
+ *
+ * `node:http` spends more on a small request than everything behind it: a stream in either direction, an object for every
+ * header, events. This lane serves what most requests are and leaves all else to `node:http`: at the first request that is
+ * not for it, a connection is handed over for good, with the bytes of that request unread. So nothing is refused here and
+ * no rule of HTTP is kept twice. The lane takes
+ *
+ * - GET, HEAD, PUT, POST, DELETE and OPTIONS of a target that begins with a slash, HTTP/1.1, whose head came in one piece of
+ *   up to 8 KiB, with a Host, of tokens and visible characters, no header twice;
+ * - without Transfer-Encoding, Expect, Upgrade, Trailer, and any Connection but `keep-alive`;
+ * - with a body told by Content-Length of up to 64 KiB, which is read before the handler is called. Bodies of which a part
+ *   has come take up to 16 MiB together; more of them go to `node:http`, where nothing is read that is not asked for.
+ *
+ * Requests of a connection are answered one after the other. What a client sends ahead of an answer waits, up to one read of
+ * the socket, and so does a client that leaves more than 1 MiB of answers unread. A connection that never spoke has the
+ * time of a head, one between two requests a minute, a body a minute, all of them to the second.
+ */
+
+import { STATUS_CODES } from 'node:http';
+import type * as net from 'node:net';
+import { asBuffer, type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
+import { OperationError } from '../base/errors.ts';
+import { Slab } from '../base/slab.ts';
+import type { HttpHandler, HttpRequest, HttpResponse } from './http.ts';
+import { HeadParser, type RequestHead } from './http-head.ts';
+import { NodeSocket, ReadBuffer } from './node-sockets.ts';
+import { nodeTimers } from './node-timers.ts';
+import type { Timer } from './platform.ts';
+import type { SocketHandlers } from './sockets.ts';
+
+const BODY_BYTES_MAX = 64 * 1024;
+const BODIES_BYTES_MAX = 16 * 1024 * 1024;
+const UNREAD_BYTES_MAX = 1024 * 1024;
+const OUT_BYTES = 64 * 1024;
+/** Bodies up to here are copied behind their head: a second write costs more. */
+const COPY_BYTES_MAX = OUT_BYTES / 2;
+const SWEEP_MS = 1_000;
+const IDLE_S = 60;
+const BODY_S = 60;
+
+const NO_QUERY = new URLSearchParams();
+const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+const INVALID_NAME = /[^!#$%&'*+.^_`|~0-9a-z-]/i;
+
+export interface LaneOptions {
+  readonly handler: HttpHandler;
+  readonly bodyBytesMax: number;
+  readonly headerTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly onHandlerError: ((error: unknown) => void) | undefined;
+  /** Takes a connection to serve by `node:http`. */
+  readonly handOver: (socket: net.Socket) => void;
+}
+
+export class HttpLane {
+  readonly options: LaneOptions;
+  readonly #readBuffer = new ReadBuffer();
+  readonly #connections = new Set<Connection>();
+  readonly #handedOver = new Set<net.Socket>();
+  readonly #sweeping: Timer;
+  #out = Buffer.allocUnsafeSlow(OUT_BYTES);
+  #filled = 0;
+  /** For bodies. */
+  readonly slab = new Slab();
+  #dateLine = '';
+  #dateAt = -1;
+  /** Of bodies of which a part has come. */
+  bodiesBytes = 0;
+  /** Seconds since the lane began. */
+  nowS = 0;
+  #isClosing = false;
+
+  constructor(options: LaneOptions) {
+    this.options = options;
+    this.#sweeping = nodeTimers.every(SWEEP_MS, () => this.#sweep());
+  }
+
+  /** Whether answers are to tell that nothing follows them. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  /** Serves a connection that Node has just accepted. */
+  accept(accepted: net.Socket): void {
+    if (this.#connections.size + this.#handedOver.size >= this.options.connectionsMax) {
+      accepted.on('error', () => {});
+      accepted.destroy();
+      return;
+    }
+    const socket = new NodeSocket(accepted.remoteAddress ?? '', accepted.remotePort ?? 0);
+    if (!socket.takeOver(accepted, this.#readBuffer)) {
+      this.#giveToNode(accepted);
+      return;
+    }
+    const connection = new Connection(this, socket);
+    this.#connections.add(connection);
+    socket.attach(socket.raw!, connection, false);
+  }
+
+  /** Ends connections without a request under way; the others end with their answer. */
+  stop(): void {
+    this.#isClosing = true;
+    for (const connection of this.#connections) connection.endIfIdle();
+  }
+
+  /** Cuts everything, connections that were handed over too. */
+  close(): void {
+    this.stop();
+    this.#sweeping.cancel();
+    for (const connection of this.#connections) connection.socket.destroy();
+    for (const socket of this.#handedOver) socket.destroy();
+  }
+
+  forget(connection: Connection): void {
+    this.#connections.delete(connection);
+  }
+
+  handOver(connection: Connection, unread: Bytes): void {
+    this.forget(connection);
+    const raw = connection.socket.detach(unread);
+    this.#giveToNode(raw);
+    raw.resume();
+  }
+
+  #giveToNode(raw: net.Socket): void {
+    this.#handedOver.add(raw);
+    raw.once('close', () => this.#handedOver.delete(raw));
+    this.options.handOver(raw);
+  }
+
+  #sweep(): void {
+    this.nowS++;
+    for (const connection of this.#connections) connection.endIfLate();
+  }
+
+  /** Puts head and body behind what waits for `flush`; what does not fit is written now, in order. */
+  append(socket: NodeSocket, head: string, body: string | Bytes): void {
+    if (this.#filled + head.length > OUT_BYTES) this.flush(socket);
+    if (head.length > OUT_BYTES) socket.write(Buffer.from(head, 'latin1'));
+    else this.#filled += this.#out.latin1Write(head, this.#filled);
+    if (body.length === 0) return;
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    if (bytes.length <= COPY_BYTES_MAX && this.#filled + bytes.length <= OUT_BYTES) {
+      this.#out.set(bytes, this.#filled);
+      this.#filled += bytes.length;
+      return;
+    }
+    this.flush(socket);
+    socket.write(bytes);
+  }
+
+  /** Everything that waits is of one socket: whoever appends flushes before another connection is served. */
+  flush(socket: NodeSocket): void {
+    if (this.#filled === 0) return;
+    const bytes = this.#out.subarray(0, this.#filled);
+    this.#filled = 0;
+    if (!socket.write(bytes)) this.#out = Buffer.allocUnsafeSlow(OUT_BYTES); // It is the socket's now.
+  }
+
+  /** Only looked at once a second. */
+  dateLine(): string {
+    if (this.#dateAt !== this.nowS) {
+      this.#dateAt = this.nowS;
+      this.#dateLine = `date: ${new Date().toUTCString()}\r\n`;
+    }
+    return this.#dateLine;
+  }
+}
+
+/** Of one client: between two requests, within a body, or waiting for an answer. */
+class Connection implements SocketHandlers {
+  readonly socket: NodeSocket;
+  readonly #lane: HttpLane;
+  readonly #parser = new HeadParser();
+  /** Whose body is coming, or whose answer is awaited. */
+  #request: LaneRequest | undefined;
+  #isAnswering = false;
+  #body: Buffer | undefined;
+  #bodyFilled = 0;
+  /** What came meanwhile. */
+  #rest: Bytes | undefined;
+  #isPaused = false;
+  #hasEnded = false;
+  #isClosed = false;
+  /** Nothing is answered any more: closed, ending, or handed over. */
+  #isOver = false;
+  #wake: (() => void) | undefined;
+  #sinceS: number;
+  #hasSpoken = false;
+
+  constructor(lane: HttpLane, socket: NodeSocket) {
+    this.#lane = lane;
+    this.socket = socket;
+    this.#sinceS = lane.nowS;
+  }
+
+  onData(chunk: Bytes): void {
+    if (this.#isOver) return;
+    if (this.#isAnswering) this.#keep(chunk);
+    else this.#take(asBuffer(chunk));
+  }
+
+  onDrain(): void {
+    this.#wake?.();
+    this.#resumeIfReady();
+  }
+
+  onEnd(): void {
+    this.#hasEnded = true;
+    // Most that end their side have gone: the handler is told, and who only said all it had to say gets the answer.
+    if (this.#isAnswering) this.#request?.abort();
+    else this.#end();
+  }
+
+  onClose(): void {
+    this.#isClosed = true;
+    this.#isOver = true;
+    this.#lane.forget(this);
+    this.#dropBody();
+    this.#request?.abort();
+    this.#wake?.();
+  }
+
+  endIfIdle(): void {
+    if (this.#request === undefined) this.#end();
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.socket.end();
+  }
+
+  endIfLate(): void {
+    if (this.#isAnswering) return;
+    const seconds = this.#lane.nowS - this.#sinceS;
+    if (this.#request !== undefined) {
+      if (seconds <= BODY_S) return;
+      this.socket.write(Buffer.from('HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n', 'latin1'));
+      this.#end();
+    } else if (seconds > (this.#hasSpoken ? IDLE_S : this.#lane.options.headerTimeoutMs / 1_000)) this.#end();
+  }
+
+  #keep(chunk: Bytes): void {
+    this.#rest = this.#rest === undefined ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk]);
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.socket.pause();
+  }
+
+  #take(bytes: Buffer): void {
+    let at = 0;
+    if (this.#body !== undefined) {
+      at = this.#fill(bytes, 0);
+      if (this.#body !== undefined) return;
+    }
+    while (at < bytes.length) {
+      if (this.#isAnswering) {
+        this.#keep(bytes.subarray(at));
+        break;
+      }
+      const head = this.#parser.parse(bytes, at);
+      if (head === undefined || !this.#isForUs(head, bytes.length)) {
+        this.#isOver = true;
+        this.#lane.flush(this.socket);
+        // Behind the end of what a client sends nothing can be put back for another to read.
+        if (this.#hasEnded) this.socket.end();
+        else this.#lane.handOver(this, bytes.subarray(at));
+        return;
+      }
+      const request = new LaneRequest(this.socket, head, this.#lane.options.bodyBytesMax);
+      this.#request = request;
+      this.#sinceS = this.#lane.nowS;
+      at = head.end;
+      if (head.bodyBytes > 0) {
+        this.#body = this.#lane.slab.take(head.bodyBytes);
+        this.#bodyFilled = 0;
+        this.#lane.bodiesBytes += head.bodyBytes;
+        at = this.#fill(bytes, at);
+      } else this.#call(request);
+      if (this.#isOver) break;
+    }
+    this.#lane.flush(this.socket);
+    if (this.socket.bufferedBytes > UNREAD_BYTES_MAX && !this.#isPaused) {
+      this.#isPaused = true;
+      this.socket.pause();
+    }
+  }
+
+  #isForUs({ bodyBytes, end }: RequestHead, length: number): boolean {
+    if (bodyBytes === 0) return true;
+    if (bodyBytes > BODY_BYTES_MAX) return false;
+    return bodyBytes <= length - end || this.#lane.bodiesBytes + bodyBytes <= BODIES_BYTES_MAX;
+  }
+
+  /** Takes of the body what has come, and calls the handler when that was all. @returns where it ended. */
+  #fill(bytes: Buffer, from: number): number {
+    const body = this.#body!;
+    const step = Math.min(body.length - this.#bodyFilled, bytes.length - from);
+    body.set(from === 0 && step === bytes.length ? bytes : bytes.subarray(from, from + step), this.#bodyFilled);
+    this.#bodyFilled += step;
+    if (this.#bodyFilled === body.length) {
+      this.#dropBody();
+      this.#request!.whole = body;
+      this.#call(this.#request!);
+      this.#lane.flush(this.socket);
+    }
+    return from + step;
+  }
+
+  #dropBody(): void {
+    if (this.#body !== undefined) this.#lane.bodiesBytes -= this.#body.length;
+    this.#body = undefined;
+  }
+
+  #call(request: LaneRequest): void {
+    this.#hasSpoken = true;
+    this.#isAnswering = true;
+    let response: HttpResponse | Promise<HttpResponse>;
+    try {
+      response = this.#lane.options.handler(request);
+    } catch (error) {
+      this.#onFailed(error);
+      return;
+    }
+    if (response instanceof Promise) response.then(this.#onAnswered, this.#onFailed);
+    else this.#respond(response);
+  }
+
+  readonly #onAnswered = (response: HttpResponse): void => {
+    if (this.#isClosed) {
+      response.onUnsent?.();
+      return;
+    }
+    this.#respond(response);
+    this.#lane.flush(this.socket);
+    this.#goOn();
+  };
+
+  readonly #onFailed = (error: unknown): void => {
+    this.#lane.options.onHandlerError?.(error);
+    if (this.#isClosed) return;
+    this.#respond({ status: 500, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: 'internal error\n' });
+    this.#lane.flush(this.socket);
+    this.#goOn();
+  };
+
+  #respond(response: HttpResponse): void {
+    const { body } = response;
+    const isWhole = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+    let head: string;
+    try {
+      head = this.#headOf(response, isWhole ? lengthOf(body) : undefined);
+    } catch (error) {
+      response.onUnsent?.();
+      this.#onFailed(error);
+      return;
+    }
+    this.#lane.append(this.socket, head, EMPTY_BYTES);
+    if (this.#request!.method === 'HEAD') {
+      if (!isWhole) response.onUnsent?.();
+    } else if (!isWhole) {
+      this.#lane.flush(this.socket);
+      const isChunked = !Object.hasOwn(response.headers ?? {}, 'content-length');
+      this.#stream(body, isChunked).then(this.#onStreamed, this.#onStreamFailed);
+      return;
+    } else if (body !== undefined) this.#lane.append(this.socket, '', body);
+    this.#finish();
+  }
+
+  /** `bodyBytes` is undefined of a stream. @throws for what is no header: it would be read as another one. */
+  #headOf({ status, headers }: HttpResponse, bodyBytes: number | undefined): string {
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
+    let hasLength = status === 204 || status === 304;
+    for (const name in headers) {
+      if (name === 'content-length') hasLength = true;
+      const value = headers[name]!;
+      if (typeof value === 'string') head += headerLine(name, value);
+      else for (const one of value) head += headerLine(name, one);
+    }
+    if (!hasLength && bodyBytes !== undefined) head += `content-length: ${bodyBytes}\r\n`;
+    else if (!hasLength && this.#request!.method !== 'HEAD') head += 'transfer-encoding: chunked\r\n';
+    if (this.#lane.isClosing) head += 'connection: close\r\n';
+    return `${head}${this.#lane.dateLine()}\r\n`;
+  }
+
+  async #stream(body: AsyncIterable<Bytes>, isChunked: boolean): Promise<void> {
+    let before = '';
+    for await (const piece of body) {
+      if (this.#isClosed) return; // Leaving the loop closes the stream.
+      if (piece.length === 0) continue;
+      if (isChunked) this.socket.write(Buffer.from(`${before}${piece.length.toString(16)}\r\n`, 'latin1'));
+      before = '\r\n';
+      if (!this.socket.write(piece)) await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = undefined;
+      if (this.#isClosed) return;
+    }
+    if (isChunked) this.socket.write(Buffer.from(`${before}0\r\n\r\n`, 'latin1'));
+  }
+
+  readonly #onStreamed = (): void => {
+    if (this.#isClosed) return;
+    this.#finish();
+    this.#goOn();
+  };
+
+  /** A cut body must not look complete. */
+  readonly #onStreamFailed = (error: unknown): void => {
+    this.#lane.options.onHandlerError?.(error);
+    this.socket.destroy();
+  };
+
+  #finish(): void {
+    this.#request = undefined;
+    this.#isAnswering = false;
+    this.#sinceS = this.#lane.nowS;
+    if (!this.#lane.isClosing) return;
+    this.#isOver = true;
+    this.#lane.flush(this.socket);
+    this.socket.end();
+  }
+
+  #goOn(): void {
+    const rest = this.#rest;
+    if (rest !== undefined && !this.#isOver) {
+      this.#rest = undefined;
+      this.#take(asBuffer(rest));
+    }
+    if (this.#isAnswering || this.#isOver) return;
+    if (this.#hasEnded) this.socket.end();
+    else this.#resumeIfReady();
+  }
+
+  #resumeIfReady(): void {
+    if (!this.#isPaused || this.#isAnswering || this.#isOver || this.socket.bufferedBytes > UNREAD_BYTES_MAX) return;
+    this.#isPaused = false;
+    this.socket.resume();
+  }
+}
+
+function lengthOf(body: string | Bytes | undefined): number {
+  if (body === undefined) return 0;
+  return typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+}
+
+/** Names that were looked at; there are few. */
+const knownNames = new Set<string>();
+const KNOWN_NAMES_MAX = 256;
+
+function headerLine(name: string, value: string): string {
+  if (!knownNames.has(name)) {
+    if (name === '' || INVALID_NAME.test(name)) throw new Error(`${JSON.stringify(name)} names no header`);
+    if (knownNames.size < KNOWN_NAMES_MAX) knownNames.add(name);
+  }
+  if (INVALID_VALUE.test(value)) throw new Error(`the value of the header ${name} has an invalid character`);
+  return `${name}: ${value}\r\n`;
+}
+
+class LaneRequest implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  whole: Bytes = EMPTY_BYTES;
+  readonly #search: string;
+  readonly #socket: NodeSocket;
+  readonly #bodyBytesMax: number;
+  #query: URLSearchParams | undefined;
+  #gone: AbortController | undefined;
+  #isGone = false;
+
+  constructor(socket: NodeSocket, head: RequestHead, bodyBytesMax: number) {
+    this.method = head.method;
+    this.path = head.path;
+    this.headers = head.headers;
+    this.#search = head.search;
+    this.#socket = socket;
+    this.#bodyBytesMax = bodyBytesMax;
+  }
+
+  get query(): URLSearchParams {
+    if (this.#search === '') return NO_QUERY;
+    this.#query ??= new URLSearchParams(this.#search);
+    return this.#query;
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#gone === undefined) {
+      this.#gone = new AbortController();
+      if (this.#isGone) this.#gone.abort();
+    }
+    return this.#gone.signal;
+  }
+
+  /** The client has gone. */
+  abort(): void {
+    this.#isGone = true;
+    this.#gone?.abort();
+  }
+
+  body(bytesMax = this.#bodyBytesMax): Promise<Bytes> {
+    if (this.whole.length <= bytesMax) return Promise.resolve(this.whole);
+    return Promise.reject(new OperationError('too_large', `the request body exceeds ${bytesMax} bytes`));
+  }
+
+  async *pieces(): AsyncGenerator<Bytes> {
+    if (this.whole.length > 0) yield this.whole;
+  }
+}
