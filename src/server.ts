@@ -17,10 +17,13 @@ import type { Durability } from './base/durability.ts';
 import { messageOf, OperationError } from './base/errors.ts';
 import { type Log, silentLog } from './base/log.ts';
 import { openBlobs } from './blob-server.ts';
+import type { Directory } from './cluster/directory.ts';
+import { SharedStoreDirectory } from './cluster/shared-store-directory.ts';
 import { SoleMemberDirectory } from './cluster/sole-member-directory.ts';
-import { assertBuildSupports, usedProviders } from './config/build-support.ts';
+import { StoreDirectory } from './cluster/store-directory.ts';
 import type { Config, ProvidersConfig, TlsConfig } from './config/config.ts';
 import { showBytes } from './config/kinds.ts';
+import { usedProviders } from './config/used-providers.ts';
 import { type HttpListener, listenHttp } from './platform/http.ts';
 import { newNodePlatform, temporaryDirectory } from './platform/node-platform.ts';
 import { newPinoLog } from './platform/pino-log.ts';
@@ -49,6 +52,8 @@ import type { SqlLimits } from './query/sql/limits.ts';
 import { SqlEngine } from './query/sql/sql-engine.ts';
 import { TemporaryFiles } from './query/sql/workspace/temporary-files.ts';
 import { Keyspace } from './storage/keyspace.ts';
+import { LocalStore } from './storage/local-store.ts';
+import type { Store } from './storage/store.ts';
 
 export type { Stores } from './providers/registry.ts';
 
@@ -84,7 +89,6 @@ const DURABILITY_MEANS: Readonly<Record<Durability, string>> = {
 
 /** @throws OperationError when anything cannot be opened or bound; then nothing stays open. */
 export async function runServer(config: Config, output: ServerOutput): Promise<RunningServer> {
-  assertBuildSupports(config);
   const platform = newNodePlatform();
   const log = newPinoLog(config.logging);
   const startedMs = platform.clock.monotonicMs();
@@ -135,7 +139,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       store,
       platform,
       keyspace,
-      directory: await SoleMemberDirectory.open(store, platform, keyspace, nodeId),
+      directory: await directoryOf(store, platform, keyspace, nodeId),
       log,
       activationsMax: config.actors.activationsMax,
       mailboxTurnsMax: config.actors.mailboxTurnsMax,
@@ -199,7 +203,10 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
   const drains: (() => Promise<void>)[] = [() => sql.drain()];
   const metrics = [
     ...[...stores.byName.values()].map(storeMetrics),
-    ...[...stores.byName.values()].filter(({ name }) => hasStatistics(config, name)).map(engineMetrics),
+    ...[...stores.byName.values()]
+      .filter((store) => store instanceof LocalStore)
+      .filter(({ name }) => hasStatistics(config, name))
+      .map(engineMetrics),
     listenerMetrics(() => sockets),
     actorMetrics(actors),
     processMetrics(lag),
@@ -386,6 +393,14 @@ async function withFlag<T>(flag: string, listen: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Who owns the actors of a store: this process all of them, or whoever has a lease where other processes write to it too. */
+async function directoryOf(store: Store, platform: Platform, keyspace: Keyspace, nodeId: string): Promise<Directory> {
+  const alone = await SoleMemberDirectory.open(store, platform, keyspace, nodeId);
+  if (!store.supports.shared) return alone;
+  const leases = new StoreDirectory(store, platform, keyspace, { member: nodeId });
+  return new SharedStoreDirectory(alone, leases, new Set([KeyspacePartition.type]));
+}
+
 async function nodeIdOf(config: Config, platform: Platform): Promise<string> {
   const path = join(config.server.dataDir, 'NODE_ID');
   if (await platform.files.exists(path)) return text(await platform.files.read(path)).trim();
@@ -457,7 +472,6 @@ export async function backupCommand(config: Config, directory: string, out: Out)
 async function administerHere(config: Config, request: AdministrationRequest, out: Out): Promise<void> {
   const platform = newNodePlatform();
   if (await requestControl(platform, controlPath(config.server.dataDir, temporaryDirectory()), request, out)) return;
-  assertBuildSupports(config);
   const stores = await Stores.open(config, platform, newPinoLog(config.logging));
   try {
     const administered = {
@@ -479,7 +493,6 @@ export async function restoreCommand(
   options: { readonly to?: number },
   out: Out,
 ): Promise<void> {
-  assertBuildSupports(config);
   const platform = newNodePlatform();
   const log = newPinoLog(config.logging);
   const backups = resolve(directory);

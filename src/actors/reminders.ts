@@ -197,6 +197,8 @@ export class ReminderService {
       const outcome = this.#runtime.callInternally(due.type, due.key, this.#firingEntry(due));
       if (isPromise(outcome)) await outcome;
     } catch (error) {
+      // Another member has the actor: it looks for itself, and the reminder stays due.
+      if (hasCode(error, 'lease_lost')) return;
       const actor = addressOf(due.type, due.key);
       this.#runtime.log.warn({ actor, reminder: due.name, error: messageOf(error) }, 'a reminder failed');
       if (this.#stopped) return;

@@ -2,12 +2,9 @@
  * `orbit config print` and `orbit config check`.
  *
  * Print shows every value that has an effect, where it came from, as TOML that gives the same configuration when it is
- * loaded again, or as JSON. Secrets are never shown. Check says what is wrong, what has no effect, and what this build
- * would refuse at start.
+ * loaded again, or as JSON. Secrets are never shown. Check says what is wrong, and what has no effect.
  */
 
-import { messageOf } from '../base/errors.ts';
-import { assertBuildSupports } from './build-support.ts';
 import { type Config, type Problem, showOrigin, showProblem } from './config.ts';
 import type { Field } from './field.ts';
 import { checkConfig, type LoadInputs, problemsError } from './load.ts';
@@ -41,13 +38,12 @@ export async function printConfig(inputs: LoadInputs, format: 'toml' | 'json', o
  */
 export async function checkConfigCommand(inputs: LoadInputs, format: 'text' | 'json', out: Out): Promise<boolean> {
   const { config, settings, file } = await checkConfig(inputs);
-  const refusal = config && refusalOf(config);
   if (format === 'json') {
     const plain = ({ origin, message, fix }: Problem) => ({ origin, message, fix });
     const { problems, warnings } = settings;
     out(
       JSON.stringify(
-        { ok: config !== undefined, file, problems: problems.map(plain), warnings: warnings.map(plain), refusal },
+        { ok: config !== undefined, file, problems: problems.map(plain), warnings: warnings.map(plain) },
         undefined,
         2,
       ),
@@ -59,19 +55,8 @@ export async function checkConfigCommand(inputs: LoadInputs, format: 'text' | 'j
     out(`warning: ${showProblem(warning)}`);
     out(`  hint: ${warning.fix}`);
   }
-  if (refusal !== undefined) out(`warning: orbit start will refuse: ${refusal}`);
   out(`${file ?? 'defaults'}: ok`);
   return true;
-}
-
-/** What `orbit start` would say about a valid configuration that this build cannot run. */
-function refusalOf(config: Config): string | undefined {
-  try {
-    assertBuildSupports(config);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
 }
 
 /** What has an effect, in sections; `type` of providers first. */

@@ -11,8 +11,6 @@ import { anything, boolean, bytes, decimal, duration, integer, list, port, text,
 
 /** Listeners that this build can open. */
 export const BUILD_LISTENERS: ReadonlySet<string> = new Set(['blobs', 'http', 'metrics', 'postgres', 'redis']);
-/** Provider types that this build can open. */
-export const BUILD_PROVIDERS: ReadonlySet<string> = new Set(['Memory', 'RocksDB']);
 
 const count = integer(0, Number.MAX_SAFE_INTEGER);
 const seconds = duration('s', 0, Number.MAX_SAFE_INTEGER);

@@ -132,18 +132,11 @@ export interface TiKvProviderConfig {
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly transactionTimeoutMs: number;
-  readonly connectionsMax: number;
-  readonly pessimistic: boolean;
-  readonly optimistic: boolean;
   readonly asyncCommit: boolean;
   readonly onePhaseCommit: boolean;
   readonly batchKeysMax: number;
   readonly regionCacheMax: number;
   readonly regionCacheTtlMs: number;
-  readonly coprocessorRequestsMax: number;
-  readonly retriesMax: number;
-  readonly retryDelayMs: number;
-  readonly compression: boolean;
   readonly keyPrefix: string;
   readonly tls:
     | { readonly caFile: string; readonly certFile: string | undefined; readonly keyFile: string | undefined }
@@ -154,7 +147,6 @@ export interface TiKvProviderConfig {
     readonly keepAliveTimeoutMs: number;
     readonly initialWindowBytes: number;
     readonly messageBytesMax: number;
-    readonly compression: 'none' | 'gzip' | 'deflate';
   };
 }
 

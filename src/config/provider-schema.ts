@@ -162,31 +162,13 @@ export const TIKV_FIELDS = {
   request_timeout: field('providers.*.request_timeout', duration('s', 1, 3_600_000), 10_000, 'Of one request.', {
     env: 'ORBIT_TIKV_REQUEST_TIMEOUT',
   }),
-  txn_timeout: field('providers.*.txn_timeout', duration('s', 1, 86_400_000), 30_000, 'Of a transaction.', {
-    env: 'ORBIT_TIKV_TXN_TIMEOUT',
-  }),
-  max_connections: field('providers.*.max_connections', integer(1, 10_000), 10, 'Connections at most.', {
-    env: 'ORBIT_TIKV_MAX_CONNECTIONS',
-  }),
-  enable_pessimistic: field('providers.*.enable_pessimistic', boolean, false, 'Transactions lock as they write.', {
-    env: 'ORBIT_TIKV_ENABLE_PESSIMISTIC',
-  }),
-  enable_pessimistic_txn: field(
-    'providers.*.enable_pessimistic_txn',
-    boolean,
-    undefined,
-    'Older name of `enable_pessimistic`.',
+  txn_timeout: field(
+    'providers.*.txn_timeout',
+    duration('s', 1, 86_400_000),
+    30_000,
+    'What a commit may spend on waiting.',
     {
-      env: 'ORBIT_TIKV_ENABLE_PESSIMISTIC_TXN',
-    },
-  ),
-  enable_optimistic: field(
-    'providers.*.enable_optimistic',
-    boolean,
-    true,
-    'Transactions that validate at commit are allowed.',
-    {
-      env: 'ORBIT_TIKV_ENABLE_OPTIMISTIC',
+      env: 'ORBIT_TIKV_TXN_TIMEOUT',
     },
   ),
   enable_async_commit: field(
@@ -201,7 +183,7 @@ export const TIKV_FIELDS = {
   enable_one_pc: field('providers.*.enable_one_pc', boolean, true, 'One phase for transactions within a region.', {
     env: 'ORBIT_TIKV_ENABLE_ONE_PC',
   }),
-  batch_size: field('providers.*.batch_size', integer(1, 1_000_000), 1000, 'Keys in one scan or write request.', {
+  batch_size: field('providers.*.batch_size', integer(1, 1_000_000), 1000, 'Keys in one answer to a scan.', {
     env: 'ORBIT_TIKV_BATCH_SIZE',
   }),
   region_cache_size: field('providers.*.region_cache_size', integer(1, 10_000_000), 1000, 'Regions remembered.', {
@@ -216,24 +198,6 @@ export const TIKV_FIELDS = {
       env: 'ORBIT_TIKV_REGION_CACHE_TTL',
     },
   ),
-  coprocessor_pool_size: field(
-    'providers.*.coprocessor_pool_size',
-    integer(1, 1024),
-    8,
-    'Concurrent coprocessor requests.',
-    {
-      env: 'ORBIT_TIKV_COPROCESSOR_POOL_SIZE',
-    },
-  ),
-  max_retries: field('providers.*.max_retries', integer(0, 1000), 3, 'Of a request that failed for a passing reason.', {
-    env: 'ORBIT_TIKV_MAX_RETRIES',
-  }),
-  retry_delay_ms: field('providers.*.retry_delay_ms', duration('ms', 0, 3_600_000), 100, 'Before the first retry.', {
-    env: 'ORBIT_TIKV_RETRY_DELAY_MS',
-  }),
-  enable_compression: field('providers.*.enable_compression', boolean, true, 'Large values are compressed.', {
-    env: 'ORBIT_TIKV_ENABLE_COMPRESSION',
-  }),
   key_prefix: field(
     'providers.*.key_prefix',
     text({ what: 'up to 64 letters, digits, "-", "_" or "."', pattern: /^[A-Za-z0-9._-]{1,64}$/ }),
@@ -287,21 +251,34 @@ export const TIKV_FIELDS = {
       env: 'ORBIT_TIKV_GRPC_MAX_MESSAGE_SIZE',
     },
   ),
-  grpc_compression_type: field(
-    'providers.*.grpc_compression_type',
-    word('none', 'gzip', 'deflate'),
-    'none',
-    'Of messages.',
-    {
-      env: 'ORBIT_TIKV_GRPC_COMPRESSION_TYPE',
-    },
-  ),
 } as const;
+
+const ISOLATION =
+  'the isolation level decides: REPEATABLE READ validates at commit, READ COMMITTED and what locks rows locks';
+const RETRIES =
+  'requests are repeated for as long as request_timeout and txn_timeout allow, each trouble with its own pauses';
+const COMPRESSION = 'TiKV compresses what it stores; messages travel as they are';
+
+function tikvIdle(key: string, kind: Field['kind'], why: string, ...usual: readonly unknown[]): Field {
+  return { ...idle(`providers.*.${key}`, kind, why, ...usual), env: `ORBIT_TIKV_${key.toUpperCase()}` };
+}
+
+export const TIKV_IDLE: readonly Field[] = [
+  tikvIdle('max_connections', integer(1, 10_000), 'a store has grpc_connection_count connections', 10),
+  tikvIdle('enable_pessimistic', boolean, ISOLATION, true, false),
+  tikvIdle('enable_pessimistic_txn', boolean, ISOLATION, true, false),
+  tikvIdle('enable_optimistic', boolean, ISOLATION, true),
+  tikvIdle('coprocessor_pool_size', integer(1, 1024), 'nothing is computed by coprocessors', 8),
+  tikvIdle('max_retries', integer(0, 1000), RETRIES, 3),
+  tikvIdle('retry_delay_ms', duration('ms', 0, 3_600_000), RETRIES, 100),
+  tikvIdle('enable_compression', boolean, COMPRESSION, true, false),
+  tikvIdle('grpc_compression_type', word('none', 'gzip', 'deflate'), COMPRESSION, 'none'),
+];
 
 export const PROVIDER_FIELDS: Readonly<Record<ProviderType, readonly Field[]>> = {
   Memory: [...Object.values(MEMORY_FIELDS), ...MEMORY_IDLE],
   RocksDB: [...Object.values(ROCKSDB_FIELDS), ...ROCKSDB_IDLE],
-  TiKV: Object.values(TIKV_FIELDS),
+  TiKV: [...Object.values(TIKV_FIELDS), ...TIKV_IDLE],
 };
 
 /** The provider's own spelling of a type, whatever the case. */

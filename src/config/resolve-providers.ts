@@ -202,13 +202,10 @@ function resolveProvider(
 
 function resolveTiKv(settings: Settings, name: string, isDefault: boolean): ProviderConfig {
   const F = TIKV_FIELDS;
-  const older = settings.read(F.enable_pessimistic_txn, name);
   const caFile = settings.read(F.ca_cert_path, name);
   const certFile = settings.read(F.client_cert_path, name);
   const keyFile = settings.read(F.client_key_path, name);
   const enableTls = settings.read(F.enable_tls, name);
-  const pessimistic = settings.readOr(F.enable_pessimistic, older ?? false, name);
-  const optimistic = settings.read(F.enable_optimistic, name);
   const problem = (key: keyof typeof F, message: string, fix: string) =>
     settings.problem(settings.origin(pathOf(F[key], name)), `providers.${name}: ${message}`, fix);
   if (enableTls && caFile === undefined)
@@ -221,9 +218,6 @@ function resolveTiKv(settings: Settings, name: string, isDefault: boolean): Prov
     const key = certFile !== undefined ? 'client_cert_path' : 'client_key_path';
     problem(key, 'a client certificate and its key go together', 'set both client_cert_path and client_key_path');
   }
-  if (!pessimistic && !optimistic) {
-    problem('enable_optimistic', 'neither optimistic nor pessimistic transactions are enabled', 'enable one of them');
-  }
   return {
     type: 'TiKV',
     durability: durabilityOf(settings, F.durability, name, 'TiKV', ['disk'], isDefault),
@@ -231,18 +225,11 @@ function resolveTiKv(settings: Settings, name: string, isDefault: boolean): Prov
     connectTimeoutMs: settings.read(F.connection_timeout, name),
     requestTimeoutMs: settings.read(F.request_timeout, name),
     transactionTimeoutMs: settings.read(F.txn_timeout, name),
-    connectionsMax: settings.read(F.max_connections, name),
-    pessimistic,
-    optimistic,
     asyncCommit: settings.read(F.enable_async_commit, name),
     onePhaseCommit: settings.read(F.enable_one_pc, name),
     batchKeysMax: settings.read(F.batch_size, name),
     regionCacheMax: settings.read(F.region_cache_size, name),
     regionCacheTtlMs: settings.read(F.region_cache_ttl, name),
-    coprocessorRequestsMax: settings.read(F.coprocessor_pool_size, name),
-    retriesMax: settings.read(F.max_retries, name),
-    retryDelayMs: settings.read(F.retry_delay_ms, name),
-    compression: settings.read(F.enable_compression, name),
     keyPrefix: settings.read(F.key_prefix, name),
     tls: enableTls && caFile !== undefined ? { caFile, certFile, keyFile } : undefined,
     grpc: {
@@ -251,7 +238,6 @@ function resolveTiKv(settings: Settings, name: string, isDefault: boolean): Prov
       keepAliveTimeoutMs: settings.read(F.grpc_keepalive_timeout, name),
       initialWindowBytes: settings.read(F.grpc_initial_window_size, name),
       messageBytesMax: settings.read(F.grpc_max_message_size, name),
-      compression: settings.read(F.grpc_compression_type, name),
     },
   };
 }

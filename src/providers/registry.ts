@@ -6,13 +6,13 @@
  */
 
 import { unreachable } from '../base/assert.ts';
+import { utf8 } from '../base/bytes.ts';
 import type { Durability } from '../base/durability.ts';
 import { OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../storage/backup.ts';
-import type { LocalStore } from '../storage/local-store.ts';
-import type { Version } from '../storage/store.ts';
+import type { Store, Version } from '../storage/store.ts';
 import { openMemoryStore } from './memory/open.ts';
 import { openRocksDbStore, type RocksDbStoreOptions, restoreRocksDbStore } from './rocksdb/open.ts';
 
@@ -37,6 +37,27 @@ export interface RocksDbSpec {
 
 export interface TiKvSpec {
   readonly type: 'TiKV';
+  readonly pdEndpoints: readonly string[];
+  readonly connectTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly transactionTimeoutMs: number;
+  readonly asyncCommit: boolean;
+  readonly onePhaseCommit: boolean;
+  readonly batchKeysMax: number;
+  readonly regionCacheMax: number;
+  readonly regionCacheTtlMs: number;
+  /** First part of every key, text. */
+  readonly keyPrefix: string;
+  readonly tls:
+    | { readonly caFile: string; readonly certFile: string | undefined; readonly keyFile: string | undefined }
+    | undefined;
+  readonly grpc: {
+    readonly connectionsPerStore: number;
+    readonly keepAliveMs: number;
+    readonly keepAliveTimeoutMs: number;
+    readonly initialWindowBytes: number;
+    readonly messageBytesMax: number;
+  };
 }
 
 export interface StoresSpec {
@@ -63,11 +84,11 @@ const OVERLAY_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Stores {
   /** Those in use, by provider name. */
-  readonly byName: ReadonlyMap<string, LocalStore>;
-  readonly default: LocalStore;
+  readonly byName: ReadonlyMap<string, Store>;
+  readonly default: Store;
   readonly #spec: StoresSpec;
 
-  private constructor(spec: StoresSpec, byName: ReadonlyMap<string, LocalStore>) {
+  private constructor(spec: StoresSpec, byName: ReadonlyMap<string, Store>) {
     this.#spec = spec;
     this.byName = byName;
     this.default = this.named(spec.providers.default);
@@ -80,7 +101,7 @@ export class Stores {
     if (providers.cluster !== undefined) names.add(providers.cluster);
     const overlayBytesMax = overlayBytes(spec, names.size);
     const memoryBytesMax = Math.floor(spec.memory.limitBytes * MEMORY_STORE_SHARE);
-    const open = new Map<string, LocalStore>();
+    const open = new Map<string, Store>();
     try {
       for (const name of names)
         open.set(
@@ -94,19 +115,19 @@ export class Stores {
     }
   }
 
-  named(name: string): LocalStore {
+  named(name: string): Store {
     const store = this.byName.get(name);
     if (store === undefined) throw new OperationError('not_found', `provider ${name} is not open`);
     return store;
   }
 
   /** Where a model, like `keyvalue`, keeps its data. */
-  ofModel(model: string): LocalStore {
+  ofModel(model: string): Store {
     return this.named(this.#spec.routes.models[model] ?? this.#spec.providers.default);
   }
 
   /** Where actors of a type keep their state. */
-  ofActorType(type: string): LocalStore {
+  ofActorType(type: string): Store {
     return this.named(this.#spec.routes.actors.get(type) ?? this.#spec.providers.default);
   }
 
@@ -143,7 +164,7 @@ function openProvider(
   log: Log,
   overlayBytesMax: number,
   memoryBytesMax: number,
-): Promise<LocalStore> {
+): Promise<Store> {
   switch (provider.type) {
     case 'Memory':
       return openMemoryStore({
@@ -157,10 +178,43 @@ function openProvider(
     case 'RocksDB':
       return openRocksDbStore(rocksDbOptions(name, provider, platform, log, overlayBytesMax));
     case 'TiKV':
-      throw new OperationError('unsupported', `provider ${name} is of type TiKV, which this build does not have`);
+      return openTikv(name, provider, platform, log);
     default:
       return unreachable(provider);
   }
+}
+
+/** The client is loaded only where it is used. */
+async function openTikv(name: string, provider: TiKvSpec, platform: Platform, log: Log): Promise<Store> {
+  const { openTikvStore } = await import('./tikv/open.ts');
+  const { tls, grpc } = provider;
+  return openTikvStore({
+    name,
+    platform,
+    log,
+    pdEndpoints: provider.pdEndpoints,
+    keyPrefix: utf8(`${provider.keyPrefix}/`),
+    connectTimeoutMs: provider.connectTimeoutMs,
+    requestTimeoutMs: provider.requestTimeoutMs,
+    commitTimeoutMs: provider.transactionTimeoutMs,
+    asyncCommit: provider.asyncCommit,
+    onePhaseCommit: provider.onePhaseCommit,
+    scanBatchSize: provider.batchKeysMax,
+    regionCacheMax: provider.regionCacheMax,
+    regionCacheTtlMs: provider.regionCacheTtlMs,
+    connectionCount: grpc.connectionsPerStore,
+    keepaliveTimeMs: grpc.keepAliveMs,
+    keepaliveTimeoutMs: grpc.keepAliveTimeoutMs,
+    windowBytes: grpc.initialWindowBytes,
+    messageBytesMax: grpc.messageBytesMax,
+    ...(tls !== undefined && {
+      tls: {
+        caPath: tls.caFile,
+        ...(tls.certFile !== undefined && { certPath: tls.certFile }),
+        ...(tls.keyFile !== undefined && { keyPath: tls.keyFile }),
+      },
+    }),
+  });
 }
 
 function rocksDbOptions(

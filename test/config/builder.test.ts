@@ -11,7 +11,7 @@ test('the builder and the file give the same providers', async () => {
     .withRocksDb('local', { dataDir: './db', blockCacheSize: '64MB', durability: 'process' })
     .withTiKv(
       'tikv-cluster',
-      { pdEndpoints: ['pd-1:2379'], connectionTimeout: 5, retryDelayMs: '1s', enableAsyncCommit: false },
+      { pdEndpoints: ['pd-1:2379'], connectionTimeout: 5, requestTimeout: '1s', enableAsyncCommit: false },
       true,
     )
     .build({ memoryLimitBytes: 2 ** 30 });
@@ -33,7 +33,7 @@ test('the builder and the file give the same providers', async () => {
       type = "TiKV"
       pd_endpoints = ["pd-1:2379"]
       connection_timeout = 5
-      retry_delay_ms = "1s"
+      request_timeout = "1s"
       enable_async_commit = false
     `),
   );

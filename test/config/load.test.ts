@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { assertBuildSupports, usedProviders } from '../../src/config/build-support.ts';
 import { showOrigin } from '../../src/config/config.ts';
 import { checkConfig, loadConfig } from '../../src/config/load.ts';
+import { usedProviders } from '../../src/config/used-providers.ts';
 import { HOST_BYTES, inputs, main } from './inputs.ts';
 
 const MB = 2 ** 20;
@@ -166,7 +166,6 @@ describe('the persistence file', () => {
       tls: { caFile: '/certs/ca.crt', certFile: undefined, keyFile: undefined },
       batchKeysMax: 5000,
       keyPrefix: 'orbit-prod',
-      retriesMax: 3,
       connectTimeoutMs: 30_000,
       regionCacheTtlMs: 300_000,
     });
@@ -265,8 +264,6 @@ describe('the environment', () => {
     expect(providers.byName.get('tikv')).toMatchObject({
       pdEndpoints: ['pd-1:2379', 'pd-2:2379'],
       asyncCommit: false,
-      pessimistic: true,
-      retryDelayMs: 250,
       tls: { caFile: '/certs/ca.crt' },
     });
   });
@@ -358,19 +355,13 @@ describe('providers and routes', () => {
     expect(problems).toContain('flag --durability: provider memory of type "Memory" cannot keep durability "disk"');
   });
 
-  test('of a type this build lacks are refused at start, if something uses them', async () => {
+  test('are opened if something uses them', async () => {
     const used = await loadConfig(inputs({ env: { ORBIT_PERSISTENCE_BACKEND: 'tikv' } }));
-    expect(() => assertBuildSupports(used)).toThrowError(
-      expect.objectContaining({
-        code: 'unsupported',
-        message: 'provider tikv is of type "TiKV", which this build does not have',
-      }),
-    );
+    expect([...usedProviders(used)]).toEqual(['tikv']);
     const unused = await loadConfig(main('[providers.far]\ntype = "TiKV"'));
-    expect(() => assertBuildSupports(unused)).not.toThrow();
     expect([...usedProviders(unused)]).toEqual(['local']);
     const routed = await loadConfig(main('[providers.far]\ntype = "TiKV"\n[routes.actors]\nseat-map = "far"'));
-    expect(() => assertBuildSupports(routed)).toThrow('provider far');
+    expect([...usedProviders(routed)]).toEqual(['local', 'far']);
   });
 });
 
@@ -437,7 +428,6 @@ describe('TLS', () => {
     const files = { 'orbit.toml': text, 's.crt': '-', 's.key': '-' };
     expect(await problemsOf(inputs({ files }))).toContain('server.tls.ca_cert_file: there is no file ca.crt');
     const config = await loadConfig(inputs({ files: { ...files, 'ca.crt': '-' } }));
-    expect(() => assertBuildSupports(config)).not.toThrow();
     const tls = { certFile: 's.crt', keyFile: 's.key', caFile: 'ca.crt', requireClientCert: true, required: true };
     expect(config.server.tls).toEqual(tls);
   });

@@ -25,7 +25,8 @@ import { RegionCache } from './region-cache.ts';
 import { API_V1, type ApiContext, RegionSender } from './region-sender.ts';
 import { PUBLISHED_KEY, SafePoint } from './safe-point.ts';
 import { type Pair, type ScanOptions, Snapshot, type SnapshotOptions } from './snapshot.ts';
-import { StoreClient, TIMEOUT_MS } from './store-client.ts';
+import { StoreClient } from './store-client.ts';
+import { TIMEOUT_MS } from './timeouts.ts';
 import { prefixEnd, Transaction, type TransactionOptions } from './transaction.ts';
 
 /** Commits and clean-ups that run on when the client is asked to close. */

@@ -138,7 +138,7 @@ export class Committer {
       if (!this.#options.causalOnly) this.#minCommitTs = (await this.#core.pd.timestamp(signal)) + 1n;
     }
     try {
-      const backoffer = this.#core.pd.backoffer(BUDGET.prewrite, signal);
+      const backoffer = this.#core.pd.backoffer(this.#core.config.commitTimeoutMs, signal);
       await this.#prewrite(mutations, backoffer, false, undefined);
     } catch (error) {
       if (this.#undetermined !== undefined && !this.#failedForCertain) {
@@ -303,7 +303,7 @@ export class Committer {
 
   async #commitPrimary(): Promise<bigint> {
     const { startTs, signal } = this.#options;
-    const backoffer = this.#core.pd.backoffer(BUDGET.commitPrimary, signal);
+    const backoffer = this.#core.pd.backoffer(this.#core.config.commitTimeoutMs, signal);
     let commitTs = 0n;
     let unknown: unknown;
     try {

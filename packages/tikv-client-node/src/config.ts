@@ -1,8 +1,10 @@
 /** What a client can be told, with the defaults that TiDB's client has. */
 
+import { BUDGET } from './backoff.ts';
 import type { Environment } from './environment.ts';
 import { TikvError } from './errors.ts';
 import type { Hooks } from './hooks.ts';
+import { TIMEOUT_MS } from './timeouts.ts';
 import type { Transport } from './transport.ts';
 
 export interface ClientOptions {
@@ -24,6 +26,12 @@ export interface ClientOptions {
   readonly onePhaseCommit?: boolean;
   /** How long region entries live. Default 600,000. */
   readonly regionCacheTtlMs?: number;
+  /** Region entries kept; beyond it any one makes room. Default 1,000,000. */
+  readonly regionCacheMax?: number;
+  /** Of one request that is neither a scan nor a clean-up. Default 30,000. */
+  readonly requestTimeoutMs?: number;
+  /** What a commit may spend waiting for stores and for locks before it gives up. Default 40,000. */
+  readonly commitTimeoutMs?: number;
   /** Pairs per request of a scan. Default 256. */
   readonly scanBatchSize?: number;
   /** Multiplies the budgets of waiting. Default 1. */
@@ -53,6 +61,9 @@ export function withDefaults(options: ClientOptions): ClientConfig {
     asyncCommit: true,
     onePhaseCommit: true,
     regionCacheTtlMs: 600_000,
+    regionCacheMax: 1_000_000,
+    requestTimeoutMs: TIMEOUT_MS.short,
+    commitTimeoutMs: BUDGET.prewrite,
     scanBatchSize: 256,
     backoffWeight: 1,
     valueBytesMax: 6 * 1024 * 1024,

@@ -34,6 +34,8 @@ export interface LockOptions {
   readonly onlyIfExists?: boolean;
   /** Fails with `already_exists` when a key has a value. */
   readonly mustNotExist?: boolean;
+  /** Accepts what was committed up to this timestamp of PD, for these keys alone; default as of the statement. */
+  readonly asOf?: bigint;
 }
 
 /** For each key asked for: whether it exists, and its value where asked for. */
@@ -46,6 +48,7 @@ export class PessimisticLocker {
   readonly #signal: AbortSignal | undefined;
   /** In the order of locking, with the timestamp each was locked for. */
   readonly #locked = new Map<KeyText, bigint>();
+  #newestTs = 0n;
   #primary: KeyText | undefined;
   #heartbeat: Heartbeat | undefined;
 
@@ -58,6 +61,11 @@ export class PessimisticLocker {
 
   get primary(): KeyText | undefined {
     return this.#primary;
+  }
+
+  /** The newest timestamp that a lock was taken for; 0 before the first. */
+  get newestTs(): bigint {
+    return this.#newestTs;
   }
 
   get keys(): readonly KeyText[] {
@@ -87,6 +95,7 @@ export class PessimisticLocker {
     // Held already: asked for again only where the value is wanted.
     const wanted = [...new Set(keys)].sort().filter((key) => options.returnValues === true || !this.#locked.has(key));
     if (wanted.length === 0) return values;
+    if (forUpdateTs > this.#newestTs) this.#newestTs = forUpdateTs;
     const isFirst = this.#locked.size === 0;
     const fresh = wanted.filter((key) => !this.#locked.has(key));
     this.#primary ??= wanted[0]!;

@@ -13,7 +13,7 @@ import { TikvError } from './errors.ts';
 import * as methods from './methods.ts';
 import type { Region } from './region-cache.ts';
 import type { RegionMiss } from './region-sender.ts';
-import { TIMEOUT_MS } from './store-client.ts';
+import { TIMEOUT_MS } from './timeouts.ts';
 import { prefixEnd } from './transaction.ts';
 
 const BATCH_KEYS_MAX = 512;

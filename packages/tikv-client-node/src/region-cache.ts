@@ -362,7 +362,16 @@ export class RegionCache {
       if (index >= 0) this.#sorted.splice(index, 1);
     }
     this.#byId.set(region.id, region);
+    if (this.#sorted.length > this.#config.regionCacheMax) this.#makeRoom(region);
     return region;
+  }
+
+  /** Forgets any entry but `kept`. */
+  #makeRoom(kept: Region): void {
+    const index = Math.floor(this.#config.environment.random.float() * this.#sorted.length);
+    const at = this.#sorted[index] === kept ? (index + 1) % this.#sorted.length : index;
+    const [forgotten] = this.#sorted.splice(at, 1);
+    if (forgotten !== undefined && this.#byId.get(forgotten.id) === forgotten) this.#byId.delete(forgotten.id);
   }
 
   #firstOverlap(region: Region): number {

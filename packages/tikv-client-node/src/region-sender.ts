@@ -19,7 +19,6 @@ import { APIVersion, type Context } from './proto/kvrpcpb.ts';
 import type { Decoded, Fields, Init, MessageType } from './protobuf/message.ts';
 import type { Region, RegionCache, Replica } from './region-cache.ts';
 import type { StoreClient } from './store-client.ts';
-import { TIMEOUT_MS } from './store-client.ts';
 import { GrpcStatus, RpcError } from './transport.ts';
 
 const WRITE_EXECUTION_MS = 20_000;
@@ -123,7 +122,7 @@ export class RegionSender {
         const context = this.#context(region, replica, options, { retry, asFollower, stale });
         const bytes = method.request.encode({ ...request, context } as unknown as Init<MessageType<Q>>);
         const answer = await this.#stores.call(address, method as unknown as Method, bytes, {
-          timeoutMs: options.timeoutMs ?? TIMEOUT_MS.short,
+          timeoutMs: options.timeoutMs ?? this.#config.requestTimeoutMs,
           signal: backoffer.signal,
         });
         response = method.response.decode(answer);

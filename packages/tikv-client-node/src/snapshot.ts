@@ -14,7 +14,7 @@ import * as methods from './methods.ts';
 import type { Context, KeyError, LockInfo } from './proto/kvrpcpb.ts';
 import type { Init } from './protobuf/message.ts';
 import type { SendOptions } from './region-sender.ts';
-import { TIMEOUT_MS } from './store-client.ts';
+import { TIMEOUT_MS } from './timeouts.ts';
 
 const BATCH_GET_KEYS_MAX = 5_120;
 const FIRST_SCAN_BATCH = 16;
@@ -189,7 +189,7 @@ export class Snapshot {
         key,
         methods.KvGet,
         request,
-        this.#sendOptions(backoffer, TIMEOUT_MS.short),
+        this.#sendOptions(backoffer, this.#core.config.requestTimeoutMs),
       );
       if (response.error === undefined) return response.notFound ? undefined : response.value;
       await this.#resolve([lockOf(response.error)], backoffer);

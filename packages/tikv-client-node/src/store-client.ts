@@ -12,9 +12,6 @@ import { type Connection, GrpcStatus, RpcError } from './transport.ts';
 const HEALTH_CHECK = '/grpc.health.v1.Health/Check';
 const HEALTH_TIMEOUT_MS = 1_000;
 
-/** RPC timeouts by what a call does. */
-export const TIMEOUT_MS = { short: 30_000, medium: 60_000, long: 300_000 } as const;
-
 interface StoreConnections {
   readonly connections: readonly Connection[];
   readonly streams: readonly BatchStream[];

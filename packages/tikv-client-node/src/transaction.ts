@@ -162,12 +162,18 @@ export class Transaction {
     this.#locker ??= new PessimisticLocker(this.#core, this.startTs, this.#beganAtMs, this.#options.signal);
     const texts = keys.map((key) => this.#keyOf(key));
     for (const [index, text] of texts.entries()) this.#checkSize(keys[index]!, text);
-    const values: LockedValues = await this.#locker.lock(texts, this.#forUpdateTs, options);
+    const values: LockedValues = await this.#locker.lock(texts, options.asOf ?? this.#forUpdateTs, options);
     return texts.map((key) => values.get(key));
   }
 
   get holdsLocks(): boolean {
     return this.#locker !== undefined && this.#locker.count > 0;
+  }
+
+  /** What gives locks back, and prewrites them, must not be older than any of them. */
+  get #newestLockTs(): bigint {
+    const newest = this.#locker?.newestTs ?? 0n;
+    return newest > this.#forUpdateTs ? newest : this.#forUpdateTs;
   }
 
   isLocked(key: Uint8Array): boolean {
@@ -177,8 +183,16 @@ export class Transaction {
   /** Locks everything written that is not locked yet. @throws as `lock`. */
   async lockWrites(): Promise<void> {
     this.#assertOpen();
-    const keys = this.#buffer.entries().map(([key]) => Buffer.from(key.slice(this.#prefix.length), 'latin1'));
+    const keys: Buffer[] = [];
+    const inserted: Buffer[] = [];
+    for (const [key, op] of this.#buffer.entries()) {
+      if (this.#locker?.isLocked(key) === true) continue;
+      const bytes = Buffer.from(key.slice(this.#prefix.length), 'latin1');
+      (op.kind === 'put' && op.insert ? inserted : keys).push(bytes);
+    }
     if (keys.length > 0) await this.lock(keys);
+    // A lock decides whether the key may be inserted: nobody looks again when it is written.
+    if (inserted.length > 0) await this.lock(inserted, { mustNotExist: true });
   }
 
   /** Reads and locks from now on see what is committed now. */
@@ -207,7 +221,7 @@ export class Transaction {
   async rollbackTo(savepoint: Savepoint): Promise<void> {
     this.#assertOpen();
     this.#buffer.rollbackTo(savepoint.writes);
-    await this.#locker?.rollbackTo(savepoint.locks, this.#forUpdateTs);
+    await this.#locker?.rollbackTo(savepoint.locks, this.#newestLockTs);
   }
 
   /**
@@ -236,7 +250,7 @@ export class Transaction {
       startTs: this.startTs,
       beganAtMs: this.#beganAtMs,
       mutations: holdsLocks ? this.#mutations() : mutations,
-      pessimistic: holdsLocks ? { primary: this.#locker!.primary, forUpdateTs: this.#forUpdateTs } : undefined,
+      pessimistic: holdsLocks ? { primary: this.#locker!.primary, forUpdateTs: this.#newestLockTs } : undefined,
       asyncCommit: this.#options.asyncCommit ?? config.asyncCommit,
       onePhase: this.#options.onePhaseCommit ?? config.onePhaseCommit,
       causalOnly: this.#options.causalOnly ?? false,
@@ -261,7 +275,7 @@ export class Transaction {
     this.#state = 'rolledBack';
     const locker = this.#locker;
     if (locker === undefined || locker.count === 0) return;
-    const released = locker.releaseAll(this.#forUpdateTs);
+    const released = locker.releaseAll(this.#newestLockTs);
     this.#core.background('pessimistic rollback', () => released);
     await released.catch(() => {}); // Told to whoever listens to the background; the locks expire.
   }

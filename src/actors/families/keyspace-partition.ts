@@ -138,6 +138,8 @@ export class KeyspacePartitions {
   #periods = 0;
   #reclaimedKeys = 0;
   #waitingCommands = 0;
+  /** Expired values being deleted in transactions. */
+  #deleting = 0;
   readonly #admit = new Admission();
 
   constructor(options: KeyspacePartitionsOptions) {
@@ -439,15 +441,42 @@ export class KeyspacePartitions {
     }
   }
 
+  /** Where other processes may have written it since: the store decides. */
+  #deleteInTransaction(database: number, redisKey: Bytes): void {
+    if (this.#deleting >= EXPIRED_HINTS_MAX) return;
+    this.#deleting++;
+    const deletion = this.wait({ database, lockKeys: [redisKey], readOnly: false }, async (databases) => {
+      const on = databases(database);
+      const stored = await on.get(redisKey);
+      if (stored === undefined || !isExpired(stored, on.nowMs)) return false;
+      on.delete(redisKey);
+      return true;
+    });
+    deletion.then(
+      (deleted) => {
+        this.#deleting--;
+        if (deleted) this.#reclaimedKeys++;
+      },
+      () => {
+        this.#deleting--; // A busy or closing store: it is found again.
+      },
+    );
+  }
+
   #endRound(): void {
     this.#reclaimDatabase = 0;
-    this.#walks = this.#roundSawExpiry;
+    // Expiries that other processes wrote are not told.
+    this.#walks = this.#roundSawExpiry || !this.#commit.keeps;
     this.#roundSawExpiry = false;
   }
 
   /** Looks again within the key's turn: it may have been written since. A key that is locked stays for another time. */
   #deleteIfExpired(database: number, redisKey: Bytes): void {
     const view = this.#views[database]!;
+    if (!this.#commit.keeps) {
+      this.#deleteInTransaction(database, redisKey);
+      return;
+    }
     this.begin(newObserver(), this.#platform.clock.nowMs());
     try {
       let deleted = false;

@@ -16,7 +16,8 @@
  *
  * **Writes of others** to these keys (SQL, MULTI, commands that had to wait) are seen by a watch on the range, inside the
  * stretch that orders them: the arena forgets those entries. When the store takes versions back, it forgets all.
- * Where other processes write to the store too, nothing is kept beyond a stretch.
+ * Where other processes write to the store too, there are no turns to speak of: every read and write would have to wait, so
+ * every command runs as a transaction.
  *
  * **Taking back.** `undoTurn` undoes the writes of the current turn; `discard` those of a stretch that could not be
  * ordered: the arena forgets the entries, and the store's word counts again.
@@ -196,7 +197,7 @@ export class PartitionCommit {
    */
   locate(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
     const { arena } = this;
-    if (this.#ordering !== undefined) {
+    if (!this.#keeps || this.#ordering !== undefined) {
       this.#loading = undefined;
       return false;
     }
@@ -310,7 +311,7 @@ export class PartitionCommit {
 
   /** Begins to fetch a value that a command behind will want, if it is not here; bounded. */
   prefetch(hash: number, database: number, buffer: Bytes, start: number, length: number): void {
-    if (this.#loads.size >= LOADS_MAX || this.#loads.has(hash) || this.#ordering !== undefined) return;
+    if (!this.#keeps || this.#loads.size >= LOADS_MAX || this.#loads.has(hash) || this.#ordering !== undefined) return;
     if (this.arena.isComplete(database) || this.#cleared.size > 0) return;
     if (this.arena.find(hash, database, buffer, start, length)) return;
     const loading = this.#loading;
@@ -344,6 +345,7 @@ export class PartitionCommit {
 
   /** The stored value; the caller owns the bytes. @throws WouldWait, CommitFailed. */
   get(database: number, redisKey: Bytes): Bytes | undefined {
+    if (!this.#keeps) throw WOULD_WAIT;
     const { arena } = this;
     const hash = arena.hash(database, redisKey, 0, redisKey.length);
     if (!this.locate(hash, database, redisKey, 0, redisKey.length)) {
@@ -357,13 +359,7 @@ export class PartitionCommit {
     const from = arena.valueAt;
     const value = length <= Buffer.poolSize >>> 3 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
     arena.slab.bytes.copy(value, 0, from, from + length);
-    this.#letGo();
     return value;
-  }
-
-  /** Where nothing may be kept, an entry that is not dirty is forgotten as soon as it was read. */
-  #letGo(): void {
-    if (!this.#keeps && !this.arena.isDirty) this.arena.remove();
   }
 
   /** Whether the arena may answer by itself, as the quick commands want it. */
@@ -377,7 +373,8 @@ export class PartitionCommit {
    * Whether a value may be written to this key now without anything that could fail; then `write` it in the same stretch.
    */
   mayWrite(database: number, buffer: Bytes, start: number, length: number): boolean {
-    if (this.#ordering !== undefined || this.#refusal !== undefined || length > SHORT_KEY_BYTES) return false;
+    if (!this.#keeps || this.#ordering !== undefined || this.#refusal !== undefined) return false;
+    if (length > SHORT_KEY_BYTES) return false;
     const late = this.#late;
     return late === undefined || !late.anyLocked || !this.#isLocked(late, database, buffer, start, length);
   }
@@ -452,7 +449,7 @@ export class PartitionCommit {
   }
 
   #change(database: number, redisKey: Bytes, valueLength: number): void {
-    if (this.#ordering !== undefined) throw WOULD_WAIT;
+    if (!this.#keeps || this.#ordering !== undefined) throw WOULD_WAIT;
     if (redisKey.length > SHORT_KEY_BYTES) this.#databases[database]!.encode(redisKey);
     const late = this.#late;
     const { length } = redisKey;
@@ -467,7 +464,7 @@ export class PartitionCommit {
 
   /** Removes every key of a database. @throws WouldWait, and, written behind, OperationError as `WriteBatch.commit`. */
   clear(database: number): void {
-    if (this.#ordering !== undefined) throw WOULD_WAIT;
+    if (!this.#keeps || this.#ordering !== undefined) throw WOULD_WAIT;
     this.#noteAllWritten();
     if (this.#late === undefined) {
       this.#writes++;

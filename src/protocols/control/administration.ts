@@ -11,7 +11,8 @@ import { writeBackup } from '../../storage/backup.ts';
 import { formatKeyPath, parseKeyPathPrefix } from '../../storage/key-path.ts';
 import { ALL_KEYS } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
-import type { LocalStore } from '../../storage/local-store.ts';
+import { LocalStore } from '../../storage/local-store.ts';
+import type { Store } from '../../storage/store.ts';
 
 export type AdministrationRequest =
   | {
@@ -25,7 +26,7 @@ export type AdministrationRequest =
 export interface Administered {
   readonly platform: Platform;
   readonly keyspace: Keyspace;
-  readonly stores: ReadonlyMap<string, LocalStore>;
+  readonly stores: ReadonlyMap<string, Store>;
   readonly defaultProvider: string;
 }
 
@@ -76,6 +77,10 @@ async function backUp(administered: Administered, directory: string, out: Out): 
   for (const [name, store] of administered.stores) {
     if (!store.supports.persistent) {
       out(`${name}: not backed up, it keeps nothing (memory)`);
+      continue;
+    }
+    if (!(store instanceof LocalStore)) {
+      out(`${name}: not backed up, its cluster has tools of its own (TiKV: br)`);
       continue;
     }
     await writeBackup(store, administered.platform, join(directory, name), (message) => out(`${name}: ${message}`));

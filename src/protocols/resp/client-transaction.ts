@@ -228,7 +228,8 @@ function runQueue(
     (on) => {
       Object.assign(session, before); // An earlier attempt may have got as far as SELECT.
       requireUnchanged(on, watched);
-      return runFrom(on, queue, cursor, []);
+      if (watched.length === 0 || !isShared(on)) return runFrom(on, queue, cursor, []);
+      return requireValues(on, watched).then(() => runFrom(on, queue, cursor, []));
     },
   );
 }
@@ -240,9 +241,23 @@ function requireUnchanged(on: KeyspaceTransaction, watched: readonly WatchedKey[
   }
 }
 
+/** Whether others may write what is watched without this process being told. */
+function isShared(on: KeyspaceTransaction): boolean {
+  return on.server.partitions.store.supports.shared;
+}
+
+/** Before anything is written: the keys hold what they held when they were watched, and must when the transaction commits. */
+async function requireValues(on: KeyspaceTransaction, watched: readonly WatchedKey[]): Promise<void> {
+  const values = await on.transaction.batchGet(watched.map(({ key }) => key));
+  for (const [i, watch] of watched.entries()) {
+    if (on.server.watchedKeys.differs(watch, values[i], on.nowMs)) throw new Abandoned('a watched key has changed');
+    on.requireUnchanged(watch.key, values[i]);
+  }
+}
+
 /** As `requireUnchanged`, and the keys join what the commit requires to be unchanged. */
 async function requireUnchangedLate(on: KeyspaceTransaction, watched: readonly WatchedKey[]): Promise<void> {
-  for (const { key } of watched) await on.transaction.get(key);
+  if (!isShared(on)) for (const { key } of watched) await on.transaction.get(key);
   requireUnchanged(on, watched);
 }
 

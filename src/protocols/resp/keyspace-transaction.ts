@@ -4,14 +4,20 @@
  * What runs here reads one version of the store with its own writes on top, and is one commit: serializable, so what it
  * read is unchanged when it commits, else it runs again. Where nothing has to wait (values in memory, no foreign lock) all of
  * it, the commit included, is one synchronous stretch. It is durable when the session's `observedVersion` is.
+ *
+ * Where the store is no `serializable` one, a transaction that writes requires each key that it read to be as it was; a key
+ * that appears where it walked over keys is not noticed. Where other processes write to the store, the order of databases
+ * is fixed: who has not seen a swap would write to the wrong one.
  */
 
-import { type Awaitable, isPromise } from '../../base/awaitable.ts';
+import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import { type Bytes, latin1 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
 import { TransactionDatabase } from '../../models/keyvalue/database.ts';
 import type { DatabaseMap } from '../../models/keyvalue/database-map.ts';
 import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
+import type { Key, KeyRange } from '../../storage/key-range.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { RespServer, Session } from './session.ts';
 
@@ -33,17 +39,17 @@ export class KeyspaceTransaction {
   readonly session: Session;
   readonly nowMs: number;
   readonly mapAtStart: DatabaseMap;
+  readonly #checked: CheckedReads | undefined;
   #map: DatabaseMap;
 
   constructor(session: Session, { label, readOnly }: TransactOptions) {
     const { server } = session;
+    const { store } = server.partitions;
+    const checks = !readOnly && !store.supports.serializable;
     this.server = server;
     this.session = session;
-    this.transaction = server.partitions.store.begin({
-      isolation: readOnly ? 'snapshot' : 'serializable',
-      readOnly,
-      label,
-    });
+    this.transaction = store.begin({ isolation: readOnly || checks ? 'snapshot' : 'serializable', readOnly, label });
+    this.#checked = checks ? new CheckedReads(this.transaction) : undefined;
     this.nowMs = server.platform.clock.nowMs();
     this.mapAtStart = server.databases.map;
     this.#map = this.mapAtStart;
@@ -55,7 +61,17 @@ export class KeyspaceTransaction {
   }
 
   database(number: number): Database {
-    return new TransactionDatabase(this.transaction, this.keys(number), this.nowMs);
+    return new TransactionDatabase(this.#checked ?? this.transaction, this.keys(number), this.nowMs);
+  }
+
+  /** The key holds this value, and must when this commits. */
+  requireUnchanged(key: Key, value: Bytes | undefined): void {
+    this.#checked?.note(key, value);
+  }
+
+  /** What must be unchanged when this commits, where the store does not see to it. */
+  requireReads(): void {
+    this.#checked?.require();
   }
 
   keys(number: number): DatabaseKeys {
@@ -63,6 +79,9 @@ export class KeyspaceTransaction {
   }
 
   swap(a: number, b: number): void {
+    if (this.server.partitions.store.supports.shared) {
+      throw new OperationError('unsupported', 'SWAPDB is not supported on a store that several servers share');
+    }
     if (a === b) return;
     this.#map = this.#map.swapped(a, b);
     this.transaction.put(this.server.databases.mapKey, this.#map.bytes);
@@ -71,6 +90,54 @@ export class KeyspaceTransaction {
   /** Gives the event loop back: long walks call it between batches. */
   pause(): Promise<void> {
     return this.server.platform.timers.yield();
+  }
+}
+
+/** A transaction that knows what it read. */
+class CheckedReads implements Pick<Transaction, 'get' | 'put' | 'delete' | 'deleteRange'> {
+  readonly #transaction: Transaction;
+  readonly #reads = new Map<string, { readonly key: Key; readonly value: Bytes | undefined }>();
+  readonly #written = new Set<string>();
+  #clears = false;
+
+  constructor(transaction: Transaction) {
+    this.#transaction = transaction;
+  }
+
+  get(key: Key): Awaitable<Bytes | undefined> {
+    const name = latin1(key);
+    if (this.#written.has(name) || this.#clears) return this.#transaction.get(key);
+    return whenReady(this.#transaction.get(key), (value) => {
+      this.#reads.set(name, { key, value });
+      return value;
+    });
+  }
+
+  note(key: Key, value: Bytes | undefined): void {
+    this.#reads.set(latin1(key), { key, value });
+  }
+
+  put(key: Key, value: Bytes): void {
+    this.#written.add(latin1(key));
+    this.#transaction.put(key, value);
+  }
+
+  delete(key: Key): void {
+    this.#written.add(latin1(key));
+    this.#transaction.delete(key);
+  }
+
+  deleteRange(range: KeyRange): void {
+    this.#clears = true;
+    this.#transaction.deleteRange(range);
+  }
+
+  /** Once, before the commit. What was written is checked by being written. */
+  require(): void {
+    if (this.#written.size === 0 && !this.#clears) return;
+    for (const [name, { key, value }] of this.#reads) {
+      if (!this.#written.has(name)) this.#transaction.require(key, value);
+    }
   }
 }
 
@@ -86,7 +153,8 @@ export function transact<T>(
   const on = new KeyspaceTransaction(session, options);
   try {
     const outcome = work(on);
-    if (isPromise(outcome)) return orAgain(finishLate(on, options, outcome), session, options, work);
+    if (isPromise(outcome) || session.server.partitions.store.supports.shared)
+      return orAgain(finishLate(on, options, outcome), session, options, work);
     const committed = on.transaction.commitVisible();
     if (isPromise(committed)) {
       const late = committed.then(({ version }) => {
@@ -134,8 +202,11 @@ async function orAgain<T>(
 async function finishLate<T>(on: KeyspaceTransaction, options: TransactOptions, work: Awaitable<T>): Promise<T> {
   try {
     const outcome = await work;
-    if (!options.readOnly) await on.transaction.get(on.server.databases.mapKey); // Joins what must be unchanged.
+    if (!options.readOnly && !on.server.partitions.store.supports.shared) {
+      await on.transaction.get(on.server.databases.mapKey); // Joins what must be unchanged.
+    }
     await options.beforeLateCommit?.(on);
+    on.requireReads();
     if (on.server.databases.map !== on.mapAtStart) {
       throw new OperationError('transaction_conflict', 'the databases were swapped meanwhile');
     }

@@ -4,6 +4,9 @@
  *
  * A key that was gone already (absent or expired) is not changed by being deleted; in everything else a write is a change,
  * even of the same value. The store is listened to only while something is watched.
+ *
+ * Where other processes write to the store, their commits are not told. There the value that was found is kept, and
+ * compared when EXEC runs: another process's write of the same value is no change.
  */
 
 import { type Awaitable, isPromise } from '../../base/awaitable.ts';
@@ -29,6 +32,8 @@ export interface WatchedKey {
   existed: boolean;
   expiresAtMs: number;
   changed: boolean;
+  /** What it held, where other processes write to the store. */
+  value?: Bytes | undefined;
 }
 
 export interface WatchedKeysOptions {
@@ -82,6 +87,7 @@ export class WatchedKeys {
       if (bytes !== undefined && !isExpired(bytes, nowMs)) {
         watch.existed = true;
         watch.expiresAtMs = expiryOf(bytes);
+        if (this.#store.supports.shared) watch.value = copyBytes(bytes);
       }
       return watch;
     };
@@ -110,6 +116,13 @@ export class WatchedKeys {
     if (this.#watches.size > 0) return;
     this.#stop?.();
     this.#stop = undefined;
+  }
+
+  /** Whether the key holds another value now than when the watch began. */
+  differs({ value }: WatchedKey, now: Bytes | undefined, nowMs: number): boolean {
+    const live = now === undefined || isExpired(now, nowMs) ? undefined : now;
+    if (value === undefined || live === undefined) return value !== live;
+    return Buffer.compare(value, live) !== 0;
   }
 
   hasChanged(watch: WatchedKey, nowMs: number): boolean {

@@ -17,9 +17,15 @@ export interface TikvOptions {
   readonly keyPrefix?: Bytes;
   readonly apiVersion?: 'V1' | 'V2';
   readonly keyspace?: string;
+  readonly connectTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+  readonly commitTimeoutMs?: number;
   readonly connectionCount?: number;
   readonly keepaliveTimeMs?: number;
   readonly keepaliveTimeoutMs?: number;
+  readonly windowBytes?: number;
+  readonly messageBytesMax?: number;
+  readonly regionCacheMax?: number;
   readonly regionCacheTtlMs?: number;
   readonly asyncCommit?: boolean;
   readonly onePhaseCommit?: boolean;
@@ -34,7 +40,8 @@ const TRANSACTION_BYTES_MAX = 100 * 1024 * 1024;
 
 /** @throws OperationError `io` naming the endpoints, `invalid_config`. */
 export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
-  const { name, platform, log, keyPrefix, transport, tls, keepaliveTimeMs, keepaliveTimeoutMs, ...rest } = options;
+  const { name, platform, log, keyPrefix, transport, tls, connectTimeoutMs, ...more } = options;
+  const { keepaliveTimeMs, keepaliveTimeoutMs, windowBytes, messageBytesMax, ...rest } = more;
   const common = {
     ...rest,
     environment: platform,
@@ -52,6 +59,9 @@ export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
         ? await connect({
             ...common,
             ...(tls === undefined ? {} : { tls }),
+            ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+            ...(windowBytes === undefined ? {} : { windowBytes }),
+            ...(messageBytesMax === undefined ? {} : { messageBytesMax }),
             ...(keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs }),
             ...(keepaliveTimeoutMs === undefined ? {} : { keepaliveTimeoutMs }),
           })

@@ -58,6 +58,8 @@ export class TikvTransaction implements Transaction {
   readonly #store: TikvStore;
   readonly #readOnly: boolean;
   readonly #writes: WriteSet;
+  /** Of keys written with `putNew`: the cluster refuses them when somebody else has a value there. */
+  readonly #new = new Set<string>();
   readonly #requirements: Requirement[] = [];
   readonly #savepoints: Mark[] = [];
   /** The client's transaction, moved to the statement that runs. */
@@ -146,6 +148,7 @@ export class TikvTransaction implements Transaction {
     const own = this.#writes.lookup(key);
     if (own.found && own.value !== undefined) return false;
     this.put(key, value);
+    if (!own.found) this.#new.add(latin1(key));
     return true;
   }
 
@@ -260,6 +263,7 @@ export class TikvTransaction implements Transaction {
     for (const { key, value } of this.#writes.writes()) {
       const stored = this.#store.storedKey(key);
       if (value === undefined) client.delete(stored);
+      else if (this.#new.has(latin1(key))) client.insert(stored, value);
       else client.put(stored, value);
     }
     for (const range of this.#writes.ranges) await this.#deleteRange(client, range);
@@ -349,10 +353,31 @@ export class TikvTransaction implements Transaction {
         this.#check();
         return;
       } catch (error) {
-        if (isNewerVersion(error) && this.isolation === 'readCommitted') continue;
+        if (isNewerVersion(error)) {
+          if (this.isolation === 'readCommitted') continue;
+          if (await this.#lockUnchanged(stored, waitMs)) return;
+        }
         // Waiting without a bound is what was asked for; a deadlock would have been found.
         if (waitMs === undefined && isTikvError(error, 'lock_unresolved')) continue;
         throw this.#told(error);
+      }
+    }
+  }
+
+  /**
+   * A newer version need not be a newer value: who only locked the key leaves one too. Locks as of now, and compares.
+   * @returns false when a value has changed.
+   */
+  async #lockUnchanged(stored: readonly Bytes[], waitMs: number | undefined): Promise<boolean> {
+    const client = await this.#ready;
+    const before = await this.#store.client.snapshot(client.readTs).batchGet(stored);
+    for (;;) {
+      const asOf = await this.#store.client.timestamp();
+      try {
+        const now = await client.lock(stored, { waitMs, returnValues: true, asOf });
+        return now.every((value, i) => matches(value, before[i]));
+      } catch (error) {
+        if (!isNewerVersion(error)) throw error;
       }
     }
   }
@@ -394,6 +419,9 @@ export class TikvTransaction implements Transaction {
 
   /** A deadlock by the labels of those in it. */
   #told(error: unknown): unknown {
+    if (isTikvError(error, 'already_exists')) {
+      return new OperationError('transaction_conflict', `a new key was another's: ${error.message}`, { cause: error });
+    }
     if (error instanceof TikvError && error.code === 'deadlock') {
       const chain = (error.waitChain ?? []).map((startTs) => this.#store.labelOf(startTs));
       return new OperationError('deadlock', `a deadlock: ${chain.join(' waits for ')} waits for ${chain[0]}`, {

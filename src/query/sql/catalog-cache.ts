@@ -3,12 +3,16 @@
  *
  * The store tells of every commit that touches the catalog before anyone can observe it; the cache then forgets all it
  * knows and begins a new generation. A plan is good for as long as the generation it was made in.
+ *
+ * Where other processes write to the store, their commits are not told. There the cache is good for one version of the
+ * schema, which each transaction reads and compares (`note`) before it uses a plan.
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
-import { compareBytes } from '../../base/bytes.ts';
+import { compareBytes, text } from '../../base/bytes.ts';
 import { type CatalogReader, readTable, readTableById } from '../../models/relational/catalog.ts';
 import { IndexKeys } from '../../models/relational/index-keys.ts';
+import { schemaVersionKey } from '../../models/relational/keys.ts';
 import { RowCodec } from '../../models/relational/row-codec.ts';
 import {
   decodeSchema,
@@ -68,6 +72,10 @@ export function openTable(
 }
 
 export class CatalogCache {
+  /** Whether others change the schema without this process being told. */
+  readonly isShared: boolean;
+  /** Called when others are found to have changed the schema. */
+  onOthersChange: () => void = () => {};
   readonly #store: Store;
   readonly #keyspace: Keyspace;
   readonly #types: Pick<UserTypes, 'ready'>;
@@ -78,22 +86,29 @@ export class CatalogCache {
   #schemas: Schemas = INITIAL_SCHEMAS;
   #schemasLoaded = false;
   #loadingSchemas: Promise<void> | undefined;
+  /** The version of the schema that the cache is good for, where it is shared; -1 before it was first read. */
+  #schemaVersion = -1;
 
   /** @param types What tables have columns of: ready before one of them is opened. */
   constructor(store: Store, keyspace: Keyspace, types: Pick<UserTypes, 'ready'>) {
     this.#store = store;
     this.#keyspace = keyspace;
     this.#types = types;
+    this.isShared = store.supports.shared;
     this.#stopWatching = store.watch(keyspace.catalog.range(), (record) => {
-      this.#generation++;
       this.#version = record.version;
-      this.#tables.clear();
+      this.#forget();
       this.#noteSchemas(record);
     });
     store.onReset(() => {
       this.#schemasLoaded = false;
       this.#loadingSchemas = undefined;
     });
+  }
+
+  #forget(): void {
+    this.#generation++;
+    this.#tables.clear();
   }
 
   /** Grows with every committed change of the schema. */
@@ -144,6 +159,32 @@ export class CatalogCache {
     }
   }
 
+  /** The version of the schema as a reader sees it: the number of changes that were committed. */
+  async readSchemaVersion(reader: CatalogReader): Promise<number> {
+    const bytes = await reader.get(schemaVersionKey(this.#keyspace));
+    return bytes === undefined ? 0 : Number(text(bytes));
+  }
+
+  /** A version of the schema was seen: a newer one than is known ends the generation. @returns the newest known. */
+  note(schemaVersion: number): number {
+    if (schemaVersion > this.#schemaVersion) {
+      if (this.#schemaVersion >= 0) {
+        this.#forget();
+        this.#schemasLoaded = false;
+        this.#loadingSchemas = undefined;
+        this.onOthersChange();
+      }
+      this.#schemaVersion = schemaVersion;
+    }
+    return this.#schemaVersion;
+  }
+
+  /** Before planning, where the cache is shared: what others have changed by now is known. */
+  refresh(): Promise<unknown> | undefined {
+    if (!this.isShared) return undefined;
+    return this.readSchemaVersion(this.#store).then((version) => this.note(version));
+  }
+
   /** The committed table of that name in a schema; undefined when there is none. */
   find(name: string, schema: Schema): Awaitable<CatalogTable | undefined> {
     const cached = schema.id === PUBLIC_SCHEMA ? name : `${name}\0${schema.id}`;
@@ -152,10 +193,7 @@ export class CatalogCache {
     const loading = this.#types.ready();
     if (loading !== undefined) return loading.then(() => this.find(name, schema));
     const generation = this.#generation;
-    const opened = whenReady(
-      readTable(this.#store, this.#keyspace, name, schema.id),
-      (table) => table && this.#open(this.#store, table, schema.name),
-    );
+    const opened = this.isShared ? this.#findAtOnce(name, schema) : this.#findIn(this.#store, name, schema);
     return whenReady(opened, (found) => {
       if (generation === this.#generation) this.#tables.set(cached, found ?? 'absent');
       return found;
@@ -166,10 +204,24 @@ export class CatalogCache {
   findWithin(transaction: Transaction, name: string, schema: Schema): Awaitable<CatalogTable | undefined> {
     const loading = this.#types.ready();
     if (loading !== undefined) return loading.then(() => this.findWithin(transaction, name, schema));
+    return this.#findIn(transaction, name, schema);
+  }
+
+  #findIn(reader: CatalogReader, name: string, schema: Schema): Awaitable<CatalogTable | undefined> {
     return whenReady(
-      readTable(transaction, this.#keyspace, name, schema.id),
-      (table) => table && this.#open(transaction, table, schema.name),
+      readTable(reader, this.#keyspace, name, schema.id),
+      (table) => table && this.#open(reader, table, schema.name),
     );
+  }
+
+  /** All that is read of it is of one version, whoever changes it meanwhile. */
+  async #findAtOnce(name: string, schema: Schema): Promise<CatalogTable | undefined> {
+    const reader = this.#store.begin({ readOnly: true, label: 'catalog' });
+    try {
+      return await this.#findIn(reader, name, schema);
+    } finally {
+      reader.rollback();
+    }
   }
 
   close(): void {

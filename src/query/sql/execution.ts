@@ -120,7 +120,8 @@ export class Execution implements ExecutionContext {
   }
 
   get nothingNewer(): boolean {
-    return this.#options.engine.store.version === this.transaction.readVersion;
+    const { store } = this.#options.engine;
+    return !store.supports.shared && store.version === this.transaction.readVersion;
   }
 
   get random(): Pick<Random, 'float' | 'uuid'> {

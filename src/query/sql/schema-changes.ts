@@ -16,7 +16,6 @@ import {
   redefineTable,
   truncateTable,
 } from '../../models/relational/catalog.ts';
-import { tableKey } from '../../models/relational/keys.ts';
 import { setPosition } from '../../models/relational/sequence.ts';
 import type { ForeignKey, Table, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
@@ -353,6 +352,7 @@ export class SchemaChanges {
     await this.#session.interrupts.race(beginSchemaChange(transaction, this.#engine.keyspace, bound));
     this.#block.wrote = true;
     this.#block.schemaChanged = true;
+    await this.#engine.catalog.refresh(); // Nobody else changes it from here on.
     await this.#engine.sequences.ready();
     await this.#block.loadSchemas();
     return transaction;
@@ -362,7 +362,7 @@ export class SchemaChanges {
   async lockTable(transaction: Transaction, table: Table): Promise<void> {
     const timeoutMs = this.#session.parameters.milliseconds('lock_timeout');
     const bound = timeoutMs > 0 ? { timeoutMs } : {};
-    const locked = transaction.lock([tableKey(this.#engine.keyspace, table.id)], bound);
+    const locked = transaction.lock(this.#engine.tableLocks.exclusive(table.id), bound);
     if (isPromise(locked)) await this.#session.interrupts.race(locked);
     transaction.beginStatement();
   }

@@ -7,10 +7,16 @@
  *
  * A sequence that the transaction itself created is nobody else's yet: its position is kept by the transaction and
  * written when it commits.
+ *
+ * Where other processes use the same sequences, or the store answers late, a reservation is a transaction (`reserve`), and
+ * no two overlap: values are unique, and in order within a process, as with CACHE in PostgreSQL. `next` then throws
+ * `SequenceDry` when nothing is left; the statement waits for a reservation and begins again. Most do not come to that: a
+ * reservation that is half used is followed by the next.
  */
 
 import { assert } from '../../base/assert.ts';
 import { isPromise } from '../../base/awaitable.ts';
+import { type Bytes, copyBytes, equalBytes } from '../../base/bytes.ts';
 import type { Observer } from '../../base/observer.ts';
 import type { Schema } from '../../models/relational/schema.ts';
 import {
@@ -19,10 +25,13 @@ import {
   encodePosition,
   positionKey,
   type Sequence,
+  type SequencePosition,
   sequencesRange,
 } from '../../models/relational/sequence.ts';
 import { PUBLIC_SCHEMA, type TableId } from '../../models/relational/table.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
+import { runTransaction } from '../../storage/run-transaction.ts';
 import type { CommitRecord, Store } from '../../storage/store.ts';
 import { nameOfList, type QualifiedName, shownName } from './binder/names.ts';
 import type { SequenceAccess } from './functions/evaluation.ts';
@@ -30,6 +39,19 @@ import { SqlError } from './sql-error.ts';
 import { splitName } from './types/object-names.ts';
 
 const RESERVED_VALUES = 32n;
+/** Reservations grow while statements run dry, up to this. */
+const RESERVED_VALUES_MAX = 65_536n;
+
+/** Nothing is reserved of a sequence: to be thrown through a statement, which begins again after `reserve`. */
+export class SequenceDry extends Error {
+  override readonly name = 'SequenceDry';
+  readonly state: SequenceState;
+
+  constructor(state: SequenceState) {
+    super(`nothing is reserved of sequence ${state.definition.name}`);
+    this.state = state;
+  }
+}
 
 /** One sequence and where it stands. */
 export class SequenceState {
@@ -38,6 +60,11 @@ export class SequenceState {
   called: boolean;
   /** The last value that the stored position covers; undefined when nothing is reserved. */
   reserved: bigint | undefined;
+  /** As stored, to tell changes of the definition from repetitions of it; where reservations are transactions. */
+  stored: Bytes | undefined;
+  /** Values that the next reservation has. */
+  ahead = RESERVED_VALUES;
+  reserving: Promise<void> | undefined;
 
   constructor(definition: Sequence) {
     this.definition = definition;
@@ -67,11 +94,23 @@ export class SequenceState {
       : value < this.last && value >= this.reserved;
   }
 
+  /** Values that are reserved and not given out. */
+  get left(): bigint {
+    return this.reserved === undefined ? 0n : (this.reserved - this.last) / this.definition.increment;
+  }
+
+  /** The reservation goes to the end: no more can follow it. */
+  get reaches(): boolean {
+    const { increment, min, max } = this.definition;
+    const next = (this.reserved ?? this.last) + increment;
+    return this.reserved !== undefined && (next > max || next < min);
+  }
+
   /** How far a reservation that begins with `value` may go. */
-  reach(value: bigint): bigint {
+  reach(value: bigint, stepsMax: bigint = RESERVED_VALUES): bigint {
     const { increment, min, max } = this.definition;
     const steps = increment > 0n ? (max - value) / increment : (value - min) / -increment;
-    return value + increment * (steps < RESERVED_VALUES ? steps : RESERVED_VALUES);
+    return value + increment * (steps < stepsMax ? steps : stepsMax);
   }
 
   /** @throws SqlError `numeric_value_out_of_range`. */
@@ -90,16 +129,23 @@ export class SequenceState {
 }
 
 export class Sequences {
+  /** Whether other processes give out values too: then a reservation is a transaction. */
+  readonly isShared: boolean;
   readonly #store: Store;
   readonly #keyspace: Keyspace;
   readonly #states = new Map<TableId, SequenceState>();
   readonly #stopWatching: () => void;
+  readonly #platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
+  /** Positions set by setval that are on their way to the store. */
+  readonly #setting = new Set<Promise<void>>();
   #loading: Promise<void> | undefined;
   #loaded = false;
 
-  constructor(store: Store, keyspace: Keyspace) {
+  constructor(store: Store, keyspace: Keyspace, platform: Pick<Platform, 'clock' | 'random' | 'timers'>) {
+    this.isShared = store.supports.shared;
     this.#store = store;
     this.#keyspace = keyspace;
+    this.#platform = platform;
     this.#stopWatching = store.watch(sequencesRange(keyspace), (record) => this.#note(record));
     store.onReset(() => {
       this.#loaded = false;
@@ -115,6 +161,17 @@ export class Sequences {
     return this.#loading;
   }
 
+  /** Definitions may have changed by others' hands: they are read again before the next statement. */
+  outdate(): void {
+    this.#loaded = false;
+    this.#loading = undefined;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#states.size;
+  }
+
   find(name: string, schema: number): SequenceState | undefined {
     for (const state of this.#states.values()) if (isNamed(state, name, schema)) return state;
     return undefined;
@@ -127,6 +184,12 @@ export class Sequences {
   /** The next value, its position stored. @throws SqlError, OperationError `disk_full`, `store_read_only`. */
   next(state: SequenceState, observer: Observer): bigint {
     const value = state.upcoming();
+    if (this.isShared) {
+      if (!state.covers(value)) throw new SequenceDry(state);
+      state.last = value;
+      this.#reserveSoon(state);
+      return value;
+    }
     if (!state.covers(value)) {
       const reach = state.reach(value);
       this.#write(state, reach, true, observer);
@@ -140,7 +203,74 @@ export class Sequences {
   /** @throws SqlError `numeric_value_out_of_range`. */
   set(state: SequenceState, value: bigint, called: boolean, observer: Observer): void {
     state.set(value, called);
-    this.#write(state, value, called, observer);
+    if (!this.isShared) {
+      this.#write(state, value, called, observer);
+      return;
+    }
+    const setting = this.#put(state, { last: value, called }, undefined).then(() => {});
+    setting.catch(() => {}); // `settled` tells.
+    this.#setting.add(setting);
+  }
+
+  /** Undefined when every position that was set is stored. @throws OperationError of the store. */
+  settled(): Promise<unknown> | undefined {
+    if (this.#setting.size === 0) return undefined;
+    const waits = [...this.#setting];
+    return Promise.all(waits).finally(() => {
+      for (const each of waits) this.#setting.delete(each);
+    });
+  }
+
+  /** Sees to it that `count` values are there. */
+  async ensure(state: SequenceState, count: bigint): Promise<void> {
+    for (let tries = 0; state.left < count && tries < 4; tries++) {
+      if (state.ahead < count) state.ahead = count < RESERVED_VALUES_MAX ? count : RESERVED_VALUES_MAX;
+      await this.reserve(state);
+      if (state.reaches) return;
+    }
+  }
+
+  /** Values for a sequence that ran dry. One reservation at a time. */
+  reserve(state: SequenceState): Promise<void> {
+    state.reserving ??= this.#reserve(state).finally(() => {
+      state.reserving = undefined;
+    });
+    return state.reserving;
+  }
+
+  #reserveSoon(state: SequenceState): void {
+    if (state.left * 2n > state.ahead || state.reaches || state.reserving !== undefined) return;
+    this.reserve(state).catch(() => {}); // Who runs dry asks again, and is told.
+  }
+
+  async #reserve(state: SequenceState): Promise<void> {
+    await this.settled();
+    const key = positionKey(this.#keyspace, state.definition.id);
+    const reserved = await runTransaction(this.#store, this.#platform, async (transaction) => {
+      const bytes = await transaction.get(key);
+      const own = state.definition.position;
+      const position = bytes === undefined ? own : decodePosition(bytes);
+      const from = new SequenceState(state.definition);
+      if (position !== undefined) Object.assign(from, position);
+      const first = from.upcoming();
+      const last = from.reach(first, state.ahead - 1n);
+      transaction.put(key, encodePosition({ last, called: true }));
+      return { first, last, follows: position?.called === true && position.last === state.reserved };
+    });
+    const { increment } = state.definition;
+    // What was left of the reservation before goes on, if nobody else has reserved in between, and is left out otherwise.
+    if (!reserved.follows || state.reserved === undefined) state.last = reserved.first - increment;
+    state.called = true;
+    state.reserved = reserved.last;
+  }
+
+  async #put(state: SequenceState, position: SequencePosition, unless: Bytes | undefined): Promise<void> {
+    const key = positionKey(this.#keyspace, state.definition.id);
+    await runTransaction(this.#store, this.#platform, async (transaction) => {
+      const bytes = await transaction.get(key);
+      if (unless !== undefined && (bytes === undefined || !equalBytes(bytes, unless))) return;
+      transaction.put(key, encodePosition(position));
+    });
   }
 
   /** Gives back what was reserved and not given out. */
@@ -149,6 +279,12 @@ export class Sequences {
     const observer: Observer = { observedVersion: 0 };
     for (const state of this.#states.values()) {
       if (state.reserved === undefined || state.reserved === state.last) continue;
+      if (this.isShared) {
+        // If it is still the last of all: otherwise the rest is left out.
+        const ours = encodePosition({ last: state.reserved, called: true });
+        this.#put(state, { last: state.last, called: true }, ours).catch(() => {});
+        continue;
+      }
       try {
         this.#write(state, state.last, state.called, observer);
       } catch {
@@ -168,6 +304,7 @@ export class Sequences {
 
   async #load(): Promise<void> {
     const transaction = this.#store.begin({ readOnly: true });
+    const found = new Set<TableId>();
     try {
       const cursor = transaction.scan(sequencesRange(this.#keyspace));
       for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
@@ -176,12 +313,20 @@ export class Sequences {
           const state = new SequenceState(definition);
           const { id } = definition;
           if (set !== undefined) Object.assign(state, set);
+          if (this.isShared) {
+            found.add(id);
+            const known = this.#states.get(id);
+            if (known?.stored !== undefined && equalBytes(known.stored, value)) continue;
+            state.stored = copyBytes(value);
+            this.#states.delete(id);
+          }
           if (this.#states.has(id)) continue;
           const position = await transaction.get(positionKey(this.#keyspace, id));
           if (position !== undefined) Object.assign(state, decodePosition(position));
           if (!this.#states.has(id)) this.#states.set(id, state);
         }
       }
+      if (this.isShared) for (const id of this.#states.keys()) if (!found.has(id)) this.#states.delete(id);
       this.#loaded = true;
     } finally {
       transaction.rollback();
@@ -224,6 +369,8 @@ export class SessionSequences implements SequenceAccess {
   readonly #refuseReadOnly: (title: string) => void;
   readonly #schemasOf: (name: QualifiedName) => readonly Schema[];
   readonly #given = new Map<TableId, bigint>();
+  /** Of the statement that runs: where each sequence was before, and what it gave last and since the last `topUp`. */
+  readonly #used = new Map<SequenceState, { readonly before: bigint; given: bigint; count: bigint }>();
   #last: TableId | undefined;
 
   /** @param schemasOf Where a name is looked for, in order. */
@@ -248,10 +395,43 @@ export class SessionSequences implements SequenceAccess {
       value = state.upcoming();
       state.last = value;
       state.called = true;
-    } else value = this.#sequences.next(state, this.#observer);
+    } else value = this.#giveOut(state);
     this.#given.set(id, value);
     this.#last = id;
     return value;
+  }
+
+  #giveOut(state: SequenceState): bigint {
+    const before = state.last;
+    const value = this.#sequences.next(state, this.#observer);
+    if (!this.#sequences.isShared) return value;
+    const used = this.#used.get(state);
+    if (used === undefined) this.#used.set(state, { before, given: value, count: 1n });
+    else {
+      used.given = value;
+      used.count++;
+    }
+    return value;
+  }
+
+  beginStatement(): void {
+    if (this.#used.size > 0) this.#used.clear();
+  }
+
+  /** The statement will run again from its beginning: it is given the same values, unless others have had the next. */
+  restart(): void {
+    for (const [state, { before, given }] of this.#used) if (state.last === given) state.last = before;
+    this.#used.clear();
+  }
+
+  /** Between batches of rows: the next batch finds as many values as it may need. Undefined when it will. */
+  topUp(): Promise<unknown> | undefined {
+    const waits: Promise<void>[] = [];
+    for (const [state, used] of this.#used) {
+      if (state.left < used.count * 4n && !state.reaches) waits.push(this.#sequences.ensure(state, used.count * 8n));
+      used.count = 0n;
+    }
+    return waits.length === 0 ? undefined : Promise.all(waits);
   }
 
   current(sequence: string | number): bigint {

@@ -20,6 +20,7 @@ import { Sequences } from './sequences.ts';
 import { StatementTemplates } from './statement-template.ts';
 import { AutoAnalyze } from './statistics/auto-analyze.ts';
 import { StatisticsOfTables } from './statistics/table-statistics.ts';
+import { TableLocks } from './table-locks.ts';
 import type { SqlType } from './types/types.ts';
 import { UserTypes } from './user-types.ts';
 import { QueryMemory } from './workspace/query-memory.ts';
@@ -46,6 +47,8 @@ const PLAN_VARIANTS_MAX = 16;
 
 /** Hidden row ids are milliseconds since 1970 followed by this many bits of a counter. */
 const ROW_ID_COUNTER_BITS = 20n;
+/** Of which the last ten tell processes apart where several share the store. */
+const ROW_ID_TAGS = 1024n;
 
 /** Of parameters; undefined leaves one to the statement. */
 type DeclaredTypes = readonly (SqlType | undefined)[];
@@ -68,6 +71,7 @@ export class SqlEngine {
   readonly catalog: CatalogCache;
   readonly sequences: Sequences;
   readonly types: UserTypes;
+  readonly tableLocks: TableLocks;
   readonly systemTables: SystemTables;
   /** What running statements hold. */
   readonly memory: QueryMemory;
@@ -84,6 +88,7 @@ export class SqlEngine {
   #running = 0;
   #idle: Deferred<void> | undefined;
   #lastRowId = 0n;
+  readonly #rowIdTag: bigint;
   /** Tables without a primary key whose last id is known, by id. */
   readonly #rowIdTables = new Set<number>();
 
@@ -95,11 +100,17 @@ export class SqlEngine {
     this.parser = new SqlParser(this.limits);
     this.types = new UserTypes(this.store, this.keyspace);
     this.catalog = new CatalogCache(this.store, this.keyspace, this.types);
-    this.sequences = new Sequences(this.store, this.keyspace);
+    this.sequences = new Sequences(this.store, this.keyspace, this.platform);
+    this.catalog.onOthersChange = () => {
+      this.sequences.outdate();
+      this.types.outdate();
+    };
+    this.tableLocks = new TableLocks(this.store, this.keyspace, Buffer.from(this.platform.random.bytes(1))[0]!);
     this.systemTables = new SystemTables(this.keyspace);
     this.memory = new QueryMemory(this.limits.queryBytesMax);
     this.temporaryFiles = options.temporaryFiles;
     this.log = options.log ?? silentLog;
+    this.#rowIdTag = BigInt(Buffer.from(this.platform.random.bytes(2)).readUInt16LE(0)) % ROW_ID_TAGS;
     this.statistics = new StatisticsOfTables(this.store, this.keyspace);
     const { autoAnalyzeDelayMs: delayMs } = options;
     const { store, keyspace, platform, statistics, log } = this;
@@ -201,9 +212,12 @@ export class SqlEngine {
 
   /**
    * An id for a row of a table without a primary key, greater than every one that the table has or had since the store was
-   * opened: of the clock, unless that is behind. Nobody else gives ids out as long as the store is this process's own.
+   * opened: of the clock, unless that is behind. Nobody else gives ids out as long as the store is this process's own;
+   * where it is not, the ids of a process are told by a number of its own in their last bits. Two processes may have the
+   * same number: then the store refuses the second row of an id, and the statement begins again.
    */
   nextRowId(table: CatalogTable): Awaitable<bigint> {
+    if (this.store.supports.shared) return this.#nextSharedRowId();
     if (this.#rowIdTables.has(table.table.id)) return this.#nextRowId();
     return whenReady(this.#lastRowIdOf(table), (last) => {
       if (last > this.#lastRowId) this.#lastRowId = last;
@@ -225,6 +239,12 @@ export class SqlEngine {
       return row[table.columns.length] as bigint;
     };
     return whenReady(cursor.next(), done);
+  }
+
+  #nextSharedRowId(): bigint {
+    const byClock = (BigInt(Math.trunc(this.platform.clock.nowMs())) << ROW_ID_COUNTER_BITS) | this.#rowIdTag;
+    this.#lastRowId = byClock > this.#lastRowId ? byClock : this.#lastRowId + ROW_ID_TAGS;
+    return this.#lastRowId;
   }
 
   #nextRowId(): bigint {

@@ -9,8 +9,8 @@
 import type { Node } from '@pgsql/types';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
-import type { Bytes } from '../../base/bytes.ts';
-import { hasCode } from '../../base/errors.ts';
+import { type Bytes, equalBytes } from '../../base/bytes.ts';
+import { hasCode, OperationError } from '../../base/errors.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import type { Schema } from '../../models/relational/schema.ts';
 import type { ColumnType } from '../../models/relational/table.ts';
@@ -27,6 +27,7 @@ import type { ParsedStatement } from './parser/parser.ts';
 import { type Plan, planQuery } from './planner/plan.ts';
 import { closeRunning, type Portal, pump, type RunningPortal, tagOf } from './portal.ts';
 import type { ResultSink } from './results.ts';
+import { SequenceDry } from './sequences.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
@@ -36,6 +37,11 @@ import type { SqlType, SqlValue } from './types/types.ts';
 
 /** The catalog changed while a lock was waited for: plan again. Never leaves the session. */
 export class PlanOutdated extends Error {}
+
+/** Reservations grow fourfold with each attempt. */
+const DRY_ATTEMPTS_MAX = 12;
+
+const none = (): undefined => undefined;
 
 export interface GivenParameters {
   readonly types: readonly SqlType[];
@@ -61,6 +67,7 @@ export class StatementRunner {
   runPoint(plan: Plan, values: readonly SqlValue[], sink: ResultSink, announce: boolean): Awaitable<true> | undefined {
     const { point } = plan;
     const block = this.#block;
+    if (this.#engine.catalog.isShared) return undefined; // The plan may be outdated, which only a transaction can tell.
     if (point === undefined || block.status !== 'none' || plan.generation !== this.#engine.catalog.generation) return;
     if (block.storeIsolation() !== 'readCommitted') return;
     const key = point.key(values);
@@ -101,6 +108,15 @@ export class StatementRunner {
   ): Awaitable<void> {
     const delivery = { started: false };
     const again = (error: unknown): Awaitable<void> => {
+      if (error instanceof SequenceDry && !delivery.started && attempt < DRY_ATTEMPTS_MAX) {
+        if (autocommit) {
+          this.#block.endTransaction();
+          this.#block.beginImplicit();
+        }
+        return this.#refill(error, attempt).then(() =>
+          this.runQuery(statement, given, isLast, autocommit, sink, attempt + 1),
+        );
+      }
       const retriable = error instanceof PlanOutdated || (autocommit && this.#retriable(error));
       if (!retriable || delivery.started || attempt >= this.#engine.limits.attemptsMax) throw error;
       if (!(error instanceof PlanOutdated)) {
@@ -117,6 +133,13 @@ export class StatementRunner {
     } catch (error) {
       return again(error);
     }
+  }
+
+  /** Undoes what the statement has done, and reserves values for its next attempt. */
+  async #refill({ state }: SequenceDry, attempt: number): Promise<void> {
+    this.#block.undoStatement();
+    this.#block.sequences.restart();
+    await this.#engine.sequences.ensure(state, 32n * 4n ** BigInt(attempt - 1) + state.left);
   }
 
   /** A conflict that PostgreSQL would not have had: at READ COMMITTED it waits and goes on. */
@@ -142,9 +165,12 @@ export class StatementRunner {
           delivery.started = true;
           sink.columns(plan.columns!);
         }
-        return sink.rows(plan.columns!, batch);
+        return whenReady(this.#block.sequences.topUp(), () => sink.rows(plan.columns!, batch));
       };
-      return whenReady(pump(running, 0, this.#session.interrupts, deliver), () => {
+      const pumped = whenReady(pump(running, 0, this.#session.interrupts, deliver), () =>
+        this.#engine.sequences.settled(),
+      );
+      return whenReady(pumped, () => {
         closeRunning(running);
         const finish = (): void => {
           if (plan.columns !== undefined && !delivery.started) sink.columns(plan.columns);
@@ -160,6 +186,7 @@ export class StatementRunner {
     statement: ParsedStatement,
     rowsMax: number,
     sink: ResultSink,
+    attempt = 1,
   ): Awaitable<'complete' | 'suspended'> {
     if (portal.state === 'done') {
       sink.complete(portal.running === undefined ? 'SELECT 0' : `${portal.running.plan.verb} 0`);
@@ -172,16 +199,32 @@ export class StatementRunner {
         'a portal of an ended transaction',
       );
       const { plan } = running;
-      return whenReady(
-        pump(running, rowsMax, this.#session.interrupts, (batch) => sink.rows(plan.columns!, batch)),
-        (ended) => {
+      let delivered = running.rows > 0;
+      const deliver = (batch: RowBatch): Awaitable<void> => {
+        delivered = true;
+        return whenReady(this.#block.sequences.topUp(), () => sink.rows(plan.columns!, batch));
+      };
+      const again = (error: unknown): Awaitable<'complete' | 'suspended'> => {
+        if (!(error instanceof SequenceDry) || delivered || attempt >= DRY_ATTEMPTS_MAX) throw error;
+        closeRunning(running);
+        portal.state = 'new';
+        portal.running = undefined;
+        return this.#refill(error, attempt).then(() => this.runPortal(portal, statement, rowsMax, sink, attempt + 1));
+      };
+      const finish = (ended: boolean): Awaitable<'complete' | 'suspended'> =>
+        whenReady(this.#engine.sequences.settled(), () => {
           if (!ended) return 'suspended';
           portal.state = 'done';
           closeRunning(running);
           sink.complete(tagOf(running));
           return 'complete';
-        },
-      );
+        });
+      try {
+        const pumped = whenReady(pump(running, rowsMax, this.#session.interrupts, deliver), finish);
+        return isPromise(pumped) ? pumped.catch(again) : pumped;
+      } catch (error) {
+        return again(error);
+      }
     });
   }
 
@@ -217,11 +260,13 @@ export class StatementRunner {
     if (this.#planIsOutdated(plan)) throw new PlanOutdated();
     const held = this.#block.holdPortals();
     if (isPromise(held)) return held.then(() => this.open(plan, values, autocommit));
+    const { isShared } = this.#engine.catalog;
     let transaction = this.#block.transaction;
     if (transaction !== undefined) transaction.beginStatement();
-    else if (!plan.isPointRead || !(autocommit || this.#block.storeIsolation() === 'readCommitted')) {
+    else if (isShared || !plan.isPointRead || !(autocommit || this.#block.storeIsolation() === 'readCommitted')) {
       transaction = this.#block.begin();
     }
+    if (isShared) this.#block.markStatement();
     const execution = this.#execution(transaction, values, statementMicros);
     const open = (): RunningPortal => {
       if (plan.verb !== 'SELECT' || plan.writesRows === true) this.#block.wrote = true;
@@ -232,13 +277,38 @@ export class StatementRunner {
       throw new SqlError('insufficient_privilege', `permission denied: "${refused.table.name}" is a system catalog`);
     }
     const wanted = plan.writes.filter(({ table }) => !this.#block.heldTables.has(table.id));
-    if (wanted.length === 0) return open();
-    const keys = wanted.map(({ table }) => tableKey(this.#engine.keyspace, table.id));
-    return whenReady(execution.lock(keys, { mode: 'share' }), () => {
-      for (const { table } of wanted) this.#block.heldTables.add(table.id);
+    const upToDate =
+      isShared && !this.#block.schemaChanged ? () => this.#checkSchema(plan, transaction!, wanted) : none;
+    if (wanted.length === 0) return whenReady(upToDate(), open);
+    const ids = wanted.map(({ table }) => table.id);
+    const locked = this.#engine.tableLocks.share(ids, (keys, options) => execution.lock(keys, options));
+    return whenReady(locked, () => {
+      for (const id of ids) this.#block.heldTables.add(id);
       if (this.#planIsOutdated(plan)) throw new PlanOutdated();
-      return open();
+      return whenReady(upToDate(), open);
     });
+  }
+
+  /**
+   * Where others may have changed the schema: that the plan was made for what this statement sees. Tables that it writes to
+   * are locked already, so their definitions stay as they are. @throws PlanOutdated
+   */
+  async #checkSchema(plan: Plan, transaction: Transaction, locked: readonly CatalogTable[]): Promise<void> {
+    const { catalog, keyspace, store } = this.#engine;
+    const fixed = transaction.isolation !== 'readCommitted';
+    if (locked.length > 0 && !fixed) transaction.beginStatement();
+    const before = this.#block.schemaVersion;
+    const seen = await catalog.readSchemaVersion(transaction);
+    const known = catalog.note(seen);
+    this.#block.schemaVersion = seen;
+    if (this.#planIsOutdated(plan) || (fixed && before === undefined && known > seen)) throw new PlanOutdated();
+    if (!fixed) return;
+    for (const { table } of locked) {
+      const key = tableKey(keyspace, table.id);
+      const [newest, own] = await Promise.all([store.get(key), transaction.get(key)]);
+      if (newest !== undefined && own !== undefined && equalBytes(newest, own)) continue;
+      throw new OperationError('transaction_conflict', `table "${table.name}" was changed since the transaction began`);
+    }
   }
 
   /** For statements that are not planned, and compute expressions of definitions. */
@@ -280,6 +350,11 @@ export class StatementRunner {
     const { planKey } = this.#session.parameters;
     const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, planKey, types);
     if (cached !== undefined) return cached;
+    return whenReady(engine.catalog.refresh(), () => this.#planAnew(statement, types));
+  }
+
+  #planAnew(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Awaitable<Plan> {
+    const engine = this.#engine;
     const { generation } = engine.catalog;
     const resolved = this.resolveTypes(statement.node);
     if (isPromise(resolved)) return resolved.then((node) => this.#planNode(statement, node, types, generation));

@@ -51,6 +51,8 @@ export class TransactionBlock {
   nowMicros: bigint | undefined;
   /** Tables whose definition this transaction holds in share, by id. */
   readonly heldTables = new Set<number>();
+  /** The version of the schema that the transaction saw last, where others may change it. */
+  schemaVersion: number | undefined;
   readonly savepoints: SavepointEntry[] = [];
   /** Checks of deferrable constraints that are left to the end of the transaction. */
   readonly #deferred: (() => Awaitable<void>)[] = [];
@@ -68,6 +70,7 @@ export class TransactionBlock {
   #objectsSeen: CatalogObjects | undefined;
   /** Rows that were written, by table; counted when the transaction commits. */
   readonly #changes: { readonly table: TableId; readonly change: RowChange; readonly rows: number }[] = [];
+  #statementMark: { readonly mark: Savepoint; readonly deferred: number } | undefined;
   readonly #engine: SqlEngine;
   readonly #parameters: SessionParameters;
   readonly #label: string;
@@ -103,6 +106,9 @@ export class TransactionBlock {
     if (this.schemaChanged) return true;
     const { transaction } = this;
     if (transaction === undefined || transaction.isolation === 'readCommitted') return false;
+    const { catalog } = this.#engine;
+    if (catalog.isShared)
+      return this.schemaVersion !== undefined && catalog.note(this.schemaVersion) > this.schemaVersion;
     return this.#engine.catalog.version > transaction.readVersion;
   }
 
@@ -292,6 +298,24 @@ export class TransactionBlock {
     } else this.#changes.push({ table, change, rows });
   }
 
+  /** From here on `undoStatement` can undo what the statement does, where it may have to begin again. */
+  markStatement(): void {
+    this.sequences.beginStatement();
+    this.#statementMark = undefined;
+    if (this.#engine.sequences.size === 0 || this.transaction === undefined) return;
+    this.#statementMark = { mark: this.transaction.savepoint(), deferred: this.deferredChecks };
+  }
+
+  /** Harmless when the transaction has ended. */
+  undoStatement(): void {
+    const marked = this.#statementMark;
+    this.#statementMark = undefined;
+    if (marked === undefined || this.transaction === undefined) return;
+    this.transaction.rollbackTo(marked.mark);
+    this.forgetDeferred(marked.deferred);
+    this.heldTables.clear();
+  }
+
   observe(version: number): void {
     this.observer.observedVersion = Math.max(this.observer.observedVersion, version);
   }
@@ -322,6 +346,8 @@ export class TransactionBlock {
     this.#ownSchemas = undefined;
     this.#constraintModes.clear();
     this.heldTables.clear();
+    this.schemaVersion = undefined;
+    this.#statementMark = undefined;
     this.sequences.own.clear();
     this.parametersAtBegin = undefined;
     this.#parameters.endTransaction();

@@ -50,6 +50,13 @@ export class UserTypes {
     return this.#loading;
   }
 
+  /** Others have changed the schema: all are read again before the next statement. */
+  outdate(): void {
+    this.#loaded = false;
+    this.#loading = undefined;
+    this.#known.clear();
+  }
+
   /** Whether the type is part of what is committed. */
   isCommitted(id: TableId): boolean {
     return this.#known.has(id);

@@ -6,6 +6,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import { vacuumOrAnalyze } from './analyze-statement.ts';
 import { bindCopy } from './binder/bind-copy.ts';
 import { kindOf, placeIn, relationName, statementTitle, stringOf } from './binder/names.ts';
+import type { CatalogTable } from './catalog-cache.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
@@ -18,6 +19,9 @@ import { SettingStatements } from './setting-statements.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import { PlanOutdated, type StatementRunner } from './statement-runner.ts';
 import type { TransactionBlock } from './transaction-block.ts';
+
+/** More than the rows of a chunk that a client sends of a COPY, as they come. */
+const COPY_VALUES = 32_768n;
 
 export class UtilityStatements {
   readonly settings: SettingStatements;
@@ -119,18 +123,33 @@ export class UtilityStatements {
     sink.complete(`ALTER ${words}`);
   }
 
+  /** Rows that have come cannot be asked for again: the values that a chunk of them takes are there before it is. */
+  async #reserveForCopy(table: CatalogTable | undefined): Promise<void> {
+    const { sequences } = this.#session.engine;
+    for (const { sequence } of table?.table.columns ?? []) {
+      const state = sequence === undefined ? undefined : sequences.get(sequence);
+      if (state !== undefined && !state.reaches) await sequences.ensure(state, COPY_VALUES);
+    }
+  }
+
   async #copy(statement: Extract<Node, { CopyStmt: unknown }>['CopyStmt'], sink: UtilitySink): Promise<void> {
     await this.#block.holdPortals();
     for (;;) {
+      await this.#session.engine.catalog.refresh();
       const { generation } = this.#session.engine.catalog;
       await this.#block.loadSchemas();
       const found =
         statement.relation === undefined ? undefined : await this.#runner.findTable(relationName(statement.relation));
       const bound = bindCopy(statement, () => found);
       let source: ClosableCopySource | undefined;
+      const { sequences } = this.#session.engine;
+      const reserve = () => this.#reserveForCopy(found);
       const next = (): Awaitable<Bytes | undefined> => {
-        const chunk = source!.next();
-        return isPromise(chunk) ? this.#session.interrupts.race(chunk) : chunk;
+        const read = (): Awaitable<Bytes | undefined> => {
+          const chunk = source!.next();
+          return isPromise(chunk) ? this.#session.interrupts.race(chunk) : chunk;
+        };
+        return sequences.isShared ? reserve().then(read) : read();
       };
       const plan = planCopy(bound, { next }, generation);
       let running: RunningPortal;

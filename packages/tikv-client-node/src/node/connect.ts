@@ -25,6 +25,8 @@ export interface NodeClientOptions extends Omit<ClientOptions, 'environment' | '
   readonly connectTimeoutMs?: number;
   readonly keepaliveTimeMs?: number;
   readonly keepaliveTimeoutMs?: number;
+  readonly windowBytes?: number;
+  readonly messageBytesMax?: number;
 }
 
 /** How often TLS files are looked at. */
@@ -64,6 +66,8 @@ function prepare(options: NodeClientOptions): { readonly clientOptions: ClientOp
     connectTimeoutMs,
     keepaliveTimeMs,
     keepaliveTimeoutMs,
+    windowBytes,
+    messageBytesMax,
     ...rest
   } = options;
   let material = tls === undefined ? undefined : readTls(tls);
@@ -73,6 +77,8 @@ function prepare(options: NodeClientOptions): { readonly clientOptions: ClientOp
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
     ...(keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs }),
     ...(keepaliveTimeoutMs === undefined ? {} : { keepaliveTimeoutMs }),
+    ...(windowBytes === undefined ? {} : { windowBytes }),
+    ...(messageBytesMax === undefined ? {} : { messageBytesMax }),
   });
   let stopped = false;
   const watch = () => {

@@ -22,7 +22,13 @@ export class FrameParser {
   /** Bytes of the message being gathered, header included; undefined until the header is there. */
   #needed: number | undefined;
 
-  /** @throws Error when a message is compressed or longer than `MESSAGE_BYTES_MAX`. */
+  readonly #bytesMax: number;
+
+  constructor(bytesMax = MESSAGE_BYTES_MAX) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** @throws Error when a message is compressed or too long. */
   push(chunk: Buffer, onMessage: (message: Buffer) => void): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
@@ -33,7 +39,7 @@ export class FrameParser {
     while (buffer.length - at >= HEADER_BYTES) {
       if (buffer[at] !== 0) throw new Error('a compressed message, which was not asked for');
       const length = buffer.readUInt32BE(at + 1);
-      if (length > MESSAGE_BYTES_MAX) throw new Error(`a message of ${length} bytes`);
+      if (length > this.#bytesMax) throw new Error(`a message of ${length} bytes, more than ${this.#bytesMax}`);
       if (buffer.length - at < HEADER_BYTES + length) {
         this.#needed = HEADER_BYTES + length;
         break;

@@ -44,6 +44,10 @@ export interface GrpcTransportOptions {
   readonly keepaliveTimeMs?: number;
   /** Default 3,000. */
   readonly keepaliveTimeoutMs?: number;
+  /** What a peer may send before it is read, of a stream and of a connection. Default 128 MiB. */
+  readonly windowBytes?: number;
+  /** Longest message that is taken. Default 1 GiB. */
+  readonly messageBytesMax?: number;
 }
 
 const WINDOW_BYTES = 128 * 1024 * 1024;
@@ -172,7 +176,7 @@ class GrpcConnection implements Connection {
         return void fail(`cannot connect: ${messageOf(error)}`, error);
       }
     }
-    return new GrpcCall(this.#session, this.address, path, timeoutMs, onMessage, onEnd);
+    return new GrpcCall(this.#session, this.address, path, timeoutMs, onMessage, onEnd, this.#options.messageBytesMax);
   }
 
   #newSession(): Session {
@@ -215,7 +219,7 @@ class Session {
     this.#options = options;
     const material = tls?.();
     this.http2 = connect(authority, {
-      settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+      settings: { enablePush: false, initialWindowSize: options.windowBytes ?? WINDOW_BYTES },
       ...(material === undefined
         ? {}
         : {
@@ -232,7 +236,7 @@ class Session {
     this.http2.on('connect', () => {
       connected = true;
       timer.cancel();
-      this.http2.setLocalWindowSize(WINDOW_BYTES);
+      this.http2.setLocalWindowSize(options.windowBytes ?? WINDOW_BYTES);
       listener.onConnected();
     });
     this.http2.on('error', (error) => {
@@ -296,7 +300,7 @@ class GrpcCall implements MessageStream {
   readonly #session: Session;
   readonly #address: string;
   readonly #stream: ClientHttp2Stream;
-  readonly #parser = new FrameParser();
+  readonly #parser: FrameParser;
   readonly #onEnd: (error: RpcError | undefined) => void;
   #status: number | undefined;
   #message = '';
@@ -309,10 +313,12 @@ class GrpcCall implements MessageStream {
     timeoutMs: number | undefined,
     onMessage: (message: Buffer) => void,
     onEnd: (error: RpcError | undefined) => void,
+    messageBytesMax: number | undefined,
   ) {
     this.#session = session;
     this.#address = address;
     this.#onEnd = onEnd;
+    this.#parser = new FrameParser(messageBytesMax);
     const stream = session.http2.request({
       ':method': 'POST',
       ':path': path,
