@@ -74,6 +74,16 @@ async function main(argv: readonly string[]): Promise<number> {
       const loaded = await load(command);
       await (await server()).keysCommand(loaded, chosen, out);
     });
+  withFlags(
+    program.command('transaction').description('what became of a transaction whose commit was unknown'),
+    COMMON_FLAGS,
+  )
+    .argument('<id>', 'as the error said')
+    .option('--provider <name>', 'provider that it was on (default: the one that can tell)')
+    .action(async (id: string, { provider }: { provider?: string }, command: Command) => {
+      const loaded = await load(command);
+      await (await server()).transactionCommand(loaded, id, provider === undefined ? {} : { provider }, out);
+    });
   withFlags(program.command('backup').description('write a consistent copy of all data to a directory'), COMMON_FLAGS)
     .argument('<directory>', 'an empty or new directory')
     .action(async (directory: string, _, command: Command) => {

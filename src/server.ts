@@ -18,6 +18,7 @@ import { messageOf, OperationError } from './base/errors.ts';
 import { type Log, silentLog } from './base/log.ts';
 import { openBlobs } from './blob-server.ts';
 import type { Directory } from './cluster/directory.ts';
+import { Membership } from './cluster/members.ts';
 import { SharedStoreDirectory } from './cluster/shared-store-directory.ts';
 import { SoleMemberDirectory } from './cluster/sole-member-directory.ts';
 import { StoreDirectory } from './cluster/store-directory.ts';
@@ -200,6 +201,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
   };
 
   let started = false;
+  let membership: Membership | undefined;
   const drains: (() => Promise<void>)[] = [() => sql.drain()];
   const metrics = [
     ...[...stores.byName.values()].map(storeMetrics),
@@ -266,7 +268,14 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       accept,
     );
   }
-  const operations = operationsHandler({ platform, store: stores.default, started: () => started, metrics });
+  const operations = operationsHandler({
+    platform,
+    store: stores.default,
+    stores: [...stores.byName.values()],
+    members: () => membership?.members,
+    started: () => started,
+    metrics,
+  });
   const httpLimits = {
     connectionsMax: http.connectionsMax,
     ...(http.requestTimeoutMs > 0 && { requestTimeoutMs: http.requestTimeoutMs }),
@@ -312,6 +321,19 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
   );
   cleanup.push({ what: 'control socket', undo: () => control.close() });
   started = true;
+
+  const store = clusterStoreOf(config, stores);
+  if (store !== undefined) {
+    const reachable = Object.fromEntries(
+      [...Object.entries(sockets), ...Object.entries(https)].map(([name, listener]) => [
+        name,
+        `${listener.host}:${listener.port}`,
+      ]),
+    );
+    const identity = { id: nodeId, version: VERSION, addresses: reachable };
+    membership = await Membership.join({ store, platform, keyspace, log, ...identity });
+    cleanup.push({ what: 'member record', undo: () => membership?.leave() });
+  }
 
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
@@ -401,6 +423,13 @@ async function directoryOf(store: Store, platform: Platform, keyspace: Keyspace,
   return new SharedStoreDirectory(alone, leases, new Set([KeyspacePartition.type]));
 }
 
+/** Where members make themselves known: the cluster provider, or any that others can share. */
+function clusterStoreOf(config: Config, stores: Stores): Store | undefined {
+  const { cluster } = config.providers;
+  const preferred = cluster === undefined ? stores.default : stores.named(cluster);
+  return [preferred, ...stores.byName.values()].find(({ supports }) => supports.shared);
+}
+
 async function nodeIdOf(config: Config, platform: Platform): Promise<string> {
   const path = join(config.server.dataDir, 'NODE_ID');
   if (await platform.files.exists(path)) return text(await platform.files.read(path)).trim();
@@ -467,6 +496,16 @@ export async function keysCommand(
 /** Backs every persistent provider up to a directory, while the server goes on. */
 export async function backupCommand(config: Config, directory: string, out: Out): Promise<void> {
   await administerHere(config, { command: 'backup', directory: resolve(directory) }, out);
+}
+
+/** Prints what became of a transaction whose commit was unknown: `committed` or `rolled back`. */
+export async function transactionCommand(
+  config: Config,
+  id: string,
+  options: { readonly provider?: string },
+  out: Out,
+): Promise<void> {
+  await administerHere(config, { command: 'transaction', id, ...options }, out);
 }
 
 async function administerHere(config: Config, request: AdministrationRequest, out: Out): Promise<void> {

@@ -212,7 +212,30 @@ export interface StoreSupports {
 export interface StoreHealth {
   readonly status: 'healthy' | 'degraded' | 'unhealthy';
   readonly reason?: string;
+  /** Wall milliseconds since 1970 of the last operation that succeeded, where the store is elsewhere. */
+  readonly lastSuccessAtMs?: number;
 }
+
+/** Figures of one provider's own kind, for metrics; `name` is of Prometheus and begins with the provider's type. */
+export type ProviderFigure =
+  | {
+      readonly kind: 'counter' | 'gauge';
+      readonly name: string;
+      readonly about: string;
+      readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[];
+    }
+  | {
+      readonly kind: 'histogram';
+      readonly name: string;
+      readonly about: string;
+      /** Upper bounds in ascending order. */
+      readonly bounds: readonly number[];
+      /** A count for each bound, and one for what lies beyond them. */
+      readonly series: readonly {
+        readonly labels: Readonly<Record<string, string>>;
+        readonly counts: readonly number[];
+      }[];
+    };
 
 /** Figures for metrics; bytes and counts since opening unless said otherwise. */
 export interface StoreStatistics {
@@ -279,10 +302,19 @@ export interface Store {
    */
   changes(after: Version, signal?: AbortSignal): AsyncIterable<CommitRecord>;
 
+  /**
+   * What became of a transaction whose commit was `commit_unknown`, by the id in that error. The answer is final: what has
+   * not happened by then never will. Undefined where no commit can be unknown while the process lives.
+   * @throws OperationError `invalid_argument` for what is no id, `io`.
+   */
+  outcomeOf?(id: string): Promise<'committed' | 'rolledBack'>;
+
   /** Writes a key and reads it back; what readiness probes call. */
   probe(): Promise<void>;
   readonly health: StoreHealth;
   statistics(): StoreStatistics;
+  /** What only this kind of provider counts. */
+  figures?(): readonly ProviderFigure[];
 
   /** Finishes what was ordered, then releases everything. Open transactions fail with `store_closed`. */
   close(): Promise<void>;

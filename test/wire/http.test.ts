@@ -14,6 +14,7 @@ import {
   storeMetrics,
 } from '../../src/protocols/http/metrics.ts';
 import { operationsHandler } from '../../src/protocols/http/operations.ts';
+import type { StoreHealth } from '../../src/storage/store.ts';
 import { RawClient } from './resp-client.ts';
 import { startRespServer, type TestServer } from './resp-server.ts';
 
@@ -25,6 +26,7 @@ let probes = 0;
 let probeFailure: Error | undefined;
 const platform = newNodePlatform();
 const lag = new EventLoopLag(platform);
+let farHealth: StoreHealth = { status: 'healthy' };
 /** Monotonic time of readiness, moved by hand. */
 let skewMs = 0;
 
@@ -44,6 +46,18 @@ beforeAll(async () => {
         return probeFailure === undefined ? store.probe() : Promise.reject(probeFailure);
       },
     },
+    stores: [
+      store,
+      {
+        name: 'far',
+        get health() {
+          return farHealth;
+        },
+      },
+    ],
+    members: () => [
+      { id: 'one', incarnation: 1, startedAtMs: 0, expiresAtMs: 1, version: '1.2.3', addresses: { redis: 'here:1' } },
+    ],
     started: () => started,
     metrics: [
       storeMetrics(store),
@@ -132,5 +146,23 @@ describe('metrics', () => {
     }
     const page = await readFile(new URL('../../docs/operations/metrics.md', import.meta.url), 'utf8');
     for (const [, name] of text.matchAll(/^# TYPE (\S+)/gm)) expect(page).toContain(`\`${name}\``);
+  });
+
+  it('health tells of each provider, with the last success of those elsewhere, and of the members', async () => {
+    const name = server.store.name;
+    const members = [
+      { id: 'one', started: '1970-01-01T00:00:00.000Z', version: '1.2.3', addresses: { redis: 'here:1' } },
+    ];
+    const healthy = { [name]: { status: 'Healthy' }, far: { status: 'Healthy' } };
+    expect(await get('/health')).toEqual([200, { status: 'Healthy', providers: healthy, members }]);
+    farHealth = { status: 'degraded', reason: 'a store is away', lastSuccessAtMs: 1_000 };
+    const far = { status: 'Degraded', reason: 'a store is away', last_success: '1970-01-01T00:00:01.000Z' };
+    expect(await get('/health')).toEqual([
+      200,
+      { status: 'Degraded', providers: { [name]: { status: 'Healthy' }, far }, members },
+    ]);
+    farHealth = { ...farHealth, status: 'unhealthy' };
+    expect(await get('/health')).toMatchObject([503, { status: 'Unhealthy' }]);
+    farHealth = { status: 'healthy' };
   });
 });

@@ -21,7 +21,8 @@ export type AdministrationRequest =
       readonly prefix?: string | undefined;
       readonly limit?: number | undefined;
     }
-  | { readonly command: 'backup'; readonly directory: string };
+  | { readonly command: 'backup'; readonly directory: string }
+  | { readonly command: 'transaction'; readonly id: string; readonly provider?: string | undefined };
 
 export interface Administered {
   readonly platform: Platform;
@@ -39,6 +40,8 @@ export async function administer(administered: Administered, request: Administra
       return printKeys(administered, request, out);
     case 'backup':
       return backUp(administered, request.directory, out);
+    case 'transaction':
+      return tellOutcome(administered, request, out);
   }
 }
 
@@ -47,13 +50,7 @@ async function printKeys(
   request: Extract<AdministrationRequest, { command: 'keys' }>,
   out: Out,
 ): Promise<void> {
-  const name = request.provider ?? administered.defaultProvider;
-  const store = administered.stores.get(name);
-  if (store === undefined) {
-    throw new OperationError('not_found', `no provider named ${name} is open`, {
-      hint: `Open are: ${[...administered.stores.keys()].join(', ')}.`,
-    });
-  }
+  const store = requireStore(administered, request.provider);
   const { keyspace, platform } = administered;
   const snapshot = store.begin({ readOnly: true, label: 'keys' });
   try {
@@ -70,6 +67,30 @@ async function printKeys(
   } finally {
     snapshot.rollback();
   }
+}
+
+function requireStore(administered: Administered, name = administered.defaultProvider): Store {
+  const store = administered.stores.get(name);
+  if (store !== undefined) return store;
+  throw new OperationError('not_found', `no provider named ${name} is open`, {
+    hint: `Open are: ${[...administered.stores.keys()].join(', ')}.`,
+  });
+}
+
+/** What became of a transaction whose commit was unknown. */
+async function tellOutcome(
+  administered: Administered,
+  { id, provider }: Extract<AdministrationRequest, { command: 'transaction' }>,
+  out: Out,
+): Promise<void> {
+  const able = [...administered.stores.values()].find((store) => store.outcomeOf !== undefined);
+  const store = provider === undefined && able !== undefined ? able : requireStore(administered, provider);
+  if (store.outcomeOf === undefined) {
+    throw new OperationError('unsupported', `provider ${store.name} keeps no outcomes of transactions`, {
+      hint: 'A commit there is unknown only when the process ends or its disk fails: read what it wrote.',
+    });
+  }
+  out((await store.outcomeOf(id)) === 'committed' ? 'committed' : 'rolled back');
 }
 
 /** One directory per store, each a cut of its own. */

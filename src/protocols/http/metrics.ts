@@ -8,7 +8,9 @@ import type { Store } from '../../storage/store.ts';
 import type { RespStatistics } from '../resp/listener.ts';
 import type { Exposition, MetricSource, Sample } from './exposition.ts';
 
-export function storeMetrics(store: Pick<Store, 'statistics' | 'health' | 'name' | 'durability'>): MetricSource {
+export function storeMetrics(
+  store: Pick<Store, 'statistics' | 'health' | 'name' | 'durability' | 'figures'>,
+): MetricSource {
   return (metrics) => {
     const figures = store.statistics();
     const of = (value: number): readonly Sample[] => [{ labels: { provider: store.name }, value }];
@@ -26,6 +28,16 @@ export function storeMetrics(store: Pick<Store, 'statistics' | 'health' | 'name'
     metrics.counter('orbit_store_log_bytes_total', 'Bytes written to the commit log.', of(figures.logBytes));
     metrics.gauge('orbit_store_overlay_bytes', 'Memory for writes not applied yet.', of(figures.overlayBytes));
     metrics.gauge('orbit_store_open_transactions', 'Transactions that are open.', of(figures.openTransactions));
+    const named = (labels: Readonly<Record<string, string>>) => ({ provider: store.name, ...labels });
+    for (const figure of store.figures?.() ?? []) {
+      if (figure.kind === 'histogram') {
+        const series = figure.series.map(({ labels, counts }) => ({ labels: named(labels), counts }));
+        metrics.histogram(figure.name, figure.about, figure.bounds, series);
+      } else {
+        const samples = figure.samples.map(({ labels, value }) => ({ labels: named(labels), value }));
+        metrics[figure.kind](figure.name, figure.about, samples);
+      }
+    }
   };
 }
 

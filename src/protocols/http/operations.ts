@@ -4,12 +4,14 @@
  *   GET /health/live     200 while the process answers at all
  *   GET /health/startup  200 once everything has been opened
  *   GET /health/ready    200 after a real write and read of the store; the outcome is reused for up to a second
+ *   GET /health          200 while no provider is unhealthy: each with its reason and last success, and the members of a cluster
  *   GET /metrics         the text format of Prometheus
  *
  * HEAD is answered like GET without the body. Anything else is 404 or 405, as JSON.
  */
 
 import { messageOf, OperationError } from '../../base/errors.ts';
+import type { MemberRecord } from '../../cluster/members.ts';
 import type { HttpHandler, HttpResponse } from '../../platform/http.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Store } from '../../storage/store.ts';
@@ -19,6 +21,9 @@ import { errorResponse, json } from './http-status.ts';
 export interface OperationsOptions {
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
   readonly store: Pick<Store, 'probe' | 'health'>;
+  readonly stores: readonly Pick<Store, 'name' | 'health'>[];
+  /** Who shares the store; undefined where nobody can. */
+  readonly members: () => readonly MemberRecord[] | undefined;
   /** Whether everything has been opened; false again once the server drains. */
   readonly started: () => boolean;
   readonly metrics: readonly MetricSource[];
@@ -35,6 +40,7 @@ export function operationsHandler(options: OperationsOptions): HttpHandler {
     '/health/live': () => json(200, { status: 'live' }),
     '/health/startup': () => (options.started() ? json(200, { status: 'started' }) : json(503, { status: 'starting' })),
     '/health/ready': ready,
+    '/health': () => healthOf(options),
     '/metrics': () => {
       const exposition = new Exposition();
       for (const source of options.metrics) source(exposition);
@@ -53,6 +59,36 @@ export function operationsHandler(options: OperationsOptions): HttpHandler {
     }
     return route();
   };
+}
+
+const STATUS_WORDS = { healthy: 'Healthy', degraded: 'Degraded', unhealthy: 'Unhealthy' } as const;
+const SEVERITY = ['healthy', 'degraded', 'unhealthy'] as const;
+
+function healthOf({ stores, members }: OperationsOptions): HttpResponse {
+  const each = stores.map(({ name, health }) => ({ name, health }));
+  const worst = Math.max(0, ...each.map(({ health }) => SEVERITY.indexOf(health.status)));
+  const providers = Object.fromEntries(
+    each.map(({ name, health: { status, reason, lastSuccessAtMs } }) => [
+      name,
+      {
+        status: STATUS_WORDS[status],
+        ...(reason !== undefined && { reason }),
+        ...(lastSuccessAtMs !== undefined && { last_success: new Date(lastSuccessAtMs).toISOString() }),
+      },
+    ]),
+  );
+  const living = members()?.map(({ id, startedAtMs, version, addresses }) => ({
+    id,
+    started: new Date(startedAtMs).toISOString(),
+    version,
+    addresses,
+  }));
+  const status = STATUS_WORDS[SEVERITY[worst]!];
+  return json(status === 'Unhealthy' ? 503 : 200, {
+    status,
+    providers,
+    ...(living !== undefined && { members: living }),
+  });
 }
 
 /** One probe at a time, shared by all who ask; its outcome serves for a second. */

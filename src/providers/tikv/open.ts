@@ -6,6 +6,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { translated } from './errors.ts';
+import { TikvMetrics } from './metrics.ts';
 import { TikvStore } from './tikv-store.ts';
 
 export interface TikvOptions {
@@ -42,16 +43,16 @@ const TRANSACTION_BYTES_MAX = 100 * 1024 * 1024;
 export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
   const { name, platform, log, keyPrefix, transport, tls, connectTimeoutMs, ...more } = options;
   const { keepaliveTimeMs, keepaliveTimeoutMs, windowBytes, messageBytesMax, ...rest } = more;
+  const metrics = new TikvMetrics();
   const common = {
     ...rest,
     environment: platform,
     valueBytesMax: VALUE_BYTES_MAX,
     transactionBytesMax: TRANSACTION_BYTES_MAX,
     requestSource: 'external_orbit',
-    hooks: {
-      onBackground: (what: string, error: unknown) =>
-        log.warn({ provider: name, what, error: messageOf(error) }, 'background work on TiKV failed'),
-    },
+    hooks: metrics.hooks((what, error) =>
+      log.warn({ provider: name, what, error: messageOf(error) }, 'background work on TiKV failed'),
+    ),
   };
   try {
     const client =
@@ -66,7 +67,14 @@ export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
             ...(keepaliveTimeoutMs === undefined ? {} : { keepaliveTimeoutMs }),
           })
         : await TikvClient.connect({ ...common, transport });
-    const store = { name, client, valueBytesMax: VALUE_BYTES_MAX, transactionBytesMax: TRANSACTION_BYTES_MAX };
+    const store = {
+      name,
+      client,
+      platform,
+      metrics,
+      valueBytesMax: VALUE_BYTES_MAX,
+      transactionBytesMax: TRANSACTION_BYTES_MAX,
+    };
     return new TikvStore(keyPrefix === undefined ? store : { ...store, keyPrefix }, await client.timestamp());
   } catch (error) {
     throw translated(error);

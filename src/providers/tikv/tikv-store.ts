@@ -11,12 +11,14 @@ import { type Bytes, prefixEnd } from '../../base/bytes.ts';
 import type { Durability } from '../../base/durability.ts';
 import { hasCode, messageOf, OperationError } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
+import type { Platform } from '../../platform/platform.ts';
 import { type Key, type KeyRange, rangeContains, rangesOverlap } from '../../storage/key-range.ts';
 import { checkKey } from '../../storage/local-transaction.ts';
 import type {
   Change,
   Commit,
   CommitRecord,
+  ProviderFigure,
   Store,
   StoreHealth,
   StoreStatistics,
@@ -25,7 +27,8 @@ import type {
   Version,
   WriteBatch,
 } from '../../storage/store.ts';
-import { translated } from './errors.ts';
+import { parseTransactionId, translated } from './errors.ts';
+import type { TikvMetrics } from './metrics.ts';
 import { TikvTransaction } from './tikv-transaction.ts';
 import { commitVersionOf, readVersionOf } from './versions.ts';
 
@@ -44,6 +47,8 @@ const STORED_KEY_BYTES_MAX = 7_279;
 export interface TikvStoreOptions {
   readonly name: string;
   readonly client: TikvClient;
+  readonly platform: Pick<Platform, 'clock' | 'timers'>;
+  readonly metrics: TikvMetrics;
   /** Before every key. Default none. */
   readonly keyPrefix?: Bytes;
   readonly valueBytesMax: number;
@@ -71,6 +76,8 @@ export class TikvStore implements Store {
   };
   readonly client: TikvClient;
   readonly limits: TikvLimits;
+  readonly metrics: TikvMetrics;
+  readonly #platform: Pick<Platform, 'clock' | 'timers'>;
   readonly #prefix: Bytes;
   readonly #prefixEnd: Bytes;
   readonly #open = new Set<TikvTransaction>();
@@ -83,13 +90,17 @@ export class TikvStore implements Store {
   #conflicts = 0;
   #deadlocks = 0;
   #closed = false;
+  /** Since the last success; undefined while there is none. */
   #lastFailure: string | undefined;
-  #lastSuccess = false;
+  #lastSuccessAtMs: number;
 
   /** `newest`: a timestamp of now. */
   constructor(options: TikvStoreOptions, newest: bigint) {
     this.name = options.name;
     this.client = options.client;
+    this.metrics = options.metrics;
+    this.#platform = options.platform;
+    this.#lastSuccessAtMs = options.platform.clock.nowMs();
     this.#prefix = options.keyPrefix ?? Buffer.alloc(0);
     this.#prefixEnd = (this.#prefix.length === 0 ? undefined : prefixEnd(this.#prefix)) ?? Buffer.alloc(0);
     this.limits = {
@@ -115,12 +126,13 @@ export class TikvStore implements Store {
   async get(key: Key, _observer?: Observer): Promise<Bytes | undefined> {
     this.#assertOpen();
     checkKey(key);
+    this.metrics.count('read');
     try {
       const value = await this.client.snapshot(NEWEST).get(this.storedKey(key));
-      this.#succeeded();
+      this.succeeded();
       return value;
     } catch (error) {
-      this.#noteFailure(error);
+      this.noteFailure(error);
       throw translated(error);
     }
   }
@@ -156,6 +168,24 @@ export class TikvStore implements Store {
     throw new OperationError('unsupported', `provider ${this.name} is TiKV, which offers no change feed`);
   }
 
+  async outcomeOf(id: string): Promise<'committed' | 'rolledBack'> {
+    this.#assertOpen();
+    const { startTs, primary } = parseTransactionId(id);
+    try {
+      for (;;) {
+        const status = await this.client.transactionStatus(primary, startTs);
+        if (status.kind === 'committed') return 'committed';
+        if (status.kind === 'rolledBack') return 'rolledBack';
+        // Its locks live on for a while: nobody may end it before they have expired.
+        await this.#platform.timers.sleep(
+          status.kind === 'alive' ? Math.min(Math.max(status.remainingMs, 10), 1_000) : 10,
+        );
+      }
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
   async probe(): Promise<void> {
     this.#assertOpen();
     const key = this.storedKey(PROBE_KEY);
@@ -164,26 +194,34 @@ export class TikvStore implements Store {
       transaction.put(key, Buffer.from(String(transaction.startTs)));
       await transaction.commit();
       await this.client.probe(key);
-      this.#succeeded();
+      this.succeeded();
     } catch (error) {
       const told = translated(error);
       // Another process was probing: the cluster works.
       if (hasCode(told, 'transaction_conflict')) return;
-      this.#noteFailure(error);
+      this.noteFailure(error);
       throw told;
     }
   }
 
   get health(): StoreHealth {
-    if (this.#closed) return { status: 'unhealthy', reason: 'the store is closed' };
-    if (this.#lastFailure !== undefined && !this.#lastSuccess)
-      return { status: 'unhealthy', reason: this.#lastFailure };
+    const lastSuccessAtMs = this.#lastSuccessAtMs;
+    if (this.#closed) return { status: 'unhealthy', reason: 'the store is closed', lastSuccessAtMs };
+    if (this.#lastFailure !== undefined) return { status: 'unhealthy', reason: this.#lastFailure, lastSuccessAtMs };
     const { stores, pdLeader } = this.client.statistics();
     const away = stores.filter((store) => !store.reachable);
     if (away.length > 0) {
-      return { status: 'degraded', reason: `not reachable: ${away.map((store) => store.address).join(', ')}` };
+      const reason = `not reachable: ${away.map((store) => store.address).join(', ')}`;
+      return { status: 'degraded', reason, lastSuccessAtMs };
     }
-    return pdLeader === undefined ? { status: 'degraded', reason: 'PD has no leader' } : { status: 'healthy' };
+    if (pdLeader === undefined) return { status: 'degraded', reason: 'PD has no leader', lastSuccessAtMs };
+    return { status: 'healthy', lastSuccessAtMs };
+  }
+
+  figures(): readonly ProviderFigure[] {
+    const { connections, cachedRegions, stores } = this.client.statistics();
+    const reachable = stores.filter((store) => store.reachable).length;
+    return this.metrics.figures({ connections, regions: cachedRegions, reachable });
   }
 
   statistics(): StoreStatistics {
@@ -243,7 +281,7 @@ export class TikvStore implements Store {
     const version = commitVersionOf(commitTs);
     if (version > this.#version) this.#version = version;
     this.#commits++;
-    this.#succeeded();
+    this.succeeded();
     for (const { range, listener } of [...this.#watchers]) {
       const touched = changes.filter((change) =>
         change.kind === 'deleteRange' ? rangesOverlap(range, change.range) : rangeContains(range, change.key),
@@ -256,7 +294,7 @@ export class TikvStore implements Store {
   failed(error: unknown): void {
     if (hasCode(error, 'transaction_conflict')) this.#conflicts++;
     else if (hasCode(error, 'deadlock')) this.#deadlocks++;
-    else this.#noteFailure(error);
+    else this.noteFailure(error);
   }
 
   /** Locks that are being given back: whoever locks next waits for them, as if it had happened at once. */
@@ -271,15 +309,15 @@ export class TikvStore implements Store {
     if (this.#releasing.size > 0) await Promise.all(this.#releasing);
   }
 
-  #succeeded(): void {
-    this.#lastSuccess = true;
+  succeeded(): void {
+    this.#lastFailure = undefined;
+    this.#lastSuccessAtMs = this.#platform.clock.nowMs();
   }
 
-  #noteFailure(error: unknown): void {
+  noteFailure(error: unknown): void {
     const told = translated(error);
     if (!(told instanceof OperationError) || !['io', 'overloaded', 'disk_full', 'invalid_config'].includes(told.code))
       return;
-    this.#lastSuccess = false;
     this.#lastFailure = messageOf(told);
   }
 

@@ -97,6 +97,7 @@ export class TikvTransaction implements Transaction {
     checkKey(key);
     const own = this.#writes.lookup(key);
     if (own.found) return own.value;
+    this.#store.metrics.count('read');
     return this.#reading((client) => client.get(this.#store.storedKey(key)));
   }
 
@@ -105,6 +106,7 @@ export class TikvTransaction implements Transaction {
     for (const key of keys) checkKey(key);
     const own = keys.map((key) => this.#writes.lookup(key));
     const wanted = keys.filter((_, index) => !own[index]!.found);
+    if (wanted.length > 0) this.#store.metrics.count('read', wanted.length);
     const found =
       wanted.length === 0
         ? []
@@ -115,6 +117,7 @@ export class TikvTransaction implements Transaction {
 
   scan(range: KeyRange, options: ScanOptions = {}): Cursor {
     this.#check();
+    this.#store.metrics.count('scan');
     const { start, end } = keysIn(range);
     const ready = this.#ready;
     const store = this.#store;
@@ -262,6 +265,7 @@ export class TikvTransaction implements Transaction {
     this.#check();
     for (const { key, value } of this.#writes.writes()) {
       const stored = this.#store.storedKey(key);
+      this.#store.metrics.count(value === undefined ? 'delete' : 'write');
       if (value === undefined) client.delete(stored);
       else if (this.#new.has(latin1(key))) client.insert(stored, value);
       else client.put(stored, value);
@@ -344,6 +348,7 @@ export class TikvTransaction implements Transaction {
 
   async #lock(keys: readonly Key[], waitMs: number | undefined): Promise<void> {
     const stored = keys.map((key) => this.#store.storedKey(key));
+    this.#store.metrics.count('lock', keys.length);
     for (;;) {
       try {
         const client = await this.#ready;
@@ -385,9 +390,11 @@ export class TikvTransaction implements Transaction {
   async #reading<T>(read: (client: ClientTransaction) => Promise<T>): Promise<T> {
     try {
       const value = await read(await this.#ready);
+      this.#store.succeeded();
       this.#check();
       return value;
     } catch (error) {
+      this.#store.noteFailure(error);
       throw this.#told(error);
     }
   }
