@@ -156,7 +156,8 @@ export class StatementRunner {
     delivery: { started: boolean },
   ): Awaitable<void> {
     return whenReady(this.open(plan, values, autocommit), (running) => {
-      if (plan.columns !== undefined && !plan.modifies) {
+      // Nothing is said before the first row where the statement may have to begin again for it.
+      if (plan.columns !== undefined && !plan.modifies && !this.#engine.sequences.isShared) {
         delivery.started = true;
         sink.columns(plan.columns);
       }
