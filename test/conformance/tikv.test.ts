@@ -69,13 +69,18 @@ describe('the TiKV provider', () => {
         const failure = await put(store, { a: '1', z: '1' }).catch((error: unknown) => error);
         expect(failure).toMatchObject({ code: 'commit_unknown', retry: 'after_check' });
         faults.clear();
-        const { startTs, primary } = (failure as Error).cause as { startTs: bigint; primary: Buffer };
-        await world.platform.timers.sleep(30_000);
-        const status = await store.client.transactionStatus(primary, startTs);
-        expect(status.kind).toBe(happened ? 'committed' : 'rolledBack');
+        const id = /transaction (\d+-[0-9a-f]+)/.exec((failure as Error).message)?.[1];
+        expect(await store.outcomeOf(id!)).toBe(happened ? 'committed' : 'rolledBack');
         expect(await read(store, 'z')).toBe(happened ? '1' : undefined);
       });
     }
+  });
+
+  it('refuses what is no transaction', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      await expect(store.outcomeOf('12')).rejects.toMatchObject({ code: 'invalid_argument' });
+    });
   });
 
   it('shares its data among processes, which see each other at once', async () => {
