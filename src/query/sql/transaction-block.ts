@@ -312,7 +312,7 @@ export class TransactionBlock {
     this.#statementMark = undefined;
     if (marked === undefined || this.transaction === undefined) return;
     this.transaction.rollbackTo(marked.mark);
-    this.forgetDeferred(marked.deferred);
+    this.rolledBackTo(marked.deferred);
     this.heldTables.clear();
   }
 
