@@ -8,7 +8,7 @@
 
 import type { A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
-import { distinctAggregate, findAggregate, isAggregate } from '../functions/aggregates.ts';
+import { findAggregate, isAggregate } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { findPackedAggregate } from '../functions/packed-aggregates.ts';
 import { resolveFunction, resolveOperator } from '../functions/resolve.ts';
@@ -688,7 +688,7 @@ export class ExpressionBinder {
     );
     if (index < 0) {
       index = this.aggregates.length;
-      const wanted = distinct ? distinctAggregate(found, argument!.type) : found;
+      const wanted = distinct ? { ...found, distinct: argument!.type } : found;
       this.aggregates.push({ function: wanted, argument, distinct, filter, orderBy });
     }
     return { kind: 'column', type: found.result, modifier: -1, location, index, computed: 'aggregate' };

@@ -10,7 +10,6 @@ import { Interval } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
 import { integerFrom } from '../types/cast.ts';
 import { compareFor } from '../types/compare.ts';
-import { type DistinctKey, distinctKey } from '../types/distinct-key.ts';
 import { addInterval, scaleInterval } from '../types/interval.ts';
 import { addNumeric, divideNumeric, numericOf } from '../types/numeric-arithmetic.ts';
 import { elementOf, isInteger, type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
@@ -29,6 +28,10 @@ export interface AggregateFunction {
   /** Undefined for count(*), which counts rows. */
   readonly argument: SqlType | undefined;
   readonly result: SqlType;
+  /** Of its values, where each is to be given once: whoever adds them sees to that. */
+  readonly distinct?: SqlType;
+  /** Its state grows with every value. */
+  readonly holds?: boolean;
   create(): Accumulator;
 }
 
@@ -170,26 +173,6 @@ class Extreme implements Accumulator {
   result(): SqlValue {
     return this.#best;
   }
-}
-
-/** The same over different values only; nulls are skipped before. */
-export function distinctAggregate(aggregate: AggregateFunction, type: SqlType): AggregateFunction {
-  return {
-    ...aggregate,
-    create: () => {
-      const seen = new Set<DistinctKey>();
-      const state = aggregate.create();
-      return {
-        add: (value) => {
-          const key = distinctKey(type, value);
-          if (seen.has(key)) return;
-          seen.add(key);
-          state.add(value);
-        },
-        result: () => state.result(),
-      };
-    },
-  };
 }
 
 /** Types that have min and max; others have an order and neither, as in PostgreSQL. */

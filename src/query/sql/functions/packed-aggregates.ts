@@ -439,6 +439,18 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
   mode: [{ arguments: ['anyelement'], result: 'anyelement', orderedSet: true, create: mode }],
 };
 
+/** Those whose state grows with every value. */
+const HOLDING = new Set([
+  'string_agg',
+  'array_agg',
+  'json_agg',
+  'jsonb_agg',
+  'json_object_agg',
+  'jsonb_object_agg',
+  'percentile_cont',
+  'percentile_disc',
+]);
+
 export function isPackedAggregate(name: string): boolean {
   return Object.hasOwn(TABLE, name);
 }
@@ -466,5 +478,6 @@ export function findPackedAggregate(
   let result = concrete.result(chosen.item.result) as SqlType;
   if (name === 'array_agg') result = elementOf(packed[0]!) === undefined ? (arrayOf(packed[0]!) ?? result) : packed[0]!;
   const create = chosen.item.create(packed);
-  return { name, argument: 'record', result, create, packed, json: chosen.item.json ?? [] };
+  const holds = HOLDING.has(name);
+  return { name, argument: 'record', result, create, packed, json: chosen.item.json ?? [], holds };
 }

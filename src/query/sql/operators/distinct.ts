@@ -8,15 +8,13 @@ import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts
 import type { Evaluate } from '../functions/evaluation.ts';
 import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
-import { MemoryBudget, valueBytes } from './memory-budget.ts';
+import { keyBytes, MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import { projectRow } from './project.ts';
 import { type SortedRows, Sorter } from './sorter.ts';
 import { RowFileScan, SpilledPartitions } from './spilled-partitions.ts';
 
 const BATCH_ROWS = 512;
-/** Of an entry of a Set. */
-const ENTRY_BYTES = 40;
 
 export class Distinct implements Operator {
   readonly #input: Operator;
@@ -165,9 +163,4 @@ export class Distinct implements Operator {
     this.close();
     return undefined;
   }
-}
-
-/** What a key takes in a Set. */
-export function keyBytes(key: DistinctKey): number {
-  return ENTRY_BYTES + (typeof key === 'boolean' ? 0 : valueBytes(key));
 }

@@ -3,19 +3,14 @@
  * partners without a row, at the end); semi and anti (only the rows, that have a partner or have none). A result is the
  * input's row followed by the partner's; the order of the input stays.
  *
- * `KeyJoin` reads the one partner under the primary key that each row gives. `HashJoin` reads the right side once and
- * holds it by the values that must be equal (by nothing, when there are none: then every row is tried), bounded by the
- * statement's budget.
+ * `KeyJoin` reads the one partner under the primary key that each row gives.
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
-import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
-import type { SqlType, SqlValue } from '../types/types.ts';
-import { drain } from './drain.ts';
-import { MemoryBudget } from './memory-budget.ts';
-import type { ExecutionContext, ExecutionRow, Open, Operator, RowBatch } from './operator.ts';
+import type { SqlValue } from '../types/types.ts';
+import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
 export type JoinKind = 'inner' | 'left' | 'full' | 'semi' | 'anti';
 
@@ -27,15 +22,6 @@ export interface JoinOptions {
   readonly width: number;
 }
 
-export interface HashJoinOptions extends JoinOptions {
-  /** Over rows of the input, and over partners: what must be equal, of these types. */
-  readonly left: readonly Evaluate[];
-  readonly right: readonly Evaluate[];
-  readonly types: readonly SqlType[];
-  /** Values in a row of the input. */
-  readonly leftWidth: number;
-}
-
 export interface KeyJoinOptions extends JoinOptions {
   readonly table: CatalogTable;
   /** One for each column of the table's primary key, over rows of the input. */
@@ -43,15 +29,32 @@ export interface KeyJoinOptions extends JoinOptions {
 }
 
 const BATCH_ROWS = 512;
+/** Partners that are tried before other work may have its turn. */
+const PARTNERS_AT_ONCE = 1_024;
 const NONE: readonly ExecutionRow[] = [];
 
-/** The loop over the input that both ways of finding partners share. */
-abstract class Join implements Operator {
+/** One time through the rows of the input, when it takes several because partners do not fit into memory at once. */
+export interface JoinPass {
+  /** A bit for each row of the input that had a partner in a pass before. */
+  readonly found: Uint8Array;
+  /** What has no partner until now has none. */
+  readonly last: boolean;
+}
+
+/** The loop over the input that all ways of finding partners share. */
+export abstract class Join implements Operator {
   protected readonly context: ExecutionContext;
-  readonly #input: Operator;
   readonly #options: JoinOptions;
+  #input: Operator;
+  #pass: JoinPass | undefined;
   #rows: RowBatch = [];
   #position = 0;
+  /** How many rows of the input came before `#rows`. */
+  #before = 0;
+  /** Of the row that is being joined; undefined when there is none. */
+  #partners: readonly ExecutionRow[] | undefined;
+  #tried = 0;
+  #found = false;
   #out: ExecutionRow[] = [];
   #ended = false;
 
@@ -78,37 +81,63 @@ abstract class Join implements Operator {
     this.#ended = true;
     this.#rows = [];
     this.#position = 0;
+    this.#partners = undefined;
+  }
+
+  /** Goes on with another input. @param pass Undefined when one is enough. */
+  protected restart(input: Operator, pass: JoinPass | undefined): void {
+    this.#input = input;
+    this.#pass = pass;
+    this.#rows = [];
+    this.#position = 0;
+    this.#before = 0;
+    this.#ended = false;
   }
 
   /** Joins until there is a batch, as long as nothing has to be waited for. */
   protected emit(): Awaitable<RowBatch | undefined> {
-    if (this.#ended) return this.remaining();
     for (;;) {
-      while (this.#position < this.#rows.length) {
-        const row = this.#rows[this.#position++]!;
-        const partners = this.partners(row);
-        if (isPromise(partners)) {
-          return partners.then((late) => {
-            this.#join(row, late);
-            return this.emit();
-          });
-        }
-        this.#join(row, partners);
+      while (this.#partners !== undefined) {
+        const pause = this.#joinSome(this.#partners);
+        if (pause !== undefined) return pause.then(() => this.emit());
         if (this.#out.length >= BATCH_ROWS) return this.#take();
       }
+      if (this.#position < this.#rows.length) {
+        const partners = this.partners(this.#rows[this.#position++]!);
+        if (isPromise(partners)) return partners.then((late) => this.#begin(late));
+        this.#partners = partners;
+        this.#tried = 0;
+        this.#found = false;
+        continue;
+      }
       if (this.#out.length > 0) return this.#take();
+      if (this.#ended) return this.remaining();
       const pause = this.context.pause();
       const batch = pause === undefined ? this.#input.next() : pause.then(() => this.#input.next());
-      if (isPromise(batch)) return batch.then((late) => (this.#begin(late) ? this.emit() : this.remaining()));
-      if (!this.#begin(batch)) return this.remaining();
+      if (isPromise(batch)) {
+        return batch.then((late) => {
+          this.#accept(late);
+          return this.emit();
+        });
+      }
+      this.#accept(batch);
     }
   }
 
-  #begin(batch: RowBatch | undefined): boolean {
+  #begin(partners: readonly ExecutionRow[]): Awaitable<RowBatch | undefined> {
+    if (!this.#ended) {
+      this.#partners = partners;
+      this.#tried = 0;
+      this.#found = false;
+    }
+    return this.emit();
+  }
+
+  #accept(batch: RowBatch | undefined): void {
+    this.#before += this.#rows.length;
     this.#rows = batch ?? [];
     this.#position = 0;
     this.#ended = batch === undefined;
-    return batch !== undefined;
   }
 
   #take(): RowBatch {
@@ -117,24 +146,53 @@ abstract class Join implements Operator {
     return out;
   }
 
-  #join(row: ExecutionRow, partners: readonly ExecutionRow[]): void {
-    const { condition, kind, width } = this.#options;
-    let found = false;
-    for (const partner of partners) {
-      if (condition === undefined && (kind === 'semi' || kind === 'anti')) {
-        found = true;
+  /** Joins the row with its next partners. @returns a promise when others may have their turn first. */
+  #joinSome(partners: readonly ExecutionRow[]): Promise<void> | undefined {
+    const { condition, kind } = this.#options;
+    const row = this.#rows[this.#position - 1]!;
+    const end = Math.min(partners.length, this.#tried + PARTNERS_AT_ONCE);
+    const once = kind === 'semi' || kind === 'anti';
+    for (let i = this.#tried; i < end; i++) {
+      const partner = partners[i]!;
+      if (condition === undefined && once) {
+        this.#found = true;
         break;
       }
-      const joined = [...row, ...partner];
+      const joined = row.concat(partner);
       if (condition !== undefined && condition(joined, this.context) !== true) continue;
-      found = true;
-      if (kind === 'semi' || kind === 'anti') break;
+      this.#found = true;
+      if (once) break;
       if (kind === 'full') this.met(partner);
       this.#out.push(joined);
     }
-    if (found ? kind === 'semi' : kind === 'anti') this.#out.push(row);
-    else if (!found && (kind === 'left' || kind === 'full')) {
-      this.#out.push([...row, ...new Array<null>(width).fill(null)]);
+    this.#tried = end;
+    if (end < partners.length && !(once && this.#found)) return this.context.pause();
+    this.#partners = undefined;
+    this.#finish(row);
+    return undefined;
+  }
+
+  /** All partners of the row are known. */
+  #finish(row: ExecutionRow): void {
+    const { kind, width } = this.#options;
+    const pass = this.#pass;
+    let isNew = this.#found;
+    let found = this.#found;
+    let isLast = true;
+    if (pass !== undefined) {
+      const place = this.#before + this.#position - 1;
+      const bit = 1 << (place & 7);
+      if ((pass.found[place >> 3]! & bit) !== 0) {
+        isNew = false;
+        found = true;
+      } else if (found) pass.found[place >> 3]! |= bit;
+      isLast = pass.last;
+    }
+    if (found) {
+      if (kind === 'semi' && isNew) this.#out.push(row);
+    } else if (isLast) {
+      if (kind === 'anti') this.#out.push(row);
+      else if (kind === 'left' || kind === 'full') this.#out.push(row.concat(new Array<null>(width).fill(null)));
     }
   }
 }
@@ -163,88 +221,5 @@ export class KeyJoin extends Join {
     const { codec } = this.#table;
     const key = codec.keys.key(values);
     return whenReady(this.context.get(key), (value) => (value === undefined ? NONE : [codec.decode(key, value)]));
-  }
-}
-
-export class HashJoin extends Join {
-  readonly #open: Open;
-  readonly #options: HashJoinOptions;
-  #table: Map<DistinctKey, ExecutionRow[]> | undefined;
-  /** Of a full join: partners that were not found by any row, in their order. */
-  #unmet: Set<ExecutionRow> | undefined;
-  #rest: IterableIterator<ExecutionRow> | undefined;
-
-  /** @param open The right side, opened once. */
-  constructor(input: Operator, open: Open, options: HashJoinOptions, context: ExecutionContext) {
-    super(input, options, context);
-    this.#open = open;
-    this.#options = options;
-  }
-
-  next(): Awaitable<RowBatch | undefined> {
-    if (this.#table !== undefined) return this.emit();
-    return whenReady(this.#build(), () => this.emit());
-  }
-
-  override close(): void {
-    super.close();
-    this.#table = new Map();
-    this.#unmet = undefined;
-    this.#rest = undefined;
-  }
-
-  protected partners(row: ExecutionRow): readonly ExecutionRow[] {
-    const key = this.#hashKey(this.#options.left, row);
-    return (key !== undefined && this.#table!.get(key)) || NONE;
-  }
-
-  protected override met(partner: ExecutionRow): void {
-    this.#unmet?.delete(partner);
-  }
-
-  protected override remaining(): RowBatch | undefined {
-    if (this.#unmet === undefined) return undefined;
-    this.#rest ??= this.#unmet.values();
-    const nulls = new Array<null>(this.#options.leftWidth).fill(null);
-    const rows: ExecutionRow[] = [];
-    while (rows.length < BATCH_ROWS) {
-      const { done, value } = this.#rest.next();
-      if (done === true) break;
-      rows.push([...nulls, ...value]);
-    }
-    return rows.length === 0 ? undefined : rows;
-  }
-
-  #build(): Awaitable<void> {
-    const table = new Map<DistinctKey, ExecutionRow[]>();
-    const unmet = this.#options.kind === 'full' ? new Set<ExecutionRow>() : undefined;
-    const budget = new MemoryBudget('a join', this.context);
-    const take = (batch: RowBatch): void => {
-      for (const row of batch) {
-        const key = this.#hashKey(this.#options.right, row);
-        if (key === undefined && unmet === undefined) continue;
-        budget.take(row);
-        unmet?.add(row);
-        if (key === undefined) continue;
-        const alike = table.get(key);
-        if (alike === undefined) table.set(key, [row]);
-        else alike.push(row);
-      }
-    };
-    return whenReady(drain(this.#open(this.context), this.context, take), () => {
-      this.#table = table;
-      this.#unmet = unmet;
-    });
-  }
-
-  /** Undefined when a value is null, which equals nothing. */
-  #hashKey(values: readonly Evaluate[], row: ExecutionRow): DistinctKey | undefined {
-    const found: SqlValue[] = [];
-    for (const evaluate of values) {
-      const value = evaluate(row, this.context);
-      if (value === null) return undefined;
-      found.push(value);
-    }
-    return distinctRowKey(this.#options.types, found);
   }
 }

@@ -9,6 +9,7 @@
 import { Numeric } from '../../../models/relational/numeric.ts';
 import { Jsonb, SqlArray, SqlRecord } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
+import type { DistinctKey } from '../types/distinct-key.ts';
 import type { SqlValue } from '../types/types.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { ExecutionRow } from './operator.ts';
@@ -18,6 +19,7 @@ const VALUE_BYTES = 8;
 const STRING_BYTES = 24;
 const OBJECT_BYTES = 64;
 const VIEW_BYTES = 160;
+const ENTRY_BYTES = 40;
 /** Memory is taken from what all share in pieces of this size; one such piece an operator gets in any case. */
 const STEP_BYTES = 256 * 1024;
 
@@ -52,16 +54,28 @@ export function rowBytes(row: readonly SqlValue[]): number {
   return bytes;
 }
 
+/** What a key takes in a Map or a Set. */
+export function keyBytes(key: DistinctKey): number {
+  return ENTRY_BYTES + valueBytes(key);
+}
+
 export class MemoryBudget {
   readonly #what: string;
   readonly #workspace: Workspace;
   #bytes = 0;
   #reserved = 0;
 
-  /** @param what As the message names it, like "a sort". */
-  constructor(what: string, { workspace }: { readonly workspace: Workspace }) {
+  /** What may be held. */
+  readonly bytesMax: number;
+
+  /**
+   * @param what As the message names it, like "a sort".
+   * @param bytesMax What may be held; default and at most what one operator may.
+   */
+  constructor(what: string, { workspace }: { readonly workspace: Workspace }, bytesMax = workspace.workBytesMax) {
     this.#what = what;
     this.#workspace = workspace;
+    this.bytesMax = Math.min(bytesMax, workspace.workBytesMax);
   }
 
   /** Held now. */
@@ -108,7 +122,7 @@ export class MemoryBudget {
   /** What to throw where nothing can be put into a file. */
   refusal(): SqlError {
     const { workBytesMax } = this.#workspace;
-    const alone = this.#bytes + STEP_BYTES > workBytesMax || this.#reserved >= workBytesMax;
+    const alone = this.#bytes + STEP_BYTES > this.bytesMax || this.#reserved >= this.bytesMax;
     return new SqlError('out_of_memory', 'out of memory', {
       detail: alone
         ? `${this.#what} needs more than the ${workBytesMax} bytes that one operator may hold (workBytesMax).`
@@ -117,9 +131,8 @@ export class MemoryBudget {
   }
 
   #reserve(total: number): boolean {
-    const { workBytesMax } = this.#workspace;
-    if (total > workBytesMax) return false;
-    const wanted = Math.min(workBytesMax, Math.ceil(total / STEP_BYTES) * STEP_BYTES) - this.#reserved;
+    if (total > this.bytesMax) return false;
+    const wanted = Math.min(this.bytesMax, Math.ceil(total / STEP_BYTES) * STEP_BYTES) - this.#reserved;
     const least = this.#reserved + wanted <= STEP_BYTES;
     if (!this.#workspace.take(wanted, least)) return false;
     this.#reserved += wanted;

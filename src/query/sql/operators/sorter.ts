@@ -30,6 +30,8 @@ export interface SorterOptions {
   readonly compare: CompareKeys;
   /** How many rows are wanted; Infinity for all. */
   readonly rowsMax: number;
+  /** What it may hold; default what one operator may. */
+  readonly bytesMax?: number;
 }
 
 /** Sorting so many takes about 2 ms. */
@@ -59,7 +61,7 @@ export class Sorter {
   constructor(options: SorterOptions, context: ExecutionContext) {
     this.#options = options;
     this.#context = context;
-    this.#budget = new MemoryBudget(options.what, context);
+    this.#budget = new MemoryBudget(options.what, context, options.bytesMax);
     this.#holdsWanted = options.rowsMax <= WANTED_HELD_MAX;
   }
 
@@ -147,7 +149,7 @@ export class Sorter {
 
   async #finishRuns(): Promise<SortedRows> {
     const { workspace } = this.#context;
-    const most = Math.floor(workspace.workBytesMax / RUN_BYTES);
+    const most = Math.floor(this.#budget.bytesMax / RUN_BYTES);
     const atOnce = Math.min(Math.max(most, RUNS_AT_ONCE_MIN), RUNS_AT_ONCE_MAX);
     // What is in memory must not stay there while files are read.
     if (this.#runs.length > atOnce / 2 && this.#chunks.length > 0) await this.#spill();

@@ -29,7 +29,8 @@ import {
   widthOf,
 } from '../binder/bound.ts';
 import { CteScan, CteState, WorkingScan } from '../operators/cte-scan.ts';
-import { HashJoin, type JoinKind, KeyJoin } from '../operators/join.ts';
+import { HashJoin } from '../operators/hash-join.ts';
+import { type JoinKind, KeyJoin } from '../operators/join.ts';
 import { LoopJoin } from '../operators/loop-join.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { Project } from '../operators/project.ts';
