@@ -222,11 +222,16 @@ function runField(bytes: Bytes, operation: BitFieldOperation): FieldOutcome {
   const { type, offset } = operation;
   const before = readField(bytes, type, offset);
   if (operation.kind === 'get') return { result: before, writes: false };
-  const wanted = operation.kind === 'set' ? operation.value : before + operation.value;
+  const wanted = operation.kind === 'set' ? valueToSet(operation.value, type) : before + operation.value;
   const value = fitted(wanted, type, operation.overflow);
   if (value === undefined) return { result: undefined, writes: false };
   writeField(bytes, type, offset, value);
   return { result: operation.kind === 'set' ? before : value, writes: value !== before };
+}
+
+/** A negative number for an unsigned field is one of 64 bits, and so too large, as in Redis. */
+function valueToSet(value: bigint, { signed }: BitFieldType): bigint {
+  return signed ? value : BigInt.asUintN(64, value);
 }
 
 function readField(bytes: Bytes, { signed, bits }: BitFieldType, offset: number): bigint {
