@@ -94,7 +94,7 @@ export const ROCKSDB_FIELDS = {
     'Cache of table blocks, and a quarter of it for single values.',
     {
       env: 'ORBIT_ROCKSDB_BLOCK_CACHE_SIZE',
-      initially: '1/8 of `memory.limit`, at most `256MB`',
+      initially: '1/8 of `memory.limit`, at most `1GB`',
     },
   ),
   log_segment_bytes: field(

@@ -172,7 +172,7 @@ function resolveProvider(
       // Without a log the engine holds what memory above it has no room for: it need not hold much of that in memory again.
       const writeBufferMax = durability === 'memory' ? 8 * MB : 128 * MB;
       const writeBuffer = Math.min(writeBufferMax, floorTo(limitBytes / 32, 64 * KB));
-      const blockCache = Math.min(256 * MB, floorTo(limitBytes / 8, MB));
+      const blockCache = Math.min(1024 * MB, floorTo(limitBytes / 8, MB));
       const config: ProviderConfig = {
         type,
         durability,

@@ -33,7 +33,7 @@ describe('without any input', () => {
       writeBufferBytes: 128 * MB,
       writeBuffersMax: 3,
       statistics: true,
-      blockCacheBytes: 256 * MB,
+      blockCacheBytes: 614 * MB,
       logSegmentBytes: 32 * MB,
       logRetainBytes: 128 * MB,
     });

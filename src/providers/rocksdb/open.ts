@@ -14,6 +14,7 @@ import { messageOf, OperationError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { type Progress, restoreBackup, verifyBackup } from '../../storage/backup.ts';
+import { Keyspace } from '../../storage/keyspace.ts';
 import { LocalStore } from '../../storage/local-store.ts';
 import { listSegments } from '../../storage/log-segments.ts';
 import type { Version } from '../../storage/store.ts';
@@ -124,6 +125,9 @@ function openEngine(options: RocksDbStoreOptions): Promise<RocksDbEngine> {
   return RocksDbEngine.open({
     directory: join(options.directory, 'state'),
     clock: options.platform.clock,
+    timers: options.platform.timers,
+    // Hot entries of Redis lie in an arena.
+    keptAbove: new Keyspace().kv.prefix,
     ...(options.blockCacheBytes === undefined ? {} : { blockCacheBytes: options.blockCacheBytes }),
     ...(options.memtableBytes === undefined ? {} : { memtableBytes: options.memtableBytes }),
     ...(options.compression === undefined ? {} : { compression: options.compression }),

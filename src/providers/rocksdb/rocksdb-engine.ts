@@ -8,12 +8,27 @@
 import { Worker } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, type Deferred, deferred } from '../../base/awaitable.ts';
-import { asBuffer, type Bytes, compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../../base/bytes.ts';
+import {
+  asBuffer,
+  type Bytes,
+  compareBytes,
+  EMPTY_BYTES,
+  equalBytes,
+  keySuccessor,
+  startsWith,
+} from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
-import type { Clock } from '../../platform/platform.ts';
+import type { Clock, Timers } from '../../platform/platform.ts';
 import type { Engine, EngineBatch, EngineCursor, EngineSnapshot } from '../../storage/engine.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
-import { OPERATION_HEADER_BYTES, operationKeyLength } from '../../storage/operations.ts';
+import {
+  OPERATION_HEADER_BYTES,
+  operationKey,
+  operationKeyLength,
+  operationKind,
+  operationValue,
+  PUT,
+} from '../../storage/operations.ts';
 import type { Entry, ScanOptions, Version } from '../../storage/store.ts';
 import type { ApplyReply, ApplyRequest } from './apply-worker.ts';
 import {
@@ -31,6 +46,9 @@ import { ValueCache } from './value-cache.ts';
 export interface RocksDbEngineOptions {
   readonly directory: string;
   readonly clock: Clock;
+  readonly timers: Pick<Timers, 'yield'>;
+  /** Values of keys that begin so have a cache of their own above the store, and are not kept here. */
+  readonly keptAbove: Bytes;
   /** Blocks with their indexes and filters, and a quarter of it for single values. Default 64 MiB. */
   readonly blockCacheBytes?: number;
   /** Writes in memory before they become files. Default 32 MiB. */
@@ -47,6 +65,8 @@ const VALUE_CACHE_SHARE = 0.25;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
 /** A batch of more keys empties the value cache: looking each of them up would hold everything up. */
 const FORGOTTEN_KEYS_MAX = 65_536;
+/** Values of a batch that are kept without giving the event loop back: a millisecond. */
+const KEPT_AT_ONCE = 2_048;
 /** Rows that a missed read brings with it, as long as the value cache has room. */
 const FILL_ROWS = 16;
 /** What reading so many costs, in reads of one. */
@@ -67,6 +87,8 @@ export class RocksDbEngine implements Engine {
   readonly #database: DatabaseContext;
   readonly #directory: string;
   readonly #clock: Clock;
+  readonly #timers: Pick<Timers, 'yield'>;
+  readonly #keptAbove: Bytes;
   readonly #options: OpenOptions;
   #worker: Worker;
   readonly #views = new Set<RocksDbView>();
@@ -96,6 +118,8 @@ export class RocksDbEngine implements Engine {
     this.#database = database;
     this.#directory = options.directory;
     this.#clock = options.clock;
+    this.#timers = options.timers;
+    this.#keptAbove = options.keptAbove;
     this.#options = open;
     const cacheBytes = (options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * VALUE_CACHE_SHARE;
     this.#values = new ValueCache(Math.max(Math.floor(cacheBytes), VALUE_CACHE_BYTES_MIN));
@@ -153,7 +177,8 @@ export class RocksDbEngine implements Engine {
       const copy = Buffer.from(key);
       return this.#recovering.then(() => this.get(copy));
     }
-    const known = this.#values.get(key);
+    const isKept = !startsWith(key, this.#keptAbove);
+    const known = isKept ? this.#values.get(key) : undefined;
     if (known !== undefined) return known;
     if (this.#asyncReads > 0) {
       this.#asyncReads--;
@@ -161,19 +186,19 @@ export class RocksDbEngine implements Engine {
       const { position } = this;
       return this.#readLater([copy]).then(([value]) => {
         // A batch that is being applied meanwhile drops what it changes when it is done.
-        if (value !== undefined && position === this.position) this.#values.put(copy, value);
+        if (value !== undefined && isKept && position === this.position) this.#values.put(copy, value);
         return value;
       });
     }
     const start = this.#clock.monotonicMs();
-    if (this.#values.hasRoom) {
+    if (isKept && this.#values.hasRoom) {
       const value = this.#readAndFill(key);
       this.#noteRead((this.#clock.monotonicMs() - start) / FILL_COST);
       return value;
     }
     const value = this.#read(key);
     this.#noteRead(this.#clock.monotonicMs() - start);
-    if (value !== undefined) this.#values.put(key, value);
+    if (value !== undefined && isKept) this.#values.put(key, value);
     return value;
   }
 
@@ -281,6 +306,8 @@ export class RocksDbEngine implements Engine {
       this.#forget(batch);
       this.#closeFiller();
       this.position = batch.position;
+      this.#inFlux = false;
+      await this.#keep(batch);
     } finally {
       this.#applying = undefined;
       this.#inFlux = false;
@@ -288,7 +315,7 @@ export class RocksDbEngine implements Engine {
     }
   }
 
-  /** Drops from the value cache what a batch changed, also what was read while it was being applied. */
+  /** Drops from the value cache what a batch changed, also what was read while it was being applied. Few values are replaced. */
   #forget({ deletedRanges, arena, operations, count }: EngineBatch): void {
     if (deletedRanges.length > 0 || count > FORGOTTEN_KEYS_MAX) {
       this.#values.clear();
@@ -296,8 +323,28 @@ export class RocksDbEngine implements Engine {
     }
     const bytes = asBuffer(arena);
     for (let i = 0; i < count; i++) {
-      const start = operations[i]! + OPERATION_HEADER_BYTES;
-      this.#values.delete(bytes, start, start + operationKeyLength(bytes, operations[i]!));
+      const at = operations[i]!;
+      if (count <= KEPT_AT_ONCE && operationKind(bytes, at) === PUT && this.#values.has(operationKey(bytes, at))) {
+        this.#values.put(operationKey(bytes, at), operationValue(bytes, at));
+        continue;
+      }
+      const start = at + OPERATION_HEADER_BYTES;
+      this.#values.delete(bytes, start, start + operationKeyLength(bytes, at));
+    }
+  }
+
+  /**
+   * Keeps what a batch wrote while the value cache has room: who reads it straight after a load need not ask RocksDB. Nothing
+   * is pushed out by it. The batch is applied; that its memory is not given back before the end is all that waits for this.
+   */
+  async #keep({ arena, operations, count }: EngineBatch): Promise<void> {
+    const bytes = asBuffer(arena);
+    const values = this.#values;
+    for (let i = 0; i < count && values.hasRoom && !this.#closed; i++) {
+      if ((i + 1) % KEPT_AT_ONCE === 0) await this.#timers.yield();
+      if (operationKind(bytes, operations[i]!) !== PUT) continue;
+      const key = operationKey(bytes, operations[i]!);
+      if (!startsWith(key, this.#keptAbove)) values.put(key, operationValue(bytes, operations[i]!));
     }
   }
 

@@ -75,4 +75,16 @@ describe('a cache of values', () => {
     cache.put(utf8('key'), Buffer.alloc(100_000));
     expect(cache.get(utf8('key'))).toBeUndefined();
   });
+
+  it('has room again, and nothing else, once it was cleared', () => {
+    const cache = new ValueCache(CACHE_BYTES);
+    for (let i = 0; cache.hasRoom; i++) cache.put(utf8(`key ${i}`), utf8('v'.repeat(100)));
+    const { memoryBytes } = cache;
+    cache.clear();
+    expect(cache.hasRoom).toBe(true);
+    expect(cache.has(utf8('key 1'))).toBe(false);
+    cache.put(utf8('key 2'), utf8('new'));
+    expect([read(cache, 'key 2'), read(cache, 'key 1'), read(cache, 'key 0')]).toEqual(['new', undefined, undefined]);
+    expect(cache.memoryBytes).toBe(memoryBytes);
+  });
 });

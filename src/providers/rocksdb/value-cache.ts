@@ -35,10 +35,9 @@ export class ValueCache {
   readonly #chunks: (Buffer | undefined)[];
   readonly #chunkBytes: number;
   readonly #ringBytes: number;
+  #chunksUsed = 0;
   /** Where the next entry goes: bytes written since the beginning, the unused ends of chunks included. */
   #head = 0;
-  /** What lies before is forgotten. */
-  #clearedAt = 0;
 
   /** @param bytesMax Of the index and all entries, at least 64 KiB. */
   constructor(bytesMax: number) {
@@ -55,11 +54,10 @@ export class ValueCache {
 
   /** Of what has been allocated, in bytes. */
   get memoryBytes(): number {
-    const used = Math.min(this.#chunks.length, Math.ceil(this.#head / this.#chunkBytes));
-    return this.#hashes.length * PLACE_BYTES + used * this.#chunkBytes;
+    return this.#hashes.length * PLACE_BYTES + this.#chunksUsed * this.#chunkBytes;
   }
 
-  /** Whether the ring was never full: then what is put pushes nothing out. */
+  /** Whether the ring was not full since the last `clear`: then what is put pushes nothing out. */
   get hasRoom(): boolean {
     return this.#head < this.#ringBytes;
   }
@@ -91,13 +89,12 @@ export class ValueCache {
     const hash = hashOf(key, 0, key.length);
     const known = this.#find(key, hash);
     const place = known >= 0 ? known : this.#oldestPlace(hash);
-    if (this.#head > HEAD_MAX) this.#begin();
+    if (this.#head > HEAD_MAX) this.clear();
     const rest = this.#chunkBytes - (this.#head % this.#chunkBytes);
     if (rest < bytes) this.#head += rest;
     const position = this.#head;
     const number = Math.floor(position / this.#chunkBytes) % this.#chunks.length;
-    this.#chunks[number] ??= Buffer.allocUnsafeSlow(this.#chunkBytes);
-    const chunk = this.#chunks[number];
+    const chunk = this.#chunks[number] ?? this.#newChunk(number);
     const at = position % this.#chunkBytes;
     chunk.writeUInt16LE(key.length, at);
     chunk.writeUInt32LE(value.length, at + 2);
@@ -106,6 +103,17 @@ export class ValueCache {
     this.#head = position + Math.ceil(bytes / UNIT_BYTES) * UNIT_BYTES;
     this.#hashes[place] = hash;
     this.#positions[place] = position / UNIT_BYTES + 1;
+  }
+
+  #newChunk(number: number): Buffer {
+    const chunk = Buffer.allocUnsafeSlow(this.#chunkBytes);
+    this.#chunks[number] = chunk;
+    this.#chunksUsed++;
+    return chunk;
+  }
+
+  has(key: Bytes): boolean {
+    return this.#find(key, hashOf(key, 0, key.length)) >= 0;
   }
 
   /** Forgets the key in `bytes[start, end)`. */
@@ -119,13 +127,8 @@ export class ValueCache {
   }
 
   clear(): void {
-    this.#clearedAt = this.#head;
-  }
-
-  #begin(): void {
     this.#positions.fill(0);
     this.#head = 0;
-    this.#clearedAt = 0;
   }
 
   #positionOf(place: number): number {
@@ -143,7 +146,7 @@ export class ValueCache {
   }
 
   #isKept(position: number): boolean {
-    return position >= this.#clearedAt && position >= this.#head - this.#ringBytes;
+    return position >= 0 && position >= this.#head - this.#ringBytes;
   }
 
   #holds(position: number, key: Bytes): boolean {

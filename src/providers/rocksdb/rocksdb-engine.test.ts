@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { text, utf8 } from '../../base/bytes.ts';
+import { newNodePlatform } from '../../platform/node-platform.ts';
+import { prefixRange } from '../../storage/key-range.ts';
+import { MemtableBatch } from '../../storage/memtable-batch.ts';
+import { DELETE_RANGE, operationBytes, PUT, writeOperation } from '../../storage/operations.ts';
+import { RocksDbEngine } from './rocksdb-engine.ts';
+
+const ROWS = 20_000;
+let directory: string;
+let engine: RocksDbEngine;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'orbit-rocksdb-engine-'));
+  const { clock, timers } = newNodePlatform();
+  engine = await RocksDbEngine.open({ directory, clock, timers, keptAbove: utf8('above/') });
+});
+
+afterAll(async () => {
+  await engine?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const key = (row: number): Buffer => Buffer.from(`row ${String(row).padStart(8, '0')}`);
+
+/** Replaces all rows, in one batch, and asks for views and rows all the while. */
+async function replaceAll(position: number): Promise<void> {
+  const batch = new MemtableBatch(engine);
+  const range = prefixRange(utf8('row '));
+  await batch.reserve(ROWS * operationBytes(12, 16) * 2, position);
+  batch.add((arena, at) => writeOperation(arena, at, DELETE_RANGE, range.start, range.end));
+  for (let row = 0; row < ROWS; row++) {
+    batch.add((arena, at) => writeOperation(arena, at, PUT, key(row), utf8(`${row} at ${position}`)));
+  }
+  let isApplied = false;
+  const applied = batch.flush(position, false).then(() => {
+    isApplied = true;
+  });
+  while (!isApplied) {
+    const view = await engine.snapshot();
+    const row = view.position % ROWS;
+    const value = await view.get(key(row));
+    expect(value && text(value)).toBe(view.position === 0 ? undefined : `${row} at ${view.position}`);
+    view.release();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  await applied;
+}
+
+test('views and rows are those of one position while what a batch has written is being kept', async () => {
+  for (let position = 1; position <= 3; position++) {
+    await replaceAll(position);
+    expect(engine.position).toBe(position);
+    for (let row = 0; row < ROWS; row += 97) {
+      const value = await engine.get(key(row));
+      expect(value && text(value)).toBe(`${row} at ${position}`);
+    }
+  }
+});
