@@ -4,15 +4,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerProcess } from '../support/server.ts';
+import { TikvProcess } from '../support/tikv-process.ts';
 import { CLIENTS, prepare } from '../wire/clients.ts';
 import type { SoakOptions, SoakResult } from './soak.ts';
 
 const OPERATIONS = 10_000;
 const CONNECTIONS = 50;
 
-export async function clients({ seed, count = OPERATIONS, progress }: SoakOptions): Promise<SoakResult> {
+export async function clients({ seed, count = OPERATIONS, store, progress }: SoakOptions): Promise<SoakResult> {
   const dataDir = await mkdtemp(join(tmpdir(), 'orbit-clients-'));
-  const server = await ServerProcess.start({ dataDir });
+  const cluster = store === 'tikv' ? await TikvProcess.start() : undefined;
+  const server = await ServerProcess.start({ dataDir, ...(cluster && { env: cluster.environment }) });
   const problems: string[] = [];
   const done: string[] = [];
   try {
@@ -31,6 +33,7 @@ export async function clients({ seed, count = OPERATIONS, progress }: SoakOption
     if ((await server.stop()) !== 0) problems.push('the last stop was no success');
   } finally {
     await server.kill();
+    cluster?.stop();
     await rm(dataDir, { recursive: true, force: true });
   }
   return {

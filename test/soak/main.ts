@@ -1,5 +1,5 @@
 /**
- * `npm run soak -- NAME [--count N] [--rounds N] [--seed N] [--write]`: runs one long test. Progress while it goes, the
+ * `npm run soak -- NAME [--count N] [--rounds N] [--seed N] [--store tikv] [--write]`: runs one long test. Progress while it goes, the
  * result as the last line; exit code 1 when a promise was not kept. `--write` puts the result into docs/soak.md. Never part
  * of the tests.
  */
@@ -25,7 +25,11 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
   abuse: async () => (await import('./abuse.ts')).abuse,
   tikv: async () => (await import('./tikv.ts')).tikv,
+  'tikv-seeds': async () => (await import('./tikv-seeds.ts')).tikvSeeds,
 };
+
+/** Those that take `--store tikv`. */
+const ON_TIKV: ReadonlySet<string> = new Set(['resp', 'sql', 'clients', 'kill']);
 
 const { name, options, write } = readArguments();
 const load = Object.hasOwn(SOAKS, name) ? SOAKS[name] : undefined;
@@ -38,7 +42,8 @@ const keepAlive = setInterval(() => {}, 1_000);
 const { problems, line } = await (await load())(options);
 clearInterval(keepAlive);
 for (const problem of problems) process.stderr.write(`${problem}\n`);
-if (write && problems.length === 0) await record(name, line);
+if (write && problems.length === 0)
+  await record(options.store === undefined ? name : `${name} --store ${options.store}`, line);
 process.stdout.write(`${name}: ${problems.length === 0 ? 'passed' : 'FAILED'}: ${line}\n`);
 process.exit(problems.length === 0 ? 0 : 1);
 
@@ -50,6 +55,7 @@ function readArguments(): { readonly name: string; readonly options: SoakOptions
         count: { type: 'string' },
         rounds: { type: 'string' },
         seed: { type: 'string' },
+        store: { type: 'string' },
         write: { type: 'boolean', default: false },
       },
     });
@@ -57,10 +63,12 @@ function readArguments(): { readonly name: string; readonly options: SoakOptions
       if (text !== undefined && !/^[1-9]\d*$/.test(text)) usage();
       return text === undefined ? undefined : Number(text);
     };
+    if (values.store !== undefined && (values.store !== 'tikv' || !ON_TIKV.has(positionals[0] ?? ''))) usage();
     const options: SoakOptions = {
       seed: number(values.seed) ?? 1,
       count: number(values.count),
       rounds: number(values.rounds),
+      store: values.store as 'tikv' | undefined,
       progress: (line) => void process.stdout.write(`${line}\n`),
     };
     return { name: positionals[0] ?? '', options, write: values.write };
@@ -72,7 +80,7 @@ function readArguments(): { readonly name: string; readonly options: SoakOptions
 
 function usage(): never {
   process.stderr.write(
-    `usage: npm run soak -- ${Object.keys(SOAKS).join('|')} [--count N] [--rounds N] [--seed N] [--write]\n`,
+    `usage: npm run soak -- ${Object.keys(SOAKS).join('|')} [--count N] [--rounds N] [--seed N] [--store tikv] [--write]\n`,
   );
   process.exit(2);
 }

@@ -8,14 +8,14 @@ const COMMANDS = 1_000_000;
 /** Commands of one run: each has servers, keys and a seed of its own. */
 const RUN = 50_000;
 
-export async function resp({ seed, count = COMMANDS, progress }: SoakOptions): Promise<SoakResult> {
+export async function resp({ seed, count = COMMANDS, store, progress }: SoakOptions): Promise<SoakResult> {
   if (!isRedisInstalled) return { problems: ['redis-server is not installed'], line: 'nothing to compare with' };
   const problems: string[] = [];
   let compared = 0;
   for (let run = 0; compared < count && problems.length === 0; run++) {
     const commands = Math.min(RUN, count - compared);
     try {
-      await runDifferential({ seed: seed + 10 * run, commands });
+      await runDifferential({ seed: seed + 10 * run, commands, ...(store && { server: { provider: store } }) });
       compared += commands;
       progress(`${compared} commands, no difference`);
     } catch (error) {

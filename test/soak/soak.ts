@@ -5,6 +5,8 @@ export interface SoakOptions {
   /** Of what the soak counts: transactions, keys, snapshots. Default: the soak's own. */
   readonly count: number | undefined;
   readonly rounds: number | undefined;
+  /** A TiKV test cluster in a process of its own, where the soak knows how to; default: the soak's own store. */
+  readonly store: 'tikv' | undefined;
   readonly progress: (line: string) => void;
 }
 

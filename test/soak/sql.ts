@@ -6,13 +6,14 @@ import type { SoakOptions, SoakResult } from './soak.ts';
 const STATEMENTS = 20_000;
 const DIFFERENCES_MAX = 20;
 
-export async function sql({ seed, count = STATEMENTS, progress }: SoakOptions): Promise<SoakResult> {
+export async function sql({ seed, count = STATEMENTS, store, progress }: SoakOptions): Promise<SoakResult> {
   const report = await runSqlDifferential({
     seed,
     statements: count,
     differencesMax: DIFFERENCES_MAX,
     learnt: true,
     mixed: true,
+    ...(store && { provider: store }),
     progress,
   });
   const { compared, errors, differences, missing, pending, learnt, explained } = report;

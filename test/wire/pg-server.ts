@@ -5,11 +5,11 @@ import type { Listener } from '../../src/platform/sockets.ts';
 import { type PgwireOptions, pgwireListener } from '../../src/protocols/pgwire/listener.ts';
 import type { SqlLimits } from '../../src/query/sql/limits.ts';
 import { SqlEngine } from '../../src/query/sql/sql-engine.ts';
-import { openTestStore, type Provider, platform, type TestStore } from '../support/stores.ts';
+import { type ContractProvider, type ContractStore, openContractStore, platform } from '../support/stores.ts';
 
 export interface PgServer {
   readonly engine: SqlEngine;
-  readonly test: TestStore;
+  readonly test: ContractStore;
   readonly listener: Listener;
   readonly port: number;
   /** For `pg.Client`. */
@@ -18,10 +18,10 @@ export interface PgServer {
 }
 
 export async function startPgServer(
-  options: Partial<PgwireOptions> & { readonly limits?: Partial<SqlLimits>; readonly provider?: Provider } = {},
+  options: Partial<PgwireOptions> & { readonly limits?: Partial<SqlLimits>; readonly provider?: ContractProvider } = {},
 ): Promise<PgServer> {
   const { limits = {}, provider = 'memory', ...wire } = options;
-  const test = await openTestStore(provider);
+  const test = await openContractStore(provider);
   const engine = new SqlEngine({ store: test.store, platform, limits });
   const accept = pgwireListener(engine, {
     principals: {

@@ -108,13 +108,16 @@ const SECONDS = ['100', '1000', '0', '-5', '100000', 'x', '1.5', '92233720368547
 /** One client's commands; what it generates depends on whether it is within MULTI. */
 export class CommandGenerator {
   readonly #random: Random;
+  readonly #without: readonly string[];
   #inMulti = false;
   #mayWatch = false;
   readonly #pending: RandomCommand[] = [];
   readonly #templates: readonly (() => string[])[];
 
-  constructor(random: Random) {
+  /** @param without Names of commands that the server refuses where the reference does not. */
+  constructor(random: Random, without: readonly string[] = []) {
     this.#random = random;
+    this.#without = without;
     this.#templates = this.#newTemplates();
   }
 
@@ -143,7 +146,10 @@ export class CommandGenerator {
     if (this.#inMulti && dice < 18) return this.#endTransaction(dice);
     if (dice < 6) return this.#transactional(dice);
     if (!this.#inMulti && dice < 9) return this.#loose();
-    return { args: this.#pick(this.#templates)(), comparison: 'exact' };
+    for (;;) {
+      const args = this.#pick(this.#templates)();
+      if (!this.#without.includes(args[0]!.toUpperCase())) return { args, comparison: 'exact' };
+    }
   }
 
   #endTransaction(dice: number): RandomCommand {

@@ -11,6 +11,7 @@ import { openMemoryStore } from '../../src/providers/memory/open.ts';
 import { openRocksDbStore } from '../../src/providers/rocksdb/open.ts';
 import { Keyspace } from '../../src/storage/keyspace.ts';
 import type { Store } from '../../src/storage/store.ts';
+import { type ContractProvider, openContractStore } from '../support/stores.ts';
 
 export interface TestServer {
   readonly port: number;
@@ -25,6 +26,8 @@ export interface TestServerOptions extends Pick<RespListenerOptions, 'limits' | 
   readonly tls?: ListenTls;
   /** A directory for a store on disk; default: a store in memory. */
   readonly directory?: string;
+  /** Default: `rocksdb` where there is a directory, else `memory`. */
+  readonly provider?: ContractProvider;
   /** Puts something between the store and the partitions. */
   readonly wrapStore?: (store: Store) => Store;
   /** As `KeyspacePartitionsOptions`. */
@@ -35,16 +38,20 @@ export interface TestServerOptions extends Pick<RespListenerOptions, 'limits' | 
 export async function startRespServer({
   wrapStore,
   directory,
+  provider,
   tls,
   hotBytesMax,
   writeBehind = false,
   ...options
 }: TestServerOptions = {}): Promise<TestServer> {
   const platform = newNodePlatform();
+  const shared = provider === 'tikv' ? await openContractStore(provider) : undefined;
   const inner =
-    directory === undefined
-      ? await openMemoryStore({ name: 'memory', platform, log: silentLog })
-      : await openRocksDbStore({ name: 'rocksdb', directory, platform, log: silentLog, durability: 'disk' });
+    shared !== undefined
+      ? shared.store
+      : directory === undefined
+        ? await openMemoryStore({ name: 'memory', platform, log: silentLog })
+        : await openRocksDbStore({ name: 'rocksdb', directory, platform, log: silentLog, durability: 'disk' });
   const store = wrapStore?.(inner) ?? inner;
   const keyspace = new Keyspace();
   const owners = await SoleMemberDirectory.open(inner, platform, keyspace, 'test');
@@ -83,6 +90,7 @@ export async function startRespServer({
       await listener.close();
       await runtime.stop();
       await inner.close();
+      await shared?.dispose();
     },
   };
 }

@@ -7,6 +7,7 @@
 
 import * as net from 'node:net';
 import { PGlite } from '@electric-sql/pglite';
+import type { ContractProvider } from '../support/stores.ts';
 import { startPgServer } from './pg-server.ts';
 import { type Mutable, SqlGenerator, TYPES, trials } from './sql-generator.ts';
 
@@ -20,6 +21,8 @@ export interface SqlDifferentialOptions {
   readonly learnt?: boolean;
   /** Now and then an expression of a type that its place does not want. Default false. */
   readonly mixed?: boolean;
+  /** Default `memory`. */
+  readonly provider?: ContractProvider;
   readonly progress?: (line: string) => void;
 }
 
@@ -80,7 +83,7 @@ const EXPLAINED: readonly {
 
 export async function runSqlDifferential(options: SqlDifferentialOptions): Promise<SqlDifferentialReport> {
   const { seed, statements, differencesMax = 1, learnt: useLearnt = false, progress = () => {} } = options;
-  const server = await startPgServer();
+  const server = await startPgServer({ provider: options.provider ?? 'memory' });
   const theirs = await PGlite.create();
   const ours = await RawPgClient.connect(server.port);
   const ask = async (sql: string): Promise<readonly [string, string]> => [
