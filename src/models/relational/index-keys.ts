@@ -23,11 +23,25 @@ import type { Key, KeyRange } from '../../storage/key-range.ts';
 import { prefixRange } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { KeyReader, KeyWriter } from '../../storage/tuple.ts';
-import { type RowKeys, readValue, writeValue } from './keys.ts';
+import { keyHoldsValue, type RowKeys, readValue, writeValue } from './keys.ts';
 import { type ColumnType, type ColumnValue, type Index, storageOf, type Table } from './table.ts';
 
 /** Types whose values come out of a key as they went in. */
-const REVERSIBLE = new Set<ColumnType>(['bool', 'int2', 'int4', 'int8', 'text', 'varchar', 'timestamp', 'timestamptz']);
+const REVERSIBLE = new Set<ColumnType>([
+  'bool',
+  'int2',
+  'int4',
+  'int8',
+  'oid',
+  'text',
+  'varchar',
+  'name',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'uuid',
+]);
 
 export interface IndexBound {
   readonly value: ColumnValue;
@@ -124,7 +138,8 @@ export class IndexKeys {
   /** Positions of the columns that an entry tells, those of the primary key among them. */
   get covered(): ReadonlySet<number> {
     const { columns, primaryKey } = this.#table;
-    const covered = new Set(primaryKey);
+    const covered = new Set(primaryKey.filter((position) => keyHoldsValue(columns[position]!.type)));
+    if (primaryKey.length === 0) covered.add(columns.length);
     for (const { column } of this.#index.parts) {
       if (column !== undefined && REVERSIBLE.has(columns[column]!.type)) covered.add(column);
     }

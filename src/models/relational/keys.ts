@@ -234,6 +234,21 @@ export class RowKeys {
     for (const position of primaryKey) row[position] = readValue(reader, columns[position]!);
   }
 
+  /** As `decodeInto`, each of the first `count` values into its place in `places`; below 0 it is left out. */
+  readInto(key: Bytes, row: ColumnValue[], places: readonly number[], count: number): void {
+    const { columns, primaryKey } = this.#table;
+    const reader = this.#reader.reset(key, this.#tableBytes);
+    if (primaryKey.length === 0) {
+      row[places[0]!] = reader.int();
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const place = places[i]!;
+      if (place < 0) reader.value();
+      else row[place] = readValue(reader, columns[primaryKey[i]!]!);
+    }
+  }
+
   /** What tells a row of this table: the part of its key behind the table's id. A view of `key`. */
   suffixOf(key: Key): Bytes {
     return key.subarray(this.#tableBytes);

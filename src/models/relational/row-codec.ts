@@ -36,6 +36,21 @@ export interface ColumnSelection {
   readonly readsKey: boolean;
 }
 
+/** A column and the place in a row where its value is wanted. */
+export interface PlacedColumn {
+  readonly position: number;
+  readonly place: number;
+}
+
+/** Reads some columns of stored rows; see `RowCodec.columnReader`. */
+export interface ColumnReader {
+  /**
+   * Fills the places of its columns in `row` and leaves the others alone. What it fills in shares no memory with `key` or
+   * `value`. @throws OperationError `corruption`.
+   */
+  read(key: Bytes, value: Bytes, row: ColumnValue[]): void;
+}
+
 /** Encodes and decodes the rows of one version of one table. */
 export class RowCodec {
   readonly table: Table;
@@ -113,6 +128,56 @@ export class RowCodec {
     const selected: ColumnValue[] = new Array<ColumnValue>(positions.length);
     for (let i = 0; i < positions.length; i++) selected[i] = row[positions[i]!]!;
     return selected;
+  }
+
+  /** What reads these columns, each into its place, and skips the others; the hidden id is behind the columns. */
+  columnReader(columns: readonly PlacedColumn[]): ColumnReader {
+    const { primaryKey } = this.table;
+    const placeOf = (position: number): number => columns.find((each) => each.position === position)?.place ?? -1;
+    const targets = this.#stored.map((position) => (position < this.#width ? placeOf(position) : -1));
+    const keyTargets =
+      primaryKey.length === 0
+        ? [placeOf(this.table.columns.length)]
+        : // What the key does not hold whole is read from the row.
+          primaryKey.map((position) => (this.#stored.includes(position) ? -1 : placeOf(position)));
+    const wanted = targets.findLastIndex((place) => place >= 0) + 1;
+    const keyWanted = keyTargets.findLastIndex((place) => place >= 0) + 1;
+    return {
+      read: (key, value, row) => {
+        if (keyWanted > 0) this.keys.readInto(key, row, keyTargets, keyWanted);
+        if (wanted > 0) this.#readStored(value, row, targets, wanted);
+      },
+    };
+  }
+
+  #readStored(bytes: Bytes, row: ColumnValue[], targets: readonly number[], wanted: number): void {
+    try {
+      if (bytes[0] !== ROW_FORMAT) throw new OperationError('corruption', `unknown row format ${bytes[0]}`);
+      const reader = this.#reader.reset(bytes, 1);
+      reader.varint();
+      const count = reader.varint();
+      if (count > this.#stored.length) {
+        throw new OperationError('corruption', `a row stores ${count} columns of a table with ${this.#stored.length}`);
+      }
+      const bitmapAt = reader.at;
+      reader.at += (count + 7) >> 3;
+      const last = Math.min(count, wanted);
+      for (let i = 0; i < last; i++) {
+        const place = targets[i]!;
+        if ((bytes[bitmapAt + (i >> 3)]! & (1 << (i & 7))) !== 0) {
+          if (place >= 0) row[place] = null;
+        } else if (place < 0) reader.skip(this.#forms[i]!, this.#modifiers[i]!);
+        else row[place] = reader.value(this.#forms[i]!, this.#modifiers[i]!);
+      }
+      for (let i = last; i < wanted; i++) {
+        const place = targets[i]!;
+        if (place >= 0) row[place] = this.#missing === undefined ? null : this.#missing[i]!;
+      }
+      if (last === count && !reader.atEnd) throw new OperationError('corruption', 'a row is longer than its columns');
+    } catch (error) {
+      if (error instanceof RangeError) throw new OperationError('corruption', 'a row ends early', { cause: error });
+      throw error;
+    }
   }
 
   #decodeStored(bytes: Bytes, row: ColumnValue[], wanted: number): void {

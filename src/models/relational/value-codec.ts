@@ -401,6 +401,50 @@ export class ValueReader {
     }
   }
 
+  /** Moves past a value. */
+  skip(form: Form, modifier: number): void {
+    switch (form) {
+      case 'bool':
+        this.at += 1;
+        return;
+      case 'int2':
+        this.at += 2;
+        return;
+      case 'int4':
+      case 'float4':
+      case 'uint4':
+      case 'date':
+        this.at += 4;
+        return;
+      case 'int8':
+      case 'float8':
+        this.at += 8;
+        return;
+      case 'time':
+        this.at += 6;
+        return;
+      case 'timetz':
+        this.at += 10;
+        return;
+      case 'interval':
+      case 'uuid':
+        this.at += 16;
+        return;
+      case 'text':
+      case 'bpchar':
+      case 'jsonb':
+      case 'bytes':
+        this.#take(this.varint());
+        return;
+      case 'numeric':
+        this.varint();
+        this.#take(this.varint());
+        return;
+      default:
+        this.value(form, modifier);
+    }
+  }
+
   #numeric(): Numeric {
     const scale = this.varint();
     const length = this.varint();

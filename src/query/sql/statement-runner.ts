@@ -380,6 +380,7 @@ export class StatementRunner {
         parameters.map((type) => type ?? 'text'),
         context.time,
         generation,
+        engine.statistics,
       );
       if (!this.#block.seesOtherSchema && generation === engine.catalog.generation) {
         engine.keepPlan(statement, planKey, types, plan);

@@ -9,39 +9,50 @@
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import type { Bytes } from '../../../base/bytes.ts';
 import { OperationError } from '../../../base/errors.ts';
+import type { IndexKeys } from '../../../models/relational/index-keys.ts';
 import type { Key, KeyRange } from '../../../storage/key-range.ts';
 import type { Cursor, Entry } from '../../../storage/store.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import type { SqlValue } from '../types/types.ts';
+import { type KeyParts, keyRanges } from './key-parts.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
-import type { KeyBound } from './range-scan.ts';
+import { type PlannedReader, RowReader } from './row-reader.ts';
 
 export interface IndexScanOptions {
-  /** Values of the first parts of the index. `isNull` stands for IS NULL. */
-  readonly prefix: readonly (Evaluate | 'isNull')[];
-  readonly low: KeyBound | undefined;
-  readonly high: KeyBound | undefined;
+  /** Of the index. */
+  readonly parts: KeyParts;
   readonly reverse: boolean;
-  /** False when nobody looks at the rows, only counts them: then rows are empty. */
-  readonly decode: boolean;
-  /** Whether the index tells all that anybody asks for. */
-  readonly covered: boolean;
+  /** Undefined when nobody looks at the rows, only counts them: then rows are empty. */
+  readonly reader: PlannedReader | undefined;
+  /** Where the index tells all that anybody asks for: positions of those columns in the table, and a condition on them. */
+  readonly covered: { readonly positions: readonly number[]; readonly test: Evaluate | undefined } | undefined;
 }
 
 const COUNTED_ROW: ExecutionRow = [];
+
+export function indexRanges(keys: IndexKeys, parts: KeyParts, context: ExecutionContext): readonly KeyRange[] {
+  return keyRanges(parts, context, (prefix, low, high) =>
+    low === undefined && high === undefined && !parts.notNull
+      ? keys.range(prefix)
+      : keys.between(prefix, low as { value: SqlValue; inclusive: boolean } | undefined, high),
+  );
+}
 
 export class IndexScan implements Operator {
   readonly #table: CatalogTable;
   readonly #index: TableIndex;
   readonly #options: IndexScanOptions;
   readonly #context: ExecutionContext;
+  readonly #reader: RowReader | undefined;
   readonly #rowsMax: number | undefined;
+  /** Still to be read, the next one last. */
+  #ranges: KeyRange[] | undefined;
   #cursor: Cursor | undefined;
   #version = 0;
   #done = false;
 
-  /** @param rowsMax At most this many rows are read. */
+  /** @param rowsMax At most this many rows of each range are read. */
   constructor(
     table: CatalogTable,
     index: TableIndex,
@@ -53,14 +64,18 @@ export class IndexScan implements Operator {
     this.#index = index;
     this.#options = options;
     this.#context = context;
+    this.#reader = options.reader && new RowReader(options.reader, context);
     this.#rowsMax = rowsMax;
   }
 
   next(): Awaitable<RowBatch | undefined> {
-    if (this.#done) return undefined;
-    const pause = this.#context.pause();
-    if (pause !== undefined) return pause.then(() => this.#pull());
-    return this.#pull();
+    for (;;) {
+      if (this.#done) return undefined;
+      const pause = this.#context.pause();
+      const batch = pause === undefined ? this.#pull() : pause.then(() => this.#pull());
+      if (isPromise(batch)) return batch.then((late) => (late?.length === 0 ? this.next() : late));
+      if (batch === undefined || batch.length > 0) return batch;
+    }
   }
 
   close(): void {
@@ -69,35 +84,49 @@ export class IndexScan implements Operator {
     this.#cursor = undefined;
   }
 
+  /** Empty where no row of a batch was wanted. */
   #pull(): Awaitable<RowBatch | undefined> {
     if (this.#done) return undefined;
+    const { reverse, reader, covered, parts } = this.#options;
     if (this.#cursor === undefined) {
-      const range = this.#range();
+      if (this.#ranges === undefined) {
+        const ranges = indexRanges(this.#index.keys, parts, this.#context);
+        this.#ranges = reverse ? [...ranges] : ranges.toReversed();
+      }
+      const range = this.#ranges.pop();
       if (range === undefined) {
         this.#done = true;
         return undefined;
       }
-      const { reverse, decode } = this.#options;
       const limit = this.#rowsMax === undefined ? {} : { limit: this.#rowsMax };
-      this.#cursor = this.#context.scan(range, { reverse, keysOnly: !decode, ...limit });
+      const keysOnly = reader === undefined && covered === undefined;
+      this.#cursor = this.#context.scan(range, { reverse, keysOnly, ...limit });
       this.#version = this.#context.transaction.readVersion;
     }
-    for (;;) {
-      const entries = this.#cursor!.next();
-      const batch = isPromise(entries) ? entries.then((late) => this.#batch(late)) : this.#batch(entries);
-      if (isPromise(batch)) return batch.then((late) => (late?.length === 0 ? this.#pull() : late));
-      if (batch === undefined || batch.length > 0) return batch;
-    }
+    const entries = this.#cursor.next();
+    return isPromise(entries) ? entries.then((late) => this.#batch(late)) : this.#batch(entries);
   }
 
   #batch(entries: readonly Entry[] | undefined): Awaitable<RowBatch | undefined> {
     if (entries === undefined) {
-      this.close();
-      return undefined;
+      this.#cursor?.close();
+      this.#cursor = undefined;
+      return this.#done ? undefined : [];
     }
-    if (!this.#options.decode) return new Array<ExecutionRow>(entries.length).fill(COUNTED_ROW);
+    const { covered } = this.#options;
     const { keys } = this.#index;
-    if (this.#options.covered) return entries.map(({ key, value }) => keys.decode(key, value));
+    if (covered !== undefined) {
+      const { positions, test } = covered;
+      const rows: ExecutionRow[] = [];
+      for (const { key, value } of entries) {
+        const whole = keys.decode(key, value);
+        const row: ExecutionRow = new Array(positions.length);
+        for (let i = 0; i < positions.length; i++) row[i] = whole[positions[i]!]!;
+        if (test === undefined || test(row, this.#context) === true) rows.push(row);
+      }
+      return rows;
+    }
+    if (this.#reader === undefined) return new Array<ExecutionRow>(entries.length).fill(COUNTED_ROW);
     const rowKeys = entries.map(({ key, value }) => keys.rowKey(key, value));
     const { transaction } = this.#context;
     if (rowKeys.length === 1) {
@@ -109,12 +138,14 @@ export class IndexScan implements Operator {
   }
 
   #rows(keys: readonly Key[], values: readonly (Bytes | undefined)[]): RowBatch {
-    const { codec, table } = this.#table;
+    const { table } = this.#table;
     const rows: ExecutionRow[] = [];
     for (let i = 0; i < keys.length; i++) {
       const value = values[i];
-      if (value !== undefined) rows.push(codec.decode(keys[i]!, value));
-      else if (this.#context.transaction.readVersion === this.#version) {
+      if (value !== undefined) {
+        const row = this.#reader!.read(keys[i]!, value);
+        if (row !== undefined) rows.push(row);
+      } else if (this.#context.transaction.readVersion === this.#version) {
         throw new OperationError(
           'corruption',
           `index "${this.#index.index.name}" of "${table.name}" tells of a row that is not there`,
@@ -122,22 +153,5 @@ export class IndexScan implements Operator {
       }
     }
     return rows;
-  }
-
-  /** Undefined when a value is null, which equals and bounds nothing. */
-  #range(): KeyRange | undefined {
-    const { low, high } = this.#options;
-    const prefix: SqlValue[] = [];
-    for (const part of this.#options.prefix) {
-      const value = part === 'isNull' ? null : part([], this.#context);
-      if (value === null && part !== 'isNull') return undefined;
-      prefix.push(value);
-    }
-    const { keys } = this.#index;
-    if (low === undefined && high === undefined) return keys.range(prefix);
-    const from = low && { value: low.value([], this.#context), inclusive: low.inclusive };
-    const to = high && { value: high.value([], this.#context), inclusive: high.inclusive };
-    if (from?.value === null || to?.value === null) return undefined;
-    return keys.between(prefix, from, to);
   }
 }

@@ -3,13 +3,12 @@
  * partners without a row, at the end); semi and anti (only the rows, that have a partner or have none). A result is the
  * input's row followed by the partner's; the order of the input stays.
  *
- * `KeyJoin` reads the one partner under the primary key that each row gives.
+ * Here is the loop that all ways of finding partners in memory share; see hash-join.ts. Partners that are read by their keys
+ * are another matter: lookup-join.ts.
  */
 
-import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
-import type { CatalogTable } from '../catalog-cache.ts';
+import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
-import type { SqlValue } from '../types/types.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
 export type JoinKind = 'inner' | 'left' | 'full' | 'semi' | 'anti';
@@ -22,16 +21,9 @@ export interface JoinOptions {
   readonly width: number;
 }
 
-export interface KeyJoinOptions extends JoinOptions {
-  readonly table: CatalogTable;
-  /** One for each column of the table's primary key, over rows of the input. */
-  readonly values: readonly Evaluate[];
-}
-
 const BATCH_ROWS = 512;
 /** Partners that are tried before other work may have its turn. */
 const PARTNERS_AT_ONCE = 1_024;
-const NONE: readonly ExecutionRow[] = [];
 
 /** One time through the rows of the input, when it takes several because partners do not fit into memory at once. */
 export interface JoinPass {
@@ -194,32 +186,5 @@ export abstract class Join implements Operator {
       if (kind === 'anti') this.#out.push(row);
       else if (kind === 'left' || kind === 'full') this.#out.push(row.concat(new Array<null>(width).fill(null)));
     }
-  }
-}
-
-export class KeyJoin extends Join {
-  readonly #table: CatalogTable;
-  readonly #values: readonly Evaluate[];
-
-  constructor(input: Operator, options: KeyJoinOptions, context: ExecutionContext) {
-    super(input, options, context);
-    this.#table = options.table;
-    this.#values = options.values;
-  }
-
-  next(): Awaitable<RowBatch | undefined> {
-    return this.emit();
-  }
-
-  protected partners(row: ExecutionRow): Awaitable<readonly ExecutionRow[]> {
-    const values: SqlValue[] = [];
-    for (const evaluate of this.#values) {
-      const value = evaluate(row, this.context);
-      if (value === null) return NONE;
-      values.push(value);
-    }
-    const { codec } = this.#table;
-    const key = codec.keys.key(values);
-    return whenReady(this.context.get(key), (value) => (value === undefined ? NONE : [codec.decode(key, value)]));
   }
 }

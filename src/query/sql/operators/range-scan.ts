@@ -8,48 +8,67 @@ import { prefixEnd } from '../../../base/bytes.ts';
 import type { KeyRange } from '../../../storage/key-range.ts';
 import type { Cursor, Entry } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
-import type { Evaluate } from '../functions/evaluation.ts';
-import type { SqlValue } from '../types/types.ts';
+import { type KeyParts, keyRanges } from './key-parts.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
-
-export interface KeyBound {
-  readonly value: Evaluate;
-  readonly inclusive: boolean;
-}
+import { type PlannedReader, RowReader } from './row-reader.ts';
 
 export interface RangeScanOptions {
-  /** Values of the first columns of the primary key. */
-  readonly prefix: readonly Evaluate[];
-  readonly low: KeyBound | undefined;
-  readonly high: KeyBound | undefined;
+  /** Of the primary key. */
+  readonly parts: KeyParts;
   readonly reverse: boolean;
-  /** False when nobody looks at the rows, only counts them: then rows are empty. */
-  readonly decode: boolean;
+  /** Undefined when nobody looks at the rows, only counts them: then rows are empty. */
+  readonly reader: PlannedReader | undefined;
 }
 
 const COUNTED_ROW: ExecutionRow = [];
+
+export function primaryRanges(
+  { codec: { keys } }: CatalogTable,
+  parts: KeyParts,
+  context: ExecutionContext,
+): readonly KeyRange[] {
+  return keyRanges(parts, context, (prefix, low, high) => {
+    let { start, end } = keys.range(prefix);
+    if (low !== undefined) {
+      const key = keys.key([...prefix, low.value]);
+      start = low.inclusive ? key : prefixEnd(key)!;
+    }
+    if (high !== undefined) {
+      const key = keys.key([...prefix, high.value]);
+      end = high.inclusive ? prefixEnd(key) : key;
+    }
+    return { start, end };
+  });
+}
 
 export class RangeScan implements Operator {
   readonly #table: CatalogTable;
   readonly #options: RangeScanOptions;
   readonly #context: ExecutionContext;
+  readonly #reader: RowReader | undefined;
   readonly #rowsMax: number | undefined;
+  /** Still to be read, the next one last. */
+  #ranges: KeyRange[] | undefined;
   #cursor: Cursor | undefined;
   #done = false;
 
-  /** @param rowsMax At most this many rows are read. */
+  /** @param rowsMax At most this many rows of each range are read. */
   constructor(table: CatalogTable, options: RangeScanOptions, context: ExecutionContext, rowsMax: number | undefined) {
     this.#table = table;
     this.#options = options;
     this.#context = context;
+    this.#reader = options.reader && new RowReader(options.reader, context);
     this.#rowsMax = rowsMax;
   }
 
   next(): Awaitable<RowBatch | undefined> {
-    if (this.#done) return undefined;
-    const pause = this.#context.pause();
-    if (pause !== undefined) return pause.then(() => this.#pull());
-    return this.#pull();
+    for (;;) {
+      if (this.#done) return undefined;
+      const pause = this.#context.pause();
+      const batch = pause === undefined ? this.#pull() : pause.then(() => this.#pull());
+      if (isPromise(batch)) return batch.then((late) => (late?.length === 0 ? this.next() : late));
+      if (batch === undefined || batch.length > 0) return batch;
+    }
   }
 
   close(): void {
@@ -58,17 +77,19 @@ export class RangeScan implements Operator {
     this.#cursor = undefined;
   }
 
+  /** Empty where no row of a batch was wanted. */
   #pull(): Awaitable<RowBatch | undefined> {
     if (this.#done) return undefined;
     if (this.#cursor === undefined) {
-      const range = this.#range();
+      this.#ranges ??= this.#allRanges();
+      const range = this.#ranges.pop();
       if (range === undefined) {
         this.#done = true;
         return undefined;
       }
-      const { reverse, decode } = this.#options;
       const limit = this.#rowsMax === undefined ? {} : { limit: this.#rowsMax };
-      this.#cursor = this.#context.scan(range, { reverse, keysOnly: !decode, ...limit });
+      const { reverse, reader } = this.#options;
+      this.#cursor = this.#context.scan(range, { reverse, keysOnly: reader === undefined, ...limit });
     }
     const entries = this.#cursor.next();
     return isPromise(entries) ? entries.then((late) => this.#batch(late)) : this.#batch(entries);
@@ -76,39 +97,23 @@ export class RangeScan implements Operator {
 
   #batch(entries: readonly Entry[] | undefined): RowBatch | undefined {
     if (entries === undefined) {
-      this.close();
-      return undefined;
+      this.#cursor?.close();
+      this.#cursor = undefined;
+      return this.#done ? undefined : [];
     }
-    if (!this.#options.decode) return new Array<ExecutionRow>(entries.length).fill(COUNTED_ROW);
-    const rows: ExecutionRow[] = new Array(entries.length);
-    const { codec } = this.#table;
-    for (let i = 0; i < entries.length; i++) rows[i] = codec.decode(entries[i]!.key, entries[i]!.value);
+    const reader = this.#reader;
+    if (reader === undefined) return new Array<ExecutionRow>(entries.length).fill(COUNTED_ROW);
+    const rows: ExecutionRow[] = [];
+    for (let i = 0; i < entries.length; i++) {
+      const { key, value } = entries[i]!;
+      const row = reader.read(key, value);
+      if (row !== undefined) rows.push(row);
+    }
     return rows;
   }
 
-  /** Undefined when a value is null, which equals and bounds nothing. */
-  #range(): KeyRange | undefined {
-    const { keys } = this.#table.codec;
-    const { low, high } = this.#options;
-    const prefix: SqlValue[] = [];
-    for (const evaluate of this.#options.prefix) {
-      const value = evaluate([], this.#context);
-      if (value === null) return undefined;
-      prefix.push(value);
-    }
-    let { start, end } = keys.range(prefix);
-    if (low !== undefined) {
-      const value = low.value([], this.#context);
-      if (value === null) return undefined;
-      const key = keys.key([...prefix, value]);
-      start = low.inclusive ? key : prefixEnd(key)!;
-    }
-    if (high !== undefined) {
-      const value = high.value([], this.#context);
-      if (value === null) return undefined;
-      const key = keys.key([...prefix, value]);
-      end = high.inclusive ? prefixEnd(key) : key;
-    }
-    return { start, end };
+  #allRanges(): KeyRange[] {
+    const ranges = primaryRanges(this.#table, this.#options.parts, this.#context);
+    return this.#options.reverse ? [...ranges] : ranges.toReversed();
   }
 }

@@ -194,7 +194,7 @@ test('what other statements hold is not there for the next', async () => {
   });
   engines.push(engine);
   const session = new SqlSession(engine, { user: 'orbit', database: 'orbit', processId: 1 });
-  const sql = 'select id, few from t where id < 1000 order by few';
+  const sql = 'select * from t where id < 1000 order by few';
   expect((await session.execute(sql))[0]!.tag).toBe('SELECT 1000');
   engine.memory.force(700_000);
   await expect(session.execute(sql)).rejects.toMatchObject({

@@ -2,11 +2,12 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Column, ColumnType, Table, TableId } from '../../../models/relational/table.ts';
 import { Keyspace } from '../../../storage/keyspace.ts';
 import { bindSelect } from '../binder/bind-query.ts';
+import { conjuncts } from '../binder/bound.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS } from '../limits.ts';
 import { SqlParser } from '../parser/parser.ts';
 import { UTC } from '../types/time-zone.ts';
-import { chooseAccessPath } from './access-path.ts';
+import { accessPaths } from './access-path.ts';
 
 const parser = new SqlParser(DEFAULT_SQL_LIMITS);
 let table: CatalogTable;
@@ -39,7 +40,7 @@ async function path(where: string): Promise<string> {
   const context = { parameters: [], takesParameters: true, time, depthMax: 100 };
   const bound = bindSelect(node.SelectStmt, context, () => table);
   if (bound.kind !== 'select') throw new Error('no SELECT');
-  const chosen = chooseAccessPath(table, bound.where);
+  const chosen = accessPaths(table, conjuncts(bound.where!))[0]!;
   const side = (edge: typeof chosen.low, open: string, closed: string) =>
     edge === undefined ? '' : edge.inclusive ? closed : open;
   return `${chosen.prefix.length}${side(chosen.low, '(', '[')}${side(chosen.high, ')', ']')} rest ${chosen.rest.length}`;
@@ -54,7 +55,10 @@ test.each([
   ['a >= 1 and a < 5 and c = 3', '0[) rest 1'],
   ['a between 1 and 2', '0[] rest 0'],
   ['3 > a', '0) rest 0'],
-  ['a = 1 or a = 2', '0 rest 1'],
+  ['a = 1 or a = 2', '1 rest 0'],
+  ["a in (1, 2) and b in ('x', 'y')", '2 rest 0'],
+  ['a = any($1::int[]) and c = 3', '1 rest 1'],
+  ['a = 1 or c = 2', '0 rest 1'],
   ['a = c', '0 rest 1'],
   ['a = $1::bigint', '1 rest 0'],
   ['a = 1.5', '0 rest 1'],

@@ -1,25 +1,24 @@
 /**
- * How a table is read: one key, a range of keys, a range of an index, or all of it, chosen from the conditions of WHERE
- * and the wanted order.
+ * How a table may be read: one key, several, a range of keys, a range of an index, or all of it. Which of them it will be is
+ * for the costs to say (plan-scan.ts); here are the ways that its conditions and the wanted order open.
  *
  * A condition is usable when it compares a column of the primary key, or a part of an index, with something that does not
- * depend on the row. Equalities on the first parts make a prefix; then one lower and one upper bound on the next narrow
- * it. What was used is not tested again; what is left becomes a filter. An index with a predicate is for queries that ask
- * for that predicate in the same words.
- *
- * Without statistics the choice is by rule: a whole unique key first, then the longest prefix of equalities, then bounds,
- * then the wanted order; in a draw the primary key, which needs no second read, then the older index.
+ * depend on the row. Equalities on the first parts make a prefix, IN and `= ANY` several; then one lower and one upper bound
+ * on the next part narrow it. What was used is not tested again; what is left becomes a filter. An index with a predicate
+ * is for queries whose conditions imply the predicate: in the same words, or because they allow less.
  */
 
 import {
   type BoundExpression,
   type BoundSortKey,
   type CompareOperator,
+  columnsOf,
   conjuncts,
   sameExpression,
 } from '../binder/bound.ts';
 import { type BoundIndex, rulesOf } from '../binder/table-rules.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { compareFor } from '../types/compare.ts';
 import { UTC } from '../types/time-zone.ts';
 import { isInteger } from '../types/types.ts';
 import { foldConstants } from './fold-constants.ts';
@@ -29,44 +28,94 @@ export interface AccessBound {
   readonly inclusive: boolean;
 }
 
+/** What one part of a key is equal to: a value, null, one of several values, or one of an array's. */
+export type KeyPart =
+  | BoundExpression
+  | 'isNull'
+  | { readonly kind: 'list'; readonly values: readonly BoundExpression[] }
+  | { readonly kind: 'elements'; readonly array: BoundExpression };
+
 export interface AccessPath {
   /** Undefined for the primary key. */
   readonly index: BoundIndex | undefined;
-  /** Values of the first parts of the key; of the primary key all of them make a point. Of an index also IS NULL. */
-  readonly prefix: readonly (BoundExpression | 'isNull')[];
+  /** Values of the first parts of the key; of the primary key all of them make points. Of an index also IS NULL. */
+  readonly prefix: readonly KeyPart[];
   readonly low: AccessBound | undefined;
   readonly high: AccessBound | undefined;
-  /** Conditions that the path does not imply. */
+  /** The next part is not null. */
+  readonly notNull: boolean;
+  /** Conditions that the path implies, and those that it does not. */
+  readonly used: readonly BoundExpression[];
   readonly rest: readonly BoundExpression[];
 }
 
-/** @param orderBy The order that is wanted of the rows; a path that gives it wins a draw. */
-export function chooseAccessPath(
-  table: CatalogTable,
-  where: BoundExpression | undefined,
-  orderBy: readonly BoundSortKey[] = [],
-): AccessPath {
-  const conditions = where === undefined ? [] : conjuncts(where);
+/** Ranges that lists of values may multiply to in one path. */
+const RANGES_MAX = 1_000;
+
+/** All ways to read the table, the primary key first. */
+export function accessPaths(table: CatalogTable, conditions: readonly BoundExpression[]): readonly AccessPath[] {
   const primary = pathOver(conditions, undefined, table.table.primaryKey.map(columnPart));
-  if (table.indexes.length === 0 || (primary.prefix.length > 0 && isWhole(table, primary))) return primary;
-  let best = primary;
-  let bestScore = scoreOf(table, primary, orderBy);
+  if (table.indexes.length === 0 || isPoint(table, primary)) return [primary];
+  const paths = [primary];
   for (const index of foldedIndexes(table)) {
-    const { predicate } = index;
-    const asked = predicate === undefined ? [] : conjuncts(predicate);
-    if (!asked.every((each) => conditions.some((condition) => sameExpression(condition, each)))) continue;
-    const left = conditions.filter((condition) => !asked.some((each) => sameExpression(condition, each)));
+    const asked = index.predicate === undefined ? [] : conjuncts(index.predicate);
+    if (!asked.every((each) => conditions.some((condition) => implies(condition, each)))) continue;
+    const said = (condition: BoundExpression): boolean => asked.some((each) => sameExpression(each, condition));
     const path = pathOver(
-      left,
+      conditions.filter((condition) => !said(condition)),
       index,
       index.parts.map((part) => (candidate) => matches(part, candidate)),
     );
-    const score = scoreOf(table, path, orderBy) + (asked.length > 0 ? 1 : 0);
-    if (score <= bestScore) continue;
-    best = path;
-    bestScore = score;
+    paths.push(asked.length === 0 ? path : { ...path, used: [...path.used, ...conditions.filter(said)] });
   }
-  return best;
+  return paths;
+}
+
+/** The one row under a full primary key, where the conditions say so and nothing else; for the shortest plans. */
+export function pointPath(table: CatalogTable, where: BoundExpression | undefined): AccessPath | undefined {
+  const { primaryKey } = table.table;
+  if (primaryKey.length === 0 || where === undefined) return undefined;
+  const path = pathOver(conjuncts(where), undefined, primaryKey.map(columnPart));
+  return isPoint(table, path) && path.rest.length === 0 ? path : undefined;
+}
+
+export function isSingle(part: KeyPart): part is BoundExpression | 'isNull' {
+  return part === 'isNull' || (part.kind !== 'list' && part.kind !== 'elements');
+}
+
+/** Whether it names at most one row by the whole primary key. */
+export function isPoint({ table }: CatalogTable, { index, prefix }: AccessPath): boolean {
+  return (
+    index === undefined && prefix.length > 0 && prefix.length === table.primaryKey.length && prefix.every(isSingle)
+  );
+}
+
+/** Whether each of its ranges holds one row at most. */
+export function isWhole(
+  { table }: Pick<CatalogTable, 'table'>,
+  { index, prefix }: Pick<AccessPath, 'index' | 'prefix'>,
+): boolean {
+  if (prefix.length === 0) return false;
+  if (index === undefined) return prefix.length === table.primaryKey.length;
+  return index.source.index.unique && prefix.length === index.parts.length && !prefix.includes('isNull');
+}
+
+/** How many ranges it reads, as far as that is known before. */
+export function rangesOf({ prefix }: AccessPath): number {
+  let ranges = 1;
+  for (const part of prefix) {
+    if (part === 'isNull') continue;
+    if (part.kind === 'list') ranges *= part.values.length;
+    else if (part.kind === 'elements') ranges *= elementsOf(part.array);
+  }
+  return ranges;
+}
+
+function elementsOf(array: BoundExpression): number {
+  if (array.kind === 'constant' && typeof array.value === 'object' && array.value !== null && 'values' in array.value) {
+    return Math.max(1, array.value.values.length);
+  }
+  return array.kind === 'call' && array.function.name === 'array' ? Math.max(1, array.args.length) : 10;
 }
 
 const folded = new WeakMap<CatalogTable, readonly BoundIndex[]>();
@@ -84,18 +133,6 @@ function foldedIndexes(table: CatalogTable): readonly BoundIndex[] {
     folded.set(table, indexes);
   }
   return indexes;
-}
-
-function isWhole({ table }: CatalogTable, { index, prefix }: AccessPath): boolean {
-  if (index === undefined) return prefix.length === table.primaryKey.length;
-  return index.source.index.unique && prefix.length === index.parts.length && !prefix.includes('isNull');
-}
-
-function scoreOf(table: CatalogTable, path: AccessPath, orderBy: readonly BoundSortKey[]): number {
-  if (path.prefix.length > 0 && isWhole(table, path)) return 1_000;
-  const bounds = (path.low === undefined ? 0 : 1) + (path.high === undefined ? 0 : 1);
-  const ordered = orderBy.length > 0 && pathOrder(table, path, orderBy) !== 'none' ? 1 : 0;
-  return path.prefix.length * 16 + bounds * 6 + ordered * 3;
 }
 
 /** Whether an expression is one part of a key. */
@@ -125,57 +162,82 @@ function pathOver(
     }
     return undefined;
   };
-  const takeNull = (part: Part): boolean => {
+  const takeNull = (part: Part, negated: boolean): boolean => {
     const found = conditions.find(
-      (condition) => !used.has(condition) && condition.kind === 'isNull' && !condition.negated && part(condition.arg),
+      (each) => !used.has(each) && each.kind === 'isNull' && each.negated === negated && part(each.arg),
     );
     if (found === undefined) return false;
     used.add(found);
     return true;
   };
-  const prefix: (BoundExpression | 'isNull')[] = [];
+  let ranges = 1;
+  const takeList = (part: Part): KeyPart | undefined => {
+    for (const condition of conditions) {
+      if (used.has(condition)) continue;
+      const found = listed(condition, part);
+      if (found === undefined) continue;
+      const count = found.kind === 'list' ? found.values.length : ranges > 1 ? RANGES_MAX : 10;
+      if (count > 1 && ranges * count > RANGES_MAX) continue;
+      ranges *= count;
+      used.add(condition);
+      return found;
+    }
+    return undefined;
+  };
+  const prefix: KeyPart[] = [];
   for (const part of parts) {
     const equality = take(part, ['=']);
     if (equality !== undefined) prefix.push(equality.value);
-    else if (index !== undefined && takeNull(part)) prefix.push('isNull');
-    else break;
+    else if (index !== undefined && takeNull(part, false)) prefix.push('isNull');
+    else {
+      const list = takeList(part);
+      if (list === undefined) break;
+      prefix.push(list);
+    }
   }
   let low: AccessBound | undefined;
   let high: AccessBound | undefined;
+  let notNull = false;
   const next = parts[prefix.length];
   if (next !== undefined) {
     const lower = take(next, ['>', '>=']);
     if (lower !== undefined) low = { value: lower.value, inclusive: lower.operator === '>=' };
     const upper = take(next, ['<', '<=']);
     if (upper !== undefined) high = { value: upper.value, inclusive: upper.operator === '<=' };
+    notNull = index !== undefined && takeNull(next, true);
   }
-  return { index, prefix, low, high, rest: conditions.filter((condition) => !used.has(condition)) };
+  const rest = conditions.filter((condition) => !used.has(condition));
+  return { index, prefix, low, high, notNull, used: [...used], rest };
 }
 
 /** Whether reading by the path gives the wanted order: forward, in reverse, or not at all. */
 export function pathOrder(
   { table }: CatalogTable,
-  { index, prefix, low, high }: AccessPath,
+  { index, prefix, low, high, notNull }: AccessPath,
   orderBy: readonly BoundSortKey[],
 ): 'forward' | 'reverse' | 'none' {
   if (orderBy.length === 0) return 'forward';
   const { primaryKey } = table;
   const parts: readonly Part[] =
     index === undefined ? primaryKey.map(columnPart) : index.parts.map((part) => (each) => matches(part, each));
-  if (prefix.length > 0 && isWhole({ table } as CatalogTable, { index, prefix, low, high, rest: [] })) return 'forward';
-  let position = prefix.length;
+  if (isWhole({ table }, { index, prefix }) && prefix.every(isSingle)) return 'forward';
+  // Ranges of several values are read in the order of the key: only up to the first such part nothing is known.
+  const single = prefix.findIndex((part) => !isSingle(part));
+  const fixed = single < 0 ? prefix.length : single;
+  let position = fixed;
   let direction: boolean | undefined;
   for (const { expression, descending, nullsFirst } of orderBy) {
     // The whole of a unique key decides: what follows breaks no tie.
     if (index === undefined && position === parts.length && position > 0) break;
-    if (parts.slice(0, prefix.length).some((part) => part(expression))) continue;
+    if (parts.slice(0, fixed).some((part) => part(expression))) continue;
     if (parts[position]?.(expression) !== true) return 'none';
     const part = index?.source.index.parts[position];
     const reversed = descending !== (part?.descending ?? false);
     const first = part === undefined ? descending : reversed ? !part.nullsFirst : part.nullsFirst;
     const isNullable = part !== undefined && (part.column === undefined || !table.columns[part.column]!.notNull);
-    // Rows between bounds hold no null.
-    const bounded = position === prefix.length && (low !== undefined || high !== undefined);
+    // Rows between bounds, and under lists of values, hold no null.
+    const bounded =
+      position < prefix.length || (position === prefix.length && (low !== undefined || high !== undefined || notNull));
     if (isNullable && !bounded && first !== nullsFirst) return 'none';
     if (direction !== undefined && direction !== reversed) return 'none';
     direction = reversed;
@@ -184,15 +246,16 @@ export function pathOrder(
   return direction === true ? 'reverse' : 'forward';
 }
 
-/** Whether an UPDATE of these columns could meet a row again, further on in the index that it reads. */
+/** Whether an UPDATE of these columns could meet a row again, further on in an index that it may read by. */
 export function movesEntries(
   table: CatalogTable,
   where: BoundExpression | undefined,
   positions: readonly number[],
 ): boolean {
-  const { index } = chooseAccessPath(table, where);
-  if (index === undefined) return false;
-  return index.source.index.parts.some(({ column }) => column === undefined || positions.includes(column));
+  return accessPaths(table, where === undefined ? [] : conjuncts(where)).some(
+    ({ index }) =>
+      index?.source.index.parts.some(({ column }) => column === undefined || positions.includes(column)) === true,
+  );
 }
 
 interface Sargable {
@@ -218,6 +281,73 @@ function sargable(condition: BoundExpression, part: Part): Sargable | undefined 
   return undefined;
 }
 
+/** The condition read as `part = one of these`, if it is that: IN, ANY, or an OR of equalities. */
+function listed(condition: BoundExpression, part: Part): Extract<KeyPart, { kind: 'list' | 'elements' }> | undefined {
+  if (condition.kind === 'or') {
+    const values: BoundExpression[] = [];
+    for (const arg of condition.args) {
+      const found = sargable(arg, part);
+      if (found?.operator !== '=') return undefined;
+      values.push(found.value);
+    }
+    return { kind: 'list', values };
+  }
+  if (condition.kind !== 'call' || condition.function.name !== '= any') return undefined;
+  const [left, array] = condition.args;
+  if (left === undefined || array === undefined || !part(left) || !isRowless(array)) return undefined;
+  return { kind: 'elements', array };
+}
+
+/** Whether whatever meets `condition` meets `wanted`. */
+export function implies(condition: BoundExpression, wanted: BoundExpression): boolean {
+  if (sameExpression(condition, wanted)) return true;
+  if (wanted.kind === 'or') return wanted.args.some((each) => implies(condition, each));
+  if (wanted.kind === 'and') return wanted.args.every((each) => implies(condition, each));
+  if (condition.kind === 'and') return condition.args.some((each) => implies(each, wanted));
+  if (condition.kind === 'or') return condition.args.every((each) => implies(each, wanted));
+  if (wanted.kind === 'isNull' && wanted.negated) {
+    if (condition.kind === 'compare') {
+      return sameExpression(condition.left, wanted.arg) || sameExpression(condition.right, wanted.arg);
+    }
+    return (
+      condition.kind === 'call' && condition.function.name === '= any' && sameExpression(condition.args[0], wanted.arg)
+    );
+  }
+  if (condition.kind !== 'compare' || wanted.kind !== 'compare') return false;
+  const have = constantComparison(condition);
+  const want = constantComparison(wanted);
+  if (have === undefined || want === undefined || !sameExpression(have.side, want.side)) return false;
+  if (have.value.type !== want.value.type) return false;
+  const [a, b] = [have.value.value, want.value.value];
+  if (a === null || b === null) return false;
+  const order = compareFor(have.value.type)(a, b);
+  switch (want.operator) {
+    case '=':
+      return have.operator === '=' && order === 0;
+    case '<>':
+      if (have.operator === '=') return order !== 0;
+      if (have.operator === '<') return order <= 0;
+      if (have.operator === '>') return order >= 0;
+      return have.operator === '<=' ? order < 0 : have.operator === '>=' && order > 0;
+    case '<':
+      return have.operator === '<' ? order <= 0 : (have.operator === '<=' || have.operator === '=') && order < 0;
+    case '<=':
+      return (have.operator === '<' || have.operator === '<=' || have.operator === '=') && order <= 0;
+    case '>':
+      return have.operator === '>' ? order >= 0 : (have.operator === '>=' || have.operator === '=') && order > 0;
+    default:
+      return (have.operator === '>' || have.operator === '>=' || have.operator === '=') && order >= 0;
+  }
+}
+
+function constantComparison(condition: Extract<BoundExpression, { kind: 'compare' }>) {
+  const { operator, left, right } = condition;
+  if (right.kind === 'constant' && columnsOf(left).size > 0) return { side: left, operator, value: right };
+  if (left.kind === 'constant' && columnsOf(right).size > 0) {
+    return { side: right, operator: MIRRORED[operator], value: left };
+  }
+  return undefined;
+}
 /** The column itself, or widened without loss: keys hold all integers alike, and all text. */
 export function isKeyColumn(expression: BoundExpression, column: number): boolean {
   if (expression.kind === 'column') return expression.index === column;

@@ -176,7 +176,7 @@ function planTargets({ table, where, from }: BoundUpdate | BoundDelete, scope: P
   const condition = where && compileLater(where, scope);
   const options = { mode: 'exclusive', wait: 'block', condition } as const;
   if (from === undefined) {
-    const planned = planScan(target, where, scope);
+    const planned = planScan(target, where === undefined ? [] : conjuncts(where), scope);
     return {
       width: own,
       node: planned.node,

@@ -1,11 +1,10 @@
 /**
  * Plans FROM: which condition is tested where, and how tables, queries and joins of them are put together.
  *
- * Inner joins are one list of items with conditions between them. An item that the conditions narrow most comes first;
- * then, one by one, items that an equality ties to those before, the fewest expected rows first, in the order of the
- * query where nothing else decides. A condition is tested as soon as all that it reads is there, below joins and inside
- * queries in FROM where that changes nothing. An outer join whose missing rows a condition would reject anyway is an
- * inner one.
+ * Inner joins are one list of items with conditions between them, put in order by what it costs (join-order.ts); subqueries
+ * of WHERE that are joins in disguise (decorrelate.ts) are among them. A condition is tested as soon as all that it reads
+ * is there, below joins and inside queries in FROM where that changes nothing. An outer join whose missing rows a
+ * condition would reject anyway is an inner one. Columns that nobody asks for are left out at the tables.
  */
 
 import { assert, unreachable } from '../../../base/assert.ts';
@@ -17,7 +16,6 @@ import {
   type BoundJoin,
   type BoundRelation,
   type BoundRows,
-  type BoundScan,
   columnAt,
   columnsOf,
   conjunction,
@@ -29,16 +27,18 @@ import {
   widthOf,
 } from '../binder/bound.ts';
 import { CteScan, CteState, WorkingScan } from '../operators/cte-scan.ts';
-import { HashJoin } from '../operators/hash-join.ts';
-import { type JoinKind, KeyJoin } from '../operators/join.ts';
 import { LoopJoin } from '../operators/loop-join.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { Project } from '../operators/project.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { isKeyColumn } from './access-path.ts';
+import { isRowless } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
-import { planFilter, planScan, type ScanOptions } from './plan-scan.ts';
+import { equatedColumns, joinedSubquery } from './decorrelate.ts';
+import { type FactsOf, relationFacts, uniqueColumnsOf } from './facts.ts';
+import { type EqualityClass, equalityClasses, fitsOrder, JoinOrder, type JoinTree } from './join-order.ts';
+import { type Equality, equalityCondition, type LookupTable, planPair, type Side } from './join-pair.ts';
+import { planFilter, planScan, relocated, type ScanOptions } from './plan-scan.ts';
 import { planFunctionScan } from './plan-windows.ts';
 import {
   detailed,
@@ -50,6 +50,7 @@ import {
   rowNames,
   shown,
 } from './planned.ts';
+import { selectivityOf } from './selectivity.ts';
 
 /**
  * The rows of `relation` that meet all conditions.
@@ -63,18 +64,45 @@ export function planRelation(
 ): Planned {
   switch (relation.kind) {
     case 'scan':
-      return planScan(relation, conditions.length === 0 ? undefined : conjunction(conditions), scope, options);
+      if (conditions.some((each) => joinedSubquery(each, widthOf(relation)) !== undefined)) break;
+      return planScan(relation, conditions, scope, options);
     case 'derived':
-      return planDerived(relation, conditions, scope);
+      if (conditions.some((each) => joinedSubquery(each, widthOf(relation)) !== undefined)) break;
+      return planDerived(relation, conditions, scope, options);
     case 'function':
       return planFunctions(relation, conditions, scope);
     case 'cte':
       return planCte(relation, conditions, scope);
-    case 'join':
-      return planJoin(reduced(relation, conditions), conditions, scope);
+    case 'join': {
+      const join = reduced(relation, conditions);
+      if (join.args.length > 0) return planLateral(join, conditions, scope);
+      if (join.type !== 'inner') return planOuter(join, conditions, scope, options);
+      break;
+    }
     default:
       return unreachable(relation);
   }
+  const items: Item[] = [];
+  const all: BoundExpression[] = [...conditions];
+  flatten(relation, 0, conditions, items, all);
+  return planItems(items, all, widthOf(relation), rowNames(relation, scope), scope, options);
+}
+
+/** Rows with all columns of the relation in their places. */
+export function withAllColumns(planned: Planned, width: number): Planned {
+  const { layout } = planned;
+  if (layout === undefined) return planned;
+  const places = new Map(layout.map((index, place) => [index, place]));
+  const columns = Array.from({ length: width }, (_, i) => {
+    const at = places.get(i);
+    assert(at !== undefined, 'a column that is asked for is there');
+    return compileExpression(columnAt(at, { type: 'unknown', modifier: -1 }));
+  });
+  return { ...planned, layout: undefined, open: (context) => new Project(planned.open(context), columns, context) };
+}
+
+function identity(width: number, offset = 0): readonly number[] {
+  return Array.from({ length: width }, (_, i) => offset + i);
 }
 
 function filtered(
@@ -82,14 +110,21 @@ function filtered(
   conditions: readonly BoundExpression[],
   names: RowNames,
   scope: PlanScope,
+  facts?: FactsOf,
 ): Planned {
   if (conditions.length === 0) return planned;
-  const filter = planFilter(conditions, scope);
-  const rows = planned.node.rows * 0.3 ** conditions.length;
+  const { layout } = planned;
+  const places = layout && new Map(layout.map((index, place) => [index, place]));
+  const filter = planFilter(
+    places === undefined ? conditions : conditions.map((each) => relocated(each, (index) => places.get(index)!)),
+    scope,
+  );
+  const rows = planned.node.rows * (facts === undefined ? 0.3 ** conditions.length : selectivityOf(conditions, facts));
   const node = detailed(planned.node, rows, () => [`Filter: ${shown(conjunction(conditions), names)}`]);
   return {
     isPoint: planned.isPoint && !conditions.some(hasSubquery),
     node,
+    layout,
     open: measured(node, (context) => filter(planned.open(context), context)),
   };
 }
@@ -103,12 +138,37 @@ function planFunctions(relation: BoundFunctionScan, conditions: readonly BoundEx
 
 // --- Queries in FROM
 
-function planDerived(relation: BoundDerived, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
+function planDerived(
+  relation: BoundDerived,
+  conditions: readonly BoundExpression[],
+  scope: PlanScope,
+  { needed }: ScanOptions = {},
+): Planned {
   const { query, alias } = relation;
   const { inside, outside } = pushInto(query, conditions);
-  const rows = scope.rows(inside);
+  const rows = scope.rows(needed === undefined ? inside : pruned(inside, withColumnsOf(needed, outside)));
   const node = planNode(`Subquery Scan on ${alias}`, rows.node.rows, [rows.node]);
-  return filtered({ ...rows, node, open: measured(node, rows.open) }, outside, rowNames(relation, scope), scope);
+  const planned = { isPoint: rows.isPoint, node, open: measured(node, rows.open) };
+  const facts = relationFacts(relation, scope.known, () => rows.node.rows);
+  return filtered(planned, outside, rowNames(relation, scope), scope, facts);
+}
+
+function withColumnsOf(needed: ReadonlySet<number>, conditions: readonly BoundExpression[]): ReadonlySet<number> {
+  const all = new Set(needed);
+  for (const condition of conditions) for (const index of columnsOf(condition)) all.add(index);
+  return all;
+}
+
+/** The query with nulls for columns that nobody looks at, where that changes nothing else. */
+function pruned(query: BoundRows, needed: ReadonlySet<number>): BoundRows {
+  if (query.kind !== 'select' || query.distinct || query.withTies || query.sets.length > 0) return query;
+  const columns = query.columns.map((column, i) => {
+    const { expression } = column;
+    if (needed.has(i) || isVolatile(expression) || hasSubquery(expression)) return column;
+    const { type, modifier, location } = expression;
+    return { ...column, expression: { kind: 'constant', type, modifier, location, value: null } as const };
+  });
+  return { ...query, columns };
 }
 
 /** Conditions on the rows of a query, tested inside of it where nothing but their number changes by that. */
@@ -232,15 +292,6 @@ interface Item {
   readonly width: number;
 }
 
-function planJoin(join: BoundJoin, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
-  if (join.args.length > 0) return planLateral(join, conditions, scope);
-  if (join.type !== 'inner') return planOuter(join, conditions, scope);
-  const items: Item[] = [];
-  const all: BoundExpression[] = [...conditions];
-  flatten(join, 0, conditions, items, all);
-  return planItems(items, all, widthOf(join), rowNames(join, scope), scope);
-}
-
 /** Items of inner joins, and the conditions between them. */
 function flatten(
   relation: BoundRelation,
@@ -274,112 +325,265 @@ function isWithin(expression: BoundExpression, { offset, width }: { readonly off
   return true;
 }
 
-interface Candidate {
+/** A semi or anti join, made as soon as what it reads is there. */
+interface Attached {
+  readonly kind: 'semi' | 'anti';
   readonly item: Item;
   readonly own: readonly BoundExpression[];
-  readonly planned: Planned;
+  /** Conditions that read both sides. */
+  readonly on: readonly BoundExpression[];
+  /** Places that it reads of the other side. */
+  readonly reads: ReadonlySet<number>;
 }
 
 function planItems(
-  items: readonly Item[],
+  fromItems: readonly Item[],
   conditions: readonly BoundExpression[],
   width: number,
   names: RowNames,
   scope: PlanScope,
+  { needed }: ScanOptions,
 ): Planned {
+  const items = [...fromItems];
   const waiting = [...conditions];
+  const attached: Attached[] = [];
+  const allNames: RowNames[] = [];
+  let end = width;
+  for (const condition of [...waiting]) {
+    const found = joinedSubquery(condition, end);
+    if (found === undefined) continue;
+    const item = { relation: found.relation, offset: end, width: widthOf(found.relation) };
+    const inside = found.on.filter((each) => columnsOf(each).size > 0 && isWithin(each, item));
+    const on = found.on.filter((each) => !inside.includes(each));
+    if (on.some(hasSubquery)) continue;
+    waiting.splice(waiting.indexOf(condition), 1);
+    end += item.width;
+    const itemNames = rowNames(found.relation, scope);
+    allNames[item.offset] = itemNames;
+    // Where no two of its rows can be partners of one row, a semi join is a join like any other.
+    const unique = found.relation.kind === 'derived' ? uniqueColumnsOf(found.relation.query) : undefined;
+    const equated = equatedColumns(on, item.offset);
+    if (found.kind === 'semi' && unique?.every((index) => equated.has(index)) === true) {
+      items.push(item);
+      waiting.push(...found.on);
+      continue;
+    }
+    const reads = new Set(on.flatMap((each) => [...columnsOf(each)]).filter((index) => index < item.offset));
+    attached.push({ kind: found.kind, item, own: inside, on, reads });
+  }
+  const wholeNames: RowNames = (index) => {
+    if (index < width) return names(index);
+    const from = allNames.findLastIndex((each, offset) => each !== undefined && offset <= index);
+    return allNames[from]!(index - from);
+  };
   // What reads no column decides about everything at once: it is tested on the first item.
   const constant = taken(waiting, (each) => columnsOf(each).size === 0);
-  const left: Candidate[] = items.map((item, i) => {
-    const own = taken(waiting, (each) => !hasSubquery(each) && isWithin(each, item));
-    const over = own.map((each) => shifted(each, -item.offset));
-    return { item, own, planned: planRelation(item.relation, i === 0 ? [...constant, ...over] : over, scope) };
+  const own = items.map((item) => taken(waiting, (each) => !hasSubquery(each) && isWithin(each, item)));
+  const late = taken(waiting, hasSubquery);
+  const { classes, others } = equalityClasses(waiting);
+  const itemOf = (index: number): number =>
+    items.findIndex((item) => index >= item.offset && index < item.offset + item.width);
+  implyOwn(classes, own, itemOf);
+  // What must come out of the tables.
+  const wanted = new Set<number>(needed ?? identity(width));
+  for (const condition of [...waiting, ...late]) for (const index of columnsOf(condition)) wanted.add(index);
+  for (const { members } of classes) for (const { index } of members) wanted.add(index);
+  for (const { reads } of attached) for (const index of reads) wanted.add(index);
+  const rowsOfQueries = new Map<BoundRows, number>();
+  const sides = items.map((item, i): Side => {
+    const over = own[i]!.map((each) => shifted(each, -item.offset));
+    const planned = planItem(item, i === 0 ? [...constant, ...over] : over, wanted, scope);
+    if (item.relation.kind === 'derived') rowsOfQueries.set(item.relation.query, planned.planned.node.rows);
+    return planned;
   });
-  const first = takeLeast(left, () => true)!;
-  let { planned } = first;
-  /** Place in the row of the join so far of each column of the whole. */
-  const places = new Map<number, number>();
-  let end = 0;
-  /** The place in the whole of each column of the join so far. */
-  const origins: number[] = [];
-  const joinedNames: RowNames = (index) => names(origins[index]!);
-  const place = ({ offset, width: itemWidth }: Item): void => {
-    for (let i = 0; i < itemWidth; i++) {
-      origins.push(offset + i);
-      places.set(offset + i, end++);
+  const facts: FactsOf = (index) => {
+    const item = items[itemOf(index)]!;
+    const of = relationFacts(item.relation, scope.known, (query) => rowsOfQueries.get(query) ?? 1_000);
+    return of(index - item.offset);
+  };
+  const remaining = [...attached];
+  const attach = (side: Side): Side => {
+    let result = side;
+    for (const each of [...remaining]) {
+      if (![...each.reads].every((index) => result.layout.includes(index))) continue;
+      remaining.splice(remaining.indexOf(each), 1);
+      result = planAttached(result, each, wholeNames, facts, scope);
     }
+    return result;
   };
-  const moved = (expression: BoundExpression): BoundExpression => {
-    if (expression.kind === 'column') return { ...expression, index: places.get(expression.index)! };
-    return mapOperands(expression, moved);
+  const ready = (side: Side): Side => {
+    const now = taken(late, (each) => [...columnsOf(each)].every((index) => side.layout.includes(index)));
+    const planned = filtered({ ...side.planned, layout: side.layout }, now, wholeNames, scope, facts);
+    return attach({ planned, layout: side.layout });
   };
-  const isThere = (expression: BoundExpression): boolean => {
-    for (const index of columnsOf(expression)) if (!places.has(index)) return false;
-    return true;
+  const leaves = sides.map(ready);
+  const lookups = items.map((item, i): LookupTable | undefined =>
+    item.relation.kind === 'scan' && leaves[i] === sides[i]
+      ? { scan: item.relation, offset: item.offset, own: own[i]! }
+      : undefined,
+  );
+  const joinItems = items.map(({ offset, width: itemWidth }, i) => ({
+    offset,
+    width: itemWidth,
+    node: leaves[i]!.planned.node,
+    lookup: i === 0 && constant.length > 0 ? undefined : lookups[i],
+  }));
+  const realize = (tree: JoinTree): Side => {
+    if (tree.item !== undefined) return leaves[tree.item]!;
+    const [left, right] = [realize(tree.left!), realize(tree.right!)];
+    const lookup = tree.right!.item === undefined ? undefined : joinItems[tree.right!.item]!.lookup;
+    const planned = planPair(
+      {
+        kind: 'inner',
+        left,
+        right,
+        lookup,
+        equal: tree.equal!,
+        conditions: tree.conditions!,
+        rows: tree.rows,
+        names: wholeNames,
+      },
+      scope,
+    );
+    return ready({ planned, layout: planned.layout! });
   };
-  place(first.item);
-  const finish = (): void => {
-    const ready = taken(waiting, isThere);
-    planned = filtered(planned, ready.map(moved), joinedNames, scope);
-  };
-  finish();
-  while (left.length > 0) {
-    const tied = ({ item }: Candidate) =>
-      waiting.some((each) => equality(each, isThere, (side) => isWithin(side, item)) !== undefined);
-    const next = takeLeast(left, tied) ?? takeLeast(left, () => true)!;
-    const { item } = next;
-    const equal: Equality[] = [];
-    const used = taken(waiting, (each) => {
-      const found = hasSubquery(each) ? undefined : equality(each, isThere, (side) => isWithin(side, item));
-      if (found === undefined) return false;
-      equal.push({ left: moved(found.left), right: shifted(found.right, -item.offset) });
-      return true;
-    });
-    const leftWidth = end;
-    place(item);
-    const more = taken(waiting, (each) => !hasSubquery(each) && isThere(each)).map(moved);
-    const own = next.own.map((each) => shifted(each, -item.offset));
-    planned = planPair({
-      kind: 'inner',
-      left: planned,
-      leftWidth,
-      relation: item.relation,
-      right: next.planned,
-      own,
+  let side: Side;
+  if (items.length === 1) side = leaves[0]!;
+  else if (fitsOrder(items.length)) side = realize(new JoinOrder(joinItems, classes, others, facts, scope).best());
+  else {
+    side = leaves[0]!;
+    for (const next of leaves.slice(1)) {
+      const rows = Math.max(side.planned.node.rows, next.planned.node.rows);
+      const pair = {
+        kind: 'inner',
+        left: side,
+        right: next,
+        lookup: undefined,
+        equal: [],
+        conditions: [],
+        rows,
+        names: wholeNames,
+      } as const;
+      const planned = planPair(pair, scope);
+      side = { planned, layout: planned.layout! };
+    }
+    const planned = filtered({ ...side.planned, layout: side.layout }, waiting, wholeNames, scope, facts);
+    side = ready({ planned, layout: side.layout });
+  }
+  assert(remaining.length === 0 && late.length === 0, 'every condition finds its place');
+  const planned = { ...side.planned, layout: side.layout, ordered: false };
+  return needed === undefined ? withAllColumns(planned, width) : planned;
+}
+
+/** Conditions on single items that classes imply: equal to what another member is equal to, and to each other. */
+function implyOwn(
+  classes: readonly EqualityClass[],
+  own: readonly BoundExpression[][],
+  itemOf: (index: number) => number,
+): void {
+  for (const each of classes) {
+    const { members } = each;
+    const constant = own.flat().find((condition) => {
+      if (condition.kind !== 'compare' || condition.operator !== '=') return false;
+      const { left, right } = condition;
+      return (
+        left.kind === 'column' &&
+        isRowless(right) &&
+        members.some((member) => member.index === left.index) &&
+        right.type === left.type
+      );
+    }) as Extract<BoundExpression, { kind: 'compare' }> | undefined;
+    const byItem = new Map<number, BoundExpression>();
+    for (const member of members) {
+      const item = itemOf(member.index);
+      const first = byItem.get(item);
+      if (first !== undefined) own[item]!.push(equalityCondition({ left: first, right: member }));
+      else byItem.set(item, member);
+      if (constant === undefined) continue;
+      each.constant = true;
+      const said = own[item]!.some(
+        (condition) =>
+          condition.kind === 'compare' &&
+          condition.operator === '=' &&
+          condition.left.kind === 'column' &&
+          condition.left.index === member.index &&
+          isRowless(condition.right),
+      );
+      if (!said) own[item]!.push({ ...constant, left: member });
+    }
+  }
+}
+
+/** An item with the columns that are wanted of it, and its own conditions over its own row. */
+function planItem(
+  { relation, offset, width }: Item,
+  conditions: readonly BoundExpression[],
+  wanted: ReadonlySet<number>,
+  scope: PlanScope,
+): Side {
+  const needed = new Set<number>();
+  for (const index of wanted) if (index >= offset && index < offset + width) needed.add(index - offset);
+  const planned = planRelation(relation, conditions, scope, { needed });
+  const layout = (planned.layout ?? identity(width)).map((index) => index + offset);
+  return { planned, layout };
+}
+
+function planAttached(
+  left: Side,
+  { kind, item, own, on }: Attached,
+  names: RowNames,
+  facts: FactsOf,
+  scope: PlanScope,
+): Side {
+  const onRight = (each: BoundExpression): boolean => [...columnsOf(each)].every((index) => index >= item.offset);
+  const onLeft = (each: BoundExpression): boolean => [...columnsOf(each)].every((index) => index < item.offset);
+  const equal: Equality[] = [];
+  const conditions: BoundExpression[] = [];
+  for (const each of on) {
+    const found = equality(each, onLeft, onRight);
+    if (found === undefined) conditions.push(each);
+    else equal.push(found);
+  }
+  const wanted = new Set(on.flatMap((each) => [...columnsOf(each)]));
+  const right = planItem(
+    item,
+    own.map((each) => shifted(each, -item.offset)),
+    wanted,
+    scope,
+  );
+  const lookup: LookupTable | undefined =
+    item.relation.kind === 'scan' ? { scan: item.relation, offset: item.offset, own } : undefined;
+  const inside = relationFacts(item.relation, scope.known, () => right.planned.node.rows);
+  const rows = matchingRows(left, right, equal, (index) =>
+    index < item.offset ? facts(index) : inside(index - item.offset),
+  );
+  const planned = planPair(
+    {
+      kind,
+      left,
+      right,
+      lookup,
       equal,
-      condition: more,
-      whole: used.map(moved),
-      width: item.width,
-      names: joinedNames,
-    });
-    finish();
+      conditions,
+      rows: kind === 'semi' ? rows : Math.max(1, left.planned.node.rows - rows),
+      names,
+    },
+    scope,
+  );
+  return { planned, layout: left.layout };
+}
+
+/** How many rows of the left side have a partner. */
+function matchingRows(left: Side, right: Side, equal: readonly Equality[], facts: FactsOf): number {
+  const { rows } = left.planned.node;
+  let part = 1;
+  for (const { left: a, right: b } of equal) {
+    if (a.kind !== 'column' || b.kind !== 'column') continue;
+    const mine = Math.min(facts(a.index).distinct, rows);
+    const theirs = Math.min(facts(b.index).distinct, right.planned.node.rows);
+    part *= Math.min(1, theirs / Math.max(1, mine));
   }
-  for (let i = 0; i < width; i++) if (places.get(i) !== i) return permuted(planned, width, places);
-  return planned;
-}
-
-/** Rows with their columns where the query has them. */
-function permuted(planned: Planned, width: number, places: ReadonlyMap<number, number>): Planned {
-  const columns = Array.from({ length: width }, (_, i) => {
-    const at = places.get(i)!;
-    return compileExpression(columnAt(at, { type: 'unknown', modifier: -1 }));
-  });
-  return { ...planned, open: (context) => new Project(planned.open(context), columns, context) };
-}
-
-function takeLeast(left: Candidate[], among: (each: Candidate) => boolean): Candidate | undefined {
-  let best: Candidate | undefined;
-  for (const each of left) {
-    if (!among(each)) continue;
-    if (best === undefined || each.planned.node.rows < best.planned.node.rows) best = each;
-  }
-  if (best !== undefined) left.splice(left.indexOf(best), 1);
-  return best;
-}
-
-interface Equality {
-  readonly left: BoundExpression;
-  readonly right: BoundExpression;
+  return equal.length === 0 ? rows * 0.5 : rows * part;
 }
 
 function equality(
@@ -398,164 +602,93 @@ function equality(
   return undefined;
 }
 
-interface Pair {
-  readonly kind: JoinKind;
-  readonly left: Planned;
-  readonly leftWidth: number;
-  readonly relation: BoundRelation;
-  /** Planned with `own` conditions. */
-  readonly right: Planned;
-  readonly own: readonly BoundExpression[];
-  readonly equal: readonly Equality[];
-  /** What else a joined row must meet to be one. */
-  readonly condition: readonly BoundExpression[];
-  /** The equalities as conditions on the joined row. */
-  readonly whole: readonly BoundExpression[];
-  readonly width: number;
-  /** Of the joined row. */
-  readonly names: RowNames;
-}
-
-const TITLES: { readonly [K in JoinKind]: string } = {
-  inner: '',
-  left: ' Left',
-  full: ' Full',
-  semi: ' Semi',
-  anti: ' Anti',
-};
-
-/** Reads the one partner of each row by its key, where equalities give one; else holds the right side by what must be equal. */
-function planPair(pair: Pair): Planned {
-  const { kind, left, leftWidth, relation, right, own, equal, condition, whole, width, names } = pair;
-  const line = (title: string, conditions: readonly BoundExpression[]): readonly string[] =>
-    conditions.length === 0 ? [] : [`${title}: ${shown(conjunction(conditions), names)}`];
-  const all = (conditions: readonly BoundExpression[]) =>
-    conditions.length === 0 ? undefined : compileExpression(conjunction(conditions));
-  const key = relation.kind === 'scan' && kind !== 'full' ? keyOf(relation, equal) : undefined;
-  const rows =
-    kind === 'semi' || kind === 'anti'
-      ? left.node.rows
-      : Math.max(left.node.rows, equal.length > 0 ? right.node.rows : left.node.rows * right.node.rows);
-  if (key !== undefined && relation.kind === 'scan' && right.node.rows * 4 >= left.node.rows) {
-    const { table } = relation;
-    // Read by key, the table has no scan: all that was for it is tested on the joined row.
-    const test = all([...whole, ...condition, ...own.map((each) => shifted(each, leftWidth))]);
-    const values = key.map(compileExpression);
-    const { alias } = relation;
-    const { name, primaryKeyName } = table.table;
-    const inner = planNode(
-      `Index Scan using ${primaryKeyName} on ${alias === name ? name : `${name} ${alias}`}`,
-      1,
-      [],
-      () => [
-        ...line('Index Cond', whole),
-        ...line(
-          'Filter',
-          own.map((each) => shifted(each, leftWidth)),
-        ),
-      ],
-      right.node.width,
-    );
-    const title = `Nested Loop${TITLES[kind]}${kind === 'inner' ? '' : ' Join'}`;
-    const node = planNode(title, rows, [left.node, inner], () => line('Join Filter', condition));
-    const joinOptions = { kind, table, values, condition: test, width };
-    return {
-      isPoint: false,
-      node,
-      open: measured(node, (context) => new KeyJoin(left.open(context), joinOptions, context)),
-    };
-  }
-  const options = {
-    kind,
-    left: equal.map((each) => compileExpression(each.left)),
-    right: equal.map((each) => compileExpression(each.right)),
-    types: equal.map((each) => each.left.type),
-    condition: all(condition),
-    leftWidth,
-    width,
-  };
-  const title = equal.length > 0 ? 'Hash' : 'Nested Loop';
-  const join = equal.length > 0 || kind !== 'inner' ? ' Join' : '';
-  const held = planNode(equal.length > 0 ? 'Hash' : 'Materialize', right.node.rows, [right.node]);
-  const node = planNode(`${title}${TITLES[kind]}${join}`, rows, [left.node, held], () => [
-    ...line('Hash Cond', whole),
-    ...line('Join Filter', condition),
-  ]);
-  return {
-    isPoint: false,
-    node,
-    open: measured(node, (context) => new HashJoin(left.open(context), measured(held, right.open), options, context)),
-  };
-}
-
-/** Values of the whole primary key, when equalities give them. */
-function keyOf({ table: { table } }: BoundScan, equal: readonly Equality[]): readonly BoundExpression[] | undefined {
-  if (table.primaryKey.length === 0) return undefined;
-  const key: BoundExpression[] = [];
-  for (const position of table.primaryKey) {
-    const found = equal.find(({ right }) => isKeyColumn(right, position));
-    if (found === undefined) return undefined;
-    key.push(found.left);
-  }
-  return key;
-}
-
-function planOuter(join: BoundJoin, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
-  if (join.type === 'right') return planRight(join, conditions, scope);
+function planOuter(
+  join: BoundJoin,
+  conditions: readonly BoundExpression[],
+  scope: PlanScope,
+  options: ScanOptions,
+): Planned {
+  if (join.type === 'right') return planRight(join, conditions, scope, options);
   const names = rowNames(join, scope);
   const leftWidth = widthOf(join.left);
   const width = widthOf(join.right);
+  const whole = leftWidth + width;
   const onLeft = { offset: 0, width: leftWidth };
   const onRight = { offset: leftWidth, width };
   const waiting = [...conditions];
   const below = join.type === 'left' ? taken(waiting, (each) => isWithin(each, onLeft)) : [];
-  const left = planRelation(join.left, below, scope);
   const on = join.condition === undefined ? [] : [...conjuncts(join.condition)];
+  const own =
+    join.type === 'left' && !on.some(hasSubquery)
+      ? taken(on, (each) => columnsOf(each).size > 0 && isWithin(each, onRight))
+      : [];
+  const wanted = new Set<number>(options.needed ?? identity(whole));
+  for (const condition of [...waiting, ...on]) for (const index of columnsOf(condition)) wanted.add(index);
+  const left = planItem({ relation: join.left, ...onLeft }, below, wanted, scope);
+  const right = planItem(
+    { relation: join.right, ...onRight },
+    own.map((each) => shifted(each, -leftWidth)),
+    wanted,
+    scope,
+  );
+  const finished = (planned: Planned): Planned => {
+    const result = filtered(planned, waiting, names, scope, facts);
+    return options.needed === undefined ? withAllColumns(result, whole) : result;
+  };
+  const facts = relationFacts(join, scope.known, () => Math.max(left.planned.node.rows, right.planned.node.rows));
+  const layout = [...left.layout, ...right.layout];
   if (on.some(hasSubquery)) {
     if (join.type === 'full') throw fullJoinCondition();
-    const right = planRelation(join.right, [], scope);
-    const condition = compileLater(conjunction(on), scope);
-    const options = { kind: 'left' as const, args: [], condition, width, again: false };
-    const node = planNode('Nested Loop Left Join', left.node.rows * right.node.rows, [left.node, right.node], () => [
+    const places = new Map(layout.map((index, place) => [index, place]));
+    const condition = compileLater(
+      relocated(conjunction(on), (index) => places.get(index)!),
+      scope,
+    );
+    const loop = { kind: 'left' as const, args: [], condition, width: right.layout.length, again: false };
+    const rows = left.planned.node.rows * right.planned.node.rows;
+    const node = planNode('Nested Loop Left Join', rows, [left.planned.node, right.planned.node], () => [
       `Join Filter: ${shown(conjunction(on), names)}`,
     ]);
-    const open = measured(node, (context) => new LoopJoin(left.open(context), right.open, options, context));
-    return filtered({ isPoint: false, node, open }, waiting, names, scope);
+    const open = measured(
+      node,
+      (context) => new LoopJoin(left.planned.open(context), right.planned.open, loop, context),
+    );
+    return finished({ isPoint: false, node, layout, open });
   }
-  const own =
-    join.type === 'left'
-      ? taken(on, (each) => columnsOf(each).size > 0 && isWithin(each, onRight)).map((each) =>
-          shifted(each, -leftWidth),
-        )
-      : [];
   const equal: Equality[] = [];
-  const whole = taken(on, (each) => {
+  taken(on, (each) => {
     const found = equality(
       each,
       (side) => isWithin(side, onLeft),
       (side) => isWithin(side, onRight),
     );
-    if (found !== undefined) equal.push({ left: found.left, right: shifted(found.right, -leftWidth) });
+    if (found !== undefined) equal.push(found);
     return found !== undefined;
   });
   if (join.type === 'full' && equal.length === 0 && on.some((each) => columnsOf(each).size > 0)) {
     throw fullJoinCondition();
   }
-  const right = planRelation(join.right, own, scope);
-  const planned = planPair({
-    kind: join.type === 'full' ? 'full' : 'left',
-    left,
-    leftWidth,
-    relation: join.right,
-    right,
-    own,
-    equal,
-    condition: on,
-    whole,
-    width,
-    names,
-  });
-  return filtered(planned, waiting, names, scope);
+  const joined = selectivityOf([...equal.map(equalityCondition), ...on], facts);
+  const pairs = left.planned.node.rows * right.planned.node.rows * joined;
+  const least =
+    join.type === 'full' ? Math.max(left.planned.node.rows, right.planned.node.rows) : left.planned.node.rows;
+  const lookup: LookupTable | undefined =
+    join.right.kind === 'scan' ? { scan: join.right, offset: leftWidth, own } : undefined;
+  return finished(
+    planPair(
+      {
+        kind: join.type === 'full' ? 'full' : 'left',
+        left,
+        right,
+        lookup,
+        equal,
+        conditions: on,
+        rows: Math.max(least, pairs),
+        names,
+      },
+      scope,
+    ),
+  );
 }
 
 function fullJoinCondition(): SqlError {
@@ -565,24 +698,24 @@ function fullJoinCondition(): SqlError {
   );
 }
 
-/** A left join with its sides exchanged, and its columns put back. */
-function planRight(join: BoundJoin, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
+/** A left join with its sides exchanged. */
+function planRight(
+  join: BoundJoin,
+  conditions: readonly BoundExpression[],
+  scope: PlanScope,
+  options: ScanOptions,
+): Planned {
   const leftWidth = widthOf(join.left);
   const width = widthOf(join.right);
-  const swapped = (expression: BoundExpression): BoundExpression => {
-    if (expression.kind === 'column') {
-      const index = expression.index < leftWidth ? expression.index + width : expression.index - leftWidth;
-      return { ...expression, index };
-    }
-    return mapOperands(expression, swapped);
-  };
+  const there = (index: number): number => (index < leftWidth ? index + width : index - leftWidth);
+  const back = (index: number): number => (index < width ? index + leftWidth : index - width);
+  const swapped = (expression: BoundExpression): BoundExpression => relocated(expression, there);
   const condition = join.condition && swapped(join.condition);
   const mirrored: BoundJoin = { ...join, type: 'left', left: join.right, right: join.left, condition };
-  const planned = planOuter(mirrored, conditions.map(swapped), scope);
-  const places = new Map<number, number>();
-  for (let i = 0; i < leftWidth; i++) places.set(i, width + i);
-  for (let i = 0; i < width; i++) places.set(leftWidth + i, i);
-  return permuted(planned, leftWidth + width, places);
+  const needed = new Set([...(options.needed ?? identity(leftWidth + width))].map(there));
+  const planned = planOuter(mirrored, conditions.map(swapped), scope, { needed });
+  const result = { ...planned, layout: planned.layout!.map(back) };
+  return options.needed === undefined ? withAllColumns(result, leftWidth + width) : result;
 }
 
 /** The right side is opened anew for each left row, which fills its slots. */

@@ -1,104 +1,426 @@
-/** Plans the reading of one table: by one key, by a range of its keys or of an index, or whole. */
+/**
+ * Plans the reading of one table: of all ways that its conditions and the wanted order open (access-path.ts), the one that
+ * costs least, the sort included that it may save. Only the columns that anybody asks for are decoded, and those behind a
+ * selective condition only of rows that meet it.
+ */
 
-import { type BoundExpression, type BoundScan, conjunction, conjuncts, hasSubquery } from '../binder/bound.ts';
+import { rowWidth } from '../../../models/relational/table.ts';
+import {
+  type BoundExpression,
+  type BoundScan,
+  type BoundSortKey,
+  columnsOf,
+  conjunction,
+  conjuncts,
+  hasSubquery,
+  mapOperands,
+} from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { Filter } from '../operators/filter.ts';
-import { IndexScan, type IndexScanOptions } from '../operators/index-scan.ts';
+import { IndexScan } from '../operators/index-scan.ts';
+import type { KeyParts, PartValue } from '../operators/key-parts.ts';
 import { FilterLater } from '../operators/later.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
-import { PointGet } from '../operators/point-get.ts';
-import { RangeScan, type RangeScanOptions } from '../operators/range-scan.ts';
+import { ManyGet, PointGet } from '../operators/point-get.ts';
+import { RangeScan } from '../operators/range-scan.ts';
+import type { PlannedReader } from '../operators/row-reader.ts';
 import { SystemScan } from '../operators/system-scan.ts';
-import { typeInfo } from '../types/types.ts';
-import { type AccessPath, chooseAccessPath } from './access-path.ts';
+import { UnionScan } from '../operators/union-scan.ts';
+import {
+  type AccessPath,
+  accessPaths,
+  isPoint,
+  isSingle,
+  isWhole,
+  type KeyPart,
+  pathOrder,
+  rangesOf,
+} from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
-import { measured, type Planned, type PlanScope, planNode, rowNames, shown } from './planned.ts';
-
-/** Rows that a table is thought to have: nothing counts them. */
-export const TABLE_ROWS = 1_000;
+import {
+  type Costs,
+  costOfFirst,
+  FETCH_COST,
+  indexCost,
+  pointsCost,
+  rangeCost,
+  scanCost,
+  sortCosts,
+  TUPLE_COST,
+} from './costs.ts';
+import { columnFacts, type FactsOf, rowsOfTable, valueBytes } from './facts.ts';
+import {
+  expectedRows,
+  measured,
+  type PlanNode,
+  type Planned,
+  type PlanScope,
+  planNode,
+  rowNames,
+  shown,
+} from './planned.ts';
+import { selectivityOf } from './selectivity.ts';
 
 export interface ScanOptions {
-  readonly reverse?: boolean;
-  /** False when nobody looks at the rows, only counts them. */
-  readonly decode?: boolean;
-  /** How it is read; without, as the conditions say. */
-  readonly path?: AccessPath;
+  /** Columns that anybody looks at; undefined for all of them, in their places. */
+  readonly needed?: ReadonlySet<number> | undefined;
+  /** The order that is wanted of the rows. */
+  readonly orderBy?: readonly BoundSortKey[];
+  /** How many rows are likely to be asked for. */
+  readonly wanted?: number;
+}
+
+/** A way to read the table and what it takes. */
+interface Candidate extends Costs {
+  readonly path: AccessPath;
+  readonly order: 'forward' | 'reverse' | 'none';
+  /** The index tells all that anybody asks for. */
+  readonly covered: boolean;
+  /** Parts of an OR, each read by a way of its own; `path` is then the whole table's. */
+  readonly arms?: readonly AccessPath[];
 }
 
 export function planScan(
-  { table, alias }: BoundScan,
-  where: BoundExpression | undefined,
+  scan: BoundScan,
+  conditions: readonly BoundExpression[],
   scope: PlanScope,
-  { reverse = false, decode = true, path = chooseAccessPath(table, where) }: ScanOptions = {},
+  options: ScanOptions = {},
 ): Planned {
-  const { rest, index } = path;
-  const { primaryKey, name, primaryKeyName } = table.table;
-  const isExact = rest.length === 0;
-  const filtered = planFilter(rest, scope);
-  const called = alias === name ? name : `${name} ${alias}`;
-  const names = rowNames({ kind: 'scan', table, alias }, scope);
-  const rows = estimatedRows(path, index === undefined ? primaryKey.length : index.parts.length);
-  const width = rowBytes(table);
-  const used = where === undefined ? [] : conjuncts(where).filter((each) => !rest.includes(each));
-  const details = (): readonly string[] => [
-    ...(used.length === 0 ? [] : [`Index Cond: ${shown(conjunction(used), names)}`]),
-    ...(rest.length === 0 ? [] : [`Filter: ${shown(conjunction(rest), names)}`]),
-  ];
-  const node = (title: string) => planNode(title, rows * 0.3 ** rest.length, [], details, width);
-  if (table.system !== undefined) {
-    return {
-      isPoint: false,
-      node: node(`Seq Scan on ${called}`),
-      open: (context) => filtered(new SystemScan(table, context), context),
-    };
+  const { table } = scan;
+  const facts: FactsOf = (index) => columnFacts(table, index, scope.known);
+  const rows = rowsOfTable(table, scope.known) * selectivityOf(conditions, facts);
+  const wantedColumns = options.needed;
+  const layout = wantedColumns && layoutOf(wantedColumns, conditions);
+  const best = cheapest(candidates(scan, conditions, layout, scope, options), rows, options);
+  return realized(scan, conditions, best, rows, layout, scope, options);
+}
+
+/** The places of a row that holds what is needed and what conditions read. */
+function layoutOf(needed: ReadonlySet<number>, conditions: readonly BoundExpression[]): readonly number[] {
+  const all = new Set(needed);
+  for (const condition of conditions) for (const index of columnsOf(condition)) all.add(index);
+  return [...all].sort((a, b) => a - b);
+}
+
+function cheapest(
+  found: readonly Candidate[],
+  rows: number,
+  { orderBy = [], wanted = Number.POSITIVE_INFINITY }: ScanOptions,
+): Candidate {
+  const price = (each: Candidate): number => {
+    const sorts = orderBy.length > 0 && each.order === 'none';
+    return costOfFirst(sorts ? sortCosts(each, rows, wanted) : each, rows, wanted);
+  };
+  let best = found[0]!;
+  let least = price(best);
+  for (const each of found.slice(1)) {
+    const cost = price(each);
+    if (cost >= least) continue;
+    best = each;
+    least = cost;
   }
-  const bound = (side: typeof path.low) => side && { value: compileExpression(side.value), inclusive: side.inclusive };
-  const direction = reverse ? ' Backward' : '';
-  if (index !== undefined) {
-    const { source } = index;
-    const options: IndexScanOptions = {
-      prefix: path.prefix.map((value) => (value === 'isNull' ? value : compileExpression(value))),
-      low: bound(path.low),
-      high: bound(path.high),
-      reverse,
-      decode: decode || !isExact,
+  return best;
+}
+
+function candidates(
+  { table }: BoundScan,
+  conditions: readonly BoundExpression[],
+  layout: readonly number[] | undefined,
+  scope: PlanScope,
+  { orderBy = [] }: ScanOptions,
+): readonly Candidate[] {
+  const sizes = sizesOf(table, scope);
+  const plain = conditions.filter((each) => !hasSubquery(each));
+  const found: Candidate[] = [];
+  const whole = {
+    index: undefined,
+    prefix: [],
+    low: undefined,
+    high: undefined,
+    notNull: false,
+    used: [],
+    rest: conditions,
+  };
+  if (table.system !== undefined) {
+    return [
+      { path: whole, order: 'none', covered: false, startup: 0, cost: scanCost(sizes.rows, sizes.bytes, plain.length) },
+    ];
+  }
+  for (const path of accessPaths(table, plain)) {
+    const complete = path.rest.length + path.used.length === conditions.length ? path : withRest(path, conditions);
+    const order = orderBy.length === 0 ? 'forward' : pathOrder(table, path, orderBy);
+    const covered = path.index !== undefined && layout !== undefined && isCovered(path, layout);
+    const narrows = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || path.notNull;
+    if (
+      path.index !== undefined &&
+      !narrows &&
+      path.used.length === 0 &&
+      !covered &&
+      (orderBy.length === 0 || order === 'none')
+    )
+      continue;
+    const cost = pathCost(table, path, covered, scope);
+    found.push({ path: complete, order, covered, startup: 0, cost });
+  }
+  if (isPoint(table, found[0]!.path)) return [found[0]!];
+  for (const condition of plain) {
+    if (condition.kind !== 'or') continue;
+    const arms = condition.args.map((arm) => bestArm(table, conjuncts(arm), scope));
+    if (!arms.every((arm) => arm !== undefined)) continue;
+    const entries = arms.reduce((sum, arm) => sum + arm.entries, 0);
+    const cost = arms.reduce((sum, arm) => sum + arm.cost, 0) + entries * (FETCH_COST + TUPLE_COST * 2);
+    const order = orderBy.length === 0 ? 'forward' : pathOrder(table, whole, orderBy);
+    const ascending = order === 'forward' ? order : 'none';
+    found.push({
+      path: whole,
+      arms: arms.map(({ path }) => path),
+      order: ascending,
       covered: false,
-    };
-    const own = node(`Index Scan${direction} using ${source.index.name} on ${called}`);
+      startup: cost * 0.9,
+      cost,
+    });
+  }
+  return found;
+}
+
+/** The path with the conditions that no path is made of among those that are left. */
+function withRest(path: AccessPath, conditions: readonly BoundExpression[]): AccessPath {
+  return { ...path, rest: conditions.filter((each) => !path.used.includes(each)) };
+}
+
+interface Sizes {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+function sizesOf(table: CatalogTable, scope: PlanScope): Sizes {
+  return { rows: rowsOfTable(table, scope.known), bytes: bytesOf(table, undefined, scope) };
+}
+
+/** Expected bytes of the columns at these positions. */
+function bytesOf(table: CatalogTable, positions: readonly number[] | undefined, scope: PlanScope): number {
+  const { columns } = table.table;
+  let sum = 0;
+  for (const position of positions ?? columns.keys()) {
+    const column = columns[position];
+    sum += column === undefined ? 8 : valueBytes(column.type, columnFacts(table, position, scope.known).statistics);
+  }
+  return sum;
+}
+
+function isCovered({ index, rest }: AccessPath, layout: readonly number[]): boolean {
+  const { covered } = index!.source.keys;
+  if (rest.some(hasSubquery)) return false;
+  return layout.every((position) => covered.has(position));
+}
+
+/** How many entries the ranges of a path hold. */
+export function entriesOf(table: CatalogTable, path: AccessPath, scope: PlanScope): number {
+  const rows = rowsOfTable(table, scope.known);
+  if (isWhole(table, path)) return Math.min(rows, rangesOf(path));
+  return rows * selectivityOf(path.used, (index) => columnFacts(table, index, scope.known));
+}
+
+function pathCost(table: CatalogTable, path: AccessPath, covered: boolean, scope: PlanScope): number {
+  const { rows, bytes } = sizesOf(table, scope);
+  const { index, prefix, low, high } = path;
+  const entries = entriesOf(table, path, scope);
+  const conditions = path.rest.length;
+  if (index === undefined) {
+    if (prefix.length > 0 && prefix.length === table.table.primaryKey.length)
+      return pointsCost(rangesOf(path), conditions);
+    if (prefix.length === 0 && low === undefined && high === undefined) return scanCost(rows, bytes, conditions);
+    return rangeCost(entries, bytes, rangesOf(path), conditions);
+  }
+  const { parts, include } = index.source.index;
+  const positions = [...parts.flatMap(({ column }) => (column === undefined ? [] : [column])), ...include];
+  const entryBytes = bytesOf(table, [...positions, ...table.table.primaryKey], scope);
+  return indexCost({ entries, entryBytes, ranges: rangesOf(path), fetches: !covered, conditions });
+}
+
+/** The cheapest way to find the rows of one part of an OR. */
+function bestArm(table: CatalogTable, conditions: readonly BoundExpression[], scope: PlanScope) {
+  let best: { readonly path: AccessPath; readonly cost: number; readonly entries: number } | undefined;
+  for (const path of accessPaths(table, conditions)) {
+    if (path.used.length === 0) continue;
+    const entries = entriesOf(table, path, scope);
+    const cost = indexCost({ entries, entryBytes: 32, ranges: rangesOf(path), fetches: false, conditions: 0 });
+    if (best === undefined || cost < best.cost) best = { path, cost, entries };
+  }
+  return best;
+}
+
+/** The expression over a row with another layout. */
+export function relocated(expression: BoundExpression, placeOf: (index: number) => number): BoundExpression {
+  if (expression.kind === 'column') {
+    const index = placeOf(expression.index);
+    return index === expression.index ? expression : { ...expression, index };
+  }
+  return mapOperands(expression, (operand) => relocated(operand, placeOf));
+}
+
+export function keyParts({ prefix, low, high, notNull }: AccessPath): KeyParts {
+  const bound = (side: typeof low) => side && { value: compileExpression(side.value), inclusive: side.inclusive };
+  return { prefix: prefix.map(partValue), low: bound(low), high: bound(high), notNull };
+}
+
+function partValue(part: KeyPart): PartValue {
+  if (part === 'isNull') return part;
+  if (isSingle(part)) return compileExpression(part as BoundExpression);
+  if (part.kind === 'list') return { list: part.values.map(compileExpression) };
+  return { elements: compileExpression((part as { readonly array: BoundExpression }).array) };
+}
+
+/**
+ * What decodes rows of a table and tests them.
+ * @param layout The positions of the columns, one for each place of a row. Undefined for whole rows.
+ * @param test Over such a row. @param passes Which part of the rows is likely to meet it.
+ */
+export function plannedReader(
+  { table, codec }: CatalogTable,
+  layout: readonly number[] | undefined,
+  test: BoundExpression | undefined,
+  passes: number,
+): PlannedReader {
+  const positions = layout ?? Array.from({ length: rowWidth(table) }, (_, i) => i);
+  const all = positions.map((position, place) => ({ position, place }));
+  const shared = { width: positions.length, test: test && compileExpression(test) };
+  if (test === undefined || passes > SELECTIVE) return { ...shared, first: codec.columnReader(all), second: undefined };
+  const tested = columnsOf(test);
+  const second = all.filter(({ place }) => !tested.has(place));
+  if (second.length === 0) return { ...shared, first: codec.columnReader(all), second: undefined };
+  const first = all.filter(({ place }) => tested.has(place));
+  return { ...shared, first: codec.columnReader(first), second: codec.columnReader(second) };
+}
+
+/** Conditions that let more than this part of the rows pass are not worth decoding twice for. */
+const SELECTIVE = 0.6;
+
+function realized(
+  scan: BoundScan,
+  conditions: readonly BoundExpression[],
+  candidate: Candidate,
+  rows: number,
+  layout: readonly number[] | undefined,
+  scope: PlanScope,
+  { orderBy = [] }: ScanOptions,
+): Planned {
+  const { table, alias } = scan;
+  const { path, order, covered, arms } = candidate;
+  const { primaryKey, name, primaryKeyName } = table.table;
+  const called = alias === name ? name : `${name} ${alias}`;
+  const names = rowNames(scan, scope);
+  const reverse = order === 'reverse';
+  const ordered = orderBy.length > 0 && order !== 'none';
+  const width = bytesOf(table, layout, scope);
+  const direction = reverse ? ' Backward' : '';
+  const costs = { startup: candidate.startup, cost: candidate.cost };
+  const places = layout && new Map(layout.map((position, place) => [position, place]));
+  const placed = (each: BoundExpression): BoundExpression =>
+    places === undefined ? each : relocated(each, (index) => places.get(index)!);
+  const plain = path.rest.filter((each) => !hasSubquery(each)).map(placed);
+  const late = path.rest.filter(hasSubquery).map(placed);
+  const filtered = planFilter(late, scope);
+  const isExact = path.rest.length === 0;
+  const details = (): readonly string[] => [
+    ...(path.used.length === 0 ? [] : [`Index Cond: ${shown(conjunction(path.used), names)}`]),
+    ...(path.rest.length === 0 ? [] : [`Filter: ${shown(conjunction(path.rest), names)}`]),
+  ];
+  const node = (title: string): PlanNode => planNode(title, rows, [], details, width, costs);
+  const shared = { layout, ordered, isPoint: false };
+  if (table.system !== undefined) {
+    const own = node(`Seq Scan on ${called}`);
+    const test = planFilter(conditions, scope);
     return {
       isPoint: false,
       node: own,
+      open: measured(own, (context) => test(new SystemScan(table, context), context)),
+    };
+  }
+  const test = plain.length === 0 ? undefined : conjunction(plain);
+  const counted = layout !== undefined && layout.length === 0 && test === undefined;
+  const passes = rows / Math.max(1, entriesOf(table, path, scope));
+  const reader = counted ? undefined : plannedReader(table, layout, test, passes);
+  if (arms !== undefined) {
+    const parts = arms.map((arm) => ({ index: arm.index?.source, parts: keyParts(arm) }));
+    const inputs = arms.map((arm) => armNode(scan, arm, scope));
+    const own = planNode(
+      `Bitmap Heap Scan on ${called}`,
+      rows,
+      [planNode('BitmapOr', expectedRows(rows), inputs)],
+      details,
+      width,
+      costs,
+    );
+    const whole = reader ?? plannedReader(table, layout, test, passes);
+    return {
+      ...shared,
+      node: own,
+      open: measured(own, (context) => filtered(new UnionScan(table, parts, whole, context), context)),
+    };
+  }
+  if (path.index !== undefined) {
+    const { source } = path.index;
+    const parts = keyParts(path);
+    const positions = covered ? layout : undefined;
+    const own = node(`Index ${covered ? 'Only ' : ''}Scan${direction} using ${source.index.name} on ${called}`);
+    const compiled = positions && { positions, test: test && compileExpression(test) };
+    const scanOptions = {
+      parts,
+      reverse,
+      reader: covered ? undefined : reader,
+      covered: counted ? undefined : compiled,
+    };
+    return {
+      ...shared,
+      node: own,
       open: measured(own, (context, rowsMax) =>
-        filtered(new IndexScan(table, source, options, context, isExact ? rowsMax : undefined), context),
+        filtered(new IndexScan(table, source, scanOptions, context, isExact ? rowsMax : undefined), context),
       ),
     };
   }
-  const prefix = path.prefix.map((value) => compileExpression(value as BoundExpression));
-  if (prefix.length > 0 && prefix.length === primaryKey.length) {
-    const own = node(`Index Scan using ${primaryKeyName} on ${called}`);
+  const isComplete = path.prefix.length > 0 && path.prefix.length === primaryKey.length;
+  if (isComplete) {
+    const own = node(`Index Scan${direction} using ${primaryKeyName} on ${called}`);
+    const whole = reader ?? plannedReader(table, layout, test, passes);
+    const parts = path.prefix.map(partValue);
+    if (!path.prefix.every(isSingle)) {
+      return {
+        ...shared,
+        node: own,
+        open: measured(own, (context) => filtered(new ManyGet(table, parts, reverse, whole, context), context)),
+      };
+    }
+    const values = parts.map((part) => part as Extract<PartValue, (...args: never[]) => unknown>);
     return {
-      isPoint: !rest.some(hasSubquery),
+      ...shared,
+      isPoint: late.length === 0,
       node: own,
-      open: measured(own, (context) => filtered(new PointGet(table, prefix, context), context)),
+      open: measured(own, (context) => filtered(new PointGet(table, values, whole, context), context)),
     };
   }
-  const options: RangeScanOptions = {
-    prefix,
-    low: bound(path.low),
-    high: bound(path.high),
-    reverse,
-    decode: decode || !isExact,
-  };
-  const isRange = prefix.length > 0 || path.low !== undefined || path.high !== undefined || reverse;
-  const own = node(isRange ? `Index Scan${direction} using ${primaryKeyName} on ${called}` : `Seq Scan on ${called}`);
+  const rangeOptions = { parts: keyParts(path), reverse, reader };
+  const isRange = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || reverse;
+  const usesKey = isRange || (ordered && orderBy.length > 0);
+  const own = node(usesKey ? `Index Scan${direction} using ${primaryKeyName} on ${called}` : `Seq Scan on ${called}`);
   return {
-    isPoint: false,
+    ...shared,
     node: own,
     open: measured(own, (context, rowsMax) =>
-      filtered(new RangeScan(table, options, context, isExact ? rowsMax : undefined), context),
+      filtered(new RangeScan(table, rangeOptions, context, isExact ? rowsMax : undefined), context),
     ),
   };
+}
+
+function armNode(scan: BoundScan, arm: AccessPath, scope: PlanScope): PlanNode {
+  const { table } = scan;
+  const title = `Bitmap Index Scan on ${arm.index?.source.index.name ?? table.table.primaryKeyName}`;
+  const names = rowNames(scan, scope);
+  const entries = entriesOf(table, arm, scope);
+  const cost = indexCost({ entries, entryBytes: 32, ranges: rangesOf(arm), fetches: false, conditions: 0 });
+  const details = (): readonly string[] => [`Index Cond: ${shown(conjunction(arm.used), names)}`];
+  return planNode(title, entries, [], details, 0, { startup: 0, cost });
 }
 
 /** What tests conditions on the rows of an operator; those with subqueries last. */
@@ -114,22 +436,4 @@ export function planFilter(
     const filtered = test === undefined ? input : new Filter(input, test, context);
     return testLater === undefined ? filtered : new FilterLater(filtered, testLater, context);
   };
-}
-
-/** @param parts Parts of the whole key. */
-function estimatedRows({ prefix, low, high, index }: AccessPath, parts: number): number {
-  const isUnique = index === undefined || index.source.index.unique;
-  if (isUnique && parts > 0 && prefix.length === parts) return 1;
-  const narrowed = TABLE_ROWS * 0.1 ** prefix.length;
-  const bounds = (low === undefined ? 0 : 1) + (high === undefined ? 0 : 1);
-  return narrowed / 3 ** bounds;
-}
-
-const VARIABLE_BYTES = 32;
-
-function rowBytes({ table }: CatalogTable): number {
-  return table.columns.reduce((sum, { type }) => {
-    const { size } = typeInfo(type);
-    return sum + (size > 0 ? size : VARIABLE_BYTES);
-  }, 0);
 }

@@ -18,6 +18,7 @@ import {
   type BoundValues,
   type BoundWith,
   columnAt,
+  columnsOf,
   conjuncts,
   hasSubquery,
   sameExpression,
@@ -40,11 +41,11 @@ import { type EvaluateLater, evaluateAll } from '../operators/subquery.ts';
 import { Values } from '../operators/values.ts';
 import { SqlError } from '../sql-error.ts';
 import type { SqlValue } from '../types/types.ts';
-import { chooseAccessPath, pathOrder } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
+import { estimatedGroups, type FactsOf, type KnownTables, relationFacts } from './facts.ts';
 import { planRelation } from './plan-relation.ts';
-import { planFilter } from './plan-scan.ts';
+import { planFilter, relocated } from './plan-scan.ts';
 import { expressionsOfWindow, planSets, planWindow, sortKey } from './plan-windows.ts';
 import {
   detailed,
@@ -62,6 +63,7 @@ import {
 export function planScope(
   modify: (query: BoundModify, scope: PlanScope) => Planned,
   qualifies: () => boolean,
+  known: KnownTables,
 ): PlanScope {
   let next = SLOTS_OF_BINDING_MAX;
   const scope: PlanScope = {
@@ -72,6 +74,7 @@ export function planScope(
     working: new Set(),
     subplans: [],
     qualifies,
+    known,
   };
   return scope;
 }
@@ -248,7 +251,14 @@ function filteredBy(
   };
 }
 
-function planAggregate(input: Planned, width: number, select: BoundSelect, names: RowNames, scope: PlanScope): Planned {
+function planAggregate(
+  input: Planned,
+  width: number,
+  select: BoundSelect,
+  names: RowNames,
+  groups: number,
+  scope: PlanScope,
+): Planned {
   const { grouping } = select;
   if (grouping === undefined) return input;
   const { planned, over } = extended(
@@ -277,52 +287,128 @@ function planAggregate(input: Planned, width: number, select: BoundSelect, names
     sets: grouping.sets,
     groupings: grouping.groupings,
   };
-  const rows = groupBy === undefined ? 1 : planned.node.rows / 10;
   const title = groupBy === undefined ? 'Aggregate' : groupBy.sets === undefined ? 'HashAggregate' : 'MixedAggregate';
   const keys = grouping.groupBy ?? [];
   const aggregated = wrapped(
     planned,
     title,
-    rows,
+    groups,
     (op, context) => new Aggregate(op, groupBy, aggregates, context),
     () => (keys.length === 0 ? [] : [`Group Key: ${keys.map((key) => shown(key, names)).join(', ')}`]),
   );
   return filteredBy(aggregated, grouping.having, groupNames(grouping, names), scope);
 }
 
-/** Whether nobody looks at the rows of FROM, only counts them. */
-function countsOnly({ grouping, where }: BoundSelect): boolean {
-  return (
-    grouping !== undefined &&
-    grouping.groupBy === undefined &&
-    (where === undefined || !hasSubquery(where)) &&
-    grouping.aggregates.every(
-      ({ argument, filter, orderBy }) => argument === undefined && filter === undefined && orderBy.length === 0,
-    )
+/** Columns of FROM that anything above it reads. */
+function columnsFrom(select: BoundSelect, width: number): ReadonlySet<number> {
+  const { grouping, windows, sets, columns, orderBy, distinctOn } = select;
+  const read: BoundExpression[] = [];
+  if (grouping !== undefined) {
+    read.push(...(grouping.groupBy ?? []));
+    for (const { argument, filter, orderBy: order } of grouping.aggregates) {
+      if (argument !== undefined) read.push(argument);
+      if (filter !== undefined) read.push(filter);
+      read.push(...order.map(({ expression }) => expression));
+    }
+  } else {
+    read.push(...windows.flatMap(expressionsOfWindow), ...sets.flatMap(({ args }) => args), ...(distinctOn ?? []));
+    read.push(...columns.map(({ expression }) => expression), ...orderBy.map(({ expression }) => expression));
+  }
+  const needed = new Set<number>();
+  for (const each of read) for (const index of columnsOf(each)) if (index < width) needed.add(index);
+  return needed;
+}
+
+/** The query over rows of FROM with another layout. */
+function placed(select: BoundSelect, layout: readonly number[] | undefined, width: number): BoundSelect {
+  if (layout === undefined) return select;
+  const places = new Map(layout.map((index, place) => [index, place]));
+  // Behind the columns of FROM are the results of windows and sets.
+  const placeOf = (index: number): number => (index < width ? places.get(index)! : index - width + layout.length);
+  const over = (expression: BoundExpression): BoundExpression => relocated(expression, placeOf);
+  const sorted = (keys: readonly BoundSortKey[]): readonly BoundSortKey[] =>
+    keys.map((key) => ({ ...key, expression: over(key.expression) }));
+  const { grouping } = select;
+  if (grouping !== undefined) {
+    return {
+      ...select,
+      grouping: {
+        ...grouping,
+        groupBy: grouping.groupBy?.map(over),
+        aggregates: grouping.aggregates.map((each) => ({
+          ...each,
+          argument: each.argument && over(each.argument),
+          filter: each.filter && over(each.filter),
+          orderBy: sorted(each.orderBy),
+        })),
+      },
+    };
+  }
+  return {
+    ...select,
+    windows: select.windows.map(({ window, calls }) => ({
+      window: { ...window, partitionBy: window.partitionBy.map(over), orderBy: sorted(window.orderBy) },
+      calls: calls.map((call) => ({ ...call, args: call.args.map(over), filter: call.filter && over(call.filter) })),
+    })),
+    sets: select.sets.map((set) => ({ ...set, args: set.args.map(over) })),
+    distinctOn: select.distinctOn?.map(over),
+    columns: select.columns.map((column) => ({ ...column, expression: over(column.expression) })),
+    orderBy: sorted(select.orderBy),
+  };
+}
+
+function placedNames(names: RowNames, layout: readonly number[] | undefined): RowNames {
+  return layout === undefined ? names : (place) => names(layout[place]!);
+}
+
+/** How many rows are likely to be asked for: those of a constant LIMIT, unless all are read before it. */
+function wantedRows({ grouping, windows, sets, distinct, distinctOn, limit, offset }: BoundSelect): number {
+  if (grouping !== undefined || windows.length > 0 || sets.length > 0 || distinct || distinctOn !== undefined) {
+    return Number.POSITIVE_INFINITY;
+  }
+  if (limit?.kind !== 'constant' || typeof limit.value !== 'bigint') return Number.POSITIVE_INFINITY;
+  const skipped = offset?.kind === 'constant' && typeof offset.value === 'bigint' ? Number(offset.value) : 0;
+  return Number(limit.value) + skipped;
+}
+
+/** How many groups the query makes of its rows. */
+function groupsOf({ from, grouping }: BoundSelect, input: Planned, scope: PlanScope): number {
+  if (grouping?.groupBy === undefined || from === undefined) return 1;
+  const facts: FactsOf = relationFacts(from, scope.known, () => input.node.rows);
+  const { rows } = input.node;
+  if (grouping.sets === undefined) return estimatedGroups(grouping.groupBy, facts, rows);
+  return grouping.sets.reduce(
+    (sum, set) =>
+      sum +
+      estimatedGroups(
+        set.map((place) => grouping.groupBy![place]!),
+        facts,
+        rows,
+      ),
+    0,
   );
 }
 
-function planSelect(select: BoundSelect, scope: PlanScope): Planned {
-  const { from, where, grouping, locking, distinct, distinctOn, withTies } = select;
+function planSelect(given: BoundSelect, scope: PlanScope): Planned {
+  const { from, where, locking, distinct, withTies } = given;
   const conditions = where === undefined ? [] : conjuncts(where);
   const subplansBefore = scope.subplans.length;
-  const ordered = grouping === undefined && select.windows.length === 0 ? select.orderBy : [];
-  const path = from?.kind === 'scan' ? chooseAccessPath(from.table, where, ordered) : undefined;
-  const keepsOrder = grouping === undefined && select.windows.length === 0;
-  const order =
-    from?.kind !== 'scan' || path === undefined || !keepsOrder ? 'none' : pathOrder(from.table, path, ordered);
+  const keepsOrder = given.grouping === undefined && given.windows.length === 0;
+  const ordered = keepsOrder ? given.orderBy : [];
   let planned: Planned;
   if (from === undefined) {
     const single: Planned = { isPoint: true, node: planNode('Result', 1), open: () => new SingleRow() };
     planned = filteredBy(single, where, String, scope);
   } else {
-    const options = { reverse: order === 'reverse', decode: !countsOnly(select), ...(path && { path }) };
-    planned = planRelation(from, conditions, scope, options);
+    const needed = locking === undefined ? columnsFrom(given, widthOf(from)) : undefined;
+    planned = planRelation(from, conditions, scope, { needed, orderBy: ordered, wanted: wantedRows(given) });
   }
-  const fromWidth = from === undefined ? 0 : widthOf(from);
-  const fromNames = from === undefined ? String : rowNames(from, scope);
+  const fromNames = from === undefined ? String : placedNames(rowNames(from, scope), planned.layout);
+  const select = placed(given, planned.layout, from === undefined ? 0 : widthOf(from));
+  const { grouping, distinctOn } = select;
+  const fromWidth = planned.layout?.length ?? (from === undefined ? 0 : widthOf(from));
   const names = grouping === undefined ? fromNames : groupNames(grouping, fromNames);
-  planned = planAggregate(planned, fromWidth, select, fromNames, scope);
+  planned = planAggregate(planned, fromWidth, select, fromNames, groupsOf(given, planned, scope), scope);
   let width = grouping === undefined ? fromWidth : groupWidth(grouping);
   for (const window of select.windows) {
     const { planned: input, over } = extended(planned, width, expressionsOfWindow(window), scope);
@@ -335,7 +421,7 @@ function planSelect(select: BoundSelect, scope: PlanScope): Planned {
     planned = planSets(input, select.sets, width, over);
     width += select.sets.length;
   }
-  const sorts = order === 'none' && select.orderBy.length > 0;
+  const sorts = planned.ordered !== true && select.orderBy.length > 0;
   const results = select.columns.map(({ expression }) => expression);
   const extension = extended(
     planned,

@@ -16,6 +16,7 @@ import { InsertRows } from '../operators/row-writers.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
 import { Explain } from './explain.ts';
+import type { KnownTables } from './facts.ts';
 import { foldQuery } from './fold-constants.ts';
 import { compileAssignment, LateModify, planModify, refuseOverlap, writtenTables } from './plan-modify.ts';
 import { planAfterWith, planRows, planScope } from './plan-select.ts';
@@ -68,21 +69,27 @@ export function planQuery(
   parameterTypes: readonly SqlType[],
   time: TimeContext,
   generation: number,
+  known: KnownTables,
 ): Plan {
   const { reads, relations } = surveyed(bound);
-  return { ...planBound(foldQuery(bound, time), parameterTypes, relations > 1), generation, reads };
+  const options = { parameterTypes, qualifies: relations > 1, known };
+  return { ...planBound(foldQuery(bound, time), options), generation, reads };
 }
 
-function planBound(
-  query: BoundQuery,
-  parameterTypes: readonly SqlType[],
-  qualifies: boolean,
-): Omit<Plan, 'generation' | 'reads'> {
-  const scope = planScope(planModify, () => qualifies);
+interface PlanOptions {
+  readonly parameterTypes: readonly SqlType[];
+  /** EXPLAIN puts the table's name before a column's. */
+  readonly qualifies: boolean;
+  readonly known: KnownTables;
+}
+
+function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'generation' | 'reads'> {
+  const { parameterTypes, qualifies, known } = planOptions;
+  const scope = planScope(planModify, () => qualifies, known);
   switch (query.kind) {
     case 'explain': {
       const { options } = query;
-      const inner = planBound(query.query, parameterTypes, qualifies);
+      const inner = planBound(query.query, planOptions);
       const type = options.format === 'json' ? 'json' : 'text';
       const { node } = inner;
       assert(node !== undefined, 'a plan that can be explained');

@@ -11,6 +11,8 @@ import {
 import { deparse, quoteName } from '../binder/deparse.ts';
 import type { PlannedCte } from '../operators/cte-scan.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
+import { type Costs, OPERATOR_COST, TUPLE_COST } from './costs.ts';
+import type { KnownTables } from './facts.ts';
 
 /** One line of EXPLAIN and what is below it. */
 export interface PlanNode {
@@ -18,8 +20,9 @@ export interface PlanNode {
   /** Lines under the title, like `Filter: (a > 1)`. Made when somebody asks. */
   readonly details: () => readonly string[];
   readonly inputs: readonly PlanNode[];
-  /** Rows that are expected, and what it is thought to take until the last of them, in PostgreSQL's unit of a page read. */
+  /** Rows that are expected; what it is thought to take until the first and until the last of them: see costs.ts. */
   readonly rows: number;
+  readonly startup: number;
   readonly cost: number;
   /** Expected bytes of a row. */
   readonly width: number;
@@ -31,6 +34,10 @@ export interface Planned {
   readonly node: PlanNode;
   /** Reads at most one key. */
   readonly isPoint: boolean;
+  /** Which column of the relation each place of a row holds; undefined when they are all there, in order. */
+  readonly layout?: readonly number[] | undefined;
+  /** Rows come in the order that was asked for. */
+  readonly ordered?: boolean;
 }
 
 /** Plans a query inside of another. */
@@ -47,6 +54,8 @@ export interface PlanScope {
   readonly working: Set<BoundCte>;
   /** Whether EXPLAIN puts the table's name before a column's: when there is more than one. */
   qualifies(): boolean;
+  /** What is known of the rows of tables. */
+  readonly known: KnownTables;
   /** Plans of the subqueries that were met so far. */
   readonly subplans: PlanNode[];
   /** A slot that no other part of the statement uses. */
@@ -54,7 +63,6 @@ export interface PlanScope {
 }
 
 const NO_DETAILS = (): readonly string[] => [];
-const ROW_COST = 0.01;
 
 export function planNode(
   title: string,
@@ -62,16 +70,26 @@ export function planNode(
   inputs: readonly PlanNode[] = [],
   details: () => readonly string[] = NO_DETAILS,
   width = inputs.reduce((sum, input) => sum + input.width, 0),
+  costs?: Costs,
 ): PlanNode {
-  const expected = Math.max(1, Math.round(rows));
-  const cost = inputs.reduce((sum, input) => sum + input.cost, expected * ROW_COST);
-  return { title, details, inputs, rows: expected, cost, width };
+  const expected = expectedRows(rows);
+  const { startup, cost } = costs ?? {
+    startup: inputs[0]?.startup ?? 0,
+    cost: inputs.reduce((sum, input) => sum + input.cost, expected * TUPLE_COST),
+  };
+  return { title, details, inputs, rows: expected, startup, cost, width };
+}
+
+/** Never less than one row, as PostgreSQL has it. */
+export function expectedRows(rows: number): number {
+  return Math.max(1, Math.round(rows));
 }
 
 /** The node with one more line, and fewer rows. */
 export function detailed(node: PlanNode, rows: number, more: () => readonly string[]): PlanNode {
-  const { title, inputs, details, width } = node;
-  return { ...planNode(title, rows, inputs, () => [...details(), ...more()], width), cost: node.cost };
+  const { title, inputs, details, width, startup, cost } = node;
+  const costs = { startup, cost: cost + node.rows * OPERATOR_COST };
+  return planNode(title, rows, inputs, () => [...details(), ...more()], width, costs);
 }
 
 /** Opens an operator so that EXPLAIN ANALYZE can watch it. */

@@ -7,21 +7,21 @@
 import type { ColumnSelection } from '../../../models/relational/row-codec.ts';
 import type { ColumnValue } from '../../../models/relational/table.ts';
 import type { Key } from '../../../storage/key-range.ts';
-import type { BoundExpression, BoundSelect } from '../binder/bound.ts';
+import type { BoundSelect } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { isInteger, type SqlType, type SqlValue } from '../types/types.ts';
-import { chooseAccessPath } from './access-path.ts';
+import { isSingle, type KeyPart, pointPath } from './access-path.ts';
 
 /** Where a value of the key comes from: a parameter by its index from 0, or the statement itself. */
-type KeyPart = { readonly parameter: number } | { readonly constant: SqlValue };
+type PointPart = { readonly parameter: number } | { readonly constant: SqlValue };
 
 export class PointQuery {
   readonly table: CatalogTable;
-  readonly #parts: readonly KeyPart[];
+  readonly #parts: readonly PointPart[];
   readonly #selection: ColumnSelection;
   readonly #values: ColumnValue[];
 
-  constructor(table: CatalogTable, parts: readonly KeyPart[], positions: readonly number[]) {
+  constructor(table: CatalogTable, parts: readonly PointPart[], positions: readonly number[]) {
     this.table = table;
     this.#parts = parts;
     this.#selection = table.codec.select(positions);
@@ -54,18 +54,17 @@ export function pointQueryOf(select: BoundSelect): PointQuery | undefined {
   if (limit !== undefined || offset !== undefined || locking !== undefined) return;
   const { table: from } = select.from;
   const { primaryKey } = from.table;
-  const path = chooseAccessPath(from, where);
-  if (path.index !== undefined || path.rest.length > 0) return;
-  if (primaryKey.length === 0 || path.prefix.length !== primaryKey.length) return;
-  const parts = path.prefix.map((value, i) => keyPart(value, from.table.columns[primaryKey[i]!]!.type));
+  const path = pointPath(from, where);
+  if (path === undefined) return;
+  const parts = path.prefix.map((value, i) => pointPart(value, from.table.columns[primaryKey[i]!]!.type));
   const positions = columns.map(({ expression }) => (expression.kind === 'column' ? expression.index : -1));
   if (!parts.every((part) => part !== undefined) || positions.includes(-1)) return;
   return new PointQuery(from, parts, positions);
 }
 
 /** A value of another type than the column's would have to be converted first; but a key holds all integers alike. */
-function keyPart(value: BoundExpression | 'isNull', type: SqlType): KeyPart | undefined {
-  if (value === 'isNull') return undefined;
+function pointPart(value: KeyPart, type: SqlType): PointPart | undefined {
+  if (value === 'isNull' || !isSingle(value)) return undefined;
   const widened = value.kind === 'cast' && isInteger(value.type) && isInteger(value.arg.type);
   const expression = widened ? value.arg : value;
   if (expression.type !== type && !(isInteger(expression.type) && isInteger(type))) return;

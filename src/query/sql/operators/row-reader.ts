@@ -1,0 +1,52 @@
+/**
+ * Makes rows of stored entries: only the columns that anybody asks for, and those behind a condition only of rows that
+ * meet it.
+ *
+ * One reader belongs to one execution. What it gives is the caller's.
+ */
+
+import type { Bytes } from '../../../base/bytes.ts';
+import type { ColumnReader } from '../../../models/relational/row-codec.ts';
+import type { Key } from '../../../storage/key-range.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
+import type { ExecutionContext, ExecutionRow } from './operator.ts';
+
+export interface PlannedReader {
+  /** Places in a row. */
+  readonly width: number;
+  /** Reads what `test` needs; all columns where there is no test. */
+  readonly first: ColumnReader;
+  /** True of the rows that are wanted. */
+  readonly test: Evaluate | undefined;
+  /** Reads the others; undefined when there are none. */
+  readonly second: ColumnReader | undefined;
+}
+
+export class RowReader {
+  readonly #planned: PlannedReader;
+  readonly #context: ExecutionContext;
+  #spare: ExecutionRow | undefined;
+  /** Rows that did not meet the condition. */
+  removed = 0;
+
+  constructor(planned: PlannedReader, context: ExecutionContext) {
+    this.#planned = planned;
+    this.#context = context;
+  }
+
+  /** Undefined for a row that is not wanted. @throws OperationError `corruption`. */
+  read(key: Key, value: Bytes): ExecutionRow | undefined {
+    const { width, first, test, second } = this.#planned;
+    let row = this.#spare;
+    if (row === undefined) row = new Array<null>(width).fill(null);
+    else this.#spare = undefined;
+    first.read(key, value, row);
+    if (test !== undefined && test(row, this.#context) !== true) {
+      this.removed++;
+      this.#spare = row;
+      return undefined;
+    }
+    second?.read(key, value, row);
+    return row;
+  }
+}
