@@ -16,6 +16,8 @@ export interface RequestHead {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Content-Length; 0 without. */
   readonly bodyBytes: number;
+  /** The client sends the body when it is told to, or after a while. */
+  readonly expectsContinue: boolean;
   /** Where the body begins. */
   readonly end: number;
 }
@@ -23,13 +25,14 @@ export interface RequestHead {
 interface Headers {
   readonly fields: Readonly<Record<string, string | undefined>>;
   readonly bodyBytes: number;
+  readonly expectsContinue: boolean;
 }
 
 /** Larger heads are none of ours. */
 export const HEAD_BYTES_MAX = 8 * 1024;
 const METHODS = new Set(['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS']);
 /** What changes how a message is read, or who reads it. */
-const NOT_PLAIN = new Set(['transfer-encoding', 'expect', 'upgrade', 'trailer', 'proxy-connection']);
+const NOT_PLAIN = new Set(['transfer-encoding', 'upgrade', 'trailer', 'proxy-connection']);
 const VERSION = ' HTTP/1.1';
 const TARGET = /^\/[\x21\x22\x24-\x7e]*$/;
 const NAME = /^[A-Za-z0-9-]+$/;
@@ -68,6 +71,7 @@ export class HeadParser {
       search: queryAt < 0 ? '' : target.slice(queryAt + 1),
       headers: headers.fields,
       bodyBytes: headers.bodyBytes,
+      expectsContinue: headers.expectsContinue,
       end,
     };
   }
@@ -107,6 +111,7 @@ function parseLines(lines: string): Headers | undefined {
     const value = lines.slice(colon + 1, end).replace(/^[\t ]+|[\t ]+$/g, '');
     if (!VALUE.test(value) || Object.hasOwn(fields, name) || NOT_PLAIN.has(name)) return undefined;
     if (name === 'connection' && value.toLowerCase() !== 'keep-alive') return undefined;
+    if (name === 'expect' && value.toLowerCase() !== '100-continue') return undefined;
     if (name === 'content-length') {
       if (!/^\d{1,15}$/.test(value)) return undefined;
       bodyBytes = Number(value);
@@ -114,5 +119,5 @@ function parseLines(lines: string): Headers | undefined {
     fields[name] = value;
     at = end + 2;
   }
-  return fields.host === undefined ? undefined : { fields, bodyBytes };
+  return fields.host === undefined ? undefined : { fields, bodyBytes, expectsContinue: fields.expect !== undefined };
 }

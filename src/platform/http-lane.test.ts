@@ -28,7 +28,7 @@ class Client {
     this.socket.on('error', () => {});
   }
 
-  async until(pattern: RegExp): Promise<string> {
+  async until(pattern: { test(received: string): boolean }): Promise<string> {
     while (!pattern.test(this.received)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     return this.received;
   }
@@ -170,6 +170,104 @@ describe('plain requests', () => {
     other.socket.write(put('/2', 'body'));
     await other.until(/200 OK/);
     expect(calls).toBe(1);
+  });
+});
+
+describe('a long body', () => {
+  const LONG = Buffer.alloc(300_000, 'abcdefg');
+
+  it('is taken as the handler takes it, wherever the packets end, and the next request follows', async () => {
+    const port = await serve(async (request) => {
+      if (request.path === '/whole') return { status: 200, body: (await request.body(1_000_000)).slice() };
+      const parts: Bytes[] = [];
+      if (request.path === '/pieces') for await (const piece of request.pieces()) parts.push(piece);
+      for (let length = -1; request.path === '/read' && length !== 0; ) {
+        const into = Buffer.alloc(70_001);
+        length = await request.read(into);
+        parts.push(into.subarray(0, length));
+        await turn();
+      }
+      return { status: 200, body: Buffer.concat(parts) };
+    });
+    const client = new Client(port);
+    for (const path of ['/whole', '/pieces', '/read', '/whole']) {
+      const head = `PUT ${path} HTTP/1.1\r\n${HOST}content-length: ${LONG.length}\r\n\r\n`;
+      client.received = '';
+      client.socket.write(head + LONG.toString('latin1', 0, 100_000));
+      await turn();
+      client.socket.write(LONG.toString('latin1', 100_000) + get('/next'));
+      await client.until({ test: (received) => received.length > LONG.length && received.endsWith('\r\n\r\n') });
+      expect(bare(client.received), path).toBe(ok(LONG.toString('latin1')) + ok(''));
+    }
+  });
+
+  it('comes when it is asked for, if its client waits for that', async () => {
+    const port = await serve(async (request) => ({
+      status: 200,
+      body: String((await request.body(1_000_000)).length),
+    }));
+    for (const length of [5, LONG.length]) {
+      const client = new Client(port);
+      client.socket.write(
+        `${get('/')}PUT / HTTP/1.1\r\n${HOST}expect: 100-continue\r\ncontent-length: ${length}\r\n\r\n`,
+      );
+      await client.until(/ 200 OK[\s\S]*HTTP\/1.1 100 Continue\r\n\r\n$/);
+      client.socket.write(LONG.subarray(0, length));
+      await client.until(new RegExp(`\r\n\r\n${length}$`));
+    }
+  });
+
+  it('that nobody takes is refused with the last answer', async () => {
+    const errors: unknown[] = [];
+    const handler: HttpHandler = async (request) =>
+      request.path === '/refused' ? { status: 403 } : { status: 200, body: await request.body() };
+    const port = await serve(handler, { bodyBytesMax: 100_000, onHandlerError: (error) => errors.push(error) });
+    for (const [path, status] of Object.entries({ '/refused': 403, '/large': 500 })) {
+      const client = new Client(port);
+      client.socket.write(`PUT ${path} HTTP/1.1\r\n${HOST}content-length: ${LONG.length}\r\n\r\nbegin`);
+      await client.until(new RegExp(`^HTTP/1.1 ${status} `));
+      await client.until(/connection: close\r\n/);
+      client.socket.end(LONG);
+      await client.closed;
+      expect(client.received.match(/HTTP\/1/g)).toHaveLength(1);
+    }
+    expect(errors).toMatchObject([{ code: 'too_large' }]);
+  });
+
+  it('waits in the client while the handler does not read', async () => {
+    const go = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const bytes = 64 * 1024 * 1024;
+    const port = await serve(async (request) => {
+      begun.resolve();
+      await go.promise;
+      let sum = 0;
+      const into = Buffer.alloc(1024 * 1024);
+      for (let length = -1; length !== 0; sum += length) length = await request.read(into);
+      return { status: 200, body: String(sum) };
+    });
+    const client = new Client(port);
+    client.socket.write(`PUT / HTTP/1.1\r\n${HOST}content-length: ${bytes}\r\n\r\n`);
+    await begun.promise;
+    let isSent = false;
+    client.socket.write(Buffer.alloc(bytes), () => {
+      isSent = true;
+    });
+    for (let i = 0; i < 50; i++) await turn();
+    expect(isSent).toBe(false); // The kernel holds some megabytes, the server one read.
+    go.resolve();
+    await client.until(new RegExp(`\r\n\r\n${bytes}$`));
+  });
+
+  it('that is cut is told to the handler', async () => {
+    const outcome = Promise.withResolvers<unknown>();
+    const port = await serve(async (request) => {
+      await request.body(1_000_000).then(outcome.resolve, outcome.resolve);
+      return { status: 200 };
+    });
+    const client = new Client(port);
+    client.socket.write(`PUT / HTTP/1.1\r\n${HOST}content-length: 100000\r\n\r\nhalf`, () => client.socket.destroy());
+    expect(await outcome.promise).toMatchObject({ code: 'cancelled' });
   });
 });
 

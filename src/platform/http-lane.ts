@@ -8,22 +8,24 @@
  *
  * - GET, HEAD, PUT, POST, DELETE and OPTIONS of a target that begins with a slash, HTTP/1.1, whose head came in one piece of
  *   up to 8 KiB, with a Host, of tokens and visible characters, no header twice;
- * - without Transfer-Encoding, Expect, Upgrade, Trailer, and any Connection but `keep-alive`;
- * - with a body told by Content-Length of up to 64 KiB, which is read before the handler is called. Bodies of which a part
- *   has come take up to 16 MiB together; more of them go to `node:http`, where nothing is read that is not asked for.
+ * - without Transfer-Encoding, Upgrade, Trailer, and any Connection but `keep-alive`;
+ * - with a body, if any, told by Content-Length. Up to 64 KiB it is read before the handler is called; such bodies of which
+ *   a part has come take up to 16 MiB together, more of them go to `node:http`. Of a longer one, or one that waits for
+ *   "100 Continue", the handler takes what it wants when it wants, and one read of the socket waits for it.
  *
  * Requests of a connection are answered one after the other. What a client sends ahead of an answer waits, up to one read of
- * the socket, and so does a client that leaves more than 1 MiB of answers unread. A connection that never spoke has the
- * time of a head, one between two requests a minute, a body a minute, all of them to the second.
+ * the socket, and so does a client that leaves more than 1 MiB of answers unread. An answer before the end of the body is
+ * the last one. A connection that never spoke has the time of a head, one between two requests a minute, a body a minute
+ * from one piece to the next and its time as a whole, all of them to the second.
  */
 
 import { STATUS_CODES } from 'node:http';
 import type * as net from 'node:net';
 import { asBuffer, type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
-import { OperationError } from '../base/errors.ts';
 import { Slab } from '../base/slab.ts';
-import type { HttpHandler, HttpRequest, HttpResponse } from './http.ts';
+import type { HttpHandler, HttpResponse } from './http.ts';
 import { HeadParser, type RequestHead } from './http-head.ts';
+import { LaneRequest, LongBody } from './http-lane-request.ts';
 import { NodeSocket, ReadBuffer } from './node-sockets.ts';
 import { nodeTimers } from './node-timers.ts';
 import type { Timer } from './platform.ts';
@@ -39,7 +41,6 @@ const SWEEP_MS = 1_000;
 const IDLE_S = 60;
 const BODY_S = 60;
 
-const NO_QUERY = new URLSearchParams();
 const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const INVALID_NAME = /[^!#$%&'*+.^_`|~0-9a-z-]/i;
 
@@ -47,6 +48,7 @@ export interface LaneOptions {
   readonly handler: HttpHandler;
   readonly bodyBytesMax: number;
   readonly headerTimeoutMs: number;
+  readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
   readonly onHandlerError: ((error: unknown) => void) | undefined;
   /** Takes a connection to serve by `node:http`. */
@@ -178,6 +180,8 @@ class Connection implements SocketHandlers {
   #isAnswering = false;
   #body: Buffer | undefined;
   #bodyFilled = 0;
+  /** Of the request that is being answered. */
+  #long: LongBody | undefined;
   /** What came meanwhile. */
   #rest: Bytes | undefined;
   #isPaused = false;
@@ -186,6 +190,9 @@ class Connection implements SocketHandlers {
   /** Nothing is answered any more: closed, ending, or handed over. */
   #isOver = false;
   #wake: (() => void) | undefined;
+  /** False while a client waits for it. */
+  #isToldToGoOn: boolean | undefined;
+  #bodyEndS = 0;
   #sinceS: number;
   #hasSpoken = false;
 
@@ -197,8 +204,13 @@ class Connection implements SocketHandlers {
 
   onData(chunk: Bytes): void {
     if (this.#isOver) return;
-    if (this.#isAnswering) this.#keep(chunk);
-    else this.#take(asBuffer(chunk));
+    if (!this.#isAnswering) {
+      this.#take(asBuffer(chunk));
+      return;
+    }
+    this.#sinceS = this.#lane.nowS;
+    const from = this.#long === undefined ? 0 : this.#long.take(chunk, 0);
+    if (from < chunk.length) this.#keep(chunk.subarray(from));
   }
 
   onDrain(): void {
@@ -232,8 +244,12 @@ class Connection implements SocketHandlers {
   }
 
   endIfLate(): void {
-    if (this.#isAnswering) return;
     const seconds = this.#lane.nowS - this.#sinceS;
+    if (this.#isAnswering) {
+      if (this.#long?.isAwaited !== true) this.#sinceS = this.#lane.nowS;
+      else if (seconds > BODY_S || this.#lane.nowS > this.#bodyEndS) this.socket.destroy();
+      return;
+    }
     if (this.#request !== undefined) {
       if (seconds <= BODY_S) return;
       this.socket.write(Buffer.from('HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n', 'latin1'));
@@ -243,10 +259,27 @@ class Connection implements SocketHandlers {
 
   #keep(chunk: Bytes): void {
     this.#rest = this.#rest === undefined ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk]);
+    this.#pause();
+  }
+
+  readonly #pause = (): void => {
     if (this.#isPaused) return;
     this.#isPaused = true;
     this.socket.pause();
-  }
+  };
+
+  /** The handler waits for more of the body. */
+  readonly #onBodyAwaited = (): void => {
+    this.#sinceS = this.#lane.nowS;
+    if (this.#isToldToGoOn === false) {
+      this.#isToldToGoOn = true;
+      this.#lane.flush(this.socket);
+      if (this.#long?.hasBegun === false) this.socket.write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1'));
+    }
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.socket.resume();
+  };
 
   #take(bytes: Buffer): void {
     let at = 0;
@@ -272,7 +305,14 @@ class Connection implements SocketHandlers {
       this.#request = request;
       this.#sinceS = this.#lane.nowS;
       at = head.end;
-      if (head.bodyBytes > 0) {
+      if (head.bodyBytes > BODY_BYTES_MAX || (head.expectsContinue && head.bodyBytes > 0)) {
+        this.#long = new LongBody(head.bodyBytes, { pause: this.#pause, await: this.#onBodyAwaited });
+        request.long = this.#long;
+        this.#isToldToGoOn = head.expectsContinue ? false : undefined;
+        this.#bodyEndS = this.#lane.nowS + this.#lane.options.requestTimeoutMs / 1_000;
+        at = this.#long.take(bytes, at);
+        this.#call(request);
+      } else if (head.bodyBytes > 0) {
         this.#body = this.#lane.slab.take(head.bodyBytes);
         this.#bodyFilled = 0;
         this.#lane.bodiesBytes += head.bodyBytes;
@@ -281,15 +321,12 @@ class Connection implements SocketHandlers {
       if (this.#isOver) break;
     }
     this.#lane.flush(this.socket);
-    if (this.socket.bufferedBytes > UNREAD_BYTES_MAX && !this.#isPaused) {
-      this.#isPaused = true;
-      this.socket.pause();
-    }
+    if (this.socket.bufferedBytes > UNREAD_BYTES_MAX) this.#pause();
+    else this.#resumeIfReady();
   }
 
-  #isForUs({ bodyBytes, end }: RequestHead, length: number): boolean {
-    if (bodyBytes === 0) return true;
-    if (bodyBytes > BODY_BYTES_MAX) return false;
+  #isForUs({ bodyBytes, end, expectsContinue }: RequestHead, length: number): boolean {
+    if (bodyBytes === 0 || bodyBytes > BODY_BYTES_MAX || expectsContinue) return true;
     return bodyBytes <= length - end || this.#lane.bodiesBytes + bodyBytes <= BODIES_BYTES_MAX;
   }
 
@@ -380,7 +417,7 @@ class Connection implements SocketHandlers {
     }
     if (!hasLength && bodyBytes !== undefined) head += `content-length: ${bodyBytes}\r\n`;
     else if (!hasLength && this.#request!.method !== 'HEAD') head += 'transfer-encoding: chunked\r\n';
-    if (this.#lane.isClosing) head += 'connection: close\r\n';
+    if (this.#isLast()) head += 'connection: close\r\n';
     return `${head}${this.#lane.dateLine()}\r\n`;
   }
 
@@ -414,10 +451,18 @@ class Connection implements SocketHandlers {
     this.#request = undefined;
     this.#isAnswering = false;
     this.#sinceS = this.#lane.nowS;
-    if (!this.#lane.isClosing) return;
+    const isLast = this.#isLast();
+    this.#long?.abort();
+    this.#long = undefined;
+    if (!isLast) return;
     this.#isOver = true;
     this.#lane.flush(this.socket);
     this.socket.end();
+  }
+
+  /** Whether nothing more is answered: reading the rest of a body away would cost what its handler saved. */
+  #isLast(): boolean {
+    return this.#lane.isClosing || this.#long?.isComplete === false;
   }
 
   #goOn(): void {
@@ -454,59 +499,4 @@ function headerLine(name: string, value: string): string {
   }
   if (INVALID_VALUE.test(value)) throw new Error(`the value of the header ${name} has an invalid character`);
   return `${name}: ${value}\r\n`;
-}
-
-class LaneRequest implements HttpRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  whole: Bytes = EMPTY_BYTES;
-  readonly #search: string;
-  readonly #socket: NodeSocket;
-  readonly #bodyBytesMax: number;
-  #query: URLSearchParams | undefined;
-  #gone: AbortController | undefined;
-  #isGone = false;
-
-  constructor(socket: NodeSocket, head: RequestHead, bodyBytesMax: number) {
-    this.method = head.method;
-    this.path = head.path;
-    this.headers = head.headers;
-    this.#search = head.search;
-    this.#socket = socket;
-    this.#bodyBytesMax = bodyBytesMax;
-  }
-
-  get query(): URLSearchParams {
-    if (this.#search === '') return NO_QUERY;
-    this.#query ??= new URLSearchParams(this.#search);
-    return this.#query;
-  }
-
-  get remoteAddress(): string {
-    return this.#socket.remoteAddress;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#gone === undefined) {
-      this.#gone = new AbortController();
-      if (this.#isGone) this.#gone.abort();
-    }
-    return this.#gone.signal;
-  }
-
-  /** The client has gone. */
-  abort(): void {
-    this.#isGone = true;
-    this.#gone?.abort();
-  }
-
-  body(bytesMax = this.#bodyBytesMax): Promise<Bytes> {
-    if (this.whole.length <= bytesMax) return Promise.resolve(this.whole);
-    return Promise.reject(new OperationError('too_large', `the request body exceeds ${bytesMax} bytes`));
-  }
-
-  async *pieces(): AsyncGenerator<Bytes> {
-    if (this.whole.length > 0) yield this.whole;
-  }
 }

@@ -10,6 +10,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { assert } from '../base/assert.ts';
+import { PieceSource } from '../base/byte-source.ts';
 import { asBuffer, type Bytes, concatBytes } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
 import { HttpLane } from './http-lane.ts';
@@ -41,6 +42,11 @@ export interface HttpRequest {
    * is not read. @throws OperationError `cancelled` when the client has gone.
    */
   pieces(): AsyncIterable<Bytes>;
+  /**
+   * The body in order, into memory of the caller's: less than `into` has room for only at its end. Instead of `body` and
+   * `pieces`, not beside them. @throws OperationError `cancelled` when the client has gone.
+   */
+  read(into: Bytes): Promise<number>;
 }
 
 export interface HttpResponse {
@@ -83,6 +89,7 @@ export interface HttpListener {
 
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
 const HEADER_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 300_000;
 const CONNECTIONS_MAX = 10_000;
 
 /** @throws OperationError `io` naming host, port and the fix. */
@@ -90,7 +97,7 @@ export async function listenHttp(options: HttpListenOptions, handler: HttpHandle
   const headerTimeoutMs = options.headerTimeoutMs ?? HEADER_TIMEOUT_MS;
   const httpOptions: http.ServerOptions = {
     headersTimeout: headerTimeoutMs,
-    requestTimeout: Math.max(options.requestTimeoutMs ?? 300_000, headerTimeoutMs),
+    requestTimeout: Math.max(options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS, headerTimeoutMs),
     connectionsCheckingInterval: Math.max(50, Math.min(1_000, headerTimeoutMs / 4)),
     joinDuplicateHeaders: true,
     noDelay: true,
@@ -139,6 +146,7 @@ function laneBefore(server: http.Server, handler: HttpHandler, options: HttpList
     handler,
     bodyBytesMax: options.bodyBytesMax ?? BODY_BYTES_MAX,
     headerTimeoutMs: options.headerTimeoutMs ?? HEADER_TIMEOUT_MS,
+    requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     connectionsMax: options.connectionsMax ?? CONNECTIONS_MAX,
     onHandlerError: options.onHandlerError,
     handOver: (socket) => {
@@ -191,6 +199,7 @@ class IncomingRequest implements HttpRequest {
   readonly #outgoing: http.ServerResponse;
   readonly #bodyBytesMax: number;
   #query: URLSearchParams | undefined;
+  #source: PieceSource | undefined;
   #gone: AbortController | undefined;
 
   constructor(incoming: http.IncomingMessage, outgoing: http.ServerResponse, bodyBytesMax: number) {
@@ -270,6 +279,11 @@ class IncomingRequest implements HttpRequest {
       incoming.on('data', take).on('end', end).on('error', gone).on('close', gone);
       return undefined;
     });
+  }
+
+  read(into: Bytes): Promise<number> {
+    this.#source ??= new PieceSource(this.pieces());
+    return this.#source.read(into);
   }
 
   async *pieces(): AsyncGenerator<Bytes> {

@@ -2,7 +2,7 @@
  * Turns an upload into needles.
  *
  * Content of up to 32 MiB is one needle, gzipped where its type says that this is worth it and it shrinks by a tenth.
- * Larger content is stored as it comes, in chunks of 4 MiB, two of them under way at a time, and a chunk manifest in the
+ * Larger content is stored as it comes, in chunks of 4 MiB, two of them being written while a third fills, and a chunk manifest in the
  * place that the client named: an upload takes a few chunks of memory, whatever its size. The chunks are needles of the same
  * volume with ids from 2^63 on, which nobody assigns. When anything fails they are deleted again, and nothing was stored.
  */
@@ -10,15 +10,18 @@
 import { createHash } from 'node:crypto';
 import { createGunzip, gunzip, gzip, gzipSync } from 'node:zlib';
 import type { VolumeActors } from '../../actors/families/volume.ts';
+import { type ByteSource, PieceSource } from '../../base/byte-source.ts';
 import { type Bytes, EMPTY_BYTES, utf8 } from '../../base/bytes.ts';
 import { crc32c } from '../../base/crc32c.ts';
 import { OperationError } from '../../base/errors.ts';
 import { fileIdText } from '../../blobs/formats/file-id.ts';
 import { type Needle, NO_DETAILS } from '../../blobs/formats/needle.ts';
 import type { Ttl } from '../../blobs/formats/ttl.ts';
+import type { Volume } from '../../blobs/volume/volume.ts';
 import type { SyncWish } from '../../blobs/volume/volume-writer.ts';
 import type { Random } from '../../platform/platform.ts';
 import type { BlobPath } from './blob-path.ts';
+import { ChunkBuffers } from './chunk-buffers.ts';
 import { parseManifest } from './chunk-manifest.ts';
 import { isCompressible } from './media-types.ts';
 import type { Upload } from './upload.ts';
@@ -28,6 +31,8 @@ export const WHOLE_BYTES_MAX = 32 * 1024 * 1024;
 export const CHUNK_BYTES = 4 * 1024 * 1024 - 64 * 1024;
 const CHUNKS_UNDER_WAY = 2;
 const GZIP_BYTES_MIN = 128;
+/** Read, summed and hashed at a time: what the caches hold, and no long time of the event loop. */
+const SUM_BYTES = 256 * 1024;
 /** Up to here compressing takes less time than handing it to a thread. */
 const GZIP_HERE_BYTES_MAX = 16 * 1024;
 
@@ -59,8 +64,9 @@ export interface Stored {
 
 /** @throws OperationError `invalid_argument` (too large, wrong MD5, no manifest), and as `VolumeActors.write`. */
 export async function storeUpload(options: StoreOptions, request: StoreRequest): Promise<Stored> {
-  const { content } = request.upload;
+  const { content, large } = request.upload;
   if (content instanceof Uint8Array) return storeWhole(options, request, content);
+  if (large !== undefined && !request.upload.gzip && !request.isManifest) return storeChunked(options, request, large);
   const source = content[Symbol.asyncIterator]();
   const pieces: Bytes[] = [];
   let bytes = 0;
@@ -72,7 +78,12 @@ export async function storeUpload(options: StoreOptions, request: StoreRequest):
   }
   if (request.isManifest) throw new OperationError('invalid_argument', 'the chunk manifest is too large');
   const rest = andRest(pieces, source);
-  return storeChunked(options, request, request.upload.gzip ? decompressed(rest) : rest);
+  const plain = new PieceSource(request.upload.gzip ? decompressed(rest) : rest);
+  try {
+    return await storeChunked(options, request, plain);
+  } finally {
+    await plain.close();
+  }
 }
 
 async function storeWhole(options: StoreOptions, request: StoreRequest, content: Bytes): Promise<Stored> {
@@ -121,69 +132,103 @@ function needleOf(
   };
 }
 
-async function storeChunked(
-  options: StoreOptions,
-  request: StoreRequest,
-  content: AsyncIterable<Bytes>,
-): Promise<Stored> {
-  const { volumes, random, fileBytesMax } = options;
+/** Takes over `source`: it is read to the end, or left where something failed. */
+async function storeChunked(options: StoreOptions, request: StoreRequest, source: ByteSource): Promise<Stored> {
   const { volumeId } = request.path;
-  const volume = volumes.set.get(volumeId);
+  const volume = options.volumes.set.get(volumeId);
   if (volume === undefined) throw new OperationError('not_found', `volume ${volumeId} is not here`);
-  const chunks: { fid: string; offset: number; size: number }[] = [];
-  const names: { id: bigint; cookie: number }[] = [];
-  const underWay: Promise<unknown>[] = [];
-  const hash = request.upload.md5 === undefined ? undefined : createHash('md5');
-  let size = 0;
-  const spare: Buffer<ArrayBuffer>[] = [];
-  let chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  let filled = 0;
-  const flush = async () => {
-    const written = chunk;
-    const data = written.subarray(0, filled);
-    const id = volume.reserveChunkId();
-    const cookie = Buffer.from(random.bytes(4)).readUInt32BE(0);
-    chunks.push({ fid: fileIdText({ volumeId, id, cookie }), offset: size - filled, size: filled });
-    names.push({ id, cookie });
-    // The manifest is written last, and with it all that it names is synced.
-    const needle = { ...NO_DETAILS, id, cookie, data, lastModifiedS: request.lastModifiedS, ttl: request.ttl };
-    const writing = volumes.write(volumeId, needle, { sync: 'later' }).then(() => spare.push(written));
-    writing.catch(() => {}); // Told when it is waited for.
-    underWay.push(writing);
-    if (underWay.length >= CHUNKS_UNDER_WAY) await underWay.shift();
-    chunk = spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
-    filled = 0;
-  };
+  const buffers = ChunkBuffers.acquire(CHUNKS_UNDER_WAY + 1, CHUNK_BYTES);
+  const upload = new ChunkedUpload(options, request, volume, buffers);
   try {
-    for await (const piece of content) {
-      hash?.update(piece);
-      size += piece.length;
-      if (size > fileBytesMax) throw tooLarge(fileBytesMax);
-      for (let done = 0; done < piece.length; ) {
-        const step = Math.min(piece.length - done, chunk.length - filled);
-        chunk.set(piece.subarray(done, done + step), filled);
-        filled += step;
-        done += step;
-        if (filled === chunk.length) {
-          size -= piece.length - done;
-          await flush();
-          size += piece.length - done;
-        }
-      }
-    }
-    if (filled > 0) await flush();
-    await Promise.all(underWay);
-    const md5 = checkMd5(request.upload.md5, () => hash!.digest('base64'));
-    const { name, mime } = request.upload;
-    const data = utf8(JSON.stringify({ name, mime, size, chunks }));
-    const crc = crc32c(data);
-    const needle = needleOf(request, data, { gzip: false, manifest: true });
-    const { unchanged } = await volumes.write(volumeId, needle, { sync: syncOf(request), crc });
-    return { unchanged, size, crc, md5 };
+    return await upload.run(source);
   } catch (error) {
-    await Promise.allSettled(underWay);
-    await Promise.allSettled(names.map(({ id, cookie }) => volumes.delete(volumeId, id, cookie)));
+    await upload.giveUp();
     throw error;
+  } finally {
+    buffers.release();
+  }
+}
+
+class ChunkedUpload {
+  readonly #options: StoreOptions;
+  readonly #request: StoreRequest;
+  readonly #volume: Volume;
+  readonly #buffers: ChunkBuffers;
+  readonly #chunks: { fid: string; offset: number; size: number }[] = [];
+  readonly #names: { id: bigint; cookie: number }[] = [];
+  readonly #underWay: Promise<unknown>[] = [];
+  #size = 0;
+
+  constructor(options: StoreOptions, request: StoreRequest, volume: Volume, buffers: ChunkBuffers) {
+    this.#options = options;
+    this.#request = request;
+    this.#volume = volume;
+    this.#buffers = buffers;
+  }
+
+  async run(source: ByteSource): Promise<Stored> {
+    const { volumes, fileBytesMax } = this.#options;
+    const { upload, path } = this.#request;
+    const hash = upload.md5 === undefined ? undefined : createHash('md5');
+    for (let isWhole = true; isWhole; ) {
+      const chunk = await this.#freeBuffer();
+      let filled = 0;
+      let crc = 0;
+      while (filled < CHUNK_BYTES) {
+        const room = chunk.subarray(filled, Math.min(filled + SUM_BYTES, CHUNK_BYTES));
+        const length = await source.read(room);
+        const part = length === room.length ? room : room.subarray(0, length);
+        crc = this.#buffers.crc32c(part, crc);
+        hash?.update(part);
+        filled += length;
+        this.#size += length;
+        if (this.#size > fileBytesMax) throw tooLarge(fileBytesMax);
+        if (length < room.length) break;
+      }
+      isWhole = filled === CHUNK_BYTES;
+      if (filled > 0) this.#store(chunk, filled, crc);
+    }
+    await Promise.all(this.#underWay);
+    const md5 = checkMd5(upload.md5, () => hash!.digest('base64'));
+    const { name, mime } = upload;
+    const size = this.#size;
+    const data = utf8(JSON.stringify({ name, mime, size, chunks: this.#chunks }));
+    const crc = crc32c(data);
+    const needle = needleOf(this.#request, data, { gzip: false, manifest: true });
+    const { unchanged } = await volumes.write(path.volumeId, needle, { sync: syncOf(this.#request), crc });
+    return { unchanged, size, crc, md5 };
+  }
+
+  /** Deletes what was stored. */
+  async giveUp(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+    const { volumes } = this.#options;
+    const { volumeId } = this.#request.path;
+    await Promise.allSettled(this.#names.map(({ id, cookie }) => volumes.delete(volumeId, id, cookie)));
+  }
+
+  async #freeBuffer(): Promise<Bytes> {
+    for (;;) {
+      const buffer = this.#buffers.take();
+      if (buffer !== undefined) return buffer;
+      await this.#underWay.shift();
+    }
+  }
+
+  #store(chunk: Bytes, length: number, crc: number): void {
+    const { volumes, random } = this.#options;
+    const { volumeId } = this.#request.path;
+    const { lastModifiedS, ttl } = this.#request;
+    const data = chunk.subarray(0, length);
+    const id = this.#volume.reserveChunkId();
+    const cookie = Buffer.from(random.bytes(4)).readUInt32BE(0);
+    this.#chunks.push({ fid: fileIdText({ volumeId, id, cookie }), offset: this.#size - length, size: length });
+    this.#names.push({ id, cookie });
+    // The manifest is written last, and with it all that it names is synced.
+    const needle = { ...NO_DETAILS, id, cookie, data, lastModifiedS, ttl };
+    const writing = volumes.write(volumeId, needle, { sync: 'later', crc }).finally(() => this.#buffers.give(chunk));
+    writing.catch(() => {}); // Told when it is waited for.
+    this.#underWay.push(writing);
   }
 }
 

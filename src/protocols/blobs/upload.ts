@@ -6,6 +6,7 @@
  * `curl --data-binary`, whose body it takes for a form.) A body without Content-Type is a raw body too.
  */
 
+import type { ByteSource } from '../../base/byte-source.ts';
 import { type Bytes, utf8 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import { NAME_BYTES_MAX, PAIRS_BYTES_MAX } from '../../blobs/formats/needle.ts';
@@ -25,6 +26,8 @@ export interface Upload {
   readonly md5: string | undefined;
   /** The whole content, or its pieces where it is, or may be, larger than asked for. */
   readonly content: Bytes | AsyncIterable<Bytes>;
+  /** The same, instead of `content`, where its length was announced and is larger than that. */
+  readonly large?: ByteSource | undefined;
 }
 
 const OCTET_STREAM = 'application/octet-stream';
@@ -53,6 +56,7 @@ export async function readUpload(
     gzip: request.headers['content-encoding'] === 'gzip',
     md5: request.headers['content-md5'],
     content: isWhole ? await request.body(options.wholeBytesMax) : request.pieces(),
+    large: isWhole || length === undefined ? undefined : request,
   };
 }
 
