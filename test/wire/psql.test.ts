@@ -21,6 +21,10 @@ const SCHEMA = `
   create index c_v on c (v desc, lower(v) nulls first) include (g) where v <> 'x';
   create table plain (a int, b numeric(6,2), "C d" char(3));
   create sequence s increment 5 maxvalue 1000 cycle;
+  create view v as select id, code as c from p where n > 1;
+  create view vj (x, y) as select p.id, c.v from p left join c on c.p = p.id order by p.id;
+  create materialized view m as select code, count(*) from p group by code;
+  create unique index on m (code);
   create schema other;
   create table other.p (id int primary key references public.p, k serial unique);
   create table other.only (a int default nextval('other.p_k_seq') references other.p);`;
@@ -39,6 +43,12 @@ const COMMANDS = [
   '\\d pair',
   '\\d s',
   '\\d p_id_seq',
+  '\\dv',
+  '\\dm',
+  '\\d v',
+  '\\d+ v',
+  '\\d+ vj',
+  '\\d m',
   '\\dt other.*',
   '\\di other.*',
   '\\ds *.*',

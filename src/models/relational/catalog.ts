@@ -14,7 +14,16 @@ import type { Key } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { LockOptions, Transaction } from '../../storage/store.ts';
 import { indexRange } from './index-keys.ts';
-import { RowKeys, schemaVersionKey, statisticsKey, tableIdKey, tableKey, tableNameKey } from './keys.ts';
+import {
+  dependentKey,
+  dependentsRange,
+  RowKeys,
+  schemaVersionKey,
+  statisticsKey,
+  tableIdKey,
+  tableKey,
+  tableNameKey,
+} from './keys.ts';
 import { Numeric } from './numeric.ts';
 import {
   type Column,
@@ -80,7 +89,7 @@ export function readTable(
   schema: number = PUBLIC_SCHEMA,
 ): Awaitable<Table | undefined> {
   return whenReady(readName(reader, keyspace, name, schema), (found) => {
-    if (found?.kind !== 'table') return undefined;
+    if (found?.kind !== 'table' && found?.kind !== 'view') return undefined;
     return readTableById(reader, keyspace, found.id);
   });
 }
@@ -156,7 +165,9 @@ export async function createTable(
 ): Promise<Table> {
   const { name, schema } = definition;
   const table: Table = { ...definition, id, version: 1 };
-  await putName(transaction, keyspace, name, schema, { kind: 'table', id });
+  const isView = table.view !== undefined && table.view.populated === undefined;
+  await putName(transaction, keyspace, name, schema, { kind: isView ? 'view' : 'table', id });
+  putReads(transaction, keyspace, table);
   if (table.primaryKey.length > 0) {
     await putName(transaction, keyspace, table.primaryKeyName, schema, { kind: 'index', id, table: id });
   }
@@ -165,6 +176,34 @@ export async function createTable(
   }
   transaction.put(tableKey(keyspace, id), encodeTable(table));
   return table;
+}
+
+/** Requires `beginSchemaChange`. Notes what a view reads. */
+export function putReads(transaction: Transaction, keyspace: Keyspace, { id, view }: Table): void {
+  for (const relation of view?.reads ?? []) transaction.put(dependentKey(keyspace, relation, id), utf8(''));
+}
+
+/** Requires `beginSchemaChange`. */
+export function forgetReads(transaction: Transaction, keyspace: Keyspace, { id, view }: Table): void {
+  for (const relation of view?.reads ?? []) transaction.delete(dependentKey(keyspace, relation, id));
+}
+
+/** Requires `beginSchemaChange`. Views that read the relation, older ones first. */
+export async function readDependents(
+  transaction: Transaction,
+  keyspace: Keyspace,
+  relation: TableId,
+): Promise<readonly TableId[]> {
+  const ids: TableId[] = [];
+  const cursor = transaction.scan(dependentsRange(keyspace, relation));
+  try {
+    for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+      for (const { key } of batch) ids.push(Number(keyspace.catalog.decode(key)[2]) as TableId);
+    }
+  } finally {
+    cursor.close();
+  }
+  return ids;
 }
 
 /** Requires `beginSchemaChange`, and the exclusive lock on the table's definition. @returns it with its next version. */
@@ -183,6 +222,7 @@ export function dropTable(transaction: Transaction, keyspace: Keyspace, table: T
 /** As `dropTable`, and leaves the rows where they are: for a caller that still reads them, and truncates then. */
 export function forgetTable(transaction: Transaction, keyspace: Keyspace, table: Table): void {
   deleteName(transaction, keyspace, table.name, table.schema);
+  forgetReads(transaction, keyspace, table);
   if (table.primaryKey.length > 0) deleteName(transaction, keyspace, table.primaryKeyName, table.schema);
   for (const { name } of table.indexes ?? []) deleteName(transaction, keyspace, name, table.schema);
   transaction.delete(tableKey(keyspace, table.id));

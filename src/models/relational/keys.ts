@@ -9,6 +9,7 @@
  *                                                      the kind and the id, see catalog.ts
  *   {prefix}/catalog/    ('table-name', name, id)   -> the same in the schema with that id
  *   {prefix}/catalog/    (kind, id)                 -> definitions of schemas, sequences and types as JSON
+ *   {prefix}/catalog/    ('dependent', id, view)    -> nothing: the view reads the relation
  *   {prefix}/catalog/    ('schema-version')         -> count of committed schema changes as decimal text
  *   {prefix}/catalog/    ('table-id')               -> the last table id given out, as decimal text
  *
@@ -61,6 +62,15 @@ export function statisticsKey(keyspace: Keyspace, id: TableId): Key {
 /** @param schema Id of the schema; `public` when undefined. */
 export function tableNameKey(keyspace: Keyspace, name: string, schema: number = PUBLIC_SCHEMA): Key {
   return keyspace.catalog.key(schema === PUBLIC_SCHEMA ? ['table-name', name] : ['table-name', name, BigInt(schema)]);
+}
+
+/** That the view reads the relation. */
+export function dependentKey(keyspace: Keyspace, relation: TableId, view: TableId): Key {
+  return keyspace.catalog.key(['dependent', BigInt(relation), BigInt(view)]);
+}
+
+export function dependentsRange(keyspace: Keyspace, relation: TableId): KeyRange {
+  return keyspace.catalog.range(['dependent', BigInt(relation)]);
 }
 
 export function schemaVersionKey(keyspace: Keyspace): Key {

@@ -197,6 +197,23 @@ export interface ForeignKey {
   readonly deferrable?: 'immediate' | 'deferred';
 }
 
+/** What makes a relation a view: its rows are those of a query. */
+export interface ViewDefinition {
+  /**
+   * A SELECT as it was parsed. Each relation in it says in `relation` which one is meant, and the names that its columns had:
+   * renaming, moving or extending a table changes nothing in its views.
+   */
+  readonly query: SqlExpression;
+  /** The query as it was written. */
+  readonly text: string;
+  /** Ids of the relations that the query reads, those of the system catalog among them. */
+  readonly reads: readonly TableId[];
+  /** WITH CHECK OPTION: `cascaded` holds for views below as well. */
+  readonly check?: 'local' | 'cascaded';
+  /** A materialized view holds its rows as a table does; whether it was filled. Undefined: its query runs each time. */
+  readonly populated?: boolean;
+}
+
 export interface Table {
   readonly id: TableId;
   readonly name: string;
@@ -219,6 +236,8 @@ export interface Table {
   readonly foreignKeys?: readonly ForeignKey[];
   /** Tables with foreign keys to this one; itself among them when it refers to itself. */
   readonly referencedBy?: readonly TableId[];
+  /** Of a view: such a table has columns, and no rows unless it is materialized. */
+  readonly view?: ViewDefinition;
   readonly comment?: string;
 }
 

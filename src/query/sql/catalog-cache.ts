@@ -31,6 +31,8 @@ import {
 } from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { CommitRecord, Store, Transaction, Version } from '../../storage/store.ts';
+import { asksForCatalog } from './binder/referenced-tables.ts';
+import type { SystemTables } from './catalog/system-tables.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import { LruCache } from './lru-cache.ts';
 import type { UserTypes } from './user-types.ts';
@@ -53,8 +55,18 @@ export interface CatalogTable {
   readonly keyspace: Keyspace;
   /** The name of its schema, where it was found by name. */
   readonly schemaName?: string | undefined;
+  /** Of a view that is computed each time. */
+  readonly view?: OpenView;
   /** Of a relation of the system catalog: its rows, computed; a last value stands where a hidden id would. */
   readonly system?: (context: EvaluationContext) => Iterable<ColumnValue[]>;
+}
+
+/** What a view's query reads. */
+export interface OpenView {
+  /** Relations by id. */
+  readonly reads: ReadonlyMap<TableId, CatalogTable>;
+  /** Whether it needs what the system catalog says; see `asksForCatalog`. */
+  readonly asksForCatalog: boolean;
 }
 
 /** @param related Where tables tied to this one are, or will be, found. */
@@ -79,6 +91,7 @@ export class CatalogCache {
   readonly #store: Store;
   readonly #keyspace: Keyspace;
   readonly #types: Pick<UserTypes, 'ready'>;
+  readonly #systemTables: SystemTables;
   readonly #tables = new LruCache<string, CatalogTable | 'absent'>(TABLES_MAX);
   readonly #stopWatching: () => void;
   #generation = 1;
@@ -90,7 +103,8 @@ export class CatalogCache {
   #schemaVersion = -1;
 
   /** @param types What tables have columns of: ready before one of them is opened. */
-  constructor(store: Store, keyspace: Keyspace, types: Pick<UserTypes, 'ready'>) {
+  constructor(store: Store, keyspace: Keyspace, types: Pick<UserTypes, 'ready'>, systemTables: SystemTables) {
+    this.#systemTables = systemTables;
     this.#store = store;
     this.#keyspace = keyspace;
     this.#types = types;
@@ -224,12 +238,49 @@ export class CatalogCache {
     }
   }
 
+  /** The relation with that id as `transaction` sees it. @throws OperationError `corruption` when there is none. */
+  openWithin(transaction: Transaction, id: TableId): Awaitable<CatalogTable> {
+    return whenReady(readTableById(transaction, this.#keyspace, id), (table) => this.#open(transaction, table, ''));
+  }
+
   close(): void {
     this.#stopWatching();
     this.#tables.clear();
   }
 
+  #openReads(
+    reader: CatalogReader,
+    ids: readonly TableId[],
+    opened: Map<TableId, CatalogTable>,
+    from = 0,
+  ): Awaitable<void> {
+    for (let i = from; i < ids.length; i++) {
+      const id = ids[i]!;
+      const system = this.#systemTables.byId(id);
+      if (system !== undefined) {
+        opened.set(id, system);
+        continue;
+      }
+      const found = whenReady(readTableById(reader, this.#keyspace, id), (table) => this.#open(reader, table, ''));
+      if (isPromise(found)) {
+        return found.then((late) => {
+          opened.set(id, late);
+          return this.#openReads(reader, ids, opened, i + 1);
+        });
+      }
+      opened.set(id, found);
+    }
+  }
+
   #open(reader: CatalogReader, table: Table, schemaName: string): Awaitable<CatalogTable> {
+    if (table.view !== undefined && table.view.populated === undefined) {
+      const { query, reads } = table.view;
+      const opened = new Map<TableId, CatalogTable>();
+      return whenReady(this.#openReads(reader, reads, opened), () => {
+        const asks = asksForCatalog(query.tree) || [...opened.values()].some(needsCatalog);
+        return { ...openTable(this.#keyspace, table), schemaName, view: { reads: opened, asksForCatalog: asks } };
+      });
+    }
     if ((table.foreignKeys ?? []).length === 0 && (table.referencedBy ?? []).length === 0) {
       return { ...openTable(this.#keyspace, table), schemaName };
     }
@@ -251,4 +302,9 @@ export class CatalogCache {
       return opened;
     });
   }
+}
+
+/** Whether reading the relation needs what the system catalog says. */
+export function needsCatalog({ system, view }: CatalogTable): boolean {
+  return system !== undefined || view?.asksForCatalog === true;
 }

@@ -18,10 +18,12 @@ import {
   type PendingSequence,
 } from './binder/bind-create-table.ts';
 import { defaultOf, requireColumn } from './binder/bind-modify.ts';
+import { quoteName } from './binder/deparse.ts';
 import { namedType } from './binder/names.ts';
 import type { BindContext } from './binder/query-context.ts';
 import { isVolatile } from './binder/volatility.ts';
 import { openTable } from './catalog-cache.ts';
+import { relationWord } from './drop-statements.ts';
 import { columnNames } from './object-names.ts';
 import type { ExecutionRow } from './operators/operator.ts';
 import { compileExpression } from './planner/compile-expression.ts';
@@ -37,6 +39,9 @@ export interface ColumnEditorOptions extends EditorOptions {
   /** Creates the sequence of a serial or identity column. */
   createSequence(table: Table, sequence: PendingSequence): Promise<TableId>;
   dropSequence(id: TableId): Promise<void>;
+  /** Views that need the column, and their titles; `drop` takes them away. */
+  viewsOf(table: Table, position: number): Promise<readonly { readonly title: string; readonly table: Table }[]>;
+  dropViews(views: readonly Table[], because: string, cascade: boolean): Promise<void>;
   /** The table with this id as the transaction sees it. */
   findById(id: TableId): Promise<Table>;
 }
@@ -95,6 +100,10 @@ export class ColumnEditor {
   async drop(name: string, cascade: boolean): Promise<void> {
     const { table } = this.#editor;
     const position = requireColumn(table, name, undefined);
+    const views = await this.#options.viewsOf(table, position);
+    const object = `column ${quoteName(name)} of ${relationWord(table)} ${quoteName(table.name)}`;
+    const needing = views.map((view) => view.table);
+    await this.#options.dropViews(needing, object, cascade);
     await this.#dropReferences(position, cascade);
     const { table: current } = this.#editor;
     const generated = current.columns.find((each) => each.generated && columnNames(each.generated.tree).has(name));
@@ -141,6 +150,12 @@ export class ColumnEditor {
     const position = requireColumn(table, name, undefined);
     const old = table.columns[position]!;
     const { type, modifier } = namedType(definition.typeName);
+    const [view] = await this.#options.viewsOf(table, position);
+    if (view !== undefined) {
+      throw new SqlError('feature_not_supported', 'cannot alter type of a column used by a view or rule', {
+        detail: `rule _RETURN on ${view.title} depends on column "${name}"`,
+      });
+    }
     if (old.generated !== undefined && definition.raw_default !== undefined) {
       throw new SqlError('invalid_column_definition', 'cannot specify USING when altering type of generated column');
     }

@@ -15,22 +15,24 @@ import type { SessionContext } from './session-context.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import type { StatementRunner } from './statement-runner.ts';
 import { typeInfo } from './types/types.ts';
+import { requireSelect } from './view-statements.ts';
 
 /** @throws SqlError of the query, `duplicate_table`, `duplicate_column`. */
 export async function createTableAs(
   { query, into, objtype, if_not_exists: ifMissing }: CreateTableAsStmt,
-  { text, index }: ParsedStatement,
+  parsed: ParsedStatement,
   sink: Pick<ResultSink, 'complete' | 'notice'>,
   { session, runner, schema }: { session: SessionContext; runner: StatementRunner; schema: SchemaChanges },
 ): Promise<void> {
-  if (objtype === 'OBJECT_MATVIEW') throw notSupported('a materialized view');
+  const isView = objtype === 'OBJECT_MATVIEW';
+  const title = isView ? 'CREATE MATERIALIZED VIEW' : 'CREATE TABLE AS';
   if (query === undefined || !('SelectStmt' in query)) throw notSupported('CREATE TABLE AS EXECUTE');
   const { rel, colNames, skipData, options, onCommit } = into!;
   if (rel!.relpersistence === 't') throw notSupported('a temporary table');
   if (rel!.relpersistence === 'u') throw notSupported('an unlogged table');
   if (options !== undefined) throw notSupported('storage parameters of CREATE TABLE AS');
   if (onCommit !== undefined && onCommit !== 'ONCOMMIT_NOOP') throw notSupported('ON COMMIT');
-  session.block.refuseReadOnly('CREATE TABLE AS');
+  session.block.refuseReadOnly(title);
   const transaction = await schema.begin();
   const { keyspace } = session.engine;
   const { name } = relationName(rel!);
@@ -39,16 +41,34 @@ export async function createTableAs(
     const message = `relation "${name}" already exists`;
     if (ifMissing !== true) throw new SqlError('duplicate_table', message);
     sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message: `${message}, skipping` });
-    sink.complete('CREATE TABLE AS');
+    sink.complete(title);
     return;
   }
+  const { text, index } = parsed;
   const plan = await runner.plan({ node: query, text, index }, undefined);
   const columns = columnsOf(plan.columns!, stringsOf(colNames));
   const nextId = await openIds(transaction, keyspace);
+  if (isView) {
+    const select = requireSelect(query);
+    const { view } = await schema.views.define(select, parsed);
+    const populated = skipData !== true;
+    const shape = {
+      name,
+      ...schemaField(target),
+      columns,
+      primaryKey: [],
+      primaryKeyName: `${name}_pkey`,
+      view: { ...view, populated },
+    };
+    const table = await createTable(transaction, keyspace, shape, nextId());
+    if (!populated) sink.complete(title);
+    else sink.complete(`SELECT ${await schema.views.fill({ ...rel!, schemaname: target.name }, table, query, parsed)}`);
+    return;
+  }
   const definition = { name, ...schemaField(target), columns, primaryKey: [], primaryKeyName: `${name}_pkey` };
   await createTable(transaction, keyspace, definition, nextId());
   if (skipData === true) {
-    sink.complete('CREATE TABLE AS');
+    sink.complete(title);
     return;
   }
   const insert: Node = { InsertStmt: { relation: { ...rel!, schemaname: target.name }, selectStmt: query } };

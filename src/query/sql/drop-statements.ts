@@ -7,7 +7,13 @@
  */
 
 import type { DropStmt } from '@pgsql/types';
-import { decodeTable, dropTable, readTableById, redefineTable } from '../../models/relational/catalog.ts';
+import {
+  decodeTable,
+  dropTable,
+  readDependents,
+  readTableById,
+  redefineTable,
+} from '../../models/relational/catalog.ts';
 import { dropSchema, type Schema } from '../../models/relational/schema.ts';
 import type { Sequence } from '../../models/relational/sequence.ts';
 import { columnNumber, type ForeignKey, type Index, type Table, type TableId } from '../../models/relational/table.ts';
@@ -25,10 +31,12 @@ import { notSupported, SqlError } from './sql-error.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 
-type Kind = 'table' | 'index' | 'sequence' | 'schema';
+type Kind = 'table' | 'view' | 'materialized view' | 'index' | 'sequence' | 'schema';
 
 const KINDS: Readonly<Record<string, Kind>> = {
   OBJECT_TABLE: 'table',
+  OBJECT_VIEW: 'view',
+  OBJECT_MATVIEW: 'materialized view',
   OBJECT_INDEX: 'index',
   OBJECT_SEQUENCE: 'sequence',
   OBJECT_SCHEMA: 'schema',
@@ -36,9 +44,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
 
 const ARTICLES = {
   table: 'a table',
+  view: 'a view',
+  'materialized view': 'a materialized view',
   index: 'an index',
   sequence: 'a sequence',
-  view: 'a view',
   type: 'a type',
 } as const;
 
@@ -80,7 +89,7 @@ export class DropStatements {
     const { removeType = '', concurrent, behavior, missing_ok: missingOk } = statement;
     if (removeType === 'OBJECT_TYPE' || removeType === 'OBJECT_DOMAIN') return this.#schema.types.drop(statement, sink);
     const kind = KINDS[removeType];
-    const words = removeType.replace('OBJECT_', '').replaceAll('_', ' ');
+    const words = removeType.replace('OBJECT_', '').replace('MATVIEW', 'MATERIALIZED VIEW').replaceAll('_', ' ');
     if (kind === undefined) throw notSupported(`DROP ${words}`);
     this.#session.block.refuseReadOnly(`DROP ${words}`);
     if (concurrent === true) throw notSupported('DROP INDEX CONCURRENTLY');
@@ -109,20 +118,35 @@ export class DropStatements {
 
   /** Drops what is named, and what depends on it. @throws SqlError `dependent_objects_still_exist` without `cascade`. */
   async drop(transaction: Transaction, named: readonly Entry[], cascade: boolean, sink: Sink): Promise<void> {
-    const all: Entry[] = [...named];
-    for (const entry of named) await this.#gather(transaction, entry, all);
+    const found: Entry[] = [];
+    for (const entry of named) await this.#gather(transaction, entry, named, found);
+    const what = named.length === 1 ? named[0]!.title : 'desired object(s)';
+    await this.#dropAll(
+      transaction,
+      found.reverse(),
+      { what, them: named.length === 1 ? 'it' : 'them' },
+      cascade,
+      sink,
+    );
+  }
+
+  async #dropAll(
+    transaction: Transaction,
+    all: readonly Entry[],
+    { what, them }: { readonly what: string; readonly them: 'it' | 'them' },
+    cascade: boolean,
+    sink: Pick<Sink, 'notice'>,
+  ): Promise<void> {
     const tables = new Set(all.flatMap(({ object }) => (object.kind === 'table' ? [object.table.id] : [])));
     const isPartOf = ({ object }: Entry): boolean =>
       (object.kind === 'constraint' || object.kind === 'default') && tables.has(object.table.id);
     const others = all.filter((entry) => entry.because !== undefined && !entry.isPart && !isPartOf(entry));
     if (others.length > 0) {
-      const [only] = named;
       if (!cascade) {
-        const what = named.length === 1 ? only!.title : 'desired object(s)';
         const lines = others.map(({ title, because }) => `${title} depends on ${because}`);
         throw new SqlError(
           'dependent_objects_still_exist',
-          `cannot drop ${what} because other objects depend on ${named.length === 1 ? 'it' : 'them'}`,
+          `cannot drop ${what} because other objects depend on ${them}`,
           { detail: listed(lines), hint: 'Use DROP ... CASCADE to drop the dependent objects too.' },
         );
       }
@@ -139,6 +163,22 @@ export class DropStatements {
     for (const kind of order) {
       for (const { object } of all) if (object.kind === kind) await this.#remove(transaction, object, tables);
     }
+  }
+
+  /** Views that need what is about to go. @param because What that is. @throws SqlError as `drop`. */
+  async dropViews(
+    transaction: Transaction,
+    views: readonly Table[],
+    because: string,
+    cascade: boolean,
+    sink: Pick<Sink, 'notice'>,
+  ): Promise<void> {
+    const found: Entry[] = [];
+    for (const table of views.toReversed()) {
+      const entry = await this.#entry(transaction, { kind: 'table', table }, because, false);
+      await this.#gather(transaction, entry, [], found);
+    }
+    await this.#dropAll(transaction, found.reverse(), { what: because, them: 'it' }, cascade, sink);
   }
 
   #schemaNamed({ name }: QualifiedName): Doomed | undefined {
@@ -162,8 +202,15 @@ export class DropStatements {
   ): Promise<Doomed | undefined> {
     const found = await this.#lookup.find(transaction, name, { schemaMayMiss: missingOk === true });
     if (found === undefined) return undefined;
-    if (found.kind !== kind) throw wrongKind(name.name, kind, found.kind);
+    const actual = await this.#kindOf(transaction, found);
+    if (actual !== kind) throw wrongKind(name.name, kind, actual);
     return this.#load(transaction, found);
+  }
+
+  async #kindOf(transaction: Transaction, { kind, id }: FoundRelation): Promise<keyof typeof ARTICLES> {
+    if (kind !== 'table') return kind;
+    const table = await readTableById(transaction, this.#session.engine.keyspace, id);
+    return table.view === undefined ? 'table' : 'materialized view';
   }
 
   async #load(transaction: Transaction, found: FoundRelation): Promise<Doomed> {
@@ -173,7 +220,9 @@ export class DropStatements {
       await this.#refuseIdentity(transaction, definition);
       return { kind: 'sequence', sequence: definition };
     }
-    if (found.kind === 'table') return { kind: 'table', table: await readTableById(transaction, keyspace, found.id) };
+    if (found.kind === 'table' || found.kind === 'view') {
+      return { kind: 'table', table: await readTableById(transaction, keyspace, found.id) };
+    }
     if (found.kind === 'type') {
       return { kind: 'type', type: await this.#schema.types.definition(transaction, found.id) };
     }
@@ -210,7 +259,7 @@ export class DropStatements {
       this.#lookup.title(transaction, name, schema);
     switch (object.kind) {
       case 'table':
-        return `table ${await of(object.table)}`;
+        return `${relationWord(object.table)} ${await of(object.table)}`;
       case 'index': {
         const { schema } = object.table;
         return `index ${await this.#lookup.title(transaction, object.index.name, schema)}`;
@@ -230,14 +279,17 @@ export class DropStatements {
     }
   }
 
-  /** Adds to `all` what depends on the object, and on that in turn. */
-  async #gather(transaction: Transaction, entry: Entry, all: Entry[]): Promise<void> {
-    for (const { object, isPart } of await this.#dependents(transaction, entry.object)) {
-      if (all.some((other) => isSame(other.object, object))) continue;
-      const added = await this.#entry(transaction, object, entry.title, isPart);
-      all.push(added);
-      await this.#gather(transaction, added, all);
+  /** Adds to `found` what depends on the object, newer ones first, each behind what depends on it; then the object. */
+  async #gather(transaction: Transaction, entry: Entry, named: readonly Entry[], found: Entry[]): Promise<void> {
+    if (found.some(({ object }) => isSame(object, entry.object))) return;
+    const dependents = [...(await this.#dependents(transaction, entry.object))];
+    dependents.sort((a, b) => idOf(b.object) - idOf(a.object));
+    for (const { object, isPart } of dependents) {
+      const known = named.find((each) => isSame(each.object, object));
+      const next = known ?? (await this.#entry(transaction, object, entry.title, isPart));
+      await this.#gather(transaction, next, named, found);
     }
+    if (!found.some(({ object }) => isSame(object, entry.object))) found.push(entry);
   }
 
   async #dependents(
@@ -260,6 +312,10 @@ export class DropStatements {
           }
         }
         found.push(...(await this.#references(transaction, table, () => true)));
+        for (const id of await readDependents(transaction, this.#session.engine.keyspace, table.id)) {
+          const view = await readTableById(transaction, this.#session.engine.keyspace, id);
+          found.push({ object: { kind: 'table', table: view }, isPart: false });
+        }
         return found;
       }
       case 'index': {
@@ -410,9 +466,17 @@ function idOf(object: Doomed): number {
       return object.type.id;
     case 'index':
       return object.index.id;
+    case 'constraint':
+      return object.key.id;
     default:
       return object.table.id;
   }
+}
+
+/** What a table, or a view, is called. */
+export function relationWord({ view }: Table): 'table' | 'view' | 'materialized view' {
+  if (view === undefined) return 'table';
+  return view.populated === undefined ? 'view' : 'materialized view';
 }
 
 function sameColumns(a: readonly (number | undefined)[], b: readonly (number | undefined)[]): boolean {

@@ -22,6 +22,8 @@ const TITLES: Readonly<Record<string, string>> = {
   OBJECT_TABCONSTRAINT: 'ALTER TABLE',
   OBJECT_INDEX: 'ALTER INDEX',
   OBJECT_SEQUENCE: 'ALTER SEQUENCE',
+  OBJECT_VIEW: 'ALTER VIEW',
+  OBJECT_MATVIEW: 'ALTER MATERIALIZED VIEW',
 };
 
 export class RenameStatements {
@@ -37,7 +39,7 @@ export class RenameStatements {
     if (await this.#schema.types.rename(statement, sink)) return;
     const { renameType = 'OBJECT_TABLE', relation, subname = '', newname = '' } = statement;
     if (renameType === 'OBJECT_SCHEMA') return this.#schema.schemas.rename(subname, newname, sink);
-    const title = TITLES[renameType];
+    const title = TITLES[renameType === 'OBJECT_COLUMN' ? (statement.relationType ?? renameType) : renameType];
     if (title === undefined || relation === undefined) {
       throw notSupported(`renaming a ${renameType.replace('OBJECT_', '').toLowerCase()}`);
     }
@@ -53,7 +55,8 @@ export class RenameStatements {
       return;
     }
     if (renameType === 'OBJECT_COLUMN' || renameType === 'OBJECT_TABCONSTRAINT') {
-      if (found.kind !== 'table') throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
+      if (found.kind !== 'table' && !(found.kind === 'view' && renameType === 'OBJECT_COLUMN'))
+        throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
       const table = await this.#locked(transaction, found.id);
       const renamed =
         renameType === 'OBJECT_COLUMN'
@@ -105,7 +108,7 @@ export class RenameStatements {
     await this.#requireFree(transaction, newName, schema.id);
     deleteName(transaction, keyspace, name, schema.id);
     await putName(transaction, keyspace, newName, schema.id, relation);
-    if (found.kind === 'table') {
+    if (found.kind === 'table' || found.kind === 'view') {
       redefineTable(transaction, keyspace, { ...(await this.#locked(transaction, found.id)), name: newName });
     } else if (found.kind === 'index') {
       const table = await this.#locked(transaction, found.table!);

@@ -30,7 +30,7 @@ import {
   unsupportedChange,
   withSequence,
 } from './column-editor.ts';
-import { DropStatements } from './drop-statements.ts';
+import { DropStatements, relationWord } from './drop-statements.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { type FoundRelation, RelationLookup, schemaField, skipped } from './relation-lookup.ts';
 import { RenameStatements } from './rename-statements.ts';
@@ -44,6 +44,7 @@ import type { StatementRunner } from './statement-runner.ts';
 import { TableEditor } from './table-editor.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import { TypeStatements } from './type-statements.ts';
+import { ViewStatements } from './view-statements.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 type Statement<Kind extends string> =
@@ -60,6 +61,7 @@ export class SchemaChanges {
   readonly schemas: SchemaStatements;
   readonly drops: DropStatements;
   readonly types: TypeStatements;
+  readonly views: ViewStatements;
   readonly #session: SessionContext;
   readonly #engine: SqlEngine;
   readonly #block: TransactionBlock;
@@ -76,6 +78,7 @@ export class SchemaChanges {
     this.schemas = new SchemaStatements(session, this);
     this.drops = new DropStatements(session, this);
     this.types = new TypeStatements(session, this, runner);
+    this.views = new ViewStatements(session, runner, this);
   }
 
   async createTable(statement: Statement<'CreateStmt'>, sink: Sink): Promise<void> {
@@ -124,7 +127,13 @@ export class SchemaChanges {
       throw notSupported('CREATE INDEX CONCURRENTLY');
     }
     const transaction = await this.begin();
-    const table = await this.#lockFor(transaction, relationName(statement.relation!));
+    const found = await this.lookup.require(transaction, relationName(statement.relation!));
+    if (found.kind !== 'table') {
+      throw new SqlError('wrong_object_type', `cannot create index on relation "${found.name}"`, {
+        detail: `This operation is not supported for ${found.kind === 'index' ? 'indexes' : `${found.kind}s`}.`,
+      });
+    }
+    const table = await this.#lockById(transaction, found.id);
     const { idxname = '' } = statement;
     if (statement.if_not_exists === true && idxname !== '') {
       if ((await readName(transaction, this.#engine.keyspace, idxname, table.schema)) !== undefined) {
@@ -190,10 +199,11 @@ export class SchemaChanges {
 
   async alterTable(statement: Statement<'AlterTableStmt'>, sink: Sink): Promise<void> {
     if (statement.objtype === 'OBJECT_TYPE') return this.types.alterComposite(statement, sink);
-    if (statement.objtype !== 'OBJECT_TABLE') {
+    const title = ALTERED[statement.objtype ?? ''];
+    if (title === undefined) {
       throw notSupported(`ALTER ${(statement.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
     }
-    this.#block.refuseReadOnly('ALTER TABLE');
+    this.#block.refuseReadOnly(title);
     const transaction = await this.begin();
     const name = relationName(statement.relation!);
     const found = await this.lookup.find(transaction, name, { schemaMayMiss: statement.missing_ok === true });
@@ -201,11 +211,17 @@ export class SchemaChanges {
       const missing = `relation "${shownName(name)}" does not exist`;
       if (statement.missing_ok !== true) throw new SqlError('undefined_table', missing);
       sink.notice(skipped(name));
-      sink.complete('ALTER TABLE');
+      sink.complete(title);
       return;
     }
-    if (found.kind !== 'table') throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
+    if (found.kind !== 'table' && found.kind !== 'view') {
+      throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
+    }
     const table = await this.#lockById(transaction, found.id);
+    if (title === 'ALTER VIEW' && found.kind !== 'view') {
+      throw new SqlError('wrong_object_type', `"${name.name}" is not a view`);
+    }
+    if (table.view !== undefined) refuseForViews(table, statement.cmds ?? []);
     const options = await this.#editorOptions(transaction, sink);
     const editor = new TableEditor(table, false, options);
     const columns = new ColumnEditor(editor, options);
@@ -213,7 +229,7 @@ export class SchemaChanges {
     const ordered = commands.map((command) => ({ command, pass: passOf(command) })).sort((a, b) => a.pass - b.pass);
     for (const { command } of ordered) await this.#alter(command, editor, columns, sink);
     editor.store();
-    sink.complete('ALTER TABLE');
+    sink.complete(title);
   }
 
   async #alter(command: AlterTableCmd, editor: TableEditor, columns: ColumnEditor, sink: Sink): Promise<void> {
@@ -358,6 +374,11 @@ export class SchemaChanges {
     return transaction;
   }
 
+  /** Like `view s.v`. */
+  async titleOf(transaction: Transaction, table: Table): Promise<string> {
+    return `${relationWord(table)} ${await this.lookup.title(transaction, table.name, table.schema)}`;
+  }
+
   /** Keeps everyone out who writes to the table, until the end of the transaction. */
   async lockTable(transaction: Transaction, table: Table): Promise<void> {
     const timeoutMs = this.#session.parameters.milliseconds('lock_timeout');
@@ -367,11 +388,7 @@ export class SchemaChanges {
     transaction.beginStatement();
   }
 
-  /** Requires `begin`. The table, locked. @throws SqlError `undefined_table`. */
-  async #lockFor(transaction: Transaction, name: QualifiedName): Promise<Table> {
-    return this.#lockById(transaction, (await this.#requireTable(transaction, name)).id);
-  }
-
+  /** Requires `begin`. The table, locked. */
   async #lockById(transaction: Transaction, id: TableId): Promise<Table> {
     const { keyspace } = this.#engine;
     await this.lockTable(transaction, await readTableById(transaction, keyspace, id));
@@ -433,6 +450,9 @@ export class SchemaChanges {
       evaluate: this.#evaluate(),
       find: async (name) => {
         const found = await this.lookup.find(transaction, name);
+        if (found !== undefined && found.kind !== 'table') {
+          throw new SqlError('wrong_object_type', `referenced relation "${found.name}" is not a table`);
+        }
         return found?.kind === 'table' ? catalog.findWithin(transaction, found.name, found.schema) : undefined;
       },
       findById: async (id) => readTableById(transaction, keyspace, id),
@@ -442,7 +462,42 @@ export class SchemaChanges {
       createSequence: (table, { position, identity, options }) =>
         this.sequences.createOwned(transaction, table, position, identity !== undefined, options, nextId),
       dropSequence: (id) => this.sequences.remove(transaction, id),
+      viewsOf: async (table, position) => {
+        const views = await this.views.needing(transaction, table, position);
+        return Promise.all(views.map(async (view) => ({ title: await this.titleOf(transaction, view), table: view })));
+      },
+      dropViews: (views, because, cascade) => this.drops.dropViews(transaction, views, because, cascade, sink),
     };
+  }
+}
+
+const ALTERED: Readonly<Record<string, string>> = {
+  OBJECT_TABLE: 'ALTER TABLE',
+  OBJECT_VIEW: 'ALTER VIEW',
+  OBJECT_MATVIEW: 'ALTER MATERIALIZED VIEW',
+};
+
+/** What PostgreSQL calls the parts of ALTER TABLE that views have nothing for. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  AT_AddColumn: 'ADD COLUMN',
+  AT_DropColumn: 'DROP COLUMN',
+  AT_ColumnDefault: 'ALTER COLUMN ... SET DEFAULT',
+  AT_SetNotNull: 'ALTER COLUMN ... SET NOT NULL',
+  AT_DropNotNull: 'ALTER COLUMN ... DROP NOT NULL',
+  AT_AlterColumnType: 'ALTER COLUMN ... SET DATA TYPE',
+  AT_AddConstraint: 'ADD CONSTRAINT',
+  AT_DropConstraint: 'DROP CONSTRAINT',
+};
+
+/** @throws SqlError `wrong_object_type`. */
+function refuseForViews(table: Table, commands: readonly Node[]): void {
+  for (const command of commands) {
+    const action = 'AlterTableCmd' in command ? ACTIONS[command.AlterTableCmd.subtype ?? ''] : undefined;
+    if (action === undefined) continue;
+    if (action.endsWith('SET DEFAULT')) throw notSupported('a default of a column of a view');
+    throw new SqlError('wrong_object_type', `ALTER action ${action} cannot be performed on relation "${table.name}"`, {
+      detail: `This operation is not supported for ${relationWord(table)}s.`,
+    });
   }
 }
 

@@ -25,7 +25,12 @@ type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 
 const RESERVED = /^pg_/;
 
-const MOVED: Readonly<Record<string, 'table' | 'sequence'>> = { OBJECT_TABLE: 'table', OBJECT_SEQUENCE: 'sequence' };
+const MOVED: Readonly<Record<string, 'table' | 'sequence' | 'view' | 'materialized view'>> = {
+  OBJECT_TABLE: 'table',
+  OBJECT_SEQUENCE: 'sequence',
+  OBJECT_VIEW: 'view',
+  OBJECT_MATVIEW: 'materialized view',
+};
 
 export class SchemaStatements {
   readonly #session: SessionContext;
@@ -114,7 +119,7 @@ export class SchemaStatements {
   /** ALTER TABLE and SEQUENCE … SET SCHEMA. Indexes, and sequences of columns, move along. */
   async setSchema(statement: AlterObjectSchemaStmt, sink: Sink): Promise<void> {
     const { objectType = '', relation, newschema = '', missing_ok: missingOk } = statement;
-    const words = objectType.replace('OBJECT_', '').replaceAll('_', ' ');
+    const words = objectType.replace('OBJECT_', '').replace('MATVIEW', 'MATERIALIZED VIEW').replaceAll('_', ' ');
     const kind = MOVED[objectType];
     if (kind === undefined || relation === undefined) throw notSupported(`ALTER ${words} … SET SCHEMA`);
     this.#session.block.refuseReadOnly(`ALTER ${words}`);
@@ -128,7 +133,7 @@ export class SchemaStatements {
       sink.complete(`ALTER ${words}`);
       return;
     }
-    if (found.kind === 'index' || (kind === 'sequence' && found.kind !== 'sequence')) {
+    if (found.kind === 'index' || (kind !== 'table' && kind !== 'materialized view' && found.kind !== kind)) {
       throw new SqlError('wrong_object_type', `"${found.name}" is not a ${kind}`);
     }
     const target = this.#require(newschema);

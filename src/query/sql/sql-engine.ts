@@ -99,14 +99,14 @@ export class SqlEngine {
     this.keyspace = options.keyspace ?? new Keyspace();
     this.parser = new SqlParser(this.limits);
     this.types = new UserTypes(this.store, this.keyspace);
-    this.catalog = new CatalogCache(this.store, this.keyspace, this.types);
+    this.systemTables = new SystemTables(this.keyspace);
+    this.catalog = new CatalogCache(this.store, this.keyspace, this.types, this.systemTables);
     this.sequences = new Sequences(this.store, this.keyspace, this.platform);
     this.catalog.onOthersChange = () => {
       this.sequences.outdate();
       this.types.outdate();
     };
     this.tableLocks = new TableLocks(this.store, this.keyspace, Buffer.from(this.platform.random.bytes(1))[0]!);
-    this.systemTables = new SystemTables(this.keyspace);
     this.memory = new QueryMemory(this.limits.queryBytesMax);
     this.temporaryFiles = options.temporaryFiles;
     this.log = options.log ?? silentLog;
@@ -133,7 +133,7 @@ export class SqlEngine {
       const { generation } = this.catalog;
       const reader = this.store.begin({ readOnly: true, label: 'catalog' });
       try {
-        this.#objects = await loadObjects(reader, this.keyspace);
+        this.#objects = await loadObjects(reader, this);
         this.#objectsGeneration = generation;
       } finally {
         reader.rollback();

@@ -6,21 +6,24 @@
  * change that was waited for is made again.
  */
 
-import type { Node } from '@pgsql/types';
+import type { Node, RangeVar, SelectStmt } from '@pgsql/types';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { type Bytes, equalBytes } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import type { Schema } from '../../models/relational/schema.ts';
-import type { ColumnType } from '../../models/relational/table.ts';
+import type { ColumnType, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
+import { bindQuery, queryContext } from './binder/bind-query.ts';
 import { bindStatement } from './binder/bind-statement.ts';
+import type { BoundRows } from './binder/bound.ts';
 import type { QualifiedName } from './binder/names.ts';
 import type { BindContext, FindTable, ParameterTypes } from './binder/query-context.ts';
 import { asksForCatalog, nameKey, referencedTables } from './binder/referenced-tables.ts';
+import { Frame } from './binder/scope.ts';
 import { userTypeNames, withTypeNames } from './binder/type-names.ts';
-import type { CatalogTable } from './catalog-cache.ts';
+import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
 import { Execution } from './execution.ts';
 import type { RowBatch } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
@@ -30,7 +33,7 @@ import type { ResultSink } from './results.ts';
 import { SequenceDry } from './sequences.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { SqlError } from './sql-error.ts';
+import { at, SqlError } from './sql-error.ts';
 import { sameColumns } from './statement-kinds.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import type { SqlType, SqlValue } from './types/types.ts';
@@ -422,32 +425,56 @@ export class StatementRunner {
     return find();
   }
 
+  /** Binds the query of a definition. @returns its rows, and what each name of a relation in it stands for. */
+  bindDefinition(
+    select: SelectStmt,
+  ): Awaitable<{ readonly rows: BoundRows; readonly relations: ReadonlyMap<RangeVar, CatalogTable> }> {
+    return whenReady(this.#findTables({ SelectStmt: select }), (findTable) => {
+      const relations = new Map<RangeVar, CatalogTable>();
+      const context = queryContext(this.bindContext([], false), findTable);
+      const note = (range: RangeVar, table: CatalogTable): void => void relations.set(range, table);
+      const queries = { ...context.queries, note };
+      const rows = at(undefined, () => bindQuery(select, { ...context, queries }, new Frame(undefined), false));
+      return { rows, relations };
+    });
+  }
+
   /** Looks up all tables that a statement names, so that binding itself waits for nothing. */
   #findTables(node: Node): Awaitable<FindTable> {
     const schemas = this.#block.loadSchemas();
     if (schemas !== undefined) return schemas.then(() => this.#findTables(node));
     const tables = new Map<string, CatalogTable | undefined>();
     const waits: Promise<void>[] = [];
+    let needsObjects = asksForCatalog(node);
     for (const [key, name] of referencedTables(node)) {
       const found = this.findTable(name);
       if (isPromise(found)) waits.push(found.then((table) => void tables.set(key, table)));
       else tables.set(key, found);
     }
     const find: FindTable = (name) => tables.get(nameKey(name));
-    if (asksForCatalog(node)) {
-      const loaded = this.#block.loadObjects();
-      if (loaded !== undefined) waits.push(loaded);
-    }
+    const ready = (): Awaitable<FindTable> => {
+      for (const table of tables.values()) needsObjects ||= table !== undefined && needsCatalog(table);
+      const loaded = needsObjects ? this.#block.loadObjects() : undefined;
+      return loaded === undefined ? find : loaded.then(() => find);
+    };
     const loading = this.#engine.sequences.ready();
     if (loading !== undefined) waits.push(loading);
     const counted = this.#engine.statistics.ready();
     if (counted !== undefined) waits.push(counted);
-    return waits.length === 0 ? find : Promise.all(waits).then(() => find);
+    return waits.length === 0 ? ready() : Promise.all(waits).then(ready);
   }
 
   /** Requires `loadSchemas` of the block. */
   findTable(name: QualifiedName): Awaitable<CatalogTable | undefined> {
+    if (name.id !== undefined) return this.#findById(name.id);
     return this.#findFirst(name.name, this.#block.schemasOf(name), 0);
+  }
+
+  #findById(id: TableId): Awaitable<CatalogTable | undefined> {
+    const { catalog, systemTables } = this.#engine;
+    const { transaction } = this.#block;
+    assert(transaction !== undefined, 'relations are told by id where a definition is worked on');
+    return systemTables.byId(id) ?? catalog.openWithin(transaction, id);
   }
 
   #findFirst(name: string, schemas: readonly Schema[], from: number): Awaitable<CatalogTable | undefined> {

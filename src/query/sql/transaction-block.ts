@@ -221,7 +221,7 @@ export class TransactionBlock {
   /** Loads `objects` where they are not the newest. */
   loadObjects(): Promise<void> | undefined {
     if (!this.seesOtherSchema) return this.#engine.loadObjects();
-    return loadObjects(this.transaction!, this.#engine.keyspace).then((objects) => {
+    return loadObjects(this.transaction!, this.#engine).then((objects) => {
       this.#ownObjects = objects;
     });
   }

@@ -58,6 +58,8 @@ export class UtilityStatements {
       const creation = 'SelectStmt' in node ? selectInto(node.SelectStmt) : node.CreateTableAsStmt;
       return createTableAs(creation, statement, sink, rooms);
     }
+    if ('ViewStmt' in node) return this.#schema.views.create(node.ViewStmt, statement, sink);
+    if ('RefreshMatViewStmt' in node) return this.#schema.views.refresh(node.RefreshMatViewStmt, statement, sink);
     if ('IndexStmt' in node) return this.#schema.createIndex(node.IndexStmt, sink);
     if ('CreateSeqStmt' in node) return this.#schema.sequences.create(node.CreateSeqStmt, sink);
     if ('AlterSeqStmt' in node) return this.#schema.sequences.alter(node.AlterSeqStmt, sink);

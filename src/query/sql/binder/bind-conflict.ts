@@ -5,6 +5,7 @@ import { rowWidth, type Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { bindAssignments } from './bind-modify.ts';
+import type { WriteTarget } from './bind-view.ts';
 import { type BoundConflicts, type BoundExpression, sameExpression } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import type { BindContext } from './query-context.ts';
@@ -17,12 +18,17 @@ const INDEX = { title: 'index expressions', aggregates: 'refused' } as const;
 /** @throws SqlError `invalid_column_reference` when no unique index is meant. */
 export function bindConflict(
   clause: OnConflictClause | undefined,
-  { table: target, alias }: { readonly table: CatalogTable; readonly alias: string },
+  written: WriteTarget,
   context: BindContext,
 ): BoundConflicts | undefined {
   if (clause === undefined) return undefined;
   const { action, infer } = clause;
+  const target = written.table;
   const { table } = target;
+  const alias = written.item.alias ?? table.name;
+  if (written.named !== table && (infer !== undefined || action !== 'ONCONFLICT_NOTHING')) {
+    throw notSupported('ON CONFLICT with a target on a view', clause.location);
+  }
   const arbiters = infer === undefined ? undefined : bindArbiters(infer, target, alias, context);
   if (action === 'ONCONFLICT_NOTHING') return { arbiters, update: undefined };
   if (arbiters === undefined) {
@@ -36,7 +42,7 @@ export function bindConflict(
     { table: target, alias: 'excluded', offset: rowWidth(table) },
   ]);
   const binder = new ExpressionBinder(context, scope);
-  const assignments = bindAssignments(clause.targetList ?? [], table, binder);
+  const assignments = bindAssignments(clause.targetList ?? [], written, binder);
   const where = clause.whereClause && binder.bindCondition(clause.whereClause, WHERE);
   return { arbiters, update: { assignments, where } };
 }

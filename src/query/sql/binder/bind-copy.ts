@@ -25,6 +25,7 @@ export function bindCopy(copy: CopyStmt, findTable: FindTable): BoundCopy {
   const name = relationName(copy.relation);
   const found = findTable(name);
   if (found === undefined) throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
+  if (found.table.view !== undefined) throw notSupported('COPY to a view');
   if (copy.is_from !== true) throw notSupported('COPY … TO');
   if (copy.filename !== undefined) throw notSupported('COPY from a file or program of the server');
   if (copy.whereClause !== undefined) throw notSupported('WHERE in COPY');

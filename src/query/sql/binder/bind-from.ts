@@ -7,9 +7,12 @@
  * join whose left side has it.
  */
 
-import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar } from '@pgsql/types';
-import { notSupported, SqlError } from '../sql-error.ts';
+import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar, SelectStmt } from '@pgsql/types';
+import { columnNumber } from '../../../models/relational/table.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
+import { at, notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
+import { timeZone } from '../types/time-zone.ts';
 import { commonType, titleOf } from '../types/types.ts';
 import { columnNameOf } from './bind-targets.ts';
 import {
@@ -18,6 +21,7 @@ import {
   type BoundExpression,
   type BoundJoin,
   type BoundRelation,
+  type BoundRows,
   type BoundSet,
   columnAt,
   columnsOf,
@@ -27,8 +31,8 @@ import {
   widthOf,
 } from './bound.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
-import { kindOf, placeIn, relationName, shownName, stringsOf } from './names.ts';
-import { nested, type QueryContext } from './query-context.ts';
+import { type FrozenRange, kindOf, placeIn, relationName, shownName, stringsOf } from './names.ts';
+import { nested, type Queries, type QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
 
 const FUNCTION: Clause = { title: 'functions in FROM', aggregates: 'refused', windows: 'allowed' };
@@ -95,7 +99,11 @@ class FromBinder {
 
   #relation(range: RangeVar, offset: number): BoundItem {
     const cte = range.schemaname === undefined ? this.#frame.findCte(range.relname ?? '') : undefined;
-    if (cte === undefined) return bindTable(range, this.#context.queries.findTable, offset);
+    if (cte === undefined) {
+      const found = findRelation(range, this.#context.queries);
+      if (found.view === undefined) return tableAs(found, range, offset);
+      return viewAs(found, range, offset, this.#context);
+    }
     if (cte.modify !== undefined && cte.modify.returning === undefined) {
       throw new SqlError('feature_not_supported', `WITH query "${cte.name}" does not have a RETURNING clause`, {
         location: range.location,
@@ -335,15 +343,75 @@ export function renamed(
   return names.length === 0 ? columns : columns.map((column, i) => ({ ...column, name: names[i] ?? column.name }));
 }
 
-/** @throws SqlError `undefined_table`. */
-export function bindTable(range: RangeVar, findTable: QueryContext['queries']['findTable'], offset: number): BoundItem {
+/** The relation that a name stands for. @throws SqlError `undefined_table`. */
+export function findRelation(range: FrozenRange, { findTable, reads, note }: Queries): CatalogTable {
   const name = relationName(range);
-  const table = findTable(name);
-  if (table === undefined) {
+  const { relation: frozen } = range;
+  const found =
+    frozen === undefined || frozen.refresh === true
+      ? findTable(name)
+      : (reads?.get(frozen.id) ?? findTable({ ...name, id: frozen.id }));
+  if (found === undefined) {
     throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`, { location: range.location });
   }
-  const alias = range.alias?.aliasname ?? name.name;
-  const item = tableItem(table, alias, offset);
-  const columns = renamed(item.columns, range.alias, alias);
-  return { relation: { kind: 'scan', table, alias }, items: [{ ...item, columns }], lateral: [] };
+  note?.(range, found);
+  return found;
+}
+
+/** A table in FROM, or one that is written to. */
+export function tableAs(table: CatalogTable, range: FrozenRange, offset: number): BoundItem {
+  if (table.table.view?.populated === false && range.relation?.refresh !== true) {
+    throw new SqlError(
+      'object_not_in_prerequisite_state',
+      `materialized view "${table.table.name}" has not been populated`,
+      { hint: 'Use the REFRESH MATERIALIZED VIEW command.' },
+    );
+  }
+  const alias = range.alias?.aliasname ?? range.relname ?? '';
+  const item = itemOf(tableItem(table, alias, offset), range);
+  return { relation: { kind: 'scan', table, alias }, items: [item], lateral: [] };
+}
+
+/** The columns that are in sight under a name: those that it had when a view was defined, under their names then. */
+export function itemOf(item: ScopeItem, range: FrozenRange): ScopeItem {
+  const { table } = item.table!;
+  const { relation: frozen, alias } = range;
+  const columns =
+    frozen === undefined || frozen.refresh === true
+      ? item.columns
+      : frozen.columns.flatMap(([number, name]) => {
+          const position = table.columns.findIndex((_, i) => columnNumber(table, i) === number);
+          return position < 0 ? [] : [{ ...item.columns[position]!, name }];
+        });
+  const schema = frozen === undefined ? {} : { schema: frozen.schema };
+  return { ...item, ...schema, columns: renamed(columns, alias, item.alias ?? '') };
+}
+
+/** The rows of a view: those of its query, which sees nothing of the statement around it. */
+function viewAs(found: CatalogTable, range: FrozenRange, offset: number, context: QueryContext): BoundItem {
+  const alias = range.alias?.aliasname ?? range.relname ?? '';
+  const query = bindView(found, context);
+  const item = itemOf(tableItem(found, alias, offset), range);
+  return { relation: { kind: 'derived', alias, query, view: found }, items: [item], lateral: [] };
+}
+
+/** What a view's query is bound in: its own relations, and the time zone that it was written in. */
+export function viewContext({ table, view }: CatalogTable, context: QueryContext): QueryContext {
+  const { query } = table.view!;
+  return {
+    ...context,
+    parameters: [],
+    takesParameters: false,
+    time: { ...context.time, zone: timeZone(query.zone) ?? context.time.zone },
+    queries: { findTable: () => undefined, reads: view!.reads, bind: context.queries.bind },
+  };
+}
+
+export function bindView(found: CatalogTable, context: QueryContext): BoundRows {
+  const { tree } = found.table.view!.query;
+  const select = tree as unknown as SelectStmt;
+  // Places are those of another text.
+  return at(undefined, () =>
+    nested(context, () => context.queries.bind(select, viewContext(found, context), new Frame(undefined))),
+  );
 }

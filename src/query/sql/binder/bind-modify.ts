@@ -1,6 +1,6 @@
 /** Binds INSERT, UPDATE and DELETE on one table. */
 
-import type { DeleteStmt, InsertStmt, Node, RangeVar, UpdateStmt } from '@pgsql/types';
+import type { DeleteStmt, InsertStmt, Node, UpdateStmt } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
 import { type Column, rowWidth, type Table } from '../../../models/relational/table.ts';
 import { findFunction } from '../functions/resolve.ts';
@@ -9,14 +9,15 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
 import { domainOf } from '../types/types.ts';
 import { bindConflict } from './bind-conflict.ts';
-import { bindFrom, bindTable } from './bind-from.ts';
+import { bindFrom } from './bind-from.ts';
 import { bindQuery } from './bind-query.ts';
 import { bindTargets } from './bind-targets.ts';
+import { bindWriteTarget, requireWritable, type WriteTarget } from './bind-view.ts';
 import type { BoundAssignment, BoundDelete, BoundExpression, BoundInsert, BoundRows, BoundUpdate } from './bound.ts';
-import { leftmost } from './bound.ts';
+import { conjunction, leftmost } from './bound.ts';
 import { assignmentMismatch, type Clause, ExpressionBinder } from './expression-binder.ts';
-import type { FindTable, QueryContext } from './query-context.ts';
-import { Frame, Scope, type ScopeItem } from './scope.ts';
+import type { QueryContext } from './query-context.ts';
+import { Frame, Scope } from './scope.ts';
 import { definitionContext } from './table-rules.ts';
 
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
@@ -24,32 +25,25 @@ const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
 const RETURNING: Clause = { title: 'RETURNING', aggregates: 'refused' };
 const SET: Clause = { title: 'UPDATE', aggregates: 'refused' };
 
-/** The table that a statement writes to, and its columns in sight. */
-function bindTarget(relation: RangeVar, findTable: FindTable, frame: Frame) {
-  const { relation: scan, items } = bindTable(relation, findTable, 0);
-  assert(scan.kind === 'scan', 'a table is scanned');
-  return { target: scan.table, alias: scan.alias, items, scope: new Scope(frame, items) };
-}
-
 /**
  * The statement's tables: the one that it writes to, and those of FROM or USING, whose rows follow in the row. The name
  * of the target cannot be used again.
  */
 function bindSources(
   from: readonly Node[] | undefined,
-  target: readonly ScopeItem[],
+  { item, table }: WriteTarget,
   context: QueryContext,
   frame: Frame,
 ) {
-  if (from === undefined) return { from: undefined, scope: new Scope(frame, target) };
-  const width = rowWidth(target[0]!.table!.table);
+  if (from === undefined) return { from: undefined, scope: new Scope(frame, [item]) };
+  const width = rowWidth(table.table);
   const bound = bindFrom(from, context, frame, width);
   assert(bound !== undefined, 'a list of tables is not empty');
-  const clash = bound.items.find(({ alias }) => alias === target[0]!.alias);
+  const clash = bound.items.find(({ alias }) => alias === item.alias);
   if (clash !== undefined) {
     throw new SqlError('duplicate_alias', `table name "${clash.alias}" specified more than once`);
   }
-  return { from: bound.relation, scope: new Scope(frame, [...target, ...bound.items]) };
+  return { from: bound.relation, scope: new Scope(frame, [item, ...bound.items]) };
 }
 
 function bindReturning(nodes: readonly Node[] | undefined, binder: ExpressionBinder) {
@@ -137,26 +131,28 @@ function assign(binder: ExpressionBinder, column: Column, expression: BoundExpre
 
 /** @param frame The statement, with what its WITH defines. */
 export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Frame): BoundInsert {
-  const { findTable } = queries.queries;
-  const { scope, target, alias } = bindTarget(insert.relation!, findTable, frame);
-  const { table } = target;
+  const target = bindWriteTarget(insert.relation!, queries, 'INSERT');
+  const { table } = target.table;
+  const scope = new Scope(frame, [target.item]);
   const named: { readonly position: number; readonly location: number | undefined }[] = [];
   for (const node of insert.cols ?? []) {
     if (!('ResTarget' in node)) continue;
     const { name = '', location, indirection } = node.ResTarget;
     if (indirection !== undefined) throw notSupported('assigning to a part of a column', location);
-    const position = requireColumn(table, name, location);
+    const position = requireWritable(target, name, 'INSERT', location);
     if (named.some((other) => other.position === position)) {
       throw new SqlError('duplicate_column', `column "${name}" specified more than once`, { location });
     }
     named.push({ position, location });
   }
   const targets =
-    insert.cols === undefined ? table.columns.map((_, position) => ({ position, location: undefined })) : named;
+    insert.cols === undefined
+      ? target.item.columns.map(({ expression }) => ({ position: placeOf(expression, table), location: undefined }))
+      : named;
   const select =
     insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : undefined;
   const binder = new ExpressionBinder(queries, new Scope(frame, []));
-  const conflicts = bindConflict(insert.onConflictClause, { table: target, alias }, queries);
+  const conflicts = bindConflict(insert.onConflictClause, target, queries);
   const given = (column: Column, node: Node | undefined): void => {
     if (node === undefined || !isDefault(node)) refuseGenerated(column, 'INSERT', insert.override);
   };
@@ -190,7 +186,8 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   } else {
     source = bindQuery(select, queries, new Frame(new Scope(frame, [])), false);
     for (let i = 0; i < Math.min(source.columns.length, targets.length); i++) {
-      given(table.columns[targets[i]!.position]!, undefined);
+      const column = table.columns[targets[i]!.position];
+      if (column !== undefined) given(column, undefined);
     }
     provided = source.columns.map((column, index) => ({
       kind: 'column',
@@ -205,6 +202,8 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
       location: leftmost(provided[targets.length]!),
     });
   }
+  const computed = targets.slice(0, provided.length).findIndex(({ position }) => position < 0);
+  if (computed >= 0) requireWritable(target, target.item.columns[computed]!.name, 'INSERT', undefined);
   if (select !== undefined && insert.cols !== undefined && provided.length < targets.length) {
     throw new SqlError('syntax_error', 'INSERT has more target columns than expressions', {
       location: targets[provided.length]!.location,
@@ -224,22 +223,29 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
     return { position, expression: assign(binder, column, read) };
   });
   const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(queries, scope));
-  return { kind: 'insert', conflicts, table: target, source, assignments, returning };
+  const { checks } = target;
+  return { kind: 'insert', conflicts, table: target.table, source, assignments, returning, checks };
+}
+
+/** The position of the column of the table that this is; -1 for what is computed. */
+function placeOf(expression: BoundExpression, { columns }: Table): number {
+  return expression.kind === 'column' && expression.index < columns.length ? expression.index : -1;
 }
 
 /** SET of UPDATE, and of ON CONFLICT DO UPDATE. */
 export function bindAssignments(
   targets: readonly Node[],
-  table: Table,
+  target: WriteTarget,
   binder: ExpressionBinder,
 ): readonly BoundAssignment[] {
+  const { table } = target.table;
   const assignments: BoundAssignment[] = [];
   for (const node of targets) {
     if (!('ResTarget' in node)) continue;
     const { name = '', location, indirection } = node.ResTarget;
     if (indirection !== undefined) throw notSupported('assigning to a part of a column', location);
     const val = rowElement(node.ResTarget.val!, location);
-    const position = requireColumn(table, name, location);
+    const position = requireWritable(target, name, 'UPDATE', location);
     if (assignments.some((other) => other.position === position)) {
       throw new SqlError('syntax_error', `multiple assignments to same column "${name}"`);
     }
@@ -264,35 +270,41 @@ function rowElement(val: Node, location: number | undefined): Node {
   return row[colno - 1]!;
 }
 
+/** Only rows that the view shows. */
+function within({ conditions }: WriteTarget, where: BoundExpression | undefined): BoundExpression | undefined {
+  const all = where === undefined ? conditions : [...conditions, where];
+  return all.length === 0 ? undefined : conjunction(all);
+}
+
 /** @param frame See `bindInsert`. */
 export function bindUpdate(update: UpdateStmt, context: QueryContext, frame: Frame): BoundUpdate {
-  const { items, target } = bindTarget(update.relation!, context.queries.findTable, frame);
-  const { from, scope } = bindSources(update.fromClause, items, context, frame);
-  const { table } = target;
+  const target = bindWriteTarget(update.relation!, context, 'UPDATE');
+  const { from, scope } = bindSources(update.fromClause, target, context, frame);
   const binder = new ExpressionBinder(context, scope);
-  const assignments = bindAssignments(update.targetList ?? [], table, binder);
+  const assignments = bindAssignments(update.targetList ?? [], target, binder);
   const where = update.whereClause && binder.bindCondition(update.whereClause, WHERE);
   return {
     kind: 'update',
     from,
-    table: target,
+    table: target.table,
     assignments,
-    where,
+    where: within(target, where),
     returning: bindReturning(update.returningClause?.exprs, binder),
+    checks: target.checks,
   };
 }
 
 /** @param frame See `bindInsert`. */
 export function bindDelete(statement: DeleteStmt, context: QueryContext, frame: Frame): BoundDelete {
-  const { items, target } = bindTarget(statement.relation!, context.queries.findTable, frame);
-  const { from, scope } = bindSources(statement.usingClause, items, context, frame);
+  const target = bindWriteTarget(statement.relation!, context, 'DELETE');
+  const { from, scope } = bindSources(statement.usingClause, target, context, frame);
   const binder = new ExpressionBinder(context, scope);
   const where = statement.whereClause && binder.bindCondition(statement.whereClause, WHERE);
   return {
     kind: 'delete',
     from,
-    table: target,
-    where,
+    table: target.table,
+    where: within(target, where),
     returning: bindReturning(statement.returningClause?.exprs, binder),
   };
 }

@@ -149,6 +149,8 @@ export interface BoundDerived {
   readonly kind: 'derived';
   readonly alias: string;
   readonly query: BoundRows;
+  /** The view that the query is of. */
+  readonly view?: CatalogTable;
 }
 
 export type JoinType = 'inner' | 'left' | 'right' | 'full';
@@ -299,6 +301,12 @@ export interface BoundConflicts {
     | undefined;
 }
 
+/** WITH CHECK OPTION of a view: must be true of every row that is written, over the row of the table. */
+export interface BoundViewCheck {
+  readonly view: string;
+  readonly condition: BoundExpression;
+}
+
 export interface BoundInsert {
   readonly kind: 'insert';
   readonly conflicts: BoundConflicts | undefined;
@@ -308,6 +316,7 @@ export interface BoundInsert {
   /** One for each column of the table. */
   readonly assignments: readonly BoundAssignment[];
   readonly returning: readonly BoundColumn[] | undefined;
+  readonly checks: readonly BoundViewCheck[];
 }
 
 export interface BoundUpdate {
@@ -318,6 +327,7 @@ export interface BoundUpdate {
   readonly assignments: readonly BoundAssignment[];
   readonly where: BoundExpression | undefined;
   readonly returning: readonly BoundColumn[] | undefined;
+  readonly checks: readonly BoundViewCheck[];
 }
 
 export interface BoundDelete {

@@ -90,6 +90,10 @@ export function deparse(
       return `NULLIF(${show(value, 'none')}, ${show(condition.right, 'none')})`;
     }
     case 'cast': {
+      // Integers widen without a word.
+      if (expression.type === 'int8' && expression.arg.kind === 'constant' && expression.arg.type === 'int4') {
+        return show(expression.arg, parent);
+      }
       const arg = show(expression.arg, 'cast');
       const wrapped = pretty || isWrapped(expression.arg) ? arg : `(${arg})`;
       return `${wrapped}::${titleOf(expression.type)}`;

@@ -1,7 +1,7 @@
 /** Reading the small pieces of syntax trees: lists of names, type names, tables. */
 
 import type { Node, RangeVar, TypeName } from '@pgsql/types';
-import type { ColumnType } from '../../../models/relational/table.ts';
+import type { ColumnType, TableId } from '../../../models/relational/table.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { arrayOf, elementOf, titleOf, typeNamed } from '../types/types.ts';
 import type { ResolvedTypeName } from './type-names.ts';
@@ -47,6 +47,8 @@ export interface QualifiedName {
   readonly schema: string | undefined;
   readonly name: string;
   readonly location?: number | undefined;
+  /** In the query of a view: which relation is meant, whatever it is called. */
+  readonly id?: TableId;
 }
 
 /** @throws SqlError `feature_not_supported` for other databases. */
@@ -63,6 +65,18 @@ export function nameOfList(names: readonly string[]): QualifiedName {
   if (names.length === 3) throw notSupported('naming a database in a table name');
   return { schema: names.length > 1 ? names.at(-2)! : undefined, name: names.at(-1) ?? '' };
 }
+
+/** What a view's query keeps of a relation that it names: which one, and what its columns were called. */
+export interface FrozenRelation {
+  readonly id: TableId;
+  readonly schema: string;
+  /** Numbers and names. */
+  readonly columns: readonly (readonly [number: number, name: string])[];
+  /** The rows of a materialized view are about to be written. */
+  readonly refresh?: boolean;
+}
+
+export type FrozenRange = RangeVar & { readonly relation?: FrozenRelation };
 
 /** As the statement writes it. */
 export function shownName({ schema, name }: QualifiedName): string {

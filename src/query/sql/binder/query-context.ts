@@ -1,6 +1,6 @@
 /** What binding a query needs besides the names around it: the statement's context, its tables, and the way to bind a query inside. */
 
-import type { Node, SelectStmt } from '@pgsql/types';
+import type { Node, RangeVar, SelectStmt } from '@pgsql/types';
 import type { TableId } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { SqlError } from '../sql-error.ts';
@@ -33,6 +33,10 @@ export interface BindContext {
 
 export interface Queries {
   readonly findTable: FindTable;
+  /** In the query of a view: the relations that it names by id. */
+  readonly reads?: ReadonlyMap<TableId, CatalogTable>;
+  /** Told of every relation that a name is found to stand for. */
+  note?(range: RangeVar, table: CatalogTable): void;
   bind(select: SelectStmt, context: QueryContext, frame: Frame): BoundRows;
   /** Missing where no statement that writes can stand. */
   modify?(node: Node, context: QueryContext, frame: Frame): BoundModify | undefined;

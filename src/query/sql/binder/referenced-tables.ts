@@ -3,11 +3,12 @@
  * among them; nobody asks for those.
  */
 
-import type { Node, RangeVar } from '@pgsql/types';
-import type { QualifiedName } from './names.ts';
+import type { Node } from '@pgsql/types';
+import type { FrozenRange, QualifiedName } from './names.ts';
 
 /** What tells one name of a statement from another. */
-export function nameKey({ schema, name }: QualifiedName): string {
+export function nameKey({ schema, name, id }: QualifiedName): string {
+  if (id !== undefined) return `\0${id}`;
   return schema === undefined ? name : `${schema}\0${name}`;
 }
 
@@ -16,8 +17,9 @@ export function referencedTables(node: Node): ReadonlyMap<string, QualifiedName>
   const pending: object[] = [node];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if ('relname' in next && typeof next.relname === 'string') {
-      const { schemaname: schema, relname: name } = next as RangeVar;
-      const found = { schema, name: name! };
+      const { schemaname: schema, relname: name, relation } = next as FrozenRange;
+      const isRead = relation !== undefined && relation.refresh !== true;
+      const found = { schema, name: name!, ...(isRead ? { id: relation.id } : {}) };
       names.set(nameKey(found), found);
     }
     for (const [name, value] of Object.entries(next)) {
@@ -31,7 +33,7 @@ const CATALOG_WORD =
   /^(pg_|reg[a-z]+$|information_schema$|format_type$|(obj|col|shobj)_description$|to_reg|current_schemas$|has_[a-z]+_privilege$)/;
 
 /** Whether a statement speaks of the system catalog, by the names in it: it is loaded before such a statement is bound. */
-export function asksForCatalog(node: Node): boolean {
+export function asksForCatalog(node: object): boolean {
   const pending: object[] = [node];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     for (const [name, value] of Object.entries(next)) {

@@ -37,6 +37,8 @@ export interface ScopeItem {
   readonly table: CatalogTable | undefined;
   /** A function of one value: as a whole it is that value. */
   readonly scalar?: boolean;
+  /** The name of the table's schema, where it is not that of `table`. */
+  readonly schema?: string | undefined;
 }
 
 /** Slots of a statement that binding gives out; those of planning follow. */
@@ -259,9 +261,9 @@ export class Scope {
 }
 
 /** With a schema the name is that of a table, which goes by no other. */
-function isItem({ alias, table }: ScopeItem, name: string, schema: string | undefined): boolean {
+function isItem({ alias, table, schema: own }: ScopeItem, name: string, schema: string | undefined): boolean {
   if (alias !== name) return false;
-  return schema === undefined || (table?.table.name === name && table.schemaName === schema);
+  return schema === undefined || (table?.table.name === name && (own ?? table.schemaName) === schema);
 }
 
 /** A value of a row further out, as the innermost of the frames it has to pass finds it. */

@@ -16,15 +16,22 @@ import {
   type Index,
   PUBLIC_SCHEMA,
   type Table,
+  type TableId,
+  type ViewDefinition,
 } from '../../../models/relational/table.ts';
 import { decodeType, type TypeDefinition } from '../../../models/relational/type-definition.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import type { Transaction } from '../../../storage/store.ts';
+import { bindView } from '../binder/bind-from.ts';
 import { defaultOf } from '../binder/bind-modify.ts';
+import { queryContext } from '../binder/bind-query.ts';
+import { updatableColumns, whyNotUpdatable } from '../binder/bind-view.ts';
 import type { BoundExpression } from '../binder/bound.ts';
 import { deparse, quoteName } from '../binder/deparse.ts';
+import { deparseQuery } from '../binder/deparse-query.ts';
+import type { QueryContext } from '../binder/query-context.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
-import { rulesOf } from '../binder/table-rules.ts';
+import { definitionContext, rulesOf } from '../binder/table-rules.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { boundDomainCheck } from '../domain-rules.ts';
 import type { CatalogAccess } from '../functions/evaluation.ts';
@@ -34,6 +41,7 @@ import { SqlError } from '../sql-error.ts';
 import { splitName } from '../types/object-names.ts';
 import { type SqlType, typeInfo } from '../types/types.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
+import type { SystemTables } from './system-tables.ts';
 
 /** Schemas of the system, and the oid of `public`, which is 0 in keys. */
 export const SYSTEM_SCHEMAS = { pg_catalog: 11, pg_toast: 99, information_schema: 13_000 } as const;
@@ -73,9 +81,37 @@ export type ConstraintObject = {
 const PRIMARY_KEY_OIDS = 2_000_000_000;
 const PRIMARY_CONSTRAINT_OIDS = 3_000_000_000;
 
+/** What loading the catalog takes. */
+export interface CatalogSource {
+  readonly keyspace: Keyspace;
+  readonly systemTables: SystemTables;
+}
+
+/** Relations that a view reads, looked up when they are asked for: those that are views themselves may come later. */
+class ReadsOf extends Map<TableId, CatalogTable> {
+  readonly #ids: readonly TableId[];
+  readonly #find: (id: TableId) => CatalogTable | undefined;
+
+  constructor(ids: readonly TableId[], find: (id: TableId) => CatalogTable | undefined) {
+    super();
+    this.#ids = ids;
+    this.#find = find;
+  }
+
+  override get(id: TableId): CatalogTable | undefined {
+    return this.#ids.includes(id) ? this.#find(id) : undefined;
+  }
+}
+
+function viewBinding({ query }: ViewDefinition): QueryContext {
+  return queryContext(definitionContext(query.zone), () => undefined);
+}
+
 /** What the catalog holds, whoever asks. */
 class CatalogContents {
   readonly tables: readonly CatalogTable[];
+  /** Views, materialized ones among them. */
+  readonly views: readonly CatalogTable[];
   readonly sequences: readonly Sequence[];
   readonly schemas: Schemas;
   readonly indexes: readonly IndexObject[];
@@ -88,7 +124,7 @@ class CatalogContents {
   readonly types: readonly TypeDefinition[];
 
   constructor(
-    keyspace: Keyspace,
+    { keyspace, systemTables }: CatalogSource,
     tables: readonly Table[],
     sequences: readonly Sequence[],
     types: readonly TypeDefinition[],
@@ -97,14 +133,21 @@ class CatalogContents {
     this.types = types;
     const related = new Map<Table['id'], CatalogTable>();
     for (const table of tables) related.set(table.id, openTable(keyspace, table, related));
-    this.tables = [...related.values()];
+    for (const table of tables) {
+      if (table.view === undefined) continue;
+      const reads = new ReadsOf(table.view.reads, (id) => systemTables.byId(id) ?? related.get(id));
+      related.set(table.id, { ...related.get(table.id)!, view: { reads, asksForCatalog: false } });
+    }
+    const all = [...related.values()];
+    this.tables = all.filter(({ table }) => table.view === undefined);
+    this.views = all.filter(({ table }) => table.view !== undefined);
     this.sequences = sequences;
     this.schemas = schemas;
-    this.indexes = this.tables.flatMap(indexesOf);
+    this.indexes = all.flatMap(indexesOf);
     this.constraints = this.tables.flatMap(constraintsOf);
     const nameOf = (id: number | undefined): string => schemas.get(id)?.name ?? '';
     for (const [schema, name, oid] of SYSTEM_RELATIONS) this.#add(oid, schema, name);
-    for (const { table } of this.tables) this.#add(table.id, nameOf(table.schema), table.name);
+    for (const { table } of all) this.#add(table.id, nameOf(table.schema), table.name);
     for (const { id, name, schema } of sequences) this.#add(id, nameOf(schema), name);
     for (const { oid, name, table } of this.indexes) this.#add(oid, nameOf(table.table.schema), name);
   }
@@ -138,6 +181,15 @@ export class CatalogObjects implements CatalogAccess {
     return this.#contents.tables;
   }
 
+  get views(): readonly CatalogTable[] {
+    return this.#contents.views;
+  }
+
+  /** Tables and views. */
+  get relations(): readonly CatalogTable[] {
+    return [...this.tables, ...this.views];
+  }
+
   get sequences(): readonly Sequence[] {
     return this.#contents.sequences;
   }
@@ -168,7 +220,7 @@ export class CatalogObjects implements CatalogAccess {
   }
 
   tableOf(oid: number): CatalogTable | undefined {
-    return this.tables.find(({ table }) => table.id === oid);
+    return this.tables.find(({ table }) => table.id === oid) ?? this.views.find(({ table }) => table.id === oid);
   }
 
   nameOf(kind: SqlType, oid: number): string | undefined {
@@ -327,6 +379,25 @@ export class CatalogObjects implements CatalogAccess {
     return this.#text(defaultOf(column), undefined);
   }
 
+  /** The query of a view; null for what is none. */
+  viewDefinition(oid: number, pretty: boolean): string | null {
+    const found = this.views.find(({ table }) => table.id === oid);
+    if (found === undefined) return null;
+    const { table } = found;
+    const nameOf = (each: CatalogTable): string => this.nameOf('regclass', each.table.id) ?? quoteName(each.table.name);
+    const columns = table.columns.map(({ name }) => name);
+    const query = bindView(found, viewBinding(table.view!));
+    return deparseQuery(query, { pretty, nameOf, columns }) ?? ` ${table.view!.text};`;
+  }
+
+  /** Whether rows can be written through the view, and through which of its columns. */
+  updatability(view: CatalogTable): { readonly view: boolean; readonly columns: readonly boolean[] } {
+    const context = viewBinding(view.table.view!);
+    if (view.table.view?.populated !== undefined) return { view: false, columns: view.table.columns.map(() => false) };
+    const columns = updatableColumns(view, context);
+    return { view: whyNotUpdatable(view, context) === undefined, columns };
+  }
+
   serialSequence(tableName: string, columnName: string): string | null {
     const oid = this.oidOf('regclass', splitName(tableName));
     const table = oid === undefined ? undefined : this.tableOf(oid)?.table;
@@ -432,7 +503,8 @@ function expressionPart(part: BoundExpression, table: Table, pretty: boolean): s
 }
 
 /** Reads all definitions as the transaction sees them. */
-export async function loadObjects(transaction: Transaction, keyspace: Keyspace): Promise<CatalogObjects> {
+export async function loadObjects(transaction: Transaction, source: CatalogSource): Promise<CatalogObjects> {
+  const { keyspace } = source;
   const tables: Table[] = [];
   const sequences: Sequence[] = [];
   const schemas = await readSchemas(transaction, keyspace);
@@ -450,6 +522,6 @@ export async function loadObjects(transaction: Transaction, keyspace: Keyspace):
   } finally {
     cursor.close();
   }
-  const contents = new CatalogContents(keyspace, tables, sequences, types, schemas);
+  const contents = new CatalogContents(source, tables, sequences, types, schemas);
   return new CatalogObjects(contents, { searched: [], named: [], creation: undefined });
 }

@@ -1,6 +1,7 @@
 /** The rows of information_schema: ISO/IEC 9075-11 as PostgreSQL 15 fills it, for tables, columns, constraints and sequences. */
 
 import { columnNumber, type Table } from '../../../models/relational/table.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
 import { typeInfo } from '../types/types.ts';
 import { type CatalogObjects, type ConstraintObject, schemaOid } from './catalog-objects.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
@@ -50,6 +51,11 @@ function named(objects: CatalogObjects, database: string, table: Table, constrai
   };
 }
 
+/** Materialized views are nothing that the standard knows. */
+function plainViews({ views }: CatalogObjects): readonly CatalogTable[] {
+  return views.filter(({ table }) => table.view?.populated === undefined);
+}
+
 export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
   information_schema_catalog_name: (_, { session }) => [{ catalog_name: session.database }],
   schemata: (objects, { session }) =>
@@ -59,17 +65,18 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       schema_owner: session.user,
     })),
   tables: (objects, { session }) =>
-    objects.tables.map(({ table }) => ({
+    [...objects.tables, ...plainViews(objects)].map((each) => ({
       table_catalog: session.database,
-      table_schema: objects.schemaName(table.schema),
-      table_name: table.name,
-      table_type: 'BASE TABLE',
-      is_insertable_into: 'YES',
+      table_schema: objects.schemaName(each.table.schema),
+      table_name: each.table.name,
+      table_type: each.table.view === undefined ? 'BASE TABLE' : 'VIEW',
+      is_insertable_into: each.table.view === undefined || objects.updatability(each).view ? 'YES' : 'NO',
       is_typed: 'NO',
     })),
   *columns(objects, { session }) {
-    for (const each of objects.tables) {
+    for (const each of [...objects.tables, ...plainViews(objects)]) {
       const { table } = each;
+      const updatable = table.view === undefined ? undefined : objects.updatability(each).columns;
       for (let position = 0; position < table.columns.length; position++) {
         const { name, type, modifier, notNull, identity, generated } = table.columns[position]!;
         const isText = type === 'varchar' || type === 'bpchar' || type === 'text';
@@ -98,11 +105,27 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
           identity_cycle: 'NO',
           is_generated: generated === undefined ? 'NEVER' : 'ALWAYS',
           generation_expression: generated === undefined ? null : text,
-          is_updatable: 'YES',
+          is_updatable: updatable?.[position] === false ? 'NO' : 'YES',
         };
       }
     }
   },
+  views: (objects, { session }) =>
+    plainViews(objects).map((each) => {
+      const isUpdatable = objects.updatability(each).view ? 'YES' : 'NO';
+      return {
+        table_catalog: session.database,
+        table_schema: objects.schemaName(each.table.schema),
+        table_name: each.table.name,
+        view_definition: objects.viewDefinition(each.table.id, false),
+        check_option: each.table.view!.check?.toUpperCase() ?? 'NONE',
+        is_updatable: isUpdatable,
+        is_insertable_into: isUpdatable,
+        is_trigger_updatable: 'NO',
+        is_trigger_deletable: 'NO',
+        is_trigger_insertable_into: 'NO',
+      };
+    }),
   *table_constraints(objects, { session }) {
     const { tables, constraints } = objects;
     for (const constraint of constraints) {

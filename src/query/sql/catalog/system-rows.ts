@@ -27,6 +27,8 @@ const DATABASE_OWNER = 6171;
 /** Oids of the catalogs themselves, for pg_description and pg_depend. */
 const CLASS_OID = 1259;
 const NAMESPACE_OID = 2615;
+/** Each view has one rule, whose oid is that of the view beyond all that the catalog gives out. */
+const REWRITE_OIDS = 1_000_000_000;
 export const COLLATION_DEFAULT = 100;
 
 function vector(values: readonly number[]): SqlArray {
@@ -34,7 +36,7 @@ function vector(values: readonly number[]): SqlArray {
 }
 
 function* classRows(
-  { tables, sequences, indexes, types }: CatalogObjects,
+  { tables, views, sequences, indexes, types }: CatalogObjects,
   { session: { statistics } }: EvaluationContext,
 ): Iterable<SystemRow> {
   const shared = {
@@ -74,6 +76,23 @@ function* classRows(
       reltype: type.id,
       relkind: 'c',
       relnatts: type.fields.length,
+    };
+  }
+  for (const { table } of views) {
+    const isStored = table.view?.populated !== undefined;
+    yield {
+      ...shared,
+      oid: table.id,
+      relname: table.name,
+      relnamespace: schemaOid(table.schema),
+      relam: isStored ? HEAP : 0,
+      relfilenode: isStored ? (table.storage ?? table.id) : 0,
+      reltuples: isStored ? -1 : 0,
+      relhasindex: (table.indexes ?? []).length > 0,
+      relkind: isStored ? 'm' : 'v',
+      relnatts: table.columns.length,
+      relhasrules: true,
+      relispopulated: table.view?.populated ?? true,
     };
   }
   for (const index of indexes) {
@@ -146,7 +165,7 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
       attcollation: isCollatable(type) ? COLLATION_DEFAULT : 0,
     };
   };
-  for (const each of objects.tables) {
+  for (const each of objects.relations) {
     const { table } = each;
     for (let position = 0; position < table.columns.length; position++) {
       const column = table.columns[position]!;
@@ -455,11 +474,11 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
     { oid: 14, lanname: 'sql', lanowner: OWNER, lanpltrusted: true },
   ],
   *pg_description(objects) {
-    const { tables } = objects;
+    const { relations } = objects;
     for (const { oid, comment } of objects.schemas()) {
       if (comment !== undefined) yield { objoid: oid, classoid: NAMESPACE_OID, objsubid: 0, description: comment };
     }
-    for (const { table } of tables) {
+    for (const { table } of relations) {
       if (table.comment !== undefined) {
         yield { objoid: table.id, classoid: CLASS_OID, objsubid: 0, description: table.comment };
       }
@@ -517,6 +536,36 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       tablespace: null,
       hasindexes: table.primaryKey.length > 0 || (table.indexes ?? []).length > 0,
       hastriggers: (table.foreignKeys ?? []).length > 0 || (table.referencedBy ?? []).length > 0,
+    })),
+  pg_views: (objects, { session }) =>
+    objects.views
+      .filter(({ table }) => table.view?.populated === undefined)
+      .map(({ table }) => ({
+        schemaname: objects.schemaName(table.schema),
+        viewname: table.name,
+        viewowner: session.user,
+        definition: objects.viewDefinition(table.id, false),
+      })),
+  pg_matviews: (objects, { session }) =>
+    objects.views
+      .filter(({ table }) => table.view?.populated !== undefined)
+      .map(({ table }) => ({
+        schemaname: objects.schemaName(table.schema),
+        matviewname: table.name,
+        matviewowner: session.user,
+        tablespace: null,
+        hasindexes: (table.indexes ?? []).length > 0,
+        ispopulated: table.view?.populated === true,
+        definition: objects.viewDefinition(table.id, false),
+      })),
+  pg_rewrite: (objects) =>
+    objects.views.map(({ table }) => ({
+      oid: REWRITE_OIDS + table.id,
+      rulename: '_RETURN',
+      ev_class: table.id,
+      ev_type: '1',
+      ev_enabled: 'O',
+      is_instead: true,
     })),
   pg_indexes: (objects) =>
     objects.indexes.map(({ oid, name, table }) => ({

@@ -22,6 +22,11 @@ export class SystemTables {
     this.#relations = new Map(SYSTEM_RELATIONS.map((relation) => [`${relation[0]}.${relation[1]}`, relation]));
   }
 
+  byId(id: number): CatalogTable | undefined {
+    const found = SYSTEM_RELATIONS.find(([, , oid]) => oid === id);
+    return found && this.find(found[0], found[1]);
+  }
+
   find(schema: string, name: string): CatalogTable | undefined {
     const full = `${schema}.${name}`;
     const relation = this.#relations.get(full);

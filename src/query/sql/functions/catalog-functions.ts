@@ -61,8 +61,13 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
   'shobj_description(oid, name) text stable': nothing,
   'pg_encoding_to_char(int4) name stable': (encoding: number) => ENCODINGS[encoding] ?? '',
   'getdatabaseencoding() name stable': () => 'UTF8',
-  'pg_get_viewdef(oid) text stable': nothing,
-  'pg_get_viewdef(oid, bool) text stable': nothing,
+  'pg_get_viewdef(oid) text stable': (oid: number, context: RunContext) => catalog(context).viewDefinition(oid, false),
+  'pg_get_viewdef(oid, bool) text stable': (oid: number, pretty: boolean, context: RunContext) =>
+    catalog(context).viewDefinition(oid, pretty),
+  'pg_get_viewdef(text) text stable': (name: string, context: RunContext) =>
+    catalog(context).viewDefinition(catalog(context).find(name) ?? 0, false),
+  'pg_get_viewdef(text, bool) text stable': (name: string, pretty: boolean, context: RunContext) =>
+    catalog(context).viewDefinition(catalog(context).find(name) ?? 0, pretty),
   'pg_get_partkeydef(oid) text stable': nothing,
   'pg_get_triggerdef(oid) text stable': nothing,
   'pg_get_triggerdef(oid, bool) text stable': nothing,

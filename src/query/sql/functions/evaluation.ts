@@ -37,6 +37,8 @@ export interface CatalogAccess {
   prettyExpression(text: string): string;
   /** Null for what is no relation. */
   isVisible(oid: number): boolean | null;
+  /** Null for what is no view. */
+  viewDefinition(oid: number, pretty: boolean): string | null;
   serialSequence(table: string, column: string): string | null;
   /** @param column 0 for the relation itself. */
   comment(oid: number, column: number): string | null;

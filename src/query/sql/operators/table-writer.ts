@@ -45,6 +45,8 @@ export interface WriteIndex {
 export interface WriteRules {
   readonly table: CatalogTable;
   readonly checks: readonly { readonly name: string; readonly test: Evaluate }[];
+  /** WITH CHECK OPTION of views that the rows are written through. */
+  readonly viewChecks?: readonly { readonly view: string; readonly test: Evaluate }[];
   readonly generated: readonly Assignment[];
   readonly indexes: readonly WriteIndex[];
   /** Foreign keys of other tables, or of this one, to this one. */
@@ -89,9 +91,12 @@ export class TableWriter {
     this.#foreignKeys = tied ? new ForeignKeyChecks(rules, context) : undefined;
   }
 
-  /** Computes generated columns and tests the row by itself. @throws SqlError `not_null_violation`, `check_violation`. */
+  /**
+   * Computes generated columns and tests the row by itself.
+   * @throws SqlError `not_null_violation`, `check_violation`, `with_check_option_violation`.
+   */
   prepare(row: ExecutionRow): void {
-    const { table, generated, checks } = this.rules;
+    const { table, generated, checks, viewChecks } = this.rules;
     const context = this.#context;
     for (const { position, value } of generated) row[position] = value(row, context);
     checkNotNull(table.table, row, context);
@@ -102,6 +107,12 @@ export class TableWriter {
         `new row for relation "${table.table.name}" violates check constraint "${name}"`,
         { detail: failingRow(table.table, row, context), table: table.table.name, constraint: name },
       );
+    }
+    for (const { view, test } of viewChecks ?? []) {
+      if (test(row, context) === true) continue;
+      throw new SqlError('with_check_option_violation', `new row violates check option for view "${view}"`, {
+        detail: failingRow(table.table, row, context),
+      });
     }
   }
 

@@ -13,6 +13,7 @@ import {
   type BoundCte,
   type BoundDelete,
   type BoundExpression,
+  type BoundInsert,
   type BoundJoin,
   type BoundModify,
   type BoundScan,
@@ -31,6 +32,7 @@ import { Modify } from '../operators/modify.ts';
 import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../operators/operator.ts';
 import { type ConflictRules, DeleteRows, InsertRows, UpdateRows } from '../operators/row-writers.ts';
 import type { EvaluateLater } from '../operators/subquery.ts';
+import type { WriteRules } from '../operators/table-writer.ts';
 import { notSupported } from '../sql-error.ts';
 import { movesEntries } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
@@ -46,7 +48,7 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
   switch (query.kind) {
     case 'insert': {
       const { table, source, conflicts } = query;
-      const rules = writeRulesOf(table);
+      const rules = checkedRules(query);
       const planned = planRows(source, scope);
       const width = source.columns.length === 0 ? 0 : source.columns.length;
       const expressions = query.assignments.map(({ expression }) => expression);
@@ -73,7 +75,7 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
     }
     case 'update': {
       const { table } = query;
-      const rules = writeRulesOf(table);
+      const rules = checkedRules(query);
       const expressions = query.assignments.map(({ expression }) => expression);
       const targets = planTargets(query, scope);
       const { open, values } = planValuesOver(targets.open, targets.width, expressions, scope);
@@ -110,6 +112,16 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       };
     }
   }
+}
+
+/** The rules of the table, and of the view that it is written through. */
+function checkedRules({ table, checks }: BoundInsert | BoundUpdate): WriteRules {
+  const rules = writeRulesOf(table);
+  if (checks.length === 0) return rules;
+  return {
+    ...rules,
+    viewChecks: checks.map(({ view, condition }) => ({ view, test: compileExpression(condition) })),
+  };
 }
 
 /** Tables that statements in WITH write to. */
