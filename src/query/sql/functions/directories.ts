@@ -8,6 +8,7 @@ import { DATETIME_FUNCTIONS } from './datetime-functions.ts';
 import { DATETIME_OPERATORS } from './datetime-operators.ts';
 import { FunctionDirectory } from './definition.ts';
 import { ENUM_FUNCTIONS } from './enum-functions.ts';
+import { FORMATTING_FUNCTIONS } from './formatting-functions.ts';
 import { JSON_FUNCTIONS, JSON_OPERATORS } from './json-functions.ts';
 import { MATH_FUNCTIONS, MATH_OPERATORS } from './math.ts';
 import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
@@ -27,6 +28,7 @@ export const FUNCTIONS = new FunctionDirectory([
   NETWORK_FUNCTIONS,
   TYPE_FUNCTIONS,
   ENUM_FUNCTIONS,
+  FORMATTING_FUNCTIONS,
   PATTERN_FUNCTIONS,
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,
