@@ -110,7 +110,6 @@ export class CommandGenerator {
   readonly #random: Random;
   readonly #without: readonly string[];
   #inMulti = false;
-  #mayWatch = false;
   readonly #pending: RandomCommand[] = [];
   readonly #templates: readonly (() => string[])[];
 
@@ -121,25 +120,12 @@ export class CommandGenerator {
     this.#templates = this.#newTemplates();
   }
 
-  /** Keys may be watched: the outcome depends on what is one commit. */
-  get mayWatch(): boolean {
-    return this.#mayWatch;
-  }
-
   /** The next command belongs right behind the one before. */
   get hasPending(): boolean {
     return this.#pending.length > 0;
   }
 
   next(): RandomCommand {
-    const command = this.#next();
-    const name = command.args[0]!;
-    if (name === 'WATCH') this.#mayWatch = true;
-    else if (['EXEC', 'DISCARD', 'RESET', 'UNWATCH'].includes(name)) this.#mayWatch = false;
-    return command;
-  }
-
-  #next(): RandomCommand {
     const pending = this.#pending.shift();
     if (pending !== undefined) return pending;
     const dice = this.#random(100);

@@ -251,6 +251,8 @@ describe('WATCH', () => {
       () => other.call('FLUSHALL'),
       () => other.call('SWAPDB', '0', '1'),
       () => run(other, ['MULTI'], ['APPEND', 'k', 'x'], ['EXEC']),
+      () => run(other, ['MULTI'], ['SET', 'other', 'x'], ['DEL', 'other'], ['EXEC']),
+      () => run(other, ['SET', 'other', 'x'], ['GETDEL', 'other']),
       () => one.call('SET', 'k', 'v'),
     ];
     for (const [i, change] of changes.entries()) {

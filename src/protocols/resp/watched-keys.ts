@@ -30,6 +30,8 @@ export interface WatchedKey {
   name: string;
   /** The value was there and not expired when the watch began. */
   existed: boolean;
+  /** It was there and had expired. */
+  expired: boolean;
   expiresAtMs: number;
   changed: boolean;
   /** What it held, where other processes write to the store. */
@@ -73,6 +75,7 @@ export class WatchedKeys {
       database,
       ...this.#placeOf(database, redisKey),
       existed: false,
+      expired: false,
       expiresAtMs: NEVER,
       changed: false,
     };
@@ -145,7 +148,8 @@ export class WatchedKeys {
       if (watch.changed) continue;
       const value = this.#store.get(watch.key);
       if (isPromise(value)) value.catch(() => undefined);
-      watch.changed = isPromise(value) || (value !== undefined && !isExpired(value, nowMs));
+      watch.expired = !isPromise(value) && value !== undefined && isExpired(value, nowMs);
+      watch.changed = isPromise(value) || (value !== undefined && !watch.expired);
     }
   }
 
@@ -164,7 +168,10 @@ export class WatchedKeys {
     if (database < 0) return; // The order of databases.
     const watches = this.#watches.get(nameOf(database, reader.bytes()));
     if (watches === undefined) return;
-    for (const watch of watches) if (change.kind === 'put' || watch.existed) watch.changed = true;
+    for (const watch of watches) {
+      if (change.kind === 'put' || !watch.expired) watch.changed = true;
+      else watch.expired = false;
+    }
   }
 }
 
