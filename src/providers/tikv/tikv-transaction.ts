@@ -382,7 +382,8 @@ export class TikvTransaction implements Transaction {
         const now = await client.lock(stored, { waitMs, returnValues: true, asOf });
         return now.every((value, i) => matches(value, before[i]));
       } catch (error) {
-        if (!isNewerVersion(error)) throw error;
+        if (isNewerVersion(error) || (waitMs === undefined && isTikvError(error, 'lock_unresolved'))) continue;
+        throw this.#told(error);
       }
     }
   }
