@@ -2,13 +2,15 @@
  * The TiKV client against a test cluster in a process of its own, 64 calls in flight: point gets over the BatchCommands
  * stream beside unary ones, gets coalesced into batches by the caller, and single-key transactions.
  *
- * The cluster is JavaScript too and shares the machine: the figures are of both together.
+ * The cluster is JavaScript too and shares the machine, so beside the rate stands the processor time that an operation
+ * takes in either process: on two free cores the rate is bounded by the larger of the two.
  */
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, type TikvClient } from '#tikv-client';
+import { processorUs } from './processor-time.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'packages', 'tikv-client-node', 'test-cluster', 'node', 'main.ts');
@@ -35,7 +37,9 @@ export async function run(): Promise<readonly string[]> {
       for (let i = at; i < at + 500; i++) transaction.put(keyOf(i), Buffer.alloc(100, i));
       await transaction.commit();
     }
-    const cases: Readonly<Record<string, () => Promise<number>>> = {
+    const rate = (work: (i: number) => Promise<void>, each: number, inFlight?: number) =>
+      measured(child.pid!, work, each, inFlight);
+    const cases: Readonly<Record<string, () => Promise<Figures>>> = {
       'gets/s, BatchCommands': () => rate((i) => get(batched, i), 1),
       'gets/s, unary': () => rate((i) => get(unary, i), 1),
       'gets/s, coalesced by 16': () => rate((i) => batchGet(batched, i, 16), 16),
@@ -43,7 +47,7 @@ export async function run(): Promise<readonly string[]> {
         rate((i) => batchGet(batched, i, 1_000, KEYS / 1_000), 1_000, 4),
       'transactions/s, single key, one phase': () => rate((i) => put(batched, i), 1),
     };
-    const rates = new Map<string, number[]>();
+    const rates = new Map<string, Figures[]>();
     for (let round = 0; round < ROUNDS; round++) {
       for (const [name, measure] of Object.entries(cases))
         rates.set(name, [...(rates.get(name) ?? []), await measure()]);
@@ -51,16 +55,30 @@ export async function run(): Promise<readonly string[]> {
     await batched.close();
     await unary.close();
     return [...rates].map(([name, all]) => {
-      const median = all.toSorted((a, b) => a - b)[ROUNDS >> 1]!;
-      return `${name.padEnd(45)} ${Math.round(median).toLocaleString('en')}`;
+      const { perSecond, clientUs, clusterUs } = all.toSorted((a, b) => a.perSecond - b.perSecond)[ROUNDS >> 1]!;
+      const rate = Math.round(perSecond).toLocaleString('en');
+      return `${name.padEnd(45)} ${rate.padStart(8)}   ${clientUs.toFixed(1)} µs client, ${clusterUs.toFixed(1)} µs cluster`;
     });
   } finally {
     child.kill('SIGTERM');
   }
 }
 
-/** Operations a second; `work` does `each` of them. */
-async function rate(work: (i: number) => Promise<void>, each: number, inFlight = IN_FLIGHT): Promise<number> {
+interface Figures {
+  readonly perSecond: number;
+  /** Processor time of one operation, microseconds. */
+  readonly clientUs: number;
+  readonly clusterUs: number;
+}
+
+/** `work` does `each` operations. */
+async function measured(
+  cluster: number,
+  work: (i: number) => Promise<void>,
+  each: number,
+  inFlight = IN_FLIGHT,
+): Promise<Figures> {
+  const before = [await processorUs(process.pid), await processorUs(cluster)] as const;
   const startedMs = performance.now();
   const untilMs = startedMs + SECONDS * 1000;
   let done = 0;
@@ -71,7 +89,10 @@ async function rate(work: (i: number) => Promise<void>, each: number, inFlight =
     }
   };
   await Promise.all(Array.from({ length: inFlight }, (_, i) => worker(i * 101)));
-  return done / ((performance.now() - startedMs) / 1000);
+  const perSecond = done / ((performance.now() - startedMs) / 1000);
+  const clientUs = ((await processorUs(process.pid)) - before[0]) / done;
+  const clusterUs = ((await processorUs(cluster)) - before[1]) / done;
+  return { perSecond, clientUs, clusterUs };
 }
 
 const NEWEST = 0xffff_ffff_ffff_ffffn;

@@ -25,6 +25,7 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
   abuse: async () => (await import('./abuse.ts')).abuse,
   tikv: async () => (await import('./tikv.ts')).tikv,
+  'tikv-memory': async () => (await import('./tikv-memory.ts')).tikvMemory,
   'tikv-seeds': async () => (await import('./tikv-seeds.ts')).tikvSeeds,
 };
 

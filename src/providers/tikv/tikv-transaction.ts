@@ -1,11 +1,14 @@
 /**
  * A transaction of the storage contract on TiKV.
  *
- * Its timestamp is asked for when it begins, so that it sees nothing that committed later, and waited for by the first
- * operation that needs it. Writes stay here until the commit hands them to the client's transaction.
+ * Writes stay here until the commit hands them to the client's transaction.
  *
- * - `snapshot`: optimistic until the first lock. - `readCommitted`: a timestamp per statement; the commit first locks all
- * that was written, as of now. - `serializable` is not offered.
+ * - `snapshot`: its timestamp is asked for when it begins, so that it sees nothing that committed later, and waited for by the
+ * first operation that needs it. Optimistic until the first lock. What was read is kept, within bounds.
+ * - `readCommitted`: a timestamp per statement, asked for by the first operation of the statement that needs one. A lock
+ * brings the value along, which nobody can change any more, so reading what is locked asks nobody. The commit first locks all
+ * that was written, as of now.
+ * - `serializable` is not offered.
  * - `lock` in mode `share` takes an exclusive lock, which is stricter: TiKV has no shared ones.
  * - `require` reads the key as of the start and guards it against later changes; who changed it decides the error.
  * - `deleteRange` deletes what the range holds, key by key, at commit. It conflicts with writers of those keys, and with keys
@@ -15,7 +18,7 @@
 import type { Transaction as ClientTransaction } from '#tikv-client';
 import { isTikvError, TikvError } from '#tikv-client';
 import type { Awaitable } from '../../base/awaitable.ts';
-import { type Bytes, equalBytes, latin1, printable } from '../../base/bytes.ts';
+import { type Bytes, copyBytes, equalBytes, latin1, printable } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import { isEmptyRange, type Key, type KeyRange } from '../../storage/key-range.ts';
 import { checkKey, keysIn } from '../../storage/local-transaction.ts';
@@ -50,6 +53,12 @@ interface Mark {
   readonly client: ReturnType<ClientTransaction['savepoint']> | undefined;
 }
 
+/** Of what one transaction keeps. */
+const KNOWN_KEYS_MAX = 4_096;
+const KNOWN_BYTES_MAX = 4 * 1024 * 1024;
+/** Locks on more keys than these bring no values. */
+const LOCKED_VALUES_MAX = 64;
+
 export class TikvTransaction implements Transaction {
   readonly isolation: Isolation;
   readonly label: string;
@@ -62,8 +71,13 @@ export class TikvTransaction implements Transaction {
   readonly #new = new Set<string>();
   readonly #requirements: Requirement[] = [];
   readonly #savepoints: Mark[] = [];
-  /** The client's transaction, moved to the statement that runs. */
-  #ready: Promise<ClientTransaction>;
+  /** The client's transaction, moved to the statement that runs; undefined before anything needed it. */
+  #ready: Promise<ClientTransaction> | undefined;
+  /** The statement that runs has no timestamp yet. */
+  #outdated = true;
+  /** Values that stay as they are while this transaction is open, by key. */
+  readonly #known = new Map<string, Bytes | undefined>();
+  #knownBytes = 0;
   #client: ClientTransaction | undefined;
   #readVersion: Version;
   #ended: Error | undefined;
@@ -78,13 +92,48 @@ export class TikvTransaction implements Transaction {
     this.#readOnly = options.readOnly === true;
     this.#writes = new WriteSet(store.limits.transactionBytes);
     this.#readVersion = store.version;
-    this.#ready = store.client.begin().then((client) => {
-      this.#client = client;
-      this.#readVersion = readVersionOf(client.readTs);
-      store.began(client.startTs, this.label);
-      return client;
-    });
+    if (this.isolation === 'snapshot') this.#current();
+  }
+
+  /** The client's transaction, at the timestamp of the statement that runs. */
+  #current(): Promise<ClientTransaction> {
+    if (!this.#outdated) return this.#ready!;
+    this.#outdated = false;
+    const { client: cluster } = this.#store;
+    const begun = this.#ready;
+    this.#ready =
+      begun === undefined
+        ? cluster.begin().then((client) => {
+            this.#client = client;
+            this.#readVersion = readVersionOf(client.readTs);
+            this.#store.began(client.startTs, this.label);
+            return client;
+          })
+        : Promise.all([begun, cluster.timestamp()]).then(([client, readTs]) => {
+            if (client.state === 'open' && readTs > client.readTs) client.moveTo(readTs);
+            this.#readVersion = readVersionOf(client.readTs);
+            return client;
+          });
     this.#ready.catch(() => {}); // Whoever needs it hears of it.
+    return this.#ready;
+  }
+
+  /** The client's transaction, at whatever statement. */
+  #begun(): Promise<ClientTransaction> {
+    return this.#ready ?? this.#current();
+  }
+
+  #keep(key: Key, value: Bytes | undefined): void {
+    const bytes = key.length + (value?.length ?? 0);
+    if (this.#known.size >= KNOWN_KEYS_MAX || this.#knownBytes + bytes > KNOWN_BYTES_MAX) return;
+    this.#knownBytes += bytes;
+    this.#known.set(latin1(key), value === undefined ? undefined : copyBytes(value));
+  }
+
+  /** A copy of what is known of a key: it is the caller's. */
+  #knownValue(id: string): Bytes | undefined {
+    const value = this.#known.get(id);
+    return value === undefined ? undefined : copyBytes(value);
   }
 
   /** Until PD has answered, the newest version known when the transaction began. */
@@ -97,14 +146,27 @@ export class TikvTransaction implements Transaction {
     checkKey(key);
     const own = this.#writes.lookup(key);
     if (own.found) return own.value;
+    const id = latin1(key);
+    if (this.#known.has(id)) return this.#knownValue(id);
     this.#store.metrics.count('read');
-    return this.#reading((client) => client.get(this.#store.storedKey(key)));
+    const found = this.#reading((client) => client.get(this.#store.storedKey(key)));
+    if (this.isolation !== 'snapshot') return found;
+    const kept = Buffer.from(key);
+    return found.then((value) => {
+      this.#keep(kept, value);
+      return value;
+    });
   }
 
   async batchGet(keys: readonly Key[]): Promise<readonly (Bytes | undefined)[]> {
     this.#check();
     for (const key of keys) checkKey(key);
-    const own = keys.map((key) => this.#writes.lookup(key));
+    const own = keys.map((key) => {
+      const written = this.#writes.lookup(key);
+      if (written.found) return written;
+      const id = latin1(key);
+      return { found: this.#known.has(id), value: this.#knownValue(id) };
+    });
     const wanted = keys.filter((_, index) => !own[index]!.found);
     if (wanted.length > 0) this.#store.metrics.count('read', wanted.length);
     const found =
@@ -119,7 +181,7 @@ export class TikvTransaction implements Transaction {
     this.#check();
     this.#store.metrics.count('scan');
     const { start, end } = keysIn(range);
-    const ready = this.#ready;
+    const ready = this.#current();
     const store = this.#store;
     async function* stored(
       part: KeyRange,
@@ -196,15 +258,7 @@ export class TikvTransaction implements Transaction {
 
   beginStatement(): void {
     this.#check();
-    if (this.isolation !== 'readCommitted') return;
-    const previous = this.#ready;
-    const timestamp = this.#store.client.timestamp();
-    this.#ready = Promise.all([previous, timestamp]).then(([client, readTs]) => {
-      if (client.state === 'open' && readTs > client.readTs) client.moveTo(readTs);
-      this.#readVersion = readVersionOf(client.readTs);
-      return client;
-    });
-    this.#ready.catch(() => {});
+    if (this.isolation === 'readCommitted') this.#outdated = true;
   }
 
   savepoint(): Savepoint {
@@ -224,6 +278,11 @@ export class TikvTransaction implements Transaction {
     this.#savepoints.length = savepoint.depth;
     this.#writes.rollbackTo(mark.writes);
     this.#requirements.length = mark.requirements;
+    // Locks are given back, and what they kept may change.
+    if (this.isolation === 'readCommitted') {
+      this.#known.clear();
+      this.#knownBytes = 0;
+    }
     const client = this.#client;
     // Before the first lock there is nothing to give back.
     if (client !== undefined) this.#store.releasing(client.rollbackTo(mark.client ?? { writes: 0, locks: 0 }));
@@ -261,7 +320,8 @@ export class TikvTransaction implements Transaction {
 
   async #commit(): Promise<Version> {
     await this.#store.released();
-    const client = await this.#ready;
+    if (this.#ready === undefined && this.#writes.isEmpty && this.#requirements.length === 0) return this.#readVersion;
+    const client = await this.#begun();
     this.#check();
     for (const { key, value } of this.#writes.writes()) {
       const stored = this.#store.storedKey(key);
@@ -293,6 +353,8 @@ export class TikvTransaction implements Transaction {
 
   /** What the commit will find, if it goes through: as of the start, guarded; or now, under a lock. */
   async #currentValue(client: ClientTransaction, key: Key): Promise<Bytes | undefined> {
+    const id = latin1(key);
+    if (this.#known.has(id)) return this.#known.get(id);
     const stored = this.#store.storedKey(key);
     if (this.isolation !== 'readCommitted') return this.#store.client.snapshot(client.readTs).get(stored);
     const [value] = await client.lock([stored], { returnValues: true });
@@ -333,33 +395,38 @@ export class TikvTransaction implements Transaction {
     }
   }
 
-  /** As of now, again and again while others are quicker. */
+  /** As of now, again and again while others are quicker; what nobody has changed since the statement began is as of now. */
   async #lockAll(client: ClientTransaction): Promise<void> {
     for (;;) {
-      client.lockAsOf(await this.#store.client.timestamp());
       try {
         await client.lockWrites();
         return;
       } catch (error) {
         if (!isNewerVersion(error)) throw error;
       }
+      client.lockAsOf(await this.#store.client.timestamp());
     }
   }
 
   async #lock(keys: readonly Key[], waitMs: number | undefined): Promise<void> {
     const stored = keys.map((key) => this.#store.storedKey(key));
     this.#store.metrics.count('lock', keys.length);
+    const isolated = this.isolation === 'snapshot';
+    const returnValues = !isolated && keys.length <= LOCKED_VALUES_MAX;
     for (;;) {
       try {
-        const client = await this.#ready;
+        const client = await this.#begun();
         this.#check();
-        if (this.isolation === 'readCommitted') client.lockAsOf(await this.#store.client.timestamp());
-        await client.lock(stored, { waitMs });
+        const values = await client.lock(stored, { waitMs, returnValues });
         this.#check();
+        if (returnValues) for (const [i, key] of keys.entries()) this.#keep(key, values[i]);
         return;
       } catch (error) {
         if (isNewerVersion(error)) {
-          if (this.isolation === 'readCommitted') continue;
+          if (!isolated) {
+            this.#client!.lockAsOf(await this.#store.client.timestamp());
+            continue;
+          }
           if (await this.#lockUnchanged(stored, waitMs)) return;
         }
         // Waiting without a bound is what was asked for; a deadlock would have been found.
@@ -374,7 +441,7 @@ export class TikvTransaction implements Transaction {
    * @returns false when a value has changed.
    */
   async #lockUnchanged(stored: readonly Bytes[], waitMs: number | undefined): Promise<boolean> {
-    const client = await this.#ready;
+    const client = await this.#begun();
     const before = await this.#store.client.snapshot(client.readTs).batchGet(stored);
     for (;;) {
       const asOf = await this.#store.client.timestamp();
@@ -390,7 +457,7 @@ export class TikvTransaction implements Transaction {
 
   async #reading<T>(read: (client: ClientTransaction) => Promise<T>): Promise<T> {
     try {
-      const value = await read(await this.#ready);
+      const value = await read(await this.#current());
       this.#store.succeeded();
       this.#check();
       return value;
@@ -441,7 +508,7 @@ export class TikvTransaction implements Transaction {
 
   #abandon(): void {
     this.#end('rolledBack');
-    this.#store.releasing(this.#ready.then((client) => client.rollback()));
+    if (this.#ready !== undefined) this.#store.releasing(this.#ready.then((client) => client.rollback()));
   }
 
   #end(state: 'committed' | 'rolledBack'): void {
