@@ -89,6 +89,21 @@ const QUERIES: readonly (readonly [sql: string, ordered: boolean])[] = [
   ["select few, string_agg(distinct s, ',' order by s), count(distinct id) from t group by few", false],
   ["select array_agg(s order by s, id), count(distinct n), string_agg(distinct s, '') from t", false],
   ['select k, few, array_agg(distinct n) from t group by cube (k, few)', false],
+  ['select k from t union select k from u', true],
+  ['select k, s from t intersect select k, s from u', false],
+  ['select k from t intersect all select k from u', false],
+  ['select k from t except select k from u', false],
+  ['select few, s from t except all select few, s from t where id % 2 = 0', false],
+  ['with c as materialized (select * from t) select a.id, b.id from c a join c b on a.k = b.k', false],
+  ['with c as materialized (select * from t) select * from c limit 900', true],
+  [
+    'with recursive c as (select id, 0 as n from t union all select id, n + 1 from c where n < 4) select * from c',
+    false,
+  ],
+  [
+    'with recursive c as (select id, id as n from t union all select id, n / 2 from c where n > 7) select id, sum(n) from c group by id',
+    false,
+  ],
 ];
 
 async function rowsOf(session: SqlSession, sql: string, ordered: boolean): Promise<readonly string[]> {
@@ -104,8 +119,9 @@ async function expectNothingLeft({ engine, temporaryFiles, files }: Spilling): P
   expect(await files.list(DIRECTORY)).toEqual([]);
 }
 
+let small: Spilling;
+
 describe('what does not fit into memory', () => {
-  let small: Spilling;
   let bounded: Spilling;
   let full: Spilling;
   let wide: SqlSession;
@@ -138,6 +154,23 @@ describe('what does not fit into memory', () => {
       expect((await full.session.execute('select 1'))[0]!.rows).toEqual([[1]]);
     },
   );
+});
+
+test('what is written after it was read, and what RETURNING gives, goes through files', async () => {
+  const { session, temporaryFiles } = small;
+  for (const [sql, tag] of [
+    ['update t set id = id + 10000 returning id, k, s', 'UPDATE 1500'],
+    ['update t set id = id - 10000', 'UPDATE 1500'],
+    ['insert into u select id + 20000, k, s from u returning *', 'INSERT 0 1000'],
+    ['delete from u where id >= 20000 returning *', 'DELETE 1000'],
+  ] as const) {
+    const before = temporaryFiles.totals.files;
+    const [result] = await session.execute(sql);
+    expect(result!.tag).toBe(tag);
+    if (result!.columns !== undefined) expect(new Set(result!.rows.map(([id]) => id)).size).toBe(Number(tag.slice(-4)));
+    expect(temporaryFiles.totals.files, sql).toBeGreaterThan(before);
+    await expectNothingLeft(small);
+  }
 });
 
 test('more sorted files than can be read at once are merged step by step', async () => {

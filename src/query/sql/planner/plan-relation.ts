@@ -26,7 +26,7 @@ import {
   someExpression,
   widthOf,
 } from '../binder/bound.ts';
-import { CteScan, CteState, WorkingScan } from '../operators/cte-scan.ts';
+import { CteScan, CteState } from '../operators/cte-scan.ts';
 import { LoopJoin } from '../operators/loop-join.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { Project } from '../operators/project.ts';
@@ -227,7 +227,7 @@ function planCte(relation: BoundCteScan, conditions: readonly BoundExpression[],
   const node = planNode(`${isWorking ? 'WorkTable' : 'CTE'} Scan on ${called}`, 100);
   const open = (context: ExecutionContext): Operator => {
     const state = context.state(source, () => new CteState(source, context));
-    return isWorking ? new WorkingScan(state.working ?? []) : new CteScan(state);
+    return isWorking ? state.readWorking() : new CteScan(state);
   };
   return filtered({ isPoint: false, node, open: measured(node, open) }, conditions, rowNames(relation, scope), scope);
 }

@@ -127,7 +127,10 @@ function planSetOperation({ operation, all, inputs, columns }: BoundSetOperation
   return {
     isPoint: false,
     node: planNode(title, left.node.rows, nodes),
-    open: (context) => new SetOperation(left.open(context), right.open, { operation, all, types }, context),
+    open: (context) => {
+      const rows = new SetOperation(left.open(context), right.open, { operation, all, types }, context);
+      return operation === 'except' && !all ? new Distinct(rows, types, context) : rows;
+    },
   };
 }
 

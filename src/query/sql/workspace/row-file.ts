@@ -55,6 +55,12 @@ export class RowFile {
     return this.add(second);
   }
 
+  /** Makes all rows readable that were added; more may follow, but not before the promise settles. */
+  async flush(): Promise<void> {
+    if (this.#writer !== undefined && this.#writer.length > 0) await this.#writeBlock();
+    await this.#writing;
+  }
+
   /** Writes what is left; no row may follow. */
   async finish(): Promise<void> {
     if (this.#writer === undefined) return;
@@ -64,9 +70,8 @@ export class RowFile {
     this.#spare = undefined;
   }
 
-  /** Reads all rows, from the first. Only after `finish`. */
+  /** Reads from the first row on what was flushed. */
   read(): RowFileReader {
-    assert(this.#writer === undefined, 'a file is read once it is finished');
     return new RowFileReader(this.#file, this.#positions);
   }
 
