@@ -1,7 +1,11 @@
 /** Statements whose rows do not fit into their memory: the same answers as with memory for all, and nothing is left. */
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestStore, platform, type TestStore } from '../../../../test/support/stores.ts';
+import type { Files } from '../../../platform/files.ts';
 import { Simulation } from '../../../platform/simulated/simulation.ts';
 import { SqlEngine } from '../sql-engine.ts';
 import { SqlSession } from '../sql-session.ts';
@@ -113,18 +117,21 @@ async function rowsOf(session: SqlSession, sql: string, ordered: boolean): Promi
 }
 
 /** No memory is taken and no file is open. */
-async function expectNothingLeft({ engine, temporaryFiles, files }: Spilling): Promise<void> {
+async function expectNothingLeft(
+  { engine, temporaryFiles, files }: Omit<Spilling, 'disk' | 'files'> & { readonly files: Pick<Files, 'list'> },
+  directory = DIRECTORY,
+): Promise<void> {
   await expect.poll(() => temporaryFiles.openFiles, { interval: 1 }).toBe(0);
   expect([temporaryFiles.bytes, engine.memory.bytes]).toEqual([0, 0]);
-  expect(await files.list(DIRECTORY)).toEqual([]);
+  expect(await files.list(directory)).toEqual([]);
 }
 
 let small: Spilling;
+let wide: SqlSession;
 
 describe('what does not fit into memory', () => {
   let bounded: Spilling;
   let full: Spilling;
-  let wide: SqlSession;
   beforeAll(() => {
     small = spilling();
     bounded = spilling({ fileBytesMax: 2_500 });
@@ -171,6 +178,31 @@ test('what is written after it was read, and what RETURNING gives, goes through 
     expect(temporaryFiles.totals.files, sql).toBeGreaterThan(before);
     await expectNothingLeft(small);
   }
+});
+
+const WINDOWS = [
+  'select id, k, row_number() over (order by s, id), rank() over (order by s), sum(n) over (order by s, id) from t',
+  'select id, lag(s, 3) over w, lead(id) over w, last_value(id) over w, count(*) over (partition by few) from t window w as (partition by few order by n, id)',
+  'select id, sum(id) over (order by id rows between 5 preceding and 2 following exclude current row), ntile(7) over (order by id) from t',
+  'select id, percent_rank() over (order by k), max(s) over (order by k nulls first range between 2 preceding and current row) from t',
+  'select id, nth_value(s, 40) over (order by s, id rows between unbounded preceding and unbounded following), dense_rank() over (partition by k order by n) from t',
+];
+
+test.each(WINDOWS)('partitions of windows that do not fit go through files: %s', async (sql) => {
+  const directory = await mkdtemp(join(tmpdir(), 'orbit-window-'));
+  const temporaryFiles = new TemporaryFiles({ files: platform.files, directory, bytesMax: 100_000_000 });
+  const engine = new SqlEngine({
+    store: fixture.store,
+    platform,
+    temporaryFiles,
+    limits: { workBytesMax: WORK_BYTES },
+  });
+  const session = new SqlSession(engine, { user: 'orbit', database: 'orbit', processId: 1 });
+  expect(await rowsOf(session, sql, true)).toEqual(await rowsOf(wide, sql, true));
+  expect(temporaryFiles.totals.files).toBeGreaterThan(2);
+  await expectNothingLeft({ engine, session, temporaryFiles, files: platform.files }, directory);
+  engine.close();
+  await rm(directory, { recursive: true });
 });
 
 test('more sorted files than can be read at once are merged step by step', async () => {

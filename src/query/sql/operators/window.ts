@@ -1,22 +1,23 @@
 /**
  * Window functions: each row of the input with the results of functions over its partition behind it. Rows leave sorted by
- * partition and order (PostgreSQL's nodeWindowAgg.c). All rows are held, bounded by the statement's budget.
+ * partition and order (PostgreSQL's nodeWindowAgg.c). One partition is held at a time, in files where memory ends.
  *
  * A frame is a range of places in the partition, less what EXCLUDE takes out. An aggregate whose frame only grows is
  * carried from row to row; any other is computed anew where its frame differs from the one of the row before.
  */
 
-import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
+import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { Numeric } from '../../../models/relational/numeric.ts';
 import type { Accumulator, AggregateFunction } from '../functions/aggregates.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
 import type { SqlValue } from '../types/types.ts';
 import { drain } from './drain.ts';
-import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
-import { compareKeys, type SortKey } from './sort.ts';
+import { keyComparator, keysOf, type SortKey } from './sort.ts';
+import { type CompareKeys, type Sortable, type SortedRows, Sorter } from './sorter.ts';
 import type { WindowFunction, WindowRow } from './window-functions.ts';
+import { WindowRows } from './window-rows.ts';
 
 export interface PlannedFrameEnd {
   readonly kind: 'unboundedPreceding' | 'preceding' | 'current' | 'following' | 'unboundedFollowing';
@@ -50,12 +51,6 @@ export interface WindowOptions {
   readonly width: number;
 }
 
-interface Sortable {
-  readonly row: ExecutionRow;
-  readonly partition: readonly SqlValue[];
-  readonly order: readonly SqlValue[];
-}
-
 const BATCH_ROWS = 512;
 const ROWS_BETWEEN_PAUSES = 256;
 
@@ -63,68 +58,119 @@ export class Window implements Operator {
   readonly #input: Operator;
   readonly #options: WindowOptions;
   readonly #context: ExecutionContext;
-  #out: ExecutionRow[] | undefined;
-  #position = 0;
+  readonly #keys: readonly SortKey[];
+  readonly #sorter: Sorter;
+  readonly #compare: CompareKeys;
+  readonly #samePartition: CompareKeys;
+  #sorted: SortedRows | undefined;
+  /** The first row of the next partition. */
+  #first: Sortable | undefined;
+  #partition: Partition | undefined;
+  #closed = false;
 
   constructor(input: Operator, options: WindowOptions, context: ExecutionContext) {
     this.#input = input;
     this.#options = options;
     this.#context = context;
+    this.#keys = [...options.partitionBy, ...options.orderBy];
+    this.#samePartition = keyComparator(options.partitionBy);
+    this.#compare = keyComparator(this.#keys);
+    this.#sorter = new Sorter({ what: 'a window', compare: this.#compare, rowsMax: Number.POSITIVE_INFINITY }, context);
   }
 
   next(): Awaitable<RowBatch | undefined> {
-    if (this.#out !== undefined) return this.#emit();
-    return whenReady(this.#compute(), () => this.#emit());
+    if (this.#closed) return undefined;
+    if (this.#sorted !== undefined) return this.#emit();
+    return whenReady(
+      drain(this.#input, this.#context, (batch) => this.#take(batch, 0)),
+      () =>
+        whenReady(this.#sorter.finish(), (sorted) => {
+          this.#sorted = sorted;
+          return whenReady(sorted.next(), (first) => {
+            this.#first = first;
+            return this.#emit();
+          });
+        }),
+    );
   }
 
   close(): void {
-    this.#out = [];
+    this.#closed = true;
     this.#input.close();
+    this.#sorter.close();
+    this.#partition?.close();
+    this.#partition = undefined;
   }
 
-  #emit(): RowBatch | undefined {
-    const batch = this.#out!.slice(this.#position, this.#position + BATCH_ROWS);
-    this.#position += batch.length;
-    return batch.length === 0 ? undefined : batch;
-  }
-
-  #compute(): Awaitable<void> {
-    const { partitionBy, orderBy, calls } = this.#options;
-    const rows: Sortable[] = [];
-    const budget = new MemoryBudget('a window', this.#context);
-    const results = new Array<null>(calls.length).fill(null);
-    const take = (batch: RowBatch): void => {
-      for (const row of batch) {
-        budget.take(row);
-        budget.take(results);
-        const values = (keys: readonly SortKey[]) => keys.map(({ value }) => value(row, this.#context));
-        rows.push({ row, partition: values(partitionBy), order: values(orderBy) });
-      }
-    };
-    return whenReady(drain(this.#input, this.#context, take), () => {
-      if (partitionBy.length + orderBy.length > 0) {
-        rows.sort(
-          (a, b) => compareKeys(partitionBy, a.partition, b.partition) || compareKeys(orderBy, a.order, b.order),
-        );
-      }
-      const out: ExecutionRow[] = [];
-      return whenReady(this.#partitions(rows, 0, out), () => {
-        this.#out = out;
-      });
-    });
-  }
-
-  #partitions(rows: readonly Sortable[], from: number, out: ExecutionRow[]): Awaitable<void> {
-    let start = from;
-    while (start < rows.length) {
-      let end = start + 1;
-      const { partition } = rows[start]!;
-      while (end < rows.length && compareKeys(this.#options.partitionBy, rows[end]!.partition, partition) === 0) end++;
-      const computed = new Partition(rows.slice(start, end), this.#options, this.#context).run(out);
-      const next = end;
-      if (computed !== undefined) return computed.then(() => this.#partitions(rows, next, out));
-      start = end;
+  #take(batch: RowBatch, from: number): Awaitable<void> {
+    for (let i = from; i < batch.length; i++) {
+      const row = batch[i]!;
+      const full = this.#sorter.add(row, keysOf(this.#keys, row, this.#context));
+      if (full !== undefined) return full.then(() => this.#take(batch, i + 1));
     }
+  }
+
+  #emit(): Awaitable<RowBatch | undefined> {
+    for (;;) {
+      if (this.#closed) return undefined;
+      const rows = this.#partition?.batch(BATCH_ROWS) ?? [];
+      if (isPromise(rows) || rows.length > 0) return rows;
+      this.#partition?.close();
+      this.#partition = undefined;
+      if (this.#first === undefined) {
+        this.close();
+        return undefined;
+      }
+      const read = this.#readPartition(
+        new WindowRows(this.#options.partitionBy.length, this.#compare, this.#context),
+        this.#first,
+      );
+      if (isPromise(read)) return read.then(() => this.#emit());
+    }
+  }
+
+  /** Reads the rows that belong together with `first`, and one beyond. */
+  #readPartition(rows: WindowRows, first: Sortable): Awaitable<void> {
+    for (let item = first; ; ) {
+      const full = rows.add(item);
+      if (full !== undefined) return full.then(() => this.#readNext(rows, first));
+      const next = this.#sorted!.next();
+      if (isPromise(next)) return next.then((late) => this.#readOn(rows, first, late));
+      const pause = rows.count % ROWS_BETWEEN_PAUSES === 0 ? this.#context.pause() : undefined;
+      if (pause !== undefined) return pause.then(() => this.#readOn(rows, first, next));
+      if (next === undefined || this.#samePartition(next.keys, first.keys) !== 0) return this.#begin(rows, next);
+      item = next;
+    }
+  }
+
+  async #readNext(rows: WindowRows, first: Sortable): Promise<void> {
+    await this.#readOn(rows, first, await this.#sorted!.next());
+  }
+
+  /** Goes on with the row that came after those in `rows`. */
+  async #readOn(rows: WindowRows, first: Sortable, from: Sortable | undefined): Promise<void> {
+    let next = from;
+    while (next !== undefined && this.#samePartition(next.keys, first.keys) === 0) {
+      const full = rows.add(next);
+      if (full !== undefined) await full;
+      const item = this.#sorted!.next();
+      next = isPromise(item) ? await item : item;
+      const pause = rows.count % ROWS_BETWEEN_PAUSES === 0 ? this.#context.pause() : undefined;
+      if (pause !== undefined) await pause;
+    }
+    const begun = this.#begin(rows, next);
+    if (begun !== undefined) await begun;
+  }
+
+  #begin(rows: WindowRows, next: Sortable | undefined): Promise<void> | undefined {
+    this.#first = next;
+    const done = rows.finish();
+    const begin = (): void => {
+      this.#partition = new Partition(rows, this.#options, this.#context);
+    };
+    if (done !== undefined) return done.then(begin);
+    begin();
+    return undefined;
   }
 }
 
@@ -138,31 +184,36 @@ interface Frame {
 class Partition implements WindowRow {
   place = 0;
   peerGroup = 0;
-  readonly #rows: readonly Sortable[];
+  readonly #rows: WindowRows;
   readonly #options: WindowOptions;
   readonly #context: ExecutionContext;
   /** Where each group of peers begins; then the end. */
-  readonly #groups: number[] = [];
+  readonly #groups: ArrayLike<number>;
+  readonly #states: readonly (FrameAggregate | undefined)[];
+  /** The first place that was not computed. */
+  #next = 0;
   readonly #startOffset: SqlValue;
   readonly #endOffset: SqlValue;
   #frame: Frame = { start: 0, end: 0, hole: undefined };
   #args: readonly Evaluate[] = [];
 
-  constructor(rows: readonly Sortable[], options: WindowOptions, context: ExecutionContext) {
+  constructor(rows: WindowRows, options: WindowOptions, context: ExecutionContext) {
     this.#rows = rows;
     this.#options = options;
     this.#context = context;
-    const { orderBy, frame } = options;
-    for (let i = 0; i < rows.length; i++) {
-      if (i === 0 || compareKeys(orderBy, rows[i - 1]!.order, rows[i]!.order) !== 0) this.#groups.push(i);
-    }
-    this.#groups.push(rows.length);
+    this.#groups = rows.groups();
+    const { frame } = options;
     this.#startOffset = this.#offsetOf(frame.start, 'starting');
     this.#endOffset = this.#offsetOf(frame.end, 'ending');
+    this.#states = options.calls.map((call) => ('create' in call.function ? new FrameAggregate(call) : undefined));
+  }
+
+  close(): void {
+    this.#rows.close();
   }
 
   get count(): number {
-    return this.#rows.length;
+    return this.#rows.count;
   }
 
   get peersStart(): number {
@@ -193,62 +244,41 @@ class Partition implements WindowRow {
   }
 
   argument(index: number, place: number): SqlValue {
-    return this.#args[index]!(this.#rows[place]!.row, this.#context);
+    return this.#args[index]!(this.#rows.row(place), this.#context);
   }
 
-  /** Puts all rows with their results into `out`. @returns a promise when it gave the event loop back. */
-  run(out: ExecutionRow[]): Promise<void> | undefined {
-    const states = this.#options.calls.map((call) =>
-      'create' in call.function ? new FrameAggregate(call) : undefined,
-    );
-    return this.#runFrom(0, states, out);
+  /** The next rows with their results; none at the end. */
+  batch(rowsMax: number): Awaitable<ExecutionRow[]> {
+    return this.#compute(rowsMax, []);
   }
 
-  #runFrom(
-    from: number,
-    states: readonly (FrameAggregate | undefined)[],
-    out: ExecutionRow[],
-  ): Promise<void> | undefined {
-    const { calls, width } = this.#options;
-    for (let place = from; place < this.#rows.length; place++) {
-      if (place % ROWS_BETWEEN_PAUSES === ROWS_BETWEEN_PAUSES - 1) {
-        const pause = this.#context.pause();
-        if (pause !== undefined) return pause.then(() => this.#runAt(place, states, out));
-      }
-      this.#computeRow(place, calls, width, states, out);
+  #compute(rowsMax: number, out: ExecutionRow[]): Awaitable<ExecutionRow[]> {
+    while (out.length < rowsMax && this.#next < this.count) {
+      this.#computeRow(this.#next++, out);
+      if (this.#next % ROWS_BETWEEN_PAUSES !== 0) continue;
+      const pause = this.#context.pause();
+      if (pause !== undefined) return pause.then(() => this.#compute(rowsMax, out));
     }
-    return undefined;
+    return out;
   }
 
-  async #runAt(place: number, states: readonly (FrameAggregate | undefined)[], out: ExecutionRow[]): Promise<void> {
+  #computeRow(place: number, out: ExecutionRow[]): void {
     const { calls, width } = this.#options;
-    this.#computeRow(place, calls, width, states, out);
-    await this.#runFrom(place + 1, states, out);
-  }
-
-  #computeRow(
-    place: number,
-    calls: readonly PlannedWindowCall[],
-    width: number,
-    states: readonly (FrameAggregate | undefined)[],
-    out: ExecutionRow[],
-  ): void {
     this.place = place;
     while (place >= this.#groups[this.peerGroup + 1]!) this.peerGroup++;
     this.#frame = this.#frameAt(place);
-    const { row } = this.#rows[place]!;
-    const result = row.length === width ? [...row] : row.slice(0, width);
+    const result = this.#rows.row(place).slice(0, width);
     for (let i = 0; i < calls.length; i++) {
       const { function: found, args } = calls[i]!;
       this.#args = args;
-      result.push('create' in found ? this.#aggregate(states[i]!) : found.evaluate(this, args.length));
+      result.push('create' in found ? this.#aggregate(this.#states[i]!) : found.evaluate(this, args.length));
     }
     out.push(result);
   }
 
   #aggregate(state: FrameAggregate): SqlValue {
     const { start, end, hole } = this.#frame;
-    const add = (place: number): void => state.add(this.#rows[place]!.row, this.#context);
+    const add = (place: number): void => state.add(this.#rows.row(place), this.#context);
     if (state.isKnown(start, end, hole)) return state.value;
     if (state.grows(start, end, hole)) {
       for (let place = Math.max(state.end, start); place < end; place++) add(place);
@@ -301,7 +331,7 @@ class Partition implements WindowRow {
 
   /** Where the sort key reaches the limit; rows whose key is null are peers of each other only. */
   #rangeBound(end: PlannedFrameEnd, offset: SqlValue, place: number, isEnd: boolean): number {
-    const key = this.#rows[place]!.order[0]!;
+    const key = this.#rows.order(place)!;
     if (key === null) return isEnd ? this.peersEnd : this.peersStart;
     const limit = end.limit!([key, offset], this.#context);
     const sort = this.#options.orderBy[0]!;
@@ -310,7 +340,7 @@ class Partition implements WindowRow {
     // Places before the bound are those that sort before the limit, or with it where the bound is an end.
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const other = this.#rows[middle]!.order[0]!;
+      const other = this.#rows.order(middle)!;
       const order =
         other === null ? (sort.nullsFirst ? -1 : 1) : sort.compare(other, limit!) * (sort.descending ? -1 : 1);
       if (order < 0 || (isEnd && order === 0)) low = middle + 1;

@@ -21,6 +21,8 @@ export class RowFile {
   readonly #blockBytes: number;
   /** Where blocks begin, and where the last one ends. */
   readonly #positions: number[] = [0];
+  /** How many rows come before each block. */
+  readonly #firsts: number[] = [0];
   #writer: RowWriter | undefined = new RowWriter();
   #spare: RowWriter | undefined;
   #writing: Promise<void> | undefined;
@@ -75,6 +77,34 @@ export class RowFile {
     return new RowFileReader(this.#file, this.#positions);
   }
 
+  /** Which block, from 0, holds a row, by its place among all; of those that were flushed. */
+  blockOf(row: number): number {
+    let low = 0;
+    let high = this.#firsts.length - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#firsts[middle + 1]! <= row) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The place of its first row. */
+  blockStart(block: number): number {
+    return this.#firsts[block]!;
+  }
+
+  /** All rows of a block, at once: see `TemporaryFile.readNow`. */
+  readBlockNow(block: number): ColumnValue[][] {
+    const start = this.#positions[block]!;
+    const bytes = Buffer.allocUnsafeSlow(this.#positions[block + 1]! - start);
+    this.#file.readNow(bytes, start);
+    const reader = new RowReader().reset(bytes);
+    const rows: ColumnValue[][] = [];
+    while (!reader.atEnd) rows.push(reader.row());
+    return rows;
+  }
+
   /** Gives the space back. */
   close(): void {
     this.#writer = undefined;
@@ -88,6 +118,7 @@ export class RowFile {
     // Closed while it waited.
     if (full === undefined) return;
     this.#positions.push(this.bytes + full.length);
+    this.#firsts.push(this.rows);
     this.#writing = this.#file.append(full.view()).then(() => {
       full.length = 0;
       this.#spare = full;

@@ -7,6 +7,7 @@
 
 import { join } from 'node:path';
 import type { Bytes } from '../../../base/bytes.ts';
+import { OperationError } from '../../../base/errors.ts';
 import type { File, Files } from '../../../platform/files.ts';
 import { SqlError } from '../sql-error.ts';
 
@@ -138,6 +139,19 @@ export class TemporaryFile {
   async read(into: Bytes, position: number): Promise<void> {
     this.#requireOpen();
     const count = await this.#file.read(into, position);
+    if (count !== into.length) {
+      throw new SqlError('internal_error', `a temporary file ends ${into.length - count} bytes early`);
+    }
+  }
+
+  /**
+   * As `read`, at once, while everybody waits: for what was written not long ago.
+   * @throws OperationError `unsupported` where files cannot be read so.
+   */
+  readNow(into: Bytes, position: number): void {
+    this.#requireOpen();
+    if (this.#file.readNow === undefined) throw new OperationError('unsupported', 'files here cannot be read at once');
+    const count = this.#file.readNow(into, position);
     if (count !== into.length) {
       throw new SqlError('internal_error', `a temporary file ends ${into.length - count} bytes early`);
     }
