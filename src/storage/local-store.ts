@@ -28,6 +28,7 @@ import type { Engine } from './engine.ts';
 import { chooseHashSecret } from './key-hash.ts';
 import { type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import { Keyspace } from './keyspace.ts';
+import { LocalSessionLocks } from './local-session-locks.ts';
 import { checkKey, LocalTransaction } from './local-transaction.ts';
 import { LocalWriteBatch } from './local-write-batch.ts';
 import { LockTable } from './lock-table.ts';
@@ -49,6 +50,7 @@ import { type Snapshot, Snapshots } from './snapshots.ts';
 import type {
   Change,
   CommitRecord,
+  SessionLocks,
   Store,
   StoreHealth,
   StoreStatistics,
@@ -199,6 +201,11 @@ export class LocalStore implements Store {
     const transaction = new LocalTransaction(this, options);
     this.#transactions.add(transaction);
     return transaction;
+  }
+
+  sessionLocks(label: string): SessionLocks {
+    this.#checkOpen();
+    return new LocalSessionLocks(this.locks, label);
   }
 
   get(key: Key, observer?: Observer): Awaitable<Bytes | undefined> {

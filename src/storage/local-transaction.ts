@@ -32,6 +32,7 @@ import { hasCode, OperationError } from '../base/errors.ts';
 import { hashKey } from './key-hash.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } from './key-range.ts';
 import { type CursorSource, LocalCursor } from './local-cursor.ts';
+import { LocalSessionLocks } from './local-session-locks.ts';
 import type { LocalStore } from './local-store.ts';
 import { LockOwner } from './lock-table.ts';
 import type { MemtableMark } from './memtable.ts';
@@ -97,7 +98,9 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.isolation = options.isolation ?? 'snapshot';
     this.#readOnly = options.readOnly === true;
     this.durability = store.lowered(options.durability);
-    this.#owner = new LockOwner(options.label ?? 'transaction');
+    const { sessionLocks } = options;
+    const kin = sessionLocks instanceof LocalSessionLocks ? sessionLocks.owner : undefined;
+    this.#owner = new LockOwner(options.label ?? 'transaction', kin);
     this.#validates = !this.#readOnly && this.isolation !== 'readCommitted';
     this.#within = options.within;
     this.#snapshot = store.openSnapshot(this.#validates, options.within);

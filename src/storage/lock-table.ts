@@ -31,11 +31,16 @@ export class LockOwner {
   readonly label: string;
   /** @internal */
   readonly held = new Set<Lock>();
-  /** @internal A transaction usually waits once at a time, but nothing here depends on it. */
-  readonly waits = new Set<Waiter>();
+  /**
+   * @internal A transaction usually waits once at a time, but nothing here depends on it. Owners that are kin share them:
+   * whoever waits for one of them waits for what any of them awaits.
+   */
+  readonly waits: Set<Waiter>;
 
-  constructor(label: string) {
+  /** @param kin An owner whose locks the same client holds: to find deadlocks the two are one. */
+  constructor(label: string, kin?: LockOwner) {
     this.label = label;
+    this.waits = kin?.waits ?? new Set<Waiter>();
   }
 
   /** True when it neither holds nor awaits a lock: then `releaseAll` has nothing to do. */
@@ -277,7 +282,8 @@ export class LockTable {
 
   /** Waits that lead from `origin` back to it, each with the owner it waits for; undefined when there is no cycle. */
   #cycleThrough(origin: LockOwner): readonly Edge[] | undefined {
-    const visited = new Set<LockOwner>();
+    // By what they await: owners that are kin are one.
+    const visited = new Set<Set<Waiter>>();
     // Depth first without recursion: a chain of waiters may be long.
     const path: { owner: LockOwner; edges: Iterator<Edge>; edge: Edge | undefined }[] = [
       { owner: origin, edges: edgesFrom(origin), edge: undefined },
@@ -290,9 +296,9 @@ export class LockTable {
       }
       top.edge = next.value;
       const target = next.value.target;
-      if (target === origin) return path.map((step) => step.edge!);
-      if (visited.has(target)) continue;
-      visited.add(target);
+      if (target.waits === origin.waits) return path.map((step) => step.edge!);
+      if (visited.has(target.waits)) continue;
+      visited.add(target.waits);
       path.push({ owner: target, edges: edgesFrom(target), edge: undefined });
     }
     return undefined;
@@ -332,11 +338,11 @@ function* edgesFrom(owner: LockOwner): Generator<Edge, void> {
   for (const waiter of owner.waits) {
     const { lock, mode } = waiter;
     if (mode === 'exclusive' || lock.mode === 'exclusive') {
-      for (const target of lock.holders) if (target !== owner) yield { waiter, target };
+      for (const target of lock.holders) if (target !== waiter.owner) yield { waiter, target };
     }
     for (const earlier of lock.waiters) {
       if (earlier === waiter) break;
-      if (earlier.owner === owner) continue;
+      if (earlier.owner === waiter.owner) continue;
       if (mode === 'exclusive' || earlier.mode === 'exclusive') yield { waiter, target: earlier.owner };
     }
   }

@@ -48,6 +48,8 @@ export interface TransactionOptions {
   readonly durability?: Durability;
   /** For logs, metrics and deadlock messages, like `pg:4711`. */
   readonly label?: string;
+  /** Of the same client: a deadlock may lead through both its locks and the transaction's. */
+  readonly sessionLocks?: SessionLocks;
   /** A promise to touch no key outside of it: then nobody has to hand over writes held back elsewhere. */
   readonly within?: KeyRange;
 }
@@ -91,6 +93,26 @@ export interface LockOptions {
   readonly wait?: 'block' | 'nowait' | 'skip';
   /** Bound on waiting; `lock_not_available` when it passes. Default: none, a deadlock is found at once. */
   readonly timeoutMs?: number;
+}
+
+/**
+ * Locks of one client that outlive its transactions. Keys are names and no more: what transactions lock conflicts with
+ * them like with each other, but a client's own transactions are strangers to them, so the two should not share keys.
+ */
+export interface SessionLocks {
+  /**
+   * False only with `skip`. A key that is held in share and asked for in exclusive is upgraded.
+   * @throws OperationError `deadlock`, `lock_not_available`, `overloaded`.
+   */
+  lock(key: Key, options?: LockOptions): Awaitable<boolean>;
+  /** Harmless for what is not held. */
+  release(key: Key): void;
+  /** From exclusive to share. */
+  downgrade(key: Key): void;
+  /** Gives up waiting; what is held stays. The waits fail with `transaction_closed`. */
+  cancel(): void;
+  /** Releases all. */
+  close(): void;
 }
 
 /** What was ordered by a commit. */
@@ -259,6 +281,9 @@ export interface Store {
   readonly supports: StoreSupports;
 
   begin(options?: TransactionOptions): Transaction;
+
+  /** Missing where locks cannot outlive transactions. @param label For deadlock messages, like `pg:4711`. */
+  sessionLocks?(label: string): SessionLocks;
 
   /** The newest committed value, without a transaction. What it observed is noted in `observer`. */
   get(key: Key, observer?: Observer): Awaitable<Bytes | undefined>;

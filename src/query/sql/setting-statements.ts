@@ -70,6 +70,7 @@ export class SettingStatements {
           parameters: this.#session.parameters.mark(),
           schemaChanged: this.#block.schemaChanged,
           deferred: this.#block.deferredChecks,
+          advisory: this.#block.advisory.mark(),
         });
         sink.complete('SAVEPOINT');
         return undefined;
@@ -82,11 +83,12 @@ export class SettingStatements {
       case 'TRANS_STMT_ROLLBACK_TO': {
         this.#block.requireBlock('ROLLBACK TO SAVEPOINT');
         const index = this.#block.findSavepoint(savepointName);
-        const { mark, parameters, schemaChanged, deferred } = this.#block.savepoints[index]!;
+        const savepoint = this.#block.savepoints[index]!;
+        const { mark, parameters, schemaChanged } = savepoint;
         return whenReady(this.#block.holdPortals(), () => {
           this.#block.savepoints.length = index + 1;
           this.#block.transaction!.rollbackTo(mark!);
-          this.#block.rolledBackTo(deferred);
+          this.#block.rolledBackTo(savepoint);
           this.#block.schemaChanged = schemaChanged;
           this.#session.parameters.rollbackTo(parameters);
           this.#block.status = 'explicit';

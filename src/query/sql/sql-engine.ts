@@ -10,6 +10,7 @@ import type { ColumnValue } from '../../models/relational/table.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { Keyspace } from '../../storage/keyspace.ts';
 import type { Entry, Store } from '../../storage/store.ts';
+import type { AdvisoryLocks } from './advisory-locks.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import { SystemTables } from './catalog/system-tables.ts';
 import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
@@ -65,6 +66,8 @@ export class SqlEngine {
   readonly store: Store;
   readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
   readonly limits: SqlLimits;
+  /** Of sessions that have asked for advisory locks. */
+  readonly advisory = new Set<AdvisoryLocks>();
   readonly keyspace: Keyspace;
   readonly parser: SqlParser;
   readonly templates = new StatementTemplates();

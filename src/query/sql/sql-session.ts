@@ -20,6 +20,8 @@
 
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import type { Timer } from '../../platform/platform.ts';
+import { AdvisoryLocks } from './advisory-locks.ts';
 import type { ParameterTypes } from './binder/query-context.ts';
 import type { SessionFacts } from './functions/evaluation.ts';
 import { Interrupts } from './interrupts.ts';
@@ -57,6 +59,7 @@ export class SqlSession {
   readonly statements = new Map<string, PreparedStatement>();
   readonly #interrupts: Interrupts;
   readonly #block: TransactionBlock;
+  readonly #advisory: AdvisoryLocks;
   readonly #runner: StatementRunner;
   readonly #utility: UtilityStatements;
   #closed = false;
@@ -73,9 +76,18 @@ export class SqlSession {
         oidOf: (kind, parts) => this.#block.objects?.oidOf(kind, parts),
       },
     );
+    this.#advisory = new AdvisoryLocks({
+      store: engine.store,
+      keyspace: engine.keyspace,
+      processId: options.processId,
+      interrupts: this.#interrupts,
+      parameters: this.parameters,
+      sessions: engine.advisory,
+    });
     this.#block = new TransactionBlock(engine, this.parameters, {
       label: `pg:${options.processId}`,
       user: options.user,
+      advisory: this.#advisory,
     });
     const block = this.#block;
     this.facts = {
@@ -87,6 +99,8 @@ export class SqlSession {
       processId: options.processId,
       setting: (name) => this.#utility.settings.show(name),
       sequences: this.#block.sequences,
+      advisory: this.#advisory,
+      sleep: (ms) => this.#sleep(ms),
       statistics: engine.statistics,
       settings: () => this.parameters.all(),
       schemaNames: (implied) => this.#block.path[implied ? 'searched' : 'named'].map(({ name }) => name),
@@ -281,7 +295,17 @@ export class SqlSession {
     this.#closed = true;
     this.#interrupts.raise(new SqlError('query_canceled', 'the session has ended'));
     this.#block.endTransaction();
+    this.#advisory.close();
     this.statements.clear();
+  }
+
+  #sleep(ms: number): Promise<void> {
+    const { timers } = this.engine.platform;
+    let timer: Timer | undefined;
+    const slept = new Promise<void>((resolve) => {
+      timer = timers.after(ms, resolve);
+    });
+    return this.#interrupts.race(slept).finally(() => timer?.cancel());
   }
 
   // --- Running statements

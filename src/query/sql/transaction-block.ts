@@ -12,6 +12,7 @@ import { readSchemas, type Schema, type Schemas } from '../../models/relational/
 import { sequenceKey, setPosition } from '../../models/relational/sequence.ts';
 import type { TableId } from '../../models/relational/table.ts';
 import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
+import type { AdvisoryLocks } from './advisory-locks.ts';
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import type { DeferrableConstraint } from './operators/operator.ts';
@@ -31,6 +32,7 @@ interface SavepointEntry {
   readonly parameters: ParameterMark;
   readonly schemaChanged: boolean;
   readonly deferred: number;
+  readonly advisory: number;
 }
 
 const DEFERRED_CHECKS_MAX = 100_000;
@@ -61,6 +63,7 @@ export class TransactionBlock {
   isolation: string | undefined;
   parametersAtBegin: ParameterMark | undefined;
   readonly sequences: SessionSequences;
+  readonly advisory: AdvisoryLocks;
   /** What executions of this transaction hold. */
   readonly #workspaces = new Set<Workspace>();
   #ownObjects: CatalogObjects | undefined;
@@ -76,7 +79,12 @@ export class TransactionBlock {
   readonly #label: string;
   readonly #user: string;
 
-  constructor(engine: SqlEngine, parameters: SessionParameters, { label, user }: { label: string; user: string }) {
+  constructor(
+    engine: SqlEngine,
+    parameters: SessionParameters,
+    { label, user, advisory }: { label: string; user: string; advisory: AdvisoryLocks },
+  ) {
+    this.advisory = advisory;
     this.#engine = engine;
     this.#parameters = parameters;
     this.#label = label;
@@ -142,6 +150,7 @@ export class TransactionBlock {
     const transaction = this.#engine.store.begin({
       isolation: this.storeIsolation(),
       label: this.#label,
+      ...(this.advisory.locks === undefined ? {} : { sessionLocks: this.advisory.locks }),
     });
     this.transaction = transaction;
     return transaction;
@@ -349,6 +358,7 @@ export class TransactionBlock {
     this.schemaVersion = undefined;
     this.#statementMark = undefined;
     this.sequences.own.clear();
+    this.advisory.endTransaction();
     this.parametersAtBegin = undefined;
     this.#parameters.endTransaction();
   }
@@ -361,8 +371,9 @@ export class TransactionBlock {
     }
     this.status = 'failed';
     this.#closePortals();
-    if (this.transaction?.state !== 'open') return;
     const last = this.savepoints.at(-1);
+    this.advisory.rollbackTo(last?.advisory ?? 0);
+    if (this.transaction?.state !== 'open') return;
     if (last?.mark === undefined) this.transaction.rollback();
     else this.transaction.rollbackTo(last.mark);
     this.heldTables.clear();
@@ -386,8 +397,9 @@ export class TransactionBlock {
     return this.#deferred.length;
   }
 
-  /** Back to a savepoint that had `deferred` checks before it. */
-  rolledBackTo(deferred: number): void {
+  /** Back to a savepoint that had so many deferred checks and advisory locks before it. */
+  rolledBackTo({ deferred, advisory }: Pick<SavepointEntry, 'deferred' | 'advisory'>): void {
+    this.advisory.rollbackTo(advisory);
     this.#deferred.length = Math.min(this.#deferred.length, deferred);
     this.#ownSchemas = undefined;
     this.#ownObjects = undefined;

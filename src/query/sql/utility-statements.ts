@@ -86,6 +86,7 @@ export class UtilityStatements {
       this.#session.parameters.resetAll();
       this.#session.statements.clear();
       this.#session.sequences.forget();
+      this.#block.advisory.unlockAll();
       sink.complete('DISCARD ALL');
       return undefined;
     }

@@ -473,8 +473,12 @@ export function someExpression(expression: BoundExpression, test: (each: BoundEx
   return found;
 }
 
+/** Whether it may have to wait for its value: it holds a subquery, or a function that waits. */
 export function hasSubquery(expression: BoundExpression): boolean {
-  return someExpression(expression, ({ kind }) => kind === 'subquery');
+  return someExpression(
+    expression,
+    (each) => each.kind === 'subquery' || (each.kind === 'call' && each.function.waits === true),
+  );
 }
 
 /** Places in the row that the expression reads. */

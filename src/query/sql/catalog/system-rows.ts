@@ -31,6 +31,18 @@ const NAMESPACE_OID = 2615;
 const REWRITE_OIDS = 1_000_000_000;
 export const COLLATION_DEFAULT = 100;
 
+/** What pg_locks leaves empty unless the kind of lock has it. */
+const NO_LOCK = {
+  relation: null,
+  page: null,
+  tuple: null,
+  virtualxid: null,
+  transactionid: null,
+  classid: null,
+  objid: null,
+  objsubid: null,
+};
+
 function vector(values: readonly number[]): SqlArray {
   return new SqlArray('int2', values, values.length === 0 ? [] : [values.length], values.length === 0 ? [] : [0]);
 }
@@ -586,6 +598,22 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
         source: 'session',
         boot_val: setting,
         reset_val: setting,
+      };
+    }
+  },
+  *pg_locks(_, { session }) {
+    for (const { key, processId, shared, granted } of session.advisory?.all() ?? []) {
+      yield {
+        ...NO_LOCK,
+        locktype: 'advisory',
+        database: DATABASE,
+        classid: key.classId,
+        objid: key.objectId,
+        objsubid: key.space,
+        virtualtransaction: `${processId}/1`,
+        pid: processId,
+        mode: shared ? 'ShareLock' : 'ExclusiveLock',
+        granted,
       };
     }
   },

@@ -1,11 +1,11 @@
 /**
  * Functions and operators as rows of tables: a signature in text, and the code behind it.
  *
- *   name(arguments) [setof] result [stable | volatile] [called]
+ *   name(arguments) [setof] result [stable | volatile] [called] [waits]
  *
  * An argument is a type, or a name and a type, with `= constant` when calls may leave it out, `variadic` when it repeats.
  * Without further words a function is immutable and strict: a null argument makes the result null without a call; `called`
- * says that it wants to see nulls. A kernel takes the arguments in order (those that repeat as one array) and then the
+ * says that it wants to see nulls, `waits` that the kernel may answer with a promise. A kernel takes the arguments in order (those that repeat as one array) and then the
  * context. Who needs to know which types stand for `anyelement` gives a `build` instead of a kernel.
  */
 
@@ -15,7 +15,7 @@ import type { EvaluationContext } from './evaluation.ts';
 
 /** The values of the arguments, then the context. A function that returns a set gives an iterable. */
 // biome-ignore lint/suspicious/noConfusingVoidType: functions of type void.
-export type Kernel = (...args: never[]) => SqlValue | Iterable<SqlValue> | void;
+export type Kernel = (...args: never[]) => SqlValue | Iterable<SqlValue> | Promise<SqlValue> | void;
 
 export interface KernelBuilder {
   /** Of the types that a call has after coercion, and of its result. */
@@ -37,12 +37,14 @@ export interface FunctionDefinition {
   readonly returnsSet: boolean;
   readonly strict: boolean;
   readonly volatility: 'immutable' | 'stable' | 'volatile';
+  /** The kernel may answer with a promise. */
+  readonly waits: boolean;
   readonly code: Kernel | KernelBuilder;
 }
 
 export type RunContext = EvaluationContext;
 
-const SIGNATURE = /^(\S+?)\((.*)\) (setof )?(\S+)((?: (?:stable|volatile|called))*)$/;
+const SIGNATURE = /^(\S+?)\((.*)\) (setof )?(\S+)((?: (?:stable|volatile|called|waits))*)$/;
 
 function parseSignature(signature: string, code: Kernel | KernelBuilder): FunctionDefinition {
   const match = SIGNATURE.exec(signature);
@@ -72,6 +74,7 @@ function parseSignature(signature: string, code: Kernel | KernelBuilder): Functi
     result: result as SqlType,
     returnsSet: setof !== undefined,
     strict: !words!.includes('called'),
+    waits: words!.includes('waits'),
     volatility: words!.includes('volatile') ? 'volatile' : words!.includes('stable') ? 'stable' : 'immutable',
     code,
   };

@@ -1,5 +1,6 @@
 /** All functions and all operators there are, each kind under one roof. A new one is a row in a table of its chapter. */
 
+import { ADVISORY_FUNCTIONS } from './advisory-functions.ts';
 import { ARITHMETIC } from './arithmetic.ts';
 import { ARRAY_FUNCTIONS, ARRAY_OPERATORS } from './array-functions.ts';
 import { CATALOG_FUNCTIONS } from './catalog-functions.ts';
@@ -33,6 +34,7 @@ export const FUNCTIONS = new FunctionDirectory([
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,
   SEQUENCE_FUNCTIONS,
+  ADVISORY_FUNCTIONS,
   CATALOG_FUNCTIONS,
   SERIES_FUNCTIONS,
 ]);

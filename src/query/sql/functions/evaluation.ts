@@ -3,6 +3,7 @@
 import type { TableStatistics } from '../../../models/relational/statistics.ts';
 import type { Row, TableId } from '../../../models/relational/table.ts';
 import type { Random } from '../../../platform/platform.ts';
+import type { AdvisoryAccess } from '../advisory-locks.ts';
 import type { TableActivity } from '../statistics/table-statistics.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
@@ -64,6 +65,10 @@ export interface SessionFacts {
   /** Names of the schemas in the search path that exist; `implied`: those too that are searched without being named. */
   schemaNames?(implied: boolean): readonly string[];
   /** Undefined while constants are computed. */
+  readonly advisory?: AdvisoryAccess;
+  /** Waits, unless the statement is stopped. Undefined while constants are computed. */
+  sleep?(ms: number): Promise<void>;
+  /** Undefined while constants are computed. */
   readonly sequences?: SequenceAccess;
   readonly user: string;
   readonly database: string;
@@ -92,6 +97,8 @@ export interface ScalarFunction {
   /** It is a comparison of two values of one type, with the order of `compareFor`. */
   readonly comparison?: '=' | '<>' | '<' | '<=' | '>' | '>=';
   readonly strict: boolean;
+  /** `evaluate` may give a promise instead of its value: then only `compileLater` knows what to do with it. */
+  readonly waits?: boolean;
   /** `immutable` functions of constants are computed once, while planning. */
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   readonly evaluate: (args: readonly SqlValue[], context: EvaluationContext) => SqlValue;

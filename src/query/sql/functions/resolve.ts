@@ -206,7 +206,7 @@ function instantiate(
   }
   // Anything at all: as it is, a literal as text.
   args = args.map((type, i) => (type === 'any' ? (actual[i] === 'unknown' ? 'text' : actual[i]!) : type));
-  const { code, name, strict, volatility, returnsSet, variadic } = definition;
+  const { code, name, strict, volatility, returnsSet, variadic, waits } = definition;
   const comparison = code === COMPARISON ? (name as NonNullable<ScalarFunction['comparison']>) : undefined;
   if (comparison !== undefined && args[0] !== args[1]) {
     const common = commonType(args)!;
@@ -225,6 +225,7 @@ function instantiate(
     volatility,
     evaluate: evaluation(kernel, definition, order, spread),
     ...(returnsSet ? { returnsSet } : {}),
+    ...(waits ? { waits } : {}),
     ...(comparison === undefined ? {} : { comparison }),
     ...(variadic ? { variadic } : {}),
   };

@@ -1,14 +1,29 @@
 /** What the session and the clock say (manual, 9.9.5 and 9.26). */
 
+import { assert } from '../../../base/assert.ts';
+import type { Interval } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
 import { VERSION_TEXT } from './version.ts';
+
+const SLEEP_MS_MAX = 2 ** 31 - 1;
+
+async function sleep(ms: number, { session }: RunContext): Promise<string> {
+  assert(session.sleep !== undefined, 'a volatile function is computed in a session');
+  for (let left = ms; left > 0; left -= SLEEP_MS_MAX) await session.sleep(Math.min(left, SLEEP_MS_MAX));
+  return '';
+}
 
 export const SESSION_FUNCTIONS: FunctionTable = {
   'now() timestamptz stable': ({ nowMicros }: RunContext) => nowMicros,
   'transaction_timestamp() timestamptz stable': ({ nowMicros }: RunContext) => nowMicros,
   'statement_timestamp() timestamptz stable': ({ statementMicros }: RunContext) => statementMicros,
   'clock_timestamp() timestamptz volatile': (context: RunContext) => context.clockMicros(),
+  'pg_sleep(float8) void volatile waits': (seconds: number, context: RunContext) => sleep(seconds * 1_000, context),
+  'pg_sleep_for(interval) void volatile waits': ({ months, days, micros }: Interval, context: RunContext) =>
+    sleep(((months * 30 + days) * 86_400_000_000 + Number(micros)) / 1_000, context),
+  'pg_sleep_until(timestamptz) void volatile waits': (until: bigint, context: RunContext) =>
+    sleep(Number(until - context.clockMicros()) / 1_000, context),
   'version() text stable': () => VERSION_TEXT,
   'current_database() name stable': ({ session }: RunContext) => session.database,
   'current_catalog() name stable': ({ session }: RunContext) => session.database,

@@ -132,6 +132,8 @@ function filtered(
 function planFunctions(relation: BoundFunctionScan, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
   const { functions, ordinality, alias } = relation;
   const args = functions.flatMap((each) => each.args);
+  const waiting = functions.find((each) => each.function.waits === true);
+  if (waiting !== undefined) throw notSupported(`${waiting.function.name} in FROM`);
   if (args.some(hasSubquery)) throw notSupported('a subquery in an argument of a function in FROM');
   return filtered(planFunctionScan(functions, ordinality, alias), conditions, rowNames(relation, scope), scope);
 }

@@ -1,0 +1,174 @@
+/**
+ * Locks that clients ask for, in step with PostgreSQL 15: rows in all strengths, tables in all modes, advisory locks; who
+ * waits for whom, NOWAIT and SKIP LOCKED, deadlocks through all kinds. Skipped where PostgreSQL 15 is not installed.
+ */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type PgServer, startPgServer } from './pg-server.ts';
+import { type PostgresReference, postgresBinaries, startPostgres } from './postgres-reference.ts';
+import { ours, play, type ScheduleServer, type Step, theirs } from './schedules.ts';
+
+const SETUP = [
+  'drop table if exists c, t, u',
+  'create table t (id int primary key, g int, v int)',
+  'create table u (id int primary key, t int references t, v int)',
+  'insert into t values (1, 1, 0), (2, 1, 0), (3, 2, 0)',
+  'insert into u values (1, 1, 0), (2, 2, 0)',
+];
+
+const ADVISORY: Readonly<Record<string, readonly Step[]>> = {
+  'exclude each other between sessions, not within one': [
+    ['1', 'select pg_advisory_lock(1)'],
+    ['1', 'select pg_advisory_lock(1), pg_try_advisory_lock(1)'],
+    ['2', 'select pg_try_advisory_lock(1), pg_try_advisory_lock(2)'],
+    ['2', 'select pg_advisory_lock(1)'],
+    ['1', 'select pg_advisory_unlock(1)'],
+    ['1', 'select pg_advisory_unlock(1)'],
+    ['1', 'select pg_advisory_unlock(1)'],
+    ['1', 'select pg_try_advisory_lock(1)'],
+    ['2', 'select pg_advisory_unlock_all()'],
+    ['1', 'select pg_try_advisory_lock(1), pg_try_advisory_lock(2)'],
+  ],
+  'are shared where they ask to be': [
+    ['1', 'select pg_advisory_lock_shared(5)'],
+    ['2', 'select pg_advisory_lock_shared(5), pg_try_advisory_lock(5)'],
+    ['3', 'select pg_advisory_lock(5)'],
+    ['1', 'select pg_advisory_unlock_shared(5)'],
+    ['2', 'select pg_advisory_unlock_shared(5)'],
+    ['1', 'select pg_try_advisory_lock_shared(5)'],
+  ],
+  'go back to share when the exclusive one is given up': [
+    ['1', 'select pg_advisory_lock_shared(5), pg_advisory_lock(5)'],
+    ['2', 'select pg_try_advisory_lock_shared(5)'],
+    ['1', 'select pg_advisory_unlock(5)'],
+    ['2', 'select pg_try_advisory_lock_shared(5), pg_try_advisory_lock(5)'],
+  ],
+  'of transactions end with them': [
+    ['1', 'begin'],
+    ['1', 'select pg_advisory_xact_lock(7), pg_advisory_xact_lock_shared(8), pg_try_advisory_xact_lock(9)'],
+    ['2', 'select pg_try_advisory_xact_lock(7), pg_try_advisory_xact_lock_shared(8), pg_try_advisory_xact_lock(8)'],
+    ['2', 'select pg_advisory_xact_lock(7)'],
+    ['1', 'commit'],
+    ['1', 'select pg_try_advisory_lock(7)'],
+  ],
+  'of transactions end with a rollback to a savepoint, those of sessions do not': [
+    ['1', 'begin'],
+    ['1', 'savepoint s'],
+    ['1', 'select pg_advisory_xact_lock(7), pg_advisory_lock(8)'],
+    ['2', 'select pg_try_advisory_lock(7), pg_try_advisory_lock(8)'],
+    ['1', 'rollback to s'],
+    ['2', 'select pg_try_advisory_lock(7), pg_try_advisory_lock(8)'],
+    ['1', 'rollback'],
+    ['2', 'select pg_try_advisory_lock(8)'],
+  ],
+  'outside of a block last as long as the statement': [
+    ['1', 'select pg_advisory_xact_lock(7)'],
+    ['2', 'select pg_try_advisory_lock(7)'],
+  ],
+  'have two spaces of keys': [
+    ['1', 'select pg_advisory_lock(1, 2), pg_advisory_lock(4294967298)'],
+    [
+      '2',
+      'select pg_try_advisory_lock(1, 2), pg_try_advisory_lock(4294967298), pg_try_advisory_lock(2, 1), pg_try_advisory_lock(-1), pg_try_advisory_lock(-1, -1)',
+    ],
+    ['1', 'select pg_try_advisory_lock(-1), pg_try_advisory_lock(-1, -1), pg_advisory_unlock(1, 2)'],
+    [
+      '1',
+      "select locktype, classid, objid, objsubid, mode, granted from pg_locks where locktype = 'advisory' order by 2, 3, 4",
+    ],
+  ],
+  'are told by pg_locks, waiting ones too': [
+    ['1', 'select pg_advisory_lock(3), pg_advisory_lock_shared(4)'],
+    ['2', 'select pg_advisory_lock(3)'],
+    [
+      '1',
+      "select objid, objsubid, mode, granted, pid = pg_backend_pid() as mine from pg_locks where locktype = 'advisory' order by 1, 3, 4",
+    ],
+    ['1', 'select pg_advisory_unlock_all()'],
+    ['1', "select objid, objsubid, mode, granted from pg_locks where locktype = 'advisory' order by 1, 3, 4"],
+  ],
+  'end with DISCARD ALL': [
+    ['1', 'select pg_advisory_lock(3)'],
+    ['2', 'select pg_try_advisory_lock(3)'],
+    ['1', 'discard all'],
+    ['2', 'select pg_try_advisory_lock(3)'],
+  ],
+  'are waited for no longer than lock_timeout says': [
+    ['1', 'select pg_advisory_lock(3)'],
+    ['2', "set lock_timeout = '20ms'"],
+    ['2', 'select pg_advisory_lock(3)', 'deadlock'],
+    ['2', 'select pg_try_advisory_lock(4)'],
+  ],
+  'are waited for no longer than statement_timeout says, and not held then': [
+    ['1', 'select pg_advisory_lock(3)'],
+    ['2', "set statement_timeout = '20ms'"],
+    ['2', 'select pg_advisory_lock(3)', 'deadlock'],
+    ['1', 'select pg_advisory_unlock(3)'],
+    ['3', 'select pg_try_advisory_lock(3)'],
+  ],
+  'deadlock with each other': [
+    ['1', 'select pg_advisory_lock(1)'],
+    ['2', 'select pg_advisory_lock(2)'],
+    ['1', 'select pg_advisory_lock(2)'],
+    ['2', 'select pg_advisory_lock(1)', 'deadlock'],
+    ['2', 'select pg_advisory_unlock(2)'],
+  ],
+  'deadlock with rows': [
+    ['1', 'begin'],
+    ['2', 'begin'],
+    ['1', 'update t set v = 1 where id = 1'],
+    ['2', 'select pg_advisory_xact_lock(1)'],
+    ['1', 'select pg_advisory_lock(1)'],
+    ['2', 'update t set v = 2 where id = 1', 'deadlock'],
+    ['2', 'rollback'],
+    ['1', 'commit'],
+  ],
+  'of sessions deadlock with rows of their transactions': [
+    ['1', 'select pg_advisory_lock(1)'],
+    ['1', 'begin'],
+    ['2', 'begin'],
+    ['2', 'update t set v = 1 where id = 1'],
+    ['2', 'select pg_advisory_lock(1)'],
+    ['1', 'update t set v = 2 where id = 1', 'deadlock'],
+    ['1', 'rollback'],
+    ['1', 'select pg_advisory_unlock(1)'],
+    ['2', 'commit'],
+  ],
+};
+
+const installed = postgresBinaries() !== undefined;
+
+describe.skipIf(!installed)('in step with PostgreSQL 15 (skipped where it is not installed)', () => {
+  let reference: PostgresReference;
+  let server: PgServer;
+  let expected: ScheduleServer;
+
+  beforeAll(async () => {
+    reference = (await startPostgres())!;
+    expected = await theirs(reference);
+    server = await startPgServer();
+  }, 60_000);
+
+  afterAll(async () => {
+    await expected?.close();
+    await server?.stop();
+    await reference?.stop();
+  });
+
+  describe('advisory locks', () => {
+    for (const [name, steps] of Object.entries(ADVISORY)) {
+      test(name, async () => {
+        expect(await play(ours(server), SETUP, steps)).toBe(await play(expected, SETUP, steps));
+      }, 60_000);
+    }
+  });
+
+  test('advisory locks end with the connection', async () => {
+    const steps: Step[] = [['1', 'select pg_advisory_lock(99)']];
+    await play(ours(server), SETUP, steps);
+    // The connection is gone; its end may take a moment to arrive.
+    await expect
+      .poll(async () => await play(ours(server), SETUP, [['2', 'select pg_try_advisory_lock(99)']]))
+      .toContain('     t\n');
+  });
+});
