@@ -136,6 +136,129 @@ const ADVISORY: Readonly<Record<string, readonly Step[]>> = {
   ],
 };
 
+/** Who holds, and who comes. */
+const HOLDERS = [
+  'select * from t where id = 3 for key share',
+  'select * from t where id = 3 for share',
+  'select * from t where id = 3 for no key update',
+  'select * from t where id = 3 for update',
+  'update t set v = 1 where id = 3',
+  'update t set id = 30 where id = 3',
+  'delete from t where id = 3',
+  'insert into u values (9, 3, 0)',
+];
+const COMERS = [
+  ...HOLDERS.slice(0, 4).map((sql) => `${sql} nowait`),
+  'select id from t order by id for update skip locked',
+  'select id from t order by id for key share skip locked',
+  'update t set v = 7 where id = 3',
+  'delete from t where id = 3',
+];
+
+const ROWS: Readonly<Record<string, readonly Step[]>> = {
+  'a queue: each takes the first that is free': [
+    ['1', 'begin'],
+    ['2', 'begin'],
+    ['3', 'begin'],
+    ['1', 'select id from t order by id limit 1 for update skip locked'],
+    ['2', 'select id from t order by id limit 1 for update skip locked'],
+    ['3', 'select id from t order by id limit 1 offset 1 for update skip locked'],
+    ['3', 'select id from t order by id for no key update skip locked'],
+    ['1', 'delete from t where id = 1 and not exists (select 1 from u where t = 1)'],
+    ['1', 'commit'],
+    ['3', 'select id from t order by id for update skip locked'],
+  ],
+  'a join locks the rows of both': [
+    ['1', 'begin'],
+    ['1', 'select t.id, u.id from t join u on u.t = t.id where u.id = 1 for update'],
+    ['2', 'select id from t order by id for update skip locked'],
+    ['2', 'select id from u order by id for update skip locked'],
+    ['2', 'update u set v = 1 where id = 1'],
+    ['1', 'commit'],
+  ],
+  'OF locks the rows of one': [
+    ['1', 'begin'],
+    ['1', 'select t.id, u.id from t join u on u.t = t.id for update of u'],
+    ['2', 'select id from t order by id for update skip locked'],
+    ['2', 'select id from u order by id for update skip locked'],
+    ['1', 'rollback'],
+    ['1', 'begin'],
+    ['1', 'select a.id, b.id from t a, t b where a.id = 1 and b.id = 2 for share of a for update of b nowait'],
+    ['2', 'select id from t order by id for share skip locked'],
+    ['2', 'select id from t order by id for update skip locked'],
+  ],
+  'an outer join locks its other side': [
+    ['1', 'begin'],
+    ['1', 'select t.id, u.id from t left join u on u.t = t.id for update of t'],
+    ['2', 'select id from t order by id for update skip locked'],
+    ['2', 'select id from u order by id for update skip locked'],
+  ],
+  'a join looks at its condition again': [
+    ['1', 'begin'],
+    ['1', 'update t set g = 5, v = 50 where id = 1'],
+    ['2', 'select t.id, t.v, u.id from t join u on u.t = t.id and t.g = 1 order by 1 for update'],
+    ['3', 'select t.id, t.v, u.id from t join u on u.t = t.id order by 1 for share of t'],
+    ['1', 'commit'],
+  ],
+  'a row that is gone is left out': [
+    ['1', 'begin'],
+    ['1', 'delete from t where id = 3'],
+    ['2', 'select id from t order by id for update'],
+    ['1', 'commit'],
+  ],
+  'at REPEATABLE READ a changed row is refused': [
+    ['2', 'begin isolation level repeatable read'],
+    ['2', 'select count(*) from t'],
+    ['1', 'update t set v = 1 where id = 1'],
+    ['2', 'select id from t where id = 2 for update'],
+    ['2', 'select id from t where id = 1 for update'],
+    ['2', 'rollback'],
+  ],
+  'a lock is given up with its savepoint': [
+    ['1', 'begin'],
+    ['1', 'savepoint s'],
+    ['1', 'select id from t where id = 1 for update'],
+    ['2', 'select id from t where id = 1 for update nowait'],
+    ['1', 'rollback to s'],
+    ['2', 'select id from t where id = 1 for update nowait'],
+  ],
+  'lock_timeout ends the wait': [
+    ['1', 'begin'],
+    ['1', 'select id from t where id = 1 for update'],
+    ['2', "set lock_timeout = '20ms'"],
+    ['2', 'select id from t where id = 1 for update', 'deadlock'],
+    ['2', 'update t set v = 1 where id = 1', 'deadlock'],
+  ],
+  'rows deadlock': [
+    ['1', 'begin'],
+    ['2', 'begin'],
+    ['1', 'select id from t where id = 1 for update'],
+    ['2', 'select id from t where id = 2 for share'],
+    ['1', 'update t set v = 1 where id = 2'],
+    ['2', 'select id from t where id = 1 for key share', 'deadlock'],
+    ['2', 'rollback'],
+    ['1', 'commit'],
+  ],
+  'what cannot be locked': [
+    ['1', 'select count(*) from t for update'],
+    ['1', 'select distinct g from t for no key update'],
+    ['1', 'select g from t group by g for share'],
+    ['1', 'select row_number() over () from t for key share'],
+    ['1', 'select generate_series(1, 2) from t for update'],
+    ['1', 'select 1 from t union select 2 for share'],
+    ['1', 'select * from t for update of nope'],
+    ['1', 'select * from t for update of public.t'],
+    ['1', 'select * from t, generate_series(1, 1) g for update of g'],
+    ['1', 'with w as (select 1) select * from t, w for share of w'],
+    ['1', 'select t.id, u.id from t left join u on u.t = t.id for update'],
+    ['1', 'select t.id, u.id from t full join u on u.t = t.id for update of t'],
+    ['1', 'select count(*) from (select * from t, generate_series(1, 2) g for update) x'],
+    ['1', 'with w as (select 1) select count(*) from (select t.id from t, w for update) x'],
+    ['1', 'values (1) for update'],
+    ['1', 'select 1 for update'],
+  ],
+};
+
 const installed = postgresBinaries() !== undefined;
 
 describe.skipIf(!installed)('in step with PostgreSQL 15 (skipped where it is not installed)', () => {
@@ -159,6 +282,28 @@ describe.skipIf(!installed)('in step with PostgreSQL 15 (skipped where it is not
     for (const [name, steps] of Object.entries(ADVISORY)) {
       test(name, async () => {
         expect(await play(ours(server), SETUP, steps)).toBe(await play(expected, SETUP, steps));
+      }, 60_000);
+    }
+  });
+
+  describe('rows', () => {
+    for (const [name, steps] of Object.entries(ROWS)) {
+      test(name, async () => {
+        expect(await play(ours(server), SETUP, steps)).toBe(await play(expected, SETUP, steps));
+      }, 60_000);
+    }
+
+    for (const holder of HOLDERS) {
+      test(`who comes after: ${holder}`, async () => {
+        for (const comer of COMERS) {
+          const steps: Step[] = [
+            ['1', 'begin'],
+            ['1', holder],
+            ['2', comer],
+            ['1', 'rollback'],
+          ];
+          expect(await play(ours(server), SETUP, steps)).toBe(await play(expected, SETUP, steps));
+        }
       }, 60_000);
     }
   });

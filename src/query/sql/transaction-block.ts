@@ -73,7 +73,7 @@ export class TransactionBlock {
   #objectsSeen: CatalogObjects | undefined;
   /** Rows that were written, by table; counted when the transaction commits. */
   readonly #changes: { readonly table: TableId; readonly change: RowChange; readonly rows: number }[] = [];
-  #statementMark: { readonly mark: Savepoint; readonly deferred: number } | undefined;
+  #statementMark: (Pick<SavepointEntry, 'deferred' | 'advisory'> & { readonly mark: Savepoint }) | undefined;
   readonly #engine: SqlEngine;
   readonly #parameters: SessionParameters;
   readonly #label: string;
@@ -312,7 +312,11 @@ export class TransactionBlock {
     this.sequences.beginStatement();
     this.#statementMark = undefined;
     if (this.#engine.sequences.size === 0 || this.transaction === undefined) return;
-    this.#statementMark = { mark: this.transaction.savepoint(), deferred: this.deferredChecks };
+    this.#statementMark = {
+      mark: this.transaction.savepoint(),
+      deferred: this.deferredChecks,
+      advisory: this.advisory.mark(),
+    };
   }
 
   /** Harmless when the transaction has ended. */
@@ -321,7 +325,7 @@ export class TransactionBlock {
     this.#statementMark = undefined;
     if (marked === undefined || this.transaction === undefined) return;
     this.transaction.rollbackTo(marked.mark);
-    this.rolledBackTo(marked.deferred);
+    this.rolledBackTo(marked);
     this.heldTables.clear();
   }
 

@@ -8,6 +8,7 @@
 import type { CommonTableExpr, Node, SelectStmt, WithClause } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { commonType, type SqlType, titleOf } from '../types/types.ts';
+import { lockingTitle } from './bind-locking.ts';
 import { bindRowCount, bindSimpleSelect, bindSortKey } from './bind-select.ts';
 import {
   type BoundColumn,
@@ -65,7 +66,8 @@ function bindBody(select: SelectStmt, context: QueryContext, frame: Frame, keeps
   const { sortClause, limitCount, limitOffset, lockingClause } = select;
   if (lockingClause !== undefined) {
     const what = isOperation ? 'UNION/INTERSECT/EXCEPT' : 'VALUES';
-    const message = isOperation ? `FOR UPDATE is not allowed with ${what}` : `FOR UPDATE cannot be applied to ${what}`;
+    const title = lockingTitle(lockingClause[0]);
+    const message = isOperation ? `${title} is not allowed with ${what}` : `${title} cannot be applied to ${what}`;
     throw new SqlError('feature_not_supported', message);
   }
   if (sortClause === undefined && limitCount === undefined && limitOffset === undefined) return rows;

@@ -7,12 +7,12 @@ import type { Node, SelectStmt } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { titleOf } from '../types/types.ts';
 import { bindFrom } from './bind-from.ts';
+import { bindLocking, lockingTitle } from './bind-locking.ts';
 import { bindTargets } from './bind-targets.ts';
 import type { Windows } from './bind-window.ts';
 import {
   type BoundColumn,
   type BoundExpression,
-  type BoundLocking,
   type BoundSelect,
   type BoundSortKey,
   type BoundWindowCalls,
@@ -70,13 +70,9 @@ export function bindSimpleSelect(
   }
   const grouped =
     groupBy !== undefined || having !== undefined || binder.aggregates.length > 0 || binder.groupings.length > 0;
-  const locking = bindLocking(select.lockingClause ?? [], scope);
-  if (locking !== undefined) {
-    refuseLocking(select, binder);
-    if (from !== undefined && from.relation.kind !== 'scan') {
-      throw notSupported('FOR UPDATE of several tables', placeIn(select.lockingClause));
-    }
-  }
+  const { lockingClause } = select;
+  if (lockingClause !== undefined) refuseLocking(select, binder, lockingTitle(lockingClause[0]));
+  const locking = lockingClause && bindLocking(lockingClause, from?.relation);
   if (distinct) checkDistinctOrder(columns, orderBy);
   if (on.length > 0) checkDistinctOnOrder(on, orderBy, placeIn(distinctOn));
   const shared = {
@@ -87,7 +83,7 @@ export function bindSimpleSelect(
     limit,
     offset,
     withTies,
-    locking: from === undefined ? undefined : locking,
+    locking,
   } as const;
   const distinctKeys = on.length === 0 ? undefined : on;
   const { bound: windows } = binder.windows;
@@ -177,7 +173,7 @@ function mapWindow(
 }
 
 /** As PostgreSQL words it, the first reason of several. */
-function refuseLocking(select: SelectStmt, binder: ExpressionBinder): void {
+function refuseLocking(select: SelectStmt, binder: ExpressionBinder, title: string): void {
   const reason =
     select.distinctClause !== undefined
       ? 'DISTINCT clause'
@@ -193,7 +189,7 @@ function refuseLocking(select: SelectStmt, binder: ExpressionBinder): void {
                 ? 'set-returning functions in the target list'
                 : undefined;
   if (reason === undefined) return;
-  throw new SqlError('feature_not_supported', `FOR UPDATE is not allowed with ${reason}`);
+  throw new SqlError('feature_not_supported', `${title} is not allowed with ${reason}`);
 }
 
 /** What DISTINCT has made of the rows can only be sorted by what is left of them. */
@@ -318,25 +314,4 @@ export function bindRowCount(node: Node | undefined, title: string, context: Bin
   throw new SqlError('datatype_mismatch', `argument of ${title} must be type bigint, not type ${titleOf(bound.type)}`, {
     location: leftmost(bound),
   });
-}
-
-function bindLocking(nodes: readonly Node[], scope: Scope): BoundLocking | undefined {
-  let locking: BoundLocking | undefined;
-  for (const node of nodes) {
-    if (!('LockingClause' in node)) continue;
-    const { lockedRels, strength, waitPolicy } = node.LockingClause;
-    for (const relation of lockedRels ?? []) {
-      if (!('RangeVar' in relation) || scope.itemNamed(relation.RangeVar.relname ?? '') !== undefined) continue;
-      const { relname, location } = relation.RangeVar;
-      throw new SqlError('undefined_table', `relation "${relname}" in FOR UPDATE clause not found in FROM clause`, {
-        location,
-      });
-    }
-    const exclusive = strength === 'LCS_FORUPDATE' || strength === 'LCS_FORNOKEYUPDATE';
-    locking = {
-      mode: exclusive || locking?.mode === 'exclusive' ? 'exclusive' : 'share',
-      wait: waitPolicy === 'LockWaitError' ? 'nowait' : waitPolicy === 'LockWaitSkip' ? 'skip' : 'block',
-    };
-  }
-  return locking;
 }

@@ -132,8 +132,15 @@ export interface BoundSortKey {
   readonly nullsFirst: boolean;
 }
 
+/** From the weakest to the strongest: FOR KEY SHARE, SHARE, NO KEY UPDATE, UPDATE. */
+export type RowLockStrength = 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
+
+/** Rows of one table that a query locks. */
 export interface BoundLocking {
-  readonly mode: 'exclusive' | 'share';
+  readonly table: CatalogTable;
+  /** Where the table's row begins in a row of FROM. */
+  readonly offset: number;
+  readonly strength: RowLockStrength;
   readonly wait: 'block' | 'nowait' | 'skip';
 }
 
@@ -257,7 +264,8 @@ export interface BoundSelect {
   readonly offset: BoundExpression | undefined;
   /** Rows that sort as the last one within the limit belong to it. */
   readonly withTies: boolean;
-  readonly locking: BoundLocking | undefined;
+  /** Undefined for a query that asks for none. */
+  readonly locking: readonly BoundLocking[] | undefined;
 }
 
 export interface BoundValues {

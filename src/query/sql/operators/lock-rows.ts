@@ -11,25 +11,32 @@
  * and the snapshot itself moves forward, which no open cursor would survive.
  */
 
+import { unreachable } from '../../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { type Bytes, equalBytes } from '../../../base/bytes.ts';
+import { referenceKey } from '../../../models/relational/index-keys.ts';
 import type { Key } from '../../../storage/key-range.ts';
+import type { RowLockStrength } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { SqlError } from '../sql-error.ts';
 import { drain } from './drain.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import type { EvaluateLater } from './subquery.ts';
 
 export interface LockRowsOptions {
-  readonly mode: 'exclusive' | 'share';
+  /** DELETE, and UPDATE of keys, lock more when they write. */
+  readonly strength: RowLockStrength;
   readonly wait: 'block' | 'nowait' | 'skip';
   /** What a row must still meet; undefined when anything will do. */
   readonly condition: EvaluateLater | undefined;
   /** Where the table's row begins in a row of the input; missing: at its beginning. What else a row holds stays. */
   readonly offset?: number;
+  /** How many rows are wanted of it first: no more are locked for them than have to be. Missing: all. */
+  readonly rowsWanted?: number;
 }
 
-/** Rows locked at a time when the whole input was read before: a LIMIT above should not lock much more than it needs. */
+/** Rows locked at a time when the whole input was read before. */
 const BATCH_ROWS = 64;
 
 export class LockRows implements Operator {
@@ -39,6 +46,10 @@ export class LockRows implements Operator {
   readonly #context: ExecutionContext;
   #held: ExecutionRow[] | undefined;
   #position = 0;
+  /** Of the input's last batch, from `#restFrom` on: what there was no wish for yet. */
+  #rest: RowBatch = [];
+  #restFrom = 0;
+  #passed = 0;
 
   constructor(input: Operator, table: CatalogTable, options: LockRowsOptions, context: ExecutionContext) {
     this.#input = input;
@@ -68,7 +79,31 @@ export class LockRows implements Operator {
 
   /** One batch locked; empty when none of its rows was left; undefined at the end. */
   #attempt(): Awaitable<RowBatch | undefined> {
-    return whenReady(this.#pull(), (batch) => batch && this.#lock(batch));
+    return whenReady(this.#slice(), (batch) => {
+      if (batch === undefined) return undefined;
+      return whenReady(this.#lock(batch), (locked) => {
+        this.#passed += locked.length;
+        return locked;
+      });
+    });
+  }
+
+  /** The next rows to lock: whole batches, or no more than are wanted. */
+  #slice(): Awaitable<RowBatch | undefined> {
+    const { rowsWanted = Number.POSITIVE_INFINITY } = this.#options;
+    if (rowsWanted === Number.POSITIVE_INFINITY) return this.#pull();
+    if (this.#restFrom < this.#rest.length) {
+      const from = this.#restFrom;
+      const wanted = rowsWanted - this.#passed;
+      this.#restFrom = Math.min(this.#rest.length, from + (wanted > 0 ? wanted : BATCH_ROWS));
+      return this.#rest.slice(from, this.#restFrom);
+    }
+    return whenReady(this.#pull(), (batch) => {
+      if (batch === undefined || batch.length === 0) return batch;
+      this.#rest = batch;
+      this.#restFrom = 0;
+      return this.#slice();
+    });
   }
 
   #pull(): Awaitable<RowBatch | undefined> {
@@ -96,15 +131,69 @@ export class LockRows implements Operator {
   }
 
   #lock(batch: RowBatch): Awaitable<RowBatch> {
-    const { mode, wait } = this.#options;
     const keys = batch.map((row) => this.#table.codec.keys.keyOf(this.#own(row)));
-    return whenReady(this.#context.lock(keys, { mode, wait }), (locked) => {
+    return whenReady(this.#lockKeys(keys), (locked) => {
       const kept = locked.length === keys.length ? batch : rowsOf(batch, keys, locked);
       const keptKeys = locked.length === keys.length ? keys : locked;
       if (this.#context.transaction.isolation !== 'readCommitted' || this.#context.nothingNewer) return kept;
       if (this.#context.wroteBefore) this.#context.transaction.beginStatement();
       return this.#reread(kept, keptKeys);
     });
+  }
+
+  /**
+   * Rows in use by whoever changes them are one key, what foreign keys rely on is another one: so the weakest lock lets
+   * changes of other columns pass. @returns those of `keys` that were locked.
+   */
+  #lockKeys(keys: readonly Key[]): Awaitable<readonly Key[]> {
+    const { strength, wait } = this.#options;
+    const lock = (wanted: readonly Key[], mode: 'exclusive' | 'share'): Awaitable<readonly Key[]> => {
+      try {
+        const locked = this.#context.lock(wanted, { mode, wait });
+        return isPromise(locked) ? locked.catch((error) => this.#refuse(error)) : locked;
+      } catch (error) {
+        return this.#refuse(error);
+      }
+    };
+    const { table, keyspace, codec } = this.#table;
+    const references = (rows: readonly Key[]): readonly Key[] =>
+      rows.map((key) => referenceKey(keyspace, table, codec.keys, key));
+    /** Those of `rows` whose references were locked. */
+    const lockReferences = (rows: readonly Key[], mode: 'exclusive' | 'share'): Awaitable<readonly Key[]> => {
+      const wanted = references(rows);
+      return whenReady(lock(wanted, mode), (locked) => {
+        if (locked.length === wanted.length) return rows;
+        let next = 0;
+        return rows.filter((_, i) => {
+          const isLocked = next < locked.length && equalBytes(wanted[i]!, locked[next]!);
+          if (isLocked) next++;
+          return isLocked;
+        });
+      });
+    };
+    switch (strength) {
+      case 'noKeyUpdate':
+        return lock(keys, 'exclusive');
+      case 'share':
+        return lock(keys, 'share');
+      case 'update':
+        return whenReady(lock(keys, 'exclusive'), (locked) => lockReferences(locked, 'exclusive'));
+      case 'keyShare':
+        // Against the snapshot only the row itself tells whether it has changed.
+        if (this.#context.transaction.isolation === 'readCommitted') return lockReferences(keys, 'share');
+        return whenReady(lock(keys, 'share'), (locked) => lockReferences(locked, 'share'));
+      default:
+        return unreachable(strength);
+    }
+  }
+
+  /** Says of which table it was. */
+  #refuse(error: unknown): never {
+    if (!(error instanceof SqlError) || this.#options.wait !== 'nowait' || error.condition !== 'lock_not_available') {
+      throw error;
+    }
+    const message = `could not obtain lock on row in relation "${this.#table.table.name}"`;
+    throw new SqlError('lock_not_available', message, { cause: error.cause });
   }
 
   /** The table's part of a row. */

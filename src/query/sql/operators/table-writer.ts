@@ -51,6 +51,8 @@ export interface WriteRules {
   readonly indexes: readonly WriteIndex[];
   /** Foreign keys of other tables, or of this one, to this one. */
   readonly incoming: readonly { readonly child: CatalogTable; readonly key: ForeignKey }[];
+  /** Columns of unique keys: who changes them takes the row away from whoever refers to it by them. */
+  readonly keyColumns: readonly number[];
   /** What a column holds when nothing is said about it, for SET DEFAULT. */
   readonly defaults: (position: number) => Evaluate;
   /** The rules of a table that foreign keys tie to this one. */
@@ -241,12 +243,10 @@ export class TableWriter {
     return slots;
   }
 
-  /** What rows of other tables may rely on, and would have to be told of: locked before it goes. */
+  /** What rows of other tables, and FOR KEY SHARE, rely on: locked before it goes. */
   #releases(old: ExecutionRow, oldKey: Key, row: ExecutionRow | undefined): readonly Key[] {
-    const { table, incoming } = this.rules;
-    const gone = incoming.some(
-      ({ key }) => row === undefined || key.referenced.some((position) => !sameValue(old[position]!, row[position]!)),
-    );
+    const { table, keyColumns } = this.rules;
+    const gone = row === undefined || keyColumns.some((position) => !sameValue(old[position]!, row[position]!));
     return gone ? [referenceKey(table.keyspace, table.table, table.codec.keys, oldKey)] : [];
   }
 

@@ -186,7 +186,7 @@ function planTargets({ table, where, from }: BoundUpdate | BoundDelete, scope: P
   const target: BoundScan = { kind: 'scan', table, alias: table.table.name };
   const own = rowWidth(table.table);
   const condition = where && compileLater(where, scope);
-  const options = { mode: 'exclusive', wait: 'block', condition } as const;
+  const options = { strength: 'noKeyUpdate', wait: 'block', condition } as const;
   if (from === undefined) {
     const planned = planScan(target, where === undefined ? [] : conjuncts(where), scope);
     return {

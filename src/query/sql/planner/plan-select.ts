@@ -11,6 +11,7 @@ import {
   type BoundCte,
   type BoundExpression,
   type BoundModify,
+  type BoundRelation,
   type BoundRows,
   type BoundSelect,
   type BoundSetOperation,
@@ -19,9 +20,11 @@ import {
   type BoundWith,
   columnAt,
   columnsOf,
+  conjunction,
   conjuncts,
   hasSubquery,
   sameExpression,
+  shifted,
   widthOf,
 } from '../binder/bound.ts';
 import { SLOTS_OF_BINDING_MAX } from '../binder/scope.ts';
@@ -392,6 +395,20 @@ function groupsOf({ from, grouping }: BoundSelect, input: Planned, scope: PlanSc
   );
 }
 
+/** What a row of FROM must still meet once a part of it is read anew; the ON of outer joins is not asked again. */
+function lockConditions(from: BoundRelation | undefined, where: BoundExpression | undefined): BoundExpression[] {
+  const conditions = where === undefined ? [] : [where];
+  const visit = (relation: BoundRelation, offset: number): void => {
+    if (relation.kind !== 'join') return;
+    const { type, left, right, condition } = relation;
+    if (type === 'inner' && condition !== undefined) conditions.push(shifted(condition, offset));
+    visit(left, offset);
+    visit(right, offset + widthOf(left));
+  };
+  if (from !== undefined) visit(from, 0);
+  return conditions;
+}
+
 function planSelect(given: BoundSelect, scope: PlanScope): Planned {
   const { from, where, locking, distinct, withTies } = given;
   const conditions = where === undefined ? [] : conjuncts(where);
@@ -448,7 +465,8 @@ function planSelect(given: BoundSelect, scope: PlanScope): Planned {
           return sortKey({ ...key, expression: columnAt(place, key.expression) }, (each) => each);
         })
       : keys;
-  const relocked = locking !== undefined && where !== undefined ? compileLater(where, scope) : undefined;
+  const rechecked = locking === undefined || locking.length === 0 ? [] : lockConditions(from, where);
+  const relocked = rechecked.length === 0 ? undefined : compileLater(conjunction(rechecked), scope);
   const counts = planRowCounts(select, scope);
   const below = planned;
   const watchTop = (context: ExecutionContext, operator: Operator): Operator =>
@@ -474,8 +492,9 @@ function planSelect(given: BoundSelect, scope: PlanScope): Planned {
       operator = new Distinct(operator, onTypes, context, on);
       if (top !== uniqueNode) operator = watch(context, uniqueNode, operator);
     }
-    if (locking !== undefined && from?.kind === 'scan') {
-      operator = new LockRows(operator, from.table, { ...locking, condition: relocked }, context);
+    const rowsWanted = withTies ? Number.POSITIVE_INFINITY : needed;
+    for (const { table, ...options } of locking ?? []) {
+      operator = new LockRows(operator, table, { ...options, rowsWanted, condition: relocked }, context);
     }
     const limited = counts !== undefined;
     if (limited && !distinct) operator = limit(operator, wanted, skip, context);

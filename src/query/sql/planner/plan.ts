@@ -175,7 +175,7 @@ const VERBS = { insert: 'INSERT', update: 'UPDATE', delete: 'DELETE' } as const;
 /** Tables whose rows a query locks. */
 function lockedTables(query: BoundRows): readonly CatalogTable[] {
   if (query.kind !== 'select' || query.locking === undefined) return [];
-  return query.from?.kind === 'scan' ? [query.from.table] : [];
+  return query.locking.map(({ table }) => table);
 }
 
 /** @param source Asked for data once the plan runs. */

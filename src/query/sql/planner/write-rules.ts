@@ -39,6 +39,7 @@ function compileRules(table: CatalogTable): WriteRules {
       }),
     })),
     incoming: incomingKeys(table),
+    keyColumns: keyColumns(table),
     defaults: (position) => {
       let value = defaults.get(position);
       if (value === undefined) {
@@ -60,6 +61,17 @@ function incomingKeys(table: CatalogTable): readonly { readonly child: CatalogTa
     }
   }
   return keys;
+}
+
+/** Columns that a foreign key may refer to. */
+function keyColumns({ table, indexes }: CatalogTable): readonly number[] {
+  const positions = new Set(table.primaryKey);
+  for (const { index } of indexes) {
+    const columns = index.parts.map(({ column }) => column);
+    if (!index.unique || index.predicate !== undefined || columns.includes(undefined)) continue;
+    for (const column of columns) positions.add(column!);
+  }
+  return [...positions];
 }
 
 /** Whether an UPDATE of these columns can create keys that must be free, or moves rows under a scan. */
