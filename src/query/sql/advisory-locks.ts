@@ -10,7 +10,7 @@
  * unlocked as often as it was locked, by `unlockAll`, or with the session. A rollback does not give it back.
  */
 
-import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Key } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
