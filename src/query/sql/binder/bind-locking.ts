@@ -5,8 +5,9 @@
 
 import type { Node } from '@pgsql/types';
 import { unreachable } from '../../../base/assert.ts';
+import type { RowLockStrength } from '../operators/lock-rows.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { type BoundLocking, type BoundRelation, type RowLockStrength, widthOf } from './bound.ts';
+import { type BoundLocking, type BoundRelation, widthOf } from './bound.ts';
 
 const STRENGTHS: readonly RowLockStrength[] = ['keyShare', 'share', 'noKeyUpdate', 'update'];
 const WAITS = ['block', 'skip', 'nowait'] as const;

@@ -16,6 +16,7 @@ import { rowWidth } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { AggregateFunction } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
+import type { RowLockStrength } from '../operators/lock-rows.ts';
 import type { WindowFunction } from '../operators/window-functions.ts';
 import type { Cast } from '../types/cast.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
@@ -131,9 +132,6 @@ export interface BoundSortKey {
   readonly descending: boolean;
   readonly nullsFirst: boolean;
 }
-
-/** From the weakest to the strongest: FOR KEY SHARE, SHARE, NO KEY UPDATE, UPDATE. */
-export type RowLockStrength = 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
 
 /** Rows of one table that a query locks. */
 export interface BoundLocking {

@@ -16,13 +16,15 @@ import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts
 import { type Bytes, equalBytes } from '../../../base/bytes.ts';
 import { referenceKey } from '../../../models/relational/index-keys.ts';
 import type { Key } from '../../../storage/key-range.ts';
-import type { RowLockStrength } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { SqlError } from '../sql-error.ts';
 import { drain } from './drain.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import type { EvaluateLater } from './subquery.ts';
+
+/** From the weakest to the strongest: FOR KEY SHARE, SHARE, NO KEY UPDATE, UPDATE. */
+export type RowLockStrength = 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
 
 export interface LockRowsOptions {
   /** DELETE, and UPDATE of keys, lock more when they write. */
