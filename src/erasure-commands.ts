@@ -118,9 +118,11 @@ function tellScrub(report: ScrubReport, volumeId: number, out: Out): void {
     out(`rotten: and ${rot.length - ROT_SHOWN_MAX} more blocks, ${repaired.length} repaired`);
   if (unrepairable.length > 0) out(`${unrepairable.length} blocks are beyond repair`);
   for (const block of disputed.slice(0, ROT_SHOWN_MAX)) out(`shards contradict each other at ${block * blockBytes}`);
-  if (report.wrongRows > 0) out(`${report.wrongRows} rows of the index (.ecx) are wrong: decode, then orbit blobs fix`);
+  if (report.indexRebuilt) out('the index (.ecx) was damaged, and was written anew from the shards');
+  if (report.wrongRows > 0) out(`${report.wrongRows} rows of the index (.ecx) are wrong: rebuild`);
   if (report.checksumsWritten) out('checksums written');
-  if (lost.length + rot.length + disputed.length + report.wrongRows === 0) out('all shards are there and sound');
+  if (lost.length + rot.length + disputed.length + report.wrongRows === 0 && !report.indexRebuilt)
+    out('all shards are there and sound');
 }
 
 /** Says what a volume is. Changes nothing but to finish what a crash cut short. */
@@ -169,7 +171,7 @@ async function onVolume<T>(
   return locked(directory, async () => {
     for (const file of await newNodePlatform().files.list(directory)) {
       const name = parseVolumeFileName(file);
-      if (name?.volumeId !== volumeId || !['.dat', '.ecx', '.ecwork'].includes(name.extension)) continue;
+      if (name?.volumeId !== volumeId || !/^\.(?:dat|ecx|ecwork|ec\d\d)$/.test(name.extension)) continue;
       return work(`${directory}/${volumeBaseName(name)}`, name);
     }
     throw new OperationError('not_found', `there is no volume ${volumeId} in ${directory}`);

@@ -53,6 +53,22 @@ describe('a set of volumes', () => {
     });
   });
 
+  it('names shards whose index is lost', async () => {
+    const { simulation, node, open } = newMachine();
+    await simulation.time.run(async () => {
+      await node.files.makeDirectory('/blobs');
+      for (const name of ['c_7.ec00', 'c_7.ec13', '8.ec01', '8.dat']) {
+        await node.files.writeAtomic(`/blobs/${name}`, Buffer.from([3, 0, 0, 0, 0, 0, 0, 0]));
+      }
+      const set = await open();
+      expect(set.broken).toMatchObject([
+        { volumeId: 7, collection: 'c', reason: 'the index of the shards of volume 7 is lost' },
+      ]);
+      expect(set.get(8)).toBeDefined();
+      await set.close();
+    });
+  });
+
   it('vacuums by itself, removes volumes whose time is over, and takes deletes only on an almost full disk', async () => {
     const { simulation, disk, node, open, write } = newMachine({ freeBytesMin: 100_000 });
     const set = await simulation.time.run(open);

@@ -249,6 +249,7 @@ export class VolumeSet {
       const parsed = parseVolumeFileName(name);
       // With a `.dat` beside them, shards are what is left of a work that was cut short.
       const isShards = parsed?.extension === '.ecx' && !names.has(`${volumeBaseName(parsed)}.dat`);
+      if (parsed !== undefined && /^\.ec\d\d$/.test(parsed.extension)) this.#noteLostIndex(parsed, path, names);
       if (parsed === undefined || (parsed.extension !== '.dat' && !isShards)) continue;
       const { volumeId, collection } = parsed;
       try {
@@ -267,6 +268,19 @@ export class VolumeSet {
         this.#noteBroken(parsed, path, error);
       }
     }
+  }
+
+  /** Shards alone tell no needle: whoever has them is told once. */
+  #noteLostIndex(name: VolumeName, directory: string, names: ReadonlySet<string>): void {
+    const base = volumeBaseName(name);
+    if (names.has(`${base}.ecx`) || names.has(`${base}.dat`)) return;
+    if (this.broken.some(({ volumeId, collection }) => volumeId === name.volumeId && collection === name.collection)) {
+      return;
+    }
+    const error = new OperationError('corruption', `the index of the shards of volume ${name.volumeId} is lost`, {
+      hint: 'Write it anew from the shards: orbit blobs ec rebuild.',
+    });
+    this.#noteBroken(name, directory, error);
   }
 
   #noteBroken({ volumeId, collection }: VolumeName, directory: string, error: unknown): void {

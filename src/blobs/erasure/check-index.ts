@@ -11,10 +11,11 @@ import type { ShardReader } from './shard-reader.ts';
 
 const READ_ROWS = 65_536;
 
-/** @returns how many rows are wrong; those whose needles cannot be read are not counted. */
+/** @returns how many rows are wrong, 1 without an index; those whose needles cannot be read are not counted. */
 export async function checkIndex(context: ErasureContext, reader: ShardReader, signal?: AbortSignal): Promise<number> {
   const { base, index } = reader.info;
   const { rowBytes } = index;
+  if (!(await context.platform.files.exists(`${base}.ecx`))) return 1;
   const file = await context.platform.files.open(`${base}.ecx`, { mode: 'read' });
   try {
     const rows = Math.floor((await file.size()) / rowBytes);

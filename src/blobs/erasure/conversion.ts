@@ -53,6 +53,9 @@ export type Conversion = CodingState | DecidedState;
 /** What goes with a `.dat`. */
 export const NEEDLE_FILES: readonly string[] = ['.dat', '.idx', '.sdx', '.clean'];
 
+/** What is written beside shards without a marker, until it is decided. */
+const UNDECIDED: readonly string[] = ['.dat', '.idx', '.vif', '.ecx'];
+
 /** Of everything that belongs to shards. */
 export function erasureFiles(): readonly string[] {
   const shards = Array.from({ length: SHARDS_MAX }, (_, shard) => shardPath('', shard));
@@ -161,7 +164,10 @@ export async function recoverConversion(files: Files, base: string): Promise<Vol
     }
   }
   if (await files.exists(`${base}.dat`)) return 'needles';
-  return (await files.exists(`${base}.ecx`)) ? 'erasure' : 'none';
+  if (!(await files.exists(`${base}.ecx`))) return 'none';
+  // Of turning it back, or of its index, cut short before anything was decided: it begins anew.
+  if (state === undefined) for (const name of UNDECIDED) await files.remove(base + name + PART);
+  return 'erasure';
 }
 
 /** Writes a `.part`, synced. */

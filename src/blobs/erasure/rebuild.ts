@@ -6,7 +6,8 @@
  * its checksums are right. A rotten block is written over in place: whoever reads it meanwhile gets bytes that do not match
  * its checksum, before and during, and the block is computed from others until it is right.
  *
- * A volume without checksums gets them once all its shards are there and agree.
+ * A volume without checksums gets them once all its shards are there and agree. An index that is lost or damaged is written
+ * anew from shards that are whole (rebuild-index.ts).
  */
 
 import { hasCode, OperationError } from '../../base/errors.ts';
@@ -18,6 +19,7 @@ import { type ErasureContext, kernelOf, type WorkContext, type WorkOptions } fro
 import { examine, type Rot, ranges } from './examine.ts';
 import type { Stripe } from './layout.ts';
 import { runPipeline, SLOTS, STRIPE_BYTES } from './pipeline.ts';
+import { rebuildIndex } from './rebuild-index.ts';
 import { tooFewShards } from './reed-solomon.ts';
 import { directoryOf, type ErasureInfo, PART, readErasureInfo, ShardFiles, shardPath } from './shard-files.ts';
 import { ShardReader } from './shard-reader.ts';
@@ -50,8 +52,10 @@ export interface ScrubReport {
   readonly unrepairable: readonly Rot[];
   /** Blocks, without checksums, whose shards contradict each other so that nothing tells which of them are right. */
   readonly disputed: readonly number[];
-  /** Rows of the index that do not name the needle where they lead. */
+  /** Rows of the index that do not name the needle where they lead, afterwards; 1 for an index that is lost. */
   readonly wrongRows: number;
+  /** Rows were wrong, or the index was lost: it was written anew from the shards. */
+  readonly indexRebuilt: boolean;
   /** The volume had no checksums and has them now. */
   readonly checksumsWritten: boolean;
 }
@@ -76,7 +80,10 @@ export async function scrubVolume(context: WorkContext, base: string, options: S
       making.repaired.length === rot.length;
     const unprotected = info.checksums === undefined && whole && (options.repair || options.rebuild);
     if (unprotected) await writeChecksums(context, info);
-    const wrongRows = await checkIndex(context, reader, options.signal);
+    const before = await checkIndex(context, reader, options.signal);
+    const isIndexRebuilt = before > 0 && options.repair && whole;
+    if (isIndexRebuilt) await rebuildIndex(context, reader, options.signal);
+    const wrongRows = isIndexRebuilt ? await checkIndex(context, reader, options.signal) : before;
     return {
       bytes,
       compared: info.checksums === undefined ? 'shards' : 'checksums',
@@ -91,6 +98,7 @@ export async function scrubVolume(context: WorkContext, base: string, options: S
         .filter((one) => soundBeside(reader, one) < info.ratio.dataShards),
       disputed: [...reader.disputed],
       wrongRows,
+      indexRebuilt: isIndexRebuilt,
       checksumsWritten: unprotected,
     };
   } finally {

@@ -47,7 +47,7 @@ export class SortedIndex {
     try {
       const bytes = await file.size();
       const { rowBytes } = layout;
-      if (bytes % rowBytes !== 0) throw new OperationError('corruption', `${file.path} ends within a row`);
+      if (bytes % rowBytes !== 0) throw damaged(file, 'ends within a row');
       const rows = bytes / rowBytes;
       const firstIds = new BigUint64Array(Math.ceil(rows / PAGE_ROWS));
       const whole = bytes <= WHOLE_BYTES_MAX ? Buffer.allocUnsafeSlow(bytes) : undefined;
@@ -63,7 +63,7 @@ export class SortedIndex {
         for (let at = 0; at < count; at += rowBytes, row++) {
           const id = buffer.readBigUInt64BE(at);
           if (id <= before) {
-            throw new OperationError('corruption', `${file.path} is not in order at row ${row}`);
+            throw damaged(file, `is not in order at row ${row}`);
           }
           before = id;
           if (row % PAGE_ROWS === 0) firstIds[row / PAGE_ROWS] = id;
@@ -124,4 +124,13 @@ export class SortedIndex {
   close(): Promise<void> {
     return this.#file.close();
   }
+}
+
+function damaged(file: File, how: string): OperationError {
+  const isOfShards = file.path.endsWith('.ecx');
+  return new OperationError(
+    'corruption',
+    `${file.path} ${how}`,
+    isOfShards ? { hint: 'Write it anew from the shards: orbit blobs ec rebuild.' } : {},
+  );
 }
