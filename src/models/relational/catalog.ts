@@ -144,6 +144,32 @@ export async function putName(
   transaction.put(key, encodeName(relation));
 }
 
+/** A relation and the name that it has in its schema. */
+export interface NamedRelation extends RelationName {
+  readonly name: string;
+}
+
+/** Everything in a schema as the transaction sees it, indexes too, in no order. */
+export async function relationsOf(
+  transaction: Transaction,
+  keyspace: Keyspace,
+  schemaId: number,
+): Promise<readonly NamedRelation[]> {
+  const found: NamedRelation[] = [];
+  const cursor = transaction.scan(keyspace.catalog.range(['table-name']));
+  try {
+    for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+      for (const { key, value } of batch) {
+        const [, name, id] = keyspace.catalog.decode(key);
+        if (Number(id ?? PUBLIC_SCHEMA) === schemaId) found.push({ ...decodeName(value), name: String(name) });
+      }
+    }
+  } finally {
+    cursor.close();
+  }
+  return found;
+}
+
 export function deleteName(
   transaction: Transaction,
   keyspace: Keyspace,

@@ -35,6 +35,7 @@ import { asksForCatalog } from './binder/referenced-tables.ts';
 import type { SystemTables } from './catalog/system-tables.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import { LruCache } from './lru-cache.ts';
+import { isTemporary } from './temporary-relations.ts';
 import type { UserTypes } from './user-types.ts';
 
 const TABLES_MAX = 10_000;
@@ -88,6 +89,8 @@ export class CatalogCache {
   readonly isShared: boolean;
   /** Called when others are found to have changed the schema. */
   onOthersChange: () => void = () => {};
+  /** Told of schemas for temporary relations that are there when the catalog is first read: nobody's any more. */
+  onLeftOver: (schemas: readonly Schema[]) => void = () => {};
   readonly #store: Store;
   readonly #keyspace: Keyspace;
   readonly #types: Pick<UserTypes, 'ready'>;
@@ -156,6 +159,7 @@ export class CatalogCache {
         if (generation !== this.#generation) continue;
         this.#schemas = schemas;
         this.#schemasLoaded = true;
+        if (!this.isShared) this.onLeftOver(schemas.all().filter(isTemporary));
       } finally {
         reader.rollback();
       }

@@ -10,7 +10,7 @@ import type { ResultColumn } from './planner/plan.ts';
 import { closeRunning, tagOf } from './portal.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
-import type { SchemaChanges } from './schema-changes.ts';
+import { onCommitOf, type SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import type { StatementRunner } from './statement-runner.ts';
@@ -28,15 +28,18 @@ export async function createTableAs(
   const title = isView ? 'CREATE MATERIALIZED VIEW' : 'CREATE TABLE AS';
   if (query === undefined || !('SelectStmt' in query)) throw notSupported('CREATE TABLE AS EXECUTE');
   const { rel, colNames, skipData, options, onCommit } = into!;
-  if (rel!.relpersistence === 't') throw notSupported('a temporary table');
   if (rel!.relpersistence === 'u') throw notSupported('an unlogged table');
   if (options !== undefined) throw notSupported('storage parameters of CREATE TABLE AS');
-  if (onCommit !== undefined && onCommit !== 'ONCOMMIT_NOOP') throw notSupported('ON COMMIT');
   session.block.refuseReadOnly(title);
   const transaction = await schema.begin();
   const { keyspace } = session.engine;
   const { name } = relationName(rel!);
-  const target = schema.lookup.creation({ ...relationName(rel!), location: undefined });
+  const target = await schema.lookup.creationOf(
+    transaction,
+    { ...relationName(rel!), location: undefined },
+    rel!.relpersistence,
+  );
+  const rule = onCommitOf(onCommit, target);
   if ((await readName(transaction, keyspace, name, target.id)) !== undefined) {
     const message = `relation "${name}" already exists`;
     if (ifMissing !== true) throw new SqlError('duplicate_table', message);
@@ -66,7 +69,8 @@ export async function createTableAs(
     return;
   }
   const definition = { name, ...schemaField(target), columns, primaryKey: [], primaryKeyName: `${name}_pkey` };
-  await createTable(transaction, keyspace, definition, nextId());
+  const { id } = await createTable(transaction, keyspace, definition, nextId());
+  if (rule !== undefined) session.block.onCommitRules.set(id, rule);
   if (skipData === true) {
     sink.complete(title);
     return;

@@ -165,6 +165,12 @@ export class DropStatements {
     }
   }
 
+  /** As with CASCADE, and nobody is told. */
+  async dropQuietly(transaction: Transaction, table: Table): Promise<void> {
+    const entry = await this.#entry(transaction, { kind: 'table', table }, undefined, false);
+    await this.drop(transaction, [entry], true, { complete: () => {}, notice: () => {} });
+  }
+
   /** Views that need what is about to go. @param because What that is. @throws SqlError as `drop`. */
   async dropViews(
     transaction: Transaction,

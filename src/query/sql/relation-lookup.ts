@@ -3,16 +3,18 @@
  * goes, and how a relation is called in messages.
  */
 
-import { decodeName, type RelationName, readName } from '../../models/relational/catalog.ts';
+import { type RelationName, readName, relationsOf } from '../../models/relational/catalog.ts';
 import type { Schema } from '../../models/relational/schema.ts';
 import { PUBLIC_SCHEMA } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { quoteName } from './binder/deparse.ts';
 import { type QualifiedName, shownName } from './binder/names.ts';
 import type { Notice } from './results.ts';
-import { INFORMATION_SCHEMA, PG_CATALOG } from './search-path.ts';
+import { INFORMATION_SCHEMA, PG_CATALOG, TEMPORARY } from './search-path.ts';
+import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
+import { requireTemporarySchema } from './temporary-relations.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 
 export interface FoundRelation extends RelationName {
@@ -21,12 +23,14 @@ export interface FoundRelation extends RelationName {
 }
 
 export class RelationLookup {
+  readonly #session: SessionContext;
   readonly #engine: SqlEngine;
   readonly #block: TransactionBlock;
 
-  constructor(engine: SqlEngine, block: TransactionBlock) {
-    this.#engine = engine;
-    this.#block = block;
+  constructor(session: SessionContext) {
+    this.#session = session;
+    this.#engine = session.engine;
+    this.#block = session.block;
   }
 
   /**
@@ -59,6 +63,23 @@ export class RelationLookup {
     const found = await this.find(transaction, name);
     if (found !== undefined) return found;
     throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
+  }
+
+  /**
+   * Where a new relation of that name goes, when it may be temporary.
+   * @param persistence `t` of a temporary relation. @throws SqlError as `creation`, `invalid_table_definition`.
+   */
+  async creationOf(transaction: Transaction, name: QualifiedName, persistence: string | undefined): Promise<Schema> {
+    const isOwn =
+      name.schema === TEMPORARY || (name.schema !== undefined && name.schema === this.#block.temporary?.name);
+    if (persistence === 't' && name.schema !== undefined && !isOwn) {
+      if (this.#block.schemaNamed(name.schema) === undefined) throw missingSchema(name.schema, name.location);
+      throw new SqlError('invalid_table_definition', 'cannot create temporary relation in non-temporary schema', {
+        location: name.location,
+      });
+    }
+    if (persistence === 't' || isOwn) return requireTemporarySchema(transaction, this.#session);
+    return this.creation(name);
   }
 
   /** Where a new relation of that name goes. @throws SqlError `invalid_schema_name`, `insufficient_privilege`. */
@@ -94,21 +115,8 @@ export class RelationLookup {
   /** Names of everything in a schema, indexes too, in no order. */
   async contents(transaction: Transaction, schemaId: number): Promise<readonly FoundRelation[]> {
     const schema = this.#block.schemas.get(schemaId)!;
-    const { catalog } = this.#engine.keyspace;
-    const found: FoundRelation[] = [];
-    const cursor = transaction.scan(catalog.range(['table-name']));
-    try {
-      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
-        for (const { key, value } of batch) {
-          const [, name, id] = catalog.decode(key);
-          if (Number(id ?? PUBLIC_SCHEMA) === schemaId)
-            found.push({ ...decodeName(value), name: String(name), schema });
-        }
-      }
-    } finally {
-      cursor.close();
-    }
-    return found;
+    const relations = await relationsOf(transaction, this.#engine.keyspace, schemaId);
+    return relations.map((each) => ({ ...each, schema }));
   }
 }
 

@@ -16,6 +16,8 @@ import {
   redefineTable,
   truncateTable,
 } from '../../models/relational/catalog.ts';
+import { tableKey } from '../../models/relational/keys.ts';
+import type { Schema } from '../../models/relational/schema.ts';
 import { setPosition } from '../../models/relational/sequence.ts';
 import type { ForeignKey, Table, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
@@ -42,6 +44,7 @@ import type { SqlEngine } from './sql-engine.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import type { StatementRunner } from './statement-runner.ts';
 import { TableEditor } from './table-editor.ts';
+import { isTemporary, type OnCommit } from './temporary-relations.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import { TypeStatements } from './type-statements.ts';
 import { ViewStatements } from './view-statements.ts';
@@ -72,7 +75,8 @@ export class SchemaChanges {
     this.#engine = session.engine;
     this.#block = session.block;
     this.#runner = runner;
-    this.lookup = new RelationLookup(session.engine, session.block);
+    this.lookup = new RelationLookup(session);
+    session.block.onCommit = (transaction, id, action) => this.#endOfTransaction(transaction, id, action);
     this.sequences = new SequenceStatements(session, this);
     this.names = new RenameStatements(session, this);
     this.schemas = new SchemaStatements(session, this);
@@ -85,7 +89,9 @@ export class SchemaChanges {
     this.#block.refuseReadOnly('CREATE TABLE');
     const transaction = await this.begin();
     const context = this.#runner.bindContext([], false);
-    const schema = this.lookup.creation(relationName(statement.relation!));
+    const { relation } = statement;
+    const schema = await this.lookup.creationOf(transaction, relationName(relation!), relation!.relpersistence);
+    const onCommit = onCommitOf(statement.oncommit, schema);
     const { definition: bound, constraints, sequences } = bindCreateTable(statement, context, this.#evaluate());
     const definition = { ...bound, ...schemaField(schema) };
     const { keyspace } = this.#engine;
@@ -107,6 +113,7 @@ export class SchemaChanges {
     const table = await named(definition.primaryKeyName, () =>
       createTable(transaction, keyspace, { ...definition, columns }, id),
     );
+    if (onCommit !== undefined) this.#block.onCommitRules.set(id, onCommit);
     if (constraints.length > 0) {
       const editor = new TableEditor(table, true, options);
       const isForeign = ({ constraint }: (typeof constraints)[number]) => constraint.contype === 'CONSTR_FOREIGN';
@@ -115,6 +122,18 @@ export class SchemaChanges {
       editor.store();
     }
     sink.complete('CREATE TABLE');
+  }
+
+  /** ON COMMIT of a temporary table. */
+  async #endOfTransaction(transaction: Transaction, id: TableId, action: OnCommit): Promise<void> {
+    const { keyspace } = this.#engine;
+    if ((await transaction.get(tableKey(keyspace, id))) === undefined) {
+      this.#block.onCommitRules.delete(id);
+      return;
+    }
+    const table = await readTableById(transaction, keyspace, id);
+    if (action === 'delete') truncateTable(transaction, keyspace, table);
+    else await this.drops.dropQuietly(transaction, table);
   }
 
   async createIndex(statement: Statement<'IndexStmt'>, sink: Sink): Promise<void> {
@@ -457,6 +476,7 @@ export class SchemaChanges {
       },
       findById: async (id) => readTableById(transaction, keyspace, id),
       lock: (table) => this.lockTable(transaction, table),
+      isTemporary: ({ schema }) => schema !== undefined && schema === this.#block.temporary?.id,
       notice: (message) => sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message }),
       binder: (table) => binderOver(table, this.#runner.bindContext([], false)),
       createSequence: (table, { position, identity, options }) =>
@@ -469,6 +489,15 @@ export class SchemaChanges {
       dropViews: (views, because, cascade) => this.drops.dropViews(transaction, views, because, cascade, sink),
     };
   }
+}
+
+/** @throws SqlError for a table that is not temporary. */
+export function onCommitOf(clause: string | undefined, schema: Schema): OnCommit | undefined {
+  if (clause === undefined || clause === 'ONCOMMIT_NOOP') return undefined;
+  if (!isTemporary(schema)) {
+    throw new SqlError('invalid_table_definition', 'ON COMMIT can only be used on temporary tables');
+  }
+  return clause === 'ONCOMMIT_DROP' ? 'drop' : clause === 'ONCOMMIT_DELETE_ROWS' ? 'delete' : undefined;
 }
 
 const ALTERED: Readonly<Record<string, string>> = {

@@ -20,6 +20,7 @@ import type { SchemaChanges } from './schema-changes.ts';
 import { pathText } from './search-path.ts';
 import type { SessionContext } from './session-context.ts';
 import { notSupported, SqlError } from './sql-error.ts';
+import { isTemporary } from './temporary-relations.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 
@@ -137,6 +138,9 @@ export class SchemaStatements {
       throw new SqlError('wrong_object_type', `"${found.name}" is not a ${kind}`);
     }
     const target = this.#require(newschema);
+    if (isTemporary(target) || isTemporary(found.schema)) {
+      throw new SqlError('feature_not_supported', 'cannot move objects into or out of temporary schemas');
+    }
     if (found.kind === 'sequence') {
       const { owner } = this.#schema.sequences.state(found.id)!.definition;
       if (owner !== undefined) {

@@ -43,10 +43,13 @@ export class SequenceStatements {
 
   async create(statement: CreateSeqStmt, sink: Sink): Promise<void> {
     this.#session.block.refuseReadOnly('CREATE SEQUENCE');
-    if (statement.sequence?.relpersistence === 't') throw notSupported('a temporary sequence');
     const transaction = await this.#schema.begin();
     const { keyspace } = this.#session.engine;
-    const schema = this.#schema.lookup.creation({ ...relationName(statement.sequence!), location: undefined });
+    const schema = await this.#schema.lookup.creationOf(
+      transaction,
+      { ...relationName(statement.sequence!), location: undefined },
+      statement.sequence!.relpersistence,
+    );
     const { name } = relationName(statement.sequence!);
     if ((await readName(transaction, keyspace, name, schema.id)) !== undefined) {
       const message = `relation "${name}" already exists`;

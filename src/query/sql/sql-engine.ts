@@ -22,6 +22,7 @@ import { StatementTemplates } from './statement-template.ts';
 import { AutoAnalyze } from './statistics/auto-analyze.ts';
 import { StatisticsOfTables } from './statistics/table-statistics.ts';
 import { TableLocks } from './table-locks.ts';
+import { sweepTemporary } from './temporary-relations.ts';
 import type { SqlType } from './types/types.ts';
 import { UserTypes } from './user-types.ts';
 import { QueryMemory } from './workspace/query-memory.ts';
@@ -105,6 +106,7 @@ export class SqlEngine {
     this.systemTables = new SystemTables(this.keyspace);
     this.catalog = new CatalogCache(this.store, this.keyspace, this.types, this.systemTables);
     this.sequences = new Sequences(this.store, this.keyspace, this.platform);
+    this.catalog.onLeftOver = (schemas) => void sweepTemporary(this, schemas);
     this.catalog.onOthersChange = () => {
       this.sequences.outdate();
       this.types.outdate();

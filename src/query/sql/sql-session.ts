@@ -36,6 +36,7 @@ import { endsBlock, isQuery, utilityColumns } from './statement-kinds.ts';
 import { type GivenParameters, StatementRunner } from './statement-runner.ts';
 import type { TemplateMatch } from './statement-template.ts';
 import { translateStoreError } from './store-errors.ts';
+import { sweepTemporary } from './temporary-relations.ts';
 import { TransactionBlock } from './transaction-block.ts';
 import type { SqlValue } from './types/types.ts';
 import { UtilityStatements } from './utility-statements.ts';
@@ -297,6 +298,8 @@ export class SqlSession {
     this.#block.endTransaction();
     this.#advisory.close();
     this.statements.clear();
+    const { temporary } = this.#block;
+    if (temporary !== undefined) void sweepTemporary(this.engine, [temporary]);
   }
 
   #sleep(ms: number): Promise<void> {

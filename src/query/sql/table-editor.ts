@@ -37,6 +37,7 @@ export interface EditorOptions extends PassOptions {
   find(name: QualifiedName): Promise<CatalogTable | undefined>;
   /** Keeps everyone out who writes to the table, until the end of the transaction. */
   lock(table: Table): Promise<void>;
+  isTemporary(table: Table): boolean;
   notice(message: string): void;
   /** For expressions that the statement holds. */
   binder(table: CatalogTable): ExpressionBinder;
@@ -270,6 +271,12 @@ export class TableEditor {
     const isSelf = named.table.id === this.table.id;
     const found = isSelf ? this.#opened() : named;
     const parent = found.table;
+    const isTemporary = this.#options.isTemporary(this.table);
+    if (isTemporary !== this.#options.isTemporary(parent)) {
+      const what = isTemporary ? 'temporary' : 'permanent';
+      const message = `constraints on ${what} tables may reference only ${what} tables`;
+      throw new SqlError('invalid_table_definition', message);
+    }
     const names = column === undefined ? stringsOf(constraint.fk_attrs) : [column];
     const columns = names.map((name) => {
       const position = this.table.columns.findIndex((each) => each.name === name);

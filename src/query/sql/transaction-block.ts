@@ -23,6 +23,7 @@ import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
 import type { RowChange } from './statistics/table-statistics.ts';
+import { isTemporary, type OnCommit } from './temporary-relations.ts';
 import type { Workspace } from './workspace/workspace.ts';
 
 interface SavepointEntry {
@@ -56,6 +57,13 @@ export class TransactionBlock {
   /** The version of the schema that the transaction saw last, where others may change it. */
   schemaVersion: number | undefined;
   readonly savepoints: SavepointEntry[] = [];
+  /** What ON COMMIT says of temporary tables that this session has made, by id. */
+  readonly onCommitRules = new Map<TableId, OnCommit>();
+  /** Does what one of those rules says. */
+  onCommit: (transaction: Transaction, table: TableId, action: OnCommit) => Promise<void> = async () => {};
+  #ranOnCommit = false;
+  /** The name of the session's schema for temporary relations, once it has made one. */
+  temporaryName: string | undefined;
   /** Checks of deferrable constraints that are left to the end of the transaction. */
   readonly #deferred: (() => Awaitable<void>)[] = [];
   /** What SET CONSTRAINTS said; under '' what it said of all. */
@@ -203,13 +211,20 @@ export class TransactionBlock {
     const setting = this.#parameters.searchPath;
     const { schemas } = this;
     if (this.#path?.setting !== setting || this.#path.schemas !== schemas) {
-      this.#path = { setting, schemas, path: resolvePath(setting, schemas, this.#user, undefined) };
+      this.#path = { setting, schemas, path: resolvePath(setting, schemas, this.#user, this.temporary) };
     }
     return this.#path.path;
   }
 
+  /** The session's schema for temporary relations. */
+  get temporary(): Schema | undefined {
+    return this.temporaryName === undefined ? undefined : this.schemas.named(this.temporaryName);
+  }
+
   schemaNamed(name: string): Schema | undefined {
-    return schemaNamed(name, this.schemas, undefined);
+    const found = schemaNamed(name, this.schemas, this.temporary);
+    // Those of other sessions are nobody's business.
+    return found !== undefined && isTemporary(found) && found.name !== this.temporaryName ? undefined : found;
   }
 
   /** Where a name is looked for, in order. */
@@ -275,9 +290,20 @@ export class TransactionBlock {
     this.sequences.own.clear();
   }
 
+  async #runOnCommit(): Promise<void> {
+    this.#ranOnCommit = true;
+    const { transaction } = this;
+    if (transaction === undefined) return;
+    transaction.beginStatement();
+    for (const [table, action] of [...this.onCommitRules]) await this.onCommit(transaction, table, action);
+  }
+
   /** @throws SqlError of a deferred check, and errors of the store. */
   commit(): Awaitable<void> {
     if (this.#deferred.length > 0) return this.#runDeferred().then(() => this.commit());
+    if (this.onCommitRules.size > 0 && this.wrote && !this.#ranOnCommit) {
+      return this.#runOnCommit().then(() => this.commit());
+    }
     if (this.sequences.own.size > 0) return this.#storeSequences().then(() => this.commit());
     const transaction = this.transaction;
     if (transaction === undefined) {
@@ -347,6 +373,7 @@ export class TransactionBlock {
     this.transaction = undefined;
     this.status = 'none';
     this.wrote = false;
+    this.#ranOnCommit = false;
     this.schemaChanged = false;
     this.isolation = undefined;
     this.readOnly = undefined;

@@ -18,6 +18,7 @@ import type { SessionContext } from './session-context.ts';
 import { SettingStatements } from './setting-statements.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import { PlanOutdated, type StatementRunner } from './statement-runner.ts';
+import { dropContents } from './temporary-relations.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 
 /** More than the rows of a chunk that a client sends of a COPY, as they come. */
@@ -79,17 +80,7 @@ export class UtilityStatements {
     if ('AlterTableStmt' in node) return this.#schema.alterTable(node.AlterTableStmt, sink);
     if ('VacuumStmt' in node) return vacuumOrAnalyze(node.VacuumStmt, sink, this.#session, this.#runner);
     if ('CopyStmt' in node) return this.#copy(node.CopyStmt, sink);
-    if ('DiscardStmt' in node && node.DiscardStmt.target === 'DISCARD_ALL') {
-      if (this.#block.status === 'explicit') {
-        throw new SqlError('active_sql_transaction', 'DISCARD ALL cannot run inside a transaction block');
-      }
-      this.#session.parameters.resetAll();
-      this.#session.statements.clear();
-      this.#session.sequences.forget();
-      this.#block.advisory.unlockAll();
-      sink.complete('DISCARD ALL');
-      return undefined;
-    }
+    if ('DiscardStmt' in node) return this.#discard(node.DiscardStmt.target ?? 'DISCARD_ALL', sink);
     if ('DeallocateStmt' in node) {
       const { name } = node.DeallocateStmt;
       if (name === undefined) this.#session.statements.clear();
@@ -100,6 +91,24 @@ export class UtilityStatements {
       return undefined;
     }
     throw notSupported(statementTitle(kindOf(node)), placeIn(node));
+  }
+
+  async #discard(target: string, sink: Pick<ResultSink, 'complete'>): Promise<void> {
+    const isAll = target === 'DISCARD_ALL';
+    if (isAll && this.#block.status === 'explicit') {
+      throw new SqlError('active_sql_transaction', 'DISCARD ALL cannot run inside a transaction block');
+    }
+    if (isAll) {
+      this.#session.parameters.resetAll();
+      this.#session.statements.clear();
+      this.#block.advisory.unlockAll();
+    }
+    if (isAll || target === 'DISCARD_SEQUENCES') this.#session.sequences.forget();
+    if ((isAll || target === 'DISCARD_TEMP') && this.#block.temporary !== undefined) {
+      const transaction = await this.#schema.begin();
+      await dropContents(transaction, this.#session.engine.keyspace, this.#block.temporary.id);
+    }
+    sink.complete(target.replace('_', ' '));
   }
 
   #createSchema(

@@ -59,7 +59,6 @@ export class ViewStatements {
   async create(statement: ViewStmt, parsed: ParsedStatement, sink: Sink): Promise<void> {
     this.#session.block.refuseReadOnly('CREATE VIEW');
     const { view: range, aliases, query, replace = false, options, withCheckOption } = statement;
-    if (range!.relpersistence === 't') throw notSupported('a temporary view', range!.location);
     if (range!.relpersistence === 'u') {
       throw new SqlError('syntax_error', 'views cannot be unlogged because they do not have storage');
     }
@@ -68,7 +67,13 @@ export class ViewStatements {
     const select = requireSelect(query);
     const defined = await this.define(select, parsed);
     const name = relationName(range!);
-    const target = this.#schema.lookup.creation({ ...name, location: undefined });
+    const overTemporary = [...defined.reads.values()].some(({ table }) => this.#isTemporary(table));
+    if (overTemporary && range!.relpersistence !== 't' && name.schema === undefined) {
+      const message = `view "${name.name}" will be a temporary view`;
+      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+    }
+    const persistence = overTemporary ? 't' : range!.relpersistence;
+    const target = await this.#schema.lookup.creationOf(transaction, { ...name, location: undefined }, persistence);
     const columns = viewColumns(
       defined.columns,
       stringsOf(aliases),
@@ -97,6 +102,10 @@ export class ViewStatements {
       putReads(transaction, keyspace, redefineTable(transaction, keyspace, { ...old, columns: kept, view }));
     }
     sink.complete('CREATE VIEW');
+  }
+
+  #isTemporary({ schema }: Table): boolean {
+    return schema !== undefined && schema === this.#session.block.temporary?.id;
   }
 
   /** A query as a definition keeps it. Requires `begin`. @throws SqlError of the query. */

@@ -132,7 +132,6 @@ export function checkGenerated(definition: Omit<Table, 'id' | 'version'>, contex
 
 function refuse(statement: CreateStmt): void {
   const { relation } = statement;
-  if (relation?.relpersistence === 't') throw notSupported('a temporary table', relation.location);
   if (relation?.relpersistence === 'u') throw notSupported('an unlogged table', relation.location);
   if (statement.inhRelations !== undefined) {
     throw notSupported(statement.partbound === undefined ? 'INHERITS' : 'PARTITION OF');
@@ -142,7 +141,6 @@ function refuse(statement: CreateStmt): void {
   for (const option of statement.options ?? []) if ('DefElem' in option) checkStorageOption(option.DefElem);
   if (statement.tablespacename !== undefined) throw notSupported('TABLESPACE');
   if (statement.accessMethod !== undefined) throw notSupported('USING in CREATE TABLE');
-  if (statement.oncommit !== undefined && statement.oncommit !== 'ONCOMMIT_NOOP') throw notSupported('ON COMMIT');
 }
 
 /** How full pages shall be is a question that does not arise here: a valid `fillfactor` changes nothing. */

@@ -2,6 +2,7 @@
 
 import { columnNumber, type Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { isTemporary } from '../temporary-relations.ts';
 import { typeInfo } from '../types/types.ts';
 import { type CatalogObjects, type ConstraintObject, schemaOid } from './catalog-objects.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
@@ -51,6 +52,11 @@ function named(objects: CatalogObjects, database: string, table: Table, constrai
   };
 }
 
+function tableType(objects: CatalogObjects, { view, schema }: Table): string {
+  if (isTemporary({ name: objects.schemaName(schema) })) return 'LOCAL TEMPORARY';
+  return view === undefined ? 'BASE TABLE' : 'VIEW';
+}
+
 /** Materialized views are nothing that the standard knows. */
 function plainViews({ views }: CatalogObjects): readonly CatalogTable[] {
   return views.filter(({ table }) => table.view?.populated === undefined);
@@ -69,7 +75,7 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       table_catalog: session.database,
       table_schema: objects.schemaName(each.table.schema),
       table_name: each.table.name,
-      table_type: each.table.view === undefined ? 'BASE TABLE' : 'VIEW',
+      table_type: tableType(objects, each.table),
       is_insertable_into: each.table.view === undefined || objects.updatability(each).view ? 'YES' : 'NO',
       is_typed: 'NO',
     })),

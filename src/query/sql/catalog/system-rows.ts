@@ -4,6 +4,7 @@ import { columnNumber } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { ROW_TYPE_OIDS } from '../binder/row-types.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
+import { isTemporary } from '../temporary-relations.ts';
 import { allTypes, typeInfo } from '../types/types.ts';
 import {
   type CatalogObjects,
@@ -47,10 +48,12 @@ function vector(values: readonly number[]): SqlArray {
   return new SqlArray('int2', values, values.length === 0 ? [] : [values.length], values.length === 0 ? [] : [0]);
 }
 
-function* classRows(
-  { tables, views, sequences, indexes, types }: CatalogObjects,
-  { session: { statistics } }: EvaluationContext,
-): Iterable<SystemRow> {
+function* classRows(objects: CatalogObjects, { session: { statistics } }: EvaluationContext): Iterable<SystemRow> {
+  const { tables, views, sequences, indexes, types } = objects;
+  const placeOf = (schema: number | undefined) => ({
+    relnamespace: schemaOid(schema),
+    relpersistence: isTemporary({ name: objects.schemaName(schema) }) ? 't' : 'p',
+  });
   const shared = {
     relowner: OWNER,
     relpersistence: 'p',
@@ -63,7 +66,7 @@ function* classRows(
       ...shared,
       oid: table.id,
       relname: table.name,
-      relnamespace: schemaOid(table.schema),
+      ...placeOf(table.schema),
       reltype: ROW_TYPE_OIDS + table.id,
       relam: HEAP,
       relfilenode: table.storage ?? table.id,
@@ -84,7 +87,7 @@ function* classRows(
       ...shared,
       oid: classOidOf(type),
       relname: type.name,
-      relnamespace: schemaOid(type.schema),
+      ...placeOf(type.schema),
       reltype: type.id,
       relkind: 'c',
       relnatts: type.fields.length,
@@ -96,7 +99,7 @@ function* classRows(
       ...shared,
       oid: table.id,
       relname: table.name,
-      relnamespace: schemaOid(table.schema),
+      ...placeOf(table.schema),
       relam: isStored ? HEAP : 0,
       relfilenode: isStored ? (table.storage ?? table.id) : 0,
       reltuples: isStored ? -1 : 0,
@@ -112,7 +115,7 @@ function* classRows(
       ...shared,
       oid: index.oid,
       relname: index.name,
-      relnamespace: schemaOid(index.table.table.schema),
+      ...placeOf(index.table.table.schema),
       relam: BTREE,
       reltuples: statistics?.of(index.table.table.id)?.rows ?? 0,
       relfilenode: index.oid,
@@ -126,7 +129,7 @@ function* classRows(
       ...shared,
       oid: id,
       relname: name,
-      relnamespace: schemaOid(schema),
+      ...placeOf(schema),
       relfilenode: id,
       reltuples: 1,
       relkind: 'S',
