@@ -214,8 +214,8 @@ describe('two servers on one cluster', () => {
       /^-TRYAGAIN counter\/x is owned by member /,
     );
     expect(await redis(b, 'ACTOR.CALL', 'counter', 'y', 'add', '5')).toContain('5');
-    const health = JSON.parse((await get(b, '/health')).text) as { members: readonly { addresses: object }[] };
-    expect(health.members).toHaveLength(2);
+    const members = async () => (JSON.parse((await get(b, '/health')).text) as { members: readonly object[] }).members;
+    await expect.poll(members, { timeout: 15_000 }).toHaveLength(2);
   });
 });
 
@@ -286,10 +286,69 @@ describe('health and metrics', () => {
       .toMatchObject({ status: 'Healthy' });
   });
 
+  test('wait for PD while all of it is gone, in bounds, and go on', async () => {
+    for (const index of [0, 1, 2]) await listening.stopPd(index);
+    const waiting = redis(a, 'SET', 'patient', 'x');
+    const unanswered = await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 500, 'waits'))]);
+    for (const index of [0, 1, 2]) await listening.startPd(index);
+    expect(unanswered).toBe('waits');
+    expect(await waiting).toBe('+OK\r\n');
+  });
+
   test('outlast the leader of PD', async () => {
     await listening.stopPd(0);
     cluster.state.pd.leader = 1;
     for (let i = 0; i < 5; i++) expect(await redis(b, 'INCR', 'led')).toBe(`:${i + 1}\r\n`);
     await listening.startPd(0);
+  });
+});
+
+describe('deployments', () => {
+  test('may keep actors on TiKV and everything else on RocksDB', async () => {
+    const toml = join(directory, 'mixed.toml');
+    writeFileSync(
+      toml,
+      `[actors]
+       modules = ["${join(directory, 'counter.ts')}"]
+       [defaults]
+       addressable = "local"
+       cluster = "tikv-cluster"
+       [providers.local]
+       type = "RocksDB"
+       [providers.tikv-cluster]
+       type = "TiKV"
+       pd_endpoints = ${JSON.stringify(listening.pdEndpoints)}
+       key_prefix = "mixed"
+       [routes.actors]
+       counter = "tikv-cluster"`,
+    );
+    const startMixed = (name: string) =>
+      ServerProcess.start({ dataDir: join(directory, name), args: ['--config', toml] });
+    const first = await startMixed('mixed-1');
+    await redis(first, 'SET', 'here', '1');
+    expect(await redis(first, 'ACTOR.CALL', 'counter', 'mixed', 'add', '3')).toContain('3');
+    expect(await redis(a, 'GET', 'here')).toBe('$-1\r\n');
+    expect(await first.stop()).toBe(0);
+    // Another server: it has the actor's state, which went with the lease, and nothing else.
+    const second = await startMixed('mixed-2');
+    expect(await redis(second, 'ACTOR.CALL', 'counter', 'mixed', 'add', '3')).toContain('6');
+    expect(await redis(second, 'GET', 'here')).toBe('$-1\r\n');
+    const health = JSON.parse((await get(second, '/health')).text) as object;
+    expect(health).toMatchObject({
+      providers: { local: { status: 'Healthy' }, 'tikv-cluster': { status: 'Healthy' } },
+    });
+    expect(await second.stop()).toBe(0);
+  });
+
+  test('are refused where the endpoints belong to two clusters', async () => {
+    const other = new TestCluster({ environment: nodeEnvironment, stores: 1, pdMembers: 1, clusterId: 7_002n });
+    const elsewhere = await listen(other);
+    const endpoints = [...listening.pdEndpoints, ...elsewhere.pdEndpoints].join(',');
+    const env = { ORBIT_PERSISTENCE_BACKEND: 'tikv', ORBIT_TIKV_PD_ENDPOINTS: endpoints };
+    const server = ServerProcess.spawn({ dataDir: join(directory, 'two'), env });
+    const { code } = await server.exited;
+    expect(code).toBe(2);
+    expect(server.stderr).toMatch(/127\.0\.0\.1:\d+ belongs to cluster 700[12], not to 700[12]/);
+    await elsewhere.close();
   });
 });

@@ -22,6 +22,8 @@ export interface NodeClientOptions extends Omit<ClientOptions, 'environment' | '
   /** Default the machine's. */
   readonly environment?: Environment;
   readonly tls?: TlsFiles;
+  /** How often TLS files are looked at. Default 10,000. */
+  readonly tlsReloadMs?: number;
   readonly connectTimeoutMs?: number;
   readonly keepaliveTimeMs?: number;
   readonly keepaliveTimeoutMs?: number;
@@ -29,7 +31,6 @@ export interface NodeClientOptions extends Omit<ClientOptions, 'environment' | '
   readonly messageBytesMax?: number;
 }
 
-/** How often TLS files are looked at. */
 const RELOAD_MS = 10_000;
 
 /** @throws TikvError `configuration` for unreadable TLS files, else as `TikvClient.connect`. */
@@ -63,6 +64,7 @@ function prepare(options: NodeClientOptions): { readonly clientOptions: ClientOp
   const {
     tls,
     environment = nodeEnvironment,
+    tlsReloadMs = RELOAD_MS,
     connectTimeoutMs,
     keepaliveTimeMs,
     keepaliveTimeoutMs,
@@ -83,7 +85,7 @@ function prepare(options: NodeClientOptions): { readonly clientOptions: ClientOp
   let stopped = false;
   const watch = () => {
     if (stopped || tls === undefined) return;
-    environment.timers.after(RELOAD_MS, () => {
+    environment.timers.after(tlsReloadMs, () => {
       if (stopped) return;
       try {
         const fresh = readTls(tls);
