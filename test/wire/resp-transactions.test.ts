@@ -253,6 +253,8 @@ describe('WATCH', () => {
       () => run(other, ['MULTI'], ['APPEND', 'k', 'x'], ['EXEC']),
       () => run(other, ['MULTI'], ['SET', 'other', 'x'], ['DEL', 'other'], ['EXEC']),
       () => run(other, ['SET', 'other', 'x'], ['GETDEL', 'other']),
+      () => run(other, ['SET', 'other', 'x'], ['FLUSHDB']),
+      () => run(other, ['SET', 'other', 'x'], ['SWAPDB', '0', '1']),
       () => one.call('SET', 'k', 'v'),
     ];
     for (const [i, change] of changes.entries()) {

@@ -440,12 +440,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
 
   /** CLIENT PAUSE: what came before is sent, and the rest goes on when the pause is over. */
   #holdBack(held: Promise<void>, batch: RequestBatch, at: number): number {
-    const committed = this.#commit(at);
-    if (isPromise(committed)) {
-      this.#waitForOrder(committed, batch, at);
-      return SUSPENDED;
-    }
-    if (committed !== at) return committed;
+    const next = this.#commitBefore(batch, at);
+    if (next !== at) return next;
     const rest = batch.detach(at);
     this.#pause(WAITING);
     this.#emit();
@@ -495,14 +491,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     at: number,
   ): number {
     // A return to earlier commands must not repeat what changes the session, so they are ordered first.
-    if (this.#uncommitted !== NONE) {
-      const committed = this.#commit(at);
-      if (isPromise(committed)) {
-        this.#waitForOrder(committed, batch, at);
-        return SUSPENDED;
-      }
-      if (committed !== at) return committed;
-    }
+    const next = this.#commitBefore(batch, at);
+    if (next !== at) return next;
     // WATCH must not take for a change what was written before it.
     if (entry.command.group === 'transactions') this.server.partitions.settle();
     const result =
@@ -516,9 +506,23 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     return at + 1;
   }
 
+  /** Orders what the stretch has written so far. @returns `at`, an earlier command to return to, or `SUSPENDED`. */
+  #commitBefore(batch: RequestBatch, at: number): number {
+    const committed = this.#commit(at);
+    if (!isPromise(committed)) return committed;
+    this.#waitForOrder(committed, batch, at);
+    return SUSPENDED;
+  }
+
   #runTurn(entry: CommandEntry, args: Readonly<Record<string, unknown>>, batch: RequestBatch, at: number): number {
     const { server, writer, work } = this.#context;
     const { partitions } = server;
+    if (entry.isWrite && entry.command.scope !== 'keys' && server.watchedKeys.isActive) {
+      // What it empties was perhaps written in this stretch: who watches has to be told.
+      const next = this.#commitBefore(batch, at);
+      if (next !== at) return next;
+      partitions.settle();
+    }
     const outputBefore = writer.length;
     const commitsBefore = partitions.commits;
     work.entry = entry;
@@ -555,12 +559,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       this.#loadsAwaited = 0;
       return this.#leaveTurn(entry, batch, at);
     }
-    const committed = this.#commit(at);
-    if (isPromise(committed)) {
-      this.#waitForOrder(committed, batch, at);
-      return SUSPENDED;
-    }
-    if (committed !== at) return committed;
+    const next = this.#commitBefore(batch, at);
+    if (next !== at) return next;
     entry.calls--;
     this.server.counters.commands--;
     const rest = batch.detach(at);
@@ -683,12 +683,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
 
   /** Runs a command that cannot go on within its turn as a transaction; the connection waits for it. */
   #leaveTurn(entry: CommandEntry, batch: RequestBatch, at: number): number {
-    const committed = this.#commit(at);
-    if (isPromise(committed)) {
-      this.#waitForOrder(committed, batch, at);
-      return SUSPENDED;
-    }
-    if (committed !== at) return committed;
+    const next = this.#commitBefore(batch, at);
+    if (next !== at) return next;
     const rest = batch.detach(at);
     const { cursor, server } = this.#context;
     cursor.begin(rest, 0, entry.nameArguments);
