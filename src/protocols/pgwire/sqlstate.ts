@@ -8,6 +8,16 @@ import { type ErrorCode, OperationError } from '../../base/errors.ts';
 import { type Condition, SqlError } from '../../query/sql/sql-error.ts';
 
 const OF_CONDITION = {
+  sql_json_member_not_found: '2203A',
+  sql_json_object_not_found: '2203C',
+  sql_json_array_not_found: '22039',
+  invalid_sql_json_subscript: '22033',
+  non_numeric_sql_json_item: '22036',
+  sql_json_number_not_found: '2203B',
+  singleton_sql_json_item_required: '22038',
+  invalid_argument_for_sql_json_datetime_function: '22031',
+  duplicate_function: '42723',
+  invalid_function_definition: '42P13',
   active_sql_transaction: '25001',
   ambiguous_column: '42702',
   ambiguous_function: '42725',

@@ -8,6 +8,16 @@
 import { type ErrorCode, OperationError } from '../../base/errors.ts';
 
 export const CONDITIONS = {
+  sql_json_member_not_found: 'invalid_argument',
+  sql_json_object_not_found: 'invalid_argument',
+  sql_json_array_not_found: 'invalid_argument',
+  invalid_sql_json_subscript: 'invalid_argument',
+  non_numeric_sql_json_item: 'invalid_argument',
+  sql_json_number_not_found: 'invalid_argument',
+  singleton_sql_json_item_required: 'invalid_argument',
+  invalid_argument_for_sql_json_datetime_function: 'invalid_argument',
+  duplicate_function: 'already_exists',
+  invalid_function_definition: 'invalid_argument',
   active_sql_transaction: 'invalid_argument',
   ambiguous_column: 'invalid_argument',
   ambiguous_function: 'invalid_argument',

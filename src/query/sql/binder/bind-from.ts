@@ -12,8 +12,10 @@ import { columnNumber } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
+import { recordTypeOf } from '../types/record-types.ts';
 import { timeZone } from '../types/time-zone.ts';
-import { commonType, titleOf } from '../types/types.ts';
+import { baseOf, commonType, titleOf, typeInfo } from '../types/types.ts';
+import { bindField } from './bind-array.ts';
 import { columnNameOf } from './bind-targets.ts';
 import {
   type BoundArgument,
@@ -31,7 +33,7 @@ import {
   widthOf,
 } from './bound.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
-import { type FrozenRange, kindOf, placeIn, relationName, shownName, stringsOf } from './names.ts';
+import { type FrozenRange, kindOf, namedType, placeIn, relationName, shownName, stringsOf } from './names.ts';
 import { nested, type Queries, type QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
 
@@ -142,33 +144,53 @@ class FromBinder {
 
   /** Functions see what stands to their left, with LATERAL and without. */
   #functions(range: RangeFunction, offset: number, left: readonly ScopeItem[]): BoundItem {
-    const { functions: lists, alias, ordinality = false, coldeflist } = range;
-    if (coldeflist !== undefined) throw notSupported('a list of column definitions', placeIn(coldeflist));
+    const { functions: lists = [], alias, ordinality = false, coldeflist } = range;
     const frame = new Frame(new Scope(this.#frame, left));
     const binder = new ExpressionBinder(this.#context, new Scope(frame, []));
     const functions: BoundSet[] = [];
-    const names: string[] = [];
-    for (const list of lists ?? []) {
-      const [node, definitions] = 'List' in list ? (list.List.items ?? []) : [];
-      if (definitions !== undefined && 'List' in definitions) {
-        throw notSupported('a list of column definitions', placeIn(definitions));
+    const columns: ScopeColumn[] = [];
+    let value: BoundExpression | undefined;
+    for (const list of lists) {
+      const [node, ownList] = 'List' in list ? (list.List.items ?? []) : [];
+      const definitions = ownList !== undefined && 'List' in ownList ? (ownList.List.items ?? []) : coldeflist;
+      const record = definitions && recordTypeOf(definitions.map(columnDefinition));
+      const set = binder.bindSet(node!, FUNCTION, record);
+      const { result } = set.function;
+      if (definitions !== undefined && result !== record) {
+        throw new SqlError(
+          'syntax_error',
+          'a column definition list is only allowed for functions returning "record"',
+          {
+            location: placeIn(definitions),
+          },
+        );
       }
-      functions.push(binder.bindSet(node!, FUNCTION));
-      names.push(columnNameOf(node!));
+      if (result === 'record') {
+        throw new SqlError('syntax_error', 'a column definition list is required for functions returning "record"', {
+          location: placeIn(node),
+        });
+      }
+      value = columnAt(offset + functions.length, { type: result, modifier: -1 });
+      const fields = typeInfo(baseOf(result)).fields;
+      const whole = value;
+      if (fields !== undefined) {
+        for (const { name } of fields) columns.push({ name, expression: bindField(whole, name), origin: undefined });
+      } else {
+        // A single function's column goes by the name of the item.
+        const name = lists.length === 1 && alias?.aliasname !== undefined ? alias.aliasname : columnNameOf(node!);
+        columns.push({ name, expression: whole, origin: undefined });
+      }
+      functions.push(set);
     }
-    const name = alias?.aliasname ?? names[0]!;
-    const columns = functions.map(({ function: { result } }, i) => ({
-      // A single function's column goes by the name of the item.
-      name: functions.length === 1 ? name : names[i]!,
-      expression: columnAt(offset + i, { type: result, modifier: -1 }),
-      origin: undefined,
-    }));
+    const [first] = lists;
+    const [firstNode] = first !== undefined && 'List' in first ? (first.List.items ?? []) : [];
+    const name = alias?.aliasname ?? columnNameOf(firstNode!);
     if (ordinality) {
       const expression = columnAt(offset + functions.length, { type: 'int8', modifier: -1 });
       columns.push({ name: 'ordinality', expression, origin: undefined });
     }
     const shown = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
-    const item = { ...shown, scalar: columns.length === 1 };
+    const item = functions.length === 1 && !ordinality && value !== undefined ? { ...shown, value } : shown;
     return { relation: { kind: 'function', alias: name, functions, ordinality }, items: [item], lateral: frame.args };
   }
 
@@ -291,6 +313,13 @@ const JOINS: { readonly [J in string]?: JoinType } = {
   JOIN_RIGHT: 'right',
   JOIN_FULL: 'full',
 };
+
+/** A column of a list that says what the rows of a function are. */
+function columnDefinition(node: Node) {
+  if (!('ColumnDef' in node)) throw notSupported('this column definition', placeIn(node));
+  const { colname = '', typeName } = node.ColumnDef;
+  return { name: colname, ...namedType(typeName) };
+}
 
 /** Whether all columns that the expression reads are in these places of the row. */
 function within(expression: BoundExpression, offset: number, width: number): boolean {

@@ -88,6 +88,8 @@ export class ExpressionBinder {
   };
   #inAggregate = false;
   #inWindow = false;
+  /** Of the function in FROM that is bound next, where a list of columns says what its rows are. */
+  #record: SqlType | undefined;
 
   constructor(context: BindContext, scope: Scope | undefined) {
     this.#context = context;
@@ -135,7 +137,8 @@ export class ExpressionBinder {
   }
 
   /** A function in FROM: one that returns a set, or any other as a set of one. */
-  bindSet(node: Node, clause: Clause): BoundSet {
+  bindSet(node: Node, clause: Clause, record?: SqlType): BoundSet {
+    this.#record = record;
     const bound = this.bind(node, clause);
     if (isSet(bound)) return this.sets.pop()!;
     if (bound.kind === 'call') return { function: bound.function, args: bound.args };
@@ -562,6 +565,8 @@ export class ExpressionBinder {
     }
     if (isAggregate(name)) return this.#aggregate(name, call);
     const argumentNames: string[] = [];
+    const record = this.#record;
+    this.#record = undefined;
     const args = (call.args ?? []).map((arg) => {
       if (!('NamedArgExpr' in arg)) return this.#bind(arg);
       argumentNames.push(arg.NamedArgExpr.name ?? '');
@@ -570,6 +575,7 @@ export class ExpressionBinder {
     const shape = {
       ...(argumentNames.length > 0 ? { names: argumentNames } : {}),
       ...(call.func_variadic === true ? { variadic: true } : {}),
+      ...(record === undefined ? {} : { record }),
     };
     if (call.agg_star === true) {
       throw new SqlError('undefined_function', `function ${name}() does not exist`, { location });

@@ -5,7 +5,8 @@
 
 import type { ColumnType, Table } from '../../../models/relational/table.ts';
 import { makeRecord } from '../functions/records.ts';
-import { defineType, type SqlType, type TypeInfo } from '../types/types.ts';
+import { recordTypeOf } from '../types/record-types.ts';
+import { defineType, type SqlType } from '../types/types.ts';
 import { type BoundExpression, columnAt } from './bound.ts';
 import { quoteName } from './deparse.ts';
 import type { ScopeItem } from './scope.ts';
@@ -37,40 +38,10 @@ export function rowTypeOf({ id, name, columns }: Pick<Table, 'id' | 'name' | 'co
   return type;
 }
 
-type Field = NonNullable<TypeInfo['fields']>[number];
-
-/** Shapes of records that are kept; the fields of a record of one more are not known by name. */
-const SHAPES_MAX = 10_000;
-const shapes = new Map<string, SqlType>();
-
-/** A `record` with these fields. */
-export function recordTypeOf(fields: readonly Field[]): SqlType {
-  const shape = fields.map(({ name, type, modifier }) => `${encodeURIComponent(name)}:${type}:${modifier}`).join();
-  let type = shapes.get(shape);
-  if (type !== undefined) return type;
-  if (shapes.size >= SHAPES_MAX) return 'record';
-  type = `user:record(${shape})` as ColumnType;
-  shapes.set(shape, type);
-  defineType({
-    type,
-    oid: 2249,
-    name: 'record',
-    size: -1,
-    title: 'record',
-    category: 'P',
-    preferred: false,
-    kind: 'p',
-    array: `_${type}` as SqlType,
-    arrayOid: 2287,
-    fields,
-  });
-  return type;
-}
-
 /** All of an item's row as one value; null where an outer join found none. A function of one value is that value. */
 export function wholeRow(item: ScopeItem, location: number | undefined): BoundExpression {
-  const { columns, table, offset, scalar } = item;
-  if (scalar === true) return { ...columns[0]!.expression, location };
+  const { columns, table, offset, value } = item;
+  if (value !== undefined) return { ...value, location };
   const given = table === undefined ? columns.map(({ name, expression }) => ({ ...expression, name })) : [];
   const type =
     table === undefined

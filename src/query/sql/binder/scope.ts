@@ -35,8 +35,8 @@ export interface ScopeItem {
   /** Where its row begins in that of FROM. */
   readonly offset: number;
   readonly table: CatalogTable | undefined;
-  /** A function of one value: as a whole it is that value. */
-  readonly scalar?: boolean;
+  /** Of a function: its value, which is what it is as a whole. */
+  readonly value?: BoundExpression;
   /** The name of the table's schema, where it is not that of `table`. */
   readonly schema?: string | undefined;
 }
@@ -151,7 +151,7 @@ export class Scope {
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
       if (scope.hasColumn(name)) return false;
       const item = scope.itemNamed(name);
-      if (item !== undefined) return item.scalar !== true;
+      if (item !== undefined) return item.value === undefined || item.columns.length > 1;
     }
     return false;
   }

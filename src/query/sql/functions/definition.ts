@@ -3,6 +3,8 @@
  *
  *   name(arguments) [setof] result [stable | volatile] [called] [waits]
  *
+ * A result is a type, or `{name:type,…}` for a record of these fields.
+ *
  * An argument is a type, or a name and a type, with `= constant` when calls may leave it out, `variadic` when it repeats.
  * Without further words a function is immutable and strict: a null argument makes the result null without a call; `called`
  * says that it wants to see nulls, `waits` that the kernel may answer with a promise. A kernel takes the arguments in order (those that repeat as one array) and then the
@@ -10,6 +12,7 @@
  */
 
 import { assert } from '../../../base/assert.ts';
+import { recordTypeOf } from '../types/record-types.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 import type { EvaluationContext } from './evaluation.ts';
 
@@ -71,13 +74,25 @@ function parseSignature(signature: string, code: Kernel | KernelBuilder): Functi
     argumentNames: names,
     defaults,
     variadic,
-    result: result as SqlType,
+    result: result!.startsWith('{') ? recordOf(result!) : (result as SqlType),
     returnsSet: setof !== undefined,
     strict: !words!.includes('called'),
     waits: words!.includes('waits'),
     volatility: words!.includes('volatile') ? 'volatile' : words!.includes('stable') ? 'stable' : 'immutable',
     code,
   };
+}
+
+function recordOf(fields: string): SqlType {
+  return recordTypeOf(
+    fields
+      .slice(1, -1)
+      .split(',')
+      .map((field) => {
+        const [name, type] = field.split(':') as [string, SqlType];
+        return { name, type, modifier: -1 };
+      }),
+  );
 }
 
 /** Functions by name. Signatures are read when a name is first asked for. */

@@ -11,6 +11,8 @@ import { FunctionDirectory } from './definition.ts';
 import { ENUM_FUNCTIONS } from './enum-functions.ts';
 import { FORMATTING_FUNCTIONS } from './formatting-functions.ts';
 import { JSON_FUNCTIONS, JSON_OPERATORS } from './json-functions.ts';
+import { JSON_PATH_FUNCTIONS, JSON_PATH_OPERATORS } from './json-path-functions.ts';
+import { JSON_RECORD_FUNCTIONS } from './json-records.ts';
 import { MATH_FUNCTIONS, MATH_OPERATORS } from './math.ts';
 import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
 import { NETWORK_FUNCTIONS, NETWORK_OPERATORS, RANGE_FUNCTIONS, RANGE_OPERATORS } from './range-functions.ts';
@@ -25,6 +27,8 @@ export const FUNCTIONS = new FunctionDirectory([
   ARRAY_FUNCTIONS,
   DATETIME_FUNCTIONS,
   JSON_FUNCTIONS,
+  JSON_PATH_FUNCTIONS,
+  JSON_RECORD_FUNCTIONS,
   RANGE_FUNCTIONS,
   NETWORK_FUNCTIONS,
   TYPE_FUNCTIONS,
@@ -47,6 +51,7 @@ export const OPERATORS = new FunctionDirectory([
   STRING_OPERATORS,
   ARRAY_OPERATORS,
   JSON_OPERATORS,
+  JSON_PATH_OPERATORS,
   RANGE_OPERATORS,
   NETWORK_OPERATORS,
   PATTERN_OPERATORS,

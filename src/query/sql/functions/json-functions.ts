@@ -1,4 +1,4 @@
-/** Functions and operators of json and jsonb (manual, 9.16). Paths in the SQL/JSON language are left out. */
+/** Functions and operators of json and jsonb (manual, 9.16); paths and records are in files of their own. */
 
 import { Numeric } from '../../../models/relational/numeric.ts';
 import type { Jsonb, JsonValue, SqlArray, SqlRecord } from '../../../models/relational/values.ts';
@@ -24,7 +24,7 @@ import { jsonDescend } from './json-access.ts';
 type Value = Exclude<SqlValue, null>;
 
 /** The text of a value inside a document: strings without quotes, null for null. */
-function scalarText(tree: JsonValue | undefined): string | null {
+export function scalarText(tree: JsonValue | undefined): string | null {
   if (tree === undefined || tree === null) return null;
   return typeof tree === 'string' ? tree : printJson(tree);
 }
@@ -63,7 +63,7 @@ function childText(text: string, step: string | number): string | undefined {
 }
 
 /** Names (of an object) and texts of what is directly inside. The text is valid. */
-function splitJson(text: string): [name: string | undefined, value: string][] {
+export function splitJson(text: string): [name: string | undefined, value: string][] {
   const isObject = text[0] === '{';
   const parts: [string | undefined, string][] = [];
   let depth = 0;
@@ -94,7 +94,7 @@ function splitJson(text: string): [name: string | undefined, value: string][] {
   return parts;
 }
 
-function textOfJson(text: string | undefined): string | null {
+export function textOfJson(text: string | undefined): string | null {
   if (text === undefined || text === 'null') return null;
   return text.startsWith('"') ? (parseJsonTree(text) as string) : text;
 }

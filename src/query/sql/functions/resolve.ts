@@ -35,6 +35,8 @@ export interface CallShape {
   readonly names?: readonly string[];
   /** The last argument is an array that stands for arguments that repeat: `VARIADIC`. */
   readonly variadic?: boolean;
+  /** What a record is, where a list of columns says it. */
+  readonly record?: SqlType;
 }
 
 /** A call of one argument by the name of a type is a cast. */
@@ -74,11 +76,11 @@ export function resolveFunction(
     if (candidate !== undefined) candidates.push(candidate);
   }
   const exact = preferPlain(candidates.filter((each) => each.arguments.every((type, i) => type === types[i])));
-  if (exact !== undefined) return instantiate(exact, types, location);
+  if (exact !== undefined) return instantiate(exact, types, location, shape.record);
   const named = types.length === 1 && shape.names === undefined ? typeNamed(name) : undefined;
   if (named !== undefined && isCastByName(types[0]!, named)) return { cast: named };
   const chosen = chooseCandidate(withoutHidden(candidates), types);
-  if (typeof chosen !== 'string') return instantiate(chosen, types, location);
+  if (typeof chosen !== 'string') return instantiate(chosen, types, location, shape.record);
   const shown = `function ${name}(${titles(types, shape)})`;
   if (chosen === 'ambiguous') {
     throw new SqlError('ambiguous_function', `${shown} is not unique`, {
@@ -191,9 +193,10 @@ function instantiate(
   { arguments: declared, item: { definition, order, spread = false } }: Candidate<Fit>,
   actual: readonly SqlType[],
   location: number | undefined,
+  record?: SqlType,
 ): ScalarFunction {
   let args = declared;
-  let result = definition.result;
+  let result = definition.result === 'record' ? (record ?? 'record') : definition.result;
   if (declared.some(isPolymorphic) || isPolymorphic(result)) {
     const concrete = polymorph(declared, actual);
     const found = typeof concrete === 'string' ? concrete : concrete.result(result);

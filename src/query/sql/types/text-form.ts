@@ -11,6 +11,7 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import { formatArray, formatRange, formatRecord, parseArray, parseRange, parseRecord } from './array-text.ts';
 import { applyModifier } from './cast.ts';
 import { formatInterval, parseInterval } from './interval.ts';
+import { parseJsonPath, printJsonPath } from './json-path.ts';
 import { checkJson, parseJsonb } from './json-value.ts';
 import { formatInet, parseInet } from './network.ts';
 import { formatObject, parseObject } from './object-names.ts';
@@ -92,8 +93,9 @@ export function parseText(type: SqlType, text: string, context: TimeContext, mod
     case 'cstring':
     case 'void':
     case 'pg_node_tree':
-    case 'jsonpath':
       return text;
+    case 'jsonpath':
+      return printJsonPath(parseJsonPath(text));
     default:
       return parseOther(type, text, context);
   }

@@ -1,0 +1,95 @@
+/** Functions and operators that ask a document by a path in the SQL/JSON language (manual, 9.16.1, tables 9.46 and 9.48). */
+
+import type { Jsonb, JsonValue } from '../../../models/relational/values.ts';
+import { SqlError } from '../sql-error.ts';
+import { parseJsonPath } from '../types/json-path.ts';
+import { jsonbOf } from '../types/json-value.ts';
+import type { FunctionTable, RunContext } from './definition.ts';
+import { isSoft, pathExists, queryPath } from './json-path-run.ts';
+
+const NO_VARIABLES = jsonbOf(new Map());
+
+/** What is found before an error that is not to be told counts. */
+function find(json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): JsonValue[] | 'failed' {
+  const found: JsonValue[] = [];
+  return quietly(silent, () => {
+    queryPath(parseJsonPath(path), json.tree, { variables: variables.tree, time }, (item) => found.push(item));
+    return found;
+  });
+}
+
+function quietly<T>(silent: boolean, work: () => T): T | 'failed' {
+  try {
+    return work();
+  } catch (error) {
+    if (silent && isSoft(error)) return 'failed';
+    throw error;
+  }
+}
+
+function query(json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): JsonValue[] {
+  const found: JsonValue[] = [];
+  quietly(silent, () =>
+    queryPath(parseJsonPath(path), json.tree, { variables: variables.tree, time }, (item) => found.push(item)),
+  );
+  return found;
+}
+
+function exists(json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): boolean | null {
+  const found = quietly(silent, () => pathExists(parseJsonPath(path), json.tree, { variables: variables.tree, time }));
+  return found === 'failed' ? null : found;
+}
+
+function match(json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): boolean | null {
+  const found = find(json, path, variables, silent, time);
+  if (found !== 'failed' && found.length === 1) {
+    const [only] = found;
+    if (typeof only === 'boolean') return only;
+    if (only === null) return null;
+  }
+  if (silent) return null;
+  throw new SqlError('singleton_sql_json_item_required', 'single boolean result is expected');
+}
+
+const ARGUMENTS = 'target jsonb, path jsonpath, vars jsonb = {}, silent bool = false';
+
+/** Those with time zones differ in what they may depend on. */
+function functionsNamed(ending: '' | '_tz', words: '' | ' stable'): FunctionTable {
+  return {
+    [`jsonb_path_exists${ending}(${ARGUMENTS}) bool${words}`]: exists,
+    [`jsonb_path_match${ending}(${ARGUMENTS}) bool${words}`]: match,
+    [`jsonb_path_query${ending}(${ARGUMENTS}) setof jsonb${words}`]: (
+      json: Jsonb,
+      path: string,
+      variables: Jsonb,
+      silent: boolean,
+      time: RunContext,
+    ) => query(json, path, variables, silent, time).map(jsonbOf),
+    [`jsonb_path_query_array${ending}(${ARGUMENTS}) jsonb${words}`]: (
+      json: Jsonb,
+      path: string,
+      variables: Jsonb,
+      silent: boolean,
+      time: RunContext,
+    ) => jsonbOf(query(json, path, variables, silent, time)),
+    [`jsonb_path_query_first${ending}(${ARGUMENTS}) jsonb${words}`]: (
+      json: Jsonb,
+      path: string,
+      variables: Jsonb,
+      silent: boolean,
+      time: RunContext,
+    ) => {
+      const [first] = query(json, path, variables, silent, time);
+      return first === undefined ? null : jsonbOf(first);
+    },
+  };
+}
+
+export const JSON_PATH_FUNCTIONS: FunctionTable = { ...functionsNamed('', ''), ...functionsNamed('_tz', ' stable') };
+
+export const JSON_PATH_OPERATORS: FunctionTable = {
+  '@?(jsonb, jsonpath) bool': (json: Jsonb, path: string, time: RunContext) =>
+    exists(json, path, NO_VARIABLES, true, time),
+  '@@(jsonb, jsonpath) bool': (json: Jsonb, path: string, time: RunContext) =>
+    match(json, path, NO_VARIABLES, true, time),
+};
