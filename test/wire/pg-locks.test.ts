@@ -9,7 +9,8 @@ import { type PostgresReference, postgresBinaries, startPostgres } from './postg
 import { ours, play, type ScheduleServer, type Step, theirs } from './schedules.ts';
 
 const SETUP = [
-  'drop table if exists c, t, u',
+  'drop table if exists w, t, u',
+  'create table w (id int)',
   'create table t (id int primary key, g int, v int)',
   'create table u (id int primary key, t int references t, v int)',
   'insert into t values (1, 1, 0), (2, 1, 0), (3, 2, 0)',
@@ -259,6 +260,81 @@ const ROWS: Readonly<Record<string, readonly Step[]>> = {
   ],
 };
 
+const MODES = [
+  'access share',
+  'row share',
+  'row exclusive',
+  'share update exclusive',
+  'share',
+  'share row exclusive',
+  'exclusive',
+  'access exclusive',
+];
+
+const TABLES: Readonly<Record<string, readonly Step[]>> = {
+  'writers wait for a locked table': [
+    ['1', 'begin'],
+    ['1', 'lock t in share row exclusive mode'],
+    ['2', 'select count(*) from t'],
+    ['2', 'update t set v = 1 where id = 1'],
+    ['3', 'insert into u values (7, 1, 1)'],
+    ['1', 'update t set v = 5 where id = 1'],
+    ['1', 'commit'],
+    ['2', 'select v from t where id = 1'],
+  ],
+  'LOCK waits for writers, and sees what they wrote': [
+    ['1', 'begin'],
+    ['1', 'update t set v = 1 where id = 1'],
+    ['2', 'begin'],
+    ['2', 'lock table t, u in exclusive mode'],
+    ['1', 'commit'],
+    ['2', 'select v from t where id = 1'],
+    ['2', 'update t set v = 2 where id = 1'],
+    ['3', "set lock_timeout = '20ms'"],
+    ['3', 'delete from t where id = 1', 'deadlock'],
+    ['2', 'commit'],
+  ],
+  'tables deadlock with rows': [
+    ['1', 'begin'],
+    ['2', 'begin'],
+    ['1', 'update t set v = 1 where id = 1'],
+    ['2', 'lock w in exclusive mode'],
+    ['1', 'insert into w values (7)'],
+    ['2', 'update t set v = 2 where id = 1', 'deadlock'],
+    ['2', 'rollback'],
+    ['1', 'commit'],
+  ],
+  'tables deadlock with advisory locks': [
+    ['1', 'begin'],
+    ['1', 'lock t'],
+    ['2', 'select pg_advisory_lock(1)'],
+    ['1', 'select pg_advisory_lock(1)'],
+    ['2', 'update t set v = 2 where id = 1', 'deadlock'],
+    ['2', 'select pg_advisory_unlock(1)'],
+    ['1', 'rollback'],
+  ],
+  'a lock goes with its savepoint': [
+    ['1', 'begin'],
+    ['1', 'savepoint s'],
+    ['1', 'lock t in exclusive mode'],
+    ['2', 'begin'],
+    ['2', 'lock t in row share mode nowait'],
+    ['2', 'rollback'],
+    ['1', 'rollback to s'],
+    ['2', 'begin'],
+    ['2', 'lock t in row share mode nowait'],
+  ],
+  'what LOCK refuses': [
+    ['1', 'lock t'],
+    ['1', 'begin'],
+    ['1', 'lock nope'],
+    ['1', 'rollback'],
+    ['1', 'begin'],
+    ['1', 'lock t in nope mode'],
+    ['1', 'rollback'],
+  ],
+};
+
 const installed = postgresBinaries() !== undefined;
 
 describe.skipIf(!installed)('in step with PostgreSQL 15 (skipped where it is not installed)', () => {
@@ -299,6 +375,32 @@ describe.skipIf(!installed)('in step with PostgreSQL 15 (skipped where it is not
           const steps: Step[] = [
             ['1', 'begin'],
             ['1', holder],
+            ['2', comer],
+            ['1', 'rollback'],
+          ];
+          expect(await play(ours(server), SETUP, steps)).toBe(await play(expected, SETUP, steps));
+        }
+      }, 60_000);
+    }
+  });
+
+  describe('tables', () => {
+    for (const [name, steps] of Object.entries(TABLES)) {
+      test(name, async () => {
+        expect(await play(ours(server), SETUP, steps)).toBe(await play(expected, SETUP, steps));
+      }, 60_000);
+    }
+
+    for (const mode of MODES) {
+      test(`who comes after LOCK TABLE … IN ${mode.toUpperCase()} MODE`, async () => {
+        const comers = MODES.map((each) => `lock t in ${each} mode nowait`);
+        for (const comer of [...comers, 'update t set v = 1 where id = 1', 'delete from t where id = 3']) {
+          // docs/sql.md says so.
+          if (mode === 'share' && comer.includes('in share mode')) continue;
+          const steps: Step[] = [
+            ['1', 'begin'],
+            ['1', `lock t in ${mode} mode`],
+            ['2', 'begin'],
             ['2', comer],
             ['1', 'rollback'],
           ];

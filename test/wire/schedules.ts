@@ -85,8 +85,9 @@ export async function play(server: ScheduleServer, setup: readonly string[], ste
       const entry: { readonly sql: string; answer: string | undefined } = { sql, answer: undefined };
       pending.set(name, entry);
       const done = answerOf(clients.get(name)!, sql).then((answer) => {
-        // What is told of a deadlock is each server's own way to say who waited for whom.
-        entry.answer = answer.startsWith('ERROR 40P01') ? 'ERROR 40P01' : answer;
+        // What is told of a deadlock is each server's own way to say who waited for whom; and PostgreSQL knows a place for
+        // locks that it takes while it reads the statement.
+        entry.answer = answer.startsWith('ERROR 40P01') ? 'ERROR 40P01' : answer.replace(/(lock timeout) @\d+$/, '$1');
       });
       if (deadlock !== undefined) await done;
       await settled();

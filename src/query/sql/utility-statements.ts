@@ -8,6 +8,7 @@ import { bindCopy } from './binder/bind-copy.ts';
 import { kindOf, placeIn, relationName, statementTitle, stringOf } from './binder/names.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
+import { lockTables } from './lock-statement.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { planCopy } from './planner/plan.ts';
@@ -79,6 +80,7 @@ export class UtilityStatements {
     if ('TruncateStmt' in node) return this.#schema.truncate(node.TruncateStmt, sink);
     if ('AlterTableStmt' in node) return this.#schema.alterTable(node.AlterTableStmt, sink);
     if ('VacuumStmt' in node) return vacuumOrAnalyze(node.VacuumStmt, sink, this.#session, this.#runner);
+    if ('LockStmt' in node) return lockTables(node.LockStmt, sink, this.#session, this.#runner);
     if ('CopyStmt' in node) return this.#copy(node.CopyStmt, sink);
     if ('DiscardStmt' in node) return this.#discard(node.DiscardStmt.target ?? 'DISCARD_ALL', sink);
     if ('DeallocateStmt' in node) {
