@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -277,6 +278,34 @@ describe('the volume server', () => {
     expect(
       (await http('/healthz', { headers: { origin: 'http://x' } })).headers.get('access-control-allow-origin'),
     ).toBe('*');
+  });
+});
+
+describe('a volume server with a bound on files', () => {
+  it('refuses what is announced to be larger before it is sent', async () => {
+    const directory = temporaryDirectory();
+    const server = await startBlobs(directory.path, 'file_size_limit = "40MB"');
+    try {
+      const { host, port } = server.addresses.blobs!;
+      const answer = await new Promise<{ status: number; body: string }>((resolve, reject) => {
+        const headers = { 'content-length': '50000000', expect: '100-continue' };
+        const outgoing = request({ host, port, path: '/1,010000abcd', method: 'PUT', headers });
+        outgoing.on('continue', () => reject(new Error('was told to go on')));
+        outgoing.on('error', reject);
+        outgoing.on('response', (incoming) => {
+          let body = '';
+          incoming.setEncoding('utf8').on('data', (chunk) => {
+            body += chunk;
+          });
+          incoming.on('end', () => resolve({ status: incoming.statusCode!, body }));
+        });
+        outgoing.flushHeaders();
+      });
+      expect(answer).toEqual({ status: 400, body: expect.stringContaining('file over the limited 41943040 bytes') });
+    } finally {
+      await server.stop();
+      directory.remove();
+    }
   });
 });
 

@@ -66,7 +66,11 @@ export interface Stored {
 export async function storeUpload(options: StoreOptions, request: StoreRequest): Promise<Stored> {
   const { content, large } = request.upload;
   if (content instanceof Uint8Array) return storeWhole(options, request, content);
-  if (large !== undefined && !request.upload.gzip && !request.isManifest) return storeChunked(options, request, large);
+  if (large !== undefined && !request.upload.gzip && !request.isManifest) {
+    // Said before anything is sent, to clients that wait for that.
+    if (large.bytes > options.fileBytesMax) throw tooLarge(options.fileBytesMax);
+    return storeChunked(options, request, large.source);
+  }
   const source = content[Symbol.asyncIterator]();
   const pieces: Bytes[] = [];
   let bytes = 0;

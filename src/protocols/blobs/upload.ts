@@ -27,7 +27,7 @@ export interface Upload {
   /** The whole content, or its pieces where it is, or may be, larger than asked for. */
   readonly content: Bytes | AsyncIterable<Bytes>;
   /** The same, instead of `content`, where its length was announced and is larger than that. */
-  readonly large?: ByteSource | undefined;
+  readonly large?: { readonly source: ByteSource; readonly bytes: number } | undefined;
 }
 
 const OCTET_STREAM = 'application/octet-stream';
@@ -56,7 +56,7 @@ export async function readUpload(
     gzip: request.headers['content-encoding'] === 'gzip',
     md5: request.headers['content-md5'],
     content: isWhole ? await request.body(options.wholeBytesMax) : request.pieces(),
-    large: isWhole || length === undefined ? undefined : request,
+    large: isWhole || length === undefined ? undefined : { source: request, bytes: Number(length) },
   };
 }
 
