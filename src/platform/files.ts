@@ -52,6 +52,11 @@ export interface File {
   readNow?(into: Bytes, position: number): number;
   /** Writes all of `bytes` at `position`. The caller must not change them before the promise settles. */
   write(bytes: Bytes, position: number): Promise<void>;
+  /**
+   * As `write`, at once: a fraction of the cost while the system has memory for it, and a blocked process while it has not.
+   * For callers that notice. Absent where writing always takes its time.
+   */
+  writeNow?(bytes: Bytes, position: number): void;
   /** As `write`, of several parts that lie one after the other in the file. At most 1,024 of them. */
   writeParts(parts: readonly Bytes[], position: number): Promise<void>;
   /** `fdatasync`: contents written so far are on stable storage. */

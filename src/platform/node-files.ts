@@ -213,6 +213,22 @@ class NodeFile implements File {
     });
   }
 
+  writeNow(bytes: Bytes, position: number): void {
+    assert(this.#closing === undefined, () => `write of ${this.path} after close`);
+    try {
+      let done = 0;
+      while (done < bytes.length) {
+        const length = Math.min(bytes.length - done, CALL_BYTES_MAX);
+        const count = fs.writeSync(this.fd, bytes, done, length, position + done);
+        if (count === 0) throw new OperationError('io', `cannot write ${this.path}: wrote nothing`);
+        done += count;
+      }
+      if (this.syncAfterWrite) fs.fdatasyncSync(this.fd);
+    } catch (error) {
+      throw fileError(error, 'write', this.path);
+    }
+  }
+
   writeParts(parts: readonly Bytes[], position: number): Promise<void> {
     return this.#call('write', (settle) => {
       let rest = parts.filter((part) => part.length > 0);
@@ -256,10 +272,6 @@ class NodeFile implements File {
     return promise;
   }
 
-  protected get isClosing(): boolean {
-    return this.#closing !== undefined;
-  }
-
   #call<T = void>(action: string, start: (settle: Settle<T>) => void): Promise<T> {
     assert(this.#closing === undefined, () => `${action} of ${this.path} after close`);
     this.#inFlight++;
@@ -285,19 +297,11 @@ class BlockingFile extends NodeFile {
   }
 
   override write(bytes: Bytes, position: number): Promise<void> {
-    assert(!this.isClosing, () => `write of ${this.path} after close`);
     try {
-      let done = 0;
-      while (done < bytes.length) {
-        const length = Math.min(bytes.length - done, CALL_BYTES_MAX);
-        const count = fs.writeSync(this.fd, bytes, done, length, position + done);
-        if (count === 0) throw new OperationError('io', `cannot write ${this.path}: wrote nothing`);
-        done += count;
-      }
-      if (this.syncAfterWrite) fs.fdatasyncSync(this.fd);
+      this.writeNow(bytes, position);
       return Promise.resolve();
     } catch (error) {
-      return Promise.reject(fileError(error, 'write', this.path));
+      return Promise.reject(error);
     }
   }
 }

@@ -14,8 +14,10 @@
  */
 
 import { assert } from '../../base/assert.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
 import { type Bytes, equalBytes } from '../../base/bytes.ts';
 import { type ErrorCode, messageOf, OperationError } from '../../base/errors.ts';
+import type { File } from '../../platform/files.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { idHighOf, idLowOf } from '../formats/index-row.ts';
 import {
@@ -29,6 +31,7 @@ import {
   recordBytes,
   tombstoneChecksum,
 } from '../formats/needle.ts';
+import { AtOnce } from './at-once.ts';
 import type { Generation } from './generation.ts';
 import { readLargeNeedle, WHOLE_RECORD_BYTES_MAX } from './record-scan.ts';
 
@@ -38,6 +41,8 @@ const ARENA_BYTES_MIN = 64 * 1024;
 const ARENA_BYTES_MAX = 1024 * 1024;
 /** Data from here on is written where it lies instead of being copied into the arena. */
 const COPY_BYTES_MAX = 128 * 1024;
+/** Batches up to here may be written at once. */
+const NOW_BYTES_MAX = 64 * 1024;
 const QUEUE_BYTES_MAX = 128 * 1024 * 1024;
 
 /**
@@ -109,6 +114,7 @@ export class VolumeWriter {
   #queuedBytes = 0;
   #running = false;
   #idle: (() => void)[] = [];
+  readonly #atOnce = new AtOnce();
   #arena = Buffer.allocUnsafeSlow(ARENA_BYTES_MIN);
   /** Syncs of `.dat` and batches, for the benchmark. */
   syncs = 0;
@@ -345,10 +351,11 @@ export class VolumeWriter {
     const { version } = files.superBlock;
     let position = files.datBytes;
     let filled = 0;
-    const flush = async () => {
-      if (filled === 0) return;
-      await files.dat.write(this.#arena.subarray(0, filled), position - filled);
+    const flush = (): Awaitable<void> => {
+      const bytes = this.#arena.subarray(0, filled);
+      const at = position - filled;
       filled = 0;
+      if (bytes.length > 0) return this.#write(files.dat, bytes, at);
     };
     for (const [index, plan] of plans.entries()) {
       const needle = plan.needle!;
@@ -373,6 +380,17 @@ export class VolumeWriter {
       position += length;
     }
     await flush();
+  }
+
+  /** At once where the page cache takes it: a trip to the thread pool costs more than a small batch. */
+  #write(dat: File, bytes: Bytes, position: number): Awaitable<void> {
+    if (bytes.length > NOW_BYTES_MAX || dat.writeNow === undefined || !this.#atOnce.isDue()) {
+      return dat.write(bytes, position);
+    }
+    const { clock } = this.#options.platform;
+    const startedMs = clock.monotonicMs();
+    dat.writeNow(bytes, position);
+    this.#atOnce.note(clock.monotonicMs() - startedMs);
   }
 
   #growArena(bytes: number, used: number): void {

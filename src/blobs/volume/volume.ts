@@ -36,6 +36,7 @@ import type { Ttl } from '../formats/ttl.ts';
 import { type VolumeName, volumeBaseName } from '../formats/volume-files.ts';
 import { decodeVolumeInfo, encodeVolumeInfo, newVolumeInfo, type VolumeInfo } from '../formats/volume-info.ts';
 import { CHUNK_IDS_FROM, sizeBeforeDelete } from '../index/needle-map.ts';
+import { AtOnce } from './at-once.ts';
 import { Generation } from './generation.ts';
 import { decodeRead, isExpired, type NeedlePlace, type ReadNeedle, readPieces, readRecord } from './needle-read.ts';
 import { type Quarantined, type RecoveryReport, recoverIndex, writeCleanMark } from './recover.ts';
@@ -45,12 +46,6 @@ import { type SyncWish, VolumeWriter, type Written } from './volume-writer.ts';
 const QUARANTINED_MAX = 1_000;
 /** Records up to here may be read at once. */
 const NOW_BYTES_MAX = 64 * 1024;
-/** A read at once that takes longer came from the disk, or the process had to wait for a processor. */
-const NOW_MS_MAX = 0.25;
-/** So many of them in a row came from the disk, */
-const SLOW_READS_MAX = 2;
-/** and so many reads go to the thread pool before the next try. */
-const READS_BETWEEN_TRIES = 200;
 const slab = new Slab();
 const doNothing = (): void => {};
 const DEFAULT_VOLUME_BYTES_MAX = 30 * 1024 ** 3;
@@ -134,8 +129,7 @@ export class Volume {
   #failure: string | undefined;
   #quarantined: Quarantined[];
   #closed = false;
-  #readsUntilTry = 0;
-  #slowReads = 0;
+  readonly #atOnce = new AtOnce();
   #chunkIdNext = CHUNK_IDS_FROM;
   /** Single reads of `.dat`, for tests that count them. */
   datReads = 0;
@@ -295,7 +289,8 @@ export class Volume {
     this.datReads++;
     const place = { id, offset, size };
     const length = recordBytes(size, superBlock.version);
-    if (length > NOW_BYTES_MAX || !this.#isTryDue(dat)) return this.#readLater(place, cookie, options);
+    if (length > NOW_BYTES_MAX || dat.readNow === undefined || !this.#atOnce.isDue())
+      return this.#readLater(place, cookie, options);
     const bytes = slab.take(length);
     const read = this.#readAtOnce(dat, bytes, offset);
     let needle: StoredNeedle;
@@ -342,22 +337,11 @@ export class Volume {
     return needle.ttl === undefined || !isExpired(needle, this.options.platform.clock.nowMs());
   }
 
-  /** Whether to try the page cache: lately it had what was asked for, or it is time to see. */
-  #isTryDue(dat: File): boolean {
-    if (this.#readsUntilTry === 0) return dat.readNow !== undefined;
-    this.#readsUntilTry--;
-    return false;
-  }
-
   #readAtOnce(dat: File, into: Buffer, offset: number): number {
     const { clock } = this.options.platform;
     const startedMs = clock.monotonicMs();
     const read = dat.readNow!(into, offset);
-    if (clock.monotonicMs() - startedMs <= NOW_MS_MAX) this.#slowReads = 0;
-    else if (++this.#slowReads === SLOW_READS_MAX) {
-      this.#slowReads = 0;
-      this.#readsUntilTry = READS_BETWEEN_TRIES;
-    }
+    this.#atOnce.note(clock.monotonicMs() - startedMs);
     return read;
   }
 
