@@ -27,6 +27,7 @@ import { PUBLISHED_KEY, SafePoint } from './safe-point.ts';
 import { type Pair, type ScanOptions, Snapshot, type SnapshotOptions } from './snapshot.ts';
 import { StoreClient } from './store-client.ts';
 import { TIMEOUT_MS } from './timeouts.ts';
+import { composeTimestamp, physicalMs } from './timestamp.ts';
 import { prefixEnd, Transaction, type TransactionOptions } from './transaction.ts';
 
 /** Commits and clean-ups that run on when the client is asked to close. */
@@ -148,6 +149,11 @@ export class TikvClient {
   timestamp(signal?: AbortSignal): Promise<bigint> {
     this.#assertOpen();
     return this.#core.pd.timestamp(signal);
+  }
+
+  /** For stale reads: a timestamp of `ageMs` ago, which most replicas have reached by now. @throws as `timestamp`. */
+  async timestampBefore(ageMs: number, signal?: AbortSignal): Promise<bigint> {
+    return composeTimestamp(BigInt(Math.floor(physicalMs(await this.timestamp(signal)) - ageMs)), 0n);
   }
 
   /** What became of a transaction whose commit was undetermined. Ends it when it has expired without committing. */

@@ -22,6 +22,11 @@ const FIRST_SCAN_BATCH = 16;
 export interface SnapshotOptions {
   /** Any replica answers, after asking its leader how far it must be. Default false. */
   readonly followerRead?: boolean;
+  /**
+   * Any replica answers at once where it holds everything up to the snapshot's timestamp, which is some seconds old then
+   * (`TikvClient.timestampBefore`); the leader answers otherwise. Default false.
+   */
+  readonly staleRead?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -207,7 +212,7 @@ export class Snapshot {
     return {
       backoffer,
       timeoutMs,
-      replica: this.#options.followerRead === true ? 'follower' : 'leader',
+      replica: this.#options.staleRead === true ? 'stale' : this.#options.followerRead === true ? 'follower' : 'leader',
       context: {
         ...context,
         ...(this.#ignored.size === 0 ? {} : { resolvedLocks: [...this.#ignored] }),

@@ -9,6 +9,7 @@ import { type KeyText, keyBytes } from '../src/bytes.ts';
 import { type LockInfo, Op } from '../src/proto/kvrpcpb.ts';
 import type { MvccInfo } from '../src/proto/transaction-messages.ts';
 import type { Init } from '../src/protobuf/message.ts';
+import { LOGICAL_BITS } from '../src/timestamp.ts';
 import { OrderedMap } from './ordered-map.ts';
 
 export const SHORT_VALUE_BYTES_MAX = 255;
@@ -146,6 +147,13 @@ export class MvccData {
 
   observe(ts: bigint): void {
     if (ts !== 0xffff_ffff_ffff_ffffn && ts > this.maxTs) this.maxTs = ts;
+  }
+
+  /** Everything up to here is decided: what a stale read may ask for, `lagMs` behind `now`. */
+  resolvedTs(now: bigint, lagMs: number): bigint {
+    let resolved = now - (BigInt(lagMs) << LOGICAL_BITS);
+    for (const state of this.locked) if (state.lock!.startTs <= resolved) resolved = state.lock!.startTs - 1n;
+    return resolved;
   }
 
   /** Locks of a transaction in a range. */

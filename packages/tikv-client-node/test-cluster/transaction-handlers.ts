@@ -16,7 +16,7 @@ import {
   resolveKey,
   rollbackKey,
 } from './mvcc-write.ts';
-import { clip } from './region-checks.ts';
+import { clip, type RegionErrorInit } from './region-checks.ts';
 
 interface Read {
   readonly value?: Buffer;
@@ -46,6 +46,22 @@ function read(state: KeyState | undefined, ts: bigint, context: Context): Read {
   return { value: state.valueOf(write), commitTs: write.commitTs };
 }
 
+/** How far replicas are behind, as TiKV's resolved timestamp is by default. */
+const RESOLVED_LAG_MS = 1_000;
+
+/** A stale read of what this replica does not hold for certain yet. */
+function notReady(
+  { cluster, region }: Parameters<Handler['run']>[0],
+  version: bigint,
+  context: Context,
+): { readonly regionError: RegionErrorInit } | undefined {
+  if (!context.staleRead) return undefined;
+  const safeTs = cluster.data.resolvedTs(cluster.tso.next(), RESOLVED_LAG_MS);
+  if (version <= safeTs) return undefined;
+  const peerId = context.peer?.id ?? 0n;
+  return { regionError: { message: 'data is not ready', dataIsNotReady: { regionId: region.id, peerId, safeTs } } };
+}
+
 const first = (keys: readonly Uint8Array[]) => ({ keys });
 
 /** Runs what may fail for a key. */
@@ -64,7 +80,10 @@ export const TRANSACTION_HANDLERS: readonly Handler[] = [
     kind: 'txn',
     touches: (request) => first([request.key]),
     refuse: (abort) => ({ error: { abort } }),
-    run({ cluster }, request, context) {
+    run(on, request, context) {
+      const late = notReady(on, request.version, context);
+      if (late !== undefined) return late;
+      const { cluster } = on;
       cluster.data.observe(request.version);
       const { value, commitTs, error } = read(cluster.data.keys.get(keyText(request.key)), request.version, context);
       if (error !== undefined) return { error };
@@ -75,7 +94,10 @@ export const TRANSACTION_HANDLERS: readonly Handler[] = [
     kind: 'txn',
     touches: (request) => first(request.keys),
     refuse: (abort) => ({ error: { abort } }),
-    run({ cluster }, request, context) {
+    run(on, request, context) {
+      const late = notReady(on, request.version, context);
+      if (late !== undefined) return late;
+      const { cluster } = on;
       cluster.data.observe(request.version);
       const pairs: Init<typeof KvPair>[] = [];
       for (const key of request.keys) {
@@ -93,7 +115,10 @@ export const TRANSACTION_HANDLERS: readonly Handler[] = [
       bounds: request.reverse ? [request.endKey, request.startKey] : [request.startKey, request.endKey],
     }),
     refuse: (abort) => ({ error: { abort } }),
-    run({ cluster, region }, request, context) {
+    run(on, request, context) {
+      const late = notReady(on, request.version, context);
+      if (late !== undefined) return late;
+      const { cluster, region } = on;
       cluster.data.observe(request.version);
       const [low, high] = request.reverse ? [request.endKey, request.startKey] : [request.startKey, request.endKey];
       const { start, end } = clip(region, keyText(low), keyText(high));

@@ -256,6 +256,28 @@ describe('stores', () => {
     });
   });
 
+  it('serve stale reads from followers, and from the leader what those do not hold yet', async () => {
+    const world = new World();
+    world.cluster.split('m');
+    await world.run(async (client) => {
+      await putAll(client, { a: '1', z: '1' });
+      await client.settled();
+      await pause(world, 5_000);
+      await putAll(client, { a: '2', z: '2' });
+      const calls = () => world.cluster.faults.calls.filter((one) => one.method === 'KvGet');
+      const old = client.snapshot(await client.timestampBefore(2_000), { staleRead: true });
+      const before = calls().length;
+      expect(await getText(old, 'a')).toBe('1');
+      expect(calls()).toHaveLength(before + 1);
+      expect(calls().at(-1)!.request.context).toMatchObject({ staleRead: true, replicaRead: false });
+      expect(calls().at(-1)!.storeId).not.toBe(world.cluster.regionOf('a').leader?.storeId);
+      expect((await old.batchGet([bytes('a'), bytes('z')])).map(String)).toEqual(['1', '1']);
+      const fresh = client.snapshot(await client.timestamp(), { staleRead: true });
+      expect(await getText(fresh, 'a')).toBe('2');
+      expect(calls().at(-1)!.storeId).toBe(world.cluster.regionOf('a').leader?.storeId);
+    });
+  });
+
   it('that refuse the cluster are not asked again', async () => {
     const world = new World();
     await world.run(async (client) => {
