@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly s
   actors: () => import('./actors.ts'),
   resp: () => import('./resp.ts'),
   pg: () => import('./pg.ts'),
+  logic: () => import('./logic.ts'),
   tikv: () => import('./tikv.ts'),
   blobs: () => import('./blobs.ts'),
   erasure: () => import('./erasure.ts'),

@@ -1,5 +1,5 @@
 /**
- * `npm run soak -- NAME [--count N] [--rounds N] [--seed N] [--store tikv] [--write]`: runs one long test. Progress while it goes, the
+ * `npm run soak -- NAME [--count N | --rows N] [--rounds N] [--seed N] [--store tikv] [--write]`: runs one long test. Progress while it goes, the
  * result as the last line; exit code 1 when a promise was not kept. `--write` puts the result into docs/soak.md. Never part
  * of the tests.
  */
@@ -19,6 +19,7 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   snapshots: async () => (await import('./snapshots.ts')).snapshots,
   erasure: async () => (await import('./erasure.ts')).erasure,
   resp: async () => (await import('./resp.ts')).resp,
+  queries: async () => (await import('./queries.ts')).queries,
   sql: async () => (await import('./sql.ts')).sql,
   corpus: async () => (await import('./corpus.ts')).corpus,
   clients: async () => (await import('./clients.ts')).clients,
@@ -54,6 +55,7 @@ function readArguments(): { readonly name: string; readonly options: SoakOptions
       allowPositionals: true,
       options: {
         count: { type: 'string' },
+        rows: { type: 'string' },
         rounds: { type: 'string' },
         seed: { type: 'string' },
         store: { type: 'string' },
@@ -67,7 +69,7 @@ function readArguments(): { readonly name: string; readonly options: SoakOptions
     if (values.store !== undefined && (values.store !== 'tikv' || !ON_TIKV.has(positionals[0] ?? ''))) usage();
     const options: SoakOptions = {
       seed: number(values.seed) ?? 1,
-      count: number(values.count),
+      count: number(values.count ?? values.rows),
       rounds: number(values.rounds),
       store: values.store as 'tikv' | undefined,
       progress: (line) => void process.stdout.write(`${line}\n`),
@@ -81,7 +83,7 @@ function readArguments(): { readonly name: string; readonly options: SoakOptions
 
 function usage(): never {
   process.stderr.write(
-    `usage: npm run soak -- ${Object.keys(SOAKS).join('|')} [--count N] [--rounds N] [--seed N] [--store tikv] [--write]\n`,
+    `usage: npm run soak -- ${Object.keys(SOAKS).join('|')} [--count N | --rows N] [--rounds N] [--seed N] [--store tikv] [--write]\n`,
   );
   process.exit(2);
 }

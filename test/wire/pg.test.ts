@@ -316,6 +316,24 @@ describe('concurrent transactions', () => {
     expect((await b.query('select id from acc order by id limit 1 for update skip locked')).rows).toEqual([{ id: 1 }]);
   });
 
+  test('a client that leaves its transaction alone for too long loses its connection and its locks', async () => {
+    const idle = await connect();
+    const ended = new Promise<string>((resolve) =>
+      idle.on('error', (error: Error & { code?: string }) => resolve(`${error.code} ${error.message}`)),
+    );
+    await idle.query('set idle_in_transaction_session_timeout = 50');
+    expect((await idle.query('show idle_in_transaction_session_timeout')).rows).toEqual([
+      { idle_in_transaction_session_timeout: '50ms' },
+    ]);
+    await idle.query('select 1');
+    await idle.query('begin; update acc set v = 0 where id = 1');
+    expect(await ended).toBe('25P03 terminating connection due to idle-in-transaction timeout');
+    expect((await b.query('update acc set v = 2 where id = 1')).rowCount).toBe(1);
+    await b.query('set idle_in_transaction_session_timeout = 60000; begin');
+    for (let i = 0; i < 3; i++) expect((await b.query('select v from acc where id = 1')).rows).toEqual([{ v: 2 }]);
+    await b.query('commit; reset idle_in_transaction_session_timeout');
+  });
+
   test('lock_timeout, statement_timeout and cancel end a wait, and the session goes on', async () => {
     await a.query('begin; update acc set v = 0 where id = 1');
     await b.query('set lock_timeout = 30');

@@ -15,6 +15,7 @@ import { assert } from '../../base/assert.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { crc32c } from '../../base/crc32c.ts';
 import { OperationError } from '../../base/errors.ts';
+import { withBestWasmTier } from '../../platform/wasm-tiers.ts';
 import { type Matrix, multiply } from './galois.ts';
 import type { Kernel } from './kernel.ts';
 import { SIMD_MODULE_BASE64 } from './simd-module.ts';
@@ -71,7 +72,7 @@ export class SimdKernel implements Kernel {
 
   /** `bufferBytes` bounds what `allocate` can hand out: add up `simdBufferBytes`. The memory is used as it is touched. */
   constructor(bufferBytes: number) {
-    compiled ??= new WebAssembly.Module(Buffer.from(SIMD_MODULE_BASE64, 'base64'));
+    compiled ??= withBestWasmTier(() => new WebAssembly.Module(Buffer.from(SIMD_MODULE_BASE64, 'base64')));
     this.#memory = new WebAssembly.Memory({ initial: Math.ceil((BUFFERS + bufferBytes) / PAGE), maximum: PAGE });
     this.#exports = new WebAssembly.Instance(compiled, { env: { memory: this.#memory } }).exports;
     this.#bytes = new Uint8Array(this.#memory.buffer);

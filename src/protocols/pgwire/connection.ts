@@ -93,6 +93,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #ended = false;
   #drained: (() => void) | undefined;
   #loginTimer: Timer | undefined;
+  /** While a transaction waits for its client. */
+  #idleTimer: Timer | undefined;
   /** The COPY that runs. */
   #copy: CopyIn | undefined;
   /** Formats of the rows that are being sent; none is text. */
@@ -112,6 +114,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
 
   onData(chunk: Bytes): void {
     if (this.#phase === 'closed') return;
+    if (this.#idleTimer !== undefined) this.#stopIdling();
     this.#reader.feed(chunk);
     if (!this.#busy) this.#process();
     else this.#copy?.more();
@@ -134,6 +137,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   onClose(): void {
     this.#phase = 'closed';
     this.#loginTimer?.cancel();
+    this.#stopIdling();
     if (this.#processId !== undefined) this.#register.remove(this.#processId);
     this.#session?.close();
     this.onDrain();
@@ -646,7 +650,28 @@ export class PgConnection implements SocketHandlers, ResultSink {
 
   #ready(): void {
     this.#reportParameters();
-    message.readyForQuery(this.#writer, this.#session!.status);
+    const session = this.#session!;
+    message.readyForQuery(this.#writer, session.status);
+    if (session.status !== 'idle') this.#startIdling(session);
+    else if (this.#idleTimer !== undefined) this.#stopIdling();
+  }
+
+  /** Ends the connection when the client leaves its transaction alone for too long (idle_in_transaction_session_timeout). */
+  #startIdling({ parameters }: SqlSession): void {
+    const idleMs = parameters.milliseconds('idle_in_transaction_session_timeout');
+    this.#stopIdling();
+    if (idleMs === 0) return;
+    this.#idleTimer = this.#options.platform.timers.after(idleMs, () => {
+      this.#idleTimer = undefined;
+      // Messages that came with the last ones keep it busy.
+      if (this.#busy || this.#phase === 'closed') return;
+      this.#refuse('25P03', 'terminating connection due to idle-in-transaction timeout');
+    });
+  }
+
+  #stopIdling(): void {
+    this.#idleTimer?.cancel();
+    this.#idleTimer = undefined;
   }
 
   /** Tells the client of parameters that changed since it was last told. */

@@ -150,7 +150,7 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'default_transaction_isolation', initial: 'read committed', parse: oneOf(...ISOLATION_LEVELS) },
   { name: 'default_transaction_read_only', initial: 'off', reported: true, parse: boolean },
   { name: 'extra_float_digits', initial: '1', parse: integer(1, 3) },
-  { name: 'idle_in_transaction_session_timeout', initial: '0', parse: fixed('0'), show: showMilliseconds },
+  { name: 'idle_in_transaction_session_timeout', initial: '0', parse: milliseconds, show: showMilliseconds },
   { name: 'in_hot_standby', initial: 'off', reported: true },
   { name: 'integer_datetimes', initial: 'on', reported: true },
   {
@@ -237,7 +237,7 @@ export class SessionParameters {
     return this.#effective.get(name)!;
   }
 
-  milliseconds(name: 'statement_timeout' | 'lock_timeout'): number {
+  milliseconds(name: 'statement_timeout' | 'lock_timeout' | 'idle_in_transaction_session_timeout'): number {
     return Number(this.#effective.get(name));
   }
 

@@ -12,6 +12,7 @@
 import type { Node, ParseResult } from '@pgsql/types';
 import type { LibPgQuery } from 'libpg-query/wasm/libpg-query.js';
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
+import { keepWasmTiers } from '../../../platform/wasm-tiers.ts';
 import type { SqlLimits } from '../limits.ts';
 import { LruCache } from '../lru-cache.ts';
 import { SqlError } from '../sql-error.ts';
@@ -94,6 +95,7 @@ export class SqlParser {
 }
 
 async function load(): Promise<LibPgQuery> {
+  keepWasmTiers();
   const { default: factory } = await import('libpg-query/wasm/libpg-query.js');
   return factory();
 }
