@@ -39,9 +39,11 @@ export function parseBlobPath(path: string): BlobPath {
   let extension = dot < 0 ? '' : decoded(rest.slice(rest.lastIndexOf('.')), path);
   if (fileName !== '' && fileName.lastIndexOf('.') > 0) extension = fileName.slice(fileName.lastIndexOf('.'));
   const underscore = name.lastIndexOf('_');
+  const { id, cookie } = parseNeedleName(name);
   return {
     volumeId: parseVolumeId(volume),
-    ...parseNeedleName(name),
+    id,
+    cookie,
     fileIdText: `${volume},${underscore > 0 ? name.slice(0, underscore) : name}`,
     extension,
     fileName,

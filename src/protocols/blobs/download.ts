@@ -305,16 +305,18 @@ function typeOf(mime: string, extension: string, name: string): string {
 
 const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
 
-let dateS = -1;
-let date = '';
+/** Dates that were made lately, by the low bits of their seconds: making one takes a microsecond. */
+const DATES = 1_024;
+const dateSeconds = new Float64Array(DATES).fill(-1);
+const dates = new Array<string>(DATES).fill('');
 
-/** Many needles are written in one second: the last date is kept. */
 function httpDate(seconds: number): string {
-  if (seconds !== dateS) {
-    dateS = seconds;
-    date = new Date(seconds * 1000).toUTCString();
+  const at = seconds % DATES;
+  if (dateSeconds[at] !== seconds) {
+    dateSeconds[at] = seconds;
+    dates[at] = new Date(seconds * 1000).toUTCString();
   }
-  return date;
+  return dates[at]!;
 }
 
 /** With the name in ASCII, and as UTF-8 (RFC 6266) where it is more. */
