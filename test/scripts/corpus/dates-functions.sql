@@ -787,11 +787,7 @@ select * from generate_series(timestamp '2024-01-01', timestamp '2024-01-03', in
 select * from generate_series(date '2024-01-01', date '2024-01-03', interval '1 day');
 select pg_typeof(g) from generate_series(date '2024-01-01', date '2024-01-01', '1 day') g;
 select * from generate_series('2024-01-01'::timestamptz, '2024-01-02', '12 hours');
--- awaits: pg_sleep
 select pg_sleep(0);
--- awaits: pg_sleep
 select pg_sleep(0.01);
--- awaits: pg_sleep_for
 select pg_sleep_for('1 ms');
--- awaits: pg_sleep_until
 select pg_sleep_until(now());

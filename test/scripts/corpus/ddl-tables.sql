@@ -399,7 +399,6 @@ select * from x1;
 drop table x1 restrict;
 drop index x1;
 drop table a_pk;
--- awaits: DROP VIEW
 drop view a;
 drop sequence a;
 

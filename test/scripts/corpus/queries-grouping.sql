@@ -64,7 +64,6 @@ select sum(count(*)) from t;
 select sum(count(*)) over () from t group by g;
 select count(*) from t where count(*) > 1;
 select max(g), min(g) from t where g > max(g);
--- awaits: a whole-row reference
 select t from t group by t order by 1 limit 1;
 select count(*) from t group by t.nope;
 select h, count(*) from t group by h having count(*) > (select avg(n) from (select count(*) as n from t group by h) x);
@@ -161,7 +160,6 @@ select any_value(h) is not null from t;
 select count(g, h) from t;
 select count(distinct (g, h)) from t;
 select count(distinct *) from t;
--- awaits: a whole-row reference
 select count(t), count(t.*) from t;
 select sum(g) from t;
 select sum(b) from t;

@@ -108,7 +108,6 @@ select a.id, l.id from a left join lateral (select id from b where b.a_id = a.id
 select a.id, l.n from a left join lateral (select count(*) as n from b where b.a_id = a.id) l on l.n > 0 order by 1;
 select a.id, l.* from a, lateral (values (a.id, a.x + 1)) l (p, q) order by 1;
 select a.id, g from a, generate_series(1, a.id) g order by 1, 2;
--- awaits: a whole-row reference
 select a.id, g from a, lateral generate_series(1, a.id) with ordinality as g (v, n) order by 1, 2;
 select a.id, l.s from a join lateral (select sum(x) as s from b where b.a_id <= a.id) l on true order by 1;
 select a.id, m.id from a, lateral (select b.id, b.x from b where b.a_id = a.id) l, lateral (select e.id from e where e.x = l.x union all select l.id) m order by 1, 2;
@@ -139,7 +138,6 @@ select * from a as x (p, q, r, z);
 select p, q, s from a as x (p, q) order by 1;
 select x.* from a as x (p) order by 1;
 select * from nope;
--- awaits: to be mended
 select * from public.nope;
 select * from nope.a;
 select * from public.a order by 1;
@@ -147,11 +145,7 @@ select public.a.id from public.a order by 1;
 select public.a.id from a x;
 -- awaits: naming a database in a table name
 select * from postgres.public.a;
--- awaits: a whole-row reference
 select a from a order by id;
--- awaits: a whole-row reference
 select a.id, (a).s from a order by id;
--- awaits: a whole-row reference
 select (a).* from a order by 1;
--- awaits: a whole-row reference
 select x from (values (1, 2)) x (p, q);

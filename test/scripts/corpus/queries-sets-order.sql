@@ -130,7 +130,6 @@ select s from a order by upper(s) nulls first;
 select n from a order by random() * 0, n;
 select n, s from a order by (n, s);
 select n, s from a order by row(n, s) desc;
--- awaits: a whole-row reference
 select a from a order by a;
 select x.n from a x order by x.n, x.s;
 select n as x, n as x from a order by x;

@@ -38,7 +38,6 @@ select (select count(*) from none), (select max(v) from none);
 select array(select id from t order by id desc), array(select s from t order by id), array(select 1 where false);
 select id, array(select w from u where u.t_id = t.id order by w) from t order by id;
 select (select row(1, 2)) = row(1, 2);
--- awaits: a whole-row reference
 select (select t from t where id = 1);
 select (values (1)), (values (1), (2) limit 1);
 select (select 1 union select 1), (select 1 limit 0);
@@ -94,30 +93,23 @@ select id from t where id <> all (select t_id from u where t_id is not null) ord
 select id from t where s like any (select s || '%' from t) order by 1;
 select id, v >= all (select v from t) as m, v <= any (select v from t) as a from t order by id;
 select (1, 2) = any (select id, g from t), (1, 1) = any (select id, g from t), (1, 1) < all (select id, id from t where id > 1);
--- awaits: to be mended
 select (1, 2) > all (select 1, 1), (1, null) > any (select 1, 1), (1, null) = any (select 2, 2);
 select 1 = any (select 'a');
 -- awaits: to be mended
 select 1 + any (select 1);
 select 1 = all (select 1, 2);
--- awaits: to be mended
 select (1, 2) = (select 1, 2), (1, 2) < (select 1, 3), (1, 2) = (select 1, 2 where false), (1, null) = (select 1, 2);
 -- awaits: record
 select (1, 2) = (select 1);
 -- awaits: to be mended
 select (1, 2) = (select 1, 2, 3);
--- awaits: to be mended
 select (1, 2) = (select id, g from t);
 -- awaits: to be mended
 select row(1, 2) = row(1, 2), (1, 2) < (1, 3), (1, null) = (1, 2), (1, null) = (2, 2), (1, 2) <> (1, 2), (1, null) is null, (null, null) is null, (1, 2) is not null, (1, null) is not null;
--- awaits: to be mended
 select (1, 2) = (1, 2, 3);
--- awaits: to be mended
 select (1, 'a') = (1, 2);
 select row(1) = 1;
--- awaits: to be mended
 select (1, 2) is distinct from (1, null), (null, null) is not distinct from (null, null), (1, 2) in ((1, 2), (3, 4)), (1, null) in ((1, 2));
--- awaits: record
 select (1, 2) + (3, 4);
 select (1, 2) between (1, 1) and (2, 0), (2, 1) not between (1, 1) and (2, 0);
 

@@ -3,10 +3,11 @@
 import type { Node, SubLink } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { arrayOf, type SqlType, titleOf } from '../types/types.ts';
-import { type BoundExpression, type BoundRows, columnAt, conjunction } from './bound.ts';
+import { type BoundExpression, type BoundRows, columnAt } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { placeIn, stringsOf } from './names.ts';
 import { nested, type QueryContext } from './query-context.ts';
+import { compareRows } from './row-comparison.ts';
 import { Frame, Scope } from './scope.ts';
 
 const BOOLEAN = { type: 'bool', modifier: -1 } as const;
@@ -34,7 +35,8 @@ export function bindSubLink(
       return subquery('scalar', query, frame, first.expression, location, [], undefined);
     }
     case 'ANY_SUBLINK':
-    case 'ALL_SUBLINK': {
+    case 'ALL_SUBLINK':
+    case 'ROWCOMPARE_SUBLINK': {
       const left =
         'RowExpr' in testexpr!
           ? (testexpr.RowExpr.args ?? []).map((arg) => binder.bindInside(arg))
@@ -46,19 +48,21 @@ export function bindSubLink(
       }
       const name = stringsOf(operName).at(-1) ?? '=';
       const operands: BoundExpression[] = [];
-      const tests = left.map((operand, i) => {
+      const pairs = left.map((operand, i) => {
         const { type, modifier } = query.columns[i]!.expression;
         const theirs = columnAt(left.length + i, { type, modifier });
         // A literal or parameter becomes what the query's column is; what is known stays as it is.
         const settled = binder.coerceUnknown(operand, type);
         operands.push(settled);
-        return binder.operator(name, columnAt(i, settled), theirs, location);
+        return [columnAt(i, settled), theirs] as const;
       });
-      if (tests.some((test) => test.type !== 'bool')) {
+      const test = compareRows(name, pairs, location, (operator, one, other) =>
+        binder.operator(operator, one, other, location),
+      );
+      if (test.type !== 'bool') {
         throw new SqlError('datatype_mismatch', 'row comparison operator must yield type boolean', { location });
       }
-      const test = name === '<>' && tests.length > 1 ? any(tests) : conjunction(tests);
-      const mode = subLinkType === 'ANY_SUBLINK' ? 'any' : 'all';
+      const mode = subLinkType === 'ANY_SUBLINK' ? 'any' : subLinkType === 'ALL_SUBLINK' ? 'all' : 'row';
       return subquery(mode, query, frame, BOOLEAN, location, operands, test);
     }
     case 'ARRAY_SUBLINK': {
@@ -79,12 +83,8 @@ export function bindSubLink(
   }
 }
 
-function any(args: readonly BoundExpression[]): BoundExpression {
-  return { kind: 'or', ...BOOLEAN, location: undefined, args };
-}
-
 function subquery(
-  mode: 'scalar' | 'array' | 'exists' | 'any' | 'all',
+  mode: 'scalar' | 'array' | 'exists' | 'any' | 'all' | 'row',
   query: BoundRows,
   frame: Frame,
   { type, modifier }: { readonly type: SqlType; readonly modifier: number },

@@ -81,7 +81,7 @@ export interface BoundArgument {
 
 export interface BoundSubquery {
   /** `scalar`: its one value, null without rows. `array`: all values, of the type of the expression. `any` and `all`: whether `test` is true of some, of every row. */
-  readonly mode: 'scalar' | 'array' | 'exists' | 'any' | 'all';
+  readonly mode: 'scalar' | 'array' | 'exists' | 'any' | 'all' | 'row';
   readonly query: BoundRows;
   readonly args: readonly BoundArgument[];
   /** All slots from outside that it reads, those of `args` among them; without any it is computed once. */

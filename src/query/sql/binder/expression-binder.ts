@@ -51,6 +51,7 @@ import {
 import { literal, nullConstant } from './literals.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
+import { compareRows, rowConstructors } from './row-comparison.ts';
 import type { BindProgress, Scope } from './scope.ts';
 import { sortDirection } from './sort-direction.ts';
 
@@ -438,20 +439,26 @@ export class ExpressionBinder {
     switch (kind) {
       case 'AEXPR_OP': {
         if (lexpr === undefined) return this.#unary(name, this.#bind(rexpr!), location);
+        const rows = this.#compareRows(name, lexpr, rexpr!, location);
+        if (rows !== undefined) return rows;
+        if ('RowExpr' in lexpr && 'SubLink' in rexpr! && rexpr.SubLink.subLinkType === 'EXPR_SUBLINK') {
+          const { name: operName } = expression;
+          const compared = { ...rexpr.SubLink, subLinkType: 'ROWCOMPARE_SUBLINK', testexpr: lexpr } as const;
+          return this.#bind({ SubLink: operName === undefined ? compared : { ...compared, operName } });
+        }
         return this.#binary(name, this.#bind(lexpr), this.#bind(rexpr!), location);
       }
       case 'AEXPR_DISTINCT':
       case 'AEXPR_NOT_DISTINCT': {
-        const compared = this.#compare('=', this.#bind(lexpr!), this.#bind(rexpr!), location);
-        const { left, right } = compared;
-        return {
-          kind: 'distinct',
-          ...BOOLEAN,
-          location,
-          negated: kind === 'AEXPR_NOT_DISTINCT',
-          left,
-          right,
+        const negated = kind === 'AEXPR_NOT_DISTINCT';
+        const distinct = (one: Node, other: Node): BoundExpression => {
+          const { left, right } = this.#compare('=', this.#bind(one), this.#bind(other), location);
+          return { kind: 'distinct', ...BOOLEAN, location, negated, left, right };
         };
+        const pairs = rowConstructors(lexpr!, rexpr!, location);
+        if (pairs === undefined) return distinct(lexpr!, rexpr!);
+        const args = pairs.map(([one, other]) => distinct(one, other));
+        return { kind: negated ? 'and' : 'or', ...BOOLEAN, location, args };
       }
       case 'AEXPR_NULLIF': {
         const value = this.#bind(lexpr!);
@@ -472,6 +479,11 @@ export class ExpressionBinder {
       case 'AEXPR_IN': {
         const left = this.#bind(lexpr!);
         const items = rexpr !== undefined && 'List' in rexpr ? (rexpr.List.items ?? []) : [];
+        if ('RowExpr' in lexpr! && items.every((item) => 'RowExpr' in item)) {
+          const args = items.map((item) => this.#compareRows(name, lexpr, item, location)!);
+          if (args.length === 1) return args[0]!;
+          return { kind: name === '<>' ? 'and' : 'or', ...BOOLEAN, location, args };
+        }
         const bound = this.#alike([left, ...items.map((item) => this.#bind(item))], 'IN');
         const negated = name === '<>';
         const tests = bound
@@ -482,16 +494,14 @@ export class ExpressionBinder {
       }
       case 'AEXPR_BETWEEN':
       case 'AEXPR_NOT_BETWEEN': {
-        const value = this.#bind(lexpr!);
-        const [low, high] = (rexpr !== undefined && 'List' in rexpr ? (rexpr.List.items ?? []) : []).map((item) =>
-          this.#bind(item),
-        );
         const negated = kind === 'AEXPR_NOT_BETWEEN';
-        const args = [
-          this.#compare(negated ? '<' : '>=', value, low!, location),
-          this.#compare(negated ? '>' : '<=', value, high!, location),
-        ];
-        return { kind: negated ? 'or' : 'and', ...BOOLEAN, location, args };
+        return this.#between(expression, false, negated);
+      }
+      case 'AEXPR_BETWEEN_SYM':
+      case 'AEXPR_NOT_BETWEEN_SYM': {
+        const negated = kind === 'AEXPR_NOT_BETWEEN_SYM';
+        const args = [this.#between(expression, false, negated), this.#between(expression, true, negated)];
+        return { kind: negated ? 'and' : 'or', ...BOOLEAN, location, args };
       }
       case 'AEXPR_LIKE':
       case 'AEXPR_ILIKE': {
@@ -510,8 +520,28 @@ export class ExpressionBinder {
       case 'AEXPR_SIMILAR':
         return this.#binary(name, this.#bind(lexpr!), this.#bind(rexpr!), location);
       default:
-        throw notSupported('BETWEEN SYMMETRIC', location);
+        throw notSupported(`an operator of kind ${kind}`, location);
     }
+  }
+
+  #between({ lexpr, rexpr, location }: A_Expr, swapped: boolean, negated: boolean): BoundExpression {
+    const [low, high] = rexpr !== undefined && 'List' in rexpr ? (rexpr.List.items ?? []) : [];
+    const bound = (name: string, limit: Node): BoundExpression =>
+      this.#compareRows(name, lexpr!, limit, location) ??
+      this.#compare(name as '<', this.#bind(lexpr!), this.#bind(limit), location);
+    const args = [
+      bound(negated ? '<' : '>=', swapped ? high! : low!),
+      bound(negated ? '>' : '<=', swapped ? low! : high!),
+    ];
+    return { kind: negated ? 'or' : 'and', ...BOOLEAN, location, args };
+  }
+
+  /** Undefined where not both are row constructors. */
+  #compareRows(name: string, left: Node, right: Node, location: number | undefined): BoundExpression | undefined {
+    const pairs = rowConstructors(left, right, location);
+    if (pairs === undefined) return undefined;
+    const bound = pairs.map(([one, other]) => [this.#bind(one), this.#bind(other)] as const);
+    return compareRows(name, bound, location, (operator, one, other) => this.#binary(operator, one, other, location));
   }
 
   #unary(name: string, arg: BoundExpression, location: number | undefined): BoundExpression {

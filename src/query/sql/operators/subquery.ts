@@ -19,7 +19,7 @@ import type { ExecutionContext, ExecutionRow, Operator } from './operator.ts';
 export type EvaluateLater = (row: ExecutionRow, context: ExecutionContext) => Awaitable<SqlValue>;
 
 export interface PlannedSubquery {
-  readonly mode: 'scalar' | 'array' | 'exists' | 'any' | 'all';
+  readonly mode: 'scalar' | 'array' | 'exists' | 'any' | 'all' | 'row';
   /** Of `array`: what its elements are. */
   readonly element?: ColumnType;
   readonly open: (context: ExecutionContext, rowsMax?: number) => Operator;
@@ -68,10 +68,7 @@ export function subqueryEvaluator(planned: PlannedSubquery): EvaluateLater {
   switch (planned.mode) {
     case 'scalar': {
       const scalar = (rows: readonly ExecutionRow[]): { readonly value: SqlValue } => {
-        if (rows.length > 1) {
-          throw new SqlError('cardinality_violation', 'more than one row returned by a subquery used as an expression');
-        }
-        return { value: rows[0]?.[0] ?? null };
+        return { value: atMostOne(rows)[0]?.[0] ?? null };
       };
       return (row, context) => {
         fill(row, context);
@@ -97,9 +94,21 @@ export function subqueryEvaluator(planned: PlannedSubquery): EvaluateLater {
         fill(row, context);
         return uncorrelated(context, () => whenReady(run(context, 1), (rows) => rows.length > 0));
       };
+    case 'row':
+      return (row, context) =>
+        whenReady(evaluateAll(planned.operands, row, context), (left) => {
+          fill(row, context);
+          const rows = uncorrelated(context, () => whenReady(run(context, 2), atMostOne));
+          return whenReady(rows, ([only]) => (only === undefined ? null : planned.test!([...left, ...only], context)));
+        });
     default:
       return quantified(planned, run, uncorrelated, fill);
   }
+}
+
+function atMostOne(rows: readonly ExecutionRow[]): readonly ExecutionRow[] {
+  if (rows.length <= 1) return rows;
+  throw new SqlError('cardinality_violation', 'more than one row returned by a subquery used as an expression');
 }
 
 function quantified(
