@@ -99,7 +99,7 @@ export class IndexKeys {
 
   /** All entries, or those whose first values are these. */
   range(values: readonly ColumnValue[] = []): KeyRange {
-    return prefixRange(this.#write(values).view().slice());
+    return prefixRange(this.#write(values).finish());
   }
 
   /**

@@ -168,3 +168,17 @@ update none set (id, v) = (select 1, 2 where false) returning *;
 update none set (id, v) = (select id, w from u);
 -- awaits: to be mended
 delete from none where id is null or id in (select id from t) returning *;
+
+-- several values of an index
+create index t_g on t (g);
+select id from t where g in (1, 2) order by id;
+select id from t where g = 2 or g = 1 order by id desc;
+select id from t where g = any ('{2,1,2,null}') order by id;
+select id from t where g in (select 1 union select 2) order by id;
+select count(*) from t where g in (1, 2, 3);
+create index t_gv on t (g desc, v) include (s);
+select g, v, s from t where g in (1, 2) and v > 2 order by g, v;
+select g, v from t where g in (1, 2) and v in (1.5, 4) order by g, v;
+select id from t where (g, id) in ((1, 2), (2, 3), (2, 5)) order by id;
+select id from t where (g, id) > (1, 2) order by g, id;
+select id from t where (g, id) <= (1, 2) order by g, id;
