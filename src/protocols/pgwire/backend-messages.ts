@@ -49,7 +49,7 @@ export function readyForQuery(writer: MessageWriter, status: TransactionStatus):
 }
 
 /** A message that is its type alone: ParseComplete, NoData and their like. */
-export function bare(writer: MessageWriter, type: '1' | '2' | '3' | 'n' | 's' | 'I'): void {
+export function bare(writer: MessageWriter, type: '1' | '2' | '3' | 'n' | 's' | 'I' | 'c'): void {
   writer.begin(type).end();
 }
 
@@ -62,6 +62,18 @@ export function copyInResponse(writer: MessageWriter, columns: number): void {
   writer.begin('G').int8(0).int16(columns);
   for (let i = 0; i < columns; i++) writer.int16(0);
   writer.end();
+}
+
+/** Tells of data with `columns` fields a line, in text. */
+export function copyOutResponse(writer: MessageWriter, columns: number): void {
+  writer.begin('H').int8(0).int16(columns);
+  for (let i = 0; i < columns; i++) writer.int16(0);
+  writer.end();
+}
+
+/** A line of COPY … TO STDOUT; libpq expects one in each message. */
+export function copyData(writer: MessageWriter, line: string): void {
+  writer.begin('d').raw(line).end();
 }
 
 /** RowDescription of columns in text, as plans are described again and again. */

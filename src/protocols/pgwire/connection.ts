@@ -634,6 +634,19 @@ export class PgConnection implements SocketHandlers, ResultSink {
     });
   }
 
+  copyOut(columns: number): void {
+    message.copyOutResponse(this.#writer, columns);
+  }
+
+  copyLines(lines: readonly string[]): Awaitable<void> {
+    for (const line of lines) message.copyData(this.#writer, line);
+    return this.#writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
+  }
+
+  copyDone(): void {
+    message.bare(this.#writer, 'c');
+  }
+
   notice(notice: Notice): void {
     message.notice(this.#writer, notice);
   }

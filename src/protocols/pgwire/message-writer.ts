@@ -93,6 +93,12 @@ export class MessageWriter {
     return this.int8(0);
   }
 
+  /** UTF-8, without an end. */
+  raw(value: string): this {
+    this.#utf8(value);
+    return this;
+  }
+
   /** A field of DataRow: length in bytes, then UTF-8. */
   field(value: string): this {
     this.#reserve(4);

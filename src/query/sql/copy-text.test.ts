@@ -32,7 +32,7 @@ test('fields, nulls and escapes are read alike, wherever the data is cut', () =>
 test('the last line needs no newline', () => {
   const each = reader();
   expect(each.take(Buffer.from('a'))).toEqual([]);
-  expect(each.finish()).toEqual([{ number: 1, fields: ['a'] }]);
+  expect(each.finish()).toEqual([{ number: 1, text: 'a', fields: ['a'] }]);
   expect(each.finish()).toEqual([]);
 });
 

@@ -17,7 +17,10 @@ const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r
 export interface CopyLine {
   /** From 1. */
   readonly number: number;
-  readonly fields: readonly (string | null)[];
+  /** As it came, for messages. */
+  readonly text: string;
+  /** Undefined for a line that ends within quotes. */
+  readonly fields: readonly (string | null)[] | undefined;
 }
 
 export class CopyTextReader {
@@ -71,7 +74,7 @@ export class CopyTextReader {
       this.#ended = true;
       return;
     }
-    lines.push({ number: ++this.#lines, fields: this.#fields(text) });
+    lines.push({ number: ++this.#lines, text, fields: this.#fields(text) });
   }
 
   #fields(line: string): (string | null)[] {
@@ -126,7 +129,7 @@ function unescapeBytes(field: string): string {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function requireUtf8(bytes: Buffer): void {
+export function requireUtf8(bytes: Buffer): void {
   try {
     if (!decoder.decode(bytes).includes('\0')) return;
   } catch (error) {

@@ -33,6 +33,11 @@ export interface ResultSink {
   notice(notice: Notice): void;
   /** Asks for the data of COPY … FROM STDIN, `columns` fields a line; missing where nobody could send it. */
   copyIn?(columns: number): Awaitable<ClosableCopySource>;
+  /** Tells of data that comes for COPY … TO STDOUT; missing where nobody could take it. */
+  copyOut?(columns: number): void;
+  /** Lines of that data, each with its end. A promise asks for no more until it settles. */
+  copyLines?(lines: readonly string[]): Awaitable<void>;
+  copyDone?(): void;
 }
 
 export interface ClosableCopySource extends CopySource {
@@ -76,7 +81,10 @@ export class GatheringSink implements ResultSink {
 }
 
 /** What statements that are not planned answer with. */
-export type UtilitySink = Pick<ResultSink, 'columns' | 'rows' | 'complete' | 'notice' | 'copyIn'>;
+export type UtilitySink = Pick<
+  ResultSink,
+  'columns' | 'rows' | 'complete' | 'notice' | 'copyIn' | 'copyOut' | 'copyLines' | 'copyDone'
+>;
 
 /** Commits an implicit transaction between a utility statement's work and the report of its success. */
 export class CommitBeforeComplete implements UtilitySink {
@@ -105,6 +113,20 @@ export class CommitBeforeComplete implements UtilitySink {
   copyIn(columns: number): Awaitable<ClosableCopySource> {
     if (this.#sink.copyIn === undefined) throw notSupported('COPY FROM STDIN here');
     return this.#sink.copyIn(columns);
+  }
+
+  /** @throws SqlError `feature_not_supported`. */
+  copyOut(columns: number): void {
+    if (this.#sink.copyOut === undefined) throw notSupported('COPY TO STDOUT here');
+    this.#sink.copyOut(columns);
+  }
+
+  copyLines(lines: readonly string[]): Awaitable<void> {
+    return this.#sink.copyLines?.(lines);
+  }
+
+  copyDone(): void {
+    this.#sink.copyDone?.();
   }
 
   complete(tag: string): void {

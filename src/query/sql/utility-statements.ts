@@ -1,29 +1,21 @@
 /** Runs the statements that are done at once instead of being planned, each in the room of its kind. */
 
 import type { Node } from '@pgsql/types';
-import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
-import type { Bytes } from '../../base/bytes.ts';
+import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import { vacuumOrAnalyze } from './analyze-statement.ts';
-import { bindCopy } from './binder/bind-copy.ts';
-import { kindOf, placeIn, relationName, statementTitle, stringOf } from './binder/names.ts';
-import type { CatalogTable } from './catalog-cache.ts';
+import { kindOf, placeIn, statementTitle, stringOf } from './binder/names.ts';
+import { CopyStatements } from './copy-statements.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
 import { lockTables } from './lock-statement.ts';
-import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
-import { planCopy } from './planner/plan.ts';
-import { closeRunning, type RunningPortal, tagOf } from './portal.ts';
-import type { ClosableCopySource, ResultSink, UtilitySink } from './results.ts';
+import type { ResultSink, UtilitySink } from './results.ts';
 import { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
 import { SettingStatements } from './setting-statements.ts';
 import { notSupported, SqlError } from './sql-error.ts';
-import { PlanOutdated, type StatementRunner } from './statement-runner.ts';
+import type { StatementRunner } from './statement-runner.ts';
 import { dropContents } from './temporary-relations.ts';
 import type { TransactionBlock } from './transaction-block.ts';
-
-/** More than the rows of a chunk that a client sends of a COPY, as they come. */
-const COPY_VALUES = 32_768n;
 
 export class UtilityStatements {
   readonly settings: SettingStatements;
@@ -31,6 +23,7 @@ export class UtilityStatements {
   readonly #block: TransactionBlock;
   readonly #runner: StatementRunner;
   readonly #schema: SchemaChanges;
+  readonly #copies: CopyStatements;
 
   constructor(session: SessionContext, runner: StatementRunner) {
     this.#session = session;
@@ -38,6 +31,7 @@ export class UtilityStatements {
     this.#runner = runner;
     this.settings = new SettingStatements(session);
     this.#schema = new SchemaChanges(session, runner);
+    this.#copies = new CopyStatements(session, runner);
   }
 
   run(statement: ParsedStatement, sink: UtilitySink, options: { readonly announce: boolean }): Awaitable<void> {
@@ -81,7 +75,7 @@ export class UtilityStatements {
     if ('AlterTableStmt' in node) return this.#schema.alterTable(node.AlterTableStmt, sink);
     if ('VacuumStmt' in node) return vacuumOrAnalyze(node.VacuumStmt, sink, this.#session, this.#runner);
     if ('LockStmt' in node) return lockTables(node.LockStmt, sink, this.#session, this.#runner);
-    if ('CopyStmt' in node) return this.#copy(node.CopyStmt, sink);
+    if ('CopyStmt' in node) return this.#copies.run(statement, node.CopyStmt, sink);
     if ('DiscardStmt' in node) return this.#discard(node.DiscardStmt.target ?? 'DISCARD_ALL', sink);
     if ('DeallocateStmt' in node) {
       const { name } = node.DeallocateStmt;
@@ -135,53 +129,5 @@ export class UtilityStatements {
     await this.#schema.schemas.changeOwner(stringOf(object));
     if (owner !== user) throw new SqlError('undefined_object', `role "${owner}" does not exist`);
     sink.complete(`ALTER ${words}`);
-  }
-
-  /** Rows that have come cannot be asked for again: the values that a chunk of them takes are there before it is. */
-  async #reserveForCopy(table: CatalogTable | undefined): Promise<void> {
-    const { sequences } = this.#session.engine;
-    for (const { sequence } of table?.table.columns ?? []) {
-      const state = sequence === undefined ? undefined : sequences.get(sequence);
-      if (state !== undefined && !state.reaches) await sequences.ensure(state, COPY_VALUES);
-    }
-  }
-
-  async #copy(statement: Extract<Node, { CopyStmt: unknown }>['CopyStmt'], sink: UtilitySink): Promise<void> {
-    await this.#block.holdPortals();
-    for (;;) {
-      await this.#session.engine.catalog.refresh();
-      const { generation } = this.#session.engine.catalog;
-      await this.#block.loadSchemas();
-      const found =
-        statement.relation === undefined ? undefined : await this.#runner.findTable(relationName(statement.relation));
-      const bound = bindCopy(statement, () => found);
-      let source: ClosableCopySource | undefined;
-      const { sequences } = this.#session.engine;
-      const reserve = () => this.#reserveForCopy(found);
-      const next = (): Awaitable<Bytes | undefined> => {
-        const read = (): Awaitable<Bytes | undefined> => {
-          const chunk = source!.next();
-          return isPromise(chunk) ? this.#session.interrupts.race(chunk) : chunk;
-        };
-        return sequences.isShared ? reserve().then(read) : read();
-      };
-      const plan = planCopy(bound, { next }, generation);
-      let running: RunningPortal;
-      try {
-        running = await this.#runner.open(plan, [], false);
-      } catch (error) {
-        if (error instanceof PlanOutdated) continue;
-        throw error;
-      }
-      try {
-        source = await sink.copyIn!(bound.columns.length);
-        await drain(running.operator, running.execution, () => {});
-        sink.complete(tagOf(running));
-      } finally {
-        source?.close();
-        closeRunning(running);
-      }
-      return;
-    }
   }
 }

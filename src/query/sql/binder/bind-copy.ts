@@ -1,12 +1,13 @@
-/** Binds COPY … FROM STDIN in the text format. Files, programs, queries, COPY TO and the other formats are refused. */
+/** Binds COPY … FROM STDIN and TO STDOUT of a table: which columns, and what the options say. Files and programs of the server are refused. */
 
 import type { CopyStmt, Node } from '@pgsql/types';
+import type { Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { parseBoolean } from '../types/text-form.ts';
 import { defaultOf, requireColumn } from './bind-modify.ts';
 import type { BoundAssignment } from './bound.ts';
-import { relationName, shownName, stringOf, stringsOf } from './names.ts';
+import { bindCopyOptions, type CopyFormat } from './copy-options.ts';
+import { relationName, shownName, stringsOf } from './names.ts';
 import type { FindTable } from './query-context.ts';
 
 export interface BoundCopy {
@@ -15,76 +16,101 @@ export interface BoundCopy {
   readonly columns: readonly number[];
   /** One for each column of the table, over the fields of a line. */
   readonly assignments: readonly BoundAssignment[];
-  readonly delimiter: string;
-  readonly nullText: string;
+  readonly format: CopyFormat;
 }
 
 /** @throws SqlError of whatever a name or an option can be wrong in. */
 export function bindCopy(copy: CopyStmt, findTable: FindTable): BoundCopy {
-  if (copy.relation === undefined) throw notSupported('COPY of a query');
-  const name = relationName(copy.relation);
-  const found = findTable(name);
-  if (found === undefined) throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
-  if (found.table.view !== undefined) throw notSupported('COPY to a view');
-  if (copy.is_from !== true) throw notSupported('COPY … TO');
-  if (copy.filename !== undefined) throw notSupported('COPY from a file or program of the server');
-  if (copy.whereClause !== undefined) throw notSupported('WHERE in COPY');
+  const found = tableOf(copy, findTable);
   const { table } = found;
-  const columns: number[] = [];
-  for (const column of stringsOf(copy.attlist)) {
-    const position = requireColumn(table, column, undefined);
-    if (columns.includes(position)) {
-      throw new SqlError('duplicate_column', `column "${column}" specified more than once`);
-    }
-    columns.push(position);
+  if (table.view !== undefined) {
+    const isStored = table.view.populated !== undefined;
+    throw new SqlError('wrong_object_type', `cannot copy to ${isStored ? 'materialized ' : ''}view "${table.name}"`, {
+      hint: isStored ? undefined : 'To enable copying to a view, provide an INSTEAD OF INSERT trigger.',
+    });
   }
-  if (copy.attlist === undefined) columns.push(...table.columns.keys());
+  const format = bindCopyOptions(copy.options ?? [], true);
+  if (copy.whereClause !== undefined) throw notSupported('WHERE in COPY');
+  const columns = columnsOf(copy, table);
+  requireReferenced('FORCE_NOT_NULL', format.forceNotNull, columns, table);
+  requireReferenced('FORCE_NULL', format.forceNull, columns, table);
   const assignments = table.columns.map((column, position): BoundAssignment => {
     const index = columns.indexOf(position);
     if (index < 0) return { position, expression: defaultOf(column) };
     const { type, modifier } = column;
     return { position, expression: { kind: 'column', type, modifier, location: undefined, index } };
   });
-  return { table: found, columns, assignments, ...bindOptions(copy.options ?? []) };
+  return { table: found, columns, assignments, format };
 }
 
-function bindOptions(options: readonly Node[]): Pick<BoundCopy, 'delimiter' | 'nullText'> {
-  let delimiter = '\t';
-  let nullText = '\\N';
-  for (const option of options) {
-    if (!('DefElem' in option)) continue;
-    const { defname = '', arg, location } = option.DefElem;
-    const value = textOf(arg);
-    switch (defname) {
-      case 'format':
-        if (value !== 'text') throw notSupported(`COPY in the format ${value}`, location);
-        break;
-      case 'freeze':
-        // Rows are never frozen here: they are as visible as their transaction.
-        if (value !== '') parseBoolean(value);
-        break;
-      case 'delimiter':
-        if (value.length !== 1) {
-          throw new SqlError('feature_not_supported', 'COPY delimiter must be a single one-byte character');
-        }
-        if (/[\\\r\n.a-z0-9]/.test(value)) {
-          throw new SqlError('invalid_parameter_value', `COPY delimiter cannot be "${value}"`);
-        }
-        delimiter = value;
-        break;
-      case 'null':
-        nullText = value;
-        break;
-      default:
-        throw notSupported(`option ${defname} of COPY`, location);
+/** COPY … TO as the query whose rows it writes. */
+export function bindCopyTo(
+  copy: CopyStmt,
+  findTable: FindTable,
+): { readonly query: Node; readonly format: CopyFormat } {
+  const format = bindCopyOptions(copy.options ?? [], false);
+  if (copy.query !== undefined) {
+    const { query } = copy;
+    if ('SelectStmt' in query && query.SelectStmt.intoClause !== undefined) {
+      throw new SqlError('feature_not_supported', 'COPY (SELECT INTO) is not supported');
     }
+    for (const kind of ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'] as const) {
+      const statement = (query as Readonly<Record<string, { readonly returningClause?: unknown } | undefined>>)[kind];
+      if (statement !== undefined && statement.returningClause === undefined) {
+        throw new SqlError('feature_not_supported', 'COPY query must have a RETURNING clause');
+      }
+    }
+    return { query, format };
   }
-  return { delimiter, nullText };
+  const { table } = tableOf(copy, findTable);
+  if (table.view !== undefined) {
+    const what = table.view.populated === undefined ? 'view' : 'materialized view';
+    throw new SqlError('wrong_object_type', `cannot copy from ${what} "${table.name}"`, {
+      hint: 'Try the COPY (SELECT ...) TO variant.',
+    });
+  }
+  const columns = columnsOf(copy, table);
+  if (format.forceQuote !== '*') requireReferenced('FORCE_QUOTE', format.forceQuote, columns, table);
+  const targetList = columns.map((position): Node => {
+    const field: Node = { String: { sval: table.columns[position]!.name } };
+    return { ResTarget: { val: { ColumnRef: { fields: [field] } } } };
+  });
+  const { alias: _, ...relation } = copy.relation!;
+  return { query: { SelectStmt: { targetList, fromClause: [{ RangeVar: relation }] } }, format };
 }
 
-function textOf(arg: Node | undefined): string {
-  if (arg === undefined) return '';
-  if ('Boolean' in arg) return String(arg.Boolean.boolval ?? false);
-  if ('Integer' in arg) return String(arg.Integer.ival ?? 0);
-  return stringOf(arg);
+function tableOf(copy: CopyStmt, findTable: FindTable): CatalogTable {
+  if (copy.filename !== undefined) throw notSupported('COPY with a file or program of the server');
+  const name = relationName(copy.relation!);
+  const found = findTable(name);
+  if (found === undefined) throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
+  return found;
+}
+
+/** Positions of the columns; what is generated is not copied. */
+function columnsOf(copy: CopyStmt, table: Table): readonly number[] {
+  if (copy.attlist === undefined)
+    return [...table.columns.keys()].filter((i) => table.columns[i]!.generated === undefined);
+  const columns: number[] = [];
+  for (const name of stringsOf(copy.attlist)) {
+    const position = requireColumn(table, name, undefined);
+    if (table.columns[position]!.generated !== undefined) {
+      throw new SqlError('invalid_column_reference', `column "${name}" is a generated column`, {
+        detail: 'Generated columns cannot be used in COPY.',
+      });
+    }
+    if (columns.includes(position)) {
+      throw new SqlError('duplicate_column', `column "${name}" specified more than once`);
+    }
+    columns.push(position);
+  }
+  return columns;
+}
+
+function requireReferenced(option: string, names: readonly string[], columns: readonly number[], table: Table): void {
+  for (const name of names) {
+    if (columns.includes(requireColumn(table, name, undefined))) continue;
+    const message = `${option} column "${name}" not referenced by COPY`;
+    throw new SqlError('invalid_column_reference', message);
+  }
 }

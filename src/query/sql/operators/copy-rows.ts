@@ -3,7 +3,8 @@
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import type { Bytes } from '../../../base/bytes.ts';
 import type { Column } from '../../../models/relational/table.ts';
-import type { CopyLine, CopyTextReader } from '../copy-text.ts';
+import type { CopyFormat } from '../binder/copy-options.ts';
+import type { CopyLine } from '../copy-text.ts';
 import { SqlError } from '../sql-error.ts';
 import { applyModifier } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
@@ -15,21 +16,38 @@ export interface CopySource {
   next(): Awaitable<Bytes | undefined>;
 }
 
+/** Cuts data into lines of fields. */
+export interface CopyReader {
+  /** The lines that `chunk` completes. @throws SqlError. */
+  take(chunk: Bytes): CopyLine[];
+  /** What is left at the end. */
+  finish(): CopyLine[];
+}
+
 const SHOWN_CHARACTERS_MAX = 100;
 
 export class CopyRows implements Operator {
   readonly #source: CopySource;
-  readonly #reader: CopyTextReader;
+  readonly #reader: CopyReader;
   readonly #table: string;
   readonly #columns: readonly Column[];
   readonly #context: ExecutionContext;
+  readonly #forceNull: readonly boolean[] | undefined;
+  readonly #forceNotNull: readonly boolean[] | undefined;
+  readonly #nullText: string;
+  /** What is to be done with the first line, until it has come. */
+  #header: CopyFormat['header'];
   #done = false;
 
   /** @param columns One for each field of a line. */
   constructor(
     source: CopySource,
-    reader: CopyTextReader,
-    target: { readonly table: string; readonly columns: readonly Column[] },
+    reader: CopyReader,
+    target: {
+      readonly table: string;
+      readonly columns: readonly Column[];
+      readonly format: Pick<CopyFormat, 'header' | 'forceNull' | 'forceNotNull' | 'nullText'>;
+    },
     context: ExecutionContext,
   ) {
     this.#source = source;
@@ -37,6 +55,12 @@ export class CopyRows implements Operator {
     this.#table = target.table;
     this.#columns = target.columns;
     this.#context = context;
+    const { header, forceNull, forceNotNull, nullText } = target.format;
+    this.#header = header;
+    this.#nullText = nullText;
+    const has = (names: readonly string[]) => target.columns.map(({ name }) => names.includes(name));
+    this.#forceNull = forceNull.length === 0 ? undefined : has(forceNull);
+    this.#forceNotNull = forceNotNull.length === 0 ? undefined : has(forceNotNull);
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -61,19 +85,48 @@ export class CopyRows implements Operator {
   #rows(chunk: Bytes | undefined): RowBatch {
     if (chunk === undefined) this.#done = true;
     const lines = chunk === undefined ? this.#reader.finish() : this.#reader.take(chunk);
+    if (this.#header !== false && lines.length > 0) this.#readHeader(lines.shift()!);
     return lines.map((line) => this.#row(line));
   }
 
-  #row({ number, fields }: CopyLine): ExecutionRow {
+  #readHeader(line: CopyLine): void {
+    const { fields = [] } = line;
+    const isNames = this.#header === 'match';
+    this.#header = false;
+    if (!isNames) return;
+    const where = this.#place(line);
+    if (fields.length !== this.#columns.length) {
+      const message = `wrong number of fields in header line: got ${fields.length}, expected ${this.#columns.length}`;
+      throw new SqlError('bad_copy_file_format', message, { where });
+    }
+    for (let i = 0; i < fields.length; i++) {
+      const { name } = this.#columns[i]!;
+      if (fields[i] === name) continue;
+      const got = fields[i] === null ? `got null value ("${this.#nullText}")` : `got "${fields[i]}"`;
+      const message = `column name mismatch in header line field ${i + 1}: ${got}, expected "${name}"`;
+      throw new SqlError('bad_copy_file_format', message, { where });
+    }
+  }
+
+  #place({ number, text }: CopyLine): string {
+    const shown = text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text;
+    return `COPY ${this.#table}, line ${number}: "${shown}"`;
+  }
+
+  #row(line: CopyLine): ExecutionRow {
+    const { number, fields } = line;
+    if (fields === undefined) {
+      throw new SqlError('bad_copy_file_format', 'unterminated CSV quoted field', { where: this.#place(line) });
+    }
     const columns = this.#columns;
     const row: ExecutionRow = new Array(columns.length);
     for (let i = 0; i < columns.length; i++) {
       const { name, type, modifier } = columns[i]!;
-      const field = fields[i];
+      let field = fields[i];
+      if (field === null && this.#forceNotNull?.[i] === true) field = this.#nullText;
+      else if (field === this.#nullText && this.#forceNull?.[i] === true) field = null;
       if (field === undefined) {
-        throw new SqlError('bad_copy_file_format', `missing data for column "${name}"`, {
-          where: `COPY ${this.#table}, line ${number}`,
-        });
+        throw new SqlError('bad_copy_file_format', `missing data for column "${name}"`, { where: this.#place(line) });
       }
       if (field === null) {
         row[i] = null;
@@ -90,7 +143,7 @@ export class CopyRows implements Operator {
     }
     if (fields.length > columns.length) {
       throw new SqlError('bad_copy_file_format', 'extra data after last expected column', {
-        where: `COPY ${this.#table}, line ${number}`,
+        where: this.#place(line),
       });
     }
     return row;

@@ -8,6 +8,7 @@ import type { TableId } from '../../../models/relational/table.ts';
 import type { BoundCopy } from '../binder/bind-copy.ts';
 import type { BoundColumn, BoundQuery, BoundRows } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { CopyCsvReader } from '../copy-csv.ts';
 import { CopyTextReader } from '../copy-text.ts';
 import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
 import { Modify } from '../operators/modify.ts';
@@ -180,7 +181,7 @@ function lockedTables(query: BoundRows): readonly CatalogTable[] {
 
 /** @param source Asked for data once the plan runs. */
 export function planCopy(copy: BoundCopy, source: CopySource, generation: number): Plan {
-  const { table, delimiter, nullText } = copy;
+  const { table, format } = copy;
   const rules = writeRulesOf(table);
   const columns = copy.columns.map((position) => table.table.columns[position]!);
   const assignments = copy.assignments.map(compileAssignment);
@@ -189,8 +190,9 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
     generation,
     reads: new Set([table.table.id]),
     open: (context) => {
-      const reader = new CopyTextReader({ delimiter, nullText, lineBytesMax: context.limits.workBytesMax });
-      const rows = new CopyRows(source, reader, { table: table.table.name, columns }, context);
+      const shape = { ...format, lineBytesMax: context.limits.workBytesMax };
+      const reader = format.csv ? new CopyCsvReader(shape) : new CopyTextReader(shape);
+      const rows = new CopyRows(source, reader, { table: table.table.name, columns, format }, context);
       const options = { returning: undefined, readFirst: false };
       return new Modify(rows, new InsertRows(rules, assignments, context, undefined), options, context);
     },
