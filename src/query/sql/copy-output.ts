@@ -1,6 +1,6 @@
 /** Rows as COPY … TO writes them, in the text and the CSV format (PostgreSQL 15, "COPY", File Formats; its copyto.c). */
 
-import type { CopyFormat } from './binder/copy-options.ts';
+import type { CopyFormat } from './copy-text.ts';
 import type { ExecutionRow } from './operators/operator.ts';
 import type { ResultColumn } from './planner/plan.ts';
 import { formatText } from './types/text-form.ts';

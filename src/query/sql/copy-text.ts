@@ -14,6 +14,20 @@ const EMPTY = Buffer.alloc(0);
 
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 
+/** What the options of COPY come to. */
+export interface CopyFormat {
+  readonly csv: boolean;
+  readonly delimiter: string;
+  readonly nullText: string;
+  readonly header: boolean | 'match';
+  readonly quote: string;
+  readonly escape: string;
+  /** Names of columns; `*` for all. */
+  readonly forceQuote: readonly string[] | '*';
+  readonly forceNotNull: readonly string[];
+  readonly forceNull: readonly string[];
+}
+
 export interface CopyLine {
   /** From 1. */
   readonly number: number;

@@ -3,10 +3,11 @@
 import type { CopyStmt, Node } from '@pgsql/types';
 import type { Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import type { CopyFormat } from '../copy-text.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { defaultOf, requireColumn } from './bind-modify.ts';
 import type { BoundAssignment } from './bound.ts';
-import { bindCopyOptions, type CopyFormat } from './copy-options.ts';
+import { bindCopyOptions } from './copy-options.ts';
 import { relationName, shownName, stringsOf } from './names.ts';
 import type { FindTable } from './query-context.ts';
 

@@ -1,22 +1,10 @@
 /** The options of COPY, in their PostgreSQL 15 meaning, and what is wrong with them in its words (its copy.c). */
 
 import type { Node } from '@pgsql/types';
+import type { CopyFormat } from '../copy-text.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { parseBoolean } from '../types/text-form.ts';
 import { stringOf, stringsOf } from './names.ts';
-
-export interface CopyFormat {
-  readonly csv: boolean;
-  readonly delimiter: string;
-  readonly nullText: string;
-  readonly header: boolean | 'match';
-  readonly quote: string;
-  readonly escape: string;
-  /** Names of columns; `*` for all. */
-  readonly forceQuote: readonly string[] | '*';
-  readonly forceNotNull: readonly string[];
-  readonly forceNull: readonly string[];
-}
 
 /** @throws SqlError of whatever an option can be wrong in. */
 export function bindCopyOptions(options: readonly Node[], isFrom: boolean): CopyFormat {
