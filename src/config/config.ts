@@ -138,6 +138,8 @@ export interface TiKvProviderConfig {
   readonly regionCacheMax: number;
   readonly regionCacheTtlMs: number;
   readonly keyPrefix: string;
+  /** Undefined: others collect garbage. */
+  readonly gcLifeTimeMs: number | undefined;
   readonly tls:
     | { readonly caFile: string; readonly certFile: string | undefined; readonly keyFile: string | undefined }
     | undefined;

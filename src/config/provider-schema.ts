@@ -218,6 +218,20 @@ export const TIKV_FIELDS = {
     env: 'ORBIT_TIKV_CLIENT_KEY_PATH',
     besideFile: true,
   }),
+  enable_gc: field(
+    'providers.*.enable_gc',
+    boolean,
+    false,
+    'Old versions are removed by this server: for clusters that no TiDB uses. Several servers may do so.',
+    { env: 'ORBIT_TIKV_ENABLE_GC' },
+  ),
+  gc_life_time: field(
+    'providers.*.gc_life_time',
+    duration('s', 600_000, 86_400_000),
+    600_000,
+    'How long old versions stay; transactions that run longer fail.',
+    { env: 'ORBIT_TIKV_GC_LIFE_TIME' },
+  ),
   grpc_connection_count: field('providers.*.grpc_connection_count', integer(1, 64), 4, 'Channels to each store.', {
     env: 'ORBIT_TIKV_GRPC_CONNECTION_COUNT',
   }),

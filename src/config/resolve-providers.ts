@@ -231,6 +231,7 @@ function resolveTiKv(settings: Settings, name: string, isDefault: boolean): Prov
     regionCacheMax: settings.read(F.region_cache_size, name),
     regionCacheTtlMs: settings.read(F.region_cache_ttl, name),
     keyPrefix: settings.read(F.key_prefix, name),
+    gcLifeTimeMs: settings.read(F.enable_gc, name) ? settings.read(F.gc_life_time, name) : undefined,
     tls: enableTls && caFile !== undefined ? { caFile, certFile, keyFile } : undefined,
     grpc: {
       connectionsPerStore: settings.read(F.grpc_connection_count, name),

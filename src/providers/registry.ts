@@ -48,6 +48,8 @@ export interface TiKvSpec {
   readonly regionCacheTtlMs: number;
   /** First part of every key, text. */
   readonly keyPrefix: string;
+  /** Undefined: others collect garbage. */
+  readonly gcLifeTimeMs: number | undefined;
   readonly tls:
     | { readonly caFile: string; readonly certFile: string | undefined; readonly keyFile: string | undefined }
     | undefined;
@@ -193,6 +195,7 @@ async function openTikv(name: string, provider: TiKvSpec, platform: Platform, lo
     platform,
     log,
     pdEndpoints: provider.pdEndpoints,
+    gcLifeTimeMs: provider.gcLifeTimeMs,
     keyPrefix: utf8(`${provider.keyPrefix}/`),
     connectTimeoutMs: provider.connectTimeoutMs,
     requestTimeoutMs: provider.requestTimeoutMs,

@@ -76,6 +76,23 @@ describe('the TiKV provider', () => {
     }
   });
 
+  it('collects garbage where it is asked to, and stops with the store', async () => {
+    const world = new World();
+    await world.run(async () => {
+      const store = await world.open({ gcLifeTimeMs: 600_000 });
+      for (let i = 0; i < 5; i++) await put(store, { a: String(i) });
+      const old = store.begin();
+      expect(asText(await old.get(utf8('a')))).toBe('4');
+      await world.platform.timers.sleep(2 * 600_000);
+      for (let i = 5; i < 8; i++) await put(store, { a: String(i) });
+      await world.platform.timers.sleep(2 * 600_000);
+      await expect(Promise.resolve(old.get(utf8('b')))).rejects.toMatchObject({ code: 'transaction_too_old' });
+      old.rollback();
+      expect(await read(store, 'a')).toBe('7');
+      await store.close();
+    });
+  });
+
   it('refuses what is no transaction', async () => {
     const world = new World();
     await world.run(async (store) => {

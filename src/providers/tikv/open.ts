@@ -16,6 +16,8 @@ export interface TikvOptions {
   readonly platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
   readonly log: Log;
   readonly keyPrefix?: Bytes;
+  /** Removes versions older than this; at least 600,000. Default: others do. */
+  readonly gcLifeTimeMs?: number | undefined;
   readonly apiVersion?: 'V1' | 'V2';
   readonly keyspace?: string;
   readonly connectTimeoutMs?: number;
@@ -41,7 +43,7 @@ const TRANSACTION_BYTES_MAX = 100 * 1024 * 1024;
 
 /** @throws OperationError `io` naming the endpoints, `invalid_config`. */
 export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
-  const { name, platform, log, keyPrefix, transport, tls, connectTimeoutMs, ...more } = options;
+  const { name, platform, log, keyPrefix, transport, tls, connectTimeoutMs, gcLifeTimeMs, ...more } = options;
   const { keepaliveTimeMs, keepaliveTimeoutMs, windowBytes, messageBytesMax, ...rest } = more;
   const metrics = new TikvMetrics();
   const common = {
@@ -67,11 +69,14 @@ export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
             ...(keepaliveTimeoutMs === undefined ? {} : { keepaliveTimeoutMs }),
           })
         : await TikvClient.connect({ ...common, transport });
+    const garbage = gcLifeTimeMs === undefined ? undefined : client.gcWorker({ lifetimeMs: gcLifeTimeMs });
+    garbage?.start();
     const store = {
       name,
       client,
       platform,
       metrics,
+      garbage,
       valueBytesMax: VALUE_BYTES_MAX,
       transactionBytesMax: TRANSACTION_BYTES_MAX,
     };

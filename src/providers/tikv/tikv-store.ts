@@ -49,6 +49,8 @@ export interface TikvStoreOptions {
   readonly client: TikvClient;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
   readonly metrics: TikvMetrics;
+  /** Stopped when the store closes. */
+  readonly garbage?: { stop(): Promise<void> } | undefined;
   /** Before every key. Default none. */
   readonly keyPrefix?: Bytes;
   readonly valueBytesMax: number;
@@ -77,6 +79,7 @@ export class TikvStore implements Store {
   readonly client: TikvClient;
   readonly limits: TikvLimits;
   readonly metrics: TikvMetrics;
+  readonly #garbage: { stop(): Promise<void> } | undefined;
   readonly #platform: Pick<Platform, 'clock' | 'timers'>;
   readonly #prefix: Bytes;
   readonly #prefixEnd: Bytes;
@@ -99,6 +102,7 @@ export class TikvStore implements Store {
     this.name = options.name;
     this.client = options.client;
     this.metrics = options.metrics;
+    this.#garbage = options.garbage;
     this.#platform = options.platform;
     this.#lastSuccessAtMs = options.platform.clock.nowMs();
     this.#prefix = options.keyPrefix ?? Buffer.alloc(0);
@@ -245,6 +249,7 @@ export class TikvStore implements Store {
     const error = new OperationError('store_closed', `provider ${this.name} is closed`);
     for (const transaction of [...this.#open]) transaction.abort(error);
     await Promise.all(this.#releasing);
+    await this.#garbage?.stop();
     await this.client.close();
   }
 
