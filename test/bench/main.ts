@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly s
   resp: () => import('./resp.ts'),
   pg: () => import('./pg.ts'),
   logic: () => import('./logic.ts'),
+  sql: () => import('./sql.ts'),
   tikv: () => import('./tikv.ts'),
   blobs: () => import('./blobs.ts'),
   erasure: () => import('./erasure.ts'),
