@@ -9,6 +9,7 @@
 import type { Awaitable } from '../base/awaitable.ts';
 import type { Bytes } from '../base/bytes.ts';
 import type { Key, KeyRange } from './key-range.ts';
+import type { PackedEntries } from './packed-entries.ts';
 import type { Entry, ScanOptions, Version } from './store.ts';
 
 export interface Engine {
@@ -63,7 +64,16 @@ export interface EngineSnapshot {
   release(): void;
 }
 
+/** Entries that an engine has at hand side by side: all there are from where its cursor stands up to `end`. */
+export interface PackedPiece {
+  readonly entries: PackedEntries;
+  /** Exclusive; undefined at the end of everything. */
+  readonly end: Bytes | undefined;
+}
+
 export interface EngineCursor {
   next(entriesMax: number): Awaitable<readonly Entry[] | undefined>;
+  /** The entries that come next, where they need not be read; `next` goes on behind them. Undefined when they must be. */
+  packed?(): PackedPiece | undefined;
   close(): void;
 }

@@ -9,6 +9,7 @@ import { compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../base/byt
 import type { EngineCursor } from './engine.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains } from './key-range.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
+import type { PackedEntries } from './packed-entries.ts';
 import type { Base, Snapshot } from './snapshots.ts';
 import { type Cursor, type Entry, SCAN_BATCH_ENTRIES_MAX, type ScanOptions, type Version } from './store.ts';
 
@@ -93,6 +94,53 @@ export class LocalCursor implements Cursor {
       if (batch !== undefined) return batch;
     }
     return undefined;
+  }
+
+  nextPacked(): Awaitable<PackedEntries | readonly Entry[] | undefined> {
+    if (this.#reverse || this.#done || this.#pulled.length > 0 || this.#engineDone) return this.next();
+    this.#source.check(this.#snapshot);
+    if (this.#base === undefined || this.#base !== this.#snapshot.base) {
+      const base = this.#source.base(this.#snapshot);
+      if (isPromise(base)) {
+        return base.then((ready) => {
+          if (this.#done) return undefined; // Closed meanwhile.
+          this.#readFrom(ready);
+          return this.nextPacked();
+        });
+      }
+      this.#readFrom(base);
+    }
+    this.#engineCursor ??= this.#base!.view.scan(this.#rest, { reverse: false, keysOnly: this.#keysOnly });
+    const piece = this.#engineCursor.packed?.();
+    if (piece === undefined) return this.next();
+    const covered: KeyRange = { start: this.#rest.start, end: piece.end };
+    if (!this.#isAlone(covered) || piece.entries.count > this.#remaining) {
+      // What others, or this transaction, have written goes between them.
+      this.#pulled = piece.entries.entries();
+      this.#engineDone = piece.end === this.#rest.end;
+      return this.next();
+    }
+    this.#remaining -= piece.entries.count;
+    this.#source.noteSpan(covered);
+    this.#rest = { start: piece.end ?? this.#rest.start, end: this.#rest.end };
+    if (piece.end === this.#rest.end || this.#remaining <= 0) this.close();
+    this.#batchEntries = SCAN_BATCH_ENTRIES_MAX;
+    return piece.entries.count === 0 ? this.nextPacked() : piece.entries;
+  }
+
+  /** Whether the engine alone knows what a range holds. */
+  #isAlone(covered: KeyRange): boolean {
+    const { overlay, writes } = this.#source;
+    const { readVersion } = this.#snapshot;
+    const { position } = this.#base!.view;
+    const options = { reverse: false, entriesMax: 1, keysOnly: true };
+    const note = (version: Version) => this.#source.noteVersion(version);
+    if (overlay.rangeDeletions(covered, position, readVersion, note).length > 0) return false;
+    if (overlay.collect(covered, position, readVersion, options, note).length > 0) return false;
+    if (writes === undefined) return true;
+    const all = Number.MAX_SAFE_INTEGER;
+    if (writes.rangeDeletions(covered, 0, all, noteNothing).length > 0) return false;
+    return writes.collect(covered, 0, all, options, noteNothing).length === 0;
   }
 
   close(): void {

@@ -26,6 +26,7 @@ import type { Bytes } from '../base/bytes.ts';
 import type { Durability } from '../base/durability.ts';
 import type { Observer } from '../base/observer.ts';
 import type { Key, KeyRange } from './key-range.ts';
+import type { PackedEntries } from './packed-entries.ts';
 
 export const KEY_BYTES_MAX = 65_535;
 export const VALUE_BYTES_MAX = 512 * 1024 * 1024;
@@ -76,6 +77,11 @@ export interface Entry {
 export interface Cursor {
   /** @throws OperationError `transaction_too_old`, `store_closed`, `corruption`, `io`. */
   next(): Awaitable<readonly Entry[] | undefined>;
+  /**
+   * As `next`, where the store has entries side by side: then it makes no objects of them, and there may be more of them.
+   * Missing where a store never has.
+   */
+  nextPacked?(): Awaitable<PackedEntries | readonly Entry[] | undefined>;
   close(): void;
 }
 

@@ -244,10 +244,10 @@ export class RowKeys {
     for (const position of primaryKey) row[position] = readValue(reader, columns[position]!);
   }
 
-  /** As `decodeInto`, each of the first `count` values into its place in `places`; below 0 it is left out. */
-  readInto(key: Bytes, row: ColumnValue[], places: readonly number[], count: number): void {
+  /** As `decodeInto` of a key that begins at `at`, each of the first `count` values into its place; below 0 it is left out. */
+  readInto(bytes: Bytes, at: number, row: ColumnValue[], places: readonly number[], count: number): void {
     const { columns, primaryKey } = this.#table;
-    const reader = this.#reader.reset(key, this.#tableBytes);
+    const reader = this.#reader.reset(bytes, at + this.#tableBytes);
     if (primaryKey.length === 0) {
       row[places[0]!] = reader.int();
       return;

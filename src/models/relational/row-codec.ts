@@ -18,14 +18,13 @@
  */
 
 import { assert } from '../../base/assert.ts';
-import type { Bytes } from '../../base/bytes.ts';
+import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { keyHoldsValue, RowKeys } from './keys.ts';
+import { ROW_FORMAT, StoredReader } from './stored-reader.ts';
 import { type ColumnValue, columnNumber, type Row, rowWidth, type Table } from './table.ts';
 import { type Form, formOf, ValueReader, ValueWriter } from './value-codec.ts';
-
-const ROW_FORMAT = 1;
 
 /** Some columns of a table, in any order: what a query wants of its rows. */
 export interface ColumnSelection {
@@ -49,6 +48,8 @@ export interface ColumnReader {
    * `value`. @throws OperationError `corruption`.
    */
   read(key: Bytes, value: Bytes, row: ColumnValue[]): void;
+  /** As `read`, of key and value that lie in one buffer: a value behind its key, up to `end`. */
+  readAt(bytes: Buffer, keyAt: number, valueAt: number, end: number, row: ColumnValue[]): void;
 }
 
 /** Encodes and decodes the rows of one version of one table. */
@@ -140,44 +141,28 @@ export class RowCodec {
         ? [placeOf(this.table.columns.length)]
         : // What the key does not hold whole is read from the row.
           primaryKey.map((position) => (this.#stored.includes(position) ? -1 : placeOf(position)));
-    const wanted = targets.findLastIndex((place) => place >= 0) + 1;
     const keyWanted = keyTargets.findLastIndex((place) => place >= 0) + 1;
+    const wanted = targets.findLastIndex((place) => place >= 0) + 1;
+    const stored =
+      wanted === 0
+        ? undefined
+        : new StoredReader({
+            targets: targets.slice(0, wanted),
+            forms: this.#forms,
+            modifiers: this.#modifiers,
+            missing: this.#missing,
+            count: this.#stored.length,
+          });
     return {
       read: (key, value, row) => {
-        if (keyWanted > 0) this.keys.readInto(key, row, keyTargets, keyWanted);
-        if (wanted > 0) this.#readStored(value, row, targets, wanted);
+        if (keyWanted > 0) this.keys.readInto(key, 0, row, keyTargets, keyWanted);
+        stored?.read(asBuffer(value), 0, value.length, row);
+      },
+      readAt: (bytes, keyAt, valueAt, end, row) => {
+        if (keyWanted > 0) this.keys.readInto(bytes, keyAt, row, keyTargets, keyWanted);
+        stored?.read(bytes, valueAt, end, row);
       },
     };
-  }
-
-  #readStored(bytes: Bytes, row: ColumnValue[], targets: readonly number[], wanted: number): void {
-    try {
-      if (bytes[0] !== ROW_FORMAT) throw new OperationError('corruption', `unknown row format ${bytes[0]}`);
-      const reader = this.#reader.reset(bytes, 1);
-      reader.varint();
-      const count = reader.varint();
-      if (count > this.#stored.length) {
-        throw new OperationError('corruption', `a row stores ${count} columns of a table with ${this.#stored.length}`);
-      }
-      const bitmapAt = reader.at;
-      reader.at += (count + 7) >> 3;
-      const last = Math.min(count, wanted);
-      for (let i = 0; i < last; i++) {
-        const place = targets[i]!;
-        if ((bytes[bitmapAt + (i >> 3)]! & (1 << (i & 7))) !== 0) {
-          if (place >= 0) row[place] = null;
-        } else if (place < 0) reader.skip(this.#forms[i]!, this.#modifiers[i]!);
-        else row[place] = reader.value(this.#forms[i]!, this.#modifiers[i]!);
-      }
-      for (let i = last; i < wanted; i++) {
-        const place = targets[i]!;
-        if (place >= 0) row[place] = this.#missing === undefined ? null : this.#missing[i]!;
-      }
-      if (last === count && !reader.atEnd) throw new OperationError('corruption', 'a row is longer than its columns');
-    } catch (error) {
-      if (error instanceof RangeError) throw new OperationError('corruption', 'a row ends early', { cause: error });
-      throw error;
-    }
   }
 
   #decodeStored(bytes: Bytes, row: ColumnValue[], wanted: number): void {

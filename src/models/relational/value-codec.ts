@@ -286,19 +286,39 @@ export class ValueWriter {
   }
 }
 
+/** So many digits, a minus included, make a safe integer. */
+const SMALL_DIGITS = 15;
+
+/** Decimal digits as a number; NaN where there is anything else. */
+export function smallDigits(bytes: Bytes, from: number, to: number): number {
+  let value = 0;
+  const negative = bytes[from] === 0x2d;
+  const first = negative ? from + 1 : from;
+  if (first >= to) return Number.NaN;
+  for (let i = first; i < to; i++) {
+    const digit = bytes[i]! - 0x30;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return negative ? 0 - value : value;
+}
+
 /** Reads values one behind the other. @throws RangeError past the end of the bytes; OperationError `corruption`. */
 export class ValueReader {
   #bytes: Buffer = Buffer.alloc(0);
+  #end = 0;
   at = 0;
 
-  reset(bytes: Bytes, at: number): this {
+  /** @param end Where the values end. */
+  reset(bytes: Bytes, at: number, end = bytes.length): this {
     this.#bytes = asBuffer(bytes);
+    this.#end = end;
     this.at = at;
     return this;
   }
 
   get atEnd(): boolean {
-    return this.at === this.#bytes.length;
+    return this.at === this.#end;
   }
 
   varint(): number {
@@ -317,7 +337,7 @@ export class ValueReader {
 
   #take(length: number): number {
     const at = this.at;
-    if (at + length > this.#bytes.length) throw new OperationError('corruption', 'a row ends within a value');
+    if (at + length > this.#end) throw new OperationError('corruption', 'a row ends within a value');
     this.at = at + length;
     return at;
   }
@@ -449,6 +469,8 @@ export class ValueReader {
     const scale = this.varint();
     const length = this.varint();
     const at = this.#take(length);
+    const small = length <= SMALL_DIGITS ? smallDigits(this.#bytes, at, at + length) : Number.NaN;
+    if (!Number.isNaN(small)) return new Numeric(small, scale);
     const digits = this.#bytes.latin1Slice(at, at + length);
     if (/^-?\d+$/.test(digits)) return new Numeric(BigInt(digits), scale);
     if (digits === 'NaN') return NUMERIC_NAN;

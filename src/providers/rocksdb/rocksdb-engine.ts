@@ -19,7 +19,7 @@ import {
 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Clock, Timers } from '../../platform/platform.ts';
-import type { Engine, EngineBatch, EngineCursor, EngineSnapshot } from '../../storage/engine.ts';
+import type { Engine, EngineBatch, EngineCursor, EngineSnapshot, PackedPiece } from '../../storage/engine.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import {
   OPERATION_HEADER_BYTES,
@@ -29,6 +29,7 @@ import {
   operationValue,
   PUT,
 } from '../../storage/operations.ts';
+import { PackedEntries } from '../../storage/packed-entries.ts';
 import type { Entry, ScanOptions, Version } from '../../storage/store.ts';
 import type { ApplyReply, ApplyRequest } from './apply-worker.ts';
 import {
@@ -41,6 +42,7 @@ import {
   rocksDbBinding,
   translateRocksDbError,
 } from './binding.ts';
+import { type Run, RunCache } from './run-cache.ts';
 import { ValueCache } from './value-cache.ts';
 
 export interface RocksDbEngineOptions {
@@ -49,7 +51,7 @@ export interface RocksDbEngineOptions {
   readonly timers: Pick<Timers, 'yield'>;
   /** Values of keys that begin so have a cache of their own above the store, and are not kept here. */
   readonly keptAbove: Bytes;
-  /** Blocks with their indexes and filters, and a quarter of it for single values. Default 64 MiB. */
+  /** Blocks with their indexes and filters, a quarter of it for single values, a third for what scans read. Default 64 MiB. */
   readonly blockCacheBytes?: number;
   /** Writes in memory before they become files. Default 32 MiB. */
   readonly memtableBytes?: number;
@@ -60,8 +62,11 @@ export interface RocksDbEngineOptions {
 }
 
 const BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
-/** Part of the block cache's memory that holds values of keys that were read one by one. */
+/** Part of the block cache's memory that holds values of keys that were read one by one, and that of runs of entries. */
 const VALUE_CACHE_SHARE = 0.25;
+const RUN_CACHE_SHARE = 0.35;
+/** Scans that have come to pieces of so many entries are long enough to keep what they read. */
+const RUN_ENTRIES_MIN = 512;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
 /** A batch of more keys empties the value cache: looking each of them up would hold everything up. */
 const FORGOTTEN_KEYS_MAX = 65_536;
@@ -95,6 +100,8 @@ export class RocksDbEngine implements Engine {
   readonly #one: Bytes[] = [EMPTY_BYTES];
   /** What `get` found in the state at `position`. */
   readonly #values: ValueCache;
+  /** What long scans found there. */
+  readonly #runs: RunCache;
   /** Sees the state at `position`. */
   #filler: SharedIterator | undefined;
   #slowShare = 0;
@@ -123,6 +130,7 @@ export class RocksDbEngine implements Engine {
     this.#options = open;
     const cacheBytes = (options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * VALUE_CACHE_SHARE;
     this.#values = new ValueCache(Math.max(Math.floor(cacheBytes), VALUE_CACHE_BYTES_MIN));
+    this.#runs = new RunCache(Math.floor((options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * RUN_CACHE_SHARE));
     this.#worker = this.#startWorker();
   }
 
@@ -154,7 +162,7 @@ export class RocksDbEngine implements Engine {
       compaction: 'level',
       memtableMemoryBudget: options.memtableBytes ?? 32 * 1024 * 1024,
       cacheSize: Math.min(
-        Math.floor((options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * (1 - VALUE_CACHE_SHARE)),
+        Math.floor((options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * (1 - VALUE_CACHE_SHARE - RUN_CACHE_SHARE)),
         0x7fff_ffff,
       ),
       cacheIndexAndFilterBlocks: true,
@@ -273,13 +281,27 @@ export class RocksDbEngine implements Engine {
       const position = forward.position();
       // A batch may have been applied between the two: both must show the same position.
       if (backward.position() === position) {
-        const view = new RocksDbView(position, forward, backward, this.#directory, () => this.#views.delete(view));
+        const view = new RocksDbView(position, forward, backward, this.#directory, this.#runsOf(position), () =>
+          this.#views.delete(view),
+        );
         this.#views.add(view);
         return view;
       }
       forward.close();
       backward.close();
     }
+  }
+
+  /** The runs as far as they are of the state at `position`. */
+  #runsOf(position: Version): RunsOfView {
+    return {
+      // A batch that is in the files already, and whose keys have not been dropped here, is younger than the runs.
+      find: (key) => (position <= this.position ? this.#runs.find(key, position) : undefined),
+      nextStart: (key) => this.#runs.nextStart(key),
+      add: (start, end, entries) => {
+        if (position === this.position) this.#runs.add({ start, end, position, entries });
+      },
+    };
   }
 
   async apply(batch: EngineBatch, { sync }: { readonly sync: boolean }): Promise<void> {
@@ -319,11 +341,13 @@ export class RocksDbEngine implements Engine {
   #forget({ deletedRanges, arena, operations, count }: EngineBatch): void {
     if (deletedRanges.length > 0 || count > FORGOTTEN_KEYS_MAX) {
       this.#values.clear();
+      this.#runs.clear();
       return;
     }
     const bytes = asBuffer(arena);
     for (let i = 0; i < count; i++) {
       const at = operations[i]!;
+      if (!this.#runs.isEmpty) this.#runs.drop(operationKey(bytes, at));
       if (count <= KEPT_AT_ONCE && operationKind(bytes, at) === PUT && this.#values.has(operationKey(bytes, at))) {
         this.#values.put(operationKey(bytes, at), operationValue(bytes, at));
         continue;
@@ -374,6 +398,7 @@ export class RocksDbEngine implements Engine {
     await closeDatabase(this.#binding, this.#database, this.#directory).catch(() => {});
     await openDatabase(this.#binding, this.#database, this.#options, this.#directory);
     this.#values.clear();
+    this.#runs.clear();
     this.position = decodePosition(this.#read(POSITION_KEY));
   }
 
@@ -389,6 +414,7 @@ export class RocksDbEngine implements Engine {
     const property = (name: string) => Number(this.#binding.db_get_property(this.#database, name)) || 0;
     return {
       valueCache: this.#values.memoryBytes,
+      runCache: this.#runs.memoryBytes,
       blockCache: property('rocksdb.block-cache-usage'),
       memtables: property('rocksdb.size-all-mem-tables'),
       tableReaders: property('rocksdb.estimate-table-readers-mem'),
@@ -475,8 +501,16 @@ class SharedIterator {
   }
 }
 
+/** The cache of runs as one view may use it. */
+interface RunsOfView {
+  find(key: Bytes): Run | undefined;
+  nextStart(key: Bytes): Bytes | undefined;
+  add(start: Bytes, end: Bytes, entries: PackedEntries): void;
+}
+
 class RocksDbView implements EngineSnapshot {
   readonly position: Version;
+  readonly runs: RunsOfView;
   readonly #forward: SharedIterator;
   readonly #backward: SharedIterator;
   readonly #directory: string;
@@ -488,9 +522,11 @@ class RocksDbView implements EngineSnapshot {
     forward: SharedIterator,
     backward: SharedIterator,
     directory: string,
+    runs: RunsOfView,
     onRelease: () => void,
   ) {
     this.position = position;
+    this.runs = runs;
     this.#forward = forward;
     this.#backward = backward;
     this.#directory = directory;
@@ -549,6 +585,8 @@ class ForwardCursor implements EngineCursor {
   readonly #end: Bytes | undefined;
   #next: Bytes;
   #done = false;
+  /** What the shared iterator knows it by; another one once it has gone on without it. */
+  #user = {};
 
   constructor(view: RocksDbView, range: KeyRange) {
     this.#view = view;
@@ -558,20 +596,48 @@ class ForwardCursor implements EngineCursor {
 
   next(entriesMax: number): readonly Entry[] | undefined {
     if (this.#done) return undefined;
-    const { rows, finished } = this.#view.read(false, this, this.#next, entriesMax);
+    const start = this.#next;
+    const { runs } = this.#view;
+    const { rows, finished } = this.#view.read(false, this.#user, start, entriesMax);
     const entries: Entry[] = [];
+    const keeps = entriesMax >= RUN_ENTRIES_MIN;
+    // What the next run tells is not told twice.
+    const next = keeps ? runs.nextStart(start) : undefined;
     for (let i = 0; i < rows.length; i += 2) {
       const key = rows[i]!;
       if (this.#end !== undefined && compareBytes(key, this.#end) >= 0) {
         this.#done = true;
         break;
       }
+      if (next !== undefined && entries.length > 0 && compareBytes(key, next) >= 0) {
+        this.#next = next;
+        this.#user = {};
+        runs.add(start, next, PackedEntries.of(entries));
+        return entries;
+      }
       entries.push({ key, value: rows[i + 1]! });
     }
     if (finished || rows.length === 0) this.#done = true;
     if (entries.length === 0) return undefined;
-    if (!this.#done) this.#next = keySuccessor(entries.at(-1)!.key);
+    const behind = keySuccessor(entries.at(-1)!.key);
+    if (keeps && entries.length >= RUN_ENTRIES_MIN / 2) runs.add(start, behind, PackedEntries.of(entries));
+    if (!this.#done) this.#next = behind;
     return entries;
+  }
+
+  packed(): PackedPiece | undefined {
+    while (!this.#done) {
+      const run = this.#view.runs.find(this.#next);
+      if (run === undefined) return undefined;
+      const from = run.entries.find(this.#next);
+      const isLast = this.#end !== undefined && compareBytes(run.end, this.#end) >= 0;
+      const to = isLast ? run.entries.find(this.#end!) : run.entries.to;
+      this.#next = run.end;
+      this.#user = {};
+      this.#done = isLast;
+      if (to > from || isLast) return { entries: run.entries.slice(from, to), end: isLast ? this.#end : run.end };
+    }
+    return undefined;
   }
 
   close(): void {

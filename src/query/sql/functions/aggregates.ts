@@ -141,6 +141,9 @@ class IntervalSum implements Accumulator {
 class NumericSum implements Accumulator {
   #count = 0;
   #sum = new Numeric(0n, 0);
+  /** Not yet in `#sum`: digits at a scale of their own, added up as numbers while that is exact. */
+  #digits = 0;
+  #scale = 0;
   readonly #average: boolean;
 
   constructor(average: boolean) {
@@ -149,12 +152,30 @@ class NumericSum implements Accumulator {
 
   add(value: Argument): void {
     this.#count++;
-    this.#sum = addNumeric(this.#sum, value as Numeric);
+    const { small, scale } = value as Numeric;
+    if (scale === this.#scale) {
+      const digits = this.#digits + small;
+      if (digits >= -Number.MAX_SAFE_INTEGER && digits <= Number.MAX_SAFE_INTEGER) {
+        this.#digits = digits;
+        return;
+      }
+    }
+    this.#settle();
+    if (scale >= 0 && !Number.isNaN(small)) {
+      this.#scale = scale;
+      this.#digits = small;
+    } else this.#sum = addNumeric(this.#sum, value as Numeric);
   }
 
   result(): SqlValue {
     if (this.#count === 0) return null;
+    this.#settle();
     return this.#average ? divideNumeric(this.#sum, numericOf(this.#count)) : this.#sum;
+  }
+
+  #settle(): void {
+    this.#sum = addNumeric(this.#sum, new Numeric(this.#digits, this.#scale));
+    this.#digits = 0;
   }
 }
 

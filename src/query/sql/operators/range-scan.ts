@@ -6,6 +6,7 @@
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import { prefixEnd } from '../../../base/bytes.ts';
 import type { KeyRange } from '../../../storage/key-range.ts';
+import { PackedEntries } from '../../../storage/packed-entries.ts';
 import type { Cursor, Entry } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { type KeyParts, keyRanges } from './key-parts.ts';
@@ -91,19 +92,27 @@ export class RangeScan implements Operator {
       const { reverse, reader } = this.#options;
       this.#cursor = this.#context.scan(range, { reverse, keysOnly: reader === undefined, ...limit });
     }
-    const entries = this.#cursor.next();
+    const cursor = this.#cursor;
+    const entries = cursor.nextPacked === undefined ? cursor.next() : cursor.nextPacked();
     return isPromise(entries) ? entries.then((late) => this.#batch(late)) : this.#batch(entries);
   }
 
-  #batch(entries: readonly Entry[] | undefined): RowBatch | undefined {
+  #batch(entries: PackedEntries | readonly Entry[] | undefined): RowBatch | undefined {
     if (entries === undefined) {
       this.#cursor?.close();
       this.#cursor = undefined;
       return this.#done ? undefined : [];
     }
     const reader = this.#reader;
-    if (reader === undefined) return new Array<ExecutionRow>(entries.length).fill(COUNTED_ROW);
+    const packed = entries instanceof PackedEntries;
+    if (reader === undefined) {
+      return new Array<ExecutionRow>(packed ? entries.count : entries.length).fill(COUNTED_ROW);
+    }
     const rows: ExecutionRow[] = [];
+    if (packed) {
+      reader.readAll(entries, rows);
+      return rows;
+    }
     for (let i = 0; i < entries.length; i++) {
       const { key, value } = entries[i]!;
       const row = reader.read(key, value);

@@ -8,6 +8,7 @@
 import type { Bytes } from '../../../base/bytes.ts';
 import type { ColumnReader } from '../../../models/relational/row-codec.ts';
 import type { Key } from '../../../storage/key-range.ts';
+import type { PackedEntries } from '../../../storage/packed-entries.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
 
@@ -48,5 +49,28 @@ export class RowReader {
     }
     second?.read(key, value, row);
     return row;
+  }
+
+  /** Those of packed entries that are wanted, behind `rows`. */
+  readAll({ bytes, offsets, from, to }: PackedEntries, rows: ExecutionRow[]): void {
+    const { width, first, test, second } = this.#planned;
+    const context = this.#context;
+    let spare = this.#spare;
+    for (let i = from; i < to; i++) {
+      const keyAt = offsets[i * 2]!;
+      const valueAt = offsets[i * 2 + 1]!;
+      const end = offsets[i * 2 + 2]!;
+      const row: ExecutionRow = spare ?? new Array<null>(width).fill(null);
+      first.readAt(bytes, keyAt, valueAt, end, row);
+      if (test !== undefined && test(row, context) !== true) {
+        this.removed++;
+        spare = row;
+        continue;
+      }
+      spare = undefined;
+      second?.readAt(bytes, keyAt, valueAt, end, row);
+      rows.push(row);
+    }
+    this.#spare = spare;
   }
 }

@@ -4,11 +4,13 @@
  */
 
 import { unreachable } from '../../../base/assert.ts';
+import type { Numeric } from '../../../models/relational/numeric.ts';
 import type { BoundExpression, CompareOperator } from '../binder/bound.ts';
 import type { Argument, Evaluate } from '../functions/evaluation.ts';
 import { notSupported } from '../sql-error.ts';
 import { applyModifier } from '../types/cast.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
+import { addNumeric, multiplyNumeric, subtractNumeric } from '../types/numeric-arithmetic.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 
 export function compileExpression(expression: BoundExpression): Evaluate {
@@ -131,7 +133,28 @@ export function compileExpression(expression: BoundExpression): Evaluate {
   }
 }
 
+/** Operators of numeric, without a list of arguments for each call. */
+const NUMERIC_OPERATORS: Readonly<Record<string, (a: Numeric, b: Numeric) => Numeric>> = {
+  '+': addNumeric,
+  '-': subtractNumeric,
+  '*': multiplyNumeric,
+};
+
+function numericOperator({ function: { name, arguments: types }, args }: Extract<BoundExpression, { kind: 'call' }>) {
+  if (args.length !== 2 || types[0] !== 'numeric' || types[1] !== 'numeric') return undefined;
+  return Object.hasOwn(NUMERIC_OPERATORS, name) ? NUMERIC_OPERATORS[name] : undefined;
+}
+
 function call(expression: Extract<BoundExpression, { kind: 'call' }>): Evaluate {
+  const operator = numericOperator(expression);
+  if (operator !== undefined) {
+    const [left, right] = expression.args.map(compileExpression) as [Evaluate, Evaluate];
+    return (row, context) => {
+      const a = left(row, context);
+      const b = right(row, context);
+      return a === null || b === null ? null : operator(a as Numeric, b as Numeric);
+    };
+  }
   const { evaluate, strict } = expression.function;
   const args = expression.args.map(compileExpression);
   if (strict && args.length === 1) {
@@ -170,7 +193,17 @@ function junction(args: readonly Evaluate[], decisive: boolean): Evaluate {
 }
 
 /** Types whose JavaScript operators are already SQL's order. */
-const PLAIN: ReadonlySet<SqlType> = new Set(['bool', 'int2', 'int4', 'int8', 'timestamp', 'timestamptz']);
+const PLAIN: ReadonlySet<SqlType> = new Set([
+  'bool',
+  'int2',
+  'int4',
+  'int8',
+  'oid',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+]);
 
 function comparison(operator: CompareOperator, type: SqlType, left: Evaluate, right: Evaluate): Evaluate {
   const test =

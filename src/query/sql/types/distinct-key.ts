@@ -83,9 +83,18 @@ function rowText(types: readonly SqlType[], values: readonly SqlValue[]): string
 
 function canonical(value: Numeric): string {
   if (!value.isFinite) return value.toString();
-  const { digits, scale } = value;
-  if (digits === 0n) return '0';
-  let rest = digits;
+  const { scale, small } = value;
+  if (small === 0) return '0';
+  if (value.large === undefined) {
+    let rest = small;
+    let places = scale;
+    while (places > 0 && rest % 10 === 0) {
+      rest /= 10;
+      places--;
+    }
+    return `${rest}e-${places}`;
+  }
+  let rest = value.large;
   let places = scale;
   while (places > 0 && rest % 10n === 0n) {
     rest /= 10n;

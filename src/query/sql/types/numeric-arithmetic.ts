@@ -28,7 +28,7 @@ export function powerOfTen(exponent: number): bigint {
 }
 
 export function numericOf(value: number | bigint): Numeric {
-  return new Numeric(BigInt(value), 0);
+  return new Numeric(value, 0);
 }
 
 function aligned(a: Numeric, b: Numeric): readonly [bigint, bigint, number] {
@@ -37,9 +37,26 @@ function aligned(a: Numeric, b: Numeric): readonly [bigint, bigint, number] {
   return [a.digits * powerOfTen(b.scale - a.scale), b.digits, b.scale];
 }
 
+/** Powers of ten that are safe integers. */
+const SMALL_POWERS = Array.from({ length: 16 }, (_, i) => 10 ** i);
+
+/** The digits of `value` at a greater scale; NaN where they are no safe integer. */
+function smallAt(value: Numeric, scale: number): number {
+  if (value.scale === scale) return value.small;
+  const power = SMALL_POWERS[scale - value.scale];
+  if (power === undefined) return Number.NaN;
+  const digits = value.small * power;
+  return digits >= -Number.MAX_SAFE_INTEGER && digits <= Number.MAX_SAFE_INTEGER ? digits : Number.NaN;
+}
+
 /** NaN equals itself and is above everything else. */
 export function compareNumeric(a: Numeric, b: Numeric): number {
   if (a.scale < 0 || b.scale < 0) return rank(a) - rank(b);
+  const scale = a.scale > b.scale ? a.scale : b.scale;
+  const [p, q] = [smallAt(a, scale), smallAt(b, scale)];
+  if (p < q) return -1;
+  if (p > q) return 1;
+  if (p === q) return 0;
   const [x, y] = aligned(a, b);
   return x < y ? -1 : x > y ? 1 : 0;
 }
@@ -63,12 +80,20 @@ export function addNumeric(a: Numeric, b: Numeric): Numeric {
     if (a.isFinite) return b;
     return b.isFinite || a.sign === b.sign ? a : NUMERIC_NAN;
   }
+  const common = a.scale > b.scale ? a.scale : b.scale;
+  const sum = smallAt(a, common) + smallAt(b, common);
+  if (sum >= -Number.MAX_SAFE_INTEGER && sum <= Number.MAX_SAFE_INTEGER) return new Numeric(sum, common);
   const [x, y, scale] = aligned(a, b);
   return bounded(new Numeric(x + y, scale));
 }
 
 export function subtractNumeric(a: Numeric, b: Numeric): Numeric {
   if (a.scale < 0 || b.scale < 0) return addNumeric(a, negateNumeric(b));
+  const common = a.scale > b.scale ? a.scale : b.scale;
+  const difference = smallAt(a, common) - smallAt(b, common);
+  if (difference >= -Number.MAX_SAFE_INTEGER && difference <= Number.MAX_SAFE_INTEGER) {
+    return new Numeric(difference, common);
+  }
   const [x, y, scale] = aligned(a, b);
   return bounded(new Numeric(x - y, scale));
 }
@@ -78,7 +103,13 @@ export function multiplyNumeric(a: Numeric, b: Numeric): Numeric {
     if (isNaNumeric(a) || isNaNumeric(b) || a.sign === 0 || b.sign === 0) return NUMERIC_NAN;
     return infinity(a.sign * b.sign);
   }
-  const product = new Numeric(a.digits * b.digits, a.scale + b.scale);
+  const small = a.small * b.small;
+  const scale = a.scale + b.scale;
+  if (small >= -Number.MAX_SAFE_INTEGER && small <= Number.MAX_SAFE_INTEGER && scale <= NUMERIC_SCALE_MAX) {
+    // Not the zero that is below itself.
+    return new Numeric(small + 0, scale);
+  }
+  const product = new Numeric(a.digits * b.digits, scale);
   return bounded(roundNumeric(product, Math.min(product.scale, NUMERIC_SCALE_MAX)));
 }
 

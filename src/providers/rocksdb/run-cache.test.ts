@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { utf8 } from '../../base/bytes.ts';
+import { PackedEntries } from '../../storage/packed-entries.ts';
+import { RunCache } from './run-cache.ts';
+
+function run(from: number, to: number, position = 1) {
+  const key = (i: number) => utf8(String(i).padStart(4, '0'));
+  const entries = Array.from({ length: to - from }, (_, i) => ({
+    key: key(from + i),
+    value: utf8(`value ${from + i}`),
+  }));
+  return { start: key(from), end: key(to), position, entries: PackedEntries.of(entries) };
+}
+
+test('a run is found by any key of its range, at its position and later ones', () => {
+  const cache = new RunCache(1_000_000);
+  cache.add(run(10, 20, 5));
+  cache.add(run(30, 40, 5));
+  expect(cache.find(utf8('0010'), 5)?.entries.count).toBe(10);
+  expect(cache.find(utf8('0019x'), 7)?.entries.count).toBe(10);
+  expect(cache.find(utf8('0010'), 4)).toBeUndefined();
+  expect(cache.find(utf8('0009'), 5)).toBeUndefined();
+  expect(cache.find(utf8('0020'), 5)).toBeUndefined();
+  expect(cache.nextStart(utf8('0020'))).toEqual(utf8('0030'));
+  expect(cache.nextStart(utf8('0030'))).toBeUndefined();
+});
+
+test('a changed key drops the run that it lies in, and no other', () => {
+  const cache = new RunCache(1_000_000);
+  cache.add(run(10, 20));
+  cache.add(run(30, 40));
+  cache.drop(utf8('0025'));
+  expect(cache.find(utf8('0010'), 1)).toBeDefined();
+  cache.drop(utf8('0015'));
+  expect(cache.find(utf8('0010'), 1)).toBeUndefined();
+  expect(cache.find(utf8('0030'), 1)).toBeDefined();
+  cache.drop(utf8('0035x'));
+  expect(cache.isEmpty).toBe(true);
+  expect(cache.memoryBytes).toBe(0);
+});
+
+test('it holds no more than its bytes, and what is used longer than what is not', () => {
+  const one = run(0, 10).entries.memoryBytes + 256;
+  const cache = new RunCache(one * 10);
+  for (let i = 0; i < 5; i++) cache.add(run(i * 10, i * 10 + 10));
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 5; i++)
+      expect(cache.find(utf8(String(i * 10).padStart(4, '0')), 1), `round ${round}`).toBeDefined();
+    cache.add(run(1_000 + round * 10, 1_010 + round * 10));
+    expect(cache.memoryBytes).toBeLessThanOrEqual(one * 10);
+  }
+});
+
+test('packed entries are found by their keys', () => {
+  const { entries } = run(10, 20);
+  expect(entries.find(utf8('0000'))).toBe(0);
+  expect(entries.find(utf8('0012'))).toBe(2);
+  expect(entries.find(utf8('0012x'))).toBe(3);
+  expect(entries.find(utf8('0099'))).toBe(10);
+  const some = entries.slice(2, 4).entries();
+  expect(some.map(({ value }) => Buffer.from(value).toString())).toEqual(['value 12', 'value 13']);
+});

@@ -1,0 +1,114 @@
+/**
+ * Runs of entries that long scans have read, above RocksDB: reading them again costs nothing for each entry, where the
+ * binding makes two objects of every one of them, some microseconds a row.
+ *
+ * A run holds all entries of a range of keys as of the newest state of the engine; who changes a key in the engine drops
+ * the run that it lies in. Runs do not overlap. They are evicted by a clock: those that were used since the hand came by
+ * are passed over, so that one scan of more than fits does not push out what is read again and again.
+ */
+
+import { type Bytes, compareBytes } from '../../base/bytes.ts';
+import type { PackedEntries } from '../../storage/packed-entries.ts';
+import type { Version } from '../../storage/store.ts';
+
+export interface Run {
+  /** The range that it tells all entries of: from `start` up to `end`, exclusively. */
+  readonly start: Bytes;
+  readonly end: Bytes;
+  /** Position of the state that it was read from; nothing in it has changed since. */
+  readonly position: Version;
+  readonly entries: PackedEntries;
+  used: boolean;
+}
+
+/** Of a run, besides its entries. */
+const RUN_BYTES = 256;
+
+export class RunCache {
+  readonly #bytesMax: number;
+  /** In the order of their keys. */
+  readonly #runs: Run[] = [];
+  #bytes = 0;
+  #hand = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get memoryBytes(): number {
+    return this.#bytes;
+  }
+
+  /** The run whose range holds `key`, as of a state at `position`; else the key at which the next run begins, if any. */
+  find(key: Bytes, position: Version): Run | undefined {
+    const run = this.#runs[this.#placeOf(key)];
+    if (run === undefined || run.position > position || compareBytes(key, run.end) >= 0) return undefined;
+    run.used = true;
+    return run;
+  }
+
+  /** Where the first run behind `key` begins. */
+  nextStart(key: Bytes): Bytes | undefined {
+    return this.#runs[this.#placeOf(key) + 1]?.start;
+  }
+
+  /** @param run Of a range that no other run reaches into. */
+  add(run: Omit<Run, 'used'>): void {
+    const bytes = run.entries.memoryBytes + RUN_BYTES;
+    if (bytes > this.#bytesMax / 8) return;
+    this.#makeRoom(bytes);
+    if (this.#bytes + bytes > this.#bytesMax) return;
+    const place = this.#placeOf(run.start) + 1;
+    this.#runs.splice(place, 0, { ...run, used: false });
+    if (place <= this.#hand) this.#hand++;
+    this.#bytes += bytes;
+  }
+
+  /** Drops the run that a changed key lies in. */
+  drop(key: Bytes): void {
+    if (this.#runs.length === 0) return;
+    const place = this.#placeOf(key);
+    const run = this.#runs[place];
+    if (run !== undefined && compareBytes(key, run.end) < 0) this.#remove(place);
+  }
+
+  clear(): void {
+    this.#runs.length = 0;
+    this.#bytes = 0;
+    this.#hand = 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.#runs.length === 0;
+  }
+
+  /** The last run that begins at or before `key`; -1 when none does. */
+  #placeOf(key: Bytes): number {
+    let low = 0;
+    let high = this.#runs.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareBytes(this.#runs[middle]!.start, key) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  #remove(place: number): void {
+    const [run] = this.#runs.splice(place, 1);
+    this.#bytes -= run!.entries.memoryBytes + RUN_BYTES;
+    if (place < this.#hand) this.#hand--;
+  }
+
+  /** At most one time around. */
+  #makeRoom(bytes: number): void {
+    for (let steps = this.#runs.length; steps > 0 && this.#bytes + bytes > this.#bytesMax; steps--) {
+      if (this.#hand >= this.#runs.length) this.#hand = 0;
+      const run = this.#runs[this.#hand]!;
+      if (run.used) {
+        run.used = false;
+        this.#hand++;
+      } else this.#remove(this.#hand);
+    }
+  }
+}
