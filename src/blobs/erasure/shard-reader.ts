@@ -11,6 +11,7 @@ import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { File } from '../../platform/files.ts';
+import { AtOnce } from '../volume/at-once.ts';
 import { type ErasureContext, kernelOf } from './context.ts';
 import type { Kernel } from './kernel.ts';
 import { locate } from './layout.ts';
@@ -21,7 +22,7 @@ import type { ErasureInfo, ShardFiles } from './shard-files.ts';
 const PIECE_BYTES = 64 * 1024;
 /** Computations under way at once, for all volumes; others wait. */
 const COMPUTATIONS_MAX = 8;
-/** Small reads are tried at once, from the page cache, unless one lately took longer than this. */
+/** Small reads are tried at once, from the page cache; one may be of as many shards as it takes to compute what is lost. */
 const NOW_BYTES_MAX = 64 * 1024;
 const NOW_MS_MAX = 1;
 const READS_BETWEEN_TRIES = 64;
@@ -76,7 +77,7 @@ export class ShardReader {
   /** Numbers of blocks whose shards contradict each other, with nothing to tell which of them are right. */
   readonly disputed = new Set<number>();
   readonly #context: ErasureContext;
-  #readsUntilTry = 0;
+  readonly #atOnce = new AtOnce({ quickMsMax: NOW_MS_MAX, callsBetweenTries: READS_BETWEEN_TRIES });
   /** By shard, the numbers of rotten blocks of `markBytes`. */
   readonly #rotten = new Map<number, Set<number>>();
 
@@ -151,20 +152,14 @@ export class ShardReader {
 
   readShard(shard: number, into: Bytes, offset: number): Awaitable<void> {
     const sound = this.isSound(shard, offset, into.length);
-    if (into.length <= NOW_BYTES_MAX && this.#triesNow()) {
+    if (into.length <= NOW_BYTES_MAX && this.#atOnce.isDue()) {
       const { clock } = this.#context.platform;
       const startedMs = clock.monotonicMs();
       const done = sound ? this.shards.readNow(shard, into, offset) : this.#computeNow(shard, into, offset);
-      if (clock.monotonicMs() - startedMs > NOW_MS_MAX) this.#readsUntilTry = READS_BETWEEN_TRIES;
+      this.#atOnce.note(clock.monotonicMs() - startedMs);
       if (done) return;
     }
     return this.#readShardLater(shard, sound, into, offset);
-  }
-
-  #triesNow(): boolean {
-    if (this.#readsUntilTry === 0) return true;
-    this.#readsUntilTry--;
-    return false;
   }
 
   async #readShardLater(shard: number, sound: boolean, into: Bytes, offset: number): Promise<void> {
