@@ -173,10 +173,19 @@ export class EntryArena {
     return hash ^ (hash >>> 16);
   }
 
-  /** Loads the place of `hash` in the table into the processor's cache. @returns the reference there, for `touchRecord`. */
+  /** Loads the place of `hash` in the table into the processor's cache. @returns something to be used, lest it is left out. */
   touchSlot(hash: number): number {
     const table = this.#tables[hash >>> TABLE_SHIFT]!;
     return table[((hash << 1) & (table.length - 2)) + 1]!;
+  }
+
+  /** The first record with this hash, for `touchRecord`; 0 when there is none. After `touchSlot` the way there is short. */
+  referenceTo(hash: number): number {
+    const table = this.#tables[hash >>> TABLE_SHIFT]!;
+    const mask = table.length - 2;
+    let slot = (hash << 1) & mask;
+    while (table[slot] !== hash && table[slot + 1] !== 0) slot = (slot + 2) & mask;
+    return table[slot + 1]!;
   }
 
   /** Loads the beginning of a record, up to `TOUCH_BYTES`, into the processor's cache. @returns something to be used, lest it is left out. */
