@@ -455,14 +455,16 @@ export const genericCommands = {
     args: { key, ttl: { ...bytes, docs: integerArgument.docs }, 'serialized-value': bytes, options: restoreOptions },
     reply: ok,
     run: (database, { key, ttl, 'serialized-value': payload, options }) => {
-      return whenReady(options.replace ? undefined : readLive(database, key), (taken) => {
-        if (taken !== undefined) throw new RespError('BUSYKEY Target key name already exists.');
+      return whenReady(readLive(database, key), (taken) => {
+        if (taken !== undefined && !options.replace) throw new RespError('BUSYKEY Target key name already exists.');
         const lifetime = parseInt64(ttl, 0, ttl.length);
         if (lifetime === undefined) throw new RespError(NOT_AN_INTEGER);
         if (lifetime < 0 || lifetime > EXPIRY_MAX_MS) throw new RespError('ERR Invalid TTL value, must be >= 0');
         if (!isDumpIntact(payload)) throw new RespError('ERR DUMP payload version or checksum are wrong');
         const value = restoreString(payload, STRING_BYTES_MAX);
         const expiresAtMs = Number(lifetime) + (options.isAbsolute || lifetime === 0 ? 0 : database.nowMs);
+        // Nothing is written that would be gone at once, so who watches the key is not disturbed.
+        if (taken === undefined && lifetime !== 0 && expiresAtMs <= database.nowMs) return undefined;
         const set: SetOptions = { condition: 'always', expiresAtMs, returnPrevious: false };
         return whenReady(setString(database, key, value, set), () => undefined);
       });
