@@ -9,6 +9,7 @@ import * as net from 'node:net';
 import { PGlite } from '@electric-sql/pglite';
 import type { ContractProvider } from '../support/stores.ts';
 import { startPgServer } from './pg-server.ts';
+import { isOrdered } from './row-order.ts';
 import { type Mutable, SqlGenerator, TYPES, trials } from './sql-generator.ts';
 
 export interface SqlDifferentialOptions {
@@ -87,8 +88,8 @@ export async function runSqlDifferential(options: SqlDifferentialOptions): Promi
   const theirs = await PGlite.create();
   const ours = await RawPgClient.connect(server.port);
   const ask = async (sql: string): Promise<readonly [string, string]> => [
-    shown(Buffer.from(await theirs.execProtocolRaw(queryMessage(sql)))),
-    shown(await ours.query(sql)),
+    shown(Buffer.from(await theirs.execProtocolRaw(queryMessage(sql))), isOrdered(sql)),
+    shown(await ours.query(sql), isOrdered(sql)),
   ];
   try {
     const refused = /^E /m;
@@ -168,8 +169,9 @@ function queryMessage(sql: string): Buffer {
 }
 
 /** What an answer says, a line for each message; table OIDs, messages and notices are left out. */
-export function shown(bytes: Buffer): string {
+export function shown(bytes: Buffer, ordered = true): string {
   const lines: string[] = [];
+  let firstRow = -1;
   for (let at = 0; at < bytes.length; ) {
     const type = String.fromCharCode(bytes[at]!);
     const end = at + 1 + bytes.readInt32BE(at + 1);
@@ -178,7 +180,14 @@ export function shown(bytes: Buffer): string {
     const line = messageOf(type, body);
     // Rows before an error are those that the plan had ready by then: no two servers need agree on them.
     if (type === 'E') while (lines.at(-1)?.startsWith('D ') || lines.at(-1)?.startsWith('T ')) lines.pop();
-    if (line !== undefined) lines.push(line);
+    if (line === undefined) continue;
+    if (type === 'D') {
+      if (firstRow < 0) firstRow = lines.length;
+    } else if (firstRow >= 0) {
+      if (!ordered) lines.push(...lines.splice(firstRow).sort());
+      firstRow = -1;
+    }
+    lines.push(line);
   }
   return lines.join('\n');
 }

@@ -73,6 +73,8 @@ export const TYPES: readonly TypeRow[] = [
   },
   { type: 'int4array', sql: 'integer[]', values: ['{}', '{1,2,3}', '{NULL,5}', '{{1,2},{3,4}}'] },
   { type: 'textarray', sql: 'text[]', values: ['{}', '{a,b}', '{"x y",NULL,""}'] },
+  { type: 'int4range', sql: 'int4range', values: ['empty', '[1,5)', '(,3]', '[2,)', '[3,3]'] },
+  { type: 'inet', sql: 'inet', values: ['10.0.0.1', '10.1.2.3/8', '::1', '192.168.0.0/16'] },
 ];
 
 export const EXPRESSIONS: readonly ExpressionRow[] = [
@@ -339,6 +341,72 @@ export const EXPRESSIONS: readonly ExpressionRow[] = [
       '($bytea < $bytea)',
     ],
   },
+  // Rows, ranges, addresses
+  {
+    type: 'bool',
+    templates: [
+      '(($int4, $text) < ($int4, $text))',
+      '(($int4, $int8) = ($int4, $int8))',
+      '(($int4, $text) in (($int4, $text), ($int4, $text)))',
+      '(($int4, $bool) is distinct from ($int4, $bool))',
+      '($int4 not between symmetric $int4 and $int4)',
+      '(num_nulls($int4, $text) > 0)',
+    ],
+  },
+  {
+    type: 'int4range',
+    templates: ['int4range(#, # + 6)', '($int4range * $int4range)', 'range_merge(@int4range, @int4range)'],
+  },
+  {
+    type: 'bool',
+    templates: [
+      '($int4range @> $int4)',
+      '($int4range && $int4range)',
+      '($int4range <@ $int4range)',
+      '($int4range << $int4range)',
+      '($int4range -|- $int4range)',
+      '($int4range < $int4range)',
+      'isempty($int4range)',
+    ],
+  },
+  { type: 'int4', templates: ['lower($int4range)', 'upper($int4range)', 'masklen($inet)', 'family($inet)'] },
+  { type: 'bool', templates: ['($inet << $inet)', '($inet <= $inet)', '($inet && $inet)', '($inet = $inet)'] },
+  { type: 'text', templates: ['host($inet)', '$int4range::text', '$inet::text'] },
+  { type: 'inet', templates: ['network($inet)::inet', 'broadcast($inet)'] },
+  // More of documents, arrays, times
+  {
+    type: 'jsonb',
+    templates: [
+      "jsonb_set($jsonb, '{a}', $jsonb)",
+      '(jsonb_build_array($int4, $text, $bool))',
+      'jsonb_strip_nulls($jsonb)',
+      'to_jsonb($text)',
+      'to_jsonb($int4array)',
+    ],
+  },
+  { type: 'int4array', templates: ['array_remove($int4array, $int4)', 'array_replace(@int4array, $int4, $int4)'] },
+  {
+    type: 'int4',
+    templates: [
+      'coalesce(array_ndims($int4array), 0)',
+      'extract(month from $date)::int',
+      'array_position(array[$int4, $int4], $int4)',
+    ],
+  },
+  {
+    type: 'text',
+    templates: ['array_dims($textarray)', "coalesce($text, 'none')", "regexp_replace($text, '(.)', '<\\1>', 'g')"],
+  },
+  {
+    type: 'interval',
+    templates: ['($time - $time)', '(- $interval)', 'justify_days($interval)', 'make_interval(days => #)'],
+  },
+  { type: 'time', templates: ['($time + $interval)', '$timestamp::time'] },
+  {
+    type: 'timestamp',
+    templates: ["date_bin('2 hours', @timestamp, '2000-01-01')", "(@timestamptz at time zone 'Europe/Berlin')"],
+  },
+  { type: 'uuid', templates: ['md5($text)::uuid'] },
 ];
 
 /**
@@ -460,4 +528,107 @@ export const STATEMENTS: readonly StatementRow[] = [
   { template: 'update %t a set c_int4 = b.id from %u b where a.id = b.id and b.id < %id' },
   { template: 'delete from %t a using %u b where a.id = b.id + 100' },
   { template: 'select id from %t order by c_int4 nulls first, id fetch first %n rows with ties' },
+  // Wider ones
+  {
+    template:
+      'select a.id, b.id, c.id from %t a join %u b on a.c_int4 = b.c_int4 left join %t c on c.id = b.id and $bool order by 1, 2, 3',
+    weight: 2,
+  },
+  {
+    template:
+      'select a.id, l.n from %t a left join lateral (select count(*) as n from %u b where b.c_int4 = a.c_int4) l on true order by 1',
+  },
+  {
+    template:
+      'select a.id, l.x from %t a cross join lateral (select b.id as x from %u b where b.id > a.id order by b.id limit 2) l order by 1, 2',
+  },
+  {
+    template:
+      'select a.id from %t a where a.c_int4 = (select max(b.c_int4) from %u b where b.c_bool = a.c_bool) order by 1',
+  },
+  { template: 'select id, (c_int4, c_text) in (select c_int4, c_text from %u) as x from %t order by id' },
+  {
+    template:
+      'select c_bool, c_int2, count(*), grouping(c_bool, c_int2) from %t group by cube (c_bool, c_int2) order by 4, 1, 2',
+  },
+  { template: 'select %k as k, c_bool, %a from %t group by rollup (1, c_bool) order by 1, 2, 3', weight: 2 },
+  {
+    template:
+      'select id, sum(c_int4) over w, count(*) over w, first_value(id) over w from %t window w as (partition by c_bool order by id rows between %n preceding and %n following) order by id',
+    weight: 2,
+  },
+  {
+    template:
+      'select id, count(*) over (order by c_int4 range between %n preceding and %n following) from %t order by id',
+  },
+  {
+    template:
+      'select id, max(id) over (order by c_int4 groups between 1 preceding and current row exclude ties) from %t order by id',
+  },
+  {
+    template:
+      'select id, dense_rank() over (partition by c_bool order by c_int4 desc nulls last), ntile(3) over (order by id), lead(c_text, 1, c_text) over (order by id) from %t order by id',
+  },
+  {
+    template:
+      'select k, sum(n) over (order by k nulls first) from (select %k as k, count(*) as n from %t group by 1) s order by 1',
+  },
+  {
+    template:
+      'with a as (select id, %any as v from %t), b as (select id from %u where $bool) select a.id, v from a join b using (id) order by 1',
+  },
+  {
+    template:
+      'with recursive r (id, d) as (select id, 0 from %t where id < %n union select t.id, d + 1 from r join %t t on t.id = r.id + 1 where d < 4) select id, min(d) from r group by 1 order by 1',
+  },
+  { template: '(select id from %t where $bool) union (select id from %u where $bool) except select %id order by 1' },
+  { template: 'select c_int4, c_text from %t intersect all select c_int4, c_text from %u order by 1, 2' },
+  {
+    template:
+      'select x from (select c_int2 as x from %t union all select c_int4 from %u union select null) s order by x nulls first',
+  },
+  { template: 'select distinct on (c_int4) c_int4, id, %c from %t order by c_int4 desc nulls last, id' },
+  { template: 'select x, count(*) from %t, unnest(c_int4array) x group by x order by 1, 2' },
+  { template: 'select id, x, n from %t, unnest(c_textarray) with ordinality as u (x, n) order by id, n' },
+  {
+    template:
+      "select id, string_agg(x::text, ',' order by x) from %t left join lateral unnest(c_int4array) x on true group by id order by id",
+  },
+  {
+    template:
+      'update %t a set c_int4 = (select count(*) from %u b where b.id < a.id), c_text = $text where id > %id returning id, c_int4',
+  },
+  {
+    template:
+      'update %t set (c_int4, c_bool) = ($int4, $bool) where id in (select id from %u where $bool) returning id, c_int4, c_bool',
+  },
+  { template: 'delete from %t where id in (select id from %u where c_int4 > %n) and $bool returning id' },
+  {
+    template:
+      'insert into %t values (%row) on conflict (id) do update set c_text = %t.c_text || excluded.c_text, c_int4 = excluded.c_int4 where %t.c_bool is not false returning id, c_text, c_int4',
+    weight: 2,
+  },
+  { template: 'insert into %t (id, c_int4) select %id + 50, $int4 on conflict do nothing returning id, c_int4' },
+  { template: 'with d as (delete from %t where id > 60 returning id) select count(*) from d' },
+  {
+    template:
+      'with n as (insert into %t (id, c_int4) values (%id + 70, $int4) on conflict (id) do update set c_int4 = 0 returning id, c_int4) select * from n',
+  },
+  { template: 'select id from %t where id in (%id, %id, %id) order by id' },
+  { template: 'select id from %t where id = any (array[%id, %id]) and $bool order by id desc' },
+  { template: 'select id from %t where (id = %id or id between %id and %id) and $bool order by id' },
+  { template: 'select count(*), count(distinct c_int4), min(id), max(c_text) from %t where c_int4 between %n and %id' },
+  { template: 'select case when %a is null then 0 else 1 end, count(*) filter (where $bool) from %t' },
+  {
+    template:
+      "select id from %t where c_date > date '2000-01-01' and extract(year from c_timestamp) > 1990 order by id",
+  },
+  { template: 'select * from (values (1, $int4), (2, $int4), (3, null)) v (a, b) order by b nulls first, a' },
+  {
+    template:
+      'select a.id from %t a where not exists (select 1 from %u b where b.c_text = a.c_text and b.id > %id) order by 1',
+  },
+  { template: 'select id from %t order by c_numeric desc nulls last, id limit %n offset %n' },
+  { template: 'create index on %t (c_int4)' },
+  { template: 'create index on %t (c_text desc, id) include (c_bool)' },
 ];

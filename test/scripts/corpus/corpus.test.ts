@@ -4,7 +4,8 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CorpusServers, corpusNames, isOrdered, newReport, parseCorpus, readCorpus } from './corpus.ts';
+import { isOrdered } from '../../wire/row-order.ts';
+import { CorpusServers, corpusNames, newReport, parseCorpus, readCorpus } from './corpus.ts';
 
 const SLICES = 4;
 const seed = process.env.ORBIT_TEST_SEED ?? '1';

@@ -23,6 +23,7 @@ import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { startPgServer } from '../../wire/pg-server.ts';
 import { type PostgresReference, startPostgres } from '../../wire/postgres-reference.ts';
+import { isOrdered } from '../../wire/row-order.ts';
 import { RawPgClient } from '../../wire/sql-differential.ts';
 
 export const CORPUS = import.meta.dirname;
@@ -114,16 +115,6 @@ function splitStatements(text: string): string[] {
   }
   pieces.push(text.slice(from));
   return pieces;
-}
-
-/** Whether the rows of a statement have an order of their own: an ORDER BY outside of all parentheses. */
-export function isOrdered(sql: string): boolean {
-  let bare = sql.replace(/'(?:[^']|'')*'/g, "''");
-  for (let before = ''; before !== bare; ) {
-    before = bare;
-    bare = bare.replace(/\([^()]*\)/g, '');
-  }
-  return /\border\s+by\b/i.test(bare) || /^\s*explain/i.test(sql);
 }
 
 /** The servers that a corpus is run on, held for any number of files. */

@@ -18,9 +18,7 @@ select s, s like 'a%%c' as l, s not like 'a%%c' as n, s ilike 'a%%c' as i, s not
 select s, s like '%a%c%' as l, s not like '%a%c%' as n, s ilike '%a%c%' as i, s not ilike '%a%c%' as ni from (values (''), ('a'), ('abc'), ('a%c'), ('a_c'), ('a\c'), ('ABC'), ('aXc'), ('é'), ('axxc'), (E'a\nc')) v (s);
 select s, s like '__' as l, s not like '__' as n, s ilike '__' as i, s not ilike '__' as ni from (values (''), ('a'), ('abc'), ('a%c'), ('a_c'), ('a\c'), ('ABC'), ('aXc'), ('é'), ('axxc'), (E'a\nc')) v (s);
 select 'a%c' like 'a!%c' escape '!', 'abc' like 'a!%c' escape '!', 'a!c' like 'a!!c' escape '!', 'a\c' like 'a\c' escape '';
--- awaits: to be mended
 select 'a' like 'a\';
--- awaits: to be mended
 select 'a' like 'a!' escape '!';
 select 'a' like 'a' escape 'xx';
 select 'a' like null, null like 'a', 'a' like 'a' escape null;

@@ -53,15 +53,10 @@ select id, sum(v) over (order by id rows between current row and unbounded follo
 select id, sum(v) over (order by id rows between 1 preceding and 1 following) from t order by id;
 select id, sum(v) over (order by id rows between 2 preceding and 1 preceding) from t order by id;
 select id, sum(v) over (order by id rows between 1 following and 2 following) from t order by id;
--- awaits: to be mended
 select id, sum(v) over (order by id rows between 1 following and 1 preceding) from t;
--- awaits: to be mended
 select id, sum(v) over (order by id rows between current row and 1 preceding) from t;
--- awaits: to be mended
 select id, sum(v) over (order by id rows between 1 following and current row) from t;
--- awaits: to be mended
 select id, sum(v) over (order by id rows between unbounded following and current row) from t;
--- awaits: to be mended
 select id, sum(v) over (order by id rows between current row and unbounded preceding) from t;
 select id, sum(v) over (order by id rows between 0 preceding and 0 following) from t order by id;
 select id, sum(v) over (order by id rows between -1 preceding and current row) from t;
@@ -129,7 +124,6 @@ select id, sum(v) over (w order by id) from t window w as (partition by g) order
 select id, sum(v) over w2 from t window w as (partition by g), w2 as (w order by id) order by id;
 select id, sum(v) over (w order by v) from t window w as (order by id);
 select id, sum(v) over (w partition by g) from t window w as (order by id);
--- awaits: to be mended
 select id, sum(v) over (w) from t window w as (order by id rows 1 preceding);
 select id, sum(v) over w from t window w as (order by id rows 1 preceding) order by id;
 select id, sum(v) over nope from t;

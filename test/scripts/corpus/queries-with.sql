@@ -53,19 +53,15 @@ with recursive r (n) as (select 1 union all select n + 1 from r) select n from r
 with recursive r as (select 1 as n) select * from r;
 with recursive a (n) as (select 1 union all select n + 1 from a where n < 3), b (m) as (select n * 10 from a union all select m + 1 from b where m < 12) select * from b order by m;
 with recursive r (n, s) as (select 1, 'a' union all select n + 1, s || 'b' from r where n < 3) select * from r order by n;
--- awaits: to be mended
 with recursive r (n) as (select 1 union all select n + 1.5 from r where n < 3) select * from r;
 with recursive r (n) as (select 1 union all select 'x' from r where n < 3) select * from r;
 with recursive r (n) as (select 1::numeric union all select n + 1.5 from r where n < 3) select * from r;
 with recursive r (n) as (select n + 1 from r) select * from r;
 -- awaits: to be mended
 with recursive r (n) as (select 1 union all select count(*) from r) select * from r;
--- awaits: to be mended
 with recursive r (n) as (select 1 union all select n + 1 from r r1, r r2) select * from r;
--- awaits: to be mended
 with recursive r (n) as (select 1 union all select n from t left join r on t.id = r.n) select * from r;
 with recursive r (n) as (select 1 except select n from r) select * from r;
--- awaits: to be mended
 with recursive r (n) as (select 1 union all select 2 where exists (select 1 from r)) select * from r;
 with recursive r (n) as (select 1 union all (select n + 1 from r where n < 3 order by n)) select * from r;
 with recursive r (n) as (select 1 union all select n + 1 from r where n < 3 order by 1) select * from r;

@@ -25,6 +25,7 @@ import {
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { placeIn, stringsOf } from './names.ts';
 import { type BindContext, type FindTable, nested, type QueryContext } from './query-context.ts';
+import { checkRecursiveTerm } from './recursive-term.ts';
 import { Frame, Scope } from './scope.ts';
 import { sortDirection } from './sort-direction.ts';
 
@@ -355,6 +356,7 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
       { location: referenceTo(select.larg, ctename) },
     );
   }
+  checkRecursiveTerm(select.rarg, ctename);
   const unsupported =
     select.sortClause !== undefined
       ? ['ORDER BY', select.sortClause]
@@ -397,7 +399,10 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
     throw new SqlError(
       'datatype_mismatch',
       `recursive query "${ctename}" column ${i + 1} has type ${titleOf(ours.type)} in non-recursive term but type ${titleOf(type)} overall`,
-      { location: select.larg === undefined ? location : placeIn(select.larg.targetList?.[i] ?? name) },
+      {
+        location: select.larg === undefined ? location : placeIn(select.larg.targetList?.[i] ?? name),
+        hint: 'Cast the output of the non-recursive term to the correct type.',
+      },
     );
   });
   const typed = withTypes(term, types, context);

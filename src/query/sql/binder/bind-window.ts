@@ -109,6 +109,7 @@ export class Windows {
     if (((base.frameOptions ?? 0) & FRAME.nonDefault) !== 0) {
       throw new SqlError('windowing_error', `cannot copy window "${wanted}" because it has a frame clause`, {
         location,
+        ...(isReferenceOnly(definition) ? { hint: 'Omit the parentheses in this OVER clause.' } : {}),
       });
     }
     const { refname: _, ...own } = definition;
@@ -303,4 +304,9 @@ function offsetType(key: SqlType): SqlType {
   if (isInteger(key)) return key === 'int8' ? 'int8' : 'int4';
   if (key === 'numeric' || key === 'float8') return key;
   return 'interval';
+}
+
+/** `OVER (w)`, with nothing of its own. */
+function isReferenceOnly({ orderClause = [], frameOptions = 0 }: WindowDef): boolean {
+  return orderClause.length === 0 && (frameOptions & FRAME.nonDefault) === 0;
 }

@@ -303,6 +303,7 @@ export class ExpressionBinder {
         (args ?? []).map((arg) => this.#bind(arg)),
         'COALESCE',
       );
+      refuseSets(bound, 'COALESCE');
       return { kind: 'coalesce', type: bound[0]!.type, modifier: commonModifier(bound), location, args: bound };
     }
     if ('MinMaxExpr' in node) {
@@ -361,8 +362,13 @@ export class ExpressionBinder {
       // All text compares by code point: the collations that say so change nothing.
       const { arg, collname, location } = node.CollateClause;
       const name = stringsOf(collname).at(-1) ?? '';
-      if (name === 'default' || name === 'C' || name === 'POSIX') return this.#bind(arg!);
-      throw notSupported(`COLLATE "${name}"`, location);
+      const bound = this.#bind(arg!);
+      if (bound.type !== 'unknown' && !hasCollation(baseOf(bound.type))) {
+        const message = `collations are not supported by type ${titleOf(bound.type)}`;
+        throw new SqlError('datatype_mismatch', message, { location });
+      }
+      if (name === 'default' || name === 'C' || name === 'POSIX') return bound;
+      throw new SqlError('undefined_object', `collation "${name}" for encoding "UTF8" does not exist`, { location });
     }
     if ('SetToDefault' in node) {
       throw new SqlError('syntax_error', 'DEFAULT is not allowed in this context', {
@@ -643,9 +649,7 @@ export class ExpressionBinder {
       throw new SqlError(
         'feature_not_supported',
         'aggregate function calls cannot contain set-returning function calls',
-        {
-          location,
-        },
+        { location, hint: SET_HINT },
       );
     }
     if (this.#clause.windows !== 'allowed') {
@@ -760,6 +764,7 @@ export class ExpressionBinder {
     }
     // ELSE speaks first when the common type is chosen, as in PostgreSQL.
     const otherwise = defresult === undefined ? nullConstant(location) : this.#bind(defresult);
+    refuseSets([...conditions, ...results, otherwise], 'CASE');
     const alike = this.#alike([otherwise, ...results], 'CASE');
     return {
       kind: 'case',
@@ -828,6 +833,26 @@ const VALUE_FUNCTIONS: Readonly<Record<string, string>> = {
 /** Text of such a type can mean another value tomorrow. */
 function isPointInTime(type: SqlType): boolean {
   return type === 'timestamptz' || type === 'timestamp' || type === 'date' || type === 'time' || type === 'timetz';
+}
+
+function hasCollation(type: SqlType): boolean {
+  return typeInfo(elementOf(type) ?? type).category === 'S';
+}
+
+const SET_HINT = 'You might be able to move the set-returning function into a LATERAL FROM item.';
+
+/** What may be left uncomputed holds no set. @throws SqlError `feature_not_supported`. */
+function refuseSets(expressions: readonly BoundExpression[], title: string): void {
+  for (const expression of expressions) {
+    let place: number | undefined;
+    const isRefused = someExpression(expression, (each) => {
+      if (isSet(each)) place = each.location;
+      return isSet(each);
+    });
+    if (!isRefused) continue;
+    const message = `set-returning functions are not allowed in ${title}`;
+    throw new SqlError('feature_not_supported', message, { location: place, hint: SET_HINT });
+  }
 }
 
 /** The result of a set-returning function. */

@@ -14,6 +14,9 @@ export function like(text: string, pattern: string): boolean {
   let resumeAt = 0;
   while (s < subject.length) {
     const part = parts[p];
+    if (part === BROKEN) {
+      throw new SqlError('invalid_text_representation', 'LIKE pattern must not end with escape character');
+    }
     if (part === ANY) {
       starAt = p++;
       resumeAt = s;
@@ -33,6 +36,8 @@ export function like(text: string, pattern: string): boolean {
 
 const ANY = Symbol('%');
 const ONE = Symbol('_');
+/** An escape with nothing behind it: an error where text is left to compare it with, as in PostgreSQL. */
+const BROKEN = Symbol('\\');
 
 function parsePattern(pattern: string): readonly (string | symbol)[] {
   const parts: (string | symbol)[] = [];
@@ -43,10 +48,7 @@ function parsePattern(pattern: string): readonly (string | symbol)[] {
     else if (character === '_') parts.push(ONE);
     else if (character === '\\') {
       const next = characters[++i];
-      if (next === undefined) {
-        throw new SqlError('invalid_text_representation', 'LIKE pattern must not end with escape character');
-      }
-      parts.push(next);
+      parts.push(next ?? BROKEN);
     } else parts.push(character);
   }
   return parts;

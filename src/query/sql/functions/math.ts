@@ -208,9 +208,9 @@ function minimalScale(value: Numeric): Numeric {
 function rounded(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;
-  if (rest < 0.5) return floor;
-  if (rest > 0.5) return floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
+  if (rest < 0.5 || (rest === 0.5 && floor % 2 === 0)) return floor;
+  // What is rounded up to zero stays negative.
+  return floor === -1 ? -0 : floor + 1;
 }
 
 const keepSign =

@@ -426,7 +426,10 @@ export const STRING_FUNCTIONS: FunctionTable = {
   'chr(int4) text': (code: number) => {
     if (code === 0) throw new SqlError('program_limit_exceeded', 'null character not permitted');
     if (code < 0) throw new SqlError('invalid_parameter_value', 'character number must be positive');
-    if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
+    if (code > 0x10ffff) {
+      throw new SqlError('program_limit_exceeded', `requested character too large for encoding: ${code}`);
+    }
+    if (code >= 0xd800 && code <= 0xdfff) {
       throw new SqlError('program_limit_exceeded', `requested character not valid for encoding: ${code}`);
     }
     return String.fromCodePoint(code);
@@ -437,14 +440,14 @@ export const STRING_FUNCTIONS: FunctionTable = {
   'quote_literal(text) text': quoteLiteral,
   'quote_literal(anyelement) text stable': {
     build: ([type]) => {
-      const print = printerOf(type!);
+      const print = type === 'bool' ? String : printerOf(type!);
       return (value: Exclude<SqlValue, null>, context: RunContext) => quoteLiteral(print(value, context));
     },
   },
   'quote_nullable(text) text called': (text: string | null) => (text === null ? 'NULL' : quoteLiteral(text)),
   'quote_nullable(anyelement) text stable called': {
     build: ([type]) => {
-      const print = printerOf(type!);
+      const print = type === 'bool' ? String : printerOf(type!);
       return (value: SqlValue, context: RunContext) => (value === null ? 'NULL' : quoteLiteral(print(value, context)));
     },
   },

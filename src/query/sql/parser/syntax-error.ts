@@ -6,7 +6,9 @@
 import type { Condition } from '../sql-error.ts';
 
 const OTHERS: readonly (readonly [RegExp, Condition])[] = [
+  [/^LIMIT #,# syntax is not supported/, 'syntax_error'],
   [/^(?:[A-Z ,]+) (?:is|are) not (?:yet )?(?:supported|implemented)/, 'feature_not_supported'],
+  [/^frame (?:start|end) cannot be UNBOUNDED|^frame starting from/, 'windowing_error'],
   [/not (?:yet )?(?:implemented|supported)/, 'feature_not_supported'],
   [/^invalid byte sequence for encoding/, 'character_not_in_repertoire'],
   [/^stack depth limit exceeded|memory exhausted/, 'statement_too_complex'],

@@ -353,7 +353,10 @@ export function numberOf(value: Numeric): number {
 export function numericFromFloat(value: number, digits: number): Numeric {
   if (Number.isNaN(value)) return NUMERIC_NAN;
   if (!Number.isFinite(value)) return value > 0 ? NUMERIC_INFINITY : NUMERIC_MINUS_INFINITY;
-  return parseNumericText(String(Number(value.toPrecision(digits))));
+  const rounded = Number(value.toPrecision(digits));
+  // At either end rounding leaves what a double can be, or knows fewer digits than it is asked for.
+  const isPlain = Number.isFinite(rounded) && Math.abs(value) >= 1e-290;
+  return parseNumericText(isPlain || value === 0 ? String(rounded) : value.toPrecision(digits).replace(/\.?0+e/, 'e'));
 }
 
 /**
