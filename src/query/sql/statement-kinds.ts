@@ -9,7 +9,7 @@ import { notSupported } from './sql-error.ts';
 export function isQuery(node: Node): boolean {
   if ('ExplainStmt' in node) return node.ExplainStmt.query !== undefined && isQuery(node.ExplainStmt.query);
   if ('SelectStmt' in node) return node.SelectStmt.intoClause === undefined;
-  return 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
+  return 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node;
 }
 
 /** Statements that a failed block still takes. */

@@ -232,6 +232,24 @@ function placeOf(expression: BoundExpression, { columns }: Table): number {
   return expression.kind === 'column' && expression.index < columns.length ? expression.index : -1;
 }
 
+/** The values of an INSERT for the columns at `positions`; DEFAULT is what a column holds without one. */
+export function assignValues(
+  values: readonly Node[],
+  positions: readonly number[],
+  columns: readonly Column[],
+  binder: ExpressionBinder,
+  clause: Clause,
+  override: InsertStmt['override'],
+): readonly BoundExpression[] {
+  return values.map((node, i) => {
+    const column = columns[positions[i]!]!;
+    const ignored = column.identity !== undefined && override === 'OVERRIDING_USER_VALUE';
+    if (isDefault(node) || ignored) return defaultOf(column);
+    refuseGenerated(column, 'INSERT', override);
+    return assign(binder, column, binder.bind(node, clause));
+  });
+}
+
 /** SET of UPDATE, and of ON CONFLICT DO UPDATE. */
 export function bindAssignments(
   targets: readonly Node[],

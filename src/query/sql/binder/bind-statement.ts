@@ -1,8 +1,9 @@
 /** Binds a statement that is planned: a query, or one that writes, with what its WITH defines. */
 
 import type { Node, WithClause } from '@pgsql/types';
-import { at, notSupported } from '../sql-error.ts';
+import { at, notSupported, SqlError } from '../sql-error.ts';
 import { bindExplainOptions } from './bind-explain.ts';
+import { bindMerge } from './bind-merge.ts';
 import { bindDelete, bindInsert, bindUpdate } from './bind-modify.ts';
 import { bindQuery, bindWith, queryContext } from './bind-query.ts';
 import type { BoundModify, BoundQuery } from './bound.ts';
@@ -32,11 +33,16 @@ export function bindStatement(node: Node, context: BindContext, findTable: FindT
 function withClauseOf(node: Node): WithClause | undefined {
   if ('InsertStmt' in node) return node.InsertStmt.withClause;
   if ('UpdateStmt' in node) return node.UpdateStmt.withClause;
+  if ('MergeStmt' in node) return node.MergeStmt.withClause;
   return 'DeleteStmt' in node ? node.DeleteStmt.withClause : undefined;
 }
 
 function bindModify(node: Node, context: QueryContext, frame: Frame): BoundModify | undefined {
   if (withClauseOf(node) !== undefined && frame.outer !== undefined) throw notSupported('WITH inside of WITH');
+  if ('MergeStmt' in node) {
+    if (frame.outer !== undefined) throw new SqlError('feature_not_supported', 'MERGE not supported in WITH query');
+    return bindMerge(node.MergeStmt, context, frame);
+  }
   if ('InsertStmt' in node) return bindInsert(node.InsertStmt, context, frame);
   if ('UpdateStmt' in node) return bindUpdate(node.UpdateStmt, context, frame);
   return 'DeleteStmt' in node ? bindDelete(node.DeleteStmt, context, frame) : undefined;

@@ -345,7 +345,26 @@ export interface BoundDelete {
   readonly returning: readonly BoundColumn[] | undefined;
 }
 
-export type BoundModify = BoundInsert | BoundUpdate | BoundDelete;
+export interface BoundMergeAction {
+  readonly matched: boolean;
+  readonly condition: BoundExpression | undefined;
+  readonly action: 'insert' | 'update' | 'delete' | 'nothing';
+  /** Over the row of the target followed by that of the source. */
+  readonly assignments: readonly BoundAssignment[];
+}
+
+export interface BoundMerge {
+  readonly kind: 'merge';
+  readonly table: CatalogTable;
+  /** Its row follows that of the target. */
+  readonly source: BoundRelation;
+  readonly condition: BoundExpression;
+  /** The first that fits a row is what is done with it. */
+  readonly actions: readonly BoundMergeAction[];
+  readonly returning: undefined;
+}
+
+export type BoundModify = BoundInsert | BoundUpdate | BoundDelete | BoundMerge;
 
 /** A statement that writes, with what its WITH defines. */
 export interface BoundModifyWith {

@@ -59,6 +59,17 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
         where: query.where && fold(query.where),
         returning: query.returning && columns(query.returning),
       };
+    case 'merge':
+      return {
+        ...query,
+        source: foldRelation(query.source, time),
+        condition: fold(query.condition),
+        actions: query.actions.map((each) => ({
+          ...each,
+          condition: each.condition && fold(each.condition),
+          assignments: columns(each.assignments),
+        })),
+      };
     case 'explain':
       return { ...query, query: foldQuery(query.query, time) };
     case 'modifyWith':

@@ -15,6 +15,7 @@ import {
   type BoundExpression,
   type BoundInsert,
   type BoundJoin,
+  type BoundMerge,
   type BoundModify,
   type BoundScan,
   type BoundUpdate,
@@ -28,6 +29,7 @@ import type { Evaluate } from '../functions/evaluation.ts';
 import { Distinct } from '../operators/distinct.ts';
 import { Late, ProjectLater } from '../operators/later.ts';
 import { LockRows } from '../operators/lock-rows.ts';
+import { MergeRows, type MergeRules } from '../operators/merge-rows.ts';
 import { Modify } from '../operators/modify.ts';
 import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../operators/operator.ts';
 import { type ConflictRules, DeleteRows, InsertRows, UpdateRows } from '../operators/row-writers.ts';
@@ -111,7 +113,44 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
         ),
       };
     }
+    case 'merge':
+      return planMerge(query, scope);
   }
+}
+
+function planMerge({ table, source, condition, actions }: BoundMerge, scope: PlanScope): Planned {
+  const rules = writeRulesOf(table);
+  const left: BoundScan = { kind: 'scan', table, alias: table.table.name };
+  // Every row of the source, with what it matches or without.
+  const join: BoundJoin = { kind: 'join', type: 'right', left, right: source, condition, args: [] };
+  const joined = planRelation(join, [], scope);
+  const expressions = actions.flatMap((each) => [
+    ...(each.condition === undefined ? [] : [each.condition]),
+    ...each.assignments.map(({ expression }) => expression),
+  ]);
+  const { open, values } = planValuesOver(joined.open, widthOf(join), expressions, scope);
+  const valueOf = (expression: BoundExpression): Evaluate => values[expressions.indexOf(expression)]!;
+  const merge: MergeRules = {
+    condition: hasSubquery(condition) ? () => null : compileExpression(condition),
+    width: rowWidth(table.table),
+    computed: hasSubquery(condition) || expressions.some(hasSubquery),
+    actions: actions.map(({ matched, action, assignments, condition: when }) => ({
+      matched,
+      action,
+      condition: when && valueOf(when),
+      assignments: assignments.map(({ position, expression }) => ({ position, value: valueOf(expression) })),
+    })),
+  };
+  const node = planNode(`Merge on ${table.table.name}`, joined.node.rows, [joined.node]);
+  const options = { returning: undefined, readFirst: true };
+  return {
+    isPoint: false,
+    node,
+    open: measured(
+      node,
+      (context) => new Modify(open(context), new MergeRows(rules, merge, context), options, context),
+    ),
+  };
 }
 
 /** The rules of the table, and of the view that it is written through. */
@@ -147,7 +186,7 @@ function touches(part: object, table: number, seen: Set<object>): boolean {
     if (seen.has(next)) continue;
     seen.add(next);
     const { kind, table: found } = next as { readonly kind?: string; readonly table?: CatalogTable };
-    const isTable = kind === 'scan' || kind === 'insert' || kind === 'update' || kind === 'delete';
+    const isTable = kind === 'scan' || kind === 'insert' || kind === 'update' || kind === 'delete' || kind === 'merge';
     if (isTable && found?.table.id === table) return true;
     for (const [name, value] of Object.entries(next)) {
       if (name !== 'table' && name !== 'origin' && typeof value === 'object' && value !== null) pending.push(value);

@@ -36,7 +36,7 @@ export interface ResultColumn {
 }
 
 export interface Plan {
-  readonly verb: 'SELECT' | 'EXPLAIN' | 'INSERT' | 'UPDATE' | 'DELETE' | 'COPY';
+  readonly verb: 'SELECT' | 'EXPLAIN' | 'INSERT' | 'UPDATE' | 'DELETE' | 'MERGE' | 'COPY';
   /** Undefined for statements without rows. */
   readonly columns: readonly ResultColumn[] | undefined;
   readonly parameterTypes: readonly SqlType[];
@@ -108,6 +108,7 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
     case 'insert':
     case 'update':
     case 'delete':
+    case 'merge':
       return {
         ...modifying(VERBS[query.kind], query.returning, parameterTypes, query.table),
         ...planModify(query, scope),
@@ -150,7 +151,7 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
 
 /** The tables that a statement names, and how many tables, queries and functions it reads or writes. */
 function surveyed(query: object): { readonly reads: ReadonlySet<TableId>; readonly relations: number } {
-  const kinds = new Set(['scan', 'derived', 'cte', 'function', 'insert', 'update', 'delete']);
+  const kinds = new Set(['scan', 'derived', 'cte', 'function', 'insert', 'update', 'delete', 'merge']);
   const seen = new Set<object>();
   const reads = new Set<TableId>();
   const pending: object[] = [query];
@@ -171,7 +172,7 @@ function isCatalogTable(value: unknown): value is CatalogTable {
   return typeof value === 'object' && value !== null && 'codec' in value;
 }
 
-const VERBS = { insert: 'INSERT', update: 'UPDATE', delete: 'DELETE' } as const;
+const VERBS = { insert: 'INSERT', update: 'UPDATE', delete: 'DELETE', merge: 'MERGE' } as const;
 
 /** Tables whose rows a query locks. */
 function lockedTables(query: BoundRows): readonly CatalogTable[] {
@@ -200,7 +201,7 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
 }
 
 function modifying(
-  verb: 'INSERT' | 'UPDATE' | 'DELETE' | 'COPY',
+  verb: 'INSERT' | 'UPDATE' | 'DELETE' | 'MERGE' | 'COPY',
   returning: readonly BoundColumn[] | undefined,
   parameterTypes: readonly SqlType[],
   table: CatalogTable,
