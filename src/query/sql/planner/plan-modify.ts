@@ -129,7 +129,7 @@ function planMerge({ table, source, condition, actions }: BoundMerge, scope: Pla
     ...each.assignments.map(({ expression }) => expression),
   ]);
   const { open, values } = planValuesOver(joined.open, widthOf(join), expressions, scope);
-  const valueOf = (expression: BoundExpression): Evaluate => values[expressions.indexOf(expression)]!;
+  const computedOf = (expression: BoundExpression): Evaluate => values[expressions.indexOf(expression)]!;
   const merge: MergeRules = {
     condition: hasSubquery(condition) ? () => null : compileExpression(condition),
     width: rowWidth(table.table),
@@ -137,8 +137,8 @@ function planMerge({ table, source, condition, actions }: BoundMerge, scope: Pla
     actions: actions.map(({ matched, action, assignments, condition: when }) => ({
       matched,
       action,
-      condition: when && valueOf(when),
-      assignments: assignments.map(({ position, expression }) => ({ position, value: valueOf(expression) })),
+      condition: when && computedOf(when),
+      assignments: assignments.map(({ position, expression }) => ({ position, value: computedOf(expression) })),
     })),
   };
   const node = planNode(`Merge on ${table.table.name}`, joined.node.rows, [joined.node]);
