@@ -44,6 +44,11 @@ export class BatchStream {
     this.#connection = connection;
   }
 
+  /** A message is being filled, with room for more. */
+  get isGathering(): boolean {
+    return this.#queuedIds.length > 0 && this.#queuedIds.length < COMMANDS_MAX;
+  }
+
   get pending(): number {
     return this.#pending.size;
   }

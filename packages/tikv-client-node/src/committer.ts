@@ -170,21 +170,22 @@ export class Committer {
   ): Promise<void> {
     const batches = await this.#batches(mutations, backoffer, regrouped, unknown);
     if (batches.length > 1 || regrouped) this.#onePhase = false;
-    const stop = new AbortController();
+    // One alone has no others to stop.
+    const stop = batches.length > 1 ? new AbortController() : undefined;
     const { signal } = backoffer;
-    const onAbort = () => stop.abort(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const onAbort = () => stop?.abort(signal?.reason);
+    if (stop !== undefined) signal?.addEventListener('abort', onAbort, { once: true });
     let failure: unknown;
     await inParallel(batches, PARALLEL_MAX, async (batch) => {
       if (failure !== undefined) return;
       try {
-        await this.#prewriteBatch(batch, backoffer.fork(stop.signal));
+        await this.#prewriteBatch(batch, backoffer.fork(stop?.signal ?? signal));
       } catch (error) {
         if (batch.unknown !== undefined) this.#undetermined ??= batch.unknown;
         else if (!isTikvError(error, 'cancelled')) this.#failedForCertain = true;
         // A failed assertion may only be the shadow of another error.
         if (failure === undefined || isTikvError(failure, 'assertion_failed')) failure = error;
-        stop.abort(error);
+        stop?.abort(error);
       }
     });
     signal?.removeEventListener('abort', onAbort);

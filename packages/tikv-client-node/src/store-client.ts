@@ -1,7 +1,8 @@
 /**
  * Calls to stores by address: over the batch stream where the method has a place in it, else unary.
  *
- * Each store has `connectionCount` connections, used in turn, each with one batch stream.
+ * Each store has `connectionCount` connections, used in turn, each with one batch stream. What is asked in one turn of the
+ * event loop goes over one of them, in one message.
  */
 
 import { BatchStream } from './batch-stream.ts';
@@ -40,11 +41,16 @@ export class StoreClient {
   ): Promise<Buffer> {
     if (this.#closed) return Promise.reject(new RpcError(GrpcStatus.CANCELLED, 'the client is closed', address));
     const store = this.#store(address);
+    if (method.batchNumber !== undefined && this.#config.batchCommands) {
+      let stream = store.streams[store.next]!;
+      if (!stream.isGathering && store.streams.length > 1) {
+        store.next = (store.next + 1) % store.connections.length;
+        stream = store.streams[store.next]!;
+      }
+      return stream.call(method.batchNumber, request, options);
+    }
     const index = store.next;
     store.next = (index + 1) % store.connections.length;
-    if (method.batchNumber !== undefined && this.#config.batchCommands) {
-      return store.streams[index]!.call(method.batchNumber, request, options);
-    }
     return store.connections[index]!.call(method.path, request, options);
   }
 

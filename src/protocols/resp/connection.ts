@@ -517,6 +517,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   #runTurn(entry: CommandEntry, args: Readonly<Record<string, unknown>>, batch: RequestBatch, at: number): number {
     const { server, writer, work } = this.#context;
     const { partitions } = server;
+    // Where others write to the store no turn can answer by itself.
+    if (!partitions.entries.keeps) return this.#leaveTurn(entry, batch, at);
     if (entry.isWrite && entry.command.scope !== 'keys' && server.watchedKeys.isActive) {
       // What it empties was perhaps written in this stretch: who watches has to be told.
       const next = this.#commitBefore(batch, at);

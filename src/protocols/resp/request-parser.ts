@@ -49,6 +49,10 @@ const DOUBLE_QUOTE = 34;
 const SINGLE_QUOTE = 39;
 const BACKSLASH = 92;
 
+/** What a batch has room for at first. */
+const COMMANDS_EXPECTED = 1024;
+const ARGUMENTS_EXPECTED = 4096;
+
 /** A partial command with at least so many arguments is resumed; a shorter one is parsed again. */
 const RESUME_ARGUMENTS_MIN = 64;
 
@@ -72,9 +76,9 @@ export class RequestBatch {
   /** Complete commands. */
   count = 0;
   /** Argument number of each command's name; one more entry than commands. */
-  firstArgument: Int32Array = new Int32Array(1025);
-  starts: Int32Array = new Int32Array(4096);
-  lengths: Int32Array = new Int32Array(4096);
+  firstArgument: Int32Array;
+  starts: Int32Array;
+  lengths: Int32Array;
   /** Offset behind the last complete command. */
   consumed = 0;
   /** The bytes behind `consumed` are worth parsing again only once there are this many. */
@@ -87,6 +91,13 @@ export class RequestBatch {
   #limits: RequestLimits = REQUEST_LIMITS;
   #authenticated = true;
   #needed = 0;
+
+  /** With room for so much; it grows where it has to. */
+  constructor(commands = COMMANDS_EXPECTED, args = ARGUMENTS_EXPECTED) {
+    this.firstArgument = new Int32Array(commands + 1);
+    this.starts = new Int32Array(args);
+    this.lengths = new Int32Array(args);
+  }
 
   /** Parses `buffer[start, end)`. `resume` is what an earlier parse of the same first bytes left in `partial`. */
   parse(
@@ -135,17 +146,19 @@ export class RequestBatch {
    * received buffer is used for others.
    */
   detach(command: number): RequestBatch {
-    const batch = new RequestBatch();
     const first = this.firstArgument[command]!;
     const last = this.firstArgument[this.count]!;
+    const batch = new RequestBatch(this.count - command, last - first);
     const from = first === last ? this.consumed : this.starts[first]!;
     const bytes = Buffer.allocUnsafeSlow(this.consumed - from);
     bytes.set(this.buffer.subarray(from, this.consumed));
     batch.buffer = bytes;
     batch.count = this.count - command;
-    batch.firstArgument = this.firstArgument.slice(command, this.count + 1).map((argument) => argument - first);
-    batch.starts = this.starts.slice(first, last).map((offset) => offset - from);
-    batch.lengths = this.lengths.slice(first, last);
+    for (let i = 0; i <= batch.count; i++) batch.firstArgument[i] = this.firstArgument[command + i]! - first;
+    for (let i = first; i < last; i++) {
+      batch.starts[i - first] = this.starts[i]! - from;
+      batch.lengths[i - first] = this.lengths[i]!;
+    }
     batch.consumed = bytes.length;
     batch.error = this.error;
     return batch;
