@@ -87,6 +87,9 @@ export class DropStatements {
 
   async run(statement: DropStmt, sink: Sink): Promise<void> {
     const { removeType = '', concurrent, behavior, missing_ok: missingOk } = statement;
+    if (removeType === 'OBJECT_FUNCTION' || removeType === 'OBJECT_ROUTINE') {
+      return this.#schema.functions.drop(statement, sink);
+    }
     if (removeType === 'OBJECT_TYPE' || removeType === 'OBJECT_DOMAIN') return this.#schema.types.drop(statement, sink);
     const kind = KINDS[removeType];
     const words = removeType.replace('OBJECT_', '').replace('MATVIEW', 'MATERIALIZED VIEW').replaceAll('_', ' ');

@@ -37,6 +37,7 @@ export class RenameStatements {
 
   async rename(statement: RenameStmt, sink: Sink): Promise<void> {
     if (await this.#schema.types.rename(statement, sink)) return;
+    if (statement.renameType === 'OBJECT_FUNCTION') return this.#schema.functions.rename(statement, sink);
     const { renameType = 'OBJECT_TABLE', relation, subname = '', newname = '' } = statement;
     if (renameType === 'OBJECT_SCHEMA') return this.#schema.schemas.rename(subname, newname, sink);
     const title = TITLES[renameType === 'OBJECT_COLUMN' ? (statement.relationType ?? renameType) : renameType];

@@ -33,6 +33,7 @@ import {
   withSequence,
 } from './column-editor.ts';
 import { DropStatements, relationWord } from './drop-statements.ts';
+import { FunctionStatements } from './function-statements.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { type FoundRelation, RelationLookup, schemaField, skipped } from './relation-lookup.ts';
 import { RenameStatements } from './rename-statements.ts';
@@ -64,6 +65,7 @@ export class SchemaChanges {
   readonly schemas: SchemaStatements;
   readonly drops: DropStatements;
   readonly types: TypeStatements;
+  readonly functions: FunctionStatements;
   readonly views: ViewStatements;
   readonly #session: SessionContext;
   readonly #engine: SqlEngine;
@@ -82,6 +84,7 @@ export class SchemaChanges {
     this.schemas = new SchemaStatements(session, this);
     this.drops = new DropStatements(session, this);
     this.types = new TypeStatements(session, this, runner);
+    this.functions = new FunctionStatements(session, this, runner);
     this.views = new ViewStatements(session, runner, this);
   }
 

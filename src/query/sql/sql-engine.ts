@@ -24,6 +24,7 @@ import { StatisticsOfTables } from './statistics/table-statistics.ts';
 import { TableLocks } from './table-locks.ts';
 import { sweepTemporary } from './temporary-relations.ts';
 import type { SqlType } from './types/types.ts';
+import { UserFunctions } from './user-functions.ts';
 import { UserTypes } from './user-types.ts';
 import { QueryMemory } from './workspace/query-memory.ts';
 import type { TemporaryFiles } from './workspace/temporary-files.ts';
@@ -75,6 +76,7 @@ export class SqlEngine {
   readonly catalog: CatalogCache;
   readonly sequences: Sequences;
   readonly types: UserTypes;
+  readonly functions: UserFunctions;
   readonly tableLocks: TableLocks;
   readonly systemTables: SystemTables;
   /** What running statements hold. */
@@ -103,11 +105,13 @@ export class SqlEngine {
     this.keyspace = options.keyspace ?? new Keyspace();
     this.parser = new SqlParser(this.limits);
     this.types = new UserTypes(this.store, this.keyspace);
+    this.functions = new UserFunctions(this.store, this.keyspace);
     this.systemTables = new SystemTables(this.keyspace);
     this.catalog = new CatalogCache(this.store, this.keyspace, this.types, this.systemTables);
     this.sequences = new Sequences(this.store, this.keyspace, this.platform);
     this.catalog.onLeftOver = (schemas) => void sweepTemporary(this, schemas);
     this.catalog.onOthersChange = () => {
+      this.functions.forget();
       this.sequences.outdate();
       this.types.outdate();
     };
@@ -264,6 +268,7 @@ export class SqlEngine {
     this.catalog.close();
     this.sequences.close();
     this.types.close();
+    this.functions.close();
   }
 }
 

@@ -11,15 +11,17 @@ import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { type Bytes, equalBytes } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
+import { inputTypes } from '../../models/relational/function-definition.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import type { Schema } from '../../models/relational/schema.ts';
 import type { ColumnType, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
+import { definitionOf } from './binder/bind-function.ts';
 import { bindQuery, queryContext } from './binder/bind-query.ts';
 import { bindStatement } from './binder/bind-statement.ts';
 import type { BoundRows } from './binder/bound.ts';
 import type { QualifiedName } from './binder/names.ts';
-import type { BindContext, FindTable, ParameterTypes } from './binder/query-context.ts';
+import type { BindContext, FindTable, FunctionLookup, ParameterTypes, QueryContext } from './binder/query-context.ts';
 import { asksForCatalog, nameKey, referencedTables } from './binder/referenced-tables.ts';
 import { Frame } from './binder/scope.ts';
 import { userTypeNames, withTypeNames } from './binder/type-names.ts';
@@ -37,6 +39,7 @@ import { at, SqlError } from './sql-error.ts';
 import { sameColumns } from './statement-kinds.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import type { SqlType, SqlValue } from './types/types.ts';
+import { type FunctionSet, loadFunctions } from './user-functions.ts';
 
 /** The catalog changed while a lock was waited for: plan again. Never leaves the session. */
 export class PlanOutdated extends Error {}
@@ -372,11 +375,25 @@ export class StatementRunner {
     types: readonly (SqlType | undefined)[] | undefined,
     generation: number,
   ): Awaitable<Plan> {
+    const functions = this.#findFunctions();
+    if (isPromise(functions))
+      return functions.then((found) => this.#planWith(statement, node, types, generation, found));
+    return this.#planWith(statement, node, types, generation, functions);
+  }
+
+  #planWith(
+    statement: ParsedStatement,
+    node: Node,
+    types: readonly (SqlType | undefined)[] | undefined,
+    generation: number,
+    functions: FunctionLookup | undefined,
+  ): Awaitable<Plan> {
     const engine = this.#engine;
     const { planKey } = this.#session.parameters;
     return whenReady(this.#findTables(node), (findTable) => {
       const parameters = [...(types ?? [])];
-      const context = this.bindContext(parameters, types !== undefined);
+      const plain = this.bindContext(parameters, types !== undefined);
+      const context = functions === undefined ? plain : { ...plain, functions };
       const bound = bindStatement(node, context, findTable);
       const plan = planQuery(
         bound,
@@ -425,13 +442,72 @@ export class StatementRunner {
     return find();
   }
 
+  /** What the body of a function is bound in. */
+  async functionContext(node: Node): Promise<QueryContext> {
+    const findTable = await this.#findTables(node);
+    const known = await this.#findFunctions();
+    const functions: FunctionLookup = {
+      named: (name) => known?.named(name) ?? [],
+      findTable: (name) => findTable(name) ?? known?.findTable(name),
+    };
+    return queryContext({ ...this.bindContext([], false), functions }, findTable);
+  }
+
+  #definitionContext(node: Node): Awaitable<QueryContext> {
+    return whenReady(this.#findTables(node), (findTable) =>
+      whenReady(this.#findFunctions(), (functions) => {
+        const context = queryContext(this.bindContext([], false), findTable);
+        return functions === undefined ? context : { ...context, functions };
+      }),
+    );
+  }
+
+  /** The functions that users defined, and the tables that they speak of; undefined without any. */
+  #findFunctions(): Awaitable<FunctionLookup | undefined> {
+    const { functions } = this.#engine;
+    if (this.#block.seesOtherSchema) {
+      return loadFunctions(this.#block.transaction!, this.#engine.keyspace).then((set) => this.#lookUpIn(set));
+    }
+    const known = functions.current;
+    if (known === undefined) {
+      return functions.load().then((set) => (set.isEmpty ? undefined : this.#lookUpIn(set)));
+    }
+    return known.isEmpty ? undefined : this.#lookUpIn(known);
+  }
+
+  async #lookUpIn(set: FunctionSet): Promise<FunctionLookup> {
+    await this.#block.loadSchemas();
+    // Bodies call further functions, and so do views: all are looked through.
+    const bodies: Node[] = set.all.map(({ query }) => ({ SelectStmt: query as unknown as SelectStmt }));
+    const findTable = await this.#findTables({ List: { items: bodies } });
+    return {
+      findTable,
+      named: (name) => {
+        if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {
+          throw new SqlError('invalid_schema_name', `schema "${name.schema}" does not exist`, {
+            location: name.location,
+          });
+        }
+        if (!set.has(name.name)) return [];
+        const seen = new Set<string>();
+        return this.#block
+          .schemasOf(name)
+          .flatMap(({ id }) => set.named(name.name, id))
+          .filter((each) => {
+            const types = inputTypes(each).join();
+            return !seen.has(types) && seen.add(types) !== undefined;
+          })
+          .map(definitionOf);
+      },
+    };
+  }
+
   /** Binds the query of a definition. @returns its rows, and what each name of a relation in it stands for. */
   bindDefinition(
     select: SelectStmt,
   ): Awaitable<{ readonly rows: BoundRows; readonly relations: ReadonlyMap<RangeVar, CatalogTable> }> {
-    return whenReady(this.#findTables({ SelectStmt: select }), (findTable) => {
+    return whenReady(this.#definitionContext({ SelectStmt: select }), (context) => {
       const relations = new Map<RangeVar, CatalogTable>();
-      const context = queryContext(this.bindContext([], false), findTable);
       const note = (range: RangeVar, table: CatalogTable): void => void relations.set(range, table);
       const queries = { ...context.queries, note };
       const rows = at(undefined, () => bindQuery(select, { ...context, queries }, new Frame(undefined), false));

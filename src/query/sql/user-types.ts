@@ -36,11 +36,14 @@ export class UserTypes {
     this.#store = store;
     this.#keyspace = keyspace;
     this.#stopWatching = store.watch(typesRange(keyspace), (record) => this.#note(record));
-    store.onReset(() => {
-      this.#loaded = false;
-      this.#loading = undefined;
-      this.#known.clear();
-    });
+    store.onReset(() => this.forget());
+  }
+
+  /** What is known may be out of date: it is read again. */
+  forget(): void {
+    this.#loaded = false;
+    this.#loading = undefined;
+    this.#known.clear();
   }
 
   /** Undefined once all types are registered. Tables that have columns of them can be opened then. */

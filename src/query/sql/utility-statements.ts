@@ -63,6 +63,8 @@ export class UtilityStatements {
     if ('CreateEnumStmt' in node) return this.#schema.types.createEnum(node.CreateEnumStmt, sink);
     if ('CompositeTypeStmt' in node) return this.#schema.types.createComposite(node.CompositeTypeStmt, sink);
     if ('CreateDomainStmt' in node) return this.#schema.types.createDomain(node.CreateDomainStmt, sink);
+    if ('CreateFunctionStmt' in node) return this.#schema.functions.create(node.CreateFunctionStmt, sink);
+    if ('AlterFunctionStmt' in node) return this.#schema.functions.alter(node.AlterFunctionStmt, sink);
     if ('AlterEnumStmt' in node) return this.#schema.types.alterEnum(node.AlterEnumStmt, sink);
     if ('AlterDomainStmt' in node) return this.#schema.types.alterDomain(node.AlterDomainStmt, sink);
     if ('RenameStmt' in node) return this.#schema.names.rename(node.RenameStmt, sink);

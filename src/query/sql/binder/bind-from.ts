@@ -8,14 +8,16 @@
  */
 
 import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar, SelectStmt } from '@pgsql/types';
+import { outputs, type UserFunction } from '../../../models/relational/function-definition.ts';
 import { columnNumber } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { timeZone } from '../types/time-zone.ts';
-import { baseOf, commonType, titleOf, typeInfo } from '../types/types.ts';
+import { baseOf, commonType, isRecord, titleOf, typeInfo } from '../types/types.ts';
 import { bindField } from './bind-array.ts';
+import { bindUserSet } from './bind-function.ts';
 import { columnNameOf } from './bind-targets.ts';
 import {
   type BoundArgument,
@@ -33,7 +35,16 @@ import {
   widthOf,
 } from './bound.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
-import { type FrozenRange, kindOf, namedType, placeIn, relationName, shownName, stringsOf } from './names.ts';
+import {
+  type FrozenRange,
+  kindOf,
+  namedType,
+  nameOfList,
+  placeIn,
+  relationName,
+  shownName,
+  stringsOf,
+} from './names.ts';
 import { nested, type Queries, type QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
 
@@ -150,11 +161,16 @@ class FromBinder {
     const functions: BoundSet[] = [];
     const columns: ScopeColumn[] = [];
     let value: BoundExpression | undefined;
+    const ofUser = this.#userFunction(range, offset, left);
+    if (ofUser !== undefined) return ofUser;
     for (const list of lists) {
       const [node, ownList] = 'List' in list ? (list.List.items ?? []) : [];
       const definitions = ownList !== undefined && 'List' in ownList ? (ownList.List.items ?? []) : coldeflist;
       const record = definitions && recordTypeOf(definitions.map(columnDefinition));
       const set = binder.bindSet(node!, FUNCTION, record);
+      if (set.function.user !== undefined) {
+        throw notSupported('a function in SQL beside other functions in FROM, or WITH ORDINALITY', placeIn(node));
+      }
       const { result } = set.function;
       if (definitions !== undefined && result !== record) {
         throw new SqlError(
@@ -192,6 +208,49 @@ class FromBinder {
     const shown = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
     const item = functions.length === 1 && !ordinality && value !== undefined ? { ...shown, value } : shown;
     return { relation: { kind: 'function', alias: name, functions, ordinality }, items: [item], lateral: frame.args };
+  }
+
+  /** A call of a function that a user defined is the query that it stands for. */
+  #userFunction(range: RangeFunction, offset: number, left: readonly ScopeItem[]): BoundItem | undefined {
+    const { functions: lists = [], alias, ordinality = false, coldeflist } = range;
+    const [list] = lists;
+    const [node] = list !== undefined && 'List' in list ? (list.List.items ?? []) : [];
+    if (lists.length !== 1 || ordinality || node === undefined || !('FuncCall' in node)) return undefined;
+    const known = this.#context.functions?.named(nameOfList(stringsOf(node.FuncCall.funcname))) ?? [];
+    if (known.length === 0) return undefined;
+    const definitions = coldeflist?.map(columnDefinition);
+    const binder = new ExpressionBinder(this.#context, new Scope(this.#frame, left));
+    const set = binder.bindSet(node, FUNCTION, definitions && recordTypeOf(definitions));
+    const { user, result } = set.function;
+    if (user === undefined) return undefined;
+    if (result === 'record') {
+      throw new SqlError('syntax_error', 'a column definition list is required for functions returning "record"', {
+        location: placeIn(node),
+      });
+    }
+    const { query, frame } = bindUserSet(user, set.args, this.#context);
+    const name = alias?.aliasname ?? columnNameOf(node);
+    const { fields } = typeInfo(baseOf(result));
+    const whole = columnAt(offset, { type: result, modifier: -1 });
+    const isRow = fields !== undefined && query.columns.length === 1 && isRecord(query.columns[0]!.expression.type);
+    const columns = isRow
+      ? fields.map((field) => ({ name: field.name, expression: bindField(whole, field.name), origin: undefined }))
+      : query.columns.map((column, i) => ({
+          name: definitions?.[i]?.name ?? fields?.[i]?.name ?? outputName(user.definition) ?? name,
+          expression: columnAt(offset + i, column.expression),
+          origin: undefined,
+        }));
+    const shown = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
+    const item = fields === undefined || isRow ? { ...shown, value: whole } : shown;
+    // What it takes of no row around it is computed over a row of nothing.
+    const own = frame.args.filter((arg) => columnsOf(arg.value).size === 0);
+    const lateral = frame.args.filter((arg) => !own.includes(arg));
+    const derived: BoundRelation = { kind: 'derived', alias: name, query };
+    if (own.length === 0) return { relation: derived, items: [item], lateral };
+    const nothing: BoundRows = { kind: 'values', columns: [], rows: [[]] };
+    const unit: BoundRelation = { kind: 'derived', alias: '', query: nothing };
+    const right = { relation: derived, items: [item], lateral: own };
+    return { relation: joined('inner', unit, right, offset, undefined), items: [item], lateral };
   }
 
   #join(join: JoinExpr, offset: number, outside: readonly ScopeItem[]): BoundItem {
@@ -313,6 +372,11 @@ const JOINS: { readonly [J in string]?: JoinType } = {
   JOIN_RIGHT: 'right',
   JOIN_FULL: 'full',
 };
+
+/** The only column of RETURNS TABLE has a name of its own. */
+function outputName({ parameters }: UserFunction): string | undefined {
+  return outputs(parameters)[0]?.name;
+}
 
 /** A column of a list that says what the rows of a function are. */
 function columnDefinition(node: Node) {

@@ -36,6 +36,7 @@ import {
   type OperandBinder,
   packArguments,
 } from './bind-array.ts';
+import { bindUserCall } from './bind-function.ts';
 import { bindSubLink } from './bind-subquery.ts';
 import { expandStar, isStar } from './bind-targets.ts';
 import { bindWindowCall, Windows } from './bind-window.ts';
@@ -49,7 +50,7 @@ import {
   someExpression,
 } from './bound.ts';
 import { literal, nullConstant } from './literals.ts';
-import { kindOf, namedType, stringsOf } from './names.ts';
+import { kindOf, namedType, nameOfList, stringsOf } from './names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
 import { compareRows, rowConstructors } from './row-comparison.ts';
 import type { BindProgress, Scope } from './scope.ts';
@@ -577,9 +578,11 @@ export class ExpressionBinder {
     const { location } = call;
     const names = stringsOf(call.funcname);
     const name = names.at(-1)!;
-    if (names.length > 1 && names[0] !== 'pg_catalog') {
+    const isQualified = names.length > 1 && names[0] !== 'pg_catalog';
+    if (isQualified && this.#context.functions === undefined) {
       throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
     }
+    if (isQualified) return this.#resolved(name, call, names.join('.'));
     if (call.over !== undefined) return this.#window(name, call);
     if (WINDOW_FUNCTIONS.has(name)) {
       throw new SqlError('wrong_object_type', `window function ${name} requires an OVER clause`, { location });
@@ -600,6 +603,12 @@ export class ExpressionBinder {
       });
     }
     if (isAggregate(name)) return this.#aggregate(name, call);
+    return this.#resolved(name, call);
+  }
+
+  /** A call of a function that is neither aggregate nor window function. @param qualified Its name with a schema. */
+  #resolved(name: string, call: FuncCall, qualified?: string): BoundExpression {
+    const { location } = call;
     const argumentNames: string[] = [];
     const record = this.#record;
     this.#record = undefined;
@@ -612,16 +621,32 @@ export class ExpressionBinder {
       ...(argumentNames.length > 0 ? { names: argumentNames } : {}),
       ...(call.func_variadic === true ? { variadic: true } : {}),
       ...(record === undefined ? {} : { record }),
+      ...(qualified === undefined ? {} : { qualified }),
     };
     if (call.agg_star === true) {
       throw new SqlError('undefined_function', `function ${name}() does not exist`, { location });
     }
     const types = args.map((arg) => arg.type);
-    const found = resolveFunction(name, types, shape, location);
+    const names = stringsOf(call.funcname);
+    const others = names[0] === 'pg_catalog' ? [] : this.#context.functions?.named({ ...nameOfList(names), location });
+    const found = resolveFunction(name, types, shape, location, others);
     if ('cast' in found) return this.coerce(args[0]!, found.cast, -1, 'explicit');
     const coerced = args.map((arg, i) => this.coerce(arg, found.arguments[i]!, -1, 'implicit'));
+    if (found.user !== undefined) return this.#callUser(found, coerced, location);
     if (found.returnsSet === true) return this.#set(found, coerced, location);
     return this.#apply(found, coerced, location);
+  }
+
+  #callUser(found: ScalarFunction, args: readonly BoundExpression[], location: number | undefined): BoundExpression {
+    // In FROM the call is a query of its own.
+    if (this.#clause.title === 'functions in FROM') return this.#apply(found, args, location);
+    if (found.returnsSet === true) {
+      throw notSupported('a function in SQL that returns a set outside of FROM', location);
+    }
+    const { queries, progress } = this.#context;
+    if (queries === undefined) throw notSupported('a function in SQL here', location);
+    const context = { ...this.#context, queries, progress: progress ?? this.progress };
+    return bindUserCall(found.user!, args, context, location);
   }
 
   #window(name: string, call: FuncCall): BoundExpression {

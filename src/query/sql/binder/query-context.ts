@@ -3,6 +3,7 @@
 import type { Node, RangeVar, SelectStmt } from '@pgsql/types';
 import type { TableId } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import type { FunctionDefinition } from '../functions/definition.ts';
 import { SqlError } from '../sql-error.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
@@ -29,6 +30,15 @@ export interface BindContext {
   readonly progress?: BindProgress;
   /** Missing where no query can stand. */
   readonly queries?: Queries;
+  /** Those that users defined. Missing where definitions are read, which take none of them. */
+  readonly functions?: FunctionLookup;
+}
+
+export interface FunctionLookup {
+  /** Along the search path, or in the schema that the name says. */
+  named(name: QualifiedName): readonly FunctionDefinition[];
+  /** Tables that bodies of functions name. */
+  readonly findTable: FindTable;
 }
 
 export interface Queries {

@@ -269,7 +269,7 @@ function isItem({ alias, table, schema: own }: ScopeItem, name: string, schema: 
 /** A value of a row further out, as the innermost of the frames it has to pass finds it. */
 export function passIn(value: BoundExpression, crossed: readonly Frame[], progress: BindProgress): BoundExpression {
   const outermost = crossed.at(-1);
-  if (outermost === undefined) return value;
+  if (outermost === undefined || value.kind === 'constant' || value.kind === 'parameter') return value;
   const slot = outermost.argument(value, progress);
   for (const frame of crossed) frame.reads.add(slot.slot);
   return slot;

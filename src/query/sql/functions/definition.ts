@@ -12,6 +12,7 @@
  */
 
 import { assert } from '../../../base/assert.ts';
+import type { UserFunction } from '../../../models/relational/function-definition.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 import type { EvaluationContext } from './evaluation.ts';
@@ -43,6 +44,8 @@ export interface FunctionDefinition {
   /** The kernel may answer with a promise. */
   readonly waits: boolean;
   readonly code: Kernel | KernelBuilder;
+  /** Of a function that a user defined: `code` is never run. */
+  readonly user?: UserFunction;
 }
 
 export type RunContext = EvaluationContext;

@@ -1,5 +1,6 @@
 /** What the value of an expression depends on besides its row. */
 
+import type { UserFunction } from '../../../models/relational/function-definition.ts';
 import type { TableStatistics } from '../../../models/relational/statistics.ts';
 import type { Row, TableId } from '../../../models/relational/table.ts';
 import type { Random } from '../../../platform/platform.ts';
@@ -102,4 +103,11 @@ export interface ScalarFunction {
   /** `immutable` functions of constants are computed once, while planning. */
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   readonly evaluate: (args: readonly SqlValue[], context: EvaluationContext) => SqlValue;
+  /** Of a function that a user defined: for each of its parameters which argument it is, -1 for a default. */
+  readonly user?: {
+    readonly definition: UserFunction;
+    readonly order: readonly number[];
+    /** The last argument is the array of those that repeat. */
+    readonly spread: boolean;
+  };
 }

@@ -35,6 +35,8 @@ export interface CallShape {
   readonly names?: readonly string[];
   /** The last argument is an array that stands for arguments that repeat: `VARIADIC`. */
   readonly variadic?: boolean;
+  /** The name with a schema, in which no function is built in. */
+  readonly qualified?: string;
   /** What a record is, where a list of columns says it. */
   readonly record?: SqlType;
 }
@@ -69,19 +71,21 @@ export function resolveFunction(
   types: readonly SqlType[],
   shape: CallShape = {},
   location?: number,
+  others: readonly FunctionDefinition[] = [],
 ): ScalarFunction | TypeCall {
   const candidates: Candidate<Fit>[] = [];
-  for (const definition of FUNCTIONS.named(name)) {
+  for (const definition of shape.qualified === undefined ? [...FUNCTIONS.named(name), ...others] : others) {
     const candidate = fitted(definition, types.length, shape);
     if (candidate !== undefined) candidates.push(candidate);
   }
   const exact = preferPlain(candidates.filter((each) => each.arguments.every((type, i) => type === types[i])));
   if (exact !== undefined) return instantiate(exact, types, location, shape.record);
-  const named = types.length === 1 && shape.names === undefined ? typeNamed(name) : undefined;
+  const named =
+    types.length === 1 && shape.names === undefined && shape.qualified === undefined ? typeNamed(name) : undefined;
   if (named !== undefined && isCastByName(types[0]!, named)) return { cast: named };
   const chosen = chooseCandidate(withoutHidden(candidates), types);
   if (typeof chosen !== 'string') return instantiate(chosen, types, location, shape.record);
-  const shown = `function ${name}(${titles(types, shape)})`;
+  const shown = `function ${shape.qualified ?? name}(${titles(types, shape)})`;
   if (chosen === 'ambiguous') {
     throw new SqlError('ambiguous_function', `${shown} is not unique`, {
       location,
@@ -219,6 +223,18 @@ function instantiate(
     args = args.map((type, i) => (type === 'record' && isRecord(baseOf(actual[i]!)) ? actual[i]! : type));
   }
   const built = spread ? [...args.slice(0, -1), elementOf(args.at(-1)!) ?? args.at(-1)!] : args;
+  if (definition.user !== undefined) {
+    return {
+      name,
+      arguments: args,
+      result,
+      strict,
+      volatility,
+      evaluate: () => null,
+      ...(returnsSet ? { returnsSet } : {}),
+      user: { definition: definition.user, order, spread },
+    };
+  }
   const kernel = typeof code === 'function' ? code : code.build(built, result);
   return {
     name,
