@@ -27,7 +27,13 @@ const SCHEMA = `
   create unique index on m (code);
   create schema other;
   create table other.p (id int primary key references public.p, k serial unique);
-  create table other.only (a int default nextval('other.p_k_seq') references other.p);`;
+  create table other.only (a int default nextval('other.p_k_seq') references other.p);
+  create type mood as enum ('sad', 'ok');
+  create type pair_of as (a int, b text);
+  create domain positive as int not null default 1 constraint above check (value > 0);
+  create table typed (m mood, d positive, p pair_of, ms mood[]);
+  create function twice(a int, b text default 'x') returns text language sql immutable as 'select a::text || b';
+  create function listed(n int) returns table(x int, y text) language sql as 'select 1, ''a''';`;
 
 const COMMANDS = [
   '\\d',
@@ -54,6 +60,12 @@ const COMMANDS = [
   '\\ds *.*',
   '\\d other.p',
   '\\d other.only',
+  '\\d typed',
+  '\\d pair_of',
+  '\\dT',
+  '\\dD',
+  '\\df',
+  '\\sf twice',
 ];
 
 describe.skipIf(binaries === undefined)('psql, as with PostgreSQL 15 (skipped where it is not installed)', () => {

@@ -14,9 +14,17 @@ import {
   readTableById,
   redefineTable,
 } from '../../models/relational/catalog.ts';
+import { functionKey, inputTypes, type UserFunction } from '../../models/relational/function-definition.ts';
 import { dropSchema, type Schema } from '../../models/relational/schema.ts';
 import type { Sequence } from '../../models/relational/sequence.ts';
-import { columnNumber, type ForeignKey, type Index, type Table, type TableId } from '../../models/relational/table.ts';
+import {
+  columnNumber,
+  type ForeignKey,
+  type Index,
+  PUBLIC_SCHEMA,
+  type Table,
+  type TableId,
+} from '../../models/relational/table.ts';
 import type { TypeDefinition } from '../../models/relational/type-definition.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { quoteName } from './binder/deparse.ts';
@@ -28,6 +36,8 @@ import type { SchemaChanges } from './schema-changes.ts';
 import { TEMPORARY } from './search-path.ts';
 import type { SessionContext } from './session-context.ts';
 import { notSupported, SqlError } from './sql-error.ts';
+import { titleOf } from './types/types.ts';
+import { loadFunctions } from './user-functions.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 
@@ -58,6 +68,7 @@ type Doomed =
   | { readonly kind: 'sequence'; readonly sequence: Sequence }
   | { readonly kind: 'schema'; readonly schema: Schema }
   | { readonly kind: 'type'; readonly type: TypeDefinition }
+  | { readonly kind: 'function'; readonly definition: UserFunction }
   | { readonly kind: 'constraint'; readonly table: Table; readonly key: ForeignKey }
   | { readonly kind: 'default'; readonly table: Table; readonly column: number };
 
@@ -162,7 +173,7 @@ export class DropStatements {
       });
     }
     // What hangs on a table first, schemas last.
-    const order = ['constraint', 'default', 'index', 'table', 'type', 'sequence', 'schema'] as const;
+    const order = ['function', 'constraint', 'default', 'index', 'table', 'type', 'sequence', 'schema'] as const;
     for (const kind of order) {
       for (const { object } of all) if (object.kind === kind) await this.#remove(transaction, object, tables);
     }
@@ -273,6 +284,11 @@ export class DropStatements {
         const { schema } = object.table;
         return `index ${await this.#lookup.title(transaction, object.index.name, schema)}`;
       }
+      case 'function': {
+        const types = inputTypes(object.definition).map(titleOf).join(',');
+        const { name, schema } = object.definition;
+        return `function ${await this.#lookup.title(transaction, name, schema)}(${types})`;
+      }
       case 'type':
         return `type ${await this.#lookup.title(transaction, object.type.name, object.type.schema)}`;
       case 'sequence':
@@ -368,6 +384,10 @@ export class DropStatements {
         if (definition.owner === undefined) found.push({ kind: 'sequence', sequence: definition });
       } else found.push(await this.#load(transaction, each));
     }
+    const functions = await loadFunctions(transaction, this.#session.engine.keyspace);
+    for (const definition of functions.all) {
+      if ((definition.schema ?? PUBLIC_SCHEMA) === schema.id) found.push({ kind: 'function', definition });
+    }
     return found;
   }
 
@@ -410,6 +430,9 @@ export class DropStatements {
       }
       case 'sequence':
         return this.#schema.sequences.remove(transaction, object.sequence.id);
+      case 'function':
+        transaction.delete(functionKey(keyspace, object.definition.id));
+        return;
       case 'type':
         return this.#schema.types.remove(transaction, object.type, { complete: () => {}, notice: () => {} });
       case 'default': {
@@ -471,6 +494,8 @@ function idOf(object: Doomed): number {
       return object.sequence.id;
     case 'schema':
       return object.schema.id;
+    case 'function':
+      return object.definition.id;
     case 'type':
       return object.type.id;
     case 'index':

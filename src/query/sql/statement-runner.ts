@@ -29,6 +29,7 @@ import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
 import { Execution } from './execution.ts';
 import type { RowBatch } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
+import { compileExpression } from './planner/compile-expression.ts';
 import { type Plan, planQuery } from './planner/plan.ts';
 import { closeRunning, type Portal, pump, type RunningPortal, tagOf } from './portal.ts';
 import type { ResultSink } from './results.ts';
@@ -449,6 +450,7 @@ export class StatementRunner {
     const functions: FunctionLookup = {
       named: (name) => known?.named(name) ?? [],
       findTable: (name) => findTable(name) ?? known?.findTable(name),
+      compile: compileExpression,
     };
     return queryContext({ ...this.bindContext([], false), functions }, findTable);
   }
@@ -482,6 +484,7 @@ export class StatementRunner {
     const findTable = await this.#findTables({ List: { items: bodies } });
     return {
       findTable,
+      compile: compileExpression,
       named: (name) => {
         if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {
           throw new SqlError('invalid_schema_name', `schema "${name.schema}" does not exist`, {

@@ -12,7 +12,6 @@ import { SqlArray } from '../../../models/relational/values.ts';
 import type { FunctionDefinition } from '../functions/definition.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { makeRecord } from '../functions/records.ts';
-import { compileExpression } from '../planner/compile-expression.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { baseOf, elementOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
@@ -216,7 +215,7 @@ function asExpression(user: UserFunction, context: QueryContext): ScalarFunction
     return undefined;
   const coerced = binder.tryCoerce(bound, resultOf(user), -1, 'assignment');
   if (coerced === undefined) return undefined;
-  const evaluate = compileExpression(coerced);
+  const evaluate = context.functions!.compile(coerced);
   return {
     name: user.name,
     arguments: args.map(({ type }) => type),

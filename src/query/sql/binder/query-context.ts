@@ -4,10 +4,11 @@ import type { Node, RangeVar, SelectStmt } from '@pgsql/types';
 import type { TableId } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { FunctionDefinition } from '../functions/definition.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
-import type { BoundModify, BoundRows } from './bound.ts';
+import type { BoundExpression, BoundModify, BoundRows } from './bound.ts';
 import type { QualifiedName } from './names.ts';
 import type { BindProgress, Frame } from './scope.ts';
 
@@ -39,6 +40,8 @@ export interface FunctionLookup {
   named(name: QualifiedName): readonly FunctionDefinition[];
   /** Tables that bodies of functions name. */
   readonly findTable: FindTable;
+  /** An expression without subqueries as code; what makes plans knows how. */
+  compile(expression: BoundExpression): Evaluate;
 }
 
 export interface Queries {

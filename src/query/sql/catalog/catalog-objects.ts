@@ -7,6 +7,7 @@
 
 import type { IndexElem, Node } from '@pgsql/types';
 import { decodeTable } from '../../../models/relational/catalog.ts';
+import { decodeFunction, type UserFunction } from '../../../models/relational/function-definition.ts';
 import { readSchemas, type Schemas } from '../../../models/relational/schema.ts';
 import { decodeSequence, type Sequence } from '../../../models/relational/sequence.ts';
 import {
@@ -38,10 +39,12 @@ import type { CatalogAccess } from '../functions/evaluation.ts';
 import { partNames } from '../object-names.ts';
 import type { SearchPath } from '../search-path.ts';
 import { SqlError } from '../sql-error.ts';
-import { splitName } from '../types/object-names.ts';
-import { type SqlType, typeInfo } from '../types/types.ts';
+import { builtinType, splitName } from '../types/object-names.ts';
+import { type SqlType, typeInfo, typeOfOid } from '../types/types.ts';
+import { type FunctionPart, functionName, functionsNamed, functionText } from './function-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemTables } from './system-tables.ts';
+import { classOidOf } from './type-rows.ts';
 
 /** Schemas of the system, and the oid of `public`, which is 0 in keys. */
 export const SYSTEM_SCHEMAS = { pg_catalog: 11, pg_toast: 99, information_schema: 13_000 } as const;
@@ -122,15 +125,18 @@ class CatalogContents {
   readonly pretty = new Map<string, string>();
 
   readonly types: readonly TypeDefinition[];
+  readonly functions: readonly UserFunction[];
 
   constructor(
     { keyspace, systemTables }: CatalogSource,
     tables: readonly Table[],
     sequences: readonly Sequence[],
     types: readonly TypeDefinition[],
+    functions: readonly UserFunction[],
     schemas: Schemas,
   ) {
     this.types = types;
+    this.functions = functions;
     const related = new Map<Table['id'], CatalogTable>();
     for (const table of tables) related.set(table.id, openTable(keyspace, table, related));
     for (const table of tables) {
@@ -150,6 +156,9 @@ class CatalogContents {
     for (const { table } of all) this.#add(table.id, nameOf(table.schema), table.name);
     for (const { id, name, schema } of sequences) this.#add(id, nameOf(schema), name);
     for (const { oid, name, table } of this.indexes) this.#add(oid, nameOf(table.table.schema), name);
+    for (const type of types) {
+      if (type.kind === 'composite') this.#add(classOidOf(type), nameOf(type.schema), type.name);
+    }
   }
 
   #add(oid: number, schema: string, name: string): void {
@@ -194,6 +203,33 @@ export class CatalogObjects implements CatalogAccess {
     return this.#contents.sequences;
   }
 
+  get functions(): readonly UserFunction[] {
+    return this.#contents.functions;
+  }
+
+  functionText(oid: number, part: FunctionPart): string | null {
+    return functionText(this, oid, part);
+  }
+
+  /** By name, or by name and types. @throws SqlError `ambiguous_function`. */
+  #functionOid(kind: SqlType, parts: readonly string[]): number | undefined {
+    const match = /^([^(]*)(?:\((.*)\))?$/s.exec(parts.at(-1)!);
+    const [, name = '', list] = match ?? [];
+    const types =
+      kind === 'regprocedure' && list !== undefined
+        ? list.split(',').flatMap((each) => (each.trim() === '' ? [] : [this.#typeNamed(each.trim())]))
+        : undefined;
+    const schemas = parts.length > 1 ? [parts.at(-2)!] : this.#path.searched.map((schema) => schema.name);
+    const [found, second] = functionsNamed(this, name.trim(), schemas, types);
+    if (second !== undefined) throw new SqlError('ambiguous_function', `more than one function named "${name}"`);
+    return found;
+  }
+
+  #typeNamed(text: string): SqlType {
+    const oid = this.#typeOid(splitName(text));
+    return builtinType(text) ?? (oid === undefined ? 'unknown' : (typeOfOid(oid) ?? 'unknown'));
+  }
+
   get types(): readonly TypeDefinition[] {
     return this.#contents.types;
   }
@@ -228,6 +264,7 @@ export class CatalogObjects implements CatalogAccess {
       const found = this.schemas().find((each) => each.oid === oid)?.name;
       return found && quoteName(found);
     }
+    if (kind === 'regproc' || kind === 'regprocedure') return functionName(this, oid, kind === 'regprocedure');
     if (kind !== 'regclass') return undefined;
     const found = this.#contents.relations.get(oid);
     if (found === undefined) return undefined;
@@ -239,6 +276,7 @@ export class CatalogObjects implements CatalogAccess {
     const name = parts.at(-1)!;
     if (kind === 'regnamespace') return this.schemas().find((each) => each.name === name)?.oid;
     if (kind === 'regtype') return this.#typeOid(parts);
+    if (kind === 'regproc' || kind === 'regprocedure') return this.#functionOid(kind, parts);
     if (kind !== 'regclass') return undefined;
     const { oids } = this.#contents;
     if (parts.length > 1) return oids.get(`${parts.at(-2)!}\0${name}`);
@@ -509,6 +547,7 @@ export async function loadObjects(transaction: Transaction, source: CatalogSourc
   const sequences: Sequence[] = [];
   const schemas = await readSchemas(transaction, keyspace);
   const types: TypeDefinition[] = [];
+  const functions: UserFunction[] = [];
   const cursor = transaction.scan(keyspace.catalog.range());
   try {
     for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
@@ -517,11 +556,12 @@ export async function loadObjects(transaction: Transaction, source: CatalogSourc
         if (kind === 'table') tables.push(decodeTable(value));
         else if (kind === 'sequence') sequences.push(decodeSequence(value));
         else if (kind === 'type') types.push(decodeType(value));
+        else if (kind === 'function') functions.push(decodeFunction(value));
       }
     }
   } finally {
     cursor.close();
   }
-  const contents = new CatalogContents(source, tables, sequences, types, schemas);
+  const contents = new CatalogContents(source, tables, sequences, types, functions, schemas);
   return new CatalogObjects(contents, { searched: [], named: [], creation: undefined });
 }

@@ -16,6 +16,7 @@ import {
   SYSTEM_SCHEMAS,
   schemaOid,
 } from './catalog-objects.ts';
+import { aggregateRows, castRows, functionRows, operatorRows } from './function-rows.ts';
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
@@ -620,6 +621,10 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       };
     }
   },
+  pg_proc: functionRows,
+  pg_operator: operatorRows,
+  pg_cast: castRows,
+  pg_aggregate: aggregateRows,
   pg_enum: enumRows,
   pg_range: rangeRows,
 };

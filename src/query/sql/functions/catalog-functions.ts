@@ -74,9 +74,14 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
   'pg_get_ruledef(oid) text stable': nothing,
   'pg_get_ruledef(oid, bool) text stable': nothing,
   'pg_get_statisticsobjdef_columns(oid) text stable': nothing,
-  'pg_get_function_result(oid) text stable': nothing,
-  'pg_get_function_arguments(oid) text stable': nothing,
-  'pg_get_function_identity_arguments(oid) text stable': nothing,
+  'pg_get_functiondef(oid) text stable': (oid: number, context: RunContext) =>
+    catalog(context).functionText(oid, 'definition'),
+  'pg_get_function_result(oid) text stable': (oid: number, context: RunContext) =>
+    catalog(context).functionText(oid, 'result'),
+  'pg_get_function_arguments(oid) text stable': (oid: number, context: RunContext) =>
+    catalog(context).functionText(oid, 'arguments'),
+  'pg_get_function_identity_arguments(oid) text stable': (oid: number, context: RunContext) =>
+    catalog(context).functionText(oid, 'identity'),
   // No table is a partition of another.
   'pg_partition_ancestors(regclass) setof regclass stable': (): Iterable<ColumnValue> => [],
   // Nobody counts the bytes of a table: null is not known.

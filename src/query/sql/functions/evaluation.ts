@@ -44,6 +44,8 @@ export interface CatalogAccess {
   serialSequence(table: string, column: string): string | null;
   /** @param column 0 for the relation itself. */
   comment(oid: number, column: number): string | null;
+  /** What describes a function, or the statement that creates it. */
+  functionText(oid: number, part: 'result' | 'arguments' | 'identity' | 'definition'): string | null;
   /** A relation by its name as SQL writes it. */
   find(name: string): number | undefined;
 }

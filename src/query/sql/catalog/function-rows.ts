@@ -1,0 +1,318 @@
+/**
+ * The rows of pg_proc, pg_operator, pg_cast and pg_aggregate, out of the tables that calls are resolved by, and of the functions
+ * that users defined; and what functions like pg_get_function_arguments tell of them.
+ *
+ * Oids of built-in functions and operators are not PostgreSQL's: they count from a number of ours, in the order of our tables,
+ * and are no more stable than these. Aggregates are there as far as they take one argument.
+ */
+
+import { inputs, type UserFunction } from '../../../models/relational/function-definition.ts';
+import { SqlArray } from '../../../models/relational/values.ts';
+import { resultOf } from '../binder/bind-function.ts';
+import { deparse, quoteName } from '../binder/deparse.ts';
+import { ExpressionBinder } from '../binder/expression-binder.ts';
+import { definitionContext } from '../binder/table-rules.ts';
+import { type AggregateFunction, findAggregate } from '../functions/aggregates.ts';
+import type { FunctionDefinition } from '../functions/definition.ts';
+import { FUNCTIONS, OPERATORS } from '../functions/directories.ts';
+import { SqlError } from '../sql-error.ts';
+import { castRules } from '../types/cast-rules.ts';
+import { allTypes, arrayOf, type SqlType, titleOf, typeInfo } from '../types/types.ts';
+import { type CatalogObjects, OWNER, SYSTEM_SCHEMAS, schemaOid } from './catalog-objects.ts';
+import type { SystemRow } from './system-row.ts';
+
+const FUNCTION_OIDS = 600_000_000;
+const OPERATOR_OIDS = 610_000_000;
+const AGGREGATE_OIDS = 620_000_000;
+const CAST_OIDS = 630_000_000;
+const SQL_LANGUAGE = 14;
+const INTERNAL_LANGUAGE = 12;
+
+const VOLATILITY = { immutable: 'i', stable: 's', volatile: 'v' } as const;
+const MODES = { in: 'i', out: 'o', inout: 'b', variadic: 'v', table: 't' } as const;
+
+function oidOf(type: string): number {
+  return typeInfo(type as SqlType).oid;
+}
+
+function oids(types: readonly string[]): SqlArray {
+  return new SqlArray('oid', types.map(oidOf), types.length === 0 ? [] : [types.length], types.length === 0 ? [] : [0]);
+}
+
+interface BuiltinFunction {
+  readonly oid: number;
+  readonly definition: FunctionDefinition;
+}
+
+let known: readonly BuiltinFunction[] | undefined;
+
+/** Those whose types are all known. */
+function builtins(): readonly BuiltinFunction[] {
+  known ??= [...FUNCTIONS.all()].map((definition, i) => ({ oid: FUNCTION_OIDS + i, definition }));
+  return known;
+}
+
+function row(oid: number, name: string, types: readonly string[], result: string): SystemRow {
+  return {
+    oid,
+    proname: name,
+    pronamespace: SYSTEM_SCHEMAS.pg_catalog,
+    proowner: OWNER,
+    prolang: INTERNAL_LANGUAGE,
+    procost: 1,
+    prokind: 'f',
+    proparallel: 's',
+    pronargs: types.length,
+    prorettype: oidOf(result),
+    proargtypes: oids(types),
+    prosrc: name,
+  };
+}
+
+/** An argument that repeats is of the type of its elements. */
+function declaredTypes({ arguments: declared, variadic }: FunctionDefinition): readonly SqlType[] {
+  if (!variadic) return declared;
+  const last = declared.at(-1)!;
+  return [...declared.slice(0, -1), last === 'any' ? 'any' : (arrayOf(last) ?? last)];
+}
+
+export function* functionRows({ functions }: CatalogObjects): Iterable<SystemRow> {
+  for (const { oid, definition } of builtins()) {
+    const { name, result, returnsSet, strict, volatility, defaults, variadic, argumentNames } = definition;
+    const types = declaredTypes(definition);
+    yield {
+      ...row(oid, name, types, result),
+      proretset: returnsSet,
+      proisstrict: strict,
+      provolatile: VOLATILITY[volatility],
+      pronargdefaults: defaults.length,
+      provariadic: variadic ? oidOf(definition.arguments.at(-1)!) : 0,
+      prorows: returnsSet ? 100 : 0,
+      proargnames: argumentNames.some((each) => each !== undefined)
+        ? new SqlArray(
+            'text',
+            argumentNames.map((each) => each ?? ''),
+          )
+        : null,
+    };
+  }
+  for (const { oid, name, argument, result } of aggregates()) {
+    yield { ...row(oid, name, argument === undefined ? [] : [argument], result), prokind: 'a', provolatile: 'i' };
+  }
+  for (const user of functions) {
+    const { id, name, schema, parameters, strict, volatility, returnsSet, source } = user;
+    const given = inputs(parameters);
+    const hasOutputs = parameters.some(({ mode }) => mode !== 'in');
+    yield {
+      ...row(
+        id,
+        name,
+        given.map(({ type }) => type),
+        resultOf(user),
+      ),
+      pronamespace: schemaOid(schema),
+      prolang: SQL_LANGUAGE,
+      procost: 100,
+      prorows: returnsSet ? 1_000 : 0,
+      proisstrict: strict,
+      proretset: returnsSet,
+      proparallel: 'u',
+      provolatile: VOLATILITY[volatility],
+      pronargdefaults: given.filter((each) => each.default !== undefined).length,
+      proallargtypes: hasOutputs
+        ? new SqlArray(
+            'oid',
+            parameters.map(({ type }) => oidOf(type)),
+          )
+        : null,
+      proargmodes: hasOutputs
+        ? new SqlArray(
+            'char',
+            parameters.map(({ mode }) => MODES[mode]),
+          )
+        : null,
+      proargnames: parameters.some((each) => each.name !== undefined)
+        ? new SqlArray(
+            'text',
+            parameters.map((each) => each.name ?? ''),
+          )
+        : null,
+      prosrc: source,
+    };
+  }
+}
+
+/** Undefined for types that it is not there for, those without an order among them. */
+function aggregateOf(name: string, type: SqlType): AggregateFunction | undefined {
+  try {
+    return findAggregate(name, type);
+  } catch (error) {
+    if (error instanceof SqlError) return undefined;
+    throw error;
+  }
+}
+
+interface AggregateRow {
+  readonly oid: number;
+  readonly name: string;
+  readonly argument: SqlType | undefined;
+  readonly result: SqlType;
+}
+
+function* aggregates(): Iterable<AggregateRow> {
+  let oid = AGGREGATE_OIDS;
+  yield { oid: oid++, name: 'count', argument: undefined, result: 'int8' };
+  for (const name of ['count', 'sum', 'min', 'max', 'avg']) {
+    const seen = new Set<SqlType>();
+    for (const { type, kind } of allTypes()) {
+      if (kind === 'p' || type.includes('user:')) continue;
+      const found = aggregateOf(name, type);
+      const argument = name === 'count' ? 'any' : found?.argument;
+      if (found === undefined || argument === undefined || seen.has(argument)) continue;
+      seen.add(argument);
+      yield { oid: oid++, name, argument, result: found.result };
+    }
+  }
+}
+
+export function* aggregateRows(): Iterable<SystemRow> {
+  for (const { oid, result } of aggregates()) {
+    yield { aggfnoid: oid, aggkind: 'n', aggfinalmodify: 'r', aggmfinalmodify: 'r', aggtranstype: oidOf(result) };
+  }
+}
+
+export function* operatorRows(): Iterable<SystemRow> {
+  let oid = OPERATOR_OIDS;
+  for (const { name, arguments: types, result } of OPERATORS.all()) {
+    const [left, right] = types.length === 1 ? [undefined, types[0]!] : types;
+    yield {
+      oid: oid++,
+      oprname: name,
+      oprnamespace: SYSTEM_SCHEMAS.pg_catalog,
+      oprowner: OWNER,
+      oprkind: left === undefined ? 'l' : 'b',
+      oprleft: left === undefined ? 0 : oidOf(left),
+      oprright: oidOf(right!),
+      oprresult: oidOf(result),
+    };
+  }
+}
+
+const CONTEXTS = { implicit: 'i', assignment: 'a', explicit: 'e' } as const;
+
+export function* castRows(): Iterable<SystemRow> {
+  let oid = CAST_OIDS;
+  for (const [from, to, context] of castRules()) {
+    yield {
+      oid: oid++,
+      castsource: oidOf(from),
+      casttarget: oidOf(to),
+      castcontext: CONTEXTS[context],
+      castmethod: 'f',
+    };
+  }
+}
+
+export type FunctionPart = 'result' | 'arguments' | 'identity' | 'definition';
+
+/** What pg_get_function_result and its kin print. */
+export function functionText(objects: CatalogObjects, oid: number, part: FunctionPart): string | null {
+  const user = objects.functions.find(({ id }) => id === oid);
+  if (user !== undefined) return userText(user, part, objects.schemaName(user.schema));
+  const builtin = builtins()[oid - FUNCTION_OIDS]?.definition;
+  if (builtin === undefined || part === 'definition') return null;
+  if (part === 'result') return `${builtin.returnsSet ? 'SETOF ' : ''}${titleOf(builtin.result)}`;
+  return declaredTypes(builtin)
+    .map((type, i) => {
+      const isLast = i === builtin.arguments.length - 1;
+      const name = builtin.argumentNames[i];
+      return `${builtin.variadic && isLast ? 'VARIADIC ' : ''}${name === undefined ? '' : `${name} `}${titleOf(type)}`;
+    })
+    .join(', ');
+}
+
+function userText(user: UserFunction, part: FunctionPart, schema: string): string {
+  switch (part) {
+    case 'result':
+      return resultText(user);
+    case 'arguments':
+      return argumentsText(user, true);
+    case 'identity':
+      return argumentsText(user, false);
+    case 'definition': {
+      const traits = [
+        ...(user.volatility === 'volatile' ? [] : [user.volatility.toUpperCase()]),
+        ...(user.strict ? ['STRICT'] : []),
+      ];
+      const tag = user.source.includes('$function$') ? '$functionx$' : '$function$';
+      return [
+        `CREATE OR REPLACE FUNCTION ${quoteName(schema)}.${quoteName(user.name)}(${argumentsText(user, true)})`,
+        ` RETURNS ${resultText(user)}`,
+        ' LANGUAGE sql',
+        ...(traits.length === 0 ? [] : [` ${traits.join(' ')}`]),
+        `AS ${tag}${user.source}${tag}`,
+        '',
+      ].join('\n');
+    }
+  }
+}
+
+function resultText(user: UserFunction): string {
+  const columns = user.parameters.filter(({ mode }) => mode === 'table');
+  if (columns.length > 0) {
+    return `TABLE(${columns.map(({ name, type }) => `${quoteName(name ?? '')} ${titleOf(type)}`).join(', ')})`;
+  }
+  return `${user.returnsSet ? 'SETOF ' : ''}${titleOf(resultOf(user))}`;
+}
+
+function argumentsText({ parameters }: UserFunction, withDefaults: boolean): string {
+  return parameters
+    .filter(({ mode }) => mode !== 'table')
+    .map(({ name, type, mode, default: value }) => {
+      const words = mode === 'in' ? '' : `${mode.toUpperCase()} `;
+      const shown = `${words}${name === undefined ? '' : `${quoteName(name)} `}${titleOf(type)}`;
+      if (value === undefined || !withDefaults) return shown;
+      const binder = new ExpressionBinder(definitionContext(value.zone), undefined);
+      const bound = binder.bind(value.tree as never, { title: 'DEFAULT expressions', aggregates: 'refused' });
+      return `${shown} DEFAULT ${deparse(binder.coerce(bound, type, -1, 'assignment'), undefined)}`;
+    })
+    .join(', ');
+}
+
+/** Oids of functions of that name, with these arguments where they are given. */
+export function functionsNamed(
+  objects: CatalogObjects,
+  name: string,
+  schemas: readonly string[],
+  types: readonly SqlType[] | undefined,
+): readonly number[] {
+  const fits = (declared: readonly SqlType[]): boolean => types === undefined || declared.join() === types.join();
+  for (const schema of schemas) {
+    const found =
+      schema === 'pg_catalog'
+        ? builtins()
+            .filter(({ definition }) => definition.name === name && fits(declaredTypes(definition)))
+            .map(({ oid }) => oid)
+        : objects.functions
+            .filter(
+              (each) =>
+                each.name === name &&
+                objects.schemaName(each.schema) === schema &&
+                fits(inputs(each.parameters).map(({ type }) => type)),
+            )
+            .map(({ id }) => id);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+/** How regproc and regprocedure print it. */
+export function functionName(objects: CatalogObjects, oid: number, withTypes: boolean): string | undefined {
+  const user = objects.functions.find(({ id }) => id === oid);
+  const builtin = user === undefined ? builtins()[oid - FUNCTION_OIDS]?.definition : undefined;
+  const name = user?.name ?? builtin?.name;
+  if (name === undefined) return undefined;
+  if (!withTypes) return quoteName(name);
+  const types = user === undefined ? declaredTypes(builtin!) : inputs(user.parameters).map(({ type }) => type);
+  return `${quoteName(name)}(${types.map(titleOf).join(',')})`;
+}
