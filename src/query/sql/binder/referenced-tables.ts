@@ -5,6 +5,10 @@
 
 import type { Node } from '@pgsql/types';
 import type { FrozenRange, QualifiedName } from './names.ts';
+import { walkTree } from './walk-tree.ts';
+
+/** They hold no names. */
+const CONSTANTS = new Set(['A_Const']);
 
 /** What tells one name of a statement from another. */
 export function nameKey({ schema, name, id }: QualifiedName): string {
@@ -14,33 +18,40 @@ export function nameKey({ schema, name, id }: QualifiedName): string {
 
 export function referencedTables(node: Node): ReadonlyMap<string, QualifiedName> {
   const names = new Map<string, QualifiedName>();
-  const pending: object[] = [node];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if ('relname' in next && typeof next.relname === 'string') {
-      const { schemaname: schema, relname: name, relation } = next as FrozenRange;
-      const isRead = relation !== undefined && relation.refresh !== true;
-      const found = { schema, name: name!, ...(isRead ? { id: relation.id } : {}) };
-      names.set(nameKey(found), found);
-    }
-    for (const [name, value] of Object.entries(next)) {
-      if (typeof value === 'object' && value !== null && name !== 'A_Const') pending.push(value);
-    }
-  }
+  walkTree(
+    node,
+    (next) => {
+      if ('relname' in next && typeof next.relname === 'string') {
+        const { schemaname: schema, relname: name, relation } = next as FrozenRange;
+        const isRead = relation !== undefined && relation.refresh !== true;
+        const found = { schema, name: name!, ...(isRead ? { id: relation.id } : {}) };
+        names.set(nameKey(found), found);
+      }
+      return true;
+    },
+    CONSTANTS,
+  );
   return names;
 }
 
 const CATALOG_WORD =
   /^(pg_|reg[a-z]+$|information_schema$|format_type$|(obj|col|shobj)_description$|to_reg|current_schemas$|has_[a-z]+_privilege$)/;
 
+function isCatalogWord(value: unknown): boolean {
+  return typeof value === 'string' && CATALOG_WORD.test(value);
+}
+
 /** Whether a statement speaks of the system catalog, by the names in it: it is loaded before such a statement is bound. */
 export function asksForCatalog(node: object): boolean {
-  const pending: object[] = [node];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    for (const [name, value] of Object.entries(next)) {
-      if (typeof value === 'string') {
-        if ((name === 'sval' || name === 'relname' || name === 'schemaname') && CATALOG_WORD.test(value)) return true;
-      } else if (typeof value === 'object' && value !== null && name !== 'A_Const') pending.push(value);
-    }
-  }
-  return false;
+  let asks = false;
+  walkTree(
+    node,
+    (next) => {
+      const { sval, relname, schemaname } = next as Readonly<Record<string, unknown>>;
+      asks ||= isCatalogWord(sval) || isCatalogWord(relname) || isCatalogWord(schemaname);
+      return !asks;
+    },
+    CONSTANTS,
+  );
+  return asks;
 }

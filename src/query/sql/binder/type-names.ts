@@ -10,6 +10,7 @@ import { typeNamed } from '../types/types.ts';
 import { type QualifiedName, stringsOf } from './names.ts';
 import { tooDeep } from './query-context.ts';
 import { nameKey } from './referenced-tables.ts';
+import { walkTree } from './walk-tree.ts';
 
 /** A name and what it was found to mean. */
 export interface ResolvedTypeName extends TypeName {
@@ -26,18 +27,14 @@ function isTypeName(value: object): value is TypeName {
 /** Names that no built-in type has, by `nameKey`; those that were looked up before are not among them. */
 export function userTypeNames(node: Node): ReadonlyMap<string, QualifiedName> | undefined {
   let names: Map<string, QualifiedName> | undefined;
-  const pending: object[] = [node];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (isTypeName(next)) {
-      const name = userName(next);
-      if (name !== undefined) {
-        names ??= new Map();
-        names.set(nameKey(name), name);
-      }
-      continue;
+  walkTree(node, (next) => {
+    const name = isTypeName(next) ? userName(next) : undefined;
+    if (name !== undefined) {
+      names ??= new Map();
+      names.set(nameKey(name), name);
     }
-    for (const value of Object.values(next)) if (typeof value === 'object' && value !== null) pending.push(value);
-  }
+    return true;
+  });
   return names;
 }
 

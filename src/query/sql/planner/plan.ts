@@ -149,20 +149,28 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
   }
 }
 
+const RELATION_KINDS = new Set(['scan', 'derived', 'cte', 'function', 'insert', 'update', 'delete', 'merge']);
+
 /** The tables that a statement names, and how many tables, queries and functions it reads or writes. */
 function surveyed(query: object): { readonly reads: ReadonlySet<TableId>; readonly relations: number } {
-  const kinds = new Set(['scan', 'derived', 'cte', 'function', 'insert', 'update', 'delete', 'merge']);
+  const kinds = RELATION_KINDS;
   const seen = new Set<object>();
   const reads = new Set<TableId>();
   const pending: object[] = [query];
   let relations = 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (Array.isArray(next)) {
+      for (const value of next as readonly unknown[])
+        if (typeof value === 'object' && value !== null) pending.push(value);
+      continue;
+    }
     if (seen.has(next)) continue;
     seen.add(next);
     if ('kind' in next && kinds.has(next.kind as string)) relations++;
     if ('table' in next && isCatalogTable(next.table)) reads.add(next.table.table.id);
-    for (const [name, value] of Object.entries(next)) {
-      if (name !== 'table' && name !== 'origin' && typeof value === 'object' && value !== null) pending.push(value);
+    for (const name in next) {
+      const value: unknown = (next as Readonly<Record<string, unknown>>)[name];
+      if (typeof value === 'object' && value !== null && name !== 'table' && name !== 'origin') pending.push(value);
     }
   }
   return { reads, relations };
