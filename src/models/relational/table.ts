@@ -176,6 +176,8 @@ export interface Check {
   readonly name: string;
   readonly expression: SqlExpression;
   readonly noInherit?: boolean;
+  /** NOT VALID: rows that were there before it were never looked at. */
+  readonly notValid?: boolean;
 }
 
 export type ReferentialAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default';
@@ -193,6 +195,8 @@ export interface ForeignKey {
   readonly onDelete: ReferentialAction;
   /** Positions that SET NULL and SET DEFAULT of a deletion change; undefined: all of `columns`. */
   readonly setColumns?: readonly number[];
+  /** NOT VALID: as of `Check`. */
+  readonly notValid?: boolean;
   /** Undefined: checked at the end of each statement. Else when it is checked unless SET CONSTRAINTS says otherwise. */
   readonly deferrable?: 'immediate' | 'deferred';
 }

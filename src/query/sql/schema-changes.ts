@@ -22,9 +22,11 @@ import { setPosition } from '../../models/relational/sequence.ts';
 import type { ForeignKey, Table, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { bindCreateTable, bindPrimaryKey, type EvaluateConstant, primaryKeyName } from './binder/bind-create-table.ts';
+import type { Likes } from './binder/bind-like.ts';
 import { requireColumn } from './binder/bind-modify.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from './binder/names.ts';
 import { binderOver } from './binder/table-rules.ts';
+import type { CatalogTable } from './catalog-cache.ts';
 import {
   ColumnEditor,
   type ColumnEditorOptions,
@@ -48,7 +50,7 @@ import { TableEditor } from './table-editor.ts';
 import { isTemporary, type OnCommit } from './temporary-relations.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import { TypeStatements } from './type-statements.ts';
-import { ViewStatements } from './view-statements.ts';
+import { refuseForViews, ViewStatements } from './view-statements.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 type Statement<Kind extends string> =
@@ -93,9 +95,15 @@ export class SchemaChanges {
     const transaction = await this.begin();
     const context = this.#runner.bindContext([], false);
     const { relation } = statement;
+    const likes = await this.#likes(transaction, statement);
     const schema = await this.lookup.creationOf(transaction, relationName(relation!), relation!.relpersistence);
     const onCommit = onCommitOf(statement.oncommit, schema);
-    const { definition: bound, constraints, sequences } = bindCreateTable(statement, context, this.#evaluate());
+    const {
+      definition: bound,
+      constraints,
+      sequences,
+      indexes,
+    } = bindCreateTable(statement, context, this.#evaluate(), likes);
     const definition = { ...bound, ...schemaField(schema) };
     const { keyspace } = this.#engine;
     if ((await readName(transaction, keyspace, definition.name, schema.id)) !== undefined) {
@@ -117,14 +125,31 @@ export class SchemaChanges {
       createTable(transaction, keyspace, { ...definition, columns }, id),
     );
     if (onCommit !== undefined) this.#block.onCommitRules.set(id, onCommit);
-    if (constraints.length > 0) {
+    if (constraints.length > 0 || indexes.length > 0) {
       const editor = new TableEditor(table, true, options);
       const isForeign = ({ constraint }: (typeof constraints)[number]) => constraint.contype === 'CONSTR_FOREIGN';
       for (const each of constraints) if (!isForeign(each)) await editor.addConstraint(each.constraint, each.column);
       for (const each of constraints) if (isForeign(each)) await editor.addConstraint(each.constraint, each.column);
+      for (const index of indexes) await editor.addIndex(index);
       editor.store();
     }
     sink.complete('CREATE TABLE');
+  }
+
+  /** The tables that LIKE names. */
+  async #likes(transaction: Transaction, { tableElts = [] }: Statement<'CreateStmt'>): Promise<Likes> {
+    const likes = new Map<object, CatalogTable>();
+    for (const element of tableElts) {
+      if (!('TableLikeClause' in element)) continue;
+      const name = relationName(element.TableLikeClause.relation!);
+      const found = await this.lookup.find(transaction, name);
+      if (found === undefined || (found.kind !== 'table' && found.kind !== 'view')) {
+        const { location } = name;
+        throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`, { location });
+      }
+      likes.set(element.TableLikeClause, await this.#engine.catalog.openWithin(transaction, found.id));
+    }
+    return likes;
   }
 
   /** ON COMMIT of a temporary table. */
@@ -290,6 +315,8 @@ export class SchemaChanges {
         return addPrimaryKey(editor, columns, stringsOf(constraint.keys), constraint);
       case 'AT_DropConstraint':
         return this.#dropConstraint(editor, columns, name, cascade, missingOk === true, sink);
+      case 'AT_ValidateConstraint':
+        return editor.validate(name);
       case 'AT_ChangeOwner': {
         const role = command.newowner;
         const owner = role?.roletype === 'ROLESPEC_CSTRING' ? (role.rolename ?? '') : this.#session.facts.user;
@@ -479,6 +506,7 @@ export class SchemaChanges {
       },
       findById: async (id) => readTableById(transaction, keyspace, id),
       lock: (table) => this.lockTable(transaction, table),
+      openById: async (id) => catalog.openWithin(transaction, id),
       isTemporary: ({ schema }) => schema !== undefined && schema === this.#block.temporary?.id,
       notice: (message) => sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message }),
       binder: (table) => binderOver(table, this.#runner.bindContext([], false)),
@@ -508,30 +536,6 @@ const ALTERED: Readonly<Record<string, string>> = {
   OBJECT_VIEW: 'ALTER VIEW',
   OBJECT_MATVIEW: 'ALTER MATERIALIZED VIEW',
 };
-
-/** What PostgreSQL calls the parts of ALTER TABLE that views have nothing for. */
-const ACTIONS: Readonly<Record<string, string>> = {
-  AT_AddColumn: 'ADD COLUMN',
-  AT_DropColumn: 'DROP COLUMN',
-  AT_ColumnDefault: 'ALTER COLUMN ... SET DEFAULT',
-  AT_SetNotNull: 'ALTER COLUMN ... SET NOT NULL',
-  AT_DropNotNull: 'ALTER COLUMN ... DROP NOT NULL',
-  AT_AlterColumnType: 'ALTER COLUMN ... SET DATA TYPE',
-  AT_AddConstraint: 'ADD CONSTRAINT',
-  AT_DropConstraint: 'DROP CONSTRAINT',
-};
-
-/** @throws SqlError `wrong_object_type`. */
-function refuseForViews(table: Table, commands: readonly Node[]): void {
-  for (const command of commands) {
-    const action = 'AlterTableCmd' in command ? ACTIONS[command.AlterTableCmd.subtype ?? ''] : undefined;
-    if (action === undefined) continue;
-    if (action.endsWith('SET DEFAULT')) throw notSupported('a default of a column of a view');
-    throw new SqlError('wrong_object_type', `ALTER action ${action} cannot be performed on relation "${table.name}"`, {
-      detail: `This operation is not supported for ${relationWord(table)}s.`,
-    });
-  }
-}
 
 async function addPrimaryKey(
   editor: TableEditor,

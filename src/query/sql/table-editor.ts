@@ -37,6 +37,7 @@ export interface EditorOptions extends PassOptions {
   find(name: QualifiedName): Promise<CatalogTable | undefined>;
   /** Keeps everyone out who writes to the table, until the end of the transaction. */
   lock(table: Table): Promise<void>;
+  openById(id: TableId): Promise<CatalogTable>;
   isTemporary(table: Table): boolean;
   notice(message: string): void;
   /** For expressions that the statement holds. */
@@ -97,7 +98,11 @@ export class TableEditor {
     if (twice !== undefined) {
       throw new SqlError('duplicate_column', `column "${twice}" appears twice in unique constraint`, { location });
     }
-    const name = await this.#indexName(constraint.conname, joinedNames(names), 'key');
+    const name = await this.#indexName(
+      constraint.conname,
+      joinedNames([...names, ...stringsOf(constraint.including)]),
+      'key',
+    );
     await this.#putIndex({
       id: this.#options.nextId(),
       name,
@@ -122,6 +127,9 @@ export class TableEditor {
       if (name !== 'fillfactor') throw notSupported(`storage parameter ${name}`);
     }
     const elements = (statement.indexParams ?? []).flatMap((node) => ('IndexElem' in node ? [node.IndexElem] : []));
+    const including = (statement.indexIncludingParams ?? []).flatMap((node) =>
+      'IndexElem' in node ? [node.IndexElem] : [],
+    );
     const binder = this.#options.binder(this.#opened());
     const parts = elements.map((element) => this.#part(element, binder));
     const include = (statement.indexIncludingParams ?? []).map((node) => {
@@ -142,7 +150,7 @@ export class TableEditor {
     const name =
       statement.idxname !== undefined && statement.idxname !== ''
         ? await this.#indexName(statement.idxname, '', '')
-        : await this.#indexName(undefined, joinedNames(partNames(elements)), 'idx');
+        : await this.#indexName(undefined, joinedNames(partNames([...elements, ...including])), 'idx');
     await this.#putIndex({
       id: this.#options.nextId(),
       name,
@@ -230,7 +238,7 @@ export class TableEditor {
   }
 
   async #addCheck(constraint: Constraint, column: string | undefined): Promise<void> {
-    if (constraint.skip_validation === true && !this.#isNew) throw notSupported('NOT VALID', constraint.location);
+    const notValid = constraint.skip_validation === true && !this.#isNew;
     const tree = constraint.raw_expr!;
     const opened = this.#opened();
     const clause = { title: 'CHECK', aggregates: 'refused', place: 'check constraints' } as const;
@@ -244,12 +252,21 @@ export class TableEditor {
       if (this.#isNew) throw new SqlError('duplicate_object', `check constraint "${name}" already exists`);
       throw this.#duplicate(name);
     }
-    const check: Check = { id: this.#options.nextId(), name, expression: this.#expression(tree) };
+    const check: Check = {
+      id: this.#options.nextId(),
+      name,
+      expression: this.#expression(tree),
+      ...(notValid ? { notValid } : {}),
+    };
     const checks = [...(this.table.checks ?? []), check];
     checks.sort((a, b) => (a.name < b.name ? -1 : 1));
     this.table = { ...this.table, checks };
-    if (this.#isNew) return;
-    const { test } = writeRulesOf(this.#opened()).checks.find((each) => each.name === name)!;
+    if (!this.#isNew && !notValid) await this.#testCheck(name);
+  }
+
+  async #testCheck(name: string): Promise<void> {
+    const opened = this.#opened();
+    const { test } = writeRulesOf(opened).checks.find((each) => each.name === name)!;
     await eachRow(opened, this.#options, (row) => {
       if (test(row, this.#options.context) !== false) return;
       throw new SqlError(
@@ -261,8 +278,8 @@ export class TableEditor {
   }
 
   async #addForeignKey(constraint: Constraint, column: string | undefined): Promise<void> {
-    const { pktable, location } = constraint;
-    if (constraint.skip_validation === true && !this.#isNew) throw notSupported('NOT VALID', location);
+    const { pktable } = constraint;
+    const notValid = constraint.skip_validation === true && !this.#isNew;
     const parentName = relationName(pktable!);
     const named = await this.#options.find(parentName);
     if (named === undefined) {
@@ -318,6 +335,7 @@ export class TableEditor {
       references: parent.id,
       referenced,
       matchFull: constraint.fk_matchtype === 'f',
+      ...(notValid ? { notValid } : {}),
       onUpdate: ACTIONS[constraint.fk_upd_action ?? 'a'] ?? 'no action',
       onDelete: ACTIONS[constraint.fk_del_action ?? 'a'] ?? 'no action',
       ...(setNames.length === 0 ? {} : { setColumns: setNames.map((each) => columns[names.indexOf(each)]!) }),
@@ -335,7 +353,29 @@ export class TableEditor {
       const current = (await this.#options.find(parentName))!.table;
       redefineTable(transaction, keyspace, { ...current, referencedBy: withId(current.referencedBy, this.table.id) });
     }
-    if (!this.#isNew) await this.#validateForeignKey(key, found);
+    if (!this.#isNew && !notValid) await this.#validateForeignKey(key, found);
+  }
+
+  /** VALIDATE CONSTRAINT: looks at the rows that NOT VALID left out. @throws SqlError of the first that does not meet it. */
+  async validate(name: string): Promise<void> {
+    const { checks = [], foreignKeys = [], indexes = [], primaryKey, primaryKeyName } = this.table;
+    const check = checks.find((each) => each.name === name);
+    const key = foreignKeys.find((each) => each.name === name);
+    if (check?.notValid === true) {
+      await this.#testCheck(name);
+      this.table = { ...this.table, checks: checks.map((each) => (each === check ? validated(each) : each)) };
+    } else if (key?.notValid === true) {
+      const parent = key.references === this.table.id ? this.#opened() : await this.#options.openById(key.references);
+      await this.#validateForeignKey(key, parent);
+      this.table = { ...this.table, foreignKeys: foreignKeys.map((each) => (each === key ? validated(each) : each)) };
+    } else if (check === undefined && key === undefined) {
+      const isIndex =
+        (primaryKey.length > 0 && primaryKeyName === name) ||
+        indexes.some((each) => each.isConstraint && each.name === name);
+      const what = `constraint "${name}" of relation "${this.table.name}"`;
+      if (!isIndex) throw new SqlError('undefined_object', `${what} does not exist`);
+      throw new SqlError('wrong_object_type', `${what} is not a foreign key or check constraint`);
+    }
   }
 
   #referencedColumns(constraint: Constraint, parent: Table): readonly number[] {
@@ -382,6 +422,10 @@ export class TableEditor {
   #opened(): CatalogTable {
     return openTable(this.#options.keyspace, this.table);
   }
+}
+
+function validated<C extends { readonly notValid?: boolean }>({ notValid: _, ...constraint }: C): C {
+  return constraint as unknown as C;
 }
 
 function withId(ids: readonly TableId[] | undefined, id: TableId): readonly TableId[] {

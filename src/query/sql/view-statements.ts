@@ -26,6 +26,7 @@ import { frozenRelation, frozenTree, whyNotUpdatable } from './binder/bind-view.
 import type { BoundColumn } from './binder/bound.ts';
 import { type FrozenRange, relationName, stringOf, stringsOf } from './binder/names.ts';
 import { type CatalogTable, openTable } from './catalog-cache.ts';
+import { relationWord } from './drop-statements.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { schemaField } from './relation-lookup.ts';
@@ -352,4 +353,28 @@ function withoutColumn<T>(tree: T, relation: TableId, number: number): T {
   return Object.fromEntries(
     Object.entries(tree).map(([name, value]) => [name, withoutColumn(value as unknown, relation, number)]),
   ) as T;
+}
+
+/** What PostgreSQL calls the parts of ALTER TABLE that views have nothing for. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  AT_AddColumn: 'ADD COLUMN',
+  AT_DropColumn: 'DROP COLUMN',
+  AT_ColumnDefault: 'ALTER COLUMN ... SET DEFAULT',
+  AT_SetNotNull: 'ALTER COLUMN ... SET NOT NULL',
+  AT_DropNotNull: 'ALTER COLUMN ... DROP NOT NULL',
+  AT_AlterColumnType: 'ALTER COLUMN ... SET DATA TYPE',
+  AT_AddConstraint: 'ADD CONSTRAINT',
+  AT_DropConstraint: 'DROP CONSTRAINT',
+};
+
+/** @throws SqlError `wrong_object_type`. */
+export function refuseForViews(table: Table, commands: readonly Node[]): void {
+  for (const command of commands) {
+    const action = 'AlterTableCmd' in command ? ACTIONS[command.AlterTableCmd.subtype ?? ''] : undefined;
+    if (action === undefined) continue;
+    if (action.endsWith('SET DEFAULT')) throw notSupported('a default of a column of a view');
+    throw new SqlError('wrong_object_type', `ALTER action ${action} cannot be performed on relation "${table.name}"`, {
+      detail: `This operation is not supported for ${relationWord(table)}s.`,
+    });
+  }
 }

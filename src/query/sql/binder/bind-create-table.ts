@@ -1,6 +1,6 @@
 /** Binds CREATE TABLE: columns, types, defaults and the primary key. Other constraints are handed on; see table-editor.ts. */
 
-import type { ColumnDef, Constraint, CreateStmt, DefElem, Node } from '@pgsql/types';
+import type { ColumnDef, Constraint, CreateStmt, DefElem, IndexStmt, Node } from '@pgsql/types';
 import { isKeyType } from '../../../models/relational/keys.ts';
 import {
   COLUMNS_MAX,
@@ -15,6 +15,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import { columnNames } from '../object-names.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { isInteger, type SqlType, titleOf } from '../types/types.ts';
+import { bindLike, type Likes } from './bind-like.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import { kindOf, namedType, placeIn, relationName, stringsOf } from './names.ts';
@@ -45,6 +46,8 @@ export interface BoundCreateTable {
   readonly definition: Omit<Table, 'id' | 'version'>;
   readonly constraints: readonly PendingConstraint[];
   readonly sequences: readonly PendingSequence[];
+  /** Those that LIKE takes over. */
+  readonly indexes: readonly IndexStmt[];
 }
 
 /** @throws SqlError of any kind that a definition can be wrong in. */
@@ -52,6 +55,7 @@ export function bindCreateTable(
   statement: CreateStmt,
   context: BindContext,
   evaluate: EvaluateConstant,
+  likes: Likes = new Map(),
 ): BoundCreateTable {
   const { name } = relationName(statement.relation!);
   refuse(statement);
@@ -59,6 +63,7 @@ export function bindCreateTable(
   const keys: { readonly names: readonly string[]; readonly constraint: Constraint }[] = [];
   const constraints: PendingConstraint[] = [];
   const sequences: PendingSequence[] = [];
+  const indexes: IndexStmt[] = [];
   for (const element of statement.tableElts ?? []) {
     if ('ColumnDef' in element) {
       const { column, pending, sequence } = bindColumn(element.ColumnDef, name, context, evaluate);
@@ -75,8 +80,21 @@ export function bindCreateTable(
       const { Constraint: constraint } = element;
       if (constraint.contype === 'CONSTR_PRIMARY') keys.push({ names: stringsOf(constraint.keys), constraint });
       else constraints.push({ constraint, column: undefined });
-    } else if ('TableLikeClause' in element) throw notSupported('LIKE in CREATE TABLE');
-    else throw notSupported(`${kindOf(element)} in CREATE TABLE`);
+    } else if ('TableLikeClause' in element) {
+      const like = bindLike(element.TableLikeClause, likes.get(element.TableLikeClause)!);
+      for (const { column, identity } of like.columns) {
+        if (columns.some((other) => other.name === column.name)) {
+          throw new SqlError('duplicate_column', `column "${column.name}" specified more than once`);
+        }
+        if (identity !== undefined) sequences.push({ position: columns.length, identity, options: [] });
+        columns.push(column);
+      }
+      for (const constraint of like.constraints) {
+        if (constraint.contype === 'CONSTR_PRIMARY') keys.push({ names: stringsOf(constraint.keys), constraint });
+        else constraints.push({ constraint, column: undefined });
+      }
+      indexes.push(...like.indexes);
+    } else throw notSupported(`${kindOf(element)} in CREATE TABLE`);
   }
   if (columns.length > COLUMNS_MAX) {
     throw new SqlError('too_many_columns', `tables can have at most ${COLUMNS_MAX} columns`);
@@ -91,7 +109,7 @@ export function bindCreateTable(
   for (const position of primaryKey) columns[position] = { ...columns[position]!, notNull: true };
   const definition = { name, columns, primaryKey, primaryKeyName: key?.constraint.conname ?? primaryKeyName(name) };
   checkGenerated(definition, context);
-  return { definition, constraints, sequences };
+  return { definition, constraints, sequences, indexes };
 }
 
 /** Generated columns read the others, never each other. */

@@ -374,7 +374,8 @@ export class CatalogObjects implements CatalogAccess {
       }
       case 'c': {
         const rule = rulesOf(found.table).checks.find(({ name }) => name === found.name)!;
-        return `CHECK (${deparse(rule.expression, table, pretty)})`;
+        const suffix = found.check.notValid === true ? ' NOT VALID' : '';
+        return `CHECK (${deparse(rule.expression, table, pretty)})${suffix}`;
       }
       case 'f': {
         const { key } = found;
@@ -387,6 +388,7 @@ export class CatalogObjects implements CatalogAccess {
           ...(key.onDelete === 'no action' ? [] : [` ON DELETE ${key.onDelete.toUpperCase()}${set}`]),
           ...(key.deferrable === undefined ? [] : [' DEFERRABLE']),
           ...(key.deferrable === 'deferred' ? [' INITIALLY DEFERRED'] : []),
+          ...(key.notValid === true ? [' NOT VALID'] : []),
         ].join('');
       }
     }

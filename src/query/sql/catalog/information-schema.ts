@@ -229,7 +229,9 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
         constraint_catalog: session.database,
         constraint_schema: objects.schemaName(constraint.table.table.schema),
         constraint_name: constraint.name,
-        check_clause: objects.constraintDefinition(constraint.oid, false)!.replace(/^CHECK \((.*)\)$/s, '$1'),
+        check_clause: objects
+          .constraintDefinition(constraint.oid, false)!
+          .replace(/^CHECK \((.*)\)(?: NOT VALID)?$/s, '$1'),
       };
     }
   },

@@ -323,7 +323,7 @@ function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<Sys
     else if (constraint.kind === 'u') {
       yield { ...row, conkey: numbers(constraint.index.parts.map(({ column }) => column!)) };
     } else if (constraint.kind === 'c') {
-      yield { ...row, conkey: null, conbin: 'expression' };
+      yield { ...row, convalidated: constraint.check.notValid !== true, conkey: null, conbin: 'expression' };
     } else {
       const { key } = constraint;
       const parent = constraint.table.related.get(key.references)!.table;
@@ -334,6 +334,7 @@ function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<Sys
       );
       yield {
         ...row,
+        convalidated: key.notValid !== true,
         condeferrable: key.deferrable !== undefined,
         condeferred: key.deferrable === 'deferred',
         conindid: referenced?.oid ?? 0,

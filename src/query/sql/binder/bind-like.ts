@@ -1,0 +1,86 @@
+/** LIKE in CREATE TABLE: what a new table takes over from one that is there (PostgreSQL's expandTableLikeClause). */
+
+import type { Constraint, IndexElem, IndexStmt, Node, TableLikeClause } from '@pgsql/types';
+import type { Column, Index, Table } from '../../../models/relational/table.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
+
+/** The tables that clauses of a statement name. */
+export type Likes = ReadonlyMap<object, CatalogTable>;
+
+const CONSTRAINTS = 1 << 2;
+const DEFAULTS = 1 << 3;
+const GENERATED = 1 << 4;
+const IDENTITY = 1 << 5;
+const INDEXES = 1 << 6;
+const COMMENTS = 1;
+
+export interface LikeParts {
+  readonly columns: readonly { readonly column: Column; readonly identity: Column['identity'] }[];
+  /** CHECK, PRIMARY KEY and UNIQUE. */
+  readonly constraints: readonly Constraint[];
+  readonly indexes: readonly IndexStmt[];
+}
+
+export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTable): LikeParts {
+  const has = (part: number): boolean => (options & part) !== 0;
+  const columns = table.columns.map((column) => {
+    const { name, type, modifier, notNull, generated, identity, comment } = column;
+    const value = has(DEFAULTS) && identity === undefined ? column.default : undefined;
+    const copy: Column = {
+      name,
+      type,
+      modifier,
+      notNull,
+      default: value,
+      ...(generated !== undefined && has(GENERATED) ? { generated } : {}),
+      ...(comment !== undefined && has(COMMENTS) ? { comment } : {}),
+    };
+    return { column: copy, identity: has(IDENTITY) ? identity : undefined };
+  });
+  const constraints: Constraint[] = [];
+  const indexes: IndexStmt[] = [];
+  if (has(CONSTRAINTS)) {
+    for (const { name, expression } of table.checks ?? []) {
+      constraints.push({ contype: 'CONSTR_CHECK', conname: name, raw_expr: expression.tree as unknown as Node });
+    }
+  }
+  if (has(INDEXES)) {
+    const nameOf = (position: number): Node => ({ String: { sval: table.columns[position]!.name } });
+    if (table.primaryKey.length > 0) {
+      constraints.push({ contype: 'CONSTR_PRIMARY', keys: table.primaryKey.map(nameOf) });
+    }
+    for (const index of table.indexes ?? []) {
+      if (!index.isConstraint) indexes.push(indexLike(index, table));
+      else {
+        constraints.push({
+          contype: 'CONSTR_UNIQUE',
+          keys: index.parts.map(({ column }) => nameOf(column!)),
+          ...(index.include.length === 0 ? {} : { including: index.include.map(nameOf) }),
+          nulls_not_distinct: !index.nullsDistinct,
+        });
+      }
+    }
+  }
+  return { columns, constraints, indexes };
+}
+
+function indexLike({ parts, include, unique, nullsDistinct, predicate }: Index, { columns }: Table): IndexStmt {
+  const element = (part: Pick<IndexElem, 'name' | 'expr' | 'ordering' | 'nulls_ordering'>): Node => ({
+    IndexElem: part,
+  });
+  return {
+    unique,
+    nulls_not_distinct: !nullsDistinct,
+    indexParams: parts.map(({ column, expression, descending, nullsFirst }) =>
+      element({
+        ...(column === undefined ? { expr: expression!.tree as unknown as Node } : { name: columns[column]!.name }),
+        ordering: descending ? 'SORTBY_DESC' : 'SORTBY_ASC',
+        nulls_ordering: nullsFirst ? 'SORTBY_NULLS_FIRST' : 'SORTBY_NULLS_LAST',
+      }),
+    ),
+    ...(include.length === 0
+      ? {}
+      : { indexIncludingParams: include.map((position) => element({ name: columns[position]!.name })) }),
+    ...(predicate === undefined ? {} : { whereClause: predicate.tree as unknown as Node }),
+  };
+}
