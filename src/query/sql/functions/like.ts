@@ -4,8 +4,34 @@
 
 import { SqlError } from '../sql-error.ts';
 
+/** A pattern of plain text and `%` only, as the texts between them. The last one that was asked for: mostly it is always the same. */
+let known: { readonly pattern: string; readonly pieces: readonly string[] | undefined } = { pattern: '', pieces: [''] };
+
+/** Undefined for a pattern that is more than plain text and `%`. */
+function piecesOf(pattern: string): readonly string[] | undefined {
+  if (known.pattern !== pattern) known = { pattern, pieces: /[_\\]/.test(pattern) ? undefined : pattern.split('%') };
+  return known.pieces;
+}
+
+/** Each piece is looked for behind the one before; the first begins the text, the last ends it. */
+function hasPieces(text: string, pieces: readonly string[]): boolean {
+  const [first] = pieces;
+  const last = pieces.length - 1;
+  if (last === 0) return text === first;
+  if (!text.startsWith(first!)) return false;
+  let at = first!.length;
+  for (let i = 1; i < last; i++) {
+    const found = text.indexOf(pieces[i]!, at);
+    if (found < 0) return false;
+    at = found + pieces[i]!.length;
+  }
+  return text.length - pieces[last]!.length >= at && text.endsWith(pieces[last]!);
+}
+
 /** Linear in text for each `%`: no pattern can make it exponential. */
 export function like(text: string, pattern: string): boolean {
+  const pieces = piecesOf(pattern);
+  if (pieces !== undefined) return hasPieces(text, pieces);
   const subject = [...text];
   const parts = parsePattern(pattern);
   let s = 0;

@@ -10,7 +10,7 @@
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
-import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
+import { type DistinctKey, distinctKey, distinctRowKey } from '../types/distinct-key.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 import type { RowFile } from '../workspace/row-file.ts';
 import { drain } from './drain.ts';
@@ -240,6 +240,10 @@ export class HashJoin extends Join {
 
   /** Undefined when a value is null, which equals nothing. */
   #hashKey(values: readonly Evaluate[], row: ExecutionRow): DistinctKey | undefined {
+    if (values.length === 1) {
+      const value = values[0]!(row, this.context);
+      return value === null ? undefined : distinctKey(this.#options.types[0]!, value);
+    }
     const found: SqlValue[] = [];
     for (const evaluate of values) {
       const value = evaluate(row, this.context);

@@ -239,8 +239,10 @@ function planCte(relation: BoundCteScan, conditions: readonly BoundExpression[],
 /** An outer join whose rows with nulls for a missing side no condition would let pass, as the join that it is then. */
 function reduced(join: BoundJoin, conditions: readonly BoundExpression[]): BoundJoin {
   const width = widthOf(join.left);
-  const rejectsLeft = conditions.some((each) => rejectsNulls(each, (index) => index < width));
-  const rejectsRight = conditions.some((each) => rejectsNulls(each, (index) => index >= width));
+  const end = widthOf(join);
+  // Conditions may speak of what is beside the join as well.
+  const rejectsLeft = conditions.some((each) => rejectsNulls(each, (index) => index >= 0 && index < width));
+  const rejectsRight = conditions.some((each) => rejectsNulls(each, (index) => index >= width && index < end));
   switch (join.type) {
     case 'left':
       return rejectsRight ? { ...join, type: 'inner' } : join;
