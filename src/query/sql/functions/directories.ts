@@ -10,6 +10,7 @@ import { DATETIME_OPERATORS } from './datetime-operators.ts';
 import { FunctionDirectory } from './definition.ts';
 import { ENUM_FUNCTIONS } from './enum-functions.ts';
 import { FORMATTING_FUNCTIONS } from './formatting-functions.ts';
+import { FURTHER_FUNCTIONS } from './further-functions.ts';
 import { JSON_FUNCTIONS, JSON_OPERATORS } from './json-functions.ts';
 import { JSON_PATH_FUNCTIONS, JSON_PATH_OPERATORS } from './json-path-functions.ts';
 import { JSON_RECORD_FUNCTIONS } from './json-records.ts';
@@ -34,6 +35,7 @@ export const FUNCTIONS = new FunctionDirectory([
   TYPE_FUNCTIONS,
   ENUM_FUNCTIONS,
   FORMATTING_FUNCTIONS,
+  FURTHER_FUNCTIONS,
   PATTERN_FUNCTIONS,
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,
