@@ -5,7 +5,7 @@ select '{1,2,3}'::int[];
 select '{ 1 , 2 }'::int[];
 select '{{1,2},{3,4}}'::int[];
 select '{{1,2},{3}}'::int[];
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '{{},{}}'::int[];
 select '{NULL,1}'::int[];
 select '{null}'::int[];
@@ -86,7 +86,7 @@ select (array[1,2])['1'];
 select (array[1,2])[1.5];
 select (array[1,2])['x'];
 select (5)[1];
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select (array[1,2])[1][1][1][1][1][1][1];
 
 -- operators
@@ -157,7 +157,7 @@ select '{{1,2},{3,4}}'::int[] || '{1,NULL}'::int[];
 select '{{1,2},{3,4}}'::int[] = '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] < '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] > '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] @> '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] <@ '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] && '{{1,2},{3,4}}'::int[];
 select '{{1,2},{3,4}}'::int[] || '{{1,2},{3,4}}'::int[];
 select '{{1,2},{3,4}}'::int[] = '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] < '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] > '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] @> '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] <@ '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] && '[0:1]={1,2}'::int[];
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '{{1,2},{3,4}}'::int[] || '[0:1]={1,2}'::int[];
 select '{{1,2},{3,4}}'::int[] = null::int[], '{{1,2},{3,4}}'::int[] < null::int[], '{{1,2},{3,4}}'::int[] > null::int[], '{{1,2},{3,4}}'::int[] @> null::int[], '{{1,2},{3,4}}'::int[] <@ null::int[], '{{1,2},{3,4}}'::int[] && null::int[];
 select '{{1,2},{3,4}}'::int[] || null::int[];
@@ -170,7 +170,7 @@ select '[0:1]={1,2}'::int[] || '{3,1}'::int[];
 select '[0:1]={1,2}'::int[] = '{1,NULL}'::int[], '[0:1]={1,2}'::int[] < '{1,NULL}'::int[], '[0:1]={1,2}'::int[] > '{1,NULL}'::int[], '[0:1]={1,2}'::int[] @> '{1,NULL}'::int[], '[0:1]={1,2}'::int[] <@ '{1,NULL}'::int[], '[0:1]={1,2}'::int[] && '{1,NULL}'::int[];
 select '[0:1]={1,2}'::int[] || '{1,NULL}'::int[];
 select '[0:1]={1,2}'::int[] = '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] < '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] > '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] @> '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] <@ '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] && '{{1,2},{3,4}}'::int[];
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '[0:1]={1,2}'::int[] || '{{1,2},{3,4}}'::int[];
 select '[0:1]={1,2}'::int[] = '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] < '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] > '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] @> '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] <@ '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] && '[0:1]={1,2}'::int[];
 select '[0:1]={1,2}'::int[] || '[0:1]={1,2}'::int[];
@@ -221,10 +221,10 @@ select array_ndims(array[[1], [2]]), array_ndims('{}'::int[]), array_dims(array[
 select array_length(array[1, 2], 1), array_length(array[1, 2], 2), array_length('{}'::int[], 1), array_length(array[1], 0), cardinality(array[[1, 2], [3, 4]]), cardinality('{}'::int[]), cardinality(null::int[]);
 select array_lower('[0:1]={1,2}'::int[], 1), array_upper('[0:1]={1,2}'::int[], 1), array_upper('{}'::int[], 1);
 select array_fill(7, array[3]), array_fill(7, array[2, 2]), array_fill(7, array[2], array[5]), array_fill(null::int, array[2]), array_fill(1, '{}');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select array_fill(7, array[-1]);
 select array_fill(7, array[null::int]);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select array_fill(7, array[2], array[1, 2]);
 select array_fill(7, null);
 select array_position(array['a', 'b', 'a'], 'a'), array_position(array['a', 'b', 'a'], 'a', 2), array_position(array[1, null], null), array_position(array[1], 2), array_positions(array[1, 2, 1], 1), array_positions(array[1], 5), array_positions(null::int[], 1);
@@ -257,12 +257,12 @@ select generate_subscripts(array[1], 3);
 -- 15: PostgreSQL 18 has changed this
 select array_agg(x), array_agg(x order by x desc), array_agg(distinct x), array_agg(x) filter (where x > 1) from (values (1), (3), (1), (null)) v (x);
 select array_agg(array[x, x + 1]) from (values (1), (2)) v (x);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select array_agg(a) from (values (array[1]), (array[1, 2])) v (a);
 select array_agg(x) from (values (1)) v (x) where false;
 select array(select x from (values (2), (1)) v (x) order by x), array(select 1 where false);
 select array(select 1, 2);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select array(select array[1, 2]);
 select array_agg(x::text || '!') from generate_series(1, 3) x;
 -- 15: PostgreSQL 18 has changed this
@@ -299,17 +299,17 @@ update a set n[1] = 'x' where id = 1;
 update a set n[null] = 1 where id = 1;
 -- awaits: assigning to a part of a column
 insert into a (id, n[1], n[2]) values (4, 1, 2) returning n;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id from a where 20 = any (n);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id, n[1], n[2:3], cardinality(n) from a order by id;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id, x from a, unnest(n) x order by id, x nulls last;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id from a where n @> '{20}';
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update a set n = n || 99 where n is not null returning id, n;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update a set t = array_append(t, 'z') returning id, t;
 insert into a (id, n) values (5, '{x}');
 insert into a (id, n) values (5, 5);

@@ -377,7 +377,7 @@ select extract(epoch from timestamp '2024-02-29 12:34:56.789'), pg_typeof(extrac
 select extract(epoch from timestamptz '2024-02-29 12:34:56.789+00'), pg_typeof(extract(epoch from timestamptz '2024-02-29 12:34:56.789+00'));
 select extract(epoch from interval '1 year 2 mons 3 days 04:05:06.789'), pg_typeof(extract(epoch from interval '1 year 2 mons 3 days 04:05:06.789'));
 select date_part('epoch', timestamp '2024-02-29 12:34:56.789');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select date_part('epoch', interval '1 year 2 mons 3 days 04:05:06.789');
 select date_part('epoch', date '2024-02-29');
 select extract(hour from date '2024-02-29'), pg_typeof(extract(hour from date '2024-02-29'));
@@ -541,10 +541,10 @@ select extract(epoch from timestamp 'infinity'), extract(year from timestamp '-i
 select extract(day from timestamp 'infinity');
 select extract(hour from date 'infinity');
 select extract('year' from date '2024-01-01');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select extract(year from '2024-01-01');
 select extract(epoch from interval '1 year'), extract(epoch from interval '1 month'), extract(day from interval '40 days'), extract(month from interval '15 months'), extract(hour from interval '30 hours'), extract(second from interval '-1.5 s');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select extract(year from 5);
 
 -- date_trunc, date_bin
@@ -574,7 +574,7 @@ select date_trunc('day', interval '1 year 2 mons 3 days 04:05:06.789');
 select date_trunc('day', timestamptz '2024-02-29 12:34:56.789+00', 'Australia/Sydney');
 select date_trunc('week', timestamp '2024-02-29 12:34:56.789');
 select date_trunc('week', timestamptz '2024-02-29 12:34:56.789+00');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select date_trunc('week', interval '1 year 2 mons 3 days 04:05:06.789');
 select date_trunc('week', timestamptz '2024-02-29 12:34:56.789+00', 'Australia/Sydney');
 select date_trunc('month', timestamp '2024-02-29 12:34:56.789');
@@ -601,13 +601,13 @@ select date_trunc('millennium', timestamp '2024-02-29 12:34:56.789');
 select date_trunc('millennium', timestamptz '2024-02-29 12:34:56.789+00');
 select date_trunc('millennium', interval '1 year 2 mons 3 days 04:05:06.789');
 select date_trunc('millennium', timestamptz '2024-02-29 12:34:56.789+00', 'Australia/Sydney');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select date_trunc('dow', timestamp '2024-02-29 12:34:56.789');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select date_trunc('dow', timestamptz '2024-02-29 12:34:56.789+00');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select date_trunc('dow', interval '1 year 2 mons 3 days 04:05:06.789');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select date_trunc('dow', timestamptz '2024-02-29 12:34:56.789+00', 'Australia/Sydney');
 select date_trunc('nope', timestamp '2024-02-29 12:34:56.789');
 select date_trunc('nope', timestamptz '2024-02-29 12:34:56.789+00');
@@ -618,7 +618,7 @@ select date_trunc('hour', time '12:34'), pg_typeof(date_trunc('hour', time '12:3
 select date_trunc('day', timestamp 'infinity');
 select date_trunc('century', timestamp '0055-08-10 BC');
 select date_bin('15 minutes', timestamp '2020-02-11 15:44:17', timestamp '2001-01-01'), date_bin('15 minutes', timestamptz '2020-02-11 15:44:17+00', '2001-01-01');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select date_bin('1 month', timestamp '2020-02-11', timestamp '2001-01-01');
 select date_bin('0 s', timestamp '2020-02-11', timestamp '2001-01-01');
 select date_bin('-1 day', timestamp '2020-02-11', timestamp '2001-01-01');
@@ -626,7 +626,7 @@ select date_bin('7 days', timestamp '2000-12-25', timestamp '2001-01-01');
 
 -- making and ageing
 select age(timestamp '2001-04-10', timestamp '1957-06-13'), age(timestamp '2024-03-31', timestamp '2024-02-29'), age(timestamp '2024-02-29', timestamp '2024-03-31'), age(timestamp '2024-01-01 00:00', timestamp '2023-12-31 23:59:59.5');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select age(timestamp '2024-01-01', timestamp 'infinity');
 select age(date '2024-01-01', date '2023-01-01'), age(current_date) = interval '0';
 select make_date(2024, 2, 29), make_date(-44, 3, 15);
@@ -640,18 +640,18 @@ select make_timestamp(2024, 2, 30, 8, 15, 23.5);
 select make_timestamptz(2024, 2, 29, 8, 15, 23.5), make_timestamptz(2024, 2, 29, 8, 15, 23.5, 'Asia/Tokyo');
 select make_timestamptz(2024, 2, 29, 8, 15, 23.5, 'nope');
 select make_interval(days => 10), make_interval(1, 2, 3, 4, 5, 6, 7.5), make_interval(), make_interval(secs => -1.5);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select make_interval(years => 999999999);
 select justify_days(interval '35 days'), justify_hours(interval '27 hours'), justify_interval(interval '1 mon -1 hour'), justify_interval(interval '-35 days 50 hours'), justify_days(interval '-35 days');
 select isfinite(date '2024-01-01'), isfinite(timestamp 'infinity'), isfinite(interval '1 day'), isfinite(timestamptz '-infinity');
 select to_timestamp(0), to_timestamp(1284352323.5), to_timestamp(-1), to_timestamp('Infinity');
 select to_timestamp('NaN');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select to_timestamp(1e20);
 select now() = current_timestamp, current_date = now()::date, localtimestamp = now()::timestamp, transaction_timestamp() = now(), statement_timestamp() >= now(), clock_timestamp() >= now();
 select pg_typeof(now()), pg_typeof(current_date), pg_typeof(current_time), pg_typeof(localtime), pg_typeof(localtimestamp), pg_typeof(timeofday()), pg_typeof(clock_timestamp());
 select length(current_timestamp(0)::text) <= 25, pg_typeof(current_time(2)), pg_typeof(localtime(1)), pg_typeof(localtimestamp(2));
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select current_timestamp(7) is not null;
 select current_timestamp();
 
@@ -664,7 +664,7 @@ select (time '10:00', time '11:00') overlaps (time '10:30', time '12:00');
 select (timestamp '2024-01-01', null) overlaps (timestamp '2024-01-01', timestamp '2024-01-02');
 select (null, null) overlaps (date '2024-01-01', date '2024-01-02');
 select (timestamp '2024-01-03', timestamp '2024-01-01') overlaps (timestamp '2024-01-02', interval '1 hour');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select (1, 2) overlaps (2, 3);
 -- awaits: overlaps
 select (timetz '10:00+00', timetz '11:00+00') overlaps (timetz '10:30+00', timetz '12:00+00');

@@ -40,7 +40,7 @@ select '12'::date;
 select '1.5'::date;
 select '2024-02-30'::date;
 select '99999-01-01'::date;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'tomorrow yesterday'::date;
 select '2024-02-29T10:00:00Z'::date;
 select '2024-02-29 10:00 PST'::date;
@@ -97,9 +97,9 @@ select '04:05:06 PST'::time, '04:05:06 PST'::time(2);
 select '04:05:06 PST'::timetz;
 select '2003-04-12 04:05:06 America/New_York'::time, '2003-04-12 04:05:06 America/New_York'::time(2);
 select '2003-04-12 04:05:06 America/New_York'::timetz;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '04:05:06 America/New_York'::time, '04:05:06 America/New_York'::time(2);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '04:05:06 America/New_York'::timetz;
 select '04:05:06+15:59'::time, '04:05:06+15:59'::time(2);
 select '04:05:06+15:59'::timetz;
@@ -111,9 +111,9 @@ select 'noon'::time, 'noon'::time(2);
 select 'noon'::timetz;
 select '1'::time, '1'::time(2);
 select '1'::timetz;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '1:'::time, '1:'::time(2);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '1:'::timetz;
 select ':1'::time, ':1'::time(2);
 select ':1'::timetz;
@@ -167,17 +167,17 @@ select 'infinity'::timestamp;
 select 'infinity'::timestamptz;
 select '-infinity'::timestamp;
 select '-infinity'::timestamptz;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '+infinity'::timestamp;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '+infinity'::timestamptz;
 select 'epoch'::timestamp;
 select 'epoch'::timestamptz;
 select ''::timestamp;
 select ''::timestamptz;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'today 25:00'::timestamp;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'today 25:00'::timestamptz;
 select '2024-02-29 12:34:56 Europe/Berlin'::timestamp;
 select '2024-02-29 12:34:56 Europe/Berlin'::timestamptz;
@@ -213,9 +213,9 @@ select '2024/02/29 12:34'::timestamp;
 select '2024/02/29 12:34'::timestamptz;
 select '29.02.2024 12:34'::timestamp;
 select '29.02.2024 12:34'::timestamptz;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-02-29 12:34:56 UTC+3'::timestamp;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-02-29 12:34:56 UTC+3'::timestamptz;
 select '2024-02-29 12:34:56 EST5EDT'::timestamp;
 select '2024-02-29 12:34:56 EST5EDT'::timestamptz;
@@ -229,10 +229,10 @@ select '2024-02-29 23:59:59.9999995'::timestamp(0), '12:34:56.7891235'::time(0),
 select '2024-02-29 23:59:59.9999995'::timestamp(1), '12:34:56.7891235'::time(1), '1 day 00:00:01.2345675'::interval(1);
 select '2024-02-29 23:59:59.9999995'::timestamp(3), '12:34:56.7891235'::time(3), '1 day 00:00:01.2345675'::interval(3);
 select '2024-02-29 23:59:59.9999995'::timestamp(6), '12:34:56.7891235'::time(6), '1 day 00:00:01.2345675'::interval(6);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-01'::timestamp(7);
 select '2024-01-01'::timestamp(-1);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '1 s'::interval(9);
 
 -- interval
@@ -272,7 +272,7 @@ select '1.5'::interval;
 select '1e2'::interval;
 select '100:00:00'::interval;
 select '1 day 25:00:00'::interval;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '999999999 years'::interval;
 select '178000000 years'::interval;
 select '-178000000 years'::interval;
@@ -295,10 +295,10 @@ select '0.1 us'::interval;
 select '1.2345678 s'::interval;
 select '1 month 30 days 24:00'::interval;
 select '-1 year -2 mons +3 days'::interval;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'PT'::interval;
 select 'P'::interval;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'P1'::interval;
 select '1 day, 2 hours'::interval;
 select '1:2:3:4'::interval;
@@ -310,7 +310,7 @@ select interval '1' hour;
 select interval '1' minute;
 select interval '1' second;
 select interval '1-2' year to month;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select interval '1 2' day to hour;
 select interval '1 2:03' day to minute;
 select interval '1 2:03:04.567' day to second;
@@ -373,7 +373,7 @@ select '01/02/03'::date;
 select '13/02/2003'::date;
 select '02/13/2003'::date;
 show datestyle;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set datestyle = 'nope';
 set datestyle = 'ISO, ISO';
 set datestyle to iso, mdy;
@@ -386,7 +386,7 @@ set intervalstyle = 'sql_standard';
 select '1 year 2 mons -3 days 4:05:06.7'::interval, '-1 day'::interval, '0'::interval, '1 mon'::interval, '-0.5 s'::interval, '1 day 2 hours'::interval, '-1 year -2 mons'::interval;
 set intervalstyle = 'iso_8601';
 select '1 year 2 mons -3 days 4:05:06.7'::interval, '-1 day'::interval, '0'::interval, '1 mon'::interval, '-0.5 s'::interval, '1 day 2 hours'::interval, '-1 year -2 mons'::interval;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set intervalstyle = 'nope';
 reset intervalstyle;
 
@@ -400,22 +400,22 @@ select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '
 set timezone = 'Europe/London';
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
 set timezone = 'EST';
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
 set timezone = 'EST5EDT';
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set timezone = '+05:30';
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set timezone = '-3';
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set timezone = '5';
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
 set timezone = 'Etc/GMT+3';
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
@@ -426,18 +426,18 @@ select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '
 set timezone = 'Pacific/Apia';
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
 set timezone = 'CET';
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
 -- awaits: this value of timezone
 set time zone interval '-08:00' hour to minute;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 show timezone;
 set time zone default;
 set time zone local;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set time zone -7.5;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz;
 set timezone = 'UTC';

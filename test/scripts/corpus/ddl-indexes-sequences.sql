@@ -16,7 +16,7 @@ create unique index i6 on t (a);
 create unique index i7 on t (id, a);
 create unique index i8 on t (lower(b));
 create unique index i8b on t (b, a);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create unique index i9 on t (c);
 create unique index i10 on t (a) where id > 3;
 create index i11 on t using btree (a);
@@ -34,11 +34,11 @@ create index i16 on t (count(a));
 create index i16 on t ((select 1));
 create index i16 on t (random());
 create index i16 on t (now());
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create index i16 on t (a) where random() > 0.5;
 create index i16 on t (a) where count(*) > 1;
 create index i16 on t (a) where a;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create index i16 on t (a, a);
 create index i16 on t (a) include (nope);
 create index i16 on t (a) include ((a + 1));
@@ -56,7 +56,7 @@ create index i21 on t (a) tablespace nope;
 create index i22 on t (e);
 create index i23 on t (f);
 create index i24 on t (d, (a is null), upper(b), (b || 'x'));
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create unique index i25 on t (c) nulls not distinct;
 create unique index i26 on t (d) nulls not distinct where id < 3;
 insert into t (id, a, b) values (10, 5, 'x');
@@ -74,10 +74,9 @@ select id from t order by a desc, b asc nulls first, id;
 select id from t order by a nulls first, id limit 2;
 select max(a), min(a) from t;
 select id from t where e = '{1}' order by id;
--- awaits: to be mended
 select id from t where (a, b) > (5, 'x') order by id;
 select id from t where d between '2024-01-01' and '2024-01-31' order by id;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select indexname, indexdef from pg_indexes where tablename = 't' order by indexname;
 select pg_get_indexdef('i3'::regclass), pg_get_indexdef('i3'::regclass, 1, true), pg_get_indexdef('i24'::regclass, 3, true);
 drop index i1;
@@ -144,11 +143,11 @@ select nextval('s6');
 create sequence s7 increment 10 start 1000000000000;
 select nextval('s7'), nextval('s7');
 select currval('s5');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select currval('nope');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('nope');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('t');
 select nextval(null);
 select setval('s1', 100), nextval('s1');
@@ -174,14 +173,14 @@ alter sequence s1 owned by t.a;
 alter sequence s1 owned by t.nope;
 alter sequence s1 owned by none;
 alter sequence s1 rename to s1b;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('s1');
 select nextval('s1b') > 0;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select last_value, is_called from s2;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from s4;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select sequencename, start_value, min_value, max_value, increment_by, cycle, cache_size, last_value from pg_sequences where sequencename in ('s2', 's3', 's4') order by 1;
 create table q (id int default nextval('s2'), n text);
 insert into q (n) values ('a'), ('b') returning *;
@@ -195,7 +194,7 @@ select nextval('z_id_seq');
 insert into z default values returning *;
 drop sequence z_id_seq;
 drop table z;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('z_id_seq');
 drop sequence if exists nope, s3;
 drop sequence nope;
@@ -211,21 +210,21 @@ commit;
 select nextval('s8');
 begin;
 alter sequence s8 restart with 500;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('s8');
 rollback;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('s8');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select lastval();
 create sequence s9 owned by t.a;
 drop table t cascade;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('s9');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 insert into s8 values (1);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update s8 set last_value = 5;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 delete from s8;
 create table s8 (a int);

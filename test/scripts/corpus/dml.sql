@@ -41,13 +41,13 @@ insert into t (id, nope) values (1, 2);
 insert into t (id, id) values (1, 2);
 insert into t (id, a) values (1);
 insert into t (id) values (1, 2);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 insert into t values (1, 2, 'x', 3, 4, 5);
 insert into t (id, a) select 1;
 insert into t (id) select 1, 2;
 insert into nope values (1);
 insert into t (id) values (count(*));
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 insert into t (id) values (id);
 insert into t (id) values (500), ('x');
 insert into t (id) values (500), (501.4), ('502') returning id;
@@ -95,7 +95,7 @@ insert into t (id) values (1) on conflict (id) do update set id = 2;
 insert into t (id) values (1) on conflict (id) do update set a = b;
 insert into t (id) values (1) on conflict (id) do update set a = a + 1 returning a;
 insert into t (id) values (1) on conflict (id) do update set a = id;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 insert into t (id) values (1) on conflict (id) do update set a = 2000;
 insert into t (id) values (800), (800) on conflict (id) do update set a = 1;
 insert into t (id) values (801), (801) on conflict (id) do nothing returning id;
@@ -118,9 +118,9 @@ insert into t (id) values (1) on conflict (id) do update set b = excluded.nope;
 insert into t (id) values (1) on conflict (id) do update set b = (select excluded.id::text || t.id) returning b;
 
 -- update
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set a = 1 where id = 1 returning *;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set a = a + 1, b = b || 'x' where id in (1, 2) returning id, a, b;
 update t set a = default, c = null where id = 2 returning a, c, g;
 update t as x set a = x.id where x.id < 4 returning x.id, x.a;
@@ -141,7 +141,7 @@ update t set a = u.n from u join k on k.x = u.n where t.id = u.t_id returning t.
 update t set id = 1000 where id = 700 returning id;
 update t set id = 1 where id = 2;
 update t set id = id + 10000 where id between 200 and 202 returning id;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set a = 5000 where id = 1;
 update t set b = null where id = 1;
 update t set g = 1 where id = 1;
@@ -155,9 +155,9 @@ update nope set a = 1;
 update t set t.a = 1;
 update t set a = count(*);
 update t set a = 1 where count(*) > 1;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set (a, b) = (1);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set (a, b) = (1, 2, 3);
 update t set a = 1 from t;
 update t set a = 1 from u where id = 1;

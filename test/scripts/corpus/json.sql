@@ -58,13 +58,13 @@ select '01'::json;
 select '01'::jsonb;
 select '1.'::json;
 select '1.'::jsonb;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '.5'::json;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '.5'::jsonb;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '+1'::json;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '+1'::jsonb;
 select 'NaN'::json;
 select 'NaN'::jsonb;
@@ -110,7 +110,7 @@ select '[10, "x", {"a": null}]'::json -> 2, '[10, "x", {"a": null}]'::json ->> 2
 select '[10, "x", {"a": null}]'::json -> -1, '[10, "x", {"a": null}]'::json ->> -1;
 select '[10, "x", {"a": null}]'::json -> -3, '[10, "x", {"a": null}]'::json ->> -3;
 select '[10, "x", {"a": null}]'::json -> 5, '[10, "x", {"a": null}]'::json ->> 5;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '[10, "x", {"a": null}]'::json -> '0', '[10, "x", {"a": null}]'::json ->> '0';
 select '[10, "x", {"a": null}]'::json -> 'a', '[10, "x", {"a": null}]'::json ->> 'a';
 select '{"a": 1, "b": {"c": [10, 20, {"d": null}]}, "e": "x", "f": null, "0": "zero"}'::json #> '{b,c,1}', '{"a": 1, "b": {"c": [10, 20, {"d": null}]}, "e": "x", "f": null, "0": "zero"}'::json #>> '{b,c,1}';
@@ -127,13 +127,13 @@ select json_typeof('{"a": 1, "b": {"c": [10, 20, {"d": null}]}, "e": "x", "f": n
 select json_array_length('[1,2,3]'), json_array_length('[]');
 select json_array_length('{}');
 select json_array_length('1');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from json_array_elements('[1, "a", null, [2], {"a": 1}]');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from json_array_elements_text('[1, "a", null, [2]]') with ordinality;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select json_array_elements('{}');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select json_array_elements('5');
 select * from json_object_keys('{"a": 1, "b": {"c": [10, 20, {"d": null}]}, "e": "x", "f": null, "0": "zero"}');
 select json_object_keys('[]');
@@ -148,7 +148,7 @@ select to_json(x) from (values (1, 'a')) x (n, t);
 select json_build_array(1, 'a', null, array[1, 2], true, '{"x": 1}'::json);
 select json_build_object('a', 1, 'b', null, 3, array[1]);
 select json_build_object('a');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select json_build_object(null, 1);
 select json_build_object(), json_build_array();
 select json_object('{a, 1, b, null}'), json_object('{{a, 1}, {b, 2}}'), json_object('{a, b}', '{1, 2}');
@@ -196,9 +196,9 @@ select jsonb_typeof('{"a": 1, "b": {"c": [10, 20, {"d": null}]}, "e": "x", "f": 
 select jsonb_array_length('[1,2,3]'), jsonb_array_length('[]');
 select jsonb_array_length('{}');
 select jsonb_array_length('1');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from jsonb_array_elements('[1, "a", null, [2], {"a": 1}]');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from jsonb_array_elements_text('[1, "a", null, [2]]') with ordinality;
 select jsonb_array_elements('{}');
 select jsonb_array_elements('5');
@@ -318,7 +318,7 @@ select jsonb_set_lax('{"a": 1}', '{a}', null, true, 'delete_key');
 select jsonb_set_lax('{"a": 1}', '{a}', null, true, 'return_target');
 select jsonb_set_lax('{"a": 1}', '{a}', null, true, 'raise_exception');
 select jsonb_set_lax('{"a": 1}', '{a}', null, true, 'nope');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select jsonb_set_lax('{"a": 1}', '{a}', '5', true, null);
 select jsonb_insert('[1, 2]', '{0}', '9');
 select jsonb_insert('[1, 2]', '{0}', '9', true);
@@ -331,7 +331,7 @@ select jsonb_insert('1', '{a}', '2');
 select jsonb_pretty('{"a": [1, {"b": null}], "c": {}, "d": []}');
 select ('{"a": {"b": [1, 2]}}'::jsonb)['a']['b'][1], ('[1, 2]'::jsonb)[-1], ('{"a": 1}'::jsonb)['z'], ('1'::jsonb)['a'];
 select ('{"a": 1}'::json)['a'];
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select ('[1, 2, 3]'::jsonb)[0:1];
 create table j (id int primary key, d jsonb);
 insert into j values (1, '{"a": {"b": 1}}'), (2, '[1, 2]'), (3, null);
@@ -343,12 +343,12 @@ update j set d[5] = '"x"' where id = 2 returning d;
 update j set d['n'] = '1' where id = 3 returning d;
 -- awaits: assigning to a part of a column
 update j set d['a']['b']['c'] = '1' where id = 1;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select d ->> 'a' from j where d ? 'a';
 select id, d -> 'a' ->> 'b' as b from j where d @> '{"a": {"b": 1}}' order by id;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id from j order by d nulls first, id;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select d, count(*) from j group by d;
 select '5'::jsonb::int, '1.5'::jsonb::numeric, 'true'::jsonb::boolean, '1.5'::jsonb::int;
 select '"5"'::jsonb::int;

@@ -6,10 +6,10 @@ select '192.168.1.5/24'::inet;
 select '192.168.1.5/24'::cidr;
 select '192.168.0.0/16'::inet;
 select '192.168.0.0/16'::cidr;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '10/8'::inet;
 select '10/8'::cidr;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '10.1.2/24'::inet;
 select '10.1.2/24'::cidr;
 select '10'::inet;
@@ -40,9 +40,9 @@ select '1.2.3.4/'::inet;
 select '1.2.3.4/'::cidr;
 select '1.2.3.4/-1'::inet;
 select '1.2.3.4/-1'::cidr;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '1.2.3.4 '::inet;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '1.2.3.4 '::cidr;
 select '2001:DB8::0001'::inet;
 select '2001:DB8::0001'::cidr;
@@ -71,7 +71,7 @@ select '2001:db8::1/64'::inet::text, '2001:db8::1/64'::inet::varchar;
 select '10.0.0.5'::inet - '10.0.0.1'::inet, '255.255.255.255'::inet - 1;
 select '255.255.255.255'::inet + 1;
 select '10.0.0.1'::inet & '::1'::inet;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '10.0.0.1'::inet - '::1';
 select set_masklen('10.0.0.1'::inet, 40);
 select set_masklen('10.1.2.3/16'::cidr, 8);
@@ -80,7 +80,7 @@ select inet_same_family('10.0.0.1', '::1'), inet_merge('192.168.1.5/24', '192.16
 -- awaits: inet_merge
 select inet_merge('10.0.0.1', '::1');
 select x from (values ('10.0.0.1'::inet), ('9.0.0.0/8'), ('10.0.0.0/8'), ('::1'), ('10.0.0.0/16')) v (x) order by x;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select abbrev('10.1.0.0/16'::cidr), '10.0.0.1/32'::inet, '10.0.0.1/32'::cidr, inet '10.0.0.1'::cidr;
 select max(x), min(x) from (values ('10.0.0.1'::inet), ('9.0.0.0/8')) v (x);
 -- awaits: type macaddr
@@ -118,14 +118,14 @@ select '\1'::bytea;
 select ''::bytea;
 select '\X00'::bytea;
 select '\x01'::bytea || '\x02', '\x01'::bytea || null;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select get_byte('\x010203', 1), set_byte('\x010203', 1, 255), get_bit('\x01', 0), set_bit('\x00', 7, 1);
 select get_byte('\x01', 1);
 select get_byte('\x01', -1);
 select set_byte('\x01', 0, 256);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select get_bit('\x01', 8);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select set_bit('\x01', 0, 2);
 select bit_count('\xff01'::bytea), length('\x0102'::bytea), octet_length('\x0102'::bytea), bit_length('\x0102'::bytea);
 select md5('\x'::bytea), sha256('\x'), encode(sha224(''), 'hex'), encode(sha512('a'), 'base64');
@@ -133,7 +133,7 @@ select substr('\x010203'::bytea, 2), substr('\x010203'::bytea, 2, 1), substring(
 select string_agg(x, '\x2c') from (values ('\x61'::bytea), ('\x62')) v (x);
 set bytea_output = 'escape';
 select '\x00015c61ff'::bytea;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set bytea_output = 'nope';
 reset bytea_output;
 select x from (values ('\x01'::bytea), ('\x'), ('\x0100'), ('\xff')) v (x) order by x;
@@ -180,15 +180,15 @@ select 'a' is true;
 -- object identifiers
 select 'pg_class'::regclass, 'pg_catalog.pg_class'::regclass, 1259::regclass, 999999::regclass, '-'::regclass, 0::regclass;
 select 'nope'::regclass;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'a.b.c.d'::regclass;
 select to_regclass('pg_class'), to_regclass('nope'), to_regtype('integer'), to_regtype('nope');
 select 'integer'::regtype, 'int4'::regtype::oid, 'varchar(5)'::regtype, 'text[]'::regtype, 23::regtype, 'timestamp with time zone'::regtype;
 select 'nope'::regtype;
 select 'pg_class'::regclass::oid, 'pg_class'::regclass = 1259, 'pg_type'::regclass::int;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'sum(integer)'::regprocedure, 'now'::regproc;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'abs'::regproc;
 select 'public'::regnamespace, 'pg_catalog'::regnamespace;
 select 'nope'::regnamespace;
@@ -201,11 +201,11 @@ select 5::oid + 1;
 select 1::smallint::oid, 1::bigint::oid, 4294967296::oid;
 select 'abc'::oid;
 select oid::int from pg_class where oid = 1259;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select pg_typeof(tableoid), tableoid::regclass from pg_class where relname = 'pg_class';
 select 'a'::cstring;
 select null::void;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'x'::unknown, pg_typeof('x'), pg_typeof(null);
 select 1::nope;
 select 1::public.nope;

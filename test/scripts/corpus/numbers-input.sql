@@ -40,7 +40,7 @@ select '1e-400'::smallint;
 select '3.4028235e38'::smallint;
 select '3.5e38'::smallint;
 select '1e-46'::smallint;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '123456789012345678901234567890.123456789'::smallint;
 
 -- integer
@@ -83,7 +83,7 @@ select '1e-400'::integer;
 select '3.4028235e38'::integer;
 select '3.5e38'::integer;
 select '1e-46'::integer;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '123456789012345678901234567890.123456789'::integer;
 
 -- bigint
@@ -126,7 +126,7 @@ select '1e-400'::bigint;
 select '3.4028235e38'::bigint;
 select '3.5e38'::bigint;
 select '1e-46'::bigint;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '123456789012345678901234567890.123456789'::bigint;
 
 -- numeric
@@ -296,7 +296,7 @@ select '1e-400'::oid;
 select '3.4028235e38'::oid;
 select '3.5e38'::oid;
 select '1e-46'::oid;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '123456789012345678901234567890.123456789'::oid;
 
 -- constants: the type follows from the digits
@@ -348,9 +348,9 @@ select 1::numeric(1001);
 select 1::numeric(-1);
 select 1::numeric(5,1001);
 select 1::numeric(5,-1001);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 1::numeric(1,2,3);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 1::numeric(a);
 
 -- shortest digits of binary floating point
@@ -384,17 +384,17 @@ select 1e-5::float4, 1e-5::float4::text, 1e-5::float4::float8;
 select 3.4e38::float4, 3.4e38::float4::text, 3.4e38::float4::float8;
 select 1.17549435e-38::float4, 1.17549435e-38::float4::text, 1.17549435e-38::float4::float8;
 select 1e-45::float4, 1e-45::float4::text, 1e-45::float4::float8;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set extra_float_digits = -15;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set extra_float_digits = -3;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set extra_float_digits = 0;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
 set extra_float_digits = 1;
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
@@ -402,7 +402,7 @@ set extra_float_digits = 2;
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
 set extra_float_digits = 3;
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set extra_float_digits = 4;
 reset extra_float_digits;
 select 0.1::float4::float8;

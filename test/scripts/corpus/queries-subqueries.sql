@@ -31,7 +31,7 @@ select g, (select count(*) from u) as n from t group by g order by g;
 select g, sum(v), (select max(t2.v) from t t2 where t2.g = t.g) as m from t group by g order by g;
 select g from t group by g having sum(v) > (select avg(v) from t) order by g;
 select case when (select true) then 'y' else 'n' end, coalesce((select null::int), 5);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select (select sum(t.v)) from t;
 select (select sum(t.v + u.w) from u) from t order by 1;
 select (select count(*) from none), (select max(v) from none);
@@ -95,16 +95,16 @@ select id, v >= all (select v from t) as m, v <= any (select v from t) as a from
 select (1, 2) = any (select id, g from t), (1, 1) = any (select id, g from t), (1, 1) < all (select id, id from t where id > 1);
 select (1, 2) > all (select 1, 1), (1, null) > any (select 1, 1), (1, null) = any (select 2, 2);
 select 1 = any (select 'a');
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 1 + any (select 1);
 select 1 = all (select 1, 2);
 select (1, 2) = (select 1, 2), (1, 2) < (select 1, 3), (1, 2) = (select 1, 2 where false), (1, null) = (select 1, 2);
 -- awaits: record
 select (1, 2) = (select 1);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select (1, 2) = (select 1, 2, 3);
 select (1, 2) = (select id, g from t);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select row(1, 2) = row(1, 2), (1, 2) < (1, 3), (1, null) = (1, 2), (1, null) = (2, 2), (1, 2) <> (1, 2), (1, null) is null, (null, null) is null, (1, 2) is not null, (1, null) is not null;
 select (1, 2) = (1, 2, 3);
 select (1, 'a') = (1, 2);
@@ -127,9 +127,9 @@ select * from (select 1 as a, 2 as a) x;
 select a from (select 1 as a, 2 as a) x;
 select * from (select 1) x (a, b);
 select * from (select 1, 2) x (a);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from (select 1);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from (values (1));
 select x.* from (select t.*, u.w from t join u on u.t_id = t.id) x order by x.id, x.w;
 select * from (select * from (select * from t where g = 1) x where v > 2) y;
@@ -148,7 +148,7 @@ select id from (select generate_series(1, 3) as id) x where id > 1;
 select count(select 1);
 select id from t where (select id);
 select id from t where max(v) > (select 1);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id from t where id in (select max(t.id));
 select (select id from nope);
 select (select t.nope from t limit 1);
@@ -166,7 +166,7 @@ update none set (id, v) = (select 7);
 update none set (id, v) = (select 1, 2 where false) returning *;
 -- awaits: assigning a query to a list of columns
 update none set (id, v) = (select id, w from u);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 delete from none where id is null or id in (select id from t) returning *;
 
 -- several values of an index

@@ -135,11 +135,11 @@ begin read only;
 truncate t;
 rollback;
 begin read only;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from t for update;
 rollback;
 begin read only;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('nope');
 rollback;
 begin isolation level read uncommitted;
@@ -171,16 +171,16 @@ insert into t values (51, 1);
 rollback;
 begin read only;
 select 1;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set transaction read write;
 rollback;
 set transaction isolation level serializable;
 set transaction read only;
 begin isolation level nope;
 begin read only, read write;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 begin isolation level serializable, read only, deferrable;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 show transaction_deferrable;
 rollback;
 begin isolation level serializable read write not deferrable;
@@ -226,13 +226,13 @@ commit and chain;
 begin isolation level repeatable read;
 -- awaits: AND CHAIN
 commit and chain;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 show transaction_isolation;
 -- awaits: AND CHAIN
 rollback and chain;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 show transaction_isolation;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 commit and no chain;
 -- awaits: a prepared (two-phase) transaction
 prepare transaction 'x';
@@ -241,7 +241,7 @@ commit prepared 'x';
 begin;
 -- awaits: a prepared (two-phase) transaction
 prepare transaction 'x';
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 rollback;
 
 -- several in one string
@@ -264,12 +264,12 @@ insert into t values (77, 1); savepoint x; select 1;
 select count(*) from t where id = 77;
 insert into t values (78, 1); commit; select count(*) from t where id = 78;
 insert into t values (79, 1); rollback; select count(*) from t where id = 79;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set transaction isolation level serializable; show transaction_isolation;
 begin; set transaction isolation level serializable; show transaction_isolation; commit;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 vacuum; select 1;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 1; vacuum;
 
 -- time stands still in one
@@ -310,7 +310,7 @@ begin;
 create sequence sq;
 select nextval('sq');
 rollback;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('sq');
 create table d (a int unique);
 begin;
@@ -374,14 +374,14 @@ execute u ('a');
 prepare w (int, int) as select $2 - $1, pg_typeof($1);
 -- awaits: EXECUTE
 execute w (1, 10);
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select name, statement, parameter_types from pg_prepared_statements order by name;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 deallocate p;
 -- awaits: EXECUTE
 execute p (1);
 deallocate p;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 deallocate prepare q;
 deallocate all;
 -- awaits: EXECUTE
@@ -390,47 +390,47 @@ select $1;
 begin;
 -- awaits: DECLARE CURSOR
 declare c cursor for select id from t order by id;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch 2 from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch next from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch all from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 close c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
 rollback;
 begin;
 -- awaits: DECLARE CURSOR
 declare c scroll cursor for select id from t order by id;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch last from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch prior from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch first from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch absolute 2 from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch relative 1 from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch backward 2 from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 move 1 from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 move forward all in c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch 0 from c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 close c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 commit;
 -- awaits: DECLARE CURSOR
 declare c cursor for select 1;
@@ -447,20 +447,20 @@ close all;
 begin;
 -- awaits: DECLARE CURSOR
 declare c no scroll cursor for select id from t order by id;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch prior from c;
 rollback;
 begin;
 -- awaits: DECLARE CURSOR
 declare c cursor for select id from t where id = 1 for update;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set v = -5 where current of c returning *;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 delete from t where current of c;
 rollback;
--- awaits: to be mended
+-- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select name from pg_cursors;
