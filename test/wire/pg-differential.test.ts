@@ -38,6 +38,10 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
 
   for (const name of readdirSync(folder).filter((file) => file.endsWith('.txt'))) {
     test(`${name} holds what PostgreSQL answers`, async () => {
+      // A session of its own: a script may leave temporary relations behind.
+      await theirs.end();
+      theirs = new pg.Client(reference.config);
+      await theirs.connect();
       await theirs.query('drop schema public cascade');
       await theirs.query('create schema public');
       for (const name of await leftSchemas(theirs)) await theirs.query(`drop schema "${name}" cascade`);

@@ -108,8 +108,10 @@ export class ColumnEditor {
     const { table: current } = this.#editor;
     const generated = current.columns.find((each) => each.generated && columnNames(each.generated.tree).has(name));
     if (generated !== undefined) {
-      if (cascade) await this.drop(generated.name, true);
-      else
+      if (cascade) {
+        this.#options.notice(`drop cascades to column ${generated.name} of table ${table.name}`);
+        await this.drop(generated.name, true);
+      } else
         throw stillNeeded(`column ${name} of table ${table.name}`, `column ${generated.name} of table ${table.name}`);
     }
     for (const index of this.#editor.table.indexes ?? []) {

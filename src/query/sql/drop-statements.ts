@@ -31,7 +31,7 @@ import { quoteName } from './binder/deparse.ts';
 import { nameOfList, type QualifiedName, shownName, stringOf, stringsOf } from './binder/names.ts';
 import type { FoundRelation, RelationLookup } from './relation-lookup.ts';
 import { missingSchema } from './relation-lookup.ts';
-import type { ResultSink } from './results.ts';
+import type { Notice, ResultSink } from './results.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import { TEMPORARY } from './search-path.ts';
 import type { SessionContext } from './session-context.ts';
@@ -164,13 +164,7 @@ export class DropStatements {
           { detail: listed(lines), hint: 'Use DROP ... CASCADE to drop the dependent objects too.' },
         );
       }
-      const lines = others.map(({ title }) => `drop cascades to ${title}`);
-      sink.notice({
-        severity: 'NOTICE',
-        condition: 'successful_completion',
-        message: lines.length === 1 ? lines[0]! : `drop cascades to ${lines.length} other objects`,
-        ...(lines.length === 1 ? {} : { detail: listed(lines) }),
-      });
+      sink.notice(cascadeNotice(others.map(({ title }) => `drop cascades to ${title}`)));
     }
     // What hangs on a table first, schemas last.
     const order = ['function', 'constraint', 'default', 'index', 'table', 'type', 'sequence', 'schema'] as const;
@@ -515,6 +509,16 @@ export function relationWord({ view }: Table): 'table' | 'view' | 'materialized 
 
 function sameColumns(a: readonly (number | undefined)[], b: readonly (number | undefined)[]): boolean {
   return a.length === b.length && a.every((each) => each !== undefined && b.includes(each));
+}
+
+/** What CASCADE says of what it took along. */
+export function cascadeNotice(lines: readonly string[]): Notice {
+  return {
+    severity: 'NOTICE',
+    condition: 'successful_completion',
+    message: lines.length === 1 ? lines[0]! : `drop cascades to ${lines.length} other objects`,
+    ...(lines.length === 1 ? {} : { detail: listed(lines) }),
+  };
 }
 
 function listed(lines: readonly string[]): string {

@@ -34,7 +34,7 @@ import {
   unsupportedChange,
   withSequence,
 } from './column-editor.ts';
-import { DropStatements, relationWord } from './drop-statements.ts';
+import { cascadeNotice, DropStatements, relationWord } from './drop-statements.ts';
 import { FunctionStatements } from './function-statements.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { type FoundRelation, RelationLookup, schemaField, skipped } from './relation-lookup.ts';
@@ -378,6 +378,7 @@ export class SchemaChanges {
   ): Promise<void> {
     const { table } = editor;
     const { transaction } = this.#block;
+    const gone: string[] = [];
     for (const id of table.referencedBy ?? []) {
       const child = id === table.id ? editor.table : await readTableById(transaction!, this.#engine.keyspace, id);
       const relies = (key: ForeignKey): boolean =>
@@ -391,10 +392,7 @@ export class SchemaChanges {
         const needed = keys.map((key) => `constraint ${key.name} on table ${child.name} depends on index ${name}`);
         throw stillNeeded(object, needed.join('\n'));
       }
-      for (const key of keys) {
-        const message = `drop cascades to constraint ${key.name} on table ${child.name}`;
-        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
-      }
+      for (const key of keys) gone.push(`drop cascades to constraint ${key.name} on table ${child.name}`);
       const foreignKeys = child.foreignKeys!.filter((key) => !relies(key));
       if (id === table.id) editor.table = { ...editor.table, foreignKeys };
       else {
@@ -402,6 +400,7 @@ export class SchemaChanges {
         redefineTable(transaction!, this.#engine.keyspace, { ...child, foreignKeys });
       }
     }
+    if (gone.length > 0) sink.notice(cascadeNotice(gone));
   }
 
   // --- What rooms of schema changes share
