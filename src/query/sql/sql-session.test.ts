@@ -137,3 +137,27 @@ test('a template made before its table changed is planned again', async () => {
   await session.execute('drop table t');
   await expect(session.execute('select * from t where id = 5')).rejects.toMatchObject({ condition: 'undefined_table' });
 });
+
+test('types and functions are there after the engine was opened again, and rows keep renamed labels', async () => {
+  const session = newSession();
+  await session.execute("create type mood as enum ('sad', 'ok')");
+  await session.execute('create domain small as int check (value < 10)');
+  await session.execute('create table moods (m mood primary key, d small, all_of mood[])');
+  await session.execute("insert into moods values ('ok', 3, '{sad,ok}'), ('sad', 4, null)");
+  await session.execute("alter type mood add value 'calm' before 'ok'");
+  await session.execute("alter type mood rename value 'sad' to 'blue'");
+  await session.execute("create function shown(m mood) returns text language sql as 'select m::text || 1'");
+  session.close();
+  const again = new SqlEngine({ store: fixture.store, platform });
+  const reopened = new SqlSession(again, { user: 'orbit', database: 'actors', processId: ++sessions });
+  const [result] = await reopened.execute('select m, d, all_of::text, shown(m) from moods order by m');
+  expect(result!.rows).toEqual([
+    ['blue', 4, null, 'blue1'],
+    ['ok', 3, '{blue,ok}', 'ok1'],
+  ]);
+  await expect(reopened.execute("insert into moods values ('calm', 10)")).rejects.toMatchObject({
+    condition: 'check_violation',
+  });
+  reopened.close();
+  again.close();
+});
