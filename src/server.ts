@@ -42,6 +42,7 @@ import {
   listenerMetrics,
   processMetrics,
   respMetrics,
+  sqlMetrics,
   storeMetrics,
 } from './protocols/http/metrics.ts';
 import { operationsHandler } from './protocols/http/operations.ts';
@@ -211,6 +212,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       .map(engineMetrics),
     listenerMetrics(() => sockets),
     actorMetrics(actors),
+    sqlMetrics(sql),
     processMetrics(lag),
   ];
   const { redis, postgres, http, metrics: metricsPort } = config.listeners;

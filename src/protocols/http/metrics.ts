@@ -4,6 +4,7 @@ import type { ActorRuntimeStatistics, ActorTypeStatistics } from '../../actors/a
 import type { KeyspaceStatistics } from '../../actors/families/keyspace-partition.ts';
 import type { Platform, Timer } from '../../platform/platform.ts';
 import type { Listener } from '../../platform/sockets.ts';
+import type { SqlEngine } from '../../query/sql/sql-engine.ts';
 import type { Store } from '../../storage/store.ts';
 import type { RespStatistics } from '../resp/listener.ts';
 import type { Exposition, MetricSource, Sample } from './exposition.ts';
@@ -129,6 +130,20 @@ export function actorMetrics(runtime: { statistics(): ActorRuntimeStatistics }):
       bounds,
       types.map((figures) => ({ labels: { type: figures.type }, counts: figures.durationBuckets })),
     );
+  };
+}
+
+/** What running SQL statements hold. */
+export function sqlMetrics(engine: Pick<SqlEngine, 'runningStatements' | 'memory' | 'temporaryFiles'>): MetricSource {
+  return (metrics) => {
+    metrics.gauge('orbit_sql_running_statements', 'Statements that run.', engine.runningStatements);
+    metrics.gauge('orbit_sql_memory_bytes', 'Memory that statements hold rows in, by estimate.', engine.memory.bytes);
+    metrics.gauge('orbit_sql_memory_limit_bytes', 'What they may hold together.', engine.memory.bytesMax);
+    const files = engine.temporaryFiles;
+    if (files === undefined) return;
+    metrics.gauge('orbit_sql_temporary_bytes', 'Rows in temporary files.', files.bytes);
+    metrics.counter('orbit_sql_temporary_files_total', 'Temporary files created.', files.totals.files);
+    metrics.counter('orbit_sql_temporary_bytes_total', 'Bytes written to temporary files.', files.totals.bytes);
   };
 }
 
