@@ -25,12 +25,17 @@ function generator(text: string): () => number {
   };
 }
 
-async function scanned(transaction: Transaction, from: string, to: string | undefined): Promise<readonly string[]> {
+async function scanned(
+  transaction: Transaction,
+  from: string,
+  to: string | undefined,
+  packed = true,
+): Promise<readonly string[]> {
   const cursor = transaction.scan({ start: utf8(from), end: to === undefined ? END : utf8(to) });
   const found: string[] = [];
   const note = ({ key, value }: Entry) => found.push(`${Buffer.from(key)}=${Buffer.from(value)}`);
   for (;;) {
-    const batch = await (cursor.nextPacked === undefined ? cursor.next() : cursor.nextPacked());
+    const batch = await (packed && cursor.nextPacked !== undefined ? cursor.nextPacked() : cursor.next());
     if (batch === undefined) break;
     for (const entry of batch instanceof PackedEntries ? batch.entries() : batch) note(entry);
   }
@@ -71,6 +76,8 @@ test.each(['memory', 'rocksdb'] as const)(
         ] as const) {
           const [a, b] = [Buffer.from(from).toString(), to && Buffer.from(to).toString()];
           expect(await scanned(reader, a, b), `seed ${seed} round ${round}`).toEqual(expected(a, b, model));
+          const plain = await scanned(reader, a, b, false);
+          expect(plain, `without packing, seed ${seed} round ${round}`).toEqual(expected(a, b, model));
         }
         reader.rollback();
         const writer = store.begin();

@@ -67,6 +67,9 @@ const VALUE_CACHE_SHARE = 0.25;
 const RUN_CACHE_SHARE = 0.35;
 /** Scans that have come to pieces of so many entries are long enough to keep what they read. */
 const RUN_ENTRIES_MIN = 512;
+/** Shorter scans that have come to this read a run of so many at once, as long as there is room for it. */
+const FILL_FROM_ENTRIES = 32;
+const FILL_RUN_ENTRIES = 256;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
 /** A batch of more keys empties the value cache: looking each of them up would hold everything up. */
 const FORGOTTEN_KEYS_MAX = 65_536;
@@ -298,6 +301,7 @@ export class RocksDbEngine implements Engine {
       // A batch that is in the files already, and whose keys have not been dropped here, is younger than the runs.
       find: (key) => (position <= this.position ? this.#runs.find(key, position) : undefined),
       nextStart: (key) => this.#runs.nextStart(key),
+      hasRoom: () => position === this.position && this.#runs.hasRoom,
       add: (start, end, entries) => {
         if (position === this.position) this.#runs.add({ start, end, position, entries });
       },
@@ -505,6 +509,7 @@ class SharedIterator {
 interface RunsOfView {
   find(key: Bytes): Run | undefined;
   nextStart(key: Bytes): Bytes | undefined;
+  hasRoom(): boolean;
   add(start: Bytes, end: Bytes, entries: PackedEntries): void;
 }
 
@@ -598,6 +603,8 @@ class ForwardCursor implements EngineCursor {
     if (this.#done) return undefined;
     const start = this.#next;
     const { runs } = this.#view;
+    if (entriesMax >= FILL_FROM_ENTRIES && entriesMax < RUN_ENTRIES_MIN && runs.hasRoom())
+      return this.#fill(entriesMax);
     const { rows, finished } = this.#view.read(false, this.#user, start, entriesMax);
     const entries: Entry[] = [];
     const keeps = entriesMax >= RUN_ENTRIES_MIN;
@@ -623,6 +630,37 @@ class ForwardCursor implements EngineCursor {
     if (keeps && entries.length >= RUN_ENTRIES_MIN / 2) runs.add(start, behind, PackedEntries.of(entries));
     if (!this.#done) this.#next = behind;
     return entries;
+  }
+
+  /** Reads a run ahead, also behind the end of the range, for those who come after. */
+  #fill(entriesMax: number): readonly Entry[] | undefined {
+    const start = this.#next;
+    const { runs } = this.#view;
+    const { rows, finished } = this.#view.read(false, this.#user, start, FILL_RUN_ENTRIES);
+    this.#user = {};
+    const nextStart = runs.nextStart(start);
+    const all: Entry[] = [];
+    let behind: Bytes | undefined;
+    for (let i = 0; i < rows.length; i += 2) {
+      const key = rows[i]!;
+      if (nextStart !== undefined && compareBytes(key, nextStart) >= 0) {
+        behind = nextStart;
+        break;
+      }
+      all.push({ key, value: rows[i + 1]! });
+    }
+    const last = all.at(-1);
+    behind ??= last === undefined ? undefined : keySuccessor(last.key);
+    if (last !== undefined && behind !== undefined) runs.add(start, behind, PackedEntries.of(all));
+    const end = this.#end;
+    const within = end === undefined ? all : all.filter(({ key }) => compareBytes(key, end) < 0);
+    const entries = within.slice(0, entriesMax);
+    if (entries.length < within.length) this.#next = keySuccessor(entries.at(-1)!.key);
+    else if (within.length < all.length || behind === undefined) this.#done = true;
+    else if (finished && behind !== nextStart) this.#done = true;
+    else this.#next = behind;
+    if (entries.length > 0) return entries;
+    return this.#done ? undefined : this.next(entriesMax);
   }
 
   packed(): PackedPiece | undefined {

@@ -39,6 +39,18 @@ test('a changed key drops the run that it lies in, and no other', () => {
   expect(cache.memoryBytes).toBe(0);
 });
 
+test('a run that reaches into another one is not kept', () => {
+  const cache = new RunCache(1_000_000);
+  cache.add(run(10, 20));
+  for (const other of [run(10, 20), run(5, 11), run(15, 25), run(12, 14), run(5, 30)]) cache.add(other);
+  cache.drop(utf8('0013'));
+  expect(cache.isEmpty).toBe(true);
+  cache.add(run(20, 30));
+  cache.add(run(10, 20));
+  expect(cache.find(utf8('0010'), 1)).toBeDefined();
+  expect(cache.find(utf8('0020'), 1)).toBeDefined();
+});
+
 test('it holds no more than its bytes, and what is used longer than what is not', () => {
   const one = run(0, 10).entries.memoryBytes + 256;
   const cache = new RunCache(one * 10);

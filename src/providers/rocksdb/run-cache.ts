@@ -52,10 +52,10 @@ export class RunCache {
     return this.#runs[this.#placeOf(key) + 1]?.start;
   }
 
-  /** @param run Of a range that no other run reaches into. */
+  /** Keeps a run, unless another one tells a part of its range already: of two, a change would drop only one. */
   add(run: Omit<Run, 'used'>): void {
     const bytes = run.entries.memoryBytes + RUN_BYTES;
-    if (bytes > this.#bytesMax / 8) return;
+    if (bytes > this.#bytesMax / 8 || this.#overlaps(run)) return;
     this.#makeRoom(bytes);
     if (this.#bytes + bytes > this.#bytesMax) return;
     const place = this.#placeOf(run.start) + 1;
@@ -78,8 +78,21 @@ export class RunCache {
     this.#hand = 0;
   }
 
+  /** Whether what nobody has asked for yet may be added: nothing is evicted for it. */
+  get hasRoom(): boolean {
+    return this.#bytes < this.#bytesMax * 0.8;
+  }
+
   get isEmpty(): boolean {
     return this.#runs.length === 0;
+  }
+
+  #overlaps({ start, end }: Omit<Run, 'used'>): boolean {
+    const place = this.#placeOf(start);
+    const before = this.#runs[place];
+    if (before !== undefined && compareBytes(before.end, start) > 0) return true;
+    const behind = this.#runs[place + 1];
+    return behind !== undefined && compareBytes(behind.start, end) < 0;
   }
 
   /** The last run that begins at or before `key`; -1 when none does. */
