@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isOrdered } from '../../wire/row-order.ts';
 import { CorpusServers, corpusNames, newReport, parseCorpus, readCorpus } from './corpus.ts';
 
-const SLICES = 4;
+const SLICES = 2;
 const seed = process.env.ORBIT_TEST_SEED ?? '1';
 
 describe('the corpus', () => {

@@ -126,9 +126,7 @@ create table t17 (a int collate "C");
 create table t17 (a text collate "C", b text collate "nope");
 -- awaits: an unlogged table
 create unlogged table t18 (a int);
--- awaits: LIKE in CREATE TABLE
 create table t19 (like t3);
--- awaits: LIKE in CREATE TABLE
 create table t19b (like t6 including all);
 -- awaits: INHERITS
 create table t20 (a int) inherits (t1);
@@ -367,9 +365,7 @@ alter table a replica identity full;
 alter table a alter bb set statistics 100;
 -- awaits: ALTER TABLE … SET STORAGE
 alter table a alter bb set storage external;
--- awaits: NOT VALID
 alter table a add constraint nv check (c < 0) not valid;
--- awaits: ALTER TABLE … VALIDATE CONSTRAINT
 alter table a validate constraint nv;
 -- awaits: UNIQUE USING INDEX
 alter table a add constraint idx unique using index nope;

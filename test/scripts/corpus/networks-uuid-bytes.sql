@@ -75,9 +75,7 @@ select '10.0.0.1'::inet & '::1'::inet;
 select '10.0.0.1'::inet - '::1';
 select set_masklen('10.0.0.1'::inet, 40);
 select set_masklen('10.1.2.3/16'::cidr, 8);
--- awaits: inet_merge
 select inet_same_family('10.0.0.1', '::1'), inet_merge('192.168.1.5/24', '192.168.2.5/24');
--- awaits: inet_merge
 select inet_merge('10.0.0.1', '::1');
 select x from (values ('10.0.0.1'::inet), ('9.0.0.0/8'), ('10.0.0.0/8'), ('::1'), ('10.0.0.0/16')) v (x) order by x;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
@@ -188,7 +186,6 @@ select 'nope'::regtype;
 select 'pg_class'::regclass::oid, 'pg_class'::regclass = 1259, 'pg_type'::regclass::int;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'sum(integer)'::regprocedure, 'now'::regproc;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'abs'::regproc;
 select 'public'::regnamespace, 'pg_catalog'::regnamespace;
 select 'nope'::regnamespace;

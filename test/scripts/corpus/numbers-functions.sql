@@ -313,17 +313,11 @@ select width_bucket(5, 3, 3, 5);
 select width_bucket('NaN'::float8, 0, 10, 5);
 select width_bucket(5, 'Infinity'::float8, 10, 5);
 select width_bucket(5.0, 0, 10, 2147483647);
--- awaits: width_bucket
 select width_bucket(5, array[1, 3, 4, 10]);
--- awaits: width_bucket
 select width_bucket(0, array[1, 3]), width_bucket(3, array[1, 3]), width_bucket(9, array[1, 3]);
--- awaits: width_bucket
 select width_bucket(now(), array['yesterday', 'today', 'tomorrow']::timestamptz[]) > 0;
--- awaits: width_bucket
 select width_bucket(5, '{}'::int[]);
--- awaits: width_bucket
 select width_bucket(5, '{1,null}'::int[]);
--- awaits: width_bucket
 select width_bucket(5, '{{1,2},{3,4}}'::int[]);
 
 -- trigonometry, where the digits are sure
