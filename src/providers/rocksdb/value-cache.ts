@@ -30,7 +30,7 @@ const HEAD_MAX = 0xffff_fff0 * UNIT_BYTES;
 
 export class ValueCache {
   readonly #hashes: Int32Array;
-  readonly #positions: Uint32Array;
+  #positions: Uint32Array;
   readonly #bucketMask: number;
   readonly #chunks: (Buffer | undefined)[];
   readonly #chunkBytes: number;
@@ -127,7 +127,9 @@ export class ValueCache {
   }
 
   clear(): void {
-    this.#positions.fill(0);
+    if (this.#head === 0) return;
+    // New zeros take no memory before they are written to, and no time.
+    this.#positions = new Uint32Array(this.#positions.length);
     this.#head = 0;
   }
 
