@@ -31,6 +31,7 @@ import { newPinoLog } from './platform/pino-log.ts';
 import type { Platform } from './platform/platform.ts';
 import type { Listener, ListenOptions, ListenTls, Socket, SocketHandlers } from './platform/sockets.ts';
 import { certificateEndMs, type TlsCredentials } from './platform/tls.ts';
+import { trimHeap } from './platform/trim-heap.ts';
 import { blobMetrics } from './protocols/blobs/blob-metrics.ts';
 import { type Administered, type AdministrationRequest, administer } from './protocols/control/administration.ts';
 import { controlPath, requestControl } from './protocols/control/control-client.ts';
@@ -97,6 +98,7 @@ export async function runServer(config: Config, output: ServerOutput): Promise<R
   const cleanup: Cleanup = [];
   try {
     const server = await start(config, platform, log, cleanup);
+    trimHeap();
     const readyMs = Math.round(platform.clock.monotonicMs() - startedMs);
     for (const line of startScreen(config, server, readyMs)) output.stdout(line);
     return server;
