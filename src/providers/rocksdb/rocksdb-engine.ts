@@ -79,6 +79,8 @@ const KEPT_AT_ONCE = 2_048;
 const FILL_ROWS = 16;
 /** What reading so many costs, in reads of one. */
 const FILL_COST = 4;
+/** After so many keys that were not there nothing is filled until one is: whoever inserts asks for absent keys, and filters know. */
+const ABSENT_IN_A_ROW = 8;
 const GET_OPTIONS = { valueEncoding: 'buffer' } as const;
 /** A read that took longer came from a disk. */
 const SLOW_READ_MS = 0.08;
@@ -107,6 +109,7 @@ export class RocksDbEngine implements Engine {
   readonly #runs: RunCache;
   /** Sees the state at `position`. */
   #filler: SharedIterator | undefined;
+  #absentInARow = 0;
   #slowShare = 0;
   #asyncReads = 0;
   #pendingReads = 0;
@@ -202,14 +205,17 @@ export class RocksDbEngine implements Engine {
       });
     }
     const start = this.#clock.monotonicMs();
-    if (isKept && this.#values.hasRoom) {
+    if (isKept && this.#values.hasRoom && this.#absentInARow < ABSENT_IN_A_ROW) {
       const value = this.#readAndFill(key);
       this.#noteRead((this.#clock.monotonicMs() - start) / FILL_COST);
+      this.#absentInARow = value === undefined ? this.#absentInARow + 1 : 0;
       return value;
     }
     const value = this.#read(key);
     this.#noteRead(this.#clock.monotonicMs() - start);
-    if (value !== undefined && isKept) this.#values.put(key, value);
+    if (value === undefined) return undefined;
+    this.#absentInARow = 0;
+    if (isKept) this.#values.put(key, value);
     return value;
   }
 
