@@ -369,8 +369,8 @@ export class SessionSequences implements SequenceAccess {
   readonly #refuseReadOnly: (title: string) => void;
   readonly #schemasOf: (name: QualifiedName) => readonly Schema[];
   readonly #given = new Map<TableId, bigint>();
-  /** Of the statement that runs: where each sequence was before, and what it gave last and since the last `topUp`. */
-  readonly #used = new Map<SequenceState, { readonly before: bigint; given: bigint; count: bigint }>();
+  /** Of the statement that runs: where each sequence was before, and what it gave last, in all, and since the last `topUp`. */
+  readonly #used = new Map<SequenceState, { readonly before: bigint; given: bigint; total: bigint; count: bigint }>();
   #last: TableId | undefined;
 
   /** @param schemasOf Where a name is looked for, in order. */
@@ -406,9 +406,10 @@ export class SessionSequences implements SequenceAccess {
     const value = this.#sequences.next(state, this.#observer);
     if (!this.#sequences.isShared) return value;
     const used = this.#used.get(state);
-    if (used === undefined) this.#used.set(state, { before, given: value, count: 1n });
+    if (used === undefined) this.#used.set(state, { before, given: value, total: 1n, count: 1n });
     else {
       used.given = value;
+      used.total++;
       used.count++;
     }
     return value;
@@ -418,9 +419,15 @@ export class SessionSequences implements SequenceAccess {
     if (this.#used.size > 0) this.#used.clear();
   }
 
-  /** The statement will run again from its beginning: it is given the same values, unless others have had the next. */
+  /**
+   * The statement will run again from its beginning: it is given the same values, unless others have had one in between, or
+   * the next.
+   */
   restart(): void {
-    for (const [state, { before, given }] of this.#used) if (state.last === given) state.last = before;
+    for (const [state, { before, given, total }] of this.#used) {
+      const isAlone = given - before === total * state.definition.increment;
+      if (isAlone && state.last === given) state.last = before;
+    }
     this.#used.clear();
   }
 
