@@ -78,7 +78,10 @@ export class LocalCursor implements Cursor {
         this.#readFrom(base);
       }
       if (this.#pulled.length === 0 && !this.#engineDone) {
-        this.#engineCursor ??= this.#base!.view.scan(this.#rest, { reverse: this.#reverse, keysOnly: this.#keysOnly });
+        this.#engineCursor ??= this.#base!.view.scan(this.#unhidden(), {
+          reverse: this.#reverse,
+          keysOnly: this.#keysOnly,
+        });
         const pulled = this.#engineCursor.next(Math.min(this.#batchEntries, Math.max(this.#remaining, 1)));
         if (isPromise(pulled)) {
           return this.#source.pinned(this.#base!, pulled).then((entries) => {
@@ -110,7 +113,11 @@ export class LocalCursor implements Cursor {
       }
       this.#readFrom(base);
     }
-    this.#engineCursor ??= this.#base!.view.scan(this.#rest, { reverse: false, keysOnly: this.#keysOnly });
+    if (this.#engineCursor === undefined) {
+      const range = this.#unhidden();
+      if (range !== this.#rest) return this.next();
+      this.#engineCursor = this.#base!.view.scan(range, { reverse: false, keysOnly: this.#keysOnly });
+    }
     const piece = this.#engineCursor.packed?.();
     if (piece === undefined) return this.next();
     const covered: KeyRange = { start: this.#rest.start, end: piece.end };
@@ -126,6 +133,29 @@ export class LocalCursor implements Cursor {
     if (piece.end === this.#rest.end || this.#remaining <= 0) this.close();
     this.#batchEntries = SCAN_BATCH_ENTRIES_MAX;
     return piece.entries.count === 0 ? this.nextPacked() : piece.entries;
+  }
+
+  /**
+   * What the engine is to be asked for: `#rest` without the deleted range that it begins in. What a dropped table has left
+   * there for a while would be walked over key by key.
+   */
+  #unhidden(): KeyRange {
+    const { overlay, writes } = this.#source;
+    const { position } = this.#base!.view;
+    let rest = this.#rest;
+    const hiding = [
+      ...overlay.rangeDeletions(rest, position, this.#snapshot.readVersion, (version) =>
+        this.#source.noteVersion(version),
+      ),
+      ...(writes?.rangeDeletions(rest, 0, Number.MAX_SAFE_INTEGER, noteNothing) ?? []),
+    ];
+    for (let i = 0; i < hiding.length; i++) {
+      const shorter = without(rest, hiding[i]!, this.#reverse);
+      if (shorter === rest) continue;
+      rest = shorter;
+      i = -1; // It may begin in another one now.
+    }
+    return rest;
   }
 
   /** Whether the engine alone knows what a range holds. */
@@ -248,6 +278,21 @@ export class LocalCursor implements Cursor {
   #upTo(key: Key): KeyRange {
     return this.#reverse ? { start: key, end: this.#rest.end } : { start: this.#rest.start, end: keySuccessor(key) };
   }
+}
+
+/** `range` from the end of `deleted` on, in scan direction, where it begins in it; else `range` itself. */
+function without(range: KeyRange, deleted: KeyRange, reverse: boolean): KeyRange {
+  if (isEmptyRange(range)) return range;
+  if (reverse) {
+    const reaches = deleted.end === undefined || (range.end !== undefined && compareBytes(deleted.end, range.end) >= 0);
+    const begins = range.end === undefined || compareBytes(deleted.start, range.end) < 0;
+    if (!reaches || !begins) return range;
+    return { start: range.start, end: compareBytes(deleted.start, range.start) > 0 ? deleted.start : range.start };
+  }
+  if (!rangeContains(deleted, range.start)) return range;
+  const end = deleted.end ?? range.end;
+  if (end === undefined) return { start: range.start, end: range.start };
+  return { start: end, end: range.end !== undefined && compareBytes(end, range.end) > 0 ? end : range.end };
 }
 
 /** Own writes are nobody else's versions. */

@@ -316,6 +316,7 @@ async function all(cursor: Cursor): Promise<string[]> {
 
 describe('providers in step', () => {
   let mirror: Mirror;
+  let conflicts = 0;
   afterEach(async () => {
     for (const test of mirror.stores) await test.dispose();
   });
@@ -339,7 +340,11 @@ describe('providers in step', () => {
       throw new Error(`failed with ORBIT_TEST_SEED=${seed}, round ${round}`, { cause: error });
     }
     expect(mirror.counts.commits).toBeGreaterThan(50);
-    expect(mirror.counts.conflicts).toBeGreaterThan(0);
     expect(mirror.counts.scans).toBeGreaterThan(50);
+    conflicts += mirror.counts.conflicts;
+  });
+
+  it('met conflicts in some round', () => {
+    expect(conflicts, `ORBIT_TEST_SEED=${seed}`).toBeGreaterThan(0);
   });
 });

@@ -145,7 +145,7 @@ async function probe(
     source.refresh();
     const run = await readRun({ start: keyAt(Math.floor(from)), end: range.end }, source, { limit: runRows });
     const end = run.at(-1);
-    if (end === undefined) continue;
+    if (end === undefined) break; // Nor is there anything behind: the table was emptied meanwhile.
     const apart = Math.max(1, placeOf(end.key) - Math.floor(from));
     rows += Math.max(run.length < runRows ? 0 : 1, (run.length * width) / apart);
     for (const entry of run) kept.push(decode(entry));
