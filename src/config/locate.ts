@@ -215,13 +215,20 @@ class Locator {
   }
 }
 
-/** The text of a basic string with its quotes. JSON lacks only TOML's \U, \e and \x escapes. */
+/**
+ * The text of a basic string with its quotes. JSON lacks only TOML's \U, \e and \x escapes, and a bare tab. Every
+ * escape is taken as a whole, so that the second backslash of `\\e` begins none.
+ */
 function unescaped(literal: string): string {
-  const json = literal
-    .replaceAll(/\\U([0-9A-Fa-f]{8})/g, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
-    .replaceAll(/\\x([0-9A-Fa-f]{2})/g, '\\u00$1')
-    .replaceAll('\\e', '\\u001b')
-    .replaceAll('\t', '\\t');
+  const json = literal.replaceAll(
+    /\t|\\(?:U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|.)/g,
+    (whole, long?: string, short?: string) => {
+      if (long !== undefined) return JSON.stringify(String.fromCodePoint(Number.parseInt(long, 16))).slice(1, -1);
+      if (short !== undefined) return `\\u00${short}`;
+      if (whole === '\t') return '\\t';
+      return whole === '\\e' ? '\\u001b' : whole;
+    },
+  );
   try {
     return JSON.parse(json) as string;
   } catch {
