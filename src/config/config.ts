@@ -5,6 +5,7 @@
  * that paths of input files are relative to the file that named them. Where each value came from is in `origins`.
  */
 
+import type { MemorySpec, RocksDbSpec, TiKvSpec } from '../storage/provider-specs.ts';
 import type { Model } from './schema.ts';
 
 export interface Config {
@@ -106,50 +107,16 @@ export interface ProvidersConfig {
 
 export type ProviderConfig = MemoryProviderConfig | RocksDbProviderConfig | TiKvProviderConfig;
 
-export interface MemoryProviderConfig {
-  readonly type: 'Memory';
+export interface MemoryProviderConfig extends MemorySpec {
   readonly durability: 'memory';
-  readonly entriesMax: number | undefined;
 }
 
-export interface RocksDbProviderConfig {
-  readonly type: 'RocksDB';
-  readonly durability: 'disk' | 'process' | 'memory';
-  readonly dataDir: string;
-  readonly backgroundJobsMax: number;
-  readonly writeBufferBytes: number;
-  readonly writeBuffersMax: number;
+export interface RocksDbProviderConfig extends RocksDbSpec {
   readonly statistics: boolean;
-  readonly blockCacheBytes: number;
-  readonly logSegmentBytes: number;
-  readonly logRetainBytes: number;
 }
 
-export interface TiKvProviderConfig {
-  readonly type: 'TiKV';
+export interface TiKvProviderConfig extends TiKvSpec {
   readonly durability: 'disk';
-  readonly pdEndpoints: readonly string[];
-  readonly connectTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly transactionTimeoutMs: number;
-  readonly asyncCommit: boolean;
-  readonly onePhaseCommit: boolean;
-  readonly batchKeysMax: number;
-  readonly regionCacheMax: number;
-  readonly regionCacheTtlMs: number;
-  readonly keyPrefix: string;
-  /** Undefined: others collect garbage. */
-  readonly gcLifeTimeMs: number | undefined;
-  readonly tls:
-    | { readonly caFile: string; readonly certFile: string | undefined; readonly keyFile: string | undefined }
-    | undefined;
-  readonly grpc: {
-    readonly connectionsPerStore: number;
-    readonly keepAliveMs: number;
-    readonly keepAliveTimeoutMs: number;
-    readonly initialWindowBytes: number;
-    readonly messageBytesMax: number;
-  };
 }
 
 export interface RoutesConfig {

@@ -7,60 +7,14 @@
 
 import { unreachable } from '../base/assert.ts';
 import { utf8 } from '../base/bytes.ts';
-import type { Durability } from '../base/durability.ts';
 import { OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../storage/backup.ts';
+import type { ProviderSpec, RocksDbSpec, TiKvSpec } from '../storage/provider-specs.ts';
 import type { Store, Version } from '../storage/store.ts';
 import { openMemoryStore } from './memory/open.ts';
 import { openRocksDbStore, type RocksDbStoreOptions, restoreRocksDbStore } from './rocksdb/open.ts';
-
-export type ProviderSpec = MemorySpec | RocksDbSpec | TiKvSpec;
-
-export interface MemorySpec {
-  readonly type: 'Memory';
-  readonly entriesMax: number | undefined;
-}
-
-export interface RocksDbSpec {
-  readonly type: 'RocksDB';
-  readonly durability: Durability;
-  readonly dataDir: string;
-  readonly backgroundJobsMax: number;
-  readonly writeBufferBytes: number;
-  readonly writeBuffersMax: number;
-  readonly blockCacheBytes: number;
-  readonly logSegmentBytes: number;
-  readonly logRetainBytes: number;
-}
-
-export interface TiKvSpec {
-  readonly type: 'TiKV';
-  readonly pdEndpoints: readonly string[];
-  readonly connectTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly transactionTimeoutMs: number;
-  readonly asyncCommit: boolean;
-  readonly onePhaseCommit: boolean;
-  readonly batchKeysMax: number;
-  readonly regionCacheMax: number;
-  readonly regionCacheTtlMs: number;
-  /** First part of every key, text. */
-  readonly keyPrefix: string;
-  /** Undefined: others collect garbage. */
-  readonly gcLifeTimeMs: number | undefined;
-  readonly tls:
-    | { readonly caFile: string; readonly certFile: string | undefined; readonly keyFile: string | undefined }
-    | undefined;
-  readonly grpc: {
-    readonly connectionsPerStore: number;
-    readonly keepAliveMs: number;
-    readonly keepAliveTimeoutMs: number;
-    readonly initialWindowBytes: number;
-    readonly messageBytesMax: number;
-  };
-}
 
 export interface StoresSpec {
   readonly memory: { readonly limitBytes: number };
