@@ -29,7 +29,7 @@ import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
 import type { ConnectOptions, Listener, ListenOptions, Socket, SocketHandlers, Sockets } from './sockets.ts';
-import { listenError, socketError, systemCode } from './system-error.ts';
+import { listenError, listenPathError, socketError, systemCode } from './system-error.ts';
 import type { TlsCredentials, TlsIdentity, TlsIdentityOptions, TlsSession } from './tls.ts';
 
 const READ_BYTES = 64 * 1024;
@@ -156,16 +156,17 @@ class NodeListener implements Listener {
     const { host = '127.0.0.1', port = 0, path } = this.#options;
     const where = path ?? `${host.includes(':') ? `[${host}]` : host}:${port}`;
     const target = path === undefined ? { host, port } : { path };
+    const toError = path === undefined ? listenError : listenPathError;
     try {
       await this.#bind(target);
     } catch (error) {
       if (path === undefined || systemCode(error) !== 'EADDRINUSE' || (await answers(path))) {
-        throw listenError(error, where);
+        throw toError(error, where);
       }
       // The name of a Unix socket outlives a process that was killed.
       await rm(path, { force: true });
       await this.#bind(target).catch((again: unknown) => {
-        throw listenError(again, where);
+        throw listenPathError(again, where);
       });
     }
     const address = this.#server.address();

@@ -304,6 +304,10 @@ describe('sockets of the machine', () => {
       const listener = await sockets.listen({ path }, echo);
       expect(listener).toMatchObject({ host: path, port: 0 });
       await expect(sockets.listen({ path }, echo)).rejects.toMatchObject({ message: `${path} is in use` });
+      const nowhere = join(directory, 'missing', 's');
+      await expect(sockets.listen({ path: nowhere }, echo)).rejects.toMatchObject({
+        message: `cannot listen on ${nowhere}: its folder is missing or not writable`,
+      });
       const client = net.connect(path);
       client.write('local');
       const said = await new Promise((resolve) => client.once('data', (chunk) => resolve(chunk.toString())));

@@ -46,7 +46,16 @@ export function socketError(error: unknown, what: string): OperationError {
   return new OperationError('io', `${what}: ${reason(error)}`, { cause: error });
 }
 
-/** What a failed `listen` tells its user; `where` is "host:port" or a path. */
+/** What a failed `listen` on a Unix socket tells its user. Node says EACCES for a folder that is not there, too. */
+export function listenPathError(error: unknown, path: string): OperationError {
+  if (systemCode(error) !== 'EACCES') return listenError(error, path);
+  return new OperationError('io', `cannot listen on ${path}: its folder is missing or not writable`, {
+    cause: error,
+    hint: 'Create the folder, and give the user that runs the server access to it.',
+  });
+}
+
+/** What a failed `listen` tells its user; `where` is "host:port". */
 export function listenError(error: unknown, where: string): OperationError {
   switch (systemCode(error)) {
     case 'EADDRINUSE':

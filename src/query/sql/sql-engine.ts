@@ -45,7 +45,7 @@ export interface SqlEngineOptions {
 }
 
 const DRAIN_MS_MAX = 10_000;
-/** Plans of one statement for different time zones and declared types. */
+/** Plans of one statement for different settings and declared types. */
 const PLAN_VARIANTS_MAX = 16;
 
 /** Hidden row ids are milliseconds since 1970 followed by this many bits of a counter. */
@@ -57,7 +57,7 @@ const ROW_ID_TAGS = 1024n;
 type DeclaredTypes = readonly (SqlType | undefined)[];
 
 interface PlanVariant {
-  readonly zone: string;
+  readonly key: string;
   readonly types: DeclaredTypes | undefined;
   readonly plan: Plan;
   /** Generation of the statistics that it is known to be good for. */
@@ -182,15 +182,15 @@ export class SqlEngine {
   }
 
   /**
-   * @param zone Name of the time zone that the plan was made for.
+   * @param key Of the settings that the plan was made under (`SessionParameters.planKey`).
    * @param types Declared types of parameters; undefined for a statement that takes none.
    */
-  cachedPlan(statement: ParsedStatement, zone: string, types: DeclaredTypes | undefined): Plan | undefined {
+  cachedPlan(statement: ParsedStatement, key: string, types: DeclaredTypes | undefined): Plan | undefined {
     if (this.#plansGeneration !== this.catalog.generation) return undefined;
     const variants = this.#plans.get(statement);
     if (variants === undefined) return undefined;
     for (const variant of variants) {
-      if (variant.zone !== zone || !sameTypes(variant.types, types)) continue;
+      if (variant.key !== key || !sameTypes(variant.types, types)) continue;
       if (variant.statistics === this.statistics.generation) return variant.plan;
       if (this.#readsOtherStatistics(variant)) return undefined;
       variant.statistics = this.statistics.generation;
@@ -200,15 +200,15 @@ export class SqlEngine {
   }
 
   /** Keeps a plan that was made in this generation of the catalog. */
-  keepPlan(statement: ParsedStatement, zone: string, types: DeclaredTypes | undefined, plan: Plan): void {
+  keepPlan(statement: ParsedStatement, key: string, types: DeclaredTypes | undefined, plan: Plan): void {
     if (this.#plansGeneration !== this.catalog.generation) {
       this.#plans = new WeakMap();
       this.#plansGeneration = this.catalog.generation;
     }
     const kept = this.#plans.get(statement) ?? [];
-    const variants = kept.filter((each) => each.zone !== zone || !sameTypes(each.types, types));
+    const variants = kept.filter((each) => each.key !== key || !sameTypes(each.types, types));
     if (variants.length >= PLAN_VARIANTS_MAX) variants.shift();
-    variants.push({ zone, types: types && [...types], plan, statistics: this.statistics.generation });
+    variants.push({ key, types: types && [...types], plan, statistics: this.statistics.generation });
     this.#plans.set(statement, variants);
   }
 

@@ -86,8 +86,8 @@ export function equalityCondition({ left, right }: Equality): BoundExpression {
   return { kind: 'compare', operator: '=', type: 'bool', modifier: -1, location: undefined, left, right };
 }
 
-/** A value that no row of the table tells: stands for the other side while a path is looked for. */
-function placeholder(expression: BoundExpression, slot: number): BoundExpression {
+/** A value that no row of the table tells, while a path is looked for. */
+function otherSide(expression: BoundExpression, slot: number): BoundExpression {
   return { kind: 'slot', slot, type: expression.type, modifier: expression.modifier, location: undefined };
 }
 
@@ -101,7 +101,7 @@ export function cheapestLookup(
   if (table.system !== undefined || own.some(hasSubquery)) return undefined;
   const toOwn = (each: BoundExpression): BoundExpression => relocated(each, (index) => index - offset);
   const keys = equal.map(({ right, left }, i) =>
-    equalityCondition({ left: toOwn(right), right: placeholder(left, -1 - i) }),
+    equalityCondition({ left: toOwn(right), right: otherSide(left, -1 - i) }),
   );
   const conditions = own.map(toOwn);
   const rows = rowsOfTable(table, scope.known);
