@@ -248,15 +248,7 @@ export class TypeStatements {
         const check = this.#check(found, constraint, nextId());
         domain = { ...found, checks: [...found.checks, check].sort((a, b) => (a.name < b.name ? -1 : 1)) };
         if (constraint.skip_validation === true) break;
-        await this.#validate(
-          transaction,
-          { ...found, notNull: false, checks: [check] },
-          (column, table) =>
-            new SqlError(
-              'check_violation',
-              `column "${column}" of table "${table}" contains values that violate the new constraint`,
-            ),
-        );
+        await this.#validateCheck(transaction, found, check);
         break;
       }
       case 'X': {
@@ -274,15 +266,7 @@ export class TypeStatements {
         if (check === undefined) {
           throw new SqlError('undefined_object', `constraint "${name}" of domain "${found.name}" does not exist`);
         }
-        await this.#validate(
-          transaction,
-          { ...found, notNull: false, checks: [check] },
-          (column, table) =>
-            new SqlError(
-              'check_violation',
-              `column "${column}" of table "${table}" contains values that violate the new constraint`,
-            ),
-        );
+        await this.#validateCheck(transaction, found, check);
         break;
       }
       default:
@@ -566,6 +550,18 @@ export class TypeStatements {
     compileDomainCheck(tree, domain.base, domain.modifier, this.#runner.bindContext([], false));
     const expression: SqlExpression = { tree: tree as unknown as SqlExpression['tree'], zone: this.#zone };
     return { id, name, expression };
+  }
+
+  #validateCheck(transaction: Transaction, domain: DomainType, check: DomainCheck): Promise<void> {
+    return this.#validate(
+      transaction,
+      { ...domain, notNull: false, checks: [check] },
+      (column, table) =>
+        new SqlError(
+          'check_violation',
+          `column "${column}" of table "${table}" contains values that violate the new constraint`,
+        ),
+    );
   }
 
   /** Holds all values that there are against the domain. */

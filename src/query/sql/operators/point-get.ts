@@ -1,13 +1,14 @@
 /** The row under one full primary key, if it is there; or the rows under several, in the order of their keys. */
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
-import { type Bytes, compareBytes, equalBytes } from '../../../base/bytes.ts';
+import type { Bytes } from '../../../base/bytes.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import type { SqlValue } from '../types/types.ts';
 import { type PartValue, prefixValues } from './key-parts.ts';
-import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import { distinctKeys, KeyedRows } from './keyed-rows.ts';
+import type { ExecutionContext, Operator, RowBatch } from './operator.ts';
 import { type PlannedReader, RowReader } from './row-reader.ts';
 
 export class PointGet implements Operator {
@@ -50,16 +51,13 @@ export class PointGet implements Operator {
   }
 }
 
-const BATCH_KEYS = 256;
-
 export class ManyGet implements Operator {
   readonly #table: CatalogTable;
   readonly #parts: readonly PartValue[];
   readonly #reader: RowReader;
   readonly #context: ExecutionContext;
   readonly #reverse: boolean;
-  #keys: readonly Key[] | undefined;
-  #position = 0;
+  #rows: KeyedRows | undefined;
 
   /** @param parts One for each column of the primary key. */
   constructor(
@@ -77,42 +75,18 @@ export class ManyGet implements Operator {
   }
 
   next(): Awaitable<RowBatch | undefined> {
-    for (;;) {
-      const pause = this.#context.pause();
-      const batch = pause === undefined ? this.#read() : pause.then(() => this.#read());
-      if (isPromise(batch)) return batch.then((late) => (late?.length === 0 ? this.next() : late));
-      if (batch === undefined || batch.length > 0) return batch;
-    }
+    this.#rows ??= new KeyedRows(this.#allKeys(), this.#reader, this.#context);
+    return this.#rows.next();
   }
 
   close(): void {
-    this.#keys = [];
-  }
-
-  #read(): Awaitable<RowBatch | undefined> {
-    this.#keys ??= this.#allKeys();
-    const keys = this.#keys.slice(this.#position, this.#position + BATCH_KEYS);
-    if (keys.length === 0) return undefined;
-    this.#position += keys.length;
-    const values = this.#context.transaction.batchGet(keys);
-    return isPromise(values) ? values.then((late) => this.#rows(keys, late)) : this.#rows(keys, values);
-  }
-
-  #rows(keys: readonly Key[], values: readonly (Bytes | undefined)[]): RowBatch {
-    const rows: ExecutionRow[] = [];
-    for (let i = 0; i < keys.length; i++) {
-      const value = values[i];
-      const row = value && this.#reader.read(keys[i]!, value);
-      if (row !== undefined) rows.push(row);
-    }
-    return rows;
+    this.#rows ??= new KeyedRows([], this.#reader, this.#context);
+    this.#rows.close();
   }
 
   #allKeys(): readonly Key[] {
     const { keys: rowKeys } = this.#table.codec;
-    const keys = prefixValues(this.#parts, this.#context).map((values) => rowKeys.key(values));
-    keys.sort(compareBytes);
-    const different = keys.filter((key, i) => i === 0 || !equalBytes(key, keys[i - 1]!));
-    return this.#reverse ? different.reverse() : different;
+    const keys = distinctKeys(prefixValues(this.#parts, this.#context).map((values) => rowKeys.key(values)));
+    return this.#reverse ? keys.toReversed() : keys;
   }
 }

@@ -4,14 +4,14 @@
  * tested by the whole condition.
  */
 
-import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
-import { type Bytes, compareBytes, equalBytes } from '../../../base/bytes.ts';
+import type { Awaitable } from '../../../base/awaitable.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import { indexRanges } from './index-scan.ts';
 import type { KeyParts } from './key-parts.ts';
+import { distinctKeys, KeyedRows } from './keyed-rows.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import type { ExecutionContext, Operator, RowBatch } from './operator.ts';
 import { primaryRanges } from './range-scan.ts';
 import { type PlannedReader, RowReader } from './row-reader.ts';
 
@@ -21,7 +21,6 @@ export interface UnionPart {
   readonly parts: KeyParts;
 }
 
-const BATCH_KEYS = 256;
 /** Of a key in memory, besides its bytes. */
 const KEY_BYTES = 96;
 
@@ -31,8 +30,8 @@ export class UnionScan implements Operator {
   readonly #context: ExecutionContext;
   readonly #reader: RowReader;
   readonly #budget: MemoryBudget;
-  #keys: readonly Key[] | undefined;
-  #position = 0;
+  /** Undefined until the keys are gathered. */
+  #rows: KeyedRows | undefined;
 
   constructor(table: CatalogTable, parts: readonly UnionPart[], reader: PlannedReader, context: ExecutionContext) {
     this.#table = table;
@@ -43,21 +42,16 @@ export class UnionScan implements Operator {
   }
 
   next(): Awaitable<RowBatch | undefined> {
-    if (this.#keys === undefined) return this.#gather().then(() => this.next());
-    for (;;) {
-      const pause = this.#context.pause();
-      const batch = pause === undefined ? this.#read() : pause.then(() => this.#read());
-      if (isPromise(batch)) return batch.then((late) => (late?.length === 0 ? this.next() : late));
-      if (batch === undefined || batch.length > 0) return batch;
-    }
+    return this.#rows === undefined ? this.#gather().then((rows) => rows.next()) : this.#rows.next();
   }
 
   close(): void {
-    this.#keys = [];
+    this.#rows ??= new KeyedRows([], this.#reader, this.#context);
+    this.#rows.close();
     this.#budget.clear();
   }
 
-  async #gather(): Promise<void> {
+  async #gather(): Promise<KeyedRows> {
     const keys: Key[] = [];
     for (const { index, parts } of this.#parts) {
       const ranges =
@@ -80,26 +74,8 @@ export class UnionScan implements Operator {
         }
       }
     }
-    keys.sort(compareBytes);
-    // Closed meanwhile.
-    this.#keys ??= keys.filter((key, i) => i === 0 || !equalBytes(key, keys[i - 1]!));
-  }
-
-  #read(): Awaitable<RowBatch | undefined> {
-    const keys = this.#keys!.slice(this.#position, this.#position + BATCH_KEYS);
-    if (keys.length === 0) return undefined;
-    this.#position += keys.length;
-    const values = this.#context.transaction.batchGet(keys);
-    return isPromise(values) ? values.then((late) => this.#rows(keys, late)) : this.#rows(keys, values);
-  }
-
-  #rows(keys: readonly Key[], values: readonly (Bytes | undefined)[]): RowBatch {
-    const rows: ExecutionRow[] = [];
-    for (let i = 0; i < keys.length; i++) {
-      const value = values[i];
-      const row = value && this.#reader.read(keys[i]!, value);
-      if (row !== undefined) rows.push(row);
-    }
-    return rows;
+    // Unless closed meanwhile.
+    this.#rows ??= new KeyedRows(distinctKeys(keys), this.#reader, this.#context);
+    return this.#rows;
   }
 }
