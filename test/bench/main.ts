@@ -1,9 +1,14 @@
 /**
  * `npm run bench -- NAME`: runs one benchmark beside its peer, both alternating in the same run, and prints one line for
- * each case with the medians and their ratio. Never part of the tests.
+ * each case with the medians and their ratio, as soon as they are known where the benchmark yields them one by one. Never part of
+ * the tests.
  */
 
-const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<readonly string[]> }>>> = {
+interface Bench {
+  run(): Promise<readonly string[]> | AsyncIterable<string>;
+}
+
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   storage: () => import('./storage.ts'),
   actors: () => import('./actors.ts'),
   resp: () => import('./resp.ts'),
@@ -23,6 +28,6 @@ if (load === undefined) {
 }
 // Timers of the platform do not keep a process alive; a benchmark does until it is done.
 const keepAlive = setInterval(() => {}, 1_000);
-for (const line of await (await load()).run()) process.stdout.write(`${line}\n`);
+for await (const line of await (await load()).run()) process.stdout.write(`${line}\n`);
 clearInterval(keepAlive);
 process.exit(0);

@@ -6,14 +6,16 @@
  *
  * Each line has two ratios: of rates, which the load generator and whoever else uses the machine blur, and of the processor time
  * that the server takes per request, which they do not. What it still does when the last reply has left, applying writes to its
- * engine above all, is waited for and counted.
+ * engine above all, is waited for and counted. Among ten million keys (`r10M`) that work is part of the load: there the rates
+ * count the time until it is done, too.
  *
- * Needs redis-server and redis-benchmark in the path. ORBIT_BENCH_SECONDS sets how long a run shall take, 2 by default.
- * `npm run bench -- resp [memory|disk|bytes|cold] [TEXT]` runs one part, or only the lines whose name holds TEXT.
+ * Needs redis-server and redis-benchmark in the path. ORBIT_BENCH_SECONDS sets how long each of the five runs of a case shall
+ * take, 2 by default. `npm run bench -- resp WORD…` runs the cases in whose name each word stands: `resp memory P16`,
+ * `resp disk c200`, `resp r10M`.
  */
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import * as net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +26,9 @@ import { processorUs } from './processor-time.ts';
 
 const SECONDS = Number(process.env.ORBIT_BENCH_SECONDS ?? 2);
 const KEYS = 100_000;
+const MANY_KEYS = 10_000_000;
+/** Of redis-benchmark, which keeps the time of each. */
+const REQUESTS_MAX = 100_000_000;
 const MEMORY_KEYS = 1_000_000;
 /** An eighth of it holds hot entries: some 200,000 of these. */
 const COLD_MEMORY = '256MB';
@@ -32,77 +37,101 @@ const COLD_KEYS = 2_000_000;
 const QUIET_PAUSES = 6;
 const PAUSE_MS = 250;
 const QUIET_US = 15_000;
-const PAUSES_MAX = 80;
+const PAUSES_MAX = 480;
 const run_ = promisify(execFile);
 
 interface Load {
   readonly command: 'set' | 'get' | 'incr';
   readonly clients: number;
   readonly pipeline: number;
+  readonly keys: number;
 }
 
-/** Returns the lines to print. */
-export async function run(): Promise<readonly string[]> {
-  if (spawnSync('redis-benchmark', ['--version']).status !== 0) return ['resp: redis-benchmark is not installed'];
-  const lines: string[] = [];
-  const only = process.argv[3] ?? '';
-  if (only === '' || only === 'memory') {
-    await beside('memory', ['--durability', 'memory'], ['--appendonly', 'no'], async (orbit, redis) => {
-      for (const pipeline of [1, 16, 64]) {
-        for (const command of ['set', 'get', 'incr'] as const) {
-          await line(lines, 'memory', { command, clients: 50, pipeline }, orbit, redis);
-        }
-      }
-    });
+/** The lines to print, each as soon as it is known. */
+export async function* run(): AsyncGenerator<string> {
+  if (spawnSync('redis-benchmark', ['--version']).status !== 0) {
+    yield 'resp: redis-benchmark is not installed';
+    return;
   }
-  if (only === '' || only === 'disk') {
-    const always = ['--appendonly', 'yes', '--appendfsync', 'always'];
-    await beside('disk', ['--durability', 'disk'], always, async (orbit, redis) => {
-      for (const clients of [50, 200]) {
-        for (const pipeline of [1, 16]) {
-          await line(lines, 'disk', { command: 'set', clients, pipeline }, orbit, redis);
-        }
-      }
-    });
-  }
-  if (only === '' || only === 'bytes') {
-    await beside('bytes', ['--durability', 'memory'], ['--appendonly', 'no'], async (orbit, redis) => {
-      const [ours, theirs] = [
-        await bytesPerKey(orbit.port('redis'), orbit.pid),
-        await bytesPerKey(redis.port, redis.pid),
-      ];
-      lines.push(
-        `${'resp memory per key of 100 bytes, 1 M keys'.padEnd(44)} orbit ${ours.toFixed(0)} B   redis ${theirs.toFixed(0)} B   ratio ${(ours / theirs).toFixed(2)}x`,
-      );
-    });
-  }
-  if (only === '' || only === 'cold') {
-    const directory = await mkdtemp(join(tmpdir(), 'orbit-bench-resp-cold-'));
-    const orbit = await ServerProcess.start({ dataDir: directory, args: ['--memory-limit', COLD_MEMORY] });
-    try {
-      const port = orbit.port('redis');
-      await load(port, 0, COLD_KEYS);
-      for (const pipeline of [1, 16]) {
-        lines.push(
-          await compare({
-            name: `resp zipfian get -P ${pipeline}, 10 x arena`,
-            unit: 'op/s',
-            ours: measuredGets(port, orbit.pid, COLD_KEYS, pipeline),
-            peer: measuredGets(port, orbit.pid, COLD_KEYS / 20, pipeline),
-            peerName: 'resident',
-          }),
-        );
-      }
-    } finally {
-      await orbit.stop();
-      await rm(directory, { recursive: true, force: true });
+  const small: Load[] = [];
+  const many: Load[] = [];
+  for (const pipeline of [1, 16, 64]) {
+    for (const command of ['set', 'get', 'incr'] as const) {
+      small.push({ command, clients: 50, pipeline, keys: KEYS });
+      many.push({ command, clients: 50, pipeline, keys: MANY_KEYS });
     }
   }
-  return lines;
+  yield* beside('memory', small);
+  yield* beside('memory', many);
+  const synced: Load[] = [];
+  for (const clients of [50, 200]) {
+    for (const pipeline of [1, 16]) synced.push({ command: 'set', clients, pipeline, keys: KEYS });
+  }
+  yield* beside('disk', synced);
+  if (isWanted('resp bytes')) yield await bytes();
+  yield* cold();
+}
+
+/** Whether the words of the command line all stand in the name of a case. */
+function isWanted(name: string): boolean {
+  const words = name.split(' ');
+  return process.argv.slice(3).every((word) => words.includes(word));
+}
+
+function nameOf(what: string, { command, clients, pipeline, keys }: Load): string {
+  return `resp ${what} ${command} c${clients} P${pipeline}${keys === KEYS ? '' : ` r${keys / 1e6}M`}`;
+}
+
+async function* beside(what: Durability, loads: readonly Load[]): AsyncGenerator<string> {
+  const wanted = loads.filter((load) => isWanted(nameOf(what, load)));
+  if (wanted.length === 0) return;
+  await using peers = await Peers.start(what);
+  const keysRead = Math.max(0, ...wanted.map(({ command, keys }) => (command === 'get' ? keys : 0)));
+  for (const { port } of [peers.orbit, peers.redis]) if (keysRead > 0) await setKeys(port, 0, keysRead);
+  for (const load of wanted) {
+    yield await compare({
+      name: nameOf(what, load),
+      unit: 'op/s',
+      ours: measured(peers.orbit, load),
+      peer: measured(peers.redis, load),
+      peerName: 'redis',
+    });
+  }
+}
+
+/** Resident memory that a million new keys add. */
+async function bytes(): Promise<string> {
+  await using peers = await Peers.start('memory');
+  const [ours, theirs] = [await bytesPerKey(peers.orbit), await bytesPerKey(peers.redis)];
+  return `${'resp bytes per key of 100 bytes, 1 M keys'.padEnd(44)} orbit ${ours.toFixed(0)} B   redis ${theirs.toFixed(0)} B   ratio ${(ours / theirs).toFixed(2)}x`;
+}
+
+/** A data set ten times as large as the arena. */
+async function* cold(): AsyncGenerator<string> {
+  const pipelines = [1, 16].filter((pipeline) => isWanted(`resp cold get c50 P${pipeline}`));
+  if (pipelines.length === 0) return;
+  const directory = await mkdtemp(join(tmpdir(), 'orbit-bench-resp-cold-'));
+  const orbit = await ServerProcess.start({ dataDir: directory, args: ['--memory-limit', COLD_MEMORY] });
+  try {
+    const server = { port: orbit.port('redis'), pid: orbit.pid };
+    await setKeys(server.port, 0, COLD_KEYS);
+    for (const pipeline of pipelines) {
+      yield await compare({
+        name: `resp cold get c50 P${pipeline}`,
+        unit: 'op/s',
+        ours: measuredGets(server, COLD_KEYS, pipeline),
+        peer: measuredGets(server, COLD_KEYS / 20, pipeline),
+        peerName: 'resident',
+      });
+    }
+  } finally {
+    await orbit.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 /** GETs of keys that follow Zipf's law with the exponent 0.99, as YCSB has it, from 50 connections. */
-function measuredGets(port: number, pid: number, keys: number, pipeline: number): () => Promise<Measured> {
+function measuredGets({ port, pid }: Peer, keys: number, pipeline: number): () => Promise<Measured> {
   const next = zipfian(keys, 0.99);
   let requests = 20_000;
   return async () => {
@@ -162,47 +191,44 @@ function keyName(number: number): string {
   return `key:${String(number).padStart(12, '0')}`;
 }
 
-async function line(into: string[], what: string, load: Load, orbit: ServerProcess, redis: Redis): Promise<void> {
-  const { command, clients, pipeline } = load;
-  const name = `resp ${what} ${command} -c ${clients} -P ${pipeline}`;
-  if (!name.includes(process.argv[4] ?? '')) return;
-  into.push(
-    await compare({
-      name,
-      unit: 'op/s',
-      ours: measured(orbit.port('redis'), orbit.pid, load),
-      peer: measured(redis.port, redis.pid, load),
-      peerName: 'redis',
-    }),
-  );
-}
-
-/** Runs of some seconds each: the first, a short one, finds how many requests that takes. */
-function measured(port: number, pid: number, load: Load): () => Promise<Measured> {
-  let requests = 20_000 * Math.min(16, load.pipeline);
+/** Runs of some seconds each. The first is to warm up: a short one finds how many requests that takes, and then they are made. */
+function measured({ port, pid }: Peer, load: Load): () => Promise<Measured> {
+  let requests = 0;
   return async () => {
+    if (requests === 0) {
+      requests = 20_000 * Math.min(16, load.pipeline);
+      requests = requestsFor(await benchmark(port, load, requests));
+    }
     const before = await processorUs(pid);
-    const rate = await benchmark(port, load, requests);
-    const took = (await drainedUs(pid)) - before;
-    const run = { rate, processorUs: took / requests };
-    requests = Math.max(10_000, Math.min(20_000_000, Math.round(rate * SECONDS)));
+    const repliesRate = await benchmark(port, load, requests);
+    const drained = await drain(pid);
+    const seconds = requests / repliesRate + (load.keys === KEYS ? 0 : drained.ms / 1_000);
+    const run = { rate: requests / seconds, processorUs: (drained.processorUs - before) / requests };
+    requests = requestsFor(repliesRate);
     return run;
   };
 }
 
-/** The processor time of a server once it has finished what it does after its replies. */
-async function drainedUs(pid: number): Promise<number> {
-  let [last, quiet] = [await processorUs(pid), 0];
+function requestsFor(rate: number): number {
+  return Math.max(10_000, Math.min(REQUESTS_MAX, Math.round(rate * SECONDS)));
+}
+
+/** Waits until a server has finished what it does after its replies. @returns how long that took, and its processor time then. */
+async function drain(pid: number): Promise<{ readonly ms: number; readonly processorUs: number }> {
+  const started = performance.now();
+  let [last, quiet, busyUntil] = [await processorUs(pid), 0, started];
   for (let pauses = 0; quiet < QUIET_PAUSES && pauses < PAUSES_MAX; pauses++) {
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     const now = await processorUs(pid);
-    quiet = now - last < QUIET_US ? quiet + 1 : 0;
+    const isQuiet = now - last < QUIET_US;
+    quiet = isQuiet ? quiet + 1 : 0;
+    if (!isQuiet) busyUntil = performance.now();
     last = now;
   }
-  return last;
+  return { ms: busyUntil - started, processorUs: last };
 }
 
-async function benchmark(port: number, { command, clients, pipeline }: Load, requests: number): Promise<number> {
+async function benchmark(port: number, { command, clients, pipeline, keys }: Load, requests: number): Promise<number> {
   const args = [
     '-p',
     port,
@@ -215,7 +241,7 @@ async function benchmark(port: number, { command, clients, pipeline }: Load, req
     '-d',
     100,
     '-r',
-    KEYS,
+    keys,
     '-P',
     pipeline,
     '--csv',
@@ -226,50 +252,70 @@ async function benchmark(port: number, { command, clients, pipeline }: Load, req
   return rate;
 }
 
-interface Redis {
+type Durability = 'memory' | 'disk';
+
+interface Peer {
   readonly port: number;
   readonly pid: number;
 }
 
-async function beside(
-  what: string,
-  ours: readonly string[],
-  theirs: readonly string[],
-  work: (orbit: ServerProcess, redis: Redis) => Promise<void>,
-): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), `orbit-bench-resp-${what}-`));
-  const redisDirectory = await mkdtemp(join(tmpdir(), 'orbit-bench-redis-'));
-  let redis: ChildProcess | undefined;
-  let orbit: ServerProcess | undefined;
-  try {
-    const port = await freePort();
-    redis = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', ...theirs], {
-      cwd: redisDirectory,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    for await (const chunk of redis.stdout!) if (String(chunk).includes('Ready to accept')) break;
-    redis.stdout!.resume();
-    orbit = await ServerProcess.start({ dataDir: directory, args: ours });
-    await work(orbit, { port, pid: redis.pid! });
-  } finally {
-    await orbit?.stop();
-    redis?.kill('SIGKILL');
-    await rm(directory, { recursive: true, force: true });
-    await rm(redisDirectory, { recursive: true, force: true });
+/** The server and a redis-server beside it, each in a directory of its own. */
+class Peers {
+  readonly orbit: Peer;
+  readonly redis: Peer;
+  readonly #end: () => Promise<void>;
+
+  private constructor(orbit: Peer, redis: Peer, end: () => Promise<void>) {
+    this.orbit = orbit;
+    this.redis = redis;
+    this.#end = end;
+  }
+
+  static async start(durability: Durability): Promise<Peers> {
+    const directory = await mkdtemp(join(tmpdir(), 'orbit-bench-resp-'));
+    const redisDirectory = join(directory, 'redis');
+    await mkdir(redisDirectory);
+    const appending =
+      durability === 'disk' ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
+    let child: ChildProcess | undefined;
+    let server: ServerProcess | undefined;
+    const end = async () => {
+      await server?.stop();
+      child?.kill('SIGKILL');
+      await rm(directory, { recursive: true, force: true });
+    };
+    try {
+      const port = await freePort();
+      child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', ...appending], {
+        cwd: redisDirectory,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      for await (const chunk of child.stdout!) if (String(chunk).includes('Ready to accept')) break;
+      child.stdout!.resume();
+      const args = ['--durability', durability];
+      server = await ServerProcess.start({ dataDir: join(directory, 'orbit'), args });
+      return new Peers({ port: server.port('redis'), pid: server.pid }, { port, pid: child.pid! }, end);
+    } catch (error) {
+      await end();
+      throw error;
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#end();
   }
 }
 
-/** Resident memory that a million new keys add. */
-async function bytesPerKey(port: number, pid: number): Promise<number> {
-  await benchmark(port, { command: 'get', clients: 50, pipeline: 16 }, 100_000);
-  await load(port, 0, 10_000);
+async function bytesPerKey({ port, pid }: Peer): Promise<number> {
+  await benchmark(port, { command: 'get', clients: 50, pipeline: 16, keys: KEYS }, 100_000);
+  await setKeys(port, 0, 10_000);
   const before = await residentBytes(pid);
-  await load(port, 10_000, MEMORY_KEYS);
+  await setKeys(port, 10_000, MEMORY_KEYS);
   return ((await residentBytes(pid)) - before) / MEMORY_KEYS;
 }
 
 /** Sets keys as redis-benchmark names them, each once. */
-async function load(port: number, from: number, count: number): Promise<void> {
+async function setKeys(port: number, from: number, count: number): Promise<void> {
   const socket = net.connect(port, '127.0.0.1');
   const value = 'x'.repeat(100);
   let received = 0;
