@@ -183,6 +183,13 @@ export const TIKV_FIELDS = {
   enable_one_pc: field('providers.*.enable_one_pc', boolean, true, 'One phase for transactions within a region.', {
     env: 'ORBIT_TIKV_ENABLE_ONE_PC',
   }),
+  coalesce_gets: field(
+    'providers.*.coalesce_gets',
+    boolean,
+    true,
+    'Point reads that come together travel as one request for each region.',
+    { env: 'ORBIT_TIKV_COALESCE_GETS' },
+  ),
   batch_size: field('providers.*.batch_size', integer(1, 1_000_000), 1000, 'Keys in one answer to a scan.', {
     env: 'ORBIT_TIKV_BATCH_SIZE',
   }),

@@ -227,6 +227,7 @@ function resolveTiKv(settings: Settings, name: string, isDefault: boolean): Prov
     transactionTimeoutMs: settings.read(F.txn_timeout, name),
     asyncCommit: settings.read(F.enable_async_commit, name),
     onePhaseCommit: settings.read(F.enable_one_pc, name),
+    coalesceGets: settings.read(F.coalesce_gets, name),
     batchKeysMax: settings.read(F.batch_size, name),
     regionCacheMax: settings.read(F.region_cache_size, name),
     regionCacheTtlMs: settings.read(F.region_cache_ttl, name),

@@ -156,6 +156,7 @@ async function openTikv(name: string, provider: TiKvSpec, platform: Platform, lo
     commitTimeoutMs: provider.transactionTimeoutMs,
     asyncCommit: provider.asyncCommit,
     onePhaseCommit: provider.onePhaseCommit,
+    coalesceGets: provider.coalesceGets,
     scanBatchSize: provider.batchKeysMax,
     regionCacheMax: provider.regionCacheMax,
     regionCacheTtlMs: provider.regionCacheTtlMs,

@@ -32,6 +32,7 @@ export interface TiKvSpec {
   readonly transactionTimeoutMs: number;
   readonly asyncCommit: boolean;
   readonly onePhaseCommit: boolean;
+  readonly coalesceGets: boolean;
   readonly batchKeysMax: number;
   readonly regionCacheMax: number;
   readonly regionCacheTtlMs: number;

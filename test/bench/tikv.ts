@@ -1,6 +1,6 @@
 /**
- * The TiKV client against a test cluster in a process of its own, 64 calls in flight: point gets over the BatchCommands
- * stream beside unary ones, gets coalesced into batches by the caller, and single-key transactions.
+ * The TiKV client against a test cluster in a process of its own, 64 calls in flight unless told otherwise: point gets coalesced
+ * by the client beside gets over the BatchCommands stream and unary ones, batch gets of the caller, single-key transactions.
  *
  * The cluster is JavaScript too and shares the machine, so beside the rate stands the processor time that an operation
  * takes in either process: on two free cores the rate is bounded by the larger of the two.
@@ -9,7 +9,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connect, type TikvClient } from '#tikv-client';
+import { connect, MAX_TIMESTAMP, type TikvClient } from '#tikv-client';
 import { processorUs } from './processor-time.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -30,7 +30,8 @@ export async function run(): Promise<readonly string[]> {
     });
     const pdEndpoints = line.trim().replace('TIKV_PD_ENDPOINTS=', '').split(',');
     const batched = await connect({ pdEndpoints });
-    const unary = await connect({ pdEndpoints, batchCommands: false });
+    const alone = await connect({ pdEndpoints, coalesceGets: false });
+    const unary = await connect({ pdEndpoints, batchCommands: false, coalesceGets: false });
     await batched.split(Array.from({ length: 9 }, (_, i) => keyOf((i + 1) * (KEYS / 10))));
     for (let at = 0; at < KEYS; at += 500) {
       const transaction = await batched.begin();
@@ -40,9 +41,14 @@ export async function run(): Promise<readonly string[]> {
     const rate = (work: (i: number) => Promise<void>, each: number, inFlight?: number) =>
       measured(child.pid!, work, each, inFlight);
     const cases: Readonly<Record<string, () => Promise<Figures>>> = {
-      'gets/s, BatchCommands': () => rate((i) => get(batched, i), 1),
+      'gets/s, coalesced': () => rate((i) => get(batched, i), 1),
+      'gets/s, BatchCommands': () => rate((i) => get(alone, i), 1),
       'gets/s, unary': () => rate((i) => get(unary, i), 1),
-      'gets/s, coalesced by 16': () => rate((i) => batchGet(batched, i, 16), 16),
+      'gets/s, coalesced, 8 in flight': () => rate((i) => get(batched, i), 1, 8),
+      'gets/s, BatchCommands, 8 in flight': () => rate((i) => get(alone, i), 1, 8),
+      'gets/s, coalesced, 1 in flight': () => rate((i) => get(batched, i), 1, 1),
+      'gets/s, BatchCommands, 1 in flight': () => rate((i) => get(alone, i), 1, 1),
+      'keys/s, batch get of 16': () => rate((i) => batchGet(batched, i, 16), 16),
       'keys/s, batch get of 1,000 over 10 regions': () =>
         rate((i) => batchGet(batched, i, 1_000, KEYS / 1_000), 1_000, 4),
       'transactions/s, single key, one phase': () => rate((i) => put(batched, i), 1),
@@ -53,6 +59,7 @@ export async function run(): Promise<readonly string[]> {
         rates.set(name, [...(rates.get(name) ?? []), await measure()]);
     }
     await batched.close();
+    await alone.close();
     await unary.close();
     return [...rates].map(([name, all]) => {
       const { perSecond, clientUs, clusterUs } = all.toSorted((a, b) => a.perSecond - b.perSecond)[ROUNDS >> 1]!;
@@ -95,15 +102,13 @@ async function measured(
   return { perSecond, clientUs, clusterUs };
 }
 
-const NEWEST = 0xffff_ffff_ffff_ffffn;
-
 async function get(client: TikvClient, i: number): Promise<void> {
-  if ((await client.snapshot(NEWEST).get(keyOf(i))) === undefined) throw new Error('a key is missing');
+  if ((await client.get(keyOf(i))) === undefined) throw new Error('a key is missing');
 }
 
 async function batchGet(client: TikvClient, from: number, count: number, step = 1): Promise<void> {
   const keys = Array.from({ length: count }, (_, n) => keyOf((from + n * step) % KEYS));
-  await client.snapshot(NEWEST).batchGet(keys);
+  await client.snapshot(MAX_TIMESTAMP).batchGet(keys);
 }
 
 async function put(client: TikvClient, i: number): Promise<void> {

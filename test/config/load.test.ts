@@ -164,6 +164,7 @@ describe('the persistence file', () => {
       durability: 'disk',
       pdEndpoints: ['pd-1:2379', 'pd-2:2379', 'pd-3:2379'],
       tls: { caFile: '/certs/ca.crt', certFile: undefined, keyFile: undefined },
+      coalesceGets: false,
       batchKeysMax: 5000,
       keyPrefix: 'orbit-prod',
       connectTimeoutMs: 30_000,

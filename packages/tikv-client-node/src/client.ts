@@ -27,7 +27,7 @@ import { PUBLISHED_KEY, SafePoint } from './safe-point.ts';
 import { type Pair, type ScanOptions, Snapshot, type SnapshotOptions } from './snapshot.ts';
 import { StoreClient } from './store-client.ts';
 import { TIMEOUT_MS } from './timeouts.ts';
-import { composeTimestamp, physicalMs } from './timestamp.ts';
+import { composeTimestamp, MAX_TIMESTAMP, physicalMs } from './timestamp.ts';
 import { prefixEnd, Transaction, type TransactionOptions } from './transaction.ts';
 
 /** Commits and clean-ups that run on when the client is asked to close. */
@@ -57,6 +57,8 @@ export class TikvClient {
   readonly #stores: StoreClient;
   readonly #prefix: KeyText;
   readonly #background = new Set<Promise<void>>();
+  /** For gets of the newest values: what a snapshot learns of locks is for one turn of the event loop only. */
+  #newest: Snapshot | undefined;
   #closed = false;
 
   private constructor(config: ClientConfig, pd: PdClient, api: ApiContext, prefix: KeyText, encoded: boolean) {
@@ -120,6 +122,16 @@ export class TikvClient {
   beginAt(startTs: bigint, options: TransactionOptions = {}): Transaction {
     this.#assertOpen();
     return new Transaction(this.#core, startTs, this.#prefix, options);
+  }
+
+  /**
+   * The newest committed value. Asks for no timestamp, and joins others asked for in the same turn of the event loop, each
+   * of which is the newest for itself: together they are no snapshot. @throws TikvError
+   */
+  get(key: Uint8Array): Promise<Buffer | undefined> {
+    this.#assertOpen();
+    if (this.#newest?.isGathering !== true) this.#newest = new Snapshot(this.#core, MAX_TIMESTAMP);
+    return this.#newest.get(this.#prefix + keyText(key));
   }
 
   /** Reads as of a timestamp, without a transaction. */

@@ -20,6 +20,8 @@ export interface ClientOptions {
   readonly connectionCount?: number;
   /** Point requests travel as commands of a stream. Default true. */
   readonly batchCommands?: boolean;
+  /** Point gets of one snapshot that are asked for together travel as batch gets. Default true. */
+  readonly coalesceGets?: boolean;
   /** Commit without waiting for the second phase. Default true. */
   readonly asyncCommit?: boolean;
   /** Commit in one phase where all keys share a region. Default true. */
@@ -58,6 +60,7 @@ export function withDefaults(options: ClientOptions): ClientConfig {
     keyspace: 'DEFAULT',
     connectionCount: 1,
     batchCommands: true,
+    coalesceGets: true,
     asyncCommit: true,
     onePhaseCommit: true,
     regionCacheTtlMs: 600_000,

@@ -43,16 +43,26 @@ export async function atKey<Q extends Fields, S extends Fields>(
   }
 }
 
+/** A region that served a share only in part: not the keys that are `left`. */
+export interface ShareMissed {
+  readonly missed: RegionMiss;
+  readonly left: readonly KeyText[];
+}
+
 /**
- * Runs `run` for each region's share of sorted keys, in parallel, cut to `countMax` keys; shares whose region has changed
- * are regrouped. Fails with the first error, the others running on.
+ * Runs `run` for each region's share of sorted keys, in parallel, cut to `countMax` keys; what is left of shares whose region
+ * has changed is regrouped. Fails with the first error, the others running on.
  */
 export async function overRegions(
   core: Shared,
   keys: readonly KeyText[],
   countMax: number,
   backoffer: Backoffer,
-  run: (region: Region, keys: readonly KeyText[], backoffer: Backoffer) => Promise<RegionMiss | undefined>,
+  run: (
+    region: Region,
+    keys: readonly KeyText[],
+    backoffer: Backoffer,
+  ) => Promise<RegionMiss | ShareMissed | undefined>,
 ): Promise<void> {
   const shares: { region: Region; keys: readonly KeyText[] }[] = [];
   for (const group of await core.cache.group(keys, backoffer)) {
@@ -61,10 +71,11 @@ export async function overRegions(
     }
   }
   const one = async (share: { region: Region; keys: readonly KeyText[] }, own: Backoffer) => {
-    const missed = await run(share.region, share.keys, own);
-    if (missed === undefined) return;
+    const outcome = await run(share.region, share.keys, own);
+    if (outcome === undefined) return;
+    const { missed, left } = 'left' in outcome ? outcome : { missed: outcome, left: share.keys };
     await core.sender.relocate(missed, own);
-    await overRegions(core, share.keys, countMax, own, run);
+    await overRegions(core, left, countMax, own, run);
   };
   if (shares.length === 1) {
     await one(shares[0]!, backoffer);

@@ -1,6 +1,11 @@
 /**
  * Reads as of one timestamp.
  *
+ * Point gets that are asked for within one turn of the event loop travel together: the first as a get, at once, as it may
+ * stay the only one; those behind it at the end of the turn, as one batch get for each region. Each is answered as soon as its
+ * own value is known, and fails with the error of its own region; a locked key of a batch holds up nobody but those who want
+ * it.
+ *
  * Locks in the way are resolved; what became known about their transactions stays with the snapshot, so that later reads
  * pass them at once. Every read ends with a look at the GC safe point: a result from below it may be missing versions.
  */
@@ -45,6 +50,8 @@ export class Snapshot {
   readonly #options: SnapshotOptions;
   readonly #ignored = new Set<bigint>();
   readonly #accessed = new Set<bigint>();
+  /** Who asked for which key after the first get of this turn of the event loop. */
+  #gathered: Map<KeyText, Waiter[]> | undefined;
 
   constructor(core: Core, readTs: bigint, options: SnapshotOptions = {}) {
     this.#core = core;
@@ -52,13 +59,26 @@ export class Snapshot {
     this.#options = options;
   }
 
-  /** @throws TikvError */
-  async get(key: KeyText): Promise<Buffer | undefined> {
-    const backoffer = this.#backoffer();
-    const value = await this.#get(key, backoffer);
-    const doubt = this.#core.safePoint.check(this.readTs);
-    if (doubt !== undefined) await doubt;
-    return value;
+  /** The value is the caller's own. @throws TikvError */
+  get(key: KeyText): Promise<Buffer | undefined> {
+    if (!this.#core.config.coalesceGets) return this.#getAlone(key);
+    const gathered = this.#gathered;
+    if (gathered === undefined) {
+      this.#gathered = new Map();
+      // Before the stream's own: what is sent then still goes with its message of this turn.
+      this.#core.config.environment.timers.soon(() => this.#sendGathered());
+      return this.#getAlone(key);
+    }
+    return new Promise((resolve, reject) => {
+      const waiters = gathered.get(key);
+      if (waiters === undefined) gathered.set(key, [{ resolve, reject }]);
+      else waiters.push({ resolve, reject });
+    });
+  }
+
+  /** Whether a get joins others that have not been sent yet. */
+  get isGathering(): boolean {
+    return this.#gathered !== undefined;
   }
 
   /** Only keys with a value are in the answer. @throws TikvError */
@@ -66,42 +86,8 @@ export class Snapshot {
     const values = new Map<KeyText, Buffer>();
     if (keys.length === 0) return values;
     const sorted = [...new Set(keys)].sort();
-    await overRegions(this.#core, sorted, BATCH_GET_KEYS_MAX, this.#backoffer(), async (region, share, backoffer) => {
-      let rest = share;
-      for (;;) {
-        const request = { keys: rest.map(keyBytes), version: this.readTs };
-        const result = await this.#core.sender.send(
-          region,
-          methods.KvBatchGet,
-          request,
-          this.#sendOptions(backoffer, TIMEOUT_MS.medium),
-        );
-        // Keys answered before are not asked for again: their values are in.
-        if (result.kind === 'miss') {
-          if (rest === share) return result;
-          await this.#core.sender.relocate(result, backoffer);
-          for (const key of rest) {
-            const value = await this.#get(key, backoffer);
-            if (value !== undefined) values.set(key, value);
-          }
-          return undefined;
-        }
-        const { pairs, error } = result.response;
-        const locks: LockInfo[] = [];
-        if (error !== undefined) locks.push(lockOf(error));
-        else {
-          for (const pair of pairs) {
-            if (pair.error !== undefined) locks.push(lockOf(pair.error));
-            else values.set(keyText(pair.key), pair.value);
-          }
-        }
-        if (locks.length === 0) return undefined;
-        if (error === undefined) {
-          const locked = new Set(locks.map((lock) => keyText(lock.key)));
-          rest = rest.filter((key) => locked.has(key));
-        }
-        await this.#resolve(locks, backoffer);
-      }
+    await this.#batchGet(sorted, this.#backoffer(), (key, value) => {
+      if (value !== undefined) values.set(key, value);
     });
     await this.#core.safePoint.check(this.readTs);
     return values;
@@ -186,6 +172,96 @@ export class Snapshot {
     }
   }
 
+  async #getAlone(key: KeyText): Promise<Buffer | undefined> {
+    const value = await this.#get(key, this.#backoffer());
+    const doubt = this.#core.safePoint.check(this.readTs);
+    if (doubt !== undefined) await doubt;
+    return value;
+  }
+
+  #sendGathered(): void {
+    const gathered = this.#gathered!;
+    this.#gathered = undefined;
+    if (gathered.size === 0) return;
+    const fail = (keys: Iterable<KeyText>, error: unknown) => {
+      for (const key of keys) for (const { reject } of gathered.get(key) ?? []) reject(error);
+    };
+    const single = (key: KeyText) =>
+      void this.#getAlone(key).then(
+        (value) => answer(gathered.get(key)!, value),
+        (error) => fail([key], error),
+      );
+    if (gathered.size === 1) {
+      for (const key of gathered.keys()) single(key);
+      return;
+    }
+    const backoffer = this.#backoffer();
+    void this.#core.cache.group([...gathered.keys()].sort(), backoffer).then(
+      (groups) => {
+        for (const { keys } of groups) {
+          if (keys.length === 1) single(keys[0]!);
+          else void this.#getGathered(gathered, keys, backoffer.fork()).catch((error) => fail(keys, error));
+        }
+      },
+      (error) => fail(gathered.keys(), error),
+    );
+  }
+
+  /** Gets of one region, or of what has become of it. */
+  async #getGathered(
+    gathered: ReadonlyMap<KeyText, readonly Waiter[]>,
+    keys: readonly KeyText[],
+    backoffer: Backoffer,
+  ): Promise<void> {
+    await this.#batchGet(keys, backoffer, (key, value) => {
+      const waiters = gathered.get(key)!;
+      const doubt = this.#core.safePoint.check(this.readTs);
+      if (doubt === undefined) answer(waiters, value);
+      else
+        doubt.then(
+          () => answer(waiters, value),
+          (error) => {
+            for (const { reject } of waiters) reject(error);
+          },
+        );
+    });
+  }
+
+  /** Tells of each key as soon as it is known. */
+  async #batchGet(
+    sorted: readonly KeyText[],
+    backoffer: Backoffer,
+    found: (key: KeyText, value: Buffer | undefined) => void,
+  ): Promise<void> {
+    await overRegions(this.#core, sorted, BATCH_GET_KEYS_MAX, backoffer, async (region, share, own) => {
+      let left = share;
+      for (;;) {
+        const request = { keys: left.map(keyBytes), version: this.readTs };
+        const options = this.#sendOptions(own, TIMEOUT_MS.medium);
+        const result = await this.#core.sender.send(region, methods.KvBatchGet, request, options);
+        if (result.kind === 'miss') return { missed: result, left };
+        const { pairs, error } = result.response;
+        if (error !== undefined) {
+          await this.#resolve([lockOf(error)], own);
+          continue;
+        }
+        const locks = new Map<KeyText, LockInfo>();
+        const values = new Map<KeyText, Buffer>();
+        for (const pair of pairs) {
+          if (pair.error === undefined) values.set(keyText(pair.key), pair.value);
+          else {
+            const lock = lockOf(pair.error);
+            locks.set(keyText(lock.key), lock);
+          }
+        }
+        for (const key of left) if (!locks.has(key)) found(key, values.get(key));
+        left = left.filter((key) => locks.has(key));
+        if (left.length === 0) return undefined;
+        await this.#resolve([...locks.values()], own);
+      }
+    });
+  }
+
   async #get(key: KeyText, backoffer: Backoffer): Promise<Buffer | undefined> {
     for (;;) {
       const request = { key: keyBytes(key), version: this.readTs };
@@ -223,6 +299,18 @@ export class Snapshot {
 
   #backoffer(): Backoffer {
     return this.#core.pd.backoffer(BUDGET.read, this.#options.signal);
+  }
+}
+
+interface Waiter {
+  readonly resolve: (value: Buffer | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Everybody gets a value of his own. */
+function answer(waiters: readonly Waiter[], value: Buffer | undefined): void {
+  for (const [index, { resolve }] of waiters.entries()) {
+    resolve(index === 0 || value === undefined ? value : Buffer.from(value));
   }
 }
 

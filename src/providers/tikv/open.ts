@@ -32,6 +32,7 @@ export interface TikvOptions {
   readonly regionCacheTtlMs?: number;
   readonly asyncCommit?: boolean;
   readonly onePhaseCommit?: boolean;
+  readonly coalesceGets?: boolean;
   readonly scanBatchSize?: number;
   readonly tls?: TlsFiles;
   /** In place of gRPC, for simulations. */

@@ -32,9 +32,6 @@ import type { TikvMetrics } from './metrics.ts';
 import { TikvTransaction } from './tikv-transaction.ts';
 import { commitVersionOf, readVersionOf } from './versions.ts';
 
-/** The newest committed value, whatever its timestamp. */
-const NEWEST = 0xffff_ffff_ffff_ffffn;
-
 export interface TikvLimits {
   /** After the prefix: TiKV stores keys of up to 8 KiB in an encoding that takes nine bytes for eight. */
   readonly keyBytes: number;
@@ -132,7 +129,7 @@ export class TikvStore implements Store {
     checkKey(key);
     this.metrics.count('read');
     try {
-      const value = await this.client.snapshot(NEWEST).get(this.storedKey(key));
+      const value = await this.client.get(this.storedKey(key));
       this.succeeded();
       return value;
     } catch (error) {
