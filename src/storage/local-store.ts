@@ -185,6 +185,8 @@ export class LocalStore implements Store {
       onFailure: (error) => store.#poison(error),
       onDiskFull: () => store.#syncNow(),
     });
+    // Writers may be waiting for room before the first of them makes anything be applied.
+    if (!store.#active.isEmpty) store.#seal(0);
     return store;
   }
 

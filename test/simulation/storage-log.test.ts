@@ -24,7 +24,7 @@ class LogWorld {
   readonly disk = this.simulation.newDisk();
   #node = this.simulation.boot({ disk: this.disk });
 
-  open(segmentBytes = 4096, retainBytes = 1 << 30): Promise<LocalStore> {
+  open(segmentBytes = 4096, retainBytes = 1 << 30, overlayBytesMax = 1 << 20): Promise<LocalStore> {
     return this.simulation.time.run(() =>
       LocalStore.open({
         name: 'log',
@@ -34,6 +34,7 @@ class LogWorld {
         durability: 'disk',
         commitLog: { directory: LOG, segmentBytes, retainBytes },
         persistent: true,
+        overlayBytesMax,
       }),
     );
   }
@@ -98,6 +99,16 @@ async function written(commits: number): Promise<{ world: LogWorld; log: Directo
 }
 
 describe('a log', () => {
+  it('with more in it than may wait to be applied is taken in before anything is written', async () => {
+    const world = new LogWorld();
+    const large = 'x'.repeat(20_000);
+    await world.put(await world.open(1 << 20, 1 << 30, 4096), 'key 0', large);
+    world.kill();
+    const store = await world.open(1 << 20, 1 << 30, 4096);
+    await world.put(store, 'key 1', 'after');
+    expect(await world.values(store)).toEqual([large, 'after']);
+  });
+
   it('whose last record is torn at any byte recovers to the record before it, and goes on', async () => {
     const { world, log } = await written(5);
     const last = framesOf(log.get('0000000001.log')!).at(-1)!;
