@@ -120,6 +120,8 @@ export type Condition = keyof typeof CONDITIONS;
 export interface SqlErrorDetails {
   /** Byte offset in the statement's UTF-8 text; what the parser's tree holds. Negative or undefined: no place. */
   readonly location?: number | undefined;
+  /** The place is that of the opening parenthesis before it. */
+  readonly atParenthesis?: boolean;
   /** Place in the text in characters, from 1. Set by whoever knows the text. */
   readonly position?: number | undefined;
   readonly detail?: string | undefined;
@@ -137,6 +139,7 @@ export class SqlError extends OperationError {
   readonly detail: string | undefined;
   /** In bytes; given later by whoever knows the place. */
   location: number | undefined;
+  readonly atParenthesis: boolean;
   readonly table: string | undefined;
   readonly column: string | undefined;
   readonly constraint: string | undefined;
@@ -152,6 +155,7 @@ export class SqlError extends OperationError {
     this.condition = condition;
     this.detail = details.detail;
     this.location = details.location;
+    this.atParenthesis = details.atParenthesis ?? false;
     this.position = details.position;
     this.table = details.table;
     this.column = details.column;
@@ -170,6 +174,9 @@ export function locate(error: unknown, statement: string): void {
   if (!(error instanceof SqlError) || error.position !== undefined) return;
   if (error.location === undefined || error.location < 0) return;
   error.position = characterPosition(statement, error.location);
+  if (!error.atParenthesis) return;
+  const before = [...statement].slice(0, error.position).lastIndexOf('(');
+  if (before >= 0) error.position = before + 1;
 }
 
 /** Runs `work`; an error of SQL without a place of its own gets this one. */

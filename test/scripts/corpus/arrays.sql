@@ -86,7 +86,6 @@ select (array[1,2])['1'];
 select (array[1,2])[1.5];
 select (array[1,2])['x'];
 select (5)[1];
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select (array[1,2])[1][1][1][1][1][1][1];
 
 -- operators
@@ -257,12 +256,10 @@ select generate_subscripts(array[1], 3);
 -- 15: PostgreSQL 18 has changed this
 select array_agg(x), array_agg(x order by x desc), array_agg(distinct x), array_agg(x) filter (where x > 1) from (values (1), (3), (1), (null)) v (x);
 select array_agg(array[x, x + 1]) from (values (1), (2)) v (x);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select array_agg(a) from (values (array[1]), (array[1, 2])) v (a);
 select array_agg(x) from (values (1)) v (x) where false;
 select array(select x from (values (2), (1)) v (x) order by x), array(select 1 where false);
 select array(select 1, 2);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select array(select array[1, 2]);
 select array_agg(x::text || '!') from generate_series(1, 3) x;
 -- 15: PostgreSQL 18 has changed this
@@ -277,39 +274,22 @@ select distinct x from (values (array['a']), ('{a}'), ('{b}')) v (x);
 create table a (id int primary key, n int[], t text[] default '{x}', m int[3][3]);
 insert into a values (1, '{1,2,3}', '{a}', '{{1,2},{3,4}}'), (2, array[4], default, null), (3, null, '{}', '{}');
 select * from a order by id;
--- awaits: assigning to a part of a column
 update a set n[2] = 20 where id = 1 returning n;
--- awaits: assigning to a part of a column
 update a set n[5] = 50 where id = 1 returning n;
--- awaits: assigning to a part of a column
 update a set n[0] = 0 where id = 1 returning n;
--- awaits: assigning to a part of a column
 update a set n[1:2] = array[7, 8] where id = 2 returning n;
--- awaits: assigning to a part of a column
 update a set n[1] = 9 where id = 3 returning n;
--- awaits: assigning to a part of a column
 update a set n[1:2] = '{1}' where id = 1;
--- awaits: assigning to a part of a column
 update a set m[1][1] = 100 where id = 1 returning m;
--- awaits: assigning to a part of a column
 update a set m[5][5] = 1 where id = 1;
--- awaits: assigning to a part of a column
 update a set n[1] = 'x' where id = 1;
--- awaits: assigning to a part of a column
 update a set n[null] = 1 where id = 1;
--- awaits: assigning to a part of a column
 insert into a (id, n[1], n[2]) values (4, 1, 2) returning n;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id from a where 20 = any (n);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id, n[1], n[2:3], cardinality(n) from a order by id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id, x from a, unnest(n) x order by id, x nulls last;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id from a where n @> '{20}';
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update a set n = n || 99 where n is not null returning id, n;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update a set t = array_append(t, 'z') returning id, t;
 insert into a (id, n) values (5, '{x}');
 insert into a (id, n) values (5, 5);

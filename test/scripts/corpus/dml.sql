@@ -41,18 +41,15 @@ insert into t (id, nope) values (1, 2);
 insert into t (id, id) values (1, 2);
 insert into t (id, a) values (1);
 insert into t (id) values (1, 2);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 insert into t values (1, 2, 'x', 3, 4, 5);
 insert into t (id, a) select 1;
 insert into t (id) select 1, 2;
 insert into nope values (1);
 insert into t (id) values (count(*));
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 insert into t (id) values (id);
 insert into t (id) values (500), ('x');
 insert into t (id) values (500), (501.4), ('502') returning id;
 insert into t values (500);
--- awaits: assigning to a part of a column
 insert into t (t.id) values (1);
 insert into t (id) values (600) returning nope;
 insert into t (id) values (600) returning count(*);
@@ -128,7 +125,6 @@ update only t set a = 3 where id = 3;
 update t * set a = 4 where id = 3 returning a;
 update t set a = a where false;
 update t set (a, b) = (5, 'pair') where id = 3 returning a, b;
--- awaits: assigning a query to a list of columns
 update t set (a, b) = (select n, 'sub' from u where id = 2) where id = 3 returning a, b;
 update t set (a, b) = row(6, 'row') where id = 3 returning a, b;
 update t set (a, b) = (default, default) where id = 3 returning a, b;
@@ -151,13 +147,10 @@ update t set a = b where id = 1;
 update t set a = 1, a = 2;
 update t set nope = 1;
 update nope set a = 1;
--- awaits: assigning to a part of a column
 update t set t.a = 1;
 update t set a = count(*);
 update t set a = 1 where count(*) > 1;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set (a, b) = (1);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set (a, b) = (1, 2, 3);
 update t set a = 1 from t;
 update t set a = 1 from u where id = 1;

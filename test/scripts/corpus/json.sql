@@ -331,24 +331,16 @@ select jsonb_insert('1', '{a}', '2');
 select jsonb_pretty('{"a": [1, {"b": null}], "c": {}, "d": []}');
 select ('{"a": {"b": [1, 2]}}'::jsonb)['a']['b'][1], ('[1, 2]'::jsonb)[-1], ('{"a": 1}'::jsonb)['z'], ('1'::jsonb)['a'];
 select ('{"a": 1}'::json)['a'];
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select ('[1, 2, 3]'::jsonb)[0:1];
 create table j (id int primary key, d jsonb);
 insert into j values (1, '{"a": {"b": 1}}'), (2, '[1, 2]'), (3, null);
--- awaits: assigning to a part of a column
 update j set d['a']['c'] = '2' where id = 1 returning d;
--- awaits: assigning to a part of a column
 update j set d[5] = '"x"' where id = 2 returning d;
--- awaits: assigning to a part of a column
 update j set d['n'] = '1' where id = 3 returning d;
--- awaits: assigning to a part of a column
 update j set d['a']['b']['c'] = '1' where id = 1;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select d ->> 'a' from j where d ? 'a';
 select id, d -> 'a' ->> 'b' as b from j where d @> '{"a": {"b": 1}}' order by id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id from j order by d nulls first, id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select d, count(*) from j group by d;
 select '5'::jsonb::int, '1.5'::jsonb::numeric, 'true'::jsonb::boolean, '1.5'::jsonb::int;
 select '"5"'::jsonb::int;

@@ -58,7 +58,6 @@ select g, count(*) from t group by 0;
 select g from t group by count(*);
 select g from t group by 1.5;
 select g from t group by 'x';
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select count(*) from t group by null;
 select sum(count(*)) from t;
 select sum(count(*)) over () from t group by g;
@@ -83,9 +82,7 @@ select g, h, b, count(*) from t group by rollup ((g, h), b);
 select g, h, count(*) from t group by grouping sets (g, rollup (h), ());
 select g, h, count(*) from t group by grouping sets (grouping sets (g, h), cube (g));
 select g, count(*) from t group by grouping sets ((g), (g));
--- awaits: GROUP BY DISTINCT
 select g, count(*) from t group by distinct grouping sets ((g), (g));
--- awaits: GROUP BY DISTINCT
 select g, h, count(*) from t group by distinct rollup (g, h), rollup (g, h);
 select g, h, count(*) from t group by all rollup (g), rollup (g);
 select g, count(*) from none, t group by rollup (g);
@@ -136,14 +133,10 @@ select percentile_cont(1.5) within group (order by v) from t;
 select percentile_cont(null) within group (order by v) from t;
 select percentile_disc(0.5) within group (order by v desc) from t;
 select g, percentile_disc(0.5) within group (order by id) from t group by g order by g;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select rank(3) within group (order by id), dense_rank(2) within group (order by h), percent_rank(3) within group (order by id), cume_dist(3) within group (order by id) from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select rank('b', 1) within group (order by g, h) from t;
 select percentile_cont(0.5) from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select sum(v) within group (order by v) from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select mode() within group (order by g, h) from t;
 select min(x), max(x), sum(x), avg(x) from (values (interval '1 day'), (interval '2 hours'), (null)) v (x);
 select sum(x), avg(x) from (values ('NaN'::numeric), (1)) v (x);
@@ -168,13 +161,11 @@ select min(b) from t;
 -- awaits: a whole-row reference
 select max(t) from t;
 select sum() from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select sum(*) from t;
 select sum(h, h) from t;
 select count(distinct h order by h), sum(h order by v) from t;
 select array_agg(distinct id order by v) from t;
 select sum(sum(h)) from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select sum(h) filter (where sum(h) > 1) from t;
 select sum(h) filter (where 1) from t;
 select abs(h) filter (where true) from t;
@@ -187,3 +178,20 @@ select json_object_agg(id, g order by id), jsonb_object_agg(id, v), json_agg(h o
 select xmlagg('<a/>') from t;
 -- awaits: range_agg
 select range_agg(int4range(id, id + 1)) from t;
+-- where a row would stand
+select rank(2) within group (order by h), rank(2) within group (order by h desc), rank(null) within group (order by h), rank(2) within group (order by h nulls first) from t;
+select dense_rank(2) within group (order by h), dense_rank('b') within group (order by g desc), dense_rank(0) within group (order by id), dense_rank(100) within group (order by id) from t;
+select percent_rank(1.5) within group (order by v), cume_dist(1.5) within group (order by v), cume_dist(1.5) within group (order by v desc nulls last) from t;
+select g, rank(2) within group (order by id) from t group by g order by g;
+select rank(1), rank(1) within group (order by id) from t;
+select rank(1) within group (order by id) from t where false;
+select dense_rank(1) within group (order by id), percent_rank(1) within group (order by id), cume_dist(1) within group (order by id) from t where false;
+select rank(1, 2) within group (order by id) from t;
+select rank('x') within group (order by id) from t;
+select rank(true) within group (order by id) from t;
+select rank(1) within group (order by id) filter (where id > 2) from t;
+select rank(1.5) within group (order by id) from t;
+select rank(2, 'a') within group (order by h desc, g) from t;
+select g, count(*) from t group by distinct cube (g), g order by g, 2;
+select g, h, count(*) from t group by distinct grouping sets ((g, h), (h, g), g, ()) order by g, h, 3;
+select g, h, count(*) from t group by all grouping sets ((g), (g)) order by g, 3;

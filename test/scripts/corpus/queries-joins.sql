@@ -85,9 +85,7 @@ select id from a join b using (id) order by id;
 select a.id, b.id, id from a full join b using (id) order by 3;
 select x from a join b using (id);
 select a.x, b.x from a join b using (id) order by a.id;
--- awaits: an alias of JOIN USING
 select j.id, j.id is null from a join b using (id) as j order by 1;
--- awaits: an alias of JOIN USING
 select j.x from a join b using (id) as j;
 select * from a join b using (id) join e using (id);
 select * from a join b using (id) join c on c.k = id order by 1, c.v;
@@ -97,7 +95,6 @@ select id from (a join b using (id)) as j order by 1;
 select * from a join b using (nope);
 select * from a join b using (a_id);
 select * from a join c using (id);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from a x join a y using (id, id);
 select * from a natural join e;
 
@@ -130,7 +127,6 @@ select * from a join b on count(*) > 1;
 select * from a x, b where a.id = 1;
 select x.id from a x where a.id = 1;
 select * from a join b on c.k = 1;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from a, b join c on a.id = c.k;
 select * from a natural join b on true;
 select a.id from a cross join b on true;
@@ -149,3 +145,31 @@ select a from a order by id;
 select a.id, (a).s from a order by id;
 select (a).* from a order by 1;
 select x from (values (1, 2)) x (p, q);
+-- names that are nearly right
+select xx from a;
+select a.xx from a;
+select ss from a;
+select a.idd from a join b using (id);
+select idd from a, b;
+select ba.id from a, b;
+select aa.x from a;
+select q from a;
+select x, s from a where ide = 1;
+select length(sss) from a;
+select k from a;
+select * from a join b on a.id = b.idx;
+select id from a order by idx;
+select a.x from b;
+select (select b.x from b) from a;
+select sx.x from a sx;
+select a.x from a sx;
+insert into a (idd) values (1);
+insert into a (id) values (x);
+update a set xx = 1;
+update a set x = y;
+delete from a where idd = 1;
+select j.id, a.x from a join b using (id) as j order by 1;
+select j.* from a join b using (id) as j order by 1;
+select * from a join b using (id) as j order by 1;
+select * from a join b using (id) as a;
+select j from a join b using (id) as j order by 1;

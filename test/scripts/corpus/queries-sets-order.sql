@@ -115,14 +115,10 @@ select n from a order by 2;
 select n from a order by -1;
 select n from a order by 1.5;
 select n from a order by 'n';
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select n from a order by null, n;
 select n from a order by nope;
--- awaits: ORDER BY … USING
 select n from a order by n using <;
--- awaits: ORDER BY … USING
 select n from a order by n using >;
--- awaits: ORDER BY … USING
 select n from a order by n using =;
 select n from a order by (select max(n) from b), n;
 select s from a order by s collate "C" desc;
@@ -159,7 +155,6 @@ select n from a order by n limit 'x';
 select n from a order by n limit 1 + 1;
 select n from a order by n limit (select 2);
 select n from a order by n limit (select count(*) from b where n = 4);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select n from a order by n limit n;
 select n from a order by n limit count(*);
 select n from a order by n limit true;
@@ -172,13 +167,11 @@ select n from a order by n fetch first (1 + 1) rows only;
 select n from a order by n fetch first 2 rows with ties;
 select n from a order by n desc nulls last fetch first 2 rows with ties;
 select n from a order by n offset 1 fetch first 1 rows with ties;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select n from a fetch first 2 rows with ties;
 select n from a order by n fetch first -1 rows only;
 select n from a order by n fetch first null rows only;
 select n from a order by n limit 1 fetch first 1 rows only;
 select n from a order by n limit 1 limit 2;
--- awaits: LIMIT #,# syntax
 select n from a order by n limit 1, 2;
 select count(*) from (select n from a limit 2) x;
 select * from (select n from a order by n limit 2) x order by n desc;

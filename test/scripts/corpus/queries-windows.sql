@@ -28,16 +28,12 @@ select id, nth_value(v, 100) over (order by id) from t order by id;
 select id, count(*) over (), sum(v) over (), avg(v) over (), min(v) over (), max(v) over () from t order by id;
 select id, sum(v) over (order by id), count(v) over (order by id), avg(n) over (order by id), min(n) over (order by id), max(g) over (order by id) from t order by id;
 select id, sum(v) over (partition by g), sum(v) over (partition by g order by id), sum(v) over (order by v), count(*) over (order by v) from t order by id;
--- awaits: string_agg
 select id, string_agg(g, ',') over (order by id), array_agg(v) over (order by id) from t order by id;
 select id, count(*) filter (where v > 5) over (order by id), sum(v) filter (where g = 'a') over () from t order by id;
--- awaits: bool_and
 select id, bool_and(v > 5) over (order by id), bit_or(v) over (order by id), stddev(v) over (order by id), var_pop(v) over (partition by g) from t order by id;
--- awaits: json_agg
 select id, json_agg(v) over (order by id rows 1 preceding), jsonb_object_agg(id, v) over (order by id rows 1 preceding) from t order by id;
 select id, count(distinct v) over () from t;
 select id, sum(v order by id) over () from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id, percentile_cont(0.5) within group (order by v) over () from t;
 select id, sum(sum(v)) over () from t group by id order by id;
 select g, count(*), sum(count(*)) over (order by g), rank() over (order by count(*) desc) from t group by g order by g;
@@ -82,12 +78,10 @@ select id, count(*) over (order by v range between unbounded preceding and 1 pre
 select id, count(*) over (order by v range between 1 following and unbounded following) from t order by id;
 select id, count(*) over (order by v, id range between 1 preceding and current row) from t;
 select id, count(*) over (range between 1 preceding and current row) from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id, count(*) over (order by g range between 1 preceding and current row) from t;
 select id, count(*) over (order by v range between -1 preceding and current row) from t;
 select id, count(*) over (order by v range between null preceding and current row) from t;
 select id, count(*) over (order by d range between interval '-1 day' preceding and current row) from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id, count(*) over (order by d range between 1 preceding and current row) from t;
 select id, count(*) over (order by v range between 'x' preceding and current row) from t;
 select id, sum(v) over (order by v, id range between current row and unbounded following) from t order by id;
@@ -106,7 +100,6 @@ select id, count(*) over (order by v groups between -1 preceding and current row
 select id, count(*) over (partition by g order by v groups 1 preceding) from t order by id;
 
 -- exclusion
--- awaits: array_agg
 select id, array_agg(id) over (order by v rows between unbounded preceding and unbounded following exclude current row) is not null as x, count(*) over (order by v rows between unbounded preceding and unbounded following exclude current row) from t order by id;
 select id, sum(id) over (order by v, id rows between 1 preceding and 1 following exclude current row) from t order by id;
 select id, sum(id) over (order by v range between unbounded preceding and unbounded following exclude group) from t order by id;
@@ -132,7 +125,6 @@ select id, sum(v) over (partition by g, v order by id), row_number() over (parti
 select id from t where row_number() over () = 1;
 select id from t group by id having row_number() over () = 1;
 select sum(row_number() over ()) from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select row_number() over (order by row_number() over ()) from t;
 select id from t order by row_number() over (order by id desc);
 select distinct g, count(*) over (partition by g) as n from t order by 1;
@@ -143,11 +135,9 @@ select id, row_number() over (order by id) from t limit 2;
 select id, row_number() over (order by id desc) as r from t order by r limit 2;
 select * from (select id, g, row_number() over (partition by g order by v desc nulls last, id) as r from t) x where r = 1 order by id;
 select abs(v) over () from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nope() over () from t;
 select row_number() from t;
 select lag(v) from t;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select rank() within group (order by v) from t;
 select sum(v) over (order by nope) from t;
 select sum(v) over (partition by 1), sum(v) over (order by 1) from t order by 1 limit 1;
@@ -156,7 +146,6 @@ select row_number(1) over () from t;
 select count(*) over (order by id) from t where false;
 select generate_series(1, 2), row_number() over () from t where id < 3;
 select id, sum(v) over (order by g collate "C", id) from t order by id;
--- awaits: ORDER BY … USING
 select id, sum(v) over (order by v using >) from t order by id;
 update t set v = row_number() over ();
 delete from t where rank() over () = 1;
@@ -164,3 +153,19 @@ insert into t (id) values (row_number() over ());
 select id, count(*) over (partition by d) + count(*) over (partition by g) as s from t order by id;
 select id, last_value(v) over (partition by g order by id range between current row and unbounded following) from t order by id;
 select id, max(d) over (order by id), min(d) over (order by id desc) from t order by id;
+-- aggregates of every kind over frames
+select id, string_agg(g, '-') over (partition by g order by id rows 1 preceding), array_agg(id) over (order by id rows between 1 preceding and 1 following) from t order by id;
+select id, bool_or(v > 20) over (order by id rows 1 preceding), every(v > 1) over (order by id rows 1 preceding), bit_and(v) over (order by id rows 1 preceding) from t order by id;
+select id, corr(id, v) over (order by id), regr_slope(v, id) over (order by id), covar_pop(id, v) over (order by id) from t order by id;
+select id, stddev_pop(v) over w, variance(v) over w, var_samp(v) over w from t window w as (order by id rows 2 preceding) order by id;
+select id, jsonb_agg(v order by id) over () from t;
+select id, array_agg(v) filter (where v > 5) over (order by id), json_object_agg(id, g) over (order by id rows current row) from t order by id;
+select id, array_agg(id) over (order by id rows between current row and unbounded following) from t order by id;
+select mode() within group (order by v) over () from t;
+select rank(1) within group (order by v) over () from t;
+select sum(v) filter (where sum(v) > 1) over () from t;
+select sum(v) filter (where rank() over () > 1) over () from t;
+select rank() over (partition by count(*) over ()) from t;
+select rank() over (order by sum(v)) from t;
+select sum(v) over (order by v range between 'x' preceding and current row) from t;
+select sum(v) over (order by v range between 1.5 preceding and current row) from t;

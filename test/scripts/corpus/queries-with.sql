@@ -11,7 +11,6 @@ with w (x) as (select 1, 2) select * from w;
 with w (x, y, z) as (select 1, 2) select * from w;
 with w as (values (1, 'a'), (2, 'b')) select * from w order by 1;
 with a as (select id from t), b as (select id from a where id > 3) select * from b order by 1;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 with a as (select id from b), b as (select 1 as id) select * from a;
 with t as (select 99 as id) select * from t;
 with t as (select * from t where id < 3) select id from t order by 1;
@@ -28,7 +27,6 @@ with a as (with b as (select 2 as x) select x + 1 as y from b) select * from a;
 with a as (select 1 as x) select * from (with a as (select 2 as x) select * from a) s, a;
 with w as (select 1 as a) select * from w, lateral (select w.a + 1 as b) l;
 with w as (select id from t order by id desc limit 2) select * from w order by id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 with unused as (select 1 / 0) select 1;
 with w as (select nope from t) select 1;
 with w as (select null as n) select pg_typeof(n) from w;
@@ -57,7 +55,6 @@ with recursive r (n) as (select 1 union all select n + 1.5 from r where n < 3) s
 with recursive r (n) as (select 1 union all select 'x' from r where n < 3) select * from r;
 with recursive r (n) as (select 1::numeric union all select n + 1.5 from r where n < 3) select * from r;
 with recursive r (n) as (select n + 1 from r) select * from r;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 with recursive r (n) as (select 1 union all select count(*) from r) select * from r;
 with recursive r (n) as (select 1 union all select n + 1 from r r1, r r2) select * from r;
 with recursive r (n) as (select 1 union all select n from t left join r on t.id = r.n) select * from r;
@@ -66,7 +63,6 @@ with recursive r (n) as (select 1 union all select 2 where exists (select 1 from
 with recursive r (n) as (select 1 union all (select n + 1 from r where n < 3 order by n)) select * from r;
 with recursive r (n) as (select 1 union all select n + 1 from r where n < 3 order by 1) select * from r;
 with recursive r (n) as (select 1 union all select n + 1 from r where n < 3 limit 1) select * from r;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 with recursive a (n) as (select n from b), b (n) as (select n from a) select * from a;
 with recursive r (n) as (select 1 union all select distinct n + 1 from r where n < 4) select * from r order by 1;
 with recursive r (n) as (select 1 union all select n + g from r, generate_series(1, 2) g where n < 4) select n, count(*) from r group by n order by n;
@@ -85,12 +81,10 @@ with i as (insert into log values (2, 'y'), (3, 'z') returning id) select count(
 with i as (insert into log values (4, 'w')) select 1;
 with i as (insert into log values (4, 'w')) select * from i;
 select count(*) from log;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 with d as (delete from log where id = 1 returning *) insert into t select 100, null, d.id from d returning *;
 with u as (update t set v = v + 1 where id < 3 returning id, v) select * from u order by id;
 -- awaits: a statement in WITH that writes to "t", which another part of the statement uses,
 with u as (update t set v = v + 1 where id = 1 returning v) select t.v, u.v from t, u where t.id = 1;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 with moved as (delete from t where id = 100 returning *) select count(*) from moved;
 with w as (select id from t where v > 45) update t set v = 0 from w where t.id = w.id returning t.id, t.v;
 with w as (select 2 as id) delete from t using w where t.id = w.id returning t.*;
@@ -106,3 +100,16 @@ select * from (with y as (insert into log values (61, 'p') returning *) select *
 with x as (update nope set a = 1) select 1;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select note, count(*) from log group by note order by note;
+-- in the order of their references
+with recursive b as (select n + 1 as n from a), a (n) as (select 1) select * from b;
+with recursive a as (select 1), b as (select * from c), c as (select * from a) select * from b;
+with recursive a as (select * from b), b as (select * from c), c as (select * from a) select 1;
+with recursive r (n) as (select 1 union all select n + 1 from r where n < (select max(m) from l)), l (m) as (values (3)) select * from r;
+with a as (select * from a) select 1;
+with a as (select 1), b as (select * from a) select * from (with a as (select 2) select * from a) x, b;
+with unused as (select 'x'::int), u2 as (select 1 / 0 from unused) select 2;
+with unused as (select nope) select 1;
+with ins (id, parent) as (select 900, null) insert into t (id, parent) select * from ins;
+with ins as (select 901 as id, null as parent) insert into t (id, parent) select id, parent from ins returning *;
+insert into t (id, parent) with x as (select 902) select 903, null returning *;
+insert into t (id, parent) select 904, null union select 905, null returning id, parent;

@@ -12,6 +12,7 @@ import type { PackedAggregate } from '../functions/packed-aggregates.ts';
 import { makeRecord } from '../functions/records.ts';
 import { findFunction, resolveOperator } from '../functions/resolve.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
+import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../types/array-text.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
 import {
   arrayOf,
@@ -32,7 +33,8 @@ export interface OperandBinder {
   coerce(expression: BoundExpression, type: SqlType, context: 'implicit' | 'assignment' | 'explicit'): BoundExpression;
 }
 
-function callOf(
+/** A call of a function made for its place. */
+export function callOf(
   definition: Pick<ScalarFunction, 'name' | 'result' | 'strict' | 'evaluate'>,
   args: readonly BoundExpression[],
   location: number | undefined,
@@ -221,21 +223,13 @@ function bindSubscripts(value: BoundExpression, indices: readonly A_Indices[], b
       },
     );
   }
+  if (indices.length > ARRAY_DIMENSIONS_MAX) throw tooManyDimensions(indices.length);
   const isSlice = indices.some((each) => each.is_slice === true);
   const args: BoundExpression[] = [value];
   const places: { readonly lower: number | undefined; readonly upper: number | undefined; readonly single: boolean }[] =
     [];
   const add = (node: Node | undefined): number | undefined => {
-    if (node === undefined) return undefined;
-    const bound = binder.bind(node);
-    let index: BoundExpression;
-    try {
-      index = binder.coerce(bound, 'int4', 'assignment');
-    } catch (error) {
-      if (!(error instanceof SqlError) || error.condition !== 'cannot_coerce') throw error;
-      throw new SqlError('datatype_mismatch', 'array subscript must have type integer', { location: leftmost(bound) });
-    }
-    return args.push(index) - 1;
+    return node === undefined ? undefined : args.push(bindSubscript(node, binder)) - 1;
   };
   for (const { is_slice, lidx, uidx } of indices) {
     const single = is_slice !== true;
@@ -267,15 +261,29 @@ function bindSubscripts(value: BoundExpression, indices: readonly A_Indices[], b
   );
 }
 
+/** @throws SqlError `datatype_mismatch` for what is no integer. */
+export function bindSubscript(node: Node, binder: OperandBinder): BoundExpression {
+  const bound = binder.bind(node);
+  try {
+    return binder.coerce(bound, 'int4', 'assignment');
+  } catch (error) {
+    if (!(error instanceof SqlError) || error.condition !== 'cannot_coerce') throw error;
+    throw new SqlError('datatype_mismatch', 'array subscript must have type integer', { location: leftmost(bound) });
+  }
+}
+
 function bindJsonSubscripts(
   value: BoundExpression,
   indices: readonly A_Indices[],
   binder: OperandBinder,
 ): BoundExpression {
   const args: BoundExpression[] = [value];
-  for (const { is_slice, uidx } of indices) {
+  for (const { is_slice, lidx, uidx } of indices) {
     if (is_slice === true) {
-      throw new SqlError('datatype_mismatch', 'jsonb subscript does not support slices', { location: leftmost(value) });
+      const bound = (uidx ?? lidx) && binder.bind((uidx ?? lidx)!);
+      throw new SqlError('datatype_mismatch', 'jsonb subscript does not support slices', {
+        location: bound === undefined ? leftmost(value) : leftmost(bound),
+      });
     }
     const bound = binder.bind(uidx!);
     const type = bound.type === 'int4' || bound.type === 'int2' || bound.type === 'int8' ? 'int4' : 'text';

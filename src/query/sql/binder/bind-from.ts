@@ -46,7 +46,7 @@ import {
   stringsOf,
 } from './names.ts';
 import { nested, type Queries, type QueryContext } from './query-context.ts';
-import { Frame, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
+import { Frame, isLaterCte, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
 
 const FUNCTION: Clause = { title: 'functions in FROM', aggregates: 'refused', windows: 'allowed' };
 const ON: Clause = { title: 'JOIN/ON', aggregates: 'refused', place: 'JOIN conditions' };
@@ -113,6 +113,14 @@ class FromBinder {
   #relation(range: RangeVar, offset: number): BoundItem {
     const cte = range.schemaname === undefined ? this.#frame.findCte(range.relname ?? '') : undefined;
     if (cte === undefined) {
+      const { relname = '', schemaname, location } = range;
+      if (schemaname === undefined && isLaterCte(this.#frame, relname) && !this.#exists(range)) {
+        throw new SqlError('undefined_table', `relation "${relname}" does not exist`, {
+          location,
+          detail: `There is a WITH item named "${relname}", but it cannot be referenced from this part of the query.`,
+          hint: 'Use WITH RECURSIVE, or re-order the WITH items to remove forward references.',
+        });
+      }
       const found = findRelation(range, this.#context.queries);
       if (found.view === undefined) return tableAs(found, range, offset);
       return viewAs(found, range, offset, this.#context);
@@ -133,12 +141,20 @@ class FromBinder {
     return { relation: { kind: 'cte', alias, cte }, items: [item], lateral: [] };
   }
 
+  #exists(range: RangeVar): boolean {
+    return this.#context.queries.findTable(relationName(range)) !== undefined;
+  }
+
   #subselect({ lateral, subquery, alias }: RangeSubselect, offset: number, left: readonly ScopeItem[]): BoundItem {
     if (subquery === undefined || !('SelectStmt' in subquery)) throw notSupported('this query in FROM');
     const { SelectStmt: select } = subquery;
     if (alias === undefined) {
-      const what = select.valuesLists === undefined ? 'subquery' : 'VALUES';
-      throw new SqlError('syntax_error', `${what} in FROM must have an alias`);
+      const [what, form] = select.valuesLists === undefined ? ['subquery', 'SELECT'] : ['VALUES', 'VALUES'];
+      throw new SqlError('syntax_error', `${what} in FROM must have an alias`, {
+        location: subselectPlace(select),
+        atParenthesis: true,
+        hint: `For example, FROM (${form} ...) [AS] foo.`,
+      });
     }
     const visible = lateral === true ? left : [];
     const frame = new Frame(new Scope(this.#frame, visible, lateral === true ? [] : left));
@@ -255,7 +271,7 @@ class FromBinder {
 
   #join(join: JoinExpr, offset: number, outside: readonly ScopeItem[]): BoundItem {
     const { jointype, larg, rarg, quals, isNatural, usingClause, alias, join_using_alias: usingAlias } = join;
-    if (usingAlias !== undefined) throw notSupported('an alias of JOIN USING', placeIn(join));
+
     const type = JOINS[jointype ?? 'JOIN_INNER'];
     if (type === undefined) throw notSupported(`${jointype} in FROM`, placeIn(join));
     const left = this.bind(larg!, offset, outside);
@@ -269,8 +285,12 @@ class FromBinder {
         : usingClause === undefined
           ? undefined
           : stringsOf(usingClause);
-    const inner = new Scope(this.#frame, [...left.items, ...right.items]);
+    const inner = new Scope(this.#frame, [...left.items, ...right.items], outside);
     const binder = new ExpressionBinder(this.#context, inner);
+    const twice = names?.find((name, i) => names.indexOf(name) < i);
+    if (twice !== undefined) {
+      throw new SqlError('duplicate_column', `column name "${twice}" appears more than once in USING clause`);
+    }
     const merged = (names ?? []).map((name) => this.#merge(name, type, left.items, right.items, binder));
     let condition: BoundExpression | undefined;
     if (merged.length > 0) condition = conjunction(merged.map((each) => each.equal));
@@ -288,7 +308,12 @@ class FromBinder {
     if (alias === undefined) {
       // Without USING the sides themselves stay in sight; a join of its own would only name their columns twice.
       const items = names === undefined ? [...left.items, ...right.items] : [...hidden, { ...own, alias: undefined }];
-      return { relation, items, lateral };
+      if (usingAlias === undefined) return { relation, items, lateral };
+      const { aliasname = '' } = usingAlias;
+      const shared = merged.map((each) => each.column);
+      const named = { ...own, open: false, alias: aliasname, columns: renamed(shared, usingAlias, aliasname) };
+      refuseSameNames(items, [named]);
+      return { relation, items: [...items, named], lateral };
     }
     const name = alias.aliasname ?? '';
     return { relation, items: [{ ...own, alias: name, columns: renamed(columns, alias, name) }], lateral };
@@ -418,6 +443,11 @@ function commonNames(left: readonly ScopeItem[], right: readonly ScopeItem[]): r
     items.filter(({ open }) => open).flatMap(({ columns }) => columns.map(({ name }) => name));
   const others = new Set(names(right));
   return [...new Set(names(left))].filter((name) => others.has(name));
+}
+
+/** Where a query in FROM begins: at the parenthesis before what the tree knows a place of. */
+function subselectPlace(select: SelectStmt): number | undefined {
+  return placeIn(select.valuesLists ?? select.targetList ?? select);
 }
 
 /** Columns under the names that an alias gives them. @throws SqlError `invalid_column_reference`. */

@@ -5,9 +5,11 @@ import { assert } from '../../../base/assert.ts';
 import { type Column, rowWidth, type Table } from '../../../models/relational/table.ts';
 import { findFunction } from '../functions/resolve.ts';
 import { NEXT_VALUE } from '../functions/sequence-functions.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
-import { domainOf } from '../types/types.ts';
+import { domainOf, type SqlType, titleOf } from '../types/types.ts';
+import { bindField } from './bind-array.ts';
+import { bindPart } from './bind-assignment.ts';
 import { bindConflict } from './bind-conflict.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindQuery } from './bind-query.ts';
@@ -16,6 +18,7 @@ import { bindWriteTarget, requireWritable, type WriteTarget } from './bind-view.
 import type { BoundAssignment, BoundDelete, BoundExpression, BoundInsert, BoundRows, BoundUpdate } from './bound.ts';
 import { conjunction, leftmost } from './bound.ts';
 import { assignmentMismatch, type Clause, ExpressionBinder } from './expression-binder.ts';
+import { placeIn } from './names.ts';
 import type { QueryContext } from './query-context.ts';
 import { Frame, Scope } from './scope.ts';
 import { definitionContext } from './table-rules.ts';
@@ -134,28 +137,32 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   const target = bindWriteTarget(insert.relation!, queries, 'INSERT');
   const { table } = target.table;
   const scope = new Scope(frame, [target.item]);
-  const named: { readonly position: number; readonly location: number | undefined }[] = [];
+  const named: InsertTarget[] = [];
   for (const node of insert.cols ?? []) {
     if (!('ResTarget' in node)) continue;
-    const { name = '', location, indirection } = node.ResTarget;
-    if (indirection !== undefined) throw notSupported('assigning to a part of a column', location);
+    const { name = '', location, indirection: part } = node.ResTarget;
     const position = requireWritable(target, name, 'INSERT', location);
-    if (named.some((other) => other.position === position)) {
+    if (named.some((other) => other.position === position && (part === undefined || other.part === undefined))) {
       throw new SqlError('duplicate_column', `column "${name}" specified more than once`, { location });
     }
-    named.push({ position, location });
+    named.push({ position, location, part });
   }
-  const targets =
+  const targets: readonly InsertTarget[] =
     insert.cols === undefined
-      ? target.item.columns.map(({ expression }) => ({ position: placeOf(expression, table), location: undefined }))
+      ? target.item.columns.map(({ expression }) => ({
+          position: placeOf(expression, table),
+          location: undefined,
+          part: undefined,
+        }))
       : named;
   const select =
     insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : undefined;
-  const binder = new ExpressionBinder(queries, new Scope(frame, []));
+  const binder = new ExpressionBinder(queries, new Scope(frame, [], [target.item]));
   const conflicts = bindConflict(insert.onConflictClause, target, queries);
   const given = (column: Column, node: Node | undefined): void => {
     if (node === undefined || !isDefault(node)) refuseGenerated(column, 'INSERT', insert.override);
   };
+  if (select?.valuesLists !== undefined) refuseSurplus(select.valuesLists, targets);
   let source: BoundRows;
   let provided: readonly BoundExpression[];
   if (select === undefined) {
@@ -173,7 +180,10 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
     const rows = bound.map((row) =>
       row.map((each, i) => {
         const column = table.columns[targets[i]?.position ?? -1];
-        return column === undefined ? each : assign(binder, column, each);
+        if (column === undefined) return each;
+        return targets[i]!.part === undefined
+          ? assign(binder, column, each)
+          : putInto(binder, column, targets[i]!, each);
       }),
     );
     const width = rows[0]!.length;
@@ -184,7 +194,8 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
     provided = rows[0]!;
     source = { kind: 'values', columns: [], rows };
   } else {
-    source = bindQuery(select, queries, new Frame(new Scope(frame, [])), false);
+    // A literal without a type becomes what its column is.
+    source = bindQuery(select, queries, new Frame(new Scope(frame, [])), true);
     for (let i = 0; i < Math.min(source.columns.length, targets.length); i++) {
       const column = table.columns[targets[i]!.position];
       if (column !== undefined) given(column, undefined);
@@ -211,6 +222,17 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   }
   const assignments = table.columns.map((column, position): BoundAssignment => {
     const index = targets.findIndex((target) => target.position === position);
+    if (targets[index]?.part !== undefined) {
+      const expression = targets.reduce<BoundExpression>(
+        (before, each, i) => {
+          if (each.position !== position) return before;
+          const { type, modifier, location } = provided[i]!;
+          return putPart(binder, column, each, before, { kind: 'column', type, modifier, location, index: i });
+        },
+        { kind: 'constant', type: column.type, modifier: -1, location: undefined, value: null },
+      );
+      return { position, expression };
+    }
     if (index < 0 || index >= provided.length) return { position, expression: defaultOf(column) };
     const { type, modifier, location } = provided[index]!;
     if (source.columns.length === 0) {
@@ -225,6 +247,76 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(queries, scope));
   const { checks } = target;
   return { kind: 'insert', conflicts, table: target.table, source, assignments, returning, checks };
+}
+
+interface InsertTarget {
+  readonly position: number;
+  readonly location: number | undefined;
+  /** Subscripts and fields, where only a part of the column is given. */
+  readonly part: readonly Node[] | undefined;
+}
+
+/** More values than columns are told before anything is said about those values. */
+function refuseSurplus(lists: readonly Node[], targets: readonly InsertTarget[]): void {
+  const [first] = lists;
+  const items = first !== undefined && 'List' in first ? (first.List.items ?? []) : [];
+  if (items.length <= targets.length) return;
+  throw new SqlError('syntax_error', 'INSERT has more expressions than target columns', {
+    location: placeIn(items[targets.length]),
+  });
+}
+
+/** A value of the type that the part has. */
+function putInto(
+  binder: ExpressionBinder,
+  column: Column,
+  target: InsertTarget,
+  value: BoundExpression,
+): BoundExpression {
+  let found = value;
+  putPart(binder, column, target, nullOf(column), value, (each) => {
+    found = each;
+  });
+  return found;
+}
+
+function nullOf({ type }: Column): BoundExpression {
+  return { kind: 'constant', type, modifier: -1, location: undefined, value: null };
+}
+
+/** The column's value with a part of it replaced. @param tell Is given the value, as the type of the part. */
+function putPart(
+  binder: ExpressionBinder,
+  column: Column,
+  { part = [], location }: Pick<InsertTarget, 'part' | 'location'>,
+  before: BoundExpression,
+  value: BoundExpression,
+  tell: (value: BoundExpression) => void = () => {},
+): BoundExpression {
+  return bindPart(before, column.name, part, location, binder.operands, (type, modifier) => {
+    const coerced = binder.tryCoerce(value, type, modifier, 'assignment');
+    if (coerced === undefined) throw partMismatch(column.name, { part, location }, type, value);
+    tell(coerced);
+    return coerced;
+  });
+}
+
+function partMismatch(
+  name: string,
+  { part = [], location }: Pick<InsertTarget, 'part' | 'location'>,
+  type: SqlType,
+  value: BoundExpression,
+): SqlError {
+  const last = part.at(-1);
+  const subject =
+    last !== undefined && 'String' in last
+      ? `subfield "${last.String.sval}" is of`
+      : `subscripted assignment to "${name}" requires`;
+  return new SqlError(
+    'datatype_mismatch',
+    `${subject} type ${titleOf(type)} but expression is of type ${titleOf(value.type)}`,
+    { location, hint: 'You will need to rewrite or cast the expression.' },
+  );
 }
 
 /** The position of the column of the table that this is; -1 for what is computed. */
@@ -258,34 +350,80 @@ export function bindAssignments(
 ): readonly BoundAssignment[] {
   const { table } = target.table;
   const assignments: BoundAssignment[] = [];
+  const parts = new Set<number>();
+  const rows = new Map<Node, BoundExpression>();
   for (const node of targets) {
     if (!('ResTarget' in node)) continue;
     const { name = '', location, indirection } = node.ResTarget;
-    if (indirection !== undefined) throw notSupported('assigning to a part of a column', location);
-    const val = rowElement(node.ResTarget.val!, location);
     const position = requireWritable(target, name, 'UPDATE', location);
-    if (assignments.some((other) => other.position === position)) {
+    const known = assignments.findIndex((other) => other.position === position);
+    if (known >= 0 && (indirection === undefined || !parts.has(position))) {
       throw new SqlError('syntax_error', `multiple assignments to same column "${name}"`);
     }
     const column = table.columns[position]!;
-    if (!isDefault(val)) refuseGenerated(column, 'UPDATE', undefined);
+    const val = node.ResTarget.val!;
+    const row = rowQuery(val, binder, rows);
+    const element = row === undefined ? rowElement(val) : val;
+    if (!isDefault(element)) refuseGenerated(column, 'UPDATE', undefined);
     else if (column.generated !== undefined) continue;
-    const expression = isDefault(val) ? defaultOf(column) : assign(binder, column, binder.bind(val, SET));
+    const value = (): BoundExpression => row ?? binder.bind(element, SET);
+    if (indirection !== undefined) {
+      if (isDefault(element)) throw defaultPart(indirection, location);
+      parts.add(position);
+      const own: BoundExpression = {
+        kind: 'column',
+        type: column.type,
+        modifier: column.modifier,
+        location: undefined,
+        index: position,
+      };
+      const before = known < 0 ? own : assignments[known]!.expression;
+      binder.enter(SET);
+      const expression = putPart(binder, column, { part: indirection, location }, before, value());
+      if (known < 0) assignments.push({ position, expression });
+      else assignments[known] = { position, expression };
+      continue;
+    }
+    const expression = isDefault(element) ? defaultOf(column) : assign(binder, column, value());
     assignments.push({ position, expression });
   }
   return assignments;
 }
 
+function defaultPart(part: readonly Node[], location: number | undefined): SqlError {
+  const [first] = part;
+  const what = first !== undefined && 'String' in first ? 'a subfield' : 'an array element';
+  return new SqlError('feature_not_supported', `cannot set ${what} to DEFAULT`, { location });
+}
+
 /** `(a, b) = (x, y)` and `(a, b) = ROW (x, y)` come as references to the elements of one row. */
-function rowElement(val: Node, location: number | undefined): Node {
+function rowElement(val: Node): Node {
   if (!('MultiAssignRef' in val)) return val;
   const { source, colno = 1, ncolumns = 0 } = val.MultiAssignRef;
-  const row = source !== undefined && 'RowExpr' in source ? source.RowExpr.args : undefined;
-  if (row === undefined) throw notSupported('assigning a query to a list of columns', location);
-  if (row.length !== ncolumns) {
+  if (source === undefined || !('RowExpr' in source)) {
+    const message = 'source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression';
+    throw new SqlError('feature_not_supported', message, { location: placeIn(source) });
+  }
+  const { args = [], location } = source.RowExpr;
+  if (args.length !== ncolumns) {
     throw new SqlError('syntax_error', 'number of columns does not match number of values', { location });
   }
-  return row[colno - 1]!;
+  return args[colno - 1]!;
+}
+
+/** An element of `(a, b) = (query)`: of the only row, as which the query is bound once for all of them. */
+function rowQuery(val: Node, binder: ExpressionBinder, known: Map<Node, BoundExpression>): BoundExpression | undefined {
+  if (!('MultiAssignRef' in val)) return undefined;
+  const { source, colno = 1, ncolumns = 0 } = val.MultiAssignRef;
+  if (source === undefined || !('SubLink' in source) || source.SubLink.subLinkType !== 'EXPR_SUBLINK') return undefined;
+  // Every element brings a copy of its source.
+  const key = [...known.keys()].find((each) => placeIn(each) === placeIn(source)) ?? source;
+  let row = known.get(key);
+  if (row === undefined) {
+    row = binder.bindRowQuery(source.SubLink, ncolumns, SET);
+    known.set(key, row);
+  }
+  return bindField(row, `f${colno}`);
 }
 
 /** Only rows that the view shows. */

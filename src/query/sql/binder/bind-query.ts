@@ -6,16 +6,17 @@
  */
 
 import type { CommonTableExpr, Node, SelectStmt, WithClause } from '@pgsql/types';
+import { isAggregate } from '../functions/aggregates.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { commonType, type SqlType, titleOf } from '../types/types.ts';
 import { lockingTitle } from './bind-locking.ts';
-import { bindRowCount, bindSimpleSelect, bindSortKey } from './bind-select.ts';
+import { bindRowCount, bindSimpleSelect, bindSortKey, withTiesOf } from './bind-select.ts';
+import { selectFrom } from './bind-subquery.ts';
 import {
   type BoundColumn,
   type BoundCte,
   type BoundExpression,
   type BoundRows,
-  type BoundSelect,
   type BoundSetOperation,
   type BoundSortKey,
   type BoundValues,
@@ -78,11 +79,11 @@ function bindBody(select: SelectStmt, context: QueryContext, frame: Frame, keeps
     isOperation ? bindResultSortKey(node, columns, binder) : bindSortKey(node, columns, binder),
   );
   return {
-    ...plainSelect(rows, columns),
+    ...selectFrom(rows, columns),
     orderBy,
     limit: bindRowCount(limitCount, 'LIMIT', context),
     offset: bindRowCount(limitOffset, 'OFFSET', context),
-    withTies: select.limitOption === 'LIMIT_OPTION_WITH_TIES',
+    withTies: withTiesOf(select),
   };
 }
 
@@ -93,26 +94,6 @@ function namesOf(rows: BoundRows, hidden: boolean) {
     origin: undefined,
   }));
   return { alias: hidden ? undefined : '*VALUES*', columns, open: true, offset: 0, table: undefined };
-}
-
-/** Other columns over the rows of a query. */
-function plainSelect(rows: BoundRows, columns: readonly BoundColumn[]): BoundSelect {
-  return {
-    kind: 'select',
-    from: { kind: 'derived', alias: rows.kind === 'values' ? '*VALUES*' : '*SELECT*', query: rows },
-    where: undefined,
-    grouping: undefined,
-    windows: [],
-    sets: [],
-    distinct: false,
-    distinctOn: undefined,
-    columns,
-    orderBy: [],
-    limit: undefined,
-    offset: undefined,
-    withTies: false,
-    locking: undefined,
-  };
 }
 
 /** Rows of a set operation are sorted by what they are, not by what can be computed of them. */
@@ -234,7 +215,7 @@ function withTypes(rows: BoundRows, types: readonly SqlType[], context: QueryCon
       ),
     };
   }
-  return plainSelect(
+  return selectFrom(
     inner,
     inner.columns.map((column, i) => ({ ...column, expression: as(columnAt(i, column.expression), i) })),
   );
@@ -281,19 +262,40 @@ function bindValues(select: SelectStmt, context: QueryContext, frame: Frame, kee
 
 /** The queries of a WITH clause, from then on in sight of the frame. */
 export function bindWith(clause: WithClause, context: QueryContext, frame: Frame): readonly BoundCte[] {
-  const ctes: BoundCte[] = [];
-  for (const node of clause.ctes ?? []) {
-    if (!('CommonTableExpr' in node)) continue;
-    const { CommonTableExpr: expression } = node;
-    const { ctename = '', location } = expression;
-    if (ctes.some((other) => other.name === ctename)) {
-      throw new SqlError('duplicate_alias', `WITH query name "${ctename}" specified more than once`, { location });
-    }
-    const cte = nested(context, () => bindCte(expression, clause.recursive === true, context, frame));
-    ctes.push(cte);
-    frame.ctes.push(cte);
+  const given = (clause.ctes ?? []).flatMap((node) => ('CommonTableExpr' in node ? [node.CommonTableExpr] : []));
+  const names = given.map(({ ctename = '' }) => ctename);
+  const twice = given.find(({ ctename = '' }, i) => names.indexOf(ctename) < i);
+  if (twice !== undefined) {
+    throw new SqlError('duplicate_alias', `WITH query name "${twice.ctename ?? ''}" specified more than once`, {
+      location: twice.location,
+    });
   }
-  return ctes;
+  const ordered = clause.recursive === true ? inOrderOfReference(given) : given;
+  for (const { ctename = '' } of ordered) frame.laterCtes.add(ctename);
+  return ordered.map((expression) => {
+    const cte = nested(context, () => bindCte(expression, clause.recursive === true, context, frame));
+    frame.laterCtes.delete(cte.name);
+    frame.ctes.push(cte);
+    return cte;
+  });
+}
+
+/** Each behind those that it refers to. @throws SqlError `feature_not_supported` where two refer to each other. */
+function inOrderOfReference(ctes: readonly CommonTableExpr[]): readonly CommonTableExpr[] {
+  const left = [...ctes];
+  const ordered: CommonTableExpr[] = [];
+  while (left.length > 0) {
+    const next = left.findIndex(
+      ({ ctequery }, i) =>
+        !left.some((other, j) => j !== i && ctequery !== undefined && refersTo(ctequery, other.ctename ?? '')),
+    );
+    if (next < 0) {
+      const message = 'mutual recursion between WITH items is not implemented';
+      throw new SqlError('feature_not_supported', message, { location: left[0]!.location });
+    }
+    ordered.push(...left.splice(next, 1));
+  }
+  return ordered;
 }
 
 function bindCte(expression: CommonTableExpr, recursive: boolean, context: QueryContext, frame: Frame): BoundCte {
@@ -378,6 +380,10 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
   cte.columns = columnsOf(cte.query);
   inner.ctes.push(cte);
   const term = bindQuery(select.rarg, context, inner, true);
+  if (term.kind === 'select' && (term.grouping?.aggregates.length ?? 0) > 0) {
+    const message = "aggregate functions are not allowed in a recursive query's recursive term";
+    throw new SqlError('invalid_recursion', message, { location: placeOfAggregate(select.rarg) });
+  }
   const references = cte.references;
   inner.ctes.length = before;
   if (term.columns.length !== cte.columns.length) {
@@ -410,6 +416,18 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
   cte.recursion = { query, distinct: select.all !== true };
   cte.references -= references;
   return cte;
+}
+
+/** The first aggregate among the result columns, as far as they are calls themselves. */
+function placeOfAggregate({ targetList = [] }: SelectStmt): number | undefined {
+  const call = targetList.find(
+    (node) =>
+      'ResTarget' in node &&
+      node.ResTarget.val !== undefined &&
+      'FuncCall' in node.ResTarget.val &&
+      isAggregate(stringsOf(node.ResTarget.val.FuncCall.funcname).at(-1) ?? ''),
+  );
+  return placeIn(call);
 }
 
 /** Whether a part of a tree names a relation. */

@@ -57,17 +57,16 @@ export function bindSimpleSelect(
   const where = select.whereClause && binder.bindCondition(select.whereClause, WHERE);
   const having = select.havingClause && binder.bindCondition(select.havingClause, HAVING);
   const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, columns, binder));
-  const groupBy = select.groupClause && bindGroupBy(select.groupClause, (node) => bindGroupKey(node, columns, binder));
+  const groupBy =
+    select.groupClause &&
+    bindGroupBy(select.groupClause, (node) => bindGroupKey(node, columns, binder), select.groupDistinct === true);
   // DISTINCT alone is a list of one empty node.
   const distinctOn = select.distinctClause?.filter((node) => Object.keys(node).length > 0) ?? [];
   const distinct = select.distinctClause !== undefined && distinctOn.length === 0;
   const on = distinctOn.map((node) => bindColumnOr(node, columns, binder, DISTINCT_ON));
-  const limit = bindRowCount(select.limitCount, 'LIMIT', context);
-  const offset = bindRowCount(select.limitOffset, 'OFFSET', context);
-  const withTies = select.limitOption === 'LIMIT_OPTION_WITH_TIES';
-  if (withTies && orderBy.length === 0) {
-    throw new SqlError('syntax_error', 'WITH TIES cannot be specified without ORDER BY clause');
-  }
+  const limit = bindRowCount(select.limitCount, 'LIMIT', context, scope);
+  const offset = bindRowCount(select.limitOffset, 'OFFSET', context, scope);
+  const withTies = withTiesOf(select);
   const grouped =
     groupBy !== undefined || having !== undefined || binder.aggregates.length > 0 || binder.groupings.length > 0;
   const { lockingClause } = select;
@@ -254,7 +253,7 @@ function aggregateIn(expression: BoundExpression): BoundExpression | undefined {
 
 /** The result column that a bare number stands for. @throws SqlError `invalid_column_reference`. */
 function columnAtPosition(node: Node, columns: readonly BoundColumn[], title: string): BoundExpression | undefined {
-  if (!('A_Const' in node) || node.A_Const.isnull === true) return undefined;
+  if (!('A_Const' in node)) return undefined;
   const { ival, location } = node.A_Const;
   if (ival === undefined) throw new SqlError('syntax_error', `non-integer constant in ${title}`, { location });
   const column = columns[(ival.ival ?? 0) - 1];
@@ -266,7 +265,6 @@ function columnAtPosition(node: Node, columns: readonly BoundColumn[], title: st
 
 function refuseMissingClauses(select: SelectStmt): void {
   if (select.intoClause !== undefined) throw notSupported('SELECT INTO', placeIn(select.intoClause));
-  if (select.groupDistinct === true) throw notSupported('GROUP BY DISTINCT', placeIn(select.groupClause));
 }
 
 export function bindSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
@@ -304,9 +302,28 @@ function shape(column: BoundColumn): unknown {
   return column.expression.kind === 'column' ? column.expression.index : column.expression.location;
 }
 
+/** @throws SqlError `syntax_error` for ties in no order. */
+export function withTiesOf({ limitOption, sortClause }: SelectStmt): boolean {
+  const withTies = limitOption === 'LIMIT_OPTION_WITH_TIES';
+  if (withTies && (sortClause ?? []).length === 0) {
+    throw new SqlError('syntax_error', 'WITH TIES cannot be specified without ORDER BY clause');
+  }
+  return withTies;
+}
+
 /** LIMIT and OFFSET; LIMIT ALL and LIMIT NULL are no limit. */
-export function bindRowCount(node: Node | undefined, title: string, context: BindContext): BoundExpression | undefined {
+export function bindRowCount(
+  node: Node | undefined,
+  title: string,
+  context: BindContext,
+  scope?: Scope,
+): BoundExpression | undefined {
   if (node === undefined) return undefined;
+  if ('ColumnRef' in node && scope?.hasColumn(stringsOf(node.ColumnRef.fields).at(-1)!) === true) {
+    throw new SqlError('invalid_column_reference', `argument of ${title} must not contain variables`, {
+      location: node.ColumnRef.location,
+    });
+  }
   const binder = new ExpressionBinder(context, undefined);
   const bound = binder.bind(node, { title, aggregates: 'refused' });
   const coerced = binder.tryCoerce(bound, 'int8', -1, 'assignment');

@@ -1,9 +1,11 @@
 /** Binds subqueries in expressions: scalar ones, EXISTS, IN, and comparisons with ANY or ALL of a query's rows. */
 
 import type { Node, SubLink } from '@pgsql/types';
+import { makeRecord } from '../functions/records.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { arrayOf, type SqlType, titleOf } from '../types/types.ts';
-import { type BoundExpression, type BoundRows, columnAt } from './bound.ts';
+import { recordTypeOf } from '../types/record-types.ts';
+import { arrayOf, baseOf, elementOf, type SqlType, titleOf } from '../types/types.ts';
+import { type BoundColumn, type BoundExpression, type BoundRows, type BoundSelect, columnAt } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { placeIn, stringsOf } from './names.ts';
 import { nested, type QueryContext } from './query-context.ts';
@@ -60,7 +62,8 @@ export function bindSubLink(
         binder.operator(operator, one, other, location),
       );
       if (test.type !== 'bool') {
-        throw new SqlError('datatype_mismatch', 'row comparison operator must yield type boolean', { location });
+        const message = `row comparison operator must yield type boolean, not type ${titleOf(test.type)}`;
+        throw new SqlError('datatype_mismatch', message, { location });
       }
       const mode = subLinkType === 'ANY_SUBLINK' ? 'any' : subLinkType === 'ALL_SUBLINK' ? 'all' : 'row';
       return subquery(mode, query, frame, BOOLEAN, location, operands, test);
@@ -71,7 +74,9 @@ export function bindSubLink(
       if (first === undefined || others.length > 0) {
         throw new SqlError('syntax_error', 'subquery must return only one column', { location });
       }
-      const type = arrayOf(first.expression.type === 'unknown' ? 'text' : first.expression.type);
+      // Arrays become the elements of one with a dimension more.
+      const element = first.expression.type === 'unknown' ? 'text' : first.expression.type;
+      const type = elementOf(baseOf(element)) === undefined ? arrayOf(element) : baseOf(element);
       if (type === undefined) {
         const message = `could not find array type for data type ${titleOf(first.expression.type)}`;
         throw new SqlError('undefined_object', message, { location });
@@ -81,6 +86,63 @@ export function bindSubLink(
     default:
       throw notSupported('this subquery', location);
   }
+}
+
+/** A query as one record of fields f1, f2, …, null where it has no row. @throws SqlError `syntax_error`. */
+export function bindRowQuery(
+  { subselect, location }: SubLink,
+  columns: number,
+  context: QueryContext,
+  scope: Scope | undefined,
+): BoundExpression {
+  if (subselect === undefined || !('SelectStmt' in subselect)) throw notSupported('this subquery', location);
+  const frame = new Frame(scope ?? new Scope(new Frame(undefined), []));
+  const query = nested(context, () => context.queries.bind(subselect.SelectStmt, context, frame));
+  if (query.columns.length !== columns) {
+    throw new SqlError('syntax_error', 'number of columns does not match number of values', { location });
+  }
+  const values = query.columns.map((column, i) => columnAt(i, column.expression));
+  const types = values.map((value) => value.type);
+  const type = recordTypeOf(
+    values.map((value, i) => ({ name: `f${i + 1}`, type: value.type, modifier: value.modifier })),
+  );
+  const record: BoundExpression = {
+    kind: 'call',
+    type,
+    modifier: -1,
+    location,
+    function: {
+      name: 'row',
+      arguments: types,
+      result: type,
+      strict: false,
+      volatility: 'immutable',
+      evaluate: (each) => makeRecord(types, each),
+    },
+    args: values,
+  };
+  const rows = selectFrom(query, [{ name: 'row', expression: record, origin: undefined }]);
+  return subquery('scalar', rows, frame, { type, modifier: -1 }, location, [], undefined);
+}
+
+/** Other columns over the rows of a query. */
+export function selectFrom(rows: BoundRows, columns: readonly BoundColumn[]): BoundSelect {
+  return {
+    kind: 'select',
+    from: { kind: 'derived', alias: rows.kind === 'values' ? '*VALUES*' : '*SELECT*', query: rows },
+    where: undefined,
+    grouping: undefined,
+    windows: [],
+    sets: [],
+    distinct: false,
+    distinctOn: undefined,
+    columns,
+    orderBy: [],
+    limit: undefined,
+    offset: undefined,
+    withTies: false,
+    locking: undefined,
+  };
 }
 
 function subquery(

@@ -5,9 +5,11 @@
 
 import type { FuncCall, Node, WindowDef } from '@pgsql/types';
 import { findAggregate, isAggregate } from '../functions/aggregates.ts';
+import { findPackedAggregate } from '../functions/packed-aggregates.ts';
+import { isFunction } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { isInteger, type SqlType, titleOf } from '../types/types.ts';
+import { baseOf, isInteger, type SqlType, titleOf } from '../types/types.ts';
 import {
   type BoundExpression,
   type BoundFrame,
@@ -136,6 +138,8 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
   const star = call.agg_star === true;
   const own = WINDOW_FUNCTIONS.get(name);
   if (own === undefined && !isAggregate(name)) {
+    // What is no function at all is told first.
+    if (!isFunction(name)) binder.resolveCall(name, call);
     throw new SqlError(
       'wrong_object_type',
       `OVER specified, but ${name} is not a window function nor an aggregate function`,
@@ -145,6 +149,11 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
   if (call.agg_distinct === true) {
     throw new SqlError('feature_not_supported', 'DISTINCT is not implemented for window functions', { location });
   }
+  if (call.agg_within_group === true) {
+    throw new SqlError('feature_not_supported', `OVER is not supported for ordered-set aggregate ${name}`, {
+      location,
+    });
+  }
   if (call.agg_order !== undefined) {
     throw new SqlError('feature_not_supported', 'aggregate ORDER BY is not implemented for window functions', {
       location,
@@ -152,7 +161,7 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
   }
   const args = (call.args ?? []).map((arg) => binder.bindInside(arg));
   const types = args.map(({ type }) => type);
-  const shown = `${name}(${star ? '*' : types.map(titleOf).join(', ')})`;
+  const shown = `${name}(${types.map(titleOf).join(', ')})`;
   const missing = () =>
     new SqlError('undefined_function', `function ${shown} does not exist`, {
       location,
@@ -161,11 +170,15 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
   let bound: Omit<BoundWindowCall, 'filter'>;
   let result: SqlType;
   if (own === undefined) {
-    const found = args.length === (star ? 0 : 1) ? findAggregate(name, types[0]) : undefined;
+    const packed = findPackedAggregate(name, types, false);
+    const found = packed ?? (args.length === (star ? 0 : 1) ? findAggregate(name, types[0]) : undefined);
     if (found === undefined || (star && name !== 'count')) throw missing();
-    const coerced = args.map((arg) =>
-      binder.settle(binder.coerce(arg, name === 'count' ? arg.type : found.argument!, -1, 'implicit')),
-    );
+    const coerced =
+      packed === undefined
+        ? args.map((arg) =>
+            binder.settle(binder.coerce(arg, name === 'count' ? arg.type : found.argument!, -1, 'implicit')),
+          )
+        : [binder.pack(packed, args, location)];
     bound = { function: found, args: coerced };
     result = found.result;
   } else {
@@ -187,12 +200,21 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
     bound = { function: own, args: coerced };
     result = own.result === 'any' ? coerced[0]!.type : own.result;
   }
-  const filter = call.agg_filter && binder.conditionInside(call.agg_filter, 'FILTER');
+  const filter =
+    call.agg_filter &&
+    binder.inClause({ title: 'FILTER', aggregates: 'refused' }, () =>
+      binder.conditionInside(call.agg_filter!, 'FILTER'),
+    );
   const id = binder.windows.add(call.over!, { ...bound, filter }, binder);
   return { kind: 'column', type: result, modifier: -1, location, index: id, computed: 'window' };
 }
 
 function bindWindow(definition: WindowDef, binder: ExpressionBinder): BoundWindow {
+  const { aggregates } = binder.clause;
+  return binder.inClause({ title: 'window definitions', aggregates }, () => bindDefinition(definition, binder));
+}
+
+function bindDefinition(definition: WindowDef, binder: ExpressionBinder): BoundWindow {
   const { partitionClause = [], orderClause = [] } = definition;
   const partitionBy = partitionClause.map((node) => binder.settle(binder.bindInside(node)));
   const orderBy = orderClause.map((node): BoundSortKey => {
@@ -276,12 +298,20 @@ function bindOffset(
     );
   }
   const { expression, descending } = key;
+  const offsets = RANGE_OFFSETS[baseOf(expression.type)];
+  if (offsets === undefined) {
+    throw new SqlError(
+      'feature_not_supported',
+      `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${titleOf(expression.type)}`,
+      { location: leftmost(bound) },
+    );
+  }
   const place = { type: expression.type, modifier: -1 };
   const offset = binder.coerceUnknown(bound, offsetType(expression.type));
   // Sorted downwards, what precedes is greater.
   const sign = (kind === 'preceding') === descending ? '+' : '-';
   const given = columnAt(1, { type: offset.type, modifier: -1 });
-  let limit = binder.tryOperator(sign, columnAt(0, place), given);
+  let limit = offsets.includes(offset.type) ? binder.tryOperator(sign, columnAt(0, place), given) : undefined;
   if (limit !== undefined && limit.type !== expression.type && !(isInteger(limit.type) && isInteger(expression.type))) {
     limit = binder.tryCoerce(limit, expression.type, -1, 'explicit');
   }
@@ -298,6 +328,24 @@ function bindOffset(
   );
   return { kind, offset, limit, isNegative: binder.tryOperator('<', given, zero) };
 }
+
+const INTEGERS: readonly SqlType[] = ['int2', 'int4', 'int8'];
+
+/** By the type of the sort key: what its distance can be told in (the in_range functions of PostgreSQL's pg_amproc). */
+const RANGE_OFFSETS: Readonly<Record<string, readonly SqlType[]>> = {
+  int2: INTEGERS,
+  int4: INTEGERS,
+  int8: INTEGERS,
+  numeric: [...INTEGERS, 'numeric'],
+  float4: [...INTEGERS, 'numeric', 'float4', 'float8'],
+  float8: [...INTEGERS, 'numeric', 'float4', 'float8'],
+  date: ['interval'],
+  time: ['interval'],
+  timetz: ['interval'],
+  timestamp: ['interval'],
+  timestamptz: ['interval'],
+  interval: ['interval'],
+};
 
 /** What a literal without a type is read as. */
 function offsetType(key: SqlType): SqlType {

@@ -6,11 +6,13 @@
  * converted here, once, so that what does not convert is an error with a place.
  */
 
-import type { A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction } from '@pgsql/types';
+import type { A_Expr, ColumnRef, FuncCall, Node, SQLValueFunction, SubLink } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
+import type { SqlRecord } from '../../../models/relational/values.ts';
 import { findAggregate, isAggregate } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
-import { findPackedAggregate } from '../functions/packed-aggregates.ts';
+import { hypotheticalAggregate, isHypotheticalSet } from '../functions/hypothetical-aggregates.ts';
+import { findPackedAggregate, type PackedAggregate } from '../functions/packed-aggregates.ts';
 import { resolveFunction, resolveOperator } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
@@ -23,6 +25,7 @@ import {
   commonType,
   domainCheckOf,
   elementOf,
+  isRecord,
   type SqlType,
   type SqlValue,
   titleOf,
@@ -37,7 +40,7 @@ import {
   packArguments,
 } from './bind-array.ts';
 import { bindUserCall } from './bind-function.ts';
-import { bindSubLink } from './bind-subquery.ts';
+import { bindRowQuery, bindSubLink } from './bind-subquery.ts';
 import { expandStar, isStar } from './bind-targets.ts';
 import { bindWindowCall, Windows } from './bind-window.ts';
 import {
@@ -67,6 +70,7 @@ export interface Clause {
 }
 
 const NO_CLAUSE: Clause = { title: 'this expression', aggregates: 'refused' };
+const FILTER: Clause = { title: 'FILTER', aggregates: 'refused' };
 const PARAMETERS_MAX = 65_535;
 
 const INTEGERS: ReadonlySet<unknown> = new Set(['int2', 'int4', 'int8']);
@@ -84,7 +88,7 @@ export class ExpressionBinder {
   readonly sets: BoundSet[] = [];
   readonly groupings: { readonly args: readonly BoundExpression[]; readonly location: number | undefined }[] = [];
   #clause = NO_CLAUSE;
-  readonly #operands: OperandBinder = {
+  readonly operands: OperandBinder = {
     bind: (node) => this.#bind(node),
     coerce: (expression, type, context) => this.coerce(expression, type, -1, context),
   };
@@ -105,9 +109,41 @@ export class ExpressionBinder {
     return this.#bind(node);
   }
 
+  /** What `work` binds stands in this clause, and not inside of a window call. */
+  inClause<T>(clause: Clause, work: () => T): T {
+    const [outer, inWindow] = [this.#clause, this.#inWindow];
+    this.#clause = clause;
+    this.#inWindow = false;
+    const result = work();
+    this.#clause = outer;
+    this.#inWindow = inWindow;
+    return result;
+  }
+
+  /** A call of what is neither aggregate nor window function. @throws SqlError `undefined_function`. */
+  resolveCall(name: string, call: FuncCall): BoundExpression {
+    return this.#resolved(name, call);
+  }
+
+  /** The clause that is being bound. */
+  get clause(): Clause {
+    return this.#clause;
+  }
+
+  /** The arguments of an aggregate as one row. */
+  pack(packed: PackedAggregate, args: readonly BoundExpression[], location: number | undefined): BoundExpression {
+    return packArguments(packed, args, location, this.operands);
+  }
+
   /** What follows through `bindInside` stands in this clause. */
   enter(clause: Clause): void {
     this.#clause = clause;
+  }
+
+  /** A query whose only row is a record of fields f1, f2, … @throws SqlError `syntax_error` for another number of columns. */
+  bindRowQuery(link: SubLink, columns: number, clause: Clause): BoundExpression {
+    this.enter(clause);
+    return bindRowQuery(link, columns, this.#context as QueryContext, this.scope);
   }
 
   /** An operand of what is being bound, in the same clause. */
@@ -270,7 +306,7 @@ export class ExpressionBinder {
       const target = namedType(typeName);
       const bound =
         'A_ArrayExpr' in arg! && elementOf(target.type) !== undefined
-          ? bindArrayConstructor(arg.A_ArrayExpr.elements ?? [], arg.A_ArrayExpr.location, this.#operands, target.type)
+          ? bindArrayConstructor(arg.A_ArrayExpr.elements ?? [], arg.A_ArrayExpr.location, this.operands, target.type)
           : this.#bind(arg!);
       checkWidth(bound, target.type, location);
       const cast = this.tryCoerce(bound, target.type, target.modifier, 'explicit');
@@ -286,7 +322,9 @@ export class ExpressionBinder {
     if ('NullTest' in node) {
       const { arg, nulltesttype, location } = node.NullTest;
       const bound = this.settle(this.#bind(arg!));
-      return { kind: 'isNull', ...BOOLEAN, location, arg: bound, negated: nulltesttype === 'IS_NOT_NULL' };
+      const negated = nulltesttype === 'IS_NOT_NULL';
+      if (isRecord(baseOf(bound.type))) return this.#apply(nullRow(bound.type, negated), [bound], location);
+      return { kind: 'isNull', ...BOOLEAN, location, arg: bound, negated };
     }
     if ('BooleanTest' in node) {
       const { arg, booltesttype = 'IS_TRUE', location } = node.BooleanTest;
@@ -347,17 +385,17 @@ export class ExpressionBinder {
       const args = (node.RowExpr.args ?? []).flatMap((arg) =>
         isStar(arg) ? expandStar(arg, this, node.RowExpr.location).map((each) => each.expression) : [this.#bind(arg)],
       );
-      return bindRow(args, node.RowExpr.location, this.#operands);
+      return bindRow(args, node.RowExpr.location, this.operands);
     }
     if ('A_ArrayExpr' in node) {
       const { elements, location } = node.A_ArrayExpr;
-      return bindArrayConstructor(elements ?? [], location, this.#operands);
+      return bindArrayConstructor(elements ?? [], location, this.operands);
     }
     if ('A_Indirection' in node) {
       const { arg, indirection } = node.A_Indirection;
       const column = this.#columnOfRow(arg!, indirection ?? []);
-      if (column !== undefined) return bindIndirection(column, indirection!.slice(1), this.#operands);
-      return bindIndirection(this.#bind(arg!), indirection ?? [], this.#operands);
+      if (column !== undefined) return bindIndirection(column, indirection!.slice(1), this.operands);
+      return bindIndirection(this.#bind(arg!), indirection ?? [], this.operands);
     }
     if ('CollateClause' in node) {
       // All text compares by code point: the collations that say so change nothing.
@@ -450,8 +488,10 @@ export class ExpressionBinder {
         if (rows !== undefined) return rows;
         if ('RowExpr' in lexpr && 'SubLink' in rexpr! && rexpr.SubLink.subLinkType === 'EXPR_SUBLINK') {
           const { name: operName } = expression;
-          const compared = { ...rexpr.SubLink, subLinkType: 'ROWCOMPARE_SUBLINK', testexpr: lexpr } as const;
-          return this.#bind({ SubLink: operName === undefined ? compared : { ...compared, operName } });
+          const compared: SubLink = { ...rexpr.SubLink, subLinkType: 'ROWCOMPARE_SUBLINK', testexpr: lexpr };
+          if (operName !== undefined) compared.operName = operName;
+          if (location !== undefined) compared.location = location;
+          return this.#bind({ SubLink: compared });
         }
         return this.#binary(name, this.#bind(lexpr), this.#bind(rexpr!), location);
       }
@@ -522,7 +562,7 @@ export class ExpressionBinder {
           this.#bind(lexpr!),
           this.#bind(rexpr!),
           location,
-          this.#operands,
+          this.operands,
         );
       case 'AEXPR_SIMILAR':
         return this.#binary(name, this.#bind(lexpr!), this.#bind(rexpr!), location);
@@ -584,31 +624,37 @@ export class ExpressionBinder {
     }
     if (isQualified) return this.#resolved(name, call, names.join('.'));
     if (call.over !== undefined) return this.#window(name, call);
-    if (WINDOW_FUNCTIONS.has(name)) {
+    const isAggregated = isAggregate(name) || (call.agg_within_group === true && isHypotheticalSet(name));
+    if (WINDOW_FUNCTIONS.has(name) && !isAggregated) {
+      if (isHypotheticalSet(name) && (call.args ?? []).length > 0) {
+        const message = `WITHIN GROUP is required for ordered-set aggregate ${name}`;
+        throw new SqlError('wrong_object_type', message, { location });
+      }
       throw new SqlError('wrong_object_type', `window function ${name} requires an OVER clause`, { location });
     }
-    if (call.agg_filter !== undefined && !isAggregate(name)) {
+    if (call.agg_filter !== undefined && !isAggregated) {
       throw new SqlError('wrong_object_type', `FILTER specified, but ${name} is not an aggregate function`, {
         location,
       });
     }
-    if (call.agg_distinct === true && !isAggregate(name)) {
+    if (call.agg_distinct === true && !isAggregated) {
       throw new SqlError('wrong_object_type', `DISTINCT specified, but ${name} is not an aggregate function`, {
         location,
       });
     }
-    if (call.agg_order !== undefined && !isAggregate(name)) {
+    if (call.agg_order !== undefined && !isAggregated) {
       throw new SqlError('wrong_object_type', `ORDER BY specified, but ${name} is not an aggregate function`, {
         location,
       });
     }
-    if (isAggregate(name)) return this.#aggregate(name, call);
+    if (isAggregated) return this.#aggregate(name, call);
     return this.#resolved(name, call);
   }
 
   /** A call of a function that is neither aggregate nor window function. @param qualified Its name with a schema. */
   #resolved(name: string, call: FuncCall, qualified?: string): BoundExpression {
     const { location } = call;
+    const names = stringsOf(call.funcname);
     const argumentNames: string[] = [];
     const record = this.#record;
     this.#record = undefined;
@@ -622,12 +668,12 @@ export class ExpressionBinder {
       ...(call.func_variadic === true ? { variadic: true } : {}),
       ...(record === undefined ? {} : { record }),
       ...(qualified === undefined ? {} : { qualified }),
+      shown: names.join('.'),
     };
     if (call.agg_star === true) {
       throw new SqlError('undefined_function', `function ${name}() does not exist`, { location });
     }
     const types = args.map((arg) => arg.type);
-    const names = stringsOf(call.funcname);
     const others = names[0] === 'pg_catalog' ? [] : this.#context.functions?.named({ ...nameOfList(names), location });
     const found = resolveFunction(name, types, shape, location, others);
     if ('cast' in found) return this.coerce(args[0]!, found.cast, -1, 'explicit');
@@ -707,28 +753,47 @@ export class ExpressionBinder {
       expression: this.settle(this.#bind('SortBy' in node ? node.SortBy.node! : node)),
       ...sortDirection(node),
     }));
-    const filter = call.agg_filter && this.#condition(this.#bind(call.agg_filter), 'FILTER');
     this.#inAggregate = false;
+    const filter =
+      call.agg_filter && this.inClause(FILTER, () => this.#condition(this.#bind(call.agg_filter!), 'FILTER'));
     const within = call.agg_within_group === true;
+    const hypothetical = within && isHypotheticalSet(name);
+    if (hypothetical && args.length === orderBy.length) {
+      for (const [i, key] of orderBy.entries()) {
+        const [wanted, value] = this.#alike([key.expression, args[i]!], 'WITHIN GROUP') as [
+          BoundExpression,
+          BoundExpression,
+        ];
+        args[i] = this.settle(value);
+        orderBy[i] = { ...key, expression: this.settle(wanted) };
+      }
+    }
     const given = within ? [...orderBy.map((key) => key.expression), ...args] : args;
-    const packed = findPackedAggregate(
-      name,
-      given.map((arg) => arg.type),
-      within,
-    );
+    const types = given.map((arg) => arg.type);
+    const packed = !hypothetical
+      ? findPackedAggregate(name, types, within)
+      : args.length === orderBy.length
+        ? hypotheticalAggregate(
+            name,
+            orderBy.map((key) => ({ ...key, type: key.expression.type })),
+          )
+        : undefined;
     const single = args.length === (star ? 0 : 1) && !within ? findAggregate(name, args[0]?.type) : undefined;
     const found = packed ?? single;
     if (found === undefined || (star && name !== 'count')) {
-      const shown = star ? '*' : args.map((arg) => titleOf(arg.type)).join(', ');
-      throw new SqlError('undefined_function', `function ${name}(${shown}) does not exist`, {
+      const shown = [...args, ...(within ? orderBy.map((key) => key.expression) : [])];
+      const title = `${name}(${shown.map((arg) => titleOf(arg.type)).join(', ')})`;
+      throw new SqlError('undefined_function', `function ${title} does not exist`, {
         location,
-        hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
+        hint: hypothetical
+          ? `To use the hypothetical-set aggregate ${name}, the number of hypothetical direct arguments (here ${args.length}) must match the number of ordering columns (here ${orderBy.length}).`
+          : 'No function matches the given name and argument types. You might need to add explicit type casts.',
       });
     }
     let argument = args[0];
     if (packed !== undefined) {
-      argument = packArguments(packed, given, location, this.#operands);
-      if (within)
+      argument = packArguments(packed, given, location, this.operands);
+      if (within && !hypothetical)
         orderBy[0] = { ...orderBy[0]!, expression: this.coerce(given[0]!, packed.packed[0]!, -1, 'implicit') };
     } else if (argument !== undefined) {
       const type = name === 'count' ? argument.type : found.argument!;
@@ -858,6 +923,19 @@ const VALUE_FUNCTIONS: Readonly<Record<string, string>> = {
 /** Text of such a type can mean another value tomorrow. */
 function isPointInTime(type: SqlType): boolean {
   return type === 'timestamptz' || type === 'timestamp' || type === 'date' || type === 'time' || type === 'timetz';
+}
+
+/** A row is null when all of its fields are, and not null when none of them is. */
+function nullRow(type: SqlType, negated: boolean): ScalarFunction {
+  return {
+    name: negated ? 'is not null' : 'is null',
+    arguments: [type],
+    result: 'bool',
+    strict: false,
+    volatility: 'immutable',
+    evaluate: ([row]) =>
+      row === null ? !negated : (row as SqlRecord).values.every((field) => (field === null) !== negated),
+  };
 }
 
 function hasCollation(type: SqlType): boolean {

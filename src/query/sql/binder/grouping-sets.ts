@@ -12,7 +12,8 @@ export interface GroupBy {
 
 const SETS_MAX = 4_096;
 
-export function bindGroupBy(nodes: readonly Node[], bind: (node: Node) => BoundExpression): GroupBy {
+/** @param distinct Sets that are there twice count once: GROUP BY DISTINCT. */
+export function bindGroupBy(nodes: readonly Node[], bind: (node: Node) => BoundExpression, distinct: boolean): GroupBy {
   const keys: BoundExpression[] = [];
   const key = (node: Node): number => {
     const bound = bind(node);
@@ -62,5 +63,8 @@ export function bindGroupBy(nodes: readonly Node[], bind: (node: Node) => BoundE
     }
     sets = sets.flatMap((set) => more.map((other) => [...set, ...other]));
   }
-  return { keys, sets: sets.map((set) => [...new Set(set)]) };
+  const plain = sets.map((set) => [...new Set(set)]);
+  if (!distinct) return { keys, sets: plain };
+  const seen = new Map(plain.map((set) => [[...set].sort((a, b) => a - b).join(), set]));
+  return { keys, sets: [...seen.values()] };
 }

@@ -16,6 +16,7 @@ import {
   columnAt,
   sameExpression,
 } from './bound.ts';
+import { columnHint } from './column-hints.ts';
 import { wholeRow } from './row-types.ts';
 
 export interface ScopeColumn {
@@ -79,6 +80,8 @@ export class Frame {
   readonly reads = new Set<number>();
   /** Queries of its WITH clause that are in sight; the last hides those of the same name before. */
   readonly ctes: BoundCte[] = [];
+  /** Names of queries of its WITH clause that are not in sight yet. */
+  readonly laterCtes = new Set<string>();
 
   constructor(outer: Scope | undefined) {
     this.outer = outer;
@@ -112,6 +115,14 @@ export class Frame {
   }
 }
 
+/** Whether a WITH clause around `frame` defines a query of that name that is not in sight yet. */
+export function isLaterCte(frame: Frame, name: string): boolean {
+  for (let each: Frame | undefined = frame; each !== undefined; each = each.outer?.frame) {
+    if (each.laterCtes.has(name)) return true;
+  }
+  return false;
+}
+
 export class Scope {
   readonly frame: Frame;
   readonly items: readonly ScopeItem[];
@@ -143,7 +154,10 @@ export class Scope {
     const whole = qualifier === undefined ? this.wholeRow(name, location, progress) : undefined;
     if (whole !== undefined) return whole;
     const shown = qualifier === undefined ? `"${name}"` : `${qualifier}.${name}`;
-    throw new SqlError('undefined_column', `column ${shown} does not exist`, { location });
+    throw new SqlError('undefined_column', `column ${shown} does not exist`, {
+      location,
+      hint: columnHint(name, qualifier, this.#all()),
+    });
   }
 
   /** Whether a name is that of an item, and of no column in sight. */
@@ -189,6 +203,15 @@ export class Scope {
   /** Whether a column of that name is in sight, in this query. */
   hasColumn(name: string): boolean {
     return this.items.some((item) => item.open && item.columns.some((column) => column.name === name));
+  }
+
+  /** What FROM has, here and further out, in or out of sight. */
+  #all(): readonly ScopeItem[] {
+    const items: ScopeItem[] = [];
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      items.push(...scope.items, ...scope.hidden);
+    }
+    return items;
   }
 
   /** The table's or query's name and column behind a place in the row, for messages. */

@@ -48,6 +48,21 @@ export function sliceOf(array: SqlArray, bounds: readonly SliceBound[]): SqlArra
   return new SqlArray(element, kept, lengths);
 }
 
+/** As `array_agg` and `ARRAY (query)` put arrays together. @throws SqlError `null_value_not_allowed`, `array_subscript_error`. */
+export function accumulateArrays(element: SqlType, arrays: readonly (SqlArray | null)[]): SqlArray {
+  const [first] = arrays;
+  for (const each of arrays) {
+    if (each === null) throw new SqlError('null_value_not_allowed', 'cannot accumulate null arrays');
+    if (each.dimensions.length === 0) {
+      throw new SqlError('array_subscript_error', 'cannot accumulate empty arrays');
+    }
+    if (each.dimensions.join() !== first!.dimensions.join()) {
+      throw new SqlError('array_subscript_error', 'cannot accumulate arrays of different dimensionality');
+    }
+  }
+  return concatenateArrays(element, arrays);
+}
+
 /** Arrays as the elements of one with a dimension more. @throws SqlError `array_subscript_error` unless they are alike. */
 export function concatenateArrays(element: SqlType, arrays: readonly (SqlArray | null)[]): SqlArray {
   const type = element as SqlArray['element'];

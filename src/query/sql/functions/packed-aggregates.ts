@@ -15,7 +15,7 @@ import { jsonbOf, jsonObject, parseJsonTree, quoteJson } from '../types/json-val
 import { addNumeric, divideNumeric, multiplyNumeric, numericOf, subtractNumeric } from '../types/numeric-arithmetic.ts';
 import { arrayOf, canCast, elementOf, type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
 import type { Accumulator, AggregateFunction } from './aggregates.ts';
-import { concatenateArrays } from './array-access.ts';
+import { accumulateArrays } from './array-access.ts';
 import { chooseCandidate, polymorph } from './candidates.ts';
 import type { Argument } from './evaluation.ts';
 import { sqrtToScale } from './numeric-functions.ts';
@@ -72,14 +72,11 @@ function arrayAgg([type]: readonly SqlType[]): () => Accumulator {
     const values: SqlValue[] = [];
     return accumulator(
       ([value]) => {
-        if (element !== undefined && value === null) {
-          throw new SqlError('null_value_not_allowed', 'cannot accumulate null arrays');
-        }
         values.push(value!);
       },
       () => {
         if (values.length === 0) return null;
-        if (element !== undefined) return concatenateArrays(element, values as SqlArray[]);
+        if (element !== undefined) return accumulateArrays(element, values as SqlArray[]);
         return new SqlArray(type as SqlArray['element'], values);
       },
     );

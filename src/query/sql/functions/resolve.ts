@@ -35,6 +35,8 @@ export interface CallShape {
   readonly names?: readonly string[];
   /** The last argument is an array that stands for arguments that repeat: `VARIADIC`. */
   readonly variadic?: boolean;
+  /** The name as it was written, for messages. */
+  readonly shown?: string;
   /** The name with a schema, in which no function is built in. */
   readonly qualified?: string;
   /** What a record is, where a list of columns says it. */
@@ -85,7 +87,7 @@ export function resolveFunction(
   if (named !== undefined && isCastByName(types[0]!, named)) return { cast: named };
   const chosen = chooseCandidate(withoutHidden(candidates), types);
   if (typeof chosen !== 'string') return instantiate(chosen, types, location, shape.record);
-  const shown = `function ${shape.qualified ?? name}(${titles(types, shape)})`;
+  const shown = `function ${shape.qualified ?? shape.shown ?? name}(${titles(types, shape)})`;
   if (chosen === 'ambiguous') {
     throw new SqlError('ambiguous_function', `${shown} is not unique`, {
       location,

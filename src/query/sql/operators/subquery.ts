@@ -8,6 +8,7 @@
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { ColumnType } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
+import { accumulateArrays } from '../functions/array-access.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
 import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
@@ -22,6 +23,8 @@ export interface PlannedSubquery {
   readonly mode: 'scalar' | 'array' | 'exists' | 'any' | 'all' | 'row';
   /** Of `array`: what its elements are. */
   readonly element?: ColumnType;
+  /** Of `array`: its rows are arrays, which become its parts. */
+  readonly nested?: boolean;
   readonly open: (context: ExecutionContext, rowsMax?: number) => Operator;
   readonly args: readonly { readonly slot: number; readonly value: Evaluate }[];
   /** Depends on rows outside. */
@@ -79,11 +82,11 @@ export function subqueryEvaluator(planned: PlannedSubquery): EvaluateLater {
       };
     }
     case 'array': {
-      const gathered = (rows: readonly ExecutionRow[]): SqlArray =>
-        new SqlArray(
-          planned.element!,
-          rows.map(([value]) => value ?? null),
-        );
+      const gathered = (rows: readonly ExecutionRow[]): SqlArray => {
+        const values = rows.map(([value]) => value ?? null);
+        if (planned.nested !== true) return new SqlArray(planned.element!, values);
+        return accumulateArrays(planned.element!, values as (SqlArray | null)[]);
+      };
       return (row, context) => {
         fill(row, context);
         return uncorrelated(context, () => whenReady(run(context), gathered));

@@ -16,7 +16,7 @@ import { keepWasmTiers } from '../../../platform/wasm-tiers.ts';
 import type { SqlLimits } from '../limits.ts';
 import { LruCache } from '../lru-cache.ts';
 import { SqlError } from '../sql-error.ts';
-import { syntaxErrorCondition } from './syntax-error.ts';
+import { syntaxError } from './syntax-error.ts';
 
 /** One statement of a query string. */
 export interface ParsedStatement {
@@ -116,9 +116,10 @@ function parseWith(instance: LibPgQuery, text: string, bytes: number): readonly 
     const message = instance.UTF8ToString(instance.getValue(error, 'i32'));
     // The cursor counts characters from 1, unlike locations in trees; 0 is no place.
     const cursor = instance.getValue(error + 16, 'i32');
-    failure = new SqlError(syntaxErrorCondition(message), message, {
-      position: cursor > 0 ? cursor : undefined,
-    });
+    const { condition, hint } = syntaxError(message, text, cursor - 1);
+    // PostgreSQL 15 tells no place here.
+    const known = cursor > 0 && !message.startsWith('WITH TIES ');
+    failure = new SqlError(condition, message, { position: known ? cursor : undefined, hint });
   }
   instance._wasm_free_parse_result(result);
   instance._free(query);

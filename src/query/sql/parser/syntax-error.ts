@@ -1,5 +1,5 @@
 /**
- * The condition of an error raised while parsing. The parser gives a message only; nearly all of them are plain syntax
+ * The condition and the hint of an error raised while parsing. The parser gives a message only; nearly all of them are plain syntax
  * errors, and the rest is told apart here by PostgreSQL's wording (its gram.y, scan.l and parser.c).
  */
 
@@ -17,7 +17,25 @@ const OTHERS: readonly (readonly [RegExp, Condition])[] = [
   [/^precision for type .* (?:must be|out of range)|^interval precision/, 'invalid_parameter_value'],
 ];
 
-export function syntaxErrorCondition(message: string): Condition {
-  for (const [pattern, condition] of OTHERS) if (pattern.test(message)) return condition;
-  return 'syntax_error';
+/** @param text The statements. @param cursor Where the error is, in characters from 0; negative where that is not known. */
+export function syntaxError(
+  message: string,
+  text: string,
+  cursor: number,
+): { readonly condition: Condition; readonly hint?: string } {
+  if (message === 'invalid Unicode escape') return unicodeEscape(text, cursor);
+  if (/^LIMIT #,# syntax/.test(message)) {
+    return { condition: 'syntax_error', hint: 'Use separate LIMIT and OFFSET clauses.' };
+  }
+  for (const [pattern, condition] of OTHERS) if (pattern.test(message)) return { condition };
+  return { condition: 'syntax_error' };
+}
+
+/** Strings and names with `U&` before them have escapes of their own. */
+function unicodeEscape(text: string, cursor: number): ReturnType<typeof syntaxError> {
+  const before = cursor < 0 ? '' : [...text].slice(0, cursor).join('');
+  if (/u&(?:'[^']*|"[^"]*)$/i.test(before)) {
+    return { condition: 'syntax_error', hint: 'Unicode escapes must be \\XXXX or \\+XXXXXX.' };
+  }
+  return { condition: 'invalid_escape_sequence', hint: 'Unicode escapes must be \\uXXXX or \\UXXXXXXXX.' };
 }

@@ -18,7 +18,7 @@ import {
 } from '../binder/bound.ts';
 import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
 import { type EvaluateLater, evaluateAll, type PlannedSubquery, subqueryEvaluator } from '../operators/subquery.ts';
-import type { SqlType, SqlValue } from '../types/types.ts';
+import { baseOf, elementOf, type SqlType, type SqlValue } from '../types/types.ts';
 import { compileExpression } from './compile-expression.ts';
 import type { PlanScope } from './planned.ts';
 
@@ -61,9 +61,11 @@ export function compileLater(expression: BoundExpression, scope: PlanScope): Eva
   }
 }
 
-/** What an array of such values holds. */
-function elementType(type: SqlType): ColumnType {
-  return type === 'unknown' ? 'text' : (type as ColumnType);
+/** What an array of such values holds; arrays are its parts. */
+function arrayParts(type: SqlType): Pick<PlannedSubquery, 'element' | 'nested'> {
+  const inner = elementOf(baseOf(type));
+  if (inner !== undefined) return { element: inner as ColumnType, nested: true };
+  return { element: type === 'unknown' ? 'text' : (type as ColumnType) };
 }
 
 function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquery {
@@ -73,7 +75,7 @@ function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquer
   scope.subplans.push({ ...planned.node, title: `${isInitial ? 'InitPlan' : 'SubPlan'}: ${planned.node.title}` });
   return {
     mode,
-    ...(mode === 'array' ? { element: elementType(query.columns[0]!.expression.type) } : {}),
+    ...(mode === 'array' ? arrayParts(query.columns[0]!.expression.type) : {}),
     open: planned.open,
     args: args.map(({ slot, value }) => ({ slot, value: compileExpression(value) })),
     correlated: reads.length > 0,

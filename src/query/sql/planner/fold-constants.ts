@@ -83,6 +83,8 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
 /** What reads a query of WITH knows it by its object: that stays. */
 function foldCtes(ctes: readonly BoundCte[], time: TimeContext): void {
   for (const cte of ctes) {
+    // What nobody reads is never computed, so it may not fail here either.
+    if (cte.references === 0 && cte.modify === undefined) continue;
     if (cte.query !== undefined) cte.query = foldRows(cte.query, time);
     if (cte.modify !== undefined) cte.modify = foldQuery(cte.modify, time) as BoundModify;
     if (cte.recursion !== undefined) {

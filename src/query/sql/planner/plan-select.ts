@@ -156,8 +156,9 @@ export function planAfterWith(
   scope: PlanScope,
   late: (make: () => Awaitable<Operator>) => Operator,
 ): Planned {
-  const planned = ctes.map((cte) => planCte(cte, scope));
-  const writing = planned.filter((_, i) => ctes[i]!.modify !== undefined);
+  const used = ctes.filter((cte) => cte.references > 0 || cte.modify !== undefined);
+  const planned = used.map((cte) => planCte(cte, scope));
+  const writing = planned.filter((_, i) => used[i]!.modify !== undefined);
   const body = planBody();
   const open = (context: ExecutionContext, rowsMax?: number): Operator => {
     // Run again for another outer row, its queries may answer otherwise.
