@@ -89,8 +89,7 @@ export class TableWriter {
   constructor(rules: WriteRules, context: ExecutionContext) {
     this.rules = rules;
     this.#context = context;
-    const tied = (rules.table.table.foreignKeys ?? []).length > 0 || rules.incoming.length > 0;
-    this.#foreignKeys = tied ? new ForeignKeyChecks(rules, context) : undefined;
+    this.#foreignKeys = isTied(rules) ? new ForeignKeyChecks(rules, context) : undefined;
   }
 
   /**
@@ -159,7 +158,7 @@ export class TableWriter {
     const key = codec.keys.keyOf(row);
     const moves = !equalBytes(oldKey, key);
     this.#updated++;
-    if (this.rules.indexes.length === 0 && this.#foreignKeys === undefined && !moves) {
+    if (!moves && isPlain(this.rules)) {
       this.#context.transaction.put(key, codec.encode(row));
       return undefined;
     }
@@ -178,6 +177,12 @@ export class TableWriter {
         this.#foreignKeys?.updated(old, row);
       });
     });
+  }
+
+  /** As `update`, where the rules are plain and the key stays. */
+  replace(key: Key, row: ExecutionRow): void {
+    this.#updated++;
+    this.#context.transaction.put(key, this.rules.table.codec.encode(row));
   }
 
   /** Deletes a row that is locked. */
@@ -332,6 +337,15 @@ export class TableWriter {
       },
     );
   }
+}
+
+/** Whether nothing follows from a change of a row but the row: no entries of indexes, no foreign keys. */
+export function isPlain(rules: WriteRules): boolean {
+  return rules.indexes.length === 0 && !isTied(rules);
+}
+
+function isTied({ table, incoming }: WriteRules): boolean {
+  return (table.table.foreignKeys ?? []).length > 0 || incoming.length > 0;
 }
 
 /** Whether two values of one column are one value to an index. */

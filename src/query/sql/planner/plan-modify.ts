@@ -32,11 +32,12 @@ import { LockRows } from '../operators/lock-rows.ts';
 import { MergeRows, type MergeRules } from '../operators/merge-rows.ts';
 import { Modify } from '../operators/modify.ts';
 import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../operators/operator.ts';
+import { PointUpdate, type PointUpdateRules } from '../operators/point-update.ts';
 import { type ConflictRules, DeleteRows, InsertRows, UpdateRows } from '../operators/row-writers.ts';
 import type { EvaluateLater } from '../operators/subquery.ts';
-import type { WriteRules } from '../operators/table-writer.ts';
+import { type Assignment, isPlain, type WriteRules } from '../operators/table-writer.ts';
 import { notSupported } from '../sql-error.ts';
-import { movesEntries } from './access-path.ts';
+import { movesEntries, pointPath } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { planRelation } from './plan-relation.ts';
@@ -88,10 +89,13 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       const reads = expressions.some(hasSubquery) || (query.where !== undefined && hasSubquery(query.where));
       const options = { returning: returning.values, readFirst: moves || reads || query.from !== undefined };
       const node = planNode(`Update on ${table.table.name}`, targets.node.rows, [targets.node]);
+      const point = moves || reads ? undefined : planPointUpdate(query, rules, assignments);
       return {
         isPoint: false,
         node,
         open: measured(node, (context) => {
+          // Whoever measures wants to see the parts of it.
+          if (point !== undefined && context.measure === undefined) return new PointUpdate(point, context);
           const writer = new UpdateRows(rules, assignments, context);
           return returning.over(new Modify(open(context), writer, options, context), context);
         }),
@@ -116,6 +120,19 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
     case 'merge':
       return planMerge(query, scope);
   }
+}
+
+/** The shortest way to write one row, where nothing follows from it and nobody asks for what was written. */
+function planPointUpdate(
+  { table, where, from, returning }: BoundUpdate,
+  rules: WriteRules,
+  assignments: readonly Assignment[],
+): PointUpdateRules | undefined {
+  if (from !== undefined || returning !== undefined || !isPlain(rules)) return undefined;
+  const path = pointPath(table, where);
+  if (path === undefined) return undefined;
+  const key = path.prefix.map((part) => compileExpression(part as BoundExpression)); // A primary key is never IS NULL.
+  return { rules, key, assignments };
 }
 
 function planMerge({ table, source, condition, actions }: BoundMerge, scope: PlanScope): Planned {
