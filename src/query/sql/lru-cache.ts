@@ -1,15 +1,22 @@
 /**
- * A map that forgets what was used least recently, bounded in entries and in the sum of their costs.
+ * A map that forgets what was not used for long, bounded in entries and in the sum of their costs.
  *
- * `Map` keeps insertion order, so the oldest entry is its first; a hit moves the entry to the end.
+ * `Map` keeps insertion order, so the oldest entry is its first. A hit only marks the entry; when room is wanted a marked
+ * one goes to the end, unmarked, and the first without a mark is forgotten (CLOCK, Corbató 1968): moving entries with each
+ * hit would cost more than what most callers look up.
  */
 
+interface CacheEntry<V> {
+  readonly value: V;
+  readonly cost: number;
+  used: boolean;
+}
+
 export class LruCache<K, V> {
-  readonly #entries = new Map<K, { readonly value: V; readonly cost: number }>();
+  readonly #entries = new Map<K, CacheEntry<V>>();
   readonly #entriesMax: number;
   readonly #costMax: number;
   #cost = 0;
-  #newest: K | undefined;
 
   constructor(entriesMax: number, costMax = Number.POSITIVE_INFINITY) {
     this.#entriesMax = entriesMax;
@@ -23,11 +30,7 @@ export class LruCache<K, V> {
   get(key: K): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    if (this.#newest !== key) {
-      this.#entries.delete(key);
-      this.#entries.set(key, entry);
-      this.#newest = key;
-    }
+    entry.used = true;
     return entry.value;
   }
 
@@ -35,12 +38,9 @@ export class LruCache<K, V> {
   set(key: K, value: V, cost = 1): void {
     this.delete(key);
     if (cost > this.#costMax) return;
-    this.#entries.set(key, { value, cost });
     this.#cost += cost;
-    this.#newest = key;
-    while (this.#entries.size > this.#entriesMax || this.#cost > this.#costMax) {
-      this.delete(this.#entries.keys().next().value as K);
-    }
+    while (this.#entries.size >= this.#entriesMax || this.#cost > this.#costMax) this.#forgetOne();
+    this.#entries.set(key, { value, cost, used: false });
   }
 
   delete(key: K): void {
@@ -48,12 +48,22 @@ export class LruCache<K, V> {
     if (entry === undefined) return;
     this.#entries.delete(key);
     this.#cost -= entry.cost;
-    if (this.#newest === key) this.#newest = undefined;
   }
 
   clear(): void {
     this.#entries.clear();
     this.#cost = 0;
-    this.#newest = undefined;
+  }
+
+  #forgetOne(): void {
+    for (const [key, entry] of this.#entries) {
+      this.#entries.delete(key);
+      if (!entry.used) {
+        this.#cost -= entry.cost;
+        return;
+      }
+      entry.used = false;
+      this.#entries.set(key, entry);
+    }
   }
 }

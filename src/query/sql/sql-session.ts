@@ -177,18 +177,22 @@ export class SqlSession {
     if (known !== undefined) {
       const done = this.#runPoint(known, match.values, sink, true);
       if (done !== undefined) return isPromise(done) ? done.then(() => {}) : undefined;
-    } else {
-      // What the template cannot be planned for is told in the words and places of the text itself.
-      try {
-        const planned = this.#runner.plan(statement, types);
-        if (isPromise(planned)) {
-          planned.catch(() => this.engine.templates.refuse(text));
-          return this.#queryText(text, sink);
-        }
-      } catch {
-        this.engine.templates.refuse(text);
+      return this.#guarded(text, () => {
+        const autocommit = this.#block.status === 'none';
+        this.#block.beginImplicit();
+        return this.#runner.runQuery(statement, match, true, autocommit, sink, 1, known);
+      });
+    }
+    // What the template cannot be planned for is told in the words and places of the text itself.
+    try {
+      const planned = this.#runner.plan(statement, types);
+      if (isPromise(planned)) {
+        planned.catch(() => this.engine.templates.refuse(text));
         return this.#queryText(text, sink);
       }
+    } catch {
+      this.engine.templates.refuse(text);
+      return this.#queryText(text, sink);
     }
     return this.#guarded(text, () => this.#runOne(statement, match, true, true, sink));
   }
@@ -200,6 +204,7 @@ export class SqlSession {
       if (!isPromise(done)) return done;
       return this.#guarded('', () => done);
     } catch (error) {
+      this.#block.afterError();
       throw translateStoreError(error);
     }
   }

@@ -49,6 +49,7 @@ export class PlanOutdated extends Error {}
 const DRY_ATTEMPTS_MAX = 12;
 
 const none = (): undefined => undefined;
+const NO_TABLES: readonly CatalogTable[] = [];
 
 export interface GivenParameters {
   readonly types: readonly SqlType[];
@@ -67,7 +68,8 @@ export class StatementRunner {
   }
 
   /**
-   * The shortest road: a point query outside of a transaction, at READ COMMITTED, answered from the newest committed row.
+   * The shortest road: a point query at READ COMMITTED, answered from the newest committed row, or from what its
+   * transaction has written.
    * @param announce Whether the columns are to be told.
    * @returns undefined when this is not such a case, else whether it is done.
    */
@@ -75,8 +77,12 @@ export class StatementRunner {
     const { point } = plan;
     const block = this.#block;
     if (this.#engine.catalog.isShared) return undefined; // The plan may be outdated, which only a transaction can tell.
-    if (point === undefined || block.status !== 'none' || plan.generation !== this.#engine.catalog.generation) return;
-    if (block.storeIsolation() !== 'readCommitted') return;
+    if (point === undefined || plan.generation !== this.#engine.catalog.generation) return;
+    const { transaction } = block;
+    if (block.status !== 'none') {
+      if (block.status !== 'explicit' || transaction === undefined || block.schemaChanged) return;
+      if (transaction.isolation !== 'readCommitted' || block.holdsPortals) return;
+    } else if (block.storeIsolation() !== 'readCommitted') return;
     const key = point.key(values);
     const columns = plan.columns!;
     const deliver = (value: Bytes | undefined): Awaitable<true> => {
@@ -91,7 +97,11 @@ export class StatementRunner {
       });
     };
     if (key === undefined) return deliver(undefined);
-    const found = this.#engine.store.get(key, block.observer);
+    if (transaction !== undefined) {
+      block.ranStatement = true;
+      transaction.beginStatement();
+    }
+    const found = transaction === undefined ? this.#engine.store.get(key, block.observer) : transaction.get(key);
     return isPromise(found) ? found.then(deliver) : deliver(found);
   }
 
@@ -104,6 +114,7 @@ export class StatementRunner {
   /**
    * Runs one query to its end and commits when it is the last of an implicit transaction.
    * @param given Types and values of its parameters, when it has some.
+   * @param known Its plan, when that is at hand.
    */
   runQuery(
     statement: ParsedStatement,
@@ -112,6 +123,7 @@ export class StatementRunner {
     autocommit: boolean,
     sink: ResultSink,
     attempt: number,
+    known?: Plan,
   ): Awaitable<void> {
     const delivery = { started: false };
     const again = (error: unknown): Awaitable<void> => {
@@ -133,9 +145,10 @@ export class StatementRunner {
       return this.runQuery(statement, given, isLast, autocommit, sink, attempt + 1);
     };
     try {
-      const done = whenReady(this.plan(statement, given?.types), (plan) =>
-        this.#runPlan(plan, given?.values ?? [], isLast, autocommit, sink, delivery),
-      );
+      const planned = known ?? this.plan(statement, given?.types);
+      const done = isPromise(planned)
+        ? planned.then((plan) => this.#runPlan(plan, given?.values ?? [], isLast, autocommit, sink, delivery))
+        : this.#runPlan(planned, given?.values ?? [], isLast, autocommit, sink, delivery);
       return isPromise(done) ? done.catch(again) : done;
     } catch (error) {
       return again(error);
@@ -162,31 +175,53 @@ export class StatementRunner {
     sink: ResultSink,
     delivery: { started: boolean },
   ): Awaitable<void> {
-    return whenReady(this.open(plan, values, autocommit), (running) => {
-      // Nothing is said before the first row where the statement may have to begin again for it.
-      if (plan.columns !== undefined && !plan.modifies && !this.#engine.sequences.isShared) {
+    const opened = this.open(plan, values, autocommit);
+    return isPromise(opened)
+      ? opened.then((running) => this.#runOpened(running, isLast, sink, delivery))
+      : this.#runOpened(opened, isLast, sink, delivery);
+  }
+
+  #runOpened(
+    running: RunningPortal,
+    isLast: boolean,
+    sink: ResultSink,
+    delivery: { started: boolean },
+  ): Awaitable<void> {
+    const { columns, modifies } = running.plan;
+    const { sequences } = this.#engine;
+    // Nothing is said before the first row where the statement may have to begin again for it.
+    if (columns !== undefined && !modifies && !sequences.isShared) {
+      delivery.started = true;
+      sink.columns(columns);
+    }
+    const deliver = (batch: RowBatch): Awaitable<void> => {
+      if (!delivery.started) {
         delivery.started = true;
-        sink.columns(plan.columns);
+        sink.columns(columns!);
       }
-      const deliver = (batch: RowBatch): Awaitable<void> => {
-        if (!delivery.started) {
-          delivery.started = true;
-          sink.columns(plan.columns!);
-        }
-        return whenReady(this.#block.sequences.topUp(), () => sink.rows(plan.columns!, batch));
-      };
-      const pumped = whenReady(pump(running, 0, this.#session.interrupts, deliver), () =>
-        this.#engine.sequences.settled(),
-      );
-      return whenReady(pumped, () => {
-        closeRunning(running);
-        const finish = (): void => {
-          if (plan.columns !== undefined && !delivery.started) sink.columns(plan.columns);
-          sink.complete(tagOf(running));
-        };
-        return whenReady(isLast ? this.#block.commitImplicit() : undefined, finish);
-      });
-    });
+      return whenReady(this.#block.sequences.topUp(), () => sink.rows(columns!, batch));
+    };
+    const pumped = pump(running, 0, this.#session.interrupts, deliver);
+    const settled = isPromise(pumped) ? pumped.then(() => sequences.settled()) : sequences.settled();
+    return isPromise(settled)
+      ? settled.then(() => this.#finishQuery(running, isLast, sink, delivery))
+      : this.#finishQuery(running, isLast, sink, delivery);
+  }
+
+  #finishQuery(
+    running: RunningPortal,
+    isLast: boolean,
+    sink: ResultSink,
+    delivery: { started: boolean },
+  ): Awaitable<void> {
+    closeRunning(running);
+    const { columns } = running.plan;
+    const committed = isLast ? this.#block.commitImplicit() : undefined;
+    const finish = (): void => {
+      if (columns !== undefined && !delivery.started) sink.columns(columns);
+      sink.complete(tagOf(running));
+    };
+    return isPromise(committed) ? committed.then(finish) : finish();
   }
 
   runPortal(
@@ -280,14 +315,10 @@ export class StatementRunner {
       if (plan.verb !== 'SELECT' || plan.writesRows === true) this.#block.wrote = true;
       return { plan, operator: plan.open(execution), execution, transaction, pending: [], rows: 0, held: false };
     };
-    const refused = plan.writes.find(({ system }) => system !== undefined);
-    if (refused !== undefined) {
-      throw new SqlError('insufficient_privilege', `permission denied: "${refused.table.name}" is a system catalog`);
-    }
-    const wanted = plan.writes.filter(({ table }) => !this.#block.heldTables.has(table.id));
+    const wanted = this.#tablesToHold(plan);
     const upToDate =
       isShared && !this.#block.schemaChanged ? () => this.#checkSchema(plan, transaction!, wanted) : none;
-    if (wanted.length === 0) return whenReady(upToDate(), open);
+    if (wanted.length === 0) return isShared ? whenReady(upToDate(), open) : open();
     const ids = wanted.map(({ table }) => table.id);
     const locked = this.#engine.tableLocks.share(ids, (keys, options) => execution.lock(keys, options));
     return whenReady(locked, () => {
@@ -295,6 +326,20 @@ export class StatementRunner {
       if (this.#planIsOutdated(plan)) throw new PlanOutdated();
       return whenReady(upToDate(), open);
     });
+  }
+
+  /** Those that the plan writes to or locks rows of, and that are not held. @throws SqlError for a system catalog. */
+  #tablesToHold({ writes }: Plan): readonly CatalogTable[] {
+    let wanted: CatalogTable[] | undefined;
+    for (const table of writes) {
+      if (table.system !== undefined) {
+        throw new SqlError('insufficient_privilege', `permission denied: "${table.table.name}" is a system catalog`);
+      }
+      if (this.#block.heldTables.has(table.table.id)) continue;
+      wanted ??= [];
+      wanted.push(table);
+    }
+    return wanted ?? NO_TABLES;
   }
 
   /**

@@ -14,17 +14,22 @@ import type { TableId } from '../../models/relational/table.ts';
 import type { Key } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { LockOptions, Store } from '../../storage/store.ts';
+import { LruCache } from './lru-cache.ts';
 import { SqlError } from './sql-error.ts';
 
 const SLOTS = 128;
 /** Places tried before a writer waits for one. */
 const TRIES = 8;
+const KEYS_MAX = 1_000;
+const SHARE: LockOptions = { mode: 'share' };
 
 export type TakeLocks = (keys: readonly Key[], options: LockOptions) => Awaitable<readonly Key[]>;
 
 export class TableLocks {
   readonly #keyspace: Keyspace;
   readonly #shares: boolean;
+  /** What stands for tables that were written to lately. */
+  readonly #keys = new LruCache<TableId, Key>(KEYS_MAX);
   #next: number;
 
   /** `first`: the place that is tried first, any whole number; processes had better begin at different ones. */
@@ -37,10 +42,8 @@ export class TableLocks {
   /** Before rows are written or locked; `lock` is the transaction's. @throws as `Transaction.lock`. */
   share(ids: readonly TableId[], lock: TakeLocks): Awaitable<unknown> {
     if (!this.#shares) return this.#takePlaces(ids, lock);
-    return lock(
-      ids.map((id) => tableKey(this.#keyspace, id)),
-      { mode: 'share' },
-    );
+    const keys = ids.map((id) => this.#key(id));
+    return lock(keys, SHARE);
   }
 
   /** What to lock before the definition is changed. */
@@ -64,6 +67,15 @@ export class TableLocks {
         }
       }
     }
+  }
+
+  #key(id: TableId): Key {
+    let key = this.#keys.get(id);
+    if (key === undefined) {
+      key = tableKey(this.#keyspace, id);
+      this.#keys.set(id, key);
+    }
+    return key;
   }
 
   #place(id: TableId, place: number): Key {

@@ -105,6 +105,12 @@ export class TransactionBlock {
     );
   }
 
+  /** Whether a portal stands in the middle of its rows. */
+  get holdsPortals(): boolean {
+    for (const { running } of this.portals.values()) if (running !== undefined) return true;
+    return false;
+  }
+
   holdPortals(): Awaitable<void> {
     for (const { running, state } of this.portals.values()) {
       if (running === undefined || state !== 'running' || running.held) continue;
