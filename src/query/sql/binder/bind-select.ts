@@ -20,6 +20,7 @@ import {
   leftmost,
   mapOperands,
   sameExpression,
+  someOperand,
   widthOf,
 } from './bound.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
@@ -244,9 +245,9 @@ function bindGroupKey(node: Node, columns: readonly BoundColumn[], binder: Expre
 function aggregateIn(expression: BoundExpression): BoundExpression | undefined {
   if (expression.kind === 'column') return expression.computed === 'aggregate' ? expression : undefined;
   let found: BoundExpression | undefined;
-  mapOperands(expression, (operand) => {
-    found ??= aggregateIn(operand);
-    return operand;
+  someOperand(expression, (operand) => {
+    found = aggregateIn(operand);
+    return found !== undefined;
   });
   return found;
 }

@@ -399,7 +399,7 @@ export function leftmost(expression: BoundExpression): number | undefined {
   return least;
 }
 
-/** The expression with each of its operands replaced. */
+/** The expression with each of its operands replaced; itself, where all stay as they are. */
 export function mapOperands(
   expression: BoundExpression,
   map: (operand: BoundExpression) => BoundExpression,
@@ -410,38 +410,117 @@ export function mapOperands(
     case 'parameter':
     case 'slot':
       return expression;
+    case 'subquery': {
+      const inside = mapList(expression.operands, map);
+      let changed = inside !== expression.operands;
+      const args = expression.args.map((arg) => {
+        const value = map(arg.value);
+        if (value === arg.value) return arg;
+        changed = true;
+        return { slot: arg.slot, value };
+      });
+      return changed ? { ...expression, operands: inside, args } : expression;
+    }
+    case 'call':
+    case 'and':
+    case 'or':
+    case 'coalesce':
+    case 'extreme': {
+      const args = mapList(expression.args, map);
+      return args === expression.args ? expression : { ...expression, args };
+    }
+    case 'compare':
+    case 'distinct': {
+      const left = map(expression.left);
+      const right = map(expression.right);
+      return left === expression.left && right === expression.right ? expression : { ...expression, left, right };
+    }
+    case 'not':
+    case 'isNull':
+    case 'isBoolean':
+    case 'cast':
+    case 'applyModifier': {
+      const arg = map(expression.arg);
+      return arg === expression.arg ? expression : { ...expression, arg };
+    }
+    case 'case': {
+      let changed = false;
+      const whens = expression.whens.map((when) => {
+        const condition = map(when.condition);
+        const result = map(when.result);
+        if (condition === when.condition && result === when.result) return when;
+        changed = true;
+        return { condition, result };
+      });
+      const otherwise = map(expression.otherwise);
+      return changed || otherwise !== expression.otherwise ? { ...expression, whens, otherwise } : expression;
+    }
+    case 'nullIf': {
+      const condition = map(expression.condition);
+      const value = map(expression.value);
+      return condition === expression.condition && value === expression.value
+        ? expression
+        : { ...expression, condition, value };
+    }
+    default:
+      return unreachable(expression);
+  }
+}
+
+function mapList(
+  list: readonly BoundExpression[],
+  map: (operand: BoundExpression) => BoundExpression,
+): readonly BoundExpression[] {
+  let changed: BoundExpression[] | undefined;
+  for (let i = 0; i < list.length; i++) {
+    const each = list[i]!;
+    const mapped = map(each);
+    if (mapped === each) continue;
+    changed ??= [...list];
+    changed[i] = mapped;
+  }
+  return changed ?? list;
+}
+
+/** Whether `test` holds of one of the operands; those that follow it are not asked. */
+export function someOperand(expression: BoundExpression, test: (operand: BoundExpression) => boolean): boolean {
+  switch (expression.kind) {
+    case 'constant':
+    case 'column':
+    case 'parameter':
+    case 'slot':
+      return false;
     case 'subquery':
-      return {
-        ...expression,
-        operands: expression.operands.map(map),
-        args: expression.args.map(({ slot, value }) => ({ slot, value: map(value) })),
-      };
+      return someOf(expression.operands, test) || expression.args.some(({ value }) => test(value));
     case 'call':
     case 'and':
     case 'or':
     case 'coalesce':
     case 'extreme':
-      return { ...expression, args: expression.args.map(map) };
+      return someOf(expression.args, test);
     case 'compare':
     case 'distinct':
-      return { ...expression, left: map(expression.left), right: map(expression.right) };
+      return test(expression.left) || test(expression.right);
     case 'not':
     case 'isNull':
     case 'isBoolean':
     case 'cast':
     case 'applyModifier':
-      return { ...expression, arg: map(expression.arg) };
+      return test(expression.arg);
     case 'case':
-      return {
-        ...expression,
-        whens: expression.whens.map(({ condition, result }) => ({ condition: map(condition), result: map(result) })),
-        otherwise: map(expression.otherwise),
-      };
+      return (
+        expression.whens.some(({ condition, result }) => test(condition) || test(result)) || test(expression.otherwise)
+      );
     case 'nullIf':
-      return { ...expression, condition: map(expression.condition), value: map(expression.value) };
+      return test(expression.condition) || test(expression.value);
     default:
       return unreachable(expression);
   }
+}
+
+function someOf(list: readonly BoundExpression[], test: (operand: BoundExpression) => boolean): boolean {
+  for (let i = 0; i < list.length; i++) if (test(list[i]!)) return true;
+  return false;
 }
 
 function operands(expression: BoundExpression): readonly BoundExpression[] {
@@ -471,13 +550,18 @@ function operands(expression: BoundExpression): readonly BoundExpression[] {
 export function sameExpression(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  const entries = Object.entries(a);
-  if (entries.length !== Object.keys(b).length) return false;
-  return entries.every(([name, value]: [string, unknown]) => {
+  const mine = a as Readonly<Record<string, unknown>>;
+  const other = b as Readonly<Record<string, unknown>>;
+  if (mine.kind !== other.kind) return false;
+  let fields = 0;
+  for (const name in mine) {
+    fields++;
     // Casts and operators are functions made anew each time; the types around them and their names tell them apart.
-    if (name === 'location' || name === 'cast' || name === 'evaluate') return true;
-    return sameExpression(value, (b as Readonly<Record<string, unknown>>)[name]);
-  });
+    if (name === 'location' || name === 'cast' || name === 'evaluate') continue;
+    if (!sameExpression(mine[name], other[name])) return false;
+  }
+  for (const _ in other) fields--;
+  return fields === 0;
 }
 
 /** The expression over rows that begin `by` places later. */
@@ -489,30 +573,22 @@ export function shifted(expression: BoundExpression, by: number): BoundExpressio
 
 /** Whether `test` holds of the expression or of anything in it; subqueries are looked at from outside only. */
 export function someExpression(expression: BoundExpression, test: (each: BoundExpression) => boolean): boolean {
-  if (test(expression)) return true;
-  let found = false;
-  mapOperands(expression, (operand) => {
-    found ||= someExpression(operand, test);
-    return operand;
-  });
-  return found;
+  return test(expression) || someOperand(expression, (operand) => someExpression(operand, test));
 }
 
 /** Whether it may have to wait for its value: it holds a subquery, or a function that waits. */
 export function hasSubquery(expression: BoundExpression): boolean {
-  return someExpression(
-    expression,
-    (each) => each.kind === 'subquery' || (each.kind === 'call' && each.function.waits === true),
-  );
+  if (expression.kind === 'subquery') return true;
+  if (expression.kind === 'call' && expression.function.waits === true) return true;
+  return someOperand(expression, hasSubquery);
 }
 
 /** Places in the row that the expression reads. */
 export function columnsOf(expression: BoundExpression): ReadonlySet<number> {
   const columns = new Set<number>();
-  const visit = (each: BoundExpression): BoundExpression => {
+  const visit = (each: BoundExpression): boolean => {
     if (each.kind === 'column') columns.add(each.index);
-    else mapOperands(each, visit);
-    return each;
+    return someOperand(each, visit);
   };
   visit(expression);
   return columns;

@@ -5,7 +5,7 @@
  */
 
 import { SqlError } from '../sql-error.ts';
-import { type BoundExpression, mapOperands, sameExpression } from './bound.ts';
+import { type BoundExpression, mapOperands, sameExpression, someOperand } from './bound.ts';
 import type { Scope, ScopeItem } from './scope.ts';
 
 export class Grouping {
@@ -72,9 +72,9 @@ export class Grouping {
         for (const { value } of expression.args) this.#check(value, true);
         return;
       }
-      mapOperands(expression, (operand) => {
+      someOperand(expression, (operand) => {
         this.#check(operand, inSubquery);
-        return operand;
+        return false;
       });
       return;
     }

@@ -1,28 +1,18 @@
 /** Whether an expression gives the same for the same row, always: what indexes and generated columns are made of. */
 
 import { typeInfo } from '../types/types.ts';
-import { type BoundExpression, mapOperands } from './bound.ts';
+import { type BoundExpression, someOperand } from './bound.ts';
 
 export function isImmutable(expression: BoundExpression): boolean {
   if (expression.kind === 'call' && expression.function.volatility !== 'immutable' && !joinsPlain(expression))
     return false;
-  let all = true;
-  mapOperands(expression, (operand) => {
-    all &&= isImmutable(operand);
-    return operand;
-  });
-  return all;
+  return !someOperand(expression, (operand) => !isImmutable(operand));
 }
 
 /** Whether a function in it may give another value each time it is asked. */
 export function isVolatile(expression: BoundExpression): boolean {
   if (expression.kind === 'call' && expression.function.volatility === 'volatile') return true;
-  let any = false;
-  mapOperands(expression, (operand) => {
-    any ||= isVolatile(operand);
-    return operand;
-  });
-  return any;
+  return someOperand(expression, isVolatile);
 }
 
 /** `||` of text with anything prints that: PostgreSQL looks inside, where printing most types depends on nothing. */

@@ -20,7 +20,7 @@ import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
 import { type EvaluateLater, evaluateAll, type PlannedSubquery, subqueryEvaluator } from '../operators/subquery.ts';
 import { baseOf, elementOf, type SqlType, type SqlValue } from '../types/types.ts';
 import { compileExpression } from './compile-expression.ts';
-import type { PlanScope } from './planned.ts';
+import { type PlanScope, repeated } from './planned.ts';
 
 export function compileLater(expression: BoundExpression, scope: PlanScope): EvaluateLater {
   if (!hasSubquery(expression)) return compileExpression(expression);
@@ -70,8 +70,8 @@ function arrayParts(type: SqlType): Pick<PlannedSubquery, 'element' | 'nested'> 
 
 function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquery {
   const { mode, query, args, reads, operands, test } = subquery;
-  const planned = scope.rows(query);
   const isInitial = reads.length === 0;
+  const planned = isInitial ? scope.rows(query) : repeated(scope, () => scope.rows(query));
   scope.subplans.push({ ...planned.node, title: `${isInitial ? 'InitPlan' : 'SubPlan'}: ${planned.node.title}` });
   return {
     mode,

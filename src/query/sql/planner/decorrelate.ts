@@ -16,8 +16,8 @@ import {
   hasSubquery,
   mapOperands,
   shifted,
-  someExpression,
 } from '../binder/bound.ts';
+import { isVolatile } from '../binder/volatility.ts';
 
 export interface JoinedSubquery {
   readonly kind: 'semi' | 'anti';
@@ -93,10 +93,6 @@ function isPlain({ grouping, limit, offset, distinctOn, windows, sets, locking }
     windows.length === 0 &&
     sets.length === 0
   );
-}
-
-function isVolatile(expression: BoundExpression): boolean {
-  return someExpression(expression, (each) => each.kind === 'call' && each.function.volatility === 'volatile');
 }
 
 function withOuter(expression: BoundExpression, outer: ReadonlyMap<number, BoundExpression>): BoundExpression {

@@ -23,9 +23,9 @@ import {
   hasSubquery,
   mapOperands,
   shifted,
-  someExpression,
   widthOf,
 } from '../binder/bound.ts';
+import { isVolatile } from '../binder/volatility.ts';
 import { CteScan, CteState } from '../operators/cte-scan.ts';
 import { LoopJoin } from '../operators/loop-join.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
@@ -47,6 +47,7 @@ import {
   type PlanScope,
   planNode,
   type RowNames,
+  repeated,
   rowNames,
   shown,
 } from './planned.ts';
@@ -205,10 +206,6 @@ function pushInto(
 /** The same value however often it is computed, at little cost. */
 function isRepeatable(expression: BoundExpression): boolean {
   return !hasSubquery(expression) && !isVolatile(expression);
-}
-
-function isVolatile(expression: BoundExpression): boolean {
-  return someExpression(expression, (each) => each.kind === 'call' && each.function.volatility === 'volatile');
 }
 
 /** The expression with something else for each column. */
@@ -728,7 +725,7 @@ function planLateral(join: BoundJoin, conditions: readonly BoundExpression[], sc
   const waiting = [...conditions];
   const below = taken(waiting, (each) => isWithin(each, { offset: 0, width: leftWidth }));
   const left = planRelation(join.left, below, scope);
-  const right = planRelation(join.right, [], scope);
+  const right = repeated(scope, () => planRelation(join.right, [], scope));
   const on = join.condition === undefined ? [] : conjuncts(join.condition);
   const kind = join.type === 'left' ? ('left' as const) : ('inner' as const);
   const options = {

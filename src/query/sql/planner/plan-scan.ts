@@ -14,13 +14,16 @@ import {
   conjuncts,
   hasSubquery,
   mapOperands,
+  someExpression,
 } from '../binder/bound.ts';
+import { isVolatile } from '../binder/volatility.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { Filter } from '../operators/filter.ts';
+import { HELD_ROWS_MAX, type HeldScanOptions, openHeldScan } from '../operators/held-scan.ts';
 import { IndexScan } from '../operators/index-scan.ts';
-import type { KeyParts, PartValue } from '../operators/key-parts.ts';
+import { type KeyParts, type PartValue, WHOLE } from '../operators/key-parts.ts';
 import { FilterLater } from '../operators/later.ts';
-import type { ExecutionContext, Operator } from '../operators/operator.ts';
+import type { ExecutionContext, Open, Operator } from '../operators/operator.ts';
 import { ManyGet, PointGet } from '../operators/point-get.ts';
 import { RangeScan } from '../operators/range-scan.ts';
 import type { PlannedReader } from '../operators/row-reader.ts';
@@ -404,12 +407,39 @@ function realized(
   const isRange = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || reverse;
   const usesKey = isRange || (ordered && orderBy.length > 0);
   const own = node(usesKey ? `Index Scan${direction} using ${primaryKeyName} on ${called}` : `Seq Scan on ${called}`);
+  if (scope.isRepeated && !usesKey && !counted && entriesOf(table, path, scope) <= HELD_ROWS_MAX) {
+    const held = heldScan(table, layout, plain, (context) => new RangeScan(table, rangeOptions, context, undefined));
+    return {
+      ...shared,
+      node: own,
+      open: measured(own, (context) => filtered(openHeldScan(held, context), context)),
+    };
+  }
   return {
     ...shared,
     node: own,
     open: measured(own, (context, rowsMax) =>
       filtered(new RangeScan(table, rangeOptions, context, isExact ? rowsMax : undefined), context),
     ),
+  };
+}
+
+/** @param plain Conditions without subqueries, over a row of the layout. */
+function heldScan(
+  table: CatalogTable,
+  layout: readonly number[] | undefined,
+  plain: readonly BoundExpression[],
+  read: Open,
+): HeldScanOptions {
+  const varies = (each: BoundExpression): boolean =>
+    someExpression(each, ({ kind }) => kind === 'slot') || isVolatile(each);
+  const [each, all] = [plain.filter(varies), plain.filter((condition) => !varies(condition))];
+  const reader = plannedReader(table, layout, all.length === 0 ? undefined : conjunction(all), 1);
+  const options = { parts: WHOLE, reverse: false, reader };
+  return {
+    read,
+    readHeld: (context) => new RangeScan(table, options, context, undefined),
+    test: each.length === 0 ? undefined : compileExpression(conjunction(each)),
   };
 }
 

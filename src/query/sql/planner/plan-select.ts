@@ -76,6 +76,7 @@ export function planScope(
     ctes: new Map(),
     working: new Set(),
     subplans: [],
+    isRepeated: false,
     qualifies,
     known,
   };

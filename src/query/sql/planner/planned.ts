@@ -58,8 +58,21 @@ export interface PlanScope {
   readonly known: KnownTables;
   /** Plans of the subqueries that were met so far. */
   readonly subplans: PlanNode[];
+  /** Whether what is being planned is opened once for each row outside: see `repeated`. */
+  isRepeated: boolean;
   /** A slot that no other part of the statement uses. */
   nextSlot(): number;
+}
+
+/** Plans a part that is opened again for each row outside. */
+export function repeated<T>(scope: PlanScope, plan: () => T): T {
+  const before = scope.isRepeated;
+  scope.isRepeated = true;
+  try {
+    return plan();
+  } finally {
+    scope.isRepeated = before;
+  }
 }
 
 const NO_DETAILS = (): readonly string[] => [];
