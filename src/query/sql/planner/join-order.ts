@@ -31,18 +31,25 @@ export interface EqualityClass {
   constant: boolean;
 }
 
-/** A condition between items. */
+/** A condition between items. Items are told by their number. */
 interface Clause {
   readonly condition: BoundExpression;
-  readonly items: number;
+  readonly items: readonly number[];
   readonly equality: Equality | undefined;
-  readonly leftItems: number;
-  readonly rightItems: number;
+  readonly leftItems: readonly number[];
+  readonly rightItems: readonly number[];
   readonly selectivity: number;
+}
+
+/** The columns of a class, each with the item that it is of. */
+interface ItemClass {
+  readonly members: readonly { readonly column: Column; readonly item: number }[];
+  readonly constant: boolean;
 }
 
 /** A join, or one item. */
 export interface JoinTree {
+  /** While few items are put in order: those that it is made of, as bits. Else a number of its own. */
   readonly items: number;
   readonly rows: number;
   readonly startup: number;
@@ -56,8 +63,6 @@ export interface JoinTree {
 }
 
 const DYNAMIC_ITEMS_MAX = 8;
-/** Sets of items are the bits of a number. */
-const BITS_MAX = 30;
 
 /** @returns classes, and the conditions that no class stands for. */
 export function equalityClasses(conditions: readonly BoundExpression[]): {
@@ -96,11 +101,16 @@ export function equalityClasses(conditions: readonly BoundExpression[]): {
 
 export class JoinOrder {
   readonly #items: readonly JoinItem[];
-  readonly #classes: readonly EqualityClass[];
+  readonly #classes: readonly ItemClass[];
   readonly #clauses: readonly Clause[];
   readonly #facts: FactsOf;
   readonly #scope: PlanScope;
+  /** Rows of sets of items, by their bits. */
   readonly #rows = new Map<number, number>();
+  /** By the item that is looked up and what it is looked up by. */
+  readonly #lookups = new Map<string, Lookup | undefined>();
+  /** For each item, the tree that it is in; undefined while sets of items are told by their bits. */
+  #treeOf: number[] | undefined;
 
   constructor(
     items: readonly JoinItem[],
@@ -110,110 +120,133 @@ export class JoinOrder {
     scope: PlanScope,
   ) {
     this.#items = items;
-    this.#classes = classes;
     this.#facts = facts;
     this.#scope = scope;
+    this.#classes = classes.map(({ members, constant }) => ({
+      members: members.map((column) => ({ column, item: this.#itemAt(column.index) })),
+      constant,
+    }));
     this.#clauses = conditions.map((condition) => this.#clause(condition));
   }
 
   best(): JoinTree {
-    const count = this.#items.length;
-    return count <= DYNAMIC_ITEMS_MAX ? this.#dynamic(count) : this.#greedy();
+    return this.#items.length <= DYNAMIC_ITEMS_MAX ? this.#dynamic(this.#items.length) : this.#greedy();
   }
 
   #dynamic(count: number): JoinTree {
-    const best = new Map<number, JoinTree>();
-    for (let i = 0; i < count; i++) best.set(1 << i, this.#leaf(i));
     const all = (1 << count) - 1;
+    const best = new Array<JoinTree | undefined>(all + 1).fill(undefined);
+    for (let i = 0; i < count; i++) best[1 << i] = this.#leaf(i, 1 << i);
     for (let set = 1; set <= all; set++) {
       if ((set & (set - 1)) === 0) continue;
       // Sets that no condition holds together are joined last, if ever.
       for (const connectedOnly of [true, false]) {
+        let known: JoinTree | undefined;
         for (let left = (set - 1) & set; left > 0; left = (left - 1) & set) {
-          const [a, b] = [best.get(left), best.get(set ^ left)];
+          const [a, b] = [best[left], best[set ^ left]];
           if (a === undefined || b === undefined) continue;
           const joined = this.#join(a, b, connectedOnly);
-          const known = best.get(set);
-          if (joined !== undefined && (known === undefined || joined.cost < known.cost)) best.set(set, joined);
+          if (joined !== undefined && (known === undefined || joined.cost < known.cost)) known = joined;
         }
-        if (best.has(set)) break;
+        best[set] = known;
+        if (known !== undefined) break;
       }
     }
-    return best.get(all)!;
+    return best[all]!;
   }
 
+  /** Keeps the joins of all pairs that conditions hold together: after each step only those of the new tree are new. */
   #greedy(): JoinTree {
-    const trees = this.#items.map((_, i) => this.#leaf(i));
-    while (trees.length > 1) {
-      let found: { readonly tree: JoinTree; readonly a: JoinTree; readonly b: JoinTree } | undefined;
-      for (const connectedOnly of [true, false]) {
-        for (const a of trees) {
-          for (const b of trees) {
-            if (a === b) continue;
-            const tree = this.#join(a, b, connectedOnly);
-            if (tree === undefined) continue;
-            if (found === undefined || tree.cost - a.cost - b.cost < found.tree.cost - found.a.cost - found.b.cost) {
-              found = { tree, a, b };
-            }
-          }
-        }
-        if (found !== undefined) break;
+    let trees = this.#items.map((_, i) => this.#leaf(i, i));
+    const treeOf = trees.map(({ items }) => items);
+    this.#treeOf = treeOf;
+    let joins: JoinTree[] = [];
+    const consider = (a: JoinTree, b: JoinTree, connectedOnly: boolean): void => {
+      for (const joined of [this.#join(a, b, connectedOnly), this.#join(b, a, connectedOnly)]) {
+        if (joined !== undefined) joins.push(joined);
       }
-      const { tree, a, b } = found!;
-      trees.splice(trees.indexOf(a), 1);
-      trees.splice(trees.indexOf(b), 1);
-      trees.push(tree);
+    };
+    for (let i = 0; i < trees.length; i++) for (let j = 0; j < i; j++) consider(trees[i]!, trees[j]!, true);
+    for (let next = trees.length; trees.length > 1; next++) {
+      if (joins.length === 0) {
+        const [a, b] = trees.toSorted((one, other) => one.rows - other.rows);
+        consider(a!, b!, false);
+      }
+      const chosen = joins.reduce((least, each) => (added(each) < added(least) ? each : least));
+      const { left, right } = chosen;
+      const merged = { ...chosen, items: next };
+      for (let i = 0; i < treeOf.length; i++) {
+        if (treeOf[i] === left!.items || treeOf[i] === right!.items) treeOf[i] = next;
+      }
+      const stays = (tree: JoinTree | undefined): boolean => tree !== left && tree !== right;
+      trees = trees.filter(stays);
+      joins = joins.filter((each) => stays(each.left) && stays(each.right));
+      for (const other of trees) consider(merged, other, true);
+      trees.push(merged);
     }
     return trees[0]!;
   }
 
-  #leaf(i: number): JoinTree {
+  #leaf(i: number, items: number): JoinTree {
     const { rows, startup, cost } = this.#items[i]!.node;
-    return { items: 1 << i, rows, startup, cost, item: i };
+    return { items, rows, startup, cost, item: i };
+  }
+
+  #has({ items }: JoinTree, item: number): boolean {
+    return this.#treeOf === undefined ? (items & (1 << item)) !== 0 : this.#treeOf[item] === items;
   }
 
   #join(left: JoinTree, right: JoinTree, connectedOnly: boolean): JoinTree | undefined {
-    const items = left.items | right.items;
     const equal: Equality[] = [];
-    for (const { members } of this.#classes) {
-      const a = members.find((each) => (this.#itemsOf(each) & left.items) !== 0);
-      const b = members.find((each) => (this.#itemsOf(each) & right.items) !== 0);
-      if (a !== undefined && b !== undefined) equal.push({ left: a, right: b });
+    let by = '';
+    for (let i = 0; i < this.#classes.length; i++) {
+      const { members } = this.#classes[i]!;
+      const a = members.find(({ item }) => this.#has(left, item));
+      const b = a && members.find(({ item }) => this.#has(right, item));
+      if (a === undefined || b === undefined) continue;
+      equal.push({ left: a.column, right: b.column });
+      by += `${b.column.index},`;
     }
     const conditions: BoundExpression[] = [];
     let connected = equal.length > 0;
-    for (const clause of this.#clauses) {
-      if ((clause.items & ~items) !== 0) continue;
-      if ((clause.items & ~left.items) === 0 || (clause.items & ~right.items) === 0) continue;
+    for (let i = 0; i < this.#clauses.length; i++) {
+      const { condition, items, equality, leftItems, rightItems } = this.#clauses[i]!;
+      const inLeft = (item: number): boolean => this.#has(left, item);
+      const inRight = (item: number): boolean => this.#has(right, item);
+      if (items.some((item) => !inLeft(item) && !inRight(item))) continue;
+      if (items.every(inLeft) || items.every(inRight)) continue;
       connected = true;
-      const { equality, leftItems, rightItems } = clause;
-      if (equality !== undefined && (leftItems & ~left.items) === 0 && (rightItems & ~right.items) === 0) {
+      if (equality !== undefined && leftItems.every(inLeft) && rightItems.every(inRight)) {
         equal.push(equality);
-      } else if (equality !== undefined && (leftItems & ~right.items) === 0 && (rightItems & ~left.items) === 0) {
+        by += `${i}>`;
+      } else if (equality !== undefined && leftItems.every(inRight) && rightItems.every(inLeft)) {
         equal.push({ left: equality.right, right: equality.left });
-      } else conditions.push(clause.condition);
+        by += `${i}<`;
+      } else conditions.push(condition);
     }
     if (connectedOnly && !connected) return undefined;
-    const rows = this.#rowsOf(items);
-    const lookup = this.#lookup(right, equal);
+    const rows = this.#rowsOf(left, right);
+    const lookup = this.#lookup(right, equal, by);
     const sizes = { rows, keys: equal.length, conditions: conditions.length };
     const { startup, cost } = pairCosts(left, right, sizes, lookup);
-    return { items, rows, startup, cost, item: undefined, left, right, equal, conditions };
+    return { items: left.items | right.items, rows, startup, cost, item: undefined, left, right, equal, conditions };
   }
 
-  #lookup({ item }: JoinTree, equal: readonly Equality[]): Lookup | undefined {
+  /** @param by Tells the right sides of the equalities from others: on the left ones nothing depends here. */
+  #lookup({ item }: JoinTree, equal: readonly Equality[], by: string): Lookup | undefined {
     const table = item === undefined ? undefined : this.#items[item]!.lookup;
     if (table === undefined || equal.length === 0) return undefined;
-    return cheapestLookup(table, equal, this.#scope);
+    const key = `${item}:${by}`;
+    if (!this.#lookups.has(key)) this.#lookups.set(key, cheapestLookup(table, equal, this.#scope));
+    return this.#lookups.get(key);
   }
 
-  #itemsOf(expression: BoundExpression): number {
-    let items = 0;
-    for (const index of columnsOf(expression)) {
-      const at = this.#items.findIndex(({ offset, width }) => index >= offset && index < offset + width);
-      items |= 1 << at;
-    }
-    return items;
+  #itemAt(index: number): number {
+    return this.#items.findIndex(({ offset, width }) => index >= offset && index < offset + width);
+  }
+
+  #itemsOf(expression: BoundExpression): readonly number[] {
+    return [...new Set([...columnsOf(expression)].map((index) => this.#itemAt(index)))];
   }
 
   #clause(condition: BoundExpression): Clause {
@@ -222,43 +255,47 @@ export class JoinOrder {
     if (condition.kind === 'compare' && condition.operator === '=') {
       const { left, right } = condition;
       const [leftItems, rightItems] = [this.#itemsOf(left), this.#itemsOf(right)];
-      if (leftItems !== 0 && rightItems !== 0 && (leftItems & rightItems) === 0) {
+      if (leftItems.length > 0 && rightItems.length > 0 && !leftItems.some((item) => rightItems.includes(item))) {
         return { ...shared, equality: { left, right }, leftItems, rightItems };
       }
     }
-    return { ...shared, equality: undefined, leftItems: 0, rightItems: 0 };
+    return { ...shared, equality: undefined, leftItems: [], rightItems: [] };
   }
 
-  /** Rows of a set of items, joined. */
-  #rowsOf(items: number): number {
-    const known = this.#rows.get(items);
+  /** Rows of the items of two trees, joined. */
+  #rowsOf(left: JoinTree, right: JoinTree): number {
+    const bits = this.#treeOf === undefined ? left.items | right.items : undefined;
+    const known = bits === undefined ? undefined : this.#rows.get(bits);
     if (known !== undefined) return known;
+    const isIn = (item: number): boolean => this.#has(left, item) || this.#has(right, item);
     let rows = 1;
-    for (let i = 0; i < this.#items.length; i++) {
-      if ((items & (1 << i)) !== 0) rows *= this.#items[i]!.node.rows;
-    }
-    for (const each of this.#classes) rows *= this.#classSelectivity(each, items);
-    for (const clause of this.#clauses) if ((clause.items & ~items) === 0) rows *= clause.selectivity;
+    for (let i = 0; i < this.#items.length; i++) if (isIn(i)) rows *= this.#items[i]!.node.rows;
+    for (const each of this.#classes) rows *= this.#classSelectivity(each, isIn);
+    for (const clause of this.#clauses) if (clause.items.every(isIn)) rows *= clause.selectivity;
     const result = Math.max(1, rows);
-    this.#rows.set(items, result);
+    if (bits !== undefined) this.#rows.set(bits, result);
     return result;
   }
 
   /** Of n columns that must be equal: the most different values belong to all, each other column finds its own. */
-  #classSelectivity({ members, constant }: EqualityClass, items: number): number {
+  #classSelectivity({ members, constant }: ItemClass, isIn: (item: number) => boolean): number {
     if (constant) return 1;
     const counts: number[] = [];
-    const seen = new Set<number>();
-    for (const member of members) {
-      const item = this.#itemsOf(member);
-      if ((item & items) === 0 || seen.has(item)) continue;
-      seen.add(item);
-      counts.push(distinctAmong(this.#facts(member.index), this.#items[31 - Math.clz32(item)]!.node.rows));
+    const seen: number[] = [];
+    for (const { column, item } of members) {
+      if (!isIn(item) || seen.includes(item)) continue;
+      seen.push(item);
+      counts.push(distinctAmong(this.#facts(column.index), this.#items[item]!.node.rows));
     }
     if (counts.length < 2) return 1;
     counts.sort((a, b) => a - b);
     return counts.slice(1).reduce((product, count) => product / count, 1);
   }
+}
+
+/** What a join takes besides its sides. */
+function added({ cost, left, right }: JoinTree): number {
+  return cost - left!.cost - right!.cost;
 }
 
 /** Different values that are left among so many of the rows. */
@@ -267,9 +304,4 @@ function distinctAmong({ distinct, rows }: ColumnFacts, left: number): number {
   // Each value is missed by all rows that are left with this probability.
   const each = rows / Math.max(1, distinct);
   return Math.max(1, distinct * (1 - (1 - left / rows) ** each));
-}
-
-/** Whether so many items can be told by the bits of a number. */
-export function fitsOrder(items: number): boolean {
-  return items <= BITS_MAX;
 }

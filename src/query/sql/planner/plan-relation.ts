@@ -36,7 +36,7 @@ import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { equatedColumns, joinedSubquery } from './decorrelate.ts';
 import { type FactsOf, relationFacts, uniqueColumnsOf } from './facts.ts';
-import { type EqualityClass, equalityClasses, fitsOrder, JoinOrder, type JoinTree } from './join-order.ts';
+import { type EqualityClass, equalityClasses, JoinOrder, type JoinTree } from './join-order.ts';
 import { type Equality, equalityCondition, type LookupTable, planPair, type Side } from './join-pair.ts';
 import { planFilter, planScan, relocated, type ScanOptions } from './plan-scan.ts';
 import { planFunctionScan } from './plan-windows.ts';
@@ -448,29 +448,8 @@ function planItems(
     );
     return ready({ planned, layout: planned.layout! });
   };
-  let side: Side;
-  if (items.length === 1) side = leaves[0]!;
-  else if (fitsOrder(items.length)) side = realize(new JoinOrder(joinItems, classes, others, facts, scope).best());
-  else {
-    side = leaves[0]!;
-    for (const next of leaves.slice(1)) {
-      const rows = Math.max(side.planned.node.rows, next.planned.node.rows);
-      const pair = {
-        kind: 'inner',
-        left: side,
-        right: next,
-        lookup: undefined,
-        equal: [],
-        conditions: [],
-        rows,
-        names: wholeNames,
-      } as const;
-      const planned = planPair(pair, scope);
-      side = { planned, layout: planned.layout! };
-    }
-    const planned = filtered({ ...side.planned, layout: side.layout }, waiting, wholeNames, scope, facts);
-    side = ready({ planned, layout: side.layout });
-  }
+  const side =
+    items.length === 1 ? leaves[0]! : realize(new JoinOrder(joinItems, classes, others, facts, scope).best());
   assert(remaining.length === 0 && late.length === 0, 'every condition finds its place');
   const planned = { ...side.planned, layout: side.layout, ordered: false };
   return needed === undefined ? withAllColumns(planned, width) : planned;
