@@ -259,6 +259,11 @@ export class RawPgClient {
     return this.#ask(queryMessage(sql));
   }
 
+  /** Sends messages of which the last is answered with ReadyForQuery. */
+  exchange(messages: Buffer): Promise<Buffer> {
+    return this.#ask(messages);
+  }
+
   close(): void {
     this.#socket.destroy();
   }

@@ -590,8 +590,10 @@ export class PgConnection implements SocketHandlers, ResultSink {
 
   // --- Results
 
-  columns(columns: readonly ResultColumn[]): void {
-    message.rowDescription(this.#writer, columns, []);
+  /** Of a query that was sent as text. */
+  columns(columns: readonly ResultColumn[], formats: readonly FieldFormat[] = []): void {
+    this.#rowFormats = formats;
+    message.rowDescription(this.#writer, columns, formats);
   }
 
   rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void> {

@@ -8,6 +8,7 @@ import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import type { ResultColumn } from './planner/plan.ts';
 import { closeRunning, tagOf } from './portal.ts';
+import type { PreparedStatements } from './prepared-statements.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
 import { onCommitOf, type SchemaChanges } from './schema-changes.ts';
@@ -17,16 +18,25 @@ import type { StatementRunner } from './statement-runner.ts';
 import { typeInfo } from './types/types.ts';
 import { requireSelect } from './view-statements.ts';
 
+export interface CreateTableAsRooms {
+  readonly session: SessionContext;
+  readonly runner: StatementRunner;
+  readonly schema: SchemaChanges;
+  readonly prepared: PreparedStatements;
+}
+
 /** @throws SqlError of the query, `duplicate_table`, `duplicate_column`. */
 export async function createTableAs(
-  { query, into, objtype, if_not_exists: ifMissing }: CreateTableAsStmt,
+  { query: source, into, objtype, if_not_exists: ifMissing }: CreateTableAsStmt,
   parsed: ParsedStatement,
   sink: Pick<ResultSink, 'complete' | 'notice'>,
-  { session, runner, schema }: { session: SessionContext; runner: StatementRunner; schema: SchemaChanges },
+  { session, runner, schema, prepared }: CreateTableAsRooms,
 ): Promise<void> {
   const isView = objtype === 'OBJECT_MATVIEW';
+  const invoked = 'ExecuteStmt' in source! ? prepared.resolve(source.ExecuteStmt) : undefined;
+  const query = invoked?.prepared.statement.node ?? source!;
+  if (!('SelectStmt' in query)) throw new SqlError('wrong_object_type', 'prepared statement is not a SELECT');
   const title = isView ? 'CREATE MATERIALIZED VIEW' : 'CREATE TABLE AS';
-  if (query === undefined || !('SelectStmt' in query)) throw notSupported('CREATE TABLE AS EXECUTE');
   const { rel, colNames, skipData, options, onCommit } = into!;
   if (rel!.relpersistence === 'u') throw notSupported('an unlogged table');
   if (options !== undefined) throw notSupported('storage parameters of CREATE TABLE AS');
@@ -47,8 +57,8 @@ export async function createTableAs(
     sink.complete(title);
     return;
   }
-  const { text, index } = parsed;
-  const plan = await runner.plan({ node: query, text, index }, undefined);
+  const { text, index } = invoked?.prepared.statement ?? parsed;
+  const plan = await runner.plan({ node: query, text, index }, invoked?.types);
   const columns = columnsOf(plan.columns!, stringsOf(colNames));
   const nextId = await openIds(transaction, keyspace);
   if (isView) {
@@ -72,11 +82,15 @@ export async function createTableAs(
   const { id } = await createTable(transaction, keyspace, definition, nextId());
   if (rule !== undefined) session.block.onCommitRules.set(id, rule);
   if (skipData === true) {
-    sink.complete(title);
+    sink.complete(invoked === undefined ? title : 'SELECT 0');
     return;
   }
   const insert: Node = { InsertStmt: { relation: { ...rel!, schemaname: target.name }, selectStmt: query } };
-  const running = await runner.open(await runner.plan({ node: insert, text, index }, undefined), [], false);
+  const running = await runner.open(
+    await runner.plan({ node: insert, text, index }, invoked?.types),
+    invoked?.values ?? [],
+    false,
+  );
   try {
     await drain(running.operator, running.execution, () => {});
     sink.complete(tagOf(running).replace('INSERT 0', 'SELECT'));

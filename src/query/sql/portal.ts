@@ -4,16 +4,18 @@
  * Synchronous for as long as the operators and the receiver answer at once.
  */
 
-import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import type { Transaction } from '../../storage/store.ts';
+import type { Cursor } from './cursor.ts';
 import type { Execution } from './execution.ts';
 import type { Interrupts } from './interrupts.ts';
 import { drain } from './operators/drain.ts';
-import { MemoryBudget } from './operators/memory-budget.ts';
-import type { ExecutionRow, Operator, RowBatch } from './operators/operator.ts';
+import type { Operator, RowBatch } from './operators/operator.ts';
+import { RowStore } from './operators/row-store.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { affectedOf, type Plan, type ResultColumn } from './planner/plan.ts';
 import type { SqlType, SqlValue } from './types/types.ts';
+import type { Workspace } from './workspace/workspace.ts';
 
 /** A statement that was parsed and planned, to be bound to values and executed. */
 export interface PreparedStatement {
@@ -24,6 +26,12 @@ export interface PreparedStatement {
   readonly columns: readonly ResultColumn[] | undefined;
   /** The plan that was made last, if the statement is planned. */
   plan?: Plan | undefined;
+  /** Wall time in milliseconds since 1970. */
+  readonly preparedMs: number;
+  /** Whether it was PREPARE, and not the protocol. */
+  readonly fromSql: boolean;
+  /** How often it was begun. */
+  uses: number;
 }
 
 /** How a client wants a column. */
@@ -31,13 +39,30 @@ export type FieldFormat = 'text' | 'binary';
 
 /** A prepared statement with its values; holds its place between executions with a row limit. */
 export interface Portal {
-  readonly prepared: PreparedStatement;
-  readonly values: readonly SqlValue[];
+  /** What EXECUTE stands for takes its place when it begins. */
+  prepared: PreparedStatement;
+  values: readonly SqlValue[];
   /** One for each column, or none: all in text. For whoever sends the rows. */
   readonly formats: readonly FieldFormat[];
-  state: 'new' | 'running' | 'done';
+  state: 'new' | 'running' | 'done' | 'failed';
   /** @internal */
   running: RunningPortal | undefined;
+  /** Once it is read by FETCH. */
+  cursor?: Cursor | undefined;
+  /** How DECLARE has made it. */
+  readonly declared?: CursorTraits;
+  /** Wall time in milliseconds since 1970. */
+  readonly createdMs: number;
+  /** How many savepoints of the transaction it was made behind. */
+  depth: number;
+  /** Its rows are its own, and it outlives the transaction. */
+  persists?: boolean;
+}
+
+export interface CursorTraits {
+  readonly isBinary: boolean;
+  readonly isHoldable: boolean;
+  readonly isScrollable: boolean;
 }
 
 /** A plan that was opened. */
@@ -50,8 +75,10 @@ export interface RunningPortal {
   pending: RowBatch;
   /** Handed out so far. */
   rows: number;
-  /** Whether `pending` is all that is left. */
-  held: boolean;
+  /** All that comes after `pending`, once it was read ahead. */
+  rest: Operator | undefined;
+  /** Where that is to be kept, when not with the execution. */
+  readonly restIn?: Workspace;
 }
 
 /** Hands batches out until the end, or until `rowsMax` rows (0: all). @returns true at the end. */
@@ -106,7 +133,7 @@ function nextBatch(running: RunningPortal, target: number, interrupts: Interrupt
 }
 
 function pullBatch(running: RunningPortal, target: number): Awaitable<RowBatch | undefined> {
-  const batch = running.pending.length > 0 ? running.pending : running.operator.next();
+  const batch = running.pending.length > 0 ? running.pending : (running.rest ?? running.operator).next();
   running.pending = [];
   return isPromise(batch) ? batch.then((late) => cutBatch(running, late, target)) : cutBatch(running, batch, target);
 }
@@ -120,32 +147,49 @@ function cutBatch(running: RunningPortal, batch: RowBatch | undefined, target: n
   return batch.slice(0, room);
 }
 
+/** The next rows, at most so many; undefined at the end. */
+export function pullRows(
+  running: RunningPortal,
+  rowsMax: number,
+  interrupts: Interrupts,
+): Awaitable<RowBatch | undefined> {
+  return nextBatch(running, running.rows + rowsMax, interrupts);
+}
+
 /** For when nothing more will be asked of it; harmless when done already. */
 export function closeRunning({ operator, execution }: RunningPortal): void {
   operator.close();
   execution.release();
 }
 
-/** What CommandComplete says. */
-export function tagOf(running: RunningPortal): string {
+/** Of a portal that nobody will read any more. */
+export function closeRows({ cursor, running }: Portal): void {
+  if (cursor !== undefined) cursor.close();
+  else if (running !== undefined) closeRunning(running);
+}
+
+/** Its query gave an error: nothing more comes of it. */
+export function failPortal(portal: Portal): void {
+  closeRows(portal);
+  portal.state = 'failed';
+  portal.running = undefined;
+  portal.cursor = undefined;
+}
+
+/** What CommandComplete says. @param rowsBefore Rows that were handed out by earlier executions of the portal. */
+export function tagOf(running: RunningPortal, rowsBefore = 0): string {
   const { verb } = running.plan;
-  if (verb === 'SELECT') return `SELECT ${running.rows}`;
+  if (verb === 'SELECT') return `SELECT ${running.rows - rowsBefore}`;
   if (verb === 'EXPLAIN') return verb;
   const affected = affectedOf(running.operator);
   return verb === 'INSERT' ? `INSERT 0 ${affected}` : `${verb} ${affected}`;
 }
 
-/** Reads what a running portal has left into memory, so that the transaction may move on under it. */
+/** Reads what a running portal has left, so that the transaction may move on under it; into files where memory ends. */
 export function holdRest(running: RunningPortal): Awaitable<void> {
-  const held: ExecutionRow[] = [...running.pending];
-  const budget = new MemoryBudget('the rest of a suspended portal', running.execution);
-  const take = (batch: RowBatch): void => {
-    for (const row of batch) {
-      budget.take(row);
-      held.push(row);
-    }
-  };
-  return whenReady(drain(running.operator, running.execution, take), () => {
-    running.pending = held;
-  });
+  if (running.rest !== undefined) return undefined;
+  const workspace = running.restIn ?? running.execution.workspace;
+  const rest = new RowStore('the rest of a suspended portal', { workspace });
+  running.rest = rest.reader();
+  return drain(running.operator, running.execution, (batch) => rest.addAll(batch));
 }

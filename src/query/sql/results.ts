@@ -4,6 +4,7 @@ import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import type { CopySource } from './operators/copy-rows.ts';
 import type { RowBatch } from './operators/operator.ts';
 import type { ResultColumn } from './planner/plan.ts';
+import type { FieldFormat } from './portal.ts';
 import { notSupported } from './sql-error.ts';
 import type { SqlValue } from './types/types.ts';
 
@@ -23,7 +24,8 @@ export interface Notice {
 
 /** Receives one statement after another: `columns` (if it has any), `rows` any number of times, then `complete`. */
 export interface ResultSink {
-  columns(columns: readonly ResultColumn[]): void;
+  /** @param formats How the values are to leave; missing: as they do anyway. */
+  columns(columns: readonly ResultColumn[], formats?: readonly FieldFormat[]): void;
   /** The rows are the sink's. A promise asks for no more rows until it settles. */
   rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void>;
   /** @param tag Like `INSERT 0 3`. */
@@ -97,8 +99,8 @@ export class CommitBeforeComplete implements UtilitySink {
     this.#commit = commit;
   }
 
-  columns(columns: readonly ResultColumn[]): void {
-    this.#sink.columns(columns);
+  columns(columns: readonly ResultColumn[], formats?: readonly FieldFormat[]): void {
+    this.#sink.columns(columns, formats);
   }
 
   rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void> {

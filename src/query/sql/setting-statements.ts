@@ -76,7 +76,9 @@ export class SettingStatements {
         return undefined;
       case 'TRANS_STMT_RELEASE': {
         this.#block.requireBlock('RELEASE SAVEPOINT');
-        this.#block.savepoints.length = this.#block.findSavepoint(savepointName);
+        const index = this.#block.findSavepoint(savepointName);
+        this.#block.savepoints.length = index;
+        for (const portal of this.#block.portals.values()) portal.depth = Math.min(portal.depth, index);
         sink.complete('RELEASE');
         return undefined;
       }
@@ -85,6 +87,7 @@ export class SettingStatements {
         const index = this.#block.findSavepoint(savepointName);
         const savepoint = this.#block.savepoints[index]!;
         const { mark, parameters, schemaChanged } = savepoint;
+        this.#block.closePortals(index + 1);
         return whenReady(this.#block.holdPortals(), () => {
           this.#block.savepoints.length = index + 1;
           this.#block.transaction!.rollbackTo(mark!);

@@ -27,12 +27,13 @@ import type { SessionFacts } from './functions/evaluation.ts';
 import { Interrupts } from './interrupts.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
-import { closeRunning, type FieldFormat, type Portal, type PreparedStatement } from './portal.ts';
+import type { FieldFormat, Portal, PreparedStatement } from './portal.ts';
+import { executeOf, locatedIn } from './prepared-statements.ts';
 import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
 import { SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { locate, SqlError } from './sql-error.ts';
-import { endsBlock, isQuery, utilityColumns } from './statement-kinds.ts';
+import { endsBlock, isQuery } from './statement-kinds.ts';
 import { type GivenParameters, StatementRunner } from './statement-runner.ts';
 import type { TemplateMatch } from './statement-template.ts';
 import { translateStoreError } from './store-errors.ts';
@@ -104,6 +105,8 @@ export class SqlSession {
       sleep: (ms) => this.#sleep(ms),
       statistics: engine.statistics,
       settings: () => this.parameters.all(),
+      prepared: () => this.statements,
+      portals: () => this.#block.portals,
       schemaNames: (implied) => this.#block.path[implied ? 'searched' : 'named'].map(({ name }) => name),
     };
     const context = {
@@ -221,12 +224,14 @@ export class SqlSession {
           throw new SqlError('syntax_error', 'cannot insert multiple commands into a prepared statement');
         }
         const [statement] = parsed;
-        if (statement === undefined) return { statement, parameterTypes: [], columns: undefined };
+        const told = { preparedMs: this.engine.platform.clock.nowMs(), fromSql: false, uses: 0 };
+        if (statement === undefined) return { ...told, statement, parameterTypes: [], columns: undefined };
         if (this.#block.status === 'failed' && !endsBlock(statement.node)) throw failedBlock();
         if (!isQuery(statement.node)) {
-          return { statement, parameterTypes: [], columns: utilityColumns(statement.node) };
+          return { ...told, statement, parameterTypes: [], columns: this.#utility.columnsOf(statement.node) };
         }
         return whenReady(this.#runner.plan(statement, types), (plan) => ({
+          ...told,
           statement,
           parameterTypes: plan.parameterTypes,
           columns: plan.columns,
@@ -237,7 +242,15 @@ export class SqlSession {
   }
 
   portal(prepared: PreparedStatement, values: readonly SqlValue[], formats: readonly FieldFormat[] = []): Portal {
-    return { prepared, values, formats, state: 'new', running: undefined };
+    return {
+      prepared,
+      values,
+      formats,
+      state: 'new',
+      running: undefined,
+      createdMs: this.engine.platform.clock.nowMs(),
+      depth: this.#block.savepoints.length,
+    };
   }
 
   /**
@@ -247,6 +260,7 @@ export class SqlSession {
   run(portal: Portal, rowsMax: number, sink: ResultSink): Awaitable<'complete' | 'suspended' | 'empty'> {
     const { statement } = portal.prepared;
     if (statement === undefined) return 'empty';
+    if (portal.state === 'new') portal.prepared.uses++;
     const { plan } = portal.prepared;
     if (plan?.point !== undefined && portal.state === 'new' && rowsMax === 0) {
       const done = this.#runPoint(plan, portal.values, sink, false);
@@ -257,9 +271,11 @@ export class SqlSession {
     }
     return this.#guarded(statement.text, () => {
       if (this.#block.status === 'failed' && !endsBlock(statement.node)) throw failedBlock();
-      if (!isQuery(statement.node)) {
+      if (portal.cursor === undefined && !isQuery(statement.node)) {
         if (portal.state === 'done') return 'complete';
         this.#block.beginImplicit();
+        if (executeOf(statement.node) !== undefined) return this.#runExecute(portal, statement, rowsMax, sink);
+        this.#block.standsAlone = true;
         portal.state = 'done';
         const direct = new CommitBeforeComplete(sink, () => undefined);
         return whenReady(this.#utility.run(statement, direct, { announce: false }), () =>
@@ -267,14 +283,27 @@ export class SqlSession {
         );
       }
       this.#block.beginImplicit();
-      return this.#runner.runPortal(portal, statement, rowsMax, sink);
+      return this.#runner.runPortal(portal, rowsMax, sink);
     });
+  }
+
+  /** What EXECUTE stands for takes its place in the portal. */
+  #runExecute(
+    portal: Portal,
+    execute: ParsedStatement,
+    rowsMax: number,
+    sink: ResultSink,
+  ): Awaitable<'complete' | 'suspended'> {
+    const { statement, given } = this.#utility.prepared.substituted(execute);
+    portal.prepared = { ...given.prepared, statement, columns: portal.prepared.columns };
+    portal.values = given.values;
+    return locatedIn(statement, () => this.#runner.runPortal(portal, rowsMax, sink));
   }
 
   /** The end of an extended request: commits what was not in a block. */
   sync(): Awaitable<void> {
     if (this.#block.status === 'implicit') return this.#guarded('', () => this.#block.commit());
-    if (this.#block.status === 'none') this.portals.clear(); // Point queries need no transaction to end them.
+    if (this.#block.status === 'none') this.#block.closePortals(); // Point queries need no transaction to end them.
     return undefined;
   }
 
@@ -284,10 +313,7 @@ export class SqlSession {
   }
 
   closePortal(name: string): void {
-    const portal = this.portals.get(name);
-    if (portal === undefined) return;
-    if (portal.running !== undefined) closeRunning(portal.running);
-    this.portals.delete(name);
+    this.#block.closePortal(name);
   }
 
   /** Stops the running statement with `query_canceled`; harmless when none runs. */
@@ -301,6 +327,7 @@ export class SqlSession {
     this.#closed = true;
     this.#interrupts.raise(new SqlError('query_canceled', 'the session has ended'));
     this.#block.endTransaction();
+    for (const name of [...this.portals.keys()]) this.#block.closePortal(name);
     this.#advisory.close();
     this.statements.clear();
     const { temporary } = this.#block;
@@ -392,6 +419,11 @@ export class SqlSession {
     const autocommit = isOnly && this.#block.status === 'none';
     if (!isQuery(node)) {
       this.#block.beginImplicit();
+      this.#block.standsAlone = isOnly;
+      if (executeOf(node) !== undefined) {
+        const { statement: prepared, given: values } = this.#utility.prepared.substituted(statement);
+        return locatedIn(prepared, () => this.#runner.runQuery(prepared, values, isLast, autocommit, sink, 1));
+      }
       const tagged = new CommitBeforeComplete(sink, () => (isLast ? this.#block.commitImplicit() : undefined));
       return whenReady(this.#utility.run(statement, tagged, { announce: true }), () => tagged.finish());
     }

@@ -1,15 +1,20 @@
 /** What can be told of a statement from its tree alone. */
 
-import type { Node } from '@pgsql/types';
+import type { ExplainStmt, Node } from '@pgsql/types';
 import type { ResultColumn } from './planner/plan.ts';
 import { parameterTitle } from './session-parameters.ts';
 import { notSupported } from './sql-error.ts';
 
 /** Statements that are bound and planned; the others are done at once. */
 export function isQuery(node: Node): boolean {
-  if ('ExplainStmt' in node) return node.ExplainStmt.query !== undefined && isQuery(node.ExplainStmt.query);
+  if ('ExplainStmt' in node) return isQuery(explainedBy(node.ExplainStmt));
   if ('SelectStmt' in node) return node.SelectStmt.intoClause === undefined;
   return 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node;
+}
+
+/** What EXPLAIN is about: of a cursor its query. */
+export function explainedBy({ query }: ExplainStmt): Node {
+  return query !== undefined && 'DeclareCursorStmt' in query ? query.DeclareCursorStmt.query! : query!;
 }
 
 /** Statements that a failed block still takes. */

@@ -16,6 +16,7 @@ import { tableKey } from '../../models/relational/keys.ts';
 import type { Schema } from '../../models/relational/schema.ts';
 import type { ColumnType, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
+import { withRowKeys } from './binder/bind-cursor.ts';
 import { definitionOf } from './binder/bind-function.ts';
 import { bindQuery, queryContext } from './binder/bind-query.ts';
 import { bindStatement } from './binder/bind-statement.ts';
@@ -26,12 +27,13 @@ import { asksForCatalog, nameKey, referencedTables } from './binder/referenced-t
 import { Frame } from './binder/scope.ts';
 import { userTypeNames, withTypeNames } from './binder/type-names.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
+import { type Cursor, FETCH_ALL, rowOfCursor } from './cursor.ts';
 import { Execution } from './execution.ts';
 import type { RowBatch } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { type Plan, planQuery } from './planner/plan.ts';
-import { closeRunning, type Portal, pump, type RunningPortal, tagOf } from './portal.ts';
+import { closeRunning, type Portal, type PreparedStatement, pump, type RunningPortal, tagOf } from './portal.ts';
 import type { ResultSink } from './results.ts';
 import { SequenceDry } from './sequences.ts';
 import type { SessionContext } from './session-context.ts';
@@ -54,6 +56,15 @@ const NO_TABLES: readonly CatalogTable[] = [];
 export interface GivenParameters {
   readonly types: readonly SqlType[];
   readonly values: readonly SqlValue[];
+  /** The statement that was prepared, whose columns it still has to give. */
+  readonly prepared?: PreparedStatement;
+}
+
+/** A plan for a cursor. */
+export interface CursorPlan {
+  readonly plan: Plan;
+  /** Behind the columns of the query come the keys of these. */
+  readonly tables: readonly CatalogTable[];
 }
 
 export class StatementRunner {
@@ -146,9 +157,11 @@ export class StatementRunner {
     };
     try {
       const planned = known ?? this.plan(statement, given?.types);
-      const done = isPromise(planned)
-        ? planned.then((plan) => this.#runPlan(plan, given?.values ?? [], isLast, autocommit, sink, delivery))
-        : this.#runPlan(planned, given?.values ?? [], isLast, autocommit, sink, delivery);
+      const run = (plan: Plan): Awaitable<void> => {
+        if (given?.prepared !== undefined && plan.verb !== 'EXPLAIN') requireColumns(plan, given.prepared);
+        return this.#runPlan(plan, given?.values ?? [], isLast, autocommit, sink, delivery);
+      };
+      const done = isPromise(planned) ? planned.then(run) : run(planned);
       return isPromise(done) ? done.catch(again) : done;
     } catch (error) {
       return again(error);
@@ -224,25 +237,33 @@ export class StatementRunner {
     return isPromise(committed) ? committed.then(finish) : finish();
   }
 
-  runPortal(
-    portal: Portal,
-    statement: ParsedStatement,
-    rowsMax: number,
-    sink: ResultSink,
-    attempt = 1,
-  ): Awaitable<'complete' | 'suspended'> {
+  /** A cursor that the protocol reads on from. */
+  #runCursor(cursor: Cursor, rowsMax: number, sink: ResultSink): Promise<'complete' | 'suspended'> {
+    const wanted = rowsMax === 0 ? FETCH_ALL : rowsMax;
+    const fetched = cursor.read('FETCH_FORWARD', wanted, (batch) =>
+      whenReady(this.#block.sequences.topUp(), () => sink.rows(cursor.columns, batch)),
+    );
+    return fetched.then((rows) => {
+      if (rows === rowsMax) return 'suspended';
+      sink.complete(`SELECT ${rows}`);
+      return 'complete';
+    });
+  }
+
+  runPortal(portal: Portal, rowsMax: number, sink: ResultSink, attempt = 1): Awaitable<'complete' | 'suspended'> {
+    if (portal.cursor !== undefined) return this.#runCursor(portal.cursor, rowsMax, sink);
     if (portal.state === 'done') {
       sink.complete(portal.running === undefined ? 'SELECT 0' : `${portal.running.plan.verb} 0`);
       return 'complete';
     }
-    const opened = portal.running ?? this.#openPortal(portal, statement);
-    return whenReady(opened, (running) => {
+    return whenReady(this.openPortal(portal), (running) => {
       assert(
         running.transaction === this.#block.transaction || running.transaction === undefined,
         'a portal of an ended transaction',
       );
       const { plan } = running;
-      let delivered = running.rows > 0;
+      const rowsBefore = running.rows;
+      let delivered = rowsBefore > 0;
       const deliver = (batch: RowBatch): Awaitable<void> => {
         delivered = true;
         return whenReady(this.#block.sequences.topUp(), () => sink.rows(plan.columns!, batch));
@@ -252,14 +273,14 @@ export class StatementRunner {
         closeRunning(running);
         portal.state = 'new';
         portal.running = undefined;
-        return this.#refill(error, attempt).then(() => this.runPortal(portal, statement, rowsMax, sink, attempt + 1));
+        return this.#refill(error, attempt).then(() => this.runPortal(portal, rowsMax, sink, attempt + 1));
       };
       const finish = (ended: boolean): Awaitable<'complete' | 'suspended'> =>
         whenReady(this.#engine.sequences.settled(), () => {
           if (!ended) return 'suspended';
           portal.state = 'done';
           closeRunning(running);
-          sink.complete(tagOf(running));
+          sink.complete(tagOf(running, rowsBefore));
           return 'complete';
         });
       try {
@@ -271,13 +292,14 @@ export class StatementRunner {
     });
   }
 
-  #openPortal(portal: Portal, statement: ParsedStatement): Awaitable<RunningPortal> {
-    const { parameterTypes, columns } = portal.prepared;
+  /** Begins what a portal is for, unless it has begun. */
+  openPortal(portal: Portal): Awaitable<RunningPortal> {
+    if (portal.running !== undefined) return portal.running;
+    const { parameterTypes } = portal.prepared;
+    const statement = portal.prepared.statement!;
     const opened = whenReady(this.plan(statement, parameterTypes), (plan) => {
       portal.prepared.plan = plan;
-      if (!sameColumns(plan.columns, columns)) {
-        throw new SqlError('feature_not_supported', 'cached plan must not change result type');
-      }
+      requireColumns(plan, portal.prepared);
       return whenReady(this.open(plan, portal.values, false), (running) => {
         portal.state = 'running';
         portal.running = running;
@@ -286,7 +308,7 @@ export class StatementRunner {
     });
     return isPromise(opened)
       ? opened.catch((error: unknown) => {
-          if (error instanceof PlanOutdated) return this.#openPortal(portal, statement);
+          if (error instanceof PlanOutdated) return this.openPortal(portal);
           throw error;
         })
       : opened;
@@ -313,7 +335,7 @@ export class StatementRunner {
     const execution = this.#execution(transaction, values, statementMicros);
     const open = (): RunningPortal => {
       if (plan.verb !== 'SELECT' || plan.writesRows === true) this.#block.wrote = true;
-      return { plan, operator: plan.open(execution), execution, transaction, pending: [], rows: 0, held: false };
+      return { plan, operator: plan.open(execution), execution, transaction, pending: [], rows: 0, rest: undefined };
     };
     const wanted = this.#tablesToHold(plan);
     const upToDate =
@@ -364,8 +386,8 @@ export class StatementRunner {
     }
   }
 
-  /** For statements that are not planned, and compute expressions of definitions. */
-  execution(transaction: Transaction): Execution {
+  /** For statements that are not planned, and compute expressions: of definitions, and their own. */
+  execution(transaction: Transaction | undefined): Execution {
     const now = this.#engine.nowMicros();
     this.#block.nowMicros ??= now;
     return this.#execution(transaction, [], now);
@@ -441,14 +463,12 @@ export class StatementRunner {
       const plain = this.bindContext(parameters, types !== undefined);
       const context = functions === undefined ? plain : { ...plain, functions };
       const bound = bindStatement(node, context, findTable);
-      const plan = planQuery(
-        bound,
-        parameters.map((type) => type ?? 'text'),
-        context.time,
-        generation,
-        engine.statistics,
-      );
-      if (!this.#block.seesOtherSchema && generation === engine.catalog.generation) {
+      for (let i = 0; i < parameters.length; i++) {
+        if (parameters[i] !== undefined) continue;
+        throw new SqlError('indeterminate_datatype', `could not determine data type of parameter $${i + 1}`);
+      }
+      const plan = planQuery(bound, parameters as SqlType[], context.time, generation, engine.statistics);
+      if (!this.#block.seesOtherSchema && generation === engine.catalog.generation && !isOfCursor(node)) {
         engine.keepPlan(statement, planKey, types, plan);
       }
       return plan;
@@ -462,6 +482,7 @@ export class StatementRunner {
       time: { ...this.#session.parameters.style, nowMicros: this.#block.nowMicros ?? this.#engine.nowMicros() },
       depthMax: this.#engine.limits.expressionDepthMax,
       sequenceNamed: (text) => this.#session.sequences.idOf(text),
+      rowOfCursor: (name, table) => rowOfCursor(this.#block.portals, name, table),
     };
   }
 
@@ -486,6 +507,22 @@ export class StatementRunner {
       return found.size === 0 ? node : withTypeNames(node, found);
     };
     return find();
+  }
+
+  /** Plans the query of a cursor. */
+  planCursor(statement: ParsedStatement): Awaitable<CursorPlan> {
+    const planned = async (): Promise<CursorPlan> => {
+      await this.#engine.catalog.refresh();
+      const { generation } = this.#engine.catalog;
+      const node = await this.resolveTypes(statement.node);
+      const functions = await this.#findFunctions();
+      const findTable = await this.#findTables(node);
+      const plain = this.bindContext([], false);
+      const bound = bindStatement(node, functions === undefined ? plain : { ...plain, functions }, findTable);
+      const { query, tables } = withRowKeys(bound);
+      return { plan: planQuery(query, [], plain.time, generation, this.#engine.statistics), tables };
+    };
+    return planned();
   }
 
   /** What the body of a function is bound in. */
@@ -618,4 +655,17 @@ export class StatementRunner {
     // What was created after the snapshot is there, as in PostgreSQL, without rows.
     return this.#block.schemaChanged ? found : whenReady(found, (seen) => seen ?? catalog.find(name, schema));
   }
+}
+
+/** @throws SqlError `feature_not_supported` when a client was told of other columns. */
+function requireColumns({ columns }: Plan, prepared: PreparedStatement): void {
+  if (sameColumns(columns, prepared.columns)) return;
+  throw new SqlError('feature_not_supported', 'cached plan must not change result type');
+}
+
+/** Whether a statement writes to the row that a cursor is on: its plan is for that row alone. */
+function isOfCursor(node: Node): boolean {
+  const { whereClause } =
+    'UpdateStmt' in node ? node.UpdateStmt : 'DeleteStmt' in node ? node.DeleteStmt : { whereClause: undefined };
+  return whereClause !== undefined && 'CurrentOfExpr' in whereClause;
 }

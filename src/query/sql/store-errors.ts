@@ -1,4 +1,4 @@
-/** Errors of the store in the words that SQL has for them; all others pass through. */
+/** Errors of the store, and of an exhausted stack, in the words that SQL has for them; all others pass through. */
 
 import { OperationError } from '../../base/errors.ts';
 import { SequenceDry } from './sequences.ts';
@@ -14,6 +14,10 @@ export function translateStoreError(error: unknown): unknown {
         hint: 'Run it again, or in smaller parts.',
       },
     );
+  }
+  // How deep a statement may nest is bounded, but code that is not compiled yet needs more of the stack than any bound foresees.
+  if (error instanceof RangeError && error.message === 'Maximum call stack size exceeded') {
+    return new SqlError('statement_too_complex', 'stack depth limit exceeded', { cause: error });
   }
   if (!(error instanceof OperationError) || error instanceof SqlError) return error;
   switch (error.code) {

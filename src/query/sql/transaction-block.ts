@@ -16,7 +16,7 @@ import type { AdvisoryLocks } from './advisory-locks.ts';
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import type { DeferrableConstraint } from './operators/operator.ts';
-import { closeRunning, holdRest, type Portal } from './portal.ts';
+import { closeRows, holdRest, type Portal } from './portal.ts';
 import { resolvePath, type SearchPath, schemaNamed } from './search-path.ts';
 import { SessionSequences } from './sequences.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
@@ -50,6 +50,8 @@ export class TransactionBlock {
   /** Whether a statement has run that fixed the isolation level. */
   ranStatement = false;
   readOnly: boolean | undefined;
+  /** Whether the statement that runs came alone, and not among others of one query string. */
+  standsAlone = true;
   /** Wall time of the transaction's begin, in microseconds since 1970. */
   nowMicros: bigint | undefined;
   /** Tables whose definition this transaction holds in share, by id. */
@@ -111,12 +113,40 @@ export class TransactionBlock {
     return false;
   }
 
+  /** Reads ahead what open portals have left, so that the transaction may move on under them. */
   holdPortals(): Awaitable<void> {
     for (const { running, state } of this.portals.values()) {
-      if (running === undefined || state !== 'running' || running.held) continue;
-      running.held = true;
+      if (running === undefined || state !== 'running') continue;
       const held = holdRest(running);
       if (isPromise(held)) return held.then(() => this.holdPortals());
+    }
+  }
+
+  /** Cursors WITH HOLD get rows of their own. */
+  #keepHoldable(): Awaitable<void> {
+    for (const portal of this.portals.values()) {
+      if (portal.declared?.isHoldable !== true) continue;
+      const held = holdRest(portal.running!);
+      if (isPromise(held)) return held.then(() => this.#keepHoldable());
+    }
+  }
+
+  #committed(): void {
+    for (const portal of this.portals.values()) if (portal.declared?.isHoldable === true) portal.persists = true;
+    this.finishTransaction();
+  }
+
+  closePortal(name: string): void {
+    const portal = this.portals.get(name);
+    if (portal === undefined) return;
+    this.portals.delete(name);
+    closeRows(portal);
+  }
+
+  /** Closes those that end with the transaction, or of those the ones made behind so many savepoints. */
+  closePortals(depth = 0): void {
+    for (const [name, portal] of this.portals) {
+      if (portal.persists !== true && portal.depth >= depth) this.closePortal(name);
     }
   }
 
@@ -145,9 +175,8 @@ export class TransactionBlock {
     workspace.release();
   }
 
-  #closePortals(): void {
-    for (const { running } of this.portals.values()) if (running !== undefined) closeRunning(running);
-    this.portals.clear();
+  #endExecutions(): void {
+    this.closePortals();
     for (const workspace of this.#workspaces) workspace.release();
     this.#workspaces.clear();
   }
@@ -311,14 +340,18 @@ export class TransactionBlock {
       return this.#runOnCommit().then(() => this.commit());
     }
     if (this.sequences.own.size > 0) return this.#storeSequences().then(() => this.commit());
+    if (this.portals.size > 0) {
+      const kept = this.#keepHoldable();
+      if (isPromise(kept)) return kept.then(() => this.commit());
+    }
     const transaction = this.transaction;
     if (transaction === undefined) {
-      this.finishTransaction();
+      this.#committed();
       return undefined;
     }
     if (!this.wrote) {
       this.observe(transaction.observedVersion);
-      return whenReady(transaction.commitVisible(), () => this.finishTransaction());
+      return whenReady(transaction.commitVisible(), () => this.#committed());
     }
     const room = this.#engine.store.whenWritable();
     const commit = room === undefined ? transaction.commitVisible() : room.then(() => transaction.commitVisible());
@@ -326,7 +359,7 @@ export class TransactionBlock {
       this.observe(Math.max(version, transaction.observedVersion));
       const { statistics } = this.#engine;
       for (const { table, change, rows } of this.#changes) statistics.noteChanges(table, change, rows);
-      this.finishTransaction();
+      this.#committed();
     });
   }
 
@@ -375,7 +408,7 @@ export class TransactionBlock {
   }
 
   finishTransaction(): void {
-    this.#closePortals();
+    this.#endExecutions();
     this.transaction = undefined;
     this.status = 'none';
     this.wrote = false;
@@ -407,8 +440,10 @@ export class TransactionBlock {
       return;
     }
     this.status = 'failed';
-    this.#closePortals();
     const last = this.savepoints.at(-1);
+    // Whoever comes back to the savepoint finds what was open at it.
+    if (last === undefined) this.#endExecutions();
+    else this.closePortals(this.savepoints.length);
     this.advisory.rollbackTo(last?.advisory ?? 0);
     if (this.transaction?.state !== 'open') return;
     if (last?.mark === undefined) this.transaction.rollback();
@@ -452,6 +487,12 @@ export class TransactionBlock {
   requireBlock(title: string): void {
     if (this.status === 'explicit' || this.status === 'failed') return;
     throw new SqlError('no_active_sql_transaction', `${title} can only be used in transaction blocks`);
+  }
+
+  /** @throws SqlError `active_sql_transaction` among other statements of a transaction. */
+  refuseBlock(title: string): void {
+    if (this.status === 'implicit' && this.standsAlone && this.transaction === undefined) return;
+    throw new SqlError('active_sql_transaction', `${title} cannot run inside a transaction block`);
   }
 
   setIsolation(level: string): void {

@@ -3,16 +3,21 @@
 import type { Node } from '@pgsql/types';
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import { vacuumOrAnalyze } from './analyze-statement.ts';
+import { bindExplainOptions } from './binder/bind-explain.ts';
 import { kindOf, placeIn, statementTitle, stringOf } from './binder/names.ts';
 import { CopyStatements } from './copy-statements.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
+import { CursorStatements } from './cursor-statements.ts';
 import { lockTables } from './lock-statement.ts';
 import type { ParsedStatement } from './parser/parser.ts';
+import { explainColumn, type ResultColumn } from './planner/plan.ts';
+import { executeOf, PreparedStatements } from './prepared-statements.ts';
 import type { ResultSink, UtilitySink } from './results.ts';
 import { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
 import { SettingStatements } from './setting-statements.ts';
 import { notSupported, SqlError } from './sql-error.ts';
+import { utilityColumns } from './statement-kinds.ts';
 import type { StatementRunner } from './statement-runner.ts';
 import { dropContents } from './temporary-relations.ts';
 import type { TransactionBlock } from './transaction-block.ts';
@@ -24,6 +29,8 @@ export class UtilityStatements {
   readonly #runner: StatementRunner;
   readonly #schema: SchemaChanges;
   readonly #copies: CopyStatements;
+  readonly prepared: PreparedStatements;
+  readonly #cursors: CursorStatements;
 
   constructor(session: SessionContext, runner: StatementRunner) {
     this.#session = session;
@@ -32,6 +39,16 @@ export class UtilityStatements {
     this.settings = new SettingStatements(session);
     this.#schema = new SchemaChanges(session, runner);
     this.#copies = new CopyStatements(session, runner);
+    this.prepared = new PreparedStatements(session, runner);
+    this.#cursors = new CursorStatements(session, runner);
+  }
+
+  /** Columns of a statement that is not planned; undefined when it has no rows. */
+  columnsOf(node: Node): readonly ResultColumn[] | undefined {
+    if ('FetchStmt' in node) return this.#cursors.columnsOf(node.FetchStmt);
+    if ('ExplainStmt' in node) return [explainColumn(bindExplainOptions(node.ExplainStmt))];
+    const execute = executeOf(node);
+    return execute === undefined ? utilityColumns(node) : this.#session.statements.get(execute.name ?? '')?.columns;
   }
 
   run(statement: ParsedStatement, sink: UtilitySink, options: { readonly announce: boolean }): Awaitable<void> {
@@ -50,7 +67,12 @@ export class UtilityStatements {
     if ('VariableShowStmt' in node) return this.settings.showStatement(node, sink, options);
     if ('CreateStmt' in node) return this.#schema.createTable(node.CreateStmt, sink);
     if ('SelectStmt' in node || 'CreateTableAsStmt' in node) {
-      const rooms = { session: this.#session, runner: this.#runner, schema: this.#schema };
+      const rooms = {
+        session: this.#session,
+        runner: this.#runner,
+        schema: this.#schema,
+        prepared: this.prepared,
+      };
       const creation = 'SelectStmt' in node ? selectInto(node.SelectStmt) : node.CreateTableAsStmt;
       return createTableAs(creation, statement, sink, rooms);
     }
@@ -79,24 +101,19 @@ export class UtilityStatements {
     if ('LockStmt' in node) return lockTables(node.LockStmt, sink, this.#session, this.#runner);
     if ('CopyStmt' in node) return this.#copies.run(statement, node.CopyStmt, sink);
     if ('DiscardStmt' in node) return this.#discard(node.DiscardStmt.target ?? 'DISCARD_ALL', sink);
-    if ('DeallocateStmt' in node) {
-      const { name } = node.DeallocateStmt;
-      if (name === undefined) this.#session.statements.clear();
-      else if (!this.#session.statements.delete(name)) {
-        throw new SqlError('invalid_sql_statement_name', `prepared statement "${name}" does not exist`);
-      }
-      sink.complete(name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE');
-      return undefined;
-    }
+    if ('PrepareStmt' in node) return this.prepared.prepare(statement, node.PrepareStmt, sink);
+    if ('DeallocateStmt' in node) return this.prepared.deallocate(node.DeallocateStmt.name, sink);
+    if ('DeclareCursorStmt' in node) return this.#cursors.declare(statement, node.DeclareCursorStmt, sink);
+    if ('FetchStmt' in node) return this.#cursors.fetchOrMove(node.FetchStmt, sink, options);
+    if ('ClosePortalStmt' in node) return this.#cursors.close(node.ClosePortalStmt.portalname, sink);
     throw notSupported(statementTitle(kindOf(node)), placeIn(node));
   }
 
   async #discard(target: string, sink: Pick<ResultSink, 'complete'>): Promise<void> {
     const isAll = target === 'DISCARD_ALL';
-    if (isAll && this.#block.status === 'explicit') {
-      throw new SqlError('active_sql_transaction', 'DISCARD ALL cannot run inside a transaction block');
-    }
     if (isAll) {
+      this.#block.refuseBlock('DISCARD ALL');
+      for (const name of [...this.#block.portals.keys()]) this.#block.closePortal(name);
       this.#session.parameters.resetAll();
       this.#session.statements.clear();
       this.#block.advisory.unlockAll();

@@ -338,129 +338,71 @@ create database x;
 rollback;
 
 -- prepared statements and cursors
--- awaits: PREPARE
 prepare p (int) as select $1 + 1;
--- awaits: EXECUTE
 execute p (5);
--- awaits: EXECUTE
 execute p ('6');
--- awaits: EXECUTE
 execute p;
--- awaits: EXECUTE
 execute p (1, 2);
--- awaits: EXECUTE
 execute p ('x');
--- awaits: EXECUTE
 execute nope;
--- awaits: PREPARE
 prepare p as select 1;
--- awaits: PREPARE
 prepare q as select * from t where id = $1;
--- awaits: EXECUTE
 execute q (1);
--- awaits: PREPARE
 prepare r (nope) as select 1;
--- awaits: PREPARE
 prepare i as insert into t values ($1, $2) returning *;
--- awaits: EXECUTE
 execute i (90, 5);
--- awaits: EXECUTE
 execute i (90, 5);
--- awaits: PREPARE
 prepare u as select $1;
--- awaits: EXECUTE
 execute u ('a');
--- awaits: PREPARE
 prepare w (int, int) as select $2 - $1, pg_typeof($1);
--- awaits: EXECUTE
 execute w (1, 10);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select name, statement, parameter_types from pg_prepared_statements order by name;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 deallocate p;
--- awaits: EXECUTE
 execute p (1);
 deallocate p;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 deallocate prepare q;
 deallocate all;
--- awaits: EXECUTE
 execute u ('a');
 select $1;
 begin;
--- awaits: DECLARE CURSOR
 declare c cursor for select id from t order by id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch 2 from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch next from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch all from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 close c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
 rollback;
 begin;
--- awaits: DECLARE CURSOR
 declare c scroll cursor for select id from t order by id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch last from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch prior from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch first from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch absolute 2 from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch relative 1 from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch backward 2 from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 move 1 from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 move forward all in c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch 0 from c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 close c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 commit;
--- awaits: DECLARE CURSOR
 declare c cursor for select 1;
--- awaits: DECLARE CURSOR
 declare h cursor with hold for select id from t order by id;
--- awaits: FETCH
 fetch 2 from h;
--- awaits: CLOSE PORTAL
 close h;
--- awaits: CLOSE PORTAL
 close nope;
--- awaits: CLOSE PORTAL
 close all;
 begin;
--- awaits: DECLARE CURSOR
 declare c no scroll cursor for select id from t order by id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch prior from c;
 rollback;
 begin;
--- awaits: DECLARE CURSOR
 declare c cursor for select id from t where id = 1 for update;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 fetch c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set v = -5 where current of c returning *;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 delete from t where current of c;
 rollback;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select name from pg_cursors;

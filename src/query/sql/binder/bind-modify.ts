@@ -11,6 +11,7 @@ import { domainOf, type SqlType, titleOf } from '../types/types.ts';
 import { bindField } from './bind-array.ts';
 import { bindPart } from './bind-assignment.ts';
 import { bindConflict } from './bind-conflict.ts';
+import { bindCurrentOf } from './bind-cursor.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindQuery } from './bind-query.ts';
 import { bindTargets } from './bind-targets.ts';
@@ -432,13 +433,24 @@ function within({ conditions }: WriteTarget, where: BoundExpression | undefined)
   return all.length === 0 ? undefined : conjunction(all);
 }
 
+function bindWhere(
+  where: Node | undefined,
+  { table }: WriteTarget,
+  binder: ExpressionBinder,
+  context: QueryContext,
+): BoundExpression | undefined {
+  if (where === undefined) return undefined;
+  if (!('CurrentOfExpr' in where)) return binder.bindCondition(where, WHERE);
+  return bindCurrentOf(table, where.CurrentOfExpr.cursor_name ?? '', context.rowOfCursor);
+}
+
 /** @param frame See `bindInsert`. */
 export function bindUpdate(update: UpdateStmt, context: QueryContext, frame: Frame): BoundUpdate {
   const target = bindWriteTarget(update.relation!, context, 'UPDATE');
   const { from, scope } = bindSources(update.fromClause, target, context, frame);
   const binder = new ExpressionBinder(context, scope);
   const assignments = bindAssignments(update.targetList ?? [], target, binder);
-  const where = update.whereClause && binder.bindCondition(update.whereClause, WHERE);
+  const where = bindWhere(update.whereClause, target, binder, context);
   return {
     kind: 'update',
     from,
@@ -455,7 +467,7 @@ export function bindDelete(statement: DeleteStmt, context: QueryContext, frame: 
   const target = bindWriteTarget(statement.relation!, context, 'DELETE');
   const { from, scope } = bindSources(statement.usingClause, target, context, frame);
   const binder = new ExpressionBinder(context, scope);
-  const where = statement.whereClause && binder.bindCondition(statement.whereClause, WHERE);
+  const where = bindWhere(statement.whereClause, target, binder, context);
   return {
     kind: 'delete',
     from,

@@ -2,6 +2,7 @@
 
 import type { Node, WithClause } from '@pgsql/types';
 import { at, notSupported, SqlError } from '../sql-error.ts';
+import { explainedBy } from '../statement-kinds.ts';
 import { bindExplainOptions } from './bind-explain.ts';
 import { bindMerge } from './bind-merge.ts';
 import { bindDelete, bindInsert, bindUpdate } from './bind-modify.ts';
@@ -16,7 +17,7 @@ export function bindStatement(node: Node, context: BindContext, findTable: FindT
   return at(undefined, () => {
     if ('ExplainStmt' in node) {
       const options = bindExplainOptions(node.ExplainStmt);
-      return { kind: 'explain', query: bindStatement(node.ExplainStmt.query!, context, findTable), options };
+      return { kind: 'explain', query: bindStatement(explainedBy(node.ExplainStmt), context, findTable), options };
     }
     const plain = queryContext(context, findTable);
     const queries: QueryContext = { ...plain, queries: { ...plain.queries, modify: bindModify } };

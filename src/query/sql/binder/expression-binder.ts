@@ -65,6 +65,8 @@ export interface Clause {
   readonly aggregates: 'allowed' | 'refused';
   /** As the message about aggregates names it, when that is another word. */
   readonly place?: string;
+  /** As the message about subqueries names it, when that is yet another. */
+  readonly subqueries?: string;
   /** Whether window functions and functions that return sets may be in it; without, they may not. */
   readonly windows?: 'allowed';
 }
@@ -364,8 +366,8 @@ export class ExpressionBinder {
     if ('SubLink' in node) {
       const { queries, progress } = this.#context;
       if (queries === undefined || progress === undefined) {
-        const place = this.#clause.place ?? this.#clause.title;
-        throw new SqlError('feature_not_supported', `cannot use subquery in ${place}`, {
+        const { title, place = title, subqueries = place } = this.#clause;
+        throw new SqlError('feature_not_supported', `cannot use subquery in ${subqueries}`, {
           location: node.SubLink.location,
         });
       }

@@ -1,7 +1,7 @@
 /** What binding a query needs besides the names around it: the statement's context, its tables, and the way to bind a query inside. */
 
 import type { Node, RangeVar, SelectStmt } from '@pgsql/types';
-import type { TableId } from '../../../models/relational/table.ts';
+import type { ColumnValue, TableId } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { FunctionDefinition } from '../functions/definition.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
@@ -27,6 +27,8 @@ export interface BindContext {
   readonly depthMax: number;
   /** The sequence that a text names. Missing where expressions are read that were written down before. */
   sequenceNamed?(text: string): TableId;
+  /** The key of the row that a cursor is on. Missing where no session runs the statement. */
+  rowOfCursor?(cursor: string, table: CatalogTable): readonly ColumnValue[];
   /** Missing: the statement begins here. */
   readonly progress?: BindProgress;
   /** Missing where no query can stand. */

@@ -396,6 +396,20 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
     'v',
     'locktype text, database oid, relation oid, page int4, tuple int2, virtualxid text, transactionid xid, classid oid, objid oid, objsubid int2, virtualtransaction text, pid int4, mode text, granted bool, fastpath bool, waitstart timestamptz',
   ],
+  [
+    'pg_catalog',
+    'pg_cursors',
+    12077,
+    'v',
+    'name text, statement text, is_holdable bool, is_binary bool, is_scrollable bool, creation_time timestamptz',
+  ],
+  [
+    'pg_catalog',
+    'pg_prepared_statements',
+    12095,
+    'v',
+    'name text, statement text, prepare_time timestamptz, parameter_types _regtype, from_sql bool, generic_plans int8, custom_plans int8',
+  ],
   ['pg_catalog', 'pg_timezone_names', 12126, 'v', 'name text, abbrev text, utc_offset interval, is_dst bool'],
   [
     'pg_catalog',

@@ -45,6 +45,11 @@ const NO_LOCK = {
   objsubid: null,
 };
 
+/** Milliseconds as a value of `timestamptz`. */
+function microsOf(ms: number): bigint {
+  return BigInt(Math.trunc(ms)) * 1_000n;
+}
+
 function vector(values: readonly number[]): SqlArray {
   return new SqlArray('int2', values, values.length === 0 ? [] : [values.length], values.length === 0 ? [] : [0]);
 }
@@ -603,6 +608,35 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
         source: 'session',
         boot_val: setting,
         reset_val: setting,
+      };
+    }
+  },
+  *pg_cursors(_, { session }) {
+    for (const [name, { prepared, declared, createdMs }] of session.portals?.() ?? []) {
+      yield {
+        name,
+        statement: prepared.statement?.text ?? '',
+        is_holdable: declared?.isHoldable ?? false,
+        is_binary: declared?.isBinary ?? false,
+        is_scrollable: declared?.isScrollable ?? false,
+        creation_time: microsOf(createdMs),
+      };
+    }
+  },
+  *pg_prepared_statements(_, { session }) {
+    for (const [name, { statement, preparedMs, parameterTypes, fromSql, uses }] of session.prepared?.() ?? []) {
+      if (name === '') continue;
+      yield {
+        name,
+        statement: statement?.text ?? '',
+        prepare_time: microsOf(preparedMs),
+        parameter_types: new SqlArray(
+          'regtype',
+          parameterTypes.map((type) => typeInfo(type).oid),
+        ),
+        from_sql: fromSql,
+        generic_plans: BigInt(uses),
+        custom_plans: 0n,
       };
     }
   },

@@ -5,6 +5,7 @@ import type { TableStatistics } from '../../../models/relational/statistics.ts';
 import type { Row, TableId } from '../../../models/relational/table.ts';
 import type { Random } from '../../../platform/platform.ts';
 import type { AdvisoryAccess } from '../advisory-locks.ts';
+import type { Portal, PreparedStatement } from '../portal.ts';
 import type { TableActivity } from '../statistics/table-statistics.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
@@ -65,6 +66,9 @@ export interface SessionFacts {
   readonly catalog?: CatalogAccess | undefined;
   /** All run-time parameters with their values. */
   settings?(): Iterable<readonly [name: string, value: string]>;
+  /** Prepared statements by name, the unnamed one among them. */
+  prepared?(): ReadonlyMap<string, PreparedStatement>;
+  portals?(): ReadonlyMap<string, Portal>;
   /** Names of the schemas in the search path that exist; `implied`: those too that are searched without being named. */
   schemaNames?(implied: boolean): readonly string[];
   /** Undefined while constants are computed. */

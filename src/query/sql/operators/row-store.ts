@@ -11,13 +11,15 @@ import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './opera
 const BATCH_ROWS = 512;
 
 export class RowStore {
-  readonly #context: ExecutionContext;
+  readonly #context: Pick<ExecutionContext, 'workspace'>;
   readonly #budget: MemoryBudget;
   #rows: ExecutionRow[] = [];
   #file: RowFile | undefined;
+  /** The block of the file that a row was asked of last. */
+  #block: { readonly start: number; readonly rows: readonly ExecutionRow[] } | undefined;
 
   /** @param what As messages name it, like "a join". */
-  constructor(what: string, context: ExecutionContext) {
+  constructor(what: string, context: Pick<ExecutionContext, 'workspace'>) {
     this.#context = context;
     this.#budget = new MemoryBudget(what, context);
   }
@@ -58,6 +60,34 @@ export class RowStore {
     }
   }
 
+  /** Whether memory has room for these as well. */
+  fits(batch: RowBatch): boolean {
+    const bytes = batch.reduce((sum, row) => sum + rowBytes(row), 0);
+    if (this.#file !== undefined || !this.#budget.tryTake(bytes)) return false;
+    this.#budget.give(bytes);
+    return true;
+  }
+
+  /** A row by its place, from 0. */
+  rowAt(place: number): Awaitable<ExecutionRow> {
+    const held = this.#rows[place];
+    if (held !== undefined) return held;
+    const at = place - this.#rows.length;
+    const { rows, start = 0 } = this.#block ?? {};
+    const known = at < start ? undefined : rows?.[at - start];
+    return known ?? this.#load(at);
+  }
+
+  async #load(at: number): Promise<ExecutionRow> {
+    const file = this.#file!;
+    await file.flush();
+    const number = file.blockOf(at);
+    const start = file.blockStart(number);
+    const rows = await file.readBlock(number);
+    this.#block = { start, rows };
+    return rows[at - start]!;
+  }
+
   /** Readers live no longer than the store. */
   reader(): RowStoreReader {
     return new RowStoreReader(this);
@@ -76,6 +106,7 @@ export class RowStore {
 
   close(): void {
     this.#rows = [];
+    this.#block = undefined;
     this.#budget.clear();
     if (this.#file !== undefined) this.#context.workspace.closeFile(this.#file);
   }

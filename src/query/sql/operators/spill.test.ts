@@ -270,3 +270,28 @@ test('what other statements hold is not there for the next', async () => {
   expect((await session.execute(sql))[0]!.tag).toBe('SELECT 1000');
   expect(engine.memory.bytes).toBe(0);
 });
+
+test('cursors find rows in both directions that memory does not hold, also behind the end of their transaction', async () => {
+  const { engine, session, temporaryFiles } = spilling();
+  const first = async (sql: string) => (await session.execute(sql))[0]!.rows[0]?.[0];
+  const query = "select g, repeat('x', 50) from generate_series(1, 3000) g";
+  await session.execute(`begin; declare c scroll cursor with hold for ${query}; declare d cursor for ${query}`);
+  expect((await session.execute('move 3000 in c'))[0]!.tag).toBe('MOVE 3000');
+  expect(await first('fetch absolute 7 from c')).toBe(7);
+  expect(await first('fetch absolute 2999 from c')).toBe(2999);
+  expect((await session.execute('fetch backward 1999 from c'))[0]!.rows.at(-1)![0]).toBe(1000);
+  await session.execute('savepoint s');
+  await session.execute('move 2999 in d');
+  await expect(session.execute('fetch prior from d')).rejects.toThrow('cursor can only scan forward');
+  await session.execute('rollback to s');
+  expect(await first('fetch from d')).toBe(3000);
+  await session.execute(`declare e cursor with hold for ${query}`);
+  await session.execute('move 10 in e');
+  await session.execute('commit');
+  expect(await first('fetch c')).toBe(1001);
+  expect(await first('fetch last from c')).toBe(3000);
+  expect(await first('fetch e')).toBe(11);
+  await session.execute('close all');
+  expect(engine.memory.bytes).toBe(0);
+  expect(temporaryFiles.openFiles).toBe(0);
+});

@@ -6,7 +6,7 @@
 import { assert } from '../../../base/assert.ts';
 import type { TableId } from '../../../models/relational/table.ts';
 import type { BoundCopy } from '../binder/bind-copy.ts';
-import type { BoundColumn, BoundQuery, BoundRows } from '../binder/bound.ts';
+import type { BoundColumn, BoundQuery, BoundRows, ExplainOptions } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { CopyCsvReader } from '../copy-csv.ts';
 import { CopyTextReader } from '../copy-text.ts';
@@ -91,12 +91,11 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
     case 'explain': {
       const { options } = query;
       const inner = planBound(query.query, planOptions);
-      const type = options.format === 'json' ? 'json' : 'text';
       const { node } = inner;
       assert(node !== undefined, 'a plan that can be explained');
       return {
         verb: 'EXPLAIN',
-        columns: [{ name: 'QUERY PLAN', type, modifier: -1, tableId: 0, columnNumber: 0 }],
+        columns: [explainColumn(options)],
         parameterTypes,
         writes: options.analyze ? inner.writes : [],
         isPointRead: false,
@@ -147,6 +146,12 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
       };
     }
   }
+}
+
+/** What EXPLAIN answers with. */
+export function explainColumn({ format }: Pick<ExplainOptions, 'format'>): ResultColumn {
+  const type = format === 'json' ? 'json' : 'text';
+  return { name: 'QUERY PLAN', type, modifier: -1, tableId: 0, columnNumber: 0 };
 }
 
 const RELATION_KINDS = new Set(['scan', 'derived', 'cte', 'function', 'insert', 'update', 'delete', 'merge']);

@@ -99,10 +99,15 @@ export class RowFile {
     const start = this.#positions[block]!;
     const bytes = Buffer.allocUnsafeSlow(this.#positions[block + 1]! - start);
     this.#file.readNow(bytes, start);
-    const reader = new RowReader().reset(bytes);
-    const rows: ColumnValue[][] = [];
-    while (!reader.atEnd) rows.push(reader.row());
-    return rows;
+    return rowsIn(bytes);
+  }
+
+  /** All rows of a block. @throws what `TemporaryFile.read` does. */
+  async readBlock(block: number): Promise<ColumnValue[][]> {
+    const start = this.#positions[block]!;
+    const bytes = Buffer.allocUnsafeSlow(this.#positions[block + 1]! - start);
+    await this.#file.read(bytes, start);
+    return rowsIn(bytes);
   }
 
   /** Gives the space back. */
@@ -128,6 +133,13 @@ export class RowFile {
     this.#writer = this.#spare ?? new RowWriter();
     this.#spare = undefined;
   }
+}
+
+function rowsIn(block: Buffer): ColumnValue[][] {
+  const reader = new RowReader().reset(block);
+  const rows: ColumnValue[][] = [];
+  while (!reader.atEnd) rows.push(reader.row());
+  return rows;
 }
 
 export class RowFileReader {
