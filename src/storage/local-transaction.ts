@@ -291,6 +291,13 @@ export class LocalTransaction implements Transaction, CursorSource {
     return true;
   }
 
+  putLocked(key: Key, value: Bytes): void {
+    this.check();
+    checkKey(key);
+    checkValue(value);
+    this.#append(PUT, key, value);
+  }
+
   delete(key: Key): void {
     this.#write(DELETE, key, undefined);
   }
@@ -329,45 +336,60 @@ export class LocalTransaction implements Transaction, CursorSource {
 
   lock(keys: readonly Key[], options: LockOptions = {}): Awaitable<readonly Key[]> {
     this.check();
-    const locked: Key[] = [];
+    this.#store.settle(this.#within); // Who holds writes back writes no key that is locked.
+    let skipped: Set<number> | undefined;
     for (let i = 0; i < keys.length; i++) {
       const granted = this.#lockOne(keys[i]!, options);
-      if (isPromise(granted)) return this.#lockRest(keys, i, granted, locked, options);
-      if (granted) locked.push(keys[i]!);
+      if (isPromise(granted)) return this.#lockRest(keys, i, granted, options);
+      if (!granted) {
+        skipped ??= new Set();
+        skipped.add(i);
+      }
     }
-    return locked;
+    return skipped === undefined ? keys : keys.filter((_, i) => !skipped.has(i));
   }
 
+  /** Of a request that blocks: no other waits. */
   async #lockRest(
     keys: readonly Key[],
     from: number,
     waiting: Promise<boolean>,
-    locked: Key[],
     options: LockOptions,
   ): Promise<readonly Key[]> {
-    if (await waiting) locked.push(keys[from]!);
-    for (let i = from + 1; i < keys.length; i++) if (await this.#lockOne(keys[i]!, options)) locked.push(keys[i]!);
-    return locked;
+    await waiting;
+    for (let i = from + 1; i < keys.length; i++) {
+      this.#store.settle(this.#within);
+      await this.#lockOne(keys[i]!, options);
+    }
+    return keys;
   }
 
   #lockOne(key: Key, options: LockOptions): Awaitable<boolean> {
     checkKey(key);
     if (this.#within !== undefined) this.#assertWithin(key);
     const mode = options.mode ?? 'exclusive';
-    const held = this.#store.locks.heldMode(this.#owner, key);
+    const { locks } = this.#store;
+    if (mode === 'exclusive') {
+      const free = locks.acquireFree(this.#owner, key);
+      if (free === 'held') return true;
+      if (free === 'granted') return this.#noteLocked(key);
+    }
+    const held = locks.heldMode(this.#owner, key);
     if (held === 'exclusive' || held === mode) return true;
-    this.#store.settle(this.#within); // Who holds writes back writes no key that is locked.
-    const granted = this.#store.locks.acquire(this.#owner, key, mode, options.wait ?? 'block', options.timeoutMs);
+    const granted = locks.acquire(this.#owner, key, mode, options.wait ?? 'block', options.timeoutMs);
     return whenReady(granted, (taken) => {
       this.check();
-      if (!taken) return false;
-      this.#locked ??= [];
-      this.#locked.push(copyBytes(key));
-      if (this.isolation !== 'readCommitted' && this.#store.overlay.changedSince(key, hashKey(key), this.readVersion)) {
-        throw this.#conflict(key);
-      }
-      return true;
+      return taken && this.#noteLocked(key);
     });
+  }
+
+  #noteLocked(key: Key): true {
+    this.#locked ??= [];
+    this.#locked.push(copyBytes(key));
+    if (this.isolation !== 'readCommitted' && this.#store.overlay.changedSince(key, hashKey(key), this.readVersion)) {
+      throw this.#conflict(key);
+    }
+    return true;
   }
 
   /** Takes an exclusive lock if that needs no waiting. */
@@ -535,7 +557,9 @@ export class LocalTransaction implements Transaction, CursorSource {
     const locks = this.#store.locks;
     const memtable = this.#writes?.memtables[0];
     if (locks.count === 0 || memtable === undefined) return undefined;
-    for (let i = 0; i < memtable.keyCount; i++) {
+    // At readCommitted each key was locked before it was written.
+    const keyCount = this.isolation === 'readCommitted' ? 0 : memtable.keyCount;
+    for (let i = 0; i < keyCount; i++) {
       const key = memtable.keyOf(memtable.rootAt(i));
       if (locks.isLockedByOther(key, this.#owner)) return copyBytes(key);
     }

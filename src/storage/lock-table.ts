@@ -55,8 +55,11 @@ interface Lock {
   mode: LockMode;
   readonly holders: LockOwner[];
   /** In order of service; upgrades first. */
-  readonly waiters: Waiter[];
+  waiters: Waiter[];
 }
+
+/** Of all locks that nobody waits for. */
+const NO_WAITERS: Waiter[] = [];
 
 interface Waiter {
   readonly owner: LockOwner;
@@ -119,9 +122,7 @@ export class LockTable {
     const id = latin1(key);
     const lock = this.#locks.get(id);
     if (lock === undefined) {
-      const fresh: Lock = { key: id, mode, holders: [owner], waiters: [] };
-      this.#locks.set(id, fresh);
-      owner.held.add(fresh);
+      this.#holdFresh(id, owner, mode);
       return true;
     }
     const holds = owner.held.has(lock);
@@ -146,6 +147,20 @@ export class LockTable {
     if (wait === 'skip') return false;
     if (wait === 'nowait' || (timeoutMs !== undefined && timeoutMs <= 0)) throw this.#notAvailable(lock, owner);
     return this.#wait(lock, owner, mode, holds, timeoutMs);
+  }
+
+  /**
+   * `acquire` in exclusive mode as far as it needs no queue: whether the key is now held, was held by `owner` before, or is
+   * for `acquire` to get.
+   */
+  acquireFree(owner: LockOwner, key: Key): 'granted' | 'held' | 'contended' {
+    const id = latin1(key);
+    const lock = this.#locks.get(id);
+    if (lock === undefined) {
+      this.#holdFresh(id, owner, 'exclusive');
+      return 'granted';
+    }
+    return lock.mode === 'exclusive' && lock.holders[0] === owner ? 'held' : 'contended';
   }
 
   /** The mode in which `owner` holds `key`. */
@@ -190,7 +205,12 @@ export class LockTable {
   releaseAll(owner: LockOwner, error?: Error): void {
     if (owner.idle) return;
     this.cancel(owner, error);
-    for (const lock of owner.held) this.#release(lock, owner);
+    for (const lock of owner.held) {
+      // Most locks are nobody else's business.
+      if (lock.holders.length === 1 && lock.waiters.length === 0) this.#locks.delete(lock.key);
+      else this.#release(lock, owner);
+    }
+    owner.held.clear();
     assert(owner.idle, 'a closed owner keeps no lock');
   }
 
@@ -218,6 +238,7 @@ export class LockTable {
     // Upgrades come first, in order of arrival; a second one always closes a cycle with the first.
     let position = lock.waiters.length;
     if (upgrade) for (position = 0; lock.holders.includes(lock.waiters[position]?.owner as LockOwner); ) position++;
+    if (lock.waiters === NO_WAITERS) lock.waiters = [];
     lock.waiters.splice(position, 0, waiter);
     owner.waits.add(waiter);
     this.#waiting++;
@@ -231,6 +252,12 @@ export class LockTable {
       waiter.timer = this.#timers.after(timeoutMs, () => this.#withdraw(waiter, this.#notAvailable(lock, owner)));
     }
     return waiter.granted.promise;
+  }
+
+  #holdFresh(id: string, owner: LockOwner, mode: LockMode): void {
+    const lock: Lock = { key: id, mode, holders: [owner], waiters: NO_WAITERS };
+    this.#locks.set(id, lock);
+    owner.held.add(lock);
   }
 
   #hold(lock: Lock, owner: LockOwner, mode: LockMode): void {

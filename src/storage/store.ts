@@ -147,6 +147,11 @@ export interface Transaction extends Observer {
    * it is neither locked nor looked for. @returns false, writing nothing, when this transaction has a value there already.
    */
   putNew(key: Key, value: Bytes): boolean;
+  /**
+   * As `put`, of a key that this transaction has locked, or that nobody writes without a lock that this transaction holds,
+   * like entries of an index to a locked row: it is not locked once more.
+   */
+  putLocked(key: Key, value: Bytes): void;
   delete(key: Key): void;
   /** Deletes what the range holds at commit; one small record whatever the range holds. Conflicts as one would hope. */
   deleteRange(range: KeyRange): void;

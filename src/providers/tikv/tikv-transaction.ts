@@ -217,6 +217,10 @@ export class TikvTransaction implements Transaction {
     return true;
   }
 
+  putLocked(key: Key, value: Bytes): void {
+    this.put(key, value);
+  }
+
   delete(key: Key): void {
     this.#write(key, undefined);
   }

@@ -39,6 +39,7 @@ export class InsertRows implements RowWriter {
   }
 
   write(batch: RowBatch): Awaitable<RowBatch> {
+    if (this.#conflicts === undefined) return this.#writeAll(batch);
     const written: ExecutionRow[] = [];
     return whenReady(this.#writeFrom(batch, 0, written), () => whenReady(this.#writer.settle(), () => written));
   }
@@ -47,13 +48,34 @@ export class InsertRows implements RowWriter {
     return this.#writer.finish();
   }
 
+  /** Rows in front of one that cannot be are written first: one of them may be what the statement fails for. */
+  #writeAll(batch: RowBatch): Awaitable<RowBatch> {
+    const rows: ExecutionRow[] = [];
+    let failure: { readonly error: unknown } | undefined;
+    for (let i = 0; i < batch.length; i++) {
+      try {
+        rows.push(this.#prepared(batch[i]!));
+      } catch (error) {
+        failure = { error };
+        break;
+      }
+    }
+    return whenReady(this.#writer.insertAll(rows), () => {
+      if (failure !== undefined) throw failure.error;
+      return whenReady(this.#writer.settle(), () => rows);
+    });
+  }
+
+  #prepared(source: ExecutionRow): ExecutionRow {
+    const row: ExecutionRow = new Array(this.#writer.rules.table.table.columns.length).fill(null);
+    for (const { position, value } of this.#assignments) row[position] = value(source, this.#context);
+    this.#writer.prepare(row);
+    return row;
+  }
+
   #writeFrom(batch: RowBatch, from: number, written: ExecutionRow[]): Awaitable<void> {
-    const width = this.#writer.rules.table.table.columns.length;
     for (let i = from; i < batch.length; i++) {
-      const row: ExecutionRow = new Array(width).fill(null);
-      for (const { position, value } of this.#assignments) row[position] = value(batch[i]!, this.#context);
-      this.#writer.prepare(row);
-      const done = this.#writeOne(row, written);
+      const done = this.#writeOne(this.#prepared(batch[i]!), written);
       if (isPromise(done)) return done.then(() => this.#writeFrom(batch, i + 1, written));
     }
   }

@@ -14,7 +14,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
-import { type Bytes, equalBytes } from '../../../base/bytes.ts';
+import { type Bytes, compareBytes, equalBytes, latin1 } from '../../../base/bytes.ts';
 import { hasCode } from '../../../base/errors.ts';
 import { referenceKey } from '../../../models/relational/index-keys.ts';
 import { Numeric } from '../../../models/relational/numeric.ts';
@@ -82,6 +82,7 @@ export class TableWriter {
   readonly rules: WriteRules;
   readonly #context: ExecutionContext;
   readonly #foreignKeys: ForeignKeyChecks | undefined;
+  readonly #uniqueIndexes: number;
   #inserted = 0;
   #updated = 0;
   #deleted = 0;
@@ -89,6 +90,7 @@ export class TableWriter {
   constructor(rules: WriteRules, context: ExecutionContext) {
     this.rules = rules;
     this.#context = context;
+    this.#uniqueIndexes = rules.indexes.filter(({ source }) => source.index.unique).length;
     this.#foreignKeys = isTied(rules) ? new ForeignKeyChecks(rules, context) : undefined;
   }
 
@@ -137,7 +139,7 @@ export class TableWriter {
       first === undefined || all.length === 1 ? all : [...all.filter(first), ...all.filter((each) => !first(each))];
     return whenReady(this.#firstTaken(slots, first !== undefined), (taken) => {
       if (taken !== undefined) return taken;
-      this.#put(key, row, hidden);
+      this.#putNew(key, row, hidden);
       this.#inserted++;
       this.#foreignKeys?.inserted(row);
       return undefined;
@@ -149,6 +151,83 @@ export class TableWriter {
     return whenReady(this.insert(row), (taken) => {
       if (taken !== undefined) throw this.duplicate(taken.slot);
     });
+  }
+
+  /**
+   * As `insertNew` of one prepared row after the other, with one question to the store for all of them where nothing is in
+   * their way. Where something is, they are taken one by one, which tells of the first row that cannot be.
+   * @throws SqlError `unique_violation`.
+   */
+  insertAll(rows: readonly ExecutionRow[]): Awaitable<void> {
+    if (rows.length < 2) return this.#insertEach(rows, 0);
+    return whenReady(this.#giveRowIds(rows, 0), () => {
+      const { codec, table } = this.rules.table;
+      const hidden = table.primaryKey.length === 0;
+      const keys = rows.map((row) => codec.keys.keyOf(row));
+      const wanted =
+        this.#uniqueIndexes === 0
+          ? hidden
+            ? []
+            : keys
+          : rows.flatMap((row, i) => this.#slots(row, keys[i]!).slice(hidden ? 1 : 0)).map((slot) => slot.key);
+      return whenReady(this.#areFree(wanted), (free) => {
+        if (!free) return this.#insertEach(rows, 0);
+        for (let i = 0; i < rows.length; i++) {
+          this.#putNew(keys[i]!, rows[i]!, hidden);
+          this.#foreignKeys?.inserted(rows[i]!);
+        }
+        this.#inserted += rows.length;
+      });
+    });
+  }
+
+  #insertEach(rows: readonly ExecutionRow[], from: number): Awaitable<void> {
+    for (let i = from; i < rows.length; i++) {
+      const done = this.insertNew(rows[i]!);
+      if (isPromise(done)) return done.then(() => this.#insertEach(rows, i + 1));
+    }
+  }
+
+  /** Gives rows without a primary key their hidden ids. */
+  #giveRowIds(rows: readonly ExecutionRow[], from: number): Awaitable<void> {
+    const { table } = this.rules.table;
+    if (table.primaryKey.length > 0) return undefined;
+    for (let i = from; i < rows.length; i++) {
+      const row = rows[i]!;
+      if (row.length > table.columns.length) continue;
+      const id = this.#context.nextRowId(this.rules.table);
+      if (isPromise(id)) {
+        return id.then((late) => {
+          row.push(late);
+          return this.#giveRowIds(rows, i + 1);
+        });
+      }
+      row.push(id);
+    }
+  }
+
+  /** Locks keys that must be free, without waiting; false when one is not, or when that takes a closer look. */
+  #areFree(keys: readonly Key[]): Awaitable<boolean> {
+    if (!areDistinct(keys)) return false;
+    if (keys.length === 0) return true;
+    const { transaction } = this.#context;
+    const look = (): Awaitable<boolean> => {
+      if (!this.#context.nothingNewer) transaction.beginStatement();
+      return whenReady(transaction.batchGet(keys), (found) => found.every((value) => value === undefined));
+    };
+    const refused = (error: unknown): boolean => {
+      const known =
+        hasCode(error, 'transaction_conflict') ||
+        (error instanceof SqlError && error.condition === 'lock_not_available');
+      if (!known) throw error;
+      return false;
+    };
+    try {
+      const locked = this.#context.lock(keys, { wait: 'nowait' });
+      return isPromise(locked) ? locked.then(look, refused) : look();
+    } catch (error) {
+      return refused(error);
+    }
   }
 
   /** Replaces a row that is locked by a prepared one. @throws SqlError `unique_violation`. */
@@ -173,7 +252,7 @@ export class TableWriter {
       return whenReady(this.#firstTaken(added), (taken) => {
         if (taken !== undefined) throw this.duplicate(taken.slot);
         if (moves && table.primaryKey.length === 0) row[table.columns.length] = old[table.columns.length]!;
-        this.#put(key, row, false);
+        this.#put(key, row);
         this.#foreignKeys?.updated(old, row);
       });
     });
@@ -270,13 +349,23 @@ export class TableWriter {
     return entries;
   }
 
-  /** @param isNew No other transaction can know of the key. */
-  #put(key: Key, row: ExecutionRow, isNew: boolean): void {
+  #put(key: Key, row: ExecutionRow): void {
     const { transaction } = this.#context;
-    const { codec } = this.rules.table;
-    if (isNew) transaction.putNew(key, codec.encode(row));
-    else transaction.put(key, codec.encode(row));
+    transaction.put(key, this.rules.table.codec.encode(row));
     for (const entry of this.#entries(row, key)) transaction.put(entry.key, entry.value);
+  }
+
+  /**
+   * Puts a row where none is, whose keys are locked.
+   * @param isHidden The key holds an id that no other transaction can know of.
+   */
+  #putNew(key: Key, row: ExecutionRow, isHidden: boolean): void {
+    const { transaction } = this.#context;
+    const value = this.rules.table.codec.encode(row);
+    if (isHidden) transaction.putNew(key, value);
+    else transaction.putLocked(key, value);
+    if (this.rules.indexes.length === 0) return;
+    for (const entry of this.#entries(row, key)) transaction.putLocked(entry.key, entry.value);
   }
 
   #deleteEntries(row: ExecutionRow, key: Key, kept: readonly Entry[]): void {
@@ -346,6 +435,13 @@ export function isPlain(rules: WriteRules): boolean {
 
 function isTied({ table, incoming }: WriteRules): boolean {
   return (table.table.foreignKeys ?? []).length > 0 || incoming.length > 0;
+}
+
+/** Whether no two keys are equal; of ascending ones that is seen at once. */
+function areDistinct(keys: readonly Key[]): boolean {
+  let ascending = true;
+  for (let i = 1; ascending && i < keys.length; i++) ascending = compareBytes(keys[i - 1]!, keys[i]!) < 0;
+  return ascending || new Set(keys.map(latin1)).size === keys.length;
 }
 
 /** Whether two values of one column are one value to an index. */
