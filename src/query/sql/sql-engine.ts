@@ -14,6 +14,7 @@ import type { AdvisoryLocks } from './advisory-locks.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import { SystemTables } from './catalog/system-tables.ts';
 import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
+import { InsertTexts } from './insert-text.ts';
 import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
 import { type ParsedStatement, SqlParser } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
@@ -73,6 +74,7 @@ export class SqlEngine {
   readonly keyspace: Keyspace;
   readonly parser: SqlParser;
   readonly templates = new StatementTemplates();
+  readonly insertTexts = new InsertTexts();
   readonly catalog: CatalogCache;
   readonly sequences: Sequences;
   readonly types: UserTypes;

@@ -23,8 +23,11 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Timer } from '../../platform/platform.ts';
 import { AdvisoryLocks } from './advisory-locks.ts';
 import type { ParameterTypes } from './binder/query-context.ts';
-import type { SessionFacts } from './functions/evaluation.ts';
+import type { Evaluate, SessionFacts } from './functions/evaluation.ts';
+import type { InsertText } from './insert-text.ts';
 import { Interrupts } from './interrupts.ts';
+import { type LiteralPlace, LiteralRows, RowsUnfit } from './literal-rows.ts';
+import { GivenRows } from './operators/given-rows.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
 import type { FieldFormat, Portal, PreparedStatement } from './portal.ts';
@@ -152,12 +155,74 @@ export class SqlSession {
     if (this.#block.status !== 'failed') {
       const match = this.engine.templates.match(text, (second) => this.#parseQuery(second));
       if (match !== undefined) return this.#queryTemplate(text, match, sink);
+      const { generation } = this.engine.catalog;
+      const insert = this.engine.insertTexts.match(text, generation, (head) => this.#parseQuery(head));
+      if (insert !== undefined) return this.#queryInsert(text, insert, sink);
     }
     return this.#queryText(text, sink);
   }
 
   #queryText(text: string, sink: ResultSink): Awaitable<void> {
-    return this.#guarded(text, () => whenReady(this.engine.parser.parse(text), (parsed) => this.#runAll(parsed, sink)));
+    return this.#guarded(text, () => this.#parseAndRun(text, sink));
+  }
+
+  #parseAndRun(text: string, sink: ResultSink): Awaitable<void> {
+    return whenReady(this.engine.parser.parse(text), (parsed) => this.#runAll(parsed, sink));
+  }
+
+  /** An INSERT whose rows are read without a tree, or else as any other text. */
+  #queryInsert(text: string, insert: InsertText, sink: ResultSink): Awaitable<void> {
+    const { catalog, insertTexts } = this.engine;
+    const whole = (): Awaitable<void> => this.#parseAndRun(text, sink);
+    const refused = (): Awaitable<void> => {
+      insertTexts.refuse(text, insert, catalog.generation);
+      return whole();
+    };
+    const run = (plan: Plan): Awaitable<void> => {
+      if (plan.overRows === undefined) return refused();
+      const overRows = this.#planOverLiterals(text, insert, plan);
+      if (overRows === undefined) return whole();
+      const over = (current: Plan): Plan => {
+        const found = current === plan ? overRows : this.#planOverLiterals(text, insert, current);
+        if (found === undefined) throw new RowsUnfit();
+        return found;
+      };
+      const unfit = (error: unknown): Awaitable<void> => {
+        if (!(error instanceof RowsUnfit)) throw error;
+        return whole();
+      };
+      try {
+        const done = this.#runOne(insert.statement, { types: insert.types, values: [], over }, true, true, sink);
+        return isPromise(done) ? done.catch(unfit) : done;
+      } catch (error) {
+        return unfit(error);
+      }
+    };
+    return this.#guarded(text, () => {
+      let planned: Awaitable<Plan>;
+      try {
+        planned = this.#runner.plan(insert.statement, insert.types);
+      } catch {
+        return refused();
+      }
+      return isPromise(planned) ? planned.then(run, refused) : run(planned);
+    });
+  }
+
+  /** Undefined where the text holds anything but rows of literals for that plan. */
+  #planOverLiterals(text: string, { at, defaults }: InsertText, plan: Plan): Plan | undefined {
+    const { overRows } = plan;
+    if (overRows?.columns.length !== defaults.length) return undefined;
+    const places: LiteralPlace[] = [];
+    const computed: { readonly place: number; readonly value: Evaluate }[] = [];
+    for (let place = 0; place < defaults.length; place++) {
+      const column = overRows.columns[place];
+      if (defaults[place]!) computed.push({ place, value: overRows.value(place) });
+      else if (column === undefined) return undefined;
+      places.push(defaults[place]! ? 'default' : column!);
+    }
+    const rows = LiteralRows.over(places)?.read(text, at, this.#runner.bindContext([], false).time);
+    return rows && { ...plan, open: overRows.over((context) => new GivenRows(rows, computed, context)) };
   }
 
   /** The trees of a text that is planned, none for any other; undefined while the parser is being loaded. */

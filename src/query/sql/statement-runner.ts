@@ -54,10 +54,13 @@ const none = (): undefined => undefined;
 const NO_TABLES: readonly CatalogTable[] = [];
 
 export interface GivenParameters {
-  readonly types: readonly SqlType[];
+  /** Undefined for one that the statement is to say. */
+  readonly types: readonly (SqlType | undefined)[];
   readonly values: readonly SqlValue[];
   /** The statement that was prepared, whose columns it still has to give. */
   readonly prepared?: PreparedStatement;
+  /** What to run in place of the statement's plan, which may be made anew before it runs. */
+  readonly over?: (plan: Plan) => Plan;
 }
 
 /** A plan for a cursor. */
@@ -159,7 +162,7 @@ export class StatementRunner {
       const planned = known ?? this.plan(statement, given?.types);
       const run = (plan: Plan): Awaitable<void> => {
         if (given?.prepared !== undefined && plan.verb !== 'EXPLAIN') requireColumns(plan, given.prepared);
-        return this.#runPlan(plan, given?.values ?? [], isLast, autocommit, sink, delivery);
+        return this.#runPlan(given?.over?.(plan) ?? plan, given?.values ?? [], isLast, autocommit, sink, delivery);
       };
       const done = isPromise(planned) ? planned.then(run) : run(planned);
       return isPromise(done) ? done.catch(again) : done;

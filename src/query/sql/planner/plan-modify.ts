@@ -43,7 +43,7 @@ import { compileLater } from './compile-later.ts';
 import { planRelation } from './plan-relation.ts';
 import { planScan } from './plan-scan.ts';
 import { planRows } from './plan-select.ts';
-import { measured, type PlanNode, type Planned, type PlanScope, planNode } from './planned.ts';
+import { measured, type PlanNode, type Planned, type PlannedInsert, type PlanScope, planNode } from './planned.ts';
 import { createsKeys, writeRulesOf } from './write-rules.ts';
 
 /** Opens a `ModifyingOperator`. */
@@ -67,14 +67,13 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
         },
       };
       const node = planNode(`Insert on ${table.table.name}`, planned.node.rows, [planned.node]);
-      return {
-        isPoint: false,
-        node,
-        open: measured(node, (context) => {
+      const over =
+        (input: Open): Open =>
+        (context) => {
           const writer = new InsertRows(rules, assignments, context, onConflict);
-          return returning.over(new Modify(open(context), writer, options, context), context);
-        }),
-      };
+          return returning.over(new Modify(input(context), writer, options, context), context);
+        };
+      return { isPoint: false, node, open: measured(node, over(open)), overRows: planOverRows(query, over) };
     }
     case 'update': {
       const { table } = query;
@@ -133,6 +132,21 @@ function planPointUpdate(
   if (path === undefined) return undefined;
   const key = path.prefix.map((part) => compileExpression(part as BoundExpression)); // A primary key is never IS NULL.
   return { rules, key, assignments };
+}
+
+/** Undefined for what is not one row of VALUES, or computes more of it than its own values. */
+function planOverRows(
+  { source, assignments, table }: BoundInsert,
+  over: PlannedInsert['over'],
+): PlannedInsert | undefined {
+  if (source.kind !== 'values' || source.columns.length > 0 || source.rows.length !== 1) return undefined;
+  const [row] = source.rows;
+  if (row!.some(hasSubquery) || assignments.some(({ expression }) => hasSubquery(expression))) return undefined;
+  const columns = row!.map((_, place) => {
+    const target = assignments.find(({ expression }) => expression.kind === 'column' && expression.index === place);
+    return target && table.table.columns[target.position];
+  });
+  return { columns, value: (place) => compileExpression(row![place]!), over };
 }
 
 function planMerge({ table, source, condition, actions }: BoundMerge, scope: PlanScope): Planned {

@@ -21,7 +21,7 @@ import type { KnownTables } from './facts.ts';
 import { foldQuery } from './fold-constants.ts';
 import { compileAssignment, LateModify, planModify, refuseOverlap, writtenTables } from './plan-modify.ts';
 import { planAfterWith, planRows, planScope } from './plan-select.ts';
-import type { PlanNode } from './planned.ts';
+import type { PlanNode, PlannedInsert } from './planned.ts';
 import { type PointQuery, pointQueryOf } from './point-query.ts';
 import { writeRulesOf } from './write-rules.ts';
 
@@ -56,6 +56,8 @@ export interface Plan {
   readonly writesRows?: boolean;
   /** What EXPLAIN says of it. */
   readonly node?: PlanNode;
+  /** Of an INSERT of one row of VALUES. */
+  readonly overRows?: PlannedInsert | undefined;
   readonly open: Open;
 }
 

@@ -1,5 +1,6 @@
 /** A part of a plan: how it is opened, what it is expected to give, and what EXPLAIN says of it. */
 
+import type { Column } from '../../../models/relational/table.ts';
 import {
   type BoundCte,
   type BoundExpression,
@@ -9,8 +10,9 @@ import {
   widthOf,
 } from '../binder/bound.ts';
 import { deparse, quoteName } from '../binder/deparse.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
 import type { PlannedCte } from '../operators/cte-scan.ts';
-import type { ExecutionContext, Operator } from '../operators/operator.ts';
+import type { ExecutionContext, Open, Operator } from '../operators/operator.ts';
 import { type Costs, OPERATOR_COST, TUPLE_COST } from './costs.ts';
 import type { KnownTables } from './facts.ts';
 
@@ -38,6 +40,18 @@ export interface Planned {
   readonly layout?: readonly number[] | undefined;
   /** Rows come in the order that was asked for. */
   readonly ordered?: boolean;
+  /** Of an INSERT of one row of VALUES. */
+  readonly overRows?: PlannedInsert | undefined;
+}
+
+/** An INSERT of one row of VALUES that can as well be opened over others. */
+export interface PlannedInsert {
+  /** The column that each value of a row is assigned to; undefined for one that is assigned to none. */
+  readonly columns: readonly (Column | undefined)[];
+  /** What computes a value of the row that was planned. */
+  readonly value: (place: number) => Evaluate;
+  /** @param input Gives rows of values of those columns' types. */
+  readonly over: (input: Open) => Open;
 }
 
 /** Plans a query inside of another. */
