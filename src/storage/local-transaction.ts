@@ -23,7 +23,6 @@ import {
   EMPTY_BYTES,
   equalBytes,
   keySuccessor,
-  latin1,
   prefixEnd,
   printable,
 } from '../base/bytes.ts';
@@ -85,8 +84,8 @@ export class LocalTransaction implements Transaction, CursorSource {
   #readKeys: { readonly key: Key; readonly hash: number }[] | undefined;
   #readSpans: KeyRange[] | undefined;
   #requirements: Requirement[] | undefined;
-  /** In the order in which they were taken. */
-  #locked: Key[] | undefined;
+  /** Keys that were held in share before they were exclusive, in that order. */
+  #upgraded: Key[] | undefined;
   #savepoints: SavepointMark[] | undefined;
   /** Whether committing checks for conflicts with what was committed since `readVersion`. */
   readonly #validates: boolean;
@@ -372,20 +371,24 @@ export class LocalTransaction implements Transaction, CursorSource {
     if (mode === 'exclusive') {
       const free = locks.acquireFree(this.#owner, key);
       if (free === 'held') return true;
-      if (free === 'granted') return this.#noteLocked(key);
+      if (free === 'granted') return this.#checkLocked(key);
     }
     const held = locks.heldMode(this.#owner, key);
     if (held === 'exclusive' || held === mode) return true;
     const granted = locks.acquire(this.#owner, key, mode, options.wait ?? 'block', options.timeoutMs);
     return whenReady(granted, (taken) => {
       this.check();
-      return taken && this.#noteLocked(key);
+      if (taken && held === 'share') this.#noteUpgrade(key);
+      return taken && this.#checkLocked(key);
     });
   }
 
-  #noteLocked(key: Key): true {
-    this.#locked ??= [];
-    this.#locked.push(copyBytes(key));
+  #noteUpgrade(key: Key): void {
+    this.#upgraded ??= [];
+    this.#upgraded.push(copyBytes(key));
+  }
+
+  #checkLocked(key: Key): true {
     if (this.isolation !== 'readCommitted' && this.#store.overlay.changedSince(key, hashKey(key), this.readVersion)) {
       throw this.#conflict(key);
     }
@@ -394,11 +397,11 @@ export class LocalTransaction implements Transaction, CursorSource {
 
   /** Takes an exclusive lock if that needs no waiting. */
   #tryLock(key: Key): boolean {
-    if (this.#readOnly || this.#store.locks.heldMode(this.#owner, key) === 'exclusive') return true;
+    const held = this.#readOnly ? 'exclusive' : this.#store.locks.heldMode(this.#owner, key);
+    if (held === 'exclusive') return true;
     this.#store.settle(this.#within);
     if (this.#store.locks.acquire(this.#owner, key, 'exclusive', 'skip') !== true) return false;
-    this.#locked ??= [];
-    this.#locked.push(copyBytes(key));
+    if (held === 'share') this.#noteUpgrade(key);
     return true;
   }
 
@@ -434,7 +437,8 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#savepoints ??= [];
     this.#savepoints.push({
       writes: this.#writes?.memtables[0]?.mark(),
-      locks: this.#locked?.length ?? 0,
+      locks: this.#owner.held.size,
+      upgrades: this.#upgraded?.length ?? 0,
       requirements: this.#requirements?.length ?? 0,
     });
     return { depth: this.#savepoints.length };
@@ -448,14 +452,8 @@ export class LocalTransaction implements Transaction, CursorSource {
     if (mark.writes === undefined) this.#writes = undefined;
     else this.#writes!.memtables[0]!.truncate(mark.writes);
     for (const requirement of this.#requirements?.splice(mark.requirements) ?? []) this.#forget(requirement);
-    const released = this.#locked?.splice(mark.locks);
-    if (released === undefined || released.length === 0) return;
-    const kept = new Set(this.#locked!.map(latin1));
-    for (const key of released) {
-      // A key that was in share before the savepoint and exclusive after it appears twice.
-      if (kept.has(latin1(key))) this.#store.locks.downgrade(this.#owner, key);
-      else this.#store.locks.release(this.#owner, key);
-    }
+    this.#store.locks.releaseSince(this.#owner, mark.locks);
+    for (const key of this.#upgraded?.splice(mark.upgrades) ?? []) this.#store.locks.downgrade(this.#owner, key);
   }
 
   async commit(): Promise<Commit> {
@@ -598,7 +596,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#writes = undefined;
     this.#readKeys = undefined;
     this.#readSpans = undefined;
-    this.#locked = undefined;
+    this.#upgraded = undefined;
   }
 
   #noteRead(key: Key): void {
@@ -640,6 +638,7 @@ interface Requirement {
 interface SavepointMark {
   readonly writes: MemtableMark | undefined;
   readonly locks: number;
+  readonly upgrades: number;
   readonly requirements: number;
 }
 

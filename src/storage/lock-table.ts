@@ -29,7 +29,7 @@ export type LockWait = 'block' | 'nowait' | 'skip';
 export class LockOwner {
   /** For messages, like `pg:4711`. */
   readonly label: string;
-  /** @internal */
+  /** In the order in which they were taken. @internal */
   readonly held = new Set<Lock>();
   /**
    * @internal A transaction usually waits once at a time, but nothing here depends on it. Owners that are kin share them:
@@ -191,6 +191,12 @@ export class LockTable {
   release(owner: LockOwner, key: Key): void {
     const lock = this.#locks.get(latin1(key));
     if (lock !== undefined && owner.held.has(lock)) this.#release(lock, owner);
+  }
+
+  /** Gives up what `owner` took after its first `count` keys. */
+  releaseSince(owner: LockOwner, count: number): void {
+    if (owner.held.size <= count) return;
+    for (const lock of [...owner.held].slice(count)) this.#release(lock, owner);
   }
 
   /** From exclusive to share: what a rollback to a savepoint before an upgrade leaves. Harmless when not exclusive. */
