@@ -1,7 +1,8 @@
 /**
  * Gathers statistics by itself, in the background, of tables that have changed enough: one table after another, some time
  * after the change, so that a load is looked at once. It works in short slices with pauses three times as long between
- * them, so it never takes more than a part of the event loop, and stops where it is when the engine closes.
+ * them, so it never takes more than a part of the event loop, and stops where it is when the engine closes. A table that was
+ * analyzed is left alone for many times as long as that took: while one is being filled its rows are counted anyway.
  */
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
@@ -30,14 +31,21 @@ export interface AutoAnalyzeOptions {
 
 const SLICE_MS = 4;
 const REST_MS = 12;
+/** A table is left alone so many times as long as its analysis worked. */
+const RESTS = 32;
 
 export class AutoAnalyze {
   readonly #options: AutoAnalyzeOptions;
-  readonly #waiting = new Set<TableId>();
+  /** When each table's turn is, in monotonic milliseconds. */
+  readonly #waiting = new Map<TableId, number>();
+  /** Until when tables are left alone; forgotten when it has passed. */
+  readonly #resting = new Map<TableId, number>();
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
   #sliceEndsMs = 0;
+  /** How long the analysis that runs has worked. */
+  #workedMs = 0;
 
   constructor(options: AutoAnalyzeOptions) {
     this.#options = options;
@@ -48,6 +56,7 @@ export class AutoAnalyze {
   async idle(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
+    for (const id of this.#waiting.keys()) this.#waiting.set(id, 0);
     await this.#begin();
   }
 
@@ -61,13 +70,16 @@ export class AutoAnalyze {
 
   #add(id: TableId): void {
     if (this.#stopped) return;
-    this.#waiting.add(id);
+    const dueMs = this.#options.platform.clock.monotonicMs() + this.#options.delayMs;
+    this.#waiting.set(id, Math.max(dueMs, this.#resting.get(id) ?? 0));
     this.#schedule();
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#running !== undefined) return;
-    this.#timer = this.#options.platform.timers.after(this.#options.delayMs, () => {
+    if (this.#running !== undefined || this.#waiting.size === 0) return;
+    this.#timer?.cancel();
+    const { clock, timers } = this.#options.platform;
+    this.#timer = timers.after(Math.max(0, Math.min(...this.#waiting.values()) - clock.monotonicMs()), () => {
       this.#timer = undefined;
       void this.#begin();
     });
@@ -76,18 +88,23 @@ export class AutoAnalyze {
   #begin(): Promise<void> {
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#waiting.size > 0 && !this.#stopped) this.#schedule();
+      if (!this.#stopped) this.#schedule();
     });
     return this.#running;
   }
 
   async #run(): Promise<void> {
+    const { clock } = this.#options.platform;
+    const startMs = clock.monotonicMs();
+    for (const [id, untilMs] of this.#resting) if (untilMs <= startMs) this.#resting.delete(id);
     // What becomes stale while this runs waits for the next turn.
-    for (const id of [...this.#waiting]) {
+    for (const [id, dueMs] of [...this.#waiting]) {
+      if (dueMs > startMs) continue;
       this.#waiting.delete(id);
       if (this.#stopped) return;
       try {
         await this.#analyze(id);
+        this.#resting.set(id, clock.monotonicMs() + this.#workedMs * RESTS);
       } catch (error) {
         this.#options.statistics.forgetStale(id);
         if (this.#stopped) return;
@@ -103,6 +120,7 @@ export class AutoAnalyze {
       const definition = await reader.get(tableKey(keyspace, id));
       if (definition === undefined) return; // Dropped meanwhile.
       const table = openTable(keyspace, decodeTable(definition));
+      this.#workedMs = 0;
       this.#sliceEndsMs = platform.clock.monotonicMs() + SLICE_MS;
       const found = await analyzeTable(
         table,
@@ -133,7 +151,9 @@ export class AutoAnalyze {
   #pause(): Awaitable<void> {
     if (this.#stopped) throw new Error('the engine closes');
     const { clock, timers } = this.#options.platform;
-    if (clock.monotonicMs() < this.#sliceEndsMs) return undefined;
+    const late = clock.monotonicMs() - this.#sliceEndsMs;
+    if (late < 0) return undefined;
+    this.#workedMs += SLICE_MS + late;
     return timers.sleep(REST_MS).then(() => {
       this.#sliceEndsMs = clock.monotonicMs() + SLICE_MS;
     });
