@@ -2,7 +2,7 @@
  * The provider registry: opens the stores that a configuration uses, and knows which model and actor type lives where.
  *
  * What a provider needs is told by a `ProviderSpec`; the configuration's providers are such specs. Memory: each spec says
- * what its caches and buffers take; writes not yet applied get `OVERLAY_SHARE` of the limit, divided among the stores.
+ * what its caches and buffers take; writes not yet applied, and those of open transactions, get shares of the limit.
  */
 
 import { unreachable } from '../base/assert.ts';
@@ -33,6 +33,8 @@ export interface StoresSpec {
 /** What a store in memory may hold, of the limit. */
 const MEMORY_STORE_SHARE = 0.6;
 const OVERLAY_SHARE = 1 / 16;
+/** Writes of open transactions: more of them is refused. */
+const WRITE_SETS_SHARE = 1 / 2;
 const OVERLAY_BYTES_MIN = 4 * 1024 * 1024;
 /** How long writes wait for more of the same keys before the engine gets them; reads find them in memory meanwhile. */
 const APPLY_DELAY_MS = 1_000;
@@ -55,15 +57,12 @@ export class Stores {
     const { providers, routes } = spec;
     const names = new Set([providers.default, ...Object.values(routes.models), ...routes.actors.values()]);
     if (providers.cluster !== undefined) names.add(providers.cluster);
-    const overlayBytesMax = overlayBytes(spec, names.size);
+    const bounds = storeBounds(spec, names.size);
     const memoryBytesMax = Math.floor(spec.memory.limitBytes * MEMORY_STORE_SHARE);
     const open = new Map<string, Store>();
     try {
       for (const name of names)
-        open.set(
-          name,
-          await openProvider(name, requireProvider(spec, name), platform, log, overlayBytesMax, memoryBytesMax),
-        );
+        open.set(name, await openProvider(name, requireProvider(spec, name), platform, log, bounds, memoryBytesMax));
       return new Stores(spec, open);
     } catch (error) {
       for (const store of open.values()) await store.close();
@@ -109,7 +108,7 @@ export async function restoreProvider(
       { hint: 'Name a RocksDB provider.' },
     );
   }
-  const store = rocksDbOptions(name, provider, platform, log, overlayBytes(spec, 1));
+  const store = rocksDbOptions(name, provider, platform, log, storeBounds(spec, 1));
   return restoreRocksDbStore(store, options.directory, options.to, progress);
 }
 
@@ -118,7 +117,7 @@ function openProvider(
   provider: ProviderSpec,
   platform: Platform,
   log: Log,
-  overlayBytesMax: number,
+  bounds: StoreBounds,
   memoryBytesMax: number,
 ): Promise<Store> {
   switch (provider.type) {
@@ -127,12 +126,12 @@ function openProvider(
         name,
         platform,
         log,
-        overlayBytesMax,
+        ...bounds,
         bytesMax: memoryBytesMax,
         ...(provider.entriesMax === undefined ? {} : { entriesMax: provider.entriesMax }),
       });
     case 'RocksDB':
-      return openRocksDbStore(rocksDbOptions(name, provider, platform, log, overlayBytesMax));
+      return openRocksDbStore(rocksDbOptions(name, provider, platform, log, bounds));
     case 'TiKV':
       return openTikv(name, provider, platform, log);
     default:
@@ -180,7 +179,7 @@ function rocksDbOptions(
   provider: RocksDbSpec,
   platform: Platform,
   log: Log,
-  overlayBytesMax: number,
+  bounds: StoreBounds,
 ): RocksDbStoreOptions {
   return {
     name,
@@ -188,7 +187,7 @@ function rocksDbOptions(
     platform,
     log,
     durability: provider.durability,
-    overlayBytesMax,
+    ...bounds,
     blockCacheBytes: provider.blockCacheBytes,
     memtableBytes: provider.writeBufferBytes * provider.writeBuffersMax,
     backgroundJobs: provider.backgroundJobsMax,
@@ -204,7 +203,16 @@ function requireProvider(spec: StoresSpec, name: string): ProviderSpec {
   return provider;
 }
 
-function overlayBytes(spec: StoresSpec, stores: number): number {
-  const share = (spec.memory.limitBytes * OVERLAY_SHARE) / stores;
-  return Math.floor(Math.min(Math.max(share, OVERLAY_BYTES_MIN), OVERLAY_BYTES_MAX));
+/** What each store may hold beside its engine, in bytes. */
+interface StoreBounds {
+  readonly overlayBytesMax: number;
+  readonly writeSetBytesMax: number;
+}
+
+function storeBounds({ memory }: StoresSpec, stores: number): StoreBounds {
+  const share = (memory.limitBytes * OVERLAY_SHARE) / stores;
+  return {
+    overlayBytesMax: Math.floor(Math.min(Math.max(share, OVERLAY_BYTES_MIN), OVERLAY_BYTES_MAX)),
+    writeSetBytesMax: Math.floor((memory.limitBytes * WRITE_SETS_SHARE) / stores),
+  };
 }

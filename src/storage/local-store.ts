@@ -32,7 +32,7 @@ import { LocalSessionLocks } from './local-session-locks.ts';
 import { checkKey, LocalTransaction } from './local-transaction.ts';
 import { LocalWriteBatch } from './local-write-batch.ts';
 import { LockTable } from './lock-table.ts';
-import { COMMIT_HEADER_BYTES, commitsOf, FRAME_HEADER_BYTES } from './log-format.ts';
+import { COMMIT_HEADER_BYTES, COMMIT_START, commitsOf, FRAME_ALIGNMENT, FRAME_HEADER_BYTES } from './log-format.ts';
 import type { LogFrame } from './log-segments.ts';
 import { engineBatch } from './memtable-batch.ts';
 import {
@@ -47,19 +47,20 @@ import {
 } from './operations.ts';
 import { ArenaPool, Overlay, VersionedMemtable } from './overlay.ts';
 import { type Snapshot, Snapshots } from './snapshots.ts';
-import type {
-  Change,
-  CommitRecord,
-  SessionLocks,
-  Store,
-  StoreHealth,
-  StoreStatistics,
-  StoreSupports,
-  Transaction,
-  TransactionOptions,
-  Version,
-  WriteBatch,
-  WriteBehind,
+import {
+  type Change,
+  type CommitRecord,
+  type SessionLocks,
+  type Store,
+  type StoreHealth,
+  type StoreStatistics,
+  type StoreSupports,
+  TRANSACTION_BYTES_MAX,
+  type Transaction,
+  type TransactionOptions,
+  type Version,
+  type WriteBatch,
+  type WriteBehind,
 } from './store.ts';
 
 export interface LocalStoreOptions {
@@ -72,6 +73,8 @@ export interface LocalStoreOptions {
   readonly commitLog?: Omit<LogOptions, 'durability'>;
   /** Bound on memory for writes not yet applied; the same again for versions kept for open transactions. Default 32 MiB. */
   readonly overlayBytesMax?: number;
+  /** Bound on memory for the writes of all open transactions. Default 1,280 MiB. */
+  readonly writeSetBytesMax?: number;
   /** Default 4 MiB. */
   readonly arenaBytes?: number;
   /** A memtable with writes waits this long for more before it is applied. Default 100. */
@@ -89,6 +92,9 @@ export interface LocalStoreOptions {
 const PROBE_KEY = new Keyspace().meta.key(['probe']);
 const PROBE_RANGE = { start: PROBE_KEY, end: keySuccessor(PROBE_KEY) };
 const RECOVER_RETRY_MS = 500;
+
+/** Header, a short key and a short value: more keys than this lets one expect are seldom met. */
+const OPERATION_BYTES_TYPICAL = 32;
 
 interface Watcher {
   readonly range: KeyRange;
@@ -110,6 +116,7 @@ export class LocalStore implements Store {
   readonly #log: Log;
   readonly #arenas: ArenaPool;
   readonly #overlayBytesMax: number;
+  readonly #writeSetBytesMax: number;
   readonly #applyDelayMs: number;
   readonly #syncBytes: number;
   readonly #syncDelayMs: number;
@@ -136,6 +143,8 @@ export class LocalStore implements Store {
   #writable: Deferred<void> | undefined;
   #commits = 0;
   #conflicts = 0;
+  /** Memory for writes of open transactions. */
+  #claimed = 0;
 
   private constructor(options: LocalStoreOptions) {
     this.name = options.name;
@@ -152,6 +161,7 @@ export class LocalStore implements Store {
     this.#platform = options.platform;
     this.#log = options.log;
     this.#overlayBytesMax = options.overlayBytesMax ?? 32 * 1024 * 1024;
+    this.#writeSetBytesMax = options.writeSetBytesMax ?? 2 * TRANSACTION_BYTES_MAX;
     this.#arenas = new ArenaPool(options.arenaBytes ?? 4 * 1024 * 1024, 4);
     this.#applyDelayMs = options.applyDelayMs ?? 100;
     this.#syncBytes = options.syncBytes ?? 64 * 1024 * 1024;
@@ -400,11 +410,55 @@ export class LocalStore implements Store {
     memtable.lastVersion = version;
     const sequence = version - memtable.baseVersion;
     for (let offset = operations; offset < end; ) offset = memtable.add(offset, sequence);
-    this.#commits++;
-    log?.append(arena, start, end, version, durability);
-    if (this.#watchers.length > 0) this.#notify(arena, operations, end, version);
-    if (this.#applyTimer === undefined) this.#scheduleApply();
+    this.#ordered(arena, start, end, version, durability);
     return version;
+  }
+
+  /**
+   * As `order`, of a write set in an arena of its own, in shared memory: becomes a memtable of the store as it is.
+   * @throws as `order`.
+   */
+  adopt(writes: VersionedMemtable, durability: Durability): Version {
+    if (this.#state !== 'open') this.#checkWritable();
+    const { used } = writes;
+    // What lies behind was never touched, and counts for nothing.
+    const arena = writes.arena.subarray(0, used + FRAME_ALIGNMENT);
+    if (this.#isFull) this.#checkSpace(arena.subarray(COMMIT_START, used));
+    writes.arena = arena;
+    this.#active.sealed = true;
+    this.overlay.memtables.push(writes);
+    writes.baseVersion = this.#version;
+    const version = ++this.#version;
+    writes.lastVersion = version;
+    writes.sealed = true;
+    this.#active = this.#newMemtable(0);
+    arena.writeUInt32LE(used - COMMIT_START, FRAME_HEADER_BYTES);
+    this.#ordered(arena, FRAME_HEADER_BYTES, used, version, durability);
+    this.#commitLog?.requestSync();
+    this.#maybeApply();
+    return version;
+  }
+
+  #ordered(arena: Buffer, start: number, end: number, version: Version, durability: Durability): void {
+    this.#commits++;
+    this.#commitLog?.append(arena, start, end, version, durability);
+    if (this.#watchers.length > 0) this.#notify(arena, start + COMMIT_HEADER_BYTES, end, version);
+    if (this.#applyTimer === undefined) this.#scheduleApply();
+  }
+
+  /**
+   * Takes memory for writes of an open transaction, in bytes, or gives it back.
+   * @throws OperationError `out_of_memory`.
+   */
+  claimWrites(bytes: number): void {
+    if (bytes > 0 && this.#claimed + bytes > this.#writeSetBytesMax) {
+      throw new OperationError(
+        'out_of_memory',
+        `the writes of open transactions need more than the ${this.#writeSetBytesMax} bytes that store ${this.name} may hold of them`,
+        { hint: 'Split the work into several transactions, or raise memory.limit.' },
+      );
+    }
+    this.#claimed += bytes;
   }
 
   #notify(arena: Bytes, start: number, end: number, version: Version): void {
@@ -463,7 +517,8 @@ export class LocalStore implements Store {
   #newMemtable(bytesNeeded: number): VersionedMemtable {
     const arena = this.#arenas.take(bytesNeeded);
     // As many keys as the one before, so that a busy one does not grow its tables step by step.
-    const keysExpected = Math.max(512, this.overlay.memtables.at(-1)?.keyCount ?? 0);
+    const keysBefore = this.overlay.memtables.at(-1)?.keyCount ?? 0;
+    const keysExpected = Math.min(Math.max(512, keysBefore), Math.floor(arena.length / OPERATION_BYTES_TYPICAL));
     const memtable = new VersionedMemtable(arena, keysExpected, this.#version);
     this.overlay.memtables.push(memtable);
     return memtable;

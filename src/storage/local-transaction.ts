@@ -34,6 +34,7 @@ import { type CursorSource, LocalCursor } from './local-cursor.ts';
 import { LocalSessionLocks } from './local-session-locks.ts';
 import type { LocalStore } from './local-store.ts';
 import { LockOwner } from './lock-table.ts';
+import { COMMIT_START, FRAME_ALIGNMENT } from './log-format.ts';
 import type { MemtableMark } from './memtable.ts';
 import {
   DELETE,
@@ -63,6 +64,8 @@ import {
 } from './store.ts';
 
 const WRITE_BYTES_FIRST = 256;
+/** Of a written key, besides its bytes: index and lock. */
+const ENTRY_BYTES = 200;
 /** Point reads of a serializable transaction are kept one by one up to here, then as one span. */
 const READ_KEYS_MAX = 16_384;
 
@@ -81,6 +84,10 @@ export class LocalTransaction implements Transaction, CursorSource {
   /** Of earlier statements, with scans that go on. */
   #olderSnapshots: Set<Snapshot> | undefined;
   #writes: Overlay | undefined;
+  /** Bytes of memory for writes that the store has granted. */
+  #claimed = 0;
+  /** How far the arena of the writes may be filled before more is asked for. */
+  #writableEnd = 0;
   #readKeys: { readonly key: Key; readonly hash: number }[] | undefined;
   #readSpans: KeyRange[] | undefined;
   #requirements: Requirement[] | undefined;
@@ -319,7 +326,10 @@ export class LocalTransaction implements Transaction, CursorSource {
   #append(kind: OperationKind, key: Key, value: Bytes | undefined): void {
     if (this.#within !== undefined) this.#assertWithin(key);
     if (this.#readOnly) throw new OperationError('invalid_argument', 'a read-only transaction cannot write');
-    this.#writes ??= newWriteSet();
+    if (this.#writes === undefined) {
+      this.#writes = newWriteSet();
+      this.#writableEnd = COMMIT_START + WRITE_BYTES_FIRST;
+    }
     const memtable = this.#writes.memtables[0]!;
     const bytes = operationBytes(key.length, value?.length ?? 0);
     if (memtable.used + bytes > TRANSACTION_BYTES_MAX) {
@@ -327,10 +337,21 @@ export class LocalTransaction implements Transaction, CursorSource {
         hint: 'Split the work into several transactions.',
       });
     }
-    memtable.reserve(bytes);
+    if (memtable.used + bytes > this.#writableEnd) this.#grow(memtable, bytes);
     const offset = memtable.used;
     memtable.used = writeOperation(memtable.arena, offset, kind, key, value);
     memtable.add(offset, 1);
+  }
+
+  #grow(memtable: VersionedMemtable, bytes: number): void {
+    const end = Math.ceil((memtable.used + bytes) * 1.25);
+    const claim = end + memtable.entryCount * ENTRY_BYTES - this.#claimed;
+    if (claim > 0) {
+      this.#store.claimWrites(claim);
+      this.#claimed += claim;
+    }
+    memtable.reserve(bytes + FRAME_ALIGNMENT);
+    this.#writableEnd = Math.min(end, memtable.arena.length - FRAME_ALIGNMENT);
   }
 
   lock(keys: readonly Key[], options: LockOptions = {}): Awaitable<readonly Key[]> {
@@ -498,7 +519,10 @@ export class LocalTransaction implements Transaction, CursorSource {
     const memtable = this.#writes?.memtables[0];
     if (memtable === undefined || memtable.isEmpty) return this.#finish({ version: this.readVersion });
     if (this.#validates) this.#validate(memtable);
-    const version = this.#store.order(withoutSuperseded(memtable), this.durability);
+    const version =
+      memtable.arena.buffer instanceof SharedArrayBuffer
+        ? this.#store.adopt(memtable, this.durability)
+        : this.#store.order(withoutSuperseded(memtable), this.durability);
     return this.#finish({ version });
   }
 
@@ -594,6 +618,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#requirements = undefined;
     this.#savepoints = undefined;
     this.#writes = undefined;
+    if (this.#claimed > 0) this.#store.claimWrites(-this.#claimed);
     this.#readKeys = undefined;
     this.#readSpans = undefined;
     this.#upgraded = undefined;
@@ -669,7 +694,8 @@ export function keysIn(range: KeyRange): KeyRange {
 
 function newWriteSet(): Overlay {
   const writes = new Overlay();
-  const memtable = new VersionedMemtable(Buffer.allocUnsafe(WRITE_BYTES_FIRST), 8, 0);
+  const memtable = new VersionedMemtable(Buffer.allocUnsafe(COMMIT_START + WRITE_BYTES_FIRST + FRAME_ALIGNMENT), 8, 0);
+  memtable.used = COMMIT_START;
   memtable.lastVersion = 1;
   writes.memtables.push(memtable);
   return writes;
@@ -677,12 +703,14 @@ function newWriteSet(): Overlay {
 
 /** The operations to log: all of them, or without those that a later one of the same transaction replaced. */
 function withoutSuperseded(memtable: VersionedMemtable): Bytes {
-  const all = memtable.arena.subarray(0, memtable.used);
-  if (memtable.keyCount === memtable.entryCount || memtable.ranges.length > 0) return all;
+  const { arena } = memtable;
+  if (memtable.keyCount === memtable.entryCount || memtable.ranges.length > 0) {
+    return arena.subarray(COMMIT_START, memtable.used);
+  }
   const parts: Bytes[] = [];
   for (let i = 0; i < memtable.keyCount; i++) {
     const offset = memtable.offsetOf(memtable.head(memtable.rootAt(i)));
-    parts.push(all.subarray(offset, operationEnd(all, offset)));
+    parts.push(arena.subarray(offset, operationEnd(arena, offset)));
   }
   return Buffer.concat(parts);
 }

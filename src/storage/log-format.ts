@@ -43,6 +43,10 @@ export const LOG_FORMAT_VERSION = 1;
 export const SEGMENT_HEADER_BYTES = 64;
 export const FRAME_HEADER_BYTES = 64;
 export const COMMIT_HEADER_BYTES = 4;
+/** Where the operations begin of a commit that has a frame, and an arena, to itself. */
+export const COMMIT_START = FRAME_HEADER_BYTES + COMMIT_HEADER_BYTES;
+/** Frames begin at multiples of it. */
+export const FRAME_ALIGNMENT = 8;
 
 export const SEGMENT_MAGIC = Buffer.from('ORBITLOG', 'latin1');
 export const FRAME_MAGIC = Buffer.from('OFRM', 'latin1');

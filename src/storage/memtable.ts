@@ -41,6 +41,9 @@ const HEAD = 4;
 
 const NONE = -1;
 
+/** A private arena that grows to this size is shared memory from then on. */
+const SHARED_ARENA_BYTES_MIN = 4 * 1024 * 1024;
+
 /** A key is looked at so often, about what sorting it costs, before it is sorted. */
 const LOOKS_MAX = 16;
 const LOOKS_FREE = 1_024;
@@ -323,10 +326,19 @@ export class Memtable {
     return arena;
   }
 
-  /** Makes room for `bytes` more in a private arena by copying it to a larger one. */
+  /**
+   * Makes room for `bytes` more in a private arena by copying it to a larger one. Once it is large that is shared memory,
+   * for an engine to take over, and at once much more than is needed: pages that nobody touched cost nothing, while what
+   * was copied from waits for a collection that shared memory does not hasten.
+   */
   reserve(bytes: number): void {
-    if (this.used + bytes <= this.arena.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.used + bytes, this.arena.length * 2));
+    const needed = this.used + bytes;
+    if (needed <= this.arena.length) return;
+    const doubled = Math.max(needed, this.arena.length * 2);
+    const grown =
+      doubled < SHARED_ARENA_BYTES_MIN
+        ? Buffer.allocUnsafeSlow(doubled)
+        : Buffer.from(new SharedArrayBuffer(Math.max(needed, this.arena.length * 16)));
     this.arena.copy(grown, 0, 0, this.used);
     this.arena = grown;
   }

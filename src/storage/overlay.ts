@@ -18,7 +18,8 @@ import type { Version } from './store.ts';
 
 /** A memtable of the store: versions `baseVersion + 1` to `lastVersion`. */
 export class VersionedMemtable extends Memtable {
-  readonly baseVersion: Version;
+  /** Of a transaction's write set known once it is committed. */
+  baseVersion: Version;
   lastVersion: Version;
   /** No more writes; waits for its turn to be applied. */
   sealed = false;

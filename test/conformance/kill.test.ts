@@ -47,6 +47,46 @@ describe('kill -9', () => {
 });
 
 describe('a large transaction', () => {
+  it('keeps the newest write of each key, what a savepoint took back left out, now and after a restart', async () => {
+    let store = await open();
+    await put(store, 'large/gone', 'before');
+    const transaction = store.begin();
+    const write = (i: number, fill: number): void =>
+      transaction.put(utf8(`large/${String(i).padStart(3, '0')}`), Buffer.alloc(1 << 17, fill));
+    for (let i = 0; i < 60; i++) write(i, 1);
+    const savepoint = transaction.savepoint();
+    for (let i = 0; i < 40; i++) write(i, 2);
+    transaction.delete(utf8('large/059'));
+    transaction.rollbackTo(savepoint);
+    for (let i = 0; i < 20; i++) write(i, 3);
+    transaction.deleteRange({ start: utf8('large/030'), end: utf8('large/040') });
+    transaction.delete(utf8('large/gone'));
+    write(35, 4);
+    const expected = new Map<string, number>();
+    for (let i = 0; i < 60; i++) {
+      if (i >= 30 && i < 40 && i !== 35) continue;
+      expected.set(`large/${String(i).padStart(3, '0')}`, i < 20 ? 3 : i === 35 ? 4 : 1);
+    }
+    const held = async (reader: { scan: typeof transaction.scan }): Promise<Map<string, number>> => {
+      const found = new Map<string, number>();
+      const cursor = reader.scan({ start: utf8('large/'), end: utf8('large0') });
+      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+        for (const { key, value } of batch) found.set(text(key), value[1 << 16]!);
+      }
+      return found;
+    };
+    expect(await held(transaction)).toEqual(expected);
+    await transaction.commit();
+    await put(store, 'after', '1');
+    for (let round = 0; round < 2; round++) {
+      const reader = store.begin({ readOnly: true });
+      expect(await held(reader)).toEqual(expected);
+      reader.rollback();
+      await store.close();
+      store = await open();
+    }
+  });
+
   it('of many times a segment is one commit, and survives', async () => {
     let store = await open();
     const transaction = store.begin();

@@ -9,6 +9,7 @@ import { MemoryEngine } from '../../src/providers/memory/memory-engine.ts';
 import type { Engine, EngineBatch, EngineSnapshot } from '../../src/storage/engine.ts';
 import { ALL_KEYS, type Key, prefixRange } from '../../src/storage/key-range.ts';
 import { LocalStore } from '../../src/storage/local-store.ts';
+import type { Transaction } from '../../src/storage/store.ts';
 
 /** A memory engine that does what it is asked when the test says so. */
 class HeldEngine implements Engine {
@@ -71,6 +72,7 @@ afterEach(async () => {
 async function open(
   durability: 'disk' | 'memory' = 'memory',
   overlayBytesMax = 1 << 20,
+  writeSetBytesMax?: number,
 ): Promise<{ store: LocalStore; engine: HeldEngine; memory: MemoryEngine }> {
   const memory = new MemoryEngine(node.timers);
   const engine = new HeldEngine(memory);
@@ -86,6 +88,7 @@ async function open(
       persistent: durability === 'disk',
       arenaBytes: 8 * 1024,
       overlayBytesMax,
+      ...(writeSetBytesMax === undefined ? {} : { writeSetBytesMax }),
       applyDelayMs: 5,
     }),
   );
@@ -380,5 +383,27 @@ describe('rolling back to a savepoint', () => {
     transaction.put(utf8('y'), utf8('1'));
     await transaction.commit();
     expect(await store.get(utf8('x'))).toBeUndefined();
+  });
+});
+
+describe('the writes of open transactions', () => {
+  it('are refused over the bound of the store, for as long as others hold its memory', async () => {
+    const { store } = await open('memory', 1 << 20, 64 * 1024);
+    const fill = (transaction: Transaction, keys: number): void => {
+      for (let i = 0; i < keys; i++) transaction.put(utf8(`key ${i}`), new Uint8Array(1024));
+    };
+    const ends = ['rollback', 'commit'] as const;
+    for (const end of ends) {
+      const first = store.begin();
+      fill(first, 30);
+      const second = store.begin();
+      expect(() => fill(second, 31)).toThrow(expect.objectContaining({ code: 'out_of_memory' }));
+      second.rollback();
+      await first[end]();
+    }
+    const alone = store.begin();
+    fill(alone, 31);
+    expect(() => fill(alone, 100)).toThrow(expect.objectContaining({ code: 'out_of_memory' }));
+    alone.rollback();
   });
 });

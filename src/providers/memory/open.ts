@@ -15,6 +15,8 @@ export interface MemoryStoreOptions extends MemoryLimits {
   readonly log: Log;
   /** Bound on memory for writes on their way into the tree, and for old versions. Default 32 MiB. */
   readonly overlayBytesMax?: number;
+  /** As `LocalStoreOptions.writeSetBytesMax`. */
+  readonly writeSetBytesMax?: number;
   /** As `LocalStoreOptions.applyDelayMs`. */
   readonly applyDelayMs?: number;
 }
@@ -27,6 +29,7 @@ export function openMemoryStore(options: MemoryStoreOptions): Promise<LocalStore
     engine: new MemoryEngine(options.platform.timers, options),
     durability: 'memory',
     ...(options.overlayBytesMax === undefined ? {} : { overlayBytesMax: options.overlayBytesMax }),
+    ...(options.writeSetBytesMax === undefined ? {} : { writeSetBytesMax: options.writeSetBytesMax }),
     ...(options.applyDelayMs === undefined ? {} : { applyDelayMs: options.applyDelayMs }),
     persistent: false,
   });

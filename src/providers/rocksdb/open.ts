@@ -30,6 +30,7 @@ export interface RocksDbStoreOptions {
   readonly blockCacheBytes?: number;
   readonly memtableBytes?: number;
   readonly overlayBytesMax?: number;
+  readonly writeSetBytesMax?: number;
   readonly compression?: boolean;
   readonly backgroundJobs?: number;
   readonly logSegmentBytes?: number;
@@ -140,6 +141,7 @@ function overlayOptions(options: RocksDbStoreOptions) {
   return {
     ...(options.applyDelayMs === undefined ? {} : { applyDelayMs: options.applyDelayMs }),
     overlayBytesMax,
+    ...(options.writeSetBytesMax === undefined ? {} : { writeSetBytesMax: options.writeSetBytesMax }),
     // The larger, the more writes of the same keys become one write of the engine; without a log they already have.
     arenaBytes:
       options.durability === 'memory'
