@@ -3,7 +3,7 @@
  *
  * Messages are handled in order, as many as a chunk holds, and their answers leave with one write. As long as nothing has
  * to wait, all of that is one synchronous stretch. When something waits (the store, a lock, the client's own socket) the
- * socket is paused, and the rest of the chunk is kept until it is done.
+ * rest of the chunk is kept until it is done, and so is what still comes: the first chunk of that pauses the socket.
  *
  * **Nothing leaves before it is durable**: each write first waits for the highest commit version that the session has
  * seen. If that commit turns out unknown, the gathered answers are dropped and the connection ends with 40003.
@@ -90,6 +90,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #skipping = false;
   /** Something is being waited for. */
   #busy = false;
+  /** The socket delivers nothing. */
+  #paused = false;
   #ended = false;
   #drained: (() => void) | undefined;
   #loginTimer: Timer | undefined;
@@ -117,7 +119,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     if (this.#idleTimer !== undefined) this.#stopIdling();
     this.#reader.feed(chunk);
     if (!this.#busy) this.#process();
-    else this.#copy?.more();
+    else if (this.#copy?.more() !== true) this.#pause();
     this.#reader.keep();
   }
 
@@ -130,8 +132,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   onEnd(): void {
     this.#ended = true;
     if (!this.#busy) this.#close();
-    else if (this.#copy !== undefined) this.#copy.abandon();
-    else this.#session?.cancel();
+    else this.#copy?.abandon();
   }
 
   onClose(): void {
@@ -169,16 +170,15 @@ export class PgConnection implements SocketHandlers, ResultSink {
     if (this.#ended) this.#close();
   }
 
-  /** Pauses the socket until `pending` is done, then goes on. */
+  /** Goes on once `pending` is done. */
   #await(pending: Promise<void>, more: boolean): void {
     this.#busy = true;
     this.#reader.keep();
-    this.#socket.pause();
     pending.then(
       () => {
         this.#busy = false;
         if (this.#phase === 'closed') return;
-        this.#socket.resume();
+        this.#resume();
         if (more || this.#reader.buffered > 0 || this.#ended) this.#process();
       },
       (error: unknown) => {
@@ -186,6 +186,18 @@ export class PgConnection implements SocketHandlers, ResultSink {
         this.#fatal(error);
       },
     );
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
   }
 
   #handle(frame: Frame): Awaitable<void> {
@@ -626,8 +638,12 @@ export class PgConnection implements SocketHandlers, ResultSink {
   /** Tells the client to send; from here on the messages are the statement's. */
   copyIn(columns: number): Awaitable<CopyIn> {
     message.copyInResponse(this.#writer, columns);
-    const copy = new CopyIn(this.#reader, this.#socket, () => {
-      this.#copy = undefined;
+    const copy = new CopyIn(this.#reader, {
+      pause: () => this.#pause(),
+      resume: () => this.#resume(),
+      close: () => {
+        this.#copy = undefined;
+      },
     });
     return whenReady(this.#flush(), () => {
       this.#copy = copy;

@@ -6,7 +6,6 @@
 
 import { type Awaitable, type Deferred, deferred } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
-import type { Socket } from '../../platform/sockets.ts';
 import type { ClosableCopySource } from '../../query/sql/results.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import { BodyReader, type FrameReader } from './frame-reader.ts';
@@ -19,17 +18,24 @@ const SYNC = 0x53;
 /** Pieces smaller than this are handed over together. */
 const GATHERED_BYTES = 65_536;
 
+/** Where the data comes from. */
+export interface CopyClient {
+  /** Nothing more is wanted of it for now, and again is. */
+  pause(): void;
+  resume(): void;
+  /** The statement is done with it. */
+  close(): void;
+}
+
 export class CopyIn implements ClosableCopySource {
   readonly #reader: FrameReader;
-  readonly #socket: Pick<Socket, 'pause' | 'resume'>;
-  readonly #onClose: () => void;
+  readonly #client: CopyClient;
   #waiting: Deferred<Bytes | undefined> | undefined;
   #ended: SqlError | 'done' | undefined;
 
-  constructor(reader: FrameReader, socket: Pick<Socket, 'pause' | 'resume'>, onClose: () => void) {
+  constructor(reader: FrameReader, client: CopyClient) {
     this.#reader = reader;
-    this.#socket = socket;
-    this.#onClose = onClose;
+    this.#client = client;
   }
 
   next(): Awaitable<Bytes | undefined> {
@@ -38,21 +44,21 @@ export class CopyIn implements ClosableCopySource {
     if (this.#ended === 'done') return undefined;
     if (this.#ended !== undefined) throw this.#ended;
     this.#waiting = deferred();
-    this.#socket.resume();
+    this.#client.resume();
     return this.#waiting.promise;
   }
 
   close(): void {
-    this.#onClose();
+    this.#client.close();
   }
 
-  /** More bytes are in the reader. */
-  more(): void {
+  /** More bytes are in the reader. @returns whether still more are wanted. */
+  more(): boolean {
     const waiting = this.#waiting;
-    if (waiting === undefined) return;
+    if (waiting === undefined) return false;
     try {
       const gathered = this.#gather();
-      if (gathered === undefined && this.#ended === undefined) return;
+      if (gathered === undefined && this.#ended === undefined) return true;
       this.#settle();
       if (gathered !== undefined || this.#ended === 'done') waiting.resolve(gathered);
       else waiting.reject(this.#ended);
@@ -60,6 +66,7 @@ export class CopyIn implements ClosableCopySource {
       this.#settle();
       waiting.reject(error);
     }
+    return false;
   }
 
   /** The client has gone. */
@@ -72,7 +79,7 @@ export class CopyIn implements ClosableCopySource {
 
   #settle(): void {
     this.#waiting = undefined;
-    this.#socket.pause();
+    this.#client.pause();
   }
 
   /** Data of the messages that have arrived, in memory of its own; undefined when there is none. */
