@@ -3,7 +3,6 @@
  * how a running statement gives the event loop back.
  */
 
-import { type Deferred, deferred } from '../../base/awaitable.ts';
 import type { Platform, Timer } from '../../platform/platform.ts';
 import { SqlError } from './sql-error.ts';
 
@@ -11,7 +10,8 @@ export class Interrupts {
   readonly #platform: Pick<Platform, 'clock' | 'timers'>;
   readonly #sliceMs: number;
   #reason: SqlError | undefined;
-  #raised: Deferred<never> | undefined;
+  /** Of those who wait for something. */
+  readonly #waiting = new Set<(reason: SqlError) => void>();
   #timer: Timer | undefined;
   #sliceEndsMs = 0;
   #running = false;
@@ -25,7 +25,6 @@ export class Interrupts {
   begin(timeoutMs: number): void {
     this.#running = true;
     this.#reason = undefined;
-    this.#raised = undefined;
     this.#sliceEndsMs = this.#platform.clock.monotonicMs() + this.#sliceMs;
     if (timeoutMs > 0) {
       this.#timer = this.#platform.timers.after(timeoutMs, () =>
@@ -38,14 +37,15 @@ export class Interrupts {
     this.#running = false;
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#raised = undefined;
+    this.#waiting.clear();
   }
 
   /** Stops the running statement, if there is one, at its next pause or wait. */
   raise(reason: SqlError): void {
     if (!this.#running || this.#reason !== undefined) return;
     this.#reason = reason;
-    this.#raised?.reject(reason);
+    for (const reject of this.#waiting) reject(reason);
+    this.#waiting.clear();
   }
 
   /** See `ExecutionContext.pause`. */
@@ -61,9 +61,19 @@ export class Interrupts {
       promise.catch(() => {});
       return Promise.reject(this.#reason);
     }
-    this.#raised ??= deferred<never>();
-    this.#raised.promise.catch(() => {});
-    return Promise.race([promise, this.#raised.promise]);
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      promise.then(
+        (value) => {
+          this.#waiting.delete(reject);
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#waiting.delete(reject);
+          reject(error);
+        },
+      );
+    });
   }
 
   async #yield(): Promise<void> {

@@ -188,6 +188,15 @@ export interface ParameterMark {
 
 const DEFAULT_STYLE: TextStyle = { zone: UTC };
 
+/** Those that every statement asks for, in milliseconds; 0 for none. */
+interface Timeouts {
+  readonly statement_timeout: number;
+  readonly lock_timeout: number;
+  readonly idle_in_transaction_session_timeout: number;
+}
+
+const NO_TIMEOUTS: Timeouts = { statement_timeout: 0, lock_timeout: 0, idle_in_transaction_session_timeout: 0 };
+
 export class SessionParameters {
   /** What RESET goes back to: initial values and what the client sent at the start. */
   readonly #reset: ParameterValues;
@@ -201,6 +210,9 @@ export class SessionParameters {
   #planKey = '';
   #temporary = '';
   #style: TextStyle = DEFAULT_STYLE;
+  /** The settings that `#timeouts` was made of. */
+  #timed: ParameterValues | undefined;
+  #timeouts = NO_TIMEOUTS;
 
   /** Names of the catalog's objects, for values that are such; see `TextStyle.names`. */
   readonly #names: ObjectNames | undefined;
@@ -237,8 +249,17 @@ export class SessionParameters {
     return this.#effective.get(name)!;
   }
 
-  milliseconds(name: 'statement_timeout' | 'lock_timeout' | 'idle_in_transaction_session_timeout'): number {
-    return Number(this.#effective.get(name));
+  milliseconds(name: keyof Timeouts): number {
+    if (this.#timed !== this.#effective) {
+      this.#timed = this.#effective;
+      const of = (each: keyof Timeouts): number => Number(this.#effective.get(each));
+      this.#timeouts = {
+        statement_timeout: of('statement_timeout'),
+        lock_timeout: of('lock_timeout'),
+        idle_in_transaction_session_timeout: of('idle_in_transaction_session_timeout'),
+      };
+    }
+    return this.#timeouts[name];
   }
 
   get zone(): TimeZone {
