@@ -13,7 +13,7 @@ import { hashKey } from './key-hash.ts';
 import type { Key, KeyRange } from './key-range.ts';
 import { rangeContains, rangesOverlap } from './key-range.ts';
 import { Memtable } from './memtable.ts';
-import { OPERATION_HEADER_BYTES, operationKeyLength, operationValue } from './operations.ts';
+import { OPERATION_HEADER_BYTES, operationKeyLength, operationValue, operationValueLength } from './operations.ts';
 import type { Version } from './store.ts';
 
 /** A memtable of the store: versions `baseVersion + 1` to `lastVersion`. */
@@ -95,7 +95,7 @@ export class Overlay {
       if (entry >= 0) {
         this.version = memtable.baseVersion + memtable.sequenceOf(entry);
         if (memtable.isDeletion(entry)) return 'deleted';
-        this.value = copyBytes(operationValue(memtable.arena, memtable.offsetOf(entry)));
+        this.value = shortLivedValue(memtable.arena, memtable.offsetOf(entry));
         return 'value';
       }
     }
@@ -267,6 +267,15 @@ class MemtableCursor {
     const length = operationKeyLength(other.memtable.arena, offset);
     return this.memtable.compareKey(this.entry, other.memtable.arena.subarray(start, start + length));
   }
+}
+
+/** A copy of an operation's value, from Node's pool: whoever keeps values copies them once more. */
+function shortLivedValue(arena: Buffer, offset: number): Bytes {
+  const start = offset + OPERATION_HEADER_BYTES + operationKeyLength(arena, offset);
+  const length = operationValueLength(arena, offset);
+  const value = Buffer.allocUnsafe(length);
+  arena.copy(value, 0, start, start + length);
+  return value;
 }
 
 /** Equal shared buffers for memtables, reused so that a busy store does not depend on the collector. */
