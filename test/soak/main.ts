@@ -21,6 +21,7 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   resp: async () => (await import('./resp.ts')).resp,
   queries: async () => (await import('./queries.ts')).queries,
   sql: async () => (await import('./sql.ts')).sql,
+  'sql-language': async () => (await import('./sql-language.ts')).sqlLanguage,
   'sql-isolation': async () => (await import('./sql-isolation.ts')).sqlIsolation,
   corpus: async () => (await import('./corpus.ts')).corpus,
   clients: async () => (await import('./clients.ts')).clients,

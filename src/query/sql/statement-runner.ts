@@ -500,6 +500,11 @@ export class StatementRunner {
       await this.#block.loadSchemas();
       const found = new Map<string, ColumnType>();
       for (const [key, name] of names) {
+        if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {
+          throw new SqlError('invalid_schema_name', `schema "${name.schema}" does not exist`, {
+            location: name.location,
+          });
+        }
         for (const { id } of this.#block.schemasOf(name)) {
           const type = id < 0 ? undefined : await types.named(reader, name.name, id);
           if (type === undefined) continue;

@@ -276,11 +276,12 @@ function valuesOf(body: Buffer): (string | null)[] {
 const ERROR_FIELDS = ['C', 'M', 'D', 'H', 'P', 'p', 'q', 's', 't', 'c', 'd', 'n'];
 
 /** An answer in lines. @param detail `brief` leaves of errors and notices only the code. */
-function printed(bytes: Buffer, detail: 'brief' | 'full', ordered: boolean): string {
+/** An answer in lines. */
+export function printed(bytes: Buffer, detail: 'brief' | 'full', ordered: boolean): string {
   const lines: string[] = [];
   let rows: string[] = [];
   const endRows = (): void => {
-    lines.push(...(ordered ? rows : rows.sort()));
+    for (const row of ordered ? rows : rows.sort()) lines.push(row);
     rows = [];
   };
   for (const { type, body } of messages(bytes)) {
@@ -345,7 +346,7 @@ function columnsOf(body: Buffer): string[] {
   return columns;
 }
 
-function queryMessage(sql: string): Buffer {
+export function queryMessage(sql: string): Buffer {
   const text = Buffer.from(`${sql}\0`);
   const header = Buffer.alloc(5);
   header[0] = 0x51;

@@ -31,7 +31,6 @@ select g, (select count(*) from u) as n from t group by g order by g;
 select g, sum(v), (select max(t2.v) from t t2 where t2.g = t.g) as m from t group by g order by g;
 select g from t group by g having sum(v) > (select avg(v) from t) order by g;
 select case when (select true) then 'y' else 'n' end, coalesce((select null::int), 5);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select (select sum(t.v)) from t;
 select (select sum(t.v + u.w) from u) from t order by 1;
 select (select count(*) from none), (select max(v) from none);
@@ -144,7 +143,6 @@ select id from (select generate_series(1, 3) as id) x where id > 1;
 select count(select 1);
 select id from t where (select id);
 select id from t where max(v) > (select 1);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select id from t where id in (select max(t.id));
 select (select id from nope);
 select (select t.nope from t limit 1);

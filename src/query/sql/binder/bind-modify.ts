@@ -196,7 +196,11 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
     source = { kind: 'values', columns: [], rows };
   } else {
     // A literal without a type becomes what its column is.
-    source = bindQuery(select, queries, new Frame(new Scope(frame, [])), true);
+    source = settled(
+      bindQuery(select, queries, new Frame(new Scope(frame, [])), true),
+      targets.map(({ position }) => table.columns[position]),
+      binder,
+    );
     for (let i = 0; i < Math.min(source.columns.length, targets.length); i++) {
       const column = table.columns[targets[i]!.position];
       if (column !== undefined) given(column, undefined);
@@ -248,6 +252,25 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(queries, scope));
   const { checks } = target;
   return { kind: 'insert', conflicts, table: target.table, source, assignments, returning, checks };
+}
+
+/** Literals without a type among a query's columns become what the columns are that they are meant for. */
+function settled(rows: BoundRows, columns: readonly (Column | undefined)[], binder: ExpressionBinder): BoundRows {
+  if (rows.columns.every(({ expression }) => expression.type !== 'unknown')) return rows;
+  if (rows.kind === 'with') {
+    const query = settled(rows.query, columns, binder);
+    return { ...rows, query, columns: query.columns };
+  }
+  if (rows.kind !== 'select') return rows;
+  return {
+    ...rows,
+    columns: rows.columns.map((each, i) => {
+      const { expression } = each;
+      const column = columns[i];
+      if (expression.type !== 'unknown' || expression.kind !== 'constant' || column === undefined) return each;
+      return { ...each, expression: assign(binder, column, expression) };
+    }),
+  };
 }
 
 interface InsertTarget {
@@ -449,15 +472,17 @@ export function bindUpdate(update: UpdateStmt, context: QueryContext, frame: Fra
   const target = bindWriteTarget(update.relation!, context, 'UPDATE');
   const { from, scope } = bindSources(update.fromClause, target, context, frame);
   const binder = new ExpressionBinder(context, scope);
-  const assignments = bindAssignments(update.targetList ?? [], target, binder);
+  // What is assigned comes last, which decides the error that is told of several.
   const where = bindWhere(update.whereClause, target, binder, context);
+  const returning = bindReturning(update.returningClause?.exprs, binder);
+  const assignments = bindAssignments(update.targetList ?? [], target, binder);
   return {
     kind: 'update',
     from,
     table: target.table,
     assignments,
     where: within(target, where),
-    returning: bindReturning(update.returningClause?.exprs, binder),
+    returning,
     checks: target.checks,
   };
 }

@@ -27,7 +27,7 @@ import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { placeIn, stringsOf } from './names.ts';
 import { type BindContext, type FindTable, nested, type QueryContext } from './query-context.ts';
 import { checkRecursiveTerm } from './recursive-term.ts';
-import { Frame, Scope } from './scope.ts';
+import { Frame, Scope, type ScopeItem } from './scope.ts';
 import { sortDirection } from './sort-direction.ts';
 
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
@@ -73,7 +73,8 @@ function bindBody(select: SelectStmt, context: QueryContext, frame: Frame, keeps
     throw new SqlError('feature_not_supported', message);
   }
   if (sortClause === undefined && limitCount === undefined && limitOffset === undefined) return rows;
-  const binder = new ExpressionBinder(context, new Scope(frame, [namesOf(rows, isOperation)]));
+  const hidden = isOperation ? leavesOf(rows) : [];
+  const binder = new ExpressionBinder(context, new Scope(frame, [namesOf(rows, isOperation)], hidden));
   const columns = rows.columns.map((column, i) => ({ ...column, expression: columnAt(i, column.expression) }));
   const orderBy = (sortClause ?? []).map((node) =>
     isOperation ? bindResultSortKey(node, columns, binder) : bindSortKey(node, columns, binder),
@@ -94,6 +95,16 @@ function namesOf(rows: BoundRows, hidden: boolean) {
     origin: undefined,
   }));
   return { alias: hidden ? undefined : '*VALUES*', columns, open: true, offset: 0, table: undefined };
+}
+
+/** The queries of a set operation by the names that PostgreSQL gives them: only messages know them. */
+function leavesOf(rows: BoundRows, known: ScopeItem[] = []): readonly ScopeItem[] {
+  if (rows.kind === 'setOperation') {
+    for (const input of rows.inputs) leavesOf(input, known);
+    return known;
+  }
+  known.push({ ...namesOf(rows, true), alias: `*SELECT* ${known.length + 1}`, open: false });
+  return known;
 }
 
 /** Rows of a set operation are sorted by what they are, not by what can be computed of them. */

@@ -189,6 +189,10 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
       });
     }
     const anyArgs = args.filter((_, i) => own.arguments[i] === 'any');
+    if (anyArgs.length > 0 && anyArgs.every((arg) => arg.type === 'unknown')) {
+      const message = 'could not determine polymorphic type because input has type unknown';
+      throw new SqlError('datatype_mismatch', message);
+    }
     const alike = binder.alike(anyArgs, name);
     const coerced = args.map((arg, i) => {
       const wanted = own.arguments[i]!;

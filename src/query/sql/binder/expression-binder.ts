@@ -31,6 +31,7 @@ import {
   titleOf,
   typeInfo,
 } from '../types/types.ts';
+import { countArguments, forgetArguments, levelOf, liftedOut } from './aggregate-level.ts';
 import {
   bindArrayConstructor,
   bindIndirection,
@@ -56,7 +57,7 @@ import { literal, nullConstant } from './literals.ts';
 import { kindOf, namedType, nameOfList, stringsOf } from './names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
 import { compareRows, rowConstructors } from './row-comparison.ts';
-import type { BindProgress, Scope } from './scope.ts';
+import { type BindProgress, passIn, type Scope } from './scope.ts';
 import { sortDirection } from './sort-direction.ts';
 
 /** Where an expression stands: as messages name it, and whether aggregates may be in it. */
@@ -103,6 +104,7 @@ export class ExpressionBinder {
     this.#context = context;
     this.progress = context.progress ?? { depth: 0, slots: 0 };
     this.scope = scope;
+    if (scope !== undefined) scope.binder = this;
   }
 
   /** @throws SqlError of any kind that a name or type can be wrong in, with its location. */
@@ -375,11 +377,17 @@ export class ExpressionBinder {
     }
     if ('GroupingFunc' in node) {
       const { args, location } = node.GroupingFunc;
+      const bound = (args ?? []).map((arg) => this.#bind(arg));
+      const level = levelOf(this.scope, bound);
+      if (level !== undefined) {
+        if (level.scope.binder !== undefined) throw notSupported('GROUPING of a query around this one', location);
+        const message = 'grouping operations are not allowed in FROM clause of their own query level';
+        throw new SqlError('grouping_error', message, { location });
+      }
       if (this.#clause.aggregates === 'refused') {
         const { title, place = title } = this.#clause;
         throw new SqlError('grouping_error', `grouping operations are not allowed in ${place}`, { location });
       }
-      const bound = (args ?? []).map((arg) => this.#bind(arg));
       const index = this.groupings.push({ args: bound, location }) - 1;
       return { kind: 'column', type: 'int4', modifier: -1, location, index, computed: 'grouping' };
     }
@@ -672,12 +680,13 @@ export class ExpressionBinder {
       ...(qualified === undefined ? {} : { qualified }),
       shown: names.join('.'),
     };
-    if (call.agg_star === true) {
-      throw new SqlError('undefined_function', `function ${name}() does not exist`, { location });
-    }
     const types = args.map((arg) => arg.type);
     const others = names[0] === 'pg_catalog' ? [] : this.#context.functions?.named({ ...nameOfList(names), location });
     const found = resolveFunction(name, types, shape, location, others);
+    if (call.agg_star === true) {
+      const message = `${name}(*) specified, but ${name} is not an aggregate function`;
+      throw new SqlError('wrong_object_type', message, { location });
+    }
     if ('cast' in found) return this.coerce(args[0]!, found.cast, -1, 'explicit');
     const coerced = args.map((arg, i) => this.coerce(arg, found.arguments[i]!, -1, 'implicit'));
     if (found.user !== undefined) return this.#callUser(found, coerced, location);
@@ -739,15 +748,10 @@ export class ExpressionBinder {
 
   #aggregate(name: string, call: FuncCall): BoundExpression {
     const { location } = call;
-    if (this.#clause.aggregates === 'refused') {
-      const { title, place = title } = this.#clause;
-      throw new SqlError('grouping_error', `aggregate functions are not allowed in ${place}`, {
-        location,
-      });
-    }
     if (this.#inAggregate) {
       throw new SqlError('grouping_error', 'aggregate function calls cannot be nested', { location });
     }
+    const counts = countArguments(this.scope);
     const star = call.agg_star === true;
     this.#inAggregate = true;
     const args = (call.args ?? []).map((arg) => this.#bind(arg));
@@ -809,21 +813,48 @@ export class ExpressionBinder {
         { location: leftmost(orderBy[0]!.expression) },
       );
     }
+    const wanted = distinct ? { ...found, distinct: argument!.type } : found;
+    const aggregate: BoundAggregate = { function: wanted, argument, distinct, filter, orderBy };
+    const parts = [argument, filter, ...orderBy.map((key) => key.expression)].filter((part) => part !== undefined);
+    const level = levelOf(this.scope, parts);
+    if (level === undefined) return this.takeAggregate(aggregate, location);
+    const { binder } = level.scope;
+    if (binder === undefined) {
+      const message = 'aggregate functions are not allowed in FROM clause of their own query level';
+      throw new SqlError('grouping_error', message, { location });
+    }
+    const lift = liftedOut(level);
+    const lifted = {
+      ...aggregate,
+      argument: argument && lift(argument),
+      filter: filter && lift(filter),
+      orderBy: orderBy.map((key) => ({ ...key, expression: lift(key.expression) })),
+    };
+    forgetArguments(level, counts);
+    return passIn(binder.takeAggregate(lifted, location), level.crossed, this.progress);
+  }
+
+  /** An aggregate over the rows of this query, wherever it stands. @throws SqlError `grouping_error`. */
+  takeAggregate(aggregate: BoundAggregate, location: number | undefined): BoundExpression {
+    if (this.#clause.aggregates === 'refused') {
+      const { title, place = title } = this.#clause;
+      throw new SqlError('grouping_error', `aggregate functions are not allowed in ${place}`, { location });
+    }
+    if (this.#inAggregate) {
+      throw new SqlError('grouping_error', 'aggregate function calls cannot be nested', { location });
+    }
     // One that is written twice is computed once.
     let index = this.aggregates.findIndex(
       (other) =>
-        other.function.name === name &&
-        other.distinct === distinct &&
-        sameExpression(other.argument, argument) &&
-        sameExpression(other.filter, filter) &&
-        sameExpression(other.orderBy, orderBy),
+        other.function.name === aggregate.function.name &&
+        other.distinct === aggregate.distinct &&
+        sameExpression(other.argument, aggregate.argument) &&
+        sameExpression(other.filter, aggregate.filter) &&
+        sameExpression(other.orderBy, aggregate.orderBy),
     );
-    if (index < 0) {
-      index = this.aggregates.length;
-      const wanted = distinct ? { ...found, distinct: argument!.type } : found;
-      this.aggregates.push({ function: wanted, argument, distinct, filter, orderBy });
-    }
-    return { kind: 'column', type: found.result, modifier: -1, location, index, computed: 'aggregate' };
+    if (index < 0) index = this.aggregates.push(aggregate) - 1;
+    const { result } = aggregate.function;
+    return { kind: 'column', type: result, modifier: -1, location, index, computed: 'aggregate' };
   }
 
   #valueFunction({ op, typmod, location }: SQLValueFunction): BoundExpression {

@@ -17,6 +17,7 @@ import {
   sameExpression,
 } from './bound.ts';
 import { columnHint } from './column-hints.ts';
+import type { ExpressionBinder } from './expression-binder.ts';
 import { wholeRow } from './row-types.ts';
 
 export interface ScopeColumn {
@@ -128,6 +129,8 @@ export class Scope {
   readonly items: readonly ScopeItem[];
   /** Items of the same FROM clause that are there but out of sight, for better errors. */
   readonly hidden: readonly ScopeItem[];
+  /** Who binds expressions in it; undefined for FROM, as LATERAL sees it. */
+  binder: ExpressionBinder | undefined;
 
   constructor(frame: Frame, items: readonly ScopeItem[], hidden: readonly ScopeItem[] = []) {
     this.frame = frame;

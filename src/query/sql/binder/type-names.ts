@@ -44,7 +44,7 @@ function userName(typeName: ResolvedTypeName): QualifiedName | undefined {
   if (names.length > 2 || names.length === 0) return undefined;
   const [schema, name] = names.length === 2 ? names : [undefined, names[0]!];
   if (schema === undefined ? typeNamed(name!) !== undefined : schema === 'pg_catalog') return undefined;
-  return { schema, name: name! };
+  return { schema, name: name!, location: typeName.location };
 }
 
 /** The tree with the names told apart; what has none of them stays the same object. @throws SqlError `statement_too_complex`. */

@@ -29,6 +29,8 @@ export function isPolymorphic(type: SqlType): boolean {
   return type.startsWith('any') && type !== 'any';
 }
 
+const UNDETERMINED = 'could not determine polymorphic type because input has type unknown';
+
 /** Whether an argument may be passed for a parameter of the declared type. */
 function accepts(declared: SqlType, actual: SqlType): boolean {
   if (actual === 'unknown' || declared === 'any' || declared === actual) return true;
@@ -58,7 +60,10 @@ function accepts(declared: SqlType, actual: SqlType): boolean {
 
 function acceptsAll(declared: readonly SqlType[], actual: readonly SqlType[]): boolean {
   for (let i = 0; i < declared.length; i++) if (!accepts(declared[i]!, actual[i]!)) return false;
-  return declared.some(isPolymorphic) ? typeof polymorph(declared, actual) !== 'string' : true;
+  if (!declared.some(isPolymorphic)) return true;
+  // Literals alone say nothing against it; that they say nothing for a type either is told when it is chosen.
+  const concrete = polymorph(declared, actual);
+  return typeof concrete !== 'string' || concrete === UNDETERMINED;
 }
 
 /** The one that fits; 'none', or 'ambiguous'. An exact match is the caller's to look for first. */
@@ -216,7 +221,7 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
     }
   }
   if (element === undefined && (isUnknown || unknownArray)) {
-    return 'could not determine polymorphic type because input has type unknown';
+    return UNDETERMINED;
   }
   const common = hasCompatible ? commonType(compatible) : undefined;
   if (hasCompatible && common === undefined) {

@@ -208,7 +208,9 @@ function instantiate(
     const found = typeof concrete === 'string' ? concrete : concrete.result(result);
     if (typeof concrete === 'string' || found.includes(' ')) {
       const [message, detail] = (typeof concrete === 'string' ? concrete : found).split('\u0000');
-      throw new SqlError('datatype_mismatch', message!, { location, detail });
+      // Of literals alone PostgreSQL tells no place.
+      const place = message!.startsWith('could not determine') ? undefined : location;
+      throw new SqlError('datatype_mismatch', message!, { location: place, detail });
     }
     args = concrete.arguments;
     result = found as SqlType;
