@@ -45,6 +45,8 @@ export interface TransactionOptions {
   readonly isolation?: Isolation;
   /** Writes throw `invalid_argument`. Default false. */
   readonly readOnly?: boolean;
+  /** A hint that it will hardly write or lock; nothing is wrong when it does. Default: as `readOnly`. */
+  readonly expectsReads?: boolean;
   /** Lowers the acknowledgement of this transaction from `disk` to `process`; never below, never above the store's. */
   readonly durability?: Durability;
   /** For logs, metrics and deadlock messages, like `pg:4711`. */

@@ -52,6 +52,52 @@ async function put(store: Store, entries: Readonly<Record<string, string>>): Pro
 const read = async (store: Store, key: string) => asText(await store.get(utf8(key)));
 const asText = (bytes: Bytes | undefined) => (bytes === undefined ? undefined : text(bytes));
 
+describe('transactions that expect to read', () => {
+  it('share a timestamp and requests when their statements begin together, and never one of before', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      await put(store, { a: 'A', b: 'B', c: 'C' });
+      const { calls } = world.cluster.faults;
+      calls.length = 0;
+      const readers = Array.from({ length: 6 }, () => store.begin({ isolation: 'readCommitted', expectsReads: true }));
+      const found = await Promise.all(readers.map(async (one, i) => asText(await one.get(utf8('abc'[i % 3]!)))));
+      expect(found).toEqual(['A', 'B', 'C', 'A', 'B', 'C']);
+      expect(calls.filter(({ method }) => method.startsWith('Kv')).map(({ method }) => method)).toEqual([
+        'KvGet',
+        'KvBatchGet',
+      ]);
+      expect(new Set(readers.map(({ readVersion }) => readVersion)).size).toBe(1);
+      const version = await put(store, { a: 'newer' });
+      for (const one of readers) one.beginStatement();
+      const again = await Promise.all(readers.map(async (one) => asText(await one.get(utf8('a')))));
+      expect(new Set(again)).toEqual(new Set(['newer']));
+      for (const one of readers) {
+        expect(one.readVersion).toBeGreaterThanOrEqual(version);
+        one.rollback();
+      }
+    });
+  });
+
+  it('may lock and write all the same, their statement reading on as it began', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      await put(store, { a: '1', b: '1' });
+      const transaction = store.begin({ isolation: 'readCommitted', expectsReads: true });
+      expect(asText(await transaction.get(utf8('a')))).toBe('1');
+      await put(store, { a: '2', b: '2' });
+      await transaction.lock([utf8('a')]);
+      // Under the lock it is the newest; what is not locked stays as of the statement, until the next one.
+      expect(asText(await transaction.get(utf8('a')))).toBe('2');
+      expect(asText(await transaction.get(utf8('b')))).toBe('1');
+      transaction.beginStatement();
+      expect(asText(await transaction.get(utf8('b')))).toBe('2');
+      transaction.put(utf8('a'), utf8('3'));
+      await transaction.commit();
+      expect(await read(store, 'a')).toBe('3');
+    });
+  });
+});
+
 describe('the TiKV provider', () => {
   it('tells an unknown commit as such, and the truth can be looked up', async () => {
     for (const happened of [true, false]) {

@@ -59,6 +59,8 @@ export class TikvClient {
   readonly #background = new Set<Promise<void>>();
   /** For gets of the newest values: what a snapshot learns of locks is for one turn of the event loop only. */
   #newest: Snapshot | undefined;
+  /** What `latest` has given out last. */
+  #latest: ReadOnlySnapshot | undefined;
   #closed = false;
 
   private constructor(config: ClientConfig, pd: PdClient, api: ApiContext, prefix: KeyText, encoded: boolean) {
@@ -155,6 +157,17 @@ export class TikvClient {
         }
       },
     };
+  }
+
+  /**
+   * A snapshot of now. All who ask for one before its timestamp is asked for share it, and their gets are coalesced.
+   * @throws TikvError `pd_unavailable`, `closed`.
+   */
+  async latest(): Promise<ReadOnlySnapshot> {
+    this.#assertOpen();
+    const readTs = await this.#core.pd.readTimestamp();
+    if (this.#latest?.readTs !== readTs) this.#latest = this.snapshot(readTs);
+    return this.#latest;
   }
 
   /** Newer than every timestamp granted before the call. */

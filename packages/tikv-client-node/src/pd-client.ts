@@ -86,12 +86,21 @@ export class PdClient {
   }
 
   /** A timestamp granted after this call was made. @throws TikvError `pd_unavailable`. */
-  async timestamp(signal?: AbortSignal): Promise<bigint> {
+  timestamp(signal?: AbortSignal): Promise<bigint> {
+    return this.#timestamp(() => this.timestamps.next(), signal);
+  }
+
+  /** As `timestamp`, shared with others who ask at the same time: for reading only. */
+  readTimestamp(): Promise<bigint> {
+    return this.#timestamp(() => this.timestamps.shared(), undefined);
+  }
+
+  async #timestamp(next: () => Promise<bigint>, signal: AbortSignal | undefined): Promise<bigint> {
     const backoffer = this.backoffer(BUDGET.timestamp, signal);
     for (;;) {
       this.#assertOpen();
       try {
-        return await this.timestamps.next();
+        return await next();
       } catch (error) {
         fatal(error);
         // At once the first time: the leader has changed, most likely.

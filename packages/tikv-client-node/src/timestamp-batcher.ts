@@ -31,6 +31,8 @@ export class TimestampBatcher {
   readonly #hooks: Hooks;
   readonly #source: TimestampSource;
   #waiting: Waiter[] = [];
+  /** One of those waiting, for any number of readers. */
+  #shared: Promise<bigint> | undefined;
   #inFlight: readonly Waiter[] | undefined;
   #sentAtMs = 0;
   #timer: Timer | undefined;
@@ -58,6 +60,15 @@ export class TimestampBatcher {
       this.#waiting.push({ resolve, reject });
       this.#schedule();
     });
+  }
+
+  /**
+   * As `next`, but all who ask before the request is sent get the same: for reading, as transactions that write need one of
+   * their own.
+   */
+  shared(): Promise<bigint> {
+    this.#shared ??= this.next();
+    return this.#shared;
   }
 
   /** The stream goes to who led before: leave it. */
@@ -89,6 +100,7 @@ export class TimestampBatcher {
   #send(): void {
     if (this.#inFlight !== undefined || this.#waiting.length === 0) return;
     const batch = this.#waiting.splice(0, BATCH_MAX);
+    this.#shared = undefined;
     this.#inFlight = batch;
     try {
       this.#stream ??= this.#open();

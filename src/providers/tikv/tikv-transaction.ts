@@ -5,7 +5,8 @@
  *
  * - `snapshot`: its timestamp is asked for when it begins, so that it sees nothing that committed later, and waited for by the
  * first operation that needs it. Optimistic until the first lock. What was read is kept, within bounds.
- * - `readCommitted`: a timestamp per statement, asked for by the first operation of the statement that needs one. A lock
+ * - `readCommitted`: a timestamp per statement, asked for by the first operation of the statement that needs one; transactions
+ * that only read share it, and a snapshot, with others that begin a statement at the same time. A lock
  * brings the value along, which nobody can change any more, so reading what is locked asks nobody. The commit first locks all
  * that was written, as of now.
  * - `serializable` is not offered.
@@ -15,7 +16,7 @@
  *   that appeared before the commit began; a key inserted while the commit runs survives.
  */
 
-import type { Transaction as ClientTransaction } from '#tikv-client';
+import type { Transaction as ClientTransaction, ReadOnlySnapshot } from '#tikv-client';
 import { isTikvError, TikvError } from '#tikv-client';
 import type { Awaitable } from '../../base/awaitable.ts';
 import { type Bytes, copyBytes, equalBytes, latin1, printable } from '../../base/bytes.ts';
@@ -81,6 +82,9 @@ export class TikvTransaction implements Transaction {
   #client: ClientTransaction | undefined;
   #readVersion: Version;
   #ended: Error | undefined;
+  /** What the statement that runs reads, in a transaction that shares it with others. */
+  #view: Promise<ReadOnlySnapshot> | undefined;
+  readonly #sharesView: boolean;
 
   constructor(store: TikvStore, options: TransactionOptions) {
     this.#store = store;
@@ -90,6 +94,7 @@ export class TikvTransaction implements Transaction {
     }
     this.label = options.label ?? 'transaction';
     this.#readOnly = options.readOnly === true;
+    this.#sharesView = this.isolation === 'readCommitted' && (this.#readOnly || options.expectsReads === true);
     this.#writes = new WriteSet(store.limits.transactionBytes);
     this.#readVersion = store.version;
     if (this.isolation === 'snapshot') this.#current();
@@ -99,28 +104,46 @@ export class TikvTransaction implements Transaction {
   #current(): Promise<ClientTransaction> {
     if (!this.#outdated) return this.#ready!;
     this.#outdated = false;
-    const { client: cluster } = this.#store;
+    this.#view = undefined;
     const begun = this.#ready;
-    this.#ready =
-      begun === undefined
-        ? cluster.begin().then((client) => {
-            this.#client = client;
-            this.#readVersion = readVersionOf(client.readTs);
-            this.#store.began(client.startTs, this.label);
-            return client;
-          })
-        : Promise.all([begun, cluster.timestamp()]).then(([client, readTs]) => {
-            if (client.state === 'open' && readTs > client.readTs) client.moveTo(readTs);
-            this.#readVersion = readVersionOf(client.readTs);
-            return client;
-          });
+    if (begun === undefined) return this.#begin();
+    this.#ready = Promise.all([begun, this.#store.client.timestamp()]).then(([client, readTs]) => {
+      if (client.state === 'open' && readTs > client.readTs) client.moveTo(readTs);
+      this.#readVersion = readVersionOf(client.readTs);
+      return client;
+    });
     this.#ready.catch(() => {}); // Whoever needs it hears of it.
     return this.#ready;
   }
 
+  #begin(): Promise<ClientTransaction> {
+    this.#ready = this.#store.client.begin().then((client) => {
+      this.#client = client;
+      if (this.#view === undefined) this.#readVersion = readVersionOf(client.readTs);
+      this.#store.began(client.startTs, this.label);
+      return client;
+    });
+    this.#ready.catch(() => {}); // Whoever needs it hears of it.
+    return this.#ready;
+  }
+
+  /** What the statement that runs reads from: it stays the same to its end. */
+  #reader(): Promise<Pick<ReadOnlySnapshot, 'get' | 'batchGet' | 'scan'>> {
+    if (!this.#outdated && this.#view !== undefined) return this.#view;
+    if (!this.#sharesView || this.#ready !== undefined) return this.#current();
+    this.#outdated = false;
+    this.#view = this.#store.client.latest().then((view) => {
+      this.#readVersion = readVersionOf(view.readTs);
+      return view;
+    });
+    this.#view.catch(() => {}); // Whoever needs it hears of it.
+    return this.#view;
+  }
+
   /** The client's transaction, at whatever statement. */
   #begun(): Promise<ClientTransaction> {
-    return this.#ready ?? this.#current();
+    if (this.#ready !== undefined) return this.#ready;
+    return this.#outdated ? this.#current() : this.#begin();
   }
 
   #keep(key: Key, value: Bytes | undefined): void {
@@ -149,7 +172,7 @@ export class TikvTransaction implements Transaction {
     const id = latin1(key);
     if (this.#known.has(id)) return this.#knownValue(id);
     this.#store.metrics.count('read');
-    const found = this.#reading((client) => client.get(this.#store.storedKey(key)));
+    const found = this.#reading((from) => from.get(this.#store.storedKey(key)));
     if (this.isolation !== 'snapshot') return found;
     const kept = Buffer.from(key);
     return found.then((value) => {
@@ -172,7 +195,7 @@ export class TikvTransaction implements Transaction {
     const found =
       wanted.length === 0
         ? []
-        : await this.#reading((client) => client.batchGet(wanted.map((key) => this.#store.storedKey(key))));
+        : await this.#reading((from) => from.batchGet(wanted.map((key) => this.#store.storedKey(key))));
     let next = 0;
     return own.map((one) => (one.found ? one.value : found[next++]));
   }
@@ -181,16 +204,16 @@ export class TikvTransaction implements Transaction {
     this.#check();
     this.#store.metrics.count('scan');
     const { start, end } = keysIn(range);
-    const ready = this.#current();
+    const reader = this.#reader();
     const store = this.#store;
     async function* stored(
       part: KeyRange,
       how: { readonly reverse: boolean; readonly keysOnly: boolean },
     ): AsyncGenerator<readonly Entry[]> {
       if (isEmptyRange(part)) return;
-      const client = await ready;
+      const from = await reader;
       const [low, high] = store.storedRange(part);
-      for await (const batch of client.scan(low, high, how)) {
+      for await (const batch of from.scan(low, high, how)) {
         yield batch.map(([key, value]) => ({ key: store.contractKey(key), value }));
       }
     }
@@ -459,9 +482,9 @@ export class TikvTransaction implements Transaction {
     }
   }
 
-  async #reading<T>(read: (client: ClientTransaction) => Promise<T>): Promise<T> {
+  async #reading<T>(read: (from: Pick<ReadOnlySnapshot, 'get' | 'batchGet'>) => Promise<T>): Promise<T> {
     try {
-      const value = await read(await this.#current());
+      const value = await read(await this.#reader());
       this.#store.succeeded();
       this.#check();
       return value;

@@ -332,7 +332,7 @@ export class StatementRunner {
     let transaction = this.#block.transaction;
     if (transaction !== undefined) transaction.beginStatement();
     else if (isShared || !plan.isPointRead || !(autocommit || this.#block.storeIsolation() === 'readCommitted')) {
-      transaction = this.#block.begin();
+      transaction = this.#block.begin(autocommit && !plan.modifies);
     }
     if (isShared) this.#block.markStatement();
     const execution = this.#execution(transaction, values, statementMicros);

@@ -189,10 +189,12 @@ export class TransactionBlock {
     this.readOnly = this.isReadOnly();
   }
 
-  begin(): Transaction {
+  /** `expectsReads` as in `TransactionOptions`. */
+  begin(expectsReads = false): Transaction {
     const transaction = this.#engine.store.begin({
       isolation: this.storeIsolation(),
       label: this.#label,
+      expectsReads,
       ...(this.advisory.locks === undefined ? {} : { sessionLocks: this.advisory.locks }),
     });
     this.transaction = transaction;
