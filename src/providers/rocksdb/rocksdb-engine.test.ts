@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -12,11 +12,18 @@ import { RocksDbEngine } from './rocksdb-engine.ts';
 const ROWS = 20_000;
 let directory: string;
 let engine: RocksDbEngine;
+let freeBytes = Number.MAX_SAFE_INTEGER;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'orbit-rocksdb-engine-'));
   const { clock, timers } = newNodePlatform();
-  engine = await RocksDbEngine.open({ directory, clock, timers, keptAbove: utf8('above/') });
+  engine = await RocksDbEngine.open({
+    directory,
+    clock,
+    timers,
+    freeBytes: async () => freeBytes,
+    keptAbove: utf8('above/'),
+  });
 });
 
 afterAll(async () => {
@@ -59,4 +66,37 @@ test('views and rows are those of one position while what a batch has written is
       expect(value && text(value)).toBe(`${row} at ${position}`);
     }
   }
+});
+
+test('it is opened again only where that can succeed, and while it could not be, nothing reads or writes it', async () => {
+  const put = async (value: string, position: number): Promise<void> => {
+    const batch = new MemtableBatch(engine);
+    batch.add((arena, at) => writeOperation(arena, at, PUT, utf8('again'), utf8(value)));
+    await batch.flush(position, true);
+  };
+  const read = async (): Promise<string> => text((await engine.get(utf8('again')))!);
+  const { position } = engine;
+  await put('first', position + 1);
+  const view = await engine.snapshot();
+  freeBytes = 1024;
+  await expect(engine.recover()).rejects.toMatchObject({ code: 'disk_full' });
+  expect(text((await view.get(utf8('again')))!)).toBe('first');
+  await put('second', position + 2);
+
+  freeBytes = Number.MAX_SAFE_INTEGER;
+  const current = join(directory, 'CURRENT');
+  const named = await readFile(current);
+  await writeFile(current, 'nothing\n');
+  await expect(engine.recover()).rejects.toMatchObject({ code: 'corruption' });
+  await expect(read()).rejects.toMatchObject({ code: 'corruption' });
+  await expect(Promise.resolve().then(() => engine.batchGet([utf8('again')]))).rejects.toThrow();
+  await expect(Promise.resolve().then(() => engine.snapshot())).rejects.toThrow();
+  await expect(put('lost', position + 3)).rejects.toMatchObject({ code: 'corruption' });
+  expect(engine.memory().memtables).toBe(0);
+
+  await writeFile(current, named);
+  await engine.recover();
+  expect(await read()).toBe('second');
+  await put('third', position + 3);
+  expect(await read()).toBe('third');
 });

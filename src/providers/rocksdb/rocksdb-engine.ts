@@ -49,6 +49,8 @@ export interface RocksDbEngineOptions {
   readonly directory: string;
   readonly clock: Clock;
   readonly timers: Pick<Timers, 'yield'>;
+  /** Of the file system of `directory`. */
+  readonly freeBytes: () => Promise<number>;
   /** Values of keys that begin so have a cache of their own above the store, and are not kept here. */
   readonly keptAbove: Bytes;
   /** Blocks with their indexes and filters, a quarter of it for single values, a third for what scans read. Default 64 MiB. */
@@ -90,6 +92,8 @@ const SLOW_READ_MS = 0.08;
 const SLOW_SHARE = 0.3;
 const ASYNC_READS = 2_048;
 const SCAN_BYTES_MAX = 1024 * 1024;
+/** What opening a database writes besides its data: manifest, options, an empty log. */
+const REOPEN_BYTES = 4 * 1024 * 1024;
 /** Not less than any key. */
 const LAST_KEY = Buffer.alloc(65_536, 0xff);
 
@@ -100,6 +104,7 @@ export class RocksDbEngine implements Engine {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #timers: Pick<Timers, 'yield'>;
+  readonly #freeBytes: () => Promise<number>;
   readonly #keptAbove: Bytes;
   readonly #options: OpenOptions;
   #worker: Worker;
@@ -117,7 +122,7 @@ export class RocksDbEngine implements Engine {
   #pendingReads = 0;
   #readsDone: Deferred<void> | undefined;
   #applying: Deferred<void> | undefined;
-  /** While the database is closed to be opened again. */
+  /** While the database is closed: resolves once it is open again, rejects when it could not be opened. */
   #recovering: Promise<void> | undefined;
   /** While ranges are deleted outside the batch no view can be opened. */
   #inFlux = false;
@@ -134,6 +139,7 @@ export class RocksDbEngine implements Engine {
     this.#directory = options.directory;
     this.#clock = options.clock;
     this.#timers = options.timers;
+    this.#freeBytes = options.freeBytes;
     this.#keptAbove = options.keptAbove;
     this.#options = open;
     const cacheBytes = (options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * VALUE_CACHE_SHARE;
@@ -335,6 +341,7 @@ export class RocksDbEngine implements Engine {
   async apply(batch: EngineBatch, { sync }: { readonly sync: boolean }): Promise<void> {
     assert(this.#applying === undefined, 'two batches at once');
     assert(!this.#closed, 'apply to a closed engine');
+    if (this.#recovering !== undefined) await this.#recovering;
     const { arena } = batch;
     assert(arena.buffer instanceof SharedArrayBuffer, 'a batch lies in shared memory');
     const request: ApplyRequest = {
@@ -405,17 +412,23 @@ export class RocksDbEngine implements Engine {
     else this.#applying?.reject(translateRocksDbError(error, this.#directory));
   }
 
-  /** RocksDB refuses writes after a failed one until it is opened again; views do not survive that. */
+  /**
+   * RocksDB refuses writes after a failed one until it is opened again; views do not survive that. Opening writes what the
+   * memtables held into files: without the space for that the database stays as it is, and can be read.
+   */
   async recover(): Promise<void> {
-    assert(this.#applying === undefined && this.#recovering === undefined && !this.#closed, 'recover while in use');
+    assert(this.#applying === undefined && !this.#closed, 'recover while in use');
+    if (this.#recovering === undefined) {
+      const needed = this.memory().memtables! + REOPEN_BYTES;
+      if ((await this.#freeBytes()) < needed) {
+        throw new OperationError('disk_full', `${this.#directory} needs ${needed} bytes of space to take writes again`);
+      }
+    }
+    // Reads wait for it.
     const reopened = this.#reopen();
-    // Reads wait for it, and then succeed or fail by themselves.
-    this.#recovering = reopened
-      .catch(() => {})
-      .finally(() => {
-        this.#recovering = undefined;
-      });
+    this.#recovering = reopened;
     await reopened;
+    this.#recovering = undefined;
   }
 
   async #reopen(): Promise<void> {
@@ -439,7 +452,9 @@ export class RocksDbEngine implements Engine {
   }
 
   memory(): Readonly<Record<string, number>> {
-    const property = (name: string) => Number(this.#binding.db_get_property(this.#database, name)) || 0;
+    const isClosed = this.#closed || this.#recovering !== undefined;
+    const property = (name: string) =>
+      isClosed ? 0 : Number(this.#binding.db_get_property(this.#database, name)) || 0;
     return {
       valueCache: this.#values.memoryBytes,
       runCache: this.#runs.memoryBytes,
@@ -453,11 +468,17 @@ export class RocksDbEngine implements Engine {
     if (this.#closed) return;
     this.#closed = true;
     await this.#applying?.promise.catch(() => {});
+    const isOpen =
+      this.#recovering === undefined ||
+      (await this.#recovering.then(
+        () => true,
+        () => false,
+      ));
     await this.#awaitReads();
     await this.#worker.terminate();
     for (const view of this.#views) view.abandon();
     this.#closeFiller();
-    await closeDatabase(this.#binding, this.#database, this.#directory);
+    if (isOpen) await closeDatabase(this.#binding, this.#database, this.#directory);
   }
 
   #guard<T>(work: () => T): T {
