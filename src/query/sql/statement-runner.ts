@@ -23,7 +23,7 @@ import { bindStatement } from './binder/bind-statement.ts';
 import type { BoundRows } from './binder/bound.ts';
 import type { QualifiedName } from './binder/names.ts';
 import type { BindContext, FindTable, FunctionLookup, ParameterTypes, QueryContext } from './binder/query-context.ts';
-import { asksForCatalog, nameKey, referencedTables } from './binder/referenced-tables.ts';
+import { nameKey, namesOf } from './binder/referenced-tables.ts';
 import { Frame } from './binder/scope.ts';
 import { userTypeNames, withTypeNames } from './binder/type-names.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
@@ -471,7 +471,8 @@ export class StatementRunner {
         throw new SqlError('indeterminate_datatype', `could not determine data type of parameter $${i + 1}`);
       }
       const plan = planQuery(bound, parameters as SqlType[], context.time, generation, engine.statistics);
-      if (!this.#block.seesOtherSchema && generation === engine.catalog.generation && !isOfCursor(node)) {
+      const isNewest = !this.#block.seesOtherSchema && generation === engine.catalog.generation;
+      if (isNewest && (statement.isKept === true || types !== undefined) && !isOfCursor(node)) {
         engine.keepPlan(statement, planKey, types, plan);
       }
       return plan;
@@ -614,8 +615,9 @@ export class StatementRunner {
     if (schemas !== undefined) return schemas.then(() => this.#findTables(node));
     const tables = new Map<string, CatalogTable | undefined>();
     const waits: Promise<void>[] = [];
-    let needsObjects = asksForCatalog(node);
-    for (const [key, name] of referencedTables(node)) {
+    const names = namesOf(node);
+    let needsObjects = names.asksForCatalog;
+    for (const [key, name] of names.tables) {
       const found = this.findTable(name);
       if (isPromise(found)) waits.push(found.then((table) => void tables.set(key, table)));
       else tables.set(key, found);

@@ -21,7 +21,7 @@ function third(...texts: readonly [string, string, string]) {
   return templates.match(texts[2], parse);
 }
 
-describe('texts that differ in integers', () => {
+describe('texts that differ in numbers', () => {
   it('share one tree, with the integers as values', () => {
     const templates = new StatementTemplates();
     const text = (id: number) => `SELECT name FROM person WHERE id = ${id};`;
@@ -44,6 +44,17 @@ describe('texts that differ in integers', () => {
       return pattern.replaceAll('?', () => String(numbers[i++]));
     };
     expect(third(fill([1, 2, 3]), fill([4, 5, 6]), fill([7, 8, 9]))?.values).toEqual(values);
+  });
+
+  it('decimals are numerics, with the digits that they were written with', () => {
+    const text = (a: string, b: string) => `SELECT a FROM t WHERE b < ${a} OR c IN (${b}, -${a})`;
+    const match = third(text('1.5', '2'), text('0.25', '3'), text('10.50', '4'));
+    expect(match?.types).toEqual(['numeric', 'int4', 'numeric']);
+    expect(match?.values.map(String)).toEqual(['10.50', '4', '-10.50']);
+    // An integer where the template has a decimal, exponents, and points without digits are other statements.
+    for (const other of ['10', '1e5', '1.5e5', '.5', '5.']) {
+      expect(third(text('1.5', '2'), text('0.25', '3'), text(other, '4'))).toBeUndefined();
+    }
   });
 
   it('makes no negative zero', () => {
@@ -70,8 +81,9 @@ describe('texts that differ in integers', () => {
     ['parameters', 'SELECT a FROM t WHERE b = $?'],
     ['names with digits', 'SELECT a? FROM t'],
     ['names with digits behind letters of other scripts', 'SELECT é? FROM t'],
-    ['fractions', 'SELECT a FROM t WHERE b = ?.5'],
+    ['points without digits behind', 'SELECT a FROM t WHERE b = ?.'],
     ['exponents', 'SELECT a FROM t WHERE b = ?e3'],
+    ['exponents of decimals', 'SELECT a FROM t WHERE b = ?.5e3'],
     ['what is larger than an integer', 'SELECT a FROM t WHERE b = 214748364?'],
     ['several statements', 'SELECT a FROM t WHERE b = ?; SELECT 1'],
     ['what is not planned', 'SET work_mem = ?'],

@@ -1,15 +1,16 @@
 /**
- * Query strings that differ in nothing but integers are one statement with parameters: clients that write values into
+ * Query strings that differ in nothing but numbers are one statement with parameters: clients that write values into
  * their text are then parsed and planned once, like those that bind them.
  *
- * A text is cut at its unsigned integer literals without knowing SQL, which fails safe: a text with quotes, comments,
- * dollars or escapes is left alone. When the same rest comes for the second time, its tree is taken, and literals become
- * parameters of type integer where a literal and a parameter of its type mean the same: operands of operators and
- * functions, values of INSERT and UPDATE. Literals anywhere else (positions in ORDER BY, LIMIT, type modifiers) stay part
- * of the statement: a text that differs there is not of the template.
+ * A text is cut at its unsigned integers and decimals (`1.5`, no exponents) without knowing SQL, which fails safe: a text
+ * with quotes, comments, dollars or escapes is left alone. When the same rest comes for the second time, its tree is taken,
+ * and literals become parameters of type integer or numeric where a literal and a parameter of its type mean the same:
+ * operands of operators and functions, values of INSERT and UPDATE. Literals anywhere else (positions in ORDER BY, LIMIT,
+ * type modifiers) stay part of the statement: a text that differs there is not of the template.
  */
 
-import type { Node } from '@pgsql/types';
+import type { A_Const, Node } from '@pgsql/types';
+import { Numeric, parseNumeric } from '../../models/relational/numeric.ts';
 import { LruCache } from './lru-cache.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import type { SqlType } from './types/types.ts';
@@ -19,21 +20,25 @@ const LITERALS_MAX = 64;
 const TEMPLATES_MAX = 2_000;
 /** int4's; larger literals have other types. */
 const LITERAL_MAX = 2_147_483_647;
-/** Stands for a literal in the rest of a text. */
+/** Stand for an integer and for a decimal in the rest of a text. */
 const GAP = '\u0001';
+const DECIMAL_GAP = '\u0002';
 
 export interface TemplateMatch {
   readonly statement: ParsedStatement;
   /** Of each parameter. */
   readonly types: readonly SqlType[];
-  readonly values: readonly number[];
+  readonly values: readonly (number | Numeric)[];
 }
+
+/** A literal as it stands in the text, without a sign: a decimal by its digits. */
+type Literal = number | string;
 
 interface Template {
   readonly statement: ParsedStatement;
   readonly types: readonly SqlType[];
   /** For each literal: the parameter that it gives, or what it must be. */
-  readonly literals: readonly ({ readonly negated: boolean } | { readonly fixed: number })[];
+  readonly literals: readonly ({ readonly negated: boolean } | { readonly fixed: Literal })[];
 }
 
 export class StatementTemplates {
@@ -70,22 +75,28 @@ export class StatementTemplates {
 }
 
 function filled({ statement, types, literals }: Template, cut: CutText): TemplateMatch | undefined {
-  const values: number[] = [];
+  const values: (number | Numeric)[] = [];
   for (let i = 0; i < literals.length; i++) {
     const literal = literals[i]!;
     const value = cut.values[i]!;
     if ('fixed' in literal) {
       if (literal.fixed !== value) return undefined;
-    } else values.push(literal.negated ? 0 - value : value);
+    } else if (typeof value === 'number') {
+      values.push(literal.negated ? 0 - value : value);
+    } else {
+      const decimal = parseNumeric(literal.negated ? `-${value}` : value);
+      if (!(decimal instanceof Numeric)) return undefined;
+      values.push(decimal);
+    }
   }
   return { statement, types, values };
 }
 
-/** A text and its integer literals. */
+/** A text and its literals. */
 class CutText {
   rest = '';
   count = 0;
-  readonly values: number[] = [];
+  readonly values: Literal[] = [];
   readonly starts: number[] = [];
 
   /** False for a text that is left alone. */
@@ -104,17 +115,23 @@ class CutText {
         const start = i;
         let value = 0;
         for (; i < length && isDigit(text.charCodeAt(i)); i++) value = value * 10 + text.charCodeAt(i) - 48;
-        const next = i < length ? text.charCodeAt(i) : 0;
+        let next = i < length ? text.charCodeAt(i) : 0;
+        const isDecimal = next === POINT && i + 1 < length && isDigit(text.charCodeAt(i + 1));
+        if (isDecimal) {
+          for (i++; i < length && isDigit(text.charCodeAt(i)); i++);
+          next = i < length ? text.charCodeAt(i) : 0;
+        }
         const before = start > 0 ? text.charCodeAt(start - 1) : 0;
         i--;
-        if (value > LITERAL_MAX || isPartOfWord(next) || next === POINT || before === POINT) continue;
+        if ((value > LITERAL_MAX && !isDecimal) || isPartOfWord(next) || next === POINT || before === POINT) continue;
         if (count === LITERALS_MAX) return false;
-        rest += text.slice(from, start) + GAP;
-        this.values[count] = value;
+        rest += text.slice(from, start) + (isDecimal ? DECIMAL_GAP : GAP);
+        this.values[count] = isDecimal ? text.slice(start, i + 1) : value;
         this.starts[count] = start;
         count++;
         from = i + 1;
-      } else if (code < 32 ? code === 1 : isUnsafe(code, i + 1 < length ? text.charCodeAt(i + 1) : 0)) return false;
+      } else if (code < 32 ? code === 1 || code === 2 : isUnsafe(code, i + 1 < length ? text.charCodeAt(i + 1) : 0))
+        return false;
     }
     if (count === 0) return false;
     this.rest = rest + text.slice(from);
@@ -152,27 +169,29 @@ function isUnsafe(code: number, next: number): boolean {
 
 /** Undefined when no literal of the statement can be a parameter. */
 function templateOf(parsed: ParsedStatement, text: string, cut: CutText): Template | undefined {
-  const places = new Map(Array.from({ length: cut.count }, (_, i) => [cut.starts[i]!, i]));
+  const literals = new Map(Array.from({ length: cut.count }, (_, i) => [cut.starts[i]!, i]));
   const found = new Map<number, boolean>();
   collect(parsed.node, (value, location) => {
     const negated = text.charCodeAt(location) === 0x2d;
     let start = location;
     if (negated) for (start++; text.charCodeAt(start) === 32; start++);
-    const literal = places.get(start);
-    if (literal !== undefined && value === (negated ? -cut.values[literal]! : cut.values[literal]!)) {
-      found.set(literal, negated);
-    }
+    const literal = literals.get(start);
+    if (literal === undefined) return;
+    const written = cut.values[literal]!;
+    const meant = typeof written === 'number' ? (negated ? -written : written) : negated ? `-${written}` : written;
+    if (value === meant) found.set(literal, negated);
   });
   if (found.size === 0) return undefined;
-  const numbers = new Map([...found.keys()].sort((a, b) => a - b).map((literal, i) => [cut.starts[literal]!, i + 1]));
+  const places = [...found.keys()].sort((a, b) => a - b);
+  const numbers = new Map(places.map((literal, i) => [cut.starts[literal]!, i + 1]));
   const node = replace(parsed.node, (location) => {
     let start = location;
     if (text.charCodeAt(start) === 0x2d) for (start++; text.charCodeAt(start) === 32; start++);
     return numbers.get(start);
   });
   return {
-    statement: { node, text, index: 0 },
-    types: new Array<SqlType>(found.size).fill('int4'),
+    statement: { node, text, index: 0, isKept: true },
+    types: places.map((literal) => (typeof cut.values[literal] === 'number' ? 'int4' : 'numeric')),
     literals: Array.from({ length: cut.count }, (_, i) => {
       const negated = found.get(i);
       return negated === undefined ? { fixed: cut.values[i]! } : { negated };
@@ -182,29 +201,30 @@ function templateOf(parsed: ParsedStatement, text: string, cut: CutText): Templa
 
 type Tree = { readonly [name: string]: unknown };
 
-/** Calls `take` for every integer that may become a parameter. */
-function collect(node: Node, take: (value: number, location: number) => void): void {
+/** Calls `take` for every number that may become a parameter: an integer, or a decimal as its text. */
+function collect(node: Node, take: (value: Literal, location: number) => void): void {
   replace(node, (location, value) => {
     take(value, location);
     return undefined;
   });
 }
 
-/** The tree with integers replaced by the parameters that `number` gives for their places. */
-function replace(node: Node, number: (location: number, value: number) => number | undefined): Node {
+/** The tree with numbers replaced by the parameters that `number` gives for their places. */
+function replace(node: Node, number: (location: number, value: Literal) => number | undefined): Node {
   return replaceIn(node as Tree, false, number) as unknown as Node;
 }
 
 function replaceIn(
   tree: Tree,
   isOperand: boolean,
-  number: (location: number, value: number) => number | undefined,
+  number: (location: number, value: Literal) => number | undefined,
 ): Tree {
-  const literal = tree.A_Const as { ival?: { ival?: number }; isnull?: boolean; location?: number } | undefined;
+  const literal = tree.A_Const as A_Const | undefined;
   if (literal !== undefined) {
-    if (!isOperand || literal.ival === undefined) return tree;
+    const value = literal.ival === undefined ? literal.fval?.fval : (literal.ival.ival ?? 0);
+    if (!isOperand || value === undefined) return tree;
     const location = literal.location ?? 0;
-    const parameter = number(location, literal.ival.ival ?? 0);
+    const parameter = number(location, value);
     return parameter === undefined ? tree : { ParamRef: { number: parameter, location } };
   }
   const copy: Record<string, unknown> = {};
@@ -219,7 +239,7 @@ function replaceIn(
   return copy;
 }
 
-/** Parts of a statement in which an integer is more than a value. */
+/** Parts of a statement in which a number is more than a value. */
 const KEPT = new Set([
   'typeName',
   'sortClause',

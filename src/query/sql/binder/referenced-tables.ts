@@ -8,7 +8,7 @@ import type { FrozenRange, QualifiedName } from './names.ts';
 import { walkTree } from './walk-tree.ts';
 
 /** They hold no names. */
-const CONSTANTS = new Set(['A_Const']);
+export const CONSTANTS = new Set(['A_Const']);
 
 /** What tells one name of a statement from another. */
 export function nameKey({ schema, name, id }: QualifiedName): string {
@@ -16,8 +16,16 @@ export function nameKey({ schema, name, id }: QualifiedName): string {
   return schema === undefined ? name : `${schema}\0${name}`;
 }
 
-export function referencedTables(node: Node): ReadonlyMap<string, QualifiedName> {
-  const names = new Map<string, QualifiedName>();
+/** What has to be looked up before a statement is bound. */
+export interface NamesOfStatement {
+  readonly tables: ReadonlyMap<string, QualifiedName>;
+  /** It speaks of the system catalog, which is to be loaded. */
+  readonly asksForCatalog: boolean;
+}
+
+export function namesOf(node: Node): NamesOfStatement {
+  const tables = new Map<string, QualifiedName>();
+  let asks = false;
   walkTree(
     node,
     (next) => {
@@ -25,13 +33,14 @@ export function referencedTables(node: Node): ReadonlyMap<string, QualifiedName>
         const { schemaname: schema, relname: name, relation } = next as FrozenRange;
         const isRead = relation !== undefined && relation.refresh !== true;
         const found = { schema, name: name!, ...(isRead ? { id: relation.id } : {}) };
-        names.set(nameKey(found), found);
+        tables.set(nameKey(found), found);
       }
+      asks ||= isCatalogName(next);
       return true;
     },
     CONSTANTS,
   );
-  return names;
+  return { tables, asksForCatalog: asks };
 }
 
 const CATALOG_WORD =
@@ -41,14 +50,18 @@ function isCatalogWord(value: unknown): boolean {
   return typeof value === 'string' && CATALOG_WORD.test(value);
 }
 
-/** Whether a statement speaks of the system catalog, by the names in it: it is loaded before such a statement is bound. */
+function isCatalogName(node: object): boolean {
+  const { sval, relname, schemaname } = node as Readonly<Record<string, unknown>>;
+  return isCatalogWord(sval) || isCatalogWord(relname) || isCatalogWord(schemaname);
+}
+
+/** Whether a tree speaks of the system catalog, by the names in it. */
 export function asksForCatalog(node: object): boolean {
   let asks = false;
   walkTree(
     node,
     (next) => {
-      const { sval, relname, schemaname } = next as Readonly<Record<string, unknown>>;
-      asks ||= isCatalogWord(sval) || isCatalogWord(relname) || isCatalogWord(schemaname);
+      asks = isCatalogName(next);
       return !asks;
     },
     CONSTANTS,

@@ -9,7 +9,7 @@ import type { ColumnType } from '../../../models/relational/table.ts';
 import { typeNamed } from '../types/types.ts';
 import { type QualifiedName, stringsOf } from './names.ts';
 import { tooDeep } from './query-context.ts';
-import { nameKey } from './referenced-tables.ts';
+import { CONSTANTS, nameKey } from './referenced-tables.ts';
 import { walkTree } from './walk-tree.ts';
 
 /** A name and what it was found to mean. */
@@ -27,14 +27,18 @@ function isTypeName(value: object): value is TypeName {
 /** Names that no built-in type has, by `nameKey`; those that were looked up before are not among them. */
 export function userTypeNames(node: Node): ReadonlyMap<string, QualifiedName> | undefined {
   let names: Map<string, QualifiedName> | undefined;
-  walkTree(node, (next) => {
-    const name = isTypeName(next) ? userName(next) : undefined;
-    if (name !== undefined) {
-      names ??= new Map();
-      names.set(nameKey(name), name);
-    }
-    return true;
-  });
+  walkTree(
+    node,
+    (next) => {
+      const name = isTypeName(next) ? userName(next) : undefined;
+      if (name !== undefined) {
+        names ??= new Map();
+        names.set(nameKey(name), name);
+      }
+      return true;
+    },
+    CONSTANTS,
+  );
   return names;
 }
 

@@ -7,6 +7,7 @@
 
 import { assert } from '../../../base/assert.ts';
 import type { SqlArray } from '../../../models/relational/values.ts';
+import { LruCache } from '../lru-cache.ts';
 import { SqlError } from '../sql-error.ts';
 import { parseText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';
@@ -67,6 +68,9 @@ export function findFunction(name: string, types: readonly SqlType[]): ScalarFun
   return found;
 }
 
+/** Plain calls of built-in functions, by name and types: some take any number of arguments. */
+const knownFunctions = new LruCache<string, ScalarFunction | TypeCall>(2_000);
+
 /** @throws SqlError `undefined_function`, `ambiguous_function`, `datatype_mismatch`. */
 export function resolveFunction(
   name: string,
@@ -74,6 +78,27 @@ export function resolveFunction(
   shape: CallShape = {},
   location?: number,
   others: readonly FunctionDefinition[] = [],
+): ScalarFunction | TypeCall {
+  const { names, variadic, qualified, record } = shape;
+  const isPlain = names === undefined && variadic !== true && qualified === undefined && record === undefined;
+  if (!isPlain || others.length > 0 || !types.every(isFixed)) {
+    return lookUpFunction(name, types, shape, location, others);
+  }
+  const key = `${name} ${types.join()}`;
+  let found = knownFunctions.get(key);
+  if (found === undefined) {
+    found = lookUpFunction(name, types, shape, location, others);
+    knownFunctions.set(key, found);
+  }
+  return found;
+}
+
+function lookUpFunction(
+  name: string,
+  types: readonly SqlType[],
+  shape: CallShape,
+  location: number | undefined,
+  others: readonly FunctionDefinition[],
 ): ScalarFunction | TypeCall {
   const candidates: Candidate<Fit>[] = [];
   for (const definition of shape.qualified === undefined ? [...FUNCTIONS.named(name), ...others] : others) {
@@ -156,6 +181,9 @@ function fitted(definition: FunctionDefinition, count: number, shape: CallShape)
   return { arguments: args, item: { definition, order } };
 }
 
+/** By name, right side and left side ('' for none): types that users define are not among them, for those change. */
+const knownOperators = new Map<string, Map<SqlType, Map<SqlType | '', ScalarFunction>>>();
+
 /** Undefined as `left` stands for an operator before its operand. @throws as `resolveFunction`. */
 export function resolveOperator(
   name: string,
@@ -163,6 +191,33 @@ export function resolveOperator(
   right: SqlType,
   location?: number,
 ): ScalarFunction {
+  const known = knownOperators
+    .get(name)
+    ?.get(right)
+    ?.get(left ?? '');
+  if (known !== undefined) return known;
+  const found = lookUpOperator(name, left, right, location);
+  if (isFixed(right) && (left === undefined || isFixed(left))) {
+    inMap(inMap(knownOperators, name), right).set(left ?? '', found);
+  }
+  return found;
+}
+
+/** Built in, so that what was found for it once is right for good. */
+function isFixed(type: SqlType): boolean {
+  return !type.includes('user:');
+}
+
+function inMap<K, L, V>(map: Map<K, Map<L, V>>, key: K): Map<L, V> {
+  let inner = map.get(key);
+  if (inner === undefined) {
+    inner = new Map();
+    map.set(key, inner);
+  }
+  return inner;
+}
+
+function lookUpOperator(name: string, left: SqlType | undefined, right: SqlType, location?: number): ScalarFunction {
   const types = left === undefined ? [right] : [left, right];
   const operator = name === '!=' ? '<>' : name;
   const candidates: Candidate<Fit>[] = OPERATORS.named(operator)

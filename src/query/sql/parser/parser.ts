@@ -5,7 +5,8 @@
  * module's stack (`1+1+…` with 20,000 terms does), and what is left of the module afterwards cannot be trusted; so after
  * every exception that is not a syntax error the instance is thrown away, and the next statement gets a new one.
  *
- * Trees are kept by the exact text: a client that repeats itself is not parsed twice. They are shared, and read-only.
+ * Trees are kept by the exact text from the second time that it comes: a client that repeats itself is not parsed again and
+ * again, and one that does not leaves nothing behind. They are shared, and read-only.
  * Places in a tree are byte offsets in the UTF-8 form of the text; errors that leave here carry characters.
  */
 
@@ -25,17 +26,22 @@ export interface ParsedStatement {
   readonly text: string;
   /** Which statement of the text this is, from 0. */
   readonly index: number;
+  /** The text came before: the same object stands for it when it comes again. */
+  readonly isKept?: boolean;
 }
 
 export class SqlParser {
   readonly #limits: SqlLimits;
   readonly #parsed: LruCache<string, readonly ParsedStatement[]>;
+  /** Texts that came once. */
+  readonly #seen: LruCache<string, true>;
   #instance: LibPgQuery | undefined;
   #loading: Promise<LibPgQuery> | undefined;
 
   constructor(limits: SqlLimits) {
     this.#limits = limits;
     this.#parsed = new LruCache(limits.parsedStatementsMax, limits.parsedBytesMax);
+    this.#seen = new LruCache(limits.parsedStatementsMax, limits.parsedBytesMax);
   }
 
   /**
@@ -76,10 +82,11 @@ export class SqlParser {
     if (text.includes('\0')) {
       throw new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');
     }
+    const isKept = this.#seen.get(text) === true;
     let statements: readonly ParsedStatement[] = [];
     if (bytes > 0) {
       try {
-        statements = parseWith(instance, text, bytes).map((node, index) => ({ node, text, index }));
+        statements = parseWith(instance, text, bytes).map((node, index) => ({ node, text, index, isKept }));
       } catch (error) {
         if (error instanceof SqlError) throw error;
         if (this.#instance === instance) this.#instance = undefined;
@@ -89,7 +96,10 @@ export class SqlParser {
         });
       }
     }
-    this.#parsed.set(text, statements, bytes);
+    if (isKept) {
+      this.#seen.delete(text);
+      this.#parsed.set(text, statements, bytes);
+    } else this.#seen.set(text, true, bytes);
     return statements;
   }
 }

@@ -8,10 +8,10 @@ import type { Numeric } from '../../../models/relational/numeric.ts';
 import type { BoundExpression, CompareOperator } from '../binder/bound.ts';
 import type { Argument, Evaluate } from '../functions/evaluation.ts';
 import { notSupported } from '../sql-error.ts';
-import { applyModifier } from '../types/cast.ts';
+import { applyModifier, type Cast } from '../types/cast.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
 import { addNumeric, multiplyNumeric, subtractNumeric } from '../types/numeric-arithmetic.ts';
-import type { SqlType, SqlValue } from '../types/types.ts';
+import { type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
 
 export function compileExpression(expression: BoundExpression): Evaluate {
   switch (expression.kind) {
@@ -118,6 +118,9 @@ export function compileExpression(expression: BoundExpression): Evaluate {
       const arg = compileExpression(expression.arg);
       const { cast } = expression;
       if (cast === undefined) return arg;
+      if (expression.arg.kind === 'parameter' && isNumber(expression.type) && isNumber(expression.arg.type)) {
+        return castOnce(arg, cast);
+      }
       return (row, context) => {
         const value = arg(row, context);
         return value === null ? null : cast(value, context);
@@ -176,6 +179,25 @@ function call(expression: Extract<BoundExpression, { kind: 'call' }>): Evaluate 
   return (row, context) => {
     const values = args.map((arg) => arg(row, context));
     return strict && values.includes(null) ? null : evaluate(values, context);
+  };
+}
+
+function isNumber(type: SqlType): boolean {
+  return typeInfo(type).category === 'N' && !type.startsWith('reg');
+}
+
+/** A parameter's value stays the same for all rows: what it was cast to is kept until another comes. */
+function castOnce(arg: Evaluate, cast: Cast): Evaluate {
+  let from: SqlValue = null;
+  let to: SqlValue = null;
+  return (row, context) => {
+    const value = arg(row, context);
+    if (value === null) return null;
+    if (!Object.is(value, from)) {
+      to = cast(value, context);
+      from = value;
+    }
+    return to;
   };
 }
 

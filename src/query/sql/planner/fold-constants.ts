@@ -8,14 +8,15 @@
  */
 
 import { unreachable } from '../../../base/assert.ts';
-import type {
-  BoundCte,
-  BoundExpression,
-  BoundModify,
-  BoundQuery,
-  BoundRelation,
-  BoundRows,
-  BoundWhen,
+import {
+  type BoundCte,
+  type BoundExpression,
+  type BoundModify,
+  type BoundQuery,
+  type BoundRelation,
+  type BoundRows,
+  type BoundWhen,
+  mapOperands,
 } from '../binder/bound.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
@@ -172,110 +173,96 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
     case 'parameter':
     case 'slot':
       return expression;
-  }
-  const fold = (each: BoundExpression): BoundExpression => foldConstants(each, time);
-  const constant = (value: SqlValue): Constant => ({
-    kind: 'constant',
-    type: expression.type,
-    modifier: expression.modifier,
-    location: expression.location,
-    value,
-  });
-  const computed = (folded: BoundExpression): BoundExpression =>
-    constant(compileExpression(folded)([], constantContext(time)));
-  switch (expression.kind) {
     case 'subquery':
       return {
         ...expression,
         query: foldRows(expression.query, time),
-        operands: expression.operands.map(fold),
-        test: expression.test && fold(expression.test),
+        operands: expression.operands.map((each) => foldConstants(each, time)),
+        test: expression.test && foldConstants(expression.test, time),
       };
-    case 'call': {
-      const args = expression.args.map(fold);
-      const { strict, volatility } = expression.function;
-      if (strict && args.some(isNullConstant)) return constant(null);
-      const folded = { ...expression, args };
-      return volatility === 'immutable' && args.every(isConstant) ? computed(folded) : folded;
-    }
-    case 'compare': {
-      const folded = { ...expression, left: fold(expression.left), right: fold(expression.right) };
-      if (isNullConstant(folded.left) || isNullConstant(folded.right)) return constant(null);
-      return isConstant(folded.left) && isConstant(folded.right) ? computed(folded) : onDate(folded);
-    }
-    case 'distinct': {
-      const folded = { ...expression, left: fold(expression.left), right: fold(expression.right) };
-      return isConstant(folded.left) && isConstant(folded.right) ? computed(folded) : folded;
-    }
     case 'and':
     case 'or': {
       const decisive = expression.kind === 'or';
       const args: BoundExpression[] = [];
       for (const arg of expression.args) {
-        const folded = fold(arg);
-        if (folded.kind === 'constant' && folded.value === decisive) return constant(decisive);
+        const folded = foldConstants(arg, time);
+        if (folded.kind === 'constant' && folded.value === decisive) return constant(expression, decisive);
         if (folded.kind === 'constant' && folded.value === !decisive) continue;
         args.push(folded);
       }
-      if (args.length === 0) return constant(!decisive);
-      if (args.every(isNullConstant)) return constant(null);
-      return args.length === 1 ? args[0]! : { ...expression, args };
-    }
-    case 'not':
-    case 'isNull':
-    case 'isBoolean': {
-      const folded = { ...expression, arg: fold(expression.arg) };
-      return isConstant(folded.arg) ? computed(folded) : folded;
+      if (args.length === 0) return constant(expression, !decisive);
+      if (args.every(isNullConstant)) return constant(expression, null);
+      if (args.length === 1) return args[0]!;
+      return { ...expression, args };
     }
     case 'case': {
       const whens: BoundWhen[] = [];
       for (const { condition, result } of expression.whens) {
-        const folded = fold(condition);
+        const folded = foldConstants(condition, time);
         if (folded.kind !== 'constant') {
-          whens.push({ condition: folded, result: fold(result) });
+          whens.push({ condition: folded, result: foldConstants(result, time) });
           continue;
         }
         if (folded.value !== true) continue;
-        const certain = fold(result);
+        const certain = foldConstants(result, time);
         return whens.length === 0 ? certain : { ...expression, whens, otherwise: certain };
       }
-      const otherwise = fold(expression.otherwise);
+      const otherwise = foldConstants(expression.otherwise, time);
       return whens.length === 0 ? otherwise : { ...expression, whens, otherwise };
     }
     case 'coalesce': {
       const args: BoundExpression[] = [];
       for (const arg of expression.args) {
-        const folded = fold(arg);
+        const folded = foldConstants(arg, time);
         if (isNullConstant(folded)) continue;
         args.push(folded);
         if (isConstant(folded)) break;
       }
-      if (args.length === 0) return constant(null);
+      if (args.length === 0) return constant(expression, null);
       return args.length === 1 ? args[0]! : { ...expression, args };
     }
-    case 'extreme': {
-      const folded = { ...expression, args: expression.args.map(fold) };
-      return folded.args.every(isConstant) ? computed(folded) : folded;
+  }
+  const folded = mapOperands(expression, (each) => foldConstants(each, time));
+  switch (folded.kind) {
+    case 'call': {
+      const { strict, volatility } = folded.function;
+      if (strict && folded.args.some(isNullConstant)) return constant(folded, null);
+      return volatility === 'immutable' && folded.args.every(isConstant) ? computed(folded, time) : folded;
     }
-    case 'nullIf': {
-      const folded = { ...expression, condition: fold(expression.condition), value: fold(expression.value) };
-      return isConstant(folded.condition) && isConstant(folded.value) ? computed(folded) : folded;
-    }
+    case 'compare':
+      if (isNullConstant(folded.left) || isNullConstant(folded.right)) return constant(folded, null);
+      return isConstant(folded.left) && isConstant(folded.right) ? computed(folded, time) : onDate(folded);
+    case 'distinct':
+      return isConstant(folded.left) && isConstant(folded.right) ? computed(folded, time) : folded;
+    case 'extreme':
+      return folded.args.every(isConstant) ? computed(folded, time) : folded;
+    case 'nullIf':
+      return isConstant(folded.condition) && isConstant(folded.value) ? computed(folded, time) : folded;
     case 'cast': {
-      const folded = { ...expression, arg: fold(expression.arg) };
-      if (isNullConstant(folded.arg)) return constant(null);
+      if (isNullConstant(folded.arg)) return constant(folded, null);
+      if (!isConstant(folded.arg)) return folded;
       // Text of a point in time depends on the zone, and the other way round.
       const isLocal = LOCAL_TIMES.has(folded.type) && LOCAL_TIMES.has(folded.arg.type);
       const depends = !isLocal && (isPointInTime(folded.type) || isPointInTime(folded.arg.type));
-      return isConstant(folded.arg) && !depends ? computed(folded) : folded;
+      return depends ? folded : computed(folded, time);
     }
-    case 'applyModifier': {
-      const folded = { ...expression, arg: fold(expression.arg) };
-      return isConstant(folded.arg) ? computed(folded) : folded;
-    }
+    case 'not':
+    case 'isNull':
+    case 'isBoolean':
+    case 'applyModifier':
+      return isConstant(folded.arg) ? computed(folded, time) : folded;
     default:
-      return unreachable(expression);
+      return folded;
   }
+}
+
+function constant({ type, modifier, location }: BoundExpression, value: SqlValue): Constant {
+  return { kind: 'constant', type, modifier, location, value };
+}
+
+/** @throws SqlError of the function. */
+function computed(expression: BoundExpression, time: TimeContext): Constant {
+  return constant(expression, compileExpression(expression)([], constantContext(time)));
 }
 
 /** Between these a cast asks neither for the zone nor for a style. */
@@ -296,16 +283,23 @@ function isNullConstant(expression: BoundExpression): boolean {
   return expression.kind === 'constant' && expression.value === null;
 }
 
+/** The last one that was made: a statement asks for the same again and again. */
+let contextOfLast: { readonly time: TimeContext; readonly context: EvaluationContext } | undefined;
+
 /** What immutable functions may look at: nothing of the session. */
 function constantContext(time: TimeContext): EvaluationContext {
-  return {
-    ...time,
-    parameters: [],
-    slots: [],
-    statementMicros: time.nowMicros,
-    clockMicros: () => time.nowMicros,
-    session: { user: '', database: '', processId: 0, setting: () => undefined },
-  };
+  if (contextOfLast?.time !== time) {
+    const context = {
+      ...time,
+      parameters: [],
+      slots: [],
+      statementMicros: time.nowMicros,
+      clockMicros: () => time.nowMicros,
+      session: { user: '', database: '', processId: 0, setting: () => undefined },
+    };
+    contextOfLast = { time, context };
+  }
+  return contextOfLast.context;
 }
 
 const DAY_MICROS = 86_400_000_000n;

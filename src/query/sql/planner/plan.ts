@@ -158,6 +158,9 @@ export function explainColumn({ format }: Pick<ExplainOptions, 'format'>): Resul
 
 const RELATION_KINDS = new Set(['scan', 'derived', 'cte', 'function', 'insert', 'update', 'delete', 'merge']);
 
+/** Fields that hold no part of the statement. */
+const LEFT_OUT = new Set(['table', 'origin', 'function']);
+
 /** The tables that a statement names, and how many tables, queries and functions it reads or writes. */
 function surveyed(query: object): { readonly reads: ReadonlySet<TableId>; readonly relations: number } {
   const kinds = RELATION_KINDS;
@@ -177,7 +180,7 @@ function surveyed(query: object): { readonly reads: ReadonlySet<TableId>; readon
     if ('table' in next && isCatalogTable(next.table)) reads.add(next.table.table.id);
     for (const name in next) {
       const value: unknown = (next as Readonly<Record<string, unknown>>)[name];
-      if (typeof value === 'object' && value !== null && name !== 'table' && name !== 'origin') pending.push(value);
+      if (typeof value === 'object' && value !== null && !LEFT_OUT.has(name)) pending.push(value);
     }
   }
   return { reads, relations };
