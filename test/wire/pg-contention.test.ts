@@ -12,7 +12,9 @@ import { type PgServer, startPgServer } from './pg-server.ts';
 import { type PostgresReference, postgresBinaries, startPostgres } from './postgres-reference.ts';
 
 const SETUP = [
-  'drop table if exists child, t',
+  'drop table if exists child, t, late',
+  'create table late (id int primary key, d int unique deferrable)',
+  'insert into late values (1, 1), (2, 2)',
   'create table t (id int primary key, k int unique, v int)',
   'create table child (id int primary key, t int references t)',
   'insert into t values (1, 1, 0), (2, 2, 0)',
@@ -41,12 +43,18 @@ const MOVES: readonly (readonly [first: string, second: string])[] = [
   ['insert into child values (2, 2)', 'update t set v = 3 where id = 2'],
   ['update t set id = 9 where id = 2', 'insert into child values (2, 9)'],
   ['delete from child where t = 1', 'delete from t where id = 1'],
+  ['update late set d = 5 where id = 1', 'update late set d = 5 where id = 2'],
+  ['insert into late values (3, 5)', 'insert into late values (4, 5)'],
+  ['insert into late values (3, 5)', 'insert into late values (4, 6)'],
+  ['update late set d = 3 - d', 'update late set d = d + 5'],
+  ['delete from late where id = 1', 'insert into late values (5, 1)'],
 ];
 
 /** At REPEATABLE READ PostgreSQL lets some of these pass; we answer 40001, which docs/sql.md says. */
 const STRICTER = new Set([
   'delete from t where id = 2; insert into t values (2, 8, 0); commit',
   'delete from t where id = 2; insert into t values (5, 2, 0); commit',
+  'delete from late where id = 1; insert into late values (5, 1); commit',
 ]);
 
 const installed = postgresBinaries() !== undefined;
@@ -114,5 +122,6 @@ async function story(
     told,
     await answerOf(one!, 'select * from t order by id'),
     await answerOf(one!, 'select * from child order by id'),
+    await answerOf(one!, 'select * from late order by id'),
   ];
 }

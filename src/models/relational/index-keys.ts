@@ -3,10 +3,13 @@
  *
  *   {prefix}/index/ (table id, index id, …values, …primary key or row id)  -> included columns
  *   {prefix}/index/ (table id, index id, …values)                          -> primary key or row id, included columns
+ *   {prefix}/index/ (table id, -index id, …values)                         -> empty: the claim of a value
  *   {prefix}/index/ (table id, 0, …values of the primary key)              -> never there: what foreign keys lock
  *
  * The second form is that of unique indexes: two rows with equal values meet at one key, so that locking it and looking
- * decides. A row with a null among the values has an entry of the first form, unless nulls count as equal.
+ * decides. A row with a null among the values has an entry of the first form, unless nulls count as equal. Deferrable
+ * constraints have entries of the first form only, since rows share values for a while; there the claim is what is locked,
+ * written with every entry and deleted with it, so that transactions that want one value conflict.
  *
  * The value is empty where it would hold nothing; else it is a varint, the length of the row's part that the key does
  * not hold, that part, and then the included columns as elements of the tuple codec. A descending value is the ascending
@@ -24,7 +27,7 @@ import { prefixRange } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { KeyReader, KeyWriter } from '../../storage/tuple.ts';
 import { keyHoldsValue, type RowKeys, readValue, writeValue } from './keys.ts';
-import { type ColumnType, type ColumnValue, type Index, storageOf, type Table } from './table.ts';
+import { type ColumnType, type ColumnValue, type Index, isStrictlyUnique, storageOf, type Table } from './table.ts';
 
 /** Types whose values come out of a key as they went in. */
 const REVERSIBLE = new Set<ColumnType>([
@@ -55,6 +58,8 @@ export class IndexKeys {
   readonly #rowKeys: RowKeys;
   readonly #writer: KeyWriter;
   readonly #indexBytes: number;
+  readonly #claims: KeyWriter;
+  readonly #claimBytes: number;
   readonly #reader: KeyReader;
   readonly #values = new KeyWriter();
 
@@ -65,13 +70,28 @@ export class IndexKeys {
     this.#writer = keyspace.index.writer();
     this.#writer.reset().int(storageOf(table)).int(index.id);
     this.#indexBytes = this.#writer.length;
+    this.#claims = keyspace.index.writer();
+    this.#claims.reset().int(storageOf(table)).int(-index.id);
+    this.#claimBytes = this.#claims.length;
     this.#reader = new KeyReader(keyspace.index.prefix);
   }
 
   /** Whether rows with these values in the index exclude each other. */
   excludes(values: readonly ColumnValue[]): boolean {
-    const { unique, nullsDistinct } = this.#index;
-    return unique && !(nullsDistinct && values.includes(null));
+    return isStrictlyUnique(this.#index) && !(this.#index.nullsDistinct && values.includes(null));
+  }
+
+  /** Whether rows with these values must not share them in the end, though they may for a while. */
+  claims(values: readonly ColumnValue[]): boolean {
+    const { deferrable, nullsDistinct } = this.#index;
+    return deferrable !== undefined && !(nullsDistinct && values.includes(null));
+  }
+
+  /** The key of the claim of these values. */
+  claim(values: readonly ColumnValue[]): Key {
+    const entry = this.#write(values).finish();
+    const writer = this.#claims.truncate(this.#claimBytes);
+    return writer.literal(entry.subarray(this.#indexBytes)).finish();
   }
 
   /** The entry's key. @param values One for each part. @param rowKey Of the row. */
@@ -205,6 +225,11 @@ export function indexRange(keyspace: Keyspace, table: Table): KeyRange {
 /** All entries of one index. */
 export function entriesOf(keyspace: Keyspace, table: Table, index: Index): KeyRange {
   return keyspace.index.range([BigInt(storageOf(table)), BigInt(index.id)]);
+}
+
+/** The claims of values in one index. */
+export function claimsOf(keyspace: Keyspace, table: Table, index: Index): KeyRange {
+  return keyspace.index.range([BigInt(storageOf(table)), -BigInt(index.id)]);
 }
 
 /** What a foreign key locks in share while it relies on a row, and whoever takes the row away in exclusive. */

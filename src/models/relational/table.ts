@@ -167,7 +167,10 @@ export interface Index {
   readonly include: readonly number[];
   /** WHERE: rows of which it is not true have no entry. */
   readonly predicate?: SqlExpression;
+  /** Of a constraint: when it is checked unless SET CONSTRAINTS says otherwise; undefined: with each row. */
   readonly deferrable?: 'immediate' | 'deferred';
+  /** It is the primary key of a table whose rows have a hidden id. */
+  readonly isPrimary?: boolean;
   readonly comment?: string;
 }
 
@@ -248,6 +251,16 @@ export interface Table {
 /** The id that keys of its rows and of its index entries begin with. */
 export function storageOf({ id, storage }: Pick<Table, 'id' | 'storage'>): TableId {
   return storage ?? id;
+}
+
+/** Whether an index keeps two rows from having one value at any time; a deferrable one only does at the end. */
+export function isStrictlyUnique({ unique, deferrable }: Pick<Index, 'unique' | 'deferrable'>): boolean {
+  return unique && deferrable === undefined;
+}
+
+/** The index that is the primary key, where rows are not found by it. */
+export function primaryIndex({ indexes }: Pick<Table, 'indexes'>): Index | undefined {
+  return indexes?.find(({ isPrimary }) => isPrimary === true);
 }
 
 /** Values in a row of the table, its hidden id included. */

@@ -8,7 +8,14 @@
 
 import type { ColumnDef, Node } from '@pgsql/types';
 import { deleteName, putName, redefineTable } from '../../models/relational/catalog.ts';
-import { type Column, columnNumber, type ForeignKey, type Table, type TableId } from '../../models/relational/table.ts';
+import {
+  type Column,
+  columnNumber,
+  type ForeignKey,
+  primaryIndex,
+  type Table,
+  type TableId,
+} from '../../models/relational/table.ts';
 import {
   bindColumn,
   bindDefault,
@@ -244,7 +251,8 @@ export class ColumnEditor {
     const position = requireColumn(table, name, undefined);
     const column = table.columns[position]!;
     if (!notNull) {
-      if (table.primaryKey.includes(position)) {
+      const inIndex = primaryIndex(table)?.parts.some((part) => part.column === position);
+      if (table.primaryKey.includes(position) || inIndex === true) {
         throw new SqlError('invalid_table_definition', `column "${name}" is in a primary key`);
       }
       if (column.identity !== undefined) {

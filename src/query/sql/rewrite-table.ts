@@ -10,8 +10,8 @@
  * earlier one under the same id may have left behind.
  */
 
-import { latin1 } from '../../base/bytes.ts';
-import { entriesOf, indexRange } from '../../models/relational/index-keys.ts';
+import { EMPTY_BYTES, latin1 } from '../../base/bytes.ts';
+import { claimsOf, entriesOf, indexRange } from '../../models/relational/index-keys.ts';
 import { RowKeys } from '../../models/relational/keys.ts';
 import type { ColumnValue, Table } from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
@@ -101,6 +101,9 @@ export async function rewriteTable(
       if (!transaction.putNew(keys.key(values, key), keys.value(values, key, row))) {
         throw duplicatedEntry(target, index, values, context);
       }
+      if (keys.claims(values) && !transaction.putNew(keys.claim(values), EMPTY_BYTES)) {
+        throw duplicatedEntry(target, index, values, context);
+      }
     }
   });
   transaction.deleteRange(new RowKeys(keyspace, source.table).range([]));
@@ -116,12 +119,13 @@ export async function buildIndex(table: CatalogTable, name: string, options: Pas
   const index = writeRulesOf(table).indexes.find(({ source }) => source.index.name === name)!;
   const { keys } = index.source;
   let pending = new Map<string, { readonly key: Uint8Array; readonly value: Uint8Array }>();
+  const ranges = [entriesOf, claimsOf].map((rangeOf) => rangeOf(keyspace, table.table, index.source.index));
   let bytes = 0;
   let ahead = false;
   const flush = async (): Promise<void> => {
     await store.whenWritable();
     const batch = store.writeBatch();
-    if (!ahead) batch.deleteRange(entriesOf(keyspace, table.table, index.source.index));
+    if (!ahead) for (const range of ranges) batch.deleteRange(range);
     ahead = true;
     for (const { key, value } of pending.values()) batch.put(key, value);
     await batch.commit();
@@ -133,14 +137,14 @@ export async function buildIndex(table: CatalogTable, name: string, options: Pas
     const values = index.parts.map((part) => part(row, context));
     const rowKey = table.codec.keys.keyOf(row);
     const key = keys.key(values, rowKey);
-    const id = latin1(key);
-    if (keys.excludes(values)) {
-      if (pending.has(id) || (ahead && (await store.get(key)) !== undefined)) {
-        throw duplicatedEntry(table.table, index, values, context);
-      }
+    const claim = keys.claims(values) ? keys.claim(values) : undefined;
+    const single = claim ?? (keys.excludes(values) ? key : undefined);
+    if (single !== undefined && (pending.has(latin1(single)) || (ahead && (await store.get(single)) !== undefined))) {
+      throw duplicatedEntry(table.table, index, values, context);
     }
+    if (claim !== undefined) pending.set(latin1(claim), { key: claim, value: EMPTY_BYTES });
     const value = keys.value(values, rowKey, row);
-    pending.set(id, { key, value });
+    pending.set(latin1(key), { key, value });
     bytes += key.length + value.length;
     if (bytes >= ENTRY_BATCH_BYTES) await flush();
   });
@@ -148,7 +152,7 @@ export async function buildIndex(table: CatalogTable, name: string, options: Pas
     await flush();
     return;
   }
-  transaction.deleteRange(entriesOf(keyspace, table.table, index.source.index));
+  for (const range of ranges) transaction.deleteRange(range);
   for (const { key, value } of pending.values()) transaction.put(key, value);
 }
 

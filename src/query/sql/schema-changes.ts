@@ -19,9 +19,15 @@ import {
 import { tableKey } from '../../models/relational/keys.ts';
 import type { Schema } from '../../models/relational/schema.ts';
 import { setPosition } from '../../models/relational/sequence.ts';
-import type { ForeignKey, Table, TableId } from '../../models/relational/table.ts';
+import { type ForeignKey, primaryIndex, type Table, type TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
-import { bindCreateTable, bindPrimaryKey, type EvaluateConstant, primaryKeyName } from './binder/bind-create-table.ts';
+import {
+  bindCreateTable,
+  bindPrimaryKey,
+  type EvaluateConstant,
+  isKeptAsIndex,
+  primaryKeyName,
+} from './binder/bind-create-table.ts';
 import type { Likes } from './binder/bind-like.ts';
 import { requireColumn } from './binder/bind-modify.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from './binder/names.ts';
@@ -544,10 +550,14 @@ async function addPrimaryKey(
 ): Promise<void> {
   const { table } = editor;
   if (constraint.indexname !== undefined) throw notSupported('PRIMARY KEY USING INDEX', constraint.location);
-  if (table.primaryKey.length > 0) {
+  if (table.primaryKey.length > 0 || primaryIndex(table) !== undefined) {
     throw new SqlError('invalid_table_definition', `multiple primary keys for table "${table.name}" are not allowed`);
   }
   for (const key of names) requireColumn(table, key, undefined);
+  if (isKeptAsIndex(constraint)) {
+    for (const each of names) await columns.setNotNull(each, true);
+    return editor.addConstraint(constraint, names.length === 1 ? names[0] : undefined);
+  }
   const name = constraint.conname ?? primaryKeyName(table.name);
   await named(name, () => columns.setPrimaryKey(bindPrimaryKey(names, constraint, table.columns), name));
 }

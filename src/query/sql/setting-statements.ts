@@ -5,6 +5,9 @@
 
 import type { Node } from '@pgsql/types';
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
+import { PUBLIC_SCHEMA } from '../../models/relational/table.ts';
+import { type QualifiedName, relationName } from './binder/names.ts';
+import { deferrabilityOf } from './catalog/catalog-objects.ts';
 import type { ResultSink, UtilitySink } from './results.ts';
 import { pathText } from './search-path.ts';
 import type { SessionContext } from './session-context.ts';
@@ -210,9 +213,28 @@ export class SettingStatements {
         message: 'SET CONSTRAINTS can only be used in transaction blocks',
       });
     }
-    const names = constraints?.map((node) => ('RangeVar' in node ? (node.RangeVar.relname ?? '') : ''));
-    const set = this.#block.setConstraints(names, deferred === true ? 'deferred' : 'immediate');
-    return whenReady(set, () => sink.complete('SET CONSTRAINTS'));
+    const mode = deferred === true ? 'deferred' : 'immediate';
+    const named = constraints?.flatMap((node) => ('RangeVar' in node ? [relationName(node.RangeVar)] : []));
+    const names = named === undefined ? undefined : this.#deferrableConstraints(named);
+    return whenReady(names, (found) =>
+      whenReady(this.#block.setConstraints(found, mode), () => sink.complete('SET CONSTRAINTS')),
+    );
+  }
+
+  /** @throws SqlError `undefined_object`, `wrong_object_type`. */
+  async #deferrableConstraints(named: readonly QualifiedName[]): Promise<readonly string[]> {
+    await this.#block.loadSchemas();
+    await this.#block.loadObjects();
+    const { constraints } = this.#block.objects!;
+    return named.map(({ schema, name }) => {
+      const schemas = this.#block.schemasOf({ schema, name }).map(({ id }) => id);
+      const found = constraints.filter(
+        (each) => each.name === name && schemas.includes(each.table.table.schema ?? PUBLIC_SCHEMA),
+      );
+      if (found.length === 0) throw new SqlError('undefined_object', `constraint "${name}" does not exist`);
+      if (found.some((each) => deferrabilityOf(each) !== undefined)) return name;
+      throw new SqlError('wrong_object_type', `constraint "${name}" is not deferrable`);
+    });
   }
 
   showStatement(

@@ -5,17 +5,19 @@
 
 import type { Constraint, IndexElem, IndexStmt, Node } from '@pgsql/types';
 import { deleteName, putName, readName, redefineTable } from '../../models/relational/catalog.ts';
-import { entriesOf } from '../../models/relational/index-keys.ts';
+import { claimsOf, entriesOf } from '../../models/relational/index-keys.ts';
 import { isKeyType } from '../../models/relational/keys.ts';
-import type {
-  Check,
-  ForeignKey,
-  Index,
-  IndexPart,
-  ReferentialAction,
-  SqlExpression,
-  Table,
-  TableId,
+import {
+  type Check,
+  type ForeignKey,
+  type Index,
+  type IndexPart,
+  isStrictlyUnique,
+  primaryIndex,
+  type ReferentialAction,
+  type SqlExpression,
+  type Table,
+  type TableId,
 } from '../../models/relational/table.ts';
 import { withoutOrder } from './binder/bind-create-table.ts';
 import type { ExpressionBinder } from './binder/expression-binder.ts';
@@ -70,10 +72,11 @@ export class TableEditor {
     this.table = redefineTable(this.#options.transaction, this.#options.keyspace, this.table);
   }
 
-  /** UNIQUE, CHECK and FOREIGN KEY. @param column The one that the constraint stands behind, if it does. */
+  /** UNIQUE, CHECK, FOREIGN KEY, and a PRIMARY KEY that rows are not found by. @param column The one that the constraint stands behind, if it does. */
   async addConstraint(constraint: Constraint, column?: string): Promise<void> {
     switch (constraint.contype) {
       case 'CONSTR_UNIQUE':
+      case 'CONSTR_PRIMARY':
         return this.#addUnique(constraint, column === undefined ? stringsOf(constraint.keys) : [column]);
       case 'CONSTR_CHECK':
         return this.#addCheck(constraint, column);
@@ -89,9 +92,10 @@ export class TableEditor {
   async #addUnique(constraint: Constraint, names: readonly string[]): Promise<void> {
     const { location } = constraint;
     if (constraint.indexname !== undefined) throw notSupported('UNIQUE USING INDEX', location);
-    if (constraint.deferrable === true) throw notSupported('a deferrable UNIQUE constraint', location);
+    const isPrimary = constraint.contype === 'CONSTR_PRIMARY';
+    const deferrable = deferrabilityOf(constraint);
     if (constraint.options !== undefined || constraint.indexspace !== undefined) {
-      throw notSupported('options of a UNIQUE constraint', location);
+      throw notSupported(`options of a ${isPrimary ? 'primary key' : 'UNIQUE constraint'}`, location);
     }
     const positions = names.map((name) => this.#keyColumn(name, location));
     const twice = names.find((name, i) => names.indexOf(name) !== i);
@@ -100,8 +104,8 @@ export class TableEditor {
     }
     const name = await this.#indexName(
       constraint.conname,
-      joinedNames([...names, ...stringsOf(constraint.including)]),
-      'key',
+      isPrimary ? '' : joinedNames([...names, ...stringsOf(constraint.including)]),
+      isPrimary ? 'pkey' : 'key',
     );
     await this.#putIndex({
       id: this.#options.nextId(),
@@ -111,6 +115,8 @@ export class TableEditor {
       isConstraint: true,
       parts: positions.map((position) => this.#columnPart(position, {})),
       include: stringsOf(constraint.including).map((each) => this.#keyColumn(each, location)),
+      ...(deferrable === undefined ? {} : { deferrable }),
+      ...(isPrimary ? { isPrimary } : {}),
     });
   }
 
@@ -233,7 +239,7 @@ export class TableEditor {
   removeIndex(index: Index): void {
     const { transaction, keyspace } = this.#options;
     deleteName(transaction, keyspace, index.name, this.table.schema);
-    transaction.deleteRange(entriesOf(keyspace, this.table, index));
+    for (const rangeOf of [entriesOf, claimsOf]) transaction.deleteRange(rangeOf(keyspace, this.table, index));
     this.table = { ...this.table, indexes: (this.table.indexes ?? []).filter((each) => each.id !== index.id) };
   }
 
@@ -327,6 +333,7 @@ export class TableEditor {
     });
     if (constraint.fk_matchtype === 'p')
       throw new SqlError('feature_not_supported', 'MATCH PARTIAL not yet implemented');
+    const deferrable = deferrabilityOf(constraint);
     const setNames = stringsOf(constraint.fk_del_set_cols);
     const key: ForeignKey = {
       id: this.#options.nextId(),
@@ -339,9 +346,7 @@ export class TableEditor {
       onUpdate: ACTIONS[constraint.fk_upd_action ?? 'a'] ?? 'no action',
       onDelete: ACTIONS[constraint.fk_del_action ?? 'a'] ?? 'no action',
       ...(setNames.length === 0 ? {} : { setColumns: setNames.map((each) => columns[names.indexOf(each)]!) }),
-      ...(constraint.deferrable === true
-        ? { deferrable: constraint.initdeferred === true ? ('deferred' as const) : ('immediate' as const) }
-        : {}),
+      ...(deferrable === undefined ? {} : { deferrable }),
     };
     this.table = { ...this.table, foreignKeys: [...(this.table.foreignKeys ?? []), key] };
     const { transaction, keyspace } = this.#options;
@@ -382,6 +387,8 @@ export class TableEditor {
     const names = stringsOf(constraint.pk_attrs);
     if (names.length === 0) {
       if (parent.primaryKey.length > 0) return parent.primaryKey;
+      const index = primaryIndex(parent);
+      if (index !== undefined) throw deferrableTarget('primary key', parent.name);
       throw new SqlError('undefined_object', `there is no primary key for referenced table "${parent.name}"`);
     }
     return names.map((name) => {
@@ -424,6 +431,18 @@ export class TableEditor {
   }
 }
 
+function deferrabilityOf({ deferrable, initdeferred }: Constraint): 'immediate' | 'deferred' | undefined {
+  if (initdeferred === true) return 'deferred';
+  return deferrable === true ? 'immediate' : undefined;
+}
+
+function deferrableTarget(what: string, table: string): SqlError {
+  return new SqlError(
+    'object_not_in_prerequisite_state',
+    `cannot use a deferrable ${what} for referenced table "${table}"`,
+  );
+}
+
 function validated<C extends { readonly notValid?: boolean }>({ notValid: _, ...constraint }: C): C {
   return constraint as unknown as C;
 }
@@ -437,10 +456,11 @@ function requireUnique({ name, primaryKey, indexes = [] }: Table, positions: rea
   const same = (columns: readonly (number | undefined)[]): boolean =>
     columns.length === positions.length && columns.every((each) => each !== undefined && positions.includes(each));
   if (same(primaryKey)) return;
-  const fits = indexes.some(
+  const fitting = indexes.filter(
     ({ unique, predicate, parts }) => unique && predicate === undefined && same(parts.map(({ column }) => column)),
   );
-  if (fits) return;
+  if (fitting.some(isStrictlyUnique)) return;
+  if (fitting.length > 0) throw deferrableTarget('unique constraint', name);
   throw new SqlError(
     'invalid_foreign_key',
     `there is no unique constraint matching given keys for referenced table "${name}"`,

@@ -36,6 +36,11 @@ interface SavepointEntry {
   readonly advisory: number;
 }
 
+interface DeferredCheck {
+  readonly constraint: DeferrableConstraint;
+  readonly check: () => Awaitable<void>;
+}
+
 const DEFERRED_CHECKS_MAX = 100_000;
 
 export class TransactionBlock {
@@ -67,7 +72,7 @@ export class TransactionBlock {
   /** The name of the session's schema for temporary relations, once it has made one. */
   temporaryName: string | undefined;
   /** Checks of deferrable constraints that are left to the end of the transaction. */
-  readonly #deferred: (() => Awaitable<void>)[] = [];
+  readonly #deferred: DeferredCheck[] = [];
   /** What SET CONSTRAINTS said; under '' what it said of all. */
   readonly #constraintModes = new Map<string, 'immediate' | 'deferred'>();
   isolation: string | undefined;
@@ -288,14 +293,18 @@ export class TransactionBlock {
   }
 
   /** See `ExecutionContext.defer`. @throws SqlError `out_of_memory`. */
-  defer({ name, deferrable }: DeferrableConstraint, check: () => Awaitable<void>): boolean {
-    const mode = this.#constraintModes.get(name) ?? this.#constraintModes.get('') ?? deferrable;
-    if (mode !== 'deferred') return false;
+  defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean {
+    if (!this.#waits(constraint)) return false;
     if (this.#deferred.length >= DEFERRED_CHECKS_MAX) {
       throw new SqlError('out_of_memory', `more than ${DEFERRED_CHECKS_MAX} deferred checks in one transaction`);
     }
-    this.#deferred.push(check);
+    this.#deferred.push({ constraint, check });
     return true;
+  }
+
+  /** Whether checks of the constraint are left to the end, now. */
+  #waits({ name, deferrable }: DeferrableConstraint): boolean {
+    return (this.#constraintModes.get(name) ?? this.#constraintModes.get('') ?? deferrable) === 'deferred';
   }
 
   /** @param names Undefined for all. What becomes immediate is checked now. */
@@ -304,13 +313,13 @@ export class TransactionBlock {
       this.#constraintModes.clear();
       this.#constraintModes.set('', mode);
     } else for (const name of names) this.#constraintModes.set(name, mode);
-    // Those that stay deferred defer themselves again.
-    return mode === 'immediate' ? this.#runDeferred() : undefined;
+    return mode === 'immediate' ? this.#runDeferred(({ constraint }) => !this.#waits(constraint)) : undefined;
   }
 
-  async #runDeferred(): Promise<void> {
+  async #runDeferred(isDue: (check: DeferredCheck) => boolean = () => true): Promise<void> {
     const checks = this.#deferred.splice(0);
-    for (const check of checks) {
+    for (const each of checks) if (!isDue(each)) this.#deferred.push(each);
+    for (const { check } of checks.filter(isDue)) {
       this.transaction!.beginStatement();
       await check();
     }

@@ -1,7 +1,7 @@
 /** Binds ON CONFLICT: finds the unique indexes that are meant, and what DO UPDATE makes of the row that is there. */
 
 import type { IndexElem, OnConflictClause } from '@pgsql/types';
-import { rowWidth, type Table } from '../../../models/relational/table.ts';
+import { type Index, rowWidth, type Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { bindAssignments } from './bind-modify.ts';
@@ -29,6 +29,7 @@ export function bindConflict(
   if (written.named !== table && (infer !== undefined || action !== 'ONCONFLICT_NOTHING')) {
     throw notSupported('ON CONFLICT with a target on a view', clause.location);
   }
+  if (infer === undefined) for (const index of table.indexes ?? []) requireStrict(index, table);
   const arbiters = infer === undefined ? undefined : bindArbiters(infer, target, alias, context);
   if (action === 'ONCONFLICT_NOTHING') return { arbiters, update: undefined };
   if (arbiters === undefined) {
@@ -57,7 +58,8 @@ function bindArbiters(
   if (infer.conname !== undefined) {
     const { conname } = infer;
     if (table.primaryKey.length > 0 && conname === table.primaryKeyName) return [conname];
-    if (table.indexes?.some(({ name, isConstraint }) => isConstraint && name === conname) === true) return [conname];
+    const index = table.indexes?.find(({ name, isConstraint }) => isConstraint && name === conname);
+    if (index !== undefined) return [requireStrict(index, table).name];
     throw new SqlError('undefined_object', `constraint "${conname}" for table "${table.name}" does not exist`);
   }
   const binder = new ExpressionBinder(context, tableScope([{ table: target, alias, offset: 0 }]));
@@ -69,12 +71,23 @@ function bindArbiters(
   const found: string[] = [];
   if (asked === undefined && isPrimaryKey(table, wanted)) found.push(table.primaryKeyName);
   for (const index of rulesOf(target).indexes) {
-    if (index.source.index.unique && isMeant(index, wanted, asked)) found.push(index.source.index.name);
+    if (!index.source.index.unique || !isMeant(index, wanted, asked)) continue;
+    found.push(requireStrict(index.source.index, table).name);
   }
   if (found.length > 0) return found;
   throw new SqlError(
     'invalid_column_reference',
     'there is no unique or exclusion constraint matching the ON CONFLICT specification',
+  );
+}
+
+/** @throws SqlError `object_not_in_prerequisite_state`. */
+function requireStrict(index: Index, { name: table }: Table): Index {
+  if (index.deferrable === undefined) return index;
+  throw new SqlError(
+    'object_not_in_prerequisite_state',
+    'ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters',
+    { table, constraint: index.name },
   );
 }
 

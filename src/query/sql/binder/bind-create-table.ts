@@ -105,8 +105,12 @@ export function bindCreateTable(
       location: second.constraint.location,
     });
   }
-  const primaryKey = key === undefined ? [] : bindPrimaryKey(key.names, key.constraint, columns);
-  for (const position of primaryKey) columns[position] = { ...columns[position]!, notNull: true };
+  const keyPositions = key === undefined ? [] : bindPrimaryKey(key.names, key.constraint, columns);
+  for (const position of keyPositions) columns[position] = { ...columns[position]!, notNull: true };
+  const isIndex = key !== undefined && isKeptAsIndex(key.constraint);
+  if (isIndex)
+    constraints.unshift({ constraint: key.constraint, column: key.names.length === 1 ? key.names[0] : undefined });
+  const primaryKey = isIndex ? [] : keyPositions;
   const definition = { name, columns, primaryKey, primaryKeyName: key?.constraint.conname ?? primaryKeyName(name) };
   checkGenerated(definition, context);
   return { definition, constraints, sequences, indexes };
@@ -361,14 +365,17 @@ function defaultMismatch(name: string, type: ColumnType, expression: BoundExpres
 
 const NOW_FUNCTIONS = new Set(['now', 'transaction_timestamp']);
 
+/** A key whose rows may share it for a while, or that has columns beside it, cannot be what rows are found by. */
+export function isKeptAsIndex({ deferrable, initdeferred, including }: Constraint): boolean {
+  return deferrable === true || initdeferred === true || including !== undefined;
+}
+
 export function bindPrimaryKey(
   names: readonly string[],
   constraint: Constraint,
   columns: readonly Column[],
 ): readonly number[] {
   const { location } = constraint;
-  if (constraint.including !== undefined) throw notSupported('PRIMARY KEY … INCLUDE', location);
-  if (constraint.deferrable === true) throw notSupported('a deferrable constraint', location);
   if (constraint.options !== undefined || constraint.indexspace !== undefined) {
     throw notSupported('options of a primary key', location);
   }

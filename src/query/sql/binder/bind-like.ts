@@ -53,7 +53,9 @@ export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTab
       if (!index.isConstraint) indexes.push(indexLike(index, table));
       else {
         constraints.push({
-          contype: 'CONSTR_UNIQUE',
+          contype: index.isPrimary === true ? 'CONSTR_PRIMARY' : 'CONSTR_UNIQUE',
+          deferrable: index.deferrable !== undefined,
+          initdeferred: index.deferrable === 'deferred',
           keys: index.parts.map(({ column }) => nameOf(column!)),
           ...(index.include.length === 0 ? {} : { including: index.include.map(nameOf) }),
           nulls_not_distinct: !index.nullsDistinct,

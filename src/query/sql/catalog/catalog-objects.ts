@@ -74,7 +74,7 @@ export type ConstraintObject = {
   readonly name: string;
   readonly table: CatalogTable;
 } & (
-  | { readonly kind: 'p' }
+  | { readonly kind: 'p'; readonly index?: Index }
   | { readonly kind: 'u'; readonly index: Index }
   | { readonly kind: 'c'; readonly check: Check }
   | { readonly kind: 'f'; readonly key: ForeignKey }
@@ -366,11 +366,17 @@ export class CatalogObjects implements CatalogAccess {
       positions.map((position) => quoteName(of.columns[position]!.name)).join(', ');
     switch (found.kind) {
       case 'p':
-        return `PRIMARY KEY (${names(table.primaryKey)})`;
       case 'u': {
-        const { parts, include, nullsDistinct } = found.index;
-        const included = include.length === 0 ? '' : ` INCLUDE (${names(include)})`;
-        return `UNIQUE ${nullsDistinct ? '' : 'NULLS NOT DISTINCT '}(${names(parts.map(({ column }) => column!))})${included}`;
+        if (found.index === undefined) return `PRIMARY KEY (${names(table.primaryKey)})`;
+        const { parts, include, nullsDistinct, isPrimary, deferrable } = found.index;
+        return [
+          isPrimary === true ? 'PRIMARY KEY ' : 'UNIQUE ',
+          nullsDistinct ? '' : 'NULLS NOT DISTINCT ',
+          `(${names(parts.map(({ column }) => column!))})`,
+          include.length === 0 ? '' : ` INCLUDE (${names(include)})`,
+          deferrable === undefined ? '' : ' DEFERRABLE',
+          deferrable === 'deferred' ? ' INITIALLY DEFERRED' : '',
+        ].join('');
       }
       case 'c': {
         const rule = rulesOf(found.table).checks.find(({ name }) => name === found.name)!;
@@ -504,7 +510,7 @@ function constraintsOf(table: CatalogTable): readonly ConstraintObject[] {
         oid: PRIMARY_CONSTRAINT_OIDS + index.id,
         name: index.name,
         table,
-        kind: 'u' as const,
+        kind: index.isPrimary === true ? ('p' as const) : ('u' as const),
         index,
       })),
     ...checks.map((check) => ({ oid: check.id, name: check.name, table, kind: 'c' as const, check })),
@@ -512,10 +518,16 @@ function constraintsOf(table: CatalogTable): readonly ConstraintObject[] {
   ];
 }
 
+/** When a constraint is checked unless SET CONSTRAINTS says otherwise; undefined for one that cannot be put off. */
+export function deferrabilityOf(constraint: ConstraintObject): 'immediate' | 'deferred' | undefined {
+  if (constraint.kind === 'f') return constraint.key.deferrable;
+  return constraint.kind === 'c' ? undefined : constraint.index?.deferrable;
+}
+
 /** The oid of the index that a constraint is the work of. */
 export function indexOidOf(constraint: ConstraintObject): number {
-  if (constraint.kind === 'p') return PRIMARY_KEY_OIDS + constraint.table.table.id;
-  return constraint.kind === 'u' ? constraint.index.id : 0;
+  if (constraint.kind !== 'p' && constraint.kind !== 'u') return 0;
+  return constraint.index?.id ?? PRIMARY_KEY_OIDS + constraint.table.table.id;
 }
 
 /** The parts of an index as SQL, and how each is sorted. */

@@ -4,7 +4,7 @@ import { columnNumber, type Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { typeInfo } from '../types/types.ts';
-import { type CatalogObjects, type ConstraintObject, schemaOid } from './catalog-objects.ts';
+import { type CatalogObjects, type ConstraintObject, deferrabilityOf, schemaOid } from './catalog-objects.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
 
 const TYPES = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const;
@@ -30,9 +30,8 @@ function keyColumns(constraint: ConstraintObject): readonly number[] {
   const { table } = constraint.table;
   switch (constraint.kind) {
     case 'p':
-      return table.primaryKey;
     case 'u':
-      return constraint.index.parts.map(({ column }) => column!);
+      return constraint.index?.parts.map(({ column }) => column!) ?? table.primaryKey;
     case 'f':
       return constraint.key.columns;
     case 'c':
@@ -135,12 +134,12 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
   *table_constraints(objects, { session }) {
     const { tables, constraints } = objects;
     for (const constraint of constraints) {
-      const isForeign = constraint.kind === 'f';
+      const deferrable = deferrabilityOf(constraint);
       yield {
         ...named(objects, session.database, constraint.table.table, constraint.name),
         constraint_type: TYPES[constraint.kind],
-        is_deferrable: isForeign && constraint.key.deferrable !== undefined ? 'YES' : 'NO',
-        initially_deferred: isForeign && constraint.key.deferrable === 'deferred' ? 'YES' : 'NO',
+        is_deferrable: deferrable === undefined ? 'NO' : 'YES',
+        initially_deferred: deferrable === 'deferred' ? 'YES' : 'NO',
         enforced: 'YES',
         nulls_distinct: constraint.kind === 'u' ? (constraint.index.nullsDistinct ? 'YES' : 'NO') : null,
       };

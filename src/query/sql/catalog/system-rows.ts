@@ -264,8 +264,8 @@ function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
     indnkeyatts: positions.length,
     indisunique: index?.unique ?? true,
     indnullsnotdistinct: index?.nullsDistinct === false,
-    indisprimary: index === undefined,
-    indimmediate: true,
+    indisprimary: index === undefined || index.isPrimary === true,
+    indimmediate: index?.deferrable === undefined,
     indisvalid: true,
     indisready: true,
     indislive: true,
@@ -324,9 +324,14 @@ function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<Sys
       conislocal: true,
       connoinherit: constraint.kind !== 'c',
     };
-    if (constraint.kind === 'p') yield { ...row, conkey: numbers(table.primaryKey) };
-    else if (constraint.kind === 'u') {
-      yield { ...row, conkey: numbers(constraint.index.parts.map(({ column }) => column!)) };
+    if (constraint.kind === 'p' || constraint.kind === 'u') {
+      const { index } = constraint;
+      yield {
+        ...row,
+        condeferrable: index?.deferrable !== undefined,
+        condeferred: index?.deferrable === 'deferred',
+        conkey: numbers(index?.parts.map(({ column }) => column!) ?? table.primaryKey),
+      };
     } else if (constraint.kind === 'c') {
       yield { ...row, convalidated: constraint.check.notValid !== true, conkey: null, conbin: 'expression' };
     } else {

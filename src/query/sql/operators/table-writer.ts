@@ -25,6 +25,7 @@ import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
 import { compareNumeric } from '../types/numeric-arithmetic.ts';
 import { formatText } from '../types/text-form.ts';
+import { DeferrableKeys } from './deferrable-keys.ts';
 import { ForeignKeyChecks } from './foreign-keys.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
 
@@ -83,6 +84,7 @@ export class TableWriter {
   readonly #context: ExecutionContext;
   readonly #foreignKeys: ForeignKeyChecks | undefined;
   readonly #uniqueIndexes: number;
+  readonly #deferrable: DeferrableKeys | undefined;
   #inserted = 0;
   #updated = 0;
   #deleted = 0;
@@ -92,6 +94,8 @@ export class TableWriter {
     this.#context = context;
     this.#uniqueIndexes = rules.indexes.filter(({ source }) => source.index.unique).length;
     this.#foreignKeys = isTied(rules) ? new ForeignKeyChecks(rules, context) : undefined;
+    const defers = rules.indexes.some(({ source }) => source.index.deferrable !== undefined);
+    this.#deferrable = defers ? new DeferrableKeys(context, (slot) => this.duplicate(slot)) : undefined;
   }
 
   /**
@@ -139,10 +143,13 @@ export class TableWriter {
       first === undefined || all.length === 1 ? all : [...all.filter(first), ...all.filter((each) => !first(each))];
     return whenReady(this.#firstTaken(slots, first !== undefined), (taken) => {
       if (taken !== undefined) return taken;
-      this.#putNew(key, row, hidden);
       this.#inserted++;
-      this.#foreignKeys?.inserted(row);
-      return undefined;
+      const inserted = (): undefined => {
+        this.#putNew(key, row, hidden);
+        this.#foreignKeys?.inserted(row);
+      };
+      if (this.#deferrable === undefined) return inserted();
+      return this.#replaceClaims(this.#deferrable, undefined, row, inserted).then(() => undefined);
     });
   }
 
@@ -159,7 +166,7 @@ export class TableWriter {
    * @throws SqlError `unique_violation`.
    */
   insertAll(rows: readonly ExecutionRow[]): Awaitable<void> {
-    if (rows.length < 2) return this.#insertEach(rows, 0);
+    if (rows.length < 2 || this.#deferrable !== undefined) return this.#insertEach(rows, 0);
     return whenReady(this.#giveRowIds(rows, 0), () => {
       const { codec, table } = this.rules.table;
       const hidden = table.primaryKey.length === 0;
@@ -252,8 +259,12 @@ export class TableWriter {
       return whenReady(this.#firstTaken(added), (taken) => {
         if (taken !== undefined) throw this.duplicate(taken.slot);
         if (moves && table.primaryKey.length === 0) row[table.columns.length] = old[table.columns.length]!;
-        this.#put(key, row);
-        this.#foreignKeys?.updated(old, row);
+        const replaced = (): undefined => {
+          this.#put(key, row);
+          this.#foreignKeys?.updated(old, row);
+        };
+        if (this.#deferrable === undefined) return replaced();
+        return this.#replaceClaims(this.#deferrable, old, row, replaced);
       });
     });
   }
@@ -276,9 +287,13 @@ export class TableWriter {
     const slots = this.#slots(old, key).filter(({ index }) => index !== undefined);
     const released = this.#releases(old, key, undefined);
     return whenReady(this.#lock([...slots.map((slot) => slot.key), ...released]), () => {
-      this.#context.transaction.delete(key);
-      this.#deleteEntries(old, key, []);
-      this.#foreignKeys?.deleted(old);
+      const deleted = (): undefined => {
+        this.#context.transaction.delete(key);
+        this.#deleteEntries(old, key, []);
+        this.#foreignKeys?.deleted(old);
+      };
+      if (this.#deferrable === undefined) return deleted();
+      return this.#replaceClaims(this.#deferrable, old, undefined, deleted);
     });
   }
 
@@ -296,7 +311,37 @@ export class TableWriter {
     this.#inserted = 0;
     this.#updated = 0;
     this.#deleted = 0;
-    return this.#foreignKeys?.finish();
+    if (this.#deferrable === undefined) return this.#foreignKeys?.finish();
+    return this.#deferrable.finish().then(() => this.#foreignKeys?.finish());
+  }
+
+  /** Does `work`, which puts one row in the place of another, with the claims of its values in deferrable constraints. */
+  async #replaceClaims(
+    keys: DeferrableKeys,
+    old: ExecutionRow | undefined,
+    row: ExecutionRow | undefined,
+    work: () => void,
+  ): Promise<void> {
+    const slotsOf = (of: ExecutionRow | undefined): readonly UniqueSlot[] =>
+      of === undefined
+        ? []
+        : this.rules.indexes.flatMap((index) => {
+            if (!this.#isIndexed(index, of)) return [];
+            const slot = keys.slot(
+              index,
+              index.parts.map((part) => part(of, this.#context)),
+            );
+            return slot === undefined ? [] : [slot];
+          });
+    const [before, after] = [slotsOf(old), slotsOf(row)];
+    const isIn = (slots: readonly UniqueSlot[], { key }: UniqueSlot): boolean =>
+      slots.some((other) => equalBytes(other.key, key));
+    const removed = before.filter((slot) => !isIn(after, slot));
+    const written = after.filter((slot) => !isIn(before, slot));
+    await keys.claim(removed, written);
+    for (const slot of removed) keys.removed(slot);
+    work();
+    for (const slot of written) await keys.written(slot);
   }
 
   duplicate({ index, values }: UniqueSlot): SqlError {

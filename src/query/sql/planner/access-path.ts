@@ -8,6 +8,7 @@
  * is for queries whose conditions imply the predicate: in the same words, or because they allow less.
  */
 
+import { isStrictlyUnique } from '../../../models/relational/table.ts';
 import {
   type BoundExpression,
   type BoundSortKey,
@@ -97,7 +98,7 @@ export function isWhole(
 ): boolean {
   if (prefix.length === 0) return false;
   if (index === undefined) return prefix.length === table.primaryKey.length;
-  return index.source.index.unique && prefix.length === index.parts.length && !prefix.includes('isNull');
+  return isStrictlyUnique(index.source.index) && prefix.length === index.parts.length && !prefix.includes('isNull');
 }
 
 /** How many ranges it reads, as far as that is known before. */

@@ -4,6 +4,7 @@
  * nothing, when every pair has to be tried.
  */
 
+import { isStrictlyUnique } from '../../../models/relational/table.ts';
 import { type BoundExpression, type BoundScan, columnsOf, conjunction, hasSubquery } from '../binder/bound.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { HashJoin } from '../operators/hash-join.ts';
@@ -125,7 +126,7 @@ export function cheapestLookup(
     if (!implied.some((each) => keys.includes(each))) continue;
     const isPrimary = path.index === undefined;
     const parts = isPrimary ? table.table.primaryKey.length : path.index!.parts.length;
-    const isUnique = values.length === parts && (isPrimary || path.index!.source.index.unique);
+    const isUnique = values.length === parts && (isPrimary || isStrictlyUnique(path.index!.source.index));
     const facts = (index: number) => columnFacts(table, index, scope.known);
     const matches = isUnique ? 1 : rows * selectivityOf(implied, facts);
     const bytes = table.table.columns.reduce((sum, { type }, i) => sum + valueBytes(type, facts(i).statistics), 0);
