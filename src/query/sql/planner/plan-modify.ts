@@ -58,7 +58,9 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       const { open, values } = planValuesOver(planned.open, width, expressions, scope);
       const assignments = query.assignments.map(({ position }, i) => ({ position, value: values[i]! }));
       const returning = planReturning(query.returning, rowWidth(table.table), scope);
-      const options = { returning: returning.values, readFirst: source.kind !== 'values' };
+      // Rows that it wrote must not come back to it.
+      const readFirst = source.kind !== 'values' && touches(source, table.table.id, new Set());
+      const options = { returning: returning.values, readFirst };
       const onConflict: ConflictRules | undefined = conflicts && {
         arbiters: conflicts.arbiters && new Set(conflicts.arbiters),
         update: conflicts.update && {
