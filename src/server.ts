@@ -515,7 +515,9 @@ export async function transactionCommand(
 async function administerHere(config: Config, request: AdministrationRequest, out: Out): Promise<void> {
   const platform = newNodePlatform();
   if (await requestControl(platform, controlPath(config.server.dataDir, temporaryDirectory()), request, out)) return;
-  const stores = await Stores.open(config, platform, newPinoLog(config.logging));
+  // Not as the server of this data directory: what that has left to its successor is none of ours.
+  const { server: _, ...spec } = config;
+  const stores = await Stores.open(spec, platform, newPinoLog(config.logging));
   try {
     const administered = {
       platform,

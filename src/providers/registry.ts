@@ -5,6 +5,7 @@
  * what its caches and buffers take; writes not yet applied, and those of open transactions, get shares of the limit.
  */
 
+import { join } from 'node:path';
 import { unreachable } from '../base/assert.ts';
 import { utf8 } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
@@ -17,6 +18,8 @@ import { openMemoryStore } from './memory/open.ts';
 import { openRocksDbStore, type RocksDbStoreOptions, restoreRocksDbStore } from './rocksdb/open.ts';
 
 export interface StoresSpec {
+  /** Where providers may note what the process after this one needs to know. Default nowhere. */
+  readonly server?: { readonly dataDir: string };
   readonly memory: { readonly limitBytes: number };
   readonly providers: {
     /** Keeps what no route sends elsewhere. */
@@ -62,7 +65,14 @@ export class Stores {
     const open = new Map<string, Store>();
     try {
       for (const name of names)
-        open.set(name, await openProvider(name, requireProvider(spec, name), platform, log, bounds, memoryBytesMax));
+        open.set(
+          name,
+          await openProvider(name, requireProvider(spec, name), platform, log, {
+            ...bounds,
+            memoryBytesMax,
+            directory: spec.server?.dataDir,
+          }),
+        );
       return new Stores(spec, open);
     } catch (error) {
       for (const store of open.values()) await store.close();
@@ -117,8 +127,7 @@ function openProvider(
   provider: ProviderSpec,
   platform: Platform,
   log: Log,
-  bounds: StoreBounds,
-  memoryBytesMax: number,
+  { memoryBytesMax, directory, ...bounds }: StoreBounds & { memoryBytesMax: number; directory: string | undefined },
 ): Promise<Store> {
   switch (provider.type) {
     case 'Memory':
@@ -133,14 +142,20 @@ function openProvider(
     case 'RocksDB':
       return openRocksDbStore(rocksDbOptions(name, provider, platform, log, bounds));
     case 'TiKV':
-      return openTikv(name, provider, platform, log);
+      return openTikv(name, provider, platform, log, directory);
     default:
       return unreachable(provider);
   }
 }
 
 /** The client is loaded only where it is used. */
-async function openTikv(name: string, provider: TiKvSpec, platform: Platform, log: Log): Promise<Store> {
+async function openTikv(
+  name: string,
+  provider: TiKvSpec,
+  platform: Platform,
+  log: Log,
+  directory: string | undefined,
+): Promise<Store> {
   const { openTikvStore } = await import('./tikv/open.ts');
   const { tls, grpc } = provider;
   return openTikvStore({
@@ -164,6 +179,9 @@ async function openTikv(name: string, provider: TiKvSpec, platform: Platform, lo
     keepaliveTimeoutMs: grpc.keepAliveTimeoutMs,
     windowBytes: grpc.initialWindowBytes,
     messageBytesMax: grpc.messageBytesMax,
+    ...(directory !== undefined && {
+      lockJournal: { files: platform.files, path: join(directory, `LOCKS-${name}`) },
+    }),
     ...(tls !== undefined && {
       tls: {
         caPath: tls.caFile,

@@ -219,6 +219,25 @@ describe('two servers on one cluster', () => {
   });
 });
 
+describe('a server that was killed', () => {
+  test('holds up nobody once it is back, whatever it had locked', async () => {
+    await query(a, 'CREATE TABLE left_locked (id int PRIMARY KEY, by text)', "INSERT INTO left_locked VALUES (1, 'a')");
+    const killed = await start('killed');
+    const client = await connect(killed);
+    client.on('error', () => {});
+    await client.query('BEGIN');
+    await client.query("UPDATE left_locked SET by = 'killed'");
+    await killed.kill();
+    const refused = query(b, "SET lock_timeout = '200ms'", "UPDATE left_locked SET by = 'b'");
+    await expect(refused).rejects.toMatchObject({ code: '55P03' });
+    const back = await start('killed');
+    // Without it the locks would last 20 s.
+    await query(b, "SET lock_timeout = '5s'", "UPDATE left_locked SET by = by || ' and b'");
+    expect(await query(back, 'SELECT by FROM left_locked')).toEqual([['a and b']]);
+    expect(await back.stop()).toBe(0);
+  });
+});
+
 describe('a commit whose outcome is unknown', () => {
   /** The reply to the request that commits is lost, and the store is gone for long enough that nobody finds out at once. */
   function lose(): void {

@@ -187,6 +187,15 @@ export class TikvClient {
     return this.#core.resolver.statusOf(this.#prefix + keyText(primary), startTs, backoffer);
   }
 
+  /**
+   * As `transactionStatus` for a transaction whose process is known to have died: it is ended now, whatever time its locks have
+   * left. What it had committed stays so. @throws TikvError
+   */
+  async endTransaction(primary: Uint8Array, startTs: bigint, signal?: AbortSignal): Promise<TransactionStatus> {
+    const backoffer = this.#core.pd.backoffer(BUDGET.transactionStatus, signal);
+    return this.#core.resolver.statusOf(this.#prefix + keyText(primary), startTs, backoffer, 'dead');
+  }
+
   /** Splits regions at keys. @returns the ids of the regions made. */
   async split(keys: readonly Uint8Array[], scatter = false): Promise<readonly bigint[]> {
     const texts = [...new Set(keys.map((key) => this.#prefix + keyText(key)))].sort();

@@ -9,6 +9,13 @@ export interface Hooks {
   onTimestamps?(count: number, latencyMs: number): void;
   onRegionCache?(event: 'hit' | 'miss' | 'stale'): void;
   onLockResolved?(how: 'committed' | 'rolledBack' | 'alive' | 'pushed'): void;
+  /**
+   * A transaction is about to take its first pessimistic locks; whoever knows that its process has died ends it at once with
+   * `TikvClient.endTransaction`, where others wait until the locks have expired.
+   */
+  onLocking?(startTs: bigint, primary: Uint8Array): void;
+  /** It holds none any more, or its outcome is decided. */
+  onUnlocked?(startTs: bigint): void;
   onCommit?(how: 'onePhase' | 'async' | 'twoPhase' | 'failed' | 'undetermined', latencyMs: number): void;
   /** Trouble in the background that nobody waits for: secondaries not committed, a heartbeat that failed. */
   onBackground?(what: string, error: unknown): void;

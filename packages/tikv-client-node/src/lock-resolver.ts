@@ -114,10 +114,10 @@ export class LockResolver {
   }
 
   /**
-   * What became of a transaction, by its primary. A transaction that still lives is left alone; one that has expired is
-   * rolled back, so that the answer is final.
+   * What became of a transaction, by its primary. A transaction that still lives is left alone; one that has expired, or is
+   * known to be dead, is rolled back, so that the answer is final.
    */
-  async statusOf(primary: KeyText, startTs: bigint, backoffer: Backoffer): Promise<TransactionStatus> {
+  async statusOf(primary: KeyText, startTs: bigint, backoffer: Backoffer, known?: 'dead'): Promise<TransactionStatus> {
     const lock = methods.KvScanLock.response.decode(
       methods.KvScanLock.response.encode({
         locks: [
@@ -125,7 +125,7 @@ export class LockResolver {
             key: keyBytes(primary),
             primaryLock: keyBytes(primary),
             lockVersion: startTs,
-            lockTtl: 1n,
+            lockTtl: known === 'dead' ? 0n : 1n,
             lockType: Op.Put,
           },
         ],

@@ -46,17 +46,25 @@ export class PessimisticLocker {
   readonly #startTs: bigint;
   readonly #beganAtMs: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #prefixLength: number;
   /** In the order of locking, with the timestamp each was locked for. */
   readonly #locked = new Map<KeyText, bigint>();
   #newestTs = 0n;
   #primary: KeyText | undefined;
   #heartbeat: Heartbeat | undefined;
 
-  constructor(core: Core, startTs: bigint, beganAtMs: number, signal: AbortSignal | undefined) {
+  /** The first `prefixLength` characters of every key are none of the user's. */
+  constructor(
+    core: Core,
+    startTs: bigint,
+    beganAtMs: number,
+    options: { readonly prefixLength: number; readonly signal: AbortSignal | undefined },
+  ) {
     this.#core = core;
     this.#startTs = startTs;
     this.#beganAtMs = beganAtMs;
-    this.#signal = signal;
+    this.#signal = options.signal;
+    this.#prefixLength = options.prefixLength;
   }
 
   get primary(): KeyText | undefined {
@@ -98,7 +106,10 @@ export class PessimisticLocker {
     if (forUpdateTs > this.#newestTs) this.#newestTs = forUpdateTs;
     const isFirst = this.#locked.size === 0;
     const fresh = wanted.filter((key) => !this.#locked.has(key));
-    this.#primary ??= wanted[0]!;
+    if (this.#primary === undefined) {
+      this.#primary = wanted[0]!;
+      this.#core.config.hooks.onLocking?.(this.#startTs, keyBytes(this.#primary.slice(this.#prefixLength)));
+    }
     const backoffer = this.#core.pd.backoffer(BUDGET.pessimisticLock, this.#signal);
     const deadlineMs = this.#core.config.environment.clock.monotonicMs() + (options.waitMs ?? Number.POSITIVE_INFINITY);
     const attempt = { forUpdateTs, deadlineMs, options, values, isFirst };
@@ -142,19 +153,25 @@ export class PessimisticLocker {
 
   /** Gives back everything. */
   async releaseAll(forUpdateTs: bigint): Promise<void> {
-    this.stop();
+    this.#heartbeat?.stop();
     const keys = [...this.#locked.keys()];
     this.#locked.clear();
     if (keys.length > 0) await this.#rollback(keys, forUpdateTs, this.#core.pd.backoffer(BUDGET.pessimisticRollback));
+    this.#told();
   }
 
-  /** The outcome is known, or others keep the lock alive from now on. */
-  stop(): void {
+  /** The outcome is known. */
+  end(): void {
     this.#heartbeat?.stop();
+    this.#told();
+  }
+
+  #told(): void {
+    if (this.#primary !== undefined) this.#core.config.hooks.onUnlocked?.(this.#startTs);
   }
 
   #reset(): void {
-    this.stop();
+    this.end();
     this.#heartbeat = undefined;
     this.#primary = undefined;
   }

@@ -62,7 +62,7 @@ export class Transaction {
     this.#forUpdateTs = startTs;
     this.#beganAtMs = core.config.environment.clock.monotonicMs();
     this.#snapshot = new Snapshot(core, startTs, { signal: options.signal });
-    this.#locker = this.pessimistic ? new PessimisticLocker(core, startTs, this.#beganAtMs, options.signal) : undefined;
+    this.#locker = this.pessimistic ? this.#newLocker() : undefined;
   }
 
   get state(): 'open' | 'committing' | 'committed' | 'rolledBack' | 'undetermined' {
@@ -159,11 +159,16 @@ export class Transaction {
   async lock(keys: readonly Uint8Array[], options: LockOptions = {}): Promise<(Buffer | undefined)[]> {
     this.#assertOpen();
     this.#throwIfLost();
-    this.#locker ??= new PessimisticLocker(this.#core, this.startTs, this.#beganAtMs, this.#options.signal);
+    this.#locker ??= this.#newLocker();
     const texts = keys.map((key) => this.#keyOf(key));
     for (const [index, text] of texts.entries()) this.#checkSize(keys[index]!, text);
     const values: LockedValues = await this.#locker.lock(texts, options.asOf ?? this.#forUpdateTs, options);
     return texts.map((key) => values.get(key));
+  }
+
+  #newLocker(): PessimisticLocker {
+    const options = { prefixLength: this.#prefix.length, signal: this.#options.signal };
+    return new PessimisticLocker(this.#core, this.startTs, this.#beganAtMs, options);
   }
 
   get holdsLocks(): boolean {
@@ -265,7 +270,7 @@ export class Transaction {
       this.#state = error instanceof UndeterminedError ? 'undetermined' : 'rolledBack';
       throw error;
     } finally {
-      this.#locker?.stop();
+      this.#locker?.end();
     }
   }
 

@@ -4,8 +4,10 @@ import { connect, TikvClient, type TlsFiles, type Transport } from '#tikv-client
 import type { Bytes } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import type { Files } from '../../platform/files.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { translated } from './errors.ts';
+import { LockJournal } from './lock-journal.ts';
 import { TikvMetrics } from './metrics.ts';
 import { TikvStore } from './tikv-store.ts';
 
@@ -35,6 +37,8 @@ export interface TikvOptions {
   readonly coalesceGets?: boolean;
   readonly scanBatchSize?: number;
   readonly tls?: TlsFiles;
+  /** Where to note whose locks this process holds, for the process after it; see lock-journal.ts. Default nowhere. */
+  readonly lockJournal?: { readonly files: Files; readonly path: string };
   /** In place of gRPC, for simulations. */
   readonly transport?: Transport;
 }
@@ -42,20 +46,32 @@ export interface TikvOptions {
 const VALUE_BYTES_MAX = 6 * 1024 * 1024;
 const TRANSACTION_BYTES_MAX = 100 * 1024 * 1024;
 
-/** @throws OperationError `io` naming the endpoints, `invalid_config`. */
+/** @throws OperationError `io` naming the endpoints, `invalid_config`; of the files where a journal is asked for. */
 export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
-  const { name, platform, log, keyPrefix, transport, tls, connectTimeoutMs, gcLifeTimeMs, ...more } = options;
+  const { name, platform, log, keyPrefix, transport, tls, connectTimeoutMs, gcLifeTimeMs, lockJournal, ...more } =
+    options;
   const { keepaliveTimeMs, keepaliveTimeoutMs, windowBytes, messageBytesMax, ...rest } = more;
   const metrics = new TikvMetrics();
+  const journal =
+    lockJournal &&
+    (await LockJournal.open(lockJournal.files, lockJournal.path, (error) =>
+      log.warn({ provider: name, error: messageOf(error) }, 'locks of this process are not noted any more'),
+    ));
   const common = {
     ...rest,
     environment: platform,
     valueBytesMax: VALUE_BYTES_MAX,
     transactionBytesMax: TRANSACTION_BYTES_MAX,
     requestSource: 'external_orbit',
-    hooks: metrics.hooks((what, error) =>
-      log.warn({ provider: name, what, error: messageOf(error) }, 'background work on TiKV failed'),
-    ),
+    hooks: {
+      ...metrics.hooks((what, error) =>
+        log.warn({ provider: name, what, error: messageOf(error) }, 'background work on TiKV failed'),
+      ),
+      ...(journal !== undefined && {
+        onLocking: (startTs: bigint, primary: Uint8Array) => journal.locking(startTs, primary),
+        onUnlocked: (startTs: bigint) => journal.unlocked(startTs),
+      }),
+    },
   };
   try {
     const client =
@@ -70,6 +86,7 @@ export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
             ...(keepaliveTimeoutMs === undefined ? {} : { keepaliveTimeoutMs }),
           })
         : await TikvClient.connect({ ...common, transport });
+    if (journal !== undefined) void endLeftBehind(client, journal, log);
     const garbage = gcLifeTimeMs === undefined ? undefined : client.gcWorker({ lifetimeMs: gcLifeTimeMs });
     garbage?.start();
     const store = {
@@ -78,11 +95,30 @@ export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
       platform,
       metrics,
       garbage,
+      journal,
       valueBytesMax: VALUE_BYTES_MAX,
       transactionBytesMax: TRANSACTION_BYTES_MAX,
     };
     return new TikvStore(keyPrefix === undefined ? store : { ...store, keyPrefix }, await client.timestamp());
   } catch (error) {
+    await journal?.close();
     throw translated(error);
   }
+}
+
+/** Transactions of the process before this one: nobody need wait for their locks to expire. */
+async function endLeftBehind(client: TikvClient, journal: LockJournal, log: Log): Promise<void> {
+  await Promise.all(
+    journal.left.map(async ({ startTs, primary }) => {
+      try {
+        await client.endTransaction(primary, startTs);
+        journal.unlocked(startTs);
+      } catch (error) {
+        log.info(
+          { transaction: String(startTs), error: messageOf(error) },
+          'locks of a killed process stay until they expire',
+        );
+      }
+    }),
+  );
 }

@@ -48,6 +48,8 @@ export interface TikvStoreOptions {
   readonly metrics: TikvMetrics;
   /** Stopped when the store closes. */
   readonly garbage?: { stop(): Promise<void> } | undefined;
+  /** Closed with the store. */
+  readonly journal?: { close(): Promise<void> } | undefined;
   /** Before every key. Default none. */
   readonly keyPrefix?: Bytes;
   readonly valueBytesMax: number;
@@ -77,6 +79,7 @@ export class TikvStore implements Store {
   readonly limits: TikvLimits;
   readonly metrics: TikvMetrics;
   readonly #garbage: { stop(): Promise<void> } | undefined;
+  readonly #journal: { close(): Promise<void> } | undefined;
   readonly #platform: Pick<Platform, 'clock' | 'timers'>;
   readonly #prefix: Bytes;
   readonly #prefixEnd: Bytes;
@@ -100,6 +103,7 @@ export class TikvStore implements Store {
     this.client = options.client;
     this.metrics = options.metrics;
     this.#garbage = options.garbage;
+    this.#journal = options.journal;
     this.#platform = options.platform;
     this.#lastSuccessAtMs = options.platform.clock.nowMs();
     this.#prefix = options.keyPrefix ?? Buffer.alloc(0);
@@ -248,6 +252,7 @@ export class TikvStore implements Store {
     await Promise.all(this.#releasing);
     await this.#garbage?.stop();
     await this.client.close();
+    await this.#journal?.close();
   }
 
   // What transactions use.
