@@ -1,8 +1,8 @@
 /**
  * One client's connection: PostgreSQL's protocol 3.0, from its first byte to its last (PostgreSQL 15, "Message Flow").
  *
- * Messages are handled in order, as many as a chunk holds, and their answers leave with one write. As long as nothing has
- * to wait, all of that is one synchronous stretch. When something waits (the store, a lock, the client's own socket) the
+ * Messages are handled in order, as many as a chunk holds, and their answers leave with one write at the end of the turn of
+ * the event loop (see `ReplyTurn`). As long as nothing has to wait, all of that is one synchronous stretch. When something waits (the store, a lock, the client's own socket) the
  * rest of the chunk is kept until it is done, and so is what still comes: the first chunk of that pauses the socket.
  *
  * **Nothing leaves before it is durable**: each write first waits for the highest commit version that the session has
@@ -37,6 +37,7 @@ import { readParameter, writeField } from './field-format.ts';
 import { BodyReader, type Frame, FrameReader, utf8Text } from './frame-reader.ts';
 import type { CancelRegister, PgwireOptions } from './listener.ts';
 import { MessageWriter } from './message-writer.ts';
+import type { ReplyTurn } from './reply-turn.ts';
 import { CONNECTION_SQLSTATE } from './sqlstate.ts';
 
 const PROTOCOL_3 = 3 << 16;
@@ -72,6 +73,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   readonly #engine: SqlEngine;
   readonly #socket: Socket;
   readonly #register: CancelRegister;
+  readonly #replies: ReplyTurn;
   readonly #options: PgwireOptions;
   readonly #reader = new FrameReader();
   readonly #writer = new MessageWriter();
@@ -90,6 +92,11 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #skipping = false;
   /** Something is being waited for. */
   #busy = false;
+  /** Answers leave at the end of the turn; what comes before that waits for them to leave. */
+  #replying = false;
+  readonly #reply = (): void => {
+    if (this.#replying) this.#replyNow();
+  };
   /** The socket delivers nothing. */
   #paused = false;
   #ended = false;
@@ -102,10 +109,16 @@ export class PgConnection implements SocketHandlers, ResultSink {
   /** Formats of the rows that are being sent; none is text. */
   #rowFormats: readonly FieldFormat[] = [];
 
-  constructor(engine: SqlEngine, socket: Socket, register: CancelRegister, options: PgwireOptions) {
+  constructor(
+    engine: SqlEngine,
+    socket: Socket,
+    { register, replies }: { readonly register: CancelRegister; readonly replies: ReplyTurn },
+    options: PgwireOptions,
+  ) {
     this.#engine = engine;
     this.#socket = socket;
     this.#register = register;
+    this.#replies = replies;
     this.#options = options;
     this.#outputBytesMax = options.outputBytesMax ?? OUTPUT_BYTES_MAX;
     const loginMs = options.connectTimeoutMs ?? 0;
@@ -117,6 +130,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   onData(chunk: Bytes): void {
     if (this.#phase === 'closed') return;
     if (this.#idleTimer !== undefined) this.#stopIdling();
+    if (this.#replying) this.#replyNow();
     this.#reader.feed(chunk);
     if (!this.#busy) this.#process();
     else if (this.#copy?.more() !== true) this.#pause();
@@ -130,6 +144,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   onEnd(): void {
+    if (this.#replying) this.#replyNow();
     this.#ended = true;
     if (!this.#busy) this.#close();
     else this.#copy?.abandon();
@@ -152,12 +167,12 @@ export class PgConnection implements SocketHandlers, ResultSink {
       let handled: Awaitable<void>;
       try {
         const frame = this.#reader.next();
-        handled = frame === undefined ? this.#flush() : this.#handle(frame);
-        if (frame === undefined && !isPromise(handled)) break;
         if (frame === undefined) {
-          this.#await(handled as Promise<void>, false);
-          return;
+          if (this.#ended) this.#replyNow();
+          else this.#replyLater();
+          break;
         }
+        handled = this.#handle(frame);
       } catch (error) {
         this.#fatal(error);
         return;
@@ -167,7 +182,24 @@ export class PgConnection implements SocketHandlers, ResultSink {
         return;
       }
     }
-    if (this.#ended) this.#close();
+    if (this.#ended && !this.#busy) this.#close();
+  }
+
+  #replyLater(): void {
+    if (this.#replying || this.#writer.length === 0) return;
+    this.#replying = true;
+    this.#replies.add(this.#reply);
+  }
+
+  #replyNow(): void {
+    this.#replying = false;
+    if (this.#busy) return;
+    try {
+      const flushed = this.#flush();
+      if (isPromise(flushed)) this.#await(flushed, false);
+    } catch (error) {
+      this.#fatal(error);
+    }
   }
 
   /** Goes on once `pending` is done. */

@@ -8,6 +8,7 @@ import type { ListenTls, Socket, SocketHandlers } from '../../platform/sockets.t
 import type { SqlEngine } from '../../query/sql/sql-engine.ts';
 import type { Principals } from './authentication.ts';
 import { PgConnection } from './connection.ts';
+import { ReplyTurn } from './reply-turn.ts';
 
 export interface PgwireOptions {
   readonly principals: Principals;
@@ -53,6 +54,6 @@ export class CancelRegister {
 
 /** What `Sockets.listen` calls for each new connection. */
 export function pgwireListener(engine: SqlEngine, options: PgwireOptions): (socket: Socket) => SocketHandlers {
-  const register = new CancelRegister();
-  return (socket) => new PgConnection(engine, socket, register, options);
+  const shared = { register: new CancelRegister(), replies: new ReplyTurn(options.platform.timers) };
+  return (socket) => new PgConnection(engine, socket, shared, options);
 }
