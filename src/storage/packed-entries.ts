@@ -8,6 +8,41 @@
 import { type Bytes, compareBytes } from '../base/bytes.ts';
 import type { Entry } from './store.ts';
 
+/** What all parts of one buffer of entries share: what somebody has computed of them, kept for the next who wants it. */
+export class SharedEntries {
+  #derived: object | undefined;
+  #derivedBytes = 0;
+  #keeper: ((bytes: number) => boolean) | undefined;
+
+  /** Undefined when nothing is kept. */
+  get derived(): object | undefined {
+    return this.#derived;
+  }
+
+  get derivedBytes(): number {
+    return this.#derivedBytes;
+  }
+
+  /** @param keeper Asked before so many more bytes are kept (less when below 0); undefined keeps nothing from now on. */
+  set keeper(keeper: ((bytes: number) => boolean) | undefined) {
+    this.#keeper = keeper;
+  }
+
+  /** @param bytes What it has grown by. @returns whether it is kept. */
+  keep(derived: object, bytes: number): boolean {
+    if (this.#keeper === undefined || !this.#keeper(bytes)) return false;
+    this.#derived = derived;
+    this.#derivedBytes += bytes;
+    return true;
+  }
+
+  forget(): void {
+    this.#keeper?.(-this.#derivedBytes);
+    this.#derived = undefined;
+    this.#derivedBytes = 0;
+  }
+}
+
 export class PackedEntries {
   /** Do not modify: others read them too. */
   readonly bytes: Buffer;
@@ -15,12 +50,20 @@ export class PackedEntries {
   /** The first entry, and the one behind the last. */
   readonly from: number;
   readonly to: number;
+  readonly shared: SharedEntries;
 
-  constructor(bytes: Buffer, offsets: Uint32Array, from = 0, to = (offsets.length - 1) / 2) {
+  constructor(
+    bytes: Buffer,
+    offsets: Uint32Array,
+    from = 0,
+    to = (offsets.length - 1) / 2,
+    shared: SharedEntries = new SharedEntries(),
+  ) {
     this.bytes = bytes;
     this.offsets = offsets;
     this.from = from;
     this.to = to;
+    this.shared = shared;
   }
 
   /** Copies entries. */
@@ -46,9 +89,14 @@ export class PackedEntries {
     return this.to - this.from;
   }
 
-  /** Bytes of memory, of all that lies in the buffer. */
+  /** Of all that lies in the buffer. */
+  get length(): number {
+    return (this.offsets.length - 1) / 2;
+  }
+
+  /** Bytes of memory, of all that lies in the buffer and what is derived of it. */
   get memoryBytes(): number {
-    return this.bytes.length + this.offsets.byteLength;
+    return this.bytes.length + this.offsets.byteLength + this.shared.derivedBytes;
   }
 
   /** A view. */
@@ -75,7 +123,7 @@ export class PackedEntries {
 
   /** Some of the entries, over the same memory. */
   slice(from: number, to: number): PackedEntries {
-    return new PackedEntries(this.bytes, this.offsets, from, to);
+    return new PackedEntries(this.bytes, this.offsets, from, to, this.shared);
   }
 
   entries(): readonly Entry[] {

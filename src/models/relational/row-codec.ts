@@ -25,6 +25,7 @@ import { keyHoldsValue, RowKeys } from './keys.ts';
 import { ROW_FORMAT, StoredReader } from './stored-reader.ts';
 import { type ColumnValue, columnNumber, type Row, rowWidth, type Table } from './table.ts';
 import { type Form, formOf, ValueReader, ValueWriter } from './value-codec.ts';
+import { VectorReader } from './vector-reader.ts';
 
 /** Some columns of a table, in any order: what a query wants of its rows. */
 export interface ColumnSelection {
@@ -163,6 +164,19 @@ export class RowCodec {
         stored?.read(bytes, valueAt, end, row);
       },
     };
+  }
+
+  /** What reads these columns of many rows at once, as vectors. */
+  vectorReader(positions: readonly number[]): VectorReader {
+    const columns = positions.map((position) => ({
+      position,
+      // The hidden id of a table without a primary key.
+      type: this.table.columns[position]?.type ?? ('int8' as const),
+      modifier: this.table.columns[position]?.modifier ?? -1,
+      stored: position < this.#width ? this.#stored.indexOf(position) : -1,
+    }));
+    const stored = { forms: this.#forms, count: this.#stored.length };
+    return new VectorReader(this, columns, stored, (position) => this.columnReader([{ position, place: 0 }]));
   }
 
   #decodeStored(bytes: Bytes, row: ColumnValue[], wanted: number): void {

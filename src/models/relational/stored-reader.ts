@@ -41,7 +41,8 @@ const DATE_INFINITY = 2_147_483_647;
 /** Digits of a numeric that are a number for sure. */
 const SMALL_DIGITS = 15;
 
-const SIZES: Readonly<Record<string, number>> = {
+/** Bytes of a stored value, of those forms that have the same for all. */
+export const SIZES: Readonly<Record<string, number>> = {
   bool: 1,
   int2: 2,
   int4: 4,

@@ -62,6 +62,12 @@ export class RunCache {
     this.#runs.splice(place, 0, { ...run, used: false });
     if (place <= this.#hand) this.#hand++;
     this.#bytes += bytes;
+    run.entries.shared.keeper = (more) => {
+      // What is derived of runs leaves room for other runs.
+      if (more > 0 && this.#bytes + more > this.#bytesMax * 0.9) return false;
+      this.#bytes += more;
+      return true;
+    };
   }
 
   /** Drops the run that a changed key lies in. */
@@ -73,6 +79,7 @@ export class RunCache {
   }
 
   clear(): void {
+    for (const { entries } of this.#runs) entries.shared.keeper = undefined;
     this.#runs.length = 0;
     this.#bytes = 0;
     this.#hand = 0;
@@ -110,6 +117,7 @@ export class RunCache {
   #remove(place: number): void {
     const [run] = this.#runs.splice(place, 1);
     this.#bytes -= run!.entries.memoryBytes + RUN_BYTES;
+    run!.entries.shared.keeper = undefined;
     if (place < this.#hand) this.#hand--;
   }
 

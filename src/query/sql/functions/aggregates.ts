@@ -20,6 +20,11 @@ import { isPackedAggregate } from './packed-aggregates.ts';
 export interface Accumulator {
   /** Takes a value that is not null. */
   add(value: Argument): void;
+  /**
+   * As if so many values had been added one by one, numerics of one scale or integers.
+   * @param digits The sum of their digits, a safe integer; 0 where values are only counted.
+   */
+  addSum?(digits: number, scale: number, count: number): void;
   result(): SqlValue;
 }
 
@@ -45,6 +50,9 @@ class Count implements Accumulator {
   #count = 0;
   add(): void {
     this.#count++;
+  }
+  addSum(_digits: number, _scale: number, count: number): void {
+    this.#count += count;
   }
   result(): SqlValue {
     return BigInt(this.#count);
@@ -75,6 +83,11 @@ class IntegerSum implements Accumulator {
       this.#large += BigInt(this.#safe);
       this.#safe = value as number;
     }
+  }
+
+  addSum(digits: number, _scale: number, count: number): void {
+    this.count += count;
+    this.#large += BigInt(digits);
   }
 
   result(): SqlValue {
@@ -165,6 +178,11 @@ class NumericSum implements Accumulator {
       this.#scale = scale;
       this.#digits = small;
     } else this.#sum = addNumeric(this.#sum, value as Numeric);
+  }
+
+  addSum(digits: number, scale: number, count: number): void {
+    this.#count += count;
+    this.#sum = addNumeric(this.#sum, new Numeric(digits, scale));
   }
 
   result(): SqlValue {

@@ -8,7 +8,7 @@ import { SqlError } from '../sql-error.ts';
 let known: { readonly pattern: string; readonly pieces: readonly string[] | undefined } = { pattern: '', pieces: [''] };
 
 /** Undefined for a pattern that is more than plain text and `%`. */
-function piecesOf(pattern: string): readonly string[] | undefined {
+export function likePieces(pattern: string): readonly string[] | undefined {
   if (known.pattern !== pattern) known = { pattern, pieces: /[_\\]/.test(pattern) ? undefined : pattern.split('%') };
   return known.pieces;
 }
@@ -30,7 +30,7 @@ function hasPieces(text: string, pieces: readonly string[]): boolean {
 
 /** Linear in text for each `%`: no pattern can make it exponential. */
 export function like(text: string, pattern: string): boolean {
-  const pieces = piecesOf(pattern);
+  const pieces = likePieces(pattern);
   if (pieces !== undefined) return hasPieces(text, pieces);
   const subject = [...text];
   const parts = parsePattern(pattern);

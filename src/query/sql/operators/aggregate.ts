@@ -17,11 +17,13 @@ import type { Accumulator, AggregateFunction } from '../functions/aggregates.ts'
 import type { Evaluate } from '../functions/evaluation.ts';
 import { type DistinctKey, distinctKey, distinctRowKey } from '../types/distinct-key.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
+import type { ColumnBatch } from '../vectors/column-batch.ts';
+import { type VectorGrouping, VectorGroups } from '../vectors/vector-groups.ts';
 import type { RowFile } from '../workspace/row-file.ts';
 import { AggregateInput, type InputOrder, inputOrder } from './aggregate-input.ts';
 import { drain } from './drain.ts';
 import { keyBytes, MemoryBudget, rowBytes, valueBytes } from './memory-budget.ts';
-import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import type { ColumnSource, ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import { projectRow } from './project.ts';
 import { keysOf, type SortKey } from './sort.ts';
 import { RowFileScan, SpilledPartitions } from './spilled-partitions.ts';
@@ -81,6 +83,11 @@ export class Aggregate implements Operator {
   readonly #context: ExecutionContext;
   readonly #budget: MemoryBudget;
   #groups = new Map<DistinctKey, Group>();
+  /** Undefined where the aggregates cannot be computed over vectors. */
+  readonly #plannedVectors: (() => VectorGrouping) | undefined;
+  /** The first groups, where rows come as vectors. */
+  #vectorGroups: VectorGroups | undefined;
+  #emitted = 0;
   /** Rows instead of groups, while they fit. */
   #held: HeldRow[] | undefined;
   /** What is aggregated now was held and is counted: nothing of it goes into files. */
@@ -98,9 +105,11 @@ export class Aggregate implements Operator {
     grouping: PlannedGrouping | undefined,
     aggregates: readonly PlannedAggregate[],
     context: ExecutionContext,
+    vectors?: () => VectorGrouping,
   ) {
     this.#input = input;
     this.#grouping = grouping;
+    this.#plannedVectors = vectors;
     this.#aggregates = aggregates;
     this.#context = context;
     this.#budget = new MemoryBudget('GROUP BY', context);
@@ -115,6 +124,8 @@ export class Aggregate implements Operator {
   next(): Awaitable<RowBatch | undefined> {
     if (this.#done) return undefined;
     if (this.#results !== undefined) return this.#emit(this.#results, []);
+    const columns = this.#plannedVectors && this.#input.columns;
+    if (columns !== undefined) return this.#takeColumns(columns, this.#plannedVectors!());
     this.#begin();
     return whenReady(
       drain(this.#input, this.#context, (batch) => this.#take(batch, 0)),
@@ -125,8 +136,35 @@ export class Aggregate implements Operator {
   close(): void {
     this.#done = true;
     this.#groups.clear();
+    this.#vectorGroups = undefined;
     this.#held = undefined;
     this.#input.close();
+  }
+
+  #takeColumns(columns: ColumnSource, planned: VectorGrouping): Awaitable<RowBatch | undefined> {
+    const groups = new VectorGroups(planned, this.#context, (values, moreBytes) => {
+      if (this.#parts !== undefined) return false;
+      const bytes = GROUP_BYTES + rowBytes(values) + moreBytes + planned.aggregates.length * STATE_BYTES;
+      return this.#budget.tryTake(bytes);
+    });
+    this.#begun = true;
+    this.#vectorGroups = groups;
+    const spill = (batch: ColumnBatch, left: readonly number[], from: number): Awaitable<void> => {
+      for (let i = from; i < left.length; i++) {
+        const row = batch.rowAt(left[i]!);
+        const { values, types } = this.#grouping!;
+        const key = distinctRowKey(types, projectRow(row, values, this.#context));
+        const full = this.#spill(key, row, 0);
+        if (full !== undefined) return full.then(() => spill(batch, left, i + 1));
+      }
+    };
+    return whenReady(
+      drain(columns, this.#context, (batch) => {
+        const left = groups.take(batch);
+        return left === undefined ? undefined : spill(batch, left, 0);
+      }),
+      () => this.#partsEnded(),
+    );
   }
 
   /** Before the first row of the input, or of a file. */
@@ -263,7 +301,8 @@ export class Aggregate implements Operator {
   #spill(key: DistinctKey, row: ExecutionRow, set: number): Promise<void> | undefined {
     const parts = this.#parts;
     if (parts !== undefined) return parts.add(key, [set, ...row]);
-    if (!this.#context.workspace.canSpill || this.#groups.size === 0) throw this.#budget.refusal();
+    const held = this.#vectorGroups?.count ?? this.#groups.size;
+    if (!this.#context.workspace.canSpill || held === 0) throw this.#budget.refusal();
     return SpilledPartitions.begin(this.#context, this.#depth).then((begun) => {
       this.#parts = begun;
       return begun.add(key, [set, ...row]);
@@ -330,6 +369,12 @@ export class Aggregate implements Operator {
   }
 
   #emit(results: IterableIterator<Group>, rows: ExecutionRow[]): Awaitable<RowBatch | undefined> {
+    const vectors = this.#vectorGroups;
+    if (vectors !== undefined) {
+      while (rows.length < BATCH_ROWS && this.#emitted < vectors.count) rows.push(vectors.rowAt(this.#emitted++));
+      if (rows.length > 0) return rows;
+      this.#vectorGroups = undefined;
+    }
     while (rows.length < BATCH_ROWS) {
       const next = results.next();
       if (next.done === true) break;

@@ -1,13 +1,19 @@
 /** Pulls everything out of an operator, synchronously for as long as it and who takes answer at once. */
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
-import type { ExecutionContext, Operator, RowBatch } from './operator.ts';
+import type { ExecutionContext } from './operator.ts';
+
+/** An operator, or its rows as vectors. */
+interface Source<Batch> {
+  next(): Awaitable<Batch | undefined>;
+  close(): void;
+}
 
 /** Gives every batch to `take` in order, each when the one before was taken, then closes. */
-export function drain(
-  input: Operator,
+export function drain<Batch>(
+  input: Source<Batch>,
   context: Pick<ExecutionContext, 'pause'>,
-  take: (batch: RowBatch) => Awaitable<void>,
+  take: (batch: Batch) => Awaitable<void>,
 ): Awaitable<void> {
   for (;;) {
     const pause = context.pause();
@@ -23,22 +29,22 @@ export function drain(
   }
 }
 
-async function drainLate(
-  input: Operator,
+async function drainLate<Batch>(
+  input: Source<Batch>,
   context: Pick<ExecutionContext, 'pause'>,
-  first: Promise<RowBatch | undefined>,
-  take: (batch: RowBatch) => Awaitable<void>,
+  first: Promise<Batch | undefined>,
+  take: (batch: Batch) => Awaitable<void>,
 ): Promise<void> {
   const batch = await first;
   if (batch === undefined) input.close();
   else await drainRest(input, context, take(batch), take);
 }
 
-async function drainRest(
-  input: Operator,
+async function drainRest<Batch>(
+  input: Source<Batch>,
   context: Pick<ExecutionContext, 'pause'>,
   before: Awaitable<void>,
-  take: (batch: RowBatch) => Awaitable<void>,
+  take: (batch: Batch) => Awaitable<void>,
 ): Promise<void> {
   if (isPromise(before)) await before;
   for (;;) {

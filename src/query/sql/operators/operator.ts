@@ -14,6 +14,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { SqlLimits } from '../limits.ts';
 import type { RowChange } from '../statistics/table-statistics.ts';
+import type { ColumnBatch } from '../vectors/column-batch.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** Rows belong to whoever pulled them. */
@@ -23,6 +24,14 @@ export type RowBatch = readonly ExecutionRow[];
 export interface Operator {
   /** One row or more; undefined at the end, and whenever asked again. */
   next(): Awaitable<RowBatch | undefined>;
+  close(): void;
+  /** The same rows as vectors, for those who can use them; one is asked for rows or for vectors, never for both. */
+  readonly columns?: ColumnSource | undefined;
+}
+
+export interface ColumnSource {
+  /** As `Operator.next`. */
+  next(): Awaitable<ColumnBatch | undefined>;
   close(): void;
 }
 

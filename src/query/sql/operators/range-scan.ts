@@ -5,12 +5,16 @@
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import { prefixEnd } from '../../../base/bytes.ts';
+import { gather } from '../../../models/relational/column-vector.ts';
+import type { VectorReader } from '../../../models/relational/vector-reader.ts';
 import type { KeyRange } from '../../../storage/key-range.ts';
 import { PackedEntries } from '../../../storage/packed-entries.ts';
 import type { Cursor, Entry } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { ColumnBatch } from '../vectors/column-batch.ts';
+import type { VectorTest } from '../vectors/vector-code.ts';
 import { type KeyParts, keyRanges } from './key-parts.ts';
-import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import type { ColumnSource, ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import { type PlannedReader, RowReader } from './row-reader.ts';
 
 export interface RangeScanOptions {
@@ -19,6 +23,16 @@ export interface RangeScanOptions {
   readonly reverse: boolean;
   /** Undefined when nobody looks at the rows, only counts them: then rows are empty. */
   readonly reader: PlannedReader | undefined;
+  /** The same for vectors; undefined where nobody may ask for them. */
+  readonly vectors?: (() => PlannedVectors) | undefined;
+}
+
+export interface PlannedVectors {
+  /** Of all places of a row; undefined when there are none. */
+  readonly reader: VectorReader | undefined;
+  readonly test: VectorTest | undefined;
+  /** For each place whether anybody but the test looks at it. What nobody looks at may be null. */
+  readonly kept: readonly boolean[];
 }
 
 const COUNTED_ROW: ExecutionRow = [];
@@ -52,6 +66,8 @@ export class RangeScan implements Operator {
   #ranges: KeyRange[] | undefined;
   #cursor: Cursor | undefined;
   #done = false;
+  /** Of the rows of a batch that are left. */
+  #places: Int32Array | undefined;
 
   /** @param rowsMax At most this many rows of each range are read. */
   constructor(table: CatalogTable, options: RangeScanOptions, context: ExecutionContext, rowsMax: number | undefined) {
@@ -63,13 +79,17 @@ export class RangeScan implements Operator {
   }
 
   next(): Awaitable<RowBatch | undefined> {
-    for (;;) {
-      if (this.#done) return undefined;
-      const pause = this.#context.pause();
-      const batch = pause === undefined ? this.#pull() : pause.then(() => this.#pull());
-      if (isPromise(batch)) return batch.then((late) => (late?.length === 0 ? this.next() : late));
-      if (batch === undefined || batch.length > 0) return batch;
-    }
+    return this.#advance((entries) => this.#rows(entries));
+  }
+
+  get columns(): ColumnSource | undefined {
+    const { reverse, vectors } = this.#options;
+    if (reverse || vectors === undefined) return undefined;
+    const planned = vectors();
+    return {
+      next: () => this.#advance((entries) => this.#vectors(entries, planned)),
+      close: () => this.close(),
+    };
   }
 
   close(): void {
@@ -78,8 +98,20 @@ export class RangeScan implements Operator {
     this.#cursor = undefined;
   }
 
-  /** Empty where no row of a batch was wanted. */
-  #pull(): Awaitable<RowBatch | undefined> {
+  /** What is made of the next entries that anything is made of. */
+  #advance<T>(make: (entries: PackedEntries | readonly Entry[]) => T | undefined): Awaitable<T | undefined> {
+    for (;;) {
+      if (this.#done) return undefined;
+      const pause = this.#context.pause();
+      const entries = pause === undefined ? this.#pull() : pause.then(() => this.#pull());
+      if (isPromise(entries)) return entries.then((late) => (late && make(late)) ?? this.#advance(make));
+      const made = entries && make(entries);
+      if (made !== undefined) return made;
+    }
+  }
+
+  /** Undefined at the end of a range. */
+  #pull(): Awaitable<PackedEntries | readonly Entry[] | undefined> {
     if (this.#done) return undefined;
     if (this.#cursor === undefined) {
       this.#ranges ??= this.#allRanges();
@@ -94,31 +126,51 @@ export class RangeScan implements Operator {
     }
     const cursor = this.#cursor;
     const entries = cursor.nextPacked === undefined ? cursor.next() : cursor.nextPacked();
-    return isPromise(entries) ? entries.then((late) => this.#batch(late)) : this.#batch(entries);
+    return isPromise(entries) ? entries.then((late) => this.#pulled(late)) : this.#pulled(entries);
   }
 
-  #batch(entries: PackedEntries | readonly Entry[] | undefined): RowBatch | undefined {
+  #pulled(entries: PackedEntries | readonly Entry[] | undefined): PackedEntries | readonly Entry[] | undefined {
     if (entries === undefined) {
       this.#cursor?.close();
       this.#cursor = undefined;
-      return this.#done ? undefined : [];
     }
+    return entries;
+  }
+
+  #rows(entries: PackedEntries | readonly Entry[]): RowBatch | undefined {
     const reader = this.#reader;
     const packed = entries instanceof PackedEntries;
     if (reader === undefined) {
       return new Array<ExecutionRow>(packed ? entries.count : entries.length).fill(COUNTED_ROW);
     }
     const rows: ExecutionRow[] = [];
-    if (packed) {
-      reader.readAll(entries, rows);
-      return rows;
+    if (packed) reader.readAll(entries, rows);
+    else {
+      for (let i = 0; i < entries.length; i++) {
+        const { key, value } = entries[i]!;
+        const row = reader.read(key, value);
+        if (row !== undefined) rows.push(row);
+      }
     }
-    for (let i = 0; i < entries.length; i++) {
-      const { key, value } = entries[i]!;
-      const row = reader.read(key, value);
-      if (row !== undefined) rows.push(row);
-    }
-    return rows;
+    return rows.length === 0 ? undefined : rows;
+  }
+
+  #vectors(entries: PackedEntries | readonly Entry[], { reader, test, kept }: PlannedVectors): ColumnBatch | undefined {
+    const packed = entries instanceof PackedEntries ? entries : PackedEntries.of(entries);
+    const { count } = packed;
+    const vectors = reader === undefined ? [] : reader.read(packed);
+    const all = new ColumnBatch(count, kept.length, (place) => vectors[place]!);
+    if (test === undefined) return all;
+    this.#places ??= new Int32Array(count);
+    if (this.#places.length < count) this.#places = new Int32Array(count);
+    for (let i = 0; i < count; i++) this.#places[i] = i;
+    const left = test(all, this.#places, count, this.#context);
+    if (left === 0) return undefined;
+    if (left === count) return all;
+    const places = this.#places.slice(0, left);
+    return new ColumnBatch(left, kept.length, (place) =>
+      kept[place]! ? gather(vectors[place]!, places, left) : { kind: 'values', values: new Array(left).fill(null) },
+    );
   }
 
   #allRanges(): KeyRange[] {

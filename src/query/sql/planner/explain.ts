@@ -6,7 +6,7 @@
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { ExplainOptions } from '../binder/bound.ts';
 import { drain } from '../operators/drain.ts';
-import type { ExecutionContext, ExecutionRow, Open, Operator, RowBatch } from '../operators/operator.ts';
+import type { ColumnSource, ExecutionContext, ExecutionRow, Open, Operator, RowBatch } from '../operators/operator.ts';
 import type { PlanNode } from './planned.ts';
 
 /** What one node did. */
@@ -89,16 +89,35 @@ class Watched implements Operator {
     return this.#note(batch, began);
   }
 
+  get columns(): ColumnSource | undefined {
+    const columns = this.#operator.columns;
+    if (columns === undefined) return undefined;
+    return {
+      next: () => {
+        const began = this.#now();
+        return whenReady(columns.next(), (batch) => {
+          this.#noteRows(batch?.count ?? 0, began);
+          return batch;
+        });
+      },
+      close: () => columns.close(),
+    };
+  }
+
   close(): void {
     this.#operator.close();
   }
 
   #note(batch: RowBatch | undefined, began: bigint): RowBatch | undefined {
+    this.#noteRows(batch?.length ?? 0, began);
+    return batch;
+  }
+
+  #noteRows(count: number, began: bigint): void {
     const measure = this.#measure;
     measure.micros += Number(this.#now() - began);
     measure.firstMicros ??= measure.micros;
-    measure.rows += batch?.length ?? 0;
-    return batch;
+    measure.rows += count;
   }
 }
 

@@ -25,10 +25,11 @@ import { type KeyParts, type PartValue, WHOLE } from '../operators/key-parts.ts'
 import { FilterLater } from '../operators/later.ts';
 import type { ExecutionContext, Open, Operator } from '../operators/operator.ts';
 import { ManyGet, PointGet } from '../operators/point-get.ts';
-import { RangeScan } from '../operators/range-scan.ts';
+import { type PlannedVectors, RangeScan } from '../operators/range-scan.ts';
 import type { PlannedReader } from '../operators/row-reader.ts';
 import { SystemScan } from '../operators/system-scan.ts';
 import { UnionScan } from '../operators/union-scan.ts';
+import { compileVectorTest } from '../vectors/vector-code.ts';
 import {
   type AccessPath,
   accessPaths,
@@ -297,6 +298,29 @@ export function plannedReader(
   return { ...shared, first: codec.columnReader(first), second: codec.columnReader(second) };
 }
 
+/**
+ * The same for vectors, made when the first of them is asked for.
+ * @param needed Positions that anybody but the test looks at; undefined for all.
+ */
+function plannedVectors(
+  { table, codec }: CatalogTable,
+  layout: readonly number[] | undefined,
+  test: BoundExpression | undefined,
+  needed: ReadonlySet<number> | undefined,
+): () => PlannedVectors {
+  let planned: PlannedVectors | undefined;
+  return () => {
+    if (planned !== undefined) return planned;
+    const positions = layout ?? Array.from({ length: rowWidth(table) }, (_, i) => i);
+    planned = {
+      reader: positions.length === 0 ? undefined : codec.vectorReader(positions),
+      test: test && compileVectorTest(test),
+      kept: positions.map((position) => needed?.has(position) ?? true),
+    };
+    return planned;
+  };
+}
+
 /** Conditions that let more than this part of the rows pass are not worth decoding twice for. */
 const SELECTIVE = 0.6;
 
@@ -307,7 +331,7 @@ function realized(
   rows: number,
   layout: readonly number[] | undefined,
   scope: PlanScope,
-  { orderBy = [] }: ScanOptions,
+  { orderBy = [], needed }: ScanOptions,
 ): Planned {
   const { table, alias } = scan;
   const { path, order, covered, arms } = candidate;
@@ -403,7 +427,8 @@ function realized(
       open: measured(own, (context) => filtered(new PointGet(table, values, whole, context), context)),
     };
   }
-  const rangeOptions = { parts: keyParts(path), reverse, reader };
+  const vectors = late.length === 0 ? plannedVectors(table, layout, test, needed) : undefined;
+  const rangeOptions = { parts: keyParts(path), reverse, reader, vectors };
   const isRange = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || reverse;
   const usesKey = isRange || (ordered && orderBy.length > 0);
   const own = node(usesKey ? `Index Scan${direction} using ${primaryKeyName} on ${called}` : `Seq Scan on ${called}`);

@@ -44,6 +44,8 @@ import { type EvaluateLater, evaluateAll } from '../operators/subquery.ts';
 import { Values } from '../operators/values.ts';
 import { SqlError } from '../sql-error.ts';
 import type { SqlValue } from '../types/types.ts';
+import { compileVector, compileVectorTest } from '../vectors/vector-code.ts';
+import type { VectorGrouping } from '../vectors/vector-groups.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { estimatedGroups, type FactsOf, type KnownTables, relationFacts } from './facts.ts';
@@ -295,17 +297,45 @@ function planAggregate(
     sets: grouping.sets,
     groupings: grouping.groupings,
   };
+  const vectors = plannedVectors(grouping, over);
   const title = groupBy === undefined ? 'Aggregate' : groupBy.sets === undefined ? 'HashAggregate' : 'MixedAggregate';
   const keys = grouping.groupBy ?? [];
   const aggregated = wrapped(
     planned,
     title,
     groups,
-    (op, context) => new Aggregate(op, groupBy, aggregates, context),
+    (op, context) => new Aggregate(op, groupBy, aggregates, context, vectors),
     () => (keys.length === 0 ? [] : [`Group Key: ${keys.map((key) => shown(key, names)).join(', ')}`]),
   );
   return filteredBy(aggregated, grouping.having, groupNames(grouping, names), scope);
 }
+
+/** The same over vectors, made when it is first asked for; undefined where rows have to come one by one. */
+function plannedVectors(
+  { groupBy = [], sets, groupings, aggregates }: NonNullable<BoundSelect['grouping']>,
+  over: (expression: BoundExpression) => BoundExpression,
+): (() => VectorGrouping) | undefined {
+  const inOrder = aggregates.some(
+    ({ function: { distinct, holds }, orderBy }) => distinct !== undefined || holds === true || orderBy.length > 0,
+  );
+  if (sets !== undefined || groupings.length > 0 || inOrder || groupBy.length > VECTOR_KEYS_MAX) return undefined;
+  let planned: VectorGrouping | undefined;
+  return () => {
+    planned ??= {
+      keys: groupBy.map((key) => compileVector(over(key))),
+      types: groupBy.map(({ type }) => type),
+      aggregates: aggregates.map(({ function: found, argument, filter }) => ({
+        function: found,
+        argument: argument && compileVector(over(argument)),
+        filter: filter && compileVectorTest(over(filter)),
+      })),
+    };
+    return planned;
+  };
+}
+
+/** A bit of an integer tells for each whether it is null. */
+const VECTOR_KEYS_MAX = 31;
 
 /** Columns of FROM that anything above it reads. */
 function columnsFrom(select: BoundSelect, width: number): ReadonlySet<number> {

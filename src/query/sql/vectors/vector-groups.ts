@@ -1,0 +1,242 @@
+/**
+ * Groups of rows that come as vectors, and their aggregates: the counterpart of the groups of operators/aggregate.ts, for
+ * as long as groups find room. Sums, averages and counts are added up in plain memory, all others by the accumulators of
+ * functions/aggregates.ts. Groups keep the order of their first rows.
+ */
+
+import { type ColumnVector, valueAt } from '../../../models/relational/column-vector.ts';
+import type { Accumulator, AggregateFunction } from '../functions/aggregates.ts';
+import type { EvaluationContext } from '../functions/evaluation.ts';
+import type { ExecutionRow } from '../operators/operator.ts';
+import type { SqlType } from '../types/types.ts';
+import { CodeTable } from './code-table.ts';
+import type { ColumnBatch } from './column-batch.ts';
+import { KeyCodes } from './key-codes.ts';
+import type { VectorCode, VectorTest } from './vector-code.ts';
+
+export interface VectorAggregate {
+  readonly function: AggregateFunction;
+  /** Undefined counts rows. */
+  readonly argument: VectorCode | undefined;
+  readonly filter: VectorTest | undefined;
+}
+
+export interface VectorGrouping {
+  /** What rows are grouped by; empty for one group of all. */
+  readonly keys: readonly VectorCode[];
+  readonly types: readonly SqlType[];
+  readonly aggregates: readonly VectorAggregate[];
+}
+
+const SAFE_MAX = Number.MAX_SAFE_INTEGER;
+const GROUPS_FIRST = 64;
+
+/** Sums of one aggregate, by group. */
+class Sums {
+  /** What is not yet in an accumulator: digits at `scale`, and how many values. */
+  digits = new Float64Array(GROUPS_FIRST);
+  counts = new Float64Array(GROUPS_FIRST);
+  scale = 0;
+
+  reserve(groups: number): void {
+    if (groups <= this.counts.length) return;
+    const [digits, counts] = [this.digits, this.counts];
+    const capacity = Math.max(groups, counts.length * 2);
+    this.digits = new Float64Array(capacity);
+    this.digits.set(digits);
+    this.counts = new Float64Array(capacity);
+    this.counts.set(counts);
+  }
+}
+
+export class VectorGroups {
+  readonly #grouping: VectorGrouping;
+  readonly #context: EvaluationContext;
+  readonly #hasRoom: (values: ExecutionRow, moreBytes: number) => boolean;
+  readonly #table: CodeTable;
+  readonly #encoders: readonly KeyCodes[];
+  readonly #values: ExecutionRow[] = [];
+  /** For each aggregate; undefined where only accumulators add. */
+  readonly #sums: readonly (Sums | undefined)[];
+  /** For each aggregate those of the groups that have one. */
+  readonly #accumulators: Accumulator[][];
+  #encodedBytes = 0;
+  #codes: Int32Array[] = [];
+  #numbers = new Int32Array(0);
+  #places = new Int32Array(0);
+
+  /** @param hasRoom Asked before a group is made, with what its values were encoded to. */
+  constructor(
+    grouping: VectorGrouping,
+    context: EvaluationContext,
+    hasRoom: (values: ExecutionRow, moreBytes: number) => boolean,
+  ) {
+    this.#grouping = grouping;
+    this.#context = context;
+    this.#hasRoom = hasRoom;
+    // One code more than keys: which of them are null.
+    this.#table = new CodeTable(grouping.keys.length + 1);
+    this.#encoders = grouping.types.map((type) => new KeyCodes(type));
+    this.#sums = grouping.aggregates.map(({ function: found }) =>
+      found.create().addSum === undefined ? undefined : new Sums(),
+    );
+    this.#accumulators = grouping.aggregates.map(() => []);
+    if (grouping.keys.length === 0) this.#begin([]);
+  }
+
+  get count(): number {
+    return this.#values.length;
+  }
+
+  /** @returns the places of rows for whose groups there is no room; undefined when there are none. */
+  take(batch: ColumnBatch): readonly number[] | undefined {
+    const { count } = batch;
+    if (this.#numbers.length < count) {
+      this.#numbers = new Int32Array(count);
+      this.#places = new Int32Array(count);
+      this.#codes = Array.from({ length: this.#encoders.length + 1 }, () => new Int32Array(count));
+    }
+    const left = this.#number(batch);
+    const { aggregates } = this.#grouping;
+    for (let i = 0; i < aggregates.length; i++) this.#add(i, aggregates[i]!, batch);
+    return left;
+  }
+
+  /** The group's values, then the results of the aggregates. */
+  rowAt(group: number): ExecutionRow {
+    const row = [...this.#values[group]!];
+    for (let i = 0; i < this.#sums.length; i++) {
+      this.#settle(i, group);
+      row.push(this.#accumulator(i, group).result());
+    }
+    return row;
+  }
+
+  #begin(values: ExecutionRow): void {
+    this.#values.push(values);
+    for (const sums of this.#sums) sums?.reserve(this.#values.length);
+  }
+
+  /** Finds out which group each row belongs to; -1 where there is no room for it. */
+  #number(batch: ColumnBatch): readonly number[] | undefined {
+    const { count } = batch;
+    const { keys } = this.#grouping;
+    const numbers = this.#numbers;
+    if (keys.length === 0) return undefined;
+    const codes = this.#codes;
+    const nulls = codes[keys.length]!.fill(0, 0, count);
+    const vectors: ColumnVector[] = [];
+    for (let k = 0; k < keys.length; k++) {
+      const vector = keys[k]!(batch, this.#context);
+      vectors.push(vector);
+      this.#encoders[k]!.read(vector, count, codes[k]!, nulls, 1 << k, true);
+    }
+    const encodedBytes = this.#encoders.reduce((sum, { bytes }) => sum + bytes, 0);
+    let moreBytes = encodedBytes - this.#encodedBytes;
+    this.#encodedBytes = encodedBytes;
+    const table = this.#table;
+    let left: number[] | undefined;
+    for (let i = 0; i < count; i++) {
+      let number = table.find(codes, i);
+      if (number < 0) {
+        const values = vectors.map((vector) => valueAt(vector, i));
+        if (this.#hasRoom(values, moreBytes)) {
+          moreBytes = 0;
+          number = table.add(codes, i);
+          this.#begin(values);
+        } else {
+          left ??= [];
+          left.push(i);
+        }
+      }
+      numbers[i] = number;
+    }
+    return left;
+  }
+
+  #add(which: number, { argument, filter }: VectorAggregate, batch: ColumnBatch): void {
+    const places = this.#places;
+    const numbers = this.#numbers;
+    let count = batch.count;
+    // Without a filter, and with one group of all, every place is its own number.
+    const isWhole = filter === undefined;
+    if (filter !== undefined) {
+      for (let i = 0; i < count; i++) places[i] = i;
+      count = filter(batch, places, count, this.#context);
+    }
+    const sums = this.#sums[which];
+    const vector = argument?.(batch, this.#context);
+    if (sums !== undefined && (vector === undefined || this.#grouping.aggregates[which]!.function.name === 'count')) {
+      for (let i = 0; i < count; i++) {
+        const place = isWhole ? i : places[i]!;
+        const number = numbers[place]!;
+        if (number < 0 || (vector !== undefined && isNullAt(vector, place))) continue;
+        sums.counts[number]!++;
+      }
+      return;
+    }
+    if (sums !== undefined && vector !== undefined && (vector.kind === 'int' || vector.kind === 'decimal')) {
+      const scale = vector.kind === 'int' ? 0 : vector.scale;
+      if (scale !== sums.scale) {
+        for (let group = 0; group < this.count; group++) this.#settle(which, group);
+        sums.scale = scale;
+      }
+      this.#addNumbers(which, sums, vector, isWhole ? undefined : places, count);
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const place = isWhole ? i : places[i]!;
+      const number = numbers[place]!;
+      if (number < 0) continue;
+      const value = vector === undefined ? true : valueAt(vector, place);
+      if (value !== null) this.#accumulator(which, number).add(value);
+    }
+  }
+
+  #addNumbers(
+    which: number,
+    sums: Sums,
+    { values, nulls }: { readonly values: Int32Array | Float64Array; readonly nulls: Uint8Array | undefined },
+    places: Int32Array | undefined,
+    count: number,
+  ): void {
+    const numbers = this.#numbers;
+    const { digits, counts } = sums;
+    for (let i = 0; i < count; i++) {
+      const place = places === undefined ? i : places[i]!;
+      const number = numbers[place]!;
+      if (number < 0 || (nulls !== undefined && nulls[place] !== 0)) continue;
+      const sum = digits[number]! + values[place]!;
+      if (sum <= SAFE_MAX && sum >= -SAFE_MAX) digits[number] = sum;
+      else {
+        this.#settle(which, number);
+        digits[number] = values[place]!;
+      }
+      counts[number]!++;
+    }
+  }
+
+  /** Puts what was added up into the accumulator of a group. */
+  #settle(which: number, group: number): void {
+    const sums = this.#sums[which];
+    if (sums === undefined || sums.counts[group] === 0) return;
+    this.#accumulator(which, group).addSum!(sums.digits[group]!, sums.scale, sums.counts[group]!);
+    sums.digits[group] = 0;
+    sums.counts[group] = 0;
+  }
+
+  #accumulator(which: number, group: number): Accumulator {
+    const all = this.#accumulators[which]!;
+    let found = all[group];
+    if (found === undefined) {
+      found = this.#grouping.aggregates[which]!.function.create();
+      all[group] = found;
+    }
+    return found;
+  }
+}
+
+function isNullAt(vector: ColumnVector, place: number): boolean {
+  if (vector.kind === 'values') return vector.values[place] === null;
+  return vector.nulls !== undefined && vector.nulls[place] !== 0;
+}
