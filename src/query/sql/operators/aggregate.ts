@@ -17,12 +17,13 @@ import type { Accumulator, AggregateFunction } from '../functions/aggregates.ts'
 import type { Evaluate } from '../functions/evaluation.ts';
 import { type DistinctKey, distinctKey, distinctRowKey } from '../types/distinct-key.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
+import { keyBytes, rowBytes, valueBytes } from '../types/value-bytes.ts';
 import type { ColumnBatch } from '../vectors/column-batch.ts';
 import { type VectorGrouping, VectorGroups } from '../vectors/vector-groups.ts';
 import type { RowFile } from '../workspace/row-file.ts';
 import { AggregateInput, type InputOrder, inputOrder } from './aggregate-input.ts';
 import { drain } from './drain.ts';
-import { keyBytes, MemoryBudget, rowBytes, valueBytes } from './memory-budget.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { ColumnSource, ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import { projectRow } from './project.ts';
 import { keysOf, type SortKey } from './sort.ts';

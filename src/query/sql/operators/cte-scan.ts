@@ -10,7 +10,8 @@
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
 import type { SqlType } from '../types/types.ts';
-import { keyBytes, MemoryBudget } from './memory-budget.ts';
+import { keyBytes } from '../types/value-bytes.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Open, Operator, RowBatch } from './operator.ts';
 import { RowStore, type RowStoreReader } from './row-store.ts';
 

@@ -8,7 +8,8 @@ import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts
 import type { Evaluate } from '../functions/evaluation.ts';
 import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
-import { keyBytes, MemoryBudget } from './memory-budget.ts';
+import { keyBytes } from '../types/value-bytes.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import { projectRow } from './project.ts';
 import { type SortedRows, Sorter } from './sorter.ts';

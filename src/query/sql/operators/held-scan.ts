@@ -7,7 +7,8 @@
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
-import { MemoryBudget, rowBytes } from './memory-budget.ts';
+import { rowBytes } from '../types/value-bytes.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Open, Operator, RowBatch } from './operator.ts';
 
 export const HELD_ROWS_MAX = 10_000;

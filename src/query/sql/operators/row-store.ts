@@ -4,8 +4,9 @@
  */
 
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
+import { rowBytes } from '../types/value-bytes.ts';
 import type { RowFile, RowFileReader } from '../workspace/row-file.ts';
-import { MemoryBudget, rowBytes } from './memory-budget.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
 const BATCH_ROWS = 512;

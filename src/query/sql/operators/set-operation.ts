@@ -10,9 +10,10 @@
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
 import type { SqlType } from '../types/types.ts';
+import { keyBytes, rowBytes } from '../types/value-bytes.ts';
 import type { RowFile } from '../workspace/row-file.ts';
 import { drain } from './drain.ts';
-import { keyBytes, MemoryBudget, rowBytes } from './memory-budget.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Open, Operator, RowBatch } from './operator.ts';
 import { RowFileScan, SpilledPartitions } from './spilled-partitions.ts';
 

@@ -12,8 +12,9 @@
 import { assert } from '../../../base/assert.ts';
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import type { SqlValue } from '../types/types.ts';
+import { rowBytes } from '../types/value-bytes.ts';
 import type { RowFile, RowFileReader } from '../workspace/row-file.ts';
-import { MemoryBudget, rowBytes } from './memory-budget.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
 
 export interface Sortable {

@@ -5,8 +5,9 @@
  */
 
 import type { SqlValue } from '../types/types.ts';
+import { rowBytes } from '../types/value-bytes.ts';
 import type { RowFile } from '../workspace/row-file.ts';
-import { MemoryBudget, rowBytes } from './memory-budget.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
 import type { CompareKeys, Sortable } from './sorter.ts';
 

@@ -10,8 +10,10 @@ import { quoteName } from '../binder/deparse.ts';
 import { HashJoin } from '../operators/hash-join.ts';
 import type { JoinKind } from '../operators/join.ts';
 import { LookupJoin } from '../operators/lookup-join.ts';
+import { VectorJoin, type VectorKeys } from '../operators/vector-join.ts';
 import { accessPaths, isSingle } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
+import { compileVector, compileVectorTest } from './compile-vector.ts';
 import {
   type Costs,
   FETCH_COST,
@@ -232,6 +234,7 @@ export function planPair(pair: Pair, scope: PlanScope): Planned {
     leftWidth: left.layout.length,
     width: right.layout.length,
   };
+  const keys = vectorKeys(pair, onLeft, onRight, onJoined);
   const title = equal.length > 0 ? 'Hash' : 'Nested Loop';
   const join = equal.length > 0 || kind !== 'inner' ? ' Join' : '';
   const inner = right.planned.node;
@@ -248,10 +251,34 @@ export function planPair(pair: Pair, scope: PlanScope): Planned {
     isPoint: false,
     node,
     layout,
-    open: measured(
-      node,
-      (context) => new HashJoin(left.planned.open(context), measured(held, right.planned.open), options, context),
-    ),
+    open: measured(node, (context) => {
+      const input = left.planned.open(context);
+      const partners = measured(held, right.planned.open);
+      if (keys === undefined) return new HashJoin(input, partners, options, context);
+      return new VectorJoin(input, partners, options, keys, context);
+    }),
+  };
+}
+
+/** What makes the keys of either side as vectors, when it is first asked for; undefined where only rows can be joined. */
+function vectorKeys(
+  { kind, equal, conditions }: Pair,
+  onLeft: (index: number) => number,
+  onRight: (index: number) => number,
+  onJoined: (index: number) => number,
+): (() => VectorKeys) | undefined {
+  if (equal.length === 0 || kind === 'full' || (conditions.length > 0 && kind !== 'inner')) return undefined;
+  let keys: VectorKeys | undefined;
+  return () => {
+    keys ??= {
+      left: equal.map((each) => compileVector(relocated(each.left, onLeft))),
+      right: equal.map((each) => compileVector(relocated(each.right, onRight))),
+      condition:
+        conditions.length === 0
+          ? undefined
+          : compileVectorTest(conjunction(conditions.map((each) => relocated(each, onJoined)))),
+    };
+    return keys;
   };
 }
 

@@ -29,7 +29,6 @@ import { type PlannedVectors, RangeScan } from '../operators/range-scan.ts';
 import type { PlannedReader } from '../operators/row-reader.ts';
 import { SystemScan } from '../operators/system-scan.ts';
 import { UnionScan } from '../operators/union-scan.ts';
-import { compileVectorTest } from '../vectors/vector-code.ts';
 import {
   type AccessPath,
   accessPaths,
@@ -42,6 +41,7 @@ import {
 } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
+import { compileVectorTest } from './compile-vector.ts';
 import {
   type Costs,
   costOfFirst,

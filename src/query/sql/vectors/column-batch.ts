@@ -4,7 +4,7 @@
  */
 
 import { type ColumnVector, gather, valueAt } from '../../../models/relational/column-vector.ts';
-import type { ExecutionRow, RowBatch } from '../operators/operator.ts';
+import type { ColumnValue } from '../../../models/relational/table.ts';
 
 export class ColumnBatch {
   /** Rows; every vector holds so many values. */
@@ -22,7 +22,7 @@ export class ColumnBatch {
   }
 
   /** Rows that are there already. */
-  static of(rows: RowBatch, width: number): ColumnBatch {
+  static of(rows: readonly (readonly ColumnValue[])[], width: number): ColumnBatch {
     return new ColumnBatch(rows.length, width, (place) => ({
       kind: 'values',
       values: rows.map((row) => row[place]!),
@@ -43,14 +43,14 @@ export class ColumnBatch {
     return new ColumnBatch(count, this.width, (place) => gather(this.column(place), places, count));
   }
 
-  rowAt(at: number): ExecutionRow {
-    const row: ExecutionRow = new Array(this.width);
+  rowAt(at: number): ColumnValue[] {
+    const row: ColumnValue[] = new Array(this.width);
     for (let place = 0; place < this.width; place++) row[place] = valueAt(this.column(place), at);
     return row;
   }
 
-  rows(): ExecutionRow[] {
-    const rows: ExecutionRow[] = new Array(this.count);
+  rows(): ColumnValue[][] {
+    const rows: ColumnValue[][] = new Array(this.count);
     for (let at = 0; at < this.count; at++) rows[at] = this.rowAt(at);
     return rows;
   }

@@ -4,9 +4,9 @@
  */
 
 import { type ColumnVector, textAt, valueAt } from '../../../models/relational/column-vector.ts';
-import { keyBytes } from '../operators/memory-budget.ts';
 import { type DistinctKey, distinctKey } from '../types/distinct-key.ts';
 import type { SqlType } from '../types/types.ts';
+import { keyBytes } from '../types/value-bytes.ts';
 
 /** Texts of so few bytes are their own code: the bytes, and their count above them. */
 const SHORT_BYTES = 3;

@@ -5,9 +5,9 @@
  */
 
 import { type ColumnVector, valueAt } from '../../../models/relational/column-vector.ts';
+import type { ColumnValue } from '../../../models/relational/table.ts';
 import type { Accumulator, AggregateFunction } from '../functions/aggregates.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
-import type { ExecutionRow } from '../operators/operator.ts';
 import type { SqlType } from '../types/types.ts';
 import { CodeTable } from './code-table.ts';
 import type { ColumnBatch } from './column-batch.ts';
@@ -52,10 +52,10 @@ class Sums {
 export class VectorGroups {
   readonly #grouping: VectorGrouping;
   readonly #context: EvaluationContext;
-  readonly #hasRoom: (values: ExecutionRow, moreBytes: number) => boolean;
+  readonly #hasRoom: (values: ColumnValue[], moreBytes: number) => boolean;
   readonly #table: CodeTable;
   readonly #encoders: readonly KeyCodes[];
-  readonly #values: ExecutionRow[] = [];
+  readonly #values: ColumnValue[][] = [];
   /** For each aggregate; undefined where only accumulators add. */
   readonly #sums: readonly (Sums | undefined)[];
   /** For each aggregate those of the groups that have one. */
@@ -69,7 +69,7 @@ export class VectorGroups {
   constructor(
     grouping: VectorGrouping,
     context: EvaluationContext,
-    hasRoom: (values: ExecutionRow, moreBytes: number) => boolean,
+    hasRoom: (values: ColumnValue[], moreBytes: number) => boolean,
   ) {
     this.#grouping = grouping;
     this.#context = context;
@@ -103,7 +103,7 @@ export class VectorGroups {
   }
 
   /** The group's values, then the results of the aggregates. */
-  rowAt(group: number): ExecutionRow {
+  rowAt(group: number): ColumnValue[] {
     const row = [...this.#values[group]!];
     for (let i = 0; i < this.#sums.length; i++) {
       this.#settle(i, group);
@@ -112,7 +112,7 @@ export class VectorGroups {
     return row;
   }
 
-  #begin(values: ExecutionRow): void {
+  #begin(values: ColumnValue[]): void {
     this.#values.push(values);
     for (const sums of this.#sums) sums?.reserve(this.#values.length);
   }
