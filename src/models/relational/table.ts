@@ -171,6 +171,8 @@ export interface Index {
   readonly deferrable?: 'immediate' | 'deferred';
   /** It is the primary key of a table whose rows have a hidden id. */
   readonly isPrimary?: boolean;
+  /** It does not hold all rows: it is being built, or building it failed. Writers maintain it, nobody reads it. */
+  readonly invalid?: boolean;
   readonly comment?: string;
 }
 

@@ -106,7 +106,13 @@ export class DropStatements {
     const words = removeType.replace('OBJECT_', '').replace('MATVIEW', 'MATERIALIZED VIEW').replaceAll('_', ' ');
     if (kind === undefined) throw notSupported(`DROP ${words}`);
     this.#session.block.refuseReadOnly(`DROP ${words}`);
-    if (concurrent === true) throw notSupported('DROP INDEX CONCURRENTLY');
+    if (concurrent === true) {
+      this.#session.block.refuseBlock('DROP INDEX CONCURRENTLY');
+      const unsupported = (what: string): SqlError =>
+        new SqlError('feature_not_supported', `DROP INDEX CONCURRENTLY does not support ${what}`);
+      if ((statement.objects ?? []).length > 1) throw unsupported('dropping multiple objects');
+      if (behavior === 'DROP_CASCADE') throw unsupported('CASCADE');
+    }
     const transaction = await this.#schema.begin();
     const named: Entry[] = [];
     for (const name of objectNames(statement)) {

@@ -181,7 +181,7 @@ function duplicatedKey(
   });
 }
 
-function duplicatedEntry(
+export function duplicatedEntry(
   table: Table,
   { source, titles }: WriteIndex,
   values: readonly ColumnValue[],

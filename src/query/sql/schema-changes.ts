@@ -42,6 +42,7 @@ import {
 } from './column-editor.ts';
 import { cascadeNotice, DropStatements, relationWord } from './drop-statements.ts';
 import { FunctionStatements } from './function-statements.ts';
+import { IndexStatements } from './index-statements.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { type FoundRelation, RelationLookup, schemaField, skipped } from './relation-lookup.ts';
 import { RenameStatements } from './rename-statements.ts';
@@ -75,6 +76,7 @@ export class SchemaChanges {
   readonly types: TypeStatements;
   readonly functions: FunctionStatements;
   readonly views: ViewStatements;
+  readonly indexes: IndexStatements;
   readonly #session: SessionContext;
   readonly #engine: SqlEngine;
   readonly #block: TransactionBlock;
@@ -94,6 +96,7 @@ export class SchemaChanges {
     this.types = new TypeStatements(session, this, runner);
     this.functions = new FunctionStatements(session, this, runner);
     this.views = new ViewStatements(session, runner, this);
+    this.indexes = new IndexStatements(session, runner, this);
   }
 
   async createTable(statement: Statement<'CreateStmt'>, sink: Sink): Promise<void> {
@@ -119,7 +122,7 @@ export class SchemaChanges {
       sink.complete('CREATE TABLE');
       return;
     }
-    const options = await this.#editorOptions(transaction, sink);
+    const options = await this.editorOptions(transaction, sink);
     const id = options.nextId();
     const columns = [...definition.columns];
     for (const sequence of sequences) {
@@ -170,38 +173,6 @@ export class SchemaChanges {
     else await this.drops.dropQuietly(transaction, table);
   }
 
-  async createIndex(statement: Statement<'IndexStmt'>, sink: Sink): Promise<void> {
-    this.#block.refuseReadOnly('CREATE INDEX');
-    if (statement.concurrent === true) {
-      if (this.#block.status === 'explicit') {
-        const message = 'CREATE INDEX CONCURRENTLY cannot run inside a transaction block';
-        throw new SqlError('active_sql_transaction', message);
-      }
-      throw notSupported('CREATE INDEX CONCURRENTLY');
-    }
-    const transaction = await this.begin();
-    const found = await this.lookup.require(transaction, relationName(statement.relation!));
-    if (found.kind !== 'table') {
-      throw new SqlError('wrong_object_type', `cannot create index on relation "${found.name}"`, {
-        detail: `This operation is not supported for ${found.kind === 'index' ? 'indexes' : `${found.kind}s`}.`,
-      });
-    }
-    const table = await this.#lockById(transaction, found.id);
-    const { idxname = '' } = statement;
-    if (statement.if_not_exists === true && idxname !== '') {
-      if ((await readName(transaction, this.#engine.keyspace, idxname, table.schema)) !== undefined) {
-        const message = `relation "${idxname}" already exists, skipping`;
-        sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message });
-        sink.complete('CREATE INDEX');
-        return;
-      }
-    }
-    const editor = new TableEditor(table, false, await this.#editorOptions(transaction, sink));
-    await editor.addIndex(statement);
-    editor.store();
-    sink.complete('CREATE INDEX');
-  }
-
   async truncate(statement: Statement<'TruncateStmt'>, sink: Sink): Promise<void> {
     this.#block.refuseReadOnly('TRUNCATE TABLE');
     this.#block.ranStatement = true;
@@ -231,7 +202,7 @@ export class SchemaChanges {
         }
         const message = `truncate cascades to table "${child.name}"`;
         sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
-        tables.set(id, await this.#lockById(transaction, id));
+        tables.set(id, await this.lockById(transaction, id));
       }
     }
     this.#block.wrote = true;
@@ -270,12 +241,12 @@ export class SchemaChanges {
     if (found.kind !== 'table' && found.kind !== 'view') {
       throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
     }
-    const table = await this.#lockById(transaction, found.id);
+    const table = await this.lockById(transaction, found.id);
     if (title === 'ALTER VIEW' && found.kind !== 'view') {
       throw new SqlError('wrong_object_type', `"${name.name}" is not a view`);
     }
     if (table.view !== undefined) refuseForViews(table, statement.cmds ?? []);
-    const options = await this.#editorOptions(transaction, sink);
+    const options = await this.editorOptions(transaction, sink);
     const editor = new TableEditor(table, false, options);
     const columns = new ColumnEditor(editor, options);
     const commands = (statement.cmds ?? []).flatMap((node) => ('AlterTableCmd' in node ? [node.AlterTableCmd] : []));
@@ -411,6 +382,12 @@ export class SchemaChanges {
 
   // --- What rooms of schema changes share
 
+  /** Ends the transaction of a statement that has several, and begins the next. */
+  async nextTransaction(): Promise<void> {
+    await this.#block.commit();
+    this.#block.beginImplicit();
+  }
+
   /** Waits for its turn to change the schema. */
   async begin(): Promise<Transaction> {
     this.#block.ranStatement = true;
@@ -443,7 +420,7 @@ export class SchemaChanges {
   }
 
   /** Requires `begin`. The table, locked. */
-  async #lockById(transaction: Transaction, id: TableId): Promise<Table> {
+  async lockById(transaction: Transaction, id: TableId): Promise<Table> {
     const { keyspace } = this.#engine;
     await this.lockTable(transaction, await readTableById(transaction, keyspace, id));
     return readTableById(transaction, keyspace, id);
@@ -470,7 +447,7 @@ export class SchemaChanges {
 
   /** An index of a table that is locked. */
   async removeIndex(transaction: Transaction, table: Table, id: TableId): Promise<void> {
-    const editor = new TableEditor(table, false, await this.#editorOptions(transaction, { notice: () => {} }));
+    const editor = new TableEditor(table, false, await this.editorOptions(transaction, { notice: () => {} }));
     editor.removeIndex(table.indexes!.find((each) => each.id === id)!);
     editor.store();
   }
@@ -489,7 +466,8 @@ export class SchemaChanges {
     return (expression) => compileExpression(expression)([], evaluation);
   }
 
-  async #editorOptions(transaction: Transaction, sink: Pick<Sink, 'notice'>): Promise<ColumnEditorOptions> {
+  /** What editors of definitions ask for. */
+  async editorOptions(transaction: Transaction, sink: Pick<Sink, 'notice'>): Promise<ColumnEditorOptions> {
     const { keyspace, store, catalog } = this.#engine;
     const nextId = await openIds(transaction, keyspace);
     const bindContext = this.#runner.bindContext([], false);

@@ -14,6 +14,7 @@ import type { AdvisoryLocks } from './advisory-locks.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import { SystemTables } from './catalog/system-tables.ts';
 import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
+import type { IndexBuild } from './index-builds.ts';
 import { InsertTexts } from './insert-text.ts';
 import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
 import { type ParsedStatement, SqlParser } from './parser/parser.ts';
@@ -80,6 +81,8 @@ export class SqlEngine {
   readonly types: UserTypes;
   readonly functions: UserFunctions;
   readonly tableLocks: TableLocks;
+  /** Those that run. */
+  readonly indexBuilds = new Set<IndexBuild>();
   readonly systemTables: SystemTables;
   /** What running statements hold. */
   readonly memory: QueryMemory;

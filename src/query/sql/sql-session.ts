@@ -110,6 +110,7 @@ export class SqlSession {
       settings: () => this.parameters.all(),
       prepared: () => this.statements,
       portals: () => this.#block.portals,
+      indexBuilds: () => engine.indexBuilds,
       schemaNames: (implied) => this.#block.path[implied ? 'searched' : 'named'].map(({ name }) => name),
     };
     const context = {

@@ -107,7 +107,7 @@ export class TableEditor {
       isPrimary ? '' : joinedNames([...names, ...stringsOf(constraint.including)]),
       isPrimary ? 'pkey' : 'key',
     );
-    await this.#putIndex({
+    await this.putIndex({
       id: this.#options.nextId(),
       name,
       unique: true,
@@ -120,8 +120,11 @@ export class TableEditor {
     });
   }
 
-  /** CREATE INDEX. */
-  async addIndex(statement: IndexStmt): Promise<void> {
+  /**
+   * CREATE INDEX; with `invalid` the index is empty, for others to fill.
+   * @returns its id.
+   */
+  async addIndex(statement: IndexStmt, { invalid = false }: { readonly invalid?: boolean } = {}): Promise<TableId> {
     const method = statement.accessMethod ?? 'btree';
     if (method !== 'btree') {
       if (['hash', 'gin', 'gist', 'spgist', 'brin'].includes(method)) throw notSupported(`USING ${method}`);
@@ -157,8 +160,9 @@ export class TableEditor {
       statement.idxname !== undefined && statement.idxname !== ''
         ? await this.#indexName(statement.idxname, '', '')
         : await this.#indexName(undefined, joinedNames(partNames([...elements, ...including])), 'idx');
-    await this.#putIndex({
-      id: this.#options.nextId(),
+    const id = this.#options.nextId();
+    await this.putIndex({
+      id,
       name,
       unique: statement.unique === true,
       nullsDistinct: statement.nulls_not_distinct !== true,
@@ -166,7 +170,9 @@ export class TableEditor {
       parts,
       include,
       ...(predicate === undefined ? {} : { predicate }),
+      ...(invalid ? { invalid } : {}),
     });
+    return id;
   }
 
   #part(element: IndexElem, binder: ExpressionBinder): IndexPart {
@@ -227,12 +233,13 @@ export class TableEditor {
     return (await readName(transaction, keyspace, name, this.table.schema)) !== undefined;
   }
 
-  async #putIndex(index: Index): Promise<void> {
+  /** Fills it, unless it is invalid. */
+  async putIndex(index: Index): Promise<void> {
     const { transaction, keyspace } = this.#options;
     const { id } = this.table;
     await putName(transaction, keyspace, index.name, this.table.schema, { kind: 'index', id: index.id, table: id });
     this.table = { ...this.table, indexes: [...(this.table.indexes ?? []), index] };
-    if (!this.#isNew) await buildIndex(this.#opened(), index.name, this.#options);
+    if (!this.#isNew && index.invalid !== true) await buildIndex(this.#opened(), index.name, this.#options);
   }
 
   /** Takes an index, or the constraint that it is the work of, out of the definition. */
@@ -241,6 +248,16 @@ export class TableEditor {
     deleteName(transaction, keyspace, index.name, this.table.schema);
     for (const rangeOf of [entriesOf, claimsOf]) transaction.deleteRange(rangeOf(keyspace, this.table, index));
     this.table = { ...this.table, indexes: (this.table.indexes ?? []).filter((each) => each.id !== index.id) };
+  }
+
+  /** Writes the entries of an index anew. @throws SqlError `unique_violation`. */
+  async rebuildIndex(index: Index): Promise<void> {
+    const { invalid: _, ...valid } = index;
+    this.table = {
+      ...this.table,
+      indexes: (this.table.indexes ?? []).map((each) => (each.id === index.id ? valid : each)),
+    };
+    await buildIndex(this.#opened(), index.name, this.#options);
   }
 
   async #addCheck(constraint: Constraint, column: string | undefined): Promise<void> {
@@ -457,7 +474,8 @@ function requireUnique({ name, primaryKey, indexes = [] }: Table, positions: rea
     columns.length === positions.length && columns.every((each) => each !== undefined && positions.includes(each));
   if (same(primaryKey)) return;
   const fitting = indexes.filter(
-    ({ unique, predicate, parts }) => unique && predicate === undefined && same(parts.map(({ column }) => column)),
+    ({ unique, predicate, parts, invalid }) =>
+      unique && invalid !== true && predicate === undefined && same(parts.map(({ column }) => column)),
   );
   if (fitting.some(isStrictlyUnique)) return;
   if (fitting.length > 0) throw deferrableTarget('unique constraint', name);

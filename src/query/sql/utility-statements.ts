@@ -78,7 +78,8 @@ export class UtilityStatements {
     }
     if ('ViewStmt' in node) return this.#schema.views.create(node.ViewStmt, statement, sink);
     if ('RefreshMatViewStmt' in node) return this.#schema.views.refresh(node.RefreshMatViewStmt, statement, sink);
-    if ('IndexStmt' in node) return this.#schema.createIndex(node.IndexStmt, sink);
+    if ('IndexStmt' in node) return this.#schema.indexes.create(node.IndexStmt, sink);
+    if ('ReindexStmt' in node) return this.#schema.indexes.reindex(node.ReindexStmt, sink);
     if ('CreateSeqStmt' in node) return this.#schema.sequences.create(node.CreateSeqStmt, sink);
     if ('AlterSeqStmt' in node) return this.#schema.sequences.alter(node.AlterSeqStmt, sink);
     if ('ConstraintsSetStmt' in node) return this.settings.setConstraints(node.ConstraintsSetStmt, sink);

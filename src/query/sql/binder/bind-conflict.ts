@@ -71,7 +71,7 @@ function bindArbiters(
   const found: string[] = [];
   if (asked === undefined && isPrimaryKey(table, wanted)) found.push(table.primaryKeyName);
   for (const index of rulesOf(target).indexes) {
-    if (!index.source.index.unique || !isMeant(index, wanted, asked)) continue;
+    if (!index.source.index.unique || index.source.index.invalid === true || !isMeant(index, wanted, asked)) continue;
     found.push(requireStrict(index.source.index, table).name);
   }
   if (found.length > 0) return found;

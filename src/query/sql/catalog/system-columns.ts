@@ -398,6 +398,13 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
   ],
   [
     'pg_catalog',
+    'pg_stat_progress_create_index',
+    12312,
+    'v',
+    'pid int4, datid oid, datname name, relid oid, index_relid oid, command text, phase text, lockers_total int8, lockers_done int8, current_locker_pid int8, blocks_total int8, blocks_done int8, tuples_total int8, tuples_done int8, partitions_total int8, partitions_done int8',
+  ],
+  [
+    'pg_catalog',
     'pg_cursors',
     12077,
     'v',

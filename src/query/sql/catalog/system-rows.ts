@@ -266,7 +266,7 @@ function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
     indnullsnotdistinct: index?.nullsDistinct === false,
     indisprimary: index === undefined || index.isPrimary === true,
     indimmediate: index?.deferrable === undefined,
-    indisvalid: true,
+    indisvalid: index?.invalid !== true,
     indisready: true,
     indislive: true,
     indkey: vector(all.map((position) => (position === undefined ? 0 : columnNumber(table.table, position)))),
@@ -613,6 +613,28 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
         source: 'session',
         boot_val: setting,
         reset_val: setting,
+      };
+    }
+  },
+  *pg_stat_progress_create_index(_, { session }) {
+    for (const build of session.indexBuilds?.() ?? []) {
+      yield {
+        pid: build.processId,
+        datid: DATABASE,
+        datname: build.database,
+        relid: build.table,
+        index_relid: build.index,
+        command: build.command,
+        phase: 'building index: scanning table',
+        lockers_total: 0n,
+        lockers_done: 0n,
+        current_locker_pid: 0n,
+        blocks_total: 0n,
+        blocks_done: 0n,
+        tuples_total: BigInt(Math.trunc(build.rowsTotal)),
+        tuples_done: BigInt(build.rowsDone),
+        partitions_total: 0n,
+        partitions_done: 0n,
       };
     }
   },

@@ -5,6 +5,7 @@ import type { TableStatistics } from '../../../models/relational/statistics.ts';
 import type { Row, TableId } from '../../../models/relational/table.ts';
 import type { Random } from '../../../platform/platform.ts';
 import type { AdvisoryAccess } from '../advisory-locks.ts';
+import type { IndexBuild } from '../index-builds.ts';
 import type { Portal, PreparedStatement } from '../portal.ts';
 import type { TableActivity } from '../statistics/table-statistics.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
@@ -69,6 +70,8 @@ export interface SessionFacts {
   /** Prepared statements by name, the unnamed one among them. */
   prepared?(): ReadonlyMap<string, PreparedStatement>;
   portals?(): ReadonlyMap<string, Portal>;
+  /** Of all sessions. */
+  indexBuilds?(): Iterable<IndexBuild>;
   /** Names of the schemas in the search path that exist; `implied`: those too that are searched without being named. */
   schemaNames?(implied: boolean): readonly string[];
   /** Undefined while constants are computed. */

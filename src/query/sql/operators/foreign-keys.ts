@@ -13,7 +13,7 @@
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import { hasCode } from '../../../base/errors.ts';
 import { referenceKey } from '../../../models/relational/index-keys.ts';
-import type { ColumnValue, ForeignKey, Table } from '../../../models/relational/table.ts';
+import { type ColumnValue, type ForeignKey, isStrictlyUnique, type Table } from '../../../models/relational/table.ts';
 import type { Key, KeyRange } from '../../../storage/key-range.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
@@ -179,11 +179,12 @@ export class ForeignKeyChecks {
     const direct = parentRowKey(parent, key, values);
     if (direct !== undefined) return (await transaction.get(direct)) === undefined ? undefined : direct;
     const index = parent.indexes.find(
-      ({ index: { unique, predicate, parts } }) =>
-        unique &&
-        predicate === undefined &&
-        parts.length === key.referenced.length &&
-        parts.every(({ column }) => column !== undefined && key.referenced.includes(column)),
+      ({ index }) =>
+        isStrictlyUnique(index) &&
+        index.invalid !== true &&
+        index.predicate === undefined &&
+        index.parts.length === key.referenced.length &&
+        index.parts.every(({ column }) => column !== undefined && key.referenced.includes(column)),
     )!;
     const ordered = index.index.parts.map(({ column }) => values[key.referenced.indexOf(column!)]!);
     const entryKey = index.keys.range(ordered).start;
@@ -350,7 +351,8 @@ function childrenRange(
   const { primaryKey } = child.table;
   if (leads(primaryKey)) return { range: child.codec.keys.range(ordered(primaryKey)), index: undefined };
   const index = child.indexes.find(
-    ({ index: each }) => each.predicate === undefined && leads(each.parts.map(({ column }) => column)),
+    ({ index: each }) =>
+      each.predicate === undefined && each.invalid !== true && leads(each.parts.map(({ column }) => column)),
   );
   if (index === undefined) return { range: child.codec.keys.range([]), index: undefined };
   return { range: index.keys.range(ordered(index.index.parts.map(({ column }) => column))), index };

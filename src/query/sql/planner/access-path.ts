@@ -126,7 +126,8 @@ function foldedIndexes(table: CatalogTable): readonly BoundIndex[] {
   let indexes = folded.get(table);
   if (indexes === undefined) {
     const fold = (each: BoundExpression): BoundExpression => foldConstants(each, { zone: UTC, nowMicros: 0n });
-    indexes = rulesOf(table).indexes.map(({ source, parts, predicate }) => ({
+    const valid = rulesOf(table).indexes.filter(({ source }) => source.index.invalid !== true);
+    indexes = valid.map(({ source, parts, predicate }) => ({
       source,
       parts: parts.map(fold),
       predicate: predicate && fold(predicate),
