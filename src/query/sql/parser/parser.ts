@@ -1,5 +1,6 @@
 /**
- * Text to syntax trees, with PostgreSQL's own parser in WebAssembly (`libpg-query`).
+ * Text to syntax trees, with PostgreSQL's own parser in WebAssembly (`libpg-query`), but for plain statements: those are
+ * parsed here, to the same trees (plain-statement.ts).
  *
  * The parser is loaded with the first statement: an idle server does not pay for it. A statement can exhaust the
  * module's stack (`1+1+…` with 20,000 terms does), and what is left of the module afterwards cannot be trusted; so after
@@ -10,13 +11,15 @@
  * Places in a tree are byte offsets in the UTF-8 form of the text; errors that leave here carry characters.
  */
 
-import type { Node, ParseResult } from '@pgsql/types';
+import type { Node, ParseResult, ResTarget, SelectStmt } from '@pgsql/types';
 import type { LibPgQuery } from 'libpg-query/wasm/libpg-query.js';
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import { keepWasmTiers } from '../../../platform/wasm-tiers.ts';
+import { stringsOf } from '../binder/names.ts';
 import type { SqlLimits } from '../limits.ts';
 import { LruCache } from '../lru-cache.ts';
 import { SqlError } from '../sql-error.ts';
+import { parsePlain } from './plain-statement.ts';
 import { syntaxError } from './syntax-error.ts';
 
 /** One statement of a query string. */
@@ -30,9 +33,13 @@ export interface ParsedStatement {
   readonly isKept?: boolean;
 }
 
+const WORDS_MAX = 10_000;
+
 export class SqlParser {
   readonly #limits: SqlLimits;
   readonly #parsed: LruCache<string, readonly ParsedStatement[]>;
+  /** Words that were asked for whether they are names. */
+  readonly #names = new LruCache<string, boolean>(WORDS_MAX);
   /** Texts that came once. */
   readonly #seen: LruCache<string, true>;
   #instance: LibPgQuery | undefined;
@@ -57,7 +64,7 @@ export class SqlParser {
 
   #load(): Awaitable<LibPgQuery> {
     if (this.#instance !== undefined) return this.#instance;
-    this.#loading ??= load().then(
+    this.#loading ??= loadGrammar().then(
       (instance) => {
         this.#instance = instance;
         this.#loading = undefined;
@@ -69,6 +76,15 @@ export class SqlParser {
       },
     );
     return this.#loading;
+  }
+
+  #isName(instance: LibPgQuery, word: string): boolean {
+    let known = this.#names.get(word);
+    if (known === undefined) {
+      known = isPlainName(instance, word);
+      this.#names.set(word, known);
+    }
+    return known;
   }
 
   #parse(instance: LibPgQuery, text: string): readonly ParsedStatement[] {
@@ -86,7 +102,9 @@ export class SqlParser {
     let statements: readonly ParsedStatement[] = [];
     if (bytes > 0) {
       try {
-        statements = parseWith(instance, text, bytes).map((node, index) => ({ node, text, index, isKept }));
+        const plain = parsePlain(text, (word) => this.#isName(instance, word));
+        const nodes = plain === undefined ? parseGrammar(instance, text) : [plain];
+        statements = nodes.map((node, index) => ({ node, text, index, isKept }));
       } catch (error) {
         if (error instanceof SqlError) throw error;
         if (this.#instance === instance) this.#instance = undefined;
@@ -104,14 +122,43 @@ export class SqlParser {
   }
 }
 
-async function load(): Promise<LibPgQuery> {
+/** Words that mean something to the grammar in places where nothing was asked about them, and are names elsewhere. */
+const MEANT: ReadonlySet<string> = new Set(['over', 'filter', 'within', 'cube', 'rollup']);
+
+/**
+ * Whether a word is a name to the grammar, and no more than that: of a column, of a function, of a table and of what they are
+ * called. @param word In small letters.
+ */
+export function isPlainName(instance: LibPgQuery, word: string): boolean {
+  if (MEANT.has(word)) return false;
+  try {
+    const [only] = parseGrammar(instance, `SELECT ${word}, ${word}(1), 1 ${word} FROM ${word} ${word}`);
+    const { targetList = [], fromClause = [] } = (only as { SelectStmt: SelectStmt }).SelectStmt;
+    const [column, call, called] = targetList.map((each) => (each as { ResTarget: ResTarget }).ResTarget);
+    const [relation] = fromClause;
+    if (called?.name !== word || column?.val === undefined || !('ColumnRef' in column.val)) return false;
+    if (call?.val === undefined || !('FuncCall' in call.val)) return false;
+    if (relation === undefined || !('RangeVar' in relation)) return false;
+    return stringsOf(call.val.FuncCall.funcname).join('.') === word && relation.RangeVar.alias?.aliasname === word;
+  } catch (error) {
+    if (error instanceof SqlError) return false;
+    throw error;
+  }
+}
+
+export async function loadGrammar(): Promise<LibPgQuery> {
   keepWasmTiers();
   const { default: factory } = await import('libpg-query/wasm/libpg-query.js');
   return factory();
 }
 
-/** The struct of a result is three pointers: tree (JSON), captured stderr, error. */
-function parseWith(instance: LibPgQuery, text: string, bytes: number): readonly Node[] {
+/**
+ * Trees from PostgreSQL's own parser. @throws SqlError of the syntax; anything else leaves the instance useless.
+ *
+ * The struct of a result is three pointers: tree (JSON), captured stderr, error.
+ */
+export function parseGrammar(instance: LibPgQuery, text: string): readonly Node[] {
+  const bytes = Buffer.byteLength(text, 'utf8');
   const query = instance._malloc(bytes + 1);
   if (query === 0) throw new RangeError('the parser is out of memory');
   instance.stringToUTF8(text, query, bytes + 1);
