@@ -54,7 +54,12 @@ export async function run(): Promise<readonly string[]> {
     const theirs = { port: postgres.config.port, database: postgres.config.database, pid: postgres.pid };
     for (const target of [ours, theirs]) await pgbench(target, ['-i', '-s', String(SCALE), '-q']);
     // Both have work left of the load, and empty caches.
-    for (const target of [ours, theirs]) await pgbench(target, ['-n', '-S', '-c', '8', '-T', String(WARM_UP_SECONDS)]);
+    for (const script of [
+      ['-S', '-c', '8'],
+      ['-c', '16'],
+    ]) {
+      for (const target of [ours, theirs]) await pgbench(target, ['-n', ...script, '-T', String(WARM_UP_SECONDS)]);
+    }
     for (const { name, args } of CASES.filter((each) => each.name.includes(process.argv[3] ?? ''))) {
       lines.push(
         await compare({

@@ -2,8 +2,9 @@
  * One client's connection: PostgreSQL's protocol 3.0, from its first byte to its last (PostgreSQL 15, "Message Flow").
  *
  * Messages are handled in order, as many as a chunk holds, and their answers leave with one write at the end of the turn of
- * the event loop (see `ReplyTurn`). As long as nothing has to wait, all of that is one synchronous stretch. When something waits (the store, a lock, the client's own socket) the
- * rest of the chunk is kept until it is done, and so is what still comes: the first chunk of that pauses the socket.
+ * the event loop (see `ReplyTurn`). As long as nothing has to wait, all of that is one synchronous stretch. When something
+ * waits (the store, a lock, the client's own socket) the rest of the chunk is kept until it is done, and so is what still
+ * comes: the first chunk of that pauses the socket.
  *
  * **Nothing leaves before it is durable**: each write first waits for the highest commit version that the session has
  * seen. If that commit turns out unknown, the gathered answers are dropped and the connection ends with 40003.

@@ -17,7 +17,8 @@ const KEPT_BYTES_MAX = 262_144;
 const SHORT_TEXT_CHARS = 48;
 
 export class MessageWriter {
-  #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  /** Made with the first message: who only connects gets none. */
+  #buffer: Buffer = Buffer.alloc(0);
   #length = 0;
   #messageAt = 0;
 
@@ -154,7 +155,7 @@ export class MessageWriter {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2, BUFFER_BYTES));
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
   }

@@ -37,7 +37,7 @@ export class Interrupts {
     this.#running = false;
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#waiting.clear();
+    if (this.#waiting.size > 0) this.#waiting.clear();
   }
 
   /** Stops the running statement, if there is one, at its next pause or wait. */

@@ -97,6 +97,9 @@ export class SqlEngine {
   #plans = new WeakMap<ParsedStatement, PlanVariant[]>();
   #plansGeneration = 0;
   #running = 0;
+  /** The last answer of `nowMicros`, and the milliseconds that it was made of. */
+  #nowMs = Number.NaN;
+  #nowMicros = 0n;
   #idle: Deferred<void> | undefined;
   #lastRowId = 0n;
   readonly #rowIdTag: bigint;
@@ -183,7 +186,13 @@ export class SqlEngine {
 
   /** Wall time in microseconds since 1970, to the millisecond. */
   nowMicros(): bigint {
-    return BigInt(Math.trunc(this.platform.clock.nowMs())) * 1_000n;
+    const nowMs = Math.trunc(this.platform.clock.nowMs());
+    // Many statements begin in one millisecond.
+    if (nowMs !== this.#nowMs) {
+      this.#nowMs = nowMs;
+      this.#nowMicros = BigInt(nowMs) * 1_000n;
+    }
+    return this.#nowMicros;
   }
 
   /**

@@ -434,11 +434,11 @@ export class TransactionBlock {
     this.#changes.length = 0;
     this.#ownObjects = undefined;
     this.#ownSchemas = undefined;
-    this.#constraintModes.clear();
-    this.heldTables.clear();
+    empty(this.#constraintModes);
+    empty(this.heldTables);
     this.schemaVersion = undefined;
     this.#statementMark = undefined;
-    this.sequences.own.clear();
+    empty(this.sequences.own);
     this.advisory.endTransaction();
     this.parametersAtBegin = undefined;
     this.#parameters.endTransaction();
@@ -517,4 +517,9 @@ export class TransactionBlock {
     if (!this.isReadOnly()) return;
     throw new SqlError('read_only_sql_transaction', `cannot execute ${title} in a read-only transaction`);
   }
+}
+
+/** Clearing what is empty already would make it a new table to keep its entries in. */
+function empty(collection: Map<unknown, unknown> | Set<unknown>): void {
+  if (collection.size > 0) collection.clear();
 }
