@@ -389,11 +389,9 @@ export class LocalTransaction implements Transaction, CursorSource {
     if (this.#within !== undefined) this.#assertWithin(key);
     const mode = options.mode ?? 'exclusive';
     const { locks } = this.#store;
-    if (mode === 'exclusive') {
-      const free = locks.acquireFree(this.#owner, key);
-      if (free === 'held') return true;
-      if (free === 'granted') return this.#checkLocked(key);
-    }
+    const free = locks.acquireFree(this.#owner, key, mode);
+    if (free === 'held') return true;
+    if (free === 'granted') return this.#checkLocked(key);
     const held = locks.heldMode(this.#owner, key);
     if (held === 'exclusive' || held === mode) return true;
     const granted = locks.acquire(this.#owner, key, mode, options.wait ?? 'block', options.timeoutMs);

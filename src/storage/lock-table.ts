@@ -150,17 +150,22 @@ export class LockTable {
   }
 
   /**
-   * `acquire` in exclusive mode as far as it needs no queue: whether the key is now held, was held by `owner` before, or is
-   * for `acquire` to get.
+   * `acquire` as far as it needs no queue and no upgrade: whether the key is now held, was held by `owner` before in at
+   * least that mode, or is for `acquire` to get.
    */
-  acquireFree(owner: LockOwner, key: Key): 'granted' | 'held' | 'contended' {
+  acquireFree(owner: LockOwner, key: Key, mode: LockMode): 'granted' | 'held' | 'contended' {
     const id = latin1(key);
     const lock = this.#locks.get(id);
     if (lock === undefined) {
-      this.#holdFresh(id, owner, 'exclusive');
+      this.#holdFresh(id, owner, mode);
       return 'granted';
     }
-    return lock.mode === 'exclusive' && lock.holders[0] === owner ? 'held' : 'contended';
+    if (lock.mode === 'exclusive') return lock.holders[0] === owner ? 'held' : 'contended';
+    if (mode === 'exclusive') return 'contended';
+    if (owner.held.has(lock)) return 'held';
+    if (lock.waiters.length > 0) return 'contended';
+    this.#hold(lock, owner, mode);
+    return 'granted';
   }
 
   /** The mode in which `owner` holds `key`. */
