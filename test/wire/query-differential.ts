@@ -46,6 +46,10 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
     applies: (_, { theirs, ours }) => /must have an alias/.test(theirs) && codeOf(ours) !== undefined,
   },
   {
+    why: 'more than one operator may hold, where nothing can go into files',
+    applies: (_, { ours }) => codeOf(ours) === '53200',
+  },
+  {
     why: 'another of several columns that are not grouped',
     applies: (_, { theirs, ours }) =>
       [theirs, ours].every((answer) => /^E C:42803 M:(subquery uses un|column .* must appear)/.test(answer)),

@@ -156,7 +156,6 @@ select '{{1,2},{3,4}}'::int[] || '{1,NULL}'::int[];
 select '{{1,2},{3,4}}'::int[] = '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] < '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] > '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] @> '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] <@ '{{1,2},{3,4}}'::int[], '{{1,2},{3,4}}'::int[] && '{{1,2},{3,4}}'::int[];
 select '{{1,2},{3,4}}'::int[] || '{{1,2},{3,4}}'::int[];
 select '{{1,2},{3,4}}'::int[] = '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] < '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] > '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] @> '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] <@ '[0:1]={1,2}'::int[], '{{1,2},{3,4}}'::int[] && '[0:1]={1,2}'::int[];
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '{{1,2},{3,4}}'::int[] || '[0:1]={1,2}'::int[];
 select '{{1,2},{3,4}}'::int[] = null::int[], '{{1,2},{3,4}}'::int[] < null::int[], '{{1,2},{3,4}}'::int[] > null::int[], '{{1,2},{3,4}}'::int[] @> null::int[], '{{1,2},{3,4}}'::int[] <@ null::int[], '{{1,2},{3,4}}'::int[] && null::int[];
 select '{{1,2},{3,4}}'::int[] || null::int[];
@@ -169,7 +168,6 @@ select '[0:1]={1,2}'::int[] || '{3,1}'::int[];
 select '[0:1]={1,2}'::int[] = '{1,NULL}'::int[], '[0:1]={1,2}'::int[] < '{1,NULL}'::int[], '[0:1]={1,2}'::int[] > '{1,NULL}'::int[], '[0:1]={1,2}'::int[] @> '{1,NULL}'::int[], '[0:1]={1,2}'::int[] <@ '{1,NULL}'::int[], '[0:1]={1,2}'::int[] && '{1,NULL}'::int[];
 select '[0:1]={1,2}'::int[] || '{1,NULL}'::int[];
 select '[0:1]={1,2}'::int[] = '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] < '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] > '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] @> '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] <@ '{{1,2},{3,4}}'::int[], '[0:1]={1,2}'::int[] && '{{1,2},{3,4}}'::int[];
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '[0:1]={1,2}'::int[] || '{{1,2},{3,4}}'::int[];
 select '[0:1]={1,2}'::int[] = '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] < '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] > '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] @> '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] <@ '[0:1]={1,2}'::int[], '[0:1]={1,2}'::int[] && '[0:1]={1,2}'::int[];
 select '[0:1]={1,2}'::int[] || '[0:1]={1,2}'::int[];
@@ -220,10 +218,8 @@ select array_ndims(array[[1], [2]]), array_ndims('{}'::int[]), array_dims(array[
 select array_length(array[1, 2], 1), array_length(array[1, 2], 2), array_length('{}'::int[], 1), array_length(array[1], 0), cardinality(array[[1, 2], [3, 4]]), cardinality('{}'::int[]), cardinality(null::int[]);
 select array_lower('[0:1]={1,2}'::int[], 1), array_upper('[0:1]={1,2}'::int[], 1), array_upper('{}'::int[], 1);
 select array_fill(7, array[3]), array_fill(7, array[2, 2]), array_fill(7, array[2], array[5]), array_fill(null::int, array[2]), array_fill(1, '{}');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select array_fill(7, array[-1]);
 select array_fill(7, array[null::int]);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select array_fill(7, array[2], array[1, 2]);
 select array_fill(7, null);
 select array_position(array['a', 'b', 'a'], 'a'), array_position(array['a', 'b', 'a'], 'a', 2), array_position(array[1, null], null), array_position(array[1], 2), array_positions(array[1, 2, 1], 1), array_positions(array[1], 5), array_positions(null::int[], 1);
@@ -243,9 +239,7 @@ select unnest(null::int[]);
 -- awaits: unnest
 select unnest('{1}');
 select * from unnest(array[1, 2]) with ordinality;
--- awaits: unnest
 select * from unnest(array[1, 2], array['a', 'b', 'c']);
--- awaits: unnest
 select * from unnest(array[1, 2], array['a', 'b', 'c']) with ordinality as x (a, b, n);
 select unnest(array[1, 2]), unnest(array['a', 'b', 'c']);
 select unnest(array[1], array[2]);
@@ -300,3 +294,19 @@ insert into b values ('{1}'), ('{2}');
 insert into b values ('{1}');
 select * from b where x = '{2}';
 select * from b order by x desc;
+-- several arrays side by side
+select * from unnest(array[1, 2], array['a']) with ordinality;
+select * from unnest(array[1, 2], array['a']) u;
+select u.unnest from unnest(array[1, 2], array['a']) u;
+select * from unnest(array[1, 2], array['a']) u (a, b), unnest(array[3]) c order by 1;
+select * from rows from (unnest(array[1, 2], array['a']), generate_series(1, 3)) x;
+select unnest(array[1, 2], array[3]);
+select * from unnest(array[1, 2], 5);
+-- 15: PostgreSQL 18 has changed this
+select '{{}}'::int[];
+select array_fill(1, array[2, -1]), array_fill(1, array[0]);
+select array_fill(1, array[2], array[null]::int[]);
+select array(select array[1, 2] from generate_series(1, 2));
+select array(select null::int[]);
+select array(select array[x, x] from generate_series(1, 0) x);
+select array_agg(array[x, x + 1]) from generate_series(1, 3) x;

@@ -262,9 +262,7 @@ select '2024-02-29'::text::timestamp;
 select '2024-02-29'::text::timestamptz;
 select '2024-02-29'::text::interval;
 select '2024-02-29'::text::uuid;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-02-29'::text::json;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-02-29'::text::jsonb;
 select '2024-02-29'::text::inet;
 select '2024-02-29'::text::cidr;

@@ -616,7 +616,6 @@ select date_trunc('hour', time '12:34'), pg_typeof(date_trunc('hour', time '12:3
 select date_trunc('day', timestamp 'infinity');
 select date_trunc('century', timestamp '0055-08-10 BC');
 select date_bin('15 minutes', timestamp '2020-02-11 15:44:17', timestamp '2001-01-01'), date_bin('15 minutes', timestamptz '2020-02-11 15:44:17+00', '2001-01-01');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select date_bin('1 month', timestamp '2020-02-11', timestamp '2001-01-01');
 select date_bin('0 s', timestamp '2020-02-11', timestamp '2001-01-01');
 select date_bin('-1 day', timestamp '2020-02-11', timestamp '2001-01-01');
@@ -663,7 +662,6 @@ select (timestamp '2024-01-01', null) overlaps (timestamp '2024-01-01', timestam
 select (null, null) overlaps (date '2024-01-01', date '2024-01-02');
 select (timestamp '2024-01-03', timestamp '2024-01-01') overlaps (timestamp '2024-01-02', interval '1 hour');
 select (1, 2) overlaps (2, 3);
--- awaits: overlaps
 select (timetz '10:00+00', timetz '11:00+00') overlaps (timetz '10:30+00', timetz '12:00+00');
 
 -- comparison across types

@@ -448,7 +448,6 @@ create table c10 as with w as (select 1 as a) select * from w;
 create table c11 as select from c5;
 create table c12 as select nope;
 create table c13 as insert into c5 values (9, 'z') returning *;
--- awaits: CREATE TABLE AS EXECUTE
 create table c14 as execute nope;
 select * into c15 from c5 where column1 = 1;
 select count(*) from c15;

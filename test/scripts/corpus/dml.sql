@@ -159,7 +159,6 @@ update t set a = 1 / 0 where id = 1;
 update t set a = 1 where id = 1 returning nope;
 update t x set a = t.a where x.id = 1;
 update t set a = 1 order by id;
--- awaits: an expression of kind CurrentOfExpr
 update t set a = 1 where current of c1;
 update u set t_id = 999 where id = 1;
 update u set n = n + 1 where n is not null returning n;

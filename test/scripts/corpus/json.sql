@@ -58,13 +58,9 @@ select '01'::json;
 select '01'::jsonb;
 select '1.'::json;
 select '1.'::jsonb;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '.5'::json;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '.5'::jsonb;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '+1'::json;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '+1'::jsonb;
 select 'NaN'::json;
 select 'NaN'::jsonb;
@@ -127,13 +123,9 @@ select json_typeof('{"a": 1, "b": {"c": [10, 20, {"d": null}]}, "e": "x", "f": n
 select json_array_length('[1,2,3]'), json_array_length('[]');
 select json_array_length('{}');
 select json_array_length('1');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from json_array_elements('[1, "a", null, [2], {"a": 1}]');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from json_array_elements_text('[1, "a", null, [2]]') with ordinality;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select json_array_elements('{}');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select json_array_elements('5');
 select * from json_object_keys('{"a": 1, "b": {"c": [10, 20, {"d": null}]}, "e": "x", "f": null, "0": "zero"}');
 select json_object_keys('[]');
@@ -161,7 +153,6 @@ select json_object_agg(k, v order by k) from (values ('a', 1), ('b', null)) x (k
 -- 15: PostgreSQL 18 has changed this
 select json_object_agg(k, v) from (values (null, 1)) x (k, v);
 select json_agg(x) from (values (1)) v (x) where false;
--- awaits: a whole-row reference
 select json_agg(t) from (values (1, 'a'), (2, null)) t (n, s);
 -- awaits: a list of column definitions
 select * from json_populate_record(null::record, '{"a": 1}') as x (a int, b text);
@@ -196,9 +187,7 @@ select jsonb_typeof('{"a": 1, "b": {"c": [10, 20, {"d": null}]}, "e": "x", "f": 
 select jsonb_array_length('[1,2,3]'), jsonb_array_length('[]');
 select jsonb_array_length('{}');
 select jsonb_array_length('1');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from jsonb_array_elements('[1, "a", null, [2], {"a": 1}]');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from jsonb_array_elements_text('[1, "a", null, [2]]') with ordinality;
 select jsonb_array_elements('{}');
 select jsonb_array_elements('5');

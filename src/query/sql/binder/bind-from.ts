@@ -171,7 +171,8 @@ class FromBinder {
 
   /** Functions see what stands to their left, with LATERAL and without. */
   #functions(range: RangeFunction, offset: number, left: readonly ScopeItem[]): BoundItem {
-    const { functions: lists = [], alias, ordinality = false, coldeflist } = range;
+    const { functions: given = [], alias, ordinality = false, coldeflist } = range;
+    const lists = given.flatMap(splitUnnest);
     const frame = new Frame(new Scope(this.#frame, left));
     const binder = new ExpressionBinder(this.#context, new Scope(frame, []));
     const functions: BoundSet[] = [];
@@ -209,7 +210,9 @@ class FromBinder {
         for (const { name } of fields) columns.push({ name, expression: bindField(whole, name), origin: undefined });
       } else {
         // A single function's column goes by the name of the item.
-        const name = lists.length === 1 && alias?.aliasname !== undefined ? alias.aliasname : columnNameOf(node!);
+        const own = columnNameOf(node!);
+        const only = lists.length === 1 ? alias?.aliasname : undefined;
+        const name = OUTPUT_NAMES.get(set.function.name) ?? only ?? own;
         columns.push({ name, expression: whole, origin: undefined });
       }
       functions.push(set);
@@ -397,6 +400,26 @@ const JOINS: { readonly [J in string]?: JoinType } = {
   JOIN_RIGHT: 'right',
   JOIN_FULL: 'full',
 };
+
+/** Built-in functions whose result has a name, which an alias of the item does not change. */
+const OUTPUT_NAMES: ReadonlyMap<string, string> = new Map(
+  ['json_array_elements', 'json_array_elements_text', 'jsonb_array_elements', 'jsonb_array_elements_text'].map(
+    (name) => [name, 'value'],
+  ),
+);
+
+/** `unnest` of several arrays is one call for each of them, side by side. */
+function splitUnnest(list: Node): readonly Node[] {
+  const [node, definitions] = 'List' in list ? (list.List.items ?? []) : [];
+  if (node === undefined || !('FuncCall' in node)) return [list];
+  const { funcname, args = [] } = node.FuncCall;
+  const names = stringsOf(funcname);
+  const isPlain = names.at(-1) === 'unnest' && (names.length === 1 || names[0] === 'pg_catalog');
+  if (!isPlain || args.length < 2 || (definitions !== undefined && 'List' in definitions)) return [list];
+  // As PostgreSQL rewrites it, which shows in its errors.
+  const own = [{ String: { sval: 'pg_catalog' } }, { String: { sval: 'unnest' } }];
+  return args.map((arg) => ({ List: { items: [{ FuncCall: { ...node.FuncCall, funcname: own, args: [arg] } }] } }));
+}
 
 /** The only column of RETURNS TABLE has a name of its own. */
 function outputName({ parameters }: UserFunction): string | undefined {

@@ -642,20 +642,19 @@ export class ExpressionBinder {
       }
       throw new SqlError('wrong_object_type', `window function ${name} requires an OVER clause`, { location });
     }
-    if (call.agg_filter !== undefined && !isAggregated) {
-      throw new SqlError('wrong_object_type', `FILTER specified, but ${name} is not an aggregate function`, {
-        location,
-      });
-    }
-    if (call.agg_distinct === true && !isAggregated) {
-      throw new SqlError('wrong_object_type', `DISTINCT specified, but ${name} is not an aggregate function`, {
-        location,
-      });
-    }
-    if (call.agg_order !== undefined && !isAggregated) {
-      throw new SqlError('wrong_object_type', `ORDER BY specified, but ${name} is not an aggregate function`, {
-        location,
-      });
+    const option =
+      call.agg_filter !== undefined
+        ? 'FILTER'
+        : call.agg_distinct === true
+          ? 'DISTINCT'
+          : call.agg_order !== undefined
+            ? 'ORDER BY'
+            : undefined;
+    if (option !== undefined && !isAggregated) {
+      // What is no function at all is told first.
+      this.#resolved(name, call);
+      const message = `${option} specified, but ${name} is not an aggregate function`;
+      throw new SqlError('wrong_object_type', message, { location });
     }
     if (isAggregated) return this.#aggregate(name, call);
     return this.#resolved(name, call);
@@ -918,6 +917,7 @@ export class ExpressionBinder {
     if (isPointInTime(type) && SPECIAL_TIMES.test(text)) {
       // Depends on when it is asked: not a constant.
       const cast = castFor('text', type);
+      at(location, () => parseText(type, text, this.#context.time, modifier));
       return { kind: 'cast', type, modifier: -1, location, arg: { ...expression, type: 'text' }, cast };
     }
     return { ...expression, type, value: at(location, () => parseText(type, text, this.#context.time, modifier)) };

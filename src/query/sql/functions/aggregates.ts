@@ -214,6 +214,9 @@ class Extreme implements Accumulator {
   }
 }
 
+/** Types whose values are compared as text. */
+const TEXTS: ReadonlySet<SqlType> = new Set(['unknown', 'name', 'varchar', 'char']);
+
 /** Types that have min and max; others have an order and neither, as in PostgreSQL. */
 const EXTREMES = new Set<SqlType>([
   'int2',
@@ -243,14 +246,15 @@ function hasExtremes(type: SqlType): boolean {
 export function findAggregate(name: string, argument: SqlType | undefined): AggregateFunction | undefined {
   if (name === 'count') return { name, argument, result: 'int8', create: () => new Count() };
   if (argument === undefined) return undefined;
-  const type = argument === 'unknown' || argument === 'name' || argument === 'varchar' ? 'text' : argument;
+  const type = TEXTS.has(argument) ? 'text' : argument === 'cidr' ? 'inet' : argument;
   if (name === 'min' || name === 'max') {
     if (!hasExtremes(type)) return undefined;
     const compare = compareFor(type);
+    // Of equal ones the last, as in PostgreSQL.
     const better =
       name === 'min'
-        ? (a: Argument, b: Argument) => compare(a, b) < 0
-        : (a: Argument, b: Argument) => compare(a, b) > 0;
+        ? (a: Argument, b: Argument) => compare(a, b) <= 0
+        : (a: Argument, b: Argument) => compare(a, b) >= 0;
     return { name, argument: type, result: type, create: () => new Extreme(better) };
   }
   const average = name === 'avg';

@@ -2,11 +2,9 @@
 
 import { SqlArray } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../types/array-text.ts';
+import { ARRAY_DIMENSIONS_MAX, ARRAY_ELEMENTS_MAX as ELEMENTS_MAX, tooManyDimensions } from '../types/array-text.ts';
 import type { SqlValue } from '../types/types.ts';
 import type { SliceBound } from './array-access.ts';
-
-const ELEMENTS_MAX = 134_217_727;
 
 function wrongCount(): SqlError {
   return new SqlError('array_subscript_error', 'wrong number of array subscripts');

@@ -2,6 +2,7 @@
 
 import { SqlArray } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
+import { ARRAY_ELEMENTS_MAX } from '../types/array-text.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
 import { elementOf, type SqlType, type SqlValue } from '../types/types.ts';
 import type { FunctionTable, KernelBuilder, RunContext } from './definition.ts';
@@ -47,7 +48,9 @@ function concatenate(element: SqlType, a: SqlArray | null, b: SqlArray | null): 
   const [deep, flat] = a.dimensions.length >= b.dimensions.length ? [a, b] : [b, a];
   const inner = deep === flat ? a.dimensions.slice(1) : deep.dimensions.slice(1);
   if (a.dimensions.length === b.dimensions.length) {
-    if (a.dimensions.slice(1).some((length, i) => length !== b.dimensions[i + 1])) {
+    if (
+      a.dimensions.slice(1).some((length, i) => length !== b.dimensions[i + 1] || a.lowers[i + 1] !== b.lowers[i + 1])
+    ) {
       throw incompatible('Arrays with differing element dimensions are not compatible for concatenation.');
     }
     return new SqlArray(type, values, [a.dimensions[0]! + b.dimensions[0]!, ...inner], a.lowers);
@@ -57,7 +60,7 @@ function concatenate(element: SqlType, a: SqlArray | null, b: SqlArray | null): 
       `Arrays of ${a.dimensions.length} and ${b.dimensions.length} dimensions are not compatible for concatenation.`,
     );
   }
-  if (inner.some((length, i) => length !== flat.dimensions[i])) {
+  if (inner.some((length, i) => length !== flat.dimensions[i] || deep.lowers[i + 1] !== flat.lowers[i])) {
     throw incompatible('Arrays with differing dimensions are not compatible for concatenation.');
   }
   return new SqlArray(type, values, [deep.dimensions[0]! + 1, ...inner], deep.lowers);
@@ -132,8 +135,19 @@ function filled(element: SqlType, value: SqlValue, lengths: SqlArray | null, low
       `number of array dimensions (${dimensions.length}) exceeds the maximum allowed (6)`,
     );
   }
+  if (lowers !== null && lowers.values.length !== dimensions.length) {
+    throw new SqlError('array_subscript_error', 'wrong number of array subscripts', {
+      detail: 'Low bound array has different size than dimensions array.',
+    });
+  }
+  if (lowers?.values.includes(null) === true) {
+    throw new SqlError('null_value_not_allowed', 'dimension values cannot be null');
+  }
   let count = 1;
-  for (const length of dimensions) count *= Math.max(0, length);
+  for (const length of dimensions) count *= length;
+  if (dimensions.some((length) => length < 0) || count > ARRAY_ELEMENTS_MAX) {
+    throw new SqlError('program_limit_exceeded', `array size exceeds the maximum allowed (${ARRAY_ELEMENTS_MAX})`);
+  }
   if (dimensions.length === 0 || count === 0) return new SqlArray(element as Element, []);
   if (count > 10_000_000)
     throw new SqlError('program_limit_exceeded', 'array size exceeds the maximum allowed (10000000)');

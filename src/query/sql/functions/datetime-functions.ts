@@ -2,7 +2,7 @@
 
 import { Numeric } from '../../../models/relational/numeric.ts';
 import { Interval, TimeTz } from '../../../models/relational/values.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { SqlError } from '../sql-error.ts';
 import {
   civilFromDays,
   dayOfWeek,
@@ -457,7 +457,10 @@ function makeTimestamp(year: number, month: number, day: number, hour: number, m
 function bin(stride: Interval, source: bigint, origin: bigint): bigint {
   if (isInfinite(source)) return source;
   if (isInfinite(origin)) throw new SqlError('datetime_field_overflow', 'origin out of range');
-  if (stride.months !== 0) throw notSupported('timestamps cannot be binned into intervals containing months or years');
+  if (stride.months !== 0) {
+    const message = 'timestamps cannot be binned into intervals containing months or years';
+    throw new SqlError('feature_not_supported', message);
+  }
   const length = spanOfInterval(stride);
   if (length <= 0n) throw new SqlError('datetime_field_overflow', 'stride must be greater than zero');
   const offset = source - origin;
@@ -490,7 +493,7 @@ function overlaps<T extends bigint | number>(a1: T | null, a2: T | null, b1: T |
   if (first[0] === second[0]) return first[1] === null || second[1] === null ? null : true;
   if (first[1] === null) return null;
   if (second[0] < first[1]) return true;
-  return second[1] === null && first[1] === null ? null : false;
+  return second[1] === null ? null : false;
 }
 
 function overlapsWith(type: 'timestamp' | 'timestamptz', mode: number): Kernel {
@@ -608,6 +611,15 @@ export const DATETIME_FUNCTIONS: FunctionTable = {
   ) => series(start, stop, step, (point, span) => addToInstant(point, span, context)),
   'timeofday() text volatile': (context: RunContext) => new Date(Number(context.clockMicros() / 1_000n)).toUTCString(),
   ...Object.fromEntries(overlapRows),
+  'overlaps(timetz, timetz, timetz, timetz) bool called': (
+    a1: TimeTz | null,
+    a2: TimeTz | null,
+    b1: TimeTz | null,
+    b2: TimeTz | null,
+  ) => {
+    const instant = (time: TimeTz | null) => time && time.micros - time.offset * 1e6;
+    return overlaps(instant(a1), instant(a2), instant(b1), instant(b2));
+  },
   'overlaps(time, time, time, time) bool called': (
     a1: number | null,
     a2: number | null,

@@ -476,12 +476,12 @@ function keysOf(tree: JsonValue, name: string): readonly string[] {
   );
 }
 
-function plainElements(text: string): string[] {
+function plainElements(text: string, name: string): string[] {
   const trimmed = text.trim();
   if (trimmed[0] === '[') return splitJson(trimmed).map(([, value]) => value);
   throw new SqlError(
     'invalid_parameter_value',
-    `cannot extract elements from ${trimmed[0] === '{' ? 'an object' : 'a scalar'}`,
+    `cannot call ${name} on a ${trimmed[0] === '{' ? 'non-array' : 'scalar'}`,
   );
 }
 
@@ -597,8 +597,9 @@ export const JSON_FUNCTIONS: FunctionTable = {
   'json_strip_nulls(json) json': (json: string) => plainStrip(parsePlainJson(json)),
   'jsonb_strip_nulls(jsonb) jsonb': (json: Jsonb) => jsonbOf(stripNulls(json.tree)),
   'jsonb_pretty(jsonb) text': (json: Jsonb) => pretty(json.tree),
-  'json_array_elements(json) setof json': plainElements,
-  'json_array_elements_text(json) setof text': (json: string) => plainElements(json).map(textOfJson),
+  'json_array_elements(json) setof json': (json: string) => plainElements(json, 'json_array_elements'),
+  'json_array_elements_text(json) setof text': (json: string) =>
+    plainElements(json, 'json_array_elements_text').map(textOfJson),
   'jsonb_array_elements(jsonb) setof jsonb': (json: Jsonb) => elementsOf(json.tree).map(jsonbOf),
   'jsonb_array_elements_text(jsonb) setof text': (json: Jsonb) => elementsOf(json.tree).map(scalarText),
   'json_object_keys(json) setof text': plainKeys,

@@ -251,7 +251,8 @@ const MATH_FLOATS: Readonly<Record<string, Kernel>> = {
   atanh: within(Math.atanh, (value) => Math.abs(value) <= 1),
   sind: within(sind, finite),
   cosd: within(cosd, finite),
-  tand: within((value) => sind(value) / cosd(value), finite),
+  // Plus zero, never minus.
+  tand: within((value) => sind(value) / cosd(value) + 0, finite),
   cotd: within((value) => cosd(value) / sind(value), finite),
   asind: within(asinDegrees, (value) => Math.abs(value) <= 1),
   acosd: within(acosDegrees, (value) => Math.abs(value) <= 1),

@@ -123,10 +123,13 @@ function overflow(): SqlError {
   return new SqlError('numeric_value_out_of_range', 'value overflows numeric format');
 }
 
+/** Beyond it PostgreSQL's own digits end (numeric.c: exp_var). */
+const EXPONENT_MAX = 6_000;
+
 export function expNumeric(value: Numeric): Numeric {
   if (!value.isFinite) return isNaNumeric(value) || value.sign > 0 ? value : numericOf(0);
   const decimal = Number(value.toString()) * Math.LOG10E;
-  if (decimal > 131_072) throw overflow();
+  if (Number(value.toString()) >= EXPONENT_MAX) throw overflow();
   const scale = clampScale(SIGNIFICANT_DIGITS_MIN - Math.trunc(decimal), value.scale);
   if (decimal < -scale - 2) return new Numeric(0n, scale);
   const places = scale + GUARD_DIGITS + Math.max(0, Math.ceil(decimal)) * 2;

@@ -13,7 +13,16 @@ import { compareFor } from '../types/compare.ts';
 import { addInterval, negateInterval, scaleInterval } from '../types/interval.ts';
 import { jsonbOf, jsonObject, parseJsonTree, quoteJson } from '../types/json-value.ts';
 import { addNumeric, divideNumeric, multiplyNumeric, numericOf, subtractNumeric } from '../types/numeric-arithmetic.ts';
-import { arrayOf, canCast, elementOf, type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
+import {
+  arrayOf,
+  baseOf,
+  canCast,
+  elementOf,
+  isRecord,
+  type SqlType,
+  type SqlValue,
+  typeInfo,
+} from '../types/types.ts';
 import type { Accumulator, AggregateFunction } from './aggregates.ts';
 import { accumulateArrays } from './array-access.ts';
 import { chooseCandidate, polymorph } from './candidates.ts';
@@ -86,7 +95,7 @@ function arrayAgg([type]: readonly SqlType[]): () => Accumulator {
 function jsonAgg(binary: boolean, type?: SqlType): () => Accumulator {
   // PostgreSQL begins a line for each row or array.
   const lines =
-    type === 'record' || (type !== undefined && (elementOf(type) !== undefined || typeInfo(type).kind === 'c'));
+    type !== undefined && (isRecord(baseOf(type)) || elementOf(type) !== undefined || typeInfo(type).kind === 'c');
   return () => {
     const parts: string[] = [];
     return accumulator(

@@ -2,7 +2,7 @@
 
 import { Inet, SqlRange } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { containsInet, formatHost, formatInet, maskedBytes } from '../types/network.ts';
+import { abbreviated, containsInet, formatHost, formatInet, maskedBytes } from '../types/network.ts';
 import { canonicalRange, RangeAlgebra } from '../types/ranges.ts';
 import { type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
 import type { FunctionTable, Kernel, KernelBuilder } from './definition.ts';
@@ -113,13 +113,17 @@ export const NETWORK_OPERATORS: FunctionTable = {
   '+(inet, int8) inet': shifted,
   '+(int8, inet) inet': (by: bigint, inet: Inet) => shifted(inet, by),
   '-(inet, int8) inet': (inet: Inet, by: bigint) => shifted(inet, -by),
-  '-(inet, inet) int8': (a: Inet, b: Inet) => numberOf(a) - numberOf(b),
+  '-(inet, inet) int8': (a: Inet, b: Inet) => {
+    if (a.bytes.length === b.bytes.length) return numberOf(a) - numberOf(b);
+    throw new SqlError('invalid_parameter_value', 'cannot subtract inet values of different sizes');
+  },
 };
 
 export const NETWORK_FUNCTIONS: FunctionTable = {
   'host(inet) text': formatHost,
   'text(inet) text': (inet: Inet) => `${formatHost(inet)}/${inet.bits}`,
   'abbrev(inet) text': (inet: Inet) => formatInet(inet, 'inet'),
+  'abbrev(cidr) text': abbreviated,
   'family(inet) int4': (inet: Inet) => (inet.bytes.length === 4 ? 4 : 6),
   'masklen(inet) int4': (inet: Inet) => inet.bits,
   'network(inet) cidr': (inet: Inet) => new Inet(maskedBytes(inet), inet.bits),

@@ -298,10 +298,52 @@ function decode(text: string, format: string): Uint8Array {
       return new Uint8Array(Buffer.from(bare, 'base64'));
     }
     case 'escape':
-      return parseBytea(text.startsWith('\\x') ? `\\${text}` : text);
+      if (text.startsWith('\\x')) {
+        throw new SqlError('invalid_text_representation', 'invalid input syntax for type bytea');
+      }
+      return parseBytea(text);
     default:
       throw new SqlError('invalid_parameter_value', `unrecognized encoding: "${format}"`);
   }
+}
+
+/** Encodings of PostgreSQL whose texts are not converted here. */
+const OTHER_ENCODINGS =
+  /^(sql_?ascii|euc_?(jp|cn|kr|tw|jis_?2004)|mule_?internal|latin\d+|iso_?8859_?\d+|win\d+|windows\d+|koi8[ru]?|sjis|shift_?jis|big5|gbk|uhc|gb18030|johab|alt|tcvn)$/i;
+
+/** @throws SqlError `invalid_parameter_value` for what is no encoding, `feature_not_supported` for other ones. */
+function requireUtf8(encoding: string, role: '' | 'source' | 'destination'): void {
+  const name = encoding.replaceAll('-', '').replaceAll('_', '');
+  if (/^(utf8|unicode)$/i.test(name)) return;
+  if (OTHER_ENCODINGS.test(name))
+    throw new SqlError('feature_not_supported', `encoding "${encoding}" is not supported`);
+  const what = role === '' ? 'encoding name' : `${role} encoding name`;
+  throw new SqlError('invalid_parameter_value', `invalid ${what} "${encoding}"`);
+}
+
+/** The first bytes that are no character, as many as their first one announces. */
+function invalidBytes(bytes: Uint8Array): SqlError {
+  let at = 0;
+  while (at < bytes.length) {
+    const lead = bytes[at]!;
+    const length =
+      lead < 0x80
+        ? 1
+        : lead >= 0xf0 && lead < 0xf8
+          ? 4
+          : lead >= 0xe0 && lead < 0xf0
+            ? 3
+            : lead >= 0xc0 && lead < 0xe0
+              ? 2
+              : 1;
+    const part = bytes.subarray(at, at + length);
+    if (part.length < length || lead === 0 || !isUtf8(part)) {
+      const shown = [...part].map((byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
+      return new SqlError('character_not_in_repertoire', `invalid byte sequence for encoding "UTF8": ${shown}`);
+    }
+    at += length;
+  }
+  return new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8"');
 }
 
 function digest(algorithm: string): (bytes: Uint8Array) => Uint8Array {
@@ -476,12 +518,14 @@ export const STRING_FUNCTIONS: FunctionTable = {
     return new Uint8Array(Buffer.from(text, 'utf8'));
   },
   'convert_from(bytea, name) text stable': (bytes: Uint8Array, encoding: string) => {
-    if (!/^utf-?8$/i.test(encoding))
-      throw new SqlError('feature_not_supported', `encoding "${encoding}" is not supported`);
-    if (!isUtf8(bytes)) {
-      throw new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8"');
-    }
+    requireUtf8(encoding, 'source');
+    if (!isUtf8(bytes)) throw invalidBytes(bytes);
     return bufferOf(bytes).toString('utf8');
+  },
+  'length(bytea, name) int4': (bytes: Uint8Array, encoding: string) => {
+    requireUtf8(encoding, '');
+    if (!isUtf8(bytes)) throw invalidBytes(bytes);
+    return [...bufferOf(bytes).toString('utf8')].length;
   },
   'get_byte(bytea, int4) int4': (bytes: Uint8Array, index: number) => bytes[byteAt(bytes, index)]!,
   'set_byte(bytea, int4, int4) bytea': (bytes: Uint8Array, index: number, value: number) =>

@@ -122,7 +122,8 @@ export class HashJoin extends Join {
   /** Takes rows of the right side, into files once memory is used up. */
   #hold(batch: RowBatch, from: number): Awaitable<void> {
     for (let i = from; i < batch.length; i++) {
-      const row = batch[i]!;
+      // Rows without columns may be one and the same; which were met is told by what they are.
+      const row = this.#unmet?.has(batch[i]!) === true ? batch[i]!.slice() : batch[i]!;
       const key = this.#hashKey(this.#options.right, row);
       if (key === undefined && this.#unmet === undefined) continue;
       if (this.#rightParts !== undefined) {

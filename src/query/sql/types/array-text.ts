@@ -5,7 +5,7 @@ import { SqlError } from '../sql-error.ts';
 import type { SqlType, SqlValue } from './types.ts';
 
 export const ARRAY_DIMENSIONS_MAX = 6;
-const ARRAY_ELEMENTS_MAX = 134_217_727;
+export const ARRAY_ELEMENTS_MAX = 134_217_727;
 
 function malformedArray(text: string, detail?: string): SqlError {
   return new SqlError('invalid_text_representation', `malformed array literal: "${text}"`, { detail });
@@ -58,6 +58,8 @@ export function parseArray(text: string, element: SqlType, parse: (text: string)
     if (depth >= ARRAY_DIMENSIONS_MAX) throw tooManyDimensions(depth + 1);
     at++;
     skip();
+    // Only the whole array may be empty.
+    if (depth > 0 && text[at] === '}') throw malformedArray(text, 'Unexpected "}" character.');
     let count = 0;
     let nested: boolean | undefined;
     while (text[at] !== '}') {

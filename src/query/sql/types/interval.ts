@@ -261,6 +261,9 @@ export function parseInterval(input: string, style: IntervalStyle = 'postgres', 
     throw new SqlError('invalid_datetime_format', `invalid input syntax for type interval: "${input}"`);
   }
   const { months, days, micros } = parts;
+  if (Math.abs(months) > INT32_MAX && !/[:p]/i.test(input)) {
+    throw new SqlError('datetime_field_overflow', 'interval out of range');
+  }
   if (Math.abs(months) > INT32_MAX || Math.abs(days) > INT32_MAX || micros > INT64_MAX || micros < INT64_MIN) {
     throw new SqlError('interval_field_overflow', `interval field value out of range: "${input}"`);
   }
@@ -309,7 +312,8 @@ function readFields(input: string, style: IntervalStyle, range: number): Parts |
       unit = 'day';
       pendingUnit = false;
     } else if (kind === 'tz' || kind === 'date' || kind === 'number') {
-      unit ??= defaultUnit(range);
+      // Before the field of the type's last unit stands one of days.
+      unit = unit ?? defaultUnit(range);
       const match = /^([+-]?)(\d*)(?:-(\d+)|(\.\d*))?$/.exec(text);
       if (match === null || (match[2] === '' && match[4] === undefined)) return undefined;
       const negative = match[1] === '-' || allNegative;
@@ -358,8 +362,15 @@ function readFields(input: string, style: IntervalStyle, range: number): Parts |
 /** `P1Y2M3DT4H5M6S`, `P1W`, `P0001-02-03T04:05:06`. */
 function readIso(input: string): Parts | undefined {
   const text = input.trim();
-  if (!/^P.+$/.test(text) || text === 'PT') return undefined;
+  if (!/^P.+$/.test(text)) return undefined;
   const parts = new Parts();
+  if (text === 'PT') return parts;
+  // A number alone is one of years.
+  const years = /^P([+-]?\d+)$/.exec(text);
+  if (years !== null) {
+    parts.months = Number(years[1]) * 12;
+    return parts;
+  }
   const alternative =
     /^P(?:([+-]?\d+)-([+-]?\d+)(?:-([+-]?\d+))?)?(?:T([+-]?\d+):([+-]?\d+)(?::([+-]?\d+)(\.\d*)?)?)?$/.exec(text);
   if (alternative !== null) {

@@ -11,8 +11,8 @@ export function parseInet(text: string, type: 'inet' | 'cidr'): Inet {
       detail === undefined ? `invalid input syntax for type ${type}: "${text}"` : `invalid cidr value: "${text}"`,
       { detail },
     );
-  const [address = '', prefix, more] = text.trim().split('/');
-  const bytes = address.includes(':') ? parseIpv6(address) : parseIpv4(address, type);
+  const [address = '', prefix, more] = text.split('/');
+  const bytes = address.includes(':') ? parseIpv6(address) : parseIpv4(address, type, prefix !== undefined);
   if (bytes === undefined || more !== undefined) throw invalid();
   const bitsMax = bytes.bytes.length * 8;
   if (prefix !== undefined && !/^\d{1,3}$/.test(prefix)) throw invalid();
@@ -25,10 +25,15 @@ export function parseInet(text: string, type: 'inet' | 'cidr'): Inet {
   return value;
 }
 
-function parseIpv4(text: string, type: 'inet' | 'cidr'): { bytes: Uint8Array; bits: number } | undefined {
+/** @param short Whether bytes at the end may be left out. */
+function parseIpv4(
+  text: string,
+  type: 'inet' | 'cidr',
+  short = false,
+): { bytes: Uint8Array; bits: number } | undefined {
   const parts = text.split('.');
   if (parts.length > 4 || parts.some((part) => !/^\d{1,3}$/.test(part) || Number(part) > 255)) return undefined;
-  if (type === 'inet' && parts.length !== 4) return undefined;
+  if (type === 'inet' && parts.length !== 4 && !short) return undefined;
   const bytes = new Uint8Array(4);
   for (let i = 0; i < parts.length; i++) bytes[i] = Number(parts[i]);
   if (type === 'inet' || parts.length === 4) return { bytes, bits: 32 };
@@ -95,6 +100,12 @@ export function formatHost({ bytes }: Inet): string {
 export function formatInet(value: Inet, type: 'inet' | 'cidr'): string {
   const host = formatHost(value);
   return type === 'cidr' || value.bits !== value.bytes.length * 8 ? `${host}/${value.bits}` : host;
+}
+
+/** The bytes of an IPv4 network that its prefix covers, without those behind. */
+export function abbreviated({ bytes, bits }: Inet): string {
+  if (bytes.length !== 4) return `${formatHost({ bytes, bits } as Inet)}/${bits}`;
+  return `${[...bytes].slice(0, Math.max(1, Math.ceil(bits / 8))).join('.')}/${bits}`;
 }
 
 /** The address with what is behind the prefix set to 0, or to 1. */

@@ -120,16 +120,21 @@ export function parseDate(input: string, context: TimeContext): number {
   }
 }
 
+/** What clocks of a place show depends on the date. */
+function isZoneWithoutDate({ dated, zone }: ReturnType<typeof readDateTime>): boolean {
+  return !dated && zone !== undefined && zone.name.includes('/');
+}
+
 export function parseTime(input: string, context: TimeContext): number {
   const read = readDateTime(input, 'time', readContext(context), true);
-  if (read.kind === 'point') return read.micros;
+  if (read.kind === 'point' && !isZoneWithoutDate(read)) return read.micros;
   throw new SqlError('invalid_datetime_format', `invalid input syntax for type time: "${input}"`);
 }
 
 export function parseTimetz(input: string, context: TimeContext): TimeTz {
   const title = 'time with time zone';
   const read = readDateTime(input, title, readContext(context), true);
-  if (read.kind !== 'point') {
+  if (read.kind !== 'point' || isZoneWithoutDate(read)) {
     throw new SqlError('invalid_datetime_format', `invalid input syntax for type ${title}: "${input}"`);
   }
   const zone = read.zone ?? context.zone;
