@@ -10,7 +10,7 @@ import { SERVER_VERSION, SERVER_VERSION_NUM } from './functions/version.ts';
 import { parsePath } from './search-path.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import { parseBoolean } from './types/text-form.ts';
-import { type TimeZone, timeZone, UTC } from './types/time-zone.ts';
+import { posixZone, type TimeZone, timeZone, UTC } from './types/time-zone.ts';
 import type { ObjectNames, TextStyle } from './types/timestamptz.ts';
 
 interface ParameterDefinition {
@@ -106,8 +106,19 @@ function dateStyle(value: string, name: string): string {
   return `${style}, ${order}`;
 }
 
+/** How PostgreSQL calls a zone that is so many seconds ahead: `<-07:30>+07:30`. */
+export function offsetName(seconds: number): string {
+  const minutes = Math.round(Math.abs(seconds) / 60);
+  const pad = (part: number): string => String(part).padStart(2, '0');
+  const shown = `${pad(Math.trunc(minutes / 60))}${minutes % 60 === 0 ? '' : `:${pad(minutes % 60)}`}`;
+  return seconds < 0 ? `<-${shown}>+${shown}` : `<+${shown}>-${shown}`;
+}
+
 function zoneName(value: string, name: string): string {
-  const zone = timeZone(value.trim());
+  const text = value.trim();
+  // A number is hours to the east.
+  if (/^[+-]?\d+(?:\.\d+)?$/.test(text) && Math.abs(Number(text)) <= 168) return offsetName(Number(text) * 3_600);
+  const zone = timeZone(text) ?? posixZone(text);
   if (zone === undefined) throw invalid(name, value);
   return zone.name;
 }
@@ -277,7 +288,7 @@ export class SessionParameters {
         const [dateStyle, dateOrder] = of('DateStyle').split(', ');
         this.#styleKey = key;
         this.#style = {
-          zone: timeZone(of('TimeZone')) ?? UTC,
+          zone: timeZone(of('TimeZone')) ?? posixZone(of('TimeZone')) ?? UTC,
           dateStyle: dateStyle as 'ISO',
           dateOrder: dateOrder as 'MDY',
           intervalStyle: of('IntervalStyle') as 'postgres',

@@ -51,18 +51,18 @@ export class SettingStatements {
         return undefined;
       }
       case 'TRANS_STMT_COMMIT':
-        if (chain === true) throw notSupported('AND CHAIN');
+        if (chain === true) this.#block.requireBlock('COMMIT AND CHAIN');
         if (this.#block.status === 'failed') {
-          this.#block.endTransaction();
+          this.#endAnd(chain === true);
           sink.complete('ROLLBACK');
           return undefined;
         }
         if (this.#block.status === 'implicit') this.#warnNoTransaction(sink);
-        return whenReady(this.#block.commitBlock(), () => sink.complete('COMMIT'));
+        return this.#commitAnd(chain === true, sink);
       case 'TRANS_STMT_ROLLBACK':
-        if (chain === true) throw notSupported('AND CHAIN');
+        if (chain === true) this.#block.requireBlock('ROLLBACK AND CHAIN');
         if (this.#block.status === 'implicit') this.#warnNoTransaction(sink);
-        this.#block.endTransaction();
+        this.#endAnd(chain === true);
         sink.complete('ROLLBACK');
         return undefined;
       case 'TRANS_STMT_SAVEPOINT':
@@ -104,6 +104,28 @@ export class SettingStatements {
       default:
         throw notSupported('a prepared (two-phase) transaction');
     }
+  }
+
+  /** @param chain A transaction with the same modes follows at once. */
+  #endAnd(chain: boolean): void {
+    const { isolation, readOnly } = this.#block;
+    this.#block.endTransaction();
+    if (chain) this.#chain(isolation, readOnly);
+  }
+
+  #commitAnd(chain: boolean, sink: Pick<ResultSink, 'complete'>): Awaitable<void> {
+    const { isolation, readOnly } = this.#block;
+    return whenReady(this.#block.commitBlock(), () => {
+      if (chain) this.#chain(isolation, readOnly);
+      sink.complete('COMMIT');
+    });
+  }
+
+  #chain(isolation: TransactionBlock['isolation'], readOnly: boolean | undefined): void {
+    this.#block.status = 'explicit';
+    this.#block.nowMicros ??= this.#session.engine.nowMicros();
+    this.#block.isolation = isolation;
+    this.#block.readOnly = readOnly;
   }
 
   #warnNoTransaction(sink: Pick<ResultSink, 'notice'>): void {

@@ -2,8 +2,9 @@
 
 import type { ExplainStmt, Node } from '@pgsql/types';
 import type { ResultColumn } from './planner/plan.ts';
-import { parameterTitle } from './session-parameters.ts';
-import { notSupported } from './sql-error.ts';
+import { offsetName, parameterTitle } from './session-parameters.ts';
+import { notSupported, SqlError } from './sql-error.ts';
+import { parseInterval } from './types/interval.ts';
 
 /** Statements that are bound and planned; the others are done at once. */
 export function isQuery(node: Node): boolean {
@@ -40,6 +41,18 @@ export function settingOf(node: Node, name: string): string {
     if (ival !== undefined) return String(ival.ival ?? 0);
     if (fval !== undefined) return fval.fval ?? '0';
     if (boolval !== undefined) return boolval.boolval === true ? 'on' : 'off';
+  }
+  if ('TypeCast' in node && node.TypeCast.arg !== undefined && name.toLowerCase() === 'timezone') {
+    // SET TIME ZONE INTERVAL '…'
+    const span = parseInterval(settingOf(node.TypeCast.arg, name));
+    if (span.months !== 0 || span.days !== 0) {
+      const what = span.months !== 0 ? 'month' : 'days';
+      throw new SqlError(
+        'invalid_parameter_value',
+        `invalid value for parameter "TimeZone": cannot specify ${what} in time zone interval`,
+      );
+    }
+    return offsetName(Number(span.micros / 1_000_000n));
   }
   throw notSupported(`this value of ${name}`);
 }

@@ -5,7 +5,7 @@ select '{1,2,3}'::int[];
 select '{ 1 , 2 }'::int[];
 select '{{1,2},{3,4}}'::int[];
 select '{{1,2},{3}}'::int[];
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
+-- 15: PostgreSQL 18 has changed this
 select '{{},{}}'::int[];
 select '{NULL,1}'::int[];
 select '{null}'::int[];

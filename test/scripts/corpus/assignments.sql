@@ -89,7 +89,6 @@ update u set (a, b) = (default, default) where id = 1 returning *;
 update u set (a, b) = (select 1);
 update u set (a, b) = (select 1, 'x', 3);
 update u set (a, b) = (select 1, 2);
--- differs: the place of a query's column that does not fit is that of the query
 update u set (a, b) = (select 'x', 'y');
 update u set (a, b) = (1);
 update u set (a, b) = (1, 2, 3);

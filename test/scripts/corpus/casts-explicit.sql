@@ -318,49 +318,33 @@ select '42'::character(6)::bigint;
 select '42'::character(6)::numeric;
 select '42'::character(6)::real;
 select '42'::character(6)::double precision;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::boolean;
 select '42'::character(6)::text;
 select '42'::character(6)::varchar(8);
 select '42'::character(6)::character(6);
 select '42'::character(6)::name;
 select '42'::character(6)::"char";
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::bytea;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::date;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::time;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::timetz;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::timestamp;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::timestamptz;
 select '42'::character(6)::interval;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::uuid;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::json;
 select '42'::character(6)::jsonb;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::inet;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::cidr;
 select '42'::character(6)::oid;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::regclass;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::regtype;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::int4range;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::numrange;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::integer[];
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::text[];
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '42'::character(6)::numeric[];
 
 -- from name

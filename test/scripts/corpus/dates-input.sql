@@ -108,9 +108,7 @@ select 'noon'::time, 'noon'::time(2);
 select 'noon'::timetz;
 select '1'::time, '1'::time(2);
 select '1'::timetz;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '1:'::time, '1:'::time(2);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '1:'::timetz;
 select ':1'::time, ':1'::time(2);
 select ':1'::timetz;
@@ -208,9 +206,7 @@ select '2024/02/29 12:34'::timestamp;
 select '2024/02/29 12:34'::timestamptz;
 select '29.02.2024 12:34'::timestamp;
 select '29.02.2024 12:34'::timestamptz;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-02-29 12:34:56 UTC+3'::timestamp;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-02-29 12:34:56 UTC+3'::timestamptz;
 select '2024-02-29 12:34:56 EST5EDT'::timestamp;
 select '2024-02-29 12:34:56 EST5EDT'::timestamptz;
@@ -397,17 +393,11 @@ select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '
 set timezone = 'EST5EDT';
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set timezone = '+05:30';
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set timezone = '-3';
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set timezone = '5';
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
 set timezone = 'Etc/GMT+3';
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
@@ -420,16 +410,11 @@ select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '
 set timezone = 'CET';
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00+00'::timestamptz, '1883-11-18 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz;
--- awaits: this value of timezone
 set time zone interval '-08:00' hour to minute;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 show timezone;
 set time zone default;
 set time zone local;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set time zone -7.5;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '2024-01-15 12:00+00'::timestamptz;
 set timezone = 'UTC';

@@ -143,9 +143,7 @@ select nextval('s6');
 create sequence s7 increment 10 start 1000000000000;
 select nextval('s7'), nextval('s7');
 select currval('s5');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select currval('nope');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('nope');
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('t');
@@ -173,7 +171,6 @@ alter sequence s1 owned by t.a;
 alter sequence s1 owned by t.nope;
 alter sequence s1 owned by none;
 alter sequence s1 rename to s1b;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('s1');
 select nextval('s1b') > 0;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
@@ -194,7 +191,6 @@ select nextval('z_id_seq');
 insert into z default values returning *;
 drop sequence z_id_seq;
 drop table z;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('z_id_seq');
 drop sequence if exists nope, s3;
 drop sequence nope;

@@ -40,7 +40,6 @@ select '1e-400'::smallint;
 select '3.4028235e38'::smallint;
 select '3.5e38'::smallint;
 select '1e-46'::smallint;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '123456789012345678901234567890.123456789'::smallint;
 
 -- integer
@@ -83,7 +82,6 @@ select '1e-400'::integer;
 select '3.4028235e38'::integer;
 select '3.5e38'::integer;
 select '1e-46'::integer;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '123456789012345678901234567890.123456789'::integer;
 
 -- bigint
@@ -126,7 +124,6 @@ select '1e-400'::bigint;
 select '3.4028235e38'::bigint;
 select '3.5e38'::bigint;
 select '1e-46'::bigint;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '123456789012345678901234567890.123456789'::bigint;
 
 -- numeric
@@ -296,7 +293,6 @@ select '1e-400'::oid;
 select '3.4028235e38'::oid;
 select '3.5e38'::oid;
 select '1e-46'::oid;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select '123456789012345678901234567890.123456789'::oid;
 
 -- constants: the type follows from the digits

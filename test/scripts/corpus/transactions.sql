@@ -139,7 +139,6 @@ begin read only;
 select * from t for update;
 rollback;
 begin read only;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('nope');
 rollback;
 begin isolation level read uncommitted;
@@ -221,18 +220,12 @@ show statement_timeout;
 reset statement_timeout;
 set local statement_timeout = '9s';
 show statement_timeout;
--- awaits: AND CHAIN
 commit and chain;
 begin isolation level repeatable read;
--- awaits: AND CHAIN
 commit and chain;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 show transaction_isolation;
--- awaits: AND CHAIN
 rollback and chain;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 show transaction_isolation;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 commit and no chain;
 -- awaits: a prepared (two-phase) transaction
 prepare transaction 'x';
@@ -310,7 +303,6 @@ begin;
 create sequence sq;
 select nextval('sq');
 rollback;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('sq');
 create table d (a int unique);
 begin;
@@ -406,3 +398,28 @@ update t set v = -5 where current of c returning *;
 delete from t where current of c;
 rollback;
 select name from pg_cursors;
+-- chains
+create table ch (id int);
+begin isolation level repeatable read read only;
+commit and chain;
+show transaction_isolation;
+show transaction_read_only;
+insert into ch values (1);
+rollback and chain;
+show transaction_isolation;
+rollback;
+begin;
+insert into ch values (1);
+commit and chain;
+insert into ch values (2);
+rollback and chain;
+insert into ch values (3);
+commit;
+select * from ch order by id;
+rollback and chain;
+commit and chain;
+begin;
+select 1 / 0;
+commit and chain;
+select count(*) from ch;
+commit;

@@ -14,6 +14,7 @@ import { bindConflict } from './bind-conflict.ts';
 import { bindCurrentOf } from './bind-cursor.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindQuery } from './bind-query.ts';
+import type { RowQuery } from './bind-subquery.ts';
 import { bindTargets } from './bind-targets.ts';
 import { bindWriteTarget, requireWritable, type WriteTarget } from './bind-view.ts';
 import type { BoundAssignment, BoundDelete, BoundExpression, BoundInsert, BoundRows, BoundUpdate } from './bound.ts';
@@ -127,9 +128,15 @@ function isDefault(node: Node): boolean {
   return 'SetToDefault' in node;
 }
 
-function assign(binder: ExpressionBinder, column: Column, expression: BoundExpression): BoundExpression {
+/** @param place Where the value stands, if that is not where the expression begins. */
+function assign(
+  binder: ExpressionBinder,
+  column: Column,
+  expression: BoundExpression,
+  place?: number,
+): BoundExpression {
   const coerced = binder.tryCoerce(expression, column.type, column.modifier, 'assignment');
-  if (coerced === undefined) throw assignmentMismatch(column.name, column.type, expression);
+  if (coerced === undefined) throw assignmentMismatch(column.name, column.type, expression, place);
   return coerced;
 }
 
@@ -375,7 +382,7 @@ export function bindAssignments(
   const { table } = target.table;
   const assignments: BoundAssignment[] = [];
   const parts = new Set<number>();
-  const rows = new Map<Node, BoundExpression>();
+  const rows = new Map<Node, RowQuery>();
   for (const node of targets) {
     if (!('ResTarget' in node)) continue;
     const { name = '', location, indirection } = node.ResTarget;
@@ -390,7 +397,7 @@ export function bindAssignments(
     const element = row === undefined ? rowElement(val) : val;
     if (!isDefault(element)) refuseGenerated(column, 'UPDATE', undefined);
     else if (column.generated !== undefined) continue;
-    const value = (): BoundExpression => row ?? binder.bind(element, SET);
+    const value = (): BoundExpression => row?.value ?? binder.bind(element, SET);
     if (indirection !== undefined) {
       if (isDefault(element)) throw defaultPart(indirection, location);
       parts.add(position);
@@ -408,7 +415,7 @@ export function bindAssignments(
       else assignments[known] = { position, expression };
       continue;
     }
-    const expression = isDefault(element) ? defaultOf(column) : assign(binder, column, value());
+    const expression = isDefault(element) ? defaultOf(column) : assign(binder, column, value(), row?.place);
     assignments.push({ position, expression });
   }
   return assignments;
@@ -436,7 +443,11 @@ function rowElement(val: Node): Node {
 }
 
 /** An element of `(a, b) = (query)`: of the only row, as which the query is bound once for all of them. */
-function rowQuery(val: Node, binder: ExpressionBinder, known: Map<Node, BoundExpression>): BoundExpression | undefined {
+function rowQuery(
+  val: Node,
+  binder: ExpressionBinder,
+  known: Map<Node, RowQuery>,
+): { readonly value: BoundExpression; readonly place: number | undefined } | undefined {
   if (!('MultiAssignRef' in val)) return undefined;
   const { source, colno = 1, ncolumns = 0 } = val.MultiAssignRef;
   if (source === undefined || !('SubLink' in source) || source.SubLink.subLinkType !== 'EXPR_SUBLINK') return undefined;
@@ -447,7 +458,7 @@ function rowQuery(val: Node, binder: ExpressionBinder, known: Map<Node, BoundExp
     row = binder.bindRowQuery(source.SubLink, ncolumns, SET);
     known.set(key, row);
   }
-  return bindField(row, `f${colno}`);
+  return { value: bindField(row.value, `f${colno}`), place: row.places[colno - 1] };
 }
 
 /** Only rows that the view shows. */

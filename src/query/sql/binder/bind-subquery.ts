@@ -5,7 +5,14 @@ import { makeRecord } from '../functions/records.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { arrayOf, baseOf, elementOf, type SqlType, titleOf } from '../types/types.ts';
-import { type BoundColumn, type BoundExpression, type BoundRows, type BoundSelect, columnAt } from './bound.ts';
+import {
+  type BoundColumn,
+  type BoundExpression,
+  type BoundRows,
+  type BoundSelect,
+  columnAt,
+  leftmost,
+} from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { placeIn, stringsOf } from './names.ts';
 import { nested, type QueryContext } from './query-context.ts';
@@ -88,13 +95,19 @@ export function bindSubLink(
   }
 }
 
+/** A query that is one record, and where its columns are in the text. */
+export interface RowQuery {
+  readonly value: BoundExpression;
+  readonly places: readonly (number | undefined)[];
+}
+
 /** A query as one record of fields f1, f2, …, null where it has no row. @throws SqlError `syntax_error`. */
 export function bindRowQuery(
   { subselect, location }: SubLink,
   columns: number,
   context: QueryContext,
   scope: Scope | undefined,
-): BoundExpression {
+): RowQuery {
   if (subselect === undefined || !('SelectStmt' in subselect)) throw notSupported('this subquery', location);
   const frame = new Frame(scope ?? new Scope(new Frame(undefined), []));
   const query = nested(context, () => context.queries.bind(subselect.SelectStmt, context, frame));
@@ -122,7 +135,8 @@ export function bindRowQuery(
     args: values,
   };
   const rows = selectFrom(query, [{ name: 'row', expression: record, origin: undefined }]);
-  return subquery('scalar', rows, frame, { type, modifier: -1 }, location, [], undefined);
+  const value = subquery('scalar', rows, frame, { type, modifier: -1 }, location, [], undefined);
+  return { value, places: query.columns.map(({ expression }) => leftmost(expression)) };
 }
 
 /** Other columns over the rows of a query. */

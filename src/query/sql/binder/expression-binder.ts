@@ -41,7 +41,7 @@ import {
   packArguments,
 } from './bind-array.ts';
 import { bindUserCall } from './bind-function.ts';
-import { bindRowQuery, bindSubLink } from './bind-subquery.ts';
+import { bindRowQuery, bindSubLink, type RowQuery } from './bind-subquery.ts';
 import { expandStar, isStar } from './bind-targets.ts';
 import { bindWindowCall, Windows } from './bind-window.ts';
 import {
@@ -73,6 +73,7 @@ export interface Clause {
 }
 
 const NO_CLAUSE: Clause = { title: 'this expression', aggregates: 'refused' };
+const SEQUENCE_CALLS: ReadonlySet<string> = new Set(['nextval', 'currval', 'setval']);
 const FILTER: Clause = { title: 'FILTER', aggregates: 'refused' };
 const PARAMETERS_MAX = 65_535;
 
@@ -145,7 +146,7 @@ export class ExpressionBinder {
   }
 
   /** A query whose only row is a record of fields f1, f2, … @throws SqlError `syntax_error` for another number of columns. */
-  bindRowQuery(link: SubLink, columns: number, clause: Clause): BoundExpression {
+  bindRowQuery(link: SubLink, columns: number, clause: Clause): RowQuery {
     this.enter(clause);
     return bindRowQuery(link, columns, this.#context as QueryContext, this.scope);
   }
@@ -690,7 +691,17 @@ export class ExpressionBinder {
     const coerced = args.map((arg, i) => this.coerce(arg, found.arguments[i]!, -1, 'implicit'));
     if (found.user !== undefined) return this.#callUser(found, coerced, location);
     if (found.returnsSet === true) return this.#set(found, coerced, location);
+    this.#checkSequence(name, coerced[0]);
     return this.#apply(found, coerced, location);
+  }
+
+  /** A sequence that a literal names has to be there, as if the literal was one of type regclass. */
+  #checkSequence(name: string, arg: BoundExpression | undefined): void {
+    const { sequenceNamed } = this.#context;
+    if (sequenceNamed === undefined || !SEQUENCE_CALLS.has(name)) return;
+    if (arg?.kind !== 'constant' || typeof arg.value !== 'string') return;
+    const { value, location } = arg;
+    at(location, () => sequenceNamed(value));
   }
 
   #callUser(found: ScalarFunction, args: readonly BoundExpression[], location: number | undefined): BoundExpression {
@@ -1010,11 +1021,16 @@ function checkWidth(row: BoundExpression, type: SqlType, location: number | unde
 const BOOLEAN = { type: 'bool', modifier: -1 } as const;
 
 /** The error of a value that does not fit the column it is meant for. */
-export function assignmentMismatch(column: string, type: SqlType, expression: BoundExpression): SqlError {
+export function assignmentMismatch(
+  column: string,
+  type: SqlType,
+  expression: BoundExpression,
+  place = leftmost(expression),
+): SqlError {
   return new SqlError(
     'datatype_mismatch',
     `column "${column}" is of type ${titleOf(type)} but expression is of type ${titleOf(expression.type)}`,
-    { location: leftmost(expression), hint: 'You will need to rewrite or cast the expression.' },
+    { location: place, hint: 'You will need to rewrite or cast the expression.' },
   );
 }
 

@@ -23,12 +23,14 @@ import {
   spanOfInterval,
   unitNamed,
 } from '../types/interval.ts';
-import { fixedZone, type TimeZone, timeZone } from '../types/time-zone.ts';
+import { formatText } from '../types/text-form.ts';
+import { fixedZone, posixZone, type TimeZone, timeZone } from '../types/time-zone.ts';
 import {
   checkedDate,
   checkedTimestamp,
   instantOfLocal,
   isInfinite,
+  isTimestamp,
   joinLocal,
   localOfInstant,
   splitLocal,
@@ -398,13 +400,8 @@ function age(a: bigint, b: bigint): Interval {
 function requireZone(name: string): TimeZone {
   const abbreviation = zoneAbbreviation(name.toLowerCase());
   if (abbreviation !== undefined) return fixedZone(name, abbreviation);
-  const known = timeZone(name);
+  const known = timeZone(name) ?? posixZone(name);
   if (known !== undefined) return known;
-  const posix = /^(?:[A-Za-z]{3,}|<[^>]+>)?([+-]?)(\d{1,2})(?::(\d{2}))?$/.exec(name);
-  if (posix !== null) {
-    const offset = Number(posix[2]) * 3_600 + Number(posix[3] ?? 0) * 60;
-    return fixedZone(name, posix[1] === '-' ? offset : -offset);
-  }
   throw new SqlError('invalid_parameter_value', `time zone "${name}" not recognized`);
 }
 
@@ -597,8 +594,11 @@ export const DATETIME_FUNCTIONS: FunctionTable = {
   'to_timestamp(float8) timestamptz': (epoch: number) => {
     if (Number.isNaN(epoch)) throw new SqlError('datetime_field_overflow', 'timestamp cannot be NaN');
     if (!Number.isFinite(epoch)) return epoch > 0 ? 2n ** 63n - 1n : -(2n ** 63n);
-    return checkedTimestamp(
-      BigInt(Math.floor(epoch)) * 1_000_000n + BigInt(Math.round((epoch - Math.floor(epoch)) * 1e6)),
+    const micros = BigInt(Math.floor(epoch)) * 1_000_000n + BigInt(Math.round((epoch - Math.floor(epoch)) * 1e6));
+    if (isTimestamp(micros)) return micros;
+    throw new SqlError(
+      'datetime_field_overflow',
+      `timestamp out of range: "${formatText('float8', epoch, { zone: fixedZone('', 0) })}"`,
     );
   },
   'generate_series(timestamp, timestamp, interval) setof timestamp': (start: bigint, stop: bigint, step: Interval) =>

@@ -187,9 +187,25 @@ function toJson(binary: boolean): KernelBuilder {
   };
 }
 
+/** As `toJson`, each part on a line of its own if that is asked for. */
+const toJsonInLines: KernelBuilder = {
+  build: ([type]) => {
+    const write = jsonWriter(type!);
+    return (value: Value, pretty: boolean, context: RunContext) => {
+      const text = write(value, context);
+      if (!pretty) return text;
+      const [open, close] = [text[0]!, text.at(-1)!];
+      const parts = splitJson(text).map(([name, part]) => (name === undefined ? part : `${quoteJson(name)}:${part}`));
+      return `${open}${parts.join(',\n ')}${close}`;
+    };
+  },
+};
+
 function keyText(type: SqlType, value: SqlValue, context: RunContext, place: number, binary: boolean): string {
   if (value === null) {
-    throw new SqlError('invalid_parameter_value', `argument ${place}${binary ? ': key must not' : ' cannot'} be null`);
+    throw new SqlError('invalid_parameter_value', `argument ${place}${binary ? ': key must not' : ' cannot'} be null`, {
+      hint: binary ? undefined : 'Object keys should be text.',
+    });
   }
   return formatText(baseOf(type), value, context);
 }
@@ -387,7 +403,7 @@ function setLax(
   create: boolean,
   treatment: string | null,
 ): Jsonb | null {
-  if (value !== null) return changed(json, steps, 'set', value.tree, create);
+  if (value !== null && treatment !== null) return changed(json, steps, 'set', value.tree, create);
   switch (treatment) {
     case 'raise_exception':
       throw new SqlError('null_value_not_allowed', 'JSON value must not be null', {
@@ -497,10 +513,15 @@ function plainKeys(text: string): string[] {
 const steps = (values: readonly SqlValue[]): readonly string[] | null =>
   values.includes(null) ? null : (values as string[]);
 
+/** Under a name, which nothing in an array has. */
+function memberOfJson(json: string, name: string): ReturnType<typeof partOfJson> {
+  return json.trimStart().startsWith('{') ? partOfJson(json, [name]) : undefined;
+}
+
 export const JSON_OPERATORS: FunctionTable = {
-  '->(json, text) json': (json: string, name: string) => partOfJson(json, [name]) ?? null,
+  '->(json, text) json': (json: string, name: string) => memberOfJson(json, name) ?? null,
   '->(json, int4) json': (json: string, place: number) => partOfJson(json, [place]) ?? null,
-  '->>(json, text) text': (json: string, name: string) => textOfJson(partOfJson(json, [name])),
+  '->>(json, text) text': (json: string, name: string) => textOfJson(memberOfJson(json, name)),
   '->>(json, int4) text': (json: string, place: number) => textOfJson(partOfJson(json, [place])),
   '#>(json, _text) json': (json: string, names: SqlArray) => {
     const way = path(names);
@@ -542,6 +563,8 @@ export const JSON_FUNCTIONS: FunctionTable = {
   'to_jsonb(anyelement) jsonb stable': toJson(true),
   'array_to_json(anyarray) json stable': toJson(false),
   'row_to_json(record) json stable': toJson(false),
+  'array_to_json(anyarray, bool) json stable': toJsonInLines,
+  'row_to_json(record, bool) json stable': toJsonInLines,
   'json_build_object(variadic any) json stable called': buildObject(false),
   'json_build_object() json stable called': () => '{}',
   'jsonb_build_object(variadic any) jsonb stable called': buildObject(true),

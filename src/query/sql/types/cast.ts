@@ -108,7 +108,8 @@ function throughText(from: SqlType, to: SqlType): Cast {
   const print: (value: Value, context: TimeContext) => string = isText
     ? (value) => value as string
     : from === 'bpchar'
-      ? (value) => withoutPadding(value as string)
+      ? // What is no string takes it as it is written, with the spaces that fill it up.
+        (value) => (toTextOnly(to) ? withoutPadding(value as string) : (value as string))
       : (value, context) => formatText(from, value, context);
   return toTextOnly(to) ? print : (value, context) => parseText(to, print(value, context), context);
 }

@@ -5,7 +5,7 @@
 
 import { SqlError } from '../sql-error.ts';
 import { civilFromDays, daysFromCivil, daysInMonth, JULIAN_EPOCH } from './calendar.ts';
-import { fixedZone, instantOf, type TimeZone, timeZone } from './time-zone.ts';
+import { fixedZone, instantOf, posixZone, type TimeZone, timeZone } from './time-zone.ts';
 import { zoneAbbreviation } from './zone-abbreviations.ts';
 
 export type FieldKind = 'number' | 'string' | 'date' | 'time' | 'tz' | 'special';
@@ -468,7 +468,7 @@ class Reader {
   }
 
   #namedZone(text: string): number {
-    const zone = timeZone(text);
+    const zone = timeZone(text) ?? posixZone(text);
     if (zone === undefined) {
       if (!/[/_0-9]/.test(text) && !text.includes('-')) throw new Malformed();
       throw new SqlError('invalid_parameter_value', `time zone "${text}" not recognized`);
@@ -652,7 +652,7 @@ class Reader {
 
 /** Hours, minutes, seconds, microseconds of `h:m`, `h:m:s.f` or `m:s.f`. Undefined when it is none of them. */
 export function readClock(text: string): readonly [number, number, number, number] | undefined {
-  const match = /^(\d+):(\d+)(?::(\d+))?(\.\d*)?$/.exec(text);
+  const match = /^(\d+):(\d*)(?::(\d+))?(\.\d*)?$/.exec(text);
   if (match === null) return undefined;
   const first = Number(match[1]);
   const second = Number(match[2]);

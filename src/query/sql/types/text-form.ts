@@ -217,9 +217,17 @@ const INTEGER_BOUNDS = {
   int8: [INT64_MIN, INT64_MAX],
 } as const;
 
+/** Digits that are too many are told before what follows them. */
+function refusedDigits(type: SqlType, text: string, min: bigint, max: bigint): SqlError {
+  const digits = /^\s*([+-]?)(\d+)/.exec(text);
+  const value = digits === null ? 0n : BigInt(digits[2]!) * (digits[1] === '-' ? -1n : 1n);
+  if (value >= min && value <= max) return invalid(type, text);
+  return new SqlError('numeric_value_out_of_range', `value "${text}" is out of range for type ${titleOf(type)}`);
+}
+
 export function parseInteger(type: 'int2' | 'int4' | 'int8', text: string): number | bigint {
-  if (!/^[ \t\n\v\f\r]*[+-]?\d+[ \t\n\v\f\r]*$/.test(text)) throw invalid(type, text);
   const [min, max] = INTEGER_BOUNDS[type];
+  if (!/^[ \t\n\v\f\r]*[+-]?\d+[ \t\n\v\f\r]*$/.test(text)) throw refusedDigits(type, text, min, max);
   const trimmed = text.trim();
   if (trimmed.length < 16) {
     const value = Number(trimmed);
@@ -326,7 +334,7 @@ export function parseFloat4(text: string): number {
 /** `oid`: an unsigned number; negative ones wrap, as PostgreSQL reads them. */
 export function parseOid(text: string, type: SqlType = 'oid'): number {
   const trimmed = text.trim();
-  if (!/^[+-]?\d+$/.test(trimmed)) throw invalid(type, text);
+  if (!/^[+-]?\d+$/.test(trimmed)) throw refusedDigits(type, text, -(2n ** 64n), 2n ** 64n - 1n);
   const value = Number(trimmed);
   if (value > 4_294_967_295 || value < -2_147_483_648) {
     throw new SqlError('numeric_value_out_of_range', `value "${text}" is out of range for type ${titleOf(type)}`);

@@ -37,6 +37,14 @@ export function fixedZone(name: string, seconds: number): TimeZone {
   return { name, offsetAt: () => seconds };
 }
 
+/** A zone by its offset, which counts to the west, with or without a name before it: `UTC+3`, `<-08>+08`, `-03:30`. */
+export function posixZone(name: string): TimeZone | undefined {
+  const posix = /^(?:[A-Za-z]{3,}|<[^>]+>)?([+-]?)(\d{1,2})(?::(\d{2}))?$/.exec(name);
+  if (posix === null) return undefined;
+  const offset = Number(posix[2]) * 3_600 + Number(posix[3] ?? 0) * 60;
+  return fixedZone(name, posix[1] === '-' ? offset : -offset);
+}
+
 /** The instant, in seconds since 1970, at which clocks of `zone` show `local` (seconds, as if it were UTC). */
 export function instantOf(local: number, zone: TimeZone): number {
   // In a gap both offsets are wrong, in an overlap both are right: then standard time decides, as in PostgreSQL.
