@@ -26,7 +26,8 @@ export async function analyzeTable(
     await source.pause();
     const values = rows.map((row) => row[position]!);
     const { type } = columns[position]!;
-    found.set(columnNumber(table.table, position), columnStatistics({ type, values, totalRows }));
+    const statistics = await columnStatistics({ type, values, totalRows }, () => source.pause());
+    found.set(columnNumber(table.table, position), statistics);
   }
   return { rows: totalRows, columns: found, analyzedAtMs: nowMs, automatic };
 }

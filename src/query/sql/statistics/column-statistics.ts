@@ -7,11 +7,13 @@
  * `WIDE_BYTES` count as different and are kept nowhere. Of types without an order only nulls and width are told.
  */
 
+import type { Awaitable } from '../../../base/awaitable.ts';
 import { Numeric } from '../../../models/relational/numeric.ts';
 import type { ColumnStatistics } from '../../../models/relational/statistics.ts';
 import type { ColumnType, ColumnValue } from '../../../models/relational/table.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
 import { typeInfo } from '../types/types.ts';
+import { sortInSlices } from './sort-in-slices.ts';
 
 /** Common values, and parts of the histogram: PostgreSQL's default_statistics_target. */
 export const STATISTICS_TARGET = 100;
@@ -25,8 +27,12 @@ export interface SampledColumn {
   readonly totalRows: number;
 }
 
-export function columnStatistics({ type, values, totalRows }: SampledColumn): ColumnStatistics {
-  const present: { readonly value: Exclude<ColumnValue, null>; readonly place: number }[] = [];
+/** @param pause Between pieces of work. */
+export async function columnStatistics(
+  { type, values, totalRows }: SampledColumn,
+  pause: () => Awaitable<void>,
+): Promise<ColumnStatistics> {
+  const found: { readonly value: Exclude<ColumnValue, null>; readonly place: number }[] = [];
   let width = 0;
   let wide = 0;
   let nulls = 0;
@@ -38,7 +44,7 @@ export function columnStatistics({ type, values, totalRows }: SampledColumn): Co
     const bytes = widthOf(type, value);
     width += bytes;
     if (bytes > WIDE_BYTES) wide++;
-    else present.push({ value, place: present.length });
+    else found.push({ value, place: found.length });
   }
   const sampled = values.length;
   const known = sampled - nulls;
@@ -48,8 +54,10 @@ export function columnStatistics({ type, values, totalRows }: SampledColumn): Co
   if (compare === undefined || known === 0) {
     return { ...shared, distinct: 0, common: [], histogram: [] };
   }
-  present.sort((a, b) => compare(a.value, b.value) || a.place - b.place);
+  const present = await sortInSlices(found, (a, b) => compare(a.value, b.value), pause);
+  await pause();
   const runs = runsOf(present, compare);
+  await pause();
   const counts = { sampled, known, nulls, wide, totalRows };
   const distinct = distinctOf(runs, counts);
   const common = commonOf(runs, distinct, counts);

@@ -16,6 +16,7 @@ import type { ColumnValue } from '../../../models/relational/table.ts';
 import type { KeyRange } from '../../../storage/key-range.ts';
 import type { Cursor, Entry, ScanOptions } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { sortInSlices } from './sort-in-slices.ts';
 
 export interface SampleSource {
   scan(range: KeyRange, options: ScanOptions): Cursor;
@@ -105,8 +106,12 @@ export async function sampleTable(
       kept.push(...probed.kept);
     }
   }
-  kept.sort((a, b) => compareBytes(a.key, b.key));
-  return { rows: kept.map(({ row }) => row), totalRows };
+  const sorted = await sortInSlices(
+    kept,
+    (a, b) => compareBytes(a.key, b.key),
+    () => source.pause(),
+  );
+  return { rows: sorted.map(({ row }) => row), totalRows };
 }
 
 /** Keeps `count` of them, chosen at random. */
