@@ -143,9 +143,9 @@ export class Aggregate implements Operator {
   }
 
   #takeColumns(columns: ColumnSource, planned: VectorGrouping): Awaitable<RowBatch | undefined> {
-    const groups = new VectorGroups(planned, this.#context, (values, moreBytes) => {
+    const groups = new VectorGroups(planned, this.#context, (keyBytes) => {
       if (this.#parts !== undefined) return false;
-      const bytes = GROUP_BYTES + rowBytes(values) + moreBytes + planned.aggregates.length * STATE_BYTES;
+      const bytes = GROUP_BYTES + keyBytes + planned.aggregates.length * STATE_BYTES;
       return this.#budget.tryTake(bytes);
     });
     this.#begun = true;

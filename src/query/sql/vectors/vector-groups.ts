@@ -4,13 +4,15 @@
  * functions/aggregates.ts. Groups keep the order of their first rows.
  */
 
-import { type ColumnVector, valueAt } from '../../../models/relational/column-vector.ts';
+import { type ColumnVector, gather, valueAt } from '../../../models/relational/column-vector.ts';
 import type { ColumnValue } from '../../../models/relational/table.ts';
 import type { Accumulator, AggregateFunction } from '../functions/aggregates.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { SqlType } from '../types/types.ts';
+import { valueBytes } from '../types/value-bytes.ts';
 import { CodeTable } from './code-table.ts';
-import type { ColumnBatch } from './column-batch.ts';
+import { ColumnBatch } from './column-batch.ts';
+import { HeldColumns } from './held-columns.ts';
 import { KeyCodes } from './key-codes.ts';
 import type { VectorCode, VectorTest } from './vector-code.ts';
 
@@ -30,6 +32,8 @@ export interface VectorGrouping {
 
 const SAFE_MAX = Number.MAX_SAFE_INTEGER;
 const GROUPS_FIRST = 64;
+/** The place of a key in the columns of the groups and in the table. */
+const VALUE_BYTES = 24;
 
 /** Sums of one aggregate, by group. */
 class Sums {
@@ -52,10 +56,12 @@ class Sums {
 export class VectorGroups {
   readonly #grouping: VectorGrouping;
   readonly #context: EvaluationContext;
-  readonly #hasRoom: (values: ColumnValue[], moreBytes: number) => boolean;
+  readonly #hasRoom: (keyBytes: number) => boolean;
   readonly #table: CodeTable;
   readonly #encoders: readonly KeyCodes[];
-  readonly #values: ColumnValue[][] = [];
+  /** The keys of each group. */
+  readonly #keys: HeldColumns;
+  #count = 0;
   /** For each aggregate; undefined where only accumulators add. */
   readonly #sums: readonly (Sums | undefined)[];
   /** For each aggregate those of the groups that have one. */
@@ -65,15 +71,12 @@ export class VectorGroups {
   #numbers = new Int32Array(0);
   #places = new Int32Array(0);
 
-  /** @param hasRoom Asked before a group is made, with what its values were encoded to. */
-  constructor(
-    grouping: VectorGrouping,
-    context: EvaluationContext,
-    hasRoom: (values: ColumnValue[], moreBytes: number) => boolean,
-  ) {
+  /** @param hasRoom Asked before a group is made, with the bytes of its keys. */
+  constructor(grouping: VectorGrouping, context: EvaluationContext, hasRoom: (keyBytes: number) => boolean) {
     this.#grouping = grouping;
     this.#context = context;
     this.#hasRoom = hasRoom;
+    this.#keys = new HeldColumns(grouping.keys.length);
     // One code more than keys: which of them are null.
     this.#table = new CodeTable(grouping.keys.length + 1);
     this.#encoders = grouping.types.map((type) => new KeyCodes(type));
@@ -81,11 +84,11 @@ export class VectorGroups {
       found.create().addSum === undefined ? undefined : new Sums(),
     );
     this.#accumulators = grouping.aggregates.map(() => []);
-    if (grouping.keys.length === 0) this.#begin([]);
+    if (grouping.keys.length === 0) this.#count = 1;
   }
 
   get count(): number {
-    return this.#values.length;
+    return this.#count;
   }
 
   /** @returns the places of rows for whose groups there is no room; undefined when there are none. */
@@ -104,17 +107,13 @@ export class VectorGroups {
 
   /** The group's values, then the results of the aggregates. */
   rowAt(group: number): ColumnValue[] {
-    const row = [...this.#values[group]!];
+    const row: ColumnValue[] = [];
+    for (let k = 0; k < this.#encoders.length; k++) row.push(valueAt(this.#keys.column(k), group));
     for (let i = 0; i < this.#sums.length; i++) {
       this.#settle(i, group);
       row.push(this.#accumulator(i, group).result());
     }
     return row;
-  }
-
-  #begin(values: ColumnValue[]): void {
-    this.#values.push(values);
-    for (const sums of this.#sums) sums?.reserve(this.#values.length);
   }
 
   /** Finds out which group each row belongs to; -1 where there is no room for it. */
@@ -136,20 +135,26 @@ export class VectorGroups {
     this.#encodedBytes = encodedBytes;
     const table = this.#table;
     let left: number[] | undefined;
+    const begun = this.#places;
+    let begins = 0;
     for (let i = 0; i < count; i++) {
       let number = table.find(codes, i);
       if (number < 0) {
-        const values = vectors.map((vector) => valueAt(vector, i));
-        if (this.#hasRoom(values, moreBytes)) {
+        if (this.#hasRoom(moreBytes + keyBytesAt(vectors, i))) {
           moreBytes = 0;
           number = table.add(codes, i);
-          this.#begin(values);
+          begun[begins++] = i;
         } else {
           left ??= [];
           left.push(i);
         }
       }
       numbers[i] = number;
+    }
+    if (begins > 0) {
+      this.#keys.add(new ColumnBatch(begins, keys.length, (k) => gather(vectors[k]!, begun, begins)));
+      this.#count += begins;
+      for (const sums of this.#sums) sums?.reserve(this.#count);
     }
     return left;
   }
@@ -234,6 +239,17 @@ export class VectorGroups {
     }
     return found;
   }
+}
+
+/** What the keys of a row take, about. */
+function keyBytesAt(vectors: readonly ColumnVector[], place: number): number {
+  let bytes = 0;
+  for (const vector of vectors) {
+    if (vector.kind === 'values') bytes += VALUE_BYTES + valueBytes(vector.values[place]!);
+    else if (vector.kind === 'text') bytes += VALUE_BYTES + vector.ends[place]! - vector.starts[place]!;
+    else bytes += VALUE_BYTES;
+  }
+  return bytes;
 }
 
 function isNullAt(vector: ColumnVector, place: number): boolean {
