@@ -52,6 +52,39 @@ async function put(store: Store, entries: Readonly<Record<string, string>>): Pro
 const read = async (store: Store, key: string) => asText(await store.get(utf8(key)));
 const asText = (bytes: Bytes | undefined) => (bytes === undefined ? undefined : text(bytes));
 
+describe('keys that a transaction has locked', () => {
+  it('are locked by one request for each region, and asked for no more', async () => {
+    const world = new World();
+    await world.run(async (store) => {
+      await put(store, Object.fromEntries(Array.from('abcdwxyz', (key) => [key, '1'])));
+      world.cluster.split('m');
+      await read(store, 'a');
+      const transaction = store.begin({ isolation: 'readCommitted' });
+      const keys = Array.from('abcdwxyz', utf8);
+      await transaction.lock(keys.slice(0, 1)); // Its primary.
+      const { calls } = world.cluster.faults;
+      calls.length = 0;
+      await transaction.lock(keys);
+      expect(
+        calls.flatMap(({ method, request }) => (method === 'KvPessimisticLock' ? request.mutations : [])),
+      ).toHaveLength(7);
+      expect(calls.filter(({ method }) => method === 'KvPessimisticLock')).toHaveLength(2);
+      calls.length = 0;
+      await transaction.lock(keys);
+      transaction.beginStatement();
+      for (const key of keys) {
+        expect(asText(await transaction.get(key))).toBe('1');
+        expect(asText(await store.get(key, transaction))).toBe('1');
+      }
+      expect(calls.filter(({ method }) => method.startsWith('Kv'))).toEqual([]);
+      // Given back, they are anybody's again.
+      transaction.rollback();
+      await put(store, { b: '2' });
+      expect(await read(store, 'b')).toBe('2');
+    });
+  });
+});
+
 describe('transactions that expect to read', () => {
   it('share a timestamp and requests when their statements begin together, and never one of before', async () => {
     const world = new World();

@@ -29,6 +29,7 @@ const SOAKS: Readonly<Record<string, () => Promise<(options: SoakOptions) => Pro
   abuse: async () => (await import('./abuse.ts')).abuse,
   tikv: async () => (await import('./tikv.ts')).tikv,
   'tikv-memory': async () => (await import('./tikv-memory.ts')).tikvMemory,
+  'tikv-outages': async () => (await import('./tikv-outages.ts')).tikvOutages,
   'tikv-seeds': async () => (await import('./tikv-seeds.ts')).tikvSeeds,
 };
 

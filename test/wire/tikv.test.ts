@@ -235,7 +235,7 @@ describe('a server that was killed', () => {
     await query(b, "SET lock_timeout = '5s'", "UPDATE left_locked SET by = by || ' and b'");
     expect(await query(back, 'SELECT by FROM left_locked')).toEqual([['a and b']]);
     expect(await back.stop()).toBe(0);
-  });
+  }, 180_000);
 });
 
 describe('a commit whose outcome is unknown', () => {
@@ -357,7 +357,7 @@ describe('deployments', () => {
       providers: { local: { status: 'Healthy' }, 'tikv-cluster': { status: 'Healthy' } },
     });
     expect(await second.stop()).toBe(0);
-  });
+  }, 180_000);
 
   test('are refused where the endpoints belong to two clusters', async () => {
     const other = new TestCluster({ environment: nodeEnvironment, stores: 1, pdMembers: 1, clusterId: 7_002n });

@@ -128,9 +128,13 @@ export class TikvStore implements Store {
     return transaction;
   }
 
-  async get(key: Key, _observer?: Observer): Promise<Bytes | undefined> {
+  async get(key: Key, observer?: Observer): Promise<Bytes | undefined> {
     this.#assertOpen();
     checkKey(key);
+    if (observer instanceof TikvTransaction) {
+      const { isKnown, value } = observer.lockedValue(key);
+      if (isKnown) return value;
+    }
     this.metrics.count('read');
     try {
       const value = await this.client.get(this.storedKey(key));

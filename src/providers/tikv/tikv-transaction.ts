@@ -58,7 +58,7 @@ interface Mark {
 const KNOWN_KEYS_MAX = 4_096;
 const KNOWN_BYTES_MAX = 4 * 1024 * 1024;
 /** Locks on more keys than these bring no values. */
-const LOCKED_VALUES_MAX = 64;
+const LOCKED_VALUES_MAX = 256;
 
 export class TikvTransaction implements Transaction {
   readonly isolation: Isolation;
@@ -151,6 +151,13 @@ export class TikvTransaction implements Transaction {
     if (this.#known.size >= KNOWN_KEYS_MAX || this.#knownBytes + bytes > KNOWN_BYTES_MAX) return;
     this.#knownBytes += bytes;
     this.#known.set(latin1(key), value === undefined ? undefined : copyBytes(value));
+  }
+
+  /** What stands under a key that is locked, which is the newest there is. */
+  lockedValue(key: Key): { readonly isKnown: boolean; readonly value: Bytes | undefined } {
+    const id = latin1(key);
+    const isKnown = this.isolation === 'readCommitted' && this.#known.has(id);
+    return { isKnown, value: isKnown ? this.#knownValue(id) : undefined };
   }
 
   /** A copy of what is known of a key: it is the caller's. */
@@ -435,10 +442,12 @@ export class TikvTransaction implements Transaction {
     }
   }
 
-  async #lock(keys: readonly Key[], waitMs: number | undefined): Promise<void> {
+  async #lock(all: readonly Key[], waitMs: number | undefined): Promise<void> {
+    const isolated = this.isolation === 'snapshot';
+    const keys = isolated ? all : all.filter((key) => this.#client?.isLocked(this.#store.storedKey(key)) !== true);
+    if (keys.length === 0) return;
     const stored = keys.map((key) => this.#store.storedKey(key));
     this.#store.metrics.count('lock', keys.length);
-    const isolated = this.isolation === 'snapshot';
     const returnValues = !isolated && keys.length <= LOCKED_VALUES_MAX;
     for (;;) {
       try {

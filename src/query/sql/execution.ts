@@ -119,9 +119,13 @@ export class Execution implements ExecutionContext {
     return transaction;
   }
 
+  get sharesStore(): boolean {
+    return this.#options.engine.store.supports.shared;
+  }
+
   get nothingNewer(): boolean {
     const { store } = this.#options.engine;
-    return !store.supports.shared && store.version === this.transaction.readVersion;
+    return !this.sharesStore && store.version === this.transaction.readVersion;
   }
 
   get random(): Pick<Random, 'float' | 'uuid'> {

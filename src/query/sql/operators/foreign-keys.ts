@@ -11,6 +11,7 @@
  */
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
+import { latin1 } from '../../../base/bytes.ts';
 import { hasCode } from '../../../base/errors.ts';
 import { referenceKey } from '../../../models/relational/index-keys.ts';
 import { type ColumnValue, type ForeignKey, isStrictlyUnique, type Table } from '../../../models/relational/table.ts';
@@ -85,7 +86,9 @@ export class ForeignKeyChecks {
     const events = this.#events;
     this.#events = [];
     this.#budget = newBudget(this.#context);
+    const met = this.#context.sharesStore ? await this.#lockParents(events) : undefined;
     for (const event of events) {
+      if (met?.has(event) === true) continue;
       const run = (): Promise<void> => (event.kind === 'child' ? this.#checkChild(event) : this.#checkParent(event));
       if (event.key.deferrable !== undefined && this.#context.defer(event.key, run)) continue;
       await run();
@@ -104,6 +107,45 @@ export class ForeignKeyChecks {
     } else if (event.key.referenced.some((position) => event.old[position] === null)) return;
     this.#budget.take(event.kind === 'child' ? event.row : event.old);
     this.#events.push(event);
+  }
+
+  /**
+   * Where every lock and every look is a question to another machine: locks what the rows refer to by its primary key with one
+   * of each for all of them. @returns the events that nothing is left to be looked at for.
+   */
+  async #lockParents(events: readonly Event[]): Promise<ReadonlySet<Event>> {
+    const { transaction } = this.#context;
+    const met = new Set<Event>();
+    if (events.length < 2 || transaction.isolation !== 'readCommitted') return met;
+    const wanted = new Map<string, { readonly rowKey: Key; readonly reference: Key; readonly events: Event[] }>();
+    for (const event of events) {
+      if (event.kind !== 'child' || event.key.deferrable !== undefined) continue;
+      const parent = this.#rules.table.related.get(event.key.references)!;
+      if (event.key.columns.some((position) => event.row[position] === null)) continue;
+      const rowKey = parentRowKey(
+        parent,
+        event.key,
+        event.key.columns.map((position) => event.row[position]!),
+      );
+      if (rowKey === undefined) continue;
+      const same = wanted.get(latin1(rowKey));
+      if (same !== undefined) same.events.push(event);
+      else {
+        const reference = referenceKey(parent.keyspace, parent.table, parent.codec.keys, rowKey);
+        wanted.set(latin1(rowKey), { rowKey, reference, events: [event] });
+      }
+    }
+    const parents = [...wanted.values()];
+    if (parents.length === 0) return met;
+    await this.#context.lock(
+      parents.map(({ reference }) => reference),
+      { mode: 'share' },
+    );
+    this.#moveForward();
+    const rows = await transaction.batchGet(parents.map(({ rowKey }) => rowKey));
+    for (const [i, parent] of parents.entries())
+      if (rows[i] !== undefined) for (const each of parent.events) met.add(each);
+    return met;
   }
 
   async #checkChild({ key, row }: Extract<Event, { kind: 'child' }>): Promise<void> {

@@ -65,6 +65,8 @@ export interface ExecutionContext extends EvaluationContext {
   newest(key: Key): Awaitable<Bytes | undefined>;
   /** A reader of the newest state, for the caller to roll back. */
   beginReader(): Transaction;
+  /** Other processes write to the store: then what one is asked for takes its time, and many are better asked for at once. */
+  readonly sharesStore: boolean;
   /** True when nothing was committed since the statement began. */
   readonly nothingNewer: boolean;
   /** Takes locks, bounded by lock_timeout and by cancellation. */

@@ -180,7 +180,8 @@ export class DeleteRows implements RowWriter {
   }
 
   write(batch: RowBatch): Awaitable<RowBatch> {
-    return whenReady(this.#deleteFrom(batch, 0), () => batch);
+    const deleted = whenReady(this.#writer.lockToDelete(batch), () => this.#deleteFrom(batch, 0));
+    return whenReady(deleted, () => batch);
   }
 
   finish(): Awaitable<void> {
