@@ -61,6 +61,7 @@ const OF_CONDITION = {
   invalid_column_definition: '42611',
   invalid_column_reference: '42P10',
   invalid_authorization: '28000',
+  invalid_catalog_name: '3D000',
   invalid_cursor_definition: '42P11',
   invalid_cursor_name: '34000',
   invalid_cursor_state: '24000',

@@ -60,6 +60,7 @@ export const CONDITIONS = {
   invalid_binary_representation: 'invalid_argument',
   invalid_column_definition: 'invalid_argument',
   invalid_column_reference: 'invalid_argument',
+  invalid_catalog_name: 'not_found',
   invalid_authorization: 'unauthenticated',
   invalid_cursor_definition: 'invalid_argument',
   invalid_cursor_name: 'not_found',

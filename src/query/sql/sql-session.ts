@@ -32,6 +32,7 @@ import type { ParsedStatement } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
 import type { FieldFormat, Portal, PreparedStatement } from './portal.ts';
 import { executeOf, locatedIn } from './prepared-statements.ts';
+import { RelationSizes } from './relation-sizes.ts';
 import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
 import { SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -111,6 +112,7 @@ export class SqlSession {
       prepared: () => this.statements,
       portals: () => this.#block.portals,
       indexBuilds: () => engine.indexBuilds,
+      sizes: new RelationSizes(engine, this.#block, this.#interrupts),
       schemaNames: (implied) => this.#block.path[implied ? 'searched' : 'named'].map(({ name }) => name),
     };
     const context = {

@@ -84,12 +84,6 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
     catalog(context).functionText(oid, 'identity'),
   // No table is a partition of another.
   'pg_partition_ancestors(regclass) setof regclass stable': (): Iterable<ColumnValue> => [],
-  // Nobody counts the bytes of a table: null is not known.
-  'pg_table_size(regclass) int8 volatile': nothing,
-  'pg_indexes_size(regclass) int8 volatile': nothing,
-  'pg_relation_size(regclass) int8 volatile': nothing,
-  'pg_total_relation_size(regclass) int8 volatile': nothing,
-  'pg_database_size(name) int8 volatile': nothing,
   'pg_tablespace_location(oid) text stable': () => '',
   'pg_relation_is_publishable(regclass) bool stable': yes,
   'current_schemas(bool) _name stable': (implied: boolean, { session }: RunContext): ColumnValue =>

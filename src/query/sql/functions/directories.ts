@@ -20,6 +20,7 @@ import { NETWORK_FUNCTIONS, NETWORK_OPERATORS, RANGE_FUNCTIONS, RANGE_OPERATORS 
 import { SEQUENCE_FUNCTIONS } from './sequence-functions.ts';
 import { SERIES_FUNCTIONS } from './series.ts';
 import { SESSION_FUNCTIONS } from './session-functions.ts';
+import { SIZE_FUNCTIONS } from './size-functions.ts';
 import { STRING_FUNCTIONS, STRING_OPERATORS } from './strings.ts';
 import { TYPE_FUNCTIONS } from './type-functions.ts';
 
@@ -43,6 +44,7 @@ export const FUNCTIONS = new FunctionDirectory([
   ADVISORY_FUNCTIONS,
   CATALOG_FUNCTIONS,
   SERIES_FUNCTIONS,
+  SIZE_FUNCTIONS,
 ]);
 
 export const OPERATORS = new FunctionDirectory([

@@ -7,6 +7,7 @@ import type { Random } from '../../../platform/platform.ts';
 import type { AdvisoryAccess } from '../advisory-locks.ts';
 import type { IndexBuild } from '../index-builds.ts';
 import type { Portal, PreparedStatement } from '../portal.ts';
+import type { SizeAccess } from '../relation-sizes.ts';
 import type { TableActivity } from '../statistics/table-statistics.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
@@ -70,6 +71,8 @@ export interface SessionFacts {
   /** Prepared statements by name, the unnamed one among them. */
   prepared?(): ReadonlyMap<string, PreparedStatement>;
   portals?(): ReadonlyMap<string, Portal>;
+  /** Undefined while constants are computed. */
+  readonly sizes?: SizeAccess;
   /** Of all sessions. */
   indexBuilds?(): Iterable<IndexBuild>;
   /** Names of the schemas in the search path that exist; `implied`: those too that are searched without being named. */

@@ -1,6 +1,5 @@
 /** What is known about types and values (manual, 9.2, 9.26). */
 
-import type { Numeric } from '../../../models/relational/numeric.ts';
 import { SqlError } from '../sql-error.ts';
 import { builtinType } from '../types/object-names.ts';
 import { type SqlValue, typeInfo } from '../types/types.ts';
@@ -14,28 +13,12 @@ const TYPE_OF: KernelBuilder = {
   },
 };
 
-const SIZES = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
-
-function prettySize(bytes: bigint): string {
-  let size = bytes;
-  for (let i = 0; i < SIZES.length; i++) {
-    const magnitude = size < 0n ? -size : size;
-    if (magnitude < 10_240n || i === SIZES.length - 1) return `${size} ${SIZES[i]}`;
-    // Halves round away from zero.
-    size = size < 0n ? (size - 512n) / 1_024n : (size + 512n) / 1_024n;
-  }
-  return `${size} PB`;
-}
-
 export const TYPE_FUNCTIONS: FunctionTable = {
   'pg_typeof(any) regtype stable called': TYPE_OF,
   'to_regtype(text) regtype stable': (name: string) => {
     const type = builtinType(name);
     return type === undefined ? null : typeInfo(type).oid;
   },
-  'pg_size_pretty(int8) text': prettySize,
-  'pg_size_pretty(numeric) text': (size: Numeric) =>
-    prettySize(size.isFinite ? size.digits / 10n ** BigInt(size.scale) : 0n),
   'num_nulls(variadic any) int4 called': (values: readonly SqlValue[]) =>
     values.filter((value) => value === null).length,
   'num_nonnulls(variadic any) int4 called': (values: readonly SqlValue[]) =>
