@@ -81,6 +81,8 @@ export const CONDITIONS = {
   invalid_sql_statement_name: 'not_found',
   invalid_table_definition: 'invalid_argument',
   interval_field_overflow: 'out_of_range',
+  invalid_tablesample_argument: 'invalid_argument',
+  invalid_tablesample_repeat: 'invalid_argument',
   invalid_text_representation: 'invalid_argument',
   invalid_time_zone_displacement_value: 'invalid_argument',
   invalid_transaction_state: 'invalid_argument',

@@ -7,7 +7,16 @@
  * join whose left side has it.
  */
 
-import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar, SelectStmt } from '@pgsql/types';
+import type {
+  Alias,
+  JoinExpr,
+  Node,
+  RangeFunction,
+  RangeSubselect,
+  RangeTableSample,
+  RangeVar,
+  SelectStmt,
+} from '@pgsql/types';
 import { outputs, type UserFunction } from '../../../models/relational/function-definition.ts';
 import { columnNumber } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
@@ -18,6 +27,7 @@ import { timeZone } from '../types/time-zone.ts';
 import { baseOf, commonType, isRecord, titleOf, typeInfo } from '../types/types.ts';
 import { bindField } from './bind-array.ts';
 import { bindUserSet } from './bind-function.ts';
+import { bindSample } from './bind-sample.ts';
 import { columnNameOf } from './bind-targets.ts';
 import {
   type BoundArgument,
@@ -106,8 +116,19 @@ class FromBinder {
     if ('RangeSubselect' in node) return this.#subselect(node.RangeSubselect, offset, left);
     if ('JoinExpr' in node) return nested(this.#context, () => this.#join(node.JoinExpr, offset, left));
     if ('RangeFunction' in node) return this.#functions(node.RangeFunction, offset, left);
-    if ('RangeTableSample' in node) throw notSupported('TABLESAMPLE', placeIn(node));
+    if ('RangeTableSample' in node) return this.#sample(node.RangeTableSample, offset);
     throw notSupported(`${kindOf(node)} in FROM`, placeIn(node));
+  }
+
+  #sample(sample: RangeTableSample, offset: number): BoundItem {
+    const range = (sample.relation as Extract<Node, { RangeVar: unknown }>).RangeVar;
+    const item = this.#relation(range, offset);
+    const { relation: scan } = item;
+    if (scan.kind === 'scan' && scan.table.system === undefined) {
+      return { ...item, relation: bindSample(scan, sample, this.#context) };
+    }
+    const message = 'TABLESAMPLE clause can only be applied to tables and materialized views';
+    throw new SqlError('feature_not_supported', message, { location: range.location });
   }
 
   #relation(range: RangeVar, offset: number): BoundItem {
