@@ -20,7 +20,8 @@ export interface Engine {
 
   /** Newest value; the caller owns the bytes. Synchronous unless the engine expects to wait for a disk. */
   get(key: Key): Awaitable<Bytes | undefined>;
-  batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]>;
+  /** Values in the order of `keys`; fewer than keys, if need be, where they would come to more than `bytesMax`. */
+  batchGet(keys: readonly Key[], bytesMax?: number): Awaitable<readonly (Bytes | undefined)[]>;
 
   /**
    * An immutable view of the state at exactly one position, which the view tells. While a batch is being applied that

@@ -16,7 +16,7 @@
  */
 
 import { AssertionError, assert } from '../base/assert.ts';
-import { type Awaitable, type Deferred, deferred } from '../base/awaitable.ts';
+import { type Awaitable, type Deferred, deferred, whenReady } from '../base/awaitable.ts';
 import { type Bytes, keySuccessor, utf8 } from '../base/bytes.ts';
 import { DURABILITIES, type Durability } from '../base/durability.ts';
 import { hasCode, messageOf, OperationError } from '../base/errors.ts';
@@ -231,6 +231,35 @@ export class LocalStore implements Store {
     if (found === 'value') return overlay.value;
     if (found === 'deleted') return undefined;
     return this.engine.get(key);
+  }
+
+  batchGet(keys: readonly Key[], bytesMax: number, observer?: Observer): Awaitable<readonly (Bytes | undefined)[]> {
+    if (this.#state === 'closed') this.#checkOpen();
+    const values: (Bytes | undefined)[] = [];
+    const missing: Key[] = [];
+    const places: number[] = [];
+    let bytes = 0;
+    for (const key of keys) {
+      checkKey(key);
+      for (const { range, flush } of this.#heldBack) if (rangeContains(range, key)) flush();
+      const { overlay } = this;
+      const found = overlay.lookup(key, this.engine.position, Number.MAX_SAFE_INTEGER);
+      if (observer !== undefined && overlay.version > observer.observedVersion)
+        observer.observedVersion = overlay.version;
+      if (found === 'value') bytes += overlay.value.length;
+      if (bytes > bytesMax) break;
+      if (found === 'absent') {
+        places.push(values.length);
+        missing.push(key);
+      }
+      values.push(found === 'value' ? overlay.value : undefined);
+    }
+    if (missing.length === 0) return values;
+    return whenReady(this.engine.batchGet(missing, bytesMax), (fetched) => {
+      for (let i = 0; i < fetched.length; i++) values[places[i]!] = fetched[i];
+      if (fetched.length < places.length) values.length = places[fetched.length]!;
+      return values;
+    });
   }
 
   writeBatch(): WriteBatch {

@@ -300,6 +300,11 @@ export interface Store {
 
   /** The newest committed value, without a transaction. What it observed is noted in `observer`. */
   get(key: Key, observer?: Observer): Awaitable<Bytes | undefined>;
+  /**
+   * As `get`, of several keys, in their order; fewer of them, if need be, where they would come to more than `bytesMax`.
+   * Missing where others share the store.
+   */
+  batchGet?(keys: readonly Key[], bytesMax: number, observer?: Observer): Awaitable<readonly (Bytes | undefined)[]>;
   writeBatch(): WriteBatch;
 
   /**

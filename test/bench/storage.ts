@@ -54,7 +54,7 @@ export async function run(): Promise<string[]> {
         peer: () =>
           rate(100_000, () => {
             for (let i = 0; i < 100_000; i++) {
-              const [value] = binding.db_get_many_sync(bare, [key(i)], { valueEncoding: 'buffer' });
+              const [value] = binding.db_get_many_sync(bare, [key(i)], undefined);
               if (value === undefined) throw new Error('lost');
             }
           }),

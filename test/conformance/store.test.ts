@@ -54,6 +54,9 @@ for (const provider of CONTRACT_PROVIDERS) {
         const transaction = store.begin();
         expect((await transaction.batchGet([utf8('b'), utf8('a')])).map(asText)).toEqual([undefined, '1']);
         transaction.rollback();
+        await write({ c: '3' });
+        const newest = await store.batchGet?.([utf8('c'), utf8('b'), utf8('a')], 100);
+        expect(newest?.map(asText) ?? ['3', undefined, '1']).toEqual(['3', undefined, '1']);
       });
 
       it('reads its own writes, also in scans, and forgets them on rollback', async () => {

@@ -334,6 +334,7 @@ describe('a store that refuses or waits', () => {
         return replacing(store, {
           get: (key, observer) =>
             Buffer.from(key).includes('cold') ? gate.promise.then(() => undefined) : store.get(key, observer),
+          batchGet: (keys) => gate.promise.then(() => keys.map(() => undefined)),
           begin: (options) => {
             const transaction = store.begin(options);
             return new Proxy(transaction, {

@@ -70,6 +70,8 @@ const QUIET_PERIODS = 600;
 const LOADS_MAX = 1_024;
 /** Of the arena's bound: a larger value from disk is not kept. */
 const LOADED_FRACTION = 64;
+/** Of the arena's bound: what is fetched with one call. */
+const FETCHED_FRACTION = 16;
 /** A longer value that somebody else has written is not kept before it is asked for. */
 const FOREIGN_BYTES_MAX = 64 * 1024;
 /** A key so short fits the store whatever it holds: its bytes count twice at most. */
@@ -88,6 +90,13 @@ export interface PartitionCommitOptions {
   readonly seed: number;
   /** Of a key in `buffer[start, end)`. */
   readonly partitionOf: (database: number, buffer: Bytes, start: number, end: number) => number;
+}
+
+/** A key whose value is to be fetched. */
+interface Wanted {
+  readonly hash: number;
+  readonly database: number;
+  readonly redisKey: Bytes;
 }
 
 interface Load {
@@ -141,6 +150,10 @@ export class PartitionCommit {
   /** The last one that was asked for. */
   #loading: Promise<boolean> | undefined;
   readonly #loadedBytesMax: number;
+  readonly #fetchedBytesMax: number;
+  /** What `want` has gathered, and the same keys as the store has them. */
+  #wanted: Wanted[] = [];
+  #wantedKeys: Bytes[] = [];
   /** The batch being gathered removes a key. */
   #removes = false;
   /** The last commit that removed keys: who finds one absent has observed it. */
@@ -158,6 +171,7 @@ export class PartitionCommit {
     this.#gated = store.durability !== 'memory';
     this.arena = new EntryArena({ bytesMax: options.hotBytesMax, seed: options.seed });
     this.#loadedBytesMax = options.hotBytesMax / LOADED_FRACTION;
+    this.#fetchedBytesMax = Math.floor(options.hotBytesMax / FETCHED_FRACTION);
     this.#dirtyBytesMax = Math.min(DIRTY_BYTES_MAX, options.hotBytesMax / DIRTY_FRACTION);
     if (options.writeBehind && !this.#gated && this.#keeps)
       this.#late = store.writeBehind?.(options.range, () => this.settle());
@@ -245,7 +259,9 @@ export class PartitionCommit {
     }
     const { observedVersion } = observer;
     if (isPromise(value)) {
-      this.#loadLater(hash, database, copyBytes(buffer.subarray(start, start + length)), value, observedVersion);
+      const redisKey = copyBytes(buffer.subarray(start, start + length));
+      const values = value.then((one) => [one]);
+      this.#loading = this.#loadLater([{ hash, database, redisKey }], values, observedVersion);
       return false;
     }
     if (observedVersion > this.observer.observedVersion) this.observer.observedVersion = observedVersion;
@@ -273,40 +289,104 @@ export class PartitionCommit {
     arena.stampClean(version);
   }
 
-  /** A value that comes from a disk: kept when it is there, unless the key was written meanwhile. */
+  /**
+   * Values that come from a disk: kept when they are there, each unless its key was written meanwhile. @returns whether all
+   * are kept.
+   */
   #loadLater(
-    hash: number,
-    database: number,
-    redisKey: Bytes,
-    value: PromiseLike<Bytes | undefined>,
+    wanted: readonly Wanted[],
+    values: Promise<readonly (Bytes | undefined)[]>,
     version: number,
-  ): void {
-    const load: Load = { done: Promise.resolve(false), isStale: false };
+  ): Promise<boolean> {
+    const loads = wanted.map((): Load => ({ done: Promise.resolve(false), isStale: false }));
     const end = (): void => {
-      if (this.#loads.get(hash) === load) this.#loads.delete(hash);
+      for (let i = 0; i < wanted.length; i++) {
+        const { hash } = wanted[i]!;
+        if (this.#loads.get(hash) === loads[i]) this.#loads.delete(hash);
+      }
     };
-    load.done = Promise.resolve(value).then(
-      (stored) => {
+    const done = values.then(
+      (fetched) => {
         end();
-        const { arena } = this;
-        const { length } = redisKey;
-        if (load.isStale || !this.#keeps || (stored !== undefined && stored.length > this.#loadedBytesMax))
-          return false;
-        if (!arena.find(hash, database, redisKey, 0, length)) {
-          this.#keep(hash, database, redisKey, 0, length, stored, version);
-          arena.markUsed(); // Somebody is about to.
-        }
-        return true;
+        return this.#keepAll(wanted, fetched, version, loads);
       },
       () => {
         end(); // Whoever asks again gets the error.
         return false;
       },
     );
-    const older = this.#loads.get(hash);
-    if (older !== undefined) older.isStale = true;
-    this.#loads.set(hash, load);
-    this.#loading = load.done;
+    for (let i = 0; i < wanted.length; i++) {
+      const { hash } = wanted[i]!;
+      loads[i]!.done = done;
+      const older = this.#loads.get(hash);
+      if (older !== undefined) older.isStale = true;
+      this.#loads.set(hash, loads[i]!);
+    }
+    return done;
+  }
+
+  /** Keeps what was fetched and is not too large. @returns whether that is all. */
+  #keepAll(
+    wanted: readonly Wanted[],
+    values: readonly (Bytes | undefined)[],
+    version: number,
+    loads: readonly Load[] | undefined,
+  ): boolean {
+    if (!this.#keeps) return false;
+    const { arena } = this;
+    let all = values.length === wanted.length;
+    for (let i = 0; i < values.length; i++) {
+      const { hash, database, redisKey } = wanted[i]!;
+      const value = values[i];
+      const { length } = redisKey;
+      if (loads?.[i]?.isStale === true || (value !== undefined && value.length > this.#loadedBytesMax)) {
+        all = false;
+        continue;
+      }
+      if (arena.find(hash, database, redisKey, 0, length)) continue;
+      this.#keep(hash, database, redisKey, 0, length, value, version);
+      arena.markUsed(); // Somebody is about to.
+    }
+    return all;
+  }
+
+  /** Whether values of this database may have to be fetched, and can be. */
+  mayFetch(database: number): boolean {
+    if (!this.#keeps || this.arena.isComplete(database) || this.#store.batchGet === undefined) return false;
+    return this.#ordering === undefined && this.#cleared.size === 0 && this.#loads.size < LOADS_MAX;
+  }
+
+  /** Notes a key that is not here for `fetchWanted`, which follows in the same stretch. Only where `mayFetch`. */
+  want(hash: number, database: number, buffer: Bytes, start: number, length: number): void {
+    if (length > SHORT_KEY_BYTES || this.#loads.has(hash)) return;
+    const redisKey = copyBytes(buffer.subarray(start, start + length));
+    this.#wanted.push({ hash, database, redisKey });
+    this.#wantedKeys.push(copyBytes(this.#databases[database]!.encode(redisKey)));
+  }
+
+  /**
+   * Reads the wanted values with one call of the store. @returns undefined when they are here, as far as they may be kept, or
+   * a promise of whether all of them are.
+   */
+  fetchWanted(): Promise<boolean> | undefined {
+    const wanted = this.#wanted;
+    if (wanted.length === 0) return undefined;
+    const keys = this.#wantedKeys;
+    this.#wanted = [];
+    this.#wantedKeys = [];
+    const observer = this.#loaded;
+    observer.observedVersion = 0;
+    this.#reading = true;
+    let values: Awaitable<readonly (Bytes | undefined)[]>;
+    try {
+      values = this.#store.batchGet!(keys, this.#fetchedBytesMax, observer);
+    } finally {
+      this.#reading = false;
+    }
+    const { observedVersion } = observer;
+    if (isPromise(values)) return this.#loadLater(wanted, values, observedVersion);
+    this.#keepAll(wanted, values, observedVersion, undefined);
+    return undefined;
   }
 
   /** Begins to fetch a value that a command behind will want, if it is not here; bounded. */

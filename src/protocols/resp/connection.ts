@@ -318,7 +318,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       while (at >= 0 && at < batch.count && !this.#ending && writer.length < STRETCH_OUTPUT_BYTES) {
         if (at > this.#alone && this.#mayHurry) {
           at = this.#hurry(batch, at);
-          if (at >= batch.count || writer.length >= STRETCH_OUTPUT_BYTES) break;
+          if (at < 0 || at >= batch.count || writer.length >= STRETCH_OUTPUT_BYTES) break;
         }
         at = this.#step(batch, at);
       }
@@ -366,10 +366,12 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     );
   }
 
-  /** Executes the commands that quick ones are, from `at` on. @returns the next one. */
+  /** Executes the commands that quick ones are, from `at` on. @returns the next one, or `SUSPENDED`. */
   #hurry(batch: RequestBatch, at: number): number {
     const { quick } = this.#context;
-    const next = quick.run(batch, at, this.server.databases.stored(this.database), STRETCH_OUTPUT_BYTES);
+    const database = this.server.databases.stored(this.database);
+    const mayFetch = this.#loadsAwaited < LOADS_AWAITED_MAX;
+    const next = quick.run(batch, at, database, STRETCH_OUTPUT_BYTES, mayFetch);
     if (next > at) {
       this.lastCommand = quick.lastCommand;
       this.#loadsAwaited = 0;
@@ -378,7 +380,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       this.#uncommitted = quick.firstWrite;
       this.#uncommittedOutput = quick.firstWriteOutput;
     }
-    return next;
+    return quick.fetching === undefined ? next : this.#waitForLoad(quick.fetching, batch, next);
   }
 
   /** Executes one command. @returns the next one, an earlier one to return to, or `SUSPENDED`. */
@@ -561,10 +563,15 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       this.#loadsAwaited = 0;
       return this.#leaveTurn(entry, batch, at);
     }
-    const next = this.#commitBefore(batch, at);
-    if (next !== at) return next;
     entry.calls--;
     this.server.counters.commands--;
+    return this.#waitForLoad(loading, batch, at);
+  }
+
+  /** What came before is sent, and the rest goes on when values are here, or will not be kept. */
+  #waitForLoad(loading: Promise<boolean>, batch: RequestBatch, at: number): number {
+    const next = this.#commitBefore(batch, at);
+    if (next !== at) return next;
     const rest = batch.detach(at);
     this.#pause(WAITING);
     this.#emit();

@@ -60,6 +60,8 @@ export class QuickCommands {
   firstWriteOutput = 0;
   /** The last command executed. */
   lastCommand: CommandEntry | undefined;
+  /** Of the last `run`: values on their way that it ended for, and whether they will be kept. */
+  fetching: Promise<boolean> | undefined;
 
   readonly #server: RespServer;
   readonly #partitions: KeyspacePartitions;
@@ -72,6 +74,7 @@ export class QuickCommands {
   readonly #hashes = new Int32Array(RUN_COMMANDS_MAX);
   readonly #references = new Int32Array(RUN_COMMANDS_MAX);
   readonly #keyHashes = new Int32Array(KEYS_MAX);
+  #mayFetch = false;
   /** What touching loaded, so that no compiler leaves it out. */
   touched = 0;
 
@@ -92,11 +95,13 @@ export class QuickCommands {
   }
 
   /**
-   * Executes commands of `batch` from `from` on, until one is not for it, or the output has `outputMax` bytes.
-   * @returns the first command that was not executed; it has changed nothing.
+   * Executes commands of `batch` from `from` on, until one is not for it, the output has `outputMax` bytes, or values have
+   * to be waited for, if it `mayFetch` them. @returns the first command that was not executed; it has changed nothing.
    */
-  run(batch: RequestBatch, from: number, database: number, outputMax: number): number {
+  run(batch: RequestBatch, from: number, database: number, outputMax: number, mayFetch: boolean): number {
     this.firstWrite = NONE;
+    this.fetching = undefined;
+    this.#mayFetch = mayFetch;
     const next = this.#runFrom(batch, from, database, outputMax);
     this.#server.counters.commands += next - from;
     return next;
@@ -106,6 +111,7 @@ export class QuickCommands {
     let at = from;
     while (at < batch.count) {
       const end = this.#prepare(batch, at, database);
+      if (this.fetching !== undefined) return at;
       for (let i = 0; at < end; i++, at++) {
         if (this.#writer.length >= outputMax) return at;
         const kind = this.#kinds[i]!;
@@ -173,8 +179,20 @@ export class QuickCommands {
       for (let i = 0; i < count; i++) references[i] = arena.referenceTo(hashes[i]!);
       for (let i = 0; i < count; i++) touched ^= arena.touchRecord(references[i]!);
       this.touched = touched;
+      if (this.#mayFetch && this.#entries.mayFetch(database)) this.#fetchMissing(batch, from, count, database);
     }
     return from + count;
+  }
+
+  /** What these commands read and is not here, the store is asked for at once: that is cheaper than one after the other. */
+  #fetchMissing(batch: RequestBatch, from: number, count: number, database: number): void {
+    const { buffer, starts, lengths, firstArgument } = batch;
+    for (let i = 0; i < count; i++) {
+      if (this.#references[i] !== 0 || this.#kinds[i] === SET || this.#kinds[i] === MSET) continue;
+      const key = firstArgument[from + i]! + 1;
+      this.#entries.want(this.#hashes[i]!, database, buffer, starts[key]!, lengths[key]!);
+    }
+    this.fetching = this.#entries.fetchWanted();
   }
 
   #execute(kind: number, batch: RequestBatch, at: number, database: number, hash: number): boolean {

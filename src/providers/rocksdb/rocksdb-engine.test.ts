@@ -57,6 +57,20 @@ async function replaceAll(position: number): Promise<void> {
   await applied;
 }
 
+test('a batch of reads ends before the values that are too much', async () => {
+  const batch = new MemtableBatch(engine);
+  await batch.reserve(3 * operationBytes(12, 1_000), 1);
+  for (const row of [0, 1, 2])
+    batch.add((arena, at) => writeOperation(arena, at, PUT, key(row), Buffer.alloc(1_000, row)));
+  await batch.flush(1, false);
+  const keys = [key(0), key(1), key(5), key(2)];
+  const values = (await engine.batchGet(keys)).map((value) => value?.length);
+  expect(values).toEqual([1_000, 1_000, undefined, 1_000]);
+  const fewer = await engine.batchGet(keys, 1_500);
+  expect(fewer.length).toBeLessThan(4);
+  expect(fewer.every((value, i) => value === undefined || value[0] === [0, 1, 5, 2][i])).toBe(true);
+});
+
 test('views and rows are those of one position while what a batch has written is being kept', async () => {
   for (let position = 1; position <= 3; position++) {
     await replaceAll(position);

@@ -35,6 +35,7 @@ import type { ApplyReply, ApplyRequest } from './apply-worker.ts';
 import {
   type DatabaseContext,
   decodePosition,
+  type GetOptions,
   type IteratorContext,
   type OpenOptions,
   POSITION_KEY,
@@ -85,7 +86,6 @@ const FILL_COST = 4;
 const ABSENT_IN_A_ROW = 8;
 /** So many ascending keys are looked for as a range first: a seek costs as much as reading a few. */
 const PROBED_KEYS_MIN = 8;
-const GET_OPTIONS = { valueEncoding: 'buffer' } as const;
 /** A read that took longer came from a disk. */
 const SLOW_READ_MS = 0.08;
 /** Share of slow reads, of about the last 64, from which reads are asynchronous for `ASYNC_READS`. */
@@ -206,7 +206,7 @@ export class RocksDbEngine implements Engine {
       this.#asyncReads--;
       const copy = Buffer.from(key);
       const { position } = this;
-      return this.#readLater([copy]).then(([value]) => {
+      return this.#readLater([copy], undefined).then(([value]) => {
         // A batch that is being applied meanwhile drops what it changes when it is done.
         if (value !== undefined && isKept && position === this.position) this.#values.put(copy, value);
         return value;
@@ -244,23 +244,24 @@ export class RocksDbEngine implements Engine {
     this.#filler = undefined;
   }
 
-  batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]> {
+  batchGet(keys: readonly Key[], bytesMax?: number): Awaitable<readonly (Bytes | undefined)[]> {
     if (this.#recovering !== undefined) {
       const copies = keys.map((key) => Buffer.from(key));
-      return this.#recovering.then(() => this.batchGet(copies));
+      return this.#recovering.then(() => this.batchGet(copies, bytesMax));
     }
+    const options = bytesMax === undefined ? undefined : { highWaterMarkBytes: Math.min(bytesMax, 0x7fff_ffff) };
     if (this.#asyncReads > 0) {
       this.#asyncReads -= Math.min(keys.length, this.#asyncReads);
-      return this.#readLater(keys);
+      return this.#readLater(keys, options);
     }
     const start = this.#clock.monotonicMs();
     if (this.#holdsNoneOf(keys)) {
       this.#noteRead((this.#clock.monotonicMs() - start) / keys.length);
       return new Array<undefined>(keys.length).fill(undefined);
     }
-    const values = this.#guard(() => this.#binding.db_get_many_sync(this.#database, keys, GET_OPTIONS));
+    const values = this.#guard(() => this.#binding.db_get_many_sync(this.#database, keys, options));
     this.#noteRead((this.#clock.monotonicMs() - start) / Math.max(1, keys.length));
-    return values;
+    return untilUnread(values);
   }
 
   /**
@@ -278,7 +279,7 @@ export class RocksDbEngine implements Engine {
   #read(key: Key): Bytes | undefined {
     this.#one[0] = key;
     try {
-      return this.#binding.db_get_many_sync(this.#database, this.#one, GET_OPTIONS)[0];
+      return this.#binding.db_get_many_sync(this.#database, this.#one, undefined)[0] ?? undefined;
     } catch (error) {
       throw translateRocksDbError(error, this.#directory);
     }
@@ -291,16 +292,16 @@ export class RocksDbEngine implements Engine {
     this.#slowShare = 0;
   }
 
-  #readLater(keys: readonly Key[]): Promise<(Bytes | undefined)[]> {
+  #readLater(keys: readonly Key[], options: GetOptions | undefined): Promise<readonly (Bytes | undefined)[]> {
     this.#pendingReads++;
     return new Promise((resolve, reject) => {
       // The keys are read on another thread, perhaps after the caller has changed its buffer.
       const copies = keys.map((key) => Buffer.from(key));
-      this.#binding.db_get_many(this.#database, copies, GET_OPTIONS, (error, values) => {
+      this.#binding.db_get_many(this.#database, copies, options, (error, values) => {
         this.#pendingReads--;
         if (this.#pendingReads === 0) this.#readsDone?.resolve();
         if (error !== null && error !== undefined) reject(translateRocksDbError(error, this.#directory));
-        else resolve(values!);
+        else resolve(untilUnread(values!));
       });
     });
   }
@@ -488,6 +489,12 @@ export class RocksDbEngine implements Engine {
       throw translateRocksDbError(error, this.#directory);
     }
   }
+}
+
+/** What the binding read: the values up to the first that would have been too much. */
+function untilUnread(values: readonly (Bytes | undefined | null)[]): readonly (Bytes | undefined)[] {
+  const unread = values.indexOf(null);
+  return (unread < 0 ? values : values.slice(0, unread)) as readonly (Bytes | undefined)[];
 }
 
 function openDatabase(
