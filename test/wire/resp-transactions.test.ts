@@ -284,6 +284,23 @@ describe('WATCH', () => {
     expect(await exec(one)).toBe('*1\r\n+OK\r\n');
   });
 
+  it('notices what a transaction has written and flushed again', async () => {
+    const server = await start();
+    const [one, other] = [await connect(server), await connect(server)];
+    const flushes: readonly (readonly [string, ...string[][]])[] = [
+      [ABORTED, ['SET', 'k', 'v'], ['FLUSHDB']],
+      [ABORTED, ['SET', 'k', 'v'], ['DEL', 'k'], ['FLUSHALL']],
+      [ABORTED, ['SWAPDB', '0', '1'], ['SET', 'k', 'v'], ['FLUSHALL']],
+      ['*1\r\n+OK\r\n', ['SET', 'near', 'v'], ['FLUSHDB']],
+      ['*1\r\n+OK\r\n', ['FLUSHALL']],
+    ];
+    for (const [expected, ...commands] of flushes) {
+      await run(one, ['FLUSHALL'], ['WATCH', 'k']);
+      await run(other, ['MULTI'], ...commands, ['EXEC']);
+      expect(await exec(one), commands.join(' ')).toBe(expected);
+    }
+  });
+
   it('follows a database that is swapped', async () => {
     const server = await start();
     const [one, other] = [await connect(server), await connect(server)];

@@ -273,10 +273,12 @@ function runFrom(
     const at = outcomes.length;
     const entry = queue.entries[at]!;
     const savepoint = entry.isWrite ? transaction.savepoint() : undefined;
+    const written = on.written.length;
     const fail = (error: unknown): void => {
       const line = errorLine(error);
       if (line === undefined || (error instanceof OperationError && error.retry === 'transaction')) throw error;
       if (savepoint !== undefined) transaction.rollbackTo(savepoint);
+      on.written.length = written;
       on.server.counters.errors++;
       outcomes.push({ error: line, protocol: session.protocol });
     };

@@ -20,6 +20,7 @@ import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { RespServer, Session } from './session.ts';
+import type { WatchedKey } from './watched-keys.ts';
 
 const ATTEMPTS_MAX = 16;
 const BACKOFF_FIRST_MS = 1;
@@ -39,6 +40,8 @@ export class KeyspaceTransaction {
   readonly session: Session;
   readonly nowMs: number;
   readonly mapAtStart: DatabaseMap;
+  /** Watched keys that it has written, whatever it did to them afterwards. */
+  readonly written: WatchedKey[] = [];
   readonly #checked: CheckedReads | undefined;
   #map: DatabaseMap;
 
@@ -61,7 +64,12 @@ export class KeyspaceTransaction {
   }
 
   database(number: number): Database {
-    return new TransactionDatabase(this.#checked ?? this.transaction, this.keys(number), this.nowMs);
+    const on = this.#checked ?? this.transaction;
+    const { watchedKeys } = this.server;
+    if (!watchedKeys.isActive) return new TransactionDatabase(on, this.keys(number), this.nowMs);
+    return new WatchedDatabase(on, this.keys(number), this.nowMs, (redisKey) => {
+      this.written.push(...watchedKeys.of(number, redisKey));
+    });
   }
 
   /** The key holds this value, and must when this commits. */
@@ -90,6 +98,26 @@ export class KeyspaceTransaction {
   /** Gives the event loop back: long walks call it between batches. */
   pause(): Promise<void> {
     return this.server.platform.timers.yield();
+  }
+}
+
+/** Tells which keys are written. */
+class WatchedDatabase extends TransactionDatabase {
+  readonly #note: (redisKey: Bytes) => void;
+
+  constructor(
+    on: Pick<Transaction, 'get' | 'put' | 'delete' | 'deleteRange'>,
+    keys: DatabaseKeys,
+    nowMs: number,
+    note: (redisKey: Bytes) => void,
+  ) {
+    super(on, keys, nowMs);
+    this.#note = note;
+  }
+
+  override put(redisKey: Bytes, stored: Bytes): void {
+    super.put(redisKey, stored);
+    this.#note(redisKey);
   }
 }
 
@@ -221,6 +249,7 @@ async function finishLate<T>(on: KeyspaceTransaction, options: TransactOptions, 
 
 function observe(on: KeyspaceTransaction, version: number): void {
   const { session, transaction } = on;
+  for (const watch of on.written) watch.changed = true;
   session.observedVersion = Math.max(session.observedVersion, transaction.observedVersion, version);
 }
 

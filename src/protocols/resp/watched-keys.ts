@@ -3,7 +3,7 @@
  * reclaiming of expired values.
  *
  * A key that was gone already (absent or expired) is not changed by being deleted; in everything else a write is a change,
- * even of the same value. The store is listened to only while something is watched.
+ * even of the same value. A commit does not tell what it has written and flushed again: the transaction does. The store is listened to only while something is watched.
  *
  * Where other processes write to the store, their commits are not told. There the value that was found is kept, and
  * compared when EXEC runs: another process's write of the same value is no change.
@@ -65,6 +65,11 @@ export class WatchedKeys {
   /** Something is watched: whoever writes hands it to the store before others take their turn. */
   get isActive(): boolean {
     return this.#stop !== undefined;
+  }
+
+  /** The watches of a key; `database` as clients select it. */
+  of(database: number, redisKey: Bytes): Iterable<WatchedKey> {
+    return this.#watches.get(nameOf(this.#databases.stored(database), redisKey)) ?? [];
   }
 
   /** Begins to watch a key of the selected database. */
