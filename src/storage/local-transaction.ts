@@ -202,7 +202,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     if (overlay.version > this.observedVersion) this.observedVersion = overlay.version;
     if (found === 'value') return overlay.value;
     if (found === 'deleted') return undefined;
-    if (this.#snapshot.base !== undefined && (overlay.newerExists || !this.#snapshot.validates))
+    if (this.#snapshot.base !== undefined && this.#engineIsAhead(overlay))
       return this.#getFrom(this.#snapshot.base, key);
     const value = this.#store.engine.get(key);
     if (!isPromise(value)) return value;
@@ -218,7 +218,16 @@ export class LocalTransaction implements Transaction, CursorSource {
     const found = overlay.lookup(key, this.#position, this.#snapshot.readVersion);
     if (found === 'value') return overlay.value;
     if (found === 'deleted') return undefined;
-    return overlay.newerExists || !this.#snapshot.validates ? this.#getFrom(base, key) : newest;
+    return this.#engineIsAhead(overlay) ? this.#getFrom(base, key) : newest;
+  }
+
+  /**
+   * Whether the engine may hold a younger version of the key that was looked up last than this snapshot reads. What it has
+   * applied since the base was opened is in the overlay as long as somebody validates; without that nothing may have been.
+   */
+  #engineIsAhead(overlay: Overlay): boolean {
+    if (overlay.newerExists) return true;
+    return !this.#snapshot.validates && this.#snapshot.base?.view.position !== this.#store.engine.position;
   }
 
   #getFrom(base: Base, key: Key): Awaitable<Bytes | undefined> {
@@ -243,7 +252,7 @@ export class LocalTransaction implements Transaction, CursorSource {
         continue;
       }
       const found = overlay.lookup(key, this.#position, this.#snapshot.readVersion);
-      const needsBase = this.#snapshot.base !== undefined && (overlay.newerExists || !this.#snapshot.validates);
+      const needsBase = this.#snapshot.base !== undefined && this.#engineIsAhead(overlay);
       if (found === 'absent' && !needsBase) {
         if (this.#readKeys !== undefined) this.#noteRead(key);
         missing.push(i);

@@ -645,17 +645,17 @@ export class PgConnection implements SocketHandlers, ResultSink {
     const { style } = this.#session!.parameters;
     const formats = this.#rowFormats;
     const writer = this.#writer;
-    for (const row of rows) {
-      writer.begin('D').int16(columns.length);
-      try {
+    try {
+      for (const row of rows) {
+        writer.begin('D').int16(columns.length);
         for (let i = 0; i < columns.length; i++) {
           writeField(writer, columns[i]!.type, formats[i] ?? 'text', row[i]!, style);
         }
-      } catch (error) {
-        writer.abandon();
-        throw error;
+        writer.end();
       }
-      writer.end();
+    } catch (error) {
+      writer.abandon();
+      throw error;
     }
     return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
   }

@@ -5,6 +5,7 @@
  * microseconds since 2000-01-01 as int8; all others are in binary-values.ts.
  */
 
+import { Numeric } from '../../models/relational/numeric.ts';
 import type { FieldFormat } from '../../query/sql/portal.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import { formatText, parseText } from '../../query/sql/types/text-form.ts';
@@ -12,7 +13,7 @@ import type { TextStyle, TimeContext } from '../../query/sql/types/timestamptz.t
 import { type SqlType, type SqlValue, titleOf } from '../../query/sql/types/types.ts';
 import { decodeBinary, encodeBinary, sinceEpoch } from './binary-values.ts';
 import { utf8Text } from './frame-reader.ts';
-import type { MessageWriter } from './message-writer.ts';
+import { type MessageWriter, SCALE_MAX } from './message-writer.ts';
 
 /** Writes one field of DataRow: its length, -1 for null, and its bytes. */
 export function writeField(
@@ -23,9 +24,16 @@ export function writeField(
   style: TextStyle,
 ): void {
   if (value === null) writer.int32(-1);
-  else if (format === 'text')
-    writer.field(typeof value === 'string' && type !== 'char' ? value : formatText(type, value, style));
-  else writeBinary(writer, type, value);
+  else if (format !== 'text') writeBinary(writer, type, value);
+  else if (typeof value === 'string' && type !== 'char') writer.field(value);
+  else if (typeof value === 'number' && (type === 'int4' || type === 'int2')) writer.decimalField(value, 0);
+  else if (type === 'numeric' && isShort(value)) writer.decimalField(value.small, value.scale);
+  else writer.field(formatText(type, value, style));
+}
+
+/** A number whose digits can be written as they are. */
+function isShort(value: SqlValue): value is Numeric {
+  return value instanceof Numeric && value.large === undefined && value.scale >= 0 && value.scale <= SCALE_MAX;
 }
 
 function writeBinary(writer: MessageWriter, type: SqlType, value: Exclude<SqlValue, null>): void {

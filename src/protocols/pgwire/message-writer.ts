@@ -15,6 +15,8 @@ const BUFFER_BYTES = 8_192;
 /** A buffer that grew beyond this is not kept. */
 const KEPT_BYTES_MAX = 262_144;
 const SHORT_TEXT_CHARS = 48;
+/** Most digits behind the point of what `decimalField` writes. */
+export const SCALE_MAX = 64;
 
 export class MessageWriter {
   /** Made with the first message: who only connects gets none. */
@@ -37,7 +39,7 @@ export class MessageWriter {
 
   /** Ends the message that `begin` began: now its length is known. */
   end(): void {
-    this.#buffer.writeInt32BE(this.#length - this.#messageAt - 1, this.#messageAt + 1);
+    this.#putInt32(this.#length - this.#messageAt - 1, this.#messageAt + 1);
   }
 
   /** Takes back the message that was begun. */
@@ -53,13 +55,16 @@ export class MessageWriter {
 
   int16(value: number): this {
     this.#reserve(2);
-    this.#length = this.#buffer.writeInt16BE(value, this.#length);
+    this.#buffer[this.#length] = value >> 8;
+    this.#buffer[this.#length + 1] = value;
+    this.#length += 2;
     return this;
   }
 
   int32(value: number): this {
     this.#reserve(4);
-    this.#length = this.#buffer.writeInt32BE(value, this.#length);
+    this.#putInt32(value, this.#length);
+    this.#length += 4;
     return this;
   }
 
@@ -106,7 +111,37 @@ export class MessageWriter {
     const at = this.#length;
     this.#length += 4;
     this.#utf8(value);
-    this.#buffer.writeInt32BE(this.#length - at - 4, at);
+    this.#putInt32(this.#length - at - 4, at);
+    return this;
+  }
+
+  /**
+   * A field of DataRow: `digits` / 10^`scale` in decimal, with `scale` digits behind the point.
+   * @param digits A safe integer. @param scale 0 to `SCALE_MAX`.
+   */
+  decimalField(digits: number, scale: number): this {
+    let rest = digits < 0 ? -digits : digits;
+    let size = 1;
+    for (let bound = 10; bound <= rest; bound *= 10) size++;
+    if (scale > 0) size = Math.max(size, scale + 1) + 1;
+    if (digits < 0) size++;
+    this.#reserve(4 + size);
+    const buffer = this.#buffer;
+    const from = this.#length + 4;
+    this.#putInt32(size, this.#length);
+    let at = from + size;
+    const point = scale > 0 ? at - scale - 1 : -1;
+    const first = digits < 0 ? from + 1 : from;
+    while (at > first) {
+      if (--at === point) buffer[at] = 0x2e;
+      else {
+        const next = Math.floor(rest / 10);
+        buffer[at] = 0x30 + (rest - next * 10);
+        rest = next;
+      }
+    }
+    if (digits < 0) buffer[from] = 0x2d;
+    this.#length = from + size;
     return this;
   }
 
@@ -130,6 +165,15 @@ export class MessageWriter {
   /** Forgets what was gathered. */
   clear(): void {
     this.#length = 0;
+  }
+
+  /** Byte by byte: this is done for every field of every row. */
+  #putInt32(value: number, at: number): void {
+    const buffer = this.#buffer;
+    buffer[at] = value >> 24;
+    buffer[at + 1] = value >> 16;
+    buffer[at + 2] = value >> 8;
+    buffer[at + 3] = value;
   }
 
   #utf8(value: string): void {

@@ -23,10 +23,10 @@ import type { Engine, EngineBatch, EngineCursor, EngineSnapshot, PackedPiece } f
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import {
   OPERATION_HEADER_BYTES,
+  operationEnd,
   operationKey,
   operationKeyLength,
   operationKind,
-  operationValue,
   PUT,
 } from '../../storage/operations.ts';
 import { PackedEntries } from '../../storage/packed-entries.ts';
@@ -117,6 +117,8 @@ export class RocksDbEngine implements Engine {
   /** Sees the state at `position`. */
   #filler: SharedIterator | undefined;
   #absentInARow = 0;
+  /** The last batch of keys lay where there were none: then the next one is expected to. */
+  #appended = false;
   #slowShare = 0;
   #asyncReads = 0;
   #pendingReads = 0;
@@ -254,14 +256,29 @@ export class RocksDbEngine implements Engine {
       this.#asyncReads -= Math.min(keys.length, this.#asyncReads);
       return this.#readLater(keys, options);
     }
-    const start = this.#clock.monotonicMs();
-    if (this.#holdsNoneOf(keys)) {
-      this.#noteRead((this.#clock.monotonicMs() - start) / keys.length);
-      return new Array<undefined>(keys.length).fill(undefined);
+    if (bytesMax !== undefined) {
+      const start = this.#clock.monotonicMs();
+      const found = this.#guard(() => this.#binding.db_get_many_sync(this.#database, keys, options));
+      this.#noteRead((this.#clock.monotonicMs() - start) / Math.max(1, keys.length));
+      return untilUnread(found);
     }
-    const values = this.#guard(() => this.#binding.db_get_many_sync(this.#database, keys, options));
-    this.#noteRead((this.#clock.monotonicMs() - start) / Math.max(1, keys.length));
-    return untilUnread(values);
+    if (this.#appended && this.#holdsNoneOf(keys)) return new Array<undefined>(keys.length).fill(undefined);
+    const values = keys.map((key) => this.#values.get(key));
+    const missing = keys.filter((_, i) => values[i] === undefined);
+    if (missing.length === 0) return values;
+    const start = this.#clock.monotonicMs();
+    this.#appended = missing.length === keys.length && this.#holdsNoneOf(keys);
+    if (this.#appended) return values;
+    const read = this.#guard(() => this.#binding.db_get_many_sync(this.#database, missing, undefined));
+    this.#noteRead((this.#clock.monotonicMs() - start) / missing.length);
+    let next = 0;
+    for (let i = 0; i < keys.length; i++) {
+      if (values[i] !== undefined) continue;
+      const value = read[next++] ?? undefined;
+      values[i] = value;
+      if (value !== undefined && !startsWith(keys[i]!, this.#keptAbove)) this.#values.put(keys[i]!, value);
+    }
+    return values;
   }
 
   /**
@@ -361,11 +378,11 @@ export class RocksDbEngine implements Engine {
     this.#worker.postMessage(request);
     try {
       await this.#applying.promise;
-      this.#forget(batch);
+      const kept = this.#forget(batch);
       this.#closeFiller();
       this.position = batch.position;
       this.#inFlux = false;
-      await this.#keep(batch);
+      if (kept < batch.count) await this.#keep(batch, kept);
     } finally {
       this.#applying = undefined;
       this.#inFlux = false;
@@ -373,39 +390,49 @@ export class RocksDbEngine implements Engine {
     }
   }
 
-  /** Drops from the value cache what a batch changed, also what was read while it was being applied. Few values are replaced. */
-  #forget({ deletedRanges, arena, operations, count }: EngineBatch): void {
+  /**
+   * Drops what a batch changed, also what was read while it was being applied; the first of its values replace it at once,
+   * where they have been asked for or there is room. @returns how many operations were looked at for that.
+   */
+  #forget({ deletedRanges, arena, operations, count }: EngineBatch): number {
+    const values = this.#values;
     if (deletedRanges.length > 0 || count > FORGOTTEN_KEYS_MAX) {
-      this.#values.clear();
+      values.clear();
       this.#runs.clear();
-      return;
+      return 0;
     }
     const bytes = asBuffer(arena);
     for (let i = 0; i < count; i++) {
       const at = operations[i]!;
       if (!this.#runs.isEmpty) this.#runs.drop(operationKey(bytes, at));
-      if (count <= KEPT_AT_ONCE && operationKind(bytes, at) === PUT && this.#values.has(operationKey(bytes, at))) {
-        this.#values.put(operationKey(bytes, at), operationValue(bytes, at));
-        continue;
-      }
       const start = at + OPERATION_HEADER_BYTES;
-      this.#values.delete(bytes, start, start + operationKeyLength(bytes, at));
+      const end = start + operationKeyLength(bytes, at);
+      if (i >= KEPT_AT_ONCE || !this.#keepOne(bytes, at, start, end)) values.delete(bytes, start, end);
     }
+    return Math.min(count, KEPT_AT_ONCE);
   }
 
   /**
    * Keeps what a batch wrote while the value cache has room: who reads it straight after a load need not ask RocksDB. Nothing
    * is pushed out by it. The batch is applied; that its memory is not given back before the end is all that waits for this.
+   * @param from The first operation that was not looked at yet.
    */
-  async #keep({ arena, operations, count }: EngineBatch): Promise<void> {
+  async #keep({ arena, operations, count }: EngineBatch, from: number): Promise<void> {
     const bytes = asBuffer(arena);
-    const values = this.#values;
-    for (let i = 0; i < count && values.hasRoom && !this.#closed; i++) {
+    for (let i = from; i < count && this.#values.hasRoom && !this.#closed; i++) {
       if ((i + 1) % KEPT_AT_ONCE === 0) await this.#timers.yield();
-      if (operationKind(bytes, operations[i]!) !== PUT) continue;
-      const key = operationKey(bytes, operations[i]!);
-      if (!startsWith(key, this.#keptAbove)) values.put(key, operationValue(bytes, operations[i]!));
+      const start = operations[i]! + OPERATION_HEADER_BYTES;
+      this.#keepOne(bytes, operations[i]!, start, start + operationKeyLength(bytes, operations[i]!));
     }
+  }
+
+  /** @returns false for an operation whose key must not be in the cache. */
+  #keepOne(bytes: Buffer, at: number, start: number, keyEnd: number): boolean {
+    const values = this.#values;
+    if (operationKind(bytes, at) !== PUT || startsAt(bytes, start, keyEnd, this.#keptAbove)) return false;
+    if (!values.hasRoom && !values.has(bytes, start, keyEnd)) return false;
+    values.putBeside(bytes, start, keyEnd, operationEnd(bytes, at));
+    return true;
   }
 
   #finishApply(error: ApplyReply['error'] | Error): void {
@@ -495,6 +522,12 @@ export class RocksDbEngine implements Engine {
 function untilUnread(values: readonly (Bytes | undefined | null)[]): readonly (Bytes | undefined)[] {
   const unread = values.indexOf(null);
   return (unread < 0 ? values : values.slice(0, unread)) as readonly (Bytes | undefined)[];
+}
+
+function startsAt(bytes: Bytes, start: number, end: number, prefix: Bytes): boolean {
+  if (end - start < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
+  return true;
 }
 
 function openDatabase(
@@ -652,7 +685,8 @@ class ForwardCursor implements EngineCursor {
   }
 
   next(entriesMax: number): readonly Entry[] | undefined {
-    if (this.#done) return undefined;
+    const kept = this.#kept(entriesMax);
+    if (kept !== undefined || this.#done) return kept;
     const start = this.#next;
     const { runs } = this.#view;
     if (entriesMax >= FILL_FROM_ENTRIES && entriesMax < RUN_ENTRIES_MIN && runs.hasRoom())
@@ -660,17 +694,18 @@ class ForwardCursor implements EngineCursor {
     const { rows, finished } = this.#view.read(false, this.#user, start, entriesMax);
     const entries: Entry[] = [];
     const keeps = entriesMax >= RUN_ENTRIES_MIN;
-    // What the next run tells is not told twice.
-    const next = keeps ? runs.nextStart(start) : undefined;
+    // What the next run tells is not told twice, and a gap before it is closed.
+    const next = keeps || runs.hasRoom() ? runs.nextStart(start) : undefined;
     for (let i = 0; i < rows.length; i += 2) {
       const key = rows[i]!;
       if (this.#end !== undefined && compareBytes(key, this.#end) >= 0) {
         this.#done = true;
         break;
       }
-      if (next !== undefined && entries.length > 0 && compareBytes(key, next) >= 0) {
+      if (next !== undefined && compareBytes(key, next) >= 0) {
         this.#next = next;
         this.#user = {};
+        if (entries.length === 0) return this.next(entriesMax);
         runs.add(start, next, PackedEntries.of(entries));
         return entries;
       }
@@ -682,6 +717,24 @@ class ForwardCursor implements EngineCursor {
     if (keeps && entries.length >= RUN_ENTRIES_MIN / 2) runs.add(start, behind, PackedEntries.of(entries));
     if (!this.#done) this.#next = behind;
     return entries;
+  }
+
+  /** What a run holds of it, as far as nothing has to be read. */
+  #kept(entriesMax: number): readonly Entry[] | undefined {
+    while (!this.#done) {
+      const at = this.#next;
+      const piece = this.packed();
+      if (piece === undefined) return undefined;
+      const { entries } = piece;
+      if (entries.count > entriesMax) {
+        this.#next = entries.keyAt(entries.from + entriesMax);
+        this.#done = false;
+        return entries.slice(entries.from, entries.from + entriesMax).entries();
+      }
+      if (entries.count > 0) return entries.entries();
+      assert(this.#done || compareBytes(this.#next, at) > 0, 'a scan goes on');
+    }
+    return undefined;
   }
 
   /** Reads a run ahead, also behind the end of the range, for those who come after. */

@@ -72,7 +72,9 @@ export class RunCache {
 
   /** Drops the run that a changed key lies in. */
   drop(key: Bytes): void {
-    if (this.#runs.length === 0) return;
+    const last = this.#runs.at(-1);
+    // Whoever fills a new table writes behind all that was read before.
+    if (last === undefined || compareBytes(key, last.end) >= 0) return;
     const place = this.#placeOf(key);
     const run = this.#runs[place];
     if (run !== undefined && compareBytes(key, run.end) < 0) this.#remove(place);

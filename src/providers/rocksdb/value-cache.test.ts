@@ -82,9 +82,28 @@ describe('a cache of values', () => {
     const { memoryBytes } = cache;
     cache.clear();
     expect(cache.hasRoom).toBe(true);
-    expect(cache.has(utf8('key 1'))).toBe(false);
+    expect(cache.has(utf8('key 1'), 0, 5)).toBe(false);
     cache.put(utf8('key 2'), utf8('new'));
     expect([read(cache, 'key 2'), read(cache, 'key 1'), read(cache, 'key 0')]).toEqual(['new', undefined, undefined]);
     expect(cache.memoryBytes).toBe(memoryBytes);
+  });
+
+  it('a value that is too large to be kept leaves nothing of the one before', () => {
+    const cache = new ValueCache(1024 * 1024);
+    cache.put(utf8('key'), utf8('small'));
+    cache.put(utf8('key'), Buffer.alloc(17 * 1024));
+    expect(cache.get(utf8('key'))).toBeUndefined();
+  });
+
+  it('keys and values are kept from where they lie beside others', () => {
+    const cache = new ValueCache(1024 * 1024);
+    const bytes = Buffer.from('..key 1value 1..key 2value 2');
+    cache.putBeside(bytes, 2, 7, 14);
+    cache.putBeside(bytes, 16, 21, 28);
+    cache.putBeside(bytes, 16, 21, 27);
+    expect(cache.get(utf8('key 1'))).toEqual(utf8('value 1'));
+    expect(cache.get(utf8('key 2'))).toEqual(utf8('value '));
+    expect(cache.has(bytes, 16, 21)).toBe(true);
+    expect(cache.has(bytes, 16, 20)).toBe(false);
   });
 });

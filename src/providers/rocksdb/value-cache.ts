@@ -36,6 +36,8 @@ export class ValueCache {
   readonly #chunkBytes: number;
   readonly #ringBytes: number;
   #chunksUsed = 0;
+  /** Of the last `#placeFor`. */
+  #chunkOf: Buffer | undefined;
   /** Where the next entry goes: bytes written since the beginning, the unused ends of chunks included. */
   #head = 0;
 
@@ -64,7 +66,7 @@ export class ValueCache {
 
   /** A copy of the value, if it is here. */
   get(key: Bytes): Bytes | undefined {
-    const place = this.#find(key, hashOf(key, 0, key.length));
+    const place = this.#find(key, 0, key.length, hashOf(key, 0, key.length));
     if (place < 0) return undefined;
     const position = this.#positionOf(place);
     const chunk = this.#chunkAt(position)!;
@@ -79,30 +81,50 @@ export class ValueCache {
 
   /** As `put`, unless the key is here. */
   add(key: Bytes, value: Bytes): void {
-    if (this.#find(key, hashOf(key, 0, key.length)) < 0) this.put(key, value);
+    if (!this.has(key, 0, key.length)) this.put(key, value);
   }
 
-  /** Keeps copies of both, in place of what there was. */
+  /** Keeps copies of both, in place of what there was; of what is too large nothing is kept. */
   put(key: Bytes, value: Bytes): void {
-    const bytes = HEADER_BYTES + key.length + value.length;
-    if (value.length > VALUE_BYTES_MAX || key.length > KEY_BYTES_MAX || bytes > this.#chunkBytes) return;
-    const hash = hashOf(key, 0, key.length);
-    const known = this.#find(key, hash);
+    const at = this.#placeFor(key, 0, key.length, value.length);
+    if (at < 0) return;
+    const chunk = this.#chunkOf!;
+    chunk.set(key, at);
+    chunk.set(value, at + key.length);
+  }
+
+  /** As `put`, of a key at `bytes[start, keyEnd)` and its value, which lies behind it up to `end`. */
+  putBeside(bytes: Buffer, start: number, keyEnd: number, end: number): void {
+    const at = this.#placeFor(bytes, start, keyEnd, end - keyEnd);
+    if (at >= 0) bytes.copy(this.#chunkOf!, at, start, end);
+  }
+
+  /** Enters a key. @returns where in `#chunkOf` key and value are to be copied; below 0 where they are too large. */
+  #placeFor(bytes: Bytes, start: number, keyEnd: number, valueLength: number): number {
+    const keyLength = keyEnd - start;
+    const length = HEADER_BYTES + keyLength + valueLength;
+    if (valueLength > VALUE_BYTES_MAX || keyLength > KEY_BYTES_MAX || length > this.#chunkBytes) {
+      this.delete(bytes, start, keyEnd);
+      return -1;
+    }
+    const hash = hashOf(bytes, start, keyEnd);
+    const known = this.#find(bytes, start, keyEnd, hash);
     const place = known >= 0 ? known : this.#oldestPlace(hash);
     if (this.#head > HEAD_MAX) this.clear();
     const rest = this.#chunkBytes - (this.#head % this.#chunkBytes);
-    if (rest < bytes) this.#head += rest;
+    if (rest < length) this.#head += rest;
     const position = this.#head;
     const number = Math.floor(position / this.#chunkBytes) % this.#chunks.length;
     const chunk = this.#chunks[number] ?? this.#newChunk(number);
+    this.#chunkOf = chunk;
     const at = position % this.#chunkBytes;
-    chunk.writeUInt16LE(key.length, at);
-    chunk.writeUInt32LE(value.length, at + 2);
-    chunk.set(key, at + HEADER_BYTES);
-    chunk.set(value, at + HEADER_BYTES + key.length);
-    this.#head = position + Math.ceil(bytes / UNIT_BYTES) * UNIT_BYTES;
+    chunk[at] = keyLength;
+    chunk[at + 1] = keyLength >> 8;
+    chunk.writeUInt32LE(valueLength, at + 2);
+    this.#head = position + Math.ceil(length / UNIT_BYTES) * UNIT_BYTES;
     this.#hashes[place] = hash;
     this.#positions[place] = position / UNIT_BYTES + 1;
+    return at + HEADER_BYTES;
   }
 
   #newChunk(number: number): Buffer {
@@ -112,8 +134,9 @@ export class ValueCache {
     return chunk;
   }
 
-  has(key: Bytes): boolean {
-    return this.#find(key, hashOf(key, 0, key.length)) >= 0;
+  /** Whether the key at `bytes[start, end)` is here. */
+  has(bytes: Bytes, start: number, end: number): boolean {
+    return this.#find(bytes, start, end, hashOf(bytes, start, end)) >= 0;
   }
 
   /** Forgets the key in `bytes[start, end)`. */
@@ -137,12 +160,12 @@ export class ValueCache {
     return (this.#positions[place]! - 1) * UNIT_BYTES;
   }
 
-  #find(key: Bytes, hash: number): number {
+  #find(bytes: Bytes, start: number, end: number, hash: number): number {
     const first = (hash & this.#bucketMask) * WAYS;
     for (let place = first; place < first + WAYS; place++) {
       if (this.#hashes[place] !== hash) continue;
       const position = this.#positionOf(place);
-      if (this.#isKept(position) && this.#holds(position, key)) return place;
+      if (this.#isKept(position) && this.#holds(position, bytes, start, end - start)) return place;
     }
     return -1;
   }
@@ -151,11 +174,11 @@ export class ValueCache {
     return position >= 0 && position >= this.#head - this.#ringBytes;
   }
 
-  #holds(position: number, key: Bytes): boolean {
+  #holds(position: number, bytes: Bytes, start: number, length: number): boolean {
     const chunk = this.#chunkAt(position)!;
     const at = position % this.#chunkBytes;
-    if (chunk.readUInt16LE(at) !== key.length) return false;
-    for (let i = 0; i < key.length; i++) if (chunk[at + HEADER_BYTES + i] !== key[i]) return false;
+    if ((chunk[at]! | (chunk[at + 1]! << 8)) !== length) return false;
+    for (let i = 0; i < length; i++) if (chunk[at + HEADER_BYTES + i] !== bytes[start + i]) return false;
     return true;
   }
 

@@ -11,6 +11,7 @@ import type { Bytes } from '../../../base/bytes.ts';
 import { OperationError } from '../../../base/errors.ts';
 import type { IndexKeys } from '../../../models/relational/index-keys.ts';
 import type { Key, KeyRange } from '../../../storage/key-range.ts';
+import { PackedEntries } from '../../../storage/packed-entries.ts';
 import type { Cursor, Entry } from '../../../storage/store.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
@@ -103,11 +104,12 @@ export class IndexScan implements Operator {
       this.#cursor = this.#context.scan(range, { reverse, keysOnly, ...limit });
       this.#version = this.#context.transaction.readVersion;
     }
-    const entries = this.#cursor.next();
+    const cursor = this.#cursor;
+    const entries = cursor.nextPacked === undefined ? cursor.next() : cursor.nextPacked();
     return isPromise(entries) ? entries.then((late) => this.#batch(late)) : this.#batch(entries);
   }
 
-  #batch(entries: readonly Entry[] | undefined): Awaitable<RowBatch | undefined> {
+  #batch(entries: PackedEntries | readonly Entry[] | undefined): Awaitable<RowBatch | undefined> {
     if (entries === undefined) {
       this.#cursor?.close();
       this.#cursor = undefined;
@@ -115,10 +117,15 @@ export class IndexScan implements Operator {
     }
     const { covered } = this.#options;
     const { keys } = this.#index;
+    const packed = entries instanceof PackedEntries ? entries : undefined;
+    const count = packed === undefined ? (entries as readonly Entry[]).length : packed.count;
+    const entryAt = (i: number): Entry =>
+      packed === undefined ? (entries as readonly Entry[])[i]! : packed.entryAt(packed.from + i);
     if (covered !== undefined) {
       const { positions, test } = covered;
       const rows: ExecutionRow[] = [];
-      for (const { key, value } of entries) {
+      for (let at = 0; at < count; at++) {
+        const { key, value } = entryAt(at);
         const whole = keys.decode(key, value);
         const row: ExecutionRow = new Array(positions.length);
         for (let i = 0; i < positions.length; i++) row[i] = whole[positions[i]!]!;
@@ -126,8 +133,12 @@ export class IndexScan implements Operator {
       }
       return rows;
     }
-    if (this.#reader === undefined) return new Array<ExecutionRow>(entries.length).fill(COUNTED_ROW);
-    const rowKeys = entries.map(({ key, value }) => keys.rowKey(key, value));
+    if (this.#reader === undefined) return new Array<ExecutionRow>(count).fill(COUNTED_ROW);
+    const rowKeys: Key[] = new Array(count);
+    for (let i = 0; i < count; i++) {
+      const { key, value } = entryAt(i);
+      rowKeys[i] = keys.rowKey(key, value);
+    }
     const { transaction } = this.#context;
     if (rowKeys.length === 1) {
       const value = transaction.get(rowKeys[0]!);
