@@ -63,7 +63,7 @@ const UNITS: Readonly<Record<string, number>> = {
 const MILLISECONDS_MAX = 2_147_483_647;
 
 function milliseconds(value: string, name: string): string {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/.exec(value);
+  const match = /^\s*(-?\d+(?:\.\d+)?)\s*([a-z]*)\s*$/.exec(value);
   const unit = match?.[2] === '' ? 1 : UNITS[match?.[2] ?? ''];
   if (match === null || unit === undefined) {
     throw invalid(
@@ -73,10 +73,11 @@ function milliseconds(value: string, name: string): string {
     );
   }
   const result = Math.round(Number(match[1]) * unit);
-  if (result > MILLISECONDS_MAX) {
+  if (Math.abs(result) > MILLISECONDS_MAX) throw invalid(name, value, 'Value exceeds integer range.');
+  if (result < 0) {
     throw new SqlError(
       'invalid_parameter_value',
-      `${result} ms is outside the valid range for parameter "${name}" (0 ms .. ${MILLISECONDS_MAX} ms)`,
+      `${result} ms is outside the valid range for parameter "${name}" (0 .. ${MILLISECONDS_MAX})`,
     );
   }
   return String(result);
@@ -101,7 +102,10 @@ function dateStyle(value: string, name: string): string {
     else if (word === 'GERMAN') {
       style = 'German';
       order = 'DMY';
-    } else if (word !== 'ISO' && word !== 'DEFAULT') throw invalid(name, value);
+    } else if (word !== 'ISO' && word !== 'DEFAULT') {
+      const detail = `Unrecognized key word: "${word.toLowerCase()}".`;
+      throw new SqlError('invalid_parameter_value', `invalid value for parameter "${name}": "${value}"`, { detail });
+    }
   }
   return `${style}, ${order}`;
 }
@@ -244,9 +248,9 @@ export class SessionParameters {
 
   /** The value as SHOW prints it; undefined for a parameter that does not exist. */
   show(name: string): string | undefined {
-    const definition = BY_NAME.get(name.toLowerCase());
-    if (definition === undefined) return undefined;
-    const value = this.#effective.get(definition.name)!;
+    const definition = BY_NAME.get(name.toLowerCase()) ?? customParameter(name);
+    const value = definition && this.#effective.get(definition.name);
+    if (definition === undefined || value === undefined) return undefined;
     return definition.show === undefined ? value : definition.show(value);
   }
 
@@ -324,7 +328,7 @@ export class SessionParameters {
   /** Back to the value at the start of the session. */
   reset(name: string, options: { readonly local: boolean }): void {
     const definition = writable(name);
-    this.#put(definition.name, this.#reset.get(definition.name)!, options.local);
+    this.#put(definition.name, this.#reset.get(definition.name) ?? definition.initial, options.local);
   }
 
   resetAll(): void {
@@ -372,8 +376,14 @@ export function parameterTitle(name: string): string {
   return BY_NAME.get(name.toLowerCase())?.name ?? name;
 }
 
+/** A parameter of an application's own: any text under a name with a dot in it. */
+function customParameter(name: string): ParameterDefinition | undefined {
+  if (!/^[a-z_][\w$]*(?:\.[a-z_][\w$]*)+$/i.test(name)) return undefined;
+  return { name: name.toLowerCase(), initial: '', parse: (value) => value };
+}
+
 function defined(name: string): ParameterDefinition {
-  const definition = BY_NAME.get(name.toLowerCase());
+  const definition = BY_NAME.get(name.toLowerCase()) ?? customParameter(name);
   if (definition !== undefined) return definition;
   throw new SqlError('undefined_object', `unrecognized configuration parameter "${name}"`);
 }

@@ -271,6 +271,16 @@ export class SettingStatements {
     return whenReady(sink.rows(columns, rows), () => sink.complete('SHOW'));
   }
 
+  /** What set_config does. @returns the value as SHOW prints it. */
+  setByFunction(name: string, value: string | null, local: boolean): string {
+    const lower = name.toLowerCase();
+    if (value === null) this.#session.parameters.reset(name, { local });
+    else if (lower === 'transaction_isolation') this.#block.setIsolation(isolationLevel(value, name));
+    else if (lower === 'transaction_read_only') this.#block.readOnly = value === 'on' || value === 'true';
+    else this.#session.parameters.set(name, value, { local });
+    return this.#requireSetting(name);
+  }
+
   show(name: string): string | undefined {
     switch (name.toLowerCase()) {
       case 'transaction_isolation':

@@ -104,6 +104,7 @@ export class SqlSession {
       database: options.database,
       processId: options.processId,
       setting: (name) => this.#utility.settings.show(name),
+      setParameter: (name, value, local) => this.#utility.settings.setByFunction(name, value, local),
       sequences: this.#block.sequences,
       advisory: this.#advisory,
       sleep: (ms) => this.#sleep(ms),

@@ -361,7 +361,6 @@ select '01/02/03'::date;
 select '13/02/2003'::date;
 select '02/13/2003'::date;
 show datestyle;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set datestyle = 'nope';
 set datestyle = 'ISO, ISO';
 set datestyle to iso, mdy;

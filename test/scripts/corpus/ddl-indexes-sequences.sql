@@ -91,13 +91,9 @@ alter index nope rename to x;
 -- awaits: ALTER INDEX
 alter index i4b set (fillfactor = 50);
 alter table i4b rename to i4;
--- awaits: CREATE INDEX CONCURRENTLY
 create index concurrently i30 on t (a);
--- awaits: DROP INDEX CONCURRENTLY
 drop index concurrently i30;
--- awaits: REINDEX
 reindex index i4;
--- awaits: REINDEX
 reindex table t;
 begin;
 create index i31 on t (a);

@@ -217,16 +217,12 @@ insert into d1 values (2, 2000);
 set constraints d1_p_fkey immediate;
 rollback;
 begin;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set constraints nope deferred;
 rollback;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set constraints f1_p_fkey deferred;
 begin;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set constraints f1_p_fkey deferred;
 rollback;
--- awaits: a deferrable constraint
 create table d2 (id int primary key deferrable initially deferred, n int unique deferrable);
 truncate p;
 truncate p cascade;

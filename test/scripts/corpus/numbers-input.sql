@@ -344,9 +344,7 @@ select 1::numeric(1001);
 select 1::numeric(-1);
 select 1::numeric(5,1001);
 select 1::numeric(5,-1001);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 1::numeric(1,2,3);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 1::numeric(a);
 
 -- shortest digits of binary floating point

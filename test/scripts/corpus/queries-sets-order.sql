@@ -54,7 +54,6 @@ select row(1) union select row(2);
 select 1.0 union select 1.00;
 select 1 union all select 1 intersect select 2;
 select 1 as a, 2 as b union select 3, 4 order by b;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select json '1' union select json '2';
 select json '1' union all select json '2';
 select from a union all select from b;
@@ -287,15 +286,10 @@ select 1 = 1 = true, 1 < 2 = true, not 1 = 2, 1 <> 2 and 2 <> 3, 1 is null is no
 select 1 < 2 < 3;
 select 1 between 0 and 2 and 3, 1;
 select 1 between 2 and 0, 1 between symmetric 2 and 0, 1 not between 2 and 3, null between 1 and 2, 1 between null and 0;
--- awaits: TABLESAMPLE
 select * from a tablesample system (100) order by n, s;
--- awaits: TABLESAMPLE
 select count(*) from a tablesample bernoulli (0);
--- awaits: TABLESAMPLE
 select count(*) from a tablesample bernoulli (100) repeatable (1);
--- awaits: TABLESAMPLE
 select count(*) from a tablesample nope (1);
--- awaits: TABLESAMPLE
 select count(*) from a tablesample system (200);
 select into c2 n from a;
 select n into c3 from a where n = 1;

@@ -26,7 +26,7 @@ export function levelOf(scope: Scope | undefined, parts: readonly BoundExpressio
   let isOwn = false;
   for (const part of parts) {
     someExpression(part, (each) => {
-      if (each.kind === 'column' || each.kind === 'subquery') isOwn = true;
+      if (each.kind === 'column') isOwn = true;
       if (each.kind === 'slot') slots.add(each.slot);
       return isOwn;
     });

@@ -170,7 +170,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   const given = (column: Column, node: Node | undefined): void => {
     if (node === undefined || !isDefault(node)) refuseGenerated(column, 'INSERT', insert.override);
   };
-  if (select?.valuesLists !== undefined) refuseSurplus(select.valuesLists, targets);
+  if (select?.valuesLists !== undefined) refuseOtherCount(select.valuesLists, targets, insert.cols !== undefined);
   let source: BoundRows;
   let provided: readonly BoundExpression[];
   if (select === undefined) {
@@ -287,10 +287,15 @@ interface InsertTarget {
   readonly part: readonly Node[] | undefined;
 }
 
-/** More values than columns are told before anything is said about those values. */
-function refuseSurplus(lists: readonly Node[], targets: readonly InsertTarget[]): void {
+/** More or fewer values than columns are told before anything is said about those values. */
+function refuseOtherCount(lists: readonly Node[], targets: readonly InsertTarget[], named: boolean): void {
   const [first] = lists;
   const items = first !== undefined && 'List' in first ? (first.List.items ?? []) : [];
+  if (named && items.length > 0 && items.length < targets.length) {
+    throw new SqlError('syntax_error', 'INSERT has more target columns than expressions', {
+      location: targets[items.length]!.location,
+    });
+  }
   if (items.length <= targets.length) return;
   throw new SqlError('syntax_error', 'INSERT has more expressions than target columns', {
     location: placeIn(items[targets.length]),

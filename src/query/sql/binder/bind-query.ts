@@ -23,6 +23,7 @@ import {
   columnAt,
   leftmost,
 } from './bound.ts';
+import { requireEquality } from './comparable.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { placeIn, stringsOf } from './names.ts';
 import { type BindContext, type FindTable, nested, type QueryContext } from './query-context.ts';
@@ -173,7 +174,10 @@ function combine(
   const types = left.columns.map(({ expression: ours }, i) => {
     const theirs = right.columns[i]!.expression;
     const type = commonType([ours.type, theirs.type]);
-    if (type !== undefined) return type;
+    if (type !== undefined) {
+      if (!all || operation !== 'union') requireEquality({ ...ours, type });
+      return type;
+    }
     throw new SqlError(
       'datatype_mismatch',
       `${title} types ${titleOf(ours.type)} and ${titleOf(theirs.type)} cannot be matched`,

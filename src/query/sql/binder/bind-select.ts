@@ -23,6 +23,7 @@ import {
   someOperand,
   widthOf,
 } from './bound.ts';
+import { requireEquality, requireOrder } from './comparable.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { Grouping } from './grouping.ts';
 import { bindGroupBy } from './grouping-sets.ts';
@@ -60,7 +61,15 @@ export function bindSimpleSelect(
   const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, columns, binder));
   const groupBy =
     select.groupClause &&
-    bindGroupBy(select.groupClause, (node) => bindGroupKey(node, columns, binder), select.groupDistinct === true);
+    bindGroupBy(
+      select.groupClause,
+      (node) => {
+        const key = bindGroupKey(node, columns, binder);
+        requireEquality(key, placeIn(node));
+        return key;
+      },
+      select.groupDistinct === true,
+    );
   // DISTINCT alone is a list of one empty node.
   const distinctOn = select.distinctClause?.filter((node) => Object.keys(node).length > 0) ?? [];
   const distinct = select.distinctClause !== undefined && distinctOn.length === 0;
@@ -73,7 +82,11 @@ export function bindSimpleSelect(
   const { lockingClause } = select;
   if (lockingClause !== undefined) refuseLocking(select, binder, lockingTitle(lockingClause[0]));
   const locking = lockingClause && bindLocking(lockingClause, from?.relation);
-  if (distinct) checkDistinctOrder(columns, orderBy);
+  if (distinct) {
+    for (const { expression } of columns) requireEquality(expression);
+    checkDistinctOrder(columns, orderBy);
+  }
+  for (const [i, each] of on.entries()) requireEquality(each, placeIn(distinctOn[i]));
   if (on.length > 0) checkDistinctOnOrder(on, orderBy, placeIn(distinctOn));
   const shared = {
     kind: 'select',
@@ -271,7 +284,9 @@ function refuseMissingClauses(select: SelectStmt): void {
 export function bindSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
   if (!('SortBy' in node)) throw notSupported(`${kindOf(node)} in ORDER BY`);
   const { node: subject } = node.SortBy;
-  return { expression: bindColumnOr(subject!, columns, binder, ORDER_BY), ...sortDirection(node) };
+  const expression = bindColumnOr(subject!, columns, binder, ORDER_BY);
+  requireOrder(expression, placeIn(subject));
+  return { expression, ...sortDirection(node) };
 }
 
 /** A number is a position in the result, a bare name first a result column, then a column of FROM. */

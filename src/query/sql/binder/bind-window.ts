@@ -22,6 +22,7 @@ import {
   sameExpression,
   someExpression,
 } from './bound.ts';
+import { requireEquality, requireOrder } from './comparable.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { kindOf } from './names.ts';
 import { sortDirection } from './sort-direction.ts';
@@ -220,10 +221,16 @@ function bindWindow(definition: WindowDef, binder: ExpressionBinder): BoundWindo
 
 function bindDefinition(definition: WindowDef, binder: ExpressionBinder): BoundWindow {
   const { partitionClause = [], orderClause = [] } = definition;
-  const partitionBy = partitionClause.map((node) => binder.settle(binder.bindInside(node)));
+  const partitionBy = partitionClause.map((node) => {
+    const key = binder.settle(binder.bindInside(node));
+    requireEquality(key);
+    return key;
+  });
   const orderBy = orderClause.map((node): BoundSortKey => {
     const subject = 'SortBy' in node ? node.SortBy.node! : node;
-    return { expression: binder.settle(binder.bindInside(subject)), ...sortDirection(node) };
+    const expression = binder.settle(binder.bindInside(subject));
+    requireOrder(expression);
+    return { expression, ...sortDirection(node) };
   });
   return { partitionBy, orderBy, frame: bindFrame(definition, orderBy, binder) };
 }

@@ -49,10 +49,12 @@ import {
   type BoundExpression,
   type BoundSet,
   type CompareOperator,
+  hasSubquery,
   leftmost,
   sameExpression,
   someExpression,
 } from './bound.ts';
+import { requireEquality, requireOrder } from './comparable.ts';
 import { literal, nullConstant } from './literals.ts';
 import { kindOf, namedType, nameOfList, stringsOf } from './names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
@@ -653,7 +655,9 @@ export class ExpressionBinder {
             : undefined;
     if (option !== undefined && !isAggregated) {
       // What is no function at all is told first.
-      this.#resolved(name, call);
+      const keys = call.agg_within_group === true ? (call.agg_order ?? []) : [];
+      const args = [...(call.args ?? []), ...keys.map((key) => ('SortBy' in key ? key.SortBy.node! : key))];
+      this.#resolved(name, { ...call, args });
       const message = `${option} specified, but ${name} is not an aggregate function`;
       throw new SqlError('wrong_object_type', message, { location });
     }
@@ -691,15 +695,15 @@ export class ExpressionBinder {
     const coerced = args.map((arg, i) => this.coerce(arg, found.arguments[i]!, -1, 'implicit'));
     if (found.user !== undefined) return this.#callUser(found, coerced, location);
     if (found.returnsSet === true) return this.#set(found, coerced, location);
-    this.#checkSequence(name, coerced[0]);
+    if (args[0]?.type === 'unknown') this.#checkSequence(name, coerced[0]!);
     return this.#apply(found, coerced, location);
   }
 
   /** A sequence that a literal names has to be there, as if the literal was one of type regclass. */
-  #checkSequence(name: string, arg: BoundExpression | undefined): void {
+  #checkSequence(name: string, arg: BoundExpression): void {
     const { sequenceNamed } = this.#context;
     if (sequenceNamed === undefined || !SEQUENCE_CALLS.has(name)) return;
-    if (arg?.kind !== 'constant' || typeof arg.value !== 'string') return;
+    if (arg.kind !== 'constant' || typeof arg.value !== 'string') return;
     const { value, location } = arg;
     at(location, () => sequenceNamed(value));
   }
@@ -796,6 +800,12 @@ export class ExpressionBinder {
         : undefined;
     const single = args.length === (star ? 0 : 1) && !within ? findAggregate(name, args[0]?.type) : undefined;
     const found = packed ?? single;
+    if (found === undefined && args.length === 1 && types[0] === 'unknown' && (name === 'sum' || name === 'avg')) {
+      throw new SqlError('ambiguous_function', `function ${name}(unknown) is not unique`, {
+        location,
+        hint: 'Could not choose a best candidate function. You might need to add explicit type casts.',
+      });
+    }
     if (found === undefined || (star && name !== 'count')) {
       const shown = [...args, ...(within ? orderBy.map((key) => key.expression) : [])];
       const title = `${name}(${shown.map((arg) => titleOf(arg.type)).join(', ')})`;
@@ -816,6 +826,8 @@ export class ExpressionBinder {
       argument = this.settle(this.coerce(argument, type, -1, 'implicit'));
     }
     const distinct = call.agg_distinct === true && argument !== undefined;
+    if (distinct) for (const arg of args) requireEquality(arg);
+    for (const key of orderBy) requireOrder(key.expression);
     if (distinct && !orderBy.every((key) => [argument, ...args].some((arg) => sameExpression(key.expression, arg)))) {
       throw new SqlError(
         'invalid_column_reference',
@@ -833,6 +845,8 @@ export class ExpressionBinder {
       const message = 'aggregate functions are not allowed in FROM clause of their own query level';
       throw new SqlError('grouping_error', message, { location });
     }
+    // What a query inside takes from around is told by its own frames, which stay where they are.
+    if (parts.some(hasSubquery)) throw notSupported('an aggregate of an outer query over a subquery', location);
     const lift = liftedOut(level);
     const lifted = {
       ...aggregate,

@@ -120,9 +120,23 @@ export function namedType(typeName: TypeName | undefined): NamedType {
   return { type: type as ColumnType, modifier: modifierOf(element as ColumnType, typeName?.typmods ?? [], location) };
 }
 
+/** NaN for what is no constant. @throws SqlError `invalid_text_representation` for one that is no number. */
+function modifierNumber(node: Node, location: number | undefined): number {
+  if ('A_Const' in node && node.A_Const.ival !== undefined) return node.A_Const.ival.ival ?? 0;
+  const text =
+    'A_Const' in node
+      ? (node.A_Const.sval?.sval ?? node.A_Const.fval?.fval)
+      : 'ColumnRef' in node && node.ColumnRef.fields?.length === 1
+        ? stringsOf(node.ColumnRef.fields)[0]
+        : undefined;
+  if (text === undefined) return Number.NaN;
+  if (/^\s*[+-]?\d+\s*$/.test(text)) return Number(text);
+  throw new SqlError('invalid_text_representation', `invalid input syntax for type integer: "${text}"`, { location });
+}
+
 function modifierOf(type: ColumnType, nodes: readonly Node[], location: number | undefined): number {
   if (nodes.length === 0) return -1;
-  const numbers = nodes.map((node) => ('A_Const' in node ? (node.A_Const.ival?.ival ?? 0) : Number.NaN));
+  const numbers = nodes.map((node) => modifierNumber(node, location));
   const [first = 0, second = 0] = numbers;
   if (numbers.some((number) => Number.isNaN(number))) {
     throw new SqlError('syntax_error', 'type modifiers must be simple constants or identifiers', { location });
@@ -160,7 +174,8 @@ function modifierOf(type: ColumnType, nodes: readonly Node[], location: number |
     return Math.min(first, 6);
   }
   if (type === 'varchar' || type === 'bpchar' || type === 'numeric' || type.startsWith('time')) {
-    throw new SqlError('invalid_parameter_value', 'invalid type modifier', { location });
+    const message = type === 'numeric' ? 'invalid NUMERIC type modifier' : 'invalid type modifier';
+    throw new SqlError('invalid_parameter_value', message, { location });
   }
   throw new SqlError(
     'syntax_error',

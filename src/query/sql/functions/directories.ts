@@ -22,6 +22,7 @@ import { SERIES_FUNCTIONS } from './series.ts';
 import { SESSION_FUNCTIONS } from './session-functions.ts';
 import { SIZE_FUNCTIONS } from './size-functions.ts';
 import { STRING_FUNCTIONS, STRING_OPERATORS } from './strings.ts';
+import { SYSTEM_FUNCTIONS } from './system-functions.ts';
 import { TYPE_FUNCTIONS } from './type-functions.ts';
 
 export const FUNCTIONS = new FunctionDirectory([
@@ -40,6 +41,7 @@ export const FUNCTIONS = new FunctionDirectory([
   PATTERN_FUNCTIONS,
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,
+  SYSTEM_FUNCTIONS,
   SEQUENCE_FUNCTIONS,
   ADVISORY_FUNCTIONS,
   CATALOG_FUNCTIONS,

@@ -86,6 +86,8 @@ export interface SessionFacts {
   readonly user: string;
   readonly database: string;
   readonly processId: number;
+  /** As SET or SET LOCAL; null is the value at the start. Gives the new value. Undefined while constants are computed. */
+  setParameter?(name: string, value: string | null, local: boolean): string;
   /** A run-time parameter as SHOW prints it. */
   setting(name: string): string | undefined;
 }

@@ -1,0 +1,29 @@
+/** Types that have no equality and no order, which DISTINCT, GROUP BY, set operations and ORDER BY ask for (parse_clause.c, parse_oper.c). */
+
+import { SqlError } from '../sql-error.ts';
+import { baseOf, elementOf, type SqlType, titleOf } from '../types/types.ts';
+import { type BoundExpression, leftmost } from './bound.ts';
+
+const INCOMPARABLE: ReadonlySet<SqlType> = new Set(['json', 'jsonpath']);
+
+function isIncomparable(type: SqlType): boolean {
+  const base = baseOf(type);
+  return INCOMPARABLE.has(elementOf(base) ?? base);
+}
+
+/** @throws SqlError `undefined_function`. */
+export function requireEquality(expression: BoundExpression, location = leftmost(expression)): void {
+  if (!isIncomparable(expression.type)) return;
+  const message = `could not identify an equality operator for type ${titleOf(expression.type)}`;
+  throw new SqlError('undefined_function', message, { location });
+}
+
+/** @throws SqlError `undefined_function`. */
+export function requireOrder(expression: BoundExpression, location = leftmost(expression)): void {
+  if (!isIncomparable(expression.type)) return;
+  const message = `could not identify an ordering operator for type ${titleOf(expression.type)}`;
+  throw new SqlError('undefined_function', message, {
+    location,
+    hint: 'Use an explicit ordering operator or modify the query.',
+  });
+}
