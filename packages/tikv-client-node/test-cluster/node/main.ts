@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * `npm run tikv-test-cluster -- [--mode=txn|raw|rawTtl|v2] [--stores=3] [--pds=1] [--pd-port=2379] [--store-port=20160]`:
  * a test cluster over TCP, until a signal ends it. Prints one line with the PD endpoints once it listens.
