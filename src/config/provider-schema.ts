@@ -137,6 +137,9 @@ export const ROCKSDB_IDLE: readonly Field[] = [
 
 const path = text({ what: 'the path of a file' });
 
+/** What Orbit-RS has, and what the client's budgets of waiting are meant for. */
+export const TIKV_RETRIES = 3;
+
 export const TIKV_FIELDS = {
   pd_endpoints: field(
     'providers.*.pd_endpoints',
@@ -183,6 +186,13 @@ export const TIKV_FIELDS = {
   enable_one_pc: field('providers.*.enable_one_pc', boolean, true, 'One phase for transactions within a region.', {
     env: 'ORBIT_TIKV_ENABLE_ONE_PC',
   }),
+  max_retries: field(
+    'providers.*.max_retries',
+    integer(1, 1000),
+    TIKV_RETRIES,
+    'How long an operation goes on with servers that fail: 3 is 20 s of pauses for a read, 6 twice that.',
+    { env: 'ORBIT_TIKV_MAX_RETRIES' },
+  ),
   coalesce_gets: field(
     'providers.*.coalesce_gets',
     boolean,
@@ -211,6 +221,13 @@ export const TIKV_FIELDS = {
     'orbit',
     'First part of every key.',
     { env: 'ORBIT_TIKV_KEY_PREFIX' },
+  ),
+  request_source: field(
+    'providers.*.request_source',
+    text({ what: 'up to 64 letters, digits or "_"', pattern: /^[A-Za-z0-9_]{1,64}$/ }),
+    'external_orbit',
+    "What TiKV's metrics count our requests under.",
+    { env: 'ORBIT_TIKV_REQUEST_SOURCE' },
   ),
   enable_tls: field('providers.*.enable_tls', boolean, false, 'Connect with TLS.', { env: 'ORBIT_TIKV_ENABLE_TLS' }),
   ca_cert_path: field('providers.*.ca_cert_path', path, undefined, 'Authority that signed the servers.', {
@@ -276,8 +293,7 @@ export const TIKV_FIELDS = {
 
 const ISOLATION =
   'the isolation level decides: REPEATABLE READ validates at commit, READ COMMITTED and what locks rows locks';
-const RETRIES =
-  'requests are repeated for as long as request_timeout and txn_timeout allow, each trouble with its own pauses';
+const RETRIES = 'each trouble has growing pauses of its own; max_retries and txn_timeout say when to give up';
 const COMPRESSION = 'TiKV compresses what it stores; messages travel as they are';
 
 function tikvIdle(key: string, kind: Field['kind'], why: string, ...usual: readonly unknown[]): Field {
@@ -290,7 +306,6 @@ export const TIKV_IDLE: readonly Field[] = [
   tikvIdle('enable_pessimistic_txn', boolean, ISOLATION, true, false),
   tikvIdle('enable_optimistic', boolean, ISOLATION, true),
   tikvIdle('coprocessor_pool_size', integer(1, 1024), 'nothing is computed by coprocessors', 8),
-  tikvIdle('max_retries', integer(0, 1000), RETRIES, 3),
   tikvIdle('retry_delay_ms', duration('ms', 0, 3_600_000), RETRIES, 100),
   tikvIdle('enable_compression', boolean, COMPRESSION, true, false),
   tikvIdle('grpc_compression_type', word('none', 'gzip', 'deflate'), COMPRESSION, 'none'),

@@ -8,7 +8,7 @@ import type { Origin, ProviderConfig, ProvidersConfig, RoutesConfig } from './co
 import type { DeclaredProviders } from './declared-providers.ts';
 import type { KeyPath } from './locate.ts';
 import { nearest } from './nearest.ts';
-import { MEMORY_FIELDS, ROCKSDB_FIELDS, TIKV_FIELDS } from './provider-schema.ts';
+import { MEMORY_FIELDS, ROCKSDB_FIELDS, TIKV_FIELDS, TIKV_RETRIES } from './provider-schema.ts';
 import { FIELDS, MODELS, type Model, ROUTE_FIELDS } from './schema.ts';
 import { pathOf, type Settings } from './settings.ts';
 
@@ -227,11 +227,13 @@ function resolveTiKv(settings: Settings, name: string, isDefault: boolean): Prov
     transactionTimeoutMs: settings.read(F.txn_timeout, name),
     asyncCommit: settings.read(F.enable_async_commit, name),
     onePhaseCommit: settings.read(F.enable_one_pc, name),
+    patience: settings.read(F.max_retries, name) / TIKV_RETRIES,
     coalesceGets: settings.read(F.coalesce_gets, name),
     batchKeysMax: settings.read(F.batch_size, name),
     regionCacheMax: settings.read(F.region_cache_size, name),
     regionCacheTtlMs: settings.read(F.region_cache_ttl, name),
     keyPrefix: settings.read(F.key_prefix, name),
+    requestSource: settings.read(F.request_source, name),
     gcLifeTimeMs: settings.read(F.enable_gc, name) ? settings.read(F.gc_life_time, name) : undefined,
     tls: enableTls && caFile !== undefined ? { caFile, certFile, keyFile } : undefined,
     grpc: {

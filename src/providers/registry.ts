@@ -168,6 +168,8 @@ async function openTikv(
     connectTimeoutMs: provider.connectTimeoutMs,
     requestTimeoutMs: provider.requestTimeoutMs,
     commitTimeoutMs: provider.transactionTimeoutMs,
+    patience: provider.patience,
+    requestSource: provider.requestSource,
     asyncCommit: provider.asyncCommit,
     onePhaseCommit: provider.onePhaseCommit,
     coalesceGets: provider.coalesceGets,

@@ -32,12 +32,16 @@ export interface TiKvSpec {
   readonly transactionTimeoutMs: number;
   readonly asyncCommit: boolean;
   readonly onePhaseCommit: boolean;
+  /** Multiplies what an operation may spend on waiting, but for `transactionTimeoutMs`. */
+  readonly patience: number;
   readonly coalesceGets: boolean;
   readonly batchKeysMax: number;
   readonly regionCacheMax: number;
   readonly regionCacheTtlMs: number;
   /** First part of every key, text. */
   readonly keyPrefix: string;
+  /** What TiKV's metrics count our requests under. */
+  readonly requestSource: string;
   /** Undefined: others collect garbage. */
   readonly gcLifeTimeMs: number | undefined;
   readonly tls:

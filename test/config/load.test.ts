@@ -164,6 +164,8 @@ describe('the persistence file', () => {
       durability: 'disk',
       pdEndpoints: ['pd-1:2379', 'pd-2:2379', 'pd-3:2379'],
       tls: { caFile: '/certs/ca.crt', certFile: undefined, keyFile: undefined },
+      patience: 1,
+      requestSource: 'external_orbit',
       coalesceGets: false,
       batchKeysMax: 5000,
       keyPrefix: 'orbit-prod',
@@ -213,6 +215,19 @@ describe('the persistence file', () => {
 });
 
 describe('the environment', () => {
+  test('tells how patient the client of TiKV is, and what it is called there', async () => {
+    const env = {
+      ORBIT_PERSISTENCE_BACKEND: 'tikv',
+      ORBIT_TIKV_MAX_RETRIES: '6',
+      ORBIT_TIKV_REQUEST_SOURCE: 'external_shop',
+    };
+    const { providers } = await loadConfig(inputs({ env }));
+    expect(providers.byName.get('tikv')).toMatchObject({ patience: 2, requestSource: 'external_shop' });
+    expect(await problemsOf(inputs({ env: { ...env, ORBIT_TIKV_MAX_RETRIES: '0' } }))).toContain(
+      'ORBIT_TIKV_MAX_RETRIES',
+    );
+  });
+
   test.each([
     ['memory', 'memory', 'Memory'],
     ['rocksdb', 'local', 'RocksDB'],

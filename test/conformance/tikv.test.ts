@@ -346,6 +346,31 @@ describe('the TiKV provider', () => {
     });
   });
 
+  it('waits as long as it is told for what nobody serves, and names itself to TiKV', async () => {
+    for (const patience of [1, 2]) {
+      const world = new World();
+      await world.simulation.time.run(async () => {
+        const store = await world.open({ patience, commitTimeoutMs: 10_000, requestSource: 'external_shop' });
+        await put(store, { a: '1' });
+        const written = world.cluster.faults.calls.find(({ method }) => method === 'KvPrewrite');
+        expect(written?.request.context).toMatchObject({ requestSource: 'external_shop' });
+        for (const { id } of world.cluster.stores) world.cluster.stopStore(id);
+        const writing = store.begin();
+        writing.put(utf8('b'), utf8('1'));
+        const { clock } = world.platform;
+        let beganMs = clock.monotonicMs();
+        await expect(read(store, 'a')).rejects.toMatchObject({ code: 'io' });
+        const readMs = clock.monotonicMs() - beganMs;
+        expect(readMs).toBeGreaterThanOrEqual(20_000 * patience);
+        expect(readMs).toBeLessThan(20_000 * patience + 10_000);
+        beganMs = clock.monotonicMs();
+        await expect(writing.commit()).rejects.toMatchObject({ code: expect.stringMatching(/^(io|commit_unknown)$/) });
+        expect(clock.monotonicMs() - beganMs).toBeLessThan(20_000);
+        await store.close();
+      });
+    }
+  });
+
   it('refuses what TiKV cannot hold, when it is written', async () => {
     const world = new World();
     await world.run(async (store) => {

@@ -1,7 +1,7 @@
 /**
  * A client of one TiKV cluster.
  *
- *   const client = await TikvClient.connect({ pdEndpoints: ['127.0.0.1:2379'], ...nodeDefaults() });
+ *   const client = await connect({ pdEndpoints: ['127.0.0.1:2379'] }); // node/connect.ts
  *   const transaction = await client.begin();
  *   transaction.put(key, value);
  *   await transaction.commit();

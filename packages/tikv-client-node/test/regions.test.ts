@@ -136,6 +136,29 @@ describe('region errors', () => {
     );
   });
 
+  it('requests name their source, the region, its replica and the cluster', async () => {
+    const world = new World();
+    await world.run(
+      async (client) => {
+        await putAll(client, { a: '1' });
+        await readText(client, 'a');
+        const contexts = world.cluster.faults.calls
+          .filter(({ method }) => method === 'KvGet' || method === 'KvPrewrite')
+          .map(({ request }) => request.context);
+        expect(contexts.length).toBeGreaterThan(1);
+        for (const context of contexts) {
+          expect(context).toMatchObject({
+            requestSource: 'external_shop',
+            regionId: expect.any(BigInt),
+            peer: { id: expect.any(BigInt), storeId: expect.any(BigInt) },
+            clusterId: client.statistics().clusterId,
+          });
+        }
+      },
+      { requestSource: 'external_shop' },
+    );
+  });
+
   it('a request that repeats is marked as such', async () => {
     const world = new World();
     await world.run(async (client) => {

@@ -11,7 +11,7 @@ const BUCKETS = 18;
 const BOUNDS = Array.from({ length: BUCKETS }, (_, i) => (0.125 * 2 ** i) / 1e3);
 
 /** What an operation of the storage contract was. */
-export type OperationKind = 'read' | 'write' | 'delete' | 'scan' | 'lock' | 'commit';
+export type OperationKind = 'read' | 'write' | 'delete' | 'scan' | 'lock';
 
 class Latencies {
   readonly counts: number[] = Array.from({ length: BUCKETS + 1 }, () => 0);

@@ -25,6 +25,10 @@ export interface TikvOptions {
   readonly connectTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
   readonly commitTimeoutMs?: number;
+  /** Multiplies the client's budgets of waiting, but for `commitTimeoutMs`. Default 1. */
+  readonly patience?: number;
+  /** For TiKV's metrics. Default "external_orbit". */
+  readonly requestSource?: string;
   readonly connectionCount?: number;
   readonly keepaliveTimeMs?: number;
   readonly keepaliveTimeoutMs?: number;
@@ -50,7 +54,15 @@ const TRANSACTION_BYTES_MAX = 100 * 1024 * 1024;
 export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
   const { name, platform, log, keyPrefix, transport, tls, connectTimeoutMs, gcLifeTimeMs, lockJournal, ...more } =
     options;
-  const { keepaliveTimeMs, keepaliveTimeoutMs, windowBytes, messageBytesMax, ...rest } = more;
+  const {
+    keepaliveTimeMs,
+    keepaliveTimeoutMs,
+    windowBytes,
+    messageBytesMax,
+    patience = 1,
+    commitTimeoutMs,
+    ...rest
+  } = more;
   const metrics = new TikvMetrics();
   const journal =
     lockJournal &&
@@ -60,9 +72,11 @@ export async function openTikvStore(options: TikvOptions): Promise<TikvStore> {
   const common = {
     ...rest,
     environment: platform,
+    backoffWeight: patience,
+    // The client multiplies this budget too.
+    ...(commitTimeoutMs !== undefined && { commitTimeoutMs: commitTimeoutMs / patience }),
     valueBytesMax: VALUE_BYTES_MAX,
     transactionBytesMax: TRANSACTION_BYTES_MAX,
-    requestSource: 'external_orbit',
     hooks: {
       ...metrics.hooks((what, error) =>
         log.warn({ provider: name, what, error: messageOf(error) }, 'background work on TiKV failed'),
