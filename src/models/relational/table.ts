@@ -125,6 +125,10 @@ export interface Column {
   readonly identity?: 'always' | 'default';
   /** The sequence that lives and dies with the column (serial and identity columns). */
   readonly sequence?: TableId;
+  /** SET STATISTICS, 0 to 10,000; undefined for the default. Kept for the catalog only. */
+  readonly statisticsTarget?: number;
+  /** SET STORAGE as pg_attribute has it; undefined for the type's own. Kept for the catalog only. */
+  readonly storage?: 'p' | 'e' | 'x' | 'm';
   readonly comment?: string;
 }
 

@@ -170,6 +170,7 @@ export const NOTICE_SQLSTATE = {
   duplicate_schema: '42P06',
   duplicate_object: '42710',
   duplicate_table: '42P07',
+  invalid_parameter_value: '22023',
   successful_completion: '00000',
 } as const;
 

@@ -45,6 +45,8 @@ export interface ColumnEditorOptions extends EditorOptions {
   readonly evaluate: EvaluateConstant;
   /** Creates the sequence of a serial or identity column. */
   createSequence(table: Table, sequence: PendingSequence): Promise<TableId>;
+  /** @param options Of ALTER SEQUENCE, RESTART among them. */
+  alterSequence(id: TableId, options: readonly Node[]): Promise<void>;
   dropSequence(id: TableId): Promise<void>;
   /** Views that need the column, and their titles; `drop` takes them away. */
   viewsOf(table: Table, position: number): Promise<readonly { readonly title: string; readonly table: Table }[]>;

@@ -15,6 +15,7 @@ export interface Notice {
     | 'active_sql_transaction'
     | 'no_active_sql_transaction'
     | 'duplicate_schema'
+    | 'invalid_parameter_value'
     | 'duplicate_object'
     | 'duplicate_table'
     | 'successful_completion';

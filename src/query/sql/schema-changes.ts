@@ -24,6 +24,7 @@ import type { Transaction } from '../../storage/store.ts';
 import {
   bindCreateTable,
   bindPrimaryKey,
+  checkStorageOptions,
   type EvaluateConstant,
   isKeptAsIndex,
   primaryKeyName,
@@ -40,6 +41,7 @@ import {
   unsupportedChange,
   withSequence,
 } from './column-editor.ts';
+import { alterProperty } from './column-properties.ts';
 import { cascadeNotice, DropStatements, relationWord } from './drop-statements.ts';
 import { FunctionStatements } from './function-statements.ts';
 import { IndexStatements } from './index-statements.ts';
@@ -251,12 +253,18 @@ export class SchemaChanges {
     const columns = new ColumnEditor(editor, options);
     const commands = (statement.cmds ?? []).flatMap((node) => ('AlterTableCmd' in node ? [node.AlterTableCmd] : []));
     const ordered = commands.map((command) => ({ command, pass: passOf(command) })).sort((a, b) => a.pass - b.pass);
-    for (const { command } of ordered) await this.#alter(command, editor, columns, sink);
+    for (const { command } of ordered) await this.#alter(command, editor, columns, options, sink);
     editor.store();
     sink.complete(title);
   }
 
-  async #alter(command: AlterTableCmd, editor: TableEditor, columns: ColumnEditor, sink: Sink): Promise<void> {
+  async #alter(
+    command: AlterTableCmd,
+    editor: TableEditor,
+    columns: ColumnEditor,
+    options: ColumnEditorOptions,
+    sink: Sink,
+  ): Promise<void> {
     const { subtype = '', name = '', def, behavior, missing_ok: missingOk } = command;
     const cascade = behavior === 'DROP_CASCADE';
     const constraint = def !== undefined && 'Constraint' in def ? def.Constraint : undefined;
@@ -300,8 +308,12 @@ export class SchemaChanges {
         if (owner === this.#session.facts.user) return;
         throw new SqlError('undefined_object', `role "${owner}" does not exist`);
       }
+      case 'AT_SetRelOptions':
+      case 'AT_ResetRelOptions':
+        if (def === undefined || !('List' in def) || editor.table.view !== undefined) throw unsupportedChange(subtype);
+        return checkStorageOptions(def.List.items ?? [], subtype === 'AT_ResetRelOptions');
       default:
-        throw unsupportedChange(subtype);
+        if (!(await alterProperty(command, editor, options, sink))) throw unsupportedChange(subtype);
     }
   }
 
@@ -495,6 +507,7 @@ export class SchemaChanges {
       binder: (table) => binderOver(table, this.#runner.bindContext([], false)),
       createSequence: (table, { position, identity, options }) =>
         this.sequences.createOwned(transaction, table, position, identity !== undefined, options, nextId),
+      alterSequence: (id, options) => this.sequences.change(transaction, id, options),
       dropSequence: (id) => this.sequences.remove(transaction, id),
       viewsOf: async (table, position) => {
         const views = await this.views.needing(transaction, table, position);
@@ -546,6 +559,8 @@ function passOf({ subtype, def }: AlterTableCmd): number {
     case 'AT_DropColumn':
     case 'AT_DropConstraint':
     case 'AT_DropNotNull':
+    case 'AT_DropIdentity':
+    case 'AT_DropExpression':
       return 0;
     case 'AT_AlterColumnType':
       return 1;
@@ -554,6 +569,8 @@ function passOf({ subtype, def }: AlterTableCmd): number {
     case 'AT_ColumnDefault':
     case 'AT_SetNotNull':
       return 3;
+    case 'AT_AddIdentity':
+      return 5;
     case 'AT_AddConstraint': {
       const contype = def !== undefined && 'Constraint' in def ? def.Constraint.contype : undefined;
       return contype === 'CONSTR_FOREIGN' ? 6 : contype === 'CONSTR_CHECK' ? 5 : 4;

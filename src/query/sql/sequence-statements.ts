@@ -82,13 +82,23 @@ export class SequenceStatements {
   ): Promise<TableId> {
     const { keyspace } = this.#session.engine;
     const column = table.columns[position]!;
-    const name = await freeName(table.name, column.name, 'seq', async (each) => {
-      return (await readName(transaction, keyspace, each, table.schema)) !== undefined;
-    });
+    const isTaken = async (each: string) => (await readName(transaction, keyspace, each, table.schema)) !== undefined;
+    const given = await this.#givenName(transaction, options, table.schema);
+    if (given !== undefined && (await isTaken(given))) {
+      throw new SqlError('duplicate_table', `relation "${given}" already exists`);
+    }
+    const name = given ?? (await freeName(table.name, column.name, 'seq', isTaken));
+    for (const option of options) {
+      if (!('DefElem' in option)) continue;
+      const { defname, location } = option.DefElem;
+      if (defname === 'owned_by') throw notSupported('OWNED BY of an identity column', location);
+      // The type is the column's, and given with that.
+      if (defname === 'as') throw new SqlError('syntax_error', 'conflicting or redundant options', { location });
+    }
     const type = column.type as Sequence['type'];
     const { definition } = this.#apply(
       undefined,
-      options,
+      options.filter((option) => !isSequenceName(option)),
       { id: nextId(), name, ...schemaField({ id: table.schema ?? 0 }) },
       type,
     );
@@ -100,7 +110,6 @@ export class SequenceStatements {
   async alter(statement: AlterSeqStmt, sink: Sink): Promise<void> {
     this.#session.block.refuseReadOnly('ALTER SEQUENCE');
     const transaction = await this.#schema.begin();
-    const { keyspace } = this.#session.engine;
     const name = relationName(statement.sequence!);
     const missingOk = statement.missing_ok === true;
     const found = await this.#schema.lookup.find(transaction, name, { schemaMayMiss: missingOk });
@@ -116,10 +125,26 @@ export class SequenceStatements {
         detail: 'This operation is not supported for tables.',
       });
     }
-    const state = this.state(found.id)!;
+    await this.change(transaction, found.id, statement.options ?? []);
+    sink.complete('ALTER SEQUENCE');
+  }
+
+  /** What ALTER SEQUENCE does to one, also as a part of ALTER TABLE. */
+  async change(transaction: Transaction, id: TableId, options: readonly Node[]): Promise<void> {
+    const { keyspace } = this.#session.engine;
+    const state = this.state(id)!;
     const old = state.definition;
-    const { definition, restart } = this.#apply(old, statement.options ?? [], old, old.type);
-    const owner = await this.#owner(transaction, statement.options ?? [], old.schema);
+    if (
+      old.owner?.identity === true &&
+      options.some((option) => 'DefElem' in option && option.DefElem.defname === 'owned_by')
+    ) {
+      const table = await readTableById(transaction, keyspace, old.owner.table);
+      throw new SqlError('feature_not_supported', 'cannot change ownership of identity sequence', {
+        detail: `Sequence "${old.name}" is linked to table "${table.name}".`,
+      });
+    }
+    const { definition, restart } = this.#apply(old, options, old, old.type);
+    const owner = await this.#owner(transaction, options, old.schema);
     const next = owner === undefined ? definition : { ...definition, owner };
     const last = restart ?? state.last;
     if (last < next.min || last > next.max) {
@@ -138,7 +163,6 @@ export class SequenceStatements {
       transaction.put(sequenceKey(keyspace, next.id), encodeSequence(next));
       if (restart !== undefined) setPosition(transaction, keyspace, next, { last, called: false });
     }
-    sink.complete('ALTER SEQUENCE');
   }
 
   async remove(transaction: Transaction, id: TableId): Promise<void> {
@@ -156,6 +180,28 @@ export class SequenceStatements {
     await putName(transaction, keyspace, definition.name, definition.schema, { kind: 'sequence', id: definition.id });
     transaction.put(sequenceKey(keyspace, definition.id), encodeSequence(definition));
     this.#session.sequences.own.set(definition.id, new SequenceState(definition));
+  }
+
+  /** SEQUENCE NAME of an identity column, as pg_dump writes it. */
+  async #givenName(
+    transaction: Transaction,
+    options: readonly Node[],
+    tableSchema: number = PUBLIC_SCHEMA,
+  ): Promise<string | undefined> {
+    const option = options.find(isSequenceName);
+    if (option === undefined || !('DefElem' in option)) return undefined;
+    const { arg } = option.DefElem;
+    const names = arg !== undefined && 'List' in arg ? stringsOf(arg.List.items) : [];
+    if (names.length > 1) {
+      const { id } = await this.#schema.lookup.creationOf(transaction, nameOfList(names), undefined);
+      if (id !== tableSchema) {
+        throw new SqlError(
+          'object_not_in_prerequisite_state',
+          'sequence must be in same schema as table it is linked to',
+        );
+      }
+    }
+    return names.at(-1);
   }
 
   /** OWNED BY. */
@@ -200,6 +246,8 @@ export class SequenceStatements {
     for (const option of options) {
       if (!('DefElem' in option)) continue;
       const { defname = '', arg, location } = option.DefElem;
+      if (defname === 'sequence_name')
+        throw new SqlError('syntax_error', 'invalid sequence option SEQUENCE NAME', { location });
       if (given.has(defname)) throw new SqlError('syntax_error', 'conflicting or redundant options', { location });
       given.set(defname, arg);
     }
@@ -262,6 +310,10 @@ function sequenceType(arg: Node | undefined): Sequence['type'] {
   const { type } = namedType(arg !== undefined && 'TypeName' in arg ? arg.TypeName : undefined);
   if (type === 'int2' || type === 'int4' || type === 'int8') return type;
   throw new SqlError('invalid_parameter_value', 'sequence type must be smallint, integer, or bigint');
+}
+
+function isSequenceName(option: Node): boolean {
+  return 'DefElem' in option && option.DefElem.defname === 'sequence_name';
 }
 
 function integerOf(node: Node): bigint {

@@ -365,6 +365,9 @@ const ACTIONS: Readonly<Record<string, string>> = {
   AT_AlterColumnType: 'ALTER COLUMN ... SET DATA TYPE',
   AT_AddConstraint: 'ADD CONSTRAINT',
   AT_DropConstraint: 'DROP CONSTRAINT',
+  AT_DropExpression: 'ALTER COLUMN ... DROP EXPRESSION',
+  AT_SetStatistics: 'ALTER COLUMN ... SET STATISTICS',
+  AT_SetStorage: 'ALTER COLUMN ... SET STORAGE',
 };
 
 /** @throws SqlError `wrong_object_type`. */
@@ -372,6 +375,8 @@ export function refuseForViews(table: Table, commands: readonly Node[]): void {
   for (const command of commands) {
     const action = 'AlterTableCmd' in command ? ACTIONS[command.AlterTableCmd.subtype ?? ''] : undefined;
     if (action === undefined) continue;
+    const kept = action.endsWith('STATISTICS') || action.endsWith('STORAGE');
+    if (kept && table.view?.populated !== undefined) continue;
     if (action.endsWith('SET DEFAULT')) throw notSupported('a default of a column of a view');
     throw new SqlError('wrong_object_type', `ALTER action ${action} cannot be performed on relation "${table.name}"`, {
       detail: `This operation is not supported for ${relationWord(table)}s.`,

@@ -12,6 +12,7 @@ const DEFAULTS = 1 << 3;
 const GENERATED = 1 << 4;
 const IDENTITY = 1 << 5;
 const INDEXES = 1 << 6;
+const STORAGE = 1 << 8;
 const COMMENTS = 1;
 
 export interface LikeParts {
@@ -24,7 +25,7 @@ export interface LikeParts {
 export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTable): LikeParts {
   const has = (part: number): boolean => (options & part) !== 0;
   const columns = table.columns.map((column) => {
-    const { name, type, modifier, notNull, generated, identity, comment } = column;
+    const { name, type, modifier, notNull, generated, identity, storage, comment } = column;
     const value = has(DEFAULTS) && identity === undefined ? column.default : undefined;
     const copy: Column = {
       name,
@@ -33,6 +34,7 @@ export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTab
       notNull,
       default: value,
       ...(generated !== undefined && has(GENERATED) ? { generated } : {}),
+      ...(storage !== undefined && has(STORAGE) ? { storage } : {}),
       ...(comment !== undefined && has(COMMENTS) ? { comment } : {}),
     };
     return { column: copy, identity: has(IDENTITY) ? identity : undefined };

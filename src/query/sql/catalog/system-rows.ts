@@ -193,6 +193,8 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
       yield {
         ...attribute(table.id, column.name, columnNumber(table, position), column.type, column.modifier),
         attnotnull: column.notNull,
+        attstattarget: column.statisticsTarget ?? -1,
+        ...(column.storage === undefined ? {} : { attstorage: column.storage }),
         atthasdef: objects.defaultText(each, position) !== undefined,
         atthasmissing: column.missing !== undefined,
         attidentity: column.identity === undefined ? '' : column.identity === 'always' ? 'a' : 'd',
