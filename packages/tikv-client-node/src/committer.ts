@@ -249,7 +249,7 @@ export class Committer {
       const { errors, minCommitTs, onePcCommitTs } = result.response;
       batch.unknown = undefined;
       if (errors.length === 0) {
-        this.#prewritten(hasPrimary, minCommitTs, onePcCommitTs);
+        this.#prewritten(hasPrimary, request.useAsyncCommit, minCommitTs, onePcCommitTs);
         return;
       }
       const locks = [];
@@ -278,7 +278,8 @@ export class Committer {
     }
   }
 
-  #prewritten(hasPrimary: boolean, minCommitTs: bigint, onePcCommitTs: bigint): void {
+  /** `asked`: for an asynchronous commit, from which another region may have fallen back since. */
+  #prewritten(hasPrimary: boolean, asked: boolean, minCommitTs: bigint, onePcCommitTs: bigint): void {
     if (this.#onePhase) {
       if (onePcCommitTs > 0n) {
         this.#onePhaseCommitTs = onePcCommitTs;
@@ -288,7 +289,7 @@ export class Committer {
       this.#onePhase = false;
       this.#asyncCommit = false;
     }
-    if (!this.#asyncCommit && minCommitTs > 0n) {
+    if (!asked && minCommitTs > 0n) {
       // Nobody asked for it: an earlier request, whose answer was lost, has committed in one phase.
       this.#onePhaseCommitTs = minCommitTs;
       return;

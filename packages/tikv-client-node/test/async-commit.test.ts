@@ -108,6 +108,37 @@ describe('asynchronous commit', () => {
     });
   });
 
+  it('falls back as a whole when one region does, whichever answer comes first', async () => {
+    for (const [first, last] of [
+      ['a', 'z'],
+      ['z', 'a'],
+    ] as const) {
+      const world = splitWorld();
+      await world.run(async (client) => {
+        const of = (key: string) => (call: { request: Readonly<Record<string, unknown>> }) =>
+          (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === key;
+        // `last` is prewritten at once and answers late; `first` meets a reader from the future meanwhile.
+        world.cluster.faults.add({ method: 'KvPrewrite', when: of(first), action: { kind: 'delay', ms: 50 } });
+        world.cluster.faults.add({
+          method: 'KvPrewrite',
+          when: of(last),
+          action: { kind: 'delay', ms: 100, when: 'after' },
+        });
+        const writer = await client.begin();
+        for (const key of KEYS) putText(writer, key, '1');
+        const committed = writer.commit();
+        await pause(world, 25);
+        expect(world.cluster.state.data.state(last).lock).toMatchObject({ useAsyncCommit: true });
+        world.cluster.state.data.observe(writer.startTs + (10_000n << 18n));
+        await committed;
+        await client.settled();
+        expect(world.cluster.state.data.locked.size).toBe(0);
+        expect(await scanText(await client.begin())).toHaveLength(4);
+        expect(await client.transactionStatus(writer.primary!, writer.startTs)).toMatchObject({ kind: 'committed' });
+      });
+    }
+  });
+
   it('is undetermined when a prewrite gets no answer, and nothing is cleaned up', async () => {
     const world = splitWorld();
     await world.run(async (client) => {
