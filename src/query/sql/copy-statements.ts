@@ -88,7 +88,7 @@ export class CopyStatements {
       await this.#session.engine.catalog.refresh();
       const { generation } = this.#session.engine.catalog;
       const found = await this.#find(statement);
-      const bound = bindCopy(statement, () => found);
+      const bound = bindCopy(statement, () => found, this.#runner.bindContext([], false));
       let source: ClosableCopySource | undefined;
       const { sequences } = this.#session.engine;
       const reserve = () => this.#reserveForCopy(found);

@@ -6,10 +6,12 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import type { CopyFormat } from '../copy-text.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { defaultOf, requireColumn } from './bind-modify.ts';
-import type { BoundAssignment } from './bound.ts';
+import { type BoundAssignment, type BoundExpression, columnsOf, hasSubquery } from './bound.ts';
 import { bindCopyOptions } from './copy-options.ts';
+import type { Clause } from './expression-binder.ts';
 import { relationName, shownName, stringsOf } from './names.ts';
-import type { FindTable } from './query-context.ts';
+import type { BindContext, FindTable } from './query-context.ts';
+import { binderOver } from './table-rules.ts';
 
 export interface BoundCopy {
   readonly table: CatalogTable;
@@ -17,13 +19,23 @@ export interface BoundCopy {
   readonly columns: readonly number[];
   /** One for each column of the table, over the fields of a line. */
   readonly assignments: readonly BoundAssignment[];
+  /** Over the columns of the table, with what is not sent filled in; what is generated is not there yet. */
+  readonly where: BoundExpression | undefined;
   readonly format: CopyFormat;
 }
 
+const WHERE: Clause = {
+  title: 'WHERE',
+  aggregates: 'refused',
+  place: 'COPY FROM WHERE conditions',
+  subqueries: 'COPY FROM WHERE condition',
+};
+
 /** @throws SqlError of whatever a name or an option can be wrong in. */
-export function bindCopy(copy: CopyStmt, findTable: FindTable): BoundCopy {
+export function bindCopy(copy: CopyStmt, findTable: FindTable, context: BindContext): BoundCopy {
   const found = tableOf(copy, findTable);
   const { table } = found;
+  const where = copy.whereClause && bindWhere(copy.whereClause, found, context);
   if (table.view !== undefined) {
     const isStored = table.view.populated !== undefined;
     throw new SqlError('wrong_object_type', `cannot copy to ${isStored ? 'materialized ' : ''}view "${table.name}"`, {
@@ -31,8 +43,7 @@ export function bindCopy(copy: CopyStmt, findTable: FindTable): BoundCopy {
     });
   }
   const format = bindCopyOptions(copy.options ?? [], true);
-  if (copy.whereClause !== undefined) throw notSupported('WHERE in COPY');
-  const columns = columnsOf(copy, table);
+  const columns = positionsOf(copy, table);
   requireReferenced('FORCE_NOT_NULL', format.forceNotNull, columns, table);
   requireReferenced('FORCE_NULL', format.forceNull, columns, table);
   const assignments = table.columns.map((column, position): BoundAssignment => {
@@ -41,7 +52,19 @@ export function bindCopy(copy: CopyStmt, findTable: FindTable): BoundCopy {
     const { type, modifier } = column;
     return { position, expression: { kind: 'column', type, modifier, location: undefined, index } };
   });
-  return { table: found, columns, assignments, format };
+  return { table: found, columns, assignments, where, format };
+}
+
+function bindWhere(node: Node, found: CatalogTable, context: BindContext): BoundExpression {
+  const where = binderOver(found, context).bindCondition(node, WHERE);
+  if (hasSubquery(where)) throw notSupported('a function that runs a query in WHERE of COPY');
+  const asked = columnsOf(where);
+  const generated = found.table.columns.find((column, i) => column.generated !== undefined && asked.has(i));
+  if (generated === undefined) return where;
+  const message = 'generated columns are not supported in COPY FROM WHERE conditions';
+  throw new SqlError('invalid_column_reference', message, {
+    detail: `Column "${generated.name}" is a generated column.`,
+  });
 }
 
 /** COPY … TO as the query whose rows it writes. */
@@ -70,7 +93,7 @@ export function bindCopyTo(
       hint: 'Try the COPY (SELECT ...) TO variant.',
     });
   }
-  const columns = columnsOf(copy, table);
+  const columns = positionsOf(copy, table);
   if (format.forceQuote !== '*') requireReferenced('FORCE_QUOTE', format.forceQuote, columns, table);
   const targetList = columns.map((position): Node => {
     const field: Node = { String: { sval: table.columns[position]!.name } };
@@ -89,7 +112,7 @@ function tableOf(copy: CopyStmt, findTable: FindTable): CatalogTable {
 }
 
 /** Positions of the columns; what is generated is not copied. */
-function columnsOf(copy: CopyStmt, table: Table): readonly number[] {
+function positionsOf(copy: CopyStmt, table: Table): readonly number[] {
   if (copy.attlist === undefined)
     return [...table.columns.keys()].filter((i) => table.columns[i]!.generated === undefined);
   const columns: number[] = [];

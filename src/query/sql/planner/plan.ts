@@ -10,12 +10,16 @@ import type { BoundColumn, BoundQuery, BoundRows, ExplainOptions } from '../bind
 import type { CatalogTable } from '../catalog-cache.ts';
 import { CopyCsvReader } from '../copy-csv.ts';
 import { CopyTextReader } from '../copy-text.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
 import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
+import { Filter } from '../operators/filter.ts';
 import { Modify } from '../operators/modify.ts';
 import type { ModifyingOperator, Open, Operator } from '../operators/operator.ts';
+import { Project } from '../operators/project.ts';
 import { InsertRows } from '../operators/row-writers.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
+import { compileExpression } from './compile-expression.ts';
 import { Explain } from './explain.ts';
 import type { KnownTables } from './facts.ts';
 import { foldQuery } from './fold-constants.ts';
@@ -203,7 +207,15 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
   const { table, format } = copy;
   const rules = writeRulesOf(table);
   const columns = copy.columns.map((position) => table.table.columns[position]!);
-  const assignments = copy.assignments.map(compileAssignment);
+  const assigned = copy.assignments.map(compileAssignment);
+  const where = copy.where && compileExpression(copy.where);
+  // A condition looks at whole rows; their values are then written as they are, not computed a second time.
+  const wide: Evaluate[] = new Array(table.table.columns.length).fill(() => null);
+  for (const { position, value } of assigned) wide[position] = value;
+  const assignments =
+    where === undefined
+      ? assigned
+      : assigned.map(({ position }) => ({ position, value: ((row) => row[position]!) satisfies Evaluate }));
   return {
     ...modifying('COPY', undefined, [], table),
     generation,
@@ -211,7 +223,8 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
     open: (context) => {
       const shape = { ...format, lineBytesMax: context.limits.workBytesMax };
       const reader = format.csv ? new CopyCsvReader(shape) : new CopyTextReader(shape);
-      const rows = new CopyRows(source, reader, { table: table.table.name, columns, format }, context);
+      const sent = new CopyRows(source, reader, { table: table.table.name, columns, format }, context);
+      const rows = where === undefined ? sent : new Filter(new Project(sent, wide, context), where, context);
       const options = { returning: undefined, readFirst: false };
       return new Modify(rows, new InsertRows(rules, assignments, context, undefined), options, context);
     },
