@@ -19,20 +19,21 @@ afterAll(() => target.close());
 
 test('a conversation cut at any byte is answered as a whole one', async () => {
   const bytes = Buffer.concat(CONVERSATION);
-  await connect().feed(bytes); // Leaves the rows that the conversation deletes first.
-  const whole = connect();
-  await whole.feed(bytes);
-  expect(whole.closed).toBe(true);
+  const converse = async (...parts: readonly Buffer[]): Promise<FakeSocket> => {
+    const socket = connect();
+    for (const part of parts) await socket.feed(part);
+    await socket.whenClosed();
+    return socket;
+  };
+  await converse(bytes); // Leaves the rows that the conversation deletes first.
+  const whole = await converse(bytes);
   expect(whole.output.includes('INSERT 0 2')).toBe(true);
   const text = (socket: FakeSocket) => socket.output.toString('latin1');
   for (let cut = 1; cut < bytes.length; cut++) {
-    const socket = connect();
-    await socket.feed(bytes.subarray(0, cut));
-    await socket.feed(bytes.subarray(cut));
+    const socket = await converse(bytes.subarray(0, cut), bytes.subarray(cut));
     expect(text(socket), `cut at ${cut}`).toBe(text(whole));
   }
-  const slow = connect();
-  for (const byte of bytes) await slow.feed(Buffer.from([byte]));
+  const slow = await converse(...Array.from(bytes, (byte) => Buffer.from([byte])));
   expect(text(slow)).toBe(text(whole));
 });
 
@@ -40,6 +41,7 @@ test('damaged conversations end or are answered, and never harm the next', async
   await fuzzPgwire(target, process.env.ORBIT_TEST_SEED ?? '1', 400);
   const next = connect();
   await next.feed(Buffer.concat([STARTUP, message('Q', 'select 42 as answer'), message('X')]));
+  await next.whenClosed();
   expect(next.output.includes('42')).toBe(true);
 });
 

@@ -1,5 +1,6 @@
 /** A socket for connections without a network: keeps what is written, and lends its chunks as the platform does. */
 
+import { deferred } from '../../src/base/awaitable.ts';
 import type { Socket, SocketHandlers } from '../../src/platform/sockets.ts';
 
 export class FakeSocket implements Socket {
@@ -11,6 +12,7 @@ export class FakeSocket implements Socket {
   closed = false;
   paused = false;
   handlers: SocketHandlers | undefined;
+  readonly #ended = deferred<void>();
 
   startTls(): void {}
   write(bytes: Uint8Array): boolean {
@@ -27,6 +29,7 @@ export class FakeSocket implements Socket {
     if (this.closed) return;
     this.closed = true;
     this.handlers?.onClose();
+    this.#ended.resolve();
   }
   destroy(): void {
     this.end();
@@ -39,6 +42,11 @@ export class FakeSocket implements Socket {
     this.handlers!.onData(lent);
     lent.fill(0xee);
     while (this.paused && !this.closed) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Resolves once the connection has ended: after everything that it had to say. */
+  whenClosed(): Promise<void> {
+    return this.#ended.promise;
   }
 
   get output(): Buffer {

@@ -46,6 +46,10 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
     applies: (_, { theirs, ours }) => /must have an alias/.test(theirs) && codeOf(ours) !== undefined,
   },
   {
+    why: 'PostgreSQL failed by a mistake of its own',
+    applies: (_, { theirs }) => codeOf(theirs) === 'XX000',
+  },
+  {
     why: 'more than one operator may hold, where nothing can go into files',
     applies: (_, { ours }) => codeOf(ours) === '53200',
   },

@@ -204,4 +204,12 @@ describe('a byte arena', () => {
     for (let i = 0; i < 4_000; i++) entries.put(0, Buffer.from(`n${i}`), Buffer.alloc(100), false);
     expect(entries.arena.bytes).toBeLessThanOrEqual((64 << 10) + (4 << 10));
   });
+
+  it('lets its one large record go when all the small ones have to stay', () => {
+    const entries = new Entries(64 << 10, 4096);
+    entries.put(0, Buffer.from('large'), Buffer.alloc(2_000), false);
+    for (let i = 0; i < 1_500; i++) entries.put(0, Buffer.from(`small ${i}`), Buffer.alloc(64), true);
+    expect(entries.get(0, Buffer.from('large'))).toBeUndefined();
+    for (let i = 0; i < 1_500; i++) expect(entries.get(0, Buffer.from(`small ${i}`))).toEqual(Buffer.alloc(64));
+  });
 });

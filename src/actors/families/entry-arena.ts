@@ -777,7 +777,8 @@ export class EntryArena {
   #evictLarge(bytes: number): void {
     let left = bytes;
     for (let tries = this.#large.length * 2; tries > 0 && left > 0; tries--) {
-      const number = this.#large.shift()!;
+      const number = this.#large.shift();
+      if (number === undefined) return;
       const slab = this.#slabs[number]!;
       const flags = slab.words[FLAGS]!;
       if ((flags & (DIRTY | USED)) !== 0) {
