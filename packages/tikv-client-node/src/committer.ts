@@ -294,10 +294,9 @@ export class Committer {
       this.#onePhaseCommitTs = minCommitTs;
       return;
     }
-    if (this.#asyncCommit) {
-      if (minCommitTs === 0n) this.#asyncCommit = false;
-      else if (minCommitTs > this.#minCommitTs) this.#minCommitTs = minCommitTs;
-    }
+    // Whether or not another region falls back: this lock cannot be committed before.
+    if (minCommitTs > this.#minCommitTs) this.#minCommitTs = minCommitTs;
+    if (minCommitTs === 0n) this.#asyncCommit = false;
     if (hasPrimary && this.#options.pessimistic === undefined && this.#bytes > HEARTBEAT_FROM_BYTES) {
       this.#heartbeat ??= new Heartbeat(this.#core, this.#options.startTs, this.#primary, this.#options.beganAtMs);
     }
@@ -309,7 +308,7 @@ export class Committer {
     let commitTs = 0n;
     let unknown: unknown;
     try {
-      commitTs = await this.#commitTimestamp(0n);
+      commitTs = await this.#commitTimestamp(this.#minCommitTs);
       for (;;) {
         const region = await this.#core.cache.locate(this.#primary, backoffer);
         const request = { startVersion: startTs, keys: [keyBytes(this.#primary)], commitVersion: commitTs };

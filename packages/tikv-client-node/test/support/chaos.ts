@@ -6,8 +6,9 @@
 import { keyText } from '../../src/bytes.ts';
 import type { TikvClient } from '../../src/client.ts';
 import { TikvError, UndeterminedError } from '../../src/errors.ts';
+import { composeTimestamp, physicalMs } from '../../src/timestamp.ts';
 import type { Transaction } from '../../src/transaction.ts';
-import type { FaultAction } from '../../test-cluster/faults.ts';
+import type { ArrivedCall, FaultAction } from '../../test-cluster/faults.ts';
 import type { InProcessTransport } from '../../test-cluster/in-process-transport.ts';
 import type { SeededRandom } from '../../test-cluster/virtual-time.ts';
 import { type ReadEvent, type TransactionEvent, violations } from './history.ts';
@@ -193,7 +194,7 @@ async function nemesis(world: World, members: Member[], working: () => boolean):
   const anyKey = () => random.pick([...ACCOUNTS, ...LISTS, ...PAIRS.flat()]);
   while (working()) {
     await pause(world, random.between(5, 200));
-    switch (random.int(11)) {
+    switch (random.int(12)) {
       case 0:
         cluster.split(anyKey());
         break;
@@ -241,6 +242,17 @@ async function nemesis(world: World, members: Member[], working: () => boolean):
           ]),
         });
         break;
+      case 10: {
+        // One region prewrites for an asynchronous commit and answers late; the others meet a reader that is ahead of
+        // its time in between, and have to fall back.
+        const when = (call: ArrivedCall) => call.request.useAsyncCommit === true;
+        const late = { kind: 'delay', ms: 400, when: 'after' } as const;
+        const slow = cluster.faults.add({ method: 'KvPrewrite', when, action: late });
+        cluster.faults.add({ method: 'KvPrewrite', when, times: 2, action: { kind: 'delay', ms: 100 } });
+        for (let waited = 0; slow.hits() === 0 && waited < 2_000; waited += 50) await pause(world, 50);
+        cluster.state.data.observe(composeTimestamp(BigInt(physicalMs(cluster.state.tso.next()) + 3_000), 0n));
+        break;
+      }
       default:
         cluster.state.tso.aheadMs = random.int(2_000) - 1_000;
     }
