@@ -21,7 +21,9 @@ import type { Region, RegionCache, Replica } from './region-cache.ts';
 import type { StoreClient } from './store-client.ts';
 import { GrpcStatus, RpcError } from './transport.ts';
 
-const WRITE_EXECUTION_MS = 20_000;
+/** A store gives a write up before the client does. */
+const EXECUTION_SHARE = 2 / 3;
+const WRITE_EXECUTION_MS_MAX = 20_000;
 const LEADER_ATTEMPTS_MAX = 10;
 
 /** Why the region did not serve: the caller regroups. */
@@ -339,6 +341,8 @@ export class RegionSender {
     options: SendOptions,
     how: { readonly retry: boolean; readonly asFollower: boolean; readonly stale: boolean },
   ): Init<typeof Context> {
+    const timeoutMs = options.timeoutMs ?? this.#config.requestTimeoutMs;
+    const executionMs = Math.max(1, Math.min(WRITE_EXECUTION_MS_MAX, Math.floor(timeoutMs * EXECUTION_SHARE)));
     return {
       regionId: region.id,
       regionEpoch: { confVer: region.confVer, version: region.version },
@@ -350,7 +354,7 @@ export class RegionSender {
       isRetryRequest: how.retry,
       replicaRead: how.asFollower && !how.stale,
       staleRead: how.asFollower && how.stale,
-      ...(options.writes === true ? { maxExecutionDurationMs: BigInt(WRITE_EXECUTION_MS) } : {}),
+      ...(options.writes === true ? { maxExecutionDurationMs: BigInt(executionMs) } : {}),
       ...options.context,
     };
   }

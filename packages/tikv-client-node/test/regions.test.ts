@@ -159,6 +159,17 @@ describe('region errors', () => {
     );
   });
 
+  it.each([
+    [30_000, 20_000n],
+    [9_000, 6_000n],
+  ])('writes that may take %i ms are given up by the store after %i', async (requestTimeoutMs, expected) => {
+    const world = new World();
+    await world.run(async (client) => putAll(client, { a: '1' }), { requestTimeoutMs });
+    const writes = world.cluster.faults.calls.filter(({ method }) => method === 'KvPrewrite');
+    expect(writes.length).toBeGreaterThan(0);
+    for (const { request } of writes) expect(request.context).toMatchObject({ maxExecutionDurationMs: expected });
+  });
+
   it('a request that repeats is marked as such', async () => {
     const world = new World();
     await world.run(async (client) => {
