@@ -2,6 +2,7 @@
 
 import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
+import { COPY_SIGNATURE } from '../../query/sql/copy-binary.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { FieldFormat } from '../../query/sql/portal.ts';
 import type { Notice } from '../../query/sql/results.ts';
@@ -57,18 +58,31 @@ export function commandComplete(writer: MessageWriter, tag: string): void {
   writer.begin('C').text(tag).end();
 }
 
-/** Asks the client for data of `columns` fields in text. */
-export function copyInResponse(writer: MessageWriter, columns: number): void {
-  writer.begin('G').int8(0).int16(columns);
-  for (let i = 0; i < columns; i++) writer.int16(0);
+/** Asks the client for data of `columns` fields. */
+export function copyInResponse(writer: MessageWriter, columns: number, format: FieldFormat): void {
+  copyResponse(writer, 'G', columns, format);
+}
+
+/** Tells of data with `columns` fields a line. */
+export function copyOutResponse(writer: MessageWriter, columns: number, format: FieldFormat): void {
+  copyResponse(writer, 'H', columns, format);
+}
+
+function copyResponse(writer: MessageWriter, type: string, columns: number, format: FieldFormat): void {
+  const code = format === 'binary' ? 1 : 0;
+  writer.begin(type).int8(code).int16(columns);
+  for (let i = 0; i < columns; i++) writer.int16(code);
   writer.end();
 }
 
-/** Tells of data with `columns` fields a line, in text. */
-export function copyOutResponse(writer: MessageWriter, columns: number): void {
-  writer.begin('H').int8(0).int16(columns);
-  for (let i = 0; i < columns; i++) writer.int16(0);
-  writer.end();
+/** The first bytes of COPY … TO STDOUT in the binary format: no flags, and no more of a header. */
+export function copyHeader(writer: MessageWriter): void {
+  writer.begin('d').bytes(COPY_SIGNATURE).int32(0).int32(0).end();
+}
+
+/** Its last ones. */
+export function copyTrailer(writer: MessageWriter): void {
+  writer.begin('d').int16(-1).end();
 }
 
 /** A line of COPY … TO STDOUT; libpq expects one in each message. */

@@ -36,6 +36,7 @@ import { formatText, parseText } from '../../query/sql/types/text-form.ts';
 import { UTC } from '../../query/sql/types/time-zone.ts';
 import { INFINITY_MICROS, MINUS_INFINITY_MICROS, type TimeContext } from '../../query/sql/types/timestamptz.ts';
 import { type SqlType, type SqlValue, typeInfo, typeOfOid } from '../../query/sql/types/types.ts';
+import { utf8Text } from './frame-reader.ts';
 
 /** 2000-01-01 in microseconds and days since 1970. */
 export const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;
@@ -220,10 +221,15 @@ function malformed(message: string): SqlError {
 }
 
 /** @throws SqlError `invalid_binary_representation`, `protocol_violation` when bytes are missing. */
-export function decodeBinary(type: SqlType, bytes: Buffer, context: TimeContext): SqlValue {
+export function decodeBinary(
+  type: SqlType,
+  bytes: Buffer,
+  context: TimeContext,
+  excess = 'incorrect binary data format in bind parameter',
+): SqlValue {
   const reader = new Reader(bytes, context);
   const value = reader.value(type, bytes.length);
-  reader.end();
+  reader.end(excess);
   return value;
 }
 
@@ -237,8 +243,9 @@ class Reader {
     this.#context = context;
   }
 
-  end(): void {
-    if (this.#at !== this.#bytes.length) throw malformed('incorrect binary data format in bind parameter');
+  /** @param excess What to say of bytes that are left. */
+  end(excess: string): void {
+    if (this.#at !== this.#bytes.length) throw malformed(excess);
   }
 
   #take(length: number): number {
@@ -256,7 +263,11 @@ class Reader {
 
   #text(length: number): string {
     const at = this.#take(length);
-    return this.#bytes.toString('utf8', at, at + length);
+    const text = utf8Text(this.#bytes.subarray(at, at + length));
+    if (text.includes('\0')) {
+      throw new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');
+    }
+    return text;
   }
 
   /** @param length Of the value. */

@@ -24,7 +24,7 @@ import type { TlsIdentity } from '../../platform/tls.ts';
 import type { RowBatch } from '../../query/sql/operators/operator.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { FieldFormat, Portal, PreparedStatement } from '../../query/sql/portal.ts';
-import type { Notice, ResultSink } from '../../query/sql/results.ts';
+import type { BinaryRows, Notice, ResultSink } from '../../query/sql/results.ts';
 import type { ParameterValues } from '../../query/sql/session-parameters.ts';
 import type { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
@@ -669,8 +669,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   /** Tells the client to send; from here on the messages are the statement's. */
-  copyIn(columns: number): Awaitable<CopyIn> {
-    message.copyInResponse(this.#writer, columns);
+  copyIn(columns: number, format: FieldFormat): Awaitable<CopyIn> {
+    message.copyInResponse(this.#writer, columns, format);
     const copy = new CopyIn(this.#reader, {
       pause: () => this.#pause(),
       resume: () => this.#resume(),
@@ -685,13 +685,34 @@ export class PgConnection implements SocketHandlers, ResultSink {
     });
   }
 
-  copyOut(columns: number): void {
-    message.copyOutResponse(this.#writer, columns);
+  copyOut(columns: number, format: FieldFormat): void {
+    message.copyOutResponse(this.#writer, columns, format);
   }
 
   copyLines(lines: readonly string[]): Awaitable<void> {
     for (const line of lines) message.copyData(this.#writer, line);
     return this.#writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
+  }
+
+  copyBinary(part: 'header' | 'trailer' | BinaryRows): Awaitable<void> {
+    const writer = this.#writer;
+    if (part === 'header') message.copyHeader(writer);
+    else if (part === 'trailer') message.copyTrailer(writer);
+    else {
+      const { columns, rows } = part;
+      const { style } = this.#session!.parameters;
+      try {
+        for (const row of rows) {
+          writer.begin('d').int16(columns.length);
+          for (let i = 0; i < columns.length; i++) writeField(writer, columns[i]!.type, 'binary', row[i]!, style);
+          writer.end();
+        }
+      } catch (error) {
+        writer.abandon();
+        throw error;
+      }
+    }
+    return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
   }
 
   copyDone(): void {

@@ -8,6 +8,9 @@ import { type Awaitable, type Deferred, deferred } from '../../base/awaitable.ts
 import type { Bytes } from '../../base/bytes.ts';
 import type { ClosableCopySource } from '../../query/sql/results.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
+import type { TimeContext } from '../../query/sql/types/timestamptz.ts';
+import type { SqlType, SqlValue } from '../../query/sql/types/types.ts';
+import { decodeBinary } from './binary-values.ts';
 import { BodyReader, type FrameReader } from './frame-reader.ts';
 
 const COPY_DATA = 0x64;
@@ -46,6 +49,10 @@ export class CopyIn implements ClosableCopySource {
     this.#waiting = deferred();
     this.#client.resume();
     return this.#waiting.promise;
+  }
+
+  decode(type: SqlType, bytes: Buffer, time: TimeContext): SqlValue {
+    return decodeBinary(type, bytes, time, 'incorrect binary data format');
   }
 
   close(): void {

@@ -46,13 +46,16 @@ export class CopyStatements {
       }
       const forced = columns.map(({ name }) => format.forceQuote === '*' || format.forceQuote.includes(name));
       const writer = new CopyWriter(format, columns, forced, this.#session.parameters.style);
-      sink.copyOut!(columns.length);
-      if (format.header !== false) await sink.copyLines!([writer.header(columns.map(({ name }) => name))]);
+      sink.copyOut!(columns.length, format.binary ? 'binary' : 'text');
+      if (format.binary) await sink.copyBinary!('header');
+      else if (format.header !== false) await sink.copyLines!([writer.header(columns.map(({ name }) => name))]);
       let rows = 0;
       await drain(running.operator, running.execution, (batch) => {
         rows += batch.length;
+        if (format.binary) return sink.copyBinary!({ columns, rows: batch });
         return sink.copyLines!(batch.map((row) => writer.line(row)));
       });
+      if (format.binary) await sink.copyBinary!('trailer');
       sink.copyDone!();
       sink.complete(`COPY ${rows}`);
     } finally {
@@ -99,7 +102,7 @@ export class CopyStatements {
         };
         return sequences.isShared ? reserve().then(read) : read();
       };
-      const plan = planCopy(bound, { next }, generation);
+      const plan = planCopy(bound, { next, decode: (...value) => source!.decode(...value) }, generation);
       let running: RunningPortal;
       try {
         running = await this.#runner.open(plan, [], false);
@@ -108,7 +111,7 @@ export class CopyStatements {
         throw error;
       }
       try {
-        source = await sink.copyIn!(bound.columns.length);
+        source = await sink.copyIn!(bound.columns.length, bound.format.binary ? 'binary' : 'text');
         await drain(running.operator, running.execution, () => {});
         sink.complete(tagOf(running));
       } finally {

@@ -16,6 +16,8 @@ const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r
 
 /** What the options of COPY come to. */
 export interface CopyFormat {
+  /** In which case the rest means nothing. */
+  readonly binary: boolean;
   readonly csv: boolean;
   readonly delimiter: string;
   readonly nullText: string;

@@ -35,12 +35,19 @@ export interface ResultSink {
   empty(): void;
   notice(notice: Notice): void;
   /** Asks for the data of COPY … FROM STDIN, `columns` fields a line; missing where nobody could send it. */
-  copyIn?(columns: number): Awaitable<ClosableCopySource>;
+  copyIn?(columns: number, format: FieldFormat): Awaitable<ClosableCopySource>;
   /** Tells of data that comes for COPY … TO STDOUT; missing where nobody could take it. */
-  copyOut?(columns: number): void;
+  copyOut?(columns: number, format: FieldFormat): void;
   /** Lines of that data, each with its end. A promise asks for no more until it settles. */
   copyLines?(lines: readonly string[]): Awaitable<void>;
+  /** Rows of that data in the binary format, between its header and its trailer. */
+  copyBinary?(part: 'header' | 'trailer' | BinaryRows): Awaitable<void>;
   copyDone?(): void;
+}
+
+export interface BinaryRows {
+  readonly columns: readonly ResultColumn[];
+  readonly rows: RowBatch;
 }
 
 export interface ClosableCopySource extends CopySource {
@@ -86,7 +93,7 @@ export class GatheringSink implements ResultSink {
 /** What statements that are not planned answer with. */
 export type UtilitySink = Pick<
   ResultSink,
-  'columns' | 'rows' | 'complete' | 'notice' | 'copyIn' | 'copyOut' | 'copyLines' | 'copyDone'
+  'columns' | 'rows' | 'complete' | 'notice' | 'copyIn' | 'copyOut' | 'copyLines' | 'copyBinary' | 'copyDone'
 >;
 
 /** Commits an implicit transaction between a utility statement's work and the report of its success. */
@@ -113,19 +120,23 @@ export class CommitBeforeComplete implements UtilitySink {
   }
 
   /** @throws SqlError `feature_not_supported`. */
-  copyIn(columns: number): Awaitable<ClosableCopySource> {
+  copyIn(columns: number, format: FieldFormat): Awaitable<ClosableCopySource> {
     if (this.#sink.copyIn === undefined) throw notSupported('COPY FROM STDIN here');
-    return this.#sink.copyIn(columns);
+    return this.#sink.copyIn(columns, format);
   }
 
   /** @throws SqlError `feature_not_supported`. */
-  copyOut(columns: number): void {
+  copyOut(columns: number, format: FieldFormat): void {
     if (this.#sink.copyOut === undefined) throw notSupported('COPY TO STDOUT here');
-    this.#sink.copyOut(columns);
+    this.#sink.copyOut(columns, format);
   }
 
   copyLines(lines: readonly string[]): Awaitable<void> {
     return this.#sink.copyLines?.(lines);
+  }
+
+  copyBinary(part: 'header' | 'trailer' | BinaryRows): Awaitable<void> {
+    return this.#sink.copyBinary?.(part);
   }
 
   copyDone(): void {

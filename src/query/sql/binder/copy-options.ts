@@ -20,8 +20,7 @@ export function bindCopyOptions(options: readonly Node[], isFrom: boolean): Copy
     switch (defname) {
       case 'format': {
         const format = textOf(arg);
-        if (format === 'binary') throw notSupported('COPY in the format binary', location);
-        if (format !== 'text' && format !== 'csv') {
+        if (format !== 'text' && format !== 'csv' && format !== 'binary') {
           throw new SqlError('invalid_parameter_value', `COPY format "${format}" not recognized`, { location });
         }
         given.set(defname, format);
@@ -63,6 +62,11 @@ export function bindCopyOptions(options: readonly Node[], isFrom: boolean): Copy
   const refuse = (condition: 'feature_not_supported' | 'invalid_parameter_value', message: string): never => {
     throw new SqlError(condition, message);
   };
+  const binary = given.get('format') === 'binary';
+  for (const option of ['delimiter', 'null'] as const) {
+    if (!binary || !given.has(option)) continue;
+    throw new SqlError('syntax_error', `cannot specify ${option.toUpperCase()} in BINARY mode`);
+  }
   if (Buffer.byteLength(delimiter) !== 1) {
     refuse('feature_not_supported', 'COPY delimiter must be a single one-byte character');
   }
@@ -75,6 +79,7 @@ export function bindCopyOptions(options: readonly Node[], isFrom: boolean): Copy
   if (!csv && /[\\.a-z0-9]/.test(delimiter)) {
     refuse('invalid_parameter_value', `COPY delimiter cannot be "${delimiter}"`);
   }
+  if (binary && header !== false) refuse('feature_not_supported', 'cannot specify HEADER in BINARY mode');
   if (!csv && given.has('quote')) refuse('feature_not_supported', 'COPY quote available only in CSV mode');
   if (csv && Buffer.byteLength(quote) !== 1) {
     refuse('feature_not_supported', 'COPY quote must be a single one-byte character');
@@ -104,6 +109,7 @@ export function bindCopyOptions(options: readonly Node[], isFrom: boolean): Copy
     return list === '*' ? [] : list;
   };
   return {
+    binary,
     csv,
     delimiter,
     nullText,

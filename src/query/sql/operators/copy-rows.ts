@@ -7,12 +7,16 @@ import type { CopyFormat, CopyLine } from '../copy-text.ts';
 import { SqlError } from '../sql-error.ts';
 import { applyModifier } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
+import type { TimeContext } from '../types/timestamptz.ts';
+import type { SqlType, SqlValue } from '../types/types.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
 /** The client's side of a COPY: pieces of data, cut anywhere. */
 export interface CopySource {
   /** Bytes that are the caller's; undefined at the end. Rejects with `query_canceled` when the client gave up. */
   next(): Awaitable<Bytes | undefined>;
+  /** A value in its binary form. @throws SqlError. */
+  decode(type: SqlType, bytes: Buffer, time: TimeContext): SqlValue;
 }
 
 /** Cuts data into lines of fields. */

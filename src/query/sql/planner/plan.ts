@@ -8,9 +8,11 @@ import type { TableId } from '../../../models/relational/table.ts';
 import type { BoundCopy } from '../binder/bind-copy.ts';
 import type { BoundColumn, BoundQuery, BoundRows, ExplainOptions } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { CopyBinaryReader } from '../copy-binary.ts';
 import { CopyCsvReader } from '../copy-csv.ts';
 import { CopyTextReader } from '../copy-text.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
+import { CopyBinaryRows } from '../operators/copy-binary-rows.ts';
 import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
 import { Filter } from '../operators/filter.ts';
 import { Modify } from '../operators/modify.ts';
@@ -221,9 +223,15 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
     generation,
     reads: new Set([table.table.id]),
     open: (context) => {
-      const shape = { ...format, lineBytesMax: context.limits.workBytesMax };
+      const lineBytesMax = context.limits.workBytesMax;
+      const shape = { ...format, lineBytesMax };
+      const name = table.table.name;
+      const binary = () =>
+        new CopyBinaryReader({ table: name, columns: columns.map((column) => column.name), lineBytesMax });
       const reader = format.csv ? new CopyCsvReader(shape) : new CopyTextReader(shape);
-      const sent = new CopyRows(source, reader, { table: table.table.name, columns, format }, context);
+      const sent = format.binary
+        ? new CopyBinaryRows(source, binary(), columns, context)
+        : new CopyRows(source, reader, { table: name, columns, format }, context);
       const rows = where === undefined ? sent : new Filter(new Project(sent, wide, context), where, context);
       const options = { returning: undefined, readFirst: false };
       return new Modify(rows, new InsertRows(rules, assignments, context, undefined), options, context);
