@@ -41,7 +41,7 @@ describe('the binary format of COPY', () => {
     const bounded = reader(8);
     const header = data.subarray(0, COPY_SIGNATURE.length + 11);
     bounded.take(header);
-    expect(() => bounded.take(Buffer.from('000200000100' + '00'.repeat(8), 'hex'))).toThrow(
+    expect(() => bounded.take(Buffer.from(`000200000100${'00'.repeat(8)}`, 'hex'))).toThrow(
       'exceeds the limit of 8 bytes',
     );
   });
