@@ -184,6 +184,74 @@ describe('region errors', () => {
   });
 });
 
+describe('the region cache', () => {
+  it('asks anew for what is older than its time to live, and keeps no more than it may', async () => {
+    const world = new World();
+    world.cluster.split('f', 'p');
+    const asked = () => world.cluster.faults.count('GetRegion');
+    await world.run(
+      async (client) => {
+        await putAll(client, { a: '1' });
+        await readText(client, 'a');
+        const before = asked();
+        await readText(client, 'a');
+        expect(asked()).toBe(before);
+        await pause(world, 70_000); // A tenth is jitter.
+        await readText(client, 'a');
+        expect(asked()).toBeGreaterThan(before);
+        for (const key of ['a', 'k', 'z']) await readText(client, key);
+        expect(client.statistics().cachedRegions).toBe(2);
+      },
+      { regionCacheTtlMs: 60_000, regionCacheMax: 2 },
+    );
+  });
+
+  it('scatters the regions it splits where that is asked for', async () => {
+    const world = new World();
+    await world.run(async (client) => {
+      await client.split([bytes('g')]);
+      expect(world.cluster.faults.count('ScatterRegion')).toBe(0);
+      const ids = await client.split([bytes('m'), bytes('t')], true);
+      const scattered = world.cluster.faults.calls.filter(({ method }) => method === 'ScatterRegion');
+      expect(new Set(scattered.map(({ request }) => request.regionId))).toEqual(new Set(ids));
+      expect(ids.length).toBeGreaterThanOrEqual(2);
+    });
+  });
+});
+
+describe('hooks', () => {
+  it('tell of requests, timestamps, regions and commits', async () => {
+    const world = new World();
+    const told: string[] = [];
+    await world.run(
+      async (client) => {
+        await putAll(client, { a: '1' });
+        world.cluster.faults.add({ method: 'KvGet', action: { kind: 'regionError', error: { staleCommand: {} } } });
+        await readText(client, 'a');
+      },
+      {
+        hooks: {
+          onRequest: (method, _store, latencyMs, outcome) => told.push(`${method} ${outcome} ${latencyMs >= 0}`),
+          onTimestamps: (count, latencyMs) => told.push(`timestamps ${count > 0 && latencyMs >= 0}`),
+          onRegionCache: (event) => told.push(`region ${event}`),
+          onCommit: (how, latencyMs) => told.push(`commit ${how} ${latencyMs > 0}`),
+        },
+      },
+    );
+    for (const one of [
+      'KvPrewrite ok true',
+      'KvGet staleCommand true',
+      'KvGet ok true',
+      'timestamps true',
+      'region miss',
+      'region hit',
+      'commit onePhase true',
+    ]) {
+      expect(told).toContain(one);
+    }
+  });
+});
+
 describe('stores', () => {
   it('that stop lose their leaders to others, and come back', async () => {
     const world = new World();
