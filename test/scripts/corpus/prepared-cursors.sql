@@ -363,5 +363,8 @@ begin;
 declare c cursor for execute pp(3);
 rollback;
 explain (costs off) declare c cursor for select 1;
+explain (wal) select 1;
+explain (timing) select 1;
+explain (wal, timing) select 1;
 select name from pg_cursors;
 fetch from "";

@@ -39,6 +39,9 @@ export function bindExplainOptions({ options = [] }: ExplainStmt): ExplainOption
     return value === undefined ? otherwise : parseBoolean(value);
   };
   const analyze = flag('analyze', false);
+  if (flag('wal', false) && !analyze) {
+    throw new SqlError('invalid_parameter_value', 'EXPLAIN option WAL requires ANALYZE');
+  }
   for (const name of ['buffers', 'wal', 'settings']) if (flag(name, false)) throw notSupported(`EXPLAIN (${name})`);
   if (found.has('timing') && flag('timing', false) && !analyze) {
     throw new SqlError('invalid_parameter_value', 'EXPLAIN option TIMING requires ANALYZE');

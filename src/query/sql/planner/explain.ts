@@ -125,7 +125,10 @@ type Measures = ReadonlyMap<object, Measure> | undefined;
 
 function print(node: PlanNode, options: ExplainOptions, measures: Measures, micros: number): RowBatch {
   if (options.format === 'json') {
-    const plan = { Plan: json(node, options, measures), ...(measures && { 'Execution Time': round(micros) }) };
+    const plan = {
+      Plan: json(node, options, measures),
+      ...(measures && options.summary && { 'Execution Time': round(micros) }),
+    };
     return [[JSON.stringify([plan], undefined, 2)]];
   }
   const lines: string[] = [];
