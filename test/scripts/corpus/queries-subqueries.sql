@@ -171,3 +171,7 @@ select g, v from t where g in (1, 2) and v in (1.5, 4) order by g, v;
 select id from t where (g, id) in ((1, 2), (2, 3), (2, 5)) order by id;
 select id from t where (g, id) > (1, 2) order by g, id;
 select id from t where (g, id) <= (1, 2) order by g, id;
+
+select a.id from (values (1), (2)) a (id) where 7 > any (select b.id from (values (1)) b (id) where date '2020-06-15' = any (select c.d from (values (date '2020-06-15')) c (d)));
+select a.id from (values (1), (2)) a (id) where not exists (select from (values (1)) b (id) where 3 = any (select c.d from (values (3), (4)) c (d)) and b.id = a.id);
+select a.id from (values (1), (2)) a (id) where exists (select from (values (1)) b (id) where 5 = any (select c.d from (values (3), (4)) c (d)));

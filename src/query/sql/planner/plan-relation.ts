@@ -354,7 +354,8 @@ function planItems(
     const found = joinedSubquery(condition, end);
     if (found === undefined) continue;
     const item = { relation: found.relation, offset: end, width: widthOf(found.relation) };
-    const inside = found.on.filter((each) => columnsOf(each).size > 0 && isWithin(each, item));
+    // A subquery that reads no column decides about the rows of the relation, too: between the two it could not be tested.
+    const inside = found.on.filter((each) => (columnsOf(each).size > 0 || hasSubquery(each)) && isWithin(each, item));
     const on = found.on.filter((each) => !inside.includes(each));
     if (on.some(hasSubquery)) continue;
     waiting.splice(waiting.indexOf(condition), 1);
