@@ -23,7 +23,7 @@ const GATHERED_BYTES = 65_536;
 
 /** Where the data comes from. */
 export interface CopyClient {
-  /** Nothing more is wanted of it for now, and again is. */
+  /** Stop reading from the client, and go on: back-pressure of whoever takes the rows. */
   pause(): void;
   resume(): void;
   /** The statement is done with it. */

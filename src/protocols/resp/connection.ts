@@ -552,7 +552,9 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     partitions.undoTurn(); // A command that failed half-way: nothing of it may be ordered with the others.
     if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
     if (error instanceof WouldWait) return this.#waitForValue(entry, batch, at);
-    this.#error(errorLine(error) ?? 'ERR internal error');
+    const line = errorLine(error);
+    if (line === undefined) this.server.log.error({ error, client: this.id }, 'a command failed with a bug');
+    this.#error(line ?? 'ERR internal error');
     return at + 1;
   }
 
