@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
 import { answerOf, parseScript, printError } from '../scripts/sql/script.ts';
 import { type PgServer, startPgServer } from './pg-server.ts';
 import { type PostgresReference, postgresBinaries, startPostgres } from './postgres-reference.ts';
@@ -73,7 +74,8 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
 
   test('parameters of the extended protocol answer alike', async () => {
     const seed = Number(process.env.ORBIT_TEST_SEED ?? Math.trunc(Math.random() * 2 ** 31));
-    const random = mulberry(seed);
+    const seeded = new SeededRandom(seed);
+    const random = () => seeded.float();
     const values = [
       '1',
       '-7',
@@ -127,23 +129,13 @@ async function leftSchemas(client: pg.Client): Promise<readonly string[]> {
 }
 
 /** A small generator with a seed (mulberry32). */
-function mulberry(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Statements over table r; mostly valid, often of mixed types. Results are always fully ordered. */
 class StatementGenerator {
   readonly #random: () => number;
 
   constructor(seed: number) {
-    this.#random = mulberry(seed);
+    const seeded = new SeededRandom(seed);
+    this.#random = () => seeded.float();
   }
 
   statement(): string {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SeededRandom } from '../../platform/simulated/seeded-random.ts';
 import { bindCopyOptions } from './binder/copy-options.ts';
 import { CopyCsvReader } from './copy-csv.ts';
 import { CopyWriter } from './copy-output.ts';
@@ -7,17 +8,6 @@ import { UTC } from './types/time-zone.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? Math.trunc(Math.random() * 2 ** 31));
 const PIECES = ['', 'a', '"', "'", ',', ';', '\\', '\\.', '\\N', '\n', '\r', '\t', 'é', '𝄞', 'NULL', ' '];
-
-function mulberry(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function option(name: string, value: string) {
   return { DefElem: { defname: name, arg: { String: { sval: value } } } };
@@ -32,7 +22,8 @@ const FORMATS = [
 ];
 
 test('what COPY writes it reads again, however the bytes are split', () => {
-  const random = mulberry(SEED);
+  const seeded = new SeededRandom(SEED);
+  const random = () => seeded.float();
   const int = (bound: number): number => Math.trunc(random() * bound);
   const text = (): string | null =>
     int(6) === 0 ? null : Array.from({ length: int(4) }, () => PIECES[int(PIECES.length)]).join('');

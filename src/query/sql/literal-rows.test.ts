@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openTestStore, platform, type TestStore } from '../../../test/support/stores.ts';
 import { isPromise } from '../../base/awaitable.ts';
 import { Numeric } from '../../models/relational/numeric.ts';
+import { SeededRandom } from '../../platform/simulated/seeded-random.ts';
 import { InsertTexts } from './insert-text.ts';
 import { DEFAULT_SQL_LIMITS } from './limits.ts';
 import { type LiteralPlace, LiteralRows } from './literal-rows.ts';
@@ -13,17 +14,6 @@ import { UTC } from './types/time-zone.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? Math.trunc(Math.random() * 2 ** 31));
 const TIME = { zone: UTC, nowMicros: 0n };
-
-function mulberry(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function read(places: readonly LiteralPlace[], text: string) {
   return LiteralRows.over(places)!.read(text, 0, TIME);
@@ -210,7 +200,8 @@ describe('an INSERT whose rows are read without a tree', () => {
   }
 
   it('does what it does with one', { timeout: 60_000 }, async () => {
-    const random = mulberry(SEED);
+    const seeded = new SeededRandom(SEED);
+    const random = () => seeded.float();
     const one = <T>(of: readonly T[]): T => of[Math.trunc(random() * of.length)]!;
     const parsed = vi.spyOn(engine.parser, 'parse');
     let quickly = 0;

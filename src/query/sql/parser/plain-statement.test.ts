@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SeededRandom } from '../../../platform/simulated/seeded-random.ts';
 import { isPlainName, loadGrammar, parseGrammar } from './parser.ts';
 import { parsePlain } from './plain-statement.ts';
 
@@ -23,17 +24,6 @@ function tree(text: string): unknown {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-function mulberry(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 test.each([
@@ -72,7 +62,8 @@ test.each([
 });
 
 test(`never answers otherwise than PostgreSQL's parser (seed ${SEED})`, () => {
-  const random = mulberry(SEED);
+  const seeded = new SeededRandom(SEED);
+  const random = () => seeded.float();
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const odd = (usual: readonly string[], ...unusual: readonly string[]): string =>
     pick(random() < 0.05 ? unusual : usual);
