@@ -3,6 +3,7 @@
  * for a lock. So the same schedule on two servers gives the same story, however fast they are.
  */
 
+import { once } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
 import pg from 'pg';
 import type { LocalStore } from '../../src/storage/local-store.ts';
@@ -84,7 +85,13 @@ export async function play(server: ScheduleServer, setup: readonly string[], ste
       if (pending.has(name)) throw new Error(`${name} waits and cannot run ${sql}`);
       const entry: { readonly sql: string; answer: string | undefined } = { sql, answer: undefined };
       pending.set(name, entry);
-      const done = answerOf(clients.get(name)!, sql).then((answer) => {
+      const client = clients.get(name)!;
+      // An error is told before the transaction is ended, and its locks with it: ready for the next one is what ends a step.
+      const over = new AbortController();
+      const ready = Promise.race(['drain', 'end'].map((event) => once(client, event, { signal: over.signal })));
+      const done = answerOf(client, sql).then(async (answer) => {
+        await ready;
+        over.abort();
         // What is told of a deadlock is each server's own way to say who waited for whom; and PostgreSQL knows a place for
         // locks that it takes while it reads the statement.
         entry.answer = answer.startsWith('ERROR 40P01') ? 'ERROR 40P01' : answer.replace(/(lock timeout) @\d+$/, '$1');
