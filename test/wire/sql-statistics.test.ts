@@ -2,9 +2,12 @@
 
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
 import { PUBLIC_SCHEMA } from '../../src/models/relational/table.ts';
+import { Simulation } from '../../src/platform/simulated/simulation.ts';
 import { SqlEngine } from '../../src/query/sql/sql-engine.ts';
 import { SqlSession } from '../../src/query/sql/sql-session.ts';
+import { AutoAnalyze } from '../../src/query/sql/statistics/auto-analyze.ts';
 import { sampleTable } from '../../src/query/sql/statistics/table-sample.ts';
 import { openTestStore, platform, type TestStore } from '../support/stores.ts';
 
@@ -93,6 +96,46 @@ test('tables that changed enough are analyzed by themselves', async () => {
   ).toEqual([[10n, 10n, 390n]]);
   await session.execute('BEGIN; INSERT INTO grows VALUES (-1); ROLLBACK');
   expect(await rows("SELECT n_live_tup FROM pg_stat_user_tables WHERE relname = 'grows'")).toEqual([[390n]]);
+});
+
+test('a table that is being filled is analyzed when the load is over, and now and then while it goes on', async () => {
+  const simulation = new Simulation(seed);
+  const { statistics, keyspace } = engine;
+  const told = statistics.onStale;
+  await session.execute('CREATE TABLE filled (a int PRIMARY KEY)');
+  const auto = new AutoAnalyze({
+    store: store.store,
+    keyspace,
+    platform: simulation.boot(),
+    statistics,
+    log: silentLog,
+    delayMs: 1_000,
+  });
+  const { id } = (await engine.catalog.find('filled', { id: PUBLIC_SCHEMA, name: 'public' }))!.table;
+  const analyses = () => statistics.activityOf(id)?.autoAnalyses ?? 0;
+  let last = 0;
+  const insert = async () => {
+    await session.execute(`INSERT INTO filled SELECT i FROM generate_series(${last + 1}, ${last + 500}) i`);
+    last += 500;
+  };
+  try {
+    for (let second = 0; second < 5; second++) {
+      await insert();
+      await simulation.time.advance(900);
+    }
+    expect(analyses()).toBe(0);
+    await simulation.time.advance(2_000);
+    expect(analyses()).toBe(1);
+    expect(statistics.of(id)?.rows).toBe(last);
+    for (let second = 0; second < 60 && analyses() === 1; second++) {
+      await insert();
+      await simulation.time.advance(900);
+    }
+    expect(analyses()).toBe(2);
+  } finally {
+    auto.stop();
+    statistics.onStale = told;
+  }
 });
 
 test('statistics outlive the engine, and go with their table', async () => {

@@ -1,6 +1,7 @@
 /**
  * Gathers statistics by itself, in the background, of tables that have changed enough: one table after another, some time
- * after the change, so that a load is looked at once. It works in short slices with pauses three times as long between
+ * after the change. A table that is being filled is waited for, within bounds, so that a load is looked at once, when it is
+ * over. It works in short slices with pauses three times as long between
  * them, so it never takes more than a part of the event loop, and stops where it is when the engine closes. A table that was
  * analyzed is left alone for many times as long as that took: while one is being filled its rows are counted anyway.
  */
@@ -33,11 +34,21 @@ const SLICE_MS = 4;
 const REST_MS = 12;
 /** A table is left alone so many times as long as its analysis worked. */
 const RESTS = 32;
+/** A table that grows by this part of it within the delay is being filled, and is waited for through so many delays. */
+const FILLING_PART = 0.05;
+const FILLING_DELAYS_MAX = 10;
+
+interface Turn {
+  /** In monotonic milliseconds. */
+  dueMs: number;
+  /** Changed rows when it was last looked at. */
+  changed: number;
+  delaysLeft: number;
+}
 
 export class AutoAnalyze {
   readonly #options: AutoAnalyzeOptions;
-  /** When each table's turn is, in monotonic milliseconds. */
-  readonly #waiting = new Map<TableId, number>();
+  readonly #waiting = new Map<TableId, Turn>();
   /** Until when tables are left alone; forgotten when it has passed. */
   readonly #resting = new Map<TableId, number>();
   #timer: Timer | undefined;
@@ -56,7 +67,10 @@ export class AutoAnalyze {
   async idle(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const id of this.#waiting.keys()) this.#waiting.set(id, 0);
+    for (const turn of this.#waiting.values()) {
+      turn.dueMs = 0;
+      turn.delaysLeft = 0;
+    }
     await this.#begin();
   }
 
@@ -71,18 +85,37 @@ export class AutoAnalyze {
   #add(id: TableId): void {
     if (this.#stopped) return;
     const dueMs = this.#options.platform.clock.monotonicMs() + this.#options.delayMs;
-    this.#waiting.set(id, Math.max(dueMs, this.#resting.get(id) ?? 0));
+    this.#waiting.set(id, {
+      dueMs: Math.max(dueMs, this.#resting.get(id) ?? 0),
+      changed: this.#changesOf(id),
+      delaysLeft: FILLING_DELAYS_MAX,
+    });
     this.#schedule();
+  }
+
+  #changesOf(id: TableId): number {
+    return this.#options.statistics.activityOf(id)?.changed ?? 0;
+  }
+
+  /** Whether the table has changed so much since its turn was last put off that it is put off once more. */
+  #isFilling(id: TableId, turn: Turn): boolean {
+    if (turn.delaysLeft === 0) return false;
+    const { statistics } = this.#options;
+    const changed = this.#changesOf(id);
+    return changed - turn.changed > statistics.rowsOf(id) * FILLING_PART;
   }
 
   #schedule(): void {
     if (this.#running !== undefined || this.#waiting.size === 0) return;
     this.#timer?.cancel();
     const { clock, timers } = this.#options.platform;
-    this.#timer = timers.after(Math.max(0, Math.min(...this.#waiting.values()) - clock.monotonicMs()), () => {
-      this.#timer = undefined;
-      void this.#begin();
-    });
+    this.#timer = timers.after(
+      Math.max(0, Math.min(...[...this.#waiting.values()].map(({ dueMs }) => dueMs)) - clock.monotonicMs()),
+      () => {
+        this.#timer = undefined;
+        void this.#begin();
+      },
+    );
   }
 
   #begin(): Promise<void> {
@@ -98,8 +131,14 @@ export class AutoAnalyze {
     const startMs = clock.monotonicMs();
     for (const [id, untilMs] of this.#resting) if (untilMs <= startMs) this.#resting.delete(id);
     // What becomes stale while this runs waits for the next turn.
-    for (const [id, dueMs] of [...this.#waiting]) {
-      if (dueMs > startMs) continue;
+    for (const [id, turn] of [...this.#waiting]) {
+      if (turn.dueMs > startMs) continue;
+      if (this.#isFilling(id, turn)) {
+        turn.dueMs = startMs + this.#options.delayMs;
+        turn.changed = this.#changesOf(id);
+        turn.delaysLeft--;
+        continue;
+      }
       this.#waiting.delete(id);
       if (this.#stopped) return;
       try {
