@@ -23,6 +23,9 @@ export interface Engine {
   /** Values in the order of `keys`; fewer than keys, if need be, where they would come to more than `bytesMax`. */
   batchGet(keys: readonly Key[], bytesMax?: number): Awaitable<readonly (Bytes | undefined)[]>;
 
+  /** Whether there is no key in a range, as far as that can be told at once and cheaply: false where it cannot. */
+  isEmptyIn?(range: KeyRange): boolean;
+
   /**
    * An immutable view of the state at exactly one position, which the view tells. While a batch is being applied that
    * is the position before or after it, never between. A promise only while an engine cannot give that guarantee.

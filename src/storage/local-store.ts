@@ -31,10 +31,11 @@ import { Keyspace } from './keyspace.ts';
 import { LocalSessionLocks } from './local-session-locks.ts';
 import { checkKey, LocalTransaction } from './local-transaction.ts';
 import { LocalWriteBatch } from './local-write-batch.ts';
-import { LockTable } from './lock-table.ts';
+import { type LockOwner, LockTable } from './lock-table.ts';
 import { COMMIT_HEADER_BYTES, COMMIT_START, commitsOf, FRAME_ALIGNMENT, FRAME_HEADER_BYTES } from './log-format.ts';
 import type { LogFrame } from './log-segments.ts';
 import { engineBatch } from './memtable-batch.ts';
+import { NewEntries } from './new-entries.ts';
 import {
   DELETE,
   OPERATION_HEADER_BYTES,
@@ -96,6 +97,9 @@ const RECOVER_RETRY_MS = 500;
 /** Header, a short key and a short value: more keys than this lets one expect are seldom met. */
 const OPERATION_BYTES_TYPICAL = 32;
 
+/** Of more locks it is not known without a look at each key whether one is in a span. */
+const LOCKS_LOOKED_AT_MAX = 1_024;
+
 interface Watcher {
   readonly range: KeyRange;
   /** Bytes that all keys of the range begin with. */
@@ -111,6 +115,8 @@ export class LocalStore implements Store {
   readonly overlay = new Overlay();
   readonly locks: LockTable;
   readonly snapshots: Snapshots;
+  /** For one use at a time. */
+  readonly newEntries = new NewEntries();
 
   readonly #platform: Platform;
   readonly #log: Log;
@@ -406,6 +412,18 @@ export class LocalStore implements Store {
   closeTransaction(transaction: LocalTransaction, snapshot: Snapshot): void {
     this.#transactions.delete(transaction);
     this.snapshots.close(snapshot);
+  }
+
+  /** Whether none of the keys is there, in the newest state, or locked by another than `owner`; false where that takes a closer look. */
+  areNew(entries: NewEntries, owner: LockOwner): boolean {
+    const { span } = entries;
+    const { engine, locks } = this;
+    if (locks.count > LOCKS_LOOKED_AT_MAX || locks.lockedByOtherIn(span, owner) !== undefined) return false;
+    const { memtables } = this.overlay;
+    for (let i = memtables.length - 1; i >= 0 && memtables[i]!.lastVersion > engine.position; i--) {
+      if (entries.anyIn(memtables[i]!)) return false;
+    }
+    return engine.isEmptyIn?.(span) === true;
   }
 
   noteConflict(): void {

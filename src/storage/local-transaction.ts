@@ -33,9 +33,10 @@ import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } f
 import { type CursorSource, LocalCursor } from './local-cursor.ts';
 import { LocalSessionLocks } from './local-session-locks.ts';
 import type { LocalStore } from './local-store.ts';
-import { LockOwner } from './lock-table.ts';
+import { type LockClaim, LockOwner } from './lock-table.ts';
 import { COMMIT_START, FRAME_ALIGNMENT } from './log-format.ts';
 import type { MemtableMark } from './memtable.ts';
+import type { NewEntries } from './new-entries.ts';
 import {
   DELETE,
   DELETE_FROM,
@@ -313,6 +314,48 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#append(PUT, key, value);
   }
 
+  putAllNew(operations: Bytes, hidden: boolean): boolean {
+    this.check();
+    if (this.isolation !== 'readCommitted' || this.#readOnly || operations.length === 0) return false;
+    this.#store.settle(this.#within);
+    const entries = this.#store.newEntries;
+    try {
+      if (!entries.read(operations) || !this.#areWritable(entries)) return false;
+      if (this.#writes !== undefined && entries.anyIn(this.#writes.memtables[0]!)) return false;
+      if (!hidden) {
+        if (!this.#store.areNew(entries, this.#owner)) return false;
+        if (this.#owner.claim === undefined) this.#store.locks.claim(this.#owner, this.#claim());
+      }
+      const memtable = this.#roomFor(operations.length);
+      const at = memtable.used;
+      memtable.arena.set(operations, at);
+      memtable.used = at + operations.length;
+      const { offsets, hashes, count } = entries;
+      for (let i = 0; i < count; i++) memtable.addHashed(at + offsets[i]!, 1, hashes[i]!);
+      return true;
+    } finally {
+      entries.clear();
+    }
+  }
+
+  #areWritable(entries: NewEntries): boolean {
+    const { start, end } = entries.span;
+    checkKey(start);
+    return this.#within === undefined || rangeIncludes(this.#within, { start, end });
+  }
+
+  /** All that it has written: at `readCommitted` that is locked. */
+  #claim(): LockClaim {
+    const written = () => this.#writes?.memtables[0];
+    return {
+      holds: (key) => (written()?.find(key, hashKey(key)) ?? -1) >= 0,
+      heldIn: (range) => {
+        const key = written()?.keyIn(range);
+        return key && copyBytes(key);
+      },
+    };
+  }
+
   delete(key: Key): void {
     this.#write(DELETE, key, undefined);
   }
@@ -335,21 +378,26 @@ export class LocalTransaction implements Transaction, CursorSource {
   #append(kind: OperationKind, key: Key, value: Bytes | undefined): void {
     if (this.#within !== undefined) this.#assertWithin(key);
     if (this.#readOnly) throw new OperationError('invalid_argument', 'a read-only transaction cannot write');
+    const memtable = this.#roomFor(operationBytes(key.length, value?.length ?? 0));
+    const offset = memtable.used;
+    memtable.used = writeOperation(memtable.arena, offset, kind, key, value);
+    memtable.add(offset, 1);
+  }
+
+  /** The write set, with room for so many bytes more. @throws OperationError `too_large`, `out_of_memory`. */
+  #roomFor(bytes: number): VersionedMemtable {
     if (this.#writes === undefined) {
       this.#writes = newWriteSet();
       this.#writableEnd = COMMIT_START + WRITE_BYTES_FIRST;
     }
     const memtable = this.#writes.memtables[0]!;
-    const bytes = operationBytes(key.length, value?.length ?? 0);
     if (memtable.used + bytes > TRANSACTION_BYTES_MAX) {
       throw new OperationError('too_large', `the writes of one transaction exceed ${TRANSACTION_BYTES_MAX} bytes`, {
         hint: 'Split the work into several transactions.',
       });
     }
     if (memtable.used + bytes > this.#writableEnd) this.#grow(memtable, bytes);
-    const offset = memtable.used;
-    memtable.used = writeOperation(memtable.arena, offset, kind, key, value);
-    memtable.add(offset, 1);
+    return memtable;
   }
 
   #grow(memtable: VersionedMemtable, bytes: number): void {

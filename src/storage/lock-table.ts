@@ -11,6 +11,9 @@
  *   earlier waiters that it conflicts with. The requester is refused. Granting, releasing and cancelling never add an
  *   edge that closes a cycle, so no detector needs to run in the background.
  *
+ * - Who writes many keys at once may claim them (`claim`) instead of taking a lock for each: they are held like any other, and
+ *   become locks of their own when somebody else asks for them.
+ *
  * Left out: locks on ranges and on absent keys' gaps (the conflict table of the transaction manager covers those), and
  * any notion of what a key means. Everything is synchronous except waiting itself.
  */
@@ -25,12 +28,23 @@ import type { LockMode } from './store.ts';
 
 export type LockWait = 'block' | 'nowait' | 'skip';
 
+/** Keys that an owner holds exclusively without a lock for each. What it answers changes only by who claims. */
+export interface LockClaim {
+  holds(key: Key): boolean;
+  /** A key of the range that is held. */
+  heldIn(range: KeyRange): Key | undefined;
+}
+
 /** Whoever holds locks: one per transaction. The fields belong to the lock table. */
 export class LockOwner {
   /** For messages, like `pg:4711`. */
   readonly label: string;
   /** In the order in which they were taken. @internal */
   readonly held = new Set<Lock>();
+  /** @internal */
+  claim: LockClaim | undefined;
+  /** Of `held`, those that are claimed. @internal */
+  claimed: Set<Lock> | undefined;
   /**
    * @internal A transaction usually waits once at a time, but nothing here depends on it. Owners that are kin share them:
    * whoever waits for one of them waits for what any of them awaits.
@@ -45,7 +59,7 @@ export class LockOwner {
 
   /** True when it neither holds nor awaits a lock: then `releaseAll` has nothing to do. */
   get idle(): boolean {
-    return this.held.size === 0 && this.waits.size === 0;
+    return this.held.size === 0 && this.waits.size === 0 && this.claim === undefined;
   }
 }
 
@@ -82,6 +96,7 @@ export class LockTable {
   readonly #waitersMax: number;
   readonly #describeKey: (key: Key) => string;
   readonly #locks = new Map<string, Lock>();
+  readonly #claimants = new Set<LockOwner>();
   #waiting = 0;
   #deadlocks = 0;
 
@@ -91,9 +106,15 @@ export class LockTable {
     this.#describeKey = options.describeKey ?? ((key) => printable(key));
   }
 
-  /** Keys that are held now. Zero is the fast path of whoever asks `isLockedByOther`. */
+  /** Keys that are held now, with all that one owner claims as one. Zero is the fast path of whoever asks `isLockedByOther`. */
   get count(): number {
-    return this.#locks.size;
+    return this.#locks.size + this.#claimants.size;
+  }
+
+  /** Lets `owner` hold what the claim says until `releaseAll`; nobody else may hold any of it. */
+  claim(owner: LockOwner, claim: LockClaim): void {
+    owner.claim = claim;
+    this.#claimants.add(owner);
   }
 
   /** Requests waiting now. */
@@ -120,7 +141,7 @@ export class LockTable {
     timeoutMs?: number,
   ): Awaitable<boolean> {
     const id = latin1(key);
-    const lock = this.#locks.get(id);
+    const lock = this.#lockOn(id, key);
     if (lock === undefined) {
       this.#holdFresh(id, owner, mode);
       return true;
@@ -155,7 +176,7 @@ export class LockTable {
    */
   acquireFree(owner: LockOwner, key: Key, mode: LockMode): 'granted' | 'held' | 'contended' {
     const id = latin1(key);
-    const lock = this.#locks.get(id);
+    const lock = this.#lockOn(id, key);
     if (lock === undefined) {
       this.#holdFresh(id, owner, mode);
       return 'granted';
@@ -170,14 +191,15 @@ export class LockTable {
 
   /** The mode in which `owner` holds `key`. */
   heldMode(owner: LockOwner, key: Key): LockMode | undefined {
-    const lock = owner.held.size === 0 ? undefined : this.#locks.get(latin1(key));
+    if (owner.held.size === 0 && owner.claim === undefined) return undefined;
+    const lock = this.#lockOn(latin1(key), key);
     return lock !== undefined && owner.held.has(lock) ? lock.mode : undefined;
   }
 
   /** True when someone other than `owner` holds `key` in any mode. */
   isLockedByOther(key: Key, owner: LockOwner | undefined): boolean {
-    if (this.#locks.size === 0) return false;
-    const lock = this.#locks.get(latin1(key));
+    if (this.count === 0) return false;
+    const lock = this.#lockOn(latin1(key), key);
     if (lock === undefined) return false;
     return lock.holders.length > 1 || lock.holders[0] !== owner;
   }
@@ -189,6 +211,24 @@ export class LockTable {
       const key = Buffer.from(lock.key, 'latin1');
       if (rangeContains(range, key)) return key;
     }
+    for (const claimant of this.#claimants) {
+      const key = claimant === owner ? undefined : claimant.claim!.heldIn(range);
+      if (key !== undefined) return key;
+    }
+    return undefined;
+  }
+
+  /** The lock on a key, made of a claim where it is claimed. */
+  #lockOn(id: string, key: Key): Lock | undefined {
+    const lock = this.#locks.get(id);
+    if (lock !== undefined || this.#claimants.size === 0) return lock;
+    for (const claimant of this.#claimants) {
+      if (!claimant.claim!.holds(key)) continue;
+      const made = this.#holdFresh(id, claimant, 'exclusive');
+      claimant.claimed ??= new Set();
+      claimant.claimed.add(made);
+      return made;
+    }
     return undefined;
   }
 
@@ -198,10 +238,13 @@ export class LockTable {
     if (lock !== undefined && owner.held.has(lock)) this.#release(lock, owner);
   }
 
-  /** Gives up what `owner` took after its first `count` keys. */
+  /** Gives up what `owner` took after its first `count` keys, but for what it still claims. */
   releaseSince(owner: LockOwner, count: number): void {
     if (owner.held.size <= count) return;
-    for (const lock of [...owner.held].slice(count)) this.#release(lock, owner);
+    for (const lock of [...owner.held].slice(count)) {
+      const isClaimed = owner.claimed?.has(lock) === true && owner.claim!.holds(Buffer.from(lock.key, 'latin1'));
+      if (!isClaimed) this.#release(lock, owner);
+    }
   }
 
   /** From exclusive to share: what a rollback to a savepoint before an upgrade leaves. Harmless when not exclusive. */
@@ -216,6 +259,9 @@ export class LockTable {
   releaseAll(owner: LockOwner, error?: Error): void {
     if (owner.idle) return;
     this.cancel(owner, error);
+    this.#claimants.delete(owner);
+    owner.claim = undefined;
+    owner.claimed = undefined;
     for (const lock of owner.held) {
       // Most locks are nobody else's business.
       if (lock.holders.length === 1 && lock.waiters.length === 0) this.#locks.delete(lock.key);
@@ -265,10 +311,11 @@ export class LockTable {
     return waiter.granted.promise;
   }
 
-  #holdFresh(id: string, owner: LockOwner, mode: LockMode): void {
+  #holdFresh(id: string, owner: LockOwner, mode: LockMode): Lock {
     const lock: Lock = { key: id, mode, holders: [owner], waiters: NO_WAITERS };
     this.#locks.set(id, lock);
     owner.held.add(lock);
+    return lock;
   }
 
   #hold(lock: Lock, owner: LockOwner, mode: LockMode): void {
@@ -283,6 +330,7 @@ export class LockTable {
   #release(lock: Lock, owner: LockOwner): void {
     lock.holders.splice(lock.holders.indexOf(owner), 1);
     owner.held.delete(lock);
+    owner.claimed?.delete(lock);
     this.#serve(lock);
   }
 

@@ -119,6 +119,12 @@ export class Memtable {
     return operationEnd(this.arena, offset);
   }
 
+  /** As `add`, of a put or delete whose key has that hash. */
+  addHashed(offset: number, sequence: number, hash: number): number {
+    this.#insert(offset, sequence, hash);
+    return operationEnd(this.arena, offset);
+  }
+
   #insert(offset: number, sequence: number, hash: number): void {
     if ((this.entryCount + 1) * STRIDE > this.#entries.length) this.#growEntries();
     const entry = this.entryCount++;
@@ -155,6 +161,27 @@ export class Memtable {
       if (root === NONE) return NONE;
       if (entries[root * STRIDE + HASH] === hash && this.#keyEquals(entries[root * STRIDE + OFFSET]!, key)) return root;
     }
+  }
+
+  /** As `find`, of the key of the operation at `offset` of other bytes. */
+  findOperation(bytes: Bytes, offset: number, hash: number): number {
+    const entries = this.#entries;
+    const mask = this.#table.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const root = this.#table[slot]! - 1;
+      if (root === NONE) return NONE;
+      if (entries[root * STRIDE + HASH] !== hash) continue;
+      if (this.#keyEquals(entries[root * STRIDE + OFFSET]!, operationKey(bytes, offset))) return root;
+    }
+  }
+
+  /** A key of `range` that has an entry. */
+  keyIn(range: KeyRange): Bytes | undefined {
+    const count = this.prepareRange(range);
+    const position = this.lowerBound(range.start, count);
+    if (position >= count) return undefined;
+    const root = this.#sorted[position]!;
+    return range.end !== undefined && this.compareKey(root, range.end) >= 0 ? undefined : this.keyOf(root);
   }
 
   /** The newest entry of a root. */

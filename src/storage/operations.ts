@@ -37,6 +37,20 @@ export function writeOperation(
 ): number {
   const keyLength = key.length;
   const valueLength = value === undefined ? 0 : value.length;
+  const keyAt = writeOperationHeader(into, offset, kind, keyLength, valueLength);
+  put(into, keyAt, key);
+  if (value !== undefined) put(into, keyAt + keyLength, value);
+  return keyAt + keyLength + valueLength;
+}
+
+/** Writes what is in front of a key. @returns where the key begins. */
+export function writeOperationHeader(
+  into: Bytes,
+  offset: number,
+  kind: OperationKind,
+  keyLength: number,
+  valueLength: number,
+): number {
   into[offset] = kind;
   into[offset + 1] = keyLength & 0xff;
   into[offset + 2] = keyLength >>> 8;
@@ -44,10 +58,7 @@ export function writeOperation(
   into[offset + 4] = (valueLength >>> 8) & 0xff;
   into[offset + 5] = (valueLength >>> 16) & 0xff;
   into[offset + 6] = valueLength >>> 24;
-  const keyAt = offset + OPERATION_HEADER_BYTES;
-  put(into, keyAt, key);
-  if (value !== undefined) put(into, keyAt + keyLength, value);
-  return keyAt + keyLength + valueLength;
+  return offset + OPERATION_HEADER_BYTES;
 }
 
 /** Short copies are faster byte by byte than through `set`. */

@@ -154,6 +154,13 @@ export interface Transaction extends Observer {
    * like entries of an index to a locked row: it is not locked once more.
    */
   putLocked(key: Key, value: Bytes): void;
+  /**
+   * Puts all of `operations`, which are puts in the byte form of operations.ts, as by `lock` and `putLocked`, if it can be told
+   * at once that none of the keys is there, in the newest state, or locked by others: of keys in ascending order at
+   * `readCommitted`. @param hidden As for `putNew`: nobody else can know of the keys.
+   * @returns false, having done nothing, where it cannot, and `lock` and `batchGet` are the way. Missing where it never can.
+   */
+  putAllNew?(operations: Bytes, hidden: boolean): boolean;
   delete(key: Key): void;
   /** Deletes what the range holds at commit; one small record whatever the range holds. Conflicts as one would hope. */
   deleteRange(range: KeyRange): void;

@@ -304,6 +304,14 @@ export class KeyWriter {
     return this;
   }
 
+  /** Copies the key as it is to `offset`; there must be `length` bytes of room. @returns the offset behind it. */
+  copyInto(into: Bytes, offset: number): number {
+    const buffer = this.#buffer;
+    const length = this.#length;
+    for (let i = 0; i < length; i++) into[offset + i] = buffer[i]!;
+    return offset + length;
+  }
+
   /** A copy of the key; the caller owns it. May share a pooled slab with other short-lived buffers. */
   finish(): Bytes {
     const length = this.#length;

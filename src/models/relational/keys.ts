@@ -219,11 +219,16 @@ export class RowKeys {
 
   /** The key of a whole row; without a primary key the row ends with its hidden id. */
   keyOf(row: readonly ColumnValue[]): Key {
+    return this.writeKeyOf(row).finish();
+  }
+
+  /** As `keyOf`, to be taken from the writer before another key is written. */
+  writeKeyOf(row: readonly ColumnValue[]): KeyWriter {
     const { columns, primaryKey } = this.#table;
-    if (primaryKey.length === 0) return this.hiddenKey(row[columns.length] as bigint);
     const writer = this.#start();
+    if (primaryKey.length === 0) return writer.int(row[columns.length] as bigint);
     for (const position of primaryKey) writeValue(writer, columns[position]!.type, row[position]!);
-    return writer.finish();
+    return writer;
   }
 
   /** The key of a row without a primary key. */

@@ -21,6 +21,8 @@ import { assert } from '../../base/assert.ts';
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
+import { OPERATION_HEADER_BYTES, PUT, writeOperationHeader } from '../../storage/operations.ts';
+import { KEY_BYTES_MAX } from '../../storage/store.ts';
 import { keyHoldsValue, RowKeys } from './keys.ts';
 import { ROW_FORMAT, StoredReader } from './stored-reader.ts';
 import { type ColumnValue, columnNumber, type Row, rowWidth, type Table } from './table.ts';
@@ -53,6 +55,9 @@ export interface ColumnReader {
   readAt(bytes: Buffer, keyAt: number, valueAt: number, end: number, row: ColumnValue[]): void;
 }
 
+/** Rows that take more than this together are not encoded together. */
+const PUTS_BYTES_MAX = 4 * 1024 * 1024;
+
 /** Encodes and decodes the rows of one version of one table. */
 export class RowCodec {
   readonly table: Table;
@@ -65,6 +70,7 @@ export class RowCodec {
   readonly #forms: readonly Form[];
   readonly #modifiers: readonly number[];
   readonly #writer = new ValueWriter();
+  #puts: ValueWriter | undefined;
   readonly #reader = new ValueReader();
 
   constructor(keyspace: Keyspace, table: Table) {
@@ -86,11 +92,48 @@ export class RowCodec {
 
   /** A view, valid until the next call: `Transaction.put` takes its own copy. */
   encode(row: Row): Bytes {
+    const writer = this.#writer;
+    writer.length = 0;
+    this.#write(writer, row);
+    return writer.view();
+  }
+
+  /**
+   * What puts the rows under their keys, in the form of operations.ts: a view, valid until the next call. Undefined where a
+   * key or value is longer than a store takes, or all of it is long.
+   */
+  encodePuts(rows: readonly Row[]): Bytes | undefined {
+    const writer = this.#puts ?? new ValueWriter();
+    this.#puts = writer;
+    writer.length = 0;
+    for (const row of rows) {
+      if (!this.#writePut(writer, row)) return undefined;
+      if (writer.length > PUTS_BYTES_MAX) {
+        this.#puts = undefined;
+        return undefined;
+      }
+    }
+    return writer.view();
+  }
+
+  /** @returns false for a key that is too long. */
+  #writePut(writer: ValueWriter, row: Row): boolean {
+    const key = this.keys.writeKeyOf(row);
+    const start = writer.length;
+    const keyLength = key.length;
+    if (keyLength > KEY_BYTES_MAX) return false;
+    writer.reserve(OPERATION_HEADER_BYTES + keyLength);
+    const valueAt = key.copyInto(writer.buffer, start + OPERATION_HEADER_BYTES);
+    writer.length = valueAt;
+    this.#write(writer, row);
+    writeOperationHeader(writer.buffer, start, PUT, keyLength, writer.length - valueAt);
+    return true;
+  }
+
+  #write(writer: ValueWriter, row: Row): void {
     assert(row.length >= this.table.columns.length, 'a row has a value for each column');
     const stored = this.#stored;
-    const writer = this.#writer;
     const bitmapBytes = (stored.length + 7) >> 3;
-    writer.length = 0;
     writer.reserve(16 + bitmapBytes);
     writer.byte(ROW_FORMAT);
     writer.varint(this.table.version);
@@ -104,7 +147,6 @@ export class RowCodec {
       if (value === null) writer.buffer[bitmapAt + (i >> 3)]! |= 1 << (i & 7);
       else writer.value(this.#forms[i]!, this.#modifiers[i]!, value);
     }
-    return writer.view();
   }
 
   /** The row under `key`, behind its columns the hidden id of a table without a primary key. Shares no memory with `key` or `value`. @throws OperationError `corruption`. */

@@ -130,6 +130,9 @@ export function formOf(type: ColumnType): Form {
 
 const DATE_INFINITY = 2_147_483_647;
 
+/** Their lengths are varints of one byte. */
+const SHORT_TEXT_CHARS = 40;
+
 /** Collects bytes; reused from row to row. */
 export class ValueWriter {
   buffer = Buffer.allocUnsafeSlow(256);
@@ -164,6 +167,24 @@ export class ValueWriter {
   }
 
   text(value: string): void {
+    const chars = value.length;
+    if (chars <= SHORT_TEXT_CHARS) {
+      // Short and ASCII, as most are: the call that asks for the length in bytes costs more than writing it.
+      this.reserve(chars + 1);
+      const { buffer } = this;
+      const at = this.length + 1;
+      let i = 0;
+      for (; i < chars; i++) {
+        const code = value.charCodeAt(i);
+        if (code > 0x7f) break;
+        buffer[at + i] = code;
+      }
+      if (i === chars) {
+        buffer[at - 1] = chars;
+        this.length = at + chars;
+        return;
+      }
+    }
     const bytes = Buffer.byteLength(value, 'utf8');
     this.reserve(bytes + 5);
     this.varint(bytes);

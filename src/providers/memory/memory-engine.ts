@@ -87,6 +87,11 @@ export class MemoryEngine implements Engine {
     return keys.map((key) => lookup(this.#root, key));
   }
 
+  isEmptyIn(range: KeyRange): boolean {
+    this.#requireOpen();
+    return new TreeCursor(this.#root, range, { keysOnly: true }).next(1) === undefined;
+  }
+
   snapshot(): EngineSnapshot {
     this.#requireOpen();
     this.#frozen = true;

@@ -288,9 +288,18 @@ export class RocksDbEngine implements Engine {
   #holdsNoneOf(keys: readonly Key[]): boolean {
     if (keys.length < PROBED_KEYS_MIN) return false;
     for (let i = 1; i < keys.length; i++) if (compareBytes(keys[i - 1]!, keys[i]!) >= 0) return false;
+    return this.#isEmptyIn(keys[0]!, keySuccessor(keys.at(-1)!));
+  }
+
+  isEmptyIn({ start, end }: KeyRange): boolean {
+    if (this.#recovering !== undefined || this.#asyncReads > 0) return false;
+    return this.#isEmptyIn(start, end);
+  }
+
+  #isEmptyIn(start: Bytes, end: Bytes | undefined): boolean {
     this.#filler ??= new SharedIterator(this.#binding, this.#database, false);
-    const next = this.#guard(() => this.#filler!.read({}, keys[0]!, 1)).rows[0];
-    return next === undefined || compareBytes(next, keys.at(-1)!) > 0;
+    const next = this.#guard(() => this.#filler!.read({}, start, 1)).rows[0];
+    return next === undefined || (end !== undefined && compareBytes(next, end) >= 0);
   }
 
   #read(key: Key): Bytes | undefined {

@@ -79,12 +79,17 @@ interface Entry {
   readonly value: Bytes;
 }
 
+/** After so many batches that could not be put as new only each so-manieth is tried. */
+const REFUSALS_MAX = 8;
+
 export class TableWriter {
   readonly rules: WriteRules;
   readonly #context: ExecutionContext;
   readonly #foreignKeys: ForeignKeyChecks | undefined;
   readonly #uniqueIndexes: number;
   readonly #deferrable: DeferrableKeys | undefined;
+  /** Batches in a row that could not be put as new. */
+  #refusals = 0;
   #inserted = 0;
   #updated = 0;
   #deleted = 0;
@@ -168,6 +173,7 @@ export class TableWriter {
   insertAll(rows: readonly ExecutionRow[]): Awaitable<void> {
     if (rows.length < 2 || this.#deferrable !== undefined) return this.#insertEach(rows, 0);
     return whenReady(this.#giveRowIds(rows, 0), () => {
+      if (this.#putAllNew(rows)) return;
       const { codec, table } = this.rules.table;
       const hidden = table.primaryKey.length === 0;
       const keys = rows.map((row) => codec.keys.keyOf(row));
@@ -186,6 +192,32 @@ export class TableWriter {
         this.#inserted += rows.length;
       });
     });
+  }
+
+  /** As `insertAll`, of rows whose keys ascend where nothing is. @returns false, having done nothing, for all others. */
+  #putAllNew(rows: readonly ExecutionRow[]): boolean {
+    const { transaction } = this.#context;
+    if (transaction.putAllNew === undefined || this.#uniqueIndexes > 0 || this.#isRefused) return false;
+    const { codec, table } = this.rules.table;
+    const puts = codec.encodePuts(rows);
+    if (puts === undefined || !transaction.putAllNew(puts, table.primaryKey.length === 0)) {
+      this.#refusals++;
+      return false;
+    }
+    this.#refusals = 0;
+    if (this.rules.indexes.length > 0 || this.#foreignKeys !== undefined) {
+      for (const row of rows) {
+        if (this.rules.indexes.length > 0) this.#putEntries(codec.keys.keyOf(row), row);
+        this.#foreignKeys?.inserted(row);
+      }
+    }
+    this.#inserted += rows.length;
+    return true;
+  }
+
+  /** What was refused again and again is not tried each time. */
+  get #isRefused(): boolean {
+    return this.#refusals >= REFUSALS_MAX && this.#refusals++ % REFUSALS_MAX !== 0;
   }
 
   #insertEach(rows: readonly ExecutionRow[], from: number): Awaitable<void> {
@@ -420,8 +452,12 @@ export class TableWriter {
     const value = this.rules.table.codec.encode(row);
     if (isHidden) transaction.putNew(key, value);
     else transaction.putLocked(key, value);
-    if (this.rules.indexes.length === 0) return;
-    for (const entry of this.#entries(row, key)) transaction.putLocked(entry.key, entry.value);
+    if (this.rules.indexes.length > 0) this.#putEntries(key, row);
+  }
+
+  /** Puts the entries of a row that is locked. */
+  #putEntries(key: Key, row: ExecutionRow): void {
+    for (const entry of this.#entries(row, key)) this.#context.transaction.putLocked(entry.key, entry.value);
   }
 
   #deleteEntries(row: ExecutionRow, key: Key, kept: readonly Entry[]): void {
