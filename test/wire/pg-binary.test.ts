@@ -59,6 +59,14 @@ const VALUES: readonly (readonly [string, readonly string[]])[] = [
   ['int4range', ['[1,5)', 'empty', '(,)', '[1,)']],
   ['numrange', ['(1.5,2.50]']],
   ['tstzrange', ['["2024-01-01 00:00+00",infinity)']],
+  ['int4multirange', ['{}', '{[1,3),[5,)}']],
+  ['datemultirange[]', ['{"{[2024-01-01,2024-02-01)}"}']],
+  ['bit(9)', ['101010101']],
+  ['varbit', ['', '1', '10000000', '100000001']],
+  ['macaddr', ['08:00:2b:01:02:03']],
+  ['macaddr8', ['08:00:2b:01:02:03:04:05']],
+  ['xid8', ['18446744073709551615']],
+  ['pg_snapshot', ['10:20:10,14', '1:1:']],
 ];
 
 /** One connection that asks in the extended protocol, everything in binary: stock clients read binary fields as text. */

@@ -159,6 +159,17 @@ const FORMS_IN_KEYS = new Map<ColumnType, KeyForm>([
   ['tsrange', { range: 'timestamp' }],
   ['tstzrange', { range: 'timestamptz' }],
   ['daterange', { range: 'date' }],
+  ['int4multirange', { array: 'int4range' }],
+  ['int8multirange', { array: 'int8range' }],
+  ['nummultirange', { array: 'numrange' }],
+  ['tsmultirange', { array: 'tsrange' }],
+  ['tstzmultirange', { array: 'tstzrange' }],
+  ['datemultirange', { array: 'daterange' }],
+  // The order of their digits is that of their bits.
+  ['bit', 'text'],
+  ['varbit', 'text'],
+  ['macaddr', 'text'],
+  ['macaddr8', 'text'],
 ]);
 
 function keyFormOf(type: ColumnType): KeyForm | undefined {

@@ -64,14 +64,28 @@ type BuiltinType =
   | 'jsonpath'
   | 'regnamespace'
   | 'regrole'
-  | 'regcollation';
+  | 'regcollation'
+  | 'bit'
+  | 'varbit'
+  | 'macaddr'
+  | 'macaddr8'
+  | 'int4multirange'
+  | 'nummultirange'
+  | 'tsmultirange'
+  | 'tstzmultirange'
+  | 'datemultirange'
+  | 'int8multirange'
+  | 'xid8'
+  | 'pg_snapshot'
+  | 'txid_snapshot';
 
 /**
  * A value in a row. bool: boolean. int2, int4, float4, float8, oid and its kin: number. int8: bigint. numeric: Numeric. text,
  * varchar, name, json, "char": string. bpchar: string, filled up with spaces to the length of its modifier. timestamp,
  * timestamptz: bigint, microseconds since 1970 (of local time, of UTC), the ends of int64 standing for the infinities. date:
  * number, days since 1970, with JavaScript's infinities. time: number, microseconds since midnight. uuid: string, lower case
- * with hyphens. bytea: bytes, not to be changed. Others are classes of values.ts.
+ * with hyphens. bytea: bytes, not to be changed. bit, varbit: string of 0 and 1. macaddr, macaddr8: string, lower case with
+ * colons. xid8: bigint. Multiranges: an array of their ranges, in order. Others are classes of values.ts.
  */
 export type ColumnValue =
   | null

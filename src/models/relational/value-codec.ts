@@ -88,10 +88,31 @@ const FORMS = new Map<ColumnType, Form>([
   ['tsrange', { range: 'timestamp' }],
   ['tstzrange', { range: 'timestamptz' }],
   ['daterange', { range: 'date' }],
+  ['int4multirange', { array: 'int4range' }],
+  ['int8multirange', { array: 'int8range' }],
+  ['nummultirange', { array: 'numrange' }],
+  ['tsmultirange', { array: 'tsrange' }],
+  ['tstzmultirange', { array: 'tstzrange' }],
+  ['datemultirange', { array: 'daterange' }],
   ['int2vector', { array: 'int2' }],
   ['oidvector', { array: 'oid' }],
 ]);
-for (const type of ['text', 'varchar', 'name', 'json', 'char', 'jsonpath', 'pg_node_tree', 'aclitem'] as const) {
+for (const type of [
+  'text',
+  'varchar',
+  'name',
+  'json',
+  'char',
+  'jsonpath',
+  'pg_node_tree',
+  'aclitem',
+  'bit',
+  'varbit',
+  'macaddr',
+  'macaddr8',
+  'pg_snapshot',
+  'txid_snapshot',
+] as const) {
   FORMS.set(type, 'text');
 }
 for (const type of [

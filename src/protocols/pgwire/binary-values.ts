@@ -9,6 +9,8 @@
  *   jsonb       a byte 1, text                     inet     family 2 or 3, bits, whether cidr, count of bytes, bytes
  *   arrays      int32 dimensions, whether nulls, element's OID; per dimension length and first subscript; elements with length
  *   ranges      a byte of flags, bounds with length
+ *   multiranges int32 count; ranges with length    bits    int32 count, eight to a byte
+ *   snapshots   int32 count of those running, int64 for the first, the next and each of the running ones
  *   records     int32 count; per field its OID, its length, its value
  */
 
@@ -30,8 +32,12 @@ import {
   TimeTz,
 } from '../../models/relational/values.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
+import { bitsOfBytes, bytesOfBits } from '../../query/sql/types/bit-strings.ts';
 import { parseJsonb } from '../../query/sql/types/json-value.ts';
+import { bytesOfMac, formatMac } from '../../query/sql/types/mac-addresses.ts';
+import { multirange } from '../../query/sql/types/multiranges.ts';
 import { canonicalRange } from '../../query/sql/types/ranges.ts';
+import { formatSnapshot, parseSnapshot, readSnapshot } from '../../query/sql/types/snapshots.ts';
 import { formatText, parseText } from '../../query/sql/types/text-form.ts';
 import { UTC } from '../../query/sql/types/time-zone.ts';
 import { INFINITY_MICROS, MINUS_INFINITY_MICROS, type TimeContext } from '../../query/sql/types/timestamptz.ts';
@@ -64,6 +70,8 @@ export function encodeBinary(type: SqlType, value: Value): Buffer {
       return sized(4, (b) => b.writeInt32BE(value as number));
     case 'int8':
       return sized(8, (b) => b.writeBigInt64BE(value as bigint));
+    case 'xid8':
+      return sized(8, (b) => b.writeBigUInt64BE(value as bigint));
     case 'float4':
       return sized(4, (b) => b.writeFloatBE(value as number));
     case 'float8':
@@ -92,6 +100,20 @@ export function encodeBinary(type: SqlType, value: Value): Buffer {
       });
     case 'uuid':
       return Buffer.from((value as string).replaceAll('-', ''), 'hex');
+    case 'macaddr':
+    case 'macaddr8':
+      return bytesOfMac(value as string);
+    case 'bit':
+    case 'varbit':
+      return Buffer.concat([sized(4, (b) => b.writeInt32BE((value as string).length)), bytesOfBits(value as string)]);
+    case 'pg_snapshot':
+    case 'txid_snapshot': {
+      const { xmin, xmax, running } = readSnapshot(value as string);
+      return Buffer.concat([
+        sized(4, (b) => b.writeInt32BE(running.length)),
+        ...[xmin, xmax, ...running].map((xid) => sized(8, (b) => b.writeBigUInt64BE(xid))),
+      ]);
+    }
     case 'bytea':
       return Buffer.from(value as Uint8Array);
     case 'numeric':
@@ -117,7 +139,9 @@ export function encodeBinary(type: SqlType, value: Value): Buffer {
 function encodeOther(type: SqlType, value: Value): Buffer {
   if (typeof value === 'string') return Buffer.from(value);
   if (typeof value === 'number') return sized(4, (b) => b.writeUInt32BE(value));
-  if (value instanceof SqlArray) return encodeArray(value.element, value);
+  if (value instanceof SqlArray) {
+    return typeInfo(type).kind === 'm' ? encodeMultirange(value) : encodeArray(value.element, value);
+  }
   if (value instanceof SqlRange) return encodeRange(typeInfo(type).element!, value);
   if (value instanceof SqlRecord) {
     const parts: Buffer[] = [sized(4, (b) => b.writeInt32BE(value.values.length))];
@@ -143,6 +167,14 @@ function measured(type: SqlType, value: SqlValue): Buffer[] {
   if (value === null) return [sized(4, (b) => b.writeInt32BE(-1))];
   const bytes = encodeBinary(type, value);
   return [sized(4, (b) => b.writeInt32BE(bytes.length)), bytes];
+}
+
+/** How many ranges, and each behind its length. */
+function encodeMultirange({ element, values }: SqlArray): Buffer {
+  return Buffer.concat([
+    sized(4, (b) => b.writeInt32BE(values.length)),
+    ...values.flatMap((range) => measured(element, range)),
+  ]);
 }
 
 function encodeArray(element: SqlType, { dimensions, lowers, values }: SqlArray): Buffer {
@@ -303,6 +335,20 @@ class Reader {
         const days = this.#int32();
         return new Interval(this.#int32(), days, micros);
       }
+      case 'xid8':
+        return bytes.readBigUInt64BE(this.#take(8));
+      case 'macaddr':
+      case 'macaddr8': {
+        const size = type === 'macaddr' ? 6 : 8;
+        const at = this.#take(size);
+        return formatMac(bytes.subarray(at, at + size));
+      }
+      case 'bit':
+      case 'varbit':
+        return this.#bits();
+      case 'pg_snapshot':
+      case 'txid_snapshot':
+        return this.#snapshot(type);
       case 'uuid': {
         const at = this.#take(16);
         return parseText('uuid', bytes.toString('hex', at, at + 16), this.#context);
@@ -338,6 +384,7 @@ class Reader {
     const info = typeInfo(type);
     if (info.category === 'A') return this.#array(info.element!);
     if (info.kind === 'r') return this.#range(type, info.element!);
+    if (info.kind === 'm') return this.#multirange(info.element!);
     if (info.base !== undefined) return this.value(info.base, length);
     if (info.fields !== undefined) {
       const count = this.#int32();
@@ -398,6 +445,34 @@ class Reader {
       (flags & RANGE_UPPER_INCLUSIVE) !== 0,
     );
     return canonicalRange(type, range);
+  }
+
+  #multirange(type: SqlType): SqlArray {
+    const count = this.#int32();
+    const ranges: SqlRange[] = [];
+    for (let i = 0; i < count; i++) {
+      const range = this.#measured(type);
+      if (range === null) throw malformed('improper binary format in multirange');
+      ranges.push(range as SqlRange);
+    }
+    return multirange(type, ranges);
+  }
+
+  #bits(): string {
+    const count = this.#int32();
+    if (count < 0) throw malformed('invalid length in external bit string');
+    const size = Math.ceil(count / 8);
+    const at = this.#take(size);
+    return bitsOfBytes(this.#bytes.subarray(at, at + size), count);
+  }
+
+  #snapshot(type: SqlType): SqlValue {
+    const count = this.#int32();
+    const xid = (): bigint => this.#bytes.readBigUInt64BE(this.#take(8));
+    const [xmin, xmax] = [xid(), xid()];
+    const running: bigint[] = [];
+    for (let i = 0; i < count; i++) running.push(xid());
+    return parseSnapshot(type, formatSnapshot({ xmin, xmax, running }));
   }
 
   #inet(): Inet {

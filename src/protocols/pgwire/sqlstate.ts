@@ -104,6 +104,7 @@ const OF_CONDITION = {
   sequence_generator_limit_exceeded: '2200H',
   serialization_failure: '40001',
   statement_too_complex: '54001',
+  string_data_length_mismatch: '22026',
   string_data_right_truncation: '22001',
   substring_error: '22011',
   syntax_error: '42601',

@@ -104,6 +104,7 @@ export const CONDITIONS = {
   sequence_generator_limit_exceeded: 'out_of_range',
   serialization_failure: 'transaction_conflict',
   statement_too_complex: 'too_large',
+  string_data_length_mismatch: 'out_of_range',
   string_data_right_truncation: 'out_of_range',
   substring_error: 'invalid_argument',
   syntax_error: 'invalid_argument',

@@ -270,7 +270,6 @@ select '[1,5)'::int4range = '[1,5)'::int8range;
 select '[1,5)'::int4range && 3;
 select '[1,5)'::int4range @> '3';
 select lower('[1,5)');
--- awaits: range_intersect_agg
 select range_intersect_agg(x) from (values ('[1,5)'::int4range), ('[3,8)')) v (x);
 select x from (values ('[1,5)'::int4range), ('empty'), ('(,3)'), ('[1,)'), ('[1,3)')) v (x) order by x;
 create table r (id int primary key, during tsrange, n int4range);
@@ -281,13 +280,8 @@ select id from r where during && '[2024-01-09,2024-01-20)';
 update r set n = n + '[5,9)' where id = 1 returning n;
 update r set n = '[9,1)' where id = 1;
 select n, count(*) from r group by n;
--- awaits: int4multirange
 select '{[1,3),[5,7)}'::int4multirange, '{}'::nummultirange;
--- awaits: int4multirange
 select int4multirange('[1,3)', '[2,5)');
--- awaits: int4multirange
 select '{[1,3)}'::int4multirange @> 2;
--- awaits: range_agg
 select range_agg(x) from (values ('[1,3)'::int4range), ('[2,5)')) v (x);
--- awaits: int4multirange
 select unnest('{[1,3),[5,7)}'::int4multirange);

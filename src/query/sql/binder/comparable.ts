@@ -4,7 +4,7 @@ import { SqlError } from '../sql-error.ts';
 import { baseOf, elementOf, type SqlType, titleOf } from '../types/types.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
 
-const INCOMPARABLE: ReadonlySet<SqlType> = new Set(['json', 'jsonpath']);
+const INCOMPARABLE: ReadonlySet<SqlType> = new Set(['json', 'jsonpath', 'pg_snapshot', 'txid_snapshot']);
 
 function isIncomparable(type: SqlType): boolean {
   const base = baseOf(type);

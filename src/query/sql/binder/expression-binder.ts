@@ -16,7 +16,7 @@ import { findPackedAggregate, type PackedAggregate } from '../functions/packed-a
 import { resolveFunction, resolveOperator } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
-import { applyModifier, castFor, domainStorage } from '../types/cast.ts';
+import { applyModifier, castFor, domainStorage, integerToBits } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
 import {
   baseOf,
@@ -25,6 +25,7 @@ import {
   commonType,
   domainCheckOf,
   elementOf,
+  isInteger,
   isRecord,
   type SqlType,
   type SqlValue,
@@ -222,6 +223,7 @@ export class ExpressionBinder {
     if (bound.type !== type) {
       if (bound.type === 'unknown') bound = this.#resolveUnknown(bound, type, modifier);
       else if (!canCast(bound.type, type, context)) return undefined;
+      else if (type === 'bit' && isInteger(baseOf(bound.type))) bound = bitsCast(bound, modifier);
       else bound = this.#cast(bound, type);
     }
     if (modifier < 0 || bound.modifier === modifier) return bound;
@@ -951,6 +953,10 @@ export class ExpressionBinder {
   #cast(arg: BoundExpression, type: SqlType): BoundExpression {
     return { kind: 'cast', type, modifier: -1, location: arg.location, arg, cast: castFor(arg.type, type) };
   }
+}
+
+function bitsCast(arg: BoundExpression, modifier: number): BoundExpression {
+  return { kind: 'cast', type: 'bit', modifier, location: arg.location, arg, cast: integerToBits(modifier) };
 }
 
 /** Keywords for the time of the transaction's start, by the type it is shown as. */

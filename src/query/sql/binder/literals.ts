@@ -2,7 +2,8 @@
 
 import type { A_Const } from '@pgsql/types';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { at, SqlError } from '../sql-error.ts';
+import { parseBits } from '../types/bit-strings.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 import type { BoundExpression } from './bound.ts';
 
@@ -36,5 +37,8 @@ export function literal(constant: A_Const): BoundExpression {
     if (value instanceof Numeric) return typed('numeric', value);
     throw new SqlError('numeric_value_out_of_range', 'value overflows numeric format', { location });
   }
-  throw notSupported('a bit string', location);
+  return typed(
+    'bit',
+    at(location, () => parseBits(constant.bsval?.bsval ?? '')),
+  );
 }

@@ -83,11 +83,14 @@ export function shownName({ schema, name }: QualifiedName): string {
   return schema === undefined ? name : `${schema}.${name}`;
 }
 
+/** Digits of a bit string, at most: PostgreSQL's MaxAttrSize times eight. */
+const BITS_MAX = 83_886_080;
+
 /** Types of PostgreSQL that are not here: their names are known but not supported. */
 const UNSUPPORTED = new Set(
   (
-    'bit box circle line lseg macaddr macaddr8 money path pg_lsn point polygon refcursor serial bigserial smallserial serial4 ' +
-    'serial8 serial2 tid tsquery tsvector txid_snapshot varbit xml xid8 cid'
+    'box circle line lseg money path pg_lsn point polygon refcursor serial bigserial smallserial serial4 serial8 serial2 tid tsquery ' +
+    'tsvector xml cid'
   ).split(' '),
 );
 
@@ -151,6 +154,15 @@ function modifierOf(type: ColumnType, nodes: readonly Node[], location: number |
     }
     return first + 4;
   }
+  if ((type === 'bit' || type === 'varbit') && nodes.length === 1) {
+    if (first < 1) {
+      throw new SqlError('invalid_parameter_value', `length for type ${type} must be at least 1`, { location });
+    }
+    if (first > BITS_MAX) {
+      throw new SqlError('invalid_parameter_value', `length for type ${type} cannot exceed ${BITS_MAX}`, { location });
+    }
+    return first;
+  }
   if (type === 'numeric' && nodes.length <= 2) {
     if (first < 1 || first > 1_000) {
       throw new SqlError('invalid_parameter_value', `NUMERIC precision ${first} must be between 1 and 1000`, {
@@ -173,7 +185,13 @@ function modifierOf(type: ColumnType, nodes: readonly Node[], location: number |
     // PostgreSQL warns, and takes the highest there is.
     return Math.min(first, 6);
   }
-  if (type === 'varchar' || type === 'bpchar' || type === 'numeric' || type.startsWith('time')) {
+  if (
+    type === 'varchar' ||
+    type === 'bpchar' ||
+    type === 'numeric' ||
+    type.endsWith('bit') ||
+    type.startsWith('time')
+  ) {
     const message = type === 'numeric' ? 'invalid NUMERIC type modifier' : 'invalid type modifier';
     throw new SqlError('invalid_parameter_value', message, { location });
   }

@@ -96,7 +96,8 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
           column_default: generated === undefined ? text : null,
           is_nullable: notNull ? 'NO' : 'YES',
           data_type: info.category === 'A' ? 'ARRAY' : type.startsWith('user:') ? 'USER-DEFINED' : info.title,
-          character_maximum_length: isText && modifier >= 0 ? modifier - 4 : null,
+          character_maximum_length:
+            modifier < 0 ? null : isText ? modifier - 4 : type.endsWith('bit') ? modifier : null,
           character_octet_length: isText ? (modifier >= 0 ? (modifier - 4) * 4 : 1_073_741_824) : null,
           ...numbers(type, modifier),
           datetime_precision: TIMES.has(type) ? (modifier >= 0 ? modifier & 0xffff : 6) : type === 'date' ? 0 : null,

@@ -4,7 +4,7 @@ import type { TypeDefinition } from '../../../models/relational/type-definition.
 import { deparse } from '../binder/deparse.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
 import { boundDefault } from '../domain-rules.ts';
-import { allTypes, arrayOf, baseOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
+import { allTypes, arrayOf, baseOf, multirangeOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
 import { type CatalogObjects, OWNER, SYSTEM_SCHEMAS, schemaOid } from './catalog-objects.ts';
 import type { SystemRow } from './system-row.ts';
 import { alignmentOf, COLLATION_DEFAULT } from './system-rows.ts';
@@ -55,7 +55,7 @@ function typeRow(info: TypeInfo, namespace: number): SystemRow {
     typispreferred: info.preferred,
     typisdefined: true,
     typdelim: ',',
-    typelem: info.element === undefined || info.kind === 'r' ? 0 : typeInfo(info.element).oid,
+    typelem: info.element === undefined || info.kind === 'r' || info.kind === 'm' ? 0 : typeInfo(info.element).oid,
     typarray: info.arrayOid ?? 0,
     typalign: alignmentOf(info.size),
     typstorage: info.size < 0 ? 'x' : 'p',
@@ -75,7 +75,9 @@ export function* enumRows({ types }: CatalogObjects): Iterable<SystemRow> {
 }
 
 export function* rangeRows(): Iterable<SystemRow> {
-  for (const { kind, oid, element } of allTypes()) {
-    if (kind === 'r') yield { rngtypid: oid, rngsubtype: typeInfo(element!).oid };
+  for (const { type, kind, oid, element } of allTypes()) {
+    const multirange = kind === 'r' ? multirangeOf(type) : undefined;
+    if (multirange === undefined) continue;
+    yield { rngtypid: oid, rngsubtype: typeInfo(element!).oid, rngmultitypid: typeInfo(multirange).oid };
   }
 }

@@ -236,6 +236,7 @@ const EXTREMES = new Set<SqlType>([
   'bpchar',
   'inet',
   'cidr',
+  'xid8',
 ]);
 
 function hasExtremes(type: SqlType): boolean {

@@ -14,6 +14,7 @@ import {
   commonType,
   elementOf,
   isRecord,
+  multirangeOf,
   type SqlType,
   titleOf,
   typeInfo,
@@ -49,6 +50,9 @@ function accepts(declared: SqlType, actual: SqlType): boolean {
     case 'anyrange':
     case 'anycompatiblerange':
       return typeInfo(baseOf(actual)).kind === 'r';
+    case 'anymultirange':
+    case 'anycompatiblemultirange':
+      return typeInfo(baseOf(actual)).kind === 'm';
     case 'record':
       return isRecord(baseOf(actual));
     case '_record':
@@ -159,6 +163,7 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
   let element: SqlType | undefined;
   let array: SqlType | undefined;
   let range: SqlType | undefined;
+  let multirange: SqlType | undefined;
   let isUnknown = false;
   let unknownArray = false;
   const compatible: SqlType[] = [];
@@ -187,6 +192,12 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
           return `arguments declared "anyrange" are not all alike\u0000${titleOf(range)} versus ${titleOf(type)}`;
         } else range = type;
         break;
+      case 'anymultirange':
+        if (type === 'unknown') isUnknown = true;
+        else if (multirange !== undefined && multirange !== type) {
+          return `arguments declared "anymultirange" are not all alike\u0000${titleOf(multirange)} versus ${titleOf(type)}`;
+        } else multirange = type;
+        break;
       case 'anycompatible':
       case 'anycompatiblenonarray':
         hasCompatible = true;
@@ -213,6 +224,13 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
       return `argument declared anyarray is not consistent with argument declared anyelement\u0000${titleOf(array!)} versus ${titleOf(element)}`;
     }
   }
+  const within = multirange === undefined ? undefined : typeInfo(multirange).element;
+  if (within !== undefined) {
+    if (range === undefined) range = within;
+    else if (range !== within) {
+      return `argument declared anymultirange is not consistent with argument declared anyrange\u0000${titleOf(multirange!)} versus ${titleOf(range)}`;
+    }
+  } else if (range !== undefined) multirange = multirangeOf(range);
   const between = range === undefined ? undefined : typeInfo(range).element;
   if (between !== undefined) {
     if (element === undefined) element = between;
@@ -235,6 +253,8 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
         return element ?? 'could not determine polymorphic type';
       case 'anyarray':
         return array ?? (element && arrayOf(element)) ?? `could not find array type for data type ${element}`;
+      case 'anymultirange':
+        return multirange ?? 'could not determine polymorphic type';
       case 'anyrange':
         return range ?? 'could not determine polymorphic type';
       case 'anycompatible':

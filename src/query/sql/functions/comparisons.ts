@@ -40,10 +40,16 @@ const ORDERED: readonly SqlType[] = [
   'timetz',
   'numeric',
   'uuid',
+  'bit',
+  'varbit',
+  'macaddr',
+  'macaddr8',
+  'xid8',
   'jsonb',
   'anyarray',
   'anyenum',
   'anyrange',
+  'anymultirange',
   'record',
 ];
 

@@ -3,6 +3,7 @@
 import { ADVISORY_FUNCTIONS } from './advisory-functions.ts';
 import { ARITHMETIC } from './arithmetic.ts';
 import { ARRAY_FUNCTIONS, ARRAY_OPERATORS } from './array-functions.ts';
+import { BIT_FUNCTIONS, BIT_OPERATORS } from './bit-functions.ts';
 import { CATALOG_FUNCTIONS } from './catalog-functions.ts';
 import { COMPARISONS } from './comparisons.ts';
 import { DATETIME_FUNCTIONS } from './datetime-functions.ts';
@@ -15,6 +16,7 @@ import { JSON_FUNCTIONS, JSON_OPERATORS } from './json-functions.ts';
 import { JSON_PATH_FUNCTIONS, JSON_PATH_OPERATORS } from './json-path-functions.ts';
 import { JSON_RECORD_FUNCTIONS } from './json-records.ts';
 import { MATH_FUNCTIONS, MATH_OPERATORS } from './math.ts';
+import { MULTIRANGE_FUNCTIONS, MULTIRANGE_OPERATORS } from './multirange-functions.ts';
 import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
 import { NETWORK_FUNCTIONS, NETWORK_OPERATORS, RANGE_FUNCTIONS, RANGE_OPERATORS } from './range-functions.ts';
 import { SEQUENCE_FUNCTIONS } from './sequence-functions.ts';
@@ -33,6 +35,8 @@ export const FUNCTIONS = new FunctionDirectory([
   JSON_PATH_FUNCTIONS,
   JSON_RECORD_FUNCTIONS,
   RANGE_FUNCTIONS,
+  MULTIRANGE_FUNCTIONS,
+  BIT_FUNCTIONS,
   NETWORK_FUNCTIONS,
   TYPE_FUNCTIONS,
   ENUM_FUNCTIONS,
@@ -59,6 +63,8 @@ export const OPERATORS = new FunctionDirectory([
   JSON_OPERATORS,
   JSON_PATH_OPERATORS,
   RANGE_OPERATORS,
+  MULTIRANGE_OPERATORS,
+  BIT_OPERATORS,
   NETWORK_OPERATORS,
   PATTERN_OPERATORS,
 ]);

@@ -25,8 +25,10 @@ import {
 } from '../types/types.ts';
 import type { Accumulator, AggregateFunction } from './aggregates.ts';
 import { accumulateArrays } from './array-access.ts';
+import { combineBits } from './bit-functions.ts';
 import { chooseCandidate, polymorph } from './candidates.ts';
 import type { Argument } from './evaluation.ts';
+import { intersectionOf, rangeAgg } from './multirange-functions.ts';
 import { sqrtToScale } from './numeric-functions.ts';
 
 export interface PackedAggregate extends AggregateFunction {
@@ -359,6 +361,13 @@ const bits = (run: (a: bigint, b: bigint) => bigint): Row[] => [
   one('int8', 'int8', fold<bigint>(run)),
 ];
 
+const bitStrings = (name: 'AND' | 'OR' | 'XOR'): Row =>
+  one(
+    'bit',
+    'bit',
+    fold<string>((a, b) => combineBits(name, a, b)),
+  );
+
 const statistics = (kind: Statistic): Row[] => [
   ...(['int2', 'int4', 'int8', 'numeric'] as const).map((type) => one(type, 'numeric', numericStatistic(kind))),
   ...(['float4', 'float8'] as const).map((type) => one(type, 'float8', floatStatistic(kind))),
@@ -386,9 +395,17 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
       fold<boolean>((a, b) => a || b),
     ),
   ],
-  bit_and: bits((a, b) => a & b),
-  bit_or: bits((a, b) => a | b),
-  bit_xor: bits((a, b) => a ^ b),
+  bit_and: [...bits((a, b) => a & b), bitStrings('AND')],
+  bit_or: [...bits((a, b) => a | b), bitStrings('OR')],
+  bit_xor: [...bits((a, b) => a ^ b), bitStrings('XOR')],
+  range_agg: [
+    { arguments: ['anyrange'], result: 'anymultirange', create: rangeAgg },
+    { arguments: ['anymultirange'], result: 'anymultirange', create: rangeAgg },
+  ],
+  range_intersect_agg: [
+    { arguments: ['anyrange'], result: 'anyrange', create: (types) => fold<SqlValue>(intersectionOf(types)) },
+    { arguments: ['anymultirange'], result: 'anymultirange', create: (types) => fold<SqlValue>(intersectionOf(types)) },
+  ],
   variance: statistics('var_samp'),
   var_samp: statistics('var_samp'),
   var_pop: statistics('var_pop'),
@@ -455,6 +472,7 @@ const HOLDING = new Set([
   'jsonb_object_agg',
   'percentile_cont',
   'percentile_disc',
+  'range_agg',
 ]);
 
 export function isPackedAggregate(name: string): boolean {

@@ -15,9 +15,9 @@ const ROWS = `
 bool: int4 =text =bpchar =varchar
 char: int4 +text =bpchar =varchar
 name: +text =bpchar =varchar
-int8: =int2 =int4 +oid +float4 +float8 +numeric ${REGISTERED}
+int8: =int2 =int4 bit +oid +float4 +float8 +numeric ${REGISTERED}
 int2: +int8 +int4 +oid +float4 +float8 +numeric ${REGISTERED}
-int4: bool char +int8 =int2 +oid +float4 +float8 +numeric ${REGISTERED}
+int4: bool char bit +int8 =int2 +oid +float4 +float8 +numeric ${REGISTERED}
 text: =char +name +bpchar +varchar +regclass
 oid: =int8 =int4 ${REGISTERED}
 json: =jsonb
@@ -36,6 +36,17 @@ timetz: =time
 numeric: =int8 =int2 =int4 +float4 +float8
 jsonb: bool int8 int2 int4 =json float4 float8 numeric
 pg_node_tree: +text
+bit: int8 int4 +varbit
+varbit: +bit
+macaddr: +macaddr8
+macaddr8: +macaddr
+int4range: int4multirange
+int8range: int8multirange
+numrange: nummultirange
+tsrange: tsmultirange
+tstzrange: tstzmultirange
+daterange: datemultirange
+xid8: xid
 regproc: =int8 =int4 +oid +regprocedure
 regprocedure: =int8 =int4 +oid +regproc
 regoper: =int8 =int4 +oid +regoperator

@@ -5,10 +5,21 @@
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
 import { NUMERIC_INFINITY, NUMERIC_MINUS_INFINITY, NUMERIC_NAN, Numeric } from '../../../models/relational/numeric.ts';
 import { withoutPadding, withPadding } from '../../../models/relational/padding.ts';
-import { Inet, Interval, type Jsonb, SqlArray, SqlRecord, TimeTz } from '../../../models/relational/values.ts';
+import {
+  Inet,
+  Interval,
+  type Jsonb,
+  SqlArray,
+  type SqlRange,
+  SqlRecord,
+  TimeTz,
+} from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
+import { applyBitLength, bitsOfInteger, integerOfBits } from './bit-strings.ts';
 import { applyIntervalModifier, DAY_MICROS } from './interval.ts';
 import { isJsonArray, isJsonObject, parseJsonb } from './json-value.ts';
+import { mac8OfMac, macOfMac8 } from './mac-addresses.ts';
+import { multirange } from './multiranges.ts';
 import { formatHost, maskedBytes } from './network.ts';
 import { applyNumericModifier, integerOfNumeric, numericOf } from './numeric-arithmetic.ts';
 import { parseObject } from './object-names.ts';
@@ -122,6 +133,8 @@ function castByFunction(from: SqlType, to: SqlType): Cast {
   if (isOid(to)) return toOid(from, to);
   if (isOid(from)) return to === 'int8' ? (value) => BigInt(value as number) : (value) => (value as number) | 0;
   if (from === 'jsonb') return ofJsonb(to);
+  if (from === 'bit' && isInteger(to)) return (value) => integerOfBits(value as string, to);
+  if (to === 'bit' && isInteger(from)) return integerToBits(-1);
   if (isInteger(to)) {
     switch (from) {
       case 'bool':
@@ -162,11 +175,25 @@ function castByFunction(from: SqlType, to: SqlType): Cast {
     case 'cidr':
       return (value) => new Inet(maskedBytes(value as Inet), (value as Inet).bits);
     case 'inet':
+    case 'bit':
+    case 'varbit':
       return identity;
+    case 'macaddr':
+      return (value) => macOfMac8(value as string);
+    case 'macaddr8':
+      return (value) => mac8OfMac(value as string);
+    case 'xid':
+      return (value) => Number(BigInt.asUintN(32, value as bigint));
     default:
+      if (typeInfo(to).kind === 'm') return (value) => multirange(from, [value as SqlRange]);
       if (typeInfo(to).fields !== undefined) return toComposite(to);
       return ofTime(from, to);
   }
+}
+
+/** Numbers fill bits from their end, other than what is cut to a length. @param length A modifier of `bit`. */
+export function integerToBits(length: number): Cast {
+  return (value) => bitsOfInteger(value as number | bigint, length);
 }
 
 function toComposite(to: SqlType): Cast {
@@ -382,6 +409,9 @@ export function applyModifier(type: SqlType, modifier: number, value: SqlValue, 
     case 'varchar':
     case 'bpchar':
       return applyLength(type, modifier, value as string, explicit);
+    case 'bit':
+    case 'varbit':
+      return applyBitLength(type, modifier, value as string, explicit);
     default:
       if (!(value instanceof SqlArray)) return value;
       return new SqlArray(

@@ -129,6 +129,7 @@ export function compareFor(type: SqlType): Compare {
     case 'timestamp':
     case 'timestamptz':
     case 'uuid':
+    case 'xid8':
       return comparePlain;
     case 'float4':
     case 'float8':
@@ -141,6 +142,10 @@ export function compareFor(type: SqlType): Compare {
     case 'varchar':
     case 'name':
     case 'char':
+    case 'bit':
+    case 'varbit':
+    case 'macaddr':
+    case 'macaddr8':
     case 'unknown':
       return compareText;
     case 'bytea':
@@ -172,6 +177,7 @@ function compareOther(type: SqlType): Compare {
   const info = typeInfo(type);
   const element = elementOf(type);
   if (element !== undefined) return compareArrays(element);
+  if (info.kind === 'm') return compareArrays(info.element!);
   if (info.kind === 'r') {
     const compare = compareRanges(info.element!);
     return (a, b) => compare(a as SqlRange, b as SqlRange);

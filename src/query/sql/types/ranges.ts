@@ -187,12 +187,19 @@ export class RangeAlgebra {
   }
 
   minus(a: SqlRange, b: SqlRange): SqlRange {
-    if (!this.overlaps(a, b)) return a;
-    const below = this.#bounds(lowerOf(a), lowerOf(b)) < 0;
-    const above = this.#bounds(upperOf(a), upperOf(b)) > 0;
-    if (below && above) throw new SqlError('data_exception', 'result of range difference would not be contiguous');
-    if (below) return canonicalRange(this.#type, new SqlRange(a.lower, b.lower, a.lowerInclusive, !b.lowerInclusive));
-    if (above) return canonicalRange(this.#type, new SqlRange(b.upper, a.upper, !b.upperInclusive, a.upperInclusive));
-    return EMPTY_RANGE;
+    const parts = this.without(a, b);
+    if (parts.length > 1) throw new SqlError('data_exception', 'result of range difference would not be contiguous');
+    return parts[0] ?? EMPTY_RANGE;
+  }
+
+  /** What `b` leaves of `a`: nothing, one range, or one on either side. */
+  without(a: SqlRange, b: SqlRange): SqlRange[] {
+    if (!this.overlaps(a, b)) return [a];
+    const parts: SqlRange[] = [];
+    if (this.#bounds(lowerOf(a), lowerOf(b)) < 0)
+      parts.push(canonicalRange(this.#type, new SqlRange(a.lower, b.lower, a.lowerInclusive, !b.lowerInclusive)));
+    if (this.#bounds(upperOf(a), upperOf(b)) > 0)
+      parts.push(canonicalRange(this.#type, new SqlRange(b.upper, a.upper, !b.upperInclusive, a.upperInclusive)));
+    return parts;
   }
 }

@@ -9,13 +9,17 @@ import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
 import type { Inet, Interval, SqlArray, SqlRange, SqlRecord, TimeTz } from '../../../models/relational/values.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { formatArray, formatRange, formatRecord, parseArray, parseRange, parseRecord } from './array-text.ts';
+import { parseBits } from './bit-strings.ts';
 import { applyModifier } from './cast.ts';
 import { formatInterval, parseInterval } from './interval.ts';
 import { parseJsonPath, printJsonPath } from './json-path.ts';
 import { checkJson, parseJsonb } from './json-value.ts';
+import { parseMac, parseMac8 } from './mac-addresses.ts';
+import { formatMultirange, parseMultirange } from './multiranges.ts';
 import { formatInet, parseInet } from './network.ts';
 import { formatObject, parseObject } from './object-names.ts';
 import { canonicalRange } from './ranges.ts';
+import { parseSnapshot, parseXid8 } from './snapshots.ts';
 import {
   formatClock,
   formatDate,
@@ -73,6 +77,13 @@ export function parseText(type: SqlType, text: string, context: TimeContext, mod
     case 'inet':
     case 'cidr':
       return parseInet(text, type);
+    case 'bit':
+    case 'varbit':
+      return parseBits(text);
+    case 'macaddr':
+      return parseMac(text);
+    case 'macaddr8':
+      return parseMac8(text);
     case 'name':
       return truncateName(text);
     case 'char':
@@ -111,6 +122,10 @@ function parseOther(type: SqlType, text: string, context: TimeContext): SqlValue
       type,
       parseRange(text, (bound) => parseText(element!, bound, context)),
     );
+  if (info.kind === 'm')
+    return parseMultirange(text, element!, (range) => parseText(element!, range, context) as SqlRange);
+  if (type === 'xid8') return parseXid8(text);
+  if (type === 'pg_snapshot' || type === 'txid_snapshot') return parseSnapshot(type, text);
   if (info.base !== undefined) {
     const value = applyModifier(info.base, info.modifier ?? -1, parseText(info.base, text, context), false);
     info.check?.(value, context);
@@ -178,6 +193,7 @@ function formatOther(type: SqlType, value: Exclude<SqlValue, null>, style: TextS
   if (elementOf(type) !== undefined) {
     return formatArray(value as SqlArray, (item) => formatText(element!, item, style));
   }
+  if (info.kind === 'm') return formatMultirange(value as SqlArray, (range) => formatText(element!, range, style));
   if (info.kind === 'r') return formatRange(value as SqlRange, (bound) => formatText(element!, bound, style));
   if (info.base !== undefined) return formatText(info.base, value, style);
   if (type === 'record' || info.fields !== undefined) {

@@ -34,19 +34,20 @@ export type PseudoType =
   | 'anycompatible'
   | 'anycompatiblearray'
   | 'anycompatiblenonarray'
-  | 'anycompatiblerange';
+  | 'anycompatiblerange'
+  | 'anycompatiblemultirange';
 
 /** How freely a value becomes another type: by itself, when stored into a column, or only where CAST is written. */
 export type CastContext = 'implicit' | 'assignment' | 'explicit';
 
 /**
  * PostgreSQL's categories: A array, B boolean, D date and time, E enum, I network, N number, P pseudo, R range, S string,
- * T timespan, U user-defined, X unknown, Z internal.
+ * T timespan, U user-defined, V bit string, X unknown, Z internal.
  */
-export type TypeCategory = 'A' | 'B' | 'C' | 'D' | 'E' | 'I' | 'N' | 'P' | 'R' | 'S' | 'T' | 'U' | 'X' | 'Z';
+export type TypeCategory = 'A' | 'B' | 'C' | 'D' | 'E' | 'I' | 'N' | 'P' | 'R' | 'S' | 'T' | 'U' | 'V' | 'X' | 'Z';
 
-/** base, pseudo, range, composite, domain, enum: `pg_type.typtype`. Arrays are base types. */
-export type TypeKind = 'b' | 'p' | 'r' | 'c' | 'd' | 'e';
+/** base, pseudo, range, multirange, composite, domain, enum: `pg_type.typtype`. Arrays are base types. */
+export type TypeKind = 'b' | 'p' | 'r' | 'm' | 'c' | 'd' | 'e';
 
 export interface TypeInfo {
   readonly type: SqlType;
@@ -61,7 +62,7 @@ export interface TypeInfo {
   /** Preferred in its category where several types would do. */
   readonly preferred: boolean;
   readonly kind: TypeKind;
-  /** Of arrays (and of the ranges, the type between the bounds). */
+  /** Of arrays; of ranges, the type between the bounds; of multiranges, the type of the ranges. */
   readonly element?: SqlType;
   /** The type of arrays of this; undefined where there is none. */
   readonly array?: SqlType;
@@ -89,7 +90,7 @@ type BuiltinRow = readonly [
   element?: SqlType,
 ];
 
-const PREFERRED = new Set<SqlType>(['bool', 'text', 'oid', 'float8', 'inet', 'timestamptz', 'interval']);
+const PREFERRED = new Set<SqlType>(['bool', 'text', 'oid', 'float8', 'inet', 'timestamptz', 'interval', 'varbit']);
 
 const BUILTIN: readonly BuiltinRow[] = [
   ['bool', 16, 1, 'boolean', 'B', 1000],
@@ -108,9 +109,11 @@ const BUILTIN: readonly BuiltinRow[] = [
   ['json', 114, -1, 'json', 'U', 199],
   ['pg_node_tree', 194, -1, 'pg_node_tree', 'Z', 0],
   ['cidr', 650, -1, 'cidr', 'I', 651],
+  ['macaddr8', 774, 8, 'macaddr8', 'U', 775],
   ['float4', 700, 4, 'real', 'N', 1021],
   ['float8', 701, 8, 'double precision', 'N', 1022],
   ['unknown', 705, -2, 'unknown', 'X', 0],
+  ['macaddr', 829, 6, 'macaddr', 'U', 1040],
   ['inet', 869, -1, 'inet', 'I', 1041],
   ['aclitem', 1033, 12, 'aclitem', 'U', 1034],
   ['bpchar', 1042, -1, 'character', 'S', 1014],
@@ -121,6 +124,8 @@ const BUILTIN: readonly BuiltinRow[] = [
   ['timestamptz', 1184, 8, 'timestamp with time zone', 'D', 1185],
   ['interval', 1186, 16, 'interval', 'T', 1187],
   ['timetz', 1266, 12, 'time with time zone', 'D', 1270],
+  ['bit', 1560, -1, 'bit', 'V', 1561],
+  ['varbit', 1562, -1, 'bit varying', 'V', 1563],
   ['numeric', 1700, -1, 'numeric', 'N', 1231],
   ['regprocedure', 2202, 4, 'regprocedure', 'N', 2207],
   ['regoper', 2203, 4, 'regoper', 'N', 2208],
@@ -145,15 +150,25 @@ const BUILTIN: readonly BuiltinRow[] = [
   ['tstzrange', 3910, -1, 'tstzrange', 'R', 3911, 'timestamptz'],
   ['daterange', 3912, -1, 'daterange', 'R', 3913, 'date'],
   ['int8range', 3926, -1, 'int8range', 'R', 3927, 'int8'],
+  ['txid_snapshot', 2970, -1, 'txid_snapshot', 'U', 2949],
+  ['pg_snapshot', 5038, -1, 'pg_snapshot', 'U', 5039],
+  ['xid8', 5069, 8, 'xid8', 'U', 271],
   ['jsonpath', 4072, -1, 'jsonpath', 'U', 4073],
   ['regnamespace', 4089, 4, 'regnamespace', 'N', 4090],
   ['regrole', 4096, 4, 'regrole', 'N', 4097],
   ['regcollation', 4191, 4, 'regcollation', 'N', 4192],
+  ['int4multirange', 4451, -1, 'int4multirange', 'R', 6150, 'int4range'],
+  ['nummultirange', 4532, -1, 'nummultirange', 'R', 6151, 'numrange'],
+  ['tsmultirange', 4533, -1, 'tsmultirange', 'R', 6152, 'tsrange'],
+  ['tstzmultirange', 4534, -1, 'tstzmultirange', 'R', 6153, 'tstzrange'],
+  ['datemultirange', 4535, -1, 'datemultirange', 'R', 6155, 'daterange'],
+  ['int8multirange', 4536, -1, 'int8multirange', 'R', 6157, 'int8range'],
   ['anymultirange', 4537, -1, 'anymultirange', 'P', 0],
   ['anycompatible', 5077, 4, 'anycompatible', 'P', 0],
   ['anycompatiblearray', 5078, -1, 'anycompatiblearray', 'P', 0],
   ['anycompatiblenonarray', 5079, 4, 'anycompatiblenonarray', 'P', 0],
   ['anycompatiblerange', 5080, -1, 'anycompatiblerange', 'P', 0],
+  ['anycompatiblemultirange', 4538, -1, 'anycompatiblemultirange', 'P', 0],
 ];
 
 const INFO = new Map<SqlType, TypeInfo>();
@@ -168,7 +183,8 @@ for (const [type, oid, size, title, category, arrayOid, element] of BUILTIN) {
     title,
     category,
     preferred: PREFERRED.has(type),
-    kind: category === 'R' ? 'r' : category === 'P' || type === 'unknown' ? 'p' : 'b',
+    kind:
+      category === 'R' ? (element!.endsWith('range') ? 'm' : 'r') : category === 'P' || type === 'unknown' ? 'p' : 'b',
     ...(element === undefined ? {} : { element }),
     ...(arrayOid === 0 ? {} : { array: `_${type}` as SqlType, arrayOid }),
   });
@@ -286,6 +302,7 @@ export function titleWithModifier(type: SqlType, modifier: number): string {
   const element = elementOf(type);
   if (element !== undefined) return `${titleWithModifier(element, modifier)}[]`;
   if (type === 'varchar' || type === 'bpchar') return `${titleOf(type)}(${modifier - 4})`;
+  if (type === 'bit' || type === 'varbit') return `${titleOf(type)}(${modifier})`;
   if (type === 'numeric') {
     // The scale is signed, in eleven bits.
     return `numeric(${(modifier - 4) >>> 16},${(((modifier - 4) & 0x7ff) ^ 1_024) - 1_024})`;
@@ -305,6 +322,12 @@ export const NUMBER_RANK: { readonly [type: string]: number | undefined } = {
   float4: 5,
   float8: 6,
 };
+
+/** The multirange type of ranges of a type, if it is one of ours. */
+export function multirangeOf(range: SqlType): SqlType | undefined {
+  const type = range.replace(/range$/, 'multirange') as SqlType;
+  return type !== range && INFO.get(type)?.element === range ? type : undefined;
+}
 
 export function isInteger(type: SqlType): type is 'int2' | 'int4' | 'int8' {
   return type === 'int2' || type === 'int4' || type === 'int8';
