@@ -200,6 +200,13 @@ export const TIKV_FIELDS = {
     'Point reads that come together travel as one request for each region.',
     { env: 'ORBIT_TIKV_COALESCE_GETS' },
   ),
+  snapshot_cache_size: field(
+    'providers.*.snapshot_cache_size',
+    bytes(0, GB),
+    4 * MB,
+    'What one transaction keeps of what it has read, so as not to ask again; 0 keeps nothing.',
+    { env: 'ORBIT_TIKV_SNAPSHOT_CACHE_SIZE' },
+  ),
   batch_size: field('providers.*.batch_size', integer(1, 1_000_000), 1000, 'Keys in one answer to a scan.', {
     env: 'ORBIT_TIKV_BATCH_SIZE',
   }),

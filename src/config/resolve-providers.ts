@@ -229,6 +229,7 @@ function resolveTiKv(settings: Settings, name: string, isDefault: boolean): Prov
     onePhaseCommit: settings.read(F.enable_one_pc, name),
     patience: settings.read(F.max_retries, name) / TIKV_RETRIES,
     coalesceGets: settings.read(F.coalesce_gets, name),
+    snapshotCacheBytes: settings.read(F.snapshot_cache_size, name),
     batchKeysMax: settings.read(F.batch_size, name),
     regionCacheMax: settings.read(F.region_cache_size, name),
     regionCacheTtlMs: settings.read(F.region_cache_ttl, name),

@@ -173,6 +173,7 @@ async function openTikv(
     asyncCommit: provider.asyncCommit,
     onePhaseCommit: provider.onePhaseCommit,
     coalesceGets: provider.coalesceGets,
+    snapshotCacheBytes: provider.snapshotCacheBytes,
     scanBatchSize: provider.batchKeysMax,
     regionCacheMax: provider.regionCacheMax,
     regionCacheTtlMs: provider.regionCacheTtlMs,

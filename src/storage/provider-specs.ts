@@ -35,6 +35,7 @@ export interface TiKvSpec {
   /** Multiplies what an operation may spend on waiting, but for `transactionTimeoutMs`. */
   readonly patience: number;
   readonly coalesceGets: boolean;
+  readonly snapshotCacheBytes: number;
   readonly batchKeysMax: number;
   readonly regionCacheMax: number;
   readonly regionCacheTtlMs: number;

@@ -167,6 +167,7 @@ describe('the persistence file', () => {
       patience: 1,
       requestSource: 'external_orbit',
       coalesceGets: false,
+      snapshotCacheBytes: 1024 * 1024,
       batchKeysMax: 5000,
       keyPrefix: 'orbit-prod',
       connectTimeoutMs: 30_000,

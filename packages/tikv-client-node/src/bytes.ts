@@ -30,6 +30,15 @@ export function successor(key: KeyText): KeyText {
   return `${key}\0`;
 }
 
+/** The end of all keys with a prefix; empty, unbounded, without one. */
+export function prefixEnd(prefix: KeyText): KeyText {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const code = prefix.charCodeAt(i);
+    if (code < 0xff) return prefix.slice(0, i) + String.fromCharCode(code + 1);
+  }
+  return '';
+}
+
 export function printableKey(key: KeyText | Uint8Array): string {
   const text = typeof key === 'string' ? key : keyText(key);
   let out = '';

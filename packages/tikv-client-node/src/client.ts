@@ -11,7 +11,7 @@
  */
 
 import { BUDGET } from './backoff.ts';
-import { type KeyText, keyBytes, keyText } from './bytes.ts';
+import { type KeyText, keyBytes, keyText, prefixEnd } from './bytes.ts';
 import { type ClientConfig, type ClientOptions, withDefaults } from './config.ts';
 import { atKey, type Core, overRegions } from './core.ts';
 import { TikvError } from './errors.ts';
@@ -21,14 +21,15 @@ import * as methods from './methods.ts';
 import { PdClient } from './pd-client.ts';
 import { APIVersion } from './proto/kvrpcpb.ts';
 import { RawClient, type RawOptions } from './raw-client.ts';
+import { type ReadOnlySnapshot, readOnly } from './read-only-snapshot.ts';
 import { RegionCache } from './region-cache.ts';
 import { API_V1, type ApiContext, RegionSender } from './region-sender.ts';
 import { PUBLISHED_KEY, SafePoint } from './safe-point.ts';
-import { type Pair, type ScanOptions, Snapshot, type SnapshotOptions } from './snapshot.ts';
+import { Snapshot, type SnapshotOptions } from './snapshot.ts';
 import { StoreClient } from './store-client.ts';
 import { TIMEOUT_MS } from './timeouts.ts';
 import { composeTimestamp, MAX_TIMESTAMP, physicalMs } from './timestamp.ts';
-import { prefixEnd, Transaction, type TransactionOptions } from './transaction.ts';
+import { Transaction, type TransactionOptions } from './transaction.ts';
 
 /** Commits and clean-ups that run on when the client is asked to close. */
 const CLOSE_WAIT_MS = 5_000;
@@ -42,14 +43,6 @@ export interface ClientStatistics {
   readonly stores: readonly { readonly id: bigint; readonly address: string; readonly reachable: boolean }[];
   readonly connections: number;
   readonly background: number;
-}
-
-/** A snapshot in terms of bytes. */
-export interface ReadOnlySnapshot {
-  readonly readTs: bigint;
-  get(key: Uint8Array): Promise<Buffer | undefined>;
-  batchGet(keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]>;
-  scan(start: Uint8Array, end: Uint8Array, options?: ScanOptions): AsyncGenerator<(readonly [Buffer, Buffer])[]>;
 }
 
 export class TikvClient {
@@ -139,24 +132,7 @@ export class TikvClient {
   /** Reads as of a timestamp, without a transaction. */
   snapshot(readTs: bigint, options: SnapshotOptions = {}): ReadOnlySnapshot {
     this.#assertOpen();
-    const snapshot = new Snapshot(this.#core, readTs, options);
-    const prefix = this.#prefix;
-    const keyOf = (key: Uint8Array) => prefix + keyText(key);
-    return {
-      readTs,
-      get: (key) => snapshot.get(keyOf(key)),
-      async batchGet(keys) {
-        const texts = keys.map(keyOf);
-        const found = await snapshot.batchGet(texts);
-        return texts.map((key) => found.get(key));
-      },
-      async *scan(start, end, scanOptions) {
-        const high = end.length === 0 ? prefixEnd(prefix) : keyOf(end);
-        for await (const batch of snapshot.scan(keyOf(start), high, scanOptions)) {
-          yield batch.map(([key, value]: Pair) => [Buffer.from(key.slice(prefix.length), 'latin1'), value] as const);
-        }
-      },
-    };
+    return readOnly(new Snapshot(this.#core, readTs, options), this.#prefix);
   }
 
   /**

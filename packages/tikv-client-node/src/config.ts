@@ -22,6 +22,8 @@ export interface ClientOptions {
   readonly batchCommands?: boolean;
   /** Point gets of one snapshot that are asked for together travel as batch gets. Default true. */
   readonly coalesceGets?: boolean;
+  /** What one snapshot keeps of what it has read, in bytes; 0 keeps nothing. Default 4 MiB. */
+  readonly snapshotCacheBytes?: number;
   /** Commit without waiting for the second phase. Default true. */
   readonly asyncCommit?: boolean;
   /** Commit in one phase where all keys share a region. Default true. */
@@ -61,6 +63,7 @@ export function withDefaults(options: ClientOptions): ClientConfig {
     connectionCount: 1,
     batchCommands: true,
     coalesceGets: true,
+    snapshotCacheBytes: 4 * 1024 * 1024,
     asyncCommit: true,
     onePhaseCommit: true,
     regionCacheTtlMs: 600_000,

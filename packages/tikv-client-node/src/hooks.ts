@@ -8,6 +8,8 @@ export interface Hooks {
   onBackoff?(kind: BackoffKind, sleptMs: number): void;
   onTimestamps?(count: number, latencyMs: number): void;
   onRegionCache?(event: 'hit' | 'miss' | 'stale'): void;
+  /** A get was answered with what its snapshot had read before. */
+  onSnapshotCacheHit?(): void;
   onLockResolved?(how: 'committed' | 'rolledBack' | 'alive' | 'pushed'): void;
   /**
    * A transaction is about to take its first pessimistic locks; whoever knows that its process has died ends it at once with

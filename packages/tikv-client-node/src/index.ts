@@ -1,6 +1,6 @@
 /** What the package offers. */
 
-export { type ClientStatistics, type ReadOnlySnapshot, TikvClient } from './client.ts';
+export { type ClientStatistics, TikvClient } from './client.ts';
 export type { ClientOptions } from './config.ts';
 export type { Clock, Environment, Random, Timer, Timers } from './environment.ts';
 export { isTikvError, TikvError, type TikvErrorCode, UndeterminedError } from './errors.ts';
@@ -12,6 +12,7 @@ export { GrpcTransport, type GrpcTransportOptions, type TlsMaterial } from './no
 export { nodeEnvironment } from './node/node-environment.ts';
 export type { LockOptions } from './pessimistic-locker.ts';
 export { type Checksum, RawClient, type RawOptions, type RawPutOptions, type RawScanOptions } from './raw-client.ts';
+export type { ReadOnlySnapshot } from './read-only-snapshot.ts';
 export type { ScanOptions, SnapshotOptions } from './snapshot.ts';
 export { composeTimestamp, MAX_TIMESTAMP, physicalMs } from './timestamp.ts';
 export { type Savepoint, Transaction, type TransactionOptions } from './transaction.ts';

@@ -7,14 +7,13 @@
  */
 
 import { type Backoffer, BUDGET } from './backoff.ts';
-import { type KeyText, keyBytes, keyText, minEnd, printableKey, successor } from './bytes.ts';
+import { type KeyText, keyBytes, keyText, minEnd, prefixEnd, printableKey, successor } from './bytes.ts';
 import { atKey, type Core, overRegions } from './core.ts';
 import { TikvError } from './errors.ts';
 import * as methods from './methods.ts';
 import type { Region } from './region-cache.ts';
 import type { RegionMiss } from './region-sender.ts';
 import { TIMEOUT_MS } from './timeouts.ts';
-import { prefixEnd } from './transaction.ts';
 
 const BATCH_KEYS_MAX = 512;
 const BATCH_PUT_BYTES_MAX = 16 * 1024;

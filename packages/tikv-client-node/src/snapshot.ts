@@ -6,6 +6,8 @@
  * own value is known, and fails with the error of its own region; a locked key of a batch holds up nobody but those who want
  * it.
  *
+ * What was read is kept, within bounds: the same key is not asked for again (snapshot-cache.ts). What a scan finds is not.
+ *
  * Locks in the way are resolved; what became known about their transactions stays with the snapshot, so that later reads
  * pass them at once. Every read ends with a look at the GC safe point: a result from below it may be missing versions.
  */
@@ -19,7 +21,9 @@ import * as methods from './methods.ts';
 import type { Context, KeyError, LockInfo } from './proto/kvrpcpb.ts';
 import type { Init } from './protobuf/message.ts';
 import type { SendOptions } from './region-sender.ts';
+import { type Known, SnapshotCache } from './snapshot-cache.ts';
 import { TIMEOUT_MS } from './timeouts.ts';
+import { MAX_TIMESTAMP } from './timestamp.ts';
 
 const BATCH_GET_KEYS_MAX = 5_120;
 const FIRST_SCAN_BATCH = 16;
@@ -48,6 +52,8 @@ export class Snapshot {
   readonly readTs: bigint;
   readonly #core: Core;
   readonly #options: SnapshotOptions;
+  /** Undefined where every read is of the newest, each for itself. */
+  readonly #cache: SnapshotCache | undefined;
   readonly #ignored = new Set<bigint>();
   readonly #accessed = new Set<bigint>();
   /** Who asked for which key after the first get of this turn of the event loop. */
@@ -57,10 +63,15 @@ export class Snapshot {
     this.#core = core;
     this.readTs = readTs;
     this.#options = options;
+    const { snapshotCacheBytes } = core.config;
+    this.#cache =
+      snapshotCacheBytes === 0 || readTs === MAX_TIMESTAMP ? undefined : new SnapshotCache(snapshotCacheBytes);
   }
 
   /** The value is the caller's own. @throws TikvError */
   get(key: KeyText): Promise<Buffer | undefined> {
+    const known = this.#known(key);
+    if (known !== undefined) return this.#again(known);
     if (!this.#core.config.coalesceGets) return this.#getAlone(key);
     const gathered = this.#gathered;
     if (gathered === undefined) {
@@ -85,11 +96,20 @@ export class Snapshot {
   async batchGet(keys: readonly KeyText[]): Promise<Map<KeyText, Buffer>> {
     const values = new Map<KeyText, Buffer>();
     if (keys.length === 0) return values;
-    const sorted = [...new Set(keys)].sort();
-    await this.#batchGet(sorted, this.#backoffer(), (key, value) => {
-      if (value !== undefined) values.set(key, value);
-    });
+    const unknown = new Set<KeyText>();
+    for (const key of keys) {
+      const known = this.#known(key);
+      if (known === undefined) unknown.add(key);
+      else if (known.value !== undefined) values.set(key, Buffer.from(known.value));
+    }
+    const sorted = [...unknown].sort();
+    if (sorted.length > 0) {
+      await this.#batchGet(sorted, this.#backoffer(), (key, value) => {
+        if (value !== undefined) values.set(key, value);
+      });
+    }
     await this.#core.safePoint.check(this.readTs);
+    for (const key of sorted) this.#cache?.add(key, values.get(key));
     return values;
   }
 
@@ -172,10 +192,23 @@ export class Snapshot {
     }
   }
 
+  #known(key: KeyText): Known | undefined {
+    const known = this.#cache?.get(key);
+    if (known !== undefined) this.#core.config.hooks.onSnapshotCacheHit?.();
+    return known;
+  }
+
+  async #again({ value }: Known): Promise<Buffer | undefined> {
+    const doubt = this.#core.safePoint.check(this.readTs);
+    if (doubt !== undefined) await doubt;
+    return value && Buffer.from(value);
+  }
+
   async #getAlone(key: KeyText): Promise<Buffer | undefined> {
     const value = await this.#get(key, this.#backoffer());
     const doubt = this.#core.safePoint.check(this.readTs);
     if (doubt !== undefined) await doubt;
+    this.#cache?.add(key, value);
     return value;
   }
 
@@ -216,14 +249,15 @@ export class Snapshot {
     await this.#batchGet(keys, backoffer, (key, value) => {
       const waiters = gathered.get(key)!;
       const doubt = this.#core.safePoint.check(this.readTs);
-      if (doubt === undefined) answer(waiters, value);
+      const told = () => {
+        this.#cache?.add(key, value);
+        answer(waiters, value);
+      };
+      if (doubt === undefined) told();
       else
-        doubt.then(
-          () => answer(waiters, value),
-          (error) => {
-            for (const { reject } of waiters) reject(error);
-          },
-        );
+        doubt.then(told, (error) => {
+          for (const { reject } of waiters) reject(error);
+        });
     });
   }
 

@@ -8,7 +8,7 @@
  * A transaction is used by one caller at a time. After `commit` failed or `rollback` it is over.
  */
 
-import { type KeyText, keyText, printableKey, successor } from './bytes.ts';
+import { type KeyText, keyText, prefixEnd, printableKey, successor } from './bytes.ts';
 import { Committer, type Mutation } from './committer.ts';
 import type { Core } from './core.ts';
 import { assert, TikvError, UndeterminedError } from './errors.ts';
@@ -16,6 +16,7 @@ import { memcomparableBytes } from './memcomparable.ts';
 import { type LockedValues, type LockOptions, PessimisticLocker } from './pessimistic-locker.ts';
 import { Op } from './proto/kvrpcpb.ts';
 import { PessimisticAction } from './proto/transaction-messages.ts';
+import { type ReadOnlySnapshot, readOnly } from './read-only-snapshot.ts';
 import { type Pair, type ScanOptions, Snapshot } from './snapshot.ts';
 import { type BufferedOp, WriteBuffer } from './write-buffer.ts';
 
@@ -72,6 +73,11 @@ export class Transaction {
   /** What reads see; moves with `beginStatement`. */
   get readTs(): bigint {
     return this.#snapshot.readTs;
+  }
+
+  /** What reads see but for own writes, of which it tells nothing. Stays as of now when `readTs` moves. */
+  get committed(): ReadOnlySnapshot {
+    return readOnly(this.#snapshot, this.#prefix);
   }
 
   get writtenBytes(): number {
@@ -391,13 +397,4 @@ function merge(
   }
   while (at < stored.length) merged.push(stored[at++]!);
   return merged;
-}
-
-/** The end of all keys with a prefix; empty, unbounded, without one. */
-export function prefixEnd(prefix: KeyText): KeyText {
-  for (let i = prefix.length - 1; i >= 0; i--) {
-    const code = prefix.charCodeAt(i);
-    if (code < 0xff) return prefix.slice(0, i) + String.fromCharCode(code + 1);
-  }
-  return '';
 }

@@ -32,6 +32,7 @@ export class TikvMetrics {
   readonly #timestampLatencies = new Latencies();
   #timestamps = 0;
   #regionMisses = 0;
+  #snapshotCacheHits = 0;
   #locksResolved = 0;
   #backgroundFailures = 0;
 
@@ -57,6 +58,9 @@ export class TikvMetrics {
       },
       onRegionCache: (event) => {
         if (event !== 'hit') this.#regionMisses++;
+      },
+      onSnapshotCacheHit: () => {
+        this.#snapshotCacheHits++;
       },
       onLockResolved: () => {
         this.#locksResolved++;
@@ -109,6 +113,7 @@ export class TikvMetrics {
       counter('timestamps', 'Timestamps granted by PD.', one(this.#timestamps)),
       histogram('timestamp', 'Requests for timestamps.', [{ labels: {}, counts: this.#timestampLatencies.counts }]),
       counter('region_misses', 'Regions that had to be asked for.', one(this.#regionMisses)),
+      counter('snapshot_cache_hits', 'Reads answered with what their snapshot had read.', one(this.#snapshotCacheHits)),
       counter('locks_resolved', 'Locks of others that were in the way.', one(this.#locksResolved)),
       counter('background_failures', 'Clean-ups that failed; others do them.', one(this.#backgroundFailures)),
       gauge('connections', 'Connections to stores.', now.connections),

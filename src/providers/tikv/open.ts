@@ -39,6 +39,7 @@ export interface TikvOptions {
   readonly asyncCommit?: boolean;
   readonly onePhaseCommit?: boolean;
   readonly coalesceGets?: boolean;
+  readonly snapshotCacheBytes?: number;
   readonly scanBatchSize?: number;
   readonly tls?: TlsFiles;
   /** Where to note whose locks this process holds, for the process after it; see lock-journal.ts. Default nowhere. */

@@ -4,7 +4,7 @@
  * Writes stay here until the commit hands them to the client's transaction.
  *
  * - `snapshot`: its timestamp is asked for when it begins, so that it sees nothing that committed later, and waited for by the
- * first operation that needs it. Optimistic until the first lock. What was read is kept, within bounds.
+ * first operation that needs it. Optimistic until the first lock.
  * - `readCommitted`: a timestamp per statement, asked for by the first operation of the statement that needs one; transactions
  * that only read share it, and a snapshot, with others that begin a statement at the same time. A lock
  * brings the value along, which nobody can change any more, so reading what is locked asks nobody. The commit first locks all
@@ -54,9 +54,9 @@ interface Mark {
   readonly client: ReturnType<ClientTransaction['savepoint']> | undefined;
 }
 
-/** Of what one transaction keeps. */
-const KNOWN_KEYS_MAX = 4_096;
-const KNOWN_BYTES_MAX = 4 * 1024 * 1024;
+/** Of what one transaction keeps of locked keys; what its snapshots have read, they keep themselves. */
+const LOCKED_KEYS_MAX = 4_096;
+const LOCKED_BYTES_MAX = 4 * 1024 * 1024;
 /** Locks on more keys than these bring no values. */
 const LOCKED_VALUES_MAX = 256;
 
@@ -76,9 +76,9 @@ export class TikvTransaction implements Transaction {
   #ready: Promise<ClientTransaction> | undefined;
   /** The statement that runs has no timestamp yet. */
   #outdated = true;
-  /** Values that stay as they are while this transaction is open, by key. */
-  readonly #known = new Map<string, Bytes | undefined>();
-  #knownBytes = 0;
+  /** Values under locks, which stay as they are while this transaction is open, by key. */
+  readonly #locked = new Map<string, Bytes | undefined>();
+  #lockedBytes = 0;
   #client: ClientTransaction | undefined;
   #readVersion: Version;
   #ended: Error | undefined;
@@ -148,21 +148,21 @@ export class TikvTransaction implements Transaction {
 
   #keep(key: Key, value: Bytes | undefined): void {
     const bytes = key.length + (value?.length ?? 0);
-    if (this.#known.size >= KNOWN_KEYS_MAX || this.#knownBytes + bytes > KNOWN_BYTES_MAX) return;
-    this.#knownBytes += bytes;
-    this.#known.set(latin1(key), value === undefined ? undefined : copyBytes(value));
+    if (this.#locked.size >= LOCKED_KEYS_MAX || this.#lockedBytes + bytes > LOCKED_BYTES_MAX) return;
+    this.#lockedBytes += bytes;
+    this.#locked.set(latin1(key), value === undefined ? undefined : copyBytes(value));
   }
 
   /** What stands under a key that is locked, which is the newest there is. */
   lockedValue(key: Key): { readonly isKnown: boolean; readonly value: Bytes | undefined } {
     const id = latin1(key);
-    const isKnown = this.isolation === 'readCommitted' && this.#known.has(id);
-    return { isKnown, value: isKnown ? this.#knownValue(id) : undefined };
+    const isKnown = this.#locked.has(id);
+    return { isKnown, value: isKnown ? this.#copyUnderLock(id) : undefined };
   }
 
-  /** A copy of what is known of a key: it is the caller's. */
-  #knownValue(id: string): Bytes | undefined {
-    const value = this.#known.get(id);
+  /** A copy: it is the caller's. */
+  #copyUnderLock(id: string): Bytes | undefined {
+    const value = this.#locked.get(id);
     return value === undefined ? undefined : copyBytes(value);
   }
 
@@ -177,15 +177,9 @@ export class TikvTransaction implements Transaction {
     const own = this.#writes.lookup(key);
     if (own.found) return own.value;
     const id = latin1(key);
-    if (this.#known.has(id)) return this.#knownValue(id);
+    if (this.#locked.has(id)) return this.#copyUnderLock(id);
     this.#store.metrics.count('read');
-    const found = this.#reading((from) => from.get(this.#store.storedKey(key)));
-    if (this.isolation !== 'snapshot') return found;
-    const kept = Buffer.from(key);
-    return found.then((value) => {
-      this.#keep(kept, value);
-      return value;
-    });
+    return this.#reading((from) => from.get(this.#store.storedKey(key)));
   }
 
   async batchGet(keys: readonly Key[]): Promise<readonly (Bytes | undefined)[]> {
@@ -195,7 +189,7 @@ export class TikvTransaction implements Transaction {
       const written = this.#writes.lookup(key);
       if (written.found) return written;
       const id = latin1(key);
-      return { found: this.#known.has(id), value: this.#knownValue(id) };
+      return { found: this.#locked.has(id), value: this.#copyUnderLock(id) };
     });
     const wanted = keys.filter((_, index) => !own[index]!.found);
     if (wanted.length > 0) this.#store.metrics.count('read', wanted.length);
@@ -313,10 +307,8 @@ export class TikvTransaction implements Transaction {
     this.#writes.rollbackTo(mark.writes);
     this.#requirements.length = mark.requirements;
     // Locks are given back, and what they kept may change.
-    if (this.isolation === 'readCommitted') {
-      this.#known.clear();
-      this.#knownBytes = 0;
-    }
+    this.#locked.clear();
+    this.#lockedBytes = 0;
     const client = this.#client;
     // Before the first lock there is nothing to give back.
     if (client !== undefined) this.#store.releasing(client.rollbackTo(mark.client ?? { writes: 0, locks: 0 }));
@@ -388,9 +380,9 @@ export class TikvTransaction implements Transaction {
   /** What the commit will find, if it goes through: as of the start, guarded; or now, under a lock. */
   async #currentValue(client: ClientTransaction, key: Key): Promise<Bytes | undefined> {
     const id = latin1(key);
-    if (this.#known.has(id)) return this.#known.get(id);
+    if (this.#locked.has(id)) return this.#locked.get(id);
     const stored = this.#store.storedKey(key);
-    if (this.isolation !== 'readCommitted') return this.#store.client.snapshot(client.readTs).get(stored);
+    if (this.isolation !== 'readCommitted') return client.committed.get(stored);
     const [value] = await client.lock([stored], { returnValues: true });
     return value;
   }
@@ -410,7 +402,7 @@ export class TikvTransaction implements Transaction {
   async #deleteRange(client: ClientTransaction, range: KeyRange): Promise<void> {
     const [low, high] = this.#store.storedRange(range);
     const seen = new Set<string>();
-    for await (const batch of this.#store.client.snapshot(client.readTs).scan(low, high, { keysOnly: true })) {
+    for await (const batch of client.committed.scan(low, high, { keysOnly: true })) {
       for (const [stored] of batch) {
         seen.add(latin1(stored));
         if (!this.#writes.has(this.#store.contractKey(stored))) client.delete(stored);
@@ -478,7 +470,7 @@ export class TikvTransaction implements Transaction {
    */
   async #lockUnchanged(stored: readonly Bytes[], waitMs: number | undefined): Promise<boolean> {
     const client = await this.#begun();
-    const before = await this.#store.client.snapshot(client.readTs).batchGet(stored);
+    const before = await client.committed.batchGet(stored);
     for (;;) {
       const asOf = await this.#store.client.timestamp();
       try {
