@@ -275,7 +275,7 @@ export const MOVED: Readonly<Record<string, string>> = {
 
 const AUTHENTICATION = 'clients authenticate where there are users: [[security.users]], or ORBIT_PASSWORD';
 const MEMBERS = 'members find each other through the cluster provider: [defaults] cluster';
-const FOREIGN_ENGINE = 'this build has the backends memory, rocksdb and tikv';
+const FOREIGN_ENGINE = 'this build has the backends memory, rocksdb and tikv; use ORBIT_ROCKSDB_*';
 
 /** Environment variables of other Orbit servers and documents, by their beginning, and what to do instead. */
 export const FOREIGN_ENVIRONMENT: Readonly<Record<string, string>> = {
