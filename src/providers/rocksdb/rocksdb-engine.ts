@@ -357,7 +357,9 @@ export class RocksDbEngine implements Engine {
     return {
       // A batch that is in the files already, and whose keys have not been dropped here, is younger than the runs.
       find: (key) => (position <= this.position ? this.#runs.find(key, position) : undefined),
+      findBefore: (key) => (position <= this.position ? this.#runs.findBefore(key, position) : undefined),
       nextStart: (key) => this.#runs.nextStart(key),
+      isReadAgain: (start) => this.#runs.isReadAgain(start),
       hasRoom: () => position === this.position && this.#runs.hasRoom,
       add: (start, end, entries) => {
         if (position === this.position) this.#runs.add({ start, end, position, entries });
@@ -602,7 +604,9 @@ class SharedIterator {
 /** The cache of runs as one view may use it. */
 interface RunsOfView {
   find(key: Bytes): Run | undefined;
+  findBefore(key: Bytes): Run | undefined;
   nextStart(key: Bytes): Bytes | undefined;
+  isReadAgain(start: Bytes): boolean;
   hasRoom(): boolean;
   add(start: Bytes, end: Bytes, entries: PackedEntries): void;
 }
@@ -721,9 +725,16 @@ class ForwardCursor implements EngineCursor {
       entries.push({ key, value: rows[i + 1]! });
     }
     if (finished || rows.length === 0) this.#done = true;
+    if (this.#done && this.#end !== undefined && runs.hasRoom() && (keeps || runs.isReadAgain(start))) {
+      // What is left of a range: a short one, or the end of a long one.
+      runs.add(start, this.#end, PackedEntries.of(entries));
+    }
     if (entries.length === 0) return undefined;
     const behind = keySuccessor(entries.at(-1)!.key);
-    if (keeps && entries.length >= RUN_ENTRIES_MIN / 2) runs.add(start, behind, PackedEntries.of(entries));
+    const fillsGap = next !== undefined && compareBytes(behind, next) === 0;
+    if (fillsGap || (keeps && entries.length >= RUN_ENTRIES_MIN / 2)) {
+      runs.add(start, behind, PackedEntries.of(entries));
+    }
     if (!this.#done) this.#next = behind;
     return entries;
   }
@@ -803,6 +814,7 @@ class ReverseCursor implements EngineCursor {
   /** Exclusive. */
   #before: Bytes | undefined;
   #done = false;
+  #user = {};
 
   constructor(view: RocksDbView, range: KeyRange) {
     this.#view = view;
@@ -812,7 +824,12 @@ class ReverseCursor implements EngineCursor {
 
   next(entriesMax: number): readonly Entry[] | undefined {
     while (!this.#done) {
-      const { rows, finished } = this.#view.read(true, this, this.#before ?? LAST_KEY, entriesMax);
+      const kept = this.#kept(entriesMax);
+      if (kept !== undefined) {
+        if (kept.length > 0) return kept;
+        continue;
+      }
+      const { rows, finished } = this.#view.read(true, this.#user, this.#before ?? LAST_KEY, entriesMax);
       const entries: Entry[] = [];
       for (let i = 0; i < rows.length; i += 2) {
         const key = rows[i]!;
@@ -830,6 +847,23 @@ class ReverseCursor implements EngineCursor {
       }
     }
     return undefined;
+  }
+
+  /** The last entries before where it has come to, from the run that tells them; undefined when none does. */
+  #kept(entriesMax: number): readonly Entry[] | undefined {
+    const run = this.#before && this.#view.runs.findBefore(this.#before);
+    if (run === undefined) return undefined;
+    const { entries } = run;
+    const first = entries.find(this.#start);
+    const to = entries.find(this.#before!);
+    const from = Math.max(first, to - entriesMax);
+    this.#user = {};
+    if (from > first) this.#before = entries.keyAt(from);
+    else {
+      this.#before = run.start;
+      this.#done = compareBytes(run.start, this.#start) <= 0;
+    }
+    return from < to ? entries.slice(from, to).entries().toReversed() : [];
   }
 
   close(): void {

@@ -25,6 +25,27 @@ test('a run is found by any key of its range, at its position and later ones', (
   expect(cache.nextStart(utf8('0030'))).toBeUndefined();
 });
 
+test('a run is found by the end of what lies before a key', () => {
+  const cache = new RunCache(1_000_000);
+  cache.add(run(10, 20, 5));
+  cache.add(run(20, 30, 5));
+  cache.add(run(40, 50, 5));
+  const startBefore = (key: string, position = 5) => cache.findBefore(utf8(key), position)?.start;
+  expect(startBefore('0020')).toEqual(utf8('0010'));
+  expect(startBefore('0020x')).toEqual(utf8('0020'));
+  expect(startBefore('0030')).toEqual(utf8('0020'));
+  expect(startBefore('0030x')).toBeUndefined();
+  expect(startBefore('0010')).toBeUndefined();
+  expect(startBefore('0045', 4)).toBeUndefined();
+});
+
+test('a short range is read again when it was read before', () => {
+  const cache = new RunCache(1_000_000);
+  expect(cache.isReadAgain(utf8('0010'))).toBe(false);
+  expect(cache.isReadAgain(utf8('0011'))).toBe(false);
+  expect(cache.isReadAgain(utf8('0010'))).toBe(true);
+});
+
 test('a changed key drops the run that it lies in, and no other', () => {
   const cache = new RunCache(1_000_000);
   cache.add(run(10, 20));

@@ -23,6 +23,8 @@ export interface Run {
 
 /** Of a run, besides its entries. */
 const RUN_BYTES = 256;
+/** Places for starts of short ranges; a power of two. */
+const STARTS = 1_024;
 
 export class RunCache {
   readonly #bytesMax: number;
@@ -30,6 +32,8 @@ export class RunCache {
   readonly #runs: Run[] = [];
   #bytes = 0;
   #hand = 0;
+  /** Hashes of where short ranges began that were read lately, each in the place that it names. */
+  readonly #starts = new Int32Array(STARTS);
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
@@ -45,6 +49,29 @@ export class RunCache {
     if (run === undefined || run.position > position || compareBytes(key, run.end) >= 0) return undefined;
     run.used = true;
     return run;
+  }
+
+  /** The run that tells all there is right before `key`, as of a state at `position`. */
+  findBefore(key: Bytes, position: Version): Run | undefined {
+    let place = this.#placeOf(key);
+    if (place >= 0 && compareBytes(this.#runs[place]!.start, key) === 0) place--;
+    const run = this.#runs[place];
+    if (run === undefined || run.position > position || compareBytes(key, run.end) > 0) return undefined;
+    run.used = true;
+    return run;
+  }
+
+  /**
+   * Whether a short range that begins there was read not long ago: what is read once is not worth a run. Now and then it says
+   * so of one that was not.
+   */
+  isReadAgain(start: Bytes): boolean {
+    let hash = 0;
+    for (let i = 0; i < start.length; i++) hash = (Math.imul(hash, 31) + start[i]!) | 0;
+    const place = (hash ^ (hash >>> 15)) & (STARTS - 1);
+    if (this.#starts[place] === hash) return true;
+    this.#starts[place] = hash;
+    return false;
   }
 
   /** Where the first run behind `key` begins. */
