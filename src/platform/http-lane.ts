@@ -26,7 +26,7 @@ import { Slab } from '../base/slab.ts';
 import type { HttpHandler, HttpResponse } from './http.ts';
 import { HeadParser, type RequestHead } from './http-head.ts';
 import { LaneRequest, LongBody } from './http-lane-request.ts';
-import { NodeSocket, ReadBuffer } from './node-sockets.ts';
+import { NodeSocket, ReadBuffer, type StreamHandle } from './node-sockets.ts';
 import { nodeTimers } from './node-timers.ts';
 import type { Timer } from './platform.ts';
 import type { SocketHandlers } from './sockets.ts';
@@ -83,21 +83,26 @@ export class HttpLane {
     return this.#isClosing;
   }
 
-  /** Serves a connection that Node has just accepted. */
-  accept(accepted: net.Socket): void {
-    if (this.#connections.size + this.#handedOver.size >= this.options.connectionsMax) {
-      accepted.on('error', () => {});
-      accepted.destroy();
-      return;
-    }
-    const socket = new NodeSocket(accepted.remoteAddress ?? '', accepted.remotePort ?? 0);
-    if (!socket.takeOver(accepted, this.#readBuffer)) {
-      this.#giveToNode(accepted);
+  get #isFull(): boolean {
+    return this.#connections.size + this.#handedOver.size >= this.options.connectionsMax;
+  }
+
+  /** Serves what was accepted. */
+  acceptHandle(handle: StreamHandle): void {
+    const socket = NodeSocket.accepted(handle, this.#readBuffer);
+    if (this.#isFull) {
+      socket.raw!.on('error', () => {}).destroy();
       return;
     }
     const connection = new Connection(this, socket);
     this.#connections.add(connection);
     socket.attach(socket.raw!, connection, false);
+  }
+
+  /** Has a connection that Node has made served by it. */
+  accept(accepted: net.Socket): void {
+    if (this.#isFull) accepted.on('error', () => {}).destroy();
+    else this.#giveToNode(accepted);
   }
 
   /** Ends connections without a request under way; the others end with their answer. */

@@ -14,6 +14,7 @@ import { PieceSource } from '../base/byte-source.ts';
 import { asBuffer, type Bytes, concatBytes } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
 import { HttpLane } from './http-lane.ts';
+import { acceptHandles } from './node-sockets.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity } from './node-tls.ts';
 import { listenError } from './system-error.ts';
@@ -115,6 +116,7 @@ export async function listenHttp(options: HttpListenOptions, handler: HttpHandle
     server.listen({ host, port }, () => {
       server.off('error', onError);
       server.on('error', () => {}); // Of accept(2): the client is lost, the listener is not.
+      if (lane !== undefined) acceptHandles(server, (handle) => lane.acceptHandle(handle));
       resolve();
     });
   });

@@ -53,4 +53,18 @@ describe('the platform of the machine', () => {
     await timers.yield();
     expect(order).toEqual(['microtask', 'soon']);
   });
+
+  it('gives one turn to what one of those who yielded does for long, in the order in which they came', async () => {
+    const order: string[] = [];
+    const work = async (name: string) => {
+      await timers.yield();
+      order.push(name);
+      timers.soon(() => order.push(`after ${name}`)); // At the end of the next turn.
+      const until = performance.now() + 5;
+      while (performance.now() < until);
+    };
+    await Promise.all([work('first'), work('second'), work('third')]);
+    expect(order.filter((name) => !name.startsWith('after'))).toEqual(['first', 'second', 'third']);
+    expect(order.indexOf('after first')).toBeLessThan(order.indexOf('third'));
+  });
 });

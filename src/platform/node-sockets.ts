@@ -2,8 +2,8 @@
  * Sockets of the machine, reading into one buffer.
  *
  * Node allocates a chunk per read unless a socket was created with `onread`, and `net.Server` creates its sockets
- * without it. So a listener takes the accepted handle out of Node's socket and gives it to a new one; `_handle` is
- * private to Node, which is why this stays in this file, with plain `data` events as the fallback where it is missing.
+ * without it. So a listener takes the accepted handles from the server's own handle and makes its sockets itself; `_handle`
+ * is private to Node, which is why this stays in this file, with plain `data` events as the fallback where it is missing.
  * All reads of a `NodeSockets` share one buffer: a callback uses the chunk up before the next read can begin.
  *
  * Encrypted connections are read by `data` events: their bytes come out of OpenSSL, not of the kernel. So are clear ones of a
@@ -49,11 +49,26 @@ export interface NodeSocketsOptions {
 }
 
 /** The part of a socket's handle (libuv's stream) that is used here. */
-interface StreamHandle {
+export interface StreamHandle {
   /** @returns 0, or a negative system error. What the kernel does not take at once stays queued with `request`. */
   writeBuffer(request: WriteRequest, bytes: Bytes): number;
   /** Bytes queued. */
   readonly writeQueueSize: number;
+  /** Of TCP only, as is the next. */
+  setNoDelay?(on: boolean): number;
+  /** Fills `peer`. @returns 0, or a negative system error. */
+  getpeername?(peer: Peer): number;
+}
+
+interface Peer {
+  address?: string;
+  port?: number;
+}
+
+/** The part of a listening handle that is used here. */
+interface ListeningHandle {
+  /** Called with 0 or a negative system error, and what was accepted. */
+  onconnection(status: number, accepted: StreamHandle): void;
 }
 
 interface WriteRequest {
@@ -175,6 +190,10 @@ class NodeListener implements Listener {
     this.port = typeof address === 'string' ? 0 : address.port;
     // Later errors are of accept(2), out of descriptors for example: the client is lost, the listener is not.
     this.#server.on('error', () => {});
+    const readBuffer = this.#readBuffer;
+    if (readBuffer !== undefined && this.#options.tls === undefined) {
+      acceptHandles(this.#server, (handle) => this.#acceptHandle(handle, readBuffer));
+    }
     return this;
   }
 
@@ -203,20 +222,31 @@ class NodeListener implements Listener {
     await this.#closed;
   }
 
+  get #isFull(): boolean {
+    return this.#open.size >= (this.#options.connectionsMax ?? Number.POSITIVE_INFINITY);
+  }
+
+  #acceptHandle(handle: StreamHandle, readBuffer: ReadBuffer): void {
+    if (this.#isFull) this.#refuse(new net.Socket({ handle, allowHalfOpen: true } as object));
+    else this.#serve(NodeSocket.accepted(handle, readBuffer), false);
+  }
+
+  /** One that Node has made: read by `data` events. */
   #accept(accepted: net.Socket): void {
-    const { connectionsMax = Number.POSITIVE_INFINITY, tls } = this.#options;
-    if (this.#open.size >= connectionsMax) {
+    if (this.#isFull) {
       this.#refuse(accepted);
       return;
     }
     // A Unix socket has neither; a client may also be gone again by now.
     const connection = new NodeSocket(accepted.remoteAddress ?? '', accepted.remotePort ?? 0);
-    const readBuffer = tls === undefined ? this.#readBuffer : undefined;
-    const taken = readBuffer !== undefined && connection.takeOver(accepted, readBuffer);
-    const raw = taken ? connection.raw! : accepted;
+    connection.prepare(accepted, undefined);
+    this.#serve(connection, true);
+  }
+
+  #serve(connection: NodeSocket, byDataEvents: boolean): void {
+    const raw = connection.raw!;
     this.#open.add(raw);
     raw.once('close', () => this.#open.delete(raw));
-    if (!taken) connection.prepare(raw, undefined);
     let handlers: SocketHandlers;
     try {
       handlers = this.#onConnection(connection);
@@ -225,7 +255,8 @@ class NodeListener implements Listener {
       raw.destroy();
       throw error; // A session that cannot be set up is a bug: let the process's own handler tell.
     }
-    connection.attach(raw, handlers, !taken);
+    connection.attach(raw, handlers, byDataEvents);
+    const { tls } = this.#options;
     if (tls?.required) connection.startTls(tls.identity);
     else if (tls !== undefined) connection.awaitTls(tls.identity);
   }
@@ -269,13 +300,19 @@ function handleOf(raw: net.Socket): StreamHandle | undefined {
   return (raw as net.Socket & { readonly _handle?: StreamHandle | null })._handle ?? undefined;
 }
 
-/** The handle of a socket that Node has just accepted; the socket itself is put out of use. */
-function takeHandle(accepted: net.Socket): StreamHandle | undefined {
-  const handle = handleOf(accepted);
-  if (handle === undefined) return undefined;
-  (accepted as net.Socket & { _handle?: StreamHandle | null })._handle = null;
-  accepted.destroy(); // Without a handle this closes nothing: it only leaves the server's count of connections.
-  return handle;
+/**
+ * Has what a listening server accepts given to `accept`, and no socket made of it by Node.
+ * @returns false where Node's server shows no handle: then it goes on making sockets.
+ */
+export function acceptHandles(server: net.Server, accept: (handle: StreamHandle) => void): boolean {
+  const handle = (server as net.Server & { readonly _handle?: ListeningHandle | null })._handle;
+  if (typeof handle?.onconnection !== 'function') return false;
+  handle.onconnection = (status, accepted) => {
+    if (status !== 0) return; // Out of descriptors for example: the client is lost, the listener is not.
+    accepted.setNoDelay?.(true);
+    accept(accepted);
+  };
+  return true;
 }
 
 export class NodeSocket implements Socket {
@@ -317,16 +354,14 @@ export class NodeSocket implements Socket {
     return this.#raw;
   }
 
-  /**
-   * Reads what a socket that Node has just accepted receives into `buffer`, in the place of that socket; to be attached
-   * afterwards. @returns false where Node has no handle to take: then nothing has changed.
-   */
-  takeOver(accepted: net.Socket, buffer: ReadBuffer): boolean {
-    const taken = takeHandle(accepted);
-    if (taken === undefined) return false;
-    const options = { handle: taken, allowHalfOpen: true, ...this.readOptions(buffer) } as object;
-    this.prepare(new net.Socket(options), taken);
-    return true;
+  /** Reads what an accepted handle receives into `buffer`; to be attached afterwards. */
+  static accepted(handle: StreamHandle, buffer: ReadBuffer): NodeSocket {
+    const peer: Peer = {};
+    handle.getpeername?.(peer); // A Unix socket has none; a client may also be gone again by now.
+    const connection = new NodeSocket(peer.address ?? '', peer.port ?? 0);
+    const options = { handle, allowHalfOpen: true, ...connection.readOptions(buffer) } as object;
+    connection.prepare(new net.Socket(options), handle);
+    return connection;
   }
 
   /**

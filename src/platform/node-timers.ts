@@ -1,5 +1,8 @@
 /**
  * Timers of the machine. None keeps the process alive: what runs is decided by listeners and work, not by timeouts.
+ *
+ * Those who yield go on in the order in which they came, one after the other until a turn of the event loop has given them
+ * its time: ten statements that each work for a slice would otherwise make one turn of ten slices.
  */
 
 import { assert } from '../base/assert.ts';
@@ -8,6 +11,9 @@ import { sleepWith } from './sleep.ts';
 
 /** The longest delay `setTimeout` knows; beyond it, Node fires after 1 ms. */
 const DELAY_MAX_MS = 2 ** 31 - 1;
+
+/** In one turn nobody who yielded goes on after so long. */
+const YIELDED_MS = 1;
 
 export const nodeTimers: Timers = {
   after(delayMs, callback) {
@@ -30,9 +36,28 @@ export const nodeTimers: Timers = {
   },
 
   yield() {
-    return new Promise((resolve) => setImmediate(resolve));
+    return new Promise((resolve) => {
+      setImmediate(goOn, resolve);
+    });
   },
 };
+
+/** When the first of this turn went on. */
+let turnBeganMs: number | undefined;
+
+function endTurn(): void {
+  turnBeganMs = undefined;
+}
+
+/** Of one who yielded; what it then does is done before the next immediate. */
+function goOn(resolve: () => void): void {
+  if (turnBeganMs === undefined) {
+    turnBeganMs = performance.now();
+    setImmediate(endTurn); // Runs before those that are put off from here on.
+    resolve();
+  } else if (performance.now() - turnBeganMs < YIELDED_MS) resolve();
+  else setImmediate(goOn, resolve);
+}
 
 /** A delay of any length, in stretches that `setTimeout` can count. */
 class Timeout implements Timer {

@@ -1,6 +1,7 @@
 /** The PostgreSQL port with stock clients: node-postgres and psql. */
 
 import { execFile } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -96,6 +97,27 @@ describe('a session', () => {
     expect((await client.query('select count(*)::int as n, sum(id) as s from big')).rows).toEqual([
       { n: 8_000, s: '31996000' },
     ]);
+  });
+
+  test('large rows arrive whole, and of a statement that is cancelled among them no more arrive', async () => {
+    const client = await connect();
+    const select = 'select i, repeat(i::text, 100000) as v from generate_series(100, 249) i';
+    const { rows } = await client.query(select);
+    expect(rows.map(({ i, v }) => v === String(i).repeat(100_000) && i)).toEqual(rows.map((_, at) => at + 100));
+    expect(rows.length).toBe(150);
+    const { stream } = (client as unknown as { readonly connection: { readonly stream: Socket } }).connection;
+    const begun = new Promise<void>((resolve) => {
+      stream.once('data', () => {
+        stream.pause();
+        resolve();
+      });
+    });
+    const failed = failure(client.query(select));
+    await begun;
+    await cancel(client);
+    stream.resume();
+    expect(await failed).toBe('57014 canceling statement due to user request');
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 
   test('a sort beyond its memory is refused by name, and the session goes on', async () => {

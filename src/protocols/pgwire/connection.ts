@@ -109,6 +109,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #copy: CopyIn | undefined;
   /** Formats of the rows that are being sent; none is text. */
   #rowFormats: readonly FieldFormat[] = [];
+  /** The batch whose rest waits to be written; an error drops it. */
+  #unsent: readonly unknown[] | undefined;
 
   constructor(
     engine: SqlEngine,
@@ -642,14 +644,28 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void> {
+    return this.#sendRows('D', columns, this.#rowFormats, rows, 0);
+  }
+
+  #sendRows(
+    type: 'D' | 'd',
+    columns: readonly ResultColumn[],
+    formats: readonly FieldFormat[],
+    rows: RowBatch,
+    from: number,
+  ): Awaitable<void> {
     const { style } = this.#session!.parameters;
-    const formats = this.#rowFormats;
+    const otherwise = type === 'D' ? 'text' : 'binary';
     const writer = this.#writer;
     try {
-      for (const row of rows) {
-        writer.begin('D').int16(columns.length);
+      for (let at = from; at < rows.length; at++) {
+        if (at > from && writer.length >= this.#outputBytesMax) {
+          return this.#sendPart(rows, () => this.#sendRows(type, columns, formats, rows, at));
+        }
+        const row = rows[at]!;
+        writer.begin(type).int16(columns.length);
         for (let i = 0; i < columns.length; i++) {
-          writeField(writer, columns[i]!.type, formats[i] ?? 'text', row[i]!, style);
+          writeField(writer, columns[i]!.type, formats[i] ?? otherwise, row[i]!, style);
         }
         writer.end();
       }
@@ -658,6 +674,14 @@ export class PgConnection implements SocketHandlers, ResultSink {
       throw error;
     }
     return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
+  }
+
+  /** Writes what was gathered of `batch`, and lets others have their turn before `rest` of it: rows may be large. */
+  #sendPart(batch: readonly unknown[], rest: () => Awaitable<void>): Promise<void> {
+    this.#unsent = batch;
+    const flushed = this.#flush();
+    const sent = isPromise(flushed) ? flushed : this.#options.platform.timers.yield();
+    return sent.then(() => (this.#unsent === batch && this.#phase !== 'closed' ? rest() : undefined));
   }
 
   complete(tag: string): void {
@@ -690,7 +714,16 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   copyLines(lines: readonly string[]): Awaitable<void> {
-    for (const line of lines) message.copyData(this.#writer, line);
+    return this.#sendLines(lines, 0);
+  }
+
+  #sendLines(lines: readonly string[], from: number): Awaitable<void> {
+    for (let at = from; at < lines.length; at++) {
+      if (at > from && this.#writer.length >= this.#outputBytesMax) {
+        return this.#sendPart(lines, () => this.#sendLines(lines, at));
+      }
+      message.copyData(this.#writer, lines[at]!);
+    }
     return this.#writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
   }
 
@@ -698,20 +731,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     const writer = this.#writer;
     if (part === 'header') message.copyHeader(writer);
     else if (part === 'trailer') message.copyTrailer(writer);
-    else {
-      const { columns, rows } = part;
-      const { style } = this.#session!.parameters;
-      try {
-        for (const row of rows) {
-          writer.begin('d').int16(columns.length);
-          for (let i = 0; i < columns.length; i++) writeField(writer, columns[i]!.type, 'binary', row[i]!, style);
-          writer.end();
-        }
-      } catch (error) {
-        writer.abandon();
-        throw error;
-      }
-    }
+    else return this.#sendRows('d', part.columns, [], part.rows, 0);
     return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
   }
 
@@ -724,6 +744,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   #report(error: unknown): void {
+    this.#unsent = undefined;
     if (!(error instanceof OperationError)) {
       this.#options.log.error(
         { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },

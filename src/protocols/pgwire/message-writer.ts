@@ -15,6 +15,8 @@ const BUFFER_BYTES = 8_192;
 /** A buffer that grew beyond this is not kept. */
 const KEPT_BYTES_MAX = 262_144;
 const SHORT_TEXT_CHARS = 48;
+/** Beyond it the bytes of a text are counted before there is room made for them. */
+const COUNTED_TEXT_CHARS = 4_096;
 /** Most digits behind the point of what `decimalField` writes. */
 export const SCALE_MAX = 64;
 
@@ -178,7 +180,7 @@ export class MessageWriter {
 
   #utf8(value: string): void {
     const chars = value.length;
-    this.#reserve(chars * 3);
+    this.#reserve(chars > COUNTED_TEXT_CHARS ? Buffer.byteLength(value) : chars * 3);
     const buffer = this.#buffer;
     if (chars <= SHORT_TEXT_CHARS) {
       const at = this.#length;

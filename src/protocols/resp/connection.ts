@@ -270,7 +270,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   /** Lets other clients have their turn before the rest of the input. */
   #giveWay(): void {
     this.#pause(WAITING);
-    this.server.platform.timers.soon(() => this.#continueReading());
+    this.server.platform.timers.yield().then(() => this.#continueReading());
   }
 
   /** Set while nothing can be executed. */
@@ -350,7 +350,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     if (this.#closed || this.#ended) return;
     this.#parked = batch.detach(at);
     this.#pause(WAITING);
-    this.server.platform.timers.soon(() => {
+    this.server.platform.timers.yield().then(() => {
       if (!this.#isPaused(UNDURABLE)) this.#unpark();
     });
   }

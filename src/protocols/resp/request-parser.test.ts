@@ -138,6 +138,9 @@ describe('the request parser', () => {
     const none = batch.detach(3);
     bytes.fill(0);
     expect(commandsOf(rest)).toEqual([['SET', 'b', 'c'], ['PING']]);
+    expect(commandsOf(rest.detach(1))).toEqual([['PING']]);
+    expect(commandsOf(rest.detach(1).detach(1))).toEqual([]);
+    expect(rest.detach(1).buffer).toBe(rest.buffer);
     expect(commandsOf(none)).toEqual([]);
   });
 });

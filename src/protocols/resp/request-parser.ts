@@ -91,6 +91,8 @@ export class RequestBatch {
   #limits: RequestLimits = REQUEST_LIMITS;
   #authenticated = true;
   #needed = 0;
+  /** Its memory is its own, and stays as it is. */
+  #detached = false;
 
   /** With room for so much; it grows where it has to. */
   constructor(commands = COMMANDS_EXPECTED, args = ARGUMENTS_EXPECTED) {
@@ -143,9 +145,11 @@ export class RequestBatch {
 
   /**
    * A batch of its own memory with the commands from `command` on, for a connection that has to wait while the
-   * received buffer is used for others.
+   * received buffer is used for others. Of a batch that was detached before it is a view: who waits after each of a
+   * thousand commands has them copied once.
    */
   detach(command: number): RequestBatch {
+    if (this.#detached) return this.#viewFrom(command);
     const first = this.firstArgument[command]!;
     const last = this.firstArgument[this.count]!;
     const batch = new RequestBatch(this.count - command, last - first);
@@ -161,6 +165,20 @@ export class RequestBatch {
     }
     batch.consumed = bytes.length;
     batch.error = this.error;
+    batch.#detached = true;
+    return batch;
+  }
+
+  #viewFrom(command: number): RequestBatch {
+    const batch = new RequestBatch(0, 0);
+    batch.buffer = this.buffer;
+    batch.count = this.count - command;
+    batch.firstArgument = this.firstArgument.subarray(command);
+    batch.starts = this.starts;
+    batch.lengths = this.lengths;
+    batch.consumed = this.consumed;
+    batch.error = this.error;
+    batch.#detached = true;
     return batch;
   }
 

@@ -32,6 +32,6 @@ export const DEFAULT_SQL_LIMITS: SqlLimits = {
   parsedStatementsMax: 1_024,
   parsedBytesMax: 512 * 1024,
   preparedStatementsMax: 4_096,
-  sliceMs: 5,
+  sliceMs: 2,
   attemptsMax: 16,
 };
