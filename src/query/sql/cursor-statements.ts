@@ -8,7 +8,7 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { lockingTitle } from './binder/bind-locking.ts';
 import { Cursor } from './cursor.ts';
 import type { ParsedStatement } from './parser/parser.ts';
-import type { PlanNode } from './planner/planned.ts';
+import type { PlanNode } from './planner/plan-node.ts';
 import { failPortal, type Portal } from './portal.ts';
 import type { UtilitySink } from './results.ts';
 import type { SessionContext } from './session-context.ts';
@@ -215,6 +215,6 @@ function checkOptions(has: (option: keyof typeof OPTIONS) => boolean, query: Nod
 const GOES_BACK = /^(Sort|Seq Scan|Index|CTE Scan|Function Scan|Values Scan|Materialize)/;
 const GOES_BACK_AS_ITS_INPUT = /^(Limit|Subquery Scan|Append)/;
 
-function canGoBack({ title, inputs }: PlanNode): boolean {
-  return GOES_BACK.test(title) || (GOES_BACK_AS_ITS_INPUT.test(title) && inputs.every(canGoBack));
+function canGoBack({ kind: { type }, inputs }: PlanNode): boolean {
+  return GOES_BACK.test(type) || (GOES_BACK_AS_ITS_INPUT.test(type) && inputs.every(canGoBack));
 }

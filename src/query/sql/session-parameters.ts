@@ -7,6 +7,7 @@
  */
 
 import { SERVER_VERSION, SERVER_VERSION_NUM } from './functions/version.ts';
+import { PLANNER_SWITCHES, type PlannerSettings } from './planner/planner-settings.ts';
 import { parsePath } from './search-path.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import { parseBoolean } from './types/text-form.ts';
@@ -164,6 +165,7 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'DateStyle', initial: 'ISO, MDY', reported: true, parse: dateStyle },
   { name: 'default_transaction_isolation', initial: 'read committed', parse: oneOf(...ISOLATION_LEVELS) },
   { name: 'default_transaction_read_only', initial: 'off', reported: true, parse: boolean },
+  ...PLANNER_SWITCHES.map((name) => ({ name, initial: 'on', parse: boolean })),
   { name: 'extra_float_digits', initial: '1', parse: integer(1, 3) },
   { name: 'idle_in_transaction_session_timeout', initial: '0', parse: milliseconds, show: showMilliseconds },
   { name: 'in_hot_standby', initial: 'off', reported: true },
@@ -190,6 +192,9 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'synchronous_commit', initial: 'on', parse: fixed('on', 'true', '1', 'yes', 'local', 'remote_write') },
   { name: 'TimeZone', initial: 'UTC', reported: true, parse: zoneName },
 ];
+
+/** What decides about plans, in the order in which EXPLAIN tells them. */
+const PLANNING = [...PLANNER_SWITCHES, 'search_path'];
 
 const BY_NAME = new Map(DEFINITIONS.map((definition) => [definition.name.toLowerCase(), definition]));
 
@@ -223,6 +228,7 @@ export class SessionParameters {
   #styled: ParameterValues | undefined;
   #styleKey = '';
   #planKey = '';
+  #planner: PlannerSettings = new Set();
   #temporary = '';
   #style: TextStyle = DEFAULT_STYLE;
   /** The settings that `#timeouts` was made of. */
@@ -283,11 +289,19 @@ export class SessionParameters {
 
   /** What the text of values depends on. The same object until one of those parameters changes. */
   get style(): TextStyle {
+    this.#refresh();
+    return this.#style;
+  }
+
+  /** Makes anew what is made of several settings, when one of them has changed. */
+  #refresh(): void {
     if (this.#styled !== this.#effective) {
       this.#styled = this.#effective;
       const of = (name: string): string => this.#effective.get(name)!;
       const key = ['TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output'].map(of).join(' ');
-      this.#planKey = `${key} ${of('search_path')} ${of('session_authorization')} ${this.#temporary}`;
+      this.#planner = new Set(PLANNER_SWITCHES.filter((name) => of(name) === 'off'));
+      const off = [...this.#planner].join();
+      this.#planKey = `${key} ${of('search_path')} ${of('session_authorization')} ${this.#temporary} ${off}`;
       if (key !== this.#styleKey) {
         const [dateStyle, dateOrder] = of('DateStyle').split(', ');
         this.#styleKey = key;
@@ -301,7 +315,6 @@ export class SessionParameters {
         };
       }
     }
-    return this.#style;
   }
 
   /** Names of temporary relations are those of one session: its plans are its own from the first one on. */
@@ -312,6 +325,19 @@ export class SessionParameters {
 
   get searchPath(): string {
     return this.#effective.get('search_path')!;
+  }
+
+  /** What plans are made under. */
+  get planner(): PlannerSettings {
+    this.#refresh();
+    return this.#planner;
+  }
+
+  /** Those that decide about plans and are not what they are for everybody, with what they are. */
+  get changedForPlans(): readonly { readonly name: string; readonly value: string }[] {
+    return PLANNING.map((name) => ({ name, value: this.#effective.get(name)! })).filter(
+      ({ name, value }) => value !== BY_NAME.get(name)!.initial,
+    );
   }
 
   /** Tells apart settings under which the same text means different values, or other relations. */

@@ -32,7 +32,7 @@ import { Execution } from './execution.ts';
 import type { RowBatch } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { compileExpression } from './planner/compile-expression.ts';
-import { type Plan, planQuery } from './planner/plan.ts';
+import { type Plan, type PlanEnvironment, planQuery } from './planner/plan.ts';
 import { closeRunning, type Portal, type PreparedStatement, pump, type RunningPortal, tagOf } from './portal.ts';
 import type { ResultSink } from './results.ts';
 import { SequenceDry } from './sequences.ts';
@@ -41,6 +41,7 @@ import type { SqlEngine } from './sql-engine.ts';
 import { at, SqlError } from './sql-error.ts';
 import { sameColumns } from './statement-kinds.ts';
 import type { TransactionBlock } from './transaction-block.ts';
+import type { TimeContext } from './types/timestamptz.ts';
 import type { SqlType, SqlValue } from './types/types.ts';
 import { type FunctionSet, loadFunctions } from './user-functions.ts';
 
@@ -470,13 +471,28 @@ export class StatementRunner {
         if (parameters[i] !== undefined) continue;
         throw new SqlError('indeterminate_datatype', `could not determine data type of parameter $${i + 1}`);
       }
-      const plan = planQuery(bound, parameters as SqlType[], context.time, generation, engine.statistics);
+      const plan = planQuery(bound, parameters as SqlType[], this.#planEnvironment(context.time, generation));
       const isNewest = !this.#block.seesOtherSchema && generation === engine.catalog.generation;
       if (isNewest && (statement.isKept === true || types !== undefined) && !isOfCursor(node)) {
         engine.keepPlan(statement, planKey, types, plan);
       }
       return plan;
     });
+  }
+
+  #planEnvironment(time: TimeContext, generation: number): PlanEnvironment {
+    const { statistics: known, catalog, platform } = this.#engine;
+    const { clock } = platform;
+    const { planner: settings, changedForPlans: changedSettings } = this.#session.parameters;
+    return {
+      time,
+      generation,
+      known,
+      settings,
+      changedSettings,
+      schemaName: (id) => catalog.schemas.get(id)?.name,
+      elapsedMs: () => clock.monotonicMs(),
+    };
   }
 
   bindContext(parameters: ParameterTypes, takesParameters: boolean): BindContext {
@@ -529,7 +545,7 @@ export class StatementRunner {
       const plain = this.bindContext([], false);
       const bound = bindStatement(node, functions === undefined ? plain : { ...plain, functions }, findTable);
       const { query, tables } = withRowKeys(bound);
-      return { plan: planQuery(query, [], plain.time, generation, this.#engine.statistics), tables };
+      return { plan: planQuery(query, [], this.#planEnvironment(plain.time, generation)), tables };
     };
     return planned();
   }

@@ -375,7 +375,11 @@ export interface BoundModifyWith {
 
 export interface ExplainOptions {
   readonly analyze: boolean;
+  readonly verbose: boolean;
   readonly costs: boolean;
+  /** What was asked of the store; only with `analyze` there is something to tell. */
+  readonly buffers: boolean;
+  readonly settings: boolean;
   readonly timing: boolean;
   readonly summary: boolean;
   readonly format: 'text' | 'json';

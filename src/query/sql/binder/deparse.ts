@@ -7,7 +7,7 @@ import type { Table } from '../../../models/relational/table.ts';
 import { formatText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';
 import { titleOf } from '../types/types.ts';
-import type { BoundExpression } from './bound.ts';
+import type { BoundExpression, BoundRows } from './bound.ts';
 
 /** What an expression stands in: decides whether it needs parentheses in the pretty form. */
 type Parent = 'none' | 'operator' | 'and' | 'or' | 'not' | 'cast';
@@ -16,6 +16,7 @@ type Parent = 'none' | 'operator' | 'and' | 'or' | 'not' | 'cast';
  * @param table Whose rows the expression reads.
  * @param pretty Only those parentheses that are needed, as ruleutils.c prints for people.
  * @param names What the places of a row are called, where it is not the row of one table.
+ * @param subquery What a subquery is called.
  */
 export function deparse(
   expression: BoundExpression,
@@ -23,8 +24,9 @@ export function deparse(
   pretty = false,
   parent: Parent = 'none',
   names?: (index: number) => string,
+  subquery?: (query: BoundRows) => string | undefined,
 ): string {
-  const show = (each: BoundExpression, place: Parent): string => deparse(each, table, pretty, place, names);
+  const show = (each: BoundExpression, place: Parent): string => deparse(each, table, pretty, place, names, subquery);
   const list = (each: readonly BoundExpression[]): string => each.map((one) => show(one, 'none')).join(', ');
   const operator = (text: string): string =>
     pretty && parent !== 'operator' && parent !== 'cast' ? text : `(${text})`;
@@ -34,7 +36,7 @@ export function deparse(
     case 'slot':
       return `$${expression.slot}`;
     case 'subquery':
-      return expression.reads.length > 0 || expression.mode !== 'scalar' ? '(SubPlan)' : '(InitPlan)';
+      return subquery?.(expression.query) ?? '(SubPlan)';
     case 'column':
       if (names !== undefined) return names(expression.index);
       return quoteName(table?.columns[expression.index]?.name ?? `column${expression.index + 1}`);

@@ -8,11 +8,16 @@ export class Filter implements Operator {
   readonly #input: Operator;
   readonly #condition: Evaluate;
   readonly #context: ExecutionContext;
+  #removed = 0;
 
   constructor(input: Operator, condition: Evaluate, context: ExecutionContext) {
     this.#input = input;
     this.#condition = condition;
     this.#context = context;
+  }
+
+  get removed(): number {
+    return this.#removed + (this.#input.removed ?? 0);
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -40,6 +45,7 @@ export class Filter implements Operator {
   #keep(batch: RowBatch): RowBatch {
     const kept: ExecutionRow[] = [];
     for (const row of batch) if (this.#condition(row, this.#context) === true) kept.push(row);
+    this.#removed += batch.length - kept.length;
     return kept;
   }
 }

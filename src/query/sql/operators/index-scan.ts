@@ -52,6 +52,7 @@ export class IndexScan implements Operator {
   #cursor: Cursor | undefined;
   #version = 0;
   #done = false;
+  #unmet = 0;
 
   /** @param rowsMax At most this many rows of each range are read. */
   constructor(
@@ -67,6 +68,10 @@ export class IndexScan implements Operator {
     this.#context = context;
     this.#reader = options.reader && new RowReader(options.reader, context);
     this.#rowsMax = rowsMax;
+  }
+
+  get removed(): number {
+    return this.#unmet + (this.#reader?.removed ?? 0);
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -131,6 +136,7 @@ export class IndexScan implements Operator {
         for (let i = 0; i < positions.length; i++) row[i] = whole[positions[i]!]!;
         if (test === undefined || test(row, this.#context) === true) rows.push(row);
       }
+      this.#unmet += count - rows.length;
       return rows;
     }
     if (this.#reader === undefined) return new Array<ExecutionRow>(count).fill(COUNTED_ROW);

@@ -13,11 +13,16 @@ export class FilterLater implements Operator {
   readonly #input: Operator;
   readonly #condition: EvaluateLater;
   readonly #context: ExecutionContext;
+  #removed = 0;
 
   constructor(input: Operator, condition: EvaluateLater, context: ExecutionContext) {
     this.#input = input;
     this.#condition = condition;
     this.#context = context;
+  }
+
+  get removed(): number {
+    return this.#removed + (this.#input.removed ?? 0);
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -44,6 +49,7 @@ export class FilterLater implements Operator {
       }
       if (value === true) kept.push(row);
     }
+    this.#removed += batch.length - kept.length;
     return kept;
   }
 }

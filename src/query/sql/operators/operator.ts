@@ -25,6 +25,8 @@ export interface Operator {
   /** One row or more; undefined at the end, and whenever asked again. */
   next(): Awaitable<RowBatch | undefined>;
   close(): void;
+  /** Of an operator with a condition: how many rows it did not let pass so far. */
+  readonly removed?: number;
   /** The same rows as vectors, for those who can use them; one is asked for rows or for vectors, never for both. */
   readonly columns?: ColumnSource | undefined;
 }
@@ -45,12 +47,19 @@ export interface DeferrableConstraint {
   readonly deferrable?: 'immediate' | 'deferred';
 }
 
+/** Watches the nodes of a plan while it runs; a node is told by the object that stands for it. */
+export interface Measuring {
+  watch(node: object, operator: Operator): Operator;
+  /** The context for what is opened below the node: it notes what is asked of the store there. */
+  within(node: object, context: ExecutionContext): ExecutionContext;
+}
+
 export interface ExecutionContext extends EvaluationContext {
   readonly limits: SqlLimits;
   /** Memory and files for what is held. */
   readonly workspace: Workspace;
-  /** Watches an operator for EXPLAIN ANALYZE. @param node What it is part of. */
-  measure?: ((node: object, operator: Operator) => Operator) | undefined;
+  /** What EXPLAIN ANALYZE learns by. */
+  measure?: Measuring | undefined;
   /** What a part of the plan, which all executions share, keeps for this one. */
   state<T>(owner: object, create: () => T): T;
   forget(owner: object): void;

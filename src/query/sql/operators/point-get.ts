@@ -74,6 +74,10 @@ export class ManyGet implements Operator {
     this.#context = context;
   }
 
+  get removed(): number {
+    return this.#reader.removed;
+  }
+
   next(): Awaitable<RowBatch | undefined> {
     this.#rows ??= new KeyedRows(this.#allKeys(), this.#reader, this.#context);
     return this.#rows.next();

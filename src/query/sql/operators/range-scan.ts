@@ -66,6 +66,7 @@ export class RangeScan implements Operator {
   #ranges: KeyRange[] | undefined;
   #cursor: Cursor | undefined;
   #done = false;
+  #unmet = 0;
   /** Of the rows of a batch that are left. */
   #places: Int32Array | undefined;
 
@@ -76,6 +77,10 @@ export class RangeScan implements Operator {
     this.#context = context;
     this.#reader = options.reader && new RowReader(options.reader, context);
     this.#rowsMax = rowsMax;
+  }
+
+  get removed(): number {
+    return this.#unmet + (this.#reader?.removed ?? 0);
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -165,6 +170,7 @@ export class RangeScan implements Operator {
     if (this.#places.length < count) this.#places = new Int32Array(count);
     for (let i = 0; i < count; i++) this.#places[i] = i;
     const left = test(all, this.#places, count, this.#context);
+    this.#unmet += count - left;
     if (left === 0) return undefined;
     if (left === count) return all;
     const places = this.#places.slice(0, left);

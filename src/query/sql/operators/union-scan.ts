@@ -41,6 +41,10 @@ export class UnionScan implements Operator {
     this.#budget = new MemoryBudget('a union of index ranges', context);
   }
 
+  get removed(): number {
+    return this.#reader.removed;
+  }
+
   next(): Awaitable<RowBatch | undefined> {
     return this.#rows === undefined ? this.#gather().then((rows) => rows.next()) : this.#rows.next();
   }

@@ -20,7 +20,8 @@ import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
 import { type EvaluateLater, evaluateAll, type PlannedSubquery, subqueryEvaluator } from '../operators/subquery.ts';
 import { baseOf, elementOf, type SqlType, type SqlValue } from '../types/types.ts';
 import { compileExpression } from './compile-expression.ts';
-import { type PlanScope, repeated } from './planned.ts';
+import type { PlanNode } from './plan-node.ts';
+import { nameSubplan, type PlanScope, repeated } from './planned.ts';
 
 export function compileLater(expression: BoundExpression, scope: PlanScope): EvaluateLater {
   if (!hasSubquery(expression)) return compileExpression(expression);
@@ -72,7 +73,8 @@ function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquer
   const { mode, query, args, reads, operands, test } = subquery;
   const isInitial = reads.length === 0;
   const planned = isInitial ? scope.rows(query) : repeated(scope, () => scope.rows(query));
-  scope.subplans.push({ ...planned.node, title: `${isInitial ? 'InitPlan' : 'SubPlan'}: ${planned.node.title}` });
+  const equal = test && equalities(test, operands.length);
+  explainSubplan(subquery, planned.node, equal !== undefined && mode === 'any', scope);
   return {
     mode,
     ...(mode === 'array' ? arrayParts(query.columns[0]!.expression.type) : {}),
@@ -81,8 +83,26 @@ function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquer
     correlated: reads.length > 0,
     operands: operands.map((operand) => compileLater(operand, scope)),
     test: test && compileExpression(test),
-    equal: test && equalities(test, operands.length),
+    equal,
   };
+}
+
+/** One that reads nothing of the row outside and gives a value is PostgreSQL's InitPlan, any other a SubPlan. */
+function explainSubplan(
+  { mode, query, reads }: BoundSubquery,
+  node: PlanNode,
+  equates: boolean,
+  scope: PlanScope,
+): void {
+  const number = scope.nextSubplan();
+  if (reads.length === 0 && mode !== 'any' && mode !== 'all') {
+    nameSubplan(query, `$${number - 1}`);
+    scope.subplans.push({ relationship: 'InitPlan', name: `InitPlan ${number} (returns $${number - 1})`, node });
+    return;
+  }
+  const name = `SubPlan ${number}`;
+  nameSubplan(query, reads.length === 0 && equates ? `(hashed ${name})` : `(${name})`);
+  scope.subplans.push({ relationship: 'SubPlan', name, node });
 }
 
 /** The test as equalities between the left sides and the query's row, if it is nothing else. */

@@ -1,27 +1,23 @@
 /**
- * EXPLAIN: a plan as text in PostgreSQL's layout, or as JSON with its keys (explain.c). With ANALYZE the statement runs to
- * its end, its rows go nowhere, and every operator tells how long it took and what it gave.
+ * EXPLAIN: a plan as text or as JSON (explain-format.ts). With ANALYZE the statement runs to its end, its rows go nowhere,
+ * and every node tells how long it took and what it gave; with BUFFERS also what it asked of the store.
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { ExplainOptions } from '../binder/bound.ts';
 import { drain } from '../operators/drain.ts';
-import type { ColumnSource, ExecutionContext, ExecutionRow, Open, Operator, RowBatch } from '../operators/operator.ts';
-import type { PlanNode } from './planned.ts';
-
-/** What one node did. */
-interface Measure {
-  loops: number;
-  rows: number;
-  micros: number;
-  /** When the first row came; of the first run. */
-  firstMicros: number | undefined;
-}
+import type { ColumnSource, ExecutionContext, Measuring, Open, Operator, RowBatch } from '../operators/operator.ts';
+import { type Explanation, type Measure, printJson, printText } from './explain-format.ts';
+import type { PlanEnvironment } from './plan.ts';
+import type { PlanNode } from './plan-node.ts';
+import { countingContext, noCalls } from './store-calls.ts';
 
 export interface Explained {
   readonly node: PlanNode;
   readonly open: Open;
   readonly options: ExplainOptions;
+  readonly planningMs: number;
+  readonly environment: Pick<PlanEnvironment, 'changedSettings' | 'elapsedMs' | 'schemaName'>;
 }
 
 /** One row for each line; or one of JSON. */
@@ -38,39 +34,58 @@ export class Explain implements Operator {
   next(): Awaitable<RowBatch | undefined> {
     if (this.#done) return undefined;
     this.#done = true;
-    const { node, options } = this.#explained;
-    if (!options.analyze) return print(node, options, undefined, 0);
+    const { options, environment } = this.#explained;
+    if (!options.analyze) return this.#print(undefined, 0);
     const measures = new Map<object, Measure>();
-    const { clockMicros } = this.#context;
-    const now = (): bigint => clockMicros.call(this.#context);
+    const now = environment.elapsedMs;
     // The context is this execution's own; its operators ask for the watcher when they are opened.
-    this.#context.measure = (of, operator) => new Watched(operator, measureOf(measures, of), now);
+    this.#context.measure = measuring(measures, options.buffers, now);
     const began = now();
     return whenReady(
       drain(this.#explained.open(this.#context), this.#context, () => {}),
-      () => print(node, options, measures, Number(now() - began)),
+      () => this.#print(measures, now() - began),
     );
   }
 
   close(): void {
     this.#done = true;
   }
+
+  #print(measures: ReadonlyMap<object, Measure> | undefined, executionMs: number): RowBatch {
+    const { node, options, planningMs, environment } = this.#explained;
+    const { changedSettings, schemaName } = environment;
+    const settings = options.settings ? changedSettings : [];
+    const explanation: Explanation = { node, options, measures, planningMs, executionMs, settings, schemaName };
+    return options.format === 'json' ? [[printJson(explanation)]] : printText(explanation).map((line) => [line]);
+  }
 }
 
-function measureOf(measures: Map<object, Measure>, node: object): Measure {
-  const known = measures.get(node);
-  if (known !== undefined) return known;
-  const measure = { loops: 0, rows: 0, micros: 0, firstMicros: undefined };
-  measures.set(node, measure);
-  return measure;
+function measuring(measures: Map<object, Measure>, counts: boolean, now: () => number): Measuring {
+  const measureOf = (node: object): Measure => {
+    const known = measures.get(node);
+    if (known !== undefined) return known;
+    const calls = counts ? noCalls() : undefined;
+    const measure = { loops: 0, rows: 0, removed: 0, ms: 0, firstMs: undefined, calls };
+    measures.set(node, measure);
+    return measure;
+  };
+  return {
+    watch: (node, operator) => new Watched(operator, measureOf(node), now),
+    within: (node, context) => {
+      const { calls } = measureOf(node);
+      return calls === undefined ? context : countingContext(context, calls);
+    },
+  };
 }
 
 class Watched implements Operator {
   readonly #operator: Operator;
   readonly #measure: Measure;
-  readonly #now: () => bigint;
+  readonly #now: () => number;
+  /** What the operator has told of so far. */
+  #removed = 0;
 
-  constructor(operator: Operator, measure: Measure, now: () => bigint) {
+  constructor(operator: Operator, measure: Measure, now: () => number) {
     this.#operator = operator;
     this.#measure = measure;
     this.#now = now;
@@ -108,84 +123,18 @@ class Watched implements Operator {
     this.#operator.close();
   }
 
-  #note(batch: RowBatch | undefined, began: bigint): RowBatch | undefined {
+  #note(batch: RowBatch | undefined, began: number): RowBatch | undefined {
     this.#noteRows(batch?.length ?? 0, began);
     return batch;
   }
 
-  #noteRows(count: number, began: bigint): void {
+  #noteRows(count: number, began: number): void {
     const measure = this.#measure;
-    measure.micros += Number(this.#now() - began);
-    measure.firstMicros ??= measure.micros;
+    measure.ms += this.#now() - began;
+    measure.firstMs ??= measure.ms;
     measure.rows += count;
+    const { removed = 0 } = this.#operator;
+    measure.removed += removed - this.#removed;
+    this.#removed = removed;
   }
-}
-
-type Measures = ReadonlyMap<object, Measure> | undefined;
-
-function print(node: PlanNode, options: ExplainOptions, measures: Measures, micros: number): RowBatch {
-  if (options.format === 'json') {
-    const plan = {
-      Plan: json(node, options, measures),
-      ...(measures && options.summary && { 'Execution Time': round(micros) }),
-    };
-    return [[JSON.stringify([plan], undefined, 2)]];
-  }
-  const lines: string[] = [];
-  const visit = (each: PlanNode, depth: number): void => {
-    const indent = depth === 0 ? '' : `${' '.repeat(depth * 6 - 4)}->  `;
-    lines.push(`${indent}${each.title}${numbers(each, options, measures)}`);
-    const below = ' '.repeat(depth * 6 + 2);
-    for (const detail of each.details()) lines.push(below + detail);
-    for (const input of each.inputs) visit(input, depth + 1);
-  };
-  visit(node, 0);
-  if (measures !== undefined && options.summary) lines.push(`Execution Time: ${round(micros).toFixed(3)} ms`);
-  return lines.map((line): ExecutionRow => [line]);
-}
-
-function numbers(node: PlanNode, { costs, timing }: ExplainOptions, measures: Measures): string {
-  const parts: string[] = [];
-  if (costs) parts.push(`  (cost=0.00..${node.cost.toFixed(2)} rows=${node.rows} width=${node.width})`);
-  if (measures !== undefined) {
-    const measure = measures.get(node);
-    if (measure === undefined || measure.loops === 0) parts.push(' (never executed)');
-    else {
-      const { loops, rows, micros, firstMicros = 0 } = measure;
-      const time = timing ? `time=${round(firstMicros).toFixed(3)}..${round(micros / loops).toFixed(3)} ` : '';
-      parts.push(` (actual ${time}rows=${Math.round(rows / loops)} loops=${loops})`);
-    }
-  }
-  return parts.join('');
-}
-
-function json(node: PlanNode, options: ExplainOptions, measures: Measures): Record<string, unknown> {
-  const out: Record<string, unknown> = { 'Node Type': node.title };
-  if (options.costs) {
-    out['Startup Cost'] = 0;
-    out['Total Cost'] = Number(node.cost.toFixed(2));
-    out['Plan Rows'] = node.rows;
-    out['Plan Width'] = node.width;
-  }
-  const measure = measures?.get(node);
-  if (measures !== undefined) {
-    const loops = measure?.loops ?? 0;
-    if (options.timing) {
-      out['Actual Startup Time'] = round(measure?.firstMicros ?? 0);
-      out['Actual Total Time'] = loops === 0 ? 0 : round(measure!.micros / loops);
-    }
-    out['Actual Rows'] = loops === 0 ? 0 : Math.round(measure!.rows / loops);
-    out['Actual Loops'] = loops;
-  }
-  for (const detail of node.details()) {
-    const colon = detail.indexOf(': ');
-    out[detail.slice(0, colon)] = detail.slice(colon + 2);
-  }
-  if (node.inputs.length > 0) out.Plans = node.inputs.map((input) => json(input, options, measures));
-  return out;
-}
-
-/** Microseconds as milliseconds. */
-function round(micros: number): number {
-  return Math.round(micros) / 1_000;
 }

@@ -8,9 +8,10 @@
  */
 
 import { type BoundExpression, columnsOf, conjuncts } from '../binder/bound.ts';
-import type { ColumnFacts, FactsOf } from './facts.ts';
+import type { FactsOf } from './facts.ts';
 import { cheapestLookup, type Equality, type Lookup, type LookupTable, pairCosts } from './join-pair.ts';
-import type { PlanNode, PlanScope } from './planned.ts';
+import type { PlanNode } from './plan-node.ts';
+import type { PlanScope } from './planned.ts';
 import { selectivity } from './selectivity.ts';
 
 export interface JoinItem {
@@ -228,7 +229,7 @@ export class JoinOrder {
     const rows = this.#rowsOf(left, right);
     const lookup = this.#lookup(right, equal, by);
     const sizes = { rows, keys: equal.length, conditions: conditions.length };
-    const { startup, cost } = pairCosts(left, right, sizes, lookup);
+    const { startup, cost } = pairCosts(left, right, sizes, lookup, this.#scope.settings);
     return { items: left.items | right.items, rows, startup, cost, item: undefined, left, right, equal, conditions };
   }
 
@@ -277,7 +278,10 @@ export class JoinOrder {
     return result;
   }
 
-  /** Of n columns that must be equal: the most different values belong to all, each other column finds its own. */
+  /**
+   * Of n columns that must be equal: the values of the column with the fewest are all among those of the others. How many
+   * rows other conditions have left on a side does not matter, as in PostgreSQL's eqjoinsel: they are in the product.
+   */
   #classSelectivity({ members, constant }: ItemClass, isIn: (item: number) => boolean): number {
     if (constant) return 1;
     const counts: number[] = [];
@@ -285,7 +289,7 @@ export class JoinOrder {
     for (const { column, item } of members) {
       if (!isIn(item) || seen.includes(item)) continue;
       seen.push(item);
-      counts.push(distinctAmong(this.#facts(column.index), this.#items[item]!.node.rows));
+      counts.push(this.#facts(column.index).distinct);
     }
     if (counts.length < 2) return 1;
     counts.sort((a, b) => a - b);
@@ -296,12 +300,4 @@ export class JoinOrder {
 /** What a join takes besides its sides. */
 function added({ cost, left, right }: JoinTree): number {
   return cost - left!.cost - right!.cost;
-}
-
-/** Different values that are left among so many of the rows. */
-function distinctAmong({ distinct, rows }: ColumnFacts, left: number): number {
-  if (left >= rows) return Math.max(1, distinct);
-  // Each value is missed by all rows that are left with this probability.
-  const each = rows / Math.max(1, distinct);
-  return Math.max(1, distinct * (1 - (1 - left / rows) ** each));
 }

@@ -26,8 +26,10 @@ import {
   TUPLE_COST,
 } from './costs.ts';
 import { columnFacts, rowsOfTable, valueBytes } from './facts.ts';
+import { type NodeKind, type PlanNode, planNode, scanTarget } from './plan-node.ts';
 import { plannedReader, relocated } from './plan-scan.ts';
-import { measured, type PlanNode, type Planned, type PlanScope, planNode, type RowNames, shown } from './planned.ts';
+import { conditionDetail, measured, type Planned, type PlanScope, type RowNames, shown } from './planned.ts';
+import { type PlannerSettings, type PlannerSwitch, switchCost } from './planner-settings.ts';
 import { selectivityOf } from './selectivity.ts';
 
 /** A side of a join and where its columns are in the row of the whole. */
@@ -71,19 +73,28 @@ export interface Lookup {
   /** Values of the first parts of the key, over the whole. */
   readonly values: readonly BoundExpression[];
   readonly isWhole: boolean;
+  /** A row has one partner at most. */
+  readonly isUnique: boolean;
   /** Equalities and own conditions that the key does not imply. */
   readonly rest: readonly BoundExpression[];
   /** What the partners of one row take. */
   readonly each: number;
 }
 
-const TITLES: { readonly [K in JoinKind]: string } = {
-  inner: '',
-  left: ' Left',
-  full: ' Full',
-  semi: ' Semi',
-  anti: ' Anti',
+const JOIN_TYPES: { readonly [K in JoinKind]: string } = {
+  inner: 'Inner',
+  left: 'Left',
+  full: 'Full',
+  semi: 'Semi',
+  anti: 'Anti',
 };
+
+/** What a join is called: `Hash Join`, `Nested Loop Left Join`. */
+export function joinKind(type: 'Hash Join' | 'Merge Join' | 'Nested Loop', kind: JoinKind): NodeKind {
+  const joinType = JOIN_TYPES[kind];
+  if (kind === 'inner') return { type, joinType };
+  return { type, text: `${type.replace(/ Join$/, '')} ${joinType} Join`, joinType };
+}
 
 export function equalityCondition({ left, right }: Equality): BoundExpression {
   return { kind: 'compare', operator: '=', type: 'bool', modifier: -1, location: undefined, left, right };
@@ -143,7 +154,7 @@ export function cheapestLookup(
       const at = keys.indexOf(condition as (typeof keys)[number]);
       return at >= 0 ? equalityCondition(equal[at]!) : relocated(condition, (index) => index + offset);
     });
-    best = { index: path.index, values, isWhole, rest: unplaced, each };
+    best = { index: path.index, values, isWhole, isUnique, rest: unplaced, each };
   }
   return best;
 }
@@ -154,24 +165,33 @@ export function pairCosts(
   inner: Costs & { readonly rows: number },
   sizes: { readonly rows: number; readonly keys: number; readonly conditions: number },
   lookup: Lookup | undefined,
+  settings: PlannerSettings,
 ): Costs & { readonly method: 'lookup' | 'hash' | 'loop' } {
-  const held =
-    sizes.keys > 0
-      ? { ...hashJoinCosts({ outer, inner, ...sizes }), method: 'hash' as const }
-      : { ...nestedLoopCosts({ outer, inner, ...sizes }), method: 'loop' as const };
+  const loops = sizes.keys === 0 || settings.has('enable_hashjoin');
+  const held = loops
+    ? { ...off(nestedLoopCosts({ outer, inner, ...sizes }), settings, 'enable_nestloop'), method: 'loop' as const }
+    : { ...hashJoinCosts({ outer, inner, ...sizes }), method: 'hash' as const };
   if (lookup === undefined) return held;
-  const looked = lookupCosts(
-    { outer, rows: sizes.rows, conditions: sizes.conditions + lookup.rest.length },
-    lookup.each,
-  );
+  const conditions = sizes.conditions + lookup.rest.length;
+  const looked = off(lookupCosts({ outer, rows: sizes.rows, conditions }, lookup.each), settings, 'enable_nestloop');
   return looked.cost < held.cost ? { ...looked, method: 'lookup' } : held;
 }
 
-export function planPair(pair: Pair, scope: PlanScope): Planned {
-  const { kind, left, right, equal, conditions, rows, names } = pair;
-  const lookup = pair.lookup === undefined || kind === 'full' ? undefined : cheapestLookup(pair.lookup, equal, scope);
-  const sizes = { rows, keys: equal.length, conditions: conditions.length };
-  const chosen = pairCosts(left.planned.node, right.planned.node, sizes, lookup);
+function off(costs: Costs, settings: PlannerSettings, name: PlannerSwitch): Costs {
+  const more = switchCost(settings, name);
+  return more === 0 ? costs : { startup: costs.startup + more, cost: costs.cost + more };
+}
+
+export function planPair(given: Pair, scope: PlanScope): Planned {
+  const { kind, left, right, rows, names } = given;
+  const lookup =
+    given.lookup === undefined || kind === 'full' ? undefined : cheapestLookup(given.lookup, given.equal, scope);
+  const sizes = { rows, keys: given.equal.length, conditions: given.conditions.length };
+  const chosen = pairCosts(left.planned.node, right.planned.node, sizes, lookup, scope.settings);
+  // Where every pair is tried, equalities are conditions like others.
+  const all = [...given.equal.map(equalityCondition), ...given.conditions];
+  const pair = chosen.method === 'loop' ? { ...given, equal: [], conditions: all } : given;
+  const { equal, conditions } = pair;
   const layout = kind === 'semi' || kind === 'anti' ? left.layout : [...left.layout, ...right.layout];
   const placesOf = (columns: readonly number[]): ((index: number) => number) => {
     const places = new Map(columns.map((index, place) => [index, place]));
@@ -179,9 +199,8 @@ export function planPair(pair: Pair, scope: PlanScope): Planned {
   };
   const onLeft = placesOf(left.layout);
   const onJoined = placesOf([...left.layout, ...right.layout]);
-  const line = (title: string, list: readonly BoundExpression[]): readonly string[] =>
-    list.length === 0 ? [] : [`${title}: ${shown(conjunction(list), names)}`];
-  const all = (list: readonly BoundExpression[]) =>
+  const output = () => layout.map(names);
+  const compiled = (list: readonly BoundExpression[]) =>
     list.length === 0 ? undefined : compileExpression(conjunction(list.map((each) => relocated(each, onJoined))));
   const width =
     kind === 'semi' || kind === 'anti' ? left.planned.node.width : left.planned.node.width + right.planned.node.width;
@@ -205,18 +224,19 @@ export function planPair(pair: Pair, scope: PlanScope): Planned {
       values: lookup.values.map((each) => compileExpression(relocated(each, onLeft))),
       isWhole: lookup.isWhole,
       reader,
-      condition: all(across),
+      condition: compiled(across),
       width: right.layout.length,
     };
-    const title = `Nested Loop${TITLES[kind]}${kind === 'inner' ? '' : ' Join'}`;
-    const node = planNode(
-      title,
-      rows,
-      [left.planned.node, lookupNode(pair, lookup, inside)],
-      () => line('Join Filter', across),
+    const node = planNode(joinKind('Nested Loop', kind), rows, {
+      inputs: [left.planned.node, lookupNode(pair, lookup, inside)],
+      details: () => [
+        { name: 'Inner Unique', value: lookup.isUnique, only: 'programs' },
+        ...conditionDetail('Join Filter', across, names),
+      ],
+      output,
       width,
       costs,
-    );
+    });
     return {
       isPoint: false,
       node,
@@ -230,23 +250,30 @@ export function planPair(pair: Pair, scope: PlanScope): Planned {
     left: equal.map((each) => compileExpression(relocated(each.left, onLeft))),
     right: equal.map((each) => compileExpression(relocated(each.right, onRight))),
     types: equal.map((each) => each.left.type),
-    condition: all(conditions),
+    condition: compiled(conditions),
     leftWidth: left.layout.length,
     width: right.layout.length,
   };
   const keys = vectorKeys(pair, onLeft, onRight, onJoined);
-  const title = equal.length > 0 ? 'Hash' : 'Nested Loop';
-  const join = equal.length > 0 || kind !== 'inner' ? ' Join' : '';
   const inner = right.planned.node;
-  const held = planNode(equal.length > 0 ? 'Hash' : 'Materialize', inner.rows, [inner], undefined, inner.width, inner);
-  const node = planNode(
-    `${title}${TITLES[kind]}${join}`,
-    rows,
-    [left.planned.node, held],
-    () => [...line('Hash Cond', whole), ...line('Join Filter', conditions)],
+  const isHashed = equal.length > 0;
+  const held = planNode(isHashed ? 'Hash' : 'Materialize', inner.rows, {
+    inputs: [inner],
+    width: inner.width,
+    output: inner.output,
+    costs: isHashed ? { startup: inner.cost, cost: inner.cost } : inner,
+  });
+  const node = planNode(joinKind(isHashed ? 'Hash Join' : 'Nested Loop', kind), rows, {
+    inputs: [left.planned.node, held],
+    details: () => [
+      { name: 'Inner Unique', value: hasUnique(pair, scope), only: 'programs' },
+      ...conditionDetail('Hash Cond', whole, names),
+      ...conditionDetail('Join Filter', conditions, names),
+    ],
+    output,
     width,
     costs,
-  );
+  });
   return {
     isPoint: false,
     node,
@@ -288,8 +315,7 @@ function lookupNode(
   inside: readonly BoundExpression[],
 ): PlanNode {
   const { scan, own: conditions } = lookup!;
-  const { name, primaryKeyName } = scan.table.table;
-  const called = scan.alias === name ? name : `${name} ${scan.alias}`;
+  const { primaryKeyName } = scan.table.table;
   const parts =
     index === undefined ? scan.table.table.primaryKey : index.source.index.parts.map(({ column }) => column);
   const used = values.map((value, i) => {
@@ -298,16 +324,29 @@ function lookupNode(
     return `(${own === undefined ? 'expression' : quoteName(own.name)} = ${shown(value, names)})`;
   });
   const filter = conditions.filter((condition) => rest.includes(condition) || inside.includes(condition));
-  const details = (): readonly string[] => [
-    `Index Cond: ${used.length === 1 ? used[0] : `(${used.join(' AND ')})`}`,
-    ...(filter.length === 0 ? [] : [`Filter: ${shown(conjunction(filter), names)}`]),
+  const details = () => [
+    { name: 'Index Cond', value: used.length === 1 ? used[0]! : `(${used.join(' AND ')})` },
+    ...conditionDetail('Filter', filter, names),
   ];
-  return planNode(
-    `Index Scan using ${index?.source.index.name ?? primaryKeyName} on ${called}`,
-    rows / Math.max(1, left.planned.node.rows),
-    [],
+  const kind: NodeKind = {
+    type: 'Index Scan',
+    index: index?.source.index.name ?? primaryKeyName,
+    direction: 'Forward',
+    target: scanTarget(scan),
+  };
+  return planNode(kind, rows / Math.max(1, left.planned.node.rows), {
     details,
-    right.planned.node.width,
-    { startup: 0, cost: each },
+    width: right.planned.node.width,
+    costs: { startup: 0, cost: each },
+    output: () => right.layout.map(names),
+  });
+}
+
+/** Whether the equalities name a column of the right side that holds no value twice. */
+function hasUnique({ lookup, equal }: Pair, scope: PlanScope): boolean {
+  if (lookup === undefined) return false;
+  const { scan, offset } = lookup;
+  return equal.some(
+    ({ right }) => right.kind === 'column' && columnFacts(scan.table, right.index - offset, scope.known).unique,
   );
 }

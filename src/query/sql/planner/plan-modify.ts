@@ -40,10 +40,11 @@ import { notSupported } from '../sql-error.ts';
 import { movesEntries, pointPath } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
+import { type PlanNode, planNode, tableTarget } from './plan-node.ts';
 import { planRelation } from './plan-relation.ts';
 import { planScan } from './plan-scan.ts';
 import { planRows } from './plan-select.ts';
-import { measured, type PlanNode, type Planned, type PlannedInsert, type PlanScope, planNode } from './planned.ts';
+import { measured, type Planned, type PlannedInsert, type PlanScope } from './planned.ts';
 import { createsKeys, writeRulesOf } from './write-rules.ts';
 
 /** Opens a `ModifyingOperator`. */
@@ -68,7 +69,7 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
           where: conflicts.update.where && compileExpression(conflicts.update.where),
         },
       };
-      const node = planNode(`Insert on ${table.table.name}`, planned.node.rows, [planned.node]);
+      const node = modifyNode('Insert', table, planned.node);
       const over =
         (input: Open): Open =>
         (context) => {
@@ -89,7 +90,7 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       const moves = createsKeys(table, changed) || movesEntries(table, query.where, changed);
       const reads = expressions.some(hasSubquery) || (query.where !== undefined && hasSubquery(query.where));
       const options = { returning: returning.values, readFirst: moves || reads || query.from !== undefined };
-      const node = planNode(`Update on ${table.table.name}`, targets.node.rows, [targets.node]);
+      const node = modifyNode('Update', table, targets.node);
       const point = moves || reads ? undefined : planPointUpdate(query, rules, assignments);
       return {
         isPoint: false,
@@ -109,7 +110,7 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       const returning = planReturning(query.returning, targets.width, scope);
       const reads = query.where !== undefined && hasSubquery(query.where);
       const options = { returning: returning.values, readFirst: reads || query.from !== undefined };
-      const node = planNode(`Delete on ${table.table.name}`, targets.node.rows, [targets.node]);
+      const node = modifyNode('Delete', table, targets.node);
       return {
         isPoint: false,
         node,
@@ -174,7 +175,7 @@ function planMerge({ table, source, condition, actions }: BoundMerge, scope: Pla
       assignments: assignments.map(({ position, expression }) => ({ position, value: computedOf(expression) })),
     })),
   };
-  const node = planNode(`Merge on ${table.table.name}`, joined.node.rows, [joined.node]);
+  const node = modifyNode('Merge', table, joined.node);
   const options = { returning: undefined, readFirst: true };
   return {
     isPoint: false,
@@ -184,6 +185,15 @@ function planMerge({ table, source, condition, actions }: BoundMerge, scope: Pla
       (context) => new Modify(open(context), new MergeRows(rules, merge, context), options, context),
     ),
   };
+}
+
+function modifyNode(
+  operation: 'Insert' | 'Update' | 'Delete' | 'Merge',
+  table: CatalogTable,
+  input: PlanNode,
+): PlanNode {
+  const kind = { type: 'ModifyTable', text: operation, variant: { Operation: operation }, target: tableTarget(table) };
+  return planNode(kind, input.rows, { inputs: [input] });
 }
 
 /** The rules of the table, and of the view that it is written through. */

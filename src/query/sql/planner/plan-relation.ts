@@ -9,6 +9,7 @@
 
 import { assert, unreachable } from '../../../base/assert.ts';
 import {
+  type BoundCte,
   type BoundCteScan,
   type BoundDerived,
   type BoundExpression,
@@ -25,6 +26,7 @@ import {
   shifted,
   widthOf,
 } from '../binder/bound.ts';
+import { quoteName } from '../binder/deparse.ts';
 import { isVolatile } from '../binder/volatility.ts';
 import { CteScan, CteState } from '../operators/cte-scan.ts';
 import { LoopJoin } from '../operators/loop-join.ts';
@@ -34,18 +36,19 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import { isRowless } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
+import { TUPLE_COST } from './costs.ts';
 import { equatedColumns, joinedSubquery } from './decorrelate.ts';
 import { type FactsOf, relationFacts, uniqueColumnsOf } from './facts.ts';
 import { type EqualityClass, equalityClasses, JoinOrder, type JoinTree } from './join-order.ts';
-import { type Equality, equalityCondition, type LookupTable, planPair, type Side } from './join-pair.ts';
+import { type Equality, equalityCondition, joinKind, type LookupTable, planPair, type Side } from './join-pair.ts';
+import { detailed, planNode } from './plan-node.ts';
 import { planFilter, planScan, relocated, type ScanOptions } from './plan-scan.ts';
 import { planFunctionScan } from './plan-windows.ts';
 import {
-  detailed,
+  conditionDetail,
   measured,
   type Planned,
   type PlanScope,
-  planNode,
   type RowNames,
   repeated,
   rowNames,
@@ -73,7 +76,7 @@ export function planRelation(
     case 'function':
       return planFunctions(relation, conditions, scope);
     case 'cte':
-      return planCte(relation, conditions, scope);
+      return planCte(relation, conditions, scope, options);
     case 'join': {
       const join = reduced(relation, conditions);
       if (join.args.length > 0) return planLateral(join, conditions, scope);
@@ -121,7 +124,7 @@ function filtered(
     scope,
   );
   const rows = planned.node.rows * (facts === undefined ? 0.3 ** conditions.length : selectivityOf(conditions, facts));
-  const node = detailed(planned.node, rows, () => [`Filter: ${shown(conjunction(conditions), names)}`]);
+  const node = detailed(planned.node, rows, () => conditionDetail('Filter', conditions, names));
   return {
     isPoint: planned.isPoint && !conditions.some(hasSubquery),
     node,
@@ -136,7 +139,13 @@ function planFunctions(relation: BoundFunctionScan, conditions: readonly BoundEx
   const waiting = functions.find((each) => each.function.waits === true);
   if (waiting !== undefined) throw notSupported(`${waiting.function.name} in FROM`);
   if (args.some(hasSubquery)) throw notSupported('a subquery in an argument of a function in FROM');
-  return filtered(planFunctionScan(functions, ordinality, alias), conditions, rowNames(relation, scope), scope);
+  const names = rowNames(relation, scope);
+  const output = () => identity(widthOf(relation)).map(names);
+  const calls = () =>
+    functions.map(
+      (each) => `${quoteName(each.function.name)}(${each.args.map((arg) => shown(arg, names)).join(', ')})`,
+    );
+  return filtered(planFunctionScan(functions, ordinality, alias, output, calls), conditions, names, scope);
 }
 
 // --- Queries in FROM
@@ -150,10 +159,14 @@ function planDerived(
   const { query, alias } = relation;
   const { inside, outside } = pushInto(query, conditions);
   const rows = scope.rows(needed === undefined ? inside : pruned(inside, withColumnsOf(needed, outside)));
-  const node = planNode(`Subquery Scan on ${alias}`, rows.node.rows, [rows.node]);
+  const names = rowNames(relation, scope);
+  const node = planNode({ type: 'Subquery Scan', target: { alias } }, rows.node.rows, {
+    inputs: [rows.node],
+    output: () => query.columns.map((_, i) => names(i)),
+  });
   const planned = { isPoint: rows.isPoint, node, open: measured(node, rows.open) };
   const facts = relationFacts(relation, scope.known, () => rows.node.rows);
-  return filtered(planned, outside, rowNames(relation, scope), scope, facts);
+  return filtered(planned, outside, names, scope, facts);
 }
 
 function withColumnsOf(needed: ReadonlySet<number>, conditions: readonly BoundExpression[]): ReadonlySet<number> {
@@ -214,21 +227,36 @@ function substituted(expression: BoundExpression, by: (index: number) => BoundEx
   return mapOperands(expression, (operand) => substituted(operand, by));
 }
 
-function planCte(relation: BoundCteScan, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
+/** Whether a query in WITH is planned where it is read, as if it stood there. */
+export function isInlined({ query, recursion, materialized, references }: BoundCte): boolean {
+  if (query === undefined || recursion !== undefined || materialized === true) return false;
+  return references === 1 || materialized === false;
+}
+
+function planCte(
+  relation: BoundCteScan,
+  conditions: readonly BoundExpression[],
+  scope: PlanScope,
+  options: ScanOptions,
+): Planned {
   const { cte, alias } = relation;
-  const { query, recursion, materialized, references } = cte;
-  const isInlined = recursion === undefined && materialized !== true && (references === 1 || materialized === false);
-  if (isInlined && query !== undefined) return planDerived({ kind: 'derived', alias, query }, conditions, scope);
-  const called = alias === cte.name ? cte.name : `${cte.name} ${alias}`;
-  const source = scope.ctes.get(cte);
-  assert(source !== undefined, 'a query in WITH is planned before its readers');
+  if (isInlined(cte)) return planDerived({ kind: 'derived', alias, query: cte.query! }, conditions, scope, options);
+  const known = scope.ctes.get(cte);
+  assert(known !== undefined, 'a query in WITH is planned before its readers');
+  const { planned: source, node: sourceNode } = known;
   const isWorking = scope.working.has(cte);
-  const node = planNode(`${isWorking ? 'WorkTable' : 'CTE'} Scan on ${called}`, 100);
+  const names = rowNames(relation, scope);
+  const target = { alias, other: { key: 'CTE Name', name: cte.name } };
+  const node = planNode({ type: isWorking ? 'WorkTable Scan' : 'CTE Scan', target }, sourceNode.rows, {
+    width: sourceNode.width,
+    costs: { startup: 0, cost: sourceNode.rows * TUPLE_COST },
+    output: () => cte.columns.map((_, i) => names(i)),
+  });
   const open = (context: ExecutionContext): Operator => {
     const state = context.state(source, () => new CteState(source, context));
     return isWorking ? state.readWorking() : new CteScan(state);
   };
-  return filtered({ isPoint: false, node, open: measured(node, open) }, conditions, rowNames(relation, scope), scope);
+  return filtered({ isPoint: false, node, open: measured(node, open) }, conditions, names, scope);
 }
 
 // --- Joins
@@ -627,9 +655,11 @@ function planOuter(
     );
     const loop = { kind: 'left' as const, args: [], condition, width: right.layout.length, again: false };
     const rows = left.planned.node.rows * right.planned.node.rows;
-    const node = planNode('Nested Loop Left Join', rows, [left.planned.node, right.planned.node], () => [
-      `Join Filter: ${shown(conjunction(on), names)}`,
-    ]);
+    const node = planNode(joinKind('Nested Loop', 'left'), rows, {
+      inputs: [left.planned.node, right.planned.node],
+      details: () => conditionDetail('Join Filter', on, names),
+      output: () => layout.map(names),
+    });
     const open = measured(
       node,
       (context) => new LoopJoin(left.planned.open(context), right.planned.open, loop, context),
@@ -715,11 +745,14 @@ function planLateral(join: BoundJoin, conditions: readonly BoundExpression[], sc
     width: widthOf(join.right),
     again: true,
   };
-  const title = kind === 'left' ? 'Nested Loop Left Join' : 'Nested Loop';
   const names = rowNames(join, scope);
-  const node = planNode(title, left.node.rows * right.node.rows, [left.node, right.node], () =>
-    on.length === 0 ? [] : [`Join Filter: ${shown(conjunction(on), names)}`],
-  );
+  const costs = { startup: left.node.startup, cost: left.node.cost + left.node.rows * right.node.cost };
+  const node = planNode(joinKind('Nested Loop', kind), left.node.rows * right.node.rows, {
+    inputs: [left.node, right.node],
+    details: () => conditionDetail('Join Filter', on, names),
+    output: () => identity(widthOf(join)).map(names),
+    costs,
+  });
   const open = measured(node, (context) => new LoopJoin(left.open(context), right.open, options, context));
   return filtered({ isPoint: false, node, open }, waiting, names, scope);
 }

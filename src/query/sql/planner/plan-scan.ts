@@ -54,16 +54,9 @@ import {
   TUPLE_COST,
 } from './costs.ts';
 import { columnFacts, type FactsOf, rowsOfTable, valueBytes } from './facts.ts';
-import {
-  expectedRows,
-  measured,
-  type PlanNode,
-  type Planned,
-  type PlanScope,
-  planNode,
-  rowNames,
-  shown,
-} from './planned.ts';
+import { expectedRows, type NodeKind, type PlanNode, planNode, scanTarget } from './plan-node.ts';
+import { conditionDetail, measured, type Planned, type PlanScope, rowNames } from './planned.ts';
+import { type PlannerSettings, type PlannerSwitch, switchCost } from './planner-settings.ts';
 import { selectivityOf } from './selectivity.ts';
 
 export interface ScanOptions {
@@ -83,6 +76,8 @@ interface Candidate extends Costs {
   readonly covered: boolean;
   /** Parts of an OR, each read by a way of its own; `path` is then the whole table's. */
   readonly arms?: readonly AccessPath[];
+  /** The OR itself. */
+  readonly either?: BoundExpression;
 }
 
 export function planScan(
@@ -96,7 +91,7 @@ export function planScan(
   const rows = rowsOfTable(table, scope.known) * selectivityOf(conditions, facts);
   const wantedColumns = options.needed;
   const layout = wantedColumns && layoutOf(wantedColumns, conditions);
-  const best = cheapest(candidates(scan, conditions, layout, scope, options), rows, options);
+  const best = cheapest(candidates(scan, conditions, layout, scope, options), rows, options, scope.settings);
   return realized(scan, conditions, best, rows, layout, scope, options);
 }
 
@@ -111,10 +106,12 @@ function cheapest(
   found: readonly Candidate[],
   rows: number,
   { orderBy = [], wanted = Number.POSITIVE_INFINITY }: ScanOptions,
+  settings: PlannerSettings,
 ): Candidate {
   const price = (each: Candidate): number => {
     const sorts = orderBy.length > 0 && each.order === 'none';
-    return costOfFirst(sorts ? sortCosts(each, rows, wanted) : each, rows, wanted);
+    if (!sorts) return costOfFirst(each, rows, wanted);
+    return costOfFirst(sortCosts(each, rows, wanted), rows, wanted) + switchCost(settings, 'enable_sort');
   };
   let best = found[0]!;
   let least = price(best);
@@ -154,7 +151,8 @@ function candidates(
   for (const path of accessPaths(table, plain)) {
     const complete = path.rest.length + path.used.length === conditions.length ? path : withRest(path, conditions);
     const order = orderBy.length === 0 ? 'forward' : pathOrder(table, path, orderBy);
-    const covered = path.index !== undefined && layout !== undefined && isCovered(path, layout);
+    const tells = path.index !== undefined && layout !== undefined && isCovered(path, layout);
+    const covered = tells && !scope.settings.has('enable_indexonlyscan');
     const narrows = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || path.notNull;
     if (
       path.index !== undefined &&
@@ -164,7 +162,8 @@ function candidates(
       (orderBy.length === 0 || order === 'none')
     )
       continue;
-    const cost = pathCost(table, path, covered, scope);
+    const method = methodOf(path, covered, orderBy.length > 0 && order !== 'none');
+    const cost = pathCost(table, path, covered, scope) + switchCost(scope.settings, method);
     found.push({ path: complete, order, covered, startup: 0, cost });
   }
   if (isPoint(table, found[0]!.path)) return [found[0]!];
@@ -173,12 +172,14 @@ function candidates(
     const arms = condition.args.map((arm) => bestArm(table, conjuncts(arm), scope));
     if (!arms.every((arm) => arm !== undefined)) continue;
     const entries = arms.reduce((sum, arm) => sum + arm.entries, 0);
-    const cost = arms.reduce((sum, arm) => sum + arm.cost, 0) + entries * (FETCH_COST + TUPLE_COST * 2);
+    const fetched = entries * (FETCH_COST + TUPLE_COST * 2) + switchCost(scope.settings, 'enable_bitmapscan');
+    const cost = arms.reduce((sum, arm) => sum + arm.cost, 0) + fetched;
     const order = orderBy.length === 0 ? 'forward' : pathOrder(table, whole, orderBy);
     const ascending = order === 'forward' ? order : 'none';
     found.push({
       path: whole,
       arms: arms.map(({ path }) => path),
+      either: condition,
       order: ascending,
       covered: false,
       startup: cost * 0.9,
@@ -186,6 +187,14 @@ function candidates(
     });
   }
   return found;
+}
+
+/** Which switch keeps the planner off a path. @param ordered Whether it is for its order, too. */
+function methodOf({ index, prefix, low, high }: AccessPath, covered: boolean, ordered: boolean): PlannerSwitch {
+  if (index === undefined && prefix.length === 0 && low === undefined && high === undefined && !ordered) {
+    return 'enable_seqscan';
+  }
+  return covered ? 'enable_indexonlyscan' : 'enable_indexscan';
 }
 
 /** The path with the conditions that no path is made of among those that are left. */
@@ -333,15 +342,15 @@ function realized(
   scope: PlanScope,
   { orderBy = [], needed }: ScanOptions,
 ): Planned {
-  const { table, alias } = scan;
-  const { path, order, covered, arms } = candidate;
-  const { primaryKey, name, primaryKeyName } = table.table;
-  const called = alias === name ? name : `${name} ${alias}`;
+  const { table } = scan;
+  const { path, order, covered, arms, either } = candidate;
+  const { primaryKey, primaryKeyName } = table.table;
+  const target = scanTarget(scan);
   const names = rowNames(scan, scope);
   const reverse = order === 'reverse';
   const ordered = orderBy.length > 0 && order !== 'none';
   const width = bytesOf(table, layout, scope);
-  const direction = reverse ? ' Backward' : '';
+  const direction = reverse ? 'Backward' : 'Forward';
   const costs = { startup: candidate.startup, cost: candidate.cost };
   const places = layout && new Map(layout.map((position, place) => [position, place]));
   const placed = (each: BoundExpression): BoundExpression =>
@@ -350,14 +359,17 @@ function realized(
   const late = path.rest.filter(hasSubquery).map(placed);
   const filtered = planFilter(late, scope);
   const isExact = path.rest.length === 0;
-  const details = (): readonly string[] => [
-    ...(path.used.length === 0 ? [] : [`Index Cond: ${shown(conjunction(path.used), names)}`]),
-    ...(path.rest.length === 0 ? [] : [`Filter: ${shown(conjunction(path.rest), names)}`]),
+  const details = () => [
+    ...conditionDetail('Index Cond', path.used, names),
+    ...conditionDetail('Filter', path.rest, names),
   ];
-  const node = (title: string): PlanNode => planNode(title, rows, [], details, width, costs);
+  const output = () => (layout ?? table.table.columns.map((_, i) => i)).map(names);
+  const node = (kind: NodeKind): PlanNode => planNode(kind, rows, { details, width, costs, output });
+  const byIndex = (index: string | undefined, type = 'Index Scan'): PlanNode =>
+    node({ type, index, direction, target });
   const shared = { layout, ordered, isPoint: false };
   if (table.system !== undefined) {
-    const own = node(`Seq Scan on ${called}`);
+    const own = node({ type: 'Seq Scan', target });
     const test = planFilter(conditions, scope);
     return {
       isPoint: false,
@@ -372,14 +384,22 @@ function realized(
   if (arms !== undefined) {
     const parts = arms.map((arm) => ({ index: arm.index?.source, parts: keyParts(arm) }));
     const inputs = arms.map((arm) => armNode(scan, arm, scope));
-    const own = planNode(
-      `Bitmap Heap Scan on ${called}`,
-      rows,
-      [planNode('BitmapOr', expectedRows(rows), inputs)],
-      details,
+    const found = planNode('BitmapOr', expectedRows(rows), { inputs, width: 0 });
+    const recheck = () => [
+      ...conditionDetail('Recheck Cond', [either!], names),
+      ...conditionDetail(
+        'Filter',
+        path.rest.filter((each) => each !== either),
+        names,
+      ),
+    ];
+    const own = planNode({ type: 'Bitmap Heap Scan', target }, rows, {
+      inputs: [found],
+      details: recheck,
       width,
       costs,
-    );
+      output,
+    });
     const whole = reader ?? plannedReader(table, layout, test, passes);
     return {
       ...shared,
@@ -391,7 +411,7 @@ function realized(
     const { source } = path.index;
     const parts = keyParts(path);
     const positions = covered ? layout : undefined;
-    const own = node(`Index ${covered ? 'Only ' : ''}Scan${direction} using ${source.index.name} on ${called}`);
+    const own = byIndex(source.index.name, covered ? 'Index Only Scan' : 'Index Scan');
     const compiled = positions && { positions, test: test && compileExpression(test) };
     const scanOptions = {
       parts,
@@ -409,7 +429,7 @@ function realized(
   }
   const isComplete = path.prefix.length > 0 && path.prefix.length === primaryKey.length;
   if (isComplete) {
-    const own = node(`Index Scan${direction} using ${primaryKeyName} on ${called}`);
+    const own = byIndex(primaryKeyName);
     const whole = reader ?? plannedReader(table, layout, test, passes);
     const parts = path.prefix.map(partValue);
     if (!path.prefix.every(isSingle)) {
@@ -431,7 +451,7 @@ function realized(
   const rangeOptions = { parts: keyParts(path), reverse, reader, vectors };
   const isRange = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || reverse;
   const usesKey = isRange || (ordered && orderBy.length > 0);
-  const own = node(usesKey ? `Index Scan${direction} using ${primaryKeyName} on ${called}` : `Seq Scan on ${called}`);
+  const own = usesKey ? byIndex(primaryKeyName) : node({ type: 'Seq Scan', target });
   if (scope.isRepeated && !usesKey && !counted && entriesOf(table, path, scope) <= HELD_ROWS_MAX) {
     const held = heldScan(table, layout, plain, (context) => new RangeScan(table, rangeOptions, context, undefined));
     return {
@@ -470,12 +490,12 @@ function heldScan(
 
 function armNode(scan: BoundScan, arm: AccessPath, scope: PlanScope): PlanNode {
   const { table } = scan;
-  const title = `Bitmap Index Scan on ${arm.index?.source.index.name ?? table.table.primaryKeyName}`;
+  const index = arm.index?.source.index.name ?? table.table.primaryKeyName;
   const names = rowNames(scan, scope);
   const entries = entriesOf(table, arm, scope);
   const cost = indexCost({ entries, entryBytes: 32, ranges: rangesOf(arm), fetches: false, conditions: 0 });
-  const details = (): readonly string[] => [`Index Cond: ${shown(conjunction(arm.used), names)}`];
-  return planNode(title, entries, [], details, 0, { startup: 0, cost });
+  const details = () => conditionDetail('Index Cond', arm.used, names);
+  return planNode({ type: 'Bitmap Index Scan', index }, entries, { details, costs: { startup: 0, cost } });
 }
 
 /** What tests conditions on the rows of an operator; those with subqueries last. */

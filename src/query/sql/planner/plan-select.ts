@@ -27,6 +27,7 @@ import {
   shifted,
   widthOf,
 } from '../binder/bound.ts';
+import { quoteName } from '../binder/deparse.ts';
 import { SLOTS_OF_BINDING_MAX } from '../binder/scope.ts';
 import { Aggregate } from '../operators/aggregate.ts';
 import { CteState, type PlannedCte } from '../operators/cte-scan.ts';
@@ -48,36 +49,50 @@ import type { VectorGrouping } from '../vectors/vector-groups.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { compileVector, compileVectorTest } from './compile-vector.ts';
-import { estimatedGroups, type FactsOf, type KnownTables, relationFacts } from './facts.ts';
-import { planRelation } from './plan-relation.ts';
+import { costOfFirst, sortCosts } from './costs.ts';
+import { estimatedGroups, type FactsOf, relationFacts, valueBytes } from './facts.ts';
+import type { PlanEnvironment } from './plan.ts';
+import {
+  blockingCosts,
+  type Detail,
+  detailed,
+  type NodeKind,
+  type NodeOptions,
+  type PlanNode,
+  planNode,
+} from './plan-node.ts';
+import { isInlined, planRelation } from './plan-relation.ts';
 import { planFilter, relocated } from './plan-scan.ts';
 import { expressionsOfWindow, planSets, planWindow, sortKey } from './plan-windows.ts';
 import {
-  detailed,
+  conditionDetail,
   measured,
   type Planned,
   type PlanScope,
-  planNode,
   type RowNames,
   rowNames,
   shown,
   watch,
+  withSubplans,
 } from './planned.ts';
 
 /** What planning one statement shares. */
 export function planScope(
   modify: (query: BoundModify, scope: PlanScope) => Planned,
   qualifies: () => boolean,
-  known: KnownTables,
+  { known, settings }: PlanEnvironment,
 ): PlanScope {
   let next = SLOTS_OF_BINDING_MAX;
+  let subplans = 0;
   const scope: PlanScope = {
     rows: (query) => planRows(query, scope),
     modify: (query) => modify(query, scope),
     nextSlot: () => next++,
     ctes: new Map(),
     working: new Set(),
+    settings,
     subplans: [],
+    nextSubplan: () => ++subplans,
     isRepeated: false,
     qualifies,
     known,
@@ -101,10 +116,17 @@ export function planRows(query: BoundRows, scope: PlanScope): Planned {
 }
 
 export function planValues(values: BoundValues, scope: PlanScope): Planned {
-  const node = planNode(values.rows.length === 1 ? 'Result' : 'Values Scan', values.rows.length);
+  const kind: NodeKind =
+    values.rows.length === 1 ? { type: 'Result' } : { type: 'Values Scan', target: { alias: '*VALUES*' } };
+  const output = () => {
+    if (values.rows.length === 1) return values.rows[0]!.map((each) => shown(each, String));
+    return values.rows[0]!.map((_, i) => `"*VALUES*".column${i + 1}`);
+  };
+  const width = values.columns.reduce((sum, { expression }) => sum + valueBytes(expression.type, undefined), 0);
+  const node = planNode(kind, values.rows.length, { output, width });
   if (!values.rows.some((row) => row.some(hasSubquery))) {
     const rows = values.rows.map((row) => row.map(compileExpression));
-    return { isPoint: true, node, open: (context) => new Values(rows, context) };
+    return { isPoint: true, node, open: measured(node, (context) => new Values(rows, context)) };
   }
   const rows = values.rows.map((row) => row.map((each) => compileLater(each, scope)));
   const open = (context: ExecutionContext): Operator =>
@@ -112,7 +134,7 @@ export function planValues(values: BoundValues, scope: PlanScope): Planned {
       rows.map((row) => (inner: ExecutionContext) => new ProjectLater(new SingleRow(), row, false, inner)),
       context,
     );
-  return { isPoint: false, node, open };
+  return { isPoint: false, node, open: measured(node, open) };
 }
 
 function planSetOperation({ operation, all, inputs, columns }: BoundSetOperation, scope: PlanScope): Planned {
@@ -122,22 +144,43 @@ function planSetOperation({ operation, all, inputs, columns }: BoundSetOperation
   const sum = nodes.reduce((rows, node) => rows + node.rows, 0);
   if (operation === 'union') {
     const opens = planned.map(({ open }) => open);
-    const append = planNode('Append', sum, nodes);
-    if (all) return { isPoint: false, node: append, open: (context) => new Append(opens, context) };
-    const node = planNode('HashAggregate', sum, [append]);
-    return { isPoint: false, node, open: (context) => new Distinct(new Append(opens, context), types, context) };
+    const append = planNode('Append', sum, { inputs: nodes, width: nodes[0]!.width, details: noneRemoved });
+    const appended = measured(append, (context) => new Append(opens, context));
+    if (all) return { isPoint: false, node: append, open: appended };
+    const costs = blockingCosts(append, sum);
+    const node = planNode(aggregateKind('Hashed'), sum, { inputs: [append], costs });
+    return {
+      isPoint: false,
+      node,
+      open: measured(node, (context) => new Distinct(appended(context), types, context)),
+    };
   }
   const [left, right] = planned;
   assert(left !== undefined && right !== undefined, 'a set operation has two inputs');
-  const title = `HashSetOp ${operation === 'intersect' ? 'Intersect' : 'Except'}${all ? ' All' : ''}`;
+  const command = `${operation === 'intersect' ? 'Intersect' : 'Except'}${all ? ' All' : ''}`;
+  const kind = { type: 'SetOp', text: `HashSetOp ${command}`, variant: { Strategy: 'Hashed', Command: command } };
+  const node = planNode(kind, left.node.rows, { inputs: nodes, width: left.node.width });
   return {
     isPoint: false,
-    node: planNode(title, left.node.rows, nodes),
-    open: (context) => {
+    node,
+    open: measured(node, (context) => {
       const rows = new SetOperation(left.open(context), right.open, { operation, all, types }, context);
       return operation === 'except' && !all ? new Distinct(rows, types, context) : rows;
-    },
+    }),
   };
+}
+
+/** PostgreSQL tells how many inputs it found to be of no use: partitions, which there are none of here. */
+function noneRemoved(): readonly Detail[] {
+  return [{ name: 'Subplans Removed', value: 0, only: 'programs' }];
+}
+
+/** As PostgreSQL tells grouping apart: by its strategy. */
+function aggregateKind(strategy: 'Plain' | 'Hashed' | 'Sorted' | 'Mixed'): NodeKind {
+  const text = { Plain: 'Aggregate', Hashed: 'HashAggregate', Sorted: 'GroupAggregate', Mixed: 'MixedAggregate' }[
+    strategy
+  ];
+  return { type: 'Aggregate', text, variant: { Strategy: strategy, 'Partial Mode': 'Simple' } };
 }
 
 function planWith({ ctes, query }: BoundWith, scope: PlanScope): Planned {
@@ -159,10 +202,11 @@ export function planAfterWith(
   scope: PlanScope,
   late: (make: () => Awaitable<Operator>) => Operator,
 ): Planned {
-  const used = ctes.filter((cte) => cte.references > 0 || cte.modify !== undefined);
+  const subplansBefore = scope.subplans.length;
+  const used = ctes.filter((cte) => (cte.references > 0 && !isInlined(cte)) || cte.modify !== undefined);
   const planned = used.map((cte) => planCte(cte, scope));
   const writing = planned.filter((_, i) => used[i]!.modify !== undefined);
-  const body = planBody();
+  const body = withSubplans(planBody(), scope, subplansBefore);
   const open = (context: ExecutionContext, rowsMax?: number): Operator => {
     // Run again for another outer row, its queries may answer otherwise.
     for (const each of planned) context.forget(each);
@@ -188,16 +232,22 @@ function runAll(ctes: readonly PlannedCte[], context: ExecutionContext): Awaitab
 function planCte(cte: BoundCte, scope: PlanScope): PlannedCte {
   const types = cte.columns.map(({ expression }) => expression.type);
   assert(cte.query !== undefined || cte.modify !== undefined, 'a bound query');
-  const { open } = cte.modify === undefined ? planRows(cte.query!, scope) : scope.modify(cte.modify);
+  const { open, node } = cte.modify === undefined ? planRows(cte.query!, scope) : scope.modify(cte.modify);
   // The recursive term finds the state under the same object that the readers use.
   const own: { -readonly [K in keyof PlannedCte]: PlannedCte[K] } = { open, recursion: undefined, types };
-  scope.ctes.set(cte, own);
+  const explained = { planned: own, node };
+  scope.ctes.set(cte, explained);
   if (cte.recursion !== undefined) {
     scope.working.add(cte);
     const term = planRows(cte.recursion.query, scope);
     scope.working.delete(cte);
     own.recursion = { open: term.open, distinct: cte.recursion.distinct };
+    // PostgreSQL's guess: ten rounds.
+    const costs = { startup: node.startup, cost: node.cost + 10 * term.node.cost };
+    const inputs = [node, term.node];
+    explained.node = planNode('Recursive Union', node.rows + 10 * term.node.rows, { inputs, width: node.width, costs });
   }
+  scope.subplans.push({ relationship: 'InitPlan', name: `CTE ${quoteName(cte.name)}`, node: explained.node });
   return own;
 }
 
@@ -232,12 +282,12 @@ function extended(
 
 function wrapped(
   planned: Planned,
-  title: string,
+  kind: NodeKind,
   rows: number,
   wrap: (input: Operator, context: ExecutionContext) => Operator,
-  details?: () => readonly string[],
+  options: NodeOptions,
 ): Planned {
-  const node = planNode(title, rows, [planned.node], details);
+  const node = planNode(kind, rows, { inputs: [planned.node], ...options });
   return {
     isPoint: planned.isPoint,
     node,
@@ -253,7 +303,7 @@ function filteredBy(
 ): Planned {
   if (condition === undefined) return planned;
   const filter = planFilter(conjuncts(condition), scope);
-  const node = detailed(planned.node, planned.node.rows * 0.3, () => [`Filter: ${shown(condition, names)}`]);
+  const node = detailed(planned.node, planned.node.rows * 0.3, () => conditionDetail('Filter', [condition], names));
   return {
     isPoint: planned.isPoint && !hasSubquery(condition),
     node,
@@ -298,16 +348,37 @@ function planAggregate(
     groupings: grouping.groupings,
   };
   const vectors = plannedVectors(grouping, over);
-  const title = groupBy === undefined ? 'Aggregate' : groupBy.sets === undefined ? 'HashAggregate' : 'MixedAggregate';
+  const strategy = groupBy === undefined ? 'Plain' : groupBy.sets === undefined ? 'Hashed' : 'Mixed';
   const keys = grouping.groupBy ?? [];
+  const outputNames = groupNames(grouping, names);
   const aggregated = wrapped(
     planned,
-    title,
+    aggregateKind(strategy),
     groups,
     (op, context) => new Aggregate(op, groupBy, aggregates, context, vectors),
-    () => (keys.length === 0 ? [] : [`Group Key: ${keys.map((key) => shown(key, names)).join(', ')}`]),
+    {
+      details: () => groupDetails(grouping, keys, names),
+      output: () => Array.from({ length: groupWidth(grouping) }, (_, i) => outputNames(i)),
+      costs: blockingCosts(planned.node, groups),
+      width: keys.reduce((sum, { type }) => sum + valueBytes(type, undefined), grouping.aggregates.length * 8),
+    },
   );
-  return filteredBy(aggregated, grouping.having, groupNames(grouping, names), scope);
+  return filteredBy(aggregated, grouping.having, outputNames, scope);
+}
+
+function groupDetails(
+  { sets }: NonNullable<BoundSelect['grouping']>,
+  keys: readonly BoundExpression[],
+  names: RowNames,
+): readonly Detail[] {
+  if (sets === undefined) {
+    return keys.length === 0 ? [] : [{ name: 'Group Key', value: keys.map((key) => shown(key, names)) }];
+  }
+  return sets.map((set) =>
+    set.length === 0
+      ? { name: 'Group Key', value: ['()'] }
+      : { name: 'Hash Key', value: set.map((place) => shown(keys[place]!, names)) },
+  );
 }
 
 /** The same over vectors, made when it is first asked for; undefined where rows have to come one by one. */
@@ -518,11 +589,11 @@ function planSelect(given: BoundSelect, scope: PlanScope): Planned {
     if (sorts) {
       const sorted = !distinct && on === undefined && !withTies && locking === undefined;
       operator = new Sort(operator, keys, context, sorted ? needed : Number.POSITIVE_INFINITY);
-      if (top !== sortNode) operator = watch(context, sortNode, operator);
+      if (top?.id !== sortNode.id) operator = watch(context, sortNode, operator);
     }
     if (on !== undefined) {
       operator = new Distinct(operator, onTypes, context, on);
-      if (top !== uniqueNode) operator = watch(context, uniqueNode, operator);
+      if (top?.id !== uniqueNode.id) operator = watch(context, uniqueNode, operator);
     }
     const rowsWanted = withTies ? Number.POSITIVE_INFINITY : needed;
     for (const { table, ...options } of locking ?? []) {
@@ -534,25 +605,30 @@ function planSelect(given: BoundSelect, scope: PlanScope): Planned {
       plain === undefined ? new ProjectLater(operator, later, false, context) : new Project(operator, plain, context);
     if (!distinct) return watchTop(context, operator);
     operator = new Distinct(operator, types, context);
-    if (top !== uniqueNode) operator = watch(context, uniqueNode, operator);
+    if (top?.id !== uniqueNode.id) operator = watch(context, uniqueNode, operator);
     return watchTop(context, limited ? limit(operator, wanted, skip, context) : operator);
   };
   const limit = (input: Operator, wanted: number, skip: number, context: ExecutionContext): Operator =>
     withTies ? new LimitWithTies(input, wanted, skip, tieKeys, context) : new Limit(input, wanted, skip);
   let { node } = planned;
-  const sortNode = planNode('Sort', node.rows, [node], () => [
-    `Sort Key: ${select.orderBy.map((key) => sortText(key, names)).join(', ')}`,
-  ]);
+  const output = () => results.map((each) => shown(each, names));
+  const sortCost = sortCosts(node, node.rows, Math.min(node.rows, wantedRows(select)));
+  const sortNode = planNode('Sort', node.rows, {
+    inputs: [node],
+    details: () => [{ name: 'Sort Key', value: select.orderBy.map((key) => sortText(key, names)) }],
+    output,
+    costs: sortCost,
+  });
   if (sorts) node = sortNode;
-  const uniqueNode = planNode(distinct ? 'HashAggregate' : 'Unique', node.rows, [node]);
+  const uniqueNode = distinctNode(node, select, output);
   if (distinct || on !== undefined) node = uniqueNode;
-  if (locking !== undefined) node = planNode('LockRows', node.rows, [node]);
-  const limitNode = planNode('Limit', limitRows(select, node.rows), [node]);
+  if (locking !== undefined) node = planNode('LockRows', node.rows, { inputs: [node], output });
+  const limitNode = limitOver(select, node, output);
   if (counts !== undefined) node = limitNode;
   const subplans = scope.subplans.splice(subplansBefore);
-  if (subplans.length > 0) node = { ...node, inputs: [...node.inputs, ...subplans] };
+  node = { ...node, output, width: resultWidth(given, scope), subplans: [...node.subplans, ...subplans] };
   // What has no node of its own was watched when it was opened.
-  const top = node === below.node ? undefined : node;
+  const top = node.id === below.node.id ? undefined : node;
   const isPoint = planned.isPoint && isPlain;
   if (counts === undefined) {
     return { isPoint, node, open: (context, rowsMax) => build(context, 0, Number.POSITIVE_INFINITY, rowsMax) };
@@ -573,6 +649,29 @@ function planSelect(given: BoundSelect, scope: PlanScope): Planned {
     open: (context, rowsMax) =>
       new Late(() => whenReady(counts.evaluate(context), ({ skip, wanted }) => build(context, skip, wanted, rowsMax))),
   };
+}
+
+function distinctNode(input: PlanNode, { distinct }: BoundSelect, output: () => readonly string[]): PlanNode {
+  if (!distinct) return planNode('Unique', input.rows, { inputs: [input], output });
+  const details = () => [{ name: 'Group Key', value: output() }];
+  const costs = blockingCosts(input, input.rows);
+  return planNode(aggregateKind('Hashed'), input.rows, { inputs: [input], output, details, costs });
+}
+
+function limitOver(select: BoundSelect, input: PlanNode, output: () => readonly string[]): PlanNode {
+  const rows = limitRows(select, input.rows);
+  const costs = { startup: input.startup, cost: costOfFirst(input, input.rows, rows) };
+  return planNode('Limit', rows, { inputs: [input], output, costs });
+}
+
+/** Expected bytes of a row of the result. */
+function resultWidth({ from, grouping, columns }: BoundSelect, { known }: PlanScope): number {
+  const facts = from === undefined || grouping !== undefined ? undefined : relationFacts(from, known);
+  const isOfFrom = (index: number): boolean => from !== undefined && index < widthOf(from);
+  return columns.reduce((sum, { expression }) => {
+    const isColumn = expression.kind === 'column' && isOfFrom(expression.index);
+    return sum + valueBytes(expression.type, isColumn ? facts?.(expression.index).statistics : undefined);
+  }, 0);
 }
 
 /** Values in the row of a group. */

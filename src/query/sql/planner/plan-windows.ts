@@ -6,7 +6,8 @@ import type { SortKey } from '../operators/sort.ts';
 import { type PlannedFrameEnd, Window, type WindowOptions } from '../operators/window.ts';
 import { compareFor } from '../types/compare.ts';
 import { compileExpression } from './compile-expression.ts';
-import { measured, type Planned, planNode } from './planned.ts';
+import { planNode } from './plan-node.ts';
+import { measured, type Planned } from './planned.ts';
 
 export type Over = (expression: BoundExpression) => BoundExpression;
 
@@ -44,7 +45,7 @@ export function planWindow(planned: Planned, { window, calls }: BoundWindowCalls
     })),
     width,
   };
-  const node = planNode('WindowAgg', planned.node.rows, [planned.node]);
+  const node = planNode('WindowAgg', planned.node.rows, { inputs: [planned.node] });
   return {
     isPoint: planned.isPoint,
     node,
@@ -63,7 +64,7 @@ function compileSet({ function: found, args }: BoundSet, over: Over): PlannedSet
 
 export function planSets(planned: Planned, sets: readonly BoundSet[], width: number, over: Over): Planned {
   const compiled = sets.map((set) => compileSet(set, over));
-  const node = planNode('ProjectSet', planned.node.rows * 10, [planned.node]);
+  const node = planNode('ProjectSet', planned.node.rows * 10, { inputs: [planned.node] });
   return {
     isPoint: planned.isPoint,
     node,
@@ -71,10 +72,22 @@ export function planSets(planned: Planned, sets: readonly BoundSet[], width: num
   };
 }
 
-export function planFunctionScan(sets: readonly BoundSet[], ordinality: boolean, alias: string): Planned {
+/** @param output What its columns are called. @param calls The functions with their arguments. */
+export function planFunctionScan(
+  sets: readonly BoundSet[],
+  ordinality: boolean,
+  alias: string,
+  output: () => readonly string[],
+  calls: () => readonly string[],
+): Planned {
   const compiled = sets.map((set) => compileSet(set, (each) => each));
   const names = sets.map(({ function: found }) => found.name).join(', ');
-  const title = names === alias ? `Function Scan on ${names}` : `Function Scan on ${names} ${alias}`;
-  const node = planNode(title, 100);
+  const schema = sets.length === 1 ? 'pg_catalog' : undefined;
+  const target = { alias, other: { key: 'Function Name', name: names, schema } };
+  const node = planNode({ type: 'Function Scan', target }, 100, {
+    width: 8,
+    output,
+    details: () => [{ name: 'Function Call', value: calls().join(', '), only: 'verbose' }],
+  });
   return { isPoint: true, node, open: measured(node, (context) => new FunctionScan(compiled, ordinality, context)) };
 }

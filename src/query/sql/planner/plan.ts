@@ -26,8 +26,10 @@ import { Explain } from './explain.ts';
 import type { KnownTables } from './facts.ts';
 import { foldQuery } from './fold-constants.ts';
 import { compileAssignment, LateModify, planModify, refuseOverlap, writtenTables } from './plan-modify.ts';
+import type { PlanNode } from './plan-node.ts';
 import { planAfterWith, planRows, planScope } from './plan-select.ts';
-import type { PlanNode, PlannedInsert } from './planned.ts';
+import { type PlannedInsert, withSubplans } from './planned.ts';
+import type { PlannerSettings } from './planner-settings.ts';
 import { type PointQuery, pointQueryOf } from './point-query.ts';
 import { writeRulesOf } from './write-rules.ts';
 
@@ -72,16 +74,26 @@ export function affectedOf(operator: Operator): number {
   return (operator as ModifyingOperator).affected;
 }
 
+/** What a plan depends on besides the statement. */
+export interface PlanEnvironment {
+  readonly time: TimeContext;
+  /** Of the catalog that the statement was bound with. */
+  readonly generation: number;
+  readonly known: KnownTables;
+  readonly settings: PlannerSettings;
+  /** Parameters that decide about plans and are not what they are for everybody. */
+  readonly changedSettings: readonly { readonly name: string; readonly value: string }[];
+  /** The name of a schema by its id; undefined when it has none any more. */
+  readonly schemaName: (id: number | undefined) => string | undefined;
+  /** Milliseconds with fractions, of a clock that never goes back. */
+  readonly elapsedMs: () => number;
+}
+
 /** @throws SqlError of constant parts that fail. */
-export function planQuery(
-  bound: BoundQuery,
-  parameterTypes: readonly SqlType[],
-  time: TimeContext,
-  generation: number,
-  known: KnownTables,
-): Plan {
+export function planQuery(bound: BoundQuery, parameterTypes: readonly SqlType[], environment: PlanEnvironment): Plan {
   const { reads, relations } = surveyed(bound);
-  const options = { parameterTypes, qualifies: relations > 1, known };
+  const { time, generation } = environment;
+  const options = { parameterTypes, qualifies: relations > 1, environment };
   return { ...planBound(foldQuery(bound, time), options), generation, reads };
 }
 
@@ -89,18 +101,22 @@ interface PlanOptions {
   readonly parameterTypes: readonly SqlType[];
   /** EXPLAIN puts the table's name before a column's. */
   readonly qualifies: boolean;
-  readonly known: KnownTables;
+  readonly environment: PlanEnvironment;
 }
 
 function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'generation' | 'reads'> {
-  const { parameterTypes, qualifies, known } = planOptions;
-  const scope = planScope(planModify, () => qualifies, known);
+  const { parameterTypes, qualifies, environment } = planOptions;
+  const scope = planScope(planModify, () => qualifies, environment);
   switch (query.kind) {
     case 'explain': {
       const { options } = query;
-      const inner = planBound(query.query, planOptions);
+      const { elapsedMs } = environment;
+      const began = elapsedMs();
+      const inner = planBound(query.query, { ...planOptions, qualifies: qualifies || options.verbose });
+      const planningMs = elapsedMs() - began;
       const { node } = inner;
       assert(node !== undefined, 'a plan that can be explained');
+      const explained = { node, open: inner.open, options, planningMs, environment };
       return {
         verb: 'EXPLAIN',
         columns: [explainColumn(options)],
@@ -109,7 +125,7 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
         isPointRead: false,
         modifies: options.analyze && inner.modifies,
         writesRows: options.analyze && inner.modifies,
-        open: (context) => new Explain({ node, open: inner.open, options }, context),
+        open: (context) => new Explain(explained, context),
       };
     }
     case 'insert':
@@ -118,7 +134,7 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
     case 'merge':
       return {
         ...modifying(VERBS[query.kind], query.returning, parameterTypes, query.table),
-        ...planModify(query, scope),
+        ...withSubplans(planModify(query, scope), scope, 0),
       };
     case 'modifyWith': {
       const { ctes, modify } = query;

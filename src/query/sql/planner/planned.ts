@@ -1,4 +1,4 @@
-/** A part of a plan: how it is opened, what it is expected to give, and what EXPLAIN says of it. */
+/** A part of a plan: how it is opened, and what EXPLAIN says of it (plan-node.ts). */
 
 import type { Column } from '../../../models/relational/table.ts';
 import {
@@ -7,28 +7,16 @@ import {
   type BoundModify,
   type BoundRelation,
   type BoundRows,
+  conjunction,
   widthOf,
 } from '../binder/bound.ts';
 import { deparse, quoteName } from '../binder/deparse.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import type { PlannedCte } from '../operators/cte-scan.ts';
 import type { ExecutionContext, Open, Operator } from '../operators/operator.ts';
-import { type Costs, OPERATOR_COST, TUPLE_COST } from './costs.ts';
 import type { KnownTables } from './facts.ts';
-
-/** One line of EXPLAIN and what is below it. */
-export interface PlanNode {
-  readonly title: string;
-  /** Lines under the title, like `Filter: (a > 1)`. Made when somebody asks. */
-  readonly details: () => readonly string[];
-  readonly inputs: readonly PlanNode[];
-  /** Rows that are expected; what it is thought to take until the first and until the last of them: see costs.ts. */
-  readonly rows: number;
-  readonly startup: number;
-  readonly cost: number;
-  /** Expected bytes of a row. */
-  readonly width: number;
-}
+import type { Detail, PlanNode, Subplan } from './plan-node.ts';
+import type { PlannerSettings } from './planner-settings.ts';
 
 export interface Planned {
   /** @param rowsMax At most this many rows will be asked for. */
@@ -54,6 +42,12 @@ export interface PlannedInsert {
   readonly over: (input: Open) => Open;
 }
 
+export interface ExplainedCte {
+  readonly planned: PlannedCte;
+  /** Of a recursive query: that of its first term, while the other is being planned. */
+  node: PlanNode;
+}
+
 /** Plans a query inside of another. */
 export type PlanRows = (query: BoundRows) => Planned;
 
@@ -63,15 +57,18 @@ export interface PlanScope {
   /** Plans a statement that writes. */
   readonly modify: (query: BoundModify) => Planned;
   /** Queries of WITH around what is being planned. */
-  readonly ctes: Map<BoundCte, PlannedCte>;
+  readonly ctes: Map<BoundCte, ExplainedCte>;
   /** Those whose recursive term is being planned: there the name stands for the round before. */
   readonly working: Set<BoundCte>;
   /** Whether EXPLAIN puts the table's name before a column's: when there is more than one. */
   qualifies(): boolean;
   /** What is known of the rows of tables. */
   readonly known: KnownTables;
-  /** Plans of the subqueries that were met so far. */
-  readonly subplans: PlanNode[];
+  readonly settings: PlannerSettings;
+  /** Plans of the subqueries and queries in WITH that were met so far and no node tells of yet. */
+  readonly subplans: Subplan[];
+  /** What the next subquery is called: `SubPlan 1`. */
+  nextSubplan(): number;
   /** Whether what is being planned is opened once for each row outside: see `repeated`. */
   isRepeated: boolean;
   /** A slot that no other part of the statement uses. */
@@ -89,43 +86,23 @@ export function repeated<T>(scope: PlanScope, plan: () => T): T {
   }
 }
 
-const NO_DETAILS = (): readonly string[] => [];
-
-export function planNode(
-  title: string,
-  rows: number,
-  inputs: readonly PlanNode[] = [],
-  details: () => readonly string[] = NO_DETAILS,
-  width = inputs.reduce((sum, input) => sum + input.width, 0),
-  costs?: Costs,
-): PlanNode {
-  const expected = expectedRows(rows);
-  const { startup, cost } = costs ?? {
-    startup: inputs[0]?.startup ?? 0,
-    cost: inputs.reduce((sum, input) => sum + input.cost, expected * TUPLE_COST),
-  };
-  return { title, details, inputs, rows: expected, startup, cost, width };
-}
-
-/** Never less than one row, as PostgreSQL has it. */
-export function expectedRows(rows: number): number {
-  return Math.max(1, Math.round(rows));
-}
-
-/** The node with one more line, and fewer rows. */
-export function detailed(node: PlanNode, rows: number, more: () => readonly string[]): PlanNode {
-  const { title, inputs, details, width, startup, cost } = node;
-  const costs = { startup, cost: cost + node.rows * OPERATOR_COST };
-  return planNode(title, rows, inputs, () => [...details(), ...more()], width, costs);
-}
-
 /** Opens an operator so that EXPLAIN ANALYZE can watch it. */
 export function measured(node: PlanNode, open: Planned['open']): Planned['open'] {
-  return (context, rowsMax) => watch(context, node, open(context, rowsMax));
+  return (context, rowsMax) => {
+    if (context.measure === undefined) return open(context, rowsMax);
+    return watch(context, node, open(context.measure.within(node.id, context), rowsMax));
+  };
 }
 
 export function watch(context: ExecutionContext, node: PlanNode, operator: Operator): Operator {
-  return context.measure === undefined ? operator : context.measure(node, operator);
+  return context.measure === undefined ? operator : context.measure.watch(node.id, operator);
+}
+
+/** The plan with what EXPLAIN tells of subplans that came up while it was made. @param since How many there were before. */
+export function withSubplans<P extends Pick<Planned, 'node'>>(planned: P, scope: PlanScope, since: number): P {
+  const subplans = scope.subplans.splice(since);
+  if (subplans.length === 0) return planned;
+  return { ...planned, node: { ...planned.node, subplans: [...subplans, ...planned.node.subplans] } };
 }
 
 /** What the places of a row are called. */
@@ -143,6 +120,7 @@ export function rowNames(relation: BoundRelation, scope: PlanScope): RowNames {
         inner = inner.right;
       }
     }
+    const { alias } = inner;
     const names =
       inner.kind === 'scan'
         ? inner.table.table.columns
@@ -150,13 +128,25 @@ export function rowNames(relation: BoundRelation, scope: PlanScope): RowNames {
           ? inner.query.columns
           : inner.kind === 'cte'
             ? inner.cte.columns
-            : inner.functions.map(({ function: { name } }) => ({ name }));
+            : inner.functions.map(({ function: { name } }) => ({ name: inner.functions.length === 1 ? alias : name }));
     const name = quoteName(names[at]?.name ?? 'ordinality');
     return scope.qualifies() ? `${quoteName(inner.alias)}.${name}` : name;
   };
 }
 
+/** What subqueries are called by the expressions that hold them: `(hashed SubPlan 1)`, `$0`. */
+const subplanNames = new WeakMap<BoundRows, string>();
+
+export function nameSubplan(query: BoundRows, name: string): void {
+  subplanNames.set(query, name);
+}
+
 /** An expression as EXPLAIN prints it. */
 export function shown(expression: BoundExpression, names: RowNames): string {
-  return deparse(expression, undefined, false, 'none', names);
+  return deparse(expression, undefined, false, 'none', names, (query) => subplanNames.get(query));
+}
+
+/** The property of a node that a condition is; none without conditions. */
+export function conditionDetail(name: string, conditions: readonly BoundExpression[], names: RowNames): Detail[] {
+  return conditions.length === 0 ? [] : [{ name, value: shown(conjunction(conditions), names) }];
 }
