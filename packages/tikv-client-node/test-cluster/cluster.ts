@@ -41,6 +41,7 @@ export class TestCluster {
   readonly state: ClusterState;
   readonly #services = new Map<string, Service>();
   readonly #pds: PdService[] = [];
+  readonly #watchers = new Set<() => void>();
 
   constructor(options: TestClusterOptions) {
     const { environment, mode = 'txn', stores = 3, pdMembers = 3 } = options;
@@ -96,9 +97,10 @@ export class TestCluster {
     return this.#services.get(address);
   }
 
-  /** Whether it takes connections but never answers. */
-  isFrozen(address: string): boolean {
-    return this.stores.some((one) => one.address === address && one.state === 'frozen');
+  /** `changed` is called whenever `serviceAt` may answer otherwise than before. @returns what ends that. */
+  watch(changed: () => void): () => void {
+    this.#watchers.add(changed);
+    return () => void this.#watchers.delete(changed);
   }
 
   regionOf(key: string | Uint8Array): RegionState {
@@ -132,16 +134,17 @@ export class TestCluster {
   /** Nobody listens any more at the store's address; its leaders move when `elect` is set (the default). */
   stopStore(storeId: bigint, elect = true): void {
     this.#store(storeId).state = 'down';
-    if (!elect) return;
-    for (const region of this.regions) {
+    for (const region of elect ? this.regions : []) {
       if (region.leader?.storeId !== storeId) continue;
       region.leader = region.peers.find((peer) => this.#store(peer.storeId).state === 'up');
     }
+    this.#changed();
   }
 
   startStore(storeId: bigint): void {
     this.#store(storeId).state = 'up';
     for (const region of this.regions) region.leader ??= region.peers.find((peer) => peer.storeId === storeId);
+    this.#changed();
   }
 
   freezeStore(storeId: bigint): void {
@@ -159,6 +162,17 @@ export class TestCluster {
     pd.staleRegions = stale ? this.regions.map((region) => pd.describe(region)) : undefined;
   }
 
+  /** Nobody listens any more at the member's address. Who leads stays as it is. */
+  stopPd(index: number): void {
+    this.state.pd.down.add(index);
+    this.#changed();
+  }
+
+  startPd(index: number): void {
+    this.state.pd.down.delete(index);
+    this.#changed();
+  }
+
   movePd(index: number, address: string): void {
     this.state.pd.addresses[index] = address;
     this.#index();
@@ -174,6 +188,11 @@ export class TestCluster {
     this.#services.clear();
     for (const [index, address] of this.state.pd.addresses.entries()) this.#services.set(address, this.#pds[index]!);
     for (const store of this.stores) this.#services.set(store.address, new StoreService(this.state, store));
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const changed of this.#watchers) changed();
   }
 }
 

@@ -37,11 +37,19 @@ export interface Losses {
 export class InProcessTransport implements Transport {
   readonly options: InProcessOptions;
   readonly losses: Losses = { probability: 0 };
-  /** Nothing leaves any more and nothing arrives: the client's process has died. */
-  dead = false;
+  #dead = false;
 
   constructor(options: InProcessOptions) {
     this.options = options;
+  }
+
+  get dead(): boolean {
+    return this.#dead;
+  }
+
+  /** Nothing leaves any more and nothing arrives: the client's process has died. */
+  die(): void {
+    this.#dead = true;
   }
 
   connect(address: string): Connection {

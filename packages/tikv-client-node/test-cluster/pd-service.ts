@@ -19,7 +19,14 @@ import type { Decoded, Fields, Init, MessageType } from '../src/protobuf/message
 import { GrpcStatus } from '../src/transport.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { FaultAction } from './faults.ts';
-import { type ServerStream, type ServerStreamHandlers, type Service, SILENCE, StatusError } from './service.ts';
+import {
+  ConnectionLost,
+  type ServerStream,
+  type ServerStreamHandlers,
+  type Service,
+  SILENCE,
+  StatusError,
+} from './service.ts';
 import { HEALTH_CHECK, SERVING } from './store-service.ts';
 import { describePeer, type RegionState, type StoreState } from './topology.ts';
 
@@ -138,7 +145,7 @@ export class PdService implements Service {
       case 'loseReply':
         execute();
         if (action.how === 'silence') return SILENCE;
-        throw new StatusError(GrpcStatus.UNAVAILABLE, 'the connection was reset');
+        throw new ConnectionLost();
       case 'duplicate':
         execute();
         return execute();

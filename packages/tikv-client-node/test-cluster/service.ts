@@ -1,5 +1,7 @@
 /** What listens at an address, whatever carries the bytes. */
 
+import { GrpcStatus } from '../src/transport.ts';
+
 export class StatusError extends Error {
   override readonly name = 'StatusError';
   readonly status: number;
@@ -7,6 +9,13 @@ export class StatusError extends Error {
   constructor(status: number, message: string) {
     super(message);
     this.status = status;
+  }
+}
+
+/** What was executed, and its reply is lost: over TCP the whole connection is cut, in the process the one call fails. */
+export class ConnectionLost extends StatusError {
+  constructor() {
+    super(GrpcStatus.UNAVAILABLE, 'the connection was reset');
   }
 }
 

@@ -23,7 +23,14 @@ import {
   RAFT_ENTRY_BYTES_MAX,
   type RegionErrorInit,
 } from './region-checks.ts';
-import { type ServerStream, type ServerStreamHandlers, type Service, SILENCE, StatusError } from './service.ts';
+import {
+  ConnectionLost,
+  type ServerStream,
+  type ServerStreamHandlers,
+  type Service,
+  SILENCE,
+  StatusError,
+} from './service.ts';
 import type { StoreState } from './topology.ts';
 import { dropRange, TRANSACTION_HANDLERS } from './transaction-handlers.ts';
 
@@ -156,7 +163,7 @@ export class StoreService implements Service {
         if (action.how === 'undetermined') {
           return handler.method.response.encode({ regionError: { undeterminedResult: {} } } as never);
         }
-        throw new StatusError(GrpcStatus.UNAVAILABLE, 'the connection was reset');
+        throw new ConnectionLost();
       case 'duplicate': {
         const answer = await execute();
         await execute();

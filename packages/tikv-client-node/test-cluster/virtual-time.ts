@@ -2,7 +2,8 @@
  * Virtual time for a cluster and its clients in one process: a clock that stands still until a test moves it.
  *
  * Events run one by one in the order (time, order of scheduling); between two of them all microtasks are drained, so a
- * run depends on its seed and inputs alone.
+ * run depends on its seed and inputs alone. Where calls travel over sockets, what they do in between is waited for as well:
+ * no timeout then depends on the machine, but the order of what is in flight together does.
  */
 
 import type { Environment, Random, Timer, Timers } from '../src/environment.ts';
@@ -26,6 +27,12 @@ export class VirtualTime {
   #nowMs = 0;
   #order = 0;
   #driving = false;
+  readonly #settled: () => Promise<void>;
+
+  /** `settled` resolves when nothing is under way but what waits for time to pass; by default, promises. */
+  constructor(settled: () => Promise<void> = turnOfTheEventLoop) {
+    this.#settled = settled;
+  }
 
   get elapsedMs(): number {
     return this.#nowMs;
@@ -95,7 +102,7 @@ export class VirtualTime {
     this.#driving = true;
     try {
       for (let events = 0; ; events++) {
-        await turnOfTheEventLoop();
+        await this.#settled();
         if (!step()) return;
         assert(events < EVENTS_MAX, `${EVENTS_MAX} events without an end`);
       }

@@ -10,7 +10,7 @@ import {
 import { messageOf } from '../../src/errors.ts';
 import { encodeStatusMessage, FrameParser, frame } from '../../src/node/grpc-frames.ts';
 import { GrpcStatus } from '../../src/transport.ts';
-import { type ServerStreamHandlers, type Service, StatusError } from '../service.ts';
+import { ConnectionLost, type ServerStreamHandlers, type Service, StatusError } from '../service.ts';
 
 const WINDOW_BYTES = 16 * 1024 * 1024;
 
@@ -45,8 +45,9 @@ export class GrpcServer {
     return `${this.#options.host}:${this.#port}`;
   }
 
-  /** Listens; again after `stop`, on the same port. */
+  /** Listens, unless it does; after `stop` on the same port. */
   async start(): Promise<void> {
+    if (this.#server !== undefined) return;
     const { tls, host } = this.#options;
     const settings = { initialWindowSize: WINDOW_BYTES };
     const server =
@@ -89,6 +90,10 @@ export class GrpcServer {
     });
     const end = (error: unknown) => {
       if (stream.destroyed || stream.writableEnded) return;
+      if (error instanceof ConnectionLost) {
+        stream.session?.destroy();
+        return;
+      }
       status =
         error instanceof StatusError
           ? { code: error.status, message: error.message }

@@ -21,47 +21,64 @@ export interface ListeningCluster {
   startStore(storeId: bigint): Promise<void>;
   stopPd(index: number): Promise<void>;
   startPd(index: number): Promise<void>;
+  /** One more address, for a store or member to move to. */
+  newAddress(): Promise<string>;
+  /** Resolves when what listens is what the cluster says. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
+/** Ports follow the cluster: who is stopped there has no listener and no connection here. */
 export async function listen(cluster: TestCluster, options: ListenOptions = {}): Promise<ListeningCluster> {
   const { host = '127.0.0.1', tls, pdPort = 0, storePort = 0 } = options;
-  const pds: GrpcServer[] = [];
-  const stores = new Map<bigint, GrpcServer>();
-  for (const index of cluster.pdAddresses.keys()) {
-    const service = () => cluster.serviceAt(cluster.pdAddresses[index]!);
-    const server = new GrpcServer({ host, port: pdPort === 0 ? 0 : pdPort + index, tls, service });
+  const servers: GrpcServer[] = [];
+  const serve = async (port: number): Promise<string> => {
+    const server = new GrpcServer({ host, port, tls, service: () => cluster.serviceAt(server.address) });
     await server.start();
-    cluster.movePd(index, server.address);
-    pds.push(server);
+    servers.push(server);
+    return server.address;
+  };
+  for (const index of cluster.pdAddresses.keys()) {
+    cluster.movePd(index, await serve(pdPort === 0 ? 0 : pdPort + index));
   }
   for (const [index, store] of cluster.stores.entries()) {
-    const service = () => cluster.serviceAt(store.address);
-    const server = new GrpcServer({ host, port: storePort === 0 ? 0 : storePort + index, tls, service });
-    await server.start();
-    cluster.moveStore(store.id, server.address);
-    stores.set(store.id, server);
+    cluster.moveStore(store.id, await serve(storePort === 0 ? 0 : storePort + index));
   }
+  let following = Promise.resolve();
+  const follow = async (): Promise<void> => {
+    for (const server of servers) {
+      if (cluster.serviceAt(server.address) === undefined) await server.stop();
+      else await server.start();
+    }
+  };
+  const unwatch = cluster.watch(() => {
+    following = following.then(follow);
+  });
+  const settled = () => following;
   return {
     pdEndpoints: [...cluster.pdAddresses],
-    async stopStore(storeId) {
+    stopStore(storeId) {
       cluster.stopStore(storeId);
-      await stores.get(storeId)!.stop();
+      return settled();
     },
-    async startStore(storeId) {
-      await stores.get(storeId)!.start();
+    startStore(storeId) {
       cluster.startStore(storeId);
+      return settled();
     },
-    async stopPd(index) {
-      cluster.state.pd.down.add(index);
-      await pds[index]!.stop();
+    stopPd(index) {
+      cluster.stopPd(index);
+      return settled();
     },
-    async startPd(index) {
-      await pds[index]!.start();
-      cluster.state.pd.down.delete(index);
+    startPd(index) {
+      cluster.startPd(index);
+      return settled();
     },
+    newAddress: () => serve(0),
+    settled,
     async close() {
-      await Promise.all([...pds, ...stores.values()].map((server) => server.stop()));
+      unwatch();
+      await following;
+      await Promise.all(servers.map((server) => server.stop()));
     },
   };
 }

@@ -52,7 +52,7 @@ async function run(world: World): Promise<ChaosResult> {
   let unique = 0;
   const mark = () => `#${++unique}`;
   const newMember = async (): Promise<Member> => {
-    const transport = world.transport(random.int(20_000) - 10_000);
+    const transport = world.inProcess(random.int(20_000) - 10_000);
     return {
       client: await world.open({ asyncCommit: random.chance(0.7), onePhaseCommit: random.chance(0.7) }, transport),
       transport,
@@ -225,7 +225,7 @@ async function nemesis(world: World, members: Member[], working: () => boolean):
         cluster.state.pd.leader = random.int(3);
         break;
       case 7:
-        random.pick(members).transport.dead = true;
+        random.pick(members).transport.die();
         break;
       case 8:
       case 9:

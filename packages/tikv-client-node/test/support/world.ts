@@ -1,29 +1,49 @@
-/** A cluster and its clients on virtual time, for tests. */
+/** A cluster and its clients on virtual time, for tests; within the process, or over gRPC. */
 
 import { TikvClient } from '../../src/client.ts';
 import type { ClientOptions } from '../../src/config.ts';
+import type { Environment } from '../../src/environment.ts';
 import { TikvError } from '../../src/errors.ts';
 import type { RawClient, RawOptions } from '../../src/raw-client.ts';
 import type { Transaction } from '../../src/transaction.ts';
+import type { Transport } from '../../src/transport.ts';
 import { TestCluster, type TestClusterOptions } from '../../test-cluster/cluster.ts';
 import type { ArrivedCall } from '../../test-cluster/faults.ts';
 import { InProcessTransport } from '../../test-cluster/in-process-transport.ts';
 import { SeededRandom, VirtualTime } from '../../test-cluster/virtual-time.ts';
+import { Wire, WireTransport } from './wire.ts';
+
+export const CARRIERS = ['in the process', 'over gRPC'] as const;
+export type Carrier = (typeof CARRIERS)[number];
 
 export interface WorldOptions extends Omit<TestClusterOptions, 'environment'> {
   readonly seed?: number;
   readonly client?: Partial<ClientOptions>;
+  /** Default `in the process`. */
+  readonly carrier?: Carrier;
+}
+
+/** A client's. */
+export interface WorldTransport extends Transport {
+  readonly options: { readonly environment: Environment };
+  /** Nothing leaves any more and nothing arrives: the client's process has died. */
+  die(): void;
 }
 
 export class World {
-  readonly time = new VirtualTime();
+  readonly time: VirtualTime;
   readonly random: SeededRandom;
   readonly cluster: TestCluster;
   readonly background: string[] = [];
   readonly #client: Partial<ClientOptions>;
+  readonly #wire: Wire | undefined;
+  #addresses = 0;
 
   constructor(options: WorldOptions = {}) {
-    const { seed = 1, client = {}, ...cluster } = options;
+    const { seed = 1, client = {}, carrier = 'in the process', ...cluster } = options;
+    const wire = carrier === 'over gRPC' ? new Wire() : undefined;
+    this.#wire = wire;
+    this.time = wire === undefined ? new VirtualTime() : new VirtualTime(() => wire.atRest());
     this.random = new SeededRandom(seed);
     this.cluster = new TestCluster({
       disorderSeed: this.random.int(2 ** 32),
@@ -33,8 +53,19 @@ export class World {
     this.#client = client;
   }
 
-  /** One that can be made to lose messages, or to die. */
-  transport(clockAheadMs = 0): InProcessTransport {
+  /** TCP connections that servers have taken. */
+  get connections(): number {
+    return this.#wire?.connections ?? 0;
+  }
+
+  transport(clockAheadMs = 0): WorldTransport {
+    if (this.#wire === undefined) return this.inProcess(clockAheadMs);
+    const environment = this.time.environment(this.random.fork(), clockAheadMs);
+    return new WireTransport({ environment, random: this.random.fork() });
+  }
+
+  /** One that can be made to lose messages. */
+  inProcess(clockAheadMs = 0): InProcessTransport {
     const environment = this.time.environment(this.random.fork(), clockAheadMs);
     return new InProcessTransport({ cluster: this.cluster, environment, random: this.random.fork() });
   }
@@ -50,9 +81,24 @@ export class World {
     return TikvClient.openRaw(this.#options(options, this.transport()), raw);
   }
 
+  /** Where nobody is, for a store to move to. */
+  async newAddress(): Promise<string> {
+    return this.#wire?.newAddress() ?? `elsewhere${this.#addresses++}:20160`;
+  }
+
+  /** Runs `work` to its end while the cluster serves. */
+  async within<T>(work: () => Promise<T>): Promise<T> {
+    await this.#wire?.open(this.cluster);
+    try {
+      return await this.time.run(work);
+    } finally {
+      await this.#wire?.close();
+    }
+  }
+
   /** Runs `work` with one client, to its end. */
   run<T>(work: (client: TikvClient) => Promise<T>, options: Partial<ClientOptions> = {}): Promise<T> {
-    return this.time.run(async () => {
+    return this.within(async () => {
       const client = await this.open(options);
       const result = await work(client);
       await client.close();
@@ -60,7 +106,7 @@ export class World {
     });
   }
 
-  #options(options: Partial<ClientOptions>, transport: InProcessTransport): ClientOptions {
+  #options(options: Partial<ClientOptions>, transport: WorldTransport): ClientOptions {
     return {
       pdEndpoints: this.cluster.pdAddresses,
       environment: transport.options.environment,
@@ -133,7 +179,7 @@ export async function dieWhileCommitting(
   transaction.commit().catch(() => {});
   while (fault.hits() === 0) await pause(world, 1);
   await pause(world, 20);
-  transport.dead = true;
+  transport.die();
   return transaction.startTs;
 }
 

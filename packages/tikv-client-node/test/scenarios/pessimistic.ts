@@ -1,10 +1,11 @@
 /** Scenarios 28 to 35 of the reference: pessimistic transactions. */
 
-import { describe, expect, it } from 'vitest';
-import type { TikvClient } from '../src/client.ts';
-import { TikvError } from '../src/errors.ts';
-import type { Transaction } from '../src/transaction.ts';
-import { bytes, getText, outcomeOf, pause, putAll, putText, readText, scanText, World } from './support/world.ts';
+import { expect } from 'vitest';
+import type { TikvClient } from '../../src/client.ts';
+import { TikvError } from '../../src/errors.ts';
+import type { Transaction } from '../../src/transaction.ts';
+import { suite } from '../support/scenario.ts';
+import { bytes, getText, outcomeOf, pause, putAll, putText, readText, scanText } from '../support/world.ts';
 
 const begin = (client: TikvClient): Promise<Transaction> => client.begin({ pessimistic: true });
 
@@ -17,9 +18,9 @@ async function lockText(transaction: Transaction, keys: readonly string[], optio
   }
 }
 
-describe('pessimistic transactions', () => {
-  it('wait for a lock, give up in time, or do not wait at all', async () => {
-    const world = new World();
+export const pessimisticTransactions = suite('pessimistic transactions', (scenario) => {
+  scenario(28, 'wait for a lock, give up in time, or do not wait at all', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       const [first, second, third] = [await begin(client), await begin(client), await begin(client)];
       expect(await lockText(first, ['a'])).toBe('locked');
@@ -42,8 +43,8 @@ describe('pessimistic transactions', () => {
     });
   });
 
-  it('fail a statement whose key has changed, and choose a new primary for the next', async () => {
-    const world = new World();
+  scenario(29, 'fail a statement whose key has changed, and choose a new primary for the next', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       const transaction = await begin(client);
       await putAll(client, { b: 'newer' });
@@ -59,28 +60,29 @@ describe('pessimistic transactions', () => {
     });
   });
 
-  it.each([2, 3])('find a deadlock of %i transactions: one fails, the others go on', async (count) => {
-    const world = new World({ seed: count });
-    await world.run(async (client) => {
-      const transactions = await Promise.all(Array.from({ length: count }, () => begin(client)));
-      for (const [i, one] of transactions.entries()) expect(await lockText(one, [`k${i}`])).toBe('locked');
-      const finished = await Promise.all(
-        transactions.map(async (one, i) => {
-          const result = await lockText(one, [`k${(i + 1) % count}`]);
-          await one.rollback();
-          return result;
-        }),
-      );
-      expect(finished.filter((one) => one.startsWith('deadlock'))).toHaveLength(1);
-      expect(finished.filter((one) => one === 'locked')).toHaveLength(count - 1);
-      await client.settled();
-      await pause(world, 2_000);
-      expect(world.cluster.state.data.locked.size).toBe(0);
+  for (const count of [2, 3])
+    scenario(30, `find a deadlock of ${count} transactions: one fails, the others go on`, async (newWorld) => {
+      const world = newWorld({ seed: count });
+      await world.run(async (client) => {
+        const transactions = await Promise.all(Array.from({ length: count }, () => begin(client)));
+        for (const [i, one] of transactions.entries()) expect(await lockText(one, [`k${i}`])).toBe('locked');
+        const finished = await Promise.all(
+          transactions.map(async (one, i) => {
+            const result = await lockText(one, [`k${(i + 1) % count}`]);
+            await one.rollback();
+            return result;
+          }),
+        );
+        expect(finished.filter((one) => one.startsWith('deadlock'))).toHaveLength(1);
+        expect(finished.filter((one) => one === 'locked')).toHaveLength(count - 1);
+        await client.settled();
+        await pause(world, 2_000);
+        expect(world.cluster.state.data.locked.size).toBe(0);
+      });
     });
-  });
 
-  it('notice at commit that their lock was lost, unless nothing was written meanwhile', async () => {
-    const world = new World();
+  scenario(31, 'notice at commit that their lock was lost, unless nothing was written meanwhile', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       const lost = await begin(client);
       expect(await lockText(lost, ['a'])).toBe('locked');
@@ -98,8 +100,8 @@ describe('pessimistic transactions', () => {
     });
   });
 
-  it('are kept alive by their heartbeat, and notice when it finds nothing', async () => {
-    const world = new World();
+  scenario([18, 31], 'are kept alive by their heartbeat, and notice when it finds nothing', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       const long = await begin(client);
       expect(await lockText(long, ['a'])).toBe('locked');
@@ -116,51 +118,59 @@ describe('pessimistic transactions', () => {
     });
   });
 
-  it('leave no lock behind when a request of many keys fails half-way, even one taken late', async () => {
-    const world = new World();
-    world.cluster.split('m');
-    await world.run(async (client) => {
-      const holder = await begin(client);
-      expect(await lockText(holder, ['z'])).toBe('locked');
-      const transaction = await begin(client);
-      const late = (call: { request: Readonly<Record<string, unknown>> }) =>
-        (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'b';
-      world.cluster.faults.add({ method: 'KvPessimisticLock', when: late, action: { kind: 'duplicate' } });
-      expect(await lockText(transaction, ['a', 'b', 'z'], { waitMs: 0 })).toBe('lock_not_available');
-      await pause(world, 3_000);
-      expect([...world.cluster.state.data.locked].map((state) => state.key)).toEqual(['z']);
-      await holder.rollback();
-    });
-  });
+  scenario(
+    32,
+    'leave no lock behind when a request of many keys fails half-way, even one taken late',
+    async (newWorld) => {
+      const world = newWorld();
+      world.cluster.split('m');
+      await world.run(async (client) => {
+        const holder = await begin(client);
+        expect(await lockText(holder, ['z'])).toBe('locked');
+        const transaction = await begin(client);
+        const late = (call: { request: Readonly<Record<string, unknown>> }) =>
+          (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'b';
+        world.cluster.faults.add({ method: 'KvPessimisticLock', when: late, action: { kind: 'duplicate' } });
+        expect(await lockText(transaction, ['a', 'b', 'z'], { waitMs: 0 })).toBe('lock_not_available');
+        await pause(world, 3_000);
+        expect([...world.cluster.state.data.locked].map((state) => state.key)).toEqual(['z']);
+        await holder.rollback();
+      });
+    },
+  );
 
-  it('do not keep readers waiting; an expired lock is removed without ending its transaction', async () => {
-    const world = new World();
+  scenario(
+    33,
+    'do not keep readers waiting; an expired lock is removed without ending its transaction',
+    async (newWorld) => {
+      const world = newWorld();
+      await world.run(async (client) => {
+        await putAll(client, { a: 'old' });
+        const transport = world.transport();
+        const dying = await world.open({}, transport);
+        const transaction = await begin(dying);
+        expect(await lockText(transaction, ['a', 'b'])).toBe('locked');
+        transport.die();
+        const before = world.time.elapsedMs;
+        expect(await readText(client, 'a')).toBe('old');
+        expect(world.time.elapsedMs - before).toBeLessThan(100);
+        const other = await begin(client);
+        expect(await lockText(other, ['b'], { waitMs: 30_000 })).toBe('locked');
+        putText(other, 'b', 'taken');
+        await other.commit();
+        expect(await readText(client, 'b')).toBe('taken');
+      });
+    },
+  );
+
+  scenario(33, 'remove a lock whose primary is no primary any more', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
-      await putAll(client, { a: 'old' });
       const transport = world.transport();
       const dying = await world.open({}, transport);
       const transaction = await begin(dying);
       expect(await lockText(transaction, ['a', 'b'])).toBe('locked');
-      transport.dead = true;
-      const before = world.time.elapsedMs;
-      expect(await readText(client, 'a')).toBe('old');
-      expect(world.time.elapsedMs - before).toBeLessThan(100);
-      const other = await begin(client);
-      expect(await lockText(other, ['b'], { waitMs: 30_000 })).toBe('locked');
-      putText(other, 'b', 'taken');
-      await other.commit();
-      expect(await readText(client, 'b')).toBe('taken');
-    });
-  });
-
-  it('remove a lock whose primary is no primary any more', async () => {
-    const world = new World();
-    await world.run(async (client) => {
-      const transport = world.transport();
-      const dying = await world.open({}, transport);
-      const transaction = await begin(dying);
-      expect(await lockText(transaction, ['a', 'b'])).toBe('locked');
-      transport.dead = true;
+      transport.die();
       const { data } = world.cluster.state;
       Object.assign(data.state('b').lock!, { primary: 'c' });
       data.setLock(data.state('c'), { ...data.state('a').lock!, primary: 'a' });
@@ -170,8 +180,8 @@ describe('pessimistic transactions', () => {
     });
   });
 
-  it('tell values and existence with their locks', async () => {
-    const world = new World();
+  scenario(34, 'tell values and existence with their locks', async (newWorld) => {
+    const world = newWorld();
     world.cluster.split('b');
     await world.run(async (client) => {
       await putAll(client, { a: '1', c: '3' });
@@ -196,8 +206,8 @@ describe('pessimistic transactions', () => {
     });
   });
 
-  it('give locks back to a savepoint, and all of them when they end', async () => {
-    const world = new World();
+  scenario([], 'give locks back to a savepoint, and all of them when they end', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       const transaction = await begin(client);
       expect(await lockText(transaction, ['a'])).toBe('locked');
@@ -216,8 +226,8 @@ describe('pessimistic transactions', () => {
     });
   });
 
-  it('hold their locks to the end although they write elsewhere', async () => {
-    const world = new World();
+  scenario([], 'hold their locks to the end although they write elsewhere', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       const transaction = await begin(client);
       expect(await lockText(transaction, ['a'])).toBe('locked');
@@ -235,8 +245,8 @@ describe('pessimistic transactions', () => {
     });
   });
 
-  it('follow their keys through splits and new leaders', async () => {
-    const world = new World();
+  scenario([], 'follow their keys through splits and new leaders', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       const holder = await begin(client);
       expect(await lockText(holder, ['a', 'm'])).toBe('locked');

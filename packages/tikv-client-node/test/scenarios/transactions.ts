@@ -1,11 +1,12 @@
 /** Scenarios 1 to 5 and 8 to 13 of the reference: optimistic transactions, conflicts, and outcomes. */
 
-import { describe, expect, it } from 'vitest';
-import { bytes, getText, putAll, putText, readText, scanText, World } from './support/world.ts';
+import { expect } from 'vitest';
+import { suite } from '../support/scenario.ts';
+import { bytes, getText, putAll, putText, readText, scanText } from '../support/world.ts';
 
-describe('transactions', () => {
-  it('set, read, overwrite and delete a key', async () => {
-    await new World().run(async (client) => {
+export const transactions = suite('transactions', (scenario) => {
+  scenario(1, 'set, read, overwrite and delete a key', async (newWorld) => {
+    await newWorld().run(async (client) => {
       expect(await readText(client, 'a')).toBeUndefined();
       await putAll(client, { a: '1' });
       expect(await readText(client, 'a')).toBe('1');
@@ -19,31 +20,35 @@ describe('transactions', () => {
     });
   });
 
-  it('scan hundreds of keys over many regions, forward and backward, in any size of batch', async () => {
-    const world = new World();
-    const keys = Array.from({ length: 300 }, (_, i) => `k${String(i).padStart(3, '0')}`);
-    world.cluster.split('k050', 'k051', 'k099', 'k100', 'k2', 'k250');
-    for (const scanBatchSize of [1, 2, 3, 7, 50, 256]) {
-      await world.run(
-        async (client) => {
-          if (scanBatchSize === 1) await putAll(client, Object.fromEntries(keys.map((key) => [key, `v${key}`])));
-          const reader = await client.begin();
-          const all = keys.map((key) => `${key}=v${key}`);
-          expect(await scanText(reader)).toEqual(all);
-          expect(await scanText(reader, '', '', { reverse: true })).toEqual(all.toReversed());
-          expect(await scanText(reader, 'k049', 'k101')).toEqual(all.slice(49, 101));
-          expect(await scanText(reader, 'k049', 'k101', { reverse: true })).toEqual(all.slice(49, 101).reverse());
-          expect(await scanText(reader, 'k09', '', { limit: 20 })).toEqual(all.slice(90, 110));
-          expect(await scanText(reader, 'k050', 'k051', { keysOnly: true })).toEqual(['k050=']);
-          expect(await scanText(reader, 'k3', 'k4')).toEqual([]);
-        },
-        { scanBatchSize },
-      );
-    }
-  });
+  scenario(
+    2,
+    'scan hundreds of keys over many regions, forward and backward, in any size of batch',
+    async (newWorld) => {
+      const world = newWorld();
+      const keys = Array.from({ length: 300 }, (_, i) => `k${String(i).padStart(3, '0')}`);
+      world.cluster.split('k050', 'k051', 'k099', 'k100', 'k2', 'k250');
+      for (const scanBatchSize of [1, 2, 3, 7, 50, 256]) {
+        await world.run(
+          async (client) => {
+            if (scanBatchSize === 1) await putAll(client, Object.fromEntries(keys.map((key) => [key, `v${key}`])));
+            const reader = await client.begin();
+            const all = keys.map((key) => `${key}=v${key}`);
+            expect(await scanText(reader)).toEqual(all);
+            expect(await scanText(reader, '', '', { reverse: true })).toEqual(all.toReversed());
+            expect(await scanText(reader, 'k049', 'k101')).toEqual(all.slice(49, 101));
+            expect(await scanText(reader, 'k049', 'k101', { reverse: true })).toEqual(all.slice(49, 101).reverse());
+            expect(await scanText(reader, 'k09', '', { limit: 20 })).toEqual(all.slice(90, 110));
+            expect(await scanText(reader, 'k050', 'k051', { keysOnly: true })).toEqual(['k050=']);
+            expect(await scanText(reader, 'k3', 'k4')).toEqual([]);
+          },
+          { scanBatchSize },
+        );
+      }
+    },
+  );
 
-  it('see their own writes in gets, batches and scans', async () => {
-    const world = new World();
+  scenario([], 'see their own writes in gets, batches and scans', async (newWorld) => {
+    const world = newWorld();
     world.cluster.split('c', 'e');
     await world.run(async (client) => {
       await putAll(client, { a: '1', b: '2', c: '3', d: '4', e: '5' });
@@ -66,8 +71,8 @@ describe('transactions', () => {
     });
   });
 
-  it('answer a batch with absent, repeated and locked keys', async () => {
-    const world = new World();
+  scenario(3, 'answer a batch with absent, repeated and locked keys', async (newWorld) => {
+    const world = newWorld();
     world.cluster.split('m');
     await world.run(async (client) => {
       await putAll(client, { a: '1', n: '2', z: '3' });
@@ -84,8 +89,8 @@ describe('transactions', () => {
     });
   });
 
-  it('let the second committer lose, and the reader of the old snapshot alone', async () => {
-    await new World().run(async (client) => {
+  scenario(4, 'let the second committer lose, and the reader of the old snapshot alone', async (newWorld) => {
+    await newWorld().run(async (client) => {
       await putAll(client, { a: '0' });
       const [first, second, reader] = [await client.begin(), await client.begin(), await client.begin()];
       putText(first, 'a', '1');
@@ -97,8 +102,8 @@ describe('transactions', () => {
     });
   });
 
-  it('add up to the exact sum when increments run into each other', async () => {
-    const world = new World({ seed: 5 });
+  scenario(5, 'add up to the exact sum when increments run into each other', async (newWorld) => {
+    const world = newWorld({ seed: 5 });
     await world.run(async (client) => {
       await putAll(client, { n: '0' });
       const increment = async () => {
@@ -118,8 +123,8 @@ describe('transactions', () => {
     });
   });
 
-  it('leave no lock behind when the prewrite fails', async () => {
-    const world = new World();
+  scenario(8, 'leave no lock behind when the prewrite fails', async (newWorld) => {
+    const world = newWorld();
     world.cluster.split('b', 'c');
     await world.run(async (client) => {
       const loser = await client.begin();
@@ -132,8 +137,8 @@ describe('transactions', () => {
     });
   });
 
-  it('refuse duplicates with the key in question, and an insert after its own delete', async () => {
-    await new World().run(async (client) => {
+  scenario(35, 'refuse duplicates with the key in question, and an insert after its own delete', async (newWorld) => {
+    await newWorld().run(async (client) => {
       await putAll(client, { a: '1' });
       const duplicate = await client.begin();
       duplicate.insert(bytes('a'), bytes('2'));
@@ -150,8 +155,8 @@ describe('transactions', () => {
     });
   });
 
-  it('guard keys that they only read', async () => {
-    await new World().run(async (client) => {
+  scenario([], 'guard keys that they only read', async (newWorld) => {
+    await newWorld().run(async (client) => {
       await putAll(client, { a: '1', b: '1' });
       const guarded = await client.begin();
       guarded.guard(bytes('a'));
@@ -161,8 +166,8 @@ describe('transactions', () => {
     });
   });
 
-  it('move the commit timestamp when a reader has pushed it, but not by hours', async () => {
-    const world = new World({ client: { asyncCommit: false, onePhaseCommit: false } });
+  scenario(12, 'move the commit timestamp when a reader has pushed it, but not by hours', async (newWorld) => {
+    const world = newWorld({ client: { asyncCommit: false, onePhaseCommit: false } });
     await world.run(async (client) => {
       let readerSaw: string | undefined = 'nothing yet';
       world.cluster.faults.add({ method: 'KvCommit', action: { kind: 'delay', ms: 200 } });

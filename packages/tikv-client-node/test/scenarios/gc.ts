@@ -1,14 +1,15 @@
 /** Garbage collection: readers below the safe point are refused, never misled; dead locks are resolved first. */
 
-import { describe, expect, it } from 'vitest';
-import { TikvError } from '../src/errors.ts';
-import { bytes, dieWhileCommitting, getText, pause, putAll, readText, World } from './support/world.ts';
+import { expect } from 'vitest';
+import { TikvError } from '../../src/errors.ts';
+import { suite } from '../support/scenario.ts';
+import { bytes, dieWhileCommitting, getText, pause, putAll, readText } from '../support/world.ts';
 
 const HOUR_MS = 3_600_000;
 
-describe('garbage collection', () => {
-  it('removes what is old, and never lets a reader miss a version silently', async () => {
-    const world = new World();
+export const garbageCollection = suite('garbage collection', (scenario) => {
+  scenario(36, 'removes what is old, and never lets a reader miss a version silently', async (newWorld) => {
+    const world = newWorld();
     world.cluster.split('m');
     await world.run(async (client) => {
       for (let i = 0; i < 5; i++) await putAll(client, { a: `old ${i}`, z: `old ${i}` });
@@ -44,40 +45,44 @@ describe('garbage collection', () => {
     });
   });
 
-  it('waits between publishing and collecting for longer than readers trust what they know', async () => {
-    const world = new World();
-    await world.run(async (client) => {
-      await putAll(client, { a: '1' });
-      await pause(world, HOUR_MS);
-      let publishedAtMs = 0;
-      let collectedAtMs = 0;
-      world.cluster.faults.add({
-        method: 'KvPrewrite',
-        action: {
-          kind: 'hook',
-          run: () => {
-            publishedAtMs = world.time.elapsedMs;
+  scenario(
+    36,
+    'waits between publishing and collecting for longer than readers trust what they know',
+    async (newWorld) => {
+      const world = newWorld();
+      await world.run(async (client) => {
+        await putAll(client, { a: '1' });
+        await pause(world, HOUR_MS);
+        let publishedAtMs = 0;
+        let collectedAtMs = 0;
+        world.cluster.faults.add({
+          method: 'KvPrewrite',
+          action: {
+            kind: 'hook',
+            run: () => {
+              publishedAtMs = world.time.elapsedMs;
+            },
           },
-        },
-      });
-      world.cluster.faults.add({
-        method: 'UpdateGCSafePoint',
-        action: {
-          kind: 'hook',
-          run: () => {
-            collectedAtMs = world.time.elapsedMs;
+        });
+        world.cluster.faults.add({
+          method: 'UpdateGCSafePoint',
+          action: {
+            kind: 'hook',
+            run: () => {
+              collectedAtMs = world.time.elapsedMs;
+            },
           },
-        },
+        });
+        await client.gcWorker().round();
+        expect(collectedAtMs - publishedAtMs).toBeGreaterThan(99_000);
+        const again = await client.gcWorker().round();
+        expect(again.safePoint).toBeGreaterThan(0n); // Time has passed.
       });
-      await client.gcWorker().round();
-      expect(collectedAtMs - publishedAtMs).toBeGreaterThan(99_000);
-      const again = await client.gcWorker().round();
-      expect(again.safePoint).toBeGreaterThan(0n); // Time has passed.
-    });
-  });
+    },
+  );
 
-  it('decides transactions that were left behind before it collects', async () => {
-    const world = new World();
+  scenario([14, 36], 'decides transactions that were left behind before it collects', async (newWorld) => {
+    const world = newWorld();
     world.cluster.split('c', 'm', 'x');
     await world.run(async (client) => {
       const committed = ['a', 'f', 'p', 'z'];
@@ -87,7 +92,7 @@ describe('garbage collection', () => {
       const dying = world.transport();
       const holder = await (await world.open({}, dying)).begin({ pessimistic: true });
       await holder.lock([bytes('k'), bytes('l')]);
-      dying.dead = true;
+      dying.die();
       await pause(world, HOUR_MS);
       world.cluster.faults.clear();
       const { locksResolved } = await client.gcWorker().round();
@@ -100,8 +105,8 @@ describe('garbage collection', () => {
     });
   });
 
-  it('stops where a service holds it, until that lets go or its time is up', async () => {
-    const world = new World();
+  scenario(36, 'stops where a service holds it, until that lets go or its time is up', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       await putAll(client, { a: 'old' });
       const reader = await client.begin();
@@ -123,8 +128,8 @@ describe('garbage collection', () => {
     });
   });
 
-  it('goes round by round until it is stopped, whatever fails meanwhile', async () => {
-    const world = new World();
+  scenario(36, 'goes round by round until it is stopped, whatever fails meanwhile', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       const points: bigint[] = [];
       const worker = client.gcWorker({
@@ -133,9 +138,9 @@ describe('garbage collection', () => {
       });
       worker.start();
       await pause(world, HOUR_MS);
-      for (const index of [0, 1, 2]) world.cluster.state.pd.down.add(index);
+      for (const index of [0, 1, 2]) world.cluster.stopPd(index);
       await pause(world, 600_000);
-      world.cluster.state.pd.down.clear();
+      for (const index of [0, 1, 2]) world.cluster.startPd(index);
       await pause(world, HOUR_MS);
       await worker.stop();
       expect(points.length).toBeGreaterThan(10);

@@ -1,7 +1,8 @@
 /** Scenarios 14 to 17, 19, 20 and 36 of the reference: locks that others left, and the safe point. */
 
-import { describe, expect, it } from 'vitest';
-import { MAX_TIMESTAMP } from '../src/timestamp.ts';
+import { expect } from 'vitest';
+import { MAX_TIMESTAMP } from '../../src/timestamp.ts';
+import { type NewWorld, suite } from '../support/scenario.ts';
 import {
   bytes,
   dieWhileCommitting,
@@ -12,22 +13,21 @@ import {
   putText,
   readText,
   scanText,
-  World,
-} from './support/world.ts';
+  type World,
+} from '../support/world.ts';
 
 const KEYS = ['a', 'f', 'p', 'z'];
 
-function splitWorld(): World {
-  const world = new World();
+function splitWorld(newWorld: NewWorld): World {
+  const world = newWorld();
   world.cluster.split('c', 'm', 'x');
   return world;
 }
 
-describe('locks of dead clients', () => {
-  it.each(['get', 'scan', 'keysOnly', 'reverse', 'batchGet'])(
-    'after the primary committed, are finished by %s',
-    async (how) => {
-      const world = splitWorld();
+export const locksOfDeadClients = suite('locks of dead clients', (scenario) => {
+  for (const how of ['get', 'scan', 'keysOnly', 'reverse', 'batchGet']) {
+    scenario(14, `after the primary committed, are finished by ${how}`, async (newWorld) => {
+      const world = splitWorld(newWorld);
       await world.run(async (client) => {
         await dieWhileCommitting(world, KEYS, { lost: 'KvCommit', survive: 1 });
         expect(world.cluster.state.data.locked.size).toBe(3);
@@ -47,51 +47,59 @@ describe('locks of dead clients', () => {
         await client.settled();
         expect(world.cluster.state.data.locked.size).toBeLessThan(3);
       });
+    });
+  }
+
+  scenario(
+    [15, 16],
+    'before the primary committed, do not hide the past from readers; writers wait until they expire',
+    async (newWorld) => {
+      const world = splitWorld(newWorld);
+      await world.run(async (client) => {
+        await putAll(client, Object.fromEntries(KEYS.map((key) => [key, 'old'])));
+        await client.settled();
+        const startTs = await dieWhileCommitting(world, KEYS, { lost: 'KvCommit', survive: 0 });
+        // Readers push the commit behind them and do not wait.
+        const before = world.time.elapsedMs;
+        expect(await readText(client, 'f')).toBe('old');
+        expect(world.time.elapsedMs - before).toBeLessThan(200);
+        const writer = await client.begin();
+        putText(writer, 'p', 'new');
+        await writer.commit();
+        expect(world.time.elapsedMs - before).toBeGreaterThan(2_500);
+        expect(await scanText(await client.begin())).toEqual(['a=old', 'f=old', 'p=new', 'z=old']);
+        expect(await client.transactionStatus(bytes('a'), startTs)).toEqual({ kind: 'rolledBack' });
+      });
     },
   );
 
-  it('before the primary committed, do not hide the past from readers; writers wait until they expire', async () => {
-    const world = splitWorld();
-    await world.run(async (client) => {
-      await putAll(client, Object.fromEntries(KEYS.map((key) => [key, 'old'])));
-      await client.settled();
-      const startTs = await dieWhileCommitting(world, KEYS, { lost: 'KvCommit', survive: 0 });
-      // Readers push the commit behind them and do not wait.
-      const before = world.time.elapsedMs;
-      expect(await readText(client, 'f')).toBe('old');
-      expect(world.time.elapsedMs - before).toBeLessThan(200);
-      const writer = await client.begin();
-      putText(writer, 'p', 'new');
-      await writer.commit();
-      expect(world.time.elapsedMs - before).toBeGreaterThan(2_500);
-      expect(await scanText(await client.begin())).toEqual(['a=old', 'f=old', 'p=new', 'z=old']);
-      expect(await client.transactionStatus(bytes('a'), startTs)).toEqual({ kind: 'rolledBack' });
-    });
-  });
+  scenario(
+    17,
+    'without a primary, are rolled back once they expired, and the late primary is refused',
+    async (newWorld) => {
+      const world = splitWorld(newWorld);
+      await world.run(async (client) => {
+        const transport = world.transport();
+        const slow = await world.open({}, transport);
+        const late = await slow.begin({ asyncCommit: false, onePhaseCommit: false });
+        for (const key of KEYS) putText(late, key, 'late');
+        const primaryOnly = (call: { request: Readonly<Record<string, unknown>> }) =>
+          (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'a';
+        world.cluster.faults.add({ method: 'KvPrewrite', when: primaryOnly, action: { kind: 'delay', ms: 8_000 } });
+        const outcome = outcomeOf(late);
+        await pause(world, 100);
+        const before = world.time.elapsedMs;
+        expect(await readText(client, 'f')).toBeUndefined();
+        expect(world.time.elapsedMs - before).toBeGreaterThan(2_000);
+        expect(await outcome).toBe('write_conflict');
+        await slow.close();
+        expect(await scanText(await client.begin())).toEqual([]);
+      });
+    },
+  );
 
-  it('without a primary, are rolled back once they expired, and the late primary is refused', async () => {
-    const world = splitWorld();
-    await world.run(async (client) => {
-      const transport = world.transport();
-      const slow = await world.open({}, transport);
-      const late = await slow.begin({ asyncCommit: false, onePhaseCommit: false });
-      for (const key of KEYS) putText(late, key, 'late');
-      const primaryOnly = (call: { request: Readonly<Record<string, unknown>> }) =>
-        (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'a';
-      world.cluster.faults.add({ method: 'KvPrewrite', when: primaryOnly, action: { kind: 'delay', ms: 8_000 } });
-      const outcome = outcomeOf(late);
-      await pause(world, 100);
-      const before = world.time.elapsedMs;
-      expect(await readText(client, 'f')).toBeUndefined();
-      expect(world.time.elapsedMs - before).toBeGreaterThan(2_000);
-      expect(await outcome).toBe('write_conflict');
-      await slow.close();
-      expect(await scanText(await client.begin())).toEqual([]);
-    });
-  });
-
-  it('of a zero time to live are resolved whatever the clock says', async () => {
-    const world = splitWorld();
+  scenario(19, 'of a zero time to live are resolved whatever the clock says', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       const startTs = await dieWhileCommitting(world, ['a', 'f'], { lost: 'KvCommit', survive: 0 });
       const lock = world.cluster.state.data.state('f').lock!;
@@ -103,8 +111,8 @@ describe('locks of dead clients', () => {
     });
   });
 
-  it('are resolved key by key when few, region by region when many', async () => {
-    const world = new World();
+  scenario(20, 'are resolved key by key when few, region by region when many', async (newWorld) => {
+    const world = newWorld();
     world.cluster.split('k3000');
     const keys = Array.from({ length: 600 }, (_, i) => `k${String(i * 10).padStart(4, '0')}`);
     await world.run(async (client) => {
@@ -124,8 +132,8 @@ describe('locks of dead clients', () => {
     });
   });
 
-  it('do not fail a read when they cannot be cleaned up', async () => {
-    const world = splitWorld();
+  scenario(20, 'do not fail a read when they cannot be cleaned up', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       await dieWhileCommitting(world, KEYS, { lost: 'KvCommit', survive: 1 });
       world.cluster.faults.add({
@@ -139,8 +147,8 @@ describe('locks of dead clients', () => {
     });
   });
 
-  it('block a read at the greatest timestamp only when others hold them', async () => {
-    const world = splitWorld();
+  scenario(16, 'block a read at the greatest timestamp only when others hold them', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       await putAll(client, { a: 'old' });
       await client.settled();
@@ -153,9 +161,9 @@ describe('locks of dead clients', () => {
   });
 });
 
-describe('the safe point', () => {
-  it('fails a read that it has passed, instead of losing versions silently', async () => {
-    const world = new World();
+export const theSafePoint = suite('the safe point', (scenario) => {
+  scenario(36, 'fails a read that it has passed, instead of losing versions silently', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       await putAll(client, { a: 'old' });
       const reader = await client.begin();
@@ -174,8 +182,8 @@ describe('the safe point', () => {
     });
   });
 
-  it('is not trusted when no PD has told it for long', async () => {
-    const world = new World();
+  scenario(36, 'is not trusted when no PD has told it for long', async (newWorld) => {
+    const world = newWorld();
     await world.run(async (client) => {
       await putAll(client, { a: '1' });
       const reader = await client.begin();

@@ -1,17 +1,19 @@
 /** Scenario 40 of the reference: RawKV, and API V2. */
 
-import { describe, expect, it } from 'vitest';
-import type { RawClient } from '../src/raw-client.ts';
-import { crc64 } from '../test-cluster/crc64.ts';
-import { bytes, pause, putAll, readText, scanText, World, type WorldOptions } from './support/world.ts';
+import { expect } from 'vitest';
+import type { RawClient } from '../../src/raw-client.ts';
+import { crc64 } from '../../test-cluster/crc64.ts';
+import { type NewWorld, suite } from '../support/scenario.ts';
+import { bytes, pause, putAll, readText, scanText, type World, type WorldOptions } from '../support/world.ts';
 
 function runRaw<T>(
+  newWorld: NewWorld,
   options: WorldOptions,
   work: (raw: RawClient, world: World) => Promise<T>,
   atomic = false,
 ): Promise<T> {
-  const world = new World(options);
-  return world.time.run(async () => {
+  const world = newWorld(options);
+  return world.within(async () => {
     const { client, raw } = await world.openRaw({ atomic });
     const result = await work(raw, world);
     await client.close();
@@ -21,19 +23,20 @@ function runRaw<T>(
 
 const textOf = (pairs: readonly (readonly [Buffer, Buffer])[]) => pairs.map(([key, value]) => `${key}=${value}`);
 
-describe('RawKV', () => {
-  it('gets, puts and deletes, empty values among them', () =>
-    runRaw({ mode: 'raw' }, async (raw) => {
+export const rawKv = suite('RawKV', (scenario) => {
+  scenario(40, 'gets, puts and deletes, empty values among them', (newWorld) =>
+    runRaw(newWorld, { mode: 'raw' }, async (raw) => {
       expect(await raw.get(bytes('a'))).toBeUndefined();
       await raw.put(bytes('a'), bytes(''));
       expect(await raw.get(bytes('a'))).toEqual(bytes(''));
       await raw.put(bytes('a'), bytes('1'));
       await raw.delete(bytes('a'));
       expect(await raw.get(bytes('a'))).toBeUndefined();
-    }));
+    }),
+  );
 
-  it('handles batches, scans and ranges over regions that split meanwhile', () =>
-    runRaw({ mode: 'raw' }, async (raw, world) => {
+  scenario(40, 'handles batches, scans and ranges over regions that split meanwhile', (newWorld) =>
+    runRaw(newWorld, { mode: 'raw' }, async (raw, world) => {
       const keys = Array.from({ length: 1_200 }, (_, i) => `k${String(i).padStart(4, '0')}`);
       await raw.batchPut(keys.map((key) => [bytes(key), Buffer.alloc(40, key)] as const));
       world.cluster.split('k0100', 'k0101', 'k0700');
@@ -58,10 +61,12 @@ describe('RawKV', () => {
       await raw.deleteRange(bytes('k0050'), bytes('k1100'));
       await raw.batchDelete(keys.slice(0, 10).map(bytes));
       expect(await raw.scan(bytes(''), bytes(''), { limit })).toHaveLength(40 + 100);
-    }));
+    }),
+  );
 
-  it('swaps with one winner, and only when opened for it', async () => {
+  scenario(40, 'swaps with one winner, and only when opened for it', async (newWorld) => {
     await runRaw(
+      newWorld,
       { mode: 'raw', seed: 4 },
       async (raw, world) => {
         const results = await Promise.all(
@@ -85,15 +90,15 @@ describe('RawKV', () => {
       },
       true,
     );
-    await runRaw({ mode: 'raw' }, async (raw) => {
+    await runRaw(newWorld, { mode: 'raw' }, async (raw) => {
       await expect(raw.compareAndSwap(bytes('a'), undefined, bytes('1'))).rejects.toMatchObject({
         code: 'invalid_argument',
       });
     });
   });
 
-  it('lets values expire where the store can', async () => {
-    await runRaw({ mode: 'rawTtl' }, async (raw, world) => {
+  scenario(40, 'lets values expire where the store can', async (newWorld) => {
+    await runRaw(newWorld, { mode: 'rawTtl' }, async (raw, world) => {
       await raw.put(bytes('a'), bytes('1'), { ttlSeconds: 10n });
       await raw.batchPut([[bytes('b'), bytes('1')]], { ttlSeconds: 5n });
       await raw.put(bytes('c'), bytes('1'));
@@ -105,15 +110,15 @@ describe('RawKV', () => {
       await pause(world, 6_000);
       expect(await raw.get(bytes('a'))).toBeUndefined();
     });
-    await runRaw({ mode: 'raw' }, async (raw) => {
+    await runRaw(newWorld, { mode: 'raw' }, async (raw) => {
       await expect(raw.put(bytes('a'), bytes('1'), { ttlSeconds: 1n })).rejects.toMatchObject({
         code: 'configuration',
       });
     });
   });
 
-  it('adds checksums of regions up', () =>
-    runRaw({ mode: 'raw' }, async (raw, world) => {
+  scenario(40, 'adds checksums of regions up', (newWorld) =>
+    runRaw(newWorld, { mode: 'raw' }, async (raw, world) => {
       expect(crc64(bytes('123456789'))).toBe(0x995d_c9bb_df19_39fan);
       await raw.batchPut([...'abcdef'].map((key) => [bytes(key), bytes(`value ${key}`)] as const));
       const before = await raw.checksum(bytes(''), bytes(''));
@@ -122,23 +127,24 @@ describe('RawKV', () => {
       expect(await raw.checksum(bytes(''), bytes(''))).toEqual(before);
       const all = [...'abcdef'].map((key) => crc64(bytes(`${key}value ${key}`))).reduce((x, y) => x ^ y);
       expect(before.checksum).toBe(all);
-    }));
+    }),
+  );
 
-  it('is refused by a cluster for transactions, and the other way round', async () => {
-    await runRaw({ mode: 'txn' }, async (raw) => {
+  scenario(40, 'is refused by a cluster for transactions, and the other way round', async (newWorld) => {
+    await runRaw(newWorld, { mode: 'txn' }, async (raw) => {
       await expect(raw.put(bytes('a'), bytes('1'))).rejects.toMatchObject({ code: 'configuration' });
     });
-    await new World({ mode: 'raw' }).run(async (client) => {
+    await newWorld({ mode: 'raw' }).run(async (client) => {
       await expect(putAll(client, { a: '1' })).rejects.toMatchObject({ code: 'configuration' });
     });
   });
 });
 
-describe('API V2', () => {
-  it('keeps keyspaces apart, for transactions and RawKV', async () => {
-    const world = new World({ mode: 'v2' });
+export const apiV2 = suite('API V2', (scenario) => {
+  scenario(40, 'keeps keyspaces apart, for transactions and RawKV', async (newWorld) => {
+    const world = newWorld({ mode: 'v2' });
     world.cluster.state.keyspaces.set('other', 0x010203);
-    await world.time.run(async () => {
+    await world.within(async () => {
       const first = await world.open({ apiVersion: 'V2' });
       const second = await world.open({ apiVersion: 'V2', keyspace: 'other' });
       const { client, raw } = await world.openRaw({}, { apiVersion: 'V2', keyspace: 'other' });

@@ -1,8 +1,9 @@
 /** Scenarios 21 to 27 of the reference: asynchronous and one-phase commit. */
 
-import { describe, expect, it } from 'vitest';
-import { GrpcStatus } from '../src/transport.ts';
-import type { FaultAction } from '../test-cluster/faults.ts';
+import { expect } from 'vitest';
+import { GrpcStatus } from '../../src/transport.ts';
+import type { FaultAction } from '../../test-cluster/faults.ts';
+import { type NewWorld, suite } from '../support/scenario.ts';
 import {
   bytes,
   dieWhileCommitting,
@@ -13,21 +14,21 @@ import {
   putText,
   readText,
   scanText,
-  World,
-} from './support/world.ts';
+  type World,
+} from '../support/world.ts';
 
 const KEYS = ['a', 'f', 'p', 'z'];
 const disconnect: FaultAction = { kind: 'loseReply', how: 'disconnect' };
 
-function splitWorld(seed = 1): World {
-  const world = new World({ seed });
+function splitWorld(newWorld: NewWorld): World {
+  const world = newWorld();
   world.cluster.split('c', 'm', 'x');
   return world;
 }
 
-describe('asynchronous commit', () => {
-  it('commits at the greatest minimal timestamp, after every read that came before', async () => {
-    const world = splitWorld();
+export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
+  scenario(21, 'commits at the greatest minimal timestamp, after every read that came before', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       const other = await world.open();
       // Hold the commits back: what counts has happened when the call returns.
@@ -49,8 +50,8 @@ describe('asynchronous commit', () => {
     });
   });
 
-  it('is completed by others when the client dies before it sends a commit', async () => {
-    const world = splitWorld();
+  scenario(22, 'is completed by others when the client dies before it sends a commit', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       const startTs = await dieWhileCommitting(world, KEYS, { async: true, lost: 'KvCommit', survive: 0 });
       world.cluster.faults.clear();
@@ -61,59 +62,67 @@ describe('asynchronous commit', () => {
     });
   });
 
-  it('is rolled back by others when one key was never prewritten, and the late prewrite is refused', async () => {
-    const world = splitWorld();
-    await world.run(async (client) => {
-      const transport = world.transport();
-      const slow = await world.open({}, transport);
-      const late = await slow.begin({ onePhaseCommit: false });
-      for (const key of KEYS) putText(late, key, 'late');
-      const lastKey = (call: { request: Readonly<Record<string, unknown>> }) =>
-        (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'z';
-      world.cluster.faults.add({ method: 'KvPrewrite', when: lastKey, action: { kind: 'delay', ms: 10_000 } });
-      const outcome = outcomeOf(late);
-      await pause(world, 50);
-      expect(await readText(client, 'a')).toBeUndefined();
-      expect(world.cluster.faults.count('KvCheckSecondaryLocks')).toBeGreaterThan(0);
-      expect(await outcome).toBe('write_conflict');
-      expect(await scanText(await client.begin())).toEqual([]);
-      await slow.close();
-    });
-  });
-
-  it('falls back to two phases when a timestamp would be too late, and mixed locks are then resolved as such', async () => {
-    const world = splitWorld();
-    await world.run(async (client) => {
-      const writer = await client.begin({ onePhaseCommit: false });
-      for (const key of KEYS) putText(writer, key, '1');
-      // A reader from the future on the first region alone.
-      world.cluster.faults.add({
-        method: 'KvPrewrite',
-        action: { kind: 'hook', run: () => world.cluster.state.data.observe(writer.startTs + (10_000n << 18n)) },
+  scenario(
+    23,
+    'is rolled back by others when one key was never prewritten, and the late prewrite is refused',
+    async (newWorld) => {
+      const world = splitWorld(newWorld);
+      await world.run(async (client) => {
+        const transport = world.transport();
+        const slow = await world.open({}, transport);
+        const late = await slow.begin({ onePhaseCommit: false });
+        for (const key of KEYS) putText(late, key, 'late');
+        const lastKey = (call: { request: Readonly<Record<string, unknown>> }) =>
+          (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'z';
+        world.cluster.faults.add({ method: 'KvPrewrite', when: lastKey, action: { kind: 'delay', ms: 10_000 } });
+        const outcome = outcomeOf(late);
+        await pause(world, 50);
+        expect(await readText(client, 'a')).toBeUndefined();
+        expect(world.cluster.faults.count('KvCheckSecondaryLocks')).toBeGreaterThan(0);
+        expect(await outcome).toBe('write_conflict');
+        expect(await scanText(await client.begin())).toEqual([]);
+        await slow.close();
       });
-      await pause(world, 20);
-      await writer.commit();
-      expect(world.cluster.faults.calls.filter((call) => call.method === 'Tso').length).toBeGreaterThanOrEqual(3);
-      expect(await scanText(await client.begin())).toHaveLength(4);
-    });
-    const mixed = splitWorld();
-    await mixed.run(async (client) => {
-      await dieWhileCommitting(mixed, KEYS, { async: true, lost: 'KvCommit', survive: 0 });
-      Object.assign(mixed.cluster.state.data.state('p').lock!, { useAsyncCommit: false });
-      expect(await readText(client, 'f')).toBeUndefined();
-      const forced = mixed.cluster.faults.calls.filter(
-        (call) => call.method === 'KvCheckTxnStatus' && call.request.forceSyncCommit,
-      );
-      expect(forced.length).toBeGreaterThan(0);
-    });
-  });
+    },
+  );
 
-  it('falls back as a whole when one region does, whichever answer comes first', async () => {
+  scenario(
+    24,
+    'falls back to two phases when a timestamp would be too late, and mixed locks are then resolved as such',
+    async (newWorld) => {
+      const world = splitWorld(newWorld);
+      await world.run(async (client) => {
+        const writer = await client.begin({ onePhaseCommit: false });
+        for (const key of KEYS) putText(writer, key, '1');
+        // A reader from the future on the first region alone.
+        world.cluster.faults.add({
+          method: 'KvPrewrite',
+          action: { kind: 'hook', run: () => world.cluster.state.data.observe(writer.startTs + (10_000n << 18n)) },
+        });
+        await pause(world, 20);
+        await writer.commit();
+        expect(world.cluster.faults.calls.filter((call) => call.method === 'Tso').length).toBeGreaterThanOrEqual(3);
+        expect(await scanText(await client.begin())).toHaveLength(4);
+      });
+      const mixed = splitWorld(newWorld);
+      await mixed.run(async (client) => {
+        await dieWhileCommitting(mixed, KEYS, { async: true, lost: 'KvCommit', survive: 0 });
+        Object.assign(mixed.cluster.state.data.state('p').lock!, { useAsyncCommit: false });
+        expect(await readText(client, 'f')).toBeUndefined();
+        const forced = mixed.cluster.faults.calls.filter(
+          (call) => call.method === 'KvCheckTxnStatus' && call.request.forceSyncCommit,
+        );
+        expect(forced.length).toBeGreaterThan(0);
+      });
+    },
+  );
+
+  scenario(24, 'falls back as a whole when one region does, whichever answer comes first', async (newWorld) => {
     for (const [first, last] of [
       ['a', 'z'],
       ['z', 'a'],
     ] as const) {
-      const world = splitWorld();
+      const world = splitWorld(newWorld);
       await world.run(async (client) => {
         const of = (key: string) => (call: { request: Readonly<Record<string, unknown>> }) =>
           (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === key;
@@ -139,8 +148,8 @@ describe('asynchronous commit', () => {
     }
   });
 
-  it('is undetermined when a prewrite gets no answer, and nothing is cleaned up', async () => {
-    const world = splitWorld();
+  scenario(25, 'is undetermined when a prewrite gets no answer, and nothing is cleaned up', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       const lastKey = (call: { request: Readonly<Record<string, unknown>> }) =>
         (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'z';
@@ -157,8 +166,8 @@ describe('asynchronous commit', () => {
     });
   });
 
-  it('has failed for certain when one key failed, whatever became of the others', async () => {
-    const world = splitWorld();
+  scenario(25, 'has failed for certain when one key failed, whatever became of the others', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       const writer = await client.begin();
       for (const key of KEYS) putText(writer, key, '1');
@@ -174,9 +183,9 @@ describe('asynchronous commit', () => {
   });
 });
 
-describe('one-phase commit', () => {
-  it('writes at once, without locks, when all keys share a region and a request', async () => {
-    const world = splitWorld();
+export const onePhaseCommit = suite('one-phase commit', (scenario) => {
+  scenario(26, 'writes at once, without locks, when all keys share a region and a request', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       const writer = await client.begin();
       for (const key of ['a', 'b', 'bb']) putText(writer, key, '1');
@@ -190,8 +199,8 @@ describe('one-phase commit', () => {
     });
   });
 
-  it('is not tried over several regions, falls back, and gives way to a split', async () => {
-    const world = splitWorld();
+  scenario(26, 'is not tried over several regions, falls back, and gives way to a split', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       await putAll(client, { a: '1', z: '1' });
       expect(
@@ -212,8 +221,8 @@ describe('one-phase commit', () => {
     });
   });
 
-  it('returns the first result when it is repeated after a lost reply', async () => {
-    const world = splitWorld();
+  scenario(27, 'returns the first result when it is repeated after a lost reply', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       world.cluster.faults.add({ method: 'KvPrewrite', action: disconnect });
       const writer = await client.begin();
@@ -225,9 +234,9 @@ describe('one-phase commit', () => {
     });
   });
 
-  it('is undetermined when no answer comes, even if the region is split meanwhile', async () => {
+  scenario(26, 'is undetermined when no answer comes, even if the region is split meanwhile', async (newWorld) => {
     for (const how of ['alone', 'split'] as const) {
-      const world = splitWorld();
+      const world = splitWorld(newWorld);
       await world.run(async (client) => {
         world.cluster.faults.add({ method: 'KvPrewrite', action: disconnect });
         if (how === 'split')
@@ -252,8 +261,8 @@ describe('one-phase commit', () => {
     }
   });
 
-  it('survives requests delivered twice', async () => {
-    const world = splitWorld();
+  scenario(27, 'survives requests delivered twice', async (newWorld) => {
+    const world = splitWorld(newWorld);
     await world.run(async (client) => {
       for (const method of ['KvPrewrite', 'KvCommit'])
         world.cluster.faults.add({ method, times: 100, action: { kind: 'duplicate' } });
