@@ -29,6 +29,8 @@ export interface ClusterState {
   readonly faults: Faults;
   /** Of API V2, by name. */
   readonly keyspaces: Map<string, number>;
+  /** How long a store takes to learn from PD what it may have missed: `max-ts.ts`. */
+  maxTsSyncMs: number;
   gcSafePoint: bigint;
   readonly serviceSafePoints: Map<string, { safePoint: bigint; expiresAtMs: number }>;
   readonly pd: PdState;

@@ -13,6 +13,7 @@ import type { Environment } from '../src/environment.ts';
 import { assert } from '../src/errors.ts';
 import type { ClusterMode, ClusterState } from './cluster-state.ts';
 import { Faults } from './faults.ts';
+import { raise } from './max-ts.ts';
 import { MvccData } from './mvcc-data.ts';
 import { PdService } from './pd-service.ts';
 import { PessimisticLocks } from './pessimistic-locks.ts';
@@ -59,6 +60,7 @@ export class TestCluster {
       tso: new TimestampOracle(environment),
       faults: new Faults(),
       keyspaces: new Map([['DEFAULT', 0]]),
+      maxTsSyncMs: 1,
       gcSafePoint: 0n,
       serviceSafePoints: new Map(),
       pd: { addresses: [], leader: 0, down: new Set(), old: false, tsoDelayMs: 0 },
@@ -101,6 +103,11 @@ export class TestCluster {
   watch(changed: () => void): () => void {
     this.#watchers.add(changed);
     return () => void this.#watchers.delete(changed);
+  }
+
+  /** As if every store had served a read at `ts`. */
+  observeRead(ts: bigint): void {
+    for (const store of this.stores) raise(store, ts);
   }
 
   regionOf(key: string | Uint8Array): RegionState {

@@ -123,8 +123,6 @@ export class MvccData {
   readonly keys = new OrderedMap<KeyState>();
   /** Keys with a lock. */
   readonly locked = new Set<KeyState>();
-  /** The newest read that a commit must come after. */
-  maxTs = 0n;
 
   state(key: KeyText): KeyState {
     let state = this.keys.get(key);
@@ -143,10 +141,6 @@ export class MvccData {
   clearLock(state: KeyState): void {
     state.lock = undefined;
     this.locked.delete(state);
-  }
-
-  observe(ts: bigint): void {
-    if (ts !== 0xffff_ffff_ffff_ffffn && ts > this.maxTs) this.maxTs = ts;
   }
 
   /** Everything up to here is decided: what a stale read may ask for, `lagMs` behind `now`. */

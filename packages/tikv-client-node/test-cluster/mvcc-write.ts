@@ -43,7 +43,12 @@ interface PlannedLock {
   readonly pessimistic: Lock | undefined;
 }
 
-export function prewrite(data: MvccData, request: PrewriteRequest, nowMs: number): Init<typeof PrewriteResponse> {
+/** `maxTs`: the newest read that the commit must come after. */
+export function prewrite(
+  data: MvccData,
+  request: PrewriteRequest,
+  { nowMs, maxTs }: { readonly nowMs: number; readonly maxTs: bigint },
+): Init<typeof PrewriteResponse> {
   const { startVersion: startTs, forUpdateTs } = request;
   const pessimistic = forUpdateTs > 0n;
   const errors: KeyErrorInit[] = [];
@@ -110,7 +115,7 @@ export function prewrite(data: MvccData, request: PrewriteRequest, nowMs: number
   let minCommitTs = 0n;
   let asyncCommit = (request.useAsyncCommit || request.tryOnePc) && !fellBackBefore;
   if (asyncCommit) {
-    minCommitTs = max(max(data.maxTs, startTs), forUpdateTs) + 1n;
+    minCommitTs = max(max(maxTs, startTs), forUpdateTs) + 1n;
     minCommitTs = max(max(minCommitTs, request.minCommitTs), earlierMinCommitTs);
     if (request.maxCommitTs > 0n && minCommitTs > request.maxCommitTs) {
       asyncCommit = false;
@@ -250,9 +255,6 @@ export function resolveKey(data: MvccData, state: KeyState, startTs: bigint, com
 export function checkTxnStatus(data: MvccData, request: CheckTxnStatusRequest): Init<typeof CheckTxnStatusResponse> {
   const { lockTs, callerStartTs, currentTs } = request;
   const key = keyText(request.primaryKey);
-  data.observe(lockTs);
-  data.observe(currentTs);
-  data.observe(callerStartTs);
   const state = data.state(key);
   const { lock } = state;
   if (lock === undefined || lock.startTs !== lockTs) return missingLock(data, state, request);
@@ -316,7 +318,6 @@ export function checkSecondaryLocks(
   request: CheckSecondaryLocksRequest,
 ): Init<typeof CheckSecondaryLocksResponse> {
   const { startVersion: startTs } = request;
-  data.observe(startTs);
   const locks: ReturnType<typeof describeLock>[] = [];
   for (const key of request.keys) {
     const state = data.state(keyText(key));

@@ -15,6 +15,8 @@ export interface StoreState {
   readonly id: bigint;
   address: string;
   state: 'up' | 'down' | 'frozen' | 'tombstone';
+  /** The newest read it knows to have been served: what it lets commit in one phase, or asynchronously, comes after. */
+  maxTs: bigint;
 }
 
 export interface PeerState {
@@ -22,7 +24,9 @@ export interface PeerState {
   readonly storeId: bigint;
 }
 
-export interface RegionState {
+export type RegionInit = Pick<RegionState, 'id' | 'start' | 'end' | 'version' | 'confVer' | 'peers' | 'leader'>;
+
+export class RegionState {
   readonly id: bigint;
   start: KeyText;
   /** Empty: unbounded. */
@@ -30,10 +34,38 @@ export interface RegionState {
   version: bigint;
   confVer: bigint;
   peers: PeerState[];
-  /** Undefined while there is none. */
-  leader: PeerState | undefined;
   /** Peers that PD reports as down. */
-  readonly downPeers: Set<bigint>;
+  readonly downPeers = new Set<bigint>();
+  /** Reads may have been served elsewhere that the leader's store does not know of: `max-ts.ts`. */
+  maxTsUnknown = false;
+  /** Since when it has been asked for, while it is unknown. */
+  maxTsAskedAtMs: number | undefined;
+  #leader: PeerState | undefined;
+
+  constructor(init: RegionInit) {
+    this.id = init.id;
+    this.start = init.start;
+    this.end = init.end;
+    this.version = init.version;
+    this.confVer = init.confVer;
+    this.peers = init.peers;
+    this.#leader = init.leader;
+  }
+
+  /** Undefined while there is none. */
+  get leader(): PeerState | undefined {
+    return this.#leader;
+  }
+
+  set leader(leader: PeerState | undefined) {
+    if (leader !== this.#leader) this.forgetMaxTs();
+    this.#leader = leader;
+  }
+
+  forgetMaxTs(): void {
+    this.maxTsUnknown = true;
+    this.maxTsAskedAtMs = undefined;
+  }
 }
 
 export class Topology {
@@ -54,7 +86,7 @@ export class Topology {
   }
 
   addStore(address: string): StoreState {
-    const store: StoreState = { id: this.newId(), address, state: 'up' };
+    const store: StoreState = { id: this.newId(), address, state: 'up', maxTs: 0n };
     this.stores.set(store.id, store);
     return store;
   }
@@ -63,7 +95,7 @@ export class Topology {
   bootstrap(): RegionState {
     assert(this.regions.length === 0, 'the cluster has regions already');
     const peers = [...this.stores.keys()].map((storeId) => ({ id: this.newId(), storeId }));
-    const region: RegionState = {
+    const region = new RegionState({
       id: this.newId(),
       start: '',
       end: '',
@@ -71,8 +103,7 @@ export class Topology {
       confVer: BigInt(peers.length),
       peers,
       leader: peers[0],
-      downPeers: new Set(),
-    };
+    });
     this.regions.push(region);
     return region;
   }
@@ -123,7 +154,7 @@ export class Topology {
     for (const cut of cuts) {
       const peers = parent.peers.map(({ storeId }) => ({ id: this.newId(), storeId }));
       const leaderStore = parent.leader?.storeId;
-      created.push({
+      const region = new RegionState({
         id: this.newId(),
         start,
         end: cut,
@@ -131,8 +162,9 @@ export class Topology {
         confVer: parent.confVer,
         peers,
         leader: peers.find((peer) => peer.storeId === leaderStore) ?? peers[0],
-        downPeers: new Set(),
       });
+      region.forgetMaxTs();
+      created.push(region);
       start = cut;
     }
     const index = this.regions.indexOf(parent);
@@ -151,6 +183,7 @@ export class Topology {
     const sourceVersion = source.version + 1n;
     target.version = (sourceVersion > target.version ? sourceVersion : target.version) + 1n;
     target.end = source.end;
+    target.forgetMaxTs();
     this.regions.splice(index + 1, 1);
     return target;
   }

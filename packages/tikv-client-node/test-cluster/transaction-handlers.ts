@@ -6,6 +6,7 @@ import { type Context, IsolationLevel, type KeyError, type KvPair, Op } from '..
 import type { Init } from '../src/protobuf/message.ts';
 import { MAX_TIMESTAMP } from '../src/timestamp.ts';
 import { type Handler, handle } from './handler.ts';
+import { checkMaxTs, observeRead } from './max-ts.ts';
 import { describeLock, describeMvcc, type KeyState } from './mvcc-data.ts';
 import {
   checkSecondaryLocks,
@@ -84,7 +85,7 @@ export const TRANSACTION_HANDLERS: readonly Handler[] = [
       const late = notReady(on, request.version, context);
       if (late !== undefined) return late;
       const { cluster } = on;
-      cluster.data.observe(request.version);
+      if (!context.staleRead) observeRead(on, request.version);
       const { value, commitTs, error } = read(cluster.data.keys.get(keyText(request.key)), request.version, context);
       if (error !== undefined) return { error };
       return value === undefined ? { notFound: true } : { value, commitTs: request.needCommitTs ? commitTs : 0n };
@@ -98,7 +99,7 @@ export const TRANSACTION_HANDLERS: readonly Handler[] = [
       const late = notReady(on, request.version, context);
       if (late !== undefined) return late;
       const { cluster } = on;
-      cluster.data.observe(request.version);
+      if (!context.staleRead) observeRead(on, request.version);
       const pairs: Init<typeof KvPair>[] = [];
       for (const key of request.keys) {
         const { value, error } = read(cluster.data.keys.get(keyText(key)), request.version, context);
@@ -119,7 +120,7 @@ export const TRANSACTION_HANDLERS: readonly Handler[] = [
       const late = notReady(on, request.version, context);
       if (late !== undefined) return late;
       const { cluster, region } = on;
-      cluster.data.observe(request.version);
+      if (!context.staleRead) observeRead(on, request.version);
       const [low, high] = request.reverse ? [request.endKey, request.startKey] : [request.startKey, request.endKey];
       const { start, end } = clip(region, keyText(low), keyText(high));
       const pairs: Init<typeof KvPair>[] = [];
@@ -138,7 +139,12 @@ export const TRANSACTION_HANDLERS: readonly Handler[] = [
     writes: true,
     touches: (request) => first(request.mutations.map((mutation) => mutation.key)),
     refuse: (abort) => ({ errors: [{ abort }] }),
-    run: ({ cluster }, request) => prewrite(cluster.data, request, cluster.environment.clock.monotonicMs()),
+    run(on, request) {
+      const { cluster, store } = on;
+      const unknown = request.tryOnePc || request.useAsyncCommit ? checkMaxTs(on) : undefined;
+      if (unknown !== undefined) return { regionError: unknown };
+      return prewrite(cluster.data, request, { nowMs: cluster.environment.clock.monotonicMs(), maxTs: store.maxTs });
+    },
   }),
   handle(methods.KvCommit, {
     kind: 'txn',
@@ -207,21 +213,28 @@ export const TRANSACTION_HANDLERS: readonly Handler[] = [
     writes: true,
     touches: (request) => first([request.primaryKey]),
     refuse: (abort) => ({ error: { abort } }),
-    run: ({ cluster }, request) => checkTxnStatus(cluster.data, request),
+    run(on, request) {
+      for (const ts of [request.lockTs, request.currentTs, request.callerStartTs]) observeRead(on, ts);
+      return checkTxnStatus(on.cluster.data, request);
+    },
   }),
   handle(methods.KvCheckSecondaryLocks, {
     kind: 'txn',
     writes: true,
     touches: (request) => first(request.keys),
     refuse: (abort) => ({ error: { abort } }),
-    run: ({ cluster }, request) => checkSecondaryLocks(cluster.data, request),
+    run(on, request) {
+      observeRead(on, request.startVersion);
+      return checkSecondaryLocks(on.cluster.data, request);
+    },
   }),
   handle(methods.KvScanLock, {
     kind: 'txn',
     touches: (request) => ({ bounds: [request.startKey, request.endKey] }),
     refuse: (abort) => ({ error: { abort } }),
-    run({ cluster, region }, request) {
-      cluster.data.observe(request.maxVersion);
+    run(on, request) {
+      const { cluster, region } = on;
+      observeRead(on, request.maxVersion);
       const { start, end } = clip(region, keyText(request.startKey), keyText(request.endKey));
       const locked = [...cluster.data.locked]
         .filter((state) => state.lock!.startTs <= request.maxVersion && inRange(state.key, start, end))

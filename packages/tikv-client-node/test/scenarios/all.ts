@@ -1,7 +1,7 @@
 /** Every suite of scenarios, in the order of the reference. */
 
 import type { Suite } from '../support/scenario.ts';
-import { asynchronousCommit, onePhaseCommit } from './async-commit.ts';
+import { asynchronousCommit, onePhaseCommit, readsElsewhere } from './async-commit.ts';
 import { garbageCollection } from './gc.ts';
 import { locksOfDeadClients, theSafePoint } from './locks.ts';
 import { pd } from './pd.ts';
@@ -18,6 +18,7 @@ export const ALL_SUITES: readonly Suite[] = [
   locksOfDeadClients,
   asynchronousCommit,
   onePhaseCommit,
+  readsElsewhere,
   pessimisticTransactions,
   theSafePoint,
   garbageCollection,

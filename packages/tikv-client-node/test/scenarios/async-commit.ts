@@ -97,7 +97,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
         // A reader from the future on the first region alone.
         world.cluster.faults.add({
           method: 'KvPrewrite',
-          action: { kind: 'hook', run: () => world.cluster.state.data.observe(writer.startTs + (10_000n << 18n)) },
+          action: { kind: 'hook', run: () => world.cluster.observeRead(writer.startTs + (10_000n << 18n)) },
         });
         await pause(world, 20);
         await writer.commit();
@@ -123,6 +123,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
       ['z', 'a'],
     ] as const) {
       const world = splitWorld(newWorld);
+      world.cluster.state.maxTsSyncMs = 0;
       await world.run(async (client) => {
         const of = (key: string) => (call: { request: Readonly<Record<string, unknown>> }) =>
           (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === key;
@@ -138,7 +139,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
         const committed = writer.commit();
         await pause(world, 25);
         expect(world.cluster.state.data.state(last).lock).toMatchObject({ useAsyncCommit: true });
-        world.cluster.state.data.observe(writer.startTs + (10_000n << 18n));
+        world.cluster.observeRead(writer.startTs + (10_000n << 18n));
         await committed;
         await client.settled();
         expect(world.cluster.state.data.locked.size).toBe(0);
@@ -183,6 +184,105 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
   });
 });
 
+export const readsElsewhere = suite('reads that another store has served', (scenario) => {
+  /** Only what the store that serves the commit knows of counts, and what it learns when it begins to lead. */
+  scenario(
+    21,
+    'count once the new leader has learnt of them, and one-phase commits wait until then',
+    async (newWorld) => {
+      const world = newWorld();
+      const slept: string[] = [];
+      await world.run(
+        async (client) => {
+          const { cluster } = world;
+          await putAll(client, { a: '1' });
+          const [first, second] = cluster.stores;
+          cluster.transferLeader('a', first!.id);
+          const writer = await client.begin();
+          const readTs = await client.timestamp();
+          expect(await getText(client.snapshot(readTs), 'a')).toBe('1');
+          expect([first!.maxTs >= readTs, second!.maxTs >= readTs]).toEqual([true, false]);
+          cluster.transferLeader('a', second!.id);
+          putText(writer, 'a', '2');
+          expect(await writer.commit()).toBeGreaterThan(readTs);
+          expect(slept).toContain('maxTsNotSynced');
+          expect(second!.maxTs).toBeGreaterThan(readTs);
+          expect(await getText(client.snapshot(readTs), 'a')).toBe('1');
+          // Back where it was: the first store may have missed reads meanwhile.
+          slept.length = 0;
+          cluster.transferLeader('a', first!.id);
+          await putAll(client, { a: '3' });
+          expect(slept).toContain('maxTsNotSynced');
+          slept.length = 0;
+          await putAll(client, { a: '4' });
+          expect(slept).toEqual([]);
+        },
+        { hooks: { onBackoff: (kind) => void slept.push(kind) } },
+      );
+    },
+  );
+
+  scenario(
+    21,
+    'by a follower count for the leader, and those of a merged region for the one that took it in',
+    async (newWorld) => {
+      const world = newWorld();
+      await world.run(async (client) => {
+        const { cluster } = world;
+        await putAll(client, { a: '1', z: '1' });
+        cluster.split('m');
+        const [first, second, third] = cluster.stores;
+        cluster.transferLeader('a', first!.id);
+        cluster.transferLeader('z', second!.id);
+        const readTs = await client.timestamp();
+        expect(await getText(client.snapshot(readTs), 'z')).toBe('1');
+        expect([first!.maxTs >= readTs, second!.maxTs >= readTs]).toEqual([false, true]);
+        const writer = await client.begin();
+        cluster.mergeNext('a');
+        putText(writer, 'z', '2');
+        const commitTs = await writer.commit();
+        expect(first!.maxTs).toBeGreaterThan(readTs);
+        expect(commitTs).toBeGreaterThan(readTs);
+        const laterTs = await client.timestamp();
+        expect(await getText(client.snapshot(laterTs, { followerRead: true }), 'a')).toBe('1');
+        expect(first!.maxTs).toBe(laterTs);
+        expect([second!.maxTs, third!.maxTs]).toContain(laterTs);
+      });
+    },
+  );
+
+  scenario(
+    21,
+    'meanwhile move the commit behind them, although the other stores know nothing of them',
+    async (newWorld) => {
+      const world = splitWorld(newWorld);
+      await world.run(async (client) => {
+        const { cluster } = world;
+        await putAll(client, Object.fromEntries(KEYS.map((key) => [key, '0'])));
+        await client.settled();
+        cluster.transferLeader('z', cluster.stores[1]!.id);
+        await putAll(client, { z: '0' });
+        const lastKey = (call: { request: Readonly<Record<string, unknown>> }) =>
+          (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'z';
+        cluster.faults.add({ method: 'KvPrewrite', when: lastKey, action: { kind: 'delay', ms: 50 } });
+        cluster.faults.add({ method: 'KvCommit', times: 100, action: { kind: 'delay', ms: 2_000 } });
+        const writer = await client.begin();
+        for (const key of KEYS) putText(writer, key, '1');
+        const committing = writer.commit();
+        await pause(world, 25);
+        const readTs = await client.timestamp();
+        expect(await getText(client.snapshot(readTs), 'z')).toBe('0');
+        const commitTs = await committing;
+        const computed = KEYS.map((key) => cluster.state.data.state(key).lock!.minCommitTs);
+        expect(computed.slice(0, 3).every((ts) => ts < readTs)).toBe(true);
+        expect(computed[3]).toBe(commitTs);
+        expect(commitTs).toBeGreaterThan(readTs);
+        expect(await getText(client.snapshot(readTs), 'z')).toBe('0');
+      });
+    },
+  );
+});
+
 export const onePhaseCommit = suite('one-phase commit', (scenario) => {
   scenario(26, 'writes at once, without locks, when all keys share a region and a request', async (newWorld) => {
     const world = splitWorld(newWorld);
@@ -208,7 +308,7 @@ export const onePhaseCommit = suite('one-phase commit', (scenario) => {
       ).toBe(false);
       const tooLate = await client.begin();
       putText(tooLate, 'b', '1');
-      world.cluster.state.data.observe(tooLate.startTs + (10_000n << 18n));
+      world.cluster.observeRead(tooLate.startTs + (10_000n << 18n));
       await pause(world, 11_000);
       await tooLate.commit();
       expect(await readText(client, 'b')).toBe('1');
@@ -237,6 +337,7 @@ export const onePhaseCommit = suite('one-phase commit', (scenario) => {
   scenario(26, 'is undetermined when no answer comes, even if the region is split meanwhile', async (newWorld) => {
     for (const how of ['alone', 'split'] as const) {
       const world = splitWorld(newWorld);
+      world.cluster.state.maxTsSyncMs = 0;
       await world.run(async (client) => {
         world.cluster.faults.add({ method: 'KvPrewrite', action: disconnect });
         if (how === 'split')

@@ -77,6 +77,7 @@ export const stores = suite('stores', (scenario) => {
 
   scenario(38, 'whose leaders move all the time are followed', async (newWorld) => {
     const world = newWorld({ seed: 3 });
+    world.cluster.state.maxTsSyncMs = 0;
     world.cluster.split('m');
     await world.run(async (client) => {
       let moving = true;

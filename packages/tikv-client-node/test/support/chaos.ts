@@ -250,7 +250,7 @@ async function nemesis(world: World, members: Member[], working: () => boolean):
         const slow = cluster.faults.add({ method: 'KvPrewrite', when, action: late });
         cluster.faults.add({ method: 'KvPrewrite', when, times: 2, action: { kind: 'delay', ms: 100 } });
         for (let waited = 0; slow.hits() === 0 && waited < 2_000; waited += 50) await pause(world, 50);
-        cluster.state.data.observe(composeTimestamp(BigInt(physicalMs(cluster.state.tso.next()) + 3_000), 0n));
+        cluster.observeRead(composeTimestamp(BigInt(physicalMs(cluster.state.tso.next()) + 3_000), 0n));
         break;
       }
       default:
