@@ -137,6 +137,7 @@ describe('the TiKV provider', () => {
       const world = new World();
       await world.run(async (store) => {
         world.cluster.split('m');
+        world.cluster.state.maxTsSyncMs = 0; // What is executed first is executed.
         const { faults } = world.cluster;
         faults.add({
           method: 'KvPrewrite',

@@ -10,7 +10,8 @@ import { type TransactionEvent, violations } from './support/history.ts';
 const FIRST = Number(process.env.ORBIT_TEST_SEED ?? 1) >>> 0;
 const RUNS = Number(process.env.TIKV_CHAOS_RUNS ?? 4);
 
-describe('clients among failing stores', () => {
+// On a busy machine turns of the event loop take long, and a run has hundreds of thousands.
+describe('clients among failing stores', { timeout: 300_000 }, () => {
   it('keep snapshot isolation, lose nothing and double nothing', async () => {
     const told = { committed: 0, failed: 0, undetermined: 0, died: 0 };
     for (let i = 0; i < RUNS; i++) {
