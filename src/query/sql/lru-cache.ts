@@ -17,6 +17,8 @@ export class LruCache<K, V> {
   readonly #entriesMax: number;
   readonly #costMax: number;
   #cost = 0;
+  /** Stands at the oldest entry: one that begins anew each time passes all places that entries have left. */
+  #hand: MapIterator<[K, CacheEntry<V>]> = this.#entries.entries();
 
   constructor(entriesMax: number, costMax = Number.POSITIVE_INFINITY) {
     this.#entriesMax = entriesMax;
@@ -56,7 +58,14 @@ export class LruCache<K, V> {
   }
 
   #forgetOne(): void {
-    for (const [key, entry] of this.#entries) {
+    for (;;) {
+      const next = this.#hand.next();
+      if (next.done === true) {
+        if (this.#entries.size === 0) return;
+        this.#hand = this.#entries.entries();
+        continue;
+      }
+      const [key, entry] = next.value;
       this.#entries.delete(key);
       if (!entry.used) {
         this.#cost -= entry.cost;

@@ -33,6 +33,19 @@ describe('texts that differ in numbers', () => {
     expect(next!.statement).toBe(second!.statement);
   });
 
+  it('share it from the first one on while many kinds of texts come again', () => {
+    const templates = new StatementTemplates();
+    const text = (kind: number, id: number) => `SELECT c${kind} FROM person WHERE id = ${id}`;
+    for (let kind = 0; kind < 200; kind++) {
+      templates.match(text(kind, 1), parse);
+      expect(templates.match(text(kind, 2), parse)?.values).toEqual([2]);
+    }
+    expect(templates.match(text(1_000, 1), parse)?.values).toEqual([1]);
+    // What comes once and never again is taken as it is after a while.
+    for (let kind = 2_000; kind < 4_000; kind++) templates.match(text(kind, 1), parse);
+    expect(templates.match(text(5_000, 1), parse)).toBeUndefined();
+  });
+
   it.each([
     ['UPDATE t SET a = a + -?, b = ? WHERE c = -?', [-7, 8, -9]],
     ['INSERT INTO t VALUES (?, -?), (f(?), now())', [7, -8, 9]],

@@ -3,8 +3,8 @@
  * their text are then parsed and planned once, like those that bind them.
  *
  * A text is cut at its unsigned integers and decimals (`1.5`, no exponents) without knowing SQL, which fails safe: a text
- * with quotes, comments, dollars or escapes is left alone. When the same rest comes for the second time, its tree is taken,
- * and literals become parameters of type integer or numeric where a literal and a parameter of its type mean the same:
+ * with quotes, comments, dollars or escapes is left alone. When the same rest comes for the second time (or for the first, as
+ * long as many do come again), its tree is taken, and literals become parameters of type integer or numeric where a literal and a parameter of its type mean the same:
  * operands of operators and functions, values of INSERT and UPDATE. Literals anywhere else (positions in ORDER BY, LIMIT,
  * type modifiers) stay part of the statement: a text that differs there is not of the template.
  */
@@ -18,6 +18,10 @@ import type { SqlType } from './types/types.ts';
 const TEXT_CHARS_MAX = 2_000;
 const LITERALS_MAX = 64;
 const TEMPLATES_MAX = 2_000;
+/** Of the kinds of texts that came lately, so many are counted before the counts fade. */
+const COUNTED_KINDS = 512;
+/** When more than one in so many kinds comes again, the others will be thought to. */
+const AGAIN_SHARE = 5;
 /** int4's; larger literals have other types. */
 const LITERAL_MAX = 2_147_483_647;
 /** Stand for an integer and for a decimal in the rest of a text. */
@@ -39,31 +43,55 @@ interface Template {
   readonly types: readonly SqlType[];
   /** For each literal: the parameter that it gives, or what it must be. */
   readonly literals: readonly ({ readonly negated: boolean } | { readonly fixed: Literal })[];
+  /** Texts of it that came after the first. */
+  uses: number;
 }
 
 export class StatementTemplates {
   /** By the rest of their texts; 'seen' once, or known to be 'none'. */
   readonly #templates = new LruCache<string, Template | 'seen' | 'none'>(TEMPLATES_MAX);
   readonly #cut = new CutText();
+  /** Kinds that came lately, and those of them that came again. */
+  #kinds = 0;
+  #cameAgain = 0;
 
   /**
    * The template that `text` is of, with its literals as values.
-   * @param parse Gives the trees of the text, undefined when it cannot yet; called from the second text of a kind on.
+   * @param parse Gives the trees of the text, undefined when it cannot yet; called once for a kind of texts.
    */
   match(text: string, parse: (text: string) => readonly ParsedStatement[] | undefined): TemplateMatch | undefined {
     const cut = this.#cut;
     if (text.length > TEXT_CHARS_MAX || !cut.read(text)) return undefined;
     const known = this.#templates.get(cut.rest);
-    if (known === undefined) {
-      this.#templates.set(cut.rest, 'seen');
-      return undefined;
-    }
     if (known === 'none') return undefined;
-    if (known !== 'seen') return filled(known, cut);
+    if (typeof known === 'object') {
+      if (known.uses++ === 0) this.#cameAgain++;
+      return filled(known, cut);
+    }
+    if (known === 'seen') {
+      this.#cameAgain++;
+      return this.#taken(text, 1, parse);
+    }
+    if (++this.#kinds === COUNTED_KINDS) {
+      this.#kinds /= 2;
+      this.#cameAgain /= 2;
+    }
+    if (this.#cameAgain * AGAIN_SHARE > COUNTED_KINDS) return this.#taken(text, 0, parse);
+    this.#templates.set(cut.rest, 'seen');
+    return undefined;
+  }
+
+  /** Makes a template of a text. @param uses How many texts of its kind came before. */
+  #taken(
+    text: string,
+    uses: number,
+    parse: (text: string) => readonly ParsedStatement[] | undefined,
+  ): TemplateMatch | undefined {
+    const cut = this.#cut;
     const { rest } = cut;
     const statements = parse(text);
     if (statements === undefined) return undefined;
-    const template = statements.length === 1 ? templateOf(statements[0]!, text, cut) : undefined;
+    const template = statements.length === 1 ? templateOf(statements[0]!, text, cut, uses) : undefined;
     this.#templates.set(rest, template ?? 'none');
     return template && filled(template, cut);
   }
@@ -168,7 +196,7 @@ function isUnsafe(code: number, next: number): boolean {
 }
 
 /** Undefined when no literal of the statement can be a parameter. */
-function templateOf(parsed: ParsedStatement, text: string, cut: CutText): Template | undefined {
+function templateOf(parsed: ParsedStatement, text: string, cut: CutText, uses: number): Template | undefined {
   const literals = new Map(Array.from({ length: cut.count }, (_, i) => [cut.starts[i]!, i]));
   const found = new Map<number, boolean>();
   collect(parsed.node, (value, location) => {
@@ -196,6 +224,7 @@ function templateOf(parsed: ParsedStatement, text: string, cut: CutText): Templa
       const negated = found.get(i);
       return negated === undefined ? { fixed: cut.values[i]! } : { negated };
     }),
+    uses,
   };
 }
 
