@@ -14,6 +14,7 @@
 import type { Node, ParseResult, ResTarget, SelectStmt } from '@pgsql/types';
 import type { LibPgQuery } from 'libpg-query/wasm/libpg-query.js';
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
+import { noteTypesEarly } from '../../../platform/early-feedback.ts';
 import { keepWasmTiers } from '../../../platform/wasm-tiers.ts';
 import { stringsOf } from '../binder/names.ts';
 import type { SqlLimits } from '../limits.ts';
@@ -148,6 +149,7 @@ export function isPlainName(instance: LibPgQuery, word: string): boolean {
 
 export async function loadGrammar(): Promise<LibPgQuery> {
   keepWasmTiers();
+  noteTypesEarly();
   const { default: factory } = await import('libpg-query/wasm/libpg-query.js');
   return factory();
 }
