@@ -209,6 +209,7 @@ export class RowKeys {
   readonly #spaceBytes: number;
   /** Length of the above and the table id. */
   readonly #tableBytes: number;
+  #whole: KeyRange | undefined;
 
   constructor(keyspace: Keyspace, table: Table) {
     this.#table = table;
@@ -249,7 +250,9 @@ export class RowKeys {
 
   /** All rows whose primary key begins with `values`; all rows of the table without them. */
   range(values: readonly ColumnValue[]): KeyRange {
-    return prefixRange(this.key(values));
+    if (values.length > 0) return prefixRange(this.key(values));
+    this.#whole ??= prefixRange(this.key(values));
+    return this.#whole;
   }
 
   /** Fills the columns of the primary key, or the hidden id, into `row`. @throws OperationError `corruption`. */

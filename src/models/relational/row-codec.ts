@@ -58,6 +58,9 @@ export interface ColumnReader {
 /** Rows that take more than this together are not encoded together. */
 const PUTS_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Readers of so many choices of columns are kept: plans of ever new statements ask for the same few. */
+const READERS_MAX = 64;
+
 /** Encodes and decodes the rows of one version of one table. */
 export class RowCodec {
   readonly table: Table;
@@ -72,6 +75,10 @@ export class RowCodec {
   readonly #writer = new ValueWriter();
   #puts: ValueWriter | undefined;
   readonly #reader = new ValueReader();
+  /** By the positions of columns and their places. */
+  readonly #columnReaders = new Map<string, ColumnReader>();
+  /** By the positions of columns. */
+  readonly #vectorReaders = new Map<string, VectorReader>();
 
   constructor(keyspace: Keyspace, table: Table) {
     this.table = table;
@@ -176,6 +183,12 @@ export class RowCodec {
 
   /** What reads these columns, each into its place, and skips the others; the hidden id is behind the columns. */
   columnReader(columns: readonly PlacedColumn[]): ColumnReader {
+    let key = '';
+    for (const { position, place } of columns) key += `${position}:${place} `;
+    return keptIn(this.#columnReaders, key, () => this.#newColumnReader(columns));
+  }
+
+  #newColumnReader(columns: readonly PlacedColumn[]): ColumnReader {
     const { primaryKey } = this.table;
     const placeOf = (position: number): number => columns.find((each) => each.position === position)?.place ?? -1;
     const targets = this.#stored.map((position) => (position < this.#width ? placeOf(position) : -1));
@@ -210,6 +223,10 @@ export class RowCodec {
 
   /** What reads these columns of many rows at once, as vectors. */
   vectorReader(positions: readonly number[]): VectorReader {
+    return keptIn(this.#vectorReaders, positions.join(), () => this.#newVectorReader(positions));
+  }
+
+  #newVectorReader(positions: readonly number[]): VectorReader {
     const columns = positions.map((position) => ({
       position,
       // The hidden id of a table without a primary key.
@@ -252,4 +269,13 @@ export class RowCodec {
     if (row.length > this.#width) row.length = this.#width;
     if (last === count && !reader.atEnd) throw new OperationError('corruption', 'a row is longer than its columns');
   }
+}
+
+function keptIn<T>(readers: Map<string, T>, key: string, make: () => T): T {
+  const known = readers.get(key);
+  if (known !== undefined) return known;
+  const reader = make();
+  if (readers.size === READERS_MAX) readers.clear();
+  readers.set(key, reader);
+  return reader;
 }
