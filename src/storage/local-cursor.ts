@@ -33,6 +33,8 @@ export interface CursorSource {
 }
 
 const BATCH_ENTRIES_FIRST = 8;
+/** Values of one merged batch, the last of them whole: what is made of a batch is made in one stretch. */
+const BATCH_BYTES_MAX = 256 * 1024;
 
 export class LocalCursor implements Cursor {
   readonly #source: CursorSource;
@@ -228,6 +230,7 @@ export class LocalCursor implements Cursor {
       ranges.length > 0 && ranges.some((range) => rangeContains(range, key));
 
     const merged: Entry[] = [];
+    let mergedBytes = 0;
     let e = 0;
     let r = 0;
     let o = 0;
@@ -254,9 +257,15 @@ export class LocalCursor implements Cursor {
       }
       if (value !== undefined) {
         merged.push({ key, value });
+        mergedBytes += value.length;
         if (merged.length === this.#remaining) {
           covered = this.#upTo(key);
           this.#done = true;
+          break;
+        }
+        if (mergedBytes >= BATCH_BYTES_MAX) {
+          covered = this.#upTo(key);
+          this.#batchEntries = 2 * merged.length; // Not so many more are looked at again each time.
           break;
         }
       }

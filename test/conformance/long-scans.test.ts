@@ -115,3 +115,44 @@ test.each(['memory', 'rocksdb'] as const)(
   },
   60_000,
 );
+
+test.each(['memory', 'rocksdb'] as const)(
+  'batches of %s hold few large values, in either direction',
+  async (provider) => {
+    const { store, dispose } = await openTestStore(provider);
+    const name = (i: number): string => `k/${String(i).padStart(3, '0')}`;
+    const value = (key: string, generation: string): string => `${generation} ${key}`.padEnd(60_000, '.');
+    try {
+      const load = store.begin();
+      for (let i = 0; i < 40; i++) load.put(utf8(name(i)), utf8(value(name(i), 'old')));
+      await load.commit();
+      // A third lies in the transaction, the others in the engine or above it.
+      const transaction = store.begin();
+      const expected = new Map<string, string>();
+      for (let i = 0; i < 40; i++) {
+        const isOwn = i % 3 === 0;
+        if (isOwn && i % 2 === 0) transaction.delete(utf8(name(i)));
+        else if (isOwn) transaction.put(utf8(name(i)), utf8(value(name(i), 'new')));
+        if (!isOwn || i % 2 === 1) expected.set(name(i), value(name(i), isOwn ? 'new' : 'old'));
+      }
+      for (const reverse of [false, true]) {
+        const cursor = transaction.scan({ start: START, end: END }, { reverse });
+        const found: string[] = [];
+        for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+          // The last one may go beyond the bound.
+          expect(batch.reduce((sum, entry) => sum + entry.value.length, 0)).toBeLessThan(256 * 1024 + 60_000);
+          for (const entry of batch) {
+            const key = Buffer.from(entry.key).toString();
+            expect(Buffer.from(entry.value).toString() === expected.get(key), key).toBe(true);
+            found.push(key);
+          }
+        }
+        const keys = [...expected.keys()];
+        expect(found).toEqual(reverse ? keys.toReversed() : keys);
+      }
+      transaction.rollback();
+    } finally {
+      await dispose();
+    }
+  },
+);
