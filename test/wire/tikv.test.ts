@@ -219,6 +219,88 @@ describe('two servers on one cluster', () => {
   });
 });
 
+describe('advisory locks', () => {
+  const sole = async (client: pg.Client, statement: string): Promise<unknown> =>
+    Object.values((await client.query(statement)).rows[0] as object)[0];
+
+  test('of transactions exclude each other between servers, and end with them', async () => {
+    const [one, other] = await Promise.all([connect(a), connect(b)]);
+    await one.query('BEGIN');
+    await one.query('SELECT pg_advisory_xact_lock(7), pg_advisory_xact_lock(7), pg_advisory_xact_lock(1, 2)');
+    expect(await sole(other, 'SELECT pg_try_advisory_xact_lock(7)')).toBe(false);
+    expect(await sole(other, 'SELECT pg_try_advisory_xact_lock_shared(7)')).toBe(false);
+    expect(await sole(other, 'SELECT pg_try_advisory_xact_lock(1, 2)')).toBe(false);
+    expect(await sole(other, 'SELECT pg_try_advisory_xact_lock(8)')).toBe(true);
+    await other.query("SET lock_timeout = '200ms'");
+    await expect(other.query('SELECT pg_advisory_xact_lock(7)')).rejects.toMatchObject({ code: '55P03' });
+    await other.query('RESET lock_timeout');
+    const order: string[] = [];
+    const waiting = other.query('SELECT pg_advisory_xact_lock(7)').then(() => order.push('waited'));
+    expect(await sole(one, "SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND granted")).toBe(2);
+    order.push('committed');
+    await one.query('COMMIT');
+    await waiting;
+    expect(order).toEqual(['committed', 'waited']);
+    expect(await sole(one, 'SELECT pg_try_advisory_xact_lock(7)')).toBe(true);
+    await Promise.all([one.end(), other.end()]);
+  });
+
+  test('are shared by those who ask for that, in either isolation level', async () => {
+    const sharing = await Promise.all([a, b, a, b].map(connect));
+    const alone = await connect(b);
+    for (const [i, client] of sharing.entries()) {
+      await client.query(i % 3 === 0 ? 'BEGIN ISOLATION LEVEL REPEATABLE READ' : 'BEGIN');
+      expect(await sole(client, 'SELECT pg_try_advisory_xact_lock_shared(9)')).toBe(true);
+      expect(await sole(alone, 'SELECT pg_try_advisory_xact_lock(9)')).toBe(false);
+    }
+    const waiting = alone.query('SELECT pg_advisory_xact_lock(9)');
+    for (const client of sharing) await client.query('COMMIT');
+    await waiting;
+    await alone.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+    await alone.query('SELECT pg_advisory_xact_lock(9)');
+    expect(await sole(sharing[0]!, 'SELECT pg_try_advisory_xact_lock_shared(9)')).toBe(false);
+    await alone.query('ROLLBACK');
+    await Promise.all([alone, ...sharing].map((client) => client.end()));
+  });
+
+  test('are given back by a rollback to a savepoint', async () => {
+    const [one, other] = await Promise.all([connect(a), connect(b)]);
+    await one.query('BEGIN');
+    await one.query('SELECT pg_advisory_xact_lock(10)');
+    await one.query('SAVEPOINT s');
+    await one.query('SELECT pg_advisory_xact_lock(11)');
+    expect(await sole(other, 'SELECT pg_try_advisory_xact_lock(11)')).toBe(false);
+    await one.query('ROLLBACK TO s');
+    await other.query('SELECT pg_advisory_xact_lock(11)');
+    expect(await sole(other, 'SELECT pg_try_advisory_xact_lock(10)')).toBe(false);
+    await one.query('ROLLBACK');
+    await Promise.all([one.end(), other.end()]);
+  });
+
+  test('deadlock with rows, and one of the transactions is told', async () => {
+    await query(a, 'CREATE TABLE knot (id int PRIMARY KEY)', 'INSERT INTO knot VALUES (1)');
+    const [one, other] = await Promise.all([connect(a), connect(b)]);
+    await one.query('BEGIN');
+    await other.query('BEGIN');
+    await one.query('SELECT pg_advisory_xact_lock(12)');
+    await other.query('UPDATE knot SET id = 2');
+    const outcomes = await Promise.allSettled([
+      one.query('UPDATE knot SET id = 3').finally(() => one.query('ROLLBACK')),
+      other.query('SELECT pg_advisory_xact_lock(12)').finally(() => other.query('ROLLBACK')),
+    ]);
+    const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []));
+    expect(refused).toEqual(['40P01']);
+    await Promise.all([one.end(), other.end()]);
+  });
+
+  test('of sessions are refused, with what there is instead', async () => {
+    for (const call of ['pg_advisory_lock(1)', 'pg_try_advisory_lock_shared(1, 2)']) {
+      const refused = query(a, `SELECT ${call}`);
+      await expect(refused).rejects.toMatchObject({ code: '0A000', hint: expect.stringContaining('_xact_') });
+    }
+  });
+});
+
 describe('a server that was killed', () => {
   test('holds up nobody once it is back, whatever it had locked', async () => {
     await query(a, 'CREATE TABLE left_locked (id int PRIMARY KEY, by text)', "INSERT INTO left_locked VALUES (1, 'a')");

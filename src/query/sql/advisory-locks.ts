@@ -8,16 +8,23 @@
  *
  * What a transaction took goes with it, or with a rollback to an earlier savepoint; what a session took goes when it is
  * unlocked as often as it was locked, by `unlockAll`, or with the session. A rollback does not give it back.
+ *
+ * On a store whose locks do not outlive transactions, and are never in share, those of transactions are locks of the
+ * transaction itself, and those of sessions are refused. A lock has places there (lock-places.ts); who wants it alone locks
+ * the lock itself first, so that of those who do only one goes for the places. Nothing is stored under these keys:
+ *
+ *   {prefix}/catalog/ ('advisory', id), {prefix}/catalog/ ('advisory', id, place)
  */
 
 import { type Awaitable, isPromise } from '../../base/awaitable.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Key } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
-import type { SessionLocks, Store } from '../../storage/store.ts';
+import type { LockOptions, SessionLocks, Store, Transaction } from '../../storage/store.ts';
 import type { Interrupts } from './interrupts.ts';
+import { isTaken, LockPlaces } from './lock-places.ts';
 import type { SessionParameters } from './session-parameters.ts';
-import { notSupported, SqlError } from './sql-error.ts';
+import { SqlError } from './sql-error.ts';
 
 /** One of 64 bits, or two of 32: the two spaces do not meet. */
 export interface AdvisoryKey {
@@ -61,6 +68,10 @@ interface Held {
 
 /** Locks of one session at once. */
 const HELD_MAX = 100_000;
+/** So many share a lock where the store has none in share. */
+const PLACES = 16;
+/** Places tried before one is waited for. */
+const TRIES = 4;
 
 export interface AdvisoryLocksOptions {
   readonly store: Store;
@@ -70,12 +81,15 @@ export interface AdvisoryLocksOptions {
   readonly parameters: Pick<SessionParameters, 'milliseconds'>;
   /** Of the engine: those who have asked for any. */
   readonly sessions: Set<AdvisoryLocks>;
+  /** The transaction that runs, begun where there is none. */
+  readonly transaction: () => Transaction;
 }
 
 export class AdvisoryLocks implements AdvisoryAccess {
   readonly #options: AdvisoryLocksOptions;
   /** For transactions to be kin to; undefined where the store has none. */
   readonly locks: SessionLocks | undefined;
+  readonly #places: LockPlaces;
   readonly #held = new Map<string, Held>();
   /** What the transaction took, in order. */
   readonly #taken: { readonly id: string; readonly mode: 'exclusive' | 'shared' }[] = [];
@@ -84,10 +98,17 @@ export class AdvisoryLocks implements AdvisoryAccess {
   constructor(options: AdvisoryLocksOptions) {
     this.#options = options;
     this.locks = options.store.sessionLocks?.(`pg:${options.processId}`);
+    this.#places = new LockPlaces(PLACES, options.processId);
   }
 
   lock(key: AdvisoryKey, { shared, lasts, wait }: AdvisoryRequest): Awaitable<boolean> {
-    if (this.locks === undefined) throw notSupported('an advisory lock on this store');
+    if (this.locks === undefined && lasts === 'session') {
+      throw new SqlError(
+        'feature_not_supported',
+        'advisory locks of sessions are not supported on a store that several servers share',
+        { hint: 'Locks of transactions are: use pg_advisory_xact_lock, or one of its kin.' },
+      );
+    }
     const id = idOf(key);
     const held = this.#held.get(id);
     const mode = shared ? 'shared' : 'exclusive';
@@ -98,11 +119,11 @@ export class AdvisoryLocks implements AdvisoryAccess {
     const { interrupts, parameters, keyspace, sessions } = this.#options;
     const storeKey = held?.storeKey ?? keyspace.catalog.key(['advisory', id]);
     const timeoutMs = parameters.milliseconds('lock_timeout');
-    const granted = this.locks.lock(storeKey, {
-      mode: shared ? 'share' : 'exclusive',
-      wait: wait ? 'block' : 'skip',
-      ...(timeoutMs > 0 ? { timeoutMs } : {}),
-    });
+    const bound = timeoutMs > 0 ? { timeoutMs } : {};
+    const granted =
+      this.locks === undefined
+        ? this.#lockInTransaction(id, storeKey, shared, wait, bound)
+        : this.locks.lock(storeKey, { mode: shared ? 'share' : 'exclusive', wait: wait ? 'block' : 'skip', ...bound });
     sessions.add(this);
     const take = (isGranted: boolean): boolean => {
       if (!isGranted) return false;
@@ -114,7 +135,7 @@ export class AdvisoryLocks implements AdvisoryAccess {
     return interrupts
       .race(granted)
       .then(take, (error: unknown) => {
-        this.locks!.cancel();
+        this.locks?.cancel();
         if (!hasCode(error, 'lock_not_available')) throw error;
         throw new SqlError('lock_not_available', 'canceling statement due to lock timeout', { cause: error });
       })
@@ -189,16 +210,43 @@ export class AdvisoryLocks implements AdvisoryAccess {
     return true;
   }
 
-  /** Tells the store what is left. */
+  /** @returns false where another holds it and it is not waited for. */
+  async #lockInTransaction(
+    id: string,
+    own: Key,
+    shared: boolean,
+    wait: boolean,
+    bound: Pick<LockOptions, 'timeoutMs'>,
+  ): Promise<boolean> {
+    const { keyspace } = this.#options;
+    const transaction = this.#options.transaction();
+    const how: LockOptions = wait ? bound : { wait: 'nowait' };
+    const place = (number: number) => keyspace.catalog.key(['advisory', id, BigInt(number)]);
+    try {
+      if (shared) {
+        const lock = (keys: readonly Key[], options: LockOptions) => transaction.lock(keys, options);
+        await this.#places.takeOne(place, lock, wait ? TRIES : PLACES, how);
+      } else if (wait) {
+        await transaction.lock([own], how);
+        await transaction.lock(this.#places.all(place), how);
+      } else await transaction.lock([own, ...this.#places.all(place)], how);
+      return true;
+    } catch (error) {
+      if (wait || !isTaken(error)) throw error;
+      return false;
+    }
+  }
+
+  /** Tells the store what is left, where it has not heard of it by the end of the transaction, or of a part of it. */
   #settle(id: string, held: Held): void {
     const { session, transaction, storeKey } = held;
     if (isExclusive(held)) return;
     if (session.shared + transaction.shared > 0) {
-      this.locks!.downgrade(storeKey);
+      this.locks?.downgrade(storeKey);
       return;
     }
     this.#held.delete(id);
-    this.locks!.release(storeKey);
+    this.locks?.release(storeKey);
   }
 }
 

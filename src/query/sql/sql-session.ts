@@ -89,6 +89,7 @@ export class SqlSession {
       interrupts: this.#interrupts,
       parameters: this.parameters,
       sessions: engine.advisory,
+      transaction: () => this.#block.transaction ?? this.#block.begin(),
     });
     this.#block = new TransactionBlock(engine, this.parameters, {
       label: `pg:${options.processId}`,

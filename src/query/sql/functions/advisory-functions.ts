@@ -34,7 +34,9 @@ function locking(name: string, request: Omit<AdvisoryRequest, 'wait'>): Function
       'void volatile waits',
       (key, context): Awaitable<string> => whenReady(locks(context).lock(key, { ...request, wait: true }), () => ''),
     ),
-    ...both(`pg_try_${name}`, 'bool volatile', (key, context) => locks(context).lock(key, { ...request, wait: false })),
+    ...both(`pg_try_${name}`, 'bool volatile waits', (key, context) =>
+      locks(context).lock(key, { ...request, wait: false }),
+    ),
   };
 }
 
