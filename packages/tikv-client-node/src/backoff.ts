@@ -105,8 +105,7 @@ export class Backoffer {
   async wait(kind: BackoffKind, cause: unknown, maxMs = Number.POSITIVE_INFINITY): Promise<void> {
     throwIfAborted(this.signal);
     this.#lastCause = cause;
-    this.#causes.push(`${kind}: ${messageOf(cause)}`);
-    if (this.#causes.length > CAUSES_KEPT) this.#causes.shift();
+    this.#note(`${kind}: ${messageOf(cause)}`);
     if (this.#totalMs - this.#excludedMs >= this.#budgetMs) throw this.#exhausted(kind);
     const { baseMs, capMs, jitter } = KINDS[kind];
     const attempt = this.#attempts.get(kind) ?? 0;
@@ -119,6 +118,14 @@ export class Backoffer {
     this.#sleptMs.set(kind, (this.#sleptMs.get(kind) ?? 0) + sleptMs);
     if (kind === 'tikvServerBusy') this.#excludedMs = Math.min(BUSY_EXCLUDED_MS_MAX, this.#excludedMs + sleptMs);
     this.#hooks?.onBackoff?.(kind, sleptMs);
+  }
+
+  /** The last that differ. */
+  #note(cause: string): void {
+    const known = this.#causes.indexOf(cause);
+    if (known >= 0) this.#causes.splice(known, 1);
+    this.#causes.push(cause);
+    if (this.#causes.length > CAUSES_KEPT) this.#causes.shift();
   }
 
   /** For a branch that runs in parallel: what was used so far counts there too. */

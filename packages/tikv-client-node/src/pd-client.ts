@@ -38,6 +38,8 @@ export class PdClient {
   readonly timestamps: TimestampBatcher;
   #endpoints: readonly string[];
   #leader: string | undefined;
+  /** Why the members could not be asked for their leader the last time. */
+  #noLeader: unknown;
   #clusterId: bigint | undefined;
   #refreshing: Promise<void> | undefined;
   #refreshTimer: { cancel(): void } | undefined;
@@ -103,10 +105,7 @@ export class PdClient {
         return await next();
       } catch (error) {
         fatal(error);
-        // At once the first time: the leader has changed, most likely.
-        if (backoffer.attempts('pdRPC') > 0 || !isNotLeader(error)) await backoffer.wait('pdRPC', error);
-        else await backoffer.wait('pdRPC', error, 20);
-        await this.#tryRefresh();
+        await this.#pause(backoffer, error);
       }
     }
   }
@@ -244,7 +243,8 @@ export class PdClient {
         const members = answer.members.flatMap((member) => this.#urlOf(member.clientUrls) ?? []);
         return { leader, members };
       } catch (error) {
-        failures.push(`${endpoint}: ${messageOf(error)}`);
+        const message = messageOf(error);
+        failures.push(message.includes(endpoint) ? message : `${endpoint}: ${message}`);
         throw error;
       }
     });
@@ -261,7 +261,7 @@ export class PdClient {
       found = await Promise.any(attempts);
     } catch {
       if (mismatch !== undefined) throw mismatch;
-      throw new TikvError('pd_unavailable', `no PD member names a leader: ${failures.join('; ')}`);
+      throw new TikvError('pd_unavailable', `no PD member names a leader: ${failures.sort().join('; ')}`);
     }
     if (this.#closed) return;
     this.#endpoints = [...new Set(found.members)].sort();
@@ -287,9 +287,18 @@ export class PdClient {
   async #tryRefresh(): Promise<void> {
     try {
       await this.refresh();
+      this.#noLeader = undefined;
     } catch (error) {
       fatal(error);
+      this.#noLeader = error;
     }
+  }
+
+  /** After a call that failed. The first time it is short, as the leader has changed, most likely. */
+  async #pause(backoffer: Backoffer, error: unknown): Promise<void> {
+    const maxMs = isNotLeader(error) && backoffer.attempts('pdRPC') === 0 ? 20 : undefined;
+    await backoffer.wait('pdRPC', this.#noLeader ?? error, maxMs);
+    await this.#tryRefresh();
   }
 
   async #call<Q extends Fields, S extends Fields>(
@@ -314,8 +323,7 @@ export class PdClient {
       } catch (error) {
         fatal(error);
         if (isUnimplemented(error)) throw error;
-        await backoffer.wait('pdRPC', error, isNotLeader(error) && backoffer.attempts('pdRPC') === 0 ? 20 : undefined);
-        await this.#tryRefresh();
+        await this.#pause(backoffer, error);
       }
     }
   }
