@@ -393,7 +393,9 @@ class GrpcCall implements MessageStream {
   }
 
   #connectionError(error: Error | undefined): RpcError {
-    const reason = this.#session.endedBecause ?? (error === undefined ? 'the stream was reset' : error.message);
+    // What Node says of a stream that waited for a connection: why there is none is its cause.
+    const unconnected = error?.cause instanceof Error ? `cannot connect: ${error.cause.message}` : undefined;
+    const reason = this.#session.endedBecause ?? unconnected ?? error?.message ?? 'the stream was reset';
     return new RpcError(GrpcStatus.UNAVAILABLE, reason, this.#address, error);
   }
 
