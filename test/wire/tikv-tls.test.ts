@@ -3,12 +3,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
 import { connect, type TikvClient } from '#tikv-client';
 import { nodeEnvironment } from '../../packages/tikv-client-node/src/node/node-environment.ts';
 import { TestCluster } from '../../packages/tikv-client-node/test-cluster/cluster.ts';
 import { type ListeningCluster, listen } from '../../packages/tikv-client-node/test-cluster/node/listen.ts';
 import { type Issued, newAuthority } from '../support/certificates.ts';
+import { ServerProcess } from '../support/server.ts';
+import { RawClient } from './resp-client.ts';
 
 const authority = newAuthority();
 const valid = authority.issue('server');
@@ -110,3 +113,55 @@ test('a client whose certificate has expired is served once its files are replac
     await listening.close();
   }
 }, 60_000);
+
+test('a server tells its clients that a certificate has expired, and serves them once there is a new one', async () => {
+  const listening = new Listening();
+  const identity = authority.issue('client');
+  let server: ServerProcess | undefined;
+  try {
+    const pdEndpoints = await listening.restart(valid, true);
+    server = await ServerProcess.start({
+      dataDir: join(folder, 'server'),
+      env: {
+        ORBIT_PERSISTENCE_BACKEND: 'tikv',
+        ORBIT_TIKV_PD_ENDPOINTS: pdEndpoints.join(','),
+        ORBIT_TIKV_ENABLE_TLS: 'true',
+        ORBIT_TIKV_CA_CERT_PATH: write('server-ca.pem', authority.certificate),
+        ORBIT_TIKV_CLIENT_CERT_PATH: write('server-client.pem', identity.certificate),
+        ORBIT_TIKV_CLIENT_KEY_PATH: write('server-client.key', identity.key),
+        ORBIT_TIKV_MAX_RETRIES: '1',
+      },
+    });
+    const redis = await RawClient.connect(server.port('redis'));
+    const postgres = new pg.Client({
+      host: '127.0.0.1',
+      port: server.port('postgres'),
+      user: 'orbit',
+      database: 'actors',
+    });
+    await postgres.connect();
+    await postgres.query('CREATE TABLE sealed (id int)');
+    expect(await redis.call('SET', 'k', '1')).toBe('+OK\r\n');
+    await listening.restart(expired, true);
+    const told = new RegExp(`${pdEndpoints[0]}.*certificate has expired`);
+    const startedMs = performance.now();
+    const [reply, failure] = await Promise.all([
+      redis.call('SET', 'k', '2'),
+      postgres.query('INSERT INTO sealed VALUES (1)').catch((error: unknown) => error),
+    ]);
+    expect(reply).toMatch(/^-IOERR /);
+    expect(reply).toMatch(told);
+    expect(failure).toMatchObject({ code: '58030', message: expect.stringMatching(told) });
+    expect(performance.now() - startedMs).toBeLessThan(60_000);
+    await listening.restart(valid, true);
+    await expect.poll(() => redis.call('SET', 'k', '3'), { timeout: 30_000 }).toBe('+OK\r\n');
+    await postgres.query('INSERT INTO sealed VALUES (2)');
+    expect((await postgres.query('SELECT id FROM sealed')).rows).toEqual([{ id: 2 }]);
+    await postgres.end();
+    redis.close();
+    expect(await server.stop()).toBe(0);
+  } finally {
+    await server?.kill();
+    await listening.close();
+  }
+}, 180_000);
