@@ -276,6 +276,7 @@ export type ProviderFigure =
       readonly series: readonly {
         readonly labels: Readonly<Record<string, string>>;
         readonly counts: readonly number[];
+        readonly sum: number;
       }[];
     };
 

@@ -353,7 +353,7 @@ describe('a commit whose outcome is unknown', () => {
     lose();
     const failure = await redis(b, 'SET', 'unsure', 'after');
     cluster.faults.clear();
-    expect(failure).toMatch(/^-UNKNOWN /);
+    expect(failure).toMatch(/^-UNKNOWN .*; orbit transaction \S+ tells what became of it\.\r\n$/);
     expect(await outcome(failure, b)).toBe('committed\n');
     expect(await redis(a, 'GET', 'unsure')).toBe('$5\r\nafter\r\n');
   });
@@ -366,6 +366,7 @@ describe('health and metrics', () => {
     expect(status).toBe(200);
     expect(text).toMatch(/^orbit_tikv_operations_total\{provider="tikv",operation="write"\} [1-9]/m);
     expect(text).toMatch(/^orbit_tikv_request_seconds_count\{provider="tikv",method="KvPrewrite"\} [1-9]/m);
+    expect(text).toMatch(/^orbit_tikv_commit_seconds_sum\{provider="tikv"\} [0-9]/m);
     expect(text).toMatch(/^orbit_tikv_connections\{provider="tikv"\} [1-9]/m);
     const health = JSON.parse((await get(a, '/health')).text) as object;
     expect(health).toMatchObject({ status: 'Healthy', providers: { tikv: { last_success: expect.any(String) } } });

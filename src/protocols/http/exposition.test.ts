@@ -6,6 +6,7 @@ it('writes the text format of Prometheus', () => {
   metrics.counter('a_total', 'Help with \\ and\nline end.', 3);
   metrics.gauge('b', 'B.', [{ labels: { name: 'quote " and \\' }, value: 1.5 }]);
   metrics.histogram('c', 'C.', [0.1, 1], [{ labels: { type: 'x' }, counts: [1, 0, 2] }]);
+  metrics.histogram('d', 'D.', [1], [{ labels: {}, counts: [1, 1], sum: 2.5 }]);
   expect(metrics.text()).toBe(
     [
       '# HELP a_total Help with \\\\ and\\nline end.',
@@ -20,6 +21,12 @@ it('writes the text format of Prometheus', () => {
       'c_bucket{type="x",le="1"} 1',
       'c_bucket{type="x",le="+Inf"} 3',
       'c_count{type="x"} 3',
+      '# HELP d D.',
+      '# TYPE d histogram',
+      'd_bucket{le="1"} 1',
+      'd_bucket{le="+Inf"} 2',
+      'd_sum 2.5',
+      'd_count 2',
       '',
     ].join('\n'),
   );

@@ -36,16 +36,16 @@ export class Exposition {
 
   /**
    * `counts[i]` observations were at most `bounds[i]`, and more than the bound before; the last count is of those beyond
-   * all bounds. No sum is known where only buckets are kept, so none is told.
+   * all bounds. Where only buckets are kept no sum is known, and none is told.
    */
   histogram(
     name: string,
     help: string,
     bounds: readonly number[],
-    series: readonly { readonly labels: Labels; readonly counts: readonly number[] }[],
+    series: readonly { readonly labels: Labels; readonly counts: readonly number[]; readonly sum?: number }[],
   ): void {
     const lines: string[] = [];
-    for (const { labels, counts } of series) {
+    for (const { labels, counts, sum } of series) {
       assert(counts.length === bounds.length + 1, () => `histogram ${name}: ${counts.length} counts`);
       let total = 0;
       for (let i = 0; i < counts.length; i++) {
@@ -53,6 +53,7 @@ export class Exposition {
         const le = i < bounds.length ? String(bounds[i]) : '+Inf';
         lines.push(`${name}_bucket${labelText({ ...labels, le })} ${total}`);
       }
+      if (sum !== undefined) lines.push(`${name}_sum${labelText(labels)} ${numberText(sum)}`);
       lines.push(`${name}_count${labelText(labels)} ${total}`);
     }
     this.#block(name, 'histogram', help, lines);

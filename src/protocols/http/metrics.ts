@@ -32,7 +32,7 @@ export function storeMetrics(
     const named = (labels: Readonly<Record<string, string>>) => ({ provider: store.name, ...labels });
     for (const figure of store.figures?.() ?? []) {
       if (figure.kind === 'histogram') {
-        const series = figure.series.map(({ labels, counts }) => ({ labels: named(labels), counts }));
+        const series = figure.series.map(({ labels, ...rest }) => ({ labels: named(labels), ...rest }));
         metrics.histogram(figure.name, figure.about, figure.bounds, series);
       } else {
         const samples = figure.samples.map(({ labels, value }) => ({ labels: named(labels), value }));

@@ -52,6 +52,8 @@ export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range';
 /** The error line for what a command threw; undefined for a bug, which ends the connection. */
 export function errorLine(error: unknown): string | undefined {
   if (error instanceof RespError) return error.message;
-  if (error instanceof OperationError) return `${RESP_PREFIX[error.code]} ${error.message}`;
-  return undefined;
+  if (!(error instanceof OperationError)) return undefined;
+  const line = `${RESP_PREFIX[error.code]} ${error.message}`;
+  // How to look up what happened is as much news as that it has to be: there is no other place to say it.
+  return error.code === 'commit_unknown' && error.hint !== undefined ? `${line}; ${error.hint}` : line;
 }

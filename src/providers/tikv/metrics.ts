@@ -15,8 +15,14 @@ export type OperationKind = 'read' | 'write' | 'delete' | 'scan' | 'lock';
 
 class Latencies {
   readonly counts: number[] = Array.from({ length: BUCKETS + 1 }, () => 0);
+  #sumMs = 0;
+
+  get sum(): number {
+    return this.#sumMs / 1e3;
+  }
 
   add(ms: number): void {
+    this.#sumMs += ms;
     const bucket = ms <= 0.125 ? 0 : Math.min(BUCKETS, Math.ceil(Math.log2(ms / 0.125)));
     this.counts[bucket]!++;
   }
@@ -96,22 +102,25 @@ export class TikvMetrics {
     const histogram = (
       name: string,
       about: string,
-      series: readonly { readonly labels: Readonly<Record<string, string>>; readonly counts: readonly number[] }[],
-    ): ProviderFigure => ({ kind: 'histogram', name: `orbit_tikv_${name}_seconds`, about, bounds: BOUNDS, series });
+      latencies: Iterable<readonly [Readonly<Record<string, string>>, Latencies]>,
+    ): ProviderFigure => {
+      const series = Array.from(latencies, ([labels, { counts, sum }]) => ({ labels, counts, sum }));
+      return { kind: 'histogram', name: `orbit_tikv_${name}_seconds`, about, bounds: BOUNDS, series };
+    };
     const one = (value: number): readonly Sample[] => [{ labels: {}, value }];
     return [
       counter('operations', 'Operations of the storage contract, by kind.', samplesOf(this.#operations, 'operation')),
       histogram(
         'request',
         'Requests to stores, by method.',
-        [...this.#requests].map(([method, { counts }]) => ({ labels: { method }, counts })),
+        [...this.#requests].map(([method, latencies]) => [{ method }, latencies]),
       ),
       counter('errors', 'Requests that were not served, by what was answered.', samplesOf(this.#errors, 'error')),
       counter('retries', 'Pauses before another attempt, by their reason.', samplesOf(this.#retries, 'reason')),
       counter('commits', 'Commits, by how they ended.', samplesOf(this.#commits, 'how')),
-      histogram('commit', 'Durations of commits.', [{ labels: {}, counts: this.#commitLatencies.counts }]),
+      histogram('commit', 'Durations of commits.', [[{}, this.#commitLatencies]]),
       counter('timestamps', 'Timestamps granted by PD.', one(this.#timestamps)),
-      histogram('timestamp', 'Requests for timestamps.', [{ labels: {}, counts: this.#timestampLatencies.counts }]),
+      histogram('timestamp', 'Requests for timestamps.', [[{}, this.#timestampLatencies]]),
       counter('region_misses', 'Regions that had to be asked for.', one(this.#regionMisses)),
       counter('snapshot_cache_hits', 'Reads answered with what their snapshot had read.', one(this.#snapshotCacheHits)),
       counter('locks_resolved', 'Locks of others that were in the way.', one(this.#locksResolved)),
