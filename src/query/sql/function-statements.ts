@@ -26,13 +26,14 @@ import { type ColumnType, PUBLIC_SCHEMA, type SqlExpression } from '../../models
 import type { Transaction } from '../../storage/store.ts';
 import { checkBody, resultOf } from './binder/bind-function.ts';
 import { kindOf, namedType, nameOfList, stringOf, stringsOf } from './binder/names.ts';
+import { isPolymorphic } from './functions/candidates.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import type { StatementRunner } from './statement-runner.ts';
-import { titleOf, typeInfo } from './types/types.ts';
+import { type SqlType, titleOf, typeInfo } from './types/types.ts';
 import { loadFunctions } from './user-functions.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
@@ -78,6 +79,7 @@ export class FunctionStatements {
     const schema = this.#schema.lookup.creation(name);
     const parameters = this.#parameters(statement.parameters ?? []);
     const { result, returnsSet } = resultType(statement, parameters);
+    requireKnownResult(parameters, result);
     const query = await this.#query(statement, source);
     const known = (await loadFunctions(transaction, keyspace)).named(name.name, schema.id);
     const types = inputTypes({ parameters }).join();
@@ -120,10 +122,14 @@ export class FunctionStatements {
         throw new SqlError('invalid_function_definition', 'functions cannot accept set arguments');
       }
       const { type } = namedType(argType);
-      const { category, kind } = typeInfo(type);
-      if (kind === 'p' && type.startsWith('any')) throw notSupported(`a parameter of type ${titleOf(type)}`);
+      const { category } = typeInfo(type);
+      if ((type as SqlType) === 'any') {
+        throw new SqlError('invalid_function_definition', 'SQL functions cannot have arguments of type "any"');
+      }
       const given = MODES[mode] ?? 'in';
-      if (given === 'variadic' && category !== 'A') {
+      const isArray =
+        category === 'A' || type === ('anyarray' as SqlType) || type === ('anycompatiblearray' as SqlType);
+      if (given === 'variadic' && !isArray) {
         throw new SqlError('invalid_function_definition', 'VARIADIC parameter must be an array');
       }
       const zone = this.#session.parameters.zone.name;
@@ -288,6 +294,27 @@ function titleWith(definition: UserFunction): string {
   return `${definition.name}(${inputTypes(definition).map(titleOf).join(',')})`;
 }
 
+/** The type of what comes out has to follow from what goes in. @throws SqlError `invalid_function_definition`, `feature_not_supported`. */
+function requireKnownResult(parameters: readonly FunctionParameter[], result: string): void {
+  const given = inputs(parameters).map(({ type }) => type as SqlType);
+  const out = outputs(parameters);
+  if (out.length > 1 && out.some(({ type }) => isPolymorphic(type))) {
+    throw notSupported('a function with several OUT parameters of polymorphic types');
+  }
+  if (!isPolymorphic(result as SqlType)) return;
+  const isCompatible = result.startsWith('anycompatible');
+  const family = given.filter((type) => isPolymorphic(type) && type.startsWith('anycompatible') === isCompatible);
+  const needed = /range$/.test(result) ? family.filter((type) => /range$/.test(type)) : family;
+  if (needed.length > 0) return;
+  const kinds = isCompatible
+    ? 'anycompatible, anycompatiblearray, anycompatiblenonarray, anycompatiblerange, or anycompatiblemultirange'
+    : 'anyelement, anyarray, anynonarray, anyenum, anyrange, or anymultirange';
+  const ranges = isCompatible ? 'anycompatiblerange or anycompatiblemultirange' : 'anyrange or anymultirange';
+  throw new SqlError('invalid_function_definition', 'cannot determine result data type', {
+    detail: `A result of type ${result} requires at least one input of type ${/range$/.test(result) ? ranges : kinds}.`,
+  });
+}
+
 function resultType(
   { returnType }: CreateFunctionStmt,
   parameters: readonly FunctionParameter[],
@@ -308,7 +335,7 @@ function resultType(
       throw new SqlError('invalid_function_definition', message);
     }
   }
-  if (type.startsWith('any') || (type as string) === 'trigger')
+  if ((type as SqlType) === 'any' || (type as string) === 'trigger')
     throw notSupported(`a function that returns ${titleOf(type)}`);
   return { result: isTable && given.length > 1 ? 'record' : type, returnsSet };
 }

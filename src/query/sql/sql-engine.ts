@@ -25,6 +25,7 @@ import { AutoAnalyze } from './statistics/auto-analyze.ts';
 import { StatisticsOfTables } from './statistics/table-statistics.ts';
 import { TableLocks } from './table-locks.ts';
 import { sweepTemporary } from './temporary-relations.ts';
+import { TransactionIds } from './transaction-ids.ts';
 import type { SqlType } from './types/types.ts';
 import { UserFunctions } from './user-functions.ts';
 import { UserTypes } from './user-types.ts';
@@ -78,6 +79,9 @@ export class SqlEngine {
   readonly insertTexts = new InsertTexts();
   readonly catalog: CatalogCache;
   readonly sequences: Sequences;
+  readonly transactionIds: TransactionIds;
+  /** Wall time of the start, in microseconds since 1970. */
+  readonly startedMicros: bigint;
   readonly types: UserTypes;
   readonly functions: UserFunctions;
   readonly tableLocks: TableLocks;
@@ -117,6 +121,8 @@ export class SqlEngine {
     this.systemTables = new SystemTables(this.keyspace);
     this.catalog = new CatalogCache(this.store, this.keyspace, this.types, this.systemTables);
     this.sequences = new Sequences(this.store, this.keyspace, this.platform);
+    this.startedMicros = BigInt(Math.trunc(this.platform.clock.nowMs())) * 1_000n;
+    this.transactionIds = new TransactionIds(this.startedMicros);
     this.catalog.onLeftOver = (schemas) => void sweepTemporary(this, schemas);
     this.catalog.onOthersChange = () => {
       this.functions.forget();

@@ -34,6 +34,7 @@ import type { FieldFormat, Portal, PreparedStatement } from './portal.ts';
 import { executeOf, locatedIn } from './prepared-statements.ts';
 import { RelationSizes } from './relation-sizes.ts';
 import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
+import { SeededNumbers } from './seeded-numbers.ts';
 import { SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { locate, SqlError } from './sql-error.ts';
@@ -59,6 +60,8 @@ export interface SessionOptions {
 export type TransactionStatus = 'idle' | 'block' | 'failed';
 
 export class SqlSession {
+  /** That runs, or ran last. */
+  #text: string | undefined;
   readonly engine: SqlEngine;
   readonly parameters: SessionParameters;
   readonly facts: SessionFacts;
@@ -108,6 +111,16 @@ export class SqlSession {
       setParameter: (name, value, local) => this.#utility.settings.setByFunction(name, value, local),
       sequences: this.#block.sequences,
       advisory: this.#advisory,
+      transactions: {
+        current: () => block.current(),
+        currentIfAssigned: () => block.currentIfAssigned(),
+        snapshot: () => block.snapshot(),
+        status: (id) => engine.transactionIds.status(id),
+      },
+      seeded: new SeededNumbers(),
+      startedMicros: engine.startedMicros,
+      query: () => this.#text,
+      temporarySchema: () => block.temporary?.id,
       sleep: (ms) => this.#sleep(ms),
       statistics: engine.statistics,
       settings: () => this.parameters.all(),
@@ -418,6 +431,7 @@ export class SqlSession {
   /** Runs work under the statement's timeout; an error ends the transaction and gets its position. */
   #guarded<T>(text: string, work: () => Awaitable<T>): Awaitable<T> {
     assert(!this.#closed, 'a closed session runs no statement');
+    this.#text = text;
     this.engine.noteRunning(1);
     this.#interrupts.begin(this.parameters.milliseconds('statement_timeout'));
     try {

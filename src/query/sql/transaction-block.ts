@@ -15,6 +15,7 @@ import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
 import type { AdvisoryLocks } from './advisory-locks.ts';
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
+import type { TransactionAccess } from './functions/evaluation.ts';
 import type { DeferrableConstraint } from './operators/operator.ts';
 import { closeRows, holdRest, type Portal } from './portal.ts';
 import { resolvePath, type SearchPath, schemaNamed } from './search-path.ts';
@@ -24,6 +25,7 @@ import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
 import type { RowChange } from './statistics/table-statistics.ts';
 import { isTemporary, type OnCommit } from './temporary-relations.ts';
+import type { Snapshot } from './types/snapshots.ts';
 import type { Workspace } from './workspace/workspace.ts';
 
 interface SavepointEntry {
@@ -43,7 +45,7 @@ interface DeferredCheck {
 
 const DEFERRED_CHECKS_MAX = 100_000;
 
-export class TransactionBlock {
+export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'currentIfAssigned' | 'snapshot'> {
   readonly portals = new Map<string, Portal>();
   readonly observer: Observer = { observedVersion: 0 };
   status: 'none' | 'implicit' | 'explicit' | 'failed' = 'none';
@@ -76,6 +78,9 @@ export class TransactionBlock {
   /** What SET CONSTRAINTS said; under '' what it said of all. */
   readonly #constraintModes = new Map<string, 'immediate' | 'deferred'>();
   isolation: string | undefined;
+  /** Its number, once it has asked for it; and its snapshot of others', where it reads from one. */
+  #id: bigint | undefined;
+  #idSnapshot: Snapshot | undefined;
   parametersAtBegin: ParameterMark | undefined;
   readonly sequences: SessionSequences;
   readonly advisory: AdvisoryLocks;
@@ -138,7 +143,7 @@ export class TransactionBlock {
 
   #committed(): void {
     for (const portal of this.portals.values()) if (portal.declared?.isHoldable === true) portal.persists = true;
-    this.finishTransaction();
+    this.finishTransaction('committed');
   }
 
   closePortal(name: string): void {
@@ -167,6 +172,22 @@ export class TransactionBlock {
     if (catalog.isShared)
       return this.schemaVersion !== undefined && catalog.note(this.schemaVersion) > this.schemaVersion;
     return this.#engine.catalog.version > transaction.readVersion;
+  }
+
+  current(): bigint {
+    this.#id ??= this.#engine.transactionIds.begin();
+    return this.#id;
+  }
+
+  currentIfAssigned(): bigint | null {
+    return this.wrote ? this.current() : (this.#id ?? null);
+  }
+
+  snapshot(): Snapshot {
+    if (this.#idSnapshot !== undefined) return this.#idSnapshot;
+    const snapshot = this.#engine.transactionIds.snapshot(this.#id);
+    if (this.storeIsolation() !== 'readCommitted') this.#idSnapshot = snapshot;
+    return snapshot;
   }
 
   newWorkspace(): Workspace {
@@ -418,7 +439,10 @@ export class TransactionBlock {
     if (mark !== undefined) this.#parameters.rollbackTo(mark);
   }
 
-  finishTransaction(): void {
+  finishTransaction(outcome: 'committed' | 'aborted' = 'aborted'): void {
+    if (this.#id !== undefined) this.#engine.transactionIds.end(this.#id, outcome);
+    this.#id = undefined;
+    this.#idSnapshot = undefined;
     this.#endExecutions();
     this.transaction = undefined;
     this.status = 'none';

@@ -236,7 +236,6 @@ select unnest(array[1, null, 3]);
 select unnest(array[[1, 2], [3, 4]]);
 select unnest('{}'::int[]);
 select unnest(null::int[]);
--- awaits: unnest
 select unnest('{1}');
 select * from unnest(array[1, 2]) with ordinality;
 select * from unnest(array[1, 2], array['a', 'b', 'c']);

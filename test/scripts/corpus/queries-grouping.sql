@@ -176,7 +176,6 @@ select max(id) from t where id = (select max(id) from t);
 select json_object_agg(id, g order by id), jsonb_object_agg(id, v), json_agg(h order by id), jsonb_agg(t.id order by id) from t where id < 4;
 -- awaits: xmlagg
 select xmlagg('<a/>') from t;
--- awaits: range_agg
 select range_agg(int4range(id, id + 1)) from t;
 -- where a row would stand
 select rank(2) within group (order by h), rank(2) within group (order by h desc), rank(null) within group (order by h), rank(2) within group (order by h nulls first) from t;

@@ -293,9 +293,7 @@ select 'a' 'b';
 select 'a'
 'b';
 select $$it's$$, $q$a $$ b$q$;
--- awaits: a bit string
 select b'101'::text;
--- awaits: a bit string
 select x'1F'::int;
 select N'abc', pg_typeof(N'abc');
 

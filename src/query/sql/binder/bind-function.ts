@@ -8,13 +8,15 @@
 
 import type { Node, SelectStmt } from '@pgsql/types';
 import { inputs, outputs, type UserFunction } from '../../../models/relational/function-definition.ts';
+import type { ColumnType } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
+import { isPolymorphic, polymorph } from '../functions/candidates.ts';
 import type { FunctionDefinition } from '../functions/definition.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { makeRecord } from '../functions/records.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { recordTypeOf } from '../types/record-types.ts';
-import { baseOf, elementOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
+import { arrayOf, baseOf, elementOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { type BoundColumn, type BoundExpression, type BoundRows, columnAt, someExpression } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import { nested, type QueryContext } from './query-context.ts';
@@ -36,7 +38,7 @@ export function definitionOf(user: UserFunction): FunctionDefinition {
   const variadic = given.at(-1)?.mode === 'variadic';
   return {
     name: user.name,
-    arguments: given.map(({ type }, i) => (variadic && i === given.length - 1 ? (elementOf(type) ?? type) : type)),
+    arguments: given.map(({ type }, i) => (variadic && i === given.length - 1 ? repeatedOf(type) : type)),
     argumentNames: given.map(({ name }) => name),
     defaults: given.filter((parameter) => parameter.default !== undefined).map(({ name }) => name ?? ''),
     variadic,
@@ -48,6 +50,34 @@ export function definitionOf(user: UserFunction): FunctionDefinition {
     code: () => null,
     user,
   };
+}
+
+/** What each of the arguments is that an array takes in. */
+function repeatedOf(array: SqlType): SqlType {
+  if (array === 'anyarray') return 'anyelement';
+  return array === 'anycompatiblearray' ? 'anycompatible' : (elementOf(array) ?? array);
+}
+
+/** With the types of a call in the place of `anyelement` and its kin. @throws SqlError `datatype_mismatch`. */
+function concreteCall(call: UserCall, args: readonly BoundExpression[]): UserCall {
+  const { definition: user, order, spread } = call;
+  const given = inputs(user.parameters);
+  if (!given.some(({ type }) => isPolymorphic(type))) return call;
+  const declared = given.map(({ type }) => type);
+  const actual = given.map(({ mode }, i): SqlType => {
+    if (mode === 'variadic' && !spread) return arrayOf(args[i]!.type) ?? 'unknown';
+    return order[i]! < 0 ? 'unknown' : args[order[i]!]!.type;
+  });
+  const found = polymorph(declared, actual);
+  if (typeof found === 'string') throw new SqlError('datatype_mismatch', found.split('\u0000')[0]!);
+  const settled = (type: SqlType): ColumnType => {
+    if (!isPolymorphic(type)) return type as ColumnType;
+    const concrete = found.result(type);
+    if (concrete.includes(' ')) throw new SqlError('datatype_mismatch', concrete);
+    return concrete as ColumnType;
+  };
+  const parameters = user.parameters.map((each) => ({ ...each, type: settled(each.type) }));
+  return { definition: { ...user, parameters, result: settled(user.result as SqlType) }, order, spread };
 }
 
 type UserCall = NonNullable<ScalarFunction['user']>;
@@ -233,8 +263,9 @@ export function bindUserCall(
   context: QueryContext,
   location: number | undefined,
 ): BoundExpression {
-  const { definition: user } = call;
-  const args = completeArguments(call, given);
+  const concrete = concreteCall(call, given);
+  const { definition: user } = concrete;
+  const args = completeArguments(concrete, given);
   const result = resultOf(user);
   return nested(context, () => {
     const simple = asExpression(user, context);
@@ -324,12 +355,14 @@ export function bindUserSet(
   given: readonly BoundExpression[],
   context: QueryContext,
 ): { readonly query: BoundRows; readonly frame: Frame } {
-  const { definition: user } = call;
-  return nested(context, () => bindBody(user, completeArguments(call, given), context, !user.returnsSet));
+  const concrete = concreteCall(call, given);
+  const { definition: user } = concrete;
+  return nested(context, () => bindBody(user, completeArguments(concrete, given), context, !user.returnsSet));
 }
 
-/** Binds the body once, with arguments that say nothing. @throws SqlError of whatever is wrong in it. */
+/** Binds the body once, with arguments that say nothing; nothing where their types are not known yet. @throws SqlError of whatever is wrong in it. */
 export function checkBody(user: UserFunction, context: QueryContext): void {
+  if (user.parameters.some(({ type }) => isPolymorphic(type))) return;
   const args = inputs(user.parameters).map(({ type }, i) => columnAt(i, { type, modifier: -1 }));
   try {
     bindBody(user, args, context, !user.returnsSet);

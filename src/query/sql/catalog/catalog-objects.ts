@@ -21,6 +21,7 @@ import {
   type ViewDefinition,
 } from '../../../models/relational/table.ts';
 import { decodeType, type TypeDefinition } from '../../../models/relational/type-definition.ts';
+import { SqlRecord } from '../../../models/relational/values.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { bindView } from '../binder/bind-from.ts';
@@ -39,6 +40,7 @@ import type { CatalogAccess } from '../functions/evaluation.ts';
 import { partNames } from '../object-names.ts';
 import type { SearchPath } from '../search-path.ts';
 import { SqlError } from '../sql-error.ts';
+import { isTemporary } from '../temporary-relations.ts';
 import { builtinType, splitName } from '../types/object-names.ts';
 import { type SqlType, typeInfo, typeOfOid } from '../types/types.ts';
 import { type FunctionPart, functionName, functionsNamed, functionText } from './function-rows.ts';
@@ -312,6 +314,20 @@ export class CatalogObjects implements CatalogAccess {
     const table = this.tableOf(oid)?.table;
     if (table === undefined || column === 0) return table?.comment ?? null;
     return table.columns.find((_, position) => columnNumber(table, position) === column)?.comment ?? null;
+  }
+
+  isTemporarySchema(oid: number): boolean {
+    return this.schemas().some((schema) => schema.oid === oid && isTemporary(schema));
+  }
+
+  sequenceParameters(oid: number): SqlRecord {
+    const sequence = this.sequences.find(({ id }) => id === oid);
+    if (sequence === undefined) throw new SqlError('undefined_table', `relation with OID ${oid} does not exist`);
+    const { start, min, max, increment, cycle, cache, type } = sequence;
+    return new SqlRecord(
+      ['int8', 'int8', 'int8', 'int8', 'bool', 'int8', 'oid'],
+      [start, min, max, increment, cycle, cache, typeInfo(type).oid],
+    );
   }
 
   find(name: string): number | undefined {

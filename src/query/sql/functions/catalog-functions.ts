@@ -89,8 +89,4 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
   'current_schemas(bool) _name stable': (implied: boolean, { session }: RunContext): ColumnValue =>
     new SqlArray('name', session.schemaNames?.(implied) ?? []),
   'to_regclass(text) regclass stable': (name: string, context: RunContext) => catalog(context).find(name) ?? null,
-  'has_schema_privilege(text, text) bool stable': yes,
-  'has_schema_privilege(oid, text) bool stable': yes,
-  'has_database_privilege(text, text) bool stable': yes,
-  'has_database_privilege(oid, text) bool stable': yes,
 };

@@ -522,6 +522,21 @@ const overlapRows = (['timestamp', 'timestamptz'] as const).flatMap((type) =>
   }),
 );
 
+/** The end is a time of day, or an interval after the start that may pass midnight. */
+const overlapTimes = [1, 2, 3].map((mode) => {
+  const end = (start: number | null, given: number | Interval | null): number | null => {
+    if (start === null || !(given instanceof Interval)) return given as number | null;
+    const micros = (BigInt(start) + given.micros) % DAY_MICROS;
+    return Number(micros < 0n ? micros + DAY_MICROS : micros);
+  };
+  const type = (bit: number): string => ((mode & bit) === 0 ? 'time' : 'interval');
+  return [
+    `overlaps(time, ${type(1)}, time, ${type(2)}) bool called`,
+    (a1: number | null, a2: number | Interval | null, b1: number | null, b2: number | Interval | null) =>
+      overlaps(a1, end(a1, a2), b1, end(b1, b2)),
+  ] as const;
+});
+
 const midnight = ({ zone, nowMicros }: RunContext): bigint =>
   joinLocal(splitLocal(localOfInstant(nowMicros, zone))[0], 0);
 
@@ -611,6 +626,7 @@ export const DATETIME_FUNCTIONS: FunctionTable = {
   ) => series(start, stop, step, (point, span) => addToInstant(point, span, context)),
   'timeofday() text volatile': (context: RunContext) => new Date(Number(context.clockMicros() / 1_000n)).toUTCString(),
   ...Object.fromEntries(overlapRows),
+  ...Object.fromEntries(overlapTimes),
   'overlaps(timetz, timetz, timetz, timetz) bool called': (
     a1: TimeTz | null,
     a2: TimeTz | null,

@@ -18,6 +18,7 @@ import { JSON_RECORD_FUNCTIONS } from './json-records.ts';
 import { MATH_FUNCTIONS, MATH_OPERATORS } from './math.ts';
 import { MULTIRANGE_FUNCTIONS, MULTIRANGE_OPERATORS } from './multirange-functions.ts';
 import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
+import { PRIVILEGE_FUNCTIONS } from './privilege-functions.ts';
 import { NETWORK_FUNCTIONS, NETWORK_OPERATORS, RANGE_FUNCTIONS, RANGE_OPERATORS } from './range-functions.ts';
 import { SEQUENCE_FUNCTIONS } from './sequence-functions.ts';
 import { SERIES_FUNCTIONS } from './series.ts';
@@ -25,6 +26,7 @@ import { SESSION_FUNCTIONS } from './session-functions.ts';
 import { SIZE_FUNCTIONS } from './size-functions.ts';
 import { STRING_FUNCTIONS, STRING_OPERATORS } from './strings.ts';
 import { SYSTEM_FUNCTIONS } from './system-functions.ts';
+import { TRANSACTION_FUNCTIONS } from './transaction-functions.ts';
 import { TYPE_FUNCTIONS } from './type-functions.ts';
 
 export const FUNCTIONS = new FunctionDirectory([
@@ -51,6 +53,8 @@ export const FUNCTIONS = new FunctionDirectory([
   CATALOG_FUNCTIONS,
   SERIES_FUNCTIONS,
   SIZE_FUNCTIONS,
+  TRANSACTION_FUNCTIONS,
+  PRIVILEGE_FUNCTIONS,
 ]);
 
 export const OPERATORS = new FunctionDirectory([

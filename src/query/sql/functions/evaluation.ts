@@ -3,12 +3,15 @@
 import type { UserFunction } from '../../../models/relational/function-definition.ts';
 import type { TableStatistics } from '../../../models/relational/statistics.ts';
 import type { Row, TableId } from '../../../models/relational/table.ts';
+import type { SqlRecord } from '../../../models/relational/values.ts';
 import type { Random } from '../../../platform/platform.ts';
 import type { AdvisoryAccess } from '../advisory-locks.ts';
 import type { IndexBuild } from '../index-builds.ts';
 import type { Portal, PreparedStatement } from '../portal.ts';
 import type { SizeAccess } from '../relation-sizes.ts';
+import type { SeededNumbers } from '../seeded-numbers.ts';
 import type { TableActivity } from '../statistics/table-statistics.ts';
+import type { Snapshot } from '../types/snapshots.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 
@@ -49,8 +52,25 @@ export interface CatalogAccess {
   comment(oid: number, column: number): string | null;
   /** What describes a function, or the statement that creates it. */
   functionText(oid: number, part: 'result' | 'arguments' | 'identity' | 'definition'): string | null;
+  /** Of a namespace, a relation, a function or a type, by its name and those before it. */
+  oidOf(kind: SqlType, parts: readonly string[]): number | undefined;
+  /** Whether a namespace is some session's for temporary relations. */
+  isTemporarySchema(oid: number): boolean;
+  /** As `pg_sequence_parameters` tells them. @throws SqlError `undefined_table`. */
+  sequenceParameters(oid: number): SqlRecord;
   /** A relation by its name as SQL writes it. */
   find(name: string): number | undefined;
+}
+
+/** The transaction that runs, among those that have asked for their numbers. */
+export interface TransactionAccess {
+  current(): bigint;
+  /** Null as long as it has neither written nor asked. */
+  currentIfAssigned(): bigint | null;
+  /** The same through a transaction that reads from one snapshot. */
+  snapshot(): Snapshot;
+  /** @throws SqlError `invalid_parameter_value`. */
+  status(id: bigint): string | null;
 }
 
 /** Statistics of tables, by the ids of the tables. */
@@ -82,7 +102,17 @@ export interface SessionFacts {
   /** Waits, unless the statement is stopped. Undefined while constants are computed. */
   sleep?(ms: number): Promise<void>;
   /** Undefined while constants are computed. */
+  readonly transactions?: TransactionAccess;
+  /** What `random()` gives after `setseed`. */
+  readonly seeded?: SeededNumbers;
+  /** Undefined while constants are computed. */
   readonly sequences?: SequenceAccess;
+  /** The text that the client sent last. */
+  query?(): string | undefined;
+  /** Wall time of the server's start. */
+  readonly startedMicros?: bigint;
+  /** The oid of the session's schema for temporary relations, once it has one. */
+  temporarySchema?(): number | undefined;
   readonly user: string;
   readonly database: string;
   readonly processId: number;

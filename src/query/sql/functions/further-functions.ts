@@ -1,11 +1,13 @@
 /** Functions of several sections of the manual that stand for themselves: identifiers, escapes, buckets, networks, bytes. */
 
-import { Inet, SqlArray } from '../../../models/relational/values.ts';
+import { Inet, SqlArray, type TimeTz } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
+import { castFor } from '../types/cast.ts';
 import { compareFor } from '../types/compare.ts';
 import { maskedBytes } from '../types/network.ts';
+import { checkedTimestamp, instantOfLocal, isInfinite } from '../types/timestamptz.ts';
 import { elementOf, type SqlValue } from '../types/types.ts';
-import type { FunctionTable, KernelBuilder } from './definition.ts';
+import type { FunctionTable, KernelBuilder, RunContext } from './definition.ts';
 
 /** Manual, 9.4: a qualified identifier in parts. */
 function parseIdentifier(text: string, strict: boolean): SqlArray {
@@ -99,7 +101,24 @@ function mergeNetworks(a: Inet, b: Inet): Inet {
   return new Inet(maskedBytes(new Inet(a.bytes, bits)), bits);
 }
 
+const pointOfDate = castFor('date', 'timestamp')!;
+
+/** A time of day on a day; an infinite day stays what it is. */
+function joined(days: number, micros: number, context: RunContext): bigint {
+  const midnight = pointOfDate(days, context) as bigint;
+  return isInfinite(midnight) ? midnight : checkedTimestamp(midnight + BigInt(micros));
+}
+
 export const FURTHER_FUNCTIONS: FunctionTable = {
+  'timestamp(date, time) timestamp': joined,
+  'timestamptz(date, time) timestamptz stable': (days: number, micros: number, context: RunContext) => {
+    const local = joined(days, micros, context);
+    return isInfinite(local) ? local : instantOfLocal(local, context.zone);
+  },
+  'timestamptz(date, timetz) timestamptz': (days: number, { micros, offset }: TimeTz, context: RunContext) => {
+    const local = joined(days, micros, context);
+    return isInfinite(local) ? local : local - BigInt(offset) * 1_000_000n;
+  },
   'parse_ident(str text, strict bool = true) _text': parseIdentifier,
   'unistr(text) text': unescapeUnicode,
   'pg_client_encoding() name stable': () => 'UTF8',

@@ -280,6 +280,13 @@ export const PATTERN_FUNCTIONS: FunctionTable = {
   'like(text, text) bool': like,
   'notlike(text, text) bool': (text: string, pattern: string) => !like(text, pattern),
   'like_escape(text, text) text': likeEscape,
+  'like(bytea, bytea) bool': (bytes: Uint8Array, pattern: Uint8Array) => bytesLike(bytes, pattern),
+  'notlike(bytea, bytea) bool': (bytes: Uint8Array, pattern: Uint8Array) => bytesNotLike(bytes, pattern),
+  'like_escape(bytea, bytea) bytea': (pattern: Uint8Array, escapeMark: Uint8Array) =>
+    Buffer.from(
+      likeEscape(Buffer.from(pattern).toString('latin1'), Buffer.from(escapeMark).toString('latin1')),
+      'latin1',
+    ),
   'similar_to_escape(text) text': (pattern: string) => similarToEscape(pattern, null),
   'similar_to_escape(text, text) text': similarToEscape,
   'similar_escape(text, text) text called': (pattern: string | null, escapeMark: string | null) =>
@@ -363,8 +370,15 @@ export const PATTERN_FUNCTIONS: FunctionTable = {
 
 const likeFolded = (text: string, pattern: string): boolean => like(text.toLowerCase(), pattern.toLowerCase());
 
-export const PATTERN_OPERATORS: FunctionTable = Object.fromEntries(
-  ['text', 'bpchar', 'name'].flatMap((type) => [
+/** Each byte as a character. */
+const bytesLike = (bytes: Uint8Array, pattern: Uint8Array): boolean =>
+  like(Buffer.from(bytes).toString('latin1'), Buffer.from(pattern).toString('latin1'));
+const bytesNotLike = (bytes: Uint8Array, pattern: Uint8Array): boolean => !bytesLike(bytes, pattern);
+
+export const PATTERN_OPERATORS: FunctionTable = Object.fromEntries([
+  ['~~(bytea, bytea) bool', bytesLike] as const,
+  ['!~~(bytea, bytea) bool', bytesNotLike] as const,
+  ...['text', 'bpchar', 'name'].flatMap((type) => [
     [`~~(${type}, text) bool`, like],
     [`!~~(${type}, text) bool`, (text: string, pattern: string) => !like(text, pattern)],
     [`~~*(${type}, text) bool`, likeFolded],
@@ -372,6 +386,6 @@ export const PATTERN_OPERATORS: FunctionTable = Object.fromEntries(
     [`~(${type}, text) bool`, similar],
     [`!~(${type}, text) bool`, (text: string, pattern: string) => !matches(text, pattern)],
     [`~*(${type}, text) bool`, (text: string, pattern: string) => matches(text, pattern, IGNORE_CASE)],
-    [`!~*(${type}, text) bool`, (text: string, pattern: string) => !matches(text, pattern, IGNORE_CASE)],
+    [`!~*(${type}, text) bool`, (text: string, pattern: string) => !matches(text, pattern, IGNORE_CASE)] as const,
   ]),
-);
+]);

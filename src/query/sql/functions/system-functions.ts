@@ -1,52 +1,16 @@
 /**
- * Information and administration that clients ask for as a matter of form (manual, 9.26): privileges, which the only role there is has all of,
- * the connection, the server's start, and parameters by name. What asks about things that are not here answers as a server without them does.
+ * Information and administration that clients ask for as a matter of form (manual, 9.26): the connection, the server's start, and
+ * parameters by name. What asks about things that are not here answers as a server without them does.
  */
 
 import { assert } from '../../../base/assert.ts';
+import type { ColumnValue } from '../../../models/relational/table.ts';
+import { SqlArray, SqlRecord } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
+import { titleOf, typeOfOid } from '../types/types.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
 
-const yes = () => true;
 const nothing = () => null;
-
-/** What can be asked about, by the kind of object. */
-const PRIVILEGES: Readonly<Record<string, readonly string[]>> = {
-  table: ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'],
-  any_column: ['SELECT', 'INSERT', 'UPDATE', 'REFERENCES'],
-  column: ['SELECT', 'INSERT', 'UPDATE', 'REFERENCES'],
-  sequence: ['USAGE', 'SELECT', 'UPDATE'],
-  function: ['EXECUTE'],
-  type: ['USAGE'],
-  language: ['USAGE'],
-};
-
-/** Privileges in a list, each perhaps WITH GRANT OPTION. @throws SqlError `invalid_parameter_value`. */
-function requirePrivileges(kind: string, list: string): void {
-  for (const each of list.split(',')) {
-    const name = each.trim();
-    if (PRIVILEGES[kind]!.includes(name.toUpperCase().replace(/ WITH GRANT OPTION$/, ''))) continue;
-    throw new SqlError('invalid_parameter_value', `unrecognized privilege type: "${name}"`);
-  }
-}
-
-/** Each question with a user before it or without, about an object by its oid, or about a relation by its name. */
-function privileges(kind: string, subjects: readonly string[]): FunctionTable {
-  const rows = subjects.flatMap((subject) =>
-    ['', 'name, ', 'oid, '].map((user) => {
-      const place = user === '' ? 0 : 1;
-      const answer = (...args: readonly unknown[]): boolean => {
-        const context = args.at(-1) as RunContext;
-        const relation = args[place];
-        requirePrivileges(kind, args.at(-2) as string);
-        if (typeof relation !== 'string' || context.session.catalog?.find(relation) !== undefined) return true;
-        throw new SqlError('undefined_table', `relation "${relation}" does not exist`);
-      };
-      return [`has_${kind}_privilege(${user}${subject}, text) bool stable`, answer] as const;
-    }),
-  );
-  return Object.fromEntries(rows);
-}
 
 function setParameter(
   name: string | null,
@@ -59,22 +23,51 @@ function setParameter(
   return session.setParameter(name, value, local === true);
 }
 
+const started = ({ session }: RunContext): bigint | null => session.startedMicros ?? null;
+
+const DEFAULT_TABLESPACE = 1663;
+const DATABASE = 5;
+
+/** Of those that pg_encoding_to_char knows. */
+const ENCODING_BYTES_MAX: Readonly<Record<number, number>> = { 0: 1, 6: 4, 8: 1 };
+
+function encodingNamed(name: string): number {
+  const plain = name.toLowerCase().replace(/[^a-z0-9]/g, '');
+  if (plain === 'utf8' || plain === 'unicode') return 6;
+  if (plain === 'sqlascii') return 0;
+  return plain === 'latin1' || plain === 'iso88591' ? 8 : -1;
+}
+
 export const SYSTEM_FUNCTIONS: FunctionTable = {
   'set_config(text, text, bool) text volatile called': setParameter,
-  ...privileges('table', ['text', 'oid']),
-  ...privileges('sequence', ['text', 'oid']),
-  ...privileges('function', ['oid']),
-  ...privileges('type', ['oid']),
-  ...privileges('language', ['oid']),
-  ...privileges('any_column', ['oid']),
-  ...privileges('column', ['oid, text', 'oid, int2']),
-  'pg_has_role(name, text) bool stable': yes,
-  'pg_has_role(oid, text) bool stable': yes,
-  'pg_has_role(name, name, text) bool stable': yes,
-  'pg_has_role(name, oid, text) bool stable': yes,
-  'pg_has_role(oid, name, text) bool stable': yes,
-  'pg_has_role(oid, oid, text) bool stable': yes,
-  'row_security_active(oid) bool stable': () => false,
+  'current_query() text volatile': ({ session }: RunContext) => session.query?.() ?? null,
+  'pg_postmaster_start_time() timestamptz stable': started,
+  'pg_conf_load_time() timestamptz stable': started,
+  'pg_my_temp_schema() oid stable': ({ session }: RunContext) => session.temporarySchema?.() ?? 0,
+  'pg_is_other_temp_schema(oid) bool stable': (oid: number, { session }: RunContext) =>
+    oid !== session.temporarySchema?.() && session.catalog?.isTemporarySchema(oid) === true,
+  'pg_listening_channels() setof text stable': (): Iterable<ColumnValue> => [],
+  'pg_notification_queue_usage() float8 volatile': () => 0,
+  'pg_blocking_pids(int4) _int4 volatile': () => new SqlArray('int4', []),
+  'pg_safe_snapshot_blocking_pids(int4) _int4 volatile': () => new SqlArray('int4', []),
+  'pg_current_logfile() text volatile called': nothing,
+  'pg_current_logfile(text) text volatile called': nothing,
+  'getpgusername() name stable': ({ session }: RunContext) => session.user,
+  'pg_char_to_encoding(name) int4 stable': (name: string) => encodingNamed(name),
+  'pg_encoding_max_length(int4) int4': (encoding: number) => ENCODING_BYTES_MAX[encoding] ?? null,
+  'pg_partition_root(regclass) regclass': nothing,
+  'pg_relation_filenode(regclass) oid stable': (oid: number) => oid,
+  'pg_tablespace_databases(oid) setof oid stable': (oid: number): Iterable<ColumnValue> =>
+    oid === DEFAULT_TABLESPACE ? [DATABASE] : [],
+  'oidvectortypes(oidvector) text stable': ({ values }: SqlArray) =>
+    values.map((oid) => titleOf(typeOfOid(oid as number) ?? 'unknown')).join(', '),
+  'pg_options_to_table(_text) setof {option_name:text,option_value:text} stable': ({ values }: SqlArray) =>
+    values.map((option) => {
+      const [name, ...value] = (option as string).split('=');
+      return new SqlRecord(['text', 'text'], [name!, value.length === 0 ? null : value.join('=')]);
+    }),
+  'pg_sequence_parameters(oid) {start_value:int8,minimum_value:int8,maximum_value:int8,increment:int8,cycle_option:bool,cache_size:int8,data_type:oid} stable':
+    (oid: number, { session }: RunContext) => session.catalog!.sequenceParameters(oid),
   'pg_jit_available() bool stable': () => false,
   'pg_trigger_depth() int4 stable': () => 0,
   'pg_is_wal_replay_paused() bool volatile': () => {

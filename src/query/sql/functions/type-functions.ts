@@ -24,7 +24,8 @@ export const TYPE_FUNCTIONS: FunctionTable = {
   'num_nonnulls(variadic any) int4 called': (values: readonly SqlValue[]) =>
     values.filter((value) => value !== null).length,
   'gen_random_uuid() uuid volatile': ({ random }: RunContext) => requireRandom(random).uuid(),
-  'random() float8 volatile': ({ random }: RunContext) => requireRandom(random).float(),
+  'random() float8 volatile': ({ random, session }: RunContext) =>
+    session.seeded?.next() ?? requireRandom(random).float(),
 };
 
 function requireRandom(random: RunContext['random']): NonNullable<RunContext['random']> {
