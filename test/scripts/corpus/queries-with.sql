@@ -68,11 +68,8 @@ with recursive r (n) as (select 1 union all select distinct n + 1 from r where n
 with recursive r (n) as (select 1 union all select n + g from r, generate_series(1, 2) g where n < 4) select n, count(*) from r group by n order by n;
 with recursive r (id, n) as (select id, 1 from t union all select r.id, n + 1 from r where n < 2) select id, max(n) from r group by id order by id;
 with recursive r (n) as (select 1 union all select n + 1 from r where n < 4) select n, lag(n) over (order by n) from r order by n;
--- awaits: SEARCH
 with recursive d (id, parent) as (select id, parent from t where id = 1 union all select t.id, t.parent from t join d on t.parent = d.id) search depth first by id set o select id, o from d order by o;
--- awaits: SEARCH
 with recursive d (id, parent) as (select id, parent from t where id = 1 union all select t.id, t.parent from t join d on t.parent = d.id) search breadth first by id set o select id from d order by o;
--- awaits: CYCLE
 with recursive d (id) as (select 1 union all select (id % 3) + 1 from d) cycle id set looped using path select id, looped from d;
 
 -- statements that change rows
@@ -113,3 +110,34 @@ with ins (id, parent) as (select 900, null) insert into t (id, parent) select * 
 with ins as (select 901 as id, null as parent) insert into t (id, parent) select id, parent from ins returning *;
 insert into t (id, parent) with x as (select 902) select 903, null returning *;
 insert into t (id, parent) select 904, null union select 905, null returning id, parent;
+
+-- The order of rows, and rows that come again.
+
+create table tree (id int primary key, parent int, name text);
+insert into tree values (1, null, 'a'), (2, 1, 'b'), (3, 1, 'c'), (4, 2, 'd'), (5, 4, 'e'), (6, 3, 'f');
+with recursive d (id, parent) as (select id, parent from tree where id = 1 union all select t.id, t.parent from tree t join d on t.parent = d.id) search depth first by id set o select id, o from d order by o;
+with recursive d (id, parent) as (select id, parent from tree where id = 1 union all select t.id, t.parent from tree t join d on t.parent = d.id) search breadth first by id set o select id, o from d order by o;
+with recursive d as (select id, parent from tree where id = 1 union all select t.id, t.parent from tree t join d on t.parent = d.id) search breadth first by parent, id set o select * from d order by o;
+with recursive d as (select id, parent, name from tree where id = 1 union all select t.* from tree t, d where t.parent = d.id) search depth first by name desc_ set o select * from d order by o;
+with recursive d as (select id, parent, name from tree where id = 1 union all select t.* from tree t, d where t.parent = d.id) search depth first by name set o select * from d order by o;
+with recursive d (id) as (select 1 union all select (id % 3) + 1 from d) cycle id set looped using path select id, looped, path from d;
+with recursive d (id) as (select 1 union all select (id % 3) + 1 from d) cycle id set looped to 'Y' default 'N' using path select * from d order by path;
+with recursive d (id) as (select 1 union select (id % 3) + 1 from d) cycle id set looped to 1 default 0 using path select * from d order by path;
+with recursive d (a, b) as (select 1, 2 union all select (a % 3) + 1, b from d) search depth first by a, b set o cycle a, b set looped using path select * from d order by o;
+with recursive d (a, b) as (select 1, 2 union all select (a % 3) + 1, b from d) search breadth first by b set o cycle a set looped using path select * from d order by o, path;
+with recursive d (id) as (select 1 union all select * from d where id < 3) cycle id set looped using path select * from d;
+with d as (select 1) search depth first by id set o select * from d;
+with recursive d as (select 1 as id) search depth first by id set o select * from d;
+with recursive d (id) as (select 1 union all select id + 1 from d where id < 3) search depth first by nope set o select * from d;
+with recursive d (id) as (select 1 union all select id + 1 from d where id < 3) search depth first by id, id set o select * from d;
+with recursive d (id) as (select 1 union all select id + 1 from d where id < 3) cycle nope set looped using path select * from d;
+with recursive d (id) as (select 1 union all select id + 1 from d where id < 3) cycle id, id set looped using path select * from d;
+with recursive d (id) as (select 1 union all select id + 1 from d where id < 3) cycle id set looped using looped select * from d;
+with recursive d (id) as (select 1 union all select id + 1 from d where id < 3) search depth first by id set x cycle id set x using path select * from d;
+with recursive d (id) as (select 1 union all select id + 1 from d where id < 3) search depth first by id set x cycle id set looped using x select * from d;
+with recursive d (id) as (select 1 union all select id + 1 from (select * from d) e where id < 3) cycle id set looped using path select * from d;
+with recursive d (id) as (values (1) union all select id + 1 from d where id < 3) cycle id set looped using path select * from d;
+with recursive d (id) as ((select 1 union select 2) union all select id + 1 from d where id < 3) cycle id set looped using path select * from d;
+create view graph as with recursive d (id) as (select 1 union all select (id % 3) + 1 from d) cycle id set looped using path select id, looped, path from d;
+select * from graph;
+with recursive d (id, up) as (select id, parent from tree where parent is null union all select x.id, x.parent from tree x join d p on x.parent = p.id where p.id <> 2) search breadth first by id set o select id, up from d order by o;

@@ -29,6 +29,7 @@ import { placeIn, stringsOf } from './names.ts';
 import { type BindContext, type FindTable, nested, type QueryContext } from './query-context.ts';
 import { checkRecursiveTerm } from './recursive-term.ts';
 import { Frame, Scope, type ScopeItem } from './scope.ts';
+import { withSearchAndCycle } from './search-cycle.ts';
 import { sortDirection } from './sort-direction.ts';
 
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
@@ -315,9 +316,21 @@ function inOrderOfReference(ctes: readonly CommonTableExpr[]): readonly CommonTa
 
 function bindCte(expression: CommonTableExpr, recursive: boolean, context: QueryContext, frame: Frame): BoundCte {
   const { ctename = '', ctequery, aliascolnames, ctematerialized, search_clause, cycle_clause, location } = expression;
-  if (search_clause !== undefined) throw notSupported('SEARCH', location);
-  if (cycle_clause !== undefined) throw notSupported('CYCLE', location);
   const names = stringsOf(aliascolnames);
+  if (search_clause !== undefined || cycle_clause !== undefined) {
+    if (
+      !recursive ||
+      ctequery === undefined ||
+      !('SelectStmt' in ctequery) ||
+      ctequery.SelectStmt.larg === undefined ||
+      !refersTo(ctequery, ctename)
+    )
+      throw new SqlError('syntax_error', 'WITH query is not recursive', { location });
+    // Bound once for the names of its columns.
+    const { columns } = bindQuery(ctequery.SelectStmt.larg, context, new Frame(new Scope(frame, [])), false);
+    const own = columns.map(({ name }, i) => names[i] ?? name);
+    return bindCte(withSearchAndCycle(expression, own), recursive, context, frame);
+  }
   const cte: BoundCte = {
     name: ctename,
     columns: [],
