@@ -1,4 +1,7 @@
-/** Whole random queries beside PostgreSQL 18 within the process and PostgreSQL 15: see test/wire/query-differential.ts. */
+/**
+ * Whole random queries beside PostgreSQL 18 within the process and PostgreSQL 15: see test/wire/query-differential.ts. Where 15 is installed,
+ * 18 gets all statements of the first seed, and of the others those that 15 and this server answer differently.
+ */
 
 import { runQueryDifferential } from '../wire/query-differential.ts';
 import type { SoakOptions, SoakResult } from './soak.ts';
@@ -19,6 +22,7 @@ export async function sqlLanguage({ seed, count = STATEMENTS, progress }: SoakOp
       seed: own,
       statements: Math.min(STATEMENTS_PER_SEED, count - compared),
       differencesMax: DIFFERENCES_MAX,
+      newest: own === seed ? 'each' : 'differing',
       progress: (line) => progress(`seed ${own}: ${line}`),
     });
     compared += report.compared;
