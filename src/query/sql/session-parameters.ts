@@ -155,7 +155,7 @@ const ISOLATION_LEVELS = ['serializable', 'repeatable read', 'read committed', '
 
 const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'application_name', initial: '', reported: true, parse: printable },
-  { name: 'bytea_output', initial: 'hex', parse: oneOf('hex', 'escape') },
+  { name: 'bytea_output', initial: 'hex', parse: oneOf('escape', 'hex') },
   { name: 'client_encoding', initial: 'UTF8', reported: true, parse: fixed('UTF8', 'utf-8', 'unicode') },
   {
     name: 'client_min_messages',

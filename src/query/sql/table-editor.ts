@@ -150,11 +150,14 @@ export class TableEditor {
     });
     const predicate = statement.whereClause && this.#expression(statement.whereClause);
     if (predicate !== undefined) {
-      binder.bindCondition(statement.whereClause!, {
+      const bound = binder.bindCondition(statement.whereClause!, {
         title: 'WHERE',
         aggregates: 'refused',
         place: 'index predicates',
       });
+      if (!isImmutable(bound)) {
+        throw new SqlError('invalid_object_definition', 'functions in index predicate must be marked IMMUTABLE');
+      }
     }
     const name =
       statement.idxname !== undefined && statement.idxname !== ''
@@ -264,7 +267,12 @@ export class TableEditor {
     const notValid = constraint.skip_validation === true && !this.#isNew;
     const tree = constraint.raw_expr!;
     const opened = this.#opened();
-    const clause = { title: 'CHECK', aggregates: 'refused', place: 'check constraints' } as const;
+    const clause = {
+      title: 'CHECK',
+      aggregates: 'refused',
+      place: 'check constraints',
+      subqueries: 'check constraint',
+    } as const;
     this.#options.binder(opened).bindCondition(tree, clause);
     const names = [...columnNames(tree)];
     const second = column ?? (names.length === 1 ? names[0]! : '');

@@ -18,7 +18,6 @@ insert into t3 default values returning *;
 create table t4 (a int default 'x');
 create table t4 (a int default b, b int);
 create table t4 (a int default count(*));
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t4 (a int default (select 1));
 create table t4 (a int default nope());
 create table t4 (a boolean default 1);
@@ -46,7 +45,6 @@ insert into t6 values (1, 2);
 insert into t6 values (null, null) returning *;
 create table t7 (a int check (b > 0));
 create table t7 (a int check (count(a) > 0));
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t7 (a int check ((select 1) > 0));
 create table t7 (a int check (a));
 create table t7 (a int check (nope > 0));
@@ -72,22 +70,16 @@ insert into t9 (c) values ('a'), ('b') returning *;
 insert into t9 (id, c) values (1, 'x');
 insert into t9 (b, c) values (1, 'x') returning *;
 create table t10 (id text generated always as identity);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t10 (id int generated always as identity default 5);
 create table t10 (id int generated always as identity generated always as identity);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t10 (id int null generated always as identity);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t10 (a int, b int generated always as (a * 2) stored, c text generated always as (a::text || 'x') stored);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 insert into t10 (a) values (1), (null) returning *;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t10 set a = 5 where a = 1 returning *;
 create table t11 (a int, b int generated always as (b + 1) stored);
 create table t11 (a int, b int generated always as (a + 1) stored, c int generated always as (b + 1) stored);
 create table t11 (a int, b int generated always as (random()) stored);
 create table t11 (a int, b timestamptz generated always as (now()) stored);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t11 (a int, b int generated always as (a) stored default 5);
 create table t11 (a int, b int generated always as (count(*)) stored);
 create table t11 (a int, b int generated always as (nope) stored);
@@ -100,9 +92,7 @@ select Col A from "Quoted Name";
 create table pg_x (a int);
 create table nope.x (a int);
 create table public.q (a int);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t12 (xmin int);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t12 (oid int, ctid2 int);
 create table t13 (a serial, b bigserial, c smallserial);
 insert into t13 default values returning *;
@@ -119,7 +109,6 @@ create table t17 (a int) with (nope = 1);
 create table t17 (a int) with (fillfactor = 5);
 -- awaits: TABLESPACE
 create table t17 (a int) tablespace nope;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t17 (a int collate "C");
 -- awaits: COLLATE
 create table t17 (a text collate "C", b text collate "nope");
@@ -397,7 +386,6 @@ select column_name, data_type, is_nullable, column_default, is_identity, is_gene
 select conname, contype, pg_get_constraintdef(oid) from pg_constraint where conrelid = 't6'::regclass order by conname;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select conname, contype, pg_get_constraintdef(oid) from pg_constraint where conrelid in ('t5'::regclass, 't8'::regclass) order by conname;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select attname, format_type(atttypid, atttypmod), attnotnull, attgenerated, attidentity from pg_attribute where attrelid = 't10'::regclass and attnum > 0 order by attnum;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid in ('t3'::regclass, 't10'::regclass) order by adrelid, adnum;

@@ -121,7 +121,6 @@ select substr('\x010203'::bytea, 2), substr('\x010203'::bytea, 2, 1), substring(
 select string_agg(x, '\x2c') from (values ('\x61'::bytea), ('\x62')) v (x);
 set bytea_output = 'escape';
 select '\x00015c61ff'::bytea;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set bytea_output = 'nope';
 reset bytea_output;
 select x from (values ('\x01'::bytea), ('\x'), ('\x0100'), ('\xff')) v (x) order by x;
@@ -192,7 +191,6 @@ select oid::int from pg_class where oid = 1259;
 select pg_typeof(tableoid), tableoid::regclass from pg_class where relname = 'pg_class';
 select 'a'::cstring;
 select null::void;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 'x'::unknown, pg_typeof('x'), pg_typeof(null);
 select 1::nope;
 select 1::public.nope;

@@ -14,7 +14,7 @@ import {
 import type { CatalogTable } from '../catalog-cache.ts';
 import { columnNames } from '../object-names.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
-import { isInteger, type SqlType, titleOf } from '../types/types.ts';
+import { baseOf, elementOf, isInteger, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { bindLike, type Likes } from './bind-like.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
@@ -223,6 +223,14 @@ const SERIAL: Readonly<Record<string, ColumnType>> = {
   serial8: 'int8',
 };
 
+/** Columns that every table has in PostgreSQL. */
+const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(['tableoid', 'ctid', 'xmin', 'cmin', 'xmax', 'cmax']);
+
+function isCollatable(type: SqlType): boolean {
+  const base = baseOf(type);
+  return typeInfo(elementOf(base) ?? base).category === 'S';
+}
+
 interface BoundColumnDefinition {
   readonly column: Column;
   /** PRIMARY KEY, UNIQUE, CHECK and REFERENCES. */
@@ -247,7 +255,16 @@ export function bindColumn(
   if (collClause !== undefined && !['C', 'POSIX', 'default'].includes(stringsOf(collClause.collname).at(-1) ?? '')) {
     throw notSupported('COLLATE', collClause.location);
   }
+  if (collClause !== undefined && !isCollatable(type)) {
+    throw new SqlError('datatype_mismatch', `collations are not supported by type ${titleOf(type)}`, {
+      location: collClause.location,
+    });
+  }
+  if (SYSTEM_COLUMNS.has(name)) {
+    throw new SqlError('duplicate_column', `column name "${name}" conflicts with a system column name`);
+  }
   let nullability: boolean | undefined;
+  let lastLocation: number | undefined;
   let value: ColumnDefault | undefined;
   let generated: SqlExpression | undefined;
   let sequence: BoundColumnDefinition['sequence'] =
@@ -256,6 +273,7 @@ export function bindColumn(
   for (const node of definition.constraints ?? []) {
     if (!('Constraint' in node)) continue;
     const { Constraint: constraint } = node;
+    lastLocation = constraint.location;
     switch (constraint.contype) {
       case 'CONSTR_NULL':
       case 'CONSTR_NOTNULL': {
@@ -285,6 +303,13 @@ export function bindColumn(
           throw new SqlError(
             'syntax_error',
             `multiple identity specifications for column "${name}" of table "${table}"`,
+            { location: constraint.location },
+          );
+        }
+        if (nullability === false) {
+          throw new SqlError(
+            'syntax_error',
+            `conflicting NULL/NOT NULL declarations for column "${name}" of table "${table}"`,
             { location: constraint.location },
           );
         }
@@ -331,11 +356,11 @@ export function bindColumn(
   }
   if (value !== undefined && sequence !== undefined) {
     const message = `both default and identity specified for column "${name}" of table "${table}"`;
-    throw new SqlError('syntax_error', message);
+    throw new SqlError('syntax_error', message, { location: lastLocation });
   }
   if (value !== undefined && generated !== undefined) {
     const message = `both default and generation expression specified for column "${name}" of table "${table}"`;
-    throw new SqlError('syntax_error', message);
+    throw new SqlError('syntax_error', message, { location: lastLocation });
   }
   const notNull = nullability === true || sequence !== undefined;
   const column = { name, type, modifier, notNull, default: value, ...(generated === undefined ? {} : { generated }) };
@@ -360,7 +385,7 @@ export function bindDefault(
       const location = 'ColumnRef' in node ? node.ColumnRef.location : placeIn(node);
       throw new SqlError('feature_not_supported', 'cannot use column reference in DEFAULT expression', { location });
     }
-    return binder.bind(node, { title: 'DEFAULT expressions', aggregates: 'refused' });
+    return binder.bind(node, { title: 'DEFAULT expressions', aggregates: 'refused', subqueries: 'DEFAULT expression' });
   });
   const coerced = binder.tryCoerce(bound, column.type, column.modifier, 'assignment');
   if (coerced === undefined) throw defaultMismatch(name, column.type, bound);

@@ -42,7 +42,11 @@ function bindRules(table: CatalogTable): TableRules {
   return {
     checks: checks.map(({ name, expression }) => ({
       name,
-      expression: bindOver(table, expression, { title: 'check constraints', aggregates: 'refused' }),
+      expression: bindOver(table, expression, {
+        title: 'check constraints',
+        aggregates: 'refused',
+        subqueries: 'check constraint',
+      }),
     })),
     generated: columns.flatMap(({ generated, type, modifier }, position) =>
       generated === undefined ? [] : [{ position, expression: bindStored(table, generated, type, modifier) }],

@@ -282,6 +282,16 @@ const extractInstant = (name: string, point: bigint, { zone }: RunContext): Nume
 const partOfDateAsTimestamp = (name: string, days: number, context: RunContext): Numeric | null =>
   partOfPoint(name, 'timestamp', castFor('date', 'timestamp')!(days, context) as bigint, undefined);
 
+/** Units of time that are no length of it, as the day of the week, are not known where one is cut off. */
+function notTruncated(given: string, type: SqlType): SqlError {
+  const name = given.toLowerCase();
+  if (type === 'interval' && name === 'week') {
+    const message = `unit "${name}" not supported for type interval`;
+    return new SqlError('feature_not_supported', message, { detail: 'Months usually have fractional weeks.' });
+  }
+  return name.startsWith('timezone') ? unsupportedField(name, type) : unknownField(name, type);
+}
+
 function truncate(name: string, type: SqlType, local: bigint): bigint {
   const field = fieldOf(name, type);
   if (isInfinite(local)) return local;
@@ -323,7 +333,7 @@ function truncate(name: string, type: SqlType, local: bigint): bigint {
           : -(Math.floor((999 - (year - 1)) / 1_000) * 1_000) + 1,
       );
     default:
-      throw unsupportedField(name.toLowerCase(), type);
+      throw notTruncated(name, type);
   }
 }
 
@@ -370,7 +380,7 @@ function truncateInterval(name: string, { months, days, micros }: Interval): Int
     case 'millennium':
       return years(1_000);
     default:
-      throw unsupportedField(name.toLowerCase(), 'interval');
+      throw notTruncated(name, 'interval');
   }
 }
 

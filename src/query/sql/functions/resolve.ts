@@ -294,7 +294,9 @@ function instantiate(
       user: { definition: definition.user, order, spread },
     };
   }
-  const kernel = typeof code === 'function' ? code : code.build(built, result);
+  // Who tells the type of a literal is told that it has none.
+  const told = name === 'pg_typeof' ? actual : built;
+  const kernel = typeof code === 'function' ? code : code.build(told, result);
   return {
     name,
     arguments: args,
