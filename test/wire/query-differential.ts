@@ -38,6 +38,14 @@ export interface QueryDifferentialReport {
 /** Statements after which what was written is as it was in the beginning. */
 const STATEMENTS_PER_TABLE = 40;
 const PROGRESS_STATEMENTS = 5_000;
+/** What takes PostgreSQL 15 longer is not compared: there are queries that join products of all rows with each other, and PGlite cannot stop. */
+const STATEMENT_MS_MAX = 30_000;
+const TIMED_OUT = '57014';
+
+/** Whether it joins queries in WITH, which may be products themselves, to two others without a condition. */
+function isEndless(sql: string): boolean {
+  return [...sql.matchAll(/join c\d s\d+ on true|cross join c\d/g)].length > 1;
+}
 
 interface Answers {
   readonly theirs: string;
@@ -118,6 +126,7 @@ export async function runQueryDifferential(options: QueryDifferentialOptions): P
     setUp.push("set timezone = 'UTC'", 'set client_min_messages = warning', ...generator.setUp());
     // Compiling plans would take most of its time.
     await other?.query('set jit = off');
+    await other?.query(`set statement_timeout = ${STATEMENT_MS_MAX}`);
     for (const sql of setUp) await everywhere(sql);
     while (compared < statements && differences.length < differencesMax) {
       if (compared % STATEMENTS_PER_TABLE === 0) {
@@ -125,6 +134,7 @@ export async function runQueryDifferential(options: QueryDifferentialOptions): P
         asked = [];
       }
       const sql = generator.next();
+      if (isEndless(sql)) continue;
       const ordered = isOrdered(sql);
       const [early, answerOfOther, answer] = [
         isLate ? undefined : await byLite(sql),
@@ -140,6 +150,12 @@ export async function runQueryDifferential(options: QueryDifferentialOptions): P
       if (isLate && ours === full) {
         if (codeOf(brief) !== undefined) errors++;
         asked.push(sql);
+        continue;
+      }
+      if (codeOf(full ?? '') === TIMED_OUT) {
+        for (const each of generator.restore()) await everywhere(each);
+        asked = [];
+        compared--;
         continue;
       }
       const briefOfLite = printed(early ?? (await afterAll(sql)), 'brief', ordered);
