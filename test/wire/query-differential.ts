@@ -59,6 +59,15 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
     applies: (_, { theirs, ours }) => /must have an alias/.test(theirs) && codeOf(ours) !== undefined,
   },
   {
+    why: 'no hint that another part of a set operation has a column of the name',
+    applies: (_, { theirs, ours }) =>
+      codeOf(theirs) === '42703' &&
+      theirs.replace(
+        / H:There is a column named ".*?" in table "\*SELECT\* \d+", but it cannot be referenced from this part of the query\./,
+        '',
+      ) === ours,
+  },
+  {
     why: 'PostgreSQL failed by a mistake of its own',
     applies: (_, { theirs }) => codeOf(theirs) === 'XX000',
   },
