@@ -33,6 +33,7 @@ import {
   DEAD,
   DIRTY,
   FLAGS,
+  HEAD_WORDS,
   LINE_WORDS,
   MARKED,
   RECORD_HEADER_BYTES,
@@ -173,27 +174,39 @@ export class EntryArena {
     return hash ^ (hash >>> 16);
   }
 
-  /** Loads the place of `hash` in the table into the processor's cache. @returns something to be used, lest it is left out. */
-  touchSlot(hash: number): number {
-    const table = this.#tables[hash >>> TABLE_SHIFT]!;
-    return table[((hash << 1) & (table.length - 2)) + 1]!;
-  }
-
-  /** The first record with this hash, for `touchRecord`; 0 when there is none. After `touchSlot` the way there is short. */
-  referenceTo(hash: number): number {
-    const table = this.#tables[hash >>> TABLE_SHIFT]!;
-    const mask = table.length - 2;
-    let slot = (hash << 1) & mask;
-    while (table[slot] !== hash && table[slot + 1] !== 0) slot = (slot + 2) & mask;
-    return table[slot + 1]!;
-  }
-
-  /** Loads the beginning of a record, up to `TOUCH_BYTES`, into the processor's cache. @returns something to be used, lest it is left out. */
-  touchRecord(reference: number): number {
-    if (reference === 0) return 0;
-    const { words } = this.#slabs[reference >>> UNIT_BITS]!;
-    const word = (reference & UNIT_MASK) << 1;
-    return words[word]! ^ words[word + LINE_WORDS]! ^ words[word + 2 * LINE_WORDS]!;
+  /**
+   * Loads what `count` hashes lead to into the processor's cache, all of it at once: their places in the table, then the first
+   * records with such hashes, of which it leaves the `references` (0: there is none). With `headsOnly` no more of a record than
+   * a short key and a number take: whoever reads no more need not wait for more lines.
+   * One function without calls: spread over several, what the compiler inlines of them depends on who ran first.
+   * @returns something to be used, lest the loads are left out.
+   */
+  touch(hashes: Int32Array, references: Int32Array, count: number, headsOnly: boolean): number {
+    const tables = this.#tables;
+    const slabs = this.#slabs;
+    let touched = 0;
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!;
+      const table = tables[hash >>> TABLE_SHIFT]!;
+      touched ^= table[((hash << 1) & (table.length - 2)) + 1]!;
+    }
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!;
+      const table = tables[hash >>> TABLE_SHIFT]!;
+      const mask = table.length - 2;
+      let slot = (hash << 1) & mask;
+      while (table[slot] !== hash && table[slot + 1] !== 0) slot = (slot + 2) & mask;
+      references[i] = table[slot + 1]!;
+    }
+    for (let i = 0; i < count; i++) {
+      const reference = references[i]!;
+      if (reference === 0) continue;
+      const { words } = slabs[reference >>> UNIT_BITS]!;
+      const word = (reference & UNIT_MASK) << 1;
+      if (headsOnly) touched ^= words[word]! ^ words[word + HEAD_WORDS]!;
+      else touched ^= words[word]! ^ words[word + LINE_WORDS]! ^ words[word + 2 * LINE_WORDS]!;
+    }
+    return touched;
   }
 
   /** Finds an entry, known absence included, and leaves its place in `slab` and `at`. */

@@ -17,6 +17,8 @@
 /** Of a record, what is loaded ahead: most small ones are not longer. Each slab has as much room behind its records. */
 const TOUCH_BYTES = 192;
 export const LINE_WORDS = 16;
+/** The last of the words in which a record with a key of 20 bytes keeps a number of two digits. */
+export const HEAD_WORDS = 9;
 
 export const RECORD_HEADER_BYTES = 16;
 

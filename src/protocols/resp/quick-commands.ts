@@ -173,12 +173,8 @@ export class QuickCommands {
       hashes[count] = arena.hash(database, buffer, start, start + lengths[key]!);
     }
     if (count > 1) {
-      const references = this.#references;
-      let touched = 0;
-      for (let i = 0; i < count; i++) touched ^= arena.touchSlot(hashes[i]!);
-      for (let i = 0; i < count; i++) references[i] = arena.referenceTo(hashes[i]!);
-      for (let i = 0; i < count; i++) touched ^= arena.touchRecord(references[i]!);
-      this.touched = touched;
+      const headsOnly = kinds[0]! >= INCR && kinds[0]! <= EXISTS;
+      this.touched = arena.touch(hashes, this.#references, count, headsOnly);
       if (this.#mayFetch && this.#entries.mayFetch(database)) this.#fetchMissing(batch, from, count, database);
     }
     return from + count;
