@@ -13,10 +13,14 @@
  * A reference is the slab's number and the record's offset in units: 31 bits, never 0.
  *
  * **Slabs** are filled in order. A value that fits is replaced in place; else the record is left dead and written anew. When
- * a slab is needed and too much is dead, or the bound is reached, the hand *cleans* one: what is to stay is copied
- * behind everything else, the rest goes (second chance: an entry that was used since the hand last passed stays), and the
- * slab is free. So there is no fragmentation, and no list of free places. A record larger than `LARGE_FRACTION` of a slab
- * lies in one of its own.
+ * a slab is needed and too much is dead, or the bound is reached, one is *cleaned*: what is to stay is copied
+ * to another, the rest goes, and the slab is free. So there is no fragmentation, and no list of free places. A record larger
+ * than `LARGE_FRACTION` of a slab lies in one of its own.
+ *
+ * **What stays** is decided as in S3-FIFO (Yang et al., SOSP 2023): most keys of a large data set are read once and not again for
+ * long. New entries lie in *young* slabs, an eighth of the memory once it is full, which are cleaned oldest first: what was
+ * read again moves to the *kept* slabs, the rest goes, and its hash is remembered. A key that comes back while it is remembered goes to the
+ * kept slabs at once; there a hand passes, and an entry that was used since it last passed stays.
  *
  * **Complete** databases are those of which every key that has a value is here, as far as the owner says and until the arena
  * gives up an entry with a value: then what is not found is known to be absent, and how many keys there are is a counter.
@@ -32,6 +36,7 @@ import {
   ABSENT,
   DEAD,
   DIRTY,
+  FETCHED,
   FLAGS,
   HEAD_WORDS,
   LINE_WORDS,
@@ -43,6 +48,7 @@ import {
   USED,
   VALUE_LENGTH,
 } from './entry-slab.ts';
+import { EvictedKeys } from './evicted-keys.ts';
 
 const TABLES = 64;
 const TABLE_SHIFT = 26;
@@ -57,6 +63,10 @@ const SLABS_MAX = 1 << (31 - UNIT_BITS);
 const LARGE_FRACTION = 16;
 /** A larger record is written anew when it would be less than half full. */
 const SHRINK_BYTES = 512;
+/** Of the bound: more young slabs are cleaned before kept ones. */
+const YOUNG_FRACTION = 8;
+/** Of the bound, bytes for each of the evicted keys that are remembered: a record and its place in the table. */
+const EVICTED_KEY_SHARE = 256;
 /** Of all bytes in slabs: more dead ones are collected before the arena grows. */
 const DEAD_FRACTION = 4;
 
@@ -105,7 +115,14 @@ export class EntryArena {
   readonly #freeNumbers: number[] = [];
   /** Empty slabs of the common size. */
   readonly #spares: Slab[] = [];
+  /** Takes new records, and is young. */
   #head: Slab;
+  /** Takes what stays. */
+  #keptHead: Slab | undefined;
+  /** Numbers of young slabs that are full, oldest first. */
+  readonly #young: number[] = [];
+  /** Made when something goes for the first time. */
+  #evictedKeys: EvictedKeys | undefined;
   /** Bytes of all slabs, spares included. */
   #slabsBytes = 0;
   #usedBytes = 0;
@@ -144,7 +161,7 @@ export class EntryArena {
   }
 
   get bytes(): number {
-    return this.#slabsBytes + this.#tableBytes;
+    return this.#slabsBytes + this.#tableBytes + (this.#evictedKeys?.bytes ?? 0);
   }
 
   statistics(): EntryArenaStatistics {
@@ -285,11 +302,16 @@ export class EntryArena {
     return this.slab.words[(this.at >> 2) + STAMP]!;
   }
 
-  /** Gives the entry its second chance when the hand passes. */
+  /** The entry was read: it stays when it would have to go. The read that it was fetched for does not count. */
   markUsed(): void {
     const at = (this.at >> 2) + FLAGS;
     const flags = this.slab.words[at]!;
-    if ((flags & USED) === 0) this.slab.words[at] = flags | USED;
+    if ((flags & USED) === 0) this.slab.words[at] = (flags & FETCHED) === 0 ? flags | USED : flags & ~FETCHED;
+  }
+
+  /** The record at `slab` and `at` was fetched for somebody who is about to read it. */
+  markFetched(): void {
+    this.slab.words[(this.at >> 2) + FLAGS]! |= FETCHED;
   }
 
   /** Sets or takes away the owner's mark, which is counted; a record written at a new place has none. */
@@ -341,7 +363,8 @@ export class EntryArena {
     const needed = RECORD_HEADER_BYTES + keyLength + (valueLength === ABSENT ? 0 : valueLength);
     const size = (needed + 7) & ~7;
     const isLarge = size > this.#largeBytes;
-    const target = isLarge ? this.#takeLarge(size) : this.#takeRoom(size);
+    const isKept = slot < 0 && this.#evictedKeys?.take(hash) === true;
+    const target = isLarge ? this.#takeLarge(size) : this.#takeRoom(size, isKept);
     const at = isLarge ? 0 : target.used - size;
     // Making room moves and evicts records: look again.
     if (slot >= 0) slot = this.#slotOf(hash, database, buffer, start, keyLength);
@@ -513,6 +536,9 @@ export class EntryArena {
     this.#freeNumbers.length = 0;
     this.#spares.length = 0;
     this.#large = [];
+    this.#keptHead = undefined;
+    this.#young.length = 0;
+    this.#evictedKeys = undefined;
     this.#slabsBytes = 0;
     this.#usedBytes = 0;
     this.#deadBytes = 0;
@@ -667,21 +693,39 @@ export class EntryArena {
     this.#dropSlab(slab);
   }
 
-  /** `size` bytes at the end of the head's used part, a new head if need be. */
-  #takeRoom(size: number): Slab {
-    if (this.#head.used + size > this.slabBytes) this.#nextHead(size);
-    const head = this.#head;
+  /** `size` bytes at the end of what is used of a head, of a new one if need be. */
+  #takeRoom(size: number, isKept: boolean): Slab {
+    if (!this.#hasRoom(size, isKept)) {
+      this.#makeRoom(size);
+      if (!this.#hasRoom(size, isKept)) this.#nextHead(isKept);
+    }
+    const head = isKept ? this.#keptHead! : this.#head;
     head.used += size;
     this.#usedBytes += size;
     return head;
   }
 
-  #nextHead(size: number): void {
+  #hasRoom(size: number, isKept: boolean): boolean {
+    const head = isKept ? this.#keptHead : this.#head;
+    return head !== undefined && head.used + size <= this.slabBytes;
+  }
+
+  #nextHead(isKept: boolean): void {
+    const slab = this.#spares.pop() ?? this.#newSlab();
+    slab.isKept = isKept;
+    if (isKept) {
+      this.#keptHead = slab;
+      return;
+    }
+    this.#young.push(this.#head.number);
+    this.#head = slab;
+  }
+
+  #makeRoom(size: number): void {
     // One spare is kept for what a cleaning copies.
     if (this.#spares.length < 2 && this.bytes + this.slabBytes * 2 > this.bytesMax) this.#clean(size, true);
     else if (this.#deadBytes > this.slabBytes && this.#deadBytes * DEAD_FRACTION > this.#usedBytes)
       this.#clean(size, false);
-    if (this.#head.used + size > this.slabBytes) this.#head = this.#spares.pop() ?? this.#newSlab();
   }
 
   /**
@@ -690,9 +734,9 @@ export class EntryArena {
    */
   #clean(size: number, evicts: boolean): void {
     if (evicts) this.#evictLarge(this.bytes + this.slabBytes * 2 - this.bytesMax);
-    // After two rounds everything clean has gone.
-    for (let tries = 2 * this.#slabs.length; tries > 0; tries--) {
-      const victim = evicts ? this.#underHand() : this.#deadest();
+    // After one round of the young slabs and two of the kept ones everything clean has gone.
+    for (let tries = 3 * this.#slabs.length; tries > 0; tries--) {
+      const victim = evicts ? this.#nextVictim() : this.#deadest();
       if (victim === undefined) return;
       this.#cleanSlab(victim, evicts);
       const room = this.#head.used + size <= this.slabBytes;
@@ -700,11 +744,20 @@ export class EntryArena {
     }
   }
 
+  /** The slab of which something has to go next. */
+  #nextVictim(): Slab | undefined {
+    const oldest = this.#young[0];
+    const isEnough = this.#young.length * this.slabBytes * YOUNG_FRACTION > this.bytesMax;
+    if (oldest !== undefined && isEnough) return this.#slabs[oldest];
+    return this.#underHand() ?? (oldest === undefined ? undefined : this.#slabs[oldest]);
+  }
+
+  /** The next kept slab. */
   #underHand(): Slab | undefined {
     for (let tries = this.#slabs.length; tries > 0; tries--) {
       this.#hand = (this.#hand + 1) % this.#slabs.length;
       const slab = this.#slabs[this.#hand];
-      if (slab !== undefined && this.#isCleanable(slab)) return slab;
+      if (slab?.isKept === true && this.#isCleanable(slab)) return slab;
     }
     return undefined;
   }
@@ -718,7 +771,7 @@ export class EntryArena {
   }
 
   #isCleanable(slab: Slab): boolean {
-    return slab !== this.#head && slab.used > 0 && !slab.isLarge;
+    return slab !== this.#head && slab !== this.#keptHead && slab.used > 0 && !slab.isLarge;
   }
 
   #cleanSlab(victim: Slab, evicts: boolean): void {
@@ -733,6 +786,7 @@ export class EntryArena {
         const slot = this.#slotWith(table, hash, (victim.number << UNIT_BITS) | (at >>> 3));
         if (evicts && (flags & (DIRTY | USED)) === 0) {
           this.#evict(victim, at, hash, slot);
+          if (!victim.isKept) this.#noteEvicted(hash);
         } else this.#move(victim, at, size, flags, table, slot, evicts);
       }
       at += size;
@@ -741,14 +795,21 @@ export class EntryArena {
     this.#deadBytes -= victim.dead;
     victim.used = 0;
     victim.dead = 0;
+    if (!victim.isKept) this.#young.splice(this.#young.indexOf(victim.number), 1);
     if (this.bytes > this.bytesMax && this.#spares.length > 0) this.#dropSlab(victim);
     else this.#spares.push(victim);
   }
 
-  /** Copies a record behind all others; its survivors fit a spare slab, so this never cleans. */
+  #noteEvicted(hash: number): void {
+    this.#evictedKeys ??= new EvictedKeys(2 ** Math.floor(Math.log2(this.bytesMax / EVICTED_KEY_SHARE)));
+    this.#evictedKeys.note(hash);
+  }
+
+  /** Copies a record behind others; the survivors of a slab fit a spare one, so this never cleans. What escapes eviction is kept. */
   #move(from: Slab, at: number, size: number, flags: number, table: Int32Array, slot: number, evicts: boolean): void {
-    if (this.#head.used + size > this.slabBytes) this.#head = this.#spares.pop() ?? this.#newSlab();
-    const head = this.#head;
+    const isKept = evicts || from.isKept;
+    if (!this.#hasRoom(size, isKept)) this.#nextHead(isKept);
+    const head = isKept ? this.#keptHead! : this.#head;
     const to = head.used;
     from.bytes.copy(head.bytes, to, at, at + size);
     head.used += size;
@@ -778,7 +839,7 @@ export class EntryArena {
     }
     const before = this.#slabsBytes;
     for (let tries = this.#slabs.length; tries > 0 && this.#spares.length === 0; tries--) {
-      const victim = this.#underHand();
+      const victim = this.#nextVictim();
       if (victim === undefined) return false;
       this.#cleanSlab(victim, true);
     }

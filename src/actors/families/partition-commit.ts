@@ -72,6 +72,8 @@ const LOADS_MAX = 1_024;
 const LOADED_FRACTION = 64;
 /** Of the arena's bound: what is fetched with one call. */
 const FETCHED_FRACTION = 16;
+/** Room for the keys of what is fetched with one call; more of them take more. */
+const WANTED_BYTES = 16 * 1024;
 /** A longer value that somebody else has written is not kept before it is asked for. */
 const FOREIGN_BYTES_MAX = 64 * 1024;
 /** A key so short fits the store whatever it holds: its bytes count twice at most. */
@@ -154,6 +156,9 @@ export class PartitionCommit {
   /** What `want` has gathered, and the same keys as the store has them. */
   #wanted: Wanted[] = [];
   #wantedKeys: Bytes[] = [];
+  /** Where their bytes lie, up to `#wantedUsed`. */
+  #wantedBytes = Buffer.allocUnsafeSlow(0);
+  #wantedUsed = 0;
   /** The batch being gathered removes a key. */
   #removes = false;
   /** The last commit that removed keys: who finds one absent has observed it. */
@@ -287,6 +292,7 @@ export class PartitionCommit {
       arena.mark(hasExpiry(value));
     }
     arena.stampClean(version);
+    arena.markFetched();
   }
 
   /**
@@ -345,7 +351,6 @@ export class PartitionCommit {
       }
       if (arena.find(hash, database, redisKey, 0, length)) continue;
       this.#keep(hash, database, redisKey, 0, length, value, version);
-      arena.markUsed(); // Somebody is about to.
     }
     return all;
   }
@@ -359,9 +364,24 @@ export class PartitionCommit {
   /** Notes a key that is not here for `fetchWanted`, which follows in the same stretch. Only where `mayFetch`. */
   want(hash: number, database: number, buffer: Bytes, start: number, length: number): void {
     if (length > SHORT_KEY_BYTES || this.#loads.has(hash)) return;
-    const redisKey = copyBytes(buffer.subarray(start, start + length));
-    this.#wanted.push({ hash, database, redisKey });
-    this.#wantedKeys.push(copyBytes(this.#databases[database]!.encode(redisKey)));
+    const key = this.#databases[database]!.encode(buffer.subarray(start, start + length));
+    const end = this.#wantedUsed + length + key.length;
+    // Views of one buffer: a buffer of its own for each costs as much as the search for the value.
+    if (end > this.#wantedBytes.length) this.#renewWantedBytes(length + key.length);
+    const bytes = this.#wantedBytes;
+    const at = this.#wantedUsed;
+    const keyAt = at + length;
+    bytes.set(buffer.subarray(start, start + length), at);
+    bytes.set(key, keyAt);
+    this.#wantedUsed = keyAt + key.length;
+    this.#wanted.push({ hash, database, redisKey: bytes.subarray(at, keyAt) });
+    this.#wantedKeys.push(bytes.subarray(keyAt, this.#wantedUsed));
+  }
+
+  /** The old one stays with those who were promised their values, if there are any. */
+  #renewWantedBytes(bytes: number): void {
+    this.#wantedBytes = Buffer.allocUnsafeSlow(Math.max(WANTED_BYTES, bytes));
+    this.#wantedUsed = 0;
   }
 
   /**
@@ -384,7 +404,11 @@ export class PartitionCommit {
       this.#reading = false;
     }
     const { observedVersion } = observer;
-    if (isPromise(values)) return this.#loadLater(wanted, values, observedVersion);
+    if (isPromise(values)) {
+      this.#renewWantedBytes(0);
+      return this.#loadLater(wanted, values, observedVersion);
+    }
+    this.#wantedUsed = 0;
     this.#keepAll(wanted, values, observedVersion, undefined);
     return undefined;
   }
