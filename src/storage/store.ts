@@ -29,7 +29,8 @@ import type { Key, KeyRange } from './key-range.ts';
 import type { PackedEntries } from './packed-entries.ts';
 
 export const KEY_BYTES_MAX = 65_535;
-export const VALUE_BYTES_MAX = 512 * 1024 * 1024;
+/** 512 MiB, and room for what a model keeps beside so long a value. */
+export const VALUE_BYTES_MAX = 512 * 1024 * 1024 + 64;
 export const TRANSACTION_BYTES_MAX = 640 * 1024 * 1024;
 
 /**

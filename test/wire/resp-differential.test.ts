@@ -147,8 +147,8 @@ describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
   it('lets values go at the millisecond of their expiry, and watched ones abort', async () => {
     const [theirs, ours] = await both();
     const script = [
-      ['SET', 'k', 'v', 'PX', '60'],
-      ['SET', 'w', 'v', 'PX', '60'],
+      ['SET', 'k', 'v', 'PX', '2000'],
+      ['SET', 'w', 'v', 'PX', '2000'],
       ['WATCH', 'w'],
       ['MULTI'],
       ['SET', 'never', '1'],

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Keyspace } from '../../storage/keyspace.ts';
-import { KEY_BYTES_MAX } from '../../storage/store.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../storage/store.ts';
 import type { Database } from './database.ts';
 import { DatabaseMap, databaseMapKey } from './database-map.ts';
 import { formatInt64, INT64_MAX, INT64_MIN, parseInt64 } from './integers.ts';
 import { DatabaseKeys } from './keys.ts';
 import { deleteKeys, expireAt, expiryTime, persist } from './lifetimes.ts';
 import { getString, incrementBy, putString, setString } from './strings.ts';
-import { EXPIRY_MAX_MS, encodeString, expiryOf, NEVER, stringOf } from './values.ts';
+import { EXPIRY_MAX_MS, encodeString, expiryOf, NEVER, STRING_BYTES_MAX, stringOf } from './values.ts';
 
 /** A database in a `Map`. */
 class MapDatabase implements Database {
@@ -53,6 +53,11 @@ describe('the stored form of a value', () => {
         expect(Buffer.compare(stringOf(stored), value)).toBe(0);
       }
     }
+  });
+
+  it('is one that the store takes for the longest string of Redis too', () => {
+    expect(STRING_BYTES_MAX).toBe(512 * 1024 * 1024);
+    expect(encodeString(bytesOf(''), EXPIRY_MAX_MS).length + STRING_BYTES_MAX).toBeLessThanOrEqual(VALUE_BYTES_MAX);
   });
 
   it('refuses bytes it does not know as corruption', () => {

@@ -10,7 +10,6 @@
 
 import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
-import { VALUE_BYTES_MAX } from '../../storage/store.ts';
 
 export const STRING = 1;
 export type ValueType = typeof STRING;
@@ -25,8 +24,8 @@ export const NEVER = 0;
 /** Latest expiry, milliseconds since 1970: integers stay exact. */
 export const EXPIRY_MAX_MS = Number.MAX_SAFE_INTEGER;
 
-/** Longest string, bytes: with its header it still is a value of the store. */
-export const STRING_BYTES_MAX = VALUE_BYTES_MAX - HEADER_BYTES - EXPIRY_BYTES;
+/** Longest string, bytes, as in Redis: with its header it still is a value of the store (`VALUE_BYTES_MAX`). */
+export const STRING_BYTES_MAX = 512 * 1024 * 1024;
 
 /** Values up to this size are built in one reusable buffer. */
 const SCRATCH_BYTES = 64 * 1024;

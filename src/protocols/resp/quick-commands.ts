@@ -22,7 +22,7 @@ import { copyShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
-import { STRING } from '../../models/keyvalue/values.ts';
+import { STRING, STRING_BYTES_MAX } from '../../models/keyvalue/values.ts';
 import type { CommandEntry } from './command.ts';
 import type { ReplyWriter } from './reply-writer.ts';
 import type { RequestBatch } from './request-parser.ts';
@@ -50,7 +50,6 @@ const KEYS_MAX = 64;
 const HEADER_BYTES = 2;
 const EXPIRING_HEADER_BYTES = 10;
 const TWO_32 = 0x1_0000_0000;
-const VALUE_BYTES_MAX = 512 * 1024 * 1024 - EXPIRING_HEADER_BYTES;
 
 const NONE = -1;
 
@@ -251,7 +250,7 @@ export class QuickCommands {
     const start = starts[key]!;
     const length = lengths[key]!;
     const valueLength = lengths[key + 1]!;
-    if (valueLength > VALUE_BYTES_MAX || !this.#entries.mayWrite(database, buffer, start, length)) return false;
+    if (valueLength > STRING_BYTES_MAX || !this.#entries.mayWrite(database, buffer, start, length)) return false;
     const arena = this.#arena;
     const found = arena.find(hash, database, buffer, start, length);
     const partition = found ? arena.partition : this.#partitions.partitionOf(database, buffer, start, start + length);
@@ -377,7 +376,7 @@ export class QuickCommands {
     for (let i = 0; i < keys; i++) {
       const start = starts[first + 2 * i]!;
       const length = lengths[first + 2 * i]!;
-      if (lengths[first + 2 * i + 1]! > VALUE_BYTES_MAX) return false;
+      if (lengths[first + 2 * i + 1]! > STRING_BYTES_MAX) return false;
       if (!this.#entries.mayWrite(database, buffer, start, length)) return false;
       const partition = this.#partition(hashes[i]!, buffer, start, length, database);
       if (!this.#partitions.admit(partition)) return false;
