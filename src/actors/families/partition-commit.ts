@@ -62,6 +62,8 @@ const DIRTY_BYTES_MAX = 64 * 1024 * 1024;
 /** Of the arena's bound. */
 const DIRTY_FRACTION = 4;
 const SLICE_ENTRIES = 512;
+/** Of a commit where everything is handed over. */
+const SETTLED_ENTRIES = 4_096;
 /** A period of the background hands over this part of what is dirty: an entry stays dirty for some `1 / part` periods. */
 const BACKGROUND_FRACTION = 128;
 /** Nobody else has looked for so many periods (of 100 ms): then nothing is handed over in the background. */
@@ -747,7 +749,9 @@ export class PartitionCommit {
     if (this.#late === undefined || this.#reading || this.#committing) return;
     if (this.arena.dirtyCount === 0) return;
     this.#quietPeriods = 0;
-    this.#flush(Number.POSITIVE_INFINITY);
+    // In commits that fit the store's arenas and the processor's cache: one of everything would be copied again and again.
+    do this.#flush(SETTLED_ENTRIES);
+    while (this.arena.dirtyCount > 0 && this.#refusal === undefined);
   }
 
   /**
