@@ -24,7 +24,7 @@ import { RawClient, type RawOptions } from './raw-client.ts';
 import { type ReadOnlySnapshot, readOnly } from './read-only-snapshot.ts';
 import { RegionCache } from './region-cache.ts';
 import { API_V1, type ApiContext, RegionSender } from './region-sender.ts';
-import { PUBLISHED_KEY, SafePoint } from './safe-point.ts';
+import { PUBLISHED_KEY, publishedPrefix, SafePoint } from './safe-point.ts';
 import { Snapshot, type SnapshotOptions } from './snapshot.ts';
 import { StoreClient } from './store-client.ts';
 import { TIMEOUT_MS } from './timeouts.ts';
@@ -61,10 +61,10 @@ export class TikvClient {
     this.#stores = new StoreClient(config);
     const cache = new RegionCache(config, pd, encoded);
     const sender = new RegionSender(config, pd, cache, this.#stores, api);
-    const published = this.#prefix + keyText(PUBLISHED_KEY);
+    const published = publishedPrefix(api) + keyText(PUBLISHED_KEY);
     const safePoint = new SafePoint(config, pd, () => readPublished({ config, pd, cache, sender }, published));
     const background = (what: string, work: () => Promise<void>) => this.#inBackground(what, work);
-    const core = { config, pd, cache, sender, safePoint, background } as { -readonly [K in keyof Core]: Core[K] };
+    const core = { config, api, pd, cache, sender, safePoint, background } as { -readonly [K in keyof Core]: Core[K] };
     core.resolver = new LockResolver(core);
     this.#core = core;
   }
@@ -239,7 +239,9 @@ export class TikvClient {
   /** A worker that collects garbage, to be started in one of the processes that share the cluster when no TiDB is there. */
   gcWorker(options: GcOptions = {}): GcWorker {
     this.#assertOpen();
-    return new GcWorker(this.#core, () => this.begin(), options);
+    const { api } = this.#core;
+    const begin = async () => new Transaction(this.#core, await this.timestamp(), publishedPrefix(api), {});
+    return new GcWorker(this.#core, begin, options);
   }
 
   /** Whether the cluster serves now: a timestamp, and a read. @throws TikvError */

@@ -8,11 +8,12 @@ import type { Method } from './methods.ts';
 import type { PdClient } from './pd-client.ts';
 import type { Decoded, Fields, Init, MessageType } from './protobuf/message.ts';
 import type { Region, RegionCache } from './region-cache.ts';
-import type { RegionMiss, RegionSender, SendOptions } from './region-sender.ts';
+import type { ApiContext, RegionMiss, RegionSender, SendOptions } from './region-sender.ts';
 import type { SafePoint } from './safe-point.ts';
 
 export interface Core {
   readonly config: ClientConfig;
+  readonly api: ApiContext;
   readonly pd: PdClient;
   readonly cache: RegionCache;
   readonly sender: RegionSender;

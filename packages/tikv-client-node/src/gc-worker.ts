@@ -5,7 +5,7 @@
  *
  * The order is what keeps readers safe:
  * 1. The new safe point is `lifetimeMs` ago, or what a service has registered (`TikvClient.holdSafePoint`), if that is less.
- * 2. It is **published** under a key that all clients of this package read every ten seconds. From then on they refuse older
+ * 2. It is **published** under a key that all clients of this package read every ten seconds, whatever their keyspace. From then on they refuse older
  *    snapshots; a client that cannot read it for 90 s refuses to read at all.
  * 3. After 100 s no reader can be below it. Only then are the **locks** of older transactions resolved, for they may hold
  *    the outcome of a commit, and
@@ -13,10 +13,12 @@
  */
 
 import { BUDGET } from './backoff.ts';
+import type { KeyText } from './bytes.ts';
 import { atKey, type Core } from './core.ts';
 import { sleep } from './environment.ts';
 import { isTikvError, TikvError } from './errors.ts';
 import * as methods from './methods.ts';
+import { APIVersion } from './proto/kvrpcpb.ts';
 import { PUBLISHED_KEY } from './safe-point.ts';
 import { composeTimestamp, MAX_TIMESTAMP, physicalMs } from './timestamp.ts';
 import type { Transaction } from './transaction.ts';
@@ -50,7 +52,7 @@ export class GcWorker {
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
 
-  /** `begin` yields transactions of the client, which put the keyspace's prefix before keys. */
+  /** `begin` yields transactions that put `publishedPrefix` before keys. */
   constructor(core: Core, begin: () => Promise<Transaction>, options: GcOptions) {
     const { lifetimeMs = LIFETIME_MS_MIN } = options;
     if (lifetimeMs < LIFETIME_MS_MIN) {
@@ -85,8 +87,13 @@ export class GcWorker {
     if (safePoint <= current) return { safePoint: undefined, locksResolved: 0 };
     await this.#publish(safePoint);
     await sleep(this.#core.config.environment.timers, PUBLICATION_WAIT_MS, signal);
-    const locksResolved = await this.#core.resolver.resolveAllBefore(safePoint, backoffer());
+    const locksResolved = await this.#core.resolver.resolveAllBefore(safePoint, this.#everything(), backoffer());
     return { safePoint: await pd.updateGcSafePoint(safePoint, backoffer()), locksResolved };
+  }
+
+  /** The keys of transactions, in whatever keyspace. */
+  #everything(): readonly [KeyText, KeyText] {
+    return this.#core.api.apiVersion === APIVersion.V2 ? ['x', 'y'] : ['', ''];
   }
 
   async #publish(safePoint: bigint): Promise<void> {

@@ -138,11 +138,15 @@ export class LockResolver {
    * Ends every transaction that began before `maxVersion` and still holds locks, and removes these, region by region. For
    * garbage collection, which must know that all of them are lost or committed. @returns how many locks there were.
    */
-  async resolveAllBefore(maxVersion: bigint, backoffer: Backoffer): Promise<number> {
+  async resolveAllBefore(
+    maxVersion: bigint,
+    [start, end]: readonly [KeyText, KeyText],
+    backoffer: Backoffer,
+  ): Promise<number> {
     let resolved = 0;
-    for (let at: KeyText = ''; ; ) {
+    for (let at = start; ; ) {
       const region = await this.#core.cache.locate(at, backoffer);
-      const request = { maxVersion, startKey: keyBytes(at), limit: LOCKS_PER_SCAN };
+      const request = { maxVersion, startKey: keyBytes(at), endKey: keyBytes(end), limit: LOCKS_PER_SCAN };
       const result = await this.#core.sender.send(region, methods.KvScanLock, request, { backoffer });
       if (result.kind === 'miss') {
         await this.#core.sender.relocate(result, backoffer);
@@ -173,7 +177,7 @@ export class LockResolver {
       }
       resolved += locks.length;
       if (locks.length >= LOCKS_PER_SCAN) at = successor(keyText(locks[locks.length - 1]!.key));
-      else if (region.end === '') return resolved;
+      else if (region.end === '' || (end !== '' && region.end >= end)) return resolved;
       else at = region.end;
     }
   }

@@ -6,18 +6,25 @@
  * comes long before the stores collect.
  */
 
+import type { KeyText } from './bytes.ts';
 import type { ClientConfig } from './config.ts';
 import type { Timer } from './environment.ts';
 import { TikvError } from './errors.ts';
 import type { PdClient } from './pd-client.ts';
+import { APIVersion } from './proto/kvrpcpb.ts';
+import type { ApiContext } from './region-sender.ts';
 
 const POLL_MS = 10_000;
 const POLL_AFTER_FAILURE_MS = 1_000;
 const TRUSTED_MS = 90_000;
 const CALL_BUDGET_MS = 3_000;
 
-/** Under the keyspace's prefix. */
 export const PUBLISHED_KEY = Buffer.from('\0tikv-client-node/safe-point', 'latin1');
+
+/** Before that key. The stores collect in all keyspaces at once, so all look in the one that every cluster has: DEFAULT, 0. */
+export function publishedPrefix({ apiVersion }: ApiContext): KeyText {
+  return apiVersion === APIVersion.V2 ? 'x\0\0\0' : '';
+}
 
 export class SafePoint {
   readonly #config: ClientConfig;

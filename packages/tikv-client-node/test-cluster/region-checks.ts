@@ -82,6 +82,7 @@ export function checkApi(
   kind: 'txn' | 'raw',
   context: Context,
   keys: readonly Uint8Array[],
+  bounds: readonly [Uint8Array, Uint8Array] | undefined,
 ): string | undefined {
   const { mode } = cluster;
   const expected = mode === 'v2' ? APIVersion.V2 : APIVersion.V1;
@@ -90,7 +91,10 @@ export function checkApi(
   }
   if (mode === 'v2') {
     const prefix = kind === 'txn' ? 0x78 : 0x72;
-    const wrong = keys.find((key) => key[0] !== prefix || key.length < 4);
+    const [low, high] = bounds ?? [];
+    // A range must lie in one mode: open ends do not, but for the whole of it.
+    const outside = [low, high].find((bound) => bound !== undefined && bound[0] !== prefix && !isEndOf(prefix, bound));
+    const wrong = keys.find((key) => key[0] !== prefix || key.length < 4) ?? outside;
     if (wrong !== undefined)
       return `Key mode mismatched with the request mode, cmd: ${kind}, key: ${Buffer.from(wrong).toString('hex')}`;
     if (context.keyspaceId === undefined) return 'keyspace id is missing';
@@ -99,6 +103,11 @@ export function checkApi(
   if ((mode === 'txn') !== (kind === 'txn'))
     return `Key mode mismatched with the request mode, cmd: ${kind}, storage: ${mode}`;
   return undefined;
+}
+
+/** The first key after a mode's. */
+function isEndOf(prefix: number, bound: Uint8Array): boolean {
+  return bound.length === 1 && bound[0] === prefix + 1;
 }
 
 /** A range as far as the region goes. */

@@ -190,8 +190,7 @@ export class StoreService implements Service {
     const touched = handler.touches(request);
     const keys = touched.keys ?? [];
     if (handler.kind !== 'either') {
-      const bounds = touched.bounds?.filter((bound) => bound.length > 0) ?? [];
-      const refusal = checkApi(cluster, handler.kind, context, [...keys, ...bounds]);
+      const refusal = checkApi(cluster, handler.kind, context, keys, touched.bounds);
       if (refusal !== undefined) return handler.refuse(refusal);
       const tooLong = keys.find((key) => memcomparableBytes(key.length) > KEY_BYTES_MAX);
       if (tooLong !== undefined) return handler.refuse(`KeyTooLarge { key: ${tooLong.length} bytes }`);

@@ -151,4 +151,55 @@ export const garbageCollection = suite('garbage collection', (scenario) => {
       );
     });
   });
+
+  scenario(
+    [36, 40],
+    'with keyspaces, warns the readers of all of them, and ends what was left in any',
+    async (newWorld) => {
+      const world = newWorld({ mode: 'v2' });
+      world.cluster.state.keyspaces.set('other', 0x010203);
+      const other = { apiVersion: 'V2', keyspace: 'other' } as const;
+      world.cluster.split(
+        Buffer.from('78000000', 'hex'),
+        Buffer.from('78010203', 'hex'),
+        Buffer.from('78010204', 'hex'),
+      );
+      await world.within(async () => {
+        const client = await world.open({ apiVersion: 'V2' });
+        const reader = await world.open(other);
+        for (const one of [client, reader]) await putAll(one, { a: 'old' });
+        const old = await reader.begin();
+        expect(await getText(old, 'a')).toBe('old');
+        for (const one of [client, reader]) await putAll(one, { a: 'new' });
+        await dieWhileCommitting(world, ['k', 'l'], { lost: 'KvCommit', survive: 0 }, other);
+        await pause(world, HOUR_MS);
+        world.cluster.faults.clear();
+        let refusedAtMs: number | undefined;
+        let collectedAtMs: number | undefined;
+        const hook = () => {
+          collectedAtMs = world.time.elapsedMs;
+        };
+        world.cluster.faults.add({ method: 'UpdateGCSafePoint', action: { kind: 'hook', run: hook } });
+        const round = client.gcWorker().round();
+        while (refusedAtMs === undefined && collectedAtMs === undefined) {
+          await pause(world, 1_000);
+          const refused = await getText(old, 'a').then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+          if (refused === undefined) continue;
+          expect(refused).toMatchObject({ code: 'snapshot_too_old' });
+          refusedAtMs = world.time.elapsedMs;
+        }
+        expect((await round).locksResolved).toBeGreaterThan(0);
+        expect(refusedAtMs).toBeLessThan(collectedAtMs!);
+        expect(world.cluster.state.data.locked.size).toBe(0);
+        const versions = [...world.cluster.state.data.keys.range('x', 'y')].map(([, state]) => state.writes.length);
+        expect(Math.max(...versions)).toBe(1);
+        for (const one of [client, reader]) expect(await readText(one, 'a')).toBe('new');
+        expect(await readText(reader, 'k')).toBeUndefined();
+        for (const one of [client, reader]) await one.close();
+      });
+    },
+  );
 });

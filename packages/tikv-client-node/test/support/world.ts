@@ -163,9 +163,10 @@ export async function dieWhileCommitting(
   world: World,
   keys: readonly string[],
   options: { readonly async?: boolean; readonly lost: string; readonly survive: number },
+  clientOptions: Partial<ClientOptions> = {},
 ): Promise<bigint> {
   const transport = world.transport();
-  const client = await world.open({}, transport);
+  const client = await world.open(clientOptions, transport);
   const transaction = await client.begin({ asyncCommit: options.async ?? false, onePhaseCommit: false });
   for (const key of keys) putText(transaction, key, `by ${key}`);
   const mine = (call: ArrivedCall) => call.request.startVersion === transaction.startTs;
