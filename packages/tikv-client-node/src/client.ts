@@ -39,6 +39,8 @@ export interface ClientStatistics {
   readonly clusterId: bigint;
   readonly pdLeader: string | undefined;
   readonly pdEndpoints: readonly string[];
+  /** Those of them that did not answer when they were last asked; they are asked again every second. */
+  readonly pdSilent: readonly string[];
   readonly cachedRegions: number;
   readonly stores: readonly { readonly id: bigint; readonly address: string; readonly reachable: boolean }[];
   readonly connections: number;
@@ -258,6 +260,7 @@ export class TikvClient {
       clusterId: pd.clusterId,
       pdLeader: pd.leader,
       pdEndpoints: pd.endpoints,
+      pdSilent: pd.silent,
       cachedRegions: cache.size,
       stores: cache.stores.map(({ id, address, reachable }) => ({ id, address, reachable })),
       connections: this.#stores.connectionCount,

@@ -4,12 +4,16 @@
  * Endpoints are where to begin; from then on the members that PD names are asked. Every call goes to the leader with the
  * cluster's id; an answer that says "not leader", or none, makes the client look for the leader anew and try again, until
  * the caller's budget is used up. A cluster id that differs from the first one seen is final.
+ *
+ * A member that did not answer is asked for its health every second until it does. Of several URLs of one member those of
+ * the transport's scheme are used, and of the leader's the first that is not known to be silent.
  */
 
 import type { Backoffer } from './backoff.ts';
 import { Backoffer as Backoff, BUDGET } from './backoff.ts';
 import type { ClientConfig } from './config.ts';
 import { messageOf, TikvError } from './errors.ts';
+import { isServing } from './health.ts';
 import * as methods from './methods.ts';
 import type { Store } from './proto/metapb.ts';
 import { NodeState, StoreState } from './proto/metapb.ts';
@@ -22,6 +26,7 @@ import { type Connection, GrpcStatus, RpcError } from './transport.ts';
 const CALL_TIMEOUT_MS = 3_000;
 const MEMBERS_TIMEOUT_MS = 1_000;
 const REFRESH_MS = 60_000;
+const PROBE_MS = 1_000;
 
 const NOT_LEADER = [
   'not leader',
@@ -43,6 +48,7 @@ export class PdClient {
   #clusterId: bigint | undefined;
   #refreshing: Promise<void> | undefined;
   #refreshTimer: { cancel(): void } | undefined;
+  readonly #silent = new Set<string>();
   #batchScan = true;
   #closed = false;
 
@@ -66,6 +72,11 @@ export class PdClient {
 
   get leader(): string | undefined {
     return this.#leader;
+  }
+
+  /** Endpoints that did not answer when they were last asked. */
+  get silent(): readonly string[] {
+    return [...this.#silent];
   }
 
   /** @throws TikvError `pd_unavailable`, `cluster_mismatch`. */
@@ -105,6 +116,7 @@ export class PdClient {
         return await next();
       } catch (error) {
         fatal(error);
+        this.#suspect(error);
         await this.#pause(backoffer, error);
       }
     }
@@ -238,11 +250,13 @@ export class PdClient {
           throw mismatch;
         }
         this.#clusterId = clusterId;
-        const leader = this.#urlOf(answer.leader?.clientUrls ?? []);
-        if (leader === undefined) throw new Error('knows no leader');
-        const members = answer.members.flatMap((member) => this.#urlOf(member.clientUrls) ?? []);
+        this.#silent.delete(endpoint);
+        const leader = this.#urlsOf(answer.leader?.clientUrls ?? []);
+        if (leader.length === 0) throw new Error('knows no leader');
+        const members = answer.members.flatMap((member) => this.#urlsOf(member.clientUrls));
         return { leader, members };
       } catch (error) {
+        this.#suspect(error);
         const message = messageOf(error);
         failures.push(message.includes(endpoint) ? message : `${endpoint}: ${message}`);
         throw error;
@@ -256,7 +270,7 @@ export class PdClient {
         throw mismatch;
       }
     }
-    let found: { readonly leader: string; readonly members: readonly string[] };
+    let found: { readonly leader: readonly string[]; readonly members: readonly string[] };
     try {
       found = await Promise.any(attempts);
     } catch {
@@ -265,14 +279,55 @@ export class PdClient {
     }
     if (this.#closed) return;
     this.#endpoints = [...new Set(found.members)].sort();
-    if (found.leader !== this.#leader) {
-      this.#leader = found.leader;
+    const answering = found.leader.filter((url) => !this.#silent.has(url));
+    // One of several URLs that works is kept.
+    const leader = answering.find((url) => url === this.#leader) ?? answering[0] ?? found.leader[0]!;
+    if (leader !== this.#leader) {
+      this.#leader = leader;
       this.timestamps.leaderChanged();
     }
   }
 
-  #urlOf(urls: readonly string[]): string | undefined {
-    return urls[0] === undefined ? undefined : plain(urls[0]);
+  /** Those that the transport speaks; all where none says so. */
+  #urlsOf(urls: readonly string[]): readonly string[] {
+    const { scheme } = this.#config.transport;
+    const spoken = urls.filter((url) => scheme !== undefined && url.startsWith(`${scheme}://`));
+    return (spoken.length > 0 ? spoken : urls).map(plain);
+  }
+
+  /** Whoever gave no answer is asked for its health, until it gives one. */
+  #suspect(error: unknown): void {
+    if (!(error instanceof RpcError) || isNotLeader(error)) return;
+    if (error.status !== GrpcStatus.UNAVAILABLE && error.status !== GrpcStatus.DEADLINE_EXCEEDED) return;
+    const { address } = error;
+    if (this.#silent.has(address) || !this.#isEndpoint(address)) return;
+    this.#silent.add(address);
+    this.#probe(address);
+  }
+
+  #isEndpoint(address: string): boolean {
+    return this.#endpoints.includes(address) || this.#config.pdEndpoints.some((one) => plain(one) === address);
+  }
+
+  #probe(endpoint: string): void {
+    this.#config.environment.timers.after(PROBE_MS, () => {
+      // It may have answered in the meantime, or left the cluster.
+      if (this.#closed || !this.#silent.has(endpoint)) return;
+      if (!this.#isEndpoint(endpoint)) {
+        this.#silent.delete(endpoint);
+        return;
+      }
+      void isServing(this.#connection(endpoint)).then((serving) => {
+        if (this.#closed) return;
+        if (!serving) {
+          this.#probe(endpoint);
+          return;
+        }
+        this.#silent.delete(endpoint);
+        // Who leads may have been unknown, or have been reached by a detour.
+        if (this.#leader === undefined || this.#silent.has(this.#leader)) void this.#tryRefresh().catch(() => {});
+      });
+    });
   }
 
   #scheduleRefresh(): void {
@@ -323,6 +378,7 @@ export class PdClient {
       } catch (error) {
         fatal(error);
         if (isUnimplemented(error)) throw error;
+        this.#suspect(error);
         await this.#pause(backoffer, error);
       }
     }

@@ -7,11 +7,9 @@
 
 import { BatchStream } from './batch-stream.ts';
 import type { ClientConfig } from './config.ts';
+import { isServing } from './health.ts';
 import type { Method } from './methods.ts';
 import { type Connection, GrpcStatus, RpcError } from './transport.ts';
-
-const HEALTH_CHECK = '/grpc.health.v1.Health/Check';
-const HEALTH_TIMEOUT_MS = 1_000;
 
 interface StoreConnections {
   readonly connections: readonly Connection[];
@@ -54,14 +52,8 @@ export class StoreClient {
     return store.connections[index]!.call(method.path, request, options);
   }
 
-  async isReachable(address: string): Promise<boolean> {
-    try {
-      const connection = this.#store(address).connections[0]!;
-      await connection.call(HEALTH_CHECK, Buffer.alloc(0), { timeoutMs: HEALTH_TIMEOUT_MS });
-      return true;
-    } catch (error) {
-      return error instanceof RpcError && error.status === GrpcStatus.UNIMPLEMENTED;
-    }
+  isReachable(address: string): Promise<boolean> {
+    return isServing(this.#store(address).connections[0]!);
   }
 
   /** Another store may have the address now. */

@@ -36,6 +36,8 @@ export class TimestampBatcher {
   #inFlight: readonly Waiter[] | undefined;
   #sentAtMs = 0;
   #timer: Timer | undefined;
+  /** Of the stream, while there is or was one. */
+  #address = 'PD';
   #stream: MessageStream | undefined;
   #scheduled = false;
   #newest = 0n;
@@ -76,7 +78,7 @@ export class TimestampBatcher {
     const stream = this.#stream;
     this.#stream = undefined;
     stream?.cancel();
-    this.#fail(new RpcError(GrpcStatus.UNAVAILABLE, 'the leader has changed: not leader', 'pd'));
+    this.#fail(new RpcError(GrpcStatus.UNAVAILABLE, 'the leader has changed: not leader', this.#address));
   }
 
   close(): void {
@@ -109,7 +111,7 @@ export class TimestampBatcher {
         const stream = this.#stream;
         this.#stream = undefined;
         stream?.cancel();
-        this.#fail(new RpcError(GrpcStatus.DEADLINE_EXCEEDED, `no timestamp within ${TIMEOUT_MS} ms`, 'pd'));
+        this.#fail(new RpcError(GrpcStatus.DEADLINE_EXCEEDED, `no timestamp within ${TIMEOUT_MS} ms`, this.#address));
       });
       this.#stream.send(methods.Tso.request.encode({ header: this.#source.header(), count: batch.length }));
     } catch (error) {
@@ -118,7 +120,9 @@ export class TimestampBatcher {
   }
 
   #open(): MessageStream {
-    const stream: MessageStream = this.#source.leader().open(methods.Tso.path, {
+    const connection = this.#source.leader();
+    this.#address = connection.address;
+    const stream: MessageStream = connection.open(methods.Tso.path, {
       onMessage: (message) => {
         if (this.#stream === stream) this.#answered(message);
       },

@@ -68,6 +68,8 @@ export interface Connection {
 }
 
 export interface Transport {
+  /** Of addresses it can reach, where it makes a difference. */
+  readonly scheme?: 'http' | 'https';
   /** `address` is host:port, with or without a scheme in front. */
   connect(address: string): Connection;
 }

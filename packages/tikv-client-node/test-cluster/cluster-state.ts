@@ -38,6 +38,8 @@ export interface ClusterState {
 
 export interface PdState {
   readonly addresses: string[];
+  /** What a member says its URLs are, by index, where that is not its address alone. */
+  readonly clientUrls: Map<number, readonly string[]>;
   /** Index into `addresses`; undefined while there is none. */
   leader: number | undefined;
   /** By index. */

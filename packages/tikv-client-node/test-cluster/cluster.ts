@@ -63,7 +63,7 @@ export class TestCluster {
       maxTsSyncMs: 1,
       gcSafePoint: 0n,
       serviceSafePoints: new Map(),
-      pd: { addresses: [], leader: 0, down: new Set(), old: false, tsoDelayMs: 0 },
+      pd: { addresses: [], clientUrls: new Map(), leader: 0, down: new Set(), old: false, tsoDelayMs: 0 },
     };
     for (let i = 0; i < pdMembers; i++) {
       this.state.pd.addresses.push(`pd${i}:2379`);

@@ -35,6 +35,7 @@ export interface Losses {
 }
 
 export class InProcessTransport implements Transport {
+  readonly scheme = 'http';
   readonly options: InProcessOptions;
   readonly losses: Losses = { probability: 0 };
   #dead = false;

@@ -170,11 +170,11 @@ export class PdService implements Service {
   }
 
   #members(): Init<typeof methods.GetMembers.response> {
-    const { addresses, leader } = this.cluster.pd;
+    const { addresses, clientUrls, leader } = this.cluster.pd;
     const members = addresses.map((address, index) => ({
       name: `pd-${index}`,
       memberId: BigInt(index + 1),
-      clientUrls: [`http://${address}`],
+      clientUrls: clientUrls.get(index) ?? [`http://${address}`],
     }));
     return { header: this.header(), members, ...(leader === undefined ? {} : { leader: members[leader]! }) };
   }

@@ -64,6 +64,10 @@ export class GrpcTransport implements Transport {
     this.#options = options;
   }
 
+  get scheme(): 'http' | 'https' {
+    return this.#options.tls === undefined ? 'http' : 'https';
+  }
+
   connect(address: string): Connection {
     const connection = new GrpcConnection(address, this.#options, () => this.#connections.delete(connection));
     this.#connections.add(connection);

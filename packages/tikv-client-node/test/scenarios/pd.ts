@@ -115,4 +115,37 @@ export const pd = suite('PD', (scenario) => {
       await expect(reader.get(bytes('a'))).rejects.toMatchObject({ code: 'configuration' });
     });
   });
+
+  scenario(39, 'member that gives no answer is asked for its health until it does', async (newWorld) => {
+    const world = newWorld();
+    await world.run(async (client) => {
+      const [first, second] = world.cluster.pdAddresses;
+      await putAll(client, { a: '1' });
+      world.cluster.stopPd(0);
+      world.cluster.state.pd.leader = 1;
+      await putAll(client, { a: '2' });
+      expect(client.statistics()).toMatchObject({ pdLeader: second, pdSilent: [first] });
+      await pause(world, 10_000);
+      expect(client.statistics().pdSilent).toEqual([first]);
+      world.cluster.startPd(0);
+      await pause(world, 3_500); // A connection that was refused is tried again after 3 s at most.
+      expect(client.statistics().pdSilent).toEqual([]);
+      expect(client.statistics().pdLeader).toBe(second);
+      expect(await readText(client, 'a')).toBe('2');
+    });
+  });
+
+  scenario(39, 'member of several URLs is reached by those that are of the scheme and answer', async (newWorld) => {
+    const world = newWorld({ pdMembers: 1 });
+    await world.within(async () => {
+      const [address] = world.cluster.pdAddresses;
+      world.cluster.state.pd.clientUrls.set(0, ['https://127.0.0.1:1', 'http://127.0.0.1:2', `http://${address}`]);
+      const client = await world.open();
+      await putAll(client, { a: '1' });
+      expect(await readText(client, 'a')).toBe('1');
+      expect(client.statistics()).toMatchObject({ pdLeader: address, pdSilent: ['127.0.0.1:2'] });
+      expect(client.statistics().pdEndpoints).toHaveLength(2);
+      await client.close();
+    });
+  });
 });

@@ -118,6 +118,7 @@ const LATENCY_MS = [0.1, 1] as const;
 
 /** gRPC with a latency, and with an end that no close announces to the client. */
 export class WireTransport implements Transport {
+  readonly scheme = 'http';
   readonly options: WireTransportOptions;
   readonly #grpc: GrpcTransport;
   readonly #connections = new Set<WireConnection>();
