@@ -137,7 +137,7 @@ describe('the TiKV provider', () => {
       const world = new World();
       await world.run(async (store) => {
         world.cluster.split('m');
-        world.cluster.state.maxTsSyncMs = 0; // What is executed first is executed.
+        await put(store, { b: '0', y: '0' }); // The regions are known, and their stores know what was read.
         const { faults } = world.cluster;
         faults.add({
           method: 'KvPrewrite',
