@@ -137,11 +137,11 @@ export const garbageCollection = suite('garbage collection', (scenario) => {
         onRound: ({ safePoint }) => void (safePoint !== undefined && points.push(safePoint)),
       });
       worker.start();
-      await pause(world, HOUR_MS);
+      await pause(world, HOUR_MS / 2);
       for (const index of [0, 1, 2]) world.cluster.stopPd(index);
       await pause(world, 600_000);
       for (const index of [0, 1, 2]) world.cluster.startPd(index);
-      await pause(world, HOUR_MS);
+      await pause(world, HOUR_MS / 2);
       await worker.stop();
       expect(points.length).toBeGreaterThan(10);
       expect(points).toEqual(points.toSorted((a, b) => (a < b ? -1 : 1)));

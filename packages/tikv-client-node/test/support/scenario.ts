@@ -26,6 +26,9 @@ export type Define = (
   run: (newWorld: NewWorld) => Promise<void>,
 ) => void;
 
+/** Sockets are looked at a few times between any two events: hours of the tests' clock take their time on a busy machine. */
+const TIMEOUT_MS = 240_000;
+
 export function suite(name: string, define: (scenario: Define) => void): Suite {
   const scenarios: Scenario[] = [];
   define((numbers, title, run) => {
@@ -38,7 +41,7 @@ export function runSuites(suites: readonly Suite[], carrier: Carrier): void {
   for (const { name, scenarios } of suites) {
     describe(`${carrier}: ${name}`, () => {
       for (const { numbers, title, run } of scenarios) {
-        it([...numbers, title].join(' '), async () => {
+        it([...numbers, title].join(' '), { timeout: TIMEOUT_MS }, async () => {
           const worlds: World[] = [];
           await run((options) => {
             const world = new World({ ...options, carrier });
