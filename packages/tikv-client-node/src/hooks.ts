@@ -1,4 +1,9 @@
-/** What a user of the client may listen to, for metrics and traces. Listeners must not throw. */
+/**
+ * What a user of the client may listen to, for metrics and traces. Listeners must not throw.
+ *
+ * They are called in the async context of who asked (`AsyncLocalStorage`), by which a trace tells whose request it was; what
+ * several have asked for together, timestamps and gets that are coalesced, counts for the first of them.
+ */
 
 import type { BackoffKind } from './backoff.ts';
 

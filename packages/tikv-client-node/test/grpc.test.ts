@@ -1,5 +1,6 @@
 /** The client over real gRPC: HTTP/2, TLS, servers that go away, and the cluster as a process of its own. */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -73,6 +74,34 @@ describe('gRPC', () => {
       await putAll(client, { a: '3' });
       expect(await readText(client, 'a')).toBe('3');
       expect(client.statistics().pdLeader).toBe(server.pdEndpoints[1]);
+    } finally {
+      await client.close();
+      await server.close();
+    }
+  });
+
+  it('tells hooks in the async context of who asked, so that traces can tell requests of operations', async () => {
+    const { server } = await listening();
+    const operation = new AsyncLocalStorage<string>();
+    const told: string[] = [];
+    const tell = (what: string) => told.push(`${what} of ${operation.getStore()}`);
+    const hooks = { onRequest: tell, onCommit: (how: string) => tell(`commit ${how}`) };
+    const client = await connect({ pdEndpoints: server.pdEndpoints, hooks });
+    try {
+      const run = (name: string) =>
+        operation.run(name, async () => {
+          const transaction = await client.begin({ pessimistic: true });
+          await transaction.lock([bytes(name)]);
+          await Promise.all(['x', 'y', 'z'].map((key) => transaction.get(bytes(key))));
+          transaction.put(bytes(name), bytes('1'));
+          await transaction.commit();
+        });
+      await Promise.all([run('first'), run('second')]);
+      for (const name of ['first', 'second']) {
+        const own = told.filter((one) => one.endsWith(` of ${name}`)).map((one) => one.split(' of ')[0]);
+        for (const what of ['KvPessimisticLock', 'KvBatchGet', 'KvPrewrite']) expect(own).toContain(what);
+        expect(own.some((what) => what?.startsWith('commit '))).toBe(true);
+      }
     } finally {
       await client.close();
       await server.close();
