@@ -21,11 +21,11 @@ import { definitionOf } from './binder/bind-function.ts';
 import { bindQuery, queryContext } from './binder/bind-query.ts';
 import { bindStatement } from './binder/bind-statement.ts';
 import type { BoundRows } from './binder/bound.ts';
-import type { QualifiedName } from './binder/names.ts';
+import { nameKey, type QualifiedName } from './binder/names.ts';
 import type { BindContext, FindTable, FunctionLookup, ParameterTypes, QueryContext } from './binder/query-context.ts';
-import { nameKey, namesOf } from './binder/referenced-tables.ts';
+import { type NamesOfStatement, namesOf } from './binder/referenced-tables.ts';
 import { Frame } from './binder/scope.ts';
-import { userTypeNames, withTypeNames } from './binder/type-names.ts';
+import { withTypeNames } from './binder/type-names.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
 import { type Cursor, FETCH_ALL, rowOfCursor } from './cursor.ts';
 import { Execution } from './execution.ts';
@@ -75,6 +75,8 @@ export class StatementRunner {
   readonly #session: SessionContext;
   readonly #engine: SqlEngine;
   readonly #block: TransactionBlock;
+  /** The tree that was looked through last for names: a statement is asked for them twice. */
+  #looked: { readonly node: Node; readonly names: NamesOfStatement } | undefined;
 
   constructor(session: SessionContext) {
     this.#session = session;
@@ -508,7 +510,7 @@ export class StatementRunner {
 
   /** The tree with the types that users defined written into it; the same where there are none. */
   resolveTypes(node: Node): Awaitable<Node> {
-    const names = userTypeNames(node);
+    const names = this.#namesIn(node).types;
     if (names === undefined) return node;
     const { types, store } = this.#engine;
     const reader = this.#block.seesOtherSchema ? this.#block.transaction! : store;
@@ -625,13 +627,20 @@ export class StatementRunner {
     });
   }
 
+  #namesIn(node: Node): NamesOfStatement {
+    if (this.#looked?.node === node) return this.#looked.names;
+    const names = namesOf(node);
+    this.#looked = { node, names };
+    return names;
+  }
+
   /** Looks up all tables that a statement names, so that binding itself waits for nothing. */
   #findTables(node: Node): Awaitable<FindTable> {
     const schemas = this.#block.loadSchemas();
     if (schemas !== undefined) return schemas.then(() => this.#findTables(node));
     const tables = new Map<string, CatalogTable | undefined>();
     const waits: Promise<void>[] = [];
-    const names = namesOf(node);
+    const names = this.#namesIn(node);
     let needsObjects = names.asksForCatalog;
     for (const [key, name] of names.tables) {
       const found = this.findTable(name);

@@ -51,6 +51,12 @@ export interface QualifiedName {
   readonly id?: TableId;
 }
 
+/** What tells one name of a statement from another. */
+export function nameKey({ schema, name, id }: QualifiedName): string {
+  if (id !== undefined) return `\0${id}`;
+  return schema === undefined ? name : `${schema}\0${name}`;
+}
+
 /** @throws SqlError `feature_not_supported` for other databases. */
 export function relationName(range: RangeVar): QualifiedName {
   if (range.catalogname !== undefined) throw notSupported('naming a database in a table name', range.location);

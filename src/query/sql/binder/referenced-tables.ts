@@ -1,30 +1,25 @@
 /**
- * The names of all tables in a statement, so that they are looked up before binding begins. Names of queries in WITH are
- * among them; nobody asks for those.
+ * The names of all tables in a statement, and of types that users defined, so that they are looked up before binding begins.
+ * Names of queries in WITH are among them; nobody asks for those.
  */
 
 import type { Node } from '@pgsql/types';
-import type { FrozenRange, QualifiedName } from './names.ts';
-import { walkTree } from './walk-tree.ts';
-
-/** They hold no names. */
-export const CONSTANTS = new Set(['A_Const']);
-
-/** What tells one name of a statement from another. */
-export function nameKey({ schema, name, id }: QualifiedName): string {
-  if (id !== undefined) return `\0${id}`;
-  return schema === undefined ? name : `${schema}\0${name}`;
-}
+import { type FrozenRange, nameKey, type QualifiedName } from './names.ts';
+import { userTypeName } from './type-names.ts';
+import { CONSTANTS, walkTree } from './walk-tree.ts';
 
 /** What has to be looked up before a statement is bound. */
 export interface NamesOfStatement {
   readonly tables: ReadonlyMap<string, QualifiedName>;
+  /** Names that no built-in type has, by `nameKey`; those that were looked up before are not among them. */
+  readonly types: ReadonlyMap<string, QualifiedName> | undefined;
   /** It speaks of the system catalog, which is to be loaded. */
   readonly asksForCatalog: boolean;
 }
 
 export function namesOf(node: Node): NamesOfStatement {
   const tables = new Map<string, QualifiedName>();
+  let types: Map<string, QualifiedName> | undefined;
   let asks = false;
   walkTree(
     node,
@@ -35,12 +30,17 @@ export function namesOf(node: Node): NamesOfStatement {
         const found = { schema, name: name!, ...(isRead ? { id: relation.id } : {}) };
         tables.set(nameKey(found), found);
       }
+      const type = userTypeName(next);
+      if (type !== undefined) {
+        types ??= new Map();
+        types.set(nameKey(type), type);
+      }
       asks ||= isCatalogName(next);
       return true;
     },
     CONSTANTS,
   );
-  return { tables, asksForCatalog: asks };
+  return { tables, types, asksForCatalog: asks };
 }
 
 const CATALOG_WORD =

@@ -4,13 +4,11 @@
  * the same type when that is renamed.
  */
 
-import type { Node, TypeName } from '@pgsql/types';
+import type { TypeName } from '@pgsql/types';
 import type { ColumnType } from '../../../models/relational/table.ts';
 import { typeNamed } from '../types/types.ts';
-import { type QualifiedName, stringsOf } from './names.ts';
+import { nameKey, type QualifiedName, stringsOf } from './names.ts';
 import { tooDeep } from './query-context.ts';
-import { CONSTANTS, nameKey } from './referenced-tables.ts';
-import { walkTree } from './walk-tree.ts';
 
 /** A name and what it was found to mean. */
 export interface ResolvedTypeName extends TypeName {
@@ -24,22 +22,9 @@ function isTypeName(value: object): value is TypeName {
   return 'names' in value && 'typemod' in value;
 }
 
-/** Names that no built-in type has, by `nameKey`; those that were looked up before are not among them. */
-export function userTypeNames(node: Node): ReadonlyMap<string, QualifiedName> | undefined {
-  let names: Map<string, QualifiedName> | undefined;
-  walkTree(
-    node,
-    (next) => {
-      const name = isTypeName(next) ? userName(next) : undefined;
-      if (name !== undefined) {
-        names ??= new Map();
-        names.set(nameKey(name), name);
-      }
-      return true;
-    },
-    CONSTANTS,
-  );
-  return names;
+/** The name that a node of a tree gives to a type, unless it is a built-in one or was looked up before. */
+export function userTypeName(node: object): QualifiedName | undefined {
+  return isTypeName(node) ? userName(node) : undefined;
 }
 
 function userName(typeName: ResolvedTypeName): QualifiedName | undefined {

@@ -22,4 +22,7 @@ export function walkTree(tree: object, visit: (node: object) => boolean, without
   }
 }
 
+/** Of the trees of statements: they hold no names. */
+export const CONSTANTS: ReadonlySet<string> = new Set(['A_Const']);
+
 const NOTHING: ReadonlySet<string> = new Set();

@@ -196,7 +196,7 @@ function surveyed(query: object): { readonly reads: ReadonlySet<TableId>; readon
         if (typeof value === 'object' && value !== null) pending.push(value);
       continue;
     }
-    if (seen.has(next)) continue;
+    if (isLeaf(next as { readonly kind?: unknown; readonly computed?: unknown }) || seen.has(next)) continue;
     seen.add(next);
     if ('kind' in next && kinds.has(next.kind as string)) relations++;
     if ('table' in next && isCatalogTable(next.table)) reads.add(next.table.table.id);
@@ -206,6 +206,11 @@ function surveyed(query: object): { readonly reads: ReadonlySet<TableId>; readon
     }
   }
   return { reads, relations };
+}
+
+/** Most of what a statement consists of, and nothing that names a table. */
+function isLeaf({ kind, computed }: { readonly kind?: unknown; readonly computed?: unknown }): boolean {
+  return kind === 'constant' || kind === 'parameter' || (kind === 'column' && computed === undefined);
 }
 
 function isCatalogTable(value: unknown): value is CatalogTable {
