@@ -64,9 +64,12 @@ test('a plan is told with its subplans, queries in WITH, and what they are calle
       SubPlan 3
         ->  CTE Scan on s
       SubPlan 4
-        ->  Aggregate
-              ->  Seq Scan on b
-                    Filter: (b.k > $0)"
+        ->  Memoize
+              Cache Key: $0
+              Cache Mode: binary
+              ->  Aggregate
+                    ->  Seq Scan on b
+                          Filter: (b.k > $0)"
   `);
 });
 
@@ -185,7 +188,7 @@ test('FORMAT JSON has the keys of PostgreSQL, in its order', async () => {
   } finally {
     await theirs.close();
   }
-}, 60_000);
+}, 180_000);
 
 /** Only the keys, and those values that say what a node is. */
 function shape(value: unknown): unknown {

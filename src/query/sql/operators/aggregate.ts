@@ -139,6 +139,7 @@ export class Aggregate implements Operator {
     this.#groups.clear();
     this.#vectorGroups = undefined;
     this.#held = undefined;
+    this.#budget.clear();
     this.#input.close();
   }
 

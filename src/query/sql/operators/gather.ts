@@ -1,18 +1,17 @@
 /** Pulls rows out of an operator into memory, synchronously for as long as it answers at once. */
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
-import { MemoryBudget } from './memory-budget.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
-/** The first `rowsMax` rows, or all; closes the operator. */
+/** The first `rowsMax` rows, or all; closes the operator. @param budget What they are taken from: for the caller to clear. */
 export function gather(
   input: Operator,
-  what: string,
+  budget: MemoryBudget,
   context: ExecutionContext,
   rowsMax = Number.POSITIVE_INFINITY,
 ): Awaitable<ExecutionRow[]> {
   const rows: ExecutionRow[] = [];
-  const budget = new MemoryBudget(what, context);
   const take = (batch: RowBatch): boolean => {
     for (const row of batch) {
       budget.take(row);

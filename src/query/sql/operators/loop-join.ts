@@ -7,6 +7,7 @@
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { gather } from './gather.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Open, Operator, RowBatch } from './operator.ts';
 import type { EvaluateLater } from './subquery.ts';
 
@@ -26,6 +27,7 @@ export class LoopJoin implements Operator {
   readonly #open: Open;
   readonly #options: LoopJoinOptions;
   readonly #context: ExecutionContext;
+  readonly #budget: MemoryBudget;
   #held: readonly ExecutionRow[] | undefined;
   #rows: RowBatch = [];
   #position = 0;
@@ -36,6 +38,7 @@ export class LoopJoin implements Operator {
     this.#open = open;
     this.#options = options;
     this.#context = context;
+    this.#budget = new MemoryBudget('a join', context);
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -45,6 +48,7 @@ export class LoopJoin implements Operator {
   close(): void {
     this.#closed = true;
     this.#held = [];
+    this.#budget.clear();
     this.#rows = [];
     this.#input.close();
   }
@@ -78,7 +82,8 @@ export class LoopJoin implements Operator {
     const { again, args } = this.#options;
     if (!again && this.#held !== undefined) return this.#held;
     for (const { slot, value } of args) this.#context.slots[slot] = value(row, this.#context);
-    return whenReady(gather(this.#open(this.#context), 'a join', this.#context), (rows) => {
+    this.#budget.clear();
+    return whenReady(gather(this.#open(this.#context), this.#budget, this.#context), (rows) => {
       this.#held = rows;
       return rows;
     });

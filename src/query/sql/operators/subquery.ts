@@ -13,8 +13,12 @@ import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
 import { type DistinctKey, distinctRowKey } from '../types/distinct-key.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
+import { keyBytes } from '../types/value-bytes.ts';
+import { drain } from './drain.ts';
 import { gather } from './gather.ts';
-import type { ExecutionContext, ExecutionRow, Operator } from './operator.ts';
+import { answerKey, KeptAnswers } from './kept-answers.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
 /** An expression whose value may have to be waited for. */
 export type EvaluateLater = (row: ExecutionRow, context: ExecutionContext) => Awaitable<SqlValue>;
@@ -29,12 +33,25 @@ export interface PlannedSubquery {
   readonly args: readonly { readonly slot: number; readonly value: Evaluate }[];
   /** Depends on rows outside. */
   readonly correlated: boolean;
+  /** Answers are kept by the values of `args` and `operands`. */
+  readonly keepsAnswers: boolean;
+  readonly hashed: HashedLookup | undefined;
   /** Computed over the row outside. */
   readonly operands: readonly EvaluateLater[];
   /** Over a row of operands followed by a row of the query. */
   readonly test: Evaluate | undefined;
   /** When `test` is the equality of operands, in order, with these, over the query's row. */
   readonly equal: readonly { readonly left: Evaluate; readonly right: Evaluate; readonly type: SqlType }[] | undefined;
+}
+
+/** An EXISTS by equal values: gathers all values that there are, and looks for those of a row among them. */
+export interface HashedLookup {
+  readonly open: (context: ExecutionContext) => Operator;
+  /** What is looked for, once the slots are filled. */
+  readonly values: readonly Evaluate[];
+  readonly types: readonly SqlType[];
+  /** From so many rows on: until then running the query for each of them takes less. */
+  readonly after: number;
 }
 
 /** Rows by the values that are compared. */
@@ -46,8 +63,84 @@ interface Hashed {
 }
 
 export function subqueryEvaluator(planned: PlannedSubquery): EvaluateLater {
-  const run = (context: ExecutionContext, rowsMax?: number): Awaitable<ExecutionRow[]> =>
-    gather(planned.open(context, rowsMax), 'a subquery', context, rowsMax);
+  const asked = planned.hashed === undefined ? asking(planned) : lookingUp(planned, planned.hashed);
+  return planned.keepsAnswers ? keeping(planned, asked) : asked;
+}
+
+/** Asks only what was not asked before. */
+function keeping({ args, operands }: PlannedSubquery, ask: EvaluateLater): EvaluateLater {
+  const owner = {};
+  return (row, context) => {
+    const kept = context.state(owner, () => new KeptAnswers(context));
+    if (!kept.isOn) return ask(row, context);
+    return whenReady(evaluateAll(operands, row, context), (values) => {
+      const key = answerKey([...args.map(({ value }) => value(row, context)), ...values]);
+      const known = kept.get(key);
+      if (known !== undefined) return known;
+      return whenReady(ask(row, context), (answer) => {
+        kept.keep(key, answer);
+        return answer;
+      });
+    });
+  };
+}
+
+/** Looks for a row's values among all that there are, once that takes less than asking again. */
+function lookingUp(planned: PlannedSubquery, { open, values, types, after }: HashedLookup): EvaluateLater {
+  const ask = asking(planned);
+  const owner = {};
+  const isThere = (keys: ReadonlySet<DistinctKey>, row: ExecutionRow, context: ExecutionContext): boolean => {
+    for (const { slot, value } of planned.args) context.slots[slot] = value(row, context);
+    const wanted = values.map((each) => each([], context));
+    return !wanted.includes(null) && keys.has(distinctRowKey(types, wanted));
+  };
+  return (row, context) => {
+    const state = context.state<{ asked: number; keys?: ReadonlySet<DistinctKey> | 'too many' }>(owner, () => ({
+      asked: 0,
+    }));
+    if (state.keys instanceof Set) return isThere(state.keys, row, context);
+    if (state.keys !== undefined || ++state.asked <= after) return ask(row, context);
+    return whenReady(gatherKeys(open(context), types, context), (keys) => {
+      state.keys = keys ?? 'too many';
+      return keys === undefined ? ask(row, context) : isThere(keys, row, context);
+    });
+  };
+}
+
+/** Undefined where they do not fit. */
+function gatherKeys(
+  input: Operator,
+  types: readonly SqlType[],
+  context: ExecutionContext,
+): Awaitable<Set<DistinctKey> | undefined> {
+  const keys = new Set<DistinctKey>();
+  const budget = new MemoryBudget('a subquery', context);
+  let isOver = false;
+  const take = (batch: RowBatch): void => {
+    for (let i = 0; i < batch.length && !isOver; i++) {
+      const values = batch[i]!;
+      if (values.includes(null)) continue;
+      const key = distinctRowKey(types, values);
+      if (keys.has(key)) continue;
+      if (budget.tryTake(keyBytes(key))) keys.add(key);
+      else isOver = true;
+    }
+    if (isOver) input.close();
+  };
+  return whenReady(drain(input, context, take), () => {
+    if (!isOver) return keys;
+    budget.clear();
+    return undefined;
+  });
+}
+
+function asking(planned: PlannedSubquery): EvaluateLater {
+  /** What becomes of rows decides how long they are held: until the next run, where there is one. */
+  const run = (context: ExecutionContext, rowsMax?: number): Awaitable<ExecutionRow[]> => {
+    const budget = context.state(planned, () => new MemoryBudget('a subquery', context));
+    budget.clear();
+    return gather(planned.open(context, rowsMax), budget, context, rowsMax);
+  };
   const once = {};
   const uncorrelated = <T>(context: ExecutionContext, compute: () => Awaitable<T>): Awaitable<T> => {
     if (planned.correlated) return compute();
@@ -146,6 +239,8 @@ function quantified(
   const judge = ({ rows, keys, incomplete }: Hashed, left: SqlValue[], context: ExecutionContext): SqlValue => {
     if (equal === undefined || planned.correlated || !decisive) return scan(rows, left, context);
     if (rows.length === 0) return false;
+    // A null on the left is equal to nothing, and different from nothing: of one value no more has to be known.
+    if (equal.length === 1 && left[0] === null) return null;
     const values = equal.map((each) => each.left(left, context));
     if (values.includes(null)) return scan(rows, left, context);
     if (

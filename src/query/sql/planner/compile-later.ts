@@ -20,8 +20,9 @@ import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
 import { type EvaluateLater, evaluateAll, type PlannedSubquery, subqueryEvaluator } from '../operators/subquery.ts';
 import { baseOf, elementOf, type SqlType, type SqlValue } from '../types/types.ts';
 import { compileExpression } from './compile-expression.ts';
-import type { PlanNode } from './plan-node.ts';
-import { nameSubplan, type PlanScope, repeated } from './planned.ts';
+import { type PlanNode, planNode } from './plan-node.ts';
+import { nameSubplan, type PlanScope, repeated, shown } from './planned.ts';
+import { hashedExists, isKeepable, readsCte } from './subquery-forms.ts';
 
 export function compileLater(expression: BoundExpression, scope: PlanScope): EvaluateLater {
   if (!hasSubquery(expression)) return compileExpression(expression);
@@ -71,19 +72,31 @@ function arrayParts(type: SqlType): Pick<PlannedSubquery, 'element' | 'nested'> 
 
 function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquery {
   const { mode, query, args, reads, operands, test } = subquery;
-  const isInitial = reads.length === 0;
+  // A query in WITH around it, inside of what is run again, gives other rows each time.
+  const isInitial = reads.length === 0 && !(scope.isRepeated && readsCte(query));
   const planned = isInitial ? scope.rows(query) : repeated(scope, () => scope.rows(query));
   const equal = test && equalities(test, operands.length);
-  explainSubplan(subquery, planned.node, equal !== undefined && mode === 'any', scope);
+  const hashed = isInitial ? undefined : hashedExists(subquery);
+  const keepsAnswers = hashed === undefined && !scope.settings.has('enable_memoize') && isKeepable(subquery);
+  const lookup = hashed && scope.rows(hashed.query);
+  const node = keepsAnswers ? memoizeNode(planned.node, subquery) : planned.node;
+  explainSubplan(subquery, node, lookup?.node, equal !== undefined && mode === 'any', scope);
   return {
     mode,
     ...(mode === 'array' ? arrayParts(query.columns[0]!.expression.type) : {}),
     open: planned.open,
     args: args.map(({ slot, value }) => ({ slot, value: compileExpression(value) })),
-    correlated: reads.length > 0,
+    correlated: !isInitial,
     operands: operands.map((operand) => compileLater(operand, scope)),
     test: test && compileExpression(test),
     equal,
+    keepsAnswers,
+    hashed: hashed && {
+      open: lookup!.open,
+      values: hashed.values.map(compileExpression),
+      types: hashed.values.map(({ type }) => type),
+      after: Math.ceil(lookup!.node.cost / Math.max(planned.node.cost, 0.01)),
+    },
   };
 }
 
@@ -91,6 +104,7 @@ function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquer
 function explainSubplan(
   { mode, query, reads }: BoundSubquery,
   node: PlanNode,
+  lookup: PlanNode | undefined,
   equates: boolean,
   scope: PlanScope,
 ): void {
@@ -103,6 +117,24 @@ function explainSubplan(
   const name = `SubPlan ${number}`;
   nameSubplan(query, reads.length === 0 && equates ? `(hashed ${name})` : `(${name})`);
   scope.subplans.push({ relationship: 'SubPlan', name, node });
+  if (lookup === undefined) return;
+  const other = `SubPlan ${scope.nextSubplan()}`;
+  nameSubplan(query, `(alternatives: ${name} or hashed ${other})`);
+  scope.subplans.push({ relationship: 'SubPlan', name: other, node: lookup });
+}
+
+/** Answers are kept in front of the plan, by what it reads. */
+function memoizeNode(node: PlanNode, { args, operands }: BoundSubquery): PlanNode {
+  const keys = [...args.map(({ slot }) => `$${slot}`), ...operands.map((each) => shown(each, String))];
+  return planNode('Memoize', node.rows, {
+    inputs: [node],
+    details: () => [
+      { name: 'Cache Key', value: keys.join(', ') },
+      { name: 'Cache Mode', value: 'binary' },
+    ],
+    output: node.output,
+    costs: node,
+  });
 }
 
 /** The test as equalities between the left sides and the query's row, if it is nothing else. */

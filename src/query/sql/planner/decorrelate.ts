@@ -83,7 +83,8 @@ function flattened(
   return { relation: query.from, on };
 }
 
-function isPlain({ grouping, limit, offset, distinctOn, windows, sets, locking }: BoundSelect): boolean {
+/** No more than FROM and WHERE. */
+export function isPlain({ grouping, limit, offset, distinctOn, windows, sets, locking }: BoundSelect): boolean {
   return (
     grouping === undefined &&
     limit === undefined &&
@@ -109,7 +110,7 @@ function replaced(
 }
 
 /** Whether anything in it, however deep, reads one of the slots. */
-function mentionsSlot(part: object, slots: ReadonlyMap<number, unknown>): boolean {
+export function mentionsSlot(part: object, slots: ReadonlyMap<number, unknown>): boolean {
   if (slots.size === 0) return false;
   const seen = new Set<object>();
   const pending: object[] = [part];

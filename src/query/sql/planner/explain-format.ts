@@ -115,9 +115,9 @@ function numbers(node: PlanNode, { options: { costs, timing }, measures }: Expla
   return parts.join('');
 }
 
-/** Whether the node would have been noted, had it run: parts of others, like an index of several, have no rows of their own. */
+/** Whether the node would have been noted, had it run: what is done in another node has no rows of its own. */
 function isMeasured(node: PlanNode, measures: NonNullable<Explanation['measures']>): boolean {
-  return measures.has(node.id) || !node.kind.type.startsWith('Bitmap');
+  return measures.has(node.id) || !/^(Bitmap|Memoize)/.test(node.kind.type);
 }
 
 // --- JSON

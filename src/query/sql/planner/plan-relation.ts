@@ -443,6 +443,7 @@ function planItems(
   };
   const ready = (side: Side): Side => {
     const now = taken(late, (each) => [...columnsOf(each)].every((index) => side.layout.includes(index)));
+    if (now.length === 0) return attach(side);
     const planned = filtered({ ...side.planned, layout: side.layout }, now, wholeNames, scope, facts);
     return attach({ planned, layout: side.layout });
   };
