@@ -158,6 +158,12 @@ class Queries {
     return `${column} ${not}IN (SELECT ${found} FROM ${table} s WHERE ${where.join(' AND ')}${grouped})`;
   }
 
+  /** Keeps the planner off some methods, so that others have their turn. */
+  switches(): string {
+    const all = ['hashjoin', 'nestloop', 'mergejoin', 'seqscan', 'memoize', 'sort'];
+    return all.map((each) => `SET enable_${each} = ${this.#chance(0.25) ? 'off' : 'on'}`).join('; ');
+  }
+
   next(): { readonly text: string; readonly body: string; readonly ordered: boolean } {
     const { from, condition, text, ordered } = this.#query();
     return { text: text(`FROM ${from}${condition}`), body: `FROM ${from}${condition}`, ordered };
@@ -220,6 +226,7 @@ async function compare(queries: Queries, count: number): Promise<number> {
       | string
       | null
     )[][];
+    await session.execute(queries.switches());
     const results = await session.execute(text).catch((error: unknown) => {
       // A product of tables may have to be held on the way to a small answer; here are no files to put it into.
       if ((error as { condition?: string }).condition === 'out_of_memory') return undefined;

@@ -45,8 +45,11 @@ export class LookupJoin implements Operator {
   #position = 0;
   #out: ExecutionRow[] = [];
   #ended = false;
+  readonly #batchRows: number;
 
-  constructor(input: Operator, options: LookupJoinOptions, context: ExecutionContext) {
+  /** @param rowsMax At most so many rows will be asked for. */
+  constructor(input: Operator, options: LookupJoinOptions, context: ExecutionContext, rowsMax: number = BATCH_ROWS) {
+    this.#batchRows = Math.min(BATCH_ROWS, rowsMax);
     this.#input = input;
     this.#options = options;
     this.#context = context;
@@ -56,7 +59,7 @@ export class LookupJoin implements Operator {
 
   next(): Awaitable<RowBatch | undefined> {
     for (;;) {
-      if (this.#out.length >= BATCH_ROWS || (this.#ended && this.#out.length > 0)) return this.#take();
+      if (this.#out.length >= this.#batchRows || (this.#ended && this.#out.length > 0)) return this.#take();
       if (this.#ended) return undefined;
       const pause = this.#context.pause();
       const step = pause === undefined ? this.#step() : pause.then(() => this.#step());

@@ -126,7 +126,7 @@ function explainSubplan(
 /** Answers are kept in front of the plan, by what it reads. */
 function memoizeNode(node: PlanNode, { args, operands }: BoundSubquery): PlanNode {
   const keys = [...args.map(({ slot }) => `$${slot}`), ...operands.map((each) => shown(each, String))];
-  return planNode('Memoize', node.rows, {
+  return planNode({ type: 'Memoize', isPart: true }, node.rows, {
     inputs: [node],
     details: () => [
       { name: 'Cache Key', value: keys.join(', ') },

@@ -96,6 +96,15 @@ export function hashJoinCosts({ outer, inner, rows, keys, conditions }: JoinSize
   };
 }
 
+/** Both sides in the order of what must be equal. Rows are compared one by one, where a hash takes them as vectors. */
+export function mergeJoinCosts({ outer, inner, rows, keys, conditions }: JoinSizes): Costs {
+  const compared = (outer.rows + inner.rows) * (TUPLE_COST + keys * OPERATOR_COST);
+  return {
+    startup: outer.startup + inner.startup,
+    cost: outer.cost + inner.cost + compared + rows * (TUPLE_COST + conditions * OPERATOR_COST),
+  };
+}
+
 /** Every pair is tried, the inner side held. */
 export function nestedLoopCosts({ outer, inner, rows, conditions }: JoinSizes): Costs {
   const pairs = outer.rows * inner.rows;

@@ -117,7 +117,7 @@ function numbers(node: PlanNode, { options: { costs, timing }, measures }: Expla
 
 /** Whether the node would have been noted, had it run: what is done in another node has no rows of its own. */
 function isMeasured(node: PlanNode, measures: NonNullable<Explanation['measures']>): boolean {
-  return measures.has(node.id) || !/^(Bitmap|Memoize)/.test(node.kind.type);
+  return measures.has(node.id) || node.kind.isPart !== true;
 }
 
 // --- JSON

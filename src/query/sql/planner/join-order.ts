@@ -9,7 +9,8 @@
 
 import { type BoundExpression, columnsOf, conjuncts } from '../binder/bound.ts';
 import type { FactsOf } from './facts.ts';
-import { cheapestLookup, type Equality, type Lookup, type LookupTable, pairCosts } from './join-pair.ts';
+import { cheapestLookup, type Lookup, pairCosts } from './join-pair.ts';
+import type { Equality, LookupTable } from './pair.ts';
 import type { PlanNode } from './plan-node.ts';
 import type { PlanScope } from './planned.ts';
 import { selectivity } from './selectivity.ts';

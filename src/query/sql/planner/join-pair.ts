@@ -5,10 +5,9 @@
  */
 
 import { isStrictlyUnique } from '../../../models/relational/table.ts';
-import { type BoundExpression, type BoundScan, columnsOf, conjunction, hasSubquery } from '../binder/bound.ts';
+import { type BoundExpression, columnsOf, conjunction, hasSubquery } from '../binder/bound.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { HashJoin } from '../operators/hash-join.ts';
-import type { JoinKind } from '../operators/join.ts';
 import { LookupJoin } from '../operators/lookup-join.ts';
 import { VectorJoin, type VectorKeys } from '../operators/vector-join.ts';
 import { accessPaths, isSingle } from './access-path.ts';
@@ -26,46 +25,13 @@ import {
   TUPLE_COST,
 } from './costs.ts';
 import { columnFacts, rowsOfTable, valueBytes } from './facts.ts';
+import { mergedPair, pricedFor } from './merge-pair.ts';
+import { type Equality, equalityCondition, hasUnique, joinKind, type LookupTable, type Pair } from './pair.ts';
 import { type NodeKind, type PlanNode, planNode, scanTarget } from './plan-node.ts';
 import { plannedReader, relocated } from './plan-scan.ts';
-import { conditionDetail, measured, type Planned, type PlanScope, type RowNames, shown } from './planned.ts';
+import { conditionDetail, measured, type Planned, type PlanScope, shown } from './planned.ts';
 import { type PlannerSettings, type PlannerSwitch, switchCost } from './planner-settings.ts';
 import { selectivityOf } from './selectivity.ts';
-
-/** A side of a join and where its columns are in the row of the whole. */
-export interface Side {
-  readonly planned: Planned;
-  /** The place in the whole of each column of a row. */
-  readonly layout: readonly number[];
-}
-
-/** A table that may be read by key instead of being scanned. */
-export interface LookupTable {
-  readonly scan: BoundScan;
-  /** Where its row begins in the whole. */
-  readonly offset: number;
-  /** Conditions on it alone, over the whole. */
-  readonly own: readonly BoundExpression[];
-}
-
-export interface Equality {
-  /** Over the whole: of the left side, and of the right one. */
-  readonly left: BoundExpression;
-  readonly right: BoundExpression;
-}
-
-export interface Pair {
-  readonly kind: JoinKind;
-  readonly left: Side;
-  readonly right: Side;
-  readonly lookup: LookupTable | undefined;
-  readonly equal: readonly Equality[];
-  /** What else a joined row must meet to be one, over the whole. */
-  readonly conditions: readonly BoundExpression[];
-  readonly rows: number;
-  /** What the places of the whole are called. */
-  readonly names: RowNames;
-}
 
 /** Reading a table by what equalities give. */
 export interface Lookup {
@@ -79,25 +45,6 @@ export interface Lookup {
   readonly rest: readonly BoundExpression[];
   /** What the partners of one row take. */
   readonly each: number;
-}
-
-const JOIN_TYPES: { readonly [K in JoinKind]: string } = {
-  inner: 'Inner',
-  left: 'Left',
-  full: 'Full',
-  semi: 'Semi',
-  anti: 'Anti',
-};
-
-/** What a join is called: `Hash Join`, `Nested Loop Left Join`. */
-export function joinKind(type: 'Hash Join' | 'Merge Join' | 'Nested Loop', kind: JoinKind): NodeKind {
-  const joinType = JOIN_TYPES[kind];
-  if (kind === 'inner') return { type, joinType };
-  return { type, text: `${type.replace(/ Join$/, '')} ${joinType} Join`, joinType };
-}
-
-export function equalityCondition({ left, right }: Equality): BoundExpression {
-  return { kind: 'compare', operator: '=', type: 'bool', modifier: -1, location: undefined, left, right };
 }
 
 /** A value that no row of the table tells, while a path is looked for. */
@@ -182,15 +129,55 @@ function off(costs: Costs, settings: PlannerSettings, name: PlannerSwitch): Cost
   return more === 0 ? costs : { startup: costs.startup + more, cost: costs.cost + more };
 }
 
+/** Whether it could be cheaper to merge: few rows of any order are hashed, or sorted afterwards, for next to nothing. */
+function isWorthMerging({ left, right, equal, orderBy, wanted, rows }: Pair, { settings }: PlanScope): boolean {
+  if (equal.length === 0) return false;
+  if (settings.has('enable_hashjoin')) return true;
+  if (Math.min(left.planned.node.rows, right.planned.node.rows) < MERGED_ROWS_MIN) return false;
+  return orderBy.length > 0 || wanted < rows;
+}
+
+const MERGED_ROWS_MIN = 100;
+
 export function planPair(given: Pair, scope: PlanScope): Planned {
-  const { kind, left, right, rows, names } = given;
+  const { kind, left, right, rows } = given;
   const lookup =
     given.lookup === undefined || kind === 'full' ? undefined : cheapestLookup(given.lookup, given.equal, scope);
   const sizes = { rows, keys: given.equal.length, conditions: given.conditions.length };
   const chosen = pairCosts(left.planned.node, right.planned.node, sizes, lookup, scope.settings);
+  const least = pricedFor(given, chosen, false);
+  const merged = isWorthMerging(given, scope) ? mergedPair(given, scope) : undefined;
+  const mergedPrice = merged && pricedFor(given, merged, merged.planned.ordered === true);
+  const ordered = lookup && orderedOuter(given, lookup, scope);
+  if (ordered !== undefined && ordered.price < Math.min(least, mergedPrice ?? least)) {
+    return realizedPair({ ...given, left: ordered.left }, lookup, ordered.costs, 'lookup', true, scope);
+  }
+  if (merged !== undefined && mergedPrice! < least) return merged.planned;
+  return realizedPair(given, lookup, chosen, chosen.method, false, scope);
+}
+
+/** The outer side in the order that is wanted, each of its rows looking up its partners: the order stays. */
+function orderedOuter(given: Pair, lookup: Lookup, { settings }: PlanScope) {
+  const { left, orderBy, rows, conditions } = given;
+  const planned = orderBy.length === 0 ? undefined : left.ordered?.(orderBy);
+  if (planned === undefined) return undefined;
+  const sizes = { outer: planned.node, rows, conditions: conditions.length + lookup.rest.length };
+  const costs = off(lookupCosts(sizes, lookup.each), settings, 'enable_nestloop');
+  return { left: { ...left, planned }, costs, price: pricedFor(given, costs, true) };
+}
+
+function realizedPair(
+  given: Pair,
+  lookup: Lookup | undefined,
+  costs: Costs,
+  method: 'lookup' | 'hash' | 'loop',
+  ordered: boolean,
+  scope: PlanScope,
+): Planned {
+  const { kind, left, right, rows, names } = given;
   // Where every pair is tried, equalities are conditions like others.
   const all = [...given.equal.map(equalityCondition), ...given.conditions];
-  const pair = chosen.method === 'loop' ? { ...given, equal: [], conditions: all } : given;
+  const pair = method === 'loop' ? { ...given, equal: [], conditions: all } : given;
   const { equal, conditions } = pair;
   const layout = kind === 'semi' || kind === 'anti' ? left.layout : [...left.layout, ...right.layout];
   const placesOf = (columns: readonly number[]): ((index: number) => number) => {
@@ -205,8 +192,7 @@ export function planPair(given: Pair, scope: PlanScope): Planned {
   const width =
     kind === 'semi' || kind === 'anti' ? left.planned.node.width : left.planned.node.width + right.planned.node.width;
   const whole = equal.map(equalityCondition);
-  const costs: Costs = { startup: chosen.startup, cost: chosen.cost };
-  if (chosen.method === 'lookup' && lookup !== undefined && kind !== 'full') {
+  if (method === 'lookup' && lookup !== undefined && kind !== 'full') {
     const { scan, offset } = pair.lookup!;
     const { table } = scan;
     const isInner = (each: BoundExpression): boolean =>
@@ -241,7 +227,8 @@ export function planPair(given: Pair, scope: PlanScope): Planned {
       isPoint: false,
       node,
       layout,
-      open: measured(node, (context) => new LookupJoin(left.planned.open(context), options, context)),
+      ordered,
+      open: measured(node, (context, rowsMax) => new LookupJoin(left.planned.open(context), options, context, rowsMax)),
     };
   }
   const onRight = placesOf(right.layout);
@@ -333,6 +320,7 @@ function lookupNode(
     index: index?.source.index.name ?? primaryKeyName,
     direction: 'Forward',
     target: scanTarget(scan),
+    isPart: true,
   };
   return planNode(kind, rows / Math.max(1, left.planned.node.rows), {
     details,
@@ -340,13 +328,4 @@ function lookupNode(
     costs: { startup: 0, cost: each },
     output: () => right.layout.map(names),
   });
-}
-
-/** Whether the equalities name a column of the right side that holds no value twice. */
-function hasUnique({ lookup, equal }: Pair, scope: PlanScope): boolean {
-  if (lookup === undefined) return false;
-  const { scan, offset } = lookup;
-  return equal.some(
-    ({ right }) => right.kind === 'column' && columnFacts(scan.table, right.index - offset, scope.known).unique,
-  );
 }

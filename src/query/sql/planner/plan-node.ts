@@ -34,6 +34,8 @@ export interface NodeKind {
   /** What goes right behind the type in formats for programs: `Strategy`, `Operation`. */
   readonly variant?: Readonly<Record<string, string>>;
   readonly joinType?: string;
+  /** Done by the node above it: it has no rows of its own to count. */
+  readonly isPart?: true;
   readonly index?: string | undefined;
   readonly direction?: 'Forward' | 'Backward';
   readonly target?: Target;

@@ -9,40 +9,36 @@
 
 import { assert, unreachable } from '../../../base/assert.ts';
 import {
-  type BoundCte,
-  type BoundCteScan,
-  type BoundDerived,
   type BoundExpression,
   type BoundFunctionScan,
   type BoundJoin,
   type BoundRelation,
   type BoundRows,
+  type BoundSortKey,
   columnAt,
   columnsOf,
   conjunction,
   conjuncts,
   hasSubquery,
-  mapOperands,
   shifted,
   widthOf,
 } from '../binder/bound.ts';
 import { quoteName } from '../binder/deparse.ts';
-import { isVolatile } from '../binder/volatility.ts';
-import { CteScan, CteState } from '../operators/cte-scan.ts';
 import { LoopJoin } from '../operators/loop-join.ts';
-import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { Project } from '../operators/project.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { isRowless } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
-import { TUPLE_COST } from './costs.ts';
 import { equatedColumns, joinedSubquery } from './decorrelate.ts';
 import { type FactsOf, relationFacts, uniqueColumnsOf } from './facts.ts';
 import { type EqualityClass, equalityClasses, JoinOrder, type JoinTree } from './join-order.ts';
-import { type Equality, equalityCondition, joinKind, type LookupTable, planPair, type Side } from './join-pair.ts';
-import { detailed, planNode } from './plan-node.ts';
-import { planFilter, planScan, relocated, type ScanOptions } from './plan-scan.ts';
+import { planPair } from './join-pair.ts';
+import { pricedFor } from './merge-pair.ts';
+import { type Equality, equalityCondition, joinKind, type LookupTable, type Pair, type Side } from './pair.ts';
+import { filtered, planCte, planDerived } from './plan-derived.ts';
+import { planNode } from './plan-node.ts';
+import { planScan, relocated, type ScanOptions } from './plan-scan.ts';
 import { planFunctionScan } from './plan-windows.ts';
 import {
   conditionDetail,
@@ -109,30 +105,6 @@ function identity(width: number, offset = 0): readonly number[] {
   return Array.from({ length: width }, (_, i) => offset + i);
 }
 
-function filtered(
-  planned: Planned,
-  conditions: readonly BoundExpression[],
-  names: RowNames,
-  scope: PlanScope,
-  facts?: FactsOf,
-): Planned {
-  if (conditions.length === 0) return planned;
-  const { layout } = planned;
-  const places = layout && new Map(layout.map((index, place) => [index, place]));
-  const filter = planFilter(
-    places === undefined ? conditions : conditions.map((each) => relocated(each, (index) => places.get(index)!)),
-    scope,
-  );
-  const rows = planned.node.rows * (facts === undefined ? 0.3 ** conditions.length : selectivityOf(conditions, facts));
-  const node = detailed(planned.node, rows, () => conditionDetail('Filter', conditions, names));
-  return {
-    isPoint: planned.isPoint && !conditions.some(hasSubquery),
-    node,
-    layout,
-    open: measured(node, (context) => filter(planned.open(context), context)),
-  };
-}
-
 function planFunctions(relation: BoundFunctionScan, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
   const { functions, ordinality, alias } = relation;
   const args = functions.flatMap((each) => each.args);
@@ -146,117 +118,6 @@ function planFunctions(relation: BoundFunctionScan, conditions: readonly BoundEx
       (each) => `${quoteName(each.function.name)}(${each.args.map((arg) => shown(arg, names)).join(', ')})`,
     );
   return filtered(planFunctionScan(functions, ordinality, alias, output, calls), conditions, names, scope);
-}
-
-// --- Queries in FROM
-
-function planDerived(
-  relation: BoundDerived,
-  conditions: readonly BoundExpression[],
-  scope: PlanScope,
-  { needed }: ScanOptions = {},
-): Planned {
-  const { query, alias } = relation;
-  const { inside, outside } = pushInto(query, conditions);
-  const rows = scope.rows(needed === undefined ? inside : pruned(inside, withColumnsOf(needed, outside)));
-  const names = rowNames(relation, scope);
-  const node = planNode({ type: 'Subquery Scan', target: { alias } }, rows.node.rows, {
-    inputs: [rows.node],
-    output: () => query.columns.map((_, i) => names(i)),
-  });
-  const planned = { isPoint: rows.isPoint, node, open: measured(node, rows.open) };
-  const facts = relationFacts(relation, scope.known, () => rows.node.rows);
-  return filtered(planned, outside, names, scope, facts);
-}
-
-function withColumnsOf(needed: ReadonlySet<number>, conditions: readonly BoundExpression[]): ReadonlySet<number> {
-  const all = new Set(needed);
-  for (const condition of conditions) for (const index of columnsOf(condition)) all.add(index);
-  return all;
-}
-
-/** The query with nulls for columns that nobody looks at, where that changes nothing else. */
-function pruned(query: BoundRows, needed: ReadonlySet<number>): BoundRows {
-  if (query.kind !== 'select' || query.distinct || query.withTies || query.sets.length > 0) return query;
-  const columns = query.columns.map((column, i) => {
-    const { expression } = column;
-    if (needed.has(i) || isVolatile(expression) || hasSubquery(expression)) return column;
-    const { type, modifier, location } = expression;
-    return { ...column, expression: { kind: 'constant', type, modifier, location, value: null } as const };
-  });
-  return { ...query, columns };
-}
-
-/** Conditions on the rows of a query, tested inside of it where nothing but their number changes by that. */
-function pushInto(
-  query: BoundRows,
-  conditions: readonly BoundExpression[],
-): { readonly inside: BoundRows; readonly outside: readonly BoundExpression[] } {
-  const none = { inside: query, outside: conditions };
-  if (conditions.length === 0) return none;
-  if (query.kind === 'setOperation' && query.operation === 'union') {
-    const parts = query.inputs.map((input) => pushInto(input, conditions));
-    if (!parts.every(({ outside }) => outside.length === 0)) return none;
-    return { inside: { ...query, inputs: parts.map(({ inside }) => inside) }, outside: [] };
-  }
-  if (query.kind !== 'select' || query.from === undefined) return none;
-  const { grouping, limit, offset, distinctOn, locking, windows, sets } = query;
-  if (grouping !== undefined || limit !== undefined || offset !== undefined || distinctOn !== undefined) return none;
-  if (locking !== undefined || windows.length > 0 || sets.length > 0) return none;
-  const simple = query.columns.map(({ expression }) => isRepeatable(expression));
-  const inner: BoundExpression[] = [];
-  const outside: BoundExpression[] = [];
-  for (const condition of conditions) {
-    const fits = !isVolatile(condition) && [...columnsOf(condition)].every((index) => simple[index] === true);
-    if (fits) inner.push(substituted(condition, (index) => query.columns[index]!.expression));
-    else outside.push(condition);
-  }
-  if (inner.length === 0) return none;
-  const where = conjunction([...(query.where === undefined ? [] : conjuncts(query.where)), ...inner]);
-  return { inside: { ...query, where }, outside };
-}
-
-/** The same value however often it is computed, at little cost. */
-function isRepeatable(expression: BoundExpression): boolean {
-  return !hasSubquery(expression) && !isVolatile(expression);
-}
-
-/** The expression with something else for each column. */
-function substituted(expression: BoundExpression, by: (index: number) => BoundExpression): BoundExpression {
-  if (expression.kind === 'column') return by(expression.index);
-  return mapOperands(expression, (operand) => substituted(operand, by));
-}
-
-/** Whether a query in WITH is planned where it is read, as if it stood there. */
-export function isInlined({ query, recursion, materialized, references }: BoundCte): boolean {
-  if (query === undefined || recursion !== undefined || materialized === true) return false;
-  return references === 1 || materialized === false;
-}
-
-function planCte(
-  relation: BoundCteScan,
-  conditions: readonly BoundExpression[],
-  scope: PlanScope,
-  options: ScanOptions,
-): Planned {
-  const { cte, alias } = relation;
-  if (isInlined(cte)) return planDerived({ kind: 'derived', alias, query: cte.query! }, conditions, scope, options);
-  const known = scope.ctes.get(cte);
-  assert(known !== undefined, 'a query in WITH is planned before its readers');
-  const { planned: source, node: sourceNode } = known;
-  const isWorking = scope.working.has(cte);
-  const names = rowNames(relation, scope);
-  const target = { alias, other: { key: 'CTE Name', name: cte.name } };
-  const node = planNode({ type: isWorking ? 'WorkTable Scan' : 'CTE Scan', target }, sourceNode.rows, {
-    width: sourceNode.width,
-    costs: { startup: 0, cost: sourceNode.rows * TUPLE_COST },
-    output: () => cte.columns.map((_, i) => names(i)),
-  });
-  const open = (context: ExecutionContext): Operator => {
-    const state = context.state(source, () => new CteState(source, context));
-    return isWorking ? state.readWorking() : new CteScan(state);
-  };
-  return filtered({ isPoint: false, node, open: measured(node, open) }, conditions, names, scope);
 }
 
 // --- Joins
@@ -371,7 +232,7 @@ function planItems(
   width: number,
   names: RowNames,
   scope: PlanScope,
-  { needed }: ScanOptions,
+  { needed, orderBy = [], wanted: rowsWanted = Number.POSITIVE_INFINITY }: ScanOptions,
 ): Planned {
   const items = [...fromItems];
   const waiting = [...conditions];
@@ -463,26 +324,37 @@ function planItems(
     if (tree.item !== undefined) return leaves[tree.item]!;
     const [left, right] = [realize(tree.left!), realize(tree.right!)];
     const lookup = tree.right!.item === undefined ? undefined : joinItems[tree.right!.item]!.lookup;
-    const planned = planPair(
-      {
-        kind: 'inner',
-        left,
-        right,
-        lookup,
-        equal: tree.equal!,
-        conditions: tree.conditions!,
-        rows: tree.rows,
-        names: wholeNames,
-      },
-      scope,
-    );
+    const shared = { kind: 'inner' as const, conditions: tree.conditions!, rows: tree.rows, names: wholeNames };
+    const isLast = tree === whole && orderBy.length > 0;
+    const pair = {
+      ...shared,
+      left,
+      right,
+      lookup,
+      equal: tree.equal!,
+      wanted: rowsWanted,
+      orderBy: isLast ? orderBy : [],
+    };
+    let planned = planPair(pair, scope);
+    if (isLast && planned.ordered !== true && tree.left!.item !== undefined) {
+      // The order that is wanted may be that of the other side.
+      const equal = tree.equal!.map((each) => ({ left: each.right, right: each.left }));
+      const other = { ...pair, left: right, right: left, lookup: joinItems[tree.left!.item]!.lookup, equal };
+      const exchanged = planPair(other, scope);
+      if (isCheaper(exchanged, planned, pair)) planned = exchanged;
+    }
     return ready({ planned, layout: planned.layout! });
   };
-  const side =
-    items.length === 1 ? leaves[0]! : realize(new JoinOrder(joinItems, classes, others, facts, scope).best());
+  const whole = items.length === 1 ? undefined : new JoinOrder(joinItems, classes, others, facts, scope).best();
+  const side = whole === undefined ? leaves[0]! : realize(whole);
   assert(remaining.length === 0 && late.length === 0, 'every condition finds its place');
-  const planned = { ...side.planned, layout: side.layout, ordered: false };
+  const planned = { ...side.planned, layout: side.layout };
   return needed === undefined ? withAllColumns(planned, width) : planned;
+}
+
+/** Of two plans for the same rows, the order that is wanted included. */
+function isCheaper(a: Planned, b: Planned, pair: Pair): boolean {
+  return pricedFor(pair, a.node, a.ordered === true) < pricedFor(pair, b.node, b.ordered === true);
 }
 
 /** Conditions on single items that classes imply: equal to what another member is equal to, and to each other. */
@@ -534,8 +406,17 @@ function planItem(
   const needed = new Set<number>();
   for (const index of wanted) if (index >= offset && index < offset + width) needed.add(index - offset);
   const planned = planRelation(relation, conditions, scope, { needed });
-  const layout = (planned.layout ?? identity(width)).map((index) => index + offset);
-  return { planned, layout };
+  const layoutOf = ({ layout }: Planned) => (layout ?? identity(width)).map((index) => index + offset);
+  const layout = layoutOf(planned);
+  if (relation.kind !== 'scan') return { planned, layout };
+  const ordered = (keys: readonly BoundSortKey[]): Planned | undefined => {
+    if (!keys.every(({ expression }) => isWithin(expression, { offset, width }))) return undefined;
+    const orderBy = keys.map((key) => ({ ...key, expression: shifted(key.expression, -offset) }));
+    const other = planRelation(relation, conditions, scope, { needed, orderBy, keepsOrder: true });
+    const places = layoutOf(other);
+    return other.ordered === true && places.every((index, i) => index === layout[i]) ? other : undefined;
+  };
+  return { planned, layout, ordered };
 }
 
 function planAttached(
@@ -577,6 +458,8 @@ function planAttached(
       conditions,
       rows: kind === 'semi' ? rows : Math.max(1, left.planned.node.rows - rows),
       names,
+      orderBy: [],
+      wanted: Number.POSITIVE_INFINITY,
     },
     scope,
   );
@@ -697,6 +580,8 @@ function planOuter(
         conditions: on,
         rows: Math.max(least, pairs),
         names,
+        orderBy: options.orderBy ?? [],
+        wanted: options.wanted ?? Number.POSITIVE_INFINITY,
       },
       scope,
     ),

@@ -64,6 +64,10 @@ export interface ScanOptions {
   readonly needed?: ReadonlySet<number> | undefined;
   /** The order that is wanted of the rows. */
   readonly orderBy?: readonly BoundSortKey[];
+  /** Nothing else but that order is of use: it will not be sorted. */
+  readonly keepsOrder?: boolean;
+  /** At most so many rows matter, the first in that order. */
+  readonly most?: number;
   /** How many rows are likely to be asked for. */
   readonly wanted?: number;
 }
@@ -105,12 +109,13 @@ function layoutOf(needed: ReadonlySet<number>, conditions: readonly BoundExpress
 function cheapest(
   found: readonly Candidate[],
   rows: number,
-  { orderBy = [], wanted = Number.POSITIVE_INFINITY }: ScanOptions,
+  { orderBy = [], wanted = Number.POSITIVE_INFINITY, keepsOrder = false }: ScanOptions,
   settings: PlannerSettings,
 ): Candidate {
   const price = (each: Candidate): number => {
     const sorts = orderBy.length > 0 && each.order === 'none';
     if (!sorts) return costOfFirst(each, rows, wanted);
+    if (keepsOrder) return Number.POSITIVE_INFINITY;
     return costOfFirst(sortCosts(each, rows, wanted), rows, wanted) + switchCost(settings, 'enable_sort');
   };
   let best = found[0]!;
@@ -384,7 +389,7 @@ function realized(
   if (arms !== undefined) {
     const parts = arms.map((arm) => ({ index: arm.index?.source, parts: keyParts(arm) }));
     const inputs = arms.map((arm) => armNode(scan, arm, scope));
-    const found = planNode('BitmapOr', expectedRows(rows), { inputs, width: 0 });
+    const found = planNode({ type: 'BitmapOr', isPart: true }, expectedRows(rows), { inputs, width: 0 });
     const recheck = () => [
       ...conditionDetail('Recheck Cond', [either!], names),
       ...conditionDetail(
@@ -495,7 +500,10 @@ function armNode(scan: BoundScan, arm: AccessPath, scope: PlanScope): PlanNode {
   const entries = entriesOf(table, arm, scope);
   const cost = indexCost({ entries, entryBytes: 32, ranges: rangesOf(arm), fetches: false, conditions: 0 });
   const details = () => conditionDetail('Index Cond', arm.used, names);
-  return planNode({ type: 'Bitmap Index Scan', index }, entries, { details, costs: { startup: 0, cost } });
+  return planNode({ type: 'Bitmap Index Scan', index, isPart: true }, entries, {
+    details,
+    costs: { startup: 0, cost },
+  });
 }
 
 /** What tests conditions on the rows of an operator; those with subqueries last. */

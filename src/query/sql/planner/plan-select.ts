@@ -36,7 +36,7 @@ import { Late, ProjectLater } from '../operators/later.ts';
 import { Limit } from '../operators/limit.ts';
 import { LimitWithTies } from '../operators/limit-ties.ts';
 import { LockRows } from '../operators/lock-rows.ts';
-import type { ExecutionContext, Operator } from '../operators/operator.ts';
+import type { ExecutionContext, Open, Operator } from '../operators/operator.ts';
 import { Project } from '../operators/project.ts';
 import { Append, SetOperation } from '../operators/set-operation.ts';
 import { SingleRow } from '../operators/single-row.ts';
@@ -52,6 +52,8 @@ import { compileVector, compileVectorTest } from './compile-vector.ts';
 import { costOfFirst, sortCosts } from './costs.ts';
 import { estimatedGroups, type FactsOf, relationFacts, valueBytes } from './facts.ts';
 import type { PlanEnvironment } from './plan.ts';
+import { isInlined } from './plan-derived.ts';
+import { extremesByIndex } from './plan-extremes.ts';
 import {
   blockingCosts,
   type Detail,
@@ -61,7 +63,7 @@ import {
   type PlanNode,
   planNode,
 } from './plan-node.ts';
-import { isInlined, planRelation } from './plan-relation.ts';
+import { planRelation } from './plan-relation.ts';
 import { planFilter, relocated } from './plan-scan.ts';
 import { expressionsOfWindow, planSets, planWindow, sortKey } from './plan-windows.ts';
 import {
@@ -143,9 +145,15 @@ function planSetOperation({ operation, all, inputs, columns }: BoundSetOperation
   const nodes = planned.map(({ node }) => node);
   const sum = nodes.reduce((rows, node) => rows + node.rows, 0);
   if (operation === 'union') {
-    const opens = planned.map(({ open }) => open);
     const append = planNode('Append', sum, { inputs: nodes, width: nodes[0]!.width, details: noneRemoved });
-    const appended = measured(append, (context) => new Append(opens, context));
+    const appended = measured(append, (context, rowsMax) => {
+      const opens = planned.map(
+        ({ open }): Open =>
+          (inner) =>
+            open(inner, rowsMax),
+      );
+      return new Append(opens, context);
+    });
     if (all) return { isPoint: false, node: append, open: appended };
     const costs = blockingCosts(append, sum);
     const node = planNode(aggregateKind('Hashed'), sum, { inputs: [append], costs });
@@ -512,7 +520,8 @@ function lockConditions(from: BoundRelation | undefined, where: BoundExpression 
   return conditions;
 }
 
-function planSelect(given: BoundSelect, scope: PlanScope): Planned {
+function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
+  const given = extremesByIndex(asked, scope) ?? asked;
   const { from, where, locking, distinct, withTies } = given;
   const conditions = where === undefined ? [] : conjuncts(where);
   const subplansBefore = scope.subplans.length;
@@ -520,11 +529,15 @@ function planSelect(given: BoundSelect, scope: PlanScope): Planned {
   const ordered = keepsOrder ? given.orderBy : [];
   let planned: Planned;
   if (from === undefined) {
-    const single: Planned = { isPoint: true, node: planNode('Result', 1), open: () => new SingleRow() };
+    const result = planNode('Result', 1);
+    const single: Planned = { isPoint: true, node: result, open: measured(result, () => new SingleRow()) };
     planned = filteredBy(single, where, String, scope);
   } else {
     const needed = locking === undefined ? columnsFrom(given, widthOf(from)) : undefined;
-    planned = planRelation(from, conditions, scope, { needed, orderBy: ordered, wanted: wantedRows(given) });
+    const wanted = wantedRows(given);
+    const isWhole = withTies || locking !== undefined;
+    const most = isWhole ? Number.POSITIVE_INFINITY : wanted;
+    planned = planRelation(from, conditions, scope, { needed, orderBy: ordered, wanted, most });
   }
   const fromNames = from === undefined ? String : placedNames(rowNames(from, scope), planned.layout);
   const select = placed(given, planned.layout, from === undefined ? 0 : widthOf(from));

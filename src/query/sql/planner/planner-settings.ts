@@ -5,9 +5,7 @@
 
 export const PLANNER_SWITCHES = [
   'enable_bitmapscan',
-  'enable_hashagg',
   'enable_hashjoin',
-  'enable_incremental_sort',
   'enable_indexonlyscan',
   'enable_indexscan',
   'enable_memoize',
