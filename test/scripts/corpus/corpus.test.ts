@@ -30,6 +30,15 @@ describe('the corpus', () => {
       expect(report.stale.join('\n')).toBe('');
     }, 120_000);
   }
+
+  // What commits in several steps, or checks when it commits, depends on the store.
+  for (const name of ['deferrable-keys.sql', 'index-builds.sql']) {
+    test(`${name} answers as PostgreSQL does on RocksDB`, async () => {
+      const report = newReport();
+      await servers.run(readCorpus(name), report, 'rocksdb');
+      expect(report.differences.join('\n\n')).toBe('');
+    }, 120_000);
+  }
 });
 
 test('the corpus holds at least five thousand statements', () => {

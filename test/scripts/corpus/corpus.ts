@@ -21,6 +21,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import type { ContractProvider } from '../../support/stores.ts';
 import { startPgServer } from '../../wire/pg-server.ts';
 import { type PostgresReference, startPostgres } from '../../wire/postgres-reference.ts';
 import { isOrdered } from '../../wire/row-order.ts';
@@ -141,9 +142,9 @@ export class CorpusServers {
     await this.#lite.close();
   }
 
-  /** Runs one file and adds to the report. */
-  async run(file: CorpusFile, report: CorpusReport): Promise<void> {
-    const server = await startPgServer();
+  /** Runs one file over a store of that kind and adds to the report. */
+  async run(file: CorpusFile, report: CorpusReport, provider: ContractProvider = 'memory'): Promise<void> {
+    const server = await startPgServer({ provider });
     const client = await RawPgClient.connect(server.port);
     const lite = async (sql: string) => Buffer.from(await this.#lite.execProtocolRaw(queryMessage(sql)));
     const installed = this.#installedClient;
