@@ -36,20 +36,10 @@ import { COMMIT_HEADER_BYTES, COMMIT_START, commitsOf, FRAME_ALIGNMENT, FRAME_HE
 import type { LogFrame } from './log-segments.ts';
 import { engineBatch } from './memtable-batch.ts';
 import { NewEntries } from './new-entries.ts';
-import {
-  DELETE,
-  OPERATION_HEADER_BYTES,
-  operationEnd,
-  operationKey,
-  operationKind,
-  operationRange,
-  PUT,
-  readOperations,
-} from './operations.ts';
+import { operationEnd, operationKind, PUT } from './operations.ts';
 import { ArenaPool, Overlay, VersionedMemtable } from './overlay.ts';
 import { type Snapshot, Snapshots } from './snapshots.ts';
 import {
-  type Change,
   type CommitRecord,
   type SessionLocks,
   type Store,
@@ -63,6 +53,7 @@ import {
   type WriteBatch,
   type WriteBehind,
 } from './store.ts';
+import { copyChanges, Watchers } from './watchers.ts';
 
 export interface LocalStoreOptions {
   readonly name: string;
@@ -100,13 +91,6 @@ const OPERATION_BYTES_TYPICAL = 32;
 /** Of more locks it is not known without a look at each key whether one is in a span. */
 const LOCKS_LOOKED_AT_MAX = 1_024;
 
-interface Watcher {
-  readonly range: KeyRange;
-  /** Bytes that all keys of the range begin with. */
-  readonly prefix: Bytes;
-  readonly listener: (record: CommitRecord) => void;
-}
-
 export class LocalStore implements Store {
   readonly name: string;
   readonly durability: Durability;
@@ -128,7 +112,7 @@ export class LocalStore implements Store {
   readonly #syncDelayMs: number;
   readonly #onClosed: (() => Promise<void>) | undefined;
   readonly #transactions = new Set<LocalTransaction>();
-  #watchers: readonly Watcher[] = [];
+  readonly #watchers: Watchers;
   readonly #resetListeners = new Set<() => void>();
   #heldBack: readonly { readonly range: KeyRange; readonly flush: () => void }[] = [];
   #commitLog: CommitLog | undefined;
@@ -166,6 +150,9 @@ export class LocalStore implements Store {
     };
     this.#platform = options.platform;
     this.#log = options.log;
+    this.#watchers = new Watchers((error) => {
+      this.#log.error({ store: this.name, error: messageOf(error) }, 'a watch listener failed');
+    });
     this.#overlayBytesMax = options.overlayBytesMax ?? 32 * 1024 * 1024;
     this.#writeSetBytesMax = options.writeSetBytesMax ?? 2 * TRANSACTION_BYTES_MAX;
     this.#arenas = new ArenaPool(options.arenaBytes ?? 4 * 1024 * 1024, 4);
@@ -301,11 +288,7 @@ export class LocalStore implements Store {
   }
 
   watch(range: KeyRange, listener: (record: CommitRecord) => void): () => void {
-    const watcher = { range, prefix: commonPrefix(range), listener };
-    this.#watchers = [...this.#watchers, watcher];
-    return () => {
-      this.#watchers = this.#watchers.filter((other) => other !== watcher);
-    };
+    return this.#watchers.add(range, listener);
   }
 
   onReset(listener: () => void): () => void {
@@ -489,7 +472,7 @@ export class LocalStore implements Store {
   #ordered(arena: Buffer, start: number, end: number, version: Version, durability: Durability): void {
     this.#commits++;
     this.#commitLog?.append(arena, start, end, version, durability);
-    if (this.#watchers.length > 0) this.#notify(arena, start + COMMIT_HEADER_BYTES, end, version);
+    this.#watchers.notify(arena, start + COMMIT_HEADER_BYTES, end, version);
     if (this.#applyTimer === undefined) this.#scheduleApply();
   }
 
@@ -506,20 +489,6 @@ export class LocalStore implements Store {
       );
     }
     this.#claimed += bytes;
-  }
-
-  #notify(arena: Bytes, start: number, end: number, version: Version): void {
-    for (const watcher of this.#watchers) {
-      if (!touches(arena, start, end, watcher)) continue;
-      const record = new WatchedCommit(version, arena, start, end, watcher.range);
-      try {
-        watcher.listener(record);
-      } catch (error) {
-        // The commit has happened; whoever made it must not hear otherwise.
-        this.#log.error({ store: this.name, error: messageOf(error) }, 'a watch listener failed');
-      }
-      record.detach();
-    }
   }
 
   get #isFull(): boolean {
@@ -855,65 +824,3 @@ const EMPTY_BATCH = {
   operations: new Int32Array(new SharedArrayBuffer(4)),
   count: 0,
 };
-
-/** What a watcher is told: the changes of its range, copied only if it looks at them, within the call. */
-class WatchedCommit implements CommitRecord {
-  readonly version: Version;
-  #arena: Bytes | undefined;
-  readonly #start: number;
-  readonly #end: number;
-  readonly #range: KeyRange;
-  #changes: readonly Change[] | undefined;
-
-  constructor(version: Version, arena: Bytes, start: number, end: number, range: KeyRange) {
-    this.version = version;
-    this.#arena = arena;
-    this.#start = start;
-    this.#end = end;
-    this.#range = range;
-  }
-
-  get changes(): readonly Change[] {
-    const arena = this.#arena;
-    if (this.#changes !== undefined) return this.#changes;
-    assert(arena !== undefined, 'changes are looked at within the call of a watcher');
-    this.#changes = copyChanges(arena, this.#start, this.#end).filter((change) =>
-      change.kind === 'deleteRange' ? rangesOverlap(change.range, this.#range) : rangeContains(this.#range, change.key),
-    );
-    return this.#changes;
-  }
-
-  /** The call is over: the bytes may change. */
-  detach(): void {
-    this.#arena = undefined;
-  }
-}
-
-function copyChanges(from: Bytes, start: number, end: number): Change[] {
-  const copy = Buffer.from(from.subarray(start, end));
-  return [...readOperations(copy, 0, copy.length)];
-}
-
-/** Whether an operation of `[start, end)` touches the watched range; rejects by the first bytes of the keys. */
-function touches(arena: Bytes, start: number, end: number, watcher: Watcher): boolean {
-  const { prefix } = watcher;
-  for (let offset = start; offset < end; offset = operationEnd(arena, offset)) {
-    if (operationKind(arena, offset) > DELETE) {
-      if (rangesOverlap(operationRange(arena, offset), watcher.range)) return true;
-      continue;
-    }
-    const key = offset + OPERATION_HEADER_BYTES;
-    let i = 0;
-    while (i < prefix.length && arena[key + i] === prefix[i]) i++;
-    if (i === prefix.length && rangeContains(watcher.range, operationKey(arena, offset))) return true;
-  }
-  return false;
-}
-
-function commonPrefix(range: KeyRange): Bytes {
-  if (range.end === undefined) return Buffer.alloc(0);
-  let length = 0;
-  while (length < range.start.length && length < range.end.length && range.start[length] === range.end[length])
-    length++;
-  return Buffer.from(range.start.subarray(0, length));
-}

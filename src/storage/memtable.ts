@@ -74,6 +74,10 @@ export class Memtable {
   #sortedCount = 0;
   /** Keys outside of the order that `prepareRange` has looked at since it was last brought up to date. */
   #looked = 0;
+  /** The least and the greatest key outside of the order, of the first `#boundedCount` roots. */
+  #boundedCount = 0;
+  #least = NONE;
+  #greatest = NONE;
 
   constructor(arena: Bytes, keysExpected: number) {
     fixHashSecret();
@@ -104,6 +108,7 @@ export class Memtable {
     this.#table.fill(0);
     this.#sortedCount = 0;
     this.#looked = 0;
+    this.#boundedCount = 0;
   }
 
   /** Indexes the operation that lies at `offset`. @returns the offset behind it. */
@@ -264,11 +269,26 @@ export class Memtable {
    */
   prepareRange(range: KeyRange): number {
     const fresh = this.keyCount - this.#sortedCount;
-    if (fresh === 0) return this.keyCount;
+    if (fresh === 0 || !this.#mayHaveFresh(range)) return this.#sortedCount;
     this.#looked += fresh;
     // Looking again and again would cost more than sorting once.
     if (this.#looked > fresh * LOOKS_MAX + LOOKS_FREE || this.#hasFresh(range)) this.#sort();
     return this.#sortedCount;
+  }
+
+  /** Whether `range` touches the span of the keys that are not in the order: of each of them, found once. */
+  #mayHaveFresh({ start, end }: KeyRange): boolean {
+    if (this.#boundedCount <= this.#sortedCount || this.#boundedCount > this.keyCount) {
+      this.#boundedCount = this.#sortedCount;
+      this.#least = this.#roots[this.#sortedCount]!;
+      this.#greatest = this.#least;
+    }
+    for (; this.#boundedCount < this.keyCount; this.#boundedCount++) {
+      const root = this.#roots[this.#boundedCount]!;
+      if (this.#compareEntries(root, this.#greatest) > 0) this.#greatest = root;
+      else if (this.#compareEntries(root, this.#least) < 0) this.#least = root;
+    }
+    return this.compareKey(this.#greatest, start) >= 0 && (end === undefined || this.compareKey(this.#least, end) < 0);
   }
 
   /** Whether a key that is not in the order is in `range`. */
@@ -342,6 +362,7 @@ export class Memtable {
     if (keyCount === this.keyCount) return;
     this.keyCount = keyCount;
     this.#sortedCount = 0;
+    this.#boundedCount = 0;
     this.#rebuildTable(this.#table.length);
   }
 

@@ -91,12 +91,20 @@ function inKeyOrder(arena: Buffer, operations: Int32Array, count: number): Int32
     shared = same;
   }
   const places = new Float64Array(count);
+  let ascends = true;
+  let before = 0;
   for (let i = 0; i < count; i++) {
     // Behind a key lie its value and the next operation: what they add to the order of a short one does no harm.
     const at = operations[i]! + OPERATION_HEADER_BYTES + shared;
-    const bytes = at + 4 <= arena.length ? arena.readUInt32BE(at) : 0;
+    const bytes =
+      at + 4 <= arena.length
+        ? ((arena[at]! << 24) | (arena[at + 1]! << 16) | (arena[at + 2]! << 8) | arena[at + 3]!) >>> 0
+        : 0;
+    if (bytes < before) ascends = false;
+    before = bytes;
     places[i] = bytes * ORDERED_MAX + i;
   }
+  if (ascends) return operations;
   places.sort();
   const ordered = new Int32Array(count);
   for (let i = 0; i < count; i++) ordered[i] = operations[places[i]! % ORDERED_MAX]!;

@@ -1,0 +1,172 @@
+/**
+ * Who is told of commits that touch a range, inside the stretch that orders them (see `Store.watch`).
+ *
+ * Every commit passes here, and almost none concerns anybody. Of a key that is in no watched range it is known how many of its
+ * bytes say so; keys behind it that begin with the same bytes are passed over.
+ */
+
+import { assert } from '../base/assert.ts';
+import type { Bytes } from '../base/bytes.ts';
+import { type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
+import {
+  DELETE,
+  OPERATION_HEADER_BYTES,
+  operationEnd,
+  operationKey,
+  operationKeyLength,
+  operationKind,
+  operationRange,
+  readOperations,
+} from './operations.ts';
+import type { Change, CommitRecord, Version } from './store.ts';
+
+interface Watcher {
+  readonly range: KeyRange;
+  /** Bytes that all keys of the range begin with. */
+  readonly prefix: Bytes;
+  readonly listener: (record: CommitRecord) => void;
+}
+
+export class Watchers {
+  readonly #onError: (error: unknown) => void;
+  #watchers: readonly Watcher[] = [];
+
+  /** @param onError Told of a listener that threw: the commit has happened, and whoever made it must not hear otherwise. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  /** @returns a function that takes it away again. */
+  add(range: KeyRange, listener: (record: CommitRecord) => void): () => void {
+    const watcher = { range, prefix: commonPrefix(range), listener };
+    this.#watchers = [...this.#watchers, watcher];
+    return () => {
+      this.#watchers = this.#watchers.filter((other) => other !== watcher);
+    };
+  }
+
+  /** A commit whose operations lie at `[start, end)`. */
+  notify(arena: Bytes, start: number, end: number, version: Version): void {
+    if (this.#watchers.length === 0 || this.#isUnwatched(arena, start, end)) return;
+    for (const watcher of this.#watchers) {
+      if (!touches(arena, start, end, watcher)) continue;
+      const record = new WatchedCommit(version, arena, start, end, watcher.range);
+      try {
+        watcher.listener(record);
+      } catch (error) {
+        this.#onError(error);
+      }
+      record.detach();
+    }
+  }
+
+  /** Whether no key is in a watched range. */
+  #isUnwatched(arena: Bytes, start: number, end: number): boolean {
+    // Where a key begins that is in no range, and how many of its bytes say so.
+    let unwatched = 0;
+    let decisive = Number.POSITIVE_INFINITY;
+    for (let offset = start; offset < end; offset = operationEnd(arena, offset)) {
+      if (operationKind(arena, offset) > DELETE) return false;
+      const key = offset + OPERATION_HEADER_BYTES;
+      const length = operationKeyLength(arena, offset);
+      if (decisive <= length) {
+        let i = 0;
+        while (i < decisive && arena[key + i] === arena[unwatched + i]) i++;
+        if (i === decisive) continue;
+      }
+      unwatched = key;
+      decisive = 0;
+      for (const watcher of this.#watchers) {
+        const bytes = bytesOutside(arena, key, length, watcher);
+        if (bytes === 0) return false;
+        if (bytes > decisive) decisive = bytes;
+      }
+      if (decisive > length) decisive = Number.POSITIVE_INFINITY;
+    }
+    return true;
+  }
+}
+
+/** How many bytes of a key say that it is not in the watched range, which may be one more than it has; 0 where it is. */
+function bytesOutside(arena: Bytes, at: number, length: number, { prefix, range }: Watcher): number {
+  const shared = sharedBytes(arena, at, length, prefix);
+  if (shared < prefix.length) return shared + 1;
+  if (rangeContains(range, arena.subarray(at, at + length))) return 0;
+  const { start, end } = range;
+  const ofStart = sharedBytes(arena, at, length, start);
+  return Math.max(ofStart, end === undefined ? 0 : sharedBytes(arena, at, length, end)) + 1;
+}
+
+/** How many bytes a key and `other` have in common at their beginnings. */
+function sharedBytes(arena: Bytes, at: number, length: number, other: Bytes): number {
+  const most = Math.min(length, other.length);
+  let i = 0;
+  while (i < most && arena[at + i] === other[i]) i++;
+  return i;
+}
+
+/** What a watcher is told: the changes of its range, copied only if it looks at them, within the call. */
+class WatchedCommit implements CommitRecord {
+  readonly version: Version;
+  #arena: Bytes | undefined;
+  readonly #start: number;
+  readonly #end: number;
+  readonly #range: KeyRange;
+  #changes: readonly Change[] | undefined;
+
+  constructor(version: Version, arena: Bytes, start: number, end: number, range: KeyRange) {
+    this.version = version;
+    this.#arena = arena;
+    this.#start = start;
+    this.#end = end;
+    this.#range = range;
+  }
+
+  get changes(): readonly Change[] {
+    const arena = this.#arena;
+    if (this.#changes !== undefined) return this.#changes;
+    assert(arena !== undefined, 'changes are looked at within the call of a watcher');
+    this.#changes = copyChanges(arena, this.#start, this.#end).filter((change) =>
+      change.kind === 'deleteRange' ? rangesOverlap(change.range, this.#range) : rangeContains(this.#range, change.key),
+    );
+    return this.#changes;
+  }
+
+  /** The call is over: the bytes may change. */
+  detach(): void {
+    this.#arena = undefined;
+  }
+}
+
+export function copyChanges(from: Bytes, start: number, end: number): Change[] {
+  const copy = Buffer.from(from.subarray(start, end));
+  return [...readOperations(copy, 0, copy.length)];
+}
+
+/** Whether an operation of `[start, end)` touches the watched range; rejects by the first bytes of the keys. */
+function touches(arena: Bytes, start: number, end: number, watcher: Watcher): boolean {
+  const { prefix } = watcher;
+  for (let offset = start; offset < end; offset = operationEnd(arena, offset)) {
+    if (operationKind(arena, offset) > DELETE) {
+      if (rangesOverlap(operationRange(arena, offset), watcher.range)) return true;
+      continue;
+    }
+    const key = offset + OPERATION_HEADER_BYTES;
+    if (beginsWith(arena, key, prefix) && rangeContains(watcher.range, operationKey(arena, offset))) return true;
+  }
+  return false;
+}
+
+function beginsWith(arena: Bytes, at: number, prefix: Bytes): boolean {
+  let i = 0;
+  while (i < prefix.length && arena[at + i] === prefix[i]) i++;
+  return i === prefix.length;
+}
+
+function commonPrefix(range: KeyRange): Bytes {
+  if (range.end === undefined) return Buffer.alloc(0);
+  let length = 0;
+  while (length < range.start.length && length < range.end.length && range.start[length] === range.end[length])
+    length++;
+  return Buffer.from(range.start.subarray(0, length));
+}
