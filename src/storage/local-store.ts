@@ -34,6 +34,7 @@ import { LocalWriteBatch } from './local-write-batch.ts';
 import { type LockOwner, LockTable } from './lock-table.ts';
 import { COMMIT_HEADER_BYTES, COMMIT_START, commitsOf, FRAME_ALIGNMENT, FRAME_HEADER_BYTES } from './log-format.ts';
 import type { LogFrame } from './log-segments.ts';
+import type { Memtable } from './memtable.ts';
 import { engineBatch } from './memtable-batch.ts';
 import { NewEntries } from './new-entries.ts';
 import { operationEnd, operationKind, PUT } from './operations.ts';
@@ -415,9 +416,10 @@ export class LocalStore implements Store {
 
   /**
    * Makes `body`, a run of operations, the next commit: visible to all when it returns.
+   * @param hashes Of their keys, where they are known: of a write set that holds these operations and no others.
    * @throws OperationError `store_read_only`, `store_closed`, `disk_full`; then nothing happened.
    */
-  order(body: Bytes, durability: Durability): Version {
+  order(body: Bytes, durability: Durability, hashes?: Memtable): Version {
     if (this.#state !== 'open') this.#checkWritable();
     if (this.#isFull) this.#checkSpace(body);
     const log = this.#commitLog;
@@ -439,7 +441,11 @@ export class LocalStore implements Store {
     memtable.used = end;
     memtable.lastVersion = version;
     const sequence = version - memtable.baseVersion;
-    for (let offset = operations; offset < end; ) offset = memtable.add(offset, sequence);
+    if (hashes === undefined) for (let offset = operations; offset < end; ) offset = memtable.add(offset, sequence);
+    else {
+      let offset = operations;
+      for (let i = 0; offset < end; i++) offset = memtable.addHashed(offset, sequence, hashes.hashOf(i));
+    }
     this.#ordered(arena, start, end, version, durability);
     return version;
   }

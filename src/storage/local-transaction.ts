@@ -577,7 +577,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     const version =
       memtable.arena.buffer instanceof SharedArrayBuffer
         ? this.#store.adopt(memtable, this.durability)
-        : this.#store.order(withoutSuperseded(memtable), this.durability);
+        : this.#store.order(withoutSuperseded(memtable), this.durability, isPlain(memtable) ? memtable : undefined);
     return this.#finish({ version });
   }
 
@@ -756,10 +756,15 @@ function newWriteSet(): Overlay {
   return writes;
 }
 
+/** Whether its entries are its operations, each of another key. */
+function isPlain(memtable: VersionedMemtable): boolean {
+  return memtable.keyCount === memtable.entryCount && memtable.ranges.length === 0;
+}
+
 /** The operations to log: all of them, or without those that a later one of the same transaction replaced. */
 function withoutSuperseded(memtable: VersionedMemtable): Bytes {
   const { arena } = memtable;
-  if (memtable.keyCount === memtable.entryCount || memtable.ranges.length > 0) {
+  if (isPlain(memtable) || memtable.ranges.length > 0) {
     return arena.subarray(COMMIT_START, memtable.used);
   }
   const parts: Bytes[] = [];

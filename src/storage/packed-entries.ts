@@ -113,21 +113,33 @@ export class PackedEntries {
   find(key: Bytes): number {
     let low = this.from;
     let high = this.to;
+    if (low === high) return low;
+    // What the first and the last key share with it, all between them do.
+    const shared = Math.min(this.#sharedBytes(low, key), this.#sharedBytes(high - 1, key));
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#isLess(middle, key)) low = middle + 1;
+      if (this.#isLess(middle, key, shared)) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
+  #sharedBytes(i: number, key: Bytes): number {
+    const { bytes, offsets } = this;
+    const start = offsets[i * 2]!;
+    const shorter = Math.min(offsets[i * 2 + 1]! - start, key.length);
+    let at = 0;
+    while (at < shorter && bytes[start + at] === key[at]) at++;
+    return at;
+  }
+
   /** Byte by byte: a view of a key costs more than to compare two short ones. */
-  #isLess(i: number, key: Bytes): boolean {
+  #isLess(i: number, key: Bytes, shared: number): boolean {
     const { bytes, offsets } = this;
     const start = offsets[i * 2]!;
     const length = offsets[i * 2 + 1]! - start;
     const shorter = Math.min(length, key.length);
-    for (let at = 0; at < shorter; at++) {
+    for (let at = shared; at < shorter; at++) {
       const difference = bytes[start + at]! - key[at]!;
       if (difference !== 0) return difference < 0;
     }

@@ -364,6 +364,7 @@ export function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnVal
 
 /** A type for which `keyHoldsValue` is false reads as null: its value is in the row. @throws OperationError `corruption`. */
 export function readValue(reader: KeyReader, { type, modifier }: Pick<Column, 'type' | 'modifier'>): ColumnValue {
+  if (type === 'int4') return reader.safeInt();
   switch (keyFormOf(type)) {
     case 'integer':
       return reader.safeInt();

@@ -137,7 +137,8 @@ export class MessageWriter {
     while (at > first) {
       if (--at === point) buffer[at] = 0x2e;
       else {
-        const next = Math.floor(rest / 10);
+        // Much faster where the number is of 32 bits.
+        const next = rest <= 0x7fff_ffff ? (rest / 10) | 0 : Math.floor(rest / 10);
         buffer[at] = 0x30 + (rest - next * 10);
         rest = next;
       }

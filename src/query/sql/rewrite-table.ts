@@ -32,24 +32,42 @@ export interface PassOptions {
 }
 
 const ROW_BATCH_BYTES = 4 * 1024 * 1024;
+/** Rows that are made new ones, and written, without giving the event loop back. */
+const SLICE_ROWS = 512;
 
 /** Bytes of entries that are gathered before they are committed ahead of the definition. */
 const ENTRY_BATCH_BYTES = 8 * 1024 * 1024;
 
 /** All rows as the transaction sees them. */
-export async function eachRow(
+export function eachRow(
+  table: CatalogTable,
+  options: PassOptions,
+  visit: (row: ExecutionRow) => void | Promise<void>,
+): Promise<void> {
+  return eachSlice(table, options, async (rows) => {
+    for (const row of rows) {
+      const visited = visit(row);
+      if (visited !== undefined) await visited;
+    }
+  });
+}
+
+/** As `eachRow`, some rows at a time. */
+async function eachSlice(
   table: CatalogTable,
   { transaction, context }: PassOptions,
-  visit: (row: ExecutionRow) => void | Promise<void>,
+  visit: (rows: readonly ExecutionRow[]) => Promise<void>,
 ): Promise<void> {
   const cursor = transaction.scan(table.codec.keys.range([]));
   try {
-    for (let batch = await nextBatch(cursor); batch.length > 0; batch = await nextBatch(cursor)) {
-      for (const { key, value } of batch) {
-        const visited = visit(table.codec.decode(key, value));
-        if (visited !== undefined) await visited;
+    for (;;) {
+      const batch = await nextBatch(cursor, context);
+      if (batch.length === 0) return;
+      for (let from = 0; from < batch.length; from += SLICE_ROWS) {
+        const slice = batch.slice(from, from + SLICE_ROWS);
+        await visit(slice.map(({ key, value }) => table.codec.decode(key, value)));
+        await context.pause();
       }
-      await context.pause();
     }
   } finally {
     cursor.close();
@@ -57,7 +75,7 @@ export async function eachRow(
 }
 
 /** Many rows at a time: every switch from writing to scanning puts what was written in order. */
-async function nextBatch(cursor: Cursor): Promise<readonly Entry[]> {
+async function nextBatch(cursor: Cursor, context: ExecutionContext): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
   let bytes = 0;
   while (bytes < ROW_BATCH_BYTES) {
@@ -67,6 +85,7 @@ async function nextBatch(cursor: Cursor): Promise<readonly Entry[]> {
       bytes += entry.key.length + entry.value.length;
       entries.push(entry);
     }
+    await context.pause();
   }
   return entries;
 }
@@ -85,13 +104,7 @@ export async function rewriteTable(
   const { transaction, keyspace, context } = options;
   const opened = openTable(keyspace, target);
   const rules = writeRulesOf(opened);
-  await eachRow(source, options, async (old) => {
-    const row = change(old);
-    checkNotNull(target, row);
-    if (target.primaryKey.length === 0) {
-      const kept = source.table.primaryKey.length === 0 ? old[source.table.columns.length] : undefined;
-      row[target.columns.length] = kept ?? (await context.nextRowId(opened));
-    }
+  const put = (row: ExecutionRow): void => {
     const key = opened.codec.keys.keyOf(row);
     if (!transaction.putNew(key, opened.codec.encode(row))) throw duplicatedKey(target, row, context);
     for (const index of rules.indexes) {
@@ -105,6 +118,20 @@ export async function rewriteTable(
         throw duplicatedEntry(target, index, values, context);
       }
     }
+  };
+  await eachSlice(source, options, async (olds) => {
+    const rows: ExecutionRow[] = [];
+    for (const old of olds) {
+      const row = change(old);
+      checkNotNull(target, row);
+      if (target.primaryKey.length === 0) {
+        const kept = source.table.primaryKey.length === 0 ? old[source.table.columns.length] : undefined;
+        row[target.columns.length] = kept ?? (await context.nextRowId(opened));
+      }
+      rows.push(row);
+    }
+    const puts = rules.indexes.length === 0 ? opened.codec.encodePuts(rows) : undefined;
+    if (puts === undefined || transaction.putAllNew?.(puts, true) !== true) for (const row of rows) put(row);
   });
   transaction.deleteRange(new RowKeys(keyspace, source.table).range([]));
   transaction.deleteRange(indexRange(keyspace, source.table));

@@ -21,16 +21,23 @@ export class InsertRows implements RowWriter {
   readonly #assignments: readonly Assignment[];
   readonly #context: ExecutionContext;
   readonly #conflicts: ConflictRules | undefined;
+  /** Rows of the input with as many values as the table has columns are rows of the table. */
+  readonly #takesRows: boolean;
   /** Keys of rows that this statement wrote: DO UPDATE must not meet them. */
   readonly #touched: Set<string> | undefined;
 
-  /** @param assignments One for each column that is not generated, over the rows of the input. */
+  /**
+   * @param assignments One for each column that is not generated, over the rows of the input.
+   * @param takesRows Each column is assigned the value in its own place, and the rows are the writer's to keep.
+   */
   constructor(
     rules: WriteRules,
     assignments: readonly Assignment[],
     context: ExecutionContext,
     conflicts: ConflictRules | undefined,
+    takesRows = false,
   ) {
+    this.#takesRows = takesRows;
     this.#writer = new TableWriter(rules, context);
     this.#assignments = assignments;
     this.#context = context;
@@ -67,8 +74,10 @@ export class InsertRows implements RowWriter {
   }
 
   #prepared(source: ExecutionRow): ExecutionRow {
-    const row: ExecutionRow = new Array(this.#writer.rules.table.table.columns.length).fill(null);
-    for (const { position, value } of this.#assignments) row[position] = value(source, this.#context);
+    const { length } = this.#writer.rules.table.table.columns;
+    const isRow = this.#takesRows && source.length === length;
+    const row: ExecutionRow = isRow ? source : new Array(length).fill(null);
+    if (!isRow) for (const { position, value } of this.#assignments) row[position] = value(source, this.#context);
     this.#writer.prepare(row);
     return row;
   }

@@ -70,13 +70,21 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
         },
       };
       const node = modifyNode('Insert', table, planned.node);
+      const inPlace = query.assignments.every(
+        ({ position, expression }, i) => position === i && expression.kind === 'column' && expression.index === i,
+      );
       const over =
-        (input: Open): Open =>
+        (input: Open, takesRows = false): Open =>
         (context) => {
-          const writer = new InsertRows(rules, assignments, context, onConflict);
+          const writer = new InsertRows(rules, assignments, context, onConflict, takesRows);
           return returning.over(new Modify(input(context), writer, options, context), context);
         };
-      return { isPoint: false, node, open: measured(node, over(open)), overRows: planOverRows(query, over) };
+      return {
+        isPoint: false,
+        node,
+        open: measured(node, over(open)),
+        overRows: planOverRows(query, (input) => over(input, inPlace)),
+      };
     }
     case 'update': {
       const { table } = query;

@@ -239,6 +239,9 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
     where === undefined
       ? assigned
       : assigned.map(({ position }) => ({ position, value: ((row) => row[position]!) satisfies Evaluate }));
+  const takesRows = copy.assignments.every(
+    ({ position, expression }, i) => position === i && expression.kind === 'column' && expression.index === i,
+  );
   return {
     ...modifying('COPY', undefined, [], table),
     generation,
@@ -255,7 +258,7 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
         : new CopyRows(source, reader, { table: name, columns, format }, context);
       const rows = where === undefined ? sent : new Filter(new Project(sent, wide, context), where, context);
       const options = { returning: undefined, readFirst: false };
-      return new Modify(rows, new InsertRows(rules, assignments, context, undefined), options, context);
+      return new Modify(rows, new InsertRows(rules, assignments, context, undefined, takesRows), options, context);
     },
   };
 }

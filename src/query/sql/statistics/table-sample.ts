@@ -7,7 +7,7 @@
  * number, else by their bytes, and a run is read at a random place of each; how far its keys lie apart tells how many
  * there are in the stratum. Keys that are crowded in few places are estimated badly by that.
  *
- * Rows come in the order of their keys. Values are decoded for rows that are kept only.
+ * Rows come in the order of their keys. Values are decoded for rows that are kept to the end only.
  */
 
 import type { Awaitable } from '../../../base/awaitable.ts';
@@ -48,13 +48,14 @@ export interface TableSample {
 }
 
 const PIECE_ROWS = 50_000;
+const DECODED_AT_ONCE = 512;
 /** Bytes of a key that its place among the others is computed from. */
 const PLACE_BYTES = 6;
 const PLACES = 2 ** (8 * PLACE_BYTES);
 
-interface Kept {
-  readonly key: Bytes;
-  readonly row: readonly ColumnValue[];
+interface Kept extends Entry {
+  /** Its place among the rows that were read, which come in the order of their keys; undefined for one that was probed. */
+  readonly number?: number;
 }
 
 export async function sampleTable(
@@ -63,7 +64,6 @@ export async function sampleTable(
   bounds: SampleBounds = SAMPLE_BOUNDS,
 ): Promise<TableSample> {
   const { codec } = table;
-  const decode = ({ key, value }: Entry): Kept => ({ key, row: codec.decode(key, value) });
   const range = codec.keys.range([]);
   const kept: Kept[] = [];
   let read = 0;
@@ -76,13 +76,13 @@ export async function sampleTable(
     let inPiece = 0;
     try {
       for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
-        for (const entry of batch) {
-          read++;
+        for (const { key, value } of batch) {
+          const number = read++;
           inPiece++;
-          if (kept.length < bounds.rowsMax) kept.push(decode(entry));
+          if (kept.length < bounds.rowsMax) kept.push({ key, value, number });
           else {
             const place = Math.floor(source.random() * read);
-            if (place < bounds.rowsMax) kept[place] = decode(entry);
+            if (place < bounds.rowsMax) kept[place] = { key, value, number };
           }
         }
         last = batch.at(-1)!.key;
@@ -95,7 +95,7 @@ export async function sampleTable(
   }
   let totalRows = read;
   if (rest !== undefined) {
-    const probed = await probe(table, rest, source, bounds, decode);
+    const probed = await probe(table, rest, source, bounds);
     totalRows += probed.rows;
     if (probed.kept.length > 0) {
       // As many of the rows that were read as is their part of the table.
@@ -106,12 +106,22 @@ export async function sampleTable(
       kept.push(...probed.kept);
     }
   }
-  const sorted = await sortInSlices(
-    kept,
-    (a, b) => compareBytes(a.key, b.key),
-    () => source.pause(),
-  );
-  return { rows: sorted.map(({ row }) => row), totalRows };
+  const sorted = await sortInSlices(kept, compareKept, () => source.pause());
+  const rows: ColumnValue[][] = [];
+  for (const { key, value } of sorted) {
+    rows.push(codec.decode(key, value));
+    if (rows.length % DECODED_AT_ONCE === 0) await source.pause();
+  }
+  return { rows, totalRows };
+}
+
+/** By their keys. Those that were probed lie behind those that were read. */
+function compareKept(a: Kept, b: Kept): number {
+  if (a.number === undefined || b.number === undefined) {
+    if (a.number !== undefined) return -1;
+    return b.number === undefined ? compareBytes(a.key, b.key) : 1;
+  }
+  return a.number - b.number;
 }
 
 /** Keeps `count` of them, chosen at random. */
@@ -135,7 +145,6 @@ async function probe(
   range: KeyRange,
   source: SampleSource,
   { strata, runRows }: SampleBounds,
-  decode: (entry: Entry) => Kept,
 ): Promise<{ readonly rows: number; readonly kept: Kept[] }> {
   const [first] = await readRun(range, source, { limit: 1 });
   const [last] = await readRun(range, source, { limit: 1, reverse: true });
@@ -153,7 +162,7 @@ async function probe(
     if (end === undefined) break; // Nor is there anything behind: the table was emptied meanwhile.
     const apart = Math.max(1, placeOf(end.key) - Math.floor(from));
     rows += Math.max(run.length < runRows ? 0 : 1, (run.length * width) / apart);
-    for (const entry of run) kept.push(decode(entry));
+    kept.push(...run);
     await source.pause();
   }
   return { rows: Math.round(rows), kept };
