@@ -24,7 +24,6 @@ import type { Key, KeyRange } from '../../storage/key-range.ts';
 import {
   OPERATION_HEADER_BYTES,
   operationEnd,
-  operationKey,
   operationKeyLength,
   operationKind,
   PUT,
@@ -414,9 +413,9 @@ export class RocksDbEngine implements Engine {
     const adds = count <= ADDED_BATCH_MAX;
     for (let i = 0; i < count; i++) {
       const at = operations[i]!;
-      if (!this.#runs.isEmpty) this.#runs.drop(operationKey(bytes, at));
       const start = at + OPERATION_HEADER_BYTES;
       const end = start + operationKeyLength(bytes, at);
+      if (!this.#runs.isEmpty) this.#runs.drop(bytes, start, end);
       if (i >= REPLACED_MAX || !this.#keepOne(bytes, at, start, end, adds)) values.delete(bytes, start, end);
     }
   }

@@ -50,12 +50,12 @@ test('a changed key drops the run that it lies in, and no other', () => {
   const cache = new RunCache(1_000_000);
   cache.add(run(10, 20));
   cache.add(run(30, 40));
-  cache.drop(utf8('0025'));
+  cache.drop(utf8('0025'), 0, 4);
   expect(cache.find(utf8('0010'), 1)).toBeDefined();
-  cache.drop(utf8('0015'));
+  cache.drop(utf8('0015'), 0, 4);
   expect(cache.find(utf8('0010'), 1)).toBeUndefined();
   expect(cache.find(utf8('0030'), 1)).toBeDefined();
-  cache.drop(utf8('0035x'));
+  cache.drop(utf8('0035x'), 0, 5);
   expect(cache.isEmpty).toBe(true);
   expect(cache.memoryBytes).toBe(0);
 });
@@ -64,7 +64,7 @@ test('a run that reaches into another one is not kept', () => {
   const cache = new RunCache(1_000_000);
   cache.add(run(10, 20));
   for (const other of [run(10, 20), run(5, 11), run(15, 25), run(12, 14), run(5, 30)]) cache.add(other);
-  cache.drop(utf8('0013'));
+  cache.drop(utf8('0013'), 0, 4);
   expect(cache.isEmpty).toBe(true);
   cache.add(run(20, 30));
   cache.add(run(10, 20));

@@ -97,14 +97,20 @@ export class RunCache {
     };
   }
 
-  /** Drops the run that a changed key lies in. */
-  drop(key: Bytes): void {
+  /** Drops the run that a changed key lies in: `bytes[start, end)`. */
+  drop(bytes: Bytes, start: number, end: number): void {
     const last = this.#runs.at(-1);
     // Whoever fills a new table writes behind all that was read before.
-    if (last === undefined || compareBytes(key, last.end) >= 0) return;
-    const place = this.#placeOf(key);
-    const run = this.#runs[place];
-    if (run !== undefined && compareBytes(key, run.end) < 0) this.#remove(place);
+    if (last === undefined || compareSlice(bytes, start, end, last.end) >= 0) return;
+    let low = 0;
+    let high = this.#runs.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareSlice(bytes, start, end, this.#runs[middle]!.start) >= 0) low = middle + 1;
+      else high = middle;
+    }
+    const run = this.#runs[low - 1];
+    if (run !== undefined && compareSlice(bytes, start, end, run.end) < 0) this.#remove(low - 1);
   }
 
   clear(): void {
@@ -161,4 +167,15 @@ export class RunCache {
       } else this.#remove(this.#hand);
     }
   }
+}
+
+/** As `compareBytes` of `bytes[start, end)`, of which no view is made: most keys differ early. */
+function compareSlice(bytes: Bytes, start: number, end: number, other: Bytes): number {
+  const length = end - start;
+  const shorter = Math.min(length, other.length);
+  for (let i = 0; i < shorter; i++) {
+    const difference = bytes[start + i]! - other[i]!;
+    if (difference !== 0) return difference;
+  }
+  return length - other.length;
 }
