@@ -7,7 +7,7 @@
  * number, else by their bytes, and a run is read at a random place of each; how far its keys lie apart tells how many
  * there are in the stratum. Keys that are crowded in few places are estimated badly by that.
  *
- * Rows come in the order of their keys. Values are decoded for rows that are kept to the end only.
+ * Rows come in the order of their keys. Values are decoded for rows that are kept only.
  */
 
 import type { Awaitable } from '../../../base/awaitable.ts';
@@ -48,14 +48,14 @@ export interface TableSample {
 }
 
 const PIECE_ROWS = 50_000;
-const DECODED_AT_ONCE = 512;
 /** Bytes of a key that its place among the others is computed from. */
 const PLACE_BYTES = 6;
 const PLACES = 2 ** (8 * PLACE_BYTES);
 
-interface Kept extends Entry {
-  /** Its place among the rows that were read, which come in the order of their keys; undefined for one that was probed. */
-  readonly number?: number;
+interface Kept {
+  readonly row: readonly ColumnValue[];
+  /** The key of one that was probed; of others, which were read in the order of their keys, their place among those. */
+  readonly at: Bytes | number;
 }
 
 export async function sampleTable(
@@ -79,10 +79,10 @@ export async function sampleTable(
         for (const { key, value } of batch) {
           const number = read++;
           inPiece++;
-          if (kept.length < bounds.rowsMax) kept.push({ key, value, number });
+          if (kept.length < bounds.rowsMax) kept.push({ row: codec.decode(key, value), at: number });
           else {
             const place = Math.floor(source.random() * read);
-            if (place < bounds.rowsMax) kept[place] = { key, value, number };
+            if (place < bounds.rowsMax) kept[place] = { row: codec.decode(key, value), at: number };
           }
         }
         last = batch.at(-1)!.key;
@@ -107,21 +107,13 @@ export async function sampleTable(
     }
   }
   const sorted = await sortInSlices(kept, compareKept, () => source.pause());
-  const rows: ColumnValue[][] = [];
-  for (const { key, value } of sorted) {
-    rows.push(codec.decode(key, value));
-    if (rows.length % DECODED_AT_ONCE === 0) await source.pause();
-  }
-  return { rows, totalRows };
+  return { rows: sorted.map(({ row }) => row), totalRows };
 }
 
-/** By their keys. Those that were probed lie behind those that were read. */
-function compareKept(a: Kept, b: Kept): number {
-  if (a.number === undefined || b.number === undefined) {
-    if (a.number !== undefined) return -1;
-    return b.number === undefined ? compareBytes(a.key, b.key) : 1;
-  }
-  return a.number - b.number;
+/** In the order of their keys: those that were probed lie behind those that were read. */
+function compareKept({ at: a }: Kept, { at: b }: Kept): number {
+  if (typeof a === 'number') return typeof b === 'number' ? a - b : -1;
+  return typeof b === 'number' ? 1 : compareBytes(a, b);
 }
 
 /** Keeps `count` of them, chosen at random. */
@@ -162,7 +154,7 @@ async function probe(
     if (end === undefined) break; // Nor is there anything behind: the table was emptied meanwhile.
     const apart = Math.max(1, placeOf(end.key) - Math.floor(from));
     rows += Math.max(run.length < runRows ? 0 : 1, (run.length * width) / apart);
-    kept.push(...run);
+    for (const { key, value } of run) kept.push({ row: table.codec.decode(key, value), at: key });
     await source.pause();
   }
   return { rows: Math.round(rows), kept };
