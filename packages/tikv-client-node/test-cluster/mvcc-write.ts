@@ -112,6 +112,9 @@ export function prewrite(
     return request.tryOnePc ? { onePcCommitTs: earlierCommitTs } : { minCommitTs: earlierCommitTs };
   }
 
+  // All of it has been done before: what was decided then stays so, whatever was read since.
+  if (planned.length === 0 && earlierMinCommitTs > 0n && !fellBackBefore) return { minCommitTs: earlierMinCommitTs };
+
   let minCommitTs = 0n;
   let asyncCommit = (request.useAsyncCommit || request.tryOnePc) && !fellBackBefore;
   if (asyncCommit) {
