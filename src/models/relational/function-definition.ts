@@ -29,8 +29,10 @@ export interface UserFunction {
   readonly returnsSet: boolean;
   readonly strict: boolean;
   readonly volatility: 'immutable' | 'stable' | 'volatile';
-  /** The text of the body, or of the clause that stands for it. */
+  /** The text of the body. */
   readonly source: string;
+  /** `RETURN …` or `BEGIN ATOMIC …`, where that stands for a body. */
+  readonly clause?: string;
   /** The query whose rows it returns, as libpg_query's tree of SELECT; names in it are looked up when it is called. */
   readonly query: Readonly<Record<string, unknown>>;
   readonly zone: string;

@@ -88,7 +88,7 @@ export class Schemas {
   }
 }
 
-export const INITIAL_SCHEMAS = new Schemas([{ id: PUBLIC_SCHEMA, name: 'public' }]);
+export const INITIAL_SCHEMAS = new Schemas([{ id: PUBLIC_SCHEMA, name: 'public', comment: 'standard public schema' }]);
 
 /** Reads all of them as the transaction sees them. */
 export async function readSchemas(transaction: Transaction, keyspace: Keyspace): Promise<Schemas> {

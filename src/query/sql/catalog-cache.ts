@@ -60,6 +60,8 @@ export interface CatalogTable {
   readonly view?: OpenView;
   /** Of a relation of the system catalog: its rows, computed; a last value stands where a hidden id would. */
   readonly system?: (context: EvaluationContext) => Iterable<ColumnValue[]>;
+  /** Of a sequence, which queries read as a relation of one row: `system` gives it. */
+  readonly isSequence?: true;
 }
 
 /** What a view's query reads. */

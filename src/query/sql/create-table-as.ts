@@ -63,7 +63,7 @@ export async function createTableAs(
   const nextId = await openIds(transaction, keyspace);
   if (isView) {
     const select = requireSelect(query);
-    const { view } = await schema.views.define(select, parsed);
+    const { view } = await schema.views.define(select, parsed, rel!);
     const populated = skipData !== true;
     const shape = {
       name,

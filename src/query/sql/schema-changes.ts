@@ -49,6 +49,7 @@ import { compileExpression } from './planner/compile-expression.ts';
 import { type FoundRelation, RelationLookup, schemaField, skipped } from './relation-lookup.ts';
 import { RenameStatements } from './rename-statements.ts';
 import type { ResultSink } from './results.ts';
+import { requireOwner } from './roles.ts';
 import { SchemaStatements } from './schema-statements.ts';
 import { SequenceStatements } from './sequence-statements.ts';
 import type { SessionContext } from './session-context.ts';
@@ -240,9 +241,16 @@ export class SchemaChanges {
       sink.complete(title);
       return;
     }
+    const commands = (statement.cmds ?? []).flatMap((node) => ('AlterTableCmd' in node ? [node.AlterTableCmd] : []));
+    if (found.kind === 'sequence' && commands.every(({ subtype }) => subtype === 'AT_ChangeOwner')) {
+      for (const { newowner } of commands) requireOwner(newowner, this.#session.facts.user);
+      sink.complete(title);
+      return;
+    }
     if (found.kind !== 'table' && found.kind !== 'view') {
       throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
     }
+    if (title === 'ALTER SEQUENCE') throw new SqlError('wrong_object_type', `"${name.name}" is not a sequence`);
     const table = await this.lockById(transaction, found.id);
     if (title === 'ALTER VIEW' && found.kind !== 'view') {
       throw new SqlError('wrong_object_type', `"${name.name}" is not a view`);
@@ -251,7 +259,6 @@ export class SchemaChanges {
     const options = await this.editorOptions(transaction, sink);
     const editor = new TableEditor(table, false, options);
     const columns = new ColumnEditor(editor, options);
-    const commands = (statement.cmds ?? []).flatMap((node) => ('AlterTableCmd' in node ? [node.AlterTableCmd] : []));
     const ordered = commands.map((command) => ({ command, pass: passOf(command) })).sort((a, b) => a.pass - b.pass);
     for (const { command } of ordered) await this.#alter(command, editor, columns, options, sink);
     editor.store();
@@ -302,12 +309,8 @@ export class SchemaChanges {
         return this.#dropConstraint(editor, columns, name, cascade, missingOk === true, sink);
       case 'AT_ValidateConstraint':
         return editor.validate(name);
-      case 'AT_ChangeOwner': {
-        const role = command.newowner;
-        const owner = role?.roletype === 'ROLESPEC_CSTRING' ? (role.rolename ?? '') : this.#session.facts.user;
-        if (owner === this.#session.facts.user) return;
-        throw new SqlError('undefined_object', `role "${owner}" does not exist`);
-      }
+      case 'AT_ChangeOwner':
+        return requireOwner(command.newowner, this.#session.facts.user);
       case 'AT_SetRelOptions':
       case 'AT_ResetRelOptions':
         if (def === undefined || !('List' in def) || editor.table.view !== undefined) throw unsupportedChange(subtype);
@@ -531,6 +534,7 @@ const ALTERED: Readonly<Record<string, string>> = {
   OBJECT_TABLE: 'ALTER TABLE',
   OBJECT_VIEW: 'ALTER VIEW',
   OBJECT_MATVIEW: 'ALTER MATERIALIZED VIEW',
+  OBJECT_SEQUENCE: 'ALTER SEQUENCE',
 };
 
 async function addPrimaryKey(

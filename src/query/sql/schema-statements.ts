@@ -16,6 +16,7 @@ import type { Transaction } from '../../storage/store.ts';
 import { relationName, shownName } from './binder/names.ts';
 import { missingSchema, schemaField, skipped } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
+import { requireOwner } from './roles.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import { pathText } from './search-path.ts';
 import type { SessionContext } from './session-context.ts';
@@ -50,9 +51,8 @@ export class SchemaStatements {
   ): Promise<void> {
     const { block, facts, parameters } = this.#session;
     block.refuseReadOnly('CREATE SCHEMA');
-    const owner = authrole?.roletype === 'ROLESPEC_CSTRING' ? (authrole.rolename ?? '') : facts.user;
-    if (owner !== facts.user) throw new SqlError('undefined_object', `role "${owner}" does not exist`);
-    const name = schemaname ?? owner;
+    requireOwner(authrole, facts.user);
+    const name = schemaname ?? facts.user;
     if (ifMissing === true && schemaElts !== undefined) {
       throw new SqlError('feature_not_supported', 'CREATE SCHEMA IF NOT EXISTS cannot include schema elements');
     }
@@ -97,8 +97,8 @@ export class SchemaStatements {
     this.#store(transaction, comment === undefined || comment === '' ? schema : { ...schema, comment });
   }
 
-  /** ALTER SCHEMA … OWNER TO: there is one role. */
-  async changeOwner(name: string): Promise<void> {
+  /** @throws SqlError when there is none that this transaction may change. */
+  async requireChangeable(name: string): Promise<void> {
     this.#session.block.refuseReadOnly('ALTER SCHEMA');
     await this.#schema.begin();
     this.#require(name);

@@ -28,13 +28,20 @@ import {
   type SequencePosition,
   sequencesRange,
 } from '../../models/relational/sequence.ts';
-import { PUBLIC_SCHEMA, type TableId } from '../../models/relational/table.ts';
+import {
+  type Column,
+  type ColumnValue,
+  PUBLIC_SCHEMA,
+  type Table,
+  type TableId,
+} from '../../models/relational/table.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { runTransaction } from '../../storage/run-transaction.ts';
 import type { CommitRecord, Store } from '../../storage/store.ts';
 import { nameOfList, type QualifiedName, shownName } from './binder/names.ts';
-import type { SequenceAccess } from './functions/evaluation.ts';
+import { type CatalogTable, openTable } from './catalog-cache.ts';
+import type { EvaluationContext, SequenceAccess } from './functions/evaluation.ts';
 import { SqlError } from './sql-error.ts';
 import { splitName } from './types/object-names.ts';
 
@@ -361,6 +368,31 @@ function isWithin(
 }
 
 /** The sequences as one session sees them: what it created itself, what it was given last. */
+const RELATION_COLUMNS: readonly Column[] = (
+  [
+    ['last_value', 'int8'],
+    ['log_cnt', 'int8'],
+    ['is_called', 'bool'],
+  ] as const
+).map(([name, type]) => ({ name, type, modifier: -1, notNull: true, default: undefined }));
+
+function openSequence(keyspace: Keyspace, { definition: { id, name, schema } }: SequenceState): CatalogTable {
+  const table: Table = {
+    id,
+    name,
+    ...(schema === undefined ? {} : { schema }),
+    version: 0,
+    columns: RELATION_COLUMNS,
+    primaryKey: [],
+    primaryKeyName: '',
+  };
+  const system = ({ session }: EvaluationContext): Iterable<ColumnValue[]> => {
+    const { last, left, called } = session.sequences!.position(id);
+    return [[last, left, called, 0n]];
+  };
+  return { ...openTable(keyspace, table), system, isSequence: true };
+}
+
 export class SessionSequences implements SequenceAccess {
   /** Created by the transaction that is open, not committed. */
   readonly own = new Map<TableId, SequenceState>();
@@ -465,10 +497,21 @@ export class SessionSequences implements SequenceAccess {
     return value;
   }
 
+  position(sequence: number): { readonly last: bigint; readonly left: bigint; readonly called: boolean } {
+    return this.#require(sequence);
+  }
+
   /** DISCARD SEQUENCES. */
   forget(): void {
     this.#given.clear();
     this.#last = undefined;
+  }
+
+  /** The sequence of that name as a relation that queries read. */
+  relation(keyspace: Keyspace, name: string, schema: number): CatalogTable | undefined {
+    for (const state of this.own.values()) if (isNamed(state, name, schema)) return openSequence(keyspace, state);
+    const found = this.#sequences.find(name, schema);
+    return found && openSequence(keyspace, found);
   }
 
   /** @throws SqlError `undefined_table`. */

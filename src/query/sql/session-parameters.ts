@@ -156,6 +156,7 @@ const ISOLATION_LEVELS = ['serializable', 'repeatable read', 'read committed', '
 const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'application_name', initial: '', reported: true, parse: printable },
   { name: 'bytea_output', initial: 'hex', parse: oneOf('escape', 'hex') },
+  { name: 'check_function_bodies', initial: 'on', parse: boolean },
   { name: 'client_encoding', initial: 'UTF8', reported: true, parse: fixed('UTF8', 'utf-8', 'unicode') },
   {
     name: 'client_min_messages',
@@ -163,6 +164,8 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
     parse: oneOf('debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'notice', 'warning', 'error'),
   },
   { name: 'DateStyle', initial: 'ISO, MDY', reported: true, parse: dateStyle },
+  { name: 'default_table_access_method', initial: 'heap', parse: fixed('heap') },
+  { name: 'default_tablespace', initial: '', parse: fixed('') },
   { name: 'default_transaction_isolation', initial: 'read committed', parse: oneOf(...ISOLATION_LEVELS) },
   { name: 'default_transaction_read_only', initial: 'off', reported: true, parse: boolean },
   ...PLANNER_SWITCHES.map((name) => ({ name, initial: 'on', parse: boolean })),
@@ -190,7 +193,10 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'standard_conforming_strings', initial: 'on', reported: true, parse: fixed('on', 'true', '1', 'yes') },
   { name: 'statement_timeout', initial: '0', parse: milliseconds, show: showMilliseconds },
   { name: 'synchronous_commit', initial: 'on', parse: fixed('on', 'true', '1', 'yes', 'local', 'remote_write') },
+  { name: 'synchronize_seqscans', initial: 'on', parse: boolean },
   { name: 'TimeZone', initial: 'UTC', reported: true, parse: zoneName },
+  // Of a type that is not there.
+  { name: 'xmloption', initial: 'content', parse: oneOf('content', 'document') },
 ];
 
 /** What decides about plans, in the order in which EXPLAIN tells them. */

@@ -38,7 +38,7 @@ import type { ResultSink } from './results.ts';
 import { SequenceDry } from './sequences.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { at, SqlError } from './sql-error.ts';
+import { at, notSupported, SqlError } from './sql-error.ts';
 import { sameColumns } from './statement-kinds.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import type { TimeContext } from './types/timestamptz.ts';
@@ -360,6 +360,9 @@ export class StatementRunner {
   #tablesToHold({ writes }: Plan): readonly CatalogTable[] {
     let wanted: CatalogTable[] | undefined;
     for (const table of writes) {
+      if (table.isSequence === true) {
+        throw new SqlError('wrong_object_type', `cannot change sequence "${table.table.name}"`);
+      }
       if (table.system !== undefined) {
         throw new SqlError('insufficient_privilege', `permission denied: "${table.table.name}" is a system catalog`);
       }
@@ -620,7 +623,10 @@ export class StatementRunner {
   ): Awaitable<{ readonly rows: BoundRows; readonly relations: ReadonlyMap<RangeVar, CatalogTable> }> {
     return whenReady(this.#definitionContext({ SelectStmt: select }), (context) => {
       const relations = new Map<RangeVar, CatalogTable>();
-      const note = (range: RangeVar, table: CatalogTable): void => void relations.set(range, table);
+      const note = (range: RangeVar, table: CatalogTable): void => {
+        if (table.isSequence === true) throw notSupported('a view of a sequence', range.location);
+        relations.set(range, table);
+      };
       const queries = { ...context.queries, note };
       const rows = at(undefined, () => bindQuery(select, { ...context, queries }, new Frame(undefined), false));
       return { rows, relations };
@@ -636,8 +642,8 @@ export class StatementRunner {
 
   /** Looks up all tables that a statement names, so that binding itself waits for nothing. */
   #findTables(node: Node): Awaitable<FindTable> {
-    const schemas = this.#block.loadSchemas();
-    if (schemas !== undefined) return schemas.then(() => this.#findTables(node));
+    const loading = this.#block.loadSchemas() ?? this.#engine.sequences.ready();
+    if (loading !== undefined) return loading.then(() => this.#findTables(node));
     const tables = new Map<string, CatalogTable | undefined>();
     const waits: Promise<void>[] = [];
     const names = this.#namesIn(node);
@@ -653,8 +659,6 @@ export class StatementRunner {
       const loaded = needsObjects ? this.#block.loadObjects() : undefined;
       return loaded === undefined ? find : loaded.then(() => find);
     };
-    const loading = this.#engine.sequences.ready();
-    if (loading !== undefined) waits.push(loading);
     const counted = this.#engine.statistics.ready();
     if (counted !== undefined) waits.push(counted);
     return waits.length === 0 ? ready() : Promise.all(waits).then(ready);
@@ -683,8 +687,14 @@ export class StatementRunner {
   }
 
   #findIn(schema: Schema, name: string): Awaitable<CatalogTable | undefined> {
-    const { catalog, systemTables } = this.#engine;
+    const { keyspace, systemTables } = this.#engine;
     if (schema.id < 0) return systemTables.find(schema.name, name);
+    const found = this.#findTableIn(schema, name);
+    return whenReady(found, (table) => table ?? this.#block.sequences.relation(keyspace, name, schema.id));
+  }
+
+  #findTableIn(schema: Schema, name: string): Awaitable<CatalogTable | undefined> {
+    const { catalog } = this.#engine;
     if (!this.#block.seesOtherSchema) return catalog.find(name, schema);
     const found = catalog.findWithin(this.#block.transaction!, name, schema);
     // What was created after the snapshot is there, as in PostgreSQL, without rows.

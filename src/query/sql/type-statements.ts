@@ -428,6 +428,11 @@ export class TypeStatements {
     return this.#session.parameters.zone.name;
   }
 
+  /** @throws SqlError when there is none that this transaction may change. */
+  async requireChangeable(names: readonly string[], title: string): Promise<void> {
+    await this.#find(await this.#begin(title), names);
+  }
+
   async #begin(title: string): Promise<Transaction> {
     this.#session.block.refuseReadOnly(title);
     const transaction = await this.#schema.begin();

@@ -4,7 +4,7 @@ import type { Node } from '@pgsql/types';
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import { vacuumOrAnalyze } from './analyze-statement.ts';
 import { bindExplainOptions } from './binder/bind-explain.ts';
-import { kindOf, placeIn, statementTitle, stringOf } from './binder/names.ts';
+import { kindOf, placeIn, statementTitle, stringOf, stringsOf } from './binder/names.ts';
 import { CopyStatements } from './copy-statements.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
 import { CursorStatements } from './cursor-statements.ts';
@@ -13,10 +13,11 @@ import type { ParsedStatement } from './parser/parser.ts';
 import { explainColumn, type ResultColumn } from './planner/plan.ts';
 import { executeOf, PreparedStatements } from './prepared-statements.ts';
 import type { ResultSink, UtilitySink } from './results.ts';
+import { requireOwner } from './roles.ts';
 import { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
 import { SettingStatements } from './setting-statements.ts';
-import { notSupported, SqlError } from './sql-error.ts';
+import { notSupported } from './sql-error.ts';
 import { utilityColumns } from './statement-kinds.ts';
 import type { StatementRunner } from './statement-runner.ts';
 import { dropContents } from './temporary-relations.ts';
@@ -86,7 +87,8 @@ export class UtilityStatements {
     if ('CreateEnumStmt' in node) return this.#schema.types.createEnum(node.CreateEnumStmt, sink);
     if ('CompositeTypeStmt' in node) return this.#schema.types.createComposite(node.CompositeTypeStmt, sink);
     if ('CreateDomainStmt' in node) return this.#schema.types.createDomain(node.CreateDomainStmt, sink);
-    if ('CreateFunctionStmt' in node) return this.#schema.functions.create(node.CreateFunctionStmt, sink);
+    if ('CreateFunctionStmt' in node)
+      return this.#schema.functions.create(node.CreateFunctionStmt, statement.text, sink);
     if ('AlterFunctionStmt' in node) return this.#schema.functions.alter(node.AlterFunctionStmt, sink);
     if ('AlterEnumStmt' in node) return this.#schema.types.alterEnum(node.AlterEnumStmt, sink);
     if ('AlterDomainStmt' in node) return this.#schema.types.alterDomain(node.AlterDomainStmt, sink);
@@ -143,11 +145,14 @@ export class UtilityStatements {
     sink: Pick<ResultSink, 'complete'>,
   ): Promise<void> {
     const words = (objectType ?? '').replace('OBJECT_', '').replaceAll('_', ' ');
-    if (objectType !== 'OBJECT_SCHEMA') throw notSupported(`ALTER ${words} … OWNER TO`);
-    const { user } = this.#session.facts;
-    const owner = newowner?.roletype === 'ROLESPEC_CSTRING' ? (newowner.rolename ?? '') : user;
-    await this.#schema.schemas.changeOwner(stringOf(object));
-    if (owner !== user) throw new SqlError('undefined_object', `role "${owner}" does not exist`);
+    const { schemas, types, functions } = this.#schema;
+    if (objectType === 'OBJECT_SCHEMA') await schemas.requireChangeable(stringOf(object));
+    else if ((objectType === 'OBJECT_TYPE' || objectType === 'OBJECT_DOMAIN') && object && 'List' in object) {
+      await types.requireChangeable(stringsOf(object.List.items), `ALTER ${words}`);
+    } else if (objectType === 'OBJECT_FUNCTION' && object && 'ObjectWithArgs' in object) {
+      await functions.requireChangeable(object.ObjectWithArgs);
+    } else throw notSupported(`ALTER ${words} … OWNER TO`);
+    requireOwner(newowner, this.#session.facts.user);
     sink.complete(`ALTER ${words}`);
   }
 }

@@ -24,11 +24,13 @@ import { bindView } from './binder/bind-from.ts';
 import { queryContext } from './binder/bind-query.ts';
 import { frozenRelation, frozenTree, whyNotUpdatable } from './binder/bind-view.ts';
 import type { BoundColumn } from './binder/bound.ts';
+import { quoteName } from './binder/deparse.ts';
 import { type FrozenRange, relationName, stringOf, stringsOf } from './binder/names.ts';
 import { type CatalogTable, openTable } from './catalog-cache.ts';
 import { relationWord } from './drop-statements.ts';
 import { drain } from './operators/drain.ts';
 import type { ParsedStatement } from './parser/parser.ts';
+import { queryText } from './query-text.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
 import type { SchemaChanges } from './schema-changes.ts';
@@ -66,7 +68,7 @@ export class ViewStatements {
     const transaction = await this.#schema.begin();
     const { keyspace } = this.#session.engine;
     const select = requireSelect(query);
-    const defined = await this.define(select, parsed);
+    const defined = await this.define(select, parsed, range!);
     const name = relationName(range!);
     const overTemporary = [...defined.reads.values()].some(({ table }) => this.#isTemporary(table));
     if (overTemporary && range!.relpersistence !== 't' && name.schema === undefined) {
@@ -109,20 +111,28 @@ export class ViewStatements {
     return schema !== undefined && schema === this.#session.block.temporary?.id;
   }
 
-  /** A query as a definition keeps it. Requires `begin`. @throws SqlError of the query. */
-  async define(select: SelectStmt, parsed: ParsedStatement): Promise<DefinedQuery> {
+  /** The query of `defined` as it is kept. Requires `begin`. @throws SqlError of the query. */
+  async define(select: SelectStmt, { text }: ParsedStatement, defined: RangeVar): Promise<DefinedQuery> {
     const { rows, relations } = await this.#runner.bindDefinition(select);
     const frozen = new Map<object, FrozenRange['relation']>();
     const reads = new Map<TableId, CatalogTable>();
+    const names = new Map<number, string>();
     for (const [range, table] of relations) {
       frozen.set(range, frozenRelation(table));
       reads.set(table.table.id, table);
+      const schema = table.schemaName ?? this.#session.block.schemas.get(table.table.schema)?.name;
+      if (range.schemaname !== undefined || range.location === undefined || schema === undefined) continue;
+      names.set(range.location, `${quoteName(schema)}.${quoteName(table.table.name)}`);
     }
     const query = {
       tree: frozenTree(select, frozen) as unknown as ViewDefinition['query']['tree'],
       zone: this.#session.parameters.zone.name,
     };
-    return { view: { query, text: queryText(parsed), reads: [...reads.keys()] }, columns: rows.columns, reads };
+    return {
+      view: { query, text: queryText(text, defined.location ?? 0, names), reads: [...reads.keys()] },
+      columns: rows.columns,
+      reads,
+    };
   }
 
   #requireUpdatable(table: Table, reads: ReadonlyMap<TableId, CatalogTable>): void {
@@ -328,17 +338,6 @@ function checkOption(clause: ViewStmt['withCheckOption'], options: readonly Node
     check = value;
   }
   return check;
-}
-
-/** The query of CREATE VIEW as it was written. */
-function queryText({ text }: ParsedStatement): string {
-  const start = /\bas\s+(?=[\s(]*(?:select|with|values|table)\b)/i.exec(text);
-  const query = start === null ? text : text.slice(start.index + start[0].length);
-  return query
-    .replace(/;.*$/s, '')
-    .replace(/\s+with\s+(?:(?:local|cascaded)\s+)?check\s+option\s*$/i, '')
-    .replace(/\s+with\s+(?:no\s+)?data\s*$/i, '')
-    .trim();
 }
 
 /** The query with one column less in a relation. */

@@ -209,10 +209,34 @@ export function bindIndirection(arg: BoundExpression, steps: readonly Node[], bi
   return value;
 }
 
+/** Of a value of type name, its end included. */
+const NAME_BYTES = 64;
+
+/** A byte of a name, which PostgreSQL keeps as an array of them, the first at 0. */
+function bindLetter(value: BoundExpression, index: Node | undefined, binder: OperandBinder): BoundExpression {
+  return callOf(
+    {
+      name: 'subscript',
+      result: 'char',
+      strict: true,
+      evaluate: ([name, at]) => {
+        const place = at as number;
+        if (place < 0 || place >= NAME_BYTES) return null;
+        return Buffer.from(name as string).toString('latin1', place, place + 1);
+      },
+    },
+    [value, bindSubscript(index!, binder)],
+    leftmost(value),
+  );
+}
+
 function bindSubscripts(value: BoundExpression, indices: readonly A_Indices[], binder: OperandBinder): BoundExpression {
   const location = leftmost(value);
   const type = baseOf(value.type);
   if (type === 'jsonb') return bindJsonSubscripts(value, indices, binder);
+  if (type === 'name' && indices.length === 1 && indices[0]!.is_slice !== true) {
+    return bindLetter(value, indices[0]!.uidx, binder);
+  }
   const element = elementOf(type);
   if (element === undefined) {
     throw new SqlError(

@@ -5,6 +5,7 @@
  */
 
 import type { CatalogTable } from '../catalog-cache.ts';
+import type { SqlType } from '../types/types.ts';
 import type { BoundAggregate, BoundExpression, BoundRelation, BoundRows, BoundSelect, BoundSortKey } from './bound.ts';
 import { widthOf } from './bound.ts';
 import { deparse, quoteName } from './deparse.ts';
@@ -20,6 +21,8 @@ export interface DeparseOptions {
   readonly pretty: boolean;
   /** The relation as it is named from where the text is read. */
   readonly nameOf: (table: CatalogTable) => string;
+  /** Types, likewise. */
+  readonly titles: (type: SqlType) => string;
   /** Names of the columns of the result. */
   readonly columns: readonly string[];
 }
@@ -115,13 +118,18 @@ class QueryText {
     let first = relation;
     while (first.kind === 'join') first = first.left;
     const start = this.#places.find(({ alias }) => 'alias' in first && alias === first.alias)!.offset;
-    const text = deparse(condition, undefined, this.#options.pretty, 'none', (index) => this.#column(index + start));
+    const text = this.#show(condition, (index) => this.#column(index + start));
     return this.#options.pretty ? text : `(${text.replace(/^\((.*)\)$/s, '($1)')})`;
   }
 
   /** Over the row that FROM gives. */
   #row(expression: BoundExpression): string {
-    return deparse(expression, undefined, this.#options.pretty, 'none', (index) => this.#column(index));
+    return this.#show(expression, (index) => this.#column(index));
+  }
+
+  #show(expression: BoundExpression, names: (index: number) => string): string {
+    const { pretty, titles } = this.#options;
+    return deparse(expression, { names, pretty, titles });
   }
 
   /** Over the row that the result is computed of: a group's, when there are any. */
@@ -129,7 +137,7 @@ class QueryText {
     const { grouping } = this.#query;
     if (grouping === undefined) return this.#row(expression);
     const keys = grouping.groupBy ?? [];
-    return deparse(expression, undefined, this.#options.pretty, 'none', (index) =>
+    return this.#show(expression, (index) =>
       index < keys.length ? this.#row(keys[index]!) : this.#aggregate(grouping.aggregates[index - keys.length]!),
     );
   }

@@ -6,33 +6,34 @@
 import type { Table } from '../../../models/relational/table.ts';
 import { formatText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';
-import { titleOf } from '../types/types.ts';
+import { type SqlType, titleOf } from '../types/types.ts';
 import type { BoundExpression, BoundRows } from './bound.ts';
 
 /** What an expression stands in: decides whether it needs parentheses in the pretty form. */
 type Parent = 'none' | 'operator' | 'and' | 'or' | 'not' | 'cast';
 
-/**
- * @param table Whose rows the expression reads.
- * @param pretty Only those parentheses that are needed, as ruleutils.c prints for people.
- * @param names What the places of a row are called, where it is not the row of one table.
- * @param subquery What a subquery is called.
- */
-export function deparse(
-  expression: BoundExpression,
-  table: Pick<Table, 'columns'> | undefined,
-  pretty = false,
-  parent: Parent = 'none',
-  names?: (index: number) => string,
-  subquery?: (query: BoundRows) => string | undefined,
-): string {
-  const show = (each: BoundExpression, place: Parent): string => deparse(each, table, pretty, place, names, subquery);
+export interface DeparseStyle {
+  /** Whose rows the expression reads. */
+  readonly table?: Pick<Table, 'columns'> | undefined;
+  /** What the places of a row are called, where it is not the row of one table. */
+  readonly names?: ((index: number) => string) | undefined;
+  /** Only those parentheses that are needed, as ruleutils.c prints for people. */
+  readonly pretty?: boolean | undefined;
+  /** Types as they are named from where the text is read; by their bare names otherwise. */
+  readonly titles?: ((type: SqlType) => string) | undefined;
+  /** What a subquery is called. */
+  readonly subquery?: ((query: BoundRows) => string | undefined) | undefined;
+}
+
+export function deparse(expression: BoundExpression, style: DeparseStyle = {}, parent: Parent = 'none'): string {
+  const { table, names, pretty = false, titles = titleOf, subquery } = style;
+  const show = (each: BoundExpression, place: Parent): string => deparse(each, style, place);
   const list = (each: readonly BoundExpression[]): string => each.map((one) => show(one, 'none')).join(', ');
   const operator = (text: string): string =>
     pretty && parent !== 'operator' && parent !== 'cast' ? text : `(${text})`;
   switch (expression.kind) {
     case 'constant':
-      return deparseConstant(expression);
+      return deparseConstant(expression, titles);
     case 'slot':
       return `$${expression.slot}`;
     case 'subquery':
@@ -44,7 +45,7 @@ export function deparse(
       return `$${expression.index + 1}`;
     case 'call': {
       const { name } = expression.function;
-      if (name === '::') return `${show(expression.args[0]!, 'cast')}::${titleOf(expression.type)}`;
+      if (name === '::') return `${show(expression.args[0]!, 'cast')}::${titles(expression.type)}`;
       if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args)})`;
       const [first, second] = expression.args.map((each) => show(each, 'operator'));
       return operator(second === undefined ? `${name} ${first}` : `${first} ${name} ${second}`);
@@ -98,7 +99,7 @@ export function deparse(
       }
       const arg = show(expression.arg, 'cast');
       const wrapped = pretty || isWrapped(expression.arg) ? arg : `(${arg})`;
-      return `${wrapped}::${titleOf(expression.type)}`;
+      return `${wrapped}::${titles(expression.type)}`;
     }
     case 'applyModifier':
       return show(expression.arg, parent);
@@ -113,18 +114,21 @@ function isWrapped(expression: BoundExpression): boolean {
   return ['compare', 'distinct', 'and', 'or', 'not', 'isNull', 'isBoolean'].includes(expression.kind);
 }
 
-function deparseConstant({ type, value }: Extract<BoundExpression, { kind: 'constant' }>): string {
-  if (value === null) return type === 'unknown' ? 'NULL' : `NULL::${titleOf(type)}`;
+function deparseConstant(
+  { type, value }: Extract<BoundExpression, { kind: 'constant' }>,
+  titles: (type: SqlType) => string,
+): string {
+  if (value === null) return type === 'unknown' ? 'NULL' : `NULL::${titles(type)}`;
   if (type === 'bool') return value === true ? 'true' : 'false';
   const text = type === 'unknown' ? String(value) : formatText(type, value, { zone: UTC });
   if (type === 'int4' && !text.startsWith('-')) return text;
   if (type === 'numeric' && /^\d*\.\d+$/.test(text)) return text;
-  return `${quoteText(text)}::${titleOf(type)}`;
+  return `${quoteText(text)}::${titles(type)}`;
 }
 
-export function quoteText(text: string): string {
-  const quoted = `'${text.replaceAll("'", "''")}'`;
-  return text.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted;
+/** Backslashes stand for themselves: standard_conforming_strings is on. */
+function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }
 
 const RESERVED = new Set(

@@ -19,6 +19,7 @@ import {
 import { columnHint } from './column-hints.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { wholeRow } from './row-types.ts';
+import { systemColumn } from './system-columns.ts';
 
 export interface ScopeColumn {
   readonly name: string;
@@ -254,19 +255,21 @@ export class Scope {
     location: number | undefined,
   ): ScopeColumn | 'item' | undefined {
     let found: ScopeColumn | undefined;
-    let named = false;
-    for (const item of this.items) {
-      if (qualifier === undefined ? !item.open : !isItem(item, qualifier, schema)) continue;
-      named = true;
-      for (const column of item.columns) {
-        if (column.name !== name) continue;
-        if (found !== undefined) {
-          throw new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
-        }
-        found = column;
+    const note = (column: ScopeColumn): void => {
+      if (found !== undefined) {
+        throw new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
+      }
+      found = column;
+    };
+    const named = this.items.filter((item) => (qualifier === undefined ? item.open : isItem(item, qualifier, schema)));
+    for (const { columns } of named) for (const column of columns) if (column.name === name) note(column);
+    if (found === undefined) {
+      for (const item of named) {
+        const column = systemColumn(item, name, location);
+        if (column !== undefined) note(column);
       }
     }
-    return found ?? (qualifier !== undefined && named ? 'item' : undefined);
+    return found ?? (qualifier !== undefined && named.length > 0 ? 'item' : undefined);
   }
 
   #missingItem(name: string, location: number | undefined): SqlError {

@@ -29,10 +29,10 @@ import { defaultOf } from '../binder/bind-modify.ts';
 import { queryContext } from '../binder/bind-query.ts';
 import { updatableColumns, whyNotUpdatable } from '../binder/bind-view.ts';
 import type { BoundExpression } from '../binder/bound.ts';
-import { deparse, quoteName } from '../binder/deparse.ts';
+import { type DeparseStyle, deparse, quoteName } from '../binder/deparse.ts';
 import { deparseQuery } from '../binder/deparse-query.ts';
 import type { QueryContext } from '../binder/query-context.ts';
-import { rowTypeOf } from '../binder/row-types.ts';
+import { ROW_TYPE_OIDS, rowTypeOf } from '../binder/row-types.ts';
 import { definitionContext, rulesOf } from '../binder/table-rules.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { boundDomainCheck } from '../domain-rules.ts';
@@ -42,7 +42,7 @@ import type { SearchPath } from '../search-path.ts';
 import { SqlError } from '../sql-error.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { builtinType, splitName } from '../types/object-names.ts';
-import { type SqlType, typeInfo, typeOfOid } from '../types/types.ts';
+import { elementOf, type SqlType, titleOf, typeInfo, typeOfOid } from '../types/types.ts';
 import { type FunctionPart, functionName, functionsNamed, functionText } from './function-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemTables } from './system-tables.ts';
@@ -90,6 +90,8 @@ const PRIMARY_CONSTRAINT_OIDS = 3_000_000_000;
 export interface CatalogSource {
   readonly keyspace: Keyspace;
   readonly systemTables: SystemTables;
+  /** Tables with columns of types that users defined cannot be opened before `ready`. */
+  readonly types: { ready(): Promise<void> | undefined };
 }
 
 /** Relations that a view reads, looked up when they are asked for: those that are views themselves may come later. */
@@ -338,9 +340,30 @@ export class CatalogObjects implements CatalogAccess {
     return this.#contents.pretty.get(text) ?? text;
   }
 
+  /** A type as it is named from the path: with its schema where the name alone would not find it. */
+  typeTitle(type: SqlType): string {
+    const element = elementOf(type);
+    if (element !== undefined) return `${this.typeTitle(element)}[]`;
+    if (!type.startsWith('user:')) return titleOf(type);
+    const found = this.types.find((each) => each.type === type);
+    const id =
+      found?.id ?? this.relations.find(({ table }) => typeInfo(type).oid === ROW_TYPE_OIDS + table.id)?.table.id;
+    return id === undefined ? titleOf(type) : this.#named(found ?? this.tableOf(id)!.table, typeInfo(type).oid);
+  }
+
+  #named({ name, schema }: { readonly name: string; readonly schema?: number }, oid: number): string {
+    const isFound = this.#typeOid([name]) === oid;
+    return isFound ? quoteName(name) : `${quoteName(this.schemaName(schema))}.${quoteName(name)}`;
+  }
+
+  /** How expressions are printed for whoever sees the catalog from this path. */
+  style(style: DeparseStyle = {}): DeparseStyle {
+    return { ...style, titles: (type) => this.typeTitle(type) };
+  }
+
   #text(expression: BoundExpression, table: Table | undefined): string {
-    const text = deparse(expression, table);
-    this.#contents.pretty.set(text, deparse(expression, table, true));
+    const text = deparse(expression, this.style({ table }));
+    this.#contents.pretty.set(text, deparse(expression, this.style({ table, pretty: true })));
     return text;
   }
 
@@ -348,7 +371,7 @@ export class CatalogObjects implements CatalogAccess {
   indexDefinition(oid: number, column: number, pretty: boolean): string | null {
     const found = this.indexes.find((each) => each.oid === oid);
     if (found === undefined) return null;
-    const parts = indexParts(found, pretty);
+    const parts = indexParts(found, this.style({ pretty }));
     const { table } = found.table;
     if (column > parts.length) {
       const position = found.index?.include[column - parts.length - 1];
@@ -397,7 +420,7 @@ export class CatalogObjects implements CatalogAccess {
       case 'c': {
         const rule = rulesOf(found.table).checks.find(({ name }) => name === found.name)!;
         const suffix = found.check.notValid === true ? ' NOT VALID' : '';
-        return `CHECK (${deparse(rule.expression, table, pretty)})${suffix}`;
+        return `CHECK (${deparse(rule.expression, this.style({ table, pretty }))})${suffix}`;
       }
       case 'f': {
         const { key } = found;
@@ -421,7 +444,7 @@ export class CatalogObjects implements CatalogAccess {
       if (type.kind !== 'domain') continue;
       const check = type.checks.find(({ id }) => id === oid);
       if (check !== undefined)
-        return `CHECK (${deparse(boundDomainCheck(type, check), undefined, pretty, 'none', () => 'VALUE')})`;
+        return `CHECK (${deparse(boundDomainCheck(type, check), this.style({ pretty, names: () => 'VALUE' }))})`;
     }
     return null;
   }
@@ -449,7 +472,10 @@ export class CatalogObjects implements CatalogAccess {
     const nameOf = (each: CatalogTable): string => this.nameOf('regclass', each.table.id) ?? quoteName(each.table.name);
     const columns = table.columns.map(({ name }) => name);
     const query = bindView(found, viewBinding(table.view!));
-    return deparseQuery(query, { pretty, nameOf, columns }) ?? ` ${table.view!.text};`;
+    return (
+      deparseQuery(query, { pretty, nameOf, titles: (type) => this.typeTitle(type), columns }) ??
+      ` ${table.view!.text};`
+    );
   }
 
   /** Whether rows can be written through the view, and through which of its columns. */
@@ -549,7 +575,7 @@ export function indexOidOf(constraint: ConstraintObject): number {
 /** The parts of an index as SQL, and how each is sorted. */
 export function indexParts(
   { table, index }: IndexObject,
-  pretty = false,
+  style: DeparseStyle = {},
 ): readonly { readonly text: string; readonly order: string }[] {
   const { columns, primaryKey } = table.table;
   if (index === undefined) {
@@ -559,20 +585,23 @@ export function indexParts(
   return index.parts.map(({ column, descending, nullsFirst }, i) => {
     const nulls = nullsFirst === descending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
     const text =
-      column === undefined ? expressionPart(bound.parts[i]!, table.table, pretty) : quoteName(columns[column]!.name);
+      column === undefined
+        ? expressionPart(bound.parts[i]!, { ...style, table: table.table })
+        : quoteName(columns[column]!.name);
     return { text, order: `${descending ? ' DESC' : ''}${nulls}` };
   });
 }
 
 /** Anything but a call stands in parentheses. */
-function expressionPart(part: BoundExpression, table: Table, pretty: boolean): string {
-  const text = deparse(part, table, pretty);
+function expressionPart(part: BoundExpression, style: DeparseStyle): string {
+  const text = deparse(part, style);
   return part.kind === 'call' && /^[a-z_]/i.test(part.function.name) ? text : `(${text})`;
 }
 
 /** Reads all definitions as the transaction sees them. */
 export async function loadObjects(transaction: Transaction, source: CatalogSource): Promise<CatalogObjects> {
   const { keyspace } = source;
+  await source.types.ready();
   const tables: Table[] = [];
   const sequences: Sequence[] = [];
   const schemas = await readSchemas(transaction, keyspace);

@@ -24,7 +24,8 @@ import type { SystemRow } from './system-row.ts';
 const FUNCTION_OIDS = 600_000_000;
 const OPERATOR_OIDS = 610_000_000;
 const AGGREGATE_OIDS = 620_000_000;
-const CAST_OIDS = 630_000_000;
+/** Below those of users, by which tools tell what is worth dumping. */
+const CAST_OIDS = 10_000;
 const SQL_LANGUAGE = 14;
 const INTERNAL_LANGUAGE = 12;
 
@@ -213,14 +214,14 @@ export function* castRows(): Iterable<SystemRow> {
   }
 }
 
-export type FunctionPart = 'result' | 'arguments' | 'identity' | 'definition';
+export type FunctionPart = 'result' | 'arguments' | 'identity' | 'definition' | 'clause';
 
 /** What pg_get_function_result and its kin print. */
 export function functionText(objects: CatalogObjects, oid: number, part: FunctionPart): string | null {
   const user = objects.functions.find(({ id }) => id === oid);
-  if (user !== undefined) return userText(user, part, objects.schemaName(user.schema));
+  if (user !== undefined) return userText(user, part, objects);
   const builtin = builtins()[oid - FUNCTION_OIDS]?.definition;
-  if (builtin === undefined || part === 'definition') return null;
+  if (builtin === undefined || part === 'definition' || part === 'clause') return null;
   if (part === 'result') return `${builtin.returnsSet ? 'SETOF ' : ''}${titleOf(builtin.result)}`;
   return declaredTypes(builtin)
     .map((type, i) => {
@@ -231,14 +232,16 @@ export function functionText(objects: CatalogObjects, oid: number, part: Functio
     .join(', ');
 }
 
-function userText(user: UserFunction, part: FunctionPart, schema: string): string {
+function userText(user: UserFunction, part: FunctionPart, objects: CatalogObjects): string | null {
   switch (part) {
     case 'result':
-      return resultText(user);
+      return resultText(user, objects);
     case 'arguments':
-      return argumentsText(user, true);
+      return argumentsText(user, objects, true);
     case 'identity':
-      return argumentsText(user, false);
+      return argumentsText(user, objects, false);
+    case 'clause':
+      return user.clause ?? null;
     case 'definition': {
       const traits = [
         ...(user.volatility === 'volatile' ? [] : [user.volatility.toUpperCase()]),
@@ -246,35 +249,35 @@ function userText(user: UserFunction, part: FunctionPart, schema: string): strin
       ];
       const tag = user.source.includes('$function$') ? '$functionx$' : '$function$';
       return [
-        `CREATE OR REPLACE FUNCTION ${quoteName(schema)}.${quoteName(user.name)}(${argumentsText(user, true)})`,
-        ` RETURNS ${resultText(user)}`,
+        `CREATE OR REPLACE FUNCTION ${quoteName(objects.schemaName(user.schema))}.${quoteName(user.name)}(${argumentsText(user, objects, true)})`,
+        ` RETURNS ${resultText(user, objects)}`,
         ' LANGUAGE sql',
         ...(traits.length === 0 ? [] : [` ${traits.join(' ')}`]),
-        `AS ${tag}${user.source}${tag}`,
+        user.clause ?? `AS ${tag}${user.source}${tag}`,
         '',
       ].join('\n');
     }
   }
 }
 
-function resultText(user: UserFunction): string {
+function resultText(user: UserFunction, objects: CatalogObjects): string {
   const columns = user.parameters.filter(({ mode }) => mode === 'table');
   if (columns.length > 0) {
-    return `TABLE(${columns.map(({ name, type }) => `${quoteName(name ?? '')} ${titleOf(type)}`).join(', ')})`;
+    return `TABLE(${columns.map(({ name, type }) => `${quoteName(name ?? '')} ${objects.typeTitle(type)}`).join(', ')})`;
   }
-  return `${user.returnsSet ? 'SETOF ' : ''}${titleOf(resultOf(user))}`;
+  return `${user.returnsSet ? 'SETOF ' : ''}${objects.typeTitle(resultOf(user))}`;
 }
 
-function argumentsText({ parameters }: UserFunction, withDefaults: boolean): string {
+function argumentsText({ parameters }: UserFunction, objects: CatalogObjects, withDefaults: boolean): string {
   return parameters
     .filter(({ mode }) => mode !== 'table')
     .map(({ name, type, mode, default: value }) => {
       const words = mode === 'in' ? '' : `${mode.toUpperCase()} `;
-      const shown = `${words}${name === undefined ? '' : `${quoteName(name)} `}${titleOf(type)}`;
+      const shown = `${words}${name === undefined ? '' : `${quoteName(name)} `}${objects.typeTitle(type)}`;
       if (value === undefined || !withDefaults) return shown;
       const binder = new ExpressionBinder(definitionContext(value.zone), undefined);
       const bound = binder.bind(value.tree as never, { title: 'DEFAULT expressions', aggregates: 'refused' });
-      return `${shown} DEFAULT ${deparse(binder.coerce(bound, type, -1, 'assignment'), undefined)}`;
+      return `${shown} DEFAULT ${deparse(binder.coerce(bound, type, -1, 'assignment'), objects.style())}`;
     })
     .join(', ');
 }

@@ -16,7 +16,9 @@ import {
   SYSTEM_SCHEMAS,
   schemaOid,
 } from './catalog-objects.ts';
+import { dependRows } from './depend-rows.ts';
 import { aggregateRows, castRows, functionRows, operatorRows } from './function-rows.ts';
+import { attrdefOid, CLASS_OIDS, ruleOid } from './oids.ts';
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
@@ -26,11 +28,6 @@ const BTREE = 403;
 const HEAP = 2;
 /** The role that stands for the owner of the database. */
 const DATABASE_OWNER = 6171;
-/** Oids of the catalogs themselves, for pg_description and pg_depend. */
-const CLASS_OID = 1259;
-const NAMESPACE_OID = 2615;
-/** Each view has one rule, whose oid is that of the view beyond all that the catalog gives out. */
-const REWRITE_OIDS = 1_000_000_000;
 export const COLLATION_DEFAULT = 100;
 
 /** What pg_locks leaves empty unless the kind of lock has it. */
@@ -111,6 +108,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       reltuples: isStored ? -1 : 0,
       relhasindex: (table.indexes ?? []).length > 0,
       relkind: isStored ? 'm' : 'v',
+      relreplident: isStored ? 'd' : 'n',
       relnatts: table.columns.length,
       relhasrules: true,
       relispopulated: table.view?.populated ?? true,
@@ -410,6 +408,18 @@ function roleRow(context: EvaluationContext): SystemRow {
   };
 }
 
+/** Whoever owns the database owns `public`; everybody may use it. */
+const PUBLIC_PRIVILEGES = new SqlArray('aclitem', ['pg_database_owner=UC/pg_database_owner', '=U/pg_database_owner']);
+
+/** Whom `public` belongs to. */
+const DATABASE_OWNER_ROLE: SystemRow = {
+  oid: DATABASE_OWNER,
+  rolname: 'pg_database_owner',
+  rolinherit: true,
+  rolconnlimit: -1,
+  rolpassword: '********',
+};
+
 export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   ...STATISTICS_ROWS,
   pg_class: classRows,
@@ -425,7 +435,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       oid,
       nspname: name,
       nspowner: oid === schemaOid() ? DATABASE_OWNER : OWNER,
-      nspacl: null,
+      nspacl: oid === schemaOid() ? PUBLIC_PRIVILEGES : null,
     })),
   *pg_attrdef(objects) {
     for (const each of objects.tables) {
@@ -434,7 +444,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
         const text = objects.defaultText(each, position);
         if (text === undefined) continue;
         const adnum = columnNumber(table, position);
-        yield { oid: table.id * 10_000 + adnum, adrelid: table.id, adnum, adbin: text };
+        yield { oid: attrdefOid(table, adnum), adrelid: table.id, adnum, adbin: text };
       }
     }
   },
@@ -442,8 +452,8 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
     { oid: HEAP, amname: 'heap', amhandler: 0, amtype: 't' },
     { oid: BTREE, amname: 'btree', amhandler: 0, amtype: 'i' },
   ],
-  pg_roles: (_, context) => [roleRow(context)],
-  pg_authid: (_, context) => [roleRow(context)],
+  pg_roles: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],
+  pg_authid: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],
   pg_user: (_, context) => [roleRow(context)],
   pg_shadow: (_, context) => [roleRow(context)],
   pg_database: (_, { session }) => [
@@ -505,33 +515,35 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   *pg_description(objects) {
     const { relations } = objects;
     for (const { oid, comment } of objects.schemas()) {
-      if (comment !== undefined) yield { objoid: oid, classoid: NAMESPACE_OID, objsubid: 0, description: comment };
+      if (comment !== undefined)
+        yield { objoid: oid, classoid: CLASS_OIDS.pg_namespace, objsubid: 0, description: comment };
     }
     for (const { table } of relations) {
       if (table.comment !== undefined) {
-        yield { objoid: table.id, classoid: CLASS_OID, objsubid: 0, description: table.comment };
+        yield { objoid: table.id, classoid: CLASS_OIDS.pg_class, objsubid: 0, description: table.comment };
       }
       for (let position = 0; position < table.columns.length; position++) {
         const { comment } = table.columns[position]!;
         if (comment === undefined) continue;
-        yield { objoid: table.id, classoid: CLASS_OID, objsubid: columnNumber(table, position), description: comment };
+        yield {
+          objoid: table.id,
+          classoid: CLASS_OIDS.pg_class,
+          objsubid: columnNumber(table, position),
+          description: comment,
+        };
       }
     }
   },
-  *pg_depend({ sequences }) {
-    for (const { id, owner } of sequences) {
-      if (owner === undefined) continue;
-      const deptype = owner.identity ? 'i' : 'a';
-      yield {
-        classid: CLASS_OID,
-        objid: id,
-        refclassid: CLASS_OID,
-        refobjid: owner.table,
-        refobjsubid: owner.column,
-        deptype,
-      };
-    }
-  },
+  pg_depend: dependRows,
+  pg_init_privs: () => [
+    {
+      objoid: schemaOid(),
+      classoid: CLASS_OIDS.pg_namespace,
+      objsubid: 0,
+      privtype: 'i',
+      initprivs: PUBLIC_PRIVILEGES,
+    },
+  ],
   pg_sequence: ({ sequences }) =>
     sequences.map(({ id, type, start, increment, max, min, cache, cycle }) => ({
       seqrelid: id,
@@ -589,7 +601,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       })),
   pg_rewrite: (objects) =>
     objects.views.map(({ table }) => ({
-      oid: REWRITE_OIDS + table.id,
+      oid: ruleOid(table),
       rulename: '_RETURN',
       ev_class: table.id,
       ev_type: '1',

@@ -20,7 +20,8 @@ export function isCollatable(type: SqlType): boolean {
   return ['text', 'varchar', 'bpchar'].includes(baseOf(type));
 }
 
-export function* typeRows({ types, tables }: CatalogObjects): Iterable<SystemRow> {
+export function* typeRows(objects: CatalogObjects): Iterable<SystemRow> {
+  const { types, tables } = objects;
   for (const info of allTypes()) {
     if (!info.type.includes('user:')) yield typeRow(info, SYSTEM_SCHEMAS.pg_catalog);
   }
@@ -30,8 +31,14 @@ export function* typeRows({ types, tables }: CatalogObjects): Iterable<SystemRow
     if (definition.kind === 'composite') yield { ...row, typrelid: classOidOf(definition) };
     else if (definition.kind === 'domain') {
       const bound = boundDefault(definition);
-      const typdefault = bound === undefined ? null : deparse(bound, undefined);
-      yield { ...row, typnotnull: definition.notNull, typdefault, typtypmod: definition.modifier };
+      const typdefault = bound === undefined ? null : deparse(bound, objects.style());
+      yield {
+        ...row,
+        typnotnull: definition.notNull,
+        typdefault,
+        typdefaultbin: typdefault,
+        typtypmod: definition.modifier,
+      };
     } else yield row;
     yield typeRow(typeInfo(info.array!), schemaOid(definition.schema));
   }

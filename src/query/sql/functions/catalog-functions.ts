@@ -6,6 +6,7 @@ import { SqlArray } from '../../../models/relational/values.ts';
 import { titleOf, titleWithModifier, typeOfOid } from '../types/types.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
 import type { CatalogAccess } from './evaluation.ts';
+import { defaultPrivileges } from './privilege-defaults.ts';
 
 function catalog({ session }: RunContext): CatalogAccess {
   assert(session.catalog !== undefined, 'the catalog is loaded before a plan that asks for it runs');
@@ -18,12 +19,17 @@ const yes = (): boolean => true;
 /** UTF8; the others are known by name only. */
 const ENCODINGS: Readonly<Record<number, string>> = { 0: 'SQL_ASCII', 6: 'UTF8', 8: 'LATIN1' };
 
+function roleName(oid: number, user: string): string {
+  return oid === 10 ? user : oid === 6171 ? 'pg_database_owner' : `unknown (OID=${oid})`;
+}
+
 export const CATALOG_FUNCTIONS: FunctionTable = {
-  'format_type(oid, int4) text stable called': (oid: number | null, modifier: number | null) => {
+  'format_type(oid, int4) text stable called': (oid: number | null, modifier: number | null, context: RunContext) => {
     if (oid === null) return null;
     const type = typeOfOid(oid);
     if (type === undefined) return oid === 0 ? '-' : '???';
-    return modifier === null ? titleOf(type) : titleWithModifier(type, modifier);
+    const title = catalog(context).typeTitle(type);
+    return modifier === null || title !== titleOf(type) ? title : titleWithModifier(type, modifier);
   },
   'pg_get_indexdef(oid) text stable': (oid: number, context: RunContext) =>
     catalog(context).indexDefinition(oid, 0, false),
@@ -40,8 +46,7 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
     pretty: boolean,
     context: RunContext,
   ) => (pretty ? catalog(context).prettyExpression(tree) : tree),
-  'pg_get_userbyid(oid) name stable': (oid: number, { session }: RunContext) =>
-    oid === 10 ? session.user : oid === 6171 ? 'pg_database_owner' : `unknown (OID=${oid})`,
+  'pg_get_userbyid(oid) name stable': (oid: number, { session }: RunContext) => roleName(oid, session.user),
   'pg_table_is_visible(oid) bool stable': (oid: number, context: RunContext) => catalog(context).isVisible(oid),
   'pg_type_is_visible(oid) bool stable': (oid: number) => (typeOfOid(oid) === undefined ? null : true),
   'pg_function_is_visible(oid) bool stable': yes,
@@ -78,10 +83,14 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
     catalog(context).functionText(oid, 'definition'),
   'pg_get_function_result(oid) text stable': (oid: number, context: RunContext) =>
     catalog(context).functionText(oid, 'result'),
+  'pg_get_function_sqlbody(oid) text stable': (oid: number, context: RunContext) =>
+    catalog(context).functionText(oid, 'clause'),
   'pg_get_function_arguments(oid) text stable': (oid: number, context: RunContext) =>
     catalog(context).functionText(oid, 'arguments'),
   'pg_get_function_identity_arguments(oid) text stable': (oid: number, context: RunContext) =>
     catalog(context).functionText(oid, 'identity'),
+  'acldefault(char, oid) _aclitem stable': (kind: string, owner: number, { session }: RunContext) =>
+    defaultPrivileges(kind, roleName(owner, session.user)),
   // No table is a partition of another.
   'pg_partition_ancestors(regclass) setof regclass stable': (): Iterable<ColumnValue> => [],
   'pg_tablespace_location(oid) text stable': () => '',

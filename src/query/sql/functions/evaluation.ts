@@ -34,6 +34,8 @@ export interface SequenceAccess {
   current(sequence: string | number): bigint;
   lastGiven(): bigint;
   set(sequence: string | number, value: bigint, called: boolean): bigint;
+  /** Where it stands, as a query of the sequence shows it. */
+  position(sequence: number): { readonly last: bigint; readonly left: bigint; readonly called: boolean };
 }
 
 /** The catalog as functions ask for it; oids are those of PostgreSQL's system catalog. */
@@ -47,11 +49,13 @@ export interface CatalogAccess {
   isVisible(oid: number): boolean | null;
   /** Null for what is no view. */
   viewDefinition(oid: number, pretty: boolean): string | null;
+  /** A type as SQL names it from the session's path. */
+  typeTitle(type: SqlType): string;
   serialSequence(table: string, column: string): string | null;
   /** @param column 0 for the relation itself. */
   comment(oid: number, column: number): string | null;
   /** What describes a function, or the statement that creates it. */
-  functionText(oid: number, part: 'result' | 'arguments' | 'identity' | 'definition'): string | null;
+  functionText(oid: number, part: 'result' | 'arguments' | 'identity' | 'definition' | 'clause'): string | null;
   /** Of a namespace, a relation, a function or a type, by its name and those before it. */
   oidOf(kind: SqlType, parts: readonly string[]): number | undefined;
   /** Whether a namespace is some session's for temporary relations. */

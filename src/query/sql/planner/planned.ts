@@ -143,7 +143,7 @@ export function nameSubplan(query: BoundRows, name: string): void {
 
 /** An expression as EXPLAIN prints it. */
 export function shown(expression: BoundExpression, names: RowNames): string {
-  return deparse(expression, undefined, false, 'none', names, (query) => subplanNames.get(query));
+  return deparse(expression, { names, subquery: (query) => subplanNames.get(query) });
 }
 
 /** The property of a node that a condition is; none without conditions. */

@@ -35,7 +35,7 @@ function compileRules(table: CatalogTable): WriteRules {
       predicate: predicate && compileExpression(predicate),
       titles: parts.map((part, i) => {
         const { column } = source.index.parts[i]!;
-        return column === undefined ? deparse(part, table.table) : columns[column]!.name;
+        return column === undefined ? deparse(part, table) : columns[column]!.name;
       }),
     })),
     incoming: incomingKeys(table),

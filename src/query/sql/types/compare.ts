@@ -146,6 +146,7 @@ export function compareFor(type: SqlType): Compare {
     case 'varbit':
     case 'macaddr':
     case 'macaddr8':
+    case 'aclitem':
     case 'unknown':
       return compareText;
     case 'bytea':
