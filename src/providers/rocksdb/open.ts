@@ -126,6 +126,7 @@ function openEngine(options: RocksDbStoreOptions): Promise<RocksDbEngine> {
   return RocksDbEngine.open({
     directory: join(options.directory, 'state'),
     clock: options.platform.clock,
+    timers: options.platform.timers,
     freeBytes: () => options.platform.files.freeBytes(options.directory),
     // Hot entries of Redis lie in an arena.
     keptAbove: new Keyspace().kv.prefix,

@@ -16,10 +16,11 @@ let freeBytes = Number.MAX_SAFE_INTEGER;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'orbit-rocksdb-engine-'));
-  const { clock } = newNodePlatform();
+  const { clock, timers } = newNodePlatform();
   engine = await RocksDbEngine.open({
     directory,
     clock,
+    timers,
     freeBytes: async () => freeBytes,
     keptAbove: utf8('above/'),
   });
@@ -70,7 +71,7 @@ test('a batch of reads ends before the values that are too much', async () => {
   expect(fewer.every((value, i) => value === undefined || value[0] === [0, 1, 5, 2][i])).toBe(true);
 });
 
-test('views and rows are those of one position while a batch is being applied', async () => {
+test('views and rows are those of one position while what a batch has written is being kept', async () => {
   for (let position = 1; position <= 3; position++) {
     await replaceAll(position);
     expect(engine.position).toBe(position);

@@ -18,7 +18,7 @@ import {
   startsWith,
 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
-import type { Clock } from '../../platform/platform.ts';
+import type { Clock, Timers } from '../../platform/platform.ts';
 import type { Engine, EngineBatch, EngineCursor, EngineSnapshot, PackedPiece } from '../../storage/engine.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import {
@@ -48,6 +48,7 @@ import { ValueCache } from './value-cache.ts';
 export interface RocksDbEngineOptions {
   readonly directory: string;
   readonly clock: Clock;
+  readonly timers: Pick<Timers, 'yield'>;
   /** Of the file system of `directory`. */
   readonly freeBytes: () => Promise<number>;
   /** Values of keys that begin so have a cache of their own above the store, and are not kept here. */
@@ -74,10 +75,8 @@ const FILL_RUN_ENTRIES = 256;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
 /** A batch of more keys empties the value cache: looking each of them up would hold everything up. */
 const FORGOTTEN_KEYS_MAX = 65_536;
-/** A batch of more is a load: what it adds is not kept, as most of it nobody reads soon, and what is read brings its neighbours. */
-const ADDED_BATCH_MAX = 2_048;
-/** Values of a batch that replace kept ones: some milliseconds. */
-const REPLACED_MAX = 8_192;
+/** Values of a batch that are kept without giving the event loop back: a millisecond. */
+const KEPT_AT_ONCE = 2_048;
 /** Rows that a missed read brings with it, as long as the value cache has room. */
 const FILL_ROWS = 16;
 /** What reading so many costs, in reads of one. */
@@ -103,6 +102,7 @@ export class RocksDbEngine implements Engine {
   readonly #database: DatabaseContext;
   readonly #directory: string;
   readonly #clock: Clock;
+  readonly #timers: Pick<Timers, 'yield'>;
   readonly #freeBytes: () => Promise<number>;
   readonly #keptAbove: Bytes;
   readonly #options: OpenOptions;
@@ -139,6 +139,7 @@ export class RocksDbEngine implements Engine {
     this.#database = database;
     this.#directory = options.directory;
     this.#clock = options.clock;
+    this.#timers = options.timers;
     this.#freeBytes = options.freeBytes;
     this.#keptAbove = options.keptAbove;
     this.#options = open;
@@ -387,10 +388,11 @@ export class RocksDbEngine implements Engine {
     this.#worker.postMessage(request);
     try {
       await this.#applying.promise;
-      this.#forget(batch);
+      const kept = this.#forget(batch);
       this.#closeFiller();
       this.position = batch.position;
       this.#inFlux = false;
+      if (kept < batch.count) await this.#keep(batch, kept);
     } finally {
       this.#applying = undefined;
       this.#inFlux = false;
@@ -399,32 +401,46 @@ export class RocksDbEngine implements Engine {
   }
 
   /**
-   * Drops what a batch changed, also what was read while it was being applied; its values replace what was
-   * kept, and those of a short batch are kept as long as there is room.
+   * Drops what a batch changed, also what was read while it was being applied; the first of its values replace it at once,
+   * where they have been asked for or there is room. @returns how many operations were looked at for that.
    */
-  #forget({ deletedRanges, arena, operations, count }: EngineBatch): void {
+  #forget({ deletedRanges, arena, operations, count }: EngineBatch): number {
     const values = this.#values;
     if (deletedRanges.length > 0 || count > FORGOTTEN_KEYS_MAX) {
       values.clear();
       this.#runs.clear();
-      return;
+      return 0;
     }
     const bytes = asBuffer(arena);
-    const adds = count <= ADDED_BATCH_MAX;
     for (let i = 0; i < count; i++) {
       const at = operations[i]!;
       const start = at + OPERATION_HEADER_BYTES;
       const end = start + operationKeyLength(bytes, at);
       if (!this.#runs.isEmpty) this.#runs.drop(bytes, start, end);
-      if (i >= REPLACED_MAX || !this.#keepOne(bytes, at, start, end, adds)) values.delete(bytes, start, end);
+      if (i >= KEPT_AT_ONCE || !this.#keepOne(bytes, at, start, end)) values.delete(bytes, start, end);
+    }
+    return Math.min(count, KEPT_AT_ONCE);
+  }
+
+  /**
+   * Keeps what a batch wrote while the value cache has room: who reads it straight after a load need not ask RocksDB. Nothing
+   * is pushed out by it. The batch is applied; that its memory is not given back before the end is all that waits for this.
+   * @param from The first operation that was not looked at yet.
+   */
+  async #keep({ arena, operations, count }: EngineBatch, from: number): Promise<void> {
+    const bytes = asBuffer(arena);
+    for (let i = from; i < count && this.#values.hasRoom && !this.#closed; i++) {
+      if ((i + 1) % KEPT_AT_ONCE === 0) await this.#timers.yield();
+      const start = operations[i]! + OPERATION_HEADER_BYTES;
+      this.#keepOne(bytes, operations[i]!, start, start + operationKeyLength(bytes, operations[i]!));
     }
   }
 
   /** @returns false for an operation whose key must not be in the cache. */
-  #keepOne(bytes: Buffer, at: number, start: number, keyEnd: number, adds: boolean): boolean {
+  #keepOne(bytes: Buffer, at: number, start: number, keyEnd: number): boolean {
     const values = this.#values;
     if (operationKind(bytes, at) !== PUT || startsAt(bytes, start, keyEnd, this.#keptAbove)) return false;
-    if (!(adds && values.hasRoom) && !values.has(bytes, start, keyEnd)) return false;
+    if (!values.hasRoom && !values.has(bytes, start, keyEnd)) return false;
     values.putBeside(bytes, start, keyEnd, operationEnd(bytes, at));
     return true;
   }
