@@ -56,6 +56,7 @@ const QUERIES = [
   'SELECT count(*) FROM a WHERE y = 1 OR NOT EXISTS (SELECT 1 FROM b WHERE a.x = b.a_id)',
   'SELECT id, EXISTS (SELECT FROM b WHERE b.a_id = a.x), NOT EXISTS (SELECT FROM b WHERE b.a_id = a.x + 1) FROM a ORDER BY id',
   'SELECT id, EXISTS (SELECT FROM b WHERE b.a_id = a.x AND b.v < a.y) FROM a ORDER BY id',
+  'SELECT id, EXISTS (SELECT a.x - v FROM b WHERE v > 3) FROM a ORDER BY id',
   'SELECT id, x NOT IN (SELECT a_id FROM b WHERE b.v = a.y) FROM a ORDER BY id',
   'SELECT id, x NOT IN (SELECT a_id FROM b WHERE a_id IS NOT NULL), x NOT IN (SELECT a_id FROM b) FROM a ORDER BY id',
   'SELECT id, (x, t) NOT IN (SELECT a_id, t FROM b) FROM a ORDER BY id',

@@ -3,7 +3,6 @@
  * by the values that it reads, or, of an EXISTS that asks for equal values only, all values that there are, gathered once.
  */
 
-import { assert } from '../../../base/assert.ts';
 import {
   type BoundExpression,
   type BoundSelect,
@@ -108,7 +107,8 @@ export function hashedExists({ mode, query, args, reads }: BoundSubquery): Hashe
     if (!isOuter(value) || hasSubquery(inner) || mentionsSlot(inner, outer)) return undefined;
     keys.push({ inner, value });
   }
-  assert(keys.length > 0, 'a query that reads the row outside mentions it');
+  // The select list alone may mention the row outside, and EXISTS never asks for it.
+  if (keys.length === 0) return undefined;
   const columns = keys.map(({ inner }, i) => ({ name: `key${i + 1}`, expression: inner, origin: undefined }));
   const where = rest.length === 0 ? undefined : conjunction(rest);
   return { query: { ...query, where, columns, orderBy: [], distinct: false }, values: keys.map(({ value }) => value) };
