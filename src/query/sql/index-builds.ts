@@ -5,7 +5,7 @@
  * writes from then on maintains it, nobody reads it. Rows that were there before are gone through in key order, some at a
  * time, each lot in a transaction of its own that only commits when none of its rows has changed meanwhile; otherwise
  * the lot is done again. No lock is taken on rows. Keys of a unique index are locked while a lot is looked at: a lot that
- * would have to wait waits outside of its transaction.
+ * meets a key that somebody else holds waits for it outside of its transaction.
  */
 
 import { assert } from '../../base/assert.ts';
@@ -97,6 +97,8 @@ async function fillLot(
   context: ExecutionContext,
 ): Promise<Lot> {
   const transaction = store.begin({ isolation: 'readCommitted', label: 'index build' });
+  /** The key whose write the transaction has not taken yet. */
+  let writing: Key | undefined;
   try {
     const rows = await firstRows(transaction, range);
     if (rows.length === 0) return 'done';
@@ -108,7 +110,10 @@ async function fillLot(
       const values = index.parts.map((part) => part(row, context));
       const key = keys.key(values, entry.key);
       const value = keys.value(values, entry.key, row);
-      if (keys.claims(values)) transaction.put(keys.claim(values), new Uint8Array());
+      if (keys.claims(values)) {
+        writing = keys.claim(values);
+        transaction.put(writing, new Uint8Array());
+      }
       if (keys.excludes(values)) {
         try {
           await transaction.lock([key], { wait: 'nowait' });
@@ -124,13 +129,16 @@ async function fillLot(
           throw duplicatedEntry(table.table, index, values, context);
         }
       }
+      writing = key;
       transaction.put(key, value);
     }
+    writing = undefined;
     await transaction.commit();
     return { rows: rows.length, last: rows.at(-1)!.key };
   } catch (error) {
-    if (hasCode(error, 'transaction_conflict') && !(error instanceof SqlError)) return { changed: error };
-    throw error;
+    if (!hasCode(error, 'transaction_conflict') || error instanceof SqlError) throw error;
+    // Held by who writes the row just now: trying again at once could go on for longer than he is given a turn.
+    return writing !== undefined ? { waitFor: writing } : { changed: error };
   } finally {
     transaction.rollback();
   }
