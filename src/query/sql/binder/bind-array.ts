@@ -33,6 +33,15 @@ export interface OperandBinder {
   coerce(expression: BoundExpression, type: SqlType, context: 'implicit' | 'assignment' | 'explicit'): BoundExpression;
 }
 
+/** A call of a function whose arguments are of the types that it takes. */
+export function applied(
+  found: ScalarFunction,
+  args: readonly BoundExpression[],
+  location: number | undefined,
+): BoundExpression {
+  return { kind: 'call', type: found.result, modifier: -1, location, function: found, args };
+}
+
 /** A call of a function made for its place. */
 export function callOf(
   definition: Pick<ScalarFunction, 'name' | 'result' | 'strict' | 'evaluate'>,
@@ -40,7 +49,7 @@ export function callOf(
   location: number | undefined,
 ): BoundExpression {
   const found: ScalarFunction = { ...definition, arguments: args.map((arg) => arg.type), volatility: 'immutable' };
-  return { kind: 'call', type: definition.result, modifier: -1, location, function: found, args };
+  return applied(found, args, location);
 }
 
 /** @param wanted The type of the array, where a cast stands around it. */

@@ -378,7 +378,7 @@ class FromBinder {
     };
     const left = find(leftItems, 'left');
     const right = find(rightItems, 'right');
-    const equal = binder.equal(left.expression, right.expression, undefined);
+    const equal = binder.compare('=', left.expression, right.expression, undefined);
     const common = commonType([left.expression.type, right.expression.type]);
     if (common === undefined) {
       throw new SqlError(

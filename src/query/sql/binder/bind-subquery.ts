@@ -6,6 +6,7 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { arrayOf, baseOf, elementOf, type SqlType, titleOf } from '../types/types.ts';
 import {
+  BOOLEAN,
   type BoundColumn,
   type BoundExpression,
   type BoundRows,
@@ -18,8 +19,6 @@ import { placeIn, stringsOf } from './names.ts';
 import { nested, type QueryContext } from './query-context.ts';
 import { compareRows } from './row-comparison.ts';
 import { Frame, Scope } from './scope.ts';
-
-const BOOLEAN = { type: 'bool', modifier: -1 } as const;
 
 /** @param place How messages name where it stands, if no query can stand there. */
 export function bindSubLink(

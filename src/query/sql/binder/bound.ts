@@ -393,6 +393,9 @@ export interface BoundExplain {
 
 export type BoundQuery = BoundRows | BoundModify | BoundModifyWith | BoundExplain;
 
+/** What every condition is. */
+export const BOOLEAN = { type: 'bool', modifier: -1 } as const;
+
 /** Where the text of an expression begins: an operator's own place is behind its left operand. */
 export function leftmost(expression: BoundExpression): number | undefined {
   let least = expression.location;

@@ -6,12 +6,10 @@
 import type { Node } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { titleOf } from '../types/types.ts';
-import { type BoundExpression, conjunction } from './bound.ts';
+import { BOOLEAN, type BoundExpression, conjunction } from './bound.ts';
 
 /** Binds one comparison of two values. @throws SqlError where there is none. */
 export type CompareValues = (name: string, left: BoundExpression, right: BoundExpression) => BoundExpression;
-
-const BOOLEAN = { type: 'bool', modifier: -1 } as const;
 
 /** The columns of both sides where both are row constructors. @throws SqlError where they do not match. */
 export function rowConstructors(

@@ -1,0 +1,162 @@
+/**
+ * Binds calls of aggregates, ordered-set ones and GROUPING among them: the function, FILTER, DISTINCT, ORDER BY and WITHIN GROUP, and the
+ * query that each belongs to (PostgreSQL's parse_agg.c, parse_func.c).
+ */
+
+import type { FuncCall, GroupingFunc } from '@pgsql/types';
+import { findAggregate } from '../functions/aggregates.ts';
+import { hypotheticalAggregate, isHypotheticalSet } from '../functions/hypothetical-aggregates.ts';
+import { findPackedAggregate } from '../functions/packed-aggregates.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { titleOf } from '../types/types.ts';
+import { countArguments, forgetArguments, levelOf, liftedOut } from './aggregate-level.ts';
+import { packArguments } from './bind-array.ts';
+import { type BoundAggregate, type BoundExpression, hasSubquery, leftmost, sameExpression } from './bound.ts';
+import { requireEquality, requireOrder } from './comparable.ts';
+import type { Clause, ExpressionBinder } from './expression-binder.ts';
+import { passIn } from './scope.ts';
+import { sortDirection } from './sort-direction.ts';
+
+const FILTER: Clause = { title: 'FILTER', aggregates: 'refused' };
+
+export function bindAggregate(binder: ExpressionBinder, name: string, call: FuncCall): BoundExpression {
+  const { location } = call;
+  if (binder.around.aggregate) {
+    throw new SqlError('grouping_error', 'aggregate function calls cannot be nested', { location });
+  }
+  const counts = countArguments(binder.scope);
+  const star = call.agg_star === true;
+  binder.around.aggregate = true;
+  const args = (call.args ?? []).map((arg) => binder.bindInside(arg));
+  const orderBy = (call.agg_order ?? []).map((node) => ({
+    expression: binder.settle(binder.bindInside('SortBy' in node ? node.SortBy.node! : node)),
+    ...sortDirection(node),
+  }));
+  binder.around.aggregate = false;
+  const filter =
+    call.agg_filter && binder.inClause(FILTER, () => binder.condition(binder.bindInside(call.agg_filter!), 'FILTER'));
+  const within = call.agg_within_group === true;
+  const hypothetical = within && isHypotheticalSet(name);
+  if (hypothetical && args.length === orderBy.length) {
+    for (const [i, key] of orderBy.entries()) {
+      const [wanted, value] = binder.alike([key.expression, args[i]!], 'WITHIN GROUP') as [
+        BoundExpression,
+        BoundExpression,
+      ];
+      args[i] = binder.settle(value);
+      orderBy[i] = { ...key, expression: binder.settle(wanted) };
+    }
+  }
+  const given = within ? [...orderBy.map((key) => key.expression), ...args] : args;
+  const types = given.map((arg) => arg.type);
+  const packed = !hypothetical
+    ? findPackedAggregate(name, types, within)
+    : args.length === orderBy.length
+      ? hypotheticalAggregate(
+          name,
+          orderBy.map((key) => ({ ...key, type: key.expression.type })),
+        )
+      : undefined;
+  const single = args.length === (star ? 0 : 1) && !within ? findAggregate(name, args[0]?.type) : undefined;
+  const found = packed ?? single;
+  if (found === undefined && args.length === 1 && types[0] === 'unknown' && (name === 'sum' || name === 'avg')) {
+    throw new SqlError('ambiguous_function', `function ${name}(unknown) is not unique`, {
+      location,
+      hint: 'Could not choose a best candidate function. You might need to add explicit type casts.',
+    });
+  }
+  if (found === undefined || (star && name !== 'count')) {
+    const shown = [...args, ...(within ? orderBy.map((key) => key.expression) : [])];
+    const title = `${name}(${shown.map((arg) => titleOf(arg.type)).join(', ')})`;
+    throw new SqlError('undefined_function', `function ${title} does not exist`, {
+      location,
+      hint: hypothetical
+        ? `To use the hypothetical-set aggregate ${name}, the number of hypothetical direct arguments (here ${args.length}) must match the number of ordering columns (here ${orderBy.length}).`
+        : 'No function matches the given name and argument types. You might need to add explicit type casts.',
+    });
+  }
+  let argument = args[0];
+  if (packed !== undefined) {
+    argument = packArguments(packed, given, location, binder.operands);
+    if (within && !hypothetical)
+      orderBy[0] = { ...orderBy[0]!, expression: binder.coerce(given[0]!, packed.packed[0]!, -1, 'implicit') };
+  } else if (argument !== undefined) {
+    const type = name === 'count' ? argument.type : found.argument!;
+    argument = binder.settle(binder.coerce(argument, type, -1, 'implicit'));
+  }
+  const distinct = call.agg_distinct === true && argument !== undefined;
+  if (distinct) for (const arg of args) requireEquality(arg);
+  for (const key of orderBy) requireOrder(key.expression);
+  if (distinct && !orderBy.every((key) => [argument, ...args].some((arg) => sameExpression(key.expression, arg)))) {
+    throw new SqlError(
+      'invalid_column_reference',
+      'in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list',
+      { location: leftmost(orderBy[0]!.expression) },
+    );
+  }
+  const wanted = distinct ? { ...found, distinct: argument!.type } : found;
+  const aggregate: BoundAggregate = { function: wanted, argument, distinct, filter, orderBy };
+  const parts = [argument, filter, ...orderBy.map((key) => key.expression)].filter((part) => part !== undefined);
+  const level = levelOf(binder.scope, parts);
+  if (level === undefined) return takeAggregate(binder, aggregate, location);
+  const { binder: owner } = level.scope;
+  if (owner === undefined) {
+    const message = 'aggregate functions are not allowed in FROM clause of their own query level';
+    throw new SqlError('grouping_error', message, { location });
+  }
+  // What a query inside takes from around is told by its own frames, which stay where they are.
+  if (parts.some(hasSubquery)) throw notSupported('an aggregate of an outer query over a subquery', location);
+  const lift = liftedOut(level);
+  const lifted = {
+    ...aggregate,
+    argument: argument && lift(argument),
+    filter: filter && lift(filter),
+    orderBy: orderBy.map((key) => ({ ...key, expression: lift(key.expression) })),
+  };
+  forgetArguments(level, counts);
+  return passIn(takeAggregate(owner, lifted, location), level.crossed, binder.progress);
+}
+
+/** An aggregate over the rows of this query, wherever it stands. @throws SqlError `grouping_error`. */
+export function takeAggregate(
+  binder: ExpressionBinder,
+  aggregate: BoundAggregate,
+  location: number | undefined,
+): BoundExpression {
+  if (binder.clause.aggregates === 'refused') {
+    const { title, place = title } = binder.clause;
+    throw new SqlError('grouping_error', `aggregate functions are not allowed in ${place}`, { location });
+  }
+  if (binder.around.aggregate) {
+    throw new SqlError('grouping_error', 'aggregate function calls cannot be nested', { location });
+  }
+  // One that is written twice is computed once.
+  let index = binder.aggregates.findIndex(
+    (other) =>
+      other.function.name === aggregate.function.name &&
+      other.distinct === aggregate.distinct &&
+      sameExpression(other.argument, aggregate.argument) &&
+      sameExpression(other.filter, aggregate.filter) &&
+      sameExpression(other.orderBy, aggregate.orderBy),
+  );
+  if (index < 0) index = binder.aggregates.push(aggregate) - 1;
+  const { result } = aggregate.function;
+  return { kind: 'column', type: result, modifier: -1, location, index, computed: 'aggregate' };
+}
+
+/** @throws SqlError `grouping_error`. */
+export function bindGrouping(binder: ExpressionBinder, { args, location }: GroupingFunc): BoundExpression {
+  const bound = (args ?? []).map((arg) => binder.bindInside(arg));
+  const level = levelOf(binder.scope, bound);
+  if (level !== undefined) {
+    if (level.scope.binder !== undefined) throw notSupported('GROUPING of a query around this one', location);
+    const message = 'grouping operations are not allowed in FROM clause of their own query level';
+    throw new SqlError('grouping_error', message, { location });
+  }
+  if (binder.clause.aggregates === 'refused') {
+    const { title, place = title } = binder.clause;
+    throw new SqlError('grouping_error', `grouping operations are not allowed in ${place}`, { location });
+  }
+  const index = binder.groupings.push({ args: bound, location }) - 1;
+  return { kind: 'column', type: 'int4', modifier: -1, location, index, computed: 'grouping' };
+}

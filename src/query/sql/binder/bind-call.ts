@@ -1,0 +1,191 @@
+/**
+ * Binds calls: tells aggregates, window functions and plain functions apart, finds the function for the types of its arguments
+ * (PostgreSQL's parse_func.c), and the keywords that are calls, such as CURRENT_DATE.
+ */
+
+import type { FuncCall, SQLValueFunction } from '@pgsql/types';
+import { assert } from '../../../base/assert.ts';
+import { isAggregate } from '../functions/aggregates.ts';
+import type { ScalarFunction } from '../functions/evaluation.ts';
+import { isHypotheticalSet } from '../functions/hypothetical-aggregates.ts';
+import { resolveFunction } from '../functions/resolve.ts';
+import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
+import { at, notSupported, SqlError } from '../sql-error.ts';
+import type { SqlType } from '../types/types.ts';
+import { bindAggregate } from './bind-aggregate.ts';
+import { applied } from './bind-array.ts';
+import { bindUserCall } from './bind-function.ts';
+import { bindWindowCall } from './bind-window.ts';
+import type { BoundExpression } from './bound.ts';
+import type { ExpressionBinder } from './expression-binder.ts';
+import { nameOfList, stringsOf } from './names.ts';
+import { takeSet } from './set-calls.ts';
+
+/** Calls around what is being bound, and what is told to the one that is bound next. */
+export interface CallsAround {
+  aggregate: boolean;
+  window: boolean;
+  /** Of the function in FROM that is bound next, where a list of columns says what its rows are. */
+  record: SqlType | undefined;
+}
+
+const SEQUENCE_CALLS: ReadonlySet<string> = new Set(['nextval', 'currval', 'setval']);
+
+/** Keywords for the time of the transaction's start, by the type it is shown as. */
+const TIME_FUNCTIONS: Readonly<Record<string, SqlType>> = {
+  SVFOP_CURRENT_DATE: 'date',
+  SVFOP_CURRENT_TIME: 'timetz',
+  SVFOP_CURRENT_TIMESTAMP: 'timestamptz',
+  SVFOP_LOCALTIME: 'time',
+  SVFOP_LOCALTIMESTAMP: 'timestamp',
+};
+
+/** Keywords that are functions, by the function's name. */
+const VALUE_FUNCTIONS: Readonly<Record<string, string>> = {
+  SVFOP_CURRENT_USER: 'current_user',
+  SVFOP_CURRENT_ROLE: 'current_user',
+  SVFOP_USER: 'current_user',
+  SVFOP_SESSION_USER: 'session_user',
+  SVFOP_CURRENT_CATALOG: 'current_catalog',
+  SVFOP_CURRENT_SCHEMA: 'current_schema',
+};
+
+export function bindCall(binder: ExpressionBinder, call: FuncCall): BoundExpression {
+  const { location } = call;
+  const names = stringsOf(call.funcname);
+  const name = names.at(-1)!;
+  const isQualified = names.length > 1 && names[0] !== 'pg_catalog';
+  if (isQualified && binder.context.functions === undefined) {
+    throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
+  }
+  if (isQualified) return resolveCall(binder, name, call, names.join('.'));
+  if (call.over !== undefined) return bindWindowed(binder, name, call);
+  const isAggregated = isAggregate(name) || (call.agg_within_group === true && isHypotheticalSet(name));
+  if (WINDOW_FUNCTIONS.has(name) && !isAggregated) {
+    if (isHypotheticalSet(name) && (call.args ?? []).length > 0) {
+      const message = `WITHIN GROUP is required for ordered-set aggregate ${name}`;
+      throw new SqlError('wrong_object_type', message, { location });
+    }
+    throw new SqlError('wrong_object_type', `window function ${name} requires an OVER clause`, { location });
+  }
+  const option =
+    call.agg_filter !== undefined
+      ? 'FILTER'
+      : call.agg_distinct === true
+        ? 'DISTINCT'
+        : call.agg_order !== undefined
+          ? 'ORDER BY'
+          : undefined;
+  if (option !== undefined && !isAggregated) {
+    // What is no function at all is told first.
+    const keys = call.agg_within_group === true ? (call.agg_order ?? []) : [];
+    const args = [...(call.args ?? []), ...keys.map((key) => ('SortBy' in key ? key.SortBy.node! : key))];
+    resolveCall(binder, name, { ...call, args });
+    const message = `${option} specified, but ${name} is not an aggregate function`;
+    throw new SqlError('wrong_object_type', message, { location });
+  }
+  if (isAggregated) return bindAggregate(binder, name, call);
+  return resolveCall(binder, name, call);
+}
+
+/** A call of a function that is neither aggregate nor window function. @param qualified Its name with a schema. */
+export function resolveCall(
+  binder: ExpressionBinder,
+  name: string,
+  call: FuncCall,
+  qualified?: string,
+): BoundExpression {
+  const { location } = call;
+  const names = stringsOf(call.funcname);
+  const argumentNames: string[] = [];
+  const record = binder.around.record;
+  binder.around.record = undefined;
+  const args = (call.args ?? []).map((arg) => {
+    if (!('NamedArgExpr' in arg)) return binder.bindInside(arg);
+    argumentNames.push(arg.NamedArgExpr.name ?? '');
+    return binder.bindInside(arg.NamedArgExpr.arg!);
+  });
+  const shape = {
+    ...(argumentNames.length > 0 ? { names: argumentNames } : {}),
+    ...(call.func_variadic === true ? { variadic: true } : {}),
+    ...(record === undefined ? {} : { record }),
+    ...(qualified === undefined ? {} : { qualified }),
+    shown: names.join('.'),
+  };
+  const types = args.map((arg) => arg.type);
+  const others = names[0] === 'pg_catalog' ? [] : binder.context.functions?.named({ ...nameOfList(names), location });
+  const found = resolveFunction(name, types, shape, location, others);
+  if (call.agg_star === true) {
+    const message = `${name}(*) specified, but ${name} is not an aggregate function`;
+    throw new SqlError('wrong_object_type', message, { location });
+  }
+  if ('cast' in found) return binder.coerce(args[0]!, found.cast, -1, 'explicit');
+  const coerced = args.map((arg, i) => binder.coerce(arg, found.arguments[i]!, -1, 'implicit'));
+  if (found.user !== undefined) return callUser(binder, found, coerced, location);
+  if (found.returnsSet === true) return takeSet(binder, found, coerced, location);
+  if (args[0]?.type === 'unknown') checkSequence(binder, name, coerced[0]!);
+  return applied(found, coerced, location);
+}
+
+/** A sequence that a literal names has to be there, as if the literal was one of type regclass. */
+function checkSequence(binder: ExpressionBinder, name: string, arg: BoundExpression): void {
+  const { sequenceNamed } = binder.context;
+  if (sequenceNamed === undefined || !SEQUENCE_CALLS.has(name)) return;
+  if (arg.kind !== 'constant' || typeof arg.value !== 'string') return;
+  const { value, location } = arg;
+  at(location, () => sequenceNamed(value));
+}
+
+function callUser(
+  binder: ExpressionBinder,
+  found: ScalarFunction,
+  args: readonly BoundExpression[],
+  location: number | undefined,
+): BoundExpression {
+  // In FROM the call is a query of its own.
+  if (binder.clause.title === 'functions in FROM') return applied(found, args, location);
+  if (found.returnsSet === true) {
+    throw notSupported('a function in SQL that returns a set outside of FROM', location);
+  }
+  const { queries, progress } = binder.context;
+  if (queries === undefined) throw notSupported('a function in SQL here', location);
+  const context = { ...binder.context, queries, progress: progress ?? binder.progress };
+  return bindUserCall(found.user!, args, context, location);
+}
+
+function bindWindowed(binder: ExpressionBinder, name: string, call: FuncCall): BoundExpression {
+  const { location } = call;
+  if (binder.around.aggregate) {
+    throw new SqlError('grouping_error', 'aggregate function calls cannot contain window function calls', {
+      location,
+    });
+  }
+  if (binder.around.window) {
+    throw new SqlError('windowing_error', 'window function calls cannot be nested', { location });
+  }
+  if (binder.clause.windows !== 'allowed') {
+    const { title, place = title } = binder.clause;
+    throw new SqlError('windowing_error', `window functions are not allowed in ${place}`, { location });
+  }
+  binder.around.window = true;
+  const bound = bindWindowCall(name, call, binder);
+  binder.around.window = false;
+  return bound;
+}
+
+export function bindValueFunction(
+  binder: ExpressionBinder,
+  { op, typmod, location }: SQLValueFunction,
+): BoundExpression {
+  const timed = TIME_FUNCTIONS[(op ?? '').replace(/_N$/, '')];
+  if (timed !== undefined) {
+    const now = resolveFunction('now', [], {}, location);
+    assert(!('cast' in now), 'a function of no arguments is no cast');
+    return binder.coerce(applied(now, [], location), timed, typmod ?? 0, 'explicit');
+  }
+  const name = VALUE_FUNCTIONS[op ?? ''];
+  if (name === undefined) throw notSupported((op ?? '').replace('SVFOP_', ''), location);
+  const found = resolveFunction(name, [], {}, location);
+  assert(!('cast' in found), 'a function of no arguments is no cast');
+  return applied(found, [], location);
+}
