@@ -6,8 +6,9 @@
 
 import { PGlite } from '@electric-sql/pglite';
 import { printed, queryMessage } from '../scripts/corpus/corpus.ts';
-import { startPgServer } from './pg-server.ts';
-import { startPostgres } from './postgres-reference.ts';
+import { codeOf, explanationOf } from './explained-differences.ts';
+import { type PgServer, startPgServer } from './pg-server.ts';
+import { type PostgresReference, startPostgres } from './postgres-reference.ts';
 import { QueryGenerator } from './query-generator.ts';
 import { isOrdered } from './row-order.ts';
 import { RawPgClient } from './sql-differential.ts';
@@ -20,7 +21,7 @@ export interface QueryDifferentialOptions {
   readonly progress?: (line: string) => void;
   /**
    * Which statements PostgreSQL 18 gets where 15 is installed, as it takes most of the time: each (the default), or those that 15 and this
-   * server answer differently, with what was written before them.
+   * server answer differently for no known reason, with what was written before them.
    */
   readonly newest?: 'each' | 'differing';
 }
@@ -36,7 +37,7 @@ export interface QueryDifferentialReport {
 }
 
 /** Statements after which what was written is as it was in the beginning. */
-const STATEMENTS_PER_TABLE = 40;
+const STATEMENTS_PER_ROUND = 40;
 const PROGRESS_STATEMENTS = 5_000;
 /** What takes PostgreSQL 15 longer is not compared: there are queries that join products of all rows with each other, and PGlite cannot stop. */
 const STATEMENT_MS_MAX = 30_000;
@@ -47,155 +48,179 @@ function isEndless(sql: string): boolean {
   return [...sql.matchAll(/join c\d s\d+ on true|cross join c\d/g)].length > 1;
 }
 
-interface Answers {
-  readonly theirs: string;
-  readonly ours: string;
-}
-
-/** Differences that are meant; docs/sql.md tells of them. */
-const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: Answers): boolean }[] = [
-  {
-    why: 'of several mistakes PostgreSQL 15 tells first of a query in FROM without a name, which is one of grammar there',
-    applies: (_, { theirs, ours }) => /must have an alias/.test(theirs) && codeOf(ours) !== undefined,
-  },
-  {
-    why: 'no hint that another part of a set operation has a column of the name',
-    applies: (_, { theirs, ours }) =>
-      codeOf(theirs) === '42703' &&
-      theirs.replace(
-        / H:There is a column named ".*?" in table "\*SELECT\* \d+", but it cannot be referenced from this part of the query\./,
-        '',
-      ) === ours,
-  },
-  {
-    why: 'PostgreSQL failed by a mistake of its own',
-    applies: (_, { theirs }) => codeOf(theirs) === 'XX000',
-  },
-  {
-    why: 'more than one operator may hold, where nothing can go into files',
-    applies: (_, { ours }) => codeOf(ours) === '53200',
-  },
-  {
-    why: 'another of several columns that are not grouped',
-    applies: (_, { theirs, ours }) =>
-      [theirs, ours].every((answer) => /^E C:42803 M:(subquery uses un|column .* must appear)/.test(answer)),
-  },
-  {
-    why: 'another of several rows that break the same rule',
-    applies: (_, { theirs, ours }) => codeOf(theirs) === '23505' && withoutKey(theirs) === withoutKey(ours),
-  },
-  {
-    why: 'an error of values in rows that only one of both looked at, or two errors of which each named one',
-    applies: (_, { theirs, ours }) => {
-      const [a, b] = [codeOf(theirs), codeOf(ours)];
-      if (a === undefined && b === undefined) return false;
-      return [a, b].every((code) => code === undefined || /^(22|21)/.test(code)) && a !== b;
-    },
-  },
-];
-
-function withoutKey(answer: string): string {
-  return answer.replace(/=\(.*\) already exists/, '');
-}
-
-function codeOf(answer: string): string | undefined {
-  return /^E C?:?(\w{5})/m.exec(answer)?.[1];
-}
-
 export async function runQueryDifferential(options: QueryDifferentialOptions): Promise<QueryDifferentialReport> {
-  const { seed, statements, differencesMax = 1, progress = () => {}, newest = 'each' } = options;
-  const server = await startPgServer();
-  const client = await RawPgClient.connect(server.port);
-  const installed = await startPostgres();
-  const isLate = newest === 'differing' && installed !== undefined;
-  let lite = isLate ? undefined : await PGlite.create();
-  const other = installed && (await RawPgClient.connect(installed.config.port, installed.config.database));
-  const byLite = async (sql: string): Promise<Buffer> => Buffer.from(await lite!.execProtocolRaw(queryMessage(sql)));
-  const setUp: string[] = [];
-  /** Since what is written was as in the beginning. */
-  let asked: string[] = [];
-  const afterAll = async (sql: string): Promise<Buffer> => {
-    if (lite === undefined) {
-      lite = await PGlite.create();
-      for (const each of setUp) await byLite(each);
-    }
-    for (const each of [...generator.restore(), ...asked]) await byLite(each);
-    return await byLite(sql);
-  };
-  const everywhere = async (sql: string): Promise<void> => {
-    if (!isLate) await byLite(sql);
-    await other?.query(sql);
-    await client.query(sql);
-  };
-  const generator = new QueryGenerator(seed);
+  const generator = new QueryGenerator(options.seed);
+  const servers = await Servers.start(generator.setUp(), options.newest ?? 'each');
+  try {
+    return await compareQueries(generator, servers, options);
+  } finally {
+    await servers.stop();
+  }
+}
+
+async function compareQueries(
+  generator: QueryGenerator,
+  servers: Servers,
+  { statements, differencesMax = 1, progress = () => {} }: QueryDifferentialOptions,
+): Promise<QueryDifferentialReport> {
   const differences: string[] = [];
   const explained: Record<string, number> = {};
   let [compared, errors, versions] = [0, 0, 0];
-  try {
-    setUp.push("set timezone = 'UTC'", 'set client_min_messages = warning', ...generator.setUp());
-    // Compiling plans would take most of its time.
-    await other?.query('set jit = off');
-    await other?.query(`set statement_timeout = ${STATEMENT_MS_MAX}`);
-    for (const sql of setUp) await everywhere(sql);
-    while (compared < statements && differences.length < differencesMax) {
-      if (compared % STATEMENTS_PER_TABLE === 0) {
-        for (const sql of generator.restore()) await everywhere(sql);
-        asked = [];
-      }
-      const sql = generator.next();
-      if (isEndless(sql)) continue;
-      const ordered = isOrdered(sql);
-      const [early, answerOfOther, answer] = [
-        isLate ? undefined : await byLite(sql),
-        await other?.query(sql),
-        await client.query(sql),
-      ];
+  /** Asked after what was written is as in the beginning; those after a difference once more. */
+  let round: readonly string[] = [];
+  while (compared < statements && differences.length < differencesMax) {
+    if (round.length === 0) round = statementsOf(generator, Math.min(STATEMENTS_PER_ROUND, statements - compared));
+    const before = generator.restore();
+    const answers = await servers.ask(before, round);
+    let done = 0;
+    for (const [i, sql] of round.entries()) {
+      done++;
+      const verdict = await judged(sql, answers[i]!, servers, [...before, ...round.slice(0, i)]);
+      if (verdict.kind === 'timeOut') break;
       compared++;
       if (compared % PROGRESS_STATEMENTS === 0) progress(`${compared} statements, ${differences.length} differences`);
-      const brief = printed(answer, 'brief', ordered);
-      const briefOfOther = answerOfOther && printed(answerOfOther, 'brief', ordered);
-      const full = answerOfOther && printed(answerOfOther, 'full', ordered);
-      const ours = printed(answer, full === undefined ? 'brief' : 'full', ordered);
-      if (isLate && ours === full) {
-        if (codeOf(brief) !== undefined) errors++;
-        asked.push(sql);
+      if (verdict.isOfVersions) versions++;
+      if (verdict.kind === 'same') {
+        if (verdict.isError) errors++;
         continue;
       }
-      if (codeOf(full ?? '') === TIMED_OUT) {
-        for (const each of generator.restore()) await everywhere(each);
-        asked = [];
-        compared--;
-        continue;
-      }
-      const briefOfLite = printed(early ?? (await afterAll(sql)), 'brief', ordered);
-      const isSameEverywhere = briefOfOther === undefined || briefOfLite === briefOfOther;
-      if (!isSameEverywhere) versions++;
-      const theirs = full ?? briefOfLite;
-      if (ours === theirs && (brief === briefOfLite || !isSameEverywhere)) {
-        if (codeOf(brief) !== undefined) errors++;
-        continue;
-      }
-      const why =
-        !isSameEverywhere && brief === briefOfLite
-          ? 'an answer of PostgreSQL 15 that 18 has mended'
-          : EXPLAINED.find((each) => each.applies(sql, { theirs, ours }))?.why;
-      if (why === undefined)
-        differences.push(`${sql}\n  PostgreSQL: ${indented(theirs)}\n  here:       ${indented(ours)}`);
-      else explained[why] = (explained[why] ?? 0) + 1;
-      for (const each of generator.restore()) await everywhere(each);
-      asked = [];
+      if (verdict.why === undefined) differences.push(verdict.shown);
+      else explained[verdict.why] = (explained[verdict.why] ?? 0) + 1;
+      break;
     }
-  } finally {
-    client.close();
-    other?.close();
-    await server.stop();
-    await installed?.stop();
-    await lite?.close();
+    round = round.slice(done);
   }
   return { compared, errors, differences, versions, explained };
+}
+
+function statementsOf(generator: QueryGenerator, count: number): readonly string[] {
+  const found: string[] = [];
+  while (found.length < count) {
+    const sql = generator.next();
+    if (!isEndless(sql)) found.push(sql);
+  }
+  return found;
+}
+
+type Verdict =
+  | { readonly kind: 'timeOut' }
+  | { readonly kind: 'same'; readonly isError: boolean; readonly isOfVersions: boolean }
+  | {
+      readonly kind: 'differs';
+      readonly why: string | undefined;
+      readonly shown: string;
+      readonly isOfVersions: boolean;
+    };
+
+/** @param before What was asked before it, for a server that has not been asked yet. */
+async function judged(sql: string, answer: Answer, servers: Servers, before: readonly string[]): Promise<Verdict> {
+  const ordered = isOrdered(sql);
+  const full = answer.fifteen && printed(answer.fifteen, 'full', ordered);
+  if (full !== undefined && codeOf(full) === TIMED_OUT) return { kind: 'timeOut' };
+  const ours = printed(answer.ours, full === undefined ? 'brief' : 'full', ordered);
+  const isError = codeOf(ours) !== undefined;
+  if (answer.eighteen === undefined) {
+    if (ours === full) return { kind: 'same', isError, isOfVersions: false };
+    const why = explanationOf(sql, { theirs: full!, ours });
+    if (why !== undefined) return { kind: 'differs', why, shown: '', isOfVersions: false };
+  }
+  const brief = printed(answer.ours, 'brief', ordered);
+  const briefOf15 = answer.fifteen && printed(answer.fifteen, 'brief', ordered);
+  const briefOf18 = printed(answer.eighteen ?? (await servers.askNewest(before, sql)), 'brief', ordered);
+  const isOfVersions = briefOf15 !== undefined && briefOf18 !== briefOf15;
+  const theirs = full ?? briefOf18;
+  if (ours === theirs && (brief === briefOf18 || isOfVersions)) return { kind: 'same', isError, isOfVersions };
+  const why =
+    isOfVersions && brief === briefOf18
+      ? 'an answer of PostgreSQL 15 that 18 has mended'
+      : explanationOf(sql, { theirs, ours });
+  const shown = `${sql}\n  PostgreSQL: ${indented(theirs)}\n  here:       ${indented(ours)}`;
+  return { kind: 'differs', why, shown, isOfVersions };
 }
 
 function indented(text: string): string {
   const cut = text.length > 1_500 ? `${text.slice(0, 1_500)}…` : text;
   return cut.replaceAll('\n', '\n              ');
+}
+
+interface Answer {
+  readonly ours: Buffer;
+  /** Of PostgreSQL 15, where it is installed. */
+  readonly fifteen: Buffer | undefined;
+  /** Of PostgreSQL 18, where it gets each statement. */
+  readonly eighteen: Buffer | undefined;
+}
+
+/** This server and those beside it, with the same tables. */
+class Servers {
+  readonly #setUp: readonly string[];
+  readonly #server: PgServer;
+  readonly #client: RawPgClient;
+  readonly #installed: PostgresReference | undefined;
+  readonly #fifteen: RawPgClient | undefined;
+  /** Only what PostgreSQL 15 and this server answer differently is asked. */
+  readonly #isLate: boolean;
+  #lite: PGlite | undefined;
+
+  private constructor(
+    setUp: readonly string[],
+    server: PgServer,
+    client: RawPgClient,
+    installed: PostgresReference | undefined,
+    fifteen: RawPgClient | undefined,
+    isLate: boolean,
+  ) {
+    this.#setUp = setUp;
+    this.#server = server;
+    this.#client = client;
+    this.#installed = installed;
+    this.#fifteen = fifteen;
+    this.#isLate = isLate;
+  }
+
+  static async start(tables: readonly string[], newest: 'each' | 'differing'): Promise<Servers> {
+    const setUp = ["set timezone = 'UTC'", 'set client_min_messages = warning', ...tables];
+    const server = await startPgServer();
+    const client = await RawPgClient.connect(server.port);
+    const installed = await startPostgres();
+    const fifteen = installed && (await RawPgClient.connect(installed.config.port, installed.config.database));
+    const isLate = newest === 'differing' && installed !== undefined;
+    const servers = new Servers(setUp, server, client, installed, fifteen, isLate);
+    // Compiling plans would take most of its time.
+    await fifteen?.queries(['set jit = off', `set statement_timeout = ${STATEMENT_MS_MAX}`]);
+    await servers.ask([], setUp);
+    return servers;
+  }
+
+  /** The answers to `statements`, after `before`. */
+  async ask(before: readonly string[], statements: readonly string[]): Promise<readonly Answer[]> {
+    const all = [...before, ...statements];
+    // At once, as going to and fro would take most of the time.
+    const [ours, fifteen] = await Promise.all([this.#client.queries(all), this.#fifteen?.queries(all)]);
+    const eighteen: Buffer[] = [];
+    if (!this.#isLate) for (const sql of all) eighteen.push(await this.#byLite(sql));
+    return ours
+      .map((answer, i) => ({ ours: answer, fifteen: fifteen?.[i], eighteen: eighteen[i] }))
+      .slice(before.length);
+  }
+
+  /** What PostgreSQL 18 answers after `before`. */
+  async askNewest(before: readonly string[], sql: string): Promise<Buffer> {
+    if (this.#lite === undefined) for (const each of this.#setUp) await this.#byLite(each);
+    for (const each of before) await this.#byLite(each);
+    return await this.#byLite(sql);
+  }
+
+  async #byLite(sql: string): Promise<Buffer> {
+    this.#lite ??= await PGlite.create();
+    return Buffer.from(await this.#lite.execProtocolRaw(queryMessage(sql)));
+  }
+
+  async stop(): Promise<void> {
+    this.#client.close();
+    this.#fifteen?.close();
+    await this.#server.stop();
+    await this.#installed?.stop();
+    await this.#lite?.close();
+  }
 }

@@ -420,16 +420,14 @@ export class QueryGenerator {
       }),
       `create index on ${table} (a, t)`,
     ]);
-    return [...tables, ...this.restore()];
+    const written =
+      'create table w (id int primary key, k int unique, v text, n numeric(8,2), arr int[], check (n < 1000000))';
+    return [...tables, 'drop table if exists w', written, ...this.restore()];
   }
 
   /** The table that is written, as it is in the beginning. */
   restore(): readonly string[] {
-    return [
-      'drop table if exists w',
-      'create table w (id int primary key, k int unique, v text, n numeric(8,2), arr int[], check (n < 1000000))',
-      `insert into w select i, i * 10, 'v' || i, i, array[i] from generate_series(1, 8) i`,
-    ];
+    return ['truncate w', `insert into w select i, i * 10, 'v' || i, i, array[i] from generate_series(1, 8) i`];
   }
 
   next(): string {

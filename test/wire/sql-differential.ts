@@ -229,11 +229,19 @@ function messageOf(type: string, body: Buffer): string | undefined {
   }
 }
 
+const READY_FOR_QUERY = 0x5a;
+
 /** One connection that sends simple queries and gives back what came, byte for byte. */
 export class RawPgClient {
   readonly #socket: net.Socket;
   #received: Buffer[] = [];
-  #waiting: { readonly resolve: (bytes: Buffer) => void; readonly reject: (error: Error) => void } | undefined;
+  #waiting:
+    | {
+        readonly answers: number;
+        readonly resolve: (answers: readonly Buffer[]) => void;
+        readonly reject: (error: Error) => void;
+      }
+    | undefined;
 
   private constructor(socket: net.Socket) {
     this.#socket = socket;
@@ -259,6 +267,11 @@ export class RawPgClient {
     return this.#ask(queryMessage(sql));
   }
 
+  /** Sends all before the first is answered. */
+  queries(sqls: readonly string[]): Promise<readonly Buffer[]> {
+    return sqls.length === 0 ? Promise.resolve([]) : this.#askAll(Buffer.concat(sqls.map(queryMessage)), sqls.length);
+  }
+
   /** Sends messages of which the last is answered with ReadyForQuery. */
   exchange(messages: Buffer): Promise<Buffer> {
     return this.#ask(messages);
@@ -268,9 +281,14 @@ export class RawPgClient {
     this.#socket.destroy();
   }
 
-  #ask(bytes: Buffer): Promise<Buffer> {
+  async #ask(bytes: Buffer): Promise<Buffer> {
+    const answers = await this.#askAll(bytes, 1);
+    return answers.length === 1 ? answers[0]! : Buffer.concat(answers);
+  }
+
+  #askAll(bytes: Buffer, answers: number): Promise<readonly Buffer[]> {
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      this.#waiting = { answers, resolve, reject };
       this.#socket.write(bytes);
     });
   }
@@ -281,15 +299,22 @@ export class RawPgClient {
     if (last.length < 6 && this.#received.length > 1) this.#received = [Buffer.concat(this.#received)];
     const tail = this.#received.at(-1)!;
     const at = tail.length - 6;
-    if (at < 0 || tail[at] !== 0x5a || tail.readInt32BE(at + 1) !== 5) return;
+    if (at < 0 || tail[at] !== READY_FOR_QUERY || tail.readInt32BE(at + 1) !== 5) return;
     const all = Buffer.concat(this.#received);
+    const answers: Buffer[] = [];
+    let start = 0;
     let end = 0;
-    while (end + 5 <= all.length && end + 1 + all.readInt32BE(end + 1) <= all.length)
+    while (end + 5 <= all.length && end + 1 + all.readInt32BE(end + 1) <= all.length) {
+      const isLast = all[end] === READY_FOR_QUERY;
       end += 1 + all.readInt32BE(end + 1);
-    if (end !== all.length) return;
-    this.#received = [];
+      if (!isLast) continue;
+      answers.push(all.subarray(start, end));
+      start = end;
+    }
     const waiting = this.#waiting;
+    if (end !== all.length || waiting === undefined || answers.length < waiting.answers) return;
+    this.#received = [];
     this.#waiting = undefined;
-    waiting?.resolve(all);
+    waiting.resolve(answers);
   }
 }

@@ -1,0 +1,61 @@
+/** Differences between this server and PostgreSQL in answers to random queries that are meant; docs/sql.md tells of them. */
+
+export interface Answers {
+  readonly theirs: string;
+  readonly ours: string;
+}
+
+const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: Answers): boolean }[] = [
+  {
+    why: 'of several mistakes PostgreSQL 15 tells first of a query in FROM without a name, which is one of grammar there',
+    applies: (_, { theirs, ours }) => /must have an alias/.test(theirs) && codeOf(ours) !== undefined,
+  },
+  {
+    why: 'no hint that another part of a set operation has a column of the name',
+    applies: (_, { theirs, ours }) =>
+      codeOf(theirs) === '42703' &&
+      theirs.replace(
+        / H:There is a column named ".*?" in table "\*SELECT\* \d+", but it cannot be referenced from this part of the query\./,
+        '',
+      ) === ours,
+  },
+  {
+    why: 'PostgreSQL failed by a mistake of its own',
+    applies: (_, { theirs }) => codeOf(theirs) === 'XX000',
+  },
+  {
+    why: 'more than one operator may hold, where nothing can go into files',
+    applies: (_, { ours }) => codeOf(ours) === '53200',
+  },
+  {
+    why: 'another of several columns that are not grouped',
+    applies: (_, { theirs, ours }) =>
+      [theirs, ours].every((answer) => /^E C:42803 M:(subquery uses un|column .* must appear)/.test(answer)),
+  },
+  {
+    why: 'another of several rows that break the same rule',
+    applies: (_, { theirs, ours }) => codeOf(theirs) === '23505' && withoutKey(theirs) === withoutKey(ours),
+  },
+  {
+    why: 'an error of values in rows that only one of both looked at, or two errors of which each named one',
+    applies: (_, { theirs, ours }) => {
+      const [a, b] = [codeOf(theirs), codeOf(ours)];
+      if (a === undefined && b === undefined) return false;
+      return [a, b].every((code) => code === undefined || /^(22|21)/.test(code)) && a !== b;
+    },
+  },
+];
+
+function withoutKey(answer: string): string {
+  return answer.replace(/=\(.*\) already exists/, '');
+}
+
+/** The SQLSTATE of a refusal, as `printed` of the corpus shows it. */
+export function codeOf(answer: string): string | undefined {
+  return /^E C?:?(\w{5})/m.exec(answer)?.[1];
+}
+
+/** Undefined for a difference that nothing explains. */
+export function explanationOf(sql: string, answers: Answers): string | undefined {
+  return EXPLAINED.find((each) => each.applies(sql, answers))?.why;
+}
