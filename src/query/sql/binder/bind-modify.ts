@@ -21,6 +21,7 @@ import type { BoundAssignment, BoundDelete, BoundExpression, BoundInsert, BoundR
 import { conjunction, leftmost } from './bound.ts';
 import { assignmentMismatch } from './coercion.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
+import { nullConstant } from './literals.ts';
 import { placeIn } from './names.ts';
 import type { QueryContext } from './query-context.ts';
 import { Frame, Scope } from './scope.ts';
@@ -171,34 +172,44 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   const given = (column: Column, node: Node | undefined): void => {
     if (node === undefined || !isDefault(node)) refuseGenerated(column, 'INSERT', insert.override);
   };
-  if (select?.valuesLists !== undefined) refuseOtherCount(select.valuesLists, targets, insert.cols !== undefined);
   let source: BoundRows;
   let provided: readonly BoundExpression[];
   if (select === undefined) {
     source = { kind: 'values', columns: [], rows: [[]] };
     provided = [];
   } else if (select.valuesLists !== undefined && select.sortClause === undefined && select.limitCount === undefined) {
-    const bound = select.valuesLists.map((list) =>
-      ('List' in list ? (list.List.items ?? []) : []).map((item, i) => {
+    let width = -1;
+    const rows = select.valuesLists.map((list) => {
+      const items = 'List' in list ? (list.List.items ?? []) : [];
+      // As PostgreSQL reads a row: each value by itself, then how many there are, and last what their columns make of them.
+      const bound = items.map((item, i) => {
         const column = table.columns[targets[i]?.position ?? -1];
-        if (column !== undefined && insert.override !== 'OVERRIDING_USER_VALUE') given(column, item);
         if (column?.identity !== undefined && insert.override === 'OVERRIDING_USER_VALUE') return defaultOf(column);
-        return isDefault(item) && column !== undefined ? defaultOf(column) : binder.bind(item, VALUES);
-      }),
-    );
-    const rows = bound.map((row) =>
-      row.map((each, i) => {
+        if (!isDefault(item)) return binder.bind(item, VALUES);
+        return column === undefined ? nullConstant(undefined) : defaultOf(column);
+      });
+      if (width >= 0 && bound.length !== width) {
+        const place = bound[0] && leftmost(bound[0]);
+        throw new SqlError('syntax_error', 'VALUES lists must all be the same length', { location: place });
+      }
+      width = bound.length;
+      refuseOtherCount(items, targets, insert.cols !== undefined);
+      return bound.map((each, i) => {
         const column = table.columns[targets[i]?.position ?? -1];
         if (column === undefined) return each;
         return targets[i]!.part === undefined
           ? assign(binder, column, each)
           : putInto(binder, column, targets[i]!, each);
-      }),
-    );
-    const width = rows[0]!.length;
-    const uneven = rows.find((row) => row.length !== width);
-    if (uneven !== undefined) {
-      throw new SqlError('syntax_error', 'VALUES lists must all be the same length', { location: uneven[0]?.location });
+      });
+    });
+    if (insert.override !== 'OVERRIDING_USER_VALUE') {
+      for (const list of select.valuesLists) {
+        const items = 'List' in list ? (list.List.items ?? []) : [];
+        for (const [i, item] of items.entries()) {
+          const column = table.columns[targets[i]?.position ?? -1];
+          if (column !== undefined) given(column, item);
+        }
+      }
     }
     provided = rows[0]!;
     source = { kind: 'values', columns: [], rows };
@@ -288,10 +299,8 @@ interface InsertTarget {
   readonly part: readonly Node[] | undefined;
 }
 
-/** More or fewer values than columns are told before anything is said about those values. */
-function refuseOtherCount(lists: readonly Node[], targets: readonly InsertTarget[], named: boolean): void {
-  const [first] = lists;
-  const items = first !== undefined && 'List' in first ? (first.List.items ?? []) : [];
+/** More or fewer values of a row than columns. */
+function refuseOtherCount(items: readonly Node[], targets: readonly InsertTarget[], named: boolean): void {
   if (named && items.length > 0 && items.length < targets.length) {
     throw new SqlError('syntax_error', 'INSERT has more target columns than expressions', {
       location: targets[items.length]!.location,
