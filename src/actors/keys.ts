@@ -79,9 +79,9 @@ export function dueKey(space: Subspace, dueAtMs: number, type: string, key: stri
   return space.key([INDEX, DUE, BigInt(dueAtMs), type, key, name]);
 }
 
-/** The index up to and including `nowMs`. */
-export function dueRange(space: Subspace, nowMs: number): KeyRange {
-  return { start: space.range([INDEX, DUE]).start, end: space.key([INDEX, DUE, BigInt(nowMs) + 1n]) };
+/** The index, in the order in which its reminders are due. */
+export function dueRange(space: Subspace): KeyRange {
+  return space.range([INDEX, DUE]);
 }
 
 export interface DueEntry {

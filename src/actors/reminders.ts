@@ -159,11 +159,13 @@ export class ReminderService {
       within: this.#runtime.space.range(),
     });
     try {
-      const range = dueRange(this.#runtime.space, Math.floor(this.#platform.clock.nowMs()));
+      const nowMs = Math.floor(this.#platform.clock.nowMs());
+      // The same range each time: a store remembers that there is nothing in it, and what lies behind it is not read.
+      const range = dueRange(this.#runtime.space);
       const cursor = transaction.scan(range, { limit: SCAN_ENTRIES_MAX, keysOnly: true });
       try {
         for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
-          if (!this.#fireAll(batch)) return;
+          if (!this.#fireAll(batch, nowMs)) return;
         }
       } finally {
         cursor.close();
@@ -177,11 +179,12 @@ export class ReminderService {
     }
   }
 
-  /** @returns false when no more may fire now. */
-  #fireAll(batch: readonly Entry[]): boolean {
+  /** @returns false when no more may fire now, or are due. */
+  #fireAll(batch: readonly Entry[], nowMs: number): boolean {
     for (const { key } of batch) {
       if (this.#stopped || this.#firing.size >= FIRING_MAX) return false;
       const due = decodeDueKey(this.#runtime.space, key);
+      if (due.dueAtMs > nowMs) return false;
       const id = JSON.stringify([due.type, due.key, due.name]);
       if (this.#firing.has(id) || !this.#runtime.placedHere(due.type, due.key)) continue;
       this.#firing.set(

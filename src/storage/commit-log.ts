@@ -29,6 +29,7 @@ import type { File } from '../platform/files.ts';
 import type { Platform, Timer } from '../platform/platform.ts';
 import {
   align8,
+  bodyCrc,
   encodeSegmentHeader,
   FRAME_HEADER_BYTES,
   frameBytes,
@@ -60,10 +61,14 @@ export interface LogOptions {
 }
 
 const ALLOCATION_BYTES = 4 * 1024 * 1024;
+/** What is allocated between two syncs where a frame waits for more. */
+const ALLOCATION_SYNCED_BYTES = 64 * 1024 * 1024;
 const ALLOCATION_RETRY_MS = 500;
 /** Space that deletes leave free on a full disk, for frames in flight; less in small segments. */
 const RESERVE_BYTES = 256 * 1024;
 const SPARES_MAX = 2;
+/** Bytes of a frame that are summed up without giving the event loop back: about a millisecond. */
+const SUMMED_BYTES = 4 * 1024 * 1024;
 
 /** Commits that will be, or are being, written together. */
 interface PendingFrame {
@@ -265,6 +270,16 @@ export class CommitLog {
     this.#schedule();
   }
 
+  /** The checksum of a large frame's body: others have their turn in between. */
+  async #sum(body: Buffer): Promise<number> {
+    let sum = 0;
+    for (let at = 0; at < body.length; at += SUMMED_BYTES) {
+      sum = bodyCrc(body.subarray(at, at + SUMMED_BYTES), sum);
+      await this.#platform.timers.yield();
+    }
+    return sum;
+  }
+
   /** As `Store.whenDurable`. */
   whenDurable(version: Version, durability: Durability): Promise<void> | undefined {
     if (durability === 'memory') return undefined;
@@ -355,6 +370,8 @@ export class CommitLog {
     const bodyBytes = frame.end - frame.start - FRAME_HEADER_BYTES;
     const length = frameBytes(bodyBytes);
     const segment = await this.#untilSpace(() => this.#room(length, frame.firstVersion));
+    const body = frame.arena.subarray(frame.start + FRAME_HEADER_BYTES, frame.end);
+    const sum = bodyBytes <= SUMMED_BYTES ? bodyCrc(body) : await this.#sum(body);
     frame.sequence = this.#nextSequence++;
     sealFrame(frame.arena, frame.start, {
       logId: this.#logId,
@@ -362,6 +379,7 @@ export class CommitLog {
       firstVersion: frame.firstVersion,
       commits: frame.commits,
       bodyBytes,
+      bodyCrc: sum,
       writtenAtMs: this.#platform.clock.nowMs(),
       syncedSequence: this.#syncedSequence,
     });
@@ -852,16 +870,20 @@ class CurrentSegment {
   /** Returns once the file is allocated up to `offset`. @throws OperationError `disk_full`, `io`. */
   async allocate(offset: number): Promise<void> {
     while (this.allocated < offset) {
-      this.#allocating ??= this.#allocateMore().finally(() => {
+      this.#allocating ??= this.#allocateMore(offset).finally(() => {
         this.#allocating = undefined;
       });
       await this.#allocating;
     }
   }
 
-  async #allocateMore(): Promise<void> {
-    const end = Math.min(this.allocated + ALLOCATION_BYTES, this.segment.bytes);
-    await this.plain.write(Buffer.alloc(end - this.allocated), this.allocated);
+  /** A step towards `offset`: one sync for as much as a large frame may wait for. */
+  async #allocateMore(offset: number): Promise<void> {
+    const wanted = Math.min(Math.max(offset - this.allocated, ALLOCATION_BYTES), ALLOCATION_SYNCED_BYTES);
+    const end = Math.min(this.allocated + wanted, this.segment.bytes);
+    const zeros = Buffer.alloc(Math.min(ALLOCATION_BYTES, end - this.allocated));
+    for (let at = this.allocated; at < end; at += zeros.length)
+      await this.plain.write(zeros.subarray(0, Math.min(zeros.length, end - at)), at);
     await this.plain.sync();
     this.allocated = end;
   }

@@ -100,7 +100,7 @@ export interface FrameHeader {
 }
 
 /** Writes the header in front of a body that already lies at `offset + 64`, and zeroes the padding behind it. */
-export function sealFrame(arena: Buffer, offset: number, frame: Omit<FrameHeader, 'bodyCrc'>): void {
+export function sealFrame(arena: Buffer, offset: number, frame: FrameHeader): void {
   const bodyStart = offset + FRAME_HEADER_BYTES;
   const bodyEnd = bodyStart + frame.bodyBytes;
   arena.fill(0, offset, bodyStart);
@@ -110,11 +110,16 @@ export function sealFrame(arena: Buffer, offset: number, frame: Omit<FrameHeader
   writeUint64(arena, frame.firstVersion, offset + 24);
   arena.writeUInt32LE(frame.commits, offset + 32);
   arena.writeUInt32LE(frame.bodyBytes, offset + 36);
-  arena.writeUInt32LE(crc32(arena.subarray(bodyStart, bodyEnd)), offset + 40);
+  arena.writeUInt32LE(frame.bodyCrc, offset + 40);
   writeUint64(arena, frame.writtenAtMs, offset + 48);
   writeUint64(arena, frame.syncedSequence, offset + 56);
   arena.writeUInt32LE(crc32(arena.subarray(offset + 8, bodyStart)), offset + 4);
   arena.fill(0, bodyEnd, align8(bodyEnd));
+}
+
+/** `bodyCrc` of bytes that may follow others, whose sum is `before`. */
+export function bodyCrc(bytes: Bytes, before = 0): number {
+  return crc32(asBuffer(bytes), before);
 }
 
 /** @returns undefined unless the 64 bytes at `offset` are an intact frame header; the body is not looked at. */
@@ -137,7 +142,7 @@ export function decodeFrameHeader(from: Bytes, offset = 0): FrameHeader | undefi
 }
 
 export function bodyIsIntact(header: FrameHeader, body: Bytes): boolean {
-  return body.length === header.bodyBytes && crc32(asBuffer(body)) === header.bodyCrc;
+  return body.length === header.bodyBytes && bodyCrc(body) === header.bodyCrc;
 }
 
 /** Bytes that a frame takes in a segment. */

@@ -357,7 +357,7 @@ describe('a store that refuses or waits', () => {
     expect(await fast.call('GET', 'warm')).toBe('$1\r\nw\r\n');
   });
 
-  it('executes nothing while the store has no room, and everything afterwards', async () => {
+  it('writes nothing while the store has no room, and everything afterwards; others read meanwhile', async () => {
     const room = deferred<void>();
     let hasRoom = false;
     const server = await start({
@@ -367,6 +367,10 @@ describe('a store that refuses or waits', () => {
     client.send(pipeline(['SET', 'a', '1'], ['GET', 'a']));
     await until(() => server.resp.statistics().bytesReceived > 0);
     expect(server.resp.statistics().commands).toBe(0);
+    const reader = await connect(server);
+    reader.send(pipeline(['PING'], ['GET', 'a'], ['MULTI'], ['GET', 'a'], ['EXEC']));
+    expect(await replies(reader, 5)).toEqual(['+PONG\r\n', '$-1\r\n', '+OK\r\n', '+QUEUED\r\n', '*1\r\n$-1\r\n']);
+    expect(server.resp.statistics().commands).toBe(5);
     hasRoom = true;
     room.resolve();
     expect(await replies(client, 2)).toEqual(['+OK\r\n', '$1\r\n1\r\n']);
@@ -387,9 +391,10 @@ describe('bounds', () => {
   it('takes a large value in pieces and gives it back', async () => {
     const client = await connect(await start());
     const value = Buffer.alloc(5 * 1024 * 1024, 'abcdefg');
-    const bytes = request('SET', 'big', value);
+    const bytes = Buffer.concat([request('SET', 'big', value), request('ECHO', 'behind')]);
     for (let at = 0; at < bytes.length; at += 700_000) client.send(bytes.subarray(at, at + 700_000));
     expect(await client.reply()).toBe('+OK\r\n');
+    expect(await client.reply()).toBe('$6\r\nbehind\r\n');
     expect((await client.call('GET', 'big')) === `$${value.length}\r\n${value.toString('latin1')}\r\n`).toBe(true);
   });
 

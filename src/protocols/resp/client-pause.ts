@@ -42,8 +42,7 @@ export class ClientPause {
   /** Set when the command has to wait until the pause is over; ask again then. */
   holds(entry: CommandEntry, session: Session): Promise<void> | undefined {
     if (this.#ended === undefined || entry.name === 'client|unpause' || entry.name === 'client|pause') return undefined;
-    const writes = entry.isWrite || (entry.name === 'exec' && session.transaction.queuesWrites);
-    return this.#mode === 'all' || writes ? this.#ended.promise : undefined;
+    return this.#mode === 'all' || mayWrite(entry, session) ? this.#ended.promise : undefined;
   }
 
   /** Timers take up to some 24 days; a longer pause is several of them. */
@@ -55,4 +54,8 @@ export class ClientPause {
       else this.end();
     });
   }
+}
+
+export function mayWrite(entry: CommandEntry, session: Session): boolean {
+  return entry.isWrite || (entry.name === 'exec' && session.transaction.queuesWrites);
 }

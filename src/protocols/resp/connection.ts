@@ -31,6 +31,7 @@ import type { Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import type { ArgumentCursor } from './arguments.ts';
 import { DEFAULT_USER, type Principal } from './authentication.ts';
+import { mayWrite } from './client-pause.ts';
 import { ClientTransaction, runAlone } from './client-transaction.ts';
 import { type CommandEntry, keyPositions } from './command.ts';
 import { shown } from './connection-commands.ts';
@@ -51,6 +52,12 @@ const STRETCH_OUTPUT_BYTES = 256 * 1024;
 /** Why a socket is not read. */
 const WAITING = 1;
 const UNDURABLE = 2;
+
+/** Who has sent a sixteenth of what it has announced is believed to send the rest. */
+const BELIEVED_TIMES = 16;
+/** Of a large request: at least what one read of a socket may bring. */
+const LARGE_BYTES = 1024 * 1024;
+const BEHIND_BYTES = 64 * 1024;
 
 /** Clients are weighed again each time one of them has grown by so much. */
 const WEIGHED_BYTES = 1024 * 1024;
@@ -163,10 +170,10 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       this.#append(chunk);
       return;
     }
-    const room = this.#whenServed();
-    if (room !== undefined) {
+    const { loading } = this.server.databases;
+    if (loading !== undefined) {
       this.#append(chunk);
-      this.#waitForRoom(room);
+      this.#waitForRoom(loading);
       return;
     }
     if (this.#inputLength === 0) {
@@ -216,7 +223,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       return;
     }
     if (length > this.#input.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#inputLength * 2));
+      const larger = Buffer.allocUnsafeSlow(this.#roomFor(length));
       this.#input.copy(larger, 0, 0, this.#inputLength);
       this.#input = larger;
     }
@@ -227,6 +234,16 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       this.#weighedInputBytes = length;
       this.#context.boundClients();
     }
+  }
+
+  /**
+   * What an announced length takes, once a part of it is here: each step on the way would be a copy of all there is. With it
+   * what a last chunk brings beside it. Otherwise twice as much as there was.
+   */
+  #roomFor(length: number): number {
+    const announced = this.#neededBytes + (this.#neededBytes > LARGE_BYTES ? BEHIND_BYTES : 0);
+    const isBelieved = announced >= length && this.#inputLength * BELIEVED_TIMES >= announced;
+    return isBelieved ? announced : Math.max(length, this.#inputLength * 2);
   }
 
   #processInput(): void {
@@ -251,6 +268,13 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     let start = 0;
     do {
       batch.parse(bytes, start, bytes.length, this.server.limits, this.principal !== undefined, this.#partial);
+      const room = this.server.partitions.store.whenWritable();
+      if (room !== undefined && this.#mayWrite(batch)) {
+        // Parsed again from here on when there is room.
+        this.#append(bytes.subarray(start));
+        this.#waitForRoom(room);
+        return;
+      }
       this.#partial = batch.partial;
       this.#neededBytes = batch.neededBytes;
       const { consumed, count } = batch;
@@ -273,9 +297,15 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     this.server.platform.timers.yield().then(() => this.#continueReading());
   }
 
-  /** Set while nothing can be executed. */
-  #whenServed(): Promise<void> | undefined {
-    return this.server.databases.loading ?? this.server.partitions.store.whenWritable();
+  /** Whether any command of the batch may need room in the store. */
+  #mayWrite(batch: RequestBatch): boolean {
+    const { commands } = this.server;
+    for (let at = 0; at < batch.count; at++) {
+      const name = batch.firstArgument[at]!;
+      const entry = commands.find(batch.buffer, batch.starts[name]!, batch.lengths[name]!);
+      if (entry !== undefined && mayWrite(entry, this)) return true;
+    }
+    return false;
   }
 
   #waitForRoom(room: Promise<void>): void {
@@ -291,8 +321,8 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     if (this.#closed) return;
     this.#resume(WAITING);
     if (this.#inputLength > 0 && this.#inputLength >= this.#neededBytes) {
-      const room = this.#whenServed();
-      if (room !== undefined) this.#waitForRoom(room);
+      const { loading } = this.server.databases;
+      if (loading !== undefined) this.#waitForRoom(loading);
       else this.#processInput();
     }
     this.#endIfDone();

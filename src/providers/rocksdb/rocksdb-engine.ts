@@ -113,8 +113,10 @@ export class RocksDbEngine implements Engine {
   readonly #values: ValueCache;
   /** What long scans found there. */
   readonly #runs: RunCache;
-  /** Sees the state at `position`. */
+  /** Sees the state at `position`, as does the next. */
   #filler: SharedIterator | undefined;
+  /** Looks where keys are: the value behind an empty range may be of any size. */
+  #prober: SharedIterator | undefined;
   #absentInARow = 0;
   /** The last batch of keys lay where there were none: then the next one is expected to. */
   #appended = false;
@@ -233,16 +235,18 @@ export class RocksDbEngine implements Engine {
    * fill. When it is full, nothing is read that was not asked for.
    */
   #readAndFill(key: Key): Bytes | undefined {
-    this.#filler ??= new SharedIterator(this.#binding, this.#database, false);
+    this.#filler ??= new SharedIterator(this.#binding, this.#database);
     const { rows } = this.#guard(() => this.#filler!.read({}, key, FILL_ROWS));
     for (let i = 0; i < rows.length; i += 2) this.#values.add(rows[i]!, rows[i + 1]!);
     return rows[0] !== undefined && equalBytes(rows[0], key) ? rows[1] : undefined;
   }
 
-  /** Its view of the state holds files and memory. */
-  #closeFiller(): void {
+  /** Their views of the state hold files and memory. */
+  #closeFillers(): void {
     this.#filler?.close();
     this.#filler = undefined;
+    this.#prober?.close();
+    this.#prober = undefined;
   }
 
   batchGet(keys: readonly Key[], bytesMax?: number): Awaitable<readonly (Bytes | undefined)[]> {
@@ -296,8 +300,8 @@ export class RocksDbEngine implements Engine {
   }
 
   #isEmptyIn(start: Bytes, end: Bytes | undefined): boolean {
-    this.#filler ??= new SharedIterator(this.#binding, this.#database, false);
-    const next = this.#guard(() => this.#filler!.read({}, start, 1)).rows[0];
+    this.#prober ??= new SharedIterator(this.#binding, this.#database, { values: false });
+    const next = this.#guard(() => this.#prober!.read({}, start, 1)).rows[0];
     return next === undefined || (end !== undefined && compareBytes(next, end) >= 0);
   }
 
@@ -335,8 +339,8 @@ export class RocksDbEngine implements Engine {
     if (this.#recovering !== undefined) return this.#recovering.then(() => this.snapshot());
     if (this.#inFlux) return this.#applying!.promise.catch(() => {}).then(() => this.snapshot());
     for (;;) {
-      const forward = new SharedIterator(this.#binding, this.#database, false);
-      const backward = new SharedIterator(this.#binding, this.#database, true);
+      const forward = new SharedIterator(this.#binding, this.#database);
+      const backward = new SharedIterator(this.#binding, this.#database, { reverse: true });
       const position = forward.position();
       // A batch may have been applied between the two: both must show the same position.
       if (backward.position() === position) {
@@ -389,7 +393,7 @@ export class RocksDbEngine implements Engine {
     try {
       await this.#applying.promise;
       const kept = this.#forget(batch);
-      this.#closeFiller();
+      this.#closeFillers();
       this.position = batch.position;
       this.#inFlux = false;
       if (kept < batch.count) await this.#keep(batch, kept);
@@ -472,7 +476,7 @@ export class RocksDbEngine implements Engine {
   async #reopen(): Promise<void> {
     for (const view of this.#views) view.abandon();
     this.#views.clear();
-    this.#closeFiller();
+    this.#closeFillers();
     await this.#awaitReads();
     await closeDatabase(this.#binding, this.#database, this.#directory).catch(() => {});
     await openDatabase(this.#binding, this.#database, this.#options, this.#directory);
@@ -515,7 +519,7 @@ export class RocksDbEngine implements Engine {
     await this.#awaitReads();
     await this.#worker.terminate();
     for (const view of this.#views) view.abandon();
-    this.#closeFiller();
+    this.#closeFillers();
     if (isOpen) await closeDatabase(this.#binding, this.#database, this.#directory);
   }
 
@@ -566,12 +570,16 @@ class SharedIterator {
   /** Whoever may go on without a seek. */
   #user: object | undefined;
 
-  constructor(binding: RocksDbBinding, database: DatabaseContext, reverse: boolean) {
+  constructor(
+    binding: RocksDbBinding,
+    database: DatabaseContext,
+    { reverse = false, values = true }: { readonly reverse?: boolean; readonly values?: boolean } = {},
+  ) {
     this.#binding = binding;
     this.#iterator = binding.iterator_init(database, {
       reverse,
       keys: true,
-      values: true,
+      values,
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
       highWaterMarkBytes: SCAN_BYTES_MAX,
