@@ -16,7 +16,7 @@
  */
 
 import { AssertionError, assert } from '../base/assert.ts';
-import { type Awaitable, type Deferred, deferred, whenReady } from '../base/awaitable.ts';
+import { type Awaitable, type Deferred, deferred, isPromise, whenReady } from '../base/awaitable.ts';
 import { type Bytes, keySuccessor, utf8 } from '../base/bytes.ts';
 import { DURABILITIES, type Durability } from '../base/durability.ts';
 import { hasCode, messageOf, OperationError } from '../base/errors.ts';
@@ -408,6 +408,16 @@ export class LocalStore implements Store {
       if (entries.anyIn(memtables[i]!)) return false;
     }
     return engine.isEmptyIn?.(span) === true;
+  }
+
+  /** Whether there is a value under `key` in the durable state; false where that cannot be told at once. */
+  isDurablyThere(key: Key): boolean {
+    const found = this.overlay.lookup(key, this.engine.position, this.durableVersion);
+    if (found !== 'absent') return found === 'value';
+    const value = this.engine.get(key);
+    if (!isPromise(value)) return value !== undefined;
+    value.catch(() => {}); // Nobody waits for it.
+    return false;
   }
 
   noteConflict(): void {

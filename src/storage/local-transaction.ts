@@ -76,6 +76,8 @@ export class LocalTransaction implements Transaction, CursorSource {
   state: 'open' | 'committed' | 'rolledBack' = 'open';
   observedVersion = 0;
 
+  /** Observed by what went into writes and was told to nobody: counts for whoever reads them. */
+  #withheldVersion = 0;
   readonly #store: LocalStore;
   readonly #readOnly: boolean;
   /** No other keys are touched. */
@@ -131,6 +133,7 @@ export class LocalTransaction implements Transaction, CursorSource {
   }
 
   get writes(): Overlay | undefined {
+    if (this.#writes !== undefined) this.noteVersion(this.#withheldVersion);
     return this.#writes;
   }
 
@@ -195,6 +198,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     if (this.#readKeys !== undefined) this.#noteRead(key);
     if (this.#writes !== undefined) {
       const own = this.#writes.lookup(key, 0, Number.MAX_SAFE_INTEGER);
+      if (own !== 'absent') this.noteVersion(this.#withheldVersion);
       if (own === 'value') return this.#writes.value;
       if (own === 'deleted') return undefined;
     }
@@ -249,6 +253,7 @@ export class LocalTransaction implements Transaction, CursorSource {
       const own = this.#writes?.lookup(key, 0, Number.MAX_SAFE_INTEGER);
       if (own === 'value') values[i] = this.#writes!.value;
       if (own === 'value' || own === 'deleted') {
+        this.noteVersion(this.#withheldVersion);
         if (this.#readKeys !== undefined) this.#noteRead(key);
         continue;
       }
@@ -493,6 +498,13 @@ export class LocalTransaction implements Transaction, CursorSource {
       value: undefined,
       validity: undefined,
     });
+  }
+
+  withhold(told: Version, key: Key): void {
+    const observed = this.observedVersion;
+    if (observed <= told || observed <= this.#store.durableVersion || !this.#store.isDurablyThere(key)) return;
+    if (observed > this.#withheldVersion) this.#withheldVersion = observed;
+    this.observedVersion = told;
   }
 
   beginStatement(): void {

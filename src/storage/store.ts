@@ -180,6 +180,13 @@ export interface Transaction extends Observer {
    */
   require(key: Key, expected: Bytes | undefined, error?: () => Error): void;
 
+  /**
+   * Takes back what was observed since `observedVersion` was `told`: it went into writes of this transaction, and whoever is
+   * answered learns of it no more than that there was a value under `key`. It is observed again when the writes are read.
+   * Nothing is taken back where that itself is not durable. Missing where nothing is visible before it is durable.
+   */
+  withhold?(told: Version, key: Key): void;
+
   /** `readCommitted`: later reads see all that is committed now. No effect for the other levels. */
   beginStatement(): void;
 
