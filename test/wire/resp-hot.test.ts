@@ -377,6 +377,63 @@ describe('hot entries', () => {
     expect(await client.call('MGET', 'k', 'other')).toBe('*2\r\n$1\r\n5\r\n$1\r\ny\r\n');
   });
 
+  it(`count exactly in a pipeline, whatever changes of their length and sign (seed ${SEED})`, async () => {
+    const random = randomFrom(SEED);
+    const server = await start({ writeBehind: true });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    const texts = [
+      '0',
+      '9',
+      '-1',
+      '99',
+      '-10',
+      '007',
+      '+1',
+      '',
+      ' 1',
+      '1x',
+      '-0',
+      '999999999',
+      '1000000000',
+      '-999999999',
+    ];
+    const limits = ['9007199254740991', '9223372036854775807', '-9223372036854775808', '9223372036854775808'];
+    const steps = ['1', '-1', '8', '-9', '90', '-999', '999999999', '9007199254740991', '9223372036854775807'];
+    const pick = (list: readonly string[]) => list[random(list.length)]!;
+    const model = new Map<string, string>();
+    for (let round = 0; round < 100; round++) {
+      const commands: Buffer[] = [];
+      const replies: string[] = [];
+      for (let i = 0; i < 40; i++) {
+        const key = `n${random(12)}`;
+        const kind = random(10);
+        if (kind === 0) {
+          const text = pick(random(3) === 0 ? limits : texts);
+          commands.push(request('SET', key, text));
+          replies.push('+OK\r\n');
+          model.set(key, text);
+          continue;
+        }
+        const by = kind < 5 ? '1' : kind < 8 ? '-1' : pick(steps);
+        commands.push(kind < 5 ? request('INCR', key) : kind < 8 ? request('DECR', key) : request('INCRBY', key, by));
+        const text = model.get(key) ?? '0';
+        const sum = BigInt.asIntN(64, BigInt(/^(0|-?[1-9]\d*)$/.test(text) ? text : 0) + BigInt(by));
+        if (!/^(0|-?[1-9]\d*)$/.test(text) || BigInt.asIntN(64, BigInt(text)) !== BigInt(text)) {
+          replies.push('-ERR value is not an integer or out of range\r\n');
+        } else if (sum !== BigInt(text) + BigInt(by)) {
+          replies.push('-ERR increment or decrement would overflow\r\n');
+        } else {
+          replies.push(`:${sum}\r\n`);
+          model.set(key, String(sum));
+        }
+      }
+      client.send(Buffer.concat(commands));
+      for (const reply of replies) expect(await client.reply()).toBe(reply);
+    }
+    for (const [key, text] of model) expect(await client.call('GET', key)).toBe(bulk(text));
+  });
+
   it('expire to the millisecond, whatever is kept of them', async () => {
     const server = await start({ writeBehind: true });
     const client = await RawClient.connect(server.port);

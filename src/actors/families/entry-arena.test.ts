@@ -84,6 +84,9 @@ describe('a byte arena', () => {
       const { arena } = entries;
       const model = new Map<string, Buffer | null>();
       const dirty = new Map<string, Buffer | null>();
+      const hashes = new Int32Array(1);
+      const references = new Int32Array(1);
+      let foundAt = 0;
       const keyOf = () => {
         const number = random(400);
         return number < 20
@@ -99,6 +102,9 @@ describe('a byte arena', () => {
         const database = random(3);
         const key = keyOf();
         const name = nameOf(database, key);
+        const touchedKey = random(2) === 0 ? key : keyOf();
+        hashes[0] = arena.hash(database, touchedKey, 0, touchedKey.length);
+        arena.touch(hashes, references, 1, false);
         const what = random(100);
         if (what < 40) {
           const value = newValue();
@@ -146,12 +152,19 @@ describe('a byte arena', () => {
           for (const each of dirty.keys()) model.delete(each);
           dirty.clear();
         }
+        if (arena.findAt(references[0]!, database, touchedKey, 0, touchedKey.length)) {
+          const { slab, at } = arena;
+          check(entries.find(database, touchedKey), `${step}: an entry that is not there`);
+          check(arena.slab === slab && arena.at === at, `${step}: not where the entry is`);
+          foundAt++;
+        }
         check(arena.dirtyCount === dirty.size, `${step}: ${arena.dirtyCount} are dirty, not ${dirty.size}`);
         if (dirty.size === 0) {
           check(arena.dirtyBytes === 0, `${step}: bytes are dirty`);
           check(arena.bytes <= shape.bytesMax + arena.slabBytes, `${step}: ${arena.bytes} bytes`);
         }
       }
+      expect(foundAt).toBeGreaterThan(0);
       expect(arena.statistics().entries).toBeGreaterThan(0);
       if (shape.bytesMax < 512 << 10) expect(arena.statistics().evictedEntries).toBeGreaterThan(0);
       arena.clear();

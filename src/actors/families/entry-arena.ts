@@ -128,6 +128,9 @@ export class EntryArena {
   #usedBytes = 0;
   #deadBytes = 0;
   #hand = 0;
+  /** How often records were moved by the slab: then no reference may be used that was found before. */
+  #moves = 0;
+  #movesAtTouch = 0;
   /** Numbers of slabs with one record, oldest first. */
   #large: number[] = [];
   #evicted = 0;
@@ -202,6 +205,7 @@ export class EntryArena {
     const tables = this.#tables;
     const slabs = this.#slabs;
     let touched = 0;
+    this.#movesAtTouch = this.#moves;
     for (let i = 0; i < count; i++) {
       const hash = hashes[i]!;
       const table = tables[hash >>> TABLE_SHIFT]!;
@@ -229,6 +233,27 @@ export class EntryArena {
   /** Finds an entry, known absence included, and leaves its place in `slab` and `at`. */
   find(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
     return this.#slotOf(hash, database, buffer, start, length) >= 0;
+  }
+
+  /**
+   * As `find`, at a reference that `touch` has left for the hash of this key, and without calls. @returns false where another
+   * key is there, or the entry has another place by now: then `find` knows.
+   */
+  findAt(reference: number, database: number, buffer: Bytes, start: number, length: number): boolean {
+    if (reference === 0 || this.#moves !== this.#movesAtTouch) return false;
+    const slab = this.#slabs[reference >>> UNIT_BITS]!;
+    const { words, view } = slab;
+    const word = (reference & UNIT_MASK) << 1;
+    if (words[word + SIZES]! >>> 16 !== length) return false;
+    if ((words[word + FLAGS]! & (DEAD | 0xff00)) !== database << 8) return false;
+    const keys = viewOf(buffer);
+    const at = (word << 2) + RECORD_HEADER_BYTES;
+    let i = 0;
+    for (; i + 4 <= length; i += 4) if (view.getInt32(at + i, true) !== keys.getInt32(start + i, true)) return false;
+    for (; i < length; i++) if (view.getUint8(at + i) !== keys.getUint8(start + i)) return false;
+    this.slab = slab;
+    this.at = word << 2;
+    return true;
   }
 
   /** Whether every key of the database that has a value is here. */
@@ -543,6 +568,7 @@ export class EntryArena {
     this.#usedBytes = 0;
     this.#deadBytes = 0;
     this.#hand = 0;
+    this.#moves++;
     this.#dirtyFrom = 0;
     this.#dirtyTo = 0;
     this.#dirtyCount = 0;
@@ -683,6 +709,7 @@ export class EntryArena {
   }
 
   #dropSlab(slab: Slab): void {
+    this.#moves++;
     this.#slabs[slab.number] = undefined;
     this.#freeNumbers.push(slab.number);
     this.#slabsBytes -= slab.bytes.length;
@@ -775,6 +802,7 @@ export class EntryArena {
   }
 
   #cleanSlab(victim: Slab, evicts: boolean): void {
+    this.#moves++;
     const { words } = victim;
     for (let at = 0; at < victim.used; ) {
       const word = at >> 2;

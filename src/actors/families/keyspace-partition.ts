@@ -141,6 +141,9 @@ export class KeyspacePartitions {
   /** Expired values being deleted in transactions. */
   #deleting = 0;
   readonly #admit = new Admission();
+  /** By partition: the number of the stretch, or of the part of one, that was told it may run turns. */
+  readonly #admitted: Float64Array;
+  #stretch = 1;
 
   constructor(options: KeyspacePartitionsOptions) {
     const { runtime, store, platform, space } = options;
@@ -152,6 +155,7 @@ export class KeyspacePartitions {
     this.#platform = platform;
     this.#partitionsPerDatabase = perDatabase;
     this.#slotShift = Math.log2(HASH_SLOTS / perDatabase);
+    this.#admitted = new Float64Array(this.databases * perDatabase);
     const keys = Array.from({ length: this.databases }, (_, number) => new DatabaseKeys(space, number));
     this.#commit = new PartitionCommit({
       store,
@@ -193,6 +197,7 @@ export class KeyspacePartitions {
   begin(observer: Observer, nowMs: number): void {
     this.#commit.observer = observer;
     this.#commit.nowMs = nowMs;
+    this.#endAdmissions();
   }
 
   /** The entries of the current stretch, for commands that work on bytes; only in partitions that `admit` them. */
@@ -202,13 +207,24 @@ export class KeyspacePartitions {
 
   /**
    * Whether a turn of this partition may run now. Where the reference cannot tell, an empty turn is asked. True until the end
-   * of the stretch: nothing else runs meanwhile.
+   * of the stretch or the next turn in it: nothing else runs meanwhile.
    */
   admit(partition: number): boolean {
-    const reference = this.#references[partition]!;
-    if (isReady(reference)) return true;
-    this.#admit.done = false;
-    return this.run(partition, this.#admit) && this.#admit.done;
+    return this.#admitted[partition] === this.#stretch || this.#ask(partition);
+  }
+
+  #ask(partition: number): boolean {
+    if (!isReady(this.#references[partition]!)) {
+      this.#admit.done = false;
+      if (!this.run(partition, this.#admit) || !this.#admit.done) return false;
+    }
+    this.#admitted[partition] = this.#stretch;
+    return true;
+  }
+
+  /** What a partition was asked before does not count any more. */
+  #endAdmissions(): void {
+    this.#stretch++;
   }
 
   /** From here to `endTurn` the writes of a command can be undone, by `undoTurn`. */
@@ -254,6 +270,7 @@ export class KeyspacePartitions {
    * may be run later in vain, and should go through `wait`. @throws OperationError `overloaded`, `lease_lost`.
    */
   run(partition: number, work: PartitionWork): boolean {
+    this.#endAdmissions();
     const outcome = this.#references[partition]!.run(work);
     if (!isPromise(outcome)) return true;
     outcome.catch(() => undefined);

@@ -247,6 +247,22 @@ export class PartitionCommit {
     return this.#load(hash, database, buffer, start, length);
   }
 
+  /** As `locate`, for a key whose hash `arena.touch` has followed to `reference`, with nothing done since but by these commands. */
+  locateTouched(
+    reference: number,
+    hash: number,
+    database: number,
+    buffer: Bytes,
+    start: number,
+    length: number,
+  ): boolean {
+    if (this.#ordering !== undefined || !this.arena.findAt(reference, database, buffer, start, length)) {
+      return this.locate(hash, database, buffer, start, length);
+    }
+    if (this.#gated && !this.arena.isDirty) this.#observe(this.arena.stamp);
+    return true;
+  }
+
   #observe(stamp: number): void {
     const newest = this.#store.version;
     // Wrong only after 2^32 commits, and then too careful.

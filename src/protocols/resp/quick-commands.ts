@@ -116,7 +116,7 @@ export class QuickCommands {
         const kind = this.#kinds[i]!;
         const outputBefore = this.#writer.length;
         const writesBefore = this.#entries.writes;
-        if (!this.#tryExecute(kind, batch, at, database, this.#hashes[i]!)) {
+        if (!this.#tryExecute(kind, batch, at, database, i)) {
           this.#writer.length = outputBefore;
           this.#prefetch(batch, at, i, end, database);
           return at;
@@ -135,9 +135,9 @@ export class QuickCommands {
   }
 
   /** As `#execute`; a read of a key that is too long for the store goes the usual way, and gets its answer there. */
-  #tryExecute(kind: number, batch: RequestBatch, at: number, database: number, hash: number): boolean {
+  #tryExecute(kind: number, batch: RequestBatch, at: number, database: number, index: number): boolean {
     try {
-      return this.#execute(kind, batch, at, database, hash);
+      return this.#execute(kind, batch, at, database, index);
     } catch (error) {
       if (hasCode(error, 'too_large') && (kind === GET || kind === MGET || kind === EXISTS)) return false;
       throw error;
@@ -175,7 +175,7 @@ export class QuickCommands {
       const headsOnly = kinds[0]! >= INCR && kinds[0]! <= EXISTS;
       this.touched = arena.touch(hashes, this.#references, count, headsOnly);
       if (this.#mayFetch && this.#entries.mayFetch(database)) this.#fetchMissing(batch, from, count, database);
-    }
+    } else this.#references[0] = 0;
     return from + count;
   }
 
@@ -190,31 +190,27 @@ export class QuickCommands {
     this.fetching = this.#entries.fetchWanted();
   }
 
-  #execute(kind: number, batch: RequestBatch, at: number, database: number, hash: number): boolean {
+  /** `index`: the place of the command among those prepared. */
+  #execute(kind: number, batch: RequestBatch, at: number, database: number, index: number): boolean {
     const key = batch.firstArgument[at]! + 1;
     switch (kind) {
       case GET:
-        return this.#get(batch, key, database, hash);
+        return this.#locate(index, batch, key, database) && this.#replyString();
       case SET:
-        return this.#set(batch, key, database, hash);
+        return this.#set(batch, key, database, index);
       case INCR:
-        return this.#add(batch, key, database, hash, 1);
+        return this.#add(batch, key, database, index, 1);
       case DECR:
-        return this.#add(batch, key, database, hash, -1);
+        return this.#add(batch, key, database, index, -1);
       case INCRBY:
       case DECRBY: {
         const start = batch.starts[key + 1]!;
         const by = parseInt64(batch.buffer, start, start + batch.lengths[key + 1]!);
-        return typeof by === 'number' && this.#add(batch, key, database, hash, kind === INCRBY ? by : -by);
+        return typeof by === 'number' && this.#add(batch, key, database, index, kind === INCRBY ? by : -by);
       }
       default:
         return this.#several(kind, batch, at, database);
     }
-  }
-
-  #get(batch: RequestBatch, key: number, database: number, hash: number): boolean {
-    if (!this.#locate(hash, batch.buffer, batch.starts[key]!, batch.lengths[key]!, database)) return false;
-    return this.#replyString();
   }
 
   /** The string at hand, or nil. @returns false when it is neither. */
@@ -245,14 +241,17 @@ export class QuickCommands {
     return expiresAtMs <= this.#entries.nowMs ? 0 : EXPIRING_HEADER_BYTES;
   }
 
-  #set(batch: RequestBatch, key: number, database: number, hash: number): boolean {
+  #set(batch: RequestBatch, key: number, database: number, index: number): boolean {
     const { buffer, starts, lengths } = batch;
+    const hash = this.#hashes[index]!;
     const start = starts[key]!;
     const length = lengths[key]!;
     const valueLength = lengths[key + 1]!;
     if (valueLength > STRING_BYTES_MAX || !this.#entries.mayWrite(database, buffer, start, length)) return false;
     const arena = this.#arena;
-    const found = arena.find(hash, database, buffer, start, length);
+    const found =
+      arena.findAt(this.#references[index]!, database, buffer, start, length) ||
+      arena.find(hash, database, buffer, start, length);
     const partition = found ? arena.partition : this.#partitions.partitionOf(database, buffer, start, start + length);
     if (!this.#partitions.admit(partition)) return false;
     if (!found || !this.#entries.rewrite(HEADER_BYTES + valueLength)) {
@@ -281,23 +280,21 @@ export class QuickCommands {
       : this.#partitions.partitionOf(database, buffer, start, start + length);
   }
 
-  #add(batch: RequestBatch, key: number, database: number, hash: number, by: number): boolean {
+  #add(batch: RequestBatch, key: number, database: number, index: number, by: number): boolean {
     const { buffer, starts, lengths } = batch;
     const start = starts[key]!;
     const length = lengths[key]!;
-    if (!this.#entries.mayWrite(database, buffer, start, length)) return false;
-    if (!this.#locate(hash, buffer, start, length, database)) return false;
     const arena = this.#arena;
+    if (!this.#entries.mayWrite(database, buffer, start, length)) return false;
+    if (!this.#locate(index, batch, key, database)) return false;
+    if (this.#addInPlace(by)) return true;
     const stored = arena.valueLength;
     let sum = by;
     let header = HEADER_BYTES;
     if (stored !== ABSENT) {
       header = this.#headerBytes(stored);
       if (header === 0) return false;
-      const { bytes } = arena.slab;
-      const { valueAt } = arena;
-      let value: number | bigint | undefined = smallNumber(bytes, valueAt + header, valueAt + stored);
-      if (value === NONE) value = parseInt64(bytes, valueAt + header, valueAt + stored);
+      const value = parseInt64(arena.slab.bytes, arena.valueAt + header, arena.valueAt + stored);
       if (typeof value !== 'number') return false;
       sum += value;
     }
@@ -306,6 +303,7 @@ export class QuickCommands {
     if (header + digits !== stored) {
       if (header !== HEADER_BYTES) return false; // Moving an entry would lose its expiry.
       if (!this.#entries.rewrite(header + digits)) {
+        const hash = this.#hashes[index]!;
         this.#entries.write(hash, database, arena.partition, buffer, start, length, header + digits);
       }
       const { bytes } = arena.slab;
@@ -318,8 +316,46 @@ export class QuickCommands {
     return true;
   }
 
-  /** Finds an entry in a partition that admits it. */
-  #locate(hash: number, buffer: Bytes, start: number, length: number, database: number): boolean {
+  /**
+   * What most increments are: of up to nine digits at hand, without a sign or an expiry, to a number of as many. Its
+   * digits are replaced where they are and copied to the reply. @returns false when it is none, and nothing has changed.
+   */
+  #addInPlace(by: number): boolean {
+    const arena = this.#arena;
+    const { bytes } = arena.slab;
+    const { valueAt } = arena;
+    const digits = arena.valueLength - HEADER_BYTES;
+    if (digits < 1 || digits > SMALL_DIGITS || bytes[valueAt] !== STRING || bytes[valueAt + 1] !== 0) return false;
+    const from = valueAt + HEADER_BYTES;
+    const value = smallNumber(bytes, from, from + digits);
+    if (value === NONE) return false;
+    const sum = value + by;
+    if (sum < (digits === 1 ? 0 : POWERS_OF_TEN[digits - 1]!) || sum >= POWERS_OF_TEN[digits]!) return false;
+    if (!this.#entries.rewriteInPlace()) return false;
+    let rest = sum | 0;
+    for (let to = from + digits - 1; to >= from; to--) {
+      const next = (rest / 10) | 0;
+      bytes[to] = 48 + rest - next * 10;
+      rest = next;
+    }
+    this.#writer.integerFrom(bytes, from, digits);
+    return true;
+  }
+
+  /** Finds the entry of a prepared command in a partition that admits it. */
+  #locate(index: number, batch: RequestBatch, key: number, database: number): boolean {
+    const start = batch.starts[key]!;
+    const length = batch.lengths[key]!;
+    const reference = this.#references[index]!;
+    const hash = this.#hashes[index]!;
+    return (
+      this.#entries.locateTouched(reference, hash, database, batch.buffer, start, length) &&
+      this.#partitions.admit(this.#arena.partition)
+    );
+  }
+
+  /** As `#locate`, for a key that nobody has looked for yet. */
+  #find(hash: number, buffer: Bytes, start: number, length: number, database: number): boolean {
     return this.#entries.locate(hash, database, buffer, start, length) && this.#partitions.admit(this.#arena.partition);
   }
 
@@ -343,7 +379,7 @@ export class QuickCommands {
     for (let i = 0; i < keys; i++) {
       const start = starts[first + i]!;
       const length = lengths[first + i]!;
-      if (!this.#locate(hashes[i]!, buffer, start, length, database)) return false;
+      if (!this.#find(hashes[i]!, buffer, start, length, database)) return false;
       if (kind === MGET) {
         if (!this.#replyString()) return false;
         continue;
@@ -364,7 +400,7 @@ export class QuickCommands {
       const start = starts[first + i]!;
       const length = lengths[first + i]!;
       if (!this.#entries.mayWrite(database, buffer, start, length)) return false;
-      if (!this.#locate(this.#keyHashes[i]!, buffer, start, length, database)) return false;
+      if (!this.#find(this.#keyHashes[i]!, buffer, start, length, database)) return false;
       if (arena.valueLength !== ABSENT && this.#headerBytes(arena.valueLength) === 0) return false;
     }
     return true;
@@ -400,6 +436,7 @@ const INT32_MAX = 0x7fff_ffff;
 
 /** Longer ones may not fit 32 bits. */
 const SMALL_DIGITS = 9;
+const POWERS_OF_TEN = Array.from({ length: SMALL_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
 
 /** The number that up to nine digits without a sign or leading zeros spell; -1 for any other text. */
 function smallNumber(bytes: Bytes, start: number, end: number): number {
@@ -430,7 +467,7 @@ function writeDigits(into: Bytes, at: number, digits: number, value: number): vo
   let to = at + digits;
   for (; rest > INT32_MAX; ) {
     const next = Math.floor(rest / 10);
-    into[--to] = 48 + rest - next * 10;
+    into[--to] = 48 + (rest - next * 10); // In this order: near 2^53 a sum with 48 is not exact.
     rest = next;
   }
   // Whole numbers of 32 bits are divided without a floating point unit.

@@ -86,6 +86,18 @@ export class ReplyWriter {
     this.#header(0x3a, value);
   }
 
+  /** An integer whose decimal digits, a few, are `source[start, start + digits)`. */
+  integerFrom(source: Bytes, start: number, digits: number): void {
+    if (this.length + digits + 3 > this.buffer.length) this.#reserve(digits + 3);
+    const { buffer } = this;
+    let at = this.length;
+    buffer[at++] = 0x3a;
+    for (let i = 0; i < digits; i++) buffer[at++] = source[start + i]!;
+    buffer[at] = CR;
+    buffer[at + 1] = LF;
+    this.length = at + 2;
+  }
+
   /** A byte string. */
   bulk(value: Bytes): void {
     const length = value.length;
