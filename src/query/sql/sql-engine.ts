@@ -235,7 +235,7 @@ export class SqlEngine {
   /** Whether a plan was made from statistics that are no longer the newest. A point query has no choice to make. */
   #readsOtherStatistics({ plan, statistics }: PlanVariant): boolean {
     if (plan.point !== undefined) return false;
-    for (const id of plan.reads) if (this.statistics.epochOf(id) > statistics) return true;
+    for (const id of plan.reads()) if (this.statistics.epochOf(id) > statistics) return true;
     return false;
   }
 

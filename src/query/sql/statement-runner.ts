@@ -440,7 +440,9 @@ export class StatementRunner {
   #planAnew(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Awaitable<Plan> {
     const engine = this.#engine;
     const { generation } = engine.catalog;
-    const resolved = this.resolveTypes(statement.node);
+    const { node: tree, names } = statement;
+    if (names !== undefined) this.#looked = { node: tree, names };
+    const resolved = this.resolveTypes(tree);
     if (isPromise(resolved)) return resolved.then((node) => this.#planNode(statement, node, types, generation));
     return this.#planNode(statement, resolved, types, generation);
   }

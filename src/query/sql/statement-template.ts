@@ -218,7 +218,7 @@ function templateOf(parsed: ParsedStatement, text: string, cut: CutText, uses: n
     return numbers.get(start);
   });
   return {
-    statement: { node, text, index: 0, isKept: true },
+    statement: { node, text, index: 0, isKept: true, ...(parsed.names && { names: parsed.names }) },
     types: places.map((literal) => (typeof cut.values[literal] === 'number' ? 'int4' : 'numeric')),
     literals: Array.from({ length: cut.count }, (_, i) => {
       const negated = found.get(i);

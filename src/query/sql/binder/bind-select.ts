@@ -65,7 +65,7 @@ export function bindSimpleSelect(
       select.groupClause,
       (node) => {
         const key = bindGroupKey(node, columns, binder);
-        requireEquality(key, placeIn(node));
+        requireEquality(key, node);
         return key;
       },
       select.groupDistinct === true,
@@ -86,7 +86,7 @@ export function bindSimpleSelect(
     for (const { expression } of columns) requireEquality(expression);
     checkDistinctOrder(columns, orderBy);
   }
-  for (const [i, each] of on.entries()) requireEquality(each, placeIn(distinctOn[i]));
+  for (const [i, each] of on.entries()) requireEquality(each, distinctOn[i]);
   if (on.length > 0) checkDistinctOnOrder(on, orderBy, placeIn(distinctOn));
   const shared = {
     kind: 'select',
@@ -285,7 +285,7 @@ export function bindSortKey(node: Node, columns: readonly BoundColumn[], binder:
   if (!('SortBy' in node)) throw notSupported(`${kindOf(node)} in ORDER BY`);
   const { node: subject } = node.SortBy;
   const expression = bindColumnOr(subject!, columns, binder, ORDER_BY);
-  requireOrder(expression, placeIn(subject));
+  requireOrder(expression, subject);
   return { expression, ...sortDirection(node) };
 }
 

@@ -3,6 +3,7 @@
 import { SqlError } from '../sql-error.ts';
 import { baseOf, elementOf, type SqlType, titleOf } from '../types/types.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
+import { placeIn } from './names.ts';
 
 const INCOMPARABLE: ReadonlySet<SqlType> = new Set(['json', 'jsonpath', 'pg_snapshot', 'txid_snapshot']);
 
@@ -11,16 +12,18 @@ function isIncomparable(type: SqlType): boolean {
   return INCOMPARABLE.has(elementOf(base) ?? base);
 }
 
-/** @throws SqlError `undefined_function`. */
-export function requireEquality(expression: BoundExpression, location = leftmost(expression)): void {
+/** @param part Of the tree, whose place is told; else that of the expression. @throws SqlError `undefined_function`. */
+export function requireEquality(expression: BoundExpression, part?: unknown): void {
   if (!isIncomparable(expression.type)) return;
+  const location = placeIn(part) ?? leftmost(expression);
   const message = `could not identify an equality operator for type ${titleOf(expression.type)}`;
   throw new SqlError('undefined_function', message, { location });
 }
 
-/** @throws SqlError `undefined_function`. */
-export function requireOrder(expression: BoundExpression, location = leftmost(expression)): void {
+/** @param part Of the tree, whose place is told; else that of the expression. @throws SqlError `undefined_function`. */
+export function requireOrder(expression: BoundExpression, part?: unknown): void {
   if (!isIncomparable(expression.type)) return;
+  const location = placeIn(part) ?? leftmost(expression);
   const message = `could not identify an ordering operator for type ${titleOf(expression.type)}`;
   throw new SqlError('undefined_function', message, {
     location,

@@ -43,10 +43,12 @@ export function namesOf(node: Node): NamesOfStatement {
   return { tables, types, asksForCatalog: asks };
 }
 
+/** Every built-in type with a keyword is written with `pg_catalog` in front, which needs nothing to be loaded. */
 const CATALOG_WORD =
-  /^(pg_|reg[a-z]+$|information_schema$|format_type$|(obj|col|shobj)_description$|to_reg|current_schemas$|has_[a-z]+_privilege$)/;
+  /^(pg_(?!catalog$)|reg[a-z]+$|information_schema$|format_type$|(obj|col|shobj)_description$|to_reg|current_schemas$|has_[a-z]+_privilege$)/;
 
-function isCatalogWord(value: unknown): boolean {
+/** Whether a name is one of the system catalog, or of a function that reads it. */
+export function isCatalogWord(value: unknown): boolean {
   return typeof value === 'string' && CATALOG_WORD.test(value);
 }
 

@@ -17,6 +17,7 @@ import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import { noteTypesEarly } from '../../../platform/early-feedback.ts';
 import { keepWasmTiers } from '../../../platform/wasm-tiers.ts';
 import { stringsOf } from '../binder/names.ts';
+import type { NamesOfStatement } from '../binder/referenced-tables.ts';
 import type { SqlLimits } from '../limits.ts';
 import { LruCache } from '../lru-cache.ts';
 import { SqlError } from '../sql-error.ts';
@@ -32,6 +33,8 @@ export interface ParsedStatement {
   readonly index: number;
   /** The text came before: the same object stands for it when it comes again. */
   readonly isKept?: boolean;
+  /** What `namesOf` finds in the tree, where the parser has come across all of it. */
+  readonly names?: NamesOfStatement;
 }
 
 const WORDS_MAX = 10_000;
@@ -40,7 +43,7 @@ export class SqlParser {
   readonly #limits: SqlLimits;
   readonly #parsed: LruCache<string, readonly ParsedStatement[]>;
   /** Words that were asked for whether they are names. */
-  readonly #names = new LruCache<string, boolean>(WORDS_MAX);
+  readonly #names = new Map<string, boolean>();
   /** Texts that came once. */
   readonly #seen: LruCache<string, true>;
   #instance: LibPgQuery | undefined;
@@ -83,6 +86,7 @@ export class SqlParser {
     let known = this.#names.get(word);
     if (known === undefined) {
       known = isPlainName(instance, word);
+      if (this.#names.size === WORDS_MAX) this.#names.clear();
       this.#names.set(word, known);
     }
     return known;
@@ -104,8 +108,10 @@ export class SqlParser {
     if (bytes > 0) {
       try {
         const plain = parsePlain(text, (word) => this.#isName(instance, word));
-        const nodes = plain === undefined ? parseGrammar(instance, text) : [plain];
-        statements = nodes.map((node, index) => ({ node, text, index, isKept }));
+        statements =
+          plain === undefined
+            ? parseGrammar(instance, text).map((node, index) => ({ node, text, index, isKept }))
+            : [{ ...plain, text, index: 0, isKept }];
       } catch (error) {
         if (error instanceof SqlError) throw error;
         if (this.#instance === instance) this.#instance = undefined;

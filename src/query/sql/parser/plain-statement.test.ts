@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../../platform/simulated/seeded-random.ts';
+import { namesOf } from '../binder/referenced-tables.ts';
 import { isPlainName, loadGrammar, parseGrammar } from './parser.ts';
 import { parsePlain } from './plain-statement.ts';
 
@@ -35,9 +36,9 @@ test.each([
   'SELECT coalesce(a, cast(NULL as real)), EXISTS(SELECT 1), (SELECT 2 ORDER BY 1), a % 3 * -b - - 2 GROUP BY a, b HAVING a',
   'SELECT 1 UNION ALL SELECT 2 INTERSECT SELECT 3 EXCEPT SELECT 4 ORDER BY 1 DESC, b asc, a;',
 ])('gives the same tree for %s', (text) => {
-  const plain = parsePlain(text, isName);
-  expect(plain).toBeDefined();
-  expect(plain).toEqual(tree(text));
+  const plain = parsePlain(text, isName)!;
+  expect(plain.node).toEqual(tree(text));
+  expect(plain.names).toEqual(namesOf(plain.node));
 });
 
 test.each([
@@ -122,7 +123,8 @@ test(`never answers otherwise than PostgreSQL's parser (seed ${SEED})`, () => {
     const plain = parsePlain(text, isName);
     if (plain === undefined) continue;
     answered++;
-    expect(plain, text).toEqual(tree(text));
+    expect(plain.node, text).toEqual(tree(text));
+    expect(plain.names, text).toEqual(namesOf(plain.node));
   }
   expect(answered).toBeGreaterThan(300);
 });

@@ -11,6 +11,8 @@
  */
 
 import type { Node, SelectStmt } from '@pgsql/types';
+import type { QualifiedName } from '../binder/names.ts';
+import { isCatalogWord, type NamesOfStatement } from '../binder/referenced-tables.ts';
 import { plainTokens, type Tokens } from './plain-tokens.ts';
 
 /** Of longer texts it is not worth to find out late that they are not plain. */
@@ -33,8 +35,14 @@ const SUM = 8;
 const PRODUCT = 9;
 const SIGN = 10;
 
+export interface PlainStatement {
+  readonly node: Node;
+  /** What `namesOf` finds in the tree. */
+  readonly names: NamesOfStatement;
+}
+
 /** @param isName Whether a word has no meaning in the grammar but that of a name. */
-export function parsePlain(text: string, isName: (word: string) => boolean): Node | undefined {
+export function parsePlain(text: string, isName: (word: string) => boolean): PlainStatement | undefined {
   if (text.length > TEXT_CHARS_MAX || (text.charCodeAt(0) | 0x20) !== S) return undefined;
   const tokens = plainTokens(text);
   if (tokens === undefined) return undefined;
@@ -51,6 +59,8 @@ class PlainParser {
   readonly #values: Tokens['values'];
   readonly #starts: Tokens['starts'];
   readonly #isName: (word: string) => boolean;
+  readonly #tables = new Map<string, QualifiedName>();
+  #asksForCatalog = false;
   #at = 0;
   #depth = 0;
 
@@ -61,11 +71,13 @@ class PlainParser {
     this.#isName = isName;
   }
 
-  statement(): Node {
+  statement(): PlainStatement {
     const node = { SelectStmt: this.#query() };
     this.#takeSign(';');
     if (this.#kinds[this.#at] !== 'end') throw NOT_PLAIN;
-    return node;
+    // Its types are built in.
+    const names = { tables: this.#tables, types: undefined, asksForCatalog: this.#asksForCatalog };
+    return { node, names };
   }
 
   // --- Tokens
@@ -109,6 +121,13 @@ class PlainParser {
   #name(): string {
     if (!this.#isNameHere()) throw NOT_PLAIN;
     return this.#values[this.#at++]!;
+  }
+
+  /** Of something that is looked up. */
+  #objectName(): string {
+    const name = this.#name();
+    this.#asksForCatalog ||= isCatalogWord(name);
+    return name;
   }
 
   #list<T>(one: () => T): T[] {
@@ -214,7 +233,8 @@ class PlainParser {
       if (!('JoinExpr' in join) || this.#isWord('as') || this.#isNameHere()) throw NOT_PLAIN;
       return join;
     }
-    const relname = this.#name();
+    const relname = this.#objectName();
+    this.#tables.set(relname, { schema: undefined, name: relname });
     const isNamed = this.#takeWord('as') || this.#isNameHere();
     const alias = isNamed ? { alias: { aliasname: this.#name() } } : undefined;
     if (this.#isSign('(') || this.#isSign('.') || this.#isSign('*')) throw NOT_PLAIN;
@@ -444,7 +464,7 @@ class PlainParser {
 
   /** A column or a call. */
   #named(location: number): Tree {
-    const name = this.#name();
+    const name = this.#objectName();
     if (this.#takeSign('(')) return this.#call(name, location);
     const fields: Tree[] = [{ String: { sval: name } }];
     while (this.#takeSign('.')) {
@@ -452,7 +472,7 @@ class PlainParser {
         fields.push({ A_Star: {} });
         break;
       }
-      fields.push({ String: { sval: this.#name() } });
+      fields.push({ String: { sval: this.#objectName() } });
     }
     if (this.#isSign('(')) throw NOT_PLAIN;
     return { ColumnRef: { fields, location } };

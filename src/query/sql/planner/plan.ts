@@ -55,7 +55,7 @@ export interface Plan {
   /** Writes, so that a read-only transaction refuses it. */
   readonly modifies: boolean;
   /** Ids of the tables that it names: what their statistics say may have decided about it. */
-  readonly reads: ReadonlySet<TableId>;
+  readonly reads: () => ReadonlySet<TableId>;
   /** Generation of the catalog that its tables were found in. */
   readonly generation: number;
   /** The whole of it, when it is no more than that. */
@@ -91,28 +91,33 @@ export interface PlanEnvironment {
 
 /** @throws SqlError of constant parts that fail. */
 export function planQuery(bound: BoundQuery, parameterTypes: readonly SqlType[], environment: PlanEnvironment): Plan {
-  const { reads, relations } = surveyed(bound);
+  // Of most statements nobody asks.
+  let known: ReturnType<typeof surveyed> | undefined;
+  const survey = () => {
+    known ??= surveyed(bound);
+    return known;
+  };
   const { time, generation } = environment;
-  const options = { parameterTypes, qualifies: relations > 1, environment };
-  return { ...planBound(foldQuery(bound, time), options), generation, reads };
+  const options = { parameterTypes, qualifies: () => survey().relations > 1, environment };
+  return { ...planBound(foldQuery(bound, time), options), generation, reads: () => survey().reads };
 }
 
 interface PlanOptions {
   readonly parameterTypes: readonly SqlType[];
   /** EXPLAIN puts the table's name before a column's. */
-  readonly qualifies: boolean;
+  readonly qualifies: () => boolean;
   readonly environment: PlanEnvironment;
 }
 
 function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'generation' | 'reads'> {
   const { parameterTypes, qualifies, environment } = planOptions;
-  const scope = planScope(planModify, () => qualifies, environment);
+  const scope = planScope(planModify, qualifies, environment);
   switch (query.kind) {
     case 'explain': {
       const { options } = query;
       const { elapsedMs } = environment;
       const began = elapsedMs();
-      const inner = planBound(query.query, { ...planOptions, qualifies: qualifies || options.verbose });
+      const inner = planBound(query.query, { ...planOptions, qualifies: () => options.verbose || qualifies() });
       const planningMs = elapsedMs() - began;
       const { node } = inner;
       assert(node !== undefined, 'a plan that can be explained');
@@ -245,7 +250,7 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
   return {
     ...modifying('COPY', undefined, [], table),
     generation,
-    reads: new Set([table.table.id]),
+    reads: () => new Set([table.table.id]),
     open: (context) => {
       const lineBytesMax = context.limits.workBytesMax;
       const shape = { ...format, lineBytesMax };
