@@ -16,6 +16,7 @@ import type { SqlType, SqlValue } from '../types/types.ts';
 import { keyBytes } from '../types/value-bytes.ts';
 import { drain } from './drain.ts';
 import { gather } from './gather.ts';
+import { countHeld, type HeldCount } from './held-scan.ts';
 import { answerKey, KeptAnswers } from './kept-answers.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
@@ -36,6 +37,8 @@ export interface PlannedSubquery {
   /** Answers are kept by the values of `args` and `operands`. */
   readonly keepsAnswers: boolean;
   readonly hashed: HashedLookup | undefined;
+  /** It asks no more than this. */
+  readonly counts: HeldCount | undefined;
   /** Computed over the row outside. */
   readonly operands: readonly EvaluateLater[];
   /** Over a row of operands followed by a row of the query. */
@@ -161,17 +164,30 @@ function asking(planned: PlannedSubquery): EvaluateLater {
   const fill = (row: ExecutionRow, context: ExecutionContext): void => {
     for (const { slot, value } of planned.args) context.slots[slot] = value(row, context);
   };
+  /** Where rows can be counted as they are held; what EXPLAIN ANALYZE watches has to run. */
+  const counted = (
+    context: ExecutionContext,
+    ask: (context: ExecutionContext) => Awaitable<SqlValue>,
+    answer: (count: number) => SqlValue,
+  ): Awaitable<SqlValue> => {
+    if (planned.counts === undefined || context.measure !== undefined) return ask(context);
+    return whenReady(countHeld(planned.counts, context), (count) =>
+      count === undefined ? ask(context) : answer(count),
+    );
+  };
   switch (planned.mode) {
     case 'scalar': {
       const scalar = (rows: readonly ExecutionRow[]): { readonly value: SqlValue } => {
         return { value: atMostOne(rows)[0]?.[0] ?? null };
       };
-      return (row, context) => {
-        fill(row, context);
-        return whenReady(
+      const ask = (context: ExecutionContext): Awaitable<SqlValue> =>
+        whenReady(
           uncorrelated(context, () => whenReady(run(context, 2), scalar)),
           ({ value }) => value,
         );
+      return (row, context) => {
+        fill(row, context);
+        return counted(context, ask, BigInt);
       };
     }
     case 'array': {
@@ -185,11 +201,14 @@ function asking(planned: PlannedSubquery): EvaluateLater {
         return uncorrelated(context, () => whenReady(run(context), gathered));
       };
     }
-    case 'exists':
+    case 'exists': {
+      const ask = (context: ExecutionContext): Awaitable<SqlValue> =>
+        uncorrelated(context, () => whenReady(run(context, 1), (rows) => rows.length > 0));
       return (row, context) => {
         fill(row, context);
-        return uncorrelated(context, () => whenReady(run(context, 1), (rows) => rows.length > 0));
+        return counted(context, ask, Boolean);
       };
+    }
     case 'row':
       return (row, context) =>
         whenReady(evaluateAll(planned.operands, row, context), (left) => {

@@ -8,6 +8,7 @@ import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts
 import type { ColumnType } from '../../../models/relational/table.ts';
 import {
   type BoundExpression,
+  type BoundRows,
   type BoundSubquery,
   columnAt,
   columnsOf,
@@ -16,12 +17,13 @@ import {
   mapOperands,
   shifted,
 } from '../binder/bound.ts';
+import type { HeldCount } from '../operators/held-scan.ts';
 import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
 import { type EvaluateLater, evaluateAll, type PlannedSubquery, subqueryEvaluator } from '../operators/subquery.ts';
 import { baseOf, elementOf, type SqlType, type SqlValue } from '../types/types.ts';
 import { compileExpression } from './compile-expression.ts';
 import { type PlanNode, planNode } from './plan-node.ts';
-import { nameSubplan, type PlanScope, repeated, shown } from './planned.ts';
+import { nameSubplan, type Planned, type PlanScope, repeated, shown } from './planned.ts';
 import { hashedExists, isKeepable, readsCte } from './subquery-forms.ts';
 
 export function compileLater(expression: BoundExpression, scope: PlanScope): EvaluateLater {
@@ -91,6 +93,7 @@ function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquer
     test: test && compileExpression(test),
     equal,
     keepsAnswers,
+    counts: isInitial ? undefined : heldCount(mode, query, planned),
     hashed: hashed && {
       open: lookup!.open,
       values: hashed.values.map(compileExpression),
@@ -98,6 +101,13 @@ function planSubquery(subquery: BoundSubquery, scope: PlanScope): PlannedSubquer
       after: Math.ceil(lookup!.node.cost / Math.max(planned.node.cost, 0.01)),
     },
   };
+}
+
+/** What the query asks of rows that are held, if that is no more than how many there are. */
+function heldCount(mode: BoundSubquery['mode'], query: BoundRows, { held, counted }: Planned): HeldCount | undefined {
+  if (query.kind !== 'select') return undefined;
+  if (mode === 'exists') return held && { scan: held, wanted: 'any' };
+  return mode === 'scalar' && counted !== undefined ? { scan: counted, wanted: 'all' } : undefined;
 }
 
 /** One that reads nothing of the row outside and gives a value is PostgreSQL's InitPlan, any other a SubPlan. */

@@ -19,11 +19,11 @@ import {
 import { isVolatile } from '../binder/volatility.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { Filter } from '../operators/filter.ts';
-import { HELD_ROWS_MAX, type HeldScanOptions, openHeldScan } from '../operators/held-scan.ts';
+import { HELD_AT_ONCE_MAX, HELD_ROWS_MAX, type HeldScanOptions, openHeldScan } from '../operators/held-scan.ts';
 import { IndexScan } from '../operators/index-scan.ts';
 import { type KeyParts, type PartValue, WHOLE } from '../operators/key-parts.ts';
 import { FilterLater } from '../operators/later.ts';
-import type { ExecutionContext, Open, Operator } from '../operators/operator.ts';
+import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { ManyGet, PointGet } from '../operators/point-get.ts';
 import { type PlannedVectors, RangeScan } from '../operators/range-scan.ts';
 import type { PlannedReader } from '../operators/row-reader.ts';
@@ -458,10 +458,13 @@ function realized(
   const usesKey = isRange || (ordered && orderBy.length > 0);
   const own = usesKey ? byIndex(primaryKeyName) : node({ type: 'Seq Scan', target });
   if (scope.isRepeated && !usesKey && !counted && entriesOf(table, path, scope) <= HELD_ROWS_MAX) {
-    const held = heldScan(table, layout, plain, (context) => new RangeScan(table, rangeOptions, context, undefined));
+    const read = (context: ExecutionContext) => new RangeScan(table, rangeOptions, context, undefined);
+    const isSmall = entriesOf(table, path, scope) <= HELD_AT_ONCE_MAX;
+    const held = { ...heldScan(table, layout, plain), read, isSmall };
     return {
       ...shared,
       node: own,
+      held: late.length === 0 ? held : undefined,
       open: measured(own, (context) => filtered(openHeldScan(held, context), context)),
     };
   }
@@ -479,15 +482,13 @@ function heldScan(
   table: CatalogTable,
   layout: readonly number[] | undefined,
   plain: readonly BoundExpression[],
-  read: Open,
-): HeldScanOptions {
+): Pick<HeldScanOptions, 'readHeld' | 'test'> {
   const varies = (each: BoundExpression): boolean =>
     someExpression(each, ({ kind }) => kind === 'slot') || isVolatile(each);
   const [each, all] = [plain.filter(varies), plain.filter((condition) => !varies(condition))];
   const reader = plannedReader(table, layout, all.length === 0 ? undefined : conjunction(all), 1);
   const options = { parts: WHOLE, reverse: false, reader };
   return {
-    read,
     readHeld: (context) => new RangeScan(table, options, context, undefined),
     test: each.length === 0 ? undefined : compileExpression(conjunction(each)),
   };

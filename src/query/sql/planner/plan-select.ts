@@ -77,6 +77,7 @@ import {
   watch,
   withSubplans,
 } from './planned.ts';
+import { countedRows } from './subquery-forms.ts';
 
 /** What planning one statement shares. */
 export function planScope(
@@ -539,6 +540,7 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
     const most = isWhole ? Number.POSITIVE_INFINITY : wanted;
     planned = planRelation(from, conditions, scope, { needed, orderBy: ordered, wanted, most });
   }
+  const held = from?.kind === 'scan' ? planned.held : undefined;
   const fromNames = from === undefined ? String : placedNames(rowNames(from, scope), planned.layout);
   const select = placed(given, planned.layout, from === undefined ? 0 : widthOf(from));
   const { grouping, distinctOn } = select;
@@ -644,7 +646,14 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
   const top = node.id === below.node.id ? undefined : node;
   const isPoint = planned.isPoint && isPlain;
   if (counts === undefined) {
-    return { isPoint, node, open: (context, rowsMax) => build(context, 0, Number.POSITIVE_INFINITY, rowsMax) };
+    const told = held === undefined ? undefined : countedRows(select);
+    return {
+      ...(told === 'as they are' && { held }),
+      ...(told === 'by count(*)' && { counted: held }),
+      isPoint,
+      node,
+      open: (context, rowsMax) => build(context, 0, Number.POSITIVE_INFINITY, rowsMax),
+    };
   }
   if (counts.kind === 'now') {
     return {

@@ -13,6 +13,7 @@ import {
 import { deparse, quoteName } from '../binder/deparse.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import type { PlannedCte } from '../operators/cte-scan.ts';
+import type { HeldScanOptions } from '../operators/held-scan.ts';
 import type { ExecutionContext, Open, Operator } from '../operators/operator.ts';
 import type { KnownTables } from './facts.ts';
 import type { Detail, PlanNode, Subplan } from './plan-node.ts';
@@ -30,6 +31,10 @@ export interface Planned {
   readonly ordered?: boolean;
   /** Of an INSERT of one row of VALUES. */
   readonly overRows?: PlannedInsert | undefined;
+  /** Its rows are those of such a scan, computed or not. */
+  readonly held?: HeldScanOptions | undefined;
+  /** Its one row says how many rows such a scan has. */
+  readonly counted?: HeldScanOptions | undefined;
 }
 
 /** An INSERT of one row of VALUES that can as well be opened over others. */

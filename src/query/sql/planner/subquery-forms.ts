@@ -40,6 +40,19 @@ export function isKeepable({ query, args, reads, operands }: BoundSubquery): boo
   return values.every(({ type }) => EXACT.has(baseOf(type))) && isSteady(query);
 }
 
+/** How a query tells the number of the rows that FROM and WHERE give: undefined where it makes others of them. */
+export function countedRows(select: BoundSelect): 'as they are' | 'by count(*)' | undefined {
+  const { grouping, windows, sets, distinct, distinctOn, columns, orderBy, limit, offset, locking } = select;
+  if (windows.length > 0 || sets.length > 0 || distinct || distinctOn !== undefined || orderBy.length > 0) return;
+  if (limit !== undefined || offset !== undefined || locking !== undefined) return;
+  if (grouping === undefined) return 'as they are';
+  const { groupBy, groupings, aggregates, having } = grouping;
+  if (groupBy !== undefined || groupings.length > 0 || having !== undefined) return;
+  if (aggregates.length !== 1 || columns.length !== 1 || columns[0]!.expression.kind !== 'column') return;
+  const { function: found, argument, filter } = aggregates[0]!;
+  return found.name === 'count' && argument === undefined && filter === undefined ? 'by count(*)' : undefined;
+}
+
 /** Whether it reads a query in WITH. */
 export function readsCte(query: object): boolean {
   return !everyPart(query, ({ kind }) => kind !== 'cte');
