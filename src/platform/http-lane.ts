@@ -87,8 +87,12 @@ export class HttpLane {
     return this.#connections.size + this.#handedOver.size >= this.options.connectionsMax;
   }
 
-  /** Serves what was accepted. */
+  /** Serves what was accepted, also before the listener was closed. */
   acceptHandle(handle: StreamHandle): void {
+    if (this.#isClosing) {
+      handle.close();
+      return;
+    }
     const socket = NodeSocket.accepted(handle, this.#readBuffer);
     if (this.#isFull) {
       socket.raw!.on('error', () => {}).destroy();

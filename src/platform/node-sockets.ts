@@ -17,6 +17,8 @@
  * unread input resets the connection, and the reset may overtake the last reply. Waiting for a peer that takes no bytes
  * is not bounded here; the slow-client timeout of a protocol calls `destroy`.
  *
+ * Connections of a burst are set up and torn down over several turns (`spread.ts`): each costs Node some 20 to 60 µs.
+ *
  * `http-lane.ts` puts connections that `node:http` accepted into such sockets, and gives them back with `detach`.
  */
 
@@ -29,6 +31,7 @@ import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
 import type { ConnectOptions, Listener, ListenOptions, Socket, SocketHandlers, Sockets } from './sockets.ts';
+import { spread } from './spread.ts';
 import { listenError, listenPathError, socketError, systemCode } from './system-error.ts';
 import type { TlsCredentials, TlsIdentity, TlsIdentityOptions, TlsSession } from './tls.ts';
 
@@ -58,6 +61,7 @@ export interface StreamHandle {
   setNoDelay?(on: boolean): number;
   /** Fills `peer`. @returns 0, or a negative system error. */
   getpeername?(peer: Peer): number;
+  close(): void;
 }
 
 interface Peer {
@@ -227,7 +231,8 @@ class NodeListener implements Listener {
   }
 
   #acceptHandle(handle: StreamHandle, readBuffer: ReadBuffer): void {
-    if (this.#isFull) this.#refuse(new net.Socket({ handle, allowHalfOpen: true } as object));
+    if (this.#closed !== undefined) handle.close();
+    else if (this.#isFull) this.#refuse(new net.Socket({ handle, allowHalfOpen: true } as object));
     else this.#serve(NodeSocket.accepted(handle, readBuffer), false);
   }
 
@@ -309,10 +314,19 @@ export function acceptHandles(server: net.Server, accept: (handle: StreamHandle)
   if (typeof handle?.onconnection !== 'function') return false;
   handle.onconnection = (status, accepted) => {
     if (status !== 0) return; // Out of descriptors for example: the client is lost, the listener is not.
-    accepted.setNoDelay?.(true);
-    accept(accepted);
+    spread(() => {
+      accepted.setNoDelay?.(true);
+      accept(accepted);
+    });
   };
   return true;
+}
+
+/** Closes when its turn comes. */
+class AcceptedSocket extends net.Socket {
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    spread(() => super._destroy(error, callback));
+  }
 }
 
 export class NodeSocket implements Socket {
@@ -360,7 +374,7 @@ export class NodeSocket implements Socket {
     handle.getpeername?.(peer); // A Unix socket has none; a client may also be gone again by now.
     const connection = new NodeSocket(peer.address ?? '', peer.port ?? 0);
     const options = { handle, allowHalfOpen: true, ...connection.readOptions(buffer) } as object;
-    connection.prepare(new net.Socket(options), handle);
+    connection.prepare(new AcceptedSocket(options), handle);
     return connection;
   }
 
@@ -404,7 +418,7 @@ export class NodeSocket implements Socket {
   readonly #onRawError = (error: Error): void => {
     this.#error ??= error;
   };
-  readonly #onRawEnd = (): void => this.#onEnd();
+  readonly #onRawEnd = (): void => spread(() => this.#onEnd());
   readonly #onRawClose = (): void => this.#onClose();
   readonly #onRawData = (chunk: Bytes): void => {
     const identity = this.#offered;

@@ -206,6 +206,26 @@ describe.each(subjects)('sockets of $name', (subject) => {
       await client.until(({ closes }) => closes.length === 1);
     }));
 
+  it('hear all of a hundred clients who come and go at once, some of them without a word of farewell', () =>
+    run(async () => {
+      const { port } = await listen();
+      const clients = await Promise.all(Array.from({ length: 100 }, () => connect(port)));
+      for (const client of clients) client.socket!.write(utf8('hello'));
+      await until(() => accepted.length === 100);
+      await Promise.all(accepted.map((server) => server.until(({ bytes }) => bytes === 5)));
+      for (let i = 0; i < 100; i++) {
+        if (i % 2 === 0) clients[i]!.socket!.end();
+        else clients[i]!.socket!.destroy();
+      }
+      for (const server of accepted) {
+        await server.until(({ ended, closes }) => ended + closes.length > 0);
+        server.socket!.end();
+        await server.until(({ closes }) => closes.length === 1);
+      }
+      await until(() => listener!.connections === 0);
+      for (let i = 0; i < 100; i += 2) await clients[i]!.until(({ closes }) => closes.length === 1);
+    }));
+
   it('close the session whose handler throws, and tell it why', () =>
     run(async () => {
       const failure = new Error('a bug');
