@@ -8,17 +8,16 @@
  */
 
 import { text, utf8 } from '../base/bytes.ts';
-import { hasCode, messageOf, OperationError } from '../base/errors.ts';
+import { hasCode, OperationError } from '../base/errors.ts';
 import type { File } from '../platform/files.ts';
 import { SortedIndex } from './erasure/sorted-index.ts';
-import { fileIdText } from './formats/file-id.ts';
 import { type IndexLayout, indexLayout, writeIndexRow } from './formats/index-row.ts';
-import { recordBytes } from './formats/needle.ts';
 import { parseReplication, type SuperBlock } from './formats/super-block.ts';
 import type { VolumeName } from './formats/volume-files.ts';
 import type { VolumeInfo } from './formats/volume-info.ts';
 import { isExpired, type ReadNeedle, readPieces, readRecord } from './volume/needle-read.ts';
-import { cleanMark, type Quarantined } from './volume/recover.ts';
+import { Quarantine } from './volume/quarantine.ts';
+import { cleanMark } from './volume/recover.ts';
 import { finishSwap } from './volume/swap.ts';
 import {
   basePath,
@@ -32,7 +31,6 @@ import {
 } from './volume/volume.ts';
 
 const WRITE_ROWS = 65_536;
-const QUARANTINED_MAX = 1_000;
 
 export class ColdVolume {
   readonly options: VolumeOptions;
@@ -44,7 +42,7 @@ export class ColdVolume {
   readonly #index: SortedIndex;
   readonly #datBytes: number;
   readonly #idxBytes: number;
-  readonly #quarantined: Quarantined[] = [];
+  readonly #quarantine: Quarantine;
 
   private constructor(
     options: VolumeOptions,
@@ -59,6 +57,7 @@ export class ColdVolume {
   ) {
     this.options = options;
     this.name = options.name;
+    this.#quarantine = new Quarantine(this.name.volumeId, options.log);
     this.superBlock = parts.superBlock;
     this.info = parts.info;
     this.#dat = parts.dat;
@@ -113,18 +112,9 @@ export class ColdVolume {
         close() {},
       };
     } catch (error) {
-      if (hasCode(error, 'corruption')) this.#quarantine(id, cookie, row.offset, row.size, error);
+      if (hasCode(error, 'corruption')) this.#quarantine.add(row, cookie, this.superBlock.version, error);
       throw error;
     }
-  }
-
-  #quarantine(id: bigint, cookie: number, offset: number, size: number, error: unknown): void {
-    if (this.#quarantined.some((one) => one.offset === offset)) return;
-    const fileId = fileIdText({ volumeId: this.volumeId, id, cookie });
-    const reason = messageOf(error);
-    if (this.#quarantined.length >= QUARANTINED_MAX) this.#quarantined.shift();
-    this.#quarantined.push({ offset, end: offset + recordBytes(size, this.superBlock.version), fileId, reason });
-    this.options.log.error({ volume: this.volumeId, needle: fileId, reason }, 'a needle is damaged');
   }
 
   status(): VolumeStatus {
@@ -146,7 +136,7 @@ export class ColdVolume {
       idMax: 0n,
       indexMemoryBytes: memoryBytes,
       readOnly: this.readOnly,
-      quarantined: this.#quarantined,
+      quarantined: this.#quarantine.list,
       lastAppendMs: 0,
     };
   }

@@ -1,15 +1,14 @@
 /** An erasure-coded volume as the server serves it: reads and deletes that know the cookie, no writes. */
 
-import { hasCode, messageOf, OperationError } from '../base/errors.ts';
+import { hasCode, OperationError } from '../base/errors.ts';
 import { ErasureVolume } from './erasure/erasure-volume.ts';
-import { fileIdText } from './formats/file-id.ts';
 import { recordBytes, type StoredNeedle } from './formats/needle.ts';
 import { parseReplication, type SuperBlock } from './formats/super-block.ts';
 import type { VolumeName } from './formats/volume-files.ts';
 import { newVolumeInfo, type VolumeInfo } from './formats/volume-info.ts';
 import { isExpired, type ReadNeedle, readPieces } from './volume/needle-read.ts';
+import { Quarantine } from './volume/quarantine.ts';
 import { WHOLE_RECORD_BYTES_MAX } from './volume/record-scan.ts';
-import type { Quarantined } from './volume/recover.ts';
 import {
   basePath,
   type ReadOnlyState,
@@ -20,8 +19,6 @@ import {
   type VolumeStatus,
 } from './volume/volume.ts';
 
-const QUARANTINED_MAX = 1_000;
-
 export class ShardedVolume {
   readonly options: VolumeOptions;
   readonly name: VolumeName;
@@ -29,11 +26,12 @@ export class ShardedVolume {
   readonly info: VolumeInfo;
   readonly readOnly: ReadOnlyState = { reason: 'marked', text: 'it is erasure coded' };
   readonly erasure: ErasureVolume;
-  readonly #quarantined: Quarantined[] = [];
+  readonly #quarantine: Quarantine;
 
   private constructor(options: VolumeOptions, erasure: ErasureVolume, superBlock: SuperBlock, info: VolumeInfo) {
     this.options = options;
     this.name = options.name;
+    this.#quarantine = new Quarantine(this.name.volumeId, options.log);
     this.erasure = erasure;
     this.superBlock = superBlock;
     this.info = info;
@@ -74,7 +72,7 @@ export class ShardedVolume {
       if (needle === undefined || !this.#isFor(needle, cookie, options.anyCookie)) return undefined;
       return { needle, dataBytes: needle.data.length, pieces: undefined, close() {} };
     } catch (error) {
-      if (hasCode(error, 'corruption')) this.#quarantine(id, cookie, row.offset, row.size, error);
+      if (hasCode(error, 'corruption')) this.#quarantine.add(row, cookie, this.superBlock.version, error);
       throw error;
     }
   }
@@ -109,7 +107,7 @@ export class ShardedVolume {
       idMax: 0n,
       indexMemoryBytes,
       readOnly: this.readOnly,
-      quarantined: this.#quarantined,
+      quarantined: this.#quarantine.list,
       lastAppendMs: 0,
     };
   }
@@ -121,14 +119,5 @@ export class ShardedVolume {
   #isFor(needle: StoredNeedle, cookie: number, anyCookie: boolean | undefined): boolean {
     if (anyCookie !== true && needle.cookie !== cookie) return false;
     return !isExpired(needle, this.options.platform.clock.nowMs());
-  }
-
-  #quarantine(id: bigint, cookie: number, offset: number, size: number, error: unknown): void {
-    if (this.#quarantined.some((one) => one.offset === offset)) return;
-    const fileId = fileIdText({ volumeId: this.volumeId, id, cookie });
-    const reason = messageOf(error);
-    if (this.#quarantined.length >= QUARANTINED_MAX) this.#quarantined.shift();
-    this.#quarantined.push({ offset, end: offset + recordBytes(size, this.superBlock.version), fileId, reason });
-    this.options.log.error({ volume: this.volumeId, needle: fileId, reason }, 'a needle is damaged');
   }
 }

@@ -1,26 +1,13 @@
 /** The actor runtime on one machine: actors that wait for each other. */
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { defineActor, type Turn } from '../../src/actors/actor.ts';
 import { stateKey } from '../../src/actors/keys.ts';
 import { deferred } from '../../src/base/awaitable.ts';
 import { OperationError } from '../../src/base/errors.ts';
-import { ActorMachine, keyspace, type MachineOptions } from '../support/actors.ts';
+import { keyspace } from '../support/actors.ts';
 import type { Count } from '../support/counter.ts';
-
-let machine: ActorMachine;
-
-async function start(options: MachineOptions = {}, syncMs?: readonly [number, number]): Promise<void> {
-  machine = await ActorMachine.start(options, syncMs);
-}
-
-afterEach(async () => {
-  await machine.stop();
-});
-
-function statisticsOf(type: string) {
-  return machine.runtime.statistics().types.find((each) => each.type === type)!;
-}
+import { machine, start, statisticsOf } from '../support/one-machine.ts';
 
 /** Lets what is in memory go, so that the next call reads the store. */
 function forgetInMemory(type: string, key: string) {

@@ -1,25 +1,11 @@
 /** The actor runtime on one machine: timers, reminders, and how actors come and go. */
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type DeactivationReason, defineActor } from '../../src/actors/actor.ts';
 import { deferred } from '../../src/base/awaitable.ts';
 import { OperationError } from '../../src/base/errors.ts';
-import { ActorMachine, type MachineOptions } from '../support/actors.ts';
 import { type Count, Counter } from '../support/counter.ts';
-
-let machine: ActorMachine;
-
-async function start(options: MachineOptions = {}, syncMs?: readonly [number, number]): Promise<void> {
-  machine = await ActorMachine.start(options, syncMs);
-}
-
-afterEach(async () => {
-  await machine.stop();
-});
-
-function statisticsOf(type: string) {
-  return machine.runtime.statistics().types.find((each) => each.type === type)!;
-}
+import { machine, start, statisticsOf } from '../support/one-machine.ts';
 
 describe('timers', () => {
   const ticks: number[] = [];

@@ -1,6 +1,6 @@
 /** The actor runtime on one machine: what turns save, and when their replies leave. */
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineActor } from '../../src/actors/actor.ts';
 import { stateKey } from '../../src/actors/keys.ts';
@@ -9,23 +9,10 @@ import { encodeState } from '../../src/actors/state-codec.ts';
 import { deferred } from '../../src/base/awaitable.ts';
 import { OperationError } from '../../src/base/errors.ts';
 import { newObserver } from '../../src/base/observer.ts';
-import { ActorMachine, keyspace, type MachineOptions } from '../support/actors.ts';
+import { keyspace } from '../support/actors.ts';
 import { type Count, Counter } from '../support/counter.ts';
+import { machine, start, statisticsOf } from '../support/one-machine.ts';
 import { SeatMap } from '../support/seat-map.ts';
-
-let machine: ActorMachine;
-
-async function start(options: MachineOptions = {}, syncMs?: readonly [number, number]): Promise<void> {
-  machine = await ActorMachine.start(options, syncMs);
-}
-
-afterEach(async () => {
-  await machine.stop();
-});
-
-function statisticsOf(type: string) {
-  return machine.runtime.statistics().types.find((each) => each.type === type)!;
-}
 
 describe('saved state', () => {
   test('two buyers cannot hold one seat, and whoever was told yes still holds it after a power loss', async () => {

@@ -1,6 +1,6 @@
 /** The actor runtime on one machine: turns, limits, calls by name. */
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { defineActor, type Turn } from '../../src/actors/actor.ts';
 import { stateKey } from '../../src/actors/keys.ts';
 import { RequestContext } from '../../src/actors/request-context.ts';
@@ -8,23 +8,10 @@ import { encodeState } from '../../src/actors/state-codec.ts';
 import { AssertionError } from '../../src/base/assert.ts';
 import { deferred } from '../../src/base/awaitable.ts';
 import type { OperationError } from '../../src/base/errors.ts';
-import { ActorMachine, keyspace, type MachineOptions } from '../support/actors.ts';
+import { keyspace } from '../support/actors.ts';
 import { type Count, Counter } from '../support/counter.ts';
+import { machine, start, statisticsOf } from '../support/one-machine.ts';
 import { SeatMap } from '../support/seat-map.ts';
-
-let machine: ActorMachine;
-
-async function start(options: MachineOptions = {}, syncMs?: readonly [number, number]): Promise<void> {
-  machine = await ActorMachine.start(options, syncMs);
-}
-
-afterEach(async () => {
-  await machine.stop();
-});
-
-function statisticsOf(type: string) {
-  return machine.runtime.statistics().types.find((each) => each.type === type)!;
-}
 
 describe('turns', () => {
   test('a synchronous turn of a resident actor that saves nothing answers without a promise', async () => {

@@ -4,12 +4,12 @@
  * a small one in memory (root on Linux); skipped elsewhere.
  */
 
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { runOrbit, ServerProcess } from '../support/server.ts';
+import { mountSmallDisk, unmountSmallDisk } from '../support/small-disk.ts';
 
 const SIZE_MB = 48;
 const FILE_BYTES = 100_000;
@@ -21,21 +21,9 @@ let server: ServerProcess | undefined;
 
 afterEach(async () => {
   await server?.kill();
-  if (mounted !== undefined) execFileSync('umount', ['-l', mounted]);
+  if (mounted !== undefined) unmountSmallDisk(mounted);
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
-
-/** A file system of its own, or undefined where that is not allowed. */
-function mountSmall(): string | undefined {
-  const at = mkdtempSync(join(tmpdir(), 'orbit-blobs-full-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MB}m`, 'orbit-full', at], { stdio: 'ignore' });
-    return at;
-  } catch {
-    rmSync(at, { recursive: true, force: true });
-    return undefined;
-  }
-}
 
 /** No two alike, and none that gzip makes smaller. */
 function contentOf(id: number): Buffer {
@@ -52,7 +40,7 @@ const freeBytes = (path: string): number => {
 test('volumes on a full disk refuse with a typed error, stay readable, and take writes again later (skipped without the right to mount)', {
   timeout: 180_000,
 }, async ({ skip }) => {
-  const disk = mountSmall();
+  const disk = mountSmallDisk(SIZE_MB);
   if (disk === undefined) {
     console.warn('skipped: mounting a small file system takes root');
     skip();

@@ -4,13 +4,12 @@
  * `test/simulation` and `test/conformance`.
  */
 
-import { execFileSync } from 'node:child_process';
-import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, fsyncSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, expect, test, vi } from 'vitest';
 import { ServerProcess } from '../support/server.ts';
+import { mountSmallDisk, unmountSmallDisk } from '../support/small-disk.ts';
 import { RawClient } from './resp-client.ts';
 
 /** Room for the log's first segments and the engine's files; what is left is filled by hand. */
@@ -25,22 +24,8 @@ let server: ServerProcess | undefined;
 
 afterEach(async () => {
   await server?.kill();
-  if (folder === undefined) return;
-  execFileSync('umount', ['-l', folder]);
-  rmSync(folder, { recursive: true, force: true });
+  if (folder !== undefined) unmountSmallDisk(folder);
 });
-
-/** A file system of its own, or undefined where that is not allowed. */
-function mountSmall(): string | undefined {
-  const at = mkdtempSync(join(tmpdir(), 'orbit-full-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MB}m`, 'orbit-full', at], { stdio: 'ignore' });
-    return at;
-  } catch {
-    rmSync(at, { recursive: true, force: true });
-    return undefined;
-  }
-}
 
 /** Takes all the space that is left. */
 function fill(path: string): void {
@@ -62,7 +47,7 @@ function fill(path: string): void {
 test('a full disk refuses writes with a typed error, goes on reading, and takes writes again later (skipped without the right to mount)', async ({
   skip,
 }) => {
-  folder = mountSmall();
+  folder = mountSmallDisk(SIZE_MB);
   if (folder === undefined) {
     console.warn('skipped: mounting a small file system takes root');
     skip();

@@ -38,6 +38,7 @@ import {
 import type { NeedleVersion } from '../formats/super-block.ts';
 import { NeedleMap } from '../index/needle-map.ts';
 import { IndexJournal } from './index-journal.ts';
+import type { Quarantined } from './quarantine.ts';
 import { RecordScan, type Scanned } from './record-scan.ts';
 
 /** A volume checkpoints before half of either has gathered since the last one. */
@@ -49,14 +50,6 @@ const TORN_COPY_BYTES_MAX = 64 * 1024 * 1024;
 const READ_ROWS = 65_536;
 
 /** A stretch of the `.dat` that cannot be read. */
-export interface Quarantined {
-  readonly offset: number;
-  readonly end: number;
-  /** As its header tells, where that could be read. */
-  readonly fileId: string | undefined;
-  readonly reason: string;
-}
-
 export interface RecoveryReport {
   /** Where the index came from: all of `.idx`; `.idx` and the end of `.dat`; all of `.dat`. */
   readonly source: 'index' | 'tail' | 'data';

@@ -18,7 +18,6 @@ import type { Log } from '../../base/log.ts';
 import { Slab } from '../../base/slab.ts';
 import type { File } from '../../platform/files.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { fileIdText } from '../formats/file-id.ts';
 import { type IndexLayout, idHighOf, idLowOf, indexLayout } from '../formats/index-row.ts';
 import { NEEDLE_SIZE_MAX, type Needle, recordBytes, type StoredNeedle } from '../formats/needle.ts';
 import {
@@ -39,11 +38,11 @@ import { CHUNK_IDS_FROM, sizeBeforeDelete } from '../index/needle-map.ts';
 import { AtOnce } from './at-once.ts';
 import { Generation } from './generation.ts';
 import { decodeRead, isExpired, type NeedlePlace, type ReadNeedle, readPieces, readRecord } from './needle-read.ts';
-import { type Quarantined, type RecoveryReport, recoverIndex, writeCleanMark } from './recover.ts';
+import { Quarantine, type Quarantined } from './quarantine.ts';
+import { type RecoveryReport, recoverIndex, writeCleanMark } from './recover.ts';
 import { finishSwap } from './swap.ts';
 import { type SyncWish, VolumeWriter, type Written } from './volume-writer.ts';
 
-const QUARANTINED_MAX = 1_000;
 /** Records up to here may be read at once. */
 const NOW_BYTES_MAX = 64 * 1024;
 const slab = new Slab();
@@ -127,8 +126,8 @@ export class Volume {
   #info: VolumeInfo;
   #generation: Generation;
   #failure: string | undefined;
-  #quarantined: Quarantined[];
   #closed = false;
+  readonly #quarantine: Quarantine;
   readonly #atOnce = new AtOnce();
   #chunkIdNext = CHUNK_IDS_FROM;
   /** Single reads of `.dat`, for tests that count them. */
@@ -144,7 +143,7 @@ export class Volume {
     this.#info = parts.info;
     this.#generation = parts.generation;
     this.recovery = parts.recovery;
-    this.#quarantined = [...parts.recovery.quarantined];
+    this.#quarantine = new Quarantine(this.name.volumeId, options.log, parts.recovery.quarantined);
     this.layout = parts.generation.journal.layout;
     this.writer = new VolumeWriter({
       platform: options.platform,
@@ -297,7 +296,7 @@ export class Volume {
     try {
       needle = decodeRead(bytes, read, place, superBlock.version, this.volumeId);
     } catch (error) {
-      if (hasCode(error, 'corruption')) this.quarantine(id, cookie, offset, size, error);
+      if (hasCode(error, 'corruption')) this.#quarantine.add(place, cookie, superBlock.version, error);
       throw error;
     }
     if (!this.#isFor(needle, cookie, options)) return undefined;
@@ -325,7 +324,7 @@ export class Volume {
         },
       };
     } catch (error) {
-      if (hasCode(error, 'corruption')) this.quarantine(place.id, cookie, place.offset, place.size, error);
+      if (hasCode(error, 'corruption')) this.#quarantine.add(place, cookie, generation.superBlock.version, error);
       throw error;
     } finally {
       if (!isHandedOver) void generation.release();
@@ -343,16 +342,6 @@ export class Volume {
     const read = dat.readNow!(into, offset);
     this.#atOnce.note(clock.monotonicMs() - startedMs);
     return read;
-  }
-
-  /** Names a needle as damaged; the oldest names give way to new ones. */
-  quarantine(id: bigint, cookie: number, offset: number, size: number, error: unknown): void {
-    if (this.#quarantined.some((one) => one.offset === offset)) return;
-    const fileId = fileIdText({ volumeId: this.volumeId, id, cookie });
-    const reason = messageOf(error);
-    if (this.#quarantined.length >= QUARANTINED_MAX) this.#quarantined.shift();
-    this.#quarantined.push({ offset, end: offset + recordBytes(size, this.superBlock.version), fileId, reason });
-    this.options.log.error({ volume: this.volumeId, needle: fileId, reason }, 'a needle is damaged');
   }
 
   /** An id for a chunk of a large upload: greater than that of any chunk, and given out once. */
@@ -380,7 +369,7 @@ export class Volume {
   replaceGeneration(next: Generation): void {
     const before = this.#generation;
     this.#generation = next;
-    this.#quarantined = []; // Offsets are others now; what is damaged still is found when it is read.
+    this.#quarantine.clear();
     void before.release();
   }
 
@@ -414,7 +403,7 @@ export class Volume {
       idMax,
       indexMemoryBytes: map.memoryBytes,
       readOnly: this.readOnly,
-      quarantined: this.#quarantined,
+      quarantined: this.#quarantine.list,
       lastAppendMs: Number(lastAppendNs / 1_000_000n),
     };
   }

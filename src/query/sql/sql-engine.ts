@@ -127,7 +127,7 @@ export class SqlEngine {
     this.catalog.onOthersChange = () => {
       this.functions.forget();
       this.sequences.outdate();
-      this.types.outdate();
+      this.types.forget();
     };
     this.tableLocks = new TableLocks(this.store, this.keyspace, Buffer.from(this.platform.random.bytes(1))[0]!);
     this.memory = new QueryMemory(this.limits.queryBytesMax);

@@ -39,7 +39,7 @@ export class UserTypes {
     store.onReset(() => this.forget());
   }
 
-  /** What is known may be out of date: it is read again. */
+  /** What is known may be out of date: it is read again before the next statement. */
   forget(): void {
     this.#loaded = false;
     this.#loading = undefined;
@@ -51,13 +51,6 @@ export class UserTypes {
     if (this.#loaded) return undefined;
     this.#loading ??= this.#load();
     return this.#loading;
-  }
-
-  /** Others have changed the schema: all are read again before the next statement. */
-  outdate(): void {
-    this.#loaded = false;
-    this.#loading = undefined;
-    this.#known.clear();
   }
 
   /** Whether the type is part of what is committed. */

@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import { GrpcStatus } from '../../src/transport.ts';
 import type { FaultAction } from '../../test-cluster/faults.ts';
-import { type NewWorld, suite } from '../support/scenario.ts';
+import { SPLIT_KEYS, splitWorld, suite } from '../support/scenario.ts';
 import {
   bytes,
   dieWhileCommitting,
@@ -14,17 +14,9 @@ import {
   putText,
   readText,
   scanText,
-  type World,
 } from '../support/world.ts';
 
-const KEYS = ['a', 'f', 'p', 'z'];
 const disconnect: FaultAction = { kind: 'loseReply', how: 'disconnect' };
-
-function splitWorld(newWorld: NewWorld): World {
-  const world = newWorld();
-  world.cluster.split('c', 'm', 'x');
-  return world;
-}
 
 export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
   scenario(21, 'commits at the greatest minimal timestamp, after every read that came before', async (newWorld) => {
@@ -34,7 +26,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
       // Hold the commits back: what counts has happened when the call returns.
       world.cluster.faults.add({ method: 'KvCommit', times: 100, action: { kind: 'delay', ms: 5_000 } });
       const writer = await client.begin();
-      for (const key of KEYS) putText(writer, key, '1');
+      for (const key of SPLIT_KEYS) putText(writer, key, '1');
       const readTs = await other.timestamp();
       expect(await getText(other.snapshot(readTs), 'p')).toBeUndefined();
       const commitTs = await writer.commit();
@@ -53,9 +45,9 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
   scenario(22, 'is completed by others when the client dies before it sends a commit', async (newWorld) => {
     const world = splitWorld(newWorld);
     await world.run(async (client) => {
-      const startTs = await dieWhileCommitting(world, KEYS, { async: true, lost: 'KvCommit', survive: 0 });
+      const startTs = await dieWhileCommitting(world, SPLIT_KEYS, { async: true, lost: 'KvCommit', survive: 0 });
       world.cluster.faults.clear();
-      expect(await scanText(await client.begin())).toEqual(KEYS.map((key) => `${key}=by ${key}`));
+      expect(await scanText(await client.begin())).toEqual(SPLIT_KEYS.map((key) => `${key}=by ${key}`));
       expect(await client.transactionStatus(bytes('a'), startTs)).toMatchObject({ kind: 'committed' });
       await client.settled();
       expect(world.cluster.state.data.locked.size).toBe(0);
@@ -71,7 +63,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
         const transport = world.transport();
         const slow = await world.open({}, transport);
         const late = await slow.begin({ onePhaseCommit: false });
-        for (const key of KEYS) putText(late, key, 'late');
+        for (const key of SPLIT_KEYS) putText(late, key, 'late');
         const lastKey = (call: { request: Readonly<Record<string, unknown>> }) =>
           (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'z';
         world.cluster.faults.add({ method: 'KvPrewrite', when: lastKey, action: { kind: 'delay', ms: 10_000 } });
@@ -93,7 +85,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
       const world = splitWorld(newWorld);
       await world.run(async (client) => {
         const writer = await client.begin({ onePhaseCommit: false });
-        for (const key of KEYS) putText(writer, key, '1');
+        for (const key of SPLIT_KEYS) putText(writer, key, '1');
         // A reader from the future on the first region alone.
         world.cluster.faults.add({
           method: 'KvPrewrite',
@@ -106,7 +98,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
       });
       const mixed = splitWorld(newWorld);
       await mixed.run(async (client) => {
-        await dieWhileCommitting(mixed, KEYS, { async: true, lost: 'KvCommit', survive: 0 });
+        await dieWhileCommitting(mixed, SPLIT_KEYS, { async: true, lost: 'KvCommit', survive: 0 });
         Object.assign(mixed.cluster.state.data.state('p').lock!, { useAsyncCommit: false });
         expect(await readText(client, 'f')).toBeUndefined();
         const forced = mixed.cluster.faults.calls.filter(
@@ -135,7 +127,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
           action: { kind: 'delay', ms: 100, when: 'after' },
         });
         const writer = await client.begin();
-        for (const key of KEYS) putText(writer, key, '1');
+        for (const key of SPLIT_KEYS) putText(writer, key, '1');
         const committed = writer.commit();
         await pause(world, 25);
         expect(world.cluster.state.data.state(last).lock).toMatchObject({ useAsyncCommit: true });
@@ -156,7 +148,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
         (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'z';
       world.cluster.faults.add({ method: 'KvPrewrite', when: lastKey, times: 500, action: disconnect });
       const writer = await client.begin();
-      for (const key of KEYS) putText(writer, key, '1');
+      for (const key of SPLIT_KEYS) putText(writer, key, '1');
       expect(await outcomeOf(writer)).toBe('undetermined');
       world.cluster.faults.clear();
       await client.settled();
@@ -171,7 +163,7 @@ export const asynchronousCommit = suite('asynchronous commit', (scenario) => {
     const world = splitWorld(newWorld);
     await world.run(async (client) => {
       const writer = await client.begin();
-      for (const key of KEYS) putText(writer, key, '1');
+      for (const key of SPLIT_KEYS) putText(writer, key, '1');
       await putAll(client, { f: 'winner' });
       await client.settled();
       const lastKey = (call: { request: Readonly<Record<string, unknown>> }) =>
@@ -258,7 +250,7 @@ export const readsElsewhere = suite('reads that another store has served', (scen
       const world = splitWorld(newWorld);
       await world.run(async (client) => {
         const { cluster } = world;
-        await putAll(client, Object.fromEntries(KEYS.map((key) => [key, '0'])));
+        await putAll(client, Object.fromEntries(SPLIT_KEYS.map((key) => [key, '0'])));
         await client.settled();
         cluster.transferLeader('z', cluster.stores[1]!.id);
         await putAll(client, { z: '0' });
@@ -267,13 +259,13 @@ export const readsElsewhere = suite('reads that another store has served', (scen
         cluster.faults.add({ method: 'KvPrewrite', when: lastKey, action: { kind: 'delay', ms: 50 } });
         cluster.faults.add({ method: 'KvCommit', times: 100, action: { kind: 'delay', ms: 2_000 } });
         const writer = await client.begin();
-        for (const key of KEYS) putText(writer, key, '1');
+        for (const key of SPLIT_KEYS) putText(writer, key, '1');
         const committing = writer.commit();
         await pause(world, 25);
         const readTs = await client.timestamp();
         expect(await getText(client.snapshot(readTs), 'z')).toBe('0');
         const commitTs = await committing;
-        const computed = KEYS.map((key) => cluster.state.data.state(key).lock!.minCommitTs);
+        const computed = SPLIT_KEYS.map((key) => cluster.state.data.state(key).lock!.minCommitTs);
         expect(computed.slice(0, 3).every((ts) => ts < readTs)).toBe(true);
         expect(computed[3]).toBe(commitTs);
         expect(commitTs).toBeGreaterThan(readTs);

@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { MAX_TIMESTAMP } from '../../src/timestamp.ts';
-import { type NewWorld, suite } from '../support/scenario.ts';
+import { SPLIT_KEYS, splitWorld, suite } from '../support/scenario.ts';
 import {
   bytes,
   dieWhileCommitting,
@@ -13,32 +13,25 @@ import {
   putText,
   readText,
   scanText,
-  type World,
 } from '../support/world.ts';
-
-const KEYS = ['a', 'f', 'p', 'z'];
-
-function splitWorld(newWorld: NewWorld): World {
-  const world = newWorld();
-  world.cluster.split('c', 'm', 'x');
-  return world;
-}
 
 export const locksOfDeadClients = suite('locks of dead clients', (scenario) => {
   for (const how of ['get', 'scan', 'keysOnly', 'reverse', 'batchGet']) {
     scenario(14, `after the primary committed, are finished by ${how}`, async (newWorld) => {
       const world = splitWorld(newWorld);
       await world.run(async (client) => {
-        await dieWhileCommitting(world, KEYS, { lost: 'KvCommit', survive: 1 });
+        await dieWhileCommitting(world, SPLIT_KEYS, { lost: 'KvCommit', survive: 1 });
         expect(world.cluster.state.data.locked.size).toBe(3);
         const reader = await client.begin();
         const before = world.time.elapsedMs;
-        const expected = KEYS.map((key) => `${key}=by ${key}`);
-        if (how === 'get') for (const key of KEYS) expect(await getText(reader, key)).toBe(`by ${key}`);
+        const expected = SPLIT_KEYS.map((key) => `${key}=by ${key}`);
+        if (how === 'get') for (const key of SPLIT_KEYS) expect(await getText(reader, key)).toBe(`by ${key}`);
         else if (how === 'batchGet')
-          expect((await reader.batchGet(KEYS.map(bytes))).map(String)).toEqual(KEYS.map((key) => `by ${key}`));
+          expect((await reader.batchGet(SPLIT_KEYS.map(bytes))).map(String)).toEqual(
+            SPLIT_KEYS.map((key) => `by ${key}`),
+          );
         else if (how === 'keysOnly')
-          expect(await scanText(reader, '', '', { keysOnly: true })).toEqual(KEYS.map((key) => `${key}=`));
+          expect(await scanText(reader, '', '', { keysOnly: true })).toEqual(SPLIT_KEYS.map((key) => `${key}=`));
         else if (how === 'reverse')
           expect(await scanText(reader, '', '', { reverse: true })).toEqual(expected.toReversed());
         else expect(await scanText(reader)).toEqual(expected);
@@ -56,9 +49,9 @@ export const locksOfDeadClients = suite('locks of dead clients', (scenario) => {
     async (newWorld) => {
       const world = splitWorld(newWorld);
       await world.run(async (client) => {
-        await putAll(client, Object.fromEntries(KEYS.map((key) => [key, 'old'])));
+        await putAll(client, Object.fromEntries(SPLIT_KEYS.map((key) => [key, 'old'])));
         await client.settled();
-        const startTs = await dieWhileCommitting(world, KEYS, { lost: 'KvCommit', survive: 0 });
+        const startTs = await dieWhileCommitting(world, SPLIT_KEYS, { lost: 'KvCommit', survive: 0 });
         // Readers push the commit behind them and do not wait.
         const before = world.time.elapsedMs;
         expect(await readText(client, 'f')).toBe('old');
@@ -82,7 +75,7 @@ export const locksOfDeadClients = suite('locks of dead clients', (scenario) => {
         const transport = world.transport();
         const slow = await world.open({}, transport);
         const late = await slow.begin({ asyncCommit: false, onePhaseCommit: false });
-        for (const key of KEYS) putText(late, key, 'late');
+        for (const key of SPLIT_KEYS) putText(late, key, 'late');
         const primaryOnly = (call: { request: Readonly<Record<string, unknown>> }) =>
           (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === 'a';
         world.cluster.faults.add({ method: 'KvPrewrite', when: primaryOnly, action: { kind: 'delay', ms: 8_000 } });
@@ -135,7 +128,7 @@ export const locksOfDeadClients = suite('locks of dead clients', (scenario) => {
   scenario(20, 'do not fail a read when they cannot be cleaned up', async (newWorld) => {
     const world = splitWorld(newWorld);
     await world.run(async (client) => {
-      await dieWhileCommitting(world, KEYS, { lost: 'KvCommit', survive: 1 });
+      await dieWhileCommitting(world, SPLIT_KEYS, { lost: 'KvCommit', survive: 1 });
       world.cluster.faults.add({
         method: 'KvResolveLock',
         times: 100,

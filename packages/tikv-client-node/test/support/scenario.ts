@@ -54,3 +54,13 @@ export function runSuites(suites: readonly Suite[], carrier: Carrier): void {
     });
   }
 }
+
+/** One key in each region of `splitWorld`. */
+export const SPLIT_KEYS = ['a', 'f', 'p', 'z'];
+
+/** Four regions. */
+export function splitWorld(newWorld: NewWorld): World {
+  const world = newWorld();
+  world.cluster.split('c', 'm', 'x');
+  return world;
+}
