@@ -170,6 +170,8 @@ export interface IndexPart {
   readonly modifier: number;
   readonly descending: boolean;
   readonly nullsFirst: boolean;
+  /** The operator class that the definition names, unless it is the default of the type. Kept for the catalog only. */
+  readonly operatorClass?: string;
 }
 
 export interface Index {

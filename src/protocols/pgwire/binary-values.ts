@@ -33,6 +33,7 @@ import {
 } from '../../models/relational/values.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
 import { bitsOfBytes, bytesOfBits } from '../../query/sql/types/bit-strings.ts';
+import { parseJsonPath, printJsonPath } from '../../query/sql/types/json-path.ts';
 import { parseJsonb } from '../../query/sql/types/json-value.ts';
 import { bytesOfMac, formatMac } from '../../query/sql/types/mac-addresses.ts';
 import { multirange } from '../../query/sql/types/multiranges.ts';
@@ -363,6 +364,11 @@ class Reader {
         const version = bytes.readUInt8(this.#take(1));
         if (version !== 1) throw malformed(`unsupported jsonb version number ${version}`);
         return parseJsonb(this.#text(length - 1));
+      }
+      case 'jsonpath': {
+        const version = bytes.readUInt8(this.#take(1));
+        if (version !== 1) throw malformed(`unsupported jsonpath version number: ${version}`);
+        return printJsonPath(parseJsonPath(this.#text(length - 1)));
       }
       case 'char':
         return String.fromCharCode(bytes.readUInt8(this.#take(1))).replace('\0', '');

@@ -8,6 +8,7 @@
  * schema, which each transaction reads and compares (`note`) before it uses a plan.
  */
 
+import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { compareBytes, text } from '../../base/bytes.ts';
 import { type CatalogReader, readTable, readTableById } from '../../models/relational/catalog.ts';
@@ -247,6 +248,15 @@ export class CatalogCache {
   /** The relation with that id as `transaction` sees it. @throws OperationError `corruption` when there is none. */
   openWithin(transaction: Transaction, id: TableId): Awaitable<CatalogTable> {
     return whenReady(readTableById(transaction, this.#keyspace, id), (table) => this.#open(transaction, table, ''));
+  }
+
+  /** As `openWithin`, of a view, with what its query reads: of a materialized one too, which is read as a table is. */
+  openQueryWithin(transaction: Transaction, id: TableId): Awaitable<CatalogTable> {
+    return whenReady(readTableById(transaction, this.#keyspace, id), (table) => {
+      assert(table.view !== undefined, 'what depends on a relation by its query is a view');
+      const { populated: _, ...view } = table.view;
+      return whenReady(this.#open(transaction, { ...table, view }, ''), (opened) => ({ ...opened, table }));
+    });
   }
 
   close(): void {

@@ -32,6 +32,7 @@ import { isVolatile } from './binder/volatility.ts';
 import { openTable } from './catalog-cache.ts';
 import { relationWord } from './drop-statements.ts';
 import { columnNames } from './object-names.ts';
+import { requireOperatorClass } from './operator-classes.ts';
 import type { ExecutionRow } from './operators/operator.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { writeRulesOf } from './planner/write-rules.ts';
@@ -215,7 +216,11 @@ export class ColumnEditor {
     const columns = table.columns.map((column, i) => (i === position ? changed : column));
     const indexes = (table.indexes ?? []).map((index) => ({
       ...index,
-      parts: index.parts.map((part) => (part.column === position ? { ...part, type, modifier } : part)),
+      parts: index.parts.map((part) => {
+        if (part.column !== position) return part;
+        if (part.operatorClass !== undefined) requireOperatorClass(part.operatorClass, type);
+        return { ...part, type, modifier };
+      }),
     }));
     const next = { ...table, columns, indexes };
     checkGenerated(next, bindContext);

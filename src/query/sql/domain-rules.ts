@@ -50,7 +50,7 @@ export function domainChecker(domain: DomainType): NonNullable<TypeInfo['check']
   return (value, context) => {
     domainCheckOf(base)?.(value, context);
     if (value === null && notNull) {
-      throw new SqlError('not_null_violation', `domain ${name} does not allow null values`);
+      throw new SqlError('not_null_violation', `domain ${name} does not allow null values`, { datatype: name });
     }
     if (checks.length === 0) return;
     compiled ??= checks.map((check) => ({
@@ -65,7 +65,10 @@ export function domainChecker(domain: DomainType): NonNullable<TypeInfo['check']
     const evaluation = evaluationOf(context);
     for (const check of compiled) {
       if (check.evaluate([value], evaluation) !== false) continue;
-      throw new SqlError('check_violation', `value for domain ${name} violates check constraint "${check.name}"`);
+      throw new SqlError('check_violation', `value for domain ${name} violates check constraint "${check.name}"`, {
+        datatype: name,
+        constraint: check.name,
+      });
     }
   };
 }

@@ -57,7 +57,7 @@ function nameOf(node: Node | undefined): string {
   return 'expr';
 }
 
-/** Names of the columns that an expression speaks of. */
+/** Names of the columns that an expression speaks of, in the order of their first mention. */
 export function columnNames(tree: unknown): ReadonlySet<string> {
   const names = new Set<string>();
   const pending: unknown[] = [tree];
@@ -65,7 +65,7 @@ export function columnNames(tree: unknown): ReadonlySet<string> {
     if (typeof next !== 'object' || next === null) continue;
     if ('ColumnRef' in next)
       names.add(stringsOf((next as Extract<Node, { ColumnRef: unknown }>).ColumnRef.fields).at(-1)!);
-    else pending.push(...Object.values(next));
+    else pending.push(...Object.values(next).reverse());
   }
   return names;
 }

@@ -53,6 +53,13 @@ function fixed(...accepted: readonly string[]): (value: string, name: string) =>
   };
 }
 
+/** Only letters and digits of an encoding's name count: clients send `'utf-8'`, quotes and all (encnames.c). */
+function encoding(value: string, name: string): string {
+  const cleaned = value.toLowerCase().replace(/[^a-z0-9]/g, '');
+  if (cleaned === 'utf8' || cleaned === 'unicode') return 'UTF8';
+  throw notSupported(`${name} = ${value}`);
+}
+
 const UNITS: Readonly<Record<string, number>> = {
   us: 0.001,
   ms: 1,
@@ -157,7 +164,7 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'application_name', initial: '', reported: true, parse: printable },
   { name: 'bytea_output', initial: 'hex', parse: oneOf('escape', 'hex') },
   { name: 'check_function_bodies', initial: 'on', parse: boolean },
-  { name: 'client_encoding', initial: 'UTF8', reported: true, parse: fixed('UTF8', 'utf-8', 'unicode') },
+  { name: 'client_encoding', initial: 'UTF8', reported: true, parse: encoding },
   {
     name: 'client_min_messages',
     initial: 'notice',
@@ -167,6 +174,7 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
   { name: 'default_table_access_method', initial: 'heap', parse: fixed('heap') },
   { name: 'default_tablespace', initial: '', parse: fixed('') },
   { name: 'default_transaction_isolation', initial: 'read committed', parse: oneOf(...ISOLATION_LEVELS) },
+  { name: 'default_transaction_deferrable', initial: 'off', parse: boolean },
   { name: 'default_transaction_read_only', initial: 'off', reported: true, parse: boolean },
   ...PLANNER_SWITCHES.map((name) => ({ name, initial: 'on', parse: boolean })),
   { name: 'extra_float_digits', initial: '1', parse: integer(1, 3) },
@@ -180,10 +188,13 @@ const DEFINITIONS: readonly ParameterDefinition[] = [
     parse: oneOf('postgres', 'postgres_verbose', 'sql_standard', 'iso_8601'),
   },
   { name: 'is_superuser', initial: 'on', reported: true },
+  // There is none to turn on; drivers turn it off before they ask for types.
+  { name: 'jit', initial: 'off', parse: fixed('off', 'false', '0', 'no') },
   { name: 'lc_collate', initial: 'C' },
   { name: 'lc_ctype', initial: 'C' },
   { name: 'lock_timeout', initial: '0', parse: milliseconds, show: showMilliseconds },
   { name: 'max_identifier_length', initial: '63' },
+  { name: 'max_prepared_transactions', initial: '0' },
   { name: 'row_security', initial: 'on', parse: boolean },
   { name: 'search_path', initial: '"$user", public', parse: nameList },
   { name: 'server_encoding', initial: 'UTF8', reported: true },
@@ -272,7 +283,9 @@ export class SessionParameters {
   }
 
   /** As it is kept: without SHOW's units. */
-  value(name: 'default_transaction_isolation' | 'default_transaction_read_only'): string {
+  value(
+    name: 'default_transaction_isolation' | 'default_transaction_read_only' | 'default_transaction_deferrable',
+  ): string {
     return this.#effective.get(name)!;
   }
 

@@ -30,6 +30,7 @@ export class SettingStatements {
       kind,
       options,
       savepoint_name: savepointName = '',
+      gid = '',
       chain,
     }: Extract<Node, { TransactionStmt: unknown }>['TransactionStmt'],
     sink: Pick<ResultSink, 'complete' | 'notice'>,
@@ -44,9 +45,9 @@ export class SettingStatements {
             message: 'there is already a transaction in progress',
           });
         }
+        this.#setTransactionModes(options ?? []);
         this.#block.status = 'explicit';
         this.#block.nowMicros ??= this.#session.engine.nowMicros();
-        this.#setTransactionModes(options ?? []);
         sink.complete(kind === 'TRANS_STMT_BEGIN' ? 'BEGIN' : 'START TRANSACTION');
         return undefined;
       }
@@ -101,31 +102,43 @@ export class SettingStatements {
           sink.complete('ROLLBACK');
         });
       }
+      case 'TRANS_STMT_PREPARE':
+        if (this.#block.status === 'explicit') {
+          // As at a commit that fails, nothing is left of the transaction.
+          this.#block.endTransaction();
+          throw new SqlError('object_not_in_prerequisite_state', 'prepared transactions are disabled', {
+            hint: 'Set max_prepared_transactions to a nonzero value.',
+          });
+        }
+        if (this.#block.status === 'implicit') this.#warnNoTransaction(sink);
+        this.#block.endTransaction();
+        sink.complete('ROLLBACK');
+        return undefined;
       default:
-        throw notSupported('a prepared (two-phase) transaction');
+        this.#block.refuseBlock(kind === 'TRANS_STMT_COMMIT_PREPARED' ? 'COMMIT PREPARED' : 'ROLLBACK PREPARED');
+        throw new SqlError('undefined_object', `prepared transaction with identifier "${gid}" does not exist`);
     }
   }
 
   /** @param chain A transaction with the same modes follows at once. */
   #endAnd(chain: boolean): void {
-    const { isolation, readOnly } = this.#block;
+    const modes = this.#block.modes();
     this.#block.endTransaction();
-    if (chain) this.#chain(isolation, readOnly);
+    if (chain) this.#chain(modes);
   }
 
   #commitAnd(chain: boolean, sink: Pick<ResultSink, 'complete'>): Awaitable<void> {
-    const { isolation, readOnly } = this.#block;
+    const modes = this.#block.modes();
     return whenReady(this.#block.commitBlock(), () => {
-      if (chain) this.#chain(isolation, readOnly);
+      if (chain) this.#chain(modes);
       sink.complete('COMMIT');
     });
   }
 
-  #chain(isolation: TransactionBlock['isolation'], readOnly: boolean | undefined): void {
+  #chain(modes: ReturnType<TransactionBlock['modes']>): void {
     this.#block.status = 'explicit';
     this.#block.nowMicros ??= this.#session.engine.nowMicros();
-    this.#block.isolation = isolation;
-    this.#block.readOnly = readOnly;
+    Object.assign(this.#block, modes);
   }
 
   #warnNoTransaction(sink: Pick<ResultSink, 'notice'>): void {
@@ -146,10 +159,10 @@ export class SettingStatements {
           this.#block.setIsolation(value?.sval?.sval ?? '');
           break;
         case 'transaction_read_only':
-          this.#block.readOnly = value?.ival?.ival === 1;
+          this.#block.setReadOnly(value?.ival?.ival === 1);
           break;
         case 'transaction_deferrable':
-          if (value?.ival?.ival === 1) throw notSupported('DEFERRABLE', location);
+          this.#block.setDeferrable(value?.ival?.ival === 1);
           break;
         default:
           throw notSupported(`transaction mode ${defname}`, location);
@@ -174,8 +187,7 @@ export class SettingStatements {
         const values = (args ?? []).map((arg) => settingOf(arg, name));
         const value = lower === 'search_path' ? pathText(values) : values.join(', ');
         if (lower === 'transaction_isolation') this.#block.setIsolation(isolationLevel(value, name));
-        else if (lower === 'transaction_read_only') this.#block.readOnly = value === 'on' || value === 'true';
-        else this.#session.parameters.set(name, value, { local });
+        else if (!this.#setMode(lower, value)) this.#session.parameters.set(name, value, { local });
         sink.complete('SET');
         return;
       }
@@ -213,6 +225,9 @@ export class SettingStatements {
             } else if (defname === 'transaction_read_only') {
               const readOnly = value?.ival?.ival === 1 ? 'on' : 'off';
               this.#session.parameters.set('default_transaction_read_only', readOnly, { local: false });
+            } else if (defname === 'transaction_deferrable') {
+              const deferrable = value?.ival?.ival === 1 ? 'on' : 'off';
+              this.#session.parameters.set('default_transaction_deferrable', deferrable, { local: false });
             } else throw notSupported(`transaction mode ${defname}`);
           }
           sink.complete('SET');
@@ -271,13 +286,21 @@ export class SettingStatements {
     return whenReady(sink.rows(columns, rows), () => sink.complete('SHOW'));
   }
 
+  /** @returns false for what is no mode of the transaction. */
+  #setMode(name: string, value: string): boolean {
+    const isOn = value === 'on' || value === 'true';
+    if (name === 'transaction_read_only') this.#block.setReadOnly(isOn);
+    else if (name === 'transaction_deferrable') this.#block.setDeferrable(isOn);
+    else return false;
+    return true;
+  }
+
   /** What set_config does. @returns the value as SHOW prints it. */
   setByFunction(name: string, value: string | null, local: boolean): string {
     const lower = name.toLowerCase();
     if (value === null) this.#session.parameters.reset(name, { local });
     else if (lower === 'transaction_isolation') this.#block.setIsolation(isolationLevel(value, name));
-    else if (lower === 'transaction_read_only') this.#block.readOnly = value === 'on' || value === 'true';
-    else this.#session.parameters.set(name, value, { local });
+    else if (!this.#setMode(lower, value)) this.#session.parameters.set(name, value, { local });
     return this.#requireSetting(name);
   }
 
@@ -287,6 +310,8 @@ export class SettingStatements {
         return this.#block.isolationLevel();
       case 'transaction_read_only':
         return this.#block.isReadOnly() ? 'on' : 'off';
+      case 'transaction_deferrable':
+        return this.#block.isDeferrable() ? 'on' : 'off';
       default:
         return this.#session.parameters.show(name);
     }

@@ -135,6 +135,9 @@ export interface SqlErrorDetails {
   readonly table?: string | undefined;
   readonly column?: string | undefined;
   readonly constraint?: string | undefined;
+  readonly datatype?: string | undefined;
+  /** The function of PostgreSQL that says this, where clients tell an error by it. */
+  readonly routine?: string | undefined;
   /** Where it happened besides the text, like a line of COPY. */
   readonly where?: string | undefined;
   readonly cause?: unknown;
@@ -149,6 +152,8 @@ export class SqlError extends OperationError {
   readonly table: string | undefined;
   readonly column: string | undefined;
   readonly constraint: string | undefined;
+  readonly datatype: string | undefined;
+  readonly routine: string | undefined;
   where: string | undefined;
   /** In characters, from 1; see `locate`. */
   position: number | undefined;
@@ -166,6 +171,8 @@ export class SqlError extends OperationError {
     this.table = details.table;
     this.column = details.column;
     this.constraint = details.constraint;
+    this.datatype = details.datatype;
+    this.routine = details.routine;
     this.where = details.where;
   }
 }

@@ -21,8 +21,8 @@ export function explainedBy({ query }: ExplainStmt): Node {
 /** Statements that a failed block still takes. */
 export function endsBlock(node: Node): boolean {
   if (!('TransactionStmt' in node)) return false;
-  const { kind } = node.TransactionStmt;
-  return kind === 'TRANS_STMT_COMMIT' || kind === 'TRANS_STMT_ROLLBACK' || kind === 'TRANS_STMT_ROLLBACK_TO';
+  const { kind = '' } = node.TransactionStmt;
+  return ['TRANS_STMT_COMMIT', 'TRANS_STMT_ROLLBACK', 'TRANS_STMT_ROLLBACK_TO', 'TRANS_STMT_PREPARE'].includes(kind);
 }
 
 /** Columns of a statement that is not planned; undefined when it has no rows. */

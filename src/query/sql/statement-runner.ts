@@ -707,7 +707,8 @@ export class StatementRunner {
 /** @throws SqlError `feature_not_supported` when a client was told of other columns. */
 function requireColumns({ columns }: Plan, prepared: PreparedStatement): void {
   if (sameColumns(columns, prepared.columns)) return;
-  throw new SqlError('feature_not_supported', 'cached plan must not change result type');
+  const routine = 'RevalidateCachedQuery';
+  throw new SqlError('feature_not_supported', 'cached plan must not change result type', { routine });
 }
 
 /** Whether a statement writes to the row that a cursor is on: its plan is for that row alone. */

@@ -25,11 +25,12 @@ import { type QualifiedName, relationName, shownName, stringsOf } from './binder
 import { isImmutable } from './binder/volatility.ts';
 import { type CatalogTable, openTable } from './catalog-cache.ts';
 import { columnNames, freeName, joinedNames, partNames } from './object-names.ts';
+import { requireOperatorClass } from './operator-classes.ts';
 import { ForeignKeyChecks } from './operators/foreign-keys.ts';
 import { writeRulesOf } from './planner/write-rules.ts';
 import { buildIndex, eachRow, type PassOptions } from './rewrite-table.ts';
 import { notSupported, SqlError } from './sql-error.ts';
-import { isInteger, isString, titleOf } from './types/types.ts';
+import { isInteger, isString, type SqlType, titleOf } from './types/types.ts';
 
 export interface EditorOptions extends PassOptions {
   /** Time zone of the session, for literals in expressions. */
@@ -183,10 +184,16 @@ export class TableEditor {
     if (collation !== undefined && !['C', 'POSIX', 'default'].includes(stringsOf(collation).at(-1) ?? '')) {
       throw notSupported(`COLLATE ${stringsOf(collation).at(-1)} in an index`);
     }
-    if (opclass !== undefined) throw notSupported(`operator class ${stringsOf(opclass).at(-1)}`);
+    if (element.opclassopts !== undefined) {
+      const message = `operator class ${stringsOf(opclass).at(-1)} has no options`;
+      throw new SqlError('invalid_parameter_value', message);
+    }
     const descending = ordering === 'SORTBY_DESC';
     const nullsFirst = nulls === 'SORTBY_NULLS_FIRST' || (nulls !== 'SORTBY_NULLS_LAST' && descending);
-    if (name !== undefined) return this.#columnPart(this.#keyColumn(name, undefined), { descending, nullsFirst });
+    if (name !== undefined) {
+      const part = this.#columnPart(this.#keyColumn(name, undefined), { descending, nullsFirst });
+      return { ...part, ...namedClass(opclass, part.type) };
+    }
     const bound = binder.settle(
       binder.bind(expr!, { title: 'index expressions', aggregates: 'refused', place: 'index expressions' }),
     );
@@ -201,6 +208,7 @@ export class TableEditor {
       modifier: bound.modifier,
       descending,
       nullsFirst,
+      ...namedClass(opclass, bound.type),
     };
   }
 
@@ -474,6 +482,13 @@ function validated<C extends { readonly notValid?: boolean }>({ notValid: _, ...
 
 function withId(ids: readonly TableId[] | undefined, id: TableId): readonly TableId[] {
   return (ids ?? []).includes(id) ? ids! : [...(ids ?? []), id];
+}
+
+/** Classes of the default are not kept. */
+function namedClass(named: readonly Node[] | undefined, type: SqlType): Pick<IndexPart, 'operatorClass'> {
+  if (named === undefined) return {};
+  const { name, isDefault } = requireOperatorClass(stringsOf(named).at(-1)!, type);
+  return isDefault ? {} : { operatorClass: name };
 }
 
 /** @throws SqlError `invalid_foreign_key`. */

@@ -57,6 +57,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   /** Whether a statement has run that fixed the isolation level. */
   ranStatement = false;
   readOnly: boolean | undefined;
+  /** Says nothing: transactions that only read never fail here for what others write. */
+  deferrable: boolean | undefined;
   /** Whether the statement that runs came alone, and not among others of one query string. */
   standsAlone = true;
   /** Wall time of the transaction's begin, in microseconds since 1970. */
@@ -242,8 +244,18 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     }
   }
 
+  /** What a transaction that follows by AND CHAIN takes over. */
+  modes(): Pick<TransactionBlock, 'isolation' | 'readOnly' | 'deferrable'> {
+    const { isolation, readOnly, deferrable } = this;
+    return { isolation, readOnly, deferrable };
+  }
+
   isReadOnly(): boolean {
     return this.readOnly ?? this.#parameters.value('default_transaction_read_only') === 'on';
+  }
+
+  isDeferrable(): boolean {
+    return this.deferrable ?? this.#parameters.value('default_transaction_deferrable') === 'on';
   }
 
   commitImplicit(): Awaitable<void> {
@@ -451,6 +463,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.schemaChanged = false;
     this.isolation = undefined;
     this.readOnly = undefined;
+    this.deferrable = undefined;
     this.nowMicros = undefined;
     this.ranStatement = false;
     this.savepoints.length = 0;
@@ -535,6 +548,22 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
       throw new SqlError('active_sql_transaction', 'SET TRANSACTION ISOLATION LEVEL must be called before any query');
     }
     this.isolation = level;
+  }
+
+  /** @throws SqlError `active_sql_transaction` for one that was to read only and has begun. */
+  setReadOnly(readOnly: boolean): void {
+    if (this.ranStatement && !readOnly && this.isReadOnly()) {
+      throw new SqlError('active_sql_transaction', 'transaction read-write mode must be set before any query');
+    }
+    this.readOnly = readOnly;
+  }
+
+  setDeferrable(deferrable: boolean): void {
+    if (this.ranStatement) {
+      const message = 'SET TRANSACTION [NOT] DEFERRABLE must be called before any query';
+      throw new SqlError('active_sql_transaction', message);
+    }
+    this.deferrable = deferrable;
   }
 
   refuseReadOnly(title: string): void {

@@ -104,6 +104,11 @@ export class UtilityStatements {
     if ('LockStmt' in node) return lockTables(node.LockStmt, sink, this.#session, this.#runner);
     if ('CopyStmt' in node) return this.#copies.run(statement, node.CopyStmt, sink);
     if ('DiscardStmt' in node) return this.#discard(node.DiscardStmt.target ?? 'DISCARD_ALL', sink);
+    if ('UnlistenStmt' in node) {
+      // Nobody can listen: whoever stops to, like pools that take a connection back, gets what was asked for.
+      sink.complete('UNLISTEN');
+      return undefined;
+    }
     if ('PrepareStmt' in node) return this.prepared.prepare(statement, node.PrepareStmt, sink);
     if ('DeallocateStmt' in node) return this.prepared.deallocate(node.DeallocateStmt.name, sink);
     if ('DeclareCursorStmt' in node) return this.#cursors.declare(statement, node.DeclareCursorStmt, sink);

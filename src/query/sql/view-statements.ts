@@ -171,7 +171,7 @@ export class ViewStatements {
     const { keyspace, catalog } = this.#session.engine;
     const needing: Table[] = [];
     for (const id of await readDependents(transaction, keyspace, table.id)) {
-      const opened = await catalog.openWithin(transaction, id);
+      const opened = await catalog.openQueryWithin(transaction, id);
       if (this.#needs(opened, table.id, columnNumber(table, position))) needing.push(opened.table);
     }
     return needing;

@@ -40,11 +40,8 @@ create index i16 on t (a) where a;
 create index i16 on t (a, a);
 create index i16 on t (a) include (nope);
 create index i16 on t (a) include ((a + 1));
--- awaits: operator class text_ops
 create index i17 on t (b collate "C", b text_ops, b text_pattern_ops);
--- awaits: operator class int8_ops
 create index i18 on t (a int8_ops);
--- awaits: operator class nope_ops
 create index i18 on t (a nope_ops);
 create index i19 on t (a) with (fillfactor = 70);
 -- awaits: storage parameter nope

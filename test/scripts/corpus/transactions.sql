@@ -177,9 +177,7 @@ set transaction isolation level serializable;
 set transaction read only;
 begin isolation level nope;
 begin read only, read write;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 begin isolation level serializable, read only, deferrable;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 show transaction_deferrable;
 rollback;
 begin isolation level serializable read write not deferrable;
@@ -227,12 +225,9 @@ show transaction_isolation;
 rollback and chain;
 show transaction_isolation;
 commit and no chain;
--- awaits: a prepared (two-phase) transaction
 prepare transaction 'x';
--- awaits: a prepared (two-phase) transaction
 commit prepared 'x';
 begin;
--- awaits: a prepared (two-phase) transaction
 prepare transaction 'x';
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 rollback;

@@ -4,6 +4,7 @@
  */
 
 import type { A_Expr, Node, SubLink } from '@pgsql/types';
+import { isMixedOperator } from '../functions/comparisons.ts';
 import { resolveOperator } from '../functions/resolve.ts';
 import { notSupported } from '../sql-error.ts';
 import { applied, bindScalarArray } from './bind-array.ts';
@@ -159,7 +160,11 @@ export function binary(
   location: number | undefined,
 ): BoundExpression {
   const found = resolveOperator(name, left.type, right.type, location);
-  const args = [left, right].map((each, i) => binder.coerce(each, found.arguments[i]!, -1, 'implicit'));
+  const args = [left, right].map((each, i) => {
+    const coerced = binder.coerce(each, found.arguments[i]!, -1, 'implicit');
+    if (coerced === each || coerced.kind !== 'cast' || !isMixedOperator(name, left.type, right.type)) return coerced;
+    return { ...coerced, unspoken: true };
+  });
   if (found.comparison === undefined) return applied(found, args, location);
   return { kind: 'compare', ...BOOLEAN, location, operator: found.comparison, left: args[0]!, right: args[1]! };
 }

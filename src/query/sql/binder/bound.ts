@@ -67,7 +67,13 @@ export type BoundExpression =
   | (Typed & { readonly kind: 'extreme'; readonly greatest: boolean; readonly args: readonly BoundExpression[] })
   /** Null when `condition` is true, else `value`: NULLIF. */
   | (Typed & { readonly kind: 'nullIf'; readonly condition: BoundExpression; readonly value: BoundExpression })
-  | (Typed & { readonly kind: 'cast'; readonly arg: BoundExpression; readonly cast: Cast | undefined })
+  | (Typed & {
+      readonly kind: 'cast';
+      readonly arg: BoundExpression;
+      readonly cast: Cast | undefined;
+      /** PostgreSQL has an operator for the types as they are: the cast is not printed. */
+      readonly unspoken?: boolean;
+    })
   | (Typed & { readonly kind: 'applyModifier'; readonly arg: BoundExpression; readonly explicit: boolean });
 
 /** Which results a column stands for: of aggregates, of GROUPING, of window functions, of set-returning functions. */

@@ -582,13 +582,14 @@ export function indexParts(
     return primaryKey.map((position) => ({ text: quoteName(columns[position]!.name), order: '' }));
   }
   const bound = rulesOf(table).indexes.find(({ source }) => source.index.id === index.id)!;
-  return index.parts.map(({ column, descending, nullsFirst }, i) => {
+  return index.parts.map(({ column, descending, nullsFirst, operatorClass }, i) => {
     const nulls = nullsFirst === descending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
     const text =
       column === undefined
         ? expressionPart(bound.parts[i]!, { ...style, table: table.table })
         : quoteName(columns[column]!.name);
-    return { text, order: `${descending ? ' DESC' : ''}${nulls}` };
+    const named = operatorClass === undefined ? '' : ` ${operatorClass}`;
+    return { text, order: `${named}${descending ? ' DESC' : ''}${nulls}` };
   });
 }
 

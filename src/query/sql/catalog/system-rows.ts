@@ -4,8 +4,10 @@ import { columnNumber } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { ROW_TYPE_OIDS } from '../binder/row-types.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
+import { columnNames } from '../object-names.ts';
+import { defaultOperatorClass, OPERATOR_CLASSES, operatorFamilies, requireOperatorClass } from '../operator-classes.ts';
 import { isTemporary } from '../temporary-relations.ts';
-import { allTypes, typeInfo } from '../types/types.ts';
+import { allTypes, type SqlType, typeInfo } from '../types/types.ts';
 import {
   type CatalogObjects,
   DATABASE,
@@ -280,7 +282,7 @@ function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
     ),
     indclass: new SqlArray(
       'oid',
-      positions.map(() => 0),
+      (index?.parts ?? primaryKey.map((position) => columns[position]!)).map(classOf),
       [positions.length],
       [0],
     ),
@@ -292,6 +294,12 @@ function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
     indexprs: expressionsText(object),
     indpred: objects.predicateText(object) ?? null,
   };
+}
+
+function classOf(part: { readonly type: SqlType; readonly operatorClass?: string }): number {
+  const { type, operatorClass } = part;
+  const found = operatorClass === undefined ? defaultOperatorClass(type) : requireOperatorClass(operatorClass, type);
+  return found?.oid ?? 0;
 }
 
 function expressionsText(object: IndexObject): string | null {
@@ -333,7 +341,17 @@ function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<Sys
         conkey: numbers(index?.parts.map(({ column }) => column!) ?? table.primaryKey),
       };
     } else if (constraint.kind === 'c') {
-      yield { ...row, convalidated: constraint.check.notValid !== true, conkey: null, conbin: 'expression' };
+      const named = columnNames(constraint.check.expression.tree);
+      const positions = [...named].flatMap((name) => {
+        const position = table.columns.findIndex((column) => column.name === name);
+        return position < 0 ? [] : [position];
+      });
+      yield {
+        ...row,
+        convalidated: constraint.check.notValid !== true,
+        conkey: positions.length === 0 ? null : numbers(positions),
+        conbin: 'expression',
+      };
     } else {
       const { key } = constraint;
       const parent = constraint.table.related.get(key.references)!.table;
@@ -452,6 +470,23 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
     { oid: HEAP, amname: 'heap', amhandler: 0, amtype: 't' },
     { oid: BTREE, amname: 'btree', amhandler: 0, amtype: 'i' },
   ],
+  pg_opclass: () =>
+    OPERATOR_CLASSES.map(({ oid, name, family, type, isDefault }) => ({
+      oid,
+      opcmethod: BTREE,
+      opcname: name,
+      opcnamespace: SYSTEM_SCHEMAS.pg_catalog,
+      opcowner: OWNER,
+      opcfamily: family,
+      opcintype: typeInfo(type).oid,
+      opcdefault: isDefault,
+      opckeytype: 0,
+    })),
+  *pg_opfamily() {
+    for (const [oid, name] of operatorFamilies()) {
+      yield { oid, opfmethod: BTREE, opfname: name, opfnamespace: SYSTEM_SCHEMAS.pg_catalog, opfowner: OWNER };
+    }
+  },
   pg_roles: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],
   pg_authid: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],
   pg_user: (_, context) => [roleRow(context)],

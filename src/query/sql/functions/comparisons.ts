@@ -61,6 +61,15 @@ const FAMILIES: readonly (readonly SqlType[])[] = [
   ['name', 'text'],
 ];
 
+/** Families whose mixed pairs have arithmetic in PostgreSQL as well. */
+const NUMBERS = FAMILIES.slice(0, 2);
+
+/** Whether PostgreSQL has an operator of that name for two different types of one family. */
+export function isMixedOperator(name: string, left: SqlType, right: SqlType): boolean {
+  const families = /^[-+*/]$/.test(name) ? NUMBERS : /^(=|<>|[<>]=?)$/.test(name) ? FAMILIES : [];
+  return left !== right && families.some((family) => family.includes(left) && family.includes(right));
+}
+
 function* pairs(): Iterable<readonly [SqlType, SqlType]> {
   for (const type of ORDERED) yield [type, type];
   for (const family of FAMILIES) for (const a of family) for (const b of family) if (a !== b) yield [a, b];

@@ -484,6 +484,19 @@ export function formatInterval(span: Interval, style: IntervalStyle = 'postgres'
   }
 }
 
+/** A modifier as `format_type` prints it behind `interval`: ` day to second(2)`. */
+export function intervalModifierText(modifier: number): string {
+  const range = (modifier >> 16) & 0x7fff;
+  const precision = modifier & 0xffff;
+  const fields =
+    range === 0x7fff
+      ? []
+      : (['year', 'month', 'day', 'hour', 'minute', 'second'] as const).filter((each) => range & FIELD_BITS[each]);
+  const [first, last = first] = [fields[0], fields.at(-1)];
+  const words = first === undefined ? '' : first === last ? ` ${first}` : ` ${first} to ${last}`;
+  return precision === 0xffff ? words : `${words}(${precision})`;
+}
+
 /** Applies `interval(p)` and `interval hour to minute`: fields beyond the range go, seconds round. */
 export function applyIntervalModifier(span: Interval, modifier: number): Interval {
   if (modifier < 0) return span;

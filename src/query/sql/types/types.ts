@@ -11,6 +11,7 @@ import { assert } from '../../../base/assert.ts';
 import type { ColumnType, ColumnValue, SqlExpression } from '../../../models/relational/table.ts';
 import { notSupported } from '../sql-error.ts';
 import { castRule } from './cast-rules.ts';
+import { intervalModifierText } from './interval.ts';
 import type { TimeContext } from './timestamptz.ts';
 
 export type SqlType = ColumnType | PseudoType;
@@ -310,6 +311,7 @@ export function titleWithModifier(type: SqlType, modifier: number): string {
   if (type === 'time' || type === 'timestamp' || type === 'timetz' || type === 'timestamptz') {
     return titleOf(type).replace(' ', `(${modifier}) `);
   }
+  if (type === 'interval') return `interval${intervalModifierText(modifier)}`;
   return titleOf(type);
 }
 
