@@ -28,6 +28,7 @@ import type { Engine } from './engine.ts';
 import { chooseHashSecret } from './key-hash.ts';
 import { type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import { Keyspace } from './keyspace.ts';
+import { LateWriter } from './late-writer.ts';
 import { LocalSessionLocks } from './local-session-locks.ts';
 import { checkKey, LocalTransaction } from './local-transaction.ts';
 import { LocalWriteBatch } from './local-write-batch.ts';
@@ -115,7 +116,7 @@ export class LocalStore implements Store {
   readonly #transactions = new Set<LocalTransaction>();
   readonly #watchers: Watchers;
   readonly #resetListeners = new Set<() => void>();
-  #heldBack: readonly { readonly range: KeyRange; readonly flush: () => void }[] = [];
+  #heldBack: readonly LateWriter[] = [];
   #commitLog: CommitLog | undefined;
   #version: Version = 0;
   #active: VersionedMemtable;
@@ -262,18 +263,11 @@ export class LocalStore implements Store {
 
   writeBehind(range: KeyRange, flush: () => void): WriteBehind | undefined {
     if (this.durability !== 'memory') return undefined;
-    const { locks } = this;
-    const holder = { range, flush };
-    this.#heldBack = [...this.#heldBack, holder];
-    return {
-      get anyLocked() {
-        return locks.count > 0;
-      },
-      isLocked: (key) => locks.isLockedByOther(key, undefined),
-      stop: () => {
-        this.#heldBack = this.#heldBack.filter((other) => other !== holder);
-      },
-    };
+    const writer = new LateWriter(range, flush, this.locks, (stopped) => {
+      this.#heldBack = this.#heldBack.filter((other) => other !== stopped);
+    });
+    this.#heldBack = [...this.#heldBack, writer];
+    return writer;
   }
 
   whenDurable(version: Version, durability: Durability = this.durability): Promise<void> | undefined {

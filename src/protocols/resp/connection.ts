@@ -852,8 +852,11 @@ export class RespConnection implements Session, Observer, SocketHandlers {
         const durable = version === 0 ? undefined : server.partitions.store.whenDurable(version);
         if (durable === undefined) {
           server.counters.bytesSent += writer.length;
-          if (!this.#socket.write(writer.view())) writer.replaceBuffer();
-          this.#checkOutput();
+          if (this.#socket.write(writer.view())) this.#weighedOutputBytes = 0;
+          else {
+            writer.replaceBuffer();
+            this.#checkOutput();
+          }
         } else {
           this.#hold(version);
           durable.then(this.#onDurable, this.#onUnknown);
