@@ -5,7 +5,7 @@
  * Each line has two ratios: of rates, and of the processor time of the server per transaction, of which the load generator
  * and other users of the machine have less to say.
  *
- * Needs pgbench and PostgreSQL 15. ORBIT_BENCH_SECONDS sets how long a run takes, 2 by default; `npm run bench -- pg TEXT`
+ * Needs pgbench and PostgreSQL 15. `--seconds` sets how long a run takes, 2 by default; `npm run bench -- pg TEXT`
  * runs only the lines whose name holds TEXT.
  */
 
@@ -19,9 +19,9 @@ import pg from 'pg';
 import { ServerProcess } from '../support/server.ts';
 import { startPostgres } from '../wire/postgres-reference.ts';
 import { compare, type Measured } from './compare.ts';
+import { SECONDS, WORDS } from './options.ts';
 import { processorUs } from './processor-time.ts';
 
-const SECONDS = Number(process.env.ORBIT_BENCH_SECONDS ?? 2);
 const SCALE = 10;
 const WARM_UP_SECONDS = 15;
 const execute = promisify(execFile);
@@ -60,7 +60,7 @@ export async function run(): Promise<readonly string[]> {
     ]) {
       for (const target of [ours, theirs]) await pgbench(target, ['-n', ...script, '-T', String(WARM_UP_SECONDS)]);
     }
-    for (const { name, args } of CASES.filter((each) => each.name.includes(process.argv[3] ?? ''))) {
+    for (const { name, args } of CASES.filter((each) => each.name.includes(WORDS[0] ?? ''))) {
       lines.push(
         await compare({
           name,

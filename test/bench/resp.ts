@@ -9,9 +9,9 @@
  * engine above all, is waited for and counted. Among ten million keys (`r10M`) that work is part of the load: there the rates
  * count the time until it is done, too.
  *
- * Needs redis-server and redis-benchmark in the path. ORBIT_BENCH_SECONDS sets how long each of the five runs of a case shall
- * take, 2 by default. `npm run bench -- resp WORD…` runs the cases in whose name each word stands: `resp memory P16`,
- * `resp disk c200`, `resp r10M`.
+ * Needs redis-server and redis-benchmark in the path. `npm run bench -- resp WORD…` runs the cases in whose name each word stands:
+ * `resp memory r100k P16`, `resp disk c200`, `resp r10M`, `resp cold`. With `--seconds 30` each of the five runs of a case
+ * takes so long, and so does the one before them that warms up; 2 by default, or ORBIT_BENCH_SECONDS.
  */
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
@@ -22,9 +22,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ServerProcess } from '../support/server.ts';
 import { compare, type Measured } from './compare.ts';
+import { SECONDS, WORDS } from './options.ts';
 import { processorUs } from './processor-time.ts';
 
-const SECONDS = Number(process.env.ORBIT_BENCH_SECONDS ?? 2);
 const KEYS = 100_000;
 const MANY_KEYS = 10_000_000;
 /** Of redis-benchmark, which keeps the time of each. */
@@ -72,14 +72,14 @@ export async function* run(): AsyncGenerator<string> {
   yield* cold();
 }
 
-/** Whether the words of the command line all stand in the name of a case. */
+/** Whether the words of the command line all stand in the name of a case: the names are in docs/benchmarks.md. */
 function isWanted(name: string): boolean {
   const words = name.split(' ');
-  return process.argv.slice(3).every((word) => words.includes(word));
+  return WORDS.every((word) => words.includes(word));
 }
 
 function nameOf(what: string, { command, clients, pipeline, keys }: Load): string {
-  return `resp ${what} ${command} c${clients} P${pipeline}${keys === KEYS ? '' : ` r${keys / 1e6}M`}`;
+  return `resp ${what} ${command} c${clients} P${pipeline} ${keys === KEYS ? 'r100k' : 'r10M'}`;
 }
 
 async function* beside(what: Durability, loads: readonly Load[]): AsyncGenerator<string> {
@@ -133,15 +133,21 @@ async function* cold(): AsyncGenerator<string> {
 /** GETs of keys that follow Zipf's law with the exponent 0.99, as YCSB has it, from 50 connections. */
 function measuredGets({ port, pid }: Peer, keys: number, pipeline: number): () => Promise<Measured> {
   const next = zipfian(keys, 0.99);
-  let requests = 20_000;
+  let requests = 0;
+  const getAll = (each: number) => Promise.all(Array.from({ length: 50 }, () => gets(port, each, pipeline, next)));
   return async () => {
+    if (requests === 0) {
+      const started = performance.now();
+      await getAll(Math.ceil(20_000 / 50 / pipeline));
+      requests = requestsFor(20_000 / ((performance.now() - started) / 1_000));
+    }
     const before = await processorUs(pid);
     const started = performance.now();
     const each = Math.ceil(requests / 50 / pipeline);
-    await Promise.all(Array.from({ length: 50 }, () => gets(port, each, pipeline, next)));
+    await getAll(each);
     const rate = (each * 50 * pipeline) / ((performance.now() - started) / 1_000);
     const run = { rate, processorUs: ((await processorUs(pid)) - before) / (each * 50 * pipeline) };
-    requests = Math.max(10_000, Math.min(5_000_000, Math.round(rate * SECONDS)));
+    requests = requestsFor(rate);
     return run;
   };
 }
