@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { runQueryDifferential } from './query-differential.ts';
-import { QueryGenerator } from './query-generator.ts';
+import { QueryGenerator } from './random-queries/query-generator.ts';
 
 /** Seeds without an unexplained difference; where others have some, docs/soak.md says so. */
 const SLICES = 11;

@@ -1,5 +1,5 @@
 /**
- * Whole random queries (query-generator.ts) to this server, to PostgreSQL 18 within the process (PGlite), and to PostgreSQL 15 where it is
+ * Whole random queries (random-queries/query-generator.ts) to this server, to PostgreSQL 18 within the process (PGlite), and to PostgreSQL 15 where it is
  * installed. Compared as the corpus is: columns, types, rows, tags, notices; of errors SQLSTATE, and with PostgreSQL 15 message,
  * detail, hint and position. Where the two versions differ, the older one is followed.
  */
@@ -9,7 +9,8 @@ import { printed, queryMessage } from '../scripts/corpus/corpus.ts';
 import { codeOf, explanationOf } from './explained-differences.ts';
 import { type PgServer, startPgServer } from './pg-server.ts';
 import { type PostgresReference, startPostgres } from './postgres-reference.ts';
-import { QueryGenerator } from './query-generator.ts';
+import { QueryGenerator } from './random-queries/query-generator.ts';
+import { RESTORE } from './random-queries/tables.ts';
 import { isOrdered } from './row-order.ts';
 import { RawPgClient } from './sql-differential.ts';
 
@@ -45,7 +46,7 @@ const TIMED_OUT = '57014';
 
 /** Whether it joins queries in WITH, which may be products themselves, to two others without a condition. */
 function isEndless(sql: string): boolean {
-  return [...sql.matchAll(/join c\d s\d+ on true|cross join c\d/g)].length > 1;
+  return [...sql.matchAll(/join c\d s\d+ on true|(?:cross join|,) c\d s\d+/g)].length > 1;
 }
 
 export async function runQueryDifferential(options: QueryDifferentialOptions): Promise<QueryDifferentialReport> {
@@ -70,12 +71,11 @@ async function compareQueries(
   let round: readonly string[] = [];
   while (compared < statements && differences.length < differencesMax) {
     if (round.length === 0) round = statementsOf(generator, Math.min(STATEMENTS_PER_ROUND, statements - compared));
-    const before = generator.restore();
-    const answers = await servers.ask(before, round);
+    const answers = await servers.ask(RESTORE, round);
     let done = 0;
     for (const [i, sql] of round.entries()) {
       done++;
-      const verdict = await judged(sql, answers[i]!, servers, [...before, ...round.slice(0, i)]);
+      const verdict = await judged(sql, answers[i]!, servers, [...RESTORE, ...round.slice(0, i)]);
       if (verdict.kind === 'timeOut') break;
       compared++;
       if (compared % PROGRESS_STATEMENTS === 0) progress(`${compared} statements, ${differences.length} differences`);

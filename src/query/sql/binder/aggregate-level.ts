@@ -28,6 +28,10 @@ export function levelOf(scope: Scope | undefined, parts: readonly BoundExpressio
     someExpression(part, (each) => {
       if (each.kind === 'column') isOwn = true;
       if (each.kind === 'slot') slots.add(each.slot);
+      // What a query inside reads of those around this one; what it takes from this one is among its operands.
+      if (each.kind === 'subquery') {
+        for (const slot of each.reads) if (!each.args.some((arg) => arg.slot === slot)) slots.add(slot);
+      }
       return isOwn;
     });
   }

@@ -19,6 +19,19 @@ import { sortDirection } from './sort-direction.ts';
 
 const FILTER: Clause = { title: 'FILTER', aggregates: 'refused' };
 
+/** Aggregates of arguments of several kinds of types, and those of any type at all. */
+const OF_MANY_TYPES: ReadonlySet<string> = new Set([
+  'array_agg',
+  'avg',
+  'bit_and',
+  'bit_or',
+  'bit_xor',
+  'range_agg',
+  'range_intersect_agg',
+  'sum',
+]);
+const OF_ANY_TYPE: ReadonlySet<string> = new Set(['json_agg', 'jsonb_agg', 'mode', 'percentile_disc']);
+
 export function bindAggregate(binder: ExpressionBinder, name: string, call: FuncCall): BoundExpression {
   const { location } = call;
   if (binder.around.aggregate) {
@@ -28,10 +41,11 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
   const star = call.agg_star === true;
   binder.around.aggregate = true;
   const args = (call.args ?? []).map((arg) => binder.bindInside(arg));
-  const orderBy = (call.agg_order ?? []).map((node) => ({
-    expression: binder.settle(binder.bindInside('SortBy' in node ? node.SortBy.node! : node)),
+  const order = (call.agg_order ?? []).map((node) => ({
+    expression: binder.bindInside('SortBy' in node ? node.SortBy.node! : node),
     ...sortDirection(node),
   }));
+  const orderBy = order.map((key) => ({ ...key, expression: binder.settle(key.expression) }));
   binder.around.aggregate = false;
   const filter =
     call.agg_filter && binder.inClause(FILTER, () => binder.condition(binder.bindInside(call.agg_filter!), 'FILTER'));
@@ -59,12 +73,8 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
       : undefined;
   const single = args.length === (star ? 0 : 1) && !within ? findAggregate(name, args[0]?.type) : undefined;
   const found = packed ?? single;
-  if (found === undefined && args.length === 1 && types[0] === 'unknown' && (name === 'sum' || name === 'avg')) {
-    throw new SqlError('ambiguous_function', `function ${name}(unknown) is not unique`, {
-      location,
-      hint: 'Could not choose a best candidate function. You might need to add explicit type casts.',
-    });
-  }
+  const first = within ? order[0]?.expression : args[0];
+  if (args.length <= 1 && first?.type === 'unknown') requireKnownType(name, location);
   if (found === undefined || (star && name !== 'count')) {
     const shown = [...args, ...(within ? orderBy.map((key) => key.expression) : [])];
     const title = `${name}(${shown.map((arg) => titleOf(arg.type)).join(', ')})`;
@@ -104,6 +114,7 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
     const message = 'aggregate functions are not allowed in FROM clause of their own query level';
     throw new SqlError('grouping_error', message, { location });
   }
+  refuseAggregates(owner, location);
   // What a query inside takes from around is told by its own frames, which stay where they are.
   if (parts.some(hasSubquery)) throw notSupported('an aggregate of an outer query over a subquery', location);
   const lift = liftedOut(level);
@@ -117,16 +128,32 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
   return passIn(takeAggregate(owner, lifted, location), level.crossed, binder.progress);
 }
 
+/** What a literal without a type can be is not decided by these. @throws SqlError `ambiguous_function`, `datatype_mismatch`. */
+export function requireKnownType(name: string, location: number | undefined): void {
+  if (OF_ANY_TYPE.has(name)) {
+    const message = 'could not determine polymorphic type because input has type unknown';
+    throw new SqlError('datatype_mismatch', message);
+  }
+  if (!OF_MANY_TYPES.has(name)) return;
+  throw new SqlError('ambiguous_function', `function ${name}(unknown) is not unique`, {
+    location,
+    hint: 'Could not choose a best candidate function. You might need to add explicit type casts.',
+  });
+}
+
+/** @throws SqlError `grouping_error` where the clause that is being bound takes none. */
+function refuseAggregates({ clause: { aggregates, title, place = title } }: ExpressionBinder, location?: number): void {
+  if (aggregates === 'allowed') return;
+  throw new SqlError('grouping_error', `aggregate functions are not allowed in ${place}`, { location });
+}
+
 /** An aggregate over the rows of this query, wherever it stands. @throws SqlError `grouping_error`. */
 export function takeAggregate(
   binder: ExpressionBinder,
   aggregate: BoundAggregate,
   location: number | undefined,
 ): BoundExpression {
-  if (binder.clause.aggregates === 'refused') {
-    const { title, place = title } = binder.clause;
-    throw new SqlError('grouping_error', `aggregate functions are not allowed in ${place}`, { location });
-  }
+  refuseAggregates(binder, location);
   if (binder.around.aggregate) {
     throw new SqlError('grouping_error', 'aggregate function calls cannot be nested', { location });
   }

@@ -55,9 +55,6 @@ export function bindCall(binder: ExpressionBinder, call: FuncCall): BoundExpress
   const names = stringsOf(call.funcname);
   const name = names.at(-1)!;
   const isQualified = names.length > 1 && names[0] !== 'pg_catalog';
-  if (isQualified && binder.context.functions === undefined) {
-    throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
-  }
   if (isQualified) return resolveCall(binder, name, call, names.join('.'));
   if (call.over !== undefined) return bindWindowed(binder, name, call);
   const isAggregated = isAggregate(name) || (call.agg_within_group === true && isHypotheticalSet(name));
@@ -113,6 +110,9 @@ export function resolveCall(
     shown: names.join('.'),
   };
   const types = args.map((arg) => arg.type);
+  if (qualified !== undefined && binder.context.functions === undefined) {
+    throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
+  }
   const others = names[0] === 'pg_catalog' ? [] : binder.context.functions?.named({ ...nameOfList(names), location });
   const found = resolveFunction(name, types, shape, location, others);
   if (call.agg_star === true) {

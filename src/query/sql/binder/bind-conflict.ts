@@ -15,7 +15,7 @@ import { type BoundIndex, rulesOf } from './table-rules.ts';
 const WHERE = { title: 'WHERE', aggregates: 'refused' } as const;
 const INDEX = { title: 'index expressions', aggregates: 'refused' } as const;
 
-/** @throws SqlError `invalid_column_reference` when no unique index is meant. */
+/** Without an arbiter where no unique index is meant. */
 export function bindConflict(
   clause: OnConflictClause | undefined,
   written: WriteTarget,
@@ -74,7 +74,12 @@ function bindArbiters(
     if (!index.source.index.unique || index.source.index.invalid === true || !isMeant(index, wanted, asked)) continue;
     found.push(requireStrict(index.source.index, table).name);
   }
-  if (found.length > 0) return found;
+  return found;
+}
+
+/** What PostgreSQL's planner says, after the whole statement was read. @throws SqlError `invalid_column_reference` when no unique index is meant. */
+export function requireArbiter(conflicts: BoundConflicts | undefined): void {
+  if (conflicts?.arbiters?.length !== 0) return;
   throw new SqlError(
     'invalid_column_reference',
     'there is no unique or exclusion constraint matching the ON CONFLICT specification',

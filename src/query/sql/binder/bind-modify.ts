@@ -10,7 +10,7 @@ import { castFor } from '../types/cast.ts';
 import { domainOf, type SqlType, titleOf } from '../types/types.ts';
 import { bindField } from './bind-array.ts';
 import { bindPart } from './bind-assignment.ts';
-import { bindConflict } from './bind-conflict.ts';
+import { bindConflict, requireArbiter } from './bind-conflict.ts';
 import { bindCurrentOf } from './bind-cursor.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindQuery } from './bind-query.ts';
@@ -168,7 +168,6 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   const select =
     insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : undefined;
   const binder = new ExpressionBinder(queries, new Scope(frame, [], [target.item]));
-  const conflicts = bindConflict(insert.onConflictClause, target, queries);
   const given = (column: Column, node: Node | undefined): void => {
     if (node === undefined || !isDefault(node)) refuseGenerated(column, 'INSERT', insert.override);
   };
@@ -268,7 +267,9 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
     const read: BoundExpression = { kind: 'column', type, modifier, location, index };
     return { position, expression: assign(binder, column, read) };
   });
+  const conflicts = bindConflict(insert.onConflictClause, target, queries);
   const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(queries, scope));
+  requireArbiter(conflicts);
   const { checks } = target;
   return { kind: 'insert', conflicts, table: target.table, source, assignments, returning, checks };
 }

@@ -7,13 +7,19 @@ import type { A_Expr, Node, SubLink } from '@pgsql/types';
 import { isMixedOperator } from '../functions/comparisons.ts';
 import { resolveOperator } from '../functions/resolve.ts';
 import { notSupported } from '../sql-error.ts';
+import { isRecord, type SqlType } from '../types/types.ts';
 import { applied, bindScalarArray } from './bind-array.ts';
 import { BOOLEAN, type BoundExpression } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { stringsOf } from './names.ts';
 import { compareRows, rowConstructors } from './row-comparison.ts';
 
-const INTEGERS: ReadonlySet<unknown> = new Set(['int2', 'int4', 'int8']);
+/** Types between which there are operators, so that neither side becomes the other's. */
+const COMPARED_ACROSS: readonly ReadonlySet<SqlType>[] = [
+  new Set<SqlType>(['int2', 'int4', 'int8']),
+  new Set<SqlType>(['float4', 'float8']),
+  new Set<SqlType>(['date', 'timestamp', 'timestamptz']),
+];
 
 export function bindOperator(binder: ExpressionBinder, expression: A_Expr): BoundExpression {
   const { kind = 'AEXPR_OP', lexpr, rexpr, location } = expression;
@@ -50,8 +56,9 @@ export function bindOperator(binder: ExpressionBinder, expression: A_Expr): Boun
       const value = binder.bindInside(lexpr!);
       const other = binder.bindInside(rexpr!);
       const condition = binder.compare('=', value, other, location);
-      // As the operator takes it: nullif(1, 2.5) is a number with decimals. Integers are compared across their types.
-      const isCast = !(INTEGERS.has(value.type) && INTEGERS.has(other.type)) && condition.kind === 'compare';
+      // As the operator takes it: nullif(1, 2.5) is a number with decimals. Some are compared across their types, and rows as they are.
+      const isCast =
+        !isRecord(value.type) && !COMPARED_ACROSS.some((types) => types.has(value.type) && types.has(other.type));
       const settled = isCast ? condition.left : binder.settle(value);
       return {
         kind: 'nullIf',

@@ -10,6 +10,7 @@ import { isFunction } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { baseOf, isInteger, type SqlType, titleOf } from '../types/types.ts';
+import { requireKnownType } from './bind-aggregate.ts';
 import {
   type BoundExpression,
   type BoundFrame,
@@ -171,6 +172,7 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
   let bound: Omit<BoundWindowCall, 'filter'>;
   let result: SqlType;
   if (own === undefined) {
+    if (types.length === 1 && types[0] === 'unknown') requireKnownType(name, location);
     const packed = findPackedAggregate(name, types, false);
     const found = packed ?? (args.length === (star ? 0 : 1) ? findAggregate(name, types[0]) : undefined);
     if (found === undefined || (star && name !== 'count')) throw missing();

@@ -113,15 +113,15 @@ export function namedType(typeName: TypeName | undefined): NamedType {
   const shown = names[0] === 'pg_catalog' ? last : names.join('.');
   if (typeName?.setof === true || typeName?.pct_type === true) throw notSupported(`type ${shown}`, location);
   const { userType } = (typeName ?? {}) as ResolvedTypeName;
+  const isArray = (typeName?.arrayBounds ?? []).length > 0;
   if (userType === undefined && (names.length > 2 || (names.length === 2 && names[0] !== 'pg_catalog'))) {
-    throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
+    throw new SqlError('undefined_object', `type "${shown}${isArray ? '[]' : ''}" does not exist`, { location });
   }
   const element = userType ?? typeNamed(last);
   if (element === undefined) {
     if (UNSUPPORTED.has(last)) throw notSupported(`type ${last}`, location);
-    throw new SqlError('undefined_object', `type "${shown}" does not exist`, { location });
+    throw new SqlError('undefined_object', `type "${shown}${isArray ? '[]' : ''}" does not exist`, { location });
   }
-  const isArray = (typeName?.arrayBounds ?? []).length > 0;
   const type = isArray ? (elementOf(element) === undefined ? arrayOf(element) : element) : element;
   if (type === undefined) {
     throw new SqlError('undefined_object', `type "${shown}[]" does not exist`, { location });

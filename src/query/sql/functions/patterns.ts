@@ -34,8 +34,12 @@ function likeEscape(pattern: string, escapeMark: string): string {
   return escaped ? `${out}\\` : out;
 }
 
-/** A pattern of SIMILAR TO as a POSIX one. @throws SqlError `invalid_use_of_escape_character`. */
-export function similarToEscape(pattern: string, escapeMark: string | null): string {
+/**
+ * A pattern of SIMILAR TO as a POSIX one. @throws SqlError `invalid_use_of_escape_character`.
+ * @param marksShortest Whether every part of what is before the first separator is marked to be as short as it can, which PostgreSQL's engine
+ * knows of the mark behind the whole of it.
+ */
+export function similarToEscape(pattern: string, escapeMark: string | null, marksShortest = false): string {
   if (escapeMark !== null && [...escapeMark].length > 1) {
     throw new SqlError('invalid_escape_sequence', 'invalid escape string', {
       hint: 'Escape string must be empty or one character.',
@@ -46,6 +50,7 @@ export function similarToEscape(pattern: string, escapeMark: string | null): str
   let inBracket = false;
   let escaped = false;
   let separators = 0;
+  const shortest = marksShortest && mark !== '' && pattern.includes(`${mark}"`) ? '?' : '';
   for (const c of pattern) {
     if (escaped) {
       if (c === '"' && !inBracket) {
@@ -67,11 +72,11 @@ export function similarToEscape(pattern: string, escapeMark: string | null): str
     } else if (c === '[') {
       out += c;
       inBracket = true;
-    } else if (c === '%') out += '.*';
+    } else if (c === '%') out += separators === 0 ? `.*${shortest}` : '.*';
     else if (c === '_') out += '.';
     else if (c === '(') out += '(?:';
     else if (c === '\\' || c === '.' || c === '^' || c === '$') out += `\\${c}`;
-    else out += c;
+    else out += separators === 0 && '*+?}'.includes(c) ? c + shortest : c;
   }
   return `${out})$`;
 }
@@ -266,7 +271,7 @@ function substringPattern(text: string, pattern: string): string | null {
 
 /** `substring(text similar pattern escape mark)`: the part between the separators. */
 function substringSimilar(text: string, pattern: string, escapeMark: string): string | null {
-  const posix = similarToEscape(pattern, escapeMark);
+  const posix = similarToEscape(pattern, escapeMark, true);
   const regex = regexOf(posix, NO_FLAGS);
   const codes = codePoints(text);
   const match = regex.find(codes, 0, true);

@@ -4,10 +4,11 @@
  * out when they have none (PostgreSQL's nodeProjectSet.c, nodeFunctionscan.c).
  */
 
-import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
+import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import type { SqlValue } from '../types/types.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import { type EvaluateLater, evaluateAll } from './subquery.ts';
 
 export interface PlannedSet {
   readonly args: readonly Evaluate[];
@@ -48,20 +49,28 @@ export class FunctionScan implements Operator {
   readonly #sets: readonly PlannedSet[];
   readonly #ordinality: boolean;
   readonly #context: ExecutionContext;
+  readonly #values: readonly EvaluateLater[];
   #iterators: (Iterator<SqlValue> | undefined)[] | undefined;
   #count = 0n;
   #done = false;
 
-  constructor(sets: readonly PlannedSet[], ordinality: boolean, context: ExecutionContext) {
+  /** @param values The row that arguments are computed of: what may have to wait. */
+  constructor(
+    sets: readonly PlannedSet[],
+    ordinality: boolean,
+    context: ExecutionContext,
+    values: readonly EvaluateLater[] = [],
+  ) {
     this.#sets = sets;
     this.#ordinality = ordinality;
     this.#context = context;
+    this.#values = values;
   }
 
   next(): Awaitable<RowBatch | undefined> {
     if (this.#done) return undefined;
     const pause = this.#context.pause();
-    return pause === undefined ? this.#pull() : pause.then(() => this.#pull());
+    return pause === undefined ? this.#begun() : pause.then(() => this.#begun());
   }
 
   close(): void {
@@ -70,11 +79,18 @@ export class FunctionScan implements Operator {
     this.#iterators = [];
   }
 
-  #pull(): RowBatch | undefined {
-    this.#iterators ??= this.#sets.map((set) => valuesOf(set, [], this.#context));
+  #begun(): Awaitable<RowBatch | undefined> {
+    if (this.#iterators !== undefined) return this.#pull(this.#iterators);
+    return whenReady(evaluateAll(this.#values, [], this.#context), (values) => {
+      this.#iterators = this.#sets.map((set) => valuesOf(set, values, this.#context));
+      return this.#pull(this.#iterators);
+    });
+  }
+
+  #pull(iterators: (Iterator<SqlValue> | undefined)[]): RowBatch | undefined {
     const rows: ExecutionRow[] = [];
     while (rows.length < BATCH_ROWS && !this.#done) {
-      const row = step(this.#iterators);
+      const row = step(iterators);
       if (row === undefined) {
         this.#done = true;
         break;

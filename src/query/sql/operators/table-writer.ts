@@ -105,10 +105,10 @@ export class TableWriter {
 
   /**
    * Computes generated columns and tests the row by itself.
-   * @throws SqlError `not_null_violation`, `check_violation`, `with_check_option_violation`.
+   * @throws SqlError `not_null_violation`, `check_violation`.
    */
   prepare(row: ExecutionRow): void {
-    const { table, generated, checks, viewChecks } = this.rules;
+    const { table, generated, checks } = this.rules;
     const context = this.#context;
     for (const { position, value } of generated) row[position] = value(row, context);
     checkNotNull(table.table, row, context);
@@ -120,10 +120,16 @@ export class TableWriter {
         { detail: failingRow(table.table, row, context), table: table.table.name, constraint: name },
       );
     }
-    for (const { view, test } of viewChecks ?? []) {
-      if (test(row, context) === true) continue;
+  }
+
+  /** Once the row is there, as its keys come first. @throws SqlError `with_check_option_violation`. */
+  #checkViews(row: ExecutionRow): void {
+    const { table, viewChecks } = this.rules;
+    if (viewChecks === undefined) return;
+    for (const { view, test } of viewChecks) {
+      if (test(row, this.#context) === true) continue;
       throw new SqlError('with_check_option_violation', `new row violates check option for view "${view}"`, {
-        detail: failingRow(table.table, row, context),
+        detail: failingRow(table.table, row, this.#context),
       });
     }
   }
@@ -151,6 +157,7 @@ export class TableWriter {
       this.#inserted++;
       const inserted = (): undefined => {
         this.#putNew(key, row, hidden);
+        this.#checkViews(row);
         this.#foreignKeys?.inserted(row);
       };
       if (this.#deferrable === undefined) return inserted();
@@ -187,6 +194,7 @@ export class TableWriter {
         if (!free) return this.#insertEach(rows, 0);
         for (let i = 0; i < rows.length; i++) {
           this.#putNew(keys[i]!, rows[i]!, hidden);
+          this.#checkViews(rows[i]!);
           this.#foreignKeys?.inserted(rows[i]!);
         }
         this.#inserted += rows.length;
@@ -205,6 +213,7 @@ export class TableWriter {
       return false;
     }
     this.#refusals = 0;
+    if (this.rules.viewChecks !== undefined) for (const row of rows) this.#checkViews(row);
     if (this.rules.indexes.length > 0 || this.#foreignKeys !== undefined) {
       for (const row of rows) {
         if (this.rules.indexes.length > 0) this.#putEntries(codec.keys.keyOf(row), row);
@@ -278,6 +287,7 @@ export class TableWriter {
     this.#updated++;
     if (!moves && isPlain(this.rules)) {
       this.#context.transaction.put(key, codec.encode(row));
+      this.#checkViews(row);
       return undefined;
     }
     const before = this.#slots(old, oldKey);
@@ -293,6 +303,7 @@ export class TableWriter {
         if (moves && table.primaryKey.length === 0) row[table.columns.length] = old[table.columns.length]!;
         const replaced = (): undefined => {
           this.#put(key, row);
+          this.#checkViews(row);
           this.#foreignKeys?.updated(old, row);
         };
         if (this.#deferrable === undefined) return replaced();
@@ -305,6 +316,7 @@ export class TableWriter {
   replace(key: Key, row: ExecutionRow): void {
     this.#updated++;
     this.#context.transaction.put(key, this.rules.table.codec.encode(row));
+    this.#checkViews(row);
   }
 
   /** Deletes a row that is locked. */

@@ -210,7 +210,9 @@ function checkedRules({ table, checks }: BoundInsert | BoundUpdate): WriteRules 
   if (checks.length === 0) return rules;
   return {
     ...rules,
-    viewChecks: checks.map(({ view, condition }) => ({ view, test: compileExpression(condition) })),
+    ...(checks.length === 0
+      ? {}
+      : { viewChecks: checks.map(({ view, condition }) => ({ view, test: compileExpression(condition) })) }),
   };
 }
 

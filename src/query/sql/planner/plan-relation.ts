@@ -107,17 +107,15 @@ function identity(width: number, offset = 0): readonly number[] {
 
 function planFunctions(relation: BoundFunctionScan, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
   const { functions, ordinality, alias } = relation;
-  const args = functions.flatMap((each) => each.args);
   const waiting = functions.find((each) => each.function.waits === true);
   if (waiting !== undefined) throw notSupported(`${waiting.function.name} in FROM`);
-  if (args.some(hasSubquery)) throw notSupported('a subquery in an argument of a function in FROM');
   const names = rowNames(relation, scope);
   const output = () => identity(widthOf(relation)).map(names);
   const calls = () =>
     functions.map(
       (each) => `${quoteName(each.function.name)}(${each.args.map((arg) => shown(arg, names)).join(', ')})`,
     );
-  return filtered(planFunctionScan(functions, ordinality, alias, output, calls), conditions, names, scope);
+  return filtered(planFunctionScan(functions, ordinality, alias, scope, output, calls), conditions, names, scope);
 }
 
 // --- Joins

@@ -1,13 +1,23 @@
 /** Plans what follows grouping and comes before the order: window functions, then functions that return sets. */
 
-import type { BoundExpression, BoundFrameEnd, BoundSet, BoundSortKey, BoundWindowCalls } from '../binder/bound.ts';
+import {
+  type BoundExpression,
+  type BoundFrameEnd,
+  type BoundSet,
+  type BoundSortKey,
+  type BoundWindowCalls,
+  columnAt,
+  hasSubquery,
+} from '../binder/bound.ts';
 import { FunctionScan, type PlannedSet, ProjectSet } from '../operators/function-sets.ts';
 import type { SortKey } from '../operators/sort.ts';
+import type { EvaluateLater } from '../operators/subquery.ts';
 import { type PlannedFrameEnd, Window, type WindowOptions } from '../operators/window.ts';
 import { compareFor } from '../types/compare.ts';
 import { compileExpression } from './compile-expression.ts';
+import { compileLater } from './compile-later.ts';
 import { planNode } from './plan-node.ts';
-import { measured, type Planned } from './planned.ts';
+import { measured, type Planned, type PlanScope } from './planned.ts';
 
 export type Over = (expression: BoundExpression) => BoundExpression;
 
@@ -77,10 +87,15 @@ export function planFunctionScan(
   sets: readonly BoundSet[],
   ordinality: boolean,
   alias: string,
+  scope: PlanScope,
   output: () => readonly string[],
   calls: () => readonly string[],
 ): Planned {
-  const compiled = sets.map((set) => compileSet(set, (each) => each));
+  const values: EvaluateLater[] = [];
+  // What holds a subquery is a value that the functions find in a row.
+  const found = (arg: BoundExpression): BoundExpression =>
+    hasSubquery(arg) ? columnAt(values.push(compileLater(arg, scope)) - 1, arg) : arg;
+  const compiled = sets.map((set) => compileSet(set, found));
   const names = sets.map(({ function: found }) => found.name).join(', ');
   const schema = sets.length === 1 ? 'pg_catalog' : undefined;
   const target = { alias, other: { key: 'Function Name', name: names, schema } };
@@ -89,5 +104,6 @@ export function planFunctionScan(
     output,
     details: () => [{ name: 'Function Call', value: calls().join(', '), only: 'verbose' }],
   });
-  return { isPoint: true, node, open: measured(node, (context) => new FunctionScan(compiled, ordinality, context)) };
+  const open = measured(node, (context) => new FunctionScan(compiled, ordinality, context, values));
+  return { isPoint: values.length === 0, node, open };
 }

@@ -1,0 +1,78 @@
+-- What random statements beside PostgreSQL have found (npm run soak -- sql-language).
+
+create type pair as (x int, y text);
+create table w (id int primary key, k int unique, v text);
+insert into w values (1, 10, 'a'), (2, 20, 'b'), (30, 30, 'z');
+create view wv as select id, k, v from w where id > 2 with check option;
+
+-- Types of NULLIF
+select nullif(row(1, 'a')::pair, row(1, 'b')::pair);
+select (nullif(row(1, 'a')::pair, row(1, 'b')::pair)).x;
+select coalesce(nullif(row(1, 'a')::pair, row(1, 'a')::pair), row(2, 'c')::pair);
+select nullif(date '2024-01-01', timestamptz '2024-01-01 00:00Z');
+select nullif(timestamp '2024-01-01', date '2024-01-01');
+select nullif(1.5::real, 1.5::double precision);
+
+-- Literals without a type as arguments of aggregates
+select array_agg('a');
+select array_agg(null) from w;
+select array_agg('a') over () from w;
+select array_agg(distinct 'a') from w;
+select json_agg('a') from w;
+select jsonb_agg(null) from w;
+select jsonb_agg('a') over () from w;
+select bit_and('1') from w;
+select bit_or('1') over () from w;
+select range_agg('a') from w;
+select sum('1') over () from w;
+select avg('1') over () from w;
+select mode() within group (order by 'a') from w;
+select percentile_disc(0.5) within group (order by 'a') from w;
+select max('a'), min('b'), count('c'), string_agg('a', ',') from w;
+
+-- Which query an aggregate belongs to, where a query in its argument says so
+select 1 from w where exists (select count((select max(x) from (values (w.v)) t (x))) from generate_series(1, 2));
+select * from w join lateral (select count((select max(x) from (values (w.v)) t (x))) from generate_series(1, 2)) s on true;
+
+-- Rows of VALUES: each value by itself, then their number
+insert into w (id, k, v) values (21, k, 58, 'a b');
+insert into w (id, k, v) values (21, 2, 58), (1, k);
+insert into w (id, k, v) values (21, 'x', 'y', 'z');
+insert into w (id, k) values (21, 'x'), (1);
+insert into w (id, k) values (1, 2), (1), (k);
+insert into w (id, k) values (1, default, default);
+insert into w values (1, 2, 'v', default);
+insert into w values (1, 2, 'v', nosuch);
+
+-- ON CONFLICT is read after the values and before RETURNING; whether an index is meant is told last
+insert into w (id, k, v) values (1, nosuch, 2) on conflict (v) do nothing;
+insert into w (id, k, v) values (1, 2, 2) on conflict (v) do nothing returning nosuch;
+insert into w (id, k, v) values (1, 2, 2) on conflict (v) do nothing returning id;
+insert into w (id, k, v) values (1, 2, 2) on conflict (nosuch) do nothing returning nosuch2;
+
+-- WITH CHECK OPTION looks at rows that are there
+insert into wv values (1, 5, 'x') on conflict do nothing returning *;
+insert into wv values (2, 5, 'x');
+insert into wv values (0, 5, 'x');
+insert into wv values (50, 50, 'x'), (0, 60, 'z'), (1, 70, 'u');
+update wv set id = 1;
+update wv set id = 0;
+update wv set id = 2 where id = 30;
+update wv set v = 'n' where id = 30 returning *;
+select * from w order by id;
+
+-- Queries in arguments of functions in FROM
+select * from unnest(array(select id from w order by id)) x;
+select * from w, unnest(array(select o.id + w.k from w o order by 1)) with ordinality x (a, o) order by 1, o;
+select * from generate_series(1, (select max(id) from w where id < 5)) x;
+select * from rows from (generate_series((select 1), 3), unnest(array[7])) y;
+select * from upper((select max(v) from w)) u;
+
+-- The part of a pattern of SIMILAR before the first separator is as short as it can be
+select substring('abc def' similar '%~"[a-z]+~"%' escape '~'), substring('abc def' similar '_~"[a-z]+~"%' escape '~');
+select substring('aXbXc' similar '(a|aX)+~"%~"X%' escape '~'), substring('abcabc' similar '%~"b%~"c' escape '~');
+select substring('aaab' similar 'a*~"a*~"b' escape '~'), substring('aaab' similar 'a{1,2}~"a*~"b' escape '~');
+select substring('aaab' similar 'a+~"%~"%' escape '~'), substring('aaab' similar '(a|aa)~"%~"%' escape '~');
+
+select '1'::nosuch[];
+select 1 from w a join w b on a.id = b.id (nosuch);
