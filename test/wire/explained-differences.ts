@@ -48,7 +48,8 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
   },
   {
     why: 'another of several rows that break the same rule',
-    applies: (_, { theirs, ours }) => codeOf(theirs) === '23505' && withoutKey(theirs) === withoutKey(ours),
+    applies: (_, { theirs, ours }) =>
+      theirs !== ours && /^(23|44)/.test(codeOf(theirs) ?? '') && withoutRow(theirs) === withoutRow(ours),
   },
   {
     why: 'an error of values in rows that only one of both looked at, or two errors of which each named one',
@@ -65,8 +66,10 @@ function withoutModifiers(answer: string): string {
   return answer.replace(/^T .*$/m, (line) => line.replaceAll(/(\/-?\d+)\/-?\d+/g, '$1'));
 }
 
-function withoutKey(answer: string): string {
-  return answer.replace(/=\(.*\) already exists/, '');
+function withoutRow(answer: string): string {
+  return answer
+    .replace(/=\(.*\) (already exists|is (still referenced|not present))/, '')
+    .replace(/D:Failing row contains \(.*\)\./, '');
 }
 
 /** The SQLSTATE of a refusal, as `printed` of the corpus shows it. */

@@ -34,6 +34,11 @@ select max('a'), min('b'), count('c'), string_agg('a', ',') from w;
 select 1 from w where exists (select count((select max(x) from (values (w.v)) t (x))) from generate_series(1, 2));
 select * from w join lateral (select count((select max(x) from (values (w.v)) t (x))) from generate_series(1, 2)) s on true;
 
+-- GROUPING of a column of the query around
+select * from w join lateral (select grouping(w.k) from generate_series(1, 2) g group by rollup (g, w.k)) s on true;
+select * from w join lateral (select grouping(g, w.k) from generate_series(1, 2) g group by rollup (g, w.k)) s on true;
+select * from w join lateral (select grouping(w.k + g) from generate_series(1, 2) g group by rollup (w.k + g)) s on true order by 1, 4;
+
 -- Rows of VALUES: each value by itself, then their number
 insert into w (id, k, v) values (21, k, 58, 'a b');
 insert into w (id, k, v) values (21, 2, 58), (1, k);

@@ -55,7 +55,8 @@ export class Grouping {
 
   /** The place of an argument of GROUPING among the keys. @throws SqlError `grouping_error`. */
   requireKey(expression: BoundExpression, location: number | undefined): number {
-    const key = this.#keyOf(expression);
+    // A column of a query around is none of this one's keys, though it may be written among them.
+    const key = expression.kind === 'slot' ? -1 : this.#keyOf(expression);
     if (key >= 0) return key;
     throw new SqlError(
       'grouping_error',
