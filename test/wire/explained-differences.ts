@@ -24,7 +24,7 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
     applies: (_, { theirs, ours }) =>
       codeOf(theirs) === '42703' &&
       theirs.replace(
-        / H:There is a column named ".*?" in table "\*SELECT\* \d+", but it cannot be referenced from this part of the query\./,
+        / H:(There is a column named ".*?" in table|Perhaps you meant to reference the column) "\*SELECT\* \d+.*?(query\.|"\.)/,
         '',
       ) === ours,
   },

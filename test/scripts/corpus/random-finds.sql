@@ -81,3 +81,27 @@ select substring('aaab' similar 'a+~"%~"%' escape '~'), substring('aaab' similar
 
 select '1'::nosuch[];
 select 1 from w a join w b on a.id = b.id (nosuch);
+
+-- Windows are bound after the rest of a query, those that no call looks at as well
+select lag('') over (order by nosuch) from w;
+select rank() over (order by nosuch), nosuch2 from w;
+select rank() over (order by nosuch) from w where nosuch2;
+select rank() over (order by nosuch) from w order by nosuch2;
+select rank() over (order by nosuch) from w group by nosuch2;
+select rank() over (order by nosuch) from w limit nosuch2;
+select rank() over (order by nosuch), rank() over x from w window x as (order by nosuch2);
+select id from w window x as (order by nosuch2);
+select rank() over x from w window y as (order by nosuch2);
+select rank() over (x) from w window y as (order by nosuch2);
+select rank() over (order by rank() over ()) from w;
+select id, rank() over x, sum(k) over (x rows 1 preceding) from w window x as (order by id), z as (partition by v) order by 1;
+
+-- The query of IN is read before what is looked for, rows before their lengths are compared
+select 1 from w where (nosuch in (select sum(nosuch2) from w));
+select 1 from w where (id, nosuch) in (select nosuch2, 1 from w);
+select 1 from w where nosuch = any (select 'a'::date);
+select (id, nosuch, 3) = (1, 2) from w;
+select (id, 3) < (nosuch, k, 3) from w;
+select (id, nosuch) is distinct from (nosuch2, 1, 2) from w;
+select (id, 1, 2) = (1, 2) from w;
+select (id, 1) in ((1, 2, 3)) from w;

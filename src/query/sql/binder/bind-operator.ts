@@ -43,12 +43,12 @@ export function bindOperator(binder: ExpressionBinder, expression: A_Expr): Boun
     case 'AEXPR_DISTINCT':
     case 'AEXPR_NOT_DISTINCT': {
       const negated = kind === 'AEXPR_NOT_DISTINCT';
-      const distinct = (one: Node, other: Node): BoundExpression => {
-        const { left, right } = binder.compare('=', binder.bindInside(one), binder.bindInside(other), location);
+      const distinct = (one: BoundExpression, other: BoundExpression): BoundExpression => {
+        const { left, right } = binder.compare('=', one, other, location);
         return { kind: 'distinct', ...BOOLEAN, location, negated, left, right };
       };
-      const pairs = rowConstructors(lexpr!, rexpr!, location);
-      if (pairs === undefined) return distinct(lexpr!, rexpr!);
+      const pairs = rowConstructors(lexpr!, rexpr!, location, (node) => binder.bindInside(node));
+      if (pairs === undefined) return distinct(binder.bindInside(lexpr!), binder.bindInside(rexpr!));
       const args = pairs.map(([one, other]) => distinct(one, other));
       return { kind: negated ? 'and' : 'or', ...BOOLEAN, location, args };
     }
@@ -142,10 +142,9 @@ function bindRowComparison(
   right: Node,
   location: number | undefined,
 ): BoundExpression | undefined {
-  const pairs = rowConstructors(left, right, location);
+  const pairs = rowConstructors(left, right, location, (node) => binder.bindInside(node));
   if (pairs === undefined) return undefined;
-  const bound = pairs.map(([one, other]) => [binder.bindInside(one), binder.bindInside(other)] as const);
-  return compareRows(name, bound, location, (operator, one, other) => binary(binder, operator, one, other, location));
+  return compareRows(name, pairs, location, (operator, one, other) => binary(binder, operator, one, other, location));
 }
 
 function unary(

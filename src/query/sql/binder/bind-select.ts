@@ -77,6 +77,7 @@ export function bindSimpleSelect(
   const limit = bindRowCount(select.limitCount, 'LIMIT', context, scope);
   const offset = bindRowCount(select.limitOffset, 'OFFSET', context, scope);
   const withTies = withTiesOf(select);
+  binder.windows.finish(binder);
   const grouped =
     groupBy !== undefined || having !== undefined || binder.aggregates.length > 0 || binder.groupings.length > 0;
   const { lockingClause } = select;

@@ -45,11 +45,11 @@ export function bindSubLink(
     case 'ANY_SUBLINK':
     case 'ALL_SUBLINK':
     case 'ROWCOMPARE_SUBLINK': {
+      const query = bind();
       const left =
         'RowExpr' in testexpr!
           ? (testexpr.RowExpr.args ?? []).map((arg) => binder.bindInside(arg))
           : [binder.bindInside(testexpr!)];
-      const query = bind();
       if (query.columns.length !== left.length) {
         const many = query.columns.length > left.length ? 'many' : 'few';
         throw new SqlError('syntax_error', `subquery has too ${many} columns`, { location });

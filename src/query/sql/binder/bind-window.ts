@@ -54,6 +54,9 @@ export class Windows {
     readonly calls: { readonly id: number; readonly call: BoundWindowCall }[];
   }[] = [];
   readonly #named = new Map<string, WindowDef>();
+  /** Those of them that a call names. */
+  readonly #used = new Set<WindowDef>();
+  #failure: SqlError | undefined;
   #calls = 0;
 
   /** The WINDOW clause. @throws SqlError `windowing_error`. */
@@ -68,21 +71,49 @@ export class Windows {
     }
   }
 
-  /** Binds also the windows that no call looks at: they may be wrong. */
-  check(binder: ExpressionBinder): void {
-    for (const definition of this.#named.values()) bindWindow(definition, binder);
+  /**
+   * After the rest of the query, which is where PostgreSQL binds windows: those that no call looks at may be wrong as well.
+   * @throws SqlError what was wrong in any window, those of the WINDOW clause first.
+   */
+  finish(binder: ExpressionBinder): void {
+    for (const definition of this.#named.values()) {
+      if (this.#used.has(definition) && this.#failure === undefined) continue;
+      binder.inClause({ title: 'window definitions', aggregates: 'allowed' }, () => bindDefinition(definition, binder));
+    }
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** What is wrong in the window is told by `finish`. @throws SqlError `undefined_object` where OVER names none. */
   add(definition: WindowDef, call: BoundWindowCall, binder: ExpressionBinder): number {
-    const window = bindWindow(this.#resolved(definition), binder);
+    const named = isReference(definition) ? this.#resolved(definition) : undefined;
+    if (named !== undefined) this.#used.add(named);
+    const id = this.#calls++;
+    const window = this.#tried(binder, () => bindWindow(named ?? this.#resolved(definition), binder));
+    if (window === undefined) return id;
     let known = this.bound.find((each) => sameExpression(each.window, window));
     if (known === undefined) {
       known = { window, calls: [] };
       this.bound.push(known);
     }
-    const id = this.#calls++;
     known.calls.push({ id, call });
     return id;
+  }
+
+  /** Undefined where it fails: what is bound after that goes on as if it had not been tried. */
+  #tried(binder: ExpressionBinder, work: () => BoundWindow): BoundWindow | undefined {
+    const { clause, progress } = binder;
+    const { depth } = progress;
+    const around = { ...binder.around };
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error;
+      this.#failure ??= error;
+      binder.enter(clause);
+      Object.assign(binder.around, around);
+      progress.depth = depth;
+      return undefined;
+    }
   }
 
   get count(): number {

@@ -11,17 +11,21 @@ import { BOOLEAN, type BoundExpression, conjunction } from './bound.ts';
 /** Binds one comparison of two values. @throws SqlError where there is none. */
 export type CompareValues = (name: string, left: BoundExpression, right: BoundExpression) => BoundExpression;
 
-/** The columns of both sides where both are row constructors. @throws SqlError where they do not match. */
+/**
+ * The columns of both sides, bound, where both are row constructors. What is wrong within the rows is told before that they do not match.
+ * @throws SqlError where they do not match.
+ */
 export function rowConstructors(
   left: Node,
   right: Node,
   location: number | undefined,
-): readonly (readonly [left: Node, right: Node])[] | undefined {
+  bind: (node: Node) => BoundExpression,
+): readonly (readonly [left: BoundExpression, right: BoundExpression])[] | undefined {
   if (!('RowExpr' in left) || !('RowExpr' in right)) return undefined;
-  const lefts = left.RowExpr.args ?? [];
-  const rights = right.RowExpr.args ?? [];
   // What t.* stands for is not known here: those are compared as records.
-  if ([...lefts, ...rights].some(isStar)) return undefined;
+  if ([...(left.RowExpr.args ?? []), ...(right.RowExpr.args ?? [])].some(isStar)) return undefined;
+  const lefts = (left.RowExpr.args ?? []).map(bind);
+  const rights = (right.RowExpr.args ?? []).map(bind);
   if (lefts.length !== rights.length) {
     throw new SqlError('syntax_error', 'unequal number of entries in row expressions', { location });
   }
