@@ -19,10 +19,10 @@
  * from one piece to the next and its time as a whole, all of them to the second.
  */
 
-import { STATUS_CODES } from 'node:http';
 import type * as net from 'node:net';
 import { asBuffer, type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { Slab } from '../base/slab.ts';
+import { nodeHttp } from './builtin-http.ts';
 import type { HttpHandler, HttpResponse } from './http.ts';
 import { HeadParser, type RequestHead } from './http-head.ts';
 import { LaneRequest, LongBody } from './http-lane-request.ts';
@@ -416,7 +416,7 @@ class Connection implements SocketHandlers {
 
   /** `bodyBytes` is undefined of a stream. @throws for what is no header: it would be read as another one. */
   #headOf({ status, headers }: HttpResponse, bodyBytes: number | undefined): string {
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
+    let head = `HTTP/1.1 ${status} ${nodeHttp.STATUS_CODES[status] ?? 'Unknown'}\r\n`;
     let hasLength = status === 204 || status === 304;
     for (const name in headers) {
       if (name === 'content-length') hasLength = true;

@@ -7,12 +7,13 @@
  * handler that throws is answered with 500 and no details. HTTP/2 and upgrades are not offered.
  */
 
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as http from 'node:http';
+import type * as https from 'node:https';
 import { assert } from '../base/assert.ts';
 import { PieceSource } from '../base/byte-source.ts';
 import { asBuffer, type Bytes, concatBytes } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
+import { nodeHttp, nodeHttps } from './builtin-http.ts';
 import { HttpLane } from './http-lane.ts';
 import { acceptHandles } from './node-sockets.ts';
 import { nodeTimers } from './node-timers.ts';
@@ -103,7 +104,7 @@ export async function listenHttp(options: HttpListenOptions, handler: HttpHandle
     joinDuplicateHeaders: true,
     noDelay: true,
   };
-  const server = options.tls === undefined ? http.createServer(httpOptions) : encrypted(httpOptions, options.tls);
+  const server = options.tls === undefined ? nodeHttp.createServer(httpOptions) : encrypted(httpOptions, options.tls);
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
   const lane = options.tls === undefined ? laneBefore(server, handler, options) : undefined;
   server.on('request', (incoming, outgoing) => {
@@ -161,7 +162,7 @@ function laneBefore(server: http.Server, handler: HttpHandler, options: HttpList
 
 function encrypted(options: http.ServerOptions, identity: TlsIdentity): https.Server {
   assert(identity instanceof NodeTlsIdentity, 'an identity of the platform it is used on');
-  return identity.serve(https.createServer({ ...options, ...identity.options }));
+  return identity.serve(nodeHttps.createServer({ ...options, ...identity.options }));
 }
 
 async function answer(

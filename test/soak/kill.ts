@@ -7,6 +7,7 @@
  * replies leave after the sync, simulation loses what was not synced).
  */
 
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +15,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
 import { median } from '../bench/compare.ts';
-import { ServerProcess } from '../support/server.ts';
+import { processorUs } from '../bench/processor-time.ts';
+import { ROOT, ServerProcess } from '../support/server.ts';
 import { TikvProcess } from '../support/tikv-process.ts';
 import type { SoakOptions, SoakResult } from './soak.ts';
 import {
@@ -43,8 +45,9 @@ export interface KillReport {
   readonly acknowledged: number;
   /** Found although not acknowledged. */
   readonly survived: number;
-  /** From spawn to the end of the start screen, after each kill. */
+  /** From spawn to the end of the start screen, after each kill, and what it took of processors. */
   readonly readyMs: readonly number[];
+  readonly processorMs: readonly number[];
   readonly recoveriesKilled: number;
 }
 
@@ -84,6 +87,7 @@ export async function runKill({
   ];
   const problems: string[] = [];
   const readyMs: number[] = [];
+  const startMs: number[] = [];
   let recoveriesKilled = 0;
   let server = ServerProcess.spawn({ dataDir, args, env });
   try {
@@ -116,6 +120,7 @@ export async function runKill({
       server = ServerProcess.spawn({ dataDir, args, env });
       const ready = await server.ready;
       readyMs.push(ready);
+      startMs.push((await processorUs(server.pid)) / 1_000);
       problems.push(...writers.flatMap((writer) => writer.problems.splice(0)));
       problems.push(...(await verify(runOf(server), writers, redisWriters, shared)));
       progress(`round ${round}: ${sumOf(writers)} writes acknowledged so far, ready after ${Math.round(ready)} ms`);
@@ -133,6 +138,7 @@ export async function runKill({
     acknowledged: sumOf(writers),
     survived: writers.reduce((sum, { ledger }) => sum + ledger.survivedTotal, 0),
     readyMs,
+    processorMs: startMs,
     recoveriesKilled,
   };
 }
@@ -141,7 +147,13 @@ export async function kill(options: SoakOptions): Promise<SoakResult> {
   const rounds = options.rounds ?? ROUNDS;
   const cluster = options.store === 'tikv' ? await TikvProcess.start() : undefined;
   const { seed, progress } = options;
-  const report = await runKill({ seed, rounds, progress, ...(cluster && { env: cluster.environment }) });
+  // As `npm start` does.
+  const scratch = await mkdtemp(join(tmpdir(), 'orbit-kill-cache-'));
+  const cache = join(scratch, 'cache');
+  execFileSync(process.execPath, [join(ROOT, 'scripts/fill-compile-cache.mjs'), cache], { stdio: 'ignore' });
+  const env = { NODE_COMPILE_CACHE: cache, ...cluster?.environment };
+  const report = await runKill({ seed, rounds, progress, env });
+  await rm(scratch, { recursive: true, force: true });
   cluster?.stop();
   const slowest = Math.max(...report.readyMs);
   const problems = [...report.problems];
@@ -156,7 +168,8 @@ export async function kill(options: SoakOptions): Promise<SoakResult> {
       `${report.acknowledged.toLocaleString('en')} acknowledged writes, ` +
       `${report.problems.length === 0 ? 'none lost, none torn, none invented' : 'NOT ALL KEPT'}; ` +
       `${report.survived.toLocaleString('en')} unacknowledged ones were found whole; ` +
-      `ready after ${Math.round(median(report.readyMs))} ms (median), ${Math.round(slowest)} ms (slowest)`,
+      `ready after ${Math.round(median(report.readyMs))} ms (median), ${Math.round(slowest)} ms (slowest), ` +
+      `with ${Math.round(median(report.processorMs))} ms of processor time (median)`,
   };
 }
 
