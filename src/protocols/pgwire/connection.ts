@@ -371,7 +371,15 @@ export class PgConnection implements SocketHandlers, ResultSink {
     const secret = Buffer.from(platform.random.bytes(4)).readUInt32BE();
     const processId = this.#register.add(secret, () => this.#session?.cancel());
     this.#processId = processId;
-    const session = new SqlSession(this.#engine, { user, database, processId, parameters });
+    const session = new SqlSession(this.#engine, {
+      user,
+      database,
+      processId,
+      parameters,
+      client: { address: this.#socket.remoteAddress.replace(/^::ffff:/, ''), port: this.#socket.remotePort },
+      // Not in the middle of what is being done: the session may be asking for its own end.
+      terminate: () => void platform.timers.yield().then(() => this.#terminate()),
+    });
     this.#session = session;
     this.#phase = 'ready';
     const statementBytes = this.#engine.limits.statementBytesMax;
@@ -385,6 +393,12 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #loginTimedOut(): void {
     if (this.#phase === 'ready' || this.#phase === 'closed') return;
     this.#refuse(CONNECTION_SQLSTATE.invalid_authorization, 'canceling authentication due to timeout');
+  }
+
+  #terminate(): void {
+    if (this.#phase === 'closed') return;
+    this.#writer.clear();
+    this.#refuse(CONNECTION_SQLSTATE.admin_shutdown, 'terminating connection due to administrator command');
   }
 
   // --- Queries

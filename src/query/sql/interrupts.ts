@@ -40,6 +40,15 @@ export class Interrupts {
     if (this.#waiting.size > 0) this.#waiting.clear();
   }
 
+  get isRunning(): boolean {
+    return this.#running;
+  }
+
+  /** Whether the running statement waits for somebody else. */
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** Stops the running statement, if there is one, at its next pause or wait. */
   raise(reason: SqlError): void {
     if (!this.#running || this.#reason !== undefined) return;

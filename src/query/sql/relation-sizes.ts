@@ -37,11 +37,13 @@ export class RelationSizes implements SizeAccess {
   }
 
   async relation(oid: number, part: SizePart): Promise<bigint | null> {
-    const { tables, indexes, relations } = this.#block.objects!;
-    const table = tables.find((each) => each.table.id === oid);
+    const objects = this.#block.objects!;
+    const table = objects.relations.find((each) => each.table.id === oid);
+    if (table?.table.view !== undefined && table.table.view.populated === undefined) return 0n;
     if (table !== undefined) return this.#read((reader) => this.#ofTable(table, part, reader));
-    const found = indexes.find((each) => each.oid === oid);
-    if (found === undefined) return relations.some((each) => each.table.id === oid) ? 0n : null;
+    const found = objects.indexes.find((each) => each.oid === oid);
+    // Sequences, and what is computed, take nothing to speak of.
+    if (found === undefined) return objects.nameOf('regclass', oid) === undefined ? null : 0n;
     // A primary key that rows are found by is the rows.
     const { index } = found;
     if (index === undefined || part === 'indexes') return 0n;

@@ -20,6 +20,7 @@ import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
 import { type ParsedStatement, SqlParser } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
 import { Sequences } from './sequences.ts';
+import { SessionRegister } from './session-activity.ts';
 import { StatementTemplates } from './statement-template.ts';
 import { AutoAnalyze } from './statistics/auto-analyze.ts';
 import { StatisticsOfTables } from './statistics/table-statistics.ts';
@@ -73,6 +74,7 @@ export class SqlEngine {
   readonly limits: SqlLimits;
   /** Of sessions that have asked for advisory locks. */
   readonly advisory = new Set<AdvisoryLocks>();
+  readonly sessions = new SessionRegister();
   readonly keyspace: Keyspace;
   readonly parser: SqlParser;
   readonly templates = new StatementTemplates();

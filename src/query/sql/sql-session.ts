@@ -35,6 +35,7 @@ import { executeOf, locatedIn } from './prepared-statements.ts';
 import { RelationSizes } from './relation-sizes.ts';
 import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
 import { SeededNumbers } from './seeded-numbers.ts';
+import type { ClientAddress, ObservedSession, SessionActivity, SessionState } from './session-activity.ts';
 import { SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { locate, SqlError } from './sql-error.ts';
@@ -54,6 +55,9 @@ export interface SessionOptions {
   readonly processId: number;
   /** Parameters that the client sent when it connected. */
   readonly parameters?: ReadonlyMap<string, string>;
+  readonly client?: ClientAddress;
+  /** Ends the connection: pg_terminate_backend. */
+  readonly terminate?: () => void;
 }
 
 /** What a client is told by ReadyForQuery. */
@@ -62,6 +66,10 @@ export type TransactionStatus = 'idle' | 'block' | 'failed';
 export class SqlSession {
   /** That runs, or ran last. */
   #text: string | undefined;
+  /** When it began, in milliseconds since 1970. */
+  #textMs = 0;
+  #endedMs: number;
+  #isSleeping = false;
   readonly engine: SqlEngine;
   readonly parameters: SessionParameters;
   readonly facts: SessionFacts;
@@ -76,6 +84,7 @@ export class SqlSession {
   /** @throws SqlError for a parameter that does not exist or cannot have its value. */
   constructor(engine: SqlEngine, options: SessionOptions) {
     this.engine = engine;
+    this.#endedMs = engine.platform.clock.nowMs();
     this.#interrupts = new Interrupts(engine.platform, engine.limits.sliceMs);
     this.parameters = new SessionParameters(
       new Map([['session_authorization', options.user]]),
@@ -127,6 +136,7 @@ export class SqlSession {
       prepared: () => this.statements,
       portals: () => this.#block.portals,
       indexBuilds: () => engine.indexBuilds,
+      sessions: engine.sessions,
       sizes: new RelationSizes(engine, this.#block, this.#interrupts),
       schemaNames: (implied) => this.#block.path[implied ? 'searched' : 'named'].map(({ name }) => name),
     };
@@ -141,6 +151,42 @@ export class SqlSession {
     };
     this.#runner = new StatementRunner(context);
     this.#utility = new UtilityStatements(context, this.#runner);
+    engine.sessions.add(options.processId, this.#observed(options));
+  }
+
+  /** As other sessions see it. */
+  #observed({ user, database, processId, client, terminate }: SessionOptions): ObservedSession {
+    const startedMicros = this.engine.nowMicros();
+    const activity = (): SessionActivity => {
+      const isActive = this.#interrupts.isRunning;
+      const { status, nowMicros } = this.#block;
+      return {
+        processId,
+        user,
+        database,
+        applicationName: this.parameters.show('application_name') ?? '',
+        client,
+        startedMicros,
+        transactionMicros: status === 'none' ? undefined : nowMicros,
+        statementMicros: this.#text === undefined ? undefined : microsOf(this.#textMs),
+        stateMicros: microsOf(isActive ? this.#textMs : this.#endedMs),
+        state: isActive ? 'active' : IDLE_STATES[status],
+        waits: isActive ? this.#waits() : ['Client', 'ClientRead'],
+        query: this.#text ?? '',
+      };
+    };
+    return {
+      get activity() {
+        return activity();
+      },
+      cancel: () => this.cancel(),
+      terminate: () => terminate?.(),
+    };
+  }
+
+  #waits(): SessionActivity['waits'] {
+    if (this.#isSleeping) return ['Timeout', 'PgSleep'];
+    return this.#interrupts.isWaiting ? ['Lock', 'transactionid'] : undefined;
   }
 
   get portals(): Map<string, Portal> {
@@ -261,6 +307,7 @@ export class SqlSession {
     const { statement, types } = match;
     const known = this.#runner.knownPlan(statement, types);
     if (known !== undefined) {
+      this.#noteText(text);
       const done = this.#runPoint(known, match.values, sink, true);
       if (done !== undefined) return isPromise(done) ? done.then(() => {}) : undefined;
       return this.#guarded(text, () => {
@@ -281,6 +328,12 @@ export class SqlSession {
       return this.#queryText(text, sink);
     }
     return this.#guarded(text, () => this.#runOne(statement, match, true, true, sink));
+  }
+
+  /** A point query is over before anybody else can see that it runs. */
+  #noteText(text: string): void {
+    this.#text = text;
+    this.#textMs = this.#endedMs = this.engine.platform.clock.nowMs();
   }
 
   /** See `StatementRunner.runPoint`. @throws SqlError, OperationError. */
@@ -346,6 +399,7 @@ export class SqlSession {
     if (portal.state === 'new') portal.prepared.uses++;
     const { plan } = portal.prepared;
     if (plan?.point !== undefined && portal.state === 'new' && rowsMax === 0) {
+      this.#noteText(statement.text);
       const done = this.#runPoint(plan, portal.values, sink, false);
       if (done !== undefined) {
         portal.state = 'done';
@@ -408,6 +462,7 @@ export class SqlSession {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.engine.sessions.remove(this.facts.processId);
     this.#interrupts.raise(new SqlError('query_canceled', 'the session has ended'));
     this.#block.endTransaction();
     for (const name of [...this.portals.keys()]) this.#block.closePortal(name);
@@ -423,7 +478,11 @@ export class SqlSession {
     const slept = new Promise<void>((resolve) => {
       timer = timers.after(ms, resolve);
     });
-    return this.#interrupts.race(slept).finally(() => timer?.cancel());
+    this.#isSleeping = true;
+    return this.#interrupts.race(slept).finally(() => {
+      this.#isSleeping = false;
+      timer?.cancel();
+    });
   }
 
   // --- Running statements
@@ -432,6 +491,7 @@ export class SqlSession {
   #guarded<T>(text: string, work: () => Awaitable<T>): Awaitable<T> {
     assert(!this.#closed, 'a closed session runs no statement');
     this.#text = text;
+    this.#textMs = this.engine.platform.clock.nowMs();
     this.engine.noteRunning(1);
     this.#interrupts.begin(this.parameters.milliseconds('statement_timeout'));
     try {
@@ -457,6 +517,7 @@ export class SqlSession {
   }
 
   #ended(): void {
+    this.#endedMs = this.engine.platform.clock.nowMs();
     this.#interrupts.end();
     this.engine.noteRunning(-1);
   }
@@ -514,6 +575,17 @@ export class SqlSession {
     this.#block.beginImplicit();
     return this.#runner.runQuery(statement, given, isLast, autocommit, sink, 1);
   }
+}
+
+const IDLE_STATES = {
+  none: 'idle',
+  implicit: 'idle',
+  explicit: 'idle in transaction',
+  failed: 'idle in transaction (aborted)',
+} as const satisfies Record<TransactionBlock['status'], SessionState>;
+
+function microsOf(ms: number): bigint {
+  return BigInt(Math.trunc(ms)) * 1_000n;
 }
 
 function failedBlock(): SqlError {

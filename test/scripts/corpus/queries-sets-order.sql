@@ -294,3 +294,23 @@ select count(*) from a tablesample system (200);
 select into c2 n from a;
 select n into c3 from a where n = 1;
 select * from c3;
+
+-- a condition that does something is asked of the rows that a limit lets through
+create sequence asked;
+create table many (id int primary key, v int);
+insert into many select i, i from generate_series(1, 1000) i;
+analyze many;
+select id from many where nextval('asked') > 10 order by id limit 2;
+select currval('asked');
+begin;
+select id from many where id > 5 and pg_try_advisory_xact_lock(id) order by id limit 2;
+select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid();
+rollback;
+begin;
+select id from many where pg_try_advisory_xact_lock(id) order by id limit 1 for update skip locked;
+select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid();
+rollback;
+begin;
+update many set v = 0 where id = (select id from many where pg_try_advisory_xact_lock(id) order by id limit 1);
+select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid();
+rollback;

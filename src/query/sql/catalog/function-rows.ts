@@ -168,7 +168,7 @@ function* aggregates(): Iterable<AggregateRow> {
     for (const { type, kind } of allTypes()) {
       if (kind === 'p' || type.includes('user:')) continue;
       const found = aggregateOf(name, type);
-      const argument = name === 'count' ? 'any' : found?.argument;
+      const argument: SqlType | undefined = name === 'count' ? 'any' : found?.argument;
       if (found === undefined || argument === undefined || seen.has(argument)) continue;
       seen.add(argument);
       yield { oid: oid++, name, argument, result: found.result };
@@ -221,6 +221,11 @@ export function functionText(objects: CatalogObjects, oid: number, part: Functio
   const user = objects.functions.find(({ id }) => id === oid);
   if (user !== undefined) return userText(user, part, objects);
   const builtin = builtins()[oid - FUNCTION_OIDS]?.definition;
+  const aggregate = builtin === undefined ? [...aggregates()].find((each) => each.oid === oid) : undefined;
+  if (aggregate !== undefined && (part === 'result' || part === 'arguments' || part === 'identity')) {
+    const { argument, result } = aggregate;
+    return part === 'result' ? titleOf(result) : argument === undefined ? '' : titleOf(argument);
+  }
   if (builtin === undefined || part === 'definition' || part === 'clause') return null;
   if (part === 'result') return `${builtin.returnsSet ? 'SETOF ' : ''}${titleOf(builtin.result)}`;
   return declaredTypes(builtin)

@@ -13,6 +13,9 @@ export const CLASS_OIDS = {
   pg_rewrite: 2618,
 } as const;
 
+/** The access method of all indexes. */
+export const BTREE = 403;
+
 /** Each view has one rule, whose oid is that of the view beyond all that the catalog gives out. */
 const REWRITE_OIDS = 1_000_000_000;
 

@@ -5,9 +5,9 @@ import { SqlArray } from '../../../models/relational/values.ts';
 import { ROW_TYPE_OIDS } from '../binder/row-types.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import { columnNames } from '../object-names.ts';
-import { defaultOperatorClass, OPERATOR_CLASSES, operatorFamilies, requireOperatorClass } from '../operator-classes.ts';
 import { isTemporary } from '../temporary-relations.ts';
-import { allTypes, type SqlType, typeInfo } from '../types/types.ts';
+import { allTypes, baseOf, type SqlType, typeInfo } from '../types/types.ts';
+import { ACTIVITY_ROWS } from './activity-rows.ts';
 import {
   type CatalogObjects,
   DATABASE,
@@ -20,13 +20,13 @@ import {
 } from './catalog-objects.ts';
 import { dependRows } from './depend-rows.ts';
 import { aggregateRows, castRows, functionRows, operatorRows } from './function-rows.ts';
-import { attrdefOid, CLASS_OIDS, ruleOid } from './oids.ts';
+import { attrdefOid, BTREE, CLASS_OIDS, ruleOid } from './oids.ts';
+import { OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-class-rows.ts';
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
 import { classOidOf, enumRows, isCollatable, rangeRows, typeRows } from './type-rows.ts';
 
-const BTREE = 403;
 const HEAP = 2;
 /** The role that stands for the owner of the database. */
 const DATABASE_OWNER = 6171;
@@ -178,7 +178,7 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
       atttypmod: modifier,
       attbyval: info.size > 0 && info.size <= 8,
       attalign: alignmentOf(info.size),
-      attstorage: info.size < 0 ? 'x' : 'p',
+      attstorage: storageOf(type),
       attcompression: '',
       attidentity: '',
       attgenerated: '',
@@ -248,6 +248,12 @@ function KNOWN_TYPES(): ReadonlySet<string> {
   return knownTypes;
 }
 
+/** Of the type alone: what is small is not compressed first. */
+function storageOf(type: SqlType): string {
+  if (typeInfo(type).size >= 0) return 'p';
+  return ['numeric', 'inet', 'cidr'].includes(baseOf(type)) ? 'm' : 'x';
+}
+
 export function alignmentOf(size: number): string {
   if (size === 1) return 'c';
   if (size === 2) return 's';
@@ -282,7 +288,7 @@ function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
     ),
     indclass: new SqlArray(
       'oid',
-      (index?.parts ?? primaryKey.map((position) => columns[position]!)).map(classOf),
+      (index?.parts ?? primaryKey.map((position) => columns[position]!)).map(operatorClassOid),
       [positions.length],
       [0],
     ),
@@ -294,12 +300,6 @@ function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
     indexprs: expressionsText(object),
     indpred: objects.predicateText(object) ?? null,
   };
-}
-
-function classOf(part: { readonly type: SqlType; readonly operatorClass?: string }): number {
-  const { type, operatorClass } = part;
-  const found = operatorClass === undefined ? defaultOperatorClass(type) : requireOperatorClass(operatorClass, type);
-  return found?.oid ?? 0;
 }
 
 function expressionsText(object: IndexObject): string | null {
@@ -440,6 +440,8 @@ const DATABASE_OWNER_ROLE: SystemRow = {
 
 export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   ...STATISTICS_ROWS,
+  ...OPERATOR_CLASS_ROWS,
+  ...ACTIVITY_ROWS,
   pg_class: classRows,
   pg_attribute: attributeRows,
   pg_index: (objects) => objects.indexes.map((index) => indexRow(objects, index)),
@@ -470,23 +472,6 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
     { oid: HEAP, amname: 'heap', amhandler: 0, amtype: 't' },
     { oid: BTREE, amname: 'btree', amhandler: 0, amtype: 'i' },
   ],
-  pg_opclass: () =>
-    OPERATOR_CLASSES.map(({ oid, name, family, type, isDefault }) => ({
-      oid,
-      opcmethod: BTREE,
-      opcname: name,
-      opcnamespace: SYSTEM_SCHEMAS.pg_catalog,
-      opcowner: OWNER,
-      opcfamily: family,
-      opcintype: typeInfo(type).oid,
-      opcdefault: isDefault,
-      opckeytype: 0,
-    })),
-  *pg_opfamily() {
-    for (const [oid, name] of operatorFamilies()) {
-      yield { oid, opfmethod: BTREE, opfname: name, opfnamespace: SYSTEM_SCHEMAS.pg_catalog, opfowner: OWNER };
-    }
-  },
   pg_roles: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],
   pg_authid: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],
   pg_user: (_, context) => [roleRow(context)],

@@ -10,6 +10,7 @@ import type { IndexBuild } from '../index-builds.ts';
 import type { Portal, PreparedStatement } from '../portal.ts';
 import type { SizeAccess } from '../relation-sizes.ts';
 import type { SeededNumbers } from '../seeded-numbers.ts';
+import type { SessionRegister } from '../session-activity.ts';
 import type { TableActivity } from '../statistics/table-statistics.ts';
 import type { Snapshot } from '../types/snapshots.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
@@ -99,6 +100,8 @@ export interface SessionFacts {
   readonly sizes?: SizeAccess;
   /** Of all sessions. */
   indexBuilds?(): Iterable<IndexBuild>;
+  /** Undefined while constants are computed. */
+  readonly sessions?: SessionRegister;
   /** Names of the schemas in the search path that exist; `implied`: those too that are searched without being named. */
   schemaNames?(implied: boolean): readonly string[];
   /** Undefined while constants are computed. */

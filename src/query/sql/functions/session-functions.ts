@@ -2,7 +2,7 @@
 
 import { assert } from '../../../base/assert.ts';
 import type { Interval } from '../../../models/relational/values.ts';
-import { SqlError } from '../sql-error.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
 import { VERSION_TEXT } from './version.ts';
 
@@ -31,6 +31,16 @@ export const SESSION_FUNCTIONS: FunctionTable = {
   'session_user() name stable': ({ session }: RunContext) => session.user,
   'current_schema() name stable': ({ session }: RunContext) => session.schemaNames?.(false)[0] ?? null,
   'pg_backend_pid() int4 stable': ({ session }: RunContext) => session.processId,
+  'pg_cancel_backend(int4) bool volatile': (processId: number, { session }: RunContext) =>
+    session.sessions?.signal(processId, 'cancel') ?? false,
+  'pg_terminate_backend(pid int4, timeout int8 = 0) bool volatile': (
+    processId: number,
+    timeoutMs: bigint,
+    context: RunContext,
+  ) => {
+    if (timeoutMs !== 0n) throw notSupported('waiting for a session to end');
+    return context.session.sessions?.signal(processId, 'terminate') ?? false;
+  },
   'pg_is_in_recovery() bool volatile': () => false,
   'current_setting(text) text stable': (name: string, { session }: RunContext) => {
     const value = session.setting(name);

@@ -114,6 +114,12 @@ function sizes({ session }: RunContext): SizeAccess {
 const total = (oid: number, context: RunContext) => sizes(context).relation(oid, 'all');
 const main = (oid: number, context: RunContext) => sizes(context).relation(oid, 'main');
 
+/** All that there is lies in the first. */
+const TABLESPACES = [
+  { oid: 1663, name: 'pg_default', isShared: false },
+  { oid: 1664, name: 'pg_global', isShared: true },
+] as const;
+
 export const SIZE_FUNCTIONS: FunctionTable = {
   'pg_size_pretty(int8) text': pretty,
   'pg_size_pretty(numeric) text': prettyNumeric,
@@ -134,6 +140,16 @@ export const SIZE_FUNCTIONS: FunctionTable = {
   'pg_database_size(name) int8 volatile waits': (name: string, context: RunContext) => {
     if (name === context.session.database) return sizes(context).database();
     throw new SqlError('invalid_catalog_name', `database "${name}" does not exist`);
+  },
+  'pg_tablespace_size(name) int8 volatile waits': (name: string, context: RunContext) => {
+    const found = TABLESPACES.find((each) => each.name === name);
+    if (found !== undefined) return found.isShared ? 0n : sizes(context).database();
+    throw new SqlError('undefined_object', `tablespace "${name}" does not exist`);
+  },
+  'pg_tablespace_size(oid) int8 volatile waits': (oid: number, context: RunContext) => {
+    const found = TABLESPACES.find((each) => each.oid === oid);
+    if (found === undefined) return null;
+    return found.isShared ? 0n : sizes(context).database();
   },
   'pg_database_size(oid) int8 volatile waits': (_: number, context: RunContext) => sizes(context).database(),
 };

@@ -13,12 +13,18 @@ export class FilterLater implements Operator {
   readonly #input: Operator;
   readonly #condition: EvaluateLater;
   readonly #context: ExecutionContext;
+  readonly #singly: boolean;
+  /** The batch that rows are taken of one by one, and the place of the next. */
+  #batch: RowBatch = [];
+  #at = 0;
   #removed = 0;
 
-  constructor(input: Operator, condition: EvaluateLater, context: ExecutionContext) {
+  /** @param singly Each row by itself, so that a condition that does something is asked of no row that nobody wants. */
+  constructor(input: Operator, condition: EvaluateLater, context: ExecutionContext, singly: boolean) {
     this.#input = input;
     this.#condition = condition;
     this.#context = context;
+    this.#singly = singly;
   }
 
   get removed(): number {
@@ -26,6 +32,7 @@ export class FilterLater implements Operator {
   }
 
   next(): Awaitable<RowBatch | undefined> {
+    if (this.#singly) return this.#nextRow();
     for (;;) {
       const kept = whenReady(this.#input.next(), (batch) => batch && this.#keep(batch, 0, []));
       if (isPromise(kept)) return kept.then((rows) => (rows?.length === 0 ? this.next() : rows));
@@ -35,6 +42,40 @@ export class FilterLater implements Operator {
 
   close(): void {
     this.#input.close();
+  }
+
+  #nextRow(): Awaitable<RowBatch | undefined> {
+    for (;;) {
+      while (this.#at < this.#batch.length) {
+        const row = this.#batch[this.#at++]!;
+        const value = this.#condition(row, this.#context);
+        if (isPromise(value)) return this.#nextRowAfter(row, value);
+        if (value === true) return [row];
+        this.#removed++;
+      }
+      const batch = this.#input.next();
+      if (isPromise(batch)) return batch.then((late) => this.#begin(late) && this.#nextRow());
+      if (!this.#begin(batch)) return undefined;
+    }
+  }
+
+  async #nextRowAfter(first: ExecutionRow, pending: Promise<SqlValue>): Promise<RowBatch | undefined> {
+    if ((await pending) === true) return [first];
+    this.#removed++;
+    for (;;) {
+      while (this.#at < this.#batch.length) {
+        const row = this.#batch[this.#at++]!;
+        if ((await this.#condition(row, this.#context)) === true) return [row];
+        this.#removed++;
+      }
+      if (!this.#begin(await this.#input.next())) return undefined;
+    }
+  }
+
+  #begin(batch: RowBatch | undefined): true | undefined {
+    this.#batch = batch ?? [];
+    this.#at = 0;
+    return batch === undefined ? undefined : true;
   }
 
   #keep(batch: RowBatch, from: number, kept: ExecutionRow[]): Awaitable<RowBatch> {

@@ -229,7 +229,7 @@ function bytesOf(table: CatalogTable, positions: readonly number[] | undefined, 
 
 function isCovered({ index, rest }: AccessPath, layout: readonly number[]): boolean {
   const { covered } = index!.source.keys;
-  if (rest.some(hasSubquery)) return false;
+  if (rest.some(isLate)) return false;
   return layout.every((position) => covered.has(position));
 }
 
@@ -360,8 +360,8 @@ function realized(
   const places = layout && new Map(layout.map((position, place) => [position, place]));
   const placed = (each: BoundExpression): BoundExpression =>
     places === undefined ? each : relocated(each, (index) => places.get(index)!);
-  const plain = path.rest.filter((each) => !hasSubquery(each)).map(placed);
-  const late = path.rest.filter(hasSubquery).map(placed);
+  const plain = path.rest.filter((each) => !isLate(each)).map(placed);
+  const late = path.rest.filter(isLate).map(placed);
   const filtered = planFilter(late, scope);
   const isExact = path.rest.length === 0;
   const details = () => [
@@ -507,17 +507,23 @@ function armNode(scan: BoundScan, arm: AccessPath, scope: PlanScope): PlanNode {
   });
 }
 
-/** What tests conditions on the rows of an operator; those with subqueries last. */
+/** Conditions that are tested behind all others: those that may have to wait, and those that do something. */
+function isLate(condition: BoundExpression): boolean {
+  return hasSubquery(condition) || isVolatile(condition);
+}
+
+/** What tests conditions on the rows of an operator, late ones last. */
 export function planFilter(
   conditions: readonly BoundExpression[],
   scope: PlanScope,
 ): (input: Operator, context: ExecutionContext) => Operator {
-  const plain = conditions.filter((each) => !hasSubquery(each));
-  const late = conditions.filter(hasSubquery);
+  const plain = conditions.filter((each) => !isLate(each));
+  const late = conditions.filter(isLate);
+  const singly = late.some(isVolatile);
   const test = plain.length === 0 ? undefined : compileExpression(conjunction(plain));
   const testLater = late.length === 0 ? undefined : compileLater(conjunction(late), scope);
   return (input, context) => {
     const filtered = test === undefined ? input : new Filter(input, test, context);
-    return testLater === undefined ? filtered : new FilterLater(filtered, testLater, context);
+    return testLater === undefined ? filtered : new FilterLater(filtered, testLater, context, singly);
   };
 }

@@ -1,0 +1,64 @@
+/**
+ * What sessions of an engine see of each other: the rows of pg_stat_activity, and who can be stopped by pg_cancel_backend and
+ * pg_terminate_backend. Sessions of other servers on the same store are not seen.
+ */
+
+export type SessionState = 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)';
+
+/** Where a session's client is. */
+export interface ClientAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Times are microseconds since 1970. */
+export interface SessionActivity {
+  readonly processId: number;
+  readonly user: string;
+  readonly database: string;
+  readonly applicationName: string;
+  readonly client: ClientAddress | undefined;
+  readonly startedMicros: bigint;
+  readonly transactionMicros: bigint | undefined;
+  /** When the statement began that runs, or ran last. */
+  readonly statementMicros: bigint | undefined;
+  readonly stateMicros: bigint;
+  readonly state: SessionState;
+  /** By PostgreSQL's names of wait events. */
+  readonly waits: readonly [type: string, event: string] | undefined;
+  /** The text that runs, or ran last. */
+  readonly query: string;
+}
+
+export interface ObservedSession {
+  readonly activity: SessionActivity;
+  /** Stops the statement that runs. */
+  cancel(): void;
+  /** Ends the session. */
+  terminate(): void;
+}
+
+/** The sessions of an engine by the numbers that pg_backend_pid() gives. */
+export class SessionRegister {
+  readonly #sessions = new Map<number, ObservedSession>();
+
+  add(processId: number, session: ObservedSession): void {
+    this.#sessions.set(processId, session);
+  }
+
+  remove(processId: number): void {
+    this.#sessions.delete(processId);
+  }
+
+  *activities(): Iterable<SessionActivity> {
+    for (const session of this.#sessions.values()) yield session.activity;
+  }
+
+  /** @returns whether there is such a session. */
+  signal(processId: number, signal: 'cancel' | 'terminate'): boolean {
+    const session = this.#sessions.get(processId);
+    if (session === undefined) return false;
+    session[signal]();
+    return true;
+  }
+}
