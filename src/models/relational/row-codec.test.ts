@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { hasCode } from '../../base/errors.ts';
 import { Keyspace } from '../../storage/keyspace.ts';
 import { decodeTable, encodeTable } from './catalog.ts';
+import type { FieldSink } from './field-reader.ts';
 import { Numeric, parseNumeric } from './numeric.ts';
 import { RowCodec } from './row-codec.ts';
 import type { Column, ColumnType, ColumnValue, Table, TableId } from './table.ts';
@@ -159,6 +160,33 @@ test('damaged rows are corruption, wherever they are cut', () => {
     }
   }
   expect(() => codec.decode(key, Buffer.concat([bytes, Buffer.from([0])]))).toThrow('longer');
+});
+
+test('fields are written as they are stored, and those of damaged rows are corruption', () => {
+  const codec = new RowCodec(keyspace, table(ALL, [0]));
+  const key = codec.keys.keyOf(FULL);
+  const bytes = Buffer.from(codec.encode(FULL));
+  const positions = ALL.map((_, position) => position).toReversed();
+  const reader = codec.fieldReader(positions)!;
+  const fields: (string | null)[] = [];
+  const sink: FieldSink = {
+    null: () => fields.push(null),
+    decimal: (digits, scale) => fields.push(new Numeric(digits, scale).toString()),
+    text: (from, start, end) => fields.push(from.toString('utf8', start, end)),
+    value: (_, value) => fields.push(String(value)),
+  };
+  reader.write(sink, key, 0, bytes, 0, bytes.length);
+  expect(fields).toEqual(positions.map((position) => String(FULL[position])));
+  for (let length = 0; length < bytes.length; length++) {
+    try {
+      reader.write(sink, key, 0, bytes.subarray(0, length), 0, length);
+      expect.unreachable(`${length} bytes were written`);
+    } catch (error) {
+      expect(hasCode(error, 'corruption'), `${length}: ${error}`).toBe(true);
+    }
+  }
+  expect(codec.fieldReader([1, 1])).toBeUndefined();
+  expect(codec.fieldReader([ALL.length])).toBeUndefined();
 });
 
 test('a definition survives its JSON, defaults of every type included', () => {

@@ -23,6 +23,7 @@ import { OperationError } from '../../base/errors.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import { OPERATION_HEADER_BYTES, PUT, writeOperationHeader } from '../../storage/operations.ts';
 import { KEY_BYTES_MAX } from '../../storage/store.ts';
+import { FieldReader } from './field-reader.ts';
 import { keyHoldsValue, RowKeys } from './keys.ts';
 import { ROW_FORMAT, StoredReader } from './stored-reader.ts';
 import { type ColumnValue, columnNumber, type Row, rowWidth, type Table } from './table.ts';
@@ -77,6 +78,8 @@ export class RowCodec {
   readonly #reader = new ValueReader();
   /** By the positions of columns and their places. */
   readonly #columnReaders = new Map<string, ColumnReader>();
+  /** By the positions of columns. */
+  readonly #fieldReaders = new Map<string, FieldReader>();
   /** By the positions of columns. */
   readonly #vectorReaders = new Map<string, VectorReader>();
 
@@ -191,24 +194,13 @@ export class RowCodec {
   #newColumnReader(columns: readonly PlacedColumn[]): ColumnReader {
     const { primaryKey } = this.table;
     const placeOf = (position: number): number => columns.find((each) => each.position === position)?.place ?? -1;
-    const targets = this.#stored.map((position) => (position < this.#width ? placeOf(position) : -1));
     const keyTargets =
       primaryKey.length === 0
         ? [placeOf(this.table.columns.length)]
         : // What the key does not hold whole is read from the row.
           primaryKey.map((position) => (this.#stored.includes(position) ? -1 : placeOf(position)));
     const keyWanted = keyTargets.findLastIndex((place) => place >= 0) + 1;
-    const wanted = targets.findLastIndex((place) => place >= 0) + 1;
-    const stored =
-      wanted === 0
-        ? undefined
-        : new StoredReader({
-            targets: targets.slice(0, wanted),
-            forms: this.#forms,
-            modifiers: this.#modifiers,
-            missing: this.#missing,
-            count: this.#stored.length,
-          });
+    const stored = this.#storedReader(placeOf);
     return {
       read: (key, value, row) => {
         if (keyWanted > 0) this.keys.readInto(key, 0, row, keyTargets, keyWanted);
@@ -219,6 +211,50 @@ export class RowCodec {
         stored?.read(bytes, valueAt, end, row);
       },
     };
+  }
+
+  /** Undefined when none of the stored columns has a place. */
+  #storedReader(placeOf: (position: number) => number): StoredReader | undefined {
+    const targets = this.#stored.map((position) => (position < this.#width ? placeOf(position) : -1));
+    const wanted = targets.findLastIndex((place) => place >= 0) + 1;
+    if (wanted === 0) return undefined;
+    return new StoredReader({
+      targets: targets.slice(0, wanted),
+      forms: this.#forms,
+      modifiers: this.#modifiers,
+      missing: this.#missing,
+      count: this.#stored.length,
+    });
+  }
+
+  /** What writes these columns out, as they are stored; undefined for a choice other than of columns, each once. */
+  fieldReader(positions: readonly number[]): FieldReader | undefined {
+    const isOfColumns = positions.every((position, i) => {
+      return position < this.table.columns.length && positions.indexOf(position) === i;
+    });
+    if (!isOfColumns) return undefined;
+    return keptIn(this.#fieldReaders, positions.join(), () => this.#newFieldReader(positions));
+  }
+
+  #newFieldReader(positions: readonly number[]): FieldReader {
+    const { primaryKey, columns } = this.table;
+    const keyFields = primaryKey.map((position) =>
+      this.#stored.includes(position) ? -1 : positions.indexOf(position),
+    );
+    const fields = positions.map((position, field) => {
+      const { type, modifier = -1 } = columns[position]!;
+      return {
+        isInKey: keyFields.includes(field),
+        isInteger: type === 'int4' || type === 'int2',
+        isText: type === 'text' || type === 'varchar',
+        form: formOf(type),
+        modifier,
+        missing: this.#missing?.[this.#stored.indexOf(position)] ?? null,
+      };
+    });
+    const keyCount = keyFields.findLastIndex((field) => field >= 0) + 1;
+    const stored = this.#storedReader((position) => positions.indexOf(position));
+    return new FieldReader(fields, this.keys, { fields: keyFields, count: keyCount }, stored);
   }
 
   /** What reads these columns of many rows at once, as vectors. */

@@ -39,7 +39,13 @@ const READ_OTHER = 9;
 const ONE_CHARACTER = 5;
 const DATE_INFINITY = 2_147_483_647;
 /** Digits of a numeric that are a number for sure. */
-const SMALL_DIGITS = 15;
+export const SMALL_DIGITS = 15;
+/** In place of where a value begins: there is none, or the row was written before its column was added. */
+export const LOCATED_NULL = 0;
+export const LOCATED_MISSING = -1;
+
+/** Nothing is read into it. */
+const NO_ROW: ColumnValue[] = [];
 
 /** Bytes of a stored value, of those forms that have the same for all. */
 export const SIZES: Readonly<Record<string, number>> = {
@@ -86,6 +92,8 @@ function stepOf(form: Form, modifier: number, wanted: boolean): number {
 export class StoredReader {
   readonly #columns: StoredColumns;
   readonly #steps: Uint8Array;
+  /** As `#steps`, where all values are stepped over. */
+  readonly #skips: Uint8Array;
   readonly #sizes: Uint8Array;
   readonly #targets: Int32Array;
   readonly #reader = new ValueReader();
@@ -96,6 +104,7 @@ export class StoredReader {
     this.#steps = Uint8Array.from(columns.targets, (place, i) =>
       stepOf(columns.forms[i]!, columns.modifiers[i]!, place >= 0),
     );
+    this.#skips = Uint8Array.from(columns.targets, (_, i) => stepOf(columns.forms[i]!, columns.modifiers[i]!, false));
     this.#sizes = Uint8Array.from(columns.targets, (_, i) => {
       const form = columns.forms[i]!;
       return typeof form === 'string' ? (SIZES[form] ?? 0) : 0;
@@ -195,6 +204,53 @@ export class StoredReader {
       const place = targets[i]!;
       if (place >= 0) row[place] = missing === undefined ? null : missing[i]!;
     }
+  }
+
+  /**
+   * As `read`, but tells only where the wanted values begin in `bytes`: in `places`, or `LOCATED_NULL` or `LOCATED_MISSING`.
+   * @throws OperationError `corruption`.
+   */
+  locate(bytes: Buffer, from: number, end: number, places: Int32Array): void {
+    const { count: known, forms, modifiers } = this.#columns;
+    const targets = this.#targets;
+    const skips = this.#skips;
+    if (bytes[from] !== ROW_FORMAT) throw new OperationError('corruption', `unknown row format ${bytes[from]}`);
+    let at = from + 1;
+    while (bytes[at]! >= 0x80) at++;
+    at++;
+    let count = bytes[at++]!;
+    if (count >= 0x80) count = (count & 0x7f) + bytes[at++]! * 128;
+    if (count > known) {
+      throw new OperationError('corruption', `a row stores ${count} columns of a table with ${known}`);
+    }
+    const bitmapAt = at;
+    at += (count + 7) >> 3;
+    const last = count < targets.length ? count : targets.length;
+    for (let i = 0; i < last; i++) {
+      const place = targets[i]!;
+      const isNull = (bytes[bitmapAt + (i >> 3)]! & (1 << (i & 7))) !== 0;
+      if (place >= 0) places[place] = isNull ? LOCATED_NULL : at;
+      if (isNull) continue;
+      switch (skips[i]) {
+        case STEP_FIXED:
+          at += this.#sizes[i]!;
+          break;
+        case STEP_NUMERIC:
+          while (bytes[at]! >= 0x80) at++;
+          at = this.#behindVariable(bytes, at + 1, end);
+          break;
+        case STEP_VARIABLE:
+          at = this.#behindVariable(bytes, at, end);
+          break;
+        default:
+          at = this.#readOther(bytes, at, end, forms[i]!, modifiers[i]!, NO_ROW, -1);
+      }
+    }
+    if (at > end) throw new OperationError('corruption', 'a row ends early');
+    if (last === count && at !== end && last === known) {
+      throw new OperationError('corruption', 'a row is longer than its columns');
+    }
+    for (let i = last; i < targets.length; i++) if (targets[i]! >= 0) places[targets[i]!] = LOCATED_MISSING;
   }
 
   /** Where a value ends that begins with its length. */

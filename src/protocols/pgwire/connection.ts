@@ -18,10 +18,11 @@
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { messageOf, OperationError } from '../../base/errors.ts';
+import type { FieldReader } from '../../models/relational/field-reader.ts';
 import type { Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import type { TlsIdentity } from '../../platform/tls.ts';
-import type { RowBatch } from '../../query/sql/operators/operator.ts';
+import type { RowBatch, StoredEntries } from '../../query/sql/operators/operator.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { FieldFormat, Portal, PreparedStatement } from '../../query/sql/portal.ts';
 import type { BinaryRows, Notice, ResultSink } from '../../query/sql/results.ts';
@@ -31,10 +32,12 @@ import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
 import { SqlSession } from '../../query/sql/sql-session.ts';
 import type { TimeContext } from '../../query/sql/types/timestamptz.ts';
 import { type SqlType, type SqlValue, typeOfOid } from '../../query/sql/types/types.ts';
+import { PackedEntries } from '../../storage/packed-entries.ts';
+import type { Entry } from '../../storage/store.ts';
 import { ScramExchange } from './authentication.ts';
 import * as message from './backend-messages.ts';
 import { CopyIn } from './copy-in.ts';
-import { readParameter, writeField } from './field-format.ts';
+import { readParameter, TextFields, writeField } from './field-format.ts';
 import { BodyReader, type Frame, FrameReader, utf8Text } from './frame-reader.ts';
 import type { CancelRegister, PgwireOptions } from './listener.ts';
 import { MessageWriter } from './message-writer.ts';
@@ -78,6 +81,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   readonly #options: PgwireOptions;
   readonly #reader = new FrameReader();
   readonly #writer = new MessageWriter();
+  readonly #textFields = new TextFields(this.#writer);
   /** Of the message that is being handled. */
   readonly #fields = new BodyReader();
   readonly #outputBytesMax: number;
@@ -110,7 +114,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   /** Formats of the rows that are being sent; none is text. */
   #rowFormats: readonly FieldFormat[] = [];
   /** The batch whose rest waits to be written; an error drops it. */
-  #unsent: readonly unknown[] | undefined;
+  #unsent: object | undefined;
 
   constructor(
     engine: SqlEngine,
@@ -690,8 +694,51 @@ export class PgConnection implements SocketHandlers, ResultSink {
     return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
   }
 
+  /** In the binary format values have to be made. */
+  get takesStoredRows(): boolean {
+    return this.#rowFormats.every((format) => format === 'text');
+  }
+
+  storedRows(columns: readonly ResultColumn[], entries: StoredEntries, fields: FieldReader): Awaitable<void> {
+    return this.#sendStored(columns, entries, fields, 0);
+  }
+
+  #sendStored(
+    columns: readonly ResultColumn[],
+    entries: StoredEntries,
+    fields: FieldReader,
+    from: number,
+  ): Awaitable<void> {
+    const writer = this.#writer;
+    const sink = this.#textFields;
+    sink.begin(columns, this.#session!.parameters.style);
+    const packed = entries instanceof PackedEntries ? entries : undefined;
+    const count = packed === undefined ? (entries as readonly Entry[]).length : packed.count;
+    try {
+      for (let at = from; at < count; at++) {
+        if (at > from && writer.length >= this.#outputBytesMax) {
+          return this.#sendPart(entries, () => this.#sendStored(columns, entries, fields, at));
+        }
+        writer.begin('D').int16(columns.length);
+        if (packed !== undefined) {
+          const { bytes, offsets } = packed;
+          const place = (packed.from + at) * 2;
+          fields.write(sink, bytes, offsets[place]!, bytes, offsets[place + 1]!, offsets[place + 2]!);
+        } else {
+          const { key, value } = (entries as readonly Entry[])[at]!;
+          fields.write(sink, key, 0, value, 0, value.length);
+        }
+        writer.end();
+      }
+    } catch (error) {
+      writer.abandon();
+      throw error;
+    }
+    return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
+  }
+
   /** Writes what was gathered of `batch`, and lets others have their turn before `rest` of it: rows may be large. */
-  #sendPart(batch: readonly unknown[], rest: () => Awaitable<void>): Promise<void> {
+  #sendPart(batch: object, rest: () => Awaitable<void>): Promise<void> {
     this.#unsent = batch;
     const flushed = this.#flush();
     const sent = isPromise(flushed) ? flushed : this.#options.platform.timers.yield();

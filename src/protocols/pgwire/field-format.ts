@@ -5,7 +5,10 @@
  * microseconds since 2000-01-01 as int8; all others are in binary-values.ts.
  */
 
+import type { FieldSink } from '../../models/relational/field-reader.ts';
 import { Numeric } from '../../models/relational/numeric.ts';
+import type { ColumnValue } from '../../models/relational/table.ts';
+import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { FieldFormat } from '../../query/sql/portal.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import { formatText, parseText } from '../../query/sql/types/text-form.ts';
@@ -29,6 +32,39 @@ export function writeField(
   else if (typeof value === 'number' && (type === 'int4' || type === 'int2')) writer.decimalField(value, 0);
   else if (type === 'numeric' && isShort(value)) writer.decimalField(value.small, value.scale);
   else writer.field(formatText(type, value, style));
+}
+
+/** Writes the fields of stored rows, in text. */
+export class TextFields implements FieldSink {
+  readonly #writer: MessageWriter;
+  #columns: readonly ResultColumn[] = [];
+  #style: TextStyle | undefined;
+
+  constructor(writer: MessageWriter) {
+    this.#writer = writer;
+  }
+
+  /** What the rows that come next are of. */
+  begin(columns: readonly ResultColumn[], style: TextStyle): void {
+    this.#columns = columns;
+    this.#style = style;
+  }
+
+  null(): void {
+    this.#writer.int32(-1);
+  }
+
+  decimal(digits: number, scale: number): void {
+    this.#writer.decimalField(digits, scale);
+  }
+
+  text(bytes: Buffer, from: number, to: number): void {
+    this.#writer.fieldOf(bytes, from, to);
+  }
+
+  value(field: number, value: Exclude<ColumnValue, null>): void {
+    writeField(this.#writer, this.#columns[field]!.type, 'text', value, this.#style!);
+  }
 }
 
 /** A number whose digits can be written as they are. */

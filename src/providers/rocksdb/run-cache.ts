@@ -102,15 +102,9 @@ export class RunCache {
     const last = this.#runs.at(-1);
     // Whoever fills a new table writes behind all that was read before.
     if (last === undefined || compareSlice(bytes, start, end, last.end) >= 0) return;
-    let low = 0;
-    let high = this.#runs.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (compareSlice(bytes, start, end, this.#runs[middle]!.start) >= 0) low = middle + 1;
-      else high = middle;
-    }
-    const run = this.#runs[low - 1];
-    if (run !== undefined && compareSlice(bytes, start, end, run.end) < 0) this.#remove(low - 1);
+    const place = this.#placeOfSlice(bytes, start, end);
+    const run = this.#runs[place];
+    if (run !== undefined && compareSlice(bytes, start, end, run.end) < 0) this.#remove(place);
   }
 
   clear(): void {
@@ -139,11 +133,15 @@ export class RunCache {
 
   /** The last run that begins at or before `key`; -1 when none does. */
   #placeOf(key: Bytes): number {
+    return this.#placeOfSlice(key, 0, key.length);
+  }
+
+  #placeOfSlice(bytes: Bytes, start: number, end: number): number {
     let low = 0;
     let high = this.#runs.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compareBytes(this.#runs[middle]!.start, key) <= 0) low = middle + 1;
+      if (compareSlice(bytes, start, end, this.#runs[middle]!.start) >= 0) low = middle + 1;
       else high = middle;
     }
     return low - 1;

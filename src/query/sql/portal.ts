@@ -5,12 +5,14 @@
  */
 
 import { type Awaitable, isPromise } from '../../base/awaitable.ts';
+import type { FieldReader } from '../../models/relational/field-reader.ts';
+import { PackedEntries } from '../../storage/packed-entries.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { Cursor } from './cursor.ts';
 import type { Execution } from './execution.ts';
 import type { Interrupts } from './interrupts.ts';
 import { drain } from './operators/drain.ts';
-import type { Operator, RowBatch } from './operators/operator.ts';
+import type { Operator, RowBatch, StoredEntries, StoredRows } from './operators/operator.ts';
 import { RowStore } from './operators/row-store.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { affectedOf, type Plan, type ResultColumn } from './planner/plan.ts';
@@ -108,6 +110,41 @@ export function pump(
     }
     if (full) return false;
   }
+}
+
+/** As `pump`, to the end, of rows that are written out as they are stored. */
+export function pumpStored(
+  running: RunningPortal,
+  stored: StoredRows,
+  interrupts: Interrupts,
+  deliver: (entries: StoredEntries, fields: FieldReader) => Awaitable<void>,
+): Awaitable<true> {
+  for (;;) {
+    const entries = stored.next();
+    if (isPromise(entries)) return pumpStoredLate(running, stored, interrupts, entries, deliver);
+    if (entries === undefined) return true;
+    running.rows += entries instanceof PackedEntries ? entries.count : entries.length;
+    const delivered = deliver(entries, stored.fields);
+    if (isPromise(delivered)) {
+      const next = interrupts.race(delivered).then(() => stored.next());
+      return pumpStoredLate(running, stored, interrupts, next, deliver);
+    }
+  }
+}
+
+async function pumpStoredLate(
+  running: RunningPortal,
+  stored: StoredRows,
+  interrupts: Interrupts,
+  first: Promise<StoredEntries | undefined>,
+  deliver: (entries: StoredEntries, fields: FieldReader) => Awaitable<void>,
+): Promise<true> {
+  for (let entries = await first; entries !== undefined; entries = await stored.next()) {
+    running.rows += entries instanceof PackedEntries ? entries.count : entries.length;
+    const delivered = deliver(entries, stored.fields);
+    if (isPromise(delivered)) await interrupts.race(delivered);
+  }
+  return true;
 }
 
 async function pumpLate(

@@ -1,8 +1,9 @@
 /** How results leave a session: pushed into a sink as they come, or gathered for callers that want them whole. */
 
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
+import type { FieldReader } from '../../models/relational/field-reader.ts';
 import type { CopySource } from './operators/copy-rows.ts';
-import type { RowBatch } from './operators/operator.ts';
+import type { RowBatch, StoredEntries } from './operators/operator.ts';
 import type { ResultColumn } from './planner/plan.ts';
 import type { FieldFormat } from './portal.ts';
 import { notSupported } from './sql-error.ts';
@@ -29,6 +30,10 @@ export interface ResultSink {
   columns(columns: readonly ResultColumn[], formats?: readonly FieldFormat[]): void;
   /** The rows are the sink's. A promise asks for no more rows until it settles. */
   rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void>;
+  /** Whether rows may come by `storedRows`, now that the columns are known. */
+  readonly takesStoredRows?: boolean;
+  /** As `rows`, of rows as they are stored, whose columns `fields` writes out. */
+  storedRows?(columns: readonly ResultColumn[], entries: StoredEntries, fields: FieldReader): Awaitable<void>;
   /** @param tag Like `INSERT 0 3`. */
   complete(tag: string): void;
   /** The query string held no statement. */

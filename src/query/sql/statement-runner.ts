@@ -29,11 +29,19 @@ import { withTypeNames } from './binder/type-names.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
 import { type Cursor, FETCH_ALL, rowOfCursor } from './cursor.ts';
 import { Execution } from './execution.ts';
-import type { RowBatch } from './operators/operator.ts';
+import type { RowBatch, StoredRows } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { type Plan, type PlanEnvironment, planQuery } from './planner/plan.ts';
-import { closeRunning, type Portal, type PreparedStatement, pump, type RunningPortal, tagOf } from './portal.ts';
+import {
+  closeRunning,
+  type Portal,
+  type PreparedStatement,
+  pump,
+  pumpStored,
+  type RunningPortal,
+  tagOf,
+} from './portal.ts';
 import type { ResultSink } from './results.ts';
 import { SequenceDry } from './sequences.ts';
 import type { SessionContext } from './session-context.ts';
@@ -220,7 +228,12 @@ export class StatementRunner {
       }
       return whenReady(this.#block.sequences.topUp(), () => sink.rows(columns!, batch));
     };
-    const pumped = pump(running, 0, this.#session.interrupts, deliver);
+    const stored = delivery.started ? storedRowsFor(running, 0, sink) : undefined;
+    const { interrupts } = this.#session;
+    const pumped =
+      stored === undefined
+        ? pump(running, 0, interrupts, deliver)
+        : pumpStored(running, stored, interrupts, (entries, fields) => sink.storedRows!(columns!, entries, fields));
     const settled = isPromise(pumped) ? pumped.then(() => sequences.settled()) : sequences.settled();
     return isPromise(settled)
       ? settled.then(() => this.#finishQuery(running, isLast, sink, delivery))
@@ -290,7 +303,15 @@ export class StatementRunner {
           return 'complete';
         });
       try {
-        const pumped = whenReady(pump(running, rowsMax, this.#session.interrupts, deliver), finish);
+        const stored = storedRowsFor(running, rowsMax, sink);
+        const { interrupts } = this.#session;
+        const pumping =
+          stored === undefined
+            ? pump(running, rowsMax, interrupts, deliver)
+            : pumpStored(running, stored, interrupts, (entries, fields) =>
+                sink.storedRows!(plan.columns!, entries, fields),
+              );
+        const pumped = whenReady(pumping, finish);
         return isPromise(pumped) ? pumped.catch(again) : pumped;
       } catch (error) {
         return again(error);
@@ -702,6 +723,16 @@ export class StatementRunner {
     // What was created after the snapshot is there, as in PostgreSQL, without rows.
     return this.#block.schemaChanged ? found : whenReady(found, (seen) => seen ?? catalog.find(name, schema));
   }
+}
+
+/** The rows as they are stored, where the sink takes them and nobody else has taken any. */
+function storedRowsFor(
+  { operator, pending, rest, rows }: RunningPortal,
+  rowsMax: number,
+  sink: ResultSink,
+): StoredRows | undefined {
+  if (rowsMax > 0 || rows > 0 || pending.length > 0 || rest !== undefined) return undefined;
+  return sink.takesStoredRows === true ? operator.storedRows?.() : undefined;
 }
 
 /** @throws SqlError `feature_not_supported` when a client was told of other columns. */

@@ -7,9 +7,11 @@
 
 import type { Awaitable } from '../../../base/awaitable.ts';
 import type { Bytes } from '../../../base/bytes.ts';
+import type { FieldReader } from '../../../models/relational/field-reader.ts';
 import type { ColumnValue, TableId } from '../../../models/relational/table.ts';
 import type { Key, KeyRange } from '../../../storage/key-range.ts';
-import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../../storage/store.ts';
+import type { PackedEntries } from '../../../storage/packed-entries.ts';
+import type { Cursor, Entry, LockOptions, ScanOptions, Transaction } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { SqlLimits } from '../limits.ts';
@@ -27,6 +29,11 @@ export interface Operator {
   close(): void;
   /** Of an operator with a condition: how many rows it did not let pass so far. */
   readonly removed?: number;
+  /**
+   * The same rows as they lie in the store, for who writes these places of them out and no others; undefined where the operator
+   * changes them. One is asked for rows or for these, never for both. @param places Undefined for all, in their order.
+   */
+  storedRows?(places?: readonly number[]): StoredRows | undefined;
   /** The same rows as vectors, for those who can use them; one is asked for rows or for vectors, never for both. */
   readonly columns?: ColumnSource | undefined;
 }
@@ -36,6 +43,15 @@ export interface ColumnSource {
   next(): Awaitable<ColumnBatch | undefined>;
   close(): void;
 }
+
+export interface StoredRows {
+  readonly fields: FieldReader;
+  /** As `Operator.next`. */
+  next(): Awaitable<StoredEntries | undefined>;
+}
+
+/** The entries of rows, one or more. */
+export type StoredEntries = PackedEntries | readonly Entry[];
 
 /** An operator that writes: how many rows it inserted, updated or deleted so far. */
 export interface ModifyingOperator extends Operator {

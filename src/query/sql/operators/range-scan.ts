@@ -6,15 +6,24 @@
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import { prefixEnd } from '../../../base/bytes.ts';
 import { gather } from '../../../models/relational/column-vector.ts';
+import type { FieldReader } from '../../../models/relational/field-reader.ts';
 import type { VectorReader } from '../../../models/relational/vector-reader.ts';
 import type { KeyRange } from '../../../storage/key-range.ts';
 import { PackedEntries } from '../../../storage/packed-entries.ts';
-import type { Cursor, Entry } from '../../../storage/store.ts';
+import type { Cursor } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { ColumnBatch } from '../vectors/column-batch.ts';
 import type { VectorTest } from '../vectors/vector-code.ts';
 import { type KeyParts, keyRanges } from './key-parts.ts';
-import type { ColumnSource, ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import type {
+  ColumnSource,
+  ExecutionContext,
+  ExecutionRow,
+  Operator,
+  RowBatch,
+  StoredEntries,
+  StoredRows,
+} from './operator.ts';
 import { type PlannedReader, RowReader } from './row-reader.ts';
 
 export interface RangeScanOptions {
@@ -23,6 +32,8 @@ export interface RangeScanOptions {
   readonly reverse: boolean;
   /** Undefined when nobody looks at the rows, only counts them: then rows are empty. */
   readonly reader: PlannedReader | undefined;
+  /** What writes out places of a row; undefined where nobody may ask for it, or it cannot be. */
+  readonly fields?: (places: readonly number[]) => FieldReader | undefined;
   /** The same for vectors; undefined where nobody may ask for them. */
   readonly vectors?: (() => PlannedVectors) | undefined;
 }
@@ -36,6 +47,10 @@ export interface PlannedVectors {
 }
 
 const COUNTED_ROW: ExecutionRow = [];
+
+function notEmpty(entries: StoredEntries): StoredEntries | undefined {
+  return (entries instanceof PackedEntries ? entries.count : entries.length) === 0 ? undefined : entries;
+}
 
 export function primaryRanges(
   { codec: { keys } }: CatalogTable,
@@ -87,6 +102,13 @@ export class RangeScan implements Operator {
     return this.#advance((entries) => this.#rows(entries));
   }
 
+  storedRows(places: readonly number[]): StoredRows | undefined {
+    const { reverse, reader, fields } = this.#options;
+    if (reverse || reader === undefined || reader.test !== undefined) return undefined;
+    const found = fields?.(places);
+    return found && { fields: found, next: () => this.#advance(notEmpty) };
+  }
+
   get columns(): ColumnSource | undefined {
     const { reverse, vectors } = this.#options;
     if (reverse || vectors === undefined) return undefined;
@@ -104,7 +126,7 @@ export class RangeScan implements Operator {
   }
 
   /** What is made of the next entries that anything is made of. */
-  #advance<T>(make: (entries: PackedEntries | readonly Entry[]) => T | undefined): Awaitable<T | undefined> {
+  #advance<T>(make: (entries: StoredEntries) => T | undefined): Awaitable<T | undefined> {
     for (;;) {
       if (this.#done) return undefined;
       const pause = this.#context.pause();
@@ -116,7 +138,7 @@ export class RangeScan implements Operator {
   }
 
   /** Undefined at the end of a range. */
-  #pull(): Awaitable<PackedEntries | readonly Entry[] | undefined> {
+  #pull(): Awaitable<StoredEntries | undefined> {
     if (this.#done) return undefined;
     if (this.#cursor === undefined) {
       this.#ranges ??= this.#allRanges();
@@ -134,7 +156,7 @@ export class RangeScan implements Operator {
     return isPromise(entries) ? entries.then((late) => this.#pulled(late)) : this.#pulled(entries);
   }
 
-  #pulled(entries: PackedEntries | readonly Entry[] | undefined): PackedEntries | readonly Entry[] | undefined {
+  #pulled(entries: StoredEntries | undefined): StoredEntries | undefined {
     if (entries === undefined) {
       this.#cursor?.close();
       this.#cursor = undefined;
@@ -142,7 +164,7 @@ export class RangeScan implements Operator {
     return entries;
   }
 
-  #rows(entries: PackedEntries | readonly Entry[]): RowBatch | undefined {
+  #rows(entries: StoredEntries): RowBatch | undefined {
     const reader = this.#reader;
     const packed = entries instanceof PackedEntries;
     if (reader === undefined) {
@@ -160,7 +182,7 @@ export class RangeScan implements Operator {
     return rows.length === 0 ? undefined : rows;
   }
 
-  #vectors(entries: PackedEntries | readonly Entry[], { reader, test, kept }: PlannedVectors): ColumnBatch | undefined {
+  #vectors(entries: StoredEntries, { reader, test, kept }: PlannedVectors): ColumnBatch | undefined {
     const packed = entries instanceof PackedEntries ? entries : PackedEntries.of(entries);
     const { count } = packed;
     const vectors = reader === undefined ? [] : reader.read(packed);

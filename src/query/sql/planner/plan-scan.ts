@@ -453,7 +453,9 @@ function realized(
     };
   }
   const vectors = late.length === 0 ? plannedVectors(table, layout, test, needed) : undefined;
-  const rangeOptions = { parts: keyParts(path), reverse, reader, vectors };
+  const positions = layout ?? Array.from({ length: rowWidth(table.table) }, (_, i) => i);
+  const fields = (places: readonly number[]) => table.codec.fieldReader(places.map((place) => positions[place]!));
+  const rangeOptions = { parts: keyParts(path), reverse, reader, vectors, fields };
   const isRange = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || reverse;
   const usesKey = isRange || (ordered && orderBy.length > 0);
   const own = usesKey ? byIndex(primaryKeyName) : node({ type: 'Seq Scan', target });

@@ -574,6 +574,7 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
   // A result that was computed for the order is not computed again.
   const isPlain = results.every((each) => !hasSubquery(extension.over(each)));
   const plain = isPlain ? results.map((each) => compileExpression(extension.over(each))) : undefined;
+  const places = columnPlaces(results.map(extension.over));
   const later = isPlain ? [] : results.map((each) => compileLater(extension.over(each), scope));
   const types = results.map(({ type }) => type);
   const tieKeys =
@@ -617,7 +618,9 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
     const limited = counts !== undefined;
     if (limited && !distinct) operator = limit(operator, wanted, skip, context);
     operator =
-      plain === undefined ? new ProjectLater(operator, later, false, context) : new Project(operator, plain, context);
+      plain === undefined
+        ? new ProjectLater(operator, later, false, context)
+        : new Project(operator, plain, context, places);
     if (!distinct) return watchTop(context, operator);
     operator = new Distinct(operator, types, context);
     if (top?.id !== uniqueNode.id) operator = watch(context, uniqueNode, operator);
@@ -671,6 +674,12 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
     open: (context, rowsMax) =>
       new Late(() => whenReady(counts.evaluate(context), ({ skip, wanted }) => build(context, skip, wanted, rowsMax))),
   };
+}
+
+/** Where in a row expressions are found that are columns of it; undefined when any is more. */
+function columnPlaces(expressions: readonly BoundExpression[]): readonly number[] | undefined {
+  const places = expressions.flatMap((each) => (each.kind === 'column' ? [each.index] : []));
+  return places.length === expressions.length ? places : undefined;
 }
 
 function distinctNode(input: PlanNode, { distinct }: BoundSelect, output: () => readonly string[]): PlanNode {
