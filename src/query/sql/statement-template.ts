@@ -41,8 +41,11 @@ type Literal = number | string;
 interface Template {
   readonly statement: ParsedStatement;
   readonly types: readonly SqlType[];
-  /** For each literal: the parameter that it gives, or what it must be. */
-  readonly literals: readonly ({ readonly negated: boolean } | { readonly fixed: Literal })[];
+  /** For each literal: the parameter that it gives, from 0, or what it must be. */
+  readonly literals: readonly (
+    | { readonly parameter: number; readonly negated: boolean }
+    | { readonly fixed: Literal }
+  )[];
   /** Texts of it that came after the first. */
   uses: number;
 }
@@ -103,18 +106,18 @@ export class StatementTemplates {
 }
 
 function filled({ statement, types, literals }: Template, cut: CutText): TemplateMatch | undefined {
-  const values: (number | Numeric)[] = [];
+  const values = new Array<number | Numeric>(types.length);
   for (let i = 0; i < literals.length; i++) {
     const literal = literals[i]!;
     const value = cut.values[i]!;
     if ('fixed' in literal) {
       if (literal.fixed !== value) return undefined;
     } else if (typeof value === 'number') {
-      values.push(literal.negated ? 0 - value : value);
+      values[literal.parameter] = literal.negated ? 0 - value : value;
     } else {
       const decimal = parseNumeric(literal.negated ? `-${value}` : value);
       if (!(decimal instanceof Numeric)) return undefined;
-      values.push(decimal);
+      values[literal.parameter] = decimal;
     }
   }
   return { statement, types, values };
@@ -197,52 +200,39 @@ function isUnsafe(code: number, next: number): boolean {
 
 /** Undefined when no literal of the statement can be a parameter. */
 function templateOf(parsed: ParsedStatement, text: string, cut: CutText, uses: number): Template | undefined {
-  const literals = new Map(Array.from({ length: cut.count }, (_, i) => [cut.starts[i]!, i]));
-  const found = new Map<number, boolean>();
-  collect(parsed.node, (value, location) => {
+  const literals = new Map<number, number>();
+  for (let i = 0; i < cut.count; i++) literals.set(cut.starts[i]!, i);
+  const types: SqlType[] = [];
+  const meanings: Template['literals'][number][] = cut.values.slice(0, cut.count).map((fixed) => ({ fixed }));
+  const node = replaceIn(parsed.node as unknown as Tree, false, (location, value) => {
     const negated = text.charCodeAt(location) === 0x2d;
     let start = location;
     if (negated) for (start++; text.charCodeAt(start) === 32; start++);
     const literal = literals.get(start);
-    if (literal === undefined) return;
+    if (literal === undefined) return undefined;
     const written = cut.values[literal]!;
     const meant = typeof written === 'number' ? (negated ? -written : written) : negated ? `-${written}` : written;
-    if (value === meant) found.set(literal, negated);
+    if (value !== meant) return undefined;
+    meanings[literal] = { parameter: types.length, negated };
+    types.push(typeof written === 'number' ? 'int4' : 'numeric');
+    return types.length;
   });
-  if (found.size === 0) return undefined;
-  const places = [...found.keys()].sort((a, b) => a - b);
-  const numbers = new Map(places.map((literal, i) => [cut.starts[literal]!, i + 1]));
-  const node = replace(parsed.node, (location) => {
-    let start = location;
-    if (text.charCodeAt(start) === 0x2d) for (start++; text.charCodeAt(start) === 32; start++);
-    return numbers.get(start);
-  });
+  if (types.length === 0) return undefined;
+  const statement = { node: node as unknown as Node, text, index: 0, isKept: true };
   return {
-    statement: { node, text, index: 0, isKept: true, ...(parsed.names && { names: parsed.names }) },
-    types: places.map((literal) => (typeof cut.values[literal] === 'number' ? 'int4' : 'numeric')),
-    literals: Array.from({ length: cut.count }, (_, i) => {
-      const negated = found.get(i);
-      return negated === undefined ? { fixed: cut.values[i]! } : { negated };
-    }),
+    statement: parsed.names === undefined ? statement : { ...statement, names: parsed.names },
+    types,
+    literals: meanings,
     uses,
   };
 }
 
 type Tree = { readonly [name: string]: unknown };
 
-/** Calls `take` for every number that may become a parameter: an integer, or a decimal as its text. */
-function collect(node: Node, take: (value: Literal, location: number) => void): void {
-  replace(node, (location, value) => {
-    take(value, location);
-    return undefined;
-  });
-}
-
-/** The tree with numbers replaced by the parameters that `number` gives for their places. */
-function replace(node: Node, number: (location: number, value: Literal) => number | undefined): Node {
-  return replaceIn(node as Tree, false, number) as unknown as Node;
-}
-
+/**
+ * The tree with numbers replaced by the parameters that `number` gives, from 1, for those that may become one: an integer, or
+ * a decimal as its text. What has none of them stays the same object.
+ */
 function replaceIn(
   tree: Tree,
   isOperand: boolean,
@@ -256,16 +246,35 @@ function replaceIn(
     const parameter = number(location, value);
     return parameter === undefined ? tree : { ParamRef: { number: parameter, location } };
   }
-  const copy: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(tree)) {
-    if (typeof value !== 'object' || value === null || KEPT.has(name)) copy[name] = value;
-    else if (Array.isArray(value)) {
-      copy[name] = value.map((item: unknown) =>
-        typeof item === 'object' && item !== null ? replaceIn(item as Tree, takesOperands(name), number) : item,
-      );
-    } else copy[name] = replaceIn(value as Tree, takesOperands(name), number);
+  let copy: Record<string, unknown> | undefined;
+  for (const name in tree) {
+    const value = tree[name];
+    if (typeof value !== 'object' || value === null || KEPT.has(name)) continue;
+    const replaced = Array.isArray(value)
+      ? replaceInList(value, takesOperands(name), number)
+      : replaceIn(value as Tree, takesOperands(name), number);
+    if (replaced === value) continue;
+    copy ??= { ...tree };
+    copy[name] = replaced;
   }
-  return copy;
+  return copy ?? tree;
+}
+
+function replaceInList(
+  list: readonly unknown[],
+  areOperands: boolean,
+  number: (location: number, value: Literal) => number | undefined,
+): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (let i = 0; i < list.length; i++) {
+    const item = list[i];
+    if (typeof item !== 'object' || item === null) continue;
+    const replaced = replaceIn(item as Tree, areOperands, number);
+    if (replaced === item) continue;
+    copy ??= [...list];
+    copy[i] = replaced;
+  }
+  return copy ?? list;
 }
 
 /** Parts of a statement in which a number is more than a value. */

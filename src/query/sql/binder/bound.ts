@@ -607,6 +607,11 @@ export function columnsOf(expression: BoundExpression): ReadonlySet<number> {
   return columns;
 }
 
+/** Whether it reads any place in the row. */
+export function readsRow(expression: BoundExpression): boolean {
+  return expression.kind === 'column' || someOperand(expression, readsRow);
+}
+
 /** The conditions that AND puts together. */
 export function conjuncts(condition: BoundExpression): readonly BoundExpression[] {
   return condition.kind === 'and' ? condition.args.flatMap(conjuncts) : [condition];

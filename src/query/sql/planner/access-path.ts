@@ -13,8 +13,8 @@ import {
   type BoundExpression,
   type BoundSortKey,
   type CompareOperator,
-  columnsOf,
   conjuncts,
+  readsRow,
   sameExpression,
 } from '../binder/bound.ts';
 import { type BoundIndex, rulesOf } from '../binder/table-rules.ts';
@@ -344,8 +344,8 @@ export function implies(condition: BoundExpression, wanted: BoundExpression): bo
 
 function constantComparison(condition: Extract<BoundExpression, { kind: 'compare' }>) {
   const { operator, left, right } = condition;
-  if (right.kind === 'constant' && columnsOf(left).size > 0) return { side: left, operator, value: right };
-  if (left.kind === 'constant' && columnsOf(right).size > 0) {
+  if (right.kind === 'constant' && readsRow(left)) return { side: left, operator, value: right };
+  if (left.kind === 'constant' && readsRow(right)) {
     return { side: right, operator: MIRRORED[operator], value: left };
   }
   return undefined;

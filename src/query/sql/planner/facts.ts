@@ -41,9 +41,58 @@ export function rowsOfTable({ table, system }: CatalogTable, known: KnownTables)
   return system === undefined ? known.rowsOf(table.id) : UNKNOWN_ROWS;
 }
 
-export function columnFacts(source: CatalogTable, position: number, known: KnownTables): ColumnFacts {
-  const { table, indexes } = source;
+/** What is known of a table, gathered as it is asked for: statements of one table ask the same. */
+interface TableFacts {
+  readonly rows: number;
+  readonly statistics: TableStatistics | undefined;
+  /** By position. */
+  readonly columns: ColumnFacts[];
+  readonly bytes: number[];
+}
+
+/** As of the rows and statistics that they had last. */
+const gathered = new WeakMap<CatalogTable, TableFacts>();
+
+function tableFacts(source: CatalogTable, known: KnownTables): TableFacts {
   const rows = rowsOfTable(source, known);
+  const statistics = known.of(source.table.id);
+  const before = gathered.get(source);
+  if (before !== undefined && before.rows === rows && before.statistics === statistics) return before;
+  const facts = { rows, statistics, columns: [], bytes: [] };
+  gathered.set(source, facts);
+  return facts;
+}
+
+/** Of the columns of one table, by their positions. */
+export function factsOf(source: CatalogTable, known: KnownTables): FactsOf {
+  const facts = tableFacts(source, known);
+  return (position) => {
+    facts.columns[position] ??= gatherFacts(source, position, facts);
+    return facts.columns[position];
+  };
+}
+
+export function columnFacts(source: CatalogTable, position: number, known: KnownTables): ColumnFacts {
+  return factsOf(source, known)(position);
+}
+
+/** Expected bytes of the columns at these positions, of all without. */
+export function bytesOf(source: CatalogTable, positions: readonly number[] | undefined, known: KnownTables): number {
+  const { columns } = source.table;
+  const facts = factsOf(source, known);
+  const { bytes } = tableFacts(source, known);
+  let sum = 0;
+  const end = positions?.length ?? columns.length;
+  for (let i = 0; i < end; i++) {
+    const position = positions === undefined ? i : positions[i]!;
+    const column = columns[position];
+    if (column !== undefined) bytes[position] ??= valueBytes(column.type, facts(position).statistics);
+    sum += column === undefined ? 8 : bytes[position]!;
+  }
+  return sum;
+}
+
+function gatherFacts({ table, indexes }: CatalogTable, position: number, { rows, statistics: of }: TableFacts) {
   const column = table.columns[position];
   const unique =
     (table.primaryKey.length === 1 && table.primaryKey[0] === position) ||
@@ -52,7 +101,7 @@ export function columnFacts(source: CatalogTable, position: number, known: Known
       ({ index: { unique: isUnique, parts, predicate } }) =>
         isUnique && parts.length === 1 && parts[0]!.column === position && predicate === undefined,
     );
-  const found = column && known.of(table.id)?.columns.get(columnNumber(table, position));
+  const found = column && of?.columns.get(columnNumber(table, position));
   const statistics = found?.type === column?.type ? found : undefined;
   const nullFraction = statistics?.nullFraction ?? 0;
   let distinct = Math.min(rows, column?.type === 'bool' ? 2 : UNKNOWN_DISTINCT);
@@ -76,7 +125,7 @@ export function relationFacts(
 ): FactsOf {
   switch (relation.kind) {
     case 'scan':
-      return (index) => columnFacts(relation.table, index, known);
+      return factsOf(relation.table, known);
     case 'join': {
       const width = widthOf(relation.left);
       const left = relationFacts(relation.left, known, rowsOfQuery);

@@ -24,7 +24,7 @@ import {
   SEEK_COST,
   TUPLE_COST,
 } from './costs.ts';
-import { columnFacts, rowsOfTable, valueBytes } from './facts.ts';
+import { bytesOf, factsOf, rowsOfTable } from './facts.ts';
 import { mergedPair, pricedFor } from './merge-pair.ts';
 import { type Equality, equalityCondition, hasUnique, joinKind, type LookupTable, type Pair } from './pair.ts';
 import { type NodeKind, type PlanNode, planNode, scanTarget } from './plan-node.ts';
@@ -87,9 +87,9 @@ export function cheapestLookup(
     const isPrimary = path.index === undefined;
     const parts = isPrimary ? table.table.primaryKey.length : path.index!.parts.length;
     const isUnique = values.length === parts && (isPrimary || isStrictlyUnique(path.index!.source.index));
-    const facts = (index: number) => columnFacts(table, index, scope.known);
+    const facts = factsOf(table, scope.known);
     const matches = isUnique ? 1 : rows * selectivityOf(implied, facts);
-    const bytes = table.table.columns.reduce((sum, { type }, i) => sum + valueBytes(type, facts(i).statistics), 0);
+    const bytes = bytesOf(table, undefined, scope.known);
     const isWhole = isPrimary && isUnique;
     const each = isWhole
       ? FETCH_COST + TUPLE_COST

@@ -53,7 +53,7 @@ import {
   sortCosts,
   TUPLE_COST,
 } from './costs.ts';
-import { columnFacts, type FactsOf, rowsOfTable, valueBytes } from './facts.ts';
+import { bytesOf, factsOf, rowsOfTable } from './facts.ts';
 import { expectedRows, type NodeKind, type PlanNode, planNode, scanTarget } from './plan-node.ts';
 import { conditionDetail, measured, type Planned, type PlanScope, rowNames } from './planned.ts';
 import { type PlannerSettings, type PlannerSwitch, switchCost } from './planner-settings.ts';
@@ -91,7 +91,7 @@ export function planScan(
   options: ScanOptions = {},
 ): Planned {
   const { table } = scan;
-  const facts: FactsOf = (index) => columnFacts(table, index, scope.known);
+  const facts = factsOf(table, scope.known);
   const rows = rowsOfTable(table, scope.known) * selectivityOf(conditions, facts);
   const wantedColumns = options.needed;
   const layout = wantedColumns && layoutOf(wantedColumns, conditions);
@@ -212,19 +212,8 @@ interface Sizes {
   readonly bytes: number;
 }
 
-function sizesOf(table: CatalogTable, scope: PlanScope): Sizes {
-  return { rows: rowsOfTable(table, scope.known), bytes: bytesOf(table, undefined, scope) };
-}
-
-/** Expected bytes of the columns at these positions. */
-function bytesOf(table: CatalogTable, positions: readonly number[] | undefined, scope: PlanScope): number {
-  const { columns } = table.table;
-  let sum = 0;
-  for (const position of positions ?? columns.keys()) {
-    const column = columns[position];
-    sum += column === undefined ? 8 : valueBytes(column.type, columnFacts(table, position, scope.known).statistics);
-  }
-  return sum;
+function sizesOf(table: CatalogTable, { known }: PlanScope): Sizes {
+  return { rows: rowsOfTable(table, known), bytes: bytesOf(table, undefined, known) };
 }
 
 function isCovered({ index, rest }: AccessPath, layout: readonly number[]): boolean {
@@ -237,7 +226,7 @@ function isCovered({ index, rest }: AccessPath, layout: readonly number[]): bool
 export function entriesOf(table: CatalogTable, path: AccessPath, scope: PlanScope): number {
   const rows = rowsOfTable(table, scope.known);
   if (isWhole(table, path)) return Math.min(rows, rangesOf(path));
-  return rows * selectivityOf(path.used, (index) => columnFacts(table, index, scope.known));
+  return rows * selectivityOf(path.used, factsOf(table, scope.known));
 }
 
 function pathCost(table: CatalogTable, path: AccessPath, covered: boolean, scope: PlanScope): number {
@@ -253,7 +242,7 @@ function pathCost(table: CatalogTable, path: AccessPath, covered: boolean, scope
   }
   const { parts, include } = index.source.index;
   const positions = [...parts.flatMap(({ column }) => (column === undefined ? [] : [column])), ...include];
-  const entryBytes = bytesOf(table, [...positions, ...table.table.primaryKey], scope);
+  const entryBytes = bytesOf(table, [...positions, ...table.table.primaryKey], scope.known);
   return indexCost({ entries, entryBytes, ranges: rangesOf(path), fetches: !covered, conditions });
 }
 
@@ -354,7 +343,7 @@ function realized(
   const names = rowNames(scan, scope);
   const reverse = order === 'reverse';
   const ordered = orderBy.length > 0 && order !== 'none';
-  const width = bytesOf(table, layout, scope);
+  const width = bytesOf(table, layout, scope.known);
   const direction = reverse ? 'Backward' : 'Forward';
   const costs = { startup: candidate.startup, cost: candidate.cost };
   const places = layout && new Map(layout.map((position, place) => [position, place]));

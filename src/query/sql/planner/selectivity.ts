@@ -6,7 +6,7 @@
 
 import { Numeric } from '../../../models/relational/numeric.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
-import { type BoundExpression, type CompareOperator, columnsOf, conjuncts, sameExpression } from '../binder/bound.ts';
+import { type BoundExpression, type CompareOperator, conjuncts, readsRow, sameExpression } from '../binder/bound.ts';
 import { compareFor } from '../types/compare.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 import type { ColumnFacts, FactsOf } from './facts.ts';
@@ -86,9 +86,9 @@ function sides(
   left: BoundExpression,
   right: BoundExpression,
 ): { readonly side: BoundExpression; readonly operator: CompareOperator; readonly value: BoundExpression } | undefined {
-  const [l, r] = [columnsOf(left).size > 0, columnsOf(right).size > 0];
-  if (l === r) return undefined;
-  return l ? { side: left, operator, value: right } : { side: right, operator: MIRRORED[operator], value: left };
+  const isLeft = readsRow(left);
+  if (isLeft === readsRow(right)) return undefined;
+  return isLeft ? { side: left, operator, value: right } : { side: right, operator: MIRRORED[operator], value: left };
 }
 
 /** Of a column, or of one that is only cast. */
@@ -145,7 +145,7 @@ export function selectivity(condition: BoundExpression, facts: FactsOf): number 
 function compared(operator: CompareOperator, left: BoundExpression, right: BoundExpression, facts: FactsOf): number {
   const found = sides(operator, left, right);
   if (found === undefined) {
-    if (columnsOf(left).size === 0) return UNKNOWN;
+    if (!readsRow(left)) return UNKNOWN;
     const [a, b] = [factsOfSide(left, facts), factsOfSide(right, facts)];
     const equal = a === undefined || b === undefined ? 0.005 : ofJoin(a, b);
     if (operator === '=') return clamp(equal);
