@@ -61,6 +61,7 @@ export class IndexKeys {
   readonly #claims: KeyWriter;
   readonly #claimBytes: number;
   readonly #reader: KeyReader;
+  #covered: ReadonlySet<number> | undefined;
   readonly #values = new KeyWriter();
 
   constructor(keyspace: Keyspace, table: Table, index: Index, rowKeys: RowKeys) {
@@ -157,6 +158,11 @@ export class IndexKeys {
 
   /** Positions of the columns that an entry tells, those of the primary key among them. */
   get covered(): ReadonlySet<number> {
+    this.#covered ??= this.#coveredColumns();
+    return this.#covered;
+  }
+
+  #coveredColumns(): ReadonlySet<number> {
     const { columns, primaryKey } = this.#table;
     const covered = new Set(primaryKey.filter((position) => keyHoldsValue(columns[position]!.type)));
     if (primaryKey.length === 0) covered.add(columns.length);
