@@ -6,7 +6,7 @@ import { ROW_TYPE_OIDS } from '../binder/row-types.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import { columnNames } from '../object-names.ts';
 import { isTemporary } from '../temporary-relations.ts';
-import { allTypes, baseOf, type SqlType, typeInfo } from '../types/types.ts';
+import { allTypes, typeInfo } from '../types/types.ts';
 import { ACTIVITY_ROWS } from './activity-rows.ts';
 import {
   type CatalogObjects,
@@ -25,7 +25,7 @@ import { OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-class-rows.ts'
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
-import { classOidOf, enumRows, isCollatable, rangeRows, typeRows } from './type-rows.ts';
+import { classOidOf, enumRows, isCollatable, rangeRows, storageOf, typeRows } from './type-rows.ts';
 
 const HEAP = 2;
 /** The role that stands for the owner of the database. */
@@ -246,12 +246,6 @@ let knownTypes: ReadonlySet<string> | undefined;
 function KNOWN_TYPES(): ReadonlySet<string> {
   knownTypes ??= new Set([...allTypes()].map(({ type }) => type));
   return knownTypes;
-}
-
-/** Of the type alone: what is small is not compressed first. */
-function storageOf(type: SqlType): string {
-  if (typeInfo(type).size >= 0) return 'p';
-  return ['numeric', 'inet', 'cidr'].includes(baseOf(type)) ? 'm' : 'x';
 }
 
 export function alignmentOf(size: number): string {

@@ -49,6 +49,12 @@ export function* typeRows(objects: CatalogObjects): Iterable<SystemRow> {
   }
 }
 
+/** How long values of a type are stored unless a column says otherwise: what is mostly small stays with its row. */
+export function storageOf(type: SqlType): string {
+  if (typeInfo(type).size >= 0) return 'p';
+  return ['numeric', 'inet', 'cidr'].includes(baseOf(type)) ? 'm' : 'x';
+}
+
 function typeRow(info: TypeInfo, namespace: number): SystemRow {
   return {
     oid: info.oid,
@@ -65,7 +71,7 @@ function typeRow(info: TypeInfo, namespace: number): SystemRow {
     typelem: info.element === undefined || info.kind === 'r' || info.kind === 'm' ? 0 : typeInfo(info.element).oid,
     typarray: info.arrayOid ?? 0,
     typalign: alignmentOf(info.size),
-    typstorage: info.size < 0 ? 'x' : 'p',
+    typstorage: storageOf(info.type),
     typbasetype: info.base === undefined ? 0 : typeInfo(info.base).oid,
     typtypmod: -1,
     typcollation: isCollatable(info.type) ? COLLATION_DEFAULT : 0,
