@@ -544,3 +544,13 @@ unlisten *;
 unlisten x;
 select current_setting('max_prepared_transactions');
 select gid, prepared, owner, database from pg_prepared_xacts;
+
+-- What a table says of its defaults.
+
+create table de (d date default current_date, ts timestamptz default current_timestamp, t time default localtime, t2 timestamp(2) default localtimestamp(2), tn timestamp default now(), tc timestamp default current_timestamp, u name default current_user, s text default session_user, cc text default current_catalog, cs text default current_schema, tz timetz default current_time(3), n int default 1.5 + 2, v varchar(5) default upper('x'), i bigint default 5, r text default current_role);
+select adnum, pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'de'::regclass order by adnum;
+select column_name, column_default from information_schema.columns where table_name = 'de' order by ordinal_position;
+create view dv as select current_date d, now() n, current_user u, localtimestamp(3) l, current_timestamp(0) c from de;
+select pg_get_viewdef('dv'::regclass);
+insert into de default values;
+select d = current_date, ts = now(), u = current_user, s = session_user, cs, n, v, i, tc = now()::timestamp from de;

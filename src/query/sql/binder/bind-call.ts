@@ -177,15 +177,17 @@ export function bindValueFunction(
   binder: ExpressionBinder,
   { op, typmod, location }: SQLValueFunction,
 ): BoundExpression {
+  const keyword = (op ?? '').replace(/^SVFOP_/, '');
+  const spelled = keyword.endsWith('_N') ? `${keyword.slice(0, -2)}(${typmod ?? 0})` : keyword;
   const timed = TIME_FUNCTIONS[(op ?? '').replace(/_N$/, '')];
   if (timed !== undefined) {
     const now = resolveFunction('now', [], {}, location);
     assert(!('cast' in now), 'a function of no arguments is no cast');
-    return binder.coerce(applied(now, [], location), timed, typmod ?? 0, 'explicit');
+    return { ...binder.coerce(applied(now, [], location), timed, typmod ?? 0, 'explicit'), spelled };
   }
   const name = VALUE_FUNCTIONS[op ?? ''];
   if (name === undefined) throw notSupported((op ?? '').replace('SVFOP_', ''), location);
   const found = resolveFunction(name, [], {}, location);
   assert(!('cast' in found), 'a function of no arguments is no cast');
-  return applied(found, [], location);
+  return { ...applied(found, [], location), spelled };
 }

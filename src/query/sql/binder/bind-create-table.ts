@@ -390,7 +390,7 @@ export function bindDefault(
   const coerced = binder.tryCoerce(bound, column.type, column.modifier, 'assignment');
   if (coerced === undefined) throw defaultMismatch(name, column.type, bound);
   const called = coerced.kind === 'cast' && coerced.arg.type === 'timestamptz' ? coerced.arg : coerced;
-  if (called.kind === 'call' && NOW_FUNCTIONS.has(called.function.name)) {
+  if (called.kind === 'call' && called.spelled === undefined && NOW_FUNCTIONS.has(called.function.name)) {
     if (column.type === 'timestamptz' || column.type === 'timestamp') return { kind: 'now' };
   }
   if ('A_Const' in node && isImmutable(coerced)) {

@@ -57,6 +57,12 @@ function bindReturning(nodes: readonly Node[] | undefined, binder: ExpressionBin
   return nodes === undefined ? undefined : bindTargets(nodes, binder, RETURNING);
 }
 
+/** As the column holds it: what that takes is not printed. */
+function stored(given: BoundExpression, coerced: BoundExpression): BoundExpression {
+  if (coerced.kind === 'applyModifier') return { ...coerced, arg: stored(given, coerced.arg) };
+  return coerced.kind === 'cast' && coerced.arg === given ? { ...coerced, unspoken: true } : coerced;
+}
+
 /** What a column holds when nothing is said about it. */
 export function defaultOf(column: Column): BoundExpression {
   const { type, modifier } = column;
@@ -71,7 +77,8 @@ export function defaultOf(column: Column): BoundExpression {
       args: [],
     };
     if (type === 'timestamptz') return call;
-    return { kind: 'cast', type, modifier, location: undefined, arg: call, cast: castFor('timestamptz', type) };
+    const cast = castFor('timestamptz', type);
+    return { kind: 'cast', type, modifier, location: undefined, arg: call, cast, unspoken: true };
   }
   if (column.default?.kind === 'sequence') {
     const args: BoundExpression[] = [
@@ -85,7 +92,7 @@ export function defaultOf(column: Column): BoundExpression {
     const { tree, zone } = column.default.expression;
     const binder = new ExpressionBinder(definitionContext(zone), undefined);
     const bound = binder.bind(tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
-    return binder.coerce(bound, type, modifier, 'assignment');
+    return stored(bound, binder.coerce(bound, type, modifier, 'assignment'));
   }
   const domain = column.default === undefined ? domainOf(type) : undefined;
   if (domain === undefined) {

@@ -27,6 +27,8 @@ interface Typed {
   readonly modifier: number;
   /** Byte offset in the statement; for errors. */
   readonly location: number | undefined;
+  /** How SQL writes it, where that is a keyword: CURRENT_DATE. */
+  readonly spelled?: string;
 }
 
 export type CompareOperator = '=' | '<>' | '<' | '<=' | '>' | '>=';

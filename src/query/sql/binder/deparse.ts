@@ -31,6 +31,7 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
   const list = (each: readonly BoundExpression[]): string => each.map((one) => show(one, 'none')).join(', ');
   const operator = (text: string): string =>
     pretty && parent !== 'operator' && parent !== 'cast' ? text : `(${text})`;
+  if (expression.spelled !== undefined) return expression.spelled;
   switch (expression.kind) {
     case 'constant':
       return deparseConstant(expression, titles);

@@ -461,6 +461,9 @@ export class CatalogObjects implements CatalogAccess {
       const name = this.nameOf('regclass', column.default.id) ?? '';
       return `nextval('${name.replaceAll("'", "''")}'::regclass)`;
     }
+    if (column.default.kind === 'constant' && isPlainNumber(column.type, column.default.value)) {
+      return String(column.default.value);
+    }
     return this.#text(defaultOf(column), undefined);
   }
 
@@ -505,6 +508,13 @@ export class CatalogObjects implements CatalogAccess {
     if (pretty) return this.nameOf('regclass', table.id)!;
     return `${quoteName(this.schemaName(table.schema))}.${quoteName(table.name)}`;
   }
+}
+
+/** A number that was written as an integer, which the column takes as its own type without a word. */
+function isPlainNumber(type: SqlType, value: unknown): boolean {
+  if (type !== 'int2' && type !== 'int8') return false;
+  const number = Number(value);
+  return value !== null && number >= 0 && number < 2 ** 31;
 }
 
 function indexesOf(table: CatalogTable): readonly IndexObject[] {

@@ -38,6 +38,8 @@ export class CopyRows implements Operator {
   readonly #forceNull: readonly boolean[] | undefined;
   readonly #forceNotNull: readonly boolean[] | undefined;
   readonly #nullText: string;
+  /** Those of the batch that was given last. */
+  #lines: readonly CopyLine[] = [];
   /** What is to be done with the first line, until it has come. */
   #header: CopyFormat['header'];
   #done = false;
@@ -89,7 +91,15 @@ export class CopyRows implements Operator {
     if (chunk === undefined) this.#done = true;
     const lines = chunk === undefined ? this.#reader.finish() : this.#reader.take(chunk);
     if (this.#header !== false && lines.length > 0) this.#readHeader(lines.shift()!);
+    this.#lines = lines;
     return lines.map((line) => this.#row(line));
+  }
+
+  /** Where a row of the batch that was given last comes from; with its text while it is looked at by itself. */
+  placeOf(row: number, withText: boolean): string | undefined {
+    const line = this.#lines[row];
+    if (line === undefined) return undefined;
+    return withText ? this.#place(line) : `COPY ${this.#table}, line ${line.number}`;
   }
 
   #readHeader(line: CopyLine): void {

@@ -16,11 +16,17 @@ export interface ConflictRules {
   readonly update: { readonly assignments: readonly Assignment[]; readonly where: Evaluate | undefined } | undefined;
 }
 
+/** Where the rows of a batch come from, for errors over them: see `CopyRows.placeOf`. */
+export interface RowPlaces {
+  placeOf(row: number, withText: boolean): string | undefined;
+}
+
 export class InsertRows implements RowWriter {
   readonly #writer: TableWriter;
   readonly #assignments: readonly Assignment[];
   readonly #context: ExecutionContext;
   readonly #conflicts: ConflictRules | undefined;
+  readonly #places: RowPlaces | undefined;
   /** Rows of the input with as many values as the table has columns are rows of the table. */
   readonly #takesRows: boolean;
   /** Keys of rows that this statement wrote: DO UPDATE must not meet them. */
@@ -36,8 +42,10 @@ export class InsertRows implements RowWriter {
     context: ExecutionContext,
     conflicts: ConflictRules | undefined,
     takesRows = false,
+    places?: RowPlaces,
   ) {
     this.#takesRows = takesRows;
+    this.#places = places;
     this.#writer = new TableWriter(rules, context);
     this.#assignments = assignments;
     this.#context = context;
@@ -63,14 +71,34 @@ export class InsertRows implements RowWriter {
       try {
         rows.push(this.#prepared(batch[i]!));
       } catch (error) {
-        failure = { error };
+        failure = { error: this.#placed(error, i, true) };
         break;
       }
     }
-    return whenReady(this.#writer.insertAll(rows), () => {
+    return whenReady(this.#insertAll(rows), () => {
       if (failure !== undefined) throw failure.error;
       return whenReady(this.#writer.settle(), () => rows);
     });
+  }
+
+  #insertAll(rows: readonly ExecutionRow[]): Awaitable<void> {
+    if (this.#places === undefined) return this.#writer.insertAll(rows);
+    const placed = (error: unknown): never => {
+      throw this.#placed(error, this.#writer.attempted, false);
+    };
+    try {
+      const done = this.#writer.insertAll(rows);
+      return isPromise(done) ? done.catch(placed) : done;
+    } catch (error) {
+      return placed(error);
+    }
+  }
+
+  #placed(error: unknown, row: number, withText: boolean): unknown {
+    if (error instanceof SqlError && error.where === undefined && this.#places !== undefined) {
+      error.where = this.#places.placeOf(row, withText);
+    }
+    return error;
   }
 
   #prepared(source: ExecutionRow): ExecutionRow {

@@ -90,6 +90,8 @@ export class TableWriter {
   readonly #deferrable: DeferrableKeys | undefined;
   /** Batches in a row that could not be put as new. */
   #refusals = 0;
+  /** Which row of those that `insertAll` was given last is written, where they go one by one. */
+  attempted = 0;
   #inserted = 0;
   #updated = 0;
   #deleted = 0;
@@ -231,6 +233,7 @@ export class TableWriter {
 
   #insertEach(rows: readonly ExecutionRow[], from: number): Awaitable<void> {
     for (let i = from; i < rows.length; i++) {
+      this.attempted = i;
       const done = this.insertNew(rows[i]!);
       if (isPromise(done)) return done.then(() => this.#insertEach(rows, i + 1));
     }

@@ -263,7 +263,10 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
         : new CopyRows(source, reader, { table: name, columns, format }, context);
       const rows = where === undefined ? sent : new Filter(new Project(sent, wide, context), where, context);
       const options = { returning: undefined, readFirst: false };
-      return new Modify(rows, new InsertRows(rules, assignments, context, undefined, takesRows), options, context);
+      // Behind a condition the rows of a batch are not those that were sent.
+      const places = where === undefined && sent instanceof CopyRows ? sent : undefined;
+      const writer = new InsertRows(rules, assignments, context, undefined, takesRows, places);
+      return new Modify(rows, writer, options, context);
     },
   };
 }
