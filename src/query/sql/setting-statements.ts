@@ -120,9 +120,11 @@ export class SettingStatements {
     }
   }
 
-  /** @param chain A transaction with the same modes follows at once. */
+  /** @param chain A transaction with the same modes follows at once, where they are still known. */
   #endAnd(chain: boolean): void {
-    const modes = this.#block.modes();
+    const { status, savepoints, isChained } = this.#block;
+    const isLost = status === 'failed' && savepoints.length === 0 && !isChained;
+    const modes = isLost ? {} : this.#block.modes();
     this.#block.endTransaction();
     if (chain) this.#chain(modes);
   }
@@ -135,10 +137,10 @@ export class SettingStatements {
     });
   }
 
-  #chain(modes: ReturnType<TransactionBlock['modes']>): void {
+  #chain(modes: Partial<ReturnType<TransactionBlock['modes']>>): void {
     this.#block.status = 'explicit';
     this.#block.nowMicros ??= this.#session.engine.nowMicros();
-    Object.assign(this.#block, modes);
+    Object.assign(this.#block, modes, { isChained: true });
   }
 
   #warnNoTransaction(sink: Pick<ResultSink, 'notice'>): void {

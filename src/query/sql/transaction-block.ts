@@ -59,6 +59,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   readOnly: boolean | undefined;
   /** Says nothing: transactions that only read never fail here for what others write. */
   deferrable: boolean | undefined;
+  /** Whether its modes were taken over by AND CHAIN: in PostgreSQL only those outlive a failure outside of any savepoint. */
+  isChained = false;
   /** Whether the statement that runs came alone, and not among others of one query string. */
   standsAlone = true;
   /** Wall time of the transaction's begin, in microseconds since 1970. */
@@ -464,6 +466,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.isolation = undefined;
     this.readOnly = undefined;
     this.deferrable = undefined;
+    this.isChained = false;
     this.nowMicros = undefined;
     this.ranStatement = false;
     this.savepoints.length = 0;

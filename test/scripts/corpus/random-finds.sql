@@ -105,3 +105,64 @@ select (id, 3) < (nosuch, k, 3) from w;
 select (id, nosuch) is distinct from (nosuch2, 1, 2) from w;
 select (id, 1, 2) = (1, 2) from w;
 select (id, 1) in ((1, 2, 3)) from w;
+
+-- Objects of jsonb: keys compare as texts, whatever their length
+select jsonb '{"f1": 1, "f2": 2}' < jsonb '{"p": 1, "q": 2}', jsonb '{"zz": 1}' > jsonb '{"b": 1}', jsonb '{"aa": 1}' < jsonb '{"b": 1}';
+
+-- Alternatives of one kind of types that do not become each other
+select coalesce(date '2024-01-01', time '12:00');
+select coalesce(null, date '2024-01-01', time '12:00');
+select case when true then 1 else '12:00'::time end;
+select coalesce(1, 2.5, 'x'::text);
+select greatest(1, null, time '12:00', date '2024-01-01');
+select array[date '2024-01-01', time '12:00'];
+values (array[1]), (array['1'::jsonb]);
+values (1), (2.5), (true);
+select date '2024-01-01' union select time '12:00';
+select 1 union select 2.5 union select true;
+select 1 in (2.5, true);
+with recursive r as (select date '2024-01-01' as d union all select time '12:00' from r) select * from r;
+
+-- Places
+select coalesce(true, (timestamp '2020-01-01' at time zone 'UTC'));
+select coalesce(true, position('a' in 'b'::text));
+select 1 union (select distinct on (k + 1) k + 1, v from w intersect select 1, 'a');
+
+-- What a transaction took away is not there for a foreign key
+create table wf (id int primary key, w int references w on delete cascade on update cascade);
+insert into wf values (1, 1);
+begin isolation level serializable;
+update w set id = id + 100;
+insert into wf values (3, 30);
+rollback;
+begin isolation level repeatable read;
+delete from w where id = 30;
+insert into wf values (3, 30);
+rollback;
+
+-- The modes of a transaction that failed do not go over to the one that follows
+begin read only;
+select 1 / 0;
+commit and chain;
+show transaction_read_only;
+rollback and chain;
+show transaction_read_only;
+rollback;
+begin isolation level repeatable read;
+select 1 / 0;
+rollback and chain;
+show transaction_isolation;
+rollback;
+begin isolation level repeatable read, read only;
+savepoint a;
+select 1 / 0;
+commit and chain;
+show transaction_isolation;
+show transaction_read_only;
+rollback and chain;
+show transaction_isolation;
+rollback;
+select coalesce(true, row(1, 'a')::pair);
+select ((row(1, 'a')::pair).x + 2) is unknown;
+select grouping((v = any (array['a']))) from w group by rollup (v);
+merge into w using (values (1)) s (x) on w.id = s.x when not matched and s.x + 7 then do nothing;

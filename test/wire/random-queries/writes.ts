@@ -125,8 +125,8 @@ export class Writes {
   #update(): string {
     const set = this.#random.pick([
       () => `v = ${this.#expressions.expression('txt', 2, TARGET)}, n = ${keyOf('num', this.#value('num', TARGET))}`,
-      () => `k = k + ${this.#random.pick([10, 100])}`,
-      () => `id = id + ${this.#random.pick([1, 20])}`,
+      () => `k = ${this.#random.pick(['k + 1000', 'k - 500', '20'])}`,
+      () => `id = ${this.#random.pick(['id + 100', 'id - 50', '3'])}`,
       () =>
         `(v, n) = (select o.t, 7 from ${this.#table()} o where o.id = w.id), arr[2] = ${this.#value('int', TARGET)}`,
       () => `n = n * ${this.#random.pick(['2', '1000000'])}, v = default`,

@@ -26,6 +26,7 @@ import {
   typeInfo,
 } from '../types/types.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
+import { noCommonType } from './common-type.ts';
 
 /** What array syntax needs of the binder of expressions. */
 export interface OperandBinder {
@@ -89,7 +90,7 @@ export function bindArrayConstructor(
     );
   }
   const element = wantedElement ?? commonType(bound.map((each) => each.type));
-  if (element === undefined) throw mismatch(bound, location);
+  if (element === undefined) throw noCommonType('ARRAY', bound, (each) => leftmost(each) ?? location);
   const type = wanted ?? arrayOf(element);
   if (type === undefined) {
     throw new SqlError('undefined_object', `could not find array type for data type ${titleOf(element)}`, { location });
@@ -110,19 +111,7 @@ export function bindArrayConstructor(
 function commonArrayType(bound: readonly BoundExpression[], location: number | undefined): SqlType {
   const type = commonType(bound.map((each) => each.type));
   if (type !== undefined && elementOf(baseOf(type)) !== undefined) return type;
-  throw mismatch(bound, location);
-}
-
-function mismatch(bound: readonly BoundExpression[], location: number | undefined): SqlError {
-  const first = bound.find((each) => each.type !== 'unknown') ?? bound[0]!;
-  const other = bound.find((each) => commonType([first.type, each.type]) === undefined) ?? first;
-  return new SqlError(
-    'datatype_mismatch',
-    `ARRAY types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
-    {
-      location: leftmost(other) ?? location,
-    },
-  );
+  throw noCommonType('ARRAY', bound, (each) => leftmost(each) ?? location);
 }
 
 /** `left operator ANY (array)`, or ALL. */

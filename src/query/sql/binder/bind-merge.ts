@@ -13,7 +13,7 @@ import type { QueryContext } from './query-context.ts';
 import { type Frame, Scope } from './scope.ts';
 
 const ON: Clause = { title: 'JOIN/ON', aggregates: 'refused', place: 'JOIN conditions' };
-const WHEN: Clause = { title: 'MERGE WHEN', aggregates: 'refused', place: 'MERGE WHEN conditions' };
+const WHEN: Clause = { title: 'WHEN', aggregates: 'refused', place: 'MERGE WHEN conditions' };
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
 
 /** @param frame The statement, with what its WITH defines. */

@@ -7,7 +7,7 @@ import type { A_Expr, Node, SubLink } from '@pgsql/types';
 import { isMixedOperator } from '../functions/comparisons.ts';
 import { resolveOperator } from '../functions/resolve.ts';
 import { notSupported } from '../sql-error.ts';
-import { isRecord, type SqlType } from '../types/types.ts';
+import { commonType, isRecord, type SqlType } from '../types/types.ts';
 import { applied, bindScalarArray } from './bind-array.ts';
 import { BOOLEAN, type BoundExpression } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
@@ -77,7 +77,9 @@ export function bindOperator(binder: ExpressionBinder, expression: A_Expr): Boun
         if (args.length === 1) return args[0]!;
         return { kind: name === '<>' ? 'and' : 'or', ...BOOLEAN, location, args };
       }
-      const bound = binder.alike([left, ...items.map((item) => binder.bindInside(item))], 'IN');
+      const all = [left, ...items.map((item) => binder.bindInside(item))];
+      // Without a type for all, each is compared by itself.
+      const bound = commonType(all.map(({ type }) => type)) === undefined ? all : binder.alike(all, 'IN');
       const negated = name === '<>';
       const tests = bound
         .slice(1)

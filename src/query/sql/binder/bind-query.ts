@@ -23,6 +23,7 @@ import {
   columnAt,
   leftmost,
 } from './bound.ts';
+import { noCommonType } from './common-type.ts';
 import { requireEquality } from './comparable.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { placeIn, stringsOf } from './names.ts';
@@ -158,6 +159,13 @@ function isPlainOperation(select: SelectStmt): boolean {
   );
 }
 
+/** Where a query names its columns: of several, the first one. */
+function placeOfColumns(select: SelectStmt | undefined): number | undefined {
+  let first = select;
+  while (first?.larg !== undefined) first = first.larg;
+  return placeIn(first?.targetList ?? first);
+}
+
 function combine(
   left: BoundRows,
   right: BoundRows,
@@ -169,7 +177,7 @@ function combine(
 ): BoundSetOperation {
   if (left.columns.length !== right.columns.length) {
     throw new SqlError('syntax_error', `each ${title} query must have the same number of columns`, {
-      location: placeIn(step.rarg?.targetList ?? step.rarg),
+      location: placeOfColumns(step.rarg),
     });
   }
   const types = left.columns.map(({ expression: ours }, i) => {
@@ -179,11 +187,7 @@ function combine(
       if (!all || operation !== 'union') requireEquality({ ...ours, type });
       return type;
     }
-    throw new SqlError(
-      'datatype_mismatch',
-      `${title} types ${titleOf(ours.type)} and ${titleOf(theirs.type)} cannot be matched`,
-      { location: theirs.location },
-    );
+    throw noCommonType(title, [ours, theirs], ({ location }) => location);
   });
   const flat = operation === 'union' && left.kind === 'setOperation' && left.operation === 'union' && left.all === all;
   const before = flat ? left.inputs : [left];
@@ -252,12 +256,9 @@ function bindValues(select: SelectStmt, context: QueryContext, frame: Frame, kee
     if (keepsUnknown && rows.every((row) => row[i]!.type === 'unknown')) return 'unknown';
     const type = commonType(rows.map((row) => row[i]!.type));
     if (type !== undefined) return type;
-    const first = rows.map((row) => row[i]!).find((each) => each.type !== 'unknown')!;
-    const other = rows.map((row) => row[i]!).find((each) => commonType([first.type, each.type]) === undefined) ?? first;
-    throw new SqlError(
-      'datatype_mismatch',
-      `VALUES types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
-      { location: leftmost(other) },
+    throw noCommonType(
+      'VALUES',
+      rows.map((row) => row[i]!),
     );
   });
   const coerced = rows.map((row) =>
@@ -416,19 +417,13 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
   inner.ctes.length = before;
   if (term.columns.length !== cte.columns.length) {
     throw new SqlError('syntax_error', 'each UNION query must have the same number of columns', {
-      location: placeIn(select.rarg.targetList ?? select.rarg),
+      location: placeOfColumns(select.rarg),
     });
   }
   const types = cte.columns.map(({ name, expression: ours }, i) => {
     const theirs = term.columns[i]!.expression;
     const type = commonType([ours.type, theirs.type]);
-    if (type === undefined) {
-      throw new SqlError(
-        'datatype_mismatch',
-        `UNION types ${titleOf(ours.type)} and ${titleOf(theirs.type)} cannot be matched`,
-        { location: theirs.location },
-      );
-    }
+    if (type === undefined) throw noCommonType('UNION', [ours, theirs], ({ location }) => location);
     if (type === ours.type) return type;
     throw new SqlError(
       'datatype_mismatch',

@@ -409,7 +409,10 @@ export function leftmost(expression: BoundExpression): number | undefined {
   let least = expression.location;
   for (const child of operands(expression)) {
     const location = leftmost(child);
-    if (location !== undefined && (least === undefined || location < least)) least = location;
+    if (location === undefined) continue;
+    if (least === undefined || location < least) least = location;
+    // The first one that has a place, as nodeFuncs.c has it: those of AT TIME ZONE are the other way round.
+    break;
   }
   return least;
 }
@@ -541,6 +544,8 @@ function someOf(list: readonly BoundExpression[], test: (operand: BoundExpressio
 function operands(expression: BoundExpression): readonly BoundExpression[] {
   switch (expression.kind) {
     case 'call':
+      // A row constructor is where it says that it is, which a cast moves.
+      return expression.function.name === 'row' ? [] : expression.args;
     case 'and':
     case 'or':
       return expression.args;

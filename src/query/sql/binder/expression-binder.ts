@@ -46,6 +46,7 @@ import {
   leftmost,
 } from './bound.ts';
 import { checkWidth, coerce, tryCoerce } from './coercion.ts';
+import { noCommonType } from './common-type.ts';
 import { literal } from './literals.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
@@ -288,7 +289,8 @@ export class ExpressionBinder {
         ? bindArrayConstructor(arg.A_ArrayExpr.elements ?? [], arg.A_ArrayExpr.location, this.operands, target.type)
         : this.bindInside(arg!);
     checkWidth(bound, target.type, location);
-    const cast = this.tryCoerce(bound, target.type, target.modifier, 'explicit');
+    const moved = 'RowExpr' in arg! && location !== undefined && location >= 0 ? { ...bound, location } : bound;
+    const cast = this.tryCoerce(moved, target.type, target.modifier, 'explicit');
     // A cast that changes nothing still takes the modifier away: of numeric(5,2) to numeric, for example.
     if (cast !== undefined && target.modifier === -1 && cast.modifier !== -1) {
       return { kind: 'cast', type: cast.type, modifier: -1, location: cast.location, arg: cast, cast: undefined };
@@ -358,15 +360,7 @@ export class ExpressionBinder {
   /** All of one type. */
   alike(expressions: readonly BoundExpression[], title: string): readonly BoundExpression[] {
     const type = commonType(expressions.map((each) => each.type));
-    if (type === undefined) {
-      const first = expressions.find((each) => each.type !== 'unknown')!;
-      const other = expressions.find((each) => commonType([first.type, each.type]) === undefined) ?? first;
-      throw new SqlError(
-        'datatype_mismatch',
-        `${title} types ${titleOf(first.type)} and ${titleOf(other.type)} cannot be matched`,
-        { location: leftmost(other) },
-      );
-    }
+    if (type === undefined) throw noCommonType(title, expressions);
     return expressions.map((each) => this.coerce(each, type, -1, 'implicit'));
   }
 

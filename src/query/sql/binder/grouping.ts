@@ -5,7 +5,7 @@
  */
 
 import { SqlError } from '../sql-error.ts';
-import { type BoundExpression, mapOperands, sameExpression, someOperand } from './bound.ts';
+import { type BoundExpression, leftmost, mapOperands, sameExpression, someOperand } from './bound.ts';
 import type { Scope, ScopeItem } from './scope.ts';
 
 export class Grouping {
@@ -61,7 +61,7 @@ export class Grouping {
     throw new SqlError(
       'grouping_error',
       'arguments to GROUPING must be grouping expressions of the associated query level',
-      { location: expression.location ?? location },
+      { location: leftmost(expression) ?? location },
     );
   }
 

@@ -203,11 +203,12 @@ export class ForeignKeyChecks {
     }
   }
 
-  /** A row that the snapshot does not see may be there all the same: whether it may be relied on, nobody can say. */
+  /** A row that is not seen may be there all the same, since the snapshot: whether it may be relied on, nobody can say. */
   async #refuseUnseen(parent: CatalogTable, key: ForeignKey, values: readonly ColumnValue[]): Promise<false> {
     const rowKey = parentRowKey(parent, key, values);
     if (rowKey !== undefined && (await this.#context.newest(rowKey)) !== undefined) {
-      throw new SqlError('serialization_failure', 'could not serialize access due to concurrent update');
+      // Refused where it has come since; one that the transaction itself took away is not there.
+      await this.#context.lock([rowKey], { mode: 'share' });
     }
     return false;
   }

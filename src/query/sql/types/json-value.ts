@@ -371,7 +371,7 @@ export function compareJson(
     const theirs = other.entries();
     for (const [name, value] of a) {
       const [otherName, otherValue] = theirs.next().value!;
-      const names = compareNames(name, otherName);
+      const names = compareText(name, otherName);
       if (names !== 0) return names;
       const values = compare(value, otherValue);
       if (values !== 0) return values;
