@@ -19,6 +19,7 @@
 import { assert } from '../base/assert.ts';
 import { asBuffer, type Bytes, compareBytes } from '../base/bytes.ts';
 import { fixHashSecret, hashKey } from './key-hash.ts';
+import { type KeyedEntries, sortByKey } from './key-order.ts';
 import { type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import {
   DELETE,
@@ -404,7 +405,7 @@ export class Memtable {
       this.#sorted = grown;
     }
     const added = this.#roots.slice(this.#sortedCount, this.keyCount);
-    if (!this.#isAscending(added)) added.sort((a, b) => this.#compareEntries(a, b));
+    if (!this.#isAscending(added)) sortByKey(added, this.#keyed());
     // Merge from the back, in place: runs of old keys between two new ones move as one block.
     let oldEnd = this.#sortedCount;
     let to = this.keyCount;
@@ -435,6 +436,16 @@ export class Memtable {
   #isAscending(roots: Int32Array): boolean {
     for (let i = 1; i < roots.length; i++) if (this.#compareEntries(roots[i - 1]!, roots[i]!) > 0) return false;
     return true;
+  }
+
+  #keyed(): KeyedEntries {
+    const { arena } = this;
+    return {
+      bytes: arena,
+      keyStart: (entry) => this.offsetOf(entry) + OPERATION_HEADER_BYTES,
+      keyLength: (entry) => operationKeyLength(arena, this.offsetOf(entry)),
+      compare: (a, b) => this.#compareEntries(a, b),
+    };
   }
 
   #compareEntries(a: number, b: number): number {
