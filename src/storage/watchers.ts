@@ -50,7 +50,7 @@ export class Watchers {
     if (this.#watchers.length === 0 || this.#isUnwatched(arena, start, end)) return;
     for (const watcher of this.#watchers) {
       if (!touches(arena, start, end, watcher)) continue;
-      const record = new WatchedCommit(version, arena, start, end, watcher.range);
+      const record = new WatchedCommit(version, arena, start, end, watcher);
       try {
         watcher.listener(record);
       } catch (error) {
@@ -111,25 +111,29 @@ class WatchedCommit implements CommitRecord {
   #arena: Bytes | undefined;
   readonly #start: number;
   readonly #end: number;
-  readonly #range: KeyRange;
+  readonly #watcher: Watcher;
   #changes: readonly Change[] | undefined;
 
-  constructor(version: Version, arena: Bytes, start: number, end: number, range: KeyRange) {
+  constructor(version: Version, arena: Bytes, start: number, end: number, watcher: Watcher) {
     this.version = version;
     this.#arena = arena;
     this.#start = start;
     this.#end = end;
-    this.#range = range;
+    this.#watcher = watcher;
   }
 
   get changes(): readonly Change[] {
     const arena = this.#arena;
     if (this.#changes !== undefined) return this.#changes;
     assert(arena !== undefined, 'changes are looked at within the call of a watcher');
-    this.#changes = copyChanges(arena, this.#start, this.#end).filter((change) =>
-      change.kind === 'deleteRange' ? rangesOverlap(change.range, this.#range) : rangeContains(this.#range, change.key),
-    );
-    return this.#changes;
+    const changes: Change[] = [];
+    for (let start = this.#start; start < this.#end; ) {
+      const end = operationEnd(arena, start);
+      if (touches(arena, start, end, this.#watcher)) changes.push(...copyChanges(arena, start, end));
+      start = end;
+    }
+    this.#changes = changes;
+    return changes;
   }
 
   /** The call is over: the bytes may change. */

@@ -7,7 +7,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Bytes, compareBytes } from '../../base/bytes.ts';
+import { type Bytes, compareBytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import {
   OPERATION_HEADER_BYTES,
   operationKey,
@@ -16,7 +16,15 @@ import {
   operationValue,
   PUT,
 } from '../../storage/operations.ts';
-import { type BatchContext, type DatabaseContext, encodePosition, POSITION_KEY, rocksDbBinding } from './binding.ts';
+import {
+  type BatchContext,
+  type DatabaseContext,
+  END_KEY,
+  END_KEYS,
+  encodePosition,
+  POSITION_KEY,
+  rocksDbBinding,
+} from './binding.ts';
 
 export interface ApplyRequest {
   readonly position: number;
@@ -55,7 +63,7 @@ function apply(request: ApplyRequest): void {
   if (request.arenaBytes > REUSED_BYTES_MAX) reused = undefined;
   for (const { start, end } of request.deletedRanges) {
     const keys = keysOf(start, end);
-    if (keys === undefined) binding.db_clear(database, end === undefined ? { gte: start } : { gte: start, lt: end });
+    if (keys === undefined) binding.db_clear(database, { gte: start, lt: end ?? END_KEY });
     else for (const key of keys) binding.batch_del(batch, key, undefined);
   }
   const arena = Buffer.from(request.arena, request.arenaOffset, request.arenaBytes);
@@ -128,7 +136,7 @@ function keysOf(start: Bytes, end: Bytes | undefined): readonly Bytes[] | undefi
     const keys: Bytes[] = [];
     for (let i = 0; i < rows.length; i += 2) {
       const key = rows[i]!;
-      if (end !== undefined && compareBytes(key, end) >= 0) return keys;
+      if (compareBytes(key, end ?? END_KEY) >= 0) return keys;
       keys.push(key);
     }
     return finished ? keys : undefined;
@@ -137,6 +145,20 @@ function keysOf(start: Bytes, end: Bytes | undefined): readonly Bytes[] | undefi
   }
 }
 
+/** A new database has none yet. Where there is no room for them, iterators are dearer, and nothing else. */
+function putEndKeys(): void {
+  const batch = binding.batch_init();
+  for (const key of END_KEYS) binding.batch_put(batch, key, EMPTY_BYTES, undefined);
+  try {
+    if (binding.db_get_many_sync(database, [END_KEY], undefined)[0] === undefined) {
+      binding.batch_write(database, batch, { sync: false });
+    }
+  } catch {
+    // Whatever it was, whoever reads or writes is told.
+  }
+}
+
+putEndKeys();
 parentPort!.on('message', (request: ApplyRequest) => {
   let reply: ApplyReply = {};
   try {

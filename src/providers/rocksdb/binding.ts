@@ -9,6 +9,7 @@
 import { createRequire } from 'node:module';
 import type { Bytes } from '../../base/bytes.ts';
 import { messageOf, OperationError } from '../../base/errors.ts';
+import { KEY_BYTES_MAX } from '../../storage/store.ts';
 
 /** Opaque native objects. */
 export type DatabaseContext = { readonly __database: never };
@@ -38,6 +39,9 @@ export interface IteratorOptions {
   /** A batch ends after so many bytes. */
   readonly highWaterMarkBytes: number;
   readonly fillCache: boolean;
+  /** Where keys are looked for at all. */
+  readonly gte?: Bytes;
+  readonly lt?: Bytes;
 }
 
 export interface GetOptions {
@@ -107,6 +111,14 @@ export function rocksDbBinding(): RocksDbBinding {
 
 /** Keeps the position of the last applied batch; below all keys of the store, which never begin with a zero byte. */
 export const POSITION_KEY: Bytes = Buffer.from([0]);
+
+/**
+ * Two empty keys that are always there, above all keys of the store: longer than those may be. The binding looks for the last
+ * key whenever it makes an iterator that goes backward, and RocksDB then for the one before it; otherwise they would walk
+ * through all that was deleted there.
+ */
+export const END_KEY: Bytes = Buffer.alloc(KEY_BYTES_MAX + 1, 0xff);
+export const END_KEYS: readonly Bytes[] = [END_KEY, Buffer.alloc(KEY_BYTES_MAX + 2, 0xff)];
 
 /** The position is stored as 8 bytes, big-endian. */
 export function encodePosition(position: number): Bytes {

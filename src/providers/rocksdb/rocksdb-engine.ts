@@ -29,13 +29,15 @@ import {
   PUT,
 } from '../../storage/operations.ts';
 import { PackedEntries } from '../../storage/packed-entries.ts';
-import type { Entry, ScanOptions, Version } from '../../storage/store.ts';
+import { type Entry, KEY_BYTES_MAX, type ScanOptions, type Version } from '../../storage/store.ts';
 import type { ApplyReply, ApplyRequest } from './apply-worker.ts';
 import {
   type DatabaseContext,
   decodePosition,
+  END_KEY,
   type GetOptions,
   type IteratorContext,
+  type IteratorOptions,
   type OpenOptions,
   POSITION_KEY,
   type RocksDbBinding,
@@ -75,8 +77,8 @@ const FILL_RUN_ENTRIES = 256;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
 /** A batch of more keys empties the value cache: looking each of them up would hold everything up. */
 const FORGOTTEN_KEYS_MAX = 65_536;
-/** Values of a batch that are kept without giving the event loop back: a millisecond. */
-const KEPT_AT_ONCE = 2_048;
+/** Values of a batch that are kept without giving the event loop back: some milliseconds where each is the first in its page of memory. */
+const KEPT_AT_ONCE = 256;
 /** Rows that a missed read brings with it, as long as the value cache has room. */
 const FILL_ROWS = 16;
 /** What reading so many costs, in reads of one. */
@@ -94,7 +96,7 @@ const SCAN_BYTES_MAX = 1024 * 1024;
 /** What opening a database writes besides its data: manifest, options, an empty log. */
 const REOPEN_BYTES = 4 * 1024 * 1024;
 /** Not less than any key. */
-const LAST_KEY = Buffer.alloc(65_536, 0xff);
+const LAST_KEY = Buffer.alloc(KEY_BYTES_MAX, 0xff);
 
 export class RocksDbEngine implements Engine {
   position: Version = 0;
@@ -113,10 +115,8 @@ export class RocksDbEngine implements Engine {
   readonly #values: ValueCache;
   /** What long scans found there. */
   readonly #runs: RunCache;
-  /** Sees the state at `position`, as does the next. */
+  /** Sees the state at `position`. */
   #filler: SharedIterator | undefined;
-  /** Looks where keys are: the value behind an empty range may be of any size. */
-  #prober: SharedIterator | undefined;
   #absentInARow = 0;
   /** The last batch of keys lay where there were none: then the next one is expected to. */
   #appended = false;
@@ -245,8 +245,6 @@ export class RocksDbEngine implements Engine {
   #closeFillers(): void {
     this.#filler?.close();
     this.#filler = undefined;
-    this.#prober?.close();
-    this.#prober = undefined;
   }
 
   batchGet(keys: readonly Key[], bytesMax?: number): Awaitable<readonly (Bytes | undefined)[]> {
@@ -299,10 +297,21 @@ export class RocksDbEngine implements Engine {
     return this.#isEmptyIn(start, end);
   }
 
+  /** Looks no further than `end`: what was deleted behind it may be much, and the next value of any size. */
   #isEmptyIn(start: Bytes, end: Bytes | undefined): boolean {
-    this.#prober ??= new SharedIterator(this.#binding, this.#database, { values: false });
-    const next = this.#guard(() => this.#prober!.read({}, start, 1)).rows[0];
-    return next === undefined || (end !== undefined && compareBytes(next, end) >= 0);
+    return this.#guard(() => {
+      const iterator = this.#binding.iterator_init(this.#database, {
+        ...FORWARD,
+        values: false,
+        gte: start,
+        lt: end ?? END_KEY,
+      });
+      try {
+        return this.#binding.iterator_nextv_sync(iterator, 1).rows.length === 0;
+      } finally {
+        this.#binding.iterator_close(iterator);
+      }
+    });
   }
 
   #read(key: Key): Bytes | undefined {
@@ -563,6 +572,21 @@ function closeDatabase(binding: RocksDbBinding, database: DatabaseContext, direc
   });
 }
 
+/** Whether it is one of the end keys: in rows every other one is a value. */
+function isBehindAll(bytes: Bytes, i: number): boolean {
+  return i % 2 === 0 && bytes.length > KEY_BYTES_MAX;
+}
+
+const FORWARD: IteratorOptions = {
+  reverse: false,
+  keys: true,
+  values: true,
+  keyEncoding: 'buffer',
+  valueEncoding: 'buffer',
+  highWaterMarkBytes: SCAN_BYTES_MAX,
+  fillCache: true,
+};
+
 /** One iterator over everything, lent to one cursor after the other. */
 class SharedIterator {
   readonly #binding: RocksDbBinding;
@@ -573,18 +597,10 @@ class SharedIterator {
   constructor(
     binding: RocksDbBinding,
     database: DatabaseContext,
-    { reverse = false, values = true }: { readonly reverse?: boolean; readonly values?: boolean } = {},
+    { reverse = false }: { readonly reverse?: boolean } = {},
   ) {
     this.#binding = binding;
-    this.#iterator = binding.iterator_init(database, {
-      reverse,
-      keys: true,
-      values,
-      keyEncoding: 'buffer',
-      valueEncoding: 'buffer',
-      highWaterMarkBytes: SCAN_BYTES_MAX,
-      fillCache: true,
-    });
+    this.#iterator = binding.iterator_init(database, { ...FORWARD, reverse });
   }
 
   /** The position of the last applied batch that this iterator sees. */
@@ -600,7 +616,10 @@ class SharedIterator {
   read(user: object, target: Bytes, count: number): { readonly rows: readonly Bytes[]; readonly finished: boolean } {
     if (this.#user !== user) this.#binding.iterator_seek(this.#iterator, target);
     this.#user = user;
-    return this.#binding.iterator_nextv_sync(this.#iterator, count);
+    const read = this.#binding.iterator_nextv_sync(this.#iterator, count);
+    const last = read.rows.at(-2);
+    if (last === undefined || last.length <= KEY_BYTES_MAX) return read;
+    return { rows: read.rows.slice(0, read.rows.findIndex(isBehindAll)), finished: true };
   }
 
   close(): void {

@@ -39,6 +39,14 @@ test('a run is found by the end of what lies before a key', () => {
   expect(startBefore('0045', 4)).toBeUndefined();
 });
 
+test('a run of no range is not kept', () => {
+  const cache = new RunCache(1_000_000);
+  cache.add(run(10, 20));
+  cache.add(run(20, 20));
+  cache.add(run(20, 20));
+  expect(cache.findBefore(utf8('0020'), 1)?.start).toEqual(utf8('0010'));
+});
+
 test('a short range is read again when it was read before', () => {
   const cache = new RunCache(1_000_000);
   expect(cache.isReadAgain(utf8('0010'))).toBe(false);

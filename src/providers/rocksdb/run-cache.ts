@@ -79,8 +79,12 @@ export class RunCache {
     return this.#runs[this.#placeOf(key) + 1]?.start;
   }
 
-  /** Keeps a run, unless another one tells a part of its range already: of two, a change would drop only one. */
+  /**
+   * Keeps a run, unless another one tells a part of its range already: of two, a change would drop only one. A run of no
+   * range tells nothing, and whoever goes backward from run to run would never get past it.
+   */
   add(run: Omit<Run, 'used'>): void {
+    if (compareBytes(run.start, run.end) >= 0) return;
     const bytes = run.entries.memoryBytes + RUN_BYTES;
     if (bytes > this.#bytesMax / 8 || this.#overlaps(run)) return;
     this.#makeRoom(bytes);

@@ -180,7 +180,11 @@ export async function buildIndex(table: CatalogTable, name: string, options: Pas
     return;
   }
   for (const range of ranges) transaction.deleteRange(range);
-  for (const { key, value } of pending.values()) transaction.put(key, value);
+  let written = 0;
+  for (const { key, value } of pending.values()) {
+    transaction.put(key, value);
+    if (++written % SLICE_ROWS === 0) await context.pause();
+  }
 }
 
 function checkNotNull({ name, columns }: Table, row: readonly ColumnValue[]): void {
