@@ -207,7 +207,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     if (overlay.version > this.observedVersion) this.observedVersion = overlay.version;
     if (found === 'value') return overlay.value;
     if (found === 'deleted') return undefined;
-    if (this.#snapshot.base !== undefined && this.#engineIsAhead(overlay))
+    if (this.#snapshot.base !== undefined && this.#engineDiffers(overlay))
       return this.#getFrom(this.#snapshot.base, key);
     const value = this.#store.engine.get(key);
     if (!isPromise(value)) return value;
@@ -223,16 +223,20 @@ export class LocalTransaction implements Transaction, CursorSource {
     const found = overlay.lookup(key, this.#position, this.#snapshot.readVersion);
     if (found === 'value') return overlay.value;
     if (found === 'deleted') return undefined;
-    return this.#engineIsAhead(overlay) ? this.#getFrom(base, key) : newest;
+    return this.#engineDiffers(overlay) ? this.#getFrom(base, key) : newest;
   }
 
   /**
-   * Whether the engine may hold a younger version of the key that was looked up last than this snapshot reads. What it has
-   * applied since the base was opened is in the overlay as long as somebody validates; without that nothing may have been.
+   * Whether the engine may answer with another version of the key that was looked up last than this snapshot reads. A younger
+   * one: what it has applied since the base was opened is in the overlay as long as somebody validates; without that nothing
+   * may have been. Or an older one: a base that was opened while a batch went in may show it before the engine moves on.
    */
-  #engineIsAhead(overlay: Overlay): boolean {
+  #engineDiffers(overlay: Overlay): boolean {
     if (overlay.newerExists) return true;
-    return !this.#snapshot.validates && this.#snapshot.base?.view.position !== this.#store.engine.position;
+    const { base, validates } = this.#snapshot;
+    if (base === undefined) return false;
+    const { position } = this.#store.engine;
+    return base.view.position > position || (!validates && base.view.position !== position);
   }
 
   #getFrom(base: Base, key: Key): Awaitable<Bytes | undefined> {
@@ -258,7 +262,7 @@ export class LocalTransaction implements Transaction, CursorSource {
         continue;
       }
       const found = overlay.lookup(key, this.#position, this.#snapshot.readVersion);
-      const needsBase = this.#snapshot.base !== undefined && this.#engineIsAhead(overlay);
+      const needsBase = this.#snapshot.base !== undefined && this.#engineDiffers(overlay);
       if (found === 'absent' && !needsBase) {
         if (this.#readKeys !== undefined) this.#noteRead(key);
         missing.push(i);
