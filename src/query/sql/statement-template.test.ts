@@ -59,6 +59,13 @@ describe('texts that differ in numbers', () => {
     expect(third(fill([1, 2, 3]), fill([4, 5, 6]), fill([7, 8, 9]))?.values).toEqual(values);
   });
 
+  it('has one parameter for a literal of a row that is assigned to several columns', () => {
+    const text = (a: number, b: number) => `UPDATE t SET (a, b, c) = (${a}, c + ${b}, ${a})`;
+    const match = third(text(1, 2), text(3, 4), text(5, 6));
+    expect(match?.values).toEqual([5, 6, 5]);
+    expect(match?.types).toHaveLength(3);
+  });
+
   it('decimals are numerics, with the digits that they were written with', () => {
     const text = (a: string, b: string) => `SELECT a FROM t WHERE b < ${a} OR c IN (${b}, -${a})`;
     const match = third(text('1.5', '2'), text('0.25', '3'), text('10.50', '4'));

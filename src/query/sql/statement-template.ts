@@ -213,6 +213,9 @@ function templateOf(parsed: ParsedStatement, text: string, cut: CutText, uses: n
     const written = cut.values[literal]!;
     const meant = typeof written === 'number' ? (negated ? -written : written) : negated ? `-${written}` : written;
     if (value !== meant) return undefined;
+    // In `(a, b) = (1, 2)` each column has a copy of the row.
+    const known = meanings[literal]!;
+    if ('parameter' in known) return known.parameter + 1;
     meanings[literal] = { parameter: types.length, negated };
     types.push(typeof written === 'number' ? 'int4' : 'numeric');
     return types.length;
