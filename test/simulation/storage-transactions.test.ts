@@ -20,7 +20,11 @@ class HeldEngine implements Engine {
   reads: Deferred<void> | undefined;
   /** Set: views are opened now and given out when it resolves. */
   views: Deferred<void> | undefined;
+  /** Set: a batch that is in, as its views show, changes position and reads only when it resolves. */
+  news: Deferred<void> | undefined;
   gets = 0;
+  /** What position and reads are of, while that is not the newest state. */
+  #before: EngineSnapshot | undefined;
   readonly #engine: MemoryEngine;
 
   constructor(engine: MemoryEngine) {
@@ -28,12 +32,12 @@ class HeldEngine implements Engine {
   }
 
   get position(): number {
-    return this.#engine.position;
+    return (this.#before ?? this.#engine).position;
   }
 
   get(key: Key) {
     this.gets++;
-    if (this.reads === undefined) return this.#engine.get(key);
+    if (this.reads === undefined) return (this.#before ?? this.#engine).get(key);
     return this.reads.promise.then(() => this.#engine.get(key));
   }
 
@@ -49,7 +53,11 @@ class HeldEngine implements Engine {
 
   async apply(batch: EngineBatch, options: { readonly sync: boolean }): Promise<void> {
     await this.applies?.promise;
+    if (this.news !== undefined) this.#before = this.#engine.snapshot();
     await this.#engine.apply(batch, options);
+    await this.news?.promise;
+    this.#before?.release();
+    this.#before = undefined;
   }
 
   recover(): Promise<void> {
@@ -153,6 +161,29 @@ describe('a scan under read committed', () => {
     await settle(store);
     expect(store.snapshots.count).toBe(0);
     expect(store.overlay.memtables.length).toBe(1);
+  });
+});
+
+describe('a view that shows a batch before the engine has moved on to it', () => {
+  it.each(['snapshot', 'serializable', 'readCommitted'] as const)('is what is read, %s', async (isolation) => {
+    const { store, engine } = await open();
+    write(store, { kept: 'old', gone: 'old' });
+    await settle(store);
+    engine.news = deferred();
+    write(store, { kept: 'new', gone: undefined });
+    await simulation.time.advance(50);
+    expect(engine.position).toBeLessThan(store.version);
+    const reader = store.begin({ isolation });
+    await reader.scan(prefixRange(utf8('nothing'))).next();
+    expect(text((await reader.get(utf8('kept')))!)).toBe('new');
+    expect(await reader.get(utf8('gone'))).toBeUndefined();
+    expect((await reader.batchGet([utf8('kept'), utf8('gone')])).map((value) => value && text(value))).toEqual([
+      'new',
+      undefined,
+    ]);
+    reader.rollback();
+    engine.news.resolve();
+    await settle(store);
   });
 });
 
