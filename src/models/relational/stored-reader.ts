@@ -97,6 +97,8 @@ export class StoredReader {
   readonly #sizes: Uint8Array;
   readonly #targets: Int32Array;
   readonly #reader = new ValueReader();
+  /** Columns of the row that is being read. */
+  #count = 0;
 
   constructor(columns: StoredColumns) {
     this.#columns = columns;
@@ -113,20 +115,12 @@ export class StoredReader {
 
   /** The row that begins at `from` and ends at `end`. @throws OperationError `corruption`. */
   read(bytes: Buffer, from: number, end: number, row: ColumnValue[]): void {
-    const { missing, count: known, forms, modifiers } = this.#columns;
+    const { missing, forms, modifiers } = this.#columns;
     const targets = this.#targets;
     const steps = this.#steps;
-    if (bytes[from] !== ROW_FORMAT) throw new OperationError('corruption', `unknown row format ${bytes[from]}`);
-    let at = from + 1;
-    while (bytes[at]! >= 0x80) at++;
-    at++;
-    let count = bytes[at++]!;
-    if (count >= 0x80) count = (count & 0x7f) + bytes[at++]! * 128;
-    if (count > known) {
-      throw new OperationError('corruption', `a row stores ${count} columns of a table with ${known}`);
-    }
-    const bitmapAt = at;
-    at += (count + 7) >> 3;
+    const bitmapAt = this.#enter(bytes, from);
+    const count = this.#count;
+    let at = bitmapAt + ((count + 7) >> 3);
     const last = count < targets.length ? count : targets.length;
     for (let i = 0; i < last; i++) {
       const place = targets[i]!;
@@ -141,10 +135,10 @@ export class StoredReader {
         case STEP_NUMERIC:
           while (bytes[at]! >= 0x80) at++;
           // The scale is followed by what all of variable length are.
-          at = this.#behindVariable(bytes, at + 1, end);
+          at = this.#reader.behindVariable(bytes, at + 1, end);
           break;
         case STEP_VARIABLE:
-          at = this.#behindVariable(bytes, at, end);
+          at = this.#reader.behindVariable(bytes, at, end);
           break;
         case READ_INT4:
           row[place] = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
@@ -196,10 +190,7 @@ export class StoredReader {
           at = this.#readOther(bytes, at, end, forms[i]!, modifiers[i]!, row, place);
       }
     }
-    if (at > end) throw new OperationError('corruption', 'a row ends early');
-    if (last === count && at !== end && last === known) {
-      throw new OperationError('corruption', 'a row is longer than its columns');
-    }
+    this.#leave(at, end, last);
     for (let i = last; i < targets.length; i++) {
       const place = targets[i]!;
       if (place >= 0) row[place] = missing === undefined ? null : missing[i]!;
@@ -211,20 +202,12 @@ export class StoredReader {
    * @throws OperationError `corruption`.
    */
   locate(bytes: Buffer, from: number, end: number, places: Int32Array): void {
-    const { count: known, forms, modifiers } = this.#columns;
+    const { forms, modifiers } = this.#columns;
     const targets = this.#targets;
     const skips = this.#skips;
-    if (bytes[from] !== ROW_FORMAT) throw new OperationError('corruption', `unknown row format ${bytes[from]}`);
-    let at = from + 1;
-    while (bytes[at]! >= 0x80) at++;
-    at++;
-    let count = bytes[at++]!;
-    if (count >= 0x80) count = (count & 0x7f) + bytes[at++]! * 128;
-    if (count > known) {
-      throw new OperationError('corruption', `a row stores ${count} columns of a table with ${known}`);
-    }
-    const bitmapAt = at;
-    at += (count + 7) >> 3;
+    const bitmapAt = this.#enter(bytes, from);
+    const count = this.#count;
+    let at = bitmapAt + ((count + 7) >> 3);
     const last = count < targets.length ? count : targets.length;
     for (let i = 0; i < last; i++) {
       const place = targets[i]!;
@@ -237,28 +220,42 @@ export class StoredReader {
           break;
         case STEP_NUMERIC:
           while (bytes[at]! >= 0x80) at++;
-          at = this.#behindVariable(bytes, at + 1, end);
+          at = this.#reader.behindVariable(bytes, at + 1, end);
           break;
         case STEP_VARIABLE:
-          at = this.#behindVariable(bytes, at, end);
+          at = this.#reader.behindVariable(bytes, at, end);
           break;
         default:
           at = this.#readOther(bytes, at, end, forms[i]!, modifiers[i]!, NO_ROW, -1);
       }
     }
-    if (at > end) throw new OperationError('corruption', 'a row ends early');
-    if (last === count && at !== end && last === known) {
-      throw new OperationError('corruption', 'a row is longer than its columns');
-    }
+    this.#leave(at, end, last);
     for (let i = last; i < targets.length; i++) if (targets[i]! >= 0) places[targets[i]!] = LOCATED_MISSING;
   }
 
-  /** Where a value ends that begins with its length. */
-  #behindVariable(bytes: Buffer, at: number, end: number): number {
-    const length = bytes[at]!;
-    if (length < 0x80) return at + 1 + length;
-    const reader = this.#reader.reset(bytes, at, end);
-    return reader.varint() + reader.at;
+  /** Takes the count of the row that begins at `from`. @returns where the bits of its nulls are. */
+  #enter(bytes: Buffer, from: number): number {
+    const { count: known } = this.#columns;
+    if (bytes[from] !== ROW_FORMAT) throw new OperationError('corruption', `unknown row format ${bytes[from]}`);
+    let at = from + 1;
+    // The version of the table.
+    while (bytes[at]! >= 0x80) at++;
+    at++;
+    let count = bytes[at++]!;
+    if (count >= 0x80) count = (count & 0x7f) + bytes[at++]! * 128;
+    if (count > known) {
+      throw new OperationError('corruption', `a row stores ${count} columns of a table with ${known}`);
+    }
+    this.#count = count;
+    return at;
+  }
+
+  /** @param last Columns that were read or stepped over, up to `at`. */
+  #leave(at: number, end: number, last: number): void {
+    if (at > end) throw new OperationError('corruption', 'a row ends early');
+    if (last === this.#count && at !== end && last === this.#columns.count) {
+      throw new OperationError('corruption', 'a row is longer than its columns');
+    }
   }
 
   /** @param place Below 0 to step over it. @returns where it ends. */

@@ -377,6 +377,14 @@ export class ValueReader {
     throw new OperationError('corruption', 'a row holds a malformed length');
   }
 
+  /** Where a value ends that begins at `at` with its length; what is read next is not told. */
+  behindVariable(bytes: Buffer, at: number, end: number): number {
+    const length = bytes[at]!;
+    if (length < 0x80) return at + 1 + length;
+    this.reset(bytes, at, end);
+    return this.varint() + this.at;
+  }
+
   #take(length: number): number {
     const at = this.at;
     if (at + length > this.#end) throw new OperationError('corruption', 'a row ends within a value');

@@ -233,10 +233,10 @@ export class VectorReader {
           case STEP_NUMERIC:
             while (bytes[at]! >= 0x80) at++;
             // The scale is followed by what all of variable length are.
-            at = this.#behindVariable(bytes, at + 1, end);
+            at = this.#reader.behindVariable(bytes, at + 1, end);
             break;
           case STEP_VARIABLE:
-            at = this.#behindVariable(bytes, at, end);
+            at = this.#reader.behindVariable(bytes, at, end);
             break;
           case READ_INT4: {
             const value = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
@@ -259,7 +259,7 @@ export class VectorReader {
             }
             failed[target] = true;
             while (bytes[at]! >= 0x80) at++;
-            at = this.#behindVariable(bytes, at + 1, end);
+            at = this.#reader.behindVariable(bytes, at + 1, end);
             break;
           }
           case READ_TEXT: {
@@ -304,14 +304,6 @@ export class VectorReader {
       };
       return text;
     });
-  }
-
-  /** Where a value ends that begins with its length. */
-  #behindVariable(bytes: Buffer, at: number, end: number): number {
-    const length = bytes[at]!;
-    if (length < 0x80) return at + 1 + length;
-    const reader = this.#reader.reset(bytes, at, end);
-    return reader.varint() + reader.at;
   }
 }
 
