@@ -4,16 +4,9 @@ import { asBuffer, type Bytes, compareBytes, concatBytes, copyBytes, latin1, utf
 import { SeededRandom } from '../../platform/simulated/seeded-random.ts';
 import { ALL_KEYS, type KeyRange, prefixRange } from '../../storage/key-range.ts';
 import type { ScanOptions } from '../../storage/store.ts';
-import {
-  checkTree,
-  EMPTY_TREE,
-  INLINE_VALUE_BYTES_MAX,
-  lookup,
-  type Node,
-  PAGE_BYTES,
-  TreeCursor,
-  TreeEdit,
-} from './btree.ts';
+import { checkTree, EMPTY_TREE, lookup, TreeEdit } from './btree.ts';
+import { TreeCursor } from './btree-cursor.ts';
+import { INLINE_VALUE_BYTES_MAX, type Node, PAGE_BYTES } from './btree-nodes.ts';
 
 function put(edit: TreeEdit, key: Bytes, value: Bytes): void {
   const source = asBuffer(concatBytes(utf8('??'), key, value));

@@ -6,22 +6,7 @@
  * the next edit begin a new epoch; nothing is counted or copied for it, and what no root reaches is left to the garbage
  * collector.
  *
- * **Pages.** A leaf is one buffer, so that a hundred-byte entry costs some fifty bytes more, and the collector sees one
- * object instead of a hundred:
- *
- *   offset           size       field
- *   0                4 × count  slots: offset of each entry, in key order (native order: pages never leave the process)
- *   4 × count        …          free
- *   `heapStart`      …          entries, the newest first, down from the end of the page
- *
- *   entry: key length (2, little-endian), value length (4, little-endian), key, then the value, or, when it is longer than
- *   `INLINE_VALUE_BYTES_MAX`, its index (4, little-endian) in the leaf's list of large values
- *
- * Removing an entry removes its slot and leaves a hole in the heap; a page out of room is compacted when that helps and
- * split when it does not. Pages have `PAGE_BYTES`, more only for keys that would not fit.
- *
- * **Separators** are the shortest strings that tell two neighbours apart, kept as one-byte strings: cheaper in V8 than
- * small buffers. Search remembers how many bytes of the key already match on both sides and compares from there.
+ * `btree-nodes.ts` draws the nodes, `btree-search.ts` finds keys in them, `btree-cursor.ts` walks through a range.
  *
  * Left out: concurrency (one edit at a time), durability, and sharing of key prefixes within a page.
  */
@@ -29,83 +14,36 @@
 import { assert, verify } from '../../base/assert.ts';
 import { asBuffer, type Bytes, compareBytes, copyBytes, latin1 } from '../../base/bytes.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
-import type { Entry, ScanOptions } from '../../storage/store.ts';
+import {
+  appendEntries,
+  CHILD_BYTES,
+  CHILDREN_MAX,
+  copy,
+  ENTRY_HEADER_BYTES,
+  entryBytes,
+  INLINE_VALUE_BYTES_MAX,
+  INNER_OVERHEAD_BYTES,
+  Inner,
+  insertEntry,
+  isSmall,
+  keyLength,
+  keyView,
+  Leaf,
+  largeValue,
+  type Node,
+  overwrite,
+  PAGE_BYTES,
+  removeSlots,
+  SLOT_BYTES,
+  separatorBetween,
+  usedBytes,
+  valueLength,
+} from './btree-nodes.ts';
+import { childIndex, lowerBound, matchedHigh, matchedLow, slotOf } from './btree-search.ts';
 
-export const PAGE_BYTES = 4_096;
-/** Longer values are kept beside the page. */
-export const INLINE_VALUE_BYTES_MAX = 1_024;
-const CHILDREN_MAX = 64;
-const ENTRY_HEADER_BYTES = 6;
-const SLOT_BYTES = 4;
 /** Consecutive insertions at the end of a leaf that make a split leave it full, as sequential keys want it. */
 const APPENDS_SEQUENTIAL = 8;
-/** Rough cost of a node's objects, for the accounting. */
-const LEAF_OVERHEAD_BYTES = 400;
-const INNER_OVERHEAD_BYTES = 200;
-const CHILD_BYTES = 48;
-
-export type Node = Leaf | Inner;
-
-class Leaf {
-  readonly kind = 'leaf';
-  readonly epoch: number;
-  readonly data: Buffer;
-  readonly slots: Int32Array;
-  count = 0;
-  /** Entries begin here; what lies before, down to the slots, is free. */
-  heapStart: number;
-  /** Bytes of the heap that entries use, holes excluded. */
-  heapLive = 0;
-  /** Consecutive insertions at the end. */
-  appends = 0;
-  large: (Bytes | undefined)[] | undefined;
-  largeBytes = 0;
-
-  constructor(epoch: number, pageBytes: number) {
-    this.epoch = epoch;
-    const bytes = Math.max(PAGE_BYTES, (pageBytes + 3) & ~3);
-    this.data = Buffer.allocUnsafeSlow(bytes);
-    this.slots = new Int32Array(this.data.buffer, 0, bytes >>> 2);
-    this.heapStart = bytes;
-  }
-
-  get entries(): number {
-    return this.count;
-  }
-
-  /** Bytes of memory, roughly. */
-  get bytes(): number {
-    return this.data.length + this.largeBytes + LEAF_OVERHEAD_BYTES;
-  }
-
-  /** Bytes of the page in use, holes excluded. */
-  get live(): number {
-    return this.heapLive + this.count * SLOT_BYTES;
-  }
-}
-
-class Inner {
-  readonly kind = 'inner';
-  readonly epoch: number;
-  /** `separators[i]` is at most every key of `children[i + 1]` and greater than every key of `children[i]`. */
-  readonly separators: string[];
-  readonly children: Node[];
-  /** Sums over the children. */
-  entries: number;
-  bytes: number;
-
-  constructor(epoch: number, separators: string[], children: Node[]) {
-    this.epoch = epoch;
-    this.separators = separators;
-    this.children = children;
-    this.entries = 0;
-    this.bytes = INNER_OVERHEAD_BYTES;
-    for (const child of children) {
-      this.entries += child.entries;
-      this.bytes += child.bytes + CHILD_BYTES;
-    }
-  }
-}
+const EMPTY = Buffer.alloc(0);
 
 /** Of no edit's epoch, so it stays empty. */
 export const EMPTY_TREE: Node = new Leaf(0, PAGE_BYTES);
@@ -462,122 +400,6 @@ export class TreeEdit {
   }
 }
 
-const EMPTY = Buffer.alloc(0);
-
-/**
- * Walks the entries of a range in an immutable tree. Keys and values are views of its pages.
- * The path from the root is kept as two lists, so a step to the next leaf costs no search.
- */
-export class TreeCursor {
-  readonly #range: KeyRange;
-  readonly #reverse: boolean;
-  readonly #keysOnly: boolean;
-  #left: number;
-  #path: Inner[] = [];
-  #indexes: number[] = [];
-  #leaf: Leaf | undefined;
-  /** The next entry to yield is `#slot`; the last one before `#stop`, which lies behind it in the walking direction. */
-  #slot = 0;
-  #stop = 0;
-
-  constructor(root: Node, range: KeyRange, options: ScanOptions) {
-    this.#range = range;
-    this.#reverse = options.reverse === true;
-    this.#keysOnly = options.keysOnly === true;
-    this.#left = options.limit ?? Number.POSITIVE_INFINITY;
-    if (range.end !== undefined && compareBytes(range.start, range.end) >= 0) return;
-    this.#descend(root, this.#reverse ? range.end : range.start);
-  }
-
-  /** 1 to `entriesMax` entries, undefined at the end. */
-  next(entriesMax: number): Entry[] | undefined {
-    const wanted = Math.min(entriesMax, this.#left);
-    const entries: Entry[] = [];
-    while (entries.length < wanted && this.#leaf !== undefined) {
-      const leaf = this.#leaf;
-      const step = this.#reverse ? -1 : 1;
-      for (; this.#slot !== this.#stop && entries.length < wanted; this.#slot += step) {
-        const at = leaf.slots[this.#slot]!;
-        entries.push({ key: keyView(leaf, at), value: this.#keysOnly ? EMPTY : valueView(leaf, at) });
-      }
-      if (this.#slot === this.#stop) this.#advance();
-    }
-    this.#left -= entries.length;
-    if (this.#left === 0) this.close();
-    return entries.length === 0 ? undefined : entries;
-  }
-
-  close(): void {
-    this.#leaf = undefined;
-    this.#path = [];
-    this.#indexes = [];
-  }
-
-  /** Goes down to the leaf where `key` would be; undefined: to the last. */
-  #descend(from: Node, key: Key | undefined): void {
-    let node = from;
-    while (node.kind === 'inner') {
-      const index = key === undefined ? node.children.length - 1 : childIndex(node, asBuffer(key), 0, key.length, 0, 0);
-      this.#path.push(node);
-      this.#indexes.push(index);
-      node = node.children[index]!;
-    }
-    this.#enter(node);
-    if (key === undefined) return;
-    const bound = lowerBound(node, asBuffer(key));
-    this.#slot = this.#reverse ? bound - 1 : bound;
-    if (this.#reverse ? this.#slot < this.#stop : this.#slot > this.#stop) this.#slot = this.#stop;
-    if (this.#slot === this.#stop) this.#advance();
-  }
-
-  /** Makes `leaf` the current one, from its first entry in walking direction to where the range ends. */
-  #enter(leaf: Leaf): void {
-    this.#leaf = leaf;
-    const { start, end } = this.#range;
-    if (this.#reverse) {
-      this.#slot = leaf.count - 1;
-      this.#stop = leaf.count > 0 && compareKey(leaf, 0, start) < 0 ? lowerBound(leaf, asBuffer(start)) - 1 : -1;
-    } else {
-      this.#slot = 0;
-      const beyond = end !== undefined && leaf.count > 0 && compareKey(leaf, leaf.count - 1, end) >= 0;
-      this.#stop = beyond ? lowerBound(leaf, asBuffer(end)) : leaf.count;
-    }
-  }
-
-  /** To the next leaf, or to the end when the range does not reach beyond the current one. */
-  #advance(): void {
-    const leaf = this.#leaf;
-    if (leaf === undefined) return;
-    const whole = this.#reverse ? this.#stop === -1 : this.#stop === leaf.count;
-    this.#leaf = undefined;
-    if (!whole) {
-      this.close();
-      return;
-    }
-    const step = this.#reverse ? -1 : 1;
-    for (let depth = this.#path.length - 1; depth >= 0; depth--) {
-      const index = this.#indexes[depth]! + step;
-      const inner = this.#path[depth]!;
-      if (index < 0 || index >= inner.children.length) continue;
-      this.#indexes[depth] = index;
-      this.#path.length = depth + 1;
-      this.#indexes.length = depth + 1;
-      let node = inner.children[index]!;
-      while (node.kind === 'inner') {
-        const edge = this.#reverse ? node.children.length - 1 : 0;
-        this.#path.push(node);
-        this.#indexes.push(edge);
-        node = node.children[edge]!;
-      }
-      this.#enter(node);
-      // Only the root may be an empty leaf, so an empty stretch means that the range ends before this leaf.
-      if (this.#slot === this.#stop) this.close();
-      return;
-    }
-    this.close();
-  }
-}
-
 /** Checks order, sums and shape of a whole tree. @throws AssertionError. For tests, by way of `verify`. */
 export function checkTree(root: Node): void {
   verify(() => {
@@ -616,245 +438,4 @@ export function checkTree(root: Node): void {
     };
     walk(root, 0, undefined, undefined);
   });
-}
-
-// Search. The two counts below are results of `childIndex`, returned this way because it runs once per level of every
-// operation: bytes of the key known to match all keys' lower, and upper, bound.
-let matchedLow = 0;
-let matchedHigh = 0;
-/** Bytes found equal by the last comparison. */
-let matched = 0;
-
-/** The child whose keys may include the key. `low` and `high` are what the parent's search left in `matched…`. */
-function childIndex(inner: Inner, key: Bytes, keyAt: number, keyBytes: number, low: number, high: number): number {
-  const { separators } = inner;
-  let from = 0;
-  let to = separators.length;
-  let lowMatch = low;
-  let highMatch = high;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (compareText(separators[middle]!, key, keyAt, keyBytes, Math.min(lowMatch, highMatch)) <= 0) {
-      from = middle + 1;
-      lowMatch = matched;
-    } else {
-      to = middle;
-      highMatch = matched;
-    }
-  }
-  matchedLow = lowMatch;
-  matchedHigh = highMatch;
-  return from;
-}
-
-/** The slot of the key, or `~slot` where it would be inserted. */
-function slotOf(leaf: Leaf, key: Bytes, keyAt: number, keyBytes: number, low: number, high: number): number {
-  const { slots, data } = leaf;
-  let from = 0;
-  let to = leaf.count;
-  let lowMatch = low;
-  let highMatch = high;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    const skip = Math.min(lowMatch, highMatch);
-    const order = compareEntry(data, slots[middle]!, key, keyAt, keyBytes, skip);
-    if (order === 0) return middle;
-    if (order < 0) {
-      from = middle + 1;
-      lowMatch = matched;
-    } else {
-      to = middle;
-      highMatch = matched;
-    }
-  }
-  return ~from;
-}
-
-/** The first slot whose key is not below `key`. */
-function lowerBound(leaf: Leaf, key: Buffer): number {
-  const slot = slotOf(leaf, key, 0, key.length, 0, 0);
-  return slot >= 0 ? slot : ~slot;
-}
-
-function compareKey(leaf: Leaf, slot: number, key: Key): number {
-  return compareEntry(leaf.data, leaf.slots[slot]!, key, 0, key.length, 0);
-}
-
-function compareEntry(data: Buffer, at: number, key: Bytes, keyAt: number, keyBytes: number, skip: number): number {
-  const length = keyLength(data, at);
-  const from = at + ENTRY_HEADER_BYTES;
-  const shared = Math.min(length, keyBytes);
-  let i = skip;
-  while (i < shared && data[from + i] === key[keyAt + i]) i++;
-  matched = i;
-  return i < shared ? data[from + i]! - key[keyAt + i]! : length - keyBytes;
-}
-
-function compareText(text: string, key: Bytes, keyAt: number, keyBytes: number, skip: number): number {
-  const length = text.length;
-  const shared = Math.min(length, keyBytes);
-  let i = skip;
-  while (i < shared && text.charCodeAt(i) === key[keyAt + i]) i++;
-  matched = i;
-  return i < shared ? text.charCodeAt(i) - key[keyAt + i]! : length - keyBytes;
-}
-
-// Pages.
-
-function keyLength(data: Buffer, at: number): number {
-  return data[at]! | (data[at + 1]! << 8);
-}
-
-function valueLength(data: Buffer, at: number): number {
-  return readUint32(data, at + 2);
-}
-
-function readUint32(data: Buffer, at: number): number {
-  return (data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24)) >>> 0;
-}
-
-function writeUint32(data: Buffer, at: number, value: number): void {
-  data[at] = value;
-  data[at + 1] = value >>> 8;
-  data[at + 2] = value >>> 16;
-  data[at + 3] = value >>> 24;
-}
-
-/** Bytes that an entry takes in the heap of its page. */
-function entryBytes(keyBytes: number, valueBytes: number): number {
-  return ENTRY_HEADER_BYTES + keyBytes + (valueBytes > INLINE_VALUE_BYTES_MAX ? 4 : valueBytes);
-}
-
-function usedBytes(leaf: Leaf, slot: number): number {
-  const at = leaf.slots[slot]!;
-  return entryBytes(keyLength(leaf.data, at), valueLength(leaf.data, at));
-}
-
-function keyView(leaf: Leaf, at: number): Bytes {
-  const from = at + ENTRY_HEADER_BYTES;
-  return leaf.data.subarray(from, from + keyLength(leaf.data, at));
-}
-
-function valueView(leaf: Leaf, at: number): Bytes {
-  const length = valueLength(leaf.data, at);
-  if (length > INLINE_VALUE_BYTES_MAX) return largeValue(leaf, at);
-  const from = at + ENTRY_HEADER_BYTES + keyLength(leaf.data, at);
-  return leaf.data.subarray(from, from + length);
-}
-
-function largeIndex(leaf: Leaf, at: number): number {
-  return readUint32(leaf.data, at + ENTRY_HEADER_BYTES + keyLength(leaf.data, at));
-}
-
-function largeValue(leaf: Leaf, at: number): Bytes {
-  const value = leaf.large?.[largeIndex(leaf, at)];
-  assert(value !== undefined && value.length === valueLength(leaf.data, at), 'a large value is where its entry says');
-  return value;
-}
-
-/** Adds the index of a large value; reuses places of removed ones only when the page is rewritten. */
-function addLarge(leaf: Leaf, value: Bytes): number {
-  leaf.large ??= [];
-  leaf.largeBytes += value.length;
-  return leaf.large.push(value) - 1;
-}
-
-function insertEntry(
-  leaf: Leaf,
-  position: number,
-  source: Buffer,
-  keyAt: number,
-  keyBytes: number,
-  valueBytes: number,
-): void {
-  const { data } = leaf;
-  const size = entryBytes(keyBytes, valueBytes);
-  const at = leaf.heapStart - size;
-  assert(at >= (leaf.count + 1) * SLOT_BYTES, 'an entry fits its page');
-  leaf.heapStart = at;
-  leaf.heapLive += size;
-  data[at] = keyBytes;
-  data[at + 1] = keyBytes >>> 8;
-  writeUint32(data, at + 2, valueBytes);
-  if (valueBytes > INLINE_VALUE_BYTES_MAX) {
-    copy(source, keyAt, data, at + ENTRY_HEADER_BYTES, keyBytes);
-    const valueAt = keyAt + keyBytes;
-    const value = copyBytes(source.subarray(valueAt, valueAt + valueBytes));
-    writeUint32(data, at + ENTRY_HEADER_BYTES + keyBytes, addLarge(leaf, value));
-  } else {
-    copy(source, keyAt, data, at + ENTRY_HEADER_BYTES, keyBytes + valueBytes);
-  }
-  openSlot(leaf, position, at);
-}
-
-/** Puts a value in the place of one of the same length, when that is in the page. */
-function overwrite(leaf: Leaf, slot: number, source: Buffer, valueAt: number, valueBytes: number): boolean {
-  const at = leaf.slots[slot]!;
-  if (valueBytes > INLINE_VALUE_BYTES_MAX || valueLength(leaf.data, at) !== valueBytes) return false;
-  copy(source, valueAt, leaf.data, at + ENTRY_HEADER_BYTES + keyLength(leaf.data, at), valueBytes);
-  return true;
-}
-
-function openSlot(leaf: Leaf, position: number, at: number): void {
-  const { slots } = leaf;
-  for (let i = leaf.count; i > position; i--) slots[i] = slots[i - 1]!;
-  slots[position] = at;
-  leaf.count++;
-}
-
-/** Removes the entries in slots [from, to); their bytes stay behind as holes. */
-function removeSlots(leaf: Leaf, from: number, to: number): void {
-  for (let slot = from; slot < to; slot++) {
-    leaf.heapLive -= usedBytes(leaf, slot);
-    const at = leaf.slots[slot]!;
-    const length = valueLength(leaf.data, at);
-    if (length > INLINE_VALUE_BYTES_MAX) {
-      leaf.large![largeIndex(leaf, at)] = undefined;
-      leaf.largeBytes -= length;
-    }
-  }
-  leaf.slots.copyWithin(from, to, leaf.count);
-  leaf.count -= to - from;
-  // An empty heap has no holes.
-  if (leaf.count === 0) {
-    leaf.heapStart = leaf.data.length;
-    leaf.large = undefined;
-  }
-}
-
-/** Copies the entries in slots [from, to) of `source` behind those of `target`, where they must fit. */
-function appendEntries(target: Leaf, source: Leaf, from: number, to: number): void {
-  for (let slot = from; slot < to; slot++) {
-    const sourceAt = source.slots[slot]!;
-    const size = usedBytes(source, slot);
-    const at = target.heapStart - size;
-    assert(at >= (target.count + 1) * SLOT_BYTES, 'an entry fits its page');
-    copy(source.data, sourceAt, target.data, at, size);
-    target.heapStart = at;
-    target.heapLive += size;
-    if (valueLength(source.data, sourceAt) > INLINE_VALUE_BYTES_MAX) {
-      const index = addLarge(target, largeValue(source, sourceAt));
-      writeUint32(target.data, at + ENTRY_HEADER_BYTES + keyLength(source.data, sourceAt), index);
-    }
-    target.slots[target.count++] = at;
-  }
-}
-
-function isSmall(node: Node): boolean {
-  return node.kind === 'leaf' ? node.live < PAGE_BYTES >>> 2 : node.children.length < CHILDREN_MAX >>> 2;
-}
-
-/** The shortest string greater than all keys of `left` and not greater than any of `right`. */
-function separatorBetween(left: Leaf, right: Leaf): string {
-  const above = keyView(right, right.slots[0]!);
-  const below = keyView(left, left.slots[left.count - 1]!);
-  let length = 0;
-  while (length < below.length && below[length] === above[length]) length++;
-  return latin1(above.subarray(0, length + 1));
-}
-
-/** Short copies are faster byte by byte. */
-function copy(source: Buffer, from: number, target: Buffer, at: number, length: number): void {
-  if (length > 48) source.copy(target, at, from, from + length);
-  else for (let i = 0; i < length; i++) target[at + i] = source[from + i]!;
 }

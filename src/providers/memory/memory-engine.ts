@@ -25,7 +25,9 @@ import {
   PUT,
 } from '../../storage/operations.ts';
 import type { Entry, ScanOptions, Version } from '../../storage/store.ts';
-import { EMPTY_TREE, lookup, type Node, TreeCursor, TreeEdit } from './btree.ts';
+import { EMPTY_TREE, lookup, TreeEdit } from './btree.ts';
+import { TreeCursor } from './btree-cursor.ts';
+import type { Node } from './btree-nodes.ts';
 
 /**
  * A slice ends after this many operations or bytes, whichever comes first: one to two milliseconds. Counted, not timed,
