@@ -44,6 +44,8 @@ export interface Mutation {
   readonly value: Buffer | undefined;
   /** Of PessimisticAction. */
   readonly action: number;
+  /** The timestamp that its lock was taken for, where the store is to check it. */
+  readonly requiredTs: bigint | undefined;
 }
 
 export interface CommitOptions {
@@ -176,16 +178,17 @@ export class Committer {
     const onAbort = () => stop?.abort(signal?.reason);
     if (stop !== undefined) signal?.addEventListener('abort', onAbort, { once: true });
     let failure: unknown;
+    // A failed assertion may only be the shadow of another error: the others are waited for.
+    const isShadow = () => isTikvError(failure, 'assertion_failed');
     await inParallel(batches, PARALLEL_MAX, async (batch) => {
-      if (failure !== undefined) return;
+      if (failure !== undefined && !isShadow()) return;
       try {
         await this.#prewriteBatch(batch, backoffer.fork(stop?.signal ?? signal));
       } catch (error) {
         if (batch.unknown !== undefined) this.#undetermined ??= batch.unknown;
         else if (!isTikvError(error, 'cancelled')) this.#failedForCertain = true;
-        // A failed assertion may only be the shadow of another error.
-        if (failure === undefined || isTikvError(failure, 'assertion_failed')) failure = error;
-        stop?.abort(error);
+        if (failure === undefined || isShadow()) failure = error;
+        if (!isShadow()) stop?.abort(error);
       }
     });
     signal?.removeEventListener('abort', onAbort);
@@ -210,6 +213,9 @@ export class Committer {
         startVersion: startTs,
         lockTtl: BigInt(this.#lockTtlMs(clock.monotonicMs() - beganAtMs)),
         pessimisticActions: pessimistic === undefined ? [] : batch.mutations.map((one) => one.action),
+        forUpdateTsConstraints: batch.mutations.flatMap(({ requiredTs }, index) =>
+          requiredTs === undefined ? [] : [{ index, expectedForUpdateTs: requiredTs }],
+        ),
         txnSize: batch.txnSize,
         forUpdateTs: pessimistic?.forUpdateTs ?? 0n,
         minCommitTs: this.#minCommitTs > floor ? this.#minCommitTs : floor,

@@ -16,6 +16,11 @@ import { fromKeyError } from './key-errors.ts';
 import { describeLock } from './lock-resolver.ts';
 import * as methods from './methods.ts';
 import { Assertion, Op } from './proto/kvrpcpb.ts';
+import {
+  type PessimisticLockKeyResult,
+  PessimisticLockKeyResultType,
+  PessimisticLockWakeUpMode,
+} from './proto/transaction-messages.ts';
 import type { Region } from './region-cache.ts';
 import type { RegionMiss } from './region-sender.ts';
 
@@ -36,10 +41,28 @@ export interface LockOptions {
   readonly mustNotExist?: boolean;
   /** Accepts what was committed up to this timestamp of PD, for these keys alone; default as of the statement. */
   readonly asOf?: bigint;
+  /**
+   * Of one key: it is locked also where it was changed after that timestamp, and the value is the newest then;
+   * `Transaction.lockedAt` tells which. Spares hot rows the way of a `write_conflict` and a second request.
+   */
+  readonly force?: boolean;
+  /** What is left of the statement's time: a wait ends with it, as `cancelled`. */
+  readonly statementMs?: number;
 }
 
 /** For each key asked for: whether it exists, and its value where asked for. */
 export type LockedValues = Map<KeyText, Buffer | undefined>;
+
+/** Of one call of `lock`. */
+interface Attempt {
+  readonly forUpdateTs: bigint;
+  /** What the keys are locked for: `forUpdateTs`, or what `force` met. */
+  lockedTs: bigint;
+  readonly deadlineMs: number;
+  readonly options: LockOptions;
+  readonly values: LockedValues;
+  readonly isFirst: boolean;
+}
 
 export class PessimisticLocker {
   readonly #core: Core;
@@ -49,6 +72,8 @@ export class PessimisticLocker {
   readonly #prefixLength: number;
   /** In the order of locking, with the timestamp each was locked for. */
   readonly #locked = new Map<KeyText, bigint>();
+  /** Those of `force`: the store is to find their locks as they were taken. */
+  readonly #forced = new Set<KeyText>();
   #newestTs = 0n;
   #primary: KeyText | undefined;
   #heartbeat: Heartbeat | undefined;
@@ -93,13 +118,27 @@ export class PessimisticLocker {
     return this.#locked.has(key);
   }
 
+  /** The timestamp that the key is locked for. */
+  lockedAt(key: KeyText): bigint | undefined {
+    return this.#locked.get(key);
+  }
+
+  /** The timestamp that the lock must still have when the key is written, where that is checked. */
+  requiredTs(key: KeyText): bigint | undefined {
+    return this.#forced.has(key) ? this.#locked.get(key) : undefined;
+  }
+
   /**
    * Takes the locks, all or none.
    * @throws TikvError `write_conflict` with `statementRetry` when a key was changed after `forUpdateTs`; `deadlock`,
-   * `lock_not_available`, `lock_wait_timeout`, `already_exists`, `aborted`.
+   * `lock_not_available`, `lock_wait_timeout`, `already_exists`, `aborted`, `cancelled`; `invalid_argument` for `force` with
+   * more than one key.
    */
   async lock(keys: readonly KeyText[], forUpdateTs: bigint, options: LockOptions): Promise<LockedValues> {
     const values: LockedValues = new Map();
+    if (options.force === true && keys.length !== 1) {
+      throw new TikvError('invalid_argument', `force locks one key at a time, not ${keys.length}`);
+    }
     // Held already: asked for again only where the value is wanted.
     const wanted = [...new Set(keys)].sort().filter((key) => options.returnValues === true || !this.#locked.has(key));
     if (wanted.length === 0) return values;
@@ -111,8 +150,9 @@ export class PessimisticLocker {
       this.#core.config.hooks.onLocking?.(this.#startTs, keyBytes(this.#primary.slice(this.#prefixLength)));
     }
     const backoffer = this.#core.pd.backoffer(BUDGET.pessimisticLock, this.#signal);
-    const deadlineMs = this.#core.config.environment.clock.monotonicMs() + (options.waitMs ?? Number.POSITIVE_INFINITY);
-    const attempt = { forUpdateTs, deadlineMs, options, values, isFirst };
+    const { waitMs = Number.POSITIVE_INFINITY, statementMs = Number.POSITIVE_INFINITY } = options;
+    const deadlineMs = this.#core.config.environment.clock.monotonicMs() + Math.min(waitMs, statementMs);
+    const attempt: Attempt = { forUpdateTs, lockedTs: forUpdateTs, deadlineMs, options, values, isFirst };
     const run = (region: Region, share: readonly KeyText[], own: Backoffer) =>
       this.#lockShare(region, share, attempt, own);
     try {
@@ -124,13 +164,19 @@ export class PessimisticLocker {
       }
       await this.#settledOverRegions(rest, backoffer, run);
     } catch (error) {
-      await this.#giveBack(fresh, forUpdateTs);
+      await this.#giveBack(fresh, attempt.lockedTs);
       if (isFirst) this.#reset();
       throw error;
     }
+    if (attempt.lockedTs > this.#newestTs) this.#newestTs = attempt.lockedTs;
+    // A lock that is asked for again is of the newer timestamp from then on.
+    for (const key of wanted)
+      if ((this.#locked.get(key) ?? forUpdateTs) < forUpdateTs) this.#locked.set(key, forUpdateTs);
     for (const key of fresh) {
       const skipped = options.onlyIfExists === true && values.get(key) === undefined;
-      if (!skipped) this.#locked.set(key, forUpdateTs);
+      if (skipped) continue;
+      this.#locked.set(key, attempt.lockedTs);
+      if (options.force === true) this.#forced.add(key);
     }
     if (isFirst && !this.#locked.has(this.#primary)) await this.#replacePrimary(forUpdateTs);
     return values;
@@ -199,13 +245,7 @@ export class PessimisticLocker {
   async #lockShare(
     region: Region,
     share: readonly KeyText[],
-    attempt: {
-      readonly forUpdateTs: bigint;
-      readonly deadlineMs: number;
-      readonly options: LockOptions;
-      readonly values: LockedValues;
-      readonly isFirst: boolean;
-    },
+    attempt: Attempt,
     backoffer: Backoffer,
   ): Promise<RegionMiss | undefined> {
     const { forUpdateTs, deadlineMs, options, values } = attempt;
@@ -229,15 +269,20 @@ export class PessimisticLocker {
         returnValues: options.returnValues === true,
         lockOnlyIfExists: options.onlyIfExists === true,
         minCommitTs: forUpdateTs + 1n,
+        wakeUpMode:
+          options.force === true
+            ? PessimisticLockWakeUpMode.WakeUpModeForceLock
+            : PessimisticLockWakeUpMode.WakeUpModeNormal,
       };
       const result = await this.#core.sender.send(region, methods.KvPessimisticLock, request, {
         backoffer,
         writes: true,
       });
       if (result.kind === 'miss') return result;
-      const { errors, values: found, notFounds } = result.response;
+      const { errors, values: found, notFounds, results } = result.response;
       if (errors.length === 0) {
-        if (options.returnValues === true) {
+        if (options.force === true) this.#takeForced(results[0], share[0]!, attempt);
+        else if (options.returnValues === true) {
           for (const [index, key] of share.entries()) {
             // The answer may be a view of a large message.
             values.set(key, notFounds[index] === true ? undefined : Buffer.from(found[index]!));
@@ -259,11 +304,24 @@ export class PessimisticLocker {
       const { key } = locks[0]!;
       if (options.waitMs === 0) throw new TikvError('lock_not_available', what, { key });
       if (clock.monotonicMs() >= deadlineMs) {
+        const { waitMs: patience = Number.POSITIVE_INFINITY, statementMs = Number.POSITIVE_INFINITY } = options;
+        if (statementMs < patience) throw new TikvError('cancelled', `${what}, as the statement's time ended`, { key });
         throw new TikvError('lock_wait_timeout', `${what}, for longer than ${options.waitMs} ms`, { key });
       }
       // The store has waited already; a server that does not wait must not be asked in a tight loop.
       await backoffer.wait('txnLock', new Error(what), Math.min(waitMs, 5));
     }
+  }
+
+  /** @throws TikvError `protocol` for an answer that tells nothing of the lock. */
+  #takeForced(result: PessimisticLockKeyResult | undefined, key: KeyText, attempt: Attempt): void {
+    const isNewer = result?.type === PessimisticLockKeyResultType.LockResultLockedWithConflict;
+    if (result === undefined || !(isNewer || result.type === PessimisticLockKeyResultType.LockResultNormal)) {
+      throw new TikvError('protocol', 'a lock was neither taken nor refused', { key: keyBytes(key) });
+    }
+    if (isNewer) attempt.lockedTs = result.lockedWithConflictTs;
+    if (attempt.options.returnValues !== true) return;
+    attempt.values.set(key, result.existence ? Buffer.from(result.value) : undefined);
   }
 
   #failure(error: Parameters<typeof fromKeyError>[0], share: readonly KeyText[]): TikvError {

@@ -160,7 +160,7 @@ export class Transaction {
   /**
    * Takes pessimistic locks. @returns for each key whether and what it holds, where `returnValues` asks for it.
    * @throws TikvError `write_conflict` with `statementRetry`, `deadlock`, `lock_not_available`, `lock_wait_timeout`,
-   * `already_exists`, `aborted`.
+   * `already_exists`, `aborted`, `cancelled`, `invalid_argument`.
    */
   async lock(keys: readonly Uint8Array[], options: LockOptions = {}): Promise<(Buffer | undefined)[]> {
     this.#assertOpen();
@@ -189,6 +189,11 @@ export class Transaction {
 
   isLocked(key: Uint8Array): boolean {
     return this.#locker?.isLocked(this.#keyOf(key)) ?? false;
+  }
+
+  /** The timestamp that the key is locked for: newer than was asked for where `force` met a later change. */
+  lockedAt(key: Uint8Array): bigint | undefined {
+    return this.#locker?.lockedAt(this.#keyOf(key));
   }
 
   /** Locks everything written that is not locked yet. @throws as `lock`. */
@@ -322,13 +327,20 @@ export class Transaction {
   #mutation(key: KeyText, op: BufferedOp): Mutation {
     const locked = this.#locker?.isLocked(key) ?? false;
     const action = locked ? PessimisticAction.DO_PESSIMISTIC_CHECK : PessimisticAction.DO_CONSTRAINT_CHECK;
+    const requiredTs = this.#locker?.requiredTs(key);
     switch (op.kind) {
       case 'put':
-        return { key, op: op.insert ? Op.Insert : Op.Put, value: op.value, action };
+        return { key, op: op.insert ? Op.Insert : Op.Put, value: op.value, action, requiredTs };
       case 'delete':
-        return { key, op: op.checkNotExists && !locked ? Op.CheckNotExists : Op.Del, value: undefined, action };
+        return {
+          key,
+          op: op.checkNotExists && !locked ? Op.CheckNotExists : Op.Del,
+          value: undefined,
+          action,
+          requiredTs,
+        };
       case 'lock':
-        return { key, op: Op.Lock, value: undefined, action };
+        return { key, op: Op.Lock, value: undefined, action, requiredTs };
     }
   }
 

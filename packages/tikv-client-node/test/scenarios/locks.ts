@@ -152,6 +152,17 @@ export const locksOfDeadClients = suite('locks of dead clients', (scenario) => {
       expect(world.time.elapsedMs - before).toBeLessThan(50);
     });
   });
+
+  scenario(16, 'of an asynchronous commit are decided before a read at the greatest timestamp', async (newWorld) => {
+    const world = splitWorld(newWorld);
+    await world.run(async (client) => {
+      await putAll(client, { a: 'old' });
+      await client.settled();
+      // Everything is prewritten: it is committed, although nobody has said so.
+      await dieWhileCommitting(world, ['a', 'f'], { async: true, lost: 'KvCommit', survive: 0 });
+      expect(await getText(client.snapshot(MAX_TIMESTAMP), 'a')).toBe('by a');
+    });
+  });
 });
 
 export const theSafePoint = suite('the safe point', (scenario) => {

@@ -43,6 +43,22 @@ export const pessimisticTransactions = suite('pessimistic transactions', (scenar
     });
   });
 
+  scenario(28, 'wait no longer than the time of the statement', async (newWorld) => {
+    const world = newWorld();
+    await world.run(async (client) => {
+      const [holder, waiter] = [await begin(client), await begin(client)];
+      expect(await lockText(holder, ['a'])).toBe('locked');
+      const before = world.time.elapsedMs;
+      expect(await lockText(waiter, ['a'], { waitMs: 30_000, statementMs: 1_500 })).toBe('cancelled');
+      expect(world.time.elapsedMs - before).toBeGreaterThan(1_400);
+      expect(world.time.elapsedMs - before).toBeLessThan(3_000);
+      expect(await lockText(waiter, ['a'], { waitMs: 100, statementMs: 1_500 })).toBe('lock_wait_timeout');
+      await holder.rollback();
+      expect(await lockText(waiter, ['a'], { waitMs: 100, statementMs: 1_500 })).toBe('locked');
+      await waiter.rollback();
+    });
+  });
+
   scenario(29, 'fail a statement whose key has changed, and choose a new primary for the next', async (newWorld) => {
     const world = newWorld();
     await world.run(async (client) => {
@@ -66,15 +82,17 @@ export const pessimisticTransactions = suite('pessimistic transactions', (scenar
       await world.run(async (client) => {
         const transactions = await Promise.all(Array.from({ length: count }, () => begin(client)));
         for (const [i, one] of transactions.entries()) expect(await lockText(one, [`k${i}`])).toBe('locked');
-        const finished = await Promise.all(
+        const failures: unknown[] = [];
+        await Promise.all(
           transactions.map(async (one, i) => {
-            const result = await lockText(one, [`k${(i + 1) % count}`]);
+            await one.lock([bytes(`k${(i + 1) % count}`)]).catch((error: unknown) => failures.push(error));
             await one.rollback();
-            return result;
           }),
         );
-        expect(finished.filter((one) => one.startsWith('deadlock'))).toHaveLength(1);
-        expect(finished.filter((one) => one === 'locked')).toHaveLength(count - 1);
+        expect(failures).toMatchObject([{ code: 'deadlock' }]);
+        // The victim hears who waited for whom: each of them, once.
+        const { waitChain } = failures[0] as TikvError;
+        expect([...waitChain!].sort()).toEqual(transactions.map(({ startTs }) => startTs).sort());
         await client.settled();
         await pause(world, 2_000);
         expect(world.cluster.state.data.locked.size).toBe(0);
@@ -203,6 +221,49 @@ export const pessimisticTransactions = suite('pessimistic transactions', (scenar
       const again = await begin(client);
       expect(await lockText(again, ['a'], { mustNotExist: true })).toBe('already_exists');
       await again.rollback();
+    });
+  });
+
+  scenario(34, 'are taken over a newer version where that is asked for, and tell which', async (newWorld) => {
+    const world = newWorld();
+    await world.run(async (client) => {
+      await putAll(client, { a: 'old', b: 'old' });
+      const transaction = await begin(client);
+      await putAll(client, { a: 'newer' });
+      const forced = { force: true, returnValues: true };
+      expect((await transaction.lock([bytes('a')], forced)).map(String)).toEqual(['newer']);
+      expect(transaction.lockedAt(bytes('a'))).toBeGreaterThan(transaction.startTs);
+      expect((await transaction.lock([bytes('b')], forced)).map(String)).toEqual(['old']);
+      expect(transaction.lockedAt(bytes('b'))).toBe(transaction.startTs);
+      expect(await transaction.lock([bytes('absent')], forced)).toEqual([undefined]);
+      expect(await lockText(transaction, ['c', 'd'], forced)).toBe('invalid_argument');
+      expect(await lockText(await begin(client), ['a'], { ...forced, waitMs: 0 })).toBe('lock_not_available');
+      for (const key of ['a', 'b', 'absent']) putText(transaction, key, 'mine');
+      expect(await outcomeOf(transaction)).toBe('committed');
+      expect(await scanText(await client.begin())).toEqual(['a=mine', 'absent=mine', 'b=mine']);
+    });
+  });
+
+  scenario(34, 'that were taken over a newer version are looked at when their keys are written', async (newWorld) => {
+    const world = newWorld();
+    await world.run(async (client) => {
+      const transaction = await begin(client);
+      await putAll(client, { a: 'newer' });
+      await transaction.lock([bytes('a')], { force: true });
+      const lock = world.cluster.state.data.state('a').lock!;
+      expect(lock.forUpdateTs).toBe(transaction.lockedAt(bytes('a')));
+      // Lost, and taken again by a request that came late, as of another time.
+      Object.assign(lock, { forUpdateTs: lock.forUpdateTs - 1n });
+      putText(transaction, 'a', 'mine');
+      expect(await outcomeOf(transaction)).toBe('aborted');
+      await client.settled();
+      expect(await readText(client, 'a')).toBe('newer');
+      const again = await begin(client);
+      await putAll(client, { a: 'newest' });
+      await again.lock([bytes('a')], { force: true });
+      await again.rollback();
+      await client.settled();
+      expect(world.cluster.state.data.locked.size).toBe(0);
     });
   });
 

@@ -1,8 +1,9 @@
 /** Scenarios 1 to 5 and 8 to 13 of the reference: optimistic transactions, conflicts, and outcomes. */
 
 import { expect } from 'vitest';
+import type { ArrivedCall } from '../../test-cluster/faults.ts';
 import { suite } from '../support/scenario.ts';
-import { bytes, getText, putAll, putText, readText, scanText } from '../support/world.ts';
+import { bytes, getText, outcomeOf, putAll, putText, readText, scanText } from '../support/world.ts';
 
 export const transactions = suite('transactions', (scenario) => {
   scenario(1, 'set, read, overwrite and delete a key', async (newWorld) => {
@@ -154,6 +155,33 @@ export const transactions = suite('transactions', (scenario) => {
       expect(await readText(client, 'c')).toBe('2');
     });
   });
+
+  for (const first of ['assertion', 'conflict'])
+    scenario(35, `tell of a conflict rather than of an assertion, the ${first} answered first`, async (newWorld) => {
+      const world = newWorld();
+      world.cluster.split('m');
+      await world.run(async (client) => {
+        await putAll(client, { a: '1', z: '1' });
+        const loser = await client.begin({ asyncCommit: false, onePhaseCommit: false });
+        await putAll(client, { z: '2' });
+        const begins = (key: string) => (call: ArrivedCall) =>
+          (call.request.mutations as { key: Buffer }[])[0]?.key.toString() === key;
+        const failed = { startTs: loser.startTs, key: bytes('a'), assertion: 1 };
+        world.cluster.faults.add({
+          method: 'KvPrewrite',
+          when: begins('a'),
+          action: { kind: 'respond', response: { errors: [{ assertionFailed: failed }] } },
+        });
+        world.cluster.faults.add({
+          method: 'KvPrewrite',
+          when: begins(first === 'conflict' ? 'a' : 'z'),
+          action: { kind: 'delay', ms: 50 },
+        });
+        putText(loser, 'a', 'x');
+        putText(loser, 'z', 'x');
+        expect(await outcomeOf(loser)).toBe('write_conflict');
+      });
+    });
 
   scenario([], 'guard keys that they only read', async (newWorld) => {
     await newWorld().run(async (client) => {
