@@ -133,7 +133,7 @@ export class LocalCursor implements Cursor {
     this.#source.noteSpan(covered);
     this.#rest = { start: piece.end ?? this.#rest.start, end: this.#rest.end };
     if (piece.end === this.#rest.end || this.#remaining <= 0) this.close();
-    this.#batchEntries = SCAN_BATCH_ENTRIES_MAX;
+    this.#batchEntries = Math.min(this.#batchEntries * 4, SCAN_BATCH_ENTRIES_MAX);
     return piece.entries.count === 0 ? this.nextPacked() : piece.entries;
   }
 

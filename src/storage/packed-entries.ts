@@ -85,6 +85,19 @@ export class PackedEntries {
     return new PackedEntries(bytes, offsets);
   }
 
+  /** Copies all that lies in two buffers, the entries of the second behind those of the first. */
+  static join(first: PackedEntries, second: PackedEntries): PackedEntries {
+    const size = first.bytes.length;
+    const bytes = Buffer.allocUnsafeSlow(size + second.bytes.length);
+    bytes.set(first.bytes);
+    bytes.set(second.bytes, size);
+    const offsets = new Uint32Array(first.offsets.length + second.offsets.length - 1);
+    offsets.set(first.offsets);
+    const from = first.offsets.length - 1;
+    for (let i = 0; i < second.offsets.length; i++) offsets[from + i] = size + second.offsets[i]!;
+    return new PackedEntries(bytes, offsets);
+  }
+
   get count(): number {
     return this.to - this.from;
   }

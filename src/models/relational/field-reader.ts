@@ -8,15 +8,19 @@
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { RowKeys } from './keys.ts';
-import { LOCATED_MISSING, LOCATED_NULL, SMALL_DIGITS, type StoredReader } from './stored-reader.ts';
+import { LOCATED_MISSING, LOCATED_NULL, type StoredReader } from './stored-reader.ts';
 import type { ColumnValue } from './table.ts';
-import { type Form, smallDigits, ValueReader } from './value-codec.ts';
+import { type Form, ValueReader } from './value-codec.ts';
 
 /** Takes the fields of one row after another, in order. */
 export interface FieldSink {
   null(): void;
-  /** The number `digits` / 10^`scale`, with `scale` digits behind the point: 0 to 64. */
-  decimal(digits: number, scale: number): void;
+  integer(value: number): void;
+  /**
+   * The number that the digits in `bytes[from, to)`, behind a `-` where it is below 0, make with `scale` of them behind the
+   * point: 0 to 64.
+   */
+  digits(bytes: Buffer, from: number, to: number, scale: number): void;
   /** UTF-8 text: `bytes[from, to)`, to be copied. */
   text(bytes: Buffer, from: number, to: number): void;
   /** @param field Which of the row's it is, from 0. */
@@ -90,7 +94,7 @@ export class FieldReader {
     for (let field = 0; field < kinds.length; field++) {
       const kind = kinds[field]!;
       if (kind === KEY_INTEGER) {
-        sink.decimal(keyValues[field] as number, 0);
+        sink.integer(keyValues[field] as number);
         continue;
       }
       const at = located[field]!;
@@ -98,7 +102,7 @@ export class FieldReader {
       else if (at === LOCATED_NULL) sink.null();
       else if (at === LOCATED_MISSING) this.#writeValue(sink, field, this.#columns[field]!.missing);
       else if (kind === INTEGER) {
-        sink.decimal(buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24), 0);
+        sink.integer(buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24));
       } else if (kind === NUMERIC) this.#writeNumeric(sink, field, buffer, at, end);
       else if (kind === TEXT && buffer[at]! < 0x80) sink.text(buffer, at + 1, at + 1 + buffer[at]!);
       else this.#writeOther(sink, field, buffer, at, end);
@@ -114,10 +118,9 @@ export class FieldReader {
     const scale = buffer[at]!;
     const length = buffer[at + 1]!;
     const start = at + 2;
-    const small =
-      length <= SMALL_DIGITS && scale <= SCALE_MAX ? smallDigits(buffer, start, start + length) : Number.NaN;
-    if (Number.isNaN(small)) this.#writeOther(sink, field, buffer, at, end);
-    else sink.decimal(small, scale);
+    if (scale <= SCALE_MAX && length < 0x80 && start + length <= end && areDigits(buffer, start, start + length)) {
+      sink.digits(buffer, start, start + length, scale);
+    } else this.#writeOther(sink, field, buffer, at, end);
   }
 
   #writeOther(sink: FieldSink, field: number, buffer: Buffer, at: number, end: number): void {
@@ -131,6 +134,13 @@ export class FieldReader {
     }
     sink.value(field, value);
   }
+}
+
+/** As numbers are stored; infinities and what is not a number have letters in place of digits. */
+function areDigits(bytes: Buffer, from: number, to: number): boolean {
+  const first = bytes[from] === 0x2d ? from + 1 : from;
+  for (let i = first; i < to; i++) if (bytes[i]! < 0x30 || bytes[i]! > 0x39) return false;
+  return first < to;
 }
 
 function kindOf({ isInKey, isInteger, isText, form }: FieldColumn): number {

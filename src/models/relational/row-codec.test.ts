@@ -171,7 +171,9 @@ test('fields are written as they are stored, and those of damaged rows are corru
   const fields: (string | null)[] = [];
   const sink: FieldSink = {
     null: () => fields.push(null),
-    decimal: (digits, scale) => fields.push(new Numeric(digits, scale).toString()),
+    integer: (value) => fields.push(String(value)),
+    digits: (from, start, end, scale) =>
+      fields.push(new Numeric(BigInt(from.toString('latin1', start, end)), scale).toString()),
     text: (from, start, end) => fields.push(from.toString('utf8', start, end)),
     value: (_, value) => fields.push(String(value)),
   };

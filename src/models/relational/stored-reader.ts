@@ -39,7 +39,7 @@ const READ_OTHER = 9;
 const ONE_CHARACTER = 5;
 const DATE_INFINITY = 2_147_483_647;
 /** Digits of a numeric that are a number for sure. */
-export const SMALL_DIGITS = 15;
+const SMALL_DIGITS = 15;
 /** In place of where a value begins: there is none, or the row was written before its column was added. */
 export const LOCATED_NULL = 0;
 export const LOCATED_MISSING = -1;

@@ -54,8 +54,12 @@ export class TextFields implements FieldSink {
     this.#writer.int32(-1);
   }
 
-  decimal(digits: number, scale: number): void {
-    this.#writer.decimalField(digits, scale);
+  integer(value: number): void {
+    this.#writer.decimalField(value, 0);
+  }
+
+  digits(bytes: Buffer, from: number, to: number, scale: number): void {
+    this.#writer.digitsField(bytes, from, to, scale);
   }
 
   text(bytes: Buffer, from: number, to: number): void {

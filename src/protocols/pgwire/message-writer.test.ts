@@ -9,7 +9,11 @@ function written(digits: number, scale: number): string {
   writer.decimalField(digits, scale);
   const bytes = Buffer.from(writer.copyFrom(0));
   expect(bytes.readInt32BE(0)).toBe(bytes.length - 4);
-  return bytes.toString('latin1', 4);
+  const text = bytes.toString('latin1', 4);
+  const stored = Buffer.from(` ${digits} `);
+  const again = new MessageWriter().digitsField(stored, 1, stored.length - 1, scale);
+  expect(Buffer.from(again.copyFrom(0)), 'from its digits').toEqual(bytes);
+  return text;
 }
 
 test('decimals are written as they are printed', () => {

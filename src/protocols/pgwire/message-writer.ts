@@ -19,6 +19,8 @@ const SHORT_TEXT_CHARS = 48;
 const COUNTED_TEXT_CHARS = 4_096;
 /** Most digits behind the point of what `decimalField` writes. */
 export const SCALE_MAX = 64;
+/** "00", "01" … "99" in ASCII. */
+const PAIRS = Uint8Array.from({ length: 200 }, (_, i) => 0x30 + (i % 2 === 0 ? Math.trunc(i / 20) : (i >> 1) % 10));
 /** Bytes that are copied one by one: for more a call is faster. */
 const COPIED_BYTES_MAX = 24;
 
@@ -136,29 +138,47 @@ export class MessageWriter {
    * @param digits A safe integer. @param scale 0 to `SCALE_MAX`.
    */
   decimalField(digits: number, scale: number): this {
-    let rest = digits < 0 ? -digits : digits;
-    let size = 1;
-    for (let bound = 10; bound <= rest; bound *= 10) size++;
-    if (scale > 0) size = Math.max(size, scale + 1) + 1;
-    if (digits < 0) size++;
+    const rest = digits < 0 ? -digits : digits;
+    let count = 1;
+    for (let bound = 10; bound <= rest; bound *= 10) count++;
+    if (count <= scale) count = scale + 1;
+    const sign = digits < 0 ? 1 : 0;
+    const size = sign + count + (scale > 0 ? 1 : 0);
     this.#reserve(4 + size);
-    const buffer = this.#buffer;
     const from = this.#length + 4;
     this.#putInt32(size, this.#length);
-    let at = from + size;
-    const point = scale > 0 ? at - scale - 1 : -1;
-    const first = digits < 0 ? from + 1 : from;
-    while (at > first) {
-      if (--at === point) buffer[at] = 0x2e;
-      else {
-        // Much faster where the number is of 32 bits.
-        const next = rest <= 0x7fff_ffff ? (rest / 10) | 0 : Math.floor(rest / 10);
-        buffer[at] = 0x30 + (rest - next * 10);
-        rest = next;
-      }
+    if (scale === 0) this.#putDigits(rest, count, from + size);
+    else {
+      const whole = Math.floor(rest / 10 ** scale);
+      this.#putDigits(rest - whole * 10 ** scale, scale, from + size);
+      this.#buffer[from + size - scale - 1] = 0x2e;
+      this.#putDigits(whole, count - scale, from + size - scale - 1);
     }
-    if (digits < 0) buffer[from] = 0x2d;
+    if (digits < 0) this.#buffer[from] = 0x2d;
     this.#length = from + size;
+    return this;
+  }
+
+  /**
+   * The same of digits in ASCII: `bytes[from, to)`, behind a `-` of numbers below zero.
+   * @param scale 0 to `SCALE_MAX`.
+   */
+  digitsField(bytes: Buffer, from: number, to: number, scale: number): this {
+    const sign = bytes[from] === 0x2d ? 1 : 0;
+    const first = from + sign;
+    const zeros = Math.max(0, scale + 1 - (to - first));
+    const count = zeros + to - first;
+    const size = sign + count + (scale > 0 ? 1 : 0);
+    this.#reserve(4 + size);
+    this.#putInt32(size, this.#length);
+    const buffer = this.#buffer;
+    let at = this.#length + 4;
+    if (sign === 1) buffer[at++] = 0x2d;
+    for (let i = 0; i < count; i++) {
+      if (i === count - scale) buffer[at++] = 0x2e;
+      buffer[at++] = i < zeros ? 0x30 : bytes[first + i - zeros]!;
+    }
+    this.#length = at;
     return this;
   }
 
@@ -191,6 +211,28 @@ export class MessageWriter {
     buffer[at + 1] = value >> 16;
     buffer[at + 2] = value >> 8;
     buffer[at + 3] = value;
+  }
+
+  /** The last `count` digits of a number, which has no more, up to `end`. */
+  #putDigits(value: number, count: number, end: number): void {
+    const buffer = this.#buffer;
+    let at = end;
+    let rest = value;
+    // Dividing is much faster where the number is of 32 bits.
+    for (; rest > 0x7fff_ffff; count--) {
+      const next = Math.floor(rest / 10);
+      buffer[--at] = 0x30 + (rest - next * 10);
+      rest = next;
+    }
+    let small = rest | 0;
+    for (; count >= 2; count -= 2) {
+      const next = (small / 100) | 0;
+      const pair = (small - next * 100) << 1;
+      buffer[--at] = PAIRS[pair + 1]!;
+      buffer[--at] = PAIRS[pair]!;
+      small = next;
+    }
+    if (count === 1) buffer[at - 1] = 0x30 + small;
   }
 
   #utf8(value: string): void {

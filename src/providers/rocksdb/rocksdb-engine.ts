@@ -74,6 +74,8 @@ const RUN_ENTRIES_MIN = 512;
 /** Shorter scans that have come to this read a run of so many at once, as long as there is room for it. */
 const FILL_FROM_ENTRIES = 32;
 const FILL_RUN_ENTRIES = 256;
+/** What is read of a gap between runs at first: many are short, and the binding makes two objects of each entry. */
+const GAP_ENTRIES = 32;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
 /** A batch of more keys empties the value cache: looking each of them up would hold everything up. */
 const FORGOTTEN_KEYS_MAX = 65_536;
@@ -577,6 +579,12 @@ function isBehindAll(bytes: Bytes, i: number): boolean {
   return i % 2 === 0 && bytes.length > KEY_BYTES_MAX;
 }
 
+/** The one that comes first, of those that there are. */
+function lesser(a: Bytes | undefined, b: Bytes | undefined): Bytes | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return compareBytes(a, b) <= 0 ? a : b;
+}
+
 const FORWARD: IteratorOptions = {
   reverse: false,
   keys: true,
@@ -716,6 +724,8 @@ class ForwardCursor implements EngineCursor {
   #done = false;
   /** What the shared iterator knows it by; another one once it has gone on without it. */
   #user = {};
+  /** The few entries right before `#next` that it has read and no run tells: the next run begins with them. */
+  #before: { readonly start: Bytes; readonly entries: readonly Entry[] } | undefined;
 
   constructor(view: RocksDbView, range: KeyRange) {
     this.#view = view;
@@ -730,11 +740,11 @@ class ForwardCursor implements EngineCursor {
     const { runs } = this.#view;
     if (entriesMax >= FILL_FROM_ENTRIES && entriesMax < RUN_ENTRIES_MIN && runs.hasRoom())
       return this.#fill(entriesMax);
-    const { rows, finished } = this.#view.read(false, this.#user, start, entriesMax);
-    const entries: Entry[] = [];
     const keeps = entriesMax >= RUN_ENTRIES_MIN;
     // What the next run tells is not told twice, and a gap before it is closed.
     const next = keeps || runs.hasRoom() ? runs.nextStart(start) : undefined;
+    const { rows, finished } = this.#read(entriesMax, lesser(next, this.#end));
+    const entries: Entry[] = [];
     for (let i = 0; i < rows.length; i += 2) {
       const key = rows[i]!;
       if (this.#end !== undefined && compareBytes(key, this.#end) >= 0) {
@@ -761,8 +771,19 @@ class ForwardCursor implements EngineCursor {
     if (fillsGap || (keeps && entries.length >= RUN_ENTRIES_MIN / 2)) {
       runs.add(start, behind, PackedEntries.of(entries));
     }
+    this.#before = entriesMax < FILL_FROM_ENTRIES && !fillsGap ? { start, entries } : undefined;
     if (!this.#done) this.#next = behind;
     return entries;
+  }
+
+  /** Up to `count` entries from where it has come to, but few more than there are before `stop`. */
+  #read(count: number, stop: Bytes | undefined): { readonly rows: readonly Bytes[]; readonly finished: boolean } {
+    if (stop === undefined || count <= 2 * GAP_ENTRIES) return this.#view.read(false, this.#user, this.#next, count);
+    const first = this.#view.read(false, this.#user, this.#next, GAP_ENTRIES);
+    const last = first.rows.at(-2);
+    if (first.finished || last === undefined || compareBytes(last, stop) >= 0) return first;
+    const more = this.#view.read(false, this.#user, this.#next, count - GAP_ENTRIES);
+    return { rows: [...first.rows, ...more.rows], finished: more.finished };
   }
 
   /** What a run holds of it, as far as nothing has to be read. */
@@ -787,9 +808,9 @@ class ForwardCursor implements EngineCursor {
   #fill(entriesMax: number): readonly Entry[] | undefined {
     const start = this.#next;
     const { runs } = this.#view;
-    const { rows, finished } = this.#view.read(false, this.#user, start, FILL_RUN_ENTRIES);
-    this.#user = {};
     const nextStart = runs.nextStart(start);
+    const { rows, finished } = this.#read(FILL_RUN_ENTRIES, nextStart);
+    this.#user = {};
     const all: Entry[] = [];
     let behind: Bytes | undefined;
     for (let i = 0; i < rows.length; i += 2) {
@@ -802,7 +823,12 @@ class ForwardCursor implements EngineCursor {
     }
     const last = all.at(-1);
     behind ??= last === undefined ? undefined : keySuccessor(last.key);
-    if (last !== undefined && behind !== undefined) runs.add(start, behind, PackedEntries.of(all));
+    if (last !== undefined && behind !== undefined) {
+      const before = this.#before;
+      if (before === undefined) runs.add(start, behind, PackedEntries.of(all));
+      else runs.add(before.start, behind, PackedEntries.of([...before.entries, ...all]));
+    }
+    this.#before = undefined;
     const end = this.#end;
     const within = end === undefined ? all : all.filter(({ key }) => compareBytes(key, end) < 0);
     const entries = within.slice(0, entriesMax);
@@ -823,6 +849,7 @@ class ForwardCursor implements EngineCursor {
       const to = isLast ? run.entries.find(this.#end!) : run.entries.to;
       this.#next = run.end;
       this.#user = {};
+      this.#before = undefined;
       this.#done = isLast;
       if (to > from || isLast) return { entries: run.entries.slice(from, to), end: isLast ? this.#end : run.end };
     }

@@ -27,16 +27,44 @@ test('a run is found by any key of its range, at its position and later ones', (
 
 test('a run is found by the end of what lies before a key', () => {
   const cache = new RunCache(1_000_000);
-  cache.add(run(10, 20, 5));
-  cache.add(run(20, 30, 5));
-  cache.add(run(40, 50, 5));
+  cache.add(run(1_000, 1_300, 5));
+  cache.add(run(1_300, 1_600, 5));
+  cache.add(run(2_000, 2_300, 5));
   const startBefore = (key: string, position = 5) => cache.findBefore(utf8(key), position)?.start;
-  expect(startBefore('0020')).toEqual(utf8('0010'));
-  expect(startBefore('0020x')).toEqual(utf8('0020'));
-  expect(startBefore('0030')).toEqual(utf8('0020'));
-  expect(startBefore('0030x')).toBeUndefined();
-  expect(startBefore('0010')).toBeUndefined();
-  expect(startBefore('0045', 4)).toBeUndefined();
+  expect(startBefore('1300')).toEqual(utf8('1000'));
+  expect(startBefore('1300x')).toEqual(utf8('1300'));
+  expect(startBefore('1600')).toEqual(utf8('1300'));
+  expect(startBefore('1600x')).toBeUndefined();
+  expect(startBefore('1000')).toBeUndefined();
+  expect(startBefore('2045', 4)).toBeUndefined();
+});
+
+test('short runs side by side become one, in whatever order they come', () => {
+  for (const order of [
+    [0, 1, 2],
+    [0, 2, 1],
+    [2, 1, 0],
+  ]) {
+    const cache = new RunCache(1_000_000);
+    for (const i of order) cache.add(run(100 + i * 10, 110 + i * 10, 5 + i));
+    expect(cache.find(utf8('0115'), 6), 'as of before the youngest').toBeUndefined();
+    const found = cache.find(utf8('0115'), 7)!;
+    expect([found.start, found.end]).toEqual([utf8('0100'), utf8('0130')]);
+    expect(found.entries.entries()).toEqual(run(100, 130).entries.entries());
+    expect(cache.memoryBytes).toBe(found.entries.memoryBytes + 256);
+    cache.drop(utf8('0129'), 0, 4);
+    expect([cache.isEmpty, cache.memoryBytes]).toEqual([true, 0]);
+  }
+});
+
+test('runs stay apart that are long, or of which something was computed', () => {
+  const cache = new RunCache(1_000_000);
+  cache.add(run(0, 400));
+  cache.add(run(400, 600));
+  expect(cache.find(utf8('0000'), 1)?.end).toEqual(utf8('0400'));
+  cache.find(utf8('0400'), 1)!.entries.shared.keep({}, 10);
+  cache.add(run(600, 610));
+  expect(cache.find(utf8('0600'), 1)?.start).toEqual(utf8('0600'));
 });
 
 test('a run of no range is not kept', () => {

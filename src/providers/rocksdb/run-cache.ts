@@ -8,7 +8,7 @@
  */
 
 import { type Bytes, compareBytes } from '../../base/bytes.ts';
-import type { PackedEntries } from '../../storage/packed-entries.ts';
+import { PackedEntries } from '../../storage/packed-entries.ts';
 import type { Version } from '../../storage/store.ts';
 
 export interface Run {
@@ -23,6 +23,8 @@ export interface Run {
 
 /** Of a run, besides its entries. */
 const RUN_BYTES = 256;
+/** Runs of more entries are not made of shorter ones: a change drops all of a run. */
+const JOINED_ENTRIES_MAX = 512;
 /** Places for starts of short ranges; a power of two. */
 const STARTS = 1_024;
 
@@ -81,16 +83,18 @@ export class RunCache {
 
   /**
    * Keeps a run, unless another one tells a part of its range already: of two, a change would drop only one. A run of no
-   * range tells nothing, and whoever goes backward from run to run would never get past it.
+   * range tells nothing, and whoever goes backward from run to run would never get past it. Short ones that lie side by side
+   * become one.
    */
-  add(run: Omit<Run, 'used'>): void {
-    if (compareBytes(run.start, run.end) >= 0) return;
+  add(added: Omit<Run, 'used'>): void {
+    if (compareBytes(added.start, added.end) >= 0) return;
+    if (added.entries.memoryBytes + RUN_BYTES > this.#bytesMax / 8 || this.#overlaps(added)) return;
+    const run = this.#joined({ ...added, used: false });
     const bytes = run.entries.memoryBytes + RUN_BYTES;
-    if (bytes > this.#bytesMax / 8 || this.#overlaps(run)) return;
     this.#makeRoom(bytes);
     if (this.#bytes + bytes > this.#bytesMax) return;
     const place = this.#placeOf(run.start) + 1;
-    this.#runs.splice(place, 0, { ...run, used: false });
+    this.#runs.splice(place, 0, run);
     if (place <= this.#hand) this.#hand++;
     this.#bytes += bytes;
     run.entries.shared.keeper = (more) => {
@@ -127,6 +131,36 @@ export class RunCache {
     return this.#runs.length === 0;
   }
 
+  /** A run together with those right before and behind it, which leave: as far as that is short enough. */
+  #joined(run: Run): Run {
+    let joined = run;
+    const place = this.#placeOf(run.start);
+    const before = this.#runs[place];
+    if (before !== undefined && this.#canJoin(before, joined)) {
+      joined = join(before, joined);
+      this.#remove(place);
+    }
+    const next = this.#placeOf(run.start) + 1;
+    const behind = this.#runs[next];
+    if (behind !== undefined && this.#canJoin(joined, behind)) {
+      joined = join(joined, behind);
+      this.#remove(next);
+    }
+    return joined;
+  }
+
+  /** Not those of which something has been computed: it would be lost. */
+  #canJoin(before: Run, { start, entries }: Run): boolean {
+    const { entries: first } = before;
+    return (
+      compareBytes(before.end, start) === 0 &&
+      first.length + entries.length <= JOINED_ENTRIES_MAX &&
+      first.memoryBytes + entries.memoryBytes + RUN_BYTES <= this.#bytesMax / 8 &&
+      first.shared.derivedBytes === 0 &&
+      entries.shared.derivedBytes === 0
+    );
+  }
+
   #overlaps({ start, end }: Omit<Run, 'used'>): boolean {
     const place = this.#placeOf(start);
     const before = this.#runs[place];
@@ -141,12 +175,26 @@ export class RunCache {
   }
 
   #placeOfSlice(bytes: Bytes, start: number, end: number): number {
+    const runs = this.#runs;
+    const length = end - start;
     let low = 0;
-    let high = this.#runs.length;
+    let high = runs.length;
+    // What the keys around a place share with it, all between them do.
+    let sharedBelow = 0;
+    let sharedAbove = 0;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compareSlice(bytes, start, end, this.#runs[middle]!.start) >= 0) low = middle + 1;
-      else high = middle;
+      const other = runs[middle]!.start;
+      const shorter = Math.min(length, other.length);
+      let at = Math.min(sharedBelow, sharedAbove);
+      while (at < shorter && bytes[start + at] === other[at]) at++;
+      if (at < shorter ? bytes[start + at]! > other[at]! : length >= other.length) {
+        low = middle + 1;
+        sharedBelow = at;
+      } else {
+        high = middle;
+        sharedAbove = at;
+      }
     }
     return low - 1;
   }
@@ -169,6 +217,16 @@ export class RunCache {
       } else this.#remove(this.#hand);
     }
   }
+}
+
+function join(before: Run, behind: Run): Run {
+  return {
+    start: before.start,
+    end: behind.end,
+    position: Math.max(before.position, behind.position),
+    entries: PackedEntries.join(before.entries, behind.entries),
+    used: before.used || behind.used,
+  };
 }
 
 /** As `compareBytes` of `bytes[start, end)`, of which no view is made: most keys differ early. */

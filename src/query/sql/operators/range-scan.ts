@@ -75,7 +75,8 @@ export class RangeScan implements Operator {
   readonly #table: CatalogTable;
   readonly #options: RangeScanOptions;
   readonly #context: ExecutionContext;
-  readonly #reader: RowReader | undefined;
+  /** Once rows are made. */
+  #reader: RowReader | undefined;
   readonly #rowsMax: number | undefined;
   /** Still to be read, the next one last. */
   #ranges: KeyRange[] | undefined;
@@ -90,7 +91,6 @@ export class RangeScan implements Operator {
     this.#table = table;
     this.#options = options;
     this.#context = context;
-    this.#reader = options.reader && new RowReader(options.reader, context);
     this.#rowsMax = rowsMax;
   }
 
@@ -165,11 +165,13 @@ export class RangeScan implements Operator {
   }
 
   #rows(entries: StoredEntries): RowBatch | undefined {
-    const reader = this.#reader;
+    const { reader: planned } = this.#options;
     const packed = entries instanceof PackedEntries;
-    if (reader === undefined) {
+    if (planned === undefined) {
       return new Array<ExecutionRow>(packed ? entries.count : entries.length).fill(COUNTED_ROW);
     }
+    this.#reader ??= new RowReader(planned, this.#context);
+    const reader = this.#reader;
     const rows: ExecutionRow[] = [];
     if (packed) reader.readAll(entries, rows);
     else {

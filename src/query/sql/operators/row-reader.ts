@@ -35,7 +35,7 @@ export class RowReader {
   constructor(planned: PlannedReader, context: ExecutionContext) {
     this.#planned = planned;
     this.#context = context;
-    this.#empty = Array.from({ length: planned.width }, () => null);
+    this.#empty = new Array<null>(planned.width).fill(null);
   }
 
   /** Undefined for a row that is not wanted. @throws OperationError `corruption`. */
