@@ -3,7 +3,8 @@
  *
  * **Group commit.** Commits are appended to the arena of the store's memtable, behind an open frame; at the end of the
  * tick, or when the write before it has finished, the frame is sealed and written. One write is in flight, the next
- * group gathers meanwhile: that coalescing is the whole of the log's speed.
+ * group gathers meanwhile, and longer where that pays (`commit-gathering.ts`): that coalescing is the whole of the log's
+ * speed.
  *
  * **Two watermarks.** `writtenVersion` has reached the operating system (class `process`), `syncedVersion` stable storage
  * (class `disk`). A frame that anyone waits for in class `disk` is written through `O_DSYNC`, or followed by a sync when
@@ -27,6 +28,7 @@ import { hasCode, messageOf, OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { File } from '../platform/files.ts';
 import type { Platform, Timer } from '../platform/platform.ts';
+import { CommitGathering } from './commit-gathering.ts';
 import {
   align8,
   bodyCrc,
@@ -127,6 +129,9 @@ export class CommitLog {
   #syncWanted = false;
   #preparing: Promise<void> | undefined;
   #running = false;
+  readonly #gathering: CommitGathering;
+  /** On stable storage, and who waits for it not told yet. */
+  #released: PendingFrame | undefined;
   #scheduled = false;
   /** Waits for space no longer. */
   #closing = false;
@@ -155,6 +160,7 @@ export class CommitLog {
     },
   ) {
     this.#platform = platform;
+    this.#gathering = new CommitGathering(platform);
     this.#log = log;
     this.#directory = options.directory;
     this.#durability = options.durability;
@@ -267,6 +273,8 @@ export class CommitLog {
     frame.lastVersion = version;
     frame.commits++;
     if (durability === 'disk') frame.synced = true;
+    this.#gathering.committed();
+    if (this.#pending.length > 1) this.#gathering.stop();
     this.#schedule();
   }
 
@@ -350,12 +358,22 @@ export class CommitLog {
     try {
       while (this.failure === undefined) {
         this.#checkBroken();
+        const gathered = this.#gather();
+        if (gathered !== undefined) {
+          this.#release();
+          await gathered;
+          this.#checkBroken();
+        }
         const frame = this.#pending.shift();
-        if (frame !== undefined) await this.#write(frame);
+        // Written before those are told who waited for the last one: answering them takes as long as a fast sync.
+        const written = frame === undefined ? undefined : this.#write(frame);
+        this.#release();
+        if (written !== undefined) await written;
         else if (this.#syncWanted) await this.#sync();
         else break;
       }
     } catch (error) {
+      this.#release();
       this.#fail(error instanceof Error ? error : new Error(messageOf(error)));
     } finally {
       this.#running = false;
@@ -364,12 +382,25 @@ export class CommitLog {
     this.#idle = undefined;
   }
 
+  /** Whether the only frame there is, which more commits may join, waits for them. */
+  #gather(): Promise<void> | undefined {
+    const frame = this.#open;
+    if (frame === undefined || !frame.synced || this.#pending.length > 1 || this.#syncWanted) return undefined;
+    return this.#gathering.wait();
+  }
+
+  /** Tells those who wait for what has become durable. */
+  #release(): void {
+    this.#released?.durable?.resolve();
+    this.#released = undefined;
+  }
+
   async #write(frame: PendingFrame): Promise<void> {
     if (this.#open === frame) this.#open = undefined;
     this.#inFlight = frame;
     const bodyBytes = frame.end - frame.start - FRAME_HEADER_BYTES;
     const length = frameBytes(bodyBytes);
-    const segment = await this.#untilSpace(() => this.#room(length, frame.firstVersion));
+    const segment = this.#roomNow(length) ?? (await this.#untilSpace(() => this.#room(length, frame.firstVersion)));
     const body = frame.arena.subarray(frame.start + FRAME_HEADER_BYTES, frame.end);
     const sum = bodyBytes <= SUMMED_BYTES ? bodyCrc(body) : await this.#sum(body);
     frame.sequence = this.#nextSequence++;
@@ -385,6 +416,7 @@ export class CommitLog {
     });
     const image = frame.arena.subarray(frame.start, frame.start + length);
     const through = frame.synced && this.#unsynced.length === 0;
+    const startedMs = this.#platform.clock.monotonicMs();
     await (through ? segment.synced : segment.plain).write(image, segment.segment.endOffset);
     this.#checkBroken();
     segment.segment.endOffset += length;
@@ -398,7 +430,8 @@ export class CommitLog {
       this.syncs++;
       this.syncedVersion = frame.lastVersion;
       this.#syncedSequence = frame.sequence;
-      frame.durable?.resolve();
+      this.#released = frame;
+      this.#gathering.released(frame.commits, startedMs);
     } else {
       this.#unsynced.push(frame);
       if (frame.synced || this.#syncWanted) await this.#sync();
@@ -471,6 +504,12 @@ export class CommitLog {
     this.#wakeReaders();
     this.#log.error({ error: error.message }, 'the commit log failed; the store is read-only until it is opened again');
     this.#onFailure(error);
+  }
+
+  /** The current segment, when it has room for `length` bytes that is allocated. */
+  #roomNow(length: number): CurrentSegment | undefined {
+    const current = this.#current;
+    return current !== undefined && current.segment.endOffset + length <= current.allocated ? current : undefined;
   }
 
   /** The current segment, with room for `length` bytes, allocated. */
@@ -735,6 +774,7 @@ export class CommitLog {
   /** Writes and syncs everything that was appended. */
   async flush(): Promise<void> {
     this.#syncWanted = true;
+    this.#gathering.stop();
     this.#schedule();
     while (this.failure === undefined && (this.#pending.length > 0 || this.#running || this.#scheduled)) {
       this.#idle ??= deferred();
