@@ -44,7 +44,31 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
   {
     why: 'another of several columns that are not grouped',
     applies: (_, { theirs, ours }) =>
-      [theirs, ours].every((answer) => /^E C:42803 M:(subquery uses un|column .* must appear)/.test(answer)),
+      [theirs, ours].every((answer) =>
+        /^E C:42803 M:(subquery uses un|column .* must appear|arguments to GROUPING must be)/.test(answer),
+      ),
+  },
+  {
+    why: 'no unique index for ON CONFLICT is told when a statement is prepared, not when it is executed',
+    applies: (sql, { theirs, ours }) =>
+      /\bon conflict\b/.test(sql) && codeOf(theirs) === undefined && /^E C:42P10 M:there is no unique/.test(ours),
+  },
+  {
+    why: 'a parameter that nothing gives a type is text where a function takes any',
+    applies: (_, { theirs, ours }) => codeOf(theirs) === '42P18' && codeOf(ours) === undefined,
+  },
+  {
+    why: 'an array in binary that says it may hold nulls, since one that it was made from did',
+    applies: (_, { theirs, ours }) => theirs !== ours && withoutNullFlags(theirs) === withoutNullFlags(ours),
+  },
+  {
+    why: 'a parameter may stand where PostgreSQL takes only a literal',
+    applies: (_, { theirs }) => /^E C:42601 M:syntax error at or near "\$\d+"/.test(theirs),
+  },
+  {
+    why: 'an operator that is not there for text, which a parameter has become',
+    applies: (_, { theirs, ours }) =>
+      codeOf(theirs) === '42883' && theirs !== ours && theirs.replaceAll('unknown', 'text') === ours,
   },
   {
     why: 'another of several rows that break the same rule',
@@ -70,6 +94,11 @@ function withoutRow(answer: string): string {
   return answer
     .replace(/=\(.*\) (already exists|is (still referenced|not present))/, '')
     .replace(/D:Failing row contains \(.*\)\./, '');
+}
+
+/** Arrays in binary begin with how many dimensions they have and whether nulls may be among what they hold. */
+function withoutNullFlags(answer: string): string {
+  return answer.replaceAll(/("(?:\\u0000){3}\\u000\d(?:\\u0000){3})\\u0001/g, '$1\\u0000');
 }
 
 /** The SQLSTATE of a refusal, as `printed` of the corpus shows it. */

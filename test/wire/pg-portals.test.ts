@@ -4,38 +4,24 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  bind as bindValues,
+  closePortal,
+  describePortal,
+  describeStatement,
+  execute,
+  message,
+  parse,
+  query,
+  sync,
+  text,
+} from './frontend-messages.ts';
 import { type PgServer, startPgServer } from './pg-server.ts';
 import { type PostgresReference, postgresBinaries, startPostgres } from './postgres-reference.ts';
 import { RawPgClient, shown } from './sql-differential.ts';
 
-function message(type: string, ...parts: readonly Buffer[]): Buffer {
-  const body = Buffer.concat(parts);
-  const header = Buffer.alloc(5);
-  header.write(type, 'latin1');
-  header.writeInt32BE(body.length + 4, 1);
-  return Buffer.concat([header, body]);
-}
-
-const text = (...texts: readonly string[]): Buffer => Buffer.from(texts.map((each) => `${each}\0`).join(''));
-
-function int(bytes: 2 | 4, value: number): Buffer {
-  const buffer = Buffer.alloc(bytes);
-  buffer.writeIntBE(value, 0, bytes);
-  return buffer;
-}
-
-const query = (sql: string): Buffer => message('Q', text(sql));
-const parse = (name: string, sql: string): Buffer => message('P', text(name, sql), int(2, 0));
-const describeStatement = (name: string): Buffer => message('D', Buffer.from('S'), text(name));
-const describePortal = (name: string): Buffer => message('D', Buffer.from('P'), text(name));
-const execute = (name: string, rows = 0): Buffer => message('E', text(name), int(4, rows));
-const closePortal = (name: string): Buffer => message('C', Buffer.from('P'), text(name));
-const sync = message('S');
-
-function bind(portal: string, statement: string, ...values: readonly string[]): Buffer {
-  const parameters = values.flatMap((value) => [int(4, Buffer.byteLength(value)), Buffer.from(value)]);
-  return message('B', text(portal, statement), int(2, 0), int(2, values.length), ...parameters, int(2, 0));
-}
+const bind = (portal: string, statement: string, ...values: readonly string[]): Buffer =>
+  bindValues(portal, statement, values);
 
 /** Each step is answered before the next is sent. */
 const CONVERSATIONS: Readonly<Record<string, readonly (readonly Buffer[])[]>> = {

@@ -1,15 +1,17 @@
 /**
- * Whole random queries (random-queries/query-generator.ts) to this server, to PostgreSQL 18 within the process (PGlite), and to PostgreSQL 15 where it is
+ * Whole random queries (random-queries/query-generator.ts), half of them again and again (random-queries/repeats.ts), to this server, to PostgreSQL 18 within the process (PGlite), and to PostgreSQL 15 where it is
  * installed. Compared as the corpus is: columns, types, rows, tags, notices; of errors SQLSTATE, and with PostgreSQL 15 message,
  * detail, hint and position. Where the two versions differ, the older one is followed.
  */
 
 import { PGlite } from '@electric-sql/pglite';
-import { printed, queryMessage } from '../scripts/corpus/corpus.ts';
+import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
+import { printed } from '../scripts/corpus/corpus.ts';
 import { codeOf, explanationOf } from './explained-differences.ts';
 import { type PgServer, startPgServer } from './pg-server.ts';
 import { type PostgresReference, startPostgres } from './postgres-reference.ts';
 import { QueryGenerator } from './random-queries/query-generator.ts';
+import { Repeats, type Step, simple } from './random-queries/repeats.ts';
 import { RESTORE } from './random-queries/tables.ts';
 import { isOrdered } from './row-order.ts';
 import { RawPgClient } from './sql-differential.ts';
@@ -62,20 +64,21 @@ export async function runQueryDifferential(options: QueryDifferentialOptions): P
 async function compareQueries(
   generator: QueryGenerator,
   servers: Servers,
-  { statements, differencesMax = 1, progress = () => {} }: QueryDifferentialOptions,
+  { seed, statements, differencesMax = 1, progress = () => {} }: QueryDifferentialOptions,
 ): Promise<QueryDifferentialReport> {
+  const rounds = new Rounds(generator, seed);
   const differences: string[] = [];
   const explained: Record<string, number> = {};
   let [compared, errors, versions] = [0, 0, 0];
   /** Asked after what was written is as in the beginning; those after a difference once more. */
-  let round: readonly string[] = [];
+  let round: readonly Step[] = [];
   while (compared < statements && differences.length < differencesMax) {
-    if (round.length === 0) round = statementsOf(generator, Math.min(STATEMENTS_PER_ROUND, statements - compared));
-    const answers = await servers.ask(RESTORE, round);
+    if (round.length === 0) round = rounds.next().slice(0, statements - compared);
+    const answers = await servers.ask(RESTORED, round);
     let done = 0;
-    for (const [i, sql] of round.entries()) {
+    for (const [i, step] of round.entries()) {
       done++;
-      const verdict = await judged(sql, answers[i]!, servers, [...RESTORE, ...round.slice(0, i)]);
+      const verdict = await judged(step, answers[i]!, servers, [...RESTORED, ...round.slice(0, i)]);
       if (verdict.kind === 'timeOut') break;
       compared++;
       if (compared % PROGRESS_STATEMENTS === 0) progress(`${compared} statements, ${differences.length} differences`);
@@ -88,19 +91,38 @@ async function compareQueries(
       else explained[verdict.why] = (explained[verdict.why] ?? 0) + 1;
       break;
     }
+    // Those that follow the one that differed would differ for the same reason.
+    while (done > 0 && done < round.length && round[done]!.following > 0) done++;
     round = round.slice(done);
   }
   return { compared, errors, differences, versions, explained };
 }
 
-function statementsOf(generator: QueryGenerator, count: number): readonly string[] {
-  const found: string[] = [];
-  while (found.length < count) {
-    const sql = generator.next();
-    if (!isEndless(sql)) found.push(sql);
+/** Statements that each come once, or some of which each come again and again. */
+class Rounds {
+  readonly #generator: QueryGenerator;
+  readonly #random: SeededRandom;
+  readonly #repeats: Repeats;
+
+  constructor(generator: QueryGenerator, seed: number | string) {
+    this.#generator = generator;
+    this.#random = new SeededRandom(`${seed} rounds`);
+    this.#repeats = new Repeats(this.#random);
   }
-  return found;
+
+  next(): readonly Step[] {
+    const repeats = this.#random.chance(0.5);
+    const steps: Step[] = [];
+    while (steps.length < STATEMENTS_PER_ROUND) {
+      const sql = repeats ? this.#generator.statement() : this.#generator.next();
+      if (isEndless(sql)) continue;
+      steps.push(...(repeats ? this.#repeats.of(sql) : [{ ...simple(sql), following: 0 }]));
+    }
+    return steps;
+  }
 }
+
+const RESTORED: readonly Step[] = RESTORE.map((sql) => ({ ...simple(sql), following: 0 }));
 
 type Verdict =
   | { readonly kind: 'timeOut' }
@@ -113,7 +135,8 @@ type Verdict =
     };
 
 /** @param before What was asked before it, for a server that has not been asked yet. */
-async function judged(sql: string, answer: Answer, servers: Servers, before: readonly string[]): Promise<Verdict> {
+async function judged(step: Step, answer: Answer, servers: Servers, before: readonly Step[]): Promise<Verdict> {
+  const { sql, following } = step;
   const ordered = isOrdered(sql);
   const full = answer.fifteen && printed(answer.fifteen, 'full', ordered);
   if (full !== undefined && codeOf(full) === TIMED_OUT) return { kind: 'timeOut' };
@@ -126,7 +149,7 @@ async function judged(sql: string, answer: Answer, servers: Servers, before: rea
   }
   const brief = printed(answer.ours, 'brief', ordered);
   const briefOf15 = answer.fifteen && printed(answer.fifteen, 'brief', ordered);
-  const briefOf18 = printed(answer.eighteen ?? (await servers.askNewest(before, sql)), 'brief', ordered);
+  const briefOf18 = printed(answer.eighteen ?? (await servers.askNewest(before, step)), 'brief', ordered);
   const isOfVersions = briefOf15 !== undefined && briefOf18 !== briefOf15;
   const theirs = full ?? briefOf18;
   if (ours === theirs && (brief === briefOf18 || isOfVersions)) return { kind: 'same', isError, isOfVersions };
@@ -134,7 +157,8 @@ async function judged(sql: string, answer: Answer, servers: Servers, before: rea
     isOfVersions && brief === briefOf18
       ? 'an answer of PostgreSQL 15 that 18 has mended'
       : explanationOf(sql, { theirs, ours });
-  const shown = `${sql}\n  PostgreSQL: ${indented(theirs)}\n  here:       ${indented(ours)}`;
+  const asked = [...before.slice(before.length - following), step].map((each) => each.shown).join(';\n');
+  const shown = `${asked}\n  PostgreSQL: ${indented(theirs)}\n  here:       ${indented(ours)}`;
   return { kind: 'differs', why, shown, isOfVersions };
 }
 
@@ -153,7 +177,7 @@ interface Answer {
 
 /** This server and those beside it, with the same tables. */
 class Servers {
-  readonly #setUp: readonly string[];
+  readonly #setUp: readonly Step[];
   readonly #server: PgServer;
   readonly #client: RawPgClient;
   readonly #installed: PostgresReference | undefined;
@@ -163,7 +187,7 @@ class Servers {
   #lite: PGlite | undefined;
 
   private constructor(
-    setUp: readonly string[],
+    setUp: readonly Step[],
     server: PgServer,
     client: RawPgClient,
     installed: PostgresReference | undefined,
@@ -179,7 +203,10 @@ class Servers {
   }
 
   static async start(tables: readonly string[], newest: 'each' | 'differing'): Promise<Servers> {
-    const setUp = ["set timezone = 'UTC'", 'set client_min_messages = warning', ...tables];
+    const setUp = ["set timezone = 'UTC'", 'set client_min_messages = warning', ...tables].map((sql) => ({
+      ...simple(sql),
+      following: 0,
+    }));
     const server = await startPgServer();
     const client = await RawPgClient.connect(server.port);
     const installed = await startPostgres();
@@ -192,28 +219,29 @@ class Servers {
     return servers;
   }
 
-  /** The answers to `statements`, after `before`. */
-  async ask(before: readonly string[], statements: readonly string[]): Promise<readonly Answer[]> {
-    const all = [...before, ...statements];
+  /** The answers to `steps`, after `before`. */
+  async ask(before: readonly Step[], steps: readonly Step[]): Promise<readonly Answer[]> {
+    const all = [...before, ...steps];
+    const messages = all.map(({ message }) => message);
     // At once, as going to and fro would take most of the time.
-    const [ours, fifteen] = await Promise.all([this.#client.queries(all), this.#fifteen?.queries(all)]);
+    const [ours, fifteen] = await Promise.all([this.#client.exchanges(messages), this.#fifteen?.exchanges(messages)]);
     const eighteen: Buffer[] = [];
-    if (!this.#isLate) for (const sql of all) eighteen.push(await this.#byLite(sql));
+    if (!this.#isLate) for (const step of all) eighteen.push(await this.#byLite(step));
     return ours
       .map((answer, i) => ({ ours: answer, fifteen: fifteen?.[i], eighteen: eighteen[i] }))
       .slice(before.length);
   }
 
   /** What PostgreSQL 18 answers after `before`. */
-  async askNewest(before: readonly string[], sql: string): Promise<Buffer> {
+  async askNewest(before: readonly Step[], step: Step): Promise<Buffer> {
     if (this.#lite === undefined) for (const each of this.#setUp) await this.#byLite(each);
     for (const each of before) await this.#byLite(each);
-    return await this.#byLite(sql);
+    return await this.#byLite(step);
   }
 
-  async #byLite(sql: string): Promise<Buffer> {
+  async #byLite({ message }: Step): Promise<Buffer> {
     this.#lite ??= await PGlite.create();
-    return Buffer.from(await this.#lite.execProtocolRaw(queryMessage(sql)));
+    return Buffer.from(await this.#lite.execProtocolRaw(message));
   }
 
   async stop(): Promise<void> {

@@ -269,7 +269,12 @@ export class RawPgClient {
 
   /** Sends all before the first is answered. */
   queries(sqls: readonly string[]): Promise<readonly Buffer[]> {
-    return sqls.length === 0 ? Promise.resolve([]) : this.#askAll(Buffer.concat(sqls.map(queryMessage)), sqls.length);
+    return this.exchanges(sqls.map(queryMessage));
+  }
+
+  /** Sends all before the first is answered; the last message of each is answered with ReadyForQuery. */
+  exchanges(all: readonly Buffer[]): Promise<readonly Buffer[]> {
+    return all.length === 0 ? Promise.resolve([]) : this.#askAll(Buffer.concat(all), all.length);
   }
 
   /** Sends messages of which the last is answered with ReadyForQuery. */

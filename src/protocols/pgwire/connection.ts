@@ -531,14 +531,15 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #bind(fields: BodyReader): void {
     const session = this.#session!;
     const portalName = fields.text();
-    const prepared = this.#statement(fields.text());
+    const name = fields.text();
+    const prepared = this.#statement(name);
     const formats = readFormats(fields);
     const count = fields.uint16();
     const types = prepared.parameterTypes;
     if (count !== types.length) {
       throw new SqlError(
         'protocol_violation',
-        `bind message supplies ${count} parameters, but prepared statement requires ${types.length}`,
+        `bind message supplies ${count} parameters, but prepared statement "${name}" requires ${types.length}`,
       );
     }
     if (formats.length > 1 && formats.length !== count) {
@@ -801,6 +802,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   notice(notice: Notice): void {
+    const least = this.#session!.parameters.value('client_min_messages');
+    if (least === 'error' || (least === 'warning' && notice.severity === 'NOTICE')) return;
     message.notice(this.#writer, notice);
   }
 

@@ -1,9 +1,9 @@
 /**
  * Run-time parameters of a session (SET, SHOW): those that clients commonly send, with PostgreSQL's names and defaults.
  *
- * A parameter is here only if setting it does what it says, or if it cannot matter (client_min_messages filters what is
- * never sent; row_security without policies). Others are an error by name. Values are immutable maps, so that a
- * transaction remembers where it began and goes back on ROLLBACK; SET LOCAL lasts until the transaction ends.
+ * A parameter is here only if setting it does what it says, or if it cannot matter (row_security without policies). Others are
+ * an error by name. Values are immutable maps, so that a transaction remembers where it began and goes back on ROLLBACK;
+ * SET LOCAL lasts until the transaction ends.
  */
 
 import { SERVER_VERSION, SERVER_VERSION_NUM } from './functions/version.ts';
@@ -284,7 +284,11 @@ export class SessionParameters {
 
   /** As it is kept: without SHOW's units. */
   value(
-    name: 'default_transaction_isolation' | 'default_transaction_read_only' | 'default_transaction_deferrable',
+    name:
+      | 'client_min_messages'
+      | 'default_transaction_isolation'
+      | 'default_transaction_read_only'
+      | 'default_transaction_deferrable',
   ): string {
     return this.#effective.get(name)!;
   }

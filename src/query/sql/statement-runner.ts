@@ -345,7 +345,10 @@ export class StatementRunner {
   open(plan: Plan, values: readonly SqlValue[], autocommit: boolean): Awaitable<RunningPortal> {
     this.#block.ranStatement = true;
     if (plan.modifies && this.#block.isReadOnly()) {
-      throw new SqlError('read_only_sql_transaction', `cannot execute ${plan.verb} in a read-only transaction`);
+      throw new SqlError(
+        'read_only_sql_transaction',
+        `cannot execute ${plan.refusedAs ?? plan.verb} in a read-only transaction`,
+      );
     }
     const statementMicros = this.#engine.nowMicros();
     this.#block.nowMicros ??= statementMicros;

@@ -277,7 +277,6 @@ function valuesOf(body: Buffer): (string | null)[] {
 const ERROR_FIELDS = ['C', 'M', 'D', 'H', 'P', 'p', 'q', 's', 't', 'c', 'd', 'n'];
 
 /** An answer in lines. @param detail `brief` leaves of errors and notices only the code. */
-/** An answer in lines. */
 export function printed(bytes: Buffer, detail: 'brief' | 'full', ordered: boolean): string {
   const lines: string[] = [];
   let rows: string[] = [];
@@ -313,7 +312,12 @@ function printedMessage(type: string, body: Buffer, detail: 'brief' | 'full'): s
     case 'Z':
       return `${type} ${body.toString('latin1').replace('\0', '')}`;
     case 'I':
-      return 'I';
+    case 'n':
+      return type;
+    case 't': {
+      const types = Array.from({ length: body.readInt16BE(0) }, (_, i) => body.readUInt32BE(2 + 4 * i));
+      return `t ${types.map(shownOid).join(', ')}`;
+    }
     case 'E':
     case 'N': {
       const fields = new Map(
@@ -339,12 +343,14 @@ function columnsOf(body: Buffer): string[] {
     const end = body.indexOf(0, at);
     const name = body.toString('utf8', at, end);
     at = end + 1;
-    const oid = body.readUInt32BE(at + 6);
-    columns.push(
-      `${name} ${oid >= FIRST_OWN_OID ? 'own' : oid}/${body.readInt16BE(at + 10)}/${body.readInt32BE(at + 12)}`,
-    );
+    const type = shownOid(body.readUInt32BE(at + 6));
+    columns.push(`${name} ${type}/${body.readInt16BE(at + 10)}/${body.readInt32BE(at + 12)}`);
   }
   return columns;
+}
+
+function shownOid(oid: number): string {
+  return oid >= FIRST_OWN_OID ? 'own' : String(oid);
 }
 
 export function queryMessage(sql: string): Buffer {

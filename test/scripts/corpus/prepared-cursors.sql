@@ -355,7 +355,6 @@ release nope;
 rollback;
 begin; declare z cursor for select 1; fetch z; commit;
 begin read only;
--- differs: the message leaves FOR UPDATE out
 declare z cursor for select * from u for update;
 rollback;
 prepare pp as select * from t where id < $1;

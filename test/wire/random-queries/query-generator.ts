@@ -32,13 +32,17 @@ export class QueryGenerator {
   next(): string {
     const following = this.#following.shift();
     if (following !== undefined) return following;
-    const statement = new Statement(this.#random);
-    const selects = new Selects(statement);
     if (this.#random.chance(0.02)) {
-      const [first, ...others] = new Writes(this.#random, selects).block();
+      const [first, ...others] = new Writes(this.#random, new Selects(new Statement(this.#random))).block();
       this.#following = others;
       return first!;
     }
+    return this.statement();
+  }
+
+  /** One that does not begin a transaction. */
+  statement(): string {
+    const selects = new Selects(new Statement(this.#random));
     const sql = this.#random.chance(0.2) ? new Writes(this.#random, selects).statement() : selects.statement();
     return this.#random.chance(0.12) ? mistaken(sql, this.#random) : sql;
   }

@@ -82,7 +82,9 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
       location,
       hint: hypothetical
         ? `To use the hypothetical-set aggregate ${name}, the number of hypothetical direct arguments (here ${args.length}) must match the number of ordering columns (here ${orderBy.length}).`
-        : 'No function matches the given name and argument types. You might need to add explicit type casts.',
+        : orderBy.length > 1 && !within
+          ? 'No aggregate function matches the given name and argument types. Perhaps you misplaced ORDER BY; ORDER BY must appear after all regular arguments of the aggregate.'
+          : 'No function matches the given name and argument types. You might need to add explicit type casts.',
     });
   }
   let argument = args[0];

@@ -29,6 +29,10 @@ interface Leaf {
   readonly nullable: boolean;
 }
 
+export function lockTitle(strength: RowLockStrength): string {
+  return Object.values(CLAUSES).find(([each]) => each === strength)![1];
+}
+
 export function lockingTitle(node: Node | undefined): string {
   const strength = node !== undefined && 'LockingClause' in node ? node.LockingClause.strength : undefined;
   return CLAUSES[strength ?? '']?.[1] ?? 'FOR UPDATE';

@@ -281,7 +281,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   return { kind: 'insert', conflicts, table: target.table, source, assignments, returning, checks };
 }
 
-/** Literals without a type among a query's columns become what the columns are that they are meant for. */
+/** Literals and parameters without a type among a query's columns become what the columns are that they are meant for. */
 function settled(rows: BoundRows, columns: readonly (Column | undefined)[], binder: ExpressionBinder): BoundRows {
   if (rows.columns.every(({ expression }) => expression.type !== 'unknown')) return rows;
   if (rows.kind === 'with') {
@@ -294,7 +294,8 @@ function settled(rows: BoundRows, columns: readonly (Column | undefined)[], bind
     columns: rows.columns.map((each, i) => {
       const { expression } = each;
       const column = columns[i];
-      if (expression.type !== 'unknown' || expression.kind !== 'constant' || column === undefined) return each;
+      const isOpen = expression.kind === 'constant' || expression.kind === 'parameter';
+      if (expression.type !== 'unknown' || !isOpen || column === undefined) return each;
       return { ...each, expression: assign(binder, column, expression) };
     }),
   };

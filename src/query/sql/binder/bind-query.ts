@@ -30,7 +30,7 @@ import { placeIn, stringsOf } from './names.ts';
 import { type BindContext, type FindTable, nested, type QueryContext } from './query-context.ts';
 import { checkRecursiveTerm } from './recursive-term.ts';
 import { Frame, Scope, type ScopeItem } from './scope.ts';
-import { withSearchAndCycle } from './search-cycle.ts';
+import { firstTerm, withSearchAndCycle } from './search-cycle.ts';
 import { sortDirection } from './sort-direction.ts';
 
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
@@ -325,8 +325,12 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
       !('SelectStmt' in ctequery) ||
       ctequery.SelectStmt.larg === undefined ||
       !refersTo(ctequery, ctename)
-    )
+    ) {
+      // Its own mistakes are told first.
+      if (ctequery !== undefined && 'SelectStmt' in ctequery)
+        bindQuery(ctequery.SelectStmt, context, new Frame(new Scope(frame, [])), false);
       throw new SqlError('syntax_error', 'WITH query is not recursive', { location });
+    }
     // Bound once for the names of its columns.
     const { columns } = bindQuery(ctequery.SelectStmt.larg, context, new Frame(new Scope(frame, [])), false);
     const own = columns.map(({ name }, i) => names[i] ?? name);
@@ -429,7 +433,7 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
       'datatype_mismatch',
       `recursive query "${ctename}" column ${i + 1} has type ${titleOf(ours.type)} in non-recursive term but type ${titleOf(type)} overall`,
       {
-        location: select.larg === undefined ? location : placeIn(select.larg.targetList?.[i] ?? name),
+        location: select.larg === undefined ? location : placeIn(firstTerm(select.larg).targetList?.[i] ?? name),
         hint: 'Cast the output of the non-recursive term to the correct type.',
       },
     );

@@ -6,7 +6,7 @@
  * A string literal and a parameter without a declared type are `unknown` until their surroundings decide (coercion.ts).
  */
 
-import type { CollateClause, ColumnRef, FuncCall, Node, SubLink, TypeCast } from '@pgsql/types';
+import type { CollateClause, ColumnRef, FuncCall, Node, RowExpr, SubLink, TypeCast } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
 import type { SqlRecord } from '../../../models/relational/values.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
@@ -255,14 +255,7 @@ export class ExpressionBinder {
       return bindSubLink(node.SubLink, this, this.context as QueryContext, this.scope);
     }
     if ('GroupingFunc' in node) return bindGrouping(this, node.GroupingFunc);
-    if ('RowExpr' in node) {
-      const args = (node.RowExpr.args ?? []).flatMap((arg) =>
-        isStar(arg)
-          ? expandStar(arg, this, node.RowExpr.location).map((each) => each.expression)
-          : [this.bindInside(arg)],
-      );
-      return bindRow(args, node.RowExpr.location, this.operands);
-    }
+    if ('RowExpr' in node) return this.#row(node.RowExpr);
     if ('A_ArrayExpr' in node) {
       const { elements, location } = node.A_ArrayExpr;
       return bindArrayConstructor(elements ?? [], location, this.operands);
@@ -282,12 +275,24 @@ export class ExpressionBinder {
     throw notSupported(`an expression of kind ${kindOf(node)}`);
   }
 
+  /** @param fields What literals and parameters without a type become, if it has as many. */
+  #row({ args = [], location }: RowExpr, fields?: readonly { readonly type: SqlType }[]): BoundExpression {
+    const bound = args.flatMap((arg) =>
+      isStar(arg) ? expandStar(arg, this, location).map((each) => each.expression) : [this.bindInside(arg)],
+    );
+    const typed =
+      fields?.length === bound.length ? bound.map((each, i) => this.coerceUnknown(each, fields[i]!.type)) : bound;
+    return bindRow(typed, location, this.operands);
+  }
+
   #cast({ arg, typeName, location }: TypeCast): BoundExpression {
     const target = namedType(typeName);
     const bound =
       'A_ArrayExpr' in arg! && elementOf(target.type) !== undefined
         ? bindArrayConstructor(arg.A_ArrayExpr.elements ?? [], arg.A_ArrayExpr.location, this.operands, target.type)
-        : this.bindInside(arg!);
+        : 'RowExpr' in arg!
+          ? this.#row(arg.RowExpr, typeInfo(baseOf(target.type)).fields)
+          : this.bindInside(arg!);
     checkWidth(bound, target.type, location);
     const moved = 'RowExpr' in arg! && location !== undefined && location >= 0 ? { ...bound, location } : bound;
     const cast = this.tryCoerce(moved, target.type, target.modifier, 'explicit');

@@ -144,6 +144,14 @@ function aliasIn({ fromClause = [] }: SelectStmt, name: string): string {
   );
 }
 
+/** The term that is not recursive, as it was before it got columns. */
+export function firstTerm(term: SelectStmt): SelectStmt {
+  const [from] = term.fromClause ?? [];
+  const wrapping = from !== undefined && 'RangeSubselect' in from ? from.RangeSubselect : undefined;
+  const { subquery } = wrapping?.alias?.aliasname === LEFT ? wrapping : {};
+  return subquery !== undefined && 'SelectStmt' in subquery ? subquery.SelectStmt : term;
+}
+
 /** All columns of the rows before it are those without the new ones. */
 function withoutExtras(targets: readonly Node[], alias: string, columns: readonly string[], single: boolean): Node[] {
   return targets.flatMap((node): Node[] => {

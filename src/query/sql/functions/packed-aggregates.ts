@@ -489,8 +489,8 @@ export function findPackedAggregate(
     (row) => row.arguments.length === types.length && (row.orderedSet === true) === orderedSet,
   );
   const candidates = rows.map((item) => ({ arguments: item.arguments, item }));
-  const settled = types.map((type) =>
-    type === 'unknown' && rows.every((row) => row.arguments.some((each) => each.startsWith('any'))) ? 'text' : type,
+  const settled = types.map((type, i) =>
+    type === 'unknown' && rows.every((row) => row.arguments[i]!.startsWith('any')) ? 'text' : type,
   );
   const exact = candidates.find((each) => each.arguments.every((type, i) => type === settled[i]));
   const chosen = exact ?? chooseCandidate(candidates, settled);

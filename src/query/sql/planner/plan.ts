@@ -6,6 +6,7 @@
 import { assert } from '../../../base/assert.ts';
 import type { TableId } from '../../../models/relational/table.ts';
 import type { BoundCopy } from '../binder/bind-copy.ts';
+import { lockTitle } from '../binder/bind-locking.ts';
 import type { BoundColumn, BoundQuery, BoundRows, ExplainOptions } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { CopyBinaryReader } from '../copy-binary.ts';
@@ -54,6 +55,8 @@ export interface Plan {
   readonly isPointRead: boolean;
   /** Writes, so that a read-only transaction refuses it. */
   readonly modifies: boolean;
+  /** What that refusal calls it, when that is another word than `verb`. */
+  readonly refusedAs?: string;
   /** Ids of the tables that it names: what their statistics say may have decided about it. */
   readonly reads: () => ReadonlySet<TableId>;
   /** Generation of the catalog that its tables were found in. */
@@ -168,6 +171,9 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
         writes: locked,
         isPointRead: isPoint && locked.length === 0,
         modifies: locked.length > 0,
+        ...(query.kind === 'select' && query.locking !== undefined
+          ? { refusedAs: `SELECT ${lockTitle(query.locking[0]!.strength)}` }
+          : {}),
         writesRows: isWriting,
         point: query.kind === 'select' ? pointQueryOf(query) : undefined,
         node,
