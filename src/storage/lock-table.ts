@@ -11,6 +11,8 @@
  *   earlier waiters that it conflicts with. The requester is refused. Granting, releasing and cancelling never add an
  *   edge that closes a cycle, so no detector needs to run in the background.
  *
+ * - Giving up very many locks takes one step: who holds a lock is decided by the owner's own set, which is exchanged for an
+ *   empty one. What still names that owner in the table is taken out when somebody meets it, or slice by slice behind.
  * - Who writes many keys at once may claim them (`claim`) instead of taking a lock for each: they are held like any other, and
  *   become locks of their own when somebody else asks for them.
  *
@@ -40,7 +42,7 @@ export class LockOwner {
   /** For messages, like `pg:4711`. */
   readonly label: string;
   /** In the order in which they were taken. @internal */
-  readonly held = new Set<Lock>();
+  held = new Set<Lock>();
   /** @internal */
   claim: LockClaim | undefined;
   /** Of `held`, those that are claimed. @internal */
@@ -63,10 +65,14 @@ export class LockOwner {
   }
 }
 
+/** Locks given up in one step are more than this; and so many at a time are then taken out of the table. */
+const RELEASED_ONE_BY_ONE_MAX = 4_096;
+
 /** One key that is held. Without holders it leaves the table. */
 interface Lock {
   readonly key: string;
   mode: LockMode;
+  /** While nobody waits, also owners that have given up all they held: `#held` tells. */
   readonly holders: LockOwner[];
   /** In order of service; upgrades first. */
   waiters: Waiter[];
@@ -89,13 +95,20 @@ export interface LockTableOptions {
   readonly waitersMax?: number;
   /** How a key appears in messages. Default: its bytes, printable. */
   readonly describeKey?: (key: Key) => string;
+  /** An owner of more locks gives them up in one step. Default 4,096. */
+  readonly releasedOneByOneMax?: number;
 }
 
 export class LockTable {
   readonly #timers: Timers;
   readonly #waitersMax: number;
   readonly #describeKey: (key: Key) => string;
+  readonly #releasedOneByOneMax: number;
   readonly #locks = new Map<string, Lock>();
+  /** Those that somebody waits for. */
+  readonly #awaited = new Set<Lock>();
+  /** Given up in one step, and not taken out of the table yet. */
+  readonly #left: Set<Lock>[] = [];
   readonly #claimants = new Set<LockOwner>();
   #waiting = 0;
   #deadlocks = 0;
@@ -104,9 +117,10 @@ export class LockTable {
     this.#timers = options.timers;
     this.#waitersMax = options.waitersMax ?? 65_536;
     this.#describeKey = options.describeKey ?? ((key) => printable(key));
+    this.#releasedOneByOneMax = options.releasedOneByOneMax ?? RELEASED_ONE_BY_ONE_MAX;
   }
 
-  /** Keys that are held now, with all that one owner claims as one. Zero is the fast path of whoever asks `isLockedByOther`. */
+  /** Keys that are held now, with all that one owner claims as one, and those that were until lately. Zero is the fast path of whoever asks `isLockedByOther`. */
   get count(): number {
     return this.#locks.size + this.#claimants.size;
   }
@@ -206,8 +220,9 @@ export class LockTable {
 
   /** A key of `range` that someone other than `owner` holds. Costs a look at every lock. */
   lockedByOtherIn(range: KeyRange, owner: LockOwner | undefined): Key | undefined {
-    for (const lock of this.#locks.values()) {
-      if (lock.holders.length === 1 && lock.holders[0] === owner) continue;
+    for (const known of this.#locks.values()) {
+      const lock = this.#held(known);
+      if (lock === undefined || (lock.holders.length === 1 && lock.holders[0] === owner)) continue;
       const key = Buffer.from(lock.key, 'latin1');
       if (rangeContains(range, key)) return key;
     }
@@ -220,7 +235,8 @@ export class LockTable {
 
   /** The lock on a key, made of a claim where it is claimed. */
   #lockOn(id: string, key: Key): Lock | undefined {
-    const lock = this.#locks.get(id);
+    const known = this.#locks.get(id);
+    const lock = known && this.#held(known);
     if (lock !== undefined || this.#claimants.size === 0) return lock;
     for (const claimant of this.#claimants) {
       if (!claimant.claim!.holds(key)) continue;
@@ -229,6 +245,18 @@ export class LockTable {
       claimant.claimed.add(made);
       return made;
     }
+    return undefined;
+  }
+
+  /** The lock without owners that have given it up; undefined when nobody else holds it. */
+  #held(lock: Lock): Lock | undefined {
+    if (this.#left.length === 0) return lock;
+    const { holders } = lock;
+    let kept = 0;
+    for (const holder of holders) if (holder.held.has(lock)) holders[kept++] = holder;
+    holders.length = kept;
+    if (kept > 0) return lock;
+    if (this.#locks.get(lock.key) === lock) this.#locks.delete(lock.key);
     return undefined;
   }
 
@@ -262,6 +290,10 @@ export class LockTable {
     this.#claimants.delete(owner);
     owner.claim = undefined;
     owner.claimed = undefined;
+    if (owner.held.size > this.#releasedOneByOneMax) {
+      this.#leave(owner);
+      return;
+    }
     for (const lock of owner.held) {
       // Most locks are nobody else's business.
       if (lock.holders.length === 1 && lock.waiters.length === 0) this.#locks.delete(lock.key);
@@ -269,6 +301,26 @@ export class LockTable {
     }
     owner.held.clear();
     assert(owner.idle, 'a closed owner keeps no lock');
+  }
+
+  /** Gives up all that `owner` holds in one step. */
+  #leave(owner: LockOwner): void {
+    for (const lock of this.#awaited) if (owner.held.has(lock)) this.#release(lock, owner);
+    const isFirst = this.#left.length === 0;
+    this.#left.push(owner.held);
+    owner.held = new Set();
+    if (isFirst) void this.#takeOut();
+  }
+
+  async #takeOut(): Promise<void> {
+    for (let left = this.#left[0]; left !== undefined; left = this.#left[0]) {
+      let looked = 0;
+      for (const lock of left) {
+        if (looked++ % RELEASED_ONE_BY_ONE_MAX === 0) await this.#timers.yield();
+        this.#held(lock);
+      }
+      this.#left.shift();
+    }
   }
 
   /** Rejects all waits of `owner`, by default with `transaction_closed`; it keeps what it holds. */
@@ -298,6 +350,7 @@ export class LockTable {
     if (lock.waiters === NO_WAITERS) lock.waiters = [];
     lock.waiters.splice(position, 0, waiter);
     owner.waits.add(waiter);
+    this.#awaited.add(lock);
     this.#waiting++;
     const cycle = this.#cycleThrough(owner);
     if (cycle !== undefined) {
@@ -361,6 +414,7 @@ export class LockTable {
     const position = waiter.lock.waiters.indexOf(waiter);
     assert(position !== -1, 'a waiter is in its queue until it is served');
     waiter.lock.waiters.splice(position, 1);
+    if (waiter.lock.waiters.length === 0) this.#awaited.delete(waiter.lock);
     waiter.owner.waits.delete(waiter);
     waiter.timer?.cancel();
     this.#waiting--;
