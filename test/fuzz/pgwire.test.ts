@@ -67,7 +67,11 @@ test('a length that lies is refused before memory is spent on it', async () => {
 test('the canary: a reader that loses a byte at a cut is found out', () => {
   const bytes = Buffer.concat([message('Q', 'select 1'), message('S')]);
   const read = (reader: FrameReader, drop: number): string => {
-    reader.started(1_000);
+    reader.started({
+      bytesMax: () => 1_000,
+      refusal: () => undefined,
+      memory: { take: () => true, give: () => {} },
+    });
     const types: string[] = [];
     for (const part of [bytes.subarray(0, 7), bytes.subarray(7 + drop)]) {
       reader.feed(part);

@@ -28,7 +28,7 @@ import type { FieldFormat, Portal, PreparedStatement } from '../../query/sql/por
 import type { BinaryRows, Notice, ResultSink } from '../../query/sql/results.ts';
 import type { ParameterValues } from '../../query/sql/session-parameters.ts';
 import type { SqlEngine } from '../../query/sql/sql-engine.ts';
-import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
+import { notSupported, SqlError, statementTooLong } from '../../query/sql/sql-error.ts';
 import { SqlSession } from '../../query/sql/sql-session.ts';
 import type { TimeContext } from '../../query/sql/types/timestamptz.ts';
 import { type SqlType, type SqlValue, typeOfOid } from '../../query/sql/types/types.ts';
@@ -38,7 +38,8 @@ import { ScramExchange } from './authentication.ts';
 import * as message from './backend-messages.ts';
 import { CopyIn } from './copy-in.ts';
 import { readParameter, TextFields, writeField } from './field-format.ts';
-import { BodyReader, type Frame, FrameReader, utf8Text } from './frame-reader.ts';
+import { BodyReader, type Frame, FrameReader, type MessageBounds, utf8Text } from './frame-reader.ts';
+import { holdsLarge, isOfAnySize, LARGE_FIELD_BYTES, LargeRow } from './large-row.ts';
 import type { CancelRegister, PgwireOptions } from './listener.ts';
 import { MessageWriter } from './message-writer.ts';
 import type { ReplyTurn } from './reply-turn.ts';
@@ -52,6 +53,11 @@ const CANCEL_REQUEST = 80_877_102;
 const ENCRYPTION_REQUESTS_MAX = 2;
 /** Before the client has proved who it is, it gets little memory. */
 const LOGIN_MESSAGE_BYTES_MAX = 65_536;
+/** Of what holds statements, values and rows, and of all else, as PostgreSQL (PQ_LARGE_MESSAGE_LIMIT, PQ_SMALL_MESSAGE_LIMIT). */
+const LARGE_MESSAGE_BYTES_MAX = 0x3fff_fffe;
+const SMALL_MESSAGE_BYTES_MAX = 10_000;
+/** Of a Parse message, beside its text: its name and the types of its parameters. */
+const PARSE_BYTES_MAX = 262_144;
 const OUTPUT_BYTES_MAX = 65_536;
 const DATABASE = 'actors';
 const NAMES = {
@@ -70,6 +76,17 @@ const NAMES = {
   copyDone: 0x63,
   copyFail: 0x66,
 } as const;
+
+const LARGE_MESSAGES: ReadonlySet<number> = new Set([
+  NAMES.query,
+  NAMES.parse,
+  NAMES.bind,
+  NAMES.functionCall,
+  NAMES.copyData,
+]);
+
+/** Of V8, on machines of 64 bits. */
+const STRING_CHARS_MAX = 0x1fff_ffe8;
 
 type Phase = 'startup' | 'sasl-first' | 'sasl-final' | 'ready' | 'closed';
 
@@ -115,6 +132,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #rowFormats: readonly FieldFormat[] = [];
   /** The batch whose rest waits to be written; an error drops it. */
   #unsent: object | undefined;
+  /** A message of which the first bytes have left: whatever comes next waits for its end. */
+  #partial: Promise<void> | undefined;
 
   constructor(
     engine: SqlEngine,
@@ -163,6 +182,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     this.#stopIdling();
     if (this.#processId !== undefined) this.#register.remove(this.#processId);
     this.#session?.close();
+    this.#reader.close();
     this.onDrain();
   }
 
@@ -306,7 +326,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     if (principals.required) {
       this.#scram = new ScramExchange(principals.verifier(user), platform.random, this.#socket.tls?.endPoint);
       this.#phase = 'sasl-first';
-      this.#reader.started(LOGIN_MESSAGE_BYTES_MAX);
+      this.#reader.started(this.#messageBounds);
       message.authenticationSasl(this.#writer, this.#scram.mechanisms);
       return;
     }
@@ -386,8 +406,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     });
     this.#session = session;
     this.#phase = 'ready';
-    const statementBytes = this.#engine.limits.statementBytesMax;
-    this.#reader.started(this.#options.messageBytesMax ?? 2 * statementBytes + LOGIN_MESSAGE_BYTES_MAX);
+    this.#reader.started(this.#messageBounds);
     message.authenticationOk(this.#writer);
     this.#reportParameters();
     message.backendKeyData(this.#writer, processId, secret);
@@ -407,8 +426,23 @@ export class PgConnection implements SocketHandlers, ResultSink {
 
   // --- Queries
 
-  #handleMessage({ type, body }: Frame): Awaitable<void> {
+  get #messageBounds(): MessageBounds {
+    const { memory } = this.#engine;
+    if (this.#phase !== 'ready') return { bytesMax: () => LOGIN_MESSAGE_BYTES_MAX, refusal: () => undefined, memory };
+    const { statementBytesMax } = this.#engine.limits;
+    return {
+      bytesMax: (type) => (LARGE_MESSAGES.has(type) ? LARGE_MESSAGE_BYTES_MAX : SMALL_MESSAGE_BYTES_MAX),
+      refusal: (type, length) => {
+        const text = type === NAMES.query ? length - 5 : type === NAMES.parse ? length - PARSE_BYTES_MAX : 0;
+        return text > statementBytesMax ? statementTooLong(text, statementBytesMax) : undefined;
+      },
+      memory,
+    };
+  }
+
+  #handleMessage({ type, body, isOwn = false, refusal }: Frame): Awaitable<void> {
     if (this.#skipping && type !== NAMES.sync && type !== NAMES.terminate) return undefined;
+    if (refusal !== undefined) return this.#refuseMessage(type, refusal);
     const fields = this.#fields.reset(body);
     switch (type) {
       case NAMES.query:
@@ -422,7 +456,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
       case NAMES.parse:
         return this.#extended(() => this.#parse(fields));
       case NAMES.bind:
-        return this.#extended(() => this.#bind(fields));
+        return this.#extended(() => this.#bind(fields, isOwn));
       case NAMES.describe:
         return this.#extended(() => this.#describe(fields));
       case NAMES.execute:
@@ -443,6 +477,16 @@ export class PgConnection implements SocketHandlers, ResultSink {
     }
   }
 
+  #refuseMessage(type: number, refusal: SqlError): void {
+    if (type === NAMES.copyData) return;
+    if (type !== NAMES.query && type !== NAMES.functionCall) {
+      this.#extendedFailed(refusal);
+      return;
+    }
+    this.#session!.fail();
+    this.#queryFailed(refusal);
+  }
+
   #query(fields: BodyReader): Awaitable<void> {
     let done: Awaitable<void>;
     try {
@@ -460,7 +504,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     }
     return done.then(
       () => this.#ready(),
-      (error: unknown) => this.#queryFailed(error),
+      (error: unknown) => this.#betweenMessages(() => this.#queryFailed(error)),
     );
   }
 
@@ -491,7 +535,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #extended(work: () => Awaitable<void>): Awaitable<void> {
     try {
       const done = work();
-      return isPromise(done) ? done.catch((error: unknown) => this.#extendedFailed(error)) : done;
+      if (!isPromise(done)) return undefined;
+      return done.catch((error: unknown) => this.#betweenMessages(() => this.#extendedFailed(error)));
     } catch (error) {
       this.#extendedFailed(error);
       return undefined;
@@ -528,7 +573,8 @@ export class PgConnection implements SocketHandlers, ResultSink {
     return isPromise(prepared) ? prepared.then(keep) : keep(prepared);
   }
 
-  #bind(fields: BodyReader): void {
+  /** @param isOwn Whether values may be parts of the message's body. */
+  #bind(fields: BodyReader, isOwn: boolean): void {
     const session = this.#session!;
     const portalName = fields.text();
     const name = fields.text();
@@ -553,7 +599,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     for (let i = 0; i < count; i++) {
       const length = fields.int32();
       const format = (formats.length === 1 ? formats[0] : formats[i]) ?? 'text';
-      values.push(length === -1 ? null : readParameter(types[i]!, format, fields.bytes(length), time));
+      values.push(length === -1 ? null : readParameter(types[i]!, format, fields.bytes(length), time, isOwn));
     }
     const wanted = readFormats(fields);
     fields.finish();
@@ -676,12 +722,18 @@ export class PgConnection implements SocketHandlers, ResultSink {
     const { style } = this.#session!.parameters;
     const otherwise = type === 'D' ? 'text' : 'binary';
     const writer = this.#writer;
+    const mayBeLarge = columns.some((column) => isOfAnySize(column.type));
     try {
       for (let at = from; at < rows.length; at++) {
         if (at > from && writer.length >= this.#outputBytesMax) {
           return this.#sendPart(rows, () => this.#sendRows(type, columns, formats, rows, at));
         }
         const row = rows[at]!;
+        if (mayBeLarge && holdsLarge(row)) {
+          const fields = new LargeRow(columns, style);
+          for (let i = 0; i < columns.length; i++) fields.add(i, formats[i] ?? otherwise, row[i]!);
+          return this.#sendLarge(type, fields, rows, () => this.#sendRows(type, columns, formats, rows, at + 1));
+        }
         writer.begin(type).int16(columns.length);
         for (let i = 0; i < columns.length; i++) {
           writeField(writer, columns[i]!.type, formats[i] ?? otherwise, row[i]!, style);
@@ -720,6 +772,10 @@ export class PgConnection implements SocketHandlers, ResultSink {
         if (at > from && writer.length >= this.#outputBytesMax) {
           return this.#sendPart(entries, () => this.#sendStored(columns, entries, fields, at));
         }
+        const large = this.#largeEntry(columns, entries, at, fields);
+        if (large !== undefined) {
+          return this.#sendLarge('D', large, entries, () => this.#sendStored(columns, entries, fields, at + 1));
+        }
         writer.begin('D').int16(columns.length);
         if (packed !== undefined) {
           const { bytes, offsets } = packed;
@@ -736,6 +792,55 @@ export class PgConnection implements SocketHandlers, ResultSink {
       throw error;
     }
     return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
+  }
+
+  /** A row that is sent by itself; undefined for most. */
+  #largeEntry(
+    columns: readonly ResultColumn[],
+    entries: StoredEntries,
+    at: number,
+    fields: FieldReader,
+  ): LargeRow | undefined {
+    if (entries instanceof PackedEntries) {
+      const { bytes, offsets, from } = entries;
+      const place = (from + at) * 2;
+      if (offsets[place + 2]! - offsets[place + 1]! <= LARGE_FIELD_BYTES) return undefined;
+      const row = new LargeRow(columns, this.#session!.parameters.style);
+      fields.write(row, bytes, offsets[place]!, bytes, offsets[place + 1]!, offsets[place + 2]!);
+      return row;
+    }
+    const { key, value } = entries[at]!;
+    if (value.length <= LARGE_FIELD_BYTES) return undefined;
+    const row = new LargeRow(columns, this.#session!.parameters.style);
+    fields.write(row, key, 0, value, 0, value.length);
+    return row;
+  }
+
+  /** Sends one row piece by piece, as fast as the client takes it, and then the `rest` of its batch. */
+  #sendLarge(type: 'D' | 'd', row: LargeRow, batch: object, rest: () => Awaitable<void>): Promise<void> {
+    this.#unsent = batch;
+    const pieces = row.write(this.#writer, type);
+    const sent = this.#sendPieces(pieces).then(
+      () => {
+        this.#partial = undefined;
+      },
+      (error: unknown) => this.#fatal(error),
+    );
+    this.#partial = sent;
+    return sent.then(() => (this.#unsent === batch && this.#phase !== 'closed' ? rest() : undefined));
+  }
+
+  async #sendPieces(pieces: Iterator<void, void>): Promise<void> {
+    while (this.#phase !== 'closed' && pieces.next().done !== true) {
+      if (this.#writer.length < this.#outputBytesMax) continue;
+      const flushed = this.#flush();
+      await (isPromise(flushed) ? flushed : this.#options.platform.timers.yield());
+    }
+  }
+
+  /** Does `work` once no message is half sent. */
+  #betweenMessages(work: () => void): Awaitable<void> {
+    return this.#partial === undefined ? work() : this.#partial.then(work);
   }
 
   /** Writes what was gathered of `batch`, and lets others have their turn before `rest` of it: rows may be large. */
@@ -807,8 +912,9 @@ export class PgConnection implements SocketHandlers, ResultSink {
     message.notice(this.#writer, notice);
   }
 
-  #report(error: unknown): void {
+  #report(thrown: unknown): void {
     this.#unsent = undefined;
+    const error = isTooLong(thrown) ? valueTooLong(thrown) : thrown;
     if (!(error instanceof OperationError)) {
       this.#options.log.error(
         { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
@@ -896,12 +1002,13 @@ export class PgConnection implements SocketHandlers, ResultSink {
     if (this.#session !== undefined && this.#engine.store.whenDurable(this.#session.observedVersion) !== undefined) {
       this.#writer.clear();
     }
-    message.errorResponse(this.#writer, 'FATAL', error);
+    // A client that awaits the rest of a row would take an error for a part of it.
+    if (this.#partial === undefined) message.errorResponse(this.#writer, 'FATAL', error);
     this.#close();
   }
 
   #refuse(sqlstate: string, text: string, hint?: string): void {
-    message.fatalResponse(this.#writer, sqlstate, text, hint);
+    if (this.#partial === undefined) message.fatalResponse(this.#writer, sqlstate, text, hint);
     this.#close();
   }
 
@@ -913,6 +1020,18 @@ export class PgConnection implements SocketHandlers, ResultSink {
     this.#session?.close();
     this.#socket.end();
   }
+}
+
+/** Whether a text would have been longer than V8 can have it. */
+function isTooLong(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  return error.message === 'Invalid string length' || ('code' in error && error.code === 'ERR_STRING_TOO_LONG');
+}
+
+function valueTooLong(cause: Error): SqlError {
+  return new SqlError('program_limit_exceeded', `a text exceeds the limit of ${STRING_CHARS_MAX} characters`, {
+    cause,
+  });
 }
 
 function isLocal(address: string): boolean {

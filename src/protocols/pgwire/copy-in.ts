@@ -93,12 +93,18 @@ export class CopyIn implements ClosableCopySource {
   #gather(): Bytes | undefined {
     const pieces: Buffer[] = [];
     let bytes = 0;
+    let alone = false;
     while (this.#ended === undefined && bytes < GATHERED_BYTES) {
       const frame = this.#reader.next();
       if (frame === undefined) break;
+      if (frame.refusal !== undefined) {
+        this.#ended = frame.refusal;
+        break;
+      }
       switch (frame.type) {
         case COPY_DATA:
           pieces.push(frame.body);
+          alone = pieces.length === 1 && frame.isOwn === true;
           bytes += frame.body.length;
           break;
         case COPY_DONE:
@@ -120,6 +126,7 @@ export class CopyIn implements ClosableCopySource {
           );
       }
     }
+    if (alone) return pieces[0];
     return pieces.length === 0 ? undefined : Buffer.concat(pieces, bytes);
   }
 }

@@ -11,7 +11,7 @@ import type { ColumnValue } from '../../models/relational/table.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { FieldFormat } from '../../query/sql/portal.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
-import { formatText, parseText } from '../../query/sql/types/text-form.ts';
+import { byteaOfHex, formatText, parseText } from '../../query/sql/types/text-form.ts';
 import type { TextStyle, TimeContext } from '../../query/sql/types/timestamptz.ts';
 import { type SqlType, type SqlValue, titleOf } from '../../query/sql/types/types.ts';
 import { decodeBinary, encodeBinary, sinceEpoch } from './binary-values.ts';
@@ -111,9 +111,24 @@ function writeBinary(writer: MessageWriter, type: SqlType, value: Exclude<SqlVal
   }
 }
 
-/** A parameter's value. @throws SqlError `invalid_binary_representation` and the errors of text forms. */
-export function readParameter(type: SqlType, format: FieldFormat, bytes: Buffer, time: TimeContext): SqlValue {
+/**
+ * A parameter's value.
+ * @param isOwn Whether the value may be a part of `bytes`.
+ * @throws SqlError `invalid_binary_representation` and the errors of text forms.
+ */
+export function readParameter(
+  type: SqlType,
+  format: FieldFormat,
+  bytes: Buffer,
+  time: TimeContext,
+  isOwn = false,
+): SqlValue {
+  if (type === 'bytea' && isOwn && format === 'binary') {
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
   if (format === 'text') {
+    const hexadecimal = type === 'bytea' ? byteaOfHex(bytes) : undefined;
+    if (hexadecimal !== undefined) return hexadecimal;
     const text = utf8Text(bytes);
     if (text.includes('\0')) {
       throw new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');

@@ -3,17 +3,32 @@
  *
  * The first message has no type byte (startup, cancel, requests for encryption); `started` tells the reader that all
  * later ones have. A length is checked when it is read, before anything is allocated for it, and memory then grows with
- * the bytes that really arrive. Chunks are borrowed: `keep` copies what is left before they are reused.
+ * the bytes that really arrive; large messages are gathered by themselves (large-message.ts). Chunks are borrowed: `keep`
+ * copies what is left before they are reused.
  */
 
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
+import { GATHERED_MESSAGE_BYTES_MAX, LargeMessage, type MessageMemory } from './large-message.ts';
 
 export interface Frame {
   /** 0 for the untyped messages at the start. */
   readonly type: number;
-  /** A view, valid until more is fed or kept. */
+  /** A view, valid until more is fed or kept; empty when the message was refused. */
   readonly body: Buffer;
+  /** Of a large message: the body is memory of its own, that may stay in use. */
+  readonly isOwn?: boolean;
+  /** Why a message that the protocol allows was not kept. */
+  readonly refusal?: SqlError | undefined;
+}
+
+/** How long messages may be, and what large ones are counted in. */
+export interface MessageBounds {
+  /** As its length field says it; a longer one ends the connection. */
+  bytesMax(type: number): number;
+  /** What is wrong with a message of that type and length, for which the connection need not end. */
+  refusal(type: number, length: number): SqlError | undefined;
+  readonly memory: MessageMemory;
 }
 
 /** As PostgreSQL (MAX_STARTUP_PACKET_LENGTH). */
@@ -27,23 +42,39 @@ export class FrameReader {
   #end = 0;
   /** Whether `#bytes` is our own memory. */
   #owned = true;
-  #started = false;
-  #messageBytesMax = STARTUP_BYTES_MAX;
+  /** Once messages have a type byte. */
+  #bounds: MessageBounds | undefined;
+  /** Of which the rest is awaited, or that has not been read; what is buffered came after it. */
+  #large: LargeMessage | undefined;
+  /** Which was read, and is counted until the next message is asked for. */
+  #given: LargeMessage | undefined;
 
-  /** Later messages have a type byte and may be as long as `messageBytesMax`. */
-  started(messageBytesMax: number): void {
-    this.#started = true;
-    this.#messageBytesMax = messageBytesMax;
+  /** Later messages have a type byte and may be as long as that. */
+  started(bounds: MessageBounds): void {
+    this.#bounds = bounds;
   }
 
-  /** Bytes fed and not yet read. */
+  /** Bytes fed and not yet read; a large message counts once it is whole. */
   get buffered(): number {
-    return this.#end - this.#start;
+    const gathered = this.#end - this.#start;
+    return this.#large?.isWhole === true ? gathered + this.#large.bytes : gathered;
+  }
+
+  /** Forgets everything. */
+  close(): void {
+    this.#large?.release();
+    this.#given?.release();
+    this.#large = undefined;
+    this.#given = undefined;
+    this.#bytes = EMPTY;
+    this.#start = 0;
+    this.#end = 0;
   }
 
   /** Adds a chunk, borrowed until the next `keep`. */
-  feed(chunk: Bytes): void {
-    if (this.buffered === 0) {
+  feed(all: Bytes): void {
+    const chunk = this.#large === undefined || this.#large.isWhole ? all : all.subarray(this.#large.take(all));
+    if (this.#end === this.#start) {
       this.#bytes = asBuffer(chunk);
       this.#start = 0;
       this.#end = chunk.length;
@@ -51,43 +82,68 @@ export class FrameReader {
       return;
     }
     this.keep();
-    if (this.#end + chunk.length > this.#bytes.length) this.#move(this.buffered + chunk.length);
+    if (this.#end + chunk.length > this.#bytes.length) this.#move(this.#end - this.#start + chunk.length);
     this.#bytes.set(chunk, this.#end);
     this.#end += chunk.length;
   }
 
   /** Copies what is left of a borrowed chunk. */
   keep(): void {
-    if (this.buffered === 0) {
+    const gathered = this.#end - this.#start;
+    if (gathered === 0) {
       this.#bytes = EMPTY;
       this.#start = 0;
       this.#end = 0;
       this.#owned = true;
-    } else if (!this.#owned) this.#move(this.buffered);
+    } else if (!this.#owned) this.#move(gathered);
   }
 
   /** The next whole message. @throws SqlError `protocol_violation` for a length that cannot be. */
   next(): Frame | undefined {
-    const header = this.#started ? 5 : 4;
-    if (this.buffered < header) return undefined;
+    if (this.#given !== undefined) {
+      this.#given.release();
+      this.#given = undefined;
+    }
+    if (this.#large !== undefined) {
+      if (this.#large.isWhole) return this.#takeLarge(this.#large);
+      return undefined;
+    }
+    const bounds = this.#bounds;
+    const header = bounds === undefined ? 4 : 5;
+    const gathered = this.#end - this.#start;
+    if (gathered < header) return undefined;
+    const type = bounds === undefined ? 0 : this.#bytes[this.#start]!;
     const length = this.#bytes.readInt32BE(this.#start + header - 4);
-    if (length < 4 || length > this.#messageBytesMax) {
+    if (length < 4 || length > (bounds === undefined ? STARTUP_BYTES_MAX : bounds.bytesMax(type))) {
       throw new SqlError(
         'protocol_violation',
-        this.#started ? `invalid message length ${length}` : 'invalid length of startup packet',
+        bounds === undefined ? 'invalid length of startup packet' : `invalid message length ${length}`,
       );
+    }
+    if (bounds !== undefined && length > GATHERED_MESSAGE_BYTES_MAX) {
+      const large = new LargeMessage(type, length - 4, bounds.memory, bounds.refusal(type, length));
+      this.#start += header;
+      this.#start += large.take(this.#bytes.subarray(this.#start, this.#end));
+      this.#large = large;
+      return large.isWhole ? this.#takeLarge(large) : undefined;
     }
     const end = this.#start + header - 4 + length;
     if (end > this.#end) return undefined;
-    const type = this.#started ? this.#bytes[this.#start]! : 0;
     const body = this.#bytes.subarray(this.#start + header, end);
     this.#start = end;
     return { type, body };
   }
 
+  #takeLarge(large: LargeMessage): Frame {
+    const { type, body, refusal } = large;
+    this.#large = undefined;
+    this.#given = large;
+    return { type, body, isOwn: true, refusal };
+  }
+
   #move(bytes: number): void {
-    const buffered = this.buffered;
-    const room = Math.max(bytes, Math.min(buffered * 2, 1 << 26), 1_024);
+    const buffered = this.#end - this.#start;
+    const room = Math.max(bytes, Math.min(buffered * 2, 2 * GATHERED_MESSAGE_BYTES_MAX), 1_024);
     const next = Buffer.allocUnsafeSlow(room);
     this.#bytes.copy(next, 0, this.#start, this.#end);
     this.#bytes = next;

@@ -22,8 +22,6 @@ export interface PgwireOptions {
   readonly statementTimeoutMs?: number;
   /** The only database there is. Default `actors`. */
   readonly database?: string;
-  /** Bytes of one message; default: a statement of the engine's limit, and as much again for its parameters. */
-  readonly messageBytesMax?: number;
   /** Gathered bytes after which a result is written before it is complete. Default 64 KiB. */
   readonly outputBytesMax?: number;
 }

@@ -46,9 +46,10 @@ export class MessageWriter {
   /** Ends the message that `begin` began: now its length is known. */
   end(): void {
     this.#putInt32(this.#length - this.#messageAt - 1, this.#messageAt + 1);
+    this.#messageAt = this.#length;
   }
 
-  /** Takes back the message that was begun. */
+  /** Takes back the message that was begun and not ended. */
   abandon(): void {
     this.#length = this.#messageAt;
   }
@@ -189,6 +190,7 @@ export class MessageWriter {
   flush(give: (bytes: Bytes) => boolean): boolean {
     const bytes = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
+    this.#messageAt = 0;
     const taken = give(bytes);
     if (!taken || this.#buffer.length > KEPT_BYTES_MAX) this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
     return taken;
@@ -202,6 +204,7 @@ export class MessageWriter {
   /** Forgets what was gathered. */
   clear(): void {
     this.#length = 0;
+    this.#messageAt = 0;
   }
 
   /** Byte by byte: this is done for every field of every row. */

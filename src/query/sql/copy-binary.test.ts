@@ -3,6 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { COPY_SIGNATURE, CopyBinaryReader } from './copy-binary.ts';
 
+const memory = { take: () => true, give: () => {} };
+
 const data = Buffer.concat([
   COPY_SIGNATURE,
   Buffer.from('00000000' + '00000003' + '616263', 'hex'),
@@ -12,7 +14,7 @@ const data = Buffer.concat([
 ]);
 
 function reader(lineBytesMax = 1_000): CopyBinaryReader {
-  return new CopyBinaryReader({ table: 't', columns: ['a', 'b'], lineBytesMax });
+  return new CopyBinaryReader({ table: 't', columns: ['a', 'b'], lineBytesMax, memory });
 }
 
 describe('the binary format of COPY', () => {

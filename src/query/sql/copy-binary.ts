@@ -8,7 +8,8 @@
  * What the bytes of a field mean is known to the protocol.
  */
 
-import { asBuffer, type Bytes } from '../../base/bytes.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { type CopyBounds, CopyRest } from './copy-rest.ts';
 import { SqlError } from './sql-error.ts';
 
 export const COPY_SIGNATURE: Bytes = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
@@ -16,31 +17,30 @@ export const COPY_SIGNATURE: Bytes = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 const FIXED_HEADER_BYTES = COPY_SIGNATURE.length + 8;
 const KNOWN_FLAGS = 0xffff;
 const WITH_OIDS = 1 << 16;
-const EMPTY = Buffer.alloc(0);
 
 export type BinaryFields = readonly (Buffer | null)[];
 
-export interface CopyBinaryOptions {
+export interface CopyBinaryOptions extends CopyBounds {
   /** As messages name it. */
   readonly table: string;
   /** Names of the columns, one for each field. */
   readonly columns: readonly string[];
-  readonly lineBytesMax: number;
 }
 
 export class CopyBinaryReader {
   readonly #options: CopyBinaryOptions;
-  #rest: Buffer = EMPTY;
+  readonly #rest: CopyRest;
   #state: 'header' | 'rows' | 'ended' = 'header';
   #rows = 0;
 
   constructor(options: CopyBinaryOptions) {
     this.#options = options;
+    this.#rest = new CopyRest(options);
   }
 
   /** The rows that `chunk` completes; their fields are parts of it. @throws SqlError `bad_copy_file_format`. */
   take(chunk: Bytes): BinaryFields[] {
-    const bytes = this.#rest.length === 0 ? asBuffer(chunk) : Buffer.concat([this.#rest, chunk]);
+    const bytes = this.#rest.join(chunk);
     const rows: BinaryFields[] = [];
     let at = 0;
     if (this.#state === 'header') {
@@ -58,18 +58,14 @@ export class CopyBinaryReader {
     if (this.#state === 'ended' && at < bytes.length) {
       throw new SqlError('bad_copy_file_format', 'received copy data after EOF marker', { where: this.place() });
     }
-    this.#rest = bytes.subarray(at);
-    if (this.#rest.length > this.#options.lineBytesMax) {
-      const message = `a line of COPY exceeds the limit of ${this.#options.lineBytesMax} bytes`;
-      throw new SqlError('program_limit_exceeded', message);
-    }
+    this.#rest.keep(bytes, at);
     return rows;
   }
 
   /** The end of the data, which the trailer may be missing from. @throws SqlError `bad_copy_file_format`. */
   finish(): void {
     if (this.#state === 'header') {
-      const { length } = this.#rest;
+      const { length } = this.#rest.bytes;
       if (length < COPY_SIGNATURE.length) throw unrecognized();
       const part =
         length < COPY_SIGNATURE.length + 4
@@ -79,7 +75,7 @@ export class CopyBinaryReader {
             : 'wrong length';
       throw new SqlError('bad_copy_file_format', `invalid COPY file header (${part})`);
     }
-    if (this.#rest.length < 2) return;
+    if (this.#rest.bytes.length < 2) return;
     throw this.#unexpectedEnd();
   }
 
@@ -123,11 +119,12 @@ export class CopyBinaryReader {
 
   /** In the field that the rest stops in. */
   #unexpectedEnd(): SqlError {
+    const { bytes } = this.#rest;
     let at = 2;
     let field = 0;
-    while (at + 4 <= this.#rest.length) {
-      const end = at + 4 + Math.max(0, this.#rest.readInt32BE(at));
-      if (end > this.#rest.length) break;
+    while (at + 4 <= bytes.length) {
+      const end = at + 4 + Math.max(0, bytes.readInt32BE(at));
+      if (end > bytes.length) break;
       at = end;
       field++;
     }

@@ -4,21 +4,19 @@
  * escape are single bytes, so no character of UTF-8 is mistaken for one.
  */
 
-import { asBuffer, type Bytes } from '../../base/bytes.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { type CopyBounds, CopyRest } from './copy-rest.ts';
 import { type CopyLine, requireUtf8 } from './copy-text.ts';
-import { SqlError } from './sql-error.ts';
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const END_OF_DATA = '\\.';
-const EMPTY = Buffer.alloc(0);
 
-export interface CsvOptions {
+export interface CsvOptions extends CopyBounds {
   readonly delimiter: string;
   readonly nullText: string;
   readonly quote: string;
   readonly escape: string;
-  readonly lineBytesMax: number;
 }
 
 export class CopyCsvReader {
@@ -26,8 +24,8 @@ export class CopyCsvReader {
   readonly #quote: number;
   /** -1 where it is the quote itself. */
   readonly #escape: number;
-  #rest: Buffer = EMPTY;
-  /** How much of `#rest` has been looked at, and in which state that ended. */
+  readonly #rest: CopyRest;
+  /** How much of the rest has been looked at, and in which state that ended. */
   #scanned = 0;
   #inQuote = false;
   #escaped = false;
@@ -36,6 +34,7 @@ export class CopyCsvReader {
 
   constructor(options: CsvOptions) {
     this.#options = options;
+    this.#rest = new CopyRest(options);
     this.#quote = options.quote.charCodeAt(0);
     this.#escape = options.escape === options.quote ? -1 : options.escape.charCodeAt(0);
   }
@@ -43,7 +42,7 @@ export class CopyCsvReader {
   /** The rows that `chunk` completes. What comes behind the end-of-data mark is left out. @throws SqlError. */
   take(chunk: Bytes): CopyLine[] {
     const rows: CopyLine[] = [];
-    const bytes = this.#rest.length === 0 ? asBuffer(chunk) : Buffer.concat([this.#rest, chunk]);
+    const bytes = this.#rest.join(chunk);
     let start = 0;
     for (let i = this.#scanned; i < bytes.length; i++) {
       const byte = bytes[i]!;
@@ -59,20 +58,17 @@ export class CopyCsvReader {
       this.#row(bytes, start, i, rows);
       start = i + 1;
     }
-    this.#rest = bytes.subarray(start);
-    this.#scanned = this.#rest.length;
-    if (this.#rest.length > this.#options.lineBytesMax) {
-      const message = `a line of COPY exceeds the limit of ${this.#options.lineBytesMax} bytes`;
-      throw new SqlError('program_limit_exceeded', message);
-    }
+    this.#rest.keep(bytes, start);
+    this.#scanned = bytes.length - start;
     return rows;
   }
 
   /** The last row, when no line's end followed it. */
   finish(): CopyLine[] {
     const rows: CopyLine[] = [];
-    if (this.#rest.length > 0) this.#row(this.#rest, 0, this.#rest.length, rows);
-    this.#rest = EMPTY;
+    const { bytes } = this.#rest;
+    if (bytes.length > 0) this.#row(bytes, 0, bytes.length, rows);
+    this.#rest.keep(bytes, bytes.length);
     return rows;
   }
 

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { type CopyLine, CopyTextReader } from './copy-text.ts';
 
+const memory = { take: () => true, give: () => {} };
+
 function reader(lineBytesMax = 1_000): CopyTextReader {
-  return new CopyTextReader({ delimiter: '\t', nullText: '\\N', lineBytesMax });
+  return new CopyTextReader({ delimiter: '\t', nullText: '\\N', lineBytesMax, memory });
 }
 
 const DATA = Buffer.from('1\ta\\tb\n\\N\t\\\\N\r\n\t\\\nx\né\t\\303\\251\\x41\n\\.\nignored\n');

@@ -3,14 +3,14 @@
  * backslashes before whatever would be mistaken. Cuts bytes into rows of texts, however the client split them.
  */
 
-import { asBuffer, type Bytes } from '../../base/bytes.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { type CopyBounds, CopyRest } from './copy-rest.ts';
 import { SqlError } from './sql-error.ts';
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const BACKSLASH = 0x5c;
 const END_OF_DATA = '\\.';
-const EMPTY = Buffer.alloc(0);
 
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 
@@ -42,23 +42,24 @@ export interface CopyLine {
 export class CopyTextReader {
   readonly #delimiter: string;
   readonly #nullText: string;
-  readonly #lineBytesMax: number;
-  #rest: Buffer = EMPTY;
+  readonly #rest: CopyRest;
+  /** How much of the rest is known to hold no line's end. */
+  #scanned = 0;
   #lines = 0;
   #ended = false;
 
-  constructor(options: { readonly delimiter: string; readonly nullText: string; readonly lineBytesMax: number }) {
+  constructor(options: CopyBounds & { readonly delimiter: string; readonly nullText: string }) {
     this.#delimiter = options.delimiter;
     this.#nullText = options.nullText;
-    this.#lineBytesMax = options.lineBytesMax;
+    this.#rest = new CopyRest(options);
   }
 
   /** The lines that `chunk` completes. What comes behind the end-of-data mark is left out. @throws SqlError. */
   take(chunk: Bytes): CopyLine[] {
     const lines: CopyLine[] = [];
-    const bytes = this.#rest.length === 0 ? asBuffer(chunk) : Buffer.concat([this.#rest, chunk]);
+    const bytes = this.#rest.join(chunk);
     let start = 0;
-    for (let from = 0; ; ) {
+    for (let from = this.#scanned; ; ) {
       const newline = bytes.indexOf(NEWLINE, from);
       if (newline < 0) break;
       from = newline + 1;
@@ -66,18 +67,17 @@ export class CopyTextReader {
       this.#line(bytes, start, newline, lines);
       start = from;
     }
-    this.#rest = bytes.subarray(start);
-    if (this.#rest.length > this.#lineBytesMax) {
-      throw new SqlError('program_limit_exceeded', `a line of COPY exceeds the limit of ${this.#lineBytesMax} bytes`);
-    }
+    this.#rest.keep(bytes, start);
+    this.#scanned = bytes.length - start;
     return lines;
   }
 
   /** The last line, when no newline ended it. */
   finish(): CopyLine[] {
     const lines: CopyLine[] = [];
-    if (this.#rest.length > 0) this.#line(this.#rest, 0, this.#rest.length, lines);
-    this.#rest = EMPTY;
+    const { bytes } = this.#rest;
+    if (bytes.length > 0) this.#line(bytes, 0, bytes.length, lines);
+    this.#rest.keep(bytes, bytes.length);
     return lines;
   }
 
@@ -111,14 +111,21 @@ function isEscaped(bytes: Buffer, start: number, at: number): boolean {
   return backslashes % 2 === 1;
 }
 
+/** Looks only at delimiters and backslashes: fields may be long. */
 function splitUnescaped(line: string, delimiter: string): string[] {
   const fields: string[] = [];
   let start = 0;
-  for (let i = 0; i < line.length; i++) {
-    if (line[i] === '\\') i++;
-    else if (line[i] === delimiter) {
-      fields.push(line.slice(start, i));
-      start = i + 1;
+  let backslash = line.indexOf('\\');
+  let end = line.indexOf(delimiter);
+  while (end >= 0) {
+    if (backslash < 0 || end < backslash) {
+      fields.push(line.slice(start, end));
+      start = end + 1;
+      end = line.indexOf(delimiter, start);
+    } else {
+      const next = backslash + 2;
+      if (end < next) end = line.indexOf(delimiter, next);
+      backslash = line.indexOf('\\', next);
     }
   }
   fields.push(line.slice(start));
@@ -126,6 +133,8 @@ function splitUnescaped(line: string, delimiter: string): string[] {
 }
 
 function unescaped(field: string): string {
+  // Bytes in hexadecimal, as COPY TO writes them.
+  if (field.startsWith('\\\\') && !field.includes('\\', 2)) return field.slice(1);
   if (/\\(?:[0-7]|x[0-9a-fA-F])/.test(field)) return unescapeBytes(field);
   return field.replace(/\\(.)/gs, (_, character: string) => ESCAPES[character] ?? character);
 }

@@ -12,6 +12,8 @@ export interface SqlLimits {
   readonly workBytesMax: number;
   /** The same of all running statements together. */
   readonly queryBytesMax: number;
+  /** One row of COPY … FROM, as it is sent; beyond it `program_limit_exceeded`. V8 has no longer strings. */
+  readonly copyLineBytesMax: number;
   /** Query strings whose trees, and plans with them, are kept. */
   readonly parsedStatementsMax: number;
   /** Bytes of query strings whose trees are kept; trees are about twenty times larger. */
@@ -29,6 +31,7 @@ export const DEFAULT_SQL_LIMITS: SqlLimits = {
   expressionDepthMax: 1_000,
   workBytesMax: 64 * 1024 * 1024,
   queryBytesMax: 512 * 1024 * 1024,
+  copyLineBytesMax: 0x1fff_ffe8,
   parsedStatementsMax: 1_024,
   parsedBytesMax: 512 * 1024,
   preparedStatementsMax: 4_096,

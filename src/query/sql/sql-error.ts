@@ -182,6 +182,12 @@ export function notSupported(feature: string, location?: number): SqlError {
   return new SqlError('feature_not_supported', `${feature} is not supported`, { location });
 }
 
+/** @param bytes Of the text. @param bytesMax The limit that it is beyond. */
+export function statementTooLong(bytes: number, bytesMax: number): SqlError {
+  const message = `a query string of ${bytes} bytes exceeds the limit of ${bytesMax} bytes`;
+  return new SqlError('program_limit_exceeded', message);
+}
+
 /** Gives an error that knows its byte offset the position in characters. Harmless for all other errors. */
 export function locate(error: unknown, statement: string): void {
   if (!(error instanceof SqlError) || error.position !== undefined) return;

@@ -20,7 +20,7 @@ import { stringsOf } from '../binder/names.ts';
 import type { NamesOfStatement } from '../binder/referenced-tables.ts';
 import type { SqlLimits } from '../limits.ts';
 import { LruCache } from '../lru-cache.ts';
-import { SqlError } from '../sql-error.ts';
+import { SqlError, statementTooLong } from '../sql-error.ts';
 import { parsePlain } from './plain-statement.ts';
 import { syntaxError } from './syntax-error.ts';
 
@@ -95,10 +95,7 @@ export class SqlParser {
   #parse(instance: LibPgQuery, text: string): readonly ParsedStatement[] {
     const bytes = Buffer.byteLength(text, 'utf8');
     if (bytes > this.#limits.statementBytesMax) {
-      throw new SqlError(
-        'program_limit_exceeded',
-        `a query string of ${bytes} bytes exceeds the limit of ${this.#limits.statementBytesMax} bytes`,
-      );
+      throw statementTooLong(bytes, this.#limits.statementBytesMax);
     }
     if (text.includes('\0')) {
       throw new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');

@@ -258,11 +258,11 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
     generation,
     reads: () => new Set([table.table.id]),
     open: (context) => {
-      const lineBytesMax = context.limits.workBytesMax;
-      const shape = { ...format, lineBytesMax };
+      const bounds = { lineBytesMax: context.limits.copyLineBytesMax, memory: context.workspace };
+      const shape = { ...format, ...bounds };
       const name = table.table.name;
       const binary = () =>
-        new CopyBinaryReader({ table: name, columns: columns.map((column) => column.name), lineBytesMax });
+        new CopyBinaryReader({ table: name, columns: columns.map((column) => column.name), ...bounds });
       const reader = format.csv ? new CopyCsvReader(shape) : new CopyTextReader(shape);
       const sent = format.binary
         ? new CopyBinaryRows(source, binary(), columns, context)

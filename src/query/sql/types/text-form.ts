@@ -367,9 +367,29 @@ export function parseUuid(text: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/** Hexadecimal text is read in pieces of so many characters. */
+const HEX_PIECE_CHARS = 65_536;
+
+/** The bytea of a text that is nothing but `\x` and pairs of digits; undefined for any other. */
+export function byteaOfHex(text: Buffer): Uint8Array | undefined {
+  if (text.length % 2 !== 0 || text[0] !== 0x5c || text[1] !== 0x78) return undefined;
+  const value = Buffer.allocUnsafeSlow(text.length / 2 - 1);
+  for (let from = 2; from < text.length; from += HEX_PIECE_CHARS) {
+    const piece = text.latin1Slice(from, Math.min(text.length, from + HEX_PIECE_CHARS));
+    if (value.write(piece, from / 2 - 1, 'hex') !== piece.length / 2) return undefined;
+  }
+  return new Uint8Array(value.buffer, 0, value.length);
+}
+
 /** Either `\x…` in hexadecimal or text with octal escapes. */
 export function parseBytea(text: string): Uint8Array {
-  if (text.startsWith('\\x')) return parseHex(text.slice(2));
+  if (text.startsWith('\\x')) {
+    if (text.length > HEX_PIECE_CHARS) {
+      const value = byteaOfHex(Buffer.from(text, 'utf8'));
+      if (value !== undefined) return value;
+    }
+    return parseHex(text.slice(2));
+  }
   const bytes: number[] = [];
   const source = Buffer.from(text, 'utf8');
   for (let i = 0; i < source.length; i++) {
