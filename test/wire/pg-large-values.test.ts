@@ -25,7 +25,7 @@ beforeEach(async () => {
   server = await startPgServer({ limits: { queryBytesMax: 128 * MEGABYTE } });
   client = new pg.Client(server.config);
   await client.connect();
-  await client.query('create table t (a int primary key, b bytea, c text)');
+  await client.query('create table t (a int primary key, b bytea, c text, n numeric)');
 });
 
 afterEach(async () => {
@@ -47,18 +47,19 @@ test('a value larger than a statement may be goes in as a parameter and comes ba
   expect(rows).toEqual([{ md5: md5(bytes), c: 'short', length: bytes.length }]);
   const back = await client.query('select a, b, c from t');
   expect(bytes.equals(back.rows[0].b), seed).toBe(true);
-  expect(back.rows[0]).toMatchObject({ a: 1, c: 'short' });
+  expect(back.rows[0]).toMatchObject({ a: 1, c: 'short', n: null });
   expect(server.engine.memory.bytes).toBe(0);
 }, 60_000);
 
 test('texts of any characters come back, stored and computed, between small rows', async () => {
   const text = 'aé𝄞\n\t\\'.repeat(300_000) + 'x'.repeat(random.int(9));
   await client.query("insert into t values (1, '\\x00', 'one'), (3, null, 'three')");
-  await client.query('insert into t values (2, $1, $2)', [`\\x${'00ff'.repeat(700_000)}`, text]);
+  await client.query('insert into t values (2, $1, $2, 1.50)', [`\\x${'00ff'.repeat(700_000)}`, text]);
   const { rows } = await client.query('select * from t order by a');
   expect(rows.map(({ a }) => a)).toEqual([1, 2, 3]);
   expect(rows[1].c === text).toBe(true);
   expect(rows[1].b).toHaveLength(1_400_000);
+  expect(rows[1].n).toBe('1.50');
   const computed = await client.query({
     text: "select c || '.' as c, $1::int as n from t order by a",
     values: [7],

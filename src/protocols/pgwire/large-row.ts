@@ -68,8 +68,12 @@ export class LargeRow implements FieldSink {
     this.#whole((writer) => writer.int32(-1));
   }
 
-  decimal(digits: number, scale: number): void {
-    this.#whole((writer) => writer.decimalField(digits, scale));
+  integer(value: number): void {
+    this.#whole((writer) => writer.decimalField(value, 0));
+  }
+
+  digits(bytes: Buffer, from: number, to: number, scale: number): void {
+    this.#whole((writer) => writer.digitsField(bytes, from, to, scale));
   }
 
   text(bytes: Buffer, from: number, to: number): void {
