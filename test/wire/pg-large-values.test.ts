@@ -45,7 +45,7 @@ test('a value larger than a statement may be goes in as a parameter and comes ba
   await client.query('insert into t values (1, $1, $2)', [bytes, 'short']);
   const { rows } = await client.query('select md5(b), c, length(b) from t');
   expect(rows).toEqual([{ md5: md5(bytes), c: 'short', length: bytes.length }]);
-  const back = await client.query('select a, b, c from t');
+  const back = await client.query('select * from t');
   expect(bytes.equals(back.rows[0].b), seed).toBe(true);
   expect(back.rows[0]).toMatchObject({ a: 1, c: 'short', n: null });
   expect(server.engine.memory.bytes).toBe(0);
