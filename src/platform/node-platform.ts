@@ -2,6 +2,8 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
+// The global of the same name is looked up anew with each use.
+import { performance } from 'node:perf_hooks';
 import { assert } from '../base/assert.ts';
 import { NodeFiles, type NodeFilesOptions } from './node-files.ts';
 import { NodeSockets } from './node-sockets.ts';

@@ -585,6 +585,12 @@ function lesser(a: Bytes | undefined, b: Bytes | undefined): Bytes | undefined {
   return compareBytes(a, b) <= 0 ? a : b;
 }
 
+/** The one that comes last, of those that there are. */
+function greater(a: Bytes | undefined, b: Bytes | undefined): Bytes | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return compareBytes(a, b) >= 0 ? a : b;
+}
+
 const FORWARD: IteratorOptions = {
   reverse: false,
   keys: true,
@@ -754,14 +760,13 @@ class ForwardCursor implements EngineCursor {
       if (next !== undefined && compareBytes(key, next) >= 0) {
         this.#next = next;
         this.#user = {};
-        if (entries.length === 0) return this.next(entriesMax);
         runs.add(start, next, PackedEntries.of(entries));
-        return entries;
+        return entries.length === 0 ? this.next(entriesMax) : entries;
       }
       entries.push({ key, value: rows[i + 1]! });
     }
     if (finished || rows.length === 0) this.#done = true;
-    if (this.#done && this.#end !== undefined && runs.hasRoom() && (keeps || runs.isReadAgain(start))) {
+    if (this.#done && this.#end !== undefined && runs.hasRoom() && (keeps || runs.isReadAgain(rows[0] ?? start))) {
       // What is left of a range: a short one, or the end of a long one.
       runs.add(start, this.#end, PackedEntries.of(entries));
     }
@@ -821,19 +826,22 @@ class ForwardCursor implements EngineCursor {
       }
       all.push({ key, value: rows[i + 1]! });
     }
+    const end = this.#end;
     const last = all.at(-1);
-    behind ??= last === undefined ? undefined : keySuccessor(last.key);
-    if (last !== undefined && behind !== undefined) {
+    const behindLast = last && keySuccessor(last.key);
+    // Behind all keys that there are, a run tells that there are none.
+    behind ??= finished ? (nextStart ?? greater(behindLast, end)) : behindLast;
+    if (behind !== undefined) {
       const before = this.#before;
       if (before === undefined) runs.add(start, behind, PackedEntries.of(all));
       else runs.add(before.start, behind, PackedEntries.of([...before.entries, ...all]));
     }
     this.#before = undefined;
-    const end = this.#end;
     const within = end === undefined ? all : all.filter(({ key }) => compareBytes(key, end) < 0);
     const entries = within.slice(0, entriesMax);
     if (entries.length < within.length) this.#next = keySuccessor(entries.at(-1)!.key);
     else if (within.length < all.length || behind === undefined) this.#done = true;
+    else if (end !== undefined && compareBytes(behind, end) >= 0) this.#done = true;
     else if (finished && behind !== nextStart) this.#done = true;
     else this.#next = behind;
     if (entries.length > 0) return entries;

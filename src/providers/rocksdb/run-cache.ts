@@ -25,7 +25,7 @@ export interface Run {
 const RUN_BYTES = 256;
 /** Runs of more entries are not made of shorter ones: a change drops all of a run. */
 const JOINED_ENTRIES_MAX = 512;
-/** Places for starts of short ranges; a power of two. */
+/** Places for first keys of short ranges; a power of two. */
 const STARTS = 1_024;
 
 export class RunCache {
@@ -34,7 +34,7 @@ export class RunCache {
   readonly #runs: Run[] = [];
   #bytes = 0;
   #hand = 0;
-  /** Hashes of where short ranges began that were read lately, each in the place that it names. */
+  /** Hashes of the first keys of short ranges that were read lately, each in the place that it names. */
   readonly #starts = new Int32Array(STARTS);
 
   constructor(bytesMax: number) {
@@ -64,12 +64,12 @@ export class RunCache {
   }
 
   /**
-   * Whether a short range that begins there was read not long ago: what is read once is not worth a run. Now and then it says
-   * so of one that was not.
+   * Whether a short range was read not long ago of which that was the first key found: what is read once is not worth a run.
+   * Now and then it says so of one that was not.
    */
-  isReadAgain(start: Bytes): boolean {
+  isReadAgain(first: Bytes): boolean {
     let hash = 0;
-    for (let i = 0; i < start.length; i++) hash = (Math.imul(hash, 31) + start[i]!) | 0;
+    for (let i = 0; i < first.length; i++) hash = (Math.imul(hash, 31) + first[i]!) | 0;
     const place = (hash ^ (hash >>> 15)) & (STARTS - 1);
     if (this.#starts[place] === hash) return true;
     this.#starts[place] = hash;
