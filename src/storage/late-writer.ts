@@ -12,12 +12,20 @@ import type { WriteBehind } from './store.ts';
 export class LateWriter implements WriteBehind {
   readonly range: KeyRange;
   readonly flush: () => void;
+  readonly flushMost: () => Promise<void> | undefined;
   readonly #locks: LockTable;
   readonly #onStop: (stopped: LateWriter) => void;
 
-  constructor(range: KeyRange, flush: () => void, locks: LockTable, onStop: (stopped: LateWriter) => void) {
+  constructor(
+    range: KeyRange,
+    flush: () => void,
+    flushMost: () => Promise<void> | undefined,
+    locks: LockTable,
+    onStop: (stopped: LateWriter) => void,
+  ) {
     this.range = range;
     this.flush = flush;
+    this.flushMost = flushMost;
     this.#locks = locks;
     this.#onStop = onStop;
   }

@@ -261,13 +261,22 @@ export class LocalStore implements Store {
     return new LocalWriteBatch(this);
   }
 
-  writeBehind(range: KeyRange, flush: () => void): WriteBehind | undefined {
+  writeBehind(range: KeyRange, flush: () => void, flushMost: () => Promise<void> | undefined): WriteBehind | undefined {
     if (this.durability !== 'memory') return undefined;
-    const writer = new LateWriter(range, flush, this.locks, (stopped) => {
+    const writer = new LateWriter(range, flush, flushMost, this.locks, (stopped) => {
       this.#heldBack = this.#heldBack.filter((other) => other !== stopped);
     });
     this.#heldBack = [...this.#heldBack, writer];
     return writer;
+  }
+
+  whenHandedOver(within?: KeyRange): Promise<void> | undefined {
+    for (const { range, flushMost } of this.#heldBack) {
+      const most = within === undefined || rangesOverlap(range, within) ? flushMost() : undefined;
+      // There are others, perhaps.
+      if (most !== undefined) return most.then(() => this.whenHandedOver(within));
+    }
+    return undefined;
   }
 
   whenDurable(version: Version, durability: Durability = this.durability): Promise<void> | undefined {

@@ -29,6 +29,8 @@ export async function runTransaction<T>(
 ): Promise<T> {
   const attemptsMax = options.attemptsMax ?? 16;
   for (let attempt = 1; ; attempt++) {
+    const handedOver = store.whenHandedOver?.(options.within);
+    if (handedOver !== undefined) await handedOver;
     const transaction = store.begin(options);
     try {
       const outcome = work(transaction);

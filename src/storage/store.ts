@@ -327,8 +327,14 @@ export interface Store {
    * For the owner of the keys of `range` that answers their readers itself and writes them to the store late: `flush` is
    * called before anybody else could read them, opens a snapshot, locks or commits, and writes what is held back with a
    * batch. It must not throw or wait. Undefined where an acknowledged write must be in a log, or where others share the store.
+   * @param flushMost Does so for all but a little of it, in slices; undefined when that is all there is. It must not reject.
    */
-  writeBehind?(range: KeyRange, flush: () => void): WriteBehind | undefined;
+  writeBehind?(range: KeyRange, flush: () => void, flushMost: () => Promise<void> | undefined): WriteBehind | undefined;
+  /**
+   * Who is about to begin a transaction, and may wait, asks first: undefined, or a promise that little is held back any more
+   * of what it may look at, all of which `begin` would have handed over before it returns.
+   */
+  whenHandedOver?(within?: KeyRange): Promise<void> | undefined;
 
   /** Newest version ordered so far. */
   readonly version: Version;

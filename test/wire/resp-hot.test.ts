@@ -353,6 +353,37 @@ describe('hot entries', () => {
     expect(server.partitions.statistics().hot.dirtyEntries).toBe(0);
   });
 
+  it('written behind, are handed over in slices for who can wait: others are answered meanwhile', async () => {
+    const server = await start({ writeBehind: true });
+    const [client, other] = [await RawClient.connect(server.port), await RawClient.connect(server.port)];
+    closers.push(
+      () => client.close(),
+      () => other.close(),
+    );
+    const keys = 40_000;
+    for (let i = 0; i < keys; i += 100) {
+      const pairs = Array.from({ length: 100 }, (_, j) => [`k${i + j}`, 'v']).flat();
+      client.send(request('MSET', ...pairs));
+    }
+    for (let i = 0; i < keys; i += 100) expect(await client.reply()).toBe('+OK\r\n');
+    const handedOver = (): number => keys - server.partitions.statistics().hot.dirtyEntries;
+    const before = handedOver();
+    expect(before).toBeLessThan(keys / 2);
+    let begun = false;
+    const multi = client.call('MULTI').then((reply) => {
+      begun = true;
+      return reply;
+    });
+    let answered = 0;
+    while (!begun) expect(await other.call('INCR', 'n')).toBe(`:${++answered}\r\n`);
+    expect(await multi).toBe('+OK\r\n');
+    expect(answered).toBeGreaterThan(2);
+    await client.call('MGET', 'n', 'k1', `k${keys - 1}`);
+    expect(await client.call('EXEC')).toBe(`*1\r\n*3\r\n${bulk(String(answered))}${bulk('v')}${bulk('v')}`);
+    expect(server.store.whenHandedOver?.()).toBeUndefined();
+    expect((await contents(server.store.begin())).size).toBe(keys + 1);
+  });
+
   it('written behind, make a snapshot transaction that read them fail, and wait for one that has locked them', async () => {
     const server = await start({ writeBehind: true });
     const client = await RawClient.connect(server.port);

@@ -163,6 +163,7 @@ export class KeyspacePartitions {
       databases: keys,
       hotBytesMax: options.hotBytesMax ?? HOT_BYTES_MAX,
       writeBehind: options.writeBehind ?? false,
+      giveWay: () => platform.timers.yield(),
       seed: Buffer.from(platform.random.bytes(4)).readInt32LE(0),
       partitionOf: (database, buffer, start, end) => this.partitionOf(database, buffer, start, end),
     });
@@ -243,6 +244,11 @@ export class KeyspacePartitions {
   /** Hands everything over to the store that was written behind. */
   settle(): void {
     this.#commit.settle();
+  }
+
+  /** As `settle`, of most of it and in slices, where there is so much that it would hold everybody up; else undefined. */
+  settleMost(): Promise<void> | undefined {
+    return this.#commit.settleMost();
   }
 
   /** A database as the turns of this stretch see it; only to be used by work that runs in the right partitions. */

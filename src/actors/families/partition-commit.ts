@@ -11,8 +11,8 @@
  * - **Written behind** (a store of class `memory`, which keeps no log): they stay dirty, as nothing that is acknowledged
  *   has to survive this process, until there are too many of them or until anybody else opens a snapshot, reads, locks or
  *   commits (`Store.writeBehind`): then all of them are handed over. Their number is bounded, so that this takes a
- *   second at worst; and once somebody has looked, they are handed over in slices in the background for a while, so that the
- *   next one waits for milliseconds.
+ *   second at worst; who can wait has most of it done in slices before, so that others are served meanwhile. Once somebody
+ *   has looked, they are handed over in slices in the background for a while: the next one waits for milliseconds.
  *
  * **Writes of others** to these keys (SQL, MULTI, commands that had to wait) are seen by a watch on the range, inside the
  * stretch that orders them: the arena forgets those entries. When the store takes versions back, it forgets all.
@@ -62,7 +62,7 @@ const DIRTY_BYTES_MAX = 64 * 1024 * 1024;
 /** Of the arena's bound. */
 const DIRTY_FRACTION = 4;
 const SLICE_ENTRIES = 512;
-/** Of a commit where everything is handed over. */
+/** Of a commit where everything is handed over. Fewer take some milliseconds, and nobody has them done before in slices. */
 const SETTLED_ENTRIES = 4_096;
 /** A period of the background hands over this part of what is dirty: an entry stays dirty for some `1 / part` periods. */
 const BACKGROUND_FRACTION = 128;
@@ -91,6 +91,8 @@ export interface PartitionCommitOptions {
   readonly hotBytesMax: number;
   /** Where the store is of class `memory`: whether writes may reach it later than their replies leave. */
   readonly writeBehind: boolean;
+  /** Lets others have their turn. */
+  readonly giveWay: () => Promise<void>;
   readonly seed: number;
   /** Of a key in `buffer[start, end)`. */
   readonly partitionOf: (database: number, buffer: Bytes, start: number, end: number) => number;
@@ -132,6 +134,8 @@ export class PartitionCommit {
   /** Whether replies that show an entry must wait for its version. */
   readonly #gated: boolean;
   readonly #late: WriteBehind | undefined;
+  readonly #giveWay: () => Promise<void>;
+  #settlingMost: Promise<void> | undefined;
   readonly #dirtyBytesMax: number;
   readonly #stops: (() => void)[] = [];
   readonly #loaded: Observer = newObserver();
@@ -174,6 +178,7 @@ export class PartitionCommit {
     this.#store = store;
     this.#databases = options.databases;
     this.#partitionOf = options.partitionOf;
+    this.#giveWay = options.giveWay;
     this.#keeps = !store.supports.shared;
     this.#gated = store.durability !== 'memory';
     this.arena = new EntryArena({ bytesMax: options.hotBytesMax, seed: options.seed });
@@ -181,7 +186,11 @@ export class PartitionCommit {
     this.#fetchedBytesMax = Math.floor(options.hotBytesMax / FETCHED_FRACTION);
     this.#dirtyBytesMax = Math.min(DIRTY_BYTES_MAX, options.hotBytesMax / DIRTY_FRACTION);
     if (options.writeBehind && !this.#gated && this.#keeps)
-      this.#late = store.writeBehind?.(options.range, () => this.settle());
+      this.#late = store.writeBehind?.(
+        options.range,
+        () => this.settle(),
+        () => this.settleMost(),
+      );
     this.#visit = () => this.#gather();
     this.#stops.push(
       store.watch(options.range, (record) => this.#onForeign(record)),
@@ -768,6 +777,36 @@ export class PartitionCommit {
     // In commits that fit the store's arenas and the processor's cache: one of everything would be copied again and again.
     do this.#flush(SETTLED_ENTRIES);
     while (this.arena.dirtyCount > 0 && this.#refusal === undefined);
+  }
+
+  /**
+   * Hands most of it over in slices, for somebody who can wait and will have `settle` called then. @returns undefined where
+   * there is no more than takes some milliseconds.
+   */
+  settleMost(): Promise<void> | undefined {
+    if (this.#settlingMost !== undefined) return this.#settlingMost;
+    if (this.#late === undefined || this.#reading || this.arena.dirtyCount <= SETTLED_ENTRIES) return undefined;
+    if (this.#refusal !== undefined) return undefined;
+    this.#quietPeriods = 0;
+    this.#settlingMost = this.#settleInSlices().finally(() => {
+      this.#settlingMost = undefined;
+    });
+    return this.#settlingMost;
+  }
+
+  async #settleInSlices(): Promise<void> {
+    const { arena } = this;
+    let before = arena.dirtyCount;
+    while (this.#refusal === undefined) {
+      // Twice what was written meanwhile, or there would be no end: where that is much, it is all in one slice at last.
+      const written = Math.max(0, arena.dirtyCount - before);
+      this.#flush(Math.max(SLICE_ENTRIES, 2 * written));
+      before = arena.dirtyCount;
+      if (before <= SETTLED_ENTRIES) return;
+      await this.#giveWay();
+      const room = this.#store.whenWritable();
+      if (room !== undefined) await room;
+    }
   }
 
   /**

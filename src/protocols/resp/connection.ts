@@ -525,8 +525,22 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     // A return to earlier commands must not repeat what changes the session, so they are ordered first.
     const next = this.#commitBefore(batch, at);
     if (next !== at) return next;
+    const isTransaction = entry.command.group === 'transactions';
+    if (this.#loadsAwaited === 0 && (isTransaction || entry.command.scope === 'keyspace')) {
+      const settled = this.server.partitions.settleMost();
+      if (settled !== undefined && entry.command.known?.(this) === undefined) {
+        entry.calls--;
+        this.server.counters.commands--;
+        return this.#waitForLoad(
+          settled.then(() => true),
+          batch,
+          at,
+        );
+      }
+    }
+    this.#loadsAwaited = 0;
     // WATCH must not take for a change what was written before it.
-    if (entry.command.group === 'transactions') this.server.partitions.settle();
+    if (isTransaction) this.server.partitions.settle();
     const result =
       args === undefined ? runAlone(this, entry, batch, at) : (entry.run(this, args) as Awaitable<unknown>);
     if (isPromise(result)) {

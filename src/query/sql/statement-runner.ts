@@ -359,6 +359,8 @@ export class StatementRunner {
     let transaction = this.#block.transaction;
     if (transaction !== undefined) transaction.beginStatement();
     else if (isShared || !plan.isPointRead || !(autocommit || this.#block.storeIsolation() === 'readCommitted')) {
+      const handedOver = this.#block.whenHandedOver();
+      if (handedOver !== undefined) return handedOver.then(() => this.open(plan, values, autocommit));
       transaction = this.#block.begin(autocommit && !plan.modifies);
     }
     if (isShared) this.#block.markStatement();

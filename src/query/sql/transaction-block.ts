@@ -219,6 +219,11 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.readOnly = this.isReadOnly();
   }
 
+  /** As `Store.whenHandedOver`: to be waited for before `begin`. */
+  whenHandedOver(): Promise<void> | undefined {
+    return this.#engine.store.whenHandedOver?.();
+  }
+
   /** `expectsReads` as in `TransactionOptions`. */
   begin(expectsReads = false): Transaction {
     const transaction = this.#engine.store.begin({
