@@ -928,20 +928,21 @@ export class PgConnection implements SocketHandlers, ResultSink {
     this.#reportParameters();
     const session = this.#session!;
     message.readyForQuery(this.#writer, session.status);
-    if (session.status !== 'idle') this.#startIdling(session);
-    else if (this.#idleTimer !== undefined) this.#stopIdling();
+    this.#startIdling(session);
   }
 
-  /** Ends the connection when the client leaves its transaction alone for too long (idle_in_transaction_session_timeout). */
-  #startIdling({ parameters }: SqlSession): void {
-    const idleMs = parameters.milliseconds('idle_in_transaction_session_timeout');
-    this.#stopIdling();
+  /** Ends the connection when the client leaves it or its transaction alone for too long. */
+  #startIdling({ parameters, status }: SqlSession): void {
+    const isIdle = status === 'idle';
+    const idleMs = parameters.milliseconds(isIdle ? 'idle_session_timeout' : 'idle_in_transaction_session_timeout');
+    if (this.#idleTimer !== undefined) this.#stopIdling();
     if (idleMs === 0) return;
     this.#idleTimer = this.#options.platform.timers.after(idleMs, () => {
       this.#idleTimer = undefined;
       // Messages that came with the last ones keep it busy.
       if (this.#busy || this.#phase === 'closed') return;
-      this.#refuse('25P03', 'terminating connection due to idle-in-transaction timeout');
+      if (isIdle) this.#refuse('57P05', 'terminating connection due to idle-session timeout');
+      else this.#refuse('25P03', 'terminating connection due to idle-in-transaction timeout');
     });
   }
 

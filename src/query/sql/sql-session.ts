@@ -132,7 +132,7 @@ export class SqlSession {
       temporarySchema: () => block.temporary?.id,
       sleep: (ms) => this.#sleep(ms),
       statistics: engine.statistics,
-      settings: () => this.parameters.all(),
+      settings: () => this.parameters.settings(),
       prepared: () => this.statements,
       portals: () => this.#block.portals,
       indexBuilds: () => engine.indexBuilds,

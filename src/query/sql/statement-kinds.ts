@@ -1,8 +1,9 @@
 /** What can be told of a statement from its tree alone. */
 
 import type { ExplainStmt, Node } from '@pgsql/types';
+import { offsetName } from './parameter-definitions.ts';
 import type { ResultColumn } from './planner/plan.ts';
-import { offsetName, parameterTitle } from './session-parameters.ts';
+import { parameterTitle } from './session-parameters.ts';
 import { notSupported, SqlError } from './sql-error.ts';
 import { parseInterval } from './types/interval.ts';
 

@@ -5,6 +5,7 @@ import { SqlArray } from '../../../models/relational/values.ts';
 import { ROW_TYPE_OIDS } from '../binder/row-types.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import { columnNames } from '../object-names.ts';
+import { showBound } from '../parameter-values.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { allTypes, typeInfo } from '../types/types.ts';
 import { ACTIVITY_ROWS } from './activity-rows.ts';
@@ -631,16 +632,23 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       indexdef: objects.indexDefinition(oid, 0, false),
     })),
   *pg_settings(_, { session }) {
-    for (const [name, setting] of session.settings?.() ?? []) {
+    for (const { definition, value, reset } of session.settings?.() ?? []) {
+      const { name, initial, parse, facts = { type: 'string' } } = definition;
       yield {
         name,
-        setting,
+        setting: value,
+        unit: facts.unit ?? null,
         category: '',
-        context: 'user',
-        vartype: 'string',
-        source: 'session',
-        boot_val: setting,
-        reset_val: setting,
+        short_desc: '',
+        context: parse === undefined ? 'internal' : 'user',
+        vartype: facts.type,
+        source: value === initial ? 'default' : value === reset ? 'client' : 'session',
+        min_val: facts.min === undefined ? null : showBound(facts.min, facts.type),
+        max_val: facts.max === undefined ? null : showBound(facts.max, facts.type),
+        enumvals: facts.words === undefined ? null : new SqlArray('text', facts.words),
+        boot_val: initial,
+        reset_val: reset,
+        pending_restart: false,
       };
     }
   },

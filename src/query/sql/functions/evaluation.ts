@@ -7,6 +7,7 @@ import type { SqlRecord } from '../../../models/relational/values.ts';
 import type { Random } from '../../../platform/platform.ts';
 import type { AdvisoryAccess } from '../advisory-locks.ts';
 import type { IndexBuild } from '../index-builds.ts';
+import type { ParameterSetting } from '../parameter-definitions.ts';
 import type { Portal, PreparedStatement } from '../portal.ts';
 import type { SizeAccess } from '../relation-sizes.ts';
 import type { SeededNumbers } from '../seeded-numbers.ts';
@@ -92,7 +93,7 @@ export interface SessionFacts {
   /** Undefined until a statement needs it. */
   readonly catalog?: CatalogAccess | undefined;
   /** All run-time parameters with their values. */
-  settings?(): Iterable<readonly [name: string, value: string]>;
+  settings?(): Iterable<ParameterSetting>;
   /** Prepared statements by name, the unnamed one among them. */
   prepared?(): ReadonlyMap<string, PreparedStatement>;
   portals?(): ReadonlyMap<string, Portal>;
