@@ -223,14 +223,6 @@ const BOUND: readonly ParameterDefinition[] = [
   word('session_replication_role', 'origin', ['origin', 'replica', 'local'], ['origin', 'local']),
   { ...flag('standard_conforming_strings', 'on', only(boolean, 'on')), reported: true },
   { name: 'temp_tablespaces', initial: '', parse: tablespaces },
-  {
-    name: 'timezone_abbreviations',
-    initial: 'Default',
-    parse: (value, name) => {
-      if (value === 'Default') return value;
-      throw invalidValue(name, value);
-    },
-  },
   flag('track_activities', 'on', only(boolean, 'on')),
   flag('transform_null_equals', 'off', only(boolean, 'off')),
 ];
