@@ -5,7 +5,7 @@
  *   offsets:  where each of these begins, and where the last one ends; 2n + 1 of them for n entries
  */
 
-import type { Bytes } from '../base/bytes.ts';
+import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { Entry } from './store.ts';
 
 /** What all parts of one buffer of entries share: what somebody has computed of them, kept for the next who wants it. */
@@ -41,6 +41,12 @@ export class SharedEntries {
     this.#derived = undefined;
     this.#derivedBytes = 0;
   }
+}
+
+/** A key and its new value; undefined for one that is deleted. */
+export interface EntryChange {
+  readonly key: Bytes;
+  readonly value: Bytes | undefined;
 }
 
 export class PackedEntries {
@@ -96,6 +102,53 @@ export class PackedEntries {
     const from = first.offsets.length - 1;
     for (let i = 0; i < second.offsets.length; i++) offsets[from + i] = size + second.offsets[i]!;
     return new PackedEntries(bytes, offsets);
+  }
+
+  /** A copy of all that lies in the buffer, with some changes: in the order of their keys, each key at most once. */
+  changed(changes: readonly EntryChange[]): PackedEntries {
+    const places = changes.map(({ key }) => this.#placeOf(key));
+    let size = this.bytes.length;
+    let { length } = this;
+    for (let i = 0; i < changes.length; i++) {
+      const { key, value } = changes[i]!;
+      const { at, isThere } = places[i]!;
+      if (isThere) size -= this.offsets[at * 2 + 2]! - this.offsets[at * 2]!;
+      if (value !== undefined) size += key.length + value.length;
+      length += (value === undefined ? 0 : 1) - (isThere ? 1 : 0);
+    }
+    const bytes = Buffer.allocUnsafeSlow(size);
+    const offsets = new Uint32Array(length * 2 + 1);
+    let read = 0;
+    let end = 0;
+    let place = 1;
+    const copyUpTo = (next: number): void => {
+      const start = this.offsets[read * 2]!;
+      const shift = end - start;
+      bytes.set(this.bytes.subarray(start, this.offsets[next * 2]!), end);
+      for (let i = read * 2 + 1; i <= next * 2; i++) offsets[place++] = this.offsets[i]! + shift;
+      end = this.offsets[next * 2]! + shift;
+      read = next;
+    };
+    for (let i = 0; i < changes.length; i++) {
+      const { key, value } = changes[i]!;
+      const { at, isThere } = places[i]!;
+      copyUpTo(at);
+      if (isThere) read++;
+      if (value === undefined) continue;
+      bytes.set(key, end);
+      end += key.length;
+      offsets[place++] = end;
+      bytes.set(value, end);
+      end += value.length;
+      offsets[place++] = end;
+    }
+    copyUpTo(this.length);
+    return new PackedEntries(bytes, offsets);
+  }
+
+  #placeOf(key: Bytes): { readonly at: number; readonly isThere: boolean } {
+    const at = this.find(key);
+    return { at, isThere: at < this.to && equalBytes(this.keyAt(at), key) };
   }
 
   get count(): number {

@@ -419,7 +419,7 @@ export class RocksDbEngine implements Engine {
    * Drops what a batch changed, also what was read while it was being applied; the first of its values replace it at once,
    * where they have been asked for or there is room. @returns how many operations were looked at for that.
    */
-  #forget({ deletedRanges, arena, operations, count }: EngineBatch): number {
+  #forget({ position, deletedRanges, arena, operations, count }: EngineBatch): number {
     const values = this.#values;
     if (deletedRanges.length > 0 || count > FORGOTTEN_KEYS_MAX) {
       values.clear();
@@ -431,9 +431,12 @@ export class RocksDbEngine implements Engine {
       const at = operations[i]!;
       const start = at + OPERATION_HEADER_BYTES;
       const end = start + operationKeyLength(bytes, at);
-      if (!this.#runs.isEmpty) this.#runs.drop(bytes, start, end);
+      if (!this.#runs.isEmpty) {
+        this.#runs.change(bytes, start, end, operationKind(bytes, at) === PUT ? operationEnd(bytes, at) : -1);
+      }
       if (i >= KEPT_AT_ONCE || !this.#keepOne(bytes, at, start, end)) values.delete(bytes, start, end);
     }
+    this.#runs.settle(position);
     return Math.min(count, KEPT_AT_ONCE);
   }
 

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { utf8 } from '../../base/bytes.ts';
+import { SeededRandom } from '../../platform/simulated/seeded-random.ts';
 import { PackedEntries } from '../../storage/packed-entries.ts';
 import { RunCache } from './run-cache.ts';
+
+const SEED = Number(process.env.ORBIT_TEST_SEED ?? Math.trunc(Math.random() * 2 ** 31));
 
 function run(from: number, to: number, position = 1) {
   const key = (i: number) => utf8(String(i).padStart(4, '0'));
@@ -10,6 +13,13 @@ function run(from: number, to: number, position = 1) {
     value: utf8(`value ${from + i}`),
   }));
   return { start: key(from), end: key(to), position, entries: PackedEntries.of(entries) };
+}
+
+/** Changes a key in a batch of its own, or deletes it. */
+function change(cache: RunCache, key: string, value?: string, position = 1): void {
+  const bytes = utf8(`${key}${value ?? ''}`);
+  cache.change(bytes, 0, key.length, value === undefined ? -1 : bytes.length);
+  cache.settle(position);
 }
 
 test('a run is found by any key of its range, at its position and later ones', () => {
@@ -52,7 +62,8 @@ test('short runs side by side become one, in whatever order they come', () => {
     expect([found.start, found.end]).toEqual([utf8('0100'), utf8('0130')]);
     expect(found.entries.entries()).toEqual(run(100, 130).entries.entries());
     expect(cache.memoryBytes).toBe(found.entries.memoryBytes + 256);
-    cache.drop(utf8('0129'), 0, 4);
+    change(cache, '0129');
+    change(cache, '0129');
     expect([cache.isEmpty, cache.memoryBytes]).toEqual([true, 0]);
   }
 });
@@ -82,25 +93,58 @@ test('a short range is read again when it was read before', () => {
   expect(cache.isReadAgain(utf8('0010'))).toBe(true);
 });
 
-test('a changed key drops the run that it lies in, and no other', () => {
+test('a changed key drops the run that it lies in, where nobody reads it, and no other', () => {
   const cache = new RunCache(1_000_000);
   cache.add(run(10, 20));
   cache.add(run(30, 40));
-  cache.drop(utf8('0025'), 0, 4);
-  expect(cache.find(utf8('0010'), 1)).toBeDefined();
-  cache.drop(utf8('0015'), 0, 4);
+  change(cache, '0025');
+  change(cache, '0015');
   expect(cache.find(utf8('0010'), 1)).toBeUndefined();
   expect(cache.find(utf8('0030'), 1)).toBeDefined();
-  cache.drop(utf8('0035x'), 0, 5);
+  change(cache, '0035x');
+  change(cache, '0035x');
   expect(cache.isEmpty).toBe(true);
   expect(cache.memoryBytes).toBe(0);
+});
+
+test('a run that is read takes in what changes in it, in any order', () => {
+  const cache = new RunCache(1_000_000);
+  cache.add(run(10, 20));
+  const model = new Map(Array.from({ length: 10 }, (_, i) => [`00${10 + i}`, `value ${10 + i}`]));
+  const random = new SeededRandom(SEED);
+  for (let position = 2; position < 60; position++) {
+    const before = cache.find(utf8('0010'), position)!.entries;
+    const seen = before.entries().map(({ value }) => Buffer.from(value).toString());
+    const keys = new Set(
+      Array.from({ length: 1 + random.int(6) }, () => `00${10 + random.int(10)}${random.int(3) || ''}`),
+    );
+    for (const key of keys) {
+      const value = random.int(3) === 0 ? undefined : `new ${'.'.repeat(random.int(10))} ${position}`;
+      const bytes = utf8(`${key}${value ?? ''}`);
+      cache.change(bytes, 0, key.length, value === undefined ? -1 : bytes.length);
+      if (value === undefined) model.delete(key);
+      else model.set(key, value);
+    }
+    cache.settle(position);
+    expect(cache.find(utf8('0010'), position - 1), `seed ${SEED}: as of before`).toBeUndefined();
+    const { entries } = cache.find(utf8('0010'), position)!;
+    const found = entries
+      .entries()
+      .map(({ key, value }) => [Buffer.from(key).toString(), Buffer.from(value).toString()]);
+    expect(found, `seed ${SEED}, position ${position}`).toEqual([...model].sort(([a], [b]) => (a < b ? -1 : 1)));
+    expect(cache.memoryBytes).toBe(entries.memoryBytes + 256);
+    expect(
+      before.entries().map(({ value }) => Buffer.from(value).toString()),
+      'for whoever has it',
+    ).toEqual(seen);
+  }
 });
 
 test('a run that reaches into another one is not kept', () => {
   const cache = new RunCache(1_000_000);
   cache.add(run(10, 20));
   for (const other of [run(10, 20), run(5, 11), run(15, 25), run(12, 14), run(5, 30)]) cache.add(other);
-  cache.drop(utf8('0013'), 0, 4);
+  change(cache, '0013');
   expect(cache.isEmpty).toBe(true);
   cache.add(run(20, 30));
   cache.add(run(10, 20));

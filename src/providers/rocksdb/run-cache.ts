@@ -3,12 +3,13 @@
  * binding makes two objects of every one of them, some microseconds a row.
  *
  * A run holds all entries of a range of keys as of the newest state of the engine; who changes a key in the engine drops
- * the run that it lies in. Runs do not overlap. They are evicted by a clock: those that were used since the hand came by
+ * the run that it lies in, or has another made of it when it is being read: to copy one takes some microseconds, to read it
+ * again half a millisecond. Runs do not overlap. They are evicted by a clock: those that were used since the hand came by
  * are passed over, so that one scan of more than fits does not push out what is read again and again.
  */
 
 import { type Bytes, compareBytes } from '../../base/bytes.ts';
-import { PackedEntries } from '../../storage/packed-entries.ts';
+import { type EntryChange, PackedEntries } from '../../storage/packed-entries.ts';
 import type { Version } from '../../storage/store.ts';
 
 export interface Run {
@@ -24,7 +25,11 @@ export interface Run {
 /** Of a run, besides its entries. */
 const RUN_BYTES = 256;
 /** Runs of more entries are not made of shorter ones: a change drops all of a run. */
-const JOINED_ENTRIES_MAX = 512;
+const JOINED_ENTRIES_MAX = 384;
+/** Changes of one batch that a run takes in, runs that do so, and bytes of each: it is copied, while all else waits. */
+const CHANGES_MAX = 64;
+const CHANGED_RUNS_MAX = 64;
+const CHANGED_BYTES_MAX = 256 * 1024;
 /** Places for first keys of short ranges; a power of two. */
 const STARTS = 1_024;
 
@@ -34,6 +39,8 @@ export class RunCache {
   readonly #runs: Run[] = [];
   #bytes = 0;
   #hand = 0;
+  /** Of runs that are kept, until `settle`. */
+  readonly #changes = new Map<Run, EntryChange[]>();
   /** Hashes of the first keys of short ranges that were read lately, each in the place that it names. */
   readonly #starts = new Int32Array(STARTS);
 
@@ -90,8 +97,13 @@ export class RunCache {
     if (compareBytes(added.start, added.end) >= 0) return;
     if (added.entries.memoryBytes + RUN_BYTES > this.#bytesMax / 8 || this.#overlaps(added)) return;
     const run = this.#joined({ ...added, used: false });
+    this.#makeRoom(run.entries.memoryBytes + RUN_BYTES);
+    this.#insert(run);
+  }
+
+  /** As far as there is room. */
+  #insert(run: Run): void {
     const bytes = run.entries.memoryBytes + RUN_BYTES;
-    this.#makeRoom(bytes);
     if (this.#bytes + bytes > this.#bytesMax) return;
     const place = this.#placeOf(run.start) + 1;
     this.#runs.splice(place, 0, run);
@@ -105,17 +117,41 @@ export class RunCache {
     };
   }
 
-  /** Drops the run that a changed key lies in: `bytes[start, end)`. */
-  drop(bytes: Bytes, start: number, end: number): void {
+  /**
+   * Notes a changed key, `bytes[start, end)`, whose value goes on up to `valueEnd`; below 0 it was deleted. The run that it lies
+   * in is dropped, unless somebody has read it since it was changed last: then `settle` makes another one of it.
+   */
+  change(bytes: Bytes, start: number, end: number, valueEnd: number): void {
     const last = this.#runs.at(-1);
     // Whoever fills a new table writes behind all that was read before.
     if (last === undefined || compareSlice(bytes, start, end, last.end) >= 0) return;
     const place = this.#placeOfSlice(bytes, start, end);
     const run = this.#runs[place];
-    if (run !== undefined && compareSlice(bytes, start, end, run.end) < 0) this.#remove(place);
+    if (run === undefined || compareSlice(bytes, start, end, run.end) >= 0) return;
+    const changes = this.#changes.get(run) ?? [];
+    const isWorthIt = changes.length > 0 || (run.used && this.#changes.size < CHANGED_RUNS_MAX);
+    if (!isWorthIt || changes.length === CHANGES_MAX || run.entries.bytes.length > CHANGED_BYTES_MAX) {
+      this.#changes.delete(run);
+      this.#remove(place);
+      return;
+    }
+    const value = valueEnd < 0 ? undefined : bytes.subarray(end, valueEnd);
+    changes.push({ key: bytes.subarray(start, end), value });
+    this.#changes.set(run, changes);
+  }
+
+  /** Takes in all changes since it was called last: the runs then tell the state at `position`. */
+  settle(position: Version): void {
+    for (const [{ start, end, entries }, changes] of this.#changes) {
+      changes.sort((a, b) => compareBytes(a.key, b.key));
+      this.#remove(this.#placeOf(start));
+      this.#insert({ start, end, position, entries: entries.changed(changes), used: false });
+    }
+    this.#changes.clear();
   }
 
   clear(): void {
+    this.#changes.clear();
     for (const { entries } of this.#runs) entries.shared.keeper = undefined;
     this.#runs.length = 0;
     this.#bytes = 0;
