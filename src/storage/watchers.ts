@@ -47,9 +47,11 @@ export class Watchers {
 
   /** A commit whose operations lie at `[start, end)`. */
   notify(arena: Bytes, start: number, end: number, version: Version): void {
-    if (this.#watchers.length === 0 || this.#isUnwatched(arena, start, end)) return;
-    for (const watcher of this.#watchers) {
-      if (!touches(arena, start, end, watcher)) continue;
+    if (this.#watchers.length === 0) return;
+    const touched = this.#touchedBy(arena, start, end);
+    if (touched === undefined) return;
+    // In the order in which they came.
+    for (const watcher of touched.length === 1 ? touched : this.#watchers.filter((each) => touched.includes(each))) {
       const record = new WatchedCommit(version, arena, start, end, watcher);
       try {
         watcher.listener(record);
@@ -60,30 +62,36 @@ export class Watchers {
     }
   }
 
-  /** Whether no key is in a watched range. */
-  #isUnwatched(arena: Bytes, start: number, end: number): boolean {
-    // Where a key begins that is in no range, and how many of its bytes say so.
-    let unwatched = 0;
+  /** Those of whose ranges a key is touched. */
+  #touchedBy(arena: Bytes, start: number, end: number): Watcher[] | undefined {
+    let touched: Watcher[] | undefined;
+    // Where a key begins that touches none but those, and how many of its bytes say so.
+    let untouched = 0;
     let decisive = Number.POSITIVE_INFINITY;
     for (let offset = start; offset < end; offset = operationEnd(arena, offset)) {
-      if (operationKind(arena, offset) > DELETE) return false;
+      const isRange = operationKind(arena, offset) > DELETE;
       const key = offset + OPERATION_HEADER_BYTES;
       const length = operationKeyLength(arena, offset);
-      if (decisive <= length) {
+      if (!isRange && decisive <= length) {
         let i = 0;
-        while (i < decisive && arena[key + i] === arena[unwatched + i]) i++;
+        while (i < decisive && arena[key + i] === arena[untouched + i]) i++;
         if (i === decisive) continue;
       }
-      unwatched = key;
-      decisive = 0;
+      let bytesMost = 0;
       for (const watcher of this.#watchers) {
-        const bytes = bytesOutside(arena, key, length, watcher);
-        if (bytes === 0) return false;
-        if (bytes > decisive) decisive = bytes;
+        if (touched?.includes(watcher) === true) continue;
+        const bytes = isRange ? 0 : bytesOutside(arena, key, length, watcher);
+        if (bytes > bytesMost) bytesMost = bytes;
+        if (bytes > 0 || (isRange && !rangesOverlap(operationRange(arena, offset), watcher.range))) continue;
+        touched ??= [];
+        touched.push(watcher);
       }
-      if (decisive > length) decisive = Number.POSITIVE_INFINITY;
+      if (touched?.length === this.#watchers.length) return touched;
+      if (isRange) continue;
+      untouched = key;
+      decisive = bytesMost > length ? Number.POSITIVE_INFINITY : bytesMost;
     }
-    return true;
+    return touched;
   }
 }
 

@@ -82,6 +82,19 @@ test('views and rows are those of one position while what a batch has written is
   }
 });
 
+test('what is kept above is not kept here, even where a read of what lies before it brings it along', async () => {
+  const put = async (value: string): Promise<void> => {
+    const batch = new MemtableBatch(engine);
+    batch.add((arena, at) => writeOperation(arena, at, PUT, utf8('above/x'), utf8(value)));
+    await batch.flush(engine.position + 1, false);
+  };
+  await put('old');
+  expect(await engine.get(utf8('abou'))).toBeUndefined();
+  await put('new');
+  const [value] = await engine.batchGet([utf8('above/x')]);
+  expect(text(value!)).toBe('new');
+});
+
 test('it is opened again only where that can succeed, and while it could not be, nothing reads or writes it', async () => {
   const put = async (value: string, position: number): Promise<void> => {
     const batch = new MemtableBatch(engine);

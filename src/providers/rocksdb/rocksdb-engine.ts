@@ -239,7 +239,9 @@ export class RocksDbEngine implements Engine {
   #readAndFill(key: Key): Bytes | undefined {
     this.#filler ??= new SharedIterator(this.#binding, this.#database);
     const { rows } = this.#guard(() => this.#filler!.read({}, key, FILL_ROWS));
-    for (let i = 0; i < rows.length; i += 2) this.#values.add(rows[i]!, rows[i + 1]!);
+    for (let i = 0; i < rows.length; i += 2) {
+      if (!startsWith(rows[i]!, this.#keptAbove)) this.#values.add(rows[i]!, rows[i + 1]!);
+    }
     return rows[0] !== undefined && equalBytes(rows[0], key) ? rows[1] : undefined;
   }
 
@@ -427,6 +429,7 @@ export class RocksDbEngine implements Engine {
       return 0;
     }
     const bytes = asBuffer(arena);
+    let keptAbove = 0;
     for (let i = 0; i < count; i++) {
       const at = operations[i]!;
       const start = at + OPERATION_HEADER_BYTES;
@@ -434,10 +437,12 @@ export class RocksDbEngine implements Engine {
       if (!this.#runs.isEmpty) {
         this.#runs.change(bytes, start, end, operationKind(bytes, at) === PUT ? operationEnd(bytes, at) : -1);
       }
-      if (i >= KEPT_AT_ONCE || !this.#keepOne(bytes, at, start, end)) values.delete(bytes, start, end);
+      if (startsAt(bytes, start, end, this.#keptAbove)) keptAbove++;
+      else if (i >= KEPT_AT_ONCE || !this.#keepOne(bytes, at, start, end)) values.delete(bytes, start, end);
     }
     this.#runs.settle(position);
-    return Math.min(count, KEPT_AT_ONCE);
+    // Where all of them are kept above there is nothing to look for.
+    return keptAbove === count ? count : Math.min(count, KEPT_AT_ONCE);
   }
 
   /**
