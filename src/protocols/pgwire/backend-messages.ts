@@ -3,6 +3,7 @@
 import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import { COPY_SIGNATURE } from '../../query/sql/copy-binary.ts';
+import type { Notification } from '../../query/sql/notifications.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { FieldFormat } from '../../query/sql/portal.ts';
 import type { Notice } from '../../query/sql/results.ts';
@@ -130,6 +131,10 @@ export function notice(writer: MessageWriter, { severity, condition, message, de
   fields(writer.begin('N'), severity, NOTICE_SQLSTATE[condition], message);
   field(writer, 'D', detail);
   writer.int8(0).end();
+}
+
+export function notification(writer: MessageWriter, { processId, channel, payload }: Notification): void {
+  writer.begin('A').int32(processId).text(channel).text(payload).end();
 }
 
 /** @param severity FATAL ends the connection. */

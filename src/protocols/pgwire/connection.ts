@@ -239,6 +239,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
         if (this.#phase === 'closed') return;
         this.#resume();
         if (more || this.#reader.buffered > 0 || this.#ended) this.#process();
+        this.#tell();
       },
       (error: unknown) => {
         this.#busy = false;
@@ -403,6 +404,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
       client: { address: this.#socket.remoteAddress.replace(/^::ffff:/, ''), port: this.#socket.remotePort },
       // Not in the middle of what is being done: the session may be asking for its own end.
       terminate: () => void platform.timers.yield().then(() => this.#terminate()),
+      notified: () => this.#tell(),
     });
     this.#session = session;
     this.#phase = 'ready';
@@ -927,8 +929,16 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #ready(): void {
     this.#reportParameters();
     const session = this.#session!;
+    for (const each of session.takeNotifications()) message.notification(this.#writer, each);
     message.readyForQuery(this.#writer, session.status);
     this.#startIdling(session);
+  }
+
+  /** Sends what others have told the session, where it waits for its client. */
+  #tell(): void {
+    if (this.#busy || this.#phase !== 'ready') return;
+    for (const each of this.#session!.takeNotifications()) message.notification(this.#writer, each);
+    this.#replyLater();
   }
 
   /** Ends the connection when the client leaves it or its transaction alone for too long. */

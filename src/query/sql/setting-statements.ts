@@ -75,6 +75,7 @@ export class SettingStatements {
           schemaChanged: this.#block.schemaChanged,
           deferred: this.#block.deferredChecks,
           advisory: this.#block.advisory.mark(),
+          notifications: this.#block.notifications.mark,
         });
         sink.complete('SAVEPOINT');
         return undefined;

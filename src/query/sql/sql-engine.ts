@@ -17,6 +17,7 @@ import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
 import type { IndexBuild } from './index-builds.ts';
 import { InsertTexts } from './insert-text.ts';
 import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
+import { NotificationBoard } from './notifications.ts';
 import { type ParsedStatement, SqlParser } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
 import { Sequences } from './sequences.ts';
@@ -75,6 +76,7 @@ export class SqlEngine {
   /** Of sessions that have asked for advisory locks. */
   readonly advisory = new Set<AdvisoryLocks>();
   readonly sessions = new SessionRegister();
+  readonly notifications = new NotificationBoard();
   readonly keyspace: Keyspace;
   readonly parser: SqlParser;
   readonly templates = new StatementTemplates();

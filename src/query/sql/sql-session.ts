@@ -27,6 +27,7 @@ import type { Evaluate, SessionFacts } from './functions/evaluation.ts';
 import type { InsertText } from './insert-text.ts';
 import { Interrupts } from './interrupts.ts';
 import { type LiteralPlace, LiteralRows, RowsUnfit } from './literal-rows.ts';
+import { type Notification, SessionNotifications } from './notifications.ts';
 import { GivenRows } from './operators/given-rows.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import type { Plan } from './planner/plan.ts';
@@ -58,6 +59,8 @@ export interface SessionOptions {
   readonly client?: ClientAddress;
   /** Ends the connection: pg_terminate_backend. */
   readonly terminate?: () => void;
+  /** Other sessions have told it something: see `takeNotifications`. */
+  readonly notified?: () => void;
 }
 
 /** What a client is told by ReadyForQuery. */
@@ -107,6 +110,7 @@ export class SqlSession {
       label: `pg:${options.processId}`,
       user: options.user,
       advisory: this.#advisory,
+      notifications: new SessionNotifications(engine.notifications, options.processId, () => options.notified?.()),
     });
     const block = this.#block;
     this.facts = {
@@ -120,6 +124,7 @@ export class SqlSession {
       setParameter: (name, value, local) => this.#utility.settings.setByFunction(name, value, local),
       sequences: this.#block.sequences,
       advisory: this.#advisory,
+      notifications: this.#block.notifications,
       transactions: {
         current: () => block.current(),
         currentIfAssigned: () => block.currentIfAssigned(),
@@ -444,6 +449,15 @@ export class SqlSession {
     return undefined;
   }
 
+  /** What other sessions and itself have told it, which no transaction waits for; to be sent once `observedVersion` is durable. */
+  takeNotifications(): readonly Notification[] {
+    if (this.#block.status !== 'none') return [];
+    const taken = this.#block.notifications.take();
+    if (taken === undefined) return [];
+    this.#block.observe(taken.version);
+    return taken.notifications;
+  }
+
   /** An error of the protocol or of converting values: ends the transaction as an error of a statement does. */
   fail(): void {
     this.#block.afterError();
@@ -467,6 +481,7 @@ export class SqlSession {
     this.#block.endTransaction();
     for (const name of [...this.portals.keys()]) this.#block.closePortal(name);
     this.#advisory.close();
+    this.#block.notifications.close();
     this.statements.clear();
     const { temporary } = this.#block;
     if (temporary !== undefined) void sweepTemporary(this.engine, [temporary]);

@@ -16,6 +16,7 @@ import type { AdvisoryLocks } from './advisory-locks.ts';
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import type { TransactionAccess } from './functions/evaluation.ts';
+import type { SessionNotifications } from './notifications.ts';
 import type { DeferrableConstraint } from './operators/operator.ts';
 import { closeRows, holdRest, type Portal } from './portal.ts';
 import { resolvePath, type SearchPath, schemaNamed } from './search-path.ts';
@@ -36,6 +37,7 @@ interface SavepointEntry {
   readonly schemaChanged: boolean;
   readonly deferred: number;
   readonly advisory: number;
+  readonly notifications: number;
 }
 
 interface DeferredCheck {
@@ -88,6 +90,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   parametersAtBegin: ParameterMark | undefined;
   readonly sequences: SessionSequences;
   readonly advisory: AdvisoryLocks;
+  readonly notifications: SessionNotifications;
   /** What executions of this transaction hold. */
   readonly #workspaces = new Set<Workspace>();
   #ownObjects: CatalogObjects | undefined;
@@ -97,7 +100,9 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   #objectsSeen: CatalogObjects | undefined;
   /** Rows that were written, by table; counted when the transaction commits. */
   readonly #changes: { readonly table: TableId; readonly change: RowChange; readonly rows: number }[] = [];
-  #statementMark: (Pick<SavepointEntry, 'deferred' | 'advisory'> & { readonly mark: Savepoint }) | undefined;
+  #statementMark:
+    | (Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications'> & { readonly mark: Savepoint })
+    | undefined;
   readonly #engine: SqlEngine;
   readonly #parameters: SessionParameters;
   readonly #label: string;
@@ -106,9 +111,15 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   constructor(
     engine: SqlEngine,
     parameters: SessionParameters,
-    { label, user, advisory }: { label: string; user: string; advisory: AdvisoryLocks },
+    {
+      label,
+      user,
+      advisory,
+      notifications,
+    }: { label: string; user: string; advisory: AdvisoryLocks; notifications: SessionNotifications },
   ) {
     this.advisory = advisory;
+    this.notifications = notifications;
     this.#engine = engine;
     this.#parameters = parameters;
     this.#label = label;
@@ -147,6 +158,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
 
   #committed(): void {
     for (const portal of this.portals.values()) if (portal.declared?.isHoldable === true) portal.persists = true;
+    this.notifications.committed(this.observer.observedVersion);
     this.finishTransaction('committed');
   }
 
@@ -396,6 +408,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
       if (isPromise(kept)) return kept.then(() => this.commit());
     }
     const transaction = this.transaction;
+    if (this.notifications.mark > 0) this.notifications.requireRoom();
     if (transaction === undefined) {
       this.#committed();
       return undefined;
@@ -432,6 +445,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
       mark: this.transaction.savepoint(),
       deferred: this.deferredChecks,
       advisory: this.advisory.mark(),
+      notifications: this.notifications.mark,
     };
   }
 
@@ -485,6 +499,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.#statementMark = undefined;
     empty(this.sequences.own);
     this.advisory.endTransaction();
+    this.notifications.aborted();
     this.parametersAtBegin = undefined;
     this.#parameters.endTransaction();
   }
@@ -526,8 +541,13 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   }
 
   /** Back to a savepoint that had so many deferred checks and advisory locks before it. */
-  rolledBackTo({ deferred, advisory }: Pick<SavepointEntry, 'deferred' | 'advisory'>): void {
+  rolledBackTo({
+    deferred,
+    advisory,
+    notifications,
+  }: Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications'>): void {
     this.advisory.rollbackTo(advisory);
+    this.notifications.rollbackTo(notifications);
     this.#deferred.length = Math.min(this.#deferred.length, deferred);
     this.#ownSchemas = undefined;
     this.#ownObjects = undefined;

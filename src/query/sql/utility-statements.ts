@@ -104,9 +104,19 @@ export class UtilityStatements {
     if ('LockStmt' in node) return lockTables(node.LockStmt, sink, this.#session, this.#runner);
     if ('CopyStmt' in node) return this.#copies.run(statement, node.CopyStmt, sink);
     if ('DiscardStmt' in node) return this.#discard(node.DiscardStmt.target ?? 'DISCARD_ALL', sink);
+    if ('ListenStmt' in node) {
+      this.#block.notifications.listen(node.ListenStmt.conditionname ?? '');
+      sink.complete('LISTEN');
+      return undefined;
+    }
     if ('UnlistenStmt' in node) {
-      // Nobody can listen: whoever stops to, like pools that take a connection back, gets what was asked for.
+      this.#block.notifications.unlisten(node.UnlistenStmt.conditionname);
       sink.complete('UNLISTEN');
+      return undefined;
+    }
+    if ('NotifyStmt' in node) {
+      this.#block.notifications.notify(node.NotifyStmt.conditionname ?? '', node.NotifyStmt.payload ?? '');
+      sink.complete('NOTIFY');
       return undefined;
     }
     if ('PrepareStmt' in node) return this.prepared.prepare(statement, node.PrepareStmt, sink);
@@ -125,6 +135,7 @@ export class UtilityStatements {
       this.#session.parameters.resetAll();
       this.#session.statements.clear();
       this.#block.advisory.unlockAll();
+      this.#block.notifications.unlisten(undefined);
     }
     if (isAll || target === 'DISCARD_SEQUENCES') this.#session.sequences.forget();
     if ((isAll || target === 'DISCARD_TEMP') && this.#block.temporary !== undefined) {

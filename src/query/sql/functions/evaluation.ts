@@ -7,6 +7,7 @@ import type { SqlRecord } from '../../../models/relational/values.ts';
 import type { Random } from '../../../platform/platform.ts';
 import type { AdvisoryAccess } from '../advisory-locks.ts';
 import type { IndexBuild } from '../index-builds.ts';
+import type { SessionNotifications } from '../notifications.ts';
 import type { ParameterSetting } from '../parameter-definitions.ts';
 import type { Portal, PreparedStatement } from '../portal.ts';
 import type { SizeAccess } from '../relation-sizes.ts';
@@ -92,6 +93,8 @@ export interface SessionFacts {
   readonly statistics?: StatisticsAccess;
   /** Undefined until a statement needs it. */
   readonly catalog?: CatalogAccess | undefined;
+  /** What the session is told and tells. Undefined while constants are computed. */
+  readonly notifications?: SessionNotifications;
   /** All run-time parameters with their values. */
   settings?(): Iterable<ParameterSetting>;
   /** Prepared statements by name, the unnamed one among them. */

@@ -46,7 +46,16 @@ export const SYSTEM_FUNCTIONS: FunctionTable = {
   'pg_my_temp_schema() oid stable': ({ session }: RunContext) => session.temporarySchema?.() ?? 0,
   'pg_is_other_temp_schema(oid) bool stable': (oid: number, { session }: RunContext) =>
     oid !== session.temporarySchema?.() && session.catalog?.isTemporarySchema(oid) === true,
-  'pg_listening_channels() setof text stable': (): Iterable<ColumnValue> => [],
+  'pg_listening_channels() setof text volatile': ({ session }: RunContext): Iterable<ColumnValue> =>
+    session.notifications?.channels ?? [],
+  'pg_notify(text, text) void volatile called': (
+    channel: string | null,
+    payload: string | null,
+    { session }: RunContext,
+  ) => {
+    session.notifications?.notify(channel ?? '', payload ?? '');
+    return '';
+  },
   'pg_notification_queue_usage() float8 volatile': () => 0,
   'pg_blocking_pids(int4) _int4 volatile': () => new SqlArray('int4', []),
   'pg_safe_snapshot_blocking_pids(int4) _int4 volatile': () => new SqlArray('int4', []),
