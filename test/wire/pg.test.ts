@@ -157,7 +157,6 @@ describe('a session', () => {
     for (const [text, feature] of [
       ['create table u (a xml)', 'type xml'],
       ['create table u (a money)', 'type money'],
-      ['listen x', 'LISTEN'],
       ['create table u (a int) partition by range (a)', 'PARTITION BY'],
       ['create table u (a int, exclude using gist (a with =))', 'EXCLUDE'],
     ] as const) {
