@@ -28,7 +28,7 @@ const RUN_BYTES = 256;
 const JOINED_ENTRIES_MAX = 384;
 /** Changes of one batch that a run takes in, runs that do so, and bytes of each: it is copied, while all else waits. */
 const CHANGES_MAX = 64;
-const CHANGED_RUNS_MAX = 64;
+const CHANGED_RUNS_MAX = 32;
 const CHANGED_BYTES_MAX = 256 * 1024;
 /** Places for first keys of short ranges; a power of two. */
 const STARTS = 1_024;
