@@ -29,6 +29,16 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
       ) === ours,
   },
   {
+    why: 'a full join that could be a plain one is refused',
+    applies: (_, { theirs, ours }) =>
+      codeOf(theirs) === undefined && /^E C:0A000 M:FULL JOIN is only supported/.test(ours),
+  },
+  {
+    why: 'the place of AT TIME ZONE',
+    applies: (sql, { theirs, ours }) =>
+      /\bat time zone\b/.test(sql) && theirs !== ours && theirs.replace(/ P:\d+/, '') === ours.replace(/ P:\d+/, ''),
+  },
+  {
     why: 'which word of a jsonpath is the one that cannot stand there',
     applies: (_, answers) =>
       [answers.theirs, answers.ours].every((answer) => /^E C:42601 M:syntax error .* of jsonpath input/.test(answer)),
@@ -76,11 +86,23 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
       theirs !== ours && /^(23|44)/.test(codeOf(theirs) ?? '') && withoutRow(theirs) === withoutRow(ours),
   },
   {
+    why: 'which row of several is written first, where keys are free or taken by that',
+    applies: (sql, { theirs, ours }) => {
+      const both = [codeOf(theirs), codeOf(ours)];
+      const moves = /\bset (\w+) = \1 [-+]/.test(sql);
+      return (
+        (moves || /\binsert into [^(]*(\([^)]*\) )?select\b/.test(sql)) &&
+        both.every((code) => code === '23505' || code === '21000' || (moves && (code ?? '23503') === '23503'))
+      );
+    },
+  },
+  {
     why: 'an error of values in rows that only one of both looked at, or two errors of which each named one',
     applies: (_, { theirs, ours }) => {
       const [a, b] = [codeOf(theirs), codeOf(ours)];
       if (a === undefined && b === undefined) return false;
-      return [a, b].every((code) => code === undefined || /^(22|21)/.test(code));
+      if ([a, b].every((code) => code === undefined || /^(22|21)/.test(code))) return true;
+      return [a, b].some((code) => /^23/.test(code ?? '')) && [a, b].some((code) => /^22/.test(code ?? ''));
     },
   },
 ];

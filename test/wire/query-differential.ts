@@ -113,10 +113,15 @@ class Rounds {
   next(): readonly Step[] {
     const repeats = this.#random.chance(0.5);
     const steps: Step[] = [];
+    /** Steps of the transaction that is open. */
+    let open = 0;
     while (steps.length < STATEMENTS_PER_ROUND) {
       const sql = repeats ? this.#generator.statement() : this.#generator.next();
       if (isEndless(sql)) continue;
-      steps.push(...(repeats ? this.#repeats.of(sql) : [{ ...simple(sql), following: 0 }]));
+      if (sql.startsWith('begin')) open = 0;
+      steps.push(...(repeats ? this.#repeats.of(sql) : [{ ...simple(sql), following: open }]));
+      if (sql.startsWith('begin') || open > 0) open++;
+      if (/^(commit|rollback|end)$/.test(sql)) open = 0;
     }
     return steps;
   }

@@ -596,6 +596,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
         `bind message has ${formats.length} parameter formats but ${count} parameters`,
       );
     }
+    session.requireBindable(prepared);
     const time = this.#time;
     const values: SqlValue[] = [];
     for (let i = 0; i < count; i++) {

@@ -123,9 +123,9 @@ export class SettingStatements {
 
   /** @param chain A transaction with the same modes follows at once, where they are still known. */
   #endAnd(chain: boolean): void {
-    const { status, savepoints, isChained } = this.#block;
-    const isLost = status === 'failed' && savepoints.length === 0 && !isChained;
-    const modes = isLost ? {} : this.#block.modes();
+    const { status, savepoints, chainedModes } = this.#block;
+    const isLost = status === 'failed' && savepoints.length === 0;
+    const modes = isLost ? chainedModes : this.#block.modes();
     this.#block.endTransaction();
     if (chain) this.#chain(modes);
   }
@@ -138,10 +138,10 @@ export class SettingStatements {
     });
   }
 
-  #chain(modes: Partial<ReturnType<TransactionBlock['modes']>>): void {
+  #chain(modes: TransactionBlock['chainedModes']): void {
     this.#block.status = 'explicit';
     this.#block.nowMicros ??= this.#session.engine.nowMicros();
-    Object.assign(this.#block, modes, { isChained: true });
+    Object.assign(this.#block, modes, { chainedModes: modes });
   }
 
   #warnNoTransaction(sink: Pick<ResultSink, 'notice'>): void {

@@ -382,6 +382,12 @@ export class SqlSession {
     );
   }
 
+  /** @throws SqlError `in_failed_sql_transaction` for a portal of a statement that does not end the failed transaction. */
+  requireBindable({ statement, parameterTypes }: PreparedStatement): void {
+    if (this.#block.status !== 'failed') return;
+    if (statement === undefined || parameterTypes.length > 0 || !endsBlock(statement.node)) throw failedBlock();
+  }
+
   portal(prepared: PreparedStatement, values: readonly SqlValue[], formats: readonly FieldFormat[] = []): Portal {
     return {
       prepared,

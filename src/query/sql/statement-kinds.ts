@@ -61,5 +61,8 @@ export function settingOf(node: Node, name: string): string {
 /** Whether clients that were told of `a` may get rows of `b`. */
 export function sameColumns(a: readonly ResultColumn[] | undefined, b: readonly ResultColumn[] | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && a.every((column, i) => column.name === b[i]!.name && column.type === b[i]!.type);
+  return (
+    a.length === b.length &&
+    a.every(({ name, type, modifier }, i) => name === b[i]!.name && type === b[i]!.type && modifier === b[i]!.modifier)
+  );
 }

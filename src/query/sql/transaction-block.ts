@@ -46,6 +46,7 @@ interface DeferredCheck {
 }
 
 const DEFERRED_CHECKS_MAX = 100_000;
+const NO_MODES = {};
 
 export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'currentIfAssigned' | 'snapshot'> {
   readonly portals = new Map<string, Portal>();
@@ -61,8 +62,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   readOnly: boolean | undefined;
   /** Says nothing: transactions that only read never fail here for what others write. */
   deferrable: boolean | undefined;
-  /** Whether its modes were taken over by AND CHAIN: in PostgreSQL only those outlive a failure outside of any savepoint. */
-  isChained = false;
+  /** Modes that were taken over by AND CHAIN: in PostgreSQL only those outlive a failure outside of any savepoint. */
+  chainedModes: Partial<ReturnType<TransactionBlock['modes']>> = NO_MODES;
   /** Whether the statement that runs came alone, and not among others of one query string. */
   standsAlone = true;
   /** Wall time of the transaction's begin, in microseconds since 1970. */
@@ -485,7 +486,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.isolation = undefined;
     this.readOnly = undefined;
     this.deferrable = undefined;
-    this.isChained = false;
+    this.chainedModes = NO_MODES;
     this.nowMicros = undefined;
     this.ranStatement = false;
     this.savepoints.length = 0;

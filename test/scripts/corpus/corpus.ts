@@ -295,7 +295,7 @@ export function printed(bytes: Buffer, detail: 'brief' | 'full', ordered: boolea
     }
     if (type === 'E') {
       rows = [];
-      while (lines.at(-1)?.startsWith('T ')) lines.pop();
+      while (lines.at(-1) === 'n' || lines.at(-1)?.startsWith('T ')) lines.pop();
     }
     endRows();
     const line = printedMessage(type, body, detail);

@@ -164,9 +164,7 @@ alter sequence s1 owned by none;
 alter sequence s1 rename to s1b;
 select nextval('s1');
 select nextval('s1b') > 0;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select last_value, is_called from s2;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from s4;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select sequencename, start_value, min_value, max_value, increment_by, cycle, cache_size, last_value from pg_sequences where sequencename in ('s2', 's3', 's4') order by 1;
@@ -208,11 +206,8 @@ create sequence s9 owned by t.a;
 drop table t cascade;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('s9');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 insert into s8 values (1);
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update s8 set last_value = 5;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 delete from s8;
 create table s8 (a int);
 

@@ -187,7 +187,6 @@ select 5::oid + 1;
 select 1::smallint::oid, 1::bigint::oid, 4294967296::oid;
 select 'abc'::oid;
 select oid::int from pg_class where oid = 1259;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select pg_typeof(tableoid), tableoid::regclass from pg_class where relname = 'pg_class';
 select 'a'::cstring;
 select null::void;

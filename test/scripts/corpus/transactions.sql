@@ -135,7 +135,6 @@ begin read only;
 truncate t;
 rollback;
 begin read only;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select * from t for update;
 rollback;
 begin read only;
@@ -170,7 +169,6 @@ insert into t values (51, 1);
 rollback;
 begin read only;
 select 1;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set transaction read write;
 rollback;
 set transaction isolation level serializable;
@@ -229,7 +227,6 @@ prepare transaction 'x';
 commit prepared 'x';
 begin;
 prepare transaction 'x';
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 rollback;
 
 -- several in one string

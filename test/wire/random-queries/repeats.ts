@@ -255,9 +255,9 @@ interface Literal {
   readonly start: number;
 }
 
-/** A word, a name in quotes, positions of an ORDER BY, a type and its literal or modifiers, or else a literal. */
+/** A word, a name in quotes, positions of an ORDER BY, a bound of a frame, a type and its literal or modifiers, or else a literal. */
 const TOKEN =
-  /\border by \d+(?: desc| nulls first| nulls last|, \d+)*|\b(?:interval|date|timestamp|timestamptz|time|daterange|inet|jsonb|bigint|precision) '[^']*'|\b(?:numeric|varchar|char)\(\d+(?:, ?\d+)?\)|[a-z_]\w*|"[^"]*"|(?<text>'(?:[^']|'')*')|(?<number>\d+(?:\.\d+)?)/gi;
+  /\border by \d+(?: desc| nulls first| nulls last|, \d+)*|\b(?:interval|date|timestamp|timestamptz|time|daterange|inet|jsonb|bigint|precision) '[^']*'|\b(?:numeric|varchar|char)\(\d+(?:, ?\d+)?\)|\b\d+ (?:preceding|following)|[a-z_]\w*|"[^"]*"|(?<text>'(?:[^']|'')*')|(?<number>\d+(?:\.\d+)?)/gi;
 
 function literalsOf(sql: string): readonly Literal[] {
   const found: Literal[] = [];

@@ -407,21 +407,35 @@ export function bindAssignments(
   const assignments: BoundAssignment[] = [];
   const parts = new Set<number>();
   const rows = new Map<Node, RowQuery>();
-  for (const node of targets) {
-    if (!('ResTarget' in node)) continue;
-    const { name = '', location, indirection } = node.ResTarget;
+  // What is wrong with a value is told before what is wrong with the columns.
+  const values = targets.flatMap((node) => {
+    if (!('ResTarget' in node)) return [];
+    const val = node.ResTarget.val!;
+    const row = rowQuery(val, binder, rows);
+    const element = row === undefined ? rowElement(val) : val;
+    return [
+      {
+        target: node.ResTarget,
+        element,
+        row,
+        bound: row?.value ?? (isDefault(element) ? undefined : binder.bind(element, SET)),
+      },
+    ];
+  });
+  for (const {
+    target: { name = '', location, indirection },
+    element,
+    row,
+    bound,
+  } of values) {
     const position = requireWritable(target, name, 'UPDATE', location);
     const known = assignments.findIndex((other) => other.position === position);
     if (known >= 0 && (indirection === undefined || !parts.has(position))) {
       throw new SqlError('syntax_error', `multiple assignments to same column "${name}"`);
     }
     const column = table.columns[position]!;
-    const val = node.ResTarget.val!;
-    const row = rowQuery(val, binder, rows);
-    const element = row === undefined ? rowElement(val) : val;
     if (!isDefault(element)) refuseGenerated(column, 'UPDATE', undefined);
     else if (column.generated !== undefined) continue;
-    const value = (): BoundExpression => row?.value ?? binder.bind(element, SET);
     if (indirection !== undefined) {
       if (isDefault(element)) throw defaultPart(indirection, location);
       parts.add(position);
@@ -434,12 +448,12 @@ export function bindAssignments(
       };
       const before = known < 0 ? own : assignments[known]!.expression;
       binder.enter(SET);
-      const expression = putPart(binder, column, { part: indirection, location }, before, value());
+      const expression = putPart(binder, column, { part: indirection, location }, before, bound!);
       if (known < 0) assignments.push({ position, expression });
       else assignments[known] = { position, expression };
       continue;
     }
-    const expression = isDefault(element) ? defaultOf(column) : assign(binder, column, value(), row?.place);
+    const expression = isDefault(element) ? defaultOf(column) : assign(binder, column, bound!, row?.place);
     assignments.push({ position, expression });
   }
   return assignments;

@@ -187,7 +187,7 @@ function combine(
       if (!all || operation !== 'union') requireEquality({ ...ours, type });
       return type;
     }
-    throw noCommonType(title, [ours, theirs], ({ location }) => location);
+    throw noCommonType(title, [ours, theirs]);
   });
   const flat = operation === 'union' && left.kind === 'setOperation' && left.operation === 'union' && left.all === all;
   const before = flat ? left.inputs : [left];
@@ -427,7 +427,7 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
   const types = cte.columns.map(({ name, expression: ours }, i) => {
     const theirs = term.columns[i]!.expression;
     const type = commonType([ours.type, theirs.type]);
-    if (type === undefined) throw noCommonType('UNION', [ours, theirs], ({ location }) => location);
+    if (type === undefined) throw noCommonType('UNION', [ours, theirs]);
     if (type === ours.type) return type;
     throw new SqlError(
       'datatype_mismatch',

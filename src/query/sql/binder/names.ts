@@ -145,6 +145,10 @@ function modifierNumber(node: Node, location: number | undefined): number {
 
 function modifierOf(type: ColumnType, nodes: readonly Node[], location: number | undefined): number {
   if (nodes.length === 0) return -1;
+  if (!takesModifier(type)) {
+    const title = type.startsWith('user:') ? titleOf(type) : type;
+    throw new SqlError('syntax_error', `type modifier is not allowed for type "${title}"`, { location });
+  }
   const numbers = nodes.map((node) => modifierNumber(node, location));
   const [first = 0, second = 0] = numbers;
   if (numbers.some((number) => Number.isNaN(number))) {
@@ -191,20 +195,18 @@ function modifierOf(type: ColumnType, nodes: readonly Node[], location: number |
     // PostgreSQL warns, and takes the highest there is.
     return Math.min(first, 6);
   }
-  if (
+  const message = type === 'numeric' ? 'invalid NUMERIC type modifier' : 'invalid type modifier';
+  throw new SqlError('invalid_parameter_value', message, { location });
+}
+
+function takesModifier(type: ColumnType): boolean {
+  return (
     type === 'varchar' ||
     type === 'bpchar' ||
     type === 'numeric' ||
+    type === 'interval' ||
     type.endsWith('bit') ||
     type.startsWith('time')
-  ) {
-    const message = type === 'numeric' ? 'invalid NUMERIC type modifier' : 'invalid type modifier';
-    throw new SqlError('invalid_parameter_value', message, { location });
-  }
-  throw new SqlError(
-    'syntax_error',
-    `type modifier is not allowed for type "${type.startsWith('user:') ? titleOf(type) : type}"`,
-    { location },
   );
 }
 

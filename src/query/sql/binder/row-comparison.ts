@@ -58,6 +58,8 @@ export function compareRows(
     case '<=':
     case '>':
     case '>=': {
+      // What columns cannot be compared is told from the first on, by the operator that was asked for.
+      for (const [left, right] of pairs) compare(name, left, right);
       const strict = name.slice(0, 1);
       // The last column decides by the operator itself, those before it where they differ.
       return pairs.reduceRight<BoundExpression | undefined>((rest, [left, right]) => {

@@ -11,10 +11,6 @@ import { printerOf } from './strings.ts';
 type Value = Exclude<SqlValue, null>;
 type Element = SqlArray['element'];
 
-function rebuilt(like: SqlArray, values: readonly SqlValue[]): SqlArray {
-  return new SqlArray(like.element, values);
-}
-
 /** Kernels over elements that are compared: an array and something of its elements' type. */
 function comparing(run: (compare: Compare) => (...args: never[]) => SqlValue): KernelBuilder {
   return {
@@ -178,7 +174,7 @@ function trimmed(array: SqlArray, count: number): SqlArray {
   if (count < 0 || count > length) {
     throw new SqlError('array_element_error', `number of elements to trim must be between 0 and ${length}`);
   }
-  if (count === length) return rebuilt(array, []);
+  if (count === length) return new SqlArray(array.element, []);
   const per = array.values.length / length;
   return new SqlArray(array.element, array.values.slice(0, (length - count) * per), [
     length - count,
@@ -235,10 +231,9 @@ export const ARRAY_FUNCTIONS: FunctionTable = {
     (compare) => (array: SqlArray | null, unwanted: SqlValue) => {
       if (array === null) return null;
       oneDimension(array, 'removing elements');
-      return rebuilt(
-        array,
-        array.values.filter((value) => !same(compare, value, unwanted)),
-      );
+      const kept = array.values.filter((value) => !same(compare, value, unwanted));
+      if (kept.length === 0) return new SqlArray(array.element, []);
+      return new SqlArray(array.element, kept, [kept.length], array.lowers);
     },
   ),
   'array_replace(anycompatiblearray, anycompatible, anycompatible) anycompatiblearray called': comparing(
