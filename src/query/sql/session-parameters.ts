@@ -98,7 +98,7 @@ export class SessionParameters {
       | 'default_transaction_read_only'
       | 'default_transaction_deferrable',
   ): string {
-    return this.#effective.get(name)!;
+    return this.#of(name);
   }
 
   milliseconds(name: keyof Timeouts): number {
