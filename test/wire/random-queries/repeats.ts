@@ -70,7 +70,7 @@ const CHANGES: readonly string[] = [
   "set local timezone = 'America/New_York'",
   "set local datestyle = 'SQL, DMY'",
   "set local intervalstyle = 'iso_8601'",
-  'set local extra_float_digits = 0',
+  'set local enable_hashjoin = off',
   'set local bytea_output = escape',
   'set local search_path = pg_catalog',
 ];
