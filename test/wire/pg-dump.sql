@@ -45,6 +45,7 @@ reset search_path;
 create materialized view shop.totals as select state, sum(total) as total from shop.orders group by state;
 create unique index on shop.totals (state);
 create function shop.add(a int, b int default 2) returns int language sql immutable strict as 'select a + b';
+comment on function shop.add(int, int) is 'it''s a sum';
 create function shop.orders_of(c bigint) returns setof shop.orders language sql stable as $$ select * from shop.orders where customer = c $$;
 create function shop.pair(out a int, out b text) language sql as $$ select 1, 'x' $$;
 create function shop.tab(n int) returns table (i int, sq int) language sql as $$ select g, g * g from generate_series(1, n) g $$;

@@ -139,3 +139,41 @@ describe.skipIf(postgresBinaries() === undefined)('beside PostgreSQL', () => {
     await expect(ours.query("set lc_time = 'de_DE.UTF-8'")).rejects.toMatchObject({ code: '0A000' });
   });
 });
+
+test('a session may be asked to be who it is, and nobody else', async () => {
+  const server = await startPgServer();
+  const client = new pg.Client(server.config);
+  await client.connect();
+  const role = async () => (await client.query('show role')).rows[0].role;
+  try {
+    expect(await role()).toBe('none');
+    await client.query('begin; set local role orbit');
+    expect(await role()).toBe('orbit');
+    await client.query('commit');
+    expect(await role()).toBe('none');
+    for (const text of [
+      'set role none',
+      'reset role',
+      'set session authorization default',
+      'set session authorization orbit',
+      'reset session authorization',
+      "select set_config('role', 'none', false)",
+    ]) {
+      await client.query(text);
+    }
+    for (const text of [
+      'set role nobody',
+      'set session authorization nobody',
+      "select set_config('role', 'nobody', false)",
+    ]) {
+      await expect(client.query(text), text).rejects.toMatchObject({
+        code: '22023',
+        message: 'role "nobody" does not exist',
+      });
+    }
+    expect((await client.query('select current_user as u')).rows).toEqual([{ u: 'orbit' }]);
+  } finally {
+    await client.end();
+    await server.stop();
+  }
+});

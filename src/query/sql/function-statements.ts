@@ -28,6 +28,7 @@ import { checkBody, resultOf } from './binder/bind-function.ts';
 import { kindOf, namedType, nameOfList, stringOf, stringsOf } from './binder/names.ts';
 import { isPolymorphic } from './functions/candidates.ts';
 import { schemaField } from './relation-lookup.ts';
+import { withComment } from './rename-statements.ts';
 import type { ResultSink } from './results.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
@@ -100,6 +101,7 @@ export class FunctionStatements {
       ...(statement.sql_body === undefined ? {} : { clause: clauseOf(text) }),
       query: query as unknown as UserFunction['query'],
       zone: this.#session.parameters.zone.name,
+      ...(old?.comment === undefined ? {} : { comment: old.comment }),
     };
     if (
       old !== undefined &&
@@ -232,6 +234,13 @@ export class FunctionStatements {
     }
     this.#store(transaction, { ...found, name: newname });
     sink.complete('ALTER FUNCTION');
+  }
+
+  /** @param comment Undefined takes it away. @throws SqlError as `#find`. */
+  async comment(named: ObjectWithArgs, comment: string | undefined): Promise<void> {
+    const transaction = await this.#schema.begin();
+    const found = await this.#find(transaction, named, false);
+    if (typeof found !== 'string') this.#store(transaction, withComment(found, comment));
   }
 
   #store(transaction: Transaction, definition: UserFunction): void {

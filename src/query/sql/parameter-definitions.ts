@@ -345,6 +345,9 @@ const HINTS: readonly ParameterDefinition[] = [
   word('xmloption', 'content', ['content', 'document']),
 ];
 
+/** Can be set and shown by its name alone; who a session may be is for `requireRole` to say. */
+export const ROLE: ParameterDefinition = { name: 'role', initial: 'none', parse: (value) => value };
+
 /** By name, as SHOW ALL lists them. */
 export const DEFINITIONS: readonly ParameterDefinition[] = [...EFFECTIVE, ...BOUND, ...HINTS].sort((a, b) =>
   a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1,

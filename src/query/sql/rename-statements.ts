@@ -76,6 +76,11 @@ export class RenameStatements {
       sink.complete('COMMENT');
       return;
     }
+    if (objtype === 'OBJECT_FUNCTION' && object !== undefined && 'ObjectWithArgs' in object) {
+      await this.#schema.functions.comment(object.ObjectWithArgs, comment);
+      sink.complete('COMMENT');
+      return;
+    }
     const names = object !== undefined && 'List' in object ? stringsOf(object.List.items) : [];
     if (objtype !== 'OBJECT_TABLE' && objtype !== 'OBJECT_COLUMN') {
       throw notSupported(`COMMENT ON ${(objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
@@ -178,7 +183,7 @@ function renameColumn(table: Table, name: string, newName: string): Table {
   };
 }
 
-function withComment<O extends { readonly comment?: string }>(object: O, comment: string | undefined): O {
+export function withComment<O extends { readonly comment?: string }>(object: O, comment: string | undefined): O {
   const { comment: _, ...rest } = object;
   return (comment === undefined || comment === '' ? rest : { ...rest, comment }) as O;
 }

@@ -5,7 +5,7 @@
  * began and goes back on ROLLBACK; SET LOCAL lasts until the transaction ends.
  */
 
-import { DEFINITIONS, type ParameterDefinition, type ParameterSetting } from './parameter-definitions.ts';
+import { DEFINITIONS, type ParameterDefinition, type ParameterSetting, ROLE } from './parameter-definitions.ts';
 import { PLANNER_SWITCHES, type PlannerSettings } from './planner/planner-settings.ts';
 import { SqlError } from './sql-error.ts';
 import { posixZone, type TimeZone, timeZone, UTC } from './types/time-zone.ts';
@@ -14,7 +14,7 @@ import type { ObjectNames, TextStyle } from './types/timestamptz.ts';
 /** What decides about plans, in the order in which EXPLAIN tells them. */
 const PLANNING = [...PLANNER_SWITCHES, 'search_path'];
 
-const BY_NAME = new Map(DEFINITIONS.map((definition) => [definition.name.toLowerCase(), definition]));
+const BY_NAME = new Map([...DEFINITIONS, ROLE].map((definition) => [definition.name.toLowerCase(), definition]));
 
 export type ParameterValues = ReadonlyMap<string, string>;
 

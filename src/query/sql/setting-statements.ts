@@ -9,6 +9,7 @@ import { PUBLIC_SCHEMA } from '../../models/relational/table.ts';
 import { type QualifiedName, relationName } from './binder/names.ts';
 import { deferrabilityOf } from './catalog/catalog-objects.ts';
 import type { ResultSink, UtilitySink } from './results.ts';
+import { requireRole } from './roles.ts';
 import { pathText } from './search-path.ts';
 import type { SessionContext } from './session-context.ts';
 import { notSupported, SqlError } from './sql-error.ts';
@@ -190,15 +191,24 @@ export class SettingStatements {
         const values = (args ?? []).map((arg) => settingOf(arg, name));
         const value = lower === 'search_path' ? pathText(values) : values.join(', ');
         if (lower === 'transaction_isolation') this.#block.setIsolation(isolationLevel(value, name));
-        else if (!this.#setMode(lower, value)) this.#session.parameters.set(name, value, { local });
+        else if (!this.#setMode(lower, value) && !this.#isSameUser(lower, value))
+          this.#session.parameters.set(name, value, { local });
         sink.complete('SET');
         return;
       }
       case 'VAR_SET_DEFAULT':
+        if (lower === 'session_authorization') {
+          sink.complete('SET');
+          return;
+        }
         this.#session.parameters.reset(name, { local });
         sink.complete('SET');
         return;
       case 'VAR_RESET':
+        if (lower === 'session_authorization') {
+          sink.complete('RESET');
+          return;
+        }
         this.#session.parameters.reset(name, { local });
         sink.complete('RESET');
         return;
@@ -298,12 +308,21 @@ export class SettingStatements {
     return true;
   }
 
+  /** Whether the session is asked to be who it is. @throws SqlError for anybody else. */
+  #isSameUser(name: string, value: string): boolean {
+    if (name !== 'role' && name !== 'session_authorization') return false;
+    requireRole(name, value, this.#session.facts.user);
+    return name === 'session_authorization';
+  }
+
   /** What set_config does. @returns the value as SHOW prints it. */
   setByFunction(name: string, value: string | null, local: boolean): string {
     const lower = name.toLowerCase();
     if (value === null) this.#session.parameters.reset(name, { local });
     else if (lower === 'transaction_isolation') this.#block.setIsolation(isolationLevel(value, name));
-    else if (!this.#setMode(lower, value)) this.#session.parameters.set(name, value, { local });
+    else if (!this.#setMode(lower, value) && !this.#isSameUser(lower, value)) {
+      this.#session.parameters.set(name, value, { local });
+    }
     return this.#requireSetting(name);
   }
 

@@ -313,6 +313,8 @@ export class CatalogObjects implements CatalogAccess {
   comment(oid: number, column: number): string | null {
     const schema = this.schemas().find((each) => each.oid === oid);
     if (schema !== undefined) return schema.comment ?? null;
+    const described = this.functions.find(({ id }) => id === oid);
+    if (described !== undefined) return described.comment ?? null;
     const table = this.tableOf(oid)?.table;
     if (table === undefined || column === 0) return table?.comment ?? null;
     return table.columns.find((_, position) => columnNumber(table, position) === column)?.comment ?? null;

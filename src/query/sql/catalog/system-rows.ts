@@ -533,6 +533,9 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       if (comment !== undefined)
         yield { objoid: oid, classoid: CLASS_OIDS.pg_namespace, objsubid: 0, description: comment };
     }
+    for (const { id, comment } of objects.functions) {
+      if (comment !== undefined) yield { objoid: id, classoid: CLASS_OIDS.pg_proc, objsubid: 0, description: comment };
+    }
     for (const { table } of relations) {
       if (table.comment !== undefined) {
         yield { objoid: table.id, classoid: CLASS_OIDS.pg_class, objsubid: 0, description: table.comment };
