@@ -176,6 +176,14 @@ export class ClientTransaction {
     return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
   }
 
+  /** Those who track what they read are to hear of it from now on. */
+  noteReads(session: Session): void {
+    const queue = this.#queue;
+    queue?.entries.forEach((entry, at) => {
+      session.server.tracking.noteRead(session, entry, queue, at);
+    });
+  }
+
   /** @returns the outcomes in order; undefined when a watched key has changed. */
   exec(session: Session): Awaitable<readonly Outcome[] | undefined> {
     const queue = this.#queue;

@@ -17,20 +17,9 @@ import { DEFAULT_USER } from './authentication.ts';
 import type { PauseMode } from './client-pause.ts';
 import { sessionCommand, withHelp } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
-import {
-  bulk,
-  integer,
-  mapTree,
-  ok,
-  type Reply,
-  setTree,
-  simple,
-  type Tree,
-  textOrNil,
-  tree,
-  verbatim,
-} from './replies.ts';
+import { bulk, integer, mapTree, ok, type Reply, simple, type Tree, textOrNil, tree, verbatim } from './replies.ts';
 import { authenticate, REDIS_VERSION, type Session } from './session.ts';
+import { redirectOf, trackingCommands } from './tracking-commands.ts';
 
 const CONNECTION_FLAGS = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'] as const;
 const CLIENT_FLAGS = ['noscript', 'loading', 'stale'] as const;
@@ -359,6 +348,15 @@ function addressOf({ remoteAddress, remotePort }: Session): string {
   return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
 }
 
+function flagsOf(session: Session): string {
+  const tracking = session.server.tracking.of(session);
+  let flags = session.transaction.isQueueing ? 'x' : '';
+  if (tracking !== undefined) flags += 't';
+  if (tracking?.redirectBroken) flags += 'R';
+  if (tracking?.broadcasts) flags += 'B';
+  return flags === '' ? 'N' : flags;
+}
+
 /** One line of CLIENT LIST; what is not known here is left out. */
 function clientLine(session: Session): string {
   const nowMs = session.server.platform.clock.nowMs();
@@ -369,7 +367,7 @@ function clientLine(session: Session): string {
     name: session.name,
     age: seconds(session.connectedAtMs),
     idle: seconds(session.activeAtMs),
-    flags: session.transaction.isQueueing ? 'x' : 'N',
+    flags: flagsOf(session),
     db: session.database,
     sub: 0,
     psub: 0,
@@ -382,7 +380,7 @@ function clientLine(session: Session): string {
     events: 'r',
     cmd: session.lastCommand?.name ?? 'NULL',
     user: session.principal?.name ?? '',
-    redir: -1,
+    redir: redirectOf(session),
     resp: session.protocol,
     'lib-name': session.libraryName,
     'lib-ver': session.libraryVersion,
@@ -655,58 +653,7 @@ export const connectionCommands = {
         reply: ok,
         run: () => undefined, // No access is noted in any mode.
       }),
-      TRACKING: sessionCommand({
-        summary: 'Enable or disable server assisted client side caching support',
-        since: '6.0.0',
-        group: 'connection',
-        complexity: 'O(1). Some options may introduce additional complexity.',
-        flags: ['noscript', 'loading', 'stale'],
-        args: { status: oneToken('status', 'ON', 'OFF'), options: ignored },
-        reply: ok,
-        run: (_session, { status }) => {
-          if (status === 'ON')
-            throw new OperationError('unsupported', 'client side caching (CLIENT TRACKING) is not supported');
-        },
-      }),
-      TRACKINGINFO: sessionCommand({
-        summary: 'Return information about server assisted client side caching for the current connection',
-        since: '6.2.0',
-        group: 'connection',
-        complexity: 'O(1)',
-        flags: ['noscript', 'loading', 'stale'],
-        args: {},
-        reply: tree,
-        run: () =>
-          mapTree([
-            ['flags', setTree(['off'])],
-            ['redirect', -1],
-            ['prefixes', []],
-          ]),
-      }),
-      GETREDIR: sessionCommand({
-        summary: 'Get tracking notifications redirection client ID if any',
-        since: '6.0.0',
-        group: 'connection',
-        complexity: 'O(1)',
-        flags: ['noscript', 'loading', 'stale'],
-        args: {},
-        reply: integer,
-        run: () => -1,
-      }),
-      CACHING: sessionCommand({
-        summary: 'Instruct the server about tracking or not keys in the next request',
-        since: '6.0.0',
-        group: 'connection',
-        complexity: 'O(1)',
-        flags: ['noscript', 'loading', 'stale'],
-        args: { mode: oneToken('mode', 'YES', 'NO') },
-        reply: ok,
-        run: () => {
-          throw new RespError(
-            'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
-          );
-        },
-      }),
+      ...trackingCommands,
       UNBLOCK: sessionCommand({
         summary: 'Unblock a client blocked in a blocking command from a different connection',
         since: '5.0.0',
@@ -731,6 +678,7 @@ export const connectionCommands = {
     runsInMulti: true,
     run: (session) => {
       session.transaction.reset(session);
+      session.server.tracking.end(session);
       session.database = 0;
       session.protocol = 2;
       session.name = '';

@@ -32,6 +32,7 @@ import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import type { ArgumentCursor } from './arguments.ts';
 import { DEFAULT_USER, type Principal } from './authentication.ts';
 import { mayWrite } from './client-pause.ts';
+import { INVALIDATE_ALL } from './client-tracking.ts';
 import { ClientTransaction, runAlone } from './client-transaction.ts';
 import { type CommandEntry, keyPositions } from './command.ts';
 import { shown } from './connection-commands.ts';
@@ -40,7 +41,7 @@ import type { ExecutionContext } from './execution-context.ts';
 import { HeldReplies } from './held-replies.ts';
 import type { ProtocolVersion } from './reply-writer.ts';
 import type { PartialCommand, RequestBatch } from './request-parser.ts';
-import type { ReplyMode, RespServer, Session } from './session.ts';
+import { isObserved, type ReplyMode, type RespServer, type Session } from './session.ts';
 
 const NONE = -1;
 /** What `#step` says instead of going on to the next command. */
@@ -61,6 +62,9 @@ const BEHIND_BYTES = 64 * 1024;
 
 /** Clients are weighed again each time one of them has grown by so much. */
 const WEIGHED_BYTES = 1024 * 1024;
+
+/** Of messages that wait for a reply; beyond it everything is invalidated at once. */
+const PUSHES_MAX = 1_000;
 
 /** A command that has waited for so many values one after the other fetches the others in a transaction. */
 const LOADS_AWAITED_MAX = 16;
@@ -109,6 +113,9 @@ export class RespConnection implements Session, Observer, SocketHandlers {
 
   /** Replies that wait for durability. */
   readonly #held = new HeldReplies();
+  /** Messages for behind the replies of this stretch, or of the command that is running. */
+  #pushes: Buffer[] = [];
+  #inStretch = false;
   /** Commands that wait until fewer replies wait. */
   #parked: RequestBatch | undefined;
   readonly #onDurable = (): void => this.#sendDurable();
@@ -209,6 +216,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     this.#inputLength = 0;
     this.#partial = undefined;
     this.transaction.reset(this);
+    this.server.tracking.end(this);
     this.#context.clients.delete(this);
     this.#context.connections.delete(this);
     this.#context.onConnectionClosed();
@@ -335,7 +343,19 @@ export class RespConnection implements Session, Observer, SocketHandlers {
    * @returns false when the connection now waits; the rest of the batch was copied and goes on by itself.
    */
   #execute(batch: RequestBatch, from: number, firstReply?: () => void): boolean {
+    const { tracking } = this.server;
+    if (!tracking.isActive) return this.#executeStretch(batch, from, firstReply);
+    tracking.writer = this;
+    try {
+      return this.#executeStretch(batch, from, firstReply);
+    } finally {
+      tracking.writer = undefined;
+    }
+  }
+
+  #executeStretch(batch: RequestBatch, from: number, firstReply?: () => void): boolean {
     const { writer, server } = this.#context;
+    this.#inStretch = true;
     writer.reset();
     writer.protocol = this.protocol;
     this.activeAtMs = server.platform.clock.nowMs();
@@ -392,6 +412,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       !this.transaction.isQueueing &&
       this.replyMode === 'on' &&
       !this.server.pause.isActive &&
+      !(this.server.tracking.isActive && this.server.tracking.remembers(this)) &&
       this.#context.quick.enabled
     );
   }
@@ -433,6 +454,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       }
       entry.calls++;
       const startedMs = entry.isTimed ? server.platform.clock.monotonicMs() : 0;
+      if (server.tracking.isActive) this.#noteReads(entry, batch, at);
       const next = this.#run(entry, cursor, batch, at);
       if (entry.isTimed && next !== SUSPENDED) {
         server.slowLog.note(this, batch, at, server.platform.clock.monotonicMs() - startedMs);
@@ -452,6 +474,14 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       this.#error(line);
       return this.replyMode === 'on' ? at + 1 : this.#withhold(outputBefore, at + 1);
     }
+  }
+
+  /** CLIENT TRACKING: what the command reads, before it does. CLIENT CACHING holds for one command, or for a transaction. */
+  #noteReads(entry: CommandEntry, batch: RequestBatch, at: number): void {
+    const { tracking } = this.server;
+    if (entry.name === 'exec') this.transaction.noteReads(this);
+    else tracking.noteRead(this, entry, batch, at);
+    if (entry.name !== 'multi' && !entry.name.startsWith('client')) tracking.commandDone(this);
   }
 
   #run(entry: CommandEntry, cursor: ArgumentCursor, batch: RequestBatch, at: number): number {
@@ -565,7 +595,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     const { partitions } = server;
     // Where others write to the store no turn can answer by itself.
     if (!partitions.entries.keeps) return this.#leaveTurn(entry, batch, at);
-    if (entry.isWrite && entry.command.scope !== 'keys' && server.watchedKeys.isActive) {
+    if (entry.isWrite && entry.command.scope !== 'keys' && isObserved(server)) {
       // What it empties was perhaps written in this stretch: who watches has to be told.
       const next = this.#commitBefore(batch, at);
       if (next !== at) return next;
@@ -858,7 +888,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   /** Sends the replies of the stretch, now or when they are durable. */
   #emit(): void {
     const { writer, server } = this.#context;
-    if (server.watchedKeys.isActive) server.partitions.settle();
+    if (isObserved(server)) server.partitions.settle();
     const version = this.observedVersion;
     this.observedVersion = 0;
     if (writer.length > 0 && !this.#closed) {
@@ -877,12 +907,36 @@ export class RespConnection implements Session, Observer, SocketHandlers {
         }
       } else this.#hold(version);
     }
+    this.#inStretch = false;
+    if (this.#pushes.length > 0 && !this.#isPaused(WAITING)) {
+      for (const message of this.#pushes.splice(0)) this.#sendPush(message);
+    }
     this.#endIfDone();
+  }
+
+  push(message: Buffer): void {
+    if (this.#closed || this.#ended) return;
+    if (this.#inStretch || this.#isPaused(WAITING)) {
+      // A reply that is still to come may hold what it invalidates.
+      if (this.#pushes.length >= PUSHES_MAX) this.#pushes = [INVALIDATE_ALL];
+      this.#pushes.push(message);
+    }
+    if (!this.#inStretch) this.#sendPush(message);
+  }
+
+  #sendPush(message: Buffer): void {
+    if (!this.#held.isEmpty) {
+      this.#held.hold(message, message.length, 0);
+      return;
+    }
+    this.server.counters.bytesSent += message.length;
+    this.#socket.write(message);
+    this.#checkOutput();
   }
 
   #hold(version: number): void {
     const { writer, server } = this.#context;
-    this.#held.hold(writer, version);
+    this.#held.hold(writer.buffer, writer.length, version);
     if (this.#held.length > server.limits.undurableBytesMax) this.#pause(UNDURABLE);
   }
 

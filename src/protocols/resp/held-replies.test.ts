@@ -13,7 +13,7 @@ function held(...parts: readonly (readonly [text: string, version: number])[]): 
   for (const [text, version] of parts) {
     const writer = new ReplyWriter();
     writer.raw(Buffer.from(text));
-    replies.hold(writer, version);
+    replies.hold(writer.buffer, writer.length, version);
   }
   return replies;
 }
@@ -47,7 +47,7 @@ describe('held replies', () => {
     replies.sent(true);
     const writer = new ReplyWriter();
     writer.raw(Buffer.alloc(5_000, 'x'));
-    replies.hold(writer, 3);
+    replies.hold(writer.buffer, writer.length, 3);
     expect(text(kept)).toBe('sent');
     expect(text(replies.takeDurable(durableUpTo(2)))).toBe('left');
     replies.sent(false);
@@ -61,7 +61,7 @@ describe('held replies', () => {
     for (let i = 3; i < 40; i++) {
       const writer = new ReplyWriter();
       writer.raw(Buffer.from(String(i).repeat(200)));
-      replies.hold(writer, i);
+      replies.hold(writer.buffer, writer.length, i);
       const out = text(replies.takeDurable(durableUpTo(i - 1)));
       expect(out).toBe(i === 3 ? 'b'.repeat(600) : String(i - 1).repeat(200));
       replies.sent(false);

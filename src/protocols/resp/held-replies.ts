@@ -7,7 +7,6 @@
 
 import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import type { Store } from '../../storage/store.ts';
-import type { ReplyWriter } from './reply-writer.ts';
 
 const FIRST_BYTES = 1024;
 const KEPT_BUFFER_BYTES = 16 * 1024;
@@ -31,18 +30,18 @@ export class HeldReplies {
     return this.#end - this.#start;
   }
 
-  /** Copies what was written; it waits for `version`, and for whatever the replies before it wait for. */
-  hold(writer: ReplyWriter, version: number): void {
-    const length = this.length + writer.length;
-    if (this.#end + writer.length > this.#bytes.length) {
+  /** Copies the first `bytes` of a buffer; they wait for `version`, and for whatever the replies before them wait for. */
+  hold(from: Buffer, bytes: number, version: number): void {
+    const length = this.length + bytes;
+    if (this.#end + bytes > this.#bytes.length) {
       const larger =
         length > this.#bytes.length ? Buffer.allocUnsafeSlow(Math.max(length * 2, FIRST_BYTES)) : this.#bytes;
       this.#bytes.copy(larger, 0, this.#start, this.#end);
       this.#bytes = larger;
       this.#shift(this.#start);
     }
-    writer.buffer.copy(this.#bytes, this.#end, 0, writer.length);
-    this.#end += writer.length;
+    from.copy(this.#bytes, this.#end, 0, bytes);
+    this.#end += bytes;
     this.#markEnds.push(this.#end);
     this.#markVersions.push(Math.max(version, this.#markVersions.at(-1) ?? 0));
   }

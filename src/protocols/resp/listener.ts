@@ -8,6 +8,7 @@ import type { Platform } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import { OPEN_PRINCIPALS, type Principals } from './authentication.ts';
 import { ClientPause } from './client-pause.ts';
+import { ClientTracking } from './client-tracking.ts';
 import { newCommandTable } from './command-table.ts';
 import { RespConnection } from './connection.ts';
 import { Databases } from './databases.ts';
@@ -78,6 +79,7 @@ export function respListener(options: RespListenerOptions): RespListener {
     counters,
     databases,
     watchedKeys: new WatchedKeys({ store, space, databases, clock: platform.clock }),
+    tracking: new ClientTracking({ store, space, clients }),
     scanCursors: new ScanCursors(),
     slowLog: new SlowLog(),
     pause: new ClientPause(platform),

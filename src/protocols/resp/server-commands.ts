@@ -356,7 +356,10 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
       ['uptime_in_days', Math.floor(uptimeS / 86_400)],
     ];
   },
-  Clients: ({ counters }) => [['connected_clients', counters.connectionsOpen]],
+  Clients: ({ counters, tracking }) => [
+    ['connected_clients', counters.connectionsOpen],
+    ['tracking_clients', tracking.counts.clients],
+  ],
   Memory: ({ info }) => [
     ['used_memory', info.memoryBytes()],
     ['used_memory_rss', info.memoryBytes()],
@@ -368,13 +371,16 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
     ['orbit_durability', partitions.store.durability],
     ['orbit_version_committed', partitions.store.version],
   ],
-  Stats: ({ counters, partitions }) => [
+  Stats: ({ counters, partitions, tracking: { counts } }) => [
     ['total_connections_received', counters.connectionsAccepted],
     ['total_commands_processed', counters.commands],
     ['total_net_input_bytes', counters.bytesReceived],
     ['total_net_output_bytes', counters.bytesSent],
     ['expired_keys', partitions.statistics().reclaimedKeys],
     ['evicted_keys', 0],
+    ['tracking_total_keys', counts.keys],
+    ['tracking_total_items', counts.items],
+    ['tracking_total_prefixes', counts.prefixes],
     ['total_error_replies', counters.errors],
   ],
   Replication: () => [

@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Principal, Principals } from './authentication.ts';
 import type { ClientPause } from './client-pause.ts';
+import type { ClientTracking } from './client-tracking.ts';
 import type { ClientTransaction } from './client-transaction.ts';
 import type { CommandEntry, CommandTable } from './command.ts';
 import type { Databases } from './databases.ts';
@@ -79,6 +80,7 @@ export interface RespServer {
   readonly counters: RespCounters;
   readonly databases: Databases;
   readonly watchedKeys: WatchedKeys;
+  readonly tracking: ClientTracking;
   readonly scanCursors: ScanCursors;
   readonly slowLog: SlowLog;
   readonly pause: ClientPause;
@@ -113,8 +115,15 @@ export interface Session {
   readonly outputBytes: number;
   /** Ends the connection at once; its own, behind the reply of this command. */
   kill(by: Session): void;
+  /** Sends a message of the server's own, behind all replies so far and that of a command that is running. */
+  push(message: Buffer): void;
   /** Closes the connection behind the reply of this command. */
   closeAfterReply(): void;
+}
+
+/** Somebody is told of changes to keys: whoever writes hands them to the store before others take their turn. */
+export function isObserved({ watchedKeys, tracking }: RespServer): boolean {
+  return watchedKeys.isActive || tracking.isActive;
 }
 
 /** @returns whether the credentials were right; then the session has their principal. */
