@@ -938,7 +938,9 @@ export class PgConnection implements SocketHandlers, ResultSink {
   /** Sends what others have told the session, where it waits for its client. */
   #tell(): void {
     if (this.#busy || this.#phase !== 'ready') return;
-    for (const each of this.#session!.takeNotifications()) message.notification(this.#writer, each);
+    const told = this.#session!.takeNotifications();
+    if (told.length === 0) return;
+    for (const each of told) message.notification(this.#writer, each);
     this.#replyLater();
   }
 

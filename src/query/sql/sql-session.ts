@@ -63,6 +63,8 @@ export interface SessionOptions {
   readonly notified?: () => void;
 }
 
+const NOTHING_TOLD: readonly Notification[] = [];
+
 /** What a client is told by ReadyForQuery. */
 export type TransactionStatus = 'idle' | 'block' | 'failed';
 
@@ -457,9 +459,8 @@ export class SqlSession {
 
   /** What other sessions and itself have told it, which no transaction waits for; to be sent once `observedVersion` is durable. */
   takeNotifications(): readonly Notification[] {
-    if (this.#block.status !== 'none') return [];
-    const taken = this.#block.notifications.take();
-    if (taken === undefined) return [];
+    const taken = this.#block.status === 'none' ? this.#block.notifications.take() : undefined;
+    if (taken === undefined) return NOTHING_TOLD;
     this.#block.observe(taken.version);
     return taken.notifications;
   }
