@@ -171,8 +171,8 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
         writes: locked,
         isPointRead: isPoint && locked.length === 0,
         modifies: locked.length > 0,
-        ...(query.kind === 'select' && query.locking !== undefined
-          ? { refusedAs: `SELECT ${lockTitle(query.locking[0]!.strength)}` }
+        ...(query.kind === 'select' && query.locking?.[0] !== undefined
+          ? { refusedAs: `SELECT ${lockTitle(query.locking[0].strength)}` }
           : {}),
         writesRows: isWriting,
         point: query.kind === 'select' ? pointQueryOf(query) : undefined,
