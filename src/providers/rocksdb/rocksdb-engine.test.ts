@@ -95,6 +95,33 @@ test('what is kept above is not kept here, even where a read of what lies before
   expect(text(value!)).toBe('new');
 });
 
+test('ranges without keys between two keys are read twice at most, whatever their bounds, until something is written there', async () => {
+  const put = async (name: string): Promise<void> => {
+    const batch = new MemtableBatch(engine);
+    batch.add((arena, at) => writeOperation(arena, at, PUT, utf8(name), utf8('here')));
+    await batch.flush(engine.position + 1, false);
+  };
+  await put('gap/a');
+  await put('gap/z');
+  const isKept = async (from: string, to: string): Promise<boolean> => {
+    const view = await engine.snapshot();
+    const cursor = view.scan({ start: utf8(from), end: utf8(to) }, {});
+    const piece = cursor.packed?.();
+    const entries = piece === undefined ? ((await cursor.next(10)) ?? []) : piece.entries.entries();
+    expect(entries.map((entry) => text(entry.key))).toEqual(from < 'gap/m' && to > 'gap/m' ? written : []);
+    view.release();
+    return piece !== undefined;
+  };
+  let written: string[] = [];
+  await isKept('gap/k', 'gap/l');
+  await isKept('gap/g', 'gap/h');
+  for (const from of ['gap/g', 'gap/i', 'gap/p', 'gap/y']) expect(await isKept(from, `${from}x`)).toBe(true);
+  await put('gap/m');
+  written = ['gap/m'];
+  for (let i = 0; i < 3; i++) await isKept('gap/l', 'gap/n');
+  await isKept('gap/q', 'gap/r');
+});
+
 test('it is opened again only where that can succeed, and while it could not be, nothing reads or writes it', async () => {
   const put = async (value: string, position: number): Promise<void> => {
     const batch = new MemtableBatch(engine);

@@ -759,10 +759,13 @@ class ForwardCursor implements EngineCursor {
     const next = keeps || runs.hasRoom() ? runs.nextStart(start) : undefined;
     const { rows, finished } = this.#read(entriesMax, lesser(next, this.#end));
     const entries: Entry[] = [];
+    /** The first key behind the range, if that was read: between there is none. */
+    let beyond: Bytes | undefined;
     for (let i = 0; i < rows.length; i += 2) {
       const key = rows[i]!;
       if (this.#end !== undefined && compareBytes(key, this.#end) >= 0) {
         this.#done = true;
+        beyond = key;
         break;
       }
       if (next !== undefined && compareBytes(key, next) >= 0) {
@@ -776,7 +779,7 @@ class ForwardCursor implements EngineCursor {
     if (finished || rows.length === 0) this.#done = true;
     if (this.#done && this.#end !== undefined && runs.hasRoom() && (keeps || runs.isReadAgain(rows[0] ?? start))) {
       // What is left of a range: a short one, or the end of a long one.
-      runs.add(start, this.#end, PackedEntries.of(entries));
+      runs.add(start, lesser(next, beyond) ?? this.#end, PackedEntries.of(entries));
     }
     if (entries.length === 0) return undefined;
     const behind = keySuccessor(entries.at(-1)!.key);
