@@ -1,5 +1,6 @@
 /**
- * RocksDB as the engine of a local store: its handle, its iterators as snapshots, batches applied on a worker thread.
+ * RocksDB as the engine of a local store: its handle, what is cached above it, batches applied on a worker thread. Views and
+ * their cursors are in rocksdb-view.ts.
  *
  * Reads are synchronous as long as they come from memory: the binding cannot say in advance, so the engine measures, and
  * when many of the last reads had to wait for a disk it answers with promises for a while.
@@ -19,7 +20,7 @@ import {
 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Clock, Timers } from '../../platform/platform.ts';
-import type { Engine, EngineBatch, EngineCursor, EngineSnapshot, PackedPiece } from '../../storage/engine.ts';
+import type { Engine, EngineBatch, EngineSnapshot } from '../../storage/engine.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import {
   OPERATION_HEADER_BYTES,
@@ -28,23 +29,22 @@ import {
   operationKind,
   PUT,
 } from '../../storage/operations.ts';
-import { PackedEntries } from '../../storage/packed-entries.ts';
-import { type Entry, KEY_BYTES_MAX, type ScanOptions, type Version } from '../../storage/store.ts';
+import type { Version } from '../../storage/store.ts';
 import type { ApplyReply, ApplyRequest } from './apply-worker.ts';
 import {
   type DatabaseContext,
   decodePosition,
   END_KEY,
   type GetOptions,
-  type IteratorContext,
-  type IteratorOptions,
   type OpenOptions,
   POSITION_KEY,
   type RocksDbBinding,
   rocksDbBinding,
   translateRocksDbError,
 } from './binding.ts';
-import { type Run, RunCache } from './run-cache.ts';
+import { RocksDbView, type RunsOfView } from './rocksdb-view.ts';
+import { RunCache } from './run-cache.ts';
+import { FORWARD, SharedIterator } from './shared-iterator.ts';
 import { ValueCache } from './value-cache.ts';
 
 export interface RocksDbEngineOptions {
@@ -69,13 +69,6 @@ const BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
 /** Part of the block cache's memory that holds values of keys that were read one by one, and that of runs of entries. */
 const VALUE_CACHE_SHARE = 0.25;
 const RUN_CACHE_SHARE = 0.35;
-/** Scans that have come to pieces of so many entries are long enough to keep what they read. */
-const RUN_ENTRIES_MIN = 512;
-/** Shorter scans that have come to this read a run of so many at once, as long as there is room for it. */
-const FILL_FROM_ENTRIES = 32;
-const FILL_RUN_ENTRIES = 256;
-/** What is read of a gap between runs at first: many are short, and the binding makes two objects of each entry. */
-const GAP_ENTRIES = 32;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
 /** A batch of more keys empties the value cache: looking each of them up would hold everything up. */
 const FORGOTTEN_KEYS_MAX = 65_536;
@@ -94,11 +87,8 @@ const SLOW_READ_MS = 0.08;
 /** Share of slow reads, of about the last 64, from which reads are asynchronous for `ASYNC_READS`. */
 const SLOW_SHARE = 0.3;
 const ASYNC_READS = 2_048;
-const SCAN_BYTES_MAX = 1024 * 1024;
 /** What opening a database writes besides its data: manifest, options, an empty log. */
 const REOPEN_BYTES = 4 * 1024 * 1024;
-/** Not less than any key. */
-const LAST_KEY = Buffer.alloc(KEY_BYTES_MAX, 0xff);
 
 export class RocksDbEngine implements Engine {
   position: Version = 0;
@@ -580,365 +570,4 @@ function closeDatabase(binding: RocksDbBinding, database: DatabaseContext, direc
   return new Promise((resolve, reject) => {
     binding.db_close(database, (error) => (error ? reject(translateRocksDbError(error, directory)) : resolve()));
   });
-}
-
-/** Whether it is one of the end keys: in rows every other one is a value. */
-function isBehindAll(bytes: Bytes, i: number): boolean {
-  return i % 2 === 0 && bytes.length > KEY_BYTES_MAX;
-}
-
-/** The one that comes first, of those that there are. */
-function lesser(a: Bytes | undefined, b: Bytes | undefined): Bytes | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return compareBytes(a, b) <= 0 ? a : b;
-}
-
-/** The one that comes last, of those that there are. */
-function greater(a: Bytes | undefined, b: Bytes | undefined): Bytes | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return compareBytes(a, b) >= 0 ? a : b;
-}
-
-const FORWARD: IteratorOptions = {
-  reverse: false,
-  keys: true,
-  values: true,
-  keyEncoding: 'buffer',
-  valueEncoding: 'buffer',
-  highWaterMarkBytes: SCAN_BYTES_MAX,
-  fillCache: true,
-};
-
-/** One iterator over everything, lent to one cursor after the other. */
-class SharedIterator {
-  readonly #binding: RocksDbBinding;
-  readonly #iterator: IteratorContext;
-  /** Whoever may go on without a seek. */
-  #user: object | undefined;
-
-  constructor(
-    binding: RocksDbBinding,
-    database: DatabaseContext,
-    { reverse = false }: { readonly reverse?: boolean } = {},
-  ) {
-    this.#binding = binding;
-    this.#iterator = binding.iterator_init(database, { ...FORWARD, reverse });
-  }
-
-  /** The position of the last applied batch that this iterator sees. */
-  position(): Version {
-    this.#user = undefined;
-    this.#binding.iterator_seek(this.#iterator, POSITION_KEY);
-    const { rows } = this.#binding.iterator_nextv_sync(this.#iterator, 1);
-    const key = rows[0];
-    return key !== undefined && equalBytes(key, POSITION_KEY) ? decodePosition(rows[1]) : 0;
-  }
-
-  /** Up to `count` entries from `target` on; `user` goes on where it stopped if nobody else came between. */
-  read(user: object, target: Bytes, count: number): { readonly rows: readonly Bytes[]; readonly finished: boolean } {
-    if (this.#user !== user) this.#binding.iterator_seek(this.#iterator, target);
-    this.#user = user;
-    const read = this.#binding.iterator_nextv_sync(this.#iterator, count);
-    const last = read.rows.at(-2);
-    if (last === undefined || last.length <= KEY_BYTES_MAX) return read;
-    return { rows: read.rows.slice(0, read.rows.findIndex(isBehindAll)), finished: true };
-  }
-
-  close(): void {
-    this.#binding.iterator_close(this.#iterator);
-  }
-}
-
-/** The cache of runs as one view may use it. */
-interface RunsOfView {
-  find(key: Bytes): Run | undefined;
-  findBefore(key: Bytes): Run | undefined;
-  nextStart(key: Bytes): Bytes | undefined;
-  isReadAgain(start: Bytes): boolean;
-  hasRoom(): boolean;
-  add(start: Bytes, end: Bytes, entries: PackedEntries): void;
-}
-
-class RocksDbView implements EngineSnapshot {
-  readonly position: Version;
-  readonly runs: RunsOfView;
-  readonly #forward: SharedIterator;
-  readonly #backward: SharedIterator;
-  readonly #directory: string;
-  readonly #onRelease: () => void;
-  #state: 'open' | 'released' | 'abandoned' = 'open';
-
-  constructor(
-    position: Version,
-    forward: SharedIterator,
-    backward: SharedIterator,
-    directory: string,
-    runs: RunsOfView,
-    onRelease: () => void,
-  ) {
-    this.position = position;
-    this.runs = runs;
-    this.#forward = forward;
-    this.#backward = backward;
-    this.#directory = directory;
-    this.#onRelease = onRelease;
-  }
-
-  get(key: Key): Bytes | undefined {
-    const { rows } = this.read(false, {}, key, 1);
-    return rows[0] !== undefined && equalBytes(rows[0], key) ? rows[1] : undefined;
-  }
-
-  scan(range: KeyRange, options: ScanOptions): EngineCursor {
-    return options.reverse === true ? new ReverseCursor(this, range) : new ForwardCursor(this, range);
-  }
-
-  read(
-    reverse: boolean,
-    user: object,
-    target: Bytes,
-    count: number,
-  ): { readonly rows: readonly Bytes[]; readonly finished: boolean } {
-    if (this.#state === 'abandoned') {
-      throw new OperationError(
-        'transaction_too_old',
-        `the snapshot at version ${this.position} ended when the state was opened again`,
-      );
-    }
-    assert(this.#state === 'open', 'read of a released view');
-    try {
-      return (reverse ? this.#backward : this.#forward).read(user, target, count);
-    } catch (error) {
-      throw translateRocksDbError(error, this.#directory);
-    }
-  }
-
-  release(): void {
-    if (this.#state === 'abandoned') return;
-    assert(this.#state === 'open', 'a view is released once');
-    this.#state = 'released';
-    this.#forward.close();
-    this.#backward.close();
-    this.#onRelease();
-  }
-
-  /** The database closes under it: its iterators are gone. */
-  abandon(): void {
-    if (this.#state !== 'open') return;
-    this.#forward.close();
-    this.#backward.close();
-    this.#state = 'abandoned';
-  }
-}
-
-class ForwardCursor implements EngineCursor {
-  readonly #view: RocksDbView;
-  readonly #end: Bytes | undefined;
-  #next: Bytes;
-  #done = false;
-  /** What the shared iterator knows it by; another one once it has gone on without it. */
-  #user = {};
-  /** The few entries right before `#next` that it has read and no run tells: the next run begins with them. */
-  #before: { readonly start: Bytes; readonly entries: readonly Entry[] } | undefined;
-
-  constructor(view: RocksDbView, range: KeyRange) {
-    this.#view = view;
-    this.#next = range.start;
-    this.#end = range.end;
-  }
-
-  next(entriesMax: number): readonly Entry[] | undefined {
-    const kept = this.#kept(entriesMax);
-    if (kept !== undefined || this.#done) return kept;
-    const start = this.#next;
-    const { runs } = this.#view;
-    if (entriesMax >= FILL_FROM_ENTRIES && entriesMax < RUN_ENTRIES_MIN && runs.hasRoom())
-      return this.#fill(entriesMax);
-    const keeps = entriesMax >= RUN_ENTRIES_MIN;
-    // What the next run tells is not told twice, and a gap before it is closed.
-    const next = keeps || runs.hasRoom() ? runs.nextStart(start) : undefined;
-    const { rows, finished } = this.#read(entriesMax, lesser(next, this.#end));
-    const entries: Entry[] = [];
-    /** The first key behind the range, if that was read: between there is none. */
-    let beyond: Bytes | undefined;
-    for (let i = 0; i < rows.length; i += 2) {
-      const key = rows[i]!;
-      if (this.#end !== undefined && compareBytes(key, this.#end) >= 0) {
-        this.#done = true;
-        beyond = key;
-        break;
-      }
-      if (next !== undefined && compareBytes(key, next) >= 0) {
-        this.#next = next;
-        this.#user = {};
-        runs.add(start, next, PackedEntries.of(entries));
-        return entries.length === 0 ? this.next(entriesMax) : entries;
-      }
-      entries.push({ key, value: rows[i + 1]! });
-    }
-    if (finished || rows.length === 0) this.#done = true;
-    if (this.#done && this.#end !== undefined && runs.hasRoom() && (keeps || runs.isReadAgain(rows[0] ?? start))) {
-      // What is left of a range: a short one, or the end of a long one.
-      runs.add(start, lesser(next, beyond) ?? this.#end, PackedEntries.of(entries));
-    }
-    if (entries.length === 0) return undefined;
-    const behind = keySuccessor(entries.at(-1)!.key);
-    const fillsGap = next !== undefined && compareBytes(behind, next) === 0;
-    if (fillsGap || (keeps && entries.length >= RUN_ENTRIES_MIN / 2)) {
-      runs.add(start, behind, PackedEntries.of(entries));
-    }
-    this.#before = entriesMax < FILL_FROM_ENTRIES && !fillsGap ? { start, entries } : undefined;
-    if (!this.#done) this.#next = behind;
-    return entries;
-  }
-
-  /** Up to `count` entries from where it has come to, but few more than there are before `stop`. */
-  #read(count: number, stop: Bytes | undefined): { readonly rows: readonly Bytes[]; readonly finished: boolean } {
-    if (stop === undefined || count <= 2 * GAP_ENTRIES) return this.#view.read(false, this.#user, this.#next, count);
-    const first = this.#view.read(false, this.#user, this.#next, GAP_ENTRIES);
-    const last = first.rows.at(-2);
-    if (first.finished || last === undefined || compareBytes(last, stop) >= 0) return first;
-    const more = this.#view.read(false, this.#user, this.#next, count - GAP_ENTRIES);
-    return { rows: [...first.rows, ...more.rows], finished: more.finished };
-  }
-
-  /** What a run holds of it, as far as nothing has to be read. */
-  #kept(entriesMax: number): readonly Entry[] | undefined {
-    while (!this.#done) {
-      const at = this.#next;
-      const piece = this.packed();
-      if (piece === undefined) return undefined;
-      const { entries } = piece;
-      if (entries.count > entriesMax) {
-        this.#next = entries.keyAt(entries.from + entriesMax);
-        this.#done = false;
-        return entries.slice(entries.from, entries.from + entriesMax).entries();
-      }
-      if (entries.count > 0) return entries.entries();
-      assert(this.#done || compareBytes(this.#next, at) > 0, 'a scan goes on');
-    }
-    return undefined;
-  }
-
-  /** Reads a run ahead, also behind the end of the range, for those who come after. */
-  #fill(entriesMax: number): readonly Entry[] | undefined {
-    const start = this.#next;
-    const { runs } = this.#view;
-    const nextStart = runs.nextStart(start);
-    const { rows, finished } = this.#read(FILL_RUN_ENTRIES, nextStart);
-    this.#user = {};
-    const all: Entry[] = [];
-    let behind: Bytes | undefined;
-    for (let i = 0; i < rows.length; i += 2) {
-      const key = rows[i]!;
-      if (nextStart !== undefined && compareBytes(key, nextStart) >= 0) {
-        behind = nextStart;
-        break;
-      }
-      all.push({ key, value: rows[i + 1]! });
-    }
-    const end = this.#end;
-    const last = all.at(-1);
-    const behindLast = last && keySuccessor(last.key);
-    // Behind all keys that there are, a run tells that there are none.
-    behind ??= finished ? (nextStart ?? greater(behindLast, end)) : behindLast;
-    if (behind !== undefined) {
-      const before = this.#before;
-      if (before === undefined) runs.add(start, behind, PackedEntries.of(all));
-      else runs.add(before.start, behind, PackedEntries.of([...before.entries, ...all]));
-    }
-    this.#before = undefined;
-    const within = end === undefined ? all : all.filter(({ key }) => compareBytes(key, end) < 0);
-    const entries = within.slice(0, entriesMax);
-    if (entries.length < within.length) this.#next = keySuccessor(entries.at(-1)!.key);
-    else if (within.length < all.length || behind === undefined) this.#done = true;
-    else if (end !== undefined && compareBytes(behind, end) >= 0) this.#done = true;
-    else if (finished && behind !== nextStart) this.#done = true;
-    else this.#next = behind;
-    if (entries.length > 0) return entries;
-    return this.#done ? undefined : this.next(entriesMax);
-  }
-
-  packed(): PackedPiece | undefined {
-    while (!this.#done) {
-      const run = this.#view.runs.find(this.#next);
-      if (run === undefined) return undefined;
-      const from = run.entries.find(this.#next);
-      const isLast = this.#end !== undefined && compareBytes(run.end, this.#end) >= 0;
-      const to = isLast ? run.entries.find(this.#end!) : run.entries.to;
-      this.#next = run.end;
-      this.#user = {};
-      this.#before = undefined;
-      this.#done = isLast;
-      if (to > from || isLast) return { entries: run.entries.slice(from, to), end: isLast ? this.#end : run.end };
-    }
-    return undefined;
-  }
-
-  close(): void {
-    this.#done = true;
-  }
-}
-
-class ReverseCursor implements EngineCursor {
-  readonly #view: RocksDbView;
-  readonly #start: Bytes;
-  /** Exclusive. */
-  #before: Bytes | undefined;
-  #done = false;
-  #user = {};
-
-  constructor(view: RocksDbView, range: KeyRange) {
-    this.#view = view;
-    this.#start = range.start;
-    this.#before = range.end;
-  }
-
-  next(entriesMax: number): readonly Entry[] | undefined {
-    while (!this.#done) {
-      const kept = this.#kept(entriesMax);
-      if (kept !== undefined) {
-        if (kept.length > 0) return kept;
-        continue;
-      }
-      const { rows, finished } = this.#view.read(true, this.#user, this.#before ?? LAST_KEY, entriesMax);
-      const entries: Entry[] = [];
-      for (let i = 0; i < rows.length; i += 2) {
-        const key = rows[i]!;
-        if (this.#before !== undefined && compareBytes(key, this.#before) >= 0) continue;
-        if (compareBytes(key, this.#start) < 0 || key[0] === 0) {
-          this.#done = true;
-          break;
-        }
-        entries.push({ key, value: rows[i + 1]! });
-      }
-      if (finished || rows.length === 0) this.#done = true;
-      if (entries.length > 0) {
-        this.#before = entries.at(-1)!.key;
-        return entries;
-      }
-    }
-    return undefined;
-  }
-
-  /** The last entries before where it has come to, from the run that tells them; undefined when none does. */
-  #kept(entriesMax: number): readonly Entry[] | undefined {
-    const run = this.#before && this.#view.runs.findBefore(this.#before);
-    if (run === undefined) return undefined;
-    const { entries } = run;
-    const first = entries.find(this.#start);
-    const to = entries.find(this.#before!);
-    const from = Math.max(first, to - entriesMax);
-    this.#user = {};
-    if (from > first) this.#before = entries.keyAt(from);
-    else {
-      this.#before = run.start;
-      this.#done = compareBytes(run.start, this.#start) <= 0;
-    }
-    return from < to ? entries.slice(from, to).entries().toReversed() : [];
-  }
-
-  close(): void {
-    this.#done = true;
-  }
 }
