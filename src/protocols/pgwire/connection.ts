@@ -32,17 +32,15 @@ import { notSupported, SqlError, statementTooLong } from '../../query/sql/sql-er
 import { SqlSession } from '../../query/sql/sql-session.ts';
 import type { TimeContext } from '../../query/sql/types/timestamptz.ts';
 import { type SqlType, type SqlValue, typeOfOid } from '../../query/sql/types/types.ts';
-import { PackedEntries } from '../../storage/packed-entries.ts';
-import type { Entry } from '../../storage/store.ts';
 import { ScramExchange } from './authentication.ts';
 import * as message from './backend-messages.ts';
 import { CopyIn } from './copy-in.ts';
-import { readParameter, TextFields, writeField } from './field-format.ts';
+import { readParameter } from './field-format.ts';
 import { BodyReader, type Frame, FrameReader, type MessageBounds, utf8Text } from './frame-reader.ts';
-import { holdsLarge, isOfAnySize, LARGE_FIELD_BYTES, LargeRow } from './large-row.ts';
 import type { CancelRegister, PgwireOptions } from './listener.ts';
 import { MessageWriter } from './message-writer.ts';
 import type { ReplyTurn } from './reply-turn.ts';
+import { RowMessages } from './row-messages.ts';
 import { CONNECTION_SQLSTATE } from './sqlstate.ts';
 
 const PROTOCOL_3 = 3 << 16;
@@ -98,7 +96,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   readonly #options: PgwireOptions;
   readonly #reader = new FrameReader();
   readonly #writer = new MessageWriter();
-  readonly #textFields = new TextFields(this.#writer);
+  readonly #rows: RowMessages;
   /** Of the message that is being handled. */
   readonly #fields = new BodyReader();
   readonly #outputBytesMax: number;
@@ -128,12 +126,6 @@ export class PgConnection implements SocketHandlers, ResultSink {
   #idleTimer: Timer | undefined;
   /** The COPY that runs. */
   #copy: CopyIn | undefined;
-  /** Formats of the rows that are being sent; none is text. */
-  #rowFormats: readonly FieldFormat[] = [];
-  /** The batch whose rest waits to be written; an error drops it. */
-  #unsent: object | undefined;
-  /** A message of which the first bytes have left: whatever comes next waits for its end. */
-  #partial: Promise<void> | undefined;
 
   constructor(
     engine: SqlEngine,
@@ -147,6 +139,15 @@ export class PgConnection implements SocketHandlers, ResultSink {
     this.#replies = replies;
     this.#options = options;
     this.#outputBytesMax = options.outputBytesMax ?? OUTPUT_BYTES_MAX;
+    this.#rows = new RowMessages({
+      writer: this.#writer,
+      bytesMax: this.#outputBytesMax,
+      style: () => this.#session!.parameters.style,
+      isClosed: () => this.#phase === 'closed',
+      flush: () => this.#flush(),
+      yield: () => options.platform.timers.yield(),
+      fail: (error) => this.#fatal(error),
+    });
     const loginMs = options.connectTimeoutMs ?? 0;
     if (loginMs > 0) this.#loginTimer = options.platform.timers.after(loginMs, () => this.#loginTimedOut());
   }
@@ -494,7 +495,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     try {
       const text = fields.text();
       fields.finish();
-      this.#rowFormats = [];
+      this.#rows.formats = [];
       done = this.#session!.query(text, this);
     } catch (error) {
       this.#queryFailed(error);
@@ -506,7 +507,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     }
     return done.then(
       () => this.#ready(),
-      (error: unknown) => this.#betweenMessages(() => this.#queryFailed(error)),
+      (error: unknown) => this.#rows.between(() => this.#queryFailed(error)),
     );
   }
 
@@ -538,7 +539,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     try {
       const done = work();
       if (!isPromise(done)) return undefined;
-      return done.catch((error: unknown) => this.#betweenMessages(() => this.#extendedFailed(error)));
+      return done.catch((error: unknown) => this.#rows.between(() => this.#extendedFailed(error)));
     } catch (error) {
       this.#extendedFailed(error);
       return undefined;
@@ -652,7 +653,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
     const portal = this.#portal(fields.text());
     const rowsMax = Math.max(fields.int32(), 0);
     fields.finish();
-    this.#rowFormats = portal.formats;
+    this.#rows.formats = portal.formats;
     const finish = (outcome: 'complete' | 'suspended' | 'empty'): void => {
       if (outcome === 'suspended') message.bare(this.#writer, 's');
       else if (outcome === 'empty') message.bare(this.#writer, 'I');
@@ -707,151 +708,21 @@ export class PgConnection implements SocketHandlers, ResultSink {
 
   /** Of a query that was sent as text. */
   columns(columns: readonly ResultColumn[], formats: readonly FieldFormat[] = []): void {
-    this.#rowFormats = formats;
+    this.#rows.formats = formats;
     message.rowDescription(this.#writer, columns, formats);
   }
 
   rows(columns: readonly ResultColumn[], rows: RowBatch): Awaitable<void> {
-    return this.#sendRows('D', columns, this.#rowFormats, rows, 0);
-  }
-
-  #sendRows(
-    type: 'D' | 'd',
-    columns: readonly ResultColumn[],
-    formats: readonly FieldFormat[],
-    rows: RowBatch,
-    from: number,
-  ): Awaitable<void> {
-    const { style } = this.#session!.parameters;
-    const otherwise = type === 'D' ? 'text' : 'binary';
-    const writer = this.#writer;
-    const mayBeLarge = columns.some((column) => isOfAnySize(column.type));
-    try {
-      for (let at = from; at < rows.length; at++) {
-        if (at > from && writer.length >= this.#outputBytesMax) {
-          return this.#sendPart(rows, () => this.#sendRows(type, columns, formats, rows, at));
-        }
-        const row = rows[at]!;
-        if (mayBeLarge && holdsLarge(row)) {
-          const fields = new LargeRow(columns, style);
-          for (let i = 0; i < columns.length; i++) fields.add(i, formats[i] ?? otherwise, row[i]!);
-          return this.#sendLarge(type, fields, rows, () => this.#sendRows(type, columns, formats, rows, at + 1));
-        }
-        writer.begin(type).int16(columns.length);
-        for (let i = 0; i < columns.length; i++) {
-          writeField(writer, columns[i]!.type, formats[i] ?? otherwise, row[i]!, style);
-        }
-        writer.end();
-      }
-    } catch (error) {
-      writer.abandon();
-      throw error;
-    }
-    return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
+    return this.#rows.rows('D', columns, this.#rows.formats, rows, 0);
   }
 
   /** In the binary format values have to be made. */
   get takesStoredRows(): boolean {
-    return this.#rowFormats.every((format) => format === 'text');
+    return this.#rows.formats.every((format) => format === 'text');
   }
 
   storedRows(columns: readonly ResultColumn[], entries: StoredEntries, fields: FieldReader): Awaitable<void> {
-    return this.#sendStored(columns, entries, fields, 0);
-  }
-
-  #sendStored(
-    columns: readonly ResultColumn[],
-    entries: StoredEntries,
-    fields: FieldReader,
-    from: number,
-  ): Awaitable<void> {
-    const writer = this.#writer;
-    const sink = this.#textFields;
-    sink.begin(columns, this.#session!.parameters.style);
-    const packed = entries instanceof PackedEntries ? entries : undefined;
-    const count = packed === undefined ? (entries as readonly Entry[]).length : packed.count;
-    try {
-      for (let at = from; at < count; at++) {
-        if (at > from && writer.length >= this.#outputBytesMax) {
-          return this.#sendPart(entries, () => this.#sendStored(columns, entries, fields, at));
-        }
-        const large = this.#largeEntry(columns, entries, at, fields);
-        if (large !== undefined) {
-          return this.#sendLarge('D', large, entries, () => this.#sendStored(columns, entries, fields, at + 1));
-        }
-        writer.begin('D').int16(columns.length);
-        if (packed !== undefined) {
-          const { bytes, offsets } = packed;
-          const place = (packed.from + at) * 2;
-          fields.write(sink, bytes, offsets[place]!, bytes, offsets[place + 1]!, offsets[place + 2]!);
-        } else {
-          const { key, value } = (entries as readonly Entry[])[at]!;
-          fields.write(sink, key, 0, value, 0, value.length);
-        }
-        writer.end();
-      }
-    } catch (error) {
-      writer.abandon();
-      throw error;
-    }
-    return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
-  }
-
-  /** A row that is sent by itself; undefined for most. */
-  #largeEntry(
-    columns: readonly ResultColumn[],
-    entries: StoredEntries,
-    at: number,
-    fields: FieldReader,
-  ): LargeRow | undefined {
-    if (entries instanceof PackedEntries) {
-      const { bytes, offsets, from } = entries;
-      const place = (from + at) * 2;
-      if (offsets[place + 2]! - offsets[place + 1]! <= LARGE_FIELD_BYTES) return undefined;
-      const row = new LargeRow(columns, this.#session!.parameters.style);
-      fields.write(row, bytes, offsets[place]!, bytes, offsets[place + 1]!, offsets[place + 2]!);
-      return row;
-    }
-    const { key, value } = entries[at]!;
-    if (value.length <= LARGE_FIELD_BYTES) return undefined;
-    const row = new LargeRow(columns, this.#session!.parameters.style);
-    fields.write(row, key, 0, value, 0, value.length);
-    return row;
-  }
-
-  /** Sends one row piece by piece, as fast as the client takes it, and then the `rest` of its batch. */
-  #sendLarge(type: 'D' | 'd', row: LargeRow, batch: object, rest: () => Awaitable<void>): Promise<void> {
-    this.#unsent = batch;
-    const pieces = row.write(this.#writer, type);
-    const sent = this.#sendPieces(pieces).then(
-      () => {
-        this.#partial = undefined;
-      },
-      (error: unknown) => this.#fatal(error),
-    );
-    this.#partial = sent;
-    return sent.then(() => (this.#unsent === batch && this.#phase !== 'closed' ? rest() : undefined));
-  }
-
-  async #sendPieces(pieces: Iterator<void, void>): Promise<void> {
-    while (this.#phase !== 'closed' && pieces.next().done !== true) {
-      if (this.#writer.length < this.#outputBytesMax) continue;
-      const flushed = this.#flush();
-      await (isPromise(flushed) ? flushed : this.#options.platform.timers.yield());
-    }
-  }
-
-  /** Does `work` once no message is half sent. */
-  #betweenMessages(work: () => void): Awaitable<void> {
-    return this.#partial === undefined ? work() : this.#partial.then(work);
-  }
-
-  /** Writes what was gathered of `batch`, and lets others have their turn before `rest` of it: rows may be large. */
-  #sendPart(batch: object, rest: () => Awaitable<void>): Promise<void> {
-    this.#unsent = batch;
-    const flushed = this.#flush();
-    const sent = isPromise(flushed) ? flushed : this.#options.platform.timers.yield();
-    return sent.then(() => (this.#unsent === batch && this.#phase !== 'closed' ? rest() : undefined));
+    return this.#rows.stored(columns, entries, fields, 0);
   }
 
   complete(tag: string): void {
@@ -884,24 +755,14 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   copyLines(lines: readonly string[]): Awaitable<void> {
-    return this.#sendLines(lines, 0);
-  }
-
-  #sendLines(lines: readonly string[], from: number): Awaitable<void> {
-    for (let at = from; at < lines.length; at++) {
-      if (at > from && this.#writer.length >= this.#outputBytesMax) {
-        return this.#sendPart(lines, () => this.#sendLines(lines, at));
-      }
-      message.copyData(this.#writer, lines[at]!);
-    }
-    return this.#writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
+    return this.#rows.lines(lines, 0);
   }
 
   copyBinary(part: 'header' | 'trailer' | BinaryRows): Awaitable<void> {
     const writer = this.#writer;
     if (part === 'header') message.copyHeader(writer);
     else if (part === 'trailer') message.copyTrailer(writer);
-    else return this.#sendRows('d', part.columns, [], part.rows, 0);
+    else return this.#rows.rows('d', part.columns, [], part.rows, 0);
     return writer.length >= this.#outputBytesMax ? this.#flush() : undefined;
   }
 
@@ -916,7 +777,7 @@ export class PgConnection implements SocketHandlers, ResultSink {
   }
 
   #report(thrown: unknown): void {
-    this.#unsent = undefined;
+    this.#rows.drop();
     const error = isTooLong(thrown) ? valueTooLong(thrown) : thrown;
     if (!(error instanceof OperationError)) {
       this.#options.log.error(
@@ -1017,12 +878,12 @@ export class PgConnection implements SocketHandlers, ResultSink {
       this.#writer.clear();
     }
     // A client that awaits the rest of a row would take an error for a part of it.
-    if (this.#partial === undefined) message.errorResponse(this.#writer, 'FATAL', error);
+    if (!this.#rows.isWithin) message.errorResponse(this.#writer, 'FATAL', error);
     this.#close();
   }
 
   #refuse(sqlstate: string, text: string, hint?: string): void {
-    if (this.#partial === undefined) message.fatalResponse(this.#writer, sqlstate, text, hint);
+    if (!this.#rows.isWithin) message.fatalResponse(this.#writer, sqlstate, text, hint);
     this.#close();
   }
 
