@@ -217,6 +217,20 @@ describe.skipIf(!isRedisInstalled)('clients that cache, beside a real Redis 7', 
 });
 
 describe('a cache that believes what it is told', () => {
+  it('hears of a key that has expired while nobody does anything', async () => {
+    const server = await startRespServer({ writeBehind: true });
+    server.partitions.start();
+    const reader = await RawClient.connect(server.port);
+    await reader.call('HELLO', '3');
+    await reader.call('CLIENT', 'TRACKING', 'ON', 'NOLOOP');
+    await reader.call('SET', 'fleeting', '1', 'PX', '50');
+    await reader.call('GET', 'fleeting');
+    expect(await reader.reply()).toBe(`${INVALIDATE}*1\r\n$8\r\nfleeting\r\n`);
+    reader.close();
+    server.partitions.stop();
+    await server.close();
+  }, 60_000);
+
   it.each(['disk', 'memory'])('holds what the key does, in a store of class %s', async (durability) => {
     const directory = durability === 'disk' ? await mkdtemp(join(tmpdir(), 'orbit-tracking-')) : undefined;
     const server = await startRespServer(directory === undefined ? {} : { directory });

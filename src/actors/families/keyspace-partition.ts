@@ -137,6 +137,10 @@ export class KeyspacePartitions {
   #roundSawExpiry = false;
   #periods = 0;
   #reclaimedKeys = 0;
+  /** Of those, how many the store had been given the last time that was looked at. */
+  #toldKeys = 0;
+  /** Whether somebody is told of changes to keys. */
+  isObserved: () => boolean = () => false;
   #waitingCommands = 0;
   /** Expired values being deleted in transactions. */
   #deleting = 0;
@@ -349,6 +353,7 @@ export class KeyspacePartitions {
   /** Begins to reclaim expired keys in the background. */
   start(): void {
     this.#reclaimTimer ??= this.#platform.timers.every(RECLAIM_PERIOD_MS, () => {
+      this.#tellReclaimed();
       this.#commit.flushSome();
       if (this.#reclaiming) return;
       if (++this.#periods % WALK_PERIODS !== 0) {
@@ -377,6 +382,13 @@ export class KeyspacePartitions {
       waitingCommands: this.#waitingCommands,
       hot: this.#commit.arena.statistics(),
     };
+  }
+
+  /** Whoever observes keys is told by the store, also while nobody else does anything. */
+  #tellReclaimed(): void {
+    if (this.#toldKeys === this.#reclaimedKeys) return;
+    this.#toldKeys = this.#reclaimedKeys;
+    if (this.isObserved()) this.settle();
   }
 
   #deleteHinted(): void {

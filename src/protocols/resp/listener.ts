@@ -15,6 +15,7 @@ import { Databases } from './databases.ts';
 import { ExecutionContext } from './execution-context.ts';
 import { ScanCursors } from './scan-cursors.ts';
 import {
+  isObserved,
   RESP_LIMITS,
   type RespCounters,
   type RespLimits,
@@ -87,6 +88,7 @@ export function respListener(options: RespListenerOptions): RespListener {
     actors: options.actors,
     log,
   };
+  partitions.isObserved = () => isObserved(server);
   const context = new ExecutionContext(server, clients);
   return {
     accept: (socket) => new RespConnection(context, socket),
