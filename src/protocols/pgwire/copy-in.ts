@@ -12,12 +12,8 @@ import type { TimeContext } from '../../query/sql/types/timestamptz.ts';
 import type { SqlType, SqlValue } from '../../query/sql/types/types.ts';
 import { decodeBinary } from './binary-values.ts';
 import { BodyReader, type FrameReader } from './frame-reader.ts';
+import { FRONTEND } from './frontend-messages.ts';
 
-const COPY_DATA = 0x64;
-const COPY_DONE = 0x63;
-const COPY_FAIL = 0x66;
-const FLUSH = 0x48;
-const SYNC = 0x53;
 /** Pieces smaller than this are handed over together. */
 const GATHERED_BYTES = 65_536;
 
@@ -102,22 +98,22 @@ export class CopyIn implements ClosableCopySource {
         break;
       }
       switch (frame.type) {
-        case COPY_DATA:
+        case FRONTEND.copyData:
           pieces.push(frame.body);
           alone = pieces.length === 1 && frame.isOwn === true;
           bytes += frame.body.length;
           break;
-        case COPY_DONE:
+        case FRONTEND.copyDone:
           this.#ended = 'done';
           break;
-        case COPY_FAIL:
+        case FRONTEND.copyFail:
           this.#ended = new SqlError(
             'query_canceled',
             `COPY from stdin failed: ${new BodyReader().reset(frame.body).text()}`,
           );
           break;
-        case FLUSH:
-        case SYNC:
+        case FRONTEND.flush:
+        case FRONTEND.sync:
           break;
         default:
           this.#ended = new SqlError(
