@@ -353,6 +353,14 @@ export class NodeSocket implements Socket {
     this.remotePort = remotePort;
   }
 
+  get localAddress(): string {
+    return this.#raw?.localAddress ?? '';
+  }
+
+  get localPort(): number {
+    return this.#raw?.localPort ?? 0;
+  }
+
   /** The `onread` part of `net.Socket`'s options. */
   readOptions(buffer: ReadBuffer | undefined): net.SocketConstructorOpts {
     if (buffer === undefined) return {};

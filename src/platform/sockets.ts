@@ -62,6 +62,9 @@ export interface SocketHandlers {
 export interface Socket {
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Of this end; empty and 0 for a Unix socket. */
+  readonly localAddress: string;
+  readonly localPort: number;
   /** True while written bytes wait for the kernel. */
   readonly bufferedBytes: number;
   /** Once a handshake is done. */

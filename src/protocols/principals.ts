@@ -32,6 +32,8 @@ const CHECKS_WAITING_MAX = 1_024;
 export class PrincipalStore {
   /** Whether anyone needs a password: false when no user is configured. */
   readonly required: boolean;
+  /** Everyone who is configured. */
+  readonly names: readonly string[];
   readonly #verifiers: ReadonlyMap<string, ScramVerifier>;
   /** Stands in for users that do not exist; its password is nobody's. */
   readonly #nobody: ScramVerifier;
@@ -40,6 +42,7 @@ export class PrincipalStore {
 
   private constructor(verifiers: ReadonlyMap<string, ScramVerifier>, nobody: ScramVerifier) {
     this.required = verifiers.size > 0;
+    this.names = [...verifiers.keys()];
     this.#verifiers = verifiers;
     this.#nobody = nobody;
   }

@@ -6,6 +6,8 @@ import type { Socket, SocketHandlers } from '../../src/platform/sockets.ts';
 export class FakeSocket implements Socket {
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort = 1;
+  readonly localAddress = '127.0.0.1';
+  readonly localPort = 2;
   readonly bufferedBytes = 0;
   readonly tls = undefined;
   readonly written: Buffer[] = [];

@@ -163,6 +163,7 @@ export class CommandGenerator {
   #loose(): RandomCommand {
     return this.#pick([
       (): RandomCommand => ({ args: [this.#pick(['TTL', 'EXPIRETIME']), this.#key()], comparison: 'near' }),
+      (): RandomCommand => ({ args: ['ACL', 'CAT', this.#pick(['transaction', 'bitmap'])], comparison: 'sorted' }),
       (): RandomCommand => ({
         args: [
           'KEYS',
@@ -255,6 +256,29 @@ export class CommandGenerator {
       if (this.#random(4) === 0) bytes[this.#random(bytes.length)]! ^= 1 << this.#random(8);
       return bytes.toString('latin1');
     };
+    const sortOption = () =>
+      pick([
+        () => [cased('ALPHA')],
+        () => [cased('ASC')],
+        () => [cased('DESC')],
+        () => [cased('LIMIT'), pick(INTEGERS), pick(INTEGERS)],
+        () => ['LIMIT', '1'],
+        () => [cased('BY'), pick(['nosort', 'w_*', '#', ''])],
+        () => [cased('GET'), pick(['#', 'w_*', '*->f', 'LIMIT'])],
+        () => [pick(['BY', 'GET', 'BOGUS'])],
+      ])();
+    const sortTarget = () => pick([[cased('STORE'), key()], ['STORE'], [cased('STORE'), key(), 'ASC']]);
+    // Nobody listens on port 1.
+    const migration = (): string[] =>
+      pick([
+        () => ['127.0.0.1', '1', 'none', '0', '100'],
+        () => ['127.0.0.1', '1', key(), '0', '1000', ...some(0, 3, migrationOption)],
+        () => ['127.0.0.1', '1', '', '0', '1000', ...some(0, 2, migrationOption), 'KEYS', ...some(0, 3, key)],
+        () => ['127.0.0.1', 'x', key(), pick(['0', 'x', '1.5']), pick(['1000', 'x', '-1'])],
+        () => ['127.0.0.1', '1', key(), '0'],
+      ])();
+    const migrationOption = () =>
+      pick([['COPY'], ['replace'], ['AUTH', 'p'], ['auth2', 'u', 'p'], ['AUTH'], ['AUTH2', 'u'], ['BOGUS'], ['KEYS']]);
     return [
       () => ['SET', key(), value()],
       () => ['SET', key(), value()],
@@ -333,6 +357,9 @@ export class CommandGenerator {
       () => ['MOVE', key(), database()],
       () => ['SWAPDB', pick(['0', '1']), pick(['0', '1', '2'])],
       () => ['SWAPDB', database(), database()],
+      () => ['SORT', this.#random(2) === 0 ? 'none' : key(), ...some(0, 3, sortOption), ...some(0, 1, sortTarget)],
+      () => ['SORT_RO', this.#random(2) === 0 ? 'none' : key(), ...some(0, 3, sortOption), ...some(0, 1, sortTarget)],
+      () => (this.#inMulti ? ['PING'] : ['MIGRATE', ...migration()]),
       () => ['DUMP', key()],
       () => [
         'RESTORE',
@@ -372,6 +399,7 @@ export class CommandGenerator {
       () => [pick(['FLUSHDB', 'FLUSHDB', 'FLUSHALL']), ...some(0, 1, () => pick(['ASYNC', 'sync', 'BOGUS']))],
       () => ['WAIT', pick(['0', 'x']), pick(['0', '-1', 'x', '1'])],
       () => ['CLIENT', ...pick(CLIENT_ARGUMENTS)],
+      () => ['ACL', ...pick(ACL_ARGUMENTS)],
       () => ['COMMAND', ...pick(COMMAND_ARGUMENTS)],
       () => ['CONFIG', ...pick(CONFIG_ARGUMENTS)],
       () => ['MEMORY', ...pick([['NOSUCH'], ['USAGE', 'none'], ['USAGE', 'none', 'SAMPLES', '3'], ['PURGE'], []])],
@@ -411,6 +439,7 @@ const CLIENT_ARGUMENTS: readonly string[][] = [
   ['KILL', 'ID', 'x'],
   ['KILL', '1.1.1.1:4'],
   ['KILL', 'BOGUS', 'x'],
+  ['KILL', 'LADDR', '1.1.1.1:4'],
   ['KILL', 'TYPE', 'bogus'],
   ['KILL', 'SKIPME', 'x'],
   ['PAUSE', 'x'],
@@ -418,6 +447,40 @@ const CLIENT_ARGUMENTS: readonly string[][] = [
   ['PAUSE', '-1'],
   ['UNPAUSE'],
   ['REPLY', 'BOGUS'],
+];
+
+const ACL_ARGUMENTS: readonly string[][] = [
+  ['WHOAMI'],
+  ['WHOAMI', 'x'],
+  ['CAT'],
+  ['CAT', 'bogus'],
+  ['CAT', 'hash', 'x'],
+  ['USERS'],
+  ['LIST'],
+  ['GETUSER', 'default'],
+  ['GETUSER', 'nobody'],
+  ['GETUSER'],
+  ['GENPASS', '0'],
+  ['GENPASS', 'x'],
+  ['GENPASS', '4097'],
+  ['GENPASS', '8', 'x'],
+  ['DRYRUN', 'default', 'get', 'a'],
+  ['DRYRUN', 'default', 'get'],
+  ['DRYRUN', 'default', 'client', 'id'],
+  ['DRYRUN', 'default', 'client', 'nosuch'],
+  ['DRYRUN', 'default', 'client'],
+  ['DRYRUN', 'default', 'nosuch', 'a'],
+  ['DRYRUN', 'nobody', 'get', 'a'],
+  ['DRYRUN', 'default'],
+  ['LOG', 'RESET'],
+  ['LOG', 'x'],
+  ['LOG', '1', '2'],
+  ['DELUSER', 'nobody'],
+  ['DELUSER', 'default', 'nobody'],
+  ['DELUSER'],
+  ['SETUSER'],
+  ['NOSUCH'],
+  [],
 ];
 
 const COMMAND_ARGUMENTS: readonly string[][] = [
@@ -432,6 +495,14 @@ const COMMAND_ARGUMENTS: readonly string[][] = [
   ['GETKEYS', 'get'],
   ['GETKEYS', 'bitop', 'and', 'a', 'b', 'c'],
   ['GETKEYS', 'object', 'encoding', 'k'],
+  ['GETKEYS', 'sort', 'a', 'by', 'store', 'store', 'b', 'STORE', 'c'],
+  ['GETKEYS', 'sort', 'a', 'limit', 'store', 'x', 'desc'],
+  ['GETKEYS', 'sort_ro', 'a', 'store', 'b'],
+  ['GETKEYS', 'migrate', 'h', '1', 'k', '0', '10', 'copy', 'keys', 'a'],
+  ['GETKEYS', 'migrate', 'h', '1', '', '0', '10', 'copy', 'keys', 'a', 'b'],
+  ['GETKEYSANDFLAGS', 'migrate', 'h', '1', '', '0', '10', 'keys', 'a', 'b'],
+  ['GETKEYSANDFLAGS', 'migrate', 'h', '1', 'k', '0', '10'],
+  ['GETKEYSANDFLAGS', 'sort', 'a', 'store', 'b'],
   ['GETKEYSANDFLAGS', 'get', 'a'],
   ['GETKEYSANDFLAGS', 'set', 'a', 'b'],
   ['GETKEYSANDFLAGS', 'set', 'a', 'b', 'GET'],

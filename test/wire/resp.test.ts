@@ -156,6 +156,7 @@ describe('a pipeline', () => {
 describe('authentication', () => {
   const principals: Principals = {
     required: true,
+    names: ['default'],
     // Settles later, as a password hash does.
     verify: async (user, password) => (user === 'default' && password === 'secret' ? { name: user } : undefined),
   };

@@ -289,6 +289,14 @@ class SimulatedSocket implements Socket {
     this.remotePort = remotePort;
   }
 
+  get localAddress(): string {
+    return this.#peer?.remoteAddress ?? '';
+  }
+
+  get localPort(): number {
+    return this.#peer?.remotePort ?? 0;
+  }
+
   tls: TlsSession | undefined;
 
   startTls(): void {

@@ -10,6 +10,8 @@ export interface Principal {
 export interface Principals {
   /** Commands other than AUTH, HELLO and QUIT need a principal first. */
   readonly required: boolean;
+  /** Everyone who is configured. */
+  readonly names: readonly string[];
   /** The principal, or undefined for a wrong password, an unknown or a disabled user: callers cannot tell which. */
   verify(user: string, password: string): Awaitable<Principal | undefined>;
 }
@@ -20,5 +22,6 @@ export const DEFAULT_USER = 'default';
 /** Everyone is the default user, and no password was ever set. */
 export const OPEN_PRINCIPALS: Principals = {
   required: false,
+  names: [],
   verify: (user) => (user === DEFAULT_USER ? { name: DEFAULT_USER } : undefined),
 };

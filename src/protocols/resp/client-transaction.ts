@@ -103,6 +103,8 @@ export class ClientTransaction {
   #queue: QueuedCommands | undefined;
   #refused = false;
   #watched: WatchedKey[] = [];
+  /** EXEC runs what was queued. */
+  isRunning = false;
 
   /** Between MULTI and EXEC. */
   get isQueueing(): boolean {
@@ -193,7 +195,9 @@ export class ClientTransaction {
     this.#queue = undefined;
     this.#refused = false;
     this.#watched = [];
+    this.isRunning = true;
     const release = (): void => {
+      this.isRunning = false;
       for (const watch of watched) session.server.watchedKeys.remove(watch);
     };
     let outcomes: Awaitable<readonly Outcome[] | undefined>;
@@ -205,11 +209,21 @@ export class ClientTransaction {
       if (error instanceof Abandoned) return undefined;
       throw error;
     }
+    const tellMonitors = (): void => {
+      const { monitors } = session.server;
+      if (!monitors.isActive) return;
+      for (const [at, entry] of queue.entries.entries()) monitors.note(session, entry, queue, at);
+    };
     if (!isPromise(outcomes)) {
       release();
+      tellMonitors();
       return outcomes;
     }
     return outcomes
+      .then((all) => {
+        tellMonitors();
+        return all;
+      })
       .catch((error: unknown) => {
         if (error instanceof Abandoned) return undefined;
         throw error;

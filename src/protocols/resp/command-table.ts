@@ -1,14 +1,17 @@
 /** Every command this server knows, by name. */
 
+import { accessCommands } from './access-commands.ts';
 import { actorCommands } from './actor-commands.ts';
 import { bitmapCommands } from './bitmap-commands.ts';
 import { type Command, CommandTable } from './command.ts';
 import { configCommands } from './config-commands.ts';
 import { connectionCommands } from './connection-commands.ts';
 import { genericCommands } from './generic-commands.ts';
+import { migrationCommands } from './migration-commands.ts';
 import { observationCommands } from './observation-commands.ts';
 import { scanCommands } from './scan-commands.ts';
 import { serverCommands } from './server-commands.ts';
+import { sortCommands } from './sort-commands.ts';
 import { stringCommands } from './string-commands.ts';
 import { transactionCommands } from './transaction-commands.ts';
 
@@ -17,9 +20,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ...bitmapCommands,
   ...genericCommands,
   ...scanCommands,
+  ...sortCommands,
+  ...migrationCommands,
   ...transactionCommands,
   ...connectionCommands,
   ...serverCommands,
+  ...accessCommands,
   ...configCommands,
   ...observationCommands,
   ...actorCommands,

@@ -32,12 +32,37 @@ export type CommandFlag =
   | 'no_auth'
   | 'allow_busy'
   | 'skip_slowlog'
+  | 'movablekeys'
   | 'no_multi';
 
 export type CommandGroup = 'string' | 'bitmap' | 'generic' | 'transactions' | 'connection' | 'server';
 
 /** How a command uses its keys, in the words of COMMAND INFO. */
-export type KeyFlag = 'RW' | 'RO' | 'OW' | 'RM' | 'access' | 'update' | 'insert' | 'delete' | 'variable_flags';
+export type KeyFlag =
+  | 'RW'
+  | 'RO'
+  | 'OW'
+  | 'RM'
+  | 'access'
+  | 'update'
+  | 'insert'
+  | 'delete'
+  | 'incomplete'
+  | 'variable_flags';
+
+/** Keys that stand at no fixed place, in the words of COMMAND INFO: behind a keyword, or where only `keysOf` finds them. */
+export interface MovableKeys {
+  readonly flags: readonly KeyFlag[];
+  readonly notes?: string;
+  /** The word before the keys, all of those behind it; looked for from `startFrom` on, negative from the end backwards. */
+  readonly keyword?: { readonly word: string; readonly startFrom: number };
+}
+
+/** A key among the words of one call. */
+export interface KeyOfCall {
+  readonly key: Bytes;
+  readonly flags: readonly KeyFlag[];
+}
 
 export interface CommandFacts {
   readonly summary: string;
@@ -54,8 +79,11 @@ export interface CommandFacts {
   /** What the flags are for one call, given its words in upper case, where those decide. */
   readonly keyFlagsOf?: (words: readonly string[]) => readonly KeyFlag[];
   readonly keyNotes?: string;
-  /** ACL categories beyond those that follow from flags and group. */
-  readonly categories?: readonly ('dangerous' | 'keyspace' | 'admin' | 'connection')[];
+  readonly movableKeys?: readonly MovableKeys[];
+  /** Needed with `movableKeys`: the keys of one call, given all its words, name included. */
+  readonly keysOf?: (words: readonly Bytes[]) => readonly KeyOfCall[];
+  /** ACL categories beyond those that follow from flags and group; those of types are instead of `keyspace`. */
+  readonly categories?: readonly ('dangerous' | 'keyspace' | 'admin' | 'connection' | 'set' | 'sortedset' | 'list')[];
   /** Runs at once between MULTI and EXEC instead of being queued. */
   readonly runsInMulti?: boolean;
   /** Hints to clients and proxies of a cluster. */

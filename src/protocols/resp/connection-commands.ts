@@ -2,24 +2,16 @@
 
 import { whenReady } from '../../base/awaitable.ts';
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
-import { OperationError } from '../../base/errors.ts';
-import {
-  type Argument,
-  type ArgumentCursor,
-  bytes,
-  described,
-  ignored,
-  integer as integerArgument,
-  optional,
-  text,
-} from './arguments.ts';
+import { type Argument, bytes, described, ignored, integer as integerArgument, optional, text } from './arguments.ts';
 import { DEFAULT_USER } from './authentication.ts';
+import { listFilter, victims } from './client-filters.ts';
+import { clientLine } from './client-line.ts';
 import type { PauseMode } from './client-pause.ts';
 import { sessionCommand, withHelp } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
 import { bulk, integer, mapTree, ok, type Reply, simple, type Tree, textOrNil, tree, verbatim } from './replies.ts';
 import { authenticate, REDIS_VERSION, type Session } from './session.ts';
-import { redirectOf, trackingCommands } from './tracking-commands.ts';
+import { trackingCommands } from './tracking-commands.ts';
 
 const CONNECTION_FLAGS = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'] as const;
 const CLIENT_FLAGS = ['noscript', 'loading', 'stale'] as const;
@@ -196,145 +188,6 @@ const pause = described(
   { minimum: 1 },
 );
 
-const CLIENT_TYPES = ['normal', 'master', 'replica', 'slave', 'pubsub'];
-
-/** Every client here is a normal one. */
-function clientType(cursor: ArgumentCursor): string {
-  const type = cursor.text();
-  if (!CLIENT_TYPES.includes(type.toLowerCase())) throw new RespError(`ERR Unknown client type '${type}'`);
-  return type.toLowerCase();
-}
-
-type ClientFilter = (client: Session) => boolean;
-
-const listFilter = described(
-  [
-    {
-      name: 'normal_master_replica_pubsub',
-      type: 'oneof',
-      token: 'TYPE',
-      since: '5.0.0',
-      flags: ['optional'],
-      arguments: [
-        { name: 'normal', type: 'pure-token', token: 'NORMAL' },
-        { name: 'master', type: 'pure-token', token: 'MASTER' },
-        { name: 'replica', type: 'pure-token', token: 'REPLICA' },
-        { name: 'pubsub', type: 'pure-token', token: 'PUBSUB' },
-      ],
-    },
-    {
-      name: 'id',
-      type: 'block',
-      token: 'ID',
-      since: '6.2.0',
-      flags: ['optional'],
-      arguments: [{ name: 'client-id', type: 'integer', flags: ['multiple'] }],
-    },
-  ],
-  (cursor): ClientFilter => {
-    if (cursor.remaining === 0) return () => true;
-    if (cursor.remaining === 2 && cursor.takeToken('TYPE')) {
-      const type = clientType(cursor);
-      return () => type === 'normal';
-    }
-    if (cursor.remaining < 2 || !cursor.takeToken('ID')) throw new RespError(SYNTAX_ERROR);
-    const ids = new Set<number>();
-    while (cursor.remaining > 0) {
-      const id = cursor.integerNow('ERR Invalid client ID');
-      if (id <= 0) throw new RespError('ERR Invalid client ID');
-      ids.add(Number(id));
-    }
-    return ({ id }) => ids.has(id);
-  },
-);
-
-interface Victims {
-  readonly matches: (client: Session, by: Session) => boolean;
-  /** The old form: one address, answered with OK. */
-  readonly isAddress: boolean;
-  readonly user: string | undefined;
-}
-
-const victims = described(
-  [
-    {
-      name: 'filter',
-      type: 'oneof',
-      arguments: [
-        { name: 'ip:port', type: 'string' },
-        {
-          name: 'new-format',
-          type: 'oneof',
-          flags: ['multiple'],
-          arguments: [
-            { name: 'client-id', type: 'integer', token: 'ID', since: '2.8.12', flags: ['optional'] },
-            {
-              name: 'normal_master_slave_pubsub',
-              type: 'oneof',
-              token: 'TYPE',
-              since: '2.8.12',
-              flags: ['optional'],
-              arguments: [
-                { name: 'normal', type: 'pure-token', token: 'NORMAL' },
-                { name: 'master', type: 'pure-token', token: 'MASTER', since: '3.2.0' },
-                { name: 'slave', type: 'pure-token', token: 'SLAVE' },
-                { name: 'replica', type: 'pure-token', token: 'REPLICA', since: '5.0.0' },
-                { name: 'pubsub', type: 'pure-token', token: 'PUBSUB' },
-              ],
-            },
-            { name: 'username', type: 'string', token: 'USER', flags: ['optional'] },
-            { name: 'ip:port', type: 'string', token: 'ADDR', flags: ['optional'] },
-            { name: 'ip:port', type: 'string', token: 'LADDR', since: '6.2.0', flags: ['optional'] },
-            { name: 'yes/no', type: 'string', token: 'SKIPME', flags: ['optional'] },
-          ],
-        },
-      ],
-    },
-  ],
-  parseVictims,
-  { minimum: 1 },
-);
-
-function parseVictims(cursor: ArgumentCursor): Victims {
-  if (cursor.remaining === 1) {
-    const address = cursor.text();
-    return { matches: (client) => addressOf(client) === address, isAddress: true, user: undefined };
-  }
-  const conditions: ((client: Session) => boolean)[] = [];
-  let skipsCaller = true;
-  let user: string | undefined;
-  while (cursor.remaining > 0) {
-    if (cursor.remaining < 2) throw new RespError(SYNTAX_ERROR);
-    if (cursor.takeToken('ID')) {
-      const message = 'ERR client-id should be greater than 0';
-      const id = cursor.integerNow(message);
-      if (id <= 0) throw new RespError(message);
-      conditions.push((client) => client.id === id);
-    } else if (cursor.takeToken('TYPE')) {
-      const type = clientType(cursor);
-      conditions.push(() => type === 'normal');
-    } else if (cursor.takeToken('ADDR')) {
-      const address = cursor.text();
-      conditions.push((client) => addressOf(client) === address);
-    } else if (cursor.takeToken('LADDR')) {
-      throw new OperationError('unsupported', 'CLIENT KILL LADDR is not supported; use ADDR or ID');
-    } else if (cursor.takeToken('USER')) {
-      const name = cursor.text();
-      user = name;
-      conditions.push((client) => client.principal?.name === name);
-    } else if (cursor.takeToken('SKIPME')) {
-      if (cursor.takeToken('YES')) skipsCaller = true;
-      else if (cursor.takeToken('NO')) skipsCaller = false;
-      else throw new RespError(SYNTAX_ERROR);
-    } else {
-      throw new RespError(SYNTAX_ERROR);
-    }
-  }
-  const matches = (client: Session, by: Session): boolean =>
-    (client !== by || !skipsCaller) && conditions.every((condition) => condition(client));
-  return { matches, isAddress: false, user };
-}
-
 function isUserConnected({ server }: Session, user: string): boolean {
   return [...server.clients].some(({ principal }) => principal?.name === user);
 }
@@ -343,52 +196,6 @@ const killReply: Reply<number | undefined> = {
   name: 'OK or integer',
   write: (writer, killed) => (killed === undefined ? writer.simple('OK') : writer.integer(killed)),
 };
-
-function addressOf({ remoteAddress, remotePort }: Session): string {
-  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
-}
-
-function flagsOf(session: Session): string {
-  const tracking = session.server.tracking.of(session);
-  let flags = session.transaction.isQueueing ? 'x' : '';
-  if (tracking !== undefined) flags += 't';
-  if (tracking?.redirectBroken) flags += 'R';
-  if (tracking?.broadcasts) flags += 'B';
-  return flags === '' ? 'N' : flags;
-}
-
-/** One line of CLIENT LIST; what is not known here is left out. */
-function clientLine(session: Session): string {
-  const nowMs = session.server.platform.clock.nowMs();
-  const seconds = (sinceMs: number): number => Math.max(0, Math.floor((nowMs - sinceMs) / 1_000));
-  const fields: Readonly<Record<string, string | number>> = {
-    id: session.id,
-    addr: addressOf(session),
-    name: session.name,
-    age: seconds(session.connectedAtMs),
-    idle: seconds(session.activeAtMs),
-    flags: flagsOf(session),
-    db: session.database,
-    sub: 0,
-    psub: 0,
-    ssub: 0,
-    multi: session.transaction.length,
-    qbuf: session.inputBytes,
-    'multi-mem': session.transaction.queuedBytes,
-    omem: session.outputBytes,
-    'tot-mem': session.inputBytes + session.outputBytes + session.transaction.queuedBytes,
-    events: 'r',
-    cmd: session.lastCommand?.name ?? 'NULL',
-    user: session.principal?.name ?? '',
-    redir: redirectOf(session),
-    resp: session.protocol,
-    'lib-name': session.libraryName,
-    'lib-ver': session.libraryVersion,
-  };
-  return `${Object.entries(fields)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ')}\n`;
-}
 
 export const connectionCommands = {
   PING: sessionCommand({
@@ -424,7 +231,7 @@ export const connectionCommands = {
     reply: ok,
     run: (session, { credentials: { user, password } }) => {
       if (user === undefined && !session.server.principals.required) throw new RespError(NO_PASSWORD_SET);
-      return whenReady(authenticate(session, user ?? DEFAULT_USER, password), (accepted) => {
+      return whenReady(authenticate(session, 'auth', { user: user ?? DEFAULT_USER, password }), (accepted) => {
         if (!accepted) throw new RespError(WRONG_PASSWORD);
       });
     },
@@ -444,7 +251,7 @@ export const connectionCommands = {
     args: { options: helloOptions },
     reply: tree,
     run: (session, { options: { version, credentials, name } }) => {
-      const accepted = credentials === undefined || authenticate(session, credentials.user, credentials.password);
+      const accepted = credentials === undefined || authenticate(session, 'hello', credentials);
       return whenReady(accepted, (isAccepted) => {
         if (!isAccepted) throw new RespError(WRONG_PASSWORD);
         if (session.principal === undefined) throw new RespError(HELLO_UNAUTHENTICATED);
@@ -679,6 +486,7 @@ export const connectionCommands = {
     run: (session) => {
       session.transaction.reset(session);
       session.server.tracking.end(session);
+      session.server.monitors.remove(session);
       session.database = 0;
       session.protocol = 2;
       session.name = '';

@@ -66,6 +66,9 @@ const WEIGHED_BYTES = 1024 * 1024;
 /** Of messages that wait for a reply; beyond it everything is invalidated at once. */
 const PUSHES_MAX = 1_000;
 
+/** Of what MONITOR shows and its reader has not read. */
+const SHOWN_BYTES_MAX = 16 * 1024 * 1024;
+
 /** A command that has waited for so many values one after the other fetches the others in a transaction. */
 const LOADS_AWAITED_MAX = 16;
 
@@ -151,6 +154,14 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     return this.#socket.remotePort;
   }
 
+  get localAddress(): string {
+    return this.#socket.localAddress;
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort;
+  }
+
   get inputBytes(): number {
     return this.#inputLength;
   }
@@ -217,6 +228,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     this.#partial = undefined;
     this.transaction.reset(this);
     this.server.tracking.end(this);
+    this.server.monitors.remove(this);
     this.#context.clients.delete(this);
     this.#context.connections.delete(this);
     this.#context.onConnectionClosed();
@@ -412,6 +424,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       !this.transaction.isQueueing &&
       this.replyMode === 'on' &&
       !this.server.pause.isActive &&
+      !this.server.monitors.isActive &&
       !(this.server.tracking.isActive && this.server.tracking.remembers(this)) &&
       this.#context.quick.enabled
     );
@@ -440,6 +453,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     const outputBefore = writer.length;
     server.counters.commands++;
     let entry: CommandEntry | undefined;
+    let isAccepted = false;
     try {
       entry = this.#entryOf(batch, at);
       this.lastCommand = entry;
@@ -452,12 +466,14 @@ export class RespConnection implements Session, Observer, SocketHandlers {
         const held = server.pause.holds(entry, this);
         if (held !== undefined) return this.#holdBack(held, batch, at);
       }
+      isAccepted = true;
       entry.calls++;
       const startedMs = entry.isTimed ? server.platform.clock.monotonicMs() : 0;
       if (server.tracking.isActive) this.#noteReads(entry, batch, at);
       const next = this.#run(entry, cursor, batch, at);
+      if (next === at + 1) this.#tellMonitors(entry, batch, at);
       if (entry.isTimed && next !== SUSPENDED) {
-        server.slowLog.note(this, batch, at, server.platform.clock.monotonicMs() - startedMs);
+        server.slowLog.note(this, entry, batch, at, server.platform.clock.monotonicMs() - startedMs);
       }
       return this.replyMode === 'on' || next !== at + 1 ? next : this.#withhold(outputBefore, next);
     } catch (error) {
@@ -471,9 +487,16 @@ export class RespConnection implements Session, Observer, SocketHandlers {
         return at;
       }
       if (entry === undefined || !entry.command.runsInMulti) this.transaction.refuse();
+      if (entry !== undefined && isAccepted) this.#tellMonitors(entry, batch, at);
       this.#error(line);
       return this.replyMode === 'on' ? at + 1 : this.#withhold(outputBefore, at + 1);
     }
+  }
+
+  /** MONITOR: a command that is done, or waits for its result. What runs again behind a failed commit was told before. */
+  #tellMonitors(entry: CommandEntry, batch: RequestBatch, at: number): void {
+    const { monitors } = this.server;
+    if (monitors.isActive && at > this.#alone) monitors.note(this, entry, batch, at);
   }
 
   /** CLIENT TRACKING: what the command reads, before it does. CLIENT CACHING holds for one command, or for a transaction. */
@@ -574,6 +597,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     const result =
       args === undefined ? runAlone(this, entry, batch, at) : (entry.run(this, args) as Awaitable<unknown>);
     if (isPromise(result)) {
+      this.#tellMonitors(entry, batch, at);
       this.#suspend(result, entry, batch.detach(at + 1), 0);
       return SUSPENDED;
     }
@@ -770,6 +794,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
   #leaveTurn(entry: CommandEntry, batch: RequestBatch, at: number): number {
     const next = this.#commitBefore(batch, at);
     if (next !== at) return next;
+    this.#tellMonitors(entry, batch, at);
     const rest = batch.detach(at);
     const { cursor, server } = this.#context;
     cursor.begin(rest, 0, entry.nameArguments);
@@ -811,7 +836,7 @@ export class RespConnection implements Session, Observer, SocketHandlers {
     const startedMs = platform.clock.monotonicMs();
     const go = (write: () => void): void => {
       if (this.#closed) return;
-      if (next === 1) slowLog.note(this, rest, 0, platform.clock.monotonicMs() - startedMs);
+      if (next === 1) slowLog.note(this, entry, rest, 0, platform.clock.monotonicMs() - startedMs);
       const reply = (): void => {
         write();
         if (this.replyMode !== 'on') this.#withhold(0, next);
@@ -922,6 +947,12 @@ export class RespConnection implements Session, Observer, SocketHandlers {
       this.#pushes.push(message);
     }
     if (!this.#inStretch) this.#sendPush(message);
+  }
+
+  show(line: Buffer): void {
+    if (this.#closed || this.#ended) return;
+    this.#sendPush(line);
+    if (this.outputBytes > SHOWN_BYTES_MAX) this.evict();
   }
 
   #sendPush(message: Buffer): void {

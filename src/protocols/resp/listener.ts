@@ -6,6 +6,7 @@ import { deferred } from '../../base/awaitable.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
+import { AccessLog } from './access-log.ts';
 import { OPEN_PRINCIPALS, type Principals } from './authentication.ts';
 import { ClientPause } from './client-pause.ts';
 import { ClientTracking } from './client-tracking.ts';
@@ -13,6 +14,7 @@ import { newCommandTable } from './command-table.ts';
 import { RespConnection } from './connection.ts';
 import { Databases } from './databases.ts';
 import { ExecutionContext } from './execution-context.ts';
+import { Monitors } from './monitors.ts';
 import { ScanCursors } from './scan-cursors.ts';
 import {
   isObserved,
@@ -28,7 +30,7 @@ import { WatchedKeys } from './watched-keys.ts';
 
 export interface RespListenerOptions {
   readonly partitions: KeyspacePartitions;
-  readonly platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
+  readonly platform: Pick<Platform, 'clock' | 'random' | 'timers' | 'sockets'>;
   readonly info: RespServerInfo;
   readonly limits?: Partial<RespLimits>;
   readonly principals?: Principals;
@@ -83,6 +85,8 @@ export function respListener(options: RespListenerOptions): RespListener {
     tracking: new ClientTracking({ store, space, clients }),
     scanCursors: new ScanCursors(),
     slowLog: new SlowLog(),
+    accessLog: new AccessLog(),
+    monitors: new Monitors(),
     pause: new ClientPause(platform),
     clients,
     actors: options.actors,

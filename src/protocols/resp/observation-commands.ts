@@ -1,14 +1,23 @@
 /**
- * Commands that look at the server: SLOWLOG, LATENCY, MEMORY, TIME, WAIT, DEBUG. What is not measured here is answered as Redis
+ * Commands that look at the server: SLOWLOG, LATENCY, MEMORY, MONITOR, TIME, WAIT, WAITAOF, DEBUG. What is not measured here is answered as Redis
  * answers when it has nothing to tell. Source: https://redis.io/docs/latest/commands/?group=server
  */
 
-import { whenReady } from '../../base/awaitable.ts';
+import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import { storedBytes } from '../../models/keyvalue/lifetimes.ts';
-import { anyNumber, bytes, described, ignored, integer as integerArgument, key, text } from './arguments.ts';
+import {
+  type ArgumentCursor,
+  anyNumber,
+  bytes,
+  described,
+  ignored,
+  integer as integerArgument,
+  key,
+  text,
+} from './arguments.ts';
 import { command, sessionCommand, withHelp } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
-import { integer, integerOrNil, mapTree, ok, type Reply, tree, verbatim } from './replies.ts';
+import { integer, integerOrNil, mapTree, ok, type Reply, type Tree, tree, verbatim } from './replies.ts';
 import type { SlowCommand } from './slow-log.ts';
 
 const SLOW_COMMANDS_DEFAULT = 10;
@@ -41,6 +50,8 @@ const slowCommands: Reply<readonly SlowCommand[]> = {
 const DEBUG_REFUSED =
   'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.';
 
+const NO_LOG = 'ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.';
+
 const usageOptions = described(
   [
     { name: 'key', type: 'key', isKey: true },
@@ -56,7 +67,24 @@ const usageOptions = described(
 
 const timeoutMs = { ...integerArgument, parse: parseTimeout };
 
-function parseTimeout(cursor: Parameters<typeof integerArgument.parse>[0]): number {
+const localSyncs = {
+  ...integerArgument,
+  parse: (cursor: ArgumentCursor): boolean => {
+    const value = cursor.integerNow();
+    if (value < 0 || value > 1) throw new RespError('ERR value is out of range, value must between 0 and 1');
+    return value === 1;
+  },
+};
+
+const replicaSyncs = {
+  ...integerArgument,
+  parse: (cursor: ArgumentCursor): void => {
+    const message = 'ERR value is out of range, must be positive';
+    if (cursor.integerNow(message) < 0) throw new RespError(message);
+  },
+};
+
+function parseTimeout(cursor: ArgumentCursor): number {
   cursor.finishNumbers();
   const value = cursor.integerNow('ERR timeout is not an integer or out of range');
   if (value < 0) throw new RespError('ERR timeout is negative');
@@ -92,6 +120,38 @@ export const observationCommands = {
     args: { numreplicas: integerArgument, timeout: timeoutMs },
     reply: integer,
     run: () => 0, // No replica exists; what was written is durable before any reply leaves.
+  }),
+  WAITAOF: sessionCommand({
+    summary:
+      'Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the master and/or replicas.',
+    since: '7.2.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    flags: ['noscript'],
+    categories: ['connection'],
+    tips: ['request_policy:all_shards', 'response_policy:agg_min'],
+    args: { numlocal: localSyncs, numreplicas: replicaSyncs, timeout: timeoutMs },
+    reply: tree,
+    // The log is this server's append-only file, and there are no replicas.
+    run: ({ server }, { numlocal }): Awaitable<Tree> => {
+      if (!numlocal) return [0, 0];
+      const { store } = server.partitions;
+      if (store.durability === 'memory') throw new RespError(NO_LOG);
+      return whenReady(store.whenDurable(store.version, 'disk'), () => [1, 0]);
+    },
+  }),
+  MONITOR: sessionCommand({
+    summary: 'Listen for all requests received by the server in real time',
+    since: '1.0.0',
+    group: 'server',
+    complexity: 'O(1)',
+    flags: ['admin', 'noscript', 'loading', 'stale'],
+    args: {},
+    reply: ok,
+    run: (session) => {
+      if (session.transaction.isRunning) throw new RespError("ERR MONITOR isn't allowed for DENY BLOCKING client");
+      session.server.monitors.add(session);
+    },
   }),
   DEBUG: sessionCommand({
     summary: 'A container for debugging commands',

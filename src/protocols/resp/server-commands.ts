@@ -3,7 +3,15 @@
 import { type Bytes, latin1 } from '../../base/bytes.ts';
 import { nameGlob } from '../../models/keyvalue/glob.ts';
 import { type ArgumentDoc, anyNumber, anyOrder, bytes, choice, described, flag, many, text } from './arguments.ts';
-import { type CommandEntry, databaseCommand, type KeyFlag, keyPositions, sessionCommand, withHelp } from './command.ts';
+import {
+  type CommandEntry,
+  databaseCommand,
+  type KeyOfCall,
+  keyPositions,
+  type MovableKeys,
+  sessionCommand,
+  withHelp,
+} from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
 import { bytesTree, integer, mapTree, ok, setTree, simpleTree, type Tree, tree, verbatim } from './replies.ts';
 import { REDIS_VERSION, type RespServer } from './session.ts';
@@ -203,11 +211,6 @@ export const serverCommands = {
   }),
 };
 
-interface KeyOfCall {
-  readonly key: Bytes;
-  readonly flags: readonly KeyFlag[];
-}
-
 function keysOfCall({ commands }: RespServer, words: readonly Bytes[]): readonly KeyOfCall[] {
   const [name, second] = words;
   let entry = name && commands.find(name, 0, name.length);
@@ -217,7 +220,12 @@ function keysOfCall({ commands }: RespServer, words: readonly Bytes[]): readonly
   if (entry === undefined) throw new RespError('ERR Invalid command specified');
   if (entry.firstKey === 0) throw new RespError('ERR The command has no key arguments');
   if (!entry.accepts(words.length)) throw new RespError('ERR Invalid number of arguments specified for command');
-  const { keyFlagsOf } = entry.command;
+  const { keyFlagsOf, keysOf } = entry.command;
+  if (keysOf !== undefined) {
+    const keys = keysOf(words);
+    if (keys.length === 0) throw new RespError('ERR Invalid arguments specified for command');
+    return keys;
+  }
   const flags = keyFlagsOf?.(words.map((word) => latin1(word).toUpperCase()));
   return keyPositions(entry, words.length).map((position) => {
     const spec = entry.keySpecs.findLast(({ index }) => index <= position);
@@ -225,22 +233,32 @@ function keysOfCall({ commands }: RespServer, words: readonly Bytes[]): readonly
   });
 }
 
-/** In the order in which Redis lists them. */
-const CATEGORIES = [
+/** In the order in which Redis lists them; some have no command here. */
+export const CATEGORIES = [
   'keyspace',
   'read',
   'write',
+  'set',
+  'sortedset',
+  'list',
+  'hash',
   'string',
   'bitmap',
+  'hyperloglog',
+  'geo',
+  'stream',
+  'pubsub',
   'admin',
   'fast',
   'slow',
+  'blocking',
   'dangerous',
   'connection',
   'transaction',
+  'scripting',
 ] as const;
 
-function categoriesOf({ command, subcommands }: CommandEntry): readonly string[] {
+export function categoriesOf({ command, subcommands }: CommandEntry): readonly string[] {
   const categories = new Set<string>(command.categories);
   if (command.flags.includes('readonly')) categories.add('read');
   if (command.flags.includes('write')) categories.add('write');
@@ -248,7 +266,7 @@ function categoriesOf({ command, subcommands }: CommandEntry): readonly string[]
   const { group } = command;
   if (subcommands === undefined) {
     if (group === 'string' || group === 'bitmap' || group === 'connection') categories.add(group);
-    if (group === 'generic' && command.scope !== 'session') categories.add('keyspace');
+    if (group === 'generic' && command.scope !== 'session' && !categories.has('list')) categories.add('keyspace');
     if (group === 'transactions') categories.add('transaction');
   }
   categories.add(command.flags.includes('fast') ? 'fast' : 'slow');
@@ -271,33 +289,44 @@ function commandInfo(entry: CommandEntry): Tree {
 }
 
 function keySpecs({ keySpecs: specs, command }: CommandEntry): readonly Tree[] {
-  return specs.map(({ index, lastKey, step, flags }) =>
-    mapTree([
-      ...(command.keyNotes === undefined ? [] : [['notes', command.keyNotes] as const]),
-      ['flags', setTree(flags.map(simpleTree))],
-      [
-        'begin_search',
-        mapTree([
-          ['type', 'index'],
-          ['spec', mapTree([['index', index]])],
-        ]),
-      ],
-      [
-        'find_keys',
-        mapTree([
-          ['type', 'range'],
-          [
-            'spec',
-            mapTree([
-              ['lastkey', lastKey],
-              ['keystep', step],
-              ['limit', 0],
-            ]),
-          ],
-        ]),
-      ],
-    ]),
+  const { keyNotes, movableKeys = [] } = command;
+  const fixed = specs.map(({ index, lastKey, step, flags }) =>
+    keySpec(keyNotes, flags, typed('index', [['index', index]]), keyRange(lastKey, step)),
   );
+  return [...fixed, ...movableKeys.map(movableKeySpec)];
+}
+
+function movableKeySpec({ notes, flags, keyword }: MovableKeys): Tree {
+  if (keyword === undefined) return keySpec(notes, flags, typed('unknown', []), typed('unknown', []));
+  const search = typed('keyword', [
+    ['keyword', keyword.word],
+    ['startfrom', keyword.startFrom],
+  ]);
+  return keySpec(notes, flags, search, keyRange(-1, 1));
+}
+
+function keySpec(notes: string | undefined, flags: readonly string[], search: Tree, find: Tree): Tree {
+  return mapTree([
+    ...(notes === undefined ? [] : [['notes', notes] as const]),
+    ['flags', setTree(flags.map(simpleTree))],
+    ['begin_search', search],
+    ['find_keys', find],
+  ]);
+}
+
+function keyRange(lastKey: number, step: number): Tree {
+  return typed('range', [
+    ['lastkey', lastKey],
+    ['keystep', step],
+    ['limit', 0],
+  ]);
+}
+
+function typed(type: string, spec: readonly (readonly [Tree, Tree])[]): Tree {
+  return mapTree([
+    ['type', type],
+    ['spec', mapTree(spec)],
+  ]);
 }
 
 function commandDocs(entry: CommandEntry): Tree {

@@ -2,15 +2,17 @@
 
 import type { ActorRuntime } from '../../actors/actor.ts';
 import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
-import type { Awaitable } from '../../base/awaitable.ts';
+import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
+import type { AccessLog } from './access-log.ts';
 import type { Principal, Principals } from './authentication.ts';
 import type { ClientPause } from './client-pause.ts';
 import type { ClientTracking } from './client-tracking.ts';
 import type { ClientTransaction } from './client-transaction.ts';
 import type { CommandEntry, CommandTable } from './command.ts';
 import type { Databases } from './databases.ts';
+import type { Monitors } from './monitors.ts';
 import type { ProtocolVersion } from './reply-writer.ts';
 import type { RequestLimits } from './request-parser.ts';
 import { REQUEST_LIMITS } from './request-parser.ts';
@@ -71,7 +73,7 @@ export type ReplyMode = 'on' | 'off' | 'skipNext';
 
 export interface RespServer {
   readonly partitions: KeyspacePartitions;
-  readonly platform: Pick<Platform, 'clock' | 'random' | 'timers'>;
+  readonly platform: Pick<Platform, 'clock' | 'random' | 'timers' | 'sockets'>;
   /** CONFIG SET replaces them. */
   limits: RespLimits;
   readonly principals: Principals;
@@ -83,6 +85,8 @@ export interface RespServer {
   readonly tracking: ClientTracking;
   readonly scanCursors: ScanCursors;
   readonly slowLog: SlowLog;
+  readonly accessLog: AccessLog;
+  readonly monitors: Monitors;
   readonly pause: ClientPause;
   /** Everyone connected, in order of arrival. */
   readonly clients: ReadonlySet<Session>;
@@ -96,6 +100,9 @@ export interface Session {
   readonly server: RespServer;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Of this server, as the client reached it. */
+  readonly localAddress: string;
+  readonly localPort: number;
   database: number;
   protocol: ProtocolVersion;
   name: string;
@@ -117,6 +124,8 @@ export interface Session {
   kill(by: Session): void;
   /** Sends a message of the server's own, behind all replies so far and that of a command that is running. */
   push(message: Buffer): void;
+  /** Sends what MONITOR shows, behind all replies so far. A client that does not read it is cut off. */
+  show(line: Buffer): void;
   /** Closes the connection behind the reply of this command. */
   closeAfterReply(): void;
 }
@@ -126,13 +135,17 @@ export function isObserved({ watchedKeys, tracking }: RespServer): boolean {
   return watchedKeys.isActive || tracking.isActive;
 }
 
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
 /** @returns whether the credentials were right; then the session has their principal. */
-export function authenticate(session: Session, user: string, password: string): Awaitable<boolean> {
-  const verified = session.server.principals.verify(user, password);
-  const accept = (principal: Principal | undefined): boolean => {
-    if (principal === undefined) return false;
-    session.principal = principal;
-    return true;
-  };
-  return verified instanceof Promise ? verified.then(accept) : accept(verified);
+export function authenticate(session: Session, command: string, { user, password }: Credentials): Awaitable<boolean> {
+  const { principals, accessLog } = session.server;
+  return whenReady(principals.verify(user, password), (principal) => {
+    if (principal === undefined) accessLog.noteRefused(session, command, user);
+    else session.principal = principal;
+    return principal !== undefined;
+  });
 }

@@ -9,8 +9,11 @@
 import type { Bytes } from '../../base/bytes.ts';
 import { asBuffer } from '../../base/bytes.ts';
 import type { ArgumentColumns } from './arguments.ts';
+import type { CommandEntry } from './command.ts';
+import { secretsOf } from './secrets.ts';
 import type { Session } from './session.ts';
 
+const HIDDEN = Buffer.from('(redacted)');
 const ARGUMENTS_MAX = 32;
 const ARGUMENT_BYTES_MAX = 128;
 
@@ -35,14 +38,14 @@ export class SlowLog {
     return this.#entries;
   }
 
-  note(session: Session, columns: ArgumentColumns, at: number, elapsedMs: number): void {
+  note(session: Session, entry: CommandEntry, columns: ArgumentColumns, at: number, elapsedMs: number): void {
     const micros = Math.floor(elapsedMs * 1_000);
     if (this.thresholdMicros < 0 || micros < this.thresholdMicros) return;
     this.#entries.unshift({
       id: this.#nextId++,
       atS: Math.floor(session.server.platform.clock.nowMs() / 1_000),
       micros,
-      args: shownArguments(columns, at),
+      args: shownArguments(entry, columns, at),
       address: `${session.remoteAddress}:${session.remotePort}`,
       clientName: session.name,
     });
@@ -55,14 +58,19 @@ export class SlowLog {
 }
 
 /** Copies, shortened as Redis does. */
-function shownArguments(columns: ArgumentColumns, at: number): Bytes[] {
+function shownArguments(entry: CommandEntry, columns: ArgumentColumns, at: number): Bytes[] {
   const first = columns.firstArgument[at]!;
   const count = columns.firstArgument[at + 1]! - first;
+  const secrets = secretsOf(entry, columns, at);
   const shown: Bytes[] = [];
   for (let i = 0; i < Math.min(count, ARGUMENTS_MAX); i++) {
     if (count > ARGUMENTS_MAX && i === ARGUMENTS_MAX - 1) {
       shown.push(Buffer.from(`... (${count - ARGUMENTS_MAX + 1} more arguments)`));
       break;
+    }
+    if (secrets.has(i)) {
+      shown.push(HIDDEN);
+      continue;
     }
     const start = columns.starts[first + i]!;
     const length = columns.lengths[first + i]!;

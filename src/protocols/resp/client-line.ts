@@ -1,0 +1,61 @@
+/** A client as CLIENT LIST and CLIENT INFO show it. Source: https://redis.io/docs/latest/commands/client-list/ */
+
+import type { Session } from './session.ts';
+import { redirectOf } from './tracking-commands.ts';
+
+export function addressOf({ remoteAddress, remotePort }: Session): string {
+  return shownAddress(remoteAddress, remotePort);
+}
+
+/** Of this server, as the client reached it. */
+export function localAddressOf({ localAddress, localPort }: Session): string {
+  return shownAddress(localAddress, localPort);
+}
+
+function shownAddress(address: string, port: number): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+function flagsOf(session: Session): string {
+  const tracking = session.server.tracking.of(session);
+  let flags = session.transaction.isQueueing ? 'x' : '';
+  if (session.server.monitors.has(session)) flags += 'O';
+  if (tracking !== undefined) flags += 't';
+  if (tracking?.redirectBroken) flags += 'R';
+  if (tracking?.broadcasts) flags += 'B';
+  return flags === '' ? 'N' : flags;
+}
+
+/** One line of CLIENT LIST; what is not known here is left out. */
+export function clientLine(session: Session): string {
+  const nowMs = session.server.platform.clock.nowMs();
+  const seconds = (sinceMs: number): number => Math.max(0, Math.floor((nowMs - sinceMs) / 1_000));
+  const fields: Readonly<Record<string, string | number>> = {
+    id: session.id,
+    addr: addressOf(session),
+    laddr: localAddressOf(session),
+    name: session.name,
+    age: seconds(session.connectedAtMs),
+    idle: seconds(session.activeAtMs),
+    flags: flagsOf(session),
+    db: session.database,
+    sub: 0,
+    psub: 0,
+    ssub: 0,
+    multi: session.transaction.length,
+    qbuf: session.inputBytes,
+    'multi-mem': session.transaction.queuedBytes,
+    omem: session.outputBytes,
+    'tot-mem': session.inputBytes + session.outputBytes + session.transaction.queuedBytes,
+    events: 'r',
+    cmd: session.lastCommand?.name ?? 'NULL',
+    user: session.principal?.name ?? '',
+    redir: redirectOf(session),
+    resp: session.protocol,
+    'lib-name': session.libraryName,
+    'lib-ver': session.libraryVersion,
+  };
+  return `${Object.entries(fields)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')}\n`;
+}
