@@ -224,6 +224,12 @@ export class CommandGenerator {
         () => [cased('EX')],
       ])();
     const condition = () => pick(['NX', 'xx', 'GT', 'lt', 'FOO']);
+    const absence = () => pick(['NX', 'xx', 'FOO']);
+    // Which of two equal times from now on is later depends on the millisecond: these are all far from each other.
+    const compared = (most: number) => [
+      pick([() => String(20_000_000 * (1 + this.#random(100_000))), () => pick(['-5', '0', 'x'])])(),
+      ...some(1, most, condition),
+    ];
     const field = () => pick(['u8', 'i8', 'u4', 'i64', 'u63', 'i1', 'u1', 'i17', 'u64', 'i65', 'i0', 'x8', 'u']);
     const fieldOffset = () => pick(['0', '1', '7', '8', '13', '#0', '#1', '#3', '100', '-1', '#-1', 'x', '#']);
     const fieldOperation = () =>
@@ -333,8 +339,12 @@ export class CommandGenerator {
       () => ['BITFIELD_RO', key(), ...some(0, 2, fieldOperation)],
       () => [pick(['DEL', 'UNLINK']), ...some(0, 4, key)],
       () => [pick(['EXISTS', 'TOUCH']), ...some(0, 4, key)],
-      () => ['EXPIRE', key(), pick(SECONDS), ...some(0, 2, condition)],
-      () => ['PEXPIRE', key(), pick(['100000', '-1', 'x', '700000']), ...some(0, 1, condition)],
+      () => ['EXPIRE', key(), ...pick([() => [pick(SECONDS), ...some(0, 2, absence)], () => compared(2)])()],
+      () => [
+        'PEXPIRE',
+        key(),
+        ...pick([() => [pick(['100000', '-1', 'x']), ...some(0, 1, absence)], () => compared(1)])(),
+      ],
       () => [
         'EXPIREAT',
         key(),
