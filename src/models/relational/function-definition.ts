@@ -1,5 +1,5 @@
 /**
- * Functions that users define in SQL. Documented in docs/formats/relational.md.
+ * Functions and procedures that users define in SQL. Documented in docs/formats/relational.md.
  *
  *   {prefix}/catalog/ ('function', id)  -> definition as JSON
  */
@@ -17,8 +17,12 @@ export interface FunctionParameter {
   readonly default?: SqlExpression;
 }
 
+type Tree = Readonly<Record<string, unknown>>;
+
 export interface UserFunction {
   readonly id: TableId;
+  /** Called by CALL, and not in expressions. */
+  readonly isProcedure?: boolean;
   readonly name: string;
   /** Id of its schema; undefined in `public`. */
   readonly schema?: number;
@@ -33,8 +37,12 @@ export interface UserFunction {
   readonly source: string;
   /** `RETURN …` or `BEGIN ATOMIC …`, where that stands for a body. */
   readonly clause?: string;
-  /** The query whose rows it returns, as libpg_query's tree of SELECT; names in it are looked up when it is called. */
-  readonly query: Readonly<Record<string, unknown>>;
+  /**
+   * What it is, as libpg_query's trees; names in them are looked up when it is called. A function is either the query whose
+   * rows it returns, which takes the place of the call, or statements that are run one after another, none among them.
+   */
+  readonly query?: Tree;
+  readonly statements?: readonly Tree[];
   readonly zone: string;
 }
 
@@ -46,10 +54,14 @@ export function functionsRange(keyspace: Keyspace): KeyRange {
   return keyspace.catalog.range(['function']);
 }
 
+/** One query. */
 const FORMAT = 1;
+/** Statements, or a procedure. */
+const FORMAT_OF_STATEMENTS = 2;
 
 export function encodeFunction(definition: UserFunction): Bytes {
-  return utf8(JSON.stringify({ format: FORMAT, ...definition }));
+  const format = definition.statements === undefined ? FORMAT : FORMAT_OF_STATEMENTS;
+  return utf8(JSON.stringify({ format, ...definition }));
 }
 
 /** @throws OperationError `corruption`, `store_format`. */
@@ -61,13 +73,14 @@ export function decodeFunction(bytes: Bytes): UserFunction {
     throw new OperationError('corruption', 'the definition of a function is no JSON', { cause: error });
   }
   const { format, ...definition } = stored;
-  if (format !== FORMAT) {
-    throw new OperationError('store_format', `the definition of a function has format ${format}, not ${FORMAT}`);
+  if (format !== FORMAT && format !== FORMAT_OF_STATEMENTS) {
+    const message = `the definition of a function has format ${format}, not ${FORMAT} or ${FORMAT_OF_STATEMENTS}`;
+    throw new OperationError('store_format', message);
   }
   return definition;
 }
 
-/** Types of the arguments that calls give. */
+/** Types of the arguments that tell it from others of its name. */
 export function inputTypes({ parameters }: Pick<UserFunction, 'parameters'>): readonly ColumnType[] {
   return inputs(parameters).map(({ type }) => type);
 }

@@ -29,6 +29,7 @@ import type { TypeDefinition } from '../../models/relational/type-definition.ts'
 import type { Transaction } from '../../storage/store.ts';
 import { quoteName } from './binder/deparse.ts';
 import { nameOfList, type QualifiedName, shownName, stringOf, stringsOf } from './binder/names.ts';
+import { routineKind } from './function-statements.ts';
 import type { FoundRelation, RelationLookup } from './relation-lookup.ts';
 import { missingSchema } from './relation-lookup.ts';
 import type { Notice, ResultSink } from './results.ts';
@@ -98,9 +99,7 @@ export class DropStatements {
 
   async run(statement: DropStmt, sink: Sink): Promise<void> {
     const { removeType = '', concurrent, behavior, missing_ok: missingOk } = statement;
-    if (removeType === 'OBJECT_FUNCTION' || removeType === 'OBJECT_ROUTINE') {
-      return this.#schema.functions.drop(statement, sink);
-    }
+    if (routineKind(removeType) !== undefined) return this.#schema.functions.drop(statement, sink);
     if (removeType === 'OBJECT_TYPE' || removeType === 'OBJECT_DOMAIN') return this.#schema.types.drop(statement, sink);
     const kind = KINDS[removeType];
     const words = removeType.replace('OBJECT_', '').replace('MATVIEW', 'MATERIALIZED VIEW').replaceAll('_', ' ');
@@ -286,8 +285,8 @@ export class DropStatements {
       }
       case 'function': {
         const types = inputTypes(object.definition).map(titleOf).join(',');
-        const { name, schema } = object.definition;
-        return `function ${await this.#lookup.title(transaction, name, schema)}(${types})`;
+        const { name, schema, isProcedure } = object.definition;
+        return `${isProcedure === true ? 'procedure' : 'function'} ${await this.#lookup.title(transaction, name, schema)}(${types})`;
       }
       case 'type':
         return `type ${await this.#lookup.title(transaction, object.type.name, object.type.schema)}`;

@@ -1,16 +1,16 @@
 /**
- * CREATE, ALTER and DROP FUNCTION in LANGUAGE sql (PostgreSQL's functioncmds.c). A body is one query: what writes, and
- * several statements, are refused, as are procedures and other languages.
+ * CREATE, ALTER and DROP of functions and procedures in LANGUAGE sql (PostgreSQL's functioncmds.c). A body is one query, which
+ * takes the place of a call, or queries and statements that write, which are run; other statements and languages are refused.
  */
 
 import type {
   AlterFunctionStmt,
   CreateFunctionStmt,
   DropStmt,
+  FuncCall,
   Node,
   ObjectWithArgs,
   RenameStmt,
-  SelectStmt,
 } from '@pgsql/types';
 import { openIds } from '../../models/relational/catalog.ts';
 import {
@@ -24,15 +24,17 @@ import {
 } from '../../models/relational/function-definition.ts';
 import { type ColumnType, PUBLIC_SCHEMA, type SqlExpression } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
-import { checkBody, resultOf } from './binder/bind-function.ts';
-import { kindOf, namedType, nameOfList, stringOf, stringsOf } from './binder/names.ts';
+import { resultOf } from './binder/bind-function.ts';
+import { kindOf, namedType, nameOfList, statementTitle, stringOf, stringsOf } from './binder/names.ts';
+import { walkTree } from './binder/walk-tree.ts';
 import { isPolymorphic } from './functions/candidates.ts';
 import { schemaField } from './relation-lookup.ts';
 import { withComment } from './rename-statements.ts';
 import type { ResultSink } from './results.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
-import { notSupported, SqlError } from './sql-error.ts';
+import { characterPosition, notSupported, SqlError } from './sql-error.ts';
+import { isQuery } from './statement-kinds.ts';
 import type { StatementRunner } from './statement-runner.ts';
 import { type SqlType, titleOf, typeInfo } from './types/types.ts';
 import { loadFunctions } from './user-functions.ts';
@@ -48,6 +50,27 @@ const MODES: Readonly<Record<string, FunctionParameter['mode']>> = {
   FUNC_PARAM_TABLE: 'table',
 };
 
+/** As statements name what they are about; a routine is either. */
+type RoutineKind = 'function' | 'procedure' | 'routine';
+
+/** Undefined for objects of another kind. */
+export function routineKind(objectType: string | undefined): RoutineKind | undefined {
+  switch (objectType) {
+    case 'OBJECT_FUNCTION':
+      return 'function';
+    case 'OBJECT_PROCEDURE':
+      return 'procedure';
+    case 'OBJECT_ROUTINE':
+      return 'routine';
+    default:
+      return undefined;
+  }
+}
+
+function isOf(kind: RoutineKind, { isProcedure }: Pick<UserFunction, 'isProcedure'>): boolean {
+  return kind === 'routine' || (kind === 'procedure') === (isProcedure === true);
+}
+
 type Traits = Pick<UserFunction, 'strict' | 'volatility'>;
 
 export class FunctionStatements {
@@ -62,7 +85,8 @@ export class FunctionStatements {
   }
 
   async create(statement: CreateFunctionStmt, text: string, sink: Sink): Promise<void> {
-    if (statement.is_procedure === true) throw notSupported('CREATE PROCEDURE');
+    const isProcedure = statement.is_procedure === true;
+    const verb = isProcedure ? 'CREATE PROCEDURE' : 'CREATE FUNCTION';
     const { language, source } = readOptions(statement.options ?? []);
     if (language === undefined && statement.sql_body === undefined) {
       throw new SqlError('invalid_function_definition', 'no language specified');
@@ -73,24 +97,31 @@ export class FunctionStatements {
       }
       throw notSupported(`LANGUAGE ${language}`);
     }
-    this.#session.block.refuseReadOnly('CREATE FUNCTION');
+    this.#session.block.refuseReadOnly(verb);
     const transaction = await this.#schema.begin();
     const { keyspace } = this.#session.engine;
     const name = nameOfList(stringsOf(statement.funcname));
     const schema = this.#schema.lookup.creation(name);
     const parameters = this.#parameters(statement.parameters ?? []);
+    if (isProcedure) refuseTraits(statement.options ?? []);
     const { result, returnsSet } = resultType(statement, parameters);
     requireKnownResult(parameters, result);
-    const query = await this.#query(statement, source);
+    const body = await this.#body(statement, source);
     const known = (await loadFunctions(transaction, keyspace)).named(name.name, schema.id);
     const types = inputTypes({ parameters }).join();
     const old = known.find((each) => inputTypes(each).join() === types);
     if (old !== undefined && statement.replace !== true) {
       throw new SqlError('duplicate_function', `function "${name.name}" already exists with same argument types`);
     }
+    if (old !== undefined && (old.isProcedure === true) !== isProcedure) {
+      throw new SqlError('wrong_object_type', 'cannot change routine kind', {
+        detail: `"${name.name}" is a ${wordOf(old)}.`,
+      });
+    }
     const nextId = await openIds(transaction, keyspace);
     const definition: UserFunction = {
       id: old?.id ?? nextId(),
+      ...(isProcedure ? { isProcedure } : {}),
       name: name.name,
       ...schemaField(schema),
       parameters,
@@ -99,7 +130,7 @@ export class FunctionStatements {
       ...traitsOf(statement.options ?? [], { strict: false, volatility: 'volatile' }),
       source: source ?? '',
       ...(statement.sql_body === undefined ? {} : { clause: clauseOf(text) }),
-      query: query as unknown as UserFunction['query'],
+      ...formOf(body, name.name, isProcedure),
       zone: this.#session.parameters.zone.name,
       ...(old?.comment === undefined ? {} : { comment: old.comment }),
     };
@@ -112,11 +143,14 @@ export class FunctionStatements {
       });
     }
     // Off, as a dump has it while what the body speaks of is not there yet: mistakes show when the function is called.
-    if (this.#session.parameters.show('check_function_bodies') === 'on') {
-      checkBody(definition, await this.#runner.functionContext({ SelectStmt: query }));
-    }
     transaction.put(functionKey(keyspace, definition.id), encodeFunction(definition));
-    sink.complete('CREATE FUNCTION');
+    if (this.#session.parameters.show('check_function_bodies') === 'on') {
+      const place = source === undefined ? undefined : placeOfBody(text, source);
+      await this.#runner.checkBody(definition).catch((error: unknown) => {
+        throw transposed(error, source, place);
+      });
+    }
+    sink.complete(verb);
   }
 
   #parameters(nodes: readonly Node[]): readonly FunctionParameter[] {
@@ -167,7 +201,8 @@ export class FunctionStatements {
     return parameters;
   }
 
-  async #query({ sql_body: body }: CreateFunctionStmt, source: string | undefined): Promise<SelectStmt> {
+  /** The statements of a body. */
+  async #body({ sql_body: body }: CreateFunctionStmt, source: string | undefined): Promise<readonly Node[]> {
     let nodes: readonly Node[];
     if (body !== undefined && 'ReturnStmt' in body) {
       const val = body.ReturnStmt.returnval!;
@@ -181,47 +216,54 @@ export class FunctionStatements {
       if (source === undefined) throw new SqlError('invalid_function_definition', 'no function body specified');
       nodes = (await this.#session.engine.parser.parse(source)).map(({ node }) => node);
     }
-    const [only, second] = nodes;
-    if (only === undefined) throw notSupported('a function with an empty body');
-    if (second !== undefined) throw notSupported('a function of several statements');
-    const resolved = await this.#runner.resolveTypes(only);
-    if ('SelectStmt' in resolved && resolved.SelectStmt.intoClause === undefined) return resolved.SelectStmt;
-    throw notSupported(`${kindOf(resolved).replace(/Stmt$/, '').toUpperCase()} in a function`);
+    const statements: Node[] = [];
+    for (const node of nodes) {
+      if (!isQuery(node) || 'ExplainStmt' in node) throw refusedInside(node);
+      statements.push(await this.#runner.resolveTypes(node));
+    }
+    return statements;
   }
 
   async drop(statement: DropStmt, sink: Sink): Promise<void> {
-    this.#session.block.refuseReadOnly('DROP FUNCTION');
+    const kind = routineKind(statement.removeType)!;
+    const verb = `DROP ${kind.toUpperCase()}`;
+    this.#session.block.refuseReadOnly(verb);
     const transaction = await this.#schema.begin();
     for (const object of statement.objects ?? []) {
       if (!('ObjectWithArgs' in object)) continue;
-      const found = await this.#find(transaction, object.ObjectWithArgs, statement.missing_ok === true);
+      const found = await this.#find(transaction, kind, object.ObjectWithArgs, statement.missing_ok === true);
       if (typeof found === 'string') {
         sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${found}, skipping` });
       } else transaction.delete(functionKey(this.#session.engine.keyspace, found.id));
     }
-    sink.complete('DROP FUNCTION');
+    sink.complete(verb);
   }
 
-  async alter({ func, actions = [] }: AlterFunctionStmt, sink: Sink): Promise<void> {
-    this.#session.block.refuseReadOnly('ALTER FUNCTION');
+  async alter({ objtype, func, actions = [] }: AlterFunctionStmt, sink: Sink): Promise<void> {
+    const kind = routineKind(objtype)!;
+    const verb = `ALTER ${kind.toUpperCase()}`;
+    this.#session.block.refuseReadOnly(verb);
     const transaction = await this.#schema.begin();
-    const found = await this.#find(transaction, func!, false);
+    const found = await this.#find(transaction, kind, func!, false);
     if (typeof found === 'string') return;
+    if (found.isProcedure === true) refuseTraits(actions);
     this.#store(transaction, { ...found, ...traitsOf(actions, found) });
-    sink.complete('ALTER FUNCTION');
+    sink.complete(verb);
   }
 
   /** @throws SqlError when there is none that this transaction may change. */
-  async requireChangeable(named: ObjectWithArgs): Promise<void> {
-    this.#session.block.refuseReadOnly('ALTER FUNCTION');
-    await this.#find(await this.#schema.begin(), named, false);
+  async requireChangeable(kind: RoutineKind, named: ObjectWithArgs): Promise<void> {
+    this.#session.block.refuseReadOnly(`ALTER ${kind.toUpperCase()}`);
+    await this.#find(await this.#schema.begin(), kind, named, false);
   }
 
-  async rename({ object, newname = '' }: RenameStmt, sink: Sink): Promise<void> {
-    this.#session.block.refuseReadOnly('ALTER FUNCTION');
+  async rename({ renameType, object, newname = '' }: RenameStmt, sink: Sink): Promise<void> {
+    const kind = routineKind(renameType)!;
+    const verb = `ALTER ${kind.toUpperCase()}`;
+    this.#session.block.refuseReadOnly(verb);
     const transaction = await this.#schema.begin();
     const named = object !== undefined && 'ObjectWithArgs' in object ? object.ObjectWithArgs : {};
-    const found = await this.#find(transaction, named, false);
+    const found = await this.#find(transaction, kind, named, false);
     if (typeof found === 'string') return;
     const others = await loadFunctions(transaction, this.#session.engine.keyspace);
     const types = inputTypes(found).join();
@@ -233,13 +275,13 @@ export class FunctionStatements {
       throw new SqlError('duplicate_function', `function ${shown} already exists in schema "public"`);
     }
     this.#store(transaction, { ...found, name: newname });
-    sink.complete('ALTER FUNCTION');
+    sink.complete(verb);
   }
 
   /** @param comment Undefined takes it away. @throws SqlError as `#find`. */
-  async comment(named: ObjectWithArgs, comment: string | undefined): Promise<void> {
+  async comment(kind: RoutineKind, named: ObjectWithArgs, comment: string | undefined): Promise<void> {
     const transaction = await this.#schema.begin();
-    const found = await this.#find(transaction, named, false);
+    const found = await this.#find(transaction, kind, named, false);
     if (typeof found !== 'string') this.#store(transaction, withComment(found, comment));
   }
 
@@ -248,7 +290,13 @@ export class FunctionStatements {
   }
 
   /** @returns why it is not there, where it may miss. @throws SqlError `undefined_function`, `ambiguous_function`. */
-  async #find(transaction: Transaction, named: ObjectWithArgs, mayMiss: boolean): Promise<UserFunction | string> {
+  async #find(
+    transaction: Transaction,
+    kind: RoutineKind,
+    named: ObjectWithArgs,
+    mayMiss: boolean,
+  ): Promise<UserFunction | string> {
+    const word = kind === 'procedure' ? kind : 'function';
     const functions = await loadFunctions(transaction, this.#session.engine.keyspace);
     const name = nameOfList(stringsOf(named.objname));
     const wanted =
@@ -261,20 +309,23 @@ export class FunctionStatements {
     for (const schema of this.#session.block.schemasOf(name)) {
       const found = functions
         .named(name.name, schema.id)
-        .filter((each) => wanted === undefined || inputTypes(each).join() === wanted.join());
+        .filter((each) => (wanted === undefined ? isOf(kind, each) : inputTypes(each).join() === wanted.join()));
       if (found.length > 1) {
-        throw new SqlError('ambiguous_function', `function name "${shown}" is not unique`, {
-          hint: 'Specify the argument list to select the function unambiguously.',
+        throw new SqlError('ambiguous_function', `${kind} name "${shown}" is not unique`, {
+          hint: `Specify the argument list to select the ${kind} unambiguously.`,
         });
       }
-      if (found[0] !== undefined) return found[0];
+      if (found[0] === undefined) continue;
+      if (isOf(kind, found[0])) return found[0];
+      throw new SqlError('wrong_object_type', `${shown}(${wanted!.map(titleOf).join(', ')}) is not a ${kind}`);
     }
+    const absent = mayMiss ? kind : word;
     const message =
       wanted === undefined
         ? mayMiss
-          ? `function ${shown}() does not exist`
-          : `could not find a function named "${shown}"`
-        : `function ${shown}(${wanted.map(mayMiss ? shortTitle : titleOf).join(mayMiss ? ',' : ', ')}) does not exist`;
+          ? `${absent} ${shown}() does not exist`
+          : `could not find a ${word} named "${shown}"`
+        : `${absent} ${shown}(${wanted.map(mayMiss ? shortTitle : titleOf).join(mayMiss ? ',' : ', ')}) does not exist`;
     if (mayMiss) return message;
     throw new SqlError('undefined_function', message);
   }
@@ -308,6 +359,68 @@ function isSqlName(type: ColumnType): boolean {
   ].includes(type);
 }
 
+/** An error of a body with its place in the statement that defines it, where that can be told (PostgreSQL's pg_proc.c). */
+function transposed(error: unknown, body: string | undefined, place: number | undefined): unknown {
+  if (!(error instanceof SqlError)) return error;
+  const { location } = error;
+  // Of a body that is a clause the places are those of the statement as they are.
+  if (body === undefined) return error;
+  error.location = -1;
+  if (place !== undefined && location !== undefined && location >= 0) {
+    error.position = place + characterPosition(body, location);
+  }
+  return error;
+}
+
+/** How many characters of the text stand before the body; undefined where the text does not hold it as it is. */
+function placeOfBody(text: string, body: string): number | undefined {
+  const literal = /(\$\w*\$)([\s\S]*?)\1|'((?:[^']|'')*)'/g;
+  for (const match of text.matchAll(literal)) {
+    const [, tag = "'", dollars, quoted] = match;
+    // Where a quote was doubled, what is behind it stands further on.
+    if ((dollars ?? quoted) === body) return [...text.slice(0, match.index + tag.length)].length;
+  }
+  return undefined;
+}
+
+/** The query that takes the place of a call, or statements to be run. */
+function formOf(body: readonly Node[], name: string, isProcedure: boolean): Pick<UserFunction, 'query' | 'statements'> {
+  const [only] = body;
+  if (
+    !isProcedure &&
+    body.length === 1 &&
+    only !== undefined &&
+    'SelectStmt' in only &&
+    !isRun(only.SelectStmt, name)
+  ) {
+    return { query: only.SelectStmt as unknown as NonNullable<UserFunction['query']> };
+  }
+  return { statements: body as unknown as NonNullable<UserFunction['statements']> };
+}
+
+/** Whether a query writes in its WITH, or calls a function of that name. */
+function isRun(query: object, name: string): boolean {
+  let found = false;
+  walkTree(query, (node) => {
+    found ||= 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node;
+    found ||= 'FuncCall' in node && stringsOf((node.FuncCall as FuncCall).funcname).at(-1) === name;
+    return !found;
+  });
+  return found;
+}
+
+function refusedInside(node: Node): SqlError {
+  if ('TransactionStmt' in node) {
+    const kind = (node.TransactionStmt.kind ?? '').replace('TRANS_STMT_', '');
+    return new SqlError('feature_not_supported', `${kind} is not allowed in an SQL function`);
+  }
+  return notSupported(`${statementTitle(kindOf(node))} in a function`);
+}
+
+function wordOf({ isProcedure }: Pick<UserFunction, 'isProcedure'>): 'procedure' | 'function' {
+  return isProcedure === true ? 'procedure' : 'function';
+}
+
 function titleWith(definition: UserFunction): string {
   return `${definition.name}(${inputTypes(definition).map(titleOf).join(',')})`;
 }
@@ -334,12 +447,14 @@ function requireKnownResult(parameters: readonly FunctionParameter[], result: st
 }
 
 function resultType(
-  { returnType }: CreateFunctionStmt,
+  statement: CreateFunctionStmt,
   parameters: readonly FunctionParameter[],
 ): { readonly result: string; readonly returnsSet: boolean } {
+  const { returnType } = statement;
   const given = outputs(parameters);
   const returnsSet = returnType?.setof === true;
   if (returnType === undefined) {
+    if (given.length === 0 && statement.is_procedure === true) return { result: 'void', returnsSet };
     if (given.length === 0) throw new SqlError('invalid_function_definition', 'function result type must be specified');
     return { result: given.length === 1 ? given[0]!.type : 'record', returnsSet };
   }
@@ -392,6 +507,18 @@ function traitsOf(options: readonly Node[], before: Traits): Traits {
   }
   return { strict, volatility };
 }
+
+/** @throws SqlError `invalid_function_definition` for what can be said of functions only. */
+function refuseTraits(options: readonly Node[]): void {
+  for (const node of options) {
+    if (!('DefElem' in node) || !FUNCTION_ONLY.has(node.DefElem.defname ?? '')) continue;
+    throw new SqlError('invalid_function_definition', 'invalid attribute in procedure definition', {
+      location: node.DefElem.location,
+    });
+  }
+}
+
+const FUNCTION_ONLY = new Set(['strict', 'volatility', 'window', 'leakproof', 'cost', 'rows', 'support', 'parallel']);
 
 /** The clause that ends the statement; comments, strings and quoted names before it are passed over. */
 function clauseOf(text: string): string {

@@ -217,7 +217,7 @@ export function failPortal(portal: Portal): void {
 export function tagOf(running: RunningPortal, rowsBefore = 0): string {
   const { verb } = running.plan;
   if (verb === 'SELECT') return `SELECT ${running.rows - rowsBefore}`;
-  if (verb === 'EXPLAIN') return verb;
+  if (verb === 'EXPLAIN' || verb === 'CALL') return verb;
   const affected = affectedOf(running.operator);
   return verb === 'INSERT' ? `INSERT 0 ${affected}` : `${verb} ${affected}`;
 }

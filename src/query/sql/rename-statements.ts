@@ -7,6 +7,7 @@ import type { Column, Table, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { requireColumn } from './binder/bind-modify.ts';
 import { nameOfList, relationName, shownName, stringOf, stringsOf } from './binder/names.ts';
+import { routineKind } from './function-statements.ts';
 import { withColumnRenamed } from './object-names.ts';
 import { type FoundRelation, skipped } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
@@ -37,7 +38,7 @@ export class RenameStatements {
 
   async rename(statement: RenameStmt, sink: Sink): Promise<void> {
     if (await this.#schema.types.rename(statement, sink)) return;
-    if (statement.renameType === 'OBJECT_FUNCTION') return this.#schema.functions.rename(statement, sink);
+    if (routineKind(statement.renameType) !== undefined) return this.#schema.functions.rename(statement, sink);
     const { renameType = 'OBJECT_TABLE', relation, subname = '', newname = '' } = statement;
     if (renameType === 'OBJECT_SCHEMA') return this.#schema.schemas.rename(subname, newname, sink);
     const title = TITLES[renameType === 'OBJECT_COLUMN' ? (statement.relationType ?? renameType) : renameType];
@@ -76,8 +77,9 @@ export class RenameStatements {
       sink.complete('COMMENT');
       return;
     }
-    if (objtype === 'OBJECT_FUNCTION' && object !== undefined && 'ObjectWithArgs' in object) {
-      await this.#schema.functions.comment(object.ObjectWithArgs, comment);
+    const routine = routineKind(objtype);
+    if (routine !== undefined && object !== undefined && 'ObjectWithArgs' in object) {
+      await this.#schema.functions.comment(routine, object.ObjectWithArgs, comment);
       sink.complete('COMMENT');
       return;
     }

@@ -23,6 +23,7 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Timer } from '../../platform/platform.ts';
 import { AdvisoryLocks } from './advisory-locks.ts';
 import type { ParameterTypes } from './binder/query-context.ts';
+import { FunctionBodies } from './function-bodies.ts';
 import type { Evaluate, SessionFacts } from './functions/evaluation.ts';
 import type { InsertText } from './insert-text.ts';
 import { Interrupts } from './interrupts.ts';
@@ -83,6 +84,7 @@ export class SqlSession {
   readonly #block: TransactionBlock;
   readonly #advisory: AdvisoryLocks;
   readonly #runner: StatementRunner;
+  readonly #bodies: FunctionBodies;
   readonly #utility: UtilityStatements;
   #closed = false;
 
@@ -138,6 +140,7 @@ export class SqlSession {
       query: () => this.#text,
       temporarySchema: () => block.temporary?.id,
       sleep: (ms) => this.#sleep(ms),
+      callFunction: (definition, args, evaluation) => this.#bodies.call(definition, args, evaluation),
       statistics: engine.statistics,
       settings: () => this.parameters.settings(),
       prepared: () => this.statements,
@@ -157,6 +160,7 @@ export class SqlSession {
       statements: this.statements,
     };
     this.#runner = new StatementRunner(context);
+    this.#bodies = new FunctionBodies(context, this.#runner);
     this.#utility = new UtilityStatements(context, this.#runner);
     engine.sessions.add(options.processId, this.#observed(options));
   }

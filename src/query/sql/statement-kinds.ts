@@ -11,6 +11,7 @@ import { parseInterval } from './types/interval.ts';
 export function isQuery(node: Node): boolean {
   if ('ExplainStmt' in node) return isQuery(explainedBy(node.ExplainStmt));
   if ('SelectStmt' in node) return node.SelectStmt.intoClause === undefined;
+  if ('CallStmt' in node) return true;
   return 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node;
 }
 

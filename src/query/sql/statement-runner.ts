@@ -11,7 +11,7 @@ import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { type Bytes, equalBytes } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
-import { inputTypes } from '../../models/relational/function-definition.ts';
+import { inputTypes, type UserFunction } from '../../models/relational/function-definition.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import type { Schema } from '../../models/relational/schema.ts';
 import type { ColumnType, TableId } from '../../models/relational/table.ts';
@@ -20,17 +20,21 @@ import { withRowKeys } from './binder/bind-cursor.ts';
 import { definitionOf } from './binder/bind-function.ts';
 import { bindQuery, queryContext } from './binder/bind-query.ts';
 import { bindStatement } from './binder/bind-statement.ts';
+import { bindBodyStatement, checkBody, statementsOf } from './binder/body-statements.ts';
 import type { BoundRows } from './binder/bound.ts';
 import { nameKey, type QualifiedName } from './binder/names.ts';
 import type { BindContext, FindTable, FunctionLookup, ParameterTypes, QueryContext } from './binder/query-context.ts';
 import { type NamesOfStatement, namesOf } from './binder/referenced-tables.ts';
-import { Frame } from './binder/scope.ts';
+import { type BindProgress, Frame } from './binder/scope.ts';
 import { withTypeNames } from './binder/type-names.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
 import { type Cursor, FETCH_ALL, rowOfCursor } from './cursor.ts';
 import { Execution } from './execution.ts';
+import { type BodyPart, tablesWrittenBy } from './function-bodies.ts';
+import type { EvaluationContext } from './functions/evaluation.ts';
 import type { RowBatch, StoredRows } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
+import { aroundFunctions } from './planner/around-functions.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { type Plan, type PlanEnvironment, planQuery } from './planner/plan.ts';
 import {
@@ -341,8 +345,16 @@ export class StatementRunner {
       : opened;
   }
 
-  /** Begins a statement in the transaction, and the plan in the statement. */
-  open(plan: Plan, values: readonly SqlValue[], autocommit: boolean): Awaitable<RunningPortal> {
+  /**
+   * Begins a statement in the transaction, and the plan in the statement.
+   * @param within The statement around it, where it is one of a function.
+   */
+  open(
+    plan: Plan,
+    values: readonly SqlValue[],
+    autocommit: boolean,
+    within?: EvaluationContext,
+  ): Awaitable<RunningPortal> {
     this.#block.ranStatement = true;
     if (plan.modifies && this.#block.isReadOnly()) {
       throw new SqlError(
@@ -350,10 +362,10 @@ export class StatementRunner {
         `cannot execute ${plan.refusedAs ?? plan.verb} in a read-only transaction`,
       );
     }
-    const statementMicros = this.#engine.nowMicros();
+    const statementMicros = within?.statementMicros ?? this.#engine.nowMicros();
     this.#block.nowMicros ??= statementMicros;
     if (this.#planIsOutdated(plan)) throw new PlanOutdated();
-    const held = this.#block.holdPortals();
+    const held = within === undefined ? this.#block.holdPortals() : undefined;
     if (isPromise(held)) return held.then(() => this.open(plan, values, autocommit));
     const { isShared } = this.#engine.catalog;
     let transaction = this.#block.transaction;
@@ -364,7 +376,7 @@ export class StatementRunner {
       transaction = this.#block.begin(autocommit && !plan.modifies);
     }
     if (isShared) this.#block.markStatement();
-    const execution = this.#execution(transaction, values, statementMicros);
+    const execution = this.#execution(transaction, values, statementMicros, plan.runsFunctions);
     const open = (): RunningPortal => {
       if (plan.verb !== 'SELECT' || plan.writesRows === true) this.#block.wrote = true;
       return { plan, operator: plan.open(execution), execution, transaction, pending: [], rows: 0, rest: undefined };
@@ -432,6 +444,7 @@ export class StatementRunner {
     transaction: Transaction | undefined,
     parameters: readonly SqlValue[],
     statementMicros: bigint,
+    runsFunctions = false,
   ): Execution {
     return new Execution({
       engine: this.#engine,
@@ -439,7 +452,8 @@ export class StatementRunner {
       interrupts: this.#session.interrupts,
       transaction,
       observer: this.#block.observer,
-      wroteBefore: this.#block.wrote,
+      // What a function writes comes in between.
+      wroteBefore: this.#block.wrote || runsFunctions,
       parameters,
       style: this.#session.parameters.style,
       nowMicros: this.#block.nowMicros ?? statementMicros,
@@ -498,13 +512,15 @@ export class StatementRunner {
     return whenReady(this.#findTables(node), (findTable) => {
       const parameters = [...(types ?? [])];
       const plain = this.bindContext(parameters, types !== undefined);
-      const context = functions === undefined ? plain : { ...plain, functions };
+      const progress: BindProgress = { depth: 0, slots: 0, written: [] };
+      const context = functions === undefined ? plain : { ...plain, functions, progress };
       const bound = bindStatement(node, context, findTable);
       for (let i = 0; i < parameters.length; i++) {
         if (parameters[i] !== undefined) continue;
         throw new SqlError('indeterminate_datatype', `could not determine data type of parameter $${i + 1}`);
       }
-      const plan = planQuery(bound, parameters as SqlType[], this.#planEnvironment(context.time, generation));
+      const made = planQuery(bound, parameters as SqlType[], this.#planEnvironment(context.time, generation));
+      const plan = progress.written!.length === 0 ? made : aroundFunctions(made, bound, progress.written!);
       const isNewest = !this.#block.seesOtherSchema && generation === engine.catalog.generation;
       if (isNewest && (statement.isKept === true || types !== undefined) && !isOfCursor(node)) {
         engine.keepPlan(statement, planKey, types, plan);
@@ -576,23 +592,52 @@ export class StatementRunner {
       const functions = await this.#findFunctions();
       const findTable = await this.#findTables(node);
       const plain = this.bindContext([], false);
-      const bound = bindStatement(node, functions === undefined ? plain : { ...plain, functions }, findTable);
+      const progress: BindProgress = { depth: 0, slots: 0, written: [] };
+      const bound = bindStatement(node, functions === undefined ? plain : { ...plain, functions, progress }, findTable);
       const { query, tables } = withRowKeys(bound);
-      return { plan: planQuery(query, [], this.#planEnvironment(plain.time, generation)), tables };
+      const made = planQuery(query, [], this.#planEnvironment(plain.time, generation));
+      return { plan: aroundFunctions(made, bound, progress.written!), tables };
     };
     return planned();
   }
 
-  /** What the body of a function is bound in. */
-  async functionContext(node: Node): Promise<QueryContext> {
-    const findTable = await this.#findTables(node);
+  /** Plans a statement of a function, or gives the plan that is still good. */
+  async planBody(definition: UserFunction, part: BodyPart): Promise<Plan> {
+    const engine = this.#engine;
+    const { statement, isLast } = part;
+    const types = inputTypes(definition);
+    const { planKey } = this.#session.parameters;
+    const cached = this.knownPlan(statement, types);
+    if (cached !== undefined) return cached;
+    await engine.catalog.refresh();
+    const { generation } = engine.catalog;
+    const functions = await this.#findFunctions();
+    const findTable = await this.#findTables(statement.node);
+    const plain = this.bindContext([], false);
+    const progress: BindProgress = { depth: 0, slots: 0, written: [] };
+    const context = functions === undefined ? plain : { ...plain, functions, progress };
+    const { query, value } = bindBodyStatement(definition, statement.node, isLast, context, findTable);
+    const made = planQuery(query, types, this.#planEnvironment(plain.time, generation));
+    const plan = aroundFunctions(made, query, progress.written!);
+    part.value = value;
+    if (!this.#block.seesOtherSchema && generation === engine.catalog.generation) {
+      engine.keepPlan(statement, planKey, types, plan);
+    }
+    return plan;
+  }
+
+  /** @throws SqlError of whatever is wrong in the body of a function. */
+  async checkBody(definition: UserFunction): Promise<void> {
+    const nodes = { List: { items: [...statementsOf(definition)] } };
+    const findTable = await this.#findTables(nodes);
     const known = await this.#findFunctions();
     const functions: FunctionLookup = {
       named: (name) => known?.named(name) ?? [],
       findTable: (name) => findTable(name) ?? known?.findTable(name),
+      writtenBy: (other) => known?.writtenBy(other),
       compile: compileExpression,
     };
-    return queryContext({ ...this.bindContext([], false), functions }, findTable);
+    checkBody(definition, queryContext({ ...this.bindContext([], false), functions }, findTable), findTable);
   }
 
   #definitionContext(node: Node): Awaitable<QueryContext> {
@@ -620,10 +665,14 @@ export class StatementRunner {
   async #lookUpIn(set: FunctionSet): Promise<FunctionLookup> {
     await this.#block.loadSchemas();
     // Bodies call further functions, and so do views: all are looked through.
-    const bodies: Node[] = set.all.map(({ query }) => ({ SelectStmt: query as unknown as SelectStmt }));
-    const findTable = await this.#findTables({ List: { items: bodies } });
+    const findTable = await this.#findTables({ List: { items: set.all.flatMap(statementsOf) } });
+    const written = new Map<UserFunction, ReadonlySet<TableId> | undefined>();
     return {
       findTable,
+      writtenBy: (definition) => {
+        if (!written.has(definition)) written.set(definition, tablesWrittenBy(definition, set, findTable));
+        return written.get(definition);
+      },
       compile: compileExpression,
       named: (name) => {
         if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {

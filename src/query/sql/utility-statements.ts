@@ -8,6 +8,7 @@ import { kindOf, placeIn, statementTitle, stringOf, stringsOf } from './binder/n
 import { CopyStatements } from './copy-statements.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
 import { CursorStatements } from './cursor-statements.ts';
+import { routineKind } from './function-statements.ts';
 import { lockTables } from './lock-statement.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { explainColumn, type ResultColumn } from './planner/plan.ts';
@@ -162,11 +163,12 @@ export class UtilityStatements {
   ): Promise<void> {
     const words = (objectType ?? '').replace('OBJECT_', '').replaceAll('_', ' ');
     const { schemas, types, functions } = this.#schema;
+    const routine = routineKind(objectType);
     if (objectType === 'OBJECT_SCHEMA') await schemas.requireChangeable(stringOf(object));
     else if ((objectType === 'OBJECT_TYPE' || objectType === 'OBJECT_DOMAIN') && object && 'List' in object) {
       await types.requireChangeable(stringsOf(object.List.items), `ALTER ${words}`);
-    } else if (objectType === 'OBJECT_FUNCTION' && object && 'ObjectWithArgs' in object) {
-      await functions.requireChangeable(object.ObjectWithArgs);
+    } else if (routine !== undefined && object && 'ObjectWithArgs' in object) {
+      await functions.requireChangeable(routine, object.ObjectWithArgs);
     } else throw notSupported(`ALTER ${words} … OWNER TO`);
     requireOwner(newowner, this.#session.facts.user);
     sink.complete(`ALTER ${words}`);

@@ -8,12 +8,13 @@ import { assert } from '../../../base/assert.ts';
 import { isAggregate } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { isHypotheticalSet } from '../functions/hypothetical-aggregates.ts';
-import { resolveFunction } from '../functions/resolve.ts';
+import { type CallShape, resolveFunction } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
-import type { SqlType } from '../types/types.ts';
+import { type SqlType, titleOf } from '../types/types.ts';
 import { bindAggregate } from './bind-aggregate.ts';
 import { applied } from './bind-array.ts';
+import { isRun, runningCall } from './bind-body.ts';
 import { bindUserCall } from './bind-function.ts';
 import { bindWindowCall } from './bind-window.ts';
 import type { BoundExpression } from './bound.ts';
@@ -85,15 +86,12 @@ export function bindCall(binder: ExpressionBinder, call: FuncCall): BoundExpress
   return resolveCall(binder, name, call);
 }
 
-/** A call of a function that is neither aggregate nor window function. @param qualified Its name with a schema. */
-export function resolveCall(
+/** What stands between the parentheses of a call. */
+export function resolveArguments(
   binder: ExpressionBinder,
-  name: string,
   call: FuncCall,
   qualified?: string,
-): BoundExpression {
-  const { location } = call;
-  const names = stringsOf(call.funcname);
+): { readonly args: readonly BoundExpression[]; readonly shape: CallShape } {
   const argumentNames: string[] = [];
   const record = binder.around.record;
   binder.around.record = undefined;
@@ -107,8 +105,21 @@ export function resolveCall(
     ...(call.func_variadic === true ? { variadic: true } : {}),
     ...(record === undefined ? {} : { record }),
     ...(qualified === undefined ? {} : { qualified }),
-    shown: names.join('.'),
+    shown: stringsOf(call.funcname).join('.'),
   };
+  return { args, shape };
+}
+
+/** A call of a function that is neither aggregate nor window function. @param qualified Its name with a schema. */
+export function resolveCall(
+  binder: ExpressionBinder,
+  name: string,
+  call: FuncCall,
+  qualified?: string,
+): BoundExpression {
+  const { location } = call;
+  const names = stringsOf(call.funcname);
+  const { args, shape } = resolveArguments(binder, call, qualified);
   const types = args.map((arg) => arg.type);
   if (qualified !== undefined && binder.context.functions === undefined) {
     throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
@@ -118,6 +129,11 @@ export function resolveCall(
   if (call.agg_star === true) {
     const message = `${name}(*) specified, but ${name} is not an aggregate function`;
     throw new SqlError('wrong_object_type', message, { location });
+  }
+  if (!('cast' in found) && found.user?.definition.isProcedure === true) {
+    const hint = 'To call a procedure, use CALL.';
+    const message = `${names.join('.')}(${types.map(titleOf).join(', ')}) is a procedure`;
+    throw new SqlError('wrong_object_type', message, { location, hint });
   }
   if ('cast' in found) return binder.coerce(args[0]!, found.cast, -1, 'explicit');
   const coerced = args.map((arg, i) => binder.coerce(arg, found.arguments[i]!, -1, 'implicit'));
@@ -142,11 +158,15 @@ function callUser(
   args: readonly BoundExpression[],
   location: number | undefined,
 ): BoundExpression {
-  // In FROM the call is a query of its own.
-  if (binder.clause.title === 'functions in FROM') return applied(found, args, location);
-  if (found.returnsSet === true) {
-    throw notSupported('a function in SQL that returns a set outside of FROM', location);
+  const { definition } = found.user!;
+  const isInFrom = binder.clause.title === 'functions in FROM';
+  if (isRun(definition) || (found.returnsSet === true && !isInFrom)) {
+    const running = runningCall(found.user!, args, found.result, binder.context);
+    if (found.returnsSet === true) return takeSet(binder, running.function, running.args, location);
+    return applied(running.function, running.args, location);
   }
+  // In FROM the call is a query of its own.
+  if (isInFrom) return applied(found, args, location);
   const { queries, progress } = binder.context;
   if (queries === undefined) throw notSupported('a function in SQL here', location);
   const context = { ...binder.context, queries, progress: progress ?? binder.progress };

@@ -233,7 +233,8 @@ class FromBinder {
         // A single function's column goes by the name of the item.
         const own = columnNameOf(node!);
         const only = lists.length === 1 ? alias?.aliasname : undefined;
-        const name = OUTPUT_NAMES.get(set.function.name) ?? only ?? own;
+        const { runs, name: title } = set.function;
+        const name = (runs === undefined ? OUTPUT_NAMES.get(title) : outputName(runs)) ?? only ?? own;
         columns.push({ name, expression: whole, origin: undefined });
       }
       functions.push(set);

@@ -1,5 +1,6 @@
 /**
- * Calls of functions that users defined in SQL: their query takes the place of the call.
+ * Calls of functions that users defined in SQL as one query: it takes the place of the call. Those of other functions are in
+ * bind-body.ts.
  *
  * An expression over the arguments alone becomes a function of them. Any other query is bound as one that stands where the
  * call stands, with the arguments as the columns of the only row around it; names of its own tables come first. A call that
@@ -7,7 +8,12 @@
  */
 
 import type { Node, SelectStmt } from '@pgsql/types';
-import { inputs, outputs, type UserFunction } from '../../../models/relational/function-definition.ts';
+import {
+  type FunctionParameter,
+  inputs,
+  outputs,
+  type UserFunction,
+} from '../../../models/relational/function-definition.ts';
 import type { ColumnType } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { isPolymorphic, polymorph } from '../functions/candidates.ts';
@@ -19,7 +25,7 @@ import { recordTypeOf } from '../types/record-types.ts';
 import { arrayOf, baseOf, elementOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { type BoundColumn, type BoundExpression, type BoundRows, columnAt, someExpression } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
-import { nested, type QueryContext } from './query-context.ts';
+import { type BindContext, nested, type QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeColumn } from './scope.ts';
 import { definitionContext } from './table-rules.ts';
 
@@ -34,7 +40,7 @@ export function resultOf({ parameters, result }: Pick<UserFunction, 'parameters'
 
 /** As the resolution of calls takes functions. */
 export function definitionOf(user: UserFunction): FunctionDefinition {
-  const given = inputs(user.parameters);
+  const given = givenBy(user);
   const variadic = given.at(-1)?.mode === 'variadic';
   return {
     name: user.name,
@@ -52,6 +58,11 @@ export function definitionOf(user: UserFunction): FunctionDefinition {
   };
 }
 
+/** The parameters that a call has arguments for: of a procedure all. */
+export function givenBy({ isProcedure, parameters }: UserFunction): readonly FunctionParameter[] {
+  return isProcedure === true ? parameters : inputs(parameters);
+}
+
 /** What each of the arguments is that an array takes in. */
 function repeatedOf(array: SqlType): SqlType {
   if (array === 'anyarray') return 'anyelement';
@@ -59,9 +70,9 @@ function repeatedOf(array: SqlType): SqlType {
 }
 
 /** With the types of a call in the place of `anyelement` and its kin. @throws SqlError `datatype_mismatch`. */
-function concreteCall(call: UserCall, args: readonly BoundExpression[]): UserCall {
+export function concreteCall(call: UserCall, args: readonly BoundExpression[]): UserCall {
   const { definition: user, order, spread } = call;
-  const given = inputs(user.parameters);
+  const given = givenBy(user);
   if (!given.some(({ type }) => isPolymorphic(type))) return call;
   const declared = given.map(({ type }) => type);
   const actual = given.map(({ mode }, i): SqlType => {
@@ -80,14 +91,14 @@ function concreteCall(call: UserCall, args: readonly BoundExpression[]): UserCal
   return { definition: { ...user, parameters, result: settled(user.result as SqlType) }, order, spread };
 }
 
-type UserCall = NonNullable<ScalarFunction['user']>;
+export type UserCall = NonNullable<ScalarFunction['user']>;
 
 /** Arguments in the order of the parameters: defaults filled in, those that repeat as one array. */
-function completeArguments(
+export function completeArguments(
   { definition, order, spread }: UserCall,
   args: readonly BoundExpression[],
 ): readonly BoundExpression[] {
-  const given = inputs(definition.parameters);
+  const given = givenBy(definition);
   const isVariadic = given.at(-1)?.mode === 'variadic';
   if (isVariadic && !spread) {
     const fixed = given.length - 1;
@@ -143,10 +154,11 @@ function withNumbers<T>(tree: T): T {
   return Object.fromEntries(Object.entries(tree).map(([name, value]) => [name, withNumbers(value as unknown)])) as T;
 }
 
-/** The body's query. @param first Only its first row counts. @param strict It has no rows where an argument is null. */
-function bodyOf(user: UserFunction, first: boolean, strict: boolean): SelectStmt {
+/** The body's query. @param first Only its first row counts. */
+function bodyOf(user: UserFunction, first: boolean): SelectStmt {
   const query = withNumbers(user.query) as unknown as SelectStmt;
-  const tests = strict
+  // A strict one has no rows where an argument is null.
+  const tests = user.strict
     ? inputs(user.parameters).map(
         (_, i): Node => ({
           NullTest: {
@@ -179,7 +191,11 @@ function bodyContext(context: QueryContext): QueryContext {
 }
 
 /** Columns of the body as those of the result. @throws SqlError `invalid_function_definition`. */
-function coerceColumns(user: UserFunction, query: BoundRows, context: QueryContext): readonly BoundExpression[] {
+export function coerceColumns(
+  user: UserFunction,
+  columns: readonly BoundColumn[],
+  context: BindContext,
+): readonly BoundExpression[] {
   const binder = new ExpressionBinder(context, undefined);
   const result = resultOf(user);
   const fields = typeInfo(baseOf(result)).fields;
@@ -189,7 +205,6 @@ function coerceColumns(user: UserFunction, query: BoundRows, context: QueryConte
       `return type mismatch in function declared to return ${titleOf(result)}`,
       { detail },
     );
-  const { columns } = query;
   const isWhole = columns.length === 1 && isRecord(columns[0]!.expression.type) && isRecord(result);
   if (result === 'record' && !isWhole) return columns.map(({ expression }) => binder.settle(expression));
   if (fields === undefined || isWhole) {
@@ -311,9 +326,9 @@ function bindBody(
 ): { readonly query: BoundRows; readonly frame: Frame } {
   const frame = new Frame(parameterScope(user, args));
   const inner = bodyContext(context);
-  const bound = at(undefined, () => context.queries.bind(bodyOf(user, first, user.strict), inner, frame));
+  const bound = at(undefined, () => context.queries.bind(bodyOf(user, first), inner, frame));
   if (user.result === 'void' || bound.kind !== 'select') return { query: bound, frame };
-  const values = coerceColumns(user, bound, inner);
+  const values = coerceColumns(user, bound.columns, inner);
   const result = resultOf(user);
   const isRow = isRecord(result) && !(values.length === 1 && isRecord(values[0]!.type));
   if (!first || !isRow) return { query: withColumns(bound, columnsOf(user, bound, values)), frame };
@@ -360,16 +375,8 @@ export function bindUserSet(
   return nested(context, () => bindBody(user, completeArguments(concrete, given), context, !user.returnsSet));
 }
 
-/** Binds the body once, with arguments that say nothing; nothing where their types are not known yet. @throws SqlError of whatever is wrong in it. */
-export function checkBody(user: UserFunction, context: QueryContext): void {
-  if (user.parameters.some(({ type }) => isPolymorphic(type))) return;
+/** Binds the query once, with arguments that say nothing. @throws SqlError of whatever is wrong in it. */
+export function checkQuery(user: UserFunction, context: QueryContext): void {
   const args = inputs(user.parameters).map(({ type }, i) => columnAt(i, { type, modifier: -1 }));
-  try {
-    bindBody(user, args, context, !user.returnsSet);
-  } catch (error) {
-    if (!(error instanceof SqlError)) throw error;
-    // Places are those of the body's text.
-    const { condition, message, detail, hint } = error;
-    throw new SqlError(condition, message, { detail, hint, cause: error });
-  }
+  bindBody(user, args, context, !user.returnsSet);
 }

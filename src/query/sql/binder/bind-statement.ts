@@ -3,6 +3,7 @@
 import type { Node, WithClause } from '@pgsql/types';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { explainedBy } from '../statement-kinds.ts';
+import { bindCallStatement } from './bind-body.ts';
 import { bindExplainOptions } from './bind-explain.ts';
 import { bindMerge } from './bind-merge.ts';
 import { bindDelete, bindInsert, bindUpdate } from './bind-modify.ts';
@@ -22,6 +23,7 @@ export function bindStatement(node: Node, context: BindContext, findTable: FindT
     const plain = queryContext(context, findTable);
     const queries: QueryContext = { ...plain, queries: { ...plain.queries, modify: bindModify } };
     const frame = new Frame(undefined);
+    if ('CallStmt' in node) return bindCallStatement(node.CallStmt, plain);
     if ('SelectStmt' in node) return bindQuery(node.SelectStmt, queries, frame, false);
     const clause = withClauseOf(node);
     const ctes = clause === undefined ? undefined : bindWith(clause, queries, frame);

@@ -9,6 +9,7 @@ import {
   BOOLEAN,
   type BoundColumn,
   type BoundExpression,
+  type BoundRelation,
   type BoundRows,
   type BoundSelect,
   columnAt,
@@ -140,9 +141,14 @@ export function bindRowQuery(
 
 /** Other columns over the rows of a query. */
 export function selectFrom(rows: BoundRows, columns: readonly BoundColumn[]): BoundSelect {
+  return allOf({ kind: 'derived', alias: rows.kind === 'values' ? '*VALUES*' : '*SELECT*', query: rows }, columns);
+}
+
+/** Columns over all rows of a relation. */
+export function allOf(from: BoundRelation, columns: readonly BoundColumn[]): BoundSelect {
   return {
     kind: 'select',
-    from: { kind: 'derived', alias: rows.kind === 'values' ? '*VALUES*' : '*SELECT*', query: rows },
+    from,
     where: undefined,
     grouping: undefined,
     windows: [],

@@ -399,7 +399,14 @@ export interface BoundExplain {
   readonly options: ExplainOptions;
 }
 
-export type BoundQuery = BoundRows | BoundModify | BoundModifyWith | BoundExplain;
+/** CALL. */
+export interface BoundCall {
+  readonly kind: 'call';
+  /** Of what the procedure gives, with a column for each of its OUT parameters. */
+  readonly query: BoundSelect;
+}
+
+export type BoundQuery = BoundRows | BoundModify | BoundModifyWith | BoundExplain | BoundCall;
 
 /** What every condition is. */
 export const BOOLEAN = { type: 'bool', modifier: -1 } as const;

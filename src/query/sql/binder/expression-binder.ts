@@ -49,6 +49,7 @@ import { checkWidth, coerce, tryCoerce } from './coercion.ts';
 import { noCommonType } from './common-type.ts';
 import { literal } from './literals.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
+import { columnOrParameter } from './parameter-names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
 import type { BindProgress, Scope } from './scope.ts';
 import { isSet } from './set-calls.ts';
@@ -326,6 +327,13 @@ export class ExpressionBinder {
       throw new SqlError('syntax_error', 'row expansion via "*" is not supported here', { location });
     }
     const names = stringsOf(fields);
+    if (this.context.named !== undefined) {
+      return columnOrParameter(this.context.named, names, location, () => this.#column(names, location));
+    }
+    return this.#column(names, location);
+  }
+
+  #column(names: readonly string[], location: number | undefined): BoundExpression {
     if (this.scope !== undefined) return this.scope.column(names, location, this.progress);
     if (names.length > 1) {
       throw new SqlError('undefined_table', `missing FROM-clause entry for table "${names.at(-2)}"`, { location });

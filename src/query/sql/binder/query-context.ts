@@ -1,6 +1,7 @@
 /** What binding a query needs besides the names around it: the statement's context, its tables, and the way to bind a query inside. */
 
 import type { Node, RangeVar, SelectStmt } from '@pgsql/types';
+import type { FunctionParameter, UserFunction } from '../../../models/relational/function-definition.ts';
 import type { ColumnValue, TableId } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { FunctionDefinition } from '../functions/definition.ts';
@@ -35,6 +36,8 @@ export interface BindContext {
   readonly queries?: Queries;
   /** Those that users defined. Missing where definitions are read, which take none of them. */
   readonly functions?: FunctionLookup;
+  /** Of a statement in a function: its parameters as names find them that are of no column. */
+  readonly named?: { readonly function: string; readonly parameters: readonly FunctionParameter[] };
 }
 
 export interface FunctionLookup {
@@ -42,6 +45,8 @@ export interface FunctionLookup {
   named(name: QualifiedName): readonly FunctionDefinition[];
   /** Tables that bodies of functions name. */
   readonly findTable: FindTable;
+  /** The tables that a function writes when it is run; undefined when that cannot be told. */
+  writtenBy(definition: UserFunction): ReadonlySet<TableId> | undefined;
   /** An expression without subqueries as code; what makes plans knows how. */
   compile(expression: BoundExpression): Evaluate;
 }

@@ -6,6 +6,7 @@
  * one that asks and the one that has the column only note that the slot is read within them.
  */
 
+import type { TableId } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import {
@@ -70,6 +71,8 @@ export function tableItem(table: CatalogTable, alias: string, offset: number): S
 export interface BindProgress {
   depth: number;
   slots: number;
+  /** Of each function that it runs, the tables that are written; undefined when that cannot be told. */
+  written?: (ReadonlySet<TableId> | undefined)[];
 }
 
 /** One query of a statement while it is bound. */

@@ -109,8 +109,9 @@ export function* functionRows({ functions }: CatalogObjects): Iterable<SystemRow
         id,
         name,
         given.map(({ type }) => type),
-        resultOf(user),
+        user.isProcedure === true && user.result !== 'void' ? 'record' : resultOf(user),
       ),
+      prokind: user.isProcedure === true ? 'p' : 'f',
       pronamespace: schemaOid(schema),
       prolang: SQL_LANGUAGE,
       procost: 100,
@@ -240,7 +241,7 @@ export function functionText(objects: CatalogObjects, oid: number, part: Functio
 function userText(user: UserFunction, part: FunctionPart, objects: CatalogObjects): string | null {
   switch (part) {
     case 'result':
-      return resultText(user, objects);
+      return user.isProcedure === true ? null : resultText(user, objects);
     case 'arguments':
       return argumentsText(user, objects, true);
     case 'identity':
@@ -252,10 +253,12 @@ function userText(user: UserFunction, part: FunctionPart, objects: CatalogObject
         ...(user.volatility === 'volatile' ? [] : [user.volatility.toUpperCase()]),
         ...(user.strict ? ['STRICT'] : []),
       ];
-      const tag = user.source.includes('$function$') ? '$functionx$' : '$function$';
+      const isProcedure = user.isProcedure === true;
+      const word = isProcedure ? 'procedure' : 'function';
+      const tag = user.source.includes(`$${word}$`) ? `$${word}x$` : `$${word}$`;
       return [
-        `CREATE OR REPLACE FUNCTION ${quoteName(objects.schemaName(user.schema))}.${quoteName(user.name)}(${argumentsText(user, objects, true)})`,
-        ` RETURNS ${resultText(user, objects)}`,
+        `CREATE OR REPLACE ${isProcedure ? 'PROCEDURE' : 'FUNCTION'} ${quoteName(objects.schemaName(user.schema))}.${quoteName(user.name)}(${argumentsText(user, objects, true)})`,
+        ...(isProcedure ? [] : [` RETURNS ${resultText(user, objects)}`]),
         ' LANGUAGE sql',
         ...(traits.length === 0 ? [] : [` ${traits.join(' ')}`]),
         user.clause ?? `AS ${tag}${user.source}${tag}`,
@@ -273,11 +276,15 @@ function resultText(user: UserFunction, objects: CatalogObjects): string {
   return `${user.returnsSet ? 'SETOF ' : ''}${objects.typeTitle(resultOf(user))}`;
 }
 
-function argumentsText({ parameters }: UserFunction, objects: CatalogObjects, withDefaults: boolean): string {
+function argumentsText(
+  { parameters, isProcedure }: UserFunction,
+  objects: CatalogObjects,
+  withDefaults: boolean,
+): string {
   return parameters
     .filter(({ mode }) => mode !== 'table')
     .map(({ name, type, mode, default: value }) => {
-      const words = mode === 'in' ? '' : `${mode.toUpperCase()} `;
+      const words = mode === 'in' && isProcedure !== true ? '' : `${mode.toUpperCase()} `;
       const shown = `${words}${name === undefined ? '' : `${quoteName(name)} `}${objects.typeTitle(type)}`;
       if (value === undefined || !withDefaults) return shown;
       const binder = new ExpressionBinder(definitionContext(value.zone), undefined);

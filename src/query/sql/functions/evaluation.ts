@@ -93,6 +93,12 @@ export interface SessionFacts {
   readonly statistics?: StatisticsAccess;
   /** Undefined until a statement needs it. */
   readonly catalog?: CatalogAccess | undefined;
+  /** Runs the statements of a function. @returns its value, or the values of its set. Undefined while constants are computed. */
+  callFunction?(
+    definition: UserFunction,
+    args: readonly SqlValue[],
+    context: EvaluationContext,
+  ): Promise<SqlValue | readonly SqlValue[]>;
   /** What the session is told and tells. Undefined while constants are computed. */
   readonly notifications?: SessionNotifications;
   /** All run-time parameters with their values. */
@@ -158,6 +164,8 @@ export interface ScalarFunction {
   /** `immutable` functions of constants are computed once, while planning. */
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   readonly evaluate: (args: readonly SqlValue[], context: EvaluationContext) => SqlValue;
+  /** Of a function that a user defined, whose statements are run. */
+  readonly runs?: UserFunction;
   /** Of a function that a user defined: for each of its parameters which argument it is, -1 for a default. */
   readonly user?: {
     readonly definition: UserFunction;

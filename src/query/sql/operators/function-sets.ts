@@ -20,12 +20,36 @@ export interface PlannedSet {
 const BATCH_ROWS = 512;
 
 /** The values of one function for one row. */
-function valuesOf(set: PlannedSet, row: ExecutionRow, context: ExecutionContext): Iterator<SqlValue> {
+function valuesOf(set: PlannedSet, row: ExecutionRow, context: ExecutionContext): Awaitable<Iterator<SqlValue>> {
   const args = set.args.map((arg) => arg(row, context));
   const isNull = set.strict && args.includes(null);
-  if (!set.returnsSet) return [isNull ? null : (set.evaluate(args, context) as SqlValue)].values();
-  if (isNull) return [].values();
-  return (set.evaluate(args, context) as Iterable<SqlValue>)[Symbol.iterator]();
+  const given = isNull ? null : set.evaluate(args, context);
+  return isPromise(given) ? given.then((late) => iterated(set, late)) : iterated(set, given);
+}
+
+function iterated({ returnsSet }: PlannedSet, given: unknown): Iterator<SqlValue> {
+  if (!returnsSet) return [given as SqlValue].values();
+  return given === null ? [].values() : (given as Iterable<SqlValue>)[Symbol.iterator]();
+}
+
+/** Those of all functions for one row, one after another. */
+function allValuesOf(
+  sets: readonly PlannedSet[],
+  row: ExecutionRow,
+  context: ExecutionContext,
+  begun: Iterator<SqlValue>[] = [],
+): Awaitable<(Iterator<SqlValue> | undefined)[]> {
+  for (let i = begun.length; i < sets.length; i++) {
+    const values = valuesOf(sets[i]!, row, context);
+    if (isPromise(values)) {
+      return values.then((late) => {
+        begun.push(late);
+        return allValuesOf(sets, row, context, begun);
+      });
+    }
+    begun.push(values);
+  }
+  return begun;
 }
 
 /** The next value of each; undefined when all have ended. */
@@ -81,10 +105,12 @@ export class FunctionScan implements Operator {
 
   #begun(): Awaitable<RowBatch | undefined> {
     if (this.#iterators !== undefined) return this.#pull(this.#iterators);
-    return whenReady(evaluateAll(this.#values, [], this.#context), (values) => {
-      this.#iterators = this.#sets.map((set) => valuesOf(set, values, this.#context));
-      return this.#pull(this.#iterators);
-    });
+    return whenReady(evaluateAll(this.#values, [], this.#context), (values) =>
+      whenReady(allValuesOf(this.#sets, values, this.#context), (iterators) => {
+        this.#iterators = iterators;
+        return this.#pull(iterators);
+      }),
+    );
   }
 
   #pull(iterators: (Iterator<SqlValue> | undefined)[]): RowBatch | undefined {
@@ -141,7 +167,16 @@ export class ProjectSet implements Operator {
         if (!this.#begin(batch)) return undefined;
         continue;
       }
-      this.#iterators ??= this.#sets.map((set) => valuesOf(set, row, this.#context));
+      if (this.#iterators === undefined) {
+        const begun = allValuesOf(this.#sets, row, this.#context);
+        if (isPromise(begun)) {
+          return begun.then((late) => {
+            this.#iterators = late;
+            return this.#fill(out);
+          });
+        }
+        this.#iterators = begun;
+      }
       const values = step(this.#iterators);
       if (values === undefined) {
         this.#iterators = undefined;

@@ -5,7 +5,9 @@
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { SqlValue } from '../types/types.ts';
+import { drain } from './drain.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import { RowStore } from './row-store.ts';
 import { type EvaluateLater, evaluateAll } from './subquery.ts';
 
 /** The rows for which a condition is true. */
@@ -133,6 +135,59 @@ export class ProjectLater implements Operator {
       finish(row, values);
     }
     return out;
+  }
+}
+
+/** All rows of the input before the first of them, for those who change what it reads. */
+export class ReadFirst implements Operator {
+  readonly #input: Operator;
+  readonly #context: ExecutionContext;
+  #rows: Operator | undefined;
+
+  constructor(input: Operator, context: ExecutionContext) {
+    this.#input = input;
+    this.#context = context;
+  }
+
+  get removed(): number {
+    return this.#input.removed ?? 0;
+  }
+
+  next(): Awaitable<RowBatch | undefined> {
+    if (this.#rows !== undefined) return this.#rows.next();
+    const rows = new RowStore('rows that functions are called for', this.#context);
+    const read = drain(this.#input, this.#context, (batch) => rows.addAll(batch));
+    return whenReady(read, () => {
+      this.#rows = rows.reader();
+      return this.#rows.next();
+    });
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#rows?.close();
+  }
+}
+
+/** Runs its input for what it does: nobody is told of its rows. */
+export class Unheard implements Operator {
+  readonly #input: Operator;
+  readonly #context: ExecutionContext;
+
+  constructor(input: Operator, context: ExecutionContext) {
+    this.#input = input;
+    this.#context = context;
+  }
+
+  next(): Awaitable<undefined> {
+    return whenReady(
+      drain(this.#input, this.#context, () => undefined),
+      () => undefined,
+    );
+  }
+
+  close(): void {
+    this.#input.close();
   }
 }
 

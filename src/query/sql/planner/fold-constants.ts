@@ -15,6 +15,7 @@ import {
   type BoundQuery,
   type BoundRelation,
   type BoundRows,
+  type BoundSelect,
   type BoundWhen,
   mapOperands,
 } from '../binder/bound.ts';
@@ -73,6 +74,8 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
       };
     case 'explain':
       return { ...query, query: foldQuery(query.query, time) };
+    case 'call':
+      return { ...query, query: foldRows(query.query, time) as BoundSelect };
     case 'modifyWith':
       foldCtes(query.ctes, time);
       return { ...query, modify: foldQuery(query.modify, time) as BoundModify };

@@ -26,7 +26,7 @@ import {
 import { quoteName } from '../binder/deparse.ts';
 import { LoopJoin } from '../operators/loop-join.ts';
 import { Project } from '../operators/project.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { SqlError } from '../sql-error.ts';
 import { isRowless } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
@@ -107,8 +107,6 @@ function identity(width: number, offset = 0): readonly number[] {
 
 function planFunctions(relation: BoundFunctionScan, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
   const { functions, ordinality, alias } = relation;
-  const waiting = functions.find((each) => each.function.waits === true);
-  if (waiting !== undefined) throw notSupported(`${waiting.function.name} in FROM`);
   const names = rowNames(relation, scope);
   const output = () => identity(widthOf(relation)).map(names);
   const calls = () =>

@@ -32,7 +32,7 @@ import { SLOTS_OF_BINDING_MAX } from '../binder/scope.ts';
 import { Aggregate } from '../operators/aggregate.ts';
 import { CteState, type PlannedCte } from '../operators/cte-scan.ts';
 import { Distinct } from '../operators/distinct.ts';
-import { Late, ProjectLater } from '../operators/later.ts';
+import { Late, ProjectLater, ReadFirst } from '../operators/later.ts';
 import { Limit } from '../operators/limit.ts';
 import { LimitWithTies } from '../operators/limit-ties.ts';
 import { LockRows } from '../operators/lock-rows.ts';
@@ -46,6 +46,7 @@ import { Values } from '../operators/values.ts';
 import { SqlError } from '../sql-error.ts';
 import type { SqlValue } from '../types/types.ts';
 import type { VectorGrouping } from '../vectors/vector-groups.ts';
+import { runsStatements } from './around-functions.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { compileVector, compileVectorTest } from './compile-vector.ts';
@@ -280,13 +281,19 @@ function extended(
     planned: {
       isPoint: false,
       node: planned.node,
-      open: (context, rowsMax) => new ProjectLater(planned.open(context, rowsMax), columns, true, context),
+      open: (context, rowsMax) =>
+        new ProjectLater(readFirst(planned.open(context, rowsMax), late, context), columns, true, context),
     },
     over: (each) => {
       const place = late.indexOf(each);
       return place < 0 ? each : columnAt(width + place, each);
     },
   };
+}
+
+/** Functions that write shall not meet what the query has still to read. */
+function readFirst(input: Operator, calls: readonly BoundExpression[], context: ExecutionContext): Operator {
+  return calls.some(runsStatements) ? new ReadFirst(input, context) : input;
 }
 
 function wrapped(
@@ -619,7 +626,7 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
     if (limited && !distinct) operator = limit(operator, wanted, skip, context);
     operator =
       plain === undefined
-        ? new ProjectLater(operator, later, false, context)
+        ? new ProjectLater(readFirst(operator, results, context), later, false, context)
         : new Project(operator, plain, context, places);
     if (!distinct) return watchTop(context, operator);
     operator = new Distinct(operator, types, context);

@@ -72,11 +72,15 @@ function compileSet({ function: found, args }: BoundSet, over: Over): PlannedSet
   };
 }
 
+function waits(set: BoundSet): boolean {
+  return set.function.waits === true;
+}
+
 export function planSets(planned: Planned, sets: readonly BoundSet[], width: number, over: Over): Planned {
   const compiled = sets.map((set) => compileSet(set, over));
   const node = planNode('ProjectSet', planned.node.rows * 10, { inputs: [planned.node] });
   return {
-    isPoint: planned.isPoint,
+    isPoint: planned.isPoint && !sets.some(waits),
     node,
     open: measured(node, (context) => new ProjectSet(planned.open(context), compiled, width, context)),
   };
@@ -97,7 +101,9 @@ export function planFunctionScan(
     hasSubquery(arg) ? columnAt(values.push(compileLater(arg, scope)) - 1, arg) : arg;
   const compiled = sets.map((set) => compileSet(set, found));
   const names = sets.map(({ function: found }) => found.name).join(', ');
-  const schema = sets.length === 1 ? 'pg_catalog' : undefined;
+  const { runs } = sets[0]!.function;
+  const own = runs === undefined ? 'pg_catalog' : undefined;
+  const schema = sets.length === 1 ? own : undefined;
   const target = { alias, other: { key: 'Function Name', name: names, schema } };
   const node = planNode({ type: 'Function Scan', target }, 100, {
     width: 8,
@@ -105,5 +111,5 @@ export function planFunctionScan(
     details: () => [{ name: 'Function Call', value: calls().join(', '), only: 'verbose' }],
   });
   const open = measured(node, (context) => new FunctionScan(compiled, ordinality, context, values));
-  return { isPoint: values.length === 0, node, open };
+  return { isPoint: values.length === 0 && !sets.some(waits), node, open };
 }

@@ -16,6 +16,7 @@ import type { Evaluate } from '../functions/evaluation.ts';
 import { CopyBinaryRows } from '../operators/copy-binary-rows.ts';
 import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
 import { Filter } from '../operators/filter.ts';
+import { Unheard } from '../operators/later.ts';
 import { Modify } from '../operators/modify.ts';
 import type { ModifyingOperator, Open, Operator } from '../operators/operator.ts';
 import { Project } from '../operators/project.ts';
@@ -45,7 +46,7 @@ export interface ResultColumn {
 }
 
 export interface Plan {
-  readonly verb: 'SELECT' | 'EXPLAIN' | 'INSERT' | 'UPDATE' | 'DELETE' | 'MERGE' | 'COPY';
+  readonly verb: 'SELECT' | 'EXPLAIN' | 'INSERT' | 'UPDATE' | 'DELETE' | 'MERGE' | 'COPY' | 'CALL';
   /** Undefined for statements without rows. */
   readonly columns: readonly ResultColumn[] | undefined;
   readonly parameterTypes: readonly SqlType[];
@@ -65,6 +66,8 @@ export interface Plan {
   readonly point?: PointQuery | undefined;
   /** Writes in WITH, though its rows are those of a query. */
   readonly writesRows?: boolean;
+  /** Functions that it calls run statements of their own. */
+  readonly runsFunctions?: boolean;
   /** What EXPLAIN says of it. */
   readonly node?: PlanNode;
   /** Of an INSERT of one row of VALUES. */
@@ -134,6 +137,21 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
         modifies: options.analyze && inner.modifies,
         writesRows: options.analyze && inner.modifies,
         open: (context) => new Explain(explained, context),
+      };
+    }
+    case 'call': {
+      const { columns } = query.query;
+      const { open, node } = planRows(query.query, scope);
+      const isQuiet = columns.length === 0;
+      return {
+        verb: 'CALL',
+        columns: isQuiet ? undefined : columns.map(resultColumn),
+        parameterTypes,
+        writes: [],
+        isPointRead: false,
+        modifies: false,
+        node,
+        open: isQuiet ? (context) => new Unheard(open(context), context) : open,
       };
     }
     case 'insert':
