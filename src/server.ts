@@ -26,6 +26,7 @@ import type { Config, ProvidersConfig, TlsConfig } from './config/config.ts';
 import { showBytes } from './config/kinds.ts';
 import { usedProviders } from './config/used-providers.ts';
 import { type HttpListener, listenHttp } from './platform/http.ts';
+import { newLoopShare } from './platform/loop-share.ts';
 import { newNodePlatform, temporaryDirectory } from './platform/node-platform.ts';
 import { newPinoLog } from './platform/pino-log.ts';
 import type { Platform } from './platform/platform.ts';
@@ -48,8 +49,10 @@ import {
 } from './protocols/http/metrics.ts';
 import { operationsHandler } from './protocols/http/operations.ts';
 import { pgwireListener } from './protocols/pgwire/listener.ts';
+import { Rehearsal } from './protocols/pgwire/rehearsal.ts';
 import { PrincipalStore } from './protocols/principals.ts';
 import { respListener } from './protocols/resp/listener.ts';
+import { openMemoryStore } from './providers/memory/open.ts';
 import { restoreProvider, Stores } from './providers/registry.ts';
 import type { SqlLimits } from './query/sql/limits.ts';
 import { SqlEngine } from './query/sql/sql-engine.ts';
@@ -265,11 +268,22 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       statementTimeoutMs: postgres.queryTimeoutMs,
       ...(tls !== undefined && { tls }),
     });
+    const rehearsal = new Rehearsal({
+      engine: sql,
+      platform,
+      log,
+      openStore: () => openMemoryStore({ name: 'rehearsal', platform, log: silentLog }),
+      loopShare: newLoopShare(),
+    });
+    cleanup.push({ what: 'rehearsal', undo: () => rehearsal.stop() });
     await listen(
       'postgres',
       '--postgres-port',
       { port: postgres.port, connectionsMax: postgres.connectionsMax },
-      accept,
+      (socket) => {
+        rehearsal.begin();
+        return accept(socket);
+      },
     );
   }
   const operations = operationsHandler({

@@ -43,6 +43,8 @@ export interface SqlEngineOptions {
   readonly temporaryFiles?: TemporaryFiles;
   /** Where the data lives; default `orbit`. */
   readonly keyspace?: Keyspace;
+  /** One that another engine has too. Default: a new one. */
+  readonly parser?: SqlParser;
   /** Default: none. */
   readonly log?: Log;
   /** Gathers statistics of changed tables in the background, this long after the change. Default: never. */
@@ -119,7 +121,7 @@ export class SqlEngine {
     this.platform = options.platform;
     this.limits = { ...DEFAULT_SQL_LIMITS, ...options.limits };
     this.keyspace = options.keyspace ?? new Keyspace();
-    this.parser = new SqlParser(this.limits);
+    this.parser = options.parser ?? new SqlParser(this.limits);
     this.types = new UserTypes(this.store, this.keyspace);
     this.functions = new UserFunctions(this.store, this.keyspace);
     this.systemTables = new SystemTables(this.keyspace);

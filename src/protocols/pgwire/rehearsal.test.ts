@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openTestStore, platform, type TestStore } from '../../../test/support/stores.ts';
+import { silentLog } from '../../base/log.ts';
+import { SqlEngine } from '../../query/sql/sql-engine.ts';
+import { SqlError } from '../../query/sql/sql-error.ts';
+import { SqlSession } from '../../query/sql/sql-session.ts';
+import type { Store } from '../../storage/store.ts';
+import { Rehearsal } from './rehearsal.ts';
+import { rehearsedTexts } from './rehearsed-texts.ts';
+
+let fixture: TestStore;
+let engine: SqlEngine;
+let warnings: string[];
+let scratch: TestStore[];
+
+beforeEach(async () => {
+  fixture = await openTestStore('memory');
+  engine = new SqlEngine({ store: fixture.store, platform });
+  warnings = [];
+  scratch = [];
+});
+afterEach(async () => {
+  engine.close();
+  await fixture.dispose();
+  for (const each of scratch) await each.dispose();
+});
+
+function newRehearsal(loopShare: () => number): Rehearsal {
+  const warn = (_: unknown, message: string) => void warnings.push(message);
+  return new Rehearsal({
+    engine,
+    platform,
+    log: { ...silentLog, warn },
+    openStore: async (): Promise<Store> => {
+      const opened = await openTestStore('memory');
+      scratch.push(opened);
+      return opened.store;
+    },
+    loopShare,
+  });
+}
+
+test('every statement that is rehearsed does what it is for', async () => {
+  const session = new SqlSession(engine, { user: 'orbit', database: 'actors', processId: 1 });
+  const failed: string[] = [];
+  const texts = [...rehearsedTexts()];
+  for (const text of texts) {
+    await session.execute(text).catch((error: unknown) => {
+      failed.push(error instanceof SqlError ? error.condition : String(error));
+    });
+  }
+  expect(new Set(texts).size).toBeGreaterThan(texts.length * 0.9);
+  expect(new Set(failed)).toEqual(new Set(['undefined_column']));
+});
+
+test('a rehearsal runs to its end over a store of its own, once, and loads the parser', async () => {
+  const rehearsal = newRehearsal(() => 0);
+  rehearsal.begin();
+  rehearsal.begin();
+  await rehearsal.done;
+  expect(warnings).toEqual([]);
+  expect(scratch).toHaveLength(1);
+  expect(engine.parser.parse('SELECT 1')).toBeInstanceOf(Array);
+  expect(engine.runningStatements).toBe(0);
+  const session = new SqlSession(engine, { user: 'orbit', database: 'actors', processId: 1 });
+  const [tables] = await session.execute("SELECT relname FROM pg_class WHERE relname IN ('plain', 'keyed')");
+  expect(tables!.rows).toEqual([]);
+  session.close();
+});
+
+test('a busy server rehearses nothing, and stopping does not wait for it to become idle', async () => {
+  let looks = 0;
+  const seen = Promise.withResolvers<void>();
+  const rehearsal = newRehearsal(() => {
+    if (++looks === 4) seen.resolve();
+    return 0.9;
+  });
+  rehearsal.begin();
+  await seen.promise;
+  await rehearsal.stop();
+  expect(scratch).toEqual([]);
+});
+
+test('stopping ends a rehearsal that runs, and none begins afterwards', async () => {
+  let looks = 0;
+  const seen = Promise.withResolvers<void>();
+  const rehearsal = newRehearsal(() => {
+    if (++looks === 6) seen.resolve();
+    return 0;
+  });
+  rehearsal.begin();
+  await seen.promise;
+  await rehearsal.stop();
+  const { length } = scratch;
+  rehearsal.begin();
+  await rehearsal.done;
+  expect(scratch).toHaveLength(length);
+  expect(warnings).toEqual([]);
+});

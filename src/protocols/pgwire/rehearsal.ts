@@ -1,0 +1,168 @@
+/**
+ * Statements that the server runs for itself, so that the first ones of its clients are not the first that V8 sees.
+ *
+ * A function's first calls are slow: it is compiled, then interpreted, and compiled again once it has been called often. The
+ * hundreds of functions between a query string and its rows make the first statements of a process take some ten times what they
+ * take later (docs/decisions/statements-are-rehearsed.md). So when the first client knocks, a connection without a
+ * network runs a few hundred statements over a store in memory of its own: what clients store, see and count is left alone.
+ *
+ * Clients come first: a statement is rehearsed only when the event loop has waited for most of the time just before, and
+ * a server that clients keep busy rehearses nothing. It ends by itself, and sooner when the server stops.
+ */
+
+import { assert } from '../../base/assert.ts';
+import { type Deferred, deferred } from '../../base/awaitable.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { messageOf } from '../../base/errors.ts';
+import { type Log, silentLog } from '../../base/log.ts';
+import type { Platform } from '../../platform/platform.ts';
+import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
+import { SqlEngine } from '../../query/sql/sql-engine.ts';
+import type { Store } from '../../storage/store.ts';
+import { OPEN_PRINCIPALS } from './authentication.ts';
+import { pgwireListener } from './listener.ts';
+import { rehearsedTexts } from './rehearsed-texts.ts';
+
+export interface RehearsalOptions {
+  /** Whose parser is rehearsed with: each loads PostgreSQL's grammar once. */
+  readonly engine: SqlEngine;
+  readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
+  readonly log: Log;
+  readonly openStore: () => Promise<Store>;
+  /** The share of the time since its last call in which the event loop had work, from 0 to 1. */
+  readonly loopShare: () => number;
+}
+
+/** How long the event loop is looked at before the next statements. */
+const PAUSE_MS = 5;
+/** Statements run one after another for so long. */
+const STRETCH_MS = 5;
+/** Whose clients leave less than the rest of the time idle is busy. */
+const BUSY_SHARE = 0.3;
+/** Whoever was busy for so long has compiled what it needs. */
+const GIVE_UP_MS = 60_000;
+
+const PROTOCOL_3 = 3 << 16;
+const QUERY = 0x51;
+const READY_FOR_QUERY = 0x5a;
+/** Type, length and transaction status. */
+const READY_BYTES = 6;
+
+export class Rehearsal {
+  readonly #options: RehearsalOptions;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: RehearsalOptions) {
+    this.#options = options;
+  }
+
+  /** Begins, the first time that it is called. */
+  begin(): void {
+    if (this.#stopped || this.#running !== undefined) return;
+    this.#running = this.#run().catch((error: unknown) => {
+      this.#options.log.warn({ error: messageOf(error) }, 'statements could not be rehearsed');
+    });
+  }
+
+  /** Settles once all has been run, or given up. */
+  get done(): Promise<void> {
+    return this.#running ?? Promise.resolve();
+  }
+
+  /** Ends it after the statement that runs. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.done;
+  }
+
+  async #run(): Promise<void> {
+    const { platform, engine, openStore } = this.#options;
+    const giveUpMs = platform.clock.monotonicMs() + GIVE_UP_MS;
+    if (!(await this.#idle(giveUpMs))) return;
+    const store = await openStore();
+    const scratch = new SqlEngine({ store, platform, parser: engine.parser });
+    const client = new UnheardClient();
+    try {
+      client.handlers = pgwireListener(scratch, { principals: OPEN_PRINCIPALS, platform, log: silentLog })(client);
+      await client.ask(startup());
+      let stretchEndMs = 0;
+      for (const text of rehearsedTexts()) {
+        if (platform.clock.monotonicMs() >= stretchEndMs) {
+          if (!(await this.#idle(giveUpMs))) break;
+          stretchEndMs = platform.clock.monotonicMs() + STRETCH_MS;
+        }
+        await client.ask(query(text));
+      }
+    } finally {
+      client.end();
+      scratch.close();
+      await store.close();
+    }
+  }
+
+  /** Waits until clients leave the event loop to itself. @returns false when nothing is to be rehearsed any more. */
+  async #idle(giveUpMs: number): Promise<boolean> {
+    const { platform, loopShare } = this.#options;
+    while (!this.#stopped && platform.clock.monotonicMs() < giveUpMs) {
+      loopShare();
+      await platform.timers.sleep(PAUSE_MS);
+      if (loopShare() < BUSY_SHARE) return !this.#stopped;
+    }
+    return false;
+  }
+}
+
+/** Sends one message, and waits until the server is ready for the next; what is answered nobody reads. */
+class UnheardClient implements Socket {
+  readonly remoteAddress = '';
+  readonly remotePort = 0;
+  readonly localAddress = '';
+  readonly localPort = 0;
+  readonly bufferedBytes = 0;
+  readonly tls = undefined;
+  handlers: SocketHandlers | undefined;
+  #answered: Deferred<void> | undefined;
+  #ended = false;
+
+  async ask(message: Bytes): Promise<void> {
+    assert(!this.#ended, 'the connection for rehearsals has ended');
+    this.#answered = deferred<void>();
+    this.handlers!.onData(message);
+    await this.#answered.promise;
+  }
+
+  write(bytes: Bytes): boolean {
+    if (bytes.length >= READY_BYTES && bytes[bytes.length - READY_BYTES] === READY_FOR_QUERY) this.#answered?.resolve();
+    return true;
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.handlers?.onClose();
+    this.#answered?.resolve();
+  }
+
+  destroy(): void {
+    this.end();
+  }
+
+  startTls(): void {}
+  pause(): void {}
+  resume(): void {}
+}
+
+function startup(): Buffer {
+  const body = Buffer.from('\0\0\0\0\0\0\0\0user\0orbit\0database\0actors\0\0');
+  body.writeInt32BE(body.length, 0);
+  body.writeInt32BE(PROTOCOL_3, 4);
+  return body;
+}
+
+function query(text: string): Buffer {
+  const message = Buffer.from(`\0\0\0\0\0${text}\0`);
+  message[0] = QUERY;
+  message.writeInt32BE(message.length - 1, 1);
+  return message;
+}
