@@ -18,6 +18,17 @@ export function compareBytes(a: Bytes, b: Bytes): number {
   return Buffer.compare(a, b);
 }
 
+/** As `compareBytes` of `bytes[start, end)`, of which no view is made: for keys that differ early. */
+export function compareSlice(bytes: Bytes, start: number, end: number, other: Bytes): number {
+  const length = end - start;
+  const shorter = Math.min(length, other.length);
+  for (let i = 0; i < shorter; i++) {
+    const difference = bytes[start + i]! - other[i]!;
+    if (difference !== 0) return difference;
+  }
+  return length - other.length;
+}
+
 export function equalBytes(a: Bytes, b: Bytes): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }

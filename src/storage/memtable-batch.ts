@@ -60,11 +60,7 @@ function newestOperations(memtable: VersionedMemtable): { operations: Int32Array
   let count = 0;
   for (let i = 0; i < memtable.keyCount; i++) {
     const entry = memtable.head(memtable.rootAt(i));
-    if (memtable.ranges.length > 0) {
-      const covering = memtable.rangeCovering(memtable.keyOf(entry), Number.MAX_SAFE_INTEGER);
-      if (covering !== undefined && entry < covering.mark) continue;
-    }
-    operations[count++] = memtable.offsetOf(entry);
+    if (!memtable.isHidden(entry)) operations[count++] = memtable.offsetOf(entry);
   }
   return { operations, count };
 }

@@ -20,7 +20,7 @@ import { assert } from '../base/assert.ts';
 import { asBuffer, type Bytes, compareBytes } from '../base/bytes.ts';
 import { fixHashSecret, hashKey } from './key-hash.ts';
 import { type KeyedEntries, sortByKey } from './key-order.ts';
-import { type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
+import { type KeyRange, rangeContains, rangeContainsSlice, rangesOverlap } from './key-range.ts';
 import {
   DELETE,
   DELETE_FROM,
@@ -235,6 +235,19 @@ export class Memtable {
       if (deletion.sequence <= sequence && rangeContains(deletion.range, key)) return deletion;
     }
     return undefined;
+  }
+
+  /** Whether a range deletion that came later hides an entry. */
+  isHidden(entry: number): boolean {
+    const { ranges } = this;
+    if (ranges.length === 0) return false;
+    const offset = this.offsetOf(entry);
+    const start = offset + OPERATION_HEADER_BYTES;
+    const end = start + operationKeyLength(this.arena, offset);
+    for (let i = ranges.length - 1; i >= 0 && ranges[i]!.mark > entry; i--) {
+      if (rangeContainsSlice(ranges[i]!.range, this.arena, start, end)) return true;
+    }
+    return false;
   }
 
   /** Whether any key of `range` has an entry or range deletion with a sequence greater than `sequence`. */

@@ -1,6 +1,6 @@
 /**
  * Applies batches to RocksDB on a thread of its own: copying keys into a native batch takes microseconds each, and a
- * synced batch blocks its thread for a millisecond or more.
+ * synced batch blocks its thread for a millisecond or more. Between batches it reads ahead for the value cache.
  *
  * Batches arrive as shared memory and are read in place. A range deletion of few keys becomes point deletions inside the
  * batch; a larger one is a write of its own in front of it, and the engine opens no views meanwhile.
@@ -16,6 +16,8 @@ import {
   operationValue,
   PUT,
 } from '../../storage/operations.ts';
+import { PackedEntries } from '../../storage/packed-entries.ts';
+import type { Entry } from '../../storage/store.ts';
 import {
   type BatchContext,
   type DatabaseContext,
@@ -25,6 +27,8 @@ import {
   POSITION_KEY,
   rocksDbBinding,
 } from './binding.ts';
+import { NOTHING_READ } from './read-ahead.ts';
+import { SharedIterator } from './shared-iterator.ts';
 
 export interface ApplyRequest {
   readonly position: number;
@@ -39,6 +43,20 @@ export interface ApplyRequest {
 
 export interface ApplyReply {
   readonly error?: { readonly message: string; readonly code: string | undefined };
+}
+
+/** Asks for entries, from a key on. */
+export interface ReadAheadRequest {
+  readonly readFrom: Bytes;
+  readonly count: number;
+}
+
+/** Entries as in `PackedEntries`, of the state at `position`; without any behind the last, and where they could not be read. */
+export interface ReadAheadReply {
+  readonly position: number;
+  readonly bytes: Bytes;
+  readonly offsets: Uint32Array;
+  readonly last: Bytes | undefined;
 }
 
 /** Ranges of up to this many keys are deleted key by key. */
@@ -145,6 +163,25 @@ function keysOf(start: Bytes, end: Bytes | undefined): readonly Bytes[] | undefi
   }
 }
 
+/** Of an iterator of its own: views that stay open hold what was deleted since. */
+function readAhead({ readFrom, count }: ReadAheadRequest): ReadAheadReply {
+  try {
+    const iterator = new SharedIterator(binding, database);
+    try {
+      const position = iterator.position();
+      const { rows } = iterator.read({}, readFrom, count);
+      const entries: Entry[] = [];
+      for (let i = 0; i < rows.length; i += 2) entries.push({ key: rows[i]!, value: rows[i + 1]! });
+      const { bytes, offsets } = PackedEntries.of(entries);
+      return { position, bytes, offsets, last: entries.at(-1)?.key };
+    } finally {
+      iterator.close();
+    }
+  } catch {
+    return NOTHING_READ;
+  }
+}
+
 /** A new database has none yet. Where there is no room for them, iterators are dearer, and nothing else. */
 function putEndKeys(): void {
   const batch = binding.batch_init();
@@ -159,7 +196,11 @@ function putEndKeys(): void {
 }
 
 putEndKeys();
-parentPort!.on('message', (request: ApplyRequest) => {
+parentPort!.on('message', (request: ApplyRequest | ReadAheadRequest) => {
+  if ('readFrom' in request) {
+    parentPort!.postMessage(readAhead(request));
+    return;
+  }
   let reply: ApplyReply = {};
   try {
     apply(request);

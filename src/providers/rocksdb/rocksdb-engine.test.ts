@@ -1,14 +1,17 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { text, utf8 } from '../../base/bytes.ts';
 import { newNodePlatform } from '../../platform/node-platform.ts';
+import { SeededRandom } from '../../platform/simulated/seeded-random.ts';
 import { prefixRange } from '../../storage/key-range.ts';
 import { MemtableBatch } from '../../storage/memtable-batch.ts';
-import { DELETE_RANGE, operationBytes, PUT, writeOperation } from '../../storage/operations.ts';
+import { DELETE, DELETE_RANGE, operationBytes, PUT, writeOperation } from '../../storage/operations.ts';
+import { rocksDbBinding } from './binding.ts';
 import { RocksDbEngine } from './rocksdb-engine.ts';
 
+const seed = process.env.ORBIT_TEST_SEED ?? '1';
 const ROWS = 20_000;
 let directory: string;
 let engine: RocksDbEngine;
@@ -153,4 +156,96 @@ test('it is opened again only where that can succeed, and while it could not be,
   expect(await read()).toBe('second');
   await put('third', position + 3);
   expect(await read()).toBe('third');
+});
+
+test('after batches of any size and deleted ranges, values and scans tell what is there, however much was kept before', async () => {
+  const random = new SeededRandom(`${seed}/engine-caches`);
+  const name = (n: number): string => `churn ${String(n).padStart(5, '0')}`;
+  const KEYS = 12_000;
+  let model = new Map<string, string>();
+  const check = async (times: number, isSettled: boolean, before: ReadonlyMap<string, string>): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      const key = name(random.int(KEYS));
+      const value = await engine.get(utf8(key));
+      const found = value && text(value);
+      // A large range is deleted before the rest of its batch is written.
+      const allowed = isSettled ? [model.get(key)] : [model.get(key), before.get(key), undefined];
+      expect(allowed, `ORBIT_TEST_SEED=${seed}, ${key}`).toContain(found);
+      if (i % 16 === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  };
+  const scan = async (): Promise<void> => {
+    const view = await engine.snapshot();
+    const first = random.int(KEYS - 700);
+    const cursor = view.scan({ start: utf8(name(first)), end: utf8(name(first + 700)) }, {});
+    const found = new Map<string, string>();
+    for (let more = await cursor.next(600); more !== undefined; more = await cursor.next(600)) {
+      for (const { key, value } of more) found.set(text(key), text(value));
+    }
+    cursor.close();
+    view.release();
+    for (let n = first; n < first + 700; n++) {
+      expect(found.get(name(n)), `ORBIT_TEST_SEED=${seed}, ${name(n)}`).toBe(model.get(name(n)));
+    }
+  };
+  for (let round = 0; round < 40; round++) {
+    const before = model;
+    model = new Map(before);
+    const batch = new MemtableBatch(engine);
+    const position = engine.position + 1;
+    const count = random.pick([1, 40, 5_000]);
+    await batch.reserve((count + 2) * operationBytes(16, 32), position);
+    for (let ranges = random.pick([0, 0, 1, 2]); ranges > 0; ranges--) {
+      const from = random.int(KEYS);
+      const to = Math.min(KEYS, from + random.pick([10, 3_000]));
+      batch.add((arena, at) => writeOperation(arena, at, DELETE_RANGE, utf8(name(from)), utf8(name(to))));
+      for (let n = from; n < to; n++) model.delete(name(n));
+    }
+    for (let i = 0; i < count; i++) {
+      const key = name(random.int(KEYS));
+      if (random.chance(0.2)) {
+        batch.add((arena, at) => writeOperation(arena, at, DELETE, utf8(key), undefined));
+        model.delete(key);
+      } else {
+        const value = `${key} at ${position}`;
+        batch.add((arena, at) => writeOperation(arena, at, PUT, utf8(key), utf8(value)));
+        model.set(key, value);
+      }
+    }
+    const applied = batch.flush(position, false);
+    await check(200, false, before);
+    await applied;
+    await check(300, true, before);
+    await scan();
+    await scan();
+  }
+});
+
+test('what lies behind a value that was asked for is read ahead, and answers without asking RocksDB', async () => {
+  const { position } = engine;
+  const batch = new MemtableBatch(engine);
+  await batch.reserve(200 * operationBytes(12, 16), position + 1);
+  for (let i = 0; i < 200; i++) {
+    batch.add((arena, at) => writeOperation(arena, at, PUT, utf8(`ahead ${i + 100}`), utf8(`value ${i}`)));
+  }
+  await batch.flush(position + 1, false);
+  // Opening it again empties the caches.
+  await engine.recover();
+  const read = vi.spyOn(rocksDbBinding(), 'db_get_many_sync');
+  try {
+    let asked = 0;
+    // Each look asks for another key, as one that was asked for is kept.
+    await vi.waitFor(
+      async () => {
+        read.mockClear();
+        const i = asked++;
+        expect(text((await engine.get(utf8(`ahead ${i + 100}`)))!)).toBe(`value ${i}`);
+        expect(read).not.toHaveBeenCalled();
+      },
+      { timeout: 15_000, interval: 80 },
+    );
+    expect(asked).toBeGreaterThan(1);
+  } finally {
+    read.mockRestore();
+  }
 });

@@ -9,15 +9,7 @@
 import { Worker } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, type Deferred, deferred } from '../../base/awaitable.ts';
-import {
-  asBuffer,
-  type Bytes,
-  compareBytes,
-  EMPTY_BYTES,
-  equalBytes,
-  keySuccessor,
-  startsWith,
-} from '../../base/bytes.ts';
+import { asBuffer, type Bytes, compareBytes, EMPTY_BYTES, keySuccessor, startsWith } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Clock, Timers } from '../../platform/platform.ts';
 import type { Engine, EngineBatch, EngineSnapshot } from '../../storage/engine.ts';
@@ -30,7 +22,7 @@ import {
   PUT,
 } from '../../storage/operations.ts';
 import type { Version } from '../../storage/store.ts';
-import type { ApplyReply, ApplyRequest } from './apply-worker.ts';
+import type { ApplyReply, ApplyRequest, ReadAheadReply } from './apply-worker.ts';
 import {
   type DatabaseContext,
   decodePosition,
@@ -42,6 +34,7 @@ import {
   rocksDbBinding,
   translateRocksDbError,
 } from './binding.ts';
+import { NOTHING_READ, ReadAhead } from './read-ahead.ts';
 import { RocksDbView, type RunsOfView } from './rocksdb-view.ts';
 import { RunCache } from './run-cache.ts';
 import { FORWARD, SharedIterator } from './shared-iterator.ts';
@@ -70,16 +63,10 @@ const BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
 const VALUE_CACHE_SHARE = 0.25;
 const RUN_CACHE_SHARE = 0.35;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
-/** A batch of more keys empties the value cache: looking each of them up would hold everything up. */
-const FORGOTTEN_KEYS_MAX = 65_536;
+/** What a larger batch changes leaves the caches piece by piece, while it is being applied. */
+const FORGOTTEN_AT_ONCE = 4_096;
 /** Values of a batch that are kept without giving the event loop back: some milliseconds where each is the first in its page of memory. */
 const KEPT_AT_ONCE = 256;
-/** Rows that a missed read brings with it, as long as the value cache has room. */
-const FILL_ROWS = 16;
-/** What reading so many costs, in reads of one. */
-const FILL_COST = 4;
-/** After so many keys that were not there nothing is filled until one is: whoever inserts asks for absent keys, and filters know. */
-const ABSENT_IN_A_ROW = 8;
 /** So many ascending keys are looked for as a range first: a seek costs as much as reading a few. */
 const PROBED_KEYS_MIN = 8;
 /** A read that took longer came from a disk. */
@@ -107,9 +94,9 @@ export class RocksDbEngine implements Engine {
   readonly #values: ValueCache;
   /** What long scans found there. */
   readonly #runs: RunCache;
-  /** Sees the state at `position`. */
-  #filler: SharedIterator | undefined;
-  #absentInARow = 0;
+  readonly #readAhead: ReadAhead;
+  /** A large batch is being applied, and its keys leave the caches: what is read meanwhile is not kept. */
+  #isForgetting = false;
   /** The last batch of keys lay where there were none: then the next one is expected to. */
   #appended = false;
   #slowShare = 0;
@@ -119,8 +106,8 @@ export class RocksDbEngine implements Engine {
   #applying: Deferred<void> | undefined;
   /** While the database is closed: resolves once it is open again, rejects when it could not be opened. */
   #recovering: Promise<void> | undefined;
-  /** While ranges are deleted outside the batch no view can be opened. */
-  #inFlux = false;
+  /** While ranges are deleted outside the batch no view can be opened: resolves when they are deleted, or could not be. */
+  #inFlux: Deferred<void> | undefined;
   #closed = false;
 
   private constructor(
@@ -140,6 +127,11 @@ export class RocksDbEngine implements Engine {
     const cacheBytes = (options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * VALUE_CACHE_SHARE;
     this.#values = new ValueCache(Math.max(Math.floor(cacheBytes), VALUE_CACHE_BYTES_MIN));
     this.#runs = new RunCache(Math.floor((options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * RUN_CACHE_SHARE));
+    this.#readAhead = new ReadAhead(options.keptAbove, (request) => {
+      this.#pendingReads++;
+      this.#worker.ref();
+      this.#worker.postMessage(request);
+    });
     this.#worker = this.#startWorker();
   }
 
@@ -151,11 +143,15 @@ export class RocksDbEngine implements Engine {
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
     });
     worker.unref();
-    worker.on('message', (reply: ApplyReply) => this.#finishApply(reply.error));
+    worker.on('message', (reply: ApplyReply | ReadAheadReply) => {
+      if ('bytes' in reply) this.#acceptPiece(reply);
+      else this.#finishApply(reply.error);
+    });
     worker.on('error', (error) => this.#finishApply(error));
     worker.on('exit', () => {
       if (this.#closed) return;
       this.#worker = this.#startWorker();
+      if (this.#readAhead.isPending) this.#acceptPiece(NOTHING_READ);
       this.#finishApply(new Error('the thread that applies batches ended'));
     });
     return worker;
@@ -203,42 +199,36 @@ export class RocksDbEngine implements Engine {
       const { position } = this;
       return this.#readLater([copy], undefined).then(([value]) => {
         // A batch that is being applied meanwhile drops what it changes when it is done.
-        if (value !== undefined && isKept && position === this.position) this.#values.put(copy, value);
+        if (value !== undefined && isKept && position === this.position) this.#keepRead(copy, value);
         return value;
       });
     }
     const start = this.#clock.monotonicMs();
-    if (isKept && this.#values.hasRoom && this.#absentInARow < ABSENT_IN_A_ROW) {
-      const value = this.#readAndFill(key);
-      this.#noteRead((this.#clock.monotonicMs() - start) / FILL_COST);
-      this.#absentInARow = value === undefined ? this.#absentInARow + 1 : 0;
-      return value;
-    }
     const value = this.#read(key);
     this.#noteRead(this.#clock.monotonicMs() - start);
-    if (value === undefined) return undefined;
-    this.#absentInARow = 0;
-    if (isKept) this.#values.put(key, value);
+    if (value === undefined || !isKept) return value;
+    this.#keepRead(key, value);
+    if (this.#values.hasRoom) this.#readAhead.miss(key);
     return value;
   }
 
-  /**
-   * Reads a key and those behind it into the value cache: after a start it would take as many reads as there are keys to
-   * fill. When it is full, nothing is read that was not asked for.
-   */
-  #readAndFill(key: Key): Bytes | undefined {
-    this.#filler ??= new SharedIterator(this.#binding, this.#database);
-    const { rows } = this.#guard(() => this.#filler!.read({}, key, FILL_ROWS));
-    for (let i = 0; i < rows.length; i += 2) {
-      if (!startsWith(rows[i]!, this.#keptAbove)) this.#values.add(rows[i]!, rows[i + 1]!);
-    }
-    return rows[0] !== undefined && equalBytes(rows[0], key) ? rows[1] : undefined;
+  #keepRead(key: Bytes, value: Bytes): void {
+    if (!this.#isForgetting) this.#values.put(key, value);
   }
 
-  /** Their views of the state hold files and memory. */
-  #closeFillers(): void {
-    this.#filler?.close();
-    this.#filler = undefined;
+  /** Takes what the thread has read ahead into the value cache. */
+  #acceptPiece(piece: ReadAheadReply): void {
+    this.#finishRead();
+    this.#readAhead.accept(piece);
+    if (this.#applying === undefined) this.#worker.unref();
+    if (piece.position !== this.position || this.#isForgetting || this.#closed) return;
+    const { offsets } = piece;
+    const bytes = asBuffer(piece.bytes);
+    for (let i = 0; i + 2 < offsets.length; i += 2) {
+      const [start, keyEnd, end] = [offsets[i]!, offsets[i + 1]!, offsets[i + 2]!];
+      if (startsAt(bytes, start, keyEnd, this.#keptAbove) || this.#values.has(bytes, start, keyEnd)) continue;
+      this.#values.putBeside(bytes, start, keyEnd, end);
+    }
   }
 
   batchGet(keys: readonly Key[], bytesMax?: number): Awaitable<readonly (Bytes | undefined)[]> {
@@ -271,7 +261,7 @@ export class RocksDbEngine implements Engine {
       if (values[i] !== undefined) continue;
       const value = read[next++] ?? undefined;
       values[i] = value;
-      if (value !== undefined && !startsWith(keys[i]!, this.#keptAbove)) this.#values.put(keys[i]!, value);
+      if (value !== undefined && !startsWith(keys[i]!, this.#keptAbove)) this.#keepRead(keys[i]!, value);
     }
     return values;
   }
@@ -330,17 +320,21 @@ export class RocksDbEngine implements Engine {
       // The keys are read on another thread, perhaps after the caller has changed its buffer.
       const copies = keys.map((key) => Buffer.from(key));
       this.#binding.db_get_many(this.#database, copies, options, (error, values) => {
-        this.#pendingReads--;
-        if (this.#pendingReads === 0) this.#readsDone?.resolve();
+        this.#finishRead();
         if (error !== null && error !== undefined) reject(translateRocksDbError(error, this.#directory));
         else resolve(untilUnread(values!));
       });
     });
   }
 
+  #finishRead(): void {
+    this.#pendingReads--;
+    if (this.#pendingReads === 0) this.#readsDone?.resolve();
+  }
+
   snapshot(): Awaitable<EngineSnapshot> {
     if (this.#recovering !== undefined) return this.#recovering.then(() => this.snapshot());
-    if (this.#inFlux) return this.#applying!.promise.catch(() => {}).then(() => this.snapshot());
+    if (this.#inFlux !== undefined) return this.#inFlux.promise.then(() => this.snapshot());
     for (;;) {
       const forward = new SharedIterator(this.#binding, this.#database);
       const backward = new SharedIterator(this.#binding, this.#database, { reverse: true });
@@ -366,9 +360,9 @@ export class RocksDbEngine implements Engine {
       findBefore: (key) => (position <= this.position ? this.#runs.findBefore(key, position) : undefined),
       nextStart: (key) => this.#runs.nextStart(key),
       isReadAgain: (start) => this.#runs.isReadAgain(start),
-      hasRoom: () => position === this.position && this.#runs.hasRoom,
+      hasRoom: () => position === this.position && !this.#isForgetting && this.#runs.hasRoom,
       add: (start, end, entries) => {
-        if (position === this.position) this.#runs.add({ start, end, position, entries });
+        if (position === this.position && !this.#isForgetting) this.#runs.add({ start, end, position, entries });
       },
     };
   }
@@ -389,21 +383,47 @@ export class RocksDbEngine implements Engine {
       count: batch.count,
       deletedRanges: batch.deletedRanges,
     };
-    this.#inFlux = batch.deletedRanges.length > 0;
+    if (batch.deletedRanges.length > 0) this.#inFlux = deferred();
     this.#applying = deferred();
+    const applied = this.#applying.promise;
+    // Awaited when the batch is no longer looked at here.
+    applied.catch(() => {});
     this.#worker.ref();
     this.#worker.postMessage(request);
     try {
-      await this.#applying.promise;
-      const kept = this.#forget(batch);
-      this.#closeFillers();
+      const isLarge = batch.count > FORGOTTEN_AT_ONCE || batch.deletedRanges.length > 0;
+      if (isLarge) await this.#forgetAhead(batch);
+      await applied;
+      const kept = isLarge ? 0 : this.#forget(batch);
+      this.#runs.settle(batch.position);
       this.position = batch.position;
-      this.#inFlux = false;
+      this.#endForgetting();
       if (kept < batch.count) await this.#keep(batch, kept);
     } finally {
+      // Of a batch that failed they know changes that were not made.
+      if (this.position !== batch.position) this.#runs.clear();
       this.#applying = undefined;
-      this.#inFlux = false;
-      this.#worker.unref();
+      this.#endForgetting();
+      if (!this.#readAhead.isPending) this.#worker.unref();
+    }
+  }
+
+  #endForgetting(): void {
+    this.#isForgetting = false;
+    this.#inFlux?.resolve();
+    this.#inFlux = undefined;
+  }
+
+  /** Drops what a large batch is about to change, and keeps nothing that is read until it is applied. */
+  async #forgetAhead({ arena, operations, count, deletedRanges }: EngineBatch): Promise<void> {
+    this.#isForgetting = true;
+    for (const range of deletedRanges) this.#runs.deleteRange(range);
+    const ranges = deletedRanges.filter(({ start }) => !startsWith(start, this.#keptAbove));
+    if (ranges.length > 0) for (const _ of this.#values.deleteRanges(ranges)) await this.#timers.yield();
+    const bytes = asBuffer(arena);
+    for (let i = 0; i < count; i++) {
+      if ((i + 1) % FORGOTTEN_AT_ONCE === 0) await this.#timers.yield();
+      this.#forgetOne(bytes, operations[i]!, true);
     }
   }
 
@@ -411,28 +431,24 @@ export class RocksDbEngine implements Engine {
    * Drops what a batch changed, also what was read while it was being applied; the first of its values replace it at once,
    * where they have been asked for or there is room. @returns how many operations were looked at for that.
    */
-  #forget({ position, deletedRanges, arena, operations, count }: EngineBatch): number {
-    const values = this.#values;
-    if (deletedRanges.length > 0 || count > FORGOTTEN_KEYS_MAX) {
-      values.clear();
-      this.#runs.clear();
-      return 0;
-    }
+  #forget({ arena, operations, count }: EngineBatch): number {
     const bytes = asBuffer(arena);
     let keptAbove = 0;
-    for (let i = 0; i < count; i++) {
-      const at = operations[i]!;
-      const start = at + OPERATION_HEADER_BYTES;
-      const end = start + operationKeyLength(bytes, at);
-      if (!this.#runs.isEmpty) {
-        this.#runs.change(bytes, start, end, operationKind(bytes, at) === PUT ? operationEnd(bytes, at) : -1);
-      }
-      if (startsAt(bytes, start, end, this.#keptAbove)) keptAbove++;
-      else if (i >= KEPT_AT_ONCE || !this.#keepOne(bytes, at, start, end)) values.delete(bytes, start, end);
-    }
-    this.#runs.settle(position);
+    for (let i = 0; i < count; i++) if (!this.#forgetOne(bytes, operations[i]!, i >= KEPT_AT_ONCE)) keptAbove++;
     // Where all of them are kept above there is nothing to look for.
     return keptAbove === count ? count : Math.min(count, KEPT_AT_ONCE);
+  }
+
+  /** @returns false for a key that is kept above. */
+  #forgetOne(bytes: Buffer, at: number, onlyDrop: boolean): boolean {
+    const start = at + OPERATION_HEADER_BYTES;
+    const end = start + operationKeyLength(bytes, at);
+    if (!this.#runs.isEmpty) {
+      this.#runs.change(bytes, start, end, operationKind(bytes, at) === PUT ? operationEnd(bytes, at) : -1);
+    }
+    if (startsAt(bytes, start, end, this.#keptAbove)) return false;
+    if (onlyDrop || !this.#keepOne(bytes, at, start, end)) this.#values.delete(bytes, start, end);
+    return true;
   }
 
   /**
@@ -485,12 +501,12 @@ export class RocksDbEngine implements Engine {
   async #reopen(): Promise<void> {
     for (const view of this.#views) view.abandon();
     this.#views.clear();
-    this.#closeFillers();
     await this.#awaitReads();
     await closeDatabase(this.#binding, this.#database, this.#directory).catch(() => {});
     await openDatabase(this.#binding, this.#database, this.#options, this.#directory);
     this.#values.clear();
     this.#runs.clear();
+    this.#readAhead.restart();
     this.position = decodePosition(this.#read(POSITION_KEY));
   }
 
@@ -528,7 +544,6 @@ export class RocksDbEngine implements Engine {
     await this.#awaitReads();
     await this.#worker.terminate();
     for (const view of this.#views) view.abandon();
-    this.#closeFillers();
     if (isOpen) await closeDatabase(this.#binding, this.#database, this.#directory);
   }
 

@@ -8,7 +8,8 @@
  * are passed over, so that one scan of more than fits does not push out what is read again and again.
  */
 
-import { type Bytes, compareBytes } from '../../base/bytes.ts';
+import { type Bytes, compareBytes, compareSlice } from '../../base/bytes.ts';
+import { type KeyRange, rangesOverlap } from '../../storage/key-range.ts';
 import { type EntryChange, PackedEntries } from '../../storage/packed-entries.ts';
 import type { Version } from '../../storage/store.ts';
 
@@ -150,6 +151,16 @@ export class RunCache {
     this.#changes.clear();
   }
 
+  /** Drops the runs that tell a part of a range. */
+  deleteRange(range: KeyRange): void {
+    for (let place = this.#runs.length - 1; place >= 0; place--) {
+      const run = this.#runs[place]!;
+      if (!rangesOverlap(run, range)) continue;
+      this.#changes.delete(run);
+      this.#remove(place);
+    }
+  }
+
   clear(): void {
     this.#changes.clear();
     for (const { entries } of this.#runs) entries.shared.keeper = undefined;
@@ -263,15 +274,4 @@ function join(before: Run, behind: Run): Run {
     entries: PackedEntries.join(before.entries, behind.entries),
     used: before.used || behind.used,
   };
-}
-
-/** As `compareBytes` of `bytes[start, end)`, of which no view is made: most keys differ early. */
-function compareSlice(bytes: Bytes, start: number, end: number, other: Bytes): number {
-  const length = end - start;
-  const shorter = Math.min(length, other.length);
-  for (let i = 0; i < shorter; i++) {
-    const difference = bytes[start + i]! - other[i]!;
-    if (difference !== 0) return difference;
-  }
-  return length - other.length;
 }

@@ -88,6 +88,25 @@ describe('a cache of values', () => {
     expect(cache.memoryBytes).toBe(memoryBytes);
   });
 
+  it('has room again where keys or ranges of keys were deleted, and forgets no others', () => {
+    const cache = new ValueCache(CACHE_BYTES);
+    let count = 0;
+    for (; cache.hasRoom; count++)
+      cache.put(utf8(`${count % 2 === 0 ? 'even' : 'odd'} ${count}`), utf8('v'.repeat(100)));
+    for (const _ of cache.deleteRanges([{ start: utf8('even '), end: utf8('even!') }])) expect(_).toBeUndefined();
+    expect(cache.hasRoom).toBe(true);
+    for (let i = 0; i < count; i++) {
+      const key = `${i % 2 === 0 ? 'even' : 'odd'} ${i}`;
+      expect(read(cache, key), key).toBe(i % 2 === 0 ? undefined : 'v'.repeat(100));
+    }
+    let more = 0;
+    for (; cache.hasRoom && more < count; more++) cache.put(utf8(`more ${more}`), utf8('v'.repeat(100)));
+    expect(more).toBeGreaterThan(count / 4);
+    expect(more).toBeLessThan(count);
+    cache.put(utf8('even 0'), utf8('again'));
+    expect(read(cache, 'even 0')).toBe('again');
+  });
+
   it('a value that is too large to be kept leaves nothing of the one before', () => {
     const cache = new ValueCache(1024 * 1024);
     cache.put(utf8('key'), utf8('small'));

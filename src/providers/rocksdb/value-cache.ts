@@ -3,19 +3,24 @@
  * takes to ask the binding.
  *
  * It holds what the engine holds and nothing else; who changes a key in the engine deletes it here. Entries lie in a
- * ring of chunks in the order they came, and the youngest overwrites the oldest: nothing is moved, and eviction is free.
- * An index of buckets of four finds them by hash; a position older than the ring is long has been overwritten.
+ * ring of chunks in the order they came, and the youngest chunk takes the place of the oldest: nothing is moved, and eviction
+ * is free. An index of buckets of four finds them by hash; what lies before the oldest chunk is gone. Each chunk counts what
+ * is not forgotten in it, so that there is room again where much was deleted.
  *
  *   entry:  key length, uint16 | value length, uint32 | key | value           (little-endian, never across two chunks)
+ *           highest bit of the value length: forgotten
  *   index:  hash, int32 | position / 4 + 1, uint32; 0 for an empty place
  *
  * Chunks are allocated when they are first written to.
  */
 
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
+import { type KeyRange, rangeContainsSlice } from '../../storage/key-range.ts';
 
 const WAYS = 4;
 const CHUNK_BYTES_MAX = 1024 * 1024;
+/** The oldest of them is lost at once. */
+const CHUNKS_MIN = 4;
 const HEADER_BYTES = 6;
 const KEY_BYTES_MAX = 0xffff;
 /** Larger values would push too many others out. */
@@ -23,6 +28,8 @@ const VALUE_BYTES_MAX = 16 * 1024;
 /** The index has a place for every so many bytes of the whole. */
 const BYTES_PER_PLACE = 32;
 const PLACE_BYTES = 8;
+/** In the last byte of a value's length, which needs none of it: what the index may lead to but is not here any more. */
+const FORGOTTEN = 0x80;
 /** Entries begin at multiples of it. */
 const UNIT_BYTES = 4;
 /** Before positions outgrow the index everything is forgotten, once in 16 GB of entries. */
@@ -36,10 +43,17 @@ export class ValueCache {
   readonly #chunkBytes: number;
   readonly #ringBytes: number;
   #chunksUsed = 0;
+  /** Bytes of what is not forgotten, of each chunk and of all. */
+  readonly #liveIn: Uint32Array;
+  /** Bytes of each chunk up to the end of its last entry. */
+  readonly #usedIn: Uint32Array;
+  #live = 0;
   /** Of the last `#placeFor`. */
   #chunkOf: Buffer | undefined;
   /** Where the next entry goes: bytes written since the beginning, the unused ends of chunks included. */
   #head = 0;
+  /** What lies before it is gone: the beginning of the oldest chunk. */
+  #oldest = 0;
 
   /** @param bytesMax Of the index and all entries, at least 64 KiB. */
   constructor(bytesMax: number) {
@@ -49,9 +63,11 @@ export class ValueCache {
     this.#positions = new Uint32Array(places);
     this.#bucketMask = places / WAYS - 1;
     const entryBytes = bytesMax - places * PLACE_BYTES;
-    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, entryBytes >> 1) & -UNIT_BYTES;
+    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.floor(entryBytes / CHUNKS_MIN)) & -UNIT_BYTES;
     this.#chunks = new Array<Buffer | undefined>(Math.floor(entryBytes / this.#chunkBytes)).fill(undefined);
     this.#ringBytes = this.#chunks.length * this.#chunkBytes;
+    this.#liveIn = new Uint32Array(this.#chunks.length);
+    this.#usedIn = new Uint32Array(this.#chunks.length);
   }
 
   /** Of what has been allocated, in bytes. */
@@ -59,9 +75,9 @@ export class ValueCache {
     return this.#hashes.length * PLACE_BYTES + this.#chunksUsed * this.#chunkBytes;
   }
 
-  /** Whether the ring was not full since the last `clear`: then what is put pushes nothing out. */
+  /** Whether what is put pushes out little: all but the chunk that is next has room for what is here. */
   get hasRoom(): boolean {
-    return this.#head < this.#ringBytes;
+    return this.#live + this.#chunkBytes < this.#ringBytes;
   }
 
   /** A copy of the value, if it is here. */
@@ -77,11 +93,6 @@ export class ValueCache {
     const value = Buffer.allocUnsafe(length);
     chunk.copy(value, 0, start, start + length);
     return value;
-  }
-
-  /** As `put`, unless the key is here. */
-  add(key: Bytes, value: Bytes): void {
-    if (!this.has(key, 0, key.length)) this.put(key, value);
   }
 
   /** Keeps copies of both, in place of what there was; of what is too large nothing is kept. */
@@ -107,31 +118,45 @@ export class ValueCache {
       this.delete(bytes, start, keyEnd);
       return -1;
     }
+    if (this.#head > HEAD_MAX) this.clear();
     const hash = hashOf(bytes, start, keyEnd);
     const known = this.#find(bytes, start, keyEnd, hash);
     const place = known >= 0 ? known : this.#oldestPlace(hash);
-    if (this.#head > HEAD_MAX) this.clear();
-    const rest = this.#chunkBytes - (this.#head % this.#chunkBytes);
-    if (rest < length) this.#head += rest;
-    const position = this.#head;
-    const number = Math.floor(position / this.#chunkBytes) % this.#chunks.length;
-    const chunk = this.#chunks[number] ?? this.#newChunk(number);
+    this.#forgetPlace(place);
+    let at = this.#head % this.#chunkBytes;
+    if (at === 0 || at + length > this.#chunkBytes) {
+      this.#head = this.#nextChunk();
+      at = 0;
+    }
+    const number = this.#numberOf(this.#head);
+    const chunk = this.#chunks[number]!;
     this.#chunkOf = chunk;
-    const at = position % this.#chunkBytes;
     chunk[at] = keyLength;
     chunk[at + 1] = keyLength >> 8;
     chunk.writeUInt32LE(valueLength, at + 2);
-    this.#head = position + Math.ceil(length / UNIT_BYTES) * UNIT_BYTES;
     this.#hashes[place] = hash;
-    this.#positions[place] = position / UNIT_BYTES + 1;
+    this.#positions[place] = this.#head / UNIT_BYTES + 1;
+    const bytesTaken = Math.ceil(length / UNIT_BYTES) * UNIT_BYTES;
+    this.#head += bytesTaken;
+    this.#usedIn[number] = at + bytesTaken;
+    this.#liveIn[number]! += bytesTaken;
+    this.#live += bytesTaken;
     return at + HEADER_BYTES;
   }
 
-  #newChunk(number: number): Buffer {
-    const chunk = Buffer.allocUnsafeSlow(this.#chunkBytes);
-    this.#chunks[number] = chunk;
-    this.#chunksUsed++;
-    return chunk;
+  /** Begins the chunk behind the one that is written to, in place of the oldest. @returns the position of its first byte. */
+  #nextChunk(): number {
+    const position = Math.ceil(this.#head / this.#chunkBytes) * this.#chunkBytes;
+    const number = this.#numberOf(position);
+    if (this.#chunks[number] === undefined) {
+      this.#chunks[number] = Buffer.allocUnsafeSlow(this.#chunkBytes);
+      this.#chunksUsed++;
+    }
+    this.#oldest = Math.max(0, position + this.#chunkBytes - this.#ringBytes);
+    this.#live -= this.#liveIn[number]!;
+    this.#liveIn[number] = 0;
+    this.#usedIn[number] = 0;
+    return position;
   }
 
   /** Whether the key at `bytes[start, end)` is here. */
@@ -145,8 +170,48 @@ export class ValueCache {
     const first = (hash & this.#bucketMask) * WAYS;
     // Another key of the same hash is forgotten with it: rarer and cheaper than comparing.
     for (let place = first; place < first + WAYS; place++) {
-      if (this.#hashes[place] === hash) this.#positions[place] = 0;
+      if (this.#hashes[place] === hash) this.#forgetPlace(place);
     }
+  }
+
+  /** Forgets the keys of some ranges; stops behind each chunk that it has looked through. Nothing may be put meanwhile. */
+  *deleteRanges(ranges: readonly KeyRange[]): Generator<void> {
+    for (let number = 0; number < this.#chunks.length; number++) {
+      if (this.#liveIn[number] === 0) continue;
+      this.#deleteRangesIn(number, ranges);
+      yield;
+    }
+  }
+
+  #deleteRangesIn(number: number, ranges: readonly KeyRange[]): void {
+    const chunk = this.#chunks[number]!;
+    const used = this.#usedIn[number]!;
+    let at = 0;
+    while (at < used) {
+      const start = at + HEADER_BYTES;
+      const keyEnd = start + (chunk[at]! | (chunk[at + 1]! << 8));
+      const bytes = bytesOfEntry(chunk, at);
+      for (let i = 0; i < ranges.length; i++) {
+        // Its place in the index is left to who needs it: looking for each would take ten times as long.
+        if (rangeContainsSlice(ranges[i]!, chunk, start, keyEnd)) this.#forgetEntry(number, at);
+      }
+      at += bytes;
+    }
+  }
+
+  #forgetPlace(place: number): void {
+    const position = this.#positionOf(place);
+    this.#positions[place] = 0;
+    if (this.#isKept(position)) this.#forgetEntry(this.#numberOf(position), position % this.#chunkBytes);
+  }
+
+  #forgetEntry(number: number, at: number): void {
+    const chunk = this.#chunks[number]!;
+    if (isForgotten(chunk, at)) return;
+    const bytes = bytesOfEntry(chunk, at);
+    chunk[at + 5]! |= FORGOTTEN;
+    this.#liveIn[number]! -= bytes;
+    this.#live -= bytes;
   }
 
   clear(): void {
@@ -154,6 +219,10 @@ export class ValueCache {
     // New zeros take no memory before they are written to, and no time.
     this.#positions = new Uint32Array(this.#positions.length);
     this.#head = 0;
+    this.#oldest = 0;
+    this.#liveIn.fill(0);
+    this.#usedIn.fill(0);
+    this.#live = 0;
   }
 
   #positionOf(place: number): number {
@@ -171,13 +240,13 @@ export class ValueCache {
   }
 
   #isKept(position: number): boolean {
-    return position >= 0 && position >= this.#head - this.#ringBytes;
+    return position >= this.#oldest;
   }
 
   #holds(position: number, bytes: Bytes, start: number, length: number): boolean {
     const chunk = this.#chunkAt(position)!;
     const at = position % this.#chunkBytes;
-    if ((chunk[at]! | (chunk[at + 1]! << 8)) !== length) return false;
+    if ((chunk[at]! | (chunk[at + 1]! << 8)) !== length || isForgotten(chunk, at)) return false;
     for (let i = 0; i < length; i++) if (chunk[at + HEADER_BYTES + i] !== bytes[start + i]) return false;
     return true;
   }
@@ -192,8 +261,23 @@ export class ValueCache {
   }
 
   #chunkAt(position: number): Buffer | undefined {
-    return this.#chunks[Math.floor(position / this.#chunkBytes) % this.#chunks.length];
+    return this.#chunks[this.#numberOf(position)];
   }
+
+  #numberOf(position: number): number {
+    return Math.floor(position / this.#chunkBytes) % this.#chunks.length;
+  }
+}
+
+function isForgotten(chunk: Buffer, at: number): boolean {
+  return chunk[at + 5]! >= FORGOTTEN;
+}
+
+/** Of an entry whether or not it is forgotten, up to where the next one begins. */
+function bytesOfEntry(chunk: Buffer, at: number): number {
+  const keyLength = chunk[at]! | (chunk[at + 1]! << 8);
+  const valueLength = chunk.readUInt32LE(at + 2) & ~(FORGOTTEN << 24);
+  return Math.ceil((HEADER_BYTES + keyLength + valueLength) / UNIT_BYTES) * UNIT_BYTES;
 }
 
 /** Four bytes at a time, mixed as MurmurHash3 does (Appleby, 2011); for keys of a few dozen bytes. */
