@@ -2,14 +2,13 @@
 
 import type { IndexElem, OnConflictClause } from '@pgsql/types';
 import { type Index, rowWidth, type Table } from '../../../models/relational/table.ts';
-import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { bindAssignments } from './bind-modify.ts';
 import type { WriteTarget } from './bind-view.ts';
-import { type BoundConflicts, type BoundExpression, sameExpression } from './bound.ts';
+import { type BoundConflicts, type BoundExpression, sameExpression, shifted } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
-import type { BindContext } from './query-context.ts';
-import { tableScope } from './scope.ts';
+import type { BindContext, QueryContext } from './query-context.ts';
+import { Frame, Scope, type ScopeItem } from './scope.ts';
 import { type BoundIndex, rulesOf } from './table-rules.ts';
 
 const WHERE = { title: 'WHERE', aggregates: 'refused' } as const;
@@ -19,18 +18,14 @@ const INDEX = { title: 'index expressions', aggregates: 'refused' } as const;
 export function bindConflict(
   clause: OnConflictClause | undefined,
   written: WriteTarget,
-  context: BindContext,
+  context: QueryContext,
+  frame: Frame,
 ): BoundConflicts | undefined {
   if (clause === undefined) return undefined;
   const { action, infer } = clause;
-  const target = written.table;
-  const { table } = target;
-  const alias = written.item.alias ?? table.name;
-  if (written.named !== table && (infer !== undefined || action !== 'ONCONFLICT_NOTHING')) {
-    throw notSupported('ON CONFLICT with a target on a view', clause.location);
-  }
+  const { table } = written.table;
   if (infer === undefined) for (const index of table.indexes ?? []) requireStrict(index, table);
-  const arbiters = infer === undefined ? undefined : bindArbiters(infer, target, alias, context);
+  const arbiters = infer === undefined ? undefined : bindArbiters(infer, written, context);
   if (action === 'ONCONFLICT_NOTHING') return { arbiters, update: undefined };
   if (arbiters === undefined) {
     throw new SqlError('syntax_error', 'ON CONFLICT DO UPDATE requires inference specification or constraint name', {
@@ -38,34 +33,40 @@ export function bindConflict(
       hint: 'For example, ON CONFLICT (column_name).',
     });
   }
-  const scope = tableScope([
-    { table: target, alias, offset: 0 },
-    { table: target, alias: 'excluded', offset: rowWidth(table) },
-  ]);
-  const binder = new ExpressionBinder(context, scope);
-  const assignments = bindAssignments(clause.targetList ?? [], written, binder);
+  const offset = rowWidth(table);
+  const { columns } = written.item;
+  const excluded: ScopeItem = {
+    ...written.item,
+    alias: 'excluded',
+    offset,
+    columns: columns.map((column) => ({ ...column, expression: shifted(column.expression, offset) })),
+  };
+  const binder = new ExpressionBinder(context, new Scope(frame, [written.item, excluded]));
+  const assignments = bindAssignments(clause.targetList ?? [], written, binder, 'INSERT');
   const where = clause.whereClause && binder.bindCondition(clause.whereClause, WHERE);
   return { arbiters, update: { assignments, where } };
 }
 
 function bindArbiters(
   infer: NonNullable<OnConflictClause['infer']>,
-  target: CatalogTable,
-  alias: string,
+  { table: target, named, item }: WriteTarget,
   context: BindContext,
 ): readonly string[] {
   const { table } = target;
   if (infer.conname !== undefined) {
     const { conname } = infer;
-    if (table.primaryKey.length > 0 && conname === table.primaryKeyName) return [conname];
-    const index = table.indexes?.find(({ name, isConstraint }) => isConstraint && name === conname);
+    const isView = named !== table;
+    if (!isView && table.primaryKey.length > 0 && conname === table.primaryKeyName) return [conname];
+    const index = isView
+      ? undefined
+      : table.indexes?.find(({ name, isConstraint }) => isConstraint && name === conname);
     if (index !== undefined) return [requireStrict(index, table).name];
-    throw new SqlError('undefined_object', `constraint "${conname}" for table "${table.name}" does not exist`);
+    throw new SqlError('undefined_object', `constraint "${conname}" for table "${named.name}" does not exist`);
   }
-  const binder = new ExpressionBinder(context, tableScope([{ table: target, alias, offset: 0 }]));
+  const binder = new ExpressionBinder(context, new Scope(new Frame(undefined), [item]));
   const wanted = (infer.indexElems ?? []).map((node): BoundExpression => {
     if (!('IndexElem' in node)) throw notSupported('this target of ON CONFLICT', infer.location);
-    return bindTarget(node.IndexElem, table, binder, infer.location);
+    return bindTarget(node.IndexElem, item, binder, infer.location);
   });
   const asked = infer.whereClause && binder.bindCondition(infer.whereClause, WHERE);
   const found: string[] = [];
@@ -98,17 +99,16 @@ function requireStrict(index: Index, { name: table }: Table): Index {
 
 function bindTarget(
   { name, expr, collation, opclass }: IndexElem,
-  table: Table,
+  { columns }: ScopeItem,
   binder: ExpressionBinder,
   location: number | undefined,
 ): BoundExpression {
   if (collation !== undefined) throw notSupported('COLLATE in ON CONFLICT', location);
   if (opclass !== undefined) throw notSupported('an operator class in ON CONFLICT', location);
   if (name === undefined) return binder.bind(expr!, INDEX);
-  const index = table.columns.findIndex((column) => column.name === name);
-  if (index < 0) throw new SqlError('undefined_column', `column "${name}" does not exist`, { location });
-  const { type, modifier } = table.columns[index]!;
-  return { kind: 'column', type, modifier, location: undefined, index };
+  const column = columns.find((each) => each.name === name);
+  if (column === undefined) throw new SqlError('undefined_column', `column "${name}" does not exist`, { location });
+  return column.expression;
 }
 
 function isPrimaryKey({ primaryKey }: Table, wanted: readonly BoundExpression[]): boolean {

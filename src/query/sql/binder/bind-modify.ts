@@ -274,7 +274,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
     const read: BoundExpression = { kind: 'column', type, modifier, location, index };
     return { position, expression: assign(binder, column, read) };
   });
-  const conflicts = bindConflict(insert.onConflictClause, target, queries);
+  const conflicts = bindConflict(insert.onConflictClause, target, queries, frame);
   const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(queries, scope));
   requireArbiter(conflicts);
   const { checks } = target;
@@ -397,11 +397,12 @@ export function assignValues(
   });
 }
 
-/** SET of UPDATE, and of ON CONFLICT DO UPDATE. */
+/** SET of UPDATE, and of ON CONFLICT DO UPDATE. @param verb Of the statement. */
 export function bindAssignments(
   targets: readonly Node[],
   target: WriteTarget,
   binder: ExpressionBinder,
+  verb: 'INSERT' | 'UPDATE' = 'UPDATE',
 ): readonly BoundAssignment[] {
   const { table } = target.table;
   const assignments: BoundAssignment[] = [];
@@ -428,7 +429,7 @@ export function bindAssignments(
     row,
     bound,
   } of values) {
-    const position = requireWritable(target, name, 'UPDATE', location);
+    const position = requireWritable(target, name, verb, location);
     const known = assignments.findIndex((other) => other.position === position);
     if (known >= 0 && (indirection === undefined || !parts.has(position))) {
       throw new SqlError('syntax_error', `multiple assignments to same column "${name}"`);

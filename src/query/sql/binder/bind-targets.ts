@@ -25,11 +25,14 @@ export function bindTargets(
       columns.push(...expandStar(val, binder, location));
       continue;
     }
-    const bound = binder.bind(val!, clause);
-    const expression = keepsUnknown ? bound : binder.settle(bound);
+    const expression = binder.bind(val!, clause);
     columns.push({ name: name ?? columnNameOf(val!), expression, origin: originOf(expression, binder, val!) });
   }
-  return columns;
+  if (keepsUnknown) return columns;
+  // Only now, as a parameter may have been told its type behind the column that it is.
+  return columns.map((column) =>
+    column.expression.type === 'unknown' ? { ...column, expression: binder.settle(column.expression) } : column,
+  );
 }
 
 /** `*`, `t.*` or `(expression).*`. */

@@ -12,7 +12,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { bindView, findRelation, itemOf, tableAs, viewContext } from './bind-from.ts';
 import { bindTargets } from './bind-targets.ts';
-import { type BoundExpression, type BoundRows, type BoundViewCheck, hasSubquery } from './bound.ts';
+import type { BoundExpression, BoundRows, BoundViewCheck } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import type { FrozenRange } from './names.ts';
 import type { QueryContext } from './query-context.ts';
@@ -130,10 +130,7 @@ function throughView(found: CatalogTable, outer: QueryContext, refuse: (reason: 
     if (view!.check === 'cascaded' && base.view !== undefined) {
       own.push(...allChecks(base, context).filter((each) => !checks.some(({ view: name }) => name === each.view)));
     }
-    if (where !== undefined) {
-      if (hasSubquery(where)) throw notSupported('WITH CHECK OPTION over a subquery');
-      own.push({ view: found.table.name, condition: where });
-    }
+    if (where !== undefined) own.push({ view: found.table.name, condition: where });
   }
   return {
     table: inner.table,

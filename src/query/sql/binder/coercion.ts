@@ -117,7 +117,12 @@ function resolveUnknown(
     const { parameters } = context;
     const known = parameters[expression.index];
     if (known === undefined) parameters[expression.index] = type;
-    else if (known !== type) return coerce(context, { ...expression, type: known }, type, -1, 'explicit');
+    else if (known !== type) {
+      throw new SqlError('ambiguous_parameter', `inconsistent types deduced for parameter $${expression.index + 1}`, {
+        location,
+        detail: `${titleOf(known)} versus ${titleOf(type)}`,
+      });
+    }
     return { ...expression, type };
   }
   if (expression.kind !== 'constant') return cast(expression, type);

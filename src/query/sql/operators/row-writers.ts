@@ -2,18 +2,27 @@
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { latin1 } from '../../../base/bytes.ts';
-import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
+import type { SqlValue } from '../types/types.ts';
 import type { RowWriter } from './modify.ts';
 import type { ExecutionContext, ExecutionRow, RowBatch } from './operator.ts';
+import { type EvaluateLater, evaluateAll } from './subquery.ts';
 import { type Assignment, type Conflict, TableWriter, type UniqueSlot, type WriteRules } from './table-writer.ts';
 
 /** ON CONFLICT. */
 export interface ConflictRules {
   /** Names of the indexes and of the primary key whose conflicts are meant; undefined: all. */
   readonly arbiters: ReadonlySet<string> | undefined;
-  /** DO UPDATE, over the row that is there followed by the one that was to be inserted. Undefined: DO NOTHING. */
-  readonly update: { readonly assignments: readonly Assignment[]; readonly where: Evaluate | undefined } | undefined;
+  /** Undefined: DO NOTHING. */
+  readonly update: ConflictUpdate | undefined;
+}
+
+/** DO UPDATE, over the row that is there, the one that was to be inserted, and `first`. */
+export interface ConflictUpdate {
+  /** Computed once, before anything is written. */
+  readonly first: readonly EvaluateLater[];
+  readonly assignments: readonly { readonly position: number; readonly value: EvaluateLater }[];
+  readonly where: EvaluateLater | undefined;
 }
 
 /** Where the rows of a batch come from, for errors over them: see `CopyRows.placeOf`. */
@@ -31,6 +40,8 @@ export class InsertRows implements RowWriter {
   readonly #takesRows: boolean;
   /** Keys of rows that this statement wrote: DO UPDATE must not meet them. */
   readonly #touched: Set<string> | undefined;
+  /** See `ConflictUpdate`. */
+  #first: readonly SqlValue[] = [];
 
   /**
    * @param assignments One for each column that is not generated, over the rows of the input.
@@ -55,6 +66,13 @@ export class InsertRows implements RowWriter {
 
   write(batch: RowBatch): Awaitable<RowBatch> {
     if (this.#conflicts === undefined) return this.#writeAll(batch);
+    const { first = [] } = this.#conflicts.update ?? {};
+    if (first.length > this.#first.length) {
+      return whenReady(evaluateAll(first, [], this.#context), (values) => {
+        this.#first = values;
+        return this.write(batch);
+      });
+    }
     const written: ExecutionRow[] = [];
     return whenReady(this.#writeFrom(batch, 0, written), () => whenReady(this.#writer.settle(), () => written));
   }
@@ -148,7 +166,7 @@ export class InsertRows implements RowWriter {
     row: ExecutionRow,
     { slot, value }: Conflict,
     written: ExecutionRow[],
-    { assignments, where }: NonNullable<ConflictRules['update']>,
+    { assignments, where }: ConflictUpdate,
   ): Promise<void> {
     const { codec } = this.#writer.rules.table;
     const key = slot.index === undefined ? slot.key : slot.index.source.keys.rowKey(slot.key, value);
@@ -164,10 +182,16 @@ export class InsertRows implements RowWriter {
     // Whoever held the row took it away: the new one may go in.
     if (found === undefined) return this.#writeOne(row, written);
     const old = codec.decode(key, found);
-    const both = [...old, ...row];
-    if (where !== undefined && where(both, this.#context) !== true) return;
+    const both = [...old, ...row, ...this.#first];
+    if (where !== undefined) {
+      const passes = where(both, this.#context);
+      if ((isPromise(passes) ? await passes : passes) !== true) return;
+    }
     const changed = [...old];
-    for (const each of assignments) changed[each.position] = each.value(both, this.#context);
+    for (const each of assignments) {
+      const value = each.value(both, this.#context);
+      changed[each.position] = isPromise(value) ? await value : value;
+    }
     this.#writer.prepare(changed);
     await this.#writer.update(old, changed);
     this.#touched!.add(this.#keyOf(changed));

@@ -129,10 +129,7 @@ export class TableWriter {
     const { table, viewChecks } = this.rules;
     if (viewChecks === undefined) return;
     for (const { view, test } of viewChecks) {
-      if (test(row, this.#context) === true) continue;
-      throw new SqlError('with_check_option_violation', `new row violates check option for view "${view}"`, {
-        detail: failingRow(table.table, row, this.#context),
-      });
+      if (test(row, this.#context) !== true) throw viewViolation(view, table.table, row, this.#context);
     }
   }
 
@@ -564,6 +561,12 @@ export function shownValue(table: Table, position: number, value: ColumnValue, c
 }
 
 const SHOWN_VALUE_BYTES_MAX = 64;
+
+export function viewViolation(view: string, table: Table, row: ExecutionRow, context: ExecutionContext): SqlError {
+  return new SqlError('with_check_option_violation', `new row violates check option for view "${view}"`, {
+    detail: failingRow(table, row, context),
+  });
+}
 
 export function failingRow(table: Table, row: ExecutionRow, context: ExecutionContext): string {
   const values = table.columns.map((_, each) => {

@@ -10,6 +10,7 @@ import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
 import { rowWidth } from '../../../models/relational/table.ts';
 import {
   type BoundColumn,
+  type BoundConflicts,
   type BoundCte,
   type BoundDelete,
   type BoundExpression,
@@ -22,18 +23,27 @@ import {
   columnAt,
   conjuncts,
   hasSubquery,
+  mapOperands,
+  readsRow,
   widthOf,
 } from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
+import { CheckedRows, type LateViewCheck } from '../operators/checked-rows.ts';
 import { Distinct } from '../operators/distinct.ts';
 import { Late, ProjectLater } from '../operators/later.ts';
 import { LockRows } from '../operators/lock-rows.ts';
 import { MergeRows, type MergeRules } from '../operators/merge-rows.ts';
-import { Modify } from '../operators/modify.ts';
+import { Modify, type RowWriter } from '../operators/modify.ts';
 import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../operators/operator.ts';
 import { PointUpdate, type PointUpdateRules } from '../operators/point-update.ts';
-import { type ConflictRules, DeleteRows, InsertRows, UpdateRows } from '../operators/row-writers.ts';
+import {
+  type ConflictRules,
+  type ConflictUpdate,
+  DeleteRows,
+  InsertRows,
+  UpdateRows,
+} from '../operators/row-writers.ts';
 import type { EvaluateLater } from '../operators/subquery.ts';
 import { type Assignment, isPlain, type WriteRules } from '../operators/table-writer.ts';
 import { notSupported } from '../sql-error.ts';
@@ -64,11 +74,9 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       const options = { returning: returning.values, readFirst };
       const onConflict: ConflictRules | undefined = conflicts && {
         arbiters: conflicts.arbiters && new Set(conflicts.arbiters),
-        update: conflicts.update && {
-          assignments: conflicts.update.assignments.map(compileAssignment),
-          where: conflicts.update.where && compileExpression(conflicts.update.where),
-        },
+        update: conflicts.update && planConflictUpdate(conflicts.update, table, scope),
       };
+      const checks = planLateChecks(query, scope);
       const node = modifyNode('Insert', table, planned.node);
       const inPlace = query.assignments.every(
         ({ position, expression }, i) => position === i && expression.kind === 'column' && expression.index === i,
@@ -77,7 +85,8 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
         (input: Open, takesRows = false): Open =>
         (context) => {
           const writer = new InsertRows(rules, assignments, context, onConflict, takesRows);
-          return returning.over(new Modify(input(context), writer, options, context), context);
+          const checked = checkedLater(writer, query, checks, context);
+          return returning.over(new Modify(input(context), checked, options, context), context);
         };
       return {
         isPoint: false,
@@ -99,14 +108,15 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       const reads = expressions.some(hasSubquery) || (query.where !== undefined && hasSubquery(query.where));
       const options = { returning: returning.values, readFirst: moves || reads || query.from !== undefined };
       const node = modifyNode('Update', table, targets.node);
-      const point = moves || reads ? undefined : planPointUpdate(query, rules, assignments);
+      const checks = planLateChecks(query, scope);
+      const point = moves || reads || checks.length > 0 ? undefined : planPointUpdate(query, rules, assignments);
       return {
         isPoint: false,
         node,
         open: measured(node, (context) => {
           // Whoever measures wants to see the parts of it.
           if (point !== undefined && context.measure === undefined) return new PointUpdate(point, context);
-          const writer = new UpdateRows(rules, assignments, context);
+          const writer = checkedLater(new UpdateRows(rules, assignments, context), query, checks, context);
           return returning.over(new Modify(open(context), writer, options, context), context);
         }),
       };
@@ -130,6 +140,33 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
     case 'merge':
       return planMerge(query, scope);
   }
+}
+
+/**
+ * DO UPDATE. A subquery that reads the table itself is run before anything is written, as if it saw nothing of that.
+ * @throws SqlError `feature_not_supported` for one that depends on the rows besides.
+ */
+function planConflictUpdate(
+  { assignments, where }: NonNullable<BoundConflicts['update']>,
+  { table }: CatalogTable,
+  scope: PlanScope,
+): ConflictUpdate {
+  const first: EvaluateLater[] = [];
+  const early = (expression: BoundExpression): BoundExpression => {
+    if (expression.kind !== 'subquery') return mapOperands(expression, early);
+    if (!touches(expression.query, table.id, new Set())) return expression;
+    if (expression.reads.length > 0 || expression.operands.some(readsRow)) {
+      throw notSupported(`a subquery in ON CONFLICT that reads "${table.name}" for each of its rows`);
+    }
+    first.push(compileLater(expression, scope));
+    return columnAt(2 * rowWidth(table) + first.length - 1, expression);
+  };
+  const compiled = (expression: BoundExpression): EvaluateLater => compileLater(early(expression), scope);
+  return {
+    assignments: assignments.map(({ position, expression }) => ({ position, value: compiled(expression) })),
+    where: where && compiled(where),
+    first,
+  };
 }
 
 /** The shortest way to write one row, where nothing follows from it and nobody asks for what was written. */
@@ -207,13 +244,31 @@ function modifyNode(
 /** The rules of the table, and of the view that it is written through. */
 function checkedRules({ table, checks }: BoundInsert | BoundUpdate): WriteRules {
   const rules = writeRulesOf(table);
-  if (checks.length === 0) return rules;
-  return {
-    ...rules,
-    ...(checks.length === 0
-      ? {}
-      : { viewChecks: checks.map(({ view, condition }) => ({ view, test: compileExpression(condition) })) }),
-  };
+  const plain = checks.filter(({ condition }) => !hasSubquery(condition));
+  if (plain.length === 0) return rules;
+  return { ...rules, viewChecks: plain.map(({ view, condition }) => ({ view, test: compileExpression(condition) })) };
+}
+
+/** Conditions of views that ask further tables, which the rows have to meet once they are written. */
+function planLateChecks({ table, checks }: BoundInsert | BoundUpdate, scope: PlanScope): readonly LateViewCheck[] {
+  return checks
+    .filter(({ condition }) => hasSubquery(condition))
+    .map(({ view, condition }) => {
+      const { id, name } = table.table;
+      if (touches(condition, id, new Set()))
+        throw notSupported(`WITH CHECK OPTION over a subquery that reads "${name}"`);
+      return { view, test: compileLater(condition, scope) };
+    });
+}
+
+/** A writer of rows that have to meet these conditions besides. */
+function checkedLater(
+  writer: RowWriter,
+  { table }: BoundInsert | BoundUpdate,
+  checks: readonly LateViewCheck[],
+  context: ExecutionContext,
+): RowWriter {
+  return checks.length === 0 ? writer : new CheckedRows(writer, table.table, checks, context);
 }
 
 /** Tables that statements in WITH write to. */
