@@ -116,7 +116,7 @@ export class ActorTurn implements Turn<unknown> {
   get transaction(): Transaction {
     if (!this.open) this.#refuseLateUse();
     const owner = this.outer ?? this;
-    owner.begun ??= this.activation.type.runtime.beginTransaction(owner);
+    owner.begun ??= this.activation.type.runtime.commits.begin(owner);
     return owner.begun;
   }
 
@@ -195,7 +195,7 @@ export class ActorTurn implements Turn<unknown> {
 
   deactivateOnIdle(): void {
     if (!this.open) this.#refuseLateUse();
-    this.activation.type.runtime.leaveWhenIdle(this.activation, 'requested');
+    this.activation.type.runtime.lifecycle.leaveWhenIdle(this.activation, 'requested');
   }
 
   /** Takes note of a version that the reply must wait for. */

@@ -9,6 +9,7 @@
 import { OperationError } from '../base/errors.ts';
 import { Activation } from './activation.ts';
 import type { ActorTurn } from './actor-turn.ts';
+import type { RequestContext } from './request-context.ts';
 
 /** What a turn waits for: an actor, or a turn that runs inside another by re-entrancy. */
 export type Awaited = Activation | ActorTurn;
@@ -58,4 +59,24 @@ export function cycleError(caller: ActorTurn, target: Activation, path: readonly
   return new OperationError('actor_cycle', `actors would wait for each other forever: ${circle}`, {
     hint: 'declare the actor `reentrant`, or send the work with `turn.detached`',
   });
+}
+
+/** Notes in the call graph that `caller` waits, until `outcome` is there. */
+export function waitFor(caller: ActorTurn, awaited: Awaited, outcome: Promise<unknown>): void {
+  caller.waits ??= [];
+  const { waits } = caller;
+  waits.push(awaited);
+  const done = () => {
+    const at = waits.indexOf(awaited);
+    if (at !== -1) waits.splice(at, 1);
+  };
+  outcome.then(done, done);
+}
+
+/** The context of a call that leaves this member: with it go the callers that wait for the answer here. */
+export function contextWithChain(context: RequestContext, caller: ActorTurn | undefined): RequestContext {
+  const chain: string[] = [];
+  for (let turn = caller; turn !== undefined; turn = turn.caller) chain.unshift(turn.activation.address);
+  if (chain.length === 0) return context;
+  return context.with({ chain: [...context.chain, ...chain] });
 }

@@ -1,18 +1,15 @@
 /**
- * Runs the actors of one member: finds or makes the activation, gives it one turn at a time, commits what the turn wrote,
- * answers when that is durable, and sends it away when it is idle.
+ * Runs the actors of one member: finds or makes the activation, gives it one turn at a time, and answers when what the turn
+ * wrote is durable. What a turn writes is `TurnCommits`; how activations come and go is `Lifecycle`.
  *
  * A call takes one of three ways. The fast one is in reference.ts: the activation's flags are 0, the turn starts there and
  * then, and unless it wrote or awaited something it ends there. `dispatch` is the general one: it checks the request's
  * limits, loads what is not loaded, refuses circles, or queues the call. Internal calls (timers, reminders, renewal of
  * leases) take it too, so nothing ever runs beside a turn.
  *
- * What keeps a turn correct:
- * - **One owner.** Each commit requires the lease's record to hold the lease's bytes: an owner that was replaced while it
- *   was paused is refused with `lease_lost`, and forgets what it had in memory.
+ * What keeps a turn correct, beside what is said there:
  * - **Current state.** Commits of others to a saved state are seen in the stretch that orders them (`Store.watch`) and mark
- *   it stale; a turn that began before is refused with `transaction_conflict`, because its transaction begins only while
- *   the state is current and the store refuses its write when the key changed afterwards.
+ *   it stale: it is read again before the next turn.
  * - **Honest replies.** A turn's commit is visible before it is durable, and the next turn starts at once. Replies, errors
  *   included, wait until the newest version they could have seen is durable. Inside a call chain only the outermost waits.
  * - **One stretch.** Decision and effect (flags, queues, tables) share a synchronous stretch; after an `await` flags are
@@ -22,15 +19,15 @@
  * get `deadline_exceeded`, then `overloaded`.
  */
 
-import { AssertionError, assert } from '../base/assert.ts';
+import { AssertionError } from '../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
-import { hasCode, messageOf, OperationError } from '../base/errors.ts';
+import { messageOf, OperationError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import type { Directory, Placement } from '../cluster/directory.ts';
 import type { Clock, Platform, Timer, Timers } from '../platform/platform.ts';
 import type { Keyspace, Subspace } from '../storage/keyspace.ts';
-import type { Store, Transaction } from '../storage/store.ts';
-import { Activation, BUSY, COLD, COMMITTING, DEAD, LEAVING, QUEUED, STALE, TIMED, UNSYNCED } from './activation.ts';
+import type { Store } from '../storage/store.ts';
+import { Activation, BUSY, COLD, DEAD, LEAVING, QUEUED, STALE, TIMED, UNSYNCED } from './activation.ts';
 import type {
   ActorDefinition,
   ActorKey,
@@ -39,22 +36,21 @@ import type {
   ActorRuntime,
   ActorRuntimeStatistics,
   CallLimits,
-  DeactivationReason,
 } from './actor.ts';
 import { ActorTurn } from './actor-turn.ts';
-import { ActorType, type AnyDefinition, type MethodEntry } from './actor-type.ts';
-import { cycleError, refuseDeadlock, turnInChain } from './call-graph.ts';
+import type { ActorType, AnyDefinition, MethodEntry } from './actor-type.ts';
+import { ActorTypes } from './actor-types.ts';
+import { contextWithChain, cycleError, refuseDeadlock, turnInChain, waitFor } from './call-graph.ts';
 import { invalidate, type ResidentActors } from './invalidation.ts';
-import { addressOf, keyText, stateKey } from './keys.ts';
+import { addressOf, keyText } from './keys.ts';
+import { Lifecycle, type Turns } from './lifecycle.ts';
 import { QueuedCall } from './mailbox.ts';
-import { nearest } from './nearest.ts';
 import type { ReferenceMode } from './reference.ts';
 import { ReminderService } from './reminders.ts';
 import { NO_REQUEST, type RequestContext } from './request-context.ts';
 import { RequestLimits } from './request-limits.ts';
-import { isIdle, Residency } from './residency.ts';
-import { readSavedState } from './saved-state.ts';
-import { encodeState } from './state-codec.ts';
+import type { Residency } from './residency.ts';
+import { TurnCommits } from './turn-commits.ts';
 
 /** Carries a call to the member that owns the actor; errors come back as OperationError. */
 export type ForwardCall = (
@@ -91,24 +87,22 @@ export interface ActorRuntimeOptions {
   readonly stopTimeoutMs?: number;
 }
 
-export class LocalActorRuntime implements ActorRuntime {
+export class LocalActorRuntime implements ActorRuntime, Turns {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly space: Subspace;
   readonly log: Log;
   readonly limits: RequestLimits;
+  readonly lifecycle: Lifecycle;
   readonly residency: Residency;
+  readonly commits: TurnCommits;
 
   readonly #store: Store;
-  readonly #directory: Directory;
   readonly #placement: Placement | undefined;
   readonly #forward: ForwardCall | undefined;
-  readonly #mailboxTurnsMax: number;
-  readonly #sweepMs: number;
   readonly #slowTurnMs: number;
   readonly #stopTimeoutMs: number;
-  readonly #types = new Map<string, ActorType>();
-  readonly #typeOf = new Map<object, ActorType>();
+  readonly #types: ActorTypes;
   readonly #reminders: ReminderService;
   readonly #sweepTimer: Timer;
   readonly #stopWatching: readonly (() => void)[];
@@ -121,32 +115,36 @@ export class LocalActorRuntime implements ActorRuntime {
     this.space = options.keyspace.actors;
     this.log = options.log ?? silentLog;
     this.limits = new RequestLimits(options.platform);
-    this.#directory = options.directory;
     this.#placement = options.placement;
     this.#forward = options.forward;
-    this.#mailboxTurnsMax = options.mailboxTurnsMax ?? 1_024;
-    this.#sweepMs = options.sweepMs ?? 1_000;
     this.#slowTurnMs = options.slowTurnMs ?? 1_000;
     this.#stopTimeoutMs = options.stopTimeoutMs ?? 30_000;
-    this.residency = new Residency({
+    this.#types = new ActorTypes(this, options.mailboxTurnsMax ?? 1_024);
+    const sweepMs = options.sweepMs ?? 1_000;
+    this.lifecycle = new Lifecycle(this, {
+      store: this.#store,
+      space: this.space,
+      directory: options.directory,
+      clock: this.clock,
+      log: this.log,
+      all: () => this.#types.activations(),
       activationsMax: options.activationsMax ?? 1_000_000,
       memoryBytesMax: options.memoryBytesMax ?? 256 * 1024 * 1024,
-      all: () => this.#all(),
-      evict: (activation) => this.leaveWhenIdle(activation, 'memory'),
+      sweepMs,
     });
-    this.#sweepTimer = this.timers.every(this.#sweepMs, () =>
-      this.residency.sweep((activation) => this.#lookAfter(activation)),
-    );
+    this.residency = this.lifecycle.residency;
+    this.commits = new TurnCommits(this.#store, this.space, this.limits, this.lifecycle);
+    this.#sweepTimer = this.timers.every(sweepMs, () => this.lifecycle.sweep());
     const actors: ResidentActors = {
-      find: (type, key) => this.#types.get(type)?.activations.get(key),
-      all: () => this.#all(),
-      leaseMoved: (activation) => this.#remove(activation, 'lease_lost'),
+      find: (type, key) => this.#types.find(type, key),
+      all: () => this.#types.activations(),
+      leaseMoved: (activation) => this.lifecycle.remove(activation, 'lease_lost'),
     };
     this.#stopWatching = [
       this.#store.watch(this.space.range(), (record) => invalidate(record, this.space, actors)),
       // What was visible has been taken back: nothing in memory can be trusted, whatever an actor keeps there.
       this.#store.onReset(() => {
-        for (const activation of this.#all()) this.#remove(activation, 'commit_unknown');
+        for (const activation of this.#types.activations()) this.lifecycle.remove(activation, 'commit_unknown');
       }),
     ];
     this.#reminders = new ReminderService(this, this.#store, options.platform, options.reminderScanMs ?? 1_000);
@@ -156,7 +154,7 @@ export class LocalActorRuntime implements ActorRuntime {
   // Addressing
 
   register<S, M extends ActorMethods<S>>(definition: ActorDefinition<S, M>): void {
-    this.#typeFor(definition as unknown as AnyDefinition);
+    this.#types.of(definition as unknown as AnyDefinition);
   }
 
   get<S, M extends ActorMethods<S>>(
@@ -174,7 +172,7 @@ export class LocalActorRuntime implements ActorRuntime {
     caller: ActorTurn | undefined,
     mode: ReferenceMode,
   ): ActorReference<M> {
-    const type = this.#typeFor(definition as unknown as AnyDefinition);
+    const type = this.#types.of(definition as unknown as AnyDefinition);
     const text = keyText(key);
     const activation = type.activations.get(text) ?? absent(type, text);
     return new type.Reference(activation, context, caller, mode) as ActorReference<M>;
@@ -187,12 +185,12 @@ export class LocalActorRuntime implements ActorRuntime {
     args: readonly unknown[],
     context: RequestContext = NO_REQUEST,
   ): Awaitable<unknown> {
-    const actorType = this.#typeNamed(type);
+    const actorType = this.#types.require(type);
     return this.call(actorType, keyText(key), actorType.method(method), args, context, undefined);
   }
 
   types(): readonly { readonly type: string; readonly methods: readonly string[] }[] {
-    return [...this.#types.values()]
+    return [...this.#types]
       .map((type) => ({ type: type.name, methods: [...type.methods.keys()] }))
       .sort((a, b) => (a.type < b.type ? -1 : 1));
   }
@@ -210,27 +208,6 @@ export class LocalActorRuntime implements ActorRuntime {
         : Math.min(context.deadlineMs, this.clock.monotonicMs() + limits.timeoutMs);
     const signals = [context.signal, limits.signal].filter((signal) => signal !== undefined);
     return context.with({ deadlineMs, ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }) });
-  }
-
-  #typeNamed(name: string): ActorType {
-    const type = this.#types.get(name);
-    if (type !== undefined) return type;
-    const near = nearest(name, this.#types.keys());
-    throw new OperationError('not_found', `no actor type is named "${name}"`, {
-      hint: near === undefined ? 'list its module under [actors] modules' : `did you mean "${near}"?`,
-    });
-  }
-
-  #typeFor(definition: AnyDefinition): ActorType {
-    const known = this.#typeOf.get(definition);
-    if (known !== undefined) return known;
-    if (this.#types.has(definition.type)) {
-      throw new OperationError('already_exists', `two definitions name their actor type "${definition.type}"`);
-    }
-    const type = new ActorType(this, definition, this.#mailboxTurnsMax);
-    this.#types.set(type.name, type);
-    this.#typeOf.set(definition, type);
-    return type;
   }
 
   // Calls
@@ -251,14 +228,14 @@ export class LocalActorRuntime implements ActorRuntime {
         return this.#forward(this.#placement.ownerOf(type.name, key), type.name, key, entry.name, args, sent);
       }
       if (this.#stopping !== undefined && caller === undefined) throw stoppingError();
-      activation = this.#add(type, key);
+      activation = this.lifecycle.add(type, key);
     }
     return this.dispatch(activation, entry, args, context, caller);
   }
 
   /** A call of the runtime itself. @throws OperationError `not_found` for an unknown type. */
   callInternally(type: string, key: string, entry: MethodEntry): Awaitable<unknown> {
-    return this.call(this.#typeNamed(type), key, entry, [], NO_REQUEST, undefined);
+    return this.call(this.#types.require(type), key, entry, [], NO_REQUEST, undefined);
   }
 
   /** Runs after the current turn; failures are logged, whether somebody waits or not. */
@@ -357,11 +334,11 @@ export class LocalActorRuntime implements ActorRuntime {
     caller: ActorTurn | undefined,
   ): Awaitable<unknown> {
     if ((activation.flags & TIMED) !== 0 && this.clock.monotonicMs() >= activation.lease!.validUntilMs) {
-      this.#remove(activation, 'lease_lost');
+      this.lifecycle.remove(activation, 'lease_lost');
       return this.call(activation.type, activation.key, entry, args, context, caller);
     }
     if ((activation.flags & (COLD | STALE)) !== 0) {
-      const ready = this.#prepare(activation, context, caller);
+      const ready = this.lifecycle.prepare(activation, context, caller);
       if (isPromise(ready)) {
         const call = new QueuedCall(entry, args, context, caller);
         activation.needMailbox().unshift(call);
@@ -374,7 +351,6 @@ export class LocalActorRuntime implements ActorRuntime {
     return this.#run(this.openTurn(activation, context, caller), entry, args, context, caller);
   }
 
-  /** Takes the activation for one turn. */
   openTurn(activation: Activation, context: RequestContext, caller: ActorTurn | undefined): ActorTurn {
     let turn = activation.turn;
     if (turn === undefined) {
@@ -436,7 +412,7 @@ export class LocalActorRuntime implements ActorRuntime {
   finished(turn: ActorTurn, entry: MethodEntry, value: unknown): Awaitable<unknown> {
     let committed: Awaitable<void>;
     try {
-      committed = this.#commit(turn, entry);
+      committed = this.commits.commit(turn, entry);
     } catch (error) {
       return this.failed(turn, entry, error);
     }
@@ -453,7 +429,7 @@ export class LocalActorRuntime implements ActorRuntime {
     const { type } = activation;
     const conflicted = thrown instanceof OperationError && thrown.retry === 'transaction';
     if (!turn.rollback() || conflicted) activation.flags |= type.persistent ? STALE : 0;
-    if (turn.fenced) this.#remove(activation, 'lease_lost');
+    if (turn.fenced) this.lifecycle.remove(activation, 'lease_lost');
     if (conflicted) {
       type.conflicts++;
       const again = turn.outer === undefined && turn.attempt < type.retries && (activation.flags & DEAD) === 0;
@@ -463,7 +439,7 @@ export class LocalActorRuntime implements ActorRuntime {
     const error = this.#translate(activation, entry, thrown);
     if (thrown instanceof AssertionError) {
       this.log.error({ actor: activation.address, method: entry.name, error: thrown.stack }, 'an assertion failed');
-      this.#remove(activation, 'failed');
+      this.lifecycle.remove(activation, 'failed');
     }
     return whenReady(this.#answer(turn, entry, undefined), () => {
       throw error;
@@ -482,7 +458,7 @@ export class LocalActorRuntime implements ActorRuntime {
     turn.close();
     // The activation stays BUSY: nobody runs in between.
     try {
-      await this.#load(activation);
+      await this.lifecycle.load(activation);
     } catch (error) {
       this.#release(activation, false);
       throw error;
@@ -519,7 +495,7 @@ export class LocalActorRuntime implements ActorRuntime {
     return durable.then(
       () => value,
       (error: unknown) => {
-        this.#remove(activation, 'commit_unknown');
+        this.lifecycle.remove(activation, 'commit_unknown');
         throw error;
       },
     );
@@ -546,7 +522,7 @@ export class LocalActorRuntime implements ActorRuntime {
 
   #afterTurn(activation: Activation): void {
     if ((activation.flags & QUEUED) !== 0) this.#drain(activation);
-    if ((activation.flags & (LEAVING | BUSY | QUEUED | DEAD)) === LEAVING) this.#leave(activation);
+    if ((activation.flags & (LEAVING | BUSY | QUEUED | DEAD)) === LEAVING) this.lifecycle.leave(activation);
   }
 
   #drain(activation: Activation): void {
@@ -567,339 +543,20 @@ export class LocalActorRuntime implements ActorRuntime {
     mailbox.draining = false;
   }
 
-  // Commits
-
-  /** @throws OperationError `lease_lost` or `transaction_conflict` when the activation may not write any more. */
-  beginTransaction(turn: ActorTurn): Transaction {
-    const { activation } = turn;
-    this.#refuseOutdated(turn);
-    const { isolation, durability } = activation.type.definition;
-    return this.#store.begin({
-      ...(isolation === undefined ? {} : { isolation }),
-      ...(durability === undefined ? {} : { durability }),
-      label: `actor:${activation.address}`,
-    });
-  }
-
-  #refuseOutdated(turn: ActorTurn): void {
-    const { activation } = turn;
-    if ((activation.flags & DEAD) !== 0) {
-      throw new OperationError('lease_lost', `${activation.address} left memory during the turn`);
-    }
-    if ((activation.flags & STALE) !== 0) {
-      throw new OperationError(
-        'transaction_conflict',
-        `the state of ${activation.address} was changed during the turn`,
-      );
-    }
-  }
-
-  #commit(turn: ActorTurn, entry: MethodEntry): Awaitable<void> {
-    // A re-entrant turn commits with the one around it.
-    if (turn.outer !== undefined) return;
-    const { activation } = turn;
-    if (turn.context.limited) {
-      const ended = this.limits.ended(turn.context, () => `${activation.address}.${entry.name}`);
-      if (ended !== undefined) throw ended;
-    }
-    if (turn.change === 'none' && turn.begun === undefined) return;
-    const writable = this.#store.whenWritable();
-    return writable === undefined ? this.#commitNow(turn) : writable.then(() => this.#commitNow(turn));
-  }
-
-  #commitNow(turn: ActorTurn): Awaitable<void> {
-    const { activation } = turn;
-    const { type } = activation;
-    this.#refuseOutdated(turn);
-    turn.begun ??= this.beginTransaction(turn);
-    const transaction = turn.begun;
-    let bytes: Uint8Array | undefined;
-    if (turn.change === 'saved') {
-      bytes = encodeState(activation.state, type.definition.stateVersion ?? 0);
-      transaction.put(stateKey(this.space, type.name, activation.key), bytes);
-    } else if (turn.change === 'cleared') {
-      transaction.delete(stateKey(this.space, type.name, activation.key));
-    }
-    const lease = activation.lease;
-    assert(lease !== undefined, 'a turn ran without a lease');
-    transaction.require(lease.recordKey, lease.recordBytes, () => {
-      turn.fenced = true;
-      return new OperationError('lease_lost', `another member owns ${activation.address} now`);
-    });
-    activation.flags |= COMMITTING;
-    let commit: Awaitable<{ readonly version: number }>;
-    try {
-      commit = transaction.commitVisible();
-    } catch (error) {
-      throw this.#commitFailed(activation, error);
-    } finally {
-      // A commit that had to wait is not told from those of others: it marks its own state stale, which costs a read.
-      activation.flags &= ~COMMITTING;
-    }
-    if (!isPromise(commit)) {
-      this.#committed(turn, transaction, commit.version, bytes);
-      return;
-    }
-    return commit.then(
-      ({ version }) => this.#committed(turn, transaction, version, bytes),
-      (error: unknown) => {
-        throw this.#commitFailed(activation, error);
-      },
-    );
-  }
-
-  #committed(turn: ActorTurn, transaction: Transaction, version: number, bytes: Uint8Array | undefined): void {
-    const { activation } = turn;
-    turn.observe(Math.max(version, transaction.observedVersion));
-    turn.begun = undefined;
-    if (turn.change === 'none') return;
-    activation.pendingVersion = version;
-    activation.flags |= UNSYNCED;
-    this.residency.resized(activation, bytes?.length ?? 0);
-  }
-
-  #commitFailed(activation: Activation, error: unknown): unknown {
-    if (hasCode(error, 'commit_unknown')) this.#remove(activation, 'commit_unknown');
-    return error;
-  }
-
-  // Activation
-
-  #add(type: ActorType, key: string): Activation {
-    this.residency.makeRoom();
-    const activation = new Activation(type, key, this.residency.tick);
-    type.activations.set(key, activation);
-    type.activated++;
-    this.residency.added(activation);
-    return activation;
-  }
-
-  /** Takes the lease and loads the state, or only loads it anew; BUSY until then. */
-  #prepare(activation: Activation, context: RequestContext, caller: ActorTurn | undefined): Awaitable<void> {
-    activation.flags |= BUSY;
-    const fail = (error: unknown): never => {
-      const { type, address } = activation;
-      const cause =
-        error instanceof OperationError
-          ? error
-          : new OperationError('actor_failed', `${address} could not be activated: ${messageOf(error)}`, {
-              cause: error,
-            });
-      type.errors++;
-      activation.flags &= ~BUSY;
-      this.#remove(activation, 'failed', cause);
-      throw cause;
-    };
-    try {
-      const ready =
-        (activation.flags & COLD) !== 0 ? this.#activate(activation, context, caller) : this.#load(activation);
-      if (isPromise(ready)) {
-        return ready.then(() => {
-          activation.flags &= ~BUSY;
-        }, fail);
-      }
-      activation.flags &= ~BUSY;
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  #activate(activation: Activation, context: RequestContext, caller: ActorTurn | undefined): Awaitable<void> {
-    const { type, key } = activation;
-    return whenReady(this.#directory.acquire(type.name, key), (lease) => {
-      activation.lease = lease;
-      if (lease.validUntilMs !== Number.POSITIVE_INFINITY) activation.flags |= TIMED;
-      return whenReady(this.#load(activation), () => {
-        activation.flags &= ~COLD;
-        const { onActivate } = type.definition;
-        return onActivate === undefined ? undefined : this.#runHook(activation, onActivate, context, caller);
-      });
-    });
-  }
-
-  #load(activation: Activation): Awaitable<void> {
-    const { type, key } = activation;
-    activation.flags &= ~STALE;
-    if (!type.persistent) {
-      activation.state = type.definition.initial(key);
-      return;
-    }
-    const observer = { observedVersion: 0 };
-    return whenReady(this.#store.get(stateKey(this.space, type.name, key), observer), (bytes) => {
-      // Changed while it was being read.
-      if ((activation.flags & STALE) !== 0) return this.#load(activation);
-      activation.state = bytes === undefined ? type.definition.initial(key) : readSavedState(activation, bytes);
-      activation.stored = bytes !== undefined;
-      activation.pendingVersion = observer.observedVersion;
-      if (observer.observedVersion !== 0) activation.flags |= UNSYNCED;
-      this.residency.resized(activation, bytes?.length ?? 0);
-    });
-  }
-
-  /** Runs a hook as a turn that nobody waits in line for; the activation is BUSY around it. */
-  #runHook(
-    activation: Activation,
-    hook: (turn: ActorTurn) => Awaitable<void>,
-    context: RequestContext,
-    caller: ActorTurn | undefined,
-  ): Awaitable<void> {
-    const turn = this.openTurn(activation, context, caller);
-    const entry: MethodEntry = { name: 'hook', run: hook, quiet: true };
-    const end = () => {
-      // What it observed is in the state now, or in nobody's answer.
-      if (turn.observedVersion > activation.pendingVersion) activation.pendingVersion = turn.observedVersion;
-      if (turn.observedVersion !== 0) activation.flags |= UNSYNCED;
-      turn.close();
-      activation.turn = undefined;
-    };
-    const fail = (error: unknown): never => {
-      if (!turn.rollback()) activation.flags |= STALE;
-      end();
-      throw error;
-    };
-    try {
-      const done = whenReady(hook(turn), () => this.#commit(turn, entry));
-      if (isPromise(done)) return done.then(end, fail);
-      end();
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  // Passivation
+  // Figures and the end
 
   async deactivate(type: string, key: ActorKey): Promise<boolean> {
-    const activation = this.#typeNamed(type).activations.get(keyText(key));
+    const activation = this.#types.require(type).activations.get(keyText(key));
     if (activation === undefined) return false;
-    await this.#gone(activation, 'requested');
+    await this.lifecycle.gone(activation, 'requested');
     return true;
   }
-
-  /** Leaves memory at once when idle, else after the last call. */
-  leaveWhenIdle(activation: Activation, reason: DeactivationReason): void {
-    if ((activation.flags & (LEAVING | DEAD)) !== 0) return;
-    activation.needExtras().leaveReason = reason;
-    activation.flags |= LEAVING;
-    if ((activation.flags & (BUSY | QUEUED)) === 0) this.#leave(activation);
-  }
-
-  #gone(activation: Activation, reason: DeactivationReason): Promise<void> {
-    const extras = activation.needExtras();
-    extras.gone ??= Promise.withResolvers<void>();
-    const { promise } = extras.gone;
-    this.leaveWhenIdle(activation, reason);
-    return promise;
-  }
-
-  #leave(activation: Activation): void {
-    const { leaveReason } = activation.needExtras();
-    const { onDeactivate } = activation.type.definition;
-    if (onDeactivate === undefined || (activation.flags & COLD) !== 0) {
-      this.#remove(activation, leaveReason);
-      return;
-    }
-    // Calls that come in meanwhile wait, and go to the next activation.
-    activation.flags |= BUSY;
-    const end = () => this.#remove(activation, leaveReason);
-    const fail = (error: unknown) => {
-      this.log.warn({ actor: activation.address, error: messageOf(error) }, 'onDeactivate failed');
-      end();
-    };
-    try {
-      const done = this.#runHook(activation, (turn) => onDeactivate(turn, leaveReason), NO_REQUEST, undefined);
-      if (isPromise(done)) done.then(end, fail);
-      else end();
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  /** Takes the activation out of memory now. Waiting calls get `error`, or go on to the next activation. */
-  #remove(activation: Activation, reason: DeactivationReason, error?: OperationError): void {
-    if ((activation.flags & DEAD) !== 0) return;
-    const { type, key, extras, lease } = activation;
-    activation.flags |= DEAD;
-    if (type.activations.get(key) === activation) type.activations.delete(key);
-    type.passivated++;
-    this.residency.removed(activation);
-    for (const timer of extras?.timers ?? []) timer.cancel();
-    const doubtful = reason === 'lease_lost' || reason === 'commit_unknown';
-    if (lease !== undefined && (activation.flags & TIMED) !== 0 && !doubtful) {
-      const released = this.#directory.release(lease);
-      if (isPromise(released)) released.catch(noop);
-    }
-    const mailbox = extras?.mailbox;
-    for (let call = mailbox?.shift(); call !== undefined; call = mailbox?.shift()) {
-      type.queued--;
-      if (error === undefined) call.resolve(this.#redirect(type, key, call));
-      else call.reject(error);
-    }
-    activation.flags &= ~QUEUED;
-    extras?.gone?.resolve();
-    if (doubtful) {
-      this.log.warn({ actor: activation.address, reason }, 'an activation was dropped');
-    }
-  }
-
-  async #redirect(type: ActorType, key: string, call: QueuedCall): Promise<unknown> {
-    await undefined; // Never inside the stretch that removed the activation.
-    return this.call(type, key, call.entry, call.args, call.context, call.caller);
-  }
-
-  *#all(): Generator<Activation> {
-    for (const type of this.#types.values()) yield* type.activations.values();
-  }
-
-  /** Sends the activation away when it is idle for long, else keeps its lease. */
-  #lookAfter(activation: Activation): void {
-    if (!isIdle(activation)) return;
-    const { tick } = this.residency;
-    const idleMs = (tick - activation.lastTick) * this.#sweepMs;
-    if (idleMs >= activation.type.idleMs) {
-      this.leaveWhenIdle(activation, 'idle');
-      return;
-    }
-    if (activation.lastTick !== tick - 1) activation.turn = undefined;
-    if ((activation.flags & UNSYNCED) !== 0 && this.#isDurable(activation)) activation.flags &= ~UNSYNCED;
-    if ((activation.flags & TIMED) !== 0) this.#renew(activation, idleMs);
-  }
-
-  #isDurable(activation: Activation): boolean {
-    return this.#store.whenDurable(activation.pendingVersion, activation.type.definition.durability) === undefined;
-  }
-
-  /** Renews the lease of an activation in use, as a turn, so that no commit meets a record half changed. */
-  #renew(activation: Activation, idleMs: number): void {
-    const lease = activation.lease!;
-    const leftMs = lease.validUntilMs - this.clock.monotonicMs();
-    if (leftMs <= 0) {
-      this.leaveWhenIdle(activation, 'idle');
-      return;
-    }
-    if (leftMs > 4 * this.#sweepMs || idleMs > leftMs) return;
-    const run = async () => {
-      try {
-        await this.#directory.renew(lease);
-      } catch (error) {
-        if (hasCode(error, 'lease_lost')) this.#remove(activation, 'lease_lost');
-        throw error;
-      }
-    };
-    const renewed = this.dispatch(activation, { name: 'renew', run, quiet: true }, [], NO_REQUEST, undefined);
-    if (isPromise(renewed)) {
-      renewed.catch((error: unknown) => {
-        this.log.warn({ actor: activation.address, error: messageOf(error) }, 'a lease could not be renewed');
-      });
-    }
-  }
-
-  // Figures and the end
 
   statistics(): ActorRuntimeStatistics {
     return {
       resident: this.residency.count,
       memoryBytes: this.residency.memoryBytes,
-      types: [...this.#types.values()].map((type) => type.statistics()),
+      types: [...this.#types].map((type) => type.statistics()),
     };
   }
 
@@ -921,12 +578,15 @@ export class LocalActorRuntime implements ActorRuntime {
       await this.#reminders.stop();
       // Turns that are finishing may still wake others.
       while (this.residency.count > 0) {
-        await Promise.all([...this.#all()].map((activation) => this.#gone(activation, 'stopping')));
+        await Promise.all(
+          [...this.#types.activations()].map((activation) => this.lifecycle.gone(activation, 'stopping')),
+        );
       }
     })();
     if (await Promise.race([drained.then(() => false), outOfTime])) {
       this.log.warn({ resident: this.residency.count }, 'actors were stopped in the middle of their turns');
-      for (const activation of this.#all()) this.#remove(activation, 'stopping', stoppingError());
+      for (const activation of this.#types.activations())
+        this.lifecycle.remove(activation, 'stopping', stoppingError());
     }
     patience.abort();
     for (const stopWatching of this.#stopWatching) stopWatching();
@@ -938,25 +598,6 @@ function absent(type: ActorType, key: string): Activation {
   const activation = new Activation(type, key, 0);
   activation.flags = DEAD;
   return activation;
-}
-
-/** Notes in the call graph that `caller` waits, until `outcome` is there. */
-function waitFor(caller: ActorTurn, awaited: Activation | ActorTurn, outcome: Promise<unknown>): void {
-  caller.waits ??= [];
-  const { waits } = caller;
-  waits.push(awaited);
-  const done = () => {
-    const at = waits.indexOf(awaited);
-    if (at !== -1) waits.splice(at, 1);
-  };
-  outcome.then(done, done);
-}
-
-function contextWithChain(context: RequestContext, caller: ActorTurn | undefined): RequestContext {
-  const chain: string[] = [];
-  for (let turn = caller; turn !== undefined; turn = turn.caller) chain.unshift(turn.activation.address);
-  if (chain.length === 0) return context;
-  return context.with({ chain: [...context.chain, ...chain] });
 }
 
 function stoppingError(): OperationError {
