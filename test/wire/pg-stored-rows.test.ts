@@ -4,7 +4,8 @@
  */
 
 import pg from 'pg';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
+import { FieldReader } from '../../src/models/relational/field-reader.ts';
 import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
 import { type PgServer, startPgServer } from './pg-server.ts';
 
@@ -88,4 +89,41 @@ test.each(['memory', 'rocksdb'] as const)('rows on %s are written as they are ma
   expect(await compareBothWays('id, c, a', 'id between 5 and 24')).toBe(19);
   await client.query('rollback');
   expect(await compareBothWays('id, c, a', 'id between 5 and 24')).toBe(20);
+});
+
+test('ranges that are asked for again and again leave as the messages that were made before, until a row changes', async () => {
+  const random = new SeededRandom(`${SEED}/kept`);
+  server = await startPgServer({ provider: 'rocksdb' });
+  client = new pg.Client(server.config);
+  await client.connect();
+  await client.query('create table t (id int, part text, a int, b numeric, c text, g date, primary key (id, part))');
+  await client.query(
+    `insert into t select i, 'p', i * 3, i / 7.0, repeat('x', i % 150), '2024-01-01'::date + i from generate_series(1, 2000) i`,
+  );
+  const written = vi.spyOn(FieldReader.prototype, 'write');
+  try {
+    const lists = ['id, a, c', 'id, b, part', 'c, id, g'];
+    const isKept = async (selected: string, from: number): Promise<boolean> => {
+      written.mockClear();
+      const { rowCount } = await client!.query(`select ${selected} from t where id between ${from} and ${from + 50}`);
+      return rowCount! > 0 && written.mock.calls.length === 0;
+    };
+    // Rows are read as a run once they have left for the engine, and that is asked for often enough.
+    await vi.waitFor(async () => expect(await isKept('id, a, c', 700)).toBe(true), { timeout: 20_000, interval: 1 });
+    let kept = 0;
+    for (let round = 0; round < 150; round++) {
+      const from = 600 + random.int(300);
+      const selected = random.pick(lists);
+      if (random.chance(0.1)) await client.query(`set datestyle to ${random.pick(['iso', 'german', 'sql'])}`);
+      if (random.chance(0.05)) await client.query(`update t set a = a + 1, c = 'new' where id = ${from + 5}`);
+      if (random.chance(0.03)) await client.query(`delete from t where id = ${from + 9}`);
+      if (random.chance(0.03))
+        await client.query(`insert into t values (${from + 9}, 'q', 1, 1, 'put in', '2020-02-02')`);
+      if (await isKept(selected, from)) kept++;
+      await compareBothWays(selected, `id between ${from} and ${from + random.int(120)}`);
+    }
+    expect(kept, `seed ${SEED}`).toBeGreaterThan(0);
+  } finally {
+    written.mockRestore();
+  }
 });

@@ -23,6 +23,7 @@ import type { Entry } from '../../storage/store.ts';
 import * as message from './backend-messages.ts';
 import type { ClientOutput } from './client-output.ts';
 import { TextFields, writeField } from './field-format.ts';
+import { keptRows } from './kept-rows.ts';
 import { holdsLarge, isOfAnySize, LARGE_FIELD_BYTES, LargeRow } from './large-row.ts';
 import type { MessageWriter } from './message-writer.ts';
 
@@ -193,9 +194,14 @@ export class ResultMessages implements ResultSink {
     from: number,
   ): Awaitable<void> {
     const writer = this.#writer;
+    const packed = entries instanceof PackedEntries ? entries : undefined;
+    const kept = packed === undefined || from > 0 ? undefined : keptRows(packed, columns, fields, this.#parameters);
+    if (kept !== undefined) {
+      writer.bytes(kept);
+      return this.#flushIfFull();
+    }
     const sink = this.#textFields;
     sink.begin(columns, this.#parameters.style);
-    const packed = entries instanceof PackedEntries ? entries : undefined;
     const count = packed === undefined ? (entries as readonly Entry[]).length : packed.count;
     try {
       for (let at = from; at < count; at++) {
