@@ -1,6 +1,6 @@
 /**
  * Rows that a key gives in order: merge joins of every kind, the first and the last value, and limits that stop a scan inside
- * of subqueries and of UNION ALL. The rows are PostgreSQL's (PGlite), and EXPLAIN shows that they came in the way that is meant.
+ * of subqueries and of UNION ALL, groups and different values that stand together, and sorts by the keys that are left. The rows are PostgreSQL's (PGlite), and EXPLAIN shows that they came in the way that is meant.
  */
 
 import { PGlite } from '@electric-sql/pglite';
@@ -143,6 +143,55 @@ test('the first and the last value come from the ends of an index', async () => 
   expect(await explained("SELECT min(x) FROM a WHERE id = 3 AND t = 't3'")).not.toContain('Limit');
   await compare('SELECT min(x), max(t), count(*) FROM a WHERE y = 2');
   await compare('SELECT max(x) FILTER (WHERE y = 2), max(x) FROM a');
+});
+
+test('groups and different values are read in the order of an index as far as a limit wants them', async () => {
+  expect(await explained('SELECT y, count(*), max(x) FROM a GROUP BY y ORDER BY y LIMIT 2')).toBe(
+    ['Limit', '  ->  GroupAggregate', '        Group Key: y', '        ->  Index Only Scan using a_y on a'].join('\n'),
+  );
+  expect(await explained('SELECT x, y FROM a GROUP BY x, y ORDER BY y DESC, x LIMIT 2')).toBe(
+    ['Limit', '  ->  Group', '        Group Key: y, x', '        ->  Index Only Scan Backward using a_y on a'].join(
+      '\n',
+    ),
+  );
+  expect(await explained('SELECT DISTINCT a_id FROM b ORDER BY a_id LIMIT 2')).toBe(
+    ['Limit', '  ->  Unique', '        ->  Index Only Scan using b_a on b'].join('\n'),
+  );
+  // Where all are wanted, hashing takes less.
+  expect(await explained('SELECT y, count(*) FROM a GROUP BY y')).toContain('HashAggregate');
+  await having(['enable_hashagg'], async () => {
+    expect(await explained('SELECT k, sum(n) FROM b GROUP BY k')).toBe(
+      ['GroupAggregate', '  Group Key: k', '  ->  Index Scan using b_pkey on b'].join('\n'),
+    );
+    await compare('SELECT k, sum(n), array_agg(v ORDER BY v DESC, n) FROM b GROUP BY k');
+    await compare('SELECT DISTINCT k, n FROM b');
+  });
+  const read = await lines(
+    'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS) SELECT DISTINCT k FROM b ORDER BY k LIMIT 2',
+  );
+  expect(Number(/entries=(\d+)/.exec(read.join('\n'))![1])).toBeLessThan(1_000);
+});
+
+test('rows in the order of the first keys are sorted by the others, group by group', async () => {
+  const text = 'SELECT k, v, t FROM b ORDER BY k, v, t LIMIT 10';
+  expect(await explained(text)).toBe(
+    [
+      'Limit',
+      '  ->  Incremental Sort',
+      '        Sort Key: k, v, t',
+      '        Presorted Key: k',
+      '        ->  Index Scan using b_pkey on b',
+    ].join('\n'),
+  );
+  await compare(text);
+  await having(['enable_sort'], async () => {
+    const all = 'SELECT k, n, v FROM b ORDER BY k DESC, v, n DESC';
+    expect(await explained(all)).toContain('Presorted Key: k\n  ->  Index Scan Backward using b_pkey on b');
+    await compare(all);
+    await having(['enable_incremental_sort'], async () => {
+      expect(await explained(all)).not.toContain('Incremental');
+    });
+  });
 });
 
 test('the order and the limit of a query are those of the subquery and of the parts of a UNION ALL that it reads', async () => {

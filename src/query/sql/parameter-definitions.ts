@@ -248,8 +248,6 @@ const HINTS: readonly ParameterDefinition[] = [
   whole('effective_io_concurrency', 1, 0, 1000),
   flag('enable_async_append', 'on'),
   flag('enable_gathermerge', 'on'),
-  flag('enable_hashagg', 'on'),
-  flag('enable_incremental_sort', 'on'),
   flag('enable_material', 'on'),
   flag('enable_parallel_append', 'on'),
   flag('enable_parallel_hash', 'on'),

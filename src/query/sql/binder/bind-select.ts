@@ -73,7 +73,11 @@ export function bindSimpleSelect(
   // DISTINCT alone is a list of one empty node.
   const distinctOn = select.distinctClause?.filter((node) => Object.keys(node).length > 0) ?? [];
   const distinct = select.distinctClause !== undefined && distinctOn.length === 0;
-  const on = distinctOn.map((node) => bindColumnOr(node, columns, binder, DISTINCT_ON));
+  const on: BoundExpression[] = [];
+  for (const node of distinctOn) {
+    const key = bindColumnOr(node, columns, binder, DISTINCT_ON);
+    if (!on.some((each) => sameExpression(each, key))) on.push(key);
+  }
   const limit = bindRowCount(select.limitCount, 'LIMIT', context, scope);
   const offset = bindRowCount(select.limitOffset, 'OFFSET', context, scope);
   const withTies = withTiesOf(select);

@@ -180,6 +180,35 @@ test('what is written after it was read, and what RETURNING gives, goes through 
   }
 });
 
+test('groups that stand together are held one at a time, and only one that does not fit goes through files', async () => {
+  const { session, temporaryFiles } = small;
+  await session.execute('create index t_few on t (few); create index t_k on t (k)');
+  const cases = [
+    ['select few, k, id from t order by few, k, id', 'Incremental Sort', true],
+    ['select few, array_agg(id order by s desc, id), count(distinct k) from t group by few', 'GroupAggregate', true],
+    ['select k, n, id from t where k is not null order by k, n, id', 'Incremental Sort', false],
+    [
+      'select k, array_agg(id order by s, id), sum(distinct n) from t where k is not null group by k',
+      'GroupAggregate',
+      false,
+    ],
+    ['select distinct k from t', 'Unique', false],
+    ['select k from t group by k', 'Group', false],
+  ] as const;
+  for (const [sql, node, spills] of cases) {
+    const expected = await rowsOf(wide, sql, false);
+    await session.execute('set enable_hashagg = off; set enable_sort = off');
+    expect((await rowsOf(session, `explain ${sql}`, true)).join('\n')).toContain(node);
+    const before = temporaryFiles.totals.files;
+    expect((await rowsOf(session, sql, true)).toSorted(), `seed ${seed}`).toEqual(expected);
+    if (spills) expect(temporaryFiles.totals.files, sql).toBeGreaterThan(before);
+    else expect(temporaryFiles.totals.files, sql).toBe(before);
+    await session.execute('reset all');
+    await expectNothingLeft(small);
+  }
+  await session.execute('drop index t_few, t_k');
+});
+
 const WINDOWS = [
   'select id, k, row_number() over (order by s, id), rank() over (order by s), sum(n) over (order by s, id) from t',
   'select id, lag(s, 3) over w, lead(id) over w, last_value(id) over w, count(*) over (partition by few) from t window w as (partition by few order by n, id)',

@@ -131,7 +131,11 @@ export function printJson(explanation: Explanation): string {
     ...(measures !== undefined && { Triggers: [] }),
     ...(measures !== undefined && options.summary && { 'Execution Time': Number(fixed(executionMs)) }),
   };
-  return JSON.stringify([query], undefined, 2);
+  // Lists of texts stand in one line, as PostgreSQL writes them.
+  return JSON.stringify([query], undefined, 2).replace(
+    /\[\n\s+("(?:[^"\\]|\\.)*"(?:,\n\s+"(?:[^"\\]|\\.)*")*)\n\s+\]/g,
+    (_, list) => `[${(list as string).replace(/,\n\s+"/g, ', "')}]`,
+  );
 }
 
 function json(node: PlanNode, place: Readonly<Record<string, string>>, explanation: Explanation): object {

@@ -32,6 +32,8 @@ import { SLOTS_OF_BINDING_MAX } from '../binder/scope.ts';
 import { Aggregate } from '../operators/aggregate.ts';
 import { CteState, type PlannedCte } from '../operators/cte-scan.ts';
 import { Distinct } from '../operators/distinct.ts';
+import { GroupInOrder } from '../operators/group-in-order.ts';
+import { IncrementalSort } from '../operators/incremental-sort.ts';
 import { Late, ProjectLater, ReadFirst } from '../operators/later.ts';
 import { Limit } from '../operators/limit.ts';
 import { LimitWithTies } from '../operators/limit-ties.ts';
@@ -42,6 +44,7 @@ import { Append, SetOperation } from '../operators/set-operation.ts';
 import { SingleRow } from '../operators/single-row.ts';
 import { Sort } from '../operators/sort.ts';
 import { type EvaluateLater, evaluateAll } from '../operators/subquery.ts';
+import { Unique } from '../operators/unique.ts';
 import { Values } from '../operators/values.ts';
 import { SqlError } from '../sql-error.ts';
 import type { SqlValue } from '../types/types.ts';
@@ -64,6 +67,7 @@ import {
   type PlanNode,
   planNode,
 } from './plan-node.ts';
+import { type OrderedInput, orderedInput } from './plan-order.ts';
 import { planRelation } from './plan-relation.ts';
 import { planFilter, relocated } from './plan-scan.ts';
 import { expressionsOfWindow, planSets, planWindow, sortKey } from './plan-windows.ts';
@@ -334,6 +338,7 @@ function planAggregate(
   names: RowNames,
   groups: number,
   scope: PlanScope,
+  inOrder: OrderedInput | undefined,
 ): Planned {
   const { grouping } = select;
   if (grouping === undefined) return input;
@@ -364,22 +369,28 @@ function planAggregate(
     groupings: grouping.groupings,
   };
   const vectors = plannedVectors(grouping, over);
-  const strategy = groupBy === undefined ? 'Plain' : groupBy.sets === undefined ? 'Hashed' : 'Mixed';
+  const isSorted = inOrder?.use === 'group';
+  const hashed = groupBy?.sets === undefined ? 'Hashed' : 'Mixed';
+  const strategy = groupBy === undefined ? 'Plain' : isSorted ? 'Sorted' : hashed;
+  const kind: NodeKind = isSorted && aggregates.length === 0 ? { type: 'Group' } : aggregateKind(strategy);
   const keys = grouping.groupBy ?? [];
   const outputNames = groupNames(grouping, names);
   const aggregated = wrapped(
     planned,
-    aggregateKind(strategy),
+    kind,
     groups,
-    (op, context) => new Aggregate(op, groupBy, aggregates, context, vectors),
+    (op, context) =>
+      isSorted
+        ? new GroupInOrder(op, groupBy!, aggregates, context)
+        : new Aggregate(op, groupBy, aggregates, context, vectors),
     {
-      details: () => groupDetails(grouping, keys, names),
+      details: () => groupDetails(grouping, isSorted ? inOrder.keys.map((place) => keys[place]!) : keys, names),
       output: () => Array.from({ length: groupWidth(grouping) }, (_, i) => outputNames(i)),
-      costs: blockingCosts(planned.node, groups),
+      costs: isSorted ? inOrder.costs : blockingCosts(planned.node, groups),
       width: keys.reduce((sum, { type }) => sum + valueBytes(type, undefined), grouping.aggregates.length * 8),
     },
   );
-  return filteredBy(aggregated, grouping.having, outputNames, scope);
+  return { ...filteredBy(aggregated, grouping.having, outputNames, scope), ordered: isSorted && inOrder.ordered };
 }
 
 function groupDetails(
@@ -536,6 +547,7 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
   const keepsOrder = given.grouping === undefined && given.windows.length === 0;
   const ordered = keepsOrder ? given.orderBy : [];
   let planned: Planned;
+  let inOrder: OrderedInput | undefined;
   if (from === undefined) {
     const result = planNode('Result', 1);
     const single: Planned = { isPoint: true, node: result, open: measured(result, () => new SingleRow()) };
@@ -546,6 +558,20 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
     const isWhole = withTies || locking !== undefined;
     const most = isWhole ? Number.POSITIVE_INFINITY : wanted;
     planned = planRelation(from, conditions, scope, { needed, orderBy: ordered, wanted, most });
+    if (from.kind === 'scan' && !conditions.some(hasSubquery)) {
+      const facts: FactsOf = relationFacts(from, scope.known, () => planned.node.rows);
+      inOrder = orderedInput({
+        select: given,
+        planned,
+        settings: scope.settings,
+        groupsOf: (keys) => estimatedGroups(keys, facts, planned.node.rows),
+        inOrder: (orderBy, rows) => {
+          const other = planRelation(from, conditions, scope, { needed, orderBy, keepsOrder: true, wanted: rows });
+          return other.ordered === true ? other : undefined;
+        },
+      });
+      if (inOrder !== undefined) planned = { ...inOrder.planned, ordered: inOrder.ordered };
+    }
   }
   const held = from?.kind === 'scan' ? planned.held : undefined;
   const fromNames = from === undefined ? String : placedNames(rowNames(from, scope), planned.layout);
@@ -553,7 +579,7 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
   const { grouping, distinctOn } = select;
   const fromWidth = planned.layout?.length ?? (from === undefined ? 0 : widthOf(from));
   const names = grouping === undefined ? fromNames : groupNames(grouping, fromNames);
-  planned = planAggregate(planned, fromWidth, select, fromNames, groupsOf(given, planned, scope), scope);
+  planned = planAggregate(planned, fromWidth, select, fromNames, groupsOf(given, planned, scope), scope, inOrder);
   let width = grouping === undefined ? fromWidth : groupWidth(grouping);
   for (const window of select.windows) {
     const { planned: input, over } = extended(planned, width, expressionsOfWindow(window), scope);
@@ -577,6 +603,9 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
   planned = extension.planned;
   const keys = sorts || withTies ? select.orderBy.map((key) => sortKey(key, extension.over)) : [];
   const on = distinctOn?.map((each) => compileExpression(extension.over(each)));
+  // Equal ones follow each other where the order begins with what is to be distinct.
+  const together = distinctOn !== undefined && beginsWith(select.orderBy, distinctOn);
+  const presorted = sorts && inOrder?.use === 'sort' ? inOrder.presorted : 0;
   const onTypes = distinctOn?.map(({ type }) => type) ?? [];
   // A result that was computed for the order is not computed again.
   const isPlain = results.every((each) => !hasSubquery(extension.over(each)));
@@ -611,11 +640,15 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
     let operator = below.open(context, pushed ? needed : undefined);
     if (sorts) {
       const sorted = !distinct && on === undefined && !withTies && locking === undefined;
-      operator = new Sort(operator, keys, context, sorted ? needed : Number.POSITIVE_INFINITY);
+      const rows = sorted ? needed : Number.POSITIVE_INFINITY;
+      operator =
+        presorted > 0
+          ? new IncrementalSort(operator, keys, presorted, context, rows)
+          : new Sort(operator, keys, context, rows);
       if (top?.id !== sortNode.id) operator = watch(context, sortNode, operator);
     }
     if (on !== undefined) {
-      operator = new Distinct(operator, onTypes, context, on);
+      operator = together ? new Unique(operator, onTypes, context, on) : new Distinct(operator, onTypes, context, on);
       if (top?.id !== uniqueNode.id) operator = watch(context, uniqueNode, operator);
     }
     const rowsWanted = withTies ? Number.POSITIVE_INFINITY : needed;
@@ -629,7 +662,8 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
         ? new ProjectLater(readFirst(operator, results, context), later, false, context)
         : new Project(operator, plain, context, places);
     if (!distinct) return watchTop(context, operator);
-    operator = new Distinct(operator, types, context);
+    operator =
+      inOrder?.use === 'unique' ? new Unique(operator, types, context) : new Distinct(operator, types, context);
     if (top?.id !== uniqueNode.id) operator = watch(context, uniqueNode, operator);
     return watchTop(context, limited ? limit(operator, wanted, skip, context) : operator);
   };
@@ -637,15 +671,21 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
     withTies ? new LimitWithTies(input, wanted, skip, tieKeys, context) : new Limit(input, wanted, skip);
   let { node } = planned;
   const output = () => results.map((each) => shown(each, names));
-  const sortCost = sortCosts(node, node.rows, Math.min(node.rows, wantedRows(select)));
-  const sortNode = planNode('Sort', node.rows, {
+  const sortCost = presorted > 0 ? inOrder!.costs : sortCosts(node, node.rows, Math.min(node.rows, wantedRows(select)));
+  const sortNode = planNode(presorted > 0 ? 'Incremental Sort' : 'Sort', node.rows, {
     inputs: [node],
-    details: () => [{ name: 'Sort Key', value: select.orderBy.map((key) => sortText(key, names)) }],
+    details: () => {
+      const texts = select.orderBy.map((key) => sortText(key, names));
+      const sorting = { name: 'Sort Key', value: texts };
+      if (presorted === 0) return [sorting];
+      const first = select.orderBy.slice(0, presorted).map(({ expression }) => shown(expression, names));
+      return [sorting, { name: 'Presorted Key', value: first }];
+    },
     output,
     costs: sortCost,
   });
   if (sorts) node = sortNode;
-  const uniqueNode = distinctNode(node, select, output);
+  const uniqueNode = distinctNode(node, select, output, inOrder);
   if (distinct || on !== undefined) node = uniqueNode;
   if (locking !== undefined) node = planNode('LockRows', node.rows, { inputs: [node], output });
   const limitNode = limitOver(select, node, output);
@@ -689,7 +729,22 @@ function columnPlaces(expressions: readonly BoundExpression[]): readonly number[
   return places.length === expressions.length ? places : undefined;
 }
 
-function distinctNode(input: PlanNode, { distinct }: BoundSelect, output: () => readonly string[]): PlanNode {
+/** Whether an order begins with these expressions, in whichever order. */
+function beginsWith(orderBy: readonly BoundSortKey[], all: readonly BoundExpression[]): boolean {
+  const first = orderBy.slice(0, all.length).map(({ expression }) => expression);
+  const isIn = (some: readonly BoundExpression[], others: readonly BoundExpression[]): boolean =>
+    some.every((each) => others.some((other) => sameExpression(each, other)));
+  return first.length === all.length && isIn(first, all) && isIn(all, first);
+}
+
+function distinctNode(
+  input: PlanNode,
+  { distinct }: BoundSelect,
+  output: () => readonly string[],
+  inOrder: OrderedInput | undefined,
+): PlanNode {
+  if (inOrder?.use === 'unique')
+    return planNode('Unique', input.rows, { inputs: [input], output, costs: inOrder.costs });
   if (!distinct) return planNode('Unique', input.rows, { inputs: [input], output });
   const details = () => [{ name: 'Group Key', value: output() }];
   const costs = blockingCosts(input, input.rows);

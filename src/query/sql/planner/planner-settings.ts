@@ -5,7 +5,9 @@
 
 export const PLANNER_SWITCHES = [
   'enable_bitmapscan',
+  'enable_hashagg',
   'enable_hashjoin',
+  'enable_incremental_sort',
   'enable_indexonlyscan',
   'enable_indexscan',
   'enable_memoize',

@@ -22,6 +22,11 @@ import { type SqlType, type SqlValue, typeInfo } from './types.ts';
 /** What a Map tells apart just as SQL does, for values of one type. */
 export type DistinctKey = null | boolean | number | bigint | string;
 
+/** As a Map has it. */
+export function isSameKey(a: DistinctKey | undefined, b: DistinctKey): boolean {
+  return a === b || (Number.isNaN(a) && Number.isNaN(b));
+}
+
 /** One value of one type. */
 export function distinctKey(type: SqlType, value: SqlValue): DistinctKey {
   if (value instanceof Numeric) return canonical(value);
