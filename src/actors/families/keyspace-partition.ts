@@ -247,12 +247,12 @@ export class KeyspacePartitions {
 
   /** Hands everything over to the store that was written behind. */
   settle(): void {
-    this.#commit.settle();
+    this.#commit.behind?.settle();
   }
 
   /** As `settle`, of most of it and in slices, where there is so much that it would hold everybody up; else undefined. */
   settleMost(): Promise<void> | undefined {
-    return this.#commit.settleMost();
+    return this.#commit.behind?.settleMost();
   }
 
   /** A database as the turns of this stretch see it; only to be used by work that runs in the right partitions. */
@@ -354,7 +354,7 @@ export class KeyspacePartitions {
   start(): void {
     this.#reclaimTimer ??= this.#platform.timers.every(RECLAIM_PERIOD_MS, () => {
       this.#tellReclaimed();
-      this.#commit.flushSome();
+      this.#commit.behind?.flushSome();
       if (this.#reclaiming) return;
       if (++this.#periods % WALK_PERIODS !== 0) {
         this.#deleteHinted();
@@ -423,16 +423,14 @@ export class KeyspacePartitions {
       this.#reclaimFrom = undefined;
     }
     if (this.#reclaimDatabase === this.databases) {
-      this.#reclaimDirtyFrom = this.#commit.visitUnsettled(
-        this.#reclaimDirtyFrom,
-        RECLAIM_SLICE_ENTRIES,
-        (database, redisKey, stored) => {
-          const expiresAtMs = expiryOf(stored);
-          if (expiresAtMs === NEVER) return;
-          this.#roundSawExpiry = true;
-          if (expiresAtMs <= nowMs) expired.push({ database, redisKey: copyBytes(redisKey) });
-        },
-      );
+      const visit = (database: number, redisKey: Bytes, stored: Bytes): void => {
+        const expiresAtMs = expiryOf(stored);
+        if (expiresAtMs === NEVER) return;
+        this.#roundSawExpiry = true;
+        if (expiresAtMs <= nowMs) expired.push({ database, redisKey: copyBytes(redisKey) });
+      };
+      const { behind } = this.#commit;
+      this.#reclaimDirtyFrom = behind?.visitUnsettled(this.#reclaimDirtyFrom, RECLAIM_SLICE_ENTRIES, visit) ?? 0;
       if (this.#reclaimDirtyFrom === 0) this.#endRound();
     } else {
       await this.#walk(this.#reclaimDatabase, nowMs, expired);

@@ -1,18 +1,14 @@
 /**
  * The entries of all `keyspace-partition` turns: read from memory, written to memory at once and to the store together.
  *
- * Hot entries lie as bytes in one arena (`entry-arena.ts`); what it does not hold is read from the store and kept. A write
- * changes the arena, where every later turn sees it, and marks the entry dirty; a key written ten times is one write of
- * the store. When dirty entries reach the store depends on what their acknowledgement promises:
+ * Hot entries lie as bytes in one arena (`entry-arena.ts`); what it does not hold is read from the store (`value-loads.ts`).
+ * A write changes the arena, where every later turn sees it, and marks the entry dirty; a key written ten times is one write
+ * of the store. When dirty entries reach the store depends on what their acknowledgement promises:
  *
  * - **Written through** (stores that log): `commit`, at the end of a stretch of commands, orders them as one commit, before
  *   the event loop is given back. So no other reader can tell that writes were gathered, and replies wait for the
  *   log as everybody's do. An entry remembers the version that wrote it, so that a reply that shows it waits too.
- * - **Written behind** (a store of class `memory`, which keeps no log): they stay dirty, as nothing that is acknowledged
- *   has to survive this process, until there are too many of them or until anybody else opens a snapshot, reads, locks or
- *   commits (`Store.writeBehind`): then all of them are handed over. Their number is bounded, so that this takes a
- *   second at worst; who can wait has most of it done in slices before, so that others are served meanwhile. Once somebody
- *   has looked, they are handed over in slices in the background for a while: the next one waits for milliseconds.
+ * - **Written behind** (a store of class `memory`, which keeps no log): see `written-behind.ts`.
  *
  * **Writes of others** to these keys (SQL, MULTI, commands that had to wait) are seen by a watch on the range, inside the
  * stretch that orders them: the arena forgets those entries. When the store takes versions back, it forgets all.
@@ -23,25 +19,21 @@
  * ordered: the arena forgets the entries, and the store's word counts again.
  */
 
-import { assert } from '../../base/assert.ts';
 import type { Awaitable } from '../../base/awaitable.ts';
 import { isPromise } from '../../base/awaitable.ts';
-import { type Bytes, copyBytes } from '../../base/bytes.ts';
+import type { Bytes } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import { newObserver } from '../../base/observer.ts';
 import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { KeyRange } from '../../storage/key-range.ts';
 import { rangeContains, rangeIncludes, rangesOverlap } from '../../storage/key-range.ts';
-import {
-  type CommitRecord,
-  type Store,
-  VALUE_BYTES_MAX,
-  type WriteBatch,
-  type WriteBehind,
-} from '../../storage/store.ts';
+import { type CommitRecord, type Store, VALUE_BYTES_MAX, type WriteBatch } from '../../storage/store.ts';
 import { EntryArena } from './entry-arena.ts';
 import { ABSENT } from './entry-slab.ts';
+import { TurnUndo } from './turn-undo.ts';
+import { fillEntry, mayExpire, type OwnReads, ValueLoads } from './value-loads.ts';
+import { gatherEntry, WrittenBehind } from './written-behind.ts';
 
 /** Thrown by a turn that cannot go on without waiting; it has written nothing. The caller runs the work another way. */
 export class WouldWait extends Error {
@@ -56,26 +48,8 @@ export class CommitFailed extends Error {
 /** One instance: it is control flow, and its stack says nothing. */
 const WOULD_WAIT = new WouldWait('the turn would have to wait');
 
-/** Dirty entries of class `memory`, which somebody else's read may have to wait for; beyond it the oldest are handed over. */
-const DIRTY_ENTRIES_MAX = 256 * 1024;
-const DIRTY_BYTES_MAX = 64 * 1024 * 1024;
-/** Of the arena's bound. */
-const DIRTY_FRACTION = 4;
-const SLICE_ENTRIES = 512;
-/** Of a commit where everything is handed over. Fewer take some milliseconds, and nobody has them done before in slices. */
-const SETTLED_ENTRIES = 4_096;
-/** A period of the background hands over this part of what is dirty: an entry stays dirty for some `1 / part` periods. */
-const BACKGROUND_FRACTION = 128;
-/** Nobody else has looked for so many periods (of 100 ms): then nothing is handed over in the background. */
-const QUIET_PERIODS = 600;
 /** Values fetched at once beyond those that commands wait for. */
 const LOADS_MAX = 1_024;
-/** Of the arena's bound: a larger value from disk is not kept. */
-const LOADED_FRACTION = 64;
-/** Of the arena's bound: what is fetched with one call. */
-const FETCHED_FRACTION = 16;
-/** Room for the keys of what is fetched with one call; more of them take more. */
-const WANTED_BYTES = 16 * 1024;
 /** A longer value that somebody else has written is not kept before it is asked for. */
 const FOREIGN_BYTES_MAX = 64 * 1024;
 /** A key so short fits the store whatever it holds: its bytes count twice at most. */
@@ -98,28 +72,11 @@ export interface PartitionCommitOptions {
   readonly partitionOf: (database: number, buffer: Bytes, start: number, end: number) => number;
 }
 
-/** A key whose value is to be fetched. */
-interface Wanted {
-  readonly hash: number;
-  readonly database: number;
-  readonly redisKey: Bytes;
-}
-
-interface Load {
-  done: Promise<boolean>;
-  /** The key was written since. */
-  isStale: boolean;
-}
-
-interface Undo {
-  readonly database: number;
-  readonly key: Bytes;
-  /** What a dirty entry held, `undefined` for absence; or `clean`: the store has it. */
-  readonly before: Bytes | undefined | 'clean';
-}
-
 export class PartitionCommit {
   readonly arena: EntryArena;
+  readonly loads: ValueLoads;
+  /** Where writes may reach the store later than their replies leave. */
+  readonly behind: WrittenBehind | undefined;
   /** Notes what the current stretch read and wrote: set by whoever executes it. */
   observer: Observer = newObserver();
   /** Wall time of the current stretch, milliseconds. */
@@ -133,13 +90,13 @@ export class PartitionCommit {
   readonly #keeps: boolean;
   /** Whether replies that show an entry must wait for its version. */
   readonly #gated: boolean;
-  readonly #late: WriteBehind | undefined;
-  readonly #giveWay: () => Promise<void>;
-  #settlingMost: Promise<void> | undefined;
-  readonly #dirtyBytesMax: number;
   readonly #stops: (() => void)[] = [];
-  readonly #loaded: Observer = newObserver();
+  /** Reads of our own, which need not wait for what is held back. */
+  readonly #reads: OwnReads = { isUnderWay: false };
+  readonly #undo: TurnUndo;
+  /** Empty, for the next commit; and the one that is being gathered. */
   #batch: WriteBatch | undefined;
+  #gathered: WriteBatch | undefined;
   #writes = 0;
   #commits = 0;
   /** Databases emptied since the last commit, before any of the dirty entries. */
@@ -148,29 +105,12 @@ export class PartitionCommit {
   #ordering: Promise<unknown> | undefined;
   /** The commit that is being ordered is our own. */
   #committing = false;
-  /** Our own reads need not wait for what we hold back. */
-  #reading = false;
-  /** Why the store last refused what was written behind; until it takes it, no more values are accepted. */
-  #refusal: OperationError | undefined;
-  #undo: Undo[] | undefined;
-  /** Values on their way from a disk, by the hash of their keys. */
-  readonly #loads = new Map<number, Load>();
-  /** The last one that was asked for. */
+  /** What the last read that would have had to wait is waiting for. */
   #loading: Promise<boolean> | undefined;
-  readonly #loadedBytesMax: number;
-  readonly #fetchedBytesMax: number;
-  /** What `want` has gathered, and the same keys as the store has them. */
-  #wanted: Wanted[] = [];
-  #wantedKeys: Bytes[] = [];
-  /** Where their bytes lie, up to `#wantedUsed`. */
-  #wantedBytes = Buffer.allocUnsafeSlow(0);
-  #wantedUsed = 0;
   /** The batch being gathered removes a key. */
   #removes = false;
   /** The last commit that removed keys: who finds one absent has observed it. */
   #removedVersion = 0;
-  /** Periods of the background since somebody else looked. */
-  #quietPeriods = QUIET_PERIODS;
   readonly #visit: () => void;
 
   constructor(options: PartitionCommitOptions) {
@@ -178,24 +118,29 @@ export class PartitionCommit {
     this.#store = store;
     this.#databases = options.databases;
     this.#partitionOf = options.partitionOf;
-    this.#giveWay = options.giveWay;
     this.#keeps = !store.supports.shared;
     this.#gated = store.durability !== 'memory';
     this.arena = new EntryArena({ bytesMax: options.hotBytesMax, seed: options.seed });
-    this.#loadedBytesMax = options.hotBytesMax / LOADED_FRACTION;
-    this.#fetchedBytesMax = Math.floor(options.hotBytesMax / FETCHED_FRACTION);
-    this.#dirtyBytesMax = Math.min(DIRTY_BYTES_MAX, options.hotBytesMax / DIRTY_FRACTION);
-    if (options.writeBehind && !this.#gated && this.#keeps)
-      this.#late = store.writeBehind?.(
-        options.range,
-        () => this.settle(),
-        () => this.settleMost(),
-      );
-    this.#visit = () => this.#gather();
+    const { arena } = this;
+    const entries = {
+      store,
+      arena,
+      databases: options.databases,
+      hotBytesMax: options.hotBytesMax,
+      reads: this.#reads,
+    };
+    this.loads = new ValueLoads({ ...entries, partitionOf: options.partitionOf });
+    this.#undo = new TurnUndo(arena);
+    if (options.writeBehind && !this.#gated && this.#keeps) {
+      this.behind = WrittenBehind.begin({ ...entries, range: options.range, giveWay: options.giveWay });
+    }
+    this.#visit = () => {
+      if (!gatherEntry(arena, this.#databases, this.#gathered!)) this.#removes = true;
+    };
     this.#stops.push(
       store.watch(options.range, (record) => this.#onForeign(record)),
       store.onReset(() => {
-        this.#noteAllWritten();
+        this.loads.noteAllWritten();
         this.arena.clear();
       }),
     );
@@ -204,8 +149,7 @@ export class PartitionCommit {
 
   /** Hands over what was written behind; nobody may use it any more. */
   close(): void {
-    this.settle();
-    this.#late?.stop();
+    this.behind?.stop();
     for (const stop of this.#stops) stop();
   }
 
@@ -246,14 +190,15 @@ export class PartitionCommit {
       this.#loading = undefined;
       return false;
     }
-    if (this.#loads.size > 0) {
-      const load = this.#loads.get(hash);
-      if (load !== undefined && !load.isStale) {
-        this.#loading = load.done;
+    if (this.loads.count > 0) {
+      const waiting = this.loads.waiting(hash);
+      if (waiting !== undefined) {
+        this.#loading = waiting;
         return false;
       }
     }
-    return this.#load(hash, database, buffer, start, length);
+    this.#loading = this.loads.read(hash, database, buffer, start, length, this.observer);
+    return this.#loading === undefined;
   }
 
   /** As `locate`, for a key whose hash `arena.touch` has followed to `reference`, with nothing done since but by these commands. */
@@ -279,175 +224,23 @@ export class PartitionCommit {
     if (version > this.observer.observedVersion) this.observer.observedVersion = version;
   }
 
-  #load(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
-    const observer = this.#loaded;
-    observer.observedVersion = 0;
-    this.#reading = true;
-    let value: Awaitable<Bytes | undefined>;
-    try {
-      value = this.#store.get(this.#databases[database]!.encode(buffer.subarray(start, start + length)), observer);
-    } finally {
-      this.#reading = false;
-    }
-    const { observedVersion } = observer;
-    if (isPromise(value)) {
-      const redisKey = copyBytes(buffer.subarray(start, start + length));
-      const values = value.then((one) => [one]);
-      this.#loading = this.#loadLater([{ hash, database, redisKey }], values, observedVersion);
-      return false;
-    }
-    if (observedVersion > this.observer.observedVersion) this.observer.observedVersion = observedVersion;
-    this.#keep(hash, database, buffer, start, length, value, observedVersion);
-    return true;
-  }
-
-  /** A clean entry of what the store said. */
-  #keep(
-    hash: number,
-    database: number,
-    buffer: Bytes,
-    start: number,
-    length: number,
-    value: Bytes | undefined,
-    version: number,
-  ): void {
-    const { arena } = this;
-    const partition = this.#partitionOf(database, buffer, start, start + length);
-    arena.write(hash, database, partition, buffer, start, length, value === undefined ? ABSENT : value.length);
-    if (value !== undefined) {
-      arena.slab.bytes.set(value, arena.valueAt);
-      arena.mark(hasExpiry(value));
-    }
-    arena.stampClean(version);
-    arena.markFetched();
-  }
-
-  /**
-   * Values that come from a disk: kept when they are there, each unless its key was written meanwhile. @returns whether all
-   * are kept.
-   */
-  #loadLater(
-    wanted: readonly Wanted[],
-    values: Promise<readonly (Bytes | undefined)[]>,
-    version: number,
-  ): Promise<boolean> {
-    const loads = wanted.map((): Load => ({ done: Promise.resolve(false), isStale: false }));
-    const end = (): void => {
-      for (let i = 0; i < wanted.length; i++) {
-        const { hash } = wanted[i]!;
-        if (this.#loads.get(hash) === loads[i]) this.#loads.delete(hash);
-      }
-    };
-    const done = values.then(
-      (fetched) => {
-        end();
-        return this.#keepAll(wanted, fetched, version, loads);
-      },
-      () => {
-        end(); // Whoever asks again gets the error.
-        return false;
-      },
-    );
-    for (let i = 0; i < wanted.length; i++) {
-      const { hash } = wanted[i]!;
-      loads[i]!.done = done;
-      const older = this.#loads.get(hash);
-      if (older !== undefined) older.isStale = true;
-      this.#loads.set(hash, loads[i]!);
-    }
-    return done;
-  }
-
-  /** Keeps what was fetched and is not too large. @returns whether that is all. */
-  #keepAll(
-    wanted: readonly Wanted[],
-    values: readonly (Bytes | undefined)[],
-    version: number,
-    loads: readonly Load[] | undefined,
-  ): boolean {
-    if (!this.#keeps) return false;
-    const { arena } = this;
-    let all = values.length === wanted.length;
-    for (let i = 0; i < values.length; i++) {
-      const { hash, database, redisKey } = wanted[i]!;
-      const value = values[i];
-      const { length } = redisKey;
-      if (loads?.[i]?.isStale === true || (value !== undefined && value.length > this.#loadedBytesMax)) {
-        all = false;
-        continue;
-      }
-      if (arena.find(hash, database, redisKey, 0, length)) continue;
-      this.#keep(hash, database, redisKey, 0, length, value, version);
-    }
-    return all;
-  }
-
   /** Whether values of this database may have to be fetched, and can be. */
   mayFetch(database: number): boolean {
     if (!this.#keeps || this.arena.isComplete(database) || this.#store.batchGet === undefined) return false;
-    return this.#ordering === undefined && this.#cleared.size === 0 && this.#loads.size < LOADS_MAX;
+    return this.#ordering === undefined && this.#cleared.size === 0 && this.loads.count < LOADS_MAX;
   }
 
-  /** Notes a key that is not here for `fetchWanted`, which follows in the same stretch. Only where `mayFetch`. */
+  /** Notes a key that is not here for `loads.fetchWanted`, which follows in the same stretch. Only where `mayFetch`. */
   want(hash: number, database: number, buffer: Bytes, start: number, length: number): void {
-    if (length > SHORT_KEY_BYTES || this.#loads.has(hash)) return;
-    const key = this.#databases[database]!.encode(buffer.subarray(start, start + length));
-    const end = this.#wantedUsed + length + key.length;
-    // Views of one buffer: a buffer of its own for each costs as much as the search for the value.
-    if (end > this.#wantedBytes.length) this.#renewWantedBytes(length + key.length);
-    const bytes = this.#wantedBytes;
-    const at = this.#wantedUsed;
-    const keyAt = at + length;
-    bytes.set(buffer.subarray(start, start + length), at);
-    bytes.set(key, keyAt);
-    this.#wantedUsed = keyAt + key.length;
-    this.#wanted.push({ hash, database, redisKey: bytes.subarray(at, keyAt) });
-    this.#wantedKeys.push(bytes.subarray(keyAt, this.#wantedUsed));
-  }
-
-  /** The old one stays with those who were promised their values, if there are any. */
-  #renewWantedBytes(bytes: number): void {
-    this.#wantedBytes = Buffer.allocUnsafeSlow(Math.max(WANTED_BYTES, bytes));
-    this.#wantedUsed = 0;
-  }
-
-  /**
-   * Reads the wanted values with one call of the store. @returns undefined when they are here, as far as they may be kept, or
-   * a promise of whether all of them are.
-   */
-  fetchWanted(): Promise<boolean> | undefined {
-    const wanted = this.#wanted;
-    if (wanted.length === 0) return undefined;
-    const keys = this.#wantedKeys;
-    this.#wanted = [];
-    this.#wantedKeys = [];
-    const observer = this.#loaded;
-    observer.observedVersion = 0;
-    this.#reading = true;
-    let values: Awaitable<readonly (Bytes | undefined)[]>;
-    try {
-      values = this.#store.batchGet!(keys, this.#fetchedBytesMax, observer);
-    } finally {
-      this.#reading = false;
-    }
-    const { observedVersion } = observer;
-    if (isPromise(values)) {
-      this.#renewWantedBytes(0);
-      return this.#loadLater(wanted, values, observedVersion);
-    }
-    this.#wantedUsed = 0;
-    this.#keepAll(wanted, values, observedVersion, undefined);
-    return undefined;
+    if (length <= SHORT_KEY_BYTES) this.loads.want(hash, database, buffer, start, length);
   }
 
   /** Begins to fetch a value that a command behind will want, if it is not here; bounded. */
   prefetch(hash: number, database: number, buffer: Bytes, start: number, length: number): void {
-    if (!this.#keeps || this.#loads.size >= LOADS_MAX || this.#loads.has(hash) || this.#ordering !== undefined) return;
+    if (!this.#keeps || this.loads.count >= LOADS_MAX || this.loads.has(hash) || this.#ordering !== undefined) return;
     if (this.arena.isComplete(database) || this.#cleared.size > 0) return;
     if (this.arena.find(hash, database, buffer, start, length)) return;
-    const loading = this.#loading;
-    this.#load(hash, database, buffer, start, length);
-    this.#loading = loading;
+    this.loads.read(hash, database, buffer, start, length, this.observer);
   }
 
   /**
@@ -458,20 +251,6 @@ export class PartitionCommit {
     const loading = this.#loading;
     this.#loading = undefined;
     return loading;
-  }
-
-  /** Whether any value is on its way from a disk. */
-  get isLoading(): boolean {
-    return this.#loads.size > 0;
-  }
-
-  #noteWritten(hash: number): void {
-    const load = this.#loads.get(hash);
-    if (load !== undefined) load.isStale = true;
-  }
-
-  #noteAllWritten(): void {
-    for (const load of this.#loads.values()) load.isStale = true;
   }
 
   /** The stored value; the caller owns the bytes. @throws WouldWait, CommitFailed. */
@@ -504,14 +283,14 @@ export class PartitionCommit {
    * Whether a value may be written to this key now without anything that could fail; then `write` it in the same stretch.
    */
   mayWrite(database: number, buffer: Bytes, start: number, length: number): boolean {
-    if (!this.#keeps || this.#ordering !== undefined || this.#refusal !== undefined) return false;
-    if (length > SHORT_KEY_BYTES) return false;
-    const late = this.#late;
-    return late === undefined || !late.anyLocked || !this.#isLocked(late, database, buffer, start, length);
+    if (!this.#keeps || this.#ordering !== undefined || length > SHORT_KEY_BYTES) return false;
+    const { behind } = this;
+    if (behind === undefined) return true;
+    return !behind.isRefused && !(behind.anyLocked && this.#isLocked(behind, database, buffer, start, length));
   }
 
-  #isLocked(late: WriteBehind, database: number, buffer: Bytes, start: number, length: number): boolean {
-    return late.isLocked(this.#databases[database]!.encode(buffer.subarray(start, start + length)));
+  #isLocked(behind: WrittenBehind, database: number, buffer: Bytes, start: number, length: number): boolean {
+    return behind.isLocked(this.#databases[database]!.encode(buffer.subarray(start, start + length)));
   }
 
   /**
@@ -527,11 +306,10 @@ export class PartitionCommit {
     length: number,
     valueLength: number,
   ): void {
-    const { arena } = this;
-    if (this.#late !== undefined) {
-      if (arena.dirtyCount >= DIRTY_ENTRIES_MAX || arena.dirtyBytes >= this.#dirtyBytesMax) this.#flush(SLICE_ENTRIES);
-    } else this.#writes++;
-    if (this.#loads.size > 0) this.#noteWritten(hash);
+    const { arena, behind } = this;
+    if (behind === undefined) this.#writes++;
+    else if (behind.isFull) behind.makeRoom();
+    if (this.loads.count > 0) this.loads.noteWritten(hash);
     arena.write(hash, database, partition, buffer, start, length, valueLength);
     arena.markDirty();
   }
@@ -541,23 +319,20 @@ export class PartitionCommit {
    * then nothing was changed, and `write` does it.
    */
   rewrite(valueLength: number): boolean {
-    const { arena } = this;
-    const late = this.#late !== undefined;
-    if (!arena.isDirty && late && (arena.dirtyCount >= DIRTY_ENTRIES_MAX || arena.dirtyBytes >= this.#dirtyBytesMax)) {
-      return false;
-    }
+    const { arena, behind } = this;
+    if (behind !== undefined && !arena.isDirty && behind.isFull) return false;
     if (!arena.resize(valueLength)) return false;
-    if (!late) this.#writes++;
+    if (behind === undefined) this.#writes++;
     arena.markDirty();
     return true;
   }
 
   /** As `rewrite`, with the length that the value has. @returns false when too much is dirty already. */
   rewriteInPlace(): boolean {
-    const { arena } = this;
-    if (this.#late === undefined) this.#writes++;
+    const { arena, behind } = this;
+    if (behind === undefined) this.#writes++;
     else if (arena.isDirty) return true;
-    else if (arena.dirtyCount >= DIRTY_ENTRIES_MAX || arena.dirtyBytes >= this.#dirtyBytesMax) return false;
+    else if (behind.isFull) return false;
     arena.markDirty();
     return true;
   }
@@ -567,11 +342,10 @@ export class PartitionCommit {
     if (stored.length > VALUE_BYTES_MAX) {
       throw new OperationError('too_large', `a value of ${stored.length} bytes exceeds ${VALUE_BYTES_MAX}`);
     }
-    if (this.#refusal !== undefined) this.#tryAgain();
-    if (hasExpiry(stored)) this.expiryWritten = true;
+    this.behind?.requireTaken();
+    if (mayExpire(stored)) this.expiryWritten = true;
     this.#change(database, redisKey, stored.length);
-    this.arena.slab.bytes.set(stored, this.arena.valueAt);
-    this.arena.mark(hasExpiry(stored));
+    fillEntry(this.arena, stored);
   }
 
   /** @throws as `put`. */
@@ -582,13 +356,12 @@ export class PartitionCommit {
   #change(database: number, redisKey: Bytes, valueLength: number): void {
     if (!this.#keeps || this.#ordering !== undefined) throw WOULD_WAIT;
     if (redisKey.length > SHORT_KEY_BYTES) this.#databases[database]!.encode(redisKey);
-    const late = this.#late;
+    const { arena, behind } = this;
     const { length } = redisKey;
-    if (late?.anyLocked === true && this.#isLocked(late, database, redisKey, 0, length)) throw WOULD_WAIT;
-    const { arena } = this;
+    if (behind?.anyLocked === true && this.#isLocked(behind, database, redisKey, 0, length)) throw WOULD_WAIT;
     const hash = arena.hash(database, redisKey, 0, length);
     const found = arena.find(hash, database, redisKey, 0, length);
-    if (this.#undo !== undefined) this.#noteUndo(database, redisKey, found);
+    if (this.#undo.isActive) this.#undo.note(database, redisKey, found);
     const partition = found ? arena.partition : this.#partitionOf(database, redisKey, 0, length);
     this.write(hash, database, partition, redisKey, 0, length, valueLength);
   }
@@ -596,23 +369,18 @@ export class PartitionCommit {
   /** Removes every key of a database. @throws WouldWait, and, written behind, OperationError as `WriteBatch.commit`. */
   clear(database: number): void {
     if (!this.#keeps || this.#ordering !== undefined) throw WOULD_WAIT;
-    this.#noteAllWritten();
-    if (this.#late === undefined) {
+    this.loads.noteAllWritten();
+    if (this.behind === undefined) {
       this.#writes++;
       this.#cleared.add(database);
       this.arena.removeDatabase(database, this.#keeps);
       return;
     }
-    const batch = this.#store.writeBatch();
-    batch.deleteRange(this.#databases[database]!.range);
-    this.#committing = true;
     try {
-      batch.commit();
+      this.behind.clear(this.#databases[database]!.range);
     } catch (error) {
       if (hasCode(error, 'transaction_conflict')) throw WOULD_WAIT;
       throw error;
-    } finally {
-      this.#committing = false;
     }
     this.#commits++;
     this.arena.removeDatabase(database, true);
@@ -622,49 +390,17 @@ export class PartitionCommit {
 
   /** From here on the writes of a turn can be undone. */
   beginTurn(): void {
-    if (this.#undo === undefined) this.#undo = [];
-    else this.#undo.length = 0;
+    this.#undo.begin();
   }
 
   endTurn(): void {
-    this.#undo = undefined;
+    this.#undo.end();
   }
 
   /** Undoes the writes since `beginTurn`, newest first. */
   undoTurn(): void {
-    const undo = this.#undo;
-    this.#undo = undefined;
-    if (undo === undefined) return;
-    const { arena } = this;
-    for (let i = undo.length - 1; i >= 0; i--) {
-      const { database, key, before } = undo[i]!;
-      if (this.#late === undefined) this.#writes--;
-      const hash = arena.hash(database, key, 0, key.length);
-      // Gone when the batch it was in was discarded.
-      if (!arena.find(hash, database, key, 0, key.length)) continue;
-      if (before === 'clean') {
-        arena.remove();
-        continue;
-      }
-      arena.write(hash, database, arena.partition, key, 0, key.length, before?.length ?? ABSENT);
-      if (before !== undefined) {
-        arena.slab.bytes.set(before, arena.valueAt);
-        arena.mark(hasExpiry(before));
-      }
-      arena.markDirty();
-    }
-    if (this.#writes < 0) this.#writes = 0;
-  }
-
-  #noteUndo(database: number, redisKey: Bytes, found: boolean): void {
-    const { arena } = this;
-    let before: Undo['before'] = 'clean';
-    if (found && arena.isDirty) {
-      const length = arena.valueLength;
-      before =
-        length === ABSENT ? undefined : copyBytes(arena.slab.bytes.subarray(arena.valueAt, arena.valueAt + length));
-    }
-    this.#undo!.push({ database, key: copyBytes(redisKey), before });
+    const undone = this.#undo.undo();
+    if (this.behind === undefined) this.#writes = Math.max(0, this.#writes - undone);
   }
 
   // ---- To the store
@@ -695,7 +431,7 @@ export class PartitionCommit {
     if (this.#removes || this.#cleared.size > 0) this.#removedVersion = this.#store.version;
     this.#cleared.clear();
     this.#commits++;
-    if (this.#undo !== undefined) this.#undo.length = 0;
+    this.#undo.keep();
     if (!isPromise(commit)) {
       const { version } = commit;
       if (batch.count === 0) this.#batch = batch; // It emptied itself, and its memory serves the next stretch.
@@ -718,10 +454,10 @@ export class PartitionCommit {
 
   /** Forgets what was to be written through. */
   discard(): void {
-    if (this.#late !== undefined) return;
+    if (this.behind !== undefined) return;
     this.#batch = undefined;
     this.#writes = 0;
-    this.#undo = undefined;
+    this.#undo.end();
     for (const database of this.#cleared) this.arena.markIncomplete(database);
     this.#cleared.clear();
     this.arena.removeDirty();
@@ -734,23 +470,6 @@ export class PartitionCommit {
     return batch;
   }
 
-  #gathered: WriteBatch | undefined;
-
-  /** Adds the dirty entry at hand to the batch. */
-  #gather(): void {
-    const { arena } = this;
-    const { bytes } = arena.slab;
-    const keyAt = arena.keyAt;
-    const length = arena.valueLength;
-    const key = this.#databases[arena.database]!.encode(bytes.subarray(keyAt, keyAt + arena.keyLength));
-    if (length === ABSENT) {
-      this.#removes = true;
-      this.#gathered!.delete(key);
-      return;
-    }
-    this.#gathered!.put(key, bytes.subarray(arena.valueAt, arena.valueAt + length));
-  }
-
   #commitWithinTurn(): void {
     let committed: Awaitable<void>;
     try {
@@ -761,118 +480,24 @@ export class PartitionCommit {
     if (isPromise(committed)) throw WOULD_WAIT;
   }
 
-  /** One period of handing over what was written behind, while others look at it; bounded. */
-  flushSome(): void {
-    if (this.#quietPeriods >= QUIET_PERIODS) return;
-    this.#quietPeriods++;
-    if (this.#late === undefined || this.arena.dirtyCount === 0 || this.#store.whenWritable() !== undefined) return;
-    this.#flush(Math.max(SLICE_ENTRIES, Math.ceil(this.arena.dirtyCount / BACKGROUND_FRACTION)));
-  }
-
-  /** Somebody else is about to look: hands everything over that was written behind. */
-  settle(): void {
-    if (this.#late === undefined || this.#reading || this.#committing) return;
-    if (this.arena.dirtyCount === 0) return;
-    this.#quietPeriods = 0;
-    // In commits that fit the store's arenas and the processor's cache: one of everything would be copied again and again.
-    do this.#flush(SETTLED_ENTRIES);
-    while (this.arena.dirtyCount > 0 && this.#refusal === undefined);
-  }
-
-  /**
-   * Hands most of it over in slices, for somebody who can wait and will have `settle` called then. @returns undefined where
-   * there is no more than takes some milliseconds.
-   */
-  settleMost(): Promise<void> | undefined {
-    if (this.#settlingMost !== undefined) return this.#settlingMost;
-    if (this.#late === undefined || this.#reading || this.arena.dirtyCount <= SETTLED_ENTRIES) return undefined;
-    if (this.#refusal !== undefined) return undefined;
-    this.#quietPeriods = 0;
-    this.#settlingMost = this.#settleInSlices().finally(() => {
-      this.#settlingMost = undefined;
-    });
-    return this.#settlingMost;
-  }
-
-  async #settleInSlices(): Promise<void> {
-    const { arena } = this;
-    let before = arena.dirtyCount;
-    while (this.#refusal === undefined) {
-      // Twice what was written meanwhile, or there would be no end: where that is much, it is all in one slice at last.
-      const written = Math.max(0, arena.dirtyCount - before);
-      this.#flush(Math.max(SLICE_ENTRIES, 2 * written));
-      before = arena.dirtyCount;
-      if (before <= SETTLED_ENTRIES) return;
-      await this.#giveWay();
-      const room = this.#store.whenWritable();
-      if (room !== undefined) await room;
-    }
-  }
-
-  /**
-   * Shows values that the store does not hold yet, some `entriesMax` from a place on; views, valid during the call.
-   * @returns where to go on, 0 at the end.
-   */
-  visitUnsettled(
-    from: number,
-    entriesMax: number,
-    visit: (database: number, redisKey: Bytes, stored: Bytes) => void,
-  ): number {
-    if (this.#late === undefined) return 0;
-    const { arena } = this;
-    return arena.visitDirtyFrom(from, entriesMax, () => {
-      const length = arena.valueLength;
-      if (length === ABSENT) return;
-      const { bytes } = arena.slab;
-      const { keyAt, valueAt } = arena;
-      visit(arena.database, bytes.subarray(keyAt, keyAt + arena.keyLength), bytes.subarray(valueAt, valueAt + length));
-    });
-  }
-
   /** Reads of our own that need not see what is written behind. */
   withoutSettling<T>(read: () => T): T {
-    this.#reading = true;
+    this.#reads.isUnderWay = true;
     try {
       return read();
     } finally {
-      this.#reading = false;
+      this.#reads.isUnderWay = false;
     }
-  }
-
-  /** Hands over the oldest dirty entries. A store that refuses them is asked again, and they stay dirty. */
-  #flush(entriesMax: number): void {
-    const batch = this.#takeBatch();
-    this.#committing = true;
-    try {
-      const mark = this.arena.visitDirty(entriesMax, this.#visit);
-      const commit = batch.commit();
-      assert(!isPromise(commit), 'a store that is written behind orders at once');
-      this.arena.cleanThrough(mark, commit.version);
-      this.#refusal = undefined;
-      if (batch.count === 0) this.#batch = batch;
-    } catch (error) {
-      if (!(error instanceof OperationError)) throw error;
-      this.#refusal = error;
-    } finally {
-      this.#committing = false;
-    }
-  }
-
-  /** @throws what the store still says. */
-  #tryAgain(): void {
-    if (this.arena.dirtyCount === 0) this.#refusal = undefined;
-    else this.#flush(1);
-    if (this.#refusal !== undefined) throw this.#refusal;
   }
 
   // ---- Writes of others
 
   #onForeign(record: CommitRecord): void {
-    if (this.#committing) return;
+    if (this.#committing || this.behind?.isCommitting === true) return;
     const { version } = record;
     for (const change of record.changes) {
       if (change.kind === 'put') {
-        if (hasExpiry(change.value)) this.expiryWritten = true;
+        if (mayExpire(change.value)) this.expiryWritten = true;
         this.#takeForeign(change.key, change.value, version);
         continue;
       }
@@ -882,7 +507,7 @@ export class PartitionCommit {
         for (let database = 0; database < this.#databases.length; database++) {
           const { range } = this.#databases[database]!;
           if (!rangesOverlap(range, change.range)) continue;
-          this.#noteAllWritten();
+          this.loads.noteAllWritten();
           this.arena.removeDatabase(database, this.#keeps && rangeIncludes(change.range, range));
         }
       }
@@ -898,7 +523,7 @@ export class PartitionCommit {
       const redisKey = keys.decode(key);
       const { length } = redisKey;
       const hash = arena.hash(database, redisKey, 0, length);
-      this.#noteWritten(hash);
+      this.loads.noteWritten(hash);
       const found = arena.find(hash, database, redisKey, 0, length);
       if (value === undefined || value.length > FOREIGN_BYTES_MAX || !this.#keeps || (found && arena.isDirty)) {
         if (found) arena.remove(value === undefined);
@@ -908,8 +533,7 @@ export class PartitionCommit {
       if (!found && !arena.isComplete(database)) continue;
       const partition = found ? arena.partition : this.#partitionOf(database, redisKey, 0, length);
       arena.write(hash, database, partition, redisKey, 0, length, value.length);
-      arena.slab.bytes.set(value, arena.valueAt);
-      arena.mark(hasExpiry(value));
+      fillEntry(arena, value);
       arena.stampClean(version);
     }
   }
@@ -934,9 +558,4 @@ export class PartitionCommit {
       transaction.rollback();
     }
   }
-}
-
-/** Whether a stored value has flags, of which one is an expiry. */
-function hasExpiry(stored: Bytes): boolean {
-  return stored.length > 1 && stored[1] !== 0;
 }

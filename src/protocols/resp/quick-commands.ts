@@ -146,7 +146,7 @@ export class QuickCommands {
 
   /** One command has to wait for a disk, it may be: then what those behind it read is fetched at the same time. */
   #prefetch(batch: RequestBatch, from: number, index: number, end: number, database: number): void {
-    if (!this.#entries.isLoading) return;
+    if (this.#entries.loads.count === 0) return;
     const { buffer, starts, lengths, firstArgument } = batch;
     for (let at = from + 1, i = index + 1; at < end; at++, i++) {
       if (this.#kinds[i] === SET) continue; // It reads nothing.
@@ -187,7 +187,7 @@ export class QuickCommands {
       const key = firstArgument[from + i]! + 1;
       this.#entries.want(this.#hashes[i]!, database, buffer, starts[key]!, lengths[key]!);
     }
-    this.fetching = this.#entries.fetchWanted();
+    this.fetching = this.#entries.loads.fetchWanted();
   }
 
   /** `index`: the place of the command among those prepared. */
