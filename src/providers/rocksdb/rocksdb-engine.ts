@@ -65,6 +65,8 @@ const RUN_CACHE_SHARE = 0.35;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
 /** What a larger batch changes leaves the caches piece by piece, while it is being applied. */
 const FORGOTTEN_AT_ONCE = 4_096;
+/** Kept bytes for each of its keys below which they are all dropped. */
+const FORGOTTEN_BYTES_EACH = 8;
 /** Values of a batch that are kept without giving the event loop back: some milliseconds where each is the first in its page of memory. */
 const KEPT_AT_ONCE = 256;
 /** So many ascending keys are looked for as a range first: a seek costs as much as reading a few. */
@@ -420,6 +422,8 @@ export class RocksDbEngine implements Engine {
     for (const range of deletedRanges) this.#runs.deleteRange(range);
     const ranges = deletedRanges.filter(({ start }) => !startsWith(start, this.#keptAbove));
     if (ranges.length > 0) for (const _ of this.#values.deleteRanges(ranges)) await this.#timers.yield();
+    // Where little is kept, to look for every key would cost more than to read that little again.
+    if (this.#values.liveBytes < count * FORGOTTEN_BYTES_EACH) this.#values.clear();
     const bytes = asBuffer(arena);
     for (let i = 0; i < count; i++) {
       if ((i + 1) % FORGOTTEN_AT_ONCE === 0) await this.#timers.yield();
@@ -447,6 +451,7 @@ export class RocksDbEngine implements Engine {
       this.#runs.change(bytes, start, end, operationKind(bytes, at) === PUT ? operationEnd(bytes, at) : -1);
     }
     if (startsAt(bytes, start, end, this.#keptAbove)) return false;
+    if (onlyDrop && this.#values.liveBytes === 0) return true;
     if (onlyDrop || !this.#keepOne(bytes, at, start, end)) this.#values.delete(bytes, start, end);
     return true;
   }

@@ -75,6 +75,11 @@ export class ValueCache {
     return this.#hashes.length * PLACE_BYTES + this.#chunksUsed * this.#chunkBytes;
   }
 
+  /** Of what is here, in bytes. */
+  get liveBytes(): number {
+    return this.#live;
+  }
+
   /** Whether what is put pushes out little: all but the chunk that is next has room for what is here. */
   get hasRoom(): boolean {
     return this.#live + this.#chunkBytes < this.#ringBytes;
