@@ -423,6 +423,11 @@ export class LocalStore implements Store {
     return false;
   }
 
+  /** Lets others have their turn. */
+  giveWay(): Promise<void> {
+    return this.#platform.timers.yield();
+  }
+
   noteConflict(): void {
     this.#conflicts++;
   }

@@ -46,6 +46,7 @@ import {
   operationEnd,
   PUT,
   writeOperation,
+  writeOperationHeader,
 } from './operations.ts';
 import { Overlay, VersionedMemtable } from './overlay.ts';
 import type { Base, Snapshot } from './snapshots.ts';
@@ -65,6 +66,8 @@ import {
 } from './store.ts';
 
 const WRITE_BYTES_FIRST = 256;
+/** What a long value is copied by. */
+const SLICE_BYTES = 8 * 1024 * 1024;
 /** Of a written key, besides its bytes: index and lock. */
 const ENTRY_BYTES = 200;
 /** Point reads of a serializable transaction are kept one by one up to here, then as one span. */
@@ -366,6 +369,26 @@ export class LocalTransaction implements Transaction, CursorSource {
     };
   }
 
+  async putInSlices(key: Key, head: Bytes, value: Bytes): Promise<void> {
+    this.#checkWrite(key);
+    const length = head.length + value.length;
+    checkValue({ length });
+    const memtable = this.#roomFor(operationBytes(key.length, length));
+    const { arena, used: offset } = memtable;
+    const keyAt = writeOperationHeader(arena, offset, PUT, key.length, length);
+    arena.set(key, keyAt);
+    arena.set(head, keyAt + key.length);
+    const valueAt = keyAt + key.length + head.length;
+    for (let at = 0; at < value.length; at += SLICE_BYTES) {
+      arena.set(value.subarray(at, at + SLICE_BYTES), valueAt + at);
+      await this.#store.giveWay();
+      this.check();
+    }
+    assert(memtable.arena === arena && memtable.used === offset, 'nothing is written beside a value in slices');
+    memtable.used = valueAt + value.length;
+    memtable.add(offset, 1);
+  }
+
   delete(key: Key): void {
     this.#write(DELETE, key, undefined);
   }
@@ -377,17 +400,19 @@ export class LocalTransaction implements Transaction, CursorSource {
   }
 
   #write(kind: OperationKind, key: Key, value: Bytes | undefined): void {
+    this.#checkWrite(key);
+    this.#append(kind, key, value);
+  }
+
+  #checkWrite(key: Key): void {
     this.check();
     checkKey(key);
     if (this.isolation === 'readCommitted' && !this.#tryLock(key)) {
       throw new OperationError('transaction_conflict', `key ${printable(key)} is locked by another transaction`);
     }
-    this.#append(kind, key, value);
   }
 
   #append(kind: OperationKind, key: Key, value: Bytes | undefined): void {
-    if (this.#within !== undefined) this.#assertWithin(key);
-    if (this.#readOnly) throw new OperationError('invalid_argument', 'a read-only transaction cannot write');
     const memtable = this.#roomFor(operationBytes(key.length, value?.length ?? 0));
     const offset = memtable.used;
     memtable.used = writeOperation(memtable.arena, offset, kind, key, value);
@@ -396,6 +421,7 @@ export class LocalTransaction implements Transaction, CursorSource {
 
   /** The write set, with room for so many bytes more. @throws OperationError `too_large`, `out_of_memory`. */
   #roomFor(bytes: number): VersionedMemtable {
+    if (this.#readOnly) throw new OperationError('invalid_argument', 'a read-only transaction cannot write');
     if (this.#writes === undefined) {
       this.#writes = newWriteSet();
       this.#writableEnd = COMMIT_START + WRITE_BYTES_FIRST;
@@ -750,9 +776,9 @@ export function checkKey(key: Key): void {
   }
 }
 
-function checkValue(value: Bytes): void {
-  if (value.length <= VALUE_BYTES_MAX) return;
-  throw new OperationError('too_large', `a value of ${value.length} bytes exceeds the limit of ${VALUE_BYTES_MAX}`);
+function checkValue({ length }: { readonly length: number }): void {
+  if (length <= VALUE_BYTES_MAX) return;
+  throw new OperationError('too_large', `a value of ${length} bytes exceeds the limit of ${VALUE_BYTES_MAX}`);
 }
 
 /** The part of a range in which keys can be: they are neither empty nor too long, nor do they begin with a zero byte. */

@@ -5,9 +5,11 @@
  * kept because an open transaction still needs versions that the engine has overwritten. The overlay is the conflict
  * table too: whether a key, or any key of a range, changed after version R is a question to the memtables younger than R.
  *
- * Memory: arenas come from a pool of equal shared buffers, so what is read is copied out before it leaves.
+ * Memory: arenas come from a pool of equal shared buffers, so what is read is copied out before it leaves. A longer write has
+ * an arena of its own, which the collector takes.
  */
 
+import { assert } from '../base/assert.ts';
 import { type Bytes, copyBytes, EMPTY_BYTES, equalBytes } from '../base/bytes.ts';
 import { hashKey } from './key-hash.ts';
 import type { Key, KeyRange } from './key-range.ts';
@@ -15,6 +17,9 @@ import { rangeContains, rangesOverlap } from './key-range.ts';
 import { Memtable } from './memtable.ts';
 import { OPERATION_HEADER_BYTES, operationKeyLength, operationValue, operationValueLength } from './operations.ts';
 import type { Version } from './store.ts';
+
+/** Arenas that are used again are no larger. */
+export const REUSED_ARENA_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A memtable of the store: versions `baseVersion + 1` to `lastVersion`. */
 export class VersionedMemtable extends Memtable {
@@ -128,7 +133,7 @@ export class Overlay {
 
   /**
    * The newest versions in (`after`, `readVersion`] of the keys of `range`, in order, at most `entriesMax` of them.
-   * Keys and values are copies. Range deletions are asked with `deletedByRange`.
+   * Keys and values are copies, very long values views. Range deletions are asked with `deletedByRange`.
    */
   collect(
     range: KeyRange,
@@ -163,7 +168,7 @@ export class Overlay {
             ? undefined
             : options.keysOnly
               ? EMPTY_BYTES
-              : copyBytes(operationValue(memtable.arena, memtable.offsetOf(entry)));
+              : collected(memtable, entry);
         entries.push({ key, value });
       }
       for (let i = cursors.length - 1; i >= 0; i--) {
@@ -269,6 +274,12 @@ class MemtableCursor {
   }
 }
 
+/** A copy of an entry's value; of a very long one a view, as the arena in which it lies stays as it is. */
+function collected(memtable: VersionedMemtable, entry: number): Bytes {
+  const value = operationValue(memtable.arena, memtable.offsetOf(entry));
+  return value.length > REUSED_ARENA_BYTES_MAX && memtable.sealed ? value : copyBytes(value);
+}
+
 /** A copy of an operation's value, from Node's pool: whoever keeps values copies them once more. */
 function shortLivedValue(arena: Buffer, offset: number): Bytes {
   const start = offset + OPERATION_HEADER_BYTES + operationKeyLength(arena, offset);
@@ -285,6 +296,7 @@ export class ArenaPool {
   readonly #freeMax: number;
 
   constructor(arenaBytes: number, freeMax: number) {
+    assert(arenaBytes <= REUSED_ARENA_BYTES_MAX, () => `arenas of ${arenaBytes} bytes are not used again`);
     this.arenaBytes = arenaBytes;
     this.#freeMax = freeMax;
   }

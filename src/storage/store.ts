@@ -162,6 +162,11 @@ export interface Transaction extends Observer {
    * @returns false, having done nothing, where it cannot, and `lock` and `batchGet` are the way. Missing where it never can.
    */
   putAllNew?(operations: Bytes, hidden: boolean): boolean;
+  /**
+   * As `put` of `head` and `value`, one behind the other: `value` is copied in slices, and others have their turns in between.
+   * It stays as it is, and nothing else is asked of the transaction, until that is done. Missing where it would win nothing.
+   */
+  putInSlices?(key: Key, head: Bytes, value: Bytes): Promise<void>;
   delete(key: Key): void;
   /** Deletes what the range holds at commit; one small record whatever the range holds. Conflicts as one would hope. */
   deleteRange(range: KeyRange): void;

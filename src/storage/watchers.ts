@@ -18,6 +18,7 @@ import {
   operationRange,
   readOperations,
 } from './operations.ts';
+import { REUSED_ARENA_BYTES_MAX } from './overlay.ts';
 import type { Change, CommitRecord, Version } from './store.ts';
 
 interface Watcher {
@@ -113,7 +114,10 @@ function sharedBytes(arena: Bytes, at: number, length: number, other: Bytes): nu
   return i;
 }
 
-/** What a watcher is told: the changes of its range, copied only if it looks at them, within the call. */
+/**
+ * What a watcher is told: the changes of its range, copied only if it looks at them, within the call. Very long ones are views: the
+ * arena in which they lie is not used again.
+ */
 class WatchedCommit implements CommitRecord {
   readonly version: Version;
   #arena: Bytes | undefined;
@@ -137,7 +141,10 @@ class WatchedCommit implements CommitRecord {
     const changes: Change[] = [];
     for (let start = this.#start; start < this.#end; ) {
       const end = operationEnd(arena, start);
-      if (touches(arena, start, end, this.#watcher)) changes.push(...copyChanges(arena, start, end));
+      if (touches(arena, start, end, this.#watcher)) {
+        const isLasting = end - start > REUSED_ARENA_BYTES_MAX;
+        changes.push(...(isLasting ? readOperations(arena, start, end) : copyChanges(arena, start, end)));
+      }
       start = end;
     }
     this.#changes = changes;

@@ -53,11 +53,19 @@ export class RawClient {
         this.#received = this.#received.subarray(end);
         return reply;
       }
-      if (this.#closed) throw new Error(`connection closed with ${JSON.stringify(this.#received.toString('latin1'))}`);
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      const needed = bulkEnd(this.#unread);
+      do {
+        if (this.#closed)
+          throw new Error(`connection closed with ${JSON.stringify(this.#received.toString('latin1'))}`);
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      } while (this.#receivedBytes < needed && !this.#closed);
     }
+  }
+
+  get #receivedBytes(): number {
+    return this.#chunks.reduce((sum, chunk) => sum + chunk.length, this.#unread.length);
   }
 
   async call(...args: readonly (string | Buffer)[]): Promise<string> {
@@ -67,7 +75,7 @@ export class RawClient {
 
   /** The next `length` bytes, as latin1. */
   async exactly(length: number): Promise<string> {
-    while (this.#unread.length + this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0) < length && !this.#closed) {
+    while (this.#receivedBytes < length && !this.#closed) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -109,6 +117,13 @@ export function request(...args: readonly (string | Buffer)[]): Buffer {
     parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'));
   }
   return Buffer.concat(parts);
+}
+
+/** Where a bulk string that begins here ends; 0 for anything else. */
+function bulkEnd(bytes: Buffer): number {
+  const lineEnd = bytes.indexOf('\r\n');
+  if (lineEnd === -1 || bytes[0] !== 0x24) return 0;
+  return lineEnd + 2 + Number(bytes.toString('latin1', 1, lineEnd)) + 2;
 }
 
 /** Where the reply that begins at `at` ends; undefined while it is incomplete. */

@@ -136,8 +136,7 @@ export function combineBits(
       });
     }
     const result = combined(operation, values, length);
-    putString(on, destination, result);
-    return length;
+    return whenReady(putString(on, destination, result), () => length);
   };
   return reads.some((read) => read instanceof Promise)
     ? Promise.all(reads).then(combine)

@@ -20,6 +20,12 @@ export interface Database {
   get(redisKey: Bytes): Awaitable<Bytes | undefined>;
   /** Copies key and value before it returns. */
   put(redisKey: Bytes, stored: Bytes): void;
+  /**
+   * As `put` of `head` and `value`, one behind the other, for a value of many megabytes: others have their turns in between,
+   * and nothing else may be done with the database meanwhile. The value stays as it is until it is done. Missing where there is
+   * nothing to be won.
+   */
+  putInSlices?: ((redisKey: Bytes, head: Bytes, value: Bytes) => Promise<void>) | undefined;
   delete(redisKey: Bytes): void;
   /** Removes every key of the database. */
   clear(): void;
@@ -45,21 +51,23 @@ export function isExpired(stored: Bytes, nowMs: number): boolean {
   return expiresAtMs !== NEVER && expiresAtMs <= nowMs;
 }
 
+export type TransactedWrites = Pick<Transaction, 'get' | 'put' | 'putInSlices' | 'delete' | 'deleteRange'>;
+
 export class TransactionDatabase implements Database {
   readonly nowMs: number;
-  readonly #transaction: Pick<Transaction, 'get' | 'put' | 'delete' | 'deleteRange'>;
+  putInSlices: Database['putInSlices'];
+  readonly #transaction: TransactedWrites;
   readonly #keys: DatabaseKeys;
   readonly #range: KeyRange;
 
-  constructor(
-    transaction: Pick<Transaction, 'get' | 'put' | 'delete' | 'deleteRange'>,
-    keys: DatabaseKeys,
-    nowMs: number,
-  ) {
+  constructor(transaction: TransactedWrites, keys: DatabaseKeys, nowMs: number) {
     this.#transaction = transaction;
     this.#keys = keys;
     this.#range = keys.range;
     this.nowMs = nowMs;
+    if (transaction.putInSlices !== undefined) {
+      this.putInSlices = (redisKey, head, value) => transaction.putInSlices!(this.#keys.encode(redisKey), head, value);
+    }
   }
 
   get(redisKey: Bytes): Awaitable<Bytes | undefined> {

@@ -5,7 +5,7 @@
  */
 
 import type { Awaitable } from '../../base/awaitable.ts';
-import { whenReady } from '../../base/awaitable.ts';
+import { isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { asBuffer, concatBytes, EMPTY_BYTES, utf8 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
@@ -14,7 +14,17 @@ import { readLive } from './database.ts';
 import { formatInt64, INT64_MAX, INT64_MIN, parseInt64 } from './integers.ts';
 import { countExisting } from './lifetimes.ts';
 import { addLongDoubles, formatLongDouble, parseLongDouble } from './long-double.ts';
-import { encodeString, expiryOf, NEVER, STRING, stringOf, typeOf, withExpiry } from './values.ts';
+import {
+  encodeString,
+  encodeStringHeader,
+  expiryOf,
+  LARGE_STRING_BYTES,
+  NEVER,
+  STRING,
+  stringOf,
+  typeOf,
+  withExpiry,
+} from './values.ts';
 
 export interface SetOptions {
   readonly condition: 'always' | 'ifAbsent' | 'ifPresent';
@@ -44,28 +54,42 @@ export function getStringOrAbsent(on: Database, key: Bytes): Awaitable<Bytes | u
 }
 
 /** Writes without looking at what was there. */
-export function putString(on: Database, key: Bytes, value: Bytes): void {
-  on.put(key, encodeString(value, NEVER));
+export function putString(on: Database, key: Bytes, value: Bytes): Awaitable<void> {
+  return write(on, key, value, NEVER);
+}
+
+/** As `putString`, one after the other. */
+export function putStrings(
+  on: Database,
+  pairs: readonly { readonly key: Bytes; readonly value: Bytes }[],
+): Awaitable<void> {
+  for (let i = 0; i < pairs.length; i++) {
+    const { key, value } = pairs[i]!;
+    const written = putString(on, key, value);
+    if (isPromise(written)) return written.then(() => putStrings(on, pairs.slice(i + 1)));
+  }
+  return undefined;
 }
 
 /** An expiry that has passed removes the key. @throws OperationError `wrong_type` with `returnPrevious`. */
 export function setString(on: Database, key: Bytes, value: Bytes, options: SetOptions): Awaitable<SetOutcome> {
   if (options.condition === 'always' && !options.returnPrevious && options.expiresAtMs !== 'keep') {
-    write(on, key, value, options.expiresAtMs);
-    return WRITTEN;
+    const written = write(on, key, value, options.expiresAtMs);
+    return isPromise(written) ? written.then(() => WRITTEN) : WRITTEN;
   }
   return whenReady(readLive(on, key), (stored) => {
     const previous = options.returnPrevious ? stringOrAbsent(stored) : undefined;
     if (options.condition === (stored === undefined ? 'ifPresent' : 'ifAbsent')) return { written: false, previous };
     const expiresAtMs =
       options.expiresAtMs === 'keep' ? (stored === undefined ? NEVER : expiryOf(stored)) : options.expiresAtMs;
-    write(on, key, value, expiresAtMs);
-    return { written: true, previous };
+    return whenReady(write(on, key, value, expiresAtMs), () => ({ written: true, previous }));
   });
 }
 
-function write(on: Database, key: Bytes, value: Bytes, expiresAtMs: number): void {
+function write(on: Database, key: Bytes, value: Bytes, expiresAtMs: number): Awaitable<void> {
   if (expiresAtMs !== NEVER && expiresAtMs <= on.nowMs) on.delete(key);
+  else if (value.length > LARGE_STRING_BYTES && on.putInSlices !== undefined)
+    return on.putInSlices(key, encodeStringHeader(expiresAtMs), value);
   else on.put(key, encodeString(value, expiresAtMs));
 }
 
@@ -153,8 +177,7 @@ export function putAllIfAbsent(
   );
   return whenReady(exists, (count) => {
     if (count > 0) return false;
-    for (const { key, value } of pairs) putString(on, key, value);
-    return true;
+    return whenReady(putStrings(on, pairs), () => true);
   });
 }
 

@@ -27,25 +27,37 @@ export const EXPIRY_MAX_MS = Number.MAX_SAFE_INTEGER;
 /** Longest string, bytes, as in Redis: with its header it still is a value of the store (`VALUE_BYTES_MAX`). */
 export const STRING_BYTES_MAX = 512 * 1024 * 1024;
 
+/** A longer string is put in slices, where the database can; a turn that copied it at once would take others their time. */
+export const LARGE_STRING_BYTES = 16 * 1024 * 1024;
+
 /** Values up to this size are built in one reusable buffer. */
 const SCRATCH_BYTES = 64 * 1024;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
+/** What stands in front of a stored string's bytes, in place: valid until the next call. */
+export function encodeStringHeader(expiresAtMs: number): Bytes {
+  return scratch.subarray(0, writeHeader(scratch, expiresAtMs));
+}
+
 /** A stored string, in place: valid until the next call. */
 export function encodeString(value: Bytes, expiresAtMs: number): Bytes {
-  const offset = expiresAtMs === NEVER ? HEADER_BYTES : HEADER_BYTES + EXPIRY_BYTES;
-  const length = offset + value.length;
+  const length = (expiresAtMs === NEVER ? HEADER_BYTES : HEADER_BYTES + EXPIRY_BYTES) + value.length;
   const into = length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(length);
-  into[0] = STRING;
-  into[1] = 0;
-  if (expiresAtMs !== NEVER) {
-    into[1] = HAS_EXPIRY;
-    into.writeUInt32LE(expiresAtMs % TWO_32, HEADER_BYTES);
-    into.writeUInt32LE(Math.floor(expiresAtMs / TWO_32), HEADER_BYTES + 4);
-  }
+  const offset = writeHeader(into, expiresAtMs);
   if (value.length > 32) into.set(value, offset);
   else for (let i = 0; i < value.length; i++) into[offset + i] = value[i]!;
   return into.subarray(0, length);
+}
+
+/** @returns its length. */
+function writeHeader(into: Buffer, expiresAtMs: number): number {
+  into[0] = STRING;
+  into[1] = 0;
+  if (expiresAtMs === NEVER) return HEADER_BYTES;
+  into[1] = HAS_EXPIRY;
+  into.writeUInt32LE(expiresAtMs % TWO_32, HEADER_BYTES);
+  into.writeUInt32LE(Math.floor(expiresAtMs / TWO_32), HEADER_BYTES + 4);
+  return HEADER_BYTES + EXPIRY_BYTES;
 }
 
 /** The same value with another expiry. */

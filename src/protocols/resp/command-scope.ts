@@ -6,6 +6,8 @@
 import type { PartitionWork } from '../../actors/families/keyspace-partition.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
+import { LARGE_STRING_BYTES } from '../../models/keyvalue/values.ts';
+import type { Store } from '../../storage/store.ts';
 import { type CommandEntry, keyPositions } from './command.ts';
 import { shown } from './connection-commands.ts';
 import { RespError } from './errors.ts';
@@ -50,6 +52,12 @@ function unknownCommand(batch: RequestBatch, at: number): RespError {
   }
   const name = shown(argumentOf(batch, first), 128);
   return new RespError(`ERR unknown command '${name}', with args beginning with: ${args}`);
+}
+
+/** Whether a command writes so much to its keys that it is better done in slices; a store without a log takes it in one piece. */
+export function isLargeWrite(entry: CommandEntry, batch: RequestBatch, at: number, store: Store): boolean {
+  if (!entry.isWrite || entry.command.scope !== 'keys' || store.durability === 'memory') return false;
+  return batch.argumentBytes(at) > LARGE_STRING_BYTES;
 }
 
 /** Keys of the first command of `batch`. */

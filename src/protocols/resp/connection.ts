@@ -149,7 +149,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
       return;
     }
     this.#append(chunk);
-    if (this.#input.isReady) this.#process(this.#input.take());
+    if (this.#input.isReady) this.#process(this.#input.take(), true);
   }
 
   onEnd(): void {
@@ -199,16 +199,16 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     }
   }
 
-  /** Executes what is complete in `bytes`, and keeps a copy of the rest. */
-  #process(bytes: Bytes): void {
+  /** Executes what is complete in `bytes`, and keeps a copy of the rest. @param isOwn Nobody else has them. */
+  #process(bytes: Bytes, isOwn = false): void {
     try {
-      this.#parseAndExecute(bytes);
+      this.#parseAndExecute(bytes, isOwn);
     } catch (error) {
       this.#failBug(error);
     }
   }
 
-  #parseAndExecute(bytes: Bytes): void {
+  #parseAndExecute(bytes: Bytes, isOwn: boolean): void {
     const { batch } = this.#context;
     let start = 0;
     do {
@@ -220,6 +220,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
         this.#waitForRoom(room);
         return;
       }
+      batch.isBufferKept = isOwn;
       this.#partial = batch.partial;
       this.#input.neededBytes = batch.neededBytes;
       const { consumed, count } = batch;
@@ -268,7 +269,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     if (this.#input.isReady) {
       const { loading } = this.server.databases;
       if (loading !== undefined) this.#waitForRoom(loading);
-      else this.#process(this.#input.take());
+      else this.#process(this.#input.take(), true);
     }
     this.#endIfDone();
   }

@@ -14,7 +14,7 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { type Bytes, latin1 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
-import { TransactionDatabase } from '../../models/keyvalue/database.ts';
+import { type TransactedWrites, TransactionDatabase } from '../../models/keyvalue/database.ts';
 import type { DatabaseMap } from '../../models/keyvalue/database-map.ts';
 import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
@@ -105,14 +105,15 @@ export class KeyspaceTransaction {
 class WatchedDatabase extends TransactionDatabase {
   readonly #note: (redisKey: Bytes) => void;
 
-  constructor(
-    on: Pick<Transaction, 'get' | 'put' | 'delete' | 'deleteRange'>,
-    keys: DatabaseKeys,
-    nowMs: number,
-    note: (redisKey: Bytes) => void,
-  ) {
+  constructor(on: TransactedWrites, keys: DatabaseKeys, nowMs: number, note: (redisKey: Bytes) => void) {
     super(on, keys, nowMs);
     this.#note = note;
+    const { putInSlices } = this;
+    if (putInSlices === undefined) return;
+    this.putInSlices = (redisKey, head, value) => {
+      note(redisKey);
+      return putInSlices(redisKey, head, value);
+    };
   }
 
   override put(redisKey: Bytes, stored: Bytes): void {
@@ -122,7 +123,7 @@ class WatchedDatabase extends TransactionDatabase {
 }
 
 /** A transaction that knows what it read. */
-class CheckedReads implements Pick<Transaction, 'get' | 'put' | 'delete' | 'deleteRange'> {
+class CheckedReads implements TransactedWrites {
   readonly #transaction: Transaction;
   readonly #reads = new Map<string, { readonly key: Key; readonly value: Bytes | undefined }>();
   readonly #written = new Set<string>();

@@ -22,7 +22,7 @@ import { copyShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
-import { STRING, STRING_BYTES_MAX } from '../../models/keyvalue/values.ts';
+import { LARGE_STRING_BYTES, STRING, STRING_BYTES_MAX } from '../../models/keyvalue/values.ts';
 import type { CommandEntry } from './command.ts';
 import type { ReplyWriter } from './reply-writer.ts';
 import type { RequestBatch } from './request-parser.ts';
@@ -69,6 +69,7 @@ export class QuickCommands {
   readonly #writer: ReplyWriter;
   readonly #rows: readonly (CommandEntry | undefined)[];
   readonly #complete: boolean;
+  readonly #valueBytesMax: number;
   readonly #kinds = new Uint8Array(RUN_COMMANDS_MAX);
   readonly #hashes = new Int32Array(RUN_COMMANDS_MAX);
   readonly #references = new Int32Array(RUN_COMMANDS_MAX);
@@ -83,6 +84,7 @@ export class QuickCommands {
     this.#entries = server.partitions.entries;
     this.#arena = this.#entries.arena;
     this.#writer = writer;
+    this.#valueBytesMax = server.partitions.store.durability === 'memory' ? STRING_BYTES_MAX : LARGE_STRING_BYTES;
     const rows = NAMES.map((name) => server.commands.byName(name));
     this.#rows = [undefined, ...rows];
     this.#complete = !rows.includes(undefined);
@@ -247,7 +249,7 @@ export class QuickCommands {
     const start = starts[key]!;
     const length = lengths[key]!;
     const valueLength = lengths[key + 1]!;
-    if (valueLength > STRING_BYTES_MAX || !this.#entries.mayWrite(database, buffer, start, length)) return false;
+    if (valueLength > this.#valueBytesMax || !this.#entries.mayWrite(database, buffer, start, length)) return false;
     const arena = this.#arena;
     const found =
       arena.findAt(this.#references[index]!, database, buffer, start, length) ||
@@ -412,7 +414,7 @@ export class QuickCommands {
     for (let i = 0; i < keys; i++) {
       const start = starts[first + 2 * i]!;
       const length = lengths[first + 2 * i]!;
-      if (lengths[first + 2 * i + 1]! > STRING_BYTES_MAX) return false;
+      if (lengths[first + 2 * i + 1]! > this.#valueBytesMax) return false;
       if (!this.#entries.mayWrite(database, buffer, start, length)) return false;
       const partition = this.#partition(hashes[i]!, buffer, start, length, database);
       if (!this.#partitions.admit(partition)) return false;

@@ -143,4 +143,19 @@ describe('the request parser', () => {
     expect(rest.detach(1).buffer).toBe(rest.buffer);
     expect(commandsOf(none)).toEqual([]);
   });
+
+  it('detaches most of a buffer that nobody else has without a copy, and little of it with one', () => {
+    const bytes = Buffer.from(multibulk('SET', 'k', '0123456789'.repeat(20)) + multibulk('PING'));
+    const batch = new RequestBatch();
+    batch.parse(bytes, 0, bytes.length, REQUEST_LIMITS, true);
+    batch.isBufferKept = true;
+    const [all, last] = [batch.detach(0), batch.detach(1)];
+    expect(all.buffer.byteOffset).toBe(bytes.byteOffset + bytes.indexOf('SET'));
+    expect(all.buffer.buffer).toBe(bytes.buffer);
+    expect(commandsOf(all)).toEqual([['SET', 'k', '0123456789'.repeat(20)], ['PING']]);
+    expect(last.buffer.buffer).not.toBe(bytes.buffer);
+    expect(commandsOf(last)).toEqual([['PING']]);
+    batch.parse(bytes, 0, bytes.length, REQUEST_LIMITS, true);
+    expect(batch.detach(0).buffer.buffer).not.toBe(bytes.buffer);
+  });
 });

@@ -90,6 +90,9 @@ export class RequestBatch {
   /** The protocol error after the complete commands, without prefix; the connection ends with it. */
   error: string | undefined;
 
+  /** Nobody writes to `buffer` again: what is detached may stay in it. Set behind `parse`, where that is so. */
+  isBufferKept = false;
+
   #limits: RequestLimits = REQUEST_LIMITS;
   #authenticated = true;
   #needed = 0;
@@ -115,6 +118,7 @@ export class RequestBatch {
     // Before authentication limits are tight, and the command that lifts them may be the first of a chunk.
     const commandsMax = authenticated ? limits.commandsMax : 1;
     this.buffer = buffer;
+    this.isBufferKept = false;
     this.count = 0;
     this.firstArgument[0] = 0;
     this.consumed = start;
@@ -145,6 +149,12 @@ export class RequestBatch {
     return this.firstArgument[command + 1]! - this.firstArgument[command]!;
   }
 
+  /** Of all arguments of a command, and what stands between them. */
+  argumentBytes(command: number): number {
+    const last = this.firstArgument[command + 1]! - 1;
+    return this.starts[last]! + this.lengths[last]! - this.starts[this.firstArgument[command]!]!;
+  }
+
   /**
    * A batch of its own memory with the commands from `command` on, for a connection that has to wait while the
    * received buffer is used for others. Of a batch that was detached before it is a view: who waits after each of a
@@ -156,8 +166,7 @@ export class RequestBatch {
     const last = this.firstArgument[this.count]!;
     const batch = new RequestBatch(this.count - command, last - first);
     const from = first === last ? this.consumed : this.starts[first]!;
-    const bytes = Buffer.allocUnsafeSlow(this.consumed - from);
-    bytes.set(this.buffer.subarray(from, this.consumed));
+    const bytes = this.#lasting(from);
     batch.buffer = bytes;
     batch.count = this.count - command;
     for (let i = 0; i <= batch.count; i++) batch.firstArgument[i] = this.firstArgument[command + i]! - first;
@@ -169,6 +178,15 @@ export class RequestBatch {
     batch.error = this.error;
     batch.#detached = true;
     return batch;
+  }
+
+  /** What was parsed from `from` on: a copy, unless it is most of a buffer that nobody else has any more. */
+  #lasting(from: number): Bytes {
+    const bytes = this.buffer.subarray(from, this.consumed);
+    if (this.isBufferKept && bytes.length * 2 > this.buffer.length) return bytes;
+    const copy = Buffer.allocUnsafeSlow(bytes.length);
+    copy.set(bytes);
+    return copy;
   }
 
   #viewFrom(command: number): RequestBatch {

@@ -22,7 +22,7 @@ import type { Database } from '../../models/keyvalue/database.ts';
 import type { ArgumentCursor } from './arguments.ts';
 import { runAlone } from './client-transaction.ts';
 import type { CommandEntry } from './command.ts';
-import { databasesOf, enterPartitions, keysOf, requestedCommand } from './command-scope.ts';
+import { databasesOf, enterPartitions, isLargeWrite, keysOf, requestedCommand } from './command-scope.ts';
 import { errorLine } from './errors.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { RequestBatch } from './request-parser.ts';
@@ -277,6 +277,8 @@ export class Stretch {
     const { partitions } = server;
     // Where others write to the store no turn can answer by itself.
     if (!partitions.entries.keeps) return this.#leaveTurn(entry, batch, at);
+    // A turn would copy all of it in one piece, and fill the memory of hot entries with it.
+    if (isLargeWrite(entry, batch, at, partitions.store)) return this.#leaveTurn(entry, batch, at);
     if (entry.isWrite && entry.command.scope !== 'keys' && isObserved(server)) {
       // What it empties was perhaps written in this stretch: who watches has to be told.
       const next = this.#commitBefore(batch, at);

@@ -18,6 +18,7 @@ import {
   lengthOf,
   putAllIfAbsent,
   putString,
+  putStrings,
   type SetOptions,
   type SetOutcome,
   setRange,
@@ -213,8 +214,7 @@ export const stringCommands = {
     reply: setReply,
     run: (database, { key, value, options: { condition, get, expiration } }) => {
       if (condition === undefined && get === undefined && expiration === undefined) {
-        putString(database, key, value);
-        return PLAIN_SET;
+        return whenReady(putString(database, key, value), () => PLAIN_SET);
       }
       const options: SetOptions = {
         condition: condition === undefined ? 'always' : condition.token === 'NX' ? 'ifAbsent' : 'ifPresent',
@@ -253,9 +253,7 @@ export const stringCommands = {
     tips: ['request_policy:multi_shard', 'response_policy:all_succeeded'],
     args: { key_value: many(keyAndValue) },
     reply: ok,
-    run: (database, { key_value: pairs }) => {
-      for (const { key, value } of pairs) putString(database, key, value);
-    },
+    run: (database, { key_value: pairs }) => putStrings(database, pairs),
   }),
   INCR: command({
     summary: 'Increment the integer value of a key by one',
