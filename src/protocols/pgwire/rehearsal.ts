@@ -4,7 +4,7 @@
  * A function's first calls are slow: it is compiled, then interpreted, and compiled again once it has been called often. The
  * hundreds of functions between a query string and its rows make the first statements of a process take some ten times what they
  * take later (docs/decisions/statements-are-rehearsed.md). So when the first client knocks, a connection without a
- * network runs a few hundred statements over a store in memory of its own: what clients store, see and count is left alone.
+ * network runs several hundred statements over a store in memory of its own: what clients store, see and count is left alone.
  *
  * Clients come first: a statement is rehearsed only when the event loop has waited for most of the time just before, and
  * a server that clients keep busy rehearses nothing. It ends by itself, and sooner when the server stops.

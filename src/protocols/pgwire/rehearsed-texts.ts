@@ -3,7 +3,7 @@
  * come again take shorter roads than new ones.
  */
 
-const ROUNDS = 24;
+const ROUNDS = 64;
 const ROWS = 30;
 
 const OUTPUTS = [
@@ -35,7 +35,7 @@ const JOINS = ['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN'] as const;
 const COMPARISONS = ['<', '>', '>=', '=', '<>', '<='] as const;
 const SET_OPERATIONS = ['UNION', 'UNION ALL', 'EXCEPT', 'INTERSECT'] as const;
 
-/** Some hundred statements, to be run in order by one session over an empty database. */
+/** Some seven hundred statements, to be run in order by one session over an empty database. */
 export function* rehearsedTexts(): Generator<string> {
   yield 'CREATE TABLE plain (a int, b int, c int, d int, name varchar(30))';
   yield 'CREATE TABLE keyed (k int PRIMARY KEY, a int, b float, s text, at timestamptz DEFAULT now(), n numeric)';
@@ -56,10 +56,10 @@ function* textsOf(round: number): Generator<string> {
   const digit = round % 10;
   yield `SELECT ${outputs.join(', ')} FROM plain WHERE ${conditions.join(round % 2 ? ' OR ' : ' AND ')} ORDER BY ${places}`;
   yield `SELECT k, s FROM keyed WHERE a ${comparison} ${digit} AND b < ${round}.25 ORDER BY ${round % 2 ? '1 DESC' : 'b, k'}`;
-  yield `SELECT k FROM keyed WHERE (a ${comparison} ${digit} OR b > ${digit}.5) AND NOT (n IS NULL)`;
+  yield `SELECT k FROM keyed WHERE (a ${comparison} ${digit} OR b > ${round}.5) AND NOT (n IS NULL)`;
   yield `SELECT ${round % 2 ? 'DISTINCT ' : ''}- ${round} * a + - count(*) AS total, count(DISTINCT b), sum(a), avg(n), max(s) FROM keyed AS t WHERE NOT (a IS NULL) GROUP BY a HAVING count(*) > ${round % 3}`;
   yield `SELECT ALL + ${round} * - ${round + 1} + CAST(NULL AS integer), x.a, y.s FROM keyed AS x CROSS JOIN keyed y WHERE x.k = y.a AND y.k <> ${round}`;
-  yield `SELECT x.a, y.b FROM plain x ${JOINS[round % JOINS.length]!} keyed y ON x.a = y.k WHERE y.s LIKE 'text ${digit}%' OR y.s IS NULL ORDER BY 1, 2 LIMIT ${digit + 1}`;
+  yield `SELECT x.a, y.b FROM plain x ${JOINS[round % JOINS.length]!} keyed y ON x.a = y.k WHERE y.s LIKE 'text ${digit}%' OR y.s IS NULL ORDER BY 1, 2 LIMIT ${round + 1}`;
   yield `SELECT a FROM plain WHERE b > ${round} ${SET_OPERATIONS[round % SET_OPERATIONS.length]!} SELECT k FROM keyed WHERE k <> ${round}`;
   yield `SELECT ${round} IN (2, 3, ${digit}), 'x' NOT IN ('y', 'z${digit}'), NULL IN (SELECT a FROM plain), ${round} NOT IN (SELECT k FROM keyed)`;
   yield `UPDATE keyed SET a = a + ${round % 3}, s = 'changed ${round}' WHERE k = ${digit * 3}`;
@@ -69,7 +69,7 @@ function* textsOf(round: number): Generator<string> {
   yield `SELECT * FROM seen${round} ORDER BY a LIMIT 3`;
   yield `DROP VIEW seen${round}`;
   yield `DELETE FROM plain WHERE a = ${round}`;
-  yield `BEGIN; UPDATE keyed SET b = b + 1; ROLLBACK`;
+  yield `BEGIN; UPDATE keyed SET b = b + ${round}; ROLLBACK`;
   yield `SELECT missing${round} FROM plain`;
 }
 
