@@ -4,27 +4,22 @@
  *
  *   commit -> overlay and log arena (one copy, one synchronous stretch: visible) -> log (durable) -> engine (applied)
  *
- * The overlay's newest memtable takes writes; full or old enough, it is sealed and, once its last version is durable,
- * applied to the engine as one batch that carries its version. Now and then a batch is synced, and only log below a
- * synced position may be trimmed; recovery replays the log from the position the engine holds.
+ * The overlay's newest memtable takes writes; full or old enough, it is sealed, and the rest is `EngineWriter`'s.
  *
- * Kept true:
- * - the engine never holds a version that is not on stable storage in the log, in any class: it may write what it holds
- *   to its own files at any time, and a state ahead of its log could not be recovered;
- * - a memtable leaves the overlay only when the engine holds it and no open transaction needs it;
- * - after a failed sync nothing that was not durable is served: those versions leave the overlay before anyone runs.
+ * After a failed sync nothing that was not durable is served: those versions leave the overlay before anyone runs.
  */
 
-import { AssertionError, assert } from '../base/assert.ts';
-import { type Awaitable, type Deferred, deferred, isPromise, whenReady } from '../base/awaitable.ts';
+import { assert } from '../base/assert.ts';
+import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
 import { type Bytes, keySuccessor, utf8 } from '../base/bytes.ts';
 import { DURABILITIES, type Durability } from '../base/durability.ts';
 import { hasCode, messageOf, OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Observer } from '../base/observer.ts';
-import type { Platform, Timer } from '../platform/platform.ts';
+import type { Platform } from '../platform/platform.ts';
 import { CommitLog, frameStart, type LogOptions } from './commit-log.ts';
 import type { Engine } from './engine.ts';
+import { EngineWriter, type WriteSource } from './engine-writer.ts';
 import { chooseHashSecret } from './key-hash.ts';
 import { type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import { Keyspace } from './keyspace.ts';
@@ -36,7 +31,6 @@ import { type LockOwner, LockTable } from './lock-table.ts';
 import { COMMIT_HEADER_BYTES, COMMIT_START, commitsOf, FRAME_ALIGNMENT, FRAME_HEADER_BYTES } from './log-format.ts';
 import type { LogFrame } from './log-segments.ts';
 import type { Memtable } from './memtable.ts';
-import { engineBatch } from './memtable-batch.ts';
 import { NewEntries } from './new-entries.ts';
 import { operationEnd, operationKind, PUT } from './operations.ts';
 import { ArenaPool, Overlay, VersionedMemtable } from './overlay.ts';
@@ -85,7 +79,6 @@ export interface LocalStoreOptions {
 
 const PROBE_KEY = new Keyspace().meta.key(['probe']);
 const PROBE_RANGE = { start: PROBE_KEY, end: keySuccessor(PROBE_KEY) };
-const RECOVER_RETRY_MS = 500;
 
 /** Header, a short key and a short value: more keys than this lets one expect are seldom met. */
 const OPERATION_BYTES_TYPICAL = 32;
@@ -107,11 +100,9 @@ export class LocalStore implements Store {
   readonly #platform: Platform;
   readonly #log: Log;
   readonly #arenas: ArenaPool;
+  readonly #writer: EngineWriter;
   readonly #overlayBytesMax: number;
   readonly #writeSetBytesMax: number;
-  readonly #applyDelayMs: number;
-  readonly #syncBytes: number;
-  readonly #syncDelayMs: number;
   readonly #onClosed: (() => Promise<void>) | undefined;
   readonly #transactions = new Set<LocalTransaction>();
   readonly #watchers: Watchers;
@@ -123,16 +114,6 @@ export class LocalStore implements Store {
   #state: 'open' | 'readOnly' | 'closing' | 'closed' = 'open';
   #closing: Promise<void> | undefined;
   #readOnlyReason = '';
-  /** The engine refused a batch for lack of space. */
-  #engineFull = false;
-  /** Why the engine refuses batches, other than for lack of space. */
-  #engineTrouble = '';
-
-  #applying: Promise<void> | undefined;
-  #applyTimer: Timer | undefined;
-  #appliedSinceSync = 0;
-  #syncTimer: Timer | undefined;
-  #writable: Deferred<void> | undefined;
   #commits = 0;
   #conflicts = 0;
   /** Memory for writes of open transactions. */
@@ -158,12 +139,29 @@ export class LocalStore implements Store {
     this.#overlayBytesMax = options.overlayBytesMax ?? 32 * 1024 * 1024;
     this.#writeSetBytesMax = options.writeSetBytesMax ?? 2 * TRANSACTION_BYTES_MAX;
     this.#arenas = new ArenaPool(options.arenaBytes ?? 4 * 1024 * 1024, 4);
-    this.#applyDelayMs = options.applyDelayMs ?? 100;
-    this.#syncBytes = options.syncBytes ?? 64 * 1024 * 1024;
-    this.#syncDelayMs = options.syncDelayMs ?? 10_000;
     this.#onClosed = options.onClosed;
     this.locks = new LockTable({ timers: options.platform.timers });
     this.snapshots = new Snapshots(options.engine);
+    const source: WriteSource = {
+      version: () => this.#version,
+      isActiveEmpty: () => this.#active.isEmpty,
+      sealActive: () => {
+        if (!this.#active.isEmpty) this.#seal(0);
+      },
+    };
+    this.#writer = new EngineWriter(source, {
+      name: options.name,
+      platform: options.platform,
+      logger: options.log,
+      engine: options.engine,
+      overlay: this.overlay,
+      snapshots: this.snapshots,
+      arenas: this.#arenas,
+      bytesMax: this.#overlayBytesMax,
+      applyDelayMs: options.applyDelayMs ?? 100,
+      syncBytes: options.syncBytes ?? 64 * 1024 * 1024,
+      syncDelayMs: options.syncDelayMs ?? 10_000,
+    });
     this.#version = options.engine.position;
     const secret = Buffer.from(options.platform.random.bytes(8));
     chooseHashSecret(secret.readInt32LE(0), secret.readInt32LE(4));
@@ -186,10 +184,11 @@ export class LocalStore implements Store {
     store.#commitLog = await CommitLog.open(options.platform, options.log, logOptions, {
       enginePosition: options.engine.position,
       onFrame: (frame) => store.#replay(frame),
-      onAdvance: () => store.#maybeApply(),
+      onAdvance: () => store.#writer.maybeApply(),
       onFailure: (error) => store.#poison(error),
-      onDiskFull: () => store.#syncNow(),
+      onDiskFull: () => store.#writer.syncSoon(),
     });
+    store.#writer.log = store.#commitLog;
     // Writers may be waiting for room before the first of them makes anything be applied.
     if (!store.#active.isEmpty) store.#seal(0);
     return store;
@@ -284,11 +283,7 @@ export class LocalStore implements Store {
   }
 
   whenWritable(): Promise<void> | undefined {
-    if (this.#state !== 'open' || this.#engineFull) return undefined;
-    if (this.#unappliedBytes() < this.#overlayBytesMax) return undefined;
-    this.#commitLog?.requestSync();
-    this.#writable ??= deferred();
-    return this.#writable.promise;
+    return this.#state === 'open' ? this.#writer.whenRoom() : undefined;
   }
 
   watch(range: KeyRange, listener: (record: CommitRecord) => void): () => void {
@@ -357,8 +352,8 @@ export class LocalStore implements Store {
         status: 'degraded',
         reason: `${this.engine.full === true ? 'memory' : 'the disk'} is full; deletes still work`,
       };
-    if (this.#engineTrouble !== '')
-      return { status: 'unhealthy', reason: `the engine takes no writes: ${this.#engineTrouble}` };
+    if (this.#writer.trouble !== '')
+      return { status: 'unhealthy', reason: `the engine takes no writes: ${this.#writer.trouble}` };
     return { status: 'healthy' };
   }
 
@@ -489,7 +484,7 @@ export class LocalStore implements Store {
     arena.writeUInt32LE(used - COMMIT_START, FRAME_HEADER_BYTES);
     this.#ordered(arena, FRAME_HEADER_BYTES, used, version, durability);
     this.#commitLog?.requestSync();
-    this.#maybeApply();
+    this.#writer.maybeApply();
     return version;
   }
 
@@ -497,7 +492,7 @@ export class LocalStore implements Store {
     this.#commits++;
     this.#commitLog?.append(arena, start, end, version, durability);
     this.#watchers.notify(arena, start + COMMIT_HEADER_BYTES, end, version);
-    if (this.#applyTimer === undefined) this.#scheduleApply();
+    this.#writer.schedule();
   }
 
   /**
@@ -516,7 +511,7 @@ export class LocalStore implements Store {
   }
 
   get #isFull(): boolean {
-    return this.#engineFull || this.#commitLog?.diskFull === true || this.engine.full === true;
+    return this.#writer.isFull || this.#commitLog?.diskFull === true || this.engine.full === true;
   }
 
   #checkOpen(): void {
@@ -539,7 +534,7 @@ export class LocalStore implements Store {
     for (let offset = 0; offset < body.length && onlyDeletes; offset = operationEnd(body, offset)) {
       onlyDeletes = operationKind(body, offset) !== PUT;
     }
-    let room = this.#overlayBytesMax * 2 - this.#unappliedBytes();
+    let room = this.#overlayBytesMax * 2 - this.#writer.unappliedBytes;
     if (this.#commitLog?.diskFull === true) room = Math.min(room, this.#commitLog.reserveBytes);
     if (onlyDeletes && FRAME_HEADER_BYTES + COMMIT_HEADER_BYTES + body.length < room) return;
     if (this.engine.full === true) {
@@ -552,7 +547,7 @@ export class LocalStore implements Store {
     });
   }
 
-  // ---- From the overlay to the engine
+  // ---- Memtables
 
   #newMemtable(bytesNeeded: number): VersionedMemtable {
     const arena = this.#arenas.take(bytesNeeded);
@@ -568,181 +563,9 @@ export class LocalStore implements Store {
   #seal(bytes: number): void {
     this.#active.sealed = true;
     this.#active = this.#newMemtable(FRAME_HEADER_BYTES + bytes + 8);
-    if (this.#commitLog !== undefined && this.#unappliedBytes() > this.#overlayBytesMax / 2)
+    if (this.#commitLog !== undefined && this.#writer.unappliedBytes > this.#overlayBytesMax / 2)
       this.#commitLog.requestSync();
-    this.#maybeApply();
-  }
-
-  #unappliedBytes(): number {
-    let bytes = 0;
-    for (const memtable of this.overlay.memtables) if (!memtable.applied) bytes += memtable.used;
-    return bytes;
-  }
-
-  #scheduleApply(): void {
-    this.#applyTimer = this.#platform.timers.after(this.#applyDelayMs, () => {
-      this.#applyTimer = undefined;
-      if (this.#state === 'closed') return;
-      if (!this.#active.isEmpty && this.#applying === undefined) this.#seal(0);
-      this.#maybeApply();
-      if (!this.#active.isEmpty) this.#scheduleApply();
-    });
-  }
-
-  #maybeApply(): void {
-    if (this.#applying !== undefined || this.#nextToApply() === undefined) return;
-    this.#applying = this.#applyAll().then(
-      () => {
-        this.#applying = undefined;
-        this.#maybeApply();
-      },
-      (error: unknown) => {
-        this.#applying = undefined;
-        if (this.#state === 'open' || this.#state === 'readOnly') throw error;
-      },
-    );
-  }
-
-  /** The oldest memtable not applied, once it is sealed and on stable storage. */
-  #nextToApply(): VersionedMemtable | undefined {
-    const stable = this.#commitLog?.syncedVersion ?? this.#version;
-    for (const memtable of this.overlay.memtables) {
-      if (memtable.applied) continue;
-      return memtable.sealed && memtable.lastVersion <= stable ? memtable : undefined;
-    }
-    return undefined;
-  }
-
-  async #applyAll(): Promise<void> {
-    for (let memtable = this.#nextToApply(); memtable !== undefined; memtable = this.#nextToApply()) {
-      const sync = this.#commitLog !== undefined && this.#appliedSinceSync + memtable.used >= this.#syncBytes;
-      await this.#apply(memtable, sync);
-      if (this.#state === 'closed') return;
-    }
-  }
-
-  async #apply(memtable: VersionedMemtable, sync: boolean): Promise<void> {
-    await this.snapshots.prepareApply(memtable.lastVersion);
-    const batch = engineBatch(memtable, memtable.lastVersion);
-    const { position } = this.engine;
-    for (;;) {
-      try {
-        await this.engine.apply(batch, { sync });
-        break;
-      } catch (error) {
-        if (this.#state === 'closing' || this.#state === 'closed') throw error;
-        if (hasCode(error, 'disk_full')) {
-          if (!this.#engineFull)
-            this.#log.warn({ store: this.name }, 'disk full: the engine takes no writes; deletes are kept in the log');
-          this.#engineFull = true;
-          this.#writable?.resolve();
-          this.#writable = undefined;
-        } else {
-          if (this.#engineTrouble === '')
-            this.#log.error({ store: this.name, error: messageOf(error) }, 'the engine refused a batch; trying again');
-          this.#engineTrouble = messageOf(error);
-        }
-        await this.#platform.timers.sleep(RECOVER_RETRY_MS);
-        const recovered = await this.engine.recover().then(
-          () => true,
-          () => false,
-        );
-        // What left the overlay is in the log alone, to be replayed when the store is opened again.
-        if (recovered && this.engine.position < position) throw new AssertionError('the engine lost applied batches');
-      }
-    }
-    this.#engineFull = false;
-    this.#engineTrouble = '';
-    memtable.applied = true;
-    this.snapshots.applied();
-    if (this.#retainedBytes() > this.#overlayBytesMax) await this.snapshots.rebase();
-    this.#retire();
-    if (this.#commitLog !== undefined) {
-      this.#appliedSinceSync += memtable.used;
-      if (sync) await this.#afterSync();
-      else if (this.#syncTimer === undefined) this.#scheduleSync();
-    }
-    if (this.#writable !== undefined && this.#unappliedBytes() < this.#overlayBytesMax) {
-      this.#writable.resolve();
-      this.#writable = undefined;
-    }
-  }
-
-  async #afterSync(): Promise<void> {
-    this.#appliedSinceSync = 0;
-    this.#syncTimer?.cancel();
-    this.#syncTimer = undefined;
-    try {
-      await this.#commitLog?.trim(this.engine.position);
-    } catch (error) {
-      this.#log.warn({ store: this.name, error: messageOf(error) }, 'cannot trim the commit log');
-    }
-  }
-
-  /** Makes the engine's position durable once there was something to apply and then quiet. */
-  #syncNow(): void {
-    this.#syncTimer?.cancel();
-    this.#scheduleSync(0);
-  }
-
-  #scheduleSync(delayMs = this.#syncDelayMs): void {
-    this.#syncTimer = this.#platform.timers.after(delayMs, () => {
-      this.#syncTimer = undefined;
-      if (this.#state === 'closing' || this.#state === 'closed') return;
-      if (this.#applying !== undefined) this.#scheduleSync(Math.min(delayMs + 10, this.#syncDelayMs));
-      else {
-        this.#applying = this.#syncEngine()
-          .catch((error: unknown) =>
-            this.#log.warn({ store: this.name, error: messageOf(error) }, 'cannot sync the engine'),
-          )
-          .finally(() => {
-            this.#applying = undefined;
-            this.#maybeApply();
-          });
-      }
-    });
-  }
-
-  async #syncEngine(): Promise<void> {
-    await this.engine.apply({ ...EMPTY_BATCH, position: this.engine.position }, { sync: true });
-    await this.#afterSync();
-  }
-
-  /** Of memtables that the engine holds and open transactions still need. */
-  #retainedBytes(): number {
-    let bytes = 0;
-    for (const memtable of this.overlay.memtables)
-      if (memtable.applied && this.snapshots.needs(memtable)) bytes += memtable.memoryBytes;
-    return bytes;
-  }
-
-  /** Drops applied memtables that nobody needs; over the memory bound, transactions that hold the oldest give way. */
-  #retire(): void {
-    const memtables = this.overlay.memtables;
-    for (;;) {
-      let retained = 0;
-      let oldest: VersionedMemtable | undefined;
-      for (let i = 0; i < memtables.length; ) {
-        const memtable = memtables[i]!;
-        if (!memtable.applied || this.snapshots.needs(memtable)) {
-          if (memtable.applied) {
-            oldest ??= memtable;
-            if (!memtable.shrunk) {
-              memtable.shrunk = true;
-              this.#arenas.release(memtable.shrink());
-            }
-            retained += memtable.memoryBytes;
-          }
-          i++;
-          continue;
-        }
-        memtables.splice(i, 1);
-        this.snapshots.dropped(memtable);
-        if (!memtable.shrunk) this.#arenas.release(memtable.arena);
-      }
-      if (oldest === undefined || retained <= this.#overlayBytesMax) return;
-      this.snapshots.giveUp(oldest);
-    }
+    this.#writer.maybeApply();
   }
 
   // ---- Recovery and failure
@@ -774,8 +597,8 @@ export class LocalStore implements Store {
     this.#active = this.#newMemtable(COMMIT_HEADER_BYTES + bytesNeeded);
     if (memtable.isEmpty) {
       memtable.applied = true;
-      this.#retire();
-    } else await this.#apply(memtable, false);
+      this.#writer.retire();
+    } else await this.#writer.apply(memtable, false);
   }
 
   /** A write or sync of the log failed: back to what is durable, and no more writes. */
@@ -794,8 +617,7 @@ export class LocalStore implements Store {
     );
     for (const transaction of this.#transactions) transaction.abort(reason);
     for (const listener of this.#resetListeners) listener();
-    this.#writable?.resolve();
-    this.#writable = undefined;
+    this.#writer.release();
   }
 
   close(): Promise<void> {
@@ -807,16 +629,17 @@ export class LocalStore implements Store {
     const wasOpen = this.#state === 'open';
     if (wasOpen) this.settle();
     this.#state = 'closing';
-    this.#applyTimer?.cancel();
-    this.#syncTimer?.cancel();
+    this.#writer.stop();
     const closed = new OperationError('store_closed', `store ${this.name} is closing`);
     for (const transaction of this.#transactions) transaction.abort(closed);
-    this.#writable?.resolve();
-    this.#writable = undefined;
+    this.#writer.release();
     try {
       if (wasOpen) await this.#commitLog?.finish();
-      await this.#applying?.catch(() => {});
-      if (wasOpen && this.supports.persistent && this.#commitLog?.failure === undefined) await this.#applyRest();
+      await this.#writer.settled();
+      if (wasOpen && this.supports.persistent && this.#commitLog?.failure === undefined) {
+        this.#active.sealed = true;
+        await this.#writer.applyRest();
+      }
     } catch (error) {
       this.#log.warn(
         { store: this.name, error: messageOf(error) },
@@ -824,27 +647,10 @@ export class LocalStore implements Store {
       );
     }
     this.#state = 'closed';
-    this.#syncTimer?.cancel();
+    this.#writer.close();
     this.snapshots.closeAll();
     await this.#commitLog?.close();
     await this.engine.close();
     await this.#onClosed?.();
   }
-
-  async #applyRest(): Promise<void> {
-    this.#active.sealed = true;
-    // A copy: what was applied leaves the overlay at once.
-    for (const memtable of [...this.overlay.memtables]) {
-      if (!memtable.applied && !memtable.isEmpty) await this.#apply(memtable, false);
-      memtable.applied = true;
-    }
-    await this.#syncEngine();
-  }
 }
-
-const EMPTY_BATCH = {
-  deletedRanges: [],
-  arena: Buffer.from(new SharedArrayBuffer(8)),
-  operations: new Int32Array(new SharedArrayBuffer(4)),
-  count: 0,
-};
