@@ -1,6 +1,6 @@
 /**
- * RocksDB as the engine of a local store: its handle, what is cached above it, batches applied on a worker thread. Views and
- * their cursors are in rocksdb-view.ts.
+ * RocksDB as the engine of a local store: its handle, reads by key, batches applied on a worker thread. Views and their cursors
+ * are in rocksdb-view.ts, what is cached above the binding in engine-caches.ts.
  *
  * Reads are synchronous as long as they come from memory: the binding cannot say in advance, so the engine measures, and
  * when many of the last reads had to wait for a disk it answers with promises for a while.
@@ -9,18 +9,11 @@
 import { Worker } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, type Deferred, deferred } from '../../base/awaitable.ts';
-import { asBuffer, type Bytes, compareBytes, EMPTY_BYTES, keySuccessor, startsWith } from '../../base/bytes.ts';
+import { type Bytes, compareBytes, EMPTY_BYTES, keySuccessor } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Clock, Timers } from '../../platform/platform.ts';
 import type { Engine, EngineBatch, EngineSnapshot } from '../../storage/engine.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
-import {
-  OPERATION_HEADER_BYTES,
-  operationEnd,
-  operationKeyLength,
-  operationKind,
-  PUT,
-} from '../../storage/operations.ts';
 import type { Version } from '../../storage/store.ts';
 import type { ApplyReply, ApplyRequest, ReadAheadReply } from './apply-worker.ts';
 import {
@@ -34,11 +27,10 @@ import {
   rocksDbBinding,
   translateRocksDbError,
 } from './binding.ts';
+import { EngineCaches } from './engine-caches.ts';
 import { NOTHING_READ, ReadAhead } from './read-ahead.ts';
-import { RocksDbView, type RunsOfView } from './rocksdb-view.ts';
-import { RunCache } from './run-cache.ts';
+import { RocksDbView } from './rocksdb-view.ts';
 import { FORWARD, SharedIterator } from './shared-iterator.ts';
-import { ValueCache } from './value-cache.ts';
 
 export interface RocksDbEngineOptions {
   readonly directory: string;
@@ -63,12 +55,6 @@ const BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
 const VALUE_CACHE_SHARE = 0.25;
 const RUN_CACHE_SHARE = 0.35;
 const VALUE_CACHE_BYTES_MIN = 64 * 1024;
-/** What a larger batch changes leaves the caches piece by piece, while it is being applied. */
-const FORGOTTEN_AT_ONCE = 4_096;
-/** Kept bytes for each of its keys below which they are all dropped. */
-const FORGOTTEN_BYTES_EACH = 8;
-/** Values of a batch that are kept without giving the event loop back: some milliseconds where each is the first in its page of memory. */
-const KEPT_AT_ONCE = 256;
 /** So many ascending keys are looked for as a range first: a seek costs as much as reading a few. */
 const PROBED_KEYS_MIN = 8;
 /** A read that took longer came from a disk. */
@@ -85,20 +71,13 @@ export class RocksDbEngine implements Engine {
   readonly #database: DatabaseContext;
   readonly #directory: string;
   readonly #clock: Clock;
-  readonly #timers: Pick<Timers, 'yield'>;
   readonly #freeBytes: () => Promise<number>;
-  readonly #keptAbove: Bytes;
   readonly #options: OpenOptions;
   #worker: Worker;
   readonly #views = new Set<RocksDbView>();
   readonly #one: Bytes[] = [EMPTY_BYTES];
-  /** What `get` found in the state at `position`. */
-  readonly #values: ValueCache;
-  /** What long scans found there. */
-  readonly #runs: RunCache;
+  readonly #caches: EngineCaches;
   readonly #readAhead: ReadAhead;
-  /** A large batch is being applied, and its keys leave the caches: what is read meanwhile is not kept. */
-  #isForgetting = false;
   /** The last batch of keys lay where there were none: then the next one is expected to. */
   #appended = false;
   #slowShare = 0;
@@ -122,13 +101,16 @@ export class RocksDbEngine implements Engine {
     this.#database = database;
     this.#directory = options.directory;
     this.#clock = options.clock;
-    this.#timers = options.timers;
     this.#freeBytes = options.freeBytes;
-    this.#keptAbove = options.keptAbove;
     this.#options = open;
-    const cacheBytes = (options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * VALUE_CACHE_SHARE;
-    this.#values = new ValueCache(Math.max(Math.floor(cacheBytes), VALUE_CACHE_BYTES_MIN));
-    this.#runs = new RunCache(Math.floor((options.blockCacheBytes ?? BLOCK_CACHE_BYTES) * RUN_CACHE_SHARE));
+    const cacheBytes = options.blockCacheBytes ?? BLOCK_CACHE_BYTES;
+    this.#caches = new EngineCaches({
+      valueBytes: Math.max(Math.floor(cacheBytes * VALUE_CACHE_SHARE), VALUE_CACHE_BYTES_MIN),
+      runBytes: Math.floor(cacheBytes * RUN_CACHE_SHARE),
+      keptAbove: options.keptAbove,
+      timers: options.timers,
+      position: () => this.position,
+    });
     this.#readAhead = new ReadAhead(options.keptAbove, (request) => {
       this.#pendingReads++;
       this.#worker.ref();
@@ -192,8 +174,8 @@ export class RocksDbEngine implements Engine {
       const copy = Buffer.from(key);
       return this.#recovering.then(() => this.get(copy));
     }
-    const isKept = !startsWith(key, this.#keptAbove);
-    const known = isKept ? this.#values.get(key) : undefined;
+    const isKept = this.#caches.holds(key);
+    const known = isKept ? this.#caches.value(key) : undefined;
     if (known !== undefined) return known;
     if (this.#asyncReads > 0) {
       this.#asyncReads--;
@@ -201,7 +183,7 @@ export class RocksDbEngine implements Engine {
       const { position } = this;
       return this.#readLater([copy], undefined).then(([value]) => {
         // A batch that is being applied meanwhile drops what it changes when it is done.
-        if (value !== undefined && isKept && position === this.position) this.#keepRead(copy, value);
+        if (value !== undefined && isKept && position === this.position) this.#caches.keep(copy, value);
         return value;
       });
     }
@@ -209,28 +191,15 @@ export class RocksDbEngine implements Engine {
     const value = this.#read(key);
     this.#noteRead(this.#clock.monotonicMs() - start);
     if (value === undefined || !isKept) return value;
-    this.#keepRead(key, value);
-    if (this.#values.hasRoom) this.#readAhead.miss(key);
+    if (this.#caches.keep(key, value)) this.#readAhead.miss(key);
     return value;
   }
 
-  #keepRead(key: Bytes, value: Bytes): void {
-    if (!this.#isForgetting) this.#values.put(key, value);
-  }
-
-  /** Takes what the thread has read ahead into the value cache. */
   #acceptPiece(piece: ReadAheadReply): void {
     this.#finishRead();
     this.#readAhead.accept(piece);
     if (this.#applying === undefined) this.#worker.unref();
-    if (piece.position !== this.position || this.#isForgetting || this.#closed) return;
-    const { offsets } = piece;
-    const bytes = asBuffer(piece.bytes);
-    for (let i = 0; i + 2 < offsets.length; i += 2) {
-      const [start, keyEnd, end] = [offsets[i]!, offsets[i + 1]!, offsets[i + 2]!];
-      if (startsAt(bytes, start, keyEnd, this.#keptAbove) || this.#values.has(bytes, start, keyEnd)) continue;
-      this.#values.putBeside(bytes, start, keyEnd, end);
-    }
+    if (!this.#closed) this.#caches.keepPiece(piece);
   }
 
   batchGet(keys: readonly Key[], bytesMax?: number): Awaitable<readonly (Bytes | undefined)[]> {
@@ -250,7 +219,7 @@ export class RocksDbEngine implements Engine {
       return untilUnread(found);
     }
     if (this.#appended && this.#holdsNoneOf(keys)) return new Array<undefined>(keys.length).fill(undefined);
-    const values = keys.map((key) => this.#values.get(key));
+    const values = keys.map((key) => this.#caches.value(key));
     const missing = keys.filter((_, i) => values[i] === undefined);
     if (missing.length === 0) return values;
     const start = this.#clock.monotonicMs();
@@ -263,7 +232,7 @@ export class RocksDbEngine implements Engine {
       if (values[i] !== undefined) continue;
       const value = read[next++] ?? undefined;
       values[i] = value;
-      if (value !== undefined && !startsWith(keys[i]!, this.#keptAbove)) this.#keepRead(keys[i]!, value);
+      if (value !== undefined && this.#caches.holds(keys[i]!)) this.#caches.keep(keys[i]!, value);
     }
     return values;
   }
@@ -343,7 +312,7 @@ export class RocksDbEngine implements Engine {
       const position = forward.position();
       // A batch may have been applied between the two: both must show the same position.
       if (backward.position() === position) {
-        const view = new RocksDbView(position, forward, backward, this.#directory, this.#runsOf(position), () =>
+        const view = new RocksDbView(position, forward, backward, this.#directory, this.#caches.runsOf(position), () =>
           this.#views.delete(view),
         );
         this.#views.add(view);
@@ -352,21 +321,6 @@ export class RocksDbEngine implements Engine {
       forward.close();
       backward.close();
     }
-  }
-
-  /** The runs as far as they are of the state at `position`. */
-  #runsOf(position: Version): RunsOfView {
-    return {
-      // A batch that is in the files already, and whose keys have not been dropped here, is younger than the runs.
-      find: (key) => (position <= this.position ? this.#runs.find(key, position) : undefined),
-      findBefore: (key) => (position <= this.position ? this.#runs.findBefore(key, position) : undefined),
-      nextStart: (key) => this.#runs.nextStart(key),
-      isReadAgain: (start) => this.#runs.isReadAgain(start),
-      hasRoom: () => position === this.position && !this.#isForgetting && this.#runs.hasRoom,
-      add: (start, end, entries) => {
-        if (position === this.position && !this.#isForgetting) this.#runs.add({ start, end, position, entries });
-      },
-    };
   }
 
   async apply(batch: EngineBatch, { sync }: { readonly sync: boolean }): Promise<void> {
@@ -393,90 +347,23 @@ export class RocksDbEngine implements Engine {
     this.#worker.ref();
     this.#worker.postMessage(request);
     try {
-      const isLarge = batch.count > FORGOTTEN_AT_ONCE || batch.deletedRanges.length > 0;
-      if (isLarge) await this.#forgetAhead(batch);
+      await this.#caches.prepare(batch);
       await applied;
-      const kept = isLarge ? 0 : this.#forget(batch);
-      this.#runs.settle(batch.position);
+      const filled = this.#caches.move(batch);
       this.position = batch.position;
-      this.#endForgetting();
-      if (kept < batch.count) await this.#keep(batch, kept);
+      this.#endFlux();
+      if (filled < batch.count) await this.#caches.fill(batch, filled, () => !this.#closed);
     } finally {
-      // Of a batch that failed they know changes that were not made.
-      if (this.position !== batch.position) this.#runs.clear();
+      if (this.position !== batch.position) this.#caches.giveUp();
       this.#applying = undefined;
-      this.#endForgetting();
+      this.#endFlux();
       if (!this.#readAhead.isPending) this.#worker.unref();
     }
   }
 
-  #endForgetting(): void {
-    this.#isForgetting = false;
+  #endFlux(): void {
     this.#inFlux?.resolve();
     this.#inFlux = undefined;
-  }
-
-  /** Drops what a large batch is about to change, and keeps nothing that is read until it is applied. */
-  async #forgetAhead({ arena, operations, count, deletedRanges }: EngineBatch): Promise<void> {
-    this.#isForgetting = true;
-    for (const range of deletedRanges) this.#runs.deleteRange(range);
-    const ranges = deletedRanges.filter(({ start }) => !startsWith(start, this.#keptAbove));
-    if (ranges.length > 0) for (const _ of this.#values.deleteRanges(ranges)) await this.#timers.yield();
-    // Where little is kept, to look for every key would cost more than to read that little again.
-    if (this.#values.liveBytes < count * FORGOTTEN_BYTES_EACH) this.#values.clear();
-    const bytes = asBuffer(arena);
-    for (let i = 0; i < count; i++) {
-      if ((i + 1) % FORGOTTEN_AT_ONCE === 0) await this.#timers.yield();
-      this.#forgetOne(bytes, operations[i]!, true);
-    }
-  }
-
-  /**
-   * Drops what a batch changed, also what was read while it was being applied; the first of its values replace it at once,
-   * where they have been asked for or there is room. @returns how many operations were looked at for that.
-   */
-  #forget({ arena, operations, count }: EngineBatch): number {
-    const bytes = asBuffer(arena);
-    let keptAbove = 0;
-    for (let i = 0; i < count; i++) if (!this.#forgetOne(bytes, operations[i]!, i >= KEPT_AT_ONCE)) keptAbove++;
-    // Where all of them are kept above there is nothing to look for.
-    return keptAbove === count ? count : Math.min(count, KEPT_AT_ONCE);
-  }
-
-  /** @returns false for a key that is kept above. */
-  #forgetOne(bytes: Buffer, at: number, onlyDrop: boolean): boolean {
-    const start = at + OPERATION_HEADER_BYTES;
-    const end = start + operationKeyLength(bytes, at);
-    if (!this.#runs.isEmpty) {
-      this.#runs.change(bytes, start, end, operationKind(bytes, at) === PUT ? operationEnd(bytes, at) : -1);
-    }
-    if (startsAt(bytes, start, end, this.#keptAbove)) return false;
-    if (onlyDrop && this.#values.liveBytes === 0) return true;
-    if (onlyDrop || !this.#keepOne(bytes, at, start, end)) this.#values.delete(bytes, start, end);
-    return true;
-  }
-
-  /**
-   * Keeps what a batch wrote while the value cache has room: who reads it straight after a load need not ask RocksDB. Nothing
-   * is pushed out by it. The batch is applied; that its memory is not given back before the end is all that waits for this.
-   * @param from The first operation that was not looked at yet.
-   */
-  async #keep({ arena, operations, count }: EngineBatch, from: number): Promise<void> {
-    const bytes = asBuffer(arena);
-    for (let i = from; i < count && this.#values.hasRoom && !this.#closed; i++) {
-      if ((i + 1) % KEPT_AT_ONCE === 0) await this.#timers.yield();
-      const start = operations[i]! + OPERATION_HEADER_BYTES;
-      this.#keepOne(bytes, operations[i]!, start, start + operationKeyLength(bytes, operations[i]!));
-    }
-  }
-
-  /** @returns false for an operation whose key must not be in the cache. */
-  #keepOne(bytes: Buffer, at: number, start: number, keyEnd: number): boolean {
-    const values = this.#values;
-    if (operationKind(bytes, at) !== PUT || startsAt(bytes, start, keyEnd, this.#keptAbove)) return false;
-    if (!values.hasRoom && !values.has(bytes, start, keyEnd)) return false;
-    values.putBeside(bytes, start, keyEnd, operationEnd(bytes, at));
-    return true;
   }
 
   #finishApply(error: ApplyReply['error'] | Error): void {
@@ -509,8 +396,7 @@ export class RocksDbEngine implements Engine {
     await this.#awaitReads();
     await closeDatabase(this.#binding, this.#database, this.#directory).catch(() => {});
     await openDatabase(this.#binding, this.#database, this.#options, this.#directory);
-    this.#values.clear();
-    this.#runs.clear();
+    this.#caches.clear();
     this.#readAhead.restart();
     this.position = decodePosition(this.#read(POSITION_KEY));
   }
@@ -528,8 +414,8 @@ export class RocksDbEngine implements Engine {
     const property = (name: string) =>
       isClosed ? 0 : Number(this.#binding.db_get_property(this.#database, name)) || 0;
     return {
-      valueCache: this.#values.memoryBytes,
-      runCache: this.#runs.memoryBytes,
+      valueCache: this.#caches.memory.values,
+      runCache: this.#caches.memory.runs,
       blockCache: property('rocksdb.block-cache-usage'),
       memtables: property('rocksdb.size-all-mem-tables'),
       tableReaders: property('rocksdb.estimate-table-readers-mem'),
@@ -565,12 +451,6 @@ export class RocksDbEngine implements Engine {
 function untilUnread(values: readonly (Bytes | undefined | null)[]): readonly (Bytes | undefined)[] {
   const unread = values.indexOf(null);
   return (unread < 0 ? values : values.slice(0, unread)) as readonly (Bytes | undefined)[];
-}
-
-function startsAt(bytes: Bytes, start: number, end: number, prefix: Bytes): boolean {
-  if (end - start < prefix.length) return false;
-  for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
-  return true;
 }
 
 function openDatabase(
