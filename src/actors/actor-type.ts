@@ -34,6 +34,11 @@ export class ActorType {
   readonly methods: ReadonlyMap<string, MethodEntry>;
   readonly Reference: ReferenceClass;
   readonly activations = new Map<string, Activation>();
+  /**
+   * A turn has asked for a transaction: later ones begin when most of the writes that others hold back has been handed over in
+   * slices, as all that is left is handed over in one piece where they ask.
+   */
+  opensTransactions = false;
 
   turns = 0;
   errors = 0;

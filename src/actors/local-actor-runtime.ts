@@ -339,16 +339,26 @@ export class LocalActorRuntime implements ActorRuntime, Turns {
     }
     if ((activation.flags & (COLD | STALE)) !== 0) {
       const ready = this.lifecycle.prepare(activation, context, caller);
-      if (isPromise(ready)) {
-        const call = new QueuedCall(entry, args, context, caller);
-        activation.needMailbox().unshift(call);
-        activation.type.queued++;
-        activation.flags |= QUEUED;
-        ready.then(() => this.#afterTurn(activation), noop);
-        return call.promise;
-      }
+      if (isPromise(ready)) return this.#callLater(activation, ready, new QueuedCall(entry, args, context, caller));
+    }
+    const handedOver = activation.type.opensTransactions ? this.#store.whenHandedOver?.() : undefined;
+    if (handedOver !== undefined) {
+      activation.flags |= BUSY;
+      const free = (): void => {
+        activation.flags &= ~BUSY;
+      };
+      return this.#callLater(activation, handedOver.then(free, free), new QueuedCall(entry, args, context, caller));
     }
     return this.#run(this.openTurn(activation, context, caller), entry, args, context, caller);
+  }
+
+  /** Puts a call in front of all others, for when the activation is `ready`; it is busy until then. */
+  #callLater(activation: Activation, ready: Promise<void>, call: QueuedCall): Promise<unknown> {
+    activation.needMailbox().unshift(call);
+    activation.type.queued++;
+    activation.flags |= QUEUED;
+    ready.then(() => this.#afterTurn(activation), noop);
+    return call.promise;
   }
 
   openTurn(activation: Activation, context: RequestContext, caller: ActorTurn | undefined): ActorTurn {

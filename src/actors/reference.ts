@@ -49,7 +49,7 @@ class Reference {
       // biome-ignore lint/complexity/noArguments: a rest parameter would allocate an array on every call
       const count = arguments.length;
       const activation = this.#activation;
-      if (activation.flags !== 0 || !this.#direct || count > 4) {
+      if (activation.flags !== 0 || !this.#direct || count > 4 || type.opensTransactions) {
         // biome-ignore lint/complexity/noArguments: as above
         return this.#slowly(entry, Array.prototype.slice.call(arguments));
       }

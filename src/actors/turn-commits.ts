@@ -13,6 +13,7 @@
 import { assert } from '../base/assert.ts';
 import { type Awaitable, isPromise } from '../base/awaitable.ts';
 import { hasCode, OperationError } from '../base/errors.ts';
+import type { KeyRange } from '../storage/key-range.ts';
 import type { Subspace } from '../storage/keyspace.ts';
 import type { Store, Transaction } from '../storage/store.ts';
 import { type Activation, COMMITTING, DEAD, STALE, UNSYNCED } from './activation.ts';
@@ -26,24 +27,31 @@ import { encodeState } from './state-codec.ts';
 export class TurnCommits {
   readonly #store: Store;
   readonly #space: Subspace;
+  readonly #range: KeyRange;
   readonly #limits: RequestLimits;
   readonly #lifecycle: Lifecycle;
 
   constructor(store: Store, space: Subspace, limits: RequestLimits, lifecycle: Lifecycle) {
     this.#store = store;
     this.#space = space;
+    this.#range = space.range();
     this.#limits = limits;
     this.#lifecycle = lifecycle;
   }
 
-  /** @throws OperationError `lease_lost` or `transaction_conflict` when the activation may not write any more. */
-  begin(turn: ActorTurn): Transaction {
+  /**
+   * @param within All that the turn will touch, where that is known.
+   * @throws OperationError `lease_lost` or `transaction_conflict` when the activation may not write any more.
+   */
+  begin(turn: ActorTurn, within?: KeyRange): Transaction {
     const { activation } = turn;
     this.#refuseOutdated(turn);
     const { isolation, durability } = activation.type.definition;
+    if (within === undefined) activation.type.opensTransactions = true;
     return this.#store.begin({
       ...(isolation === undefined ? {} : { isolation }),
       ...(durability === undefined ? {} : { durability }),
+      ...(within === undefined ? {} : { within }),
       label: `actor:${activation.address}`,
     });
   }
@@ -82,7 +90,8 @@ export class TurnCommits {
     const { activation } = turn;
     const { type } = activation;
     this.#refuseOutdated(turn);
-    turn.begun ??= this.begin(turn);
+    // It has asked for no transaction, so that there is its state only: nobody hands over for it what is written late elsewhere.
+    turn.begun ??= this.begin(turn, this.#range);
     const transaction = turn.begun;
     let bytes: Uint8Array | undefined;
     if (turn.change === 'saved') {

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { defineActor, type Turn } from '../../src/actors/actor.ts';
 import type { Observer } from '../../src/base/observer.ts';
 import { DatabaseKeys } from '../../src/models/keyvalue/keys.ts';
 import { encodeString, NEVER, stringOf } from '../../src/models/keyvalue/values.ts';
@@ -177,6 +178,20 @@ async function start(options: TestServerOptions): Promise<TestServer> {
   return server;
 }
 
+const Saver = defineActor({
+  type: 'saver',
+  initial: () => ({ saved: 0 }),
+  methods: {
+    save(turn: Turn<{ saved: number }>): void {
+      turn.save({ saved: turn.state.saved + 1 });
+    },
+    async read(turn: Turn<{ saved: number }>): Promise<string> {
+      const stored = await turn.transaction.get(keyOf('a'));
+      return `${Buffer.from(stringOf(stored!)).toString()}, saved ${turn.state.saved}`;
+    },
+  },
+});
+
 describe('hot entries', () => {
   const ways = [
     { name: 'written through', writeBehind: false },
@@ -336,6 +351,50 @@ describe('hot entries', () => {
     await client.call('FLUSHDB');
     expect(await client.call('DBSIZE')).toBe(':0\r\n');
     expect(await client.call('GET', 'a')).toBe('$-1\r\n');
+  });
+
+  it('written behind, stay where they are when an actor saves its state, and not when it asks for a transaction', async () => {
+    const server = await start({ writeBehind: true });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    const dirty = () => server.partitions.statistics().hot.dirtyEntries;
+    await client.call('MSET', 'a', '1', 'b', '2');
+    const saver = server.runtime.get(Saver, 'one');
+    await saver.save();
+    await saver.save();
+    expect(dirty()).toBe(2);
+    expect(await saver.read()).toBe('1, saved 2');
+    expect(dirty()).toBe(0);
+  });
+
+  it('written behind, are handed over in slices before the turns of actors that ask for transactions', async () => {
+    const server = await start({ writeBehind: true });
+    const [client, other] = [await RawClient.connect(server.port), await RawClient.connect(server.port)];
+    closers.push(
+      () => client.close(),
+      () => other.close(),
+    );
+    const keys = 40_000;
+    await client.call('SET', 'a', '7');
+    const actors = [server.runtime.get(Saver, 'one'), server.runtime.get(Saver, 'two')];
+    for (const actor of actors) expect(await actor.read()).toBe('7, saved 0');
+    for (let i = 0; i < keys; i += 100) {
+      client.send(request('MSET', ...Array.from({ length: 100 }, (_, j) => [`k${i + j}`, 'v']).flat()));
+    }
+    for (let i = 0; i < keys; i += 100) expect(await client.reply()).toBe('+OK\r\n');
+    expect(server.partitions.statistics().hot.dirtyEntries).toBeGreaterThan(keys / 2);
+    const outcomes: string[] = [];
+    const calls = actors.flatMap((actor, i) => [
+      Promise.resolve(actor.read()).then((value) => outcomes.push(`${i}: ${value}`)),
+      Promise.resolve(actor.save()).then(() => outcomes.push(`${i} has saved`)),
+    ]);
+    let answered = 0;
+    while (outcomes.length === 0) expect(await other.call('INCR', 'n')).toBe(`:${++answered}\r\n`);
+    await Promise.all(calls);
+    expect(answered).toBeGreaterThan(2);
+    // In the order of the calls: what was saved came behind what was read.
+    const expected = ['0 has saved', '0: 7, saved 0', '1 has saved', '1: 7, saved 0'];
+    expect(outcomes.sort()).toEqual(expected);
   });
 
   it('written behind, coalesce: a key set a thousand times is one write, made when somebody looks', async () => {
