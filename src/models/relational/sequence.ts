@@ -35,6 +35,7 @@ export interface Sequence {
   readonly cycle: boolean;
   /** Where the change that wrote this definition set it; the position under its own key may be further on. */
   readonly position?: SequencePosition;
+  readonly comment?: string;
   /** The column that it lives and dies with. */
   readonly owner?: { readonly table: TableId; readonly column: number; readonly identity: boolean };
 }

@@ -194,6 +194,8 @@ export interface Index {
   /** It does not hold all rows: it is being built, or building it failed. Writers maintain it, nobody reads it. */
   readonly invalid?: boolean;
   readonly comment?: string;
+  /** Of the constraint that it is the work of. */
+  readonly constraintComment?: string;
 }
 
 export interface Check {
@@ -203,6 +205,7 @@ export interface Check {
   readonly noInherit?: boolean;
   /** NOT VALID: rows that were there before it were never looked at. */
   readonly notValid?: boolean;
+  readonly comment?: string;
 }
 
 export type ReferentialAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default';
@@ -224,6 +227,7 @@ export interface ForeignKey {
   readonly notValid?: boolean;
   /** Undefined: checked at the end of each statement. Else when it is checked unless SET CONSTRAINTS says otherwise. */
   readonly deferrable?: 'immediate' | 'deferred';
+  readonly comment?: string;
 }
 
 /** What makes a relation a view: its rows are those of a query. */
@@ -268,6 +272,9 @@ export interface Table {
   /** Of a view: such a table has columns, and no rows unless it is materialized. */
   readonly view?: ViewDefinition;
   readonly comment?: string;
+  /** Of the constraint, and of its index, where rows are found by it. */
+  readonly primaryKeyComment?: string;
+  readonly primaryIndexComment?: string;
 }
 
 /** The id that keys of its rows and of its index entries begin with. */

@@ -25,11 +25,11 @@ import {
 import { type ColumnType, PUBLIC_SCHEMA, type SqlExpression } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { resultOf } from './binder/bind-function.ts';
-import { kindOf, namedType, nameOfList, statementTitle, stringOf, stringsOf } from './binder/names.ts';
+import { namedType, nameOfList, statementTitle, stringOf, stringsOf } from './binder/names.ts';
 import { walkTree } from './binder/walk-tree.ts';
+import { withComment } from './comment-statements.ts';
 import { isPolymorphic } from './functions/candidates.ts';
 import { schemaField } from './relation-lookup.ts';
-import { withComment } from './rename-statements.ts';
 import type { ResultSink } from './results.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import type { SessionContext } from './session-context.ts';
@@ -414,7 +414,7 @@ function refusedInside(node: Node): SqlError {
     const kind = (node.TransactionStmt.kind ?? '').replace('TRANS_STMT_', '');
     return new SqlError('feature_not_supported', `${kind} is not allowed in an SQL function`);
   }
-  return notSupported(`${statementTitle(kindOf(node))} in a function`);
+  return notSupported(`${statementTitle(node)} in a function`);
 }
 
 function wordOf({ isProcedure }: Pick<UserFunction, 'isProcedure'>): 'procedure' | 'function' {

@@ -1,12 +1,11 @@
-/** ALTER … RENAME and COMMENT ON: what changes how an object is called or described, and nothing that it holds. */
+/** ALTER … RENAME: what changes how an object is called, and nothing that it holds. */
 
-import type { CommentStmt, RenameStmt } from '@pgsql/types';
+import type { RenameStmt } from '@pgsql/types';
 import { deleteName, putName, readName, readTableById, redefineTable } from '../../models/relational/catalog.ts';
 import { encodeSequence, sequenceKey } from '../../models/relational/sequence.ts';
 import type { Column, Table, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
-import { requireColumn } from './binder/bind-modify.ts';
-import { nameOfList, relationName, shownName, stringOf, stringsOf } from './binder/names.ts';
+import { relationName, shownName } from './binder/names.ts';
 import { routineKind } from './function-statements.ts';
 import { withColumnRenamed } from './object-names.ts';
 import { type FoundRelation, skipped } from './relation-lookup.ts';
@@ -67,40 +66,6 @@ export class RenameStatements {
       redefineTable(transaction, this.#session.engine.keyspace, renamed);
     } else await this.#renameRelation(transaction, found, newname);
     sink.complete(title);
-  }
-
-  /** COMMENT ON TABLE and COLUMN; NULL takes it away. */
-  async comment({ objtype, object, comment }: CommentStmt, sink: Sink): Promise<void> {
-    this.#session.block.refuseReadOnly('COMMENT');
-    if (objtype === 'OBJECT_SCHEMA') {
-      await this.#schema.schemas.comment(stringOf(object), comment);
-      sink.complete('COMMENT');
-      return;
-    }
-    const routine = routineKind(objtype);
-    if (routine !== undefined && object !== undefined && 'ObjectWithArgs' in object) {
-      await this.#schema.functions.comment(routine, object.ObjectWithArgs, comment);
-      sink.complete('COMMENT');
-      return;
-    }
-    const names = object !== undefined && 'List' in object ? stringsOf(object.List.items) : [];
-    if (objtype !== 'OBJECT_TABLE' && objtype !== 'OBJECT_COLUMN') {
-      throw notSupported(`COMMENT ON ${(objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
-    }
-    const transaction = await this.#schema.begin();
-    const { keyspace } = this.#session.engine;
-    const path = objtype === 'OBJECT_TABLE' ? names : names.slice(0, -1);
-    const found = await this.#schema.lookup.require(transaction, nameOfList(path));
-    if (found.kind !== 'table') throw new SqlError('wrong_object_type', `"${found.name}" is not a table`);
-    const table = await this.#locked(transaction, found.id);
-    if (objtype === 'OBJECT_TABLE') {
-      redefineTable(transaction, keyspace, withComment(table, comment));
-    } else {
-      const position = requireColumn(table, names.at(-1)!, undefined);
-      const columns = table.columns.map((column, i) => (i === position ? withComment(column, comment) : column));
-      redefineTable(transaction, keyspace, { ...table, columns });
-    }
-    sink.complete('COMMENT');
   }
 
   async #locked(transaction: Transaction, id: TableId): Promise<Table> {
@@ -183,9 +148,4 @@ function renameColumn(table: Table, name: string, newName: string): Table {
       return generated === undefined ? renamed : { ...renamed, generated: withColumnRenamed(generated, name, newName) };
     }),
   };
-}
-
-export function withComment<O extends { readonly comment?: string }>(object: O, comment: string | undefined): O {
-  const { comment: _, ...rest } = object;
-  return (comment === undefined || comment === '' ? rest : { ...rest, comment }) as O;
 }

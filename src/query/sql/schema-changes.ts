@@ -42,6 +42,7 @@ import {
   withSequence,
 } from './column-editor.ts';
 import { alterProperty } from './column-properties.ts';
+import { CommentStatements } from './comment-statements.ts';
 import { cascadeNotice, DropStatements, relationWord } from './drop-statements.ts';
 import { FunctionStatements } from './function-statements.ts';
 import { IndexStatements } from './index-statements.ts';
@@ -74,6 +75,7 @@ export class SchemaChanges {
   readonly lookup: RelationLookup;
   readonly sequences: SequenceStatements;
   readonly names: RenameStatements;
+  readonly comments: CommentStatements;
   readonly schemas: SchemaStatements;
   readonly drops: DropStatements;
   readonly types: TypeStatements;
@@ -94,6 +96,7 @@ export class SchemaChanges {
     session.block.onCommit = (transaction, id, action) => this.#endOfTransaction(transaction, id, action);
     this.sequences = new SequenceStatements(session, this);
     this.names = new RenameStatements(session, this);
+    this.comments = new CommentStatements(session, this);
     this.schemas = new SchemaStatements(session, this);
     this.drops = new DropStatements(session, this);
     this.types = new TypeStatements(session, this, runner);

@@ -15,9 +15,12 @@ export function isQuery(node: Node): boolean {
   return 'InsertStmt' in node || 'UpdateStmt' in node || 'DeleteStmt' in node || 'MergeStmt' in node;
 }
 
-/** What EXPLAIN is about: of a cursor its query. */
-export function explainedBy({ query }: ExplainStmt): Node {
-  return query !== undefined && 'DeclareCursorStmt' in query ? query.DeclareCursorStmt.query! : query!;
+/** What EXPLAIN is about: of a cursor, and of a table to be made and not now, the query. */
+export function explainedBy({ query, options = [] }: ExplainStmt): Node {
+  const [asked, isRun] = [query!, options.some((each) => 'DefElem' in each && each.DefElem.defname === 'analyze')];
+  if ('DeclareCursorStmt' in asked) return asked.DeclareCursorStmt.query!;
+  const made = 'CreateTableAsStmt' in asked && !isRun ? asked.CreateTableAsStmt.query! : asked;
+  return 'SelectStmt' in made ? made : asked;
 }
 
 /** Statements that a failed block still takes. */

@@ -42,6 +42,7 @@ import type { Transaction } from '../../storage/store.ts';
 import { namedType, nameOfList, stringsOf } from './binder/names.ts';
 import { definitionContext } from './binder/table-rules.ts';
 import { openTable } from './catalog-cache.ts';
+import { withComment } from './comment-statements.ts';
 import { compileDomainCheck } from './domain-rules.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { ResultSink } from './results.ts';
@@ -431,6 +432,16 @@ export class TypeStatements {
   /** @throws SqlError when there is none that this transaction may change. */
   async requireChangeable(names: readonly string[], title: string): Promise<void> {
     await this.#find(await this.#begin(title), names);
+  }
+
+  /** @param comment Undefined takes it away. */
+  async comment(objectType: 'OBJECT_TYPE' | 'OBJECT_DOMAIN', object: Node, comment: string | undefined): Promise<void> {
+    const transaction = await this.#begin('COMMENT');
+    const found = await this.#find(transaction, namesOf(object));
+    if (objectType === 'OBJECT_DOMAIN' && found.kind !== 'domain') {
+      throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
+    }
+    this.#replace(transaction, withComment(found, comment));
   }
 
   async #begin(title: string): Promise<Transaction> {

@@ -4,7 +4,7 @@ import type { Node } from '@pgsql/types';
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import { vacuumOrAnalyze } from './analyze-statement.ts';
 import { bindExplainOptions } from './binder/bind-explain.ts';
-import { kindOf, placeIn, statementTitle, stringOf, stringsOf } from './binder/names.ts';
+import { placeIn, statementTitle, stringOf, stringsOf } from './binder/names.ts';
 import { CopyStatements } from './copy-statements.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
 import { CursorStatements } from './cursor-statements.ts';
@@ -94,7 +94,7 @@ export class UtilityStatements {
     if ('AlterEnumStmt' in node) return this.#schema.types.alterEnum(node.AlterEnumStmt, sink);
     if ('AlterDomainStmt' in node) return this.#schema.types.alterDomain(node.AlterDomainStmt, sink);
     if ('RenameStmt' in node) return this.#schema.names.rename(node.RenameStmt, sink);
-    if ('CommentStmt' in node) return this.#schema.names.comment(node.CommentStmt, sink);
+    if ('CommentStmt' in node) return this.#schema.comments.run(node.CommentStmt, sink);
     if ('DropStmt' in node) return this.#schema.drops.run(node.DropStmt, sink);
     if ('CreateSchemaStmt' in node) return this.#createSchema(statement, node.CreateSchemaStmt, sink);
     if ('AlterObjectSchemaStmt' in node) return this.#schema.schemas.setSchema(node.AlterObjectSchemaStmt, sink);
@@ -125,7 +125,7 @@ export class UtilityStatements {
     if ('DeclareCursorStmt' in node) return this.#cursors.declare(statement, node.DeclareCursorStmt, sink);
     if ('FetchStmt' in node) return this.#cursors.fetchOrMove(node.FetchStmt, sink, options);
     if ('ClosePortalStmt' in node) return this.#cursors.close(node.ClosePortalStmt.portalname, sink);
-    throw notSupported(statementTitle(kindOf(node)), placeIn(node));
+    throw notSupported(statementTitle(node), placeIn(node));
   }
 
   async #discard(target: string, sink: Pick<ResultSink, 'complete'>): Promise<void> {

@@ -146,3 +146,15 @@ create materialized view mv as select 1 as one, 'x'::text as t;
 alter materialized view mv alter one set statistics 10;
 alter materialized view mv alter t set storage external;
 select * from mv;
+-- Defaults of columns whose type is a domain are values of what is below it.
+create domain posint as int check (value > 0);
+create domain word as text;
+create domain code as varchar(5);
+create domain big as bigint;
+create domain pp as posint;
+create table of_domains (a posint default 1, b word default 'x', c code default 'abc', e big default 5, f pp default 3, h posint default null, i big default 99999999999, j word[] default '{a}');
+select column_name, column_default from information_schema.columns where table_name = 'of_domains' order by ordinal_position;
+insert into of_domains default values returning *;
+explain (costs off) create table made as select a from of_domains where b > 'a';
+explain (costs off) create materialized view made as select 1;
+select count(*) from pg_class where relname = 'made';

@@ -371,9 +371,7 @@ comment on table a is null;
 select obj_description('a'::regclass);
 comment on table nope is 'x';
 comment on column a.nope is 'x';
--- awaits: COMMENT ON INDEX
 comment on index a_pk is 'the key';
--- awaits: COMMENT ON TABCONSTRAINT
 comment on constraint vv on a is 'unique';
 comment on schema public is 'x';
 -- awaits: COMMENT ON DATABASE

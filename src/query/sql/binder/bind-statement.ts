@@ -9,7 +9,7 @@ import { bindMerge } from './bind-merge.ts';
 import { bindDelete, bindInsert, bindUpdate } from './bind-modify.ts';
 import { bindQuery, bindWith, queryContext } from './bind-query.ts';
 import type { BoundModify, BoundQuery } from './bound.ts';
-import { kindOf, statementTitle } from './names.ts';
+import { statementTitle } from './names.ts';
 import type { BindContext, FindTable, QueryContext } from './query-context.ts';
 import { Frame } from './scope.ts';
 
@@ -28,7 +28,7 @@ export function bindStatement(node: Node, context: BindContext, findTable: FindT
     const clause = withClauseOf(node);
     const ctes = clause === undefined ? undefined : bindWith(clause, queries, frame);
     const modify = bindModify(node, queries, frame);
-    if (modify === undefined) throw notSupported(statementTitle(kindOf(node)));
+    if (modify === undefined) throw notSupported(statementTitle(node));
     return ctes === undefined ? modify : { kind: 'modifyWith', ctes, modify };
   });
 }

@@ -15,8 +15,37 @@ export function stringsOf(nodes: readonly Node[] | undefined): readonly string[]
   return (nodes ?? []).map(stringOf);
 }
 
-/** The statement's kind as SQL writes it: `AlterTableStmt` is ALTER TABLE. */
-export function statementTitle(kind: string): string {
+/** Kinds of statements that SQL writes in other words than the tree. */
+const TITLES: Readonly<Record<string, string>> = {
+  AlterDatabaseSetStmt: 'ALTER DATABASE',
+  AlterRoleSetStmt: 'ALTER ROLE',
+  CheckPointStmt: 'CHECKPOINT',
+  CreateAmStmt: 'CREATE ACCESS METHOD',
+  CreateEventTrigStmt: 'CREATE EVENT TRIGGER',
+  CreateFdwStmt: 'CREATE FOREIGN DATA WRAPPER',
+  CreateForeignServerStmt: 'CREATE SERVER',
+  CreateOpClassStmt: 'CREATE OPERATOR CLASS',
+  CreateOpFamilyStmt: 'CREATE OPERATOR FAMILY',
+  CreatePLangStmt: 'CREATE LANGUAGE',
+  CreateStatsStmt: 'CREATE STATISTICS',
+  CreateTableSpaceStmt: 'CREATE TABLESPACE',
+  CreateTrigStmt: 'CREATE TRIGGER',
+  CreatedbStmt: 'CREATE DATABASE',
+  DropTableSpaceStmt: 'DROP TABLESPACE',
+  DropdbStmt: 'DROP DATABASE',
+  GrantRoleStmt: 'GRANT',
+  RuleStmt: 'CREATE RULE',
+  SecLabelStmt: 'SECURITY LABEL',
+};
+
+/** What a statement is called in SQL: `AlterTableStmt` is ALTER TABLE. */
+export function statementTitle(node: Node): string {
+  if ('DefineStmt' in node) return `CREATE ${(node.DefineStmt.kind ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`;
+  if ('GrantStmt' in node && node.GrantStmt.is_grant !== true) return 'REVOKE';
+  if ('GrantRoleStmt' in node && node.GrantRoleStmt.is_grant !== true) return 'REVOKE';
+  const kind = kindOf(node);
+  const known = TITLES[kind];
+  if (known !== undefined) return known;
   return kind
     .replace(/Stmt$/, '')
     .replace(/([a-z])([A-Z])/g, '$1 $2')

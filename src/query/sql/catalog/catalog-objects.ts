@@ -42,7 +42,8 @@ import type { SearchPath } from '../search-path.ts';
 import { SqlError } from '../sql-error.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { builtinType, splitName } from '../types/object-names.ts';
-import { elementOf, type SqlType, titleOf, typeInfo, typeOfOid } from '../types/types.ts';
+import { baseOf, elementOf, type SqlType, titleOf, typeInfo, typeOfOid } from '../types/types.ts';
+import { type DescribedObject, describedObjects } from './description-rows.ts';
 import { type FunctionPart, functionName, functionsNamed, functionText } from './function-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemTables } from './system-tables.ts';
@@ -130,6 +131,8 @@ class CatalogContents {
 
   readonly types: readonly TypeDefinition[];
   readonly functions: readonly UserFunction[];
+  /** By oid, once somebody has asked. */
+  described: ReadonlyMap<number, readonly DescribedObject[]> | undefined;
 
   constructor(
     { keyspace, systemTables }: CatalogSource,
@@ -310,14 +313,12 @@ export class CatalogObjects implements CatalogAccess {
     return found === undefined ? null : this.oidOf('regclass', [found.name]) === oid;
   }
 
-  comment(oid: number, column: number): string | null {
-    const schema = this.schemas().find((each) => each.oid === oid);
-    if (schema !== undefined) return schema.comment ?? null;
-    const described = this.functions.find(({ id }) => id === oid);
-    if (described !== undefined) return described.comment ?? null;
-    const table = this.tableOf(oid)?.table;
-    if (table === undefined || column === 0) return table?.comment ?? null;
-    return table.columns.find((_, position) => columnNumber(table, position) === column)?.comment ?? null;
+  comment(oid: number, column: number, catalog?: string): string | null {
+    this.#contents.described ??= Map.groupBy(describedObjects(this), (each) => each.oid);
+    const found = this.#contents.described.get(oid) ?? [];
+    const isAsked = (each: DescribedObject): boolean =>
+      each.column === column && (catalog === undefined || each.catalog === catalog);
+    return found.find(isAsked)?.comment ?? null;
   }
 
   isTemporarySchema(oid: number): boolean {
@@ -463,10 +464,13 @@ export class CatalogObjects implements CatalogAccess {
       const name = this.nameOf('regclass', column.default.id) ?? '';
       return `nextval('${name.replaceAll("'", "''")}'::regclass)`;
     }
-    if (column.default.kind === 'constant' && isPlainNumber(column.type, column.default.value)) {
+    // Of a domain the value is one of what is below it.
+    const type = baseOf(column.type);
+    if (column.default.kind === 'constant' && isPlainNumber(type, column.default.value)) {
       return String(column.default.value);
     }
-    return this.#text(defaultOf(column), undefined);
+    const given = defaultOf(column);
+    return this.#text(given.kind === 'constant' ? { ...given, type } : given, undefined);
   }
 
   /** The query of a view; null for what is none. */
@@ -570,6 +574,13 @@ function constraintsOf(table: CatalogTable): readonly ConstraintObject[] {
     ...checks.map((check) => ({ oid: check.id, name: check.name, table, kind: 'c' as const, check })),
     ...foreignKeys.map((key) => ({ oid: key.id, name: key.name, table, kind: 'f' as const, key })),
   ];
+}
+
+export function commentOf(constraint: ConstraintObject): string | undefined {
+  if (constraint.kind === 'c') return constraint.check.comment;
+  if (constraint.kind === 'f') return constraint.key.comment;
+  const { index, table } = constraint;
+  return index === undefined ? table.table.primaryKeyComment : index.constraintComment;
 }
 
 /** When a constraint is checked unless SET CONSTRAINTS says otherwise; undefined for one that cannot be put off. */

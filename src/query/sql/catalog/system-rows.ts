@@ -20,6 +20,7 @@ import {
   schemaOid,
 } from './catalog-objects.ts';
 import { dependRows } from './depend-rows.ts';
+import { descriptionRows } from './description-rows.ts';
 import { aggregateRows, castRows, functionRows, operatorRows } from './function-rows.ts';
 import { attrdefOid, BTREE, CLASS_OIDS, ruleOid } from './oids.ts';
 import { OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-class-rows.ts';
@@ -527,31 +528,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
     { oid: 12, lanname: 'internal', lanowner: OWNER },
     { oid: 14, lanname: 'sql', lanowner: OWNER, lanpltrusted: true },
   ],
-  *pg_description(objects) {
-    const { relations } = objects;
-    for (const { oid, comment } of objects.schemas()) {
-      if (comment !== undefined)
-        yield { objoid: oid, classoid: CLASS_OIDS.pg_namespace, objsubid: 0, description: comment };
-    }
-    for (const { id, comment } of objects.functions) {
-      if (comment !== undefined) yield { objoid: id, classoid: CLASS_OIDS.pg_proc, objsubid: 0, description: comment };
-    }
-    for (const { table } of relations) {
-      if (table.comment !== undefined) {
-        yield { objoid: table.id, classoid: CLASS_OIDS.pg_class, objsubid: 0, description: table.comment };
-      }
-      for (let position = 0; position < table.columns.length; position++) {
-        const { comment } = table.columns[position]!;
-        if (comment === undefined) continue;
-        yield {
-          objoid: table.id,
-          classoid: CLASS_OIDS.pg_class,
-          objsubid: columnNumber(table, position),
-          description: comment,
-        };
-      }
-    }
-  },
+  pg_description: descriptionRows,
   pg_depend: dependRows,
   pg_init_privs: () => [
     {

@@ -58,11 +58,11 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
   'pg_ts_config_is_visible(oid) bool stable': yes,
   'pg_get_serial_sequence(text, text) text stable': (table: string, column: string, context: RunContext) =>
     catalog(context).serialSequence(table, column),
-  'obj_description(oid, name) text stable': (oid: number, _: string, context: RunContext) =>
-    catalog(context).comment(oid, 0),
+  'obj_description(oid, name) text stable': (oid: number, name: string, context: RunContext) =>
+    catalog(context).comment(oid, 0, name),
   'obj_description(oid) text stable': (oid: number, context: RunContext) => catalog(context).comment(oid, 0),
   'col_description(oid, int4) text stable': (oid: number, column: number, context: RunContext) =>
-    catalog(context).comment(oid, column),
+    catalog(context).comment(oid, column, 'pg_class'),
   'shobj_description(oid, name) text stable': nothing,
   'pg_encoding_to_char(int4) name stable': (encoding: number) => ENCODINGS[encoding] ?? '',
   'getdatabaseencoding() name stable': () => 'UTF8',

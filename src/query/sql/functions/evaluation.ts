@@ -55,8 +55,8 @@ export interface CatalogAccess {
   /** A type as SQL names it from the session's path. */
   typeTitle(type: SqlType): string;
   serialSequence(table: string, column: string): string | null;
-  /** @param column 0 for the relation itself. */
-  comment(oid: number, column: number): string | null;
+  /** @param column 0 for the object itself. @param catalog That the oid is of, where it is told. */
+  comment(oid: number, column: number, catalog?: string): string | null;
   /** What describes a function, or the statement that creates it. */
   functionText(oid: number, part: 'result' | 'arguments' | 'identity' | 'definition' | 'clause'): string | null;
   /** Of a namespace, a relation, a function or a type, by its name and those before it. */
