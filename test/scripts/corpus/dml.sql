@@ -79,7 +79,6 @@ insert into t (id, b) values (1, 'new') on conflict (id) do update set b = t.b |
 insert into t as x (id, b) values (1, 'z') on conflict (id) do update set b = x.b || '!' where x.id = 1 returning b;
 insert into t (id, b) values (1, 'z') on conflict (id) do update set b = 'never' where t.id > 100 returning b;
 insert into t (id, b) values (1, 'z') on conflict (id) do update set (a, b) = (excluded.id, 'row') returning a, b;
--- awaits: assigning a query to a list of columns
 insert into t (id, b) values (1, 'z') on conflict (id) do update set (a, b) = (select max(id), 'sub' from u where id < 50) returning a, b;
 insert into t (id) values (1) on conflict (b) do nothing;
 insert into t (id) values (1) on conflict (nope) do nothing;
@@ -92,7 +91,6 @@ insert into t (id) values (1) on conflict (id) do update set id = 2;
 insert into t (id) values (1) on conflict (id) do update set a = b;
 insert into t (id) values (1) on conflict (id) do update set a = a + 1 returning a;
 insert into t (id) values (1) on conflict (id) do update set a = id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 insert into t (id) values (1) on conflict (id) do update set a = 2000;
 insert into t (id) values (800), (800) on conflict (id) do update set a = 1;
 insert into t (id) values (801), (801) on conflict (id) do nothing returning id;
@@ -111,13 +109,10 @@ insert into u (t_id, n) values (1, 1) on conflict (n) do update set n = excluded
 insert into u (id, n) values (50, 11) on conflict (id) do nothing returning n;
 insert into t select id, a, b from t where id = 1 on conflict (id) do update set b = 'sel' returning b;
 insert into t (id) values (1) on conflict (id) do update set b = excluded.nope;
--- awaits: a subquery here
 insert into t (id) values (1) on conflict (id) do update set b = (select excluded.id::text || t.id) returning b;
 
 -- update
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set a = 1 where id = 1 returning *;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set a = a + 1, b = b || 'x' where id in (1, 2) returning id, a, b;
 update t set a = default, c = null where id = 2 returning a, c, g;
 update t as x set a = x.id where x.id < 4 returning x.id, x.a;
@@ -137,7 +132,6 @@ update t set a = u.n from u join k on k.x = u.n where t.id = u.t_id returning t.
 update t set id = 1000 where id = 700 returning id;
 update t set id = 1 where id = 2;
 update t set id = id + 10000 where id between 200 and 202 returning id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 update t set a = 5000 where id = 1;
 update t set b = null where id = 1;
 update t set g = 1 where id = 1;

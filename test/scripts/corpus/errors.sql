@@ -352,7 +352,6 @@ create schema pg_x;
 create type x as enum ('a', 'a');
 -- differs: docs/sql.md tells it under "Not yet as PostgreSQL has it"
 create domain x as nope;
--- differs: docs/sql.md tells it under "Not yet as PostgreSQL has it"
 create function x() returns int language sql as 'select nope';
 create function x() returns int language nope as '';
 alter table nope add a int;
