@@ -274,13 +274,13 @@ export class CommandGenerator {
         () => [pick(['BY', 'GET', 'BOGUS'])],
       ])();
     const sortTarget = () => pick([[cased('STORE'), key()], ['STORE'], [cased('STORE'), key(), 'ASC']]);
-    // Nobody listens on port 1.
+    // Nobody listens on port 1, and that is told at once.
     const migration = (): string[] =>
       pick([
         () => ['127.0.0.1', '1', 'none', '0', '100'],
-        () => ['127.0.0.1', '1', key(), '0', '1000', ...some(0, 3, migrationOption)],
-        () => ['127.0.0.1', '1', '', '0', '1000', ...some(0, 2, migrationOption), 'KEYS', ...some(0, 3, key)],
-        () => ['127.0.0.1', 'x', key(), pick(['0', 'x', '1.5']), pick(['1000', 'x', '-1'])],
+        () => ['127.0.0.1', '1', key(), '0', '100000', ...some(0, 3, migrationOption)],
+        () => ['127.0.0.1', '1', '', '0', '100000', ...some(0, 2, migrationOption), 'KEYS', ...some(0, 3, key)],
+        () => ['127.0.0.1', 'x', key(), pick(['0', 'x', '1.5']), pick(['100000', 'x'])],
         () => ['127.0.0.1', '1', key(), '0'],
       ])();
     const migrationOption = () =>

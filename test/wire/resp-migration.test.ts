@@ -132,10 +132,10 @@ describe('MIGRATE', () => {
     const from = await orbit();
     await from.client.call('SET', 'k', 'v');
     const move = (port: string, timeout: string) => from.client.call('MIGRATE', HOST, port, 'k', '0', timeout);
-    expect(await move('1', '5000')).toMatch(/^-IOERR error or timeout/);
-    expect(await move(await stranger(), '50')).toBe('-IOERR error or timeout reading to target instance\r\n');
-    expect(await move(await stranger('+OK\r\n'), '50')).toBe('-IOERR error or timeout reading to target instance\r\n');
-    expect(await move(await stranger('+OK'), '50')).toBe('-IOERR error or timeout reading to target instance\r\n');
+    const failed = /^-IOERR error or timeout (connecting|reading|writing) to /;
+    expect(await move('1', '5000')).toMatch(failed);
+    for (const answer of ['', '+OK\r\n', '+OK'])
+      expect(await move(await stranger(answer), '200'), answer).toMatch(failed);
     expect(await from.client.call('GET', 'k')).toBe('$1\r\nv\r\n');
   });
 

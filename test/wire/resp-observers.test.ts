@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { OperationError } from '../../src/base/errors.ts';
 import type { Principals } from '../../src/protocols/resp/authentication.ts';
@@ -89,6 +90,21 @@ describe('MONITOR', () => {
     // What is in no table here is refused unseen.
     const commands = COMMANDS.filter(([name]) => name !== 'LPOP');
     expect(await shown((await start()).port, commands)).toEqual(await shown(redis.port, commands));
+  });
+
+  it('serves ioredis', async () => {
+    const server = await start();
+    const redis = new Redis({ port: server.port, host: '127.0.0.1' });
+    closers.push(() => redis.disconnect());
+    const monitor = await redis.monitor();
+    closers.push(() => monitor.disconnect());
+    const seen = new Promise<unknown[]>((resolve) => {
+      monitor.on('monitor', (_time: string, args: string[], _source: string, database: string) => {
+        if (args[0] === 'set') resolve([args, database]);
+      });
+    });
+    await redis.set('k', 'a "b"');
+    expect(await seen).toEqual([['set', 'k', 'a "b"'], '0']);
   });
 
   it('shows no passwords, and ends with RESET', async () => {
