@@ -12,7 +12,7 @@
  * **Expiry.** A value is gone the millisecond its expiry says, by the platform's wall clock: reads decide. Its space is
  * reclaimed in the background, in slices with a bound, first where reads came across an expired key.
  *
- * **Hot entries** of all partitions lie as bytes in one arena (`partition-commit.ts`). The quick commands of a protocol work
+ * **Hot entries** of all partitions lie as bytes in one arena (`entry-arena.ts`). The quick commands of a protocol work
  * on it directly, a whole chunk of them at a time, once the partitions concerned have admitted them: a stretch is
  * synchronous, so what holds at the beginning of a turn holds until the stretch ends.
  */
@@ -72,7 +72,7 @@ export interface KeyspacePartitionsOptions {
   /** Bound on the memory of hot entries. Default 64 MiB. */
   readonly hotBytesMax?: number;
   /**
-   * Whether writes to a store of class `memory` may reach it seconds after their replies; see `partition-commit.ts`. Other
+   * Whether writes to a store of class `memory` may reach it seconds after their replies; see `written-behind.ts`. Other
    * stores are always written through. Default false.
    */
   readonly writeBehind?: boolean;
