@@ -2,7 +2,7 @@
 
 import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
-import { COPY_SIGNATURE } from '../../query/sql/copy-binary.ts';
+import { COPY_SIGNATURE } from '../../query/sql/copy/copy-binary.ts';
 import type { Notification } from '../../query/sql/notifications.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { FieldFormat } from '../../query/sql/portal.ts';

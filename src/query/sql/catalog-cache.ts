@@ -34,10 +34,10 @@ import type { Keyspace } from '../../storage/keyspace.ts';
 import type { CommitRecord, Store, Transaction, Version } from '../../storage/store.ts';
 import { asksForCatalog } from './binder/referenced-tables.ts';
 import type { SystemTables } from './catalog/system-tables.ts';
+import type { UserTypes } from './catalog/user-types.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import { LruCache } from './lru-cache.ts';
 import { isTemporary } from './temporary-relations.ts';
-import type { UserTypes } from './user-types.ts';
 
 const TABLES_MAX = 10_000;
 

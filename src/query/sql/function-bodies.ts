@@ -11,6 +11,7 @@ import type { TableId } from '../../models/relational/table.ts';
 import { type BodyStatement, statementsOf } from './binder/body-statements.ts';
 import type { FindTable } from './binder/query-context.ts';
 import { walkTree } from './binder/walk-tree.ts';
+import type { FunctionSet } from './catalog/user-functions.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import { MemoryBudget } from './operators/memory-budget.ts';
 import type { ExecutionRow } from './operators/operator.ts';
@@ -21,7 +22,6 @@ import type { SessionContext } from './session-context.ts';
 import { SqlError } from './sql-error.ts';
 import { PlanOutdated, type StatementRunner } from './statement-runner.ts';
 import type { SqlValue } from './types/types.ts';
-import type { FunctionSet } from './user-functions.ts';
 
 /** A statement of a function, and what a row of it comes to where that is known. */
 export interface BodyPart {

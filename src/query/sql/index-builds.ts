@@ -19,9 +19,9 @@ import type { Interrupts } from './interrupts.ts';
 import type { ExecutionContext } from './operators/operator.ts';
 import type { WriteIndex } from './operators/table-writer.ts';
 import { writeRulesOf } from './planner/write-rules.ts';
-import { duplicatedEntry } from './rewrite-table.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
+import { duplicatedEntry } from './statements/rewrite-table.ts';
 
 const LOT_ROWS = 256;
 /** Of one lot whose rows go on changing. */

@@ -2,6 +2,11 @@
  * What all SQL sessions of a process share: the store, the parser, the catalog cache and the plans.
  *
  * Independent of any protocol: pgwire, REST and actors open sessions on one engine.
+ *
+ * Around it, in the order that a statement passes: `parser/` (text to tree, and the ways around a tree), `binder/` (names to
+ * what they stand for), `planner/`, `operators/` with `vectors/` and `workspace/` (rows, in memory and beyond it). What is
+ * done at once instead of being planned is in `statements/`, the formats of COPY in `copy/`; `types/`, `functions/`,
+ * `catalog/`, `statistics/` and `locks/` serve all of them. Beside this file is what a session is made of.
  */
 
 import { type Awaitable, type Deferred, deferred, whenReady } from '../../base/awaitable.ts';
@@ -10,27 +15,27 @@ import type { ColumnValue } from '../../models/relational/table.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { Keyspace } from '../../storage/keyspace.ts';
 import type { Entry, Store } from '../../storage/store.ts';
-import type { AdvisoryLocks } from './advisory-locks.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
+import { Sequences } from './catalog/sequences.ts';
 import { SystemTables } from './catalog/system-tables.ts';
+import { UserFunctions } from './catalog/user-functions.ts';
+import { UserTypes } from './catalog/user-types.ts';
 import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
 import type { IndexBuild } from './index-builds.ts';
-import { InsertTexts } from './insert-text.ts';
 import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
+import type { AdvisoryLocks } from './locks/advisory-locks.ts';
+import { TableLocks } from './locks/table-locks.ts';
 import { NotificationBoard } from './notifications.ts';
+import { InsertTexts } from './parser/insert-text.ts';
 import { type ParsedStatement, SqlParser } from './parser/parser.ts';
+import { StatementTemplates } from './parser/statement-template.ts';
 import type { Plan } from './planner/plan.ts';
-import { Sequences } from './sequences.ts';
 import { SessionRegister } from './session-activity.ts';
-import { StatementTemplates } from './statement-template.ts';
 import { AutoAnalyze } from './statistics/auto-analyze.ts';
 import { StatisticsOfTables } from './statistics/table-statistics.ts';
-import { TableLocks } from './table-locks.ts';
 import { sweepTemporary } from './temporary-relations.ts';
 import { TransactionIds } from './transaction-ids.ts';
 import type { SqlType } from './types/types.ts';
-import { UserFunctions } from './user-functions.ts';
-import { UserTypes } from './user-types.ts';
 import { QueryMemory } from './workspace/query-memory.ts';
 import type { TemporaryFiles } from './workspace/temporary-files.ts';
 import { Workspace } from './workspace/workspace.ts';

@@ -21,19 +21,19 @@
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Timer } from '../../platform/platform.ts';
-import { AdvisoryLocks } from './advisory-locks.ts';
 import type { ParameterTypes } from './binder/query-context.ts';
 import { FunctionBodies } from './function-bodies.ts';
 import type { Evaluate, SessionFacts } from './functions/evaluation.ts';
-import type { InsertText } from './insert-text.ts';
 import { Interrupts } from './interrupts.ts';
-import { type LiteralPlace, LiteralRows, RowsUnfit } from './literal-rows.ts';
+import { AdvisoryLocks } from './locks/advisory-locks.ts';
 import { type Notification, SessionNotifications } from './notifications.ts';
 import { GivenRows } from './operators/given-rows.ts';
+import type { InsertText } from './parser/insert-text.ts';
+import { type LiteralPlace, LiteralRows, RowsUnfit } from './parser/literal-rows.ts';
 import type { ParsedStatement } from './parser/parser.ts';
+import type { TemplateMatch } from './parser/statement-template.ts';
 import type { Plan } from './planner/plan.ts';
 import type { FieldFormat, Portal, PreparedStatement } from './portal.ts';
-import { executeOf, locatedIn } from './prepared-statements.ts';
 import { RelationSizes } from './relation-sizes.ts';
 import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
 import { SeededNumbers } from './seeded-numbers.ts';
@@ -43,12 +43,12 @@ import type { SqlEngine } from './sql-engine.ts';
 import { locate, SqlError } from './sql-error.ts';
 import { endsBlock, isQuery } from './statement-kinds.ts';
 import { type GivenParameters, StatementRunner } from './statement-runner.ts';
-import type { TemplateMatch } from './statement-template.ts';
+import { executeOf, locatedIn } from './statements/prepared-statements.ts';
+import { UtilityStatements } from './statements/utility-statements.ts';
 import { translateStoreError } from './store-errors.ts';
 import { sweepTemporary } from './temporary-relations.ts';
 import { TransactionBlock } from './transaction-block.ts';
 import type { SqlValue } from './types/types.ts';
-import { UtilityStatements } from './utility-statements.ts';
 
 export interface SessionOptions {
   readonly user: string;

@@ -27,6 +27,8 @@ import type { BindContext, FindTable, FunctionLookup, ParameterTypes, QueryConte
 import { type NamesOfStatement, namesOf } from './binder/referenced-tables.ts';
 import { type BindProgress, Frame } from './binder/scope.ts';
 import { withTypeNames } from './binder/type-names.ts';
+import { SequenceDry } from './catalog/sequences.ts';
+import { type FunctionSet, loadFunctions } from './catalog/user-functions.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
 import { type Cursor, FETCH_ALL, rowOfCursor } from './cursor.ts';
 import { Execution } from './execution.ts';
@@ -47,7 +49,6 @@ import {
   tagOf,
 } from './portal.ts';
 import type { ResultSink } from './results.ts';
-import { SequenceDry } from './sequences.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { at, notSupported, SqlError } from './sql-error.ts';
@@ -55,7 +56,6 @@ import { sameColumns } from './statement-kinds.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import type { TimeContext } from './types/timestamptz.ts';
 import type { SqlType, SqlValue } from './types/types.ts';
-import { type FunctionSet, loadFunctions } from './user-functions.ts';
 
 /** The catalog changed while a lock was waited for: plan again. Never leaves the session. */
 export class PlanOutdated extends Error {}

@@ -1,7 +1,7 @@
 /** Errors of the store, and of an exhausted stack, in the words that SQL has for them; all others pass through. */
 
 import { OperationError } from '../../base/errors.ts';
-import { SequenceDry } from './sequences.ts';
+import { SequenceDry } from './catalog/sequences.ts';
 import { SqlError } from './sql-error.ts';
 
 export function translateStoreError(error: unknown): unknown {

@@ -12,15 +12,15 @@ import { readSchemas, type Schema, type Schemas } from '../../models/relational/
 import { sequenceKey, setPosition } from '../../models/relational/sequence.ts';
 import type { TableId } from '../../models/relational/table.ts';
 import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
-import type { AdvisoryLocks } from './advisory-locks.ts';
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
+import { SessionSequences } from './catalog/sequences.ts';
 import type { TransactionAccess } from './functions/evaluation.ts';
+import type { AdvisoryLocks } from './locks/advisory-locks.ts';
 import type { SessionNotifications } from './notifications.ts';
 import type { DeferrableConstraint } from './operators/operator.ts';
 import { closeRows, holdRest, type Portal } from './portal.ts';
 import { resolvePath, type SearchPath, schemaNamed } from './search-path.ts';
-import { SessionSequences } from './sequences.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';

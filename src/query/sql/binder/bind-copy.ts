@@ -3,7 +3,7 @@
 import type { CopyStmt, Node } from '@pgsql/types';
 import type { Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
-import type { CopyFormat } from '../copy-text.ts';
+import type { CopyFormat } from '../copy/copy-text.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { defaultOf, requireColumn } from './bind-modify.ts';
 import { type BoundAssignment, type BoundExpression, columnsOf, hasSubquery } from './bound.ts';

@@ -1,7 +1,7 @@
 /** The options of COPY, in their PostgreSQL 15 meaning, and what is wrong with them in its words (its copy.c). */
 
 import type { Node } from '@pgsql/types';
-import type { CopyFormat } from '../copy-text.ts';
+import type { CopyFormat } from '../copy/copy-text.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { parseBoolean } from '../types/text-form.ts';
 import { stringOf, stringsOf } from './names.ts';

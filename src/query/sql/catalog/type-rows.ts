@@ -3,9 +3,9 @@
 import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
 import { deparse } from '../binder/deparse.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
-import { boundDefault } from '../domain-rules.ts';
 import { allTypes, arrayOf, baseOf, multirangeOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
 import { type CatalogObjects, OWNER, SYSTEM_SCHEMAS, schemaOid } from './catalog-objects.ts';
+import { boundDefault } from './domain-rules.ts';
 import type { SystemRow } from './system-row.ts';
 import { alignmentOf, COLLATION_DEFAULT } from './system-rows.ts';
 

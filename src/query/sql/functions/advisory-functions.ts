@@ -2,7 +2,7 @@
 
 import { assert } from '../../../base/assert.ts';
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
-import type { AdvisoryAccess, AdvisoryKey, AdvisoryRequest } from '../advisory-locks.ts';
+import type { AdvisoryAccess, AdvisoryKey, AdvisoryRequest } from '../locks/advisory-locks.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
 
 function locks({ session }: RunContext): AdvisoryAccess {

@@ -3,7 +3,7 @@
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import type { Bytes } from '../../../base/bytes.ts';
 import type { Column } from '../../../models/relational/table.ts';
-import type { BinaryFields, CopyBinaryReader } from '../copy-binary.ts';
+import type { BinaryFields, CopyBinaryReader } from '../copy/copy-binary.ts';
 import { SqlError } from '../sql-error.ts';
 import { applyModifier } from '../types/cast.ts';
 import type { CopySource } from './copy-rows.ts';

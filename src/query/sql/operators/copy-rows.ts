@@ -3,7 +3,7 @@
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import type { Bytes } from '../../../base/bytes.ts';
 import type { Column } from '../../../models/relational/table.ts';
-import type { CopyFormat, CopyLine } from '../copy-text.ts';
+import type { CopyFormat, CopyLine } from '../copy/copy-text.ts';
 import { SqlError } from '../sql-error.ts';
 import { applyModifier } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';

@@ -1,0 +1,123 @@
+/** CREATE TABLE … AS and SELECT … INTO: a table with the columns of a query, filled with its rows. The query runs once, in the same transaction. */
+
+import type { CreateTableAsStmt, Node, SelectStmt } from '@pgsql/types';
+import { createTable, openIds, readName } from '../../../models/relational/catalog.ts';
+import type { Column } from '../../../models/relational/table.ts';
+import { relationName, stringsOf } from '../binder/names.ts';
+import { drain } from '../operators/drain.ts';
+import type { ParsedStatement } from '../parser/parser.ts';
+import type { ResultColumn } from '../planner/plan.ts';
+import { closeRunning, tagOf } from '../portal.ts';
+import type { ResultSink } from '../results.ts';
+import type { SessionContext } from '../session-context.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import type { StatementRunner } from '../statement-runner.ts';
+import { typeInfo } from '../types/types.ts';
+import type { PreparedStatements } from './prepared-statements.ts';
+import { schemaField } from './relation-lookup.ts';
+import { onCommitOf, type SchemaChanges } from './schema-changes.ts';
+import { requireSelect } from './view-statements.ts';
+
+export interface CreateTableAsRooms {
+  readonly session: SessionContext;
+  readonly runner: StatementRunner;
+  readonly schema: SchemaChanges;
+  readonly prepared: PreparedStatements;
+}
+
+/** @throws SqlError of the query, `duplicate_table`, `duplicate_column`. */
+export async function createTableAs(
+  { query: source, into, objtype, if_not_exists: ifMissing }: CreateTableAsStmt,
+  parsed: ParsedStatement,
+  sink: Pick<ResultSink, 'complete' | 'notice'>,
+  { session, runner, schema, prepared }: CreateTableAsRooms,
+): Promise<void> {
+  const isView = objtype === 'OBJECT_MATVIEW';
+  const invoked = 'ExecuteStmt' in source! ? prepared.resolve(source.ExecuteStmt) : undefined;
+  const query = invoked?.prepared.statement.node ?? source!;
+  if (!('SelectStmt' in query)) throw new SqlError('wrong_object_type', 'prepared statement is not a SELECT');
+  const title = isView ? 'CREATE MATERIALIZED VIEW' : 'CREATE TABLE AS';
+  const { rel, colNames, skipData, options, onCommit } = into!;
+  if (rel!.relpersistence === 'u') throw notSupported('an unlogged table');
+  if (options !== undefined) throw notSupported('storage parameters of CREATE TABLE AS');
+  session.block.refuseReadOnly(title);
+  const transaction = await schema.begin();
+  const { keyspace } = session.engine;
+  const { name } = relationName(rel!);
+  const target = await schema.lookup.creationOf(
+    transaction,
+    { ...relationName(rel!), location: undefined },
+    rel!.relpersistence,
+  );
+  const rule = onCommitOf(onCommit, target);
+  if ((await readName(transaction, keyspace, name, target.id)) !== undefined) {
+    const message = `relation "${name}" already exists`;
+    if (ifMissing !== true) throw new SqlError('duplicate_table', message);
+    sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message: `${message}, skipping` });
+    sink.complete(title);
+    return;
+  }
+  const { text, index } = invoked?.prepared.statement ?? parsed;
+  const plan = await runner.plan({ node: query, text, index }, invoked?.types);
+  const columns = columnsOf(plan.columns!, stringsOf(colNames));
+  const nextId = await openIds(transaction, keyspace);
+  if (isView) {
+    const select = requireSelect(query);
+    const { view } = await schema.views.define(select, parsed, rel!);
+    const populated = skipData !== true;
+    const shape = {
+      name,
+      ...schemaField(target),
+      columns,
+      primaryKey: [],
+      primaryKeyName: `${name}_pkey`,
+      view: { ...view, populated },
+    };
+    const table = await createTable(transaction, keyspace, shape, nextId());
+    if (!populated) sink.complete(title);
+    else sink.complete(`SELECT ${await schema.views.fill({ ...rel!, schemaname: target.name }, table, query, parsed)}`);
+    return;
+  }
+  const definition = { name, ...schemaField(target), columns, primaryKey: [], primaryKeyName: `${name}_pkey` };
+  const { id } = await createTable(transaction, keyspace, definition, nextId());
+  if (rule !== undefined) session.block.onCommitRules.set(id, rule);
+  if (skipData === true) {
+    sink.complete(invoked === undefined ? title : 'SELECT 0');
+    return;
+  }
+  const insert: Node = { InsertStmt: { relation: { ...rel!, schemaname: target.name }, selectStmt: query } };
+  const running = await runner.open(
+    await runner.plan({ node: insert, text, index }, invoked?.types),
+    invoked?.values ?? [],
+    false,
+  );
+  try {
+    await drain(running.operator, running.execution, () => {});
+    sink.complete(tagOf(running).replace('INSERT 0', 'SELECT'));
+  } finally {
+    closeRunning(running);
+  }
+}
+
+/** SELECT … INTO as what it is another spelling of. */
+export function selectInto({ intoClause, ...select }: SelectStmt): CreateTableAsStmt {
+  return { query: { SelectStmt: select }, into: intoClause!, objtype: 'OBJECT_TABLE' };
+}
+
+function columnsOf(results: readonly ResultColumn[], names: readonly string[]): readonly Column[] {
+  if (names.length > results.length) throw new SqlError('syntax_error', 'too many column names were specified');
+  const columns: Column[] = [];
+  for (let i = 0; i < results.length; i++) {
+    const { type: resultType, modifier } = results[i]!;
+    const name = names[i] ?? results[i]!.name;
+    if (columns.some((column) => column.name === name)) {
+      throw new SqlError('duplicate_column', `column "${name}" specified more than once`);
+    }
+    const type = resultType === 'unknown' ? 'text' : resultType;
+    if (typeInfo(type).kind === 'p') {
+      throw new SqlError('invalid_table_definition', `column "${name}" has pseudo-type ${typeInfo(type).title}`);
+    }
+    columns.push({ name, type: type as Column['type'], modifier, notNull: false, default: undefined });
+  }
+  return columns;
+}

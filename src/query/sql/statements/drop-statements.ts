@@ -1,0 +1,551 @@
+/**
+ * DROP of relations and schemas, with what depends on them (PostgreSQL's dependency.c).
+ *
+ * What is to go is gathered first, each object followed by those that depend on it, older ones first. Without CASCADE
+ * anything among them that nobody named is an error that lists it; with CASCADE it goes too, and a notice says so. Parts
+ * of an object (indexes, sequences of its columns, its own constraints) go with it unmentioned.
+ */
+
+import type { DropStmt } from '@pgsql/types';
+import {
+  decodeTable,
+  dropTable,
+  readDependents,
+  readTableById,
+  redefineTable,
+} from '../../../models/relational/catalog.ts';
+import { functionKey, inputTypes, type UserFunction } from '../../../models/relational/function-definition.ts';
+import { dropSchema, type Schema } from '../../../models/relational/schema.ts';
+import type { Sequence } from '../../../models/relational/sequence.ts';
+import {
+  columnNumber,
+  type ForeignKey,
+  type Index,
+  PUBLIC_SCHEMA,
+  type Table,
+  type TableId,
+} from '../../../models/relational/table.ts';
+import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
+import type { Transaction } from '../../../storage/store.ts';
+import { quoteName } from '../binder/deparse.ts';
+import { nameOfList, type QualifiedName, shownName, stringOf, stringsOf } from '../binder/names.ts';
+import { loadFunctions } from '../catalog/user-functions.ts';
+import type { Notice, ResultSink } from '../results.ts';
+import { TEMPORARY } from '../search-path.ts';
+import type { SessionContext } from '../session-context.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import { titleOf } from '../types/types.ts';
+import { routineKind } from './function-statements.ts';
+import type { FoundRelation, RelationLookup } from './relation-lookup.ts';
+import { missingSchema } from './relation-lookup.ts';
+import type { SchemaChanges } from './schema-changes.ts';
+
+type Sink = Pick<ResultSink, 'complete' | 'notice'>;
+
+type Kind = 'table' | 'view' | 'materialized view' | 'index' | 'sequence' | 'schema';
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  OBJECT_TABLE: 'table',
+  OBJECT_VIEW: 'view',
+  OBJECT_MATVIEW: 'materialized view',
+  OBJECT_INDEX: 'index',
+  OBJECT_SEQUENCE: 'sequence',
+  OBJECT_SCHEMA: 'schema',
+};
+
+const ARTICLES = {
+  table: 'a table',
+  view: 'a view',
+  'materialized view': 'a materialized view',
+  index: 'an index',
+  sequence: 'a sequence',
+  type: 'a type',
+} as const;
+
+/** Something that goes. */
+type Doomed =
+  | { readonly kind: 'table'; readonly table: Table }
+  | { readonly kind: 'index'; readonly table: Table; readonly index: Index }
+  | { readonly kind: 'sequence'; readonly sequence: Sequence }
+  | { readonly kind: 'schema'; readonly schema: Schema }
+  | { readonly kind: 'type'; readonly type: TypeDefinition }
+  | { readonly kind: 'function'; readonly definition: UserFunction }
+  | { readonly kind: 'constraint'; readonly table: Table; readonly key: ForeignKey }
+  | { readonly kind: 'default'; readonly table: Table; readonly column: number };
+
+interface Entry {
+  readonly object: Doomed;
+  /** As messages name it. */
+  readonly title: string;
+  /** What it was reached from; undefined for what the statement names. */
+  readonly because: string | undefined;
+  /** It goes with what it is a part of, and nobody is told. */
+  readonly isPart: boolean;
+}
+
+/** Dependents that an error or a notice lists. */
+const LISTED_MAX = 100;
+
+export class DropStatements {
+  readonly #session: SessionContext;
+  readonly #schema: SchemaChanges;
+  readonly #lookup: RelationLookup;
+
+  constructor(session: SessionContext, schema: SchemaChanges) {
+    this.#session = session;
+    this.#schema = schema;
+    this.#lookup = schema.lookup;
+  }
+
+  async run(statement: DropStmt, sink: Sink): Promise<void> {
+    const { removeType = '', concurrent, behavior, missing_ok: missingOk } = statement;
+    if (routineKind(removeType) !== undefined) return this.#schema.functions.drop(statement, sink);
+    if (removeType === 'OBJECT_TYPE' || removeType === 'OBJECT_DOMAIN') return this.#schema.types.drop(statement, sink);
+    const kind = KINDS[removeType];
+    const words = removeType.replace('OBJECT_', '').replace('MATVIEW', 'MATERIALIZED VIEW').replaceAll('_', ' ');
+    if (kind === undefined) throw notSupported(`DROP ${words}`);
+    this.#session.block.refuseReadOnly(`DROP ${words}`);
+    if (concurrent === true) {
+      this.#session.block.refuseBlock('DROP INDEX CONCURRENTLY');
+      const unsupported = (what: string): SqlError =>
+        new SqlError('feature_not_supported', `DROP INDEX CONCURRENTLY does not support ${what}`);
+      if ((statement.objects ?? []).length > 1) throw unsupported('dropping multiple objects');
+      if (behavior === 'DROP_CASCADE') throw unsupported('CASCADE');
+    }
+    const transaction = await this.#schema.begin();
+    const named: Entry[] = [];
+    for (const name of objectNames(statement)) {
+      const found = kind === 'schema' ? this.#schemaNamed(name) : await this.#find(transaction, kind, name, missingOk);
+      if (found !== undefined) {
+        const entry = await this.#entry(transaction, found, undefined, false);
+        if (!named.some(({ object }) => isSame(object, entry.object))) named.push(entry);
+        continue;
+      }
+      const what = kind === 'schema' ? name.name : shownName(name);
+      if (missingOk !== true) throw kind === 'schema' ? missingSchema(what) : missing(kind, what);
+      const noSchema = name.schema !== undefined && this.#session.block.schemaNamed(name.schema) === undefined;
+      const message = noSchema && kind !== 'schema' ? `schema "${name.schema}"` : `${kind} "${what}"`;
+      sink.notice({
+        severity: 'NOTICE',
+        condition: 'successful_completion',
+        message: `${message} does not exist, skipping`,
+      });
+    }
+    await this.drop(transaction, named, behavior === 'DROP_CASCADE', sink);
+    sink.complete(`DROP ${words}`);
+  }
+
+  /** Drops what is named, and what depends on it. @throws SqlError `dependent_objects_still_exist` without `cascade`. */
+  async drop(transaction: Transaction, named: readonly Entry[], cascade: boolean, sink: Sink): Promise<void> {
+    const found: Entry[] = [];
+    for (const entry of named) await this.#gather(transaction, entry, named, found);
+    const what = named.length === 1 ? named[0]!.title : 'desired object(s)';
+    await this.#dropAll(
+      transaction,
+      found.reverse(),
+      { what, them: named.length === 1 ? 'it' : 'them' },
+      cascade,
+      sink,
+    );
+  }
+
+  async #dropAll(
+    transaction: Transaction,
+    all: readonly Entry[],
+    { what, them }: { readonly what: string; readonly them: 'it' | 'them' },
+    cascade: boolean,
+    sink: Pick<Sink, 'notice'>,
+  ): Promise<void> {
+    const tables = new Set(all.flatMap(({ object }) => (object.kind === 'table' ? [object.table.id] : [])));
+    const isPartOf = ({ object }: Entry): boolean =>
+      (object.kind === 'constraint' || object.kind === 'default') && tables.has(object.table.id);
+    const others = all.filter((entry) => entry.because !== undefined && !entry.isPart && !isPartOf(entry));
+    if (others.length > 0) {
+      if (!cascade) {
+        const lines = others.map(({ title, because }) => `${title} depends on ${because}`);
+        throw new SqlError(
+          'dependent_objects_still_exist',
+          `cannot drop ${what} because other objects depend on ${them}`,
+          { detail: listed(lines), hint: 'Use DROP ... CASCADE to drop the dependent objects too.' },
+        );
+      }
+      sink.notice(cascadeNotice(others.map(({ title }) => `drop cascades to ${title}`)));
+    }
+    // What hangs on a table first, schemas last.
+    const order = ['function', 'constraint', 'default', 'index', 'table', 'type', 'sequence', 'schema'] as const;
+    for (const kind of order) {
+      for (const { object } of all) if (object.kind === kind) await this.#remove(transaction, object, tables);
+    }
+  }
+
+  /** As with CASCADE, and nobody is told. */
+  async dropQuietly(transaction: Transaction, table: Table): Promise<void> {
+    const entry = await this.#entry(transaction, { kind: 'table', table }, undefined, false);
+    await this.drop(transaction, [entry], true, { complete: () => {}, notice: () => {} });
+  }
+
+  /** Views that need what is about to go. @param because What that is. @throws SqlError as `drop`. */
+  async dropViews(
+    transaction: Transaction,
+    views: readonly Table[],
+    because: string,
+    cascade: boolean,
+    sink: Pick<Sink, 'notice'>,
+  ): Promise<void> {
+    const found: Entry[] = [];
+    for (const table of views.toReversed()) {
+      const entry = await this.#entry(transaction, { kind: 'table', table }, because, false);
+      await this.#gather(transaction, entry, [], found);
+    }
+    await this.#dropAll(transaction, found.reverse(), { what: because, them: 'it' }, cascade, sink);
+  }
+
+  #schemaNamed({ name }: QualifiedName): Doomed | undefined {
+    const { block } = this.#session;
+    const schema = block.schemaNamed(name);
+    if (schema === undefined) return undefined;
+    if (schema.id < 0 || schema.name.startsWith(TEMPORARY)) {
+      throw new SqlError(
+        'dependent_objects_still_exist',
+        `cannot drop schema ${schema.name} because it is required by the database system`,
+      );
+    }
+    return { kind: 'schema', schema };
+  }
+
+  async #find(
+    transaction: Transaction,
+    kind: Exclude<Kind, 'schema'>,
+    name: QualifiedName,
+    missingOk: boolean | undefined,
+  ): Promise<Doomed | undefined> {
+    const found = await this.#lookup.find(transaction, name, { schemaMayMiss: missingOk === true });
+    if (found === undefined) return undefined;
+    const actual = await this.#kindOf(transaction, found);
+    if (actual !== kind) throw wrongKind(name.name, kind, actual);
+    return this.#load(transaction, found);
+  }
+
+  async #kindOf(transaction: Transaction, { kind, id }: FoundRelation): Promise<keyof typeof ARTICLES> {
+    if (kind !== 'table') return kind;
+    const table = await readTableById(transaction, this.#session.engine.keyspace, id);
+    return table.view === undefined ? 'table' : 'materialized view';
+  }
+
+  async #load(transaction: Transaction, found: FoundRelation): Promise<Doomed> {
+    const { keyspace } = this.#session.engine;
+    if (found.kind === 'sequence') {
+      const { definition } = this.#schema.sequences.state(found.id)!;
+      await this.#refuseIdentity(transaction, definition);
+      return { kind: 'sequence', sequence: definition };
+    }
+    if (found.kind === 'table' || found.kind === 'view') {
+      return { kind: 'table', table: await readTableById(transaction, keyspace, found.id) };
+    }
+    if (found.kind === 'type') {
+      return { kind: 'type', type: await this.#schema.types.definition(transaction, found.id) };
+    }
+    if (found.kind !== 'index') throw notSupported(`dropping a ${found.kind}`);
+    const table = await readTableById(transaction, keyspace, found.table!);
+    const index = table.indexes?.find(({ name }) => name === found.name);
+    if (index !== undefined && !index.isConstraint) return { kind: 'index', table, index };
+    const tableTitle = await this.#lookup.title(transaction, table.name, table.schema);
+    const title = await this.#lookup.title(transaction, found.name, table.schema);
+    throw new SqlError(
+      'dependent_objects_still_exist',
+      `cannot drop index ${title} because constraint ${quoteName(found.name)} on table ${tableTitle} requires it`,
+      { hint: `You can drop constraint ${quoteName(found.name)} on table ${tableTitle} instead.` },
+    );
+  }
+
+  async #refuseIdentity(transaction: Transaction, { name, schema, owner }: Sequence): Promise<void> {
+    if (owner?.identity !== true) return;
+    const table = await readTableById(transaction, this.#session.engine.keyspace, owner.table);
+    const column = table.columns.find((_, position) => columnNumber(table, position) === owner.column)!;
+    const title = await this.#lookup.title(transaction, name, schema);
+    const place = `column ${quoteName(column.name)} of table ${await this.#lookup.title(transaction, table.name, table.schema)}`;
+    throw new SqlError('dependent_objects_still_exist', `cannot drop sequence ${title} because ${place} requires it`, {
+      hint: `You can drop ${place} instead.`,
+    });
+  }
+
+  async #entry(transaction: Transaction, object: Doomed, because: string | undefined, isPart: boolean): Promise<Entry> {
+    return { object, title: await this.#titleOf(transaction, object), because, isPart };
+  }
+
+  async #titleOf(transaction: Transaction, object: Doomed): Promise<string> {
+    const of = ({ name, schema }: { readonly name: string; readonly schema?: number }): Promise<string> =>
+      this.#lookup.title(transaction, name, schema);
+    switch (object.kind) {
+      case 'table':
+        return `${relationWord(object.table)} ${await of(object.table)}`;
+      case 'index': {
+        const { schema } = object.table;
+        return `index ${await this.#lookup.title(transaction, object.index.name, schema)}`;
+      }
+      case 'function': {
+        const types = inputTypes(object.definition).map(titleOf).join(',');
+        const { name, schema, isProcedure } = object.definition;
+        return `${isProcedure === true ? 'procedure' : 'function'} ${await this.#lookup.title(transaction, name, schema)}(${types})`;
+      }
+      case 'type':
+        return `type ${await this.#lookup.title(transaction, object.type.name, object.type.schema)}`;
+      case 'sequence':
+        return `sequence ${await of(object.sequence)}`;
+      case 'schema':
+        return `schema ${quoteName(object.schema.name)}`;
+      case 'constraint':
+        return `constraint ${quoteName(object.key.name)} on table ${await of(object.table)}`;
+      case 'default': {
+        const { name } = object.table.columns[object.column]!;
+        return `default value for column ${quoteName(name)} of table ${await of(object.table)}`;
+      }
+    }
+  }
+
+  /** Adds to `found` what depends on the object, newer ones first, each behind what depends on it; then the object. */
+  async #gather(transaction: Transaction, entry: Entry, named: readonly Entry[], found: Entry[]): Promise<void> {
+    if (found.some(({ object }) => isSame(object, entry.object))) return;
+    const dependents = [...(await this.#dependents(transaction, entry.object))];
+    dependents.sort((a, b) => idOf(b.object) - idOf(a.object));
+    for (const { object, isPart } of dependents) {
+      const known = named.find((each) => isSame(each.object, object));
+      const next = known ?? (await this.#entry(transaction, object, entry.title, isPart));
+      await this.#gather(transaction, next, named, found);
+    }
+    if (!found.some(({ object }) => isSame(object, entry.object))) found.push(entry);
+  }
+
+  async #dependents(
+    transaction: Transaction,
+    object: Doomed,
+  ): Promise<readonly { readonly object: Doomed; readonly isPart: boolean }[]> {
+    const found: { readonly object: Doomed; readonly isPart: boolean }[] = [];
+    switch (object.kind) {
+      case 'schema':
+        for (const each of await this.#schemaContents(transaction, object.schema)) {
+          found.push({ object: each, isPart: false });
+        }
+        return found;
+      case 'table': {
+        const { table } = object;
+        for (const { sequence } of table.columns) {
+          const state = sequence === undefined ? undefined : this.#schema.sequences.state(sequence);
+          if (state !== undefined) {
+            found.push({ object: { kind: 'sequence', sequence: state.definition }, isPart: true });
+          }
+        }
+        found.push(...(await this.#references(transaction, table, () => true)));
+        for (const id of await readDependents(transaction, this.#session.engine.keyspace, table.id)) {
+          const view = await readTableById(transaction, this.#session.engine.keyspace, id);
+          found.push({ object: { kind: 'table', table: view }, isPart: false });
+        }
+        return found;
+      }
+      case 'index': {
+        const { table, index } = object;
+        if (!index.unique || index.predicate !== undefined) return found;
+        const columns = index.parts.map(({ column }) => column);
+        const others = (table.indexes ?? []).some(
+          (other) =>
+            other !== index &&
+            other.unique &&
+            sameColumns(
+              other.parts.map(({ column }) => column),
+              columns,
+            ),
+        );
+        if (others || sameColumns(table.primaryKey, columns)) return found;
+        return this.#references(transaction, table, ({ referenced }) => sameColumns(referenced, columns));
+      }
+      case 'sequence': {
+        for (const table of await this.#allTables(transaction)) {
+          table.columns.forEach(({ default: value }, column) => {
+            if (value?.kind !== 'sequence' || value.id !== object.sequence.id) return;
+            found.push({ object: { kind: 'default', table, column }, isPart: false });
+          });
+        }
+        return found;
+      }
+      default:
+        return found;
+    }
+  }
+
+  /** Relations of a schema that are not parts of others, older ones first. */
+  async #schemaContents(transaction: Transaction, schema: Schema): Promise<readonly Doomed[]> {
+    const contents = [...(await this.#lookup.contents(transaction, schema.id))].sort((a, b) => a.id - b.id);
+    const found: Doomed[] = [];
+    for (const each of contents) {
+      if (each.kind === 'index') continue;
+      if (each.kind === 'sequence') {
+        const { definition } = this.#schema.sequences.state(each.id)!;
+        if (definition.owner === undefined) found.push({ kind: 'sequence', sequence: definition });
+      } else found.push(await this.#load(transaction, each));
+    }
+    const functions = await loadFunctions(transaction, this.#session.engine.keyspace);
+    for (const definition of functions.all) {
+      if ((definition.schema ?? PUBLIC_SCHEMA) === schema.id) found.push({ kind: 'function', definition });
+    }
+    return found;
+  }
+
+  /** Nobody keeps a list of the defaults that a sequence gives. */
+  async #allTables(transaction: Transaction): Promise<readonly Table[]> {
+    const tables: Table[] = [];
+    const cursor = transaction.scan(this.#session.engine.keyspace.catalog.range(['table']));
+    try {
+      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+        for (const { value } of batch) tables.push(decodeTable(value));
+      }
+    } finally {
+      cursor.close();
+    }
+    return tables;
+  }
+
+  /** Foreign keys of other tables to this one. */
+  async #references(transaction: Transaction, table: Table, relies: (key: ForeignKey) => boolean) {
+    const found: { readonly object: Doomed; readonly isPart: boolean }[] = [];
+    for (const id of table.referencedBy ?? []) {
+      const child = id === table.id ? table : await readTableById(transaction, this.#session.engine.keyspace, id);
+      for (const key of child.foreignKeys ?? []) {
+        if (key.references !== table.id || !relies(key)) continue;
+        found.push({ object: { kind: 'constraint', table: child, key }, isPart: id === table.id });
+      }
+    }
+    return found;
+  }
+
+  /** @param dropped Tables that go as well: what others say of them need not be kept. */
+  async #remove(transaction: Transaction, object: Doomed, dropped: ReadonlySet<TableId>): Promise<void> {
+    const { keyspace } = this.#session.engine;
+    switch (object.kind) {
+      case 'schema': {
+        const { block } = this.#session;
+        dropSchema(transaction, keyspace, object.schema.id);
+        block.setSchemas(block.schemas.without(object.schema.id));
+        return;
+      }
+      case 'sequence':
+        return this.#schema.sequences.remove(transaction, object.sequence.id);
+      case 'function':
+        transaction.delete(functionKey(keyspace, object.definition.id));
+        return;
+      case 'type':
+        return this.#schema.types.remove(transaction, object.type, { complete: () => {}, notice: () => {} });
+      case 'default': {
+        if (dropped.has(object.table.id)) return;
+        const table = await this.#locked(transaction, object.table.id);
+        const columns = table.columns.map((column, position) => {
+          if (position !== object.column) return column;
+          const { sequence: _, ...rest } = column;
+          return { ...rest, default: undefined };
+        });
+        redefineTable(transaction, keyspace, { ...table, columns });
+        return;
+      }
+      case 'constraint': {
+        if (dropped.has(object.table.id)) return;
+        const child = await this.#locked(transaction, object.table.id);
+        const foreignKeys = (child.foreignKeys ?? []).filter(({ id }) => id !== object.key.id);
+        redefineTable(transaction, keyspace, { ...child, foreignKeys });
+        if (!dropped.has(object.key.references)) await this.#forgetChild(transaction, child.id, object.key.references);
+        return;
+      }
+      case 'index': {
+        if (dropped.has(object.table.id)) return;
+        return this.#schema.removeIndex(transaction, await this.#locked(transaction, object.table.id), object.index.id);
+      }
+      case 'table': {
+        const table = await this.#locked(transaction, object.table.id);
+        for (const { references } of table.foreignKeys ?? []) {
+          if (!dropped.has(references)) await this.#forgetChild(transaction, table.id, references);
+        }
+        dropTable(transaction, keyspace, table);
+      }
+    }
+  }
+
+  /** The table is no longer referred to by `child`, unless another of its foreign keys does. */
+  async #forgetChild(transaction: Transaction, child: TableId, id: TableId): Promise<void> {
+    const parent = await this.#locked(transaction, id);
+    const referencedBy = (parent.referencedBy ?? []).filter((each) => each !== child);
+    redefineTable(transaction, this.#session.engine.keyspace, { ...parent, referencedBy });
+  }
+
+  async #locked(transaction: Transaction, id: TableId): Promise<Table> {
+    const { keyspace } = this.#session.engine;
+    await this.#schema.lockTable(transaction, await readTableById(transaction, keyspace, id));
+    return readTableById(transaction, keyspace, id);
+  }
+}
+
+function isSame(a: Doomed, b: Doomed): boolean {
+  if (a.kind === 'constraint') return b.kind === 'constraint' && a.key.id === b.key.id;
+  if (a.kind === 'default') return b.kind === 'default' && a.table.id === b.table.id && a.column === b.column;
+  return a.kind === b.kind && idOf(a) === idOf(b);
+}
+
+function idOf(object: Doomed): number {
+  switch (object.kind) {
+    case 'sequence':
+      return object.sequence.id;
+    case 'schema':
+      return object.schema.id;
+    case 'function':
+      return object.definition.id;
+    case 'type':
+      return object.type.id;
+    case 'index':
+      return object.index.id;
+    case 'constraint':
+      return object.key.id;
+    default:
+      return object.table.id;
+  }
+}
+
+/** What a table, or a view, is called. */
+export function relationWord({ view }: Table): 'table' | 'view' | 'materialized view' {
+  if (view === undefined) return 'table';
+  return view.populated === undefined ? 'view' : 'materialized view';
+}
+
+function sameColumns(a: readonly (number | undefined)[], b: readonly (number | undefined)[]): boolean {
+  return a.length === b.length && a.every((each) => each !== undefined && b.includes(each));
+}
+
+/** What CASCADE says of what it took along. */
+export function cascadeNotice(lines: readonly string[]): Notice {
+  return {
+    severity: 'NOTICE',
+    condition: 'successful_completion',
+    message: lines.length === 1 ? lines[0]! : `drop cascades to ${lines.length} other objects`,
+    ...(lines.length === 1 ? {} : { detail: listed(lines) }),
+  };
+}
+
+function listed(lines: readonly string[]): string {
+  if (lines.length <= LISTED_MAX) return lines.join('\n');
+  const rest = lines.length - LISTED_MAX;
+  const more = `and ${rest} other object${rest === 1 ? '' : 's'} (see server log for list)`;
+  return [...lines.slice(0, LISTED_MAX), more].join('\n');
+}
+
+function missing(kind: Exclude<Kind, 'schema'>, name: string): SqlError {
+  return new SqlError(kind === 'index' ? 'undefined_object' : 'undefined_table', `${kind} "${name}" does not exist`);
+}
+
+/** The names in DROP. */
+function objectNames(statement: DropStmt): readonly QualifiedName[] {
+  return (statement.objects ?? []).map((object) =>
+    nameOfList('List' in object ? stringsOf(object.List.items) : [stringOf(object)]),
+  );
+}
+
+function wrongKind(name: string, wanted: keyof typeof ARTICLES, actual: keyof typeof ARTICLES): SqlError {
+  return new SqlError('wrong_object_type', `"${name}" is not ${ARTICLES[wanted]}`, {
+    hint: `Use DROP ${actual.toUpperCase()} to remove ${ARTICLES[actual]}.`,
+  });
+}

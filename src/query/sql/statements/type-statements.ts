@@ -1,0 +1,718 @@
+/**
+ * CREATE, ALTER and DROP of types and domains: enums, composite types, domains (PostgreSQL's typecmds.c, pg_enum.c).
+ *
+ * What changes a type that committed rows may have is seen when it commits; see user-types.ts. A label that was added cannot be used
+ * before, as in PostgreSQL. Ranges and base types of one's own are refused.
+ */
+
+import type {
+  AlterDomainStmt,
+  AlterEnumStmt,
+  AlterTableStmt,
+  CompositeTypeStmt,
+  Constraint,
+  CreateDomainStmt,
+  CreateEnumStmt,
+  DropStmt,
+  Node,
+  RangeVar,
+  RenameStmt,
+} from '@pgsql/types';
+import { OperationError } from '../../../base/errors.ts';
+import { deleteName, openIds, putName, readName, readTableById } from '../../../models/relational/catalog.ts';
+import type { Schema } from '../../../models/relational/schema.ts';
+import {
+  columnNumber,
+  PUBLIC_SCHEMA,
+  type SqlExpression,
+  type Table,
+  type TableId,
+} from '../../../models/relational/table.ts';
+import {
+  type CompositeType,
+  type DomainCheck,
+  type DomainType,
+  decodeType,
+  type EnumType,
+  encodeType,
+  type TypeDefinition,
+  typeKey,
+} from '../../../models/relational/type-definition.ts';
+import type { Transaction } from '../../../storage/store.ts';
+import { namedType, nameOfList, stringsOf } from '../binder/names.ts';
+import { definitionContext } from '../binder/table-rules.ts';
+import { compileDomainCheck } from '../catalog/domain-rules.ts';
+import { registerType } from '../catalog/user-types.ts';
+import { openTable } from '../catalog-cache.ts';
+import type { ResultSink } from '../results.ts';
+import type { SessionContext } from '../session-context.ts';
+import { notSupported, SqlError } from '../sql-error.ts';
+import type { StatementRunner } from '../statement-runner.ts';
+import { baseOf, type SqlType, typeInfo } from '../types/types.ts';
+import { withComment } from './comment-statements.ts';
+import { schemaField } from './relation-lookup.ts';
+import type { SchemaChanges } from './schema-changes.ts';
+
+type Sink = Pick<ResultSink, 'complete' | 'notice'>;
+
+const LABEL_BYTES_MAX = 63;
+
+interface Target {
+  readonly name: string;
+  readonly schema: Schema;
+}
+
+/** A column that has values of a type. */
+interface Dependent {
+  readonly table: Table;
+  readonly position: number;
+}
+
+export class TypeStatements {
+  readonly #session: SessionContext;
+  readonly #schema: SchemaChanges;
+  readonly #runner: StatementRunner;
+
+  constructor(session: SessionContext, schema: SchemaChanges, runner: StatementRunner) {
+    this.#session = session;
+    this.#schema = schema;
+    this.#runner = runner;
+  }
+
+  // --- CREATE
+
+  async createEnum({ typeName, vals }: CreateEnumStmt, sink: Sink): Promise<void> {
+    const names = stringsOf(vals);
+    const transaction = await this.#begin('CREATE TYPE');
+    const target = this.#target(stringsOf(typeName));
+    await this.#requireFree(transaction, target);
+    for (const [i, name] of names.entries()) {
+      checkLabel(name);
+      if (names.indexOf(name) === i) continue;
+      // PostgreSQL meets this in the index of its catalog.
+      throw new SqlError(
+        'unique_violation',
+        'duplicate key value violates unique constraint "pg_enum_typid_label_index"',
+      );
+    }
+    const nextId = await openIds(transaction, this.#session.engine.keyspace);
+    const shared = this.#identity(target, nextId);
+    const labels = names.map((name, i) => ({ id: i + 1, order: i + 1, name, oid: nextId() }));
+    await this.#store(transaction, { ...shared, kind: 'enum', labels });
+    sink.complete('CREATE TYPE');
+  }
+
+  async createComposite({ typevar, coldeflist }: CompositeTypeStmt, sink: Sink): Promise<void> {
+    const transaction = await this.#begin('CREATE TYPE');
+    const target = this.#target(rangeNames(typevar!));
+    await this.#requireFree(transaction, target, 'relation');
+    const fields = (coldeflist ?? []).map((node) => fieldOf(node));
+    const twice = fields.find(({ name }, i) => fields.findIndex((other) => other.name === name) !== i);
+    if (twice !== undefined) {
+      throw new SqlError('duplicate_column', `column "${twice.name}" specified more than once`);
+    }
+    const nextId = await openIds(transaction, this.#session.engine.keyspace);
+    await this.#store(transaction, { ...this.#identity(target, nextId), kind: 'composite', fields });
+    sink.complete('CREATE TYPE');
+  }
+
+  async createDomain(statement: CreateDomainStmt, sink: Sink): Promise<void> {
+    const transaction = await this.#begin('CREATE DOMAIN');
+    const target = this.#target(stringsOf(statement.domainname));
+    await this.#requireFree(transaction, target);
+    const { type: base, modifier } = namedType(statement.typeName);
+    const { kind, title } = typeInfo(base);
+    if (kind === 'p') {
+      throw new SqlError('datatype_mismatch', `"${title}" is not a valid base type for a domain`);
+    }
+    const nextId = await openIds(transaction, this.#session.engine.keyspace);
+    const shared = this.#identity(target, nextId);
+    let domain: DomainType = { ...shared, kind: 'domain', base, modifier, notNull: false, checks: [] };
+    let nullability: boolean | undefined;
+    for (const node of statement.constraints ?? []) {
+      if (!('Constraint' in node)) continue;
+      const { Constraint: constraint } = node;
+      switch (constraint.contype) {
+        case 'CONSTR_NOTNULL':
+        case 'CONSTR_NULL': {
+          const notNull = constraint.contype === 'CONSTR_NOTNULL';
+          if (nullability !== undefined && nullability !== notNull) {
+            throw new SqlError('syntax_error', 'conflicting NULL/NOT NULL constraints');
+          }
+          nullability = notNull;
+          domain = { ...domain, notNull };
+          break;
+        }
+        case 'CONSTR_DEFAULT':
+          if (domain.default !== undefined) throw new SqlError('syntax_error', 'multiple default expressions');
+          domain = withDefault(domain, constraint.raw_expr, this.#zone);
+          break;
+        case 'CONSTR_CHECK':
+          domain = { ...domain, checks: [...domain.checks, this.#check(domain, constraint, nextId())] };
+          break;
+        default:
+          throw refusedConstraint(constraint);
+      }
+    }
+    await this.#store(transaction, domain);
+    sink.complete('CREATE DOMAIN');
+  }
+
+  // --- ALTER
+
+  async alterEnum(statement: AlterEnumStmt, sink: Sink): Promise<void> {
+    const transaction = await this.#begin('ALTER TYPE');
+    const found = await this.#find(transaction, stringsOf(statement.typeName));
+    if (found.kind !== 'enum') throw new SqlError('wrong_object_type', `${typeInfo(found.type).title} is not an enum`);
+    const { oldVal, newVal = '', skipIfNewValExists } = statement;
+    checkLabel(newVal);
+    const has = (name: string): boolean => found.labels.some((label) => label.name === name);
+    if (oldVal !== undefined) {
+      if (!has(oldVal)) {
+        throw new SqlError('invalid_parameter_value', `"${oldVal}" is not an existing enum label`);
+      }
+      if (has(newVal)) throw new SqlError('duplicate_object', `enum label "${newVal}" already exists`);
+      const labels = found.labels.map((label) => (label.name === oldVal ? { ...label, name: newVal } : label));
+      this.#replace(transaction, { ...found, labels });
+    } else if (has(newVal)) {
+      const message = `enum label "${newVal}" already exists`;
+      if (skipIfNewValExists !== true) throw new SqlError('duplicate_object', message);
+      sink.notice({ severity: 'NOTICE', condition: 'duplicate_object', message: `${message}, skipping` });
+    } else {
+      const nextId = await openIds(transaction, this.#session.engine.keyspace);
+      this.#replace(transaction, withLabel(found, newVal, statement, nextId()));
+    }
+    sink.complete('ALTER TYPE');
+  }
+
+  /** ALTER TYPE … ADD, DROP and ALTER ATTRIBUTE. */
+  async alterComposite(statement: AlterTableStmt, sink: Sink): Promise<void> {
+    const transaction = await this.#begin('ALTER TYPE');
+    const names = rangeNames(statement.relation!);
+    const found = await this.#find(transaction, names, 'relation');
+    if (found.kind !== 'composite') {
+      throw new SqlError('wrong_object_type', `"${names.at(-1)}" is not a composite type`);
+    }
+    const [dependent] = await this.#columnsOf(transaction, found.type);
+    let { fields } = found;
+    for (const node of statement.cmds ?? []) {
+      if (!('AlterTableCmd' in node)) continue;
+      const { subtype, name = '', def, missing_ok: missingOk } = node.AlterTableCmd;
+      const place = fields.findIndex((field) => field.name === name);
+      if (subtype === 'AT_AddColumn') {
+        const field = fieldOf(def!);
+        if (fields.some((each) => each.name === field.name)) {
+          throw new SqlError('duplicate_column', `column "${field.name}" of relation "${found.name}" already exists`);
+        }
+        fields = [...fields, field];
+      } else if (place < 0) {
+        const message = `column "${name}" of relation "${found.name}" does not exist`;
+        if (missingOk !== true) throw new SqlError('undefined_column', message);
+        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+      } else if (dependent !== undefined) throw usedBy(found, dependent);
+      else if (subtype === 'AT_DropColumn') fields = fields.filter((_, i) => i !== place);
+      else if (subtype === 'AT_AlterColumnType') {
+        const { type, modifier } = fieldOf(def!);
+        fields = fields.map((field, i) => (i === place ? { name, type, modifier } : field));
+      } else throw notSupported('this form of ALTER TYPE');
+    }
+    this.#replace(transaction, { ...found, fields });
+    sink.complete('ALTER TYPE');
+  }
+
+  async alterDomain(statement: AlterDomainStmt, sink: Sink): Promise<void> {
+    const transaction = await this.#begin('ALTER DOMAIN');
+    const { subtype, name = '', def, missing_ok: missingOk } = statement;
+    const found = await this.#find(transaction, stringsOf(statement.typeName));
+    if (found.kind !== 'domain') throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
+    let domain: DomainType = found;
+    switch (subtype) {
+      case 'T':
+        domain = withDefault(found, def, this.#zone);
+        break;
+      case 'N':
+        domain = { ...found, notNull: false };
+        break;
+      case 'O':
+        domain = { ...found, notNull: true };
+        await this.#validate(
+          transaction,
+          domain,
+          (column, table) =>
+            new SqlError('not_null_violation', `column "${column}" of table "${table}" contains null values`),
+        );
+        break;
+      case 'C': {
+        const constraint = def !== undefined && 'Constraint' in def ? def.Constraint : {};
+        if (constraint.contype !== 'CONSTR_CHECK') throw refusedConstraint(constraint);
+        const nextId = await openIds(transaction, this.#session.engine.keyspace);
+        const check = this.#check(found, constraint, nextId());
+        domain = { ...found, checks: [...found.checks, check].sort((a, b) => (a.name < b.name ? -1 : 1)) };
+        if (constraint.skip_validation === true) break;
+        await this.#validateCheck(transaction, found, check);
+        break;
+      }
+      case 'X': {
+        const checks = found.checks.filter((check) => check.name !== name);
+        if (checks.length === found.checks.length) {
+          const message = `constraint "${name}" of domain "${found.name}" does not exist`;
+          if (missingOk !== true) throw new SqlError('undefined_object', message);
+          sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+        }
+        domain = { ...found, checks };
+        break;
+      }
+      case 'V': {
+        const check = found.checks.find((each) => each.name === name);
+        if (check === undefined) {
+          throw new SqlError('undefined_object', `constraint "${name}" of domain "${found.name}" does not exist`);
+        }
+        await this.#validateCheck(transaction, found, check);
+        break;
+      }
+      default:
+        throw notSupported('this form of ALTER DOMAIN');
+    }
+    this.#replace(transaction, domain);
+    sink.complete('ALTER DOMAIN');
+  }
+
+  /** RENAME TO, RENAME ATTRIBUTE, RENAME CONSTRAINT. @returns whether the statement is about a type. */
+  async rename(statement: RenameStmt, sink: Sink): Promise<boolean> {
+    const { renameType, object, relation, subname = '', newname = '' } = statement;
+    const title = renameType === 'OBJECT_TYPE' || renameType === 'OBJECT_ATTRIBUTE' ? 'ALTER TYPE' : 'ALTER DOMAIN';
+    if (
+      renameType !== 'OBJECT_TYPE' &&
+      renameType !== 'OBJECT_DOMAIN' &&
+      renameType !== 'OBJECT_DOMCONSTRAINT' &&
+      renameType !== 'OBJECT_ATTRIBUTE'
+    ) {
+      return false;
+    }
+    const transaction = await this.#begin(title);
+    const names = relation === undefined ? namesOf(object) : rangeNames(relation);
+    const found = await this.#find(transaction, names, renameType === 'OBJECT_ATTRIBUTE' ? 'relation' : 'type');
+    if (renameType === 'OBJECT_ATTRIBUTE') {
+      if (found.kind !== 'composite') {
+        throw new SqlError('wrong_object_type', `"${found.name}" is not a composite type`);
+      }
+      if (!found.fields.some((field) => field.name === subname)) {
+        throw new SqlError('undefined_column', `column "${subname}" does not exist`);
+      }
+      if (found.fields.some((field) => field.name === newname)) {
+        throw new SqlError('duplicate_column', `column "${newname}" of relation "${found.name}" already exists`);
+      }
+      const fields = found.fields.map((field) => (field.name === subname ? { ...field, name: newname } : field));
+      this.#replace(transaction, { ...found, fields });
+    } else if (renameType === 'OBJECT_DOMCONSTRAINT') {
+      if (found.kind !== 'domain') throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
+      if (!found.checks.some((check) => check.name === subname)) {
+        throw new SqlError('undefined_object', `constraint "${subname}" for domain ${found.name} does not exist`);
+      }
+      if (found.checks.some((check) => check.name === newname)) {
+        throw new SqlError('duplicate_object', `constraint "${newname}" for domain ${found.name} already exists`);
+      }
+      const checks = found.checks.map((check) => (check.name === subname ? { ...check, name: newname } : check));
+      this.#replace(transaction, { ...found, checks });
+    } else {
+      if (renameType === 'OBJECT_DOMAIN' && found.kind !== 'domain') {
+        throw new SqlError('wrong_object_type', `${found.name} is not a domain`);
+      }
+      const { keyspace } = this.#session.engine;
+      await this.#requireFree(transaction, { name: newname, schema: { id: found.schema ?? PUBLIC_SCHEMA, name: '' } });
+      deleteName(transaction, keyspace, found.name, found.schema);
+      await putName(transaction, keyspace, newname, found.schema, { kind: 'type', id: found.id });
+      this.#replace(transaction, { ...found, name: newname });
+    }
+    sink.complete(title);
+    return true;
+  }
+
+  // --- DROP
+
+  async drop(statement: DropStmt, sink: Sink): Promise<void> {
+    const isDomain = statement.removeType === 'OBJECT_DOMAIN';
+    const title = isDomain ? 'DROP DOMAIN' : 'DROP TYPE';
+    const transaction = await this.#begin(title);
+    const wanted: TypeDefinition[] = [];
+    for (const object of statement.objects ?? []) {
+      const names = namesOf(object);
+      const found = await this.#lookUp(transaction, names);
+      if (found === undefined) {
+        const message = `type "${names.join('.')}" does not exist`;
+        if (statement.missing_ok !== true) throw new SqlError('undefined_object', message);
+        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+        continue;
+      }
+      if (isDomain && found.kind !== 'domain') {
+        throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
+      }
+      wanted.push(found);
+    }
+    const cascade = statement.behavior === 'DROP_CASCADE';
+    const dropped = new Set(wanted.map(({ id }) => id));
+    for (const found of wanted) await this.#drop(transaction, found, dropped, cascade, sink);
+    sink.complete(title);
+  }
+
+  async #drop(
+    transaction: Transaction,
+    found: TypeDefinition,
+    dropped: Set<TableId>,
+    cascade: boolean,
+    sink: Sink,
+  ): Promise<void> {
+    const columns = await this.#columnsOf(transaction, found.type, false);
+    const types = (await this.#all(transaction)).filter(
+      (other) => !dropped.has(other.id) && directlyUses(other, found.type),
+    );
+    const title = `type ${typeInfo(found.type).title}`;
+    if (!cascade && columns.length + types.length > 0) {
+      const needed = [
+        ...types.map((other) => `${describeUse(other, found.type)} depends on ${title}`),
+        ...columns.toReversed().map(({ table, position }) => {
+          const { name, type } = table.columns[position]!;
+          return `column ${name} of table ${table.name} depends on type ${typeInfo(type).title}`;
+        }),
+      ];
+      throw new SqlError('dependent_objects_still_exist', `cannot drop ${title} because other objects depend on it`, {
+        detail: needed.join('\n'),
+        hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
+      });
+    }
+    const notice = (message: string): void =>
+      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+    for (const { table, position } of columns) {
+      const { name } = table.columns[position]!;
+      notice(`drop cascades to column ${name} of table ${table.name}`);
+      const command = { subtype: 'AT_DropColumn', name, behavior: 'DROP_CASCADE' } as const;
+      await this.#schema.alterTable(
+        { relation: this.#rangeOf(table), objtype: 'OBJECT_TABLE', cmds: [{ AlterTableCmd: command }] },
+        { complete: () => {}, notice: (each) => sink.notice(each) },
+      );
+    }
+    for (const other of types) {
+      notice(`drop cascades to ${describeUse(other, found.type)}`);
+      if (other.kind === 'composite') {
+        const fields = other.fields.filter((field) => !isOf(field.type, found.type));
+        this.#replace(transaction, { ...other, fields });
+      } else {
+        dropped.add(other.id);
+        await this.#drop(transaction, other, dropped, cascade, sink);
+      }
+    }
+    const { keyspace } = this.#session.engine;
+    deleteName(transaction, keyspace, found.name, found.schema);
+    transaction.delete(typeKey(keyspace, found.id));
+  }
+
+  /** With its schema: what depends on it goes as well, unless it went before. */
+  async remove(transaction: Transaction, type: TypeDefinition, sink: Sink): Promise<void> {
+    if ((await transaction.get(typeKey(this.#session.engine.keyspace, type.id))) === undefined) return;
+    await this.#drop(transaction, type, new Set([type.id]), true, sink);
+  }
+
+  /** Of a type that is there. */
+  async definition(transaction: Transaction, id: TableId): Promise<TypeDefinition> {
+    const definition = await transaction.get(typeKey(this.#session.engine.keyspace, id));
+    if (definition === undefined) throw new OperationError('corruption', `type ${id} has no definition`);
+    return decodeType(definition);
+  }
+
+  #rangeOf({ name, schema }: Table): RangeVar {
+    return { relname: name, schemaname: this.#session.block.schemas.get(schema)?.name ?? '' };
+  }
+
+  // --- What they share
+
+  get #zone(): string {
+    return this.#session.parameters.zone.name;
+  }
+
+  /** @throws SqlError when there is none that this transaction may change. */
+  async requireChangeable(names: readonly string[], title: string): Promise<void> {
+    await this.#find(await this.#begin(title), names);
+  }
+
+  /** @param comment Undefined takes it away. */
+  async comment(objectType: 'OBJECT_TYPE' | 'OBJECT_DOMAIN', object: Node, comment: string | undefined): Promise<void> {
+    const transaction = await this.#begin('COMMENT');
+    const found = await this.#find(transaction, namesOf(object));
+    if (objectType === 'OBJECT_DOMAIN' && found.kind !== 'domain') {
+      throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
+    }
+    this.#replace(transaction, withComment(found, comment));
+  }
+
+  async #begin(title: string): Promise<Transaction> {
+    this.#session.block.refuseReadOnly(title);
+    const transaction = await this.#schema.begin();
+    await this.#session.engine.types.ready();
+    return transaction;
+  }
+
+  #target(names: readonly string[]): Target {
+    const name = nameOfList(names);
+    return { name: name.name, schema: this.#schema.lookup.creation(name) };
+  }
+
+  #identity({ name, schema }: Target, nextId: () => TableId) {
+    const unique = this.#session.engine.platform.random.uuid();
+    return {
+      id: nextId(),
+      arrayId: nextId(),
+      type: `user:${unique}` as const,
+      name,
+      ...schemaField(schema),
+    };
+  }
+
+  async #requireFree(transaction: Transaction, { name, schema }: Target, what = 'type'): Promise<void> {
+    const found = await readName(transaction, this.#session.engine.keyspace, name, schema.id);
+    if (found === undefined) return;
+    if (what === 'relation' && found.kind !== 'type') {
+      throw new SqlError('duplicate_table', `relation "${name}" already exists`);
+    }
+    throw new SqlError('duplicate_object', `type "${name}" already exists`);
+  }
+
+  async #store(transaction: Transaction, definition: TypeDefinition): Promise<void> {
+    const { keyspace } = this.#session.engine;
+    const { name, schema, id } = definition;
+    await putName(transaction, keyspace, name, schema, { kind: 'type', id });
+    transaction.put(typeKey(keyspace, id), encodeType(definition));
+    registerType(definition);
+  }
+
+  #replace(transaction: Transaction, definition: TypeDefinition): void {
+    const { keyspace, types } = this.#session.engine;
+    transaction.put(typeKey(keyspace, definition.id), encodeType(definition));
+    if (!types.isCommitted(definition.id)) registerType(definition);
+  }
+
+  async #lookUp(transaction: Transaction, names: readonly string[]): Promise<TypeDefinition | undefined> {
+    const { keyspace } = this.#session.engine;
+    const found = await this.#schema.lookup.find(transaction, nameOfList(names), { schemaMayMiss: true });
+    if (found === undefined) return undefined;
+    if (found.kind === 'table') {
+      throw new SqlError('wrong_object_type', `${found.name} is a table's row type`, {
+        hint: 'Use ALTER TABLE instead.',
+      });
+    }
+    if (found.kind !== 'type') return undefined;
+    const definition = await transaction.get(typeKey(keyspace, found.id));
+    return definition && decodeType(definition);
+  }
+
+  async #find(transaction: Transaction, names: readonly string[], what = 'type'): Promise<TypeDefinition> {
+    const found = await this.#lookUp(transaction, names);
+    if (found !== undefined) return found;
+    const condition = what === 'type' ? 'undefined_object' : 'undefined_table';
+    throw new SqlError(condition, `${what} "${names.join('.')}" does not exist`);
+  }
+
+  async #all(transaction: Transaction): Promise<readonly TypeDefinition[]> {
+    const { keyspace } = this.#session.engine;
+    const found: TypeDefinition[] = [];
+    const cursor = transaction.scan(keyspace.catalog.range(['type']));
+    try {
+      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+        for (const { value } of batch) found.push(decodeType(value));
+      }
+    } finally {
+      cursor.close();
+    }
+    return found;
+  }
+
+  /** @param within Also columns of types that are made of it. */
+  async #columnsOf(transaction: Transaction, type: SqlType, within = true): Promise<readonly Dependent[]> {
+    const { keyspace } = this.#session.engine;
+    const types = [type];
+    if (within) {
+      const all = await this.#all(transaction);
+      for (const each of types) {
+        for (const other of all) if (directlyUses(other, each) && !types.includes(other.type)) types.push(other.type);
+      }
+    }
+    const dependents: Dependent[] = [];
+    const cursor = transaction.scan(keyspace.catalog.range(['table']), { keysOnly: true });
+    const ids: TableId[] = [];
+    try {
+      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+        for (const { key } of batch) ids.push(Number(keyspace.catalog.decode(key)[1]) as TableId);
+      }
+    } finally {
+      cursor.close();
+    }
+    for (const id of ids) {
+      const table = await readTableById(transaction, keyspace, id);
+      for (const [position, column] of table.columns.entries()) {
+        if (types.some((each) => isOf(column.type, each))) dependents.push({ table, position });
+      }
+    }
+    return dependents.sort((a, b) => columnNumber(a.table, a.position) - columnNumber(b.table, b.position));
+  }
+
+  #check(domain: DomainType, constraint: Constraint, id: TableId): DomainCheck {
+    const taken = (name: string): boolean => domain.checks.some((check) => check.name === name);
+    let name = constraint.conname ?? `${domain.name}_check`;
+    if (constraint.conname === undefined) {
+      for (let i = 1; taken(name); i++) name = `${domain.name}_check${i}`;
+    } else if (taken(name)) {
+      throw new SqlError('duplicate_object', `constraint "${name}" for domain "${domain.name}" already exists`);
+    }
+    const tree = constraint.raw_expr!;
+    compileDomainCheck(tree, domain.base, domain.modifier, this.#runner.bindContext([], false));
+    const expression: SqlExpression = { tree: tree as unknown as SqlExpression['tree'], zone: this.#zone };
+    return { id, name, expression };
+  }
+
+  #validateCheck(transaction: Transaction, domain: DomainType, check: DomainCheck): Promise<void> {
+    return this.#validate(
+      transaction,
+      { ...domain, notNull: false, checks: [check] },
+      (column, table) =>
+        new SqlError(
+          'check_violation',
+          `column "${column}" of table "${table}" contains values that violate the new constraint`,
+        ),
+    );
+  }
+
+  /** Holds all values that there are against the domain. */
+  async #validate(
+    transaction: Transaction,
+    domain: DomainType,
+    broken: (column: string, table: string) => SqlError,
+  ): Promise<void> {
+    const { notNull, checks } = domain;
+    const compiled = checks.map(({ expression }) =>
+      compileDomainCheck(
+        expression.tree as unknown as Node,
+        domain.base,
+        domain.modifier,
+        definitionContext(expression.zone),
+      ),
+    );
+    const context = this.#runner.execution(transaction);
+    const { keyspace } = this.#session.engine;
+    const dependents = await this.#columnsOf(transaction, domain.type);
+    const within = dependents.find(
+      ({ table, position }) => baseOf(table.columns[position]!.type) !== baseOf(domain.type),
+    );
+    if (within !== undefined) throw usedBy(domain, within);
+    for (const { table, position } of dependents) {
+      const { name } = table.columns[position]!;
+      await this.#schema.lockTable(transaction, table);
+      const { codec } = openTable(keyspace, table);
+      const cursor = transaction.scan(codec.keys.range([]));
+      try {
+        for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+          for (const { key, value: bytes } of batch) {
+            const value = codec.decode(key, bytes)[position]!;
+            if (value === null && notNull) throw broken(name, table.name);
+            for (const check of compiled) if (check([value], context) === false) throw broken(name, table.name);
+          }
+        }
+      } finally {
+        cursor.close();
+      }
+    }
+  }
+}
+
+function withDefault(domain: DomainType, node: Node | undefined, zone: string): DomainType {
+  const { default: _, ...rest } = domain;
+  if (node === undefined || ('A_Const' in node && node.A_Const.isnull === true)) return rest;
+  return { ...rest, default: { tree: node as unknown as SqlExpression['tree'], zone } };
+}
+
+/** Between the neighbours' places, or beyond the last. */
+function withLabel(
+  found: EnumType,
+  name: string,
+  { newValNeighbor: neighbour, newValIsAfter: isAfter }: AlterEnumStmt,
+  oid: TableId,
+): EnumType {
+  const { labels } = found;
+  let at = labels.length;
+  if (neighbour !== undefined) {
+    const place = labels.findIndex((label) => label.name === neighbour);
+    if (place < 0) throw new SqlError('invalid_parameter_value', `"${neighbour}" is not an existing enum label`);
+    at = isAfter === true ? place + 1 : place;
+  }
+  const before = labels[at - 1]?.order;
+  const after = labels[at]?.order;
+  let order = 1;
+  if (before !== undefined && after !== undefined) order = (before + after) / 2;
+  else if (before !== undefined) order = before + 1;
+  else if (after !== undefined) order = after - 1;
+  if (order === before || order === after) {
+    throw new SqlError('program_limit_exceeded', `no label fits before "${labels[at]!.name}" any more`);
+  }
+  const id = Math.max(0, ...labels.map((label) => label.id)) + 1;
+  return { ...found, labels: [...labels.slice(0, at), { id, order, name, oid }, ...labels.slice(at)] };
+}
+
+function checkLabel(name: string): void {
+  if (Buffer.byteLength(name) <= LABEL_BYTES_MAX) return;
+  throw new SqlError('invalid_name', `invalid enum label "${name}"`, {
+    detail: `Labels must be ${LABEL_BYTES_MAX} bytes or less.`,
+  });
+}
+
+function fieldOf(node: Node): CompositeType['fields'][number] {
+  if (!('ColumnDef' in node)) throw notSupported('this element of a composite type');
+  const { colname = '', typeName } = node.ColumnDef;
+  const { type, modifier } = namedType(typeName);
+  if (typeInfo(type).kind === 'p') {
+    throw new SqlError('invalid_table_definition', `column "${colname}" has pseudo-type ${typeInfo(type).title}`);
+  }
+  return { name: colname, type, modifier };
+}
+
+function refusedConstraint({ contype, location }: Constraint): SqlError {
+  const titles: Readonly<Record<string, string>> = {
+    CONSTR_UNIQUE: 'unique constraints',
+    CONSTR_PRIMARY: 'primary key constraints',
+    CONSTR_EXCLUSION: 'exclusion constraints',
+    CONSTR_FOREIGN: 'foreign key constraints',
+  };
+  const title = titles[contype ?? ''];
+  if (title === undefined) {
+    return new SqlError('feature_not_supported', 'specifying constraint deferrability not supported for domains');
+  }
+  return new SqlError('syntax_error', `${title} not possible for domains`, { location });
+}
+
+/** Whether values of a column's type are values of `type`, or arrays of them. */
+function isOf(columnType: SqlType, type: SqlType): boolean {
+  return columnType === type || columnType === `_${type}`;
+}
+
+function directlyUses(other: TypeDefinition, type: SqlType): boolean {
+  if (other.kind === 'domain') return isOf(other.base, type);
+  return other.kind === 'composite' && other.fields.some((field) => isOf(field.type, type));
+}
+
+function describeUse(other: TypeDefinition, type: SqlType): string {
+  if (other.kind !== 'composite') return `type ${typeInfo(other.type).title}`;
+  const field = other.fields.find((each) => isOf(each.type, type))!;
+  return `column ${field.name} of composite type ${typeInfo(other.type).title}`;
+}
+
+function usedBy({ name }: TypeDefinition, { table, position }: Dependent): SqlError {
+  const column = `${table.name}.${table.columns[position]!.name}`;
+  return new SqlError('feature_not_supported', `cannot alter type "${name}" because column "${column}" uses it`);
+}
+
+function rangeNames({ schemaname, relname = '' }: RangeVar): readonly string[] {
+  return schemaname === undefined ? [relname] : [schemaname, relname];
+}
+
+function namesOf(object: Node | undefined): readonly string[] {
+  if (object === undefined) return [];
+  if ('TypeName' in object) return stringsOf(object.TypeName.names);
+  return 'List' in object ? stringsOf(object.List.items) : [];
+}
