@@ -35,7 +35,7 @@ const JOINS = ['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN'] as const;
 const COMPARISONS = ['<', '>', '>=', '=', '<>', '<='] as const;
 const SET_OPERATIONS = ['UNION', 'UNION ALL', 'EXCEPT', 'INTERSECT'] as const;
 
-/** Some seven hundred statements, to be run in order by one session over an empty database. */
+/** Some nine hundred statements, to be run in order by one session over an empty database. */
 export function* rehearsedTexts(): Generator<string> {
   yield 'CREATE TABLE plain (a int, b int, c int, d int, name varchar(30))';
   yield 'CREATE TABLE keyed (k int PRIMARY KEY, a int, b float, s text, at timestamptz DEFAULT now(), n numeric)';
@@ -63,12 +63,27 @@ function* textsOf(round: number): Generator<string> {
   yield `SELECT a FROM plain WHERE b > ${round} ${SET_OPERATIONS[round % SET_OPERATIONS.length]!} SELECT k FROM keyed WHERE k <> ${round}`;
   yield `SELECT ${round} IN (2, 3, ${digit}), 'x' NOT IN ('y', 'z${digit}'), NULL IN (SELECT a FROM plain), ${round} NOT IN (SELECT k FROM keyed)`;
   yield `UPDATE keyed SET a = a + ${round % 3}, s = 'changed ${round}' WHERE k = ${digit * 3}`;
-  if (round % 4 !== 3) return;
+  if (round % 4 === 3) yield* changesOf(round);
+}
+
+/** Definitions come and go, and are written through. */
+function* changesOf(round: number): Generator<string> {
   yield `SELECT * FROM keyed WHERE k = ${round}`;
   yield `CREATE VIEW seen${round} AS SELECT a, b FROM plain WHERE a > ${round}`;
   yield `SELECT * FROM seen${round} ORDER BY a LIMIT 3`;
+  yield `INSERT INTO seen${round} VALUES (${round + 1}, ${round})`;
+  yield `UPDATE seen${round} SET b = b + 1 WHERE a = ${round + 1}`;
+  yield `DELETE FROM seen${round} WHERE a = ${round + 1}`;
   yield `DROP VIEW seen${round}`;
-  yield `DELETE FROM plain WHERE a = ${round}`;
+  yield `CREATE TABLE brief${round} (x integer UNIQUE, y varchar(8))`;
+  yield `INSERT INTO brief${round} VALUES (${round}, 'true')`;
+  yield `INSERT INTO brief${round} SELECT k + 100, 'kept' FROM keyed`;
+  yield `CREATE INDEX brief${round}_y ON brief${round} (y)`;
+  yield `UPDATE brief${round} SET y = 'unknown' WHERE x > ${round}`;
+  yield `SELECT count(*) FROM brief${round} WHERE y = 'unknown'`;
+  yield `SELECT ${round} NOT IN (SELECT x FROM brief${round}), 'true' IN (SELECT y FROM brief${round})`;
+  yield `DROP INDEX brief${round}_y`;
+  yield `DROP TABLE brief${round}`;
   yield `BEGIN; UPDATE keyed SET b = b + ${round}; ROLLBACK`;
   yield `SELECT missing${round} FROM plain`;
 }
