@@ -194,3 +194,8 @@ select rank(2, 'a') within group (order by h desc, g) from t;
 select g, count(*) from t group by distinct cube (g), g order by g, 2;
 select g, h, count(*) from t group by distinct grouping sets ((g, h), (h, g), g, ()) order by g, h, 3;
 select g, h, count(*) from t group by all grouping sets ((g), (g)) order by g, 3;
+select nope('x' order by 1, 2);
+select nope('x' order by 1);
+select nope(x order by x, x desc) from generate_series(1, 2) x;
+select nope(1, 2) within group (order by 1, 2);
+select lower('x' order by 1, 2);

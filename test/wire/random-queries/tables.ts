@@ -98,6 +98,10 @@ export function setUpTables(literal: (type: GeneratedType) => string): readonly 
       "k int references w (k) on delete set null, t text not null default 'none', u text generated always as (upper(t)) stored, " +
       'unique nulls distinct (w, k), constraint wf_t check (length(t) < 30))',
     'create view wv as select id, k, v from w where id > 2 with check option',
+    `create function put_w(i int, x text) returns text language sql as
+      'insert into w (id, v) values (i, x) on conflict (id) do update set v = excluded.v || w.id; select v || k from w where id = i'`,
+    `create function cut_w(i int) returns setof w language sql as 'delete from w where id > i returning *'`,
+    `create procedure drop_w(i int, inout n bigint) language sql as 'delete from wf where w = i; select count(*) from wf'`,
   ];
 }
 

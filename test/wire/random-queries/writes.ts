@@ -38,6 +38,7 @@ export class Writes {
       () => this.#child(),
       () => this.#child(),
       () => this.#view(),
+      () => this.#call(),
     ]);
     return made();
   }
@@ -110,6 +111,9 @@ export class Writes {
       'do update set (v, n) = (excluded.v, excluded.n)',
       'do update set arr[1] = excluded.id',
       'do update set k = excluded.k + 10',
+      'do update set v = (select max(o.t) from q1 o where o.id = excluded.id)',
+      'do update set n = (select count(*) from w) where w.id in (select o.id from q1 o)',
+      'do update set (v, n) = (select o.t, o.id from q2 o where o.id = w.id) where excluded.v is not null',
     ]);
     const on = this.#random.pick(['(id)', '(id)', '(k)', 'on constraint w_pkey', '(v)']);
     if (action === 'do nothing' && this.#random.chance(0.5)) return ` on conflict ${action}`;
@@ -221,6 +225,23 @@ export class Writes {
       `delete from wv where id = ${this.#id()} returning *`,
       'select count(*), min(id), max(v) from wv',
       `insert into wv (id, v) select o.id, o.t from q1 o on conflict do nothing returning *`,
+      `insert into wv values (${this.#id()}, ${this.#id()}, 'new') on conflict (${this.#random.pick(['id', 'k', 'v'])}) do update set v = excluded.v || wv.v, id = ${this.#random.pick(['wv.id', '1', 'excluded.k'])} returning *`,
     ]);
+  }
+
+  /** Functions and procedures whose statements are run. */
+  #call(): string {
+    const [id, text] = [this.#id(), randomLiteral(this.#random, 'txt')];
+    return this.#random.pick([
+      () => `select put_w(${id}, ${text})`,
+      () => `select put_w(${id}, ${text}), put_w(${this.#id()}, null)`,
+      () => `select put_w(o.id, o.t) from ${this.#table()} o where ${this.#bool(OTHER)} order by o.id`,
+      () => `select x.*, ${id} as i from put_w(${id}, ${text}) x`,
+      () => `select * from cut_w(${id}) order by id`,
+      () => `select (cut_w(${id})).id`,
+      () => `select id, put_w(id, 'w' || k) from w where ${this.#bool(TARGET)} order by id limit 3`,
+      () => `insert into wf (t) select put_w(${id}, 'x')${this.#returning(CHILD)}`,
+      () => `call drop_w(${id}, null)`,
+    ])();
   }
 }

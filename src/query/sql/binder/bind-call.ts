@@ -78,12 +78,28 @@ export function bindCall(binder: ExpressionBinder, call: FuncCall): BoundExpress
     // What is no function at all is told first.
     const keys = call.agg_within_group === true ? (call.agg_order ?? []) : [];
     const args = [...(call.args ?? []), ...keys.map((key) => ('SortBy' in key ? key.SortBy.node! : key))];
-    resolveCall(binder, name, { ...call, args });
+    const isMisplaced = (call.agg_order ?? []).length > 1 && call.agg_within_group !== true;
+    if (isMisplaced) withOrderHint(() => resolveCall(binder, name, { ...call, args }));
+    else resolveCall(binder, name, { ...call, args });
     const message = `${option} specified, but ${name} is not an aggregate function`;
     throw new SqlError('wrong_object_type', message, { location });
   }
   if (isAggregated) return bindAggregate(binder, name, call);
   return resolveCall(binder, name, call);
+}
+
+/** Several keys may have been meant for arguments. */
+function withOrderHint(resolve: () => BoundExpression): BoundExpression {
+  try {
+    return resolve();
+  } catch (error) {
+    if (!(error instanceof SqlError) || error.condition !== 'undefined_function') throw error;
+    const { condition, message, location } = error;
+    const hint =
+      'No aggregate function matches the given name and argument types. ' +
+      'Perhaps you misplaced ORDER BY; ORDER BY must appear after all regular arguments of the aggregate.';
+    throw new SqlError(condition, message, { location, hint });
+  }
 }
 
 /** What stands between the parentheses of a call. */
