@@ -51,7 +51,7 @@ const READY_BYTES = 6;
 export class Rehearsal {
   readonly #options: RehearsalOptions;
   #running: Promise<void> | undefined;
-  #stopped = false;
+  readonly #stop = new AbortController();
 
   constructor(options: RehearsalOptions) {
     this.#options = options;
@@ -59,7 +59,7 @@ export class Rehearsal {
 
   /** Begins, the first time that it is called. */
   begin(): void {
-    if (this.#stopped || this.#running !== undefined) return;
+    if (this.#stop.signal.aborted || this.#running !== undefined) return;
     this.#running = this.#run().catch((error: unknown) => {
       this.#options.log.warn({ error: messageOf(error) }, 'statements could not be rehearsed');
     });
@@ -72,7 +72,7 @@ export class Rehearsal {
 
   /** Ends it after the statement that runs. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stop.abort();
     await this.done;
   }
 
@@ -104,10 +104,12 @@ export class Rehearsal {
   /** Waits until clients leave the event loop to itself. @returns false when nothing is to be rehearsed any more. */
   async #idle(giveUpMs: number): Promise<boolean> {
     const { platform, loopShare } = this.#options;
-    while (!this.#stopped && platform.clock.monotonicMs() < giveUpMs) {
+    const { signal } = this.#stop;
+    while (!signal.aborted && platform.clock.monotonicMs() < giveUpMs) {
       loopShare();
-      await platform.timers.sleep(PAUSE_MS);
-      if (loopShare() < BUSY_SHARE) return !this.#stopped;
+      // A timer does not keep a process alive that stops, so nobody may wait for one then.
+      await platform.timers.sleep(PAUSE_MS, signal).catch(() => {});
+      if (loopShare() < BUSY_SHARE) return !signal.aborted;
     }
     return false;
   }
