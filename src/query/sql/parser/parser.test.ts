@@ -37,6 +37,18 @@ test('errors have a condition and a place in characters', async () => {
   expect(characterPosition('aé𝄞b', 7)).toBe(4);
 });
 
+test('a word right behind the number of a parameter is an error, unless another comes before it', async () => {
+  const parser = new SqlParser(DEFAULT_SQL_LIMITS);
+  const near = (token: string) => `trailing junk after parameter at or near "${token}"`;
+  expect(await failure(parser, "select 'é𝄞', $1x$2 from t")).toMatchObject({ message: near('$1x$2'), position: 14 });
+  expect(await failure(parser, 'select a from unnest($2x$3::int[]) s')).toMatchObject({ message: near('$2x$3') });
+  expect(await failure(parser, 'select 1; select $1é')).toMatchObject({ message: near('$1é'), position: 18 });
+  expect((await failure(parser, 'select from from $1x')).message).toBe('syntax error at or near "from"');
+  for (const text of ["select '$1x', $1 x", 'select $a$ $1x $a$ -- $1x', 'select "$1x", a$1x /* $1x */, $1']) {
+    expect(await parser.parse(text)).toHaveLength(1);
+  }
+});
+
 test('survives statements that exhaust its stack', async () => {
   const parser = new SqlParser(DEFAULT_SQL_LIMITS);
   for (let i = 0; i < 30; i++) {

@@ -22,7 +22,7 @@ import type { SqlLimits } from '../limits.ts';
 import { LruCache } from '../lru-cache.ts';
 import { SqlError, statementTooLong } from '../sql-error.ts';
 import { parsePlain } from './plain-statement.ts';
-import { syntaxError } from './syntax-error.ts';
+import { parameterJunk, syntaxError } from './syntax-error.ts';
 
 /** One statement of a query string. */
 export interface ParsedStatement {
@@ -183,6 +183,8 @@ export function parseGrammar(instance: LibPgQuery, text: string): readonly Node[
     const known = cursor > 0 && !message.startsWith('WITH TIES ');
     failure = new SqlError(condition, message, { position: known ? cursor : undefined, hint });
   }
+  const junk = parameterJunk(text);
+  if (junk !== undefined && (failure === undefined || (failure.position ?? 0) > junk.position!)) failure = junk;
   instance._wasm_free_parse_result(result);
   instance._free(query);
   if (failure !== undefined) throw failure;

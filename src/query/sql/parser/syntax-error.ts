@@ -3,7 +3,7 @@
  * errors, and the rest is told apart here by PostgreSQL's wording (its gram.y, scan.l and parser.c).
  */
 
-import type { Condition } from '../sql-error.ts';
+import { type Condition, SqlError } from '../sql-error.ts';
 
 const OTHERS: readonly (readonly [RegExp, Condition])[] = [
   [/^LIMIT #,# syntax is not supported/, 'syntax_error'],
@@ -29,6 +29,21 @@ export function syntaxError(
   }
   for (const [pattern, condition] of OTHERS) if (pattern.test(message)) return { condition };
   return { condition: 'syntax_error' };
+}
+
+/** Strings, quoted names, comments and words, passed over as one; the number of a parameter with a word right behind it. */
+const TOKENS =
+  /[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$((?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?)\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\/|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|(\$\d+[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)/g;
+
+/** The error of the first `$1word`: the parser, which is made to normalize statements too, takes it for a parameter and a word. */
+export function parameterJunk(text: string): SqlError | undefined {
+  if (!/\$\d+[A-Za-z_\u0080-\uffff]/.test(text)) return undefined;
+  for (const { 2: junk, index } of text.matchAll(TOKENS)) {
+    if (junk === undefined) continue;
+    const position = [...text.slice(0, index)].length + 1;
+    return new SqlError('syntax_error', `trailing junk after parameter at or near "${junk}"`, { position });
+  }
+  return undefined;
 }
 
 /** Strings and names with `U&` before them have escapes of their own. */
