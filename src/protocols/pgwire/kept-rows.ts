@@ -73,20 +73,20 @@ class KeptRows {
     if (bytes.length > BYTES_MAX) return false;
     const ends = new Uint32Array(length + 1);
     textFields.begin(columns, style);
+    let row = 0;
     try {
-      for (let i = 0; i < length && writer.length <= BYTES_MAX; i++) {
+      for (; row < length && writer.length <= BYTES_MAX; row++) {
         writer.begin('D').int16(columns.length);
-        this.fields.write(textFields, bytes, offsets[i * 2]!, bytes, offsets[i * 2 + 1]!, offsets[i * 2 + 2]!);
+        const [keyAt, valueAt, end] = [offsets[row * 2]!, offsets[row * 2 + 1]!, offsets[row * 2 + 2]!];
+        this.fields.write(textFields, bytes, keyAt, bytes, valueAt, end);
         writer.end();
-        ends[i + 1] = writer.length;
+        ends[row + 1] = writer.length;
       }
     } catch {
-      // A row that nobody has asked for now is damaged: whoever does is told.
-      writer.abandon();
-      ends[length] = 0;
+      // One of the run's rows is damaged, perhaps none of those that are asked for: written one by one, the first that is fails.
     }
-    const size = writer.length;
-    const isKept = size === ends[length] && size <= BYTES_MAX && entries.shared.keep(this, size + ends.byteLength);
+    const isWhole = row === length && writer.length <= BYTES_MAX;
+    const isKept = isWhole && entries.shared.keep(this, writer.length + ends.byteLength);
     if (isKept) this.#messages = asBuffer(writer.copyFrom(0));
     writer.clear();
     this.#offsets = ends;
