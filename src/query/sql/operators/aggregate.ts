@@ -13,20 +13,21 @@
 
 import { assert } from '../../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
-import type { Accumulator, AggregateFunction } from '../functions/aggregates.ts';
+import type { AggregateFunction } from '../functions/aggregates.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { type DistinctKey, distinctKey, distinctRowKey } from '../types/distinct-key.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
-import { keyBytes, rowBytes, valueBytes } from '../types/value-bytes.ts';
+import { keyBytes, rowBytes } from '../types/value-bytes.ts';
 import type { ColumnBatch } from '../vectors/column-batch.ts';
 import { type VectorGrouping, VectorGroups } from '../vectors/vector-groups.ts';
 import type { RowFile } from '../workspace/row-file.ts';
-import { AggregateInput, type InputOrder, inputOrder } from './aggregate-input.ts';
+import { type InputOrder, inputOrder } from './aggregate-input.ts';
+import { type AggregateStates, addRow, newStates } from './aggregate-states.ts';
 import { drain } from './drain.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ColumnSource, ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import { projectRow } from './project.ts';
-import { keysOf, type SortKey } from './sort.ts';
+import type { SortKey } from './sort.ts';
 import { RowFileScan, SpilledPartitions } from './spilled-partitions.ts';
 
 export interface PlannedAggregate {
@@ -49,12 +50,9 @@ export interface PlannedGrouping {
   readonly groupings: readonly (readonly number[])[];
 }
 
-interface Group {
+interface Group extends AggregateStates {
   readonly values: ExecutionRow;
   readonly set: readonly number[] | undefined;
-  readonly states: readonly Accumulator[];
-  /** For each aggregate that is given its values in order. */
-  readonly inputs: readonly (AggregateInput | undefined)[];
 }
 
 /** A row that waits, and which grouping set it waits for; undefined for all. */
@@ -233,19 +231,19 @@ export class Aggregate implements Operator {
 
   #aggregate(row: ExecutionRow, set: number | undefined): Promise<void> | undefined {
     const grouping = this.#grouping;
-    if (grouping === undefined) return this.#add(this.#groups.get(null)!, row, 0);
+    if (grouping === undefined) return this.#add(this.#groups.get(null)!, row);
     const { values, types, sets } = grouping;
     if (sets === undefined) {
       const found = projectRow(row, values, this.#context);
       const key = distinctRowKey(types, found);
       const group = this.#groups.get(key) ?? this.#newGroup(key, found, undefined);
-      return group === undefined ? this.#spill(key, row, 0) : this.#add(group, row, 0);
+      return group === undefined ? this.#spill(key, row, 0) : this.#add(group, row);
     }
     let pending: Promise<void> | undefined;
     this.#eachSet(row, set, (key, i, found) => {
       const offer = (): Promise<void> | undefined => {
         const group = this.#groups.get(key) ?? this.#newGroup(key, partial(found, sets[i]!), sets[i]!);
-        return group === undefined ? this.#spill(key, row, i) : this.#add(group, row, 0);
+        return group === undefined ? this.#spill(key, row, i) : this.#add(group, row);
       };
       pending = pending === undefined ? offer() : pending.then(offer);
     });
@@ -289,10 +287,12 @@ export class Aggregate implements Operator {
     const group = {
       values,
       set,
-      states: this.#aggregates.map((aggregate) => aggregate.function.create()),
-      inputs: this.#orders.map(
-        (order) =>
-          order && new AggregateInput(order, this.#context, this.#counted ? undefined : this.#budget, sorterBytesMax),
+      ...newStates(
+        this.#aggregates,
+        this.#orders,
+        this.#context,
+        this.#counted ? undefined : this.#budget,
+        sorterBytesMax,
       ),
     };
     this.#groups.set(key, group);
@@ -311,23 +311,8 @@ export class Aggregate implements Operator {
     });
   }
 
-  #add(group: Group, row: ExecutionRow, from: number): Promise<void> | undefined {
-    const { states, inputs } = group;
-    for (let i = from; i < states.length; i++) {
-      const { function: found, argument, filter, orderBy } = this.#aggregates[i]!;
-      if (filter !== undefined && filter(row, this.#context) !== true) continue;
-      const value = argument === undefined ? true : argument(row, this.#context);
-      if (value === null) continue;
-      const input = inputs[i];
-      if (input === undefined) {
-        if (found.holds === true && !this.#counted) this.#budget.takeBytes(8 + valueBytes(value));
-        states[i]!.add(value);
-        continue;
-      }
-      const added = input.add(value, keysOf(orderBy, row, this.#context), states[i]!);
-      if (added !== undefined) return added.then(() => this.#add(group, row, i + 1));
-    }
-    return undefined;
+  #add(group: Group, row: ExecutionRow): Promise<void> | undefined {
+    return addRow(this.#aggregates, group, row, this.#context, this.#counted ? undefined : this.#budget);
   }
 
   /** All rows of the input, or of a file, were taken. */

@@ -4,22 +4,17 @@
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
-import type { Accumulator } from '../functions/aggregates.ts';
 import { type DistinctKey, distinctRowKey, isSameKey } from '../types/distinct-key.ts';
-import { valueBytes } from '../types/value-bytes.ts';
 import type { PlannedAggregate, PlannedGrouping } from './aggregate.ts';
-import { AggregateInput, type InputOrder, inputOrder } from './aggregate-input.ts';
+import { type InputOrder, inputOrder } from './aggregate-input.ts';
+import { type AggregateStates, addRow, newStates } from './aggregate-states.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import { projectRow } from './project.ts';
-import { keysOf } from './sort.ts';
 
-interface Group {
+interface Group extends AggregateStates {
   readonly key: DistinctKey;
   readonly values: ExecutionRow;
-  readonly states: readonly Accumulator[];
-  /** For each aggregate that is given its values in order. */
-  readonly inputs: readonly (AggregateInput | undefined)[];
 }
 
 export class GroupInOrder implements Operator {
@@ -94,7 +89,7 @@ export class GroupInOrder implements Operator {
         }
         this.#group = this.#newGroup(key, found);
       }
-      const added = this.#add(this.#group!, row, 0);
+      const added = this.#add(this.#group!, row);
       if (added !== undefined) return added.then(() => this.#take(batch, i + 1, out));
     }
   }
@@ -105,30 +100,12 @@ export class GroupInOrder implements Operator {
     return {
       key,
       values,
-      states: this.#aggregates.map((aggregate) => aggregate.function.create()),
-      inputs: this.#orders.map(
-        (order) => order && new AggregateInput(order, this.#context, this.#budget, sorterBytesMax),
-      ),
+      ...newStates(this.#aggregates, this.#orders, this.#context, this.#budget, sorterBytesMax),
     };
   }
 
-  #add(group: Group, row: ExecutionRow, from: number): Promise<void> | undefined {
-    const { states, inputs } = group;
-    for (let i = from; i < states.length; i++) {
-      const { function: found, argument, filter, orderBy } = this.#aggregates[i]!;
-      if (filter !== undefined && filter(row, this.#context) !== true) continue;
-      const value = argument === undefined ? true : argument(row, this.#context);
-      if (value === null) continue;
-      const input = inputs[i];
-      if (input === undefined) {
-        if (found.holds === true) this.#budget.takeBytes(8 + valueBytes(value));
-        states[i]!.add(value);
-        continue;
-      }
-      const added = input.add(value, keysOf(orderBy, row, this.#context), states[i]!);
-      if (added !== undefined) return added.then(() => this.#add(group, row, i + 1));
-    }
-    return undefined;
+  #add(group: Group, row: ExecutionRow): Promise<void> | undefined {
+    return addRow(this.#aggregates, group, row, this.#context, this.#budget);
   }
 
   /** The row of the group that has ended, if there is one. */
