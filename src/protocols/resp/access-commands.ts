@@ -8,7 +8,7 @@ import { OperationError } from '../../base/errors.ts';
 import type { RefusedLogin } from './access-log.ts';
 import { type ArgumentCursor, anyNumber, bytes, described, many, text } from './arguments.ts';
 import { DEFAULT_USER } from './authentication.ts';
-import { type CommandEntry, sessionCommand, withHelp } from './command.ts';
+import { type CommandEntry, containerCommand, sessionCommand } from './command.ts';
 import { NOT_AN_INTEGER, RespError } from './errors.ts';
 import { integer, mapTree, ok, setTree, simpleTree, type Tree, textOrNil, tree } from './replies.ts';
 import { CATEGORIES, categoriesOf } from './server-commands.ts';
@@ -121,16 +121,11 @@ function fromConfiguration(): never {
 }
 
 export const accessCommands = {
-  ACL: sessionCommand({
-    summary: 'A container for Access List Control commands ',
-    since: '6.0.0',
-    group: 'server',
-    complexity: 'Depends on subcommand.',
-    flags: [],
-    args: { subcommand: bytes },
-    reply: ok,
-    run: () => undefined,
-    subcommands: withHelp('ACL', 'server', {
+  ACL: containerCommand(
+    'ACL',
+    'server',
+    { summary: 'A container for Access List Control commands ', since: '6.0.0' },
+    {
       WHOAMI: sessionCommand({
         summary: 'Return the name of the user associated to the current connection',
         since: '6.0.0',
@@ -288,6 +283,6 @@ export const accessCommands = {
         reply: ok,
         run: fromConfiguration,
       }),
-    }),
-  }),
+    },
+  ),
 };

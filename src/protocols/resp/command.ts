@@ -13,10 +13,10 @@
 import type { Awaitable } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
-import type { ArgumentCursor, ArgumentDoc, ArgumentShape, ArgumentValues } from './arguments.ts';
+import { type ArgumentCursor, type ArgumentDoc, type ArgumentShape, type ArgumentValues, bytes } from './arguments.ts';
 import { RespError } from './errors.ts';
 import type { KeyspaceTransaction } from './keyspace-transaction.ts';
-import { type Reply, simpleTree, tree } from './replies.ts';
+import { ok, type Reply, simpleTree, tree } from './replies.ts';
 import type { ReplyWriter } from './reply-writer.ts';
 import type { Session } from './session.ts';
 
@@ -143,6 +143,25 @@ export function sessionCommand<S extends ArgumentShape, R>(
   },
 ): Command {
   return { subcommands: {}, ...spec, scope: 'session' };
+}
+
+/** A command that does nothing without one of its subcommands, of which HELP is one. */
+export function containerCommand(
+  container: string,
+  group: CommandGroup,
+  facts: { readonly summary: string; readonly since: string },
+  rows: Readonly<Record<string, Command>>,
+): Command {
+  return sessionCommand({
+    ...facts,
+    group,
+    complexity: 'Depends on subcommand.',
+    flags: [],
+    args: { subcommand: bytes },
+    reply: ok,
+    run: () => undefined,
+    subcommands: withHelp(container, group, rows),
+  });
 }
 
 /** The subcommands of `container`, and HELP, which tells of them. */

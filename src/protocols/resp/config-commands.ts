@@ -5,8 +5,8 @@
 
 import { nameGlob } from '../../models/keyvalue/glob.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
-import { bytes, described, many, text } from './arguments.ts';
-import { sessionCommand, withHelp } from './command.ts';
+import { described, many, text } from './arguments.ts';
+import { containerCommand, sessionCommand } from './command.ts';
 import { RespError } from './errors.ts';
 import { mapTree, ok, tree } from './replies.ts';
 import type { RespServer } from './session.ts';
@@ -157,16 +157,11 @@ function resetStatistics({ counters, commands }: RespServer): void {
 }
 
 export const configCommands = {
-  CONFIG: sessionCommand({
-    summary: 'A container for server configuration commands',
-    since: '2.0.0',
-    group: 'server',
-    complexity: 'Depends on subcommand.',
-    flags: [],
-    args: { subcommand: bytes },
-    reply: ok,
-    run: () => undefined,
-    subcommands: withHelp('CONFIG', 'server', {
+  CONFIG: containerCommand(
+    'CONFIG',
+    'server',
+    { summary: 'A container for server configuration commands', since: '2.0.0' },
+    {
       GET: sessionCommand({
         summary: 'Get the values of configuration parameters',
         since: '2.0.0',
@@ -212,6 +207,6 @@ export const configCommands = {
           throw new RespError('ERR The server is running without a config file');
         },
       }),
-    }),
-  }),
+    },
+  ),
 };

@@ -7,7 +7,7 @@ import { DEFAULT_USER } from './authentication.ts';
 import { listFilter, victims } from './client-filters.ts';
 import { clientLine } from './client-line.ts';
 import type { PauseMode } from './client-pause.ts';
-import { sessionCommand, withHelp } from './command.ts';
+import { containerCommand, sessionCommand } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
 import { bulk, integer, mapTree, ok, type Reply, simple, type Tree, textOrNil, tree, verbatim } from './replies.ts';
 import { authenticate, REDIS_VERSION, type Session } from './session.ts';
@@ -290,16 +290,11 @@ export const connectionCommands = {
     runsInMulti: true,
     run: (session) => session.closeAfterReply(),
   }),
-  CLIENT: sessionCommand({
-    summary: 'A container for client connection commands',
-    since: '2.4.0',
-    group: 'connection',
-    complexity: 'Depends on subcommand.',
-    flags: [],
-    args: { subcommand: bytes },
-    reply: ok,
-    run: () => undefined,
-    subcommands: withHelp('CLIENT', 'connection', {
+  CLIENT: containerCommand(
+    'CLIENT',
+    'connection',
+    { summary: 'A container for client connection commands', since: '2.4.0' },
+    {
       ID: sessionCommand({
         summary: 'Returns the client ID for the current connection',
         since: '5.0.0',
@@ -472,8 +467,8 @@ export const connectionCommands = {
         reply: integer,
         run: () => 0, // No command blocks, so nobody is blocked.
       }),
-    }),
-  }),
+    },
+  ),
   RESET: sessionCommand({
     summary: 'Reset the connection',
     since: '6.2.0',

@@ -32,7 +32,7 @@ import {
   keyOfSpec,
   many,
 } from './arguments.ts';
-import { command, keyspaceCommand, sessionCommand, withHelp } from './command.ts';
+import { command, containerCommand, keyspaceCommand } from './command.ts';
 import { NOT_AN_INTEGER, RespError, SYNTAX_ERROR } from './errors.ts';
 import type { KeyspaceTransaction } from './keyspace-transaction.ts';
 import { bulkOrNil, integer, integerOrNil, ok, simple, textOrNil, zeroOrOne } from './replies.ts';
@@ -470,16 +470,11 @@ export const genericCommands = {
       });
     },
   }),
-  OBJECT: sessionCommand({
-    summary: 'A container for object introspection commands',
-    since: '2.2.3',
-    group: 'generic',
-    complexity: 'Depends on subcommand.',
-    flags: [],
-    args: { subcommand: bytes },
-    reply: ok,
-    run: () => undefined,
-    subcommands: withHelp('OBJECT', 'generic', {
+  OBJECT: containerCommand(
+    'OBJECT',
+    'generic',
+    { summary: 'A container for object introspection commands', since: '2.2.3' },
+    {
       ENCODING: command({
         summary: 'Inspect the internal encoding of a Redis object',
         since: '2.2.3',
@@ -535,8 +530,8 @@ export const genericCommands = {
         run: (database, { key }) =>
           whenReady(getString(database, key), (value) => (value === undefined ? undefined : referencesOf(value))),
       }),
-    }),
-  }),
+    },
+  ),
 };
 
 const SHARED_INTEGERS = 10_000;

@@ -15,7 +15,7 @@ import {
   key,
   text,
 } from './arguments.ts';
-import { command, sessionCommand, withHelp } from './command.ts';
+import { command, containerCommand, sessionCommand } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
 import { integer, integerOrNil, mapTree, ok, type Reply, type Tree, tree, verbatim } from './replies.ts';
 import type { SlowCommand } from './slow-log.ts';
@@ -165,16 +165,11 @@ export const observationCommands = {
       throw new RespError(DEBUG_REFUSED);
     },
   }),
-  SLOWLOG: sessionCommand({
-    summary: 'A container for slow log commands',
-    since: '2.2.12',
-    group: 'server',
-    complexity: 'Depends on subcommand.',
-    flags: [],
-    args: { subcommand: bytes },
-    reply: ok,
-    run: () => undefined,
-    subcommands: withHelp('SLOWLOG', 'server', {
+  SLOWLOG: containerCommand(
+    'SLOWLOG',
+    'server',
+    { summary: 'A container for slow log commands', since: '2.2.12' },
+    {
       GET: sessionCommand({
         summary: "Get the slow log's entries",
         since: '2.2.12',
@@ -210,18 +205,13 @@ export const observationCommands = {
         reply: ok,
         run: ({ server }) => server.slowLog.clear(),
       }),
-    }),
-  }),
-  LATENCY: sessionCommand({
-    summary: 'A container for latency diagnostics commands',
-    since: '2.8.13',
-    group: 'server',
-    complexity: 'Depends on subcommand.',
-    flags: [],
-    args: { subcommand: bytes },
-    reply: ok,
-    run: () => undefined,
-    subcommands: withHelp('LATENCY', 'server', {
+    },
+  ),
+  LATENCY: containerCommand(
+    'LATENCY',
+    'server',
+    { summary: 'A container for latency diagnostics commands', since: '2.8.13' },
+    {
       DOCTOR: sessionCommand({
         summary: 'Return a human readable latency analysis report.',
         since: '2.8.13',
@@ -291,18 +281,13 @@ export const observationCommands = {
         reply: integer,
         run: () => 0,
       }),
-    }),
-  }),
-  MEMORY: sessionCommand({
-    summary: 'A container for memory diagnostics commands',
-    since: '4.0.0',
-    group: 'server',
-    complexity: 'Depends on subcommand.',
-    flags: [],
-    args: { subcommand: bytes },
-    reply: ok,
-    run: () => undefined,
-    subcommands: withHelp('MEMORY', 'server', {
+    },
+  ),
+  MEMORY: containerCommand(
+    'MEMORY',
+    'server',
+    { summary: 'A container for memory diagnostics commands', since: '4.0.0' },
+    {
       DOCTOR: sessionCommand({
         summary: 'Outputs memory problems report',
         since: '4.0.0',
@@ -368,6 +353,6 @@ export const observationCommands = {
         reply: integerOrNil,
         run: (database, { key }) => whenReady(storedBytes(database, key), (size) => size),
       }),
-    }),
-  }),
+    },
+  ),
 };
