@@ -160,9 +160,11 @@ describe('a damaged backup', () => {
     test = await openTestStore('rocksdb');
     const load = new Load(test.store, 'damaged');
     await platform.timers.sleep(150);
-    backup = join(directory, 'backup');
-    manifest = await writeBackup(test.store, platform, backup, quiet);
     await load.stop();
+    backup = join(directory, 'backup');
+    // Written behind the backup's position and before its end, so that its log has something in it.
+    const writes = meanwhile(() => put(test.store, 'meanwhile', 100));
+    manifest = await writeBackup(test.store, writes, backup, quiet);
     expect(manifest.files.map(({ kind }) => kind)).toEqual(['data', 'log']);
   });
   afterEach(() => test.dispose());
@@ -246,18 +248,7 @@ describe('taking a backup', () => {
         await put(test.store, `flood/${written % 3}`, 1 << 20);
       }
     };
-    const yieldOnce = platform.timers.yield;
-    const slowed = {
-      ...platform,
-      timers: {
-        ...bound(platform.timers),
-        yield: async () => {
-          await flood();
-          await yieldOnce.call(platform.timers);
-        },
-      },
-    };
-    const manifest = await writeBackup(test.store, slowed, join(directory, 'backup'), quiet);
+    const manifest = await writeBackup(test.store, meanwhile(flood), join(directory, 'backup'), quiet);
     expect(written).toBe(14);
     expect(manifest.to - manifest.from).toBe(14);
     await test.dispose();
@@ -282,6 +273,18 @@ async function put(store: LocalStore, key: string, bytes: number): Promise<void>
   const transaction = store.begin();
   transaction.put(utf8(key), Buffer.alloc(bytes, 'x'));
   await transaction.commit();
+}
+
+/** The platform, on which a scan does `work` whenever it gives way. */
+function meanwhile(work: () => Promise<void>): typeof platform {
+  const timers = {
+    ...bound(platform.timers),
+    yield: async () => {
+      await work();
+      await platform.timers.yield();
+    },
+  };
+  return { ...platform, timers };
 }
 
 function bound<T extends object>(object: T): T {
