@@ -33,6 +33,7 @@ import {
 } from '../../models/relational/values.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
 import { bitsOfBytes, bytesOfBits } from '../../query/sql/types/bit-strings.ts';
+import { applyModifier } from '../../query/sql/types/cast.ts';
 import { parseJsonPath, printJsonPath } from '../../query/sql/types/json-path.ts';
 import { parseJsonb } from '../../query/sql/types/json-value.ts';
 import { bytesOfMac, formatMac } from '../../query/sql/types/mac-addresses.ts';
@@ -42,7 +43,7 @@ import { formatSnapshot, parseSnapshot, readSnapshot } from '../../query/sql/typ
 import { formatText, parseText } from '../../query/sql/types/text-form.ts';
 import { UTC } from '../../query/sql/types/time-zone.ts';
 import { INFINITY_MICROS, MINUS_INFINITY_MICROS, type TimeContext } from '../../query/sql/types/timestamptz.ts';
-import { type SqlType, type SqlValue, typeInfo, typeOfOid } from '../../query/sql/types/types.ts';
+import { domainCheckOf, type SqlType, type SqlValue, typeInfo, typeOfOid } from '../../query/sql/types/types.ts';
 import { utf8Text } from './frame-reader.ts';
 
 /** 2000-01-01 in microseconds and days since 1970. */
@@ -388,10 +389,14 @@ class Reader {
 
   #other(type: SqlType, length: number): SqlValue {
     const info = typeInfo(type);
+    if (info.base !== undefined) {
+      const value = applyModifier(info.base, info.modifier ?? -1, this.value(info.base, length), false);
+      info.check?.(value, this.#context);
+      return value;
+    }
     if (info.category === 'A') return this.#array(info.element!);
     if (info.kind === 'r') return this.#range(type, info.element!);
     if (info.kind === 'm') return this.#multirange(info.element!);
-    if (info.base !== undefined) return this.value(info.base, length);
     if (info.fields !== undefined) {
       const count = this.#int32();
       const types = info.fields.map((field) => field.type);
@@ -409,7 +414,10 @@ class Reader {
 
   #measured(type: SqlType): SqlValue {
     const length = this.#int32();
-    if (length === -1) return null;
+    if (length === -1) {
+      domainCheckOf(type)?.(null, this.#context);
+      return null;
+    }
     const end = this.#at + length;
     const value = this.value(type, length);
     if (this.#at !== end) throw malformed('improper binary format in array element');

@@ -73,7 +73,7 @@ export function bindArrayConstructor(
     });
   }
   const nested =
-    elements.some((node) => 'A_ArrayExpr' in node) || bound.some((each) => elementOf(baseOf(each.type)) !== undefined);
+    elements.some((node) => 'A_ArrayExpr' in node) || bound.some((each) => elementOf(each.type) !== undefined);
   if (nested) {
     const type = wanted ?? commonArrayType(bound, location);
     const args = bound.map((each) => binder.coerce(each, type, wanted === undefined ? 'implicit' : 'explicit'));

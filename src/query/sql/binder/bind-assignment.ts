@@ -10,7 +10,7 @@ import { withElement, withSlice } from '../functions/array-assignment.ts';
 import { withJsonPart } from '../functions/json-assignment.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { jsonbOf } from '../types/json-value.ts';
-import { baseOf, elementOf, type SqlType, type SqlValue, titleOf, typeInfo } from '../types/types.ts';
+import { baseOf, domainCheckOf, elementOf, type SqlType, type SqlValue, titleOf, typeInfo } from '../types/types.ts';
 import { bindField, bindIndirection, bindSubscript, callOf, type OperandBinder } from './bind-array.ts';
 import type { BoundExpression } from './bound.ts';
 
@@ -39,7 +39,10 @@ export function bindPart(
     const value = bindIndirection(current, taken, binder);
     return bindPart(value, name, rest, location, binder, give);
   };
-  if (type === 'jsonb') return bindJsonPart(current, indices, inside('jsonb'), location, binder);
+  if (type === 'jsonb') {
+    const changed = bindJsonPart(current, indices, inside('jsonb'), location, binder);
+    return binder.coerce(changed, current.type, 'assignment');
+  }
   const element = elementOf(type);
   if (element === undefined) {
     const message = `cannot subscript type ${titleOf(current.type)} because it does not support subscripting`;
@@ -54,12 +57,12 @@ export function bindPart(
     lower: add(lidx),
     upper: add(uidx),
   }));
-  const value = inside(isSlice ? current.type : element);
+  const value = inside(isSlice ? type : element);
   const count = args.length;
-  return callOf(
+  const changed = callOf(
     {
       name: 'array_set',
-      result: current.type,
+      result: type,
       strict: false,
       evaluate: (values) => {
         const [array, given] = [values[count] as SqlArray | null, values[count + 1]!];
@@ -85,9 +88,18 @@ export function bindPart(
         return withSlice(base, bounds, given as SqlArray);
       },
     },
-    [...args, current, value],
+    [...args, beforeCheck(current), value],
     location,
   );
+  // Of a domain, the value that comes of it has to pass the checks.
+  return binder.coerce(changed, current.type, 'assignment');
+}
+
+/** What another part was put into already: a domain's checks are for the value with all its parts. */
+function beforeCheck(current: BoundExpression): BoundExpression {
+  const isCheck =
+    current.kind === 'call' && current.function.name === '::' && domainCheckOf(current.type) !== undefined;
+  return isCheck ? current.args[0]! : current;
 }
 
 function bindFieldPart(
@@ -99,7 +111,8 @@ function bindFieldPart(
   binder: OperandBinder,
   give: (type: SqlType, modifier: number) => BoundExpression,
 ): BoundExpression {
-  const { fields } = typeInfo(baseOf(current.type));
+  const type = baseOf(current.type);
+  const { fields } = typeInfo(type);
   const place = fields?.findIndex((each) => each.name === field) ?? -1;
   if (fields === undefined || place < 0) {
     const title = titleOf(current.type);
@@ -112,10 +125,10 @@ function bindFieldPart(
     });
   }
   const value = bindPart(bindField(current, field), name, rest, location, binder, give);
-  return callOf(
+  const changed = callOf(
     {
       name: 'field_set',
-      result: current.type,
+      result: type,
       strict: false,
       evaluate: ([row, given]) => {
         const values = (row as SqlRecord | null)?.values.slice() ?? fields.map(() => null);
@@ -123,9 +136,10 @@ function bindFieldPart(
         return new SqlRecord(fields.map((each) => each.type) as never, values);
       },
     },
-    [current, value],
+    [beforeCheck(current), value],
     location,
   );
+  return binder.coerce(changed, current.type, 'assignment');
 }
 
 function bindJsonPart(

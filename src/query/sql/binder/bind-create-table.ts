@@ -18,7 +18,7 @@ import { baseOf, elementOf, isInteger, type SqlType, titleOf, typeInfo } from '.
 import { bindLike, type Likes } from './bind-like.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
-import { kindOf, namedType, placeIn, relationName, stringsOf } from './names.ts';
+import { kindOf, namedType, placeIn, relationName, requireStorable, stringsOf } from './names.ts';
 import type { BindContext } from './query-context.ts';
 import { tableScope } from './scope.ts';
 import { isImmutable } from './volatility.ts';
@@ -263,6 +263,7 @@ export function bindColumn(
   if (SYSTEM_COLUMNS.has(name)) {
     throw new SqlError('duplicate_column', `column name "${name}" conflicts with a system column name`);
   }
+  requireStorable(name, type);
   let nullability: boolean | undefined;
   let lastLocation: number | undefined;
   let value: ColumnDefault | undefined;

@@ -189,6 +189,8 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
       const items = 'List' in list ? (list.List.items ?? []) : [];
       // As PostgreSQL reads a row: each value by itself, then how many there are, and last what their columns make of them.
       const bound = items.map((item, i) => {
+        const part = targets[i]?.part;
+        if (part !== undefined && isDefault(item)) throw defaultPart(part, targets[i]!.location);
         const column = table.columns[targets[i]?.position ?? -1];
         if (column?.identity !== undefined && insert.override === 'OVERRIDING_USER_VALUE') return defaultOf(column);
         if (!isDefault(item)) return binder.bind(item, VALUES);
@@ -221,11 +223,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
     source = { kind: 'values', columns: [], rows };
   } else {
     // A literal without a type becomes what its column is.
-    source = settled(
-      bindQuery(select, queries, new Frame(new Scope(frame, [])), true),
-      targets.map(({ position }) => table.columns[position]),
-      binder,
-    );
+    source = settled(bindQuery(select, queries, new Frame(new Scope(frame, [])), true), targets, table.columns, binder);
     for (let i = 0; i < Math.min(source.columns.length, targets.length); i++) {
       const column = table.columns[targets[i]!.position];
       if (column !== undefined) given(column, undefined);
@@ -282,10 +280,15 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
 }
 
 /** Literals and parameters without a type among a query's columns become what the columns are that they are meant for. */
-function settled(rows: BoundRows, columns: readonly (Column | undefined)[], binder: ExpressionBinder): BoundRows {
+function settled(
+  rows: BoundRows,
+  targets: readonly InsertTarget[],
+  columns: readonly Column[],
+  binder: ExpressionBinder,
+): BoundRows {
   if (rows.columns.every(({ expression }) => expression.type !== 'unknown')) return rows;
   if (rows.kind === 'with') {
-    const query = settled(rows.query, columns, binder);
+    const query = settled(rows.query, targets, columns, binder);
     return { ...rows, query, columns: query.columns };
   }
   if (rows.kind !== 'select') return rows;
@@ -293,10 +296,13 @@ function settled(rows: BoundRows, columns: readonly (Column | undefined)[], bind
     ...rows,
     columns: rows.columns.map((each, i) => {
       const { expression } = each;
-      const column = columns[i];
+      const target = targets[i];
+      const column = columns[target?.position ?? -1];
       const isOpen = expression.kind === 'constant' || expression.kind === 'parameter';
-      if (expression.type !== 'unknown' || !isOpen || column === undefined) return each;
-      return { ...each, expression: assign(binder, column, expression) };
+      if (expression.type !== 'unknown' || !isOpen || target === undefined || column === undefined) return each;
+      const given =
+        target.part === undefined ? assign(binder, column, expression) : putInto(binder, column, target, expression);
+      return { ...each, expression: given };
     }),
   };
 }

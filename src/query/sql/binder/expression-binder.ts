@@ -288,11 +288,12 @@ export class ExpressionBinder {
 
   #cast({ arg, typeName, location }: TypeCast): BoundExpression {
     const target = namedType(typeName);
+    const base = baseOf(target.type);
     const bound =
-      'A_ArrayExpr' in arg! && elementOf(target.type) !== undefined
-        ? bindArrayConstructor(arg.A_ArrayExpr.elements ?? [], arg.A_ArrayExpr.location, this.operands, target.type)
+      'A_ArrayExpr' in arg! && elementOf(base) !== undefined
+        ? bindArrayConstructor(arg.A_ArrayExpr.elements ?? [], arg.A_ArrayExpr.location, this.operands, base)
         : 'RowExpr' in arg!
-          ? this.#row(arg.RowExpr, typeInfo(baseOf(target.type)).fields)
+          ? this.#row(arg.RowExpr, typeInfo(base).fields)
           : this.bindInside(arg!);
     checkWidth(bound, target.type, location);
     const moved = 'RowExpr' in arg! && location !== undefined && location >= 0 ? { ...bound, location } : bound;

@@ -3,7 +3,7 @@
 import type { Node, RangeVar, TypeName } from '@pgsql/types';
 import type { ColumnType, TableId } from '../../../models/relational/table.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { arrayOf, elementOf, titleOf, typeNamed } from '../types/types.ts';
+import { arrayOf, elementOf, type SqlType, titleOf, typeInfo, typeNamed } from '../types/types.ts';
 import type { ResolvedTypeName } from './type-names.ts';
 
 /** Of a node that is a string. */
@@ -156,6 +156,13 @@ export function namedType(typeName: TypeName | undefined): NamedType {
     throw new SqlError('undefined_object', `type "${shown}[]" does not exist`, { location });
   }
   return { type: type as ColumnType, modifier: modifierOf(element as ColumnType, typeName?.typmods ?? [], location) };
+}
+
+/** @throws SqlError `invalid_table_definition` for what no column, and no field of a composite type, can be of. */
+export function requireStorable(column: string, type: SqlType): void {
+  const { kind, title } = typeInfo(type);
+  if (kind !== 'p') return;
+  throw new SqlError('invalid_table_definition', `column "${column}" has pseudo-type ${title}`);
 }
 
 /** NaN for what is no constant. @throws SqlError `invalid_text_representation` for one that is no number. */

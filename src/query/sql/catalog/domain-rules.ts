@@ -47,10 +47,10 @@ export function boundDefault({ base, modifier, default: value }: DomainType): Bo
 export function domainChecker(domain: DomainType): NonNullable<TypeInfo['check']> {
   const { name, base, modifier, notNull, checks } = domain;
   let compiled: readonly { readonly name: string; readonly evaluate: Evaluate }[] | undefined;
-  return (value, context) => {
-    domainCheckOf(base)?.(value, context);
+  return (value, context, title = name) => {
+    domainCheckOf(base)?.(value, context, title);
     if (value === null && notNull) {
-      throw new SqlError('not_null_violation', `domain ${name} does not allow null values`, { datatype: name });
+      throw new SqlError('not_null_violation', `domain ${title} does not allow null values`, { datatype: title });
     }
     if (checks.length === 0) return;
     compiled ??= checks.map((check) => ({
@@ -65,8 +65,8 @@ export function domainChecker(domain: DomainType): NonNullable<TypeInfo['check']
     const evaluation = evaluationOf(context);
     for (const check of compiled) {
       if (check.evaluate([value], evaluation) !== false) continue;
-      throw new SqlError('check_violation', `value for domain ${name} violates check constraint "${check.name}"`, {
-        datatype: name,
+      throw new SqlError('check_violation', `value for domain ${title} violates check constraint "${check.name}"`, {
+        datatype: title,
         constraint: check.name,
       });
     }

@@ -6,6 +6,7 @@ import type { Column } from '../../../models/relational/table.ts';
 import type { BinaryFields, CopyBinaryReader } from '../copy/copy-binary.ts';
 import { SqlError } from '../sql-error.ts';
 import { applyModifier } from '../types/cast.ts';
+import { domainCheckOf } from '../types/types.ts';
 import type { CopySource } from './copy-rows.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
@@ -58,11 +59,12 @@ export class CopyBinaryRows implements Operator {
     for (let i = 0; i < columns.length; i++) {
       const { name, type, modifier } = columns[i]!;
       const field = fields[i]!;
-      if (field === null) {
-        row[i] = null;
-        continue;
-      }
       try {
+        if (field === null) {
+          domainCheckOf(type)?.(null, this.#context);
+          row[i] = null;
+          continue;
+        }
         row[i] = applyModifier(type, modifier, this.#source.decode(type, field, this.#context), false);
       } catch (error) {
         if (error instanceof SqlError) error.where ??= this.#reader.place(name, this.#rows);

@@ -8,7 +8,7 @@ import { SqlError } from '../sql-error.ts';
 import { applyModifier } from '../types/cast.ts';
 import { parseText } from '../types/text-form.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
-import type { SqlType, SqlValue } from '../types/types.ts';
+import { domainCheckOf, type SqlType, type SqlValue } from '../types/types.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
 /** The client's side of a COPY: pieces of data, cut anywhere. */
@@ -141,15 +141,17 @@ export class CopyRows implements Operator {
       if (field === undefined) {
         throw new SqlError('bad_copy_file_format', `missing data for column "${name}"`, { where: this.#place(line) });
       }
-      if (field === null) {
-        row[i] = null;
-        continue;
-      }
       try {
+        if (field === null) {
+          domainCheckOf(type)?.(null, this.#context);
+          row[i] = null;
+          continue;
+        }
         row[i] = applyModifier(type, modifier, parseText(type, field, this.#context), false);
       } catch (error) {
         if (error instanceof SqlError) {
-          error.where ??= `COPY ${this.#table}, line ${number}, column ${name}: "${field.slice(0, SHOWN_CHARACTERS_MAX)}"`;
+          const shown = field === null ? 'null input' : `"${field.slice(0, SHOWN_CHARACTERS_MAX)}"`;
+          error.where ??= `COPY ${this.#table}, line ${number}, column ${name}: ${shown}`;
         }
         throw error;
       }

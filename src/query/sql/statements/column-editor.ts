@@ -26,7 +26,7 @@ import {
 } from '../binder/bind-create-table.ts';
 import { defaultOf, requireColumn } from '../binder/bind-modify.ts';
 import { quoteName } from '../binder/deparse.ts';
-import { namedType } from '../binder/names.ts';
+import { namedType, requireStorable } from '../binder/names.ts';
 import type { BindContext } from '../binder/query-context.ts';
 import { isVolatile } from '../binder/volatility.ts';
 import { openTable } from '../catalog-cache.ts';
@@ -162,6 +162,7 @@ export class ColumnEditor {
     const position = requireColumn(table, name, undefined);
     const old = table.columns[position]!;
     const { type, modifier } = namedType(definition.typeName);
+    requireStorable(name, type);
     const [view] = await this.#options.viewsOf(table, position);
     if (view !== undefined) {
       throw new SqlError('feature_not_supported', 'cannot alter type of a column used by a view or rule', {

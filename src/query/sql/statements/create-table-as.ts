@@ -3,7 +3,7 @@
 import type { CreateTableAsStmt, Node, SelectStmt } from '@pgsql/types';
 import { createTable, openIds, readName } from '../../../models/relational/catalog.ts';
 import type { Column } from '../../../models/relational/table.ts';
-import { relationName, stringsOf } from '../binder/names.ts';
+import { relationName, requireStorable, stringsOf } from '../binder/names.ts';
 import { drain } from '../operators/drain.ts';
 import type { ParsedStatement } from '../parser/parser.ts';
 import type { ResultColumn } from '../planner/plan.ts';
@@ -12,7 +12,6 @@ import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
-import { typeInfo } from '../types/types.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import { schemaField } from './relation-lookup.ts';
 import { onCommitOf, type SchemaChanges } from './schema-changes.ts';
@@ -114,9 +113,7 @@ function columnsOf(results: readonly ResultColumn[], names: readonly string[]): 
       throw new SqlError('duplicate_column', `column "${name}" specified more than once`);
     }
     const type = resultType === 'unknown' ? 'text' : resultType;
-    if (typeInfo(type).kind === 'p') {
-      throw new SqlError('invalid_table_definition', `column "${name}" has pseudo-type ${typeInfo(type).title}`);
-    }
+    requireStorable(name, type);
     columns.push({ name, type: type as Column['type'], modifier, notNull: false, default: undefined });
   }
   return columns;

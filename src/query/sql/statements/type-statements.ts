@@ -39,7 +39,7 @@ import {
   typeKey,
 } from '../../../models/relational/type-definition.ts';
 import type { Transaction } from '../../../storage/store.ts';
-import { namedType, nameOfList, stringsOf } from '../binder/names.ts';
+import { namedType, nameOfList, requireStorable, stringsOf } from '../binder/names.ts';
 import { definitionContext } from '../binder/table-rules.ts';
 import { compileDomainCheck } from '../catalog/domain-rules.ts';
 import { registerType } from '../catalog/user-types.ts';
@@ -666,9 +666,7 @@ function fieldOf(node: Node): CompositeType['fields'][number] {
   if (!('ColumnDef' in node)) throw notSupported('this element of a composite type');
   const { colname = '', typeName } = node.ColumnDef;
   const { type, modifier } = namedType(typeName);
-  if (typeInfo(type).kind === 'p') {
-    throw new SqlError('invalid_table_definition', `column "${colname}" has pseudo-type ${typeInfo(type).title}`);
-  }
+  requireStorable(colname, type);
   return { name: colname, type, modifier };
 }
 

@@ -97,10 +97,16 @@ function makeCast(from: SqlType, to: SqlType): Cast {
     case 'elements': {
       const element = typeInfo(to).element!;
       const cast = makeChecked(typeInfo(from).element!, element);
+      const check = domainCheckOf(element);
+      const castElement = (each: SqlValue, context: TimeContext): SqlValue => {
+        if (each !== null) return cast(each, context);
+        check?.(null, context);
+        return null;
+      };
       return (value, context) => {
         const { values, dimensions, lowers } = value as SqlArray;
-        const cast2 = values.map((each) => (each === null ? null : cast(each, context)));
-        return new SqlArray(element as SqlArray['element'], cast2, dimensions, lowers);
+        const made = values.map((each) => castElement(each, context));
+        return new SqlArray(element as SqlArray['element'], made as SqlArray['values'], dimensions, lowers);
       };
     }
     case 'function':

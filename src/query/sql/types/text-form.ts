@@ -116,7 +116,17 @@ function parseOther(type: SqlType, text: string, context: TimeContext): SqlValue
   if (type.startsWith('reg')) return parseObject(type, text, context);
   const info = typeInfo(type);
   const { element } = info;
-  if (info.category === 'A') return parseArray(text, element!, (item) => parseText(element!, item, context));
+  if (info.base !== undefined) {
+    const value = applyModifier(info.base, info.modifier ?? -1, parseText(info.base, text, context), false);
+    info.check?.(value, context);
+    return value;
+  }
+  if (info.category === 'A') {
+    const array = parseArray(text, element!, (item) => parseText(element!, item, context));
+    const check = domainCheckOf(element!);
+    if (check !== undefined && array.values.includes(null)) check(null, context);
+    return array;
+  }
   if (info.kind === 'r')
     return canonicalRange(
       type,
@@ -126,11 +136,6 @@ function parseOther(type: SqlType, text: string, context: TimeContext): SqlValue
     return parseMultirange(text, element!, (range) => parseText(element!, range, context) as SqlRange);
   if (type === 'xid8') return parseXid8(text);
   if (type === 'pg_snapshot' || type === 'txid_snapshot') return parseSnapshot(type, text);
-  if (info.base !== undefined) {
-    const value = applyModifier(info.base, info.modifier ?? -1, parseText(info.base, text, context), false);
-    info.check?.(value, context);
-    return value;
-  }
   if (info.labels !== undefined) {
     if (info.labels.includes(text)) return text;
     throw new SqlError('invalid_text_representation', `invalid input value for enum ${info.title}: "${text}"`);

@@ -71,8 +71,8 @@ export interface TypeInfo {
   /** Of a domain: what its values are, with the modifier that they have there. */
   readonly base?: SqlType;
   readonly modifier?: number;
-  /** Of a domain: throws for a value, null too, that it does not allow. */
-  readonly check?: (value: SqlValue, context: TimeContext) => void;
+  /** Of a domain: throws for a value, null too, that it does not allow; in the name of the domain that was asked for, one above it maybe. */
+  readonly check?: (value: SqlValue, context: TimeContext, title?: string) => void;
   /** Of a domain: what columns of it hold that an INSERT leaves out. */
   readonly default?: SqlExpression | undefined;
   /** Of an enum, in order. */
@@ -371,7 +371,9 @@ export function castPath(from: SqlType, to: SqlType, context: CastContext): Cast
   const targetInfo = typeInfo(target);
   if (sourceInfo.category === 'A' && targetInfo.category === 'A' && target !== 'oidvector' && target !== 'int2vector') {
     const element = castPath(sourceInfo.element!, targetInfo.element!, context);
-    if (element !== undefined) return element === 'same' ? 'same' : 'elements';
+    // Elements of a domain have to pass its checks, whatever they are made of.
+    const isChecked = typeInfo(targetInfo.element!).base !== undefined && sourceInfo.element !== targetInfo.element;
+    if (element !== undefined) return element === 'same' && !isChecked ? 'same' : 'elements';
   }
   if (source === 'record' && targetInfo.kind === 'c') return 'function';
   if (sourceInfo.kind === 'c' && target === 'record') return 'same';
