@@ -598,6 +598,15 @@ export function shifted(expression: BoundExpression, by: number): BoundExpressio
   return mapOperands(expression, (operand) => shifted(operand, by));
 }
 
+/** The expression with something else for each column. */
+export function substituted(
+  expression: BoundExpression,
+  by: (column: Extract<BoundExpression, { kind: 'column' }>) => BoundExpression,
+): BoundExpression {
+  if (expression.kind === 'column') return by(expression);
+  return mapOperands(expression, (operand) => substituted(operand, by));
+}
+
 /** Whether `test` holds of the expression or of anything in it; subqueries are looked at from outside only. */
 export function someExpression(expression: BoundExpression, test: (each: BoundExpression) => boolean): boolean {
   return test(expression) || someOperand(expression, (operand) => someExpression(operand, test));

@@ -77,7 +77,7 @@ const QUERIES: readonly (readonly [sql: string, ordered: boolean])[] = [
   ['select t.id, u.id from t full join u on u.k = t.k and u.s = t.s', false],
   ['select a.id, b.id from t a full join u b on b.k = a.few', false],
   [
-    'select count(*), sum(a.id - b.few) from (select * from t where id < 200) a, (select * from t where id > 1200) b',
+    'select count(*), sum(a.id - b.few) from (select * from t where id < 200 offset 0) a, (select * from t where id > 1200 offset 0) b',
     false,
   ],
   ['select count(*) from t a join t b on a.few = b.few where a.id < 200', false],

@@ -16,6 +16,7 @@ import {
   hasSubquery,
   mapOperands,
   shifted,
+  substituted,
 } from '../binder/bound.ts';
 import { isVolatile } from '../binder/volatility.ts';
 
@@ -43,7 +44,7 @@ export function joinedSubquery(condition: BoundExpression, place: number): Joine
   const width = inner.operands.length;
   const over = (columns: (index: number) => BoundExpression): readonly BoundExpression[] =>
     conjuncts(inner.test!).map((each) =>
-      replaced(each, (column) =>
+      substituted(each, (column) =>
         column.index < width ? inner.operands[column.index]! : columns(column.index - width),
       ),
     );
@@ -96,17 +97,10 @@ export function isPlain({ grouping, limit, offset, distinctOn, windows, sets, lo
   );
 }
 
-function withOuter(expression: BoundExpression, outer: ReadonlyMap<number, BoundExpression>): BoundExpression {
+/** The expression with what slots of the row outside hold in their places. */
+export function withOuter(expression: BoundExpression, outer: ReadonlyMap<number, BoundExpression>): BoundExpression {
   if (expression.kind === 'slot') return outer.get(expression.slot) ?? expression;
   return mapOperands(expression, (operand) => withOuter(operand, outer));
-}
-
-function replaced(
-  expression: BoundExpression,
-  by: (column: Extract<BoundExpression, { kind: 'column' }>) => BoundExpression,
-): BoundExpression {
-  if (expression.kind === 'column') return by(expression);
-  return mapOperands(expression, (operand) => replaced(operand, by));
 }
 
 /** Whether anything in it, however deep, reads one of the slots. */

@@ -23,10 +23,14 @@ import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import { type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
 import { compileExpression } from './compile-expression.ts';
+import { isInlined, pulledUp } from './pull-up.ts';
+import { readsCte, slotsReadBy } from './subquery-forms.ts';
 
 type Constant = Extract<BoundExpression, { kind: 'constant' }>;
 
-/** All expressions of a query folded. @throws SqlError of the functions that are computed. */
+/**
+ * All expressions of a query folded, and simple queries in FROM pulled up (pull-up.ts) before that, so that what nobody looks
+ * at is not computed here either. @throws SqlError of the functions that are computed. */
 export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
   const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
   const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): C[] =>
@@ -89,7 +93,8 @@ function foldCtes(ctes: readonly BoundCte[], time: TimeContext): void {
   for (const cte of ctes) {
     // What nobody reads is never computed, so it may not fail here either.
     if (cte.references === 0 && cte.modify === undefined) continue;
-    if (cte.query !== undefined) cte.query = foldRows(cte.query, time);
+    // One that is planned where it is read may lose columns there.
+    if (cte.query !== undefined && !isInlined(cte)) cte.query = foldRows(cte.query, time);
     if (cte.modify !== undefined) cte.modify = foldQuery(cte.modify, time) as BoundModify;
     if (cte.recursion !== undefined) {
       cte.recursion = { ...cte.recursion, query: foldRows(cte.recursion.query, time) };
@@ -97,7 +102,8 @@ function foldCtes(ctes: readonly BoundCte[], time: TimeContext): void {
   }
 }
 
-function foldRows(query: BoundRows, time: TimeContext): BoundRows {
+function foldRows(rows: BoundRows, time: TimeContext): BoundRows {
+  const query = rows.kind === 'select' ? pulledUp(rows) : rows;
   const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
   const optional = (expression: BoundExpression | undefined) => expression && fold(expression);
   const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): C[] =>
@@ -145,8 +151,10 @@ function foldRows(query: BoundRows, time: TimeContext): BoundRows {
 function foldRelation(relation: BoundRelation, time: TimeContext): BoundRelation {
   switch (relation.kind) {
     case 'scan':
-    case 'cte':
       return relation;
+    case 'cte':
+      if (!isInlined(relation.cte)) return relation;
+      return { kind: 'derived', alias: relation.alias, query: foldRows(relation.cte.query!, time) };
     case 'function':
       return {
         ...relation,
@@ -176,13 +184,19 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
     case 'parameter':
     case 'slot':
       return expression;
-    case 'subquery':
+    case 'subquery': {
+      const { args, reads } = expression;
+      const query = foldRows(expression.query, time);
+      // What a query in WITH reads of rows further out, its readers read once it stands in their place.
+      const slots = readsCte(expression.query) ? slotsReadBy(query) : [];
       return {
         ...expression,
-        query: foldRows(expression.query, time),
+        query,
+        reads: slots.length === 0 ? reads : [...new Set([...reads, ...args.map(({ slot }) => slot), ...slots])],
         operands: expression.operands.map((each) => foldConstants(each, time)),
         test: expression.test && foldConstants(expression.test, time),
       };
+    }
     case 'and':
     case 'or': {
       const decisive = expression.kind === 'or';

@@ -5,7 +5,6 @@
 
 import { assert } from '../../../base/assert.ts';
 import {
-  type BoundCte,
   type BoundCteScan,
   type BoundDerived,
   type BoundExpression,
@@ -14,7 +13,7 @@ import {
   conjunction,
   conjuncts,
   hasSubquery,
-  mapOperands,
+  substituted,
 } from '../binder/bound.ts';
 import { isVolatile } from '../binder/volatility.ts';
 import { CteScan, CteState } from '../operators/cte-scan.ts';
@@ -25,6 +24,7 @@ import { type FactsOf, relationFacts } from './facts.ts';
 import { detailed, planNode } from './plan-node.ts';
 import { planFilter, relocated, type ScanOptions } from './plan-scan.ts';
 import { conditionDetail, measured, type Planned, type PlanScope, type RowNames, rowNames } from './planned.ts';
+import { isInlined } from './pull-up.ts';
 import { selectivityOf } from './selectivity.ts';
 
 /** The rows that meet conditions over the whole row, wherever its columns are. */
@@ -97,7 +97,7 @@ function orderedInside(query: BoundRows, options: ScanOptions): BoundRows | unde
   }
   const keys = orderBy.map((key) => ({
     ...key,
-    expression: substituted(key.expression, (index) => columns[index]!.expression),
+    expression: substituted(key.expression, ({ index }) => columns[index]!.expression),
   }));
   if (!Number.isSafeInteger(most)) return { ...query, orderBy: keys };
   const limit = { kind: 'constant', type: 'int8', modifier: -1, location: undefined, value: BigInt(most) } as const;
@@ -143,7 +143,7 @@ function pushInto(
   const outside: BoundExpression[] = [];
   for (const condition of conditions) {
     const fits = !isVolatile(condition) && [...columnsOf(condition)].every((index) => simple[index] === true);
-    if (fits) inner.push(substituted(condition, (index) => query.columns[index]!.expression));
+    if (fits) inner.push(substituted(condition, ({ index }) => query.columns[index]!.expression));
     else outside.push(condition);
   }
   if (inner.length === 0) return none;
@@ -154,18 +154,6 @@ function pushInto(
 /** The same value however often it is computed, at little cost. */
 function isRepeatable(expression: BoundExpression): boolean {
   return !hasSubquery(expression) && !isVolatile(expression);
-}
-
-/** The expression with something else for each column. */
-function substituted(expression: BoundExpression, by: (index: number) => BoundExpression): BoundExpression {
-  if (expression.kind === 'column') return by(expression.index);
-  return mapOperands(expression, (operand) => substituted(operand, by));
-}
-
-/** Whether a query in WITH is planned where it is read, as if it stood there. */
-export function isInlined({ query, recursion, materialized, references }: BoundCte): boolean {
-  if (query === undefined || recursion !== undefined || materialized === true) return false;
-  return references === 1 || materialized === false;
 }
 
 export function planCte(

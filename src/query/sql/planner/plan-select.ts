@@ -56,7 +56,6 @@ import { compileVector, compileVectorTest } from './compile-vector.ts';
 import { costOfFirst, sortCosts } from './costs.ts';
 import { estimatedGroups, type FactsOf, relationFacts, valueBytes } from './facts.ts';
 import type { PlanEnvironment } from './plan.ts';
-import { isInlined } from './plan-derived.ts';
 import { extremesByIndex } from './plan-extremes.ts';
 import {
   blockingCosts,
@@ -82,7 +81,8 @@ import {
   watch,
   withSubplans,
 } from './planned.ts';
-import { countedRows } from './subquery-forms.ts';
+import { aboveFrom, isInlined } from './pull-up.ts';
+import { countedRows, readsCte, slotsReadBy } from './subquery-forms.ts';
 
 /** What planning one statement shares. */
 export function planScope(
@@ -220,10 +220,14 @@ export function planAfterWith(
   const used = ctes.filter((cte) => (cte.references > 0 && !isInlined(cte)) || cte.modify !== undefined);
   const planned = used.map((cte) => planCte(cte, scope));
   const writing = planned.filter((_, i) => used[i]!.modify !== undefined);
+  const dependent = planned.filter((_, i) => {
+    const { query, recursion } = used[i]!;
+    return [query, recursion?.query].some((each) => each && (readsCte(each) || slotsReadBy(each).length > 0));
+  });
   const body = withSubplans(planBody(), scope, subplansBefore);
   const open = (context: ExecutionContext, rowsMax?: number): Operator => {
-    // Run again for another outer row, its queries may answer otherwise.
-    for (const each of planned) context.forget(each);
+    // Run again for another outer row, queries that read it answer otherwise.
+    for (const each of dependent) context.forget(each);
     if (writing.length === 0) return body.open(context, rowsMax);
     return late(() => whenReady(runAll(writing, context), () => body.open(context, rowsMax)));
   };
@@ -461,36 +465,7 @@ function placed(select: BoundSelect, layout: readonly number[] | undefined, widt
   const places = new Map(layout.map((index, place) => [index, place]));
   // Behind the columns of FROM are the results of windows and sets.
   const placeOf = (index: number): number => (index < width ? places.get(index)! : index - width + layout.length);
-  const over = (expression: BoundExpression): BoundExpression => relocated(expression, placeOf);
-  const sorted = (keys: readonly BoundSortKey[]): readonly BoundSortKey[] =>
-    keys.map((key) => ({ ...key, expression: over(key.expression) }));
-  const { grouping } = select;
-  if (grouping !== undefined) {
-    return {
-      ...select,
-      grouping: {
-        ...grouping,
-        groupBy: grouping.groupBy?.map(over),
-        aggregates: grouping.aggregates.map((each) => ({
-          ...each,
-          argument: each.argument && over(each.argument),
-          filter: each.filter && over(each.filter),
-          orderBy: sorted(each.orderBy),
-        })),
-      },
-    };
-  }
-  return {
-    ...select,
-    windows: select.windows.map(({ window, calls }) => ({
-      window: { ...window, partitionBy: window.partitionBy.map(over), orderBy: sorted(window.orderBy) },
-      calls: calls.map((call) => ({ ...call, args: call.args.map(over), filter: call.filter && over(call.filter) })),
-    })),
-    sets: select.sets.map((set) => ({ ...set, args: set.args.map(over) })),
-    distinctOn: select.distinctOn?.map(over),
-    columns: select.columns.map((column) => ({ ...column, expression: over(column.expression) })),
-    orderBy: sorted(select.orderBy),
-  };
+  return aboveFrom(select, (expression) => relocated(expression, placeOf));
 }
 
 function placedNames(names: RowNames, layout: readonly number[] | undefined): RowNames {

@@ -58,6 +58,22 @@ export function readsCte(query: object): boolean {
   return !everyPart(query, ({ kind }) => kind !== 'cte');
 }
 
+/** Whether a function anywhere in it may give another value each time it is asked. */
+export function callsVolatile(query: object): boolean {
+  return !everyPart(query, ({ function: called }) => called?.volatility !== 'volatile');
+}
+
+/** Slots that the query reads and does not fill itself. */
+export function slotsReadBy(query: object): readonly number[] {
+  const read = new Set<number>();
+  const filled = new Set<number>();
+  everyPart(query, ({ kind, slot }) => {
+    if (slot !== undefined) (kind === 'slot' ? read : filled).add(slot);
+    return true;
+  });
+  return [...read].filter((slot) => !filled.has(slot));
+}
+
 /** Whether it gives the same rows however often it is run in one statement, and does nothing else. */
 function isSteady(query: object): boolean {
   return everyPart(
@@ -71,6 +87,7 @@ function isSteady(query: object): boolean {
 /** What the parts of a query may be told by. */
 interface Part {
   readonly kind?: unknown;
+  readonly slot?: number;
   readonly function?: { readonly volatility?: string };
   readonly locking?: unknown;
   readonly modify?: unknown;
