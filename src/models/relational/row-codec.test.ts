@@ -6,6 +6,9 @@ import type { FieldSink } from './field-reader.ts';
 import { Numeric, parseNumeric } from './numeric.ts';
 import { RowCodec } from './row-codec.ts';
 import type { Column, ColumnType, ColumnValue, Table, TableId } from './table.ts';
+import { defineStorage } from './type-definition.ts';
+import { lastingType } from './value-codec.ts';
+import { SqlArray, SqlRecord } from './values.ts';
 
 const keyspace = new Keyspace();
 
@@ -216,4 +219,45 @@ test('numerics are read with bounds checked first', () => {
   expect(parseNumeric('1e-20000')).toBe('overflow');
   expect(parseNumeric('1.2.3')).toBeUndefined();
   expect(parseNumeric('')).toBeUndefined();
+});
+
+test('a row is read when the types of its dropped columns are gone', () => {
+  const ids = { id: 9 as TableId, arrayId: 10 as TableId, name: 'any' };
+  defineStorage({
+    ...ids,
+    kind: 'enum',
+    type: 'user:mood',
+    labels: [{ id: 300, name: 'ok', order: 1, oid: 11 as TableId }],
+  });
+  defineStorage({ ...ids, kind: 'domain', type: 'user:small', base: 'int2', modifier: -1, notNull: false, checks: [] });
+  const fields = ['user:mood', '_user:small'].map((type) => ({ name: type, type: type as ColumnType, modifier: -1 }));
+  defineStorage({ ...ids, kind: 'composite', type: 'user:pair', fields });
+  const types = ['user:mood', 'user:small', '_user:mood', 'user:pair'] as const;
+  const full = table([['id', 'int4'], ...types.map((type) => [type, type] as const), ['e', 'text']], [0]);
+  const before = new RowCodec(keyspace, full);
+  const row = [
+    1,
+    'ok',
+    7,
+    new SqlArray('text', ['ok']),
+    new SqlRecord(['user:mood', '_user:small'], ['ok', new SqlArray('int2', [1, 2])]),
+    'end',
+  ];
+  const [key, value] = [before.keys.keyOf(row), Buffer.from(before.encode(row))];
+  const dropped = types.map((type, i) => ({ number: i + 2, type: lastingType(type), modifier: -1 }));
+  // Nothing is left of the names that their definitions go by.
+  const written = JSON.stringify(dropped);
+  expect(written).not.toMatch(/mood|small|pair/);
+  const columns = [
+    { ...full.columns[0]!, number: 1 },
+    { ...full.columns[5]!, number: 6 },
+  ];
+  const after = new RowCodec(keyspace, { ...full, columns, dropped: JSON.parse(written) as typeof dropped });
+  expect(after.decode(key, value).slice(0, 2)).toEqual([1, 'end']);
+  const read: ColumnValue[] = [];
+  after.columnReader([{ position: 1, place: 0 }]).read(key, value, read);
+  expect(read).toEqual(['end']);
+  const unknown = dropped.map((each) => ({ ...each, type: 'user:nobody' as const }));
+  const gone = new RowCodec(keyspace, { ...full, columns, dropped: unknown });
+  expect(() => gone.decode(key, value)).toThrow('of a type that is gone');
 });

@@ -27,7 +27,7 @@ import { FieldReader } from './field-reader.ts';
 import { keyHoldsValue, RowKeys } from './keys.ts';
 import { ROW_FORMAT, StoredReader } from './stored-reader.ts';
 import { type ColumnValue, columnNumber, type Row, rowWidth, type Table } from './table.ts';
-import { type Form, formOf, ValueReader, ValueWriter } from './value-codec.ts';
+import { type Form, formOf, isFormKnown, ValueReader, ValueWriter } from './value-codec.ts';
 import { VectorReader } from './vector-reader.ts';
 
 /** Some columns of a table, in any order: what a query wants of its rows. */
@@ -94,7 +94,10 @@ export class RowCodec {
     ].filter(({ position }) => !inKey.has(position));
     layout.sort((a, b) => a.number - b.number);
     this.#stored = layout.map(({ position }) => position);
-    this.#forms = layout.map(({ type }) => formOf(type));
+    // Types of dropped columns were once kept by their names alone: where such a type is gone, the rows that hold it cannot be read.
+    this.#forms = layout.map(({ type, position }) =>
+      position < this.#width || isFormKnown(type) ? formOf(type) : 'gone',
+    );
     this.#modifiers = this.#stored.map((position) => table.columns[position]?.modifier ?? -1);
     const missing = this.#stored.map((position) => table.columns[position]?.missing ?? null);
     this.#missing = missing.some((value) => value !== null) ? missing : undefined;

@@ -68,7 +68,7 @@ function stepOf(form: Form, modifier: number, wanted: boolean): number {
   if (!wanted) {
     if (SIZES[form] !== undefined) return STEP_FIXED;
     if (form === 'numeric') return STEP_NUMERIC;
-    return form === 'inet' ? STEP_OTHER : STEP_VARIABLE;
+    return form === 'inet' || form === 'label' || form === 'gone' ? STEP_OTHER : STEP_VARIABLE;
   }
   switch (form) {
     case 'int4':

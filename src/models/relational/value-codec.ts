@@ -57,6 +57,10 @@ export type Form =
   | 'bytes'
   | 'numeric'
   | 'inet'
+  /** Of an enum that may be gone: only passed over. */
+  | 'label'
+  /** Of what nobody can tell any more. */
+  | 'gone'
   | { readonly enum: ColumnType }
   | { readonly array: ColumnType }
   | { readonly range: ColumnType }
@@ -136,10 +140,38 @@ export function defineForm(type: ColumnType, form: Form): void {
   FORMS.set(type, form);
 }
 
+const SPELLED_OUT = 'user:form ';
+
+/**
+ * A name that keeps its form when the types are gone that users made it of: the form itself, spelled out. Values of it are moved
+ * past and never read. Any other type is its own name.
+ */
+export function lastingType(type: ColumnType): ColumnType {
+  if (!type.includes('user:') || type.startsWith(SPELLED_OUT)) return type;
+  return `${SPELLED_OUT}${JSON.stringify(lastingForm(formOf(type)))}`;
+}
+
+function lastingForm(form: Form): Form {
+  if (typeof form === 'string') return form;
+  if ('enum' in form) return 'label';
+  if ('array' in form) return { array: lastingType(form.array) };
+  if ('range' in form) return { range: lastingType(form.range) };
+  return { record: form.record.map(lastingType) };
+}
+
+export function isFormKnown(type: ColumnType): boolean {
+  return type.startsWith(SPELLED_OUT) || FORMS.has(type.replace(/^_+/, '') as ColumnType);
+}
+
 /** @throws OperationError `unsupported`. */
 export function formOf(type: ColumnType): Form {
   const known = FORMS.get(type);
   if (known !== undefined) return known;
+  if (type.startsWith(SPELLED_OUT)) {
+    const form = JSON.parse(type.slice(SPELLED_OUT.length)) as Form;
+    FORMS.set(type, form);
+    return form;
+  }
   if (type.startsWith('_')) {
     const form: Form = { array: type.slice(1) as ColumnType };
     formOf(form.array);
@@ -289,6 +321,9 @@ export class ValueWriter {
         this.bytes(bytes);
         return;
       }
+      case 'label':
+      case 'gone':
+        throw new OperationError('corruption', 'a value of a type that is gone is written');
       default:
         if ('array' in form) this.#array(form.array, modifier, value as SqlArray);
         else if ('enum' in form) this.varint(enumOf(form.enum).named(value as string).id);
@@ -463,6 +498,10 @@ export class ValueReader {
         const at = this.#take(length);
         return new Inet(Uint8Array.prototype.slice.call(bytes, at, at + length), bits & 255);
       }
+      case 'label':
+        return this.varint();
+      case 'gone':
+        throw new OperationError('corruption', 'a row holds a value of a type that is gone');
       default:
         if ('array' in form) return this.#array(form.array, modifier);
         if ('enum' in form) return enumOf(form.enum).withId(this.varint()).name;

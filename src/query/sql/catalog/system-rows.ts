@@ -205,7 +205,13 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
     }
     for (const { number, type, modifier } of table.dropped ?? []) {
       yield {
-        ...attribute(table.id, `........pg.dropped.${number}........`, number, type, modifier),
+        ...attribute(
+          table.id,
+          `........pg.dropped.${number}........`,
+          number,
+          type.startsWith('user:') ? 'text' : type,
+          modifier,
+        ),
         atttypid: 0,
         attisdropped: true,
       };

@@ -16,6 +16,7 @@ import {
   type Table,
   type TableId,
 } from '../../../models/relational/table.ts';
+import { lastingType } from '../../../models/relational/value-codec.ts';
 import {
   bindColumn,
   bindDefault,
@@ -146,7 +147,8 @@ export class ColumnEditor {
     await this.#forgetParents(dropped, reduced);
     const without = withoutColumn(reduced, position);
     if (!inKey) {
-      const { type, modifier } = column;
+      const { modifier } = column;
+      const type = lastingType(column.type);
       const number = columnNumber(dropped, position);
       this.#editor.table = { ...without, dropped: [...(dropped.dropped ?? []), { number, type, modifier }] };
     } else {
