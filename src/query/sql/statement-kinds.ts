@@ -5,7 +5,7 @@ import { offsetName } from './parameter-definitions.ts';
 import type { ResultColumn } from './planner/plan.ts';
 import { parameterTitle } from './session-parameters.ts';
 import { notSupported, SqlError } from './sql-error.ts';
-import { parseInterval } from './types/interval.ts';
+import { parseInterval } from './types/interval-input.ts';
 
 /** Statements that are bound and planned; the others are done at once. */
 export function isQuery(node: Node): boolean {

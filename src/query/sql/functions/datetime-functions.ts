@@ -21,8 +21,8 @@ import {
   justifyHours,
   justifyInterval,
   spanOfInterval,
-  unitNamed,
 } from '../types/interval.ts';
+import { unitNamed } from '../types/interval-input.ts';
 import { formatText } from '../types/text-form.ts';
 import { fixedZone, posixZone, type TimeZone, timeZone } from '../types/time-zone.ts';
 import {

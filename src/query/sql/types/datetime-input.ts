@@ -246,7 +246,7 @@ function offsetOf(text: string): number {
   return match[1] === '-' ? -offset : offset;
 }
 
-function fractionMicros(text: string): number {
+export function fractionMicros(text: string): number {
   return text.length < 2 ? 0 : Math.round(Number(`0${text}`) * 1e6);
 }
 
@@ -651,7 +651,7 @@ class Reader {
 }
 
 /** Hours, minutes, seconds, microseconds of `h:m`, `h:m:s.f` or `m:s.f`. Undefined when it is none of them. */
-export function readClock(text: string): readonly [number, number, number, number] | undefined {
+function readClock(text: string): readonly [number, number, number, number] | undefined {
   const match = /^(\d+):(\d*)(?::(\d+))?(\.\d*)?$/.exec(text);
   if (match === null) return undefined;
   const first = Number(match[1]);

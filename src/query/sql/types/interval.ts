@@ -6,7 +6,6 @@
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
 import { Interval } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { readClock, splitFields } from './datetime-input.ts';
 
 export const DAY_MICROS = 86_400_000_000n;
 const INT32_MAX = 2_147_483_647;
@@ -64,6 +63,7 @@ export function scaleInterval(span: Interval, scale: (value: number) => number):
   const wholeDays = scale(span.days);
   const months = Math.trunc(wholeMonths);
   let days = Math.trunc(wholeDays);
+  intervalOf(months, days, 0n);
   const monthRest = toMicroseconds((wholeMonths - months) * 30);
   let seconds = toMicroseconds((wholeDays - days + monthRest - Math.trunc(monthRest)) * 86_400);
   if (Math.abs(seconds) >= 86_400) {
@@ -108,7 +108,7 @@ export function justifyDays({ months, days, micros }: Interval): Interval {
 export function justifyInterval(span: Interval): Interval {
   let days = span.days + Number(span.micros / DAY_MICROS);
   let micros = span.micros % DAY_MICROS;
-  let months = span.months + Math.trunc(days / 30);
+  let months = intervalOf(span.months + Math.trunc(days / 30), 0, 0n).months;
   days %= 30;
   if (months > 0 && (days < 0 || (days === 0 && micros < 0n))) {
     days += 30;
@@ -129,278 +129,8 @@ export function justifyInterval(span: Interval): Interval {
 
 export type IntervalStyle = 'postgres' | 'postgres_verbose' | 'sql_standard' | 'iso_8601';
 
-type Unit =
-  | 'microsecond'
-  | 'millisecond'
-  | 'second'
-  | 'minute'
-  | 'hour'
-  | 'day'
-  | 'week'
-  | 'month'
-  | 'year'
-  | 'decade'
-  | 'century'
-  | 'millennium';
-
-const UNIT_NAMES: Readonly<Record<Unit, string>> = {
-  microsecond: 'us usec usecs usecond useconds microsecon microsecond microseconds',
-  millisecond: 'ms msec msecs msecond mseconds millisecon millisecond milliseconds',
-  second: 's sec secs second seconds',
-  minute: 'm min mins minute minutes',
-  hour: 'h hr hrs hour hours',
-  day: 'd day days',
-  week: 'w week weeks',
-  month: 'mon mons month months',
-  year: 'y yr yrs year years',
-  decade: 'dec decs decade decades',
-  century: 'c cent century centuries',
-  millennium: 'mil mils millennia millennium',
-};
-
-const UNITS = new Map<string, Unit>(
-  Object.entries(UNIT_NAMES).flatMap(([unit, names]) => names.split(' ').map((name) => [name, unit as Unit] as const)),
-);
-
-/** A unit by any of its names, like `mins`. */
-export function unitNamed(name: string): Unit | undefined {
-  return UNITS.get(name);
-}
-
 /** Bits of `interval` modifiers: which fields there are. */
 export const FIELD_BITS = { month: 2, year: 4, day: 8, hour: 1_024, minute: 2_048, second: 4_096 } as const;
-
-/** The parts of an interval while it is read. */
-class Parts {
-  months = 0;
-  days = 0;
-  micros = 0n;
-
-  add(unit: Unit, whole: number, fraction: number): void {
-    switch (unit) {
-      case 'microsecond':
-        this.micros += BigInt(rint(whole + fraction));
-        return;
-      case 'millisecond':
-        this.micros += BigInt(whole) * 1_000n + BigInt(rint(fraction * 1_000));
-        return;
-      case 'second':
-        this.seconds(whole, fraction, 1);
-        return;
-      case 'minute':
-        this.seconds(whole, fraction, 60);
-        return;
-      case 'hour':
-        this.seconds(whole, fraction, 3_600);
-        return;
-      case 'day':
-        this.days += whole;
-        this.seconds(0, fraction, 86_400);
-        return;
-      case 'week':
-        this.days += whole * 7;
-        this.#fractionOfDays(fraction * 7);
-        return;
-      case 'month':
-        this.months += whole;
-        this.#fractionOfDays(fraction * 30);
-        return;
-      case 'year':
-        this.months += whole * 12 + rint(fraction * 12);
-        return;
-      case 'decade':
-        this.months += whole * 120 + rint(fraction * 120);
-        return;
-      case 'century':
-        this.months += whole * 1_200 + rint(fraction * 1_200);
-        return;
-      default:
-        this.months += whole * 12_000 + rint(fraction * 12_000);
-    }
-  }
-
-  seconds(whole: number, fraction: number, scale: number): void {
-    this.micros += BigInt(whole) * BigInt(scale) * 1_000_000n;
-    if (fraction === 0) return;
-    const seconds = fraction * scale;
-    const full = Math.trunc(seconds);
-    this.micros += BigInt(full) * 1_000_000n + BigInt(rint((seconds - full) * 1e6));
-  }
-
-  #fractionOfDays(days: number): void {
-    const whole = Math.trunc(days);
-    this.days += whole;
-    this.seconds(0, days - whole, 86_400);
-  }
-}
-
-/** Time parts seen twice are an error; the bits say which were seen. */
-const SEEN: Readonly<Record<Unit, number>> = {
-  microsecond: 1,
-  millisecond: 2,
-  second: 4,
-  minute: 8,
-  hour: 16,
-  day: 32,
-  week: 64,
-  month: 128,
-  year: 256,
-  decade: 512,
-  century: 1_024,
-  millennium: 2_048,
-};
-const SEEN_TIME = SEEN.second | SEEN.minute | SEEN.hour;
-
-/**
- * @param range Bits of `FIELD_BITS`, from a type like `interval hour to minute`; 0 for none.
- * @throws SqlError `invalid_datetime_format`, `interval_field_overflow`.
- */
-export function parseInterval(input: string, style: IntervalStyle = 'postgres', range = 0): Interval {
-  const parts = readFields(input, style, range) ?? readIso(input);
-  if (parts === undefined) {
-    throw new SqlError('invalid_datetime_format', `invalid input syntax for type interval: "${input}"`);
-  }
-  const { months, days, micros } = parts;
-  if (Math.abs(months) > INT32_MAX && !/[:p]/i.test(input)) {
-    throw new SqlError('datetime_field_overflow', 'interval out of range');
-  }
-  if (Math.abs(months) > INT32_MAX || Math.abs(days) > INT32_MAX || micros > INT64_MAX || micros < INT64_MIN) {
-    throw new SqlError('interval_field_overflow', `interval field value out of range: "${input}"`);
-  }
-  return new Interval(months, days, micros);
-}
-
-function defaultUnit(range: number): Unit {
-  if (range === 0 || range === 0x7fff || (range & FIELD_BITS.second) !== 0) return 'second';
-  if ((range & FIELD_BITS.minute) !== 0) return 'minute';
-  if ((range & FIELD_BITS.hour) !== 0) return 'hour';
-  if ((range & FIELD_BITS.day) !== 0) return 'day';
-  return (range & FIELD_BITS.month) !== 0 ? 'month' : 'year';
-}
-
-function readFields(input: string, style: IntervalStyle, range: number): Parts | undefined {
-  const fields = splitFields(input);
-  if (fields === undefined || fields.length === 0) return undefined;
-  const parts = new Parts();
-  let seen = 0;
-  let unit: Unit | undefined;
-  let pendingUnit = false;
-  let ago = false;
-  // The standard's '-1 1:00:00' is negative throughout.
-  const allNegative =
-    style === 'sql_standard' &&
-    fields[0]!.text.startsWith('-') &&
-    !fields.slice(1).some(({ text }) => /^[-+]/.test(text));
-  for (let i = fields.length - 1; i >= 0; i--) {
-    const { kind, text } = fields[i]!;
-    let mask = 0;
-    if (kind === 'time' || (kind === 'tz' && text.slice(1).includes(':'))) {
-      const negative = text.startsWith('-') || (allNegative && kind === 'time');
-      const body = kind === 'tz' ? text.slice(1) : text;
-      const clock = readClock(body);
-      if (clock === undefined) return undefined;
-      const [hours, minutes, seconds, fraction] = clock;
-      // Without a fraction `1:30` is hours and minutes, unless the type says minutes and seconds.
-      const shifted = range === (FIELD_BITS.minute | FIELD_BITS.second) && /^\d+:\d+$/.test(body);
-      const [h, m, s] = shifted ? [0, hours, minutes] : [hours, minutes, seconds];
-      if (m > 59 || s > 60) {
-        throw new SqlError('interval_field_overflow', `interval field value out of range: "${input}"`);
-      }
-      const micros = ((BigInt(h) * 60n + BigInt(m)) * 60n + BigInt(s)) * 1_000_000n + BigInt(fraction);
-      parts.micros += negative ? -micros : micros;
-      mask = SEEN_TIME;
-      unit = 'day';
-      pendingUnit = false;
-    } else if (kind === 'tz' || kind === 'date' || kind === 'number') {
-      // Before the field of the type's last unit stands one of days.
-      unit = unit ?? defaultUnit(range);
-      const match = /^([+-]?)(\d*)(?:-(\d+)|(\.\d*))?$/.exec(text);
-      if (match === null || (match[2] === '' && match[4] === undefined)) return undefined;
-      const negative = match[1] === '-' || allNegative;
-      let whole = Number(match[2]);
-      let fraction = 0;
-      if (match[3] !== undefined) {
-        const months = Number(match[3]);
-        if (months >= 12) {
-          throw new SqlError('interval_field_overflow', `interval field value out of range: "${input}"`);
-        }
-        unit = 'month';
-        whole = whole * 12 + months;
-      } else if (match[4] !== undefined) fraction = match[4] === '.' ? 0 : Number(`0${match[4]}`);
-      if (whole > Number.MAX_SAFE_INTEGER) {
-        throw new SqlError('interval_field_overflow', `interval field value out of range: "${input}"`);
-      }
-      parts.add(unit, negative ? -whole : whole, negative ? -fraction : fraction);
-      mask = unit === 'second' && fraction !== 0 ? SEEN.second | SEEN.millisecond | SEEN.microsecond : SEEN[unit];
-      pendingUnit = false;
-    } else {
-      if (pendingUnit) return undefined;
-      if (text === 'at' || text === '@') continue;
-      if (text === 'ago') {
-        if (i !== fields.length - 1) return undefined;
-        ago = true;
-        continue;
-      }
-      const named = UNITS.get(text);
-      if (named === undefined) return undefined;
-      unit = named;
-      pendingUnit = true;
-      continue;
-    }
-    if ((mask & seen) !== 0) return undefined;
-    seen |= mask;
-  }
-  if (seen === 0 || pendingUnit) return undefined;
-  if (ago) {
-    parts.months = -parts.months;
-    parts.days = -parts.days;
-    parts.micros = -parts.micros;
-  }
-  return parts;
-}
-
-/** `P1Y2M3DT4H5M6S`, `P1W`, `P0001-02-03T04:05:06`. */
-function readIso(input: string): Parts | undefined {
-  const text = input.trim();
-  if (!/^P.+$/.test(text)) return undefined;
-  const parts = new Parts();
-  if (text === 'PT') return parts;
-  // A number alone is one of years.
-  const years = /^P([+-]?\d+)$/.exec(text);
-  if (years !== null) {
-    parts.months = Number(years[1]) * 12;
-    return parts;
-  }
-  const alternative =
-    /^P(?:([+-]?\d+)-([+-]?\d+)(?:-([+-]?\d+))?)?(?:T([+-]?\d+):([+-]?\d+)(?::([+-]?\d+)(\.\d*)?)?)?$/.exec(text);
-  if (alternative !== null) {
-    const [, years = '0', months = '0', days = '0', hours = '0', minutes = '0', seconds = '0', fraction = ''] =
-      alternative;
-    parts.months = Number(years) * 12 + Number(months);
-    parts.days = Number(days);
-    parts.seconds(Number(hours), 0, 3_600);
-    parts.seconds(Number(minutes), 0, 60);
-    parts.seconds(Number(seconds), Number(`0${fraction}` || 0), 1);
-    return parts;
-  }
-  const [, date = '', time] = /^P([^T]*)(?:T(.+))?$/.exec(text) ?? [];
-  if (date === '' && time === undefined) return undefined;
-  const read = (part: string, units: Readonly<Record<string, Unit>>): boolean => {
-    let rest = part;
-    while (rest !== '') {
-      const match = /^([+-]?)(\d*)(\.\d*)?([A-Z])/.exec(rest);
-      const unit = match === null ? undefined : units[match[4]!];
-      if (match === null || unit === undefined || (match[2] === '' && match[3] === undefined)) return false;
-      const sign = match[1] === '-' ? -1 : 1;
-      parts.add(unit, sign * Number(match[2]), sign * Number(`0${match[3] ?? ''}`));
-      rest = rest.slice(match[0].length);
-    }
-    return true;
-  };
-  if (!read(date, { Y: 'year', M: 'month', W: 'week', D: 'day' })) return undefined;
-  if (time !== undefined && !read(time, { H: 'hour', M: 'minute', S: 'second' })) return undefined;
-  return parts;
-}
 
 function seconds(value: bigint, fraction: bigint, pad: boolean): string {
   const whole = pad ? String(value).padStart(2, '0') : String(value);
