@@ -17,6 +17,7 @@ import { JSON_PATH_FUNCTIONS, JSON_PATH_OPERATORS } from './json-path-functions.
 import { JSON_RECORD_FUNCTIONS } from './json-records.ts';
 import { MATH_FUNCTIONS, MATH_OPERATORS } from './math.ts';
 import { MULTIRANGE_FUNCTIONS, MULTIRANGE_OPERATORS } from './multirange-functions.ts';
+import { operatorFunctions } from './operator-functions.ts';
 import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
 import { PRIVILEGE_FUNCTIONS } from './privilege-functions.ts';
 import { NETWORK_FUNCTIONS, NETWORK_OPERATORS, RANGE_FUNCTIONS, RANGE_OPERATORS } from './range-functions.ts';
@@ -28,6 +29,22 @@ import { STRING_FUNCTIONS, STRING_OPERATORS } from './strings.ts';
 import { SYSTEM_FUNCTIONS } from './system-functions.ts';
 import { TRANSACTION_FUNCTIONS } from './transaction-functions.ts';
 import { TYPE_FUNCTIONS } from './type-functions.ts';
+
+export const OPERATORS = new FunctionDirectory([
+  COMPARISONS,
+  ARITHMETIC,
+  MATH_OPERATORS,
+  DATETIME_OPERATORS,
+  STRING_OPERATORS,
+  ARRAY_OPERATORS,
+  JSON_OPERATORS,
+  JSON_PATH_OPERATORS,
+  RANGE_OPERATORS,
+  MULTIRANGE_OPERATORS,
+  BIT_OPERATORS,
+  NETWORK_OPERATORS,
+  PATTERN_OPERATORS,
+]);
 
 export const FUNCTIONS = new FunctionDirectory([
   STRING_FUNCTIONS,
@@ -55,20 +72,5 @@ export const FUNCTIONS = new FunctionDirectory([
   SIZE_FUNCTIONS,
   TRANSACTION_FUNCTIONS,
   PRIVILEGE_FUNCTIONS,
-]);
-
-export const OPERATORS = new FunctionDirectory([
-  COMPARISONS,
-  ARITHMETIC,
-  MATH_OPERATORS,
-  DATETIME_OPERATORS,
-  STRING_OPERATORS,
-  ARRAY_OPERATORS,
-  JSON_OPERATORS,
-  JSON_PATH_OPERATORS,
-  RANGE_OPERATORS,
-  MULTIRANGE_OPERATORS,
-  BIT_OPERATORS,
-  NETWORK_OPERATORS,
-  PATTERN_OPERATORS,
+  operatorFunctions(OPERATORS),
 ]);

@@ -627,6 +627,4 @@ export const JSON_FUNCTIONS: FunctionTable = {
   'jsonb_array_elements_text(jsonb) setof text': (json: Jsonb) => elementsOf(json.tree).map(scalarText),
   'json_object_keys(json) setof text': plainKeys,
   'jsonb_object_keys(jsonb) setof text': (json: Jsonb) => keysOf(json.tree, 'jsonb_object_keys'),
-  'jsonb_contains(jsonb, jsonb) bool': (a: Jsonb, b: Jsonb) => contains(a.tree, b.tree),
-  'jsonb_exists(jsonb, text) bool': (json: Jsonb, name: string) => exists(json.tree, name),
 };

@@ -133,7 +133,12 @@ function titles(types: readonly SqlType[], { names = [] }: CallShape): string {
 function isCastByName(from: SqlType, to: SqlType): boolean {
   if (from === 'unknown') return true;
   const path = castPath(from, to, 'explicit');
-  return path === 'same' || path === 'function' || (path === 'text' && typeInfo(from).category !== 'S');
+  // A record does not become a string in this form alone: `text(r)` may mean a field.
+  return path === 'same' || path === 'function' || (path === 'text' && !(isRecord(baseOf(from)) && isText(to)));
+}
+
+function isText(type: SqlType): boolean {
+  return typeInfo(type).category === 'S';
 }
 
 /** One that repeats gives way to one that does not. */

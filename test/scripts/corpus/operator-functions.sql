@@ -1,0 +1,21 @@
+-- The functions behind operators, by their names.
+
+select booleq(true, false), boolne(true, false), int4eq(1, 1), int24eq(1::int2, 2), int48lt(1, 2::int8), int82ge(3::int8, 3::int2), texteq('a', 'b'), text_lt('a', 'b'), nameeqtext('a'::name, 'a'::text);
+select date_lt_timestamp('2020-01-01'::date, '2021-01-01'::timestamp), date_eq('2020-01-01', '2020-01-01'), interval_gt('30 days', '1 month'), uuid_ne('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12');
+select bttextcmp('b', 'a'), btint4cmp(1, 2), btboolcmp(true, true), btint48cmp(1, 2::int8), bpcharcmp('a', 'b'), byteacmp('a', 'b'), btarraycmp(array[1], array[2]), numeric_cmp(1, 1.0), date_cmp('2020-01-01', '2020-01-02'), btnametextcmp('a'::name, 'b'::text), xid8cmp('1', '2');
+select int4larger(1, 2), int4smaller(1, 2), text_larger('a', 'b'), numeric_smaller(1.5, 1), date_larger('2020-01-01', '2020-01-02'), array_larger(array[1], array[2]), timestamp_smaller('2020-01-01', '2020-01-02');
+select int4pl(1, 2), int2mi(1::int2, 2::int2), int84mul(3::int8, 2), int4div(7, 2), int8mod(7, 4), int4um(3), int4abs(-3), int4and(6, 3), int4or(6, 3), int4xor(6, 3), int4not(1), int4shl(1, 4), int8shr(16, 2);
+select int4pl(2147483647, 1);
+select int4div(1, 0);
+select float8mul(2, 0.5), float48pl(1::float4, 2), dsqrt(4), dcbrt(1), dpow(2, 10), numeric_add(1, 2.50), numeric_uminus(1.5), numeric_power(2, 3);
+select textcat('a', 'b'), textanycat('a', 1), anytextcat(1, 'b'), byteacat('a', 'b'), textlike('abc', 'a%'), texticregexeq('ABC', 'b'), textregexne('a', 'b');
+select range_contains(int4range(1, 5), int4range(2, 3)), range_contains_elem(int4range(1, 5), 2), range_adjacent(int4range(1, 5), int4range(5, 7)), range_minus(int4range(1, 5), int4range(3, 9)), range_union(int4range(1, 3), int4range(2, 5)), range_overleft(int4range(1, 3), int4range(2, 5)), range_eq(int4range(1, 3), int4range(1, 3));
+select jsonb_contains('{"a": 1}', '{}'), jsonb_exists('{"a": 1}', 'a'), jsonb_delete('{"a": 1}'::jsonb, 'a'), jsonb_concat('[1]', '2'), jsonb_object_field_text('{"a": 1}', 'a'), jsonb_cmp('1', '2'), arraycontains(array[1, 2], array[1]), arrayoverlap(array[1], array[2]);
+select network_sub('10.1.0.0/16', '10.0.0.0/8'), network_eq('10.0.0.1', '10.0.0.1'), inetpl('10.0.0.1', 5), macaddr_and('08:00:2b:01:02:03', 'ff:ff:ff:00:00:00');
+select date_pli('2020-01-01', 5), date_mi('2020-01-05', '2020-01-01'), interval_pl('1 day', '1 hour'), timestamp_mi_interval('2020-01-01', '1 day'), interval_mul('1 day', 1.5), time_mi_time('10:00', '09:00');
+select booleq(null, true), int4pl(null, 1), text_larger(null, 'a');
+select booleq(1, true);
+select int4eq('x', 1);
+-- Types by their names, as functions.
+select inet('1.2.3.4'::text), text(1), int4('5'::text), date('2020-01-01'::text), bool(1), interval('01:00'::time), text(inet '1.2.3.4');
+select text(row(1, 2));
