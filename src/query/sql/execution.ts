@@ -49,6 +49,7 @@ export class Execution implements ExecutionContext {
   readonly dateOrder: NonNullable<TextStyle['dateOrder']>;
   readonly intervalStyle: NonNullable<TextStyle['intervalStyle']>;
   readonly byteaOutput: NonNullable<TextStyle['byteaOutput']>;
+  readonly floatDigits: TextStyle['floatDigits'];
   readonly names: TextStyle['names'];
   readonly nowMicros: bigint;
   readonly statementMicros: bigint;
@@ -77,6 +78,7 @@ export class Execution implements ExecutionContext {
     this.dateOrder = dateOrder;
     this.intervalStyle = intervalStyle;
     this.byteaOutput = byteaOutput;
+    this.floatDigits = options.style.floatDigits;
     this.names = options.style.names;
     this.nowMicros = options.nowMicros;
     this.statementMicros = options.statementMicros;

@@ -209,10 +209,7 @@ const BOUND: readonly ParameterDefinition[] = [
   { name: 'default_table_access_method', initial: 'heap', parse: existing('Table access method', 'heap') },
   { name: 'default_tablespace', initial: '', parse: existing('Tablespace', '', 'pg_default') },
   flag('exit_on_error', 'off', only(boolean, 'off')),
-  {
-    ...whole('extra_float_digits', 1, -15, 3),
-    parse: only(integer(-15, 3), '1', '2', '3'),
-  },
+  whole('extra_float_digits', 1, -15, 3),
   // Messages are in English.
   { name: 'lc_messages', initial: 'C', parse: locale(/^en_[A-Z]{2}(?:\.[\w-]+)?$|^C\.[\w-]+$/) },
   { name: 'lc_monetary', initial: 'C', parse: locale(/^C\.[\w-]+$/) },

@@ -130,7 +130,7 @@ export class SessionParameters {
     if (this.#styled !== this.#effective) {
       this.#styled = this.#effective;
       const of = (name: string): string => this.#of(name);
-      const key = ['TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output'].map(of).join(' ');
+      const key = ['TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits'].map(of).join(' ');
       this.#planner = new Set(PLANNER_SWITCHES.filter((name) => of(name) === 'off'));
       const off = [...this.#planner].join();
       this.#planKey = `${key} ${of('search_path')} ${of('session_authorization')} ${this.#temporary} ${off}`;
@@ -143,6 +143,7 @@ export class SessionParameters {
           dateOrder: dateOrder as 'MDY',
           intervalStyle: of('IntervalStyle') as 'postgres',
           byteaOutput: of('bytea_output') as 'hex',
+          floatDigits: Number(of('extra_float_digits')) > 0 ? undefined : Number(of('extra_float_digits')),
           names: this.#names,
         };
       }

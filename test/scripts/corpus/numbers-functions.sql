@@ -405,3 +405,27 @@ select sum(1), avg(2);
 select num_nulls(1, null, 2), num_nonnulls(1, null, 2);
 select num_nulls();
 select num_nulls(variadic array[1, null]);
+
+-- Series, rounding and powers where numbers end.
+select * from generate_series('nan'::numeric, 100::numeric, 10::numeric);
+select * from generate_series(0::numeric, 'nan'::numeric, 10::numeric);
+select * from generate_series(-100::numeric, 100::numeric, 'nan'::numeric);
+select * from generate_series('inf'::numeric, 'inf'::numeric, 10::numeric);
+select * from generate_series(0::numeric, '-inf'::numeric);
+select * from generate_series(0::numeric, 42::numeric, '-inf'::numeric);
+select round(4.4e131071, -131071) = 4e131071, round(4.5e131071, -131072), trunc(9.9e131071, -131072), trunc(9.9e131071, -131071) = 9e131071;
+select round(5.5e131071, -131072);
+select round(5e-16383, 1000000) = 5e-16383, round(5e-16383, 16382) = 1e-16382, trunc(5e-16383, 16382);
+select round(((1 - 1.500012345678e-1000) ^ 1.45e1003) * 1e1000);
+select 1.000000001 ^ 123456789.5, 0.999999 ^ 1000000.25, 1e300 ^ -20.5, 7 ^ -8000.5;
+select 1.0001 ^ 1e10;
+select cotd(270), tand(180), cotd(90);
+
+-- Digits of numbers in floating point by extra_float_digits.
+set extra_float_digits = 0;
+select sinh(1::float8), 0.1::float8 + 0.2::float8, 1e20::float8 / 3, 1e-5::float8 / 3, 1e15::float8, 1e16::float8, 0.00012::float8;
+select 1::float4 / 3, 123456789::float4, 1e-6::float4 / 7, array[1.1::float4], row(1::float8 / 3), (1::float8 / 3)::text;
+set extra_float_digits = -10;
+select 123456.789::float8, 1::float4 / 3;
+reset extra_float_digits;
+select 1::float8 / 3, 1::float4 / 3;

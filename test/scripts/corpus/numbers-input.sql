@@ -378,17 +378,11 @@ select 1e-5::float4, 1e-5::float4::text, 1e-5::float4::float8;
 select 3.4e38::float4, 3.4e38::float4::text, 3.4e38::float4::float8;
 select 1.17549435e-38::float4, 1.17549435e-38::float4::text, 1.17549435e-38::float4::float8;
 select 1e-45::float4, 1e-45::float4::text, 1e-45::float4::float8;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set extra_float_digits = -15;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set extra_float_digits = -3;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set extra_float_digits = 0;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
 set extra_float_digits = 1;
 select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;

@@ -1,6 +1,6 @@
 /** Mathematical functions (manual, 9.3). */
 
-import { Numeric } from '../../../models/relational/numeric.ts';
+import { NUMERIC_SCALE_MAX, NUMERIC_WHOLE_DIGITS_MAX, Numeric } from '../../../models/relational/numeric.ts';
 import { SqlError } from '../sql-error.ts';
 import { integerFrom, numberOf } from '../types/cast.ts';
 import {
@@ -217,7 +217,8 @@ const keepSign =
   (run: (value: number) => number): Kernel =>
   (value: number) =>
     run(value);
-const scaleOf = (scale: number): number => Math.max(-2_000, Math.min(2_000, scale));
+/** Beyond the digits that a number can have nothing is left to round, but for one before the first. */
+const scaleOf = (scale: number): number => Math.max(-NUMERIC_WHOLE_DIGITS_MAX - 1, Math.min(NUMERIC_SCALE_MAX, scale));
 const MATH_FLOATS: Readonly<Record<string, Kernel>> = {
   floor: keepSign(Math.floor),
   ceil: keepSign(Math.ceil),
@@ -253,7 +254,7 @@ const MATH_FLOATS: Readonly<Record<string, Kernel>> = {
   cosd: within(cosd, finite),
   // Plus zero, never minus.
   tand: within((value) => sind(value) / cosd(value) + 0, finite),
-  cotd: within((value) => cosd(value) / sind(value), finite),
+  cotd: within((value) => cosd(value) / sind(value) + 0, finite),
   asind: within(asinDegrees, (value) => Math.abs(value) <= 1),
   acosd: within(acosDegrees, (value) => Math.abs(value) <= 1),
   atand: (value: number) => (Math.atan(value) / Math.atan(1)) * 45,

@@ -212,11 +212,18 @@ export function powerNumeric(base: Numeric, exponent: Numeric): Numeric {
   }
   if (base.digits === 0n) return new Numeric(0n, SIGNIFICANT_DIGITS_MIN);
   const magnitude = base.digits < 0n ? new Numeric(-base.digits, base.scale) : base;
-  const estimate = Number(exponent.toString()) * (Math.log10(Number(magnitude.toString())) || 0);
-  if (estimate > 131_072) throw overflow();
-  const scale = clampScale(SIGNIFICANT_DIGITS_MIN - Math.trunc(estimate), base.scale, exponent.scale);
-  if (estimate < -scale - 2) return new Numeric(0n, scale);
-  const places = scale + GUARD_DIGITS + Math.ceil(Math.abs(estimate)) * 2 + base.scale + exponent.scale + 10;
+  // A few digits of the result's logarithm first: how large it will be says how many are needed. Near 1 they come late.
+  const lateness = Math.max(0, -lnWeight(magnitude));
+  const exponentDigits = Math.max(0, exponent.digits.toString().length - exponent.scale);
+  const roughPlaces = GUARD_DIGITS + lateness;
+  const rough = (lnTo(magnitude, roughPlaces) * exponent.digits) / powerOfTen(exponent.scale);
+  const estimate = Number(`${rough}e-${roughPlaces}`);
+  if (estimate > EXPONENT_MAX) throw overflow();
+  if (estimate < -EXPONENT_MAX) return new Numeric(0n, DISPLAY_SCALE_MAX);
+  const weight = Math.trunc(estimate * Math.LOG10E);
+  const scale = clampScale(SIGNIFICANT_DIGITS_MIN - weight, base.scale, exponent.scale);
+  if (weight < -scale - 2) return new Numeric(0n, scale);
+  const places = scale + GUARD_DIGITS + Math.abs(weight) * 2 + exponentDigits + lateness + 10;
   const product = (lnTo(magnitude, places) * exponent.digits) / powerOfTen(exponent.scale);
   const result = new Numeric(divideRounded(expScaled(product, places), powerOfTen(places - scale)), scale);
   return base.digits < 0n && integerOfNumeric(whole) % 2n !== 0n ? new Numeric(-result.digits, scale) : result;

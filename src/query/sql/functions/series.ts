@@ -1,6 +1,6 @@
 /** generate_series over numbers: from the first value to the last, both included, by steps. */
 
-import type { Numeric } from '../../../models/relational/numeric.ts';
+import { isNaNumeric, type Numeric } from '../../../models/relational/numeric.ts';
 import { SqlError } from '../sql-error.ts';
 import { addNumeric, compareNumeric, numericOf } from '../types/numeric-arithmetic.ts';
 import type { FunctionTable } from './definition.ts';
@@ -20,8 +20,16 @@ function* bigints(start: bigint, stop: bigint, step: bigint): Generator<bigint> 
   for (let value = start; step > 0n ? value <= stop : value >= stop; value += step) yield value;
 }
 
+function refuseSpecial(what: string, value: Numeric): void {
+  if (value.isFinite) return;
+  throw new SqlError('invalid_parameter_value', `${what} cannot be ${isNaNumeric(value) ? 'NaN' : 'infinity'}`);
+}
+
 function* numerics(start: Numeric, stop: Numeric, step: Numeric): Generator<Numeric> {
   const zero = numericOf(0);
+  refuseSpecial('start value', start);
+  refuseSpecial('stop value', stop);
+  refuseSpecial('step size', step);
   refuseZero(compareNumeric(step, zero) === 0);
   const isUp = compareNumeric(step, zero) > 0;
   for (let value = start; ; value = addNumeric(value, step)) {

@@ -154,7 +154,7 @@ export function roundNumeric(value: Numeric, scale: number): Numeric {
   if (scale === value.scale || value.scale < 0) return value;
   if (scale < 0) {
     const shifted = divideRounded(value.digits, powerOfTen(value.scale - scale));
-    return new Numeric(shifted * powerOfTen(-scale), 0);
+    return bounded(new Numeric(shifted * powerOfTen(-scale), 0));
   }
   if (scale > value.scale) return new Numeric(value.digits * powerOfTen(scale - value.scale), scale);
   return new Numeric(divideRounded(value.digits, powerOfTen(value.scale - scale)), scale);

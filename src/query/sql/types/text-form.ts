@@ -162,9 +162,13 @@ export function formatText(type: SqlType, value: Exclude<SqlValue, null>, style:
     case 'bool':
       return value === true ? 't' : 'f';
     case 'float4':
-      return formatFloat4(value as number);
+      return style.floatDigits === undefined
+        ? formatFloat4(value as number)
+        : formatDigits(value as number, 6 + style.floatDigits);
     case 'float8':
-      return formatFloat8(value as number);
+      return style.floatDigits === undefined
+        ? formatFloat8(value as number)
+        : formatDigits(value as number, 15 + style.floatDigits);
     case 'timestamptz':
       return formatTimestamptz(value as bigint, style);
     case 'timestamp':
@@ -294,6 +298,17 @@ export function formatFloat8(value: number): string {
   }
   const magnitude = String(Math.abs(exponent)).padStart(2, '0');
   return `${mantissa}e${exponent < 0 ? '-' : '+'}${magnitude}`;
+}
+
+/** As C's `%.*g`: so many significant digits, without zeros at the end. */
+function formatDigits(value: number, wanted: number): string {
+  if (!Number.isFinite(value) || value === 0) return formatFloat8(value);
+  const precision = Math.max(1, wanted);
+  const [mantissa, exponentText] = value.toExponential(precision - 1).split('e') as [string, string];
+  const exponent = Number(exponentText);
+  const trim = (text: string): string => (text.includes('.') ? text.replace(/\.?0+$/, '') : text);
+  if (exponent >= -4 && exponent < precision) return trim(value.toFixed(precision - 1 - exponent));
+  return `${trim(mantissa)}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
 }
 
 /**

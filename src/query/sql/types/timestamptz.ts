@@ -34,6 +34,8 @@ export interface TextStyle {
   readonly dateOrder?: 'MDY' | 'DMY' | 'YMD';
   /** Default: `postgres`. */
   readonly intervalStyle?: 'postgres' | 'postgres_verbose' | 'sql_standard' | 'iso_8601';
+  /** By how many digits numbers in floating point are shorter than they could be: 0 or less. Default: the shortest that read back. */
+  readonly floatDigits?: number | undefined;
   /** Default: `hex`. */
   readonly byteaOutput?: 'hex' | 'escape';
   /** Names of the catalog's objects, for `regclass` and its kin. Without it they are numbers. */
