@@ -103,7 +103,18 @@ const FLOATS = [
   '5.',
   '99999999999999999999',
 ];
-const SECONDS = ['100', '1000', '0', '-5', '100000', 'x', '1.5', '9223372036854775807'];
+const SECONDS = [
+  '100',
+  '1000',
+  '0',
+  '-5',
+  '100000',
+  'x',
+  '1.5',
+  '9223372036854775807',
+  '-9223372036854775',
+  '-9223372036854776',
+];
 
 /** One client's commands; what it generates depends on whether it is within MULTI. */
 export class CommandGenerator {
@@ -348,10 +359,15 @@ export class CommandGenerator {
       () => [
         'EXPIREAT',
         key(),
-        pick(['33177117420', '1', '0', '-7', 'x', '9223372036854775807']),
+        pick(['33177117420', '1', '0', '-7', 'x', '9223372036854775807', '-9223372036854775', '-9223372036854776']),
         ...some(0, 2, condition),
       ],
-      () => ['PEXPIREAT', key(), pick(['33177117420000', '1', '-1', '33177117420001']), ...some(0, 1, condition)],
+      () => [
+        'PEXPIREAT',
+        key(),
+        pick(['33177117420000', '1', '-1', '33177117420001', '-9223372036854775808']),
+        ...some(0, 1, condition),
+      ],
       () => ['PEXPIRETIME', 'never'],
       () => ['PERSIST', key()],
       () => ['TYPE', key()],
@@ -413,7 +429,7 @@ export class CommandGenerator {
       () => ['COMMAND', ...pick(COMMAND_ARGUMENTS)],
       () => ['CONFIG', ...pick(CONFIG_ARGUMENTS)],
       () => ['MEMORY', ...pick([['NOSUCH'], ['USAGE', 'none'], ['USAGE', 'none', 'SAMPLES', '3'], ['PURGE'], []])],
-      () => ['SLOWLOG', ...pick([['GET', '-2'], ['GET', 'x'], ['NOSUCH'], ['LEN', 'x']])],
+      () => ['SLOWLOG', ...pick([['GET', '-2'], ['GET', 'x'], ['get', '1', '2'], ['NOSUCH'], ['LEN', 'x']])],
       () => ['LATENCY', ...pick([['LATEST'], ['HISTORY', 'x'], ['RESET'], ['NOSUCH'], ['GRAPH', 'x']])],
       () => (this.#inMulti ? ['PING'] : ['DEBUG', 'SLEEP', '0']),
       () => [pick(['NOSUCH', 'x'.repeat(200), 'a\r\nb']), ...some(0, 6, () => pick(VALUES.slice(0, 12)))],
@@ -439,9 +455,11 @@ const CLIENT_ARGUMENTS: readonly string[][] = [
   ['GETREDIR'],
   ['UNBLOCK', '999999'],
   ['UNBLOCK', 'x'],
+  ['UnBlock', '1', 'ERROR', 'x'],
   ['CACHING', 'YES'],
   ['LIST', 'ID', '999999'],
   ['LIST', 'ID', 'x'],
+  ['LIST', 'ID', '0', '-1'],
   ['LIST', 'BOGUS'],
   ['LIST', 'TYPE', 'bogus'],
   ['LIST', 'TYPE', 'replica'],
@@ -455,6 +473,7 @@ const CLIENT_ARGUMENTS: readonly string[][] = [
   ['PAUSE', 'x'],
   ['PAUSE', '1', 'BOGUS'],
   ['PAUSE', '-1'],
+  ['PAUSE', '1', 'ALL', 'x'],
   ['UNPAUSE'],
   ['REPLY', 'BOGUS'],
 ];
@@ -474,6 +493,7 @@ const ACL_ARGUMENTS: readonly string[][] = [
   ['GENPASS', 'x'],
   ['GENPASS', '4097'],
   ['GENPASS', '8', 'x'],
+  ['genpass', '8', 'x'],
   ['DRYRUN', 'default', 'get', 'a'],
   ['DRYRUN', 'default', 'get'],
   ['DRYRUN', 'default', 'client', 'id'],
@@ -526,6 +546,7 @@ const COMMAND_ARGUMENTS: readonly string[][] = [
 const CONFIG_ARGUMENTS: readonly string[][] = [
   ['GET', 'databases'],
   ['GET', 'maxmemory'],
+  ['GET', 'DataBases', 'DataBases'],
   ['GET', 'nosuch*'],
   ['GET'],
   ['SET', 'nosuch', 'x'],
@@ -536,6 +557,7 @@ const CONFIG_ARGUMENTS: readonly string[][] = [
   ['SET', 'slowlog-max-len', '64', 'databases', '65'],
   ['SET', 'slowlog-max-len', '128'],
   ['SET', 'x'],
+  ['SET', 'nosuch', 'x', 'y'],
   ['NOSUCH'],
 ];
 

@@ -22,19 +22,14 @@ const BITS_MAX = 4_096;
 const BITS_WRONG = `ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to ${BITS_MAX}`;
 const LOG_DEFAULT = 10;
 
-/** For what takes at most one argument: Redis has words of its own for more. */
-function atMostOne<T>(subcommand: string, none: T, parse: (cursor: ArgumentCursor) => T) {
-  return (cursor: ArgumentCursor): T => {
-    if (cursor.remaining > 1) {
-      throw new RespError(`ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try ACL HELP.`);
-    }
-    return cursor.remaining === 0 ? none : parse(cursor);
-  };
+/** Of a subcommand that takes one argument, or none. */
+function orNone<T>(none: T, parse: (cursor: ArgumentCursor) => T) {
+  return (cursor: ArgumentCursor): T => (cursor.remaining === 0 ? none : parse(cursor));
 }
 
 const bits = described(
   [{ name: 'bits', type: 'integer', flags: ['optional'] }],
-  atMostOne('GENPASS', BITS_DEFAULT, (cursor) => {
+  orNone(BITS_DEFAULT, (cursor) => {
     const wanted = cursor.integerNow();
     if (wanted <= 0 || wanted > BITS_MAX) throw new RespError(BITS_WRONG);
     return Number(wanted);
@@ -43,7 +38,7 @@ const bits = described(
 
 const category = described<string | undefined>(
   [{ name: 'categoryname', type: 'string', flags: ['optional'] }],
-  atMostOne<string | undefined>('CAT', undefined, (cursor) => cursor.text()),
+  orNone<string | undefined>(undefined, (cursor) => cursor.text()),
 );
 
 const logOperation = described<number | 'reset'>(
@@ -58,7 +53,7 @@ const logOperation = described<number | 'reset'>(
       ],
     },
   ],
-  atMostOne<number | 'reset'>('LOG', LOG_DEFAULT, (cursor) =>
+  orNone<number | 'reset'>(LOG_DEFAULT, (cursor) =>
     cursor.takeToken('RESET') ? 'reset' : Math.max(0, Number(cursor.integerNow(NOT_AN_INTEGER))),
   ),
 );
@@ -143,6 +138,7 @@ export const accessCommands = {
         complexity: 'O(1) since the categories and commands are a fixed set.',
         flags: ASKING,
         args: { categoryname: category },
+        argumentsMax: 3,
         reply: tree,
         run: ({ server }, { categoryname }): Tree =>
           categoryname === undefined ? CATEGORIES : commandsIn(server, categoryname),
@@ -154,6 +150,7 @@ export const accessCommands = {
         complexity: 'O(1)',
         flags: ASKING,
         args: { bits },
+        argumentsMax: 3,
         reply: textOrNil,
         run: ({ server }, { bits }) => {
           const digits = Math.ceil(bits / 4);
@@ -228,6 +225,7 @@ export const accessCommands = {
         flags: ADMIN,
         history: [['7.2.0', 'Added entry ID, timestamp created, and timestamp last updated.']],
         args: { operation: logOperation },
+        argumentsMax: 3,
         reply: tree,
         run: (session, { operation }): Tree => {
           if (operation !== 'reset') return refusedLogins(session, operation);

@@ -52,6 +52,12 @@ export class ArgumentCursor {
     return value;
   }
 
+  /** The argument before the next one, as it was sent. */
+  previousText(): string {
+    const start = this.#batch.starts[this.#at - 1]!;
+    return asBuffer(this.#batch.buffer).utf8Slice(start, start + this.#batch.lengths[this.#at - 1]!);
+  }
+
   text(): string {
     const bytes = this.bytes();
     return asBuffer(bytes).utf8Slice(0, bytes.length);

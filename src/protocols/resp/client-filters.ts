@@ -50,9 +50,7 @@ export const listFilter = described(
     if (cursor.remaining < 2 || !cursor.takeToken('ID')) throw new RespError(SYNTAX_ERROR);
     const ids = new Set<number>();
     while (cursor.remaining > 0) {
-      const id = cursor.integerNow('ERR Invalid client ID');
-      if (id <= 0) throw new RespError('ERR Invalid client ID');
-      ids.add(Number(id));
+      ids.add(Number(cursor.integerNow('ERR Invalid client ID')));
     }
     return ({ id }) => ids.has(id);
   },

@@ -271,7 +271,7 @@ export class CommandEntry {
 
   /** @throws RespError for a wrong shape. */
   parseArguments(cursor: ArgumentCursor): Readonly<Record<string, unknown>> {
-    if (this.#isCounted) this.#checkCount(cursor.remaining + this.nameArguments);
+    if (this.#isCounted) this.#checkCount(cursor);
     if (this.#fields.length === 0) {
       cursor.finish();
       return this.#empty;
@@ -288,9 +288,20 @@ export class CommandEntry {
   }
 
   /** What the declared arity cannot say: an upper bound, and arguments that come in groups. */
-  #checkCount(argumentCount: number): void {
-    if (argumentCount > this.#argumentsMax) throw this.wrongArity();
+  #checkCount(cursor: ArgumentCursor): void {
+    const argumentCount = cursor.remaining + this.nameArguments;
+    if (argumentCount > this.#argumentsMax) throw this.#tooMany(cursor);
     if ((argumentCount - this.#minimum) % this.#group !== 0) throw this.wrongArity();
+  }
+
+  /** Redis counts the arguments of a subcommand in two places, with words of their own: this is the second. */
+  #tooMany(cursor: ArgumentCursor): RespError {
+    const [container] = this.name.split('|');
+    if (container === this.name) return this.wrongArity();
+    const typed = cursor.previousText();
+    return new RespError(
+      `ERR unknown subcommand or wrong number of arguments for '${typed}'. Try ${container!.toUpperCase()} HELP.`,
+    );
   }
 
   run(

@@ -7,7 +7,7 @@ import { nameGlob } from '../../models/keyvalue/glob.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
 import { described, many, text } from './arguments.ts';
 import { containerCommand, sessionCommand } from './command.ts';
-import { RespError } from './errors.ts';
+import { RespError, SYNTAX_ERROR } from './errors.ts';
 import { mapTree, ok, tree } from './replies.ts';
 import type { RespServer } from './session.ts';
 
@@ -104,7 +104,7 @@ const settings = described<readonly Setting[]>(
     },
   ],
   (cursor) => {
-    if (cursor.remaining % 2 !== 0) throw new RespError("ERR wrong number of arguments for 'config|set' command");
+    if (cursor.remaining % 2 !== 0) throw new RespError(SYNTAX_ERROR);
     const all: Setting[] = [];
     while (cursor.remaining > 0) all.push({ name: cursor.text().toLowerCase(), value: cursor.text() });
     return all;
@@ -137,11 +137,18 @@ function setAll(server: RespServer, all: readonly Setting[]): void {
   }
 }
 
+/** A parameter that is asked for by its name is answered under the name as it was asked for, in whatever case. */
 function matching(server: RespServer, patterns: readonly string[]): [string, string][] {
-  const globs = patterns.map(nameGlob);
-  return Object.entries(PARAMETERS)
-    .filter(([name]) => globs.some((matches) => matches(name)))
-    .map(([name, { get }]) => [name, String(get(server))]);
+  const found = new Map<string, string>();
+  for (const pattern of patterns) {
+    const matches = nameGlob(pattern);
+    for (const [name, { get }] of Object.entries(PARAMETERS)) {
+      if (!matches(name)) continue;
+      const shown = /[*?[]/.test(pattern) ? name : pattern;
+      if (!found.has(shown)) found.set(shown, String(get(server)));
+    }
+  }
+  return [...found];
 }
 
 function resetStatistics({ counters, commands }: RespServer): void {

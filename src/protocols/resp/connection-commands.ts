@@ -174,7 +174,6 @@ const pause = described(
     },
   ],
   (cursor): { readonly timeoutMs: number; readonly mode: PauseMode } => {
-    if (cursor.remaining > 2) throw new RespError("ERR wrong number of arguments for 'client|pause' command");
     const place = cursor.skip();
     const mode = cursor.remaining === 0 || cursor.takeToken('ALL') ? 'all' : 'write';
     if (mode === 'write' && !cursor.takeToken('WRITE')) {
@@ -408,6 +407,7 @@ export const connectionCommands = {
         flags: ['admin', 'noscript', 'loading', 'stale'],
         history: [['6.2.0', '`CLIENT PAUSE WRITE` mode added along with the `mode` option.']],
         args: { pause },
+        argumentsMax: 4,
         reply: ok,
         run: ({ server }, { pause: { timeoutMs, mode } }) => server.pause.begin(mode, timeoutMs),
       }),

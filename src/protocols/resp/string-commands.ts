@@ -4,7 +4,7 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
-import { INT64_MAX, INT64_MIN, parseInt64 } from '../../models/keyvalue/integers.ts';
+import { INT64_MIN, parseInt64 } from '../../models/keyvalue/integers.ts';
 import { type CommonSubsequence, longestCommonSubsequence } from '../../models/keyvalue/lcs.ts';
 import {
   append,
@@ -525,8 +525,9 @@ export interface ExpiryInput {
  * @throws RespError beyond it.
  */
 export function absoluteExpiry(amount: number | bigint, { inSeconds, nowMs, commandName }: ExpiryInput): number {
-  const exact = BigInt(amount) * (inSeconds ? 1000n : 1n) + BigInt(nowMs);
-  if (exact > BigInt(EXPIRY_MAX_MS) || exact < -INT64_MAX) {
+  const milliseconds = BigInt(amount) * (inSeconds ? 1000n : 1n);
+  const exact = milliseconds + BigInt(nowMs);
+  if (exact > BigInt(EXPIRY_MAX_MS) || milliseconds < INT64_MIN) {
     throw new RespError(`ERR invalid expire time in '${commandName}' command`);
   }
   return Number(exact);
