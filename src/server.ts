@@ -237,6 +237,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
         runId: Buffer.from(platform.random.bytes(20)).toString('hex'),
         startedAtMs: platform.clock.nowMs(),
         memoryBytes: () => process.memoryUsage.rss(),
+        processorMicros: () => process.cpuUsage(),
       },
       limits: {
         loginMs: redis.connectTimeoutMs,

@@ -177,6 +177,90 @@ describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
     for (const client of [theirs, ours]) client.close();
   });
 
+  it('counts calls, failures, refusals and kinds of errors as Redis does', async () => {
+    const told = await Promise.all(
+      (await both()).map(async (client) => {
+        await client.call('CONFIG', 'RESETSTAT');
+        for (const args of [
+          ['SET', 'a', 'x'],
+          ['GET', 'a'],
+          ['get', 'a'],
+          ['GET'],
+          ['INCR', 'a'],
+          ['INCR', 'n'],
+          ['INCRBY', 'n', 'x'],
+          ['SET', 'a', '1', 'BOGUS'],
+          ['MSET', 'a', '1', 'b', '2'],
+          ['DEL', 'a', 'b', 'c'],
+          ['EXPIRE', 'n', '10', 'FOO'],
+          ['STRLEN', 'n'],
+          ['RENAME', 'none', 'x'],
+          ['COPY', 'n', 'm'],
+          ['OBJECT', 'ENCODING', 'none'],
+          ['OBJECT', 'NOSUCH'],
+          ['CONFIG', 'GET', 'databases'],
+          ['CLIENT', 'KILL', '1.1.1.1:1'],
+          ['AUTH', 'x', 'y'],
+          ['NOSUCH'],
+          ['MULTI'],
+          ['INCR', 'n'],
+          ['LCS', 'n', 'n', 'IDX', 'LEN'],
+          ['EXEC'],
+          ['MULTI'],
+          ['NOSUCH'],
+          ['EXEC'],
+          ['EXEC'],
+          ['SCAN', 'x'],
+        ]) {
+          await client.call(...args);
+        }
+        const sections = [await client.call('INFO', 'commandstats'), await client.call('INFO', 'errorstats')];
+        client.close();
+        return sections.flatMap((section) =>
+          section
+            .replace(/usec=\d+,usec_per_call=[\d.]+/g, 'TIME')
+            .split('\r\n')
+            .slice(2)
+            .sort(),
+        );
+      }),
+    );
+    expect(told[1]).toEqual(told[0]);
+    expect(told[1]).toContain('cmdstat_get:calls=2,TIME,rejected_calls=1,failed_calls=0');
+  });
+
+  it('lists in SLOWLOG what Redis lists, shortened and without secrets, when everything is slow', async () => {
+    const listed = await Promise.all(
+      (await both()).map(async (client) => {
+        const calls = [
+          ['CONFIG', 'SET', 'slowlog-log-slower-than', '0'],
+          ['SLOWLOG', 'RESET'],
+          ['CLIENT', 'SETNAME', 'slow'],
+          ['SET', 'a', '1'],
+          ['INCR', 'a'],
+          ['GET'],
+          ['INCRBY', 'a', 'x'],
+          ['MULTI'],
+          ['INCR', 'a'],
+          ['LCS', 'a', 'a', 'IDX', 'LEN'],
+          ['EXEC'],
+          ['ECHO', 'z'.repeat(200)],
+          ['TOUCH', ...Array.from({ length: 40 }, (_, i) => `${i}`)],
+          ['KEYS', '*'],
+          ['AUTH', 'default', 'secret'],
+          ['HELLO', '2', 'AUTH', 'default', 'secret'],
+        ];
+        for (const args of calls) await client.call(...args);
+        const entries = elementsOf((await client.call('SLOWLOG', 'GET', '-1')).replace(/^[*:]\d+\r\n/gm, ''), 0);
+        await client.call('CONFIG', 'SET', 'slowlog-log-slower-than', '10000');
+        client.close();
+        return entries.map((word) => word.replace(/^127\.0\.0\.1:\d+$/, 'ADDRESS'));
+      }),
+    );
+    expect(listed[1]).toEqual(listed[0]);
+    expect(listed[1]).toContain('(redacted)');
+  });
+
   it('describes its commands as Redis does', async () => {
     const [theirs, ours] = await both();
     for (const client of [theirs, ours]) await client.call('HELLO', '3');
@@ -200,10 +284,10 @@ describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
 const DESCRIBED_OTHERWISE = new Set(['debug']);
 const SINCE_7_2 = new Set(['client|setinfo', 'client|no-touch']);
 
-/** The strings of an array of bulk strings. */
-function elementsOf(reply: string): string[] {
+/** The strings of an array of bulk strings, which begin behind its head. */
+function elementsOf(reply: string, from = reply.indexOf('\r\n') + 2): string[] {
   const elements: string[] = [];
-  for (let at = reply.indexOf('\r\n') + 2; at < reply.length; ) {
+  for (let at = from; at < reply.length; ) {
     const headEnd = reply.indexOf('\r\n', at);
     const length = Number(reply.slice(at + 1, headEnd));
     elements.push(reply.slice(headEnd + 2, headEnd + 2 + length));

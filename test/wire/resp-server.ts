@@ -74,6 +74,7 @@ export async function startRespServer({
       runId: '0'.repeat(40),
       startedAtMs: platform.clock.nowMs(),
       memoryBytes: () => 0,
+      processorMicros: () => ({ user: 0, system: 0 }),
     },
     ...options,
   });

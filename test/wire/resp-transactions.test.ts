@@ -484,6 +484,6 @@ describe('what is slow', () => {
     expect(log).toMatch(/^\*\d+\r\n\*6\r\n:\d+\r\n:\d+\r\n:\d+\r\n\*32\r\n\$5\r\nTOUCH\r\n/);
     expect(log).toContain(`0${'x'.repeat(127)}... (73 more bytes)`);
     expect(log).toContain('... (10 more arguments)');
-    expect(log).not.toContain('constant');
+    expect(log).toContain('constant');
   });
 });

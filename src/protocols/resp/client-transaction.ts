@@ -16,7 +16,7 @@ import { errorLine, RespError } from './errors.ts';
 import { type KeyspaceTransaction, transact } from './keyspace-transaction.ts';
 import type { Reply } from './replies.ts';
 import type { ProtocolVersion } from './reply-writer.ts';
-import type { Session } from './session.ts';
+import { countError, type Session } from './session.ts';
 import type { WatchedKey } from './watched-keys.ts';
 
 /** What one queued command answered, and in which protocol: HELLO may be among them. */
@@ -301,25 +301,38 @@ function runFrom(
       if (line === undefined || (error instanceof OperationError && error.retry === 'transaction')) throw error;
       if (savepoint !== undefined) transaction.rollbackTo(savepoint);
       on.written.length = written;
-      on.server.counters.errors++;
+      entry.failedCalls++;
+      countError(on.server.counters, line);
       outcomes.push({ error: line, protocol: session.protocol });
     };
+    const startedMs = on.server.platform.clock.monotonicMs();
     try {
-      entry.calls++;
       cursor.begin(queue, at, entry.nameArguments);
       const value = runWithin(on, entry, entry.parseArguments(cursor));
       if (isPromise(value)) {
         const done = value.then((result) => {
           outcomes.push({ entry, value: result, protocol: session.protocol });
         }, fail);
-        return done.then(() => runFrom(on, queue, cursor, outcomes));
+        return done.then(() => {
+          noteCall(session, queue, at, startedMs);
+          return runFrom(on, queue, cursor, outcomes);
+        });
       }
       outcomes.push({ entry, value, protocol: session.protocol });
     } catch (error) {
       fail(error);
     }
+    noteCall(session, queue, at, startedMs);
   }
   return outcomes;
+}
+
+function noteCall(session: Session, queue: QueuedCommands, at: number, startedMs: number): void {
+  const { slowLog, platform } = session.server;
+  const entry = queue.entries[at]!;
+  const elapsedMs = platform.clock.monotonicMs() - startedMs;
+  entry.noteCall(elapsedMs);
+  if (entry.isLogged) slowLog.note(session, entry, queue, at, elapsedMs);
 }
 
 /** One command in a transaction over all databases. */

@@ -31,12 +31,14 @@ export function requestedCommand(session: Session, batch: RequestBatch, at: numb
     entry = subcommand;
   }
   if (!entry.accepts(count)) {
+    entry.rejectedCalls++;
     const error = entry.wrongArity();
     if (entry.name !== 'exec') throw error;
     session.transaction.reset(session);
     throw new RespError(`EXECABORT Transaction discarded because of: ${error.message.replace(/^ERR /, '')}`);
   }
   if (session.principal === undefined && !entry.allowedUnauthenticated) {
+    entry.rejectedCalls++;
     throw new RespError('NOAUTH Authentication required.');
   }
   return entry;

@@ -212,8 +212,8 @@ export class CommandEntry {
   readonly nameArguments: number;
   readonly isWrite: boolean;
   readonly allowedUnauthenticated: boolean;
-  /** Its duration is looked at for SLOWLOG; what takes constant time is not worth two looks at the clock. */
-  readonly isTimed: boolean;
+  /** SLOWLOG may list it. */
+  readonly isLogged: boolean;
   /** How arguments that hold keys are found: one entry for all of them, or one for each. */
   readonly keySpecs: readonly KeySpec[];
   /** Position of the first key, or 0; of the last, negative from the end; and the distance between keys. */
@@ -221,8 +221,14 @@ export class CommandEntry {
   readonly lastKey: number;
   readonly keyStep: number;
   readonly subcommands: CommandTable | undefined;
-  /** Calls since opening. */
+  /** Calls since opening, or since CONFIG RESETSTAT, as are the next. */
   calls = 0;
+  /** Of the calls, those that answered with an error. */
+  failedCalls = 0;
+  /** Requests that were refused before they could run. */
+  rejectedCalls = 0;
+  #timedCalls = 0;
+  #timedMicros = 0;
   readonly #fields: readonly (readonly [name: string, parse: (cursor: ArgumentCursor) => unknown])[];
   readonly #argumentsMax: number;
   readonly #minimum: number;
@@ -245,7 +251,7 @@ export class CommandEntry {
     this.#isCounted = this.#group > 1 || row.argumentsMax !== undefined;
     this.isWrite = row.flags.includes('write');
     this.allowedUnauthenticated = row.flags.includes('no_auth');
-    this.isTimed = !/^O\(1\)/.test(row.complexity) && !row.flags.includes('skip_slowlog');
+    this.isLogged = !row.flags.includes('skip_slowlog');
     let firstKey = 0;
     let lastKey = 0;
     let keyStep = 0;
@@ -267,6 +273,31 @@ export class CommandEntry {
     this.subcommands = subcommands === 0 ? undefined : new CommandTable(row.subcommands, this.name);
     this.#fields = Object.entries(row.args).map(([field, argument]) => [field, (cursor) => argument.parse(cursor)]);
     this.#empty = Object.freeze({});
+  }
+
+  /** What all calls took, microseconds, told by those whose time was taken. */
+  get micros(): number {
+    return this.#timedCalls === 0 ? 0 : (this.#timedMicros / this.#timedCalls) * this.calls;
+  }
+
+  /** A call is over. */
+  noteCall(elapsedMs: number): void {
+    this.calls++;
+    this.noteTime(elapsedMs * 1_000, 1);
+  }
+
+  /** What some of the calls took. */
+  noteTime(micros: number, calls: number): void {
+    this.#timedMicros += micros;
+    this.#timedCalls += calls;
+  }
+
+  resetStatistics(): void {
+    this.calls = 0;
+    this.failedCalls = 0;
+    this.rejectedCalls = 0;
+    this.#timedCalls = 0;
+    this.#timedMicros = 0;
   }
 
   /** @throws RespError for a wrong shape. */
@@ -381,6 +412,11 @@ export class CommandTable {
       this.#slots[slot] = entry;
       this.#names[slot] = name;
     }
+  }
+
+  /** Its entries, and their subcommands. */
+  get all(): readonly CommandEntry[] {
+    return this.entries.flatMap((entry) => [entry, ...(entry.subcommands?.entries ?? [])]);
   }
 
   find(buffer: Bytes, start: number, length: number): CommandEntry | undefined {

@@ -155,12 +155,10 @@ function resetStatistics({ counters, commands }: RespServer): void {
   counters.connectionsAccepted = 0;
   counters.commands = 0;
   counters.errors = 0;
+  counters.errorsByPrefix.clear();
   counters.bytesReceived = 0;
   counters.bytesSent = 0;
-  for (const entry of commands.entries) {
-    entry.calls = 0;
-    for (const subcommand of entry.subcommands?.entries ?? []) subcommand.calls = 0;
-  }
+  for (const entry of commands.all) entry.resetStatistics();
 }
 
 export const configCommands = {

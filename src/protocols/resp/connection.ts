@@ -26,7 +26,7 @@ import { InputBuffer } from './input-buffer.ts';
 import { type ReplyingClient, ReplyOutput, WEIGHED_BYTES } from './reply-output.ts';
 import type { ProtocolVersion } from './reply-writer.ts';
 import type { PartialCommand, RequestBatch } from './request-parser.ts';
-import type { ReplyMode, RespServer, Session } from './session.ts';
+import { countError, type ReplyMode, type RespServer, type Session } from './session.ts';
 import { type ExecutingClient, Stretch, SUSPENDED } from './stretch.ts';
 
 /** Of what MONITOR shows and its reader has not read. */
@@ -300,7 +300,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
       return false;
     }
     if (batch.error !== undefined && !this.isEnding) {
-      this.server.counters.errors++;
+      countError(this.server.counters, 'ERR');
       this.#context.writer.error(`ERR ${batch.error}`);
       this.isEnding = true;
     }
@@ -404,7 +404,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
 
   fail(line: string): void {
     if (this.isClosed) return;
-    this.server.counters.errors++;
+    countError(this.server.counters, line);
     this.isEnding = true;
     this.#output.fail(line);
     this.#end();

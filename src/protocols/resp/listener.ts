@@ -64,6 +64,7 @@ export function respListener(options: RespListenerOptions): RespListener {
     connectionsOpen: 0,
     commands: 0,
     errors: 0,
+    errorsByPrefix: new Map(),
     bytesReceived: 0,
     bytesSent: 0,
   };
@@ -110,8 +111,7 @@ export function respListener(options: RespListenerOptions): RespListener {
     },
     statistics: () => ({
       ...counters,
-      calls: commands.entries
-        .flatMap((entry) => [entry, ...(entry.subcommands?.entries ?? [])])
+      calls: commands.all
         .filter((entry) => entry.calls > 0)
         .map((entry) => ({ command: entry.name, calls: entry.calls })),
     }),

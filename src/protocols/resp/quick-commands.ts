@@ -43,6 +43,8 @@ const NAMES = ['get', 'set', 'incr', 'decr', 'incrby', 'decrby', 'del', 'exists'
 
 /** Commands looked at together: more lines than these a processor does not fetch at once. */
 const RUN_COMMANDS_MAX = 64;
+/** One run of so many is timed, for INFO. */
+const RUNS_PER_TIMED = 64;
 /** A command with more keys takes the general way: it is long work anyway. */
 const KEYS_MAX = 64;
 
@@ -75,6 +77,7 @@ export class QuickCommands {
   readonly #references = new Int32Array(RUN_COMMANDS_MAX);
   readonly #keyHashes = new Int32Array(KEYS_MAX);
   #mayFetch = false;
+  #runsUntilTimed = 0;
   /** What touching loaded, so that no compiler leaves it out. */
   touched = 0;
 
@@ -103,8 +106,26 @@ export class QuickCommands {
     this.firstWrite = NONE;
     this.fetching = undefined;
     this.#mayFetch = mayFetch;
-    const next = this.#runFrom(batch, from, database, outputMax);
+    const isTimed = this.#runsUntilTimed-- === 0;
+    const next = isTimed
+      ? this.#runTimed(batch, from, database, outputMax)
+      : this.#runFrom(batch, from, database, outputMax);
     this.#server.counters.commands += next - from;
+    return next;
+  }
+
+  /** As `#runFrom`; the commands of a run share its time evenly. */
+  #runTimed(batch: RequestBatch, from: number, database: number, outputMax: number): number {
+    this.#runsUntilTimed = RUNS_PER_TIMED - 1;
+    const { clock } = this.#server.platform;
+    const callsBefore = this.#rows.map((row) => row?.calls ?? 0);
+    const startedMs = clock.monotonicMs();
+    const next = this.#runFrom(batch, from, database, outputMax);
+    const microsEach = ((clock.monotonicMs() - startedMs) * 1_000) / (next - from);
+    this.#rows.forEach((row, kind) => {
+      const calls = row === undefined ? 0 : row.calls - callsBefore[kind]!;
+      if (calls > 0) row!.noteTime(calls * microsEach, calls);
+    });
     return next;
   }
 

@@ -13,8 +13,9 @@ import {
   withHelp,
 } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
+import { information } from './information.ts';
 import { bytesTree, integer, mapTree, ok, setTree, simpleTree, type Tree, tree, verbatim } from './replies.ts';
-import { REDIS_VERSION, type RespServer } from './session.ts';
+import type { RespServer } from './session.ts';
 
 const FLUSH_MODE = anyOrder({
   async: choice({ ASYNC: flag('async', 'ASYNC', '4.0.0'), SYNC: flag('sync', 'SYNC', '6.2.0') }),
@@ -174,11 +175,7 @@ export const serverCommands = {
         tips: ['nondeterministic_output_order'],
         args: { filterby: listFilter },
         reply: tree,
-        run: (session, { filterby }): Tree =>
-          session.server.commands.entries
-            .flatMap((entry) => [entry, ...(entry.subcommands?.entries ?? [])])
-            .filter(filterby)
-            .map((entry) => entry.name),
+        run: (session, { filterby }): Tree => session.server.commands.all.filter(filterby).map((entry) => entry.name),
       }),
       GETKEYS: sessionCommand({
         summary: 'Extract keys given a full Redis command',
@@ -365,81 +362,4 @@ function argumentDoc(doc: ArgumentDoc): Tree {
   if (doc.flags !== undefined) entries.push(['flags', setTree(doc.flags.map(simpleTree))]);
   if (doc.arguments !== undefined) entries.push(['arguments', doc.arguments.map(argumentDoc)]);
   return mapTree(entries);
-}
-
-type Facts = readonly (readonly [string, string | number])[];
-
-/** The sections of INFO, in its order. `Keyspace` leaves out databases that do not fit memory: counting those is DBSIZE's business. */
-const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
-  Server: ({ info, platform }) => {
-    const uptimeS = Math.max(0, Math.floor((platform.clock.nowMs() - info.startedAtMs) / 1000));
-    return [
-      ['redis_version', REDIS_VERSION],
-      ['redis_mode', 'standalone'],
-      ['server_name', 'orbit'],
-      ['orbit_version', info.version],
-      ['process_id', info.processId],
-      ['run_id', info.runId],
-      ['tcp_port', info.port],
-      ['uptime_in_seconds', uptimeS],
-      ['uptime_in_days', Math.floor(uptimeS / 86_400)],
-    ];
-  },
-  Clients: ({ counters, tracking }) => [
-    ['connected_clients', counters.connectionsOpen],
-    ['tracking_clients', tracking.counts.clients],
-  ],
-  Memory: ({ info }) => [
-    ['used_memory', info.memoryBytes()],
-    ['used_memory_rss', info.memoryBytes()],
-    ['maxmemory', 0],
-    ['maxmemory_policy', 'noeviction'],
-  ],
-  Persistence: ({ partitions }) => [
-    ['loading', 0],
-    ['orbit_durability', partitions.store.durability],
-    ['orbit_version_committed', partitions.store.version],
-  ],
-  Stats: ({ counters, partitions, tracking: { counts } }) => [
-    ['total_connections_received', counters.connectionsAccepted],
-    ['total_commands_processed', counters.commands],
-    ['total_net_input_bytes', counters.bytesReceived],
-    ['total_net_output_bytes', counters.bytesSent],
-    ['expired_keys', partitions.statistics().reclaimedKeys],
-    ['evicted_keys', 0],
-    ['tracking_total_keys', counts.keys],
-    ['tracking_total_items', counts.items],
-    ['tracking_total_prefixes', counts.prefixes],
-    ['total_error_replies', counters.errors],
-  ],
-  Replication: () => [
-    ['role', 'master'],
-    ['connected_slaves', 0],
-  ],
-  Cluster: () => [['cluster_enabled', 0]],
-  Keyspace: ({ databases, partitions }) => {
-    const facts: [string, string][] = [];
-    for (let number = 0; number < databases.count; number++) {
-      const known = partitions.known(databases.stored(number));
-      if (known !== undefined && known.keys > 0)
-        facts.push([`db${number}`, `keys=${known.keys},expires=${known.expiring},avg_ttl=0`]);
-    }
-    return facts;
-  },
-};
-
-const ALL_SECTIONS = new Set(['all', 'everything', 'default']);
-
-function information(server: RespServer, wanted: readonly string[]): string {
-  const names = new Set(wanted.map((name) => name.toLowerCase()));
-  const everything = names.size === 0 || [...names].some((name) => ALL_SECTIONS.has(name));
-  return Object.entries(SECTIONS)
-    .filter(([title]) => everything || names.has(title.toLowerCase()))
-    .map(
-      ([title, facts]) =>
-        `# ${title}\r\n${facts(server)
-          .map(([name, value]) => `${name}:${value}\r\n`)
-          .join('')}`,
-    )
-    .join('\r\n');
 }

@@ -53,6 +53,8 @@ export interface RespServerInfo {
   readonly startedAtMs: number;
   /** Resident memory, bytes. */
   memoryBytes(): number;
+  /** Time of processors that the process has taken, microseconds. */
+  processorMicros(): { readonly user: number; readonly system: number };
 }
 
 /** The Redis whose commands and replies are the measure; what HELLO and INFO call the version. */
@@ -64,8 +66,23 @@ export interface RespCounters {
   connectionsOpen: number;
   commands: number;
   errors: number;
+  /** Of them, so many of each kind: `WRONGTYPE`. */
+  readonly errorsByPrefix: Map<string, number>;
   bytesReceived: number;
   bytesSent: number;
+}
+
+/** Actors may answer with prefixes of their own. */
+const ERROR_PREFIXES_MAX = 128;
+
+/** An error line is sent. */
+export function countError(counters: RespCounters, line: string): void {
+  counters.errors++;
+  const end = line.indexOf(' ');
+  const prefix = end === -1 ? line : line.slice(0, end);
+  const { errorsByPrefix: counts } = counters;
+  const count = counts.get(prefix);
+  if (count !== undefined || counts.size < ERROR_PREFIXES_MAX) counts.set(prefix, (count ?? 0) + 1);
 }
 
 /** Which replies a client wants: all, none, or all but the next one (CLIENT REPLY). */
@@ -117,6 +134,8 @@ export interface Session {
   /** When it last sent something, milliseconds since 1970. */
   readonly activeAtMs: number;
   readonly lastCommand: CommandEntry | undefined;
+  /** A command of it waits: for a pause, a lock, a disk. */
+  readonly isWaiting: boolean;
   /** Bytes received and not executed, and bytes of replies not sent. */
   readonly inputBytes: number;
   readonly outputBytes: number;

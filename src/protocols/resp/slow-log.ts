@@ -1,9 +1,9 @@
 /**
  * SLOWLOG: the latest commands that took longer than a threshold, newest first.
  *
- * Looking at the clock twice costs more than a GET does, so commands of constant time are not timed, and neither are those
- * that the connection executes quickly from memory: what is listed are the others, by the complexity that their row
- * declares. The time is that of execution, waiting for disks and locks included.
+ * What a connection executes quickly from memory is not timed each by itself, as looking at the clock twice costs more than a
+ * GET does: unless the threshold is so low that such commands may pass it, and then they take the slower way. The time is
+ * that of execution, waiting for disks and locks included.
  */
 
 import type { Bytes } from '../../base/bytes.ts';
@@ -16,6 +16,9 @@ import type { Session } from './session.ts';
 const HIDDEN = Buffer.from('(redacted)');
 const ARGUMENTS_MAX = 32;
 const ARGUMENT_BYTES_MAX = 128;
+
+/** What is executed quickly takes a small part of it, but for pauses that concern everybody. */
+const QUICK_MICROS_MAX = 1_000;
 
 export interface SlowCommand {
   readonly id: number;
@@ -32,6 +35,11 @@ export class SlowLog {
   entriesMax = 128;
   #entries: SlowCommand[] = [];
   #nextId = 0;
+
+  /** Every single command has to be timed. */
+  get wantsAll(): boolean {
+    return this.thresholdMicros >= 0 && this.thresholdMicros < QUICK_MICROS_MAX;
+  }
 
   /** Newest first. */
   get entries(): readonly SlowCommand[] {

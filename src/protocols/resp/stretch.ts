@@ -26,7 +26,7 @@ import { databasesOf, enterPartitions, isLargeWrite, keysOf, requestedCommand } 
 import { errorLine } from './errors.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { RequestBatch } from './request-parser.ts';
-import { isObserved, type Session } from './session.ts';
+import { countError, isObserved, type Session } from './session.ts';
 
 const NONE = -1;
 /** What is said instead of the next command: the connection waits, and goes on with the rest by itself. */
@@ -115,6 +115,7 @@ export class Stretch {
       client.replyMode === 'on' &&
       !server.pause.isActive &&
       !server.monitors.isActive &&
+      !server.slowLog.wantsAll &&
       !(server.tracking.isActive && server.tracking.remembers(client)) &&
       quick.enabled
     );
@@ -145,6 +146,7 @@ export class Stretch {
     server.counters.commands++;
     let entry: CommandEntry | undefined;
     let isAccepted = false;
+    let startedMs = 0;
     try {
       entry = requestedCommand(client, batch, at);
       client.lastCommand = entry;
@@ -158,13 +160,12 @@ export class Stretch {
         if (held !== undefined) return this.#holdBack(held, batch, at);
       }
       isAccepted = true;
-      entry.calls++;
-      const startedMs = entry.isTimed ? server.platform.clock.monotonicMs() : 0;
+      startedMs = server.platform.clock.monotonicMs();
       if (server.tracking.isActive) this.#noteReads(entry, batch, at);
       const next = this.#run(entry, cursor, batch, at);
-      if (next === at + 1) this.#tellMonitors(entry, batch, at);
-      if (entry.isTimed && next !== SUSPENDED) {
-        server.slowLog.note(client, entry, batch, at, server.platform.clock.monotonicMs() - startedMs);
+      if (next === at + 1) {
+        this.#tellMonitors(entry, batch, at);
+        this.#noteCall(entry, startedMs, batch, at);
       }
       return client.replyMode === 'on' || next !== at + 1 ? next : this.#withhold(outputBefore, next);
     } catch (error) {
@@ -178,10 +179,22 @@ export class Stretch {
         return at;
       }
       if (entry === undefined || !entry.command.runsInMulti) client.transaction.refuse();
-      if (entry !== undefined && isAccepted) this.#tellMonitors(entry, batch, at);
+      if (entry !== undefined && isAccepted) {
+        this.#tellMonitors(entry, batch, at);
+        this.#noteCall(entry, startedMs, batch, at);
+        entry.failedCalls++;
+      }
       this.#error(line);
       return client.replyMode === 'on' ? at + 1 : this.#withhold(outputBefore, at + 1);
     }
+  }
+
+  /** A command is done, its waits included: for INFO and SLOWLOG. */
+  #noteCall(entry: CommandEntry, startedMs: number, batch: RequestBatch, at: number): void {
+    const { slowLog, platform } = this.#context.server;
+    const elapsedMs = platform.clock.monotonicMs() - startedMs;
+    entry.noteCall(elapsedMs);
+    if (entry.isLogged) slowLog.note(this.#client, entry, batch, at, elapsedMs);
   }
 
   /** MONITOR: a command that is done, or waits for its result. What runs again behind a failed commit was told before. */
@@ -239,7 +252,6 @@ export class Stretch {
     if (this.#loadsAwaited === 0 && (isTransaction || entry.command.scope === 'keyspace')) {
       const settled = this.#context.server.partitions.settleMost();
       if (settled !== undefined && entry.command.known?.(this.#client) === undefined) {
-        entry.calls--;
         this.#context.server.counters.commands--;
         return this.#waitForLoad(
           settled.then(() => true),
@@ -257,7 +269,7 @@ export class Stretch {
         : (entry.run(this.#client, args) as Awaitable<unknown>);
     if (isPromise(result)) {
       this.#tellMonitors(entry, batch, at);
-      this.#suspend(result, entry, batch.detach(at + 1), 0);
+      this.#suspend(result, entry, batch.detach(at));
       return SUSPENDED;
     }
     this.#context.writer.protocol = this.#client.protocol; // HELLO answers in the protocol it chose.
@@ -313,6 +325,7 @@ export class Stretch {
     const line = errorLine(error);
     if (line === undefined)
       this.#context.server.log.error({ error, client: this.#client.id }, 'a command failed with a bug');
+    entry.failedCalls++;
     this.#error(line ?? 'ERR internal error');
     return at + 1;
   }
@@ -324,7 +337,6 @@ export class Stretch {
       this.#loadsAwaited = 0;
       return this.#leaveTurn(entry, batch, at);
     }
-    entry.calls--;
     this.#context.server.counters.commands--;
     return this.#waitForLoad(loading, batch, at);
   }
@@ -392,6 +404,7 @@ export class Stretch {
       if (hasCode(error, 'transaction_conflict')) return this.#leaveTurn(entry, batch, at);
       const line = errorLine(error);
       if (line === undefined) throw error;
+      entry.failedCalls++;
       this.#error(line);
       if (hasCode(error, 'commit_unknown')) this.#client.isEnding = true;
       return at + 1;
@@ -423,22 +436,21 @@ export class Stretch {
         });
       },
     );
-    this.#suspend(result, entry, rest, 1);
+    this.#suspend(result, entry, rest);
     return SUSPENDED;
   }
 
-  /** Ends the stretch here; when `result` is there, its reply is written and `rest` goes on at `next`. */
-  #suspend(result: Promise<unknown>, entry: CommandEntry, rest: RequestBatch, next: number): void {
+  /** Ends the stretch here; when `result` of the first command of `rest` is there, its reply is written and the others go on. */
+  #suspend(result: Promise<unknown>, entry: CommandEntry, rest: RequestBatch): void {
     const client = this.#client;
     client.suspend();
-    const { slowLog, platform } = client.server;
-    const startedMs = platform.clock.monotonicMs();
+    const startedMs = client.server.platform.clock.monotonicMs();
     const go = (write: () => void): void => {
       if (client.isClosed) return;
-      if (next === 1) slowLog.note(client, entry, rest, 0, platform.clock.monotonicMs() - startedMs);
-      client.goOn(rest, next, () => {
+      this.#noteCall(entry, startedMs, rest, 0);
+      client.goOn(rest, 1, () => {
         write();
-        if (client.replyMode !== 'on') this.#withhold(0, next);
+        if (client.replyMode !== 'on') this.#withhold(0, 1);
       });
     };
     result.then(
@@ -449,6 +461,7 @@ export class Stretch {
         }),
       (error) =>
         go(() => {
+          entry.failedCalls++;
           this.#error(errorLine(error) ?? 'ERR internal error');
           if (errorLine(error) === undefined) {
             this.#context.server.log.error({ error, client: client.id }, 'a command failed with a bug');
@@ -478,7 +491,7 @@ export class Stretch {
   }
 
   #error(line: string): void {
-    this.#context.server.counters.errors++;
+    countError(this.#context.server.counters, line);
     this.#context.writer.error(line);
   }
 }
