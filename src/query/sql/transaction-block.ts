@@ -128,7 +128,9 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.sequences = new SessionSequences(
       engine.sequences,
       this.observer,
-      (title) => this.refuseReadOnly(title),
+      (title, schema) => {
+        if (schema === undefined || schema !== this.temporary?.id) this.refuseReadOnly(title);
+      },
       (name) => this.schemasOf(name),
     );
   }

@@ -93,3 +93,13 @@ select pg_typeof(x) from pseudo2;
 create domain pseudo3 as unknown;
 create type pseudo4 as (u unknown);
 select count(*) from pg_attribute where attrelid = 'pseudo'::regclass and attnum > 0;
+
+-- rows of tables
+create table whole_rows (a int);
+-- differs: columns of the row type of a table are not here
+create table of_rows (r whole_rows);
+-- differs: columns of the row type of a table are not here
+create table of_rows_array (r whole_rows[]);
+-- differs: columns of the row type of a table are not here
+create type of_rows_type as (r whole_rows);
+select count(*) from pg_attribute where attname = 'a';

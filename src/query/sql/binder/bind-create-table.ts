@@ -294,7 +294,8 @@ export function bindColumn(
           throw new SqlError(
             'syntax_error',
             `multiple default values specified for column "${name}" of table "${table}"`,
-            { location: constraint.location },
+            // What serial adds comes last, and stands nowhere.
+            { location: value === undefined ? undefined : constraint.location },
           );
         }
         value = bindDefault(constraint.raw_expr!, name, { type, modifier }, context, evaluate);
@@ -316,6 +317,10 @@ export function bindColumn(
         }
         if (!isInteger(type)) {
           throw new SqlError('invalid_parameter_value', 'identity column type must be smallint, integer, or bigint');
+        }
+        if (serial !== undefined) {
+          const message = `both default and identity specified for column "${name}" of table "${table}"`;
+          throw new SqlError('syntax_error', message);
         }
         const identity = constraint.generated_when === 'd' ? 'default' : 'always';
         sequence = { identity, options: constraint.options ?? [] };

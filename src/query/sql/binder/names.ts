@@ -3,7 +3,7 @@
 import type { Node, RangeVar, TypeName } from '@pgsql/types';
 import type { ColumnType, TableId } from '../../../models/relational/table.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { arrayOf, elementOf, type SqlType, titleOf, typeInfo, typeNamed } from '../types/types.ts';
+import { arrayOf, elementOf, isRowType, type SqlType, titleOf, typeInfo, typeNamed } from '../types/types.ts';
 import type { ResolvedTypeName } from './type-names.ts';
 
 /** Of a node that is a string. */
@@ -161,8 +161,16 @@ export function namedType(typeName: TypeName | undefined): NamedType {
 /** @throws SqlError `invalid_table_definition` for what no column, and no field of a composite type, can be of. */
 export function requireStorable(column: string, type: SqlType): void {
   const { kind, title } = typeInfo(type);
-  if (kind !== 'p') return;
-  throw new SqlError('invalid_table_definition', `column "${column}" has pseudo-type ${title}`);
+  if (kind === 'p') {
+    throw new SqlError('invalid_table_definition', `column "${column}" has pseudo-type ${title}`);
+  }
+  refuseRowType(type);
+}
+
+/** Rows of a table as values would have to follow its changes. @throws SqlError `feature_not_supported`. */
+export function refuseRowType(type: SqlType): void {
+  const element = elementOf(type) ?? type;
+  if (isRowType(element)) throw notSupported(`a column of the row type of table ${titleOf(element)}`);
 }
 
 /** NaN for what is no constant. @throws SqlError `invalid_text_representation` for one that is no number. */

@@ -398,18 +398,18 @@ export class SessionSequences implements SequenceAccess {
   readonly own = new Map<TableId, SequenceState>();
   readonly #sequences: Sequences;
   readonly #observer: Observer;
-  readonly #refuseReadOnly: (title: string) => void;
+  readonly #refuseReadOnly: (title: string, schema: number | undefined) => void;
   readonly #schemasOf: (name: QualifiedName) => readonly Schema[];
   readonly #given = new Map<TableId, bigint>();
   /** Of the statement that runs: where each sequence was before, and what it gave last, in all, and since the last `topUp`. */
   readonly #used = new Map<SequenceState, { readonly before: bigint; given: bigint; total: bigint; count: bigint }>();
   #last: TableId | undefined;
 
-  /** @param schemasOf Where a name is looked for, in order. */
+  /** @param refuseReadOnly Told the schema that the sequence is in. @param schemasOf Where a name is looked for, in order. */
   constructor(
     sequences: Sequences,
     observer: Observer,
-    refuseReadOnly: (title: string) => void,
+    refuseReadOnly: (title: string, schema: number | undefined) => void,
     schemasOf: (name: QualifiedName) => readonly Schema[],
   ) {
     this.#sequences = sequences;
@@ -419,8 +419,8 @@ export class SessionSequences implements SequenceAccess {
   }
 
   next(sequence: string | number): bigint {
-    this.#refuseReadOnly('nextval()');
     const state = this.#require(sequence);
+    this.#refuseReadOnly('nextval()', state.definition.schema);
     const { id } = state.definition;
     let value: bigint;
     if (this.own.has(id)) {
@@ -482,14 +482,16 @@ export class SessionSequences implements SequenceAccess {
   }
 
   lastGiven(): bigint {
-    const value = this.#last === undefined ? undefined : this.#given.get(this.#last);
+    const isThere =
+      this.#last !== undefined && (this.own.has(this.#last) || this.#sequences.get(this.#last) !== undefined);
+    const value = isThere ? this.#given.get(this.#last!) : undefined;
     if (value !== undefined) return value;
     throw new SqlError('object_not_in_prerequisite_state', 'lastval is not yet defined in this session');
   }
 
   set(sequence: string | number, value: bigint, called: boolean): bigint {
-    this.#refuseReadOnly('setval()');
     const state = this.#require(sequence);
+    this.#refuseReadOnly('setval()', state.definition.schema);
     const { id } = state.definition;
     if (this.own.has(id)) state.set(value, called);
     else this.#sequences.set(state, value, called, this.#observer);
@@ -499,6 +501,11 @@ export class SessionSequences implements SequenceAccess {
 
   position(sequence: number): { readonly last: bigint; readonly left: bigint; readonly called: boolean } {
     return this.#require(sequence);
+  }
+
+  lastOf(sequence: number): bigint | undefined {
+    const state = this.own.get(sequence as TableId) ?? this.#sequences.get(sequence as TableId);
+    return state?.called === true ? state.last : undefined;
   }
 
   /** DISCARD SEQUENCES. */

@@ -557,7 +557,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       seqcycle: cycle,
     })),
   pg_sequences: (objects, { session }) =>
-    objects.sequences.map(({ name, schema, type, start, increment, max, min, cache, cycle }) => ({
+    objects.sequences.map(({ id, name, schema, type, start, increment, max, min, cache, cycle }) => ({
       schemaname: objects.schemaName(schema),
       sequencename: name,
       sequenceowner: session.user,
@@ -568,7 +568,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       increment_by: increment,
       cycle,
       cache_size: cache,
-      last_value: null,
+      last_value: session.sequences?.lastOf(id) ?? null,
     })),
   pg_tables: (objects, { session }) =>
     objects.tables.map(({ table }) => ({

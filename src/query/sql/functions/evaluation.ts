@@ -39,6 +39,8 @@ export interface SequenceAccess {
   set(sequence: string | number, value: bigint, called: boolean): bigint;
   /** Where it stands, as a query of the sequence shows it. */
   position(sequence: number): { readonly last: bigint; readonly left: bigint; readonly called: boolean };
+  /** What it gave last, to anyone; undefined where it gave nothing yet, or is not there any more. */
+  lastOf(sequence: number): bigint | undefined;
 }
 
 /** The catalog as functions ask for it; oids are those of PostgreSQL's system catalog. */

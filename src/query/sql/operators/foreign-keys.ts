@@ -21,6 +21,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import { SqlError } from '../sql-error.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
+import { asReferenced, asReferring, cascaded } from './reference-values.ts';
 import { sameValue, shownValue, TableWriter, type WriteRules } from './table-writer.ts';
 
 type Event =
@@ -122,11 +123,8 @@ export class ForeignKeyChecks {
       if (event.kind !== 'child' || event.key.deferrable !== undefined) continue;
       const parent = this.#rules.table.related.get(event.key.references)!;
       if (event.key.columns.some((position) => event.row[position] === null)) continue;
-      const rowKey = parentRowKey(
-        parent,
-        event.key,
-        event.key.columns.map((position) => event.row[position]!),
-      );
+      const values = this.#referenced(event.key, event.row, parent);
+      const rowKey = values && parentRowKey(parent, event.key, values);
       if (rowKey === undefined) continue;
       const same = wanted.get(latin1(rowKey));
       if (same !== undefined) same.events.push(event);
@@ -157,8 +155,8 @@ export class ForeignKeyChecks {
     }
     if (!(await this.#isCurrent(row, key.columns))) return;
     const parent = this.#rules.table.related.get(key.references)!;
-    const values = key.columns.map((position) => row[position]!);
-    if (await this.#lockParent(parent, key, values)) return;
+    const values = this.#referenced(key, row, parent);
+    if (values !== undefined && (await this.#lockParent(parent, key, values))) return;
     const names = key.columns.map((position) => table.columns[position]!.name).join(', ');
     const shown = key.columns.map((position) => shownValue(table, position, row[position]!, this.#context)).join(', ');
     throw new SqlError('foreign_key_violation', message, {
@@ -166,6 +164,12 @@ export class ForeignKeyChecks {
       table: table.name,
       constraint: key.name,
     });
+  }
+
+  /** What the row refers to; undefined where no row can be that. */
+  #referenced(key: ForeignKey, row: ExecutionRow, parent: CatalogTable): readonly ColumnValue[] | undefined {
+    const values = key.columns.map((position) => row[position]!);
+    return asReferenced(key, values, this.#table, parent.table, this.#context);
   }
 
   /** Whether the row is still there, with the same values in these columns. */
@@ -237,25 +241,14 @@ export class ForeignKeyChecks {
 
   async #checkParent({ key, child, old, row }: Extract<Event, { kind: 'parent' }>): Promise<void> {
     const parent = this.#rules.table;
-    const values = key.referenced.map((position) => old[position]!);
+    const given = key.referenced.map((position) => old[position]!);
+    const values = asReferring(key, given, child.table, parent.table, this.#context);
+    if (values === undefined) return;
     this.#moveForward();
     const action = row === undefined ? key.onDelete : key.onUpdate;
-    if (action === 'no action' && (await this.#findParent(parent, key, values)) !== undefined) return;
-    const isCheck = action === 'no action' || action === 'restrict';
-    if (isCheck) {
-      if (!(await this.#isReferenced(child, key, values))) return;
-      const { table } = parent;
-      const names = key.referenced.map((position) => table.columns[position]!.name).join(', ');
-      const shown = key.referenced.map((position) => shownValue(table, position, old[position]!, this.#context));
-      throw new SqlError(
-        'foreign_key_violation',
-        `update or delete on table "${table.name}" violates foreign key constraint "${key.name}" on table "${child.table.name}"`,
-        {
-          detail: `Key (${names})=(${shown.join(', ')}) is still referenced from table "${child.table.name}".`,
-          table: child.table.name,
-          constraint: key.name,
-        },
-      );
+    if (action === 'no action' || action === 'restrict') {
+      await this.#refuseReferenced(key, child, given, values, action);
+      return;
     }
     if (await this.#isReferencedSince(child, key, values)) {
       throw new SqlError('serialization_failure', 'could not serialize access due to concurrent update');
@@ -271,8 +264,10 @@ export class ForeignKeyChecks {
       }
       const changed = [...current];
       if (action === 'cascade') {
+        const now = key.referenced.map((position) => row![position]!);
+        const followed = cascaded(key, now, child.table, parent.table, this.#context);
         key.columns.forEach((position, i) => {
-          changed[position] = row![key.referenced[i]!]!;
+          changed[position] = followed[i]!;
         });
       } else {
         for (const position of row === undefined ? (key.setColumns ?? key.columns) : key.columns) {
@@ -284,6 +279,33 @@ export class ForeignKeyChecks {
       await this.#context.pause();
     }
     await writer.finish();
+    // A default that is what was there already changes nothing, and nobody else looks whether it still refers to a row.
+    if (action === 'set default') await this.#refuseReferenced(key, child, given, values, 'no action');
+  }
+
+  /** @param values `given` as the referring table has them. @throws SqlError `foreign_key_violation` where a row refers to them. */
+  async #refuseReferenced(
+    key: ForeignKey,
+    child: CatalogTable,
+    given: readonly ColumnValue[],
+    values: readonly ColumnValue[],
+    action: 'no action' | 'restrict',
+  ): Promise<void> {
+    const parent = this.#rules.table;
+    if (action === 'no action' && (await this.#findParent(parent, key, given)) !== undefined) return;
+    if (!(await this.#isReferenced(child, key, values))) return;
+    const { table } = parent;
+    const names = key.referenced.map((position) => table.columns[position]!.name).join(', ');
+    const shown = key.referenced.map((position, i) => shownValue(table, position, given[i]!, this.#context));
+    throw new SqlError(
+      'foreign_key_violation',
+      `update or delete on table "${table.name}" violates foreign key constraint "${key.name}" on table "${child.table.name}"`,
+      {
+        detail: `Key (${names})=(${shown.join(', ')}) is still referenced from table "${child.table.name}".`,
+        table: child.table.name,
+        constraint: key.name,
+      },
+    );
   }
 
   /** Whether a row refers to `values` that nobody is about to take away. */

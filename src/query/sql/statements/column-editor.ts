@@ -37,7 +37,7 @@ import type { ExecutionRow } from '../operators/operator.ts';
 import { compileExpression } from '../planner/compile-expression.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { titleOf } from '../types/types.ts';
+import { isInteger, titleOf } from '../types/types.ts';
 import { relationWord } from './drop-statements.ts';
 import { containsNull, eachRow, rewriteTable } from './rewrite-table.ts';
 import type { EditorOptions, TableEditor } from './table-editor.ts';
@@ -165,6 +165,15 @@ export class ColumnEditor {
     const old = table.columns[position]!;
     const { type, modifier } = namedType(definition.typeName);
     requireStorable(name, type);
+    if (old.identity !== undefined) {
+      if (!isInteger(type)) {
+        throw new SqlError('invalid_parameter_value', 'identity column type must be smallint, integer, or bigint');
+      }
+      if (type !== old.type) {
+        const arg: Node = { TypeName: { names: [{ String: { sval: type } }], typemod: -1 } };
+        await this.#options.alterSequence(old.sequence!, [{ DefElem: { defname: 'as', arg } }]);
+      }
+    }
     const [view] = await this.#options.viewsOf(table, position);
     if (view !== undefined) {
       throw new SqlError('feature_not_supported', 'cannot alter type of a column used by a view or rule', {
@@ -228,12 +237,14 @@ export class ColumnEditor {
     const next = { ...table, columns, indexes };
     checkGenerated(next, bindContext);
     const compute = compileExpression(converted);
-    await this.#rewrite(next, (row, generate) => {
-      const result = row.slice(0, columns.length);
-      if (old.generated === undefined) result[position] = compute(row, context);
-      generate(result);
-      return result;
-    });
+    await this.#editor.retypeReferences(position, next, () =>
+      this.#rewrite(next, (row, generate) => {
+        const result = row.slice(0, columns.length);
+        if (old.generated === undefined) result[position] = compute(row, context);
+        generate(result);
+        return result;
+      }),
+    );
   }
 
   setDefault(name: string, node: Node | undefined): void {

@@ -310,6 +310,9 @@ export class SchemaChanges {
         return addPrimaryKey(editor, columns, stringsOf(constraint.keys), constraint);
       case 'AT_DropConstraint':
         return this.#dropConstraint(editor, columns, name, cascade, missingOk === true, sink);
+      case 'AT_AlterConstraint':
+        if (def === undefined || !('ATAlterConstraint' in def)) throw unsupportedChange(subtype);
+        return editor.alterConstraint(def.ATAlterConstraint);
       case 'AT_ValidateConstraint':
         return editor.validate(name);
       case 'AT_ChangeOwner':

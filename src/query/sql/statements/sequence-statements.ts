@@ -121,9 +121,7 @@ export class SequenceStatements {
       return;
     }
     if (found.kind !== 'sequence') {
-      throw new SqlError('wrong_object_type', `cannot open relation "${name.name}"`, {
-        detail: 'This operation is not supported for tables.',
-      });
+      throw new SqlError('wrong_object_type', `"${name.name}" is not a sequence`);
     }
     await this.change(transaction, found.id, statement.options ?? []);
     sink.complete('ALTER SEQUENCE');
@@ -213,7 +211,12 @@ export class SequenceStatements {
     const option = options.find((each) => 'DefElem' in each && each.DefElem.defname === 'owned_by');
     if (option === undefined || !('DefElem' in option) || option.DefElem.arg === undefined) return undefined;
     const names = 'List' in option.DefElem.arg ? stringsOf(option.DefElem.arg.List.items) : [];
-    if (names.length === 1 && names[0] === 'none') return undefined;
+    if (names.length === 1) {
+      if (names[0] === 'none') return undefined;
+      throw new SqlError('syntax_error', 'invalid OWNED BY option', {
+        hint: 'Specify OWNED BY table.column or OWNED BY NONE.',
+      });
+    }
     const column = names.at(-1)!;
     const found = await this.#schema.lookup.require(transaction, nameOfList(names.slice(0, -1)));
     if (found.kind !== 'table') {
@@ -261,17 +264,14 @@ export class SequenceStatements {
     const increment = number('increment') ?? old?.increment ?? 1n;
     if (increment === 0n) throw new SqlError('invalid_parameter_value', 'INCREMENT must not be zero');
     const up = increment > 0n;
-    const keeps = (bound: bigint, natural: bigint): boolean => !(changed && bound === natural);
-    const max =
-      number('maxvalue') ??
-      (old !== undefined && !given.has('maxvalue') && keeps(old.max, BOUNDS[old.type][1])
-        ? old.max
-        : up
-          ? highest
-          : -1n);
-    const min =
-      number('minvalue') ??
-      (old !== undefined && !given.has('minvalue') && keeps(old.min, BOUNDS[old.type][0]) ? old.min : up ? 1n : lowest);
+    // A bound that was that of the old type becomes that of the new one.
+    const moves = (end: 0 | 1, bound: bigint): boolean => changed && bound === BOUNDS[old.type][end];
+    const movesMax = old !== undefined && moves(1, old.max);
+    const movesMin = old !== undefined && moves(0, old.min);
+    const isMaxKept = old !== undefined && !given.has('maxvalue') && !movesMax;
+    const isMinKept = old !== undefined && !given.has('minvalue') && !movesMin;
+    const max = number('maxvalue') ?? (isMaxKept ? old.max : up || movesMax ? highest : -1n);
+    const min = number('minvalue') ?? (isMinKept ? old.min : !up || movesMin ? lowest : 1n);
     if (max > highest || max < lowest) {
       throw new SqlError(
         'invalid_parameter_value',

@@ -3,7 +3,7 @@
  * them against the rows that are there, and stores the result.
  */
 
-import type { Constraint, IndexElem, IndexStmt, Node } from '@pgsql/types';
+import type { ATAlterConstraint, Constraint, IndexElem, IndexStmt, Node } from '@pgsql/types';
 import { deleteName, putName, readName, redefineTable } from '../../../models/relational/catalog.ts';
 import { claimsOf, entriesOf } from '../../../models/relational/index-keys.ts';
 import { isKeyType } from '../../../models/relational/keys.ts';
@@ -27,9 +27,10 @@ import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { columnNames, freeName, joinedNames, partNames } from '../object-names.ts';
 import { requireOperatorClass } from '../operator-classes.ts';
 import { ForeignKeyChecks } from '../operators/foreign-keys.ts';
+import { canRefer } from '../operators/reference-values.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { isInteger, isString, type SqlType, titleOf } from '../types/types.ts';
+import { type SqlType, titleOf } from '../types/types.ts';
 import { buildIndex, eachRow, type PassOptions } from './rewrite-table.ts';
 
 export interface EditorOptions extends PassOptions {
@@ -353,21 +354,11 @@ export class TableEditor {
     if (name === undefined) {
       name = await freeName(this.table.name, joinedNames(names), 'fkey', (each) => taken.has(each));
     } else if (taken.has(name)) throw this.#duplicate(name);
-    columns.forEach((position, i) => {
-      const [own, other] = [this.table.columns[position]!, parent.columns[referenced[i]!]!];
-      const fits =
-        own.type === other.type ||
-        (isInteger(own.type) && isInteger(other.type)) ||
-        (isString(own.type) && isString(other.type) && own.type !== 'bpchar' && other.type !== 'bpchar');
-      if (fits) return;
-      throw new SqlError('datatype_mismatch', `foreign key constraint "${name}" cannot be implemented`, {
-        detail: `Key columns "${own.name}" and "${other.name}" are of incompatible types: ${titleOf(own.type)} and ${titleOf(other.type)}.`,
-      });
-    });
+    requireComparable({ name, columns, referenced }, this.table, parent);
     if (constraint.fk_matchtype === 'p')
       throw new SqlError('feature_not_supported', 'MATCH PARTIAL not yet implemented');
     const deferrable = deferrabilityOf(constraint);
-    const setNames = stringsOf(constraint.fk_del_set_cols);
+    const setColumns = this.#setColumns(stringsOf(constraint.fk_del_set_cols), columns);
     const key: ForeignKey = {
       id: this.#options.nextId(),
       name,
@@ -378,7 +369,7 @@ export class TableEditor {
       ...(notValid ? { notValid } : {}),
       onUpdate: ACTIONS[constraint.fk_upd_action ?? 'a'] ?? 'no action',
       onDelete: ACTIONS[constraint.fk_del_action ?? 'a'] ?? 'no action',
-      ...(setNames.length === 0 ? {} : { setColumns: setNames.map((each) => columns[names.indexOf(each)]!) }),
+      ...(setColumns.length === 0 ? {} : { setColumns }),
       ...(deferrable === undefined ? {} : { deferrable }),
     };
     this.table = { ...this.table, foreignKeys: [...(this.table.foreignKeys ?? []), key] };
@@ -392,6 +383,41 @@ export class TableEditor {
       redefineTable(transaction, keyspace, { ...current, referencedBy: withId(current.referencedBy, this.table.id) });
     }
     if (!this.#isNew && !notValid) await this.#validateForeignKey(key, found);
+  }
+
+  /** Those that SET NULL and SET DEFAULT are for. @param columns Of the key. */
+  #setColumns(names: readonly string[], columns: readonly number[]): readonly number[] {
+    const positions = names.map((name) => {
+      const position = this.table.columns.findIndex((each) => each.name === name);
+      if (position < 0) {
+        const message = `column "${name}" referenced in foreign key constraint does not exist`;
+        throw new SqlError('undefined_column', message);
+      }
+      if (columns.includes(position)) return position;
+      const message = `column "${name}" referenced in ON DELETE SET action must be part of foreign key`;
+      throw new SqlError('invalid_column_reference', message);
+    });
+    return [...new Set(positions)];
+  }
+
+  /** ALTER CONSTRAINT: when a foreign key is checked. */
+  alterConstraint(constraint: ATAlterConstraint): void {
+    const { conname = '', alterDeferrability } = constraint;
+    // Other properties of a constraint are of later versions.
+    if (alterDeferrability !== true) throw notSupported('this change of a constraint');
+    const { foreignKeys = [] } = this.table;
+    const what = `constraint "${conname}" of relation "${this.table.name}"`;
+    if (!foreignKeys.some(({ name }) => name === conname)) {
+      if (!this.#constraintNames().has(conname)) throw new SqlError('undefined_object', `${what} does not exist`);
+      throw new SqlError('wrong_object_type', `${what} is not a foreign key constraint`);
+    }
+    const changed = foreignKeys.map((key) => {
+      if (key.name !== conname) return key;
+      const { deferrable: _, ...rest } = key;
+      const deferrable = deferrabilityOf(constraint);
+      return deferrable === undefined ? rest : { ...rest, deferrable };
+    });
+    this.table = { ...this.table, foreignKeys: changed };
   }
 
   /** VALIDATE CONSTRAINT: looks at the rows that NOT VALID left out. @throws SqlError of the first that does not meet it. */
@@ -432,11 +458,32 @@ export class TableEditor {
     });
   }
 
-  async #validateForeignKey(key: ForeignKey, parent: CatalogTable): Promise<void> {
+  /** Tests the foreign keys that a column takes part in, on either side, before and after its values become others. */
+  async retypeReferences(position: number, table: Table, rewrite: () => Promise<void>): Promise<void> {
+    const concerned: { readonly key: ForeignKey; readonly child: TableId; readonly parent: TableId }[] = [];
+    const tableOf = async (id: TableId): Promise<Table> =>
+      id === table.id ? table : (await this.#options.openById(id)).table;
+    for (const child of new Set([table.id, ...(table.referencedBy ?? [])])) {
+      for (const key of (await tableOf(child)).foreignKeys ?? []) {
+        const isOwn = child === table.id && key.columns.includes(position);
+        const isReferenced = key.references === table.id && key.referenced.includes(position);
+        if (isOwn || isReferenced) concerned.push({ key, child, parent: key.references });
+      }
+    }
+    for (const { key, child, parent } of concerned) requireComparable(key, await tableOf(child), await tableOf(parent));
+    await rewrite();
+    const opened = async (id: TableId): Promise<CatalogTable> =>
+      id === this.table.id ? this.#opened() : this.#options.openById(id);
+    for (const { key, child, parent } of concerned) {
+      if (key.notValid !== true) await this.#validateForeignKey(key, await opened(parent), (await opened(child)).table);
+    }
+  }
+
+  async #validateForeignKey(key: ForeignKey, parent: CatalogTable, child: Table = this.table): Promise<void> {
     const related = new Map<TableId, CatalogTable>();
     related.set(parent.table.id, parent);
-    const table = openTable(this.#options.keyspace, { ...this.table, foreignKeys: [key], referencedBy: [] }, related);
-    related.set(this.table.id, table);
+    const table = openTable(this.#options.keyspace, { ...child, foreignKeys: [key], referencedBy: [] }, related);
+    related.set(child.id, table);
     const checks = new ForeignKeyChecks(writeRulesOf(table), this.#options.context);
     await eachRow(table, this.#options, async (row) => {
       checks.inserted(row);
@@ -464,7 +511,25 @@ export class TableEditor {
   }
 }
 
-function deferrabilityOf({ deferrable, initdeferred }: Constraint): 'immediate' | 'deferred' | undefined {
+/** @throws SqlError `datatype_mismatch` for columns that cannot be equal. */
+function requireComparable(
+  { name, columns, referenced }: Pick<ForeignKey, 'name' | 'columns' | 'referenced'>,
+  child: Table,
+  parent: Table,
+): void {
+  columns.forEach((position, i) => {
+    const [own, other] = [child.columns[position]!, parent.columns[referenced[i]!]!];
+    if (canRefer(own.type, other.type)) return;
+    throw new SqlError('datatype_mismatch', `foreign key constraint "${name}" cannot be implemented`, {
+      detail: `Key columns "${own.name}" and "${other.name}" are of incompatible types: ${titleOf(own.type)} and ${titleOf(other.type)}.`,
+    });
+  });
+}
+
+function deferrabilityOf({
+  deferrable,
+  initdeferred,
+}: Pick<Constraint, 'deferrable' | 'initdeferred'>): 'immediate' | 'deferred' | undefined {
   if (initdeferred === true) return 'deferred';
   return deferrable === true ? 'immediate' : undefined;
 }

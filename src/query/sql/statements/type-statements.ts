@@ -39,7 +39,7 @@ import {
   typeKey,
 } from '../../../models/relational/type-definition.ts';
 import type { Transaction } from '../../../storage/store.ts';
-import { namedType, nameOfList, requireStorable, stringsOf } from '../binder/names.ts';
+import { namedType, nameOfList, refuseRowType, requireStorable, stringsOf } from '../binder/names.ts';
 import { definitionContext } from '../binder/table-rules.ts';
 import { compileDomainCheck } from '../catalog/domain-rules.ts';
 import { registerType } from '../catalog/user-types.ts';
@@ -125,6 +125,7 @@ export class TypeStatements {
     if (kind === 'p') {
       throw new SqlError('datatype_mismatch', `"${title}" is not a valid base type for a domain`);
     }
+    refuseRowType(base);
     const nextId = await openIds(transaction, this.#session.engine.keyspace);
     const shared = this.#identity(target, nextId);
     let domain: DomainType = { ...shared, kind: 'domain', base, modifier, notNull: false, checks: [] };

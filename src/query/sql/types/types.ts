@@ -214,6 +214,11 @@ export function isAnonymousRecord(type: SqlType): boolean {
   return type.startsWith('user:record(');
 }
 
+/** The type of a table's rows. */
+export function isRowType(type: SqlType): boolean {
+  return type.startsWith('user:row:');
+}
+
 /** Anonymous records are one type to whoever does not look into them. */
 function plainRecord(type: SqlType): SqlType {
   return isAnonymousRecord(type) ? 'record' : type;
