@@ -64,12 +64,6 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
       /\bon conflict\b/.test(sql) && codeOf(theirs) === undefined && /^E C:42P10 M:there is no unique/.test(ours),
   },
   {
-    why: 'a parameter that nothing gives a type is text where a function takes any, also where something gives it one later',
-    applies: (_, { theirs, ours }) =>
-      codeOf(ours) === undefined &&
-      (codeOf(theirs) === '42P18' || /^E C:42P08 M:could not determine data type of parameter/.test(theirs)),
-  },
-  {
     why: 'an array in binary that says it may hold nulls, since one that it was made from did',
     applies: (_, { theirs, ours }) => theirs !== ours && withoutNullFlags(theirs) === withoutNullFlags(ours),
   },

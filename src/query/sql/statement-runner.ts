@@ -22,6 +22,7 @@ import { bindQuery, queryContext } from './binder/bind-query.ts';
 import { bindStatement } from './binder/bind-statement.ts';
 import { bindBodyStatement, checkBody, statementsOf } from './binder/body-statements.ts';
 import type { BoundRows } from './binder/bound.ts';
+import { requireParameterTypes } from './binder/coercion.ts';
 import { nameKey, type QualifiedName } from './binder/names.ts';
 import type { BindContext, FindTable, FunctionLookup, ParameterTypes, QueryContext } from './binder/query-context.ts';
 import { type NamesOfStatement, namesOf } from './binder/referenced-tables.ts';
@@ -515,10 +516,7 @@ export class StatementRunner {
       const progress: BindProgress = { depth: 0, slots: 0, written: [] };
       const context = functions === undefined ? plain : { ...plain, functions, progress };
       const bound = bindStatement(node, context, findTable);
-      for (let i = 0; i < parameters.length; i++) {
-        if (parameters[i] !== undefined) continue;
-        throw new SqlError('indeterminate_datatype', `could not determine data type of parameter $${i + 1}`);
-      }
+      requireParameterTypes(context);
       const made = planQuery(bound, parameters as SqlType[], this.#planEnvironment(context.time, generation));
       const plan = progress.written!.length === 0 ? made : aroundFunctions(made, bound, progress.written!);
       const isNewest = !this.#block.seesOtherSchema && generation === engine.catalog.generation;
@@ -548,6 +546,7 @@ export class StatementRunner {
     return {
       parameters,
       takesParameters,
+      untyped: [],
       time: { ...this.#session.parameters.style, nowMicros: this.#block.nowMicros ?? this.#engine.nowMicros() },
       depthMax: this.#engine.limits.expressionDepthMax,
       sequenceNamed: (text) => this.#session.sequences.idOf(text),

@@ -93,8 +93,10 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
     if (within && !hypothetical)
       orderBy[0] = { ...orderBy[0]!, expression: binder.coerce(given[0]!, packed.packed[0]!, -1, 'implicit') };
   } else if (argument !== undefined) {
-    const type = name === 'count' ? argument.type : found.argument!;
-    argument = binder.settle(binder.coerce(argument, type, -1, 'implicit'));
+    argument =
+      name === 'count'
+        ? binder.ofAnyType(argument)
+        : binder.settle(binder.coerce(argument, found.argument!, -1, 'implicit'));
   }
   const distinct = call.agg_distinct === true && argument !== undefined;
   if (distinct) for (const arg of args) requireEquality(arg);

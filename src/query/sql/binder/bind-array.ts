@@ -32,6 +32,8 @@ import { noCommonType } from './common-type.ts';
 export interface OperandBinder {
   bind(node: Node): BoundExpression;
   coerce(expression: BoundExpression, type: SqlType, context: 'implicit' | 'assignment' | 'explicit'): BoundExpression;
+  /** As it is; a literal becomes text. */
+  ofAnyType(expression: BoundExpression): BoundExpression;
 }
 
 /** A call of a function whose arguments are of the types that it takes. */
@@ -364,7 +366,7 @@ export function bindRow(
   location: number | undefined,
   binder: OperandBinder,
 ): BoundExpression {
-  const typed = args.map((arg) => (arg.type === 'unknown' ? binder.coerce(arg, 'text', 'implicit') : arg));
+  const typed = args.map((arg) => binder.ofAnyType(arg));
   const types = typed.map((arg) => arg.type);
   return callOf(
     { name: 'row', result: 'record', strict: false, evaluate: (values) => makeRecord(types, values) },
@@ -375,13 +377,13 @@ export function bindRow(
 
 /** The arguments of an aggregate as one row, which is never null. */
 export function packArguments(
-  { packed, json }: Pick<PackedAggregate, 'packed' | 'json'>,
+  { packed, json, untyped = [] }: Pick<PackedAggregate, 'packed' | 'json' | 'untyped'>,
   args: readonly BoundExpression[],
   location: number | undefined,
   binder: OperandBinder,
 ): BoundExpression {
   const coerced = args.map((arg, i) => {
-    const typed = binder.coerce(arg, packed[i]!, 'implicit');
+    const typed = untyped.includes(i) ? binder.ofAnyType(arg) : binder.coerce(arg, packed[i]!, 'implicit');
     const write = json.includes(i) ? findFunction('to_json', [typed.type]) : undefined;
     return write === undefined ? typed : callOf(write, [typed], location);
   });

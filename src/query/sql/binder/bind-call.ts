@@ -152,7 +152,11 @@ export function resolveCall(
     throw new SqlError('wrong_object_type', message, { location, hint });
   }
   if ('cast' in found) return binder.coerce(args[0]!, found.cast, -1, 'explicit');
-  const coerced = args.map((arg, i) => binder.coerce(arg, found.arguments[i]!, -1, 'implicit'));
+  const coerced = args.map((arg, i) =>
+    found.untyped?.includes(i) === true
+      ? binder.ofAnyType(arg)
+      : binder.coerce(arg, found.arguments[i]!, -1, 'implicit'),
+  );
   if (found.user !== undefined) return callUser(binder, found, coerced, location);
   if (found.returnsSet === true) return takeSet(binder, found, coerced, location);
   if (args[0]?.type === 'unknown') checkSequence(binder, name, coerced[0]!);

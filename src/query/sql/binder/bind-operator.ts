@@ -47,6 +47,11 @@ export function bindOperator(binder: ExpressionBinder, expression: A_Expr): Boun
         const { left, right } = binder.compare('=', one, other, location);
         return { kind: 'distinct', ...BOOLEAN, location, negated, left, right };
       };
+      const other = isNullLiteral(rexpr!) ? lexpr! : isNullLiteral(lexpr!) ? rexpr! : undefined;
+      if (other !== undefined) {
+        const arg = binder.ofAnyType(binder.bindInside(other));
+        return { kind: 'isNull', ...BOOLEAN, location, arg, negated: !negated };
+      }
       const pairs = rowConstructors(lexpr!, rexpr!, location, (node) => binder.bindInside(node));
       if (pairs === undefined) return distinct(binder.bindInside(lexpr!), binder.bindInside(rexpr!));
       const args = pairs.map(([one, other]) => distinct(one, other));
@@ -175,4 +180,9 @@ export function binary(
   });
   if (found.comparison === undefined) return applied(found, args, location);
   return { kind: 'compare', ...BOOLEAN, location, operator: found.comparison, left: args[0]!, right: args[1]! };
+}
+
+/** NULL as such, without a type: to be distinct from it is not to be null, whatever the type. */
+function isNullLiteral(node: Node): boolean {
+  return 'A_Const' in node && node.A_Const.isnull === true;
 }

@@ -8,7 +8,7 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import { titleOf } from '../types/types.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindLocking, lockingTitle } from './bind-locking.ts';
-import { bindTargets } from './bind-targets.ts';
+import { bindTargets, settledTargets } from './bind-targets.ts';
 import type { Windows } from './bind-window.ts';
 import {
   type BoundColumn,
@@ -55,9 +55,10 @@ export function bindSimpleSelect(
   const scope = new Scope(frame, from?.items ?? []);
   const binder = new ExpressionBinder(context, scope);
   binder.windows.name(select.windowClause ?? []);
-  const columns = bindTargets(select.targetList ?? [], binder, TARGET, keepsUnknown);
+  const targets = bindTargets(select.targetList ?? [], binder, TARGET, true);
   const where = select.whereClause && binder.bindCondition(select.whereClause, WHERE);
   const having = select.havingClause && binder.bindCondition(select.havingClause, HAVING);
+  const columns = keepsUnknown ? targets : settledTargets(targets, binder);
   const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, columns, binder));
   const groupBy =
     select.groupClause &&

@@ -28,8 +28,11 @@ export function bindTargets(
     const expression = binder.bind(val!, clause);
     columns.push({ name: name ?? columnNameOf(val!), expression, origin: originOf(expression, binder, val!) });
   }
-  if (keepsUnknown) return columns;
-  // Only now, as a parameter may have been told its type behind the column that it is.
+  return keepsUnknown ? columns : settledTargets(columns, binder);
+}
+
+/** Literals and parameters that nothing gave a type become text: in the end, as a parameter may be told its type behind the column that it is. */
+export function settledTargets(columns: readonly BoundColumn[], binder: ExpressionBinder): BoundColumn[] {
   return columns.map((column) =>
     column.expression.type === 'unknown' ? { ...column, expression: binder.settle(column.expression) } : column,
   );

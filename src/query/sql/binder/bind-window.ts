@@ -210,7 +210,9 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
     const coerced =
       packed === undefined
         ? args.map((arg) =>
-            binder.settle(binder.coerce(arg, name === 'count' ? arg.type : found.argument!, -1, 'implicit')),
+            name === 'count'
+              ? binder.ofAnyType(arg)
+              : binder.settle(binder.coerce(arg, found.argument!, -1, 'implicit')),
           )
         : [binder.pack(packed, args, location)];
     bound = { function: found, args: coerced };

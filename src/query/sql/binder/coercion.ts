@@ -106,6 +106,29 @@ function checked(
   return { kind: 'call', type, modifier: -1, location: arg.location, function: found, args: [arg] };
 }
 
+/** As it is where any type will do: a literal becomes text, a parameter waits for another place to say what it is. */
+export function ofAnyType(context: BindContext, expression: BoundExpression): BoundExpression {
+  if (expression.type !== 'unknown') return expression;
+  if (expression.kind !== 'parameter') return coerce(context, expression, 'text', -1, 'implicit');
+  context.untyped.push({ index: expression.index, location: expression.location });
+  return { ...expression, type: 'text' };
+}
+
+/**
+ * Every parameter has one type, at each place where it stands (PostgreSQL's check_variable_parameters).
+ * @throws SqlError `ambiguous_parameter`, `indeterminate_datatype`.
+ */
+export function requireParameterTypes({ parameters, untyped }: BindContext): void {
+  const message = (index: number): string => `could not determine data type of parameter $${index + 1}`;
+  const told = untyped.find(({ index }) => parameters[index] !== undefined);
+  if (told !== undefined) {
+    throw new SqlError('ambiguous_parameter', message(told.index), { location: told.location });
+  }
+  for (let i = 0; i < parameters.length; i++) {
+    if (parameters[i] === undefined) throw new SqlError('indeterminate_datatype', message(i));
+  }
+}
+
 function resolveUnknown(
   context: BindContext,
   expression: BoundExpression,

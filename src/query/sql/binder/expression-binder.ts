@@ -45,7 +45,7 @@ import {
   type CompareOperator,
   leftmost,
 } from './bound.ts';
-import { checkWidth, coerce, tryCoerce } from './coercion.ts';
+import { checkWidth, coerce, ofAnyType, tryCoerce } from './coercion.ts';
 import { noCommonType } from './common-type.ts';
 import { literal } from './literals.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
@@ -84,6 +84,7 @@ export class ExpressionBinder {
   readonly operands: OperandBinder = {
     bind: (node) => this.bindInside(node),
     coerce: (expression, type, context) => this.coerce(expression, type, -1, context),
+    ofAnyType: (expression) => this.ofAnyType(expression),
   };
   readonly around: CallsAround = { aggregate: false, window: false, record: undefined };
 
@@ -187,6 +188,11 @@ export class ExpressionBinder {
     return expression.type === 'unknown' ? this.coerce(expression, 'text', -1, 'implicit') : expression;
   }
 
+  /** See coercion.ts. */
+  ofAnyType(expression: BoundExpression): BoundExpression {
+    return ofAnyType(this.context, expression);
+  }
+
   /** See `tryCoerce` of coercion.ts. */
   tryCoerce(
     expression: BoundExpression,
@@ -228,7 +234,7 @@ export class ExpressionBinder {
     if ('TypeCast' in node) return this.#cast(node.TypeCast);
     if ('NullTest' in node) {
       const { arg, nulltesttype, location } = node.NullTest;
-      const bound = this.settle(this.bindInside(arg!));
+      const bound = this.ofAnyType(this.bindInside(arg!));
       const negated = nulltesttype === 'IS_NOT_NULL';
       if (isRecord(baseOf(bound.type))) return applied(nullRow(bound.type, negated), [bound], location);
       return { kind: 'isNull', ...BOOLEAN, location, arg: bound, negated };

@@ -16,6 +16,12 @@ import type { BindProgress, Frame } from './scope.ts';
 /** Types of $1, $2, …; the binder fills in those that the client left open. */
 export type ParameterTypes = (SqlType | undefined)[];
 
+/** A parameter where any type will do, before anything gave it one. */
+export interface UntypedParameter {
+  readonly index: number;
+  readonly location: number | undefined;
+}
+
 /** Finds tables by name; undefined for one that does not exist. All names of a statement are looked up before. */
 export type FindTable = (name: QualifiedName) => CatalogTable | undefined;
 
@@ -24,6 +30,8 @@ export interface BindContext {
   readonly parameters: ParameterTypes;
   /** False for the simple protocol, which has no values for parameters. */
   readonly takesParameters: boolean;
+  /** In the order in which they were met; `requireParameterTypes` speaks of them in the end. */
+  readonly untyped: UntypedParameter[];
   readonly time: TimeContext;
   readonly depthMax: number;
   /** The sequence that a text names. Missing where expressions are read that were written down before. */

@@ -95,6 +95,7 @@ export function definitionContext(zone: string): BindContext {
   return {
     parameters: [],
     takesParameters: false,
+    untyped: [],
     time: { zone: timeZone(zone) ?? UTC, nowMicros: 0n },
     depthMax: DEFAULT_SQL_LIMITS.expressionDepthMax,
   };

@@ -153,6 +153,8 @@ export type Argument = Exclude<SqlValue, null>;
 export interface ScalarFunction {
   readonly name: string;
   readonly arguments: readonly SqlType[];
+  /** Arguments that may be of any type, and of which nobody said which. */
+  readonly untyped?: readonly number[];
   /** The last argument type repeats. */
   readonly variadic?: boolean;
   readonly result: SqlType;

@@ -36,6 +36,8 @@ export interface PackedAggregate extends AggregateFunction {
   readonly packed: readonly SqlType[];
   /** Places of arguments that are made JSON text before they are packed. */
   readonly json: readonly number[];
+  /** Places of arguments that may be of any type, and of which nobody said which. */
+  readonly untyped?: readonly number[];
 }
 
 type Take = (values: readonly SqlValue[]) => void;
@@ -503,5 +505,6 @@ export function findPackedAggregate(
   if (name === 'array_agg') result = elementOf(packed[0]!) === undefined ? (arrayOf(packed[0]!) ?? result) : packed[0]!;
   const create = chosen.item.create(packed);
   const holds = HOLDING.has(name);
-  return { name, argument: 'record', result, create, packed, json: chosen.item.json ?? [], holds };
+  const untyped = chosen.item.arguments.flatMap((type, i) => (type === 'any' && types[i] === 'unknown' ? [i] : []));
+  return { name, argument: 'record', result, create, packed, json: chosen.item.json ?? [], untyped, holds };
 }

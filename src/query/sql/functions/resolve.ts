@@ -276,6 +276,7 @@ function instantiate(
     result = found as SqlType;
   }
   // Anything at all: as it is, a literal as text.
+  const untyped = args.flatMap((type, i) => (type === 'any' && actual[i] === 'unknown' ? [i] : []));
   args = args.map((type, i) => (type === 'any' ? (actual[i] === 'unknown' ? 'text' : actual[i]!) : type));
   const { code, name, strict, volatility, returnsSet, variadic, waits } = definition;
   const comparison = code === COMPARISON ? (name as NonNullable<ScalarFunction['comparison']>) : undefined;
@@ -313,6 +314,7 @@ function instantiate(
     ...(waits ? { waits } : {}),
     ...(comparison === undefined ? {} : { comparison }),
     ...(variadic ? { variadic } : {}),
+    ...(untyped.length === 0 ? {} : { untyped }),
   };
 }
 

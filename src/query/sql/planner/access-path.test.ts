@@ -37,7 +37,7 @@ async function path(where: string): Promise<string> {
   const { node } = statement!;
   if (!('SelectStmt' in node)) throw new Error('no SELECT');
   const time = { zone: UTC, nowMicros: 0n };
-  const context = { parameters: [], takesParameters: true, time, depthMax: 100 };
+  const context = { parameters: [], takesParameters: true, untyped: [], time, depthMax: 100 };
   const bound = bindSelect(node.SelectStmt, context, () => table);
   if (bound.kind !== 'select') throw new Error('no SELECT');
   const chosen = accessPaths(table, conjuncts(bound.where!))[0]!;
