@@ -24,6 +24,11 @@ export interface ParameterMark {
   readonly effective: ParameterValues;
 }
 
+interface ChangedParameter {
+  readonly name: string;
+  readonly value: string;
+}
+
 const DEFAULT_STYLE: TextStyle = { zone: UTC };
 
 /** Those that every statement asks for, in milliseconds; 0 for none. */
@@ -53,6 +58,7 @@ export class SessionParameters {
   #styleKey = '';
   #planKey = '';
   #planner: PlannerSettings = new Set();
+  #changed: readonly ChangedParameter[] = [];
   #temporary = '';
   #style: TextStyle = DEFAULT_STYLE;
   /** The settings that `#timeouts` was made of. */
@@ -125,29 +131,33 @@ export class SessionParameters {
     return this.#style;
   }
 
-  /** Makes anew what is made of several settings, when one of them has changed. */
   #refresh(): void {
-    if (this.#styled !== this.#effective) {
-      this.#styled = this.#effective;
-      const of = (name: string): string => this.#of(name);
-      const key = ['TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits'].map(of).join(' ');
-      this.#planner = new Set(PLANNER_SWITCHES.filter((name) => of(name) === 'off'));
-      const off = [...this.#planner].join();
-      this.#planKey = `${key} ${of('search_path')} ${of('session_authorization')} ${this.#temporary} ${off}`;
-      if (key !== this.#styleKey) {
-        const [dateStyle, dateOrder] = of('DateStyle').split(', ');
-        this.#styleKey = key;
-        this.#style = {
-          zone: timeZone(of('TimeZone')) ?? posixZone(of('TimeZone')) ?? UTC,
-          dateStyle: dateStyle as 'ISO',
-          dateOrder: dateOrder as 'MDY',
-          intervalStyle: of('IntervalStyle') as 'postgres',
-          byteaOutput: of('bytea_output') as 'hex',
-          floatDigits: Number(of('extra_float_digits')) > 0 ? undefined : Number(of('extra_float_digits')),
-          names: this.#names,
-        };
-      }
-    }
+    if (this.#styled !== this.#effective) this.#restyle();
+  }
+
+  /** Makes anew what is made of several settings, as one of them has changed. */
+  #restyle(): void {
+    this.#styled = this.#effective;
+    const of = (name: string): string => this.#of(name);
+    const key = ['TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits'].map(of).join(' ');
+    this.#planner = new Set(PLANNER_SWITCHES.filter((name) => of(name) === 'off'));
+    const off = [...this.#planner].join();
+    this.#planKey = `${key} ${of('search_path')} ${of('session_authorization')} ${this.#temporary} ${off}`;
+    this.#changed = PLANNING.map((name) => ({ name, value: of(name) })).filter(
+      ({ name, value }) => value !== BY_NAME.get(name)!.initial,
+    );
+    if (key === this.#styleKey) return;
+    const [dateStyle, dateOrder] = of('DateStyle').split(', ');
+    this.#styleKey = key;
+    this.#style = {
+      zone: timeZone(of('TimeZone')) ?? posixZone(of('TimeZone')) ?? UTC,
+      dateStyle: dateStyle as 'ISO',
+      dateOrder: dateOrder as 'MDY',
+      intervalStyle: of('IntervalStyle') as 'postgres',
+      byteaOutput: of('bytea_output') as 'hex',
+      floatDigits: Number(of('extra_float_digits')) > 0 ? undefined : Number(of('extra_float_digits')),
+      names: this.#names,
+    };
   }
 
   /** Names of temporary relations are those of one session: its plans are its own from the first one on. */
@@ -167,10 +177,9 @@ export class SessionParameters {
   }
 
   /** Those that decide about plans and are not what they are for everybody, with what they are. */
-  get changedForPlans(): readonly { readonly name: string; readonly value: string }[] {
-    return PLANNING.map((name) => ({ name, value: this.#of(name) })).filter(
-      ({ name, value }) => value !== BY_NAME.get(name)!.initial,
-    );
+  get changedForPlans(): readonly ChangedParameter[] {
+    this.#refresh();
+    return this.#changed;
   }
 
   /** Tells apart settings under which the same text means different values, or other relations. */

@@ -516,7 +516,7 @@ export function someOperand(expression: BoundExpression, test: (operand: BoundEx
     case 'slot':
       return false;
     case 'subquery':
-      return someOf(expression.operands, test) || expression.args.some(({ value }) => test(value));
+      return someOf(expression.operands, test) || someValue(expression.args, test);
     case 'call':
     case 'and':
     case 'or':
@@ -533,9 +533,7 @@ export function someOperand(expression: BoundExpression, test: (operand: BoundEx
     case 'applyModifier':
       return test(expression.arg);
     case 'case':
-      return (
-        expression.whens.some(({ condition, result }) => test(condition) || test(result)) || test(expression.otherwise)
-      );
+      return someArm(expression.whens, test) || test(expression.otherwise);
     case 'nullIf':
       return test(expression.condition) || test(expression.value);
     default:
@@ -543,8 +541,26 @@ export function someOperand(expression: BoundExpression, test: (operand: BoundEx
   }
 }
 
+// Loops and not closures: the planner asks something of every expression of every statement, several times.
+
 function someOf(list: readonly BoundExpression[], test: (operand: BoundExpression) => boolean): boolean {
   for (let i = 0; i < list.length; i++) if (test(list[i]!)) return true;
+  return false;
+}
+
+function someValue(
+  args: readonly { readonly value: BoundExpression }[],
+  test: (operand: BoundExpression) => boolean,
+): boolean {
+  for (let i = 0; i < args.length; i++) if (test(args[i]!.value)) return true;
+  return false;
+}
+
+function someArm(
+  whens: readonly { readonly condition: BoundExpression; readonly result: BoundExpression }[],
+  test: (operand: BoundExpression) => boolean,
+): boolean {
+  for (let i = 0; i < whens.length; i++) if (test(whens[i]!.condition) || test(whens[i]!.result)) return true;
   return false;
 }
 

@@ -38,7 +38,7 @@ export type KeyPart =
 
 export interface AccessPath {
   /** Undefined for the primary key. */
-  readonly index: BoundIndex | undefined;
+  readonly index: PlannedIndex | undefined;
   /** Values of the first parts of the key; of the primary key all of them make points. Of an index also IS NULL. */
   readonly prefix: readonly KeyPart[];
   readonly low: AccessBound | undefined;
@@ -55,19 +55,21 @@ const RANGES_MAX = 1_000;
 
 /** All ways to read the table, the primary key first. */
 export function accessPaths(table: CatalogTable, conditions: readonly BoundExpression[]): readonly AccessPath[] {
-  const primary = pathOver(conditions, undefined, table.table.primaryKey.map(columnPart));
-  if (table.indexes.length === 0 || isPoint(table, primary)) return [primary];
+  const { primaryKey, indexes } = keysOf(table);
+  const primary = pathOver(conditions, undefined, primaryKey);
+  if (indexes.length === 0 || isPoint(table, primary)) return [primary];
   const paths = [primary];
-  for (const index of foldedIndexes(table)) {
-    const asked = index.predicate === undefined ? [] : conjuncts(index.predicate);
+  for (const index of indexes) {
+    const { asked, tests } = index;
+    if (asked.length === 0) {
+      paths.push(pathOver(conditions, index, tests));
+      continue;
+    }
     if (!asked.every((each) => conditions.some((condition) => implies(condition, each)))) continue;
     const said = (condition: BoundExpression): boolean => asked.some((each) => sameExpression(each, condition));
-    const path = pathOver(
-      conditions.filter((condition) => !said(condition)),
-      index,
-      index.parts.map((part) => (candidate) => matches(part, candidate)),
-    );
-    paths.push(asked.length === 0 ? path : { ...path, used: [...path.used, ...conditions.filter(said)] });
+    const others = conditions.filter((condition) => !said(condition));
+    const path = pathOver(others, index, tests);
+    paths.push({ ...path, used: [...path.used, ...conditions.filter(said)] });
   }
   return paths;
 }
@@ -76,7 +78,7 @@ export function accessPaths(table: CatalogTable, conditions: readonly BoundExpre
 export function pointPath(table: CatalogTable, where: BoundExpression | undefined): AccessPath | undefined {
   const { primaryKey } = table.table;
   if (primaryKey.length === 0 || where === undefined) return undefined;
-  const path = pathOver(conjuncts(where), undefined, primaryKey.map(columnPart));
+  const path = pathOver(conjuncts(where), undefined, keysOf(table).primaryKey);
   return isPoint(table, path) && path.rest.length === 0 ? path : undefined;
 }
 
@@ -119,26 +121,48 @@ function elementsOf(array: BoundExpression): number {
   return array.kind === 'call' && array.function.name === 'array' ? Math.max(1, array.args.length) : 10;
 }
 
-const folded = new WeakMap<CatalogTable, readonly BoundIndex[]>();
-
-/** Indexes with their expressions as conditions have theirs: computed as far as constants go. */
-function foldedIndexes(table: CatalogTable): readonly BoundIndex[] {
-  let indexes = folded.get(table);
-  if (indexes === undefined) {
-    const fold = (each: BoundExpression): BoundExpression => foldConstants(each, { zone: UTC, nowMicros: 0n });
-    const valid = rulesOf(table).indexes.filter(({ source }) => source.index.invalid !== true);
-    indexes = valid.map(({ source, parts, predicate }) => ({
-      source,
-      parts: parts.map(fold),
-      predicate: predicate && fold(predicate),
-    }));
-    folded.set(table, indexes);
-  }
-  return indexes;
-}
-
 /** Whether an expression is one part of a key. */
 type Part = (candidate: BoundExpression) => boolean;
+
+/** An index with its expressions as conditions have theirs: computed as far as constants go. */
+interface PlannedIndex extends BoundIndex {
+  readonly tests: readonly Part[];
+  /** What conditions have to imply. */
+  readonly asked: readonly BoundExpression[];
+}
+
+interface PlannedKeys {
+  readonly primaryKey: readonly Part[];
+  readonly indexes: readonly PlannedIndex[];
+}
+
+const planned = new WeakMap<CatalogTable, PlannedKeys>();
+
+function keysOf(table: CatalogTable): PlannedKeys {
+  let keys = planned.get(table);
+  if (keys === undefined) {
+    const valid = table.indexes.length === 0 ? [] : rulesOf(table).indexes.filter(isValid);
+    keys = { primaryKey: table.table.primaryKey.map(columnPart), indexes: valid.map(plannedIndex) };
+    planned.set(table, keys);
+  }
+  return keys;
+}
+
+function isValid({ source }: BoundIndex): boolean {
+  return source.index.invalid !== true;
+}
+
+function plannedIndex({ source, parts: bound, predicate: said }: BoundIndex): PlannedIndex {
+  const fold = (each: BoundExpression): BoundExpression => foldConstants(each, { zone: UTC, nowMicros: 0n });
+  const parts = bound.map(fold);
+  const predicate = said && fold(said);
+  const tests = parts.map(
+    (part): Part =>
+      (candidate) =>
+        matches(part, candidate),
+  );
+  return { source, parts, predicate, tests, asked: predicate === undefined ? [] : conjuncts(predicate) };
+}
 
 function columnPart(column: number): Part {
   return (candidate) => isKeyColumn(candidate, column);
@@ -148,11 +172,38 @@ function matches(part: BoundExpression, candidate: BoundExpression): boolean {
   return part.kind === 'column' ? isKeyColumn(candidate, part.index) : sameExpression(part, candidate);
 }
 
+/** Whether the condition says anything that a path could use of the part. */
+function tellsOf(condition: BoundExpression, part: Part): boolean {
+  switch (condition.kind) {
+    case 'compare':
+      return part(condition.left) || part(condition.right);
+    case 'isNull':
+      return part(condition.arg);
+    case 'or':
+      return tellsOf(condition.args[0]!, part);
+    case 'call':
+      return condition.args.length > 0 && part(condition.args[0]!);
+    default:
+      return false;
+  }
+}
+
+function tellsAny(conditions: readonly BoundExpression[], part: Part): boolean {
+  for (let i = 0; i < conditions.length; i++) if (tellsOf(conditions[i]!, part)) return true;
+  return false;
+}
+
+const NOTHING: readonly never[] = [];
+
 function pathOver(
   conditions: readonly BoundExpression[],
-  index: BoundIndex | undefined,
+  index: PlannedIndex | undefined,
   parts: readonly Part[],
 ): AccessPath {
+  // Most indexes of a table have nothing to do with a query.
+  if (parts.length === 0 || !tellsAny(conditions, parts[0]!)) {
+    return { index, prefix: NOTHING, low: undefined, high: undefined, notNull: false, used: NOTHING, rest: conditions };
+  }
   const used = new Set<BoundExpression>();
   const take = (part: Part, operators: readonly CompareOperator[]): Sargable | undefined => {
     for (const condition of conditions) {
@@ -214,14 +265,13 @@ function pathOver(
 
 /** Whether reading by the path gives the wanted order: forward, in reverse, or not at all. */
 export function pathOrder(
-  { table }: CatalogTable,
+  source: CatalogTable,
   { index, prefix, low, high, notNull }: AccessPath,
   orderBy: readonly BoundSortKey[],
 ): 'forward' | 'reverse' | 'none' {
   if (orderBy.length === 0) return 'forward';
-  const { primaryKey } = table;
-  const parts: readonly Part[] =
-    index === undefined ? primaryKey.map(columnPart) : index.parts.map((part) => (each) => matches(part, each));
+  const { table } = source;
+  const parts = index === undefined ? keysOf(source).primaryKey : index.tests;
   if (isWhole({ table }, { index, prefix }) && prefix.every(isSingle)) return 'forward';
   // Ranges of several values are read in the order of the key: only up to the first such part nothing is known.
   const single = prefix.findIndex((part) => !isSingle(part));

@@ -16,6 +16,7 @@ import {
   mapOperands,
   someExpression,
 } from '../binder/bound.ts';
+import type { BoundIndex } from '../binder/table-rules.ts';
 import { isVolatile } from '../binder/volatility.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { Filter } from '../operators/filter.ts';
@@ -95,9 +96,12 @@ export function planScan(
   const rows = rowsOfTable(table, scope.known) * selectivityOf(conditions, facts);
   const wantedColumns = options.needed;
   const layout = wantedColumns && layoutOf(wantedColumns, conditions);
-  const best = cheapest(candidates(scan, conditions, layout, scope, options), rows, options, scope.settings);
+  const late = conditions.some(isLate) ? conditions.filter(isLate) : NONE;
+  const best = cheapest(candidates(scan, conditions, late, layout, scope, options), rows, options, scope.settings);
   return realized(scan, conditions, best, rows, layout, scope, options);
 }
+
+const NONE: readonly never[] = [];
 
 /** The places of a row that holds what is needed and what conditions read. */
 function layoutOf(needed: ReadonlySet<number>, conditions: readonly BoundExpression[]): readonly number[] {
@@ -132,12 +136,14 @@ function cheapest(
 function candidates(
   { table }: BoundScan,
   conditions: readonly BoundExpression[],
+  late: readonly BoundExpression[],
   layout: readonly number[] | undefined,
   scope: PlanScope,
   { orderBy = [] }: ScanOptions,
 ): readonly Candidate[] {
   const sizes = sizesOf(table, scope);
-  const plain = conditions.filter((each) => !hasSubquery(each));
+  const plain = late.length === 0 ? conditions : conditions.filter((each) => !late.includes(each));
+  const mayCover = layout !== undefined && !late.some(isVolatile);
   const found: Candidate[] = [];
   const whole = {
     index: undefined,
@@ -154,9 +160,9 @@ function candidates(
     ];
   }
   for (const path of accessPaths(table, plain)) {
-    const complete = path.rest.length + path.used.length === conditions.length ? path : withRest(path, conditions);
+    const complete = late.length === 0 ? path : withRest(path, conditions);
     const order = orderBy.length === 0 ? 'forward' : pathOrder(table, path, orderBy);
-    const tells = path.index !== undefined && layout !== undefined && isCovered(path, layout);
+    const tells = path.index !== undefined && mayCover && isCovered(path.index, layout);
     const covered = tells && !scope.settings.has('enable_indexonlyscan');
     const narrows = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || path.notNull;
     if (
@@ -216,9 +222,8 @@ function sizesOf(table: CatalogTable, { known }: PlanScope): Sizes {
   return { rows: rowsOfTable(table, known), bytes: bytesOf(table, undefined, known) };
 }
 
-function isCovered({ index, rest }: AccessPath, layout: readonly number[]): boolean {
-  const { covered } = index!.source.keys;
-  if (rest.some(isLate)) return false;
+function isCovered({ source }: BoundIndex, layout: readonly number[]): boolean {
+  const { covered } = source.keys;
   return layout.every((position) => covered.has(position));
 }
 
