@@ -638,12 +638,17 @@ export function hasSubquery(expression: BoundExpression): boolean {
 /** Places in the row that the expression reads. */
 export function columnsOf(expression: BoundExpression): ReadonlySet<number> {
   const columns = new Set<number>();
+  addColumns(expression, columns);
+  return columns;
+}
+
+/** Adds those places to `columns`. */
+export function addColumns(expression: BoundExpression, columns: Set<number>): void {
   const visit = (each: BoundExpression): boolean => {
     if (each.kind === 'column') columns.add(each.index);
     return someOperand(each, visit);
   };
   visit(expression);
-  return columns;
 }
 
 /** Whether it reads any place in the row. */

@@ -5,6 +5,7 @@
 
 import { assert } from '../../../base/assert.ts';
 import {
+  addColumns,
   type BoundCteScan,
   type BoundDerived,
   type BoundExpression,
@@ -106,7 +107,7 @@ function orderedInside(query: BoundRows, options: ScanOptions): BoundRows | unde
 
 function withColumnsOf(needed: ReadonlySet<number>, conditions: readonly BoundExpression[]): ReadonlySet<number> {
   const all = new Set(needed);
-  for (const condition of conditions) for (const index of columnsOf(condition)) all.add(index);
+  for (const condition of conditions) addColumns(condition, all);
   return all;
 }
 

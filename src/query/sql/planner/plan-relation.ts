@@ -9,6 +9,7 @@
 
 import { assert, unreachable } from '../../../base/assert.ts';
 import {
+  addColumns,
   type BoundExpression,
   type BoundFunctionScan,
   type BoundJoin,
@@ -273,7 +274,7 @@ function planItems(
   implyOwn(classes, own, itemOf);
   // What must come out of the tables.
   const wanted = new Set<number>(needed ?? identity(width));
-  for (const condition of [...waiting, ...late]) for (const index of columnsOf(condition)) wanted.add(index);
+  for (const condition of [...waiting, ...late]) addColumns(condition, wanted);
   for (const { members } of classes) for (const { index } of members) wanted.add(index);
   for (const { reads } of attached) for (const index of reads) wanted.add(index);
   const rowsOfQueries = new Map<BoundRows, number>();
@@ -512,7 +513,7 @@ function planOuter(
       ? taken(on, (each) => columnsOf(each).size > 0 && isWithin(each, onRight))
       : [];
   const wanted = new Set<number>(options.needed ?? identity(whole));
-  for (const condition of [...waiting, ...on]) for (const index of columnsOf(condition)) wanted.add(index);
+  for (const condition of [...waiting, ...on]) addColumns(condition, wanted);
   const left = planItem({ relation: join.left, ...onLeft }, below, wanted, scope);
   const right = planItem(
     { relation: join.right, ...onRight },

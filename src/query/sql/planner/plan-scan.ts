@@ -6,6 +6,7 @@
 
 import { rowWidth } from '../../../models/relational/table.ts';
 import {
+  addColumns,
   type BoundExpression,
   type BoundScan,
   type BoundSortKey,
@@ -106,8 +107,9 @@ const NONE: readonly never[] = [];
 /** The places of a row that holds what is needed and what conditions read. */
 function layoutOf(needed: ReadonlySet<number>, conditions: readonly BoundExpression[]): readonly number[] {
   const all = new Set(needed);
-  for (const condition of conditions) for (const index of columnsOf(condition)) all.add(index);
-  return [...all].sort((a, b) => a - b);
+  for (const condition of conditions) addColumns(condition, all);
+  const layout = [...all];
+  return layout.length < 2 ? layout : layout.sort((a, b) => a - b);
 }
 
 function cheapest(

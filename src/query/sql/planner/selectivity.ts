@@ -27,31 +27,44 @@ const MIRRORED: { readonly [O in CompareOperator]: CompareOperator } = {
   '>=': '<=',
 };
 
+/** What conditions leave of one side of a table's rows; undefined where nothing bounds them there. */
+interface Bounds {
+  readonly side: BoundExpression;
+  readonly facts: ColumnFacts;
+  low: number | undefined;
+  high: number | undefined;
+}
+
 /** Of all conditions together. */
 export function selectivityOf(conditions: readonly BoundExpression[], facts: FactsOf): number {
+  if (conditions.length === 0) return 1;
+  if (conditions.some(({ kind }) => kind === 'and')) return selectivityOf(conditions.flatMap(conjuncts), facts);
   let result = 1;
-  const bounds = new Map<BoundExpression, { low: number | undefined; high: number | undefined; facts: ColumnFacts }>();
-  for (const condition of conditions.flatMap(conjuncts)) {
+  let bounds: Bounds[] | undefined;
+  for (const condition of conditions) {
     const bound = boundOf(condition, facts);
     if (bound === undefined) {
       result *= selectivity(condition, facts);
       continue;
     }
-    const known = [...bounds.keys()].find((each) => sameExpression(each, bound.side));
-    const range = known === undefined ? { low: undefined, high: undefined, facts: bound.facts } : bounds.get(known)!;
-    if (known === undefined) bounds.set(bound.side, range);
+    bounds ??= [];
+    let range = bounds.find(({ side }) => sameExpression(side, bound.side));
+    if (range === undefined) {
+      range = { side: bound.side, facts: bound.facts, low: undefined, high: undefined };
+      bounds.push(range);
+    }
     const end = bound.isLow ? 'low' : 'high';
     range[end] = Math.min(range[end] ?? 1, bound.selectivity);
   }
-  for (const { low, high, facts: of } of bounds.values()) {
-    if (low === undefined || high === undefined) result *= low ?? high!;
-    else if (low === BOUND && high === BOUND) result *= RANGE;
-    else {
-      const both = low + high - 1 + of.nullFraction;
-      result *= both > 0 ? both : Math.max(RANGE * 0.1, 1 / Math.max(1, of.distinct));
-    }
-  }
+  if (bounds !== undefined) for (const range of bounds) result *= selectivityBetween(range);
   return clamp(result);
+}
+
+function selectivityBetween({ low, high, facts }: Bounds): number {
+  if (low === undefined || high === undefined) return low ?? high!;
+  if (low === BOUND && high === BOUND) return RANGE;
+  const both = low + high - 1 + facts.nullFraction;
+  return both > 0 ? both : Math.max(RANGE * 0.1, 1 / Math.max(1, facts.distinct));
 }
 
 function clamp(value: number): number {
