@@ -339,3 +339,46 @@ select jsonb '{"a":1}' || null, null || jsonb '1';
 select jsonb '1' + 1;
 -- awaits: an expression of kind JsonIsPredicate
 select is_json from (select '1' is json) x (is_json);
+
+-- Where reading json stopped, and what it says in strings.
+select '"\u"'::json;
+select '"\u00"'::jsonb;
+select '"\v"'::json;
+select '"a\'::json;
+select jsonb '{ "a":  "\ud83d\ud83d" }' -> 'a';
+select json '{ "a":  "\ude04\ud83d" }' -> 'a';
+select json '{ "a":  "\ud83dX" }' ->> 'a';
+select json '{ "a":  "null \u0000 escape" }' ->> 'a';
+select jsonb '["\ud83d\n"]';
+select json '{ "a":  "\ud83d\ude04\ud83d\udc36" }' -> 'a', jsonb '"\ud83d\ude04\n\/\"\\"';
+select E'{\n "a": 1,\n "averyveryveryveryveryveryveryveryveryverylongfieldname":}'::json;
+-- Rows out of documents.
+create type jp as (a text, b int, c timestamp);
+create domain jd1 as int[] check (array_length(value, 1) = 3);
+create type jr as (i int, ia int[], id jd1, ca char(3)[], js json, rec jp, reca jp[]);
+select * from json_populate_record(null::jr, '{"ia": [[1, 2], [3, null]], "id": [1, "2", null], "ca": ["a", null], "js": {"x":  1}}') q;
+select * from json_populate_record(null::jr, '{"rec": {"a": "abc", "c": "2003-01-02", "x": 43.2}, "reca": ["(abc,42,2003-01-02)", null]}') q;
+select id from json_populate_record(null::jr, '{"id": [1, 2]}') q;
+select ia from json_populate_record(null::jr, '{"ia": 5}') q;
+select rec from jsonb_populate_record(row(1, null, null, null, null, row('x', 3, '2012-12-31 15:30:56')::jp, null)::jr, '{"rec": {"a": "abc"}}') q;
+select json_populate_record(null::record, '{"x": 0, "y": 1}');
+select json_populate_record(row(1, 2), '{"f1": 0, "f2": 1}'), jsonb_populate_record(row(1, 2), '{"f3": 0}');
+select * from json_populate_record(null::record, '{"x": 776}') as (x int, y int);
+select json_populate_recordset(row(1, 2), '[{"f1": 0, "f2": 1}, {}]');
+select * from json_populate_recordset(null::record, '[{"x": 776}]') as (x int, y int);
+select * from json_populate_recordset(row(0::int), '[{"a": "1"}]') q (a text, b text);
+select * from json_populate_recordset(row(0::int, 0::int), '[{"a": "1"}]') q (a text, b text);
+create domain jdp as jp check ((value).b < 5);
+select json_populate_record(null::jdp, '{"b": 4}'), jsonb_populate_recordset(null::jdp, '[{"b": 5}]');
+drop domain jdp;
+drop type jr;
+drop domain jd1;
+drop type jp;
+select json_build_array(variadic null::text[]), jsonb_build_object(variadic null::text[]), concat(variadic null::int[]), concat_ws(',', variadic null::text[]), format('x', variadic null::int[]), num_nulls(variadic null::int[]);
+select concat_ws(',', variadic 10);
+select json_build_object('{a,b}'::text[], 1);
+select jsonb_build_object(row(1, 2), 1);
+select json_build_object(json '{"a":1}', 3);
+select json_object('{{a,1}}', '{{a,1}}');
+select jsonb_object('{}', '{}'), json_object('{a,b}', '{1,null}');
+select jsonb_object('{a}', '{}');

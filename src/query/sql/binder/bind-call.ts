@@ -19,7 +19,7 @@ import { bindUserCall } from './bind-function.ts';
 import { bindWindowCall } from './bind-window.ts';
 import type { BoundExpression } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
-import { nameOfList, stringsOf } from './names.ts';
+import { nameOfList, placeIn, stringsOf } from './names.ts';
 import { takeSet } from './set-calls.ts';
 
 /** Calls around what is being bound, and what is told to the one that is bound next. */
@@ -118,7 +118,7 @@ export function resolveArguments(
   });
   const shape = {
     ...(argumentNames.length > 0 ? { names: argumentNames } : {}),
-    ...(call.func_variadic === true ? { variadic: true } : {}),
+    ...(call.func_variadic === true ? { variadic: true, lastAt: placeIn(call.args?.at(-1)) } : {}),
     ...(record === undefined ? {} : { record }),
     ...(qualified === undefined ? {} : { qualified }),
     shown: stringsOf(call.funcname).join('.'),

@@ -4,6 +4,7 @@ import { Numeric } from '../../../models/relational/numeric.ts';
 import type { Jsonb, JsonValue, SqlArray, SqlRecord } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
 import {
+  checkEscapes,
   isJsonArray,
   isJsonObject,
   jsonbOf,
@@ -17,7 +18,7 @@ import {
 } from '../types/json-value.ts';
 import { compareNumeric } from '../types/numeric-arithmetic.ts';
 import { formatText } from '../types/text-form.ts';
-import { baseOf, elementOf, type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
+import { baseOf, elementOf, isRecord, type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
 import type { FunctionTable, KernelBuilder, RunContext } from './definition.ts';
 import { jsonDescend } from './json-access.ts';
 
@@ -41,6 +42,7 @@ function jsonElement(tree: JsonValue, place: number): JsonValue | undefined {
 
 /** Where each element of the text of a json value begins and ends, since json gives its parts back as they are written. */
 function partOfJson(text: string, path: readonly (string | number)[]): string | undefined {
+  checkEscapes(text);
   let rest = text.trim();
   for (const step of path) {
     const child = childText(rest, step);
@@ -207,6 +209,10 @@ function keyText(type: SqlType, value: SqlValue, context: RunContext, place: num
       hint: binary ? undefined : 'Object keys should be text.',
     });
   }
+  const base = baseOf(type);
+  if (base === 'json' || base === 'jsonb' || elementOf(base) !== undefined || isRecord(base)) {
+    throw new SqlError('invalid_parameter_value', 'key value must be scalar, not array, composite, or json');
+  }
   return formatText(baseOf(type), value, context);
 }
 
@@ -266,6 +272,9 @@ function objectOf(pairs: readonly (readonly [SqlValue, SqlValue])[]): string {
 }
 
 function zip(keys: SqlArray, values: SqlArray): readonly (readonly [SqlValue, SqlValue])[] {
+  if (keys.dimensions.length > 1 || keys.dimensions.length !== values.dimensions.length) {
+    throw new SqlError('array_subscript_error', 'wrong number of array subscripts');
+  }
   if (keys.values.length !== values.values.length) {
     throw new SqlError('array_subscript_error', 'mismatched array dimensions');
   }

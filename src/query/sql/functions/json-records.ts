@@ -7,9 +7,19 @@ import { type Jsonb, type JsonValue, SqlArray, type SqlRecord } from '../../../m
 import { SqlError } from '../sql-error.ts';
 import { applyModifier } from '../types/cast.ts';
 import { isJsonArray, isJsonObject, jsonbOf, parseJsonb, printJson } from '../types/json-value.ts';
+import { recordTypeOf } from '../types/record-types.ts';
 import { parseText } from '../types/text-form.ts';
-import { baseOf, domainCheckOf, elementOf, isRecord, type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
-import type { FunctionTable, KernelBuilder, RunContext } from './definition.ts';
+import {
+  baseOf,
+  domainCheckOf,
+  elementOf,
+  isRecord,
+  type SqlType,
+  type SqlValue,
+  titleOf,
+  typeInfo,
+} from '../types/types.ts';
+import type { FunctionTable, Kernel, KernelBuilder, RunContext } from './definition.ts';
 import { splitJson, textOfJson } from './json-functions.ts';
 import { makeRecord } from './records.ts';
 
@@ -61,8 +71,15 @@ function partOfTree(tree: JsonValue): Part {
 
 const partOf = (json: string | Jsonb): Part => (typeof json === 'string' ? partOfText(json) : partOfTree(json.tree));
 
-/** @param place How hints name it: of a value the key, within an array the subscripts. */
-function readAs(type: SqlType, modifier: number, part: Part, context: RunContext, place: string): SqlValue {
+/** @param place How hints name it: of a value the key, within an array the subscripts. @param kept What a record has for fields that are not there. */
+function readAs(
+  type: SqlType,
+  modifier: number,
+  part: Part,
+  context: RunContext,
+  place: string,
+  kept: SqlValue = null,
+): SqlValue {
   const base = baseOf(type);
   const check = domainCheckOf(type);
   if (part.kind === 'null') {
@@ -74,7 +91,7 @@ function readAs(type: SqlType, modifier: number, part: Part, context: RunContext
   if (part.kind !== 'string' && element !== undefined && base !== 'int2vector' && base !== 'oidvector') {
     value = arrayFrom(element, modifier, part, context, place);
   } else if (part.kind !== 'string' && isRecord(base)) {
-    value = recordFrom(base, part, null, context, 'populate_composite');
+    value = recordFrom(base, part, kept as SqlRecord | null, context, 'populate_composite');
   } else if (base === 'json') value = part.text;
   else if (base === 'jsonb') value = parseJsonb(part.text);
   else return applyModifier(base, modifier, parseText(type, part.content, context), false);
@@ -129,8 +146,8 @@ function recordFrom(type: SqlType, part: Part, base: SqlRecord | null, context: 
   const given = new Map(part.entries());
   const values = fields.map((field, i) => {
     const found = given.get(field.name);
-    if (found !== undefined) return readAs(field.type, field.modifier, found, context, field.name);
     const kept = base?.values[i] ?? null;
+    if (found !== undefined) return readAs(field.type, field.modifier, found, context, field.name, kept);
     if (kept === null) domainCheckOf(field.type)?.(null, context);
     return kept;
   });
@@ -141,26 +158,86 @@ function recordFrom(type: SqlType, part: Part, base: SqlRecord | null, context: 
 }
 
 function requireRow(type: SqlType, name: string): void {
-  if (typeInfo(baseOf(type)).fields !== undefined) return;
+  if (isRecord(baseOf(type))) return;
   throw new SqlError('datatype_mismatch', `first argument of ${name} must be a row type`);
 }
 
-function populate(name: string): KernelBuilder {
+/**
+ * The type of the rows to fill: that of the call, or what a record that was given turns out to be. Where a list of columns stands behind
+ * the call, both have to agree.
+ */
+function filledType(result: SqlType, base: SqlRecord | null, given: SqlType, name: string): SqlType {
+  if (given !== 'record') return result;
+  if (base === null) {
+    if (result !== 'record') return result;
+    throw new SqlError('feature_not_supported', `could not determine row type for result of ${name}`, {
+      hint: 'Provide a non-null record argument, or call the function in the FROM clause using a column definition list.',
+    });
+  }
+  const { types } = base;
+  if (result === 'record') {
+    return recordTypeOf(types.map((type, i) => ({ name: `f${i + 1}`, type: type as SqlType, modifier: -1 })));
+  }
+  const mismatch = (detail: string): SqlError =>
+    new SqlError('datatype_mismatch', 'function return row and query-specified return row do not match', { detail });
+  const { fields = [] } = typeInfo(result);
+  if (types.length !== fields.length) {
+    const many = `${types.length} attribute${types.length === 1 ? '' : 's'}`;
+    throw mismatch(`Returned row contains ${many}, but query expects ${fields.length}.`);
+  }
+  fields.forEach((field, i) => {
+    const type = types[i] as SqlType;
+    if (type === field.type) return;
+    throw mismatch(
+      `Returned type ${titleOf(type)} at ordinal position ${i + 1}, but query expects ${titleOf(field.type)}.`,
+    );
+  });
+  return result;
+}
+
+type Populate = (
+  base: SqlRecord | null,
+  json: string | Jsonb | null,
+  context: RunContext,
+) => SqlValue | readonly SqlRecord[];
+
+/** The function of json has one argument more, which changes nothing. */
+function ofKind(kind: 'json' | 'jsonb', run: Populate): Kernel {
+  if (kind === 'jsonb') return run;
+  return (base: SqlRecord | null, json: string | null, _asText: boolean, context: RunContext) =>
+    run(base, json, context);
+}
+
+function populate(kind: 'json' | 'jsonb'): KernelBuilder {
+  const name = `${kind}_populate_record`;
   return {
     build: ([given], result) => {
       requireRow(given!, name);
-      return (base: SqlRecord | null, json: string | Jsonb | null, context: RunContext) =>
-        json === null ? base : recordFrom(result, partOf(json), base, context, 'populate_composite');
+      const check = domainCheckOf(result);
+      return ofKind(kind, (base, json, context) => {
+        if (json === null) return base;
+        const type = filledType(result, base, given!, name);
+        const record = recordFrom(type, partOf(json), base, context, 'populate_composite');
+        check?.(record, context);
+        return record;
+      });
     },
   };
 }
 
-function populateSet(name: string): KernelBuilder {
+function populateSet(kind: 'json' | 'jsonb'): KernelBuilder {
+  const name = `${kind}_populate_recordset`;
   return {
     build: ([given], result) => {
       requireRow(given!, name);
-      return (base: SqlRecord | null, json: string | Jsonb | null, context: RunContext) =>
-        json === null ? [] : recordsFrom(result, partOf(json), base, context, name, typeof json === 'string');
+      const check = domainCheckOf(result);
+      return ofKind(kind, (base, json, context) => {
+        if (json === null) return [];
+        const type = filledType(result, base, given!, name);
+        const records = recordsFrom(type, partOf(json), base, context, name, kind === 'json');
+        for (const record of records) check?.(record, context);
+        return records;
+      });
     },
   };
 }
@@ -227,11 +304,11 @@ export const JSON_RECORD_FUNCTIONS: FunctionTable = {
   'jsonb_each_text(jsonb) setof {key:text,value:text}': (json: Jsonb) =>
     entriesOf(json, 'jsonb_each_text').map(([key, part]) => row(['text', 'text'], key, textOf(part))),
   'json_populate_record(base anyelement, from_json json, use_json_as_text bool = false) anyelement stable called':
-    populate('json_populate_record'),
-  'jsonb_populate_record(anyelement, jsonb) anyelement stable called': populate('jsonb_populate_record'),
+    populate('json'),
+  'jsonb_populate_record(anyelement, jsonb) anyelement stable called': populate('jsonb'),
   'json_populate_recordset(base anyelement, from_json json, use_json_as_text bool = false) setof anyelement stable called':
-    populateSet('json_populate_recordset'),
-  'jsonb_populate_recordset(anyelement, jsonb) setof anyelement stable called': populateSet('jsonb_populate_recordset'),
+    populateSet('json'),
+  'jsonb_populate_recordset(anyelement, jsonb) setof anyelement stable called': populateSet('jsonb'),
   'json_to_record(json) record stable': toRecord('json_to_record'),
   'jsonb_to_record(jsonb) record stable': toRecord('jsonb_to_record'),
   'json_to_recordset(json) setof record stable': toRecords('json_to_recordset'),

@@ -36,6 +36,8 @@ export interface CallShape {
   readonly names?: readonly string[];
   /** The last argument is an array that stands for arguments that repeat: `VARIADIC`. */
   readonly variadic?: boolean;
+  /** Where the last argument stands. */
+  readonly lastAt?: number | undefined;
   /** The name as it was written, for messages. */
   readonly shown?: string;
   /** The name with a schema, in which no function is built in. */
@@ -112,6 +114,9 @@ function lookUpFunction(
   if (named !== undefined && isCastByName(types[0]!, named)) return { cast: named };
   const chosen = chooseCandidate(withoutHidden(candidates), types);
   if (typeof chosen !== 'string') return instantiate(chosen, types, location, shape.record);
+  if (shape.variadic === true && candidates.some(({ item }) => item.definition.arguments.at(-1) === 'any')) {
+    throw new SqlError('datatype_mismatch', 'VARIADIC argument must be an array', { location: shape.lastAt });
+  }
   const shown = `function ${shape.qualified ?? shape.shown ?? name}(${titles(types, shape)})`;
   if (chosen === 'ambiguous') {
     throw new SqlError('ambiguous_function', `${shown} is not unique`, {
@@ -273,7 +278,7 @@ function instantiate(
       throw new SqlError('datatype_mismatch', message!, { location: place, detail });
     }
     args = concrete.arguments;
-    result = found as SqlType;
+    result = found === 'record' ? (record ?? found) : (found as SqlType);
   }
   // Anything at all: as it is, a literal as text.
   const untyped = args.flatMap((type, i) => (type === 'any' && actual[i] === 'unknown' ? [i] : []));
@@ -331,7 +336,12 @@ function evaluation(
   if (variadic) {
     const fixed = declared.length - 1;
     if (spread) {
-      return (args, context) => run(...args.slice(0, fixed), (args[fixed] as SqlArray | null)?.values ?? [], context);
+      return (args, context) => {
+        const array = args[fixed] as SqlArray | null;
+        // No arguments at all are no list of none, but for the template that has nothing to fill in.
+        if (array === null && definition.name !== 'format') return null;
+        return run(...args.slice(0, fixed), array?.values ?? [], context);
+      };
     }
     return (args, context) => run(...args.slice(0, fixed), args.slice(fixed), context);
   }

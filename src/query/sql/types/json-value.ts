@@ -62,8 +62,10 @@ class Parser<T> {
     this.#at = TOKEN.lastIndex;
   }
 
-  #fail(detail: string): SqlError {
-    return new SqlError('invalid_text_representation', 'invalid input syntax for type json', { detail });
+  /** @param end Up to where the text was looked at. */
+  #fail(detail: string, end = this.#at): SqlError {
+    const where = contextOf(this.#text, end);
+    return new SqlError('invalid_text_representation', 'invalid input syntax for type json', { detail, where });
   }
 
   #expected(what: string): SqlError {
@@ -164,53 +166,105 @@ class Parser<T> {
     return this.#builder.object(entries);
   }
 
+  /** What stands between the quotes; unescaped, if somebody wants that. */
   #string(token: string): string {
-    const closed = token.length > 1 && token.endsWith('"') && !/(?:^|[^\\])(?:\\\\)*\\"$/.test(token.slice(1));
-    const body = token.slice(1, closed ? -1 : undefined);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-    const control = /[\x00-\x1f]/.exec(body);
-    if (control !== null) {
-      const code = control[0].charCodeAt(0).toString(16).padStart(2, '0');
-      throw this.#fail(`Character with value 0x${code} must be escaped.`);
-    }
-    if (body.includes('\\')) {
-      const bad = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\(u[0-9a-fA-F]{0,3}[\s\S]?|[\s\S]|$)/g;
-      for (const match of body.matchAll(bad)) {
-        if (match[1] === undefined) continue;
-        if (match[1].startsWith('u')) throw this.#fail('"\\u" must be followed by four hexadecimal digits.');
-        if (match[1] === '') throw this.#fail('The input string ended unexpectedly.');
-        throw this.#fail(`Escape sequence "\\${match[1]}" is invalid.`);
-      }
-    }
-    if (!closed) throw this.#fail(`Token "${token}" is invalid.`);
-    if (!this.#builder.wantsText || !body.includes('\\')) return body;
-    return this.#unescape(body);
+    if (token.length > 1 && token.endsWith('"') && !UNPLAIN.test(token)) return token.slice(1, -1);
+    return this.#readString(token, this.#at - token.length);
   }
 
-  #unescape(body: string): string {
-    let high = false;
-    const text = body.replace(/\\(?:u([0-9a-fA-F]{4})|(.))|[^\\]/gu, (whole, hex: string | undefined, c?: string) => {
-      const code = hex === undefined ? undefined : Number.parseInt(hex, 16);
-      const isLow = code !== undefined && code >= 0xdc00 && code <= 0xdfff;
-      if (high !== isLow) {
-        throw this.#fail('Unicode low surrogate must follow a high surrogate.');
+  /** Character by character, as PostgreSQL tells of the first that is wrong. `from`: where the token begins. */
+  #readString(token: string, from: number): string {
+    const { wantsText } = this.#builder;
+    const invalid = (): SqlError => this.#fail(`Token "${token}" is invalid.`);
+    const after = (i: number): number => from + i + (token.codePointAt(i)! > 0xffff ? 2 : 1);
+    let text = '';
+    let high = '';
+    for (let i = 1; ; i++) {
+      const c = token[i];
+      if (c === undefined) throw invalid();
+      if (c === '"') {
+        if (high !== '') throw this.#fail(LOW_AFTER_HIGH, from + i + 1);
+        return wantsText ? text : token.slice(1, -1);
       }
-      high = code !== undefined && code >= 0xd800 && code <= 0xdbff;
-      if (code === 0) {
-        throw new SqlError('untranslatable_character', 'unsupported Unicode escape sequence', {
-          detail: '\\u0000 cannot be converted to text.',
-        });
+      if (c < ' ') {
+        const code = c.charCodeAt(0).toString(16).padStart(2, '0');
+        throw this.#fail(`Character with value 0x${code} must be escaped.`, from + i);
       }
-      if (code !== undefined) return String.fromCharCode(code);
-      if (c === undefined) return whole;
-      return ESCAPES[c] ?? c;
-    });
-    if (high) throw this.#fail('Unicode low surrogate must follow a high surrogate.');
-    return text;
+      if (c !== '\\') {
+        if (high !== '') throw this.#fail(LOW_AFTER_HIGH, after(i));
+        text += c;
+        continue;
+      }
+      const escaped = token[++i];
+      if (escaped === undefined) throw invalid();
+      if (escaped === 'u') {
+        for (let digit = 0; digit < 4; digit++) {
+          const hex = token[++i];
+          if (hex === undefined) throw invalid();
+          if (!/[0-9a-fA-F]/.test(hex)) {
+            throw this.#fail('"\\u" must be followed by four hexadecimal digits.', after(i));
+          }
+        }
+        if (!wantsText) continue;
+        const unit = String.fromCharCode(Number.parseInt(token.slice(i - 3, i + 1), 16));
+        if (unit >= '\ud800' && unit <= '\udbff') {
+          if (high !== '') throw this.#fail('Unicode high surrogate must not follow a high surrogate.', from + i + 1);
+          high = unit;
+          continue;
+        }
+        const isLow = unit >= '\udc00' && unit <= '\udfff';
+        if (isLow === (high === '')) throw this.#fail(LOW_AFTER_HIGH, from + i + 1);
+        if (unit === '\0') {
+          throw new SqlError('untranslatable_character', 'unsupported Unicode escape sequence', {
+            detail: '\\u0000 cannot be converted to text.',
+            where: contextOf(this.#text, from + i + 1),
+          });
+        }
+        text += high + unit;
+        high = '';
+      } else {
+        if (high !== '') throw this.#fail(LOW_AFTER_HIGH, after(i));
+        const unescaped = ESCAPES[escaped];
+        if (unescaped === undefined) {
+          const whole = String.fromCodePoint(token.codePointAt(i)!);
+          throw this.#fail(`Escape sequence "\\${whole}" is invalid.`, after(i));
+        }
+        text += unescaped;
+      }
+    }
   }
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
+const LOW_AFTER_HIGH = 'Unicode low surrogate must follow a high surrogate.';
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const UNPLAIN = /[\\\x00-\x1f]/;
+const CONTEXT_BYTES = 50;
+
+/** The last line of what was read, or the end of it, as PostgreSQL shows where it stopped. */
+function contextOf(text: string, end: number): string {
+  const from = text.lastIndexOf('\n', end - 1) + 1;
+  const line = text.slice(0, from).split('\n').length;
+  let start = from;
+  for (let bytes = Buffer.byteLength(text.slice(from, end)); bytes >= CONTEXT_BYTES; ) {
+    const character = String.fromCodePoint(text.codePointAt(start)!);
+    start += character.length;
+    bytes -= Buffer.byteLength(character);
+  }
+  if (Buffer.byteLength(text.slice(from, start)) <= 3) start = from;
+  const isCut = end < text.length && text[end] !== '\n' && text[end] !== '\r';
+  return `JSON data, line ${line}: ${start > from ? '...' : ''}${text.slice(start, end)}${isCut ? '...' : ''}`;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+};
 
 const CHECKER: Builder<undefined> = {
   wantsText: false,
@@ -276,6 +330,11 @@ const PLAIN: Builder<PlainJson> = {
 
 export function parsePlainJson(text: string): PlainJson {
   return new Parser(text, PLAIN).parse();
+}
+
+/** What type json takes as it is, and whoever looks into it does not: characters that no text can hold. @throws as `parseJsonTree`. */
+export function checkEscapes(text: string): void {
+  if (text.includes('\\u')) parsePlainJson(text);
 }
 
 /** A string as JSON writes it: only what must be escaped is. */
