@@ -100,6 +100,7 @@ type KeyForm =
   | 'boolean'
   | 'integer'
   | 'bigint'
+  | 'unsigned'
   | 'float'
   | 'text'
   | 'padded'
@@ -170,7 +171,11 @@ const FORMS_IN_KEYS = new Map<ColumnType, KeyForm>([
   ['varbit', 'text'],
   ['macaddr', 'text'],
   ['macaddr8', 'text'],
+  ['xid8', 'unsigned'],
+  ['pg_lsn', 'unsigned'],
 ]);
+
+const UNSIGNED_SHIFT = 2n ** 63n;
 
 function keyFormOf(type: ColumnType): KeyForm | undefined {
   const known = FORMS_IN_KEYS.get(type);
@@ -306,6 +311,10 @@ export function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnVal
     case 'bigint':
       writer.int(value as number | bigint);
       return;
+    case 'unsigned':
+      // Shifted into int64, which keeps the order.
+      writer.int((value as bigint) - UNSIGNED_SHIFT);
+      return;
     case 'float':
       writer.float(value as number);
       return;
@@ -370,6 +379,8 @@ export function readValue(reader: KeyReader, { type, modifier }: Pick<Column, 't
       return reader.safeInt();
     case 'bigint':
       return reader.int();
+    case 'unsigned':
+      return reader.int() + UNSIGNED_SHIFT;
     case 'text':
       return reader.text();
     case 'padded': {

@@ -56,6 +56,7 @@ export const SIZES: Readonly<Record<string, number>> = {
   uint4: 4,
   date: 4,
   int8: 8,
+  uint8: 8,
   float8: 8,
   time: 6,
   timetz: 10,

@@ -76,6 +76,7 @@ type BuiltinType =
   | 'datemultirange'
   | 'int8multirange'
   | 'xid8'
+  | 'pg_lsn'
   | 'pg_snapshot'
   | 'txid_snapshot';
 
@@ -85,7 +86,7 @@ type BuiltinType =
  * timestamptz: bigint, microseconds since 1970 (of local time, of UTC), the ends of int64 standing for the infinities. date:
  * number, days since 1970, with JavaScript's infinities. time: number, microseconds since midnight. uuid: string, lower case
  * with hyphens. bytea: bytes, not to be changed. bit, varbit: string of 0 and 1. macaddr, macaddr8: string, lower case with
- * colons. xid8: bigint. Multiranges: an array of their ranges, in order. Others are classes of values.ts.
+ * colons. xid8, pg_lsn: bigint, from 0 to 2^64 - 1. Multiranges: an array of their ranges, in order. Others are classes of values.ts.
  */
 export type ColumnValue =
   | null

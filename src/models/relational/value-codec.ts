@@ -7,6 +7,7 @@
  *   float4        4       little-endian IEEE 754
  *   float8        8       little-endian IEEE 754
  *   oid, reg…     4       little-endian, unsigned
+ *   xid8, pg_lsn  8       little-endian, unsigned
  *   date          4       days since 1970, little-endian, two's complement; the ends are the infinities
  *   time          6       microseconds since midnight, little-endian
  *   timetz        6, 4    as time; seconds ahead of UTC, as int4
@@ -46,6 +47,7 @@ export type Form =
   | 'float4'
   | 'float8'
   | 'uint4'
+  | 'uint8'
   | 'date'
   | 'time'
   | 'timetz'
@@ -85,6 +87,8 @@ const FORMS = new Map<ColumnType, Form>([
   ['bytea', 'bytes'],
   ['numeric', 'numeric'],
   ['inet', 'inet'],
+  ['xid8', 'uint8'],
+  ['pg_lsn', 'uint8'],
   ['cidr', 'inet'],
   ['int4range', { range: 'int4' }],
   ['int8range', { range: 'int8' }],
@@ -264,6 +268,9 @@ export class ValueWriter {
         return;
       case 'int8':
         this.length = this.buffer.writeBigInt64LE(value as bigint, this.length);
+        return;
+      case 'uint8':
+        this.length = this.buffer.writeBigUInt64LE(value as bigint, this.length);
         return;
       case 'float4':
         this.length = this.buffer.writeFloatLE(value as number, this.length);
@@ -456,6 +463,9 @@ export class ValueReader {
       case 'uint4':
         this.at += 4;
         return bytes.readUInt32LE(this.at - 4);
+      case 'uint8':
+        this.at += 8;
+        return bytes.readBigUInt64LE(this.at - 8);
       case 'date': {
         this.at += 4;
         const days = bytes.readInt32LE(this.at - 4);
@@ -526,6 +536,7 @@ export class ValueReader {
         this.at += 4;
         return;
       case 'int8':
+      case 'uint8':
       case 'float8':
         this.at += 8;
         return;

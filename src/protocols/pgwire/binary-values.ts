@@ -73,6 +73,7 @@ export function encodeBinary(type: SqlType, value: Value): Buffer {
     case 'int8':
       return sized(8, (b) => b.writeBigInt64BE(value as bigint));
     case 'xid8':
+    case 'pg_lsn':
       return sized(8, (b) => b.writeBigUInt64BE(value as bigint));
     case 'float4':
       return sized(4, (b) => b.writeFloatBE(value as number));
@@ -338,6 +339,7 @@ class Reader {
         return new Interval(this.#int32(), days, micros);
       }
       case 'xid8':
+      case 'pg_lsn':
         return bytes.readBigUInt64BE(this.#take(8));
       case 'macaddr':
       case 'macaddr8': {
@@ -350,7 +352,7 @@ class Reader {
         return this.#bits();
       case 'pg_snapshot':
       case 'txid_snapshot':
-        return this.#snapshot(type);
+        return this.#snapshot();
       case 'uuid': {
         const at = this.#take(16);
         return parseText('uuid', bytes.toString('hex', at, at + 16), this.#context);
@@ -480,13 +482,13 @@ class Reader {
     return bitsOfBytes(this.#bytes.subarray(at, at + size), count);
   }
 
-  #snapshot(type: SqlType): SqlValue {
+  #snapshot(): SqlValue {
     const count = this.#int32();
     const xid = (): bigint => this.#bytes.readBigUInt64BE(this.#take(8));
     const [xmin, xmax] = [xid(), xid()];
     const running: bigint[] = [];
     for (let i = 0; i < count; i++) running.push(xid());
-    return parseSnapshot(type, formatSnapshot({ xmin, xmax, running }));
+    return parseSnapshot(formatSnapshot({ xmin, xmax, running }));
   }
 
   #inet(): Inet {

@@ -52,6 +52,7 @@ const ROWS: readonly ClassRow[] = [
   [10043, 'varbit_ops', 2002, 'varbit'],
   [10044, 'varchar_ops', 1994, 'text', false],
   [10053, 'xid8_ops', 5067, 'xid8'],
+  [10067, 'pg_lsn_ops', 3253, 'pg_lsn'],
   [10065, 'uuid_ops', 2968, 'uuid'],
   [10069, 'enum_ops', 3522, 'anyenum'],
   [10076, 'range_ops', 3901, 'anyrange'],

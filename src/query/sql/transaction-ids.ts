@@ -46,6 +46,8 @@ export class TransactionIds {
   /** Null for one that ended long ago. @throws SqlError `invalid_parameter_value` for one that has not begun. */
   status(id: bigint): string | null {
     if (id >= this.#next) throw new SqlError('invalid_parameter_value', `transaction ID ${id} is in the future`);
+    // The two that began the world have, in PostgreSQL.
+    if (id === 1n || id === 2n) return 'committed';
     return this.#running.has(id) ? 'in progress' : (this.#outcomes.get(id) ?? null);
   }
 }

@@ -210,3 +210,31 @@ select '1/2'::pg_lsn;
 select '<a/>'::xml;
 select txid_current() > 0;
 select '5:7:'::pg_snapshot;
+
+-- Numbers of transactions and positions in a log, as values and in columns.
+create table x8 (x xid8 primary key, l pg_lsn);
+insert into x8 values ('0','0/0'),('18446744073709551615','FFFFFFFF/FFFFFFFF'),('42','16/B374D848'),('-1'::xid8::text::xid8,null) on conflict do nothing;
+create index on x8 (l desc);
+select * from x8 order by x;
+select l from x8 where l > '0/1' order by l desc;
+select min(x), max(x), min(l), max(l) from x8;
+
+select distinct l from x8 order by 1;
+select '16/B374D848'::pg_lsn - '16/B374D000', '16/B374D848'::pg_lsn + 16, 16::numeric + '0/1'::pg_lsn, '0/10'::pg_lsn - 16, '0/10'::pg_lsn - 17, pg_lsn(5.5), pg_wal_lsn_diff('0/5','0/9');
+select '0/10'::pg_lsn + 'NaN'::numeric;
+select 'G/0'::pg_lsn;
+select ' 0/12345678'::pg_lsn;
+select pg_lsn('inf'::numeric);
+select '0/1'::pg_lsn::numeric;
+select '0/10'::pg_lsn -17;
+select '\377'::"char"::text, '\377'::text::"char", 'abc'::text::"char", ('\377'::"char")::varchar; 
+select ''::xid, 'asdf'::xid, '0xffffffff'::xid, '-1'::xid, '010'::xid;
+select unistr('wrong: \db99');
+select unistr('wrong: \db99\0061');
+select unistr('wrong: \U002FFFFF'), 1;
+select unistr('\d83d\de04x\\y');
+select pg_snapshot '1:9223372036854775808:3';
+select txid_snapshot '31:12:';
+select '127::1'::inet - '126::2'::inet;
+select date_bin('15 minutes'::interval, timestamp '294276-12-30', timestamp '4000-12-20 BC');
+drop table x8;

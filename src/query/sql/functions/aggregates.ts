@@ -237,6 +237,7 @@ const EXTREMES = new Set<SqlType>([
   'inet',
   'cidr',
   'xid8',
+  'pg_lsn',
 ]);
 
 function hasExtremes(type: SqlType): boolean {

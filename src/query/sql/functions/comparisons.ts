@@ -45,6 +45,7 @@ const ORDERED: readonly SqlType[] = [
   'macaddr',
   'macaddr8',
   'xid8',
+  'pg_lsn',
   'jsonb',
   'anyarray',
   'anyenum',

@@ -461,6 +461,12 @@ function makeTimestamp(year: number, month: number, day: number, hour: number, m
   return checkedTimestamp(joinLocal(makeDate(year, month, day), makeTime(hour, minute, second)));
 }
 
+/** @throws SqlError `datetime_field_overflow` beyond microseconds of 64 bits. */
+function fitted(micros: bigint): bigint {
+  if (BigInt.asIntN(64, micros) === micros) return micros;
+  throw new SqlError('datetime_field_overflow', 'interval out of range');
+}
+
 function bin(stride: Interval, source: bigint, origin: bigint): bigint {
   if (isInfinite(source)) return source;
   if (isInfinite(origin)) throw new SqlError('datetime_field_overflow', 'origin out of range');
@@ -468,9 +474,9 @@ function bin(stride: Interval, source: bigint, origin: bigint): bigint {
     const message = 'timestamps cannot be binned into intervals containing months or years';
     throw new SqlError('feature_not_supported', message);
   }
-  const length = spanOfInterval(stride);
+  const length = fitted(spanOfInterval(stride));
   if (length <= 0n) throw new SqlError('datetime_field_overflow', 'stride must be greater than zero');
-  const offset = source - origin;
+  const offset = fitted(source - origin);
   const rest = ((offset % length) + length) % length;
   return checkedTimestamp(source - rest);
 }

@@ -15,6 +15,7 @@ import { FURTHER_FUNCTIONS } from './further-functions.ts';
 import { JSON_FUNCTIONS, JSON_OPERATORS } from './json-functions.ts';
 import { JSON_PATH_FUNCTIONS, JSON_PATH_OPERATORS } from './json-path-functions.ts';
 import { JSON_RECORD_FUNCTIONS } from './json-records.ts';
+import { LOG_POSITION_FUNCTIONS, LOG_POSITION_OPERATORS } from './log-position-functions.ts';
 import { MATH_FUNCTIONS, MATH_OPERATORS } from './math.ts';
 import { MULTIRANGE_FUNCTIONS, MULTIRANGE_OPERATORS } from './multirange-functions.ts';
 import { operatorFunctions } from './operator-functions.ts';
@@ -43,6 +44,7 @@ export const OPERATORS = new FunctionDirectory([
   MULTIRANGE_OPERATORS,
   BIT_OPERATORS,
   NETWORK_OPERATORS,
+  LOG_POSITION_OPERATORS,
   PATTERN_OPERATORS,
 ]);
 
@@ -57,6 +59,7 @@ export const FUNCTIONS = new FunctionDirectory([
   MULTIRANGE_FUNCTIONS,
   BIT_FUNCTIONS,
   NETWORK_FUNCTIONS,
+  LOG_POSITION_FUNCTIONS,
   TYPE_FUNCTIONS,
   ENUM_FUNCTIONS,
   FORMATTING_FUNCTIONS,

@@ -41,10 +41,15 @@ function parseIdentifier(text: string, strict: boolean): SqlArray {
 
 /** Manual, 9.4: `\XXXX`, `\+XXXXXX`, `\uXXXX`, `\UXXXXXXXX`, and `\\`. */
 function unescapeUnicode(text: string): string {
-  return text.replace(
-    /\\(?:(\\)|([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|)/g,
-    (_, backslash?: string, ...codes: (string | undefined)[]) => {
-      if (backslash !== undefined) return '\\';
+  const invalidPair = (): SqlError => new SqlError('syntax_error', 'invalid Unicode surrogate pair');
+  let high = '';
+  const unescaped = text.replace(
+    /[^\\]|\\(?:(\\)|([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|)/g,
+    (whole, backslash?: string, ...codes: (string | undefined)[]) => {
+      if (whole === '\\\\' || whole[0] !== '\\') {
+        if (high !== '') throw invalidPair();
+        return backslash ?? whole;
+      }
       const code = codes.slice(0, 4).find((each) => each !== undefined);
       if (code === undefined) {
         throw new SqlError('syntax_error', 'invalid Unicode escape', {
@@ -53,11 +58,20 @@ function unescapeUnicode(text: string): string {
       }
       const point = Number.parseInt(code, 16);
       if (point === 0 || point > 0x10_ffff) {
-        throw new SqlError('syntax_error', `invalid Unicode code point: ${code.padStart(4, '0')}`);
+        throw new SqlError(
+          'syntax_error',
+          `invalid Unicode code point: ${point.toString(16).toUpperCase().padStart(4, '0')}`,
+        );
       }
-      return code.length === 4 ? String.fromCharCode(point) : String.fromCodePoint(point);
+      const isLow = point >= 0xdc00 && point <= 0xdfff;
+      if (isLow === (high === '')) throw invalidPair();
+      const unit = high + String.fromCodePoint(point);
+      high = point >= 0xd800 && point <= 0xdbff ? unit : '';
+      return high === '' ? unit : '';
     },
   );
+  if (high !== '') throw invalidPair();
+  return unescaped;
 }
 
 /** How many of the thresholds, which are sorted, are not above the value. */

@@ -114,7 +114,11 @@ export const NETWORK_OPERATORS: FunctionTable = {
   '+(int8, inet) inet': (by: bigint, inet: Inet) => shifted(inet, by),
   '-(inet, int8) inet': (inet: Inet, by: bigint) => shifted(inet, -by),
   '-(inet, inet) int8': (a: Inet, b: Inet) => {
-    if (a.bytes.length === b.bytes.length) return numberOf(a) - numberOf(b);
+    if (a.bytes.length === b.bytes.length) {
+      const distance = numberOf(a) - numberOf(b);
+      if (BigInt.asIntN(64, distance) === distance) return distance;
+      throw new SqlError('numeric_value_out_of_range', 'result is out of range');
+    }
     throw new SqlError('invalid_parameter_value', 'cannot subtract inet values of different sizes');
   },
 };

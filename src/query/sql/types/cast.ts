@@ -23,7 +23,15 @@ import { multirange } from './multiranges.ts';
 import { formatHost, maskedBytes } from './network.ts';
 import { applyNumericModifier, integerOfNumeric, numericOf } from './numeric-arithmetic.ts';
 import { parseObject } from './object-names.ts';
-import { charOfByte, formatText, parseNumericText, parseText, truncateName } from './text-form.ts';
+import {
+  charOfByte,
+  formatChar,
+  formatText,
+  parseChar,
+  parseNumericText,
+  parseText,
+  truncateName,
+} from './text-form.ts';
 import {
   checkedTimestamp,
   INFINITY_MICROS,
@@ -175,7 +183,7 @@ function castByFunction(from: SqlType, to: SqlType): Cast {
             if (code < -128 || code > 127) throw new SqlError('numeric_value_out_of_range', '"char" out of range');
             return charOfByte(code & 255);
           }
-        : (value) => (value === '' ? '' : charOfByte(Buffer.from(value as string)[0]!));
+        : (value) => parseChar(value as string);
     case 'jsonb':
       return (value) => parseJsonb(value as string);
     case 'cidr':
@@ -228,6 +236,7 @@ function toStringType(from: SqlType, to: SqlType): Cast {
   if (to === 'name')
     return (value) => truncateName(from === 'bpchar' ? withoutPadding(value as string) : (value as string));
   if (from === 'bool') return (value) => (value === true ? 'true' : 'false');
+  if (from === 'char') return (value) => formatChar(value as string);
   if (from === 'bpchar') return (value) => withoutPadding(value as string);
   if (from === 'inet' || from === 'cidr') return (value) => `${formatHost(value as Inet)}/${(value as Inet).bits}`;
   return identity;

@@ -130,6 +130,7 @@ export function compareFor(type: SqlType): Compare {
     case 'timestamptz':
     case 'uuid':
     case 'xid8':
+    case 'pg_lsn':
       return comparePlain;
     case 'float4':
     case 'float8':

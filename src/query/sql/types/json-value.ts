@@ -13,7 +13,7 @@ import { SqlError } from '../sql-error.ts';
 const DEPTH_MAX = 3_000;
 
 const TOKEN =
-  /[{}[\]:,]|"(?:[^"\\]|\\[\s\S])*"?|-?(?:0|[1-9]\d*)(?:\.(?:\d+(?:[eE][+-]?\d*)?)?|[eE][+-]?\d*)?[0-9A-Za-z_$\x80-\uffff]*|-?[0-9A-Za-z_$\x80-\uffff]+|[\s\S]/y;
+  /[{}[\]:,]|"(?:[^"\\]|\\[\s\S])*\\?"?|-?(?:0|[1-9]\d*)(?:\.(?:\d+(?:[eE][+-]?\d*)?)?|[eE][+-]?\d*)?[0-9A-Za-z_$\x80-\uffff]*|-?[0-9A-Za-z_$\x80-\uffff]+|[\s\S]/y;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /** Called for what is read; text of strings is unescaped only if somebody wants it. */

@@ -1,7 +1,6 @@
 /** Numbers of transactions and snapshots of them as values: `xid8`, `pg_snapshot` (PostgreSQL's xid8funcs.c). */
 
 import { SqlError } from '../sql-error.ts';
-import type { SqlType } from './types.ts';
 
 const XID8_MAX = 2n ** 64n - 1n;
 
@@ -34,13 +33,13 @@ export function readSnapshot(text: string): Snapshot {
   return { xmin: BigInt(xmin), xmax: BigInt(xmax), running: running === '' ? [] : running.split(',').map(BigInt) };
 }
 
-/** @throws SqlError `invalid_text_representation`. */
-export function parseSnapshot(type: SqlType, text: string): string {
+/** Of either name; there is but one in messages. @throws SqlError `invalid_text_representation`. */
+export function parseSnapshot(text: string): string {
   const refused = (): SqlError =>
-    new SqlError('invalid_text_representation', `invalid input syntax for type ${type}: "${text}"`);
+    new SqlError('invalid_text_representation', `invalid input syntax for type pg_snapshot: "${text}"`);
   if (!/^\d{1,19}:\d{1,19}:(?:\d{1,19}(?:,\d{1,19})*)?$/.test(text)) throw refused();
   const { xmin, xmax, running } = readSnapshot(text);
-  if (xmin === 0n || xmax === 0n || xmin > xmax) throw refused();
+  if (xmin === 0n || xmax === 0n || xmin > xmax || xmax >= 2n ** 63n) throw refused();
   for (let i = 0; i < running.length; i++) {
     const xid = running[i]!;
     if (xid < xmin || xid >= xmax || (i > 0 && xid < running[i - 1]!)) throw refused();

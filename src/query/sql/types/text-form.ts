@@ -15,6 +15,7 @@ import { formatInterval } from './interval.ts';
 import { parseInterval } from './interval-input.ts';
 import { parseJsonPath, printJsonPath } from './json-path.ts';
 import { checkJson, parseJsonb } from './json-value.ts';
+import { formatLsn, parseLsn } from './log-positions.ts';
 import { parseMac, parseMac8 } from './mac-addresses.ts';
 import { formatMultirange, parseMultirange } from './multiranges.ts';
 import { formatInet, parseInet } from './network.ts';
@@ -90,8 +91,9 @@ export function parseText(type: SqlType, text: string, context: TimeContext, mod
     case 'char':
       return parseChar(text);
     case 'oid':
-    case 'xid':
       return parseOid(text, type);
+    case 'xid':
+      return Number(BigInt.asUintN(32, parseXid8(text)));
     case 'int2vector':
     case 'oidvector': {
       const element = type === 'oidvector' ? 'oid' : 'int2';
@@ -136,7 +138,8 @@ function parseOther(type: SqlType, text: string, context: TimeContext): SqlValue
   if (info.kind === 'm')
     return parseMultirange(text, element!, (range) => parseText(element!, range, context) as SqlRange);
   if (type === 'xid8') return parseXid8(text);
-  if (type === 'pg_snapshot' || type === 'txid_snapshot') return parseSnapshot(type, text);
+  if (type === 'pg_lsn') return parseLsn(text);
+  if (type === 'pg_snapshot' || type === 'txid_snapshot') return parseSnapshot(text);
   if (info.labels !== undefined) {
     if (info.labels.includes(text)) return text;
     throw new SqlError('invalid_text_representation', `invalid input value for enum ${info.title}: "${text}"`);
@@ -185,6 +188,8 @@ export function formatText(type: SqlType, value: Exclude<SqlValue, null>, style:
       return formatBytea(value as Uint8Array, style.byteaOutput);
     case 'char':
       return formatChar(value as string);
+    case 'pg_lsn':
+      return formatLsn(value as bigint);
     case 'inet':
     case 'cidr':
       return formatInet(value as Inet, type);
@@ -454,7 +459,7 @@ export function formatBytea(value: Uint8Array, output: TextStyle['byteaOutput'])
 }
 
 /** `"char"`: one byte; those beyond ASCII as an octal escape. */
-function parseChar(text: string): string {
+export function parseChar(text: string): string {
   const octal = /^\\([0-3][0-7]{2})$/.exec(text);
   if (octal !== null) return charOfByte(Number.parseInt(octal[1]!, 8));
   return text === '' ? '' : charOfByte(Buffer.from(text)[0]!);
@@ -464,7 +469,7 @@ export function charOfByte(byte: number): string {
   return byte === 0 ? '' : String.fromCharCode(byte);
 }
 
-function formatChar(value: string): string {
+export function formatChar(value: string): string {
   const code = value === '' ? 0 : value.charCodeAt(0);
   return code < 0x80 ? value : `\\${code.toString(8)}`;
 }

@@ -153,6 +153,7 @@ const BUILTIN: readonly BuiltinRow[] = [
   ['int8range', 3926, -1, 'int8range', 'R', 3927, 'int8'],
   ['txid_snapshot', 2970, -1, 'txid_snapshot', 'U', 2949],
   ['pg_snapshot', 5038, -1, 'pg_snapshot', 'U', 5039],
+  ['pg_lsn', 3220, 8, 'pg_lsn', 'U', 3221],
   ['xid8', 5069, 8, 'xid8', 'U', 271],
   ['jsonpath', 4072, -1, 'jsonpath', 'U', 4073],
   ['regnamespace', 4089, 4, 'regnamespace', 'N', 4090],
