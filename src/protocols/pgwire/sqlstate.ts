@@ -18,6 +18,7 @@ const OF_CONDITION = {
   invalid_argument_for_sql_json_datetime_function: '22031',
   duplicate_function: '42723',
   invalid_function_definition: '42P13',
+  invalid_schema_definition: '42P15',
   active_sql_transaction: '25001',
   ambiguous_column: '42702',
   ambiguous_function: '42725',

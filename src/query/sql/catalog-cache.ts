@@ -27,6 +27,7 @@ import {
   type ColumnValue,
   type Index,
   PUBLIC_SCHEMA,
+  type SqlExpression,
   type Table,
   type TableId,
 } from '../../models/relational/table.ts';
@@ -320,7 +321,24 @@ export class CatalogCache {
   }
 }
 
-/** Whether reading the relation needs what the system catalog says. */
-export function needsCatalog({ system, view }: CatalogTable): boolean {
-  return system !== undefined || view?.asksForCatalog === true;
+const asking = new WeakMap<Table, boolean>();
+
+/** Whether reading the relation, or writing to it, needs what the system catalog says. */
+export function needsCatalog({ system, view, table }: CatalogTable): boolean {
+  if (system !== undefined || view?.asksForCatalog === true) return true;
+  let asks = asking.get(table);
+  if (asks === undefined) {
+    asks = [...expressionsOf(table)].some(({ tree }) => asksForCatalog(tree));
+    asking.set(table, asks);
+  }
+  return asks;
+}
+
+/** What writers compute for each row. */
+function* expressionsOf({ checks = [], columns }: Table): Iterable<SqlExpression> {
+  for (const { expression } of checks) yield expression;
+  for (const { default: given, generated } of columns) {
+    if (given?.kind === 'expression') yield given.expression;
+    if (generated !== undefined) yield generated;
+  }
 }

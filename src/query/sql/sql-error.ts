@@ -18,6 +18,7 @@ export const CONDITIONS = {
   invalid_argument_for_sql_json_datetime_function: 'invalid_argument',
   duplicate_function: 'already_exists',
   invalid_function_definition: 'invalid_argument',
+  invalid_schema_definition: 'invalid_argument',
   active_sql_transaction: 'invalid_argument',
   ambiguous_column: 'invalid_argument',
   ambiguous_function: 'invalid_argument',

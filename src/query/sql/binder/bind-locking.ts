@@ -54,6 +54,10 @@ export function bindLocking(nodes: readonly Node[], from: BoundRelation | undefi
       if (nullable) {
         throw new SqlError('feature_not_supported', `${title} cannot be applied to the nullable side of an outer join`);
       }
+      if (relation.table.table.view !== undefined) {
+        const { name } = relation.table.table;
+        throw new SqlError('wrong_object_type', `cannot lock rows in materialized view "${name}"`);
+      }
       const before = locks.get(leaf);
       locks.set(leaf, {
         table: relation.table,

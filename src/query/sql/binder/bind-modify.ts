@@ -154,15 +154,14 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   const target = bindWriteTarget(insert.relation!, queries, 'INSERT');
   const { table } = target.table;
   const scope = new Scope(frame, [target.item]);
-  const named: InsertTarget[] = [];
+  const named: (InsertTarget & { readonly name: string })[] = [];
   for (const node of insert.cols ?? []) {
     if (!('ResTarget' in node)) continue;
     const { name = '', location, indirection: part } = node.ResTarget;
     const position = requireWritable(target, name, 'INSERT', location);
-    if (named.some((other) => other.position === position && (part === undefined || other.part === undefined))) {
-      throw new SqlError('duplicate_column', `column "${name}" specified more than once`, { location });
-    }
-    named.push({ position, location, part });
+    const isTwice = named.some((other) => other.name === name && (part === undefined || other.part === undefined));
+    if (isTwice) throw new SqlError('duplicate_column', `column "${name}" specified more than once`, { location });
+    named.push({ position, location, part, name });
   }
   const targets: readonly InsertTarget[] =
     insert.cols === undefined
@@ -250,6 +249,10 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   }
   const assignments = table.columns.map((column, position): BoundAssignment => {
     const index = targets.findIndex((target) => target.position === position);
+    const again = targets.findIndex(
+      (target, i) => i > index && target.position === position && target.part === undefined,
+    );
+    if (again >= 0 && again < provided.length) throw assignedTwice(column);
     if (targets[index]?.part !== undefined) {
       const expression = targets.reduce<BoundExpression>(
         (before, each, i) => {
@@ -438,7 +441,7 @@ export function bindAssignments(
     const position = requireWritable(target, name, verb, location);
     const known = assignments.findIndex((other) => other.position === position);
     if (known >= 0 && (indirection === undefined || !parts.has(position))) {
-      throw new SqlError('syntax_error', `multiple assignments to same column "${name}"`);
+      throw assignedTwice(table.columns[position]!);
     }
     const column = table.columns[position]!;
     if (!isDefault(element)) refuseGenerated(column, 'UPDATE', undefined);
@@ -464,6 +467,11 @@ export function bindAssignments(
     assignments.push({ position, expression });
   }
   return assignments;
+}
+
+/** Two columns of a view can be one of the table. */
+function assignedTwice({ name }: Column): SqlError {
+  return new SqlError('syntax_error', `multiple assignments to same column "${name}"`);
 }
 
 function defaultPart(part: readonly Node[], location: number | undefined): SqlError {

@@ -44,7 +44,7 @@ export function bindWriteTarget(range: FrozenRange, context: QueryContext, verb:
     const { items } = tableAs(found, range, 0);
     return { table: found, named: found.table, item: items[0]!, conditions: [], checks: [] };
   }
-  const through = throughView(found, context, (reason) => notUpdatable(found.table, verb, reason));
+  const through = throughView(found, context, (reason, view) => notUpdatable(view, verb, reason));
   const item = itemOf({ ...tableItem(found, alias, 0), columns: columnsOf(found, through) }, range);
   return { table: through.table, named: found.table, item, conditions: through.conditions, checks: through.checks };
 }
@@ -101,8 +101,14 @@ interface Through {
   readonly checks: readonly BoundViewCheck[];
 }
 
-function throughView(found: CatalogTable, outer: QueryContext, refuse: (reason: string) => SqlError): Through {
+/** @param refuseView Told what stands against it, and of which view. */
+function throughView(
+  found: CatalogTable,
+  outer: QueryContext,
+  refuseView: (reason: string, view: Table) => SqlError,
+): Through {
   const { view } = found.table;
+  const refuse = (reason: string): SqlError => refuseView(reason, found.table);
   const select = view!.query.tree as unknown as SelectStmt;
   const reason = reasonAgainst(select, bindView(found, outer));
   if (reason !== undefined) throw refuse(reason);
@@ -116,7 +122,7 @@ function throughView(found: CatalogTable, outer: QueryContext, refuse: (reason: 
   const inner: Through =
     base.view === undefined
       ? { table: base, columns: tableItem(base, '', 0).columns, conditions: [], checks: [] }
-      : throughView(base, context, refuse);
+      : throughView(base, context, refuseView);
   const alias = range.alias?.aliasname ?? range.relname ?? '';
   const item = itemOf({ ...tableItem(base, alias, 0), columns: columnsOf(base, inner) }, range);
   const binder = new ExpressionBinder(context, new Scope(new Frame(undefined), [item]));

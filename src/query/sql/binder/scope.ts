@@ -43,6 +43,8 @@ export interface ScopeItem {
   readonly value?: BoundExpression;
   /** The name of the table's schema, where it is not that of `table`. */
   readonly schema?: string | undefined;
+  /** There always is a row of it, though its hidden id may not be known yet. */
+  readonly isThere?: boolean;
 }
 
 /** Slots of a statement that binding gives out; those of planning follow. */
@@ -54,7 +56,7 @@ export function tableScope(
 ): Scope {
   return new Scope(
     new Frame(undefined),
-    tables.map(({ table, alias, offset }) => tableItem(table, alias, offset)),
+    tables.map(({ table, alias, offset }) => ({ ...tableItem(table, alias, offset), isThere: true })),
   );
 }
 

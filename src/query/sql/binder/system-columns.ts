@@ -11,19 +11,20 @@ const OF_TUPLES = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax']);
 
 /** @throws SqlError `feature_not_supported` for one of tuples. Undefined where `name` is none, or `item` no table. */
 export function systemColumn(item: ScopeItem, name: string, location: number | undefined): ScopeColumn | undefined {
-  const { table, offset } = item;
+  const { table, offset, isThere } = item;
   if (table === undefined || table.view !== undefined) return undefined;
   if (OF_TUPLES.has(name)) throw notSupported(`the system column ${name}`, location);
   if (name !== 'tableoid') return undefined;
   const { id, primaryKey, columns } = table.table;
+  const oid: BoundExpression = { kind: 'constant', type: 'oid', modifier: -1, location, value: id };
+  if (isThere === true) return { name, expression: oid, origin: undefined };
   const key = primaryKey[0];
   // A key, or the hidden id behind all columns, is null where an outer join found no row.
   const witness =
     key === undefined
       ? columnAt(offset + columns.length, { type: 'int8', modifier: -1 })
       : columnAt(offset + key, columns[key]!);
-  const oid: BoundExpression = { kind: 'constant', type: 'oid', modifier: -1, location, value: id };
-  const isThere: BoundExpression = {
+  const notNull: BoundExpression = {
     kind: 'isNull',
     type: 'bool',
     modifier: -1,
@@ -34,7 +35,7 @@ export function systemColumn(item: ScopeItem, name: string, location: number | u
   const nothing: BoundExpression = { ...oid, value: null };
   const expression: BoundExpression = {
     ...{ kind: 'case', type: 'oid', modifier: -1, location },
-    whens: [{ condition: isThere, result: oid }],
+    whens: [{ condition: notNull, result: oid }],
     otherwise: nothing,
   };
   return { name, expression, origin: undefined };

@@ -490,9 +490,15 @@ export class CatalogObjects implements CatalogAccess {
   /** Whether rows can be written through the view, and through which of its columns. */
   updatability(view: CatalogTable): { readonly view: boolean; readonly columns: readonly boolean[] } {
     const context = viewBinding(view.table.view!);
-    if (view.table.view?.populated !== undefined) return { view: false, columns: view.table.columns.map(() => false) };
-    const columns = updatableColumns(view, context);
-    return { view: whyNotUpdatable(view, context) === undefined, columns };
+    const nothing = { view: false, columns: view.table.columns.map(() => false) };
+    if (view.table.view?.populated !== undefined) return nothing;
+    try {
+      return { view: whyNotUpdatable(view, context) === undefined, columns: updatableColumns(view, context) };
+    } catch (error) {
+      // One view that is broken does not keep others from being told of.
+      if (error instanceof SqlError) return nothing;
+      throw error;
+    }
   }
 
   serialSequence(tableName: string, columnName: string): string | null {

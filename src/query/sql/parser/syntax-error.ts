@@ -10,6 +10,12 @@ const OTHERS: readonly (readonly [RegExp, Condition])[] = [
   [/^(?:[A-Z ,]+) (?:is|are) not (?:yet )?(?:supported|implemented)/, 'feature_not_supported'],
   [/^frame (?:start|end) cannot be UNBOUNDED|^frame starting from/, 'windowing_error'],
   [/not (?:yet )?(?:implemented|supported)/, 'feature_not_supported'],
+  [
+    /^CREATE SCHEMA IF NOT EXISTS cannot include|^current database cannot be changed|^a column list with .* is only supported|constraints cannot be marked/,
+    'feature_not_supported',
+  ],
+  [/^role name ".*" is reserved|cannot be used as a role name here/, 'reserved_name'],
+  [/^column number must be in range/, 'invalid_parameter_value'],
   [/^invalid byte sequence for encoding/, 'character_not_in_repertoire'],
   [/^stack depth limit exceeded|memory exhausted/, 'statement_too_complex'],
   [/^zero-length delimited identifier/, 'syntax_error'],

@@ -31,6 +31,7 @@ import {
 } from '../binder/bind-create-table.ts';
 import type { Likes } from '../binder/bind-like.ts';
 import { requireColumn } from '../binder/bind-modify.ts';
+import { quoteName } from '../binder/deparse.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from '../binder/names.ts';
 import { binderOver } from '../binder/table-rules.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
@@ -342,6 +343,11 @@ export class SchemaChanges {
     const key = table.foreignKeys?.find((each) => each.name === name);
     if (index !== undefined || isPrimary) {
       const positions = isPrimary ? table.primaryKey : index!.parts.map(({ column }) => column!);
+      if (isPrimary) {
+        const views = await this.views.needingKey(transaction!, table);
+        const because = `constraint ${quoteName(name)} on table ${quoteName(table.name)}`;
+        await this.drops.dropViews(transaction!, views, because, cascade, sink);
+      }
       await this.#dropReliant(editor, positions, name, cascade, sink);
       if (isPrimary) await columns.setPrimaryKey([], primaryKeyName(table.name));
       else editor.removeIndex(index!);

@@ -1,6 +1,6 @@
 /** CREATE SCHEMA and what changes schemas as a whole: ALTER SCHEMA … RENAME, OWNER TO, and ALTER … SET SCHEMA. */
 
-import type { AlterObjectSchemaStmt, CreateSchemaStmt, Node } from '@pgsql/types';
+import type { AlterObjectSchemaStmt, CreateSchemaStmt, Node, RangeVar } from '@pgsql/types';
 import {
   deleteName,
   openIds,
@@ -57,6 +57,7 @@ export class SchemaStatements {
       throw new SqlError('feature_not_supported', 'CREATE SCHEMA IF NOT EXISTS cannot include schema elements');
     }
     refuseReserved(name);
+    const elements = schemaElements(schemaElts ?? [], name);
     const transaction = await this.#schema.begin();
     if (block.schemaNamed(name) !== undefined) {
       const message = `schema "${name}" already exists`;
@@ -70,10 +71,11 @@ export class SchemaStatements {
     const id = isPublic ? PUBLIC_SCHEMA : (await openIds(transaction, keyspace))();
     putSchema(transaction, keyspace, { id, name });
     block.setSchemas(block.schemas.with({ id, name }));
-    if (schemaElts !== undefined) {
+    if (elements.length > 0) {
       const mark = parameters.mark();
-      parameters.set('search_path', `${pathText([name])}, ${parameters.searchPath}`, { local: true });
-      for (const element of schemaElts) await runElement(element);
+      const path = parameters.searchPath.trim();
+      parameters.set('search_path', path === '' ? pathText([name]) : `${pathText([name])}, ${path}`, { local: true });
+      for (const element of elements) await runElement(element);
       parameters.rollbackTo(mark);
     }
     sink.complete('CREATE SCHEMA');
@@ -185,6 +187,32 @@ export class SchemaStatements {
     deleteName(transaction, keyspace, name, from);
     await putName(transaction, keyspace, name, target.id, relation);
   }
+}
+
+/** What the elements of CREATE SCHEMA make first: others may speak of it. */
+const ELEMENT_ORDER = ['CreateSeqStmt', 'CreateStmt', 'ViewStmt', 'IndexStmt'];
+
+/** The elements as statements of their own, in the order in which they run. @throws SqlError `invalid_schema_definition`. */
+function schemaElements(elements: readonly Node[], schema: string): readonly Node[] {
+  const within = (relation: RangeVar | undefined): RangeVar => {
+    const { schemaname = schema } = relation!;
+    if (schemaname === schema) return { ...relation, schemaname };
+    const message = `CREATE specifies a schema (${schemaname}) different from the one being created (${schema})`;
+    throw new SqlError('invalid_schema_definition', message);
+  };
+  const placed = elements.map((node): Node => {
+    if ('CreateSeqStmt' in node)
+      return { CreateSeqStmt: { ...node.CreateSeqStmt, sequence: within(node.CreateSeqStmt.sequence) } };
+    if ('CreateStmt' in node) return { CreateStmt: { ...node.CreateStmt, relation: within(node.CreateStmt.relation) } };
+    if ('ViewStmt' in node) return { ViewStmt: { ...node.ViewStmt, view: within(node.ViewStmt.view) } };
+    if ('IndexStmt' in node) return { IndexStmt: { ...node.IndexStmt, relation: within(node.IndexStmt.relation) } };
+    return node;
+  });
+  const turn = (node: Node): number => {
+    const found = ELEMENT_ORDER.indexOf(Object.keys(node)[0]!);
+    return found < 0 ? ELEMENT_ORDER.length : found;
+  };
+  return placed.sort((a, b) => turn(a) - turn(b));
 }
 
 function refuseReserved(name: string): void {

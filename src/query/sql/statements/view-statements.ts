@@ -177,15 +177,35 @@ export class ViewStatements {
     return needing;
   }
 
+  /** Views whose queries may say what they say only because rows are told apart by the primary key. Requires `begin`. */
+  async needingKey(transaction: Transaction, table: Table): Promise<readonly Table[]> {
+    const { keyspace, catalog } = this.#session.engine;
+    const needing: Table[] = [];
+    for (const id of await readDependents(transaction, keyspace, table.id)) {
+      const opened = await catalog.openQueryWithin(transaction, id);
+      const read = opened.view?.reads.get(table.id);
+      if (read === undefined) continue;
+      const withoutKey = { ...read, table: { ...read.table, primaryKey: [] } };
+      const reads = new Map(opened.view!.reads).set(table.id, withoutKey);
+      if (!this.#binds({ ...opened, view: { ...opened.view!, reads } })) needing.push(opened.table);
+    }
+    return needing;
+  }
+
   #needs(view: CatalogTable, relation: TableId, number: number): boolean {
     const definition = view.table.view!;
     const tree = withoutColumn(definition.query.tree, relation, number);
     const changed = { ...view.table, view: { ...definition, query: { ...definition.query, tree } } };
+    return !this.#binds({ ...view, table: changed });
+  }
+
+  /** Whether the query still gives the columns of the view. */
+  #binds(view: CatalogTable): boolean {
     try {
-      const { columns } = bindView({ ...view, table: changed }, this.#context());
-      return columns.length !== view.table.columns.length;
+      const { columns } = bindView(view, this.#context());
+      return columns.length === view.table.columns.length;
     } catch (error) {
-      if (error instanceof SqlError) return true;
+      if (error instanceof SqlError) return false;
       throw error;
     }
   }

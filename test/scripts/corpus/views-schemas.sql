@@ -1,0 +1,81 @@
+-- What views hold of the tables below them, writing through views of views, and the elements of CREATE SCHEMA.
+
+-- a query that the primary key makes valid
+create table keyed (id int primary key, name text, n int);
+create view by_key as select id, name, sum(n) from keyed group by id;
+create view above_it as select * from by_key;
+alter table keyed drop constraint keyed_pkey;
+alter table keyed drop constraint keyed_pkey cascade;
+select * from by_key;
+create view by_key as select id, name from keyed group by id;
+alter table keyed add primary key (id);
+create view without_key as select id, count(*) from keyed group by id;
+alter table keyed drop constraint keyed_pkey;
+select * from without_key;
+select count(*) from information_schema.columns where table_name = 'without_key';
+
+-- the view that stands in the way is named
+create table base (a int primary key, b text default 'none');
+create view distinct_view as select distinct a, b from base;
+create view over_it as select * from distinct_view;
+insert into over_it values (1);
+update over_it set b = 'x';
+delete from over_it;
+
+-- one column of the table under two names
+create view twice as select a, b, a as aa from base;
+insert into twice values (1, 'x', 2);
+insert into twice (a, b) values (1, 'one');
+insert into twice (aa, b) values (2, 'two');
+insert into twice (a, aa) values (3, 3);
+insert into twice (a, a) values (3, 3);
+update twice set a = 5, aa = 6;
+update twice set a = 5, a = 6;
+update twice set aa = 7 where a = 1;
+select * from base order by a;
+insert into twice (a, aa) select 8, 9;
+insert into base (a, a) values (1, 2);
+
+-- rows of materialized views
+create materialized view held as select * from base;
+select * from held for share;
+select * from held for update;
+select * from held, base for update of base;
+
+-- the table in a check
+create table self_aware (n int, check (tableoid::regclass::text <> 'self_aware' or n > 0));
+insert into self_aware values (0);
+insert into self_aware values (1) returning n, tableoid::regclass;
+create table self_aware_keyed (n int primary key, m int, check (n > 0 or tableoid = 0));
+insert into self_aware_keyed values (0, 1);
+insert into self_aware_keyed values (1, 1);
+
+-- CREATE SCHEMA with what is in it
+create schema other create sequence nowhere.s;
+create schema other create table nowhere.t (a int);
+create schema other create view nowhere.v as select 1;
+create schema other create index on nowhere.t (a);
+create schema if not exists other create table t (a int);
+create schema other
+  create unique index t_a_idx on t (a)
+  create view v as select a + 1 as a, b from t
+  create table t (a int default nextval('other.s'), b int unique)
+  create sequence other.s;
+insert into other.t default values returning *;
+select * from other.v;
+select relname, relkind from pg_class where relnamespace = 'other'::regnamespace order by 1;
+create schema failing create table t (a int) create view v as select nope from t;
+select count(*) from pg_namespace where nspname = 'failing';
+set search_path = '';
+create schema another create table t (a int) create view v as select a from t;
+show search_path;
+select * from another.v;
+set search_path = other, public;
+create schema third create table t (c int) create view v as select c from t;
+select * from third.v;
+select * from v;
+show search_path;
+reset search_path;
+create schema temporary_one create temp view v as select 1;
+alter database nowhere.x set work_mem = 1;
+alter index t_a_idx alter column 0 set statistics 5;
