@@ -260,21 +260,25 @@ export class Scope {
     location: number | undefined,
   ): ScopeColumn | 'item' | undefined {
     let found: ScopeColumn | undefined;
-    const note = (column: ScopeColumn): void => {
-      if (found !== undefined) {
-        throw new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
-      }
-      found = column;
-    };
-    const named = this.items.filter((item) => (qualifier === undefined ? item.open : isItem(item, qualifier, schema)));
-    for (const { columns } of named) for (const column of columns) if (column.name === name) note(column);
-    if (found === undefined) {
-      for (const item of named) {
-        const column = systemColumn(item, name, location);
-        if (column !== undefined) note(column);
+    let named = false;
+    for (const item of this.items) {
+      if (!(qualifier === undefined ? item.open : isItem(item, qualifier, schema))) continue;
+      named = true;
+      for (const column of item.columns) {
+        if (column.name !== name) continue;
+        if (found !== undefined) throw ambiguous(name, location);
+        found = column;
       }
     }
-    return found ?? (qualifier !== undefined && named.length > 0 ? 'item' : undefined);
+    if (found !== undefined || !named) return found;
+    for (const item of this.items) {
+      if (!(qualifier === undefined ? item.open : isItem(item, qualifier, schema))) continue;
+      const column = systemColumn(item, name, location);
+      if (column === undefined) continue;
+      if (found !== undefined) throw ambiguous(name, location);
+      found = column;
+    }
+    return found ?? (qualifier === undefined ? undefined : 'item');
   }
 
   #missingItem(name: string, location: number | undefined): SqlError {
@@ -292,6 +296,10 @@ export class Scope {
     }
     return new SqlError('undefined_table', `missing FROM-clause entry for table "${name}"`, { location });
   }
+}
+
+function ambiguous(name: string, location: number | undefined): SqlError {
+  return new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
 }
 
 /** With a schema the name is that of a table, which goes by no other. */

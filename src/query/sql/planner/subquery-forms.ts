@@ -99,8 +99,14 @@ function everyPart(query: object, holds: (part: Part) => boolean): boolean {
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (seen.has(next)) continue;
     seen.add(next);
+    if (Array.isArray(next)) {
+      for (const each of next) if (typeof each === 'object' && each !== null) pending.push(each);
+      continue;
+    }
     if (!holds(next as Part)) return false;
-    for (const [name, value] of Object.entries(next)) {
+    const fields = next as Readonly<Record<string, unknown>>;
+    for (const name in fields) {
+      const value = fields[name];
       if (typeof value === 'object' && value !== null && !LEFT_OUT.has(name)) pending.push(value);
     }
   }
