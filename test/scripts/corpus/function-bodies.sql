@@ -184,3 +184,19 @@ drop routine def, sums;
 drop procedure if exists nope(int, text);
 call two();
 prepare c(int) as call def($1);
+
+-- types of the anycompatible family that are ranges, and arrays in the place of arguments that repeat
+create function lows(anycompatiblemultirange) returns anycompatible language sql as 'select lower($1)';
+select lows(int4multirange(int4range(1, 10), int4range(20, 30)));
+select lows(null);
+create function spanned(anycompatiblemultirange) returns anycompatiblerange language sql as 'select range_merge($1)';
+select spanned(int8multirange(int8range(1, 10), int8range(20, 30)));
+create function within(anycompatible, anycompatiblerange) returns anycompatible language sql as 'select lower($2) + $1';
+select within(11, int4range(4, 7)), within(11.5, numrange(4, 7));
+select within(11.2, int4range(4, 7));
+select within(11, '[4,7)');
+create function both_of(anycompatiblemultirange, anycompatiblemultirange) returns anycompatible language sql as 'select lower($1) + upper($2)';
+select both_of(multirange(int4range(11, 12)), multirange(int4range(4, 7)));
+select both_of(multirange(int4range(11, 12)), multirange(numrange(4, 7)));
+create function all_of(variadic anycompatiblearray) returns anycompatiblearray language sql as 'select $1';
+select all_of(1, 2.5), all_of(variadic array[1, 2]), pg_typeof(all_of(variadic array[1, 2.5]));

@@ -141,3 +141,19 @@ with recursive d (id) as ((select 1 union select 2) union all select id + 1 from
 create view graph as with recursive d (id) as (select 1 union all select (id % 3) + 1 from d) cycle id set looped using path select id, looped, path from d;
 select * from graph;
 with recursive d (id, up) as (select id, parent from tree where parent is null union all select x.id, x.parent from tree x join d p on x.parent = p.id where p.id <> 2) search breadth first by id set o select id, up from d order by o;
+
+-- a WITH inside of a recursive query is for both of its terms, and hides what it gives another meaning
+with recursive t(j) as (with recursive s(i) as (values (1) union all select i + 1 from s where i < 4) select i from s union all select j + 1 from t where j < 4) select * from t order by 1;
+with recursive t(n) as (with c as (select 3 as k), d as materialized (select k + 1 as k from c) select k from c union all select n + d.k from t, d where n < 12) select * from t order by 1;
+with recursive t(n) as (with c as materialized (select random() as r) select r from c union (select r from t, c where n = r)) select count(*) from t;
+with recursive w1(c1) as (with w2(c2) as (with recursive w1(c3) as (with w1 as (select 1) select * from w1) select * from w1) select * from w2) select * from w1;
+with recursive w as (select 1 as n union all select n + 1 from (with w as (select 5 as n) select * from w) q where n > 7) select * from w;
+with recursive x as (with x as (select 2 as n) select n from x union all select n + 1 from x where n < 4) select * from x order by 1;
+with recursive x(n) as (with y as (select 1 from x) select 0 union select * from y) select * from x;
+with recursive x(n) as ((with y as (select 1 from x) select * from y) union select 0) select * from x;
+with recursive x(n) as (select 0 union (select n + 1 from x except select n from x)) select * from x;
+with recursive x(n) as (select 0 union ((select n + 1 from x) intersect select 1)) select * from x;
+with recursive x(n) as (select 1::numeric(3, 0) union all select (n + 1)::numeric(10, 0) from x where n < 3) select * from x;
+with recursive x(n) as (select 'a'::varchar(3) union all select 'b' from x) select * from x;
+with recursive x(n) as (select 1::numeric(3, 0) union all select n from x where n > 3) select * from x;
+with recursive x(n) as (with y as (select * from x) delete from t where false returning 1) select * from x;

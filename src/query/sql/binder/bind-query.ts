@@ -8,7 +8,7 @@
 import type { CommonTableExpr, Node, SelectStmt, WithClause } from '@pgsql/types';
 import { isAggregate } from '../functions/aggregates.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { commonType, type SqlType, titleOf } from '../types/types.ts';
+import { commonType, type SqlType, titleWithModifier } from '../types/types.ts';
 import { lockingTitle } from './bind-locking.ts';
 import { bindRowCount, bindSimpleSelect, bindSortKey, withTiesOf } from './bind-select.ts';
 import { selectFrom } from './bind-subquery.ts';
@@ -28,7 +28,7 @@ import { requireEquality } from './comparable.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { placeIn, stringsOf } from './names.ts';
 import { type BindContext, type FindTable, nested, type QueryContext } from './query-context.ts';
-import { checkRecursiveTerm } from './recursive-term.ts';
+import { checkRecursiveTerm, referenceTo, refersTo } from './recursive-term.ts';
 import { Frame, Scope, type ScopeItem } from './scope.ts';
 import { firstTerm, withSearchAndCycle } from './search-cycle.ts';
 import { sortDirection } from './sort-direction.ts';
@@ -289,11 +289,12 @@ export function bindWith(clause: WithClause, context: QueryContext, frame: Frame
   }
   const ordered = clause.recursive === true ? inOrderOfReference(given) : given;
   for (const { ctename = '' } of ordered) frame.laterCtes.add(ctename);
-  return ordered.map((expression) => {
-    const cte = nested(context, () => bindCte(expression, clause.recursive === true, context, frame));
+  return ordered.flatMap((expression) => {
+    const before: BoundCte[] = [];
+    const cte = nested(context, () => bindCte(expression, clause.recursive === true, context, frame, before));
     frame.laterCtes.delete(cte.name);
     frame.ctes.push(cte);
-    return cte;
+    return [...before, cte];
   });
 }
 
@@ -315,7 +316,14 @@ function inOrderOfReference(ctes: readonly CommonTableExpr[]): readonly CommonTa
   return ordered;
 }
 
-function bindCte(expression: CommonTableExpr, recursive: boolean, context: QueryContext, frame: Frame): BoundCte {
+/** @param before Gets the queries that both terms of a recursive one read. */
+function bindCte(
+  expression: CommonTableExpr,
+  recursive: boolean,
+  context: QueryContext,
+  frame: Frame,
+  before: BoundCte[],
+): BoundCte {
   const { ctename = '', ctequery, aliascolnames, ctematerialized, search_clause, cycle_clause, location } = expression;
   const names = stringsOf(aliascolnames);
   if (search_clause !== undefined || cycle_clause !== undefined) {
@@ -334,7 +342,7 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
     // Bound once for the names of its columns.
     const { columns } = bindQuery(ctequery.SelectStmt.larg, context, new Frame(new Scope(frame, [])), false);
     const own = columns.map(({ name }, i) => names[i] ?? name);
-    return bindCte(withSearchAndCycle(expression, own), recursive, context, frame);
+    return bindCte(withSearchAndCycle(expression, own), recursive, context, frame, before);
   }
   const cte: BoundCte = {
     name: ctename,
@@ -362,6 +370,10 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
   };
   const inner = new Frame(new Scope(frame, []));
   if (ctequery === undefined || !('SelectStmt' in ctequery)) {
+    if (recursive && ctequery !== undefined && refersTo(ctequery, ctename)) {
+      const message = `recursive query "${ctename}" must not contain data-modifying statements`;
+      throw new SqlError('invalid_recursion', message, { location });
+    }
     if (frame.outer !== undefined) {
       const message = 'WITH clause containing a data-modifying statement must be at the top level';
       throw new SqlError('feature_not_supported', message, { location });
@@ -392,6 +404,7 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
     );
   }
   checkRecursiveTerm(select.rarg, ctename);
+  if (select.withClause !== undefined) checkRecursiveTerm(select.withClause, ctename, 'subquery');
   const unsupported =
     select.sortClause !== undefined
       ? ['ORDER BY', select.sortClause]
@@ -407,8 +420,8 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
       location: placeIn(unsupported[1]),
     });
   }
-  const before = inner.ctes.length;
-  const ctes = select.withClause === undefined ? [] : bindWith(select.withClause, context, inner);
+  if (select.withClause !== undefined) before.push(...bindWith(select.withClause, context, inner));
+  const own = inner.ctes.length;
   cte.query = bindQuery(select.larg, context, inner, false);
   cte.columns = columnsOf(cte.query);
   inner.ctes.push(cte);
@@ -418,7 +431,7 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
     throw new SqlError('invalid_recursion', message, { location: placeOfAggregate(select.rarg) });
   }
   const references = cte.references;
-  inner.ctes.length = before;
+  inner.ctes.length = own;
   if (term.columns.length !== cte.columns.length) {
     throw new SqlError('syntax_error', 'each UNION query must have the same number of columns', {
       location: placeOfColumns(select.rarg),
@@ -428,19 +441,18 @@ function bindCte(expression: CommonTableExpr, recursive: boolean, context: Query
     const theirs = term.columns[i]!.expression;
     const type = commonType([ours.type, theirs.type]);
     if (type === undefined) throw noCommonType('UNION', [ours, theirs]);
-    if (type === ours.type) return type;
+    const modifier = theirs.type === type && theirs.modifier === ours.modifier ? ours.modifier : -1;
+    if (type === ours.type && modifier === ours.modifier) return type;
     throw new SqlError(
       'datatype_mismatch',
-      `recursive query "${ctename}" column ${i + 1} has type ${titleOf(ours.type)} in non-recursive term but type ${titleOf(type)} overall`,
+      `recursive query "${ctename}" column ${i + 1} has type ${titleWithModifier(ours.type, ours.modifier)} in non-recursive term but type ${titleWithModifier(type, modifier)} overall`,
       {
         location: select.larg === undefined ? location : placeIn(firstTerm(select.larg).targetList?.[i] ?? name),
         hint: 'Cast the output of the non-recursive term to the correct type.',
       },
     );
   });
-  const typed = withTypes(term, types, context);
-  const query = ctes.length === 0 ? typed : { kind: 'with' as const, ctes, query: typed, columns: typed.columns };
-  cte.recursion = { query, distinct: select.all !== true };
+  cte.recursion = { query: withTypes(term, types, context), distinct: select.all !== true };
   cte.references -= references;
   return cte;
 }
@@ -455,20 +467,4 @@ function placeOfAggregate({ targetList = [] }: SelectStmt): number | undefined {
       isAggregate(stringsOf(node.ResTarget.val.FuncCall.funcname).at(-1) ?? ''),
   );
   return placeIn(call);
-}
-
-/** Whether a part of a tree names a relation. */
-function refersTo(part: object, name: string): boolean {
-  return referenceTo(part, name) !== undefined;
-}
-
-/** Where it does. */
-function referenceTo(part: object, name: string): number | undefined {
-  const pending: object[] = [part];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { relname, schemaname, location } = next as { relname?: unknown; schemaname?: unknown; location?: unknown };
-    if (relname === name && schemaname === undefined) return typeof location === 'number' ? location : 0;
-    for (const value of Object.values(next)) if (typeof value === 'object' && value !== null) pending.push(value);
-  }
-  return undefined;
 }

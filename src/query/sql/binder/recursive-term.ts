@@ -3,6 +3,7 @@
  * checkWellFormedRecursion (parse_cte.c).
  */
 
+import type { WithClause } from '@pgsql/types';
 import { SqlError } from '../sql-error.ts';
 
 const PLACES = {
@@ -12,10 +13,35 @@ const PLACES = {
   except: 'within EXCEPT',
 } as const;
 
-type Place = keyof typeof PLACES;
+export type Place = keyof typeof PLACES;
 
-/** @throws SqlError `invalid_recursion`. */
-export function checkRecursiveTerm(term: object, name: string): void {
+/** The parts of a tree in which a name means what it does around it: behind a WITH that gives it to another query it does not. */
+export function partsInSight(part: object, name: string): readonly (readonly [string, unknown])[] {
+  const { withClause } = part as { readonly withClause?: WithClause };
+  const ctes = withClause?.ctes ?? [];
+  const own = ctes.findIndex((each) => 'CommonTableExpr' in each && each.CommonTableExpr.ctename === name);
+  if (own < 0) return Object.entries(part);
+  return withClause?.recursive === true ? [] : [['ctes', ctes.slice(0, own + 1)]];
+}
+
+/** Where a part of a tree names a relation; undefined where it does not. */
+export function referenceTo(part: object, name: string): number | undefined {
+  const pending: object[] = [part];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { relname, schemaname, location } = next as { relname?: unknown; schemaname?: unknown; location?: unknown };
+    if (relname === name && schemaname === undefined) return typeof location === 'number' ? location : 0;
+    for (const [, value] of partsInSight(next, name))
+      if (typeof value === 'object' && value !== null) pending.push(value);
+  }
+  return undefined;
+}
+
+export function refersTo(part: object, name: string): boolean {
+  return referenceTo(part, name) !== undefined;
+}
+
+/** @param around Where all of it stands, if that is a place where it must not be. @throws SqlError `invalid_recursion`. */
+export function checkRecursiveTerm(term: object, name: string, around?: Place): void {
   let references = 0;
   const refuse = (where: string, location: unknown): never => {
     throw new SqlError('invalid_recursion', `recursive reference to query "${name}" must not appear ${where}`, {
@@ -28,19 +54,16 @@ export function checkRecursiveTerm(term: object, name: string): void {
       return;
     }
     if (typeof part !== 'object' || part === null) return;
-    for (const [key, value] of Object.entries(part)) {
+    const { op, all = false } = part as { readonly op?: unknown; readonly all?: boolean };
+    // Without ALL equal rows count once, so that those of each round tell what those of all would.
+    const cut = op === 'SETOP_EXCEPT' ? 'except' : op === 'SETOP_INTERSECT' && all ? 'intersect' : undefined;
+    for (const [key, value] of partsInSight(part, name)) {
       if (typeof value !== 'object' || value === null) continue;
-      if (key === 'RangeVar') visitRelation(value, place);
+      if (cut !== undefined && (key === 'rarg' || (key === 'larg' && all))) visit(value, place ?? cut);
+      else if (key === 'RangeVar') visitRelation(value, place);
       else if (key === 'SubLink') visit(value, place ?? 'subquery');
       else if (key === 'JoinExpr') visitJoin(value, place);
       else visit(value, place);
-    }
-    const { op, larg, rarg } = part as { op?: unknown; larg?: unknown; rarg?: unknown };
-    if (op === 'SETOP_INTERSECT' || op === 'SETOP_EXCEPT') {
-      const before = references;
-      if (op === 'SETOP_INTERSECT') visit(larg, 'intersect');
-      visit(rarg, op === 'SETOP_INTERSECT' ? 'intersect' : 'except');
-      references = before;
     }
   };
   const visitRelation = (value: object, place: Place | undefined): void => {
@@ -57,5 +80,5 @@ export function checkRecursiveTerm(term: object, name: string): void {
     visit(rarg, place ?? (isLeft ? 'outerJoin' : undefined));
     visit(quals, place);
   };
-  visit(term, undefined);
+  visit(term, around);
 }

@@ -30,7 +30,9 @@ export function isPolymorphic(type: SqlType): boolean {
   return type.startsWith('any') && type !== 'any';
 }
 
-const UNDETERMINED = 'could not determine polymorphic type because input has type unknown';
+/** That nothing is said for a type. @param type What is named in it: '' for the kin of anyelement. */
+const undetermined = (type: '' | SqlType): string =>
+  `could not determine polymorphic type ${type === '' ? '' : `${type} `}because input has type unknown`;
 
 /** Whether an argument may be passed for a parameter of the declared type. */
 function accepts(declared: SqlType, actual: SqlType): boolean {
@@ -67,7 +69,7 @@ function acceptsAll(declared: readonly SqlType[], actual: readonly SqlType[]): b
   if (!declared.some(isPolymorphic)) return true;
   // Literals alone say nothing against it; that they say nothing for a type either is told when it is chosen.
   const concrete = polymorph(declared, actual);
-  return typeof concrete !== 'string' || concrete === UNDETERMINED;
+  return typeof concrete !== 'string' || concrete.startsWith('could not determine');
 }
 
 /** The one that fits; 'none', or 'ambiguous'. An exact match is the caller's to look for first. */
@@ -168,6 +170,7 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
   let unknownArray = false;
   const compatible: SqlType[] = [];
   let compatibleRange: SqlType | undefined;
+  let compatibleMultirange: SqlType | undefined;
   let hasCompatible = false;
   for (let i = 0; i < declared.length; i++) {
     const type = baseOf(actual[i]!);
@@ -210,8 +213,21 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
       case 'anycompatiblerange':
         hasCompatible = true;
         if (type !== 'unknown') {
+          if (compatibleRange !== undefined && compatibleRange !== type) {
+            return `arguments declared "anycompatiblerange" are not all alike\u0000${titleOf(compatibleRange)} versus ${titleOf(type)}`;
+          }
           compatibleRange = type;
           compatible.push(typeInfo(type).element!);
+        }
+        break;
+      case 'anycompatiblemultirange':
+        hasCompatible = true;
+        if (type !== 'unknown') {
+          if (compatibleMultirange !== undefined && compatibleMultirange !== type) {
+            return `arguments declared "anycompatiblemultirange" are not all alike\u0000${titleOf(compatibleMultirange)} versus ${titleOf(type)}`;
+          }
+          compatibleMultirange = type;
+          compatible.push(typeInfo(typeInfo(type).element!).element!);
         }
         break;
       default:
@@ -239,11 +255,22 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
     }
   }
   if (element === undefined && (isUnknown || unknownArray)) {
-    return UNDETERMINED;
+    return undetermined('');
   }
   const common = hasCompatible ? commonType(compatible) : undefined;
   if (hasCompatible && common === undefined) {
     return `arguments of anycompatible family cannot be cast to a common type`;
+  }
+  if (compatibleMultirange === undefined && compatibleRange !== undefined) {
+    compatibleMultirange = multirangeOf(compatibleRange);
+  }
+  compatibleRange ??= compatibleMultirange && typeInfo(compatibleMultirange).element;
+  for (const type of ['anycompatiblerange', 'anycompatiblemultirange'] as const) {
+    if (compatibleRange === undefined && declared.includes(type)) return undetermined(type);
+  }
+  const ranged = compatibleRange && typeInfo(compatibleRange).element;
+  if (ranged !== undefined && ranged !== common) {
+    return `anycompatiblerange type ${titleOf(compatibleRange!)} does not match anycompatible type ${titleOf(common!)}`;
   }
   const concrete = (type: SqlType): SqlType | string => {
     switch (type) {
@@ -264,6 +291,8 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
         return arrayOf(common!) ?? `could not find array type for data type ${titleOf(common!)}`;
       case 'anycompatiblerange':
         return compatibleRange ?? 'could not determine polymorphic type';
+      case 'anycompatiblemultirange':
+        return compatibleMultirange ?? 'could not determine polymorphic type';
       default:
         return type;
     }

@@ -161,13 +161,20 @@ function withoutHidden(candidates: readonly Candidate<Fit>[]): readonly Candidat
   );
 }
 
+/** What VARIADIC takes in the place of values of any type. */
+const ARRAYS_OF_ANY: ReadonlyMap<SqlType, SqlType> = new Map([
+  ['any', 'anyarray'],
+  ['anyelement', 'anyarray'],
+  ['anycompatible', 'anycompatiblearray'],
+]);
+
 function fitted(definition: FunctionDefinition, count: number, shape: CallShape): Candidate<Fit> | undefined {
   const { arguments: declared, argumentNames, defaults, variadic } = definition;
   const names = shape.names ?? [];
   if (shape.variadic === true) {
     if (!variadic || count !== declared.length || names.length > 0) return undefined;
     const last = declared.at(-1)!;
-    const array = last === 'any' || last === 'anyelement' ? 'anyarray' : arrayOf(last)!;
+    const array = ARRAYS_OF_ANY.get(last) ?? arrayOf(last)!;
     return {
       arguments: [...declared.slice(0, -1), array],
       item: { definition, order: declared.map((_, i) => i), spread: true },
