@@ -2,7 +2,7 @@
  * Who is told of commits that touch a range, inside the stretch that orders them (see `Store.watch`).
  *
  * Every commit passes here, and almost none concerns anybody. Of a key that is in no watched range it is known how many of its
- * bytes say so; keys behind it that begin with the same bytes are passed over.
+ * bytes say so; keys behind it that begin with the same bytes, in this commit and in later ones, are passed over.
  */
 
 import { assert } from '../base/assert.ts';
@@ -21,6 +21,10 @@ import {
 import { REUSED_ARENA_BYTES_MAX } from './overlay.ts';
 import type { Change, CommitRecord, Version } from './store.ts';
 
+/** Of a key in no watched range; where more of them say so, the next key is looked at again. */
+const OUTSIDE_BYTES_MAX = 64;
+const NONE_OUTSIDE = Number.POSITIVE_INFINITY;
+
 interface Watcher {
   readonly range: KeyRange;
   /** Bytes that all keys of the range begin with. */
@@ -31,6 +35,9 @@ interface Watcher {
 export class Watchers {
   readonly #onError: (error: unknown) => void;
   #watchers: readonly Watcher[] = [];
+  /** The bytes that say of the latest key in no watched range that it is in none, and how many they are. */
+  readonly #outside = new Uint8Array(OUTSIDE_BYTES_MAX);
+  #outsideBytes = NONE_OUTSIDE;
 
   /** @param onError Told of a listener that threw: the commit has happened, and whoever made it must not hear otherwise. */
   constructor(onError: (error: unknown) => void) {
@@ -41,6 +48,7 @@ export class Watchers {
   add(range: KeyRange, listener: (record: CommitRecord) => void): () => void {
     const watcher = { range, prefix: commonPrefix(range), listener };
     this.#watchers = [...this.#watchers, watcher];
+    this.#outsideBytes = NONE_OUTSIDE;
     return () => {
       this.#watchers = this.#watchers.filter((other) => other !== watcher);
     };
@@ -51,6 +59,7 @@ export class Watchers {
     if (this.#watchers.length === 0) return;
     const touched = this.#touchedBy(arena, start, end);
     if (touched === undefined) return;
+    this.#outsideBytes = NONE_OUTSIDE; // It may say so of the other watchers only.
     // In the order in which they came.
     for (const watcher of touched.length === 1 ? touched : this.#watchers.filter((each) => touched.includes(each))) {
       const record = new WatchedCommit(version, arena, start, end, watcher);
@@ -66,18 +75,11 @@ export class Watchers {
   /** Those of whose ranges a key is touched. */
   #touchedBy(arena: Bytes, start: number, end: number): Watcher[] | undefined {
     let touched: Watcher[] | undefined;
-    // Where a key begins that touches none but those, and how many of its bytes say so.
-    let untouched = 0;
-    let decisive = Number.POSITIVE_INFINITY;
     for (let offset = start; offset < end; offset = operationEnd(arena, offset)) {
       const isRange = operationKind(arena, offset) > DELETE;
       const key = offset + OPERATION_HEADER_BYTES;
       const length = operationKeyLength(arena, offset);
-      if (!isRange && decisive <= length) {
-        let i = 0;
-        while (i < decisive && arena[key + i] === arena[untouched + i]) i++;
-        if (i === decisive) continue;
-      }
+      if (!isRange && this.#isOutside(arena, key, length)) continue;
       let bytesMost = 0;
       for (const watcher of this.#watchers) {
         if (touched?.includes(watcher) === true) continue;
@@ -89,10 +91,24 @@ export class Watchers {
       }
       if (touched?.length === this.#watchers.length) return touched;
       if (isRange) continue;
-      untouched = key;
-      decisive = bytesMost > length ? Number.POSITIVE_INFINITY : bytesMost;
+      this.#noteOutside(arena, key, bytesMost > length ? NONE_OUTSIDE : bytesMost);
     }
     return touched;
+  }
+
+  /** Whether a key is known to touch none but the watchers that this commit has touched already. */
+  #isOutside(arena: Bytes, at: number, length: number): boolean {
+    const bytes = this.#outsideBytes;
+    if (bytes > length) return false;
+    const outside = this.#outside;
+    for (let i = 0; i < bytes; i++) if (arena[at + i] !== outside[i]) return false;
+    return true;
+  }
+
+  #noteOutside(arena: Bytes, at: number, bytes: number): void {
+    this.#outsideBytes = bytes > OUTSIDE_BYTES_MAX ? NONE_OUTSIDE : bytes;
+    if (bytes > OUTSIDE_BYTES_MAX) return;
+    for (let i = 0; i < bytes; i++) this.#outside[i] = arena[at + i]!;
   }
 }
 

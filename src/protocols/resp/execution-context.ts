@@ -11,6 +11,7 @@ import { OperationError } from '../../base/errors.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
 import { ArgumentCursor } from './arguments.ts';
 import type { CommandEntry } from './command.ts';
+import { DurableWaits } from './durable-waits.ts';
 import { RespError } from './errors.ts';
 import { QuickCommands } from './quick-commands.ts';
 import { ReplyWriter } from './reply-writer.ts';
@@ -33,6 +34,7 @@ export class ExecutionContext {
   readonly batch = new RequestBatch();
   readonly cursor = new ArgumentCursor();
   readonly partitions: number[] = [];
+  readonly durableWaits = new DurableWaits();
   readonly quick: QuickCommands;
   readonly connections = new Set<Member>();
   readonly clients: Set<Session>;

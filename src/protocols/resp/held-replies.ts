@@ -9,6 +9,10 @@ import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import type { Store } from '../../storage/store.ts';
 
 const FIRST_BYTES = 1024;
+/** Native copies, and views, cost more than so many bytes one by one. */
+const SHORT_BYTES = 32;
+/** More of them are not kept for the next replies. */
+const KEPT_MARKS = 64;
 const KEPT_BUFFER_BYTES = 16 * 1024;
 const NO_BYTES: Buffer = Buffer.from(EMPTY_BYTES);
 
@@ -16,13 +20,17 @@ export class HeldReplies {
   #bytes: Buffer = NO_BYTES;
   #start = 0;
   #end = 0;
+  /** The first `#marks` of each are of replies that wait. */
   readonly #markEnds: number[] = [];
   readonly #markVersions: number[] = [];
+  #marks = 0;
+  /** The first bytes of the buffer, as they left last: replies of one kind are of one length, so that it often serves again. */
+  #view: Bytes = NO_BYTES;
   /** Set by `takeDurable`: what the replies that are left wait for. */
   waiting: Promise<void> | undefined;
 
   get isEmpty(): boolean {
-    return this.#markEnds.length === 0;
+    return this.#marks === 0;
   }
 
   /** Bytes that wait. */
@@ -37,57 +45,71 @@ export class HeldReplies {
       const larger =
         length > this.#bytes.length ? Buffer.allocUnsafeSlow(Math.max(length * 2, FIRST_BYTES)) : this.#bytes;
       this.#bytes.copy(larger, 0, this.#start, this.#end);
-      this.#bytes = larger;
-      this.#shift(this.#start);
+      this.#replace(larger);
     }
-    from.copy(this.#bytes, this.#end, 0, bytes);
+    const into = this.#bytes;
+    if (bytes > SHORT_BYTES) from.copy(into, this.#end, 0, bytes);
+    else for (let i = 0; i < bytes; i++) into[this.#end + i] = from[i]!;
     this.#end += bytes;
-    this.#markEnds.push(this.#end);
-    this.#markVersions.push(Math.max(version, this.#markVersions.at(-1) ?? 0));
+    const marks = this.#marks++;
+    const before = marks === 0 ? 0 : this.#markVersions[marks - 1]!;
+    this.#markEnds[marks] = this.#end;
+    this.#markVersions[marks] = version > before ? version : before;
   }
 
   /** The replies that are durable by now; undefined when none is. They stay in place: `sent` tells what became of them. */
   takeDurable(store: Store): Bytes | undefined {
     this.waiting = undefined;
     let marks = 0;
-    while (marks < this.#markEnds.length) {
+    while (marks < this.#marks) {
       this.waiting = store.whenDurable(this.#markVersions[marks]!);
       if (this.waiting !== undefined) break;
       marks++;
     }
     if (marks === 0) return undefined;
+    const start = this.#start;
     const end = this.#markEnds[marks - 1]!;
-    this.#markEnds.splice(0, marks);
-    this.#markVersions.splice(0, marks);
-    const durable = this.#bytes.subarray(this.#start, end);
+    this.#forget(marks);
     this.#start = end;
-    return durable;
+    if (start > 0 || end > SHORT_BYTES) return this.#bytes.subarray(start, end);
+    if (this.#view.length !== end) this.#view = this.#bytes.subarray(0, end);
+    return this.#view;
   }
 
   /** The bytes of `takeDurable` have left, or somebody `keeps` them and the buffer with them. */
   sent(keeps: boolean): void {
-    if (keeps) {
-      this.#bytes = Buffer.from(this.#bytes.subarray(this.#start, this.#end));
-      this.#shift(this.#start);
-    } else if (this.#start === this.#end) {
+    if (keeps) this.#replace(Buffer.from(this.#bytes.subarray(this.#start, this.#end)));
+    else if (this.#start === this.#end) {
       this.#start = 0;
       this.#end = 0;
-      if (this.#bytes.length > KEPT_BUFFER_BYTES) this.#bytes = NO_BYTES;
+      if (this.#bytes.length > KEPT_BUFFER_BYTES) this.#replace(NO_BYTES);
     }
   }
 
   drop(): void {
-    this.#bytes = NO_BYTES;
-    this.#start = 0;
-    this.#end = 0;
-    this.#markEnds.length = 0;
-    this.#markVersions.length = 0;
+    this.#forget(this.#marks);
+    this.#start = this.#end;
+    this.#replace(NO_BYTES);
   }
 
-  /** The first `bytes` of the buffer are there no more. */
-  #shift(bytes: number): void {
-    for (let i = 0; i < this.#markEnds.length; i++) this.#markEnds[i]! -= bytes;
-    this.#end -= bytes;
+  /** The first marks: their replies are on their way. */
+  #forget(marks: number): void {
+    this.#marks -= marks;
+    if (this.#marks > 0) {
+      this.#markEnds.splice(0, marks);
+      this.#markVersions.splice(0, marks);
+    } else if (marks > KEPT_MARKS) {
+      this.#markEnds.length = 0;
+      this.#markVersions.length = 0;
+    }
+  }
+
+  /** The bytes that wait are at the beginning of `bytes` now. */
+  #replace(bytes: Buffer): void {
+    for (let i = 0; i < this.#marks; i++) this.#markEnds[i]! -= this.#start;
+    this.#end -= this.#start;
     this.#start = 0;
+    this.#bytes = bytes;
+    this.#view = NO_BYTES;
   }
 }

@@ -62,6 +62,7 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
   Replication: () => [
     ['role', 'master'],
     ['connected_slaves', 0],
+    ['master_repl_offset', 0],
   ],
   CPU: ({ info }) => {
     const { user, system } = info.processorMicros();

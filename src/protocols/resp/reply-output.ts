@@ -11,6 +11,7 @@
 
 import type { Socket } from '../../platform/sockets.ts';
 import { INVALIDATE_ALL } from './client-tracking.ts';
+import type { DurableWaiter } from './durable-waits.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { HeldReplies } from './held-replies.ts';
 import { isObserved, type Session } from './session.ts';
@@ -33,7 +34,7 @@ export interface ReplyingClient extends Session {
   failUnknown(error: unknown): void;
 }
 
-export class ReplyOutput {
+export class ReplyOutput implements DurableWaiter {
   readonly #context: ExecutionContext;
   readonly #client: ReplyingClient;
   readonly #socket: Socket;
@@ -44,10 +45,6 @@ export class ReplyOutput {
   /** What was kept for this client when all of them were last weighed because of it. */
   #weighedBytes = 0;
   #closed = false;
-  readonly #onDurable = (): void => this.#sendDurable();
-  readonly #onUnknown = (error: unknown): void => {
-    if (!this.#closed && !this.#held.isEmpty) this.#client.failUnknown(error);
-  };
 
   constructor(context: ExecutionContext, client: ReplyingClient, socket: Socket) {
     this.#context = context;
@@ -89,7 +86,7 @@ export class ReplyOutput {
           }
         } else {
           this.#hold(version);
-          durable.then(this.#onDurable, this.#onUnknown);
+          this.#context.durableWaits.add(durable, this);
         }
       } else this.#hold(version);
     }
@@ -137,7 +134,7 @@ export class ReplyOutput {
   }
 
   /** Sends all replies that have become durable with one write, and waits for the next ones. */
-  #sendDurable(): void {
+  onDurable(): void {
     if (this.#closed || this.#held.isEmpty) return;
     const { server } = this.#context;
     const bytes = this.#held.takeDurable(server.partitions.store);
@@ -148,8 +145,12 @@ export class ReplyOutput {
       this.#check();
     }
     if (this.#held.length <= server.limits.undurableBytesMax) this.#client.setBehind(false);
-    if (waiting !== undefined && !this.#closed) waiting.then(this.#onDurable, this.#onUnknown);
+    if (waiting !== undefined && !this.#closed) this.#context.durableWaits.add(waiting, this);
     this.#client.released();
+  }
+
+  onUnknown(error: unknown): void {
+    if (!this.#closed && !this.#held.isEmpty) this.#client.failUnknown(error);
   }
 
   /** Closes a client that does not read. */
