@@ -8,6 +8,7 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import type { ActorRuntime } from './actors/actor.ts';
+import type { EntryFileOptions } from './actors/families/entry-file.ts';
 import { KeyspacePartition, KeyspacePartitions } from './actors/families/keyspace-partition.ts';
 import { loadActorModules } from './actors/load-actor-modules.ts';
 import type { ActorRuntimeOptions } from './actors/local-actor-runtime.ts';
@@ -33,6 +34,7 @@ import type { Platform } from './platform/platform.ts';
 import type { Listener, ListenOptions, ListenTls, Socket, SocketHandlers } from './platform/sockets.ts';
 import { certificateEndMs, type TlsCredentials } from './platform/tls.ts';
 import { trimHeap } from './platform/trim-heap.ts';
+import { openUnnamed } from './platform/unnamed-file.ts';
 import { blobMetrics } from './protocols/blobs/blob-metrics.ts';
 import { type Administered, type AdministrationRequest, administer } from './protocols/control/administration.ts';
 import { controlPath, requestControl } from './protocols/control/control-client.ts';
@@ -126,6 +128,15 @@ function queryLimits(memoryBytes: number): Pick<SqlLimits, 'queryBytesMax' | 'wo
 /** Rows in temporary files are read and written faster than a heap of more than this is collected. */
 const OPERATOR_BYTES_MAX = 64 * 2 ** 20;
 
+/** In that directory, for hot entries that have no room in memory. */
+const ENTRY_FILE = 'entries';
+
+/** Of what the file system has left at the start: that file may take no more. */
+const ENTRY_FILE_FRACTION = 4;
+
+/** Smaller files are not worth their memory. */
+const ENTRY_FILE_BYTES_MIN = 4 * 2 ** 20;
+
 /** How long connections may take to get the replies they wait for. */
 const DRAIN_MS_MAX = 5_000;
 
@@ -164,6 +175,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     platform,
     space: keyspace.kv,
     hotBytesMax: Math.floor(config.memory.limitBytes / 8),
+    entryFile: await entryFileOf(config, platform, log, stores.ofModel('keyvalue').name),
     writeBehind: true,
   });
   partitions.start();
@@ -419,6 +431,30 @@ async function unwind(cleanup: Cleanup, log: Log): Promise<void> {
 function hasStatistics(config: Config, name: string): boolean {
   const provider = config.providers.byName.get(name);
   return provider?.type !== 'RocksDB' || provider.statistics;
+}
+
+/** Where reading a value costs the more for not being in memory: on RocksDB. */
+async function entryFileOf(
+  config: Config,
+  { files, clock }: Platform,
+  log: Log,
+  store: string,
+): Promise<EntryFileOptions | undefined> {
+  if (config.providers.byName.get(store)?.type !== 'RocksDB') return undefined;
+  const free = await files.freeBytes(config.server.dataDir);
+  const bytesMax = Math.min(config.listeners.redis.entryFileBytesMax, Math.floor(free / ENTRY_FILE_FRACTION));
+  if (bytesMax < ENTRY_FILE_BYTES_MIN) return undefined;
+  const directory = join(config.server.dataDir, TEMPORARY_DIRECTORY);
+  return {
+    open: async () => {
+      await files.makeDirectory(directory);
+      await files.remove(join(directory, ENTRY_FILE)); // As a crash may have left it.
+      return openUnnamed(files, directory, ENTRY_FILE);
+    },
+    bytesMax,
+    clock,
+    onFailure: (error) => log.warn({ error: messageOf(error) }, 'entries go to no file any more'),
+  };
 }
 
 /** Names the flag that moves a listener whose port is taken. */

@@ -87,6 +87,8 @@ export interface ListenersConfig {
     readonly disabledCommands: readonly string[];
     /** Commands of one client that are executed before other clients have their turn. */
     readonly pipelineCommandsMax: number;
+    /** Of a file for entries that memory has no room for. */
+    readonly entryFileBytesMax: number;
   };
 }
 

@@ -195,6 +195,7 @@ function resolveListeners(settings: Settings): ListenersConfig {
       connectTimeoutMs: settings.read(FIELDS.redisConnect),
       disabledCommands: settings.read(FIELDS.redisDisabled).map((command) => command.toLowerCase()),
       pipelineCommandsMax: settings.read(FIELDS.redisPipeline),
+      entryFileBytesMax: settings.read(FIELDS.redisEntryFile),
     },
   };
   if (!has('grpc')) {

@@ -205,6 +205,13 @@ export const FIELDS = {
     'Commands of one client that are executed before other clients have their turn.',
     { env: 'ORBIT_REDIS_MAX_PIPELINE_SIZE' },
   ),
+  redisEntryFile: field(
+    'protocols.redis.entry_file_limit',
+    bytes(0, 64 * GB),
+    4 * GB,
+    'Bytes of a temporary file for entries that memory has no room for; 0 is none.',
+    { env: 'ORBIT_REDIS_ENTRY_FILE_LIMIT' },
+  ),
   redisDisabled: field(
     'protocols.redis.commands.disabled_commands',
     list(text({ what: 'a command name', pattern: /^[A-Za-z][A-Za-z._|-]*$/ })),

@@ -3,7 +3,7 @@
  * every reader sees the same, at once; and what was acknowledged on disk is there after a kill.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -14,6 +14,7 @@ import { encodeString, NEVER, stringOf } from '../../src/models/keyvalue/values.
 import { Keyspace } from '../../src/storage/keyspace.ts';
 import type { Store, Transaction } from '../../src/storage/store.ts';
 import { ServerProcess } from '../support/server.ts';
+import { mountSmallDisk, unmountSmallDisk } from '../support/small-disk.ts';
 import { RawClient, request } from './resp-client.ts';
 import { startRespServer, type TestServer, type TestServerOptions } from './resp-server.ts';
 
@@ -270,6 +271,51 @@ describe('hot entries', () => {
     const transaction = server.store.begin({ readOnly: true });
     expect(await contents(transaction)).toEqual(model);
     transaction.rollback();
+  });
+
+  for (const { name, writeBehind } of ways) {
+    it(`say what the store says while a file holds most of them, ${name} (seed ${SEED})`, async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'orbit-hot-'));
+      closers.push(() => rm(directory, { recursive: true, force: true }));
+      const entryFile = { directory, bytesMax: 64 << 10 };
+      const server = await start({ writeBehind, hotBytesMax: 24 << 10, entryFile });
+      const model = await mix(server, SEED + 3, 800);
+      const transaction = server.store.begin({ readOnly: true });
+      expect(await contents(transaction)).toEqual(model);
+      transaction.rollback();
+      expect(server.partitions.statistics().hot.file!.hits).toBeGreaterThan(500);
+      expect(await readdir(directory)).toEqual([]);
+      // Keys that expire there are gone when they should be.
+      const client = await RawClient.connect(server.port);
+      closers.push(() => client.close());
+      await client.call('FLUSHDB');
+      const soonMs = Date.now() + 400;
+      for (let i = 0; i < 300; i++) client.send(request('SET', `e${i}`, 'x'.repeat(100), 'PXAT', String(soonMs)));
+      for (let i = 0; i < 300; i++) await client.reply();
+      await new Promise((resolve) => setTimeout(resolve, soonMs + 10 - Date.now()));
+      for (let i = 0; i < 300; i++) client.send(request('GET', `e${i}`));
+      for (let i = 0; i < 300; i++) expect(await client.reply()).toBe(bulk(undefined));
+    });
+  }
+
+  it('are read from the store where the file finds the disk full', async () => {
+    const directory = mountSmallDisk(1);
+    if (directory === undefined) return;
+    closers.push(() => unmountSmallDisk(directory));
+    const failures: unknown[] = [];
+    const entryFile = { directory, bytesMax: 64 << 20, onFailure: (error: unknown) => failures.push(error) };
+    const server = await start({ hotBytesMax: 1 << 20, entryFile });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    const count = 20_000;
+    for (let i = 0; i < count; i++) client.send(request('SET', `k${i}`, `${i}`.repeat(20)));
+    for (let i = 0; i < count; i++) expect(await client.reply()).toBe('+OK\r\n');
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < count; i++) client.send(request('GET', `k${i}`));
+      for (let i = 0; i < count; i++) expect(await client.reply()).toBe(bulk(`${i}`.repeat(20)));
+    }
+    expect(failures).toHaveLength(1);
+    expect(failures[0]).toMatchObject({ code: 'disk_full' });
   });
 
   it('are fetched for all commands of a chunk with one call, once', async () => {

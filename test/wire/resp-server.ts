@@ -6,6 +6,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { SoleMemberDirectory } from '../../src/cluster/sole-member-directory.ts';
 import { newNodePlatform } from '../../src/platform/node-platform.ts';
 import type { Listener, ListenTls } from '../../src/platform/sockets.ts';
+import { openUnnamed } from '../../src/platform/unnamed-file.ts';
 import { type RespListener, type RespListenerOptions, respListener } from '../../src/protocols/resp/listener.ts';
 import { openMemoryStore } from '../../src/providers/memory/open.ts';
 import { openRocksDbStore } from '../../src/providers/rocksdb/open.ts';
@@ -32,6 +33,12 @@ export interface TestServerOptions extends Pick<RespListenerOptions, 'limits' | 
   readonly wrapStore?: (store: Store) => Store;
   /** As `KeyspacePartitionsOptions`. */
   readonly hotBytesMax?: number;
+  /** A directory for the file of entries, and its bound; default: no file. */
+  readonly entryFile?: {
+    readonly directory: string;
+    readonly bytesMax: number;
+    readonly onFailure?: (error: unknown) => void;
+  };
   readonly writeBehind?: boolean;
 }
 
@@ -41,6 +48,7 @@ export async function startRespServer({
   provider,
   tls,
   hotBytesMax,
+  entryFile,
   writeBehind = false,
   ...options
 }: TestServerOptions = {}): Promise<TestServer> {
@@ -63,6 +71,20 @@ export async function startRespServer({
     space: keyspace.kv,
     writeBehind,
     ...(hotBytesMax === undefined ? {} : { hotBytesMax }),
+    ...(entryFile === undefined
+      ? {}
+      : {
+          entryFile: {
+            open: () => openUnnamed(platform.files, entryFile.directory, 'entries'),
+            bytesMax: entryFile.bytesMax,
+            clock: platform.clock,
+            onFailure:
+              entryFile.onFailure ??
+              ((error) => {
+                throw error;
+              }),
+          },
+        }),
   });
   const resp = respListener({
     partitions,

@@ -25,6 +25,9 @@
  * **Complete** databases are those of which every key that has a value is here, as far as the owner says and until the arena
  * gives up an entry with a value: then what is not found is known to be absent, and how many keys there are is a counter.
  *
+ * **A file** (`entry-file.ts`) takes clean entries that give way, if there is one, and `restore` brings them back. It is made when the
+ * first has to go. What is here and may be there too is marked (`IN_FILE`), and dropped there before it changes.
+ *
  * **Dirty** entries, those the store does not hold yet, are never evicted. The owner bounds how many there are; beyond
  * the bound the arena would rather grow past its own than lose one.
  */
@@ -32,6 +35,7 @@
 import { assert } from '../../base/assert.ts';
 import { copyShort, equalShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
+import { EntryFile, type EntryFileOptions, type EntryFileStatistics } from './entry-file.ts';
 import {
   ABSENT,
   DEAD,
@@ -39,6 +43,7 @@ import {
   FETCHED,
   FLAGS,
   HEAD_WORDS,
+  IN_FILE,
   LINE_WORDS,
   MARKED,
   RECORD_HEADER_BYTES,
@@ -79,6 +84,8 @@ export interface EntryArenaOptions {
   readonly seed: number;
   /** A multiple of 8, at most 1 MiB. Default 1 MiB, less for a small bound. */
   readonly slabBytes?: number;
+  /** For what gives way; default: nothing. Its index counts to `bytesMax`. */
+  readonly file?: EntryFileOptions;
 }
 
 /** Counts since opening, sizes now. */
@@ -87,6 +94,8 @@ export interface EntryArenaStatistics {
   readonly dirtyEntries: number;
   readonly bytes: number;
   readonly evictedEntries: number;
+  /** Undefined where there is no file, or none was needed yet. */
+  readonly file: EntryFileStatistics | undefined;
 }
 
 export class EntryArena {
@@ -134,6 +143,9 @@ export class EntryArena {
   /** Numbers of slabs with one record, oldest first. */
   #large: number[] = [];
   #evicted = 0;
+  readonly #fileOptions: EntryFileOptions | undefined;
+  /** Has no record of a key that is here without `IN_FILE`. */
+  #file: EntryFile | undefined;
 
   /** References of dirty entries in the order in which they became dirty, from `#dirtyFrom`; 0 where one is dirty no more. */
   #dirty = new Int32Array(256);
@@ -148,6 +160,7 @@ export class EntryArena {
     assert(this.slabBytes % 8 === 0 && this.slabBytes <= SLAB_BYTES, () => `slabs of ${this.slabBytes} bytes`);
     this.#largeBytes = Math.floor(this.slabBytes / LARGE_FRACTION);
     this.#seed = options.seed | 0;
+    this.#fileOptions = options.file;
     for (let i = 0; i < TABLES; i++) this.#tables.push(new Int32Array(TABLE_SLOTS_FIRST * 2));
     this.#tableBytes = TABLES * TABLE_SLOTS_FIRST * 8;
     this.#head = this.#newSlab();
@@ -164,7 +177,7 @@ export class EntryArena {
   }
 
   get bytes(): number {
-    return this.#slabsBytes + this.#tableBytes + (this.#evictedKeys?.bytes ?? 0);
+    return this.#slabsBytes + this.#tableBytes + (this.#evictedKeys?.bytes ?? 0) + (this.#file?.memoryBytes ?? 0);
   }
 
   statistics(): EntryArenaStatistics {
@@ -173,6 +186,7 @@ export class EntryArena {
       dirtyEntries: this.#dirtyCount,
       bytes: this.bytes,
       evictedEntries: this.#evicted,
+      file: this.#file?.statistics(),
     };
   }
 
@@ -204,6 +218,7 @@ export class EntryArena {
   touch(hashes: Int32Array, references: Int32Array, count: number, headsOnly: boolean): number {
     const tables = this.#tables;
     const slabs = this.#slabs;
+    const file = this.#file;
     let touched = 0;
     this.#movesAtTouch = this.#moves;
     for (let i = 0; i < count; i++) {
@@ -221,7 +236,10 @@ export class EntryArena {
     }
     for (let i = 0; i < count; i++) {
       const reference = references[i]!;
-      if (reference === 0) continue;
+      if (reference === 0) {
+        if (file !== undefined) touched ^= file.touch(hashes[i]!);
+        continue;
+      }
       const { words } = slabs[reference >>> UNIT_BITS]!;
       const word = (reference & UNIT_MASK) << 1;
       if (headsOnly) touched ^= words[word]! ^ words[word + HEAD_WORDS]!;
@@ -383,8 +401,37 @@ export class EntryArena {
     keyLength: number,
     valueLength: number,
   ): void {
+    this.#write(hash, database, partition, buffer, start, keyLength, valueLength, false);
+  }
+
+  /** As `write`, of a value that the store has and nobody has changed: if the file has it, it stays there. */
+  writeLoaded(
+    hash: number,
+    database: number,
+    partition: number,
+    buffer: Bytes,
+    start: number,
+    keyLength: number,
+    valueLength: number,
+  ): void {
+    this.#write(hash, database, partition, buffer, start, keyLength, valueLength, true);
+  }
+
+  #write(
+    hash: number,
+    database: number,
+    partition: number,
+    buffer: Bytes,
+    start: number,
+    keyLength: number,
+    valueLength: number,
+    isLoaded: boolean,
+  ): void {
     let slot = this.#slotOf(hash, database, buffer, start, keyLength);
-    if (slot >= 0 && this.resize(valueLength)) return;
+    if (slot >= 0) {
+      if ((this.slab.words[(this.at >> 2) + FLAGS]! & IN_FILE) !== 0) this.#dropFromFile(hash);
+      if (this.resize(valueLength)) return;
+    }
     const needed = RECORD_HEADER_BYTES + keyLength + (valueLength === ABSENT ? 0 : valueLength);
     const size = (needed + 7) & ~7;
     const isLarge = size > this.#largeBytes;
@@ -419,6 +466,11 @@ export class EntryArena {
     } else {
       words[word + STAMP] = 0;
       words[word + FLAGS] = (database << 8) | (partition << 16);
+      // Only now: making room may have given this very entry to the file.
+      if (this.#file?.mayHave(hash) === true) {
+        if (isLoaded) words[word + FLAGS]! |= IN_FILE;
+        else this.#file.drop(hash);
+      }
       this.#insert(hash, reference);
       this.#databaseCounts[database]!++;
     }
@@ -431,7 +483,9 @@ export class EntryArena {
   markDirty(): void {
     const { slab, at } = this;
     const word = at >> 2;
-    if ((slab.words[word + FLAGS]! & DIRTY) !== 0) return;
+    const flags = slab.words[word + FLAGS]!;
+    if ((flags & DIRTY) !== 0) return;
+    if ((flags & IN_FILE) !== 0) this.#dropFromFile(this.#hashAt(slab, at));
     if (this.#dirtyTo === this.#dirty.length) this.#makeDirtyRoom();
     slab.words[word + FLAGS]! |= DIRTY;
     slab.words[word + STAMP] = this.#dirtyTo;
@@ -516,6 +570,7 @@ export class EntryArena {
     const { slab, at } = this;
     if (!gone && this.valueLength !== ABSENT) this.#complete[this.database] = 0;
     const hash = this.#hashAt(slab, at);
+    if ((slab.words[(at >> 2) + FLAGS]! & IN_FILE) !== 0) this.#dropFromFile(hash);
     const table = this.#tables[hash >>> TABLE_SHIFT]!;
     this.#forget(slab, at, hash, this.#slotWith(table, hash, (slab.number << UNIT_BITS) | (at >>> 3)));
     this.#kill(slab, at);
@@ -527,10 +582,11 @@ export class EntryArena {
    * store holds nothing of it any more.
    */
   removeDatabase(database: number, gone: boolean): void {
+    this.#file?.dropDatabase(database);
     const count = this.#databaseCounts[database]!;
     if (count > 0 && count === this.#entries) {
       const others = this.#complete.slice();
-      this.clear();
+      this.#clearMemory();
       this.#complete.set(others);
     } else if (count > 0) {
       for (const slab of [...this.#slabs]) {
@@ -549,6 +605,11 @@ export class EntryArena {
 
   /** Forgets everything, dirty entries too. */
   clear(): void {
+    this.#file?.clear();
+    this.#clearMemory();
+  }
+
+  #clearMemory(): void {
     for (let i = 0; i < TABLES; i++) this.#tables[i] = new Int32Array(TABLE_SLOTS_FIRST * 2);
     this.#tableBytes = TABLES * TABLE_SLOTS_FIRST * 8;
     this.#counts.fill(0);
@@ -576,6 +637,61 @@ export class EntryArena {
     this.#head = this.#newSlab();
     this.slab = this.#head;
     this.at = 0;
+  }
+
+  // ---- The file
+
+  /**
+   * Brings an entry back that has given way and is in the file: it is the one at hand then, clean with the stamp it had. At
+   * once, or not at all.
+   */
+  restore(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
+    const file = this.#file;
+    if (file === undefined || !file.mayHave(hash)) return false;
+    if (this.find(hash, database, buffer, start, length)) return true;
+    if (!file.find(hash, database, buffer, start, length)) return false;
+    const { block, at: from } = file;
+    const flags = file.isOld ? FETCHED : FETCHED | IN_FILE;
+    const isMarked = file.isMarked;
+    const fromWord = from >> 2;
+    const size = (block.words[fromWord + SIZES]! & 0xffff) << 3;
+    assert(size <= this.#largeBytes, 'a large record was given up to the file');
+    const target = this.#takeRoom(size, this.#evictedKeys?.take(hash) === true);
+    const at = target.used - size;
+    if (size > SHORT_COPY_BYTES) block.bytes.copy(target.bytes, at, from, from + size);
+    else copyShort(block.view, from, target.view, at, size);
+    const word = at >> 2;
+    target.words[word + FLAGS] = (target.words[word + FLAGS]! & ~0xff) | flags;
+    this.#insert(hash, (target.number << UNIT_BITS) | (at >>> 3));
+    this.#databaseCounts[database]!++;
+    if (target.words[word + VALUE_LENGTH] !== ABSENT) this.#presentCounts[database]!++;
+    this.slab = target;
+    this.at = at;
+    if (isMarked) this.mark(true);
+    return true;
+  }
+
+  /** Somebody changes a key that is not here: what the file has of it is not true any more. */
+  dropGivenUp(hash: number): void {
+    this.#file?.drop(hash);
+  }
+
+  /** Gives the space of the file back. */
+  close(): void {
+    this.#file?.close();
+  }
+
+  /** The entry at hand is about to change. */
+  #dropFromFile(hash: number): void {
+    this.slab.words[(this.at >> 2) + FLAGS]! &= ~IN_FILE;
+    this.#file!.drop(hash);
+  }
+
+  /** Before a clean entry gives way. */
+  #giveUp(slab: Slab, at: number, hash: number): void {
+    if (this.#fileOptions === undefined) return;
+    this.#file ??= new EntryFile(this.#fileOptions, this, DATABASES_MAX);
+    if ((slab.words[(at >> 2) + FLAGS]! & IN_FILE) === 0 || !this.#file.mayHave(hash)) this.#file.take(slab, at, hash);
   }
 
   // ---- The table
@@ -813,6 +929,7 @@ export class EntryArena {
         const table = this.#tables[hash >>> TABLE_SHIFT]!;
         const slot = this.#slotWith(table, hash, (victim.number << UNIT_BITS) | (at >>> 3));
         if (evicts && (flags & (DIRTY | USED)) === 0) {
+          this.#giveUp(victim, at, hash);
           this.#evict(victim, at, hash, slot);
           if (!victim.isKept) this.#noteEvicted(hash);
         } else this.#move(victim, at, size, flags, table, slot, evicts);

@@ -8,7 +8,8 @@
  *   0       4     clean: lower 32 bits of the version that wrote it; dirty: its place in the list of dirty entries
  *   4       4     length of the value; -1 when the key is known to be absent
  *   8       4     size of the record in units of 8 bytes (lower half; 0: the whole slab), length of the key (upper half)
- *   12      1     flags: 1 dirty, 2 used since the hand passed, 4 dead, 8 marked by the owner, 16 fetched and not read yet
+ *   12      1     flags: 1 dirty, 2 used since the hand passed, 4 dead, 8 marked by the owner, 16 fetched and not read yet,
+ *                   32 the file may have it as it is
  *   13      1     database
  *   14      2     partition
  *   16      …     key, value, unused rest
@@ -27,6 +28,7 @@ export const USED = 2;
 export const DEAD = 4;
 export const MARKED = 8;
 export const FETCHED = 16;
+export const IN_FILE = 32;
 
 /** The words of a record. */
 export const STAMP = 0;

@@ -38,6 +38,7 @@ import type { ActorReference, ActorRuntime, Turn } from '../actor.ts';
 import { defineActor } from '../actor.ts';
 import { isReady } from '../reference.ts';
 import type { EntryArenaStatistics } from './entry-arena.ts';
+import type { EntryFileOptions } from './entry-file.ts';
 import { HASH_SLOTS, hashSlot } from './hash-slot.ts';
 import { CommitFailed, PartitionCommit, WouldWait } from './partition-commit.ts';
 
@@ -71,6 +72,8 @@ export interface KeyspacePartitionsOptions {
   readonly partitionsPerDatabase?: number;
   /** Bound on the memory of hot entries. Default 64 MiB. */
   readonly hotBytesMax?: number;
+  /** For entries that this memory has no room for; default: they are read from the store again. */
+  readonly entryFile?: EntryFileOptions | undefined;
   /**
    * Whether writes to a store of class `memory` may reach it seconds after their replies; see `written-behind.ts`. Other
    * stores are always written through. Default false.
@@ -166,6 +169,7 @@ export class KeyspacePartitions {
       range: space.range(),
       databases: keys,
       hotBytesMax: options.hotBytesMax ?? HOT_BYTES_MAX,
+      file: options.entryFile,
       writeBehind: options.writeBehind ?? false,
       giveWay: () => platform.timers.yield(),
       seed: Buffer.from(platform.random.bytes(4)).readInt32LE(0),

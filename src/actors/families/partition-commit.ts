@@ -30,6 +30,7 @@ import type { KeyRange } from '../../storage/key-range.ts';
 import { rangeContains, rangeIncludes, rangesOverlap } from '../../storage/key-range.ts';
 import { type CommitRecord, type Store, VALUE_BYTES_MAX, type WriteBatch } from '../../storage/store.ts';
 import { EntryArena } from './entry-arena.ts';
+import type { EntryFileOptions } from './entry-file.ts';
 import { ABSENT } from './entry-slab.ts';
 import { TurnUndo } from './turn-undo.ts';
 import { fillEntry, mayExpire, type OwnReads, ValueLoads } from './value-loads.ts';
@@ -63,6 +64,8 @@ export interface PartitionCommitOptions {
   readonly databases: readonly DatabaseKeys[];
   /** Bound on the memory of hot entries. */
   readonly hotBytesMax: number;
+  /** For entries that memory has no room for; default: they are read from the store again. */
+  readonly file?: EntryFileOptions | undefined;
   /** Where the store is of class `memory`: whether writes may reach it later than their replies leave. */
   readonly writeBehind: boolean;
   /** Lets others have their turn. */
@@ -120,7 +123,11 @@ export class PartitionCommit {
     this.#partitionOf = options.partitionOf;
     this.#keeps = !store.supports.shared;
     this.#gated = store.durability !== 'memory';
-    this.arena = new EntryArena({ bytesMax: options.hotBytesMax, seed: options.seed });
+    this.arena = new EntryArena({
+      bytesMax: options.hotBytesMax,
+      seed: options.seed,
+      ...(options.file !== undefined && this.#keeps && { file: options.file }),
+    });
     const { arena } = this;
     const entries = {
       store,
@@ -150,6 +157,7 @@ export class PartitionCommit {
   /** Hands over what was written behind; nobody may use it any more. */
   close(): void {
     this.behind?.stop();
+    this.arena.close();
     for (const stop of this.#stops) stop();
   }
 
@@ -197,6 +205,10 @@ export class PartitionCommit {
         return false;
       }
     }
+    if (arena.restore(hash, database, buffer, start, length)) {
+      if (this.#gated) this.#observe(arena.stamp);
+      return true;
+    }
     this.#loading = this.loads.read(hash, database, buffer, start, length, this.observer);
     return this.#loading === undefined;
   }
@@ -232,7 +244,8 @@ export class PartitionCommit {
 
   /** Notes a key that is not here for `loads.fetchWanted`, which follows in the same stretch. Only where `mayFetch`. */
   want(hash: number, database: number, buffer: Bytes, start: number, length: number): void {
-    if (length <= SHORT_KEY_BYTES) this.loads.want(hash, database, buffer, start, length);
+    if (length > SHORT_KEY_BYTES || this.arena.restore(hash, database, buffer, start, length)) return;
+    this.loads.want(hash, database, buffer, start, length);
   }
 
   /** Begins to fetch a value that a command behind will want, if it is not here; bounded. */
@@ -240,6 +253,7 @@ export class PartitionCommit {
     if (!this.#keeps || this.loads.count >= LOADS_MAX || this.loads.has(hash) || this.#ordering !== undefined) return;
     if (this.arena.isComplete(database) || this.#cleared.size > 0) return;
     if (this.arena.find(hash, database, buffer, start, length)) return;
+    if (this.arena.restore(hash, database, buffer, start, length)) return;
     this.loads.read(hash, database, buffer, start, length, this.observer);
   }
 
@@ -524,6 +538,7 @@ export class PartitionCommit {
       const { length } = redisKey;
       const hash = arena.hash(database, redisKey, 0, length);
       this.loads.noteWritten(hash);
+      arena.dropGivenUp(hash);
       const found = arena.find(hash, database, redisKey, 0, length);
       if (value === undefined || value.length > FOREIGN_BYTES_MAX || !this.#keeps || (found && arena.isDirty)) {
         if (found) arena.remove(value === undefined);

@@ -261,7 +261,7 @@ export class ValueLoads {
   ): void {
     const arena = this.#arena;
     const partition = this.#partitionOf(database, buffer, start, start + length);
-    arena.write(hash, database, partition, buffer, start, length, value === undefined ? ABSENT : value.length);
+    arena.writeLoaded(hash, database, partition, buffer, start, length, value === undefined ? ABSENT : value.length);
     if (value !== undefined) fillEntry(arena, value);
     arena.stampClean(version);
     arena.markFetched();

@@ -17,6 +17,7 @@ import { assert } from '../../base/assert.ts';
 import type { Awaitable } from '../../base/awaitable.ts';
 import { type Bytes, equalBytes } from '../../base/bytes.ts';
 import { type ErrorCode, messageOf, OperationError } from '../../base/errors.ts';
+import { AtOnce } from '../../platform/at-once.ts';
 import type { File } from '../../platform/files.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { idHighOf, idLowOf } from '../formats/index-row.ts';
@@ -31,7 +32,6 @@ import {
   recordBytes,
   tombstoneChecksum,
 } from '../formats/needle.ts';
-import { AtOnce } from './at-once.ts';
 import type { Generation } from './generation.ts';
 import { readLargeNeedle, WHOLE_RECORD_BYTES_MAX } from './record-scan.ts';
 

@@ -78,7 +78,7 @@ export function respMetrics(
 ): MetricSource {
   return (metrics) => {
     const figures = resp.statistics();
-    const { reclaimedKeys, waitingCommands } = keyspace.statistics();
+    const { reclaimedKeys, waitingCommands, hot } = keyspace.statistics();
     metrics.counter('orbit_resp_connections_total', 'Redis connections accepted.', figures.connectionsAccepted);
     metrics.counter(
       'orbit_resp_commands_total',
@@ -94,6 +94,15 @@ export function respMetrics(
       waitingCommands,
     );
     metrics.counter('orbit_resp_expired_keys_total', 'Keys whose space was reclaimed after expiry.', reclaimedKeys);
+    metrics.gauge('orbit_resp_hot_bytes', 'Memory of entries that are read and written without the store.', hot.bytes);
+    metrics.counter('orbit_resp_hot_evicted_total', 'Entries that had no room in that memory.', hot.evictedEntries);
+    if (hot.file === undefined) return;
+    const { entries, bytes, hits, strayReads, refusedEntries } = hot.file;
+    metrics.gauge('orbit_resp_entry_file_entries', 'Entries in the file of entries.', entries);
+    metrics.gauge('orbit_resp_entry_file_bytes', 'Size of the file of entries.', bytes);
+    metrics.counter('orbit_resp_entry_file_hits_total', 'Entries brought back from that file.', hits);
+    metrics.counter('orbit_resp_entry_file_stray_reads_total', 'Reads of it that found another key.', strayReads);
+    metrics.counter('orbit_resp_entry_file_refused_total', 'Entries it was too busy to take.', refusedEntries);
   };
 }
 

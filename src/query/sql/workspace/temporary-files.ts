@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Bytes } from '../../../base/bytes.ts';
 import { OperationError } from '../../../base/errors.ts';
 import type { File, Files } from '../../../platform/files.ts';
+import { openUnnamed } from '../../../platform/unnamed-file.ts';
 import { SqlError } from '../sql-error.ts';
 
 export interface TemporaryFilesOptions {
@@ -68,16 +69,8 @@ export class TemporaryFiles {
       this.#directoryMade = undefined;
       throw error;
     }
-    const path = join(this.#directory, `rows-${this.#created++}`);
-    const file = await this.#files.open(path, { mode: 'createNew' });
+    const file = await openUnnamed(this.#files, this.#directory, `rows-${this.#created++}`);
     this.#open++;
-    try {
-      await this.#files.remove(path);
-    } catch (error) {
-      this.#open--;
-      await file.close();
-      throw error;
-    }
     return new TemporaryFile(file, {
       grow: (bytes) => this.#grow(bytes),
       closed: (bytes) => {
