@@ -382,3 +382,9 @@ select json_build_object(json '{"a":1}', 3);
 select json_object('{{a,1}}', '{{a,1}}');
 select jsonb_object('{}', '{}'), json_object('{a,b}', '{1,null}');
 select jsonb_object('{a}', '{}');
+
+-- Documents are told apart wherever expressions are compared.
+select jsonb_array_elements('[1]'), jsonb_array_elements('[2]');
+select count(*) filter (where j @> '{"a": 1}'), count(*) filter (where j @> '{"b": 1}'), jsonb_agg(j || '[1]'), jsonb_agg(j || '[2]') from (values ('{"a": 1}'::jsonb)) v(j);
+select j || '[1]', j || '[2]', count(*) from (values ('[0]'::jsonb)) v(j) group by j || '[1]', j || '[2]';
+select max(j::text) over (order by j || '[1]'), rank() over (order by j || '[2]') from (values ('[0]'::jsonb)) v(j);

@@ -214,6 +214,28 @@ select jsonb_path_query('{}', '$x');
 select jsonb_path_query('{}', '$', '1');
 select jsonb_path_exists_tz('"2024-01-01 12:00:00+00"', '$.datetime() > "2024-01-01".datetime()');
 select jsonb_path_query('["2024-01-01", "12:34:56", "2024-01-01 12:34:56"]', '$[*].datetime().type()');
--- awaits: jsonb_path_query
 select jsonb_path_query('"10-03-2017"', '$.datetime("dd-mm-yyyy")');
 select jsonb_path_query('[[1,2],[3]]', '$[*][*]'), jsonb_path_query('[[1,2],[3]]', 'lax $[*] ? (@ > 2)');
+
+-- datetime() by a template, which the text has to match, and in forms of the standard; comparing what it makes.
+select jsonb_path_query('"12:34"', '$.datetime("aaa")');
+select jsonb_path_query('"aaaa"', '$.datetime("HH24")');
+select jsonb_path_query('"10-03-2017"', '$.datetime("dd-mm-yyyy")'), jsonb_path_query('"10-03-2017"', '$.datetime("dd-mm-yyyy").type()'), jsonb '"10-03-2017"' @? '$.datetime("yyyy")';
+select jsonb_path_query('"10-03-2017 12:34"', '$.datetime("dd-mm-yyyy")');
+select jsonb_path_query('"10-03-2017 12:34 +05:20"', '$.datetime("dd-mm-yyyy HH24:MI TZH:TZM")'), jsonb_path_query('"12:34:56 -05"', '$.datetime("HH24:MI:SS TZH")'), jsonb_path_query('"12:34"', '$.datetime("HH24:MI").type()');
+select jsonb_path_query('"10-03-2017 12:34"', '$.datetime("dd-mm-yyyy HH24:MI TZH")');
+select jsonb_path_query('"10-03-2017T12:34:56"', '$.datetime("dd-mm-yyyy\"T\"HH24:MI:SS")');
+select jsonb_path_query('"10-03-2017t12:34:56"', '$.datetime("dd-mm-yyyy\"T\"HH24:MI:SS")');
+select jsonb_path_query('"10_03"', '$.datetime("dd-mm")');
+select jsonb_path_query('"+03"', '$.datetime("TZH")');
+select jsonb_path_query('"2017-03-10 12:34:56.789+3:10"', '$.datetime()'), jsonb_path_query('"12:34:56+3"', '$.datetime()'), jsonb_path_query('"2017-03-10T12:34:56.123456"', '$.datetime()');
+select jsonb_path_query('"2017-03-10 1234"', '$.datetime()');
+select jsonb_path_query('["2017-03-10", "2017-03-11", "12:34:56", "2017-03-10 00:00:00"]', '$[*].datetime() ? (@ >= "10.03.2017".datetime("dd.mm.yyyy"))');
+select jsonb_path_query('["2017-03-10", "2017-03-10 01:02:03+04"]', '$[*].datetime() ? (@ == "10.03.2017".datetime("dd.mm.yyyy"))');
+select jsonb_path_query('["12:34:00", "12:35:00+01"]', '$[*].datetime() ? (@ == "12:35".datetime("HH24:MI"))');
+set time zone '+00';
+select jsonb_path_query_tz('["2017-03-10", "2017-03-11", "12:34:56", "2017-03-10 00:00:00", "2017-03-10 03:00:00+03"]', '$[*].datetime() ? (@ == "10.03.2017".datetime("dd.mm.yyyy"))');
+select jsonb_path_query_tz('["12:34:00", "12:35:00", "12:35:00+01", "13:35:00+01", "2017-03-10"]', '$[*].datetime() ? (@ < "12:35 +1".datetime("HH24:MI TZH"))');
+reset time zone;
+select jsonb_path_query('"1000000-01-01"', '$.datetime() > "2020-01-01 12:00:00".datetime()');
+select i, to_timestamp('2018-11-02 12:34:56.123456', 'YYYY-MM-DD HH24:MI:SS.FF' || i)::timestamp from generate_series(1, 6) i order by i;

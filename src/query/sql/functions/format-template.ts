@@ -3,6 +3,8 @@
  * with what stands around them, and between them separators, spaces and other characters, of which some are quoted.
  */
 
+import { SqlError } from '../sql-error.ts';
+
 export interface Keyword {
   readonly name: string;
   /** What it means, whichever case it is written in. */
@@ -22,7 +24,7 @@ export type TemplateNode =
       /** TH or th: an ordinal's ending. */
       readonly ordinal: 'TH' | 'th' | undefined;
     }
-  | { readonly kind: 'separator' | 'space' | 'character'; readonly text: string };
+  | { readonly kind: 'separator' | 'space' | 'character'; readonly text: string; readonly quoted?: true };
 
 /** Keywords by their first character, longer ones before those that they begin with. */
 export type Keywords = ReadonlyMap<string, readonly Keyword[]>;
@@ -73,7 +75,7 @@ export function parseTemplate(template: string, keywords: Keywords, isDate: bool
         }
         if (template[at] === '\\' && at + 1 < template.length) at++;
         const text = String.fromCodePoint(template.codePointAt(at)!);
-        nodes.push({ kind: 'character', text });
+        nodes.push({ kind: 'character', text, quoted: true });
         at += text.length;
       }
       continue;
@@ -193,15 +195,25 @@ const DATE_KEYWORDS = keywordsOf(
   }),
 );
 
+function requireStandard(node: TemplateNode): void {
+  if (node.kind === 'field' || node.quoted === true || "-./,':; ".includes(node.text)) return;
+  throw new SqlError('invalid_datetime_format', `invalid datetime format separator: "${node.text}"`);
+}
+
 const TEMPLATES_MAX = 100;
 const templates = new Map<string, readonly TemplateNode[]>();
 
-/** A template of dates; those that were used last are kept. */
-export function dateTemplate(template: string): readonly TemplateNode[] {
-  let known = templates.get(template);
+/**
+ * A template of dates; those that were used last are kept. @param strict As the standard has it, with few separators.
+ * @throws SqlError `invalid_datetime_format`.
+ */
+export function dateTemplate(template: string, strict = false): readonly TemplateNode[] {
+  const key = strict ? `!${template}` : template;
+  let known = templates.get(key);
   if (known !== undefined) return known;
   known = parseTemplate(template, DATE_KEYWORDS, true);
+  if (strict) for (const node of known) requireStandard(node);
   if (templates.size >= TEMPLATES_MAX) templates.clear();
-  templates.set(template, known);
+  templates.set(key, known);
   return known;
 }

@@ -59,7 +59,7 @@ function unescapeUnicode(text: string): string {
       const point = Number.parseInt(code, 16);
       if (point === 0 || point > 0x10_ffff) {
         throw new SqlError(
-          'syntax_error',
+          'invalid_parameter_value',
           `invalid Unicode code point: ${point.toString(16).toUpperCase().padStart(4, '0')}`,
         );
       }

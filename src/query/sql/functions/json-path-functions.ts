@@ -10,10 +10,19 @@ import { isSoft, pathExists, queryPath } from './json-path-run.ts';
 const NO_VARIABLES = jsonbOf(new Map());
 
 /** What is found before an error that is not to be told counts. */
-function find(json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): JsonValue[] | 'failed' {
+function find(
+  json: Jsonb,
+  path: string,
+  variables: Jsonb,
+  silent: boolean,
+  time: RunContext,
+  usesZone = false,
+): JsonValue[] | 'failed' {
   const found: JsonValue[] = [];
   return quietly(silent, () => {
-    queryPath(parseJsonPath(path), json.tree, { variables: variables.tree, time }, (item) => found.push(item));
+    queryPath(parseJsonPath(path), json.tree, { variables: variables.tree, time, usesZone }, (item) =>
+      found.push(item),
+    );
     return found;
   });
 }
@@ -27,21 +36,46 @@ function quietly<T>(silent: boolean, work: () => T): T | 'failed' {
   }
 }
 
-function query(json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): JsonValue[] {
+function query(
+  json: Jsonb,
+  path: string,
+  variables: Jsonb,
+  silent: boolean,
+  time: RunContext,
+  usesZone = false,
+): JsonValue[] {
   const found: JsonValue[] = [];
   quietly(silent, () =>
-    queryPath(parseJsonPath(path), json.tree, { variables: variables.tree, time }, (item) => found.push(item)),
+    queryPath(parseJsonPath(path), json.tree, { variables: variables.tree, time, usesZone }, (item) =>
+      found.push(item),
+    ),
   );
   return found;
 }
 
-function exists(json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): boolean | null {
-  const found = quietly(silent, () => pathExists(parseJsonPath(path), json.tree, { variables: variables.tree, time }));
+function exists(
+  json: Jsonb,
+  path: string,
+  variables: Jsonb,
+  silent: boolean,
+  time: RunContext,
+  usesZone = false,
+): boolean | null {
+  const found = quietly(silent, () =>
+    pathExists(parseJsonPath(path), json.tree, { variables: variables.tree, time, usesZone }),
+  );
   return found === 'failed' ? null : found;
 }
 
-function match(json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): boolean | null {
-  const found = find(json, path, variables, silent, time);
+function match(
+  json: Jsonb,
+  path: string,
+  variables: Jsonb,
+  silent: boolean,
+  time: RunContext,
+  usesZone = false,
+): boolean | null {
+  const found = find(json, path, variables, silent, time, usesZone);
   if (found !== 'failed' && found.length === 1) {
     const [only] = found;
     if (typeof only === 'boolean') return only;
@@ -53,35 +87,29 @@ function match(json: Jsonb, path: string, variables: Jsonb, silent: boolean, tim
 
 const ARGUMENTS = 'target jsonb, path jsonpath, vars jsonb = {}, silent bool = false';
 
-/** Those with time zones differ in what they may depend on. */
+type Ask<T> = (json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext) => T;
+
+/** Those with time zones compare with the session's. */
 function functionsNamed(ending: '' | '_tz', words: '' | ' stable'): FunctionTable {
+  const usesZone = ending === '_tz';
+  const queried: Ask<JsonValue[]> = (json, path, variables, silent, time) =>
+    query(json, path, variables, silent, time, usesZone);
+  const existing: Ask<boolean | null> = (json, path, variables, silent, time) =>
+    exists(json, path, variables, silent, time, usesZone);
+  const matching: Ask<boolean | null> = (json, path, variables, silent, time) =>
+    match(json, path, variables, silent, time, usesZone);
+  const all: Ask<Jsonb[]> = (...given) => queried(...given).map(jsonbOf);
+  const array: Ask<Jsonb> = (...given) => jsonbOf(queried(...given));
+  const first: Ask<Jsonb | null> = (...given) => {
+    const [found] = queried(...given);
+    return found === undefined ? null : jsonbOf(found);
+  };
   return {
-    [`jsonb_path_exists${ending}(${ARGUMENTS}) bool${words}`]: exists,
-    [`jsonb_path_match${ending}(${ARGUMENTS}) bool${words}`]: match,
-    [`jsonb_path_query${ending}(${ARGUMENTS}) setof jsonb${words}`]: (
-      json: Jsonb,
-      path: string,
-      variables: Jsonb,
-      silent: boolean,
-      time: RunContext,
-    ) => query(json, path, variables, silent, time).map(jsonbOf),
-    [`jsonb_path_query_array${ending}(${ARGUMENTS}) jsonb${words}`]: (
-      json: Jsonb,
-      path: string,
-      variables: Jsonb,
-      silent: boolean,
-      time: RunContext,
-    ) => jsonbOf(query(json, path, variables, silent, time)),
-    [`jsonb_path_query_first${ending}(${ARGUMENTS}) jsonb${words}`]: (
-      json: Jsonb,
-      path: string,
-      variables: Jsonb,
-      silent: boolean,
-      time: RunContext,
-    ) => {
-      const [first] = query(json, path, variables, silent, time);
-      return first === undefined ? null : jsonbOf(first);
-    },
+    [`jsonb_path_exists${ending}(${ARGUMENTS}) bool${words}`]: existing,
+    [`jsonb_path_match${ending}(${ARGUMENTS}) bool${words}`]: matching,
+    [`jsonb_path_query${ending}(${ARGUMENTS}) setof jsonb${words}`]: all,
+    [`jsonb_path_query_array${ending}(${ARGUMENTS}) jsonb${words}`]: array,
+    [`jsonb_path_query_first${ending}(${ARGUMENTS}) jsonb${words}`]: first,
   };
 }
 

@@ -2,15 +2,15 @@
  * What a path in the SQL/JSON language finds in a document (manual, 9.16.2; PostgreSQL's jsonpath_exec.c).
  *
  * In lax mode arrays are taken apart where one of their elements is wanted, a single value stands for an array of one, and what
- * is not there is nothing; in strict mode each of these is an error. An error inside of a predicate makes it unknown. Templates
- * of datetime() are refused; ids of keyvalue() tell objects apart but are not PostgreSQL's.
+ * is not there is nothing; in strict mode each of these is an error. An error inside of a predicate makes it unknown. Ids of
+ * keyvalue() tell objects apart but are not PostgreSQL's, which are places in its binary form.
  */
 
 import { Numeric } from '../../../models/relational/numeric.ts';
 import type { JsonObject, JsonValue } from '../../../models/relational/values.ts';
-import { type Condition, notSupported, SqlError } from '../sql-error.ts';
+import { type Condition, SqlError } from '../sql-error.ts';
 import { numericFromFloat } from '../types/cast.ts';
-import { compareFor, compareText } from '../types/compare.ts';
+import { compareText } from '../types/compare.ts';
 import type { Accessor, Arithmetic, Comparison, JsonPath, PathNode, PathStart, Predicate } from '../types/json-path.ts';
 import { isPredicate } from '../types/json-path.ts';
 import { isJsonArray, isJsonObject, jsonObject } from '../types/json-value.ts';
@@ -25,32 +25,10 @@ import {
   subtractNumeric,
   truncateNumeric,
 } from '../types/numeric-arithmetic.ts';
-import { formatText, parseFloat8 } from '../types/text-form.ts';
-import { fixedZone, type TimeZone, UTC } from '../types/time-zone.ts';
-import {
-  parseDate,
-  parseTime,
-  parseTimestamp,
-  parseTimestamptz,
-  parseTimetz,
-  type TimeContext,
-} from '../types/timestamptz.ts';
-import type { SqlType, SqlValue } from '../types/types.ts';
+import { parseFloat8 } from '../types/text-form.ts';
+import type { TimeContext } from '../types/timestamptz.ts';
+import { comparePathTimes, PathTime, pathTime } from './json-path-times.ts';
 import { codePoints, regexOf } from './regex.ts';
-
-/** A point in time that datetime() made; as a result it is a string. */
-class PathTime {
-  readonly type: 'date' | 'time' | 'timetz' | 'timestamp' | 'timestamptz';
-  readonly value: Exclude<SqlValue, null>;
-  /** Where it was written down. */
-  readonly zone: TimeZone;
-
-  constructor(type: PathTime['type'], value: Exclude<SqlValue, null>, zone: TimeZone = UTC) {
-    this.type = type;
-    this.value = value;
-    this.zone = zone;
-  }
-}
 
 type Item = JsonValue | PathTime;
 type Emit = (item: Item) => void;
@@ -63,6 +41,8 @@ const ABS_INT_MAX = 2_147_483_647n;
 export interface PathOptions {
   readonly variables: JsonValue;
   readonly time: TimeContext;
+  /** Whether what is local may be compared with what has a zone. */
+  readonly usesZone: boolean;
 }
 
 /** Errors are thrown after what was found before them has been emitted. */
@@ -90,10 +70,7 @@ export function pathExists(path: JsonPath, document: JsonValue, options: PathOpt
 }
 
 function jsonOf(item: Item): JsonValue {
-  if (!(item instanceof PathTime)) return item;
-  const text = formatText(item.type, item.value, { zone: item.zone });
-  const whole = item.type === 'timestamptz' || item.type === 'timetz' ? text.replace(/([+-]\d\d)$/, '$1:00') : text;
-  return whole.replace(' ', 'T');
+  return item instanceof PathTime ? item.toString() : item;
 }
 
 function failure(condition: Condition, message: string): SqlError {
@@ -407,26 +384,7 @@ class PathRun {
         'jsonpath item method .datetime() can only be applied to a string',
       );
     }
-    if (template !== undefined) throw notSupported('a template of datetime()');
-    const zone = '(?:[+-]\\d\\d(?::?\\d\\d)?)';
-    const clock = '\\d\\d:\\d\\d:\\d\\d(?:\\.\\d{1,6})?';
-    const date = '\\d{4}-\\d\\d-\\d\\d';
-    const { time } = this.#options;
-    const match = (pattern: string): boolean => new RegExp(`^${pattern}$`).test(item);
-    if (match(date)) return new PathTime('date', parseDate(item, time));
-    if (match(clock + zone)) return new PathTime('timetz', parseTimetz(item, time));
-    if (match(clock)) return new PathTime('time', parseTime(item, time));
-    if (match(`${date}[ T]${clock}${zone}`)) {
-      const [, sign, hours, minutes = '0'] = /([+-])(\d\d)(?::?(\d\d))?$/.exec(item)!;
-      const offset = (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? -60 : 60);
-      return new PathTime('timestamptz', parseTimestamptz(item, time), fixedZone('', offset));
-    }
-    if (match(`${date}[ T]${clock}`)) return new PathTime('timestamp', parseTimestamp(item, time));
-    throw new SqlError(
-      'invalid_argument_for_sql_json_datetime_function',
-      `datetime format is not recognized: "${item}"`,
-      { hint: 'Use a datetime template argument to specify the input data format.' },
-    );
+    return pathTime(item, template);
   }
 
   /** Null is unknown. */
@@ -450,7 +408,7 @@ class PathRun {
         return this.#exists(predicate.arg);
       case 'compare':
         return this.#some(predicate.left, this.#itemsOf(predicate.right, true), (a, b) =>
-          compareItems(predicate.operator, a, b),
+          compareItems(predicate.operator, a, b, this.#options),
         );
       case 'startsWith':
         return this.#some(predicate.left, this.#itemsOf(predicate.right, false), (whole, beginning) =>
@@ -525,6 +483,8 @@ export function isSoft(error: unknown): boolean {
   return (
     error instanceof SqlError &&
     error.condition !== 'undefined_object' &&
+    // Of a template, not of the text.
+    !error.message.startsWith('invalid datetime format separator') &&
     error.condition !== 'invalid_regular_expression' &&
     error.condition !== 'feature_not_supported' &&
     error.condition !== 'program_limit_exceeded'
@@ -599,8 +559,8 @@ function doubleOf(item: Item): Numeric {
   );
 }
 
-function compareItems(operator: Comparison, a: Item, b: Item): boolean | null {
-  const order = orderOf(a, b);
+function compareItems(operator: Comparison, a: Item, b: Item, options: PathOptions): boolean | null {
+  const order = orderOf(a, b, options);
   if (order === 'null') return operator === '!=';
   if (order === undefined) return null;
   switch (operator) {
@@ -620,11 +580,11 @@ function compareItems(operator: Comparison, a: Item, b: Item): boolean | null {
 }
 
 /** Undefined for what cannot be compared, `null` where only one side is null. */
-function orderOf(a: Item, b: Item): number | 'null' | undefined {
+function orderOf(a: Item, b: Item, { time, usesZone }: PathOptions): number | 'null' | undefined {
   if (a === null || b === null) return a === b ? 0 : 'null';
   if (a instanceof PathTime || b instanceof PathTime) {
-    if (!(a instanceof PathTime && b instanceof PathTime) || a.type !== b.type) return undefined;
-    return compareFor(a.type as SqlType)(a.value, b.value);
+    if (!(a instanceof PathTime && b instanceof PathTime)) return undefined;
+    return comparePathTimes(a, b, time, usesZone);
   }
   if (a instanceof Numeric) return b instanceof Numeric ? compareNumeric(a, b) : undefined;
   if (typeof a === 'boolean') return typeof b === 'boolean' ? Number(a) - Number(b) : undefined;

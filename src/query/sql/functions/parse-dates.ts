@@ -3,6 +3,7 @@
  * along a template, fields that were not read keep what they begin with.
  */
 
+import { TimeTz } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
 import {
   civilFromDays,
@@ -13,7 +14,15 @@ import {
   JULIAN_EPOCH,
 } from '../types/calendar.ts';
 import { fixedZone, type TimeZone } from '../types/time-zone.ts';
-import { checkedTimestamp, instantOfLocal, isTimestamp, joinLocal } from '../types/timestamptz.ts';
+import {
+  checkedTimestamp,
+  instantOfLocal,
+  isTimestamp,
+  joinLocal,
+  roundMicros,
+  roundTimestamp,
+} from '../types/timestamptz.ts';
+import type { SqlValue } from '../types/types.ts';
 import {
   DAYS,
   dateTemplate,
@@ -51,6 +60,8 @@ interface Fields {
   zoneHours: number;
   zoneMinutes: number;
   convention: 'gregorian' | 'iso' | undefined;
+  /** Digits of a second that FF1 to FF6 ask for. */
+  precision: number | undefined;
 }
 
 const FIXED_WIDTH_HINT = 'If your source string is not fixed-width, try using the "FM" modifier.';
@@ -88,23 +99,30 @@ class TemplateReader {
     zoneHours: 0,
     zoneMinutes: 0,
     convention: undefined,
+    precision: undefined,
   };
+  readonly #strict: boolean;
 
-  constructor(text: string, nodes: readonly TemplateNode[]) {
+  /** @param strict The text has to be what the template says, character by character. */
+  constructor(text: string, nodes: readonly TemplateNode[], strict = false) {
     this.#text = text;
     this.#nodes = nodes;
+    this.#strict = strict;
   }
 
   read(): void {
-    let isFixed = false;
+    let isFixed = this.#strict;
+    let used = 0;
     // Characters of the text that were skipped beyond what the template says.
     let skipped = 0;
     for (let i = 0; i < this.#nodes.length && this.#at < this.#text.length; i++) {
       const node = this.#nodes[i]!;
+      used = i + 1;
       const isFx = node.kind === 'field' && node.keyword.id === 'FX';
       if (!isFixed && !isFx && (node.kind === 'field' || i === 0)) skipped += this.#skipSpaces();
       if (node.kind === 'space' || node.kind === 'separator') {
-        if (isFixed) this.#skipCharacter();
+        if (this.#strict) this.#match(node.text, 'separator');
+        else if (isFixed) this.#skipCharacter();
         else {
           skipped--;
           const next = this.#text[this.#at];
@@ -117,7 +135,8 @@ class TemplateReader {
       }
       if (node.kind !== 'field') {
         // What was skipped before may have stood for this character.
-        if (!isFixed && skipped > 0) skipped--;
+        if (this.#strict) this.#match(node.text, 'character');
+        else if (!isFixed && skipped > 0) skipped--;
         else this.#skipCharacter();
         continue;
       }
@@ -136,6 +155,17 @@ class TemplateReader {
       else this.#field(node, i, skipped);
       if (!isFixed) skipped = this.#skipSpaces();
     }
+    if (!this.#strict) return;
+    if (used < this.#nodes.length) throw invalid('input string is too short for datetime format');
+    this.#skipSpaces();
+    if (this.#at < this.#text.length) {
+      throw invalid('trailing characters remain in input string after datetime format');
+    }
+  }
+
+  #match(expected: string, what: 'separator' | 'character'): void {
+    if (!this.#text.startsWith(expected, this.#at)) throw invalid(`unmatched format ${what} "${expected}"`);
+    this.#at += expected.length;
   }
 
   #skipSpaces(): number {
@@ -204,6 +234,7 @@ class TemplateReader {
         const [value, length] = read(id === 'US' ? 6 : Number(id[2]));
         set('micros', value);
         fields.micros *= length < 6 ? 10 ** (6 - length) : 1;
+        if (id !== 'US') fields.precision = Number(id[2]);
         break;
       }
       case 'SSSS':
@@ -417,10 +448,12 @@ interface ReadTime {
   readonly micros: number;
   /** Seconds ahead of UTC, where the text said so. */
   readonly offset: number | undefined;
+  /** Digits of a second that were asked for. */
+  readonly precision: number | undefined;
 }
 
-function readBy(text: string, template: string): ReadTime {
-  const reader = new TemplateReader(text, dateTemplate(template));
+function readBy(text: string, nodes: readonly TemplateNode[], strict = false): ReadTime {
+  const reader = new TemplateReader(text, nodes, strict);
   reader.read();
   const { fields } = reader;
   const overflow = (): SqlError =>
@@ -460,6 +493,7 @@ function readBy(text: string, template: string): ReadTime {
     year: date.year,
     micros: ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros,
     offset,
+    precision: fields.precision,
   };
 }
 
@@ -537,18 +571,58 @@ function dateOf(fields: Fields): ReadDate {
 
 /** @throws SqlError `invalid_datetime_format`, `datetime_field_overflow`. */
 export function parseTimestampBy(text: string, template: string, zone: TimeZone): bigint {
-  const { days, micros, offset } = readBy(text, template);
+  const { days, micros, offset, precision } = readBy(text, dateTemplate(template));
   const local = joinLocal(days, micros);
   if (!isTimestamp(local)) throw new SqlError('datetime_field_overflow', 'timestamp out of range');
-  return checkedTimestamp(instantOfLocal(local, offset === undefined ? zone : fixedZone('', offset)));
+  const instant = instantOfLocal(local, offset === undefined ? zone : fixedZone('', offset));
+  return checkedTimestamp(precision === undefined ? instant : roundTimestamp(instant, precision));
 }
 
 /** Days since 1970. @throws as `parseTimestampBy`. */
 export function parseDateBy(text: string, template: string): number {
-  const { days, year } = readBy(text, template);
+  return dateOfRead(text, readBy(text, dateTemplate(template)));
+}
+
+function dateOfRead(text: string, { days, year }: ReadTime): number {
   // From 4714-11-24 BC on, as far as days have numbers.
   if (days < -JULIAN_EPOCH || year > 5_874_897) {
     throw new SqlError('datetime_field_overflow', `date out of range: "${text}"`);
   }
   return days;
+}
+
+/** What a template says that a text is. */
+export interface PointInTime {
+  readonly type: 'date' | 'time' | 'timetz' | 'timestamp' | 'timestamptz';
+  readonly value: Exclude<SqlValue, null>;
+  /** Seconds ahead of UTC, of a type with a zone. */
+  readonly offset: number | undefined;
+}
+
+const CLOCK_FIELD = /^(?:A\.M\.|P\.M\.|AM|PM|HH.*|MI|SS.*|MS|US|FF\d)$/;
+
+/** A point in time whose type follows from the template, which the text has to match exactly. @throws as `parseTimestampBy`. */
+export function readStrictly(text: string, nodes: readonly TemplateNode[]): PointInTime {
+  const ids = nodes.flatMap((node) => (node.kind === 'field' && node.keyword.id !== 'FX' ? [node.keyword.id] : []));
+  const isZoned = ids.some((id) => id === 'TZH' || id === 'TZM' || id === 'TZ' || id === 'OF');
+  const isTimed = ids.some((id) => CLOCK_FIELD.test(id));
+  const isDated = ids.some((id) => !CLOCK_FIELD.test(id) && !id.startsWith('TZ') && id !== 'OF');
+  const read = readBy(text, nodes, true);
+  const { precision = 6, offset = 0 } = read;
+  if (isDated && isTimed) {
+    const local = joinLocal(read.days, read.micros);
+    const type = isZoned ? 'timestamptz' : 'timestamp';
+    if (!isTimestamp(local)) throw new SqlError('datetime_field_overflow', `${type} out of range`);
+    if (!isZoned) return { type, value: roundTimestamp(local, precision), offset: undefined };
+    const instant = checkedTimestamp(local - BigInt(offset) * 1_000_000n);
+    return { type, value: roundTimestamp(instant, precision), offset };
+  }
+  if (isDated) {
+    if (isZoned) throw invalid('datetime format is zoned but not timed');
+    return { type: 'date', value: dateOfRead(text, read), offset: undefined };
+  }
+  if (!isTimed) throw invalid('datetime format is not dated and not timed');
+  const clock = Number(roundMicros(BigInt(read.micros), precision));
+  if (isZoned) return { type: 'timetz', value: new TimeTz(clock, offset), offset };
+  return { type: 'time', value: clock, offset: undefined };
 }

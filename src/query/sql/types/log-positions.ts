@@ -18,11 +18,11 @@ export function formatLsn(lsn: bigint): string {
   return `${(lsn >> 32n).toString(16)}/${(lsn & 0xffff_ffffn).toString(16)}`.toUpperCase();
 }
 
-/** @throws SqlError `feature_not_supported` for what is not finite, `numeric_value_out_of_range`. */
+/** @throws SqlError `feature_not_supported` for what is not finite, `invalid_parameter_value`. */
 export function lsnOfNumeric(value: Numeric): bigint {
   const lsn = integerOfNumeric(value, 'pg_lsn');
   if (lsn >= 0n && lsn < 2n ** 64n) return lsn;
-  throw new SqlError('numeric_value_out_of_range', 'pg_lsn out of range');
+  throw new SqlError('invalid_parameter_value', 'pg_lsn out of range');
 }
 
 /** @throws SqlError as `lsnOfNumeric`. */
