@@ -23,7 +23,7 @@ export class LocalSessionLocks implements SessionLocks {
   }
 
   downgrade(key: Key): void {
-    this.#table.downgrade(this.owner, key);
+    this.#table.downgrade(this.owner, key, 'share');
   }
 
   cancel(): void {

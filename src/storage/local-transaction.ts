@@ -33,7 +33,7 @@ import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } f
 import { type CursorSource, LocalCursor } from './local-cursor.ts';
 import { LocalSessionLocks } from './local-session-locks.ts';
 import type { LocalStore } from './local-store.ts';
-import { type LockClaim, LockOwner } from './lock-table.ts';
+import { covers, type LockClaim, LockOwner } from './lock-table.ts';
 import { COMMIT_START, FRAME_ALIGNMENT } from './log-format.ts';
 import type { MemtableMark } from './memtable.ts';
 import type { NewEntries } from './new-entries.ts';
@@ -55,6 +55,7 @@ import {
   type Cursor,
   type Isolation,
   KEY_BYTES_MAX,
+  type LockMode,
   type LockOptions,
   type Savepoint,
   type ScanOptions,
@@ -97,8 +98,8 @@ export class LocalTransaction implements Transaction, CursorSource {
   #readKeys: { readonly key: Key; readonly hash: number }[] | undefined;
   #readSpans: KeyRange[] | undefined;
   #requirements: Requirement[] | undefined;
-  /** Keys that were held in share before they were exclusive, in that order. */
-  #upgraded: Key[] | undefined;
+  /** Keys that were held in a weaker mode before, and in which, in that order. */
+  #upgraded: { readonly key: Key; readonly from: LockMode }[] | undefined;
   #savepoints: SavepointMark[] | undefined;
   /** Whether committing checks for conflicts with what was committed since `readVersion`. */
   readonly #validates: boolean;
@@ -484,36 +485,38 @@ export class LocalTransaction implements Transaction, CursorSource {
     const { locks } = this.#store;
     const free = locks.acquireFree(this.#owner, key, mode);
     if (free === 'held') return true;
-    if (free === 'granted') return this.#checkLocked(key);
+    if (free === 'granted') return this.#checkLocked(key, mode);
     const held = locks.heldMode(this.#owner, key);
-    if (held === 'exclusive' || held === mode) return true;
     const granted = locks.acquire(this.#owner, key, mode, options.wait ?? 'block', options.timeoutMs);
     return whenReady(granted, (taken) => {
       this.check();
-      if (taken && held === 'share') this.#noteUpgrade(key);
-      return taken && this.#checkLocked(key);
+      if (taken && held !== undefined) this.#noteUpgrade(key, held);
+      return taken && this.#checkLocked(key, mode);
     });
   }
 
-  #noteUpgrade(key: Key): void {
+  #noteUpgrade(key: Key, from: LockMode): void {
     this.#upgraded ??= [];
-    this.#upgraded.push(copyBytes(key));
+    this.#upgraded.push({ key: copyBytes(key), from });
   }
 
-  #checkLocked(key: Key): true {
-    if (this.isolation !== 'readCommitted' && this.#store.overlay.changedSince(key, hashKey(key), this.readVersion)) {
-      throw this.#conflict(key);
-    }
-    return true;
+  #checkLocked(key: Key, mode: LockMode): true {
+    if (this.isolation === 'readCommitted') return true;
+    const { overlay } = this.#store;
+    const since = this.readVersion;
+    if (!overlay.changedSince(key, hashKey(key), since)) return true;
+    // Who relies on a value being there minds no other one.
+    if (mode === 'presence' && overlay.lookup(key, since, Number.MAX_SAFE_INTEGER) === 'value') return true;
+    throw this.#conflict(key);
   }
 
   /** Takes an exclusive lock if that needs no waiting. */
   #tryLock(key: Key): boolean {
     const held = this.#readOnly ? 'exclusive' : this.#store.locks.heldMode(this.#owner, key);
-    if (held === 'exclusive') return true;
+    if (covers(held, 'exclusive')) return true;
     this.#store.settle(this.#within);
     if (this.#store.locks.acquire(this.#owner, key, 'exclusive', 'skip') !== true) return false;
-    if (held === 'share') this.#noteUpgrade(key);
+    if (held !== undefined) this.#noteUpgrade(key, held);
     return true;
   }
 
@@ -572,7 +575,10 @@ export class LocalTransaction implements Transaction, CursorSource {
     else this.#writes!.memtables[0]!.truncate(mark.writes);
     for (const requirement of this.#requirements?.splice(mark.requirements) ?? []) this.#forget(requirement);
     this.#store.locks.releaseSince(this.#owner, mark.locks);
-    for (const key of this.#upgraded?.splice(mark.upgrades) ?? []) this.#store.locks.downgrade(this.#owner, key);
+    // The latest first: of a key that was upgraded twice the earlier mode is what is left.
+    for (const { key, from } of this.#upgraded?.splice(mark.upgrades).reverse() ?? []) {
+      this.#store.locks.downgrade(this.#owner, key, from);
+    }
   }
 
   async commit(): Promise<Commit> {
@@ -607,7 +613,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#checkOpen();
     this.#store.settle(this.#within);
     const blocked = this.#blockedKey();
-    if (blocked !== undefined) return whenReady(this.lock([blocked]), () => this.#order());
+    if (blocked !== undefined) return whenReady(this.lock([blocked.key], blocked), () => this.#order());
     const unread = this.#readRequirements();
     if (unread !== undefined) return unread.then(() => this.#order());
     for (const { key, expected, value, error } of this.#requirements ?? []) {
@@ -655,6 +661,18 @@ export class LocalTransaction implements Transaction, CursorSource {
     requirement.validity = undefined;
   }
 
+  readsHold(): boolean {
+    return this.#changedRead() === undefined;
+  }
+
+  /** What was read, or begins what was, and has changed since. */
+  #changedRead(): Key | undefined {
+    const { overlay } = this.#store;
+    const since = this.readVersion;
+    for (const { key, hash } of this.#readKeys ?? []) if (overlay.changedSince(key, hash, since)) return key;
+    return this.#readSpans?.find((span) => overlay.rangeChangedSince(span, since))?.start;
+  }
+
   #validate(memtable: VersionedMemtable): void {
     if (this.#snapshot.tooOld || !this.#snapshot.validates) throw tooOld(this.readVersion);
     const overlay = this.#store.overlay;
@@ -666,14 +684,12 @@ export class LocalTransaction implements Transaction, CursorSource {
     }
     for (const { range } of memtable.ranges)
       if (overlay.rangeChangedSince(range, since)) throw this.#conflict(range.start);
-    for (const { key, hash } of this.#readKeys ?? [])
-      if (overlay.changedSince(key, hash, since)) throw this.#conflict(key);
-    for (const span of this.#readSpans ?? [])
-      if (overlay.rangeChangedSince(span, since)) throw this.#conflict(span.start);
+    const read = this.#changedRead();
+    if (read !== undefined) throw this.#conflict(read);
   }
 
   /** A key of the write set that another transaction has locked. */
-  #blockedKey(): Key | undefined {
+  #blockedKey(): { readonly key: Key; readonly mode: LockMode } | undefined {
     const locks = this.#store.locks;
     const memtable = this.#writes?.memtables[0];
     if (locks.count === 0 || memtable === undefined) return undefined;
@@ -681,11 +697,11 @@ export class LocalTransaction implements Transaction, CursorSource {
     const keyCount = this.isolation === 'readCommitted' ? 0 : memtable.keyCount;
     for (let i = 0; i < keyCount; i++) {
       const key = memtable.keyOf(memtable.rootAt(i));
-      if (locks.isLockedByOther(key, this.#owner)) return copyBytes(key);
+      if (locks.isLockedByOther(key, this.#owner)) return { key: copyBytes(key), mode: 'exclusive' };
     }
     for (const { range } of memtable.ranges) {
       const key = locks.lockedByOtherIn(range, this.#owner);
-      if (key !== undefined) return key;
+      if (key !== undefined) return { key, mode: 'removal' };
     }
     return undefined;
   }

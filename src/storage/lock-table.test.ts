@@ -144,17 +144,44 @@ test('an upgrade is granted at once to a sole holder and else waits ahead of the
   table.releaseAll(b!);
   await settled();
   expect([upgrade.outcome, queued.outcome, table.heldMode(a!, k1)]).toEqual([true, 'waiting', 'exclusive']);
-  table.downgrade(a!, k1);
+  table.downgrade(a!, k1, 'share');
   expect(table.acquire(a!, k1)).toBe(true);
   table.releaseAll(a!);
   await settled();
   expect(queued.outcome).toBe(true);
 });
 
+test('who relies on presence and who writes go together; a removal waits for both, and nobody passes it', async () => {
+  table.acquire(a!, k1, 'presence');
+  expect(table.acquire(b!, k1)).toBe(true);
+  expect([table.isLockedByOther(k1, b!), table.isLockedByOther(k1, a!)]).toEqual([false, true]);
+  expect(acquire(a!, k1, 'share', 'skip').outcome).toBe(false);
+  const removal = acquire(c!, k1, 'removal');
+  const late = acquire(d!, k1, 'presence');
+  await settled();
+  expect([removal.outcome, late.outcome]).toEqual(['waiting', 'waiting']);
+  table.releaseAll(b!);
+  // Its holder may ask for more ahead of who waits for it.
+  expect(table.acquire(a!, k1)).toBe(true);
+  expect(table.heldMode(a!, k1)).toBe('exclusive');
+  table.releaseAll(a!);
+  await settled();
+  expect([removal.outcome, late.outcome]).toEqual([true, 'waiting']);
+  table.downgrade(c!, k1, 'exclusive');
+  await settled();
+  expect([late.outcome, table.heldMode(c!, k1)]).toEqual([true, 'exclusive']);
+});
+
+test('who relies on presence does not queue behind writers', () => {
+  table.acquire(a!, k1);
+  expect(acquire(b!, k1).outcome).toBe('waiting');
+  expect(table.acquire(c!, k1, 'presence')).toBe(true);
+});
+
 test('a downgrade lets waiting share requests in', async () => {
   table.acquire(a!, k1);
   const reader = acquire(b!, k1, 'share');
-  table.downgrade(a!, k1);
+  table.downgrade(a!, k1, 'share');
   await settled();
   expect([reader.outcome, table.heldMode(a!, k1)]).toEqual([true, 'share']);
 });
@@ -249,21 +276,26 @@ describe('deadlocks', () => {
     expect(first.outcome).toBe(true);
   });
 
-  test('a cycle through an earlier waiter that holds nothing yet', () => {
+  test('a cycle that only the order of service closes is opened: the request passes who waits earlier', async () => {
     table.acquire(a!, k1, 'share');
     table.acquire(b!, k2);
-    acquire(c!, k1); // behind a
-    acquire(b!, k1, 'share'); // behind c, only because of the order of service
-    expect(acquire(a!, k2).outcome).toBe('deadlock');
+    const first = acquire(c!, k1); // behind a
+    const other = acquire(b!, k1, 'share'); // behind c, only because of the order of service
+    const last = acquire(a!, k2); // behind b
+    await settled();
+    expect([first.outcome, other.outcome, last.outcome]).toEqual(['waiting', true, 'waiting']);
+    table.releaseAll(b!);
+    await settled();
+    expect([first.outcome, last.outcome]).toEqual(['waiting', true]);
   });
 
-  test('an upgrade granted at once while its owner waits elsewhere', () => {
+  test('who asks for what would close a cycle passes others itself where that helps', () => {
     table.acquire(a!, k1, 'share');
-    acquire(b!, k1); // exclusive, behind a
-    table.acquire(c!, k2);
-    acquire(c!, k1, 'share'); // behind b, and therefore behind a
-    expect(acquire(a!, k2).outcome).toBe('deadlock');
-    expect(table.acquire(a!, k1)).toBe(true);
+    table.acquire(b!, k2, 'share');
+    acquire(c!, k1); // behind a
+    acquire(d!, k2); // behind b
+    expect(acquire(b!, k1, 'share').outcome).toBe('waiting'); // behind c
+    expect(acquire(a!, k2, 'share').outcome).toBe(true); // behind d, were it not a deadlock
   });
 });
 
@@ -300,11 +332,10 @@ class Model {
     const request = this.outcomes.length;
     const mine = this.held.find((h) => h.key === key && h.owner === owner);
     const others = this.held.filter((h) => h.key === key && h.owner !== owner);
-    const queued = this.queue.some((w) => w.key === key);
+    const queued = this.queue.filter((w) => w.key === key);
     const fits =
-      mine !== undefined
-        ? mode === 'share' || mine.mode === 'exclusive' || others.length === 0
-        : !(queued && this.held.some((h) => h.key === key)) && this.#compatible(mode, others);
+      (mine !== undefined && MODES.indexOf(mine.mode) >= MODES.indexOf(mode)) ||
+      (compatible(mode, others) && (mine !== undefined || compatible(mode, queued)));
     if (fits) {
       this.outcomes.push(true);
       this.#hold(owner, key, mode);
@@ -318,8 +349,23 @@ class Model {
       const first = this.queue.findIndex((w) => w.key === key && !this.#holds(w.owner, key));
       if (mine !== undefined && first !== -1) this.queue.splice(first, 0, entry);
       else this.queue.push(entry);
-      if (this.cyclic()) this.#end(entry, 'deadlock');
+      if (this.cyclic() && !this.#reordered(entry)) this.#end(entry, 'deadlock');
     }
+  }
+
+  /** Whether one of those who wait can go ahead, so that nobody waits for himself: the last one, or the first who can. */
+  #reordered(last: Model['queue'][number]): boolean {
+    const before = [...this.queue];
+    const byAge = [...before].sort((x, y) => x.request - y.request);
+    for (const waiter of [last, ...byAge]) {
+      this.queue.splice(0, this.queue.length, waiter, ...before.filter((other) => other !== waiter));
+      if (!this.cyclic()) {
+        this.#serve();
+        return true;
+      }
+    }
+    this.queue.splice(0, this.queue.length, ...before);
+    return false;
   }
 
   release(owner: string, key: string): void {
@@ -346,7 +392,7 @@ class Model {
       reach.set(w.owner, targets);
       const ahead = this.queue.filter((other, i) => i < position && other.key === w.key);
       for (const other of [...this.held.filter((h) => h.key === w.key), ...ahead]) {
-        if (other.owner !== w.owner && !(other.mode === 'share' && w.mode === 'share')) targets.add(other.owner);
+        if (other.owner !== w.owner && !compatible(w.mode, [other])) targets.add(other.owner);
       }
     });
     for (let grown = true; grown; ) {
@@ -361,22 +407,18 @@ class Model {
   }
 
   #serve(): void {
-    const blocked = new Set<string>();
+    const passed: { key: string; mode: LockMode }[] = [];
     for (const waiter of [...this.queue]) {
-      if (blocked.has(waiter.key)) continue;
       const others = this.held.filter((h) => h.key === waiter.key && h.owner !== waiter.owner);
-      if (!this.#compatible(waiter.mode, others)) {
-        blocked.add(waiter.key);
+      const ahead = passed.filter((w) => w.key === waiter.key);
+      if (!compatible(waiter.mode, others) || !compatible(waiter.mode, ahead)) {
+        passed.push(waiter);
         continue;
       }
       this.#drop(this.queue, (w) => w === waiter);
       this.outcomes[waiter.request] = true;
       this.#hold(waiter.owner, waiter.key, waiter.mode);
     }
-  }
-
-  #compatible(mode: LockMode, others: readonly { mode: LockMode }[]): boolean {
-    return others.length === 0 || (mode === 'share' && others.every((other) => other.mode === 'share'));
   }
 
   #holds(owner: string, key: string): boolean {
@@ -386,7 +428,7 @@ class Model {
   #hold(owner: string, key: string, mode: LockMode): void {
     const mine = this.held.find((h) => h.owner === owner && h.key === key);
     if (mine === undefined) this.held.push({ owner, key, mode });
-    else if (mode === 'exclusive') mine.mode = mode;
+    else if (MODES.indexOf(mode) > MODES.indexOf(mine.mode)) mine.mode = mode;
   }
 
   #end(waiter: Model['queue'][number], outcome: Outcome): void {
@@ -398,6 +440,18 @@ class Model {
   #drop<T>(list: T[], which: (item: T) => boolean): void {
     for (let i = list.length - 1; i >= 0; i--) if (which(list[i]!)) list.splice(i, 1);
   }
+}
+
+const MODES: readonly LockMode[] = ['presence', 'share', 'exclusive', 'removal'];
+const TOGETHER: Readonly<Record<LockMode, readonly LockMode[]>> = {
+  presence: ['presence', 'share', 'exclusive'],
+  share: ['presence', 'share'],
+  exclusive: ['presence'],
+  removal: [],
+};
+
+function compatible(mode: LockMode, others: readonly { readonly mode: LockMode }[]): boolean {
+  return others.every((other) => TOGETHER[mode].includes(other.mode));
 }
 
 function seeded(seed: number): (bound: number) => number {
@@ -480,7 +534,7 @@ test('agrees with the naive model over random schedules, and never leaves a cycl
       const action = random(20);
       // A transaction waits for one lock at a time.
       if (action < 13 && owner.waits.size === 0) {
-        const mode = random(3) === 0 ? 'share' : 'exclusive';
+        const mode = random(2) === 0 ? 'exclusive' : MODES[random(4)]!;
         const wait = random(10) === 0 ? 'nowait' : random(10) === 0 ? 'skip' : 'block';
         const timeoutMs = random(3) === 0 ? 1 + random(20) : undefined;
         trace.push(`${owner.label} acquire ${latin1(key)} ${mode} ${wait} ${timeoutMs}`);

@@ -2,14 +2,23 @@
  * Pessimistic locks on keys, for the transaction manager of local stores.
  *
  * What holds:
- * - A key is held by one owner in `exclusive`, or by any number in `share`. An owner may ask again for what it holds;
- *   asking for more (share, then exclusive) is an upgrade, which waits ahead of the queue, because its holder cannot be
- *   passed anyway.
- * - Waiters are served strictly in order of arrival: a share request does not overtake a waiting exclusive one, so
+ * - A key is held by any number of owners in modes that go together:
+ *
+ *   |           | presence | share | exclusive | removal |
+ *   |-----------|----------|-------|-----------|---------|
+ *   | presence  | yes      | yes   | yes       |         |
+ *   | share     | yes      | yes   |           |         |
+ *   | exclusive | yes      |       |           |         |
+ *   | removal   |          |       |           |         |
+ *
+ *   An owner may ask again for what it holds; asking for more is an upgrade, which waits ahead of the queue, because its
+ *   holder cannot be passed anyway.
+ * - Waiters are served in order of arrival: a request does not overtake a waiting one that it does not go together with, so
  *   nobody starves. A granted lock is held from the moment it is granted, before its promise has run.
  * - A deadlock is found at the moment in which waiting would close a cycle of the wait-for graph: waiter -> holders and
- *   earlier waiters that it conflicts with. The requester is refused. Granting, releasing and cancelling never add an
- *   edge that closes a cycle, so no detector needs to run in the background.
+ *   earlier waiters that it conflicts with. Where one of those in it can go to the front of its queue without closing another
+ *   one, it does (the requester, else whoever has waited longest); if none can, the requester is refused. Granting, releasing and cancelling never add an edge that
+ *   closes a cycle, so no detector needs to run in the background.
  *
  * - Giving up very many locks takes one step: who holds a lock is decided by the owner's own set, which is exchanged for an
  *   empty one. What still names that owner in the table is taken out when somebody meets it, or slice by slice behind.
@@ -27,6 +36,16 @@ import { OperationError } from '../base/errors.ts';
 import type { Timer, Timers } from '../platform/platform.ts';
 import { type Key, type KeyRange, rangeContains } from './key-range.ts';
 import type { LockMode } from './store.ts';
+
+/** Modes by strength: two go together when their numbers make no more than `STRENGTHS_MAX`. */
+const STRENGTHS: Readonly<Record<LockMode, number>> = { presence: 1, share: 2, exclusive: 3, removal: 4 };
+const MODES: readonly LockMode[] = ['presence', 'share', 'exclusive', 'removal'];
+const STRENGTHS_MAX = 4;
+
+/** Whether who holds a key in one mode, if in any, may do all that it could in the other. */
+export function covers(held: LockMode | undefined, wanted: LockMode): boolean {
+  return held !== undefined && STRENGTHS[held] >= STRENGTHS[wanted];
+}
 
 export type LockWait = 'block' | 'nowait' | 'skip';
 
@@ -71,9 +90,12 @@ const RELEASED_ONE_BY_ONE_MAX = 4_096;
 /** One key that is held. Without holders it leaves the table. */
 interface Lock {
   readonly key: string;
-  mode: LockMode;
+  /** The greatest strength that anybody holds it in. */
+  strength: number;
   /** While nobody waits, also owners that have given up all they held: `#held` tells. */
   readonly holders: LockOwner[];
+  /** Strengths of the holders one by one, once they have not all been the same. */
+  strengths: number[] | undefined;
   /** In order of service; upgrades first. */
   waiters: Waiter[];
 }
@@ -84,7 +106,9 @@ const NO_WAITERS: Waiter[] = [];
 interface Waiter {
   readonly owner: LockOwner;
   readonly lock: Lock;
-  readonly mode: LockMode;
+  readonly strength: number;
+  /** In order of arrival, over all locks. */
+  readonly number: number;
   readonly granted: Deferred<boolean>;
   timer: Timer | undefined;
 }
@@ -111,6 +135,10 @@ export class LockTable {
   readonly #left: Set<Lock>[] = [];
   readonly #claimants = new Set<LockOwner>();
   #waiting = 0;
+  /** That have ever waited. */
+  #requests = 0;
+  /** Of those waiting, those for the weakest mode. */
+  #waitingForPresence = 0;
   #deadlocks = 0;
 
   constructor(options: LockTableOptions) {
@@ -156,32 +184,25 @@ export class LockTable {
   ): Awaitable<boolean> {
     const id = latin1(key);
     const lock = this.#lockOn(id, key);
+    const strength = STRENGTHS[mode];
     if (lock === undefined) {
-      this.#holdFresh(id, owner, mode);
+      this.#holdFresh(id, owner, strength);
       return true;
     }
-    const holds = owner.held.has(lock);
-    if (holds && (mode === 'share' || lock.mode === 'exclusive')) return true;
-    if (holds && lock.holders.length === 1) {
-      const before = lock.mode;
-      lock.mode = mode;
-      // Share requests that queue behind others now wait for this owner as well, which matters if it waits elsewhere.
-      if (owner.waits.size > 0 && lock.waiters.length > 0) {
-        const cycle = this.#cycleThrough(owner);
-        if (cycle !== undefined) {
-          lock.mode = before;
-          throw this.#deadlock(cycle);
-        }
-      }
-      return true;
-    }
-    if (!holds && lock.waiters.length === 0 && lock.mode === 'share' && mode === 'share') {
-      this.#hold(lock, owner, mode);
-      return true;
+    const held = heldStrength(lock, owner);
+    if (held >= strength) return true;
+    if (strength + strengthOfOthers(lock, owner, held) <= STRENGTHS_MAX && (held > 0 || passes(strength, lock))) {
+      this.#hold(lock, owner, strength);
+      // Requests that queue behind others now wait for this owner as well, which matters if it waits elsewhere.
+      const cycle = owner.waits.size > 0 && lock.waiters.length > 0 ? this.#cycleThrough(owner) : undefined;
+      if (cycle === undefined) return true;
+      if (held > 0) setStrength(lock, owner, held);
+      else this.#release(lock, owner);
+      throw this.#deadlock(cycle);
     }
     if (wait === 'skip') return false;
     if (wait === 'nowait' || (timeoutMs !== undefined && timeoutMs <= 0)) throw this.#notAvailable(lock, owner);
-    return this.#wait(lock, owner, mode, holds, timeoutMs);
+    return this.#wait(lock, owner, strength, held > 0, timeoutMs);
   }
 
   /**
@@ -191,15 +212,15 @@ export class LockTable {
   acquireFree(owner: LockOwner, key: Key, mode: LockMode): 'granted' | 'held' | 'contended' {
     const id = latin1(key);
     const lock = this.#lockOn(id, key);
+    const strength = STRENGTHS[mode];
     if (lock === undefined) {
-      this.#holdFresh(id, owner, mode);
+      this.#holdFresh(id, owner, strength);
       return 'granted';
     }
-    if (lock.mode === 'exclusive') return lock.holders[0] === owner ? 'held' : 'contended';
-    if (mode === 'exclusive') return 'contended';
-    if (owner.held.has(lock)) return 'held';
-    if (lock.waiters.length > 0) return 'contended';
-    this.#hold(lock, owner, mode);
+    const held = heldStrength(lock, owner);
+    if (held > 0) return held >= strength ? 'held' : 'contended';
+    if (strength + lock.strength > STRENGTHS_MAX || lock.waiters.length > 0) return 'contended';
+    this.#hold(lock, owner, strength);
     return 'granted';
   }
 
@@ -207,18 +228,21 @@ export class LockTable {
   heldMode(owner: LockOwner, key: Key): LockMode | undefined {
     if (owner.held.size === 0 && owner.claim === undefined) return undefined;
     const lock = this.#lockOn(latin1(key), key);
-    return lock !== undefined && owner.held.has(lock) ? lock.mode : undefined;
+    return lock && MODES[heldStrength(lock, owner) - 1];
   }
 
-  /** True when someone other than `owner` holds `key` in any mode. */
+  /** True when someone other than `owner` holds `key` in a mode that keeps writers out. */
   isLockedByOther(key: Key, owner: LockOwner | undefined): boolean {
     if (this.count === 0) return false;
     const lock = this.#lockOn(latin1(key), key);
     if (lock === undefined) return false;
-    return lock.holders.length > 1 || lock.holders[0] !== owner;
+    if (lock.holders.length === 1)
+      return lock.holders[0] !== owner && lock.strength + STRENGTHS.exclusive > STRENGTHS_MAX;
+    const held = owner === undefined ? 0 : heldStrength(lock, owner);
+    return strengthOfOthers(lock, owner, held) + STRENGTHS.exclusive > STRENGTHS_MAX;
   }
 
-  /** A key of `range` that someone other than `owner` holds. Costs a look at every lock. */
+  /** A key of `range` that someone other than `owner` holds in any mode. Costs a look at every lock. */
   lockedByOtherIn(range: KeyRange, owner: LockOwner | undefined): Key | undefined {
     for (const known of this.#locks.values()) {
       const lock = this.#held(known);
@@ -240,7 +264,7 @@ export class LockTable {
     if (lock !== undefined || this.#claimants.size === 0) return lock;
     for (const claimant of this.#claimants) {
       if (!claimant.claim!.holds(key)) continue;
-      const made = this.#holdFresh(id, claimant, 'exclusive');
+      const made = this.#holdFresh(id, claimant, STRENGTHS.exclusive);
       claimant.claimed ??= new Set();
       claimant.claimed.add(made);
       return made;
@@ -251,10 +275,18 @@ export class LockTable {
   /** The lock without owners that have given it up; undefined when nobody else holds it. */
   #held(lock: Lock): Lock | undefined {
     if (this.#left.length === 0) return lock;
-    const { holders } = lock;
+    const { holders, strengths } = lock;
     let kept = 0;
-    for (const holder of holders) if (holder.held.has(lock)) holders[kept++] = holder;
+    for (let i = 0; i < holders.length; i++) {
+      if (!holders[i]!.held.has(lock)) continue;
+      if (strengths !== undefined) strengths[kept] = strengths[i]!;
+      holders[kept++] = holders[i]!;
+    }
     holders.length = kept;
+    if (strengths !== undefined) {
+      strengths.length = kept;
+      lock.strength = Math.max(0, ...strengths);
+    }
     if (kept > 0) return lock;
     if (this.#locks.get(lock.key) === lock) this.#locks.delete(lock.key);
     return undefined;
@@ -275,11 +307,11 @@ export class LockTable {
     }
   }
 
-  /** From exclusive to share: what a rollback to a savepoint before an upgrade leaves. Harmless when not exclusive. */
-  downgrade(owner: LockOwner, key: Key): void {
+  /** To a weaker mode: what a rollback to a savepoint before an upgrade leaves. Harmless when it is held in none stronger. */
+  downgrade(owner: LockOwner, key: Key, mode: LockMode): void {
     const lock = this.#locks.get(latin1(key));
-    if (lock === undefined || !owner.held.has(lock) || lock.mode === 'share') return;
-    lock.mode = 'share';
+    if (lock === undefined || heldStrength(lock, owner) <= STRENGTHS[mode]) return;
+    setStrength(lock, owner, STRENGTHS[mode]);
     this.#serve(lock);
   }
 
@@ -336,14 +368,15 @@ export class LockTable {
   #wait(
     lock: Lock,
     owner: LockOwner,
-    mode: LockMode,
+    strength: number,
     upgrade: boolean,
     timeoutMs: number | undefined,
-  ): Promise<boolean> {
+  ): Awaitable<boolean> {
     if (this.#waiting >= this.#waitersMax) {
       throw new OperationError('overloaded', `${this.#waiting} requests already wait for locks`);
     }
-    const waiter: Waiter = { owner, lock, mode, granted: deferred<boolean>(), timer: undefined };
+    const number = this.#requests++;
+    const waiter: Waiter = { owner, lock, strength, number, granted: deferred<boolean>(), timer: undefined };
     // Upgrades come first, in order of arrival; a second one always closes a cycle with the first.
     let position = lock.waiters.length;
     if (upgrade) for (position = 0; lock.holders.includes(lock.waiters[position]?.owner as LockOwner); ) position++;
@@ -352,11 +385,17 @@ export class LockTable {
     owner.waits.add(waiter);
     this.#awaited.add(lock);
     this.#waiting++;
-    const cycle = this.#cycleThrough(owner);
+    if (strength === STRENGTHS.presence) this.#waitingForPresence++;
+    const cycle = owner.waits.size > 1 || this.#isAwaited(owner) ? this.#cycleThrough(owner) : undefined;
     if (cycle !== undefined) {
-      // Nobody was served meanwhile, so taking the waiter out again leaves everything as it was.
-      this.#remove(waiter);
-      throw this.#deadlock(cycle);
+      const advanced = this.#advanceOne(cycle, waiter);
+      if (advanced === undefined) {
+        // Nobody was served meanwhile, so taking the waiter out again leaves everything as it was.
+        this.#remove(waiter);
+        throw this.#deadlock(cycle);
+      }
+      this.#serve(advanced.lock);
+      if (!owner.waits.has(waiter)) return true;
     }
     if (timeoutMs !== undefined) {
       waiter.timer = this.#timers.after(timeoutMs, () => this.#withdraw(waiter, this.#notAvailable(lock, owner)));
@@ -364,38 +403,77 @@ export class LockTable {
     return waiter.granted.promise;
   }
 
-  #holdFresh(id: string, owner: LockOwner, mode: LockMode): Lock {
-    const lock: Lock = { key: id, mode, holders: [owner], waiters: NO_WAITERS };
+  /** Of the requests in a cycle the first, beginning with `last`, that can go to the front of its queue; it is there then. */
+  #advanceOne(cycle: readonly Edge[], last: Waiter): Waiter | undefined {
+    const inQueues = cycle.filter(({ behind }) => behind).map(({ waiter }) => waiter);
+    // The cycle begins with the requester; the others come by age.
+    inQueues.sort((x, y) => (x === last ? -1 : y === last ? 1 : x.number - y.number));
+    return inQueues.find((waiter) => {
+      const { waiters } = waiter.lock;
+      const position = waiters.indexOf(waiter);
+      waiters.splice(position, 1);
+      waiters.unshift(waiter);
+      if (this.#cycleThrough(waiter.owner) === undefined && this.#cycleThrough(last.owner) === undefined) return true;
+      waiters.shift();
+      waiters.splice(position, 0, waiter);
+      return false;
+    });
+  }
+
+  #holdFresh(id: string, owner: LockOwner, strength: number): Lock {
+    const lock: Lock = { key: id, strength, holders: [owner], strengths: undefined, waiters: NO_WAITERS };
     this.#locks.set(id, lock);
     owner.held.add(lock);
     return lock;
   }
 
-  #hold(lock: Lock, owner: LockOwner, mode: LockMode): void {
-    if (!owner.held.has(lock)) {
+  #hold(lock: Lock, owner: LockOwner, strength: number): void {
+    if (owner.held.has(lock)) setStrength(lock, owner, strength);
+    else {
+      if (strength !== lock.strength && lock.holders.length > 0)
+        lock.strengths ??= lock.holders.map(() => lock.strength);
       lock.holders.push(owner);
+      lock.strengths?.push(strength);
+      lock.strength = lock.holders.length === 1 ? strength : Math.max(lock.strength, strength);
       owner.held.add(lock);
     }
-    lock.mode = mode;
-    verify(() => assert(lock.mode === 'share' || lock.holders.length === 1, 'an exclusive lock has one holder'));
+    verify(() => {
+      const others = strengthOfOthers(lock, owner, strength);
+      assert(others + strength <= STRENGTHS_MAX, 'what is held goes together');
+    });
   }
 
   #release(lock: Lock, owner: LockOwner): void {
-    lock.holders.splice(lock.holders.indexOf(owner), 1);
+    const at = lock.holders.indexOf(owner);
+    lock.holders.splice(at, 1);
+    lock.strengths?.splice(at, 1);
+    if (lock.holders.length === 0) lock.strength = 0;
+    else if (lock.strengths !== undefined) lock.strength = Math.max(...lock.strengths);
     owner.held.delete(lock);
     owner.claimed?.delete(lock);
     this.#serve(lock);
   }
 
-  /** Grants what can be granted, from the front of the queue. Must follow every change that could unblock its front. */
+  /** Grants what can be granted, in the order of the queue. Must follow every change that could unblock somebody. */
   #serve(lock: Lock): void {
-    for (let waiter = lock.waiters[0]; waiter !== undefined; waiter = lock.waiters[0]) {
-      const { owner, mode } = waiter;
-      const alone = lock.holders.length === 0 || (lock.holders.length === 1 && lock.holders[0] === owner);
-      const covered = owner.held.has(lock) && mode === 'share';
-      if (!alone && !covered && (lock.mode === 'exclusive' || mode === 'exclusive')) break;
+    // Of those who are left to wait; nobody passes one that he does not go together with.
+    let waiting = 0;
+    for (let i = 0; i < lock.waiters.length; ) {
+      const weakest = this.#waitingForPresence > 0 ? STRENGTHS.presence : STRENGTHS.share;
+      if (waiting + weakest > STRENGTHS_MAX) break;
+      const waiter = lock.waiters[i]!;
+      const { owner, strength } = waiter;
+      const held = heldStrength(lock, owner);
+      const goes =
+        held >= strength ||
+        (strength + waiting <= STRENGTHS_MAX && strength + strengthOfOthers(lock, owner, held) <= STRENGTHS_MAX);
+      if (!goes) {
+        waiting = Math.max(waiting, strength);
+        i++;
+        continue;
+      }
       this.#remove(waiter);
-      this.#hold(lock, owner, covered ? lock.mode : mode);
+      if (held < strength) this.#hold(lock, owner, strength);
       waiter.granted.resolve(true);
     }
     if (lock.holders.length === 0) {
@@ -418,6 +496,13 @@ export class LockTable {
     waiter.owner.waits.delete(waiter);
     waiter.timer?.cancel();
     this.#waiting--;
+    if (waiter.strength === STRENGTHS.presence) this.#waitingForPresence--;
+  }
+
+  /** Whether somebody waits for what `owner`, or its kin, holds; else no wait of its can close a cycle. */
+  #isAwaited(owner: LockOwner): boolean {
+    for (const lock of this.#awaited) if (lock.holders.some((holder) => holder.waits === owner.waits)) return true;
+    return false;
   }
 
   /** Waits that lead from `origin` back to it, each with the owner it waits for; undefined when there is no cycle. */
@@ -471,19 +556,62 @@ export class LockTable {
 interface Edge {
   readonly waiter: Waiter;
   readonly target: LockOwner;
+  /** Whether the target only waits earlier. */
+  readonly behind: boolean;
 }
 
 /** Whom `owner` waits for: holders and earlier waiters that its requests conflict with. */
 function* edgesFrom(owner: LockOwner): Generator<Edge, void> {
   for (const waiter of owner.waits) {
-    const { lock, mode } = waiter;
-    if (mode === 'exclusive' || lock.mode === 'exclusive') {
-      for (const target of lock.holders) if (target !== waiter.owner) yield { waiter, target };
+    const { lock, strength } = waiter;
+    if (strength + lock.strength > STRENGTHS_MAX) {
+      for (const [i, target] of lock.holders.entries()) {
+        if (target !== waiter.owner && strength + strengthAt(lock, i) > STRENGTHS_MAX)
+          yield { waiter, target, behind: false };
+      }
     }
-    for (const earlier of lock.waiters) {
-      if (earlier === waiter) break;
-      if (earlier.owner === waiter.owner) continue;
-      if (mode === 'exclusive' || earlier.mode === 'exclusive') yield { waiter, target: earlier.owner };
+    for (let i = lock.waiters.indexOf(waiter) - 1; i >= 0; i--) {
+      const earlier = lock.waiters[i]!;
+      if (earlier.owner === waiter.owner || strength + earlier.strength <= STRENGTHS_MAX) continue;
+      yield { waiter, target: earlier.owner, behind: true };
+      // Whoever is before that one, it waits for as well.
+      if (earlier.strength >= strength) break;
     }
   }
+}
+
+function strengthAt(lock: Lock, i: number): number {
+  return lock.strengths === undefined ? lock.strength : lock.strengths[i]!;
+}
+
+/** Zero when the owner does not hold it. */
+function heldStrength(lock: Lock, owner: LockOwner): number {
+  if (!owner.held.has(lock)) return 0;
+  return lock.strengths === undefined ? lock.strength : lock.strengths[lock.holders.indexOf(owner)]!;
+}
+
+/** What others hold it in, with `held` what the owner does; zero when nobody else holds it. */
+function strengthOfOthers(lock: Lock, owner: LockOwner | undefined, held: number): number {
+  if (held === 0) return lock.strength;
+  if (lock.holders.length === 1) return 0;
+  if (lock.strengths === undefined) return lock.strength;
+  let most = 0;
+  for (const [i, holder] of lock.holders.entries()) if (holder !== owner) most = Math.max(most, lock.strengths[i]!);
+  return most;
+}
+
+function setStrength(lock: Lock, owner: LockOwner, strength: number): void {
+  if (lock.holders.length === 1) {
+    lock.strength = strength;
+    lock.strengths = undefined;
+    return;
+  }
+  lock.strengths ??= lock.holders.map(() => lock.strength);
+  lock.strengths[lock.holders.indexOf(owner)] = strength;
+  lock.strength = Math.max(...lock.strengths);
+}
+
+/** Whether a request goes together with all who wait. */
+function passes(strength: number, lock: Lock): boolean {
+  return lock.waiters.every((waiter) => strength + waiter.strength <= STRENGTHS_MAX);
 }

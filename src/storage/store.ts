@@ -90,10 +90,15 @@ export interface Cursor {
 
 export const SCAN_BATCH_ENTRIES_MAX = 1_024;
 
-export type LockMode = 'exclusive' | 'share';
+/**
+ * Of what a lock keeps others out. `presence` relies on the key having a value, whichever: it keeps out nobody but `removal`.
+ * `share` relies on the value. `exclusive` is for writers, and what a write takes by itself. `removal` is for who takes away
+ * what `presence` relies on, and keeps out everybody.
+ */
+export type LockMode = 'presence' | 'share' | 'exclusive' | 'removal';
 
 export interface LockOptions {
-  /** Default `exclusive`. Several transactions may hold one key in `share`. */
+  /** Default `exclusive`. Several transactions may hold one key in `presence` and `share`, and one in `exclusive` beside `presence`. */
   readonly mode?: LockMode;
   /**
    * `block` waits in order of arrival; `nowait` throws `lock_not_available` when any key is held; `skip` locks what is
@@ -194,6 +199,12 @@ export interface Transaction extends Observer {
 
   /** `readCommitted`: later reads see all that is committed now. No effect for the other levels. */
   beginStatement(): void;
+
+  /**
+   * `serializable`: false once a later commit has changed what was read, so that this transaction can commit no writes any
+   * more. Missing where that level is not offered.
+   */
+  readsHold?(): boolean;
 
   savepoint(): Savepoint;
   /** Undoes writes and releases locks taken after the savepoint; the savepoint stays valid. */

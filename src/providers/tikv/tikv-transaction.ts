@@ -10,7 +10,7 @@
  * brings the value along, which nobody can change any more, so reading what is locked asks nobody. The commit first locks all
  * that was written, as of now.
  * - `serializable` is not offered.
- * - `lock` in mode `share` takes an exclusive lock, which is stricter: TiKV has no shared ones.
+ * - `lock` takes an exclusive lock in every mode, which is stricter: TiKV has no others.
  * - `require` reads the key as of the start and guards it against later changes; who changed it decides the error.
  * - `deleteRange` deletes what the range holds, key by key, at commit. It conflicts with writers of those keys, and with keys
  *   that appeared before the commit began; a key inserted while the commit runs survives.

@@ -4,6 +4,15 @@ import { OperationError } from '../../base/errors.ts';
 import { SequenceDry } from './catalog/sequences.ts';
 import { SqlError } from './sql-error.ts';
 
+/** A conflict of what a transaction has read with what others have written, not of two writes. */
+export function readWriteConflict(cause: unknown): SqlError {
+  return new SqlError(
+    'serialization_failure',
+    'could not serialize access due to read/write dependencies among transactions',
+    { cause, hint: 'The transaction might succeed if retried.' },
+  );
+}
+
 export function translateStoreError(error: unknown): unknown {
   if (error instanceof SequenceDry) {
     // What was sent cannot be taken back to begin again.

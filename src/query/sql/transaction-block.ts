@@ -7,11 +7,12 @@
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import { hasCode } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import { readSchemas, type Schema, type Schemas } from '../../models/relational/schema.ts';
 import { sequenceKey, setPosition } from '../../models/relational/sequence.ts';
 import type { TableId } from '../../models/relational/table.ts';
-import type { Isolation, Savepoint, Transaction } from '../../storage/store.ts';
+import type { Commit, Isolation, Savepoint, Transaction } from '../../storage/store.ts';
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import { SessionSequences } from './catalog/sequences.ts';
@@ -25,6 +26,7 @@ import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
 import type { RowChange } from './statistics/table-statistics.ts';
+import { readWriteConflict } from './store-errors.ts';
 import { isTemporary, type OnCommit } from './temporary-relations.ts';
 import type { Snapshot } from './types/snapshots.ts';
 import type { Workspace } from './workspace/workspace.ts';
@@ -421,7 +423,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
       return whenReady(transaction.commitVisible(), () => this.#committed());
     }
     const room = this.#engine.store.whenWritable();
-    const commit = room === undefined ? transaction.commitVisible() : room.then(() => transaction.commitVisible());
+    const commit = room === undefined ? order(transaction) : room.then(() => order(transaction));
     return whenReady(commit, ({ version }) => {
       this.observe(Math.max(version, transaction.observedVersion));
       const { statistics } = this.#engine;
@@ -606,4 +608,18 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
 /** Clearing what is empty already would make it a new table to keep its entries in. */
 function empty(collection: Map<unknown, unknown> | Set<unknown>): void {
   if (collection.size > 0) collection.clear();
+}
+
+/** Commits. What a serializable transaction is refused for is then what it has read: what it writes it has locked. */
+function order(transaction: Transaction): Awaitable<Commit> {
+  if (transaction.isolation !== 'serializable') return transaction.commitVisible();
+  const refuse = (error: unknown): never => {
+    throw hasCode(error, 'transaction_conflict') ? readWriteConflict(error) : error;
+  };
+  try {
+    const commit = transaction.commitVisible();
+    return isPromise(commit) ? commit.catch(refuse) : commit;
+  } catch (error) {
+    return refuse(error);
+  }
 }

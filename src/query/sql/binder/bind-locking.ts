@@ -5,7 +5,7 @@
 
 import type { Node } from '@pgsql/types';
 import { unreachable } from '../../../base/assert.ts';
-import type { RowLockStrength } from '../operators/lock-rows.ts';
+import type { RowLockStrength } from '../operators/row-locks.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { type BoundLocking, type BoundRelation, widthOf } from './bound.ts';
 

@@ -17,7 +17,7 @@ import { Jsonb } from '../../../models/relational/values.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { AggregateFunction } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
-import type { RowLockStrength } from '../operators/lock-rows.ts';
+import type { RowLockStrength } from '../operators/row-locks.ts';
 import type { WindowFunction } from '../operators/window-functions.ts';
 import type { Cast } from '../types/cast.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';

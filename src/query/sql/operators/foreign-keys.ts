@@ -1,8 +1,8 @@
 /**
  * Foreign keys: what one statement has to look at once it has written its rows (PostgreSQL's ri_triggers.c).
  *
- * A row that refers to another locks, in share, a key that stands for the other row; whoever deletes that row or changes
- * what is referred to has locked the same key in exclusive before. So of the two the second waits and then looks. Rows
+ * A row that refers to another locks it as FOR KEY SHARE does; whoever deletes that row or changes what is referred to has
+ * locked it as FOR UPDATE does before. So of the two the second waits and then looks (row-locks.ts). Rows
  * that are found wanting fail the statement; the actions (CASCADE, SET NULL, SET DEFAULT) lock and write the referring
  * rows through a writer of their table, with all that follows from that.
  *
@@ -11,9 +11,8 @@
  */
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
-import { latin1 } from '../../../base/bytes.ts';
+import { equalBytes, latin1 } from '../../../base/bytes.ts';
 import { hasCode } from '../../../base/errors.ts';
-import { referenceKey } from '../../../models/relational/index-keys.ts';
 import { type ColumnValue, type ForeignKey, isStrictlyUnique, type Table } from '../../../models/relational/table.ts';
 import type { Key, KeyRange } from '../../../storage/key-range.ts';
 import type { Transaction } from '../../../storage/store.ts';
@@ -22,6 +21,7 @@ import { SqlError } from '../sql-error.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
 import { asReferenced, asReferring, cascaded } from './reference-values.ts';
+import { lockRows, type RowLockStrength, referenceOf } from './row-locks.ts';
 import { sameValue, shownValue, TableWriter, type WriteRules } from './table-writer.ts';
 
 type Event =
@@ -118,7 +118,7 @@ export class ForeignKeyChecks {
     const { transaction } = this.#context;
     const met = new Set<Event>();
     if (events.length < 2 || transaction.isolation !== 'readCommitted') return met;
-    const wanted = new Map<string, { readonly rowKey: Key; readonly reference: Key; readonly events: Event[] }>();
+    const wanted = new Map<string, { readonly parent: CatalogTable; readonly rowKey: Key; readonly events: Event[] }>();
     for (const event of events) {
       if (event.kind !== 'child' || event.key.deferrable !== undefined) continue;
       const parent = this.#rules.table.related.get(event.key.references)!;
@@ -129,15 +129,14 @@ export class ForeignKeyChecks {
       const same = wanted.get(latin1(rowKey));
       if (same !== undefined) same.events.push(event);
       else {
-        const reference = referenceKey(parent.keyspace, parent.table, parent.codec.keys, rowKey);
-        wanted.set(latin1(rowKey), { rowKey, reference, events: [event] });
+        wanted.set(latin1(rowKey), { parent, rowKey, events: [event] });
       }
     }
     const parents = [...wanted.values()];
     if (parents.length === 0) return met;
     await this.#context.lock(
-      parents.map(({ reference }) => reference),
-      { mode: 'share' },
+      parents.map(({ parent, rowKey }) => referenceOf(parent, rowKey)),
+      {},
     );
     this.#moveForward();
     const rows = await transaction.batchGet(parents.map(({ rowKey }) => rowKey));
@@ -187,23 +186,24 @@ export class ForeignKeyChecks {
     const { transaction } = this.#context;
     for (;;) {
       this.#moveForward();
-      const rowKey = await this.#findParent(parent, key, values);
-      if (rowKey === undefined) {
+      const found = await this.#findParent(parent, key, values);
+      if (found === undefined) {
         if (transaction.isolation === 'readCommitted') return false;
         return this.#refuseUnseen(parent, key, values);
       }
-      const reference = referenceKey(parent.keyspace, parent.table, parent.codec.keys, rowKey);
+      const { rowKey, entryKey } = found;
+      await lockRows(this.#context, parent, [rowKey], 'keyShare');
       if (transaction.isolation !== 'readCommitted') {
-        // Locking the row as well tells whether it has changed since the snapshot.
-        await this.#context.lock([reference, rowKey], { mode: 'share' });
+        // The row is still there; that what refers to it by other columns than its key still does, their entry tells.
+        if (entryKey !== undefined && !this.#context.sharesStore)
+          await this.#context.lock([entryKey], { mode: 'presence' });
         return true;
       }
-      await this.#context.lock([reference], { mode: 'share' });
       if (this.#context.nothingNewer) return true;
       this.#moveForward();
       const again = await this.#findParent(parent, key, values);
       if (again === undefined) return false;
-      if (Buffer.compare(again, rowKey) === 0) return true;
+      if (equalBytes(again.rowKey, rowKey)) return true;
     }
   }
 
@@ -221,10 +221,15 @@ export class ForeignKeyChecks {
     if (!this.#context.nothingNewer) this.#context.transaction.beginStatement();
   }
 
-  async #findParent(parent: CatalogTable, key: ForeignKey, values: readonly ColumnValue[]): Promise<Key | undefined> {
+  /** The row that the values refer to, and the entry of the unique index that tells of it where they are not its key. */
+  async #findParent(
+    parent: CatalogTable,
+    key: ForeignKey,
+    values: readonly ColumnValue[],
+  ): Promise<{ readonly rowKey: Key; readonly entryKey?: Key } | undefined> {
     const { transaction } = this.#context;
     const direct = parentRowKey(parent, key, values);
-    if (direct !== undefined) return (await transaction.get(direct)) === undefined ? undefined : direct;
+    if (direct !== undefined) return (await transaction.get(direct)) === undefined ? undefined : { rowKey: direct };
     const index = parent.indexes.find(
       ({ index }) =>
         isStrictlyUnique(index) &&
@@ -236,7 +241,7 @@ export class ForeignKeyChecks {
     const ordered = index.index.parts.map(({ column }) => values[key.referenced.indexOf(column!)]!);
     const entryKey = index.keys.range(ordered).start;
     const entry = await transaction.get(entryKey);
-    return entry === undefined ? undefined : index.keys.rowKey(entryKey, entry);
+    return entry === undefined ? undefined : { rowKey: index.keys.rowKey(entryKey, entry), entryKey };
   }
 
   async #checkParent({ key, child, old, row }: Extract<Event, { kind: 'parent' }>): Promise<void> {
@@ -256,9 +261,10 @@ export class ForeignKeyChecks {
     const found = await this.#children(child, key, values, Number.POSITIVE_INFINITY, this.#context.transaction);
     const writer = new TableWriter(this.#rules.related(child), this.#context);
     for (const each of found) {
-      const current = await this.#lockChild(child, key, each, values, 'exclusive');
+      const isDeleted = action === 'cascade' && row === undefined;
+      const current = await this.#lockChild(child, key, each, values, isDeleted ? 'update' : 'noKeyUpdate');
       if (current === undefined) continue;
-      if (action === 'cascade' && row === undefined) {
+      if (isDeleted) {
         await writer.delete(current);
         continue;
       }
@@ -344,10 +350,10 @@ export class ForeignKeyChecks {
     key: ForeignKey,
     row: ExecutionRow,
     values: readonly ColumnValue[],
-    mode: 'exclusive' | 'share',
+    strength: RowLockStrength,
   ): Promise<ExecutionRow | undefined> {
     const rowKey = child.codec.keys.keyOf(row);
-    await this.#context.lock([rowKey], { mode });
+    await lockRows(this.#context, child, [rowKey], strength);
     this.#moveForward();
     const value = await this.#context.transaction.get(rowKey);
     if (value === undefined) return undefined;

@@ -11,23 +11,20 @@
  * and the snapshot itself moves forward, which no open cursor would survive.
  */
 
-import { unreachable } from '../../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { type Bytes, equalBytes } from '../../../base/bytes.ts';
-import { referenceKey } from '../../../models/relational/index-keys.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { SqlError } from '../sql-error.ts';
 import { drain } from './drain.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import { keyColumns, lockRows, type RowLockStrength } from './row-locks.ts';
 import type { EvaluateLater } from './subquery.ts';
-
-/** From the weakest to the strongest: FOR KEY SHARE, SHARE, NO KEY UPDATE, UPDATE. */
-export type RowLockStrength = 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
+import { sameValue } from './table-writer.ts';
 
 export interface LockRowsOptions {
-  /** DELETE, and UPDATE of keys, lock more when they write. */
+  /** UPDATE of keys locks more when it writes. */
   readonly strength: RowLockStrength;
   readonly wait: 'block' | 'nowait' | 'skip';
   /** What a row must still meet; undefined when anything will do. */
@@ -46,6 +43,8 @@ export class LockRows implements Operator {
   readonly #table: CatalogTable;
   readonly #options: LockRowsOptions;
   readonly #context: ExecutionContext;
+  /** Columns besides the primary key that the row can be referred to by, where that is all that is locked. */
+  readonly #keyColumns: readonly number[];
   #held: ExecutionRow[] | undefined;
   #position = 0;
   /** Of the input's last batch, from `#restFrom` on: what there was no wish for yet. */
@@ -58,6 +57,9 @@ export class LockRows implements Operator {
     this.#table = table;
     this.#options = options;
     this.#context = context;
+    const { primaryKey } = table.table;
+    const isReferred = options.strength === 'keyShare';
+    this.#keyColumns = isReferred ? keyColumns(table).filter((position) => !primaryKey.includes(position)) : [];
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -137,55 +139,24 @@ export class LockRows implements Operator {
     return whenReady(this.#lockKeys(keys), (locked) => {
       const kept = locked.length === keys.length ? batch : rowsOf(batch, keys, locked);
       const keptKeys = locked.length === keys.length ? keys : locked;
-      if (this.#context.transaction.isolation !== 'readCommitted' || this.#context.nothingNewer) return kept;
+      if (this.#context.nothingNewer) return kept;
+      if (this.#context.transaction.isolation !== 'readCommitted') {
+        const shares = this.#options.strength === 'keyShare' && !this.#context.sharesStore;
+        return shares ? this.#refuseChangedKeys(kept, keptKeys) : kept;
+      }
       if (this.#context.wroteBefore) this.#context.transaction.beginStatement();
       return this.#reread(kept, keptKeys);
     });
   }
 
-  /**
-   * Rows in use by whoever changes them are one key, what foreign keys rely on is another one: so the weakest lock lets
-   * changes of other columns pass. @returns those of `keys` that were locked.
-   */
+  /** @returns those of `keys` that were locked. */
   #lockKeys(keys: readonly Key[]): Awaitable<readonly Key[]> {
     const { strength, wait } = this.#options;
-    const lock = (wanted: readonly Key[], mode: 'exclusive' | 'share'): Awaitable<readonly Key[]> => {
-      try {
-        const locked = this.#context.lock(wanted, { mode, wait });
-        return isPromise(locked) ? locked.catch((error) => this.#refuse(error)) : locked;
-      } catch (error) {
-        return this.#refuse(error);
-      }
-    };
-    const { table, keyspace, codec } = this.#table;
-    const references = (rows: readonly Key[]): readonly Key[] =>
-      rows.map((key) => referenceKey(keyspace, table, codec.keys, key));
-    /** Those of `rows` whose references were locked. */
-    const lockReferences = (rows: readonly Key[], mode: 'exclusive' | 'share'): Awaitable<readonly Key[]> => {
-      const wanted = references(rows);
-      return whenReady(lock(wanted, mode), (locked) => {
-        if (locked.length === wanted.length) return rows;
-        let next = 0;
-        return rows.filter((_, i) => {
-          const isLocked = next < locked.length && equalBytes(wanted[i]!, locked[next]!);
-          if (isLocked) next++;
-          return isLocked;
-        });
-      });
-    };
-    switch (strength) {
-      case 'noKeyUpdate':
-        return lock(keys, 'exclusive');
-      case 'share':
-        return lock(keys, 'share');
-      case 'update':
-        return whenReady(lock(keys, 'exclusive'), (locked) => lockReferences(locked, 'exclusive'));
-      case 'keyShare':
-        // Against the snapshot only the row itself tells whether it has changed.
-        if (this.#context.transaction.isolation === 'readCommitted') return lockReferences(keys, 'share');
-        return whenReady(lock(keys, 'share'), (locked) => lockReferences(locked, 'share'));
-      default:
-        return unreachable(strength);
+    try {
+      const locked = lockRows(this.#context, this.#table, keys, strength, wait);
+      return isPromise(locked) ? locked.catch((error) => this.#refuse(error)) : locked;
+    } catch (error) {
+      return this.#refuse(error);
     }
   }
 
@@ -228,6 +199,23 @@ export class LockRows implements Operator {
     return rows;
   }
 
+  /** Against a snapshot: the store has told which rows are gone since, not which can be referred to by other values now. */
+  async #refuseChangedKeys(batch: RowBatch, keys: readonly Key[]): Promise<RowBatch> {
+    if (this.#keyColumns.length === 0) return batch;
+    for (const [i, key] of keys.entries()) {
+      const value = await this.#context.newest(key);
+      if (value !== undefined && this.#hasKeysOf(this.#table.codec.decode(key, value), batch[i]!)) continue;
+      throw new SqlError('serialization_failure', 'could not serialize access due to concurrent update');
+    }
+    return batch;
+  }
+
+  /** Whether a row of the table, and that in a row of the input, can be referred to by the same values. */
+  #hasKeysOf(own: ExecutionRow, row: ExecutionRow): boolean {
+    const { offset = 0 } = this.#options;
+    return this.#keyColumns.every((position) => sameValue(own[position]!, row[offset + position]!));
+  }
+
   #read(key: Key): Awaitable<Bytes | undefined> {
     return this.#context.wroteBefore ? this.#context.transaction.get(key) : this.#context.newest(key);
   }
@@ -235,7 +223,12 @@ export class LockRows implements Operator {
   #take(before: ExecutionRow, key: Key, value: Bytes | undefined, rows: ExecutionRow[]): Awaitable<void> {
     if (value === undefined) return;
     const own = this.#table.codec.decode(key, value);
-    const { offset = 0 } = this.#options;
+    const { offset = 0, strength } = this.#options;
+    // A row that is only referred to stays the one that the snapshot shows, whatever else of it was changed.
+    if (strength === 'keyShare' && this.#hasKeysOf(own, before)) {
+      rows.push(before);
+      return;
+    }
     const isWhole = own.length === before.length;
     const row = isWhole ? own : [...before.slice(0, offset), ...own, ...before.slice(offset + own.length)];
     const { condition } = this.#options;

@@ -11,6 +11,7 @@ import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
 import type { RowWriter } from './modify.ts';
 import type { ExecutionContext, ExecutionRow, RowBatch } from './operator.ts';
+import { lockRows } from './row-locks.ts';
 import { type Assignment, sameValue, TableWriter, type WriteRules } from './table-writer.ts';
 
 export interface MergeAction {
@@ -83,7 +84,8 @@ export class MergeRows implements RowWriter {
         hint: 'Ensure that not more than one source row matches any one target row.',
       });
     }
-    await this.#context.lock([key], {});
+    const strength = planned.action === 'delete' ? 'update' : 'noKeyUpdate';
+    await lockRows(this.#context, this.#writer.rules.table, [key], strength);
     if (!this.#context.nothingNewer) transaction.beginStatement();
     const found = await transaction.get(key);
     const current = found === undefined ? undefined : (codec.decode(key, found) as ExecutionRow);
@@ -103,6 +105,8 @@ export class MergeRows implements RowWriter {
     }
     this.#touched.add(latin1(key));
     if (action.action === 'delete') {
+      // The row may have become one to be deleted while it was waited for.
+      if (planned.action !== 'delete') await lockRows(this.#context, this.#writer.rules.table, [key], 'update');
       await this.#writer.delete(current!);
       return true;
     }

@@ -16,18 +16,19 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { type Bytes, compareBytes, equalBytes, latin1 } from '../../../base/bytes.ts';
 import { hasCode } from '../../../base/errors.ts';
-import { referenceKey } from '../../../models/relational/index-keys.ts';
 import { Numeric } from '../../../models/relational/numeric.ts';
 import type { ColumnValue, ForeignKey, Table } from '../../../models/relational/table.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
+import { readWriteConflict } from '../store-errors.ts';
 import { compareNumeric } from '../types/numeric-arithmetic.ts';
 import { formatText } from '../types/text-form.ts';
 import { DeferrableKeys } from './deferrable-keys.ts';
 import { ForeignKeyChecks } from './foreign-keys.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
+import { lockReleased } from './row-locks.ts';
 
 export interface Assignment {
   readonly position: number;
@@ -294,8 +295,8 @@ export class TableWriter {
     const after = this.#slots(row, key);
     const added = after.filter((slot) => !before.some((other) => equalBytes(other.key, slot.key)));
     const removed = before.filter((slot) => !after.some((other) => equalBytes(other.key, slot.key)));
-    const released = this.#releases(old, oldKey, row);
-    return whenReady(this.#lock([...removed.map((slot) => slot.key), ...released]), () => {
+    const released = this.#releases(old, row) ? [oldKey] : [];
+    return whenReady(lockReleased(this.#context, this.rules.table, keysOf(removed), released), () => {
       if (moves) this.#context.transaction.delete(oldKey);
       this.#deleteEntries(old, oldKey, after.length > 0 ? this.#entries(row, key) : []);
       return whenReady(this.#firstTaken(added), (taken) => {
@@ -319,7 +320,7 @@ export class TableWriter {
     this.#checkViews(row);
   }
 
-  /** Deletes a row that is locked. */
+  /** Deletes a row that is locked for UPDATE. */
   delete(old: ExecutionRow): Awaitable<void> {
     this.#deleted++;
     const { codec } = this.rules.table;
@@ -328,7 +329,7 @@ export class TableWriter {
       this.#context.transaction.delete(key);
       return undefined;
     }
-    return whenReady(this.#lock(this.#takenAway(old, key)), () => {
+    return whenReady(this.#lockTakenAway([old]), () => {
       const deleted = (): undefined => {
         this.#context.transaction.delete(key);
         this.#deleteEntries(old, key, []);
@@ -342,14 +343,15 @@ export class TableWriter {
   /** What `delete` is going to lock, at once, where asking for it row by row would take its time. */
   lockToDelete(rows: readonly ExecutionRow[]): Awaitable<unknown> {
     if (!this.#context.sharesStore || rows.length < 2) return undefined;
-    const { keys } = this.rules.table.codec;
-    return this.#lock(rows.flatMap((row) => this.#takenAway(row, keys.keyOf(row))));
+    return this.#lockTakenAway(rows);
   }
 
-  /** Keys of a row that others may be waiting for, or rely on. */
-  #takenAway(row: ExecutionRow, key: Key): readonly Key[] {
-    const slots = this.#slots(row, key).filter(({ index }) => index !== undefined);
-    return [...slots.map((slot) => slot.key), ...this.#releases(row, key, undefined)];
+  /** Locks what others may be waiting for, or rely on. */
+  #lockTakenAway(rows: readonly ExecutionRow[]): Awaitable<unknown> {
+    const { table } = this.rules;
+    const keys = rows.map((row) => table.codec.keys.keyOf(row));
+    const slots = rows.flatMap((row, i) => this.#slots(row, keys[i]!).filter(({ index }) => index !== undefined));
+    return lockReleased(this.#context, table, keysOf(slots), keys);
   }
 
   /** Between batches of an INSERT: does what need not wait for the last row, so that little is held. */
@@ -427,11 +429,9 @@ export class TableWriter {
     return slots;
   }
 
-  /** What rows of other tables, and FOR KEY SHARE, rely on: locked before it goes. */
-  #releases(old: ExecutionRow, oldKey: Key, row: ExecutionRow | undefined): readonly Key[] {
-    const { table, keyColumns } = this.rules;
-    const gone = row === undefined || keyColumns.some((position) => !sameValue(old[position]!, row[position]!));
-    return gone ? [referenceKey(table.keyspace, table.table, table.codec.keys, oldKey)] : [];
+  /** Whether what rows of other tables, and FOR KEY SHARE, rely on goes with the change. */
+  #releases(old: ExecutionRow, row: ExecutionRow): boolean {
+    return this.rules.keyColumns.some((position) => !sameValue(old[position]!, row[position]!));
   }
 
   #isIndexed({ predicate }: WriteIndex, row: ExecutionRow): boolean {
@@ -478,10 +478,6 @@ export class TableWriter {
     }
   }
 
-  #lock(keys: readonly Key[]): Awaitable<unknown> {
-    return keys.length === 0 ? undefined : this.#context.lock(keys, {});
-  }
-
   /** Locks the keys and looks at what is under them now. */
   #firstTaken(slots: readonly UniqueSlot[], conflicts = false): Awaitable<Conflict | undefined> {
     if (slots.length === 0) return undefined;
@@ -491,7 +487,7 @@ export class TableWriter {
       return this.#look(slots, 0, (key) => transaction.get(key));
     };
     try {
-      const locked = this.#context.lock(slots.length === 1 ? [slots[0]!.key] : slots.map(({ key }) => key), {});
+      const locked = this.#context.lock(slots.length === 1 ? [slots[0]!.key] : keysOf(slots), {});
       if (!isPromise(locked)) return look();
       return locked.then(look, (error: unknown) => {
         if (conflicts) throw error;
@@ -526,6 +522,8 @@ export class TableWriter {
       this.#look(slots, 0, (key) => this.#context.newest(key)),
       (taken) => {
         if (taken === undefined) throw error;
+        // Who looked first and saw that the key is free had better run again than hear that it is not.
+        if (this.#context.transaction.readsHold?.() === false) throw readWriteConflict(error);
         throw this.duplicate(taken.slot);
       },
     );
@@ -539,6 +537,10 @@ export function isPlain(rules: WriteRules): boolean {
 
 function isTied({ table, incoming }: WriteRules): boolean {
   return (table.table.foreignKeys ?? []).length > 0 || incoming.length > 0;
+}
+
+function keysOf(slots: readonly UniqueSlot[]): readonly Key[] {
+  return slots.map(({ key }) => key);
 }
 
 /** Whether no two keys are equal; of ascending ones that is seen at once. */

@@ -32,7 +32,7 @@ import type { Evaluate } from '../functions/evaluation.ts';
 import { CheckedRows, type LateViewCheck } from '../operators/checked-rows.ts';
 import { Distinct } from '../operators/distinct.ts';
 import { Late, ProjectLater } from '../operators/later.ts';
-import { LockRows } from '../operators/lock-rows.ts';
+import { LockRows, type LockRowsOptions } from '../operators/lock-rows.ts';
 import { MergeRows, type MergeRules } from '../operators/merge-rows.ts';
 import { Modify, type RowWriter } from '../operators/modify.ts';
 import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../operators/operator.ts';
@@ -329,17 +329,22 @@ interface PlannedTargets {
 }
 
 /** The rows that UPDATE or DELETE is about, locked; each row of the target once. */
-function planTargets({ table, where, from }: BoundUpdate | BoundDelete, scope: PlanScope): PlannedTargets {
+function planTargets({ kind, table, where, from }: BoundUpdate | BoundDelete, scope: PlanScope): PlannedTargets {
   const target: BoundScan = { kind: 'scan', table, alias: table.table.name };
   const own = rowWidth(table.table);
   const condition = where && compileLater(where, scope);
-  const options = { strength: 'noKeyUpdate', wait: 'block', condition } as const;
+  const options = (context: ExecutionContext): LockRowsOptions => ({
+    // Where each lock is a question to another machine, what is left of it is asked for with other keys of the row.
+    strength: kind === 'delete' && !context.sharesStore ? 'update' : 'noKeyUpdate',
+    wait: 'block',
+    condition,
+  });
   if (from === undefined) {
     const planned = planScan(target, where === undefined ? [] : conjuncts(where), scope);
     return {
       width: own,
       node: planned.node,
-      open: (context) => new LockRows(planned.open(context), table, options, context),
+      open: (context) => new LockRows(planned.open(context), table, options(context), context),
     };
   }
   const join: BoundJoin = { kind: 'join', type: 'inner', left: target, right: from, condition: undefined, args: [] };
@@ -352,7 +357,7 @@ function planTargets({ table, where, from }: BoundUpdate | BoundDelete, scope: P
     width: widthOf(join),
     node: planned.node,
     open: (context) => {
-      const locked = new LockRows(planned.open(context), table, options, context);
+      const locked = new LockRows(planned.open(context), table, options(context), context);
       return new Distinct(locked, types, context, key);
     },
   };

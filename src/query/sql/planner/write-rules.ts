@@ -6,6 +6,7 @@ import { deparse } from '../binder/deparse.ts';
 import { rulesOf } from '../binder/table-rules.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
+import { keyColumns } from '../operators/row-locks.ts';
 import type { WriteRules } from '../operators/table-writer.ts';
 import { compileExpression } from './compile-expression.ts';
 
@@ -61,17 +62,6 @@ function incomingKeys(table: CatalogTable): readonly { readonly child: CatalogTa
     }
   }
   return keys;
-}
-
-/** Columns that a foreign key may refer to. */
-function keyColumns({ table, indexes }: CatalogTable): readonly number[] {
-  const positions = new Set(table.primaryKey);
-  for (const { index } of indexes) {
-    const columns = index.parts.map(({ column }) => column);
-    if (!index.unique || index.predicate !== undefined || columns.includes(undefined)) continue;
-    for (const column of columns) positions.add(column!);
-  }
-  return [...positions];
 }
 
 /** Whether an UPDATE of these columns can create keys that must be free, or moves rows under a scan. */
