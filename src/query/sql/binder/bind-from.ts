@@ -328,11 +328,15 @@ class FromBinder {
     const columns = [...merged.map((each) => each.column), ...rest(left.items, 'left'), ...rest(right.items, 'right')];
     const relation = joined(type, left.relation, right, offset, condition && shifted(condition, -offset));
     const lateral = [...left.lateral, ...right.lateral.filter(({ value }) => !within(value, offset, leftWidth))];
-    const hidden = [...left.items, ...right.items].map((item) => ({ ...item, open: false }));
+    const all = [
+      ...nullable(left.items, type === 'right' || type === 'full'),
+      ...nullable(right.items, type === 'left' || type === 'full'),
+    ];
+    const hidden = all.map((item) => ({ ...item, open: false }));
     const own = { columns, open: true, offset, table: undefined };
     if (alias === undefined) {
       // Without USING the sides themselves stay in sight; a join of its own would only name their columns twice.
-      const items = names === undefined ? [...left.items, ...right.items] : [...hidden, { ...own, alias: undefined }];
+      const items = names === undefined ? all : [...hidden, { ...own, alias: undefined }];
       if (usingAlias === undefined) return { relation, items, lateral };
       const { aliasname = '' } = usingAlias;
       const shared = merged.map((each) => each.column);
@@ -473,6 +477,10 @@ function joined(
     .filter(({ value }) => within(value, offset, width))
     .map(({ slot, value }) => ({ slot, value: shifted(value, -offset) }));
   return { kind: 'join', type, left, right: right.relation, condition, args };
+}
+
+function nullable(items: readonly ScopeItem[], isNullable: boolean): readonly ScopeItem[] {
+  return isNullable ? items.map((item) => ({ ...item, isNullable })) : items;
 }
 
 /** @throws SqlError `duplicate_alias`. */

@@ -20,6 +20,7 @@ import {
   leftmost,
   mapOperands,
   sameExpression,
+  someExpression,
   someOperand,
   widthOf,
 } from './bound.ts';
@@ -30,12 +31,13 @@ import { bindGroupBy } from './grouping-sets.ts';
 import { kindOf, placeIn, stringsOf } from './names.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
 import { type Frame, Scope } from './scope.ts';
+import { earlySets, isSet, setsInOrder, setsReadBy } from './set-calls.ts';
 import { sortDirection } from './sort-direction.ts';
 
 const TARGET: Clause = { title: 'SELECT', aggregates: 'allowed', windows: 'allowed' };
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
 const HAVING: Clause = { title: 'HAVING', aggregates: 'allowed' };
-const GROUP_BY: Clause = { title: 'GROUP BY', aggregates: 'refused' };
+const GROUP_BY: Clause = { title: 'GROUP BY', aggregates: 'refused', sets: 'allowed' };
 const ORDER_BY: Clause = { title: 'ORDER BY', aggregates: 'allowed', windows: 'allowed' };
 const DISTINCT_ON: Clause = { title: 'DISTINCT ON', aggregates: 'allowed', windows: 'allowed' };
 
@@ -94,10 +96,15 @@ export function bindSimpleSelect(
   }
   for (const [i, each] of on.entries()) requireEquality(each, distinctOn[i]);
   if (on.length > 0) checkDistinctOnOrder(on, orderBy, placeIn(distinctOn));
+  const { bound: windows } = binder.windows;
+  // What rows are grouped or put into windows by is there before.
+  const keys = grouped ? (groupBy?.keys ?? []) : windows.flatMap(({ window }) => keysOf(window));
+  const first = binder.sets.length === 0 ? NO_SETS : setsReadBy(keys, binder.sets);
+  const early = first.size === 0 ? undefined : earlySets(from?.relation, where, binder.sets, first);
   const shared = {
     kind: 'select',
-    from: from?.relation,
-    where,
+    from: early === undefined ? from?.relation : early.relation,
+    where: early === undefined ? where : undefined,
     distinct,
     limit,
     offset,
@@ -105,17 +112,25 @@ export function bindSimpleSelect(
     locking,
   } as const;
   const distinctKeys = on.length === 0 ? undefined : on;
-  const { bound: windows } = binder.windows;
+  const read = (): BoundExpression[] => [
+    ...[...columns, ...orderBy].map(({ expression }) => expression),
+    ...on,
+    ...windows.flatMap(expressionsOf),
+  ];
   if (!grouped) {
-    const place = placing(binder, from === undefined ? 0 : widthOf(from.relation));
+    const known = (each: BoundExpression): boolean => isSet(each) && each.kind === 'column' && first.has(each.index);
+    const places = early === undefined ? new Set(binder.sets.keys()) : setsReadBy(read(), binder.sets, known);
+    const sets = setsInOrder(binder.sets, places);
+    const place = placing(binder, shared.from === undefined ? 0 : widthOf(shared.from), sets.placeOf);
+    const over = early === undefined ? place : (each: BoundExpression) => (place ?? same)(early.over(each));
     return {
       ...shared,
       grouping: undefined,
-      windows: windows.map((each) => mapWindow(each, (expression) => expression)),
-      sets: binder.sets,
-      columns: place === undefined ? columns : mapExpressions(columns, place),
-      orderBy: place === undefined ? orderBy : mapExpressions(orderBy, place),
-      distinctOn: place === undefined ? distinctKeys : distinctKeys?.map(place),
+      windows: windows.map((each) => mapWindow(each, early === undefined ? same : early.over)),
+      sets: over === undefined ? [] : sets.ordered.map((set) => ({ ...set, args: set.args.map(over) })),
+      columns: over === undefined ? columns : mapExpressions(columns, over),
+      orderBy: over === undefined ? orderBy : mapExpressions(orderBy, over),
+      distinctOn: over === undefined ? distinctKeys : distinctKeys?.map(over),
     };
   }
   const { aggregates, groupings } = binder;
@@ -130,24 +145,50 @@ export function bindSimpleSelect(
       return expression;
     });
   }
-  for (const { args } of binder.sets) for (const arg of args) grouping.check(arg);
-  const place = placing(binder, grouping.keys.length + aggregates.length + groupings.length) ?? ((each) => each);
+  const places = setsReadBy(read(), binder.sets, (each) => grouping.isKey(each));
+  refuseLateSets(windows, binder, (each) => grouping.isKey(each));
+  const sets = setsInOrder(binder.sets, places);
+  for (const { args } of sets.ordered) for (const arg of args) grouping.check(arg);
+  const place = placing(binder, grouping.keys.length + aggregates.length + groupings.length, sets.placeOf) ?? same;
   const over = (expression: BoundExpression): BoundExpression => place(grouping.rewrite(expression));
   return {
     ...shared,
     windows: windows.map((each) => mapWindow(each, over)),
-    sets: binder.sets.map(({ function: found, args }) => ({ function: found, args: args.map(over) })),
+    sets: sets.ordered.map((set) => ({ ...set, args: set.args.map(over) })),
     columns: mapExpressions(columns, over),
     orderBy: mapExpressions(orderBy, over),
     distinctOn: distinctKeys?.map(over),
     grouping: {
-      groupBy: groupBy && grouping.keys,
+      groupBy: groupBy && (early === undefined ? grouping.keys : grouping.keys.map(early.over)),
       sets: groupBy?.sets,
       aggregates,
       groupings: groupings.map(({ args, location }) => args.map((arg) => grouping.requireKey(arg, location))),
       having: having && grouping.rewrite(having),
     },
   };
+}
+
+const NO_SETS: ReadonlySet<number> = new Set();
+const same = (expression: BoundExpression): BoundExpression => expression;
+
+/** What a window puts rows together and in order by. */
+function keysOf({ partitionBy, orderBy }: BoundWindowCalls['window']): readonly BoundExpression[] {
+  return [...partitionBy, ...orderBy.map(({ expression }) => expression)];
+}
+
+function expressionsOf({ window, calls }: Windows['bound'][number]): readonly BoundExpression[] {
+  return [...keysOf(window), ...calls.flatMap(({ call: { args, filter } }) => (filter ? [...args, filter] : args))];
+}
+
+/** Windows look at groups before sets multiply them. @throws SqlError `feature_not_supported`. */
+function refuseLateSets(
+  windows: Windows['bound'],
+  binder: ExpressionBinder,
+  isKey: (expression: BoundExpression) => boolean,
+): void {
+  const keys = windows.flatMap(({ window }) => keysOf(window));
+  if (setsReadBy(keys, binder.sets, isKey).size === 0) return;
+  throw notSupported('a set-returning function in a window over groups that are not made by it');
 }
 
 function mapExpressions<C extends { readonly expression: BoundExpression }>(
@@ -161,13 +202,15 @@ function mapExpressions<C extends { readonly expression: BoundExpression }>(
 function placing(
   binder: ExpressionBinder,
   width: number,
+  placeOfSet: (index: number) => number,
 ): ((expression: BoundExpression) => BoundExpression) | undefined {
   const { windows, sets } = binder;
   if (windows.count === 0 && sets.length === 0) return undefined;
   const place = (expression: BoundExpression): BoundExpression => {
     if (expression.kind !== 'column') return mapOperands(expression, place);
     if (expression.computed === 'window') return columnAt(width + windows.placeOf(expression.index), expression);
-    if (expression.computed === 'set') return columnAt(width + windows.count + expression.index, expression);
+    if (expression.computed === 'set')
+      return columnAt(width + windows.count + placeOfSet(expression.index), expression);
     return expression;
   };
   return place;
@@ -341,14 +384,20 @@ export function bindRowCount(
   scope?: Scope,
 ): BoundExpression | undefined {
   if (node === undefined) return undefined;
-  if ('ColumnRef' in node && scope?.hasColumn(stringsOf(node.ColumnRef.fields).at(-1)!) === true) {
-    throw new SqlError('invalid_column_reference', `argument of ${title} must not contain variables`, {
-      location: node.ColumnRef.location,
-    });
-  }
-  const binder = new ExpressionBinder(context, undefined);
+  // Rows further out may be spoken of, those that are counted not.
+  const binder = new ExpressionBinder(context, scope && new Scope(scope.frame, scope.items));
   const bound = binder.bind(node, { title, aggregates: 'refused' });
   const coerced = binder.tryCoerce(bound, 'int8', -1, 'assignment');
+  let variable: BoundExpression | undefined;
+  someExpression(bound, (each) => {
+    if (each.kind === 'column') variable = each;
+    return variable !== undefined;
+  });
+  if (variable !== undefined && coerced !== undefined) {
+    throw new SqlError('invalid_column_reference', `argument of ${title} must not contain variables`, {
+      location: variable.location,
+    });
+  }
   if (coerced !== undefined && bound.type !== 'text') return coerced;
   throw new SqlError('datatype_mismatch', `argument of ${title} must be type bigint, not type ${titleOf(bound.type)}`, {
     location: leftmost(bound),

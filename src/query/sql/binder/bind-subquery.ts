@@ -145,7 +145,7 @@ export function selectFrom(rows: BoundRows, columns: readonly BoundColumn[]): Bo
 }
 
 /** Columns over all rows of a relation. */
-export function allOf(from: BoundRelation, columns: readonly BoundColumn[]): BoundSelect {
+export function allOf(from: BoundRelation | undefined, columns: readonly BoundColumn[]): BoundSelect {
   return {
     kind: 'select',
     from,

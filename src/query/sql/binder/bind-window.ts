@@ -67,7 +67,7 @@ export class Windows {
       if (this.#named.has(name)) {
         throw new SqlError('windowing_error', `window "${name}" is already defined`, { location });
       }
-      this.#named.set(name, this.#resolved(node.WindowDef));
+      this.#named.set(name, this.#completed(node.WindowDef));
     }
   }
 
@@ -78,7 +78,7 @@ export class Windows {
   finish(binder: ExpressionBinder): void {
     for (const definition of this.#named.values()) {
       if (this.#used.has(definition) && this.#failure === undefined) continue;
-      binder.inClause({ title: 'window definitions', aggregates: 'allowed' }, () => bindDefinition(definition, binder));
+      binder.inClause({ ...DEFINITION, aggregates: 'allowed' }, () => bindDefinition(definition, binder));
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -125,16 +125,25 @@ export class Windows {
     return this.bound.flatMap(({ calls }) => calls).findIndex((each) => each.id === id);
   }
 
-  /** A definition with what the window that it refers to says. */
+  /** What OVER says, or the window that it names. */
   #resolved(definition: WindowDef): WindowDef {
-    const { name, refname, location } = definition;
-    const wanted = refname ?? (isReference(definition) ? name : undefined);
-    if (wanted === undefined) return definition;
-    const base = this.#named.get(wanted);
-    if (base === undefined) {
-      throw new SqlError('undefined_object', `window "${wanted}" does not exist`, { location });
+    if (definition.refname === undefined && isReference(definition)) {
+      return this.#require(definition.name!, definition.location);
     }
-    if (refname === undefined) return base;
+    return this.#completed(definition);
+  }
+
+  #require(name: string, location: number | undefined): WindowDef {
+    const found = this.#named.get(name);
+    if (found !== undefined) return found;
+    throw new SqlError('undefined_object', `window "${name}" does not exist`, { location });
+  }
+
+  /** A definition with what the window that it begins with says. */
+  #completed(definition: WindowDef): WindowDef {
+    const { refname: wanted, location } = definition;
+    if (wanted === undefined) return definition;
+    const base = this.#require(wanted, location);
     if ((definition.partitionClause ?? []).length > 0) {
       throw new SqlError('windowing_error', `cannot override PARTITION BY clause of window "${wanted}"`, { location });
     }
@@ -249,9 +258,11 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
   return { kind: 'column', type: result, modifier: -1, location, index: id, computed: 'window' };
 }
 
+const DEFINITION = { title: 'window definitions', sets: 'allowed' } as const;
+
 function bindWindow(definition: WindowDef, binder: ExpressionBinder): BoundWindow {
   const { aggregates } = binder.clause;
-  return binder.inClause({ title: 'window definitions', aggregates }, () => bindDefinition(definition, binder));
+  return binder.inClause({ ...DEFINITION, aggregates }, () => bindDefinition(definition, binder));
 }
 
 function bindDefinition(definition: WindowDef, binder: ExpressionBinder): BoundWindow {
@@ -315,7 +326,8 @@ function bindOffset(
   location: number | undefined,
 ): BoundFrameEnd {
   const title = mode.toUpperCase();
-  const bound = binder.bindInside(node);
+  const { sets: _, ...around } = binder.clause;
+  const bound = binder.inClause(around, () => binder.bindInside(node));
   const variable = (each: BoundExpression) => each.kind === 'column';
   if (someExpression(bound, variable)) {
     throw new SqlError('invalid_column_reference', `argument of ${title} must not contain variables`, {

@@ -241,6 +241,8 @@ export interface BoundWindowCalls {
 export interface BoundSet {
   readonly function: ScalarFunction;
   readonly args: readonly BoundExpression[];
+  /** In a select list: one more than that of the sets that its arguments read, which are computed before; 0 without. */
+  readonly level?: number;
 }
 
 /** Functions in FROM, side by side: row n holds the n-th value of each, null behind its last. */
@@ -690,6 +692,27 @@ export function widthOf(relation: BoundRelation): number {
       return relation.functions.length + (relation.ordinality ? 1 : 0);
     case 'join':
       return widthOf(relation.left) + widthOf(relation.right);
+    default:
+      return unreachable(relation);
+  }
+}
+
+/** The type of a value in a row of the relation. */
+export function typeAt(relation: BoundRelation, index: number): { readonly type: SqlType; readonly modifier: number } {
+  switch (relation.kind) {
+    case 'scan':
+      // Behind the columns is the hidden id of a row without a primary key.
+      return relation.table.table.columns[index] ?? { type: 'int8', modifier: -1 };
+    case 'derived':
+      return relation.query.columns[index]!.expression;
+    case 'cte':
+      return relation.cte.columns[index]!.expression;
+    case 'function':
+      return { type: relation.functions[index]?.function.result ?? 'int8', modifier: -1 };
+    case 'join': {
+      const width = widthOf(relation.left);
+      return index < width ? typeAt(relation.left, index) : typeAt(relation.right, index - width);
+    }
     default:
       return unreachable(relation);
   }

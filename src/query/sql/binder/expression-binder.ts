@@ -52,7 +52,7 @@ import { kindOf, namedType, stringsOf } from './names.ts';
 import { columnOrParameter } from './parameter-names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
 import type { BindProgress, Scope } from './scope.ts';
-import { isSet } from './set-calls.ts';
+import { isSet, refuseSetsInside } from './set-calls.ts';
 
 /** Where an expression stands: as messages name it, and whether aggregates may be in it. */
 export interface Clause {
@@ -64,6 +64,8 @@ export interface Clause {
   readonly subqueries?: string;
   /** Whether window functions and functions that return sets may be in it; without, they may not. */
   readonly windows?: 'allowed';
+  /** Functions that return sets may be in it, though window functions may not. */
+  readonly sets?: 'allowed';
 }
 
 const NO_CLAUSE: Clause = { title: 'this expression', aggregates: 'refused' };
@@ -170,6 +172,7 @@ export class ExpressionBinder {
     this.around.record = record;
     const bound = this.bind(node, clause);
     if (isSet(bound)) return this.sets.pop()!;
+    refuseSetsInside(bound);
     if (bound.kind === 'call') return { function: bound.function, args: bound.args };
     const settled = this.settle(bound);
     const identity: ScalarFunction = {

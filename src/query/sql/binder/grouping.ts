@@ -46,11 +46,16 @@ export class Grouping {
         const index = this.keys.length + this.#aggregates + expression.index;
         return { kind: 'column', type, modifier, location, index };
       }
-      return expression;
+      if (expression.computed !== 'set') return expression;
     }
     const key = this.#keyOf(expression);
     if (key >= 0) return { kind: 'column', type, modifier, location, index: key };
     return mapOperands(expression, (operand) => this.rewrite(operand));
+  }
+
+  /** Whether it is, as a whole, what the query is grouped by. */
+  isKey(expression: BoundExpression): boolean {
+    return this.#keyOf(expression) >= 0;
   }
 
   /** The place of an argument of GROUPING among the keys. @throws SqlError `grouping_error`. */

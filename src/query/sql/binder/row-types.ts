@@ -40,7 +40,7 @@ export function rowTypeOf({ id, name, columns }: Pick<Table, 'id' | 'name' | 'co
 
 /** All of an item's row as one value; null where an outer join found none. A function of one value is that value. */
 export function wholeRow(item: ScopeItem, location: number | undefined): BoundExpression {
-  const { columns, table, offset, value } = item;
+  const { columns, table, offset, value, isNullable } = item;
   if (value !== undefined) return { ...value, location };
   const given = table === undefined ? columns.map(({ name, expression }) => ({ ...expression, name })) : [];
   const type =
@@ -69,7 +69,10 @@ export function wholeRow(item: ScopeItem, location: number | undefined): BoundEx
       strict: false,
       volatility: 'immutable',
       evaluate: (values) => {
-        const isThere = witness === undefined ? values.some((value) => value !== null) : values[witness] !== null;
+        const isThere =
+          witness === undefined
+            ? isNullable !== true || values.some((value) => value !== null)
+            : values[witness] !== null;
         return isThere ? makeRecord(types, values.length === width ? values : values.slice(0, width)) : null;
       },
     },

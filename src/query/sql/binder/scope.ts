@@ -43,6 +43,8 @@ export interface ScopeItem {
   readonly value?: BoundExpression;
   /** The name of the table's schema, where it is not that of `table`. */
   readonly schema?: string | undefined;
+  /** An outer join puts nulls in the place of its row where it has none. */
+  readonly isNullable?: boolean;
   /** There always is a row of it, though its hidden id may not be known yet. */
   readonly isThere?: boolean;
 }

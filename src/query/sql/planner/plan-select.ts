@@ -514,8 +514,16 @@ function lockConditions(from: BoundRelation | undefined, where: BoundExpression 
   return conditions;
 }
 
+/** One group of all rows of which nothing is asked: HAVING alone decides about it, and no row is read. */
+function withoutRows(select: BoundSelect): BoundSelect | undefined {
+  const { grouping } = select;
+  if (grouping === undefined || grouping.groupBy !== undefined) return undefined;
+  if (grouping.aggregates.length > 0 || grouping.groupings.length > 0) return undefined;
+  return { ...select, from: undefined, where: grouping.having, grouping: undefined };
+}
+
 function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
-  const given = extremesByIndex(asked, scope) ?? asked;
+  const given = withoutRows(asked) ?? extremesByIndex(asked, scope) ?? asked;
   const { from, where, locking, distinct, withTies } = given;
   const conditions = where === undefined ? [] : conjuncts(where);
   const subplansBefore = scope.subplans.length;
@@ -561,11 +569,19 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
     planned = planWindow(input, window, width, over);
     width += window.calls.length;
   }
-  if (select.sets.length > 0) {
-    const args = select.sets.flatMap((set) => set.args);
-    const { planned: input, over } = extended(planned, width, args, scope);
-    planned = planSets(input, select.sets, width, over);
-    width += select.sets.length;
+  // Sets that arguments of others read come before those.
+  for (let first = 0; first < select.sets.length; ) {
+    const level = select.sets[first]!.level;
+    const sets = select.sets.slice(first).filter((set) => set.level === level);
+    const { planned: input, over } = extended(
+      planned,
+      width,
+      sets.flatMap((set) => set.args),
+      scope,
+    );
+    planned = planSets(input, sets, width, over);
+    width += sets.length;
+    first += sets.length;
   }
   const sorts = planned.ordered !== true && select.orderBy.length > 0;
   const results = select.columns.map(({ expression }) => expression);
