@@ -98,6 +98,18 @@ test('tables that changed enough are analyzed by themselves', async () => {
   expect(await rows("SELECT n_live_tup FROM pg_stat_user_tables WHERE relname = 'grows'")).toEqual([[390n]]);
 });
 
+test('a table that says so is not analyzed by itself, until it says otherwise', async () => {
+  await session.execute('CREATE TABLE quiet (a int) WITH (autovacuum_enabled = off)');
+  await session.execute('INSERT INTO quiet SELECT i FROM generate_series(1, 400) i');
+  await engine.autoAnalyze!.idle();
+  const known = "SELECT reltuples::int FROM pg_class WHERE relname = 'quiet'";
+  expect(await rows(known)).toEqual([[-1]]);
+  await session.execute('ALTER TABLE quiet RESET (autovacuum_enabled)');
+  await session.execute('INSERT INTO quiet VALUES (401)');
+  await engine.autoAnalyze!.idle();
+  expect(await rows(known)).toEqual([[401]]);
+});
+
 test('a table that is being filled is analyzed when the load is over, and now and then while it goes on', async () => {
   const simulation = new Simulation(seed);
   const { statistics, keyspace } = engine;

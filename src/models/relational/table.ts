@@ -194,6 +194,7 @@ export interface Index {
   readonly isPrimary?: boolean;
   /** It does not hold all rows: it is being built, or building it failed. Writers maintain it, nobody reads it. */
   readonly invalid?: boolean;
+  readonly storageParameters?: StorageParameters;
   readonly comment?: string;
   /** Of the constraint that it is the work of. */
   readonly constraintComment?: string;
@@ -248,6 +249,9 @@ export interface ViewDefinition {
   readonly populated?: boolean;
 }
 
+/** Names and values, as they were given. */
+export type StorageParameters = readonly (readonly [name: string, value: string])[];
+
 export interface Table {
   readonly id: TableId;
   readonly name: string;
@@ -272,6 +276,7 @@ export interface Table {
   readonly referencedBy?: readonly TableId[];
   /** Of a view: such a table has columns, and no rows unless it is materialized. */
   readonly view?: ViewDefinition;
+  readonly storageParameters?: StorageParameters;
   readonly comment?: string;
   /** Of the constraint, and of its index, where rows are found by it. */
   readonly primaryKeyComment?: string;

@@ -125,9 +125,7 @@ alter table p set (nope.fillfactor = 20);
 alter table p reset (fillfactor);
 alter table p reset (nope);
 alter table p reset (fillfactor = 10);
--- awaits: storage parameter autovacuum_enabled
 alter table p set (autovacuum_enabled = false);
--- awaits: storage parameter parallel_workers
 create table pw (a int) with (parallel_workers = 4);
 create table pn (a int) with (nope = 1);
 -- awaits: ALTER TABLE … SET OPTIONS

@@ -44,7 +44,6 @@ create index i17 on t (b collate "C", b text_ops, b text_pattern_ops);
 create index i18 on t (a int8_ops);
 create index i18 on t (a nope_ops);
 create index i19 on t (a) with (fillfactor = 70);
--- awaits: storage parameter nope
 create index i20 on t (a) with (nope = 70);
 -- awaits: TABLESPACE
 create index i21 on t (a) tablespace nope;
@@ -83,7 +82,6 @@ drop index t;
 drop table i4;
 alter index i4 rename to i4b;
 alter index nope rename to x;
--- awaits: ALTER INDEX
 alter index i4b set (fillfactor = 50);
 alter table i4b rename to i4;
 create index concurrently i30 on t (a);
@@ -166,7 +164,6 @@ select nextval('s1');
 select nextval('s1b') > 0;
 select last_value, is_called from s2;
 select * from s4;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select sequencename, start_value, min_value, max_value, increment_by, cycle, cache_size, last_value from pg_sequences where sequencename in ('s2', 's3', 's4') order by 1;
 create table q (id int default nextval('s2'), n text);
 insert into q (n) values ('a'), ('b') returning *;

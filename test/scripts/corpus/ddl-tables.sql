@@ -96,7 +96,6 @@ create table t12 (xmin int);
 create table t12 (oid int, ctid2 int);
 create table t13 (a serial, b bigserial, c smallserial);
 insert into t13 default values returning *;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 create table t14 (a serial default 5);
 create table t14 (a int[] default '{1,2}', b jsonb default '{}', c text[] not null default array['x']);
 insert into t14 default values returning *;
@@ -163,7 +162,6 @@ select * from f3;
 insert into f4 values (7);
 delete from p where id = 7;
 select * from f4;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 delete from p where id = 3;
 insert into f5 values (8);
 -- 15: PostgreSQL 18 has changed this

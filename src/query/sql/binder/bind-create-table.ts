@@ -14,6 +14,7 @@ import {
 import type { CatalogTable } from '../catalog-cache.ts';
 import { columnNames } from '../object-names.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
+import { storageParameters } from '../storage-parameters.ts';
 import { baseOf, elementOf, isInteger, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { bindLike, type Likes } from './bind-like.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
@@ -111,7 +112,14 @@ export function bindCreateTable(
   if (isIndex)
     constraints.unshift({ constraint: key.constraint, column: key.names.length === 1 ? key.names[0] : undefined });
   const primaryKey = isIndex ? [] : keyPositions;
-  const definition = { name, columns, primaryKey, primaryKeyName: key?.constraint.conname ?? primaryKeyName(name) };
+  const parameters = storageParameters('table', statement.options ?? []);
+  const definition = {
+    name,
+    columns,
+    primaryKey,
+    primaryKeyName: key?.constraint.conname ?? primaryKeyName(name),
+    ...(parameters.length === 0 ? {} : { storageParameters: parameters }),
+  };
   checkGenerated(definition, context);
   return { definition, constraints, sequences, indexes };
 }
@@ -160,58 +168,8 @@ function refuse(statement: CreateStmt): void {
   }
   if (statement.partspec !== undefined) throw notSupported('PARTITION BY', statement.partspec.location);
   if (statement.ofTypename !== undefined) throw notSupported('CREATE TABLE … OF', statement.ofTypename.location);
-  checkStorageOptions(statement.options ?? [], false);
   if (statement.tablespacename !== undefined) throw notSupported('TABLESPACE');
   if (statement.accessMethod !== undefined) throw notSupported('USING in CREATE TABLE');
-}
-
-/** What PostgreSQL 15 has besides `fillfactor`, and there is nothing here that would go by it. */
-const STORAGE_PARAMETERS =
-  /^(?:toast_tuple_target|parallel_workers|user_catalog_table|log_autovacuum_min_duration|vacuum_(?:truncate|index_cleanup)|autovacuum_(?:enabled|(?:vacuum|analyze)_(?:threshold|scale_factor)|vacuum_insert_(?:threshold|scale_factor)|vacuum_cost_(?:delay|limit)|(?:multixact_)?freeze_(?:min|max|table)_age))$/;
-
-/**
- * How full pages shall be is a question that does not arise here: a valid `fillfactor` changes nothing, and nothing is there that RESET
- * would take away.
- * @throws SqlError for what is wrong, and for what there is nothing for.
- */
-export function checkStorageOptions(options: readonly Node[], isReset: boolean): void {
-  const given = new Set<string>();
-  const elements = options.flatMap((option) => ('DefElem' in option ? [option.DefElem] : []));
-  for (const { defname = '', defnamespace, arg } of elements) {
-    if (isReset) {
-      if (arg !== undefined) throw new SqlError('syntax_error', 'RESET must not include values for parameters');
-    } else if (defnamespace !== undefined && defnamespace !== 'toast') {
-      throw new SqlError('invalid_parameter_value', `unrecognized parameter namespace "${defnamespace}"`);
-    } else if (defnamespace !== undefined) throw notSupported(`storage parameter ${defnamespace}.${defname}`);
-    else if (given.has(defname)) {
-      throw new SqlError('invalid_parameter_value', `parameter "${defname}" specified more than once`);
-    } else checkStorageOption(defname, arg);
-    given.add(defname);
-  }
-}
-
-function checkStorageOption(name: string, arg: Node | undefined): void {
-  if (STORAGE_PARAMETERS.test(name)) throw notSupported(`storage parameter ${name}`);
-  if (name !== 'fillfactor') throw new SqlError('invalid_parameter_value', `unrecognized parameter "${name}"`);
-  const written =
-    arg === undefined
-      ? 'true'
-      : 'Integer' in arg
-        ? String(arg.Integer.ival ?? 0)
-        : 'String' in arg
-          ? (arg.String.sval ?? '')
-          : 'TypeName' in arg
-            ? stringsOf(arg.TypeName.names).at(-1)
-            : undefined;
-  if (written === undefined) throw notSupported('this value of fillfactor');
-  if (!/^-?\d+$/.test(written)) {
-    throw new SqlError('invalid_parameter_value', `invalid value for integer option "fillfactor": ${written}`);
-  }
-  const value = Number(written);
-  if (value >= 10 && value <= 100) return;
-  throw new SqlError('invalid_parameter_value', `value ${written} out of bounds for option "fillfactor"`, {
-    detail: 'Valid values are between "10" and "100".',
-  });
 }
 
 const SERIAL: Readonly<Record<string, ColumnType>> = {

@@ -61,6 +61,7 @@ export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTab
           keys: index.parts.map(({ column }) => nameOf(column!)),
           ...(index.include.length === 0 ? {} : { including: index.include.map(nameOf) }),
           nulls_not_distinct: !index.nullsDistinct,
+          ...parametersOf(index),
         });
       }
     }
@@ -68,13 +69,23 @@ export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTab
   return { columns, constraints, indexes };
 }
 
-function indexLike({ parts, include, unique, nullsDistinct, predicate }: Index, { columns }: Table): IndexStmt {
+/** WITH (…), as a statement has it. */
+function parametersOf({ storageParameters = [] }: Index): { readonly options?: Node[] } {
+  if (storageParameters.length === 0) return {};
+  return {
+    options: storageParameters.map(([defname, sval]) => ({ DefElem: { defname, arg: { String: { sval } } } })),
+  };
+}
+
+function indexLike(index: Index, { columns }: Table): IndexStmt {
+  const { parts, include, unique, nullsDistinct, predicate } = index;
   const element = (part: Pick<IndexElem, 'name' | 'expr' | 'ordering' | 'nulls_ordering'>): Node => ({
     IndexElem: part,
   });
   return {
     unique,
     nulls_not_distinct: !nullsDistinct,
+    ...parametersOf(index),
     indexParams: parts.map(({ column, expression, descending, nullsFirst }) =>
       element({
         ...(column === undefined ? { expr: expression!.tree as unknown as Node } : { name: columns[column]!.name }),

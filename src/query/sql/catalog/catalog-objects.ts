@@ -16,6 +16,7 @@ import {
   type ForeignKey,
   type Index,
   PUBLIC_SCHEMA,
+  type StorageParameters,
   type Table,
   type TableId,
   type ViewDefinition,
@@ -383,13 +384,14 @@ export class CatalogObjects implements CatalogAccess {
     if (column > 0) return parts[column - 1]!.text;
     const unique = found.index === undefined || found.index.unique ? 'UNIQUE ' : '';
     const list = parts.map(({ text, order }) => `${text}${order}`).join(', ');
-    const { include = [], nullsDistinct = true } = found.index ?? {};
+    const { include = [], nullsDistinct = true, storageParameters } = found.index ?? {};
     const included = include.map((position) => quoteName(table.columns[position]!.name)).join(', ');
     const predicate = this.predicateText(found);
     return [
       `CREATE ${unique}INDEX ${quoteName(found.name)} ON ${this.#qualified(table, pretty)} USING btree (${list})`,
       ...(included === '' ? [] : [` INCLUDE (${included})`]),
       ...(nullsDistinct ? [] : [' NULLS NOT DISTINCT']),
+      parametersText(storageParameters),
       ...(predicate === undefined ? [] : [` WHERE ${pretty ? this.prettyExpression(predicate) : predicate}`]),
     ].join('');
   }
@@ -523,6 +525,13 @@ export class CatalogObjects implements CatalogAccess {
 }
 
 /** A number that was written as an integer, which the column takes as its own type without a word. */
+/** WITH (…) of an index. */
+function parametersText(parameters: StorageParameters = []): string {
+  if (parameters.length === 0) return '';
+  const value = (text: string): string => (quoteName(text) === text ? text : `'${text.replaceAll("'", "''")}'`);
+  return ` WITH (${parameters.map(([name, text]) => `${quoteName(name)}=${value(text)}`).join(', ')})`;
+}
+
 function isPlainNumber(type: SqlType, value: unknown): boolean {
   if (type !== 'int2' && type !== 'int8') return false;
   const number = Number(value);

@@ -1,6 +1,6 @@
 /** The rows of pg_catalog, computed from our catalog: what PostgreSQL 15 would have for the same objects. */
 
-import { columnNumber } from '../../../models/relational/table.ts';
+import { columnNumber, type StorageParameters } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { ROW_TYPE_OIDS } from '../binder/row-types.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
@@ -55,6 +55,14 @@ function vector(values: readonly number[]): SqlArray {
   return new SqlArray('int2', values, values.length === 0 ? [] : [values.length], values.length === 0 ? [] : [0]);
 }
 
+function parameterList(parameters: StorageParameters = []): SqlArray | null {
+  if (parameters.length === 0) return null;
+  return new SqlArray(
+    'text',
+    parameters.map(([name, value]) => `${name}=${value}`),
+  );
+}
+
 function* classRows(objects: CatalogObjects, { session: { statistics } }: EvaluationContext): Iterable<SystemRow> {
   const { tables, views, sequences, indexes, types } = objects;
   const placeOf = (schema: number | undefined) => ({
@@ -86,6 +94,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       relhastriggers: (table.foreignKeys ?? []).length > 0 || (table.referencedBy ?? []).length > 0,
       relispopulated: true,
       relreplident: 'd',
+      reloptions: parameterList(table.storageParameters),
     };
   }
   for (const type of types) {
@@ -116,6 +125,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       relnatts: table.columns.length,
       relhasrules: true,
       relispopulated: table.view?.populated ?? true,
+      reloptions: parameterList(table.storageParameters),
     };
   }
   for (const index of indexes) {
@@ -130,6 +140,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       relkind: 'i',
       relnatts: indexParts(index).length + (index.index?.include.length ?? 0),
       relispopulated: true,
+      reloptions: parameterList(index.index?.storageParameters),
     };
   }
   for (const { id, name, schema } of sequences) {

@@ -12,6 +12,7 @@ import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
+import { storageParameters } from '../storage-parameters.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import { schemaField } from './relation-lookup.ts';
 import { onCommitOf, type SchemaChanges } from './schema-changes.ts';
@@ -38,7 +39,8 @@ export async function createTableAs(
   const title = isView ? 'CREATE MATERIALIZED VIEW' : 'CREATE TABLE AS';
   const { rel, colNames, skipData, options, onCommit } = into!;
   if (rel!.relpersistence === 'u') throw notSupported('an unlogged table');
-  if (options !== undefined) throw notSupported('storage parameters of CREATE TABLE AS');
+  const parameters = storageParameters('table', options ?? []);
+  const stored = parameters.length === 0 ? {} : { storageParameters: parameters };
   session.block.refuseReadOnly(title);
   const transaction = await schema.begin();
   const { keyspace } = session.engine;
@@ -71,13 +73,21 @@ export async function createTableAs(
       primaryKey: [],
       primaryKeyName: `${name}_pkey`,
       view: { ...view, populated },
+      ...stored,
     };
     const table = await createTable(transaction, keyspace, shape, nextId());
     if (!populated) sink.complete(title);
     else sink.complete(`SELECT ${await schema.views.fill({ ...rel!, schemaname: target.name }, table, query, parsed)}`);
     return;
   }
-  const definition = { name, ...schemaField(target), columns, primaryKey: [], primaryKeyName: `${name}_pkey` };
+  const definition = {
+    name,
+    ...schemaField(target),
+    columns,
+    primaryKey: [],
+    primaryKeyName: `${name}_pkey`,
+    ...stored,
+  };
   const { id } = await createTable(transaction, keyspace, definition, nextId());
   if (rule !== undefined) session.block.onCommitRules.set(id, rule);
   if (skipData === true) {

@@ -6,13 +6,13 @@
  * same, except those of a primary key that rows are found by: those are the rows.
  */
 
-import type { IndexStmt, ReindexStmt } from '@pgsql/types';
+import type { AlterTableStmt, IndexStmt, ReindexStmt } from '@pgsql/types';
 import { deleteName, putName, readName, readTableById, redefineTable } from '../../../models/relational/catalog.ts';
 import { claimsOf, entriesOf } from '../../../models/relational/index-keys.ts';
 import { tableKey } from '../../../models/relational/keys.ts';
 import { type Index, PUBLIC_SCHEMA, type Table, type TableId } from '../../../models/relational/table.ts';
 import type { Transaction } from '../../../storage/store.ts';
-import { type QualifiedName, relationName } from '../binder/names.ts';
+import { type QualifiedName, relationName, shownName } from '../binder/names.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { fillIndex, type IndexBuild } from '../index-builds.ts';
 import { objectName } from '../object-names.ts';
@@ -20,6 +20,8 @@ import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
+import { storageParameters } from '../storage-parameters.ts';
+import { skipped } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import { TableEditor } from './table-editor.ts';
 
@@ -66,6 +68,38 @@ export class IndexStatements {
       await this.#change(table.id, id, (current) => ({ ...current, indexes: validated(current, id) }));
     }
     sink.complete('CREATE INDEX');
+  }
+
+  /** ALTER INDEX … SET and RESET of storage parameters. */
+  async alter({ relation, cmds = [], missing_ok: missingOk }: AlterTableStmt, sink: Sink): Promise<void> {
+    this.#session.block.refuseReadOnly('ALTER INDEX');
+    const transaction = await this.#schema.begin();
+    const name = relationName(relation!);
+    const found = await this.#schema.lookup.find(transaction, name, { schemaMayMiss: missingOk === true });
+    if (found === undefined) {
+      if (missingOk !== true) throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
+      sink.notice(skipped(name));
+      sink.complete('ALTER INDEX');
+      return;
+    }
+    if (found.kind !== 'index') throw new SqlError('wrong_object_type', `"${found.name}" is not an index`);
+    const changes = cmds.flatMap((node) => ('AlterTableCmd' in node ? [node.AlterTableCmd] : []));
+    const table = await this.#schema.lockById(transaction, found.table!);
+    let index = table.indexes?.find(({ id }) => id === found.id);
+    if (index === undefined) throw notSupported('ALTER INDEX of a primary key');
+    for (const { subtype = '', def } of changes) {
+      const isReset = subtype === 'AT_ResetRelOptions';
+      if ((!isReset && subtype !== 'AT_SetRelOptions') || def === undefined || !('List' in def)) {
+        throw notSupported('ALTER INDEX');
+      }
+      const { storageParameters: before, ...rest }: Index = index;
+      const parameters = storageParameters('index', def.List.items ?? [], before, isReset);
+      index = parameters.length === 0 ? rest : { ...rest, storageParameters: parameters };
+    }
+    const changed = index;
+    const indexes = table.indexes!.map((each) => (each.id === changed.id ? changed : each));
+    redefineTable(transaction, this.#session.engine.keyspace, { ...table, indexes });
+    sink.complete('ALTER INDEX');
   }
 
   async reindex(statement: ReindexStmt, sink: Sink): Promise<void> {

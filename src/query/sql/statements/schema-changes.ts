@@ -24,7 +24,6 @@ import type { Transaction } from '../../../storage/store.ts';
 import {
   bindCreateTable,
   bindPrimaryKey,
-  checkStorageOptions,
   type EvaluateConstant,
   isKeptAsIndex,
   primaryKeyName,
@@ -42,6 +41,7 @@ import type { SessionContext } from '../session-context.ts';
 import type { SqlEngine } from '../sql-engine.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
+import { storageParameters } from '../storage-parameters.ts';
 import { isTemporary, type OnCommit } from '../temporary-relations.ts';
 import type { TransactionBlock } from '../transaction-block.ts';
 import {
@@ -230,6 +230,7 @@ export class SchemaChanges {
 
   async alterTable(statement: Statement<'AlterTableStmt'>, sink: Sink): Promise<void> {
     if (statement.objtype === 'OBJECT_TYPE') return this.types.alterComposite(statement, sink);
+    if (statement.objtype === 'OBJECT_INDEX') return this.indexes.alter(statement, sink);
     const title = ALTERED[statement.objtype ?? ''];
     if (title === undefined) {
       throw notSupported(`ALTER ${(statement.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`);
@@ -320,8 +321,8 @@ export class SchemaChanges {
         return requireOwner(command.newowner, this.#session.facts.user);
       case 'AT_SetRelOptions':
       case 'AT_ResetRelOptions':
-        if (def === undefined || !('List' in def) || editor.table.view !== undefined) throw unsupportedChange(subtype);
-        return checkStorageOptions(def.List.items ?? [], subtype === 'AT_ResetRelOptions');
+        if (def === undefined || !('List' in def) || isPlainView(editor.table)) throw unsupportedChange(subtype);
+        return setParameters(editor, def.List.items ?? [], subtype === 'AT_ResetRelOptions');
       default:
         if (!(await alterProperty(command, editor, options, sink))) throw unsupportedChange(subtype);
     }
@@ -548,6 +549,16 @@ const ALTERED: Readonly<Record<string, string>> = {
   OBJECT_MATVIEW: 'ALTER MATERIALIZED VIEW',
   OBJECT_SEQUENCE: 'ALTER SEQUENCE',
 };
+
+function isPlainView({ view }: Table): boolean {
+  return view !== undefined && view.populated === undefined;
+}
+
+function setParameters(editor: TableEditor, options: readonly Node[], isReset: boolean): void {
+  const { storageParameters: before, ...table } = editor.table;
+  const parameters = storageParameters('table', options, before, isReset);
+  editor.table = parameters.length === 0 ? table : { ...table, storageParameters: parameters };
+}
 
 async function addPrimaryKey(
   editor: TableEditor,

@@ -30,6 +30,7 @@ import { ForeignKeyChecks } from '../operators/foreign-keys.ts';
 import { canRefer } from '../operators/reference-values.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
+import { storageParameters } from '../storage-parameters.ts';
 import { type SqlType, titleOf } from '../types/types.ts';
 import { buildIndex, eachRow, type PassOptions } from './rewrite-table.ts';
 
@@ -96,9 +97,8 @@ export class TableEditor {
     if (constraint.indexname !== undefined) throw notSupported('UNIQUE USING INDEX', location);
     const isPrimary = constraint.contype === 'CONSTR_PRIMARY';
     const deferrable = deferrabilityOf(constraint);
-    if (constraint.options !== undefined || constraint.indexspace !== undefined) {
-      throw notSupported(`options of a ${isPrimary ? 'primary key' : 'UNIQUE constraint'}`, location);
-    }
+    if (constraint.indexspace !== undefined) throw notSupported('TABLESPACE', location);
+    const parameters = storageParameters('index', constraint.options ?? []);
     const positions = names.map((name) => this.#keyColumn(name, location));
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) {
@@ -119,6 +119,7 @@ export class TableEditor {
       include: stringsOf(constraint.including).map((each) => this.#keyColumn(each, location)),
       ...(deferrable === undefined ? {} : { deferrable }),
       ...(isPrimary ? { isPrimary } : {}),
+      ...(parameters.length === 0 ? {} : { storageParameters: parameters }),
     });
   }
 
@@ -133,10 +134,7 @@ export class TableEditor {
       throw new SqlError('undefined_object', `access method "${method}" does not exist`);
     }
     if (statement.tableSpace !== undefined) throw notSupported('TABLESPACE');
-    for (const option of statement.options ?? []) {
-      const name = 'DefElem' in option ? (option.DefElem.defname ?? '') : '';
-      if (name !== 'fillfactor') throw notSupported(`storage parameter ${name}`);
-    }
+    const parameters = storageParameters('index', statement.options ?? []);
     const elements = (statement.indexParams ?? []).flatMap((node) => ('IndexElem' in node ? [node.IndexElem] : []));
     const including = (statement.indexIncludingParams ?? []).flatMap((node) =>
       'IndexElem' in node ? [node.IndexElem] : [],
@@ -172,6 +170,7 @@ export class TableEditor {
       unique: statement.unique === true,
       nullsDistinct: statement.nulls_not_distinct !== true,
       isConstraint: false,
+      ...(parameters.length === 0 ? {} : { storageParameters: parameters }),
       parts,
       include,
       ...(predicate === undefined ? {} : { predicate }),

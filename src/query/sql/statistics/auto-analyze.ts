@@ -17,6 +17,7 @@ import type { Platform, Timer } from '../../../platform/platform.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import type { Store } from '../../../storage/store.ts';
 import { openTable } from '../catalog-cache.ts';
+import { isAnalyzedByItself } from '../storage-parameters.ts';
 import { analyzeTable } from './analyze.ts';
 import type { StatisticsOfTables } from './table-statistics.ts';
 
@@ -159,6 +160,10 @@ export class AutoAnalyze {
       const definition = await reader.get(tableKey(keyspace, id));
       if (definition === undefined) return; // Dropped meanwhile.
       const table = openTable(keyspace, decodeTable(definition));
+      if (!isAnalyzedByItself(table.table.storageParameters)) {
+        statistics.forgetStale(id);
+        return;
+      }
       this.#workedMs = 0;
       this.#sliceEndsMs = platform.clock.monotonicMs() + SLICE_MS;
       const found = await analyzeTable(
