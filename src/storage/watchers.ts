@@ -1,8 +1,8 @@
 /**
  * Who is told of commits that touch a range, inside the stretch that orders them (see `Store.watch`).
  *
- * Every commit passes here, and almost none concerns anybody. Of a key that is in no watched range it is known how many of its
- * bytes say so; keys behind it that begin with the same bytes, in this commit and in later ones, are passed over.
+ * Every commit passes here, and most are like the one before: of a key it is known how many of its bytes decide which ranges it
+ * is in, and keys behind it that begin with the same bytes, in this commit and in later ones, are in the same.
  */
 
 import { assert } from '../base/assert.ts';
@@ -21,9 +21,10 @@ import {
 import { REUSED_ARENA_BYTES_MAX } from './overlay.ts';
 import type { Change, CommitRecord, Version } from './store.ts';
 
-/** Of a key in no watched range; where more of them say so, the next key is looked at again. */
-const OUTSIDE_BYTES_MAX = 64;
-const NONE_OUTSIDE = Number.POSITIVE_INFINITY;
+/** Where more bytes of a key decide, the next one is looked at again. */
+const DECISIVE_BYTES_MAX = 64;
+const UNKNOWN = Number.POSITIVE_INFINITY;
+const NOBODY: readonly Watcher[] = [];
 
 interface Watcher {
   readonly range: KeyRange;
@@ -35,9 +36,13 @@ interface Watcher {
 export class Watchers {
   readonly #onError: (error: unknown) => void;
   #watchers: readonly Watcher[] = [];
-  /** The bytes that say of the latest key in no watched range that it is in none, and how many they are. */
-  readonly #outside = new Uint8Array(OUTSIDE_BYTES_MAX);
-  #outsideBytes = NONE_OUTSIDE;
+  /**
+   * Of the key looked at last: the bytes that decide, how many they are, and whose ranges it is in. All keys that begin with
+   * them are in the same.
+   */
+  readonly #decisive = new Uint8Array(DECISIVE_BYTES_MAX);
+  #decisiveBytes = UNKNOWN;
+  #touchedLast: readonly Watcher[] = NOBODY;
 
   /** @param onError Told of a listener that threw: the commit has happened, and whoever made it must not hear otherwise. */
   constructor(onError: (error: unknown) => void) {
@@ -47,21 +52,22 @@ export class Watchers {
   /** @returns a function that takes it away again. */
   add(range: KeyRange, listener: (record: CommitRecord) => void): () => void {
     const watcher = { range, prefix: commonPrefix(range), listener };
-    this.#watchers = [...this.#watchers, watcher];
-    this.#outsideBytes = NONE_OUTSIDE;
-    return () => {
-      this.#watchers = this.#watchers.filter((other) => other !== watcher);
-    };
+    this.#replace([...this.#watchers, watcher]);
+    return () => this.#replace(this.#watchers.filter((other) => other !== watcher));
+  }
+
+  #replace(watchers: readonly Watcher[]): void {
+    this.#watchers = watchers;
+    this.#decisiveBytes = UNKNOWN;
+    this.#touchedLast = NOBODY;
   }
 
   /** A commit whose operations lie at `[start, end)`. */
   notify(arena: Bytes, start: number, end: number, version: Version): void {
     if (this.#watchers.length === 0) return;
     const touched = this.#touchedBy(arena, start, end);
-    if (touched === undefined) return;
-    this.#outsideBytes = NONE_OUTSIDE; // It may say so of the other watchers only.
     // In the order in which they came.
-    for (const watcher of touched.length === 1 ? touched : this.#watchers.filter((each) => touched.includes(each))) {
+    for (const watcher of touched.length < 2 ? touched : this.#watchers.filter((each) => touched.includes(each))) {
       const record = new WatchedCommit(version, arena, start, end, watcher);
       try {
         watcher.listener(record);
@@ -72,54 +78,63 @@ export class Watchers {
     }
   }
 
-  /** Those of whose ranges a key is touched. */
-  #touchedBy(arena: Bytes, start: number, end: number): Watcher[] | undefined {
-    let touched: Watcher[] | undefined;
+  /** Those whose ranges are touched. */
+  #touchedBy(arena: Bytes, start: number, end: number): readonly Watcher[] {
+    let touched = NOBODY;
     for (let offset = start; offset < end; offset = operationEnd(arena, offset)) {
-      const isRange = operationKind(arena, offset) > DELETE;
-      const key = offset + OPERATION_HEADER_BYTES;
-      const length = operationKeyLength(arena, offset);
-      if (!isRange && this.#isOutside(arena, key, length)) continue;
-      let bytesMost = 0;
-      for (const watcher of this.#watchers) {
-        if (touched?.includes(watcher) === true) continue;
-        const bytes = isRange ? 0 : bytesOutside(arena, key, length, watcher);
-        if (bytes > bytesMost) bytesMost = bytes;
-        if (bytes > 0 || (isRange && !rangesOverlap(operationRange(arena, offset), watcher.range))) continue;
-        touched ??= [];
-        touched.push(watcher);
+      if (operationKind(arena, offset) > DELETE) {
+        const range = operationRange(arena, offset);
+        touched = united(
+          touched,
+          this.#watchers.filter((watcher) => rangesOverlap(range, watcher.range)),
+        );
+      } else {
+        const key = offset + OPERATION_HEADER_BYTES;
+        const length = operationKeyLength(arena, offset);
+        if (!this.#isLikeLast(arena, key, length)) this.#look(arena, key, length);
+        touched = united(touched, this.#touchedLast);
       }
-      if (touched?.length === this.#watchers.length) return touched;
-      if (isRange) continue;
-      this.#noteOutside(arena, key, bytesMost > length ? NONE_OUTSIDE : bytesMost);
+      if (touched.length === this.#watchers.length) return touched;
     }
     return touched;
   }
 
-  /** Whether a key is known to touch none but the watchers that this commit has touched already. */
-  #isOutside(arena: Bytes, at: number, length: number): boolean {
-    const bytes = this.#outsideBytes;
+  #isLikeLast(arena: Bytes, at: number, length: number): boolean {
+    const bytes = this.#decisiveBytes;
     if (bytes > length) return false;
-    const outside = this.#outside;
-    for (let i = 0; i < bytes; i++) if (arena[at + i] !== outside[i]) return false;
+    const decisive = this.#decisive;
+    for (let i = 0; i < bytes; i++) if (arena[at + i] !== decisive[i]) return false;
     return true;
   }
 
-  #noteOutside(arena: Bytes, at: number, bytes: number): void {
-    this.#outsideBytes = bytes > OUTSIDE_BYTES_MAX ? NONE_OUTSIDE : bytes;
-    if (bytes > OUTSIDE_BYTES_MAX) return;
-    for (let i = 0; i < bytes; i++) this.#outside[i] = arena[at + i]!;
+  #look(arena: Bytes, at: number, length: number): void {
+    let touched: Watcher[] | undefined;
+    let decisive = 0;
+    for (const watcher of this.#watchers) {
+      const { start, end } = watcher.range;
+      const ofStart = sharedBytes(arena, at, length, start);
+      const ofEnd = end === undefined ? -1 : sharedBytes(arena, at, length, end);
+      decisive = Math.max(decisive, ofStart === start.length ? ofStart : ofStart + 1, ofEnd + 1);
+      if (ofStart < start.length && (ofStart === length || arena[at + ofStart]! < start[ofStart]!)) continue;
+      if (end !== undefined) {
+        if (ofEnd === end.length || (ofEnd < length && arena[at + ofEnd]! > end[ofEnd]!)) continue;
+      }
+      touched ??= [];
+      touched.push(watcher);
+    }
+    this.#touchedLast = touched ?? NOBODY;
+    this.#decisiveBytes = decisive > length || decisive > DECISIVE_BYTES_MAX ? UNKNOWN : decisive;
+    if (this.#decisiveBytes === UNKNOWN) return;
+    for (let i = 0; i < decisive; i++) this.#decisive[i] = arena[at + i]!;
   }
 }
 
-/** How many bytes of a key say that it is not in the watched range, which may be one more than it has; 0 where it is. */
-function bytesOutside(arena: Bytes, at: number, length: number, { prefix, range }: Watcher): number {
-  const shared = sharedBytes(arena, at, length, prefix);
-  if (shared < prefix.length) return shared + 1;
-  if (rangeContains(range, arena.subarray(at, at + length))) return 0;
-  const { start, end } = range;
-  const ofStart = sharedBytes(arena, at, length, start);
-  return Math.max(ofStart, end === undefined ? 0 : sharedBytes(arena, at, length, end)) + 1;
+function united(some: readonly Watcher[], more: readonly Watcher[]): readonly Watcher[] {
+  if (more.length === 0 || some === more) return some;
+  if (some.length === 0) return more;
+  let all = some;
+  for (const each of more) if (!some.includes(each)) all = [...all, each];
+  return all;
 }
 
 /** How many bytes a key and `other` have in common at their beginnings. */
