@@ -229,6 +229,36 @@ describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
     expect(told[1]).toContain('cmdstat_get:calls=2,TIME,rejected_calls=1,failed_calls=0');
   });
 
+  it('shows the state of clients by the letters of Redis', async () => {
+    const shown = await Promise.all(
+      [redis.port, server.port].map(async (port) => {
+        const [client, other] = [await RawClient.connect(port), await RawClient.connect(port)];
+        await client.call('CLIENT', 'SETNAME', 'shown');
+        const flags: (string | undefined)[] = [];
+        for (const args of [
+          ['PING'],
+          ['WATCH', 'w'],
+          ['MULTI'],
+          ['SET', 'w', '1'],
+          ['DISCARD'],
+          ['CLIENT', 'NO-EVICT', 'on'],
+          ['CLIENT', 'NO-EVICT', 'off'],
+          ['HELLO', '3'],
+          ['CLIENT', 'TRACKING', 'on', 'BCAST'],
+          ['MONITOR'],
+          ['RESET'],
+        ]) {
+          await (args[0] === 'SET' ? other : client).call(...args);
+          flags.push(/name=shown .*? flags=(\w+) /.exec(await other.call('CLIENT', 'LIST'))?.[1]);
+        }
+        for (const each of [client, other]) each.close();
+        return flags;
+      }),
+    );
+    expect(shown[1]).toEqual(shown[0]);
+    expect(shown[1]).toEqual(['N', 'N', 'x', 'xd', 'N', 'e', 'N', 'N', 'tB', 'OtB', undefined]);
+  });
+
   it('lists in SLOWLOG what Redis lists, shortened and without secrets, when everything is slow', async () => {
     const listed = await Promise.all(
       (await both()).map(async (client) => {

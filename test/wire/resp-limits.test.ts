@@ -80,11 +80,15 @@ test('the clients for which most is kept are dropped when all together exceed th
   sender.send(`*2\r\n$4\r\nECHO\r\n$9000000\r\n${'x'.repeat(5_000_000)}`);
   const deaf = await connect(server);
   deaf.stopReading();
-  for (let i = 0; i < 50; i++) deaf.send(request('GET', 'k'));
-  await expect.poll(() => server.resp.statistics().connectionsOpen, { timeout: 20_000 }).toBe(2);
+  const spared = await connect(server);
+  await spared.call('CLIENT', 'NO-EVICT', 'ON');
+  spared.stopReading();
+  for (const client of [deaf, spared]) for (let i = 0; i < 50; i++) client.send(request('GET', 'k'));
+  await expect.poll(() => server.resp.statistics().connectionsOpen, { timeout: 20_000 }).toBe(3);
   expect(await modest.call('STRLEN', 'k')).toBe(':1000000\r\n');
   sender.send(`${'x'.repeat(4_000_000)}\r\n`);
   expect(await sender.reply()).toHaveLength(9_000_012);
+  expect(await modest.call('CLIENT', 'LIST')).toMatch(/omem=[1-9]\d{6,} .*cmd=get/);
 });
 
 test('a key that is too long for the store is absent or refused, and the connection goes on', async () => {

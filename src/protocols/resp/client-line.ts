@@ -18,11 +18,16 @@ function shownAddress(address: string, port: number): string {
 
 function flagsOf(session: Session): string {
   const tracking = session.server.tracking.of(session);
-  let flags = session.transaction.isQueueing ? 'x' : '';
+  let flags = '';
   if (session.server.monitors.has(session)) flags += 'O';
+  if (session.transaction.isQueueing) flags += 'x';
+  if (session.isWaiting) flags += 'b';
   if (tracking !== undefined) flags += 't';
   if (tracking?.redirectBroken) flags += 'R';
   if (tracking?.broadcasts) flags += 'B';
+  if (session.transaction.isStale) flags += 'd';
+  if (session.isSpared) flags += 'e';
+  if (session.touchesNothing) flags += 'T';
   return flags === '' ? 'N' : flags;
 }
 

@@ -120,6 +120,11 @@ export class ClientTransaction {
     return this.#queue?.bytes ?? 0;
   }
 
+  /** A watched key has been written: EXEC will run nothing. */
+  get isStale(): boolean {
+    return this.#watched.some(({ changed }) => changed);
+  }
+
   get queuesWrites(): boolean {
     return this.#queue?.entries.some((entry) => entry.isWrite) ?? false;
   }

@@ -443,7 +443,9 @@ export const connectionCommands = {
         flags: ['admin', 'noscript', 'loading', 'stale'],
         args: { enabled: oneToken('enabled', 'ON', 'OFF') },
         reply: ok,
-        run: () => undefined, // No client is ever evicted: each has bounds of its own.
+        run: (session, { enabled }) => {
+          session.isSpared = enabled === 'ON';
+        },
       }),
       'NO-TOUCH': sessionCommand({
         summary: 'Controls whether commands sent by the client affect the LRU/LFU of accessed keys.',
@@ -453,7 +455,9 @@ export const connectionCommands = {
         flags: CLIENT_FLAGS,
         args: { enabled: oneToken('enabled', 'ON', 'OFF') },
         reply: ok,
-        run: () => undefined, // No access is noted in any mode.
+        run: (session, { enabled }) => {
+          session.touchesNothing = enabled === 'ON';
+        },
       }),
       ...trackingCommands,
       UNBLOCK: sessionCommand({
@@ -486,6 +490,8 @@ export const connectionCommands = {
       session.protocol = 2;
       session.name = '';
       session.replyMode = 'on';
+      session.isSpared = false;
+      session.touchesNothing = false;
       session.principal = session.server.principals.required ? undefined : { name: DEFAULT_USER };
       return 'RESET';
     },

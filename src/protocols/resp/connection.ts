@@ -46,6 +46,8 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   libraryVersion = '';
   principal: Principal | undefined;
   replyMode: ReplyMode = 'on';
+  isSpared = false;
+  touchesNothing = false;
   observedVersion = 0;
   readonly transaction = new ClientTransaction();
   readonly connectedAtMs: number;

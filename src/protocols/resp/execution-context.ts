@@ -22,6 +22,8 @@ import type { RespServer, Session } from './session.ts';
 export interface Member {
   readonly inputBytes: number;
   readonly outputBytes: number;
+  /** It has its own bounds only. */
+  readonly isSpared: boolean;
   /** Ends the connection for what is kept for it. */
   evict(): void;
   /** Answers what has been received and closes. */
@@ -58,10 +60,11 @@ export class ExecutionContext {
   boundClients(): void {
     const kept = (client: Member) => client.inputBytes + client.outputBytes;
     let total = 0;
-    for (const client of this.connections) total += kept(client);
+    for (const client of this.connections) if (!client.isSpared) total += kept(client);
     const { clientBytesMax } = this.server.limits;
     if (total <= clientBytesMax) return;
-    for (const client of [...this.connections].sort((a, b) => kept(b) - kept(a))) {
+    const droppable = [...this.connections].filter(({ isSpared }) => !isSpared);
+    for (const client of droppable.sort((a, b) => kept(b) - kept(a))) {
       if (total <= clientBytesMax) return;
       total -= kept(client);
       client.evict();

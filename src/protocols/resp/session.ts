@@ -127,6 +127,10 @@ export interface Session {
   libraryVersion: string;
   principal: Principal | undefined;
   replyMode: ReplyMode;
+  /** CLIENT NO-EVICT: it is not dropped where all clients together exceed their memory. */
+  isSpared: boolean;
+  /** CLIENT NO-TOUCH: only shown, as no access is noted in any mode. */
+  touchesNothing: boolean;
   /** The highest version that replies not sent yet depend on. */
   observedVersion: number;
   readonly transaction: ClientTransaction;
