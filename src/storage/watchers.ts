@@ -1,8 +1,8 @@
 /**
  * Who is told of commits that touch a range, inside the stretch that orders them (see `Store.watch`).
  *
- * Every commit passes here, and most are like the one before: of a key it is known how many of its bytes decide which ranges it
- * is in, and keys behind it that begin with the same bytes, in this commit and in later ones, are in the same.
+ * Every commit passes here, and most are of a few kinds: of a key it is known how many of its bytes decide which ranges it is
+ * in, and keys behind it that begin with the same bytes, in this commit and in later ones, are in the same.
  */
 
 import { assert } from '../base/assert.ts';
@@ -21,9 +21,8 @@ import {
 import { REUSED_ARENA_BYTES_MAX } from './overlay.ts';
 import type { Change, CommitRecord, Version } from './store.ts';
 
-/** Where more bytes of a key decide, the next one is looked at again. */
-const DECISIVE_BYTES_MAX = 64;
-const UNKNOWN = Number.POSITIVE_INFINITY;
+/** Beginnings of keys that are remembered: those of rows, of two indexes, of Redis' keys. */
+const BEGINNINGS = 4;
 const NOBODY: readonly Watcher[] = [];
 
 interface Watcher {
@@ -33,16 +32,19 @@ interface Watcher {
   readonly listener: (record: CommitRecord) => void;
 }
 
+/** All keys that begin with `bytes` are in the ranges of the same watchers. */
+interface Beginning {
+  readonly bytes: Bytes;
+  readonly touched: readonly Watcher[];
+}
+
 export class Watchers {
   readonly #onError: (error: unknown) => void;
   #watchers: readonly Watcher[] = [];
-  /**
-   * Of the key looked at last: the bytes that decide, how many they are, and whose ranges it is in. All keys that begin with
-   * them are in the same.
-   */
-  readonly #decisive = new Uint8Array(DECISIVE_BYTES_MAX);
-  #decisiveBytes = UNKNOWN;
-  #touchedLast: readonly Watcher[] = NOBODY;
+  /** Of keys looked at lately, at most `BEGINNINGS`. */
+  #known: Beginning[] = [];
+  /** Which of them gives way to the next. */
+  #oldest = 0;
 
   /** @param onError Told of a listener that threw: the commit has happened, and whoever made it must not hear otherwise. */
   constructor(onError: (error: unknown) => void) {
@@ -58,8 +60,8 @@ export class Watchers {
 
   #replace(watchers: readonly Watcher[]): void {
     this.#watchers = watchers;
-    this.#decisiveBytes = UNKNOWN;
-    this.#touchedLast = NOBODY;
+    this.#known = [];
+    this.#oldest = 0;
   }
 
   /** A commit whose operations lie at `[start, end)`. */
@@ -91,27 +93,36 @@ export class Watchers {
       } else {
         const key = offset + OPERATION_HEADER_BYTES;
         const length = operationKeyLength(arena, offset);
-        if (!this.#isLikeLast(arena, key, length)) this.#look(arena, key, length);
-        touched = united(touched, this.#touchedLast);
+        touched = united(touched, this.#lookUp(arena, key, length) ?? this.#look(arena, key, length));
       }
       if (touched.length === this.#watchers.length) return touched;
     }
     return touched;
   }
 
-  #isLikeLast(arena: Bytes, at: number, length: number): boolean {
-    const bytes = this.#decisiveBytes;
-    if (bytes > length) return false;
-    const decisive = this.#decisive;
-    for (let i = 0; i < bytes; i++) if (arena[at + i] !== decisive[i]) return false;
-    return true;
+  /** Whose ranges a key is in, where that is known by its beginning. */
+  #lookUp(arena: Bytes, at: number, length: number): readonly Watcher[] | undefined {
+    for (const { bytes, touched } of this.#known) {
+      if (bytes.length > length) continue;
+      let i = 0;
+      while (i < bytes.length && arena[at + i] === bytes[i]) i++;
+      if (i === bytes.length) return touched;
+    }
+    return undefined;
   }
 
-  #look(arena: Bytes, at: number, length: number): void {
+  /** Whose ranges a key is in, which is remembered. */
+  #look(arena: Bytes, at: number, length: number): readonly Watcher[] {
     let touched: Watcher[] | undefined;
     let decisive = 0;
     for (const watcher of this.#watchers) {
-      const { start, end } = watcher.range;
+      const { prefix, range } = watcher;
+      const { start, end } = range;
+      const ofPrefix = sharedBytes(arena, at, length, prefix);
+      if (ofPrefix < prefix.length) {
+        decisive = Math.max(decisive, ofPrefix + 1);
+        continue;
+      }
       const ofStart = sharedBytes(arena, at, length, start);
       const ofEnd = end === undefined ? -1 : sharedBytes(arena, at, length, end);
       decisive = Math.max(decisive, ofStart === start.length ? ofStart : ofStart + 1, ofEnd + 1);
@@ -122,10 +133,11 @@ export class Watchers {
       touched ??= [];
       touched.push(watcher);
     }
-    this.#touchedLast = touched ?? NOBODY;
-    this.#decisiveBytes = decisive > length || decisive > DECISIVE_BYTES_MAX ? UNKNOWN : decisive;
-    if (this.#decisiveBytes === UNKNOWN) return;
-    for (let i = 0; i < decisive; i++) this.#decisive[i] = arena[at + i]!;
+    if (decisive <= length) {
+      this.#known[this.#oldest] = { bytes: Buffer.from(arena.subarray(at, at + decisive)), touched: touched ?? NOBODY };
+      this.#oldest = (this.#oldest + 1) % BEGINNINGS;
+    }
+    return touched ?? NOBODY;
   }
 }
 
