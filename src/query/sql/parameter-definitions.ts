@@ -23,7 +23,7 @@ import {
 import { PLANNER_SWITCHES } from './planner/planner-settings.ts';
 import { parsePath } from './search-path.ts';
 import { notSupported, SqlError } from './sql-error.ts';
-import { posixZone, timeZone } from './types/time-zone.ts';
+import { timeZone } from './types/time-zone.ts';
 
 export interface ParameterDefinition {
   readonly name: string;
@@ -81,26 +81,33 @@ function encoding(value: string, name: string): string {
   throw notSupported(`${name} = ${value}`);
 }
 
-function dateStyle(value: string, name: string): string {
-  let order = 'MDY';
-  let style = 'ISO';
-  if (value.trim() === '') return `${style}, ${order}`;
+/** What it does not name stays: the style, or the order of day, month and year. */
+function dateStyle(value: string, name: string, current = 'ISO, MDY'): string {
+  const [style, order] = current.split(', ') as [string, string];
+  let newStyle: string | undefined;
+  let newOrder: string | undefined;
+  const refused = (detail: string): SqlError =>
+    new SqlError('invalid_parameter_value', `invalid value for parameter "${name}": "${value}"`, { detail });
+  const once = (known: string | undefined, next: string): string => {
+    if (known !== undefined && known !== next) throw refused('Conflicting "datestyle" specifications.');
+    return next;
+  };
+  if (value.trim() === '') return current;
   if (/\S\s+[^\s,]/.test(value.replace(/,\s*/g, ','))) throw badList(name, value);
   for (const each of value.split(',').map((part) => part.trim().toUpperCase())) {
-    if (each === 'MDY' || each === 'DMY' || each === 'YMD') order = each;
-    else if (each === 'US' || each === 'NONEURO' || each === 'NONEUROPEAN') order = 'MDY';
-    else if (each === 'EURO' || each === 'EUROPEAN') order = 'DMY';
-    else if (each === 'SQL') style = 'SQL';
-    else if (each === 'POSTGRES') style = 'Postgres';
-    else if (each === 'GERMAN') {
-      style = 'German';
-      order = 'DMY';
-    } else if (each !== 'ISO' && each !== 'DEFAULT') {
-      const detail = `Unrecognized key word: "${each.toLowerCase()}".`;
-      throw new SqlError('invalid_parameter_value', `invalid value for parameter "${name}": "${value}"`, { detail });
-    }
+    if (each === 'MDY' || each === 'DMY' || each === 'YMD') newOrder = once(newOrder, each);
+    else if (/^(?:US|NONEURO.*)$/.test(each)) newOrder = once(newOrder, 'MDY');
+    else if (/^EURO.*$/.test(each)) newOrder = once(newOrder, 'DMY');
+    else if (each === 'SQL' || each === 'ISO') newStyle = once(newStyle, each);
+    else if (each.startsWith('POSTGRES')) newStyle = once(newStyle, 'Postgres');
+    else if (each === 'GERMAN') newStyle = once(newStyle, 'German');
+    else if (each === 'DEFAULT') {
+      newStyle ??= 'ISO';
+      newOrder ??= 'MDY';
+    } else throw refused(`Unrecognized key word: "${each.toLowerCase()}".`);
   }
-  return `${style}, ${order}`;
+  // Days come first in German, unless something else is said.
+  return `${newStyle ?? style}, ${newOrder ?? (newStyle === 'German' ? 'DMY' : order)}`;
 }
 
 /** How PostgreSQL calls a zone that is so many seconds ahead: `<-07:30>+07:30`. */
@@ -115,7 +122,7 @@ function zoneName(value: string, name: string): string {
   const text = value.trim();
   // A number is hours to the east.
   if (/^[+-]?\d+(?:\.\d+)?$/.test(text) && Math.abs(Number(text)) <= 168) return offsetName(Number(text) * 3_600);
-  const zone = timeZone(text) ?? posixZone(text);
+  const zone = timeZone(text);
   if (zone === undefined) throw invalidValue(name, value);
   return zone.name;
 }

@@ -8,7 +8,7 @@
 import { DEFINITIONS, type ParameterDefinition, type ParameterSetting, ROLE } from './parameter-definitions.ts';
 import { PLANNER_SWITCHES, type PlannerSettings } from './planner/planner-settings.ts';
 import { SqlError } from './sql-error.ts';
-import { posixZone, type TimeZone, timeZone, UTC } from './types/time-zone.ts';
+import { type TimeZone, timeZone, UTC } from './types/time-zone.ts';
 import type { ObjectNames, TextStyle } from './types/timestamptz.ts';
 
 /** What decides about plans, in the order in which EXPLAIN tells them. */
@@ -150,7 +150,7 @@ export class SessionParameters {
     const [dateStyle, dateOrder] = of('DateStyle').split(', ');
     this.#styleKey = key;
     this.#style = {
-      zone: timeZone(of('TimeZone')) ?? posixZone(of('TimeZone')) ?? UTC,
+      zone: timeZone(of('TimeZone')) ?? UTC,
       dateStyle: dateStyle as 'ISO',
       dateOrder: dateOrder as 'MDY',
       intervalStyle: of('IntervalStyle') as 'postgres',
@@ -190,7 +190,8 @@ export class SessionParameters {
   /** @throws SqlError `undefined_object`, `invalid_parameter_value`, `feature_not_supported`. */
   set(name: string, value: string, options: { readonly local: boolean }): void {
     const definition = writable(name);
-    this.#put(definition.name, definition.parse!(value, definition.name), options.local);
+    const current = this.#of(definition.name);
+    this.#put(definition.name, definition.parse!(value, definition.name, current), options.local);
   }
 
   /** Back to the value at the start of the session. */

@@ -7,6 +7,7 @@ import type { A_Expr, Node, SubLink } from '@pgsql/types';
 import { isMixedOperator } from '../functions/comparisons.ts';
 import { resolveOperator } from '../functions/resolve.ts';
 import { notSupported } from '../sql-error.ts';
+import { comparableCast } from '../types/cast.ts';
 import { commonType, isRecord, type SqlType } from '../types/types.ts';
 import { applied, bindScalarArray } from './bind-array.ts';
 import { BOOLEAN, type BoundExpression } from './bound.ts';
@@ -176,7 +177,8 @@ export function binary(
   const args = [left, right].map((each, i) => {
     const coerced = binder.coerce(each, found.arguments[i]!, -1, 'implicit');
     if (coerced === each || coerced.kind !== 'cast' || !isMixedOperator(name, left.type, right.type)) return coerced;
-    return { ...coerced, unspoken: true };
+    const cast = found.comparison === undefined ? coerced.cast : comparableCast(coerced.cast, each.type);
+    return { ...coerced, cast, unspoken: true };
   });
   if (found.comparison === undefined) return applied(found, args, location);
   return { kind: 'compare', ...BOOLEAN, location, operator: found.comparison, left: args[0]!, right: args[1]! };

@@ -24,7 +24,7 @@ import {
 } from '../types/interval.ts';
 import { unitNamed } from '../types/interval-input.ts';
 import { formatText } from '../types/text-form.ts';
-import { fixedZone, posixZone, type TimeZone, timeZone } from '../types/time-zone.ts';
+import { fixedZone, type TimeZone, timeZone } from '../types/time-zone.ts';
 import {
   checkedDate,
   checkedTimestamp,
@@ -410,9 +410,29 @@ function age(a: bigint, b: bigint): Interval {
 function requireZone(name: string): TimeZone {
   const abbreviation = zoneAbbreviation(name.toLowerCase());
   if (abbreviation !== undefined) return fixedZone(name, abbreviation);
-  const known = timeZone(name) ?? posixZone(name);
+  const known = timeZone(name);
   if (known !== undefined) return known;
   throw new SqlError('invalid_parameter_value', `time zone "${name}" not recognized`);
+}
+
+/** Of `make_timestamptz` alone: numbers count to the east, and have a sign. @throws SqlError `invalid_parameter_value`. */
+function numericZone(text: string): TimeZone | undefined {
+  if (/^\d/.test(text)) {
+    throw new SqlError('invalid_parameter_value', `invalid input syntax for type numeric time zone: "${text}"`, {
+      hint: 'Numeric time zones must have "-" or "+" as first character.',
+    });
+  }
+  const match = /^([+-])(\d+)(?::(\d*)(?::(\d*))?)?$/.exec(text);
+  if (match === null) return undefined;
+  const [first, second, seconds] = match.slice(2).map((part) => Number(part ?? 0)) as [number, number, number];
+  // Without a colon the last two of more than two digits are minutes.
+  const isJoined = match[3] === undefined && text.length > 3;
+  const [hours, minutes] = isJoined ? [Math.floor(first / 100), first % 100] : [first, second];
+  if (hours > 15 || minutes > 59 || seconds > 59) {
+    throw new SqlError('invalid_parameter_value', `numeric time zone "${text}" out of range`);
+  }
+  const offset = hours * 3_600 + minutes * 60 + seconds;
+  return fixedZone(text, match[1] === '-' ? -offset : offset);
 }
 
 function zoneOfInterval(span: Interval, shown: string): TimeZone {
@@ -604,7 +624,7 @@ export const DATETIME_FUNCTIONS: FunctionTable = {
   ) => instantOfLocal(makeTimestamp(year, month, day, hour, minute, second), zone),
   'make_timestamptz(year int4, month int4, mday int4, hour int4, min int4, sec float8, timezone text) timestamptz stable':
     (year: number, month: number, day: number, hour: number, minute: number, second: number, zone: string) =>
-      instantOfLocal(makeTimestamp(year, month, day, hour, minute, second), requireZone(zone)),
+      instantOfLocal(makeTimestamp(year, month, day, hour, minute, second), numericZone(zone) ?? requireZone(zone)),
   'make_interval(years int4 = 0, months int4 = 0, weeks int4 = 0, days int4 = 0, hours int4 = 0, mins int4 = 0, secs float8 = 0) interval':
     (years: number, months: number, weeks: number, days: number, hours: number, minutes: number, secs: number) => {
       if (!Number.isFinite(secs)) throw new SqlError('datetime_field_overflow', 'interval out of range');

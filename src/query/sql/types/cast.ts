@@ -63,6 +63,22 @@ export type Cast = (value: Value, context: TimeContext) => SqlValue;
 
 const identity: Cast = (value) => value;
 
+/**
+ * A cast of dates and points in time that serves comparing only: what is too early or too late for the other type is so for every value of
+ * it, but for the infinities.
+ */
+export function comparableCast(cast: Cast | undefined, from: SqlType): Cast | undefined {
+  if (cast === undefined || (from !== 'date' && from !== 'timestamp')) return cast;
+  return (value, context) => {
+    try {
+      return cast(value, context);
+    } catch (error) {
+      if (!(error instanceof SqlError) || error.condition !== 'datetime_field_overflow') throw error;
+      return (value as number | bigint) > 0 ? INFINITY_MICROS - 1n : MINUS_INFINITY_MICROS + 1n;
+    }
+  };
+}
+
 /** Undefined when the value stays as it is. */
 export function castFor(from: SqlType, to: SqlType): Cast | undefined {
   const cast = makeChecked(from, to);
@@ -296,7 +312,14 @@ function ofTime(from: SqlType, to: SqlType): Cast {
     case 'date timestamp':
       return (value) => ofDate(value as number);
     case 'date timestamptz':
-      return (value, { zone }) => instantOfLocal(ofDate(value as number), zone);
+      return (value, { zone }) => {
+        const local = ofDate(value as number);
+        try {
+          return instantOfLocal(local, zone);
+        } catch {
+          throw new SqlError('datetime_field_overflow', 'date out of range for timestamp');
+        }
+      };
     case 'timestamp timestamptz':
       return (value, { zone }) => instantOfLocal(value as bigint, zone);
     case 'timestamptz timestamp':

@@ -5,7 +5,7 @@
 
 import { SqlError } from '../sql-error.ts';
 import { civilFromDays, daysFromCivil, daysInMonth, JULIAN_EPOCH } from './calendar.ts';
-import { fixedZone, instantOf, posixZone, type TimeZone, timeZone } from './time-zone.ts';
+import { fixedZone, instantOf, type TimeZone, timeZone } from './time-zone.ts';
 import { zoneAbbreviation } from './zone-abbreviations.ts';
 
 export type FieldKind = 'number' | 'string' | 'date' | 'time' | 'tz' | 'special';
@@ -390,18 +390,15 @@ class Reader {
               switch (known.value) {
                 case 'now':
                   mask = DATE | TIME | TZ;
-                  this.#now(0);
+                  this.#now();
                   this.#zone = this.#context.zone;
                   break;
                 case 'today':
                 case 'tomorrow':
                 case 'yesterday':
                   mask = DATE;
-                  this.#now(known.value === 'today' ? 0 : known.value === 'tomorrow' ? 1 : -1);
-                  this.#hour = 0;
-                  this.#minute = 0;
-                  this.#second = 0;
-                  this.#fraction = 0;
+                  // A time of day may have been there already.
+                  this.#today(known.value === 'today' ? 0 : known.value === 'tomorrow' ? 1 : -1);
                   break;
                 case 'allballs':
                   mask = TIME | TZ;
@@ -454,21 +451,26 @@ class Reader {
     if ((this.#mask & DATE) === DATE && this.#day > daysInMonth(this.#year, this.#month)) throw new Overflow();
   }
 
-  #now(daysAhead: number): void {
+  /** @returns Seconds since midnight. */
+  #today(daysAhead: number): number {
     const seconds = Number(this.#context.nowMicros / 1_000_000n);
     const local = seconds + this.#context.zone.offsetAt(seconds);
     const days = Math.floor(local / 86_400);
     [this.#year, this.#month, this.#day] = civilFromDays(days + daysAhead);
-    const inDay = local - days * 86_400;
+    this.#julian = true;
+    return local - days * 86_400;
+  }
+
+  #now(): void {
+    const inDay = this.#today(0);
     this.#hour = Math.floor(inDay / 3_600);
     this.#minute = Math.floor(inDay / 60) % 60;
     this.#second = inDay % 60;
     this.#fraction = Number(this.#context.nowMicros % 1_000_000n);
-    this.#julian = true;
   }
 
   #namedZone(text: string): number {
-    const zone = timeZone(text) ?? posixZone(text);
+    const zone = timeZone(text);
     if (zone === undefined) {
       if (!/[/_0-9]/.test(text) && !text.includes('-')) throw new Malformed();
       throw new SqlError('invalid_parameter_value', `time zone "${text}" not recognized`);
