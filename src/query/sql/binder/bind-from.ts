@@ -55,6 +55,7 @@ import {
   shownName,
   stringsOf,
 } from './names.ts';
+import { numberedRows } from './numbered-rows.ts';
 import { nested, type Queries, type QueryContext } from './query-context.ts';
 import { Frame, isLaterCte, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
 
@@ -199,16 +200,13 @@ class FromBinder {
     const functions: BoundSet[] = [];
     const columns: ScopeColumn[] = [];
     let value: BoundExpression | undefined;
-    const ofUser = this.#userFunction(range, offset, left);
+    const ofUser = this.#userFunction(range, offset, left) ?? this.#numbered(range, lists, offset, left);
     if (ofUser !== undefined) return ofUser;
     for (const list of lists) {
       const [node, ownList] = 'List' in list ? (list.List.items ?? []) : [];
       const definitions = ownList !== undefined && 'List' in ownList ? (ownList.List.items ?? []) : coldeflist;
       const record = definitions && recordTypeOf(definitions.map(columnDefinition));
       const set = binder.bindSet(node!, FUNCTION, record);
-      if (set.function.user !== undefined) {
-        throw notSupported('a function in SQL beside other functions in FROM, or WITH ORDINALITY', placeIn(node));
-      }
       const { result } = set.function;
       if (definitions !== undefined && result !== record) {
         throw new SqlError(
@@ -249,6 +247,46 @@ class FromBinder {
     const shown = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
     const item = functions.length === 1 && !ordinality && value !== undefined ? { ...shown, value } : shown;
     return { relation: { kind: 'function', alias: name, functions, ordinality }, items: [item], lateral: frame.args };
+  }
+
+  /** Several functions, or one WITH ORDINALITY, where one of them is a query. */
+  #numbered(
+    { ordinality = false, alias, coldeflist }: RangeFunction,
+    lists: readonly Node[],
+    offset: number,
+    left: readonly ScopeItem[],
+  ): BoundItem | undefined {
+    const calls = lists.map((list) => ('List' in list ? list.List.items?.[0] : undefined));
+    const isUsers = calls.map(
+      (call) =>
+        call !== undefined &&
+        'FuncCall' in call &&
+        (this.#context.functions?.named(nameOfList(stringsOf(call.FuncCall.funcname))) ?? []).length > 0,
+    );
+    if ((lists.length === 1 && !ordinality) || !isUsers.includes(true)) return undefined;
+    // The column of a single function goes by the name of the item.
+    const named = lists.length === 1 && alias?.aliasname !== undefined ? { alias: { aliasname: alias.aliasname } } : {};
+    const parts = lists.map((list) => {
+      const single: RangeFunction = {
+        functions: [list],
+        ...named,
+        ...(lists.length === 1 && coldeflist ? { coldeflist } : {}),
+      };
+      return this.#functions(single, 0, left);
+    });
+    const query = numberedRows(
+      parts.map(({ relation, items }) => ({ relation, columns: items.flatMap(({ columns }) => columns) })),
+    );
+    const shown = ordinality ? query.columns : query.columns.slice(0, -1);
+    const columns = shown.map(({ name, expression }, i) => ({
+      name,
+      expression: columnAt(offset + i, expression),
+      origin: undefined,
+    }));
+    const name = alias?.aliasname ?? columnNameOf(calls[0]!);
+    const item = { alias: name, columns: renamed(columns, alias, name), open: true, offset, table: undefined };
+    const lateral = parts.flatMap((part) => part.lateral);
+    return { relation: { kind: 'derived', alias: name, query }, items: [item], lateral };
   }
 
   /** A call of a function that a user defined is the query that it stands for. */
