@@ -69,7 +69,7 @@ test('a plan is told with its subplans, queries in WITH, and what they are calle
               Cache Mode: binary
               ->  Aggregate
                     ->  Seq Scan on b
-                          Filter: (b.k > $0)"
+                          Filter: (k > $0)"
   `);
 });
 

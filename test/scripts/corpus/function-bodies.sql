@@ -231,3 +231,25 @@ select * from vol(5) with ordinality;
 select * from rows from(json_to_record('{"a":1}') as (a int), many(1)) with ordinality;
 select * from rows from(nope(1), many(1));
 select max(ord) from many(2) with ordinality as t(x, ord) group by x > 20 order by 1;
+
+-- several OUT parameters whose types follow from the call
+create function two_of(a anyelement, b anyarray, c anycompatible, d anycompatible, out x anyarray, out y anycompatiblearray) as $$ select a || b, array[c, d] $$ language sql;
+select x, pg_typeof(x), y, pg_typeof(y) from two_of(11, array[1, 2], 42, 34.5);
+select x, pg_typeof(x), y, pg_typeof(y) from two_of(11, '{1,2}', 42, 'x');
+select two_of(11, array[1, 2], 42, 34.5), (two_of(11, array[1, 2], 42, 34.5)).y;
+select x, y from two_of(11, array[1, 2.2], 42, 34.5);
+create function pair(anyelement, out f1 anyelement, out f2 anyarray) as 'select $1, array[$1,$1]' language sql;
+select pair(42), pair('foo'::text);
+select * from pair('foo'::text);
+select (pair(1.5)).*;
+create function pairs(i anyelement, r out anyarray, s out anyelement) returns setof record as 'select array[$1], $1 union all select array[$1, $1], $1' language sql;
+select * from pairs(7) with ordinality;
+create function badly(anyelement, out f1 anyelement, out f2 anyrange) as 'select $1, $1' language sql;
+create function tab(i anyelement) returns table (a anyelement, b anyarray) as 'select $1, array[$1]' language sql;
+select * from tab(5);
+create procedure six(inout a anyelement, inout b anyelement) language sql as $$ select $1, $1 $$;
+call six(1, null);
+call six(1.1, null);
+create procedure sixb(a anyelement, inout b anyelement, inout c anyarray) language sql as $$ select $1, array[$1] $$;
+call sixb(1, null, null);
+call sixb(1.1, null, null);

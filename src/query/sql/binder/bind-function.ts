@@ -38,6 +38,13 @@ export function resultOf({ parameters, result }: Pick<UserFunction, 'parameters'
   return recordTypeOf(fields.map(({ name, type }, i) => ({ name: name ?? `column${i + 1}`, type, modifier: -1 })));
 }
 
+function withTypes(
+  parameters: readonly FunctionParameter[],
+  concrete: (type: SqlType) => SqlType,
+): readonly FunctionParameter[] {
+  return parameters.map((each) => ({ ...each, type: concrete(each.type) as ColumnType }));
+}
+
 /** As the resolution of calls takes functions. */
 export function definitionOf(user: UserFunction): FunctionDefinition {
   const given = givenBy(user);
@@ -49,6 +56,9 @@ export function definitionOf(user: UserFunction): FunctionDefinition {
     defaults: given.filter((parameter) => parameter.default !== undefined).map(({ name }) => name ?? ''),
     variadic,
     result: resultOf(user),
+    ...(outputs(user.parameters).length > 1 && outputs(user.parameters).some(({ type }) => isPolymorphic(type))
+      ? { resultFor: (concrete) => resultOf({ ...user, parameters: withTypes(user.parameters, concrete) }) }
+      : {}),
     returnsSet: user.returnsSet,
     strict: user.strict,
     volatility: user.volatility,

@@ -38,6 +38,8 @@ export interface FunctionDefinition {
   /** The last argument repeats. */
   readonly variadic: boolean;
   readonly result: SqlType;
+  /** Of several OUT parameters of polymorphic types: the record that they make once it is known what those are. */
+  readonly resultFor?: (concrete: (type: SqlType) => SqlType) => SqlType;
   readonly returnsSet: boolean;
   readonly strict: boolean;
   readonly volatility: 'immutable' | 'stable' | 'volatile';

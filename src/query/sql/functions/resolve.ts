@@ -285,7 +285,8 @@ function instantiate(
       throw new SqlError('datatype_mismatch', message!, { location: place, detail });
     }
     args = concrete.arguments;
-    result = found === 'record' ? (record ?? found) : (found as SqlType);
+    const known = found === 'record' ? (record ?? found) : (found as SqlType);
+    result = definition.resultFor?.((type) => concrete.result(type) as SqlType) ?? known;
   }
   // Anything at all: as it is, a literal as text.
   const untyped = args.flatMap((type, i) => (type === 'any' && actual[i] === 'unknown' ? [i] : []));

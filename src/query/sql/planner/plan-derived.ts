@@ -24,7 +24,15 @@ import { isPlain } from './decorrelate.ts';
 import { type FactsOf, relationFacts } from './facts.ts';
 import { detailed, planNode } from './plan-node.ts';
 import { planFilter, relocated, type ScanOptions } from './plan-scan.ts';
-import { conditionDetail, measured, type Planned, type PlanScope, type RowNames, rowNames } from './planned.ts';
+import {
+  conditionDetail,
+  measured,
+  type Planned,
+  type PlanScope,
+  type RowNames,
+  rowNames,
+  scanNames,
+} from './planned.ts';
 import { isInlined } from './pull-up.ts';
 import { selectivityOf } from './selectivity.ts';
 
@@ -169,7 +177,7 @@ export function planCte(
   assert(known !== undefined, 'a query in WITH is planned before its readers');
   const { planned: source, node: sourceNode } = known;
   const isWorking = scope.working.has(cte);
-  const names = rowNames(relation, scope);
+  const names = scanNames(relation, scope);
   const target = { alias, other: { key: 'CTE Name', name: cte.name } };
   const node = planNode({ type: isWorking ? 'WorkTable Scan' : 'CTE Scan', target }, sourceNode.rows, {
     width: sourceNode.width,

@@ -49,6 +49,7 @@ import {
   type RowNames,
   repeated,
   rowNames,
+  scanNames,
   shown,
 } from './planned.ts';
 import { selectivityOf } from './selectivity.ts';
@@ -108,7 +109,7 @@ function identity(width: number, offset = 0): readonly number[] {
 
 function planFunctions(relation: BoundFunctionScan, conditions: readonly BoundExpression[], scope: PlanScope): Planned {
   const { functions, ordinality, alias } = relation;
-  const names = rowNames(relation, scope);
+  const names = scanNames(relation, scope);
   const output = () => identity(widthOf(relation)).map(names);
   const calls = () =>
     functions.map(

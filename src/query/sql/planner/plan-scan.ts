@@ -57,7 +57,7 @@ import {
 } from './costs.ts';
 import { bytesOf, factsOf, rowsOfTable } from './facts.ts';
 import { expectedRows, type NodeKind, type PlanNode, planNode, scanTarget } from './plan-node.ts';
-import { conditionDetail, measured, type Planned, type PlanScope, rowNames } from './planned.ts';
+import { conditionDetail, measured, type Planned, type PlanScope, scanNames } from './planned.ts';
 import { type PlannerSettings, type PlannerSwitch, switchCost } from './planner-settings.ts';
 import { selectivityOf } from './selectivity.ts';
 
@@ -347,7 +347,7 @@ function realized(
   const { path, order, covered, arms, either } = candidate;
   const { primaryKey, primaryKeyName } = table.table;
   const target = scanTarget(scan);
-  const names = rowNames(scan, scope);
+  const names = scanNames(scan, scope);
   const reverse = order === 'reverse';
   const ordered = orderBy.length > 0 && order !== 'none';
   const width = bytesOf(table, layout, scope.known);
@@ -495,7 +495,7 @@ function heldScan(
 function armNode(scan: BoundScan, arm: AccessPath, scope: PlanScope): PlanNode {
   const { table } = scan;
   const index = arm.index?.source.index.name ?? table.table.primaryKeyName;
-  const names = rowNames(scan, scope);
+  const names = scanNames(scan, scope);
   const entries = entriesOf(table, arm, scope);
   const cost = indexCost({ entries, entryBytes: 32, ranges: rangesOf(arm), fetches: false, conditions: 0 });
   const details = () => conditionDetail('Index Cond', arm.used, names);

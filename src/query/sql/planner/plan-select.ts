@@ -87,7 +87,7 @@ import { countedRows, readsCte, slotsReadBy } from './subquery-forms.ts';
 /** What planning one statement shares. */
 export function planScope(
   modify: (query: BoundModify, scope: PlanScope) => Planned,
-  qualifies: () => boolean,
+  naming: Pick<PlanScope, 'qualifies' | 'isVerbose'>,
   { known, settings }: PlanEnvironment,
 ): PlanScope {
   let next = SLOTS_OF_BINDING_MAX;
@@ -102,7 +102,7 @@ export function planScope(
     subplans: [],
     nextSubplan: () => ++subplans,
     isRepeated: false,
-    qualifies,
+    ...naming,
     known,
   };
   return scope;

@@ -30,7 +30,7 @@ import { foldQuery } from './fold-constants.ts';
 import { compileAssignment, LateModify, planModify, refuseOverlap, writtenTables } from './plan-modify.ts';
 import type { PlanNode } from './plan-node.ts';
 import { planAfterWith, planRows, planScope } from './plan-select.ts';
-import { type PlannedInsert, withSubplans } from './planned.ts';
+import { type PlannedInsert, type PlanScope, withSubplans } from './planned.ts';
 import type { PlannerSettings } from './planner-settings.ts';
 import { type PointQuery, pointQueryOf } from './point-query.ts';
 import { writeRulesOf } from './write-rules.ts';
@@ -104,26 +104,28 @@ export function planQuery(bound: BoundQuery, parameterTypes: readonly SqlType[],
     return known;
   };
   const { time, generation } = environment;
-  const options = { parameterTypes, qualifies: () => survey().relations > 1, environment };
+  const naming = { qualifies: () => survey().relations > 1, isVerbose: false };
+  const options = { parameterTypes, naming, environment };
   return { ...planBound(foldQuery(bound, time), options), generation, reads: () => survey().reads };
 }
 
 interface PlanOptions {
   readonly parameterTypes: readonly SqlType[];
-  /** EXPLAIN puts the table's name before a column's. */
-  readonly qualifies: () => boolean;
+  /** When EXPLAIN puts the table's name before a column's. */
+  readonly naming: Pick<PlanScope, 'qualifies' | 'isVerbose'>;
   readonly environment: PlanEnvironment;
 }
 
 function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'generation' | 'reads'> {
-  const { parameterTypes, qualifies, environment } = planOptions;
-  const scope = planScope(planModify, qualifies, environment);
+  const { parameterTypes, naming, environment } = planOptions;
+  const scope = planScope(planModify, naming, environment);
   switch (query.kind) {
     case 'explain': {
       const { options } = query;
       const { elapsedMs } = environment;
       const began = elapsedMs();
-      const inner = planBound(query.query, { ...planOptions, qualifies: () => options.verbose || qualifies() });
+      const asked = options.verbose ? { qualifies: () => true, isVerbose: true } : naming;
+      const inner = planBound(query.query, { ...planOptions, naming: asked });
       const planningMs = elapsedMs() - began;
       const { node } = inner;
       assert(node !== undefined, 'a plan that can be explained');

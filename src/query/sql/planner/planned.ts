@@ -67,6 +67,8 @@ export interface PlanScope {
   readonly working: Set<BoundCte>;
   /** Whether EXPLAIN puts the table's name before a column's: when there is more than one. */
   qualifies(): boolean;
+  /** Whether it does so at the scan of the table itself, too: when it tells more. */
+  readonly isVerbose: boolean;
   /** What is known of the rows of tables. */
   readonly known: KnownTables;
   readonly settings: PlannerSettings;
@@ -113,7 +115,16 @@ export function withSubplans<P extends Pick<Planned, 'node'>>(planned: P, scope:
 /** What the places of a row are called. */
 export type RowNames = (index: number) => string;
 
-export function rowNames(relation: BoundRelation, scope: PlanScope): RowNames {
+/** The same as the scan of a single relation says them. */
+export function scanNames(relation: BoundRelation, scope: PlanScope): RowNames {
+  return rowNames(relation, scope, () => scope.isVerbose);
+}
+
+export function rowNames(
+  relation: BoundRelation,
+  scope: PlanScope,
+  qualifies: () => boolean = () => scope.qualifies(),
+): RowNames {
   return (index) => {
     let at = index;
     let inner = relation;
@@ -135,7 +146,7 @@ export function rowNames(relation: BoundRelation, scope: PlanScope): RowNames {
             ? inner.cte.columns
             : inner.functions.map(({ function: { name } }) => ({ name: inner.functions.length === 1 ? alias : name }));
     const name = quoteName(names[at]?.name ?? 'ordinality');
-    return scope.qualifies() ? `${quoteName(inner.alias)}.${name}` : name;
+    return qualifies() ? `${quoteName(inner.alias)}.${name}` : name;
   };
 }
 

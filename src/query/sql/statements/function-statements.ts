@@ -427,11 +427,13 @@ function titleWith(definition: UserFunction): string {
 
 /** The type of what comes out has to follow from what goes in. @throws SqlError `invalid_function_definition`, `feature_not_supported`. */
 function requireKnownResult(parameters: readonly FunctionParameter[], result: string): void {
-  const given = inputs(parameters).map(({ type }) => type as SqlType);
   const out = outputs(parameters);
-  if (out.length > 1 && out.some(({ type }) => isPolymorphic(type))) {
-    throw notSupported('a function with several OUT parameters of polymorphic types');
-  }
+  if (out.length > 1) for (const { type } of out) requireKnownType(parameters, type);
+  else requireKnownType(parameters, result);
+}
+
+function requireKnownType(parameters: readonly FunctionParameter[], result: string): void {
+  const given = inputs(parameters).map(({ type }) => type as SqlType);
   if (!isPolymorphic(result as SqlType)) return;
   const isCompatible = result.startsWith('anycompatible');
   const family = given.filter((type) => isPolymorphic(type) && type.startsWith('anycompatible') === isCompatible);
