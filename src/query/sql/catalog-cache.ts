@@ -80,7 +80,9 @@ export function openTable(
   table: Table,
   related: ReadonlyMap<TableId, CatalogTable> = new Map(),
 ): CatalogTable {
-  const codec = new RowCodec(keyspace, table);
+  // A view that is computed has no rows, and may have columns that no row could hold.
+  const isComputed = table.view !== undefined && table.view.populated === undefined;
+  const codec = new RowCodec(keyspace, isComputed ? { ...table, columns: [] } : table);
   const indexes = (table.indexes ?? []).map((index) => ({
     index,
     keys: new IndexKeys(keyspace, table, index, codec.keys),

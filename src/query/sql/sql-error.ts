@@ -209,6 +209,16 @@ export function at<T>(location: number | undefined, work: () => T): T {
   }
 }
 
+/** Runs `work`; its errors have no place, as PostgreSQL tells none for expressions that it looks at after the statement was read. */
+export function withoutPlace<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof SqlError) error.location = -1;
+    throw error;
+  }
+}
+
 /** The character (code point), from 1, at a byte offset of the UTF-8 form of `text`. */
 export function characterPosition(text: string, byteOffset: number): number {
   let bytes = 0;

@@ -250,7 +250,6 @@ alter table a alter column c set default 77;
 insert into a (id) values (4) returning c, e, f, g;
 alter table a alter column c drop default;
 insert into a (id) values (5) returning c;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 alter table a alter column c set default 'x';
 alter table a alter c set not null;
 update a set c = 0 where c is null;
@@ -331,7 +330,6 @@ alter table a alter bb set statistics 100;
 alter table a alter bb set storage external;
 alter table a add constraint nv check (c < 0) not valid;
 alter table a validate constraint nv;
--- awaits: UNIQUE USING INDEX
 alter table a add constraint idx unique using index nope;
 begin;
 alter table a add column tx int default 1;

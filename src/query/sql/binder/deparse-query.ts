@@ -162,13 +162,16 @@ class QueryText {
     return `${isPlain ? text : `(${text})`}${direction}${nulls}`;
   }
 
-  #place(index: number): Place {
-    return this.#places.find(({ offset, width }) => index >= offset && index < offset + width)!;
+  /** Undefined for what is no column: the hidden id of a row, which rows as a whole ask for. */
+  #place(index: number): { readonly alias: string; readonly name: string } | undefined {
+    const place = this.#places.find(({ offset, width }) => index >= offset && index < offset + width);
+    const column = place?.table.table.columns[index - place.offset];
+    return place === undefined || column === undefined ? undefined : { alias: place.alias, name: column.name };
   }
 
   #column(index: number): string {
-    const { alias, offset, table } = this.#place(index);
-    return `${quoteName(alias)}.${quoteName(table.table.columns[index - offset]!.name)}`;
+    const place = this.#place(index);
+    return place === undefined ? '…' : `${quoteName(place.alias)}.${quoteName(place.name)}`;
   }
 
   /** The name of a column that is printed without AS. */
@@ -178,7 +181,6 @@ class QueryText {
     const keys = grouping?.groupBy ?? [];
     const key = grouping === undefined ? expression : keys[expression.index];
     if (key?.kind !== 'column') return undefined;
-    const { offset, table } = this.#place(key.index);
-    return table.table.columns[key.index - offset]!.name;
+    return this.#place(key.index)?.name;
   }
 }

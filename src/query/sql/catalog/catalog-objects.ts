@@ -424,7 +424,8 @@ export class CatalogObjects implements CatalogAccess {
       }
       case 'c': {
         const rule = rulesOf(found.table).checks.find(({ name }) => name === found.name)!;
-        const suffix = found.check.notValid === true ? ' NOT VALID' : '';
+        const { noInherit, notValid } = found.check;
+        const suffix = `${noInherit === true ? ' NO INHERIT' : ''}${notValid === true ? ' NOT VALID' : ''}`;
         return `CHECK (${deparse(rule.expression, this.style({ table, pretty }))})${suffix}`;
       }
       case 'f': {

@@ -39,7 +39,11 @@ function bindCheck(tree: Node, base: SqlType, modifier: number, context: BindCon
 export function boundDefault({ base, modifier, default: value }: DomainType): BoundExpression | undefined {
   if (value === undefined) return undefined;
   const binder = new ExpressionBinder(definitionContext(value.zone), undefined);
-  const bound = binder.bind(value.tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
+  const bound = binder.bind(value.tree as unknown as Node, {
+    title: 'DEFAULT expressions',
+    aggregates: 'refused',
+    subqueries: 'DEFAULT expression',
+  });
   return binder.coerce(bound, base, modifier, 'assignment');
 }
 

@@ -343,7 +343,7 @@ function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<Sys
       confdeltype: ' ',
       confmatchtype: ' ',
       conislocal: true,
-      connoinherit: constraint.kind !== 'c',
+      connoinherit: constraint.kind !== 'c' || constraint.check.noInherit === true,
     };
     if (constraint.kind === 'p' || constraint.kind === 'u') {
       const { index } = constraint;

@@ -6,7 +6,7 @@
  * type, a volatile default, another primary key) writes the table anew; see rewrite-table.ts.
  */
 
-import type { ColumnDef, Node } from '@pgsql/types';
+import type { AlterTableCmd, ColumnDef, Node } from '@pgsql/types';
 import { deleteName, putName, redefineTable } from '../../../models/relational/catalog.ts';
 import {
   type Column,
@@ -31,12 +31,13 @@ import { namedType, requireStorable } from '../binder/names.ts';
 import type { BindContext } from '../binder/query-context.ts';
 import { isVolatile } from '../binder/volatility.ts';
 import { openTable } from '../catalog-cache.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
 import { columnNames } from '../object-names.ts';
 import { requireOperatorClass } from '../operator-classes.ts';
 import type { ExecutionRow } from '../operators/operator.ts';
 import { compileExpression } from '../planner/compile-expression.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import { isInteger, titleOf } from '../types/types.ts';
 import { relationWord } from './drop-statements.ts';
 import { containsNull, eachRow, rewriteTable } from './rewrite-table.ts';
@@ -158,13 +159,56 @@ export class ColumnEditor {
     await this.#shiftReferences(position);
   }
 
-  async alterType(name: string, definition: ColumnDef): Promise<void> {
+  /** Types of several columns, whose new values are computed of the rows as they were. */
+  async alterTypes(commands: readonly AlterTableCmd[]): Promise<void> {
     const { table } = this.#editor;
-    const { bindContext, context, evaluate } = this.#options;
-    const position = requireColumn(table, name, undefined);
+    const { bindContext, context } = this.#options;
+    const computed: { readonly position: number; readonly compute: Evaluate | undefined }[] = [];
+    let next = table;
+    for (const { name = '', def } of commands) {
+      if (def === undefined || !('ColumnDef' in def)) throw unsupportedChange('AT_AlterColumnType');
+      const position = requireColumn(table, name, undefined);
+      if (computed.some((each) => each.position === position)) {
+        throw new SqlError('feature_not_supported', `cannot alter type of column "${name}" twice`);
+      }
+      const retyped = await this.#retyped(table, next, position, def.ColumnDef);
+      next = retyped.next;
+      computed.push({ position, compute: retyped.compute });
+    }
+    checkGenerated(next, bindContext);
+    const { columns } = next;
+    const positions = computed.map(({ position }) => position);
+    await this.#editor.retypeReferences(positions, next, () =>
+      this.#rewrite(next, (row, generate) => {
+        const result = row.slice(0, columns.length);
+        for (const { position, compute } of computed)
+          if (compute !== undefined) result[position] = compute(row, context);
+        generate(result);
+        return result;
+      }),
+    );
+  }
+
+  /** @param table As it was. @param so What it is to be so far. @returns what it is to be, and how the values are computed. */
+  async #retyped(
+    table: Table,
+    so: Table,
+    position: number,
+    definition: ColumnDef,
+  ): Promise<{ readonly next: Table; readonly compute: Evaluate | undefined }> {
+    const { evaluate } = this.#options;
+    const { name } = table.columns[position]!;
     const old = table.columns[position]!;
     const { type, modifier } = namedType(definition.typeName);
     requireStorable(name, type);
+    const user = table.columns.find(
+      (each) => each.generated !== undefined && columnNames(each.generated.tree).has(name),
+    );
+    if (user !== undefined) {
+      throw new SqlError('feature_not_supported', 'cannot alter type of a column used by a generated column', {
+        detail: `Column "${name}" is used by generated column "${user.name}".`,
+      });
+    }
     if (old.identity !== undefined) {
       if (!isInteger(type)) {
         throw new SqlError('invalid_parameter_value', 'identity column type must be smallint, integer, or bigint');
@@ -225,8 +269,8 @@ export class ColumnEditor {
       }
       changed = { ...changed, default: { kind: 'constant', value: evaluate(value) } };
     }
-    const columns = table.columns.map((column, i) => (i === position ? changed : column));
-    const indexes = (table.indexes ?? []).map((index) => ({
+    const columns = so.columns.map((column, i) => (i === position ? changed : column));
+    const indexes = (so.indexes ?? []).map((index) => ({
       ...index,
       parts: index.parts.map((part) => {
         if (part.column !== position) return part;
@@ -234,17 +278,8 @@ export class ColumnEditor {
         return { ...part, type, modifier };
       }),
     }));
-    const next = { ...table, columns, indexes };
-    checkGenerated(next, bindContext);
-    const compute = compileExpression(converted);
-    await this.#editor.retypeReferences(position, next, () =>
-      this.#rewrite(next, (row, generate) => {
-        const result = row.slice(0, columns.length);
-        if (old.generated === undefined) result[position] = compute(row, context);
-        generate(result);
-        return result;
-      }),
-    );
+    const compute = old.generated === undefined ? compileExpression(converted) : undefined;
+    return { next: { ...so, columns, indexes }, compute };
   }
 
   setDefault(name: string, node: Node | undefined): void {
@@ -263,7 +298,7 @@ export class ColumnEditor {
       );
     }
     const { bindContext, evaluate } = this.#options;
-    const value = node && bindDefault(node, name, column, bindContext, evaluate);
+    const value = node && withoutPlace(() => bindDefault(node, name, column, bindContext, evaluate));
     this.#replace(position, { ...column, default: value });
   }
 

@@ -265,7 +265,12 @@ export class SchemaChanges {
     const editor = new TableEditor(table, false, options);
     const columns = new ColumnEditor(editor, options);
     const ordered = commands.map((command) => ({ command, pass: passOf(command) })).sort((a, b) => a.pass - b.pass);
-    for (const { command } of ordered) await this.#alter(command, editor, columns, options, sink);
+    const retyped = commands.filter(({ subtype }) => subtype === 'AT_AlterColumnType');
+    for (const { command } of ordered) {
+      if (!retyped.includes(command)) await this.#alter(command, editor, columns, options, sink);
+      // All at once: each of them is computed of the rows as they were.
+      else if (command === retyped[0]) await columns.alterTypes(retyped);
+    }
     editor.store();
     sink.complete(title);
   }
@@ -303,9 +308,9 @@ export class SchemaChanges {
         return columns.setNotNull(name, true);
       case 'AT_DropNotNull':
         return columns.setNotNull(name, false);
-      case 'AT_AlterColumnType':
-        if (def === undefined || !('ColumnDef' in def)) throw unsupportedChange(subtype);
-        return columns.alterType(name, def.ColumnDef);
+      // OIDs of rows have not been there since PostgreSQL 12.
+      case 'AT_DropOids':
+        return;
       case 'AT_AddConstraint':
         if (constraint === undefined) throw unsupportedChange(subtype);
         if (constraint.contype !== 'CONSTR_PRIMARY') return editor.addConstraint(constraint);
@@ -567,9 +572,13 @@ async function addPrimaryKey(
   constraint: Parameters<typeof bindPrimaryKey>[1],
 ): Promise<void> {
   const { table } = editor;
-  if (constraint.indexname !== undefined) throw notSupported('PRIMARY KEY USING INDEX', constraint.location);
+  const used = constraint.indexname === undefined ? undefined : await editor.requireUsable(constraint);
   if (table.primaryKey.length > 0 || primaryIndex(table) !== undefined) {
     throw new SqlError('invalid_table_definition', `multiple primary keys for table "${table.name}" are not allowed`);
+  }
+  if (used !== undefined) {
+    for (const { column } of used.parts) await columns.setNotNull(table.columns[column!]!.name, true);
+    return editor.addConstraint(constraint);
   }
   for (const key of names) requireColumn(table, key, undefined);
   if (isKeptAsIndex(constraint)) {

@@ -12,6 +12,7 @@ import {
   type ForeignKey,
   type Index,
   type IndexPart,
+  indexColumns,
   isStrictlyUnique,
   primaryIndex,
   type ReferentialAction,
@@ -29,7 +30,7 @@ import { requireOperatorClass } from '../operator-classes.ts';
 import { ForeignKeyChecks } from '../operators/foreign-keys.ts';
 import { canRefer } from '../operators/reference-values.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { type Condition, notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import { storageParameters } from '../storage-parameters.ts';
 import { type SqlType, titleOf } from '../types/types.ts';
 import { buildIndex, eachRow, type PassOptions } from './rewrite-table.ts';
@@ -94,12 +95,15 @@ export class TableEditor {
 
   async #addUnique(constraint: Constraint, names: readonly string[]): Promise<void> {
     const { location } = constraint;
-    if (constraint.indexname !== undefined) throw notSupported('UNIQUE USING INDEX', location);
     const isPrimary = constraint.contype === 'CONSTR_PRIMARY';
     const deferrable = deferrabilityOf(constraint);
+    if (constraint.indexname !== undefined) {
+      const index = await this.requireUsable(constraint);
+      return this.#useIndex(index, constraint.conname ?? index.name, isPrimary);
+    }
     if (constraint.indexspace !== undefined) throw notSupported('TABLESPACE', location);
     const parameters = storageParameters('index', constraint.options ?? []);
-    const positions = names.map((name) => this.#keyColumn(name, location));
+    const positions = names.map((name) => this.#keyColumn(name, this.#isNew ? location : -1));
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) {
       throw new SqlError('duplicate_column', `column "${twice}" appears twice in unique constraint`, { location });
@@ -244,6 +248,63 @@ export class TableEditor {
     return (await readName(transaction, keyspace, name, this.table.schema)) !== undefined;
   }
 
+  /** The index of USING INDEX. @throws SqlError for one that no constraint can be made of. */
+  async requireUsable({ indexname = '', location, ...constraint }: Constraint): Promise<Index> {
+    const { transaction, keyspace } = this.#options;
+    const refused = (condition: Condition, message: string, detail?: string): SqlError =>
+      new SqlError(condition, message, { location, ...(detail === undefined ? {} : { detail }) });
+    const index = this.table.indexes?.find(({ name }) => name === indexname);
+    if (index === undefined) {
+      const found = await readName(transaction, keyspace, indexname, this.table.schema);
+      if (found?.kind !== 'index') throw refused('undefined_object', `index "${indexname}" does not exist`);
+      const message =
+        found.table === this.table.id
+          ? `index "${indexname}" is already associated with a constraint`
+          : `index "${indexname}" does not belong to table "${this.table.name}"`;
+      throw refused('object_not_in_prerequisite_state', message);
+    }
+    if (index.isConstraint) {
+      const message = `index "${indexname}" is already associated with a constraint`;
+      throw refused('object_not_in_prerequisite_state', message);
+    }
+    if (index.invalid === true) {
+      throw refused('object_not_in_prerequisite_state', `index "${indexname}" is not valid`);
+    }
+    const unordered = index.parts.findIndex(
+      ({ descending, nullsFirst, operatorClass }) => descending || nullsFirst || operatorClass !== undefined,
+    );
+    const why = !index.unique
+      ? `"${indexname}" is not a unique index`
+      : index.parts.some(({ column }) => column === undefined)
+        ? `index "${indexname}" contains expressions`
+        : index.predicate !== undefined
+          ? `"${indexname}" is a partial index`
+          : unordered >= 0
+            ? `index "${indexname}" column number ${unordered + 1} does not have default sorting behavior`
+            : undefined;
+    if (why !== undefined) {
+      const detail = 'Cannot create a primary key or unique constraint using such an index.';
+      throw refused('wrong_object_type', why, detail);
+    }
+    // Entries of deferrable keys lie differently.
+    if (deferrabilityOf(constraint) !== undefined) throw notSupported('a deferrable constraint USING INDEX', location);
+    return index;
+  }
+
+  /** Makes the index that of a constraint, under its name. */
+  async #useIndex(index: Index, name: string, isPrimary: boolean): Promise<void> {
+    const { transaction, keyspace } = this.#options;
+    const { id, schema } = this.table;
+    if (name !== index.name) {
+      this.#options.notice(`ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index "${index.name}" to "${name}"`);
+      if (await this.#isTaken(name)) throw new SqlError('duplicate_table', `relation "${name}" already exists`);
+      deleteName(transaction, keyspace, index.name, schema);
+      await putName(transaction, keyspace, name, schema, { kind: 'index', id: index.id, table: id });
+    }
+    const used: Index = { ...index, name, isConstraint: true, ...(isPrimary ? { isPrimary } : {}) };
+    this.table = { ...this.table, indexes: this.table.indexes!.map((each) => (each === index ? used : each)) };
+  }
+
   /** Fills it, unless it is invalid. */
   async putIndex(index: Index): Promise<void> {
     const { transaction, keyspace } = this.#options;
@@ -281,7 +342,9 @@ export class TableEditor {
       place: 'check constraints',
       subqueries: 'check constraint',
     } as const;
-    this.#options.binder(opened).bindCondition(tree, clause);
+    const bind = (): unknown => this.#options.binder(opened).bindCondition(tree, clause);
+    if (this.#isNew) bind();
+    else withoutPlace(bind);
     const names = [...columnNames(tree)];
     const second = column ?? (names.length === 1 ? names[0]! : '');
     const taken = this.#constraintNames();
@@ -296,6 +359,7 @@ export class TableEditor {
       name,
       expression: this.#expression(tree),
       ...(notValid ? { notValid } : {}),
+      ...(constraint.is_no_inherit === true ? { noInherit: true } : {}),
     };
     const checks = [...(this.table.checks ?? []), check];
     checks.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -446,6 +510,7 @@ export class TableEditor {
     if (names.length === 0) {
       if (parent.primaryKey.length > 0) return parent.primaryKey;
       const index = primaryIndex(parent);
+      if (index !== undefined && isStrictlyUnique(index)) return indexColumns(index);
       if (index !== undefined) throw deferrableTarget('primary key', parent.name);
       throw new SqlError('undefined_object', `there is no primary key for referenced table "${parent.name}"`);
     }
@@ -457,15 +522,15 @@ export class TableEditor {
     });
   }
 
-  /** Tests the foreign keys that a column takes part in, on either side, before and after its values become others. */
-  async retypeReferences(position: number, table: Table, rewrite: () => Promise<void>): Promise<void> {
+  /** Tests the foreign keys that columns take part in, on either side, before and after their values become others. */
+  async retypeReferences(positions: readonly number[], table: Table, rewrite: () => Promise<void>): Promise<void> {
     const concerned: { readonly key: ForeignKey; readonly child: TableId; readonly parent: TableId }[] = [];
     const tableOf = async (id: TableId): Promise<Table> =>
       id === table.id ? table : (await this.#options.openById(id)).table;
     for (const child of new Set([table.id, ...(table.referencedBy ?? [])])) {
       for (const key of (await tableOf(child)).foreignKeys ?? []) {
-        const isOwn = child === table.id && key.columns.includes(position);
-        const isReferenced = key.references === table.id && key.referenced.includes(position);
+        const isOwn = child === table.id && key.columns.some((each) => positions.includes(each));
+        const isReferenced = key.references === table.id && key.referenced.some((each) => positions.includes(each));
         if (isOwn || isReferenced) concerned.push({ key, child, parent: key.references });
       }
     }

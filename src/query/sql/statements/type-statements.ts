@@ -41,12 +41,12 @@ import {
 import type { Transaction } from '../../../storage/store.ts';
 import { namedType, nameOfList, refuseRowType, requireStorable, stringsOf } from '../binder/names.ts';
 import { definitionContext } from '../binder/table-rules.ts';
-import { compileDomainCheck } from '../catalog/domain-rules.ts';
+import { boundDefault, compileDomainCheck } from '../catalog/domain-rules.ts';
 import { registerType } from '../catalog/user-types.ts';
 import { openTable } from '../catalog-cache.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
 import { baseOf, type SqlType, typeInfo } from '../types/types.ts';
 import { withComment } from './comment-statements.ts';
@@ -623,10 +623,13 @@ export class TypeStatements {
   }
 }
 
+/** @throws SqlError of any kind that a default can be wrong in. */
 function withDefault(domain: DomainType, node: Node | undefined, zone: string): DomainType {
   const { default: _, ...rest } = domain;
   if (node === undefined || ('A_Const' in node && node.A_Const.isnull === true)) return rest;
-  return { ...rest, default: { tree: node as unknown as SqlExpression['tree'], zone } };
+  const made: DomainType = { ...rest, default: { tree: node as unknown as SqlExpression['tree'], zone } };
+  withoutPlace(() => boundDefault(made));
+  return made;
 }
 
 /** Between the neighbours' places, or beyond the last. */
