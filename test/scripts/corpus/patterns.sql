@@ -178,3 +178,14 @@ select regexp_replace('x' || repeat('ab', 1000) || 'x', '(ab)+', 'y');
 select repeat('a', 5000) ~ '^(a+)+$';
 select repeat('a', 5000) || 'b' ~ '^(a|aa)+$';
 select 'a' ~ any (array['b', 'a']), 'a' !~ all (array['b', 'c']);
+
+-- Classes with brackets in them, and patterns with one separator.
+select 'a%b' similar to '%[%[:alnum:]%]%', 'a.b' similar to '.[.[:alnum:].].', 'a' similar to '[]%][^]%]', ']x' similar to '[]%][^]%]', '^' similar to '[^^]', 'a(b' similar to '%[([:alnum:](]%', '-' similar to '[[:alpha:]-]', 'x]' similar to '[^a]]', 'ab' similar to '[[.a.]]_';
+select similar_to_escape('[[:alpha:]_%]_%'), similar_to_escape('[^]%].'), similar_to_escape('a#"b#"c', '#'), similar_to_escape('a#"b', '#'), similar_to_escape('[^#^]_%]', '#');
+select substring('abcdefg' similar 'a#"%g' escape '#'), substring('abcdefg' similar '%#"_' escape '#'), substring('abcdefg' similar 'a#"%#"g' escape '#'), substring('abcdefg' similar 'a%' escape '#'), substring('abcdefg' similar '#"%' escape '#');
+-- Constraints that repeat in parentheses, groups that constraints do not know, characters that are none.
+select 'x' ~ 'x|(?:\M)+', 'ab' ~ '(?:^)*ab', 'aa' ~ '(a)\1';
+select 'xyz' ~ 'x(\w)(?=\1)';
+select 'xyz' ~ 'x(\w)(?=(\1))';
+select 'a' ~ '\x7fffffff';
+select 'x' ~ '^*x';

@@ -47,13 +47,15 @@ export function similarToEscape(pattern: string, escapeMark: string | null, mark
   }
   const mark = escapeMark ?? '\\';
   let out = '^(?:';
-  let inBracket = false;
+  // How deep in brackets, and where in a class: behind its beginning a ] stands for itself, and so does one behind its ^.
+  let depth = 0;
+  let place = 0;
   let escaped = false;
   let separators = 0;
   const shortest = marksShortest && mark !== '' && pattern.includes(`${mark}"`) ? '?' : '';
   for (const c of pattern) {
     if (escaped) {
-      if (c === '"' && !inBracket) {
+      if (c === '"' && depth === 0) {
         separators++;
         if (separators > 2) {
           throw new SqlError(
@@ -61,24 +63,35 @@ export function similarToEscape(pattern: string, escapeMark: string | null, mark
             'SQL regular expression may not contain more than two escape-double-quote separators',
           );
         }
-        out = separators === 1 ? out.replace(/^\^\(\?:/, '^((?:') : out;
-        out += separators === 1 ? '){1,1}?)((?:' : '){1,1})(?:';
-      } else out += `\\${c}`;
+        if (marksShortest) {
+          if (separators === 1) out = out.replace(/^\^\(\?:/, '^((?:');
+          out += separators === 1 ? '){1,1}?)((?:' : '){1,1})(?:';
+        } else out += separators === 1 ? '){1,1}?(' : '){1,1}(?:';
+      } else {
+        out += `\\${c}`;
+        place = 3;
+      }
       escaped = false;
     } else if (c === mark && mark !== '') escaped = true;
-    else if (inBracket) {
+    else if (depth > 0) {
       out += c === '\\' ? '\\\\' : c;
-      if (c === ']') inBracket = false;
+      if (c === ']' && place > 2) depth--;
+      else if (c === '^') place++;
+      else {
+        if (c === '[') depth++;
+        place = 3;
+      }
     } else if (c === '[') {
       out += c;
-      inBracket = true;
+      depth = 1;
+      place = 1;
     } else if (c === '%') out += separators === 0 ? `.*${shortest}` : '.*';
     else if (c === '_') out += '.';
     else if (c === '(') out += '(?:';
     else if (c === '\\' || c === '.' || c === '^' || c === '$') out += `\\${c}`;
     else out += separators === 0 && '*+?}'.includes(c) ? c + shortest : c;
   }
-  return `${out})$`;
+  return `${out}${marksShortest && separators === 1 ? '))' : ')'}$`;
 }
 
 function matches(text: string, pattern: string, flags: RegexFlags = NO_FLAGS): boolean {
@@ -293,7 +306,7 @@ export const PATTERN_FUNCTIONS: FunctionTable = {
       'latin1',
     ),
   'similar_to_escape(text) text': (pattern: string) => similarToEscape(pattern, null),
-  'similar_to_escape(text, text) text': similarToEscape,
+  'similar_to_escape(text, text) text': (pattern: string, escapeMark: string) => similarToEscape(pattern, escapeMark),
   'similar_escape(text, text) text called': (pattern: string | null, escapeMark: string | null) =>
     pattern === null ? null : similarToEscape(pattern, escapeMark),
   'substring(text, text) text': substringPattern,

@@ -124,6 +124,8 @@ export class RegexParser {
   #at = 0;
   groups = 0;
   hasBack = false;
+  /** How many constraints of what is around the place being read: no group is known in them. */
+  #looks = 0;
   readonly #closed = new Set<number>();
 
   constructor(pattern: string, flags: RegexFlags) {
@@ -293,9 +295,13 @@ export class RegexParser {
     const ahead = head.startsWith('?=') || head.startsWith('?!');
     if (!behind && !ahead && !head.startsWith('?:')) throw invalid('quantifier operand invalid');
     this.#at += behind ? 3 : 2;
+    const isLook = behind || ahead;
+    if (isLook) this.#looks++;
     const node = this.#choice(depth + 1);
     this.#close();
-    if (!behind && !ahead) return node;
+    // In parentheses even what takes no text may repeat.
+    if (!isLook) return node.kind === 'assert' || node.kind === 'look' ? { kind: 'sequence', parts: [node] } : node;
+    this.#looks--;
     return { kind: 'look', node, ahead, negative: head[behind ? 2 : 1] === '!' };
   }
 
@@ -348,7 +354,7 @@ export class RegexParser {
         digits += this.#text[this.#at++];
       }
       const index = Number(digits);
-      if (!this.#closed.has(index)) throw invalid('invalid backreference number');
+      if (!this.#closed.has(index) || this.#looks > 0) throw invalid('invalid backreference number');
       this.hasBack = true;
       return { kind: 'back', index };
     }
@@ -363,7 +369,9 @@ export class RegexParser {
       const found = /^[0-9a-fA-F]+/.exec(digits)?.[0] ?? '';
       if (found === '' || (c !== 'x' && found.length < length)) throw invalid('invalid escape \\ sequence');
       this.#at += found.length;
-      return Number.parseInt(found, 16);
+      const code = Number.parseInt(found, 16);
+      if (code > 0x10_ffff) throw invalid('invalid escape \\ sequence');
+      return code;
     };
     if (c === 'u') return hex(4);
     if (c === 'U') return hex(8);
