@@ -40,6 +40,7 @@ export class LocalCursor implements Cursor {
   readonly #source: CursorSource;
   readonly #snapshot: Snapshot;
   #released = false;
+  readonly #writtenThrough: number;
   readonly #reverse: boolean;
   readonly #keysOnly: boolean;
   /** What is still to be read: shrinks from the start, or from the end in reverse. */
@@ -54,7 +55,9 @@ export class LocalCursor implements Cursor {
   #engineDone = false;
   #done: boolean;
 
-  constructor(source: CursorSource, range: KeyRange, options: ScanOptions) {
+  /** @param writtenThrough The youngest own writes to be seen. */
+  constructor(source: CursorSource, range: KeyRange, options: ScanOptions, writtenThrough: number) {
+    this.#writtenThrough = writtenThrough;
     this.#source = source;
     this.#snapshot = source.retain();
     this.#rest = range;
@@ -149,7 +152,7 @@ export class LocalCursor implements Cursor {
       ...overlay.rangeDeletions(rest, position, this.#snapshot.readVersion, (version) =>
         this.#source.noteVersion(version),
       ),
-      ...(writes?.rangeDeletions(rest, 0, Number.MAX_SAFE_INTEGER, noteNothing) ?? []),
+      ...(writes?.rangeDeletions(rest, 0, this.#writtenThrough, noteNothing) ?? []),
     ];
     for (let i = 0; i < hiding.length; i++) {
       const shorter = without(rest, hiding[i]!, this.#reverse);
@@ -170,7 +173,7 @@ export class LocalCursor implements Cursor {
     if (overlay.rangeDeletions(covered, position, readVersion, note).length > 0) return false;
     if (overlay.collect(covered, position, readVersion, options, note).length > 0) return false;
     if (writes === undefined) return true;
-    const all = Number.MAX_SAFE_INTEGER;
+    const all = this.#writtenThrough;
     if (writes.rangeDeletions(covered, 0, all, noteNothing).length > 0) return false;
     return writes.collect(covered, 0, all, options, noteNothing).length === 0;
   }
@@ -223,9 +226,9 @@ export class LocalCursor implements Cursor {
       return entries;
     };
     const recent = collect(source.overlay, position, readVersion, noteVersion);
-    const own = source.writes === undefined ? [] : collect(source.writes, 0, Number.MAX_SAFE_INTEGER, noteNothing);
+    const own = source.writes === undefined ? [] : collect(source.writes, 0, this.#writtenThrough, noteNothing);
     const hiddenInEngine = source.overlay.rangeDeletions(covered, position, readVersion, noteVersion);
-    const hiddenByOwn = source.writes?.rangeDeletions(covered, 0, Number.MAX_SAFE_INTEGER, noteNothing) ?? [];
+    const hiddenByOwn = source.writes?.rangeDeletions(covered, 0, this.#writtenThrough, noteNothing) ?? [];
     const hides = (ranges: readonly KeyRange[], key: Key) =>
       ranges.length > 0 && ranges.some((range) => rangeContains(range, key));
 

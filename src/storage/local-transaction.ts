@@ -53,6 +53,7 @@ import type { Base, Snapshot } from './snapshots.ts';
 import {
   type Commit,
   type Cursor,
+  type FrozenReads,
   type Isolation,
   KEY_BYTES_MAX,
   type LockMode,
@@ -91,6 +92,10 @@ export class LocalTransaction implements Transaction, CursorSource {
   /** Of earlier statements, with scans that go on. */
   #olderSnapshots: Set<Snapshot> | undefined;
   #writes: Overlay | undefined;
+  /** Of what is written now: greater than that of what open frozen reads see. */
+  #sequence = FIRST_SEQUENCE;
+  /** Frozen reads that are open. */
+  #frozen = 0;
   /** Bytes of memory for writes that the store has granted. */
   #claimed = 0;
   /** How far the arena of the writes may be filled before more is asked for. */
@@ -195,13 +200,13 @@ export class LocalTransaction implements Transaction, CursorSource {
     );
   }
 
-  get(key: Key): Awaitable<Bytes | undefined> {
+  get(key: Key, writtenThrough = Number.MAX_SAFE_INTEGER): Awaitable<Bytes | undefined> {
     this.check();
     checkKey(key);
     if (this.#within !== undefined) this.#assertWithin(key);
     if (this.#readKeys !== undefined) this.#noteRead(key);
     if (this.#writes !== undefined) {
-      const own = this.#writes.lookup(key, 0, Number.MAX_SAFE_INTEGER);
+      const own = this.#writes.lookup(key, 0, writtenThrough);
       if (own !== 'absent') this.noteVersion(this.#withheldVersion);
       if (own === 'value') return this.#writes.value;
       if (own === 'deleted') return undefined;
@@ -248,7 +253,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     return isPromise(value) ? this.pinned(base, value) : value;
   }
 
-  batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]> {
+  batchGet(keys: readonly Key[], writtenThrough = Number.MAX_SAFE_INTEGER): Awaitable<readonly (Bytes | undefined)[]> {
     this.check();
     const values: (Bytes | undefined)[] = new Array(keys.length);
     const missing: number[] = [];
@@ -258,7 +263,7 @@ export class LocalTransaction implements Transaction, CursorSource {
       const key = keys[i]!;
       checkKey(key);
       if (this.#within !== undefined) this.#assertWithin(key);
-      const own = this.#writes?.lookup(key, 0, Number.MAX_SAFE_INTEGER);
+      const own = this.#writes?.lookup(key, 0, writtenThrough);
       if (own === 'value') values[i] = this.#writes!.value;
       if (own === 'value' || own === 'deleted') {
         this.noteVersion(this.#withheldVersion);
@@ -272,7 +277,7 @@ export class LocalTransaction implements Transaction, CursorSource {
         missing.push(i);
         continue;
       }
-      const value = this.get(key);
+      const value = this.get(key, writtenThrough);
       if (isPromise(value)) {
         waits.push(
           value.then((late) => {
@@ -297,14 +302,42 @@ export class LocalTransaction implements Transaction, CursorSource {
     return finish();
   }
 
-  scan(range: KeyRange, options: ScanOptions = {}): Cursor {
+  scan(range: KeyRange, options: ScanOptions = {}, writtenThrough = Number.MAX_SAFE_INTEGER): Cursor {
     this.check();
     const { start, end } = keysIn(range);
     if (this.#within !== undefined) {
       assert(rangeIncludes(this.#within, { start, end }), 'a scan is outside of what was promised');
     }
     // Short-lived copies, of Node's pool: memory of their own costs more than all else here.
-    return new LocalCursor(this, { start: Buffer.from(start), end: end && Buffer.from(end) }, options);
+    return new LocalCursor(this, { start: Buffer.from(start), end: end && Buffer.from(end) }, options, writtenThrough);
+  }
+
+  freeze(): FrozenReads {
+    this.check();
+    const through = this.#sequence++;
+    this.#frozen++;
+    let open = true;
+    return {
+      get: (key) => this.get(key, through),
+      batchGet: (keys) => this.batchGet(keys, through),
+      scan: (range, options) => this.scan(range, options, through),
+      isWritten: (key) => {
+        const memtable = this.#writes?.memtables[0];
+        const root = memtable === undefined ? -1 : memtable.find(key, hashKey(key));
+        return root >= 0 && memtable!.sequenceOf(memtable!.head(root)) > through;
+      },
+      end: () => {
+        if (!open) return;
+        open = false;
+        if (--this.#frozen === 0) this.#flatten();
+      },
+    };
+  }
+
+  /** With nobody left to tell them apart, all writes are of one age again: that of the commit. */
+  #flatten(): void {
+    this.#sequence = FIRST_SEQUENCE;
+    this.#writes?.memtables[0]?.flatten(FIRST_SEQUENCE);
   }
 
   put(key: Key, value: Bytes): void {
@@ -345,7 +378,7 @@ export class LocalTransaction implements Transaction, CursorSource {
       memtable.arena.set(operations, at);
       memtable.used = at + operations.length;
       const { offsets, hashes, count } = entries;
-      for (let i = 0; i < count; i++) memtable.addHashed(at + offsets[i]!, 1, hashes[i]!);
+      for (let i = 0; i < count; i++) memtable.addHashed(at + offsets[i]!, this.#sequence, hashes[i]!);
       return true;
     } finally {
       entries.clear();
@@ -387,7 +420,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     }
     assert(memtable.arena === arena && memtable.used === offset, 'nothing is written beside a value in slices');
     memtable.used = valueAt + value.length;
-    memtable.add(offset, 1);
+    memtable.add(offset, this.#sequence);
   }
 
   delete(key: Key): void {
@@ -417,7 +450,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     const memtable = this.#roomFor(operationBytes(key.length, value?.length ?? 0));
     const offset = memtable.used;
     memtable.used = writeOperation(memtable.arena, offset, kind, key, value);
-    memtable.add(offset, 1);
+    memtable.add(offset, this.#sequence);
   }
 
   /** The write set, with room for so many bytes more. @throws OperationError `too_large`, `out_of_memory`. */
@@ -620,6 +653,7 @@ export class LocalTransaction implements Transaction, CursorSource {
       const met = expected === undefined ? value === undefined : value !== undefined && equalBytes(value, expected);
       if (!met) throw error?.() ?? this.#conflict(key);
     }
+    if (this.#sequence > FIRST_SEQUENCE) this.#flatten();
     const memtable = this.#writes?.memtables[0];
     if (memtable === undefined || memtable.isEmpty) return this.#finish({ version: this.readVersion });
     if (this.#validates) this.#validate(memtable);
@@ -782,6 +816,8 @@ interface SavepointMark {
 }
 
 const FIRST_KEY = Buffer.from([1]);
+/** Of all writes of a transaction, but those that frozen reads do not see. */
+const FIRST_SEQUENCE = 1;
 
 /** @throws OperationError `invalid_argument`, `too_large`. */
 export function checkKey(key: Key): void {
@@ -810,7 +846,7 @@ function newWriteSet(): Overlay {
   const writes = new Overlay();
   const memtable = new VersionedMemtable(Buffer.allocUnsafe(COMMIT_START + WRITE_BYTES_FIRST + FRAME_ALIGNMENT), 8, 0);
   memtable.used = COMMIT_START;
-  memtable.lastVersion = 1;
+  memtable.lastVersion = FIRST_SEQUENCE;
   writes.memtables.push(memtable);
   return writes;
 }

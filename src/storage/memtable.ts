@@ -364,6 +364,16 @@ export class Memtable {
     this.#keepRoots(mark.keyCount);
   }
 
+  /** Makes what is younger than `sequence` as old as that. */
+  flatten(sequence: number): void {
+    for (let entry = this.entryCount - 1; entry >= 0 && this.sequenceOf(entry) > sequence; entry--) {
+      this.#entries[entry * STRIDE + SEQUENCE] = sequence;
+    }
+    for (let i = this.ranges.length - 1; i >= 0 && this.ranges[i]!.sequence > sequence; i--) {
+      this.ranges[i] = { ...this.ranges[i]!, sequence };
+    }
+  }
+
   /** Forgets every version with a sequence greater than `sequence`: what a failed sync took back. */
   dropAfter(sequence: number): void {
     let entryCount = this.entryCount;

@@ -148,6 +148,12 @@ export interface Transaction extends Observer {
   /** Entries of `range`, own writes merged in. Writes made after the scan began may or may not be seen by it. */
   scan(range: KeyRange, options?: ScanOptions): Cursor;
 
+  /**
+   * Reads that see what is there now, and nothing that the transaction writes from here on: for a statement whose parts do not see
+   * what the others write. Several may be open at once. Missing where the store cannot.
+   */
+  freeze?(): FrozenReads;
+
   /** The transaction takes its own copy of key and value. @throws OperationError `too_large`, `store_read_only`. */
   put(key: Key, value: Bytes): void;
   /**
@@ -220,6 +226,14 @@ export interface Transaction extends Observer {
   commitVisible(): Awaitable<Commit>;
   /** Ends the transaction without effect; harmless when it has already ended. */
   rollback(): void;
+}
+
+/** Of a transaction: to be ended before it does, or with it. */
+export interface FrozenReads extends Pick<Transaction, 'get' | 'batchGet' | 'scan'> {
+  /** Whether the transaction has written the key, or deleted it, since. */
+  isWritten(key: Key): boolean;
+  /** No more will be asked; harmless when it has ended. */
+  end(): void;
 }
 
 /** A mark in a transaction's history. */

@@ -413,6 +413,71 @@ for (const provider of CONTRACT_PROVIDERS) {
       });
     });
 
+    describe('frozen reads', () => {
+      it('see what was there, own writes too, and nothing written since', async ({ skip }) => {
+        await write({ a: '1', b: '1', c: '1' });
+        const transaction = store.begin();
+        if (transaction.freeze === undefined) {
+          transaction.rollback();
+          skip();
+        }
+        transaction.put(utf8('b'), utf8('own'));
+        const first = transaction.freeze!();
+        transaction.put(utf8('a'), utf8('2'));
+        transaction.delete(utf8('b'));
+        transaction.put(utf8('d'), utf8('2'));
+        const second = transaction.freeze!();
+        transaction.put(utf8('a'), utf8('3'));
+        transaction.put(utf8('b'), utf8('3'));
+        const keys = ['a', 'b', 'c', 'd'].map(utf8);
+        const values = async (reads: Pick<Transaction, 'batchGet'>) => (await reads.batchGet(keys)).map(asText);
+        expect(await values(first)).toEqual(['1', 'own', '1', undefined]);
+        expect(await values(second)).toEqual(['2', undefined, '1', '2']);
+        expect(await values(transaction)).toEqual(['3', '3', '1', '2']);
+        expect(asText(await first.get(utf8('b')))).toBe('own');
+        expect(await all(first.scan(ALL_KEYS))).toEqual(
+          await all(first.scan(ALL_KEYS, { reverse: true })).then((list) => list.reverse()),
+        );
+        expect((await all(first.scan(ALL_KEYS))).length).toBe(3);
+        expect((await all(second.scan(ALL_KEYS))).length).toBe(3);
+        expect(keys.map((key) => first.isWritten(key))).toEqual([true, true, false, true]);
+        expect(keys.map((key) => second.isWritten(key))).toEqual([true, true, false, false]);
+        first.end();
+        expect(await values(second)).toEqual(['2', undefined, '1', '2']);
+        second.end();
+        second.end();
+        const again = transaction.freeze!();
+        expect(keys.map((key) => again.isWritten(key))).toEqual([false, false, false, false]);
+        transaction.delete(utf8('c'));
+        expect(await values(again)).toEqual(['3', '3', '1', '2']);
+        // A commit ends them.
+        await transaction.commit();
+        const reader = store.begin({ readOnly: true });
+        expect(await values(reader)).toEqual(['3', '3', undefined, '2']);
+        reader.rollback();
+      });
+
+      it('go on over a rollback to a savepoint', async ({ skip }) => {
+        const transaction = store.begin();
+        if (transaction.freeze === undefined) {
+          transaction.rollback();
+          skip();
+        }
+        transaction.put(utf8('a'), utf8('1'));
+        const savepoint = transaction.savepoint();
+        const reads = transaction.freeze!();
+        transaction.put(utf8('a'), utf8('2'));
+        transaction.rollbackTo(savepoint);
+        expect([asText(await reads.get(utf8('a'))), reads.isWritten(utf8('a'))]).toEqual(['1', false]);
+        reads.end();
+        transaction.put(utf8('a'), utf8('3'));
+        await transaction.commit();
+        const reader = store.begin({ readOnly: true });
+        expect(await value(reader, 'a')).toBe('3');
+        reader.rollback();
+      });
+    });
+
     describe('locks', () => {
       it('answer nowait, skip and timeout', async () => {
         const holder = store.begin();
@@ -437,6 +502,26 @@ for (const provider of CONTRACT_PROVIDERS) {
           code: 'lock_not_available',
         });
         for (const transaction of [one, two, three]) transaction.rollback();
+      });
+
+      it('let writers pass who rely on presence, and nobody pass who removes', async ({ skip }) => {
+        if (!store.supports.sharedLocks) skip();
+        await write({ l: 'before' });
+        const [one, two, three] = [store.begin(), store.begin(), store.begin({ isolation: 'snapshot' })];
+        expect(asText(await three.get(utf8('l')))).toBe('before');
+        await one.lock([utf8('l')], { mode: 'presence' });
+        two.put(utf8('l'), utf8('after'));
+        expect(await failure(() => two.lock([utf8('l')], { mode: 'removal', wait: 'nowait' }))).toMatchObject({
+          code: 'lock_not_available',
+        });
+        await two.commit();
+        // Against its snapshot the value has changed; that there is one has not.
+        expect((await three.lock([utf8('l')], { mode: 'presence' })).map(text)).toEqual(['l']);
+        expect(await failure(() => three.lock([utf8('l')], { mode: 'share' }))).toMatchObject({
+          code: 'transaction_conflict',
+        });
+        one.rollback();
+        three.rollback();
       });
 
       it('find a deadlock at once and name it', async () => {

@@ -11,14 +11,14 @@ import type { Observer } from '../../base/observer.ts';
 import type { TableId } from '../../models/relational/table.ts';
 import type { Random } from '../../platform/platform.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
-import type { Cursor, LockOptions, ScanOptions, Transaction } from '../../storage/store.ts';
+import type { Cursor, FrozenReads, LockOptions, ScanOptions, Transaction } from '../../storage/store.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import type { SessionFacts } from './functions/evaluation.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { SqlLimits } from './limits.ts';
 import type { DeferrableConstraint, ExecutionContext } from './operators/operator.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { SqlError } from './sql-error.ts';
+import { notSupported, SqlError } from './sql-error.ts';
 import type { RowChange } from './statistics/table-statistics.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import type { TimeZone } from './types/time-zone.ts';
@@ -62,6 +62,8 @@ export class Execution implements ExecutionContext {
   #slots: SqlValue[] | undefined;
   #states: Map<object, unknown> | undefined;
   #workspace: Workspace | undefined;
+  /** What a statement reads by whose parts do not see what the others write. */
+  #frozen: FrozenReads | undefined;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
@@ -99,6 +101,7 @@ export class Execution implements ExecutionContext {
 
   /** Gives back what operators hold, when no more will be asked of them. */
   release(): void {
+    this.#frozen?.end();
     if (this.#workspace !== undefined) this.#options.block.releaseWorkspace(this.#workspace);
   }
 
@@ -140,11 +143,29 @@ export class Execution implements ExecutionContext {
 
   get(key: Key): Awaitable<Bytes | undefined> {
     const { transaction, engine, observer } = this.#options;
+    if (this.#frozen !== undefined) return this.#frozen.get(key);
     return transaction === undefined ? engine.store.get(key, observer) : transaction.get(key);
   }
 
   scan(range: KeyRange, options: ScanOptions): Cursor {
-    return this.transaction.scan(range, options);
+    return (this.#frozen ?? this.transaction).scan(range, options);
+  }
+
+  batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]> {
+    return (this.#frozen ?? this.transaction).batchGet(keys);
+  }
+
+  freeze(): void {
+    if (this.#frozen !== undefined) return;
+    this.#frozen = this.transaction.freeze?.();
+    if (this.#frozen !== undefined) return;
+    throw notSupported(
+      'a statement in WITH that writes to a table which another part of the statement uses, on this store,',
+    );
+  }
+
+  isWritten(key: Key): boolean {
+    return this.#frozen?.isWritten(key) === true;
   }
 
   beginReader(): Transaction {

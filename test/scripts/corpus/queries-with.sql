@@ -80,14 +80,12 @@ with i as (insert into log values (4, 'w')) select * from i;
 select count(*) from log;
 with d as (delete from log where id = 1 returning *) insert into t select 100, null, d.id from d returning *;
 with u as (update t set v = v + 1 where id < 3 returning id, v) select * from u order by id;
--- awaits: a statement in WITH that writes to "t", which another part of the statement uses,
 with u as (update t set v = v + 1 where id = 1 returning v) select t.v, u.v from t, u where t.id = 1;
 with moved as (delete from t where id = 100 returning *) select count(*) from moved;
 with w as (select id from t where v > 45) update t set v = 0 from w where t.id = w.id returning t.id, t.v;
 with w as (select 2 as id) delete from t using w where t.id = w.id returning t.*;
 with w as (select 2 as id, 1 as parent, 20 as v) insert into t select * from w returning *;
 with w (n) as (select max(id) from t) insert into t values ((select n + 1 from w), null, 0) returning id;
--- awaits: a statement in WITH that writes to "log", which another part of the statement uses,
 with a as (insert into log values (10, 'a') returning id), b as (insert into log select id + 1, 'b' from a returning id) select * from a union all select * from b order by 1;
 with recursive r (n) as (select 1 union all select n + 1 from r where n < 3) insert into log select n, 'r' from r returning *;
 with x as (insert into log values (1 / 0, '')) select 1;
@@ -95,7 +93,6 @@ with x as (select 1) insert into log values (50, 'v') returning (select count(*)
 with x as (insert into log values (60, 'q') returning *) select * from (with y as (insert into log values (61, 'p') returning *) select * from y) z;
 select * from (with y as (insert into log values (61, 'p') returning *) select * from y) z;
 with x as (update nope set a = 1) select 1;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select note, count(*) from log group by note order by note;
 -- in the order of their references
 with recursive b as (select n + 1 as n from a), a (n) as (select 1) select * from b;
@@ -157,3 +154,35 @@ with recursive x(n) as (select 1::numeric(3, 0) union all select (n + 1)::numeri
 with recursive x(n) as (select 'a'::varchar(3) union all select 'b' from x) select * from x;
 with recursive x(n) as (select 1::numeric(3, 0) union all select n from x where n > 3) select * from x;
 with recursive x(n) as (with y as (select * from x) delete from t where false returning 1) select * from x;
+
+-- parts of one statement do not see what the others write
+create table same (id int primary key, k text unique, v int);
+insert into same values (1, 'a', 10), (2, 'b', 20), (3, 'c', 30);
+with ins as (insert into same values (4, 'd', 40) on conflict (k) do nothing returning id, k) select 'new' as w, id, k from ins union all select 'old', id, k from same order by 2;
+with ins as (insert into same values (9, 'a', 40) on conflict (k) do nothing returning id, k) select 'new' as w, id, k from ins union all select 'old', id, k from same where k = 'a';
+with up as (update same set v = v + 1 where id = 5 returning *) insert into same select 5, 'e', 50 where not exists (select 1 from up) returning *;
+with up as (update same set v = v + 1 where id = 5 returning *) insert into same select 5, 'e', 50 where not exists (select 1 from up) returning *;
+with d as (delete from same where id = 1 returning *) insert into same select id, k, v * 2 from d returning *;
+with d as (delete from same where v > 25 returning *) select (select count(*) from same) as before, count(*), sum(v) from d;
+select * from same order by id;
+with u as (update same set v = v + 1 returning *) select same.id, same.v as old, u.v as new from same join u using (id) order by 1;
+with u as (update same set v = v + 1 where id = 1 returning *) select * from same where id = 1;
+with u as (update same set v = v + 1 returning *), w as (select * from same where k in ('a', 'b')) select * from w order by id;
+with u as (update same set v = v + 1 where id = 1 returning *) update same set v = 1000 where id = 2 and exists (select 1 from u) returning *;
+-- of two changes of one row the first takes place
+with u as (update same set v = v + 5 where id = 1 returning *) delete from same using u where same.id = u.id returning *;
+with u as (update same set v = v + 5 where id = 1 returning *) update same set v = u.v + 1 from u where same.id = u.id returning *;
+with d as (delete from same where id = 1 returning *) update same set v = 0 from d where same.id = d.id returning *;
+select * from same order by id;
+with i as (insert into same values (7, 'g', 70) returning *) insert into same values (7, 'h', 1);
+with i as (insert into same values (7, 'g', 70) returning *) insert into same select id, k, v from i on conflict (id) do update set v = 5;
+with i as (insert into same values (7, 'g', 70) returning *) merge into same using (select 7 as id) s on same.id = s.id when matched then delete when not matched then insert values (8, 'h', 80);
+with i as (insert into same select id + 10, k || k, v from same returning *), j as (insert into log select id, 'j' from i returning *) select count(*) from same, j;
+begin;
+insert into same values (100, 'z', 0);
+with u as (update same set v = 1 where id = 100 returning *), i as (insert into same values (101, 'y', 1) returning *) select (select v from same where id = 100), (select count(*) from same where id > 99), (select max(id) from same), (select count(*) from u), (select count(*) from i);
+select * from same where id > 99 order by 1;
+rollback;
+with x as (insert into same values (50, 'q', 1) returning *), y as (delete from same where id in (50, 2) returning id) select (select count(*) from x), (select array_agg(id) from y);
+with x as (insert into same values (51, 'r', 1 / 0) returning *) select count(*) from same, x;
+select * from same order by id;

@@ -197,6 +197,8 @@ export class Writes {
       `with ch as (${changed}) select * from ch union all (${sql})`,
       `with ch as (${changed}) select count(*), max(ch.id) from ch`,
       `with ch (i, u) as (${changed}) select o.id, ch.u from ${this.#table()} o left join ch on ch.i = o.id`,
+      `with ch (i, u) as (${changed}) select w.id, w.k, w.v, ch.u from w left join ch on ch.i = w.id`,
+      `with ch as (${changed}) select (select max(id) from w where v is not null), (select count(*) from wf), count(*) from ch`,
     ]);
   }
 

@@ -145,12 +145,12 @@ export class IndexScan implements Operator {
       const { key, value } = entryAt(i);
       rowKeys[i] = keys.rowKey(key, value);
     }
-    const { transaction } = this.#context;
+    const context = this.#context;
     if (rowKeys.length === 1) {
-      const value = transaction.get(rowKeys[0]!);
+      const value = context.get(rowKeys[0]!);
       return isPromise(value) ? value.then((late) => this.#rows(rowKeys, [late])) : this.#rows(rowKeys, [value]);
     }
-    const values = transaction.batchGet(rowKeys);
+    const values = context.batchGet(rowKeys);
     return isPromise(values) ? values.then((late) => this.#rows(rowKeys, late)) : this.#rows(rowKeys, values);
   }
 

@@ -37,7 +37,7 @@ export class KeyedRows implements Operator {
     const keys = this.#keys.slice(this.#position, this.#position + BATCH_KEYS);
     if (keys.length === 0) return undefined;
     this.#position += keys.length;
-    const values = this.#context.transaction.batchGet(keys);
+    const values = this.#context.batchGet(keys);
     return isPromise(values) ? values.then((late) => this.#rows(keys, late)) : this.#rows(keys, values);
   }
 

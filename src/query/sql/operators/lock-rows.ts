@@ -135,7 +135,11 @@ export class LockRows implements Operator {
   }
 
   #lock(batch: RowBatch): Awaitable<RowBatch> {
-    const keys = batch.map((row) => this.#table.codec.keys.keyOf(this.#own(row)));
+    let keys = batch.map((row) => this.#table.codec.keys.keyOf(this.#own(row)));
+    if (keys.some((key) => this.#context.isWritten(key))) {
+      batch = batch.filter((_, i) => !this.#context.isWritten(keys[i]!));
+      keys = keys.filter((key) => !this.#context.isWritten(key));
+    }
     return whenReady(this.#lockKeys(keys), (locked) => {
       const kept = locked.length === keys.length ? batch : rowsOf(batch, keys, locked);
       const keptKeys = locked.length === keys.length ? keys : locked;

@@ -122,8 +122,8 @@ export class LookupJoin implements Operator {
       places[i] = values === undefined ? -1 : keys.push(rowKeys.key(values)) - 1;
     }
     if (keys.length === 0) return this.#joinPoints(rows, places, keys, []);
-    const { transaction } = this.#context;
-    const found = keys.length === 1 ? transaction.get(keys[0]!) : transaction.batchGet(keys);
+    const context = this.#context;
+    const found = keys.length === 1 ? context.get(keys[0]!) : context.batchGet(keys);
     if (isPromise(found)) return found.then((late) => this.#joinPoints(rows, places, keys, valuesIn(late)));
     return this.#joinPoints(rows, places, keys, valuesIn(found));
   }
@@ -173,8 +173,8 @@ export class LookupJoin implements Operator {
         return undefined;
       }
       const keys = entries.map(({ key, value }) => index.keys.rowKey(key, value));
-      const { transaction } = this.#context;
-      const rows = keys.length === 1 ? transaction.get(keys[0]!) : transaction.batchGet(keys);
+      const context = this.#context;
+      const rows = keys.length === 1 ? context.get(keys[0]!) : context.batchGet(keys);
       return whenReady(rows, (late) => {
         const all = valuesIn(late);
         for (let i = 0; i < keys.length; i++) {

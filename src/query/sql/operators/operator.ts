@@ -86,6 +86,11 @@ export interface ExecutionContext extends EvaluationContext {
   /** As the statement sees it. */
   get(key: Key): Awaitable<Bytes | undefined>;
   scan(range: KeyRange, options: ScanOptions): Cursor;
+  batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]>;
+  /** From here on the statement sees nothing of what it writes itself. @throws SqlError where the store cannot. */
+  freeze(): void;
+  /** Whether a frozen statement has written the row itself: then it is left to what has. */
+  isWritten(key: Key): boolean;
   /** The newest committed value, whatever the statement's snapshot. */
   newest(key: Key): Awaitable<Bytes | undefined>;
   /** A reader of the newest state, for the caller to roll back. */

@@ -84,6 +84,7 @@ export class PointUpdate implements ModifyingOperator {
   #update(key: Key, value: Bytes): Awaitable<undefined> {
     const { rules, assignments } = this.#planned;
     const context = this.#context;
+    if (context.isWritten(key)) return undefined;
     const writer = new TableWriter(rules, context);
     const old = rules.table.codec.decode(key, value);
     const row = [...old];

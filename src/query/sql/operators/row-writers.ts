@@ -170,7 +170,7 @@ export class InsertRows implements RowWriter {
   ): Promise<void> {
     const { codec } = this.#writer.rules.table;
     const key = slot.index === undefined ? slot.key : slot.index.source.keys.rowKey(slot.key, value);
-    if (this.#touched!.has(latin1(key))) {
+    if (this.#touched!.has(latin1(key)) || this.#context.isWritten(key)) {
       throw new SqlError('cardinality_violation', 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
         hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
       });

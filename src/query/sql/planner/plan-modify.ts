@@ -276,15 +276,18 @@ export function writtenTables(ctes: readonly BoundCte[]): readonly CatalogTable[
   return ctes.flatMap(({ modify }) => (modify === undefined ? [] : [modify.table]));
 }
 
-/** @throws SqlError `feature_not_supported` where one part of the statement would see what WITH has written. */
-export function refuseOverlap(ctes: readonly BoundCte[], body: object): void {
-  for (const cte of ctes) {
-    if (cte.modify === undefined) continue;
-    const { id, name } = cte.modify.table.table;
-    const others = [body, ...ctes.filter((other) => other !== cte)];
-    if (!others.some((other) => touches(other, id, new Set([cte])))) continue;
-    throw notSupported(`a statement in WITH that writes to "${name}", which another part of the statement uses,`);
-  }
+/** The plan of a statement of which no part sees what one in WITH writes: where one could, it runs on what was there before. */
+export function unseeing(ctes: readonly BoundCte[], body: object, open: Open): Open {
+  const overlaps = ctes.some((cte) => {
+    if (cte.modify === undefined) return false;
+    const { id } = cte.modify.table.table;
+    return [body, ...ctes.filter((other) => other !== cte)].some((other) => touches(other, id, new Set([cte])));
+  });
+  if (!overlaps) return open;
+  return (context) => {
+    context.freeze();
+    return open(context);
+  };
 }
 
 /** Whether anything in a bound statement reads or writes the table. */

@@ -27,7 +27,7 @@ import { compileExpression } from './compile-expression.ts';
 import { Explain } from './explain.ts';
 import type { KnownTables } from './facts.ts';
 import { foldQuery } from './fold-constants.ts';
-import { compileAssignment, LateModify, planModify, refuseOverlap, writtenTables } from './plan-modify.ts';
+import { compileAssignment, LateModify, planModify, unseeing, writtenTables } from './plan-modify.ts';
 import type { PlanNode } from './plan-node.ts';
 import { planAfterWith, planRows, planScope } from './plan-select.ts';
 import { type PlannedInsert, type PlanScope, withSubplans } from './planned.ts';
@@ -166,7 +166,6 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
       };
     case 'modifyWith': {
       const { ctes, modify } = query;
-      refuseOverlap(ctes, modify);
       const { open, node } = planAfterWith(
         ctes,
         () => planModify(modify, scope),
@@ -175,11 +174,10 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
       );
       const plan = modifying(VERBS[modify.kind], modify.returning, parameterTypes, modify.table);
       const writes = [...plan.writes, ...writtenTables(ctes).flatMap((table) => [table, ...tiedTo(table)])];
-      return { ...plan, writes: [...new Set(writes)], node, open };
+      return { ...plan, writes: [...new Set(writes)], node, open: unseeing(ctes, modify, open) };
     }
     default: {
       const isWriting = query.kind === 'with' && query.ctes.some(({ modify }) => modify !== undefined);
-      if (isWriting) refuseOverlap(query.ctes, query.query);
       const { open, isPoint, node } = planRows(query, scope);
       const written =
         query.kind === 'with' ? writtenTables(query.ctes).flatMap((table) => [table, ...tiedTo(table)]) : [];
@@ -197,7 +195,7 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
         writesRows: isWriting,
         point: query.kind === 'select' ? pointQueryOf(query) : undefined,
         node,
-        open,
+        open: isWriting ? unseeing(query.ctes, query.query, open) : open,
       };
     }
   }

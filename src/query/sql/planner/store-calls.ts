@@ -30,6 +30,7 @@ export function countingContext(context: ExecutionContext, calls: StoreCalls): E
   let transaction: Transaction | undefined;
   const own: Partial<ExecutionContext> = {
     get: (key) => counted(calls, 1, context.get(key)),
+    batchGet: (keys) => counted(calls, keys.length, context.batchGet(keys)),
     newest: (key) => counted(calls, 1, context.newest(key)),
     scan: (range, options) => countingCursor(context.scan(range, options), calls),
   };
