@@ -357,7 +357,7 @@ export class StatementRunner {
     within?: EvaluationContext,
   ): Awaitable<RunningPortal> {
     this.#block.ranStatement = true;
-    if (plan.modifies && this.#block.isReadOnly()) {
+    if (plan.modifies && this.#block.isReadOnly() && !this.#writesOwn(plan)) {
       throw new SqlError(
         'read_only_sql_transaction',
         `cannot execute ${plan.refusedAs ?? plan.verb} in a read-only transaction`,
@@ -465,6 +465,12 @@ export class StatementRunner {
   }
 
   /** A transaction that changes the schema itself keeps all other changes out until it ends. */
+  /** Whether it writes to temporary tables alone: that is allowed in transactions that only read. */
+  #writesOwn({ writes }: Plan): boolean {
+    const own = this.#block.temporary?.id;
+    return own !== undefined && writes.length > 0 && writes.every(({ table }) => table.schema === own);
+  }
+
   #planIsOutdated(plan: Plan): boolean {
     return !this.#block.schemaChanged && plan.generation !== this.#engine.catalog.generation;
   }

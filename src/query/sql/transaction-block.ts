@@ -40,6 +40,7 @@ interface SavepointEntry {
   readonly deferred: number;
   readonly advisory: number;
   readonly notifications: number;
+  readonly readOnly: boolean | undefined;
 }
 
 interface DeferredCheck {
@@ -577,16 +578,26 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   }
 
   setIsolation(level: string): void {
-    if (this.ranStatement && level !== this.isolationLevel()) {
-      throw new SqlError('active_sql_transaction', 'SET TRANSACTION ISOLATION LEVEL must be called before any query');
+    if (level !== this.isolationLevel()) {
+      const title = 'SET TRANSACTION ISOLATION LEVEL';
+      if (this.ranStatement) throw new SqlError('active_sql_transaction', `${title} must be called before any query`);
+      if (this.savepoints.length > 0) {
+        throw new SqlError('active_sql_transaction', `${title} must not be called in a subtransaction`);
+      }
     }
     this.isolation = level;
   }
 
-  /** @throws SqlError `active_sql_transaction` for one that was to read only and has begun. */
+  /** Until the end of the innermost savepoint. @throws SqlError `active_sql_transaction` for one that was to read only and has begun. */
   setReadOnly(readOnly: boolean): void {
-    if (this.ranStatement && !readOnly && this.isReadOnly()) {
-      throw new SqlError('active_sql_transaction', 'transaction read-write mode must be set before any query');
+    if (!readOnly && this.isReadOnly()) {
+      if (this.savepoints.length > 0) {
+        const message = 'cannot set transaction read-write mode inside a read-only transaction';
+        throw new SqlError('active_sql_transaction', message);
+      }
+      if (this.ranStatement) {
+        throw new SqlError('active_sql_transaction', 'transaction read-write mode must be set before any query');
+      }
     }
     this.readOnly = readOnly;
   }

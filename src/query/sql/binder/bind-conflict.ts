@@ -44,7 +44,7 @@ export function bindConflict(
   const binder = new ExpressionBinder(context, new Scope(frame, [written.item, excluded]));
   const assignments = bindAssignments(clause.targetList ?? [], written, binder, 'INSERT');
   const where = clause.whereClause && binder.bindCondition(clause.whereClause, WHERE);
-  return { arbiters, update: { assignments, where } };
+  return { arbiters, update: { assignments, where, shown: written.conditions } };
 }
 
 function bindArbiters(

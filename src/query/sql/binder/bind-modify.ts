@@ -516,7 +516,8 @@ function rowQuery(
 
 /** Only rows that the view shows. */
 function within({ conditions }: WriteTarget, where: BoundExpression | undefined): BoundExpression | undefined {
-  const all = where === undefined ? conditions : [...conditions, where];
+  const shown = conditions.map(({ condition }) => condition);
+  const all = where === undefined ? shown : [...shown, where];
   return all.length === 0 ? undefined : conjunction(all);
 }
 

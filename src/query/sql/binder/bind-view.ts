@@ -12,7 +12,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { bindView, findRelation, itemOf, tableAs, viewContext } from './bind-from.ts';
 import { bindTargets } from './bind-targets.ts';
-import type { BoundExpression, BoundRows, BoundViewCheck } from './bound.ts';
+import type { BoundRows, BoundViewCheck } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import type { FrozenRange } from './names.ts';
 import type { QueryContext } from './query-context.ts';
@@ -27,8 +27,8 @@ export interface WriteTarget {
   readonly named: Table;
   /** Its columns over the row of the table. */
   readonly item: ScopeItem;
-  /** What rows of the table must meet to be in the view. */
-  readonly conditions: readonly BoundExpression[];
+  /** What rows of the table must meet to be in the view, those of views below it first. */
+  readonly conditions: readonly BoundViewCheck[];
   /** WITH CHECK OPTION: what they must meet afterwards. */
   readonly checks: readonly BoundViewCheck[];
 }
@@ -97,7 +97,7 @@ export function requireWritable(
 interface Through {
   readonly table: CatalogTable;
   readonly columns: ScopeItem['columns'];
-  readonly conditions: readonly BoundExpression[];
+  readonly conditions: readonly BoundViewCheck[];
   readonly checks: readonly BoundViewCheck[];
 }
 
@@ -141,7 +141,8 @@ function throughView(
   return {
     table: inner.table,
     columns: columns.map(({ name, expression, origin }) => ({ name, expression, origin })),
-    conditions: where === undefined ? inner.conditions : [...inner.conditions, where],
+    conditions:
+      where === undefined ? inner.conditions : [...inner.conditions, { view: found.table.name, condition: where }],
     checks: [...checks, ...own],
   };
 }

@@ -314,7 +314,12 @@ export interface BoundConflicts {
   readonly arbiters: readonly string[] | undefined;
   /** DO UPDATE, over the row that is there followed by the one that was to be inserted; undefined: DO NOTHING. */
   readonly update:
-    | { readonly assignments: readonly BoundAssignment[]; readonly where: BoundExpression | undefined }
+    | {
+        readonly assignments: readonly BoundAssignment[];
+        readonly where: BoundExpression | undefined;
+        /** What the row that is there must meet for the views that are written through to show it. */
+        readonly shown: readonly BoundViewCheck[];
+      }
     | undefined;
 }
 

@@ -23,6 +23,8 @@ export interface ConflictUpdate {
   readonly first: readonly EvaluateLater[];
   readonly assignments: readonly { readonly position: number; readonly value: EvaluateLater }[];
   readonly where: EvaluateLater | undefined;
+  /** Views that are written through, and what the row that is there must meet for them. */
+  readonly shown: readonly { readonly view: string; readonly test: EvaluateLater }[];
 }
 
 /** Where the rows of a batch come from, for errors over them: see `CopyRows.placeOf`. */
@@ -166,7 +168,7 @@ export class InsertRows implements RowWriter {
     row: ExecutionRow,
     { slot, value }: Conflict,
     written: ExecutionRow[],
-    { assignments, where }: ConflictUpdate,
+    { assignments, where, shown }: ConflictUpdate,
   ): Promise<void> {
     const { codec } = this.#writer.rules.table;
     const key = slot.index === undefined ? slot.key : slot.index.source.keys.rowKey(slot.key, value);
@@ -183,6 +185,12 @@ export class InsertRows implements RowWriter {
     if (found === undefined) return this.#writeOne(row, written);
     const old = codec.decode(key, found);
     const both = [...old, ...row, ...this.#first];
+    for (const { view, test } of shown) {
+      const met = test(both, this.#context);
+      if ((isPromise(met) ? await met : met) === true) continue;
+      const message = `conflicting row is not visible through view "${view}"`;
+      throw new SqlError('object_not_in_prerequisite_state', message);
+    }
     if (where !== undefined) {
       const passes = where(both, this.#context);
       if ((isPromise(passes) ? await passes : passes) !== true) return;

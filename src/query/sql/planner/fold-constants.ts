@@ -46,6 +46,7 @@ export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
           update: query.conflicts.update && {
             assignments: columns(query.conflicts.update.assignments),
             where: query.conflicts.update.where && fold(query.conflicts.update.where),
+            shown: query.conflicts.update.shown.map((each) => ({ ...each, condition: fold(each.condition) })),
           },
         },
         returning: query.returning && columns(query.returning),

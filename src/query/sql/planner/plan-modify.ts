@@ -147,7 +147,7 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
  * @throws SqlError `feature_not_supported` for one that depends on the rows besides.
  */
 function planConflictUpdate(
-  { assignments, where }: NonNullable<BoundConflicts['update']>,
+  { assignments, where, shown }: NonNullable<BoundConflicts['update']>,
   { table }: CatalogTable,
   scope: PlanScope,
 ): ConflictUpdate {
@@ -165,6 +165,7 @@ function planConflictUpdate(
   return {
     assignments: assignments.map(({ position, expression }) => ({ position, value: compiled(expression) })),
     where: where && compiled(where),
+    shown: shown.map(({ view, condition }) => ({ view, test: compiled(condition) })),
     first,
   };
 }

@@ -137,6 +137,7 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
         writes: options.analyze ? inner.writes : [],
         isPointRead: false,
         modifies: options.analyze && inner.modifies,
+        refusedAs: inner.refusedAs ?? inner.verb,
         writesRows: options.analyze && inner.modifies,
         open: (context) => new Explain(explained, context),
       };
@@ -273,6 +274,7 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
   );
   return {
     ...modifying('COPY', undefined, [], table),
+    refusedAs: 'COPY FROM',
     generation,
     reads: () => new Set([table.table.id]),
     open: (context) => {

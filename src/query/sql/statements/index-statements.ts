@@ -110,7 +110,6 @@ export class IndexStatements {
       if (defname === 'concurrently') concurrent = true;
       else throw notSupported(`REINDEX (${defname.toUpperCase()})`, location);
     }
-    block.refuseReadOnly('REINDEX');
     const { kind = '', relation, name = '' } = statement;
     if (concurrent) block.refuseBlock('REINDEX CONCURRENTLY');
     if (kind === 'REINDEX_OBJECT_INDEX' || kind === 'REINDEX_OBJECT_TABLE') {

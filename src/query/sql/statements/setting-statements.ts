@@ -77,12 +77,14 @@ export class SettingStatements {
           deferred: this.#block.deferredChecks,
           advisory: this.#block.advisory.mark(),
           notifications: this.#block.notifications.mark,
+          readOnly: this.#block.readOnly,
         });
         sink.complete('SAVEPOINT');
         return undefined;
       case 'TRANS_STMT_RELEASE': {
         this.#block.requireBlock('RELEASE SAVEPOINT');
         const index = this.#block.findSavepoint(savepointName);
+        this.#block.readOnly = this.#block.savepoints[index]!.readOnly;
         this.#block.savepoints.length = index;
         for (const portal of this.#block.portals.values()) portal.depth = Math.min(portal.depth, index);
         sink.complete('RELEASE');
@@ -92,13 +94,14 @@ export class SettingStatements {
         this.#block.requireBlock('ROLLBACK TO SAVEPOINT');
         const index = this.#block.findSavepoint(savepointName);
         const savepoint = this.#block.savepoints[index]!;
-        const { mark, parameters, schemaChanged } = savepoint;
+        const { mark, parameters, schemaChanged, readOnly } = savepoint;
         this.#block.closePortals(index + 1);
         return whenReady(this.#block.holdPortals(), () => {
           this.#block.savepoints.length = index + 1;
           this.#block.transaction!.rollbackTo(mark!);
           this.#block.rolledBackTo(savepoint);
           this.#block.schemaChanged = schemaChanged;
+          this.#block.readOnly = readOnly;
           this.#session.parameters.rollbackTo(parameters);
           this.#block.status = 'explicit';
           sink.complete('ROLLBACK');
@@ -218,7 +221,7 @@ export class SettingStatements {
         return;
       case 'VAR_SET_MULTI':
         if (name === 'TRANSACTION') {
-          if (this.#block.status === 'implicit') {
+          if (this.#block.status === 'implicit' && this.#block.standsAlone) {
             sink.notice({
               severity: 'WARNING',
               condition: 'no_active_sql_transaction',
