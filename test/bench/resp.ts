@@ -2,7 +2,7 @@
  * GET, SET and INCR as redis-benchmark sends them, to the server and to a redis-server beside it, runs alternating: without
  * durability (class `memory` beside no persistence) and with every reply behind a sync (class `disk` beside
  * `appendonly yes, appendfsync always`). Then the memory that a million keys of 100-byte values take. Then reads of a data set
- * ten times as large as the memory for hot entries, beside reads of a part that fits it.
+ * ten times as large as the memory for hot entries, beside reads of a part that fits it: with a file for the rest and without.
  *
  * Each line has two ratios: of rates, which the load generator and whoever else uses the machine blur, and of the processor time
  * that the server takes per request, which they do not. What it still does when the last reply has left, applying writes to its
@@ -10,7 +10,7 @@
  * count the time until it is done, too.
  *
  * Needs redis-server and redis-benchmark in the path. `npm run bench -- resp WORD…` runs the cases in whose name each word stands:
- * `resp memory r100k P16`, `resp disk c200`, `resp r10M`, `resp cold`. With `--seconds 30` each of the five runs of a case
+ * `resp memory r100k P16`, `resp disk c200`, `resp r10M`, `resp cold nofile`. With `--seconds 30` each of the five runs of a case
  * takes so long, and so does the one before them that warms up; 2 by default, or ORBIT_BENCH_SECONDS.
  */
 
@@ -106,18 +106,30 @@ async function bytes(): Promise<string> {
   return `${'resp bytes per key of 100 bytes, 1 M keys'.padEnd(44)} orbit ${ours.toFixed(0)} B   redis ${theirs.toFixed(0)} B   ratio ${(ours / theirs).toFixed(2)}x`;
 }
 
-/** A data set ten times as large as the arena. */
+/** A data set ten times as large as the arena: with a file for what that has no room for, and without one. */
 async function* cold(): AsyncGenerator<string> {
-  const pipelines = [1, 16].filter((pipeline) => isWanted(`resp cold get c50 P${pipeline}`));
+  for (const durability of ['disk', 'memory'] as const) {
+    yield* coldGets(`resp cold ${durability}`, durability, {});
+    yield* coldGets(`resp cold ${durability} nofile`, durability, { ORBIT_REDIS_ENTRY_FILE_LIMIT: '0' });
+  }
+}
+
+async function* coldGets(
+  what: string,
+  durability: Durability,
+  env: Readonly<Record<string, string>>,
+): AsyncGenerator<string> {
+  const pipelines = [1, 16].filter((pipeline) => isWanted(`${what} get c50 P${pipeline}`));
   if (pipelines.length === 0) return;
   const directory = await mkdtemp(join(tmpdir(), 'orbit-bench-resp-cold-'));
-  const orbit = await ServerProcess.start({ dataDir: directory, args: ['--memory-limit', COLD_MEMORY] });
+  const args = ['--memory-limit', COLD_MEMORY, '--durability', durability];
+  const orbit = await ServerProcess.start({ dataDir: directory, args, env });
   try {
     const server = { port: orbit.port('redis'), pid: orbit.pid };
     await setKeys(server.port, 0, COLD_KEYS);
     for (const pipeline of pipelines) {
       yield await compare({
-        name: `resp cold get c50 P${pipeline}`,
+        name: `${what} get c50 P${pipeline}`,
         unit: 'op/s',
         ours: measuredGets(server, COLD_KEYS, pipeline),
         peer: measuredGets(server, COLD_KEYS / 20, pipeline),

@@ -218,7 +218,6 @@ export class EntryArena {
   touch(hashes: Int32Array, references: Int32Array, count: number, headsOnly: boolean): number {
     const tables = this.#tables;
     const slabs = this.#slabs;
-    const file = this.#file;
     let touched = 0;
     this.#movesAtTouch = this.#moves;
     for (let i = 0; i < count; i++) {
@@ -236,10 +235,7 @@ export class EntryArena {
     }
     for (let i = 0; i < count; i++) {
       const reference = references[i]!;
-      if (reference === 0) {
-        if (file !== undefined) touched ^= file.touch(hashes[i]!);
-        continue;
-      }
+      if (reference === 0) continue;
       const { words } = slabs[reference >>> UNIT_BITS]!;
       const word = (reference & UNIT_MASK) << 1;
       if (headsOnly) touched ^= words[word]! ^ words[word + HEAD_WORDS]!;

@@ -82,12 +82,6 @@ export class EntryFileIndex {
     return ((a ^ b) & this.#classMask) === 0;
   }
 
-  /** Loads the line of a hash into the processor's cache. @returns something to be used, lest the load is left out. */
-  touch(hash: number): number {
-    const table = this.#tables[hash >>> TABLE_SHIFT]!;
-    return table[(hash << BUCKET_PLACE_BITS) & (table.length - 1)]!;
-  }
-
   /** Begins to look for the blocks of a hash. */
   seek(hash: number): void {
     this.#number = hash >>> TABLE_SHIFT;

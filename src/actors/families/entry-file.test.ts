@@ -249,7 +249,7 @@ describe('entries in a file beneath the arena', () => {
         let expiring = 0;
         for (let step = 0; step < shape.steps; step++) {
           if (step % 50 === 0) {
-            if (isLate) file.callMs = random(3) === 0 ? 10 : 0;
+            if (isLate) file.callMs = random(3) === 0 ? 20 : 0;
             for (const call of file.late.splice(0, random(3))) call();
             await settle();
           }
@@ -332,7 +332,7 @@ describe('entries in a file beneath the arena', () => {
   it('are left to the store for a while when reading takes long', async () => {
     const level = new Level({ fileBytes: 4 << 20 });
     await fill(level, 2_000);
-    level.file.callMs = 10;
+    level.file.callMs = 20;
     level.file.callsAtOnce = 0;
     level.restored = 0;
     for (let i = 0; i < 500; i++) level.read(0, keyOf(i));
@@ -349,7 +349,7 @@ describe('entries in a file beneath the arena', () => {
   });
 
   it('are the store’s alone once the disk is full, and the file is closed', async () => {
-    for (const callMs of [0, 10]) {
+    for (const callMs of [0, 20]) {
       const level = new Level({ fileBytes: 4 << 20 });
       level.file.bytesMax = 12 << 10;
       level.file.callMs = callMs;

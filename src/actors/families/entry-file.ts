@@ -52,9 +52,12 @@ const SEGMENTS_MIN = 4;
 /** A read that takes longer has waited for a disk. */
 const QUICK_MS_MAX = 0.25;
 const READS_BETWEEN_TRIES = 2_000;
-/** The same of a segment, read or written. */
-const SEGMENT_QUICK_MS_MAX = 4;
-const SEGMENTS_BETWEEN_TRIES = 50;
+/**
+ * The same of a segment, read or written: where the processor is shared, a process that waits for no disk is away for as long.
+ * Tried again soon, as entries are lost to this level meanwhile.
+ */
+const SEGMENT_QUICK_MS_MAX = 10;
+const SEGMENTS_BETWEEN_TRIES = 8;
 
 const FILE_MARKED = 1;
 const FILE_DEAD = 4;
@@ -188,11 +191,6 @@ export class EntryFile {
   }
 
   // ---- Reading
-
-  /** Loads what tells whether an entry with that hash may be here into the processor's cache. @returns something to be used. */
-  touch(hash: number): number {
-    return this.#index.touch(hash);
-  }
 
   /** Whether an entry with that hash may be here. */
   mayHave(hash: number): boolean {
