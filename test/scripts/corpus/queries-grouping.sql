@@ -261,3 +261,17 @@ select q from few join (select null::int as id) q on true;
 select q from (select null::int as x) q right join few on false;
 select q is null from (select null::int as x) q full join few on true limit 1;
 with w as (select null::text as a, null::int as b) select w, w is null, row_to_json(w) from w;
+
+-- columns that a primary key in every grouping set decides, and where DISTINCT ON does not begin the order
+create table keyed (a int primary key, b int, c int, d text);
+insert into keyed values (1, 1, 1, 'x'), (2, 2, 1, 'y'), (3, 1, 2, null);
+select a, d, grouping(a, b, c) from keyed group by grouping sets ((a, b), (a, c)) order by 1, 3;
+select a, d, b, c from keyed group by a, rollup (b, c) order by 1, 3, 4;
+select a, d from keyed group by rollup (a);
+select a, d from keyed group by grouping sets ((a), (a, b), ());
+select a, upper(d), count(*) from keyed group by a, cube (c) having d is not null order by 1, 3, 2;
+select a, b, c, d from keyed group by a order by a;
+select distinct on (a, b) a, b, c from keyed order by a, c, b;
+select distinct on (a, b) a, b, c from keyed order by a, c;
+select distinct on (b, a) a, b, c from keyed order by a, b, c;
+select distinct on (a, b, d) a, b, c from keyed order by b;

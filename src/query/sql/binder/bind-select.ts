@@ -95,7 +95,7 @@ export function bindSimpleSelect(
     checkDistinctOrder(columns, orderBy);
   }
   for (const [i, each] of on.entries()) requireEquality(each, distinctOn[i]);
-  if (on.length > 0) checkDistinctOnOrder(on, orderBy, placeIn(distinctOn));
+  if (on.length > 0) checkDistinctOnOrder(on, orderBy, distinctOn);
   const { bound: windows } = binder.windows;
   // What rows are grouped or put into windows by is there before.
   const keys = grouped ? (groupBy?.keys ?? []) : windows.flatMap(({ window }) => keysOf(window));
@@ -134,7 +134,10 @@ export function bindSimpleSelect(
     };
   }
   const { aggregates, groupings } = binder;
-  const grouping = new Grouping(groupBy?.keys ?? [], scope, aggregates.length, groupBy?.sets === undefined);
+  const own = groupBy?.keys ?? [];
+  // What is in every set is never null because it is left out, and may decide other columns.
+  const common = own.filter((_, place) => groupBy?.sets?.every((set) => set.includes(place)) ?? true);
+  const grouping = new Grouping(own, scope, aggregates.length, common);
   for (const { expression } of columns) grouping.check(expression);
   if (having !== undefined) grouping.check(having);
   for (const { expression } of orderBy) grouping.check(expression);
@@ -149,6 +152,7 @@ export function bindSimpleSelect(
   refuseLateSets(windows, binder, (each) => grouping.isKey(each));
   const sets = setsInOrder(binder.sets, places);
   for (const { args } of sets.ordered) for (const arg of args) grouping.check(arg);
+  const decided = grouping.keys.flatMap((_, at) => (at < own.length ? [] : [at]));
   const place = placing(binder, grouping.keys.length + aggregates.length + groupings.length, sets.placeOf) ?? same;
   const over = (expression: BoundExpression): BoundExpression => place(grouping.rewrite(expression));
   return {
@@ -160,7 +164,7 @@ export function bindSimpleSelect(
     distinctOn: distinctKeys?.map(over),
     grouping: {
       groupBy: groupBy && (early === undefined ? grouping.keys : grouping.keys.map(early.over)),
-      sets: groupBy?.sets,
+      sets: groupBy?.sets?.map((set) => [...set, ...decided]),
       aggregates,
       groupings: groupings.map(({ args, location }) => args.map((arg) => grouping.requireKey(arg, location))),
       having: having && grouping.rewrite(having),
@@ -270,19 +274,20 @@ function checkDistinctOrder(columns: readonly BoundColumn[], orderBy: readonly B
 function checkDistinctOnOrder(
   on: readonly BoundExpression[],
   orderBy: readonly BoundSortKey[],
-  location: number | undefined,
+  nodes: readonly Node[],
 ): void {
-  let left = on.length;
+  const refuse = (at: number): never => {
+    const message = 'SELECT DISTINCT ON expressions must match initial ORDER BY expressions';
+    throw new SqlError('invalid_column_reference', message, { location: placeIn(nodes[at]) });
+  };
+  let isSkipped = false;
   for (const { expression } of orderBy) {
-    if (on.some((each) => sameExpression(each, expression))) left--;
-    else if (left > 0) {
-      throw new SqlError(
-        'invalid_column_reference',
-        'SELECT DISTINCT ON expressions must match initial ORDER BY expressions',
-        { location },
-      );
-    }
+    const at = on.findIndex((each) => sameExpression(each, expression));
+    if (at < 0) isSkipped = true;
+    else if (isSkipped) refuse(at);
   }
+  const rest = on.findIndex((each) => !orderBy.some(({ expression }) => sameExpression(expression, each)));
+  if (isSkipped && rest >= 0) refuse(rest);
 }
 
 /** A number is a position in the result; a bare name is a column of FROM first, then a result column. */

@@ -17,17 +17,22 @@ export class Grouping {
   /** How many results of aggregates follow the keys; known when all is checked. */
   readonly #aggregates: number;
 
-  /** @param decides Whether the primary key decides other columns; not with grouping sets, where it may be null. */
-  constructor(keys: readonly BoundExpression[], scope: Scope | undefined, aggregates: number, decides: boolean) {
+  /** @param common Keys that are in every grouping set: a primary key among them decides the other columns of its table. */
+  constructor(
+    keys: readonly BoundExpression[],
+    scope: Scope | undefined,
+    aggregates: number,
+    common: readonly BoundExpression[],
+  ) {
     this.keys = [...keys];
     this.#scope = scope;
     this.#aggregates = aggregates;
-    const isKey = (place: number) => keys.some((key) => key.kind === 'column' && key.index === place);
+    const isKey = (place: number) => common.some((key) => key.kind === 'column' && key.index === place);
     const decided = (scope?.items ?? []).filter(({ table, offset }) => {
       const primaryKey = table?.table.primaryKey ?? [];
       return primaryKey.length > 0 && primaryKey.every((position) => isKey(offset + position));
     });
-    this.#decided = new Set(decides ? decided : []);
+    this.#decided = new Set(decided);
   }
 
   /** Finds every column that the expression will need. @throws SqlError `grouping_error`. */
