@@ -429,3 +429,12 @@ set extra_float_digits = -10;
 select 123456.789::float8, 1::float4 / 3;
 reset extra_float_digits;
 select 1::float8 / 3, 1::float4 / 3;
+
+-- Spreads of numbers at the ends of the type, and series up to its end.
+select trim_scale(variance(a) * 1e1000), trim_scale(var_pop(a) * 1e1000) from (values (0::numeric), (3e-500), (-3e-500), (4e-500 - 1e-16383), (-4e-500 + 1e-16383)) v(a);
+select variance(9e131071 + x), stddev_pop(9e131071 + x) from generate_series(1, 5) x;
+select var_samp(x / 3.0), stddev(x * 1.5), var_pop(x), variance(x) from generate_series(1, 100) x;
+select variance(x) from (values (1.5::numeric), ('nan')) v(x);
+select stddev(x) from (values ('inf'::numeric), (1)) v(x);
+select (i / (10::numeric ^ 131071))::numeric(1,0) from generate_series(6 * (10::numeric ^ 131071), 9 * (10::numeric ^ 131071), 10::numeric ^ 131071) as a(i);
+select numeric_inc(4.2), numeric_inc('inf'), numeric_inc('nan');

@@ -4,6 +4,7 @@ import { NUMERIC_SCALE_MAX, NUMERIC_WHOLE_DIGITS_MAX, Numeric } from '../../../m
 import { SqlError } from '../sql-error.ts';
 import { integerFrom, numberOf } from '../types/cast.ts';
 import {
+  addNumeric,
   compareNumeric,
   negateNumeric,
   numericOf,
@@ -325,6 +326,7 @@ export const MATH_FUNCTIONS: FunctionTable = {
   'lcm(int8, int8) int8': lcmInteger('int8'),
   'lcm(numeric, numeric) numeric': lcmNumeric,
   'factorial(int8) numeric': factorial,
+  'numeric_inc(numeric) numeric': (value: Numeric) => addNumeric(value, numericOf(1)),
   'scale(numeric) int4': (value: Numeric) => (value.isFinite ? value.scale : null),
   'min_scale(numeric) int4': (value: Numeric) => (value.isFinite ? minimalScale(value).scale : null),
   'trim_scale(numeric) numeric': minimalScale,

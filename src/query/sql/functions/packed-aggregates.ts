@@ -12,7 +12,7 @@ import { SqlError } from '../sql-error.ts';
 import { compareFor } from '../types/compare.ts';
 import { addInterval, negateInterval, scaleInterval } from '../types/interval.ts';
 import { jsonbOf, jsonObject, parseJsonTree, quoteJson } from '../types/json-value.ts';
-import { addNumeric, divideNumeric, multiplyNumeric, numericOf, subtractNumeric } from '../types/numeric-arithmetic.ts';
+import { addExactly, divideNumeric, multiplyExactly, negateNumeric, numericOf } from '../types/numeric-arithmetic.ts';
 import {
   arrayOf,
   baseOf,
@@ -160,17 +160,17 @@ function numericStatistic(kind: Statistic): () => Accumulator {
         if (given === null) return;
         const value = given instanceof Numeric ? given : numericOf(given as number | bigint);
         count++;
-        sum = addNumeric(sum, value);
-        squares = addNumeric(squares, multiplyNumeric(value, value));
+        sum = addExactly(sum, value);
+        squares = addExactly(squares, multiplyExactly(value, value));
       },
       () => {
         const sample = kind.endsWith('samp');
         if (count === 0 || (sample && count === 1)) return null;
         const n = numericOf(count);
-        const spread = subtractNumeric(multiplyNumeric(n, squares), multiplyNumeric(sum, sum));
+        const spread = addExactly(multiplyExactly(n, squares), negateNumeric(multiplyExactly(sum, sum)));
         if (!spread.isFinite) return spread;
         if (spread.sign <= 0) return numericOf(0);
-        const variance = divideNumeric(spread, multiplyNumeric(n, numericOf(sample ? count - 1 : count)));
+        const variance = divideNumeric(spread, multiplyExactly(n, numericOf(sample ? count - 1 : count)));
         return kind.startsWith('var') ? variance : sqrtToScale(variance, variance.scale);
       },
     );

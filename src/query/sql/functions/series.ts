@@ -2,7 +2,7 @@
 
 import { isNaNumeric, type Numeric } from '../../../models/relational/numeric.ts';
 import { SqlError } from '../sql-error.ts';
-import { addNumeric, compareNumeric, numericOf } from '../types/numeric-arithmetic.ts';
+import { addExactly, compareNumeric, numericOf } from '../types/numeric-arithmetic.ts';
 import type { FunctionTable } from './definition.ts';
 
 function refuseZero(isZero: boolean): void {
@@ -32,7 +32,8 @@ function* numerics(start: Numeric, stop: Numeric, step: Numeric): Generator<Nume
   refuseSpecial('step size', step);
   refuseZero(compareNumeric(step, zero) === 0);
   const isUp = compareNumeric(step, zero) > 0;
-  for (let value = start; ; value = addNumeric(value, step)) {
+  // What comes behind the last value may be no number of the type any more.
+  for (let value = start; ; value = addExactly(value, step)) {
     const order = compareNumeric(value, stop);
     if (isUp ? order > 0 : order < 0) return;
     yield value;

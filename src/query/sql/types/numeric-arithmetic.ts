@@ -113,6 +113,25 @@ export function multiplyNumeric(a: Numeric, b: Numeric): Numeric {
   return bounded(roundNumeric(product, Math.min(product.scale, NUMERIC_SCALE_MAX)));
 }
 
+/** A sum whatever its size: for values on the way to a result, of which squares have twice the digits. */
+export function addExactly(a: Numeric, b: Numeric): Numeric {
+  if (a.scale < 0 || b.scale < 0) return addNumeric(a, b);
+  const common = a.scale > b.scale ? a.scale : b.scale;
+  const sum = smallAt(a, common) + smallAt(b, common);
+  if (sum >= -Number.MAX_SAFE_INTEGER && sum <= Number.MAX_SAFE_INTEGER) return new Numeric(sum, common);
+  const [x, y, scale] = aligned(a, b);
+  return new Numeric(x + y, scale);
+}
+
+/** A product with all of its digits, as `addExactly`. */
+export function multiplyExactly(a: Numeric, b: Numeric): Numeric {
+  if (a.scale < 0 || b.scale < 0) return multiplyNumeric(a, b);
+  const small = a.small * b.small;
+  const scale = a.scale + b.scale;
+  if (small >= -Number.MAX_SAFE_INTEGER && small <= Number.MAX_SAFE_INTEGER) return new Numeric(small + 0, scale);
+  return new Numeric(a.digits * b.digits, scale);
+}
+
 function divisionByZero(): SqlError {
   return new SqlError('division_by_zero', 'division by zero');
 }
