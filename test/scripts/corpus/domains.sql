@@ -103,3 +103,12 @@ create table of_rows_array (r whole_rows[]);
 -- differs: columns of the row type of a table are not here
 create type of_rows_type as (r whole_rows);
 select count(*) from pg_attribute where attname = 'a';
+
+-- A field that a domain's check asks for.
+create type pair_of as (r int, i int);
+create domain positive_pair as pair_of constraint r_above check ((value).r > 0);
+alter type pair_of drop attribute r;
+alter type pair_of drop attribute i;
+alter type pair_of drop attribute r cascade;
+select conname from pg_constraint where conname = 'r_above';
+drop type pair_of cascade;

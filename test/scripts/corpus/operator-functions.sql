@@ -19,3 +19,6 @@ select int4eq('x', 1);
 -- Types by their names, as functions.
 select inet('1.2.3.4'::text), text(1), int4('5'::text), date('2020-01-01'::text), bool(1), interval('01:00'::time), text(inet '1.2.3.4');
 select text(row(1, 2));
+-- Operators of patterns compare by code point.
+select 'a' ~<~ 'b', 'B' ~<~ 'a', 'a' ~<=~ 'a', 'b'::bpchar ~>=~ 'a ', 'ä' ~>~ 'z', text_pattern_lt('a', 'b'), bpchar_pattern_ge('a', 'a  ');
+select 1 ~<~ 2;

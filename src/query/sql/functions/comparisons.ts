@@ -76,7 +76,24 @@ function* pairs(): Iterable<readonly [SqlType, SqlType]> {
   for (const family of FAMILIES) for (const a of family) for (const b of family) if (a !== b) yield [a, b];
 }
 
+/** By code point, whatever the collation: which is how everything sorts here. */
+function pattern(test: (order: number) => boolean): KernelBuilder {
+  return {
+    build: ([type]) => {
+      const compare = compareFor(type!);
+      return (a: Argument, b: Argument) => test(compare(a, b));
+    },
+  };
+}
+
 export const COMPARISONS: FunctionTable = Object.fromEntries([
+  ...['text', 'bpchar'].flatMap((type): [string, KernelBuilder][] => [
+    [`~<~(${type}, ${type}) bool`, pattern((order) => order < 0)],
+    [`~<=~(${type}, ${type}) bool`, pattern((order) => order <= 0)],
+    [`~>=~(${type}, ${type}) bool`, pattern((order) => order >= 0)],
+    [`~>~(${type}, ${type}) bool`, pattern((order) => order > 0)],
+  ]),
+
   ...[...pairs()].flatMap(([a, b]) =>
     ['=', '<>', '<', '<=', '>', '>='].map((operator) => [`${operator}(${a}, ${b}) bool`, COMPARISON]),
   ),

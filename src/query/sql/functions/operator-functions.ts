@@ -104,6 +104,10 @@ const NAMED: Readonly<Record<string, string>> = {
   '->>': `json_array_element_text(json,int4) json_object_field_text(json,text) jsonb_array_element_text(jsonb,int4)
     jsonb_object_field_text(jsonb,text)`,
   '#-': 'jsonb_delete_path(jsonb,_text)',
+  '~<~': 'text_pattern_lt(text,text) bpchar_pattern_lt(bpchar,bpchar)',
+  '~<=~': 'text_pattern_le(text,text) bpchar_pattern_le(bpchar,bpchar)',
+  '~>=~': 'text_pattern_ge(text,text) bpchar_pattern_ge(bpchar,bpchar)',
+  '~>~': 'text_pattern_gt(text,text) bpchar_pattern_gt(bpchar,bpchar)',
   '?': 'jsonb_exists(jsonb,text)',
   '?|': 'jsonb_exists_any(jsonb,_text)',
   '?&': 'jsonb_exists_all(jsonb,_text)',

@@ -198,7 +198,7 @@ export class TypeStatements {
     let { fields } = found;
     for (const node of statement.cmds ?? []) {
       if (!('AlterTableCmd' in node)) continue;
-      const { subtype, name = '', def, missing_ok: missingOk } = node.AlterTableCmd;
+      const { subtype, name = '', def, behavior, missing_ok: missingOk } = node.AlterTableCmd;
       const place = fields.findIndex((field) => field.name === name);
       if (subtype === 'AT_AddColumn') {
         const field = fieldOf(def!);
@@ -211,14 +211,42 @@ export class TypeStatements {
         if (missingOk !== true) throw new SqlError('undefined_column', message);
         sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
       } else if (dependent !== undefined) throw usedBy(found, dependent);
-      else if (subtype === 'AT_DropColumn') fields = fields.filter((_, i) => i !== place);
-      else if (subtype === 'AT_AlterColumnType') {
+      else if (subtype === 'AT_DropColumn') {
+        await this.#releaseField(transaction, found, name, behavior === 'DROP_CASCADE', sink);
+        fields = fields.filter((_, i) => i !== place);
+      } else if (subtype === 'AT_AlterColumnType') {
         const { type, modifier } = fieldOf(def!);
         fields = fields.map((field, i) => (i === place ? { name, type, modifier } : field));
       } else throw notSupported('this form of ALTER TYPE');
     }
     this.#replace(transaction, { ...found, fields });
     sink.complete('ALTER TYPE');
+  }
+
+  /** Checks of domains over the type that ask for the field: they go with it, or keep it. */
+  async #releaseField(
+    transaction: Transaction,
+    { type, name: title }: TypeDefinition,
+    field: string,
+    cascade: boolean,
+    sink: Sink,
+  ): Promise<void> {
+    for (const domain of await this.#all(transaction)) {
+      if (domain.kind !== 'domain' || domain.base !== type) continue;
+      const [asking] = domain.checks.filter((check) => selectsField(check, field));
+      if (asking === undefined) continue;
+      if (!cascade) {
+        const message = `cannot drop column ${field} of composite type ${title} because other objects depend on it`;
+        throw new SqlError('dependent_objects_still_exist', message, {
+          detail: `constraint ${asking.name} depends on column ${field} of composite type ${title}`,
+          hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
+        });
+      }
+      const message = `drop cascades to constraint ${asking.name}`;
+      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
+      const checks = domain.checks.filter((check) => !selectsField(check, field));
+      this.#replace(transaction, { ...domain, checks });
+    }
   }
 
   async alterDomain(statement: AlterDomainStmt, sink: Sink): Promise<void> {
@@ -717,4 +745,9 @@ function namesOf(object: Node | undefined): readonly string[] {
   if (object === undefined) return [];
   if ('TypeName' in object) return stringsOf(object.TypeName.names);
   return 'List' in object ? stringsOf(object.List.items) : [];
+}
+
+/** Whether the check takes a field of that name out of the value. */
+function selectsField({ expression }: DomainCheck, field: string): boolean {
+  return JSON.stringify(expression.tree).includes(JSON.stringify({ String: { sval: field } }));
 }
