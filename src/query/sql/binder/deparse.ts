@@ -47,6 +47,8 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
     case 'call': {
       const { name } = expression.function;
       if (name === '::') return `${show(expression.args[0]!, 'cast')}::${titles(expression.type)}`;
+      if (name === 'array') return `ARRAY[${list(expression.args)}]`;
+      if (name === 'row') return `ROW(${list(expression.args)})`;
       if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args)})`;
       const [first, second] = expression.args.map((each) => show(each, 'operator'));
       return operator(second === undefined ? `${name} ${first}` : `${first} ${name} ${second}`);

@@ -468,6 +468,25 @@ function placed(select: BoundSelect, layout: readonly number[] | undefined, widt
   return aboveFrom(select, (expression) => relocated(expression, placeOf));
 }
 
+/** What results of windows and of sets are called, which are behind the `width` values of the row below them. */
+function computedNames({ windows, sets }: BoundSelect, width: number, below: RowNames): RowNames {
+  const calls = windows.flatMap((window) => window.calls);
+  if (calls.length === 0 && sets.length === 0) return below;
+  const last = sets.at(-1)?.level;
+  const list = (args: readonly BoundExpression[], names: RowNames): string =>
+    args.map((arg) => shown(arg, names)).join(', ');
+  const names: RowNames = (index) => {
+    if (index < width) return below(index);
+    const call = calls[index - width];
+    if (call !== undefined) return `${call.function.name}(${list(call.args, below)}) OVER (?)`;
+    const set = sets[index - width - calls.length];
+    if (set === undefined) return '…';
+    const text = `${set.function.name}(${list(set.args, names)})`;
+    return set.level === last ? text : `(${text})`;
+  };
+  return names;
+}
+
 function placedNames(names: RowNames, layout: readonly number[] | undefined): RowNames {
   return layout === undefined ? names : (place) => names(layout[place]!);
 }
@@ -561,9 +580,11 @@ function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
   const select = placed(given, planned.layout, from === undefined ? 0 : widthOf(from));
   const { grouping, distinctOn } = select;
   const fromWidth = planned.layout?.length ?? (from === undefined ? 0 : widthOf(from));
-  const names = grouping === undefined ? fromNames : groupNames(grouping, fromNames);
+  const [ownWidth, ownNames] =
+    grouping === undefined ? [fromWidth, fromNames] : [groupWidth(grouping), groupNames(grouping, fromNames)];
+  const names = computedNames(select, ownWidth, ownNames);
   planned = planAggregate(planned, fromWidth, select, fromNames, groupsOf(given, planned, scope), scope, inOrder);
-  let width = grouping === undefined ? fromWidth : groupWidth(grouping);
+  let width = ownWidth;
   for (const window of select.windows) {
     const { planned: input, over } = extended(planned, width, expressionsOfWindow(window), scope);
     planned = planWindow(input, window, width, over);
