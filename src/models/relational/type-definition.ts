@@ -21,6 +21,7 @@ export interface DomainCheck {
   readonly name: string;
   /** Of the column `value`. */
   readonly expression: SqlExpression;
+  readonly comment?: string;
 }
 
 export interface TypeField {

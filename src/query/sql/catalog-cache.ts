@@ -95,7 +95,7 @@ export class CatalogCache {
   readonly isShared: boolean;
   /** Called when others are found to have changed the schema. */
   onOthersChange: () => void = () => {};
-  /** Told of schemas for temporary relations that are there when the catalog is first read: nobody's any more. */
+  /** Told of schemas for temporary relations that are there when the catalog is read: what no session has made is nobody's any more. */
   onLeftOver: (schemas: readonly Schema[]) => void = () => {};
   readonly #store: Store;
   readonly #keyspace: Keyspace;

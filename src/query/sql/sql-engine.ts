@@ -98,6 +98,8 @@ export class SqlEngine {
   readonly tableLocks: TableLocks;
   /** Those that run. */
   readonly indexBuilds = new Set<IndexBuild>();
+  /** Names of the schemas for temporary relations that sessions have made, committed or not. */
+  readonly temporarySchemas = new Set<string>();
   readonly systemTables: SystemTables;
   /** What running statements hold. */
   readonly memory: QueryMemory;
@@ -134,7 +136,11 @@ export class SqlEngine {
     this.sequences = new Sequences(this.store, this.keyspace, this.platform);
     this.startedMicros = BigInt(Math.trunc(this.platform.clock.nowMs())) * 1_000n;
     this.transactionIds = new TransactionIds(this.startedMicros);
-    this.catalog.onLeftOver = (schemas) => void sweepTemporary(this, schemas);
+    this.catalog.onLeftOver = (schemas) =>
+      void sweepTemporary(
+        this,
+        schemas.filter(({ name }) => !this.temporarySchemas.has(name)),
+      );
     this.catalog.onOthersChange = () => {
       this.functions.forget();
       this.sequences.outdate();

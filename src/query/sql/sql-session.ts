@@ -494,7 +494,8 @@ export class SqlSession {
     this.#advisory.close();
     this.#block.notifications.close();
     this.statements.clear();
-    const { temporary } = this.#block;
+    const { temporary, temporaryName } = this.#block;
+    if (temporaryName !== undefined) this.engine.temporarySchemas.delete(temporaryName);
     if (temporary !== undefined) void sweepTemporary(this.engine, [temporary]);
   }
 

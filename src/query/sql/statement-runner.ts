@@ -688,7 +688,7 @@ export class StatementRunner {
         if (!set.has(name.name)) return [];
         const seen = new Set<string>();
         return this.#block
-          .schemasOf(name)
+          .functionSchemasOf(name)
           .flatMap(({ id }) => set.named(name.name, id))
           .filter((each) => {
             const types = inputTypes(each).join();

@@ -43,6 +43,7 @@ export async function requireTemporarySchema(
   const schema = { id, name };
   putSchema(transaction, engine.keyspace, schema);
   block.temporaryName = name;
+  engine.temporarySchemas.add(name);
   parameters.temporaryScope = name;
   block.setSchemas(block.schemas.with(schema));
   return schema;

@@ -334,6 +334,12 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     return found === undefined ? [] : [found];
   }
 
+  /** Where functions are looked for: those of the session's temporary schema only under its name. */
+  functionSchemasOf(name: QualifiedName): readonly Schema[] {
+    const schemas = this.schemasOf(name);
+    return name.schema === undefined ? schemas.filter((schema) => schema !== this.temporary) : schemas;
+  }
+
   /** What the catalog holds as this transaction sees it, by the names of its path; undefined until `loadObjects`. */
   get objects(): CatalogObjects | undefined {
     const objects = this.seesOtherSchema ? this.#ownObjects : this.#engine.objects;

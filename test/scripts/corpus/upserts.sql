@@ -109,3 +109,19 @@ insert into medium values (1, 5) on conflict (k) do update set n = 8 returning *
 insert into medium values (4, 7), (2, 1) on conflict (k) do update set n = 8;
 -- 15: what follows from that
 select * from shown order by k;
+
+-- conditions behind the target: they have to say what the index says, and may say more
+create table inferred (id int primary key, a int, b text);
+create unique index inferred_part on inferred (a) where b like 'x%';
+create unique index inferred_whole on inferred (b);
+create unique index inferred_two on inferred (a, b) where a > 0 and b is not null;
+insert into inferred values (1, 1, 'x1');
+insert into inferred values (2, 1, 'x2') on conflict (a) where b like 'x%' do nothing;
+insert into inferred values (2, 1, 'x2') on conflict (a) where b like 'x%' and id > 0 do nothing;
+insert into inferred values (2, 1, 'x2') on conflict (a) where id > 0 and b like 'x%' do update set b = 'x9';
+insert into inferred values (2, 1, 'x2') on conflict (a) where id > 0 do nothing;
+insert into inferred values (1, 5, 'y') on conflict (id) where a > 0 do nothing;
+insert into inferred values (2, 5, 'x9') on conflict (b) where coalesce(a, 1) > 1 do nothing;
+insert into inferred values (3, 1, 'x9') on conflict (a, b) where b is not null and a > 0 do nothing;
+insert into inferred values (3, 1, 'x9') on conflict (a, b) where a > 0 do nothing;
+select * from inferred order by id;

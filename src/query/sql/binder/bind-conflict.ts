@@ -5,7 +5,7 @@ import { type Index, rowWidth, type Table } from '../../../models/relational/tab
 import { notSupported, SqlError } from '../sql-error.ts';
 import { bindAssignments } from './bind-modify.ts';
 import type { WriteTarget } from './bind-view.ts';
-import { type BoundConflicts, type BoundExpression, sameExpression, shifted } from './bound.ts';
+import { type BoundConflicts, type BoundExpression, conjuncts, sameExpression, shifted } from './bound.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeItem } from './scope.ts';
@@ -70,7 +70,7 @@ function bindArbiters(
   });
   const asked = infer.whereClause && binder.bindCondition(infer.whereClause, WHERE);
   const found: string[] = [];
-  if (asked === undefined && isPrimaryKey(table, wanted)) found.push(table.primaryKeyName);
+  if (isPrimaryKey(table, wanted)) found.push(table.primaryKeyName);
   for (const index of rulesOf(target).indexes) {
     if (!index.source.index.unique || index.source.index.invalid === true || !isMeant(index, wanted, asked)) continue;
     found.push(requireStrict(index.source.index, table).name);
@@ -126,5 +126,7 @@ function isMeant(
 ): boolean {
   if (!parts.every((part) => wanted.some((each) => sameExpression(part, each)))) return false;
   if (!wanted.every((each) => parts.some((part) => sameExpression(part, each)))) return false;
-  return predicate === undefined || (asked !== undefined && sameExpression(predicate, asked));
+  if (predicate === undefined) return true;
+  const given = asked === undefined ? [] : conjuncts(asked);
+  return conjuncts(predicate).every((each) => given.some((other) => sameExpression(each, other)));
 }

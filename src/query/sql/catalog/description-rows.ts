@@ -27,7 +27,11 @@ type MaybeDescribed = Pick<DescribedObject, 'catalog' | 'oid'> & {
 function* allObjects(objects: CatalogObjects): Iterable<MaybeDescribed> {
   for (const { oid, comment } of objects.schemas()) yield { catalog: 'pg_namespace', oid, comment };
   for (const { id: oid, comment } of objects.functions) yield { catalog: 'pg_proc', oid, comment };
-  for (const { id: oid, comment } of objects.types) yield { catalog: 'pg_type', oid, comment };
+  for (const type of objects.types) {
+    yield { catalog: 'pg_type', oid: type.id, comment: type.comment };
+    if (type.kind !== 'domain') continue;
+    for (const { id: oid, comment } of type.checks) yield { catalog: 'pg_constraint', oid, comment };
+  }
   for (const { id: oid, comment } of objects.sequences) yield { catalog: 'pg_class', oid, comment };
   for (const { table } of objects.relations) {
     yield { catalog: 'pg_class', oid: table.id, comment: table.comment };

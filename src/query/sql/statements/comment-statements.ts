@@ -26,11 +26,6 @@ const RELATIONS = {
   OBJECT_SEQUENCE: 'a sequence',
 } as const;
 
-/** What an object is called where that is more than its last words. */
-const WORDS: Readonly<Record<string, string>> = {
-  OBJECT_DOMCONSTRAINT: 'CONSTRAINT of a domain',
-};
-
 export class CommentStatements {
   readonly #session: SessionContext;
   readonly #schema: SchemaChanges;
@@ -48,6 +43,10 @@ export class CommentStatements {
       await this.#schema.functions.comment(routine, object.ObjectWithArgs, comment);
     } else if (objtype === 'OBJECT_TYPE' || objtype === 'OBJECT_DOMAIN') {
       await this.#schema.types.comment(objtype, object!, comment);
+    } else if (objtype === 'OBJECT_DOMCONSTRAINT' && object !== undefined && 'List' in object) {
+      const [domain, check] = object.List.items ?? [];
+      const names = domain !== undefined && 'TypeName' in domain ? stringsOf(domain.TypeName.names) : [];
+      await this.#schema.types.commentCheck(names, stringOf(check), comment);
     } else await this.#onRelation(objtype, namesOf(object), comment);
     sink.complete('COMMENT');
   }
@@ -55,7 +54,7 @@ export class CommentStatements {
   async #onRelation(objtype: string, names: readonly string[], comment: Comment): Promise<void> {
     const isPart = objtype === 'OBJECT_COLUMN' || objtype === 'OBJECT_TABCONSTRAINT';
     if (!isPart && !(objtype in RELATIONS)) {
-      throw notSupported(`COMMENT ON ${WORDS[objtype] ?? objtype.replace('OBJECT_', '').replaceAll('_', ' ')}`);
+      throw notSupported(`COMMENT ON ${objtype.replace('OBJECT_', '').replaceAll('_', ' ')}`);
     }
     const transaction = await this.#schema.begin();
     const { keyspace } = this.#session.engine;

@@ -306,7 +306,7 @@ export class FunctionStatements {
             (node): ColumnType => namedType('TypeName' in node ? node.TypeName : undefined).type,
           );
     const shown = stringsOf(named.objname).join('.');
-    for (const schema of this.#session.block.schemasOf(name)) {
+    for (const schema of this.#session.block.functionSchemasOf(name)) {
       const found = functions
         .named(name.name, schema.id)
         .filter((each) => (wanted === undefined ? isOf(kind, each) : inputTypes(each).join() === wanted.join()));

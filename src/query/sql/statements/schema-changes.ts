@@ -168,6 +168,16 @@ export class SchemaChanges {
     return likes;
   }
 
+  /** Rows that stay cannot refer to rows that go. @throws SqlError `feature_not_supported`. */
+  async #refuseOtherRule(transaction: Transaction, { id, name, referencedBy = [] }: Table): Promise<void> {
+    const other = referencedBy.find((child) => child !== id && this.#block.onCommitRules.get(child) !== 'delete');
+    if (other === undefined) return;
+    const child = await readTableById(transaction, this.#engine.keyspace, other);
+    throw new SqlError('feature_not_supported', 'unsupported ON COMMIT and foreign key combination', {
+      detail: `Table "${child.name}" references "${name}", but they do not have the same ON COMMIT setting.`,
+    });
+  }
+
   /** ON COMMIT of a temporary table. */
   async #endOfTransaction(transaction: Transaction, id: TableId, action: OnCommit): Promise<void> {
     const { keyspace } = this.#engine;
@@ -176,8 +186,10 @@ export class SchemaChanges {
       return;
     }
     const table = await readTableById(transaction, keyspace, id);
-    if (action === 'delete') truncateTable(transaction, keyspace, table);
-    else await this.drops.dropQuietly(transaction, table);
+    if (action === 'delete') {
+      await this.#refuseOtherRule(transaction, table);
+      truncateTable(transaction, keyspace, table);
+    } else await this.drops.dropQuietly(transaction, table);
   }
 
   async truncate(statement: Statement<'TruncateStmt'>, sink: Sink): Promise<void> {

@@ -473,6 +473,18 @@ export class TypeStatements {
     this.#replace(transaction, withComment(found, comment));
   }
 
+  /** COMMENT ON CONSTRAINT … ON DOMAIN. */
+  async commentCheck(names: readonly string[], check: string, comment: string | undefined): Promise<void> {
+    const transaction = await this.#begin('COMMENT');
+    const found = await this.#find(transaction, names);
+    if (found.kind !== 'domain') throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
+    if (!found.checks.some(({ name }) => name === check)) {
+      throw new SqlError('undefined_object', `constraint "${check}" for domain ${found.name} does not exist`);
+    }
+    const checks = found.checks.map((each) => (each.name === check ? withComment(each, comment) : each));
+    this.#replace(transaction, { ...found, checks });
+  }
+
   async #begin(title: string): Promise<Transaction> {
     this.#session.block.refuseReadOnly(title);
     const transaction = await this.#schema.begin();
