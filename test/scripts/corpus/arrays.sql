@@ -309,3 +309,13 @@ select array(select array[1, 2] from generate_series(1, 2));
 select array(select null::int[]);
 select array(select array[x, x] from generate_series(1, 0) x);
 select array_agg(array[x, x + 1]) from generate_series(1, 3) x;
+
+-- What searches and fills arrays takes of several dimensions, and of none.
+select array_positions(array[[1,2],[3,4]], 4);
+select array_position(array[[1,2],[3,4]], 4);
+select array_fill(1, null, array[2,2]);
+select array_fill(1, array[2,2], null);
+select array_fill(1, array[2,2], '{}');
+select array_fill(1, array[[1,2],[3,4]]);
+select array_fill(1, array[2], array[[1],[2]]);
+select array_fill(7, array[2,2], array[0,5]), array_fill(7, array[2]), array_fill(7, '{}', '{}');

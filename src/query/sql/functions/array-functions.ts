@@ -79,6 +79,11 @@ const APPEND: KernelBuilder = {
   build: (_, result) => (array: SqlArray | null, value: SqlValue) => extended(elementOf(result)!, array, value, false),
 };
 
+function refuseDimensions({ dimensions }: SqlArray): void {
+  if (dimensions.length <= 1) return;
+  throw new SqlError('feature_not_supported', 'searching for elements in multidimensional arrays is not supported');
+}
+
 const PREPEND: KernelBuilder = {
   build: (_, result) => (value: SqlValue, array: SqlArray | null) => extended(elementOf(result)!, array, value, true),
 };
@@ -90,9 +95,7 @@ function position(
   start: number | null | undefined,
 ): number | null {
   if (array === null) return null;
-  if (array.dimensions.length > 1) {
-    throw new SqlError('feature_not_supported', 'searching for elements in multidimensional arrays is not supported');
-  }
+  refuseDimensions(array);
   if (start === null) throw new SqlError('null_value_not_allowed', 'initial position must not be null');
   const lower = array.lowers[0] ?? 1;
   for (let i = Math.max(0, (start ?? lower) - lower); i < array.values.length; i++) {
@@ -118,9 +121,20 @@ function joined(print: (value: Value, context: RunContext) => string) {
   };
 }
 
-function filled(element: SqlType, value: SqlValue, lengths: SqlArray | null, lowers: SqlArray | null): SqlArray | null {
-  if (lengths === null)
+/** @param lowers Undefined for a call without them. */
+function filled(
+  element: SqlType,
+  value: SqlValue,
+  lengths: SqlArray | null,
+  lowers: SqlArray | null | undefined,
+): SqlArray | null {
+  if (lengths === null || lowers === null)
     throw new SqlError('null_value_not_allowed', 'dimension array or low bound array cannot be null');
+  if (lengths.dimensions.length > 1 || (lowers !== undefined && lowers.dimensions.length > 1)) {
+    throw new SqlError('array_subscript_error', 'wrong number of array subscripts', {
+      detail: 'Dimension array must be one dimensional.',
+    });
+  }
   const dimensions = lengths.values as number[];
   if ((dimensions as (number | null)[]).includes(null)) {
     throw new SqlError('null_value_not_allowed', 'dimension values cannot be null');
@@ -131,7 +145,7 @@ function filled(element: SqlType, value: SqlValue, lengths: SqlArray | null, low
       `number of array dimensions (${dimensions.length}) exceeds the maximum allowed (6)`,
     );
   }
-  if (lowers !== null && lowers.values.length !== dimensions.length) {
+  if (lowers !== undefined && lowers.values.length !== dimensions.length) {
     throw new SqlError('array_subscript_error', 'wrong number of array subscripts', {
       detail: 'Low bound array has different size than dimensions array.',
     });
@@ -220,6 +234,7 @@ export const ARRAY_FUNCTIONS: FunctionTable = {
   'array_positions(anycompatiblearray, anycompatible) _int4 called': comparing(
     (compare) => (array: SqlArray | null, wanted: SqlValue) => {
       if (array === null) return null;
+      refuseDimensions(array);
       const lower = array.lowers[0] ?? 1;
       return new SqlArray(
         'int4',
@@ -258,7 +273,7 @@ export const ARRAY_FUNCTIONS: FunctionTable = {
   },
   'array_fill(anyelement, _int4) anyarray called': {
     build: (_, result) => (value: SqlValue, lengths: SqlArray | null) =>
-      filled(elementOf(result)!, value, lengths, null),
+      filled(elementOf(result)!, value, lengths, undefined),
   },
   'array_fill(anyelement, _int4, _int4) anyarray called': {
     build: (_, result) => (value: SqlValue, lengths: SqlArray | null, lowers: SqlArray | null) =>
