@@ -104,7 +104,6 @@ create table of_rows_array (r whole_rows[]);
 create type of_rows_type as (r whole_rows);
 select count(*) from pg_attribute where attname = 'a';
 
-<<<<<<< HEAD
 -- A field that a domain's check asks for.
 create type pair_of as (r int, i int);
 create domain positive_pair as pair_of constraint r_above check ((value).r > 0);
@@ -113,7 +112,6 @@ alter type pair_of drop attribute i;
 alter type pair_of drop attribute r cascade;
 select conname from pg_constraint where conname = 'r_above';
 drop type pair_of cascade;
-=======
 -- comments on checks
 comment on constraint positive_check on domain positive is 'above zero';
 comment on constraint nope on domain positive is 'x';
@@ -124,4 +122,3 @@ alter domain positive add constraint other check (value <> 13);
 select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'positive'::regtype order by 1;
 comment on constraint positive_check on domain positive is null;
 select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'positive'::regtype order by 1;
->>>>>>> 07be010 (Never sweep the temporary schema of a session that is there, and find functions in it by its name only)
