@@ -79,14 +79,15 @@ const APPEND: KernelBuilder = {
   build: (_, result) => (array: SqlArray | null, value: SqlValue) => extended(elementOf(result)!, array, value, false),
 };
 
+const PREPEND: KernelBuilder = {
+  build: (_, result) => (value: SqlValue, array: SqlArray | null) => extended(elementOf(result)!, array, value, true),
+};
+
+/** @throws SqlError `feature_not_supported`. */
 function refuseDimensions({ dimensions }: SqlArray): void {
   if (dimensions.length <= 1) return;
   throw new SqlError('feature_not_supported', 'searching for elements in multidimensional arrays is not supported');
 }
-
-const PREPEND: KernelBuilder = {
-  build: (_, result) => (value: SqlValue, array: SqlArray | null) => extended(elementOf(result)!, array, value, true),
-};
 
 function position(
   compare: Compare,
