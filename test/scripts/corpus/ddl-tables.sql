@@ -409,3 +409,18 @@ create table c13 as insert into c5 values (9, 'z') returning *;
 create table c14 as execute nope;
 select * into c15 from c5 where column1 = 1;
 select count(*) from c15;
+
+-- conditions that are not written as calls, as they are printed
+create type inner_part as (a int, b text);
+create table printed (id int primary key, a int[], m int[], p inner_part, t text, v varchar(5), b bool, r int4range,
+  constraint c01 check (a[1] > 0), constraint c02 check (a[1:2] = '{1,2}'), constraint c03 check (a[:id] <> m[2:]), constraint c04 check (m[1][id + 1] > 0),
+  constraint c05 check ((p).a > 3), constraint c06 check ((p).b like 'x%'), constraint c07 check (t in ('a', 'b')), constraint c08 check (t not in ('c', 'd')),
+  constraint c09 check (t in ('z')), constraint c10 check (t = 'a' or t = 'b'), constraint c11 check (id = any (array[1, 2, 3])), constraint c12 check (id <> all (a)),
+  constraint c13 check (row(id, t) is not null), constraint c14 check (row(id, t) is null), constraint c15 check (array[id, 2] <> '{}'),
+  constraint c16 check ((array[1, id])[1] = 1), constraint c17 check (id in (1, 2) and b), constraint c18 check (not (id in (1, 2))), constraint c19 check (a[1]::text <> t));
+select conname, pg_get_constraintdef(oid), pg_get_constraintdef(oid, true) from pg_constraint where conrelid = 'printed'::regclass and contype = 'c' order by 1;
+create index printed_part on printed (((p).a), (a[1]), lower((p).b)) where t in ('a', 'b');
+select pg_get_indexdef('printed_part'::regclass);
+create view printed_view as select * from printed where id > 3 with local check option;
+select reloptions from pg_class where relname = 'printed_view';
+select * from pg_parameter_acl;

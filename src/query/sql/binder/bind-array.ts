@@ -259,9 +259,13 @@ function bindSubscripts(value: BoundExpression, indices: readonly A_Indices[], b
     const single = is_slice !== true;
     places.push({ lower: add(lidx), upper: add(uidx), single });
   }
+  // What is a slice, and which of its bounds are given, is part of what the call is.
+  const shape = places.map(({ lower, upper, single }) =>
+    single ? 'i' : `${lower === undefined ? '' : 'l'}:${upper === undefined ? '' : 'u'}`,
+  );
   return callOf(
     {
-      name: 'subscript',
+      name: isSlice ? `subscript ${shape.join(',')}` : 'subscript',
       result: isSlice ? value.type : element,
       strict: true,
       evaluate: (values) => {

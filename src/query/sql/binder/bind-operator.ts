@@ -91,7 +91,7 @@ export function bindOperator(binder: ExpressionBinder, expression: A_Expr): Boun
         .slice(1)
         .map((item) => binder.compare(negated ? '<>' : '=', bound[0]!, item, location) as BoundExpression);
       if (tests.length === 1) return tests[0]!;
-      return { kind: negated ? 'and' : 'or', ...BOOLEAN, location, args: tests };
+      return { kind: negated ? 'and' : 'or', ...BOOLEAN, location, args: tests, listed: true };
     }
     case 'AEXPR_BETWEEN':
     case 'AEXPR_NOT_BETWEEN': {

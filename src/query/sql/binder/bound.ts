@@ -56,7 +56,12 @@ export type BoundExpression =
       readonly left: BoundExpression;
       readonly right: BoundExpression;
     })
-  | (Typed & { readonly kind: 'and' | 'or'; readonly args: readonly BoundExpression[] })
+  | (Typed & {
+      readonly kind: 'and' | 'or';
+      readonly args: readonly BoundExpression[];
+      /** Written as a list: IN (…), NOT IN (…). */
+      readonly listed?: boolean;
+    })
   | (Typed & { readonly kind: 'not'; readonly arg: BoundExpression })
   | (Typed & { readonly kind: 'isNull'; readonly negated: boolean; readonly arg: BoundExpression })
   | (Typed & {

@@ -4,9 +4,10 @@
  */
 
 import type { Table } from '../../../models/relational/table.ts';
+import { SqlArray } from '../../../models/relational/values.ts';
 import { formatText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';
-import { type SqlType, titleOf } from '../types/types.ts';
+import { arrayOf, type SqlType, titleOf } from '../types/types.ts';
 import type { BoundExpression, BoundRows } from './bound.ts';
 
 /** What an expression stands in: decides whether it needs parentheses in the pretty form. */
@@ -21,6 +22,8 @@ export interface DeparseStyle {
   readonly pretty?: boolean | undefined;
   /** Types as they are named from where the text is read; by their bare names otherwise. */
   readonly titles?: ((type: SqlType) => string) | undefined;
+  /** Lists of constants as the one array that a plan has made of them. */
+  readonly folded?: boolean | undefined;
   /** What a subquery is called. */
   readonly subquery?: ((query: BoundRows) => string | undefined) | undefined;
 }
@@ -47,8 +50,9 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
     case 'call': {
       const { name } = expression.function;
       if (name === '::') return `${show(expression.args[0]!, 'cast')}::${titles(expression.type)}`;
-      if (name === 'array') return `ARRAY[${list(expression.args)}]`;
-      if (name === 'row') return `ROW(${list(expression.args)})`;
+      const syntax = deparseSyntax(expression, show);
+      if (syntax !== undefined)
+        return syntax.isTest && !(pretty && parent === 'none') ? `(${syntax.text})` : syntax.text;
       if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args)})`;
       const [first, second] = expression.args.map((each) => show(each, 'operator'));
       return operator(second === undefined ? `${name} ${first}` : `${first} ${name} ${second}`);
@@ -66,6 +70,8 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
     case 'and':
     case 'or': {
       const { kind } = expression;
+      const list = expression.listed === true ? deparseList(expression.args, kind, style) : undefined;
+      if (list !== undefined) return pretty && parent === 'none' ? list : `(${list})`;
       const text = expression.args.map((each) => show(each, kind)).join(kind === 'and' ? ' AND ' : ' OR ');
       const plain = pretty && (parent === 'none' || parent === 'or' || (parent === 'and' && kind === 'and'));
       return plain ? text : `(${text})`;
@@ -112,9 +118,81 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
   }
 }
 
+type Show = (expression: BoundExpression, place: Parent) => string;
+
+/** Calls that are written otherwise than as calls: parts of arrays and rows, and tests of them. */
+function deparseSyntax(
+  { function: { name }, args }: Extract<BoundExpression, { kind: 'call' }>,
+  show: Show,
+): { readonly text: string; readonly isTest: boolean } | undefined {
+  const list = (): string => args.map((each) => show(each, 'none')).join(', ');
+  const plain = (text: string) => ({ text, isTest: false });
+  if (name === 'array') return plain(`ARRAY[${list()}]`);
+  if (name === 'row') return plain(`ROW(${list()})`);
+  if (/^\.[^.]/.test(name) && args.length === 1) {
+    return plain(`(${show(args[0]!, 'none')}).${quoteName(name.slice(1))}`);
+  }
+  if (name === 'subscript' || name.startsWith('subscript ')) {
+    const [value, ...rest] = args;
+    const of = value!.kind === 'column' ? show(value!, 'none') : `(${show(value!, 'none')})`;
+    const shapes = name === 'subscript' ? rest.map(() => 'i') : name.slice('subscript '.length).split(',');
+    const next = (): string => show(rest.shift()!, 'none');
+    const places = shapes.map((shape) => {
+      if (shape === 'i') return `[${next()}]`;
+      const lower = shape.startsWith('l') ? next() : '';
+      return `[${lower}:${shape.endsWith('u') ? next() : ''}]`;
+    });
+    return plain(`${of}${places.join('')}`);
+  }
+  const quantified = /^(.*) (any|all)$/.exec(name);
+  if (quantified !== null && args.length === 2) {
+    const text = `${show(args[0]!, 'operator')} ${quantified[1]} ${quantified[2]!.toUpperCase()} (${show(args[1]!, 'none')})`;
+    return { text, isTest: true };
+  }
+  if (name === 'is null' || name === 'is not null') {
+    return { text: `${show(args[0]!, 'operator')} ${name.toUpperCase()}`, isTest: true };
+  }
+  return undefined;
+}
+
+/** `IN (…)` of constants, which PostgreSQL keeps as one test. */
+function deparseList(tests: readonly BoundExpression[], kind: 'and' | 'or', style: DeparseStyle): string | undefined {
+  const items: Extract<BoundExpression, { kind: 'constant' }>[] = [];
+  for (const test of tests) {
+    if (test.kind !== 'compare' || test.right.kind !== 'constant') return undefined;
+    items.push(test.right);
+  }
+  const [first] = tests;
+  if (first?.kind !== 'compare') return undefined;
+  const { type } = items[0]!;
+  const array = arrayOf(type);
+  const isFolded = style.folded === true && array !== undefined && items.every((item) => item.type === type);
+  const list = isFolded
+    ? deparseConstant(
+        {
+          ...items[0]!,
+          type: array,
+          value: new SqlArray(
+            type as SqlArray['element'],
+            items.map(({ value }) => value),
+          ),
+        },
+        style.titles ?? titleOf,
+      )
+    : `ARRAY[${items.map((item) => deparse(item, style)).join(', ')}]`;
+  const quantifier = kind === 'or' ? 'ANY' : 'ALL';
+  return `${deparse(first.left, style, 'operator')} ${first.operator} ${quantifier} (${list})`;
+}
+
+/** Whether a call of that name is written as a call. */
+export function isPlainCall(name: string): boolean {
+  return /^[a-z_]/i.test(name) && !/^(subscript|array|row)\b|^is (not )?null$| (any|all)$/.test(name);
+}
+
 /** Whether the expression prints in parentheses of its own. */
 function isWrapped(expression: BoundExpression): boolean {
-  if (expression.kind === 'call') return !/^[a-z_]/i.test(expression.function.name);
+  if (expression.kind === 'call' && /^subscript|^array$|^row$/.test(expression.function.name)) return false;
+  if (expression.kind === 'call') return !/^[a-z_.]/i.test(expression.function.name);
   return ['compare', 'distinct', 'and', 'or', 'not', 'isNull', 'isBoolean'].includes(expression.kind);
 }
 

@@ -30,7 +30,7 @@ import { defaultOf } from '../binder/bind-modify.ts';
 import { queryContext } from '../binder/bind-query.ts';
 import { updatableColumns, whyNotUpdatable } from '../binder/bind-view.ts';
 import type { BoundExpression } from '../binder/bound.ts';
-import { type DeparseStyle, deparse, quoteName } from '../binder/deparse.ts';
+import { type DeparseStyle, deparse, isPlainCall, quoteName } from '../binder/deparse.ts';
 import { deparseQuery } from '../binder/deparse-query.ts';
 import type { QueryContext } from '../binder/query-context.ts';
 import { ROW_TYPE_OIDS, rowTypeOf } from '../binder/row-types.ts';
@@ -635,7 +635,7 @@ export function indexParts(
 /** Anything but a call stands in parentheses. */
 function expressionPart(part: BoundExpression, style: DeparseStyle): string {
   const text = deparse(part, style);
-  return part.kind === 'call' && /^[a-z_]/i.test(part.function.name) ? text : `(${text})`;
+  return part.kind === 'call' && isPlainCall(part.function.name) ? text : `(${text})`;
 }
 
 /** Reads all definitions as the transaction sees them. */

@@ -236,6 +236,7 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
     'oid oid, prpubid oid, prrelid oid, prqual pg_node_tree, prattrs int2vector',
   ],
   ['pg_catalog', 'pg_publication_namespace', 6237, 'r', 'oid oid, pnpubid oid, pnnspid oid'],
+  ['pg_catalog', 'pg_parameter_acl', 6243, 'r', 'oid oid, parname text, paracl _aclitem'],
   ['pg_catalog', 'pg_db_role_setting', 2964, 'r', 'setdatabase oid, setrole oid, setconfig _text'],
   [
     'pg_catalog',

@@ -125,7 +125,10 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       relnatts: table.columns.length,
       relhasrules: true,
       relispopulated: table.view?.populated ?? true,
-      reloptions: parameterList(table.storageParameters),
+      reloptions:
+        table.view?.check === undefined
+          ? parameterList(table.storageParameters)
+          : new SqlArray('text', [`check_option=${table.view.check}`]),
     };
   }
   for (const index of indexes) {

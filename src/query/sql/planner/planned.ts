@@ -159,7 +159,7 @@ export function nameSubplan(query: BoundRows, name: string): void {
 
 /** An expression as EXPLAIN prints it. */
 export function shown(expression: BoundExpression, names: RowNames): string {
-  return deparse(expression, { names, subquery: (query) => subplanNames.get(query) });
+  return deparse(expression, { names, folded: true, subquery: (query) => subplanNames.get(query) });
 }
 
 /** The property of a node that a condition is; none without conditions. */
