@@ -79,3 +79,5 @@ reset search_path;
 create schema temporary_one create temp view v as select 1;
 alter database nowhere.x set work_mem = 1;
 alter index t_a_idx alter column 0 set statistics 5;
+
+refresh materialized view concurrently held with no data;

@@ -224,7 +224,7 @@ export class ViewStatements {
       throw new SqlError('feature_not_supported', `"${found.name}" is not a materialized view`);
     }
     if (concurrent === true && skipData === true) {
-      throw new SqlError('syntax_error', 'REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together');
+      throw new SqlError('syntax_error', 'CONCURRENTLY and WITH NO DATA options cannot be used together');
     }
     if (concurrent === true && table.view.populated !== true) {
       throw new SqlError(
