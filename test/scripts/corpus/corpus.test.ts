@@ -63,6 +63,7 @@ describe('a file of the corpus', () => {
   test('has a mark for all of it in its first lines, and only there', () => {
     expect(parseCorpus('x', '-- about\n-- awaits: views\n\nselect 1;\n').mark).toEqual({
       kind: 'awaits',
+      since: 0,
       why: 'views',
     });
     expect(parseCorpus('x', '-- about\n\n-- awaits: views\nselect 1;\n').mark).toBeUndefined();

@@ -9,6 +9,7 @@
  *   -- differs: why      our answer is another one, for a reason that docs/sql.md tells
  *   -- awaits: what      not here yet
  *   -- 15: why           PostgreSQL 18 answers otherwise than 15, which we follow
+ *   -- 15.20: why        the same of releases from 15.20 on; an earlier one is not asked
  *
  * A mark in the first lines of a file, before an empty line, is for all of it. A mark must be true: where all answers are the same, it has
  * to go, and the run says so.
@@ -33,6 +34,8 @@ type MarkKind = 'differs' | 'awaits' | '15';
 
 export interface Mark {
   readonly kind: MarkKind;
+  /** Of kind 15: the first minor release that answers so. */
+  readonly since: number;
   readonly why: string;
 }
 
@@ -63,7 +66,7 @@ export interface CorpusReport {
   readonly learnt: string[];
 }
 
-const MARK = /^--\s*(differs|awaits|15):\s*(.*)$/;
+const MARK = /^--\s*(differs|awaits|15(?:\.(\d+))?):\s*(.*)$/;
 
 export function corpusNames(): readonly string[] {
   return readdirSync(CORPUS)
@@ -95,7 +98,9 @@ export function parseCorpus(name: string, text: string): CorpusFile {
 
 function markOf(line: string): Mark | undefined {
   const match = MARK.exec(line);
-  return match === null ? undefined : { kind: match[1] as MarkKind, why: match[2]! };
+  if (match === null) return undefined;
+  const [, kind, since, why] = match;
+  return { kind: since === undefined ? (kind as MarkKind) : '15', since: Number(since ?? 0), why: why! };
 }
 
 /** Cuts after each semicolon that ends a line outside of quotes and comments; the pieces together are the whole. */
@@ -123,17 +128,21 @@ export class CorpusServers {
   readonly #lite: PGlite;
   readonly #installed: PostgresReference | undefined;
   readonly #installedClient: RawPgClient | undefined;
+  /** Of the installed one: 20 of 15.20. */
+  readonly #minor: number;
 
-  private constructor(lite: PGlite, installed?: PostgresReference, client?: RawPgClient) {
+  private constructor(lite: PGlite, installed?: PostgresReference, client?: RawPgClient, minor = 0) {
     this.#lite = lite;
     this.#installed = installed;
     this.#installedClient = client;
+    this.#minor = minor;
   }
 
   static async start(): Promise<CorpusServers> {
     const installed = await startPostgres();
     const client = installed && (await RawPgClient.connect(installed.config.port, installed.config.database));
-    return new CorpusServers(await PGlite.create(), installed, client);
+    const [[version] = []] = client === undefined ? [] : rowsOf(await client.query('show server_version_num'));
+    return new CorpusServers(await PGlite.create(), installed, client, Number(version ?? 0) % 10_000);
   }
 
   async stop(): Promise<void> {
@@ -156,9 +165,10 @@ export class CorpusServers {
         for (const sql of SESSION) await ask(sql);
       }
       for (const statement of file.statements) {
-        const { sql } = statement;
+        const { sql, mark } = statement;
         const [byLite, byInstalled] = [await lite(sql), await installed?.query(sql)];
-        judge(file, statement, { lite: byLite, installed: byInstalled, ours: await client.query(sql) }, fileReport);
+        const asked = (mark?.since ?? 0) <= this.#minor ? byInstalled : undefined;
+        judge(file, statement, { lite: byLite, installed: asked, ours: await client.query(sql) }, fileReport);
       }
     } finally {
       client.close();

@@ -471,6 +471,7 @@ set time zone 'FOO4BAR5,J60/0,300';
 select timestamptz '2024-01-15 00:00+00', timestamptz '2024-05-15 00:00+00';
 set time zone 'PST8PDT';
 show timezone;
+-- 15: newer databases of zones have it as a second name of Los Angeles
 select timestamptz '0097-02-16 00:00', timestamptz '1919-07-01 00:00', timestamptz '1960-07-01 00:00', timestamptz '2024-07-01', timestamptz '205000-07-10', timestamptz '294276-12-31 23:59:59+00', timestamptz '4714-11-24 00:00:00+00 BC';
 set time zone 'America/Los_Angeles';
 select timestamptz '0097-02-16', timestamptz '1968-12-31', timestamptz '1960-07-01', timestamptz '2024-07-01', timestamptz '10000-03-12 12:00';

@@ -40,16 +40,16 @@ insert into v (code, amount) values ('n', 3) on conflict on constraint stock_pke
 insert into v as w (code, amount) values ('n', 3) on conflict (code) do update set amount = w.amount * 10 + excluded.amount where w.amount < 50 returning w.amount;
 insert into v as w (code, amount) values ('n', 3) on conflict (code) do update set amount = v.amount;
 create view few as select * from stock where n < 50 with check option;
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into few values ('a', 10) on conflict (sku) do update set n = excluded.n returning sku, n;
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into few values ('a', 10) on conflict (sku) do update set n = 60;
 insert into few values ('a', 60) on conflict (sku) do nothing;
 insert into few values ('z1', 60) on conflict (sku) do nothing;
 create view over_few as select sku, n from few;
 insert into over_few values ('b', 20), ('z2', 1) on conflict (sku) do update set n = excluded.n + 1 returning *;
 update stock set n = 70 where sku = 'b';
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into over_few values ('b', 20) on conflict (sku) do update set n = excluded.n + 2 returning *;
 create view grouped as select sku, sum(n) s from stock group by sku;
 insert into grouped values ('a', 1) on conflict (sku) do nothing;
@@ -67,7 +67,7 @@ insert into subs values ('zz', 3);
 update subs set sku = 'yy' where sku = 'a';
 update subs set n = 12 where sku = 'a' returning n;
 create view more as select * from subs where exists (select from audit where audit.sku = subs.sku) with cascaded check option;
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into more values ('b', 1) on conflict (sku) do update set n = 1;
 insert into audit values (1, 'b');
 insert into more values ('b', 1) on conflict (sku) do update set n = 1 returning n;
@@ -93,21 +93,21 @@ create table shown (k int primary key, n int);
 insert into shown values (1, 10), (2, 60), (3, null);
 create view small as select * from shown where n < 50;
 create view medium as select * from small where n > 5;
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into small values (2, 5) on conflict (k) do update set n = 6;
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into medium values (2, 5) on conflict (k) do update set n = 6;
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into small values (3, 5) on conflict (k) do update set n = 6;
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into small values (2, 5) on conflict (k) do update set n = 6 where false;
 insert into small values (2, 5) on conflict (k) do nothing;
 insert into medium values (1, 5) on conflict (k) do update set n = 2 returning *;
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into medium values (1, 5) on conflict (k) do update set n = 8 returning *;
--- 15: that a view does not show the row is told by later releases of each version; 18 is an earlier one here
+-- 15.20: that the view does not show the row; 18 is an earlier release here
 insert into medium values (4, 7), (2, 1) on conflict (k) do update set n = 8;
--- 15: what follows from that
+-- 15.20: what follows from that
 select * from shown order by k;
 
 -- conditions behind the target: they have to say what the index says, and may say more
