@@ -275,3 +275,19 @@ select distinct on (a, b) a, b, c from keyed order by a, c, b;
 select distinct on (a, b) a, b, c from keyed order by a, c;
 select distinct on (b, a) a, b, c from keyed order by a, b, c;
 select distinct on (a, b, d) a, b, c from keyed order by b;
+
+-- subqueries that are written twice are one: among the keys of a group, and in DISTINCT and its order
+create table press (id int primary key, name text, founder int);
+create table volume (id int primary key, name text, press int references press, pages int);
+insert into press values (1, 'a', 10), (2, 'b', 20), (3, 'a', 30);
+insert into volume values (1, 'x', 1, 100), (2, 'y', 1, 200), (3, 'a', 2, 300), (4, 'b', null, 400);
+select (select count(p.id) from press p where p.id in (select q.id from press q where q.name = press.name) group by p.id limit 1), count(*) from volume join press on volume.press = press.id group by volume.id, (select count(p.id) from press p where p.id in (select q.id from press q where q.name = press.name) group by p.id limit 1) order by volume.id;
+select (select p.name from press p where p.id = v.press), count(*) from volume v group by (select p.name from press p where p.id = v.press) order by 1 nulls first;
+select upper((select p.name from press p where p.id = v.press)), sum(pages) from volume v group by (select p.name from press p where p.id = v.press) having (select p.name from press p where p.id = v.press) is not null order by 1;
+select (select p.name from press p where p.id = v.pages), count(*) from volume v group by (select p.name from press p where p.id = v.press);
+select (select p.id from press p where p.id = v.press), count(*) from volume v group by (select p.name from press p where p.id = v.press);
+select distinct (select p.name from press p where p.id = v.press) from volume v order by (select p.name from press p where p.id = v.press) nulls first;
+select distinct (select p.name from press p where p.id = v.press) from volume v order by (select p.id from press p where p.id = v.press);
+select exists (select from press p where p.founder = v.pages), count(*) from volume v group by exists (select from press p where p.founder = v.pages);
+select v.press in (select id from press where name = v.name) as found, count(*) from volume v group by v.press in (select id from press where name = v.name) order by found nulls last;
+drop table volume, press;

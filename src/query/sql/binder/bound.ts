@@ -604,6 +604,11 @@ function operands(expression: BoundExpression): readonly BoundExpression[] {
 
 /** Whether two expressions compute the same, wherever they stand. */
 export function sameExpression(a: unknown, b: unknown): boolean {
+  return isSame(a, b, undefined);
+}
+
+/** @param slots Which slot of the second stands for one of the first. */
+function isSame(a: unknown, b: unknown, slots: ReadonlyMap<number, number> | undefined): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   // A document shows nothing of itself to whoever goes through its fields.
@@ -611,15 +616,35 @@ export function sameExpression(a: unknown, b: unknown): boolean {
   const mine = a as Readonly<Record<string, unknown>>;
   const other = b as Readonly<Record<string, unknown>>;
   if (mine.kind !== other.kind) return false;
+  if (mine.kind === 'subquery') return isSameSubquery(a as BoundSubquery, b as BoundSubquery, slots);
+  if (mine.kind === 'slot' && (slots?.get(mine.slot as number) ?? mine.slot) !== other.slot) return false;
   let fields = 0;
   for (const name in mine) {
     fields++;
-    // Casts and operators are functions made anew each time; the types around them and their names tell them apart.
-    if (name === 'location' || name === 'cast' || name === 'evaluate') continue;
-    if (!sameExpression(mine[name], other[name])) return false;
+    if (TOLD_OTHERWISE.has(name)) continue;
+    const isWhole = name === 'cte' || name === 'table';
+    if (isWhole ? mine[name] !== other[name] : !isSame(mine[name], other[name], slots)) return false;
   }
   for (const _ in other) fields--;
   return fields === 0;
+}
+
+/** Fields that say nothing of their own. Casts, operators and aggregates are functions made anew each time, told apart by names and types. */
+const TOLD_OTHERWISE: ReadonlySet<string> = new Set(['location', 'cast', 'evaluate', 'create', 'slot', 'reads']);
+
+/**
+ * Each has slots of its own for what it reads of the row outside. Tables and queries in WITH are compared by what they are and
+ * not by what they hold, which may lead back to them.
+ */
+function isSameSubquery(a: BoundSubquery, b: BoundSubquery, slots: ReadonlyMap<number, number> | undefined): boolean {
+  if (a.mode !== b.mode || a.args.length !== b.args.length || !isSame(a.operands, b.operands, slots)) return false;
+  const inside = new Map(slots);
+  for (const [i, { slot, value }] of a.args.entries()) {
+    const argument = b.args[i]!;
+    if (!isSame(value, argument.value, slots)) return false;
+    inside.set(slot, argument.slot);
+  }
+  return isSame(a.test, b.test, inside) && isSame(a.query, b.query, inside);
 }
 
 /** The expression over rows that begin `by` places later. */
