@@ -39,7 +39,7 @@ export interface ExecutionOptions {
   readonly nowMicros: bigint;
   readonly statementMicros: bigint;
   readonly lockTimeoutMs: number;
-  readonly block: Pick<TransactionBlock, 'defer' | 'newWorkspace' | 'noteChanges' | 'releaseWorkspace'>;
+  readonly block: Pick<TransactionBlock, 'deferred' | 'newWorkspace' | 'noteChanges' | 'releaseWorkspace'>;
 }
 
 export class Execution implements ExecutionContext {
@@ -191,7 +191,7 @@ export class Execution implements ExecutionContext {
   }
 
   defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean {
-    return this.#options.block.defer(constraint, check);
+    return this.#options.block.deferred.defer(constraint, check);
   }
 
   noteChanges(table: TableId, change: RowChange, rows: number): void {

@@ -16,10 +16,10 @@ import type { Commit, Isolation, Savepoint, Transaction } from '../../storage/st
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import { SessionSequences } from './catalog/sequences.ts';
+import { type ConstraintMode, DeferredChecks, type DeferredMark } from './deferred-checks.ts';
 import type { TransactionAccess } from './functions/evaluation.ts';
 import type { AdvisoryLocks } from './locks/advisory-locks.ts';
 import type { SessionNotifications } from './notifications.ts';
-import type { DeferrableConstraint } from './operators/operator.ts';
 import { closeRows, holdRest, type Portal } from './portal.ts';
 import { resolvePath, type SearchPath, schemaNamed } from './search-path.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
@@ -37,18 +37,12 @@ interface SavepointEntry {
   readonly mark: Savepoint | undefined;
   readonly parameters: ParameterMark;
   readonly schemaChanged: boolean;
-  readonly deferred: number;
+  readonly deferred: DeferredMark;
   readonly advisory: number;
   readonly notifications: number;
   readonly readOnly: boolean | undefined;
 }
 
-interface DeferredCheck {
-  readonly constraint: DeferrableConstraint;
-  readonly check: () => Awaitable<void>;
-}
-
-const DEFERRED_CHECKS_MAX = 100_000;
 const NO_MODES = {};
 
 export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'currentIfAssigned' | 'snapshot'> {
@@ -83,10 +77,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   #ranOnCommit = false;
   /** The name of the session's schema for temporary relations, once it has made one. */
   temporaryName: string | undefined;
-  /** Checks of deferrable constraints that are left to the end of the transaction. */
-  readonly #deferred: DeferredCheck[] = [];
-  /** What SET CONSTRAINTS said; under '' what it said of all. */
-  readonly #constraintModes = new Map<string, 'immediate' | 'deferred'>();
+  readonly deferred = new DeferredChecks();
   isolation: string | undefined;
   /** Its number, once it has asked for it; and its snapshot of others', where it reads from one. */
   #id: bigint | undefined;
@@ -356,34 +347,14 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     });
   }
 
-  /** See `ExecutionContext.defer`. @throws SqlError `out_of_memory`. */
-  defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean {
-    if (!this.#waits(constraint)) return false;
-    if (this.#deferred.length >= DEFERRED_CHECKS_MAX) {
-      throw new SqlError('out_of_memory', `more than ${DEFERRED_CHECKS_MAX} deferred checks in one transaction`);
-    }
-    this.#deferred.push({ constraint, check });
-    return true;
+  /** SET CONSTRAINTS. @param names Undefined for all. What becomes immediate is checked now. */
+  setConstraints(names: readonly string[] | undefined, mode: ConstraintMode): Awaitable<void> {
+    const due = this.deferred.setMode(names, mode);
+    return due.length > 0 ? this.#check(due) : undefined;
   }
 
-  /** Whether checks of the constraint are left to the end, now. */
-  #waits({ name, deferrable }: DeferrableConstraint): boolean {
-    return (this.#constraintModes.get(name) ?? this.#constraintModes.get('') ?? deferrable) === 'deferred';
-  }
-
-  /** @param names Undefined for all. What becomes immediate is checked now. */
-  setConstraints(names: readonly string[] | undefined, mode: 'immediate' | 'deferred'): Awaitable<void> {
-    if (names === undefined) {
-      this.#constraintModes.clear();
-      this.#constraintModes.set('', mode);
-    } else for (const name of names) this.#constraintModes.set(name, mode);
-    return mode === 'immediate' ? this.#runDeferred(({ constraint }) => !this.#waits(constraint)) : undefined;
-  }
-
-  async #runDeferred(isDue: (check: DeferredCheck) => boolean = () => true): Promise<void> {
-    const checks = this.#deferred.splice(0);
-    for (const each of checks) if (!isDue(each)) this.#deferred.push(each);
-    for (const { check } of checks.filter(isDue)) {
+  async #check(checks: readonly (() => Awaitable<void>)[]): Promise<void> {
+    for (const check of checks) {
       this.transaction!.beginStatement();
       await check();
     }
@@ -410,7 +381,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
 
   /** @throws SqlError of a deferred check, and errors of the store. */
   commit(): Awaitable<void> {
-    if (this.#deferred.length > 0) return this.#runDeferred().then(() => this.commit());
+    if (this.deferred.count > 0) return this.#check(this.deferred.takeAll()).then(() => this.commit());
     if (this.onCommitRules.size > 0 && this.wrote && !this.#ranOnCommit) {
       return this.#runOnCommit().then(() => this.commit());
     }
@@ -455,7 +426,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     if (this.#engine.sequences.size === 0 || this.transaction === undefined) return;
     this.#statementMark = {
       mark: this.transaction.savepoint(),
-      deferred: this.deferredChecks,
+      deferred: this.deferred.mark(),
       advisory: this.advisory.mark(),
       notifications: this.notifications.mark,
     };
@@ -501,11 +472,10 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.nowMicros = undefined;
     this.ranStatement = false;
     this.savepoints.length = 0;
-    this.#deferred.length = 0;
+    this.deferred.clear();
     this.#changes.length = 0;
     this.#ownObjects = undefined;
     this.#ownSchemas = undefined;
-    empty(this.#constraintModes);
     empty(this.heldTables);
     this.schemaVersion = undefined;
     this.#statementMark = undefined;
@@ -548,11 +518,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     }
   }
 
-  get deferredChecks(): number {
-    return this.#deferred.length;
-  }
-
-  /** Back to a savepoint that had so many deferred checks and advisory locks before it. */
+  /** Back to what a savepoint had before it. */
   rolledBackTo({
     deferred,
     advisory,
@@ -560,7 +526,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   }: Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications'>): void {
     this.advisory.rollbackTo(advisory);
     this.notifications.rollbackTo(notifications);
-    this.#deferred.length = Math.min(this.#deferred.length, deferred);
+    this.deferred.rollbackTo(deferred);
     this.#ownSchemas = undefined;
     this.#ownObjects = undefined;
     this.heldTables.clear();

@@ -74,7 +74,7 @@ export class SettingStatements {
           mark: (this.#block.transaction ?? this.#block.begin()).savepoint(),
           parameters: this.#session.parameters.mark(),
           schemaChanged: this.#block.schemaChanged,
-          deferred: this.#block.deferredChecks,
+          deferred: this.#block.deferred.mark(),
           advisory: this.#block.advisory.mark(),
           notifications: this.#block.notifications.mark,
           readOnly: this.#block.readOnly,
