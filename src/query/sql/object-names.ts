@@ -16,6 +16,11 @@ export function objectName(first: string, second: string, label: string): string
   return [a, ...(second === '' ? [] : [b]), ...(label === '' ? [] : [label])].join('_');
 }
 
+/** What a primary key is called as long as nothing else is. */
+export function primaryKeyName(table: string): string {
+  return objectName(table, '', 'pkey');
+}
+
 /** The first of `t_a_key`, `t_a_key1`, `t_a_key2`, … that is free. */
 export async function freeName(
   first: string,

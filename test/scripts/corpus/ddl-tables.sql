@@ -424,3 +424,18 @@ select pg_get_indexdef('printed_part'::regclass);
 create view printed_view as select * from printed where id > 3 with local check option;
 select reloptions from pg_class where relname = 'printed_view';
 select * from pg_parameter_acl;
+
+-- names of primary keys that nobody gave: one that is free
+create table renamed (id serial primary key, n text unique);
+alter table renamed rename to renamed_away;
+create table renamed (id serial primary key, n text unique);
+select conrelid::regclass, conname from pg_constraint where contype in ('p', 'u') and conrelid in ('renamed'::regclass, 'renamed_away'::regclass) order by 2;
+alter table renamed drop constraint renamed_pkey1;
+alter table renamed add primary key (id);
+alter table renamed drop constraint renamed_pkey1;
+alter table renamed add constraint renamed_pkey primary key (id);
+alter table renamed add constraint renamed_n_key unique (n);
+create table a_name_of_sixty_three_bytes_that_leaves_no_room_for_another1 (id int primary key);
+create table a_name_of_sixty_three_bytes_that_leaves_no_room_for_another2 (id int primary key);
+select conname from pg_constraint where contype = 'p' and conname like 'a_name_of%' order by 1;
+drop table renamed, renamed_away, a_name_of_sixty_three_bytes_that_leaves_no_room_for_another1, a_name_of_sixty_three_bytes_that_leaves_no_room_for_another2;

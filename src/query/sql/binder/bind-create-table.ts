@@ -12,7 +12,7 @@ import {
   type Table,
 } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
-import { columnNames } from '../object-names.ts';
+import { columnNames, primaryKeyName } from '../object-names.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { storageParameters } from '../storage-parameters.ts';
 import { baseOf, elementOf, isInteger, type SqlType, titleOf, typeInfo } from '../types/types.ts';
@@ -49,6 +49,8 @@ export interface BoundCreateTable {
   readonly sequences: readonly PendingSequence[];
   /** Those that LIKE takes over. */
   readonly indexes: readonly IndexStmt[];
+  /** Whether the statement names the primary key; otherwise whoever creates the table finds a name that is free. */
+  readonly namesKey: boolean;
 }
 
 /** @throws SqlError of any kind that a definition can be wrong in. */
@@ -121,7 +123,7 @@ export function bindCreateTable(
     ...(parameters.length === 0 ? {} : { storageParameters: parameters }),
   };
   checkGenerated(definition, context);
-  return { definition, constraints, sequences, indexes };
+  return { definition, constraints, sequences, indexes, namesKey: key?.constraint.conname !== undefined };
 }
 
 /** Generated columns read the others, never each other. */
@@ -420,13 +422,6 @@ export function bindPrimaryKey(
     positions.push(position);
   }
   return positions;
-}
-
-/** `{table}_pkey` in 63 bytes. */
-export function primaryKeyName(table: string): string {
-  let stem = table;
-  while (Buffer.byteLength(stem) > NAME_BYTES_MAX - 5) stem = stem.slice(0, -1);
-  return `${stem}_pkey`;
 }
 
 /** The error of a key over values that cannot be sorted. */

@@ -4,6 +4,7 @@ import type { CreateTableAsStmt, Node, SelectStmt } from '@pgsql/types';
 import { createTable, openIds, readName } from '../../../models/relational/catalog.ts';
 import type { Column } from '../../../models/relational/table.ts';
 import { relationName, requireStorable, stringsOf } from '../binder/names.ts';
+import { primaryKeyName } from '../object-names.ts';
 import { drain } from '../operators/drain.ts';
 import type { ParsedStatement } from '../parser/parser.ts';
 import type { ResultColumn } from '../planner/plan.ts';
@@ -71,7 +72,7 @@ export async function createTableAs(
       ...schemaField(target),
       columns,
       primaryKey: [],
-      primaryKeyName: `${name}_pkey`,
+      primaryKeyName: primaryKeyName(name),
       view: { ...view, populated },
       ...stored,
     };
@@ -85,7 +86,7 @@ export async function createTableAs(
     ...schemaField(target),
     columns,
     primaryKey: [],
-    primaryKeyName: `${name}_pkey`,
+    primaryKeyName: primaryKeyName(name),
     ...stored,
   };
   const { id } = await createTable(transaction, keyspace, definition, nextId());

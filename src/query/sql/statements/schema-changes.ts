@@ -21,19 +21,14 @@ import type { Schema } from '../../../models/relational/schema.ts';
 import { setPosition } from '../../../models/relational/sequence.ts';
 import { type ForeignKey, primaryIndex, type Table, type TableId } from '../../../models/relational/table.ts';
 import type { Transaction } from '../../../storage/store.ts';
-import {
-  bindCreateTable,
-  bindPrimaryKey,
-  type EvaluateConstant,
-  isKeptAsIndex,
-  primaryKeyName,
-} from '../binder/bind-create-table.ts';
+import { bindCreateTable, bindPrimaryKey, type EvaluateConstant, isKeptAsIndex } from '../binder/bind-create-table.ts';
 import type { Likes } from '../binder/bind-like.ts';
 import { requireColumn } from '../binder/bind-modify.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from '../binder/names.ts';
 import { binderOver } from '../binder/table-rules.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { freeName, primaryKeyName } from '../object-names.ts';
 import { compileExpression } from '../planner/compile-expression.ts';
 import type { ResultSink } from '../results.ts';
 import { requireOwner } from '../roles.ts';
@@ -119,6 +114,7 @@ export class SchemaChanges {
       constraints,
       sequences,
       indexes,
+      namesKey,
     } = bindCreateTable(statement, context, this.#evaluate(), likes);
     const definition = { ...bound, ...schemaField(schema) };
     const { keyspace } = this.#engine;
@@ -137,8 +133,12 @@ export class SchemaChanges {
       const created = await options.createSequence({ ...definition, id, version: 1 }, sequence);
       columns[position] = withSequence(columns[position]!, created, identity);
     }
-    const table = await named(definition.primaryKeyName, () =>
-      createTable(transaction, keyspace, { ...definition, columns }, id),
+    const isTaken = async (name: string) => (await readName(transaction, keyspace, name, schema.id)) !== undefined;
+    const { primaryKey } = definition;
+    const isNamed = namesKey || primaryKey.length === 0;
+    const keyName = isNamed ? definition.primaryKeyName : await freeName(definition.name, '', 'pkey', isTaken);
+    const table = await named(keyName, () =>
+      createTable(transaction, keyspace, { ...definition, columns, primaryKeyName: keyName }, id),
     );
     if (onCommit !== undefined) this.#block.onCommitRules.set(id, onCommit);
     if (constraints.length > 0 || indexes.length > 0) {
@@ -597,8 +597,8 @@ async function addPrimaryKey(
     for (const each of names) await columns.setNotNull(each, true);
     return editor.addConstraint(constraint, names.length === 1 ? names[0] : undefined);
   }
-  const name = constraint.conname ?? primaryKeyName(table.name);
-  await named(name, () => columns.setPrimaryKey(bindPrimaryKey(names, constraint, table.columns), name));
+  const name = await editor.keyName(constraint.conname);
+  await columns.setPrimaryKey(bindPrimaryKey(names, constraint, table.columns), name);
 }
 
 /** The order in which PostgreSQL does the parts of one ALTER TABLE. */

@@ -236,6 +236,11 @@ export class TableEditor {
     return position;
   }
 
+  /** The name of a key that is to come. @throws SqlError `duplicate_table` of a given one. */
+  keyName(given: string | undefined): Promise<string> {
+    return this.#indexName(given, '', 'pkey');
+  }
+
   async #indexName(given: string | undefined, second: string, label: string): Promise<string> {
     if (given === undefined) return freeName(this.table.name, second, label, (name) => this.#isTaken(name));
     if (await this.#isTaken(given)) throw new SqlError('duplicate_table', `relation "${given}" already exists`);
