@@ -4,15 +4,12 @@
  * A key is hashed and compared where it lies, in a socket's buffer for example; its value is copied once, from slab to
  * reply. An entry costs its record and some 11 to 21 bytes of table: see docs/decisions/hot-entries-in-byte-arenas.md.
  *
- * **Table.** `TABLES` open-addressing tables of (hash, reference) pairs with linear probing; the upper bits of the hash
- * choose one. Each grows by itself, so no insertion waits for more than its small part to be moved. A removal shifts
- * what follows back: there are no gravestones in the table.
+ * **The table** (`entry-table.ts`) leads from the hash of a key to references: the number of a slab and the record's offset in units of 8
+ * bytes, 31 bits, never 0.
  *
  * **Records** lie in the slabs of `entry-slab.ts`, which draws their layout.
  *
- * A reference is the slab's number and the record's offset in units: 31 bits, never 0.
- *
- * **Slabs** are filled in order. A value that fits is replaced in place; else the record is left dead and written anew. When
+ * **Slabs** (`slab-pool.ts`) are filled in order. A value that fits is replaced in place; else the record is left dead and written anew. When
  * a slab is needed and too much is dead, or the bound is reached, one is *cleaned*: what is to stay is copied
  * to another, the rest goes, and the slab is free. So there is no fragmentation, and no list of free places. A record larger
  * than `LARGE_FRACTION` of a slab lies in one of its own.
@@ -28,13 +25,14 @@
  * **A file** (`entry-file.ts`) takes clean entries that give way, if there is one, and `restore` brings them back. It is made when the
  * first has to go. What is here and may be there too is marked (`IN_FILE`), and dropped there before it changes.
  *
- * **Dirty** entries, those the store does not hold yet, are never evicted. The owner bounds how many there are; beyond
+ * **Dirty** entries (`dirty-entries.ts`), those the store does not hold yet, are never evicted. The owner bounds how many there are; beyond
  * the bound the arena would rather grow past its own than lose one.
  */
 
 import { assert } from '../../base/assert.ts';
 import { copyShort, equalShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
+import { DirtyEntries } from './dirty-entries.ts';
 import { EntryFile, type EntryFileOptions, type EntryFileStatistics } from './entry-file.ts';
 import {
   ABSENT,
@@ -53,18 +51,11 @@ import {
   USED,
   VALUE_LENGTH,
 } from './entry-slab.ts';
+import { EntryTable, TABLE_SHIFT } from './entry-table.ts';
 import { EvictedKeys } from './evicted-keys.ts';
-
-const TABLES = 64;
-const TABLE_SHIFT = 26;
-const TABLE_SLOTS_FIRST = 16;
-/** Of 4: a table grows when more of its slots are taken. */
-const LOAD_OF_FOUR = 3;
+import { SlabPool, UNIT_BITS, UNIT_MASK } from './slab-pool.ts';
 
 const SLAB_BYTES = 1024 * 1024;
-const UNIT_BITS = 17;
-const UNIT_MASK = (1 << UNIT_BITS) - 1;
-const SLABS_MAX = 1 << (31 - UNIT_BITS);
 const LARGE_FRACTION = 16;
 /** A larger record is written anew when it would be less than half full. */
 const SHRINK_BYTES = 512;
@@ -104,11 +95,11 @@ export class EntryArena {
   at = 0;
 
   readonly bytesMax: number;
-  readonly slabBytes: number;
   readonly #seed: number;
   readonly #largeBytes: number;
-  readonly #tables: Int32Array[] = [];
-  readonly #counts = new Int32Array(TABLES);
+  readonly #table = new EntryTable();
+  readonly #pool: SlabPool;
+  readonly #dirty = new DirtyEntries();
   readonly #databaseCounts = new Int32Array(DATABASES_MAX);
   /** Of them, entries with a value. */
   readonly #presentCounts = new Int32Array(DATABASES_MAX);
@@ -116,74 +107,47 @@ export class EntryArena {
   readonly #complete = new Uint8Array(DATABASES_MAX);
   /** Shown for a key that is absent without an entry. */
   readonly #nothing = new Slab(0, RECORD_HEADER_BYTES, true);
-  #entries = 0;
-  #tableBytes = 0;
-
-  /** By number; holes are numbers to be given again. Number 0 is never used. */
-  #slabs: (Slab | undefined)[] = [undefined];
-  readonly #freeNumbers: number[] = [];
-  /** Empty slabs of the common size. */
-  readonly #spares: Slab[] = [];
-  /** Takes new records, and is young. */
-  #head: Slab;
-  /** Takes what stays. */
-  #keptHead: Slab | undefined;
-  /** Numbers of young slabs that are full, oldest first. */
-  readonly #young: number[] = [];
   /** Made when something goes for the first time. */
   #evictedKeys: EvictedKeys | undefined;
-  /** Bytes of all slabs, spares included. */
-  #slabsBytes = 0;
-  #usedBytes = 0;
-  #deadBytes = 0;
-  #hand = 0;
-  /** How often records were moved by the slab: then no reference may be used that was found before. */
-  #moves = 0;
+  /** `moves` of the slabs when `touch` looked. */
   #movesAtTouch = 0;
-  /** Numbers of slabs with one record, oldest first. */
-  #large: number[] = [];
   #evicted = 0;
   readonly #fileOptions: EntryFileOptions | undefined;
   /** Has no record of a key that is here without `IN_FILE`. */
   #file: EntryFile | undefined;
 
-  /** References of dirty entries in the order in which they became dirty, from `#dirtyFrom`; 0 where one is dirty no more. */
-  #dirty = new Int32Array(256);
-  #dirtyFrom = 0;
-  #dirtyTo = 0;
-  #dirtyCount = 0;
-  #dirtyBytes = 0;
-
   constructor(options: EntryArenaOptions) {
     this.bytesMax = options.bytesMax;
-    this.slabBytes = options.slabBytes ?? Math.max(4096, Math.min(SLAB_BYTES, (options.bytesMax >>> 6) & ~7));
-    assert(this.slabBytes % 8 === 0 && this.slabBytes <= SLAB_BYTES, () => `slabs of ${this.slabBytes} bytes`);
-    this.#largeBytes = Math.floor(this.slabBytes / LARGE_FRACTION);
+    const slabBytes = options.slabBytes ?? Math.max(4096, Math.min(SLAB_BYTES, (options.bytesMax >>> 6) & ~7));
+    assert(slabBytes % 8 === 0 && slabBytes <= SLAB_BYTES, () => `slabs of ${slabBytes} bytes`);
+    this.#largeBytes = Math.floor(slabBytes / LARGE_FRACTION);
     this.#seed = options.seed | 0;
     this.#fileOptions = options.file;
-    for (let i = 0; i < TABLES; i++) this.#tables.push(new Int32Array(TABLE_SLOTS_FIRST * 2));
-    this.#tableBytes = TABLES * TABLE_SLOTS_FIRST * 8;
-    this.#head = this.#newSlab();
-    this.slab = this.#head;
+    this.#pool = new SlabPool(slabBytes);
+    this.slab = this.#pool.head;
+  }
+
+  get slabBytes(): number {
+    return this.#pool.slabBytes;
   }
 
   get dirtyCount(): number {
-    return this.#dirtyCount;
+    return this.#dirty.count;
   }
 
   /** Bytes of the records that are dirty. */
   get dirtyBytes(): number {
-    return this.#dirtyBytes;
+    return this.#dirty.bytes;
   }
 
   get bytes(): number {
-    return this.#slabsBytes + this.#tableBytes + (this.#evictedKeys?.bytes ?? 0) + (this.#file?.memoryBytes ?? 0);
+    return this.#pool.bytes + this.#table.bytes + (this.#evictedKeys?.bytes ?? 0) + (this.#file?.memoryBytes ?? 0);
   }
 
   statistics(): EntryArenaStatistics {
     return {
-      entries: this.#entries,
-      dirtyEntries: this.#dirtyCount,
+      entries: this.#table.count,
+      dirtyEntries: this.#dirty.count,
       bytes: this.bytes,
       evictedEntries: this.#evicted,
       file: this.#file?.statistics(),
@@ -216,10 +180,10 @@ export class EntryArena {
    * @returns something to be used, lest the loads are left out.
    */
   touch(hashes: Int32Array, references: Int32Array, count: number, headsOnly: boolean): number {
-    const tables = this.#tables;
-    const slabs = this.#slabs;
+    const { tables } = this.#table;
+    const { slabs } = this.#pool;
     let touched = 0;
-    this.#movesAtTouch = this.#moves;
+    this.#movesAtTouch = this.#pool.moves;
     for (let i = 0; i < count; i++) {
       const hash = hashes[i]!;
       const table = tables[hash >>> TABLE_SHIFT]!;
@@ -254,8 +218,8 @@ export class EntryArena {
    * key is there, or the entry has another place by now: then `find` knows.
    */
   findAt(reference: number, database: number, buffer: Bytes, start: number, length: number): boolean {
-    if (reference === 0 || this.#moves !== this.#movesAtTouch) return false;
-    const slab = this.#slabs[reference >>> UNIT_BITS]!;
+    if (reference === 0 || this.#pool.moves !== this.#movesAtTouch) return false;
+    const slab = this.#pool.slabs[reference >>> UNIT_BITS]!;
     const { words, view } = slab;
     const word = (reference & UNIT_MASK) << 1;
     if (words[word + SIZES]! >>> 16 !== length) return false;
@@ -387,6 +351,7 @@ export class EntryArena {
   /**
    * Makes the entry of a key one of `valueLength` bytes (or `ABSENT`), which the caller writes at `valueAt` at once. A new
    * entry is clean with stamp 0; an old one stays dirty or clean as it was, with whatever value was there.
+   * @param isLoaded The store has this value and nobody has changed it: if the file has it, it stays there.
    */
   write(
     hash: number,
@@ -396,32 +361,7 @@ export class EntryArena {
     start: number,
     keyLength: number,
     valueLength: number,
-  ): void {
-    this.#write(hash, database, partition, buffer, start, keyLength, valueLength, false);
-  }
-
-  /** As `write`, of a value that the store has and nobody has changed: if the file has it, it stays there. */
-  writeLoaded(
-    hash: number,
-    database: number,
-    partition: number,
-    buffer: Bytes,
-    start: number,
-    keyLength: number,
-    valueLength: number,
-  ): void {
-    this.#write(hash, database, partition, buffer, start, keyLength, valueLength, true);
-  }
-
-  #write(
-    hash: number,
-    database: number,
-    partition: number,
-    buffer: Bytes,
-    start: number,
-    keyLength: number,
-    valueLength: number,
-    isLoaded: boolean,
+    isLoaded = false,
   ): void {
     let slot = this.#slotOf(hash, database, buffer, start, keyLength);
     if (slot >= 0) {
@@ -453,12 +393,12 @@ export class EntryArena {
       words[word + STAMP] = old.words[(oldAt >> 2) + STAMP]!;
       words[word + FLAGS] = (flags & 0xff00) | USED | (flags & DIRTY) | (partition << 16);
       if ((flags & DIRTY) !== 0) {
-        this.#dirty[words[word + STAMP]!] = reference;
-        this.#dirtyBytes += this.#sizeOf(target, at) - this.#sizeOf(old, oldAt);
+        this.#dirty.replace(words[word + STAMP]!, reference);
+        this.#dirty.bytes += this.#sizeOf(target, at) - this.#sizeOf(old, oldAt);
       }
-      this.#tables[hash >>> TABLE_SHIFT]![slot + 1] = reference;
+      this.#table.replace(hash, slot, reference);
       this.#kill(old, oldAt);
-      if (old.isLarge) this.#releaseLarge(old);
+      if (old.isLarge) this.#pool.dropLarge(old);
     } else {
       words[word + STAMP] = 0;
       words[word + FLAGS] = (database << 8) | (partition << 16);
@@ -467,7 +407,7 @@ export class EntryArena {
         if (isLoaded) words[word + FLAGS]! |= IN_FILE;
         else this.#file.drop(hash);
       }
-      this.#insert(hash, reference);
+      this.#table.insert(hash, reference);
       this.#databaseCounts[database]!++;
     }
     if (valueLength !== ABSENT) this.#presentCounts[database]!++;
@@ -482,13 +422,15 @@ export class EntryArena {
     const flags = slab.words[word + FLAGS]!;
     if ((flags & DIRTY) !== 0) return;
     if ((flags & IN_FILE) !== 0) this.#dropFromFile(this.#hashAt(slab, at));
-    if (this.#dirtyTo === this.#dirty.length) this.#makeDirtyRoom();
+    const place = this.#dirty.add((slab.number << UNIT_BITS) | (at >>> 3), this.#onDirtyMove);
     slab.words[word + FLAGS]! |= DIRTY;
-    slab.words[word + STAMP] = this.#dirtyTo;
-    this.#dirty[this.#dirtyTo++] = (slab.number << UNIT_BITS) | (at >>> 3);
-    this.#dirtyCount++;
-    this.#dirtyBytes += this.#sizeOf(slab, at);
+    slab.words[word + STAMP] = place;
+    this.#dirty.bytes += this.#sizeOf(slab, at);
   }
+
+  readonly #onDirtyMove = (reference: number, place: number): void => {
+    this.#pool.slabs[reference >>> UNIT_BITS]!.words[((reference & UNIT_MASK) << 1) + STAMP] = place;
+  };
 
   /** Notes the version, its lower 32 bits, that the clean record at `slab` and `at` shows. */
   stampClean(version: number): void {
@@ -501,15 +443,15 @@ export class EntryArena {
    */
   visitDirty(entriesMax: number, visit: () => void): number {
     let left = entriesMax;
-    let index = this.#dirtyFrom;
-    for (; index < this.#dirtyTo && left > 0; index++) {
-      const reference = this.#dirty[index]!;
+    let place = this.#dirty.from;
+    for (; place < this.#dirty.to && left > 0; place++) {
+      const reference = this.#dirty.at(place);
       if (reference === 0) continue;
       this.#goTo(reference);
       visit();
       left--;
     }
-    return index;
+    return place;
   }
 
   /**
@@ -518,20 +460,20 @@ export class EntryArena {
    */
   visitDirtyFrom(from: number, entriesMax: number, visit: () => void): number {
     let left = entriesMax;
-    let index = Math.max(from, this.#dirtyFrom);
-    for (; index < this.#dirtyTo && left > 0; index++, left--) {
-      const reference = this.#dirty[index]!;
+    let place = Math.max(from, this.#dirty.from);
+    for (; place < this.#dirty.to && left > 0; place++, left--) {
+      const reference = this.#dirty.at(place);
       if (reference === 0) continue;
       this.#goTo(reference);
       visit();
     }
-    return index < this.#dirtyTo ? index : 0;
+    return place < this.#dirty.to ? place : 0;
   }
 
   /** The store now holds what `visitDirty` told: those entries are clean, with the version's lower 32 bits. */
   cleanThrough(mark: number, version: number): void {
-    for (let index = this.#dirtyFrom; index < mark; index++) {
-      const reference = this.#dirty[index]!;
+    for (let place = this.#dirty.from; place < mark; place++) {
+      const reference = this.#dirty.at(place);
       if (reference === 0) continue;
       this.#goTo(reference);
       const { slab, at } = this;
@@ -540,25 +482,19 @@ export class EntryArena {
       // One that takes a good part of the bound would push out too many others.
       if ((slab.words[(at >> 2) + SIZES]! & 0xffff) === 0 && slab.bytes.length * 8 > this.bytesMax) this.remove();
     }
-    this.#dirtyFrom = mark;
-    if (this.#dirtyCount === 0) {
-      this.#dirtyFrom = 0;
-      this.#dirtyTo = 0;
-    }
+    this.#dirty.dropBefore(mark);
   }
 
   /** Removes every dirty entry: what the store says about those keys is true again, and it may hold them. */
   removeDirty(): void {
-    const to = this.#dirtyTo;
-    for (let index = this.#dirtyFrom; index < to; index++) {
-      const reference = this.#dirty[index]!;
+    for (let place = this.#dirty.from; place < this.#dirty.to; place++) {
+      const reference = this.#dirty.at(place);
       if (reference === 0) continue;
       this.#goTo(reference);
       this.#complete[this.database] = 0;
       this.remove();
     }
-    this.#dirtyFrom = 0;
-    this.#dirtyTo = 0;
+    this.#dirty.clear();
   }
 
   /** Removes the entry at `slab` and `at`, dirty or not; `gone` when the store holds no value of that key. */
@@ -567,10 +503,9 @@ export class EntryArena {
     if (!gone && this.valueLength !== ABSENT) this.#complete[this.database] = 0;
     const hash = this.#hashAt(slab, at);
     if ((slab.words[(at >> 2) + FLAGS]! & IN_FILE) !== 0) this.#dropFromFile(hash);
-    const table = this.#tables[hash >>> TABLE_SHIFT]!;
-    this.#forget(slab, at, hash, this.#slotWith(table, hash, (slab.number << UNIT_BITS) | (at >>> 3)));
+    this.#forget(slab, at, hash, this.#table.slotWith(hash, (slab.number << UNIT_BITS) | (at >>> 3)));
     this.#kill(slab, at);
-    if (slab.isLarge) this.#releaseLarge(slab);
+    if (slab.isLarge) this.#pool.dropLarge(slab);
   }
 
   /**
@@ -580,12 +515,12 @@ export class EntryArena {
   removeDatabase(database: number, gone: boolean): void {
     this.#file?.dropDatabase(database);
     const count = this.#databaseCounts[database]!;
-    if (count > 0 && count === this.#entries) {
+    if (count > 0 && count === this.#table.count) {
       const others = this.#complete.slice();
       this.#clearMemory();
       this.#complete.set(others);
     } else if (count > 0) {
-      for (const slab of [...this.#slabs]) {
+      for (const slab of [...this.#pool.slabs]) {
         if (slab === undefined) continue;
         for (let at = 0; at < slab.used; at += this.#sizeOf(slab, at)) {
           const flags = slab.words[(at >> 2) + FLAGS]!;
@@ -606,32 +541,15 @@ export class EntryArena {
   }
 
   #clearMemory(): void {
-    for (let i = 0; i < TABLES; i++) this.#tables[i] = new Int32Array(TABLE_SLOTS_FIRST * 2);
-    this.#tableBytes = TABLES * TABLE_SLOTS_FIRST * 8;
-    this.#counts.fill(0);
+    this.#table.clear();
+    this.#pool.clear();
+    this.#dirty.clear();
     this.#databaseCounts.fill(0);
     this.#presentCounts.fill(0);
     this.#markedCounts.fill(0);
     this.#complete.fill(0);
-    this.#entries = 0;
-    this.#slabs = [undefined];
-    this.#freeNumbers.length = 0;
-    this.#spares.length = 0;
-    this.#large = [];
-    this.#keptHead = undefined;
-    this.#young.length = 0;
     this.#evictedKeys = undefined;
-    this.#slabsBytes = 0;
-    this.#usedBytes = 0;
-    this.#deadBytes = 0;
-    this.#hand = 0;
-    this.#moves++;
-    this.#dirtyFrom = 0;
-    this.#dirtyTo = 0;
-    this.#dirtyCount = 0;
-    this.#dirtyBytes = 0;
-    this.#head = this.#newSlab();
-    this.slab = this.#head;
+    this.slab = this.#pool.head;
     this.at = 0;
   }
 
@@ -658,7 +576,7 @@ export class EntryArena {
     else copyShort(block.view, from, target.view, at, size);
     const word = at >> 2;
     target.words[word + FLAGS] = (target.words[word + FLAGS]! & ~0xff) | flags;
-    this.#insert(hash, (target.number << UNIT_BITS) | (at >>> 3));
+    this.#table.insert(hash, (target.number << UNIT_BITS) | (at >>> 3));
     this.#databaseCounts[database]!++;
     if (target.words[word + VALUE_LENGTH] !== ABSENT) this.#presentCounts[database]!++;
     this.slab = target;
@@ -690,12 +608,12 @@ export class EntryArena {
     if ((slab.words[(at >> 2) + FLAGS]! & IN_FILE) === 0 || !this.#file.mayHave(hash)) this.#file.take(slab, at, hash);
   }
 
-  // ---- The table
+  // ---- Entries
 
   #slotOf(hash: number, database: number, buffer: Bytes, start: number, length: number): number {
-    const table = this.#tables[hash >>> TABLE_SHIFT]!;
+    const table = this.#table.tables[hash >>> TABLE_SHIFT]!;
     const mask = table.length - 2;
-    const slabs = this.#slabs;
+    const { slabs } = this.#pool;
     const view = viewOf(buffer);
     for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
       const reference = table[slot + 1]!;
@@ -712,61 +630,15 @@ export class EntryArena {
     }
   }
 
-  #slotWith(table: Int32Array, hash: number, reference: number): number {
-    const mask = table.length - 2;
-    let slot = (hash << 1) & mask;
-    while (table[slot + 1] !== reference) {
-      assert(table[slot + 1] !== 0, 'a record is not in the table');
-      slot = (slot + 2) & mask;
-    }
-    return slot;
-  }
-
-  #insert(hash: number, reference: number): void {
-    const number = hash >>> TABLE_SHIFT;
-    let table = this.#tables[number]!;
-    if ((this.#counts[number]! + 1) * 8 > table.length * LOAD_OF_FOUR) table = this.#growTable(number);
-    place(table, hash, reference);
-    this.#counts[number]!++;
-    this.#entries++;
-  }
-
-  #growTable(number: number): Int32Array {
-    const old = this.#tables[number]!;
-    const table = new Int32Array(old.length * 2);
-    for (let slot = 0; slot < old.length; slot += 2) if (old[slot + 1] !== 0) place(table, old[slot]!, old[slot + 1]!);
-    this.#tables[number] = table;
-    this.#tableBytes += old.length * 4;
-    return table;
-  }
-
-  /** Empties a slot and moves those behind it that would not be found any more. */
-  #empty(table: Int32Array, slot: number): void {
-    const mask = table.length - 2;
-    let hole = slot;
-    for (let next = (slot + 2) & mask; table[next + 1] !== 0; next = (next + 2) & mask) {
-      const home = (table[next]! << 1) & mask;
-      if (((next - home) & mask) < ((next - hole) & mask)) continue;
-      table[hole] = table[next]!;
-      table[hole + 1] = table[next + 1]!;
-      hole = next;
-    }
-    table[hole + 1] = 0;
-  }
-
   /** Takes a record out of the table and the counts. */
   #forget(slab: Slab, at: number, hash: number, slot: number): void {
-    const number = hash >>> TABLE_SHIFT;
-    this.#empty(this.#tables[number]!, slot);
-    this.#counts[number]!--;
-    this.#entries--;
+    this.#table.remove(hash, slot);
     const flags = slab.words[(at >> 2) + FLAGS]!;
     const database = (flags >>> 8) & 0xff;
     this.#databaseCounts[database]!--;
     if (slab.words[(at >> 2) + VALUE_LENGTH] !== ABSENT) this.#presentCounts[database]!--;
     if ((flags & MARKED) !== 0) this.#markedCounts[database]!--;
     if ((flags & DIRTY) === 0) return;
-    this.#dirty[slab.words[(at >> 2) + STAMP]!] = 0;
     this.#noLongerDirty(slab, at);
   }
 
@@ -780,8 +652,8 @@ export class EntryArena {
 
   #noLongerDirty(slab: Slab, at: number): void {
     slab.words[(at >> 2) + FLAGS]! &= ~DIRTY;
-    this.#dirtyCount--;
-    this.#dirtyBytes -= this.#sizeOf(slab, at);
+    this.#dirty.remove(slab.words[(at >> 2) + STAMP]!);
+    this.#dirty.bytes -= this.#sizeOf(slab, at);
   }
 
   #hashAt(slab: Slab, at: number): number {
@@ -794,7 +666,7 @@ export class EntryArena {
   // ---- Records and slabs
 
   #goTo(reference: number): void {
-    this.slab = this.#slabs[reference >>> UNIT_BITS]!;
+    this.slab = this.#pool.slabs[reference >>> UNIT_BITS]!;
     this.at = (reference & UNIT_MASK) << 3;
   }
 
@@ -805,66 +677,20 @@ export class EntryArena {
 
   #kill(slab: Slab, at: number): void {
     slab.words[(at >> 2) + FLAGS] = DEAD;
-    if (slab.isLarge) return;
-    const size = this.#sizeOf(slab, at);
-    slab.dead += size;
-    this.#deadBytes += size;
+    if (!slab.isLarge) this.#pool.noteDead(slab, this.#sizeOf(slab, at));
   }
 
-  #newSlab(bytes = this.slabBytes, isLarge = false): Slab {
-    const number = this.#freeNumbers.pop() ?? this.#slabs.length;
-    assert(number < SLABS_MAX, 'too many slabs');
-    const slab = new Slab(number, bytes, isLarge);
-    this.#slabs[number] = slab;
-    this.#slabsBytes += bytes;
-    return slab;
-  }
-
-  #dropSlab(slab: Slab): void {
-    this.#moves++;
-    this.#slabs[slab.number] = undefined;
-    this.#freeNumbers.push(slab.number);
-    this.#slabsBytes -= slab.bytes.length;
-  }
-
-  #releaseLarge(slab: Slab): void {
-    this.#large.splice(this.#large.indexOf(slab.number), 1);
-    this.#dropSlab(slab);
-  }
-
-  /** `size` bytes at the end of what is used of a head, of a new one if need be. */
+  /** A slab in which the last `size` bytes of what is used are for a new record. */
   #takeRoom(size: number, isKept: boolean): Slab {
-    if (!this.#hasRoom(size, isKept)) {
-      this.#makeRoom(size);
-      if (!this.#hasRoom(size, isKept)) this.#nextHead(isKept);
-    }
-    const head = isKept ? this.#keptHead! : this.#head;
-    head.used += size;
-    this.#usedBytes += size;
-    return head;
-  }
-
-  #hasRoom(size: number, isKept: boolean): boolean {
-    const head = isKept ? this.#keptHead : this.#head;
-    return head !== undefined && head.used + size <= this.slabBytes;
-  }
-
-  #nextHead(isKept: boolean): void {
-    const slab = this.#spares.pop() ?? this.#newSlab();
-    slab.isKept = isKept;
-    if (isKept) {
-      this.#keptHead = slab;
-      return;
-    }
-    this.#young.push(this.#head.number);
-    this.#head = slab;
+    if (!this.#pool.hasRoom(size, isKept)) this.#makeRoom(size);
+    return this.#pool.take(size, isKept);
   }
 
   #makeRoom(size: number): void {
+    const { slabBytes, spares, usedBytes, deadBytes } = this.#pool;
     // One spare is kept for what a cleaning copies.
-    if (this.#spares.length < 2 && this.bytes + this.slabBytes * 2 > this.bytesMax) this.#clean(size, true);
-    else if (this.#deadBytes > this.slabBytes && this.#deadBytes * DEAD_FRACTION > this.#usedBytes)
-      this.#clean(size, false);
+    if (spares < 2 && this.bytes + slabBytes * 2 > this.bytesMax) this.#clean(size, true);
+    else if (deadBytes > slabBytes && deadBytes * DEAD_FRACTION > usedBytes) this.#clean(size, false);
   }
 
   /**
@@ -874,47 +700,19 @@ export class EntryArena {
   #clean(size: number, evicts: boolean): void {
     if (evicts) this.#evictLarge(this.bytes + this.slabBytes * 2 - this.bytesMax);
     // After one round of the young slabs and two of the kept ones everything clean has gone.
-    for (let tries = 3 * this.#slabs.length; tries > 0; tries--) {
-      const victim = evicts ? this.#nextVictim() : this.#deadest();
+    for (let tries = 3 * this.#pool.slabs.length; tries > 0; tries--) {
+      const victim = evicts ? this.#nextVictim() : this.#pool.deadest();
       if (victim === undefined) return;
       this.#cleanSlab(victim, evicts);
-      const room = this.#head.used + size <= this.slabBytes;
-      if (room || this.#spares.length > 1) return;
+      if (this.#pool.hasRoom(size, false) || this.#pool.spares > 1) return;
     }
   }
 
-  /** The slab of which something has to go next. */
   #nextVictim(): Slab | undefined {
-    const oldest = this.#young[0];
-    const isEnough = this.#young.length * this.slabBytes * YOUNG_FRACTION > this.bytesMax;
-    if (oldest !== undefined && isEnough) return this.#slabs[oldest];
-    return this.#underHand() ?? (oldest === undefined ? undefined : this.#slabs[oldest]);
-  }
-
-  /** The next kept slab. */
-  #underHand(): Slab | undefined {
-    for (let tries = this.#slabs.length; tries > 0; tries--) {
-      this.#hand = (this.#hand + 1) % this.#slabs.length;
-      const slab = this.#slabs[this.#hand];
-      if (slab?.isKept === true && this.#isCleanable(slab)) return slab;
-    }
-    return undefined;
-  }
-
-  #deadest(): Slab | undefined {
-    let found: Slab | undefined;
-    for (const slab of this.#slabs) {
-      if (slab !== undefined && slab.dead > (found?.dead ?? 0) && this.#isCleanable(slab)) found = slab;
-    }
-    return found;
-  }
-
-  #isCleanable(slab: Slab): boolean {
-    return slab !== this.#head && slab !== this.#keptHead && slab.used > 0 && !slab.isLarge;
+    return this.#pool.nextVictim(this.bytesMax / YOUNG_FRACTION);
   }
 
   #cleanSlab(victim: Slab, evicts: boolean): void {
-    this.#moves++;
     const { words } = victim;
     for (let at = 0; at < victim.used; ) {
       const word = at >> 2;
@@ -922,23 +720,16 @@ export class EntryArena {
       const flags = words[word + FLAGS]!;
       if ((flags & DEAD) === 0) {
         const hash = this.#hashAt(victim, at);
-        const table = this.#tables[hash >>> TABLE_SHIFT]!;
-        const slot = this.#slotWith(table, hash, (victim.number << UNIT_BITS) | (at >>> 3));
+        const slot = this.#table.slotWith(hash, (victim.number << UNIT_BITS) | (at >>> 3));
         if (evicts && (flags & (DIRTY | USED)) === 0) {
           this.#giveUp(victim, at, hash);
           this.#evict(victim, at, hash, slot);
           if (!victim.isKept) this.#noteEvicted(hash);
-        } else this.#move(victim, at, size, flags, table, slot, evicts);
+        } else this.#move(victim, at, size, flags, hash, slot, evicts);
       }
       at += size;
     }
-    this.#usedBytes -= victim.used;
-    this.#deadBytes -= victim.dead;
-    victim.used = 0;
-    victim.dead = 0;
-    if (!victim.isKept) this.#young.splice(this.#young.indexOf(victim.number), 1);
-    if (this.bytes > this.bytesMax && this.#spares.length > 0) this.#dropSlab(victim);
-    else this.#spares.push(victim);
+    this.#pool.empty(victim, this.bytes > this.bytesMax && this.#pool.spares > 0);
   }
 
   #noteEvicted(hash: number): void {
@@ -947,87 +738,50 @@ export class EntryArena {
   }
 
   /** Copies a record behind others; the survivors of a slab fit a spare one, so this never cleans. What escapes eviction is kept. */
-  #move(from: Slab, at: number, size: number, flags: number, table: Int32Array, slot: number, evicts: boolean): void {
-    const isKept = evicts || from.isKept;
-    if (!this.#hasRoom(size, isKept)) this.#nextHead(isKept);
-    const head = isKept ? this.#keptHead! : this.#head;
-    const to = head.used;
+  #move(from: Slab, at: number, size: number, flags: number, hash: number, slot: number, evicts: boolean): void {
+    const head = this.#pool.take(size, evicts || from.isKept);
+    const to = head.used - size;
     from.bytes.copy(head.bytes, to, at, at + size);
-    head.used += size;
-    this.#usedBytes += size;
     if (evicts) head.words[(to >> 2) + FLAGS] = flags & ~USED;
     const reference = (head.number << UNIT_BITS) | (to >>> 3);
-    table[slot + 1] = reference;
-    if ((flags & DIRTY) !== 0) this.#dirty[head.words[(to >> 2) + STAMP]!] = reference;
+    this.#table.replace(hash, slot, reference);
+    if ((flags & DIRTY) !== 0) this.#dirty.replace(head.words[(to >> 2) + STAMP]!, reference);
   }
 
   #takeLarge(size: number): Slab {
     const over = this.bytes + size - this.bytesMax;
     if (over > 0) this.#evictLarge(over);
     while (this.bytes + size > this.bytesMax && this.#shrinkBySlab());
-    const slab = this.#newSlab(size, true);
-    slab.used = size;
-    this.#large.push(slab.number);
-    return slab;
+    return this.#pool.takeLarge(size);
   }
 
   /** Gives one slab of small records up for a large one. */
   #shrinkBySlab(): boolean {
-    const spare = this.#spares.pop();
-    if (spare !== undefined) {
-      this.#dropSlab(spare);
-      return true;
-    }
-    const before = this.#slabsBytes;
-    for (let tries = this.#slabs.length; tries > 0 && this.#spares.length === 0; tries--) {
+    if (this.#pool.dropSpare()) return true;
+    const before = this.#pool.bytes;
+    for (let tries = this.#pool.slabs.length; tries > 0 && this.#pool.spares === 0; tries--) {
       const victim = this.#nextVictim();
       if (victim === undefined) return false;
       this.#cleanSlab(victim, true);
     }
-    const freed = this.#spares.pop();
-    if (freed !== undefined) this.#dropSlab(freed);
-    return this.#slabsBytes < before;
+    this.#pool.dropSpare();
+    return this.#pool.bytes < before;
   }
 
   #evictLarge(bytes: number): void {
     let left = bytes;
-    for (let tries = this.#large.length * 2; tries > 0 && left > 0; tries--) {
-      const number = this.#large.shift();
-      if (number === undefined) return;
-      const slab = this.#slabs[number]!;
+    for (let tries = this.#pool.largeCount * 2; tries > 0 && left > 0; tries--) {
+      const slab = this.#pool.nextLarge();
+      if (slab === undefined) return;
       const flags = slab.words[FLAGS]!;
       if ((flags & (DIRTY | USED)) !== 0) {
         if ((flags & DIRTY) === 0) slab.words[FLAGS] = flags & ~USED;
-        this.#large.push(number);
         continue;
       }
       const hash = this.#hashAt(slab, 0);
-      this.#evict(slab, 0, hash, this.#slotWith(this.#tables[hash >>> TABLE_SHIFT]!, hash, number << UNIT_BITS));
-      this.#dropSlab(slab);
+      this.#evict(slab, 0, hash, this.#table.slotWith(hash, slab.number << UNIT_BITS));
+      this.#pool.dropLarge(slab);
       left -= slab.bytes.length;
     }
   }
-
-  /** Drops what is dirty no more from the front of the list, or grows it. */
-  #makeDirtyRoom(): void {
-    const into = this.#dirtyCount * 2 > this.#dirty.length ? new Int32Array(this.#dirty.length * 2) : this.#dirty;
-    let to = 0;
-    for (let index = this.#dirtyFrom; index < this.#dirtyTo; index++) {
-      const reference = this.#dirty[index]!;
-      if (reference === 0) continue;
-      this.#slabs[reference >>> UNIT_BITS]!.words[(reference & UNIT_MASK) << 1] = to;
-      into[to++] = reference;
-    }
-    this.#dirty = into;
-    this.#dirtyFrom = 0;
-    this.#dirtyTo = to;
-  }
-}
-
-function place(table: Int32Array, hash: number, reference: number): void {
-  const mask = table.length - 2;
-  let slot = (hash << 1) & mask;
-  while (table[slot + 1] !== 0) slot = (slot + 2) & mask;
-  table[slot] = hash;
-  table[slot + 1] = reference;
 }

@@ -206,8 +206,7 @@ class Level {
   #put(database: number, key: Buffer, value: Buffer | undefined, isLoaded = false): void {
     const { arena } = this;
     const length = value?.length ?? ABSENT;
-    if (isLoaded) arena.writeLoaded(this.hash(database, key), database, 7, key, 0, key.length, length);
-    else arena.write(this.hash(database, key), database, 7, key, 0, key.length, length);
+    arena.write(this.hash(database, key), database, 7, key, 0, key.length, length, isLoaded);
     if (value !== undefined) arena.slab.bytes.set(value, arena.valueAt);
     arena.mark(value !== undefined && value[0] === 1);
   }

@@ -261,7 +261,8 @@ export class ValueLoads {
   ): void {
     const arena = this.#arena;
     const partition = this.#partitionOf(database, buffer, start, start + length);
-    arena.writeLoaded(hash, database, partition, buffer, start, length, value === undefined ? ABSENT : value.length);
+    const valueLength = value === undefined ? ABSENT : value.length;
+    arena.write(hash, database, partition, buffer, start, length, valueLength, true);
     if (value !== undefined) fillEntry(arena, value);
     arena.stampClean(version);
     arena.markFetched();
