@@ -15,6 +15,8 @@ export const EMPTY_BYTES: Bytes = Buffer.alloc(0);
 
 /** Bytes that are compared one by one: a call into Node takes as long as some eighty of them. */
 const COMPARED_BYTES_MAX = 32;
+/** Bytes that are copied one by one. */
+const COPIED_BYTES_MAX = 32;
 
 /** Unsigned lexicographic order; a prefix sorts before what it begins. */
 export function compareBytes(a: Bytes, b: Bytes): number {
@@ -50,6 +52,12 @@ export function startsWith(bytes: Bytes, prefix: Bytes): boolean {
   if (bytes.length < prefix.length) return false;
   for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
   return true;
+}
+
+/** Copies `from[start, end)` to `into` at `offset`, without a view of it; short ones byte by byte, which is faster. */
+export function copyPart(into: Bytes, offset: number, from: Bytes, start: number, end: number): void {
+  if (end - start > COPIED_BYTES_MAX) asBuffer(from).copy(into, offset, start, end);
+  else for (let i = start, to = offset; i < end; i++, to++) into[to] = from[i]!;
 }
 
 /** A copy that shares no memory with `bytes`. */

@@ -11,7 +11,7 @@
 
 import { assert } from '../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
-import { type Bytes, keySuccessor, utf8 } from '../base/bytes.ts';
+import { type Bytes, copyPart, keySuccessor, utf8 } from '../base/bytes.ts';
 import { DURABILITIES, type Durability } from '../base/durability.ts';
 import { hasCode, messageOf, OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -428,19 +428,19 @@ export class LocalStore implements Store {
   }
 
   /**
-   * Makes `body`, a run of operations, the next commit: visible to all when it returns.
+   * Makes the first `length` bytes of `body`, a run of operations, the next commit: visible to all when it returns.
    * @param hashes Of their keys, where they are known: of a write set that holds these operations and no others.
    * @throws OperationError `store_read_only`, `store_closed`, `disk_full`; then nothing happened.
    */
-  order(body: Bytes, durability: Durability, hashes?: Memtable): Version {
+  order(body: Bytes, length: number, durability: Durability, hashes?: Memtable): Version {
     if (this.#state !== 'open') this.#checkWritable();
-    if (this.#isFull) this.#checkSpace(body);
+    if (this.#isFull) this.#checkSpace(body.subarray(0, length));
     const log = this.#commitLog;
     let memtable = this.#active;
     let header = log === undefined ? 0 : log.headerBytes(memtable.arena);
     let start = header === 0 ? memtable.used : frameStart(memtable.used) + header;
-    if (start + COMMIT_HEADER_BYTES + body.length + 8 > memtable.arena.length) {
-      this.#seal(COMMIT_HEADER_BYTES + body.length);
+    if (start + COMMIT_HEADER_BYTES + length + 8 > memtable.arena.length) {
+      this.#seal(COMMIT_HEADER_BYTES + length);
       memtable = this.#active;
       header = log === undefined ? 0 : FRAME_HEADER_BYTES;
       start = header;
@@ -448,9 +448,9 @@ export class LocalStore implements Store {
     const version = ++this.#version;
     const arena = memtable.arena;
     const operations = start + COMMIT_HEADER_BYTES;
-    const end = operations + body.length;
-    arena.writeUInt32LE(body.length, start);
-    arena.set(body, operations);
+    const end = operations + length;
+    arena.writeUInt32LE(length, start);
+    copyPart(arena, operations, body, 0, length);
     memtable.used = end;
     memtable.lastVersion = version;
     const sequence = version - memtable.baseVersion;

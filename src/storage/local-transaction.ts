@@ -657,11 +657,13 @@ export class LocalTransaction implements Transaction, CursorSource {
     const memtable = this.#writes?.memtables[0];
     if (memtable === undefined || memtable.isEmpty) return this.#finish({ version: this.readVersion });
     if (this.#validates) this.#validate(memtable);
-    const version =
-      memtable.arena.buffer instanceof SharedArrayBuffer
-        ? this.#store.adopt(memtable, this.durability)
-        : this.#store.order(withoutSuperseded(memtable), this.durability, isPlain(memtable) ? memtable : undefined);
-    return this.#finish({ version });
+    return this.#finish({ version: this.#orderWrites(memtable) });
+  }
+
+  #orderWrites(writes: VersionedMemtable): Version {
+    if (writes.arena.buffer instanceof SharedArrayBuffer) return this.#store.adopt(writes, this.durability);
+    const body = withoutSuperseded(writes);
+    return this.#store.order(body, body.length, this.durability, isPlain(writes) ? writes : undefined);
   }
 
   /**

@@ -35,38 +35,39 @@ export class LocalWriteBatch implements WriteBatch {
     this.#store = store;
   }
 
-  put(key: Key, value: Bytes): void {
-    if (value.length > VALUE_BYTES_MAX) {
-      throw new OperationError('too_large', `a value of ${value.length} bytes exceeds the limit of ${VALUE_BYTES_MAX}`);
+  put(key: Key, value: Bytes, start = 0, end = value.length): void {
+    if (end - start > VALUE_BYTES_MAX) {
+      throw new OperationError('too_large', `a value of ${end - start} bytes exceeds the limit of ${VALUE_BYTES_MAX}`);
     }
     checkKey(key);
-    this.#append(PUT, key, value);
+    this.#append(PUT, key, value, start, end);
   }
 
   delete(key: Key): void {
     checkKey(key);
-    this.#append(DELETE, key, undefined);
+    this.#append(DELETE, key, undefined, 0, 0);
   }
 
   deleteRange(range: KeyRange): void {
     const { start, end } = keysIn(range);
-    if (!isEmptyRange({ start, end })) this.#append(end === undefined ? DELETE_FROM : DELETE_RANGE, start, end);
+    if (isEmptyRange({ start, end })) return;
+    this.#append(end === undefined ? DELETE_FROM : DELETE_RANGE, start, end, 0, end?.length ?? 0);
   }
 
   commit(): Commit {
     if (this.count === 0) return { version: this.#store.version };
     if (this.#store.locks.count > 0) this.#checkLocks();
-    const version = this.#store.order(this.#bytes.subarray(0, this.#used), this.#store.durability);
+    const version = this.#store.order(this.#bytes, this.#used, this.#store.durability);
     this.#used = 0;
     this.count = 0;
     if (this.#bytes.length > BYTES_KEPT) this.#bytes = Buffer.allocUnsafe(BYTES_FIRST);
     return { version };
   }
 
-  #append(kind: OperationKind, key: Key, value: Bytes | undefined): void {
-    const bytes = operationBytes(key.length, value?.length ?? 0);
+  #append(kind: OperationKind, key: Key, value: Bytes | undefined, start: number, end: number): void {
+    const bytes = operationBytes(key.length, end - start);
     if (this.#used + bytes > this.#bytes.length) this.#grow(bytes);
-    this.#used = writeOperation(this.#bytes, this.#used, kind, key, value);
+    this.#used = writeOperation(this.#bytes, this.#used, kind, key, value, start, end);
     this.count++;
   }
 

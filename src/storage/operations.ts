@@ -11,7 +11,7 @@
  */
 
 import { assert } from '../base/assert.ts';
-import type { Bytes } from '../base/bytes.ts';
+import { type Bytes, copyPart } from '../base/bytes.ts';
 import type { KeyRange } from './key-range.ts';
 import type { Change } from './store.ts';
 
@@ -27,20 +27,21 @@ export function operationBytes(keyLength: number, valueLength: number): number {
   return OPERATION_HEADER_BYTES + keyLength + valueLength;
 }
 
-/** Writes one operation at `offset`. @returns the offset behind it. */
+/** Writes one operation at `offset`; its value is `value[start, end)`. @returns the offset behind it. */
 export function writeOperation(
   into: Bytes,
   offset: number,
   kind: OperationKind,
   key: Bytes,
   value: Bytes | undefined,
+  start = 0,
+  end = value === undefined ? 0 : value.length,
 ): number {
   const keyLength = key.length;
-  const valueLength = value === undefined ? 0 : value.length;
-  const keyAt = writeOperationHeader(into, offset, kind, keyLength, valueLength);
-  put(into, keyAt, key);
-  if (value !== undefined) put(into, keyAt + keyLength, value);
-  return keyAt + keyLength + valueLength;
+  const valueAt = writeOperationHeader(into, offset, kind, keyLength, end - start) + keyLength;
+  copyPart(into, valueAt - keyLength, key, 0, keyLength);
+  if (value !== undefined) copyPart(into, valueAt, value, start, end);
+  return valueAt + end - start;
 }
 
 /** Writes what is in front of a key. @returns where the key begins. */
@@ -59,12 +60,6 @@ export function writeOperationHeader(
   into[offset + 5] = (valueLength >>> 16) & 0xff;
   into[offset + 6] = valueLength >>> 24;
   return offset + OPERATION_HEADER_BYTES;
-}
-
-/** Short copies are faster byte by byte than through `set`. */
-function put(into: Bytes, offset: number, bytes: Bytes): void {
-  if (bytes.length > 32) into.set(bytes, offset);
-  else for (let i = 0; i < bytes.length; i++) into[offset + i] = bytes[i]!;
 }
 
 export function operationKind(from: Bytes, offset: number): OperationKind {

@@ -383,6 +383,10 @@ test('a writer reuses its buffer behind its prefix and hands out keys of their o
   expect(latin1(writer.truncate(at).boolean(true).view())).toBe(
     latin1(concatBytes(utf8('p/'), encodeTuple([1n, true]))),
   );
+  for (const part of ['abc', 'a\0c', 'xyz', 'y'.repeat(100)]) {
+    const key = writer.reset().bytes(utf8(`<${part}>`), 1, part.length + 1);
+    expect(latin1(key.view())).toBe(latin1(concatBytes(utf8('p/'), encodeTuple([utf8(part)]))));
+  }
   const target = Buffer.alloc(64);
   const end = writer.reset().int(1).float(2).finishInto(target, 3);
   expect(latin1(target.subarray(3, end))).toBe(latin1(shared));

@@ -34,7 +34,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { assert, unreachable } from '../base/assert.ts';
-import { asBuffer, type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
+import { asBuffer, type Bytes, copyPart, EMPTY_BYTES } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
 import { type Decimal, decimal, INT64_MAX, INT64_MIN, timestamp, type Uuid, type Value } from '../base/value.ts';
 
@@ -115,6 +115,8 @@ export class KeyWriter {
   readonly #prefixBytes: number;
   #buffer: Buffer;
   #length: number;
+  /** What was shown last: keys that follow one another are often of one length. */
+  #view: Bytes | undefined;
 
   constructor(prefix: Bytes = EMPTY_BYTES) {
     this.#buffer = Buffer.allocUnsafeSlow(Math.max(64, prefix.length * 2));
@@ -240,11 +242,13 @@ export class KeyWriter {
     return this;
   }
 
-  bytes(value: Bytes): this {
-    this.#reserve(value.length + 3);
+  /** `value[start, end)`, which is all of it where nothing else is said. */
+  bytes(value: Bytes, start = 0, end = value.length): this {
+    this.#reserve(end - start + 3);
     this.#buffer[this.#length++] = BYTES;
     const at = this.#length;
-    this.#copy(value);
+    copyPart(this.#buffer, at, value, start, end);
+    this.#length = at + end - start;
     this.#escapeZeros(at);
     this.#end();
     return this;
@@ -324,7 +328,8 @@ export class KeyWriter {
 
   /** The key where it was built: valid until the writer is used again. For lookups that keep nothing. */
   view(): Bytes {
-    return this.#buffer.subarray(0, this.#length);
+    if (this.#view?.length !== this.#length) this.#view = this.#buffer.subarray(0, this.#length);
+    return this.#view;
   }
 
   /** Copies the key into `target`. @returns the offset behind it. */
@@ -452,6 +457,7 @@ export class KeyWriter {
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
     larger.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = larger;
+    this.#view = undefined;
   }
 }
 

@@ -238,11 +238,11 @@ export class WrittenBehind {
 export function gatherEntry(arena: EntryArena, databases: readonly DatabaseKeys[], batch: WriteBatch): boolean {
   const { bytes } = arena.slab;
   const { keyAt, valueAt, valueLength } = arena;
-  const key = databases[arena.database]!.encode(bytes.subarray(keyAt, keyAt + arena.keyLength));
+  const key = databases[arena.database]!.encode(bytes, keyAt, keyAt + arena.keyLength);
   if (valueLength === ABSENT) {
     batch.delete(key);
     return false;
   }
-  batch.put(key, bytes.subarray(valueAt, valueAt + valueLength));
+  batch.put(key, bytes, valueAt, valueAt + valueLength);
   return true;
 }

@@ -40,13 +40,13 @@ export class DatabaseKeys {
   }
 
   /**
-   * The stored key, in place: valid until the next call.
+   * The stored key of the Redis key in `bytes[start, end)`, in place: valid until the next call.
    * @throws OperationError `too_large` beyond `KEY_BYTES_MAX` (each zero byte of the key counts twice).
    */
-  encode(redisKey: Bytes): Key {
-    const writer = this.#writer.reset().bytes(redisKey);
+  encode(bytes: Bytes, start = 0, end = bytes.length): Key {
+    const writer = this.#writer.reset().bytes(bytes, start, end);
     if (writer.length > KEY_BYTES_MAX) {
-      throw new OperationError('too_large', `key of ${redisKey.length} bytes exceeds the limit of the store`, {
+      throw new OperationError('too_large', `key of ${end - start} bytes exceeds the limit of the store`, {
         hint: `A stored key has at most ${KEY_BYTES_MAX} bytes; some 20 of them are overhead.`,
       });
     }

@@ -349,8 +349,8 @@ class TikvWriteBatch implements WriteBatch {
     this.#transaction = store.begin({ isolation: 'readCommitted', label: 'write batch' });
   }
 
-  put(key: Key, value: Bytes): void {
-    this.#transaction.put(key, value);
+  put(key: Key, value: Bytes, start = 0, end = value.length): void {
+    this.#transaction.put(key, value.subarray(start, end));
     this.#note(key);
   }
 
