@@ -274,6 +274,8 @@ export interface Table {
   readonly foreignKeys?: readonly ForeignKey[];
   /** Tables with foreign keys to this one; itself among them when it refers to itself. */
   readonly referencedBy?: readonly TableId[];
+  /** Sequences given to columns with OWNED BY; one counts while its own definition still says so. */
+  readonly ownedSequences?: readonly TableId[];
   /** Of a view: such a table has columns, and no rows unless it is materialized. */
   readonly view?: ViewDefinition;
   readonly storageParameters?: StorageParameters;

@@ -439,3 +439,16 @@ create table a_name_of_sixty_three_bytes_that_leaves_no_room_for_another1 (id in
 create table a_name_of_sixty_three_bytes_that_leaves_no_room_for_another2 (id int primary key);
 select conname from pg_constraint where contype = 'p' and conname like 'a_name_of%' order by 1;
 drop table renamed, renamed_away, a_name_of_sixty_three_bytes_that_leaves_no_room_for_another1, a_name_of_sixty_three_bytes_that_leaves_no_room_for_another2;
+
+-- Collations that nobody knows.
+create table collated (a varchar(4) collate "nosuch");
+create table collated (a int collate "C");
+create table collated (a varchar(4) collate "C", b text[] collate pg_catalog."default");
+alter table collated alter column a type varchar(5) collate "nosuch";
+alter table collated alter column a type int collate "C" using 1;
+alter table collated alter column a type varchar(5) collate "C";
+create index on collated (a collate "nosuch");
+create index on collated (a collate "POSIX");
+create domain collated_text as text collate "nosuch";
+create type collated_pair as (a text collate "nosuch");
+select 'a' collate "nosuch", 'a' collate "C" < 'b';

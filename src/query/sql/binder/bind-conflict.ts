@@ -6,6 +6,7 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import { bindAssignments } from './bind-modify.ts';
 import type { WriteTarget } from './bind-view.ts';
 import { type BoundConflicts, type BoundExpression, conjuncts, sameExpression, shifted } from './bound.ts';
+import { requireCollation } from './collations.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeItem } from './scope.ts';
@@ -103,7 +104,7 @@ function bindTarget(
   binder: ExpressionBinder,
   location: number | undefined,
 ): BoundExpression {
-  if (collation !== undefined) throw notSupported('COLLATE in ON CONFLICT', location);
+  if (collation !== undefined) requireCollation(collation, location);
   if (opclass !== undefined) throw notSupported('an operator class in ON CONFLICT', location);
   if (name === undefined) return binder.bind(expr!, INDEX);
   const column = columns.find((each) => each.name === name);

@@ -15,9 +15,10 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import { columnNames, primaryKeyName } from '../object-names.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { storageParameters } from '../storage-parameters.ts';
-import { baseOf, elementOf, isInteger, type SqlType, titleOf, typeInfo } from '../types/types.ts';
+import { isInteger, type SqlType, titleOf } from '../types/types.ts';
 import { bindLike, type Likes } from './bind-like.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
+import { checkCollation } from './collations.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import { kindOf, namedType, placeIn, relationName, requireStorable, stringsOf } from './names.ts';
 import type { BindContext } from './query-context.ts';
@@ -186,11 +187,6 @@ const SERIAL: Readonly<Record<string, ColumnType>> = {
 /** Columns that every table has in PostgreSQL. */
 const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(['tableoid', 'ctid', 'xmin', 'cmin', 'xmax', 'cmax']);
 
-function isCollatable(type: SqlType): boolean {
-  const base = baseOf(type);
-  return typeInfo(elementOf(base) ?? base).category === 'S';
-}
-
 interface BoundColumnDefinition {
   readonly column: Column;
   /** PRIMARY KEY, UNIQUE, CHECK and REFERENCES. */
@@ -211,15 +207,7 @@ export function bindColumn(
     throw new SqlError('feature_not_supported', 'array of serial is not implemented', { location });
   }
   const { type, modifier } = serial === undefined ? namedType(definition.typeName) : { type: serial, modifier: -1 };
-  const { collClause } = definition;
-  if (collClause !== undefined && !['C', 'POSIX', 'default'].includes(stringsOf(collClause.collname).at(-1) ?? '')) {
-    throw notSupported('COLLATE', collClause.location);
-  }
-  if (collClause !== undefined && !isCollatable(type)) {
-    throw new SqlError('datatype_mismatch', `collations are not supported by type ${titleOf(type)}`, {
-      location: collClause.location,
-    });
-  }
+  checkCollation(definition.collClause, type);
   if (SYSTEM_COLUMNS.has(name)) {
     throw new SqlError('duplicate_column', `column name "${name}" conflicts with a system column name`);
   }

@@ -46,6 +46,7 @@ import {
   leftmost,
 } from './bound.ts';
 import { checkWidth, coerce, ofAnyType, tryCoerce } from './coercion.ts';
+import { requireCollatable, requireCollation } from './collations.ts';
 import { noCommonType } from './common-type.ts';
 import { literal } from './literals.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
@@ -318,15 +319,10 @@ export class ExpressionBinder {
   }
 
   #collated({ arg, collname, location }: CollateClause): BoundExpression {
-    // All text compares by code point: the collations that say so change nothing.
-    const name = stringsOf(collname).at(-1) ?? '';
     const bound = this.bindInside(arg!);
-    if (bound.type !== 'unknown' && !hasCollation(baseOf(bound.type))) {
-      const message = `collations are not supported by type ${titleOf(bound.type)}`;
-      throw new SqlError('datatype_mismatch', message, { location });
-    }
-    if (name === 'default' || name === 'C' || name === 'POSIX') return bound;
-    throw new SqlError('undefined_object', `collation "${name}" for encoding "UTF8" does not exist`, { location });
+    if (bound.type !== 'unknown') requireCollatable(bound.type, location);
+    requireCollation(collname, location);
+    return bound;
   }
 
   #columnRef({ fields, location }: ColumnRef): BoundExpression {
@@ -398,10 +394,6 @@ export class ExpressionBinder {
     assert(compared.kind === 'compare', 'a comparison is bound as one');
     return compared;
   }
-}
-
-function hasCollation(type: SqlType): boolean {
-  return typeInfo(elementOf(type) ?? type).category === 'S';
 }
 
 /** A row is null when all of its fields are, and not null when none of them is. */

@@ -8,6 +8,7 @@
 
 import type { AlterTableCmd, ColumnDef, Node } from '@pgsql/types';
 import { deleteName, putName, redefineTable } from '../../../models/relational/catalog.ts';
+import type { Sequence } from '../../../models/relational/sequence.ts';
 import {
   type Column,
   columnNumber,
@@ -26,6 +27,7 @@ import {
   type PendingSequence,
 } from '../binder/bind-create-table.ts';
 import { defaultOf, requireColumn } from '../binder/bind-modify.ts';
+import { checkCollation } from '../binder/collations.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { namedType, requireStorable } from '../binder/names.ts';
 import type { BindContext } from '../binder/query-context.ts';
@@ -51,6 +53,10 @@ export interface ColumnEditorOptions extends EditorOptions {
   /** @param options Of ALTER SEQUENCE, RESTART among them. */
   alterSequence(id: TableId, options: readonly Node[]): Promise<void>;
   dropSequence(id: TableId): Promise<void>;
+  /** Those that columns of the table own. */
+  sequencesOf(table: Table): Promise<readonly Sequence[]>;
+  /** @param numbers Of columns, as they were and as they are. */
+  renumberSequences(table: Table, numbers: ReadonlyMap<number, number>): Promise<void>;
   /** Views that need the column, and their titles; `drop` takes them away. */
   viewsOf(table: Table, position: number): Promise<readonly { readonly title: string; readonly table: Table }[]>;
   dropViews(views: readonly Table[], because: string, cascade: boolean): Promise<void>;
@@ -137,7 +143,9 @@ export class ColumnEditor {
     }
     const dropped = this.#editor.table;
     const column = dropped.columns[position]!;
-    if (column.sequence !== undefined) await this.#options.dropSequence(column.sequence);
+    for (const { id, owner } of await this.#options.sequencesOf(dropped)) {
+      if (owner!.column === columnNumber(dropped, position)) await this.#options.dropSequence(id);
+    }
     const inKey = dropped.primaryKey.includes(position);
     const reduced: Table = {
       ...dropped,
@@ -200,6 +208,7 @@ export class ColumnEditor {
     const { name } = table.columns[position]!;
     const old = table.columns[position]!;
     const { type, modifier } = namedType(definition.typeName);
+    withoutPlace(() => checkCollation(definition.collClause, type));
     requireStorable(name, type);
     const user = table.columns.find(
       (each) => each.generated !== undefined && columnNames(each.generated.tree).has(name),
@@ -380,6 +389,10 @@ export class ColumnEditor {
       }
     };
     await rewriteTable(source, target, (row) => change(row, generate), this.#options);
+    const numbers = new Map(next.columns.map((_, position) => [columnNumber(next, position), position + 1]));
+    if ([...numbers].some(([before, after]) => before !== after)) {
+      await this.#options.renumberSequences(target, numbers);
+    }
     this.#editor.table = target;
   }
 

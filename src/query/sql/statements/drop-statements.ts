@@ -329,11 +329,8 @@ export class DropStatements {
         return found;
       case 'table': {
         const { table } = object;
-        for (const { sequence } of table.columns) {
-          const state = sequence === undefined ? undefined : this.#schema.sequences.state(sequence);
-          if (state !== undefined) {
-            found.push({ object: { kind: 'sequence', sequence: state.definition }, isPart: true });
-          }
+        for (const sequence of await this.#schema.sequences.ownedBy(transaction, table)) {
+          found.push({ object: { kind: 'sequence', sequence }, isPart: true });
         }
         found.push(...(await this.#references(transaction, table, () => true)));
         for (const id of await readDependents(transaction, this.#session.engine.keyspace, table.id)) {

@@ -542,6 +542,8 @@ export class SchemaChanges {
         this.sequences.createOwned(transaction, table, position, identity !== undefined, options, nextId),
       alterSequence: (id, options) => this.sequences.change(transaction, id, options),
       dropSequence: (id) => this.sequences.remove(transaction, id),
+      sequencesOf: (table) => this.sequences.ownedBy(transaction, table),
+      renumberSequences: (table, numbers) => this.sequences.renumber(transaction, table, numbers),
       viewsOf: async (table, position) => {
         const views = await this.views.needing(transaction, table, position);
         return Promise.all(views.map(async (view) => ({ title: await this.titleOf(transaction, view), table: view })));

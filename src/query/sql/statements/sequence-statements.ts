@@ -1,8 +1,16 @@
 /** CREATE, ALTER and DROP SEQUENCE, and the sequences of serial and identity columns. */
 
 import type { AlterSeqStmt, CreateSeqStmt, Node } from '@pgsql/types';
-import { deleteName, openIds, putName, readName, readTableById } from '../../../models/relational/catalog.ts';
 import {
+  deleteName,
+  openIds,
+  putName,
+  readName,
+  readTableById,
+  redefineTable,
+} from '../../../models/relational/catalog.ts';
+import {
+  decodeSequence,
   encodeSequence,
   positionKey,
   type Sequence,
@@ -65,9 +73,9 @@ export class SequenceStatements {
       { id: nextId(), name, ...schemaField(schema) },
       'int8',
     );
-    const owner = await this.#owner(transaction, statement.options ?? [], definition.schema);
+    const owner = await this.#owner(transaction, statement.options ?? [], definition);
     if (restart !== undefined) throw new SqlError('syntax_error', 'syntax error at or near "restart"');
-    await this.#store(transaction, owner === undefined ? definition : { ...definition, owner });
+    await this.#store(transaction, owned(definition, owner));
     sink.complete('CREATE SEQUENCE');
   }
 
@@ -131,7 +139,7 @@ export class SequenceStatements {
   async change(transaction: Transaction, id: TableId, options: readonly Node[]): Promise<void> {
     const { keyspace } = this.#session.engine;
     const state = this.state(id)!;
-    const old = state.definition;
+    const old = (await this.#definition(transaction, id))!;
     if (
       old.owner?.identity === true &&
       options.some((option) => 'DefElem' in option && option.DefElem.defname === 'owned_by')
@@ -142,8 +150,7 @@ export class SequenceStatements {
       });
     }
     const { definition, restart } = this.#apply(old, options, old, old.type);
-    const owner = await this.#owner(transaction, options, old.schema);
-    const next = owner === undefined ? definition : { ...definition, owner };
+    const next = owned(definition, await this.#owner(transaction, options, old));
     const last = restart ?? state.last;
     if (last < next.min || last > next.max) {
       const [word, side, bound] = last < next.min ? ['less', 'MINVALUE', next.min] : ['greater', 'MAXVALUE', next.max];
@@ -160,6 +167,38 @@ export class SequenceStatements {
     } else {
       transaction.put(sequenceKey(keyspace, next.id), encodeSequence(next));
       if (restart !== undefined) setPosition(transaction, keyspace, next, { last, called: false });
+    }
+  }
+
+  /** Those that go with the table, as the transaction sees them. */
+  async ownedBy(transaction: Transaction, table: Table): Promise<readonly Sequence[]> {
+    const ids = new Set(table.ownedSequences);
+    for (const { sequence } of table.columns) if (sequence !== undefined) ids.add(sequence);
+    const found: Sequence[] = [];
+    for (const id of ids) {
+      const sequence = await this.#definition(transaction, id);
+      if (sequence?.owner?.table === table.id) found.push(sequence);
+    }
+    return found;
+  }
+
+  /** As the transaction sees it, its own changes included; they do not set it to where it was set before. */
+  async #definition(transaction: Transaction, id: TableId): Promise<Sequence | undefined> {
+    const stored = await transaction.get(sequenceKey(this.#session.engine.keyspace, id));
+    if (stored === undefined) return undefined;
+    const { position: _, ...definition } = decodeSequence(stored);
+    return definition;
+  }
+
+  /** The columns of a table have other numbers now. */
+  async renumber(transaction: Transaction, table: Table, numbers: ReadonlyMap<number, number>): Promise<void> {
+    const { keyspace } = this.#session.engine;
+    for (const sequence of await this.ownedBy(transaction, table)) {
+      const owner = { ...sequence.owner!, column: numbers.get(sequence.owner!.column)! };
+      const next = { ...sequence, owner };
+      const own = this.#session.sequences.own.get(sequence.id);
+      if (own !== undefined) own.definition = next;
+      transaction.put(sequenceKey(keyspace, sequence.id), encodeSequence(next));
     }
   }
 
@@ -202,17 +241,17 @@ export class SequenceStatements {
     return names.at(-1);
   }
 
-  /** OWNED BY. */
+  /** What OWNED BY says, if it is there; the table is told that it has one more to take along. */
   async #owner(
     transaction: Transaction,
     options: readonly Node[],
-    schema: number = PUBLIC_SCHEMA,
-  ): Promise<Sequence['owner']> {
+    { id, schema = PUBLIC_SCHEMA }: Pick<Sequence, 'id' | 'schema'>,
+  ): Promise<Sequence['owner'] | 'none'> {
     const option = options.find((each) => 'DefElem' in each && each.DefElem.defname === 'owned_by');
     if (option === undefined || !('DefElem' in option) || option.DefElem.arg === undefined) return undefined;
     const names = 'List' in option.DefElem.arg ? stringsOf(option.DefElem.arg.List.items) : [];
     if (names.length === 1) {
-      if (names[0] === 'none') return undefined;
+      if (names[0] === 'none') return 'none';
       throw new SqlError('syntax_error', 'invalid OWNED BY option', {
         hint: 'Specify OWNED BY table.column or OWNED BY NONE.',
       });
@@ -224,7 +263,8 @@ export class SequenceStatements {
         detail: `This operation is not supported for ${found.kind === 'index' ? 'indexes' : `${found.kind}s`}.`,
       });
     }
-    const table = await readTableById(transaction, this.#session.engine.keyspace, found.id);
+    const { keyspace } = this.#session.engine;
+    const table = await readTableById(transaction, keyspace, found.id);
     if ((table.schema ?? PUBLIC_SCHEMA) !== schema) {
       throw new SqlError(
         'object_not_in_prerequisite_state',
@@ -235,6 +275,12 @@ export class SequenceStatements {
     if (position < 0) {
       const message = `column "${column}" of relation "${table.name}" does not exist`;
       throw new SqlError('undefined_column', message);
+    }
+    const { ownedSequences = [] } = table;
+    if (!ownedSequences.includes(id)) {
+      await this.#schema.lockTable(transaction, table);
+      const current = await readTableById(transaction, keyspace, table.id);
+      redefineTable(transaction, keyspace, { ...current, ownedSequences: [...ownedSequences, id] });
     }
     return { table: table.id, column: columnNumber(table, position), identity: false };
   }
@@ -302,6 +348,12 @@ export class SequenceStatements {
     const restart = given.has('restart') ? (number('restart') ?? start) : undefined;
     return { definition: { ...old, ...identity, type, start, increment, min, max, cache, cycle }, restart };
   }
+}
+
+function owned({ owner: before, ...sequence }: Sequence, owner: Sequence['owner'] | 'none'): Sequence {
+  if (owner === 'none') return sequence;
+  const next = owner ?? before;
+  return next === undefined ? sequence : { ...sequence, owner: next };
 }
 
 const titles = { int2: 'smallint', int4: 'integer', int8: 'bigint' } as const;

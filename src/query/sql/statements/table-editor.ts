@@ -21,6 +21,7 @@ import {
   type TableId,
 } from '../../../models/relational/table.ts';
 import { withoutOrder } from '../binder/bind-create-table.ts';
+import { requireCollation } from '../binder/collations.ts';
 import type { ExpressionBinder } from '../binder/expression-binder.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from '../binder/names.ts';
 import { isImmutable } from '../binder/volatility.ts';
@@ -185,9 +186,7 @@ export class TableEditor {
 
   #part(element: IndexElem, binder: ExpressionBinder): IndexPart {
     const { name, expr, collation, opclass, ordering, nulls_ordering: nulls } = element;
-    if (collation !== undefined && !['C', 'POSIX', 'default'].includes(stringsOf(collation).at(-1) ?? '')) {
-      throw notSupported(`COLLATE ${stringsOf(collation).at(-1)} in an index`);
-    }
+    if (collation !== undefined) requireCollation(collation);
     if (element.opclassopts !== undefined) {
       const message = `operator class ${stringsOf(opclass).at(-1)} has no options`;
       throw new SqlError('invalid_parameter_value', message);

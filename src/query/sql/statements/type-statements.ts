@@ -39,6 +39,7 @@ import {
   typeKey,
 } from '../../../models/relational/type-definition.ts';
 import type { Transaction } from '../../../storage/store.ts';
+import { checkCollation } from '../binder/collations.ts';
 import { namedType, nameOfList, refuseRowType, requireStorable, stringsOf } from '../binder/names.ts';
 import { definitionContext } from '../binder/table-rules.ts';
 import { boundDefault, compileDomainCheck } from '../catalog/domain-rules.ts';
@@ -126,6 +127,7 @@ export class TypeStatements {
       throw new SqlError('datatype_mismatch', `"${title}" is not a valid base type for a domain`);
     }
     refuseRowType(base);
+    withoutPlace(() => checkCollation(statement.collClause, base));
     const nextId = await openIds(transaction, this.#session.engine.keyspace);
     const shared = this.#identity(target, nextId);
     let domain: DomainType = { ...shared, kind: 'domain', base, modifier, notNull: false, checks: [] };
@@ -710,6 +712,8 @@ function fieldOf(node: Node): CompositeType['fields'][number] {
   if (!('ColumnDef' in node)) throw notSupported('this element of a composite type');
   const { colname = '', typeName } = node.ColumnDef;
   const { type, modifier } = namedType(typeName);
+  const { collClause } = node.ColumnDef;
+  withoutPlace(() => checkCollation(collClause, type));
   requireStorable(colname, type);
   return { name: colname, type, modifier };
 }
