@@ -190,6 +190,42 @@ test('FORMAT JSON has the keys of PostgreSQL, in its order', async () => {
   }
 }, 180_000);
 
+test('XML and YAML are those of PostgreSQL, line by line', async () => {
+  const theirs = await PGlite.create();
+  try {
+    for (const text of SETUP) await theirs.exec(text);
+    const text = "SELECT t, y + 1 FROM a WHERE y < 2 AND t <> '<&>' || chr(34) ORDER BY t, y";
+    for (const options of ['FORMAT XML, COSTS OFF', 'FORMAT YAML, COSTS OFF']) {
+      const wanted = (await theirs.query<{ 'QUERY PLAN': string }>(`EXPLAIN (${options}) ${text}`)).rows[0]!;
+      expect(await lines(`EXPLAIN (${options}) ${text}`), options).toBe(before18(wanted['QUERY PLAN']));
+    }
+  } finally {
+    await theirs.close();
+  }
+}, 60_000);
+
+/** Without what PostgreSQL 18 added. */
+function before18(text: string): string {
+  return text.replace(/^.*Disabled.*\n/gm, '');
+}
+
+test('ANALYZE makes the table that a query is to fill, and WAL counts what is written', async () => {
+  const found = await lines(
+    'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) CREATE TABLE made AS SELECT id FROM a WHERE id < 4',
+  );
+  expect(found).toMatch(/^Index Scan using a_pkey on a \(actual rows=3 loops=1\)/);
+  expect(await lines('EXPLAIN (COSTS OFF, WAL, ANALYZE, TIMING OFF, SUMMARY OFF) DELETE FROM made')).toContain(
+    'WAL: records=3 bytes=',
+  );
+  await lines('EXPLAIN SELECT 1 AS x INTO nothing');
+  const none = await lines(
+    'EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF) CREATE TABLE bare AS SELECT id FROM a WITH NO DATA',
+  );
+  expect(none).toContain('(never executed)');
+  await expect(lines('EXPLAIN SELECT * FROM nothing')).rejects.toThrow('does not exist');
+  await lines('EXPLAIN SELECT * FROM bare');
+});
+
 /** Only the keys, and those values that say what a node is. */
 function shape(value: unknown): unknown {
   if (Array.isArray(value)) return typeof value[0] === 'object' ? value.map(shape) : 'list';

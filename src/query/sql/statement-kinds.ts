@@ -1,6 +1,7 @@
 /** What can be told of a statement from its tree alone. */
 
 import type { ExplainStmt, Node } from '@pgsql/types';
+import { bindExplainOptions } from './binder/bind-explain.ts';
 import { offsetName } from './parameter-definitions.ts';
 import type { ResultColumn } from './planner/plan.ts';
 import { parameterTitle } from './session-parameters.ts';
@@ -16,11 +17,17 @@ export function isQuery(node: Node): boolean {
 }
 
 /** What EXPLAIN is about: of a cursor, and of a table to be made and not now, the query. */
-export function explainedBy({ query, options = [] }: ExplainStmt): Node {
-  const [asked, isRun] = [query!, options.some((each) => 'DefElem' in each && each.DefElem.defname === 'analyze')];
+export function explainedBy(explain: ExplainStmt): Node {
+  const asked = explain.query!;
   if ('DeclareCursorStmt' in asked) return asked.DeclareCursorStmt.query!;
-  const made = 'CreateTableAsStmt' in asked && !isRun ? asked.CreateTableAsStmt.query! : asked;
-  return 'SelectStmt' in made ? made : asked;
+  const isMade = 'CreateTableAsStmt' in asked || ('SelectStmt' in asked && asked.SelectStmt.intoClause !== undefined);
+  if (!isMade || bindExplainOptions(explain).analyze) return asked;
+  if ('CreateTableAsStmt' in asked) {
+    const source = asked.CreateTableAsStmt.query!;
+    return 'SelectStmt' in source ? source : asked;
+  }
+  const { intoClause: _, ...select } = asked.SelectStmt;
+  return { SelectStmt: select };
 }
 
 /** Statements that a failed block still takes. */

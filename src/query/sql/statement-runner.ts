@@ -523,7 +523,7 @@ export class StatementRunner {
       const context = functions === undefined ? plain : { ...plain, functions, progress };
       const bound = bindStatement(node, context, findTable);
       requireParameterTypes(context);
-      const made = planQuery(bound, parameters as SqlType[], this.#planEnvironment(context.time, generation));
+      const made = planQuery(bound, parameters as SqlType[], this.planEnvironment(context.time, generation));
       const plan = progress.written!.length === 0 ? made : aroundFunctions(made, bound, progress.written!);
       const isNewest = !this.#block.seesOtherSchema && generation === engine.catalog.generation;
       if (isNewest && (statement.isKept === true || types !== undefined) && !isOfCursor(node)) {
@@ -533,7 +533,8 @@ export class StatementRunner {
     });
   }
 
-  #planEnvironment(time: TimeContext, generation: number): PlanEnvironment {
+  /** What plans of this session depend on. */
+  planEnvironment(time: TimeContext, generation: number): PlanEnvironment {
     const { statistics: known, catalog, platform } = this.#engine;
     const { clock } = platform;
     const { planner: settings, changedForPlans: changedSettings } = this.#session.parameters;
@@ -600,7 +601,7 @@ export class StatementRunner {
       const progress: BindProgress = { depth: 0, slots: 0, written: [] };
       const bound = bindStatement(node, functions === undefined ? plain : { ...plain, functions, progress }, findTable);
       const { query, tables } = withRowKeys(bound);
-      const made = planQuery(query, [], this.#planEnvironment(plain.time, generation));
+      const made = planQuery(query, [], this.planEnvironment(plain.time, generation));
       return { plan: aroundFunctions(made, bound, progress.written!), tables };
     };
     return planned();
@@ -622,7 +623,7 @@ export class StatementRunner {
     const progress: BindProgress = { depth: 0, slots: 0, written: [] };
     const context = functions === undefined ? plain : { ...plain, functions, progress };
     const { query, value } = bindBodyStatement(definition, statement.node, isLast, context, findTable);
-    const made = planQuery(query, types, this.#planEnvironment(plain.time, generation));
+    const made = planQuery(query, types, this.planEnvironment(plain.time, generation));
     const plan = aroundFunctions(made, query, progress.written!);
     part.value = value;
     if (!this.#block.seesOtherSchema && generation === engine.catalog.generation) {

@@ -198,3 +198,9 @@ truncate u;
 select count(*) from u;
 rollback;
 select count(*) from u;
+
+create table multiplied (a int, b text default 'd', c int default 7);
+insert into multiplied values (generate_series(1, 2));
+insert into multiplied (b, a) values (default, generate_series(3, 4)), ('x', 5);
+insert into multiplied (b, a) values ('y' || generate_series(1, 3), generate_series(6, 7)) returning *;
+insert into multiplied values (1, 'z', (select generate_series(1, 2)));

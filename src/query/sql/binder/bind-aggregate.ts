@@ -175,19 +175,31 @@ export function takeAggregate(
   return { kind: 'column', type: result, modifier: -1, location, index, computed: 'aggregate' };
 }
 
-/** @throws SqlError `grouping_error`. */
+/** GROUPING, of the query whose keys its arguments name: for one inside of that it is a value of the group around it. @throws SqlError `grouping_error`. */
 export function bindGrouping(binder: ExpressionBinder, { args, location }: GroupingFunc): BoundExpression {
+  const counts = countArguments(binder.scope);
   const bound = (args ?? []).map((arg) => binder.bindInside(arg));
   const level = levelOf(binder.scope, bound);
-  if (level !== undefined) {
-    if (level.scope.binder !== undefined) throw notSupported('GROUPING of a query around this one', location);
+  if (level === undefined) return takeGrouping(binder, bound, location);
+  const { binder: owner } = level.scope;
+  if (owner === undefined) {
     const message = 'grouping operations are not allowed in FROM clause of their own query level';
     throw new SqlError('grouping_error', message, { location });
   }
+  const lifted = bound.map(liftedOut(level));
+  forgetArguments(level, counts);
+  return passIn(takeGrouping(owner, lifted, location), level.crossed, binder.progress);
+}
+
+function takeGrouping(
+  binder: ExpressionBinder,
+  args: readonly BoundExpression[],
+  location: number | undefined,
+): BoundExpression {
   if (binder.clause.aggregates === 'refused') {
     const { title, place = title } = binder.clause;
     throw new SqlError('grouping_error', `grouping operations are not allowed in ${place}`, { location });
   }
-  const index = binder.groupings.push({ args: bound, location }) - 1;
+  const index = binder.groupings.push({ args, location }) - 1;
   return { kind: 'column', type: 'int4', modifier: -1, location, index, computed: 'grouping' };
 }

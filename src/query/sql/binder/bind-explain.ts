@@ -1,7 +1,8 @@
 /** Binds the options of EXPLAIN (PostgreSQL's explain.c). */
 
 import type { ExplainStmt } from '@pgsql/types';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { assert } from '../../../base/assert.ts';
+import { SqlError } from '../sql-error.ts';
 import { parseBoolean } from '../types/text-form.ts';
 import type { ExplainOptions } from './bound.ts';
 
@@ -24,13 +25,9 @@ export function bindExplainOptions({ options = [] }: ExplainStmt): ExplainOption
     if (!KNOWN.has(defname)) {
       throw new SqlError('syntax_error', `unrecognized EXPLAIN option "${defname}"`, { location });
     }
-    if (defname === 'format') {
-      const format = value.toLowerCase();
-      if (format === 'xml' || format === 'yaml') throw notSupported(`EXPLAIN in the format ${value}`, location);
-      if (format !== 'text' && format !== 'json') {
-        const message = `unrecognized value for EXPLAIN option "format": "${value}"`;
-        throw new SqlError('invalid_parameter_value', message, { location });
-      }
+    if (defname === 'format' && !isFormat(value)) {
+      const message = `unrecognized value for EXPLAIN option "format": "${value}"`;
+      throw new SqlError('invalid_parameter_value', message, { location });
     }
     found.set(defname, value);
   }
@@ -39,13 +36,15 @@ export function bindExplainOptions({ options = [] }: ExplainStmt): ExplainOption
     return value === undefined ? otherwise : parseBoolean(value);
   };
   const analyze = flag('analyze', false);
-  if (flag('wal', false) && !analyze) {
+  const wal = flag('wal', false);
+  if (wal && !analyze) {
     throw new SqlError('invalid_parameter_value', 'EXPLAIN option WAL requires ANALYZE');
   }
-  if (flag('wal', false)) throw notSupported('EXPLAIN (wal)');
   if (found.has('timing') && flag('timing', false) && !analyze) {
     throw new SqlError('invalid_parameter_value', 'EXPLAIN option TIMING requires ANALYZE');
   }
+  const format = found.get('format') ?? 'text';
+  assert(isFormat(format), 'a format that was looked at');
   return {
     analyze,
     verbose: flag('verbose', false),
@@ -54,8 +53,13 @@ export function bindExplainOptions({ options = [] }: ExplainStmt): ExplainOption
     settings: flag('settings', false),
     timing: flag('timing', analyze),
     summary: flag('summary', analyze),
-    format: found.get('format')?.toLowerCase() === 'json' ? 'json' : 'text',
+    wal,
+    format,
   };
+}
+
+function isFormat(value: string): value is ExplainOptions['format'] {
+  return value === 'text' || value === 'json' || value === 'xml' || value === 'yaml';
 }
 
 const KNOWN = new Set(['analyze', 'verbose', 'costs', 'buffers', 'wal', 'settings', 'timing', 'summary', 'format']);

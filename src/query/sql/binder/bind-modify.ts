@@ -14,10 +14,18 @@ import { bindConflict, requireArbiter } from './bind-conflict.ts';
 import { bindCurrentOf } from './bind-cursor.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindQuery } from './bind-query.ts';
-import type { RowQuery } from './bind-subquery.ts';
+import { allOf, type RowQuery } from './bind-subquery.ts';
 import { bindTargets } from './bind-targets.ts';
 import { bindWriteTarget, requireWritable, type WriteTarget } from './bind-view.ts';
-import type { BoundAssignment, BoundDelete, BoundExpression, BoundInsert, BoundRows, BoundUpdate } from './bound.ts';
+import type {
+  BoundAssignment,
+  BoundDelete,
+  BoundExpression,
+  BoundInsert,
+  BoundRows,
+  BoundSet,
+  BoundUpdate,
+} from './bound.ts';
 import { conjunction, leftmost } from './bound.ts';
 import { assignmentMismatch } from './coercion.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
@@ -25,10 +33,13 @@ import { nullConstant } from './literals.ts';
 import { placeIn } from './names.ts';
 import type { QueryContext } from './query-context.ts';
 import { Frame, Scope } from './scope.ts';
+import { earlySets } from './set-calls.ts';
 import { definitionContext } from './table-rules.ts';
 
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
+/** One row alone is what a SELECT without FROM would be. */
+const VALUES_OF_ONE_ROW: Clause = { ...VALUES, sets: 'allowed' };
 const RETURNING: Clause = { title: 'RETURNING', aggregates: 'refused' };
 const SET: Clause = { title: 'UPDATE', aggregates: 'refused' };
 
@@ -149,6 +160,17 @@ function assign(
   return coerced;
 }
 
+/** A row of VALUES that is as many as its functions that return sets make of it. */
+function rowsOfSets(row: readonly BoundExpression[], sets: readonly BoundSet[]): BoundRows {
+  const { relation, over } = earlySets(undefined, undefined, sets, new Set(sets.keys()));
+  const columns = row.map((expression, i) => ({
+    name: `column${i + 1}`,
+    expression: over(expression),
+    origin: undefined,
+  }));
+  return allOf(relation, columns);
+}
+
 /** @param frame The statement, with what its WITH defines. */
 export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Frame): BoundInsert {
   const target = bindWriteTarget(insert.relation!, queries, 'INSERT');
@@ -184,6 +206,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
     provided = [];
   } else if (select.valuesLists !== undefined && select.sortClause === undefined && select.limitCount === undefined) {
     let width = -1;
+    const clause = select.valuesLists.length === 1 ? VALUES_OF_ONE_ROW : VALUES;
     const rows = select.valuesLists.map((list) => {
       const items = 'List' in list ? (list.List.items ?? []) : [];
       // As PostgreSQL reads a row: each value by itself, then how many there are, and last what their columns make of them.
@@ -192,7 +215,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
         if (part !== undefined && isDefault(item)) throw defaultPart(part, targets[i]!.location);
         const column = table.columns[targets[i]?.position ?? -1];
         if (column?.identity !== undefined && insert.override === 'OVERRIDING_USER_VALUE') return defaultOf(column);
-        if (!isDefault(item)) return binder.bind(item, VALUES);
+        if (!isDefault(item)) return binder.bind(item, clause);
         return column === undefined ? nullConstant(undefined) : defaultOf(column);
       });
       if (width >= 0 && bound.length !== width) {
@@ -219,7 +242,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
       }
     }
     provided = rows[0]!;
-    source = { kind: 'values', columns: [], rows };
+    source = binder.sets.length === 0 ? { kind: 'values', columns: [], rows } : rowsOfSets(provided, binder.sets);
   } else {
     // A literal without a type becomes what its column is.
     source = settled(bindQuery(select, queries, new Frame(new Scope(frame, [])), true), targets, table.columns, binder);

@@ -403,7 +403,9 @@ export interface ExplainOptions {
   readonly settings: boolean;
   readonly timing: boolean;
   readonly summary: boolean;
-  readonly format: 'text' | 'json';
+  /** What was written to the store; as `buffers`. */
+  readonly wal: boolean;
+  readonly format: 'text' | 'json' | 'xml' | 'yaml';
 }
 
 export interface BoundExplain {

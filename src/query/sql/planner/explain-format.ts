@@ -1,13 +1,15 @@
 /**
- * How a plan is laid out: as text for people, line by line as PostgreSQL's explain.c prints it, or as JSON under its keys,
- * in their order. What PostgreSQL says of pages is said of calls of the store here: `Buffers: gets=1 ranges=1 entries=20
- * bytes=840`, and in JSON `Store Gets`, `Store Ranges`, `Store Entries`, `Store Bytes`, `Store Writes`.
+ * How a plan is laid out: as text for people, line by line as PostgreSQL's explain.c prints it, or under its keys, in their
+ * order, as JSON, XML or YAML. What PostgreSQL says of pages is said of calls of the store here: `Buffers: gets=1 ranges=1
+ * entries=20 bytes=840`, and for programs `Store Gets`, `Store Ranges`, `Store Entries`, `Store Bytes`, `Store Writes`.
+ * Records of the log are the entries that are written to the store.
  */
 
 import type { ExplainOptions } from '../binder/bound.ts';
 import { quoteName } from '../binder/deparse.ts';
+import { jsonOf, type Tree, xmlOf, yamlOf } from './explain-trees.ts';
 import type { Detail, NodeKind, PlanNode, Target } from './plan-node.ts';
-import type { StoreCalls } from './store-calls.ts';
+import { noCalls, type StoreCalls } from './store-calls.ts';
 
 /** What one node did, all its runs together. */
 export interface Measure {
@@ -61,10 +63,13 @@ function visit(node: PlanNode, indent: number, arrow: boolean, explanation: Expl
     const removed = removedRows(node, name, measures);
     if (removed > 0) lines.push(`${spaces}Rows Removed by ${name}: ${removed}`);
   }
-  const calls = measures && options.buffers ? callsOf(node, measures) : undefined;
-  if (calls !== undefined) {
+  const calls = measures && (options.buffers || options.wal) ? callsOf(node, measures) : undefined;
+  if (calls !== undefined && options.buffers) {
     const parts = CALLS.filter(({ of }) => calls[of] > 0).map(({ of }) => `${of}=${calls[of]}`);
     if (parts.length > 0) lines.push(`${spaces}Buffers: ${parts.join(' ')}`);
+  }
+  if (calls !== undefined && options.wal && calls.writes > 0) {
+    lines.push(`${spaces}WAL: records=${calls.writes} bytes=${calls.writtenBytes}`);
   }
   const subplans = (relationship: 'InitPlan' | 'SubPlan'): void => {
     for (const each of node.subplans) {
@@ -120,28 +125,25 @@ function isMeasured(node: PlanNode, measures: NonNullable<Explanation['measures'
   return measures.has(node.id) || node.kind.isPart !== true;
 }
 
-// --- JSON
+// --- For programs
 
-export function printJson(explanation: Explanation): string {
+export function printTree(explanation: Explanation): string {
   const { node, options, measures, planningMs, executionMs, settings } = explanation;
-  const query = {
-    Plan: json(node, {}, explanation),
-    ...(settings.length > 0 && { Settings: Object.fromEntries(settings.map(({ name, value }) => [name, value])) }),
+  const query: Tree = {
+    Plan: treeOf(node, {}, explanation),
+    ...(options.settings && { Settings: Object.fromEntries(settings.map(({ name, value }) => [name, value])) }),
     ...(options.summary && { 'Planning Time': Number(fixed(planningMs)) }),
     ...(measures !== undefined && { Triggers: [] }),
     ...(measures !== undefined && options.summary && { 'Execution Time': Number(fixed(executionMs)) }),
   };
-  // Lists of texts stand in one line, as PostgreSQL writes them.
-  return JSON.stringify([query], undefined, 2).replace(
-    /\[\n\s+("(?:[^"\\]|\\.)*"(?:,\n\s+"(?:[^"\\]|\\.)*")*)\n\s+\]/g,
-    (_, list) => `[${(list as string).replace(/,\n\s+"/g, ', "')}]`,
-  );
+  if (options.format === 'xml') return xmlOf(query);
+  return options.format === 'yaml' ? yamlOf(query) : jsonOf(query);
 }
 
-function json(node: PlanNode, place: Readonly<Record<string, string>>, explanation: Explanation): object {
+function treeOf(node: PlanNode, place: Readonly<Record<string, string>>, explanation: Explanation): Tree {
   const { options, measures } = explanation;
   const { kind } = node;
-  const out: Record<string, unknown> = {
+  const out: { -readonly [name in keyof Tree]: Tree[name] } = {
     'Node Type': kind.type,
     ...kind.variant,
     ...place,
@@ -177,19 +179,25 @@ function json(node: PlanNode, place: Readonly<Record<string, string>>, explanati
     const calls = callsOf(node, measures);
     for (const { key, of } of CALLS) out[key] = calls[of];
   }
+  if (measures !== undefined && options.wal) {
+    const { writes, writtenBytes } = callsOf(node, measures);
+    out['WAL Records'] = writes;
+    out['WAL FPI'] = 0;
+    out['WAL Bytes'] = writtenBytes;
+  }
   const below = [
     ...subplansOf(node, 'InitPlan', explanation),
-    ...node.inputs.map((input, i) => json(input, { 'Parent Relationship': relationship(kind, i) }, explanation)),
+    ...node.inputs.map((input, i) => treeOf(input, { 'Parent Relationship': relationship(kind, i) }, explanation)),
     ...subplansOf(node, 'SubPlan', explanation),
   ];
   if (below.length > 0) out.Plans = below;
   return out;
 }
 
-function subplansOf(node: PlanNode, kind: 'InitPlan' | 'SubPlan', explanation: Explanation): readonly object[] {
+function subplansOf(node: PlanNode, kind: 'InitPlan' | 'SubPlan', explanation: Explanation): readonly Tree[] {
   return node.subplans
     .filter((each) => each.relationship === kind)
-    .map((each) => json(each.node, { 'Parent Relationship': kind, 'Subplan Name': each.name }, explanation));
+    .map((each) => treeOf(each.node, { 'Parent Relationship': kind, 'Subplan Name': each.name }, explanation));
 }
 
 function relationship({ type }: NodeKind, place: number): string {
@@ -198,7 +206,7 @@ function relationship({ type }: NodeKind, place: number): string {
   return place === 0 ? 'Outer' : 'Inner';
 }
 
-function targetKeys({ alias, relation, schema, other }: Target, { options, schemaName }: Explanation): object {
+function targetKeys({ alias, relation, schema, other }: Target, { options, schemaName }: Explanation): Tree {
   if (relation === undefined) {
     if (other === undefined) return { Alias: alias };
     const { key, name, schema: own } = other;
@@ -241,8 +249,8 @@ function removedRows(node: PlanNode, name: string, measures: Explanation['measur
 function callsOf(node: PlanNode, measures: NonNullable<Explanation['measures']>): StoreCalls {
   const own = measures.get(node.id)?.calls;
   const inputs = [...node.inputs, ...node.subplans.map((each) => each.node)].map((each) => callsOf(each, measures));
-  const sum = { gets: 0, ranges: 0, entries: 0, bytes: 0, writes: 0 };
-  for (const { of } of CALLS) {
+  const sum = noCalls();
+  for (const of of Object.keys(sum) as (keyof StoreCalls)[]) {
     sum[of] = Math.max(
       own?.[of] ?? 0,
       inputs.reduce((total, each) => total + each[of], 0),

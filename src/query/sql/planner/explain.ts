@@ -1,13 +1,13 @@
 /**
- * EXPLAIN: a plan as text or as JSON (explain-format.ts). With ANALYZE the statement runs to its end, its rows go nowhere,
- * and every node tells how long it took and what it gave; with BUFFERS also what it asked of the store.
+ * EXPLAIN: a plan as text, or as a tree for programs (explain-format.ts). With ANALYZE the statement runs to its end, its rows go nowhere,
+ * and every node tells how long it took and what it gave; with BUFFERS also what it asked of the store, with WAL what it wrote.
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import type { ExplainOptions } from '../binder/bound.ts';
 import { drain } from '../operators/drain.ts';
 import type { ColumnSource, ExecutionContext, Measuring, Open, Operator, RowBatch } from '../operators/operator.ts';
-import { type Explanation, type Measure, printJson, printText } from './explain-format.ts';
+import { type Explanation, type Measure, printText, printTree } from './explain-format.ts';
 import type { PlanEnvironment } from './plan.ts';
 import type { PlanNode } from './plan-node.ts';
 import { countingContext, noCalls } from './store-calls.ts';
@@ -20,7 +20,7 @@ export interface Explained {
   readonly environment: Pick<PlanEnvironment, 'changedSettings' | 'elapsedMs' | 'schemaName'>;
 }
 
-/** One row for each line; or one of JSON. */
+/** One row for each line of the text; one with all else. */
 export class Explain implements Operator {
   readonly #explained: Explained;
   readonly #context: ExecutionContext;
@@ -39,7 +39,7 @@ export class Explain implements Operator {
     const measures = new Map<object, Measure>();
     const now = environment.elapsedMs;
     // The context is this execution's own; its operators ask for the watcher when they are opened.
-    this.#context.measure = measuring(measures, options.buffers, now);
+    this.#context.measure = measuring(measures, options.buffers || options.wal, now);
     const began = now();
     return whenReady(
       drain(this.#explained.open(this.#context), this.#context, () => {}),
@@ -56,7 +56,7 @@ export class Explain implements Operator {
     const { changedSettings, schemaName } = environment;
     const settings = options.settings ? changedSettings : [];
     const explanation: Explanation = { node, options, measures, planningMs, executionMs, settings, schemaName };
-    return options.format === 'json' ? [[printJson(explanation)]] : printText(explanation).map((line) => [line]);
+    return options.format === 'text' ? printText(explanation).map((line) => [line]) : [[printTree(explanation)]];
   }
 }
 

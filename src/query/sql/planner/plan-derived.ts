@@ -11,8 +11,6 @@ import {
   type BoundExpression,
   type BoundRows,
   columnsOf,
-  conjunction,
-  conjuncts,
   hasSubquery,
   substituted,
 } from '../binder/bound.ts';
@@ -34,6 +32,7 @@ import {
   scanNames,
 } from './planned.ts';
 import { isInlined } from './pull-up.ts';
+import { isRepeatable, pushInto } from './rows-before-groups.ts';
 import { selectivityOf } from './selectivity.ts';
 
 /** The rows that meet conditions over the whole row, wherever its columns are. */
@@ -129,40 +128,6 @@ function pruned(query: BoundRows, needed: ReadonlySet<number>): BoundRows {
     return { ...column, expression: { kind: 'constant', type, modifier, location, value: null } as const };
   });
   return { ...query, columns };
-}
-
-/** Conditions on the rows of a query, tested inside of it where nothing but their number changes by that. */
-function pushInto(
-  query: BoundRows,
-  conditions: readonly BoundExpression[],
-): { readonly inside: BoundRows; readonly outside: readonly BoundExpression[] } {
-  const none = { inside: query, outside: conditions };
-  if (conditions.length === 0) return none;
-  if (query.kind === 'setOperation' && query.operation === 'union') {
-    const parts = query.inputs.map((input) => pushInto(input, conditions));
-    if (!parts.every(({ outside }) => outside.length === 0)) return none;
-    return { inside: { ...query, inputs: parts.map(({ inside }) => inside) }, outside: [] };
-  }
-  if (query.kind !== 'select' || query.from === undefined) return none;
-  const { grouping, limit, offset, distinctOn, locking, windows, sets } = query;
-  if (grouping !== undefined || limit !== undefined || offset !== undefined || distinctOn !== undefined) return none;
-  if (locking !== undefined || windows.length > 0 || sets.length > 0) return none;
-  const simple = query.columns.map(({ expression }) => isRepeatable(expression));
-  const inner: BoundExpression[] = [];
-  const outside: BoundExpression[] = [];
-  for (const condition of conditions) {
-    const fits = !isVolatile(condition) && [...columnsOf(condition)].every((index) => simple[index] === true);
-    if (fits) inner.push(substituted(condition, ({ index }) => query.columns[index]!.expression));
-    else outside.push(condition);
-  }
-  if (inner.length === 0) return none;
-  const where = conjunction([...(query.where === undefined ? [] : conjuncts(query.where)), ...inner]);
-  return { inside: { ...query, where }, outside };
-}
-
-/** The same value however often it is computed, at little cost. */
-function isRepeatable(expression: BoundExpression): boolean {
-  return !hasSubquery(expression) && !isVolatile(expression);
 }
 
 export function planCte(

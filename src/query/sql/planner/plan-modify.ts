@@ -52,8 +52,8 @@ import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { type PlanNode, planNode, tableTarget } from './plan-node.ts';
 import { planRelation } from './plan-relation.ts';
+import { planRows } from './plan-rows.ts';
 import { planScan } from './plan-scan.ts';
-import { planRows } from './plan-select.ts';
 import { measured, type Planned, type PlannedInsert, type PlanScope } from './planned.ts';
 import { createsKeys, writeRulesOf } from './write-rules.ts';
 

@@ -143,7 +143,7 @@ function presortedInput(question: Question): OrderedInput | undefined {
 }
 
 /** The keys of an order, then what it leaves open. */
-function completed(order: readonly BoundSortKey[], all: readonly BoundExpression[]): readonly BoundSortKey[] {
+export function completed(order: readonly BoundSortKey[], all: readonly BoundExpression[]): readonly BoundSortKey[] {
   const keys = [...order];
   for (const expression of all) {
     if (keys.some((key) => sameExpression(key.expression, expression))) continue;

@@ -29,7 +29,7 @@ import type { KnownTables } from './facts.ts';
 import { foldQuery } from './fold-constants.ts';
 import { compileAssignment, LateModify, planModify, unseeing, writtenTables } from './plan-modify.ts';
 import type { PlanNode } from './plan-node.ts';
-import { planAfterWith, planRows, planScope } from './plan-select.ts';
+import { planAfterWith, planRows, planScope } from './plan-rows.ts';
 import { type PlannedInsert, type PlanScope, withSubplans } from './planned.ts';
 import type { PlannerSettings } from './planner-settings.ts';
 import { type PointQuery, pointQueryOf } from './point-query.ts';
@@ -127,20 +127,7 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
       const asked = options.verbose ? { qualifies: () => true, isVerbose: true } : naming;
       const inner = planBound(query.query, { ...planOptions, naming: asked });
       const planningMs = elapsedMs() - began;
-      const { node } = inner;
-      assert(node !== undefined, 'a plan that can be explained');
-      const explained = { node, open: inner.open, options, planningMs, environment };
-      return {
-        verb: 'EXPLAIN',
-        columns: [explainColumn(options)],
-        parameterTypes,
-        writes: options.analyze ? inner.writes : [],
-        isPointRead: false,
-        modifies: options.analyze && inner.modifies,
-        refusedAs: inner.refusedAs ?? inner.verb,
-        writesRows: options.analyze && inner.modifies,
-        open: (context) => new Explain(explained, context),
-      };
+      return explaining(inner, inner.node, options, planningMs, environment);
     }
     case 'call': {
       const { columns } = query.query;
@@ -200,6 +187,30 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
       };
     }
   }
+}
+
+/** The plan that tells of another one. @param node Where it begins to tell. */
+export function explaining<P extends Omit<Plan, 'generation' | 'reads'>>(
+  plan: P,
+  node: PlanNode | undefined,
+  options: ExplainOptions,
+  planningMs: number,
+  environment: PlanEnvironment,
+): P {
+  assert(node !== undefined, 'a plan that can be explained');
+  const explained = { node, open: plan.open, options, planningMs, environment };
+  return {
+    ...plan,
+    verb: 'EXPLAIN',
+    columns: [explainColumn(options)],
+    writes: options.analyze ? plan.writes : [],
+    isPointRead: false,
+    modifies: options.analyze && plan.modifies,
+    refusedAs: plan.refusedAs ?? plan.verb,
+    writesRows: options.analyze && plan.modifies,
+    point: undefined,
+    open: (context) => new Explain(explained, context),
+  };
 }
 
 /** What EXPLAIN answers with. */

@@ -19,10 +19,12 @@ export interface StoreCalls {
   /** Of keys and values in entries, and of values that were asked for by key. */
   bytes: number;
   writes: number;
+  /** Of the keys and values that were written. */
+  writtenBytes: number;
 }
 
 export function noCalls(): StoreCalls {
-  return { gets: 0, ranges: 0, entries: 0, bytes: 0, writes: 0 };
+  return { gets: 0, ranges: 0, entries: 0, bytes: 0, writes: 0, writtenBytes: 0 };
 }
 
 /** The context, its reads counted. Everything else is that of the context itself. */
@@ -42,24 +44,28 @@ export function countingContext(context: ExecutionContext, calls: StoreCalls): E
 }
 
 function countingTransaction(transaction: Transaction, calls: StoreCalls): Transaction {
+  const written = (key: Bytes, value?: Bytes): void => {
+    calls.writes++;
+    calls.writtenBytes += key.length + (value?.length ?? 0);
+  };
   const own: Partial<Transaction> = {
     get: (key) => counted(calls, 1, transaction.get(key)),
     batchGet: (keys) => counted(calls, keys.length, transaction.batchGet(keys)),
     scan: (range, options) => countingCursor(transaction.scan(range, options), calls),
     put: (key, value) => {
-      calls.writes++;
+      written(key, value);
       transaction.put(key, value);
     },
     putLocked: (key, value) => {
-      calls.writes++;
+      written(key, value);
       transaction.putLocked(key, value);
     },
     putNew: (key, value) => {
-      calls.writes++;
+      written(key, value);
       return transaction.putNew(key, value);
     },
     delete: (key) => {
-      calls.writes++;
+      written(key);
       transaction.delete(key);
     },
   };

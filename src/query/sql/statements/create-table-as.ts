@@ -3,13 +3,16 @@
 import type { CreateTableAsStmt, Node, SelectStmt } from '@pgsql/types';
 import { createTable, openIds, readName } from '../../../models/relational/catalog.ts';
 import type { Column } from '../../../models/relational/table.ts';
+import type { ExplainOptions } from '../binder/bound.ts';
 import { relationName, requireStorable, stringsOf } from '../binder/names.ts';
 import { primaryKeyName } from '../object-names.ts';
 import { drain } from '../operators/drain.ts';
+import type { ExecutionContext } from '../operators/operator.ts';
+import { Values } from '../operators/values.ts';
 import type { ParsedStatement } from '../parser/parser.ts';
-import type { ResultColumn } from '../planner/plan.ts';
+import { explainColumn, explaining, type Plan, type ResultColumn } from '../planner/plan.ts';
 import { closeRunning, tagOf } from '../portal.ts';
-import type { ResultSink } from '../results.ts';
+import type { UtilitySink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
@@ -26,12 +29,16 @@ export interface CreateTableAsRooms {
   readonly prepared: PreparedStatements;
 }
 
-/** @throws SqlError of the query, `duplicate_table`, `duplicate_column`. */
+/**
+ * @param explained What EXPLAIN is to tell of the query while it runs.
+ * @throws SqlError of the query, `duplicate_table`, `duplicate_column`.
+ */
 export async function createTableAs(
   { query: source, into, objtype, if_not_exists: ifMissing }: CreateTableAsStmt,
   parsed: ParsedStatement,
-  sink: Pick<ResultSink, 'complete' | 'notice'>,
+  sink: UtilitySink,
   { session, runner, schema, prepared }: CreateTableAsRooms,
+  explained?: ExplainOptions,
 ): Promise<void> {
   const isView = objtype === 'OBJECT_MATVIEW';
   const invoked = 'ExecuteStmt' in source! ? prepared.resolve(source.ExecuteStmt) : undefined;
@@ -56,7 +63,8 @@ export async function createTableAs(
     const message = `relation "${name}" already exists`;
     if (ifMissing !== true) throw new SqlError('duplicate_table', message);
     sink.notice({ severity: 'NOTICE', condition: 'duplicate_table', message: `${message}, skipping` });
-    sink.complete(title);
+    if (explained !== undefined) sink.columns([explainColumn(explained)]);
+    sink.complete(explained === undefined ? title : 'EXPLAIN');
     return;
   }
   const { text, index } = invoked?.prepared.statement ?? parsed;
@@ -64,6 +72,7 @@ export async function createTableAs(
   const columns = columnsOf(plan.columns!, stringsOf(colNames));
   const nextId = await openIds(transaction, keyspace);
   if (isView) {
+    if (explained !== undefined) throw notSupported('EXPLAIN ANALYZE of CREATE MATERIALIZED VIEW');
     const select = requireSelect(query);
     const { view } = await schema.views.define(select, parsed, rel!);
     const populated = skipData !== true;
@@ -91,21 +100,32 @@ export async function createTableAs(
   };
   const { id } = await createTable(transaction, keyspace, definition, nextId());
   if (rule !== undefined) session.block.onCommitRules.set(id, rule);
-  if (skipData === true) {
+  if (skipData === true && explained === undefined) {
     sink.complete(invoked === undefined ? title : 'SELECT 0');
     return;
   }
   const insert: Node = { InsertStmt: { relation: { ...rel!, schemaname: target.name }, selectStmt: query } };
-  const running = await runner.open(
-    await runner.plan({ node: insert, text, index }, invoked?.types),
-    invoked?.values ?? [],
-    false,
-  );
+  const filling = { node: insert, text, index };
+  const elapsedMs = (): number => session.engine.platform.clock.monotonicMs();
+  const began = elapsedMs();
+  const filled = await runner.plan(filling, invoked?.types);
+  const inserting = explained === undefined ? filled : explainedQuery(filled);
+  const running = await runner.open(inserting, invoked?.values ?? [], false);
   try {
-    await drain(running.operator, running.execution, () => {});
+    if (explained !== undefined) sink.columns(inserting.columns!);
+    await drain(running.operator, running.execution, (batch) =>
+      explained === undefined ? undefined : sink.rows(inserting.columns!, batch),
+    );
     sink.complete(tagOf(running).replace('INSERT 0', 'SELECT'));
   } finally {
     closeRunning(running);
+  }
+
+  /** Tells of the query alone, not of what fills the table. */
+  function explainedQuery(whole: Plan): Plan {
+    const run = skipData === true ? { ...whole, open: (context: ExecutionContext) => new Values([], context) } : whole;
+    const environment = runner.planEnvironment(runner.bindContext([], false).time, whole.generation);
+    return explaining(run, whole.node?.inputs[0], explained!, elapsedMs() - began, environment);
   }
 }
 

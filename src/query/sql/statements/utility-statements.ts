@@ -68,15 +68,17 @@ export class UtilityStatements {
     }
     if ('VariableShowStmt' in node) return this.settings.showStatement(node, sink, options);
     if ('CreateStmt' in node) return this.#schema.createTable(node.CreateStmt, sink);
-    if ('SelectStmt' in node || 'CreateTableAsStmt' in node) {
+    const explained = 'ExplainStmt' in node ? bindExplainOptions(node.ExplainStmt) : undefined;
+    const made = 'ExplainStmt' in node ? node.ExplainStmt.query! : node;
+    if ('SelectStmt' in made || 'CreateTableAsStmt' in made) {
       const rooms = {
         session: this.#session,
         runner: this.#runner,
         schema: this.#schema,
         prepared: this.prepared,
       };
-      const creation = 'SelectStmt' in node ? selectInto(node.SelectStmt) : node.CreateTableAsStmt;
-      return createTableAs(creation, statement, sink, rooms);
+      const creation = 'SelectStmt' in made ? selectInto(made.SelectStmt) : made.CreateTableAsStmt;
+      return createTableAs(creation, statement, sink, rooms, explained);
     }
     if ('ViewStmt' in node) return this.#schema.views.create(node.ViewStmt, statement, sink);
     if ('RefreshMatViewStmt' in node) return this.#schema.views.refresh(node.RefreshMatViewStmt, statement, sink);
