@@ -46,6 +46,34 @@ describe('texts that differ in numbers', () => {
     expect(templates.match(text(5_000, 1), parse)).toBeUndefined();
   });
 
+  it('tell of others of their length alone whether those come again', () => {
+    const templates = new StatementTemplates();
+    const short = (kind: number, id: number) => `SELECT c${kind} FROM person WHERE id = ${id}`;
+    const long = (kind: number, id: number) => `${short(kind, id)} AND first_name < last_name AND id IS NOT NULL`;
+    for (let kind = 0; kind < 200; kind++) {
+      for (const id of [1, 2]) templates.match(short(kind, id), parse);
+      templates.match(long(kind, 1), parse);
+    }
+    expect(templates.match(short(1_000, 1), parse)?.values).toEqual([1]);
+    expect(templates.match(long(1_000, 1), parse)).toBeUndefined();
+  });
+
+  it.each([
+    'SELECT a, b FROM t WHERE c = # ORDER BY ?',
+    'SELECT a, b FROM t WHERE c = # ORDER BY a, ? DESC',
+    'SELECT a, count(*) FROM t WHERE c = # group by ? HAVING min(b) < #',
+    'SELECT a FROM t WHERE c IN (SELECT d FROM u LIMIT ?) AND b < #',
+    'SELECT a FROM t GROUP BY ? UNION SELECT b FROM t WHERE c > #',
+  ])('have a template for each number where it is part of the statement: %s', (pattern) => {
+    const templates = new StatementTemplates();
+    const text = (fixed: number, value: number) => pattern.replace('?', `${fixed}`).replaceAll('#', `${value}`);
+    for (const value of [7, 8]) for (const fixed of [1, 2]) templates.match(text(fixed, value), parse);
+    const [first, second] = [1, 2].map((fixed) => templates.match(text(fixed, 9), parse));
+    expect(first?.values[0]).toBe(9);
+    expect(second?.values).toEqual(first!.values);
+    expect(second!.statement).not.toBe(first!.statement);
+  });
+
   it.each([
     ['UPDATE t SET a = a + -?, b = ? WHERE c = -?', [-7, 8, -9]],
     ['INSERT INTO t VALUES (?, -?), (f(?), now())', [7, -8, 9]],

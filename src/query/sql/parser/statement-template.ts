@@ -4,9 +4,14 @@
  *
  * A text is cut at its unsigned integers and decimals (`1.5`, no exponents) without knowing SQL, which fails safe: a text
  * with quotes, comments, dollars or escapes is left alone. When the same rest comes for the second time (or for the first, as
- * long as many do come again), its tree is taken, and literals become parameters of type integer or numeric where a literal and a parameter of its type mean the same:
- * operands of operators and functions, values of INSERT and UPDATE. Literals anywhere else (positions in ORDER BY, LIMIT,
- * type modifiers) stay part of the statement: a text that differs there is not of the template.
+ * long as most of its length do come again), its tree is taken, and literals become parameters of type integer or numeric where a
+ * literal and a parameter of its type mean the same: operands of operators and functions, values of INSERT and UPDATE. Literals
+ * anywhere else (positions in ORDER BY, LIMIT, type modifiers) stay part of the statement: a text that differs there is not of the
+ * template. Where words tell that literals are such a part, they are not cut out, so that texts that differ there have a template each.
+ *
+ * A template and its plan are some 20 KB that outlive the collections of young objects, each of which copies them. To keep what
+ * never comes again costs as much as it costs to plan it, so whether kinds come again is counted by their length: short ones
+ * do, long ones are all different.
  */
 
 import type { A_Const, Node } from '@pgsql/types';
@@ -18,10 +23,14 @@ import type { ParsedStatement } from './parser.ts';
 const TEXT_CHARS_MAX = 2_000;
 const LITERALS_MAX = 64;
 const TEMPLATES_MAX = 2_000;
-/** Of the kinds of texts that came lately, so many are counted before the counts fade. */
-const COUNTED_KINDS = 512;
-/** When more than one in so many kinds comes again, the others will be thought to. */
-const AGAIN_SHARE = 5;
+/** Kinds of texts are counted by their length, in steps of so many characters. */
+const LENGTH_STEP = 16;
+/** Of those of a length that came lately, so many are counted before the counts fade. */
+const COUNTED_KINDS = 128;
+/** So many of a length tell nothing of the next. */
+const TELLING_KINDS = 32;
+/** When more than this share of the kinds of a length comes again, the others will be thought to. */
+const AGAIN_SHARE = 0.5;
 /** int4's; larger literals have other types. */
 const LITERAL_MAX = 2_147_483_647;
 /** Stand for an integer and for a decimal in the rest of a text. */
@@ -50,13 +59,21 @@ interface Template {
   uses: number;
 }
 
+/** Kinds of texts of about one length that came lately, and those of them that came again. */
+interface KindCounts {
+  kinds: number;
+  cameAgain: number;
+}
+
 export class StatementTemplates {
   /** By the rest of their texts; 'seen' once, or known to be 'none'. */
   readonly #templates = new LruCache<string, Template | 'seen' | 'none'>(TEMPLATES_MAX);
   readonly #cut = new CutText();
-  /** Kinds that came lately, and those of them that came again. */
-  #kinds = 0;
-  #cameAgain = 0;
+  /** By their length in steps. */
+  readonly #counts: readonly KindCounts[] = Array.from({ length: TEXT_CHARS_MAX / LENGTH_STEP + 1 }, () => ({
+    kinds: 0,
+    cameAgain: 0,
+  }));
 
   /**
    * The template that `text` is of, with its literals as values.
@@ -67,19 +84,22 @@ export class StatementTemplates {
     if (text.length > TEXT_CHARS_MAX || !cut.read(text)) return undefined;
     const known = this.#templates.get(cut.rest);
     if (known === 'none') return undefined;
+    const counts = this.#counts[Math.trunc(cut.rest.length / LENGTH_STEP)]!;
     if (typeof known === 'object') {
-      if (known.uses++ === 0) this.#cameAgain++;
+      if (known.uses++ === 0) counts.cameAgain++;
       return filled(known, cut);
     }
     if (known === 'seen') {
-      this.#cameAgain++;
+      counts.cameAgain++;
       return this.#taken(text, 1, parse);
     }
-    if (++this.#kinds === COUNTED_KINDS) {
-      this.#kinds /= 2;
-      this.#cameAgain /= 2;
+    if (++counts.kinds === COUNTED_KINDS) {
+      counts.kinds /= 2;
+      counts.cameAgain /= 2;
     }
-    if (this.#cameAgain * AGAIN_SHARE > COUNTED_KINDS) return this.#taken(text, 0, parse);
+    if (counts.kinds >= TELLING_KINDS && counts.cameAgain > counts.kinds * AGAIN_SHARE) {
+      return this.#taken(text, 0, parse);
+    }
     this.#templates.set(cut.rest, 'seen');
     return undefined;
   }
@@ -135,12 +155,15 @@ class CutText {
     let rest = '';
     let count = 0;
     let from = 0;
+    let isInFixedClause = false;
     const { length } = text;
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
       if (isPartOfWord(code)) {
         // Digits within a word belong to it.
+        const start = i;
         for (i++; i < length && (isPartOfWord(text.charCodeAt(i)) || isDigit(text.charCodeAt(i))); i++);
+        isInFixedClause = clauseFixes(text, start, i - start) ?? isInFixedClause;
         i--;
       } else if (isDigit(code)) {
         const start = i;
@@ -155,12 +178,15 @@ class CutText {
         const before = start > 0 ? text.charCodeAt(start - 1) : 0;
         i--;
         if ((value > LITERAL_MAX && !isDecimal) || isPartOfWord(next) || next === POINT || before === POINT) continue;
+        if (isInFixedClause) continue;
         if (count === LITERALS_MAX) return false;
         rest += text.slice(from, start) + (isDecimal ? DECIMAL_GAP : GAP);
         this.values[count] = isDecimal ? text.slice(start, i + 1) : value;
         this.starts[count] = start;
         count++;
         from = i + 1;
+      } else if (code === CLOSING) {
+        isInFixedClause = false;
       } else if (code < 32 ? code === 1 || code === 2 : isUnsafe(code, i + 1 < length ? text.charCodeAt(i + 1) : 0))
         return false;
     }
@@ -172,6 +198,35 @@ class CutText {
 }
 
 const POINT = 46;
+const CLOSING = 41;
+
+/**
+ * Whether a word begins a clause whose literals are part of the statement; undefined for a word that begins none. Where it is
+ * wrong, texts share less or the tree decides.
+ */
+function clauseFixes(text: string, start: number, length: number): boolean | undefined {
+  if (length !== 5 && length !== 6) return undefined;
+  // In ASCII, this bit tells small letters from capitals.
+  switch (text.charCodeAt(start) | 0x20) {
+    case 0x6f:
+      return isWord(text, start, length === 5 ? 'order' : 'offset') ? true : undefined;
+    case 0x67:
+      return length === 5 && isWord(text, start, 'group') ? true : undefined;
+    case 0x6c:
+      return length === 5 && isWord(text, start, 'limit') ? true : undefined;
+    case 0x68:
+      return length === 6 && isWord(text, start, 'having') ? false : undefined;
+    case 0x73:
+      return length === 6 && isWord(text, start, 'select') ? false : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function isWord(text: string, start: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) if ((text.charCodeAt(start + i) | 0x20) !== word.charCodeAt(i)) return false;
+  return true;
+}
 
 function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
