@@ -128,13 +128,13 @@ function queryLimits(memoryBytes: number): Pick<SqlLimits, 'queryBytesMax' | 'wo
 /** Rows in temporary files are read and written faster than a heap of more than this is collected. */
 const OPERATOR_BYTES_MAX = 64 * 2 ** 20;
 
-/** In that directory, for hot entries that have no room in memory. */
+/** In the temporary directory, for hot entries that have no room in memory. */
 const ENTRY_FILE = 'entries';
 
-/** Of what the file system has left at the start: that file may take no more. */
+/** The file of entries may take one part in so many of what the file system has left at the start. */
 const ENTRY_FILE_FRACTION = 4;
 
-/** Smaller files are not worth their memory. */
+/** A smaller file of entries is not worth its memory. */
 const ENTRY_FILE_BYTES_MIN = 4 * 2 ** 20;
 
 /** How long connections may take to get the replies they wait for. */

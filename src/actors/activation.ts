@@ -73,7 +73,7 @@ export class Activation {
   }
 }
 
-export class ActivationExtras {
+class ActivationExtras {
   mailbox: Mailbox | undefined = undefined;
   timers: Set<{ cancel(): void }> | undefined = undefined;
   leaveReason: DeactivationReason = 'requested';

@@ -18,13 +18,13 @@ import type { ActorKey } from './actor.ts';
 
 // On disk since format 1: never renumber.
 export const STATE = 1n;
-export const REMINDER = 2n;
+const REMINDER = 2n;
 export const TABLE = 3n;
 const INDEX = '';
 const DUE = 'due';
 
 /** Longest text of an actor's key, in UTF-16 units. */
-export const ACTOR_KEY_CHARS_MAX = 1_024;
+const ACTOR_KEY_CHARS_MAX = 1_024;
 
 /** The text that addresses an actor. @throws OperationError `invalid_argument`. */
 export function keyText(key: ActorKey): string {

@@ -22,7 +22,7 @@ import type { LocalActorRuntime } from './local-actor-runtime.ts';
 import { decodeState, encodeState } from './state-codec.ts';
 
 /** Encoded, arguments included. */
-export const REMINDER_BYTES_MAX = 65_536;
+const REMINDER_BYTES_MAX = 65_536;
 /** Reminders that fire at the same time. */
 const FIRING_MAX = 256;
 /** Index entries looked at in one pass, those of other members included. */

@@ -73,7 +73,7 @@ function cancelled(what: string, reason: unknown): OperationError {
 }
 
 /** Deadline and signal of one request as one signal, live while someone holds it. */
-export class RequestLimit {
+class RequestLimit {
   readonly #context: RequestContext;
   readonly #platform: Pick<Platform, 'clock' | 'timers'>;
   readonly #controller = new AbortController();

@@ -49,7 +49,7 @@ export const START_FLAGS: readonly FlagSpec[] = [
 ];
 
 /** `--bind` of `-b, --bind <address>`. */
-export function longName(flag: FlagSpec): string {
+function longName(flag: FlagSpec): string {
   return /--[a-z-]+/.exec(flag.syntax)![0];
 }
 

@@ -68,12 +68,12 @@ export function showMs(ms: number): string {
   return `${ms}ms`;
 }
 
-export function showText(text: string): string {
+function showText(text: string): string {
   return JSON.stringify(text);
 }
 
 /** Bytes of "256MB", "1.5 GiB" or "4096"; undefined when it is no size. */
-export function parseBytes(text: string): number | undefined {
+function parseBytes(text: string): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text);
   const unit = match && UNIT_BYTES[match[2]!.toUpperCase()];
   return unit ? Math.round(Number(match[1]) * unit) : undefined;

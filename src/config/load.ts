@@ -38,7 +38,7 @@ export interface Checked {
 }
 
 /** Read where neither flag nor environment names a file, if it exists. */
-export const DEFAULT_FILE = 'orbit.toml';
+const DEFAULT_FILE = 'orbit.toml';
 
 /**
  * The configuration.

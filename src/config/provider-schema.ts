@@ -56,7 +56,7 @@ export const MEMORY_FIELDS = {
 
 const BACKUP = 'the Memory provider keeps nothing on disk; use type = "RocksDB", or `orbit backup`';
 
-export const MEMORY_IDLE: readonly Field[] = [
+const MEMORY_IDLE: readonly Field[] = [
   { ...idle('providers.*.disk_backup.path', text(), BACKUP), env: 'ORBIT_MEMORY_BACKUP_PATH' },
   {
     ...idle('providers.*.disk_backup.sync_interval', duration('s', 0, 86_400_000), BACKUP),
@@ -115,7 +115,7 @@ export const ROCKSDB_FIELDS = {
   ),
 } as const;
 
-export const ROCKSDB_IDLE: readonly Field[] = [
+const ROCKSDB_IDLE: readonly Field[] = [
   {
     ...idle(
       'providers.*.target_file_size_base',
@@ -307,7 +307,7 @@ function tikvIdle(key: string, kind: Field['kind'], why: string, ...usual: reado
   return { ...idle(`providers.*.${key}`, kind, why, ...usual), env: `ORBIT_TIKV_${key.toUpperCase()}` };
 }
 
-export const TIKV_IDLE: readonly Field[] = [
+const TIKV_IDLE: readonly Field[] = [
   tikvIdle('max_connections', integer(1, 10_000), 'a store has grpc_connection_count connections', 10),
   tikvIdle('enable_pessimistic', boolean, ISOLATION, true, false),
   tikvIdle('enable_pessimistic_txn', boolean, ISOLATION, true, false),

@@ -28,7 +28,7 @@ import { MemtableBatch } from './memtable-batch.ts';
 import { operationBytes, PUT, writeOperation } from './operations.ts';
 import type { Entry, Version } from './store.ts';
 
-export const BACKUP_FORMAT = 1;
+const BACKUP_FORMAT = 1;
 const MANIFEST = 'MANIFEST.json';
 const BLOCK_BYTES = 256 * 1024;
 const FILE_BYTES = 256 * 1024 * 1024;

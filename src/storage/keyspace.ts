@@ -48,7 +48,7 @@ export const SPACES = [
 ] as const;
 export type SpaceName = (typeof SPACES)[number];
 
-export const DEFAULT_PREFIX = 'orbit';
+const DEFAULT_PREFIX = 'orbit';
 const PREFIX_BYTES_MAX = 256;
 
 /** The keys that begin with one literal prefix; behind it they are tuples. */

@@ -17,9 +17,8 @@
  *   nobody starves. A granted lock is held from the moment it is granted, before its promise has run.
  * - A deadlock is found at the moment in which waiting would close a cycle of the wait-for graph: waiter -> holders and
  *   earlier waiters that it conflicts with. Where one of those in it can go to the front of its queue without closing another
- *   one, it does (the requester, else whoever has waited longest); if none can, the requester is refused. Granting, releasing and cancelling never add an edge that
- *   closes a cycle, so no detector needs to run in the background.
- *
+ *   one, it does (the requester, else whoever has waited longest); if none can, the requester is refused. Granting,
+ *   releasing and cancelling never add an edge that closes a cycle, so no detector needs to run in the background.
  * - Giving up very many locks takes one step: who holds a lock is decided by the owner's own set, which is exchanged for an
  *   empty one. What still names that owner in the table is taken out when somebody meets it, or slice by slice behind.
  * - Who writes many keys at once may claim them (`claim`) instead of taking a lock for each: they are held like any other, and

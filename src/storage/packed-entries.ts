@@ -9,7 +9,7 @@ import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { Entry } from './store.ts';
 
 /** What all parts of one buffer of entries share: what somebody has computed of them, kept for the next who wants it. */
-export class SharedEntries {
+class SharedEntries {
   #derived: object | undefined;
   #derivedBytes = 0;
   #keeper: ((bytes: number) => boolean) | undefined;

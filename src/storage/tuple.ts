@@ -49,7 +49,7 @@ export interface TupleOrder {
 }
 
 /** Tuples inside tuples, at most this many. */
-export const TUPLE_DEPTH_MAX = 32;
+const TUPLE_DEPTH_MAX = 32;
 /** A decimal is 0.d1d2… × 10^e with e between these bounds; PostgreSQL's `numeric` fits. */
 export const DECIMAL_EXPONENT_MAX = 131_072;
 

@@ -128,7 +128,6 @@ async function leftSchemas(client: pg.Client): Promise<readonly string[]> {
   return rows.map(({ nspname }) => nspname);
 }
 
-/** A small generator with a seed (mulberry32). */
 /** Statements over table r; mostly valid, often of mixed types. Results are always fully ordered. */
 class StatementGenerator {
   readonly #random: () => number;

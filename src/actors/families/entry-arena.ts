@@ -66,7 +66,7 @@ const EVICTED_KEY_SHARE = 256;
 /** Of all bytes in slabs: more dead ones are collected before the arena grows. */
 const DEAD_FRACTION = 4;
 
-export const DATABASES_MAX = 256;
+const DATABASES_MAX = 256;
 
 export interface EntryArenaOptions {
   /** Bound on the bytes of slabs and tables. */

@@ -48,7 +48,6 @@ export const NEEDLE_SIZE_MAX = 2 ** 31 - 64;
 /** Names and mime types are shorter than 256 bytes. */
 export const NAME_BYTES_MAX = 255;
 export const PAIRS_BYTES_MAX = 65_535;
-export const LAST_MODIFIED_MAX = 2 ** 40 - 1;
 /** Marks the delete of a needle whose own checksum is 0. */
 export const TOMBSTONE_CHECKSUM = 0xffff_ffff;
 /** Cookie of the tombstones that SeaweedFS writes while it catches up at the end of a vacuum. */
@@ -405,7 +404,7 @@ function decodeDetails(
 }
 
 /** Whether `stored` is the checksum `crc`, raw or masked. */
-export function checksumFits(stored: number, crc: number): boolean {
+function checksumFits(stored: number, crc: number): boolean {
   return stored === crc || stored === maskedChecksum(crc);
 }
 

@@ -20,7 +20,7 @@ export const SUPER_BLOCK_BYTES = 8;
 const EXTRA_BYTES_MAX = 65_534;
 
 export type NeedleVersion = 1 | 2 | 3;
-export const CURRENT_NEEDLE_VERSION: NeedleVersion = 3;
+const CURRENT_NEEDLE_VERSION: NeedleVersion = 3;
 
 export interface SuperBlock {
   readonly version: NeedleVersion;

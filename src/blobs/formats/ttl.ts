@@ -44,7 +44,7 @@ export function parseTtl(text: string): Ttl | undefined {
 }
 
 /** The stored form of a duration in whole minutes; undefined for none. Longer than 255 years is 255 years. */
-export function ttlOfMinutes(minutes: number): Ttl | undefined {
+function ttlOfMinutes(minutes: number): Ttl | undefined {
   if (minutes <= 0) return undefined;
   for (const unit of EXACT_ORDER) {
     const count = minutes / MINUTES[unit];

@@ -14,7 +14,7 @@ import type { StoredNeedle } from '../formats/needle.ts';
 import type { ReadNeedle } from '../volume/needle-read.ts';
 import type { Volume } from '../volume/volume.ts';
 
-export const EXPORT_FORMAT = '{{.Mime}}/{{.Id}}:{{.Name}}';
+const EXPORT_FORMAT = '{{.Mime}}/{{.Id}}:{{.Name}}';
 
 const BLOCK_BYTES = 512;
 const BUFFER_BYTES = 1024 * 1024;

@@ -120,7 +120,7 @@ function add(value: number | bigint, delta: number | bigint): number | bigint {
   return sum;
 }
 
-export const STRING_TOO_LONG = 'string exceeds maximum allowed size (proto-max-bulk-len)';
+const STRING_TOO_LONG = 'string exceeds maximum allowed size (proto-max-bulk-len)';
 
 /**
  * Replaces a string by what `change` makes of it, keeping the expiry; undefined leaves everything as it is.

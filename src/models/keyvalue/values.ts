@@ -71,11 +71,6 @@ export function typeOf(stored: Bytes): ValueType {
   return STRING;
 }
 
-/** Whether a stored value has an expiry, passed or not; looks at one byte and checks nothing. */
-export function hasExpiry(stored: Bytes): boolean {
-  return stored[1] === HAS_EXPIRY;
-}
-
 /** Milliseconds since 1970, or `NEVER`. @throws OperationError `corruption`. */
 export function expiryOf(stored: Bytes): number {
   typeOf(stored);

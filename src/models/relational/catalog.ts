@@ -62,7 +62,7 @@ function encodeName({ kind, id, table }: RelationName): Bytes {
 }
 
 /** `7` is a table, `index 9 7` the index 9 of table 7, `view 11` a view. */
-export function decodeName(bytes: Bytes): RelationName {
+function decodeName(bytes: Bytes): RelationName {
   const parts = text(bytes).split(' ');
   if (parts.length === 1) return { kind: 'table', id: Number(parts[0]) as TableId };
   const [kind, id, table] = parts;
@@ -246,7 +246,7 @@ export function dropTable(transaction: Transaction, keyspace: Keyspace, table: T
 }
 
 /** As `dropTable`, and leaves the rows where they are: for a caller that still reads them, and truncates then. */
-export function forgetTable(transaction: Transaction, keyspace: Keyspace, table: Table): void {
+function forgetTable(transaction: Transaction, keyspace: Keyspace, table: Table): void {
   deleteName(transaction, keyspace, table.name, table.schema);
   forgetReads(transaction, keyspace, table);
   if (table.primaryKey.length > 0) deleteName(transaction, keyspace, table.primaryKeyName, table.schema);

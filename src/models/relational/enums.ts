@@ -15,7 +15,7 @@ export interface EnumLabel {
 }
 
 /** The labels of one enum, looked up from all sides. */
-export class EnumLabels {
+class EnumLabels {
   readonly #byName = new Map<string, EnumLabel>();
   readonly #byId = new Map<number, EnumLabel>();
   readonly #byOrder = new Map<number, EnumLabel>();
@@ -52,10 +52,6 @@ const ENUMS = new Map<ColumnType, EnumLabels>();
 /** Again when labels were added or renamed. */
 export function defineEnum(type: ColumnType, labels: readonly EnumLabel[]): void {
   ENUMS.set(type, new EnumLabels(labels));
-}
-
-export function isEnum(type: ColumnType): boolean {
-  return ENUMS.has(type);
 }
 
 /** @throws OperationError `corruption` for a type that is no enum. */

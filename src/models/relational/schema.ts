@@ -23,7 +23,7 @@ export interface Schema {
 
 const FORMAT = 1;
 
-export function schemaKey(keyspace: Keyspace, id: number): Key {
+function schemaKey(keyspace: Keyspace, id: number): Key {
   return keyspace.catalog.key(['schema', BigInt(id)]);
 }
 
@@ -31,12 +31,12 @@ export function schemasRange(keyspace: Keyspace): KeyRange {
   return keyspace.catalog.range(['schema']);
 }
 
-export function encodeSchema(schema: Schema): Bytes {
+function encodeSchema(schema: Schema): Bytes {
   return utf8(JSON.stringify({ format: FORMAT, ...schema }));
 }
 
 /** That `public` is gone. */
-export function encodeDroppedPublic(): Bytes {
+function encodeDroppedPublic(): Bytes {
   return utf8(JSON.stringify({ format: FORMAT, id: PUBLIC_SCHEMA, dropped: true }));
 }
 

@@ -9,7 +9,7 @@ import type { Numeric } from './numeric.ts';
 import type { Inet, Interval, Jsonb, SqlArray, SqlRange, SqlRecord, TimeTz } from './values.ts';
 
 /** Built-in types that a column can be stored as. `varchar`, `bpchar` (`character`) and `numeric` take a modifier. */
-export const STORED_TYPES = [
+const STORED_TYPES = [
   'bool',
   'int2',
   'int4',

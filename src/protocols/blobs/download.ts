@@ -215,7 +215,7 @@ class WholeContent implements Content {
 }
 
 /** All data of a needle, as stored. */
-export async function wholeData(found: ReadNeedle): Promise<Bytes> {
+async function wholeData(found: ReadNeedle): Promise<Bytes> {
   if (found.pieces === undefined) return found.needle.data;
   const pieces: Bytes[] = [];
   for await (const piece of found.pieces(0, found.dataBytes)) pieces.push(piece);
@@ -283,7 +283,7 @@ async function* zeros(count: number): AsyncGenerator<Bytes> {
 }
 
 /** Whether gzip may be sent: named in Accept-Encoding, or `*`, with a weight that is not zero. */
-export function acceptsGzip(request: HttpRequest): boolean {
+function acceptsGzip(request: HttpRequest): boolean {
   const header = request.headers['accept-encoding'];
   if (header === undefined) return false;
   let any = false;

@@ -28,7 +28,7 @@ import type { Upload } from './upload.ts';
 
 export const WHOLE_BYTES_MAX = 32 * 1024 * 1024;
 /** A chunk and what is stored with it is read with one read. */
-export const CHUNK_BYTES = 4 * 1024 * 1024 - 64 * 1024;
+const CHUNK_BYTES = 4 * 1024 * 1024 - 64 * 1024;
 const CHUNKS_UNDER_WAY = 2;
 const GZIP_BYTES_MIN = 128;
 /** Read, summed and hashed at a time: what the caches hold, and no long time of the event loop. */

@@ -30,7 +30,7 @@ function tokenOf(request: HttpRequest): string | undefined {
 }
 
 /** The claims; undefined when the token is not of that key, or not valid at that time. */
-export function verifyToken(token: string, key: string, nowMs: number): TokenClaims | undefined {
+function verifyToken(token: string, key: string, nowMs: number): TokenClaims | undefined {
   const parts = token.split('.');
   if (parts.length !== 3) return undefined;
   const [head, payload, signature] = parts as [string, string, string];

@@ -47,7 +47,7 @@ import { domainCheckOf, type SqlType, type SqlValue, typeInfo, typeOfOid } from 
 import { utf8Text } from './frame-reader.ts';
 
 /** 2000-01-01 in microseconds and days since 1970. */
-export const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;
+const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;
 const POSTGRES_EPOCH_DAYS = 10_957;
 const DATE_INFINITY = 2_147_483_647;
 
@@ -55,7 +55,7 @@ export function sinceEpoch(micros: bigint): bigint {
   return micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS ? micros : micros - POSTGRES_EPOCH_MICROS;
 }
 
-export function fromEpoch(micros: bigint): bigint {
+function fromEpoch(micros: bigint): bigint {
   return micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS ? micros : micros + POSTGRES_EPOCH_MICROS;
 }
 

@@ -32,7 +32,7 @@ export interface MessageBounds {
 }
 
 /** As PostgreSQL (MAX_STARTUP_PACKET_LENGTH). */
-export const STARTUP_BYTES_MAX = 10_000;
+const STARTUP_BYTES_MAX = 10_000;
 
 const EMPTY = Buffer.alloc(0);
 

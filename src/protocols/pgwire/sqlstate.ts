@@ -176,7 +176,7 @@ export const NOTICE_SQLSTATE = {
   successful_completion: '00000',
 } as const;
 
-export const INTERNAL_ERROR = 'XX000';
+const INTERNAL_ERROR = 'XX000';
 
 export function sqlstateOf(error: unknown): string {
   if (error instanceof SqlError) return OF_CONDITION[error.condition];

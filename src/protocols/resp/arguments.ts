@@ -211,11 +211,6 @@ export function int32Now(cursor: ArgumentCursor, message = NOT_AN_INTEGER): numb
 
 export const int32: Argument<number> = { ...integer, parse: (cursor) => int32Now(cursor) };
 
-/** An integer with a complaint of its own. */
-export function integerOr(message: string): Argument<number | bigint> {
-  return { ...integer, parse: (cursor) => cursor.integer(message) };
-}
-
 /** Taken when an argument is left. */
 export function optional<T>(argument: Argument<T>, since?: string): Argument<T | undefined> {
   return {

@@ -45,7 +45,7 @@ export const execReply: Reply<readonly Outcome[] | undefined> = {
 };
 
 /** Commands in memory of their own. */
-export class QueuedCommands implements ArgumentColumns {
+class QueuedCommands implements ArgumentColumns {
   readonly entries: CommandEntry[] = [];
   buffer: Buffer = Buffer.alloc(0);
   firstArgument = new Int32Array(9);
@@ -341,7 +341,7 @@ function noteCall(session: Session, queue: QueuedCommands, at: number, startedMs
 }
 
 /** One command in a transaction over all databases. */
-export function runWithin(
+function runWithin(
   on: KeyspaceTransaction,
   entry: CommandEntry,
   args: Readonly<Record<string, unknown>>,

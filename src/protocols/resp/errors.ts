@@ -8,7 +8,7 @@
 import type { ErrorCode } from '../../base/errors.ts';
 import { OperationError } from '../../base/errors.ts';
 
-export const RESP_PREFIX = {
+const RESP_PREFIX = {
   already_exists: 'ERR',
   not_found: 'ERR',
   invalid_argument: 'ERR',

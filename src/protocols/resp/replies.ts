@@ -11,11 +11,6 @@ export interface Reply<T> {
 
 export const ok: Reply<void> = { name: 'OK', write: (writer) => writer.simple('OK') };
 
-export const okOrNil: Reply<boolean> = {
-  name: 'OK or nil',
-  write: (writer, written) => (written ? writer.simple('OK') : writer.nil()),
-};
-
 export const integer: Reply<number | bigint> = {
   name: 'integer',
   write: (writer, value) => writer.integer(value),

@@ -38,7 +38,7 @@ export const REQUEST_LIMITS: RequestLimits = {
 };
 
 /** What a client that must authenticate first may send; the figures are those of Redis. */
-export const UNAUTHENTICATED_LIMITS = { bulkBytesMax: 16 * 1024, argumentsMax: 10 };
+const UNAUTHENTICATED_LIMITS = { bulkBytesMax: 16 * 1024, argumentsMax: 10 };
 
 const CR = 13;
 const LF = 10;

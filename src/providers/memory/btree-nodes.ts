@@ -27,7 +27,7 @@ export const CHILDREN_MAX = 64;
 export const ENTRY_HEADER_BYTES = 6;
 export const SLOT_BYTES = 4;
 /** Rough cost of a node's objects, for the accounting. */
-export const LEAF_OVERHEAD_BYTES = 400;
+const LEAF_OVERHEAD_BYTES = 400;
 export const INNER_OVERHEAD_BYTES = 200;
 export const CHILD_BYTES = 48;
 

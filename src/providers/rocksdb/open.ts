@@ -39,7 +39,7 @@ export interface RocksDbStoreOptions {
   readonly applyDelayMs?: number;
 }
 
-export const DIRECTORY_FORMAT = 1;
+const DIRECTORY_FORMAT = 1;
 
 const MEBIBYTE = 1024 * 1024;
 /** The name of a log all of which is in the state, until it is removed. */

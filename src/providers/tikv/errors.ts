@@ -47,7 +47,7 @@ function causeOf(error: Error): string {
 }
 
 /** How an operator names a transaction: its start timestamp, and the key that decides over it in hexadecimal. */
-export function transactionId(startTs: bigint, primary: Bytes): string {
+function transactionId(startTs: bigint, primary: Bytes): string {
   return `${startTs}-${Buffer.from(primary).toString('hex')}`;
 }
 

@@ -6,8 +6,10 @@
 import { notSupported, SqlError } from './sql-error.ts';
 import { parseBoolean } from './types/text-form.ts';
 
-/** Takes a text to the value as it is kept. */
-/** @param current What the parameter is now: some values change a part of it. */
+/**
+ * Takes a text to the value as it is kept.
+ * @param current What the parameter is now: some values change a part of it.
+ */
 export type ParameterParser = (value: string, name: string, current?: string) => string;
 
 /** What the kept number counts: milliseconds, seconds, bytes, kilobytes, blocks of 8 kB. */

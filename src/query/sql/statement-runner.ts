@@ -464,13 +464,13 @@ export class StatementRunner {
     });
   }
 
-  /** A transaction that changes the schema itself keeps all other changes out until it ends. */
   /** Whether it writes to temporary tables alone: that is allowed in transactions that only read. */
   #writesOwn({ writes }: Plan): boolean {
     const own = this.#block.temporary?.id;
     return own !== undefined && writes.length > 0 && writes.every(({ table }) => table.schema === own);
   }
 
+  /** A transaction that changes the schema itself keeps all other changes out until it ends. */
   #planIsOutdated(plan: Plan): boolean {
     return !this.#block.schemaChanged && plan.generation !== this.#engine.catalog.generation;
   }

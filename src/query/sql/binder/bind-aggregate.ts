@@ -152,7 +152,7 @@ function refuseAggregates({ clause: { aggregates, title, place = title } }: Expr
 }
 
 /** An aggregate over the rows of this query, wherever it stands. @throws SqlError `grouping_error`. */
-export function takeAggregate(
+function takeAggregate(
   binder: ExpressionBinder,
   aggregate: BoundAggregate,
   location: number | undefined,

@@ -1,6 +1,6 @@
 /** Binds subqueries in expressions: scalar ones, EXISTS, IN, and comparisons with ANY or ALL of a query's rows. */
 
-import type { Node, SubLink } from '@pgsql/types';
+import type { SubLink } from '@pgsql/types';
 import { makeRecord } from '../functions/records.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { recordTypeOf } from '../types/record-types.ts';
@@ -16,7 +16,7 @@ import {
   leftmost,
 } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
-import { placeIn, stringsOf } from './names.ts';
+import { stringsOf } from './names.ts';
 import { nested, type QueryContext } from './query-context.ts';
 import { compareRows } from './row-comparison.ts';
 import { Frame, Scope } from './scope.ts';
@@ -175,9 +175,4 @@ function subquery(
 ): BoundExpression {
   const reads = [...frame.reads];
   return { kind: 'subquery', type, modifier, location, mode, query, args: frame.args, reads, operands, test };
-}
-
-/** The place of a subquery in a part of a statement that takes none. */
-export function refuseSubquery(node: Node, place: string): SqlError {
-  return new SqlError('feature_not_supported', `cannot use subquery in ${place}`, { location: placeIn(node) });
 }

@@ -16,7 +16,7 @@ const PLACES = {
 export type Place = keyof typeof PLACES;
 
 /** The parts of a tree in which a name means what it does around it: behind a WITH that gives it to another query it does not. */
-export function partsInSight(part: object, name: string): readonly (readonly [string, unknown])[] {
+function partsInSight(part: object, name: string): readonly (readonly [string, unknown])[] {
   const { withClause } = part as { readonly withClause?: WithClause };
   const ctes = withClause?.ctes ?? [];
   const own = ctes.findIndex((each) => 'CommonTableExpr' in each && each.CommonTableExpr.ctename === name);

@@ -13,7 +13,7 @@ import type { ScopeItem } from './scope.ts';
 
 /** Oids of the types of tables' rows, and of arrays of them: beyond all that the catalog gives out. */
 export const ROW_TYPE_OIDS = 1_000_000_000;
-export const ROW_ARRAY_OIDS = 1_500_000_000;
+const ROW_ARRAY_OIDS = 1_500_000_000;
 
 const rows = new Map<SqlType, Table['columns']>();
 

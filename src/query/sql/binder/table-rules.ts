@@ -81,7 +81,7 @@ function bindStored(
 }
 
 /** An expression of the definition over the rows of the table. */
-export function bindOver(table: CatalogTable, { tree, zone }: SqlExpression, clause: Clause): BoundExpression {
+function bindOver(table: CatalogTable, { tree, zone }: SqlExpression, clause: Clause): BoundExpression {
   const binder = binderOver(table, definitionContext(zone));
   return binder.settle(binder.bind(tree as unknown as Node, clause));
 }

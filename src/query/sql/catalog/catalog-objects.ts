@@ -525,7 +525,6 @@ export class CatalogObjects implements CatalogAccess {
   }
 }
 
-/** A number that was written as an integer, which the column takes as its own type without a word. */
 /** WITH (…) of an index. */
 function parametersText(parameters: StorageParameters = []): string {
   if (parameters.length === 0) return '';
@@ -533,6 +532,7 @@ function parametersText(parameters: StorageParameters = []): string {
   return ` WITH (${parameters.map(([name, text]) => `${quoteName(name)}=${value(text)}`).join(', ')})`;
 }
 
+/** A number that was written as an integer, which the column takes as its own type without a word. */
 function isPlainNumber(type: SqlType, value: unknown): boolean {
   if (type !== 'int2' && type !== 'int8') return false;
   const number = Number(value);

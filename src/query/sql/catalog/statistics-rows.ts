@@ -24,11 +24,7 @@ export function rowBytes(table: Pick<Table, 'columns'>, known: TableStatistics |
   return table.columns.reduce((sum, _, position) => sum + columnBytes(table, position, known), 0);
 }
 
-export function columnBytes(
-  table: Pick<Table, 'columns'>,
-  position: number,
-  known: TableStatistics | undefined,
-): number {
+function columnBytes(table: Pick<Table, 'columns'>, position: number, known: TableStatistics | undefined): number {
   const measured = known?.columns.get(columnNumber(table, position));
   if (measured !== undefined && measured.width > 0) return measured.width * (1 - measured.nullFraction);
   const { size } = typeInfo(table.columns[position]!.type);

@@ -40,7 +40,7 @@ export function addToInstant(instant: bigint, span: Interval, { zone }: RunConte
 }
 
 /** Whole days, and the time that is left. */
-export function subtractPoints(a: bigint, b: bigint): Interval {
+function subtractPoints(a: bigint, b: bigint): Interval {
   if (isInfinite(a) || isInfinite(b)) {
     throw new SqlError('datetime_field_overflow', 'cannot subtract infinite timestamps');
   }

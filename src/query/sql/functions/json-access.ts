@@ -4,7 +4,7 @@ import type { Jsonb, JsonValue } from '../../../models/relational/values.ts';
 import { isJsonArray, isJsonObject, jsonbOf } from '../types/json-value.ts';
 
 /** The element under a name or at a place (from 0, from the end when negative); undefined when there is none. */
-export function jsonChild(tree: JsonValue, step: string | number): JsonValue | undefined {
+function jsonChild(tree: JsonValue, step: string | number): JsonValue | undefined {
   if (isJsonObject(tree)) return tree.get(String(step));
   if (!isJsonArray(tree)) return undefined;
   const place = typeof step === 'number' ? step : /^\s*[+-]?\d+$/.test(step) ? Number(step) : Number.NaN;

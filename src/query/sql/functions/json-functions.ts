@@ -25,7 +25,7 @@ import { jsonDescend } from './json-access.ts';
 type Value = Exclude<SqlValue, null>;
 
 /** The text of a value inside a document: strings without quotes, null for null. */
-export function scalarText(tree: JsonValue | undefined): string | null {
+function scalarText(tree: JsonValue | undefined): string | null {
   if (tree === undefined || tree === null) return null;
   return typeof tree === 'string' ? tree : printJson(tree);
 }
@@ -105,7 +105,7 @@ const path = (array: SqlArray): readonly string[] | null =>
   array.values.includes(null) ? null : (array.values as string[]);
 
 /** What makes a value of a type JSON, as text. */
-export function jsonWriter(type: SqlType): (value: SqlValue, context: RunContext) => string {
+function jsonWriter(type: SqlType): (value: SqlValue, context: RunContext) => string {
   const base = baseOf(type);
   const write = writerOf(base);
   return (value, context) => (value === null ? 'null' : write(value, context));

@@ -39,7 +39,7 @@ function likeEscape(pattern: string, escapeMark: string): string {
  * @param marksShortest Whether every part of what is before the first separator is marked to be as short as it can, which PostgreSQL's engine
  * knows of the mark behind the whole of it.
  */
-export function similarToEscape(pattern: string, escapeMark: string | null, marksShortest = false): string {
+function similarToEscape(pattern: string, escapeMark: string | null, marksShortest = false): string {
   if (escapeMark !== null && [...escapeMark].length > 1) {
     throw new SqlError('invalid_escape_sequence', 'invalid escape string', {
       hint: 'Escape string must be empty or one character.',

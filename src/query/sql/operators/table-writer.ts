@@ -570,7 +570,7 @@ export function viewViolation(view: string, table: Table, row: ExecutionRow, con
   });
 }
 
-export function failingRow(table: Table, row: ExecutionRow, context: ExecutionContext): string {
+function failingRow(table: Table, row: ExecutionRow, context: ExecutionContext): string {
   const values = table.columns.map((_, each) => {
     const text = shownValue(table, each, row[each]!, context);
     return Buffer.byteLength(text) > SHOWN_VALUE_BYTES_MAX ? `${text.slice(0, SHOWN_VALUE_BYTES_MAX)}...` : text;

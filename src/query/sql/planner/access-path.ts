@@ -401,7 +401,7 @@ function constantComparison(condition: Extract<BoundExpression, { kind: 'compare
   return undefined;
 }
 /** The column itself, or widened without loss: keys hold all integers alike, and all text. */
-export function isKeyColumn(expression: BoundExpression, column: number): boolean {
+function isKeyColumn(expression: BoundExpression, column: number): boolean {
   if (expression.kind === 'column') return expression.index === column;
   if (expression.kind !== 'cast' || expression.arg.kind !== 'column' || expression.arg.index !== column) return false;
   return expression.cast === undefined || (isInteger(expression.type) && isInteger(expression.arg.type));

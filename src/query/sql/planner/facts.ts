@@ -16,10 +16,8 @@ export interface KnownTables {
   rowsOf(id: TableId): number;
 }
 
-export const NOTHING_KNOWN: KnownTables = { of: () => undefined, rowsOf: () => UNKNOWN_ROWS };
-
 /** Different values that a column is thought to have when nobody knows. */
-export const UNKNOWN_DISTINCT = 200;
+const UNKNOWN_DISTINCT = 200;
 const VARIABLE_BYTES = 32;
 
 export interface ColumnFacts {

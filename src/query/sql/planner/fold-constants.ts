@@ -30,7 +30,8 @@ type Constant = Extract<BoundExpression, { kind: 'constant' }>;
 
 /**
  * All expressions of a query folded, and simple queries in FROM pulled up (pull-up.ts) before that, so that what nobody looks
- * at is not computed here either. @throws SqlError of the functions that are computed. */
+ * at is not computed here either. @throws SqlError of the functions that are computed.
+ */
 export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
   const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
   const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): C[] =>

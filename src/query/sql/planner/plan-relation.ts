@@ -91,7 +91,7 @@ export function planRelation(
 }
 
 /** Rows with all columns of the relation in their places. */
-export function withAllColumns(planned: Planned, width: number): Planned {
+function withAllColumns(planned: Planned, width: number): Planned {
   const { layout } = planned;
   if (layout === undefined) return planned;
   const places = new Map(layout.map((index, place) => [index, place]));

@@ -72,7 +72,7 @@ export function planRows(query: BoundRows, scope: PlanScope): Planned {
   }
 }
 
-export function planValues(values: BoundValues, scope: PlanScope): Planned {
+function planValues(values: BoundValues, scope: PlanScope): Planned {
   const kind: NodeKind =
     values.rows.length === 1 ? { type: 'Result' } : { type: 'Values Scan', target: { alias: '*VALUES*' } };
   const output = () => {

@@ -274,7 +274,7 @@ export function relocated(expression: BoundExpression, placeOf: (index: number) 
   return mapOperands(expression, (operand) => relocated(operand, placeOf));
 }
 
-export function keyParts({ prefix, low, high, notNull }: AccessPath): KeyParts {
+function keyParts({ prefix, low, high, notNull }: AccessPath): KeyParts {
   const bound = (side: typeof low) => side && { value: compileExpression(side.value), inclusive: side.inclusive };
   return { prefix: prefix.map(partValue), low: bound(low), high: bound(high), notNull };
 }

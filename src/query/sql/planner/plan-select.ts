@@ -1,3 +1,9 @@
+/**
+ * Plans one SELECT: FROM and WHERE, then grouping, windows, the functions of the select list that return sets, order, limit,
+ * and the result. Parts that hold subqueries are computed by an operator of their own, behind the row, before the
+ * operator that needs them; so all others stay synchronous. Queries made of several are planned in `plan-rows.ts`.
+ */
+
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
 import { OperationError } from '../../../base/errors.ts';
 import {

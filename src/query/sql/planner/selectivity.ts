@@ -173,7 +173,7 @@ function compared(operator: CompareOperator, left: BoundExpression, right: Bound
 }
 
 /** Rows that agree in two columns, as a part of all pairs. */
-export function ofJoin(a: ColumnFacts, b: ColumnFacts): number {
+function ofJoin(a: ColumnFacts, b: ColumnFacts): number {
   return ((1 - a.nullFraction) * (1 - b.nullFraction)) / Math.max(a.distinct, b.distinct, 1);
 }
 

@@ -297,11 +297,7 @@ export function requireSelect(query: Node | undefined): SelectStmt {
   throw new SqlError('feature_not_supported', 'views must not contain data-modifying statements in WITH');
 }
 
-export function viewColumns(
-  results: readonly BoundColumn[],
-  names: readonly string[],
-  tooMany: string,
-): readonly Column[] {
+function viewColumns(results: readonly BoundColumn[], names: readonly string[], tooMany: string): readonly Column[] {
   if (names.length > results.length) throw new SqlError('syntax_error', tooMany);
   const columns: Column[] = [];
   for (let i = 0; i < results.length; i++) {

@@ -16,7 +16,7 @@ import { typeInfo } from '../types/types.ts';
 import { sortInSlices } from './sort-in-slices.ts';
 
 /** Common values, and parts of the histogram: PostgreSQL's default_statistics_target. */
-export const STATISTICS_TARGET = 100;
+const STATISTICS_TARGET = 100;
 const WIDE_BYTES = 1_024;
 
 export interface SampledColumn {

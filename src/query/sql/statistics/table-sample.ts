@@ -39,7 +39,7 @@ export interface SampleBounds {
 }
 
 /** PostgreSQL keeps 300 rows for each of the 100 common values that it looks for. */
-export const SAMPLE_BOUNDS: SampleBounds = { rowsMax: 30_000, readRowsMax: 100_000, strata: 500, runRows: 64 };
+const SAMPLE_BOUNDS: SampleBounds = { rowsMax: 30_000, readRowsMax: 100_000, strata: 500, runRows: 64 };
 
 export interface TableSample {
   readonly rows: readonly (readonly ColumnValue[])[];

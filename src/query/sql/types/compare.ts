@@ -94,7 +94,7 @@ function compareArrays(element: SqlType): Compare {
 }
 
 /** Column by column, nulls above. @throws SqlError `datatype_mismatch` for rows of different shapes. */
-export function compareRecords(x: Exclude<SqlValue, null>, y: Exclude<SqlValue, null>): number {
+function compareRecords(x: Exclude<SqlValue, null>, y: Exclude<SqlValue, null>): number {
   const a = x as SqlRecord;
   const b = y as SqlRecord;
   for (let i = 0; i < Math.min(a.types.length, b.types.length); i++) {

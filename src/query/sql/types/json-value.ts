@@ -282,7 +282,7 @@ export function checkJson(text: string): string {
 }
 
 /** By length in bytes, then by bytes. */
-export function compareNames(a: string, b: string): number {
+function compareNames(a: string, b: string): number {
   const difference = Buffer.byteLength(a) - Buffer.byteLength(b);
   if (difference !== 0) return difference;
   return Buffer.compare(Buffer.from(a), Buffer.from(b));

@@ -149,7 +149,7 @@ export function divideNumeric(a: Numeric, b: Numeric): Numeric {
 }
 
 /** Of finite numbers, `b` not zero; rounded to `scale` digits. */
-export function divideToScale(a: Numeric, b: Numeric, scale: number): Numeric {
+function divideToScale(a: Numeric, b: Numeric, scale: number): Numeric {
   // a / b to one digit more than wanted is not enough to round exactly; compare twice the remainder instead.
   const dividend = a.digits * powerOfTen(scale + b.scale);
   const divisor = b.digits * powerOfTen(a.scale);
@@ -221,7 +221,7 @@ export function divideRounded(dividend: bigint, divisor: bigint): bigint {
   return dividend < 0n === divisor < 0n ? quotient + 1n : quotient - 1n;
 }
 
-export function divisionScale(a: Numeric, b: Numeric): number {
+function divisionScale(a: Numeric, b: Numeric): number {
   const [weightA, firstA] = leadingDigit(a);
   const [weightB, firstB] = leadingDigit(b);
   let weight = weightA - weightB;

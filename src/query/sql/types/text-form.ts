@@ -256,7 +256,7 @@ function refusedDigits(type: SqlType, text: string, min: bigint, max: bigint): S
   return new SqlError('numeric_value_out_of_range', `value "${text}" is out of range for type ${titleOf(type)}`);
 }
 
-export function parseInteger(type: 'int2' | 'int4' | 'int8', text: string): number | bigint {
+function parseInteger(type: 'int2' | 'int4' | 'int8', text: string): number | bigint {
   const [min, max] = INTEGER_BOUNDS[type];
   if (!/^[ \t\n\v\f\r]*[+-]?\d+[ \t\n\v\f\r]*$/.test(text)) throw refusedDigits(type, text, min, max);
   const trimmed = text.trim();
@@ -291,7 +291,7 @@ function parseFloatText(type: 'float4' | 'float8', text: string): number {
 }
 
 /** The shortest digits that read back as the same number; an exponent below 1e-4 and from 1e15. */
-export function formatFloat8(value: number): string {
+function formatFloat8(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
@@ -352,7 +352,7 @@ export function parseNumericText(text: string): Numeric {
 }
 
 /** The shortest digits that read back as the same number of 32 bits; an exponent below 1e-4 and from 1e6. */
-export function formatFloat4(value: number): string {
+function formatFloat4(value: number): string {
   if (!Number.isFinite(value) || value === 0) return formatFloat8(value);
   let digits = 1;
   let text = value.toExponential(0);
@@ -364,7 +364,7 @@ export function formatFloat4(value: number): string {
   return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
 }
 
-export function parseFloat4(text: string): number {
+function parseFloat4(text: string): number {
   const value = parseFloatText('float4', text);
   const rounded = Math.fround(value);
   if ((Number.isFinite(value) && !Number.isFinite(rounded)) || (rounded === 0 && value !== 0)) {
@@ -374,7 +374,7 @@ export function parseFloat4(text: string): number {
 }
 
 /** `oid`: an unsigned number; negative ones wrap, as PostgreSQL reads them. */
-export function parseOid(text: string, type: SqlType = 'oid'): number {
+function parseOid(text: string, type: SqlType = 'oid'): number {
   const trimmed = text.trim();
   if (!/^[+-]?\d+$/.test(trimmed)) throw refusedDigits(type, text, -(2n ** 64n), 2n ** 64n - 1n);
   const value = Number(trimmed);
@@ -385,7 +385,7 @@ export function parseOid(text: string, type: SqlType = 'oid'): number {
 }
 
 /** The canonical form: lower case with hyphens. */
-export function parseUuid(text: string): string {
+function parseUuid(text: string): string {
   const trimmed = text.trim();
   const bare = trimmed.startsWith('{') && trimmed.endsWith('}') ? trimmed.slice(1, -1) : trimmed;
   if (text !== trimmed || !/^(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}$/.test(bare)) throw invalid('uuid', text);
@@ -446,7 +446,7 @@ export function parseHex(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(digits, 'hex'));
 }
 
-export function formatBytea(value: Uint8Array, output: TextStyle['byteaOutput']): string {
+function formatBytea(value: Uint8Array, output: TextStyle['byteaOutput']): string {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
   if (output !== 'escape') return `\\x${bytes.toString('hex')}`;
   let text = '';

@@ -208,7 +208,7 @@ function formatPoint(micros: bigint, zone: TimeZone | undefined, style: TextStyl
 }
 
 /** `+05:30`, `-08`. */
-export function formatOffset(offset: number): string {
+function formatOffset(offset: number): string {
   const ahead = Math.abs(offset);
   let out = `${offset < 0 ? '-' : '+'}${pad(Math.floor(ahead / 3_600), 2)}`;
   if (ahead % 3_600 !== 0) out += `:${pad(Math.floor(ahead / 60) % 60, 2)}`;

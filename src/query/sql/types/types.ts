@@ -211,7 +211,7 @@ function register(info: TypeInfo): void {
 }
 
 /** A `record` whose fields are known: the row of a query, or of a function. Its OID is that of `record`. */
-export function isAnonymousRecord(type: SqlType): boolean {
+function isAnonymousRecord(type: SqlType): boolean {
   return type.startsWith('user:record(');
 }
 
@@ -322,7 +322,7 @@ export function titleWithModifier(type: SqlType, modifier: number): string {
 }
 
 /** Numbers in the order in which they convert by themselves. */
-export const NUMBER_RANK: { readonly [type: string]: number | undefined } = {
+const NUMBER_RANK: { readonly [type: string]: number | undefined } = {
   int2: 1,
   int4: 2,
   int8: 3,

@@ -34,7 +34,3 @@ const OFFSETS = new Map(
 export function zoneAbbreviation(name: string): number | undefined {
   return OFFSETS.get(name);
 }
-
-export function zoneAbbreviations(): Iterable<readonly [name: string, seconds: number]> {
-  return OFFSETS;
-}
