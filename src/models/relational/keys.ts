@@ -190,14 +190,14 @@ function isNested(form: KeyForm | undefined): boolean {
 }
 
 /**
- * Says how values of a catalog's type stand in keys: as those of another type, as an enum, or by their fields. A type that
+ * Says how values of a catalog's type stand in keys: as those of another type, as an enum, or by what they are made of. A type that
  * has no order has no place there.
  */
 export function defineKeyForm(
   type: ColumnType,
-  as: { readonly base: ColumnType } | 'enum' | { readonly record: readonly ColumnType[] },
+  as: { readonly base: ColumnType } | Exclude<KeyForm, string> | 'enum',
 ): void {
-  const form = as === 'enum' || 'record' in as ? as : keyFormOf(as.base);
+  const form = as === 'enum' || !('base' in as) ? as : keyFormOf(as.base);
   if (form === undefined) FORMS_IN_KEYS.delete(type);
   else FORMS_IN_KEYS.set(type, form);
 }

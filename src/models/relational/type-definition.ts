@@ -1,5 +1,5 @@
 /**
- * Types that users define: enums, domains and composite types. Documented in docs/formats/relational.md.
+ * Types that users define: enums, domains, composite types and ranges. Documented in docs/formats/relational.md.
  *
  *   {prefix}/catalog/ ('type', id)  -> definition as JSON
  *
@@ -60,7 +60,19 @@ export interface CompositeType extends Shared {
   readonly fields: readonly TypeField[];
 }
 
-export type TypeDefinition = EnumType | DomainType | CompositeType;
+export interface RangeType extends Shared {
+  readonly kind: 'range';
+  readonly subtype: ColumnType;
+  /** Of several of them; it has a definition of its own. */
+  readonly multirange: `user:${string}`;
+}
+
+export interface MultirangeType extends Shared {
+  readonly kind: 'multirange';
+  readonly range: `user:${string}`;
+}
+
+export type TypeDefinition = EnumType | DomainType | CompositeType | RangeType | MultirangeType;
 
 export function typeKey(keyspace: Keyspace, id: TableId): Key {
   return keyspace.catalog.key(['type', BigInt(id)]);
@@ -108,6 +120,14 @@ export function defineStorage(definition: TypeDefinition): void {
       const record = definition.fields.map((field) => field.type);
       defineForm(type, { record });
       defineKeyForm(type, { record });
+      return;
     }
+    case 'range':
+      defineForm(type, { range: definition.subtype });
+      defineKeyForm(type, { range: definition.subtype });
+      return;
+    case 'multirange':
+      defineForm(type, { array: definition.range });
+      defineKeyForm(type, { array: definition.range });
   }
 }

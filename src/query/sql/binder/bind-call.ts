@@ -21,6 +21,8 @@ import type { BoundExpression } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { nameOfList, placeIn, stringsOf } from './names.ts';
 import { takeSet } from './set-calls.ts';
+import { constructorsNamed } from './type-calls.ts';
+import type { ResolvedCall } from './type-names.ts';
 
 /** Calls around what is being bound, and what is told to the one that is bound next. */
 export interface CallsAround {
@@ -137,11 +139,13 @@ export function resolveCall(
   const names = stringsOf(call.funcname);
   const { args, shape } = resolveArguments(binder, call, qualified);
   const types = args.map((arg) => arg.type);
-  if (qualified !== undefined && binder.context.functions === undefined) {
+  const { userType } = call as ResolvedCall;
+  if (qualified !== undefined && userType === undefined && binder.context.functions === undefined) {
     throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
   }
-  const others = names[0] === 'pg_catalog' ? [] : binder.context.functions?.named({ ...nameOfList(names), location });
-  const found = resolveFunction(name, types, shape, location, others);
+  const known = names[0] === 'pg_catalog' ? [] : binder.context.functions?.named({ ...nameOfList(names), location });
+  const others = userType === undefined ? known : [...(known ?? []), ...constructorsNamed(userType)];
+  const found = resolveFunction(name, types, { ...shape, ...(userType && { type: userType }) }, location, others);
   if (call.agg_star === true) {
     const message = `${name}(*) specified, but ${name} is not an aggregate function`;
     throw new SqlError('wrong_object_type', message, { location });

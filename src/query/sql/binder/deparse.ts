@@ -7,7 +7,7 @@ import type { Table } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { formatText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';
-import { arrayOf, type SqlType, titleOf } from '../types/types.ts';
+import { arrayOf, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import type { BoundExpression, BoundRows } from './bound.ts';
 
 /** What an expression stands in: decides whether it needs parentheses in the pretty form. */
@@ -53,6 +53,8 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
       const syntax = deparseSyntax(expression, show);
       if (syntax !== undefined)
         return syntax.isTest && !(pretty && parent === 'none') ? `(${syntax.text})` : syntax.text;
+      // What makes ranges is found where their type is.
+      if (isConstructor(expression)) return `${titles(expression.type)}(${list(expression.args)})`;
       if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args)})`;
       const [first, second] = expression.args.map((each) => show(each, 'operator'));
       return operator(second === undefined ? `${name} ${first}` : `${first} ${name} ${second}`);
@@ -119,6 +121,12 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
 }
 
 type Show = (expression: BoundExpression, place: Parent) => string;
+
+function isConstructor({ function: { name }, type }: Extract<BoundExpression, { kind: 'call' }>): boolean {
+  if (!type.startsWith('user:')) return false;
+  const { kind, name: own } = typeInfo(type);
+  return (kind === 'r' || kind === 'm') && name === own;
+}
 
 /** Calls that are written otherwise than as calls: parts of arrays and rows, and tests of them. */
 function deparseSyntax(

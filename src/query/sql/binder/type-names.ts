@@ -4,14 +4,22 @@
  * the same type when that is renamed.
  */
 
-import type { TypeName } from '@pgsql/types';
+import type { FuncCall, TypeName } from '@pgsql/types';
 import type { ColumnType } from '../../../models/relational/table.ts';
+import { isAggregate } from '../functions/aggregates.ts';
+import { isFunction } from '../functions/resolve.ts';
+import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { typeNamed } from '../types/types.ts';
 import { nameKey, type QualifiedName, stringsOf } from './names.ts';
 import { tooDeep } from './query-context.ts';
 
 /** A name and what it was found to mean. */
 export interface ResolvedTypeName extends TypeName {
+  readonly userType?: ColumnType;
+}
+
+/** A call by the name of a type: a cast, or what makes a range of its bounds. */
+export interface ResolvedCall extends FuncCall {
   readonly userType?: ColumnType;
 }
 
@@ -24,7 +32,23 @@ function isTypeName(value: object): value is TypeName {
 
 /** The name that a node of a tree gives to a type, unless it is a built-in one or was looked up before. */
 export function userTypeName(node: object): QualifiedName | undefined {
-  return isTypeName(node) ? userName(node) : undefined;
+  if (isTypeName(node)) return userName(node);
+  return isCall(node) ? calledName(node) : undefined;
+}
+
+/** The name of a call, where it can be that of a type. */
+function calledName({ funcname, location, userType }: ResolvedCall): QualifiedName | undefined {
+  if (userType !== undefined) return undefined;
+  const names = stringsOf(funcname);
+  if (names.length > 2 || names.length === 0) return undefined;
+  const name = names.at(-1)!;
+  if (names.length === 2) return names[0] === 'pg_catalog' ? undefined : { schema: names[0], name, location };
+  if (isFunction(name) || isAggregate(name) || WINDOW_FUNCTIONS.has(name)) return undefined;
+  return { schema: undefined, name };
+}
+
+function isCall(value: object): value is ResolvedCall {
+  return 'funcname' in value;
 }
 
 function userName(typeName: ResolvedTypeName): QualifiedName | undefined {
@@ -57,6 +81,11 @@ export function withTypeNames<T extends object>(tree: T, types: ReadonlyMap<stri
     return (changed ?? tree) as T;
   }
   let changed: Record<string, unknown> | undefined;
+  if (isCall(tree)) {
+    const name = calledName(tree);
+    const userType = name === undefined ? undefined : types.get(nameKey(name));
+    if (userType !== undefined) changed = { ...(tree as Record<string, unknown>), userType };
+  }
   for (const [name, value] of Object.entries(tree)) {
     if (typeof value !== 'object' || value === null) continue;
     const mapped = withTypeNames(value as object, types, depth + 1);

@@ -46,6 +46,9 @@ export function* dependRows(objects: CatalogObjects): Iterable<SystemRow> {
     } else if (type.kind === 'composite') {
       yield depend([pg_class, classOidOf(type)], 'i', [pg_type, type.id]);
       for (const [i, field] of type.fields.entries()) yield* onType([pg_class, classOidOf(type), i + 1], field.type);
+    } else if (type.kind === 'range') {
+      yield* onType([pg_type, type.id], type.subtype);
+      yield depend([pg_type, typeInfo(type.multirange).oid], 'i', [pg_type, type.id]);
     }
   }
   for (const { id, schema, parameters, result } of objects.functions) {

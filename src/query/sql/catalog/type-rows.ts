@@ -3,7 +3,7 @@
 import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
 import { deparse } from '../binder/deparse.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
-import { allTypes, arrayOf, baseOf, multirangeOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
+import { allTypes, arrayOf, baseOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
 import { type CatalogObjects, OWNER, SYSTEM_SCHEMAS, schemaOid } from './catalog-objects.ts';
 import { boundDefault } from './domain-rules.ts';
 import type { SystemRow } from './system-row.ts';
@@ -87,10 +87,15 @@ export function* enumRows({ types }: CatalogObjects): Iterable<SystemRow> {
   }
 }
 
-export function* rangeRows(): Iterable<SystemRow> {
-  for (const { type, kind, oid, element } of allTypes()) {
-    const multirange = kind === 'r' ? multirangeOf(type) : undefined;
-    if (multirange === undefined) continue;
-    yield { rngtypid: oid, rngsubtype: typeInfo(element!).oid, rngmultitypid: typeInfo(multirange).oid };
+export function* rangeRows({ types }: CatalogObjects): Iterable<SystemRow> {
+  const defined = types.filter(({ kind }) => kind === 'range').map(({ type }) => typeInfo(type));
+  const builtin = [...allTypes()].filter(({ kind, type }) => kind === 'r' && !type.includes('user:'));
+  for (const { oid, element, multirange } of [...builtin, ...defined]) {
+    yield {
+      rngtypid: oid,
+      rngsubtype: typeInfo(element!).oid,
+      rngmultitypid: typeInfo(multirange!).oid,
+      rngcollation: isCollatable(element!) ? COLLATION_DEFAULT : 0,
+    };
   }
 }

@@ -143,6 +143,14 @@ export function registerType(definition: TypeDefinition): void {
       const { size, category } = typeInfo(base);
       const check = domainChecker(definition);
       defineType({ ...shared, size, category, kind: 'd', base, modifier, check, default: definition.default });
+      return;
     }
+    case 'range': {
+      const { subtype: element, multirange } = definition;
+      defineType({ ...shared, size: -1, category: 'R', kind: 'r', element, multirange });
+      return;
+    }
+    case 'multirange':
+      defineType({ ...shared, size: -1, category: 'R', kind: 'm', element: definition.range });
   }
 }

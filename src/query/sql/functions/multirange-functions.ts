@@ -71,21 +71,22 @@ function made(range: SqlType, ranges: readonly SqlValue[]): SqlArray {
 }
 
 const RANGES = ['int4range', 'int8range', 'numrange', 'tsrange', 'tstzrange', 'daterange'] as readonly SqlType[];
-const constructors: [string, Kernel][] = RANGES.flatMap((range) => {
+/** What makes a multirange of ranges of a type, under its own name. */
+export function multirangeConstructorsOf(range: SqlType): FunctionTable {
   const type = multirangeOf(range)!;
-  return [
-    [`${type}() ${type}`, () => multirange(range, [])],
-    [`${type}(${range}) ${type}`, (one: SqlRange) => multirange(range, [one])],
-    [`${type}(variadic ${range}) ${type}`, (given: readonly SqlValue[]) => made(range, given)],
-  ] as [string, Kernel][];
-});
+  return {
+    [`${type}() ${type}`]: () => multirange(range, []),
+    [`${type}(${range}) ${type}`]: (one: SqlRange) => multirange(range, [one]),
+    [`${type}(variadic ${range}) ${type}`]: (given: readonly SqlValue[]) => made(range, given),
+  };
+}
 
 /** What a function says of a range, asked of the range that holds all of them. */
 const ofSpan = (ask: (range: SqlRange) => SqlValue): KernelBuilder =>
   algebra((all) => (value: SqlArray) => ask(all.span(value)));
 
 export const MULTIRANGE_FUNCTIONS: FunctionTable = {
-  ...Object.fromEntries(constructors),
+  ...Object.assign({}, ...RANGES.map(multirangeConstructorsOf)),
   'lower(anymultirange) anyelement': ofSpan((range) => range.lower),
   'upper(anymultirange) anyelement': ofSpan((range) => range.upper),
   'isempty(anymultirange) bool': ({ values }: SqlArray) => values.length === 0,

@@ -5,7 +5,7 @@ import { SqlError } from '../sql-error.ts';
 import { abbreviated, containsInet, formatHost, formatInet, maskedBytes } from '../types/network.ts';
 import { canonicalRange, RangeAlgebra } from '../types/ranges.ts';
 import { type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
-import type { FunctionTable, Kernel, KernelBuilder } from './definition.ts';
+import type { FunctionTable, KernelBuilder } from './definition.ts';
 
 type Value = Exclude<SqlValue, null>;
 
@@ -44,22 +44,24 @@ function constructed(type: SqlType) {
   };
 }
 
-const constructors: [string, Kernel][] = (
-  ['int4range', 'int8range', 'numrange', 'tsrange', 'tstzrange', 'daterange'] as readonly SqlType[]
-).flatMap((type) => {
+/** What makes a range of its bounds, for each type of ranges under its own name. */
+export function constructorsOf(type: SqlType): FunctionTable {
   const element = typeInfo(type).element!;
   const make = constructed(type);
-  return [
-    [`${type}(${element}, ${element}) ${type} called`, (lower: SqlValue, upper: SqlValue) => make(lower, upper)],
-    [
-      `${type}(${element}, ${element}, text) ${type} called`,
-      (lower: SqlValue, upper: SqlValue, flags: string | null) => make(lower, upper, flags),
-    ],
-  ];
-});
+  return {
+    [`${type}(${element}, ${element}) ${type} called`]: (lower: SqlValue, upper: SqlValue) => make(lower, upper),
+    [`${type}(${element}, ${element}, text) ${type} called`]: (
+      lower: SqlValue,
+      upper: SqlValue,
+      flags: string | null,
+    ) => make(lower, upper, flags),
+  };
+}
+
+const BUILTIN: readonly SqlType[] = ['int4range', 'int8range', 'numrange', 'tsrange', 'tstzrange', 'daterange'];
 
 export const RANGE_FUNCTIONS: FunctionTable = {
-  ...Object.fromEntries(constructors),
+  ...Object.assign({}, ...BUILTIN.map(constructorsOf)),
   'lower(anyrange) anyelement': (range: SqlRange) => range.lower,
   'upper(anyrange) anyelement': (range: SqlRange) => range.upper,
   'isempty(anyrange) bool': (range: SqlRange) => range.empty,

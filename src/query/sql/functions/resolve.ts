@@ -44,6 +44,8 @@ export interface CallShape {
   readonly qualified?: string;
   /** What a record is, where a list of columns says it. */
   readonly record?: SqlType;
+  /** The type that a user defined under that name. */
+  readonly type?: SqlType;
 }
 
 /** A call of one argument by the name of a type is a cast. */
@@ -81,8 +83,9 @@ export function resolveFunction(
   location?: number,
   others: readonly FunctionDefinition[] = [],
 ): ScalarFunction | TypeCall {
-  const { names, variadic, qualified, record } = shape;
-  const isPlain = names === undefined && variadic !== true && qualified === undefined && record === undefined;
+  const { names, variadic, qualified, record, type } = shape;
+  const isPlain =
+    names === undefined && variadic !== true && qualified === undefined && record === undefined && type === undefined;
   if (!isPlain || others.length > 0 || !types.every(isFixed)) {
     return lookUpFunction(name, types, shape, location, others);
   }
@@ -109,8 +112,8 @@ function lookUpFunction(
   }
   const exact = preferPlain(candidates.filter((each) => each.arguments.every((type, i) => type === types[i])));
   if (exact !== undefined) return instantiate(exact, types, location, shape.record);
-  const named =
-    types.length === 1 && shape.names === undefined && shape.qualified === undefined ? typeNamed(name) : undefined;
+  const builtin = shape.qualified === undefined ? typeNamed(name) : undefined;
+  const named = types.length === 1 && shape.names === undefined ? (shape.type ?? builtin) : undefined;
   if (named !== undefined && isCastByName(types[0]!, named)) return { cast: named };
   const chosen = chooseCandidate(withoutHidden(candidates), types);
   if (typeof chosen !== 'string') return instantiate(chosen, types, location, shape.record);

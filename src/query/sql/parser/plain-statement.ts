@@ -11,8 +11,9 @@
  */
 
 import type { Node, SelectStmt } from '@pgsql/types';
-import type { QualifiedName } from '../binder/names.ts';
+import { nameKey, type QualifiedName } from '../binder/names.ts';
 import { isCatalogWord, type NamesOfStatement } from '../binder/referenced-tables.ts';
+import { userTypeName } from '../binder/type-names.ts';
 import { plainTokens, type Tokens } from './plain-tokens.ts';
 
 /** Of longer texts it is not worth to find out late that they are not plain. */
@@ -60,6 +61,7 @@ class PlainParser {
   readonly #starts: Tokens['starts'];
   readonly #isName: (word: string) => boolean;
   readonly #tables = new Map<string, QualifiedName>();
+  readonly #calls = new Map<string, QualifiedName>();
   #asksForCatalog = false;
   #at = 0;
   #depth = 0;
@@ -75,8 +77,9 @@ class PlainParser {
     const node = { SelectStmt: this.#query() };
     this.#takeSign(';');
     if (this.#kinds[this.#at] !== 'end') throw NOT_PLAIN;
-    // Its types are built in.
-    const names = { tables: this.#tables, types: undefined, asksForCatalog: this.#asksForCatalog };
+    // The types that it casts to are built in; what it calls may be one that is not.
+    const types = this.#calls.size === 0 ? undefined : this.#calls;
+    const names = { tables: this.#tables, types, asksForCatalog: this.#asksForCatalog };
     return { node, names };
   }
 
@@ -490,6 +493,8 @@ class PlainParser {
     this.#needSign(')');
     call.funcformat = 'COERCE_EXPLICIT_CALL';
     call.location = location;
+    const type = userTypeName(call);
+    if (type !== undefined) this.#calls.set(nameKey(type), type);
     return { FuncCall: call };
   }
 

@@ -100,7 +100,8 @@ export class DropStatements {
   async run(statement: DropStmt, sink: Sink): Promise<void> {
     const { removeType = '', concurrent, behavior, missing_ok: missingOk } = statement;
     if (routineKind(removeType) !== undefined) return this.#schema.functions.drop(statement, sink);
-    if (removeType === 'OBJECT_TYPE' || removeType === 'OBJECT_DOMAIN') return this.#schema.types.drop(statement, sink);
+    if (removeType === 'OBJECT_TYPE' || removeType === 'OBJECT_DOMAIN')
+      return this.#schema.types.drops.run(statement, sink);
     const kind = KINDS[removeType];
     const words = removeType.replace('OBJECT_', '').replace('MATVIEW', 'MATERIALIZED VIEW').replaceAll('_', ' ');
     if (kind === undefined) throw notSupported(`DROP ${words}`);
@@ -430,7 +431,7 @@ export class DropStatements {
         transaction.delete(functionKey(keyspace, object.definition.id));
         return;
       case 'type':
-        return this.#schema.types.remove(transaction, object.type, { complete: () => {}, notice: () => {} });
+        return this.#schema.types.drops.remove(transaction, object.type);
       case 'default': {
         if (dropped.has(object.table.id)) return;
         const table = await this.#locked(transaction, object.table.id);

@@ -1,8 +1,8 @@
 /**
- * CREATE, ALTER and DROP of types and domains: enums, composite types, domains (PostgreSQL's typecmds.c, pg_enum.c).
+ * CREATE and ALTER of types and domains: enums, composite types, ranges, domains (PostgreSQL's typecmds.c, pg_enum.c).
  *
  * What changes a type that committed rows may have is seen when it commits; see user-types.ts. A label that was added cannot be used
- * before, as in PostgreSQL. Ranges and base types of one's own are refused.
+ * before, as in PostgreSQL. Base types of one's own are refused.
  */
 
 import type {
@@ -13,13 +13,14 @@ import type {
   Constraint,
   CreateDomainStmt,
   CreateEnumStmt,
-  DropStmt,
+  CreateRangeStmt,
   Node,
   RangeVar,
   RenameStmt,
 } from '@pgsql/types';
 import { OperationError } from '../../../base/errors.ts';
 import { deleteName, openIds, putName, readName, readTableById } from '../../../models/relational/catalog.ts';
+import { inputTypes } from '../../../models/relational/function-definition.ts';
 import type { Schema } from '../../../models/relational/schema.ts';
 import {
   columnNumber,
@@ -40,17 +41,29 @@ import {
 } from '../../../models/relational/type-definition.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { checkCollation } from '../binder/collations.ts';
-import { namedType, nameOfList, refuseRowType, requireStorable, stringsOf } from '../binder/names.ts';
+import {
+  namedType,
+  nameOfList,
+  type QualifiedName,
+  refuseRowType,
+  requireStorable,
+  shownName,
+  stringsOf,
+} from '../binder/names.ts';
 import { definitionContext } from '../binder/table-rules.ts';
 import { boundDefault, compileDomainCheck } from '../catalog/domain-rules.ts';
+import { loadFunctions } from '../catalog/user-functions.ts';
 import { registerType } from '../catalog/user-types.ts';
 import { openTable } from '../catalog-cache.ts';
+import { FUNCTIONS } from '../functions/directories.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
 import { baseOf, type SqlType, typeInfo } from '../types/types.ts';
 import { withComment } from './comment-statements.ts';
+import { DropTypes } from './drop-types.ts';
+import { multirangeName, rangeOptions } from './range-options.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 
@@ -64,7 +77,7 @@ interface Target {
 }
 
 /** A column that has values of a type. */
-interface Dependent {
+export interface Dependent {
   readonly table: Table;
   readonly position: number;
 }
@@ -74,7 +87,10 @@ export class TypeStatements {
   readonly #schema: SchemaChanges;
   readonly #runner: StatementRunner;
 
+  readonly drops: DropTypes;
+
   constructor(session: SessionContext, schema: SchemaChanges, runner: StatementRunner) {
+    this.drops = new DropTypes(session, schema, this);
     this.#session = session;
     this.#schema = schema;
     this.#runner = runner;
@@ -84,7 +100,7 @@ export class TypeStatements {
 
   async createEnum({ typeName, vals }: CreateEnumStmt, sink: Sink): Promise<void> {
     const names = stringsOf(vals);
-    const transaction = await this.#begin('CREATE TYPE');
+    const transaction = await this.begin('CREATE TYPE');
     const target = this.#target(stringsOf(typeName));
     await this.#requireFree(transaction, target);
     for (const [i, name] of names.entries()) {
@@ -104,7 +120,7 @@ export class TypeStatements {
   }
 
   async createComposite({ typevar, coldeflist }: CompositeTypeStmt, sink: Sink): Promise<void> {
-    const transaction = await this.#begin('CREATE TYPE');
+    const transaction = await this.begin('CREATE TYPE');
     const target = this.#target(rangeNames(typevar!));
     await this.#requireFree(transaction, target, 'relation');
     const fields = (coldeflist ?? []).map((node) => fieldOf(node));
@@ -117,8 +133,52 @@ export class TypeStatements {
     sink.complete('CREATE TYPE');
   }
 
+  async createRange({ typeName, params }: CreateRangeStmt, sink: Sink): Promise<void> {
+    const transaction = await this.begin('CREATE TYPE');
+    const target = this.#target(stringsOf(typeName));
+    await this.#requireFree(transaction, target);
+    const { subtype, multirange: given, difference } = rangeOptions(params ?? []);
+    if (difference !== undefined) await this.#requireDifference(transaction, difference, subtype);
+    const several: Target =
+      given === undefined
+        ? { name: multirangeName(target.name), schema: target.schema }
+        : { name: given.name, schema: this.#schema.lookup.creation(given) };
+    const { keyspace } = this.#session.engine;
+    if ((await readName(transaction, keyspace, several.name, several.schema.id)) !== undefined) {
+      const why = {
+        detail: `Failed while creating a multirange type for type "${target.name}".`,
+        hint: 'You can manually specify a multirange type name using the "multirange_type_name" attribute.',
+      };
+      const message = `type "${several.name}" already exists`;
+      throw new SqlError('duplicate_object', message, given === undefined ? why : {});
+    }
+    const nextId = await openIds(transaction, keyspace);
+    const [range, multirange] = [this.#identity(target, nextId), this.#identity(several, nextId)];
+    await this.#store(transaction, { ...range, kind: 'range', subtype, multirange: multirange.type });
+    await this.#store(transaction, { ...multirange, kind: 'multirange', range: range.type });
+    sink.complete('CREATE TYPE');
+  }
+
+  /** @throws SqlError unless there is a function that takes two bounds and gives a number. */
+  async #requireDifference(transaction: Transaction, name: QualifiedName, subtype: SqlType): Promise<void> {
+    const takesBounds = (types: readonly SqlType[]): boolean =>
+      types.length === 2 && types.every((type) => type === subtype);
+    const own = await loadFunctions(transaction, this.#session.engine.keyspace);
+    const found =
+      FUNCTIONS.named(name.name).find((each) => takesBounds(each.arguments)) ??
+      own.all.find((each) => each.name === name.name && takesBounds(inputTypes(each)));
+    const { title } = typeInfo(subtype);
+    if (found === undefined) {
+      throw new SqlError('undefined_function', `function ${shownName(name)}(${title}, ${title}) does not exist`);
+    }
+    if (found.result === 'float8') return;
+    const shown = `${shownName(name)}(${title}, ${title})`;
+    const message = `range subtype diff function ${shown} must return type double precision`;
+    throw new SqlError('invalid_object_definition', message);
+  }
+
   async createDomain(statement: CreateDomainStmt, sink: Sink): Promise<void> {
-    const transaction = await this.#begin('CREATE DOMAIN');
+    const transaction = await this.begin('CREATE DOMAIN');
     const target = this.#target(stringsOf(statement.domainname));
     await this.#requireFree(transaction, target);
     const { type: base, modifier } = namedType(statement.typeName);
@@ -164,7 +224,7 @@ export class TypeStatements {
   // --- ALTER
 
   async alterEnum(statement: AlterEnumStmt, sink: Sink): Promise<void> {
-    const transaction = await this.#begin('ALTER TYPE');
+    const transaction = await this.begin('ALTER TYPE');
     const found = await this.#find(transaction, stringsOf(statement.typeName));
     if (found.kind !== 'enum') throw new SqlError('wrong_object_type', `${typeInfo(found.type).title} is not an enum`);
     const { oldVal, newVal = '', skipIfNewValExists } = statement;
@@ -176,27 +236,27 @@ export class TypeStatements {
       }
       if (has(newVal)) throw new SqlError('duplicate_object', `enum label "${newVal}" already exists`);
       const labels = found.labels.map((label) => (label.name === oldVal ? { ...label, name: newVal } : label));
-      this.#replace(transaction, { ...found, labels });
+      this.replace(transaction, { ...found, labels });
     } else if (has(newVal)) {
       const message = `enum label "${newVal}" already exists`;
       if (skipIfNewValExists !== true) throw new SqlError('duplicate_object', message);
       sink.notice({ severity: 'NOTICE', condition: 'duplicate_object', message: `${message}, skipping` });
     } else {
       const nextId = await openIds(transaction, this.#session.engine.keyspace);
-      this.#replace(transaction, withLabel(found, newVal, statement, nextId()));
+      this.replace(transaction, withLabel(found, newVal, statement, nextId()));
     }
     sink.complete('ALTER TYPE');
   }
 
   /** ALTER TYPE … ADD, DROP and ALTER ATTRIBUTE. */
   async alterComposite(statement: AlterTableStmt, sink: Sink): Promise<void> {
-    const transaction = await this.#begin('ALTER TYPE');
+    const transaction = await this.begin('ALTER TYPE');
     const names = rangeNames(statement.relation!);
     const found = await this.#find(transaction, names, 'relation');
     if (found.kind !== 'composite') {
       throw new SqlError('wrong_object_type', `"${names.at(-1)}" is not a composite type`);
     }
-    const [dependent] = await this.#columnsOf(transaction, found.type);
+    const [dependent] = await this.columnsOf(transaction, found.type);
     let { fields } = found;
     for (const node of statement.cmds ?? []) {
       if (!('AlterTableCmd' in node)) continue;
@@ -207,6 +267,7 @@ export class TypeStatements {
         if (fields.some((each) => each.name === field.name)) {
           throw new SqlError('duplicate_column', `column "${field.name}" of relation "${found.name}" already exists`);
         }
+        if (contains(field.type, found.type)) throw memberOfItself(found);
         fields = [...fields, field];
       } else if (place < 0) {
         const message = `column "${name}" of relation "${found.name}" does not exist`;
@@ -218,10 +279,11 @@ export class TypeStatements {
         fields = fields.filter((_, i) => i !== place);
       } else if (subtype === 'AT_AlterColumnType') {
         const { type, modifier } = fieldOf(def!);
+        if (contains(type, found.type)) throw memberOfItself(found);
         fields = fields.map((field, i) => (i === place ? { name, type, modifier } : field));
       } else throw notSupported('this form of ALTER TYPE');
     }
-    this.#replace(transaction, { ...found, fields });
+    this.replace(transaction, { ...found, fields });
     sink.complete('ALTER TYPE');
   }
 
@@ -233,7 +295,7 @@ export class TypeStatements {
     cascade: boolean,
     sink: Sink,
   ): Promise<void> {
-    for (const domain of await this.#all(transaction)) {
+    for (const domain of await this.all(transaction)) {
       if (domain.kind !== 'domain' || domain.base !== type) continue;
       const [asking] = domain.checks.filter((check) => selectsField(check, field));
       if (asking === undefined) continue;
@@ -247,12 +309,12 @@ export class TypeStatements {
       const message = `drop cascades to constraint ${asking.name}`;
       sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
       const checks = domain.checks.filter((check) => !selectsField(check, field));
-      this.#replace(transaction, { ...domain, checks });
+      this.replace(transaction, { ...domain, checks });
     }
   }
 
   async alterDomain(statement: AlterDomainStmt, sink: Sink): Promise<void> {
-    const transaction = await this.#begin('ALTER DOMAIN');
+    const transaction = await this.begin('ALTER DOMAIN');
     const { subtype, name = '', def, missing_ok: missingOk } = statement;
     const found = await this.#find(transaction, stringsOf(statement.typeName));
     if (found.kind !== 'domain') throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
@@ -304,7 +366,7 @@ export class TypeStatements {
       default:
         throw notSupported('this form of ALTER DOMAIN');
     }
-    this.#replace(transaction, domain);
+    this.replace(transaction, domain);
     sink.complete('ALTER DOMAIN');
   }
 
@@ -320,7 +382,7 @@ export class TypeStatements {
     ) {
       return false;
     }
-    const transaction = await this.#begin(title);
+    const transaction = await this.begin(title);
     const names = relation === undefined ? namesOf(object) : rangeNames(relation);
     const found = await this.#find(transaction, names, renameType === 'OBJECT_ATTRIBUTE' ? 'relation' : 'type');
     if (renameType === 'OBJECT_ATTRIBUTE') {
@@ -334,7 +396,7 @@ export class TypeStatements {
         throw new SqlError('duplicate_column', `column "${newname}" of relation "${found.name}" already exists`);
       }
       const fields = found.fields.map((field) => (field.name === subname ? { ...field, name: newname } : field));
-      this.#replace(transaction, { ...found, fields });
+      this.replace(transaction, { ...found, fields });
     } else if (renameType === 'OBJECT_DOMCONSTRAINT') {
       if (found.kind !== 'domain') throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
       if (!found.checks.some((check) => check.name === subname)) {
@@ -344,7 +406,7 @@ export class TypeStatements {
         throw new SqlError('duplicate_object', `constraint "${newname}" for domain ${found.name} already exists`);
       }
       const checks = found.checks.map((check) => (check.name === subname ? { ...check, name: newname } : check));
-      this.#replace(transaction, { ...found, checks });
+      this.replace(transaction, { ...found, checks });
     } else {
       if (renameType === 'OBJECT_DOMAIN' && found.kind !== 'domain') {
         throw new SqlError('wrong_object_type', `${found.name} is not a domain`);
@@ -353,95 +415,13 @@ export class TypeStatements {
       await this.#requireFree(transaction, { name: newname, schema: { id: found.schema ?? PUBLIC_SCHEMA, name: '' } });
       deleteName(transaction, keyspace, found.name, found.schema);
       await putName(transaction, keyspace, newname, found.schema, { kind: 'type', id: found.id });
-      this.#replace(transaction, { ...found, name: newname });
+      this.replace(transaction, { ...found, name: newname });
     }
     sink.complete(title);
     return true;
   }
 
-  // --- DROP
-
-  async drop(statement: DropStmt, sink: Sink): Promise<void> {
-    const isDomain = statement.removeType === 'OBJECT_DOMAIN';
-    const title = isDomain ? 'DROP DOMAIN' : 'DROP TYPE';
-    const transaction = await this.#begin(title);
-    const wanted: TypeDefinition[] = [];
-    for (const object of statement.objects ?? []) {
-      const names = namesOf(object);
-      const found = await this.#lookUp(transaction, names);
-      if (found === undefined) {
-        const message = `type "${names.join('.')}" does not exist`;
-        if (statement.missing_ok !== true) throw new SqlError('undefined_object', message);
-        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
-        continue;
-      }
-      if (isDomain && found.kind !== 'domain') {
-        throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
-      }
-      wanted.push(found);
-    }
-    const cascade = statement.behavior === 'DROP_CASCADE';
-    const dropped = new Set(wanted.map(({ id }) => id));
-    for (const found of wanted) await this.#drop(transaction, found, dropped, cascade, sink);
-    sink.complete(title);
-  }
-
-  async #drop(
-    transaction: Transaction,
-    found: TypeDefinition,
-    dropped: Set<TableId>,
-    cascade: boolean,
-    sink: Sink,
-  ): Promise<void> {
-    const columns = await this.#columnsOf(transaction, found.type, false);
-    const types = (await this.#all(transaction)).filter(
-      (other) => !dropped.has(other.id) && directlyUses(other, found.type),
-    );
-    const title = `type ${typeInfo(found.type).title}`;
-    if (!cascade && columns.length + types.length > 0) {
-      const needed = [
-        ...types.map((other) => `${describeUse(other, found.type)} depends on ${title}`),
-        ...columns.toReversed().map(({ table, position }) => {
-          const { name, type } = table.columns[position]!;
-          return `column ${name} of table ${table.name} depends on type ${typeInfo(type).title}`;
-        }),
-      ];
-      throw new SqlError('dependent_objects_still_exist', `cannot drop ${title} because other objects depend on it`, {
-        detail: needed.join('\n'),
-        hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
-      });
-    }
-    const notice = (message: string): void =>
-      sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message });
-    for (const { table, position } of columns) {
-      const { name } = table.columns[position]!;
-      notice(`drop cascades to column ${name} of table ${table.name}`);
-      const command = { subtype: 'AT_DropColumn', name, behavior: 'DROP_CASCADE' } as const;
-      await this.#schema.alterTable(
-        { relation: this.#rangeOf(table), objtype: 'OBJECT_TABLE', cmds: [{ AlterTableCmd: command }] },
-        { complete: () => {}, notice: (each) => sink.notice(each) },
-      );
-    }
-    for (const other of types) {
-      notice(`drop cascades to ${describeUse(other, found.type)}`);
-      if (other.kind === 'composite') {
-        const fields = other.fields.filter((field) => !isOf(field.type, found.type));
-        this.#replace(transaction, { ...other, fields });
-      } else {
-        dropped.add(other.id);
-        await this.#drop(transaction, other, dropped, cascade, sink);
-      }
-    }
-    const { keyspace } = this.#session.engine;
-    deleteName(transaction, keyspace, found.name, found.schema);
-    transaction.delete(typeKey(keyspace, found.id));
-  }
-
-  /** With its schema: what depends on it goes as well, unless it went before. */
-  async remove(transaction: Transaction, type: TypeDefinition, sink: Sink): Promise<void> {
-    if ((await transaction.get(typeKey(this.#session.engine.keyspace, type.id))) === undefined) return;
-    await this.#drop(transaction, type, new Set([type.id]), true, sink);
-  }
+  // --- What they share, with DROP too
 
   /** Of a type that is there. */
   async definition(transaction: Transaction, id: TableId): Promise<TypeDefinition> {
@@ -450,44 +430,38 @@ export class TypeStatements {
     return decodeType(definition);
   }
 
-  #rangeOf({ name, schema }: Table): RangeVar {
-    return { relname: name, schemaname: this.#session.block.schemas.get(schema)?.name ?? '' };
-  }
-
-  // --- What they share
-
   get #zone(): string {
     return this.#session.parameters.zone.name;
   }
 
   /** @throws SqlError when there is none that this transaction may change. */
   async requireChangeable(names: readonly string[], title: string): Promise<void> {
-    await this.#find(await this.#begin(title), names);
+    await this.#find(await this.begin(title), names);
   }
 
   /** @param comment Undefined takes it away. */
   async comment(objectType: 'OBJECT_TYPE' | 'OBJECT_DOMAIN', object: Node, comment: string | undefined): Promise<void> {
-    const transaction = await this.#begin('COMMENT');
+    const transaction = await this.begin('COMMENT');
     const found = await this.#find(transaction, namesOf(object));
     if (objectType === 'OBJECT_DOMAIN' && found.kind !== 'domain') {
       throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
     }
-    this.#replace(transaction, withComment(found, comment));
+    this.replace(transaction, withComment(found, comment));
   }
 
   /** COMMENT ON CONSTRAINT … ON DOMAIN. */
   async commentCheck(names: readonly string[], check: string, comment: string | undefined): Promise<void> {
-    const transaction = await this.#begin('COMMENT');
+    const transaction = await this.begin('COMMENT');
     const found = await this.#find(transaction, names);
     if (found.kind !== 'domain') throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
     if (!found.checks.some(({ name }) => name === check)) {
       throw new SqlError('undefined_object', `constraint "${check}" for domain ${found.name} does not exist`);
     }
     const checks = found.checks.map((each) => (each.name === check ? withComment(each, comment) : each));
-    this.#replace(transaction, { ...found, checks });
+    this.replace(transaction, { ...found, checks });
   }
 
-  async #begin(title: string): Promise<Transaction> {
+  async begin(title: string): Promise<Transaction> {
     this.#session.block.refuseReadOnly(title);
     const transaction = await this.#schema.begin();
     await this.#session.engine.types.ready();
@@ -527,13 +501,13 @@ export class TypeStatements {
     registerType(definition);
   }
 
-  #replace(transaction: Transaction, definition: TypeDefinition): void {
+  replace(transaction: Transaction, definition: TypeDefinition): void {
     const { keyspace, types } = this.#session.engine;
     transaction.put(typeKey(keyspace, definition.id), encodeType(definition));
     if (!types.isCommitted(definition.id)) registerType(definition);
   }
 
-  async #lookUp(transaction: Transaction, names: readonly string[]): Promise<TypeDefinition | undefined> {
+  async lookUp(transaction: Transaction, names: readonly string[]): Promise<TypeDefinition | undefined> {
     const { keyspace } = this.#session.engine;
     const found = await this.#schema.lookup.find(transaction, nameOfList(names), { schemaMayMiss: true });
     if (found === undefined) return undefined;
@@ -548,13 +522,13 @@ export class TypeStatements {
   }
 
   async #find(transaction: Transaction, names: readonly string[], what = 'type'): Promise<TypeDefinition> {
-    const found = await this.#lookUp(transaction, names);
+    const found = await this.lookUp(transaction, names);
     if (found !== undefined) return found;
     const condition = what === 'type' ? 'undefined_object' : 'undefined_table';
     throw new SqlError(condition, `${what} "${names.join('.')}" does not exist`);
   }
 
-  async #all(transaction: Transaction): Promise<readonly TypeDefinition[]> {
+  async all(transaction: Transaction): Promise<readonly TypeDefinition[]> {
     const { keyspace } = this.#session.engine;
     const found: TypeDefinition[] = [];
     const cursor = transaction.scan(keyspace.catalog.range(['type']));
@@ -569,11 +543,11 @@ export class TypeStatements {
   }
 
   /** @param within Also columns of types that are made of it. */
-  async #columnsOf(transaction: Transaction, type: SqlType, within = true): Promise<readonly Dependent[]> {
+  async columnsOf(transaction: Transaction, type: SqlType, within = true): Promise<readonly Dependent[]> {
     const { keyspace } = this.#session.engine;
     const types = [type];
     if (within) {
-      const all = await this.#all(transaction);
+      const all = await this.all(transaction);
       for (const each of types) {
         for (const other of all) if (directlyUses(other, each) && !types.includes(other.type)) types.push(other.type);
       }
@@ -640,7 +614,7 @@ export class TypeStatements {
     );
     const context = this.#runner.execution(transaction);
     const { keyspace } = this.#session.engine;
-    const dependents = await this.#columnsOf(transaction, domain.type);
+    const dependents = await this.columnsOf(transaction, domain.type);
     const within = dependents.find(
       ({ table, position }) => baseOf(table.columns[position]!.type) !== baseOf(domain.type),
     );
@@ -733,19 +707,27 @@ function refusedConstraint({ contype, location }: Constraint): SqlError {
 }
 
 /** Whether values of a column's type are values of `type`, or arrays of them. */
-function isOf(columnType: SqlType, type: SqlType): boolean {
+export function isOf(columnType: SqlType, type: SqlType): boolean {
   return columnType === type || columnType === `_${type}`;
 }
 
-function directlyUses(other: TypeDefinition, type: SqlType): boolean {
+/** A multirange is a part of its range, and uses nothing. */
+export function directlyUses(other: TypeDefinition, type: SqlType): boolean {
   if (other.kind === 'domain') return isOf(other.base, type);
+  if (other.kind === 'range') return isOf(other.subtype, type);
   return other.kind === 'composite' && other.fields.some((field) => isOf(field.type, type));
 }
 
-function describeUse(other: TypeDefinition, type: SqlType): string {
-  if (other.kind !== 'composite') return `type ${typeInfo(other.type).title}`;
-  const field = other.fields.find((each) => isOf(each.type, type))!;
-  return `column ${field.name} of composite type ${typeInfo(other.type).title}`;
+/** Whether values of `whole` are, or hold, values of `part`. */
+function contains(whole: SqlType, part: SqlType): boolean {
+  if (whole === part) return true;
+  if (!whole.includes('user:')) return false;
+  const { element, base, fields } = typeInfo(whole);
+  return [element, base, ...(fields ?? []).map((field) => field.type)].some((type) => type && contains(type, part));
+}
+
+function memberOfItself({ name }: TypeDefinition): SqlError {
+  return new SqlError('invalid_table_definition', `composite type ${name} cannot be made a member of itself`);
 }
 
 function usedBy({ name }: TypeDefinition, { table, position }: Dependent): SqlError {
@@ -757,7 +739,7 @@ function rangeNames({ schemaname, relname = '' }: RangeVar): readonly string[] {
   return schemaname === undefined ? [relname] : [schemaname, relname];
 }
 
-function namesOf(object: Node | undefined): readonly string[] {
+export function namesOf(object: Node | undefined): readonly string[] {
   if (object === undefined) return [];
   if ('TypeName' in object) return stringsOf(object.TypeName.names);
   return 'List' in object ? stringsOf(object.List.items) : [];

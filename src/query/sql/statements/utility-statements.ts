@@ -88,6 +88,7 @@ export class UtilityStatements {
     if ('AlterSeqStmt' in node) return this.#schema.sequences.alter(node.AlterSeqStmt, sink);
     if ('ConstraintsSetStmt' in node) return this.settings.setConstraints(node.ConstraintsSetStmt, sink);
     if ('CreateEnumStmt' in node) return this.#schema.types.createEnum(node.CreateEnumStmt, sink);
+    if ('CreateRangeStmt' in node) return this.#schema.types.createRange(node.CreateRangeStmt, sink);
     if ('CompositeTypeStmt' in node) return this.#schema.types.createComposite(node.CompositeTypeStmt, sink);
     if ('CreateDomainStmt' in node) return this.#schema.types.createDomain(node.CreateDomainStmt, sink);
     if ('CreateFunctionStmt' in node)

@@ -211,7 +211,6 @@ export function parseRange(text: string, parse: (text: string) => SqlValue): Sql
     while (at < trimmed.length) {
       const c = trimmed[at]!;
       if (!inQuotes && (c === ',' || c === ')' || c === ']')) break;
-      if (!inQuotes && (c === '(' || c === '[')) break;
       at++;
       if (c === '\\') out += trimmed[at++] ?? '';
       else if (c === '"') {

@@ -41,7 +41,8 @@ export function canonicalRange(type: SqlType, range: SqlRange): SqlRange {
     }
     if (order === 0 && !(lowerInclusive && upperInclusive)) return EMPTY_RANGE;
   }
-  const next = successor(element);
+  // Ranges that users defined have no canonical form, whatever is between their bounds.
+  const next = type.startsWith('user:') ? undefined : successor(element);
   if (next !== undefined) {
     const finite = (value: SqlValue): boolean =>
       value !== null && (typeof value !== 'number' || Number.isFinite(value));

@@ -65,6 +65,8 @@ export interface TypeInfo {
   readonly kind: TypeKind;
   /** Of arrays; of ranges, the type between the bounds; of multiranges, the type of the ranges. */
   readonly element?: SqlType;
+  /** Of ranges: the type of several of them. */
+  readonly multirange?: SqlType;
   /** The type of arrays of this; undefined where there is none. */
   readonly array?: SqlType;
   readonly arrayOid?: number;
@@ -188,6 +190,9 @@ for (const [type, oid, size, title, category, arrayOid, element] of BUILTIN) {
     kind:
       category === 'R' ? (element!.endsWith('range') ? 'm' : 'r') : category === 'P' || type === 'unknown' ? 'p' : 'b',
     ...(element === undefined ? {} : { element }),
+    ...(category === 'R' && !element!.endsWith('range')
+      ? { multirange: type.replace('range', 'multirange') as SqlType }
+      : {}),
     ...(arrayOid === 0 ? {} : { array: `_${type}` as SqlType, arrayOid }),
   });
 }
@@ -331,10 +336,9 @@ const NUMBER_RANK: { readonly [type: string]: number | undefined } = {
   float8: 6,
 };
 
-/** The multirange type of ranges of a type, if it is one of ours. */
+/** The multirange type of a type of ranges. */
 export function multirangeOf(range: SqlType): SqlType | undefined {
-  const type = range.replace(/range$/, 'multirange') as SqlType;
-  return type !== range && INFO.get(type)?.element === range ? type : undefined;
+  return typeInfo(range).multirange;
 }
 
 export function isInteger(type: SqlType): type is 'int2' | 'int4' | 'int8' {
@@ -375,6 +379,8 @@ export function castPath(from: SqlType, to: SqlType, context: CastContext): Cast
   if (rule !== undefined) return FREEDOM[rule] <= FREEDOM[context] ? 'function' : undefined;
   const sourceInfo = typeInfo(source);
   const targetInfo = typeInfo(target);
+  // Types that users defined have no rows in the table of casts.
+  if (sourceInfo.multirange === target) return context === 'explicit' ? 'function' : undefined;
   if (sourceInfo.category === 'A' && targetInfo.category === 'A' && target !== 'oidvector' && target !== 'int2vector') {
     const element = castPath(sourceInfo.element!, targetInfo.element!, context);
     // Elements of a domain have to pass its checks, whatever they are made of.
