@@ -16,19 +16,11 @@
 
 import { assert } from '../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
-import {
-  type Bytes,
-  compareBytes,
-  copyBytes,
-  EMPTY_BYTES,
-  equalBytes,
-  keySuccessor,
-  prefixEnd,
-  printable,
-} from '../base/bytes.ts';
+import { type Bytes, copyBytes, printable } from '../base/bytes.ts';
 import type { Durability } from '../base/durability.ts';
 import { hasCode, OperationError } from '../base/errors.ts';
 import { hashKey } from './key-hash.ts';
+import { checkKey, checkValue, keysIn } from './key-limits.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } from './key-range.ts';
 import { type CursorSource, LocalCursor } from './local-cursor.ts';
 import { LocalSessionLocks } from './local-session-locks.ts';
@@ -43,19 +35,19 @@ import {
   DELETE_RANGE,
   type OperationKind,
   operationBytes,
-  operationEnd,
   PUT,
   writeOperation,
   writeOperationHeader,
 } from './operations.ts';
-import { Overlay, VersionedMemtable } from './overlay.ts';
+import type { Overlay, VersionedMemtable } from './overlay.ts';
+import { ReadSet } from './read-set.ts';
+import { Requirements } from './requirements.ts';
 import type { Base, Snapshot } from './snapshots.ts';
 import {
   type Commit,
   type Cursor,
   type FrozenReads,
   type Isolation,
-  KEY_BYTES_MAX,
   type LockMode,
   type LockOptions,
   type Savepoint,
@@ -63,17 +55,14 @@ import {
   TRANSACTION_BYTES_MAX,
   type Transaction,
   type TransactionOptions,
-  VALUE_BYTES_MAX,
   type Version,
 } from './store.ts';
+import { FIRST_SEQUENCE, isPlain, newWriteSet, WRITE_BYTES_FIRST, withoutSuperseded } from './write-set.ts';
 
-const WRITE_BYTES_FIRST = 256;
 /** What a long value is copied by. */
 const SLICE_BYTES = 8 * 1024 * 1024;
 /** Of a written key, besides its bytes: index and lock. */
 const ENTRY_BYTES = 200;
-/** Point reads of a serializable transaction are kept one by one up to here, then as one span. */
-const READ_KEYS_MAX = 16_384;
 
 export class LocalTransaction implements Transaction, CursorSource {
   readonly isolation: Isolation;
@@ -100,9 +89,9 @@ export class LocalTransaction implements Transaction, CursorSource {
   #claimed = 0;
   /** How far the arena of the writes may be filled before more is asked for. */
   #writableEnd = 0;
-  #readKeys: { readonly key: Key; readonly hash: number }[] | undefined;
-  #readSpans: KeyRange[] | undefined;
-  #requirements: Requirement[] | undefined;
+  /** Of a serializable transaction that may write. */
+  #reads: ReadSet | undefined;
+  #requirements: Requirements | undefined;
   /** Keys that were held in a weaker mode before, and in which, in that order. */
   #upgraded: { readonly key: Key; readonly from: LockMode }[] | undefined;
   #savepoints: SavepointMark[] | undefined;
@@ -122,10 +111,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#validates = !this.#readOnly && this.isolation !== 'readCommitted';
     this.#within = options.within;
     this.#snapshot = store.openSnapshot(this.#validates, options.within);
-    if (this.isolation === 'serializable' && !this.#readOnly) {
-      this.#readKeys = [];
-      this.#readSpans = [];
-    }
+    if (this.isolation === 'serializable' && !this.#readOnly) this.#reads = new ReadSet();
   }
 
   get readVersion(): Version {
@@ -181,15 +167,7 @@ export class LocalTransaction implements Transaction, CursorSource {
   }
 
   noteSpan(span: KeyRange): void {
-    const spans = this.#readSpans;
-    if (spans === undefined) return;
-    // The batches of one scan lie side by side: they are one span.
-    const last = spans.at(-1);
-    if (last?.end !== undefined && equalBytes(last.end, span.start))
-      spans[spans.length - 1] = { start: last.start, end: span.end && copyBytes(span.end) };
-    else if (last !== undefined && span.end !== undefined && equalBytes(span.end, last.start))
-      spans[spans.length - 1] = { start: copyBytes(span.start), end: last.end };
-    else spans.push({ start: copyBytes(span.start), end: span.end && copyBytes(span.end) });
+    this.#reads?.addSpan(span);
   }
 
   #assertWithin(key: Key): void {
@@ -204,7 +182,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.check();
     checkKey(key);
     if (this.#within !== undefined) this.#assertWithin(key);
-    if (this.#readKeys !== undefined) this.#noteRead(key);
+    if (this.#reads !== undefined) this.#reads.addKey(key);
     if (this.#writes !== undefined) {
       const own = this.#writes.lookup(key, 0, writtenThrough);
       if (own !== 'absent') this.noteVersion(this.#withheldVersion);
@@ -267,13 +245,13 @@ export class LocalTransaction implements Transaction, CursorSource {
       if (own === 'value') values[i] = this.#writes!.value;
       if (own === 'value' || own === 'deleted') {
         this.noteVersion(this.#withheldVersion);
-        if (this.#readKeys !== undefined) this.#noteRead(key);
+        if (this.#reads !== undefined) this.#reads.addKey(key);
         continue;
       }
       const found = overlay.lookup(key, this.#position, this.#snapshot.readVersion);
       const needsBase = this.#snapshot.base !== undefined && this.#engineDiffers(overlay);
       if (found === 'absent' && !needsBase) {
-        if (this.#readKeys !== undefined) this.#noteRead(key);
+        if (this.#reads !== undefined) this.#reads.addKey(key);
         missing.push(i);
         continue;
       }
@@ -556,15 +534,8 @@ export class LocalTransaction implements Transaction, CursorSource {
   require(key: Key, expected: Bytes | undefined, error?: () => Error): void {
     this.check();
     checkKey(key);
-    this.#requirements ??= [];
-    this.#requirements.push({
-      key: copyBytes(key),
-      hash: hashKey(key),
-      expected: expected && copyBytes(expected),
-      error,
-      value: undefined,
-      validity: undefined,
-    });
+    this.#requirements ??= new Requirements(this.#store, this.#within);
+    this.#requirements.add(key, expected, error);
   }
 
   withhold(told: Version, key: Key): void {
@@ -594,7 +565,7 @@ export class LocalTransaction implements Transaction, CursorSource {
       writes: this.#writes?.memtables[0]?.mark(),
       locks: this.#owner.held.size,
       upgrades: this.#upgraded?.length ?? 0,
-      requirements: this.#requirements?.length ?? 0,
+      requirements: this.#requirements?.count ?? 0,
     });
     return { depth: this.#savepoints.length };
   }
@@ -606,7 +577,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#savepoints!.length = savepoint.depth;
     if (mark.writes === undefined) this.#writes = undefined;
     else this.#writes!.memtables[0]!.truncate(mark.writes);
-    for (const requirement of this.#requirements?.splice(mark.requirements) ?? []) this.#forget(requirement);
+    this.#requirements?.truncate(mark.requirements);
     this.#store.locks.releaseSince(this.#owner, mark.locks);
     // The latest first: of a key that was upgraded twice the earlier mode is what is left.
     for (const { key, from } of this.#upgraded?.splice(mark.upgrades).reverse() ?? []) {
@@ -647,11 +618,11 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#store.settle(this.#within);
     const blocked = this.#blockedKey();
     if (blocked !== undefined) return whenReady(this.lock([blocked.key], blocked), () => this.#order());
-    const unread = this.#readRequirements();
-    if (unread !== undefined) return unread.then(() => this.#order());
-    for (const { key, expected, value, error } of this.#requirements ?? []) {
-      const met = expected === undefined ? value === undefined : value !== undefined && equalBytes(value, expected);
-      if (!met) throw error?.() ?? this.#conflict(key);
+    if (this.#requirements !== undefined) {
+      const unread = this.#requirements.read(this);
+      if (unread !== undefined) return unread.then(() => this.#order());
+      const unmet = this.#requirements.unmet();
+      if (unmet !== undefined) throw unmet.error?.() ?? this.#conflict(unmet.key);
     }
     if (this.#sequence > FIRST_SEQUENCE) this.#flatten();
     const memtable = this.#writes?.memtables[0];
@@ -666,47 +637,12 @@ export class LocalTransaction implements Transaction, CursorSource {
     return this.#store.order(body, body.length, this.durability, isPlain(writes) ? writes : undefined);
   }
 
-  /**
-   * Fetches what the required keys hold now. An engine may have to wait for some; what it then answers stays true as long
-   * as the conflict table, kept by a snapshot, shows no change since it was asked.
-   */
-  #readRequirements(): Promise<unknown> | undefined {
-    let waits: Promise<void>[] | undefined;
-    for (const requirement of this.#requirements ?? []) {
-      const { key, hash, validity } = requirement;
-      if (validity?.validates === true && !this.#store.overlay.changedSince(key, hash, validity.readVersion)) continue;
-      this.#forget(requirement);
-      const value = this.#store.get(key, this);
-      if (!isPromise(value)) {
-        requirement.value = value;
-        continue;
-      }
-      requirement.validity = this.#store.openSnapshot(true, this.#within);
-      waits ??= [];
-      waits.push(
-        value.then((read) => {
-          requirement.value = read;
-        }),
-      );
-    }
-    return waits === undefined ? undefined : Promise.all(waits);
-  }
-
-  #forget(requirement: Requirement): void {
-    if (requirement.validity !== undefined) this.#store.snapshots.close(requirement.validity);
-    requirement.validity = undefined;
-  }
-
   readsHold(): boolean {
     return this.#changedRead() === undefined;
   }
 
-  /** What was read, or begins what was, and has changed since. */
   #changedRead(): Key | undefined {
-    const { overlay } = this.#store;
-    const since = this.readVersion;
-    for (const { key, hash } of this.#readKeys ?? []) if (overlay.changedSince(key, hash, since)) return key;
-    return this.#readSpans?.find((span) => overlay.rangeChangedSince(span, since))?.start;
+    return this.#reads?.changedSince(this.#store.overlay, this.readVersion);
   }
 
   #validate(memtable: VersionedMemtable): void {
@@ -761,7 +697,7 @@ export class LocalTransaction implements Transaction, CursorSource {
   #end(state: 'committed' | 'rolledBack'): void {
     this.state = state;
     if (!this.#owner.idle) this.#store.locks.releaseAll(this.#owner, this.#ended);
-    for (const requirement of this.#requirements ?? []) this.#forget(requirement);
+    this.#requirements?.truncate(0);
     for (const snapshot of this.#olderSnapshots ?? []) this.#store.snapshots.close(snapshot);
     this.#store.closeTransaction(this, this.#snapshot);
     this.#olderSnapshots = undefined;
@@ -769,23 +705,8 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#savepoints = undefined;
     this.#writes = undefined;
     if (this.#claimed > 0) this.#store.claimWrites(-this.#claimed);
-    this.#readKeys = undefined;
-    this.#readSpans = undefined;
+    this.#reads = undefined;
     this.#upgraded = undefined;
-  }
-
-  #noteRead(key: Key): void {
-    const keys = this.#readKeys!;
-    keys.push({ key: copyBytes(key), hash: hashKey(key) });
-    if (keys.length < READ_KEYS_MAX) return;
-    let low = keys[0]!.key;
-    let high = low;
-    for (const { key: read } of keys) {
-      if (compareBytes(read, low) < 0) low = read;
-      if (compareBytes(read, high) > 0) high = read;
-    }
-    this.#readSpans!.push({ start: low, end: keySuccessor(high) });
-    this.#readKeys = [];
   }
 
   #conflict(key: Key): OperationError {
@@ -799,17 +720,6 @@ export class LocalTransaction implements Transaction, CursorSource {
   }
 }
 
-interface Requirement {
-  readonly key: Key;
-  readonly hash: number;
-  readonly expected: Bytes | undefined;
-  readonly error: (() => Error) | undefined;
-  /** What the key held when it was last read. */
-  value: Bytes | undefined;
-  /** Opened when an engine had to wait for `value`: which is valid until the key changes after it. */
-  validity: Snapshot | undefined;
-}
-
 interface SavepointMark {
   readonly writes: MemtableMark | undefined;
   readonly locks: number;
@@ -817,62 +727,7 @@ interface SavepointMark {
   readonly requirements: number;
 }
 
-const FIRST_KEY = Buffer.from([1]);
-/** Of all writes of a transaction, but those that frozen reads do not see. */
-const FIRST_SEQUENCE = 1;
-
-/** @throws OperationError `invalid_argument`, `too_large`. */
-export function checkKey(key: Key): void {
-  if (key.length === 0 || key[0] === 0)
-    throw new OperationError('invalid_argument', 'a key is empty or begins with a zero byte');
-  if (key.length > KEY_BYTES_MAX) {
-    throw new OperationError('too_large', `a key of ${key.length} bytes exceeds the limit of ${KEY_BYTES_MAX}`);
-  }
-}
-
-function checkValue({ length }: { readonly length: number }): void {
-  if (length <= VALUE_BYTES_MAX) return;
-  throw new OperationError('too_large', `a value of ${length} bytes exceeds the limit of ${VALUE_BYTES_MAX}`);
-}
-
-/** The part of a range in which keys can be: they are neither empty nor too long, nor do they begin with a zero byte. */
-export function keysIn(range: KeyRange): KeyRange {
-  const { start, end } = range;
-  if (start.length === 0 || start[0] === 0) return { start: FIRST_KEY, end };
-  if (start.length <= KEY_BYTES_MAX) return range;
-  const next = prefixEnd(start.subarray(0, KEY_BYTES_MAX));
-  return next === undefined ? { start: FIRST_KEY, end: EMPTY_BYTES } : { start: next, end };
-}
-
-function newWriteSet(): Overlay {
-  const writes = new Overlay();
-  const memtable = new VersionedMemtable(Buffer.allocUnsafe(COMMIT_START + WRITE_BYTES_FIRST + FRAME_ALIGNMENT), 8, 0);
-  memtable.used = COMMIT_START;
-  memtable.lastVersion = FIRST_SEQUENCE;
-  writes.memtables.push(memtable);
-  return writes;
-}
-
-/** Whether its entries are its operations, each of another key. */
-function isPlain(memtable: VersionedMemtable): boolean {
-  return memtable.keyCount === memtable.entryCount && memtable.ranges.length === 0;
-}
-
-/** The operations to log: all of them, or without those that a later one of the same transaction replaced. */
-function withoutSuperseded(memtable: VersionedMemtable): Bytes {
-  const { arena } = memtable;
-  if (isPlain(memtable) || memtable.ranges.length > 0) {
-    return arena.subarray(COMMIT_START, memtable.used);
-  }
-  const parts: Bytes[] = [];
-  for (let i = 0; i < memtable.keyCount; i++) {
-    const offset = memtable.offsetOf(memtable.head(memtable.rootAt(i)));
-    parts.push(arena.subarray(offset, operationEnd(arena, offset)));
-  }
-  return Buffer.concat(parts);
-}
-
-export function tooOld(readVersion: Version): OperationError {
+function tooOld(readVersion: Version): OperationError {
   return new OperationError(
     'transaction_too_old',
     `the snapshot at version ${readVersion} was given up to keep memory bounded`,

@@ -3,9 +3,9 @@
 import type { Bytes } from '../base/bytes.ts';
 import { printable } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
+import { checkKey, keysIn } from './key-limits.ts';
 import { isEmptyRange, type Key, type KeyRange } from './key-range.ts';
 import type { LocalStore } from './local-store.ts';
-import { checkKey, keysIn } from './local-transaction.ts';
 import {
   DELETE,
   DELETE_FROM,

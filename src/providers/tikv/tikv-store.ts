@@ -12,8 +12,8 @@ import type { Durability } from '../../base/durability.ts';
 import { hasCode, messageOf, OperationError } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { checkKey } from '../../storage/key-limits.ts';
 import { type Key, type KeyRange, rangeContains, rangesOverlap } from '../../storage/key-range.ts';
-import { checkKey } from '../../storage/local-transaction.ts';
 import type {
   Change,
   Commit,

@@ -21,8 +21,8 @@ import { isTikvError, TikvError } from '#tikv-client';
 import type { Awaitable } from '../../base/awaitable.ts';
 import { type Bytes, copyBytes, equalBytes, latin1, printable } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
+import { checkKey, keysIn } from '../../storage/key-limits.ts';
 import { isEmptyRange, type Key, type KeyRange } from '../../storage/key-range.ts';
-import { checkKey, keysIn } from '../../storage/local-transaction.ts';
 import type {
   Commit,
   Cursor,
