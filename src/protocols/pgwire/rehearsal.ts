@@ -33,8 +33,9 @@ export interface RehearsalOptions {
   readonly loopShare: () => number;
 }
 
-/** How long the event loop is looked at before the next statements. */
+/** How long the event loop is looked at before the next statements: less long the longer it was idle. */
 const PAUSE_MS = 5;
+const PAUSE_MS_MIN = 1;
 /** Statements run one after another for so long. */
 const STRETCH_MS = 5;
 /** Whose clients leave less than the rest of the time idle is busy. */
@@ -52,6 +53,7 @@ export class Rehearsal {
   readonly #options: RehearsalOptions;
   #running: Promise<void> | undefined;
   readonly #stop = new AbortController();
+  #pauseMs = PAUSE_MS;
 
   constructor(options: RehearsalOptions) {
     this.#options = options;
@@ -108,8 +110,12 @@ export class Rehearsal {
     while (!signal.aborted && platform.clock.monotonicMs() < giveUpMs) {
       loopShare();
       // A timer does not keep a process alive that stops, so nobody may wait for one then.
-      await platform.timers.sleep(PAUSE_MS, signal).catch(() => {});
-      if (loopShare() < BUSY_SHARE) return !signal.aborted;
+      await platform.timers.sleep(this.#pauseMs, signal).catch(() => {});
+      if (loopShare() < BUSY_SHARE) {
+        this.#pauseMs = Math.max(PAUSE_MS_MIN, this.#pauseMs / 2);
+        return !signal.aborted;
+      }
+      this.#pauseMs = PAUSE_MS;
     }
     return false;
   }
