@@ -318,3 +318,8 @@ select a, (select grouping(a)) from (values (1), (2)) v(a) group by rollup (a) o
 select a, grouping(a), (select grouping(a, b) from (values (1)) z(q)) from (values (1, 2), (2, 3)) v(a, b) group by rollup (a, b) order by 1, 2, 3;
 select a, (select grouping(b)) from (values (1, 2)) v(a, b) group by rollup (a);
 select a from (values (1)) v(a) where (select grouping(a)) = 0 group by a;
+select sum(12 / g) filter (where g > 0), max(1 / (g - 1)) filter (where g > 1), count(1 / g) filter (where g <> 0) from tallied;
+select g % 2, avg(12 / g) filter (where g > 0), count(*) filter (where g > 3), sum(v) filter (where false) from tallied group by 1 order by 1;
+select count(*), sum(12 / g) from tallied where g > 0 and 12 / g >= 3;
+select count(*) from tallied where g <> 0 and v <> 0 and 12 % g > 1 and 7 / v > 1;
+select count(*) from tallied a join tallied b using (k) where a.g <> 0 and 12 / a.g > b.g - 3;

@@ -9,7 +9,7 @@ import { findPackedAggregate } from '../functions/packed-aggregates.ts';
 import { isFunction } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { baseOf, isInteger, type SqlType, titleOf } from '../types/types.ts';
+import { baseOf, type SqlType, titleOf } from '../types/types.ts';
 import { requireKnownType } from './bind-aggregate.ts';
 import {
   type BoundExpression,
@@ -292,7 +292,7 @@ function bindFrame(
     throw new SqlError('windowing_error', 'GROUPS mode requires an ORDER BY clause', { location });
   }
   const end = (kind: BoundFrameEnd['kind'], offset: Node | undefined): BoundFrameEnd => {
-    if (offset === undefined) return { kind, offset: undefined, limit: undefined, isNegative: undefined };
+    if (offset === undefined) return { kind, offset: undefined, moved: undefined };
     return bindOffset(kind, offset, mode, orderBy, binder, location);
   };
   return {
@@ -337,7 +337,7 @@ function bindOffset(
   if (mode !== 'range') {
     const offset = binder.tryCoerce(bound, 'int8', -1, 'assignment');
     if (offset !== undefined && bound.type !== 'text') {
-      return { kind, offset, limit: undefined, isNegative: undefined };
+      return { kind, offset, moved: undefined };
     }
     throw new SqlError(
       'datatype_mismatch',
@@ -347,15 +347,15 @@ function bindOffset(
       },
     );
   }
-  const [key, ...others] = orderBy;
-  if (key === undefined || others.length > 0) {
+  const [first, ...others] = orderBy;
+  if (first === undefined || others.length > 0) {
     throw new SqlError(
       'windowing_error',
       'RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column',
       { location },
     );
   }
-  const { expression, descending } = key;
+  const { expression, descending } = first;
   const offsets = RANGE_OFFSETS[baseOf(expression.type)];
   if (offsets === undefined) {
     throw new SqlError(
@@ -364,27 +364,27 @@ function bindOffset(
       { location: leftmost(bound) },
     );
   }
-  const place = { type: expression.type, modifier: -1 };
-  const offset = binder.coerceUnknown(bound, offsetType(expression.type));
-  // Sorted downwards, what precedes is greater.
-  const sign = (kind === 'preceding') === descending ? '+' : '-';
-  const given = columnAt(1, { type: offset.type, modifier: -1 });
-  let limit = offsets.includes(offset.type) ? binder.tryOperator(sign, columnAt(0, place), given) : undefined;
-  if (limit !== undefined && limit.type !== expression.type && !(isInteger(limit.type) && isInteger(expression.type))) {
-    limit = binder.tryCoerce(limit, expression.type, -1, 'explicit');
-  }
-  if (limit === undefined) {
+  const known =
+    bound.type === 'unknown'
+      ? INTEGERS.includes(baseOf(expression.type))
+        ? baseOf(expression.type)
+        : offsets[0]!
+      : bound.type;
+  const type = offsets.includes(known) ? known : offsets[0]!;
+  const offset = offsets.length === 1 || type === known ? binder.tryCoerce(bound, type, -1, 'implicit') : undefined;
+  if (offset === undefined) {
     throw new SqlError(
       'feature_not_supported',
-      `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${titleOf(expression.type)} and offset type ${titleOf(offset.type)}`,
+      `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${titleOf(expression.type)} and offset type ${titleOf(bound.type)}`,
       { location: leftmost(bound), hint: 'Cast the offset value to an appropriate type.' },
     );
   }
-  const zero = binder.coerceUnknown(
-    { kind: 'constant', type: 'unknown', modifier: -1, location: undefined, value: '0' },
-    offset.type,
-  );
-  return { kind, offset, limit, isNegative: binder.tryOperator('<', given, zero) };
+  if (type !== 'interval' || MOVED_AS_TIMES.has(baseOf(expression.type))) return { kind, offset, moved: undefined };
+  // Sorted downwards, what precedes is greater.
+  const sign = (kind === 'preceding') === descending ? '+' : '-';
+  const key = columnAt(0, { type: expression.type, modifier: -1 });
+  const moved = binder.tryOperator(sign, key, columnAt(1, { type, modifier: -1 }));
+  return { kind, offset, moved };
 }
 
 const INTEGERS: readonly SqlType[] = ['int2', 'int4', 'int8'];
@@ -393,10 +393,10 @@ const INTEGERS: readonly SqlType[] = ['int2', 'int4', 'int8'];
 const RANGE_OFFSETS: Readonly<Record<string, readonly SqlType[]>> = {
   int2: INTEGERS,
   int4: INTEGERS,
-  int8: INTEGERS,
-  numeric: [...INTEGERS, 'numeric'],
-  float4: [...INTEGERS, 'numeric', 'float4', 'float8'],
-  float8: [...INTEGERS, 'numeric', 'float4', 'float8'],
+  int8: ['int8'],
+  numeric: ['numeric'],
+  float4: ['float8'],
+  float8: ['float8'],
   date: ['interval'],
   time: ['interval'],
   timetz: ['interval'],
@@ -405,12 +405,7 @@ const RANGE_OFFSETS: Readonly<Record<string, readonly SqlType[]>> = {
   interval: ['interval'],
 };
 
-/** What a literal without a type is read as. */
-function offsetType(key: SqlType): SqlType {
-  if (isInteger(key)) return key === 'int8' ? 'int8' : 'int4';
-  if (key === 'numeric' || key === 'float8') return key;
-  return 'interval';
-}
+const MOVED_AS_TIMES: ReadonlySet<string> = new Set(['time', 'timetz']);
 
 /** `OVER (w)`, with nothing of its own. */
 function isReferenceOnly({ orderClause = [], frameOptions = 0 }: WindowDef): boolean {

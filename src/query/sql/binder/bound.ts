@@ -211,10 +211,8 @@ export interface BoundCte {
 export interface BoundFrameEnd {
   readonly kind: 'unboundedPreceding' | 'preceding' | 'current' | 'following' | 'unboundedFollowing';
   readonly offset: BoundExpression | undefined;
-  /** Of RANGE with an offset: the sort key with it added or subtracted, over a row of the key and the offset. */
-  readonly limit: BoundExpression | undefined;
-  /** Of RANGE with an offset, over the same row. */
-  readonly isNegative: BoundExpression | undefined;
+  /** Of RANGE with an offset, where the key's type says how it is moved: the key with the offset added or subtracted, over a row of both. */
+  readonly moved: BoundExpression | undefined;
 }
 
 export interface BoundFrame {

@@ -54,7 +54,7 @@ export function numberedRows(parts: readonly NumberedPart[]): BoundRows {
   return { ...all, orderBy: [{ expression: number, descending: false, nullsFirst: false }] };
 }
 
-const END = { offset: undefined, limit: undefined, isNegative: undefined };
+const END = { offset: undefined, moved: undefined };
 const START: BoundFrameEnd = { kind: 'unboundedPreceding', ...END };
 const ALL: BoundFrameEnd = { kind: 'unboundedFollowing', ...END };
 

@@ -14,6 +14,7 @@ import { SqlError } from '../sql-error.ts';
 import type { SqlValue } from '../types/types.ts';
 import { drain } from './drain.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
+import type { Reach } from './range-reach.ts';
 import { keyComparator, keysOf, type SortKey } from './sort.ts';
 import { type CompareKeys, type Sortable, type SortedRows, Sorter } from './sorter.ts';
 import type { WindowFunction, WindowRow } from './window-functions.ts';
@@ -21,12 +22,10 @@ import { WindowRows } from './window-rows.ts';
 
 export interface PlannedFrameEnd {
   readonly kind: 'unboundedPreceding' | 'preceding' | 'current' | 'following' | 'unboundedFollowing';
-  /** Rows or groups; of RANGE what is subtracted or added. */
+  /** Rows or groups, or of RANGE what is subtracted or added: over a row of the partition, of which it reads nothing that differs. */
   readonly offset: Evaluate | undefined;
-  /** Of RANGE with an offset: the limit, over a row of the sort key and the offset. */
-  readonly limit: Evaluate | undefined;
-  /** Of RANGE: whether an offset is negative, over the same row. */
-  readonly isNegative: Evaluate | undefined;
+  /** Of RANGE with an offset. */
+  readonly reach: Reach | undefined;
 }
 
 export interface PlannedFrame {
@@ -333,16 +332,18 @@ class Partition implements WindowRow {
   #rangeBound(end: PlannedFrameEnd, offset: SqlValue, place: number, isEnd: boolean): number {
     const key = this.#rows.order(place)!;
     if (key === null) return isEnd ? this.peersEnd : this.peersStart;
-    const limit = end.limit!([key, offset], this.#context);
     const sort = this.#options.orderBy[0]!;
+    const { descending } = sort;
+    // Sorted downwards, what precedes is greater.
+    const sides = { subtracts: (end.kind === 'preceding') !== descending, isUpper: isEnd !== descending };
+    const limit = end.reach!.limit(key, offset!, sides, this.#context);
     let low = 0;
     let high = this.count;
     // Places before the bound are those that sort before the limit, or with it where the bound is an end.
     while (low < high) {
       const middle = (low + high) >>> 1;
       const other = this.#rows.order(middle)!;
-      const order =
-        other === null ? (sort.nullsFirst ? -1 : 1) : sort.compare(other, limit!) * (sort.descending ? -1 : 1);
+      const order = other === null ? (sort.nullsFirst ? -1 : 1) : sort.compare(other, limit) * (descending ? -1 : 1);
       if (order < 0 || (isEnd && order === 0)) low = middle + 1;
       else high = middle;
     }
@@ -351,11 +352,9 @@ class Partition implements WindowRow {
 
   #offsetOf(end: PlannedFrameEnd, which: string): SqlValue {
     if (end.offset === undefined) return null;
-    const offset = end.offset([], this.#context);
+    const offset = end.offset(this.#rows.row(0), this.#context);
     if (offset === null) throw new SqlError('null_value_not_allowed', `frame ${which} offset must not be null`);
-    const negative =
-      end.isNegative === undefined ? (offset as bigint) < 0n : end.isNegative([null, offset], this.#context) === true;
-    if (!negative) return offset;
+    if (!(end.reach?.isRefused(offset) ?? (offset as bigint) < 0n)) return offset;
     const message =
       this.#options.frame.mode === 'range'
         ? 'invalid preceding or following size in window function'

@@ -110,13 +110,19 @@ function numbersOf(vector: ColumnVector): Numbers | undefined {
   return undefined;
 }
 
+type Call = Extract<BoundExpression, { kind: 'call' }>;
+
+function isNumericOperator(expression: BoundExpression): expression is Call {
+  if (expression.kind !== 'call' || expression.args.length !== 2) return false;
+  const { name, arguments: types } = expression.function;
+  return (name === '+' || name === '-' || name === '*') && types[0] === 'numeric' && types[1] === 'numeric';
+}
+
 /** Operators of two numerics; undefined for any other expression. */
 function numericCode(expression: BoundExpression): VectorCode | undefined {
-  if (expression.kind !== 'call') return undefined;
-  const { function: found, args } = expression;
-  const { name, arguments: types } = found;
-  const isOperator = name === '+' || name === '-' || name === '*';
-  if (!isOperator || args.length !== 2 || types[0] !== 'numeric' || types[1] !== 'numeric') return undefined;
+  if (!isNumericOperator(expression)) return undefined;
+  const { args } = expression;
+  const { name } = expression.function;
   if (isFixed(args[0]!) && isFixed(args[1]!)) return undefined;
   const left = sideOf(args[0]!);
   const right = sideOf(args[1]!);
@@ -173,18 +179,26 @@ function testOf(condition: BoundExpression): VectorTest {
   const otherwise = testRowByRow(condition);
   if (condition.kind === 'compare') {
     const { left, right, operator } = condition;
+    if (!neverFails(left) || !neverFails(right)) return otherwise;
     if (isNumberType(left.type)) return numberTest(operator, left, right, otherwise);
     if (isTextType(left.type) && (operator === '=' || operator === '<>') && isFixed(right)) {
       return textTest(operator === '=', left, right, otherwise);
     }
   }
-  if (condition.kind === 'call' && isFixed(condition.args[1] ?? condition)) {
+  if (condition.kind === 'call' && isFixed(condition.args[1] ?? condition) && neverFails(condition.args[0]!)) {
     const { name } = condition.function;
     const { args } = condition;
     const isText = condition.function.arguments[0] === 'text';
     if (isText && (name === '~~' || name === '!~~')) return likeTest(name === '~~', args[0]!, args[1]!, otherwise);
   }
   return otherwise;
+}
+
+/** What is computed of all rows of a batch, before it is known which of them an earlier condition has left. */
+function neverFails(expression: BoundExpression): boolean {
+  if (expression.kind === 'column' || isFixed(expression)) return true;
+  if (expression.kind === 'cast') return expression.cast === undefined && neverFails(expression.arg);
+  return isNumericOperator(expression) && expression.args.every(neverFails);
 }
 
 function isNumberType(type: string): boolean {

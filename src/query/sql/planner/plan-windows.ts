@@ -10,6 +10,7 @@ import {
   hasSubquery,
 } from '../binder/bound.ts';
 import { FunctionScan, type PlannedSet, ProjectSet } from '../operators/function-sets.ts';
+import { reachOf, type Shift } from '../operators/range-reach.ts';
 import type { SortKey } from '../operators/sort.ts';
 import type { EvaluateLater } from '../operators/subquery.ts';
 import { type PlannedFrameEnd, Window, type WindowOptions } from '../operators/window.ts';
@@ -30,16 +31,25 @@ export function expressionsOfWindow({ window, calls }: BoundWindowCalls): readon
   return [
     ...window.partitionBy,
     ...window.orderBy.map(({ expression }) => expression),
+    ...[window.frame.start, window.frame.end].flatMap(({ offset }) => offset ?? []),
     ...calls.flatMap(({ args, filter }) => (filter === undefined ? args : [...args, filter])),
   ];
 }
 
+function shiftBy(moved: BoundExpression): Shift {
+  const evaluate = compileExpression(moved);
+  return (key, offset, context) => evaluate([key, offset], context)!;
+}
+
 export function planWindow(planned: Planned, { window, calls }: BoundWindowCalls, width: number, over: Over): Planned {
-  const end = ({ kind, offset, limit, isNegative }: BoundFrameEnd): PlannedFrameEnd => ({
+  const [first] = window.orderBy;
+  const end = ({ kind, offset, moved }: BoundFrameEnd): PlannedFrameEnd => ({
     kind,
-    offset: offset && compileExpression(offset),
-    limit: limit && compileExpression(limit),
-    isNegative: isNegative && compileExpression(isNegative),
+    offset: offset && compileExpression(over(offset)),
+    reach:
+      offset === undefined || window.frame.mode !== 'range'
+        ? undefined
+        : reachOf(first!.expression.type, moved && shiftBy(moved)),
   });
   const { frame } = window;
   const options: WindowOptions = {

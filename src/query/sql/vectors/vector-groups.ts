@@ -70,6 +70,8 @@ export class VectorGroups {
   #codes: Int32Array[] = [];
   #numbers = new Int32Array(0);
   #places = new Int32Array(0);
+  /** Groups of the rows that a filter lets through. */
+  #passing = new Int32Array(0);
 
   /** @param hasRoom Asked before a group is made, with the bytes of its keys. */
   constructor(grouping: VectorGrouping, context: EvaluationContext, hasRoom: (keyBytes: number) => boolean) {
@@ -97,6 +99,7 @@ export class VectorGroups {
     if (this.#numbers.length < count) {
       this.#numbers = new Int32Array(count);
       this.#places = new Int32Array(count);
+      this.#passing = new Int32Array(count);
       this.#codes = Array.from({ length: this.#encoders.length + 1 }, () => new Int32Array(count));
     }
     const left = this.#number(batch);
@@ -159,23 +162,24 @@ export class VectorGroups {
     return left;
   }
 
-  #add(which: number, { argument, filter }: VectorAggregate, batch: ColumnBatch): void {
-    const places = this.#places;
-    const numbers = this.#numbers;
-    let count = batch.count;
-    // Without a filter, and with one group of all, every place is its own number.
-    const isWhole = filter === undefined;
+  /** The argument is computed of rows that the filter lets through, and of no others: of those it may fail. */
+  #add(which: number, { argument, filter }: VectorAggregate, all: ColumnBatch): void {
+    let batch = all;
+    let numbers = this.#numbers;
     if (filter !== undefined) {
-      for (let i = 0; i < count; i++) places[i] = i;
-      count = filter(batch, places, count, this.#context);
+      const places = this.#places;
+      for (let i = 0; i < all.count; i++) places[i] = i;
+      batch = all.select(places, filter(all, places, all.count, this.#context));
+      numbers = this.#passing;
+      for (let i = 0; i < batch.count; i++) numbers[i] = this.#numbers[places[i]!]!;
     }
+    const { count } = batch;
     const sums = this.#sums[which];
-    const vector = argument?.(batch, this.#context);
+    const vector = count === 0 ? undefined : argument?.(batch, this.#context);
     if (sums !== undefined && (vector === undefined || this.#grouping.aggregates[which]!.function.name === 'count')) {
       for (let i = 0; i < count; i++) {
-        const place = isWhole ? i : places[i]!;
-        const number = numbers[place]!;
-        if (number < 0 || (vector !== undefined && isNullAt(vector, place))) continue;
+        const number = numbers[i]!;
+        if (number < 0 || (vector !== undefined && isNullAt(vector, i))) continue;
         sums.counts[number]!++;
       }
       return;
@@ -186,14 +190,13 @@ export class VectorGroups {
         for (let group = 0; group < this.count; group++) this.#settle(which, group);
         sums.scale = scale;
       }
-      this.#addNumbers(which, sums, vector, isWhole ? undefined : places, count);
+      this.#addNumbers(which, sums, vector, numbers, count);
       return;
     }
     for (let i = 0; i < count; i++) {
-      const place = isWhole ? i : places[i]!;
-      const number = numbers[place]!;
+      const number = numbers[i]!;
       if (number < 0) continue;
-      const value = vector === undefined ? true : valueAt(vector, place);
+      const value = vector === undefined ? true : valueAt(vector, i);
       if (value !== null) this.#accumulator(which, number).add(value);
     }
   }
@@ -202,20 +205,18 @@ export class VectorGroups {
     which: number,
     sums: Sums,
     { values, nulls }: { readonly values: Int32Array | Float64Array; readonly nulls: Uint8Array | undefined },
-    places: Int32Array | undefined,
+    numbers: Int32Array,
     count: number,
   ): void {
-    const numbers = this.#numbers;
     const { digits, counts } = sums;
     for (let i = 0; i < count; i++) {
-      const place = places === undefined ? i : places[i]!;
-      const number = numbers[place]!;
-      if (number < 0 || (nulls !== undefined && nulls[place] !== 0)) continue;
-      const sum = digits[number]! + values[place]!;
+      const number = numbers[i]!;
+      if (number < 0 || (nulls !== undefined && nulls[i] !== 0)) continue;
+      const sum = digits[number]! + values[i]!;
       if (sum <= SAFE_MAX && sum >= -SAFE_MAX) digits[number] = sum;
       else {
         this.#settle(which, number);
-        digits[number] = values[place]!;
+        digits[number] = values[i]!;
       }
       counts[number]!++;
     }
