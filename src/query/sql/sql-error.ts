@@ -209,6 +209,10 @@ export function at<T>(location: number | undefined, work: () => T): T {
   }
 }
 
+export function missingSchema(name: string, location?: number): SqlError {
+  return new SqlError('invalid_schema_name', `schema "${name}" does not exist`, { location });
+}
+
 /** Runs `work`; its errors have no place, as PostgreSQL tells none for expressions that it looks at after the statement was read. */
 export function withoutPlace<T>(work: () => T): T {
   try {

@@ -13,27 +13,20 @@ import { type Bytes, equalBytes } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import { inputTypes, type UserFunction } from '../../models/relational/function-definition.ts';
 import { tableKey } from '../../models/relational/keys.ts';
-import type { Schema } from '../../models/relational/schema.ts';
-import type { ColumnType, TableId } from '../../models/relational/table.ts';
 import type { Transaction } from '../../storage/store.ts';
 import { withRowKeys } from './binder/bind-cursor.ts';
-import { definitionOf } from './binder/bind-function.ts';
 import { bindQuery, queryContext } from './binder/bind-query.ts';
 import { bindStatement } from './binder/bind-statement.ts';
 import { bindBodyStatement, checkBody, statementsOf } from './binder/body-statements.ts';
 import type { BoundRows } from './binder/bound.ts';
 import { requireParameterTypes } from './binder/coercion.ts';
-import { nameKey, type QualifiedName } from './binder/names.ts';
-import type { BindContext, FindTable, FunctionLookup, ParameterTypes, QueryContext } from './binder/query-context.ts';
-import { type NamesOfStatement, namesOf } from './binder/referenced-tables.ts';
+import type { BindContext, FunctionLookup, ParameterTypes, QueryContext } from './binder/query-context.ts';
 import { type BindProgress, Frame } from './binder/scope.ts';
-import { withTypeNames } from './binder/type-names.ts';
 import { SequenceDry } from './catalog/sequences.ts';
-import { type FunctionSet, loadFunctions } from './catalog/user-functions.ts';
-import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
+import type { CatalogTable } from './catalog-cache.ts';
 import { type Cursor, FETCH_ALL, rowOfCursor } from './cursor.ts';
 import { Execution } from './execution.ts';
-import { type BodyPart, tablesWrittenBy } from './function-bodies.ts';
+import type { BodyPart } from './function-bodies.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import type { RowBatch, StoredRows } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
@@ -54,6 +47,7 @@ import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { at, notSupported, SqlError } from './sql-error.ts';
 import { sameColumns } from './statement-kinds.ts';
+import { StatementNames } from './statement-names.ts';
 import type { TransactionBlock } from './transaction-block.ts';
 import type { TimeContext } from './types/timestamptz.ts';
 import type { SqlType, SqlValue } from './types/types.ts';
@@ -88,13 +82,13 @@ export class StatementRunner {
   readonly #session: SessionContext;
   readonly #engine: SqlEngine;
   readonly #block: TransactionBlock;
-  /** The tree that was looked through last for names: a statement is asked for them twice. */
-  #looked: { readonly node: Node; readonly names: NamesOfStatement } | undefined;
+  readonly names: StatementNames;
 
   constructor(session: SessionContext) {
     this.#session = session;
     this.#engine = session.engine;
     this.#block = session.block;
+    this.names = new StatementNames(session);
   }
 
   /**
@@ -488,8 +482,8 @@ export class StatementRunner {
     const engine = this.#engine;
     const { generation } = engine.catalog;
     const { node: tree, names } = statement;
-    if (names !== undefined) this.#looked = { node: tree, names };
-    const resolved = this.resolveTypes(tree);
+    if (names !== undefined) this.names.remember(tree, names);
+    const resolved = this.names.resolveTypes(tree);
     if (isPromise(resolved)) return resolved.then((node) => this.#planNode(statement, node, types, generation));
     return this.#planNode(statement, resolved, types, generation);
   }
@@ -501,7 +495,7 @@ export class StatementRunner {
     types: readonly (SqlType | undefined)[] | undefined,
     generation: number,
   ): Awaitable<Plan> {
-    const functions = this.#findFunctions();
+    const functions = this.names.findFunctions();
     if (isPromise(functions))
       return functions.then((found) => this.#planWith(statement, node, types, generation, found));
     return this.#planWith(statement, node, types, generation, functions);
@@ -516,7 +510,7 @@ export class StatementRunner {
   ): Awaitable<Plan> {
     const engine = this.#engine;
     const { planKey } = this.#session.parameters;
-    return whenReady(this.#findTables(node), (findTable) => {
+    return whenReady(this.names.findTables(node), (findTable) => {
       const parameters = [...(types ?? [])];
       const plain = this.bindContext(parameters, types !== undefined);
       const progress: BindProgress = { depth: 0, slots: 0, written: [] };
@@ -561,42 +555,14 @@ export class StatementRunner {
     };
   }
 
-  /** The tree with the types that users defined written into it; the same where there are none. */
-  resolveTypes(node: Node): Awaitable<Node> {
-    const names = this.#namesIn(node).types;
-    if (names === undefined) return node;
-    const { types, store } = this.#engine;
-    const reader = this.#block.seesOtherSchema ? this.#block.transaction! : store;
-    const find = async (): Promise<Node> => {
-      await types.ready();
-      await this.#block.loadSchemas();
-      const found = new Map<string, ColumnType>();
-      for (const [key, name] of names) {
-        if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {
-          throw new SqlError('invalid_schema_name', `schema "${name.schema}" does not exist`, {
-            location: name.location,
-          });
-        }
-        for (const { id } of this.#block.schemasOf(name)) {
-          const type = id < 0 ? undefined : await types.named(reader, name.name, id);
-          if (type === undefined) continue;
-          found.set(key, type as ColumnType);
-          break;
-        }
-      }
-      return found.size === 0 ? node : withTypeNames(node, found);
-    };
-    return find();
-  }
-
   /** Plans the query of a cursor. */
   planCursor(statement: ParsedStatement): Awaitable<CursorPlan> {
     const planned = async (): Promise<CursorPlan> => {
       await this.#engine.catalog.refresh();
       const { generation } = this.#engine.catalog;
-      const node = await this.resolveTypes(statement.node);
-      const functions = await this.#findFunctions();
-      const findTable = await this.#findTables(node);
+      const node = await this.names.resolveTypes(statement.node);
+      const functions = await this.names.findFunctions();
+      const findTable = await this.names.findTables(node);
       const plain = this.bindContext([], false);
       const progress: BindProgress = { depth: 0, slots: 0, written: [] };
       const bound = bindStatement(node, functions === undefined ? plain : { ...plain, functions, progress }, findTable);
@@ -617,8 +583,8 @@ export class StatementRunner {
     if (cached !== undefined) return cached;
     await engine.catalog.refresh();
     const { generation } = engine.catalog;
-    const functions = await this.#findFunctions();
-    const findTable = await this.#findTables(statement.node);
+    const functions = await this.names.findFunctions();
+    const findTable = await this.names.findTables(statement.node);
     const plain = this.bindContext([], false);
     const progress: BindProgress = { depth: 0, slots: 0, written: [] };
     const context = functions === undefined ? plain : { ...plain, functions, progress };
@@ -635,8 +601,8 @@ export class StatementRunner {
   /** @throws SqlError of whatever is wrong in the body of a function. */
   async checkBody(definition: UserFunction): Promise<void> {
     const nodes = { List: { items: [...statementsOf(definition)] } };
-    const findTable = await this.#findTables(nodes);
-    const known = await this.#findFunctions();
+    const findTable = await this.names.findTables(nodes);
+    const known = await this.names.findFunctions();
     const functions: FunctionLookup = {
       named: (name) => known?.named(name) ?? [],
       findTable: (name) => findTable(name) ?? known?.findTable(name),
@@ -647,57 +613,12 @@ export class StatementRunner {
   }
 
   #definitionContext(node: Node): Awaitable<QueryContext> {
-    return whenReady(this.#findTables(node), (findTable) =>
-      whenReady(this.#findFunctions(), (functions) => {
+    return whenReady(this.names.findTables(node), (findTable) =>
+      whenReady(this.names.findFunctions(), (functions) => {
         const context = queryContext(this.bindContext([], false), findTable);
         return functions === undefined ? context : { ...context, functions };
       }),
     );
-  }
-
-  /** The functions that users defined, and the tables that they speak of; undefined without any. */
-  #findFunctions(): Awaitable<FunctionLookup | undefined> {
-    const { functions } = this.#engine;
-    if (this.#block.seesOtherSchema) {
-      return loadFunctions(this.#block.transaction!, this.#engine.keyspace).then((set) => this.#lookUpIn(set));
-    }
-    const known = functions.current;
-    if (known === undefined) {
-      return functions.load().then((set) => (set.isEmpty ? undefined : this.#lookUpIn(set)));
-    }
-    return known.isEmpty ? undefined : this.#lookUpIn(known);
-  }
-
-  async #lookUpIn(set: FunctionSet): Promise<FunctionLookup> {
-    await this.#block.loadSchemas();
-    // Bodies call further functions, and so do views: all are looked through.
-    const findTable = await this.#findTables({ List: { items: set.all.flatMap(statementsOf) } });
-    const written = new Map<UserFunction, ReadonlySet<TableId> | undefined>();
-    return {
-      findTable,
-      writtenBy: (definition) => {
-        if (!written.has(definition)) written.set(definition, tablesWrittenBy(definition, set, findTable));
-        return written.get(definition);
-      },
-      compile: compileExpression,
-      named: (name) => {
-        if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {
-          throw new SqlError('invalid_schema_name', `schema "${name.schema}" does not exist`, {
-            location: name.location,
-          });
-        }
-        if (!set.has(name.name)) return [];
-        const seen = new Set<string>();
-        return this.#block
-          .functionSchemasOf(name)
-          .flatMap(({ id }) => set.named(name.name, id))
-          .filter((each) => {
-            const types = inputTypes(each).join();
-            return !seen.has(types) && seen.add(types) !== undefined;
-          })
-          .map(definitionOf);
-      },
-    };
   }
 
   /** Binds the query of a definition. @returns its rows, and what each name of a relation in it stands for. */
@@ -714,74 +635,6 @@ export class StatementRunner {
       const rows = at(undefined, () => bindQuery(select, { ...context, queries }, new Frame(undefined), false));
       return { rows, relations };
     });
-  }
-
-  #namesIn(node: Node): NamesOfStatement {
-    if (this.#looked?.node === node) return this.#looked.names;
-    const names = namesOf(node);
-    this.#looked = { node, names };
-    return names;
-  }
-
-  /** Looks up all tables that a statement names, so that binding itself waits for nothing. */
-  #findTables(node: Node): Awaitable<FindTable> {
-    const loading = this.#block.loadSchemas() ?? this.#engine.sequences.ready();
-    if (loading !== undefined) return loading.then(() => this.#findTables(node));
-    const tables = new Map<string, CatalogTable | undefined>();
-    const waits: Promise<void>[] = [];
-    const names = this.#namesIn(node);
-    let needsObjects = names.asksForCatalog;
-    for (const [key, name] of names.tables) {
-      const found = this.findTable(name);
-      if (isPromise(found)) waits.push(found.then((table) => void tables.set(key, table)));
-      else tables.set(key, found);
-    }
-    const find: FindTable = (name) => tables.get(nameKey(name));
-    const ready = (): Awaitable<FindTable> => {
-      for (const table of tables.values()) needsObjects ||= table !== undefined && needsCatalog(table);
-      const loaded = needsObjects ? this.#block.loadObjects() : undefined;
-      return loaded === undefined ? find : loaded.then(() => find);
-    };
-    const counted = this.#engine.statistics.ready();
-    if (counted !== undefined) waits.push(counted);
-    return waits.length === 0 ? ready() : Promise.all(waits).then(ready);
-  }
-
-  /** Requires `loadSchemas` of the block. */
-  findTable(name: QualifiedName): Awaitable<CatalogTable | undefined> {
-    if (name.id !== undefined) return this.#findById(name.id);
-    return this.#findFirst(name.name, this.#block.schemasOf(name), 0);
-  }
-
-  #findById(id: TableId): Awaitable<CatalogTable | undefined> {
-    const { catalog, systemTables } = this.#engine;
-    const { transaction } = this.#block;
-    assert(transaction !== undefined, 'relations are told by id where a definition is worked on');
-    return systemTables.byId(id) ?? catalog.openWithin(transaction, id);
-  }
-
-  #findFirst(name: string, schemas: readonly Schema[], from: number): Awaitable<CatalogTable | undefined> {
-    for (let i = from; i < schemas.length; i++) {
-      const found = this.#findIn(schemas[i]!, name);
-      if (isPromise(found)) return found.then((table) => table ?? this.#findFirst(name, schemas, i + 1));
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  #findIn(schema: Schema, name: string): Awaitable<CatalogTable | undefined> {
-    const { keyspace, systemTables } = this.#engine;
-    if (schema.id < 0) return systemTables.find(schema.name, name);
-    const found = this.#findTableIn(schema, name);
-    return whenReady(found, (table) => table ?? this.#block.sequences.relation(keyspace, name, schema.id));
-  }
-
-  #findTableIn(schema: Schema, name: string): Awaitable<CatalogTable | undefined> {
-    const { catalog } = this.#engine;
-    if (!this.#block.seesOtherSchema) return catalog.find(name, schema);
-    const found = catalog.findWithin(this.#block.transaction!, name, schema);
-    // What was created after the snapshot is there, as in PostgreSQL, without rows.
-    return this.#block.schemaChanged ? found : whenReady(found, (seen) => seen ?? catalog.find(name, schema));
   }
 }
 

@@ -10,7 +10,7 @@ import type { ScalarFunction } from '../functions/evaluation.ts';
 import { isHypotheticalSet } from '../functions/hypothetical-aggregates.ts';
 import { type CallShape, resolveFunction } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
-import { at, notSupported, SqlError } from '../sql-error.ts';
+import { at, missingSchema, notSupported, SqlError } from '../sql-error.ts';
 import { type SqlType, titleOf } from '../types/types.ts';
 import { bindAggregate } from './bind-aggregate.ts';
 import { applied } from './bind-array.ts';
@@ -141,7 +141,7 @@ export function resolveCall(
   const types = args.map((arg) => arg.type);
   const { userType } = call as ResolvedCall;
   if (qualified !== undefined && userType === undefined && binder.context.functions === undefined) {
-    throw new SqlError('invalid_schema_name', `schema "${names[0]}" does not exist`, { location });
+    throw missingSchema(names[0]!, location);
   }
   const known = names[0] === 'pg_catalog' ? [] : binder.context.functions?.named({ ...nameOfList(names), location });
   const others = userType === undefined ? known : [...(known ?? []), ...constructorsNamed(userType)];

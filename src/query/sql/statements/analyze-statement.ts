@@ -59,7 +59,7 @@ async function targetsOf(
     const { relation, va_cols: names } = each.VacuumRelation;
     const name = relationName(relation);
     await session.block.loadSchemas();
-    const found = await runner.findTable(name);
+    const found = await runner.names.findTable(name);
     if (found === undefined) throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
     const columns: number[] = [];
     for (const column of stringsOf(names)) {

@@ -74,7 +74,7 @@ export class CopyStatements {
   }
 
   async #find({ relation }: CopyStmt): Promise<CatalogTable | undefined> {
-    return relation === undefined ? undefined : this.#runner.findTable(relationName(relation));
+    return relation === undefined ? undefined : this.#runner.names.findTable(relationName(relation));
   }
 
   /** Rows that have come cannot be asked for again: the values that a chunk of them takes are there before it is. */

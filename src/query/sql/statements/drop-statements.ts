@@ -33,11 +33,10 @@ import { loadFunctions } from '../catalog/user-functions.ts';
 import type { Notice, ResultSink } from '../results.ts';
 import { TEMPORARY } from '../search-path.ts';
 import type { SessionContext } from '../session-context.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { missingSchema, notSupported, SqlError } from '../sql-error.ts';
 import { titleOf } from '../types/types.ts';
 import { routineKind } from './function-statements.ts';
 import type { FoundRelation, RelationLookup } from './relation-lookup.ts';
-import { missingSchema } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;

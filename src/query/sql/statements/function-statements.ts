@@ -219,7 +219,7 @@ export class FunctionStatements {
     const statements: Node[] = [];
     for (const node of nodes) {
       if (!isQuery(node) || 'ExplainStmt' in node) throw refusedInside(node);
-      statements.push(await this.#runner.resolveTypes(node));
+      statements.push(await this.#runner.names.resolveTypes(node));
     }
     return statements;
   }

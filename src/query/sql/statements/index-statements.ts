@@ -18,7 +18,7 @@ import { fillIndex, type IndexBuild } from '../index-builds.ts';
 import { objectName } from '../object-names.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { missingSchema, notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
 import { storageParameters } from '../storage-parameters.ts';
 import { skipped } from './relation-lookup.ts';
@@ -144,7 +144,7 @@ export class IndexStatements {
     const tables = block.objects!.tables.map(({ table }) => table);
     if (words === 'SCHEMA') {
       const schema = block.schemaNamed(name);
-      if (schema === undefined) throw new SqlError('invalid_schema_name', `schema "${name}" does not exist`);
+      if (schema === undefined) throw missingSchema(name);
       return tables.filter((table) => (table.schema ?? PUBLIC_SCHEMA) === schema.id).map(({ id }) => id);
     }
     if (name !== '' && name !== facts.database) {

@@ -70,7 +70,7 @@ export async function lockTables(
       const { RangeVar: range } = relation as Extract<typeof relation, { RangeVar: unknown }>;
       const name = relationName(range);
       await block.loadSchemas();
-      const found = await runner.findTable(name);
+      const found = await runner.names.findTable(name);
       if (found === undefined) {
         throw new SqlError('undefined_table', `relation "${shownName(name)}" does not exist`);
       }

@@ -13,7 +13,7 @@ import type { Notice } from '../results.ts';
 import { INFORMATION_SCHEMA, PG_CATALOG, TEMPORARY } from '../search-path.ts';
 import type { SessionContext } from '../session-context.ts';
 import type { SqlEngine } from '../sql-engine.ts';
-import { SqlError } from '../sql-error.ts';
+import { missingSchema, SqlError } from '../sql-error.ts';
 import { requireTemporarySchema } from '../temporary-relations.ts';
 import type { TransactionBlock } from '../transaction-block.ts';
 
@@ -118,10 +118,6 @@ export class RelationLookup {
     const relations = await relationsOf(transaction, this.#engine.keyspace, schemaId);
     return relations.map((each) => ({ ...each, schema }));
   }
-}
-
-export function missingSchema(name: string, location?: number): SqlError {
-  return new SqlError('invalid_schema_name', `schema "${name}" does not exist`, { location });
 }
 
 /** What IF EXISTS says of a relation that does not: PostgreSQL leaves its schema out. */

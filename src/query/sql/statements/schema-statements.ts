@@ -18,9 +18,9 @@ import type { ResultSink } from '../results.ts';
 import { requireOwner } from '../roles.ts';
 import { pathText } from '../search-path.ts';
 import type { SessionContext } from '../session-context.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { missingSchema, notSupported, SqlError } from '../sql-error.ts';
 import { isTemporary } from '../temporary-relations.ts';
-import { missingSchema, schemaField, skipped } from './relation-lookup.ts';
+import { schemaField, skipped } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;

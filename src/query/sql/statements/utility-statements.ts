@@ -54,7 +54,7 @@ export class UtilityStatements {
   }
 
   run(statement: ParsedStatement, sink: UtilitySink, options: { readonly announce: boolean }): Awaitable<void> {
-    return whenReady(this.#runner.resolveTypes(statement.node), (node) =>
+    return whenReady(this.#runner.names.resolveTypes(statement.node), (node) =>
       this.#run(node === statement.node ? statement : { ...statement, node }, sink, options),
     );
   }
