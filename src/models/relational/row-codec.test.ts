@@ -101,6 +101,49 @@ test('a row without a primary key ends with its hidden id', () => {
   expect(codec.keys.keyOf(['x', 1n << 40n])).toEqual(key);
 });
 
+test('rows move to another primary key as they are stored', () => {
+  const old = new RowCodec(keyspace, {
+    ...table(ALL, []),
+    dropped: [{ number: 4, type: 'text', modifier: -1 }],
+    columns: ALL.map(([name, type], i): Column => {
+      return { name, type, modifier: -1, notNull: false, default: undefined, number: i < 4 ? i : i + 1 };
+    }),
+  });
+  const rows: ColumnValue[][] = [
+    [...FULL, 1n],
+    [null, false, 7, ...new Array<null>(7).fill(null), 2n],
+    [6, null, 8, null, 0n, null, null, '', null, 5n, 3n],
+  ];
+  const entries = rows.map((row) => ({ key: old.keys.keyOf(row), value: Buffer.from(old.encode(row)) }));
+  // A numeric is in the key and in the row.
+  for (const primaryKey of [[2], [7, 0], [6, 2]]) {
+    const next = new RowCodec(keyspace, { ...table(ALL, primaryKey), storage: 9 as TableId, version: 2 });
+    const moved = next.recoder(old)!;
+    for (const [i, row] of rows.entries()) {
+      const puts = primaryKey.some((position) => row[position] === null)
+        ? undefined
+        : next.encodePuts([row.slice(0, ALL.length)]);
+      expect(moved.puts([entries[i]!])).toEqual(puts);
+    }
+  }
+});
+
+test('rows do not move where their values are elsewhere, or must be looked at', () => {
+  const old = table(ALL, [0]);
+  const next = table(ALL, [2]);
+  const recoder = (to: Table, from: Table) => new RowCodec(keyspace, to).recoder(new RowCodec(keyspace, from));
+  expect(recoder(next, old)).toBeUndefined();
+  expect(recoder(table(ALL, []), table(ALL, []))).toBeUndefined();
+  const changed = (column: Partial<Column>): Table => {
+    const { columns, ...rest } = table(ALL, []);
+    return { ...rest, columns: columns.map((each, i) => (i === 7 ? { ...each, ...column } : each)) };
+  };
+  expect(recoder(next, changed({}))).toBeDefined();
+  expect(recoder(next, changed({ missing: 'x' }))).toBeUndefined();
+  expect(recoder(next, changed({ type: 'varchar' }))).toBeUndefined();
+  expect(recoder({ ...changed({ notNull: true }), primaryKey: [2] }, changed({}))).toBeUndefined();
+});
+
 test('keys sort as their values do, column by column', () => {
   const codec = new RowCodec(
     keyspace,

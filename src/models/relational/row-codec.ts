@@ -25,6 +25,7 @@ import { OPERATION_HEADER_BYTES, PUT, writeOperationHeader } from '../../storage
 import { KEY_BYTES_MAX } from '../../storage/store.ts';
 import { FieldReader } from './field-reader.ts';
 import { keyHoldsValue, RowKeys } from './keys.ts';
+import { RowRecoder } from './row-recoder.ts';
 import { ROW_FORMAT, StoredReader } from './stored-reader.ts';
 import { type ColumnValue, columnNumber, type Row, rowWidth, type Table } from './table.ts';
 import { type Form, formOf, isFormKnown, ValueReader, ValueWriter } from './value-codec.ts';
@@ -141,6 +142,40 @@ export class RowCodec {
     this.#write(writer, row);
     writeOperationHeader(writer.buffer, start, PUT, keyLength, writer.length - valueAt);
     return true;
+  }
+
+  /**
+   * What moves rows of `source` to this layout, which has a primary key and the same columns, as they are stored. Undefined
+   * where that takes more: a value that only the old key holds, or that old rows are missing, or that must not be null now.
+   */
+  recoder(source: RowCodec): RowRecoder | undefined {
+    const { columns, primaryKey } = this.table;
+    const old = source.table.columns;
+    const sameColumns = columns.every(({ type, modifier = -1, notNull }, position) => {
+      const before = old[position];
+      const mayBeNull = !notNull || before?.notNull === true || primaryKey.includes(position);
+      return before?.type === type && (before.modifier ?? -1) === modifier && mayBeNull;
+    });
+    const sources = this.#stored.map((position) => source.#stored.indexOf(position));
+    const isCopy = columns.length === old.length && sameColumns && !sources.includes(-1);
+    if (primaryKey.length === 0 || !isCopy || source.#missing !== undefined) return undefined;
+    const located = new StoredReader({
+      targets: source.#stored.map((_, i) => i),
+      forms: source.#forms,
+      modifiers: source.#modifiers,
+      missing: undefined,
+      count: source.#stored.length,
+    });
+    return new RowRecoder({
+      keyReader: source.columnReader(primaryKey.map((position) => ({ position, place: position }))),
+      keyColumns: primaryKey,
+      keys: this.keys,
+      located,
+      locatedCount: source.#stored.length,
+      sources,
+      version: this.table.version,
+      width: columns.length,
+    });
   }
 
   #write(writer: ValueWriter, row: Row): void {

@@ -97,3 +97,40 @@ insert into to_wide_key values (1);
 insert into to_wide_key values (2);
 delete from wide_key;
 select * from w3;
+
+-- a primary key over rows that are there, of which some came before a column, or have lost one
+create table k1 (a int, lost text, b char(5), n numeric(8, 2), d text);
+insert into k1 select g, 'x' || g, 'b' || g % 3, g / 4.0, case when g % 2 = 0 then repeat('d', g) end from generate_series(1, 40) g;
+alter table k1 drop column lost;
+alter table k1 add column late int;
+insert into k1 values (41, 'b', 1.5, null, 7), (42, '', 2.25, '', null);
+alter table k1 add primary key (a);
+select * from k1 where a in (1, 2, 40, 41, 42) order by a;
+select count(*), sum(n), sum(length(d)), count(late), min(b), max(b) from k1;
+alter table k1 drop constraint k1_pkey;
+alter table k1 add primary key (n, a);
+select a, b, n, d, late from k1 where n in (0.25, 1.5, 2.25) order by n, a;
+alter table k1 drop constraint k1_pkey;
+alter table k1 alter a drop not null, alter n drop not null;
+update k1 set a = null where a = 41;
+alter table k1 add primary key (a);
+delete from k1 where a is null;
+insert into k1 values (7, 'twice', 0, null, null);
+alter table k1 add primary key (a);
+delete from k1 where b = 'twice';
+alter table k1 add column early int default 3;
+alter table k1 add primary key (d, a);
+delete from k1 where d is null;
+alter table k1 add primary key (d, a);
+select a, d, late, early from k1 order by d desc, a limit 3;
+
+-- the same where the order of the rows is not that of the keys
+create table k2 (a int, b text);
+insert into k2 select g * 7919 % 1000, g from generate_series(1, 999) g;
+alter table k2 add primary key (a);
+select * from k2 where a in (1, 500, 999) order by a;
+select count(*), sum(a), min(b), max(b) from k2;
+alter table k2 drop constraint k2_pkey;
+insert into k2 values (500, 'again');
+alter table k2 add primary key (a);
+select count(*) from k2 where a = 500;

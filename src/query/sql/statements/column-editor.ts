@@ -344,7 +344,7 @@ export class ColumnEditor {
       });
     }
     const columns = table.columns.map((column, i) => (primaryKey.includes(i) ? { ...column, notNull: true } : column));
-    await this.#rewrite({ ...table, columns, primaryKey, primaryKeyName }, (row) => row.slice(0, columns.length));
+    await this.#rewrite({ ...table, columns, primaryKey, primaryKeyName }, undefined);
   }
 
   #replace(position: number, column: Column): void {
@@ -364,7 +364,7 @@ export class ColumnEditor {
 
   async #rewrite(
     next: Table,
-    change: (row: ExecutionRow, generate: (row: ExecutionRow) => void) => ExecutionRow,
+    change: ((row: ExecutionRow, generate: (row: ExecutionRow) => void) => ExecutionRow) | undefined,
   ): Promise<void> {
     const { keyspace, context, nextId } = this.#options;
     const source = openTable(keyspace, this.#editor.table);
@@ -388,7 +388,7 @@ export class ColumnEditor {
         );
       }
     };
-    await rewriteTable(source, target, (row) => change(row, generate), this.#options);
+    await rewriteTable(source, target, change && ((row) => change(row, generate)), this.#options);
     const numbers = new Map(next.columns.map((_, position) => [columnNumber(next, position), position + 1]));
     if ([...numbers].some(([before, after]) => before !== after)) {
       await this.#options.renumberSequences(target, numbers);

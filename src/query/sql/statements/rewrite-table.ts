@@ -10,11 +10,12 @@
  * earlier one under the same id may have left behind.
  */
 
-import { EMPTY_BYTES, latin1 } from '../../../base/bytes.ts';
+import { type Bytes, EMPTY_BYTES, latin1 } from '../../../base/bytes.ts';
 import { claimsOf, entriesOf, indexRange } from '../../../models/relational/index-keys.ts';
 import { RowKeys } from '../../../models/relational/keys.ts';
 import type { ColumnValue, Table } from '../../../models/relational/table.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
+import { operationEnd, operationKey, operationValue } from '../../../storage/operations.ts';
 import type { Cursor, Entry, Store, Transaction } from '../../../storage/store.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
@@ -32,6 +33,8 @@ export interface PassOptions {
 }
 
 const ROW_BATCH_BYTES = 4 * 1024 * 1024;
+/** More of them would outlive the collections of young objects, and be copied by those. */
+const ROW_BATCH_MAX = 8_192;
 /** Rows that are made new ones, and written, without giving the event loop back. */
 const SLICE_ROWS = 512;
 
@@ -44,7 +47,8 @@ export function eachRow(
   options: PassOptions,
   visit: (row: ExecutionRow) => void | Promise<void>,
 ): Promise<void> {
-  return eachSlice(table, options, async (rows) => {
+  return eachSlice(table, options, async (entries) => {
+    const rows = entries.map(({ key, value }) => table.codec.decode(key, value));
     for (const row of rows) {
       const visited = visit(row);
       if (visited !== undefined) await visited;
@@ -52,11 +56,11 @@ export function eachRow(
   });
 }
 
-/** As `eachRow`, some rows at a time. */
+/** As `eachRow`, some rows at a time, as they are stored. */
 async function eachSlice(
   table: CatalogTable,
   { transaction, context }: PassOptions,
-  visit: (rows: readonly ExecutionRow[]) => Promise<void>,
+  visit: (entries: readonly Entry[]) => Promise<void>,
 ): Promise<void> {
   const cursor = transaction.scan(table.codec.keys.range([]));
   try {
@@ -64,8 +68,7 @@ async function eachSlice(
       const batch = await nextBatch(cursor, context);
       if (batch.length === 0) return;
       for (let from = 0; from < batch.length; from += SLICE_ROWS) {
-        const slice = batch.slice(from, from + SLICE_ROWS);
-        await visit(slice.map(({ key, value }) => table.codec.decode(key, value)));
+        await visit(batch.slice(from, from + SLICE_ROWS));
         await context.pause();
       }
     }
@@ -78,7 +81,7 @@ async function eachSlice(
 async function nextBatch(cursor: Cursor, context: ExecutionContext): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
   let bytes = 0;
-  while (bytes < ROW_BATCH_BYTES) {
+  while (bytes < ROW_BATCH_BYTES && entries.length < ROW_BATCH_MAX) {
     const batch = await cursor.next();
     if (batch === undefined) break;
     for (const entry of batch) {
@@ -92,13 +95,14 @@ async function nextBatch(cursor: Cursor, context: ExecutionContext): Promise<rea
 
 /**
  * Requires `beginSchemaChange` and the exclusive lock on the definition of `source`.
- * @param target The new definition, under a new `storage`. @param change Makes a row of `target` of one of `source`.
+ * @param target The new definition, under a new `storage`. @param change Makes a row of `target` of one of `source`;
+ * undefined where all values stay as they are.
  * @throws SqlError `not_null_violation` and `unique_violation` of the first row that the new definition does not allow.
  */
 export async function rewriteTable(
   source: CatalogTable,
   target: Table,
-  change: (row: ExecutionRow) => ExecutionRow,
+  change: ((row: ExecutionRow) => ExecutionRow) | undefined,
   options: PassOptions,
 ): Promise<void> {
   const { transaction, keyspace, context } = options;
@@ -119,10 +123,26 @@ export async function rewriteTable(
       }
     }
   };
-  await eachSlice(source, options, async (olds) => {
+  /** Where their keys do not ascend. @param entries What each was made of. */
+  const putMoved = (puts: Bytes, entries: readonly Entry[]): void => {
+    let at = 0;
+    for (const { key, value } of entries) {
+      if (!transaction.putNew(operationKey(puts, at), operationValue(puts, at)))
+        throw duplicatedKey(target, source.codec.decode(key, value), context);
+      at = operationEnd(puts, at);
+    }
+  };
+  const recoder = change === undefined && rules.indexes.length === 0 ? opened.codec.recoder(source.codec) : undefined;
+  await eachSlice(source, options, async (entries) => {
+    const moved = recoder?.puts(entries);
+    if (moved !== undefined) {
+      if (transaction.putAllNew?.(moved, true) !== true) putMoved(moved, entries);
+      return;
+    }
     const rows: ExecutionRow[] = [];
-    for (const old of olds) {
-      const row = change(old);
+    for (const { key, value } of entries) {
+      const old = source.codec.decode(key, value);
+      const row = change === undefined ? old.slice(0, target.columns.length) : change(old);
       checkNotNull(target, row);
       if (target.primaryKey.length === 0) {
         const kept = source.table.primaryKey.length === 0 ? old[source.table.columns.length] : undefined;
