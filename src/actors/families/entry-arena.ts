@@ -312,6 +312,14 @@ export class EntryArena {
     if ((flags & USED) === 0) this.slab.words[at] = (flags & FETCHED) === 0 ? flags | USED : flags & ~FETCHED;
   }
 
+  /** The value of the record at `slab` and `at`, in place, where it stays as it is; undefined of one that shares its slab. */
+  lend(): Buffer | undefined {
+    const { slab, valueAt } = this;
+    if (!slab.isLarge) return undefined;
+    slab.isLent = true;
+    return slab.bytes.subarray(valueAt, valueAt + this.valueLength);
+  }
+
   /** The record at `slab` and `at` was fetched for somebody who is about to read it. */
   markFetched(): void {
     this.slab.words[(this.at >> 2) + FLAGS]! |= FETCHED;
@@ -334,6 +342,7 @@ export class EntryArena {
    */
   resize(valueLength: number): boolean {
     const { words } = this.slab;
+    if (this.slab.isLent) return false;
     const word = this.at >> 2;
     const sizes = words[word + SIZES]!;
     const needed = RECORD_HEADER_BYTES + (sizes >>> 16) + (valueLength === ABSENT ? 0 : valueLength);

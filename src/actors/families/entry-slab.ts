@@ -46,6 +46,8 @@ export class Slab {
   readonly words: Int32Array;
   /** Holds a single record, of any size. */
   readonly isLarge: boolean;
+  /** Somebody reads what is in it whenever they like: it is not written again. Only of a large one. */
+  isLent = false;
   /** Filled with what was read again before it was to go, or has come back. */
   isKept = false;
   /** Bytes in use from the start. */

@@ -53,6 +53,8 @@ const WOULD_WAIT = new WouldWait('the turn would have to wait');
 const LOADS_MAX = 1_024;
 /** A longer value that somebody else has written is not kept before it is asked for. */
 const FOREIGN_BYTES_MAX = 64 * 1024;
+/** A value so long is not copied for whoever reads it. */
+const LENT_BYTES = 256 * 1024;
 /** A key so short fits the store whatever it holds: its bytes count twice at most. */
 const SHORT_KEY_BYTES = 32_000;
 
@@ -267,7 +269,7 @@ export class PartitionCommit {
     return loading;
   }
 
-  /** The stored value; the caller owns the bytes. @throws WouldWait, CommitFailed. */
+  /** The stored value; the bytes stay as they are. @throws WouldWait, CommitFailed. */
   get(database: number, redisKey: Bytes): Bytes | undefined {
     if (!this.#keeps) throw WOULD_WAIT;
     const { arena } = this;
@@ -280,6 +282,8 @@ export class PartitionCommit {
     const length = arena.valueLength;
     if (length === ABSENT) return undefined;
     arena.markUsed();
+    const lent = length < LENT_BYTES ? undefined : arena.lend();
+    if (lent !== undefined) return lent;
     const from = arena.valueAt;
     const value = length <= Buffer.poolSize >>> 3 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
     arena.slab.bytes.copy(value, 0, from, from + length);

@@ -41,6 +41,32 @@ describe('held replies', () => {
     expect(text(replies.takeDurable(durableUpTo(7)))).toBe('writeread');
   });
 
+  it('leave with what is lent in its place, which is never copied', () => {
+    const replies = held(['head', 3]);
+    const lent = [Buffer.from('lent'), Buffer.from('also')];
+    replies.holdLent(lent[0]!, 3);
+    replies.hold(Buffer.from('tail'), 4, 3);
+    replies.holdLent(lent[1]!, 5);
+    replies.hold(Buffer.from('end'), 3, 5);
+    expect(replies.length).toBe(19);
+    expect(replies.takeDurable(durableUpTo(2))).toBeUndefined();
+    expect(text(replies.takeDurable(durableUpTo(4)))).toBe('head');
+    expect(replies.isParted).toBe(true);
+    replies.sent(true);
+    expect(replies.takeDurable(durableUpTo(4))).toBe(lent[0]);
+    replies.sent(true);
+    expect(text(replies.takeDurable(durableUpTo(4)))).toBe('tail');
+    replies.sent(false);
+    expect(replies.takeDurable(durableUpTo(4))).toBeUndefined();
+    expect(replies.waiting).toBeDefined();
+    expect(replies.takeDurable(durableUpTo(5))).toBe(lent[1]);
+    replies.sent(false);
+    expect(text(replies.takeDurable(durableUpTo(5)))).toBe('end');
+    expect(replies.isParted).toBe(false);
+    replies.sent(false);
+    expect(replies.length).toBe(0);
+  });
+
   it('leave a buffer that a socket keeps alone', () => {
     const replies = held(['sent', 1], ['left', 2]);
     const kept = replies.takeDurable(durableUpTo(1))!;

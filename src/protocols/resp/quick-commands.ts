@@ -24,7 +24,7 @@ import { hasCode } from '../../base/errors.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
 import { LARGE_STRING_BYTES, STRING, STRING_BYTES_MAX } from '../../models/keyvalue/values.ts';
 import type { CommandEntry } from './command.ts';
-import type { ReplyWriter } from './reply-writer.ts';
+import { LENT_BYTES, type ReplyWriter } from './reply-writer.ts';
 import type { RequestBatch } from './request-parser.ts';
 import type { RespServer } from './session.ts';
 
@@ -135,12 +135,12 @@ export class QuickCommands {
       const end = this.#prepare(batch, at, database);
       if (this.fetching !== undefined) return at;
       for (let i = 0; at < end; i++, at++) {
-        if (this.#writer.length >= outputMax) return at;
+        if (this.#writer.bytes >= outputMax) return at;
         const kind = this.#kinds[i]!;
         const outputBefore = this.#writer.length;
         const writesBefore = this.#entries.writes;
         if (!this.#tryExecute(kind, batch, at, database, i)) {
-          this.#writer.length = outputBefore;
+          this.#writer.truncate(outputBefore);
           this.#prefetch(batch, at, i, end, database);
           return at;
         }
@@ -247,6 +247,11 @@ export class QuickCommands {
     const header = this.#headerBytes(length);
     if (header === 0) return false;
     arena.markUsed();
+    const lent = length < LENT_BYTES ? undefined : arena.lend();
+    if (lent !== undefined) {
+      this.#writer.bulk(lent.subarray(header));
+      return true;
+    }
     const { slab } = arena;
     this.#writer.bulkFrom(slab.bytes, slab.view, arena.valueAt + header, length - header);
     return true;

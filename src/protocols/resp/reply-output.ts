@@ -9,6 +9,7 @@
  * closed beyond another, and weighed with all others on the way there.
  */
 
+import { asBuffer } from '../../base/bytes.ts';
 import type { Socket } from '../../platform/sockets.ts';
 import { INVALIDATE_ALL } from './client-tracking.ts';
 import type { DurableWaiter } from './durable-waits.ts';
@@ -78,8 +79,9 @@ export class ReplyOutput implements DurableWaiter {
       if (this.#held.isEmpty) {
         const durable = version === 0 ? undefined : server.partitions.store.whenDurable(version);
         if (durable === undefined) {
-          server.counters.bytesSent += writer.length;
-          if (this.#socket.write(writer.view())) this.#weighedBytes = 0;
+          server.counters.bytesSent += writer.bytes;
+          if (writer.lentBytes > 0) this.#sendParts();
+          else if (this.#socket.write(writer.view())) this.#weighedBytes = 0;
           else {
             writer.replaceBuffer();
             this.#check();
@@ -127,23 +129,39 @@ export class ReplyOutput implements DurableWaiter {
     this.#held.drop();
   }
 
+  /** What is lent leaves from where it is. */
+  #sendParts(): void {
+    const { writer } = this.#context;
+    let isKept = false;
+    for (const { bytes } of writer.parts()) if (!this.#socket.write(bytes)) isKept = true;
+    if (isKept) writer.replaceBuffer();
+    this.#check();
+  }
+
   #hold(version: number): void {
     const { writer, server } = this.#context;
-    this.#held.hold(writer.buffer, writer.length, version);
+    if (writer.lentBytes === 0) this.#held.hold(writer.buffer, writer.length, version);
+    else {
+      for (const { bytes, isLent } of writer.parts()) {
+        if (isLent) this.#held.holdLent(bytes, version);
+        else this.#held.hold(asBuffer(bytes), bytes.length, version);
+      }
+    }
     if (this.#held.length > server.limits.undurableBytesMax) this.#client.setBehind(true);
   }
 
-  /** Sends all replies that have become durable with one write, and waits for the next ones. */
+  /** Sends all replies that have become durable, with one write where nothing is lent, and waits for the next ones. */
   onDurable(): void {
     if (this.#closed || this.#held.isEmpty) return;
     const { server } = this.#context;
-    const bytes = this.#held.takeDurable(server.partitions.store);
-    const { waiting } = this.#held;
-    if (bytes !== undefined) {
+    const { store } = server.partitions;
+    for (let bytes = this.#held.takeDurable(store); bytes !== undefined; ) {
       server.counters.bytesSent += bytes.length;
       this.#held.sent(!this.#socket.write(bytes));
       this.#check();
+      bytes = this.#held.isParted ? this.#held.takeDurable(store) : undefined;
     }
+    const { waiting } = this.#held;
     if (this.#held.length <= server.limits.undurableBytesMax) this.#client.setBehind(false);
     if (waiting !== undefined && !this.#closed) this.#context.durableWaits.add(waiting, this);
     this.#client.released();

@@ -5,6 +5,9 @@
  * writer until its replies are handed to a socket. Short byte strings are copied in a loop (faster than `set` below some
  * 32 bytes) and integers are written digit by digit.
  *
+ * Large byte strings are not copied, which would hold up everybody else: the writer notes where they belong, and whoever
+ * sends the replies sends them from where they are. So they have to stay as they are.
+ *
  * Source: https://redis.io/docs/latest/develop/reference/protocol-spec/ ; what RESP2 lacks is written as Redis writes it
  * (maps as flat arrays, sets as arrays, doubles, verbatim strings and big numbers as bulk strings).
  */
@@ -20,10 +23,22 @@ const INITIAL_BYTES = 64 * 1024;
 /** A larger buffer is given back after use. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 const SHORT_BYTES = 32;
+/** Byte strings that are not copied have at least so many. */
+export const LENT_BYTES = 256 * 1024;
+
+/** Bytes that belong in front of the one at `at` of the buffer. */
+interface Lent {
+  readonly at: number;
+  readonly bytes: Bytes;
+}
 
 export class ReplyWriter {
   buffer: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  /** Bytes of the buffer that were written. */
   length = 0;
+  /** Bytes that belong between those of the buffer. */
+  lentBytes = 0;
+  readonly #lent: Lent[] = [];
   protocol: ProtocolVersion = 2;
   /** Replies to requests of one kind are often of one length: the last view, and the buffer that it shows. */
   #view: Bytes = this.buffer;
@@ -33,7 +48,27 @@ export class ReplyWriter {
   /** Forgets what was written; keeps the buffer unless a huge reply has made it large. */
   reset(): void {
     this.length = 0;
+    if (this.lentBytes > 0) this.#dropLent(0);
     if (this.buffer.length > KEPT_BYTES_MAX) this.replaceBuffer();
+  }
+
+  /** Of all replies, in bytes. */
+  get bytes(): number {
+    return this.length + this.lentBytes;
+  }
+
+  /** Takes back what was written since the buffer had `length` bytes. */
+  truncate(length: number): void {
+    if (length >= this.length) return;
+    this.length = length;
+    if (this.lentBytes > 0) this.#dropLent(length);
+  }
+
+  #dropLent(length: number): void {
+    for (let last = this.#lent.at(-1); last !== undefined && last.at > length; last = this.#lent.at(-1)) {
+      this.lentBytes -= last.bytes.length;
+      this.#lent.pop();
+    }
   }
 
   /** Leaves the buffer to someone else (a socket that keeps it) and starts with a new one. */
@@ -41,9 +76,24 @@ export class ReplyWriter {
     this.buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
     this.#data = dataOf(this.buffer);
     this.length = 0;
+    this.#dropLent(0);
   }
 
-  /** What was written, in place: valid until the next write. */
+  /**
+   * What was written, part by part: views of the buffer, valid until the next write, and between them what is `lent`, which
+   * stays as it is.
+   */
+  *parts(): Generator<{ readonly bytes: Bytes; readonly isLent: boolean }> {
+    let from = 0;
+    for (const { at, bytes } of this.#lent) {
+      yield { bytes: this.buffer.subarray(from, at), isLent: false };
+      yield { bytes, isLent: true };
+      from = at;
+    }
+    yield { bytes: this.buffer.subarray(from, this.length), isLent: false };
+  }
+
+  /** What was written, in place where nothing is lent: valid until the next write. */
   view(): Bytes {
     if (this.#view.length !== this.length || this.#viewed !== this.buffer) {
       this.#viewed = this.buffer;
@@ -98,9 +148,13 @@ export class ReplyWriter {
     this.length = at + 2;
   }
 
-  /** A byte string. */
+  /** A byte string. A large one is not copied: it has to stay as it is. */
   bulk(value: Bytes): void {
     const length = value.length;
+    if (length >= LENT_BYTES) {
+      this.#lend(value);
+      return;
+    }
     this.#reserve(length + 16);
     this.#lengthLine(0x24, length);
     const buffer = this.buffer;
@@ -110,6 +164,15 @@ export class ReplyWriter {
     buffer[at + length] = CR;
     buffer[at + length + 1] = LF;
     this.length = at + length + 2;
+  }
+
+  #lend(value: Bytes): void {
+    this.#reserve(16);
+    this.#lengthLine(0x24, value.length);
+    this.#lent.push({ at: this.length, bytes: value });
+    this.lentBytes += value.length;
+    this.buffer[this.length++] = CR;
+    this.buffer[this.length++] = LF;
   }
 
   /** The byte string `source[start, start + length)`; `view` shows the same bytes. */

@@ -90,10 +90,10 @@ export class Stretch {
     firstReply?.();
     let at = from;
     for (;;) {
-      while (at >= 0 && at < batch.count && !client.isEnding && writer.length < STRETCH_OUTPUT_BYTES) {
+      while (at >= 0 && at < batch.count && !client.isEnding && writer.bytes < STRETCH_OUTPUT_BYTES) {
         if (at > this.#alone && this.#mayHurry) {
           at = this.#hurry(batch, at);
-          if (at < 0 || at >= batch.count || writer.length >= STRETCH_OUTPUT_BYTES) break;
+          if (at < 0 || at >= batch.count || writer.bytes >= STRETCH_OUTPUT_BYTES) break;
         }
         at = this.#step(batch, at);
       }
@@ -173,7 +173,7 @@ export class Stretch {
       if (line === undefined) {
         server.log.error({ error, client: client.id }, 'a command failed with a bug');
         server.partitions.discard();
-        writer.length = Math.min(writer.length, this.#uncommitted === NONE ? writer.length : this.#uncommittedOutput);
+        if (this.#uncommitted !== NONE) writer.truncate(this.#uncommittedOutput);
         this.#error('ERR internal error');
         client.isEnding = true;
         return at;
@@ -224,7 +224,7 @@ export class Stretch {
     const { writer } = this.#context;
     const client = this.#client;
     if (client.replyMode === 'skipNext' && client.lastCommand?.name !== 'client|reply') client.replyMode = 'on';
-    writer.length = Math.min(writer.length, outputBefore);
+    writer.truncate(outputBefore);
     return next;
   }
 
@@ -317,7 +317,7 @@ export class Stretch {
       }
       return at <= this.#alone ? this.#commitAlone(entry, batch, at) : at + 1;
     }
-    writer.length = outputBefore;
+    writer.truncate(outputBefore);
     if (error instanceof CommitFailed) return this.#returnTo(at, error.cause);
     partitions.undoTurn(); // A command that failed half-way: nothing of it may be ordered with the others.
     if (partitions.commits !== commitsBefore) this.#uncommitted = NONE;
@@ -376,14 +376,14 @@ export class Stretch {
     if (!(error instanceof OperationError) || this.#uncommitted === NONE) throw error;
     server.partitions.discard();
     if (error.code === 'commit_unknown') {
-      writer.length = this.#uncommittedOutput;
+      writer.truncate(this.#uncommittedOutput);
       this.#uncommitted = NONE;
       this.#error(errorLine(error)!);
       this.#client.isEnding = true;
       return at + 1;
     }
     const first = this.#uncommitted;
-    writer.length = this.#uncommittedOutput;
+    writer.truncate(this.#uncommittedOutput);
     this.#uncommitted = NONE;
     this.#alone = Math.max(this.#alone, at);
     return first;
@@ -399,7 +399,7 @@ export class Stretch {
       return at + 1;
     } catch (error) {
       partitions.discard();
-      this.#context.writer.length = this.#uncommittedOutput;
+      this.#context.writer.truncate(this.#uncommittedOutput);
       this.#uncommitted = NONE;
       if (hasCode(error, 'transaction_conflict')) return this.#leaveTurn(entry, batch, at);
       const line = errorLine(error);
@@ -478,7 +478,7 @@ export class Stretch {
   #waitForOrder(ordered: Promise<unknown>, batch: RequestBatch, at: number): typeof SUSPENDED {
     const { writer } = this.#context;
     const client = this.#client;
-    const held = Buffer.from(writer.view());
+    const held = Buffer.concat([...writer.parts()].map(({ bytes }) => bytes));
     writer.reset();
     this.#uncommitted = NONE;
     client.wait();
