@@ -30,6 +30,23 @@ export function explainedBy(explain: ExplainStmt): Node {
   return { SelectStmt: select };
 }
 
+/** As statements name what they are about; a routine is either. */
+export type RoutineKind = 'function' | 'procedure' | 'routine';
+
+/** Undefined for objects of another kind. */
+export function routineKind(objectType: string | undefined): RoutineKind | undefined {
+  switch (objectType) {
+    case 'OBJECT_FUNCTION':
+      return 'function';
+    case 'OBJECT_PROCEDURE':
+      return 'procedure';
+    case 'OBJECT_ROUTINE':
+      return 'routine';
+    default:
+      return undefined;
+  }
+}
+
 /** Statements that a failed block still takes. */
 export function endsBlock(node: Node): boolean {
   if (!('TransactionStmt' in node)) return false;

@@ -5,7 +5,8 @@
 
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import { parseInet } from '../types/network.ts';
-import { type CatalogObjects, DATABASE, OWNER } from './catalog-objects.ts';
+import type { CatalogObjects } from './catalog-objects.ts';
+import { DATABASE, OWNER } from './oids.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
 
 function* activityRows(_: CatalogObjects, { session }: EvaluationContext): Iterable<SystemRow> {

@@ -15,7 +15,6 @@ import {
   columnNumber,
   type ForeignKey,
   type Index,
-  PUBLIC_SCHEMA,
   type StorageParameters,
   type Table,
   type TableId,
@@ -46,21 +45,10 @@ import { baseOf, elementOf, type SqlType, titleOf, typeInfo, typeOfOid } from '.
 import { type DescribedObject, describedObjects } from './description-rows.ts';
 import { boundDomainCheck } from './domain-rules.ts';
 import { type FunctionPart, functionName, functionsNamed, functionText } from './function-rows.ts';
+import { SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemTables } from './system-tables.ts';
 import { classOidOf } from './type-rows.ts';
-
-/** Schemas of the system, and the oid of `public`, which is 0 in keys. */
-export const SYSTEM_SCHEMAS = { pg_catalog: 11, pg_toast: 99, information_schema: 13_000 } as const;
-const PUBLIC_OID = 2200;
-
-export function schemaOid(id: number = PUBLIC_SCHEMA): number {
-  return id === PUBLIC_SCHEMA ? PUBLIC_OID : id;
-}
-/** The one role there is, and its oid. */
-export const OWNER = 10;
-/** The oid of the database. */
-export const DATABASE = 5;
 
 /** An index, the one of a primary key among them. */
 export interface IndexObject {
@@ -590,13 +578,6 @@ function constraintsOf(table: CatalogTable): readonly ConstraintObject[] {
     ...checks.map((check) => ({ oid: check.id, name: check.name, table, kind: 'c' as const, check })),
     ...foreignKeys.map((key) => ({ oid: key.id, name: key.name, table, kind: 'f' as const, key })),
   ];
-}
-
-export function commentOf(constraint: ConstraintObject): string | undefined {
-  if (constraint.kind === 'c') return constraint.check.comment;
-  if (constraint.kind === 'f') return constraint.key.comment;
-  const { index, table } = constraint;
-  return index === undefined ? table.table.primaryKeyComment : index.constraintComment;
 }
 
 /** When a constraint is checked unless SET CONSTRAINTS says otherwise; undefined for one that cannot be put off. */

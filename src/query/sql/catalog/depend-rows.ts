@@ -6,8 +6,8 @@
 import { columnNumber } from '../../../models/relational/table.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
 import { elementOf, type SqlType, typeInfo } from '../types/types.ts';
-import { type CatalogObjects, indexOidOf, schemaOid } from './catalog-objects.ts';
-import { attrdefOid, CLASS_OIDS, ruleOid } from './oids.ts';
+import { type CatalogObjects, indexOidOf } from './catalog-objects.ts';
+import { attrdefOid, CLASS_OIDS, ruleOid, schemaOid } from './oids.ts';
 import type { SystemRow } from './system-row.ts';
 import { classOidOf } from './type-rows.ts';
 

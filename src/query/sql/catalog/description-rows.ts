@@ -1,7 +1,7 @@
 /** What COMMENT ON has said of the objects of the catalog: the rows of pg_description. */
 
 import { columnNumber } from '../../../models/relational/table.ts';
-import { type CatalogObjects, commentOf } from './catalog-objects.ts';
+import type { CatalogObjects, ConstraintObject } from './catalog-objects.ts';
 import { CLASS_OIDS } from './oids.ts';
 import type { SystemRow } from './system-row.ts';
 
@@ -49,4 +49,11 @@ export function* descriptionRows(objects: CatalogObjects): Iterable<SystemRow> {
   for (const { catalog, oid, column, comment } of describedObjects(objects)) {
     yield { objoid: oid, classoid: CLASS_OIDS[catalog], objsubid: column, description: comment };
   }
+}
+
+function commentOf(constraint: ConstraintObject): string | undefined {
+  if (constraint.kind === 'c') return constraint.check.comment;
+  if (constraint.kind === 'f') return constraint.key.comment;
+  const { index, table } = constraint;
+  return index === undefined ? table.table.primaryKeyComment : index.constraintComment;
 }

@@ -18,7 +18,8 @@ import { FUNCTIONS, OPERATORS } from '../functions/directories.ts';
 import { SqlError } from '../sql-error.ts';
 import { castRules } from '../types/cast-rules.ts';
 import { allTypes, arrayOf, type SqlType, titleOf, typeInfo } from '../types/types.ts';
-import { type CatalogObjects, OWNER, SYSTEM_SCHEMAS, schemaOid } from './catalog-objects.ts';
+import type { CatalogObjects } from './catalog-objects.ts';
+import { OWNER, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
 import type { SystemRow } from './system-row.ts';
 
 const FUNCTION_OIDS = 600_000_000;

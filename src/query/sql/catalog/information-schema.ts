@@ -4,7 +4,8 @@ import { columnNumber, type Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { typeInfo } from '../types/types.ts';
-import { type CatalogObjects, type ConstraintObject, deferrabilityOf, schemaOid } from './catalog-objects.ts';
+import { type CatalogObjects, type ConstraintObject, deferrabilityOf } from './catalog-objects.ts';
+import { schemaOid } from './oids.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
 
 const TYPES = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const;

@@ -1,6 +1,6 @@
 /** Oids of the system catalog's own, and of objects that are known by those of others. */
 
-import type { Table } from '../../../models/relational/table.ts';
+import { PUBLIC_SCHEMA, type Table } from '../../../models/relational/table.ts';
 
 /** Oids of the catalogs that others name objects by. */
 export const CLASS_OIDS = {
@@ -27,3 +27,18 @@ export function ruleOid({ id }: Table): number {
 export function attrdefOid({ id }: Table, column: number): number {
   return id * 10_000 + column;
 }
+
+/** Schemas of the system, and the oid of `public`, which is 0 in keys. */
+export const SYSTEM_SCHEMAS = { pg_catalog: 11, pg_toast: 99, information_schema: 13_000 } as const;
+const PUBLIC_OID = 2200;
+
+export function schemaOid(id: number = PUBLIC_SCHEMA): number {
+  return id === PUBLIC_SCHEMA ? PUBLIC_OID : id;
+}
+
+/** The one role there is, and its oid. */
+export const OWNER = 10;
+/** The oid of the database. */
+export const DATABASE = 5;
+/** The collation of types that have one. */
+export const COLLATION_DEFAULT = 100;

@@ -2,8 +2,7 @@
 
 import { defaultOperatorClass, OPERATOR_CLASSES, operatorFamilies, requireOperatorClass } from '../operator-classes.ts';
 import { type SqlType, typeInfo } from '../types/types.ts';
-import { OWNER, SYSTEM_SCHEMAS } from './catalog-objects.ts';
-import { BTREE } from './oids.ts';
+import { BTREE, OWNER, SYSTEM_SCHEMAS } from './oids.ts';
 import type { SystemRows } from './system-row.ts';
 
 /** Of a part of an index; 0 for a type without classes. */

@@ -9,30 +9,30 @@ import { showBound } from '../parameter-values.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { allTypes, typeInfo } from '../types/types.ts';
 import { ACTIVITY_ROWS } from './activity-rows.ts';
-import {
-  type CatalogObjects,
-  DATABASE,
-  type IndexObject,
-  indexOidOf,
-  indexParts,
-  OWNER,
-  SYSTEM_SCHEMAS,
-  schemaOid,
-} from './catalog-objects.ts';
+import { type CatalogObjects, type IndexObject, indexOidOf, indexParts } from './catalog-objects.ts';
 import { dependRows } from './depend-rows.ts';
 import { descriptionRows } from './description-rows.ts';
 import { aggregateRows, castRows, functionRows, operatorRows } from './function-rows.ts';
-import { attrdefOid, BTREE, CLASS_OIDS, ruleOid } from './oids.ts';
+import {
+  attrdefOid,
+  BTREE,
+  CLASS_OIDS,
+  COLLATION_DEFAULT,
+  DATABASE,
+  OWNER,
+  ruleOid,
+  SYSTEM_SCHEMAS,
+  schemaOid,
+} from './oids.ts';
 import { OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-class-rows.ts';
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
-import { classOidOf, enumRows, isCollatable, rangeRows, storageOf, typeRows } from './type-rows.ts';
+import { alignmentOf, classOidOf, enumRows, isCollatable, rangeRows, storageOf, typeRows } from './type-rows.ts';
 
 const HEAP = 2;
 /** The role that stands for the owner of the database. */
 const DATABASE_OWNER = 6171;
-export const COLLATION_DEFAULT = 100;
 
 /** What pg_locks leaves empty unless the kind of lock has it. */
 const NO_LOCK = {
@@ -258,22 +258,16 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
   for (const [, , oid, , columns] of SYSTEM_RELATIONS) {
     for (const [i, column] of columns.split(', ').entries()) {
       const [name, type] = column.split(' ') as [string, Parameters<typeof typeInfo>[0]];
-      if (KNOWN_TYPES().has(type)) yield attribute(oid, name, i + 1, type);
+      if (knownTypeNames().has(type)) yield attribute(oid, name, i + 1, type);
     }
   }
 }
 
 let knownTypes: ReadonlySet<string> | undefined;
 
-function KNOWN_TYPES(): ReadonlySet<string> {
+function knownTypeNames(): ReadonlySet<string> {
   knownTypes ??= new Set([...allTypes()].map(({ type }) => type));
   return knownTypes;
-}
-
-export function alignmentOf(size: number): string {
-  if (size === 1) return 'c';
-  if (size === 2) return 's';
-  return size >= 8 ? 'd' : 'i';
 }
 
 function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {

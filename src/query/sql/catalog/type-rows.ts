@@ -4,10 +4,10 @@ import type { TypeDefinition } from '../../../models/relational/type-definition.
 import { deparse } from '../binder/deparse.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
 import { allTypes, arrayOf, baseOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
-import { type CatalogObjects, OWNER, SYSTEM_SCHEMAS, schemaOid } from './catalog-objects.ts';
+import type { CatalogObjects } from './catalog-objects.ts';
 import { boundDefault } from './domain-rules.ts';
+import { COLLATION_DEFAULT, OWNER, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
 import type { SystemRow } from './system-row.ts';
-import { alignmentOf, COLLATION_DEFAULT } from './system-rows.ts';
 
 /** Composite types are relations as well: their oids, beyond all that the catalog gives out. */
 const COMPOSITE_CLASS_OIDS = 700_000_000;
@@ -47,6 +47,13 @@ export function* typeRows(objects: CatalogObjects): Iterable<SystemRow> {
     yield { ...typeRow(typeInfo(type), schemaOid(table.schema)), typrelid: table.id };
     yield typeRow(typeInfo(arrayOf(type)!), schemaOid(table.schema));
   }
+}
+
+/** `typalign` of a type of so many bytes; -1 for one whose values differ. */
+export function alignmentOf(size: number): string {
+  if (size === 1) return 'c';
+  if (size === 2) return 's';
+  return size >= 8 ? 'd' : 'i';
 }
 
 /** How long values of a type are stored unless a column says otherwise: what is mostly small stays with its row. */

@@ -195,9 +195,13 @@ const DATE_KEYWORDS = keywordsOf(
   }),
 );
 
+/** Something is wrong with a template itself, whatever is read by it. */
+export class InvalidTemplate extends SqlError {}
+
+/** @throws InvalidTemplate for a separator that the standard does not have. */
 function requireStandard(node: TemplateNode): void {
   if (node.kind === 'field' || node.quoted === true || "-./,':; ".includes(node.text)) return;
-  throw new SqlError('invalid_datetime_format', `invalid datetime format separator: "${node.text}"`);
+  throw new InvalidTemplate('invalid_datetime_format', `invalid datetime format separator: "${node.text}"`);
 }
 
 const TEMPLATES_MAX = 100;
@@ -205,7 +209,7 @@ const templates = new Map<string, readonly TemplateNode[]>();
 
 /**
  * A template of dates; those that were used last are kept. @param strict As the standard has it, with few separators.
- * @throws SqlError `invalid_datetime_format`.
+ * @throws InvalidTemplate `invalid_datetime_format`.
  */
 export function dateTemplate(template: string, strict = false): readonly TemplateNode[] {
   const key = strict ? `!${template}` : template;

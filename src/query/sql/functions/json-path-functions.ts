@@ -5,29 +5,37 @@ import { SqlError } from '../sql-error.ts';
 import { parseJsonPath } from '../types/json-path.ts';
 import { jsonbOf } from '../types/json-value.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
-import { isSoft, pathExists, queryPath } from './json-path-run.ts';
+import { isSoft, type PathOptions, pathExists, queryPath } from './json-path-run.ts';
 
 const NO_VARIABLES = jsonbOf(new Map());
 
-/** What is found before an error that is not to be told counts. */
-function find(
-  json: Jsonb,
-  path: string,
-  variables: Jsonb,
-  silent: boolean,
-  time: RunContext,
-  usesZone = false,
-): JsonValue[] | 'failed' {
-  const found: JsonValue[] = [];
-  return quietly(silent, () => {
-    queryPath(parseJsonPath(path), json.tree, { variables: variables.tree, time, usesZone }, (item) =>
-      found.push(item),
-    );
-    return found;
-  });
+/** A call: what is asked by which path, and what of it counts. */
+interface Asked {
+  readonly json: Jsonb;
+  readonly path: string;
+  readonly variables: Jsonb;
+  /** Errors of the document end the search and are not told. */
+  readonly silent: boolean;
+  readonly time: RunContext;
+  /** Whether what is local may be compared with what has a zone. */
+  readonly usesZone: boolean;
 }
 
-function quietly<T>(silent: boolean, work: () => T): T | 'failed' {
+const optionsOf = ({ variables, time, usesZone }: Asked): PathOptions => ({
+  variables: variables.tree,
+  time,
+  usesZone,
+});
+
+/** @returns whether all of the document was searched. */
+function search(asked: Asked, found: JsonValue[]): boolean {
+  const searched = quietly(asked, () =>
+    queryPath(parseJsonPath(asked.path), asked.json.tree, optionsOf(asked), (item) => found.push(item)),
+  );
+  return searched !== 'failed';
+}
+
+function quietly<T>({ silent }: Asked, work: () => T): T | 'failed' {
   try {
     return work();
   } catch (error) {
@@ -36,88 +44,59 @@ function quietly<T>(silent: boolean, work: () => T): T | 'failed' {
   }
 }
 
-function query(
-  json: Jsonb,
-  path: string,
-  variables: Jsonb,
-  silent: boolean,
-  time: RunContext,
-  usesZone = false,
-): JsonValue[] {
+/** What is found before an error that is not told counts. */
+function query(asked: Asked): JsonValue[] {
   const found: JsonValue[] = [];
-  quietly(silent, () =>
-    queryPath(parseJsonPath(path), json.tree, { variables: variables.tree, time, usesZone }, (item) =>
-      found.push(item),
-    ),
-  );
+  search(asked, found);
   return found;
 }
 
-function exists(
-  json: Jsonb,
-  path: string,
-  variables: Jsonb,
-  silent: boolean,
-  time: RunContext,
-  usesZone = false,
-): boolean | null {
-  const found = quietly(silent, () =>
-    pathExists(parseJsonPath(path), json.tree, { variables: variables.tree, time, usesZone }),
-  );
+function exists(asked: Asked): boolean | null {
+  const found = quietly(asked, () => pathExists(parseJsonPath(asked.path), asked.json.tree, optionsOf(asked)));
   return found === 'failed' ? null : found;
 }
 
-function match(
-  json: Jsonb,
-  path: string,
-  variables: Jsonb,
-  silent: boolean,
-  time: RunContext,
-  usesZone = false,
-): boolean | null {
-  const found = find(json, path, variables, silent, time, usesZone);
-  if (found !== 'failed' && found.length === 1) {
+function match(asked: Asked): boolean | null {
+  const found: JsonValue[] = [];
+  if (search(asked, found) && found.length === 1) {
     const [only] = found;
     if (typeof only === 'boolean') return only;
     if (only === null) return null;
   }
-  if (silent) return null;
+  if (asked.silent) return null;
   throw new SqlError('singleton_sql_json_item_required', 'single boolean result is expected');
 }
 
 const ARGUMENTS = 'target jsonb, path jsonpath, vars jsonb = {}, silent bool = false';
 
-type Ask<T> = (json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext) => T;
-
 /** Those with time zones compare with the session's. */
 function functionsNamed(ending: '' | '_tz', words: '' | ' stable'): FunctionTable {
   const usesZone = ending === '_tz';
-  const queried: Ask<JsonValue[]> = (json, path, variables, silent, time) =>
-    query(json, path, variables, silent, time, usesZone);
-  const existing: Ask<boolean | null> = (json, path, variables, silent, time) =>
-    exists(json, path, variables, silent, time, usesZone);
-  const matching: Ask<boolean | null> = (json, path, variables, silent, time) =>
-    match(json, path, variables, silent, time, usesZone);
-  const all: Ask<Jsonb[]> = (...given) => queried(...given).map(jsonbOf);
-  const array: Ask<Jsonb> = (...given) => jsonbOf(queried(...given));
-  const first: Ask<Jsonb | null> = (...given) => {
-    const [found] = queried(...given);
-    return found === undefined ? null : jsonbOf(found);
-  };
+  const asking =
+    <T>(answer: (asked: Asked) => T) =>
+    (json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): T =>
+      answer({ json, path, variables, silent, time, usesZone });
   return {
-    [`jsonb_path_exists${ending}(${ARGUMENTS}) bool${words}`]: existing,
-    [`jsonb_path_match${ending}(${ARGUMENTS}) bool${words}`]: matching,
-    [`jsonb_path_query${ending}(${ARGUMENTS}) setof jsonb${words}`]: all,
-    [`jsonb_path_query_array${ending}(${ARGUMENTS}) jsonb${words}`]: array,
-    [`jsonb_path_query_first${ending}(${ARGUMENTS}) jsonb${words}`]: first,
+    [`jsonb_path_exists${ending}(${ARGUMENTS}) bool${words}`]: asking(exists),
+    [`jsonb_path_match${ending}(${ARGUMENTS}) bool${words}`]: asking(match),
+    [`jsonb_path_query${ending}(${ARGUMENTS}) setof jsonb${words}`]: asking((asked) => query(asked).map(jsonbOf)),
+    [`jsonb_path_query_array${ending}(${ARGUMENTS}) jsonb${words}`]: asking((asked) => jsonbOf(query(asked))),
+    [`jsonb_path_query_first${ending}(${ARGUMENTS}) jsonb${words}`]: asking((asked) => {
+      const [first] = query(asked);
+      return first === undefined ? null : jsonbOf(first);
+    }),
   };
 }
 
 export const JSON_PATH_FUNCTIONS: FunctionTable = { ...functionsNamed('', ''), ...functionsNamed('_tz', ' stable') };
 
+/** Operators take no variables and tell no errors. */
+const operator =
+  <T>(answer: (asked: Asked) => T) =>
+  (json: Jsonb, path: string, time: RunContext): T =>
+    answer({ json, path, variables: NO_VARIABLES, silent: true, time, usesZone: false });
+
 export const JSON_PATH_OPERATORS: FunctionTable = {
-  '@?(jsonb, jsonpath) bool': (json: Jsonb, path: string, time: RunContext) =>
-    exists(json, path, NO_VARIABLES, true, time),
-  '@@(jsonb, jsonpath) bool': (json: Jsonb, path: string, time: RunContext) =>
-    match(json, path, NO_VARIABLES, true, time),
+  '@?(jsonb, jsonpath) bool': operator(exists),
+  '@@(jsonb, jsonpath) bool': operator(match),
 };

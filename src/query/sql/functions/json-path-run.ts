@@ -27,6 +27,7 @@ import {
 } from '../types/numeric-arithmetic.ts';
 import { parseFloat8 } from '../types/text-form.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
+import { InvalidTemplate } from './format-template.ts';
 import { comparePathTimes, PathTime, pathTime } from './json-path-times.ts';
 import { codePoints, regexOf } from './regex.ts';
 
@@ -483,8 +484,7 @@ export function isSoft(error: unknown): boolean {
   return (
     error instanceof SqlError &&
     error.condition !== 'undefined_object' &&
-    // Of a template, not of the text.
-    !error.message.startsWith('invalid datetime format separator') &&
+    !(error instanceof InvalidTemplate) &&
     error.condition !== 'invalid_regular_expression' &&
     error.condition !== 'feature_not_supported' &&
     error.condition !== 'program_limit_exceeded'

@@ -22,7 +22,8 @@ import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
 import { asReferenced, asReferring, cascaded } from './reference-values.ts';
 import { lockRows, type RowLockStrength, referenceOf } from './row-locks.ts';
-import { sameValue, shownValue, TableWriter, type WriteRules } from './table-writer.ts';
+import { sameValue, shownValue } from './row-values.ts';
+import { TableWriter, type WriteRules } from './table-writer.ts';
 
 type Event =
   | { readonly kind: 'child'; readonly key: ForeignKey; readonly row: ExecutionRow }

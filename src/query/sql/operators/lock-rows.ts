@@ -20,8 +20,8 @@ import { drain } from './drain.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import { keyColumns, lockRows, type RowLockStrength } from './row-locks.ts';
+import { sameValue } from './row-values.ts';
 import type { EvaluateLater } from './subquery.ts';
-import { sameValue } from './table-writer.ts';
 
 export interface LockRowsOptions {
   /** UPDATE of keys locks more when it writes. */

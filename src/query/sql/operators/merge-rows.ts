@@ -12,7 +12,8 @@ import { SqlError } from '../sql-error.ts';
 import type { RowWriter } from './modify.ts';
 import type { ExecutionContext, ExecutionRow, RowBatch } from './operator.ts';
 import { lockRows } from './row-locks.ts';
-import { type Assignment, sameValue, TableWriter, type WriteRules } from './table-writer.ts';
+import { sameValue } from './row-values.ts';
+import { type Assignment, TableWriter, type WriteRules } from './table-writer.ts';
 
 export interface MergeAction {
   /** Whether it is for rows that match. */

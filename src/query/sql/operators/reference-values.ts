@@ -9,7 +9,7 @@ import { SqlError } from '../sql-error.ts';
 import { applyModifier, castFor } from '../types/cast.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import { baseOf, canCast, isInteger, type SqlType } from '../types/types.ts';
-import { sameValue } from './table-writer.ts';
+import { sameValue } from './row-values.ts';
 
 /** Text of dates and times, and so what they are equal to, can depend on who asks. */
 const DEPENDS_ON_ZONE: ReadonlySet<SqlType> = new Set(['date', 'timestamp', 'timestamptz', 'time', 'timetz']);

@@ -12,23 +12,21 @@
  * **Foreign keys** are looked at when a statement has written all its rows; see foreign-keys.ts.
  */
 
-import { isDeepStrictEqual } from 'node:util';
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { type Bytes, compareBytes, equalBytes, latin1 } from '../../../base/bytes.ts';
 import { hasCode } from '../../../base/errors.ts';
-import { Numeric } from '../../../models/relational/numeric.ts';
 import type { ColumnValue, ForeignKey, Table } from '../../../models/relational/table.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
 import { readWriteConflict } from '../store-errors.ts';
-import { compareNumeric } from '../types/numeric-arithmetic.ts';
 import { formatText } from '../types/text-form.ts';
 import { DeferrableKeys } from './deferrable-keys.ts';
 import { ForeignKeyChecks } from './foreign-keys.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
 import { lockReleased } from './row-locks.ts';
+import { failingRow, sameValue } from './row-values.ts';
 
 export interface Assignment {
   readonly position: number;
@@ -550,32 +548,10 @@ function areDistinct(keys: readonly Key[]): boolean {
   return ascending || new Set(keys.map(latin1)).size === keys.length;
 }
 
-/** Whether two values of one column are one value to an index. */
-export function sameValue(a: ColumnValue, b: ColumnValue): boolean {
-  if (a === b) return true;
-  if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return false;
-  if (a instanceof Numeric && b instanceof Numeric) return compareNumeric(a, b) === 0;
-  return isDeepStrictEqual(a, b);
-}
-
-export function shownValue(table: Table, position: number, value: ColumnValue, context: ExecutionContext): string {
-  return value === null ? 'null' : formatText(table.columns[position]!.type, value, context);
-}
-
-const SHOWN_VALUE_BYTES_MAX = 64;
-
 export function viewViolation(view: string, table: Table, row: ExecutionRow, context: ExecutionContext): SqlError {
   return new SqlError('with_check_option_violation', `new row violates check option for view "${view}"`, {
     detail: failingRow(table, row, context),
   });
-}
-
-function failingRow(table: Table, row: ExecutionRow, context: ExecutionContext): string {
-  const values = table.columns.map((_, each) => {
-    const text = shownValue(table, each, row[each]!, context);
-    return Buffer.byteLength(text) > SHOWN_VALUE_BYTES_MAX ? `${text.slice(0, SHOWN_VALUE_BYTES_MAX)}...` : text;
-  });
-  return `Failing row contains (${values.join(', ')}).`;
 }
 
 /** @throws SqlError `not_null_violation`. */

@@ -10,7 +10,7 @@ import { nameOfList, stringOf, stringsOf } from '../binder/names.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { routineKind } from './function-statements.ts';
+import { routineKind } from '../statement-kinds.ts';
 import type { FoundRelation } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 

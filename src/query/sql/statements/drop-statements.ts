@@ -34,8 +34,8 @@ import type { Notice, ResultSink } from '../results.ts';
 import { TEMPORARY } from '../search-path.ts';
 import type { SessionContext } from '../session-context.ts';
 import { missingSchema, notSupported, SqlError } from '../sql-error.ts';
+import { routineKind } from '../statement-kinds.ts';
 import { titleOf } from '../types/types.ts';
-import { routineKind } from './function-statements.ts';
 import type { FoundRelation, RelationLookup } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 

@@ -32,7 +32,7 @@ import { isPolymorphic } from '../functions/candidates.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { characterPosition, notSupported, SqlError } from '../sql-error.ts';
-import { isQuery } from '../statement-kinds.ts';
+import { isQuery, type RoutineKind, routineKind } from '../statement-kinds.ts';
 import type { StatementRunner } from '../statement-runner.ts';
 import { type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { withComment } from './comment-statements.ts';
@@ -49,23 +49,6 @@ const MODES: Readonly<Record<string, FunctionParameter['mode']>> = {
   FUNC_PARAM_VARIADIC: 'variadic',
   FUNC_PARAM_TABLE: 'table',
 };
-
-/** As statements name what they are about; a routine is either. */
-type RoutineKind = 'function' | 'procedure' | 'routine';
-
-/** Undefined for objects of another kind. */
-export function routineKind(objectType: string | undefined): RoutineKind | undefined {
-  switch (objectType) {
-    case 'OBJECT_FUNCTION':
-      return 'function';
-    case 'OBJECT_PROCEDURE':
-      return 'procedure';
-    case 'OBJECT_ROUTINE':
-      return 'routine';
-    default:
-      return undefined;
-  }
-}
 
 function isOf(kind: RoutineKind, { isProcedure }: Pick<UserFunction, 'isProcedure'>): boolean {
   return kind === 'routine' || (kind === 'procedure') === (isProcedure === true);

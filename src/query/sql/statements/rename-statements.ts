@@ -10,7 +10,7 @@ import { withColumnRenamed } from '../object-names.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { routineKind } from './function-statements.ts';
+import { routineKind } from '../statement-kinds.ts';
 import { type FoundRelation, skipped } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 

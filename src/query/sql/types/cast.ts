@@ -316,8 +316,9 @@ function ofTime(from: SqlType, to: SqlType): Cast {
         const local = ofDate(value as number);
         try {
           return instantOfLocal(local, zone);
-        } catch {
-          throw new SqlError('datetime_field_overflow', 'date out of range for timestamp');
+        } catch (error) {
+          if (!(error instanceof SqlError)) throw error;
+          throw new SqlError('datetime_field_overflow', 'date out of range for timestamp', { cause: error });
         }
       };
     case 'timestamp timestamptz':
