@@ -26,6 +26,7 @@ import { StoreDirectory } from './cluster/store-directory.ts';
 import type { Config, ProvidersConfig, TlsConfig } from './config/config.ts';
 import { showBytes } from './config/kinds.ts';
 import { usedProviders } from './config/used-providers.ts';
+import { boundHeap } from './platform/heap-bounds.ts';
 import { type HttpListener, listenHttp } from './platform/http.ts';
 import { newLoopShare } from './platform/loop-share.ts';
 import { newNodePlatform, temporaryDirectory } from './platform/node-platform.ts';
@@ -102,6 +103,7 @@ export async function runServer(config: Config, output: ServerOutput): Promise<R
   const startedMs = platform.clock.monotonicMs();
   const cleanup: Cleanup = [];
   try {
+    cleanup.push({ what: 'bounds of the heap', undo: boundHeap(config.memory.limitBytes) });
     const server = await start(config, platform, log, cleanup);
     trimHeap();
     const readyMs = Math.round(platform.clock.monotonicMs() - startedMs);

@@ -278,7 +278,7 @@ export class EngineWriter {
             oldest ??= memtable;
             if (!memtable.shrunk) {
               memtable.shrunk = true;
-              this.#arenas.release(memtable.shrink());
+              this.#arenas.release(memtable.shrink(), memtable.used);
             }
             retained += memtable.memoryBytes;
           }
@@ -287,7 +287,7 @@ export class EngineWriter {
         }
         memtables.splice(i, 1);
         this.#snapshots.dropped(memtable);
-        if (!memtable.shrunk) this.#arenas.release(memtable.arena);
+        if (!memtable.shrunk) this.#arenas.release(memtable.arena, memtable.used);
       }
       if (oldest === undefined || retained <= this.#bytesMax) return;
       this.#snapshots.giveUp(oldest);

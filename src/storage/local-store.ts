@@ -489,6 +489,10 @@ export class LocalStore implements Store {
     return version;
   }
 
+  /** Memory for the writes of a transaction that has grown: see `VersionedMemtable.reserve`. */
+  readonly newSharedArena = (bytesNeeded: number, bytesWanted: number): Buffer =>
+    this.#arenas.takeLarge(bytesNeeded, bytesWanted);
+
   #ordered(arena: Buffer, start: number, end: number, version: Version, durability: Durability): void {
     this.#commits++;
     this.#commitLog?.append(arena, start, end, version, durability);

@@ -455,7 +455,7 @@ export class LocalTransaction implements Transaction, CursorSource {
       this.#store.claimWrites(claim);
       this.#claimed += claim;
     }
-    memtable.reserve(bytes + FRAME_ALIGNMENT);
+    memtable.reserve(bytes + FRAME_ALIGNMENT, this.#store.newSharedArena);
     this.#writableEnd = Math.min(end, memtable.arena.length - FRAME_ALIGNMENT);
   }
 

@@ -78,7 +78,7 @@ class Tested {
     const value = range === undefined ? utf8(operation.value) : range.end;
     const kind =
       range === undefined ? (operation.kind === 'put' ? PUT : DELETE) : range.end ? DELETE_RANGE : DELETE_FROM;
-    memtable.reserve(operationBytes(key.length, value?.length ?? 0));
+    memtable.reserve(operationBytes(key.length, value?.length ?? 0), (bytes) => Buffer.alloc(bytes));
     const offset = memtable.used;
     memtable.used = writeOperation(memtable.arena, offset, kind, key, kind === DELETE ? undefined : value);
     expect(memtable.add(offset, operation.sequence)).toBe(memtable.used);

@@ -405,15 +405,16 @@ export class Memtable {
    * Makes room for `bytes` more in a private arena by copying it to a larger one. Once it is large that is shared memory,
    * for an engine to take over, and at once much more than is needed: pages that nobody touched cost nothing, while what
    * was copied from waits for a collection that shared memory does not hasten.
+   * @param newShared Makes shared memory of at least the first number of bytes, and rather of the second.
    */
-  reserve(bytes: number): void {
+  reserve(bytes: number, newShared: (bytesNeeded: number, bytesWanted: number) => Buffer): void {
     const needed = this.used + bytes;
     if (needed <= this.arena.length) return;
     const doubled = Math.max(needed, this.arena.length * 2);
     const grown =
       doubled < SHARED_ARENA_BYTES_MIN
         ? Buffer.allocUnsafeSlow(doubled)
-        : Buffer.from(new SharedArrayBuffer(Math.max(needed, this.arena.length * 16)));
+        : newShared(needed, Math.max(needed, this.arena.length * 16));
     this.arena.copy(grown, 0, 0, this.used);
     this.arena = grown;
   }

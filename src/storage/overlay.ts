@@ -289,11 +289,16 @@ function shortLivedValue(arena: Buffer, offset: number): Bytes {
   return value;
 }
 
-/** Equal shared buffers for memtables, reused so that a busy store does not depend on the collector. */
+/**
+ * Shared buffers for memtables, reused so that a busy store does not depend on the collector, which shared memory does not hasten:
+ * equal ones, and those that large transactions bring with them. Of the latter mostly the beginning was touched: the rest
+ * takes no memory.
+ */
 export class ArenaPool {
   readonly arenaBytes: number;
   readonly #free: Bytes[] = [];
   readonly #freeMax: number;
+  readonly #freeLarge: Buffer[] = [];
 
   constructor(arenaBytes: number, freeMax: number) {
     assert(arenaBytes <= REUSED_ARENA_BYTES_MAX, () => `arenas of ${arenaBytes} bytes are not used again`);
@@ -307,8 +312,25 @@ export class ArenaPool {
     return this.#free.pop() ?? Buffer.from(new SharedArrayBuffer(this.arenaBytes));
   }
 
-  /** Gives an arena back. Nobody may hold a view of it. */
-  release(arena: Bytes): void {
-    if (arena.length === this.arenaBytes && this.#free.length < this.#freeMax) this.#free.push(arena);
+  /** An arena for a transaction that may grow: of `bytesWanted`, or one that is there with room for what is needed. */
+  takeLarge(bytesNeeded: number, bytesWanted: number): Buffer {
+    const found = this.#freeLarge.findIndex(({ length }) => length >= bytesNeeded);
+    if (found >= 0) return this.#freeLarge.splice(found, 1)[0]!;
+    return Buffer.from(new SharedArrayBuffer(bytesWanted));
+  }
+
+  /** Gives an arena back of which the first bytes were used. Nobody may hold a view of it, except of values of more than `REUSED_ARENA_BYTES_MAX`. */
+  release(arena: Bytes, used: number): void {
+    if (arena.length === this.arenaBytes) {
+      if (this.#free.length < this.#freeMax) this.#free.push(arena);
+      return;
+    }
+    // What a memtable has of it ends where it is used.
+    const whole = Buffer.from(arena.buffer);
+    if (whole.length < this.arenaBytes || used > REUSED_ARENA_BYTES_MAX) return;
+    if (this.#freeLarge.length < LARGE_FREE_MAX) this.#freeLarge.push(whole);
   }
 }
+
+/** Large arenas that wait to be used again; no more than `REUSED_ARENA_BYTES_MAX` of each takes memory. */
+const LARGE_FREE_MAX = 2;

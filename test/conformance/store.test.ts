@@ -91,6 +91,25 @@ for (const provider of CONTRACT_PROVIDERS) {
         expect(asText(await store.get(Buffer.from([0xff, 0xff, 0x00])))).toBe('high');
       });
 
+      it('keeps apart what large transactions wrote one after the other, for readers of any time', async () => {
+        const written = (round: number, i: number): Buffer => Buffer.alloc(60_000, `${round}/${i} `);
+        const held: { readonly at: string; readonly value: Uint8Array; readonly expected: Buffer }[] = [];
+        for (let round = 0; round < 6; round++) {
+          const before = store.begin({ isolation: 'snapshot' });
+          const transaction = store.begin();
+          for (let i = 0; i < 90; i++) transaction.put(utf8(`k${i}`), written(round, i));
+          await transaction.commit();
+          if (round % 2 === 1) await settle();
+          for (const i of [0, 44, 89]) {
+            const [old, value] = [await before.get(utf8(`k${i}`)), await store.get(utf8(`k${i}`))];
+            if (round > 0) held.push({ at: `${round - 1}/${i}`, value: old!, expected: written(round - 1, i) });
+            held.push({ at: `${round}/${i}`, value: value!, expected: written(round, i) });
+          }
+          before.rollback();
+        }
+        for (const { at, value, expected } of held) expect(Buffer.compare(value, expected), at).toBe(0);
+      });
+
       it('refuses keys that are empty, begin with a zero byte or are too long', () => {
         const transaction = store.begin();
         expect(() => transaction.put(Buffer.alloc(0), utf8('x'))).toThrow(
