@@ -15,7 +15,7 @@ import type { TableId } from '../../models/relational/table.ts';
 import type { Commit, Isolation, Savepoint, Transaction } from '../../storage/store.ts';
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
-import { SessionSequences } from './catalog/sequences.ts';
+import { type OwnSequences, SessionSequences } from './catalog/sequences.ts';
 import { type ConstraintMode, DeferredChecks, type DeferredMark } from './deferred-checks.ts';
 import type { TransactionAccess } from './functions/evaluation.ts';
 import type { AdvisoryLocks } from './locks/advisory-locks.ts';
@@ -40,6 +40,7 @@ interface SavepointEntry {
   readonly deferred: DeferredMark;
   readonly advisory: number;
   readonly notifications: number;
+  readonly ownSequences: OwnSequences;
   readonly readOnly: boolean | undefined;
 }
 
@@ -96,7 +97,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   /** Rows that were written, by table; counted when the transaction commits. */
   readonly #changes: { readonly table: TableId; readonly change: RowChange; readonly rows: number }[] = [];
   #statementMark:
-    | (Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications'> & { readonly mark: Savepoint })
+    | (Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications' | 'ownSequences'> & { readonly mark: Savepoint })
     | undefined;
   readonly #engine: SqlEngine;
   readonly #parameters: SessionParameters;
@@ -360,13 +361,16 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     }
   }
 
-  /** Positions of sequences that the transaction created and used itself. */
+  /** Positions of sequences that the transaction created or began anew. */
   async #storeSequences(): Promise<void> {
-    const { keyspace } = this.#engine;
+    const { keyspace, sequences } = this.#engine;
+    // Others may have been given values since.
+    this.transaction!.beginStatement();
     for (const [id, { definition, last, called }] of this.sequences.own) {
       // Created after a savepoint, and rolled back with it.
       if ((await this.transaction!.get(sequenceKey(keyspace, id))) === undefined) continue;
-      if (called) setPosition(this.transaction!, keyspace, definition, { last, called });
+      const isOld = sequences.get(id) !== undefined;
+      if (called || isOld) setPosition(this.transaction!, keyspace, definition, { last, called });
     }
     this.sequences.own.clear();
   }
@@ -429,6 +433,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
       deferred: this.deferred.mark(),
       advisory: this.advisory.mark(),
       notifications: this.notifications.mark,
+      ownSequences: this.sequences.markOwn(),
     };
   }
 
@@ -523,7 +528,9 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     deferred,
     advisory,
     notifications,
-  }: Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications'>): void {
+    ownSequences,
+  }: Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications' | 'ownSequences'>): void {
+    this.sequences.rollbackOwnTo(ownSequences);
     this.advisory.rollbackTo(advisory);
     this.notifications.rollbackTo(notifications);
     this.deferred.rollbackTo(deferred);

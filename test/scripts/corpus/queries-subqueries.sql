@@ -216,3 +216,13 @@ update a1 set x = v from (select id as i, z + 100 as v from a2) s where i = a1.i
 delete from a1 using (with d as (select id as i, z from a2 where z = 0) select i from d) s where i = a1.id returning a1.id;
 insert into a1 select i + 10, w, 0 from (select id as i, z as w from a2) s returning id, x;
 select count(*) from (select id from a1 for update) s;
+
+create view whole as select 42;
+select (w.*)::text, (select (w.*)::text), (w)::text from whole w;
+create function pair_of(int) returns record language sql as 'select $1, ''a''::text';
+create function pairs_of(int) returns setof record language sql as 'select g, ''a''::text from generate_series(1, $1) g';
+select * from rows from (pair_of(1) as (a int, b text)) with ordinality;
+select * from rows from (pairs_of(2) as (a int, b text), generate_series(1, 3)) as t (p, q, r);
+select * from rows from (pairs_of(2) as (a int, b text));
+select * from rows from (pairs_of(2) as (a int, b text), pair_of(7) as (c int, d text)) with ordinality;
+select * from rows from (json_to_recordset('[{"a":40,"b":"foo"},{"a":"100","b":"bar"}]') as (a int, b text), generate_series(1, 3)) as x (p, q, s) order by p;

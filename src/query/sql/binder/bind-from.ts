@@ -293,11 +293,12 @@ class FromBinder {
   #userFunction(range: RangeFunction, offset: number, left: readonly ScopeItem[]): BoundItem | undefined {
     const { functions: lists = [], alias, ordinality = false, coldeflist } = range;
     const [list] = lists;
-    const [node] = list !== undefined && 'List' in list ? (list.List.items ?? []) : [];
+    const [node, ownList] = list !== undefined && 'List' in list ? (list.List.items ?? []) : [];
     if (lists.length !== 1 || ordinality || node === undefined || !('FuncCall' in node)) return undefined;
     const known = this.#context.functions?.named(nameOfList(stringsOf(node.FuncCall.funcname))) ?? [];
     if (known.length === 0) return undefined;
-    const definitions = coldeflist?.map(columnDefinition);
+    const given = ownList !== undefined && 'List' in ownList ? ownList.List.items : coldeflist;
+    const definitions = given?.map(columnDefinition);
     const binder = new ExpressionBinder(this.#context, new Scope(this.#frame, left));
     const set = binder.bindSet(node, FUNCTION, definitions && recordTypeOf(definitions));
     const { user, result } = set.function;

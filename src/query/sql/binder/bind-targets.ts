@@ -98,7 +98,10 @@ export function columnNameOf(node: Node): string {
 /** By PostgreSQL's FigureColname: a weak name gives way to that of a cast or CASE around it. */
 function suggestedName(node: Node): { readonly name: string; readonly weak: boolean } | undefined {
   const strong = (name: string) => ({ name, weak: false });
-  if ('ColumnRef' in node) return strong(stringsOf(node.ColumnRef.fields).at(-1)!);
+  if ('ColumnRef' in node) {
+    const field = (node.ColumnRef.fields ?? []).findLast((each) => 'String' in each);
+    return field && strong(stringsOf([field])[0]!);
+  }
   if ('FuncCall' in node) return strong(stringsOf(node.FuncCall.funcname).at(-1)!);
   if ('TypeCast' in node) {
     const inner = suggestedName(node.TypeCast.arg!);

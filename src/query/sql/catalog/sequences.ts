@@ -5,8 +5,8 @@
  * and the log keeps that order, so whatever is durable that holds a value is behind its reservation. After a crash the
  * rest of a reservation is left out; closing the engine gives it back.
  *
- * A sequence that the transaction itself created is nobody else's yet: its position is kept by the transaction and
- * written when it commits.
+ * A sequence that the transaction itself created, or has begun anew (RESTART), is nobody else's yet: its position is kept by
+ * the transaction and written when it commits. Others go on with the sequence as it was before.
  *
  * Where other processes use the same sequences, or the store answers late, a reservation is a transaction (`reserve`), and
  * no two overlap: values are unique, and in order within a process, as with CACHE in PostgreSQL. `next` then throws
@@ -393,8 +393,12 @@ function openSequence(keyspace: Keyspace, { definition: { id, name, schema } }: 
   return { ...openTable(keyspace, table), system, isSequence: true };
 }
 
+export type OwnSequences = ReadonlyMap<TableId, SequenceState>;
+
+const NONE: OwnSequences = new Map();
+
 export class SessionSequences implements SequenceAccess {
-  /** Created by the transaction that is open, not committed. */
+  /** Created or begun anew by the transaction that is open, not committed. */
   readonly own = new Map<TableId, SequenceState>();
   readonly #sequences: Sequences;
   readonly #observer: Observer;
@@ -416,6 +420,24 @@ export class SessionSequences implements SequenceAccess {
     this.#schemasOf = schemasOf;
     this.#observer = observer;
     this.#refuseReadOnly = refuseReadOnly;
+  }
+
+  /** From here on the transaction has a sequence of its own in place of the one that others go on with. */
+  beginAnew(definition: Sequence, last: bigint, called: boolean): void {
+    const state = new SequenceState(definition);
+    state.last = last;
+    state.called = called;
+    this.own.set(definition.id, state);
+  }
+
+  markOwn(): OwnSequences {
+    return this.own.size === 0 ? NONE : new Map(this.own);
+  }
+
+  /** Values that were given stay given; what was created or begun anew since then was not. */
+  rollbackOwnTo(mark: OwnSequences): void {
+    for (const id of this.own.keys()) if (!mark.has(id)) this.own.delete(id);
+    for (const [id, state] of mark) this.own.set(id, state);
   }
 
   next(sequence: string | number): bigint {

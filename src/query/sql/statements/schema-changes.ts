@@ -18,7 +18,6 @@ import {
 } from '../../../models/relational/catalog.ts';
 import { tableKey } from '../../../models/relational/keys.ts';
 import type { Schema } from '../../../models/relational/schema.ts';
-import { setPosition } from '../../../models/relational/sequence.ts';
 import { type ForeignKey, primaryIndex, type Table, type TableId } from '../../../models/relational/table.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { bindCreateTable, bindPrimaryKey, type EvaluateConstant, isKeptAsIndex } from '../binder/bind-create-table.ts';
@@ -233,8 +232,7 @@ export class SchemaChanges {
         const state = sequence === undefined ? undefined : this.sequences.state(sequence);
         if (state === undefined) continue;
         const { definition } = state;
-        if (this.#session.sequences.own.has(definition.id)) state.set(definition.start, false);
-        else setPosition(transaction, keyspace, definition, { last: definition.start, called: false });
+        this.#session.sequences.beginAnew(definition, definition.start, false);
       }
     }
     sink.complete('TRUNCATE TABLE');

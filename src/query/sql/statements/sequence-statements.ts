@@ -15,7 +15,6 @@ import {
   positionKey,
   type Sequence,
   sequenceKey,
-  setPosition,
 } from '../../../models/relational/sequence.ts';
 import { columnNumber, PUBLIC_SCHEMA, type Table, type TableId } from '../../../models/relational/table.ts';
 import type { Transaction } from '../../../storage/store.ts';
@@ -159,15 +158,12 @@ export class SequenceStatements {
         `RESTART value (${last}) cannot be ${word} than ${side} (${bound})`,
       );
     }
-    const own = this.#session.sequences.own.get(next.id);
-    if (own !== undefined) {
-      own.definition = next;
-      transaction.put(sequenceKey(keyspace, next.id), encodeSequence(next));
-      if (restart !== undefined) own.set(restart, false);
-    } else {
-      transaction.put(sequenceKey(keyspace, next.id), encodeSequence(next));
-      if (restart !== undefined) setPosition(transaction, keyspace, next, { last, called: false });
-    }
+    const { sequences } = this.#session;
+    const own = sequences.own.get(next.id);
+    transaction.put(sequenceKey(keyspace, next.id), encodeSequence(next));
+    // What a savepoint holds of it stays as it is.
+    if (restart !== undefined) sequences.beginAnew(next, restart, false);
+    else if (own !== undefined) sequences.beginAnew(next, own.last, own.called);
   }
 
   /** Those that go with the table, as the transaction sees them. */

@@ -77,6 +77,7 @@ export class SettingStatements {
           deferred: this.#block.deferred.mark(),
           advisory: this.#block.advisory.mark(),
           notifications: this.#block.notifications.mark,
+          ownSequences: this.#block.sequences.markOwn(),
           readOnly: this.#block.readOnly,
         });
         sink.complete('SAVEPOINT');
