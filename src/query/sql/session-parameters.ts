@@ -7,7 +7,7 @@
 
 import { DEFINITIONS, type ParameterDefinition, type ParameterSetting, ROLE } from './parameter-definitions.ts';
 import { PLANNER_SWITCHES, type PlannerSettings } from './planner/planner-settings.ts';
-import { SqlError } from './sql-error.ts';
+import { SqlError, unknownParameter } from './sql-error.ts';
 import { type TimeZone, timeZone, UTC } from './types/time-zone.ts';
 import type { ObjectNames, TextStyle } from './types/timestamptz.ts';
 
@@ -59,6 +59,8 @@ export class SessionParameters {
   #planKey = '';
   #planner: PlannerSettings = new Set();
   #changed: readonly ChangedParameter[] = [];
+  /** Parameters of an application's own that were ever set. */
+  readonly #ownNames = new Set<string>();
   #temporary = '';
   #style: TextStyle = DEFAULT_STYLE;
   /** The settings that `#timeouts` was made of. */
@@ -83,17 +85,15 @@ export class SessionParameters {
 
   /** The value as SHOW prints it; undefined for a parameter that does not exist. */
   show(name: string): string | undefined {
-    const definition = BY_NAME.get(name.toLowerCase()) ?? customParameter(name);
-    if (definition === undefined) return undefined;
-    const value =
-      this.#effective.get(definition.name) ?? (BY_NAME.has(name.toLowerCase()) ? definition.initial : undefined);
-    if (value === undefined) return undefined;
+    const definition = BY_NAME.get(name.toLowerCase());
+    if (definition === undefined) return this.#effective.get(name.toLowerCase()) ?? this.#forgotten(name);
+    const value = this.#effective.get(definition.name) ?? definition.initial;
     return definition.show === undefined ? value : definition.show(value);
   }
 
-  /** Its name as PostgreSQL's manual writes it. @throws SqlError `undefined_object`. */
-  canonicalName(name: string): string {
-    return defined(name).name;
+  /** An application's own parameter that was set once, and is not any more, is empty. */
+  #forgotten(name: string): string | undefined {
+    return this.#ownNames.has(name.toLowerCase()) ? '' : undefined;
   }
 
   /** As it is kept: without SHOW's units. */
@@ -190,7 +190,8 @@ export class SessionParameters {
   /** @throws SqlError `undefined_object`, `invalid_parameter_value`, `feature_not_supported`. */
   set(name: string, value: string, options: { readonly local: boolean }): void {
     const definition = writable(name);
-    const current = this.#of(definition.name);
+    // Not `#of`: a name with a dot is known to nobody before it is set.
+    const current = this.#effective.get(definition.name) ?? definition.initial;
     this.#put(definition.name, definition.parse!(value, definition.name, current), options.local);
   }
 
@@ -247,6 +248,7 @@ export class SessionParameters {
   }
 
   #put(name: string, value: string, local: boolean): void {
+    if (name.includes('.')) this.#ownNames.add(name);
     this.#effective = new Map(this.#effective).set(name, value);
     if (!local) this.#session = new Map(this.#session).set(name, value);
   }
@@ -266,7 +268,7 @@ function customParameter(name: string): ParameterDefinition | undefined {
 function defined(name: string): ParameterDefinition {
   const definition = BY_NAME.get(name.toLowerCase()) ?? customParameter(name);
   if (definition !== undefined) return definition;
-  throw new SqlError('undefined_object', `unrecognized configuration parameter "${name}"`);
+  throw unknownParameter(name);
 }
 
 function writable(name: string): ParameterDefinition {

@@ -213,6 +213,10 @@ export function missingSchema(name: string, location?: number): SqlError {
   return new SqlError('invalid_schema_name', `schema "${name}" does not exist`, { location });
 }
 
+export function unknownParameter(name: string): SqlError {
+  return new SqlError('undefined_object', `unrecognized configuration parameter "${name}"`);
+}
+
 /** Runs `work`; its errors have no place, as PostgreSQL tells none for expressions that it looks at after the statement was read. */
 export function withoutPlace<T>(work: () => T): T {
   try {

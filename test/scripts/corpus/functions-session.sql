@@ -82,3 +82,20 @@ select has_foreign_data_wrapper_privilege('nope', 'usage');
 select has_parameter_privilege('work_mem', 'set'), has_parameter_privilege('work_mem', 'alter system');
 select row_security_active('pg_class');
 select to_regnamespace('public'), to_regnamespace('nope'), to_regrole('nobody'), to_regrole(current_user)::oid, to_regproc('now')::text, to_regproc('nope'), to_regprocedure('now()')::text, to_regprocedure('nope()'), to_regproc('sum');
+
+-- Parameters of the session's own, which nobody knows before.
+set app.tenant = '7';
+show app.tenant;
+set local app.tenant = '8';
+select set_config('app.tenant', '9', false), current_setting('app.tenant'), current_setting('app.other', true);
+set app.tenant to default;
+show app.tenant;
+reset app.tenant;
+set "App.Tenant".x = 'y';
+select current_setting('app.tenant.x');
+begin;
+set local app.local = 'on';
+show app.local;
+rollback;
+show app.local;
+show app.never;

@@ -2,7 +2,7 @@
 
 import { assert } from '../../../base/assert.ts';
 import type { Interval } from '../../../models/relational/values.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { notSupported, unknownParameter } from '../sql-error.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
 import { VERSION_TEXT } from './version.ts';
 
@@ -45,12 +45,12 @@ export const SESSION_FUNCTIONS: FunctionTable = {
   'current_setting(text) text stable': (name: string, { session }: RunContext) => {
     const value = session.setting(name);
     if (value !== undefined) return value;
-    throw new SqlError('undefined_object', `unrecognized configuration parameter "${name}"`);
+    throw unknownParameter(name);
   },
   'current_setting(text, bool) text stable': (name: string, missingOk: boolean, { session }: RunContext) => {
     const value = session.setting(name);
     if (value !== undefined) return value;
     if (missingOk) return null;
-    throw new SqlError('undefined_object', `unrecognized configuration parameter "${name}"`);
+    throw unknownParameter(name);
   },
 };

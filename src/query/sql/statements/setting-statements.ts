@@ -12,7 +12,7 @@ import type { ResultSink, UtilitySink } from '../results.ts';
 import { requireRole } from '../roles.ts';
 import { pathText } from '../search-path.ts';
 import type { SessionContext } from '../session-context.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { notSupported, SqlError, unknownParameter } from '../sql-error.ts';
 import { settingOf, utilityColumns } from '../statement-kinds.ts';
 import type { TransactionBlock } from '../transaction-block.ts';
 import type { SqlValue } from '../types/types.ts';
@@ -344,7 +344,9 @@ export class SettingStatements {
   }
 
   #requireSetting(name: string): string {
-    return this.show(name) ?? this.#session.parameters.canonicalName(name);
+    const value = this.show(name);
+    if (value === undefined) throw unknownParameter(name);
+    return value;
   }
 
   #showAll(): SqlValue[][] {
