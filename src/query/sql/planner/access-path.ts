@@ -204,47 +204,18 @@ function pathOver(
   if (parts.length === 0 || !tellsAny(conditions, parts[0]!)) {
     return { index, prefix: NOTHING, low: undefined, high: undefined, notNull: false, used: NOTHING, rest: conditions };
   }
-  const used = new Set<BoundExpression>();
-  const take = (part: Part, operators: readonly CompareOperator[]): Sargable | undefined => {
-    for (const condition of conditions) {
-      if (used.has(condition)) continue;
-      const found = sargable(condition, part);
-      if (found === undefined || !operators.includes(found.operator)) continue;
-      used.add(condition);
-      return found;
-    }
-    return undefined;
-  };
-  const takeNull = (part: Part, negated: boolean): boolean => {
-    const found = conditions.find(
-      (each) => !used.has(each) && each.kind === 'isNull' && each.negated === negated && part(each.arg),
-    );
-    if (found === undefined) return false;
-    used.add(found);
-    return true;
-  };
+  const used: BoundExpression[] = [];
   let ranges = 1;
-  const takeList = (part: Part): KeyPart | undefined => {
-    for (const condition of conditions) {
-      if (used.has(condition)) continue;
-      const found = listed(condition, part);
-      if (found === undefined) continue;
-      const count = found.kind === 'list' ? found.values.length : ranges > 1 ? RANGES_MAX : 10;
-      if (count > 1 && ranges * count > RANGES_MAX) continue;
-      ranges *= count;
-      used.add(condition);
-      return found;
-    }
-    return undefined;
-  };
   const prefix: KeyPart[] = [];
   for (const part of parts) {
-    const equality = take(part, ['=']);
+    const equality = takeComparison(conditions, part, used, '=', '=');
     if (equality !== undefined) prefix.push(equality.value);
-    else if (index !== undefined && takeNull(part, false)) prefix.push('isNull');
+    else if (index !== undefined && takesNull(conditions, part, used, false)) prefix.push('isNull');
     else {
-      const list = takeList(part);
+      const list = takeList(conditions, part, used, ranges);
       if (list === undefined) break;
+      if (list.kind === 'list') ranges *= list.values.length;
+      else ranges *= elementsExpected(ranges);
       prefix.push(list);
     }
   }
@@ -253,14 +224,72 @@ function pathOver(
   let notNull = false;
   const next = parts[prefix.length];
   if (next !== undefined) {
-    const lower = take(next, ['>', '>=']);
+    const lower = takeComparison(conditions, next, used, '>', '>=');
     if (lower !== undefined) low = { value: lower.value, inclusive: lower.operator === '>=' };
-    const upper = take(next, ['<', '<=']);
+    const upper = takeComparison(conditions, next, used, '<', '<=');
     if (upper !== undefined) high = { value: upper.value, inclusive: upper.operator === '<=' };
-    notNull = index !== undefined && takeNull(next, true);
+    notNull = index !== undefined && takesNull(conditions, next, used, true);
   }
-  const rest = conditions.filter((condition) => !used.has(condition));
-  return { index, prefix, low, high, notNull, used: [...used], rest };
+  const rest = used.length === 0 ? conditions : conditions.filter((condition) => !used.includes(condition));
+  return { index, prefix, low, high, notNull, used, rest };
+}
+
+/** The first condition that is left and compares the part by one of two operators; it is `used` then. */
+function takeComparison(
+  conditions: readonly BoundExpression[],
+  part: Part,
+  used: BoundExpression[],
+  one: CompareOperator,
+  other: CompareOperator,
+): Sargable | undefined {
+  for (const condition of conditions) {
+    if (condition.kind !== 'compare' || used.includes(condition)) continue;
+    const found = sargable(condition, part);
+    if (found === undefined || (found.operator !== one && found.operator !== other)) continue;
+    used.push(condition);
+    return found;
+  }
+  return undefined;
+}
+
+/** Whether a condition that is left says of the part that it is null, or that it is not; it is `used` then. */
+function takesNull(
+  conditions: readonly BoundExpression[],
+  part: Part,
+  used: BoundExpression[],
+  negated: boolean,
+): boolean {
+  for (const condition of conditions) {
+    if (condition.kind !== 'isNull' || condition.negated !== negated) continue;
+    if (used.includes(condition) || !part(condition.arg)) continue;
+    used.push(condition);
+    return true;
+  }
+  return false;
+}
+
+/** The first condition that is left and lists values of the part; it is `used` then. @param ranges Of the parts before. */
+function takeList(
+  conditions: readonly BoundExpression[],
+  part: Part,
+  used: BoundExpression[],
+  ranges: number,
+): Extract<KeyPart, { kind: 'list' | 'elements' }> | undefined {
+  for (const condition of conditions) {
+    if ((condition.kind !== 'or' && condition.kind !== 'call') || used.includes(condition)) continue;
+    const found = listed(condition, part);
+    if (found === undefined) continue;
+    const count = found.kind === 'list' ? found.values.length : elementsExpected(ranges);
+    if (count > 1 && ranges * count > RANGES_MAX) continue;
+    used.push(condition);
+    return found;
+  }
+  return undefined;
+}
+
+/** How many elements an array that is not known yet is taken to have: too many, behind another list. */
+function elementsExpected(ranges: number): number {
+  return ranges > 1 ? RANGES_MAX : 10;
 }
 
 /** Whether reading by the path gives the wanted order: forward, in reverse, or not at all. */

@@ -17,7 +17,7 @@ import {
 } from '../binder/bound.ts';
 import { isVolatile } from '../binder/volatility.ts';
 import { costOfFirst } from './costs.ts';
-import { planScan } from './plan-scan.ts';
+import { planScan, planScanInOrder } from './plan-scan.ts';
 import type { PlanScope } from './planned.ts';
 
 /** The query without its aggregates; undefined where they are to be computed of all rows. */
@@ -34,10 +34,10 @@ export function extremesByIndex(select: BoundSelect, scope: PlanScope): BoundSel
   let cost = 0;
   for (const { orderBy, where: all } of queries) {
     const needed = new Set([argumentColumn(orderBy[0]!.expression)]);
-    const options = { needed, orderBy, wanted: 1, keepsOrder: true };
-    const { ordered, node } = planScan(from, all === undefined ? [] : conjuncts(all), scope, options);
-    if (ordered !== true) return undefined;
-    cost += costOfFirst(node, node.rows, 1);
+    const options = { needed, orderBy, wanted: 1 };
+    const first = planScanInOrder(from, all === undefined ? [] : conjuncts(all), scope, options);
+    if (first === undefined) return undefined;
+    cost += costOfFirst(first.node, first.node.rows, 1);
   }
   if (cost >= planScan(from, conditions, scope, { needed: new Set() }).node.cost) return undefined;
   const reads = [...slotsOf(conditions)];

@@ -39,7 +39,7 @@ import { pricedFor } from './merge-pair.ts';
 import { type Equality, equalityCondition, joinKind, type LookupTable, type Pair, type Side } from './pair.ts';
 import { filtered, planCte, planDerived } from './plan-derived.ts';
 import { planNode } from './plan-node.ts';
-import { planScan, relocated, type ScanOptions } from './plan-scan.ts';
+import { planScan, planScanInOrder, relocated, type ScanOptions } from './plan-scan.ts';
 import { planFunctionScan } from './plan-windows.ts';
 import {
   conditionDetail,
@@ -410,9 +410,8 @@ function planItem(
   const ordered = (keys: readonly BoundSortKey[]): Planned | undefined => {
     if (!keys.every(({ expression }) => isWithin(expression, { offset, width }))) return undefined;
     const orderBy = keys.map((key) => ({ ...key, expression: shifted(key.expression, -offset) }));
-    const other = planRelation(relation, conditions, scope, { needed, orderBy, keepsOrder: true });
-    const places = layoutOf(other);
-    return other.ordered === true && places.every((index, i) => index === layout[i]) ? other : undefined;
+    const other = planScanInOrder(relation, conditions, scope, { needed, orderBy });
+    return other !== undefined && layoutOf(other).every((index, i) => index === layout[i]) ? other : undefined;
   };
   return { planned, layout, ordered };
 }

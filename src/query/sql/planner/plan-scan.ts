@@ -66,8 +66,6 @@ export interface ScanOptions {
   readonly needed?: ReadonlySet<number> | undefined;
   /** The order that is wanted of the rows. */
   readonly orderBy?: readonly BoundSortKey[];
-  /** Nothing else but that order is of use: it will not be sorted. */
-  readonly keepsOrder?: boolean;
   /** At most so many rows matter, the first in that order. */
   readonly most?: number;
   /** How many rows are likely to be asked for. */
@@ -92,36 +90,69 @@ export function planScan(
   scope: PlanScope,
   options: ScanOptions = {},
 ): Planned {
-  const { table } = scan;
-  const facts = factsOf(table, scope.known);
-  const rows = rowsOfTable(table, scope.known) * selectivityOf(conditions, facts);
-  const wantedColumns = options.needed;
-  const layout = wantedColumns && layoutOf(wantedColumns, conditions);
-  const late = conditions.some(isLate) ? conditions.filter(isLate) : NONE;
-  const best = cheapest(candidates(scan, conditions, late, layout, scope, options), rows, options, scope.settings);
-  return realized(scan, conditions, best, rows, layout, scope, options);
+  const read = readingOf(scan, conditions, scope, options);
+  return realized(read, cheapest(candidates(read, scope, options), read.rows, options, scope.settings), scope, options);
 }
 
-const NONE: readonly never[] = [];
+/** The same in the wanted order and no other; undefined where no way to read the table gives it. */
+export function planScanInOrder(
+  scan: BoundScan,
+  conditions: readonly BoundExpression[],
+  scope: PlanScope,
+  options: ScanOptions & Required<Pick<ScanOptions, 'orderBy'>>,
+): Planned | undefined {
+  const read = readingOf(scan, conditions, scope, options);
+  const ordered = candidates(read, scope, options).filter(({ order }) => order !== 'none');
+  if (ordered.length === 0) return undefined;
+  return realized(read, cheapest(ordered, read.rows, options, scope.settings), scope, options);
+}
+
+/** What is to be read. */
+interface Reading {
+  readonly scan: BoundScan;
+  readonly conditions: readonly BoundExpression[];
+  /** Those of them that are tested behind the others. */
+  readonly late: readonly BoundExpression[];
+  /** Positions of the columns that are decoded; undefined for all. */
+  readonly layout: readonly number[] | undefined;
+  /** How many rows are likely to meet all conditions. */
+  readonly rows: number;
+}
+
+function readingOf(
+  scan: BoundScan,
+  conditions: readonly BoundExpression[],
+  scope: PlanScope,
+  { needed }: ScanOptions,
+): Reading {
+  const { table } = scan;
+  const rows = rowsOfTable(table, scope.known) * selectivityOf(conditions, factsOf(table, scope.known));
+  const layout = needed && layoutOf(needed, conditions, rowWidth(table.table));
+  return { scan, conditions, late: conditions.filter(isLate), layout, rows };
+}
 
 /** The places of a row that holds what is needed and what conditions read. */
-function layoutOf(needed: ReadonlySet<number>, conditions: readonly BoundExpression[]): readonly number[] {
+function layoutOf(
+  needed: ReadonlySet<number>,
+  conditions: readonly BoundExpression[],
+  width: number,
+): readonly number[] {
   const all = new Set(needed);
   for (const condition of conditions) addColumns(condition, all);
-  const layout = [...all];
-  return layout.length < 2 ? layout : layout.sort((a, b) => a - b);
+  const layout: number[] = [];
+  for (let position = 0; position < width; position++) if (all.has(position)) layout.push(position);
+  return layout;
 }
 
 function cheapest(
   found: readonly Candidate[],
   rows: number,
-  { orderBy = [], wanted = Number.POSITIVE_INFINITY, keepsOrder = false }: ScanOptions,
+  { orderBy = [], wanted = Number.POSITIVE_INFINITY }: ScanOptions,
   settings: PlannerSettings,
 ): Candidate {
   const price = (each: Candidate): number => {
     const sorts = orderBy.length > 0 && each.order === 'none';
     if (!sorts) return costOfFirst(each, rows, wanted);
-    if (keepsOrder) return Number.POSITIVE_INFINITY;
     return costOfFirst(sortCosts(each, rows, wanted), rows, wanted) + switchCost(settings, 'enable_sort');
   };
   let best = found[0]!;
@@ -136,13 +167,11 @@ function cheapest(
 }
 
 function candidates(
-  { table }: BoundScan,
-  conditions: readonly BoundExpression[],
-  late: readonly BoundExpression[],
-  layout: readonly number[] | undefined,
+  { scan, conditions, late, layout }: Reading,
   scope: PlanScope,
   { orderBy = [] }: ScanOptions,
 ): readonly Candidate[] {
+  const { table } = scan;
   const sizes = sizesOf(table, scope);
   const plain = late.length === 0 ? conditions : conditions.filter((each) => !late.includes(each));
   const mayCover = layout !== undefined && !late.some(isVolatile);
@@ -335,11 +364,8 @@ function plannedVectors(
 const SELECTIVE = 0.6;
 
 function realized(
-  scan: BoundScan,
-  conditions: readonly BoundExpression[],
+  { scan, conditions, late: tested, layout, rows }: Reading,
   candidate: Candidate,
-  rows: number,
-  layout: readonly number[] | undefined,
   scope: PlanScope,
   { orderBy = [], needed }: ScanOptions,
 ): Planned {
@@ -356,8 +382,10 @@ function realized(
   const places = layout && new Map(layout.map((position, place) => [position, place]));
   const placed = (each: BoundExpression): BoundExpression =>
     places === undefined ? each : relocated(each, (index) => places.get(index)!);
-  const plain = path.rest.filter((each) => !isLate(each)).map(placed);
-  const late = path.rest.filter(isLate).map(placed);
+  const isPlain = (each: BoundExpression): boolean => !tested.includes(each);
+  const plain = (tested.length === 0 ? path.rest : path.rest.filter(isPlain)).map(placed);
+  // No path is made of them.
+  const late = tested.map(placed);
   const filtered = planFilter(late, scope);
   const isExact = path.rest.length === 0;
   const details = () => [
@@ -381,7 +409,7 @@ function realized(
   const test = plain.length === 0 ? undefined : conjunction(plain);
   const counted = layout !== undefined && layout.length === 0 && test === undefined;
   const passes = rows / Math.max(1, entriesOf(table, path, scope));
-  const reader = counted ? undefined : plannedReader(table, layout, test, passes);
+  const whole = (): PlannedReader => plannedReader(table, layout, test, passes);
   if (arms !== undefined) {
     const parts = arms.map((arm) => ({ index: arm.index?.source, parts: keyParts(arm) }));
     const inputs = arms.map((arm) => armNode(scan, arm, scope));
@@ -401,11 +429,11 @@ function realized(
       costs,
       output,
     });
-    const whole = reader ?? plannedReader(table, layout, test, passes);
+    const reader = whole();
     return {
       ...shared,
       node: own,
-      open: measured(own, (context) => filtered(new UnionScan(table, parts, whole, context), context)),
+      open: measured(own, (context) => filtered(new UnionScan(table, parts, reader, context), context)),
     };
   }
   if (path.index !== undefined) {
@@ -417,7 +445,7 @@ function realized(
     const scanOptions = {
       parts,
       reverse,
-      reader: covered ? undefined : reader,
+      reader: covered || counted ? undefined : whole(),
       covered: counted ? undefined : compiled,
     };
     return {
@@ -431,13 +459,13 @@ function realized(
   const isComplete = path.prefix.length > 0 && path.prefix.length === primaryKey.length;
   if (isComplete) {
     const own = byIndex(primaryKeyName);
-    const whole = reader ?? plannedReader(table, layout, test, passes);
+    const reader = whole();
     const parts = path.prefix.map(partValue);
     if (!path.prefix.every(isSingle)) {
       return {
         ...shared,
         node: own,
-        open: measured(own, (context) => filtered(new ManyGet(table, parts, reverse, whole, context), context)),
+        open: measured(own, (context) => filtered(new ManyGet(table, parts, reverse, reader, context), context)),
       };
     }
     const values = parts.map((part) => part as Extract<PartValue, (...args: never[]) => unknown>);
@@ -445,12 +473,13 @@ function realized(
       ...shared,
       isPoint: late.length === 0,
       node: own,
-      open: measured(own, (context) => filtered(new PointGet(table, values, whole, context), context)),
+      open: measured(own, (context) => filtered(new PointGet(table, values, reader, context), context)),
     };
   }
   const vectors = late.length === 0 ? plannedVectors(table, layout, test, needed) : undefined;
   const positions = layout ?? Array.from({ length: rowWidth(table.table) }, (_, i) => i);
   const fields = (places: readonly number[]) => table.codec.fieldReader(places.map((place) => positions[place]!));
+  const reader = counted ? undefined : whole();
   const rangeOptions = { parts: keyParts(path), reverse, reader, vectors, fields };
   const isRange = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || reverse;
   const usesKey = isRange || (ordered && orderBy.length > 0);

@@ -55,7 +55,7 @@ import {
 } from './plan-node.ts';
 import { completed, type OrderedInput, orderedInput } from './plan-order.ts';
 import { planRelation } from './plan-relation.ts';
-import { planFilter, relocated } from './plan-scan.ts';
+import { planFilter, planScanInOrder, relocated } from './plan-scan.ts';
 import { expressionsOfWindow, planSets, planWindow, sortKey } from './plan-windows.ts';
 import {
   conditionDetail,
@@ -383,10 +383,7 @@ export function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
         planned,
         settings: scope.settings,
         groupsOf: (keys) => estimatedGroups(keys, facts, planned.node.rows),
-        inOrder: (orderBy, rows) => {
-          const other = planRelation(from, conditions, scope, { needed, orderBy, keepsOrder: true, wanted: rows });
-          return other.ordered === true ? other : undefined;
-        },
+        inOrder: (orderBy, rows) => planScanInOrder(from, conditions, scope, { needed, orderBy, wanted: rows }),
       });
       if (inOrder !== undefined) planned = { ...inOrder.planned, ordered: inOrder.ordered };
     }
