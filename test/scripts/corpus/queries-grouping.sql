@@ -323,3 +323,24 @@ select g % 2, avg(12 / g) filter (where g > 0), count(*) filter (where g > 3), s
 select count(*), sum(12 / g) from tallied where g > 0 and 12 / g >= 3;
 select count(*) from tallied where g <> 0 and v <> 0 and 12 % g > 1 and 7 / v > 1;
 select count(*) from tallied a join tallied b using (k) where a.g <> 0 and 12 / a.g > b.g - 3;
+
+create table os (g int, x int, p float8);
+insert into os select i % 3, i, (i % 3) / 4.0 from generate_series(1, 12) i;
+select rank(x) within group (order by x) from os;
+select g, rank(g) within group (order by x), percentile_disc(g / 10.0) within group (order by x) from os group by rollup (g) order by g;
+select g, percentile_cont(array[p, 0.5]) within group (order by x) from os group by g, p order by g;
+select g, percentile_cont(p) within group (order by x), mode() within group (order by g) from os group by grouping sets ((g), (p), ()) order by 1, 2;
+select percentile_cont(x) within group (order by x) from os group by g;
+select g, array(select percentile_disc(g / 10.0) within group (order by x) from os i where i.g = o.g group by i.g) from os o group by g order by g;
+select g, rank(g, 3) within group (order by x % 2, x) from os group by cube (g) order by g;
+select (select percentile_disc(0.5) within group (order by os.x)) from os;
+select g, dense_rank(g) within group (order by x) filter (where x > 3), count(*) from os group by rollup (g) order by g;
+select percentile_disc(count(*) / 100.0) within group (order by x) from os;
+select percentile_disc((select 0.5)) within group (order by x) from os;
+select g, percentile_disc((select 0.5)) within group (order by x) from os group by rollup (g) order by g;
+select g, string_agg(x::text, ',' order by x), json_object_agg(x, g order by x) from os where x < 5 group by rollup (g) order by g;
+select percentile_cont(0.5, 0.6) from os;
+select percentile_cont(0.5) from os;
+select sum(x) within group (order by x) from os;
+select rank() within group (order by x) from os;
+select mode(x) from os;

@@ -226,3 +226,35 @@ select * from rows from (pairs_of(2) as (a int, b text), generate_series(1, 3)) 
 select * from rows from (pairs_of(2) as (a int, b text));
 select * from rows from (pairs_of(2) as (a int, b text), pair_of(7) as (c int, d text)) with ordinality;
 select * from rows from (json_to_recordset('[{"a":40,"b":"foo"},{"a":"100","b":"bar"}]') as (a int, b text), generate_series(1, 3)) as x (p, q, s) order by p;
+
+create table pr (k int primary key, v int);
+insert into pr select g, g % 3 from generate_series(1, 9) g;
+create sequence prs;
+create view prv as select k, v, (select count(*) from pr i where i.v = o.v) as same, (select i.k from pr i where i.v = o.v) as bad, nextval('prs') as n from pr o;
+create view prw as select k, v, (select count(*) from pr i where i.v = o.v) as same, (select i.k from pr i where i.v = o.v) as bad from pr o;
+select k from prw where v = 1 order by k;
+select k, same from prw where v = 1 order by k;
+select count(*) from prw where same = 3;
+select count(*) from prw;
+select bad from prw;
+select k from (with c as (select * from pr) select k, (select c.v from c where c.v = pr.v) as bad from pr) s order by k limit 2;
+select k from (select k, 1 as one from pr union all select v, (select v from pr) from pr where v = 2) s order by k limit 4;
+select k from (select k, 1 as one from pr union select v, (select v from pr) from pr where v = 2) s order by k limit 4;
+select count(*) from (select k from prv where k < 4) s;
+select nextval('prs') > 1 from (select 1) s;
+select k from (select distinct k, (select v from pr) from pr) s;
+select s.k from (select k, 1 / (k - 1) as bad from pr) s where s.k = 1;
+select p.k from pr p left join (select k, (select v from pr x where x.k > y.k) bad from pr y) q on q.k = p.k + 7 order by 1;
+
+create table ao (k int primary key, v int);
+insert into ao select g, g % 3 from generate_series(1, 9) g;
+select (select max((select i.v from ao i where i.k = o.k))) from ao o;
+select (select max((select i.v from ao i where i.k = o.k + 1)) filter (where o.k < 4)) from ao o;
+select v, (select sum((select count(*) from ao i where i.k < o.k))) from ao o group by v order by v;
+select v, (select sum((select count(*) from ao i where i.k < o.k)) from (values (1), (2)) x limit 1) from ao o group by v order by v;
+select v, (select (select array_agg((select i.k * 10 from ao i where i.k = o.k) order by (select -i.k from ao i where i.k = o.k))) from (values (1)) x) from ao o group by v order by v;
+select v, (select count(*) filter (where exists (select from ao i where i.k = o.k * 2)) from (values (1)) x) from ao o group by v order by v;
+select v, (select sum(case when o.k in (select i.k from ao i where i.v = o.v) then 1 end)) from ao o group by v order by v;
+select v, (select sum((select o.k + x.y from (values (1)) z limit 1)) from (values (1), (2)) x(y)) from ao o where k < 4 group by v, k order by v;
+select (select max(o.k + (select 1))) from ao o;
+select 1 from ao o having (select max((select i.v from ao i where i.k = o.k))) > 1;

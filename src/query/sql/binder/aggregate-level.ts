@@ -44,13 +44,18 @@ export function levelOf(scope: Scope | undefined, parts: readonly BoundExpressio
   return undefined;
 }
 
-/** An expression of the query inside as the one around has it. */
+/** An expression of the query inside as the one around has it: a subquery in it takes the values from there itself. */
 export function liftedOut({ crossed }: AggregateLevel): (expression: BoundExpression) => BoundExpression {
   const { args } = crossed.at(-1)!;
   const values = new Map(args.map(({ slot, value }) => [slot, value]));
   const lift = (expression: BoundExpression): BoundExpression => {
     const value = expression.kind === 'slot' ? values.get(expression.slot) : undefined;
-    return value ?? mapOperands(expression, lift);
+    if (value !== undefined) return value;
+    const over = mapOperands(expression, lift);
+    if (over.kind !== 'subquery') return over;
+    const taken = over.args.map(({ slot }) => slot);
+    const more = args.filter(({ slot }) => over.reads.includes(slot) && !taken.includes(slot));
+    return more.length === 0 ? over : { ...over, args: [...over.args, ...more] };
   };
   return lift;
 }

@@ -7,11 +7,11 @@ import type { FuncCall, GroupingFunc } from '@pgsql/types';
 import { findAggregate } from '../functions/aggregates.ts';
 import { hypotheticalAggregate, isHypotheticalSet } from '../functions/hypothetical-aggregates.ts';
 import { findPackedAggregate } from '../functions/packed-aggregates.ts';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { SqlError } from '../sql-error.ts';
 import { titleOf } from '../types/types.ts';
 import { countArguments, forgetArguments, levelOf, liftedOut } from './aggregate-level.ts';
 import { packArguments } from './bind-array.ts';
-import { type BoundAggregate, type BoundExpression, hasSubquery, leftmost, sameExpression } from './bound.ts';
+import { type BoundAggregate, type BoundExpression, leftmost, sameExpression } from './bound.ts';
 import { requireEquality, requireOrder } from './comparable.ts';
 import type { Clause, ExpressionBinder } from './expression-binder.ts';
 import { passIn } from './scope.ts';
@@ -75,6 +75,9 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
   const found = packed ?? single;
   const first = within ? order[0]?.expression : args[0];
   if (args.length <= 1 && first?.type === 'unknown') requireKnownType(name, location);
+  if (found === undefined && !within && ORDERED_SETS.has(name) && findPackedAggregate(name, types.toReversed(), true)) {
+    throw new SqlError('wrong_object_type', `WITHIN GROUP is required for ordered-set aggregate ${name}`, { location });
+  }
   if (found === undefined || (star && name !== 'count')) {
     const shown = [...args, ...(within ? orderBy.map((key) => key.expression) : [])];
     const title = `${name}(${shown.map((arg) => titleOf(arg.type)).join(', ')})`;
@@ -109,7 +112,7 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
     );
   }
   const wanted = distinct ? { ...found, distinct: argument!.type } : found;
-  const aggregate: BoundAggregate = { function: wanted, argument, distinct, filter, orderBy };
+  const aggregate = { function: wanted, argument, distinct, filter, orderBy };
   const parts = [argument, filter, ...orderBy.map((key) => key.expression)].filter((part) => part !== undefined);
   const level = levelOf(binder.scope, parts);
   if (level === undefined) return takeAggregate(binder, aggregate, location);
@@ -119,8 +122,6 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
     throw new SqlError('grouping_error', message, { location });
   }
   refuseAggregates(owner, location);
-  // What a query inside takes from around is told by its own frames, which stay where they are.
-  if (parts.some(hasSubquery)) throw notSupported('an aggregate of an outer query over a subquery', location);
   const lift = liftedOut(level);
   const lifted = {
     ...aggregate,
@@ -131,6 +132,14 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
   forgetArguments(level, counts);
   return passIn(takeAggregate(owner, lifted, location), level.crossed, binder.progress);
 }
+
+/** What an ordered-set aggregate is told that is the same for all rows of a group: behind the values that are ordered. */
+export function directArguments({ function: found, argument, orderBy }: BoundAggregate): readonly BoundExpression[] {
+  const isOrderedSet = isHypotheticalSet(found.name) || ORDERED_SETS.has(found.name);
+  return isOrderedSet && argument?.kind === 'call' ? argument.args.slice(orderBy.length) : [];
+}
+
+const ORDERED_SETS: ReadonlySet<string> = new Set(['mode', 'percentile_cont', 'percentile_disc']);
 
 /** What a literal without a type can be is not decided by these. @throws SqlError `ambiguous_function`, `datatype_mismatch`. */
 export function requireKnownType(name: string, location: number | undefined): void {

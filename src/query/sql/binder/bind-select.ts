@@ -6,6 +6,7 @@
 import type { Node, SelectStmt } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { titleOf } from '../types/types.ts';
+import { directArguments } from './bind-aggregate.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindLocking, lockingTitle } from './bind-locking.ts';
 import { bindTargets, settledTargets } from './bind-targets.ts';
@@ -17,6 +18,7 @@ import {
   type BoundSortKey,
   type BoundWindowCalls,
   columnAt,
+  columnsOf,
   leftmost,
   mapOperands,
   sameExpression,
@@ -138,6 +140,8 @@ export function bindSimpleSelect(
   // What is in every set is never null because it is left out, and may decide other columns.
   const common = own.filter((_, place) => groupBy?.sets?.every((set) => set.includes(place)) ?? true);
   const grouping = new Grouping(own, scope, aggregates.length, common);
+  const directs = aggregates.map(directArguments);
+  for (const each of directs.flat()) grouping.checkDirect(each);
   for (const { expression } of columns) grouping.check(expression);
   if (having !== undefined) grouping.check(having);
   for (const { expression } of orderBy) grouping.check(expression);
@@ -165,7 +169,15 @@ export function bindSimpleSelect(
     grouping: {
       groupBy: groupBy && (early === undefined ? grouping.keys : grouping.keys.map(early.over)),
       sets: groupBy?.sets?.map((set) => [...set, ...decided]),
-      aggregates,
+      aggregates:
+        groupBy?.sets === undefined
+          ? aggregates
+          : aggregates.map((each, i) => ({
+              ...each,
+              direct: directs[i]!.every((direct) => columnsOf(direct).size === 0)
+                ? undefined
+                : directs[i]!.map((direct) => grouping.rewrite(direct)),
+            })),
       groupings: groupings.map(({ args, location }) => args.map((arg) => grouping.requireKey(arg, location))),
       having: having && grouping.rewrite(having),
     },

@@ -128,6 +128,8 @@ export interface BoundAggregate {
   readonly filter: BoundExpression | undefined;
   /** The order in which rows are taken, where it matters. */
   readonly orderBy: readonly BoundSortKey[];
+  /** Of an ordered-set aggregate, in place of the last values of `argument`, over the row of the group; where that may be without some of its keys. */
+  readonly direct?: readonly BoundExpression[] | undefined;
 }
 
 export interface BoundGrouping {

@@ -40,6 +40,17 @@ export class Grouping {
     this.#check(expression, false);
   }
 
+  /** As `check`, of what an ordered-set aggregate is told beside the values that it orders. */
+  checkDirect(expression: BoundExpression): void {
+    try {
+      this.#check(expression, false);
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error;
+      const detail = 'Direct arguments of an ordered-set aggregate must use only grouped columns.';
+      throw new SqlError(error.condition, error.message, { location: error.location, detail });
+    }
+  }
+
   /** The expression over the row of a group. To be called when everything was checked. */
   rewrite(expression: BoundExpression): BoundExpression {
     const { type, modifier, location } = expression;

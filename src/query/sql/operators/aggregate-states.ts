@@ -1,6 +1,9 @@
 /** What a group has of each aggregate: its state, and the values that it is given in an order of their own. */
 
+import type { ColumnValue } from '../../../models/relational/table.ts';
+import { SqlRecord } from '../../../models/relational/values.ts';
 import type { Accumulator } from '../functions/aggregates.ts';
+import type { Evaluate } from '../functions/evaluation.ts';
 import { valueBytes } from '../types/value-bytes.ts';
 import type { PlannedAggregate } from './aggregate.ts';
 import { AggregateInput, type InputOrder } from './aggregate-input.ts';
@@ -12,6 +15,8 @@ import { keysOf } from './sort.ts';
 const KEPT_VALUE_BYTES = 8;
 
 export interface AggregateStates {
+  /** What the rows are grouped by. */
+  readonly values?: ExecutionRow;
   readonly states: readonly Accumulator[];
   /** For each aggregate that is given its values in order. */
   readonly inputs: readonly (AggregateInput | undefined)[];
@@ -48,9 +53,10 @@ export function addRow(
 ): Promise<void> | undefined {
   const { states, inputs } = group;
   for (let i = from; i < states.length; i++) {
-    const { function: found, argument, filter, orderBy } = aggregates[i]!;
+    const { function: found, argument, filter, orderBy, direct } = aggregates[i]!;
     if (filter !== undefined && filter(row, context) !== true) continue;
-    const value = argument === undefined ? true : argument(row, context);
+    let value = argument === undefined ? true : argument(row, context);
+    if (direct !== undefined) value = withDirect(value as SqlRecord, direct, group.values!, context);
     if (value === null) continue;
     const input = inputs[i];
     if (input === undefined) {
@@ -62,4 +68,14 @@ export function addRow(
     if (added !== undefined) return added.then(() => addRow(aggregates, group, row, context, budget, i + 1));
   }
   return undefined;
+}
+
+function withDirect(
+  { types, values }: SqlRecord,
+  direct: readonly Evaluate[],
+  group: ExecutionRow,
+  context: ExecutionContext,
+): SqlRecord {
+  const found = direct.map((evaluate) => evaluate(group, context) as ColumnValue);
+  return new SqlRecord(types, [...values.slice(0, values.length - found.length), ...found]);
 }

@@ -38,6 +38,8 @@ export interface PlannedAggregate {
   readonly filter: Evaluate | undefined;
   /** The order in which rows are taken; empty for that of the input. */
   readonly orderBy: readonly SortKey[];
+  /** What takes the place of the last values of the argument, which is a row: over the values of the group. */
+  readonly direct?: readonly Evaluate[] | undefined;
 }
 
 /** What rows are grouped by; undefined makes one group of all rows, also of none. */

@@ -14,7 +14,6 @@ import {
   hasSubquery,
   substituted,
 } from '../binder/bound.ts';
-import { isVolatile } from '../binder/volatility.ts';
 import { CteScan, CteState } from '../operators/cte-scan.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { TUPLE_COST } from './costs.ts';
@@ -34,6 +33,7 @@ import {
 import { isInlined } from './pull-up.ts';
 import { isRepeatable, pushInto } from './rows-before-groups.ts';
 import { selectivityOf } from './selectivity.ts';
+import { callsVolatile } from './subquery-forms.ts';
 
 /** The rows that meet conditions over the whole row, wherever its columns are. */
 export function filtered(
@@ -120,10 +120,14 @@ function withColumnsOf(needed: ReadonlySet<number>, conditions: readonly BoundEx
 
 /** The query with nulls for columns that nobody looks at, where that changes nothing else. */
 function pruned(query: BoundRows, needed: ReadonlySet<number>): BoundRows {
+  if (query.kind === 'with') return { ...query, query: pruned(query.query, needed) };
+  if (query.kind === 'setOperation' && query.operation === 'union' && query.all) {
+    return { ...query, inputs: query.inputs.map((input) => pruned(input, needed)) };
+  }
   if (query.kind !== 'select' || query.distinct || query.withTies || query.sets.length > 0) return query;
   const columns = query.columns.map((column, i) => {
     const { expression } = column;
-    if (needed.has(i) || isVolatile(expression) || hasSubquery(expression)) return column;
+    if (needed.has(i) || callsVolatile(expression)) return column;
     const { type, modifier, location } = expression;
     return { ...column, expression: { kind: 'constant', type, modifier, location, value: null } as const };
   });

@@ -170,11 +170,12 @@ function planAggregate(
     scope,
   );
   const compile = (expression: BoundExpression) => compileExpression(over(expression));
-  const aggregates = grouping.aggregates.map(({ function: found, argument, filter, orderBy }) => ({
+  const aggregates = grouping.aggregates.map(({ function: found, argument, filter, orderBy, direct }) => ({
     function: found,
     argument: argument && compile(argument),
     filter: filter && compile(filter),
     orderBy: orderBy.map((key) => sortKey(key, over)),
+    direct: direct?.map(compileExpression),
   }));
   const groupBy = grouping.groupBy && {
     values: grouping.groupBy.map(compile),
