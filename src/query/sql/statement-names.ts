@@ -52,6 +52,7 @@ export class StatementNames {
       const found = new Map<string, ColumnType>();
       for (const [key, name] of names) {
         if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {
+          if (name.isCall === true) continue;
           throw missingSchema(name.schema, name.location);
         }
         for (const { id } of this.#block.schemasOf(name)) {

@@ -298,7 +298,6 @@ select interval '1' hour;
 select interval '1' minute;
 select interval '1' second;
 select interval '1-2' year to month;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select interval '1 2' day to hour;
 select interval '1 2:03' day to minute;
 select interval '1 2:03:04.567' day to second;

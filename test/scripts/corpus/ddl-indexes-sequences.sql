@@ -96,9 +96,7 @@ create table w (a int);
 create unique index w_a on w (a);
 insert into w values (1), (null), (null);
 insert into w values (1);
--- awaits: UNIQUE USING INDEX
 alter table w add constraint w_u unique using index w_a;
--- awaits: PRIMARY KEY USING INDEX
 alter table w add primary key using index w_a;
 create table wide (a text);
 create unique index on wide (a);

@@ -109,7 +109,6 @@ create table t17 (a int) with (fillfactor = 5);
 -- awaits: TABLESPACE
 create table t17 (a int) tablespace nope;
 create table t17 (a int collate "C");
--- awaits: COLLATE
 create table t17 (a text collate "C", b text collate "nope");
 -- awaits: an unlogged table
 create unlogged table t18 (a int);

@@ -153,7 +153,6 @@ select json_object_agg(k, v order by k) from (values ('a', 1), ('b', null)) x (k
 select json_object_agg(k, v) from (values (null, 1)) x (k, v);
 select json_agg(x) from (values (1)) v (x) where false;
 select json_agg(t) from (values (1, 'a'), (2, null)) t (n, s);
--- awaits: a list of column definitions
 select * from json_populate_record(null::record, '{"a": 1}') as x (a int, b text);
 select * from json_to_record('{"a": 1, "b": "x", "c": [1, 2]}') as x (a int, b text, c int[], d date);
 select * from json_to_recordset('[{"a": 1, "b": "x"}, {"a": 2}]') as x (a int, b text);
@@ -215,7 +214,6 @@ select jsonb_object_agg(k, v order by k) from (values ('a', 1), ('b', null)) x (
 select jsonb_object_agg(k, v) from (values (null, 1)) x (k, v);
 select jsonb_agg(x) from (values (1)) v (x) where false;
 select jsonb_agg(t) from (values (1, 'a'), (2, null)) t (n, s);
--- awaits: a list of column definitions
 select * from jsonb_populate_record(null::record, '{"a": 1}') as x (a int, b text);
 select * from jsonb_to_record('{"a": 1, "b": "x", "c": [1, 2]}') as x (a int, b text, c int[], d date);
 select * from jsonb_to_recordset('[{"a": 1, "b": "x"}, {"a": 2}]') as x (a int, b text);

@@ -204,7 +204,6 @@ select '$12.50'::money;
 select '(1,2)'::point;
 -- awaits: type tsvector
 select 'a b'::tsvector;
--- awaits: type pg_lsn
 select '1/2'::pg_lsn;
 -- awaits: type xml
 select '<a/>'::xml;

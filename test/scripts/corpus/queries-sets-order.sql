@@ -215,7 +215,6 @@ select generate_series(1, 3.5);
 select generate_series('a', 'b');
 select generate_series(1, 2), generate_series(1, 3);
 select generate_series(1, 2) + generate_series(10, 11);
--- awaits: a set-returning function inside of another call
 select generate_series(1, generate_series(1, 3));
 select n, generate_series(1, n) from a where n < 3;
 select generate_series(1, 3) limit 2;
@@ -232,7 +231,6 @@ select case when true then generate_series(1, 2) end;
 select coalesce(generate_series(1, 2), 0);
 select * from a where generate_series(1, 2) = 1;
 select sum(generate_series(1, 3));
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select count(*) from a group by generate_series(1, 2);
 select distinct generate_series(1, 3) % 2 as m order by m;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"

@@ -249,7 +249,6 @@ insert into t values (77, 1); savepoint x; select 1;
 select count(*) from t where id = 77;
 insert into t values (78, 1); commit; select count(*) from t where id = 78;
 insert into t values (79, 1); rollback; select count(*) from t where id = 79;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 set transaction isolation level serializable; show transaction_isolation;
 begin; set transaction isolation level serializable; show transaction_isolation; commit;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"

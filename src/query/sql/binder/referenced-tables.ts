@@ -5,21 +5,21 @@
 
 import type { Node } from '@pgsql/types';
 import { type FrozenRange, nameKey, type QualifiedName } from './names.ts';
-import { userTypeName } from './type-names.ts';
+import { type UserTypeName, userTypeName } from './type-names.ts';
 import { CONSTANTS, walkTree } from './walk-tree.ts';
 
 /** What has to be looked up before a statement is bound. */
 export interface NamesOfStatement {
   readonly tables: ReadonlyMap<string, QualifiedName>;
   /** Names that no built-in type has, by `nameKey`; those that were looked up before are not among them. */
-  readonly types: ReadonlyMap<string, QualifiedName> | undefined;
+  readonly types: ReadonlyMap<string, UserTypeName> | undefined;
   /** It speaks of the system catalog, which is to be loaded. */
   readonly asksForCatalog: boolean;
 }
 
 export function namesOf(node: Node): NamesOfStatement {
   const tables = new Map<string, QualifiedName>();
-  let types: Map<string, QualifiedName> | undefined;
+  let types: Map<string, UserTypeName> | undefined;
   let asks = false;
   walkTree(
     node,
@@ -33,7 +33,7 @@ export function namesOf(node: Node): NamesOfStatement {
       const type = userTypeName(next);
       if (type !== undefined) {
         types ??= new Map();
-        types.set(nameKey(type), type);
+        if (type.isCall !== true || !types.has(nameKey(type))) types.set(nameKey(type), type);
       }
       asks ||= isCatalogName(next);
       return true;

@@ -30,10 +30,17 @@ function isTypeName(value: object): value is TypeName {
   return 'names' in value && 'typemod' in value;
 }
 
+/** A name that may be that of a type which users defined. */
+export interface UserTypeName extends QualifiedName {
+  /** Of a call: it may as well be that of a function, which decides what is wrong with it. */
+  readonly isCall?: boolean;
+}
+
 /** The name that a node of a tree gives to a type, unless it is a built-in one or was looked up before. */
-export function userTypeName(node: object): QualifiedName | undefined {
+export function userTypeName(node: object): UserTypeName | undefined {
   if (isTypeName(node)) return userName(node);
-  return isCall(node) ? calledName(node) : undefined;
+  const name = isCall(node) ? calledName(node) : undefined;
+  return name && { ...name, isCall: true };
 }
 
 /** The name of a call, where it can be that of a type. */
