@@ -686,6 +686,10 @@ export function columnsOf(expression: BoundExpression): ReadonlySet<number> {
 
 /** Adds those places to `columns`. */
 export function addColumns(expression: BoundExpression, columns: Set<number>): void {
+  if (expression.kind === 'column') {
+    columns.add(expression.index);
+    return;
+  }
   const visit = (each: BoundExpression): boolean => {
     if (each.kind === 'column') columns.add(each.index);
     return someOperand(each, visit);

@@ -127,6 +127,8 @@ type Part = (candidate: BoundExpression) => boolean;
 /** An index with its expressions as conditions have theirs: computed as far as constants go. */
 interface PlannedIndex extends BoundIndex {
   readonly tests: readonly Part[];
+  /** Positions of the columns whose values an entry holds. */
+  readonly held: readonly number[];
   /** What conditions have to imply. */
   readonly asked: readonly BoundExpression[];
 }
@@ -142,7 +144,10 @@ function keysOf(table: CatalogTable): PlannedKeys {
   let keys = planned.get(table);
   if (keys === undefined) {
     const valid = table.indexes.length === 0 ? [] : rulesOf(table).indexes.filter(isValid);
-    keys = { primaryKey: table.table.primaryKey.map(columnPart), indexes: valid.map(plannedIndex) };
+    keys = {
+      primaryKey: table.table.primaryKey.map(columnPart),
+      indexes: valid.map((index) => plannedIndex(table, index)),
+    };
     planned.set(table, keys);
   }
   return keys;
@@ -152,7 +157,7 @@ function isValid({ source }: BoundIndex): boolean {
   return source.index.invalid !== true;
 }
 
-function plannedIndex({ source, parts: bound, predicate: said }: BoundIndex): PlannedIndex {
+function plannedIndex({ table }: CatalogTable, { source, parts: bound, predicate: said }: BoundIndex): PlannedIndex {
   const fold = (each: BoundExpression): BoundExpression => foldConstants(each, { zone: UTC, nowMicros: 0n });
   const parts = bound.map(fold);
   const predicate = said && fold(said);
@@ -161,7 +166,9 @@ function plannedIndex({ source, parts: bound, predicate: said }: BoundIndex): Pl
       (candidate) =>
         matches(part, candidate),
   );
-  return { source, parts, predicate, tests, asked: predicate === undefined ? [] : conjuncts(predicate) };
+  const held = source.index.parts.flatMap(({ column }) => (column === undefined ? [] : [column]));
+  held.push(...source.index.include, ...table.primaryKey);
+  return { source, parts, predicate, tests, held, asked: predicate === undefined ? [] : conjuncts(predicate) };
 }
 
 function columnPart(column: number): Part {

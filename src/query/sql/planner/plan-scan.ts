@@ -107,6 +107,12 @@ export function planScanInOrder(
   return realized(read, cheapest(ordered, read.rows, options, scope.settings), scope, options);
 }
 
+function placesIn(layout: readonly number[]): ReadonlyMap<number, number> {
+  const places = new Map<number, number>();
+  for (let place = 0; place < layout.length; place++) places.set(layout[place]!, place);
+  return places;
+}
+
 /** What is to be read. */
 interface Reading {
   readonly scan: BoundScan;
@@ -276,9 +282,7 @@ function pathCost(table: CatalogTable, path: AccessPath, covered: boolean, scope
     if (prefix.length === 0 && low === undefined && high === undefined) return scanCost(rows, bytes, conditions);
     return rangeCost(entries, bytes, rangesOf(path), conditions);
   }
-  const { parts, include } = index.source.index;
-  const positions = [...parts.flatMap(({ column }) => (column === undefined ? [] : [column])), ...include];
-  const entryBytes = bytesOf(table, [...positions, ...table.table.primaryKey], scope.known);
+  const entryBytes = bytesOf(table, index.held, scope.known);
   return indexCost({ entries, entryBytes, ranges: rangesOf(path), fetches: !covered, conditions });
 }
 
@@ -379,7 +383,7 @@ function realized(
   const width = bytesOf(table, layout, scope.known);
   const direction = reverse ? 'Backward' : 'Forward';
   const costs = { startup: candidate.startup, cost: candidate.cost };
-  const places = layout && new Map(layout.map((position, place) => [position, place]));
+  const places = path.rest.length === 0 || layout === undefined ? undefined : placesIn(layout);
   const placed = (each: BoundExpression): BoundExpression =>
     places === undefined ? each : relocated(each, (index) => places.get(index)!);
   const isPlain = (each: BoundExpression): boolean => !tested.includes(each);

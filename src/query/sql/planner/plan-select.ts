@@ -7,12 +7,12 @@
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
 import { OperationError } from '../../../base/errors.ts';
 import {
+  addColumns,
   type BoundExpression,
   type BoundRelation,
   type BoundSelect,
   type BoundSortKey,
   columnAt,
-  columnsOf,
   conjunction,
   conjuncts,
   hasSubquery,
@@ -253,20 +253,23 @@ const VECTOR_KEYS_MAX = 31;
 /** Columns of FROM that anything above it reads. */
 function columnsFrom(select: BoundSelect, width: number): ReadonlySet<number> {
   const { grouping, windows, sets, columns, orderBy, distinctOn } = select;
-  const read: BoundExpression[] = [];
+  const needed = new Set<number>();
   if (grouping !== undefined) {
-    read.push(...(grouping.groupBy ?? []));
+    for (const key of grouping.groupBy ?? []) addColumns(key, needed);
     for (const { argument, filter, orderBy: order } of grouping.aggregates) {
-      if (argument !== undefined) read.push(argument);
-      if (filter !== undefined) read.push(filter);
-      read.push(...order.map(({ expression }) => expression));
+      if (argument !== undefined) addColumns(argument, needed);
+      if (filter !== undefined) addColumns(filter, needed);
+      for (const { expression } of order) addColumns(expression, needed);
     }
   } else {
-    read.push(...windows.flatMap(expressionsOfWindow), ...sets.flatMap(({ args }) => args), ...(distinctOn ?? []));
-    read.push(...columns.map(({ expression }) => expression), ...orderBy.map(({ expression }) => expression));
+    for (const window of windows) for (const each of expressionsOfWindow(window)) addColumns(each, needed);
+    for (const { args } of sets) for (const arg of args) addColumns(arg, needed);
+    for (const each of distinctOn ?? []) addColumns(each, needed);
+    for (const { expression } of columns) addColumns(expression, needed);
+    for (const { expression } of orderBy) addColumns(expression, needed);
   }
-  const needed = new Set<number>();
-  for (const each of read) for (const index of columnsOf(each)) if (index < width) needed.add(index);
+  // Behind the columns of FROM are the results of windows and sets.
+  for (const index of needed) if (index >= width) needed.delete(index);
   return needed;
 }
 
