@@ -90,6 +90,11 @@ class BinaryClient {
     return client;
   }
 
+  async run(text: string): Promise<void> {
+    const answer = await this.#ask(message('Q', Buffer.from(`${text}\0`)));
+    expect(answer.map(([type]) => type)).not.toContain('E');
+  }
+
   /** The one field of the one row, as hexadecimal digits. Fails with the SQLSTATE as its message. */
   async field(text: string, parameter?: Buffer): Promise<string> {
     const parameters =
@@ -165,6 +170,10 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
     server = await startPgServer();
     theirs = await BinaryClient.connect(reference.config.port, reference.config.database);
     ours = await BinaryClient.connect(server.config.port, server.config.database);
+    for (const client of [ours, theirs]) {
+      await client.run('create domain positive as int check (value > 0)');
+      await client.run('create type pair as (a int, b positive)');
+    }
   });
 
   afterAll(async () => {
@@ -186,6 +195,27 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
       const bytes = await theirs.field(`select '${value}'::${type}`);
       expect(await ours.field(`select $1::${type}`, Buffer.from(bytes, 'hex')), value).toBe(bytes);
     }
+  });
+
+  test.each([
+    ['positive[]', 'no dimensions', [0, 0, 23]],
+    ['positive[]', 'elements of the base type', [1, 0, 23, 2, 1, 4, 7, 4, 8]],
+    ['positive[]', 'an element against the rule of its domain', [1, 0, 23, 1, 1, 4, -7]],
+    ['int4[]', 'another type of elements', [1, 0, 21, 1, 1, 4, 7]],
+    ['int4[]', 'a type of elements that nobody has', [1, 0, 9_999, 1, 1, 4, 7]],
+    ['int4[]', 'a type of elements of another database', [1, 0, 99_999, 1, 1, 4, 7]],
+    ['int4[]', 'other flags', [1, 2, 23, 1, 1, 4, 7]],
+    ['int4[]', 'fewer dimensions than none', [-1, 0, 23]],
+    ['int4[]', 'more dimensions than there may be', [7, 0, 23]],
+    ['int4[]', 'dimensions of less than nothing', [2, 0, 23, -1, 1, -1, 1, 4, 7]],
+    ['pair', 'its columns', [2, 23, 4, 7, 23, 4, 8]],
+    ['pair', 'the base type of a column', [2, 23, 4, 7, 23, 4, -8]],
+    ['pair', 'a column of another type', [2, 20, 4, 7, 23, 4, 8]],
+    ['pair', 'too few columns', [1, 23, 4, 7]],
+  ])('%s of %s answer alike', async (type, _, words) => {
+    const answer = (client: BinaryClient): Promise<string> =>
+      client.field(`select $1::${type}::text`, Buffer.concat(words.map(int32))).catch(String);
+    expect(await answer(ours)).toBe(await answer(theirs));
   });
 
   test('bytes that are cut short are refused, and the connection goes on', async () => {

@@ -147,7 +147,7 @@ export function errorResponse(writer: MessageWriter, severity: 'ERROR' | 'FATAL'
     field(writer, 'D', error.detail);
     field(writer, 'W', error.where);
     field(writer, 'P', error.position === undefined ? undefined : String(error.position));
-    if (error.table !== undefined || error.datatype !== undefined) field(writer, 's', 'public');
+    if (error.table !== undefined || error.datatype !== undefined) field(writer, 's', error.schema);
     field(writer, 't', error.table);
     field(writer, 'c', error.column);
     field(writer, 'd', error.datatype);

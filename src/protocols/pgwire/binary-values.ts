@@ -32,6 +32,7 @@ import {
   TimeTz,
 } from '../../models/relational/values.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
+import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../../query/sql/types/array-text.ts';
 import { bitsOfBytes, bytesOfBits } from '../../query/sql/types/bit-strings.ts';
 import { applyModifier } from '../../query/sql/types/cast.ts';
 import { parseJsonPath, printJsonPath } from '../../query/sql/types/json-path.ts';
@@ -251,6 +252,9 @@ function encodeNumeric(value: Numeric): Buffer {
   return bytes;
 }
 
+/** Object ids below mean the same on all servers (PostgreSQL's FirstGenbkiObjectId). */
+const BUILT_IN_OIDS_END = 10_000;
+
 function malformed(message: string): SqlError {
   return new SqlError('invalid_binary_representation', message);
 }
@@ -402,9 +406,11 @@ class Reader {
     if (info.fields !== undefined) {
       const count = this.#int32();
       const types = info.fields.map((field) => field.type);
-      if (count !== types.length) throw malformed(`wrong number of columns: ${count}, expected ${types.length}`);
-      const values = types.map((field) => {
-        this.#int32();
+      if (count !== types.length) {
+        throw new SqlError('datatype_mismatch', `wrong number of columns: ${count}, expected ${types.length}`);
+      }
+      const values = types.map((field, i) => {
+        this.#expectType(field, '', ` in record column ${i + 1}`);
         return this.#measured(field);
       });
       return new SqlRecord(types as SqlRecord['types'], values);
@@ -426,18 +432,36 @@ class Reader {
     return value;
   }
 
+  /**
+   * Reads the type that the sender names. Only those of types that every server has must be right: who sends values of others
+   * may name what they are made of, the base type of a domain for example.
+   */
+  #expectType(expected: SqlType, what: string, where: string): void {
+    const oid = this.#bytes.readUInt32BE(this.#take(4));
+    const { oid: expectedOid, title } = typeInfo(expected);
+    if (oid === expectedOid || oid >= BUILT_IN_OIDS_END || expectedOid >= BUILT_IN_OIDS_END) return;
+    const type = typeOfOid(oid);
+    const sent = type === undefined ? '???' : typeInfo(type).title;
+    throw new SqlError(
+      'datatype_mismatch',
+      `binary data has ${what}type ${oid} (${sent}) instead of expected ${expectedOid} (${title})${where}`,
+    );
+  }
+
   #array(element: SqlType): SqlArray {
     const count = this.#int32();
-    if (count < 0 || count > 6) throw malformed(`invalid number of dimensions: ${count}`);
-    this.#int32();
-    const oid = this.#bytes.readUInt32BE(this.#take(4));
-    if (typeOfOid(oid) !== element) throw new SqlError('datatype_mismatch', 'wrong element type');
+    if (count < 0) throw malformed(`invalid number of dimensions: ${count}`);
+    if (count > ARRAY_DIMENSIONS_MAX) throw tooManyDimensions(count);
+    const flags = this.#int32();
+    if (flags !== 0 && flags !== 1) throw malformed('invalid array flags');
+    this.#expectType(element, 'array element ', '');
     const dimensions: number[] = [];
     const lowers: number[] = [];
     let length = count === 0 ? 0 : 1;
     for (let i = 0; i < count; i++) {
       dimensions.push(this.#int32());
       lowers.push(this.#int32());
+      if (dimensions[i]! < 0) throw new SqlError('program_limit_exceeded', 'array size exceeds the maximum allowed');
       length *= dimensions[i]!;
     }
     if (length < 0 || length * 4 > this.#bytes.length - this.#at) {

@@ -124,6 +124,13 @@ export const CONDITIONS = {
 
 export type Condition = keyof typeof CONDITIONS;
 
+/** What an error is about: a relation or a type. */
+export interface InSchema {
+  readonly name: string;
+  /** Id of its schema; undefined in `public`. */
+  readonly schema?: number | undefined;
+}
+
 export interface SqlErrorDetails {
   /** Byte offset in the statement's UTF-8 text; what the parser's tree holds. Negative or undefined: no place. */
   readonly location?: number | undefined;
@@ -133,10 +140,10 @@ export interface SqlErrorDetails {
   readonly position?: number | undefined;
   readonly detail?: string | undefined;
   readonly hint?: string | undefined;
-  readonly table?: string | undefined;
+  readonly table?: InSchema | undefined;
   readonly column?: string | undefined;
   readonly constraint?: string | undefined;
-  readonly datatype?: string | undefined;
+  readonly datatype?: InSchema | undefined;
   /** The function of PostgreSQL that says this, where clients tell an error by it. */
   readonly routine?: string | undefined;
   /** Where it happened besides the text, like a line of COPY. */
@@ -150,6 +157,9 @@ export class SqlError extends OperationError {
   /** In bytes; given later by whoever knows the place. */
   location: number | undefined;
   readonly atParenthesis: boolean;
+  /** Name of the schema of what it is about; found by whoever knows schemas, from `schemaId`. */
+  schema = 'public';
+  readonly schemaId: number | undefined;
   readonly table: string | undefined;
   readonly column: string | undefined;
   readonly constraint: string | undefined;
@@ -169,10 +179,11 @@ export class SqlError extends OperationError {
     this.location = details.location;
     this.atParenthesis = details.atParenthesis ?? false;
     this.position = details.position;
-    this.table = details.table;
+    this.schemaId = (details.table ?? details.datatype)?.schema;
+    this.table = details.table?.name;
     this.column = details.column;
     this.constraint = details.constraint;
-    this.datatype = details.datatype;
+    this.datatype = details.datatype?.name;
     this.routine = details.routine;
     this.where = details.where;
   }

@@ -551,8 +551,11 @@ export class SqlSession {
 
   #failed(error: unknown, text: string): unknown {
     this.#ended();
-    this.#block.afterError();
     const translated = translateStoreError(error);
+    if (translated instanceof SqlError && translated.schemaId !== undefined) {
+      translated.schema = this.#block.schemas.get(translated.schemaId)?.name ?? translated.schema;
+    }
+    this.#block.afterError();
     locate(translated, text);
     return translated;
   }

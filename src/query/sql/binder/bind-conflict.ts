@@ -89,7 +89,7 @@ export function requireArbiter(conflicts: BoundConflicts | undefined): void {
 }
 
 /** @throws SqlError `object_not_in_prerequisite_state`. */
-function requireStrict(index: Index, { name: table }: Table): Index {
+function requireStrict(index: Index, table: Table): Index {
   if (index.deferrable === undefined) return index;
   throw new SqlError(
     'object_not_in_prerequisite_state',

@@ -49,12 +49,12 @@ export function boundDefault({ base, modifier, default: value }: DomainType): Bo
 
 /** For the type's definition in memory: binds its checks when the first value asks for them. */
 export function domainChecker(domain: DomainType): NonNullable<TypeInfo['check']> {
-  const { name, base, modifier, notNull, checks } = domain;
+  const { base, modifier, notNull, checks } = domain;
   let compiled: readonly { readonly name: string; readonly evaluate: Evaluate }[] | undefined;
-  return (value, context, title = name) => {
-    domainCheckOf(base)?.(value, context, title);
+  return (value, context, asked = domain) => {
+    domainCheckOf(base)?.(value, context, asked);
     if (value === null && notNull) {
-      throw new SqlError('not_null_violation', `domain ${title} does not allow null values`, { datatype: title });
+      throw new SqlError('not_null_violation', `domain ${asked.name} does not allow null values`, { datatype: asked });
     }
     if (checks.length === 0) return;
     compiled ??= checks.map((check) => ({
@@ -69,10 +69,14 @@ export function domainChecker(domain: DomainType): NonNullable<TypeInfo['check']
     const evaluation = evaluationOf(context);
     for (const check of compiled) {
       if (check.evaluate([value], evaluation) !== false) continue;
-      throw new SqlError('check_violation', `value for domain ${title} violates check constraint "${check.name}"`, {
-        datatype: title,
-        constraint: check.name,
-      });
+      throw new SqlError(
+        'check_violation',
+        `value for domain ${asked.name} violates check constraint "${check.name}"`,
+        {
+          datatype: asked,
+          constraint: check.name,
+        },
+      );
     }
   };
 }

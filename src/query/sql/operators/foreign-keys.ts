@@ -151,7 +151,7 @@ export class ForeignKeyChecks {
     const message = `insert or update on table "${table.name}" violates foreign key constraint "${key.name}"`;
     if (key.columns.some((position) => row[position] === null)) {
       const detail = 'MATCH FULL does not allow mixing of null and nonnull key values.';
-      throw new SqlError('foreign_key_violation', message, { detail, table: table.name, constraint: key.name });
+      throw new SqlError('foreign_key_violation', message, { detail, table, constraint: key.name });
     }
     if (!(await this.#isCurrent(row, key.columns))) return;
     const parent = this.#rules.table.related.get(key.references)!;
@@ -161,7 +161,7 @@ export class ForeignKeyChecks {
     const shown = key.columns.map((position) => shownValue(table, position, row[position]!, this.#context)).join(', ');
     throw new SqlError('foreign_key_violation', message, {
       detail: `Key (${names})=(${shown}) is not present in table "${parent.table.name}".`,
-      table: table.name,
+      table,
       constraint: key.name,
     });
   }
@@ -309,7 +309,7 @@ export class ForeignKeyChecks {
       `update or delete on table "${table.name}" violates foreign key constraint "${key.name}" on table "${child.table.name}"`,
       {
         detail: `Key (${names})=(${shown.join(', ')}) is still referenced from table "${child.table.name}".`,
-        table: child.table.name,
+        table: child.table,
         constraint: key.name,
       },
     );

@@ -118,7 +118,7 @@ export class TableWriter {
       throw new SqlError(
         'check_violation',
         `new row for relation "${table.table.name}" violates check constraint "${name}"`,
-        { detail: failingRow(table.table, row, context), table: table.table.name, constraint: name },
+        { detail: failingRow(table.table, row, context), table: table.table, constraint: name },
       );
     }
   }
@@ -409,7 +409,7 @@ export class TableWriter {
     );
     return new SqlError('unique_violation', `duplicate key value violates unique constraint "${name}"`, {
       detail: `Key (${names.join(', ')})=(${shown.join(', ')}) already exists.`,
-      table: table.name,
+      table,
       constraint: name,
     });
   }
@@ -563,7 +563,7 @@ function checkNotNull(table: Table, row: ExecutionRow, context: ExecutionContext
     throw new SqlError(
       'not_null_violation',
       `null value in column "${name}" of relation "${table.name}" violates not-null constraint`,
-      { detail: failingRow(table, row, context), table: table.name, column: name },
+      { detail: failingRow(table, row, context), table, column: name },
     );
   }
 }

@@ -100,7 +100,7 @@ export class ColumnEditor {
     const next: Table = { ...table, columns: [...table.columns, column] };
     checkGenerated(next, bindContext);
     if (!fills) {
-      if (column.notNull && value === null && !(await this.#isEmpty())) throw containsNull(table.name, column.name);
+      if (column.notNull && value === null && !(await this.#isEmpty())) throw containsNull(table, column.name);
       this.#editor.table = next;
     } else {
       const { context } = this.#options;
@@ -325,7 +325,7 @@ export class ColumnEditor {
       }
     } else if (!column.notNull) {
       await eachRow(openTable(this.#options.keyspace, table), this.#options, (row) => {
-        if (row[position] === null) throw containsNull(table.name, name);
+        if (row[position] === null) throw containsNull(table, name);
       });
     }
     this.#replace(position, { ...column, notNull });
@@ -382,7 +382,7 @@ export class ColumnEditor {
           'check_violation',
           `check constraint "${name}" of relation "${target.name}" is violated by some row`,
           {
-            table: target.name,
+            table: target,
             constraint: name,
           },
         );

@@ -21,7 +21,7 @@ import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
 import type { WriteIndex } from '../operators/table-writer.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
-import { SqlError } from '../sql-error.ts';
+import { type InSchema, SqlError } from '../sql-error.ts';
 import { formatText } from '../types/text-form.ts';
 
 export interface PassOptions {
@@ -207,27 +207,25 @@ export async function buildIndex(table: CatalogTable, name: string, options: Pas
   }
 }
 
-function checkNotNull({ name, columns }: Table, row: readonly ColumnValue[]): void {
+function checkNotNull(table: Table, row: readonly ColumnValue[]): void {
+  const { columns } = table;
   for (let position = 0; position < columns.length; position++) {
-    if (columns[position]!.notNull && row[position] === null) throw containsNull(name, columns[position]!.name);
+    if (columns[position]!.notNull && row[position] === null) throw containsNull(table, columns[position]!.name);
   }
 }
 
-export function containsNull(table: string, column: string): SqlError {
-  const message = `column "${column}" of relation "${table}" contains null values`;
+export function containsNull(table: InSchema, column: string): SqlError {
+  const message = `column "${column}" of relation "${table.name}" contains null values`;
   return new SqlError('not_null_violation', message, { table, column });
 }
 
-function duplicatedKey(
-  { name, columns, primaryKey, primaryKeyName }: Table,
-  row: readonly ColumnValue[],
-  style: ExecutionContext,
-): SqlError {
+function duplicatedKey(table: Table, row: readonly ColumnValue[], style: ExecutionContext): SqlError {
+  const { columns, primaryKey, primaryKeyName } = table;
   const names = primaryKey.map((position) => columns[position]!.name).join(', ');
   const values = primaryKey.map((position) => formatText(columns[position]!.type, row[position]!, style)).join(', ');
   return new SqlError('unique_violation', `could not create unique index "${primaryKeyName}"`, {
     detail: `Key (${names})=(${values}) is duplicated.`,
-    table: name,
+    table,
     constraint: primaryKeyName,
   });
 }
@@ -242,7 +240,7 @@ export function duplicatedEntry(
   const shown = values.map((value, i) => (value === null ? 'null' : formatText(parts[i]!.type, value, style)));
   return new SqlError('unique_violation', `could not create unique index "${name}"`, {
     detail: `Key (${titles.join(', ')})=(${shown.join(', ')}) is duplicated.`,
-    table: table.name,
+    table,
     constraint: name,
   });
 }

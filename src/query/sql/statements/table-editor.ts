@@ -379,7 +379,7 @@ export class TableEditor {
       throw new SqlError(
         'check_violation',
         `check constraint "${name}" of relation "${this.table.name}" is violated by some row`,
-        { table: this.table.name, constraint: name },
+        { table: this.table, constraint: name },
       );
     });
   }

@@ -9,7 +9,7 @@
 
 import { assert } from '../../../base/assert.ts';
 import type { ColumnType, ColumnValue, SqlExpression } from '../../../models/relational/table.ts';
-import { notSupported } from '../sql-error.ts';
+import { type InSchema, notSupported } from '../sql-error.ts';
 import { castRule } from './cast-rules.ts';
 import { intervalModifierText } from './interval.ts';
 import type { TimeContext } from './timestamptz.ts';
@@ -74,7 +74,7 @@ export interface TypeInfo {
   readonly base?: SqlType;
   readonly modifier?: number;
   /** Of a domain: throws for a value, null too, that it does not allow; in the name of the domain that was asked for, one above it maybe. */
-  readonly check?: (value: SqlValue, context: TimeContext, title?: string) => void;
+  readonly check?: (value: SqlValue, context: TimeContext, asked?: InSchema) => void;
   /** Of a domain: what columns of it hold that an INSERT leaves out. */
   readonly default?: SqlExpression | undefined;
   /** Of an enum, in order. */
