@@ -3,8 +3,14 @@
  * so rows and keys are stored without them.
  */
 
+/** Longer values of nothing but spaces are not kept. */
+const KEPT_MAX = 255;
+/** Empty values filled up, by their length: made once, so that they are told by themselves. */
+const BLANKS = Array.from({ length: KEPT_MAX + 1 }, (_, length) => ' '.repeat(length));
+
 /** Without the spaces at the end. */
 export function withoutPadding(text: string): string {
+  if (text === BLANKS[text.length]) return '';
   let end = text.length;
   while (end > 0 && text.charCodeAt(end - 1) === 0x20) end--;
   return end === text.length ? text : text.slice(0, end);
@@ -14,6 +20,7 @@ export function withoutPadding(text: string): string {
 export function withPadding(text: string, modifier: number): string {
   if (modifier < 0) return text;
   const width = modifier - 4;
+  if (text === '' && width <= KEPT_MAX) return BLANKS[width]!;
   if (isPlain(text)) return text.padEnd(width);
   return text + ' '.repeat(Math.max(0, width - [...text].length));
 }

@@ -119,6 +119,8 @@ export class SqlEngine {
   #nowMicros = 0n;
   #idle: Deferred<void> | undefined;
   #lastRowId = 0n;
+  /** Of the clock, when it was last asked for a row id. */
+  #rowIdMs = 0;
   readonly #rowIdTag: bigint;
   /** Tables without a primary key whose last id is known, by id. */
   readonly #rowIdTables = new Set<number>();
@@ -294,9 +296,16 @@ export class SqlEngine {
   }
 
   #nextRowId(): bigint {
-    const byClock = BigInt(Math.trunc(this.platform.clock.nowMs())) << ROW_ID_COUNTER_BITS;
-    this.#lastRowId = byClock > this.#lastRowId ? byClock : this.#lastRowId + 1n;
-    return this.#lastRowId;
+    const nowMs = Math.trunc(this.platform.clock.nowMs());
+    let next = this.#lastRowId + 1n;
+    // Within a millisecond the clock has nothing to add.
+    if (nowMs !== this.#rowIdMs) {
+      this.#rowIdMs = nowMs;
+      const byClock = BigInt(nowMs) << ROW_ID_COUNTER_BITS;
+      if (byClock > next) next = byClock;
+    }
+    this.#lastRowId = next;
+    return next;
   }
 
   close(): void {

@@ -393,3 +393,12 @@ select 0.1::float8, 1/3::float8, 1e20::float8, 0.1::float4, 1::float4/3;
 set extra_float_digits = 4;
 reset extra_float_digits;
 select 0.1::float4::float8;
+
+-- digits alone, up to the bounds
+select '0'::int4, '000000007'::int4, '999999999'::int4, '0999999999'::int4, '2147483647'::int4, '32767'::int2, '000032767'::int2;
+select '0'::int8, '999999999'::int8, '9999999999'::int8, '9223372036854775807'::int8;
+select '32768'::int2;
+select '2147483648'::int4;
+select ''::int4;
+select '12 3'::int4;
+select '1２'::int4;

@@ -338,3 +338,10 @@ select 'a' collate nope;
 select 5 collate "C";
 select v from s order by v collate "C";
 select 'é' < 'z', 'a' < 'B', 'Z' < 'a', '' < 'a', 'a' < 'aa', '𝄞' > 'é';
+
+-- values that are nothing but what fills them up
+create table blanks (a char(1), b char(84), c char(255), d char(256), e char(300));
+insert into blanks values ('', '', '', '', ''), (' ', '   ', ' ', '  ', ' '), ('x', ' x', '', repeat(' ', 256), 'é');
+select octet_length(a), octet_length(b), octet_length(c), octet_length(d), octet_length(e), length(b), a = '', e = ' ' from blanks;
+select count(*) from blanks where b = '' and c = '' and d = '' and e = '';
+select b || '|', c::text || '|', d::text || '|' from blanks;

@@ -256,7 +256,25 @@ function refusedDigits(type: SqlType, text: string, min: bigint, max: bigint): S
   return new SqlError('numeric_value_out_of_range', `value "${text}" is out of range for type ${titleOf(type)}`);
 }
 
+/** So many digits are within the bounds of int4. */
+const PLAIN_DIGITS_MAX = 9;
+
+/** The number that up to `PLAIN_DIGITS_MAX` digits make; -1 for all other texts. */
+function plainInteger(text: string): number {
+  const { length } = text;
+  if (length === 0 || length > PLAIN_DIGITS_MAX) return -1;
+  let value = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
 function parseInteger(type: 'int2' | 'int4' | 'int8', text: string): number | bigint {
+  const plain = plainInteger(text);
+  if (plain >= 0 && type !== 'int2') return type === 'int8' ? BigInt(plain) : plain;
   const [min, max] = INTEGER_BOUNDS[type];
   if (!/^[ \t\n\v\f\r]*[+-]?\d+[ \t\n\v\f\r]*$/.test(text)) throw refusedDigits(type, text, min, max);
   const trimmed = text.trim();
