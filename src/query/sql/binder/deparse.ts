@@ -128,39 +128,56 @@ function isConstructor({ function: { name }, type }: Extract<BoundExpression, { 
   return (kind === 'r' || kind === 'm') && name === own;
 }
 
-/** Calls that are written otherwise than as calls: parts of arrays and rows, and tests of them. */
+type Syntax = 'call' | 'operator' | 'array' | 'row' | 'field' | 'subscript' | 'quantified' | 'nullTest';
+
+/** How a call is written. What is no call in SQL has a name from the binder that no function has. */
+function syntaxOf(name: string): Syntax {
+  if (name === 'array' || name === 'row') return name;
+  if (/^subscript(?: |$)/.test(name)) return 'subscript';
+  if (/^\.[^.]/.test(name)) return 'field';
+  if (/ (?:any|all)$/.test(name)) return 'quantified';
+  if (/^is (?:not )?null$/.test(name)) return 'nullTest';
+  return /^[a-z_]/i.test(name) ? 'call' : 'operator';
+}
+
+/** Parts of arrays and rows, and tests of them; undefined for what is written as a call or an operator. */
 function deparseSyntax(
   { function: { name }, args }: Extract<BoundExpression, { kind: 'call' }>,
   show: Show,
 ): { readonly text: string; readonly isTest: boolean } | undefined {
   const list = (): string => args.map((each) => show(each, 'none')).join(', ');
-  const plain = (text: string) => ({ text, isTest: false });
-  if (name === 'array') return plain(`ARRAY[${list()}]`);
-  if (name === 'row') return plain(`ROW(${list()})`);
-  if (/^\.[^.]/.test(name) && args.length === 1) {
-    return plain(`(${show(args[0]!, 'none')}).${quoteName(name.slice(1))}`);
+  switch (syntaxOf(name)) {
+    case 'array':
+      return { text: `ARRAY[${list()}]`, isTest: false };
+    case 'row':
+      return { text: `ROW(${list()})`, isTest: false };
+    case 'field':
+      return { text: `(${list()}).${quoteName(name.slice(1))}`, isTest: false };
+    case 'subscript':
+      return { text: deparseSubscript(name, args, show), isTest: false };
+    case 'quantified': {
+      const [, operator, quantifier] = /^(.*) (any|all)$/.exec(name)!;
+      const [left, right] = [show(args[0]!, 'operator'), show(args[1]!, 'none')];
+      return { text: `${left} ${operator} ${quantifier!.toUpperCase()} (${right})`, isTest: true };
+    }
+    case 'nullTest':
+      return { text: `${show(args[0]!, 'operator')} ${name.toUpperCase()}`, isTest: true };
+    default:
+      return undefined;
   }
-  if (name === 'subscript' || name.startsWith('subscript ')) {
-    const [value, ...rest] = args;
-    const of = value!.kind === 'column' ? show(value!, 'none') : `(${show(value!, 'none')})`;
-    const shapes = name === 'subscript' ? rest.map(() => 'i') : name.slice('subscript '.length).split(',');
-    const next = (): string => show(rest.shift()!, 'none');
-    const places = shapes.map((shape) => {
-      if (shape === 'i') return `[${next()}]`;
-      const lower = shape.startsWith('l') ? next() : '';
-      return `[${lower}:${shape.endsWith('u') ? next() : ''}]`;
-    });
-    return plain(`${of}${places.join('')}`);
-  }
-  const quantified = /^(.*) (any|all)$/.exec(name);
-  if (quantified !== null && args.length === 2) {
-    const text = `${show(args[0]!, 'operator')} ${quantified[1]} ${quantified[2]!.toUpperCase()} (${show(args[1]!, 'none')})`;
-    return { text, isTest: true };
-  }
-  if (name === 'is null' || name === 'is not null') {
-    return { text: `${show(args[0]!, 'operator')} ${name.toUpperCase()}`, isTest: true };
-  }
-  return undefined;
+}
+
+/** The name tells behind `subscript` of which subscripts are slices, and which of their bounds are given. */
+function deparseSubscript(name: string, [value, ...rest]: readonly BoundExpression[], show: Show): string {
+  const of = value!.kind === 'column' ? show(value!, 'none') : `(${show(value!, 'none')})`;
+  const shapes = name === 'subscript' ? rest.map(() => 'i') : name.slice('subscript '.length).split(',');
+  const next = (): string => show(rest.shift()!, 'none');
+  const places = shapes.map((shape) => {
+    if (shape === 'i') return `[${next()}]`;
+    const lower = shape.startsWith('l') ? next() : '';
+    return `[${lower}:${shape.endsWith('u') ? next() : ''}]`;
+  });
+  return `${of}${places.join('')}`;
 }
 
 /** `IN (…)` of constants, which PostgreSQL keeps as one test. */
@@ -194,13 +211,15 @@ function deparseList(tests: readonly BoundExpression[], kind: 'and' | 'or', styl
 
 /** Whether a call of that name is written as a call. */
 export function isPlainCall(name: string): boolean {
-  return /^[a-z_]/i.test(name) && !/^(subscript|array|row)\b|^is (not )?null$| (any|all)$/.test(name);
+  return syntaxOf(name) === 'call';
 }
 
 /** Whether the expression prints in parentheses of its own. */
 function isWrapped(expression: BoundExpression): boolean {
-  if (expression.kind === 'call' && /^subscript|^array$|^row$/.test(expression.function.name)) return false;
-  if (expression.kind === 'call') return !/^[a-z_.]/i.test(expression.function.name);
+  if (expression.kind === 'call') {
+    const syntax = syntaxOf(expression.function.name);
+    return syntax === 'operator' || syntax === 'quantified';
+  }
   return ['compare', 'distinct', 'and', 'or', 'not', 'isNull', 'isBoolean'].includes(expression.kind);
 }
 
