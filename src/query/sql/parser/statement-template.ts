@@ -163,7 +163,7 @@ class CutText {
         // Digits within a word belong to it.
         const start = i;
         for (i++; i < length && (isPartOfWord(text.charCodeAt(i)) || isDigit(text.charCodeAt(i))); i++);
-        isInFixedClause = clauseFixes(text, start, i - start) ?? isInFixedClause;
+        isInFixedClause = isInFixedClause ? !endsFixed(text, start, i - start) : beginsFixed(text, start, i - start);
         i--;
       } else if (isDigit(code)) {
         const start = i;
@@ -200,27 +200,25 @@ class CutText {
 const POINT = 46;
 const CLOSING = 41;
 
-/**
- * Whether a word begins a clause whose literals are part of the statement; undefined for a word that begins none. Where it is
- * wrong, texts share less or the tree decides.
- */
-function clauseFixes(text: string, start: number, length: number): boolean | undefined {
-  if (length !== 5 && length !== 6) return undefined;
+/** Whether a word begins a clause whose literals are part of the statement. Where it is wrong, texts share less or the tree decides. */
+function beginsFixed(text: string, start: number, length: number): boolean {
+  if (length !== 5 && length !== 6) return false;
   // In ASCII, this bit tells small letters from capitals.
   switch (text.charCodeAt(start) | 0x20) {
     case 0x6f:
-      return isWord(text, start, length === 5 ? 'order' : 'offset') ? true : undefined;
+      return isWord(text, start, length === 5 ? 'order' : 'offset');
     case 0x67:
-      return length === 5 && isWord(text, start, 'group') ? true : undefined;
+      return length === 5 && isWord(text, start, 'group');
     case 0x6c:
-      return length === 5 && isWord(text, start, 'limit') ? true : undefined;
-    case 0x68:
-      return length === 6 && isWord(text, start, 'having') ? false : undefined;
-    case 0x73:
-      return length === 6 && isWord(text, start, 'select') ? false : undefined;
+      return length === 5 && isWord(text, start, 'limit');
     default:
-      return undefined;
+      return false;
   }
+}
+
+/** Whether a word ends such a clause. */
+function endsFixed(text: string, start: number, length: number): boolean {
+  return length === 6 && (isWord(text, start, 'having') || isWord(text, start, 'select'));
 }
 
 function isWord(text: string, start: number, word: string): boolean {
