@@ -460,6 +460,26 @@ describe('expiry', () => {
     });
     expect(server.partitions.statistics().reclaimedKeys).toBe(600);
   });
+
+  it('reclaims what has expired of the hot entries without a walk, but what is locked', async () => {
+    const server = await start();
+    const client = await connect(server);
+    for (let i = 0; i < 3_000; i++) client.send(request('SET', `gone${i}`, 'v', 'PX', '1'));
+    for (let i = 0; i < 300; i++) client.send(request('SET', `stays${i}`, 'v', 'EX', '100'));
+    await replies(client, 3_300);
+    await until(async () => (await client.call('EXISTS', 'gone2999')) === ':0\r\n');
+    const keys = new DatabaseKeys(new Keyspace().kv, 0);
+    const holder = server.store.begin();
+    await holder.lock(Array.from({ length: 200 }, (_, i) => Buffer.from(keys.encode(Buffer.from(`gone${i}`)))));
+    await server.partitions.reclaimHot();
+    expect(server.partitions.statistics().reclaimedKeys).toBe(2_800);
+    holder.rollback();
+    await until(async () => {
+      await server.partitions.reclaim();
+      return (await client.call('DBSIZE')) === ':300\r\n';
+    });
+    expect(server.partitions.statistics().reclaimedKeys).toBe(3_000);
+  });
 });
 
 /** Gives the event loop back until `condition` holds. */

@@ -259,6 +259,40 @@ describe('a byte arena', () => {
     expect(entries.arena.bytes).toBeLessThanOrEqual((64 << 10) + (4 << 10));
   });
 
+  it('shows the marked ones slab by slab, and a slab again whose look was cut short', () => {
+    const entries = new Entries(64 << 10, 4 << 10);
+    const { arena } = entries;
+    for (let i = 0; i < 200; i++) {
+      entries.put(0, Buffer.from(`k${i}`), Buffer.alloc(30), true);
+      arena.mark(i % 3 === 0);
+    }
+    entries.put(1, Buffer.from('gone'), Buffer.alloc(30), true);
+    arena.mark(true);
+    arena.remove();
+    const seen: string[] = [];
+    let calls = 0;
+    let slab = 0;
+    do {
+      let left = 5;
+      const next = arena.visitMarked(slab, () => {
+        seen.push(arena.slab.bytes.latin1Slice(arena.keyAt, arena.keyAt + arena.keyLength));
+        arena.slab.bytes[arena.valueAt] = 1;
+        return --left > 0;
+      });
+      if (left === 0) {
+        expect(next).toBeGreaterThan(0);
+        for (const key of seen.slice(-5)) {
+          entries.find(0, Buffer.from(key));
+          arena.mark(false);
+        }
+      }
+      slab = next;
+      calls++;
+    } while (slab !== 0);
+    expect(calls).toBeGreaterThan(4);
+    expect(seen.toSorted()).toEqual(Array.from({ length: 67 }, (_, i) => `k${i * 3}`).toSorted());
+  });
+
   it('lets its one large record go when all the small ones have to stay', () => {
     const entries = new Entries(64 << 10, 4096);
     entries.put(0, Buffer.from('large'), Buffer.alloc(2_000), false);

@@ -259,6 +259,34 @@ export class EntryArena {
     return this.#markedCounts[database]!;
   }
 
+  /** Entries of all databases that the owner has marked. */
+  get allMarkedCount(): number {
+    let count = 0;
+    for (const marked of this.#markedCounts) count += marked;
+    return count;
+  }
+
+  /**
+   * Calls `visit` with the place in `slab` and `at` of each marked entry of a slab, in no order, as long as it returns true.
+   * Nothing may be changed meanwhile. @param number Of the slab: 0, or what an earlier call returned.
+   * @returns that of the next slab, this one again where `visit` has stopped, 0 at the end.
+   */
+  visitMarked(number: number, visit: () => boolean): number {
+    const { slabs } = this.#pool;
+    let next = number;
+    while (next < slabs.length && slabs[next] === undefined) next++;
+    const slab = slabs[next];
+    if (slab === undefined) return 0;
+    const { words } = slab;
+    for (let at = 0; at < slab.used; at += this.#sizeOf(slab, at)) {
+      if ((words[(at >> 2) + FLAGS]! & (DEAD | MARKED)) !== MARKED) continue;
+      this.slab = slab;
+      this.at = at;
+      if (!visit()) return next;
+    }
+    return next + 1 < slabs.length ? next + 1 : 0;
+  }
+
   /** Shows at `slab` and `at` a record that says absent, and has room for nothing. */
   showAbsent(database: number, partition: number): void {
     const { words } = this.#nothing;

@@ -10,7 +10,8 @@
  * left in reverse: it is atomic, and two such commands cannot wait for each other.
  *
  * **Expiry.** A value is gone the millisecond its expiry says, by the platform's wall clock: reads decide. Its space is
- * reclaimed in the background, in slices with a bound, first where reads came across an expired key.
+ * reclaimed in the background, in slices with a bound, first where reads came across an expired key; hot entries are looked
+ * through several times a second, what the store holds is walked over every few seconds.
  *
  * **Hot entries** of all partitions lie as bytes in one arena (`entry-arena.ts`). The quick commands of a protocol work
  * on it directly, a whole chunk of them at a time, once the partitions concerned have admitted them: a stretch is
@@ -28,7 +29,7 @@ import { newObserver } from '../../base/observer.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
 import { isExpired, TransactionDatabase } from '../../models/keyvalue/database.ts';
 import { DATABASES, DatabaseKeys } from '../../models/keyvalue/keys.ts';
-import { expiryOf, NEVER } from '../../models/keyvalue/values.ts';
+import { expiryOf, markedExpiry, NEVER } from '../../models/keyvalue/values.ts';
 import type { Platform, Timer } from '../../platform/platform.ts';
 import type { Key } from '../../storage/key-range.ts';
 import type { Subspace } from '../../storage/keyspace.ts';
@@ -94,6 +95,11 @@ const RECLAIM_SLICES_MIN = 8;
 const RECLAIM_AGAIN_FRACTION = 0.25;
 const RECLAIM_SLICES_MAX = 64;
 const EXPIRED_HINTS_MAX = 1024;
+/** Hot entries are looked through by slabs, so many in each period: a millisecond. */
+const RECLAIM_SLABS = 8;
+/** Of a slab, so many expired entries are deleted before others have their turn, and so often in each period. */
+const RECLAIM_HOT_ENTRIES = 128;
+const RECLAIM_HOT_SLICES_MAX = 64;
 
 interface ExpiredKey {
   readonly database: number;
@@ -135,6 +141,8 @@ export class KeyspacePartitions {
   #reclaimDatabase = 0;
   #reclaimFrom: Key | undefined;
   #reclaimDirtyFrom = 0;
+  /** The slab of hot entries to look through next. */
+  #reclaimSlab = 0;
   /** Nothing is walked over while no value has an expiry: since a whole round saw none, none was written. */
   #walks = true;
   #roundSawExpiry = false;
@@ -360,12 +368,9 @@ export class KeyspacePartitions {
       this.#tellReclaimed();
       this.#commit.behind?.flushSome();
       if (this.#reclaiming) return;
-      if (++this.#periods % WALK_PERIODS !== 0) {
-        this.#deleteHinted();
-        return;
-      }
       this.#reclaiming = true;
-      this.reclaim()
+      const isWalk = ++this.#periods % WALK_PERIODS === 0;
+      (isWalk ? this.reclaim() : this.reclaimHot())
         .catch(() => undefined) // A busy, full or closing store: the next period tries again.
         .finally(() => {
           this.#reclaiming = false;
@@ -399,9 +404,46 @@ export class KeyspacePartitions {
     for (const { database, redisKey } of this.#hints.splice(0)) this.#deleteIfExpired(database, redisKey);
   }
 
-  /** One period of reclaiming: what reads came across, then slices of a walk over all databases. */
-  async reclaim(): Promise<void> {
+  /** What reads came across, then what has expired among some of the hot entries. */
+  async reclaimHot(): Promise<void> {
     this.#deleteHinted();
+    let slabs = 0;
+    for (let slice = 0; slabs < RECLAIM_SLABS && slice < RECLAIM_HOT_SLICES_MAX; slice++) {
+      if (this.#commit.arena.allMarkedCount === 0) return;
+      const expired = this.#expiredInSlab();
+      const reclaimedBefore = this.#reclaimedKeys;
+      const markedBefore = this.#commit.arena.allMarkedCount;
+      for (const { database, redisKey } of expired) this.#deleteIfExpired(database, redisKey);
+      if (expired.length === RECLAIM_HOT_ENTRIES) {
+        // Those that are locked are not hot any more; here the partitions themselves do not let anybody in.
+        if (this.#reclaimedKeys === reclaimedBefore && this.#commit.arena.allMarkedCount === markedBefore) break;
+      } else {
+        slabs++;
+        if (this.#reclaimSlab === 0) break;
+      }
+      if (expired.length > 0) await this.#platform.timers.yield();
+    }
+    this.#tellReclaimed();
+  }
+
+  /** Expired keys of a slab of hot entries, up to a bound; if those were all, the next look is at the slab behind it. */
+  #expiredInSlab(): readonly ExpiredKey[] {
+    const { arena } = this.#commit;
+    const nowMs = this.#platform.clock.nowMs();
+    const expired: ExpiredKey[] = [];
+    this.#reclaimSlab = arena.visitMarked(this.#reclaimSlab, () => {
+      const { bytes } = arena.slab;
+      if (markedExpiry(bytes, arena.valueAt) > nowMs) return true;
+      const { keyAt } = arena;
+      expired.push({ database: arena.database, redisKey: copyBytes(bytes.subarray(keyAt, keyAt + arena.keyLength)) });
+      return expired.length < RECLAIM_HOT_ENTRIES;
+    });
+    return expired;
+  }
+
+  /** One period of reclaiming: what reads came across, hot entries, then slices of a walk over all databases. */
+  async reclaim(): Promise<void> {
+    await this.reclaimHot();
     if (this.#commit.expiryWritten) {
       this.#commit.expiryWritten = false;
       this.#walks = true;

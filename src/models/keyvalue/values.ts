@@ -76,11 +76,19 @@ export function expiryOf(stored: Bytes): number {
   typeOf(stored);
   if (stored[1] === 0) return NEVER;
   if (stored.length < HEADER_BYTES + EXPIRY_BYTES) throw malformed(stored);
-  const low = stored[2]! + stored[3]! * 0x100 + stored[4]! * 0x1_0000 + stored[5]! * 0x100_0000;
-  const high = stored[6]! + stored[7]! * 0x100 + stored[8]! * 0x1_0000 + stored[9]! * 0x100_0000;
-  const expiresAtMs = high * TWO_32 + low;
+  const expiresAtMs = markedExpiry(stored, 0);
   if (expiresAtMs > EXPIRY_MAX_MS) throw malformed(stored);
   return expiresAtMs;
+}
+
+/** The expiry of a stored value that begins at `at` and has one. */
+export function markedExpiry(bytes: Bytes, at: number): number {
+  const low = uint32(bytes, at + HEADER_BYTES);
+  return uint32(bytes, at + HEADER_BYTES + 4) * TWO_32 + low;
+}
+
+function uint32(bytes: Bytes, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 
 /** A view of the string's bytes. @throws OperationError `corruption`. */
