@@ -259,6 +259,27 @@ describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
     expect(shown[1]).toEqual(['N', 'N', 'x', 'xd', 'N', 'e', 'N', 'N', 'tB', 'OtB', undefined]);
   });
 
+  it('names what CONFIG SET does not take as the client has written it', async () => {
+    const replies = await Promise.all(
+      (await both()).map(async (client) => {
+        const calls = [
+          ['slowlog-max-len', '5', 'SlowLog-Max-Len', '6'],
+          ['slowlog-max-len', '5', 'slowlog-max-len', '6', 'Databases', '4'],
+          ['slowlog-max-len', '5', 'Databases', '6', 'slowlog-max-len', '4'],
+          ['Databases', '5', 'Nothing', '6'],
+          ['Nothing', '5', 'databases', '6', 'Neither', '7'],
+          ['SLOWLOG-max-len', 'many'],
+          ['slowlog-max-len', '128', 'Proto-Max-Bulk-Len', 'x'],
+        ];
+        const heard: string[] = [];
+        for (const args of calls) heard.push(await client.call('CONFIG', 'SET', ...args));
+        client.close();
+        return heard;
+      }),
+    );
+    expect(replies[1]).toEqual(replies[0]);
+  });
+
   it('lists in SLOWLOG what Redis lists, shortened and without secrets, when everything is slow', async () => {
     const listed = await Promise.all(
       (await both()).map(async (client) => {

@@ -88,6 +88,8 @@ function setInteger(value: string, least: number, apply: (number: number) => voi
 
 interface Setting {
   readonly name: string;
+  /** The name as the client has written it. */
+  readonly asked: string;
   readonly value: string;
 }
 
@@ -106,7 +108,10 @@ const settings = described<readonly Setting[]>(
   (cursor) => {
     if (cursor.remaining % 2 !== 0) throw new RespError(SYNTAX_ERROR);
     const all: Setting[] = [];
-    while (cursor.remaining > 0) all.push({ name: cursor.text().toLowerCase(), value: cursor.text() });
+    while (cursor.remaining > 0) {
+      const asked = cursor.text();
+      all.push({ name: asked.toLowerCase(), asked, value: cursor.text() });
+    }
     return all;
   },
   { minimum: 2 },
@@ -114,26 +119,26 @@ const settings = described<readonly Setting[]>(
 
 /** All are checked before the first one is set; when a value turns out to be wrong, those before it get their old one. */
 function setAll(server: RespServer, all: readonly Setting[]): void {
-  const fail = (name: string, why: string): never => {
-    throw new RespError(`ERR CONFIG SET failed (possibly related to argument '${name}') - ${why}`);
+  const fail = (shown: string, why: string): never => {
+    throw new RespError(`ERR CONFIG SET failed (possibly related to argument '${shown}') - ${why}`);
   };
   const unknown = all.find(({ name }) => !Object.hasOwn(PARAMETERS, name));
   const seen = new Set<string>();
-  for (const { name } of all) {
+  for (const { name, asked } of all) {
     if (name === unknown?.name) break;
-    if (PARAMETERS[name]!.set === undefined) fail(name, "can't set immutable config");
-    if (seen.has(name)) fail(name, 'duplicate parameter');
+    if (PARAMETERS[name]!.set === undefined) fail(asked, "can't set immutable config");
+    if (seen.has(name)) fail(asked, 'duplicate parameter');
     seen.add(name);
   }
   if (unknown !== undefined) {
-    throw new RespError(`ERR Unknown option or number of arguments for CONFIG SET - '${unknown.name}'`);
+    throw new RespError(`ERR Unknown option or number of arguments for CONFIG SET - '${unknown.asked}'`);
   }
   const before = all.map(({ name }) => ({ name, value: String(PARAMETERS[name]!.get(server)) }));
   for (const { name, value } of all) {
     const wrong = PARAMETERS[name]!.set!(server, value);
     if (wrong === undefined) continue;
     for (const setting of before) PARAMETERS[setting.name]!.set!(server, setting.value);
-    fail(name, wrong);
+    fail(name, wrong); // Once a parameter has been found, it is told by its own name.
   }
 }
 
