@@ -35,12 +35,16 @@ export class LocalWriteBatch implements WriteBatch {
     this.#store = store;
   }
 
-  put(key: Key, value: Bytes, start = 0, end = value.length): void {
+  put(key: Key, value: Bytes): void {
+    this.putPart(key, value, 0, value.length);
+  }
+
+  putPart(key: Key, from: Bytes, start: number, end: number): void {
     if (end - start > VALUE_BYTES_MAX) {
       throw new OperationError('too_large', `a value of ${end - start} bytes exceeds the limit of ${VALUE_BYTES_MAX}`);
     }
     checkKey(key);
-    this.#append(PUT, key, value, start, end);
+    this.#append(PUT, key, from, start, end);
   }
 
   delete(key: Key): void {

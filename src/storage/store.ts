@@ -258,8 +258,9 @@ export interface CommitRecord {
  */
 export interface WriteBatch {
   readonly count: number;
-  /** Copies the key, and `value[start, end)`, which is all of it where nothing else is said. */
-  put(key: Key, value: Bytes, start?: number, end?: number): void;
+  put(key: Key, value: Bytes): void;
+  /** As `put`, of the value that is `from[start, end)`. */
+  putPart(key: Key, from: Bytes, start: number, end: number): void;
   delete(key: Key): void;
   deleteRange(range: KeyRange): void;
   /** Synchronous on local stores. @throws OperationError `disk_full`, `store_read_only`, `transaction_conflict` (a key is locked). */

@@ -602,9 +602,9 @@ for (const provider of CONTRACT_PROVIDERS) {
       it('take a part of what they are given as a value', async () => {
         const batch = store.writeBatch();
         const long = 'y'.repeat(100);
-        batch.put(utf8('a'), utf8('[short]'), 1, 6);
-        batch.put(utf8('b'), utf8(`[${long}]`), 1, 101);
-        batch.put(utf8('c'), utf8('nothing'), 3, 3);
+        batch.putPart(utf8('a'), utf8('[short]'), 1, 6);
+        batch.putPart(utf8('b'), utf8(`[${long}]`), 1, 101);
+        batch.putPart(utf8('c'), utf8('nothing'), 3, 3);
         await batch.commit();
         for (const [key, value] of Object.entries({ a: 'short', b: long, c: '' })) {
           expect(asText(await store.get(utf8(key)))).toBe(value);

@@ -57,6 +57,10 @@ function failingBatches(store: Store, beforeCommit: (kinds: ReadonlySet<string>)
           kinds.add('put');
           batch.put(key, value);
         },
+        putPart: (key, from, start, end) => {
+          kinds.add('put');
+          batch.putPart(key, from, start, end);
+        },
         delete: (key) => {
           kinds.add('delete');
           batch.delete(key);

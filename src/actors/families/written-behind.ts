@@ -243,6 +243,6 @@ export function gatherEntry(arena: EntryArena, databases: readonly DatabaseKeys[
     batch.delete(key);
     return false;
   }
-  batch.put(key, bytes, valueAt, valueAt + valueLength);
+  batch.putPart(key, bytes, valueAt, valueAt + valueLength);
   return true;
 }

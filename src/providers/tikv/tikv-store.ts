@@ -349,9 +349,13 @@ class TikvWriteBatch implements WriteBatch {
     this.#transaction = store.begin({ isolation: 'readCommitted', label: 'write batch' });
   }
 
-  put(key: Key, value: Bytes, start = 0, end = value.length): void {
-    this.#transaction.put(key, value.subarray(start, end));
+  put(key: Key, value: Bytes): void {
+    this.#transaction.put(key, value);
     this.#note(key);
+  }
+
+  putPart(key: Key, from: Bytes, start: number, end: number): void {
+    this.put(key, from.subarray(start, end));
   }
 
   delete(key: Key): void {
