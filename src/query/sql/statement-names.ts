@@ -94,6 +94,8 @@ export class StatementNames {
       compile: compileExpression,
       named: (name) => {
         if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {
+          // Without a place the call is only looked at, and bound later.
+          if (name.location === undefined) return [];
           throw missingSchema(name.schema, name.location);
         }
         if (!set.has(name.name)) return [];

@@ -34,6 +34,7 @@ import { firstTerm, withSearchAndCycle } from './search-cycle.ts';
 import { sortDirection } from './sort-direction.ts';
 
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
+const CYCLE: Clause = { title: 'CYCLE', aggregates: 'refused' };
 const ORDER_BY: Clause = { title: 'ORDER BY', aggregates: 'refused' };
 
 /** The context of a statement that queries stand in. */
@@ -342,6 +343,14 @@ function bindCte(
     // Bound once for the names of its columns.
     const { columns } = bindQuery(ctequery.SelectStmt.larg, context, new Frame(new Scope(frame, [])), false);
     const own = columns.map(({ name }, i) => names[i] ?? name);
+    if (cycle_clause !== undefined) {
+      const binder = new ExpressionBinder(context, undefined);
+      const marks = [cycle_clause.cycle_mark_value!, cycle_clause.cycle_mark_default!];
+      binder.alike(
+        marks.map((mark) => binder.bind(mark, CYCLE)),
+        'CYCLE',
+      );
+    }
     return bindCte(withSearchAndCycle(expression, own), recursive, context, frame, before);
   }
   const cte: BoundCte = {

@@ -49,7 +49,7 @@ export interface BindContext {
 }
 
 export interface FunctionLookup {
-  /** Along the search path, or in the schema that the name says. */
+  /** Along the search path, or in the schema that the name says. @throws SqlError `invalid_schema_name` for a name with a place. */
   named(name: QualifiedName): readonly FunctionDefinition[];
   /** Tables that bodies of functions name. */
   readonly findTable: FindTable;
