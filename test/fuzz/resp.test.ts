@@ -5,17 +5,10 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RequestBatch } from '../../src/protocols/resp/request-parser.ts';
+import { randomFrom } from '../support/random-from.ts';
 import { RawClient, request } from '../wire/resp-client.ts';
 import { startRespServer } from '../wire/resp-server.ts';
-import {
-  checkParse,
-  fuzzCase,
-  fuzzRespConnections,
-  fuzzRespParser,
-  openRespTarget,
-  type RespTarget,
-  randomFrom,
-} from './resp.ts';
+import { checkParse, fuzzCase, fuzzRespConnections, fuzzRespParser, openRespTarget, type RespTarget } from './resp.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? 7);
 

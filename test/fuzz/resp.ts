@@ -5,19 +5,9 @@
 
 import { REQUEST_LIMITS, RequestBatch } from '../../src/protocols/resp/request-parser.ts';
 import { FakeSocket } from '../support/fake-socket.ts';
+import { randomFrom } from '../support/random-from.ts';
 import { request } from '../wire/resp-client.ts';
 import { startRespServer } from '../wire/resp-server.ts';
-
-/** mulberry32 */
-export function randomFrom(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
 
 const ALPHABET = Buffer.from('*$0123456789-+\r\n\r\n"\'\\x abSETGET\0\xff', 'latin1');
 

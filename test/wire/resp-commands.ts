@@ -10,17 +10,6 @@ import { dumpString } from '../../src/models/keyvalue/dump.ts';
 
 export type Random = (bound: number) => number;
 
-/** mulberry32 */
-export function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
-
 /** `exact`, byte for byte; `sorted`, an array in any order; `near`, an integer that may be off by one second. */
 export type Comparison = 'exact' | 'sorted' | 'near';
 

@@ -3,9 +3,10 @@
  * so that transactions and watched keys meet commands of others. Needs `redis-server` in the path.
  */
 
+import { randomFrom } from '../support/random-from.ts';
 import { type RedisReference, startRedis } from './redis-reference.ts';
 import { RawClient, request } from './resp-client.ts';
-import { CommandGenerator, type Comparison, type RandomCommand, randomFrom } from './resp-commands.ts';
+import { CommandGenerator, type Comparison, type RandomCommand } from './resp-commands.ts';
 import { startRespServer, type TestServerOptions } from './resp-server.ts';
 
 export interface DifferentialOptions {

@@ -13,6 +13,7 @@ import { DatabaseKeys } from '../../src/models/keyvalue/keys.ts';
 import { encodeString, NEVER, stringOf } from '../../src/models/keyvalue/values.ts';
 import { Keyspace } from '../../src/storage/keyspace.ts';
 import type { Store, Transaction } from '../../src/storage/store.ts';
+import { randomFrom } from '../support/random-from.ts';
 import { ServerProcess } from '../support/server.ts';
 import { mountSmallDisk, unmountSmallDisk } from '../support/small-disk.ts';
 import { RawClient, request } from './resp-client.ts';
@@ -24,17 +25,6 @@ const closers: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
-
-/** mulberry32 */
-function randomFrom(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
 
 const databaseKeys = new DatabaseKeys(new Keyspace().kv, 0);
 const keyOf = (name: string) => Buffer.from(databaseKeys.encode(Buffer.from(name, 'latin1')));

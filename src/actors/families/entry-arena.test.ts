@@ -1,19 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../../test/support/random-from.ts';
 import { EntryArena } from './entry-arena.ts';
 import { ABSENT } from './entry-slab.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? 20_260_611);
-
-/** mulberry32 */
-function randomFrom(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
 
 /** An arena by whole keys and values, as its owner uses it. */
 class Entries {

@@ -1,18 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../../test/support/random-from.ts';
 import { EntryFileIndex } from './entry-file-index.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? 20_260_701);
-
-/** mulberry32 */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  };
-}
 
 function blocksOf(index: EntryFileIndex, hash: number): number[] {
   const found: number[] = [];
@@ -28,7 +18,7 @@ describe('the index of the file of entries', () => {
     const least = index.bytes;
     const blocks = new Map<number, number>();
     for (let i = 0; i < 180_000; i++) {
-      const hash = random() | 0;
+      const hash = random(2 ** 32) | 0;
       const block = 1 + (i % 4_000);
       if (index.add(hash, block, 4_000, 10, 4_000)) blocks.set(hash, block);
     }
@@ -51,10 +41,10 @@ describe('the index of the file of entries', () => {
     const index = new EntryFileIndex(64 << 10, 0xff_ffff);
     const placed: { readonly hash: number; readonly block: number }[] = [];
     for (let i = 1; i <= 8_000; i++) {
-      const hash = (random() & 0xfc00_0fff) | 0;
+      const hash = (random(2 ** 32) & 0xfc00_0fff) | 0;
       if (index.add(hash, i, 8_000, 8_000, 8_000)) placed.push({ hash, block: i });
       if (i % 3 !== 0) continue;
-      const { hash: other, block } = placed[random() % placed.length]!;
+      const { hash: other, block } = placed[random(placed.length)]!;
       if (i % 2 === 0) {
         index.remove(other, block);
         expect(blocksOf(index, other)).not.toContain(block);

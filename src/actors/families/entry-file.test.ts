@@ -1,6 +1,7 @@
 /** The arena with its file beneath it: entries go back and forth, and whatever is found is what was last written. */
 
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../../test/support/random-from.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { File } from '../../platform/files.ts';
@@ -8,17 +9,6 @@ import { EntryArena } from './entry-arena.ts';
 import { ABSENT } from './entry-slab.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? 20_260_702);
-
-/** mulberry32 */
-function randomFrom(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
 
 /** A file in memory whose calls can be slow, late or in vain. */
 class TestFile implements File {

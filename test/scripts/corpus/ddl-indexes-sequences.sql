@@ -190,16 +190,12 @@ commit;
 select nextval('s8');
 begin;
 alter sequence s8 restart with 500;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('s8');
 rollback;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('s8');
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select lastval();
 create sequence s9 owned by t.a;
 drop table t cascade;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select nextval('s9');
 insert into s8 values (1);
 update s8 set last_value = 5;
