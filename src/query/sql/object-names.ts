@@ -1,6 +1,7 @@
 /** Names that PostgreSQL gives to constraints, indexes and sequences which nobody named (its indexcmds.c). */
 
 import type { IndexElem, Node } from '@pgsql/types';
+import { suggestedName } from './binder/bind-targets.ts';
 import { stringsOf } from './binder/names.ts';
 
 const NAME_BYTES_MAX = 63;
@@ -57,9 +58,7 @@ export function partNames(parts: readonly IndexElem[]): readonly string[] {
 }
 
 function nameOf(node: Node | undefined): string {
-  if (node !== undefined && 'FuncCall' in node) return stringsOf(node.FuncCall.funcname).at(-1) ?? 'expr';
-  if (node !== undefined && 'CoalesceExpr' in node) return 'coalesce';
-  return 'expr';
+  return (node && suggestedName(node)?.name) ?? 'expr';
 }
 
 /** Names of the columns that an expression speaks of, in the order of their first mention. */

@@ -49,3 +49,21 @@ begin read only;
 select nextval('s6'), setval('s6', 5), nextval('s6');
 select nextval('s1');
 rollback;
+
+-- Fields of rows that no type describes.
+select (row(1, 2.0)).f1, (row(1, 2.0)).f2;
+select (row(1, 2.0)).nosuch;
+select (row(1, 2.0)).*;
+select (r).f1 from (select row(1, 2.0) as r) s;
+select (r).f3 from (select row(1, 2.0) as r) s;
+select (r).* from (select row(1, 2.0) as r) s;
+with c as (select row(1, 'a'::text) as r) select (r).f1, (r).f2, pg_typeof(r) from c;
+select r, r = row(1, 2), r < row(1, 3), r is null from (select row(1, 2) as r union all select row(2, 3)) s order by 1;
+select (r).f1 from (select row(1, 2) as r union all select row(2, 3)) s order by 1;
+select (max(r.a)) from (select (row(1, 2)).f1 as a) r;
+select r, count(*) from (select row(g % 2, 2) as r from generate_series(1, 3) g) s group by r order by 1;
+select x.r from (select row(1, 2) as r) x join (select row(1, 2) as r) y on x.r = y.r;
+with recursive t (n, r) as (select 1, row(1, 2) union all select n + 1, row(n, n + 1) from t where n < 3) select n, r, (r).f1 from t order by n;
+select coalesce(r, row(1, 'z')) from (select row(1, 2) as r) s;
+select row('ABC', 'DEF') ~<=~ row('DEF', 'ABC'), row('ABC', 'DEF') ~>~ row('ABC', 'DEE'), row('a', null) ~<~ row('b', null);
+select row('ABC', 'DEF') ~~ row('DEF', 'ABC');

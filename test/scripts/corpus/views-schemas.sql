@@ -121,3 +121,17 @@ insert into later.t values (1), (1);
 rollback;
 reset search_path;
 drop schema apart cascade;
+
+-- What a view is printed as: modifiers of casts, calls in words of their own, whole rows.
+create table printed_from (id int, a text, n numeric, ts timestamptz, arr int[]);
+create view printed_casts as select (-5) neg, a::bpchar bp, 'ab'::varchar(1) vc, 'ab'::char(3) c3, 'ab'::bpchar cb, ts::timestamp(0) t0, (a || 'x')::char(2) c2, arr::numeric(4,1)[] na, n::numeric(5,1) nn, b'101'::bit(2) bt, 1.5::numeric(3,0) k, cast(id as numeric(4)) x, null::varchar(3) nl, '12:00'::time(2) tt, a::"char" ch, a::name nm, (id + 1)::text p from printed_from;
+-- 15: PostgreSQL 18 leaves out the name of the only relation
+select pg_get_viewdef('printed_casts'::regclass);
+create view printed_words as select extract(year from ts) y, ts at time zone 'UTC' z, timezone('UTC', ts) f, substring(a from 1 for 2) s, substring(a from 'x(.)') r, position('x' in a) p, trim(both 'x' from a) t1, trim(leading from a) t2, trim(trailing 'y' from a) t3, overlay(a placing 'z' from 1 for 2) o, normalize(a, NFC) nf, a is nfc normalized ni, (ts, interval '1 day') overlaps (ts, ts) ov, btrim(a) b from printed_from;
+-- 15: PostgreSQL 18 leaves out the name of the only relation
+select pg_get_viewdef('printed_words'::regclass);
+create view printed_rows as select w, (w).id, w.a from printed_from w;
+-- 15: PostgreSQL 18 leaves out the name of the only relation
+select pg_get_viewdef('printed_rows'::regclass);
+create index on printed_from ((a::varchar(2)), (n::int), lower(a), (a || 'x'));
+select indexrelid::regclass, pg_get_indexdef(indexrelid) from pg_index where indrelid = 'printed_from'::regclass;

@@ -14,6 +14,7 @@ import { findFunction, resolveOperator } from '../functions/resolve.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../types/array-text.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
+import { recordTypeOf } from '../types/record-types.ts';
 import {
   arrayOf,
   baseOf,
@@ -329,7 +330,15 @@ function bindJsonSubscripts(
   );
 }
 
-export function bindField(value: BoundExpression, name: string): BoundExpression {
+/** A row of expressions, whose fields are `f1`, `f2` and so on, as a value with fields; anything else as it is. */
+export function withFields(value: BoundExpression): BoundExpression {
+  if (value.kind !== 'call' || value.type !== 'record' || value.function.name !== 'row') return value;
+  const fields = value.args.map(({ type, modifier }, i) => ({ name: `f${i + 1}`, type, modifier }));
+  return { ...value, type: recordTypeOf(fields) };
+}
+
+export function bindField(from: BoundExpression, name: string): BoundExpression {
+  const value = withFields(from);
   const { fields } = typeInfo(baseOf(value.type));
   const at = fields?.findIndex((field) => field.name === name) ?? -1;
   if ((fields === undefined || at < 0) && isRecord(value.type) && titleOf(value.type) === 'record') {

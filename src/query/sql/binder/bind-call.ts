@@ -164,7 +164,9 @@ export function resolveCall(
   if (found.user !== undefined) return callUser(binder, found, coerced, location);
   if (found.returnsSet === true) return takeSet(binder, found, coerced, location);
   if (args[0]?.type === 'unknown') checkSequence(binder, name, coerced[0]!);
-  return applied(found, coerced, location);
+  const bound = applied(found, coerced, location);
+  const inWords = call.funcformat === 'COERCE_SQL_SYNTAX' && bound.kind === 'call';
+  return inWords ? { ...bound, inWords } : bound;
 }
 
 /** A sequence that a literal names has to be there, as if the literal was one of type regclass. */

@@ -9,6 +9,7 @@ import type { CommonTableExpr, Node, SelectStmt, WithClause } from '@pgsql/types
 import { isAggregate } from '../functions/aggregates.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { commonType, type SqlType, titleWithModifier } from '../types/types.ts';
+import { withFields } from './bind-array.ts';
 import { lockingTitle } from './bind-locking.ts';
 import { bindRowCount, bindSimpleSelect, bindSortKey, withTiesOf } from './bind-select.ts';
 import { selectFrom } from './bind-subquery.ts';
@@ -245,7 +246,7 @@ function withTypes(rows: BoundRows, types: readonly SqlType[], context: QueryCon
 function bindValues(select: SelectStmt, context: QueryContext, frame: Frame, keepsUnknown: boolean): BoundValues {
   const binder = new ExpressionBinder(context, new Scope(frame, []));
   const rows = (select.valuesLists ?? []).map((list) =>
-    ('List' in list ? (list.List.items ?? []) : []).map((item) => binder.bind(item, VALUES)),
+    ('List' in list ? (list.List.items ?? []) : []).map((item) => withFields(binder.bind(item, VALUES))),
   );
   const width = rows[0]?.length ?? 0;
   const types = Array.from({ length: width }, (_, i) => {

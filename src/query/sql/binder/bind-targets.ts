@@ -3,7 +3,7 @@
 import type { Node, SubLink } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { baseOf, titleOf, typeInfo } from '../types/types.ts';
-import { bindField } from './bind-array.ts';
+import { bindField, withFields } from './bind-array.ts';
 import type { BoundColumn, BoundExpression } from './bound.ts';
 import type { Clause, ExpressionBinder } from './expression-binder.ts';
 import { kindOf, stringOf, stringsOf } from './names.ts';
@@ -25,7 +25,7 @@ export function bindTargets(
       columns.push(...expandStar(val, binder, location));
       continue;
     }
-    const expression = binder.bind(val!, clause);
+    const expression = withFields(binder.bind(val!, clause));
     columns.push({ name: name ?? columnNameOf(val!), expression, origin: originOf(expression, binder, val!) });
   }
   return keepsUnknown ? columns : settledTargets(columns, binder);
@@ -49,7 +49,9 @@ function expandFields(node: Node, binder: ExpressionBinder, location: number | u
   if (!('A_Indirection' in node)) return [];
   const { arg, indirection = [] } = node.A_Indirection;
   const before = indirection.slice(0, -1);
-  const value = binder.bindInside(before.length === 0 ? arg! : { A_Indirection: { arg: arg!, indirection: before } });
+  const value = withFields(
+    binder.bindInside(before.length === 0 ? arg! : { A_Indirection: { arg: arg!, indirection: before } }),
+  );
   const { fields } = typeInfo(baseOf(value.type));
   if (fields === undefined) {
     if (value.type === 'record') throw notSupported('expanding a record whose fields are not known', location);
@@ -96,7 +98,7 @@ export function columnNameOf(node: Node): string {
 }
 
 /** By PostgreSQL's FigureColname: a weak name gives way to that of a cast or CASE around it. */
-function suggestedName(node: Node): { readonly name: string; readonly weak: boolean } | undefined {
+export function suggestedName(node: Node): { readonly name: string; readonly weak: boolean } | undefined {
   const strong = (name: string) => ({ name, weak: false });
   if ('ColumnRef' in node) {
     const field = (node.ColumnRef.fields ?? []).findLast((each) => 'String' in each);

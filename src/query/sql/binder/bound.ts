@@ -42,7 +42,13 @@ export type BoundExpression =
   /** What a row around the subquery holds. */
   | (Typed & { readonly kind: 'slot'; readonly slot: number })
   | (Typed & { readonly kind: 'subquery' } & BoundSubquery)
-  | (Typed & { readonly kind: 'call'; readonly function: ScalarFunction; readonly args: readonly BoundExpression[] })
+  | (Typed & {
+      readonly kind: 'call';
+      readonly function: ScalarFunction;
+      readonly args: readonly BoundExpression[];
+      /** Written in the words that SQL has for it: `EXTRACT(year FROM d)`. */
+      readonly inWords?: boolean;
+    })
   /** Both sides have one type, that of the comparison. */
   | (Typed & {
       readonly kind: 'compare';

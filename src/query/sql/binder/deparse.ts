@@ -7,7 +7,7 @@ import type { Table } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { formatText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';
-import { arrayOf, type SqlType, titleOf, typeInfo } from '../types/types.ts';
+import { arrayOf, elementOf, isRowType, type SqlType, titleOf, titleWithModifier, typeInfo } from '../types/types.ts';
 import type { BoundExpression, BoundRows } from './bound.ts';
 
 /** What an expression stands in: decides whether it needs parentheses in the pretty form. */
@@ -49,11 +49,13 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
       return `$${expression.index + 1}`;
     case 'call': {
       const { name } = expression.function;
-      if (name === '::') return `${show(expression.args[0]!, 'cast')}::${titles(expression.type)}`;
-      const syntax = deparseSyntax(expression, show);
+      if (name === '::') return `${show(expression.args[0]!, 'cast')}::${titleOfCast(expression.type, -1, titles)}`;
+      const syntax = deparseSyntax(expression, show, titles);
       if (syntax !== undefined)
         return syntax.isTest && !(pretty && parent === 'none') ? `(${syntax.text})` : syntax.text;
       // What makes ranges is found where their type is.
+      const words = expression.inWords === true ? deparseWords(expression, show) : undefined;
+      if (words !== undefined) return words;
       if (isConstructor(expression)) return `${titles(expression.type)}(${list(expression.args)})`;
       if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args)})`;
       const [first, second] = expression.args.map((each) => show(each, 'operator'));
@@ -110,17 +112,73 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
         return show(expression.arg, parent);
       }
       const arg = show(expression.arg, 'cast');
-      const wrapped = pretty || isWrapped(expression.arg) ? arg : `(${arg})`;
-      return `${wrapped}::${titles(expression.type)}`;
+      const wrapped = pretty ? arg : `(${arg})`;
+      return `${wrapped}::${titleOfCast(expression.type, -1, titles)}`;
     }
-    case 'applyModifier':
-      return show(expression.arg, parent);
+    case 'applyModifier': {
+      if (!expression.explicit) return show(expression.arg, parent);
+      const { type, modifier } = expression;
+      // One cast wrote both the type and its modifier.
+      const { arg: inner } =
+        expression.arg.kind === 'cast' && expression.arg.type === type ? expression.arg : expression;
+      const isConstant = inner.kind === 'constant' && inner.type === type;
+      const arg = isConstant ? bareConstant(inner) : show(inner, 'cast');
+      const wrapped = pretty || isConstant ? arg : `(${arg})`;
+      return `${wrapped}::${titleOfCast(type, modifier, titles)}`;
+    }
     default:
       return '…';
   }
 }
 
 type Show = (expression: BoundExpression, place: Parent) => string;
+
+/** What a cast to the type is written as: without a modifier some of SQL's own names mean one. */
+function titleOfCast(type: SqlType, modifier: number, titles: (type: SqlType) => string): string {
+  if (modifier >= 0) return titleWithModifier(type, modifier);
+  const element = elementOf(type);
+  if (element !== undefined && type.startsWith('_')) return `${titleOfCast(element, -1, titles)}[]`;
+  return type === 'bpchar' ? 'bpchar' : type === 'bit' ? '"bit"' : titles(type);
+}
+
+/** Calls in the words that SQL has for them (ruleutils.c, get_func_sql_syntax). */
+function deparseWords(
+  { function: { name }, args }: Extract<BoundExpression, { kind: 'call' }>,
+  show: Show,
+): string | undefined {
+  const [a, b, c, d] = args.map((arg) => show(arg, 'none'));
+  const word = (arg: BoundExpression | undefined): string =>
+    arg?.kind === 'constant' && arg.value !== null ? String(arg.value) : '';
+  switch (name) {
+    case 'timezone':
+      return args.length === 2
+        ? `(${show(args[1]!, 'operator')} AT TIME ZONE ${show(args[0]!, 'operator')})`
+        : undefined;
+    case 'overlaps':
+      return `((${a}, ${b}) OVERLAPS (${c}, ${d}))`;
+    case 'extract':
+      return `EXTRACT(${word(args[0])} FROM ${b})`;
+    case 'is_normalized':
+      return `(${show(args[0]!, 'operator')} IS ${b === undefined ? '' : `${word(args[1])} `}NORMALIZED)`;
+    case 'normalize':
+      return `NORMALIZE(${a}${b === undefined ? '' : `, ${word(args[1])}`})`;
+    case 'overlay':
+      return `OVERLAY(${a} PLACING ${b} FROM ${c}${d === undefined ? '' : ` FOR ${d}`})`;
+    case 'position':
+      return `POSITION((${b}) IN (${a}))`;
+    case 'substring':
+      if (args[1]!.type !== 'int4') return undefined;
+      return `SUBSTRING(${a} FROM ${b}${c === undefined ? '' : ` FOR ${c}`})`;
+    case 'btrim':
+    case 'ltrim':
+    case 'rtrim': {
+      const side = name === 'btrim' ? 'BOTH' : name === 'ltrim' ? 'LEADING' : 'TRAILING';
+      return `TRIM(${side}${b === undefined ? '' : ` ${b}`} FROM ${a})`;
+    }
+    default:
+      return undefined;
+  }
+}
 
 function isConstructor({ function: { name }, type }: Extract<BoundExpression, { kind: 'call' }>): boolean {
   if (!type.startsWith('user:')) return false;
@@ -142,15 +200,21 @@ function syntaxOf(name: string): Syntax {
 
 /** Parts of arrays and rows, and tests of them; undefined for what is written as a call or an operator. */
 function deparseSyntax(
-  { function: { name }, args }: Extract<BoundExpression, { kind: 'call' }>,
+  { function: { name }, args, type }: Extract<BoundExpression, { kind: 'call' }>,
   show: Show,
+  titles: (type: SqlType) => string,
 ): { readonly text: string; readonly isTest: boolean } | undefined {
   const list = (): string => args.map((each) => show(each, 'none')).join(', ');
   switch (syntaxOf(name)) {
     case 'array':
       return { text: `ARRAY[${list()}]`, isTest: false };
-    case 'row':
-      return { text: `ROW(${list()})`, isTest: false };
+    case 'row': {
+      // A whole row, as it is named in the text: by the relation, where the columns are.
+      const first = isRowType(type) && args[0] !== undefined ? show(args[0], 'none') : '';
+      const relation = /^(.*)\.[^.]*$/s.exec(first);
+      const text = relation === null ? `ROW(${list()})` : `${relation[1]}.*::${titles(type)}`;
+      return { text, isTest: false };
+    }
     case 'field':
       return { text: `(${list()}).${quoteName(name.slice(1))}`, isTest: false };
     case 'subscript':
@@ -214,25 +278,23 @@ export function isPlainCall(name: string): boolean {
   return syntaxOf(name) === 'call';
 }
 
-/** Whether the expression prints in parentheses of its own. */
-function isWrapped(expression: BoundExpression): boolean {
-  if (expression.kind === 'call') {
-    const syntax = syntaxOf(expression.function.name);
-    return syntax === 'operator' || syntax === 'quantified';
-  }
-  return ['compare', 'distinct', 'and', 'or', 'not', 'isNull', 'isBoolean'].includes(expression.kind);
-}
-
 function deparseConstant(
   { type, value }: Extract<BoundExpression, { kind: 'constant' }>,
   titles: (type: SqlType) => string,
 ): string {
-  if (value === null) return type === 'unknown' ? 'NULL' : `NULL::${titles(type)}`;
+  if (value === null) return type === 'unknown' ? 'NULL' : `NULL::${titleOfCast(type, -1, titles)}`;
   if (type === 'bool') return value === true ? 'true' : 'false';
   const text = type === 'unknown' ? String(value) : formatText(type, value, { zone: UTC });
   if (type === 'int4' && !text.startsWith('-')) return text;
   if (type === 'numeric' && /^\d*\.\d+$/.test(text)) return text;
-  return `${quoteText(text)}::${titles(type)}`;
+  return `${quoteText(text)}::${titleOfCast(type, -1, titles)}`;
+}
+
+/** A constant for a cast that says its type. */
+function bareConstant({ type, value }: Extract<BoundExpression, { kind: 'constant' }>): string {
+  if (value === null) return 'NULL';
+  const text = formatText(type, value, { zone: UTC });
+  return type === 'numeric' && /^\d*\.\d+$/.test(text) ? text : quoteText(text);
 }
 
 /** Backslashes stand for themselves: standard_conforming_strings is on. */

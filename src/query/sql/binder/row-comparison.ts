@@ -4,7 +4,7 @@
  */
 
 import type { Node } from '@pgsql/types';
-import { notSupported, SqlError } from '../sql-error.ts';
+import { SqlError } from '../sql-error.ts';
 import { titleOf } from '../types/types.ts';
 import { BOOLEAN, type BoundExpression, conjunction } from './bound.ts';
 
@@ -57,10 +57,14 @@ export function compareRows(
     case '<':
     case '<=':
     case '>':
-    case '>=': {
+    case '>=':
+    case '~<~':
+    case '~<=~':
+    case '~>~':
+    case '~>=~': {
       // What columns cannot be compared is told from the first on, by the operator that was asked for.
       for (const [left, right] of pairs) compare(name, left, right);
-      const strict = name.slice(0, 1);
+      const strict = name.replace('=', '');
       // The last column decides by the operator itself, those before it where they differ.
       return pairs.reduceRight<BoundExpression | undefined>((rest, [left, right]) => {
         if (rest === undefined) return compare(name, left, right);
@@ -77,7 +81,11 @@ export function compareRows(
         const message = `row comparison operator must yield type boolean, not type ${titleOf(test.type)}`;
         throw new SqlError('datatype_mismatch', message, { location });
       }
-      throw notSupported(`comparison of rows by ${name}`, location);
+      const message = `could not determine interpretation of row comparison operator ${name}`;
+      throw new SqlError('feature_not_supported', message, {
+        location,
+        hint: 'Row comparison operators must be associated with btree operator families.',
+      });
     }
   }
 }

@@ -411,6 +411,8 @@ export function commonType(types: readonly SqlType[]): SqlType | undefined {
     const type = baseOf(each);
     if (type === 'unknown' || type === common) continue;
     if (common === 'unknown') common = type;
+    // Of rows of several shapes no field is known by its name.
+    else if (isAnonymousRecord(common) && plainRecord(type) === 'record') common = 'record';
     else if (typeInfo(type).category !== typeInfo(common).category) return undefined;
     else if (!typeInfo(common).preferred && canCast(common, type, 'implicit') && !canCast(type, common, 'implicit')) {
       common = type;
