@@ -253,3 +253,24 @@ call six(1.1, null);
 create procedure sixb(a anyelement, inout b anyelement, inout c anyarray) language sql as $$ select $1, array[$1] $$;
 call sixb(1, null, null);
 call sixb(1.1, null, null);
+
+-- A field is a function of its row, and a function of a row one of its fields.
+create table full_names (first text, last text);
+insert into full_names values ('Joe', 'Blow');
+create function long_name(full_names) returns text language sql as $$select $1.first || ' ' || $1.last$$;
+select last(f), f.last, first(f.*) from full_names f;
+select f.long_name, long_name(f) from full_names f where f.long_name like 'J%' order by f.long_name;
+select f.row_to_json from full_names f;
+select f.longnam from full_names f;
+select longnam(f) from full_names f;
+select f.text from full_names f;
+select f.name from full_names f;
+select text(f) from full_names f;
+select x.long_name from full_names f;
+create view shown_names as select f.long_name, last(f) from full_names f;
+select * from shown_names;
+create function put_name(v full_names) returns void language sql as 'insert into full_names values (v.*); insert into full_names values (put_name.v.*)';
+select put_name(row('Jane', 'Doe'));
+insert into full_names values ((row('Max', 'Moe')::full_names).*), ('a', 'b');
+insert into full_names (first) values ((row('Max', 'Moe')::full_names).*);
+select * from full_names order by first;

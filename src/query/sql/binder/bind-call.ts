@@ -11,9 +11,9 @@ import { isHypotheticalSet } from '../functions/hypothetical-aggregates.ts';
 import { type CallShape, resolveFunction } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, missingSchema, notSupported, SqlError } from '../sql-error.ts';
-import { type SqlType, titleOf } from '../types/types.ts';
+import { baseOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { bindAggregate } from './bind-aggregate.ts';
-import { applied } from './bind-array.ts';
+import { applied, bindField } from './bind-array.ts';
 import { isRun, runningCall } from './bind-body.ts';
 import { bindUserCall } from './bind-function.ts';
 import { bindWindowCall } from './bind-window.ts';
@@ -145,7 +145,11 @@ export function resolveCall(
   }
   const known = names[0] === 'pg_catalog' ? [] : binder.context.functions?.named({ ...nameOfList(names), location });
   const others = userType === undefined ? known : [...(known ?? []), ...constructorsNamed(userType)];
-  const found = resolveFunction(name, types, { ...shape, ...(userType && { type: userType }) }, location, others);
+  const resolve = () =>
+    resolveFunction(name, types, { ...shape, ...(userType && { type: userType }) }, location, others);
+  const field = qualified === undefined && args.length === 1 ? fieldNamed(args[0]!, name) : undefined;
+  const found = field === undefined ? resolve() : callOrField(resolve, field);
+  if ('kind' in found) return found;
   if (call.agg_star === true) {
     const message = `${name}(*) specified, but ${name} is not an aggregate function`;
     throw new SqlError('wrong_object_type', message, { location });
@@ -167,6 +171,22 @@ export function resolveCall(
   const bound = applied(found, coerced, location);
   const inWords = call.funcformat === 'COERCE_SQL_SYNTAX' && bound.kind === 'call';
   return inWords ? { ...bound, inWords } : bound;
+}
+
+/** `f(t)` is `t.f` where there is no such function. */
+function callOrField<T>(resolve: () => T, field: BoundExpression): T | BoundExpression {
+  try {
+    return resolve();
+  } catch (error) {
+    if (error instanceof SqlError && error.condition === 'undefined_function') return field;
+    throw error;
+  }
+}
+
+function fieldNamed(value: BoundExpression, name: string): BoundExpression | undefined {
+  const isRow = isRecord(baseOf(value.type));
+  const hasField = isRow && typeInfo(baseOf(value.type)).fields?.some((field) => field.name === name) === true;
+  return hasField ? bindField(value, name) : undefined;
 }
 
 /** A sequence that a literal names has to be there, as if the literal was one of type regclass. */

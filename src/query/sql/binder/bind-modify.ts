@@ -15,7 +15,7 @@ import { bindCurrentOf } from './bind-cursor.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindQuery } from './bind-query.ts';
 import { allOf, type RowQuery } from './bind-subquery.ts';
-import { bindTargets } from './bind-targets.ts';
+import { bindTargets, expandStar, isStar } from './bind-targets.ts';
 import { bindWriteTarget, requireWritable, type WriteTarget } from './bind-view.ts';
 import type {
   BoundAssignment,
@@ -207,17 +207,28 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   } else if (select.valuesLists !== undefined && select.sortClause === undefined && select.limitCount === undefined) {
     let width = -1;
     const clause = select.valuesLists.length === 1 ? VALUES_OF_ONE_ROW : VALUES;
+    const bindItem = (item: Node, i: number): BoundExpression => {
+      const part = targets[i]?.part;
+      if (part !== undefined && isDefault(item)) throw defaultPart(part, targets[i]!.location);
+      const column = table.columns[targets[i]?.position ?? -1];
+      if (column?.identity !== undefined && insert.override === 'OVERRIDING_USER_VALUE') return defaultOf(column);
+      if (!isDefault(item)) return binder.bind(item, clause);
+      return column === undefined ? nullConstant(undefined) : defaultOf(column);
+    };
+    const written: (readonly Node[])[] = [];
     const rows = select.valuesLists.map((list) => {
-      const items = 'List' in list ? (list.List.items ?? []) : [];
+      const items: Node[] = [];
       // As PostgreSQL reads a row: each value by itself, then how many there are, and last what their columns make of them.
-      const bound = items.map((item, i) => {
-        const part = targets[i]?.part;
-        if (part !== undefined && isDefault(item)) throw defaultPart(part, targets[i]!.location);
-        const column = table.columns[targets[i]?.position ?? -1];
-        if (column?.identity !== undefined && insert.override === 'OVERRIDING_USER_VALUE') return defaultOf(column);
-        if (!isDefault(item)) return binder.bind(item, clause);
-        return column === undefined ? nullConstant(undefined) : defaultOf(column);
-      });
+      const bound: BoundExpression[] = [];
+      for (const item of 'List' in list ? (list.List.items ?? []) : []) {
+        if (isStar(item)) binder.enter(clause);
+        const found = isStar(item)
+          ? expandStar(item, binder, placeIn(item)).map(({ expression }) => expression)
+          : [bindItem(item, bound.length)];
+        bound.push(...found);
+        items.push(...found.map(() => item));
+      }
+      written.push(items);
       if (width >= 0 && bound.length !== width) {
         const place = bound[0] && leftmost(bound[0]);
         throw new SqlError('syntax_error', 'VALUES lists must all be the same length', { location: place });
@@ -233,8 +244,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
       });
     });
     if (insert.override !== 'OVERRIDING_USER_VALUE') {
-      for (const list of select.valuesLists) {
-        const items = 'List' in list ? (list.List.items ?? []) : [];
+      for (const items of written) {
         for (const [i, item] of items.entries()) {
           const column = table.columns[targets[i]?.position ?? -1];
           if (column !== undefined) given(column, item);

@@ -13,6 +13,7 @@ import { withFields } from './bind-array.ts';
 import { lockingTitle } from './bind-locking.ts';
 import { bindRowCount, bindSimpleSelect, bindSortKey, withTiesOf } from './bind-select.ts';
 import { selectFrom } from './bind-subquery.ts';
+import { expandStar, isStar } from './bind-targets.ts';
 import {
   type BoundColumn,
   type BoundCte,
@@ -246,7 +247,11 @@ function withTypes(rows: BoundRows, types: readonly SqlType[], context: QueryCon
 function bindValues(select: SelectStmt, context: QueryContext, frame: Frame, keepsUnknown: boolean): BoundValues {
   const binder = new ExpressionBinder(context, new Scope(frame, []));
   const rows = (select.valuesLists ?? []).map((list) =>
-    ('List' in list ? (list.List.items ?? []) : []).map((item) => withFields(binder.bind(item, VALUES))),
+    ('List' in list ? (list.List.items ?? []) : []).flatMap((item) => {
+      if (!isStar(item)) return [withFields(binder.bind(item, VALUES))];
+      binder.enter(VALUES);
+      return expandStar(item, binder, placeIn(item)).map(({ expression }) => expression);
+    }),
   );
   const width = rows[0]?.length ?? 0;
   const types = Array.from({ length: width }, (_, i) => {

@@ -7,6 +7,7 @@ import { bindField, withFields } from './bind-array.ts';
 import type { BoundColumn, BoundExpression } from './bound.ts';
 import type { Clause, ExpressionBinder } from './expression-binder.ts';
 import { kindOf, stringOf, stringsOf } from './names.ts';
+import { namedParameter } from './parameter-names.ts';
 import { passIn } from './scope.ts';
 
 /** @param keepsUnknown Leaves literals without a type to whoever knows better: the other side of a set operation. */
@@ -45,13 +46,15 @@ export function isStar(node: Node): boolean {
 }
 
 /** The fields of a composite value: it is computed for each of them. */
-function expandFields(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
+function expandIndirection(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
   if (!('A_Indirection' in node)) return [];
   const { arg, indirection = [] } = node.A_Indirection;
   const before = indirection.slice(0, -1);
-  const value = withFields(
-    binder.bindInside(before.length === 0 ? arg! : { A_Indirection: { arg: arg!, indirection: before } }),
-  );
+  const value = binder.bindInside(before.length === 0 ? arg! : { A_Indirection: { arg: arg!, indirection: before } });
+  return expandFields(withFields(value), location);
+}
+
+function expandFields(value: BoundExpression, location: number | undefined): BoundColumn[] {
   const { fields } = typeInfo(baseOf(value.type));
   if (fields === undefined) {
     if (value.type === 'record') throw notSupported('expanding a record whose fields are not known', location);
@@ -61,13 +64,17 @@ function expandFields(node: Node, binder: ExpressionBinder, location: number | u
 }
 
 export function expandStar(node: Node, binder: ExpressionBinder, location: number | undefined): BoundColumn[] {
-  if ('A_Indirection' in node) return expandFields(node, binder, location);
+  if ('A_Indirection' in node) return expandIndirection(node, binder, location);
   const { scope } = binder;
   const fields = 'ColumnRef' in node ? (node.ColumnRef.fields ?? []) : [];
   if (fields.length > 3) throw notSupported('a column name qualified by a database', location);
   if (fields.length > 1) {
     const name = stringOf(fields.at(-2));
     const schema = fields.length === 3 ? stringOf(fields[0]) : undefined;
+    const { named } = binder.context;
+    const isItem = scope?.itemNamed(name) !== undefined;
+    const parameter = named && !isItem ? namedParameter(named, stringsOf(fields.slice(0, -1)), location) : undefined;
+    if (parameter !== undefined) return expandFields(parameter, location);
     if (scope === undefined) {
       throw new SqlError('undefined_table', `missing FROM-clause entry for table "${name}"`, { location });
     }

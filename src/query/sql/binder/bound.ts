@@ -20,7 +20,7 @@ import type { ScalarFunction } from '../functions/evaluation.ts';
 import type { RowLockStrength } from '../operators/row-locks.ts';
 import type { WindowFunction } from '../operators/window-functions.ts';
 import type { Cast } from '../types/cast.ts';
-import type { SqlType, SqlValue } from '../types/types.ts';
+import { isAnonymousRecord, type SqlType, type SqlValue } from '../types/types.ts';
 
 interface Typed {
   readonly type: SqlType;
@@ -628,13 +628,19 @@ function isSame(a: unknown, b: unknown, slots: ReadonlyMap<number, number> | und
   if (mine.kind === 'slot' && (slots?.get(mine.slot as number) ?? mine.slot) !== other.slot) return false;
   let fields = 0;
   for (const name in mine) {
+    if (name === 'inWords') continue;
     fields++;
-    if (TOLD_OTHERWISE.has(name)) continue;
+    if (TOLD_OTHERWISE.has(name) || (name === 'type' && isPlainRow(mine) && isPlainRow(other))) continue;
     const isWhole = name === 'cte' || name === 'table';
     if (isWhole ? mine[name] !== other[name] : !isSame(mine[name], other[name], slots)) return false;
   }
-  for (const _ in other) fields--;
+  for (const name in other) if (name !== 'inWords') fields--;
   return fields === 0;
+}
+
+/** A row that no type describes: whether its fields are known by name or not, they are those that it is made of. */
+function isPlainRow({ kind, type }: Readonly<Record<string, unknown>>): boolean {
+  return kind === 'call' && (type === 'record' || isAnonymousRecord(type as SqlType));
 }
 
 /** Fields that say nothing of their own. Casts, operators and aggregates are functions made anew each time, told apart by names and types. */

@@ -50,7 +50,7 @@ import { requireCollatable, requireCollation } from './collations.ts';
 import { noCommonType } from './common-type.ts';
 import { literal } from './literals.ts';
 import { kindOf, namedType, stringsOf } from './names.ts';
-import { columnOrParameter } from './parameter-names.ts';
+import { columnOrParameter, namedParameter } from './parameter-names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
 import type { BindProgress, Scope } from './scope.ts';
 import { isSet, refuseSetsInside } from './set-calls.ts';
@@ -330,13 +330,48 @@ export class ExpressionBinder {
       const whole =
         fields?.length === 2 ? this.scope?.wholeRow(stringsOf(fields)[0]!, location, this.progress) : undefined;
       if (whole !== undefined) return whole;
+      const { named } = this.context;
+      const parameter = named && namedParameter(named, stringsOf(fields?.slice(0, -1)), location);
+      if (parameter !== undefined) return parameter;
       throw new SqlError('syntax_error', 'row expansion via "*" is not supported here', { location });
     }
     const names = stringsOf(fields);
     if (this.context.named !== undefined) {
-      return columnOrParameter(this.context.named, names, location, () => this.#column(names, location));
+      return columnOrParameter(this.context.named, names, location, () => this.#columnOrCall(names, location));
     }
-    return this.#column(names, location);
+    return this.#columnOrCall(names, location);
+  }
+
+  /** `t.f` is `f(t)` where the table has no such column. */
+  #columnOrCall(names: readonly string[], location: number | undefined): BoundExpression {
+    try {
+      return this.#column(names, location);
+    } catch (error) {
+      const [row, name, more] = names;
+      const isMissing = error instanceof SqlError && error.condition === 'undefined_column';
+      if (!isMissing || row === undefined || name === undefined || more !== undefined) throw error;
+      const funcname = [{ String: { sval: name } }];
+      const args = [
+        { ColumnRef: { fields: [{ String: { sval: row } }], ...(location !== undefined && { location }) } },
+      ];
+      return this.#calledOr(error, () =>
+        this.resolveCall(name, { funcname, args, ...(location !== undefined && { location }) }),
+      );
+    }
+  }
+
+  #calledOr(otherwise: SqlError, call: () => BoundExpression): BoundExpression {
+    try {
+      return call();
+    } catch (error) {
+      if (
+        error instanceof SqlError &&
+        (error.condition === 'undefined_function' || error.condition === 'ambiguous_function')
+      ) {
+        throw otherwise;
+      }
+      throw error;
+    }
   }
 
   #column(names: readonly string[], location: number | undefined): BoundExpression {

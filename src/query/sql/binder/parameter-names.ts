@@ -23,13 +23,14 @@ export function columnOrParameter(
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
     if (error.condition !== 'undefined_column' && error.condition !== 'undefined_table') throw error;
-    const found = parameterOf(named, names, location);
+    const found = namedParameter(named, names, location);
     if (found === undefined) throw error;
     return found;
   }
 }
 
-function parameterOf(
+/** The parameter, or the field of one, that the names mean. */
+export function namedParameter(
   { function: title, parameters }: Named,
   names: readonly string[],
   location: number | undefined,

@@ -216,7 +216,7 @@ function register(info: TypeInfo): void {
 }
 
 /** A `record` whose fields are known: the row of a query, or of a function. Its OID is that of `record`. */
-function isAnonymousRecord(type: SqlType): boolean {
+export function isAnonymousRecord(type: SqlType): boolean {
   return type.startsWith('user:record(');
 }
 
