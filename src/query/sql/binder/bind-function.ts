@@ -149,7 +149,7 @@ function parameterScope(user: UserFunction, args: readonly BoundExpression[]): S
     const numbered = { name: `$${i + 1}`, expression, origin: undefined };
     return name === undefined ? [numbered] : [{ name, expression, origin: undefined }, numbered];
   });
-  const item = { alias: user.name, columns, open: true, offset: 0, table: undefined };
+  const item = { alias: user.name, columns, open: true, offset: 0, table: undefined, isParameters: true };
   return new Scope(new Frame(undefined), [item]);
 }
 

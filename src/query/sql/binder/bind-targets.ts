@@ -7,7 +7,6 @@ import { bindField, withFields } from './bind-array.ts';
 import type { BoundColumn, BoundExpression } from './bound.ts';
 import type { Clause, ExpressionBinder } from './expression-binder.ts';
 import { kindOf, stringOf, stringsOf } from './names.ts';
-import { namedParameter } from './parameter-names.ts';
 import { passIn } from './scope.ts';
 
 /** @param keepsUnknown Leaves literals without a type to whoever knows better: the other side of a set operation. */
@@ -71,9 +70,8 @@ export function expandStar(node: Node, binder: ExpressionBinder, location: numbe
   if (fields.length > 1) {
     const name = stringOf(fields.at(-2));
     const schema = fields.length === 3 ? stringOf(fields[0]) : undefined;
-    const { named } = binder.context;
     const isItem = scope?.itemNamed(name) !== undefined;
-    const parameter = named && !isItem ? namedParameter(named, stringsOf(fields.slice(0, -1)), location) : undefined;
+    const parameter = isItem ? undefined : binder.wholeParameter(stringsOf(fields.slice(0, -1)), location);
     if (parameter !== undefined) return expandFields(parameter, location);
     if (scope === undefined) {
       throw new SqlError('undefined_table', `missing FROM-clause entry for table "${name}"`, { location });

@@ -26,6 +26,7 @@ import { bindGrouping } from './bind-aggregate.ts';
 import {
   applied,
   bindArrayConstructor,
+  bindField,
   bindIndirection,
   bindRow,
   type OperandBinder,
@@ -330,8 +331,7 @@ export class ExpressionBinder {
       const whole =
         fields?.length === 2 ? this.scope?.wholeRow(stringsOf(fields)[0]!, location, this.progress) : undefined;
       if (whole !== undefined) return whole;
-      const { named } = this.context;
-      const parameter = named && namedParameter(named, stringsOf(fields?.slice(0, -1)), location);
+      const parameter = this.wholeParameter(stringsOf(fields?.slice(0, -1)), location);
       if (parameter !== undefined) return parameter;
       throw new SqlError('syntax_error', 'row expansion via "*" is not supported here', { location });
     }
@@ -342,11 +342,20 @@ export class ExpressionBinder {
     return this.#columnOrCall(names, location);
   }
 
+  /** A parameter of the function whose body this is, for what stands before a star. */
+  wholeParameter(names: readonly string[], location: number | undefined): BoundExpression | undefined {
+    const { named } = this.context;
+    if (named !== undefined) return namedParameter(named, names, location);
+    return this.scope?.isParameter(names) === true ? this.#column(names, location) : undefined;
+  }
+
   /** `t.f` is `f(t)` where the table has no such column. */
   #columnOrCall(names: readonly string[], location: number | undefined): BoundExpression {
     try {
       return this.#column(names, location);
     } catch (error) {
+      const field = error instanceof SqlError ? this.#fieldOfParameter(names, location) : undefined;
+      if (field !== undefined) return field;
       const [row, name, more] = names;
       const isMissing = error instanceof SqlError && error.condition === 'undefined_column';
       if (!isMissing || row === undefined || name === undefined || more !== undefined) throw error;
@@ -358,6 +367,14 @@ export class ExpressionBinder {
         this.resolveCall(name, { funcname, args, ...(location !== undefined && { location }) }),
       );
     }
+  }
+
+  #fieldOfParameter(names: readonly string[], location: number | undefined): BoundExpression | undefined {
+    const whole = names.slice(0, -1);
+    if (whole.length === 0 || this.scope?.isParameter(whole) !== true) return undefined;
+    const value = this.#column(whole, location);
+    const isField = typeInfo(baseOf(value.type)).fields?.some(({ name }) => name === names.at(-1)) === true;
+    return isField ? bindField(value, names.at(-1)!) : undefined;
   }
 
   #calledOr(otherwise: SqlError, call: () => BoundExpression): BoundExpression {

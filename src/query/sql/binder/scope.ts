@@ -45,6 +45,8 @@ export interface ScopeItem {
   readonly schema?: string | undefined;
   /** An outer join puts nulls in the place of its row where it has none. */
   readonly isNullable?: boolean;
+  /** Its columns are parameters of a function, which may be rows themselves. */
+  readonly isParameters?: boolean;
   /** There always is a row of it, though its hidden id may not be known yet. */
   readonly isThere?: boolean;
 }
@@ -205,6 +207,17 @@ export class Scope {
       crossed.push(scope.frame);
     }
     throw this.#missingItem(alias, location);
+  }
+
+  /** Whether the names mean a parameter of the function whose body this is. */
+  isParameter(names: readonly string[]): boolean {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      for (const { isParameters, alias, columns } of scope.items) {
+        if (isParameters !== true || (names.length > 1 && names[0] !== alias) || names.length > 2) continue;
+        if (columns.some(({ name }) => name === names.at(-1))) return true;
+      }
+    }
+    return false;
   }
 
   itemNamed(alias: string): ScopeItem | undefined {
