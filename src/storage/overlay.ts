@@ -10,7 +10,7 @@
  */
 
 import { assert } from '../base/assert.ts';
-import { type Bytes, copyBytes, EMPTY_BYTES, equalBytes } from '../base/bytes.ts';
+import { type Bytes, copyPart, EMPTY_BYTES, equalBytes } from '../base/bytes.ts';
 import { hashKey } from './key-hash.ts';
 import type { Key, KeyRange } from './key-range.ts';
 import { rangeContains, rangesOverlap } from './key-range.ts';
@@ -150,6 +150,9 @@ export class Overlay {
       const cursor = new MemtableCursor(memtable, range, readVersion - memtable.baseVersion, options.reverse);
       if (cursor.entry >= 0) cursors.push(cursor);
     }
+    const isDeletedFrom = this.memtables.some(({ ranges }) =>
+      ranges.some((deletion) => rangesOverlap(deletion.range, range)),
+    );
     const entries: OverlayEntry[] = [];
     while (cursors.length > 0 && entries.length < options.entriesMax) {
       let best = cursors[0]!;
@@ -158,9 +161,9 @@ export class Overlay {
         if (options.reverse ? order < 0 : order > 0) best = cursors[i]!;
       }
       const { memtable, entry } = best;
-      const key = copyBytes(memtable.keyOf(entry));
+      const key = shortLivedKey(memtable.arena, memtable.offsetOf(entry));
       const version = memtable.baseVersion + memtable.sequenceOf(entry);
-      const hidden = this.#hiddenByRange(key, memtable, entry, readVersion);
+      const hidden = isDeletedFrom && this.#hiddenByRange(key, memtable, entry, readVersion);
       if (version > after || hidden) {
         noteVersion(version);
         const value =
@@ -276,17 +279,27 @@ class MemtableCursor {
 
 /** A copy of an entry's value; of a very long one a view, as the arena in which it lies stays as it is. */
 function collected(memtable: VersionedMemtable, entry: number): Bytes {
-  const value = operationValue(memtable.arena, memtable.offsetOf(entry));
-  return value.length > REUSED_ARENA_BYTES_MAX && memtable.sealed ? value : copyBytes(value);
+  const { arena } = memtable;
+  const offset = memtable.offsetOf(entry);
+  return operationValueLength(arena, offset) > REUSED_ARENA_BYTES_MAX && memtable.sealed
+    ? operationValue(arena, offset)
+    : shortLivedValue(arena, offset);
 }
 
-/** A copy of an operation's value, from Node's pool: whoever keeps values copies them once more. */
+function shortLivedKey(arena: Buffer, offset: number): Bytes {
+  return shortLived(arena, offset + OPERATION_HEADER_BYTES, operationKeyLength(arena, offset));
+}
+
 function shortLivedValue(arena: Buffer, offset: number): Bytes {
   const start = offset + OPERATION_HEADER_BYTES + operationKeyLength(arena, offset);
-  const length = operationValueLength(arena, offset);
-  const value = Buffer.allocUnsafe(length);
-  arena.copy(value, 0, start, start + length);
-  return value;
+  return shortLived(arena, start, operationValueLength(arena, offset));
+}
+
+/** A copy from Node's pool, as memory of its own takes longer than copying: whoever keeps it copies it once more. */
+function shortLived(arena: Buffer, start: number, length: number): Bytes {
+  const copy = Buffer.allocUnsafe(length);
+  copyPart(copy, 0, arena, start, start + length);
+  return copy;
 }
 
 /**
