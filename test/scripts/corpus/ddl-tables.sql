@@ -371,7 +371,7 @@ comment on constraint vv on a is 'unique';
 comment on schema public is 'x';
 -- awaits: COMMENT ON DATABASE
 comment on database postgres is 'x';
--- awaits: COMMENT ON FUNCTION
+-- awaits: comments on built-in functions
 comment on function abs(int) is 'x';
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select column_name, data_type, is_nullable, column_default, is_identity, is_generated from information_schema.columns where table_name = 't9' order by ordinal_position;

@@ -1,6 +1,6 @@
 /**
  * One node of a plan as EXPLAIN tells it: what it is, what is expected of it, and what is below it. The words are
- * PostgreSQL's (explain.c); how they are laid out is for explain-text.ts and explain-json.ts to say.
+ * PostgreSQL's (explain.c); how they are laid out is for explain-format.ts to say.
  */
 
 import type { BoundScan } from '../binder/bound.ts';

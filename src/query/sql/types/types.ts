@@ -17,7 +17,7 @@ import type { TimeContext } from './timestamptz.ts';
 export type SqlType = ColumnType | PseudoType;
 export type SqlValue = ColumnValue;
 
-/** Types that no column has. Those that begin with `any` stand in signatures only; see `polymorphic.ts`. */
+/** Types that no column has. Those that begin with `any` stand in signatures only; see `polymorph` of `candidates.ts`. */
 export type PseudoType =
   | 'unknown'
   | 'void'
