@@ -312,3 +312,15 @@ begin;
 update many set v = 0 where id = (select id from many where pg_try_advisory_xact_lock(id) order by id limit 1);
 select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid();
 rollback;
+
+create table dset (a int, b int);
+insert into dset values (3, 2), (3, 1), (1, 1), (1, 4), (5, 3), (5, 1);
+select distinct on (a) a, b, generate_series(1, 3) g from dset order by a, b desc;
+select distinct on (a) a, b, generate_series(1, 3) g from dset order by a, b desc, g desc;
+select distinct on (a) a, b, generate_series(1, 3) g from dset;
+select distinct on (a) a, generate_series(1, b), generate_series(1, generate_series(1, 2)) from dset order by a, b limit 4 offset 1;
+select distinct on (a) a, count(*), generate_series(1, 2) * 10 + a from dset group by a, b order by a;
+select distinct on (a) a, sum(b) over (partition by a), generate_series(1, 2), (select a + generate_series(1, 1)) from dset order by a, b;
+select distinct on (a, b, g) a, b, generate_series(1, 3) g from dset order by a, b, g;
+select distinct on (g) a, b, generate_series(1, 3) g from dset order by g, a, b;
+select distinct on (a) b, unnest(array[a, b]) from dset order by a, b;

@@ -69,6 +69,7 @@ import {
 } from './planned.ts';
 import { aboveFrom } from './pull-up.ts';
 import { groupWidth, keysTestedEarly } from './rows-before-groups.ts';
+import { setsAfterDistinct } from './sets-after-distinct.ts';
 import { countedRows } from './subquery-forms.ts';
 
 /** As PostgreSQL tells grouping apart: by its strategy. */
@@ -361,7 +362,8 @@ function inOrderOfDistinct(select: BoundSelect): BoundSelect {
   return distinctOn === undefined ? select : { ...select, orderBy: completed(orderBy, distinctOn) };
 }
 
-export function planSelect(asked: BoundSelect, scope: PlanScope): Planned {
+export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
+  const asked = setsAfterDistinct(written);
   const given = inOrderOfDistinct(withoutRows(asked) ?? extremesByIndex(asked, scope) ?? keysTestedEarly(asked));
   const { from, where, locking, distinct, withTies } = given;
   const conditions = where === undefined ? [] : conjuncts(where);
