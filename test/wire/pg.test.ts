@@ -56,6 +56,17 @@ describe('a session', () => {
     expect((await client.query('show server_version')).rows[0].server_version).toBe('15.8 (Orbit)');
   });
 
+  test('says which parameter cannot be read, without its value', async () => {
+    const client = await connect();
+    const refused = (text: string, values: unknown[]) =>
+      client.query(text, values).then(
+        () => undefined,
+        (error: { where?: string }) => error.where,
+      );
+    expect(await refused('select $1::int, $2::int', [1, 'secret'])).toBe("unnamed portal parameter $2 = '...'");
+    expect(await refused('select $1::jsonb', ['{'])).toBe("JSON data, line 1: {\nunnamed portal parameter $1 = '...'");
+  });
+
   test('uses named prepared statements, and plans them again when the table changes', async () => {
     const client = await connect();
     await client.query('create table t (id int primary key, v text)');

@@ -127,10 +127,19 @@ export class ExtendedQuery {
     session.requireBindable(prepared);
     const time = this.#time;
     const values: SqlValue[] = [];
-    for (let i = 0; i < count; i++) {
-      const length = fields.int32();
-      const format = (formats.length === 1 ? formats[0] : formats[i]) ?? 'text';
-      values.push(length === -1 ? null : readParameter(types[i]!, format, fields.bytes(length), time, isOwn));
+    let format: FieldFormat = 'text';
+    try {
+      for (let i = 0; i < count; i++) {
+        const length = fields.int32();
+        format = (formats.length === 1 ? formats[0] : formats[i]) ?? 'text';
+        values.push(length === -1 ? null : readParameter(types[i]!, format, fields.bytes(length), time, isOwn));
+      }
+    } catch (error) {
+      if (error instanceof SqlError) {
+        const place = placeOfParameter(portalName, values.length + 1, format);
+        error.where = error.where === undefined ? place : `${error.where}\n${place}`;
+      }
+      throw error;
     }
     const wanted = readFormats(fields);
     fields.finish();
@@ -237,6 +246,12 @@ function parameterType(oid: number): SqlType | undefined {
   const type = typeOfOid(oid);
   if (type === undefined || type === 'void') throw notSupported(`a parameter of the type with OID ${oid}`);
   return type === 'name' || type === 'varchar' ? 'text' : type;
+}
+
+/** As PostgreSQL names it, without showing its value. */
+function placeOfParameter(portal: string, number: number, format: FieldFormat): string {
+  const place = `${portal === '' ? 'unnamed portal' : `portal "${portal}"`} parameter $${number}`;
+  return format === 'text' ? `${place} = '...'` : place;
 }
 
 function readFormats(fields: BodyReader): FieldFormat[] {
