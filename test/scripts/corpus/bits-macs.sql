@@ -90,3 +90,4 @@ select '10:20:15,15'::pg_snapshot;
 select 'x'::xid8;
 select '5'::xid8 < '6'::xid8, max(x) from (values ('5'::xid8), ('7')) v(x);
 select '4294967301'::xid8::xid;
+select position(B'' in B''), position(B'' in B'1'), position(B'1' in B''), position(B'1' in B'01');

@@ -239,3 +239,6 @@ select jsonb_path_query_tz('["12:34:00", "12:35:00", "12:35:00+01", "13:35:00+01
 reset time zone;
 select jsonb_path_query('"1000000-01-01"', '$.datetime() > "2020-01-01 12:00:00".datetime()');
 select i, to_timestamp('2018-11-02 12:34:56.123456', 'YYYY-MM-DD HH24:MI:SS.FF' || i)::timestamp from generate_series(1, 6) i order by i;
+select '0'::jsonpath, '0.0'::jsonpath, '10'::jsonpath;
+select '00'::jsonpath;
+select '$[01]'::jsonpath;

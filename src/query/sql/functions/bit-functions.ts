@@ -85,7 +85,9 @@ export const BIT_FUNCTIONS: FunctionTable = {
   'substring(bit, int4, int4) bit': substring,
   'overlay(bit, bit, int4) bit': (bits: string, by: string, from: number) => overlay(bits, by, from, by.length),
   'overlay(bit, bit, int4, int4) bit': overlay,
-  'position(bit, bit) int4': (bits: string, part: string) => bits.indexOf(part) + 1,
+  'position(bit, bit) int4': (bits: string, part: string) =>
+    // In no bits there is nothing, not even nothing.
+    bits === '' ? 0 : bits.indexOf(part) + 1,
   'trunc(macaddr) macaddr': (mac: string) => `${mac.slice(0, 8)}:00:00:00`,
   'trunc(macaddr8) macaddr8': (mac: string) => `${mac.slice(0, 8)}:00:00:00:00:00`,
   'macaddr8_set7bit(macaddr8) macaddr8': (mac: string) => {

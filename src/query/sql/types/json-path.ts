@@ -84,7 +84,7 @@ class Scanner {
     const c = text[this.#at];
     if (c === undefined) return { kind: 'end', text: '' };
     if (c === '"') return { kind: 'string', text: this.#string() };
-    const number = /^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/.exec(text.slice(this.#at));
+    const number = /^(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/.exec(text.slice(this.#at));
     if (number !== null) {
       this.#at += number[0].length;
       const junk = text[this.#at];
