@@ -279,6 +279,8 @@ export interface Table {
   /** Of a view: such a table has columns, and no rows unless it is materialized. */
   readonly view?: ViewDefinition;
   readonly storageParameters?: StorageParameters;
+  /** Of the index that stands for the primary key, where rows are found by it. */
+  readonly primaryKeyParameters?: StorageParameters;
   readonly comment?: string;
   /** Of the constraint, and of its index, where rows are found by it. */
   readonly primaryKeyComment?: string;

@@ -67,3 +67,23 @@ alter table p1 add constraint p1_unique unique (a) with (fillfactor = 65);
 select pg_get_constraintdef(oid) from pg_constraint where conname = 'p1_unique';
 create table p7 (like p1 including all);
 select reloptions from pg_class where relname like 'p7%' order by relname;
+
+-- of primary keys
+create table keyed (a int primary key with (fillfactor = 70), b int, constraint u unique (b) with (fillfactor = 60));
+create table unkeyed (a int, b int);
+alter table unkeyed add primary key (a) with (fillfactor = 50, deduplicate_items = off);
+create table copied (like keyed including all);
+select relname, reloptions from pg_class where relkind = 'i' and relname ~ 'keyed|copied' order by 1;
+select indexname, indexdef from pg_indexes where tablename in ('keyed', 'unkeyed', 'copied') order by 1;
+select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid in ('keyed'::regclass, 'unkeyed'::regclass) and contype in ('p', 'u') order by 1;
+alter index keyed_pkey set (fillfactor = 80);
+alter index keyed_pkey set (fillfactor = 5);
+alter index keyed_pkey set (nope = 5);
+alter index unkeyed_pkey reset (fillfactor);
+select relname, reloptions from pg_class where relname in ('keyed_pkey', 'unkeyed_pkey') order by 1;
+alter table unkeyed drop constraint unkeyed_pkey;
+alter table unkeyed add primary key (b);
+select relname, reloptions from pg_class where relname = 'unkeyed_pkey';
+create table wrong (a int primary key with (fillfactor = 1000));
+create table wrong (a int, primary key (a) with (nope = 1));
+drop table keyed, unkeyed, copied;

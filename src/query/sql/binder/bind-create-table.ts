@@ -116,12 +116,14 @@ export function bindCreateTable(
     constraints.unshift({ constraint: key.constraint, column: key.names.length === 1 ? key.names[0] : undefined });
   const primaryKey = isIndex ? [] : keyPositions;
   const parameters = storageParameters('table', statement.options ?? []);
+  const ofKey = primaryKey.length === 0 ? [] : storageParameters('index', key?.constraint.options ?? []);
   const definition = {
     name,
     columns,
     primaryKey,
     primaryKeyName: key?.constraint.conname ?? primaryKeyName(name),
     ...(parameters.length === 0 ? {} : { storageParameters: parameters }),
+    ...(ofKey.length === 0 ? {} : { primaryKeyParameters: ofKey }),
   };
   checkGenerated(definition, context);
   return { definition, constraints, sequences, indexes, namesKey: key?.constraint.conname !== undefined };
@@ -393,9 +395,7 @@ export function bindPrimaryKey(
   columns: readonly Column[],
 ): readonly number[] {
   const { location } = constraint;
-  if (constraint.options !== undefined || constraint.indexspace !== undefined) {
-    throw notSupported('options of a primary key', location);
-  }
+  if (constraint.indexspace !== undefined) throw notSupported('USING INDEX TABLESPACE', location);
   const positions: number[] = [];
   for (const name of names) {
     const position = columns.findIndex((column) => column.name === name);

@@ -1,7 +1,7 @@
 /** LIKE in CREATE TABLE: what a new table takes over from one that is there (PostgreSQL's expandTableLikeClause). */
 
 import type { Constraint, IndexElem, IndexStmt, Node, TableLikeClause } from '@pgsql/types';
-import type { Column, Index, Table } from '../../../models/relational/table.ts';
+import type { Column, Index, StorageParameters, Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 
 /** The tables that clauses of a statement name. */
@@ -49,7 +49,8 @@ export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTab
   if (has(INDEXES)) {
     const nameOf = (position: number): Node => ({ String: { sval: table.columns[position]!.name } });
     if (table.primaryKey.length > 0) {
-      constraints.push({ contype: 'CONSTR_PRIMARY', keys: table.primaryKey.map(nameOf) });
+      const keys = table.primaryKey.map(nameOf);
+      constraints.push({ contype: 'CONSTR_PRIMARY', keys, ...parametersOf(table.primaryKeyParameters) });
     }
     for (const index of table.indexes ?? []) {
       if (!index.isConstraint) indexes.push(indexLike(index, table));
@@ -61,7 +62,7 @@ export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTab
           keys: index.parts.map(({ column }) => nameOf(column!)),
           ...(index.include.length === 0 ? {} : { including: index.include.map(nameOf) }),
           nulls_not_distinct: !index.nullsDistinct,
-          ...parametersOf(index),
+          ...parametersOf(index.storageParameters),
         });
       }
     }
@@ -70,10 +71,10 @@ export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTab
 }
 
 /** WITH (…), as a statement has it. */
-function parametersOf({ storageParameters = [] }: Index): { readonly options?: Node[] } {
-  if (storageParameters.length === 0) return {};
+function parametersOf(parameters: StorageParameters = []): { readonly options?: Node[] } {
+  if (parameters.length === 0) return {};
   return {
-    options: storageParameters.map(([defname, sval]) => ({ DefElem: { defname, arg: { String: { sval } } } })),
+    options: parameters.map(([defname, sval]) => ({ DefElem: { defname, arg: { String: { sval } } } })),
   };
 }
 
@@ -85,7 +86,7 @@ function indexLike(index: Index, { columns }: Table): IndexStmt {
   return {
     unique,
     nulls_not_distinct: !nullsDistinct,
-    ...parametersOf(index),
+    ...parametersOf(index.storageParameters),
     indexParams: parts.map(({ column, expression, descending, nullsFirst }) =>
       element({
         ...(column === undefined ? { expr: expression!.tree as unknown as Node } : { name: columns[column]!.name }),

@@ -372,14 +372,14 @@ export class CatalogObjects implements CatalogAccess {
     if (column > 0) return parts[column - 1]!.text;
     const unique = found.index === undefined || found.index.unique ? 'UNIQUE ' : '';
     const list = parts.map(({ text, order }) => `${text}${order}`).join(', ');
-    const { include = [], nullsDistinct = true, storageParameters } = found.index ?? {};
+    const { include = [], nullsDistinct = true } = found.index ?? {};
     const included = include.map((position) => quoteName(table.columns[position]!.name)).join(', ');
     const predicate = this.predicateText(found);
     return [
       `CREATE ${unique}INDEX ${quoteName(found.name)} ON ${this.#qualified(table, pretty)} USING btree (${list})`,
       ...(included === '' ? [] : [` INCLUDE (${included})`]),
       ...(nullsDistinct ? [] : [' NULLS NOT DISTINCT']),
-      parametersText(storageParameters),
+      parametersText(parametersOf(found)),
       ...(predicate === undefined ? [] : [` WHERE ${pretty ? this.prettyExpression(predicate) : predicate}`]),
     ].join('');
   }
@@ -525,6 +525,10 @@ function isPlainNumber(type: SqlType, value: unknown): boolean {
   if (type !== 'int2' && type !== 'int8') return false;
   const number = Number(value);
   return value !== null && number >= 0 && number < 2 ** 31;
+}
+
+export function parametersOf({ table, index }: IndexObject): StorageParameters | undefined {
+  return index === undefined ? table.table.primaryKeyParameters : index.storageParameters;
 }
 
 function indexesOf(table: CatalogTable): readonly IndexObject[] {

@@ -9,7 +9,7 @@ import { showBound } from '../parameter-values.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { allTypes, typeInfo } from '../types/types.ts';
 import { ACTIVITY_ROWS } from './activity-rows.ts';
-import { type CatalogObjects, type IndexObject, indexOidOf, indexParts } from './catalog-objects.ts';
+import { type CatalogObjects, type IndexObject, indexOidOf, indexParts, parametersOf } from './catalog-objects.ts';
 import { dependRows } from './depend-rows.ts';
 import { descriptionRows } from './description-rows.ts';
 import { aggregateRows, castRows, functionRows, operatorRows } from './function-rows.ts';
@@ -143,7 +143,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       relkind: 'i',
       relnatts: indexParts(index).length + (index.index?.include.length ?? 0),
       relispopulated: true,
-      reloptions: parameterList(index.index?.storageParameters),
+      reloptions: parameterList(parametersOf(index)),
     };
   }
   for (const { id, name, schema } of sequences) {

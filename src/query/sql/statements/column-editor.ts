@@ -14,6 +14,7 @@ import {
   columnNumber,
   type ForeignKey,
   primaryIndex,
+  type StorageParameters,
   type Table,
   type TableId,
 } from '../../../models/relational/table.ts';
@@ -332,8 +333,12 @@ export class ColumnEditor {
   }
 
   /** A primary key over rows that had none, or had another. @param primaryKey Positions; empty for a hidden id. */
-  async setPrimaryKey(primaryKey: readonly number[], primaryKeyName: string): Promise<void> {
-    const { table } = this.#editor;
+  async setPrimaryKey(
+    primaryKey: readonly number[],
+    primaryKeyName: string,
+    parameters: StorageParameters = [],
+  ): Promise<void> {
+    const { primaryKeyParameters: _, ...table } = this.#editor.table;
     const { transaction, keyspace } = this.#options;
     if (table.primaryKey.length > 0) deleteName(transaction, keyspace, table.primaryKeyName, table.schema);
     if (primaryKey.length > 0) {
@@ -344,7 +349,8 @@ export class ColumnEditor {
       });
     }
     const columns = table.columns.map((column, i) => (primaryKey.includes(i) ? { ...column, notNull: true } : column));
-    await this.#rewrite({ ...table, columns, primaryKey, primaryKeyName }, undefined);
+    const ofKey = parameters.length === 0 ? {} : { primaryKeyParameters: parameters };
+    await this.#rewrite({ ...table, columns, primaryKey, primaryKeyName, ...ofKey }, undefined);
   }
 
   #replace(position: number, column: Column): void {

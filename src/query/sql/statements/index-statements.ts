@@ -10,7 +10,13 @@ import type { AlterTableStmt, IndexStmt, ReindexStmt } from '@pgsql/types';
 import { deleteName, putName, readName, readTableById, redefineTable } from '../../../models/relational/catalog.ts';
 import { claimsOf, entriesOf } from '../../../models/relational/index-keys.ts';
 import { tableKey } from '../../../models/relational/keys.ts';
-import { type Index, PUBLIC_SCHEMA, type Table, type TableId } from '../../../models/relational/table.ts';
+import {
+  type Index,
+  PUBLIC_SCHEMA,
+  type StorageParameters,
+  type Table,
+  type TableId,
+} from '../../../models/relational/table.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { type QualifiedName, relationName, shownName } from '../binder/names.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
@@ -85,20 +91,16 @@ export class IndexStatements {
     if (found.kind !== 'index') throw new SqlError('wrong_object_type', `"${found.name}" is not an index`);
     const changes = cmds.flatMap((node) => ('AlterTableCmd' in node ? [node.AlterTableCmd] : []));
     const table = await this.#schema.lockById(transaction, found.table!);
-    let index = table.indexes?.find(({ id }) => id === found.id);
-    if (index === undefined) throw notSupported('ALTER INDEX of a primary key');
+    const index = table.indexes?.find(({ id }) => id === found.id);
+    let parameters = (index === undefined ? table.primaryKeyParameters : index.storageParameters) ?? [];
     for (const { subtype = '', def } of changes) {
       const isReset = subtype === 'AT_ResetRelOptions';
       if ((!isReset && subtype !== 'AT_SetRelOptions') || def === undefined || !('List' in def)) {
         throw notSupported('ALTER INDEX');
       }
-      const { storageParameters: before, ...rest }: Index = index;
-      const parameters = storageParameters('index', def.List.items ?? [], before, isReset);
-      index = parameters.length === 0 ? rest : { ...rest, storageParameters: parameters };
+      parameters = storageParameters('index', def.List.items ?? [], parameters, isReset);
     }
-    const changed = index;
-    const indexes = table.indexes!.map((each) => (each.id === changed.id ? changed : each));
-    redefineTable(transaction, this.#session.engine.keyspace, { ...table, indexes });
+    redefineTable(transaction, this.#session.engine.keyspace, withParameters(table, index, parameters));
     sink.complete('ALTER INDEX');
   }
 
@@ -265,6 +267,17 @@ export class IndexStatements {
       await putName(transaction, keyspace, index.name, changed.schema, { kind: 'index', id, table: tableId });
     }
   }
+}
+
+/** @param index Undefined for the one that stands for the primary key. */
+function withParameters(table: Table, index: Index | undefined, parameters: StorageParameters): Table {
+  if (index === undefined) {
+    const { primaryKeyParameters: _, ...rest } = table;
+    return parameters.length === 0 ? rest : { ...rest, primaryKeyParameters: parameters };
+  }
+  const { storageParameters: _, ...rest } = index;
+  const changed: Index = parameters.length === 0 ? rest : { ...rest, storageParameters: parameters };
+  return { ...table, indexes: table.indexes!.map((each) => (each === index ? changed : each)) };
 }
 
 function validated({ indexes = [] }: Table, id: TableId): readonly Index[] {

@@ -598,7 +598,8 @@ async function addPrimaryKey(
     return editor.addConstraint(constraint, names.length === 1 ? names[0] : undefined);
   }
   const name = await editor.keyName(constraint.conname);
-  await columns.setPrimaryKey(bindPrimaryKey(names, constraint, table.columns), name);
+  const parameters = storageParameters('index', constraint.options ?? []);
+  await columns.setPrimaryKey(bindPrimaryKey(names, constraint, table.columns), name, parameters);
 }
 
 /** The order in which PostgreSQL does the parts of one ALTER TABLE. */
