@@ -7,6 +7,9 @@
  * longer, for what they compute or because they think, syncing one half while the other computes is the faster way.
  *
  * Both times are measured all the while, so that it follows a disk that becomes slow and clients that change.
+ *
+ * Many clients take longer than a sync to come back, each after the other. As long as turns of the event loop bring them
+ * one upon the other a frame waits as well: they keep the processor busy anyway, and syncs of many commits leave more of it.
  */
 
 import { type Deferred, deferred } from '../base/awaitable.ts';
@@ -17,6 +20,9 @@ const WAIT_MS_MIN = 1;
 const WAIT_MS_MAX = 10;
 /** Longer ones tell no more than this: a pause of all clients is soon forgotten. */
 const SAMPLE_MS_MAX = 2 * WAIT_MS_MAX;
+/** Who comes after so long, or after so many turns of the event loop, does not come upon the one before. */
+const PAUSE_MS = 0.05;
+const PAUSE_TURNS = 16;
 /** The weight of one measurement. */
 const WEIGHT = 1 / 8;
 
@@ -50,11 +56,34 @@ export class CommitGathering {
 
   /** Whether the next frame had better wait for those who were released; undefined when it had not. */
   wait(): Promise<void> | undefined {
-    if (this.#awaited <= 0 || this.#returnMs > 1.5 * this.#syncMs) return undefined;
+    if (this.#awaited <= 0) return undefined;
     this.#done = deferred();
     const waitMs = Math.min(WAIT_MS_MAX, Math.max(WAIT_MS_MIN, 2 * this.#returnMs));
     this.#timer = this.#platform.timers.after(waitMs, () => this.stop());
+    if (this.#returnMs > 1.5 * this.#syncMs) this.#waitWhileTheyCome(this.#done);
     return this.#done.promise;
+  }
+
+  /** Until those who are awaited stop coming one upon the other. */
+  #waitWhileTheyCome(done: Deferred<void>): void {
+    const { clock, timers } = this.#platform;
+    let awaited = this.#awaited;
+    let cameAtMs = clock.monotonicMs();
+    let turnsWithout = 0;
+    const look = (): void => {
+      if (this.#done !== done) return;
+      const nowMs = clock.monotonicMs();
+      if (this.#awaited < awaited) {
+        cameAtMs = nowMs;
+        turnsWithout = 0;
+      } else if (++turnsWithout === PAUSE_TURNS || nowMs - cameAtMs > PAUSE_MS) {
+        this.stop();
+        return;
+      }
+      awaited = this.#awaited;
+      timers.soon(look);
+    };
+    timers.soon(look);
   }
 
   /** Somebody has committed. */
