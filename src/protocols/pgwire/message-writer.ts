@@ -24,9 +24,13 @@ const PAIRS = Uint8Array.from({ length: 200 }, (_, i) => 0x30 + (i % 2 === 0 ? M
 /** Bytes that are copied one by one: for more a call is faster. */
 const COPIED_BYTES_MAX = 24;
 
+const NO_BYTES = Buffer.alloc(0);
+
 export class MessageWriter {
   /** Made with the first message: who only connects gets none. */
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = NO_BYTES;
+  /** What was given last. */
+  #view: Bytes = NO_BYTES;
   #length = 0;
   #messageAt = 0;
 
@@ -188,11 +192,12 @@ export class MessageWriter {
    * again; with false it belongs to the receiver.
    */
   flush(give: (bytes: Bytes) => boolean): boolean {
-    const bytes = this.#buffer.subarray(0, this.#length);
+    // Answers of one kind are often of one length: then the last view serves again.
+    if (this.#view.length !== this.#length) this.#view = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
     this.#messageAt = 0;
-    const taken = give(bytes);
-    if (!taken || this.#buffer.length > KEPT_BYTES_MAX) this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    const taken = give(this.#view);
+    if (!taken || this.#buffer.length > KEPT_BYTES_MAX) this.#replace(Buffer.allocUnsafeSlow(BUFFER_BYTES));
     return taken;
   }
 
@@ -205,6 +210,11 @@ export class MessageWriter {
   clear(): void {
     this.#length = 0;
     this.#messageAt = 0;
+  }
+
+  #replace(buffer: Buffer): void {
+    this.#buffer = buffer;
+    this.#view = NO_BYTES;
   }
 
   /** Byte by byte: this is done for every field of every row. */
@@ -263,6 +273,6 @@ export class MessageWriter {
     if (needed <= this.#buffer.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2, BUFFER_BYTES));
     this.#buffer.copy(larger, 0, 0, this.#length);
-    this.#buffer = larger;
+    this.#replace(larger);
   }
 }

@@ -14,7 +14,8 @@ import type { Interrupts } from './interrupts.ts';
 import type { ExecutionRow, RowBatch } from './operators/operator.ts';
 import { RowStore } from './operators/row-store.ts';
 import type { ResultColumn } from './planner/plan.ts';
-import { closeRunning, type Portal, pullRows, type RunningPortal } from './portal.ts';
+import { closeRunning, pullRows, type RunningPortal } from './portal.ts';
+import type { Portals } from './portals.ts';
 import { SqlError } from './sql-error.ts';
 import type { Workspace } from './workspace/workspace.ts';
 
@@ -208,11 +209,7 @@ export class Cursor {
 }
 
 /** The key of the row that a cursor of this session is on. @throws SqlError. */
-export function rowOfCursor(
-  portals: ReadonlyMap<string, Portal>,
-  name: string,
-  { table }: CatalogTable,
-): readonly ColumnValue[] {
+export function rowOfCursor(portals: Portals, name: string, { table }: CatalogTable): readonly ColumnValue[] {
   const portal = portals.get(name);
   if (portal === undefined) throw new SqlError('invalid_cursor_name', `cursor "${name}" does not exist`);
   if (portal.prepared.plan?.verb !== 'SELECT') {

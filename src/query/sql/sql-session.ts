@@ -34,6 +34,7 @@ import type { ParsedStatement } from './parser/parser.ts';
 import type { TemplateMatch } from './parser/statement-template.ts';
 import type { Plan } from './planner/plan.ts';
 import type { FieldFormat, Portal, PreparedStatement } from './portal.ts';
+import type { Portals } from './portals.ts';
 import { RelationSizes } from './relation-sizes.ts';
 import { CommitBeforeComplete, GatheringSink, type ResultSink, type StatementResult } from './results.ts';
 import { SeededNumbers } from './seeded-numbers.ts';
@@ -200,7 +201,7 @@ export class SqlSession {
     return this.#interrupts.isWaiting ? ['Lock', 'transactionid'] : undefined;
   }
 
-  get portals(): Map<string, Portal> {
+  get portals(): Portals {
     return this.#block.portals;
   }
 
@@ -490,7 +491,7 @@ export class SqlSession {
     this.engine.sessions.remove(this.facts.processId);
     this.#interrupts.raise(new SqlError('query_canceled', 'the session has ended'));
     this.#block.endTransaction();
-    for (const name of [...this.portals.keys()]) this.#block.closePortal(name);
+    for (const name of this.portals.names()) this.#block.closePortal(name);
     this.#advisory.close();
     this.#block.notifications.close();
     this.statements.clear();

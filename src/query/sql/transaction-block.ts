@@ -20,7 +20,8 @@ import { type ConstraintMode, DeferredChecks, type DeferredMark } from './deferr
 import type { TransactionAccess } from './functions/evaluation.ts';
 import type { AdvisoryLocks } from './locks/advisory-locks.ts';
 import type { SessionNotifications } from './notifications.ts';
-import { closeRows, holdRest, type Portal } from './portal.ts';
+import { closeRows, holdRest } from './portal.ts';
+import { Portals } from './portals.ts';
 import { resolvePath, type SearchPath, schemaNamed } from './search-path.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -47,7 +48,7 @@ interface SavepointEntry {
 const NO_MODES = {};
 
 export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'currentIfAssigned' | 'snapshot'> {
-  readonly portals = new Map<string, Portal>();
+  readonly portals = new Portals();
   readonly observer: Observer = { observedVersion: 0 };
   status: 'none' | 'implicit' | 'explicit' | 'failed' = 'none';
   transaction: Transaction | undefined;
@@ -169,7 +170,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
 
   /** Closes those that end with the transaction, or of those the ones made behind so many savepoints. */
   closePortals(depth = 0): void {
-    for (const [name, portal] of this.portals) {
+    for (const name of this.portals.names()) {
+      const portal = this.portals.get(name)!;
       if (portal.persists !== true && portal.depth >= depth) this.closePortal(name);
     }
   }

@@ -9,7 +9,8 @@ import type { IndexBuild } from '../index-builds.ts';
 import type { AdvisoryAccess } from '../locks/advisory-locks.ts';
 import type { SessionNotifications } from '../notifications.ts';
 import type { ParameterSetting } from '../parameter-definitions.ts';
-import type { Portal, PreparedStatement } from '../portal.ts';
+import type { PreparedStatement } from '../portal.ts';
+import type { Portals } from '../portals.ts';
 import type { SizeAccess } from '../relation-sizes.ts';
 import type { SeededNumbers } from '../seeded-numbers.ts';
 import type { SessionRegister } from '../session-activity.ts';
@@ -107,7 +108,7 @@ export interface SessionFacts {
   settings?(): Iterable<ParameterSetting>;
   /** Prepared statements by name, the unnamed one among them. */
   prepared?(): ReadonlyMap<string, PreparedStatement>;
-  portals?(): ReadonlyMap<string, Portal>;
+  portals?(): Portals;
   /** Undefined while constants are computed. */
   readonly sizes?: SizeAccess;
   /** Of all sessions. */

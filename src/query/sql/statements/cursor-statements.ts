@@ -129,7 +129,7 @@ export class CursorStatements {
 
   close(name: string | undefined, sink: Pick<UtilitySink, 'complete'>): void {
     const { block } = this.#session;
-    if (name === undefined) for (const each of [...block.portals.keys()]) block.closePortal(each);
+    if (name === undefined) for (const each of block.portals.names()) block.closePortal(each);
     else {
       this.#require(name);
       block.closePortal(name);

@@ -134,7 +134,7 @@ export class UtilityStatements {
     const isAll = target === 'DISCARD_ALL';
     if (isAll) {
       this.#block.refuseBlock('DISCARD ALL');
-      for (const name of [...this.#block.portals.keys()]) this.#block.closePortal(name);
+      for (const name of this.#block.portals.names()) this.#block.closePortal(name);
       this.#session.parameters.resetAll();
       this.#session.statements.clear();
       this.#block.advisory.unlockAll();
