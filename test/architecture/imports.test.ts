@@ -1,4 +1,4 @@
-/** Imports point down the list of layers (docs/architecture.md), and folders form no circles. */
+/** Imports point down the list of layers (docs/architecture.md), and neither folders nor files form circles. */
 
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -52,6 +52,16 @@ function violations(sources: readonly Source[]): string[] {
   return found;
 }
 
+/** Files that load each other, the first of them again at the end. Types are not there when programs run, and bind nothing. */
+function circleOfFiles(sources: readonly Source[]): string[] | undefined {
+  const edges = new Map<string, Set<string>>();
+  for (const { path, text } of sources) {
+    const loaded = importsOf(text).filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly);
+    edges.set(path, new Set(loaded.map(({ specifier }) => posix.join(posix.dirname(path), specifier))));
+  }
+  return circleIn(edges);
+}
+
 /** A package imports nothing of ours outside of itself, and its client nothing of its test cluster. */
 function packageViolations(sources: readonly Source[]): string[] {
   const found: string[] = [];
@@ -91,19 +101,19 @@ function isWithin(inner: string, outer: string): boolean {
 
 function circleIn(edges: ReadonlyMap<string, ReadonlySet<string>>): string[] | undefined {
   const done = new Set<string>();
-  const visit = (folder: string, trail: readonly string[]): string[] | undefined => {
-    const seenAt = trail.indexOf(folder);
-    if (seenAt >= 0) return [...trail.slice(seenAt), folder];
-    if (done.has(folder)) return undefined;
-    for (const next of edges.get(folder) ?? []) {
-      const circle = visit(next, [...trail, folder]);
+  const visit = (from: string, trail: readonly string[]): string[] | undefined => {
+    const seenAt = trail.indexOf(from);
+    if (seenAt >= 0) return [...trail.slice(seenAt), from];
+    if (done.has(from)) return undefined;
+    for (const next of edges.get(from) ?? []) {
+      const circle = visit(next, [...trail, from]);
       if (circle !== undefined) return circle;
     }
-    done.add(folder);
+    done.add(from);
     return undefined;
   };
-  for (const folder of edges.keys()) {
-    const circle = visit(folder, []);
+  for (const from of edges.keys()) {
+    const circle = visit(from, []);
     if (circle !== undefined) return circle;
   }
   return undefined;
@@ -114,6 +124,16 @@ describe('imports', () => {
     const sources = readSources('src');
     expect(sources.length).toBeGreaterThan(10);
     expect(violations(sources)).toEqual([]);
+  });
+
+  it('lead from no file back to it', () => {
+    expect(circleOfFiles(readSources('src', 'packages'))).toBeUndefined();
+    const [a, b] = [importing('src/base/a.ts', './b.ts'), importing('src/base/b.ts', './c.ts')];
+    const back: Source = { path: 'src/base/c.ts', text: "export { type T, x } from './a.ts';\n" };
+    expect(circleOfFiles([a, b, back])?.join(' -> ')).toBe(
+      'src/base/a.ts -> src/base/b.ts -> src/base/c.ts -> src/base/a.ts',
+    );
+    expect(circleOfFiles([a, b, { ...back, text: "import type { T } from './a.ts';\n" }])).toBeUndefined();
   });
 
   it('stay inside of a package', () => {

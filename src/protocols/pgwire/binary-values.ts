@@ -34,10 +34,10 @@ import {
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
 import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../../query/sql/types/array-text.ts';
 import { bitsOfBytes, bytesOfBits } from '../../query/sql/types/bit-strings.ts';
-import { applyModifier } from '../../query/sql/types/cast.ts';
 import { parseJsonPath, printJsonPath } from '../../query/sql/types/json-path.ts';
 import { parseJsonb } from '../../query/sql/types/json-value.ts';
 import { bytesOfMac, formatMac } from '../../query/sql/types/mac-addresses.ts';
+import { applyModifier } from '../../query/sql/types/modifiers.ts';
 import { multirange } from '../../query/sql/types/multiranges.ts';
 import { canonicalRange } from '../../query/sql/types/ranges.ts';
 import { formatSnapshot, parseSnapshot, readSnapshot } from '../../query/sql/types/snapshots.ts';

@@ -17,7 +17,7 @@ import type { Entry, Transaction } from '../../storage/store.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { ExecutionContext } from './operators/operator.ts';
-import type { WriteIndex } from './operators/table-writer.ts';
+import type { WriteIndex } from './operators/write-rules.ts';
 import { writeRulesOf } from './planner/write-rules.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';

@@ -11,6 +11,7 @@ import type { Schema } from '../../models/relational/schema.ts';
 import type { ColumnType, TableId } from '../../models/relational/table.ts';
 import { definitionOf } from './binder/bind-function.ts';
 import { statementsOf } from './binder/body-statements.ts';
+import { ExpressionBinder } from './binder/expression-binder.ts';
 import { nameKey, type QualifiedName } from './binder/names.ts';
 import type { FindTable, FunctionLookup } from './binder/query-context.ts';
 import { type NamesOfStatement, namesOf } from './binder/referenced-tables.ts';
@@ -91,6 +92,7 @@ export class StatementNames {
         if (!written.has(definition)) written.set(definition, tablesWrittenBy(definition, set, findTable));
         return written.get(definition);
       },
+      binder: (context, scope) => new ExpressionBinder(context, scope),
       compile: compileExpression,
       named: (name) => {
         if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {

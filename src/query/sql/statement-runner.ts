@@ -20,6 +20,7 @@ import { bindStatement } from './binder/bind-statement.ts';
 import { bindBodyStatement, checkBody, statementsOf } from './binder/body-statements.ts';
 import type { BoundRows } from './binder/bound.ts';
 import { requireParameterTypes } from './binder/coercion.ts';
+import { ExpressionBinder } from './binder/expression-binder.ts';
 import type { BindContext, FunctionLookup, ParameterTypes, QueryContext } from './binder/query-context.ts';
 import { type BindProgress, Frame } from './binder/scope.ts';
 import { SequenceDry } from './catalog/sequences.ts';
@@ -607,6 +608,7 @@ export class StatementRunner {
       named: (name) => known?.named(name) ?? [],
       findTable: (name) => findTable(name) ?? known?.findTable(name),
       writtenBy: (other) => known?.writtenBy(other),
+      binder: (context, scope) => new ExpressionBinder(context, scope),
       compile: compileExpression,
     };
     checkBody(definition, queryContext({ ...this.bindContext([], false), functions }, findTable), findTable);

@@ -3,7 +3,7 @@
 import type { IndexElem, OnConflictClause } from '@pgsql/types';
 import { type Index, rowWidth, type Table } from '../../../models/relational/table.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { bindAssignments } from './bind-modify.ts';
+import { bindAssignments } from './bind-set-list.ts';
 import type { WriteTarget } from './bind-view.ts';
 import { type BoundConflicts, type BoundExpression, conjuncts, sameExpression, shifted } from './bound.ts';
 import { requireCollation } from './collations.ts';

@@ -24,16 +24,13 @@ import { at, notSupported, SqlError } from '../sql-error.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { arrayOf, baseOf, elementOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { type BoundColumn, type BoundExpression, type BoundRows, columnAt, someExpression } from './bound.ts';
-import { ExpressionBinder } from './expression-binder.ts';
-import { type BindContext, nested, type QueryContext } from './query-context.ts';
+import { type BindContext, definitionContext, nested, type QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeColumn } from './scope.ts';
-import { definitionContext } from './table-rules.ts';
 
 /** What a call gives, with records of OUT parameters and of RETURNS TABLE spelled out. */
 export function resultOf({ parameters, result }: Pick<UserFunction, 'parameters' | 'result'>): SqlType {
   const fields = outputs(parameters);
   if (fields.length === 0) return result as SqlType;
-  if (fields.length === 1 && fields[0]!.mode !== 'table') return fields[0]!.type;
   if (fields.length === 1) return fields[0]!.type;
   return recordTypeOf(fields.map(({ name, type }, i) => ({ name: name ?? `column${i + 1}`, type, modifier: -1 })));
 }
@@ -107,6 +104,7 @@ export type UserCall = NonNullable<ScalarFunction['user']>;
 export function completeArguments(
   { definition, order, spread }: UserCall,
   args: readonly BoundExpression[],
+  context: BindContext,
 ): readonly BoundExpression[] {
   const given = givenBy(definition);
   const isVariadic = given.at(-1)?.mode === 'variadic';
@@ -136,7 +134,7 @@ export function completeArguments(
     if (place >= 0) return args[place]!;
     const { type, default: value } = given[i]!;
     const { tree, zone } = value!;
-    const binder = new ExpressionBinder(definitionContext(zone), undefined);
+    const binder = context.functions!.binder(definitionContext(zone), undefined);
     const bound = binder.bind(tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
     return binder.coerce(bound, type, -1, 'assignment');
   });
@@ -206,7 +204,7 @@ export function coerceColumns(
   columns: readonly BoundColumn[],
   context: BindContext,
 ): readonly BoundExpression[] {
-  const binder = new ExpressionBinder(context, undefined);
+  const binder = context.functions!.binder(context, undefined);
   const result = resultOf(user);
   const fields = typeInfo(baseOf(result)).fields;
   const wrong = (detail: string): SqlError =>
@@ -255,7 +253,7 @@ function asExpression(user: UserFunction, context: QueryContext): ScalarFunction
   if (node === undefined || user.result === 'void' || isRecord(resultOf(user))) return undefined;
   const args = inputs(user.parameters).map(({ type }, i) => columnAt(i, { type, modifier: -1 }));
   const { queries: _, ...plain } = bodyContext(context);
-  const binder = new ExpressionBinder(plain, parameterScope(user, args));
+  const binder = context.functions!.binder(plain, parameterScope(user, args));
   let bound: BoundExpression;
   try {
     bound = at(undefined, () => binder.bind(withNumbers(node), { title: 'SELECT', aggregates: 'refused' }));
@@ -290,7 +288,7 @@ export function bindUserCall(
 ): BoundExpression {
   const concrete = concreteCall(call, given);
   const { definition: user } = concrete;
-  const args = completeArguments(concrete, given);
+  const args = completeArguments(concrete, given, context);
   const result = resultOf(user);
   return nested(context, () => {
     const simple = asExpression(user, context);
@@ -382,7 +380,7 @@ export function bindUserSet(
 ): { readonly query: BoundRows; readonly frame: Frame } {
   const concrete = concreteCall(call, given);
   const { definition: user } = concrete;
-  return nested(context, () => bindBody(user, completeArguments(concrete, given), context, !user.returnsSet));
+  return nested(context, () => bindBody(user, completeArguments(concrete, given, context), context, !user.returnsSet));
 }
 
 /** Binds the query once, with arguments that say nothing. @throws SqlError of whatever is wrong in it. */

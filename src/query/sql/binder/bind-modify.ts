@@ -3,18 +3,13 @@
 import type { DeleteStmt, InsertStmt, Node, UpdateStmt } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
 import { type Column, rowWidth, type Table } from '../../../models/relational/table.ts';
-import { findFunction } from '../functions/resolve.ts';
-import { NEXT_VALUE } from '../functions/sequence-functions.ts';
 import { SqlError } from '../sql-error.ts';
-import { castFor } from '../types/cast.ts';
-import { domainOf, type SqlType, titleOf } from '../types/types.ts';
-import { bindField } from './bind-array.ts';
-import { bindPart } from './bind-assignment.ts';
 import { bindConflict, requireArbiter } from './bind-conflict.ts';
 import { bindCurrentOf } from './bind-cursor.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindQuery } from './bind-query.ts';
-import { allOf, type RowQuery } from './bind-subquery.ts';
+import { bindAssignments } from './bind-set-list.ts';
+import { allOf } from './bind-subquery.ts';
 import { bindTargets, expandStar, isStar } from './bind-targets.ts';
 import { bindWriteTarget, requireWritable, type WriteTarget } from './bind-view.ts';
 import type {
@@ -27,21 +22,28 @@ import type {
   BoundUpdate,
 } from './bound.ts';
 import { conjunction, leftmost } from './bound.ts';
-import { assignmentMismatch } from './coercion.ts';
+import {
+  assign,
+  assignedTwice,
+  defaultOf,
+  defaultPart,
+  isDefault,
+  type PartOfColumn,
+  putPart,
+  refuseGenerated,
+} from './column-values.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { nullConstant } from './literals.ts';
 import { placeIn } from './names.ts';
 import type { QueryContext } from './query-context.ts';
 import { Frame, Scope } from './scope.ts';
 import { earlySets } from './set-calls.ts';
-import { definitionContext } from './table-rules.ts';
 
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
 /** One row alone is what a SELECT without FROM would be. */
 const VALUES_OF_ONE_ROW: Clause = { ...VALUES, sets: 'allowed' };
 const RETURNING: Clause = { title: 'RETURNING', aggregates: 'refused' };
-const SET: Clause = { title: 'UPDATE', aggregates: 'refused' };
 
 /**
  * The statement's tables: the one that it writes to, and those of FROM or USING, whose rows follow in the row. The name
@@ -66,98 +68,6 @@ function bindSources(
 
 function bindReturning(nodes: readonly Node[] | undefined, binder: ExpressionBinder) {
   return nodes === undefined ? undefined : bindTargets(nodes, binder, RETURNING);
-}
-
-/** As the column holds it: what that takes is not printed. */
-function stored(given: BoundExpression, coerced: BoundExpression): BoundExpression {
-  if (coerced.kind === 'applyModifier') return { ...coerced, arg: stored(given, coerced.arg) };
-  return coerced.kind === 'cast' && coerced.arg === given ? { ...coerced, unspoken: true } : coerced;
-}
-
-/** What a column holds when nothing is said about it. */
-export function defaultOf(column: Column): BoundExpression {
-  const { type, modifier } = column;
-  if (column.default?.kind === 'now') {
-    const now = findFunction('now', []);
-    const call: BoundExpression = {
-      kind: 'call',
-      type: 'timestamptz',
-      modifier,
-      location: undefined,
-      function: now,
-      args: [],
-    };
-    if (type === 'timestamptz') return call;
-    const cast = castFor('timestamptz', type);
-    return { kind: 'cast', type, modifier, location: undefined, arg: call, cast, unspoken: true };
-  }
-  if (column.default?.kind === 'sequence') {
-    const args: BoundExpression[] = [
-      { kind: 'constant', type: 'regclass', modifier: -1, location: undefined, value: column.default.id },
-    ];
-    const call = { kind: 'call', type: 'int8', modifier: -1, location: undefined, function: NEXT_VALUE, args } as const;
-    if (type === 'int8') return call;
-    return { kind: 'cast', type, modifier, location: undefined, arg: call, cast: castFor('int8', type) };
-  }
-  if (column.default?.kind === 'expression') {
-    const { tree, zone } = column.default.expression;
-    const binder = new ExpressionBinder(definitionContext(zone), undefined);
-    const bound = binder.bind(tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
-    return stored(bound, binder.coerce(bound, type, modifier, 'assignment'));
-  }
-  const domain = column.default === undefined ? domainOf(type) : undefined;
-  if (domain === undefined) {
-    return { kind: 'constant', type, modifier, location: undefined, value: column.default?.value ?? null };
-  }
-  const binder = new ExpressionBinder(definitionContext(domain.default?.zone ?? 'UTC'), undefined);
-  const given = domain.default?.tree as Node | undefined;
-  const bound = binder.bind(given ?? { A_Const: { isnull: true } }, {
-    title: 'DEFAULT expressions',
-    aggregates: 'refused',
-  });
-  return binder.coerce(bound, type, modifier, 'assignment');
-}
-
-/** A column whose values are given by the definition takes none from a statement, except the word DEFAULT. */
-function refuseGenerated(column: Column, verb: 'INSERT' | 'UPDATE', override: InsertStmt['override']): void {
-  if (column.generated !== undefined) {
-    const message =
-      verb === 'INSERT'
-        ? `cannot insert a non-DEFAULT value into column "${column.name}"`
-        : `column "${column.name}" can only be updated to DEFAULT`;
-    throw new SqlError('generated_always', message, { detail: `Column "${column.name}" is a generated column.` });
-  }
-  if (column.identity !== 'always' || override === 'OVERRIDING_SYSTEM_VALUE') return;
-  const detail = `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`;
-  if (verb === 'UPDATE') {
-    throw new SqlError('generated_always', `column "${column.name}" can only be updated to DEFAULT`, { detail });
-  }
-  throw new SqlError('generated_always', `cannot insert a non-DEFAULT value into column "${column.name}"`, {
-    detail,
-    hint: 'Use OVERRIDING SYSTEM VALUE to override.',
-  });
-}
-
-export function requireColumn(table: Table, name: string, location: number | undefined): number {
-  const position = table.columns.findIndex((column) => column.name === name);
-  if (position >= 0) return position;
-  throw new SqlError('undefined_column', `column "${name}" of relation "${table.name}" does not exist`, { location });
-}
-
-function isDefault(node: Node): boolean {
-  return 'SetToDefault' in node;
-}
-
-/** @param place Where the value stands, if that is not where the expression begins. */
-function assign(
-  binder: ExpressionBinder,
-  column: Column,
-  expression: BoundExpression,
-  place?: number,
-): BoundExpression {
-  const coerced = binder.tryCoerce(expression, column.type, column.modifier, 'assignment');
-  if (coerced === undefined) throw assignmentMismatch(column.name, column.type, expression, place);
-  return coerced;
 }
 
 /** A row of VALUES that is as many as its functions that return sets make of it. */
@@ -343,11 +253,8 @@ function settled(
   };
 }
 
-interface InsertTarget {
+interface InsertTarget extends PartOfColumn {
   readonly position: number;
-  readonly location: number | undefined;
-  /** Subscripts and fields, where only a part of the column is given. */
-  readonly part: readonly Node[] | undefined;
 }
 
 /** More or fewer values of a row than columns. */
@@ -381,41 +288,6 @@ function nullOf({ type }: Column): BoundExpression {
   return { kind: 'constant', type, modifier: -1, location: undefined, value: null };
 }
 
-/** The column's value with a part of it replaced. @param tell Is given the value, as the type of the part. */
-function putPart(
-  binder: ExpressionBinder,
-  column: Column,
-  { part = [], location }: Pick<InsertTarget, 'part' | 'location'>,
-  before: BoundExpression,
-  value: BoundExpression,
-  tell: (value: BoundExpression) => void = () => {},
-): BoundExpression {
-  return bindPart(before, column.name, part, location, binder.operands, (type, modifier) => {
-    const coerced = binder.tryCoerce(value, type, modifier, 'assignment');
-    if (coerced === undefined) throw partMismatch(column.name, { part, location }, type, value);
-    tell(coerced);
-    return coerced;
-  });
-}
-
-function partMismatch(
-  name: string,
-  { part = [], location }: Pick<InsertTarget, 'part' | 'location'>,
-  type: SqlType,
-  value: BoundExpression,
-): SqlError {
-  const last = part.at(-1);
-  const subject =
-    last !== undefined && 'String' in last
-      ? `subfield "${last.String.sval}" is of`
-      : `subscripted assignment to "${name}" requires`;
-  return new SqlError(
-    'datatype_mismatch',
-    `${subject} type ${titleOf(type)} but expression is of type ${titleOf(value.type)}`,
-    { location, hint: 'You will need to rewrite or cast the expression.' },
-  );
-}
-
 /** The position of the column of the table that this is; -1 for what is computed. */
 function placeOf(expression: BoundExpression, { columns }: Table): number {
   return expression.kind === 'column' && expression.index < columns.length ? expression.index : -1;
@@ -437,114 +309,6 @@ export function assignValues(
     refuseGenerated(column, 'INSERT', override);
     return assign(binder, column, binder.bind(node, clause));
   });
-}
-
-/** SET of UPDATE, and of ON CONFLICT DO UPDATE. @param verb Of the statement. */
-export function bindAssignments(
-  targets: readonly Node[],
-  target: WriteTarget,
-  binder: ExpressionBinder,
-  verb: 'INSERT' | 'UPDATE' = 'UPDATE',
-): readonly BoundAssignment[] {
-  const { table } = target.table;
-  const assignments: BoundAssignment[] = [];
-  const parts = new Set<number>();
-  const rows = new Map<Node, RowQuery>();
-  // What is wrong with a value is told before what is wrong with the columns.
-  const values = targets.flatMap((node) => {
-    if (!('ResTarget' in node)) return [];
-    const val = node.ResTarget.val!;
-    const row = rowQuery(val, binder, rows);
-    const element = row === undefined ? rowElement(val) : val;
-    return [
-      {
-        target: node.ResTarget,
-        element,
-        row,
-        bound: row?.value ?? (isDefault(element) ? undefined : binder.bind(element, SET)),
-      },
-    ];
-  });
-  for (const {
-    target: { name = '', location, indirection },
-    element,
-    row,
-    bound,
-  } of values) {
-    const position = requireWritable(target, name, verb, location);
-    const known = assignments.findIndex((other) => other.position === position);
-    if (known >= 0 && (indirection === undefined || !parts.has(position))) {
-      throw assignedTwice(table.columns[position]!);
-    }
-    const column = table.columns[position]!;
-    if (!isDefault(element)) refuseGenerated(column, 'UPDATE', undefined);
-    else if (column.generated !== undefined) continue;
-    if (indirection !== undefined) {
-      if (isDefault(element)) throw defaultPart(indirection, location);
-      parts.add(position);
-      const own: BoundExpression = {
-        kind: 'column',
-        type: column.type,
-        modifier: column.modifier,
-        location: undefined,
-        index: position,
-      };
-      const before = known < 0 ? own : assignments[known]!.expression;
-      binder.enter(SET);
-      const expression = putPart(binder, column, { part: indirection, location }, before, bound!);
-      if (known < 0) assignments.push({ position, expression });
-      else assignments[known] = { position, expression };
-      continue;
-    }
-    const expression = isDefault(element) ? defaultOf(column) : assign(binder, column, bound!, row?.place);
-    assignments.push({ position, expression });
-  }
-  return assignments;
-}
-
-/** Two columns of a view can be one of the table. */
-function assignedTwice({ name }: Column): SqlError {
-  return new SqlError('syntax_error', `multiple assignments to same column "${name}"`);
-}
-
-function defaultPart(part: readonly Node[], location: number | undefined): SqlError {
-  const [first] = part;
-  const what = first !== undefined && 'String' in first ? 'a subfield' : 'an array element';
-  return new SqlError('feature_not_supported', `cannot set ${what} to DEFAULT`, { location });
-}
-
-/** `(a, b) = (x, y)` and `(a, b) = ROW (x, y)` come as references to the elements of one row. */
-function rowElement(val: Node): Node {
-  if (!('MultiAssignRef' in val)) return val;
-  const { source, colno = 1, ncolumns = 0 } = val.MultiAssignRef;
-  if (source === undefined || !('RowExpr' in source)) {
-    const message = 'source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression';
-    throw new SqlError('feature_not_supported', message, { location: placeIn(source) });
-  }
-  const { args = [], location } = source.RowExpr;
-  if (args.length !== ncolumns) {
-    throw new SqlError('syntax_error', 'number of columns does not match number of values', { location });
-  }
-  return args[colno - 1]!;
-}
-
-/** An element of `(a, b) = (query)`: of the only row, as which the query is bound once for all of them. */
-function rowQuery(
-  val: Node,
-  binder: ExpressionBinder,
-  known: Map<Node, RowQuery>,
-): { readonly value: BoundExpression; readonly place: number | undefined } | undefined {
-  if (!('MultiAssignRef' in val)) return undefined;
-  const { source, colno = 1, ncolumns = 0 } = val.MultiAssignRef;
-  if (source === undefined || !('SubLink' in source) || source.SubLink.subLinkType !== 'EXPR_SUBLINK') return undefined;
-  // Every element brings a copy of its source.
-  const key = [...known.keys()].find((each) => placeIn(each) === placeIn(source)) ?? source;
-  let row = known.get(key);
-  if (row === undefined) {
-    row = binder.bindRowQuery(source.SubLink, ncolumns, SET);
-    known.set(key, row);
-  }
-  return { value: bindField(row.value, `f${colno}`), place: row.places[colno - 1] };
 }
 
 /** Only rows that the view shows. */

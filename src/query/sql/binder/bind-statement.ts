@@ -3,10 +3,10 @@
 import type { Node, WithClause } from '@pgsql/types';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { explainedBy } from '../statement-kinds.ts';
-import { bindCallStatement } from './bind-body.ts';
 import { bindExplainOptions } from './bind-explain.ts';
 import { bindMerge } from './bind-merge.ts';
 import { bindDelete, bindInsert, bindUpdate } from './bind-modify.ts';
+import { bindCallStatement } from './bind-procedure-call.ts';
 import { bindQuery, bindWith, queryContext } from './bind-query.ts';
 import type { BoundModify, BoundQuery } from './bound.ts';
 import { statementTitle } from './names.ts';

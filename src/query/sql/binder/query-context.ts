@@ -6,12 +6,15 @@ import type { ColumnValue, TableId } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { FunctionDefinition } from '../functions/definition.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
+import { DEFAULT_SQL_LIMITS } from '../limits.ts';
 import { SqlError } from '../sql-error.ts';
+import { timeZone, UTC } from '../types/time-zone.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
 import type { BoundExpression, BoundModify, BoundRows } from './bound.ts';
+import type { ExpressionBinder } from './expression-binder.ts';
 import type { QualifiedName } from './names.ts';
-import type { BindProgress, Frame } from './scope.ts';
+import type { BindProgress, Frame, Scope } from './scope.ts';
 
 /** Types of $1, $2, …; the binder fills in those that the client left open. */
 export type ParameterTypes = (SqlType | undefined)[];
@@ -55,6 +58,8 @@ export interface FunctionLookup {
   readonly findTable: FindTable;
   /** The tables that a function writes when it is run; undefined when that cannot be told. */
   writtenBy(definition: UserFunction): ReadonlySet<TableId> | undefined;
+  /** What binds the expressions of a body, over the columns that it sees. */
+  binder(context: BindContext, scope: Scope | undefined): ExpressionBinder;
   /** An expression without subqueries as code; what makes plans knows how. */
   compile(expression: BoundExpression): Evaluate;
 }
@@ -73,6 +78,17 @@ export interface Queries {
 export interface QueryContext extends BindContext {
   readonly progress: BindProgress;
   readonly queries: Queries;
+}
+
+/** What expressions in definitions are bound in: no parameters, and the time zone that they were written in. */
+export function definitionContext(zone: string): BindContext {
+  return {
+    parameters: [],
+    takesParameters: false,
+    untyped: [],
+    time: { zone: timeZone(zone) ?? UTC, nowMicros: 0n },
+    depthMax: DEFAULT_SQL_LIMITS.expressionDepthMax,
+  };
 }
 
 /** What a level of nested queries counts for among the levels of expressions: it needs that much more of the stack. */

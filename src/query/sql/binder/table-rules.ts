@@ -7,11 +7,9 @@
 import type { Node } from '@pgsql/types';
 import type { SqlExpression, Table } from '../../../models/relational/table.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
-import { DEFAULT_SQL_LIMITS } from '../limits.ts';
-import { timeZone, UTC } from '../types/time-zone.ts';
 import type { BoundExpression } from './bound.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
-import type { BindContext } from './query-context.ts';
+import { type BindContext, definitionContext } from './query-context.ts';
 import { tableScope } from './scope.ts';
 
 export interface BoundIndex {
@@ -88,15 +86,4 @@ function bindOver(table: CatalogTable, { tree, zone }: SqlExpression, clause: Cl
 
 export function binderOver(table: CatalogTable, context: BindContext): ExpressionBinder {
   return new ExpressionBinder(context, tableScope([{ table, alias: table.table.name, offset: 0 }]));
-}
-
-/** What expressions in definitions are bound in: no parameters, and the time zone that they were written in. */
-export function definitionContext(zone: string): BindContext {
-  return {
-    parameters: [],
-    takesParameters: false,
-    untyped: [],
-    time: { zone: timeZone(zone) ?? UTC, nowMicros: 0n },
-    depthMax: DEFAULT_SQL_LIMITS.expressionDepthMax,
-  };
 }

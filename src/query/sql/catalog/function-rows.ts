@@ -11,7 +11,7 @@ import { SqlArray } from '../../../models/relational/values.ts';
 import { resultOf } from '../binder/bind-function.ts';
 import { deparse, quoteName } from '../binder/deparse.ts';
 import { ExpressionBinder } from '../binder/expression-binder.ts';
-import { definitionContext } from '../binder/table-rules.ts';
+import { definitionContext } from '../binder/query-context.ts';
 import { type AggregateFunction, findAggregate } from '../functions/aggregates.ts';
 import type { FunctionDefinition } from '../functions/definition.ts';
 import { FUNCTIONS, OPERATORS } from '../functions/directories.ts';

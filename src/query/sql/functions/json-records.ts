@@ -5,8 +5,8 @@
 
 import { type Jsonb, type JsonValue, SqlArray, type SqlRecord } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { applyModifier } from '../types/cast.ts';
 import { isJsonArray, isJsonObject, jsonbOf, parseJsonb, printJson } from '../types/json-value.ts';
+import { applyModifier } from '../types/modifiers.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { parseText } from '../types/text-form.ts';
 import {

@@ -5,7 +5,7 @@ import type { Bytes } from '../../../base/bytes.ts';
 import type { Column } from '../../../models/relational/table.ts';
 import type { BinaryFields, CopyBinaryReader } from '../copy/copy-binary.ts';
 import { SqlError } from '../sql-error.ts';
-import { applyModifier } from '../types/cast.ts';
+import { applyModifier } from '../types/modifiers.ts';
 import { domainCheckOf } from '../types/types.ts';
 import type { CopySource } from './copy-rows.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';

@@ -5,7 +5,7 @@ import type { Bytes } from '../../../base/bytes.ts';
 import type { Column } from '../../../models/relational/table.ts';
 import type { CopyFormat, CopyLine } from '../copy/copy-text.ts';
 import { SqlError } from '../sql-error.ts';
-import { applyModifier } from '../types/cast.ts';
+import { applyModifier } from '../types/modifiers.ts';
 import { parseText } from '../types/text-form.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import { domainCheckOf, type SqlType, type SqlValue } from '../types/types.ts';

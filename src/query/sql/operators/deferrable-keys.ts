@@ -14,7 +14,7 @@ import type { Key } from '../../../storage/key-range.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext } from './operator.ts';
-import type { UniqueSlot, WriteIndex } from './table-writer.ts';
+import type { UniqueSlot, WriteIndex } from './write-rules.ts';
 
 export class DeferrableKeys {
   readonly #context: ExecutionContext;

@@ -23,7 +23,8 @@ import type { ExecutionContext, ExecutionRow } from './operator.ts';
 import { asReferenced, asReferring, cascaded } from './reference-values.ts';
 import { lockRows, type RowLockStrength, referenceOf } from './row-locks.ts';
 import { sameValue, shownValue } from './row-values.ts';
-import { TableWriter, type WriteRules } from './table-writer.ts';
+import type { TableWriter } from './table-writer.ts';
+import type { WriteRules } from './write-rules.ts';
 
 type Event =
   | { readonly kind: 'child'; readonly key: ForeignKey; readonly row: ExecutionRow }
@@ -41,12 +42,15 @@ const SETTLED_EVENTS = 256;
 export class ForeignKeyChecks {
   readonly #rules: WriteRules;
   readonly #context: ExecutionContext;
+  readonly #writerFor: (rules: WriteRules) => TableWriter;
   #budget: MemoryBudget;
   #events: Event[] = [];
 
-  constructor(rules: WriteRules, context: ExecutionContext) {
+  /** @param writerFor Makes the writers of tables that refer to this one, for what the actions do to them. */
+  constructor(rules: WriteRules, context: ExecutionContext, writerFor: (rules: WriteRules) => TableWriter) {
     this.#rules = rules;
     this.#context = context;
+    this.#writerFor = writerFor;
     this.#budget = newBudget(context);
   }
 
@@ -260,7 +264,7 @@ export class ForeignKeyChecks {
       throw new SqlError('serialization_failure', 'could not serialize access due to concurrent update');
     }
     const found = await this.#children(child, key, values, Number.POSITIVE_INFINITY, this.#context.transaction);
-    const writer = new TableWriter(this.#rules.related(child), this.#context);
+    const writer = this.#writerFor(this.#rules.related(child));
     for (const each of found) {
       const isDeleted = action === 'cascade' && row === undefined;
       const current = await this.#lockChild(child, key, each, values, isDeleted ? 'update' : 'noKeyUpdate');

@@ -13,7 +13,8 @@ import type { RowWriter } from './modify.ts';
 import type { ExecutionContext, ExecutionRow, RowBatch } from './operator.ts';
 import { lockRows } from './row-locks.ts';
 import { sameValue } from './row-values.ts';
-import { type Assignment, TableWriter, type WriteRules } from './table-writer.ts';
+import { TableWriter } from './table-writer.ts';
+import type { Assignment, WriteRules } from './write-rules.ts';
 
 export interface MergeAction {
   /** Whether it is for rows that match. */

@@ -17,7 +17,8 @@ import type { LockOptions, Version } from '../../../storage/store.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import type { SqlValue } from '../types/types.ts';
 import type { ExecutionContext, ModifyingOperator } from './operator.ts';
-import { type Assignment, TableWriter, type WriteRules } from './table-writer.ts';
+import { TableWriter } from './table-writer.ts';
+import type { Assignment, WriteRules } from './write-rules.ts';
 
 export interface PointUpdateRules {
   readonly rules: WriteRules;

@@ -6,7 +6,8 @@
 
 import type { ColumnType, ColumnValue, ForeignKey, Table } from '../../../models/relational/table.ts';
 import { SqlError } from '../sql-error.ts';
-import { applyModifier, castFor } from '../types/cast.ts';
+import { castFor } from '../types/cast.ts';
+import { applyModifier } from '../types/modifiers.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import { baseOf, canCast, isInteger, type SqlType } from '../types/types.ts';
 import { sameValue } from './row-values.ts';

@@ -7,7 +7,8 @@ import type { SqlValue } from '../types/types.ts';
 import type { RowWriter } from './modify.ts';
 import type { ExecutionContext, ExecutionRow, RowBatch } from './operator.ts';
 import { type EvaluateLater, evaluateAll } from './subquery.ts';
-import { type Assignment, type Conflict, TableWriter, type UniqueSlot, type WriteRules } from './table-writer.ts';
+import { type Conflict, TableWriter } from './table-writer.ts';
+import type { Assignment, UniqueSlot, WriteRules } from './write-rules.ts';
 
 /** ON CONFLICT. */
 export interface ConflictRules {

@@ -15,10 +15,8 @@
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
 import { type Bytes, compareBytes, equalBytes, latin1 } from '../../../base/bytes.ts';
 import { hasCode } from '../../../base/errors.ts';
-import type { ColumnValue, ForeignKey, Table } from '../../../models/relational/table.ts';
+import type { Table } from '../../../models/relational/table.ts';
 import type { Key } from '../../../storage/key-range.ts';
-import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
-import type { Evaluate } from '../functions/evaluation.ts';
 import { SqlError } from '../sql-error.ts';
 import { readWriteConflict } from '../store-errors.ts';
 import { formatText } from '../types/text-form.ts';
@@ -27,45 +25,7 @@ import { ForeignKeyChecks } from './foreign-keys.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
 import { lockReleased } from './row-locks.ts';
 import { failingRow, sameValue } from './row-values.ts';
-
-export interface Assignment {
-  readonly position: number;
-  readonly value: Evaluate;
-}
-
-export interface WriteIndex {
-  readonly source: TableIndex;
-  readonly parts: readonly Evaluate[];
-  readonly predicate: Evaluate | undefined;
-  /** The parts as PostgreSQL prints them. */
-  readonly titles: readonly string[];
-}
-
-/** A table's rules as code. */
-export interface WriteRules {
-  readonly table: CatalogTable;
-  readonly checks: readonly { readonly name: string; readonly test: Evaluate }[];
-  /** WITH CHECK OPTION of views that the rows are written through. */
-  readonly viewChecks?: readonly { readonly view: string; readonly test: Evaluate }[];
-  readonly generated: readonly Assignment[];
-  readonly indexes: readonly WriteIndex[];
-  /** Foreign keys of other tables, or of this one, to this one. */
-  readonly incoming: readonly { readonly child: CatalogTable; readonly key: ForeignKey }[];
-  /** Columns of unique keys: who changes them takes the row away from whoever refers to it by them. */
-  readonly keyColumns: readonly number[];
-  /** What a column holds when nothing is said about it, for SET DEFAULT. */
-  readonly defaults: (position: number) => Evaluate;
-  /** The rules of a table that foreign keys tie to this one. */
-  readonly related: (table: CatalogTable) => WriteRules;
-}
-
-/** A key that must be free, or was not. */
-export interface UniqueSlot {
-  readonly key: Key;
-  /** Undefined for the primary key. */
-  readonly index: WriteIndex | undefined;
-  readonly values: readonly ColumnValue[];
-}
+import { isPlain, isTied, type UniqueSlot, type WriteIndex, type WriteRules } from './write-rules.ts';
 
 export interface Conflict {
   readonly slot: UniqueSlot;
@@ -99,7 +59,9 @@ export class TableWriter {
     this.rules = rules;
     this.#context = context;
     this.#uniqueIndexes = rules.indexes.filter(({ source }) => source.index.unique).length;
-    this.#foreignKeys = isTied(rules) ? new ForeignKeyChecks(rules, context) : undefined;
+    this.#foreignKeys = isTied(rules)
+      ? new ForeignKeyChecks(rules, context, (related) => new TableWriter(related, context))
+      : undefined;
     const defers = rules.indexes.some(({ source }) => source.index.deferrable !== undefined);
     this.#deferrable = defers ? new DeferrableKeys(context, (slot) => this.duplicate(slot)) : undefined;
   }
@@ -526,15 +488,6 @@ export class TableWriter {
       },
     );
   }
-}
-
-/** Whether nothing follows from a change of a row but the row: no entries of indexes, no foreign keys. */
-export function isPlain(rules: WriteRules): boolean {
-  return rules.indexes.length === 0 && !isTied(rules);
-}
-
-function isTied({ table, incoming }: WriteRules): boolean {
-  return (table.table.foreignKeys ?? []).length > 0 || incoming.length > 0;
 }
 
 function keysOf(slots: readonly UniqueSlot[]): readonly Key[] {

@@ -11,7 +11,8 @@
 import { Numeric } from '../../../models/relational/numeric.ts';
 import type { Column, ColumnValue } from '../../../models/relational/table.ts';
 import { SqlError } from '../sql-error.ts';
-import { applyModifier, floatFrom } from '../types/cast.ts';
+import { floatFrom } from '../types/cast.ts';
+import { applyModifier } from '../types/modifiers.ts';
 import { parseText } from '../types/text-form.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import { domainOf, type SqlType } from '../types/types.ts';

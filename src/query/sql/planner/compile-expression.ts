@@ -8,8 +8,9 @@ import type { Numeric } from '../../../models/relational/numeric.ts';
 import type { BoundExpression, CompareOperator } from '../binder/bound.ts';
 import type { Argument, Evaluate } from '../functions/evaluation.ts';
 import { notSupported } from '../sql-error.ts';
-import { applyModifier, type Cast } from '../types/cast.ts';
+import type { Cast } from '../types/cast.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
+import { applyModifier } from '../types/modifiers.ts';
 import { addNumeric, multiplyNumeric, subtractNumeric } from '../types/numeric-arithmetic.ts';
 import { type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
 

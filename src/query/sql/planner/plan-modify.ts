@@ -45,7 +45,7 @@ import {
   UpdateRows,
 } from '../operators/row-writers.ts';
 import type { EvaluateLater } from '../operators/subquery.ts';
-import { type Assignment, isPlain, type WriteRules } from '../operators/table-writer.ts';
+import { type Assignment, isPlain, type WriteRules } from '../operators/write-rules.ts';
 import { notSupported } from '../sql-error.ts';
 import { movesEntries, pointPath } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';

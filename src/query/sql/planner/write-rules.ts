@@ -1,13 +1,13 @@
 /** The rules of tables (binder/table-rules.ts) as code, once per table. */
 
 import type { ForeignKey } from '../../../models/relational/table.ts';
-import { defaultOf } from '../binder/bind-modify.ts';
+import { defaultOf } from '../binder/column-values.ts';
 import { deparse } from '../binder/deparse.ts';
 import { rulesOf } from '../binder/table-rules.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { keyColumns } from '../operators/row-locks.ts';
-import type { WriteRules } from '../operators/table-writer.ts';
+import type { WriteRules } from '../operators/write-rules.ts';
 import { compileExpression } from './compile-expression.ts';
 
 const known = new WeakMap<CatalogTable, WriteRules>();

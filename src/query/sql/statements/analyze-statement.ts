@@ -10,7 +10,7 @@ import { isPromise } from '../../../base/awaitable.ts';
 import { statisticsKey } from '../../../models/relational/keys.ts';
 import { encodeStatistics } from '../../../models/relational/statistics.ts';
 import type { Transaction } from '../../../storage/store.ts';
-import { requireColumn } from '../binder/bind-modify.ts';
+import { requireColumn } from '../binder/column-values.ts';
 import { relationName, shownName, stringsOf } from '../binder/names.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { ResultSink } from '../results.ts';

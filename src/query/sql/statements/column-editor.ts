@@ -27,8 +27,8 @@ import {
   type PendingConstraint,
   type PendingSequence,
 } from '../binder/bind-create-table.ts';
-import { defaultOf, requireColumn } from '../binder/bind-modify.ts';
 import { checkCollation } from '../binder/collations.ts';
+import { defaultOf, requireColumn } from '../binder/column-values.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { namedType, requireStorable } from '../binder/names.ts';
 import type { BindContext } from '../binder/query-context.ts';

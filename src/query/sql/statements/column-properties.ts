@@ -8,7 +8,7 @@
 
 import type { AlterTableCmd, Node } from '@pgsql/types';
 import type { Column } from '../../../models/relational/table.ts';
-import { requireColumn } from '../binder/bind-modify.ts';
+import { requireColumn } from '../binder/column-values.ts';
 import type { ResultSink } from '../results.ts';
 import { SqlError } from '../sql-error.ts';
 import { titleOf, typeInfo } from '../types/types.ts';

@@ -5,7 +5,7 @@ import { readTableById, redefineTable } from '../../../models/relational/catalog
 import { encodeSequence, sequenceKey } from '../../../models/relational/sequence.ts';
 import type { Table, TableId } from '../../../models/relational/table.ts';
 import type { Transaction } from '../../../storage/store.ts';
-import { requireColumn } from '../binder/bind-modify.ts';
+import { requireColumn } from '../binder/column-values.ts';
 import { nameOfList, stringOf, stringsOf } from '../binder/names.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';

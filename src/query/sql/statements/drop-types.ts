@@ -13,7 +13,8 @@ import { SqlError } from '../sql-error.ts';
 import type { SqlType } from '../types/types.ts';
 import { cascadeNotice, relationWord } from './drop-statements.ts';
 import type { SchemaChanges } from './schema-changes.ts';
-import { type Dependent, directlyUses, isOf, namesOf, type TypeStatements } from './type-statements.ts';
+import type { TypeStatements } from './type-statements.ts';
+import { type Dependent, directlyUses, isOf, namesOf } from './type-uses.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 

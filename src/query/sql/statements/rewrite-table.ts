@@ -19,7 +19,7 @@ import { operationEnd, operationKey, operationValue } from '../../../storage/ope
 import type { Cursor, Entry, Store, Transaction } from '../../../storage/store.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
-import type { WriteIndex } from '../operators/table-writer.ts';
+import type { WriteIndex } from '../operators/write-rules.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
 import { type InSchema, SqlError } from '../sql-error.ts';
 import { formatText } from '../types/text-form.ts';

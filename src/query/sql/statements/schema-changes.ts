@@ -22,7 +22,7 @@ import { type ForeignKey, primaryIndex, type Table, type TableId } from '../../.
 import type { Transaction } from '../../../storage/store.ts';
 import { bindCreateTable, bindPrimaryKey, type EvaluateConstant, isKeptAsIndex } from '../binder/bind-create-table.ts';
 import type { Likes } from '../binder/bind-like.ts';
-import { requireColumn } from '../binder/bind-modify.ts';
+import { requireColumn } from '../binder/column-values.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from '../binder/names.ts';
 import { binderOver } from '../binder/table-rules.ts';

@@ -30,6 +30,7 @@ import { columnNames, freeName, joinedNames, partNames } from '../object-names.t
 import { requireOperatorClass } from '../operator-classes.ts';
 import { ForeignKeyChecks } from '../operators/foreign-keys.ts';
 import { canRefer } from '../operators/reference-values.ts';
+import { TableWriter } from '../operators/table-writer.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
 import { type Condition, notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import { storageParameters } from '../storage-parameters.ts';
@@ -552,7 +553,8 @@ export class TableEditor {
     related.set(parent.table.id, parent);
     const table = openTable(this.#options.keyspace, { ...child, foreignKeys: [key], referencedBy: [] }, related);
     related.set(child.id, table);
-    const checks = new ForeignKeyChecks(writeRulesOf(table), this.#options.context);
+    const { context } = this.#options;
+    const checks = new ForeignKeyChecks(writeRulesOf(table), context, (rules) => new TableWriter(rules, context));
     await eachRow(table, this.#options, async (row) => {
       checks.inserted(row);
       await checks.finish();

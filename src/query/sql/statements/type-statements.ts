@@ -22,13 +22,7 @@ import { OperationError } from '../../../base/errors.ts';
 import { deleteName, openIds, putName, readName, readTableById } from '../../../models/relational/catalog.ts';
 import { inputTypes } from '../../../models/relational/function-definition.ts';
 import type { Schema } from '../../../models/relational/schema.ts';
-import {
-  columnNumber,
-  PUBLIC_SCHEMA,
-  type SqlExpression,
-  type Table,
-  type TableId,
-} from '../../../models/relational/table.ts';
+import { columnNumber, PUBLIC_SCHEMA, type SqlExpression, type TableId } from '../../../models/relational/table.ts';
 import {
   type CompositeType,
   type DomainCheck,
@@ -50,7 +44,7 @@ import {
   shownName,
   stringsOf,
 } from '../binder/names.ts';
-import { definitionContext } from '../binder/table-rules.ts';
+import { definitionContext } from '../binder/query-context.ts';
 import { boundDefault, compileDomainCheck } from '../catalog/domain-rules.ts';
 import { loadFunctions } from '../catalog/user-functions.ts';
 import { registerType } from '../catalog/user-types.ts';
@@ -66,6 +60,7 @@ import { DropTypes } from './drop-types.ts';
 import { multirangeName, rangeOptions } from './range-options.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
+import { contains, type Dependent, directlyUses, isOf, namesOf } from './type-uses.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 
@@ -74,12 +69,6 @@ const LABEL_BYTES_MAX = 63;
 interface Target {
   readonly name: string;
   readonly schema: Schema;
-}
-
-/** A column that has values of a type. */
-export interface Dependent {
-  readonly table: Table;
-  readonly position: number;
 }
 
 export class TypeStatements {
@@ -706,26 +695,6 @@ function refusedConstraint({ contype, location }: Constraint): SqlError {
   return new SqlError('syntax_error', `${title} not possible for domains`, { location });
 }
 
-/** Whether values of a column's type are values of `type`, or arrays of them. */
-export function isOf(columnType: SqlType, type: SqlType): boolean {
-  return columnType === type || columnType === `_${type}`;
-}
-
-/** A multirange is a part of its range, and uses nothing. */
-export function directlyUses(other: TypeDefinition, type: SqlType): boolean {
-  if (other.kind === 'domain') return isOf(other.base, type);
-  if (other.kind === 'range') return isOf(other.subtype, type);
-  return other.kind === 'composite' && other.fields.some((field) => isOf(field.type, type));
-}
-
-/** Whether values of `whole` are, or hold, values of `part`. */
-function contains(whole: SqlType, part: SqlType): boolean {
-  if (whole === part) return true;
-  if (!whole.includes('user:')) return false;
-  const { element, base, fields } = typeInfo(whole);
-  return [element, base, ...(fields ?? []).map((field) => field.type)].some((type) => type && contains(type, part));
-}
-
 function memberOfItself({ name }: TypeDefinition): SqlError {
   return new SqlError('invalid_table_definition', `composite type ${name} cannot be made a member of itself`);
 }
@@ -737,12 +706,6 @@ function usedBy({ name }: TypeDefinition, { table, position }: Dependent): SqlEr
 
 function rangeNames({ schemaname, relname = '' }: RangeVar): readonly string[] {
   return schemaname === undefined ? [relname] : [schemaname, relname];
-}
-
-export function namesOf(object: Node | undefined): readonly string[] {
-  if (object === undefined) return [];
-  if ('TypeName' in object) return stringsOf(object.TypeName.names);
-  return 'List' in object ? stringsOf(object.List.items) : [];
 }
 
 /** Whether the check takes a field of that name out of the value. */

@@ -4,7 +4,7 @@
 
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
 import { NUMERIC_INFINITY, NUMERIC_MINUS_INFINITY, NUMERIC_NAN, Numeric } from '../../../models/relational/numeric.ts';
-import { withoutPadding, withPadding } from '../../../models/relational/padding.ts';
+import { withoutPadding } from '../../../models/relational/padding.ts';
 import {
   Inet,
   Interval,
@@ -15,13 +15,14 @@ import {
   TimeTz,
 } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { applyBitLength, bitsOfInteger, integerOfBits } from './bit-strings.ts';
-import { applyIntervalModifier, DAY_MICROS } from './interval.ts';
+import { bitsOfInteger, integerOfBits } from './bit-strings.ts';
+import { DAY_MICROS } from './interval.ts';
 import { isJsonArray, isJsonObject, parseJsonb } from './json-value.ts';
 import { mac8OfMac, macOfMac8 } from './mac-addresses.ts';
+import { applyModifier } from './modifiers.ts';
 import { multirange } from './multiranges.ts';
 import { formatHost, maskedBytes } from './network.ts';
-import { applyNumericModifier, integerOfNumeric, numericOf } from './numeric-arithmetic.ts';
+import { integerOfNumeric, numericOf } from './numeric-arithmetic.ts';
 import { parseObject } from './object-names.ts';
 import {
   charOfByte,
@@ -40,8 +41,6 @@ import {
   joinLocal,
   localOfInstant,
   MINUS_INFINITY_MICROS,
-  roundMicros,
-  roundTimestamp,
   splitLocal,
   type TimeContext,
   wholeSeconds,
@@ -424,51 +423,4 @@ export function numericFromFloat(value: number, digits: number): Numeric {
   // At either end rounding leaves what a double can be, or knows fewer digits than it is asked for.
   const isPlain = Number.isFinite(rounded) && Math.abs(value) >= 1e-290;
   return parseNumericText(isPlain || value === 0 ? String(rounded) : value.toPrecision(digits).replace(/\.?0+e/, 'e'));
-}
-
-/**
- * Applies a type's modifier: `varchar(n)`, `character(n)`, `numeric(p, s)`, `timestamp(p)` and its kin; to arrays, for each of
- * their elements.
- * @throws SqlError `string_data_right_truncation` unless `explicit`, `numeric_value_out_of_range`.
- */
-export function applyModifier(type: SqlType, modifier: number, value: SqlValue, explicit: boolean): SqlValue {
-  if (modifier < 0 || value === null) return value;
-  switch (type) {
-    case 'numeric':
-      return applyNumericModifier(value as Numeric, modifier);
-    case 'timestamp':
-    case 'timestamptz':
-      return roundTimestamp(value as bigint, modifier);
-    case 'time':
-      return Number(roundMicros(BigInt(value as number), modifier));
-    case 'timetz':
-      return new TimeTz(Number(roundMicros(BigInt((value as TimeTz).micros), modifier)), (value as TimeTz).offset);
-    case 'interval':
-      return applyIntervalModifier(value as Interval, modifier);
-    case 'varchar':
-    case 'bpchar':
-      return applyLength(type, modifier, value as string, explicit);
-    case 'bit':
-    case 'varbit':
-      return applyBitLength(type, modifier, value as string, explicit);
-    default:
-      if (!(value instanceof SqlArray)) return value;
-      return new SqlArray(
-        value.element,
-        value.values.map((each) => applyModifier(value.element, modifier, each, explicit)),
-        value.dimensions,
-        value.lowers,
-      );
-  }
-}
-
-function applyLength(type: 'varchar' | 'bpchar', modifier: number, value: string, explicit: boolean): string {
-  const text = type === 'varchar' ? value : withPadding(value, modifier);
-  const charactersMax = modifier - 4;
-  if (text.length <= charactersMax) return text;
-  const characters = [...text];
-  if (characters.length <= charactersMax) return text;
-  const kept = characters.slice(0, charactersMax).join('');
-  if (explicit || /^ *$/.test(text.slice(kept.length))) return kept;
-  throw new SqlError('string_data_right_truncation', `value too long for type ${titleOf(type)}(${charactersMax})`);
 }

@@ -18,7 +18,7 @@ import { compareInterval } from './interval.ts';
 import { compareJson } from './json-value.ts';
 import { compareInet } from './network.ts';
 import { compareNumeric } from './numeric-arithmetic.ts';
-import { compareRanges } from './ranges.ts';
+import { compareRanges } from './range-bounds.ts';
 import { elementOf, type SqlType, type SqlValue, titleOf, typeInfo } from './types.ts';
 
 export type Compare = (a: Exclude<SqlValue, null>, b: Exclude<SqlValue, null>) => number;
@@ -181,7 +181,7 @@ function compareOther(type: SqlType): Compare {
   if (element !== undefined) return compareArrays(element);
   if (info.kind === 'm') return compareArrays(info.element!);
   if (info.kind === 'r') {
-    const compare = compareRanges(info.element!);
+    const compare = compareRanges(compareFor(info.element!));
     return (a, b) => compare(a as SqlRange, b as SqlRange);
   }
   if (info.base !== undefined) return compareFor(info.base);

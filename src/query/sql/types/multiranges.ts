@@ -5,7 +5,9 @@
 
 import { EMPTY_RANGE, SqlArray, type SqlRange } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { compareRanges, RangeAlgebra } from './ranges.ts';
+import { compareFor } from './compare.ts';
+import { compareRanges } from './range-bounds.ts';
+import { RangeAlgebra } from './ranges.ts';
 import { type SqlType, typeInfo } from './types.ts';
 
 function rangesOf(value: SqlArray): readonly SqlRange[] {
@@ -16,7 +18,7 @@ function rangesOf(value: SqlArray): readonly SqlRange[] {
 export function multirange(range: SqlType, ranges: readonly SqlRange[]): SqlArray {
   const algebra = new RangeAlgebra(range);
   const merged: SqlRange[] = [];
-  const sorted = ranges.filter(({ empty }) => !empty).sort(compareRanges(typeInfo(range).element!));
+  const sorted = ranges.filter(({ empty }) => !empty).sort(compareRanges(compareFor(typeInfo(range).element!)));
   for (const each of sorted) {
     const last = merged.at(-1);
     if (last === undefined || !(algebra.overlaps(last, each) || algebra.adjacent(last, each))) merged.push(each);

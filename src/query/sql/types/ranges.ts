@@ -1,11 +1,12 @@
 /**
- * Ranges: canonical form, order, and what can be asked of two of them (PostgreSQL's rangetypes.c). Ranges over integers and dates
+ * Ranges: canonical form, and what can be asked of two of them (PostgreSQL's rangetypes.c). Ranges over integers and dates
  * are kept as [lower, upper); a range that holds nothing is `EMPTY_RANGE`.
  */
 
 import { EMPTY_RANGE, SqlRange } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
 import { type Compare, compareFor } from './compare.ts';
+import { type Bound, compareBounds, lowerOf, upperOf } from './range-bounds.ts';
 import { type SqlType, type SqlValue, typeInfo } from './types.ts';
 
 /** The next value up, for types that have one. @throws SqlError at the end of the type. */
@@ -58,46 +59,6 @@ export function canonicalRange(type: SqlType, range: SqlRange): SqlRange {
       return EMPTY_RANGE;
   }
   return new SqlRange(lower, upper, lower !== null && lowerInclusive, upper !== null && upperInclusive);
-}
-
-interface Bound {
-  readonly value: SqlValue;
-  readonly inclusive: boolean;
-  readonly isLower: boolean;
-}
-
-const lowerOf = ({ lower, lowerInclusive }: SqlRange): Bound => ({
-  value: lower,
-  inclusive: lowerInclusive,
-  isLower: true,
-});
-const upperOf = ({ upper, upperInclusive }: SqlRange): Bound => ({
-  value: upper,
-  inclusive: upperInclusive,
-  isLower: false,
-});
-
-function compareBounds(compare: Compare, a: Bound, b: Bound): number {
-  if (a.value === null || b.value === null) {
-    const x = a.value === null ? (a.isLower ? -1 : 1) : 0;
-    const y = b.value === null ? (b.isLower ? -1 : 1) : 0;
-    return x - y;
-  }
-  const order = compare(a.value, b.value);
-  if (order !== 0) return order;
-  if (a.inclusive && b.inclusive) return 0;
-  const side = (bound: Bound): number => (bound.inclusive ? 0 : bound.isLower ? 1 : -1);
-  return side(a) - side(b);
-}
-
-/** Empty ranges first; then by lower and upper bounds. */
-export function compareRanges(element: SqlType): (a: SqlRange, b: SqlRange) => number {
-  const compare = compareFor(element);
-  return (a, b) => {
-    if (a.empty || b.empty) return Number(b.empty) - Number(a.empty);
-    const lower = compareBounds(compare, lowerOf(a), lowerOf(b));
-    return lower !== 0 ? lower : compareBounds(compare, upperOf(a), upperOf(b));
-  };
 }
 
 /** Operations on ranges of one type. */

@@ -10,13 +10,13 @@ import type { Inet, Interval, SqlArray, SqlRange, SqlRecord, TimeTz } from '../.
 import { notSupported, SqlError } from '../sql-error.ts';
 import { formatArray, formatRange, formatRecord, parseArray, parseRange, parseRecord } from './array-text.ts';
 import { parseBits } from './bit-strings.ts';
-import { applyModifier } from './cast.ts';
 import { formatInterval } from './interval.ts';
 import { parseInterval } from './interval-input.ts';
 import { parseJsonPath, printJsonPath } from './json-path.ts';
 import { checkJson, parseJsonb } from './json-value.ts';
 import { formatLsn, parseLsn } from './log-positions.ts';
 import { parseMac, parseMac8 } from './mac-addresses.ts';
+import { applyModifier } from './modifiers.ts';
 import { formatMultirange, parseMultirange } from './multiranges.ts';
 import { formatInet, parseInet } from './network.ts';
 import { formatObject, parseObject } from './object-names.ts';
