@@ -5,14 +5,7 @@ import { utf8 } from '../../base/bytes.ts';
 import { fileIdText, parseFileId, parseNeedleName } from './file-id.ts';
 import { decodeIndexRow, encodeIndexRow, indexLayout, LARGE_INDEX, rowOffset, SMALL_INDEX } from './index-row.ts';
 import { decodeNeedle, decodeNeedleHeader, encodeNeedle, recordBytes } from './needle.ts';
-import {
-  copiesOf,
-  decodeSuperBlock,
-  encodeSuperBlock,
-  newSuperBlock,
-  parseReplication,
-  replicationText,
-} from './super-block.ts';
+import { decodeSuperBlock, encodeSuperBlock, newSuperBlock, parseReplication, replicationText } from './super-block.ts';
 import { parseTtl, ttlSeconds, ttlText } from './ttl.ts';
 import { checkCollection, parseVolumeFileName, volumeBaseName } from './volume-files.ts';
 import { decodeVolumeInfo, encodeVolumeInfo, newVolumeInfo } from './volume-info.ts';
@@ -39,7 +32,6 @@ describe('the super block', () => {
   it('tells replication as three digits', () => {
     expect([parseReplication('1'), parseReplication('010'), parseReplication('')]).toEqual([1, 10, 0]);
     expect(replicationText(2)).toBe('002');
-    expect(copiesOf(parseReplication('112'))).toBe(5);
     for (const text of ['abc', '256', '1234', '-1']) expect(() => parseReplication(text)).toThrow(/malformed/);
   });
 });

@@ -39,7 +39,7 @@ import { OperationError } from '../../base/errors.ts';
 import { fileIdText } from './file-id.ts';
 import { checkSeal, type RecordShape, writeLeftover, writeSeal } from './needle-seal.ts';
 import type { NeedleVersion } from './super-block.ts';
-import { decodeTtl, encodeTtl, type Ttl } from './ttl.ts';
+import { decodeTtl, encodeTtl, TTL_BYTES, type Ttl } from './ttl.ts';
 
 export const NEEDLE_HEADER_BYTES = 16;
 export const NEEDLE_ALIGNMENT = 8;
@@ -62,7 +62,6 @@ const FLAG_PAIRS = 0x20;
 const FLAG_MANIFEST = 0x80;
 
 const LAST_MODIFIED_BYTES = 5;
-const TTL_BYTES = 2;
 
 export interface NeedleHeader {
   /** Unsigned 32 bits. */

@@ -105,8 +105,3 @@ export function parseReplication(text: string): number {
 export function replicationText(replication: number): string {
   return String(replication).padStart(3, '0');
 }
-
-/** How many copies a volume of that placement has. */
-export function copiesOf(replication: number): number {
-  return Math.floor(replication / 100) + (Math.floor(replication / 10) % 10) + (replication % 10) + 1;
-}

@@ -48,11 +48,6 @@ export function queryContext(context: BindContext, findTable: FindTable): QueryC
   };
 }
 
-/** A query that is a statement, or stands alone. @throws SqlError of any kind that a name, a type or a clause can be wrong in. */
-export function bindSelect(select: SelectStmt, context: BindContext, findTable: FindTable): BoundRows {
-  return bindQuery(select, queryContext(context, findTable), new Frame(undefined), false);
-}
-
 /** @param keepsUnknown See `bindTargets`. */
 export function bindQuery(select: SelectStmt, context: QueryContext, frame: Frame, keepsUnknown: boolean): BoundRows {
   if (select.withClause === undefined) return bindBody(select, context, frame, keepsUnknown);

@@ -1,8 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { Column, ColumnType, Table, TableId } from '../../../models/relational/table.ts';
 import { Keyspace } from '../../../storage/keyspace.ts';
-import { bindSelect } from '../binder/bind-query.ts';
+import { bindQuery, queryContext } from '../binder/bind-query.ts';
 import { conjuncts } from '../binder/bound.ts';
+import { Frame } from '../binder/scope.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { DEFAULT_SQL_LIMITS } from '../limits.ts';
 import { SqlParser } from '../parser/parser.ts';
@@ -38,7 +39,12 @@ async function path(where: string): Promise<string> {
   if (!('SelectStmt' in node)) throw new Error('no SELECT');
   const time = { zone: UTC, nowMicros: 0n };
   const context = { parameters: [], takesParameters: true, untyped: [], time, depthMax: 100 };
-  const bound = bindSelect(node.SelectStmt, context, () => table);
+  const bound = bindQuery(
+    node.SelectStmt,
+    queryContext(context, () => table),
+    new Frame(undefined),
+    false,
+  );
   if (bound.kind !== 'select') throw new Error('no SELECT');
   const chosen = accessPaths(table, conjuncts(bound.where!))[0]!;
   const side = (edge: typeof chosen.low, open: string, closed: string) =>

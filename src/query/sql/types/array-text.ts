@@ -11,8 +11,6 @@ function malformedArray(text: string, detail?: string): SqlError {
   return new SqlError('invalid_text_representation', `malformed array literal: "${text}"`, { detail });
 }
 
-type Nested = SqlValue | Nested[];
-
 /** @param parse Reads one element. @throws SqlError `invalid_text_representation`, `program_limit_exceeded`. */
 export function parseArray(text: string, element: SqlType, parse: (text: string) => SqlValue): SqlArray {
   let at = 0;
@@ -179,17 +177,6 @@ export function formatArray(
 function quoteElement(text: string): string {
   if (text !== '' && !/[{},"\\\s]/.test(text) && text.toLowerCase() !== 'null') return text;
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
-}
-
-/** One-dimensional values to lists of lists, for functions that go through dimensions. */
-export function nest({ dimensions, values }: SqlArray): Nested[] {
-  let level: Nested[] = [...values];
-  for (let i = dimensions.length - 1; i > 0; i--) {
-    const next: Nested[] = [];
-    for (let at = 0; at < level.length; at += dimensions[i]!) next.push(level.slice(at, at + dimensions[i]!));
-    level = next;
-  }
-  return level;
 }
 
 function malformedRange(text: string, detail: string): SqlError {

@@ -326,16 +326,6 @@ export function titleWithModifier(type: SqlType, modifier: number): string {
   return titleOf(type);
 }
 
-/** Numbers in the order in which they convert by themselves. */
-const NUMBER_RANK: { readonly [type: string]: number | undefined } = {
-  int2: 1,
-  int4: 2,
-  int8: 3,
-  numeric: 4,
-  float4: 5,
-  float8: 6,
-};
-
 /** The multirange type of a type of ranges. */
 export function multirangeOf(range: SqlType): SqlType | undefined {
   return typeInfo(range).multirange;
@@ -343,10 +333,6 @@ export function multirangeOf(range: SqlType): SqlType | undefined {
 
 export function isInteger(type: SqlType): type is 'int2' | 'int4' | 'int8' {
   return type === 'int2' || type === 'int4' || type === 'int8';
-}
-
-export function isNumber(type: SqlType): boolean {
-  return NUMBER_RANK[type] !== undefined;
 }
 
 export function isString(type: SqlType): type is 'text' | 'varchar' | 'bpchar' | 'name' {
