@@ -32,6 +32,28 @@ export interface CursorSource {
   noteSpan(span: KeyRange): void;
 }
 
+/** What cursors need of a transaction that may go on to newer snapshots while they begin at this one. */
+export function keepingSnapshot(source: CursorSource, snapshot: Snapshot): CursorSource {
+  return {
+    get overlay() {
+      return source.overlay;
+    },
+    get writes() {
+      return source.writes;
+    },
+    retain: () => {
+      snapshot.cursors++;
+      return snapshot;
+    },
+    release: (kept) => source.release(kept),
+    check: (kept) => source.check(kept),
+    base: (kept) => source.base(kept),
+    pinned: (base, reading) => source.pinned(base, reading),
+    noteVersion: (version) => source.noteVersion(version),
+    noteSpan: (span) => source.noteSpan(span),
+  };
+}
+
 const BATCH_ENTRIES_FIRST = 8;
 /** Values of one merged batch, the last of them whole: what is made of a batch is made in one stretch. */
 const BATCH_BYTES_MAX = 256 * 1024;

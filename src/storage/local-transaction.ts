@@ -16,13 +16,13 @@
 
 import { assert } from '../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
-import { type Bytes, copyBytes, printable } from '../base/bytes.ts';
+import { type Bytes, copyBytes, keySuccessor, printable } from '../base/bytes.ts';
 import type { Durability } from '../base/durability.ts';
 import { hasCode, OperationError } from '../base/errors.ts';
 import { hashKey } from './key-hash.ts';
 import { checkKey, checkValue, keysIn } from './key-limits.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } from './key-range.ts';
-import { type CursorSource, LocalCursor } from './local-cursor.ts';
+import { type CursorSource, keepingSnapshot, LocalCursor } from './local-cursor.ts';
 import { LocalSessionLocks } from './local-session-locks.ts';
 import type { LocalStore } from './local-store.ts';
 import { covers, type LockClaim, LockOwner } from './lock-table.ts';
@@ -280,25 +280,46 @@ export class LocalTransaction implements Transaction, CursorSource {
     return finish();
   }
 
-  scan(range: KeyRange, options: ScanOptions = {}, writtenThrough = Number.MAX_SAFE_INTEGER): Cursor {
+  scan(
+    range: KeyRange,
+    options: ScanOptions = {},
+    writtenThrough = Number.MAX_SAFE_INTEGER,
+    source: CursorSource = this,
+  ): Cursor {
     this.check();
     const { start, end } = keysIn(range);
     if (this.#within !== undefined) {
       assert(rangeIncludes(this.#within, { start, end }), 'a scan is outside of what was promised');
     }
     // Short-lived copies, of Node's pool: memory of their own costs more than all else here.
-    return new LocalCursor(this, { start: Buffer.from(start), end: end && Buffer.from(end) }, options, writtenThrough);
+    const copied = { start: Buffer.from(start), end: end && Buffer.from(end) };
+    return new LocalCursor(source, copied, options, writtenThrough);
   }
 
   freeze(): FrozenReads {
     this.check();
     const through = this.#sequence++;
     this.#frozen++;
+    const snapshot = this.retain();
+    const source = keepingSnapshot(this, snapshot);
+    // Where the transaction has gone on to a newer snapshot, one key is a short range of the old one.
+    const get = (key: Key): Awaitable<Bytes | undefined> => {
+      if (this.#snapshot === snapshot) return this.get(key, through);
+      const cursor = this.scan({ start: key, end: keySuccessor(key) }, { limit: 1 }, through, source);
+      return whenReady(cursor.next(), (entries) => {
+        cursor.close();
+        return entries?.[0]?.value;
+      });
+    };
     let open = true;
     return {
-      get: (key) => this.get(key, through),
-      batchGet: (keys) => this.batchGet(keys, through),
-      scan: (range, options) => this.scan(range, options, through),
+      get,
+      batchGet: (keys) => {
+        if (this.#snapshot === snapshot) return this.batchGet(keys, through);
+        const values = keys.map(get);
+        return values.some(isPromise) ? Promise.all(values) : (values as (Bytes | undefined)[]);
+      },
+      scan: (range, options) => this.scan(range, options, through, source),
       isWritten: (key) => {
         const memtable = this.#writes?.memtables[0];
         const root = memtable === undefined ? -1 : memtable.find(key, hashKey(key));
@@ -307,6 +328,7 @@ export class LocalTransaction implements Transaction, CursorSource {
       end: () => {
         if (!open) return;
         open = false;
+        this.release(snapshot);
         if (--this.#frozen === 0) this.#flatten();
       },
     };

@@ -149,8 +149,8 @@ export interface Transaction extends Observer {
   scan(range: KeyRange, options?: ScanOptions): Cursor;
 
   /**
-   * Reads that see what is there now, and nothing that the transaction writes from here on: for a statement whose parts do not see
-   * what the others write. Several may be open at once. Missing where the store cannot.
+   * Reads that see what is there now, and nothing that the transaction writes from here on, also when it goes on to a newer
+   * snapshot: for a statement whose parts do not see what the others write. Several may be open at once. Missing where the store cannot.
    */
   freeze?(): FrozenReads;
 

@@ -476,6 +476,32 @@ for (const provider of CONTRACT_PROVIDERS) {
         reader.rollback();
       });
 
+      it('stay where they are when the transaction goes on to a newer snapshot', async ({ skip }) => {
+        await write({ a: '1', b: '1' });
+        const transaction = store.begin({ isolation: 'readCommitted' });
+        if (transaction.freeze === undefined) {
+          transaction.rollback();
+          skip();
+        }
+        transaction.beginStatement();
+        await transaction.lock([utf8('b')], {});
+        transaction.put(utf8('b'), utf8('own'));
+        const reads = transaction.freeze!();
+        await write({ a: '2', c: '2' });
+        transaction.beginStatement();
+        const keys = ['a', 'b', 'c'].map(utf8);
+        expect((await transaction.batchGet(keys)).map(asText)).toEqual(['2', 'own', '2']);
+        expect((await reads.batchGet(keys)).map(asText)).toEqual(['1', 'own', undefined]);
+        expect(asText(await reads.get(utf8('a')))).toBe('1');
+        expect((await all(reads.scan(ALL_KEYS))).length).toBe(2);
+        await write({ a: '3' });
+        transaction.beginStatement();
+        expect(asText(await reads.get(utf8('a')))).toBe('1');
+        reads.end();
+        expect(asText(await transaction.get(utf8('a')))).toBe('3');
+        await transaction.commit();
+      });
+
       it('go on over a rollback to a savepoint', async ({ skip }) => {
         const transaction = store.begin();
         if (transaction.freeze === undefined) {

@@ -29,6 +29,7 @@ const OF_CONDITION = {
   cannot_change_runtime_parameter: '55P02',
   cannot_coerce: '42846',
   cardinality_violation: '21000',
+  triggered_data_change_violation: '27000',
   character_not_in_repertoire: '22021',
   check_violation: '23514',
   configuration_limit_exceeded: '53400',

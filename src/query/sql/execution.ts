@@ -34,6 +34,8 @@ export interface ExecutionOptions {
   readonly transaction: Transaction | undefined;
   readonly observer: Observer;
   readonly wroteBefore: boolean;
+  /** Of a statement of a function that sees what the statement around it does, and nothing else; that one ends them. */
+  readonly frozen?: FrozenReads | undefined;
   readonly parameters: readonly SqlValue[];
   readonly style: TextStyle;
   readonly nowMicros: bigint;
@@ -64,6 +66,9 @@ export class Execution implements ExecutionContext {
   #workspace: Workspace | undefined;
   /** What a statement reads by whose parts do not see what the others write. */
   #frozen: FrozenReads | undefined;
+  #ownsFrozen = false;
+  /** Rows that parts of the statement have written are left to them. */
+  #takesWrites = false;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
@@ -87,6 +92,7 @@ export class Execution implements ExecutionContext {
     this.session = options.session;
     this.limits = options.engine.limits;
     this.wroteBefore = options.wroteBefore;
+    this.#frozen = options.frozen;
   }
 
   get slots(): SqlValue[] {
@@ -101,7 +107,7 @@ export class Execution implements ExecutionContext {
 
   /** Gives back what operators hold, when no more will be asked of them. */
   release(): void {
-    this.#frozen?.end();
+    if (this.#ownsFrozen) this.#frozen?.end();
     if (this.#workspace !== undefined) this.#options.block.releaseWorkspace(this.#workspace);
   }
 
@@ -156,16 +162,42 @@ export class Execution implements ExecutionContext {
   }
 
   freeze(): void {
-    if (this.#frozen !== undefined) return;
-    this.#frozen = this.transaction.freeze?.();
-    if (this.#frozen !== undefined) return;
+    this.#takesWrites = true;
+    if (this.#freezes()) return;
     throw notSupported(
       'a statement in WITH that writes to a table which another part of the statement uses, on this store,',
     );
   }
 
+  freezeForCalls(): boolean {
+    return this.#freezes();
+  }
+
+  #freezes(): boolean {
+    if (this.#frozen !== undefined) return true;
+    this.#frozen = this.transaction.freeze?.();
+    this.#ownsFrozen = true;
+    return this.#frozen !== undefined;
+  }
+
+  get isFrozen(): boolean {
+    return this.#frozen !== undefined;
+  }
+
+  get frozen(): FrozenReads | undefined {
+    return this.#frozen;
+  }
+
   isWritten(key: Key): boolean {
     return this.#frozen?.isWritten(key) === true;
+  }
+
+  refuseWritten(key: Key, change: 'updated' | 'deleted' | 'updated or deleted'): void {
+    if (this.#takesWrites || this.#frozen?.isWritten(key) !== true) return;
+    const message = `tuple to be ${change} was already modified by an operation triggered by the current command`;
+    throw new SqlError('triggered_data_change_violation', message, {
+      hint: 'Consider using an AFTER trigger instead of a BEFORE trigger to propagate changes to other rows.',
+    });
   }
 
   beginReader(): Transaction {

@@ -1,6 +1,7 @@
 /**
  * Runs the statements of functions one after another (PostgreSQL's functions.c), each in the transaction of the statement
- * that calls, with its plan kept like any other. Each sees what those before it have written.
+ * that calls, with its plan kept like any other. Each sees what those before it have written, those of a volatile function
+ * what the statement around has written so far; a function that is not sees what that statement sees.
  */
 
 import { assert } from '../../base/assert.ts';
@@ -87,7 +88,7 @@ export class FunctionBodies {
           throw new SqlError('feature_not_supported', message);
         }
         try {
-          return await this.#runPlan(plan, part, args, context);
+          return await this.#runPlan(plan, part, args, context, definition.volatility === 'volatile');
         } catch (error) {
           if (!(error instanceof PlanOutdated) || attempt >= this.#session.engine.limits.attemptsMax) throw error;
         }
@@ -108,8 +109,9 @@ export class FunctionBodies {
     { value, isLast }: BodyPart,
     args: readonly SqlValue[],
     context: EvaluationContext,
+    isVolatile: boolean,
   ): Promise<SqlValue[]> {
-    const opened = this.#runner.open(plan, args, false, context);
+    const opened = this.#runner.open(plan, args, false, context, isVolatile ? undefined : context.frozen);
     const running = isPromise(opened) ? await opened : opened;
     const budget = new MemoryBudget('the result of a function', running.execution);
     const values: SqlValue[] = [];

@@ -29,6 +29,7 @@ export const CONDITIONS = {
   cannot_change_runtime_parameter: 'invalid_argument',
   cannot_coerce: 'wrong_type',
   cardinality_violation: 'invalid_argument',
+  triggered_data_change_violation: 'invalid_argument',
   character_not_in_repertoire: 'invalid_argument',
   check_violation: 'invalid_argument',
   configuration_limit_exceeded: 'too_large',

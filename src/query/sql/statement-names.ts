@@ -17,7 +17,7 @@ import type { FindTable, FunctionLookup } from './binder/query-context.ts';
 import { type NamesOfStatement, namesOf } from './binder/referenced-tables.ts';
 import { withTypeNames } from './binder/type-names.ts';
 import { type FunctionSet, loadFunctions } from './catalog/user-functions.ts';
-import { tablesWrittenBy } from './catalog/written-tables.ts';
+import { type FunctionTables, tablesOfFunction } from './catalog/written-tables.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import type { SessionContext } from './session-context.ts';
@@ -85,14 +85,20 @@ export class StatementNames {
     await this.#block.loadSchemas();
     // Bodies call further functions, and so do views: all are looked through.
     const findTable = await this.findTables({ List: { items: set.all.flatMap(statementsOf) } });
-    const written = new Map<UserFunction, ReadonlySet<TableId> | undefined>();
+    const known = new Map<UserFunction, FunctionTables>();
+    const tablesOf = (definition: UserFunction): FunctionTables => {
+      let tables = known.get(definition);
+      if (tables === undefined) {
+        tables = tablesOfFunction(definition, set, findTable);
+        known.set(definition, tables);
+      }
+      return tables;
+    };
     return {
       findTable,
-      writtenBy: (definition) => {
-        if (!written.has(definition)) written.set(definition, tablesWrittenBy(definition, set, findTable));
-        return written.get(definition);
-      },
       binder: (context, scope) => new ExpressionBinder(context, scope),
+      writtenBy: (definition) => tablesOf(definition).written,
+      usedBy: (definition) => tablesOf(definition).used,
       compile: compileExpression,
       named: (name) => {
         if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {

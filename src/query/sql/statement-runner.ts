@@ -13,12 +13,12 @@ import { type Bytes, equalBytes } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import { inputTypes, type UserFunction } from '../../models/relational/function-definition.ts';
 import { tableKey } from '../../models/relational/keys.ts';
-import type { Transaction } from '../../storage/store.ts';
+import type { FrozenReads, Transaction } from '../../storage/store.ts';
 import { withRowKeys } from './binder/bind-cursor.ts';
 import { bindQuery, queryContext } from './binder/bind-query.ts';
 import { bindStatement } from './binder/bind-statement.ts';
 import { bindBodyStatement, checkBody, statementsOf } from './binder/body-statements.ts';
-import type { BoundRows } from './binder/bound.ts';
+import type { BoundQuery, BoundRows } from './binder/bound.ts';
 import { requireParameterTypes } from './binder/coercion.ts';
 import { ExpressionBinder } from './binder/expression-binder.ts';
 import type { BindContext, FunctionLookup, ParameterTypes, QueryContext } from './binder/query-context.ts';
@@ -31,7 +31,7 @@ import type { BodyPart } from './function-bodies.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import type { RowBatch, StoredRows } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
-import { aroundFunctions } from './planner/around-functions.ts';
+import { aroundFunctions, readsWritten } from './planner/around-functions.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { type Plan, type PlanEnvironment, planQuery } from './planner/plan.ts';
 import {
@@ -344,12 +344,14 @@ export class StatementRunner {
   /**
    * Begins a statement in the transaction, and the plan in the statement.
    * @param within The statement around it, where it is one of a function.
+   * @param frozen What it reads by, where that is what the statement around it reads by.
    */
   open(
     plan: Plan,
     values: readonly SqlValue[],
     autocommit: boolean,
     within?: EvaluationContext,
+    frozen?: FrozenReads,
   ): Awaitable<RunningPortal> {
     this.#block.ranStatement = true;
     if (plan.modifies && this.#block.isReadOnly() && !this.#writesOwn(plan)) {
@@ -372,7 +374,7 @@ export class StatementRunner {
       transaction = this.#block.begin(autocommit && !plan.modifies);
     }
     if (isShared) this.#block.markStatement();
-    const execution = this.#execution(transaction, values, statementMicros, plan.runsFunctions);
+    const execution = this.#execution(transaction, values, statementMicros, plan.runsFunctions, frozen);
     const open = (): RunningPortal => {
       if (plan.verb !== 'SELECT' || plan.writesRows === true) this.#block.wrote = true;
       return { plan, operator: plan.open(execution), execution, transaction, pending: [], rows: 0, rest: undefined };
@@ -441,6 +443,7 @@ export class StatementRunner {
     parameters: readonly SqlValue[],
     statementMicros: bigint,
     runsFunctions = false,
+    frozen?: FrozenReads,
   ): Execution {
     return new Execution({
       engine: this.#engine,
@@ -450,6 +453,7 @@ export class StatementRunner {
       observer: this.#block.observer,
       // What a function writes comes in between.
       wroteBefore: this.#block.wrote || runsFunctions,
+      frozen,
       parameters,
       style: this.#session.parameters.style,
       nowMicros: this.#block.nowMicros ?? statementMicros,
@@ -512,20 +516,43 @@ export class StatementRunner {
     const engine = this.#engine;
     const { planKey } = this.#session.parameters;
     return whenReady(this.names.findTables(node), (findTable) => {
-      const parameters = [...(types ?? [])];
-      const plain = this.bindContext(parameters, types !== undefined);
-      const progress: BindProgress = { depth: 0, slots: 0, written: [] };
-      const context = functions === undefined ? plain : { ...plain, functions, progress };
-      const bound = bindStatement(node, context, findTable);
-      requireParameterTypes(context);
-      const made = planQuery(bound, parameters as SqlType[], this.planEnvironment(context.time, generation));
-      const plan = progress.written!.length === 0 ? made : aroundFunctions(made, bound, progress.written!);
+      const { plan } = this.#planCalling(functions, (calls) => {
+        const parameters = [...(types ?? [])];
+        const context = { ...this.bindContext(parameters, types !== undefined), ...calls };
+        const query = bindStatement(node, context, findTable);
+        requireParameterTypes(context);
+        const { time } = context;
+        return { query, made: planQuery(query, parameters as SqlType[], this.planEnvironment(time, generation)) };
+      });
       const isNewest = !this.#block.seesOtherSchema && generation === engine.catalog.generation;
       if (isNewest && (statement.isKept === true || types !== undefined) && !isOfCursor(node)) {
         engine.keepPlan(statement, planKey, types, plan);
       }
       return plan;
     });
+  }
+
+  /**
+   * Plans a statement with the functions that it calls. A query that takes the place of a call sees what the statement around
+   * sees; of a volatile function that reads what the statement or another function writes, the call is run instead.
+   */
+  #planCalling<T extends { readonly query: BoundQuery; readonly made: Plan }>(
+    functions: FunctionLookup | undefined,
+    plan: (calls: Pick<BindContext, 'functions' | 'progress'>) => T,
+  ): T & { readonly plan: Plan } {
+    if (functions === undefined) {
+      const planned = plan({});
+      return { ...planned, plan: planned.made };
+    }
+    const inPlace: UserFunction[] = [];
+    let progress: BindProgress = { depth: 0, slots: 0, written: [], inPlace };
+    let planned = plan({ functions, progress });
+    const run = new Set(inPlace.filter((each) => readsWritten(each, functions, planned.made, progress.written!)));
+    if (run.size > 0) {
+      progress = { depth: 0, slots: 0, written: [], run };
+      planned = plan({ functions, progress });
+    }
+    return { ...planned, plan: aroundFunctions(planned.made, planned.query, progress.written!) };
   }
 
   /** What plans of this session depend on. */
@@ -564,12 +591,11 @@ export class StatementRunner {
       const node = await this.names.resolveTypes(statement.node);
       const functions = await this.names.findFunctions();
       const findTable = await this.names.findTables(node);
-      const plain = this.bindContext([], false);
-      const progress: BindProgress = { depth: 0, slots: 0, written: [] };
-      const bound = bindStatement(node, functions === undefined ? plain : { ...plain, functions, progress }, findTable);
-      const { query, tables } = withRowKeys(bound);
-      const made = planQuery(query, [], this.planEnvironment(plain.time, generation));
-      return { plan: aroundFunctions(made, bound, progress.written!), tables };
+      return this.#planCalling(functions, (calls) => {
+        const context = { ...this.bindContext([], false), ...calls };
+        const { query, tables } = withRowKeys(bindStatement(node, context, findTable));
+        return { query, tables, made: planQuery(query, [], this.planEnvironment(context.time, generation)) };
+      });
     };
     return planned();
   }
@@ -586,12 +612,11 @@ export class StatementRunner {
     const { generation } = engine.catalog;
     const functions = await this.names.findFunctions();
     const findTable = await this.names.findTables(statement.node);
-    const plain = this.bindContext([], false);
-    const progress: BindProgress = { depth: 0, slots: 0, written: [] };
-    const context = functions === undefined ? plain : { ...plain, functions, progress };
-    const { query, value } = bindBodyStatement(definition, statement.node, isLast, context, findTable);
-    const made = planQuery(query, types, this.planEnvironment(plain.time, generation));
-    const plan = aroundFunctions(made, query, progress.written!);
+    const { plan, value } = this.#planCalling(functions, (calls) => {
+      const context = { ...this.bindContext([], false), ...calls };
+      const bound = bindBodyStatement(definition, statement.node, isLast, context, findTable);
+      return { ...bound, made: planQuery(bound.query, types, this.planEnvironment(context.time, generation)) };
+    });
     part.value = value;
     if (!this.#block.seesOtherSchema && generation === engine.catalog.generation) {
       engine.keepPlan(statement, planKey, types, plan);
@@ -609,6 +634,7 @@ export class StatementRunner {
       findTable: (name) => findTable(name) ?? known?.findTable(name),
       writtenBy: (other) => known?.writtenBy(other),
       binder: (context, scope) => new ExpressionBinder(context, scope),
+      usedBy: (other) => known?.usedBy(other),
       compile: compileExpression,
     };
     checkBody(definition, queryContext({ ...this.bindContext([], false), functions }, findTable), findTable);

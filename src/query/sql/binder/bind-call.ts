@@ -206,7 +206,8 @@ function callUser(
 ): BoundExpression {
   const { definition } = found.user!;
   const isInFrom = binder.clause.title === 'functions in FROM';
-  if (isRun(definition) || (found.returnsSet === true && !isInFrom)) {
+  const { progress: own } = binder;
+  if (isRun(definition) || own.run?.has(definition) === true || (found.returnsSet === true && !isInFrom)) {
     const running = runningCall(found.user!, args, found.result, binder.context);
     if (found.returnsSet === true) return takeSet(binder, running.function, running.args, location);
     return applied(running.function, running.args, location);
@@ -216,6 +217,7 @@ function callUser(
   const { queries, progress } = binder.context;
   if (queries === undefined) throw notSupported('a function in SQL here', location);
   const context = { ...binder.context, queries, progress: progress ?? binder.progress };
+  if (definition.volatility === 'volatile') own.inPlace?.push(definition);
   return bindUserCall(found.user!, args, context, location);
 }
 

@@ -60,6 +60,8 @@ export interface FunctionLookup {
   writtenBy(definition: UserFunction): ReadonlySet<TableId> | undefined;
   /** What binds the expressions of a body, over the columns that it sees. */
   binder(context: BindContext, scope: Scope | undefined): ExpressionBinder;
+  /** The tables that it reads or writes; undefined when that cannot be told. */
+  usedBy(definition: UserFunction): ReadonlySet<TableId> | undefined;
   /** An expression without subqueries as code; what makes plans knows how. */
   compile(expression: BoundExpression): Evaluate;
 }

@@ -6,6 +6,7 @@
  * one that asks and the one that has the column only note that the slot is read within them.
  */
 
+import type { UserFunction } from '../../../models/relational/function-definition.ts';
 import type { TableId } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
@@ -79,6 +80,10 @@ export interface BindProgress {
   slots: number;
   /** Of each function that it runs, the tables that are written; undefined when that cannot be told. */
   written?: (ReadonlySet<TableId> | undefined)[];
+  /** Volatile functions whose queries take the places of their calls. */
+  inPlace?: UserFunction[];
+  /** Those that are run whatever could take the place of a call. */
+  run?: ReadonlySet<UserFunction>;
 }
 
 /** One query of a statement while it is bound. */

@@ -5,6 +5,7 @@ import type { TableStatistics } from '../../../models/relational/statistics.ts';
 import type { Row, TableId } from '../../../models/relational/table.ts';
 import type { SqlRecord } from '../../../models/relational/values.ts';
 import type { Random } from '../../../platform/platform.ts';
+import type { FrozenReads } from '../../../storage/store.ts';
 import type { IndexBuild } from '../index-builds.ts';
 import type { AdvisoryAccess } from '../locks/advisory-locks.ts';
 import type { SessionNotifications } from '../notifications.ts';
@@ -30,6 +31,8 @@ export interface EvaluationContext extends TimeContext {
   /** Wall time now. */
   clockMicros(): bigint;
   readonly session: SessionFacts;
+  /** What the statement reads by, where it does not see what its functions write. */
+  readonly frozen?: FrozenReads | undefined;
 }
 
 /** Sequences by id or by name as SQL writes it. */

@@ -169,6 +169,36 @@ export class ReadFirst implements Operator {
   }
 }
 
+/** Its rows one by one, so that what is computed of each comes after what was done with those before. */
+export class Singly implements Operator {
+  readonly #input: Operator;
+  #batch: RowBatch = [];
+  #at = 0;
+
+  constructor(input: Operator) {
+    this.#input = input;
+  }
+
+  get removed(): number {
+    return this.#input.removed ?? 0;
+  }
+
+  next(): Awaitable<RowBatch | undefined> {
+    if (this.#at < this.#batch.length) return [this.#batch[this.#at++]!];
+    return whenReady(this.#input.next(), (batch) => {
+      if (batch === undefined) return undefined;
+      this.#batch = batch;
+      this.#at = 0;
+      return this.next();
+    });
+  }
+
+  close(): void {
+    this.#batch = [];
+    this.#input.close();
+  }
+}
+
 /** Runs its input for what it does: nobody is told of its rows. */
 export class Unheard implements Operator {
   readonly #input: Operator;

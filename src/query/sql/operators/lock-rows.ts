@@ -8,7 +8,7 @@
  *
  * The newest version is read past the statement's snapshot. A transaction that has written before could be shown an
  * older commit than its own write that way; there the input is read to its end first, bounded by the statement's budget,
- * and the snapshot itself moves forward, which no open cursor would survive.
+ * and the snapshot itself moves forward, unless the statement reads by one that stays.
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
@@ -27,6 +27,8 @@ export interface LockRowsOptions {
   /** UPDATE of keys locks more when it writes. */
   readonly strength: RowLockStrength;
   readonly wait: 'block' | 'nowait' | 'skip';
+  /** What is about to be done with the rows, where something is. */
+  readonly change?: 'updated' | 'deleted';
   /** What a row must still meet; undefined when anything will do. */
   readonly condition: EvaluateLater | undefined;
   /** Where the table's row begins in a row of the input; missing: at its beginning. What else a row holds stays. */
@@ -111,8 +113,8 @@ export class LockRows implements Operator {
   }
 
   #pull(): Awaitable<RowBatch | undefined> {
-    if (!this.#context.wroteBefore || this.#context.transaction.isolation !== 'readCommitted')
-      return this.#input.next();
+    const { wroteBefore, isFrozen, transaction } = this.#context;
+    if (!wroteBefore || isFrozen || transaction.isolation !== 'readCommitted') return this.#input.next();
     if (this.#held !== undefined) return this.#pullHeld();
     const held: ExecutionRow[] = [];
     const budget = new MemoryBudget('locking rows after other writes', this.#context);
@@ -137,6 +139,8 @@ export class LockRows implements Operator {
   #lock(batch: RowBatch): Awaitable<RowBatch> {
     let keys = batch.map((row) => this.#table.codec.keys.keyOf(this.#own(row)));
     if (keys.some((key) => this.#context.isWritten(key))) {
+      const { change } = this.#options;
+      if (change !== undefined) for (const key of keys) this.#context.refuseWritten(key, change);
       batch = batch.filter((_, i) => !this.#context.isWritten(keys[i]!));
       keys = keys.filter((key) => !this.#context.isWritten(key));
     }

@@ -81,6 +81,7 @@ export class MergeRows implements RowWriter {
     const old = row.slice(0, width);
     const key = codec.keys.keyOf(old);
     const { transaction } = this.#context;
+    if (!this.#touched.has(latin1(key))) this.#context.refuseWritten(key, 'updated or deleted');
     if (this.#touched.has(latin1(key)) || this.#context.isWritten(key)) {
       throw new SqlError('cardinality_violation', 'MERGE command cannot affect row a second time', {
         hint: 'Ensure that not more than one source row matches any one target row.',

@@ -3,7 +3,8 @@
  *
  * The whole statement has happened before the first row of RETURNING leaves, as in PostgreSQL; those rows are kept, in
  * files where memory ends. An input whose rows could be met again after they were written (a key that moves
- * forward under the scan, a query over the table it inserts into) is read to its end first.
+ * forward under the scan, a query over the table it inserts into) is read to its end first, unless the statement is frozen:
+ * functions that it calls may want to see what it has written so far.
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
@@ -49,7 +50,7 @@ export class Modify implements ModifyingOperator {
   next(): Awaitable<RowBatch | undefined> {
     if (this.#written) return this.#reader?.next();
     this.#written = true;
-    const done = this.#readFirst ? this.#readAllThenWrite() : this.#write(this.#input);
+    const done = this.#readFirst && !this.#context.isFrozen ? this.#readAllThenWrite() : this.#write(this.#input);
     const written = this.#writer.finish === undefined ? done : whenReady(done, () => this.#writer.finish!());
     return whenReady(written, () => {
       this.#reader = this.#results?.reader();

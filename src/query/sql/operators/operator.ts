@@ -89,8 +89,13 @@ export interface ExecutionContext extends EvaluationContext {
   batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]>;
   /** From here on the statement sees nothing of what it writes itself. @throws SqlError where the store cannot. */
   freeze(): void;
-  /** Whether a frozen statement has written the row itself: then it is left to what has. */
+  /** As `freeze`, for a statement whose functions see what it writes and whose rows they may write. @returns whether the store can. */
+  freezeForCalls(): boolean;
+  readonly isFrozen: boolean;
+  /** Whether a frozen statement has written the row itself, or a function of it: then it is left to what has. */
   isWritten(key: Key): boolean;
+  /** To be told of a row that is about to be changed. @throws SqlError `triggered_data_change_violation` where a function has. */
+  refuseWritten(key: Key, change: 'updated' | 'deleted' | 'updated or deleted'): void;
   /** The newest committed value, whatever the statement's snapshot. */
   newest(key: Key): Awaitable<Bytes | undefined>;
   /** A reader of the newest state, for the caller to roll back. */

@@ -201,6 +201,7 @@ export class InsertRows implements RowWriter {
       const value = each.value(both, this.#context);
       changed[each.position] = isPromise(value) ? await value : value;
     }
+    this.#context.refuseWritten(key, 'updated');
     this.#writer.prepare(changed);
     await this.#writer.update(old, changed);
     this.#touched!.add(this.#keyOf(changed));
@@ -235,7 +236,9 @@ export class UpdateRows implements RowWriter {
   }
 
   #updateFrom(old: RowBatch, rows: readonly ExecutionRow[], from: number): Awaitable<void> {
+    const { isFrozen } = this.#context;
     for (let i = from; i < rows.length; i++) {
+      if (isFrozen) this.#context.refuseWritten(this.#writer.rules.table.codec.keys.keyOf(old[i]!), 'updated');
       const done = this.#writer.update(old[i]!, rows[i]!);
       if (isPromise(done)) return done.then(() => this.#updateFrom(old, rows, i + 1));
     }

@@ -31,7 +31,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { CheckedRows, type LateViewCheck } from '../operators/checked-rows.ts';
 import { Distinct } from '../operators/distinct.ts';
-import { Late, ProjectLater } from '../operators/later.ts';
+import { Late, ProjectLater, Singly } from '../operators/later.ts';
 import { LockRows, type LockRowsOptions } from '../operators/lock-rows.ts';
 import { MergeRows, type MergeRules } from '../operators/merge-rows.ts';
 import { Modify, type RowWriter } from '../operators/modify.ts';
@@ -48,6 +48,7 @@ import type { EvaluateLater } from '../operators/subquery.ts';
 import { type Assignment, isPlain, type WriteRules } from '../operators/write-rules.ts';
 import { notSupported } from '../sql-error.ts';
 import { movesEntries, pointPath } from './access-path.ts';
+import { runsStatements } from './around-functions.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
 import { type PlanNode, planNode, tableTarget } from './plan-node.ts';
@@ -341,6 +342,7 @@ function planTargets({ kind, table, where, from }: BoundUpdate | BoundDelete, sc
     // Where each lock is a question to another machine, what is left of it is asked for with other keys of the row.
     strength: kind === 'delete' && !context.sharesStore ? 'update' : 'noKeyUpdate',
     wait: 'block',
+    change: kind === 'delete' ? 'deleted' : 'updated',
     condition,
   });
   if (from === undefined) {
@@ -385,7 +387,10 @@ function planValuesOver(
   if (late.length === 0) return { open, values: expressions.map(compileExpression) };
   const columns = late.map((each) => compileLater(each, scope));
   return {
-    open: (context) => new ProjectLater(open(context), columns, true, context),
+    open: (context) => {
+      const input = open(context);
+      return new ProjectLater(late.some(runsStatements) ? new Singly(input) : input, columns, true, context);
+    },
     values: expressions.map((each) => {
       const place = late.indexOf(each);
       return compileExpression(place < 0 ? each : columnAt(width + place, each));

@@ -24,7 +24,7 @@ import { Aggregate } from '../operators/aggregate.ts';
 import { Distinct } from '../operators/distinct.ts';
 import { GroupInOrder } from '../operators/group-in-order.ts';
 import { IncrementalSort } from '../operators/incremental-sort.ts';
-import { Late, ProjectLater, ReadFirst } from '../operators/later.ts';
+import { Late, ProjectLater, ReadFirst, Singly } from '../operators/later.ts';
 import { Limit } from '../operators/limit.ts';
 import { LimitWithTies } from '../operators/limit-ties.ts';
 import { LockRows } from '../operators/lock-rows.ts';
@@ -101,7 +101,7 @@ function extended(
       isPoint: false,
       node: planned.node,
       open: (context, rowsMax) =>
-        new ProjectLater(readFirst(planned.open(context, rowsMax), late, context), columns, true, context),
+        new ProjectLater(beforeCalls(planned.open(context, rowsMax), late, context), columns, true, context),
     },
     over: (each) => {
       const place = late.indexOf(each);
@@ -110,9 +110,10 @@ function extended(
   };
 }
 
-/** Functions that write shall not meet what the query has still to read. */
-function readFirst(input: Operator, calls: readonly BoundExpression[], context: ExecutionContext): Operator {
-  return calls.some(runsStatements) ? new ReadFirst(input, context) : input;
+/** Functions that write shall not meet what the query has still to read, and run for no row that nobody wants. */
+function beforeCalls(input: Operator, calls: readonly BoundExpression[], context: ExecutionContext): Operator {
+  if (!calls.some(runsStatements)) return input;
+  return new Singly(context.isFrozen ? input : new ReadFirst(input, context));
 }
 
 function wrapped(
@@ -490,7 +491,7 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
     if (limited && !distinct) operator = limit(operator, wanted, skip, context);
     operator =
       plain === undefined
-        ? new ProjectLater(readFirst(operator, results, context), later, false, context)
+        ? new ProjectLater(beforeCalls(operator, results, context), later, false, context)
         : new Project(operator, plain, context, places);
     if (!distinct) return watchTop(context, operator);
     operator =
