@@ -189,3 +189,17 @@ select 'xyz' ~ 'x(\w)(?=\1)';
 select 'xyz' ~ 'x(\w)(?=(\1))';
 select 'a' ~ '\x7fffffff';
 select 'x' ~ '^*x';
+
+-- What each part of a pattern takes.
+SELECT regexp_match('abcd', '(a|ab)(c|bcd)(d*)'), regexp_match('abcde', '^(a|ab)(c|bcd)(d*)(e?)$'), regexp_match('xyz', '(xy|x)(z|yz)?');
+SELECT regexp_match('aabbb', '(.*?)(b+)'), regexp_match('aabbb', '(?:(.*?)(b+)){1,1}'), regexp_match('aabbb', '(?:(.*?)(b+)){1}'), regexp_match('aabbb', '(.*)(b+?)');
+SELECT regexp_match('abc01234xyz', '(.*)(\d+)(.*)'), regexp_match('abc01234xyz', '(.*?)(\d+)(.*)'), regexp_match('abc01234xyz', '(?:(.*?)(\d+)(.*)){1,1}');
+SELECT substring('foobarbaz', 'a|b.*?z'), substring('foobarbaz', 'b.*?z'), substring('foobarbaz', '(?:b.*?z|q)'), substring('foobarbaz', '(?:o|b)a.*?');
+SELECT regexp_match('aaaa', '(a+?)(a+)'), regexp_match('aaaa', '(a+)(a+?)'), regexp_match('aaaa', '(a??)(a*?)(a*)$'), regexp_match('abab', '((a)|(b))*'), regexp_match('ab', '(?:(a)|b)*');
+SELECT regexp_match('aaa', '(a|b){0,2}?(a*)$'), regexp_match('', '(a*)*'), regexp_match('', '(a*)+'), regexp_match('b', '(a*)*?b'), regexp_match('xx', '((x)?){2,3}');
+SELECT regexp_match('foofoo', '(.+)\1'), regexp_match('aabaab', '((a+)b)\1'), regexp_match('abAB', '(?i)(ab)\1'), regexp_match('aXbX', '^(.)(X).\2$'), regexp_match('aaaaa', '(a+)\1{1,2}?');
+SELECT regexp_match('ab', 'a(?=(b))(b)'), regexp_match('ab', '(?<=(a))b');
+SELECT regexp_match('ab', '(?=(a))\1');
+SELECT 'a8' ~ '^(a)\18$', E'\u00018' ~ '^\18$', E'\n' ~ '^\012$', '@' ~ '\100', E' 7' ~ '^\0407$', E'\u00ff' ~ '^\377$', E'?8' ~ '^\0778$';
+SELECT '9' ~ '\09', '8' ~ '(a)\99';
+SELECT regexp_replace('foobarbaz', 'b(..)', 'X\1Y', 'g'), regexp_replace('aaa bbb', '(a+?)(a+) (b*?)(b+)', '[\1|\2|\3|\4]'), regexp_split_to_array('a1bb22ccc', '\d+?');

@@ -6,6 +6,8 @@ const REPEAT_MAX = 255;
 
 export type Test = (code: number) => boolean;
 
+export type Preference = 'longer' | 'shorter';
+
 export type RegexNode =
   | { readonly kind: 'empty' }
   | { readonly kind: 'char'; readonly test: Test }
@@ -16,7 +18,8 @@ export type RegexNode =
       readonly node: RegexNode;
       readonly min: number;
       readonly max: number;
-      readonly lazy: boolean;
+      /** Nothing for `{m}`. */
+      readonly prefers: Preference | undefined;
     }
   | { readonly kind: 'group'; readonly index: number; readonly node: RegexNode }
   | { readonly kind: 'assert'; readonly test: Assertion }
@@ -35,8 +38,8 @@ export interface RegexFlags {
   readonly literal: boolean;
 }
 
-export function invalid(reason: string): SqlError {
-  return new SqlError('invalid_regular_expression', `invalid regular expression: ${reason}`);
+export function invalid(reason: string, what = 'invalid regular expression'): SqlError {
+  return new SqlError('invalid_regular_expression', `${what}: ${reason}`);
 }
 
 /** Flags as functions take them: `i`, `n`, `x`, …; `g` is the caller's. @throws SqlError `invalid_parameter_value`. */
@@ -122,11 +125,12 @@ export class RegexParser {
   readonly #text: readonly string[];
   #flags: RegexFlags;
   #at = 0;
-  groups = 0;
+  /** What is in the parentheses that have been read to their end, by number. */
+  readonly groups = new Map<number, RegexNode>();
   hasBack = false;
-  /** How many constraints of what is around the place being read: no group is known in them. */
+  #opened = 0;
+  /** How many constraints of what is around the place being read: parentheses in them only group, and are not referred to. */
   #looks = 0;
-  readonly #closed = new Set<number>();
 
   constructor(pattern: string, flags: RegexFlags) {
     let body = pattern;
@@ -147,6 +151,11 @@ export class RegexParser {
       }
     }
     this.#text = [...body];
+  }
+
+  /** Known when all is read: the pattern itself may say so. */
+  get ignoresCase(): boolean {
+    return this.#flags.ignoreCase;
   }
 
   parse(): RegexNode {
@@ -193,6 +202,7 @@ export class RegexParser {
     this.#skipExpanded();
     let min: number;
     let max: number;
+    let isExact = false;
     switch (this.#text[this.#at]) {
       case '*':
         [min, max] = [0, Number.POSITIVE_INFINITY];
@@ -217,6 +227,7 @@ export class RegexParser {
         if (min > REPEAT_MAX || (max > REPEAT_MAX && Number.isFinite(max)) || max < min) {
           throw invalid('invalid repetition count(s)');
         }
+        isExact = bound[2] === undefined;
         this.#at += bound[0].length;
         break;
       }
@@ -224,13 +235,13 @@ export class RegexParser {
         return atom;
     }
     if (atom.kind === 'assert' || atom.kind === 'look') throw invalid('quantifier operand invalid');
-    let lazy = false;
+    let prefers: Preference = 'longer';
     if (this.#text[this.#at] === '?') {
-      lazy = true;
+      prefers = 'shorter';
       this.#at++;
     }
     if (/[*+?]/.test(this.#text[this.#at] ?? '')) throw invalid('quantifier operand invalid');
-    return { kind: 'repeat', node: atom, min, max, lazy };
+    return { kind: 'repeat', node: atom, min, max, prefers: isExact ? undefined : prefers };
   }
 
   #char(code: number): RegexNode {
@@ -279,10 +290,11 @@ export class RegexParser {
 
   #group(depth: number): RegexNode | undefined {
     if (this.#text[this.#at] !== '?') {
-      const index = ++this.groups;
+      if (this.#looks > 0) return this.#grouped(depth);
+      const index = ++this.#opened;
       const node = this.#choice(depth + 1);
       this.#close();
-      this.#closed.add(index);
+      this.groups.set(index, node);
       return { kind: 'group', index, node };
     }
     const head = this.#text.slice(this.#at, this.#at + 3).join('');
@@ -295,14 +307,19 @@ export class RegexParser {
     const ahead = head.startsWith('?=') || head.startsWith('?!');
     if (!behind && !ahead && !head.startsWith('?:')) throw invalid('quantifier operand invalid');
     this.#at += behind ? 3 : 2;
-    const isLook = behind || ahead;
-    if (isLook) this.#looks++;
+    if (!behind && !ahead) return this.#grouped(depth);
+    this.#looks++;
+    const node = this.#choice(depth + 1);
+    this.#close();
+    this.#looks--;
+    return { kind: 'look', node, ahead, negative: head[behind ? 2 : 1] === '!' };
+  }
+
+  #grouped(depth: number): RegexNode {
     const node = this.#choice(depth + 1);
     this.#close();
     // In parentheses even what takes no text may repeat.
-    if (!isLook) return node.kind === 'assert' || node.kind === 'look' ? { kind: 'sequence', parts: [node] } : node;
-    this.#looks--;
-    return { kind: 'look', node, ahead, negative: head[behind ? 2 : 1] === '!' };
+    return node.kind === 'assert' || node.kind === 'look' ? { kind: 'sequence', parts: [node] } : node;
   }
 
   #close(): void {
@@ -346,24 +363,23 @@ export class RegexParser {
         return { kind: 'assert', test: (text, at) => wordAt(text, at - 1) === wordAt(text, at) };
     }
     if (c >= '1' && c <= '9') {
-      let digits = c;
-      while (
-        isDigit(this.#text[this.#at]?.codePointAt(0) ?? 0) &&
-        Number(digits + this.#text[this.#at]) <= this.groups
-      ) {
-        digits += this.#text[this.#at++];
+      const digits = /^[0-9]+/.exec(this.#text.slice(this.#at - 1).join(''))![0];
+      // Of several digits that are no number of parentheses an octal code is made.
+      if (digits.length === 1 || Number(digits) <= this.#opened) {
+        this.#at += digits.length - 1;
+        const index = Number(digits);
+        if (!this.groups.has(index) || this.#looks > 0) throw invalid('invalid backreference number');
+        this.hasBack = true;
+        return { kind: 'back', index };
       }
-      const index = Number(digits);
-      if (!this.#closed.has(index) || this.#looks > 0) throw invalid('invalid backreference number');
-      this.hasBack = true;
-      return { kind: 'back', index };
     }
     return this.#char(this.#escapedCode(c));
   }
 
   #escapedCode(c: string): number {
-    const simple = { a: 7, b: 8, B: 92, e: 27, f: 12, n: 10, r: 13, t: 9, v: 11, '0': 0 }[c];
+    const simple = { a: 7, b: 8, B: 92, e: 27, f: 12, n: 10, r: 13, t: 9, v: 11 }[c];
     if (simple !== undefined) return simple;
+    if (isDigit(c.codePointAt(0)!)) return this.#octal();
     const hex = (length: number): number => {
       const digits = this.#text.slice(this.#at, this.#at + length).join('');
       const found = /^[0-9a-fA-F]+/.exec(digits)?.[0] ?? '';
@@ -379,6 +395,15 @@ export class RegexParser {
     if (c === 'c') return (this.#text[this.#at++]?.codePointAt(0) ?? 0) & 31;
     if (isAlnum(c.codePointAt(0)!)) throw invalid('invalid escape \\ sequence');
     return c.codePointAt(0)!;
+  }
+
+  /** At most three digits, at most 255; the first one has been read. */
+  #octal(): number {
+    const digits = /^[0-7]{1,3}/.exec(this.#text.slice(this.#at - 1, this.#at + 2).join(''))?.[0];
+    if (digits === undefined) throw invalid('invalid escape \\ sequence');
+    const isTooLarge = Number.parseInt(digits, 8) > 255;
+    this.#at += digits.length - 1 - Number(isTooLarge);
+    return Number.parseInt(isTooLarge ? digits.slice(0, 2) : digits, 8);
   }
 
   #bracket(): RegexNode {
