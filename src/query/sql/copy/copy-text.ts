@@ -37,6 +37,8 @@ export interface CopyLine {
   readonly text: string;
   /** Undefined for a line that ends within quotes. */
   readonly fields: readonly (string | null)[] | undefined;
+  /** The mark of the end of the data stands in it, and something behind that. */
+  readonly isCorrupt?: boolean;
 }
 
 export class CopyTextReader {
@@ -86,7 +88,13 @@ export class CopyTextReader {
     const end = newline > start && bytes[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
     const text = bytes.utf8Slice(start, end);
     if (text.includes('\ufffd')) requireUtf8(bytes.subarray(start, end));
-    if (text === END_OF_DATA) {
+    const mark = text.includes(END_OF_DATA) ? endOfData(text) : -1;
+    if (mark >= 0) {
+      const number = ++this.#lines;
+      const isCorrupt = mark + END_OF_DATA.length < text.length;
+      const rest = text.slice(0, mark);
+      if (isCorrupt) lines.push({ number, text, fields: undefined, isCorrupt });
+      else if (mark > 0) lines.push({ number, text: rest, fields: this.#fields(rest) });
       this.#ended = true;
       return;
     }
@@ -109,6 +117,12 @@ function isEscaped(bytes: Buffer, start: number, at: number): boolean {
   let backslashes = 0;
   while (at - 1 - backslashes >= start && bytes[at - 1 - backslashes] === BACKSLASH) backslashes++;
   return backslashes % 2 === 1;
+}
+
+/** Where the mark of the end of the data stands, which need not be alone in its line; -1 where its backslash is another one's. */
+function endOfData(text: string): number {
+  for (let at = text.indexOf('\\'); at >= 0; at = text.indexOf('\\', at + 2)) if (text[at + 1] === '.') return at;
+  return -1;
 }
 
 /** Looks only at delimiters and backslashes: fields may be long. */

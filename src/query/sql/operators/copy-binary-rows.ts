@@ -16,6 +16,8 @@ export class CopyBinaryRows implements Operator {
   readonly #columns: readonly Column[];
   readonly #context: ExecutionContext;
   #rows = 0;
+  /** Of the batch that was given last. */
+  #batchRows = 0;
   #done = false;
 
   /** @param columns One for each field of a row. */
@@ -40,13 +42,22 @@ export class CopyBinaryRows implements Operator {
     this.#done = true;
   }
 
+  /** Where a row of the batch that was given last comes from. */
+  placeOf(row: number): string {
+    return this.#reader.place(undefined, this.#rows - this.#batchRows + row + 1);
+  }
+
   #late(chunk: Bytes | undefined): Awaitable<RowBatch | undefined> {
     const rows = this.#take(chunk);
     return rows.length > 0 ? rows : this.next();
   }
 
   #take(chunk: Bytes | undefined): RowBatch {
-    if (chunk !== undefined) return this.#reader.take(chunk).map((fields) => this.#row(fields));
+    if (chunk !== undefined) {
+      const rows = this.#reader.take(chunk).map((fields) => this.#row(fields));
+      this.#batchRows = rows.length;
+      return rows;
+    }
     this.#done = true;
     this.#reader.finish();
     return [];

@@ -122,12 +122,15 @@ export class CopyRows implements Operator {
   }
 
   #place({ number, text }: CopyLine): string {
-    const shown = text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text;
-    return `COPY ${this.#table}, line ${number}: "${shown}"`;
+    return `COPY ${this.#table}, line ${number}: "${shownText(text)}"`;
   }
 
   #row(line: CopyLine): ExecutionRow {
-    const { number, fields } = line;
+    const { number, fields, isCorrupt } = line;
+    if (isCorrupt === true) {
+      const where = `COPY ${this.#table}, line ${number}`;
+      throw new SqlError('bad_copy_file_format', 'end-of-copy marker corrupt', { where });
+    }
     if (fields === undefined) {
       throw new SqlError('bad_copy_file_format', 'unterminated CSV quoted field', { where: this.#place(line) });
     }
@@ -150,7 +153,7 @@ export class CopyRows implements Operator {
         row[i] = applyModifier(type, modifier, parseText(type, field, this.#context), false);
       } catch (error) {
         if (error instanceof SqlError) {
-          const shown = field === null ? 'null input' : `"${field.slice(0, SHOWN_CHARACTERS_MAX)}"`;
+          const shown = field === null ? 'null input' : `"${shownText(field)}"`;
           error.where ??= `COPY ${this.#table}, line ${number}, column ${name}: ${shown}`;
         }
         throw error;
@@ -163,4 +166,8 @@ export class CopyRows implements Operator {
     }
     return row;
   }
+}
+
+function shownText(text: string): string {
+  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text;
 }

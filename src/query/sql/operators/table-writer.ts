@@ -149,10 +149,14 @@ export class TableWriter {
           ? hidden
             ? []
             : keys
-          : rows.flatMap((row, i) => this.#slots(row, keys[i]!).slice(hidden ? 1 : 0)).map((slot) => slot.key);
+          : rows.flatMap((row, i) => {
+              this.attempted = i;
+              return keysOf(this.#slots(row, keys[i]!).slice(hidden ? 1 : 0));
+            });
       return whenReady(this.#areFree(wanted), (free) => {
         if (!free) return this.#insertEach(rows, 0);
         for (let i = 0; i < rows.length; i++) {
+          this.attempted = i;
           this.#putNew(keys[i]!, rows[i]!, hidden);
           this.#checkViews(rows[i]!);
           this.#foreignKeys?.inserted(rows[i]!);
@@ -175,7 +179,8 @@ export class TableWriter {
     this.#refusals = 0;
     if (this.rules.viewChecks !== undefined) for (const row of rows) this.#checkViews(row);
     if (this.rules.indexes.length > 0 || this.#foreignKeys !== undefined) {
-      for (const row of rows) {
+      for (const [i, row] of rows.entries()) {
+        this.attempted = i;
         if (this.rules.indexes.length > 0) this.#putEntries(codec.keys.keyOf(row), row);
         this.#foreignKeys?.inserted(row);
       }

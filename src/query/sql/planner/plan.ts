@@ -14,12 +14,11 @@ import { CopyCsvReader } from '../copy/copy-csv.ts';
 import { CopyTextReader } from '../copy/copy-text.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { CopyBinaryRows } from '../operators/copy-binary-rows.ts';
+import { CopyFilter } from '../operators/copy-filter.ts';
 import { CopyRows, type CopySource } from '../operators/copy-rows.ts';
-import { Filter } from '../operators/filter.ts';
 import { Unheard } from '../operators/later.ts';
 import { Modify } from '../operators/modify.ts';
 import type { ModifyingOperator, Open, Operator } from '../operators/operator.ts';
-import { Project } from '../operators/project.ts';
 import { InsertRows } from '../operators/row-writers.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
@@ -298,11 +297,9 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
       const sent = format.binary
         ? new CopyBinaryRows(source, binary(), columns, context)
         : new CopyRows(source, reader, { table: name, columns, format }, context);
-      const rows = where === undefined ? sent : new Filter(new Project(sent, wide, context), where, context);
+      const rows = where === undefined ? sent : new CopyFilter(sent, wide, where, context);
       const options = { returning: undefined, readFirst: false };
-      // Behind a condition the rows of a batch are not those that were sent.
-      const places = where === undefined && sent instanceof CopyRows ? sent : undefined;
-      const writer = new InsertRows(rules, assignments, context, undefined, takesRows, places);
+      const writer = new InsertRows(rules, assignments, context, undefined, takesRows, rows);
       return new Modify(rows, writer, options, context);
     },
   };
