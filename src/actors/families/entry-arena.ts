@@ -600,7 +600,7 @@ export class EntryArena {
     const file = this.#file;
     if (file === undefined || !file.mayHave(hash)) return false;
     if (this.find(hash, database, buffer, start, length)) return true;
-    if (!file.find(hash, database, buffer, start, length)) return false;
+    if (!file.find(database, buffer, start, length)) return false;
     const { block, at: from } = file;
     const flags = file.isOld ? FETCHED : FETCHED | IN_FILE;
     const isMarked = file.isMarked;

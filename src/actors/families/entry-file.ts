@@ -6,7 +6,7 @@
  * It is worth nothing to anyone else: the file has no name, nothing is synced, and whatever goes wrong with it (a full disk
  * above all) switches it off: then the store is asked, as if it had never been. It holds nothing that the store does not.
  *
- * **The file** is a ring of *segments*. Records are gathered in one segment in memory, in blocks of 4 KiB which none of them
+ * **The file** is a ring of *segments*. Records are gathered in one segment in memory, in blocks of 2 KiB which none of them
  * crosses; a full one is written as a whole. Before a segment is filled anew it is read once more, and the index forgets what
  * lies in it. Both happen at once while that is quick, as the arena gives up thousands of entries in a row; when it is not, in the
  * background, and entries are not taken while one of the three segments in memory would have to be waited for. The ring grows to
@@ -37,7 +37,8 @@ import type { Clock } from '../../platform/platform.ts';
 import { EntryFileIndex } from './entry-file-index.ts';
 import { ABSENT, FLAGS, MARKED, RECORD_HEADER_BYTES, SIZES, type Slab, VALUE_LENGTH } from './entry-slab.ts';
 
-const BLOCK_BITS = 12;
+/** Large ones leave little room unused, of small ones there is less to read and to look through. */
+const BLOCK_BITS = 11;
 export const BLOCK_BYTES = 1 << BLOCK_BITS;
 const SEGMENT_BYTES_MAX = 512 * 1024;
 /** Of the arena's bound: a segment. `SEGMENTS_IN_MEMORY` of them lie there. */
@@ -142,6 +143,8 @@ export class EntryFile {
   #nextNumber = -1;
   /** Memory of segments that nobody uses. */
   #free: Blocks[] = [];
+  /** The block that `mayHave` has met. */
+  #sought = 0;
   #hits = 0;
   #strayReads = 0;
   #refused = 0;
@@ -192,20 +195,22 @@ export class EntryFile {
 
   // ---- Reading
 
-  /** Whether an entry with that hash may be here. */
+  /** Whether an entry with that hash may be here: then `find` may follow. */
   mayHave(hash: number): boolean {
-    return this.#index.count > 0 && this.#index.has(hash);
-  }
-
-  /**
-   * Finds the record of a key, at once, and leaves it in `block`, at `at`. @returns false also where reading would
-   * take long.
-   */
-  find(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
     const index = this.#index;
     if (index.count === 0) return false;
     index.seek(hash);
-    for (let block = index.next(); block !== 0; block = index.next()) {
+    this.#sought = index.next();
+    return this.#sought !== 0;
+  }
+
+  /**
+   * Finds the record of a key whose hash `mayHave` was asked for last, at once, and leaves it in `block`, at `at`. @returns
+   * false also where reading would take long.
+   */
+  find(database: number, buffer: Bytes, start: number, length: number): boolean {
+    const index = this.#index;
+    for (let block = this.#sought; block !== 0; block = index.next()) {
       if (!this.#read(block)) return false;
       if (!this.#search(database, buffer, start, length)) {
         this.#strayReads++;
