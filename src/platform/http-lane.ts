@@ -21,6 +21,7 @@
 
 import type * as net from 'node:net';
 import { asBuffer, type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
+import { Roster, type Seat } from '../base/roster.ts';
 import { Slab } from '../base/slab.ts';
 import { nodeHttp } from './builtin-http.ts';
 import type { HttpHandler, HttpResponse } from './http.ts';
@@ -58,8 +59,8 @@ export interface LaneOptions {
 export class HttpLane {
   readonly options: LaneOptions;
   readonly #readBuffer = new ReadBuffer();
-  readonly #connections = new Set<Connection>();
-  readonly #handedOver = new Set<net.Socket>();
+  readonly #connections = new Roster<Connection>();
+  readonly #handedOver = new Roster<net.Socket>();
   readonly #sweeping: Timer;
   #out = Buffer.allocUnsafeSlow(OUT_BYTES);
   #filled = 0;
@@ -99,7 +100,7 @@ export class HttpLane {
       return;
     }
     const connection = new Connection(this, socket);
-    this.#connections.add(connection);
+    connection.seat = this.#connections.add(connection);
     socket.attach(socket.raw!, connection, false);
   }
 
@@ -124,7 +125,7 @@ export class HttpLane {
   }
 
   forget(connection: Connection): void {
-    this.#connections.delete(connection);
+    connection.seat?.leave();
   }
 
   handOver(connection: Connection, unread: Bytes): void {
@@ -135,8 +136,8 @@ export class HttpLane {
   }
 
   #giveToNode(raw: net.Socket): void {
-    this.#handedOver.add(raw);
-    raw.once('close', () => this.#handedOver.delete(raw));
+    const seat = this.#handedOver.add(raw);
+    raw.once('close', () => seat.leave());
     this.options.handOver(raw);
   }
 
@@ -182,6 +183,8 @@ export class HttpLane {
 /** Of one client: between two requests, within a body, or waiting for an answer. */
 class Connection implements SocketHandlers {
   readonly socket: NodeSocket;
+  /** Among those whom the lane serves. */
+  seat: Seat<Connection> | undefined;
   readonly #lane: HttpLane;
   readonly #parser = new HeadParser();
   /** Whose body is coming, or whose answer is awaited. */

@@ -28,6 +28,7 @@ import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { assert } from '../base/assert.ts';
 import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
+import { Roster } from '../base/roster.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
 import type { ConnectOptions, Listener, ListenOptions, Socket, SocketHandlers, Sockets } from './sockets.ts';
@@ -149,8 +150,8 @@ class NodeListener implements Listener {
   readonly #onConnection: (socket: Socket) => SocketHandlers;
   readonly #readBuffer: ReadBuffer | undefined;
   readonly #server: net.Server;
-  readonly #open = new Set<net.Socket>();
-  readonly #refused = new Set<net.Socket>();
+  readonly #open = new Roster<net.Socket>();
+  readonly #refused = new Roster<net.Socket>();
   #closed: Promise<void> | undefined;
   host = '';
   port = 0;
@@ -250,8 +251,8 @@ class NodeListener implements Listener {
 
   #serve(connection: NodeSocket, byDataEvents: boolean): void {
     const raw = connection.raw!;
-    this.#open.add(raw);
-    raw.once('close', () => this.#open.delete(raw));
+    const seat = this.#open.add(raw);
+    raw.once('close', () => seat.leave());
     let handlers: SocketHandlers;
     try {
       handlers = this.#onConnection(connection);
@@ -272,11 +273,11 @@ class NodeListener implements Listener {
       accepted.destroy();
       return;
     }
-    this.#refused.add(accepted);
+    const seat = this.#refused.add(accepted);
     const timer = nodeTimers.after(LINGER_MS, () => accepted.destroy());
     accepted.once('close', () => {
       timer.cancel();
-      this.#refused.delete(accepted);
+      seat.leave();
     });
     // In the middle of a handshake a word in clear would only be taken for a broken one.
     accepted.end(this.#options.tls?.required ? EMPTY_BYTES : (this.#options.refusal ?? EMPTY_BYTES));

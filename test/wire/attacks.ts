@@ -1,10 +1,10 @@
 /**
- * The attacks of `abuse.ts`, and the thread that they run in: apart from the clients whose times are measured, so that what these
- * wait for is the server.
+ * The attacks of `abuse.ts`, and the process that they run in: apart from the clients whose times are measured, so that these share
+ * no heap and no memory map with them. The same attacks go to a server, or to the sink that shows what they cost the machine.
  */
 
 import * as net from 'node:net';
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
 import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
 import { request } from './resp-client.ts';
 
@@ -23,62 +23,91 @@ interface Attacked {
   stopped: boolean;
 }
 
-/** Goes on until it is stopped; ends with nothing open. */
-type Attack = (on: Attacked) => Promise<void>;
+interface Attack {
+  /** Goes on until it is stopped; ends with nothing open. */
+  readonly run: (on: Attacked) => Promise<void>;
+  /** What each client makes a server send, as far as the kernel takes it. */
+  readonly answeredBytes?: number;
+}
 
 export const ATTACKS: Readonly<Record<string, Attack>> = {
-  'headers of 2 GB': (on) => repeatedly(on, on.ports.redis, () => Buffer.from('*2\r\n$3\r\nGET\r\n$2147483647\r\n')),
-  'bodies announced and not sent': (on) =>
-    holding(on, 200, on.ports.redis, Buffer.from('*2\r\n$3\r\nGET\r\n$500000000\r\nx')),
-  '100,000 nested arrays': (on) => repeatedly(on, on.ports.redis, () => Buffer.from('*1\r\n'.repeat(100_000))),
-  'lines without an end': (on) => repeatedly(on, on.ports.redis, () => Buffer.alloc(1_000_000, 'a')),
-  'clients that never read': async (on) => {
-    const asked = Buffer.concat(Array.from({ length: 400 }, () => request('GET', 'large')));
-    while (!on.stopped) {
-      const deaf = await Promise.all(Array.from({ length: 4 }, () => open(on.ports.redis)));
+  'headers of 2 GB': {
+    run: (on) => repeatedly(on, on.ports.redis, () => Buffer.from('*2\r\n$3\r\nGET\r\n$2147483647\r\n')),
+  },
+  'bodies announced and not sent': {
+    run: (on) => holding(on, 200, on.ports.redis, Buffer.from('*2\r\n$3\r\nGET\r\n$500000000\r\nx')),
+  },
+  '100,000 nested arrays': {
+    run: (on) => repeatedly(on, on.ports.redis, () => NESTED_ARRAYS),
+  },
+  'lines without an end': {
+    run: (on) => repeatedly(on, on.ports.redis, () => ENDLESS_LINE),
+  },
+  'clients that never read': {
+    answeredBytes: 16_000_000,
+    run: async (on) => {
+      const asked = Buffer.concat(Array.from({ length: 400 }, () => request('GET', 'large')));
+      while (!on.stopped) {
+        const deaf = await Promise.all(Array.from({ length: 4 }, () => open(on.ports.redis)));
+        for (const socket of deaf) {
+          socket.pause();
+          socket.write(asked);
+        }
+        await until(on, () => deaf.every((socket) => socket.destroyed), 200);
+        for (const socket of deaf) socket.destroy();
+      }
+    },
+  },
+  'clients of SQL that never read': {
+    answeredBytes: 16_000_000,
+    run: async (on) => {
+      const deaf = await Promise.all(Array.from({ length: 4 }, () => open(on.ports.postgres)));
       for (const socket of deaf) {
         socket.pause();
-        socket.write(asked);
+        socket.write(STARTUP);
+        for (let i = 0; i < 50; i++) socket.write(query('select id, value from large'));
       }
-      await until(on, () => deaf.every((socket) => socket.destroyed), 200);
+      await until(on, () => false);
       for (const socket of deaf) socket.destroy();
-    }
+    },
   },
-  'clients of SQL that never read': async (on) => {
-    const deaf = await Promise.all(Array.from({ length: 4 }, () => open(on.ports.postgres)));
-    for (const socket of deaf) {
-      socket.pause();
-      socket.write(STARTUP);
-      for (let i = 0; i < 50; i++) socket.write(query('select id, value from large'));
-    }
-    await until(on, () => false);
-    for (const socket of deaf) socket.destroy();
+  'connections that come and go': {
+    run: (on) => repeatedly(on, on.ports.postgres, () => Buffer.alloc(0)),
   },
-  'connections that come and go': (on) => repeatedly(on, on.ports.postgres, () => Buffer.alloc(0)),
-  'garbage on every port': async (on) => {
-    const garbage = () => on.random.bytes(on.random.int(3_000)) as Buffer;
-    await Promise.all(Object.values(on.ports).map((port) => repeatedly(on, port, garbage)));
+  'garbage on every port': {
+    run: async (on) => {
+      const garbage = () => on.random.bytes(on.random.int(3_000)) as Buffer;
+      await Promise.all(Object.values(on.ports).map((port) => repeatedly(on, port, garbage)));
+    },
   },
-  'lengths below zero': (on) =>
-    repeatedly(on, on.ports.postgres, () => Buffer.from([0xff, 0xff, 0xff, 0xf0, 0, 3, 0, 0])),
-  'expressions nested 20,000 deep': async (on) => {
-    const deep = `select ${'('.repeat(20_000)}1${')'.repeat(20_000)}`;
-    while (!on.stopped) await exchange(on.ports.postgres, Buffer.concat([STARTUP, query(deep), TERMINATE]));
+  'lengths below zero': {
+    run: (on) => repeatedly(on, on.ports.postgres, () => Buffer.from([0xff, 0xff, 0xff, 0xf0, 0, 3, 0, 0])),
   },
-  'idle connections': async (on) => {
-    const sockets: net.Socket[] = [];
-    while (sockets.length < on.idleConnections) {
-      const batch = Array.from({ length: Math.min(100, on.idleConnections - sockets.length) }, (_, i) =>
-        open(i % 2 === 0 ? on.ports.redis : on.ports.postgres),
-      );
-      sockets.push(...(await Promise.all(batch)));
-    }
-    await until(on, () => false);
-    for (const socket of sockets) socket.destroy();
+  'expressions nested 20,000 deep': {
+    run: async (on) => {
+      const deep = `select ${'('.repeat(20_000)}1${')'.repeat(20_000)}`;
+      while (!on.stopped) await exchange(on.ports.postgres, Buffer.concat([STARTUP, query(deep), TERMINATE]));
+    },
+  },
+  'idle connections': {
+    run: async (on) => {
+      const sockets: net.Socket[] = [];
+      while (sockets.length < on.idleConnections) {
+        const batch = Array.from({ length: Math.min(100, on.idleConnections - sockets.length) }, (_, i) =>
+          open(i % 2 === 0 ? on.ports.redis : on.ports.postgres),
+        );
+        sockets.push(...(await Promise.all(batch)));
+      }
+      await until(on, () => false);
+      for (const socket of sockets) socket.destroy();
+    },
   },
 };
 
 // ---- What attacks are made of
+
+const NESTED_ARRAYS = Buffer.from('*1\r\n'.repeat(100_000));
+const ENDLESS_LINE = Buffer.alloc(1_000_000, 'a');
 
 const STARTUP = (() => {
   const body = Buffer.from('\0\x03\0\0user\0orbit\0database\0actors\0\0', 'latin1');
@@ -149,18 +178,21 @@ export interface AttackOrder {
   readonly idleConnections: number;
 }
 
-// The thread: begins at once, ends when it is told to, and says that it has.
-if (!isMainThread && parentPort !== null && (workerData as { attack?: unknown } | null)?.attack !== undefined) {
-  const { attack, ports, seed, idleConnections } = workerData as AttackOrder;
-  const on: Attacked = { ports, random: new SeededRandom(seed), idleConnections, stopped: false };
-  const port = parentPort;
-  port.once('message', () => {
-    on.stopped = true;
+// The process: begins when it is given its order, ends when it is told to, or when nobody is there any more to tell it.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.once('message', (order) => {
+    const { attack, ports, seed, idleConnections } = order as AttackOrder;
+    const on: Attacked = { ports, random: new SeededRandom(seed), idleConnections, stopped: false };
+    process.once('message', () => {
+      on.stopped = true;
+    });
+    process.once('disconnect', () => process.exit());
+    ATTACKS[attack]!.run(on).then(
+      () => process.exit(),
+      (error: unknown) => {
+        throw error;
+      },
+    );
+    process.send!('begun');
   });
-  ATTACKS[attack]!(on).then(
-    () => port.close(),
-    (error: unknown) => {
-      throw error;
-    },
-  );
 }

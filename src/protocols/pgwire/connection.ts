@@ -18,6 +18,7 @@
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { messageOf, OperationError } from '../../base/errors.ts';
+import type { Seat } from '../../base/roster.ts';
 import type { Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import type { ParameterValues } from '../../query/sql/session-parameters.ts';
@@ -30,7 +31,7 @@ import { CopyIn } from './copy-in.ts';
 import { ExtendedQuery } from './extended-query.ts';
 import { BodyReader, type Frame, FrameReader } from './frame-reader.ts';
 import { FRONTEND, sessionBounds } from './frontend-messages.ts';
-import type { CancelRegister, PgwireOptions } from './listener.ts';
+import type { Cancellable, CancelRegister, PgwireOptions } from './listener.ts';
 import { Login, type LoginAccepted } from './login.ts';
 import type { MessageWriter } from './message-writer.ts';
 import type { ReplyTurn } from './reply-turn.ts';
@@ -58,7 +59,7 @@ export class PgConnection implements SocketHandlers {
   #session: SqlSession | undefined;
   #extended: ExtendedQuery | undefined;
   #results: ResultMessages | undefined;
-  #processId: number | undefined;
+  #cancellable: Seat<Cancellable> | undefined;
   #reportedParameters: ParameterValues | undefined;
   readonly #reported = new Map<string, string>();
   /** Something is being waited for. */
@@ -121,7 +122,7 @@ export class PgConnection implements SocketHandlers {
     this.#output.close();
     this.#login.end();
     this.#stopIdling();
-    if (this.#processId !== undefined) this.#register.remove(this.#processId);
+    this.#cancellable?.leave();
     this.#session?.close();
     this.#reader.close();
   }
@@ -234,8 +235,8 @@ export class PgConnection implements SocketHandlers {
     this.#login.end();
     const { platform, log } = this.#options;
     const secret = Buffer.from(platform.random.bytes(4)).readUInt32BE();
-    const processId = this.#register.add(secret, () => this.#session?.cancel());
-    this.#processId = processId;
+    this.#cancellable = this.#register.add(secret, () => this.#session?.cancel());
+    const { processId } = this.#cancellable.item;
     const session = new SqlSession(this.#engine, {
       user,
       database,

@@ -3,6 +3,7 @@
  */
 
 import type { Log } from '../../base/log.ts';
+import { Roster, type Seat } from '../../base/roster.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { ListenTls, Socket, SocketHandlers } from '../../platform/sockets.ts';
 import type { SqlEngine } from '../../query/sql/sql-engine.ts';
@@ -26,27 +27,42 @@ export interface PgwireOptions {
   readonly outputBytesMax?: number;
 }
 
-/** Connections that a cancel request can name, by process id. */
+/** What a cancel request names: the process id is positive, and that of no other connection. */
+export interface Cancellable {
+  readonly processId: number;
+  readonly secret: number;
+  readonly cancel: () => void;
+}
+
+/** Connections that a cancel request can name. */
 export class CancelRegister {
-  readonly #connections = new Map<number, { readonly secret: number; readonly cancel: () => void }>();
+  readonly #connections = new Roster<Cancellable>();
   #lastProcessId = 0;
+  /** Process ids began anew, so that one may be in use. */
+  #isAgain = false;
 
-  /** @returns the process id under which it is registered: positive, and not in use. */
-  add(secret: number, cancel: () => void): number {
-    do this.#lastProcessId = this.#lastProcessId >= 0x7fff_ffff ? 1 : this.#lastProcessId + 1;
-    while (this.#connections.has(this.#lastProcessId));
-    this.#connections.set(this.#lastProcessId, { secret, cancel });
-    return this.#lastProcessId;
-  }
-
-  remove(processId: number): void {
-    this.#connections.delete(processId);
+  /** Its seat is left when the connection ends. */
+  add(secret: number, cancel: () => void): Seat<Cancellable> {
+    do this.#lastProcessId = this.#following(this.#lastProcessId);
+    while (this.#isAgain && this.#find(this.#lastProcessId) !== undefined);
+    return this.#connections.add({ processId: this.#lastProcessId, secret, cancel });
   }
 
   /** Does nothing when the secret is wrong: who asks is told nothing either way. */
   cancel(processId: number, secret: number): void {
-    const connection = this.#connections.get(processId);
-    if (connection !== undefined && connection.secret === secret) connection.cancel();
+    const connection = this.#find(processId);
+    if (connection?.secret === secret) connection.cancel();
+  }
+
+  #following(processId: number): number {
+    if (processId < 0x7fff_ffff) return processId + 1;
+    this.#isAgain = true;
+    return 1;
+  }
+
+  #find(processId: number): Cancellable | undefined {
+    for (const connection of this.#connections) if (connection.processId === processId) return connection;
+    return undefined;
   }
 }
 

@@ -50,17 +50,15 @@ export class ClientTracking {
   writer: Session | undefined;
   readonly #store: Store;
   readonly #space: Subspace;
-  readonly #clients: ReadonlySet<Session>;
   readonly #tracking = new Map<Session, Tracking>();
   /** Who has read a key, in the order in which keys were first read. */
   readonly #readers = new Map<string, Tracking | Set<Tracking>>();
   #items = 0;
   #stop: (() => void) | undefined;
 
-  constructor(options: { readonly store: Store; readonly space: Subspace; readonly clients: ReadonlySet<Session> }) {
+  constructor(options: { readonly store: Store; readonly space: Subspace }) {
     this.#store = options.store;
     this.#space = options.space;
-    this.#clients = options.clients;
     this.#store.onReset(() => this.#invalidateAll());
   }
 
@@ -193,7 +191,7 @@ export class ClientTracking {
   /** Without RESP3 there is no way to tell a client anything but replies: then, as in Redis, it hears nothing. */
   #tell(session: Session, tracking: Tracking, message: Buffer): void {
     const target = tracking.redirect ?? session;
-    if (!this.#clients.has(target)) {
+    if (target.isClosed) {
       tracking.redirectBroken = true;
       if (session.protocol === 3) session.push(Buffer.from(`>2\r\n$21\r\ntracking-redir-broken\r\n:${target.id}\r\n`));
     } else if (target.protocol === 3) target.push(message);

@@ -14,6 +14,7 @@
  */
 
 import type { Bytes } from '../../base/bytes.ts';
+import type { Seat } from '../../base/roster.ts';
 import type { Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import { DEFAULT_USER, type Principal } from './authentication.ts';
@@ -58,6 +59,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   isEnding = false;
 
   readonly #context: ExecutionContext;
+  readonly #seat: Seat<unknown>;
   readonly #socket: Socket;
   readonly #stretch: Stretch;
   readonly #output: ReplyOutput;
@@ -84,8 +86,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     this.principal = this.server.principals.required ? undefined : { name: DEFAULT_USER };
     this.server.counters.connectionsAccepted++;
     this.server.counters.connectionsOpen++;
-    context.connections.add(this);
-    context.clients.add(this);
+    this.#seat = context.connections.add(this);
     this.connectedAtMs = this.server.platform.clock.nowMs();
     this.activeAtMs = this.connectedAtMs;
     const { loginMs } = this.server.limits;
@@ -180,8 +181,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     this.transaction.reset(this);
     this.server.tracking.end(this);
     this.server.monitors.remove(this);
-    this.#context.clients.delete(this);
-    this.#context.connections.delete(this);
+    this.#seat.leave();
     this.#context.onConnectionClosed();
   }
 

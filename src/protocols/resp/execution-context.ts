@@ -8,6 +8,7 @@
 import type { PartitionWork } from '../../actors/families/keyspace-partition.ts';
 import { CommitFailed, WouldWait } from '../../actors/families/partition-commit.ts';
 import { OperationError } from '../../base/errors.ts';
+import type { Roster } from '../../base/roster.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
 import { ArgumentCursor } from './arguments.ts';
 import type { CommandEntry } from './command.ts';
@@ -38,16 +39,15 @@ export class ExecutionContext {
   readonly partitions: number[] = [];
   readonly durableWaits = new DurableWaits();
   readonly quick: QuickCommands;
-  readonly connections = new Set<Member>();
-  readonly clients: Set<Session>;
+  readonly connections: Roster<Member & Session>;
   /** Told whenever a connection has closed. */
   onConnectionClosed: () => void = () => {};
   work: CommandWork;
   #nextId = 1;
 
-  constructor(server: RespServer, clients: Set<Session>) {
+  constructor(server: RespServer, connections: Roster<Member & Session>) {
     this.server = server;
-    this.clients = clients;
+    this.connections = connections;
     this.work = new CommandWork(this.writer);
     this.quick = new QuickCommands(server, this.writer);
   }

@@ -4,6 +4,7 @@ import type { ActorRuntime } from '../../actors/actor.ts';
 import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
 import { deferred } from '../../base/awaitable.ts';
 import { type Log, silentLog } from '../../base/log.ts';
+import { Roster } from '../../base/roster.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import { AccessLog } from './access-log.ts';
@@ -13,7 +14,7 @@ import { ClientTracking } from './client-tracking.ts';
 import { newCommandTable } from './command-table.ts';
 import { RespConnection } from './connection.ts';
 import { Databases } from './databases.ts';
-import { ExecutionContext } from './execution-context.ts';
+import { ExecutionContext, type Member } from './execution-context.ts';
 import { Monitors } from './monitors.ts';
 import { ScanCursors } from './scan-cursors.ts';
 import {
@@ -72,7 +73,7 @@ export function respListener(options: RespListenerOptions): RespListener {
   const log = options.log ?? silentLog;
   const { store, space } = partitions;
   const databases = new Databases({ store, space, count: partitions.databases, platform, log });
-  const clients = new Set<Session>();
+  const clients = new Roster<Member & Session>();
   const server: RespServer = {
     partitions,
     platform,
@@ -83,7 +84,7 @@ export function respListener(options: RespListenerOptions): RespListener {
     counters,
     databases,
     watchedKeys: new WatchedKeys({ store, space, databases, clock: platform.clock }),
-    tracking: new ClientTracking({ store, space, clients }),
+    tracking: new ClientTracking({ store, space }),
     scanCursors: new ScanCursors(),
     slowLog: new SlowLog(),
     accessLog: new AccessLog(),

@@ -106,7 +106,7 @@ export interface RespServer {
   readonly monitors: Monitors;
   readonly pause: ClientPause;
   /** Everyone connected, in order of arrival. */
-  readonly clients: ReadonlySet<Session>;
+  readonly clients: Iterable<Session>;
   /** For ACTOR.CALL. */
   readonly actors: ActorRuntime | undefined;
   readonly log: Log;
@@ -134,6 +134,8 @@ export interface Session {
   /** The highest version that replies not sent yet depend on. */
   observedVersion: number;
   readonly transaction: ClientTransaction;
+  /** Nobody is there any more. */
+  readonly isClosed: boolean;
   readonly connectedAtMs: number;
   /** When it last sent something, milliseconds since 1970. */
   readonly activeAtMs: number;

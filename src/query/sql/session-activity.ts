@@ -3,6 +3,8 @@
  * pg_terminate_backend. Sessions of other servers on the same store are not seen.
  */
 
+import { Roster, type Seat } from '../../base/roster.ts';
+
 export type SessionState = 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)';
 
 /** Where a session's client is. */
@@ -31,6 +33,7 @@ export interface SessionActivity {
 }
 
 export interface ObservedSession {
+  readonly processId: number;
   readonly activity: SessionActivity;
   /** Stops the statement that runs. */
   cancel(): void;
@@ -38,27 +41,26 @@ export interface ObservedSession {
   terminate(): void;
 }
 
-/** The sessions of an engine by the numbers that pg_backend_pid() gives. */
+/** The sessions of an engine. */
 export class SessionRegister {
-  readonly #sessions = new Map<number, ObservedSession>();
+  readonly #sessions = new Roster<ObservedSession>();
 
-  add(processId: number, session: ObservedSession): void {
-    this.#sessions.set(processId, session);
-  }
-
-  remove(processId: number): void {
-    this.#sessions.delete(processId);
+  /** Its seat is left when the session ends. */
+  add(session: ObservedSession): Seat<ObservedSession> {
+    return this.#sessions.add(session);
   }
 
   *activities(): Iterable<SessionActivity> {
-    for (const session of this.#sessions.values()) yield session.activity;
+    for (const session of this.#sessions) yield session.activity;
   }
 
-  /** @returns whether there is such a session. */
+  /** @param processId As pg_backend_pid() gives it. @returns whether there is such a session. */
   signal(processId: number, signal: 'cancel' | 'terminate'): boolean {
-    const session = this.#sessions.get(processId);
-    if (session === undefined) return false;
-    session[signal]();
-    return true;
+    for (const session of this.#sessions) {
+      if (session.processId !== processId) continue;
+      session[signal]();
+      return true;
+    }
+    return false;
   }
 }

@@ -20,6 +20,7 @@
 
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import type { Seat } from '../../base/roster.ts';
 import type { Timer } from '../../platform/platform.ts';
 import type { ParameterTypes } from './binder/query-context.ts';
 import { FunctionBodies } from './function-bodies.ts';
@@ -87,6 +88,7 @@ export class SqlSession {
   readonly #runner: StatementRunner;
   readonly #bodies: FunctionBodies;
   readonly #utility: UtilityStatements;
+  readonly #seat: Seat<ObservedSession>;
   #closed = false;
 
   /** @throws SqlError for a parameter that does not exist or cannot have its value. */
@@ -163,7 +165,7 @@ export class SqlSession {
     this.#runner = new StatementRunner(context);
     this.#bodies = new FunctionBodies(context, this.#runner);
     this.#utility = new UtilityStatements(context, this.#runner);
-    engine.sessions.add(options.processId, this.#observed(options));
+    this.#seat = engine.sessions.add(this.#observed(options));
   }
 
   /** As other sessions see it. */
@@ -188,6 +190,7 @@ export class SqlSession {
       };
     };
     return {
+      processId,
       get activity() {
         return activity();
       },
@@ -488,7 +491,7 @@ export class SqlSession {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.engine.sessions.remove(this.facts.processId);
+    this.#seat.leave();
     this.#interrupts.raise(new SqlError('query_canceled', 'the session has ended'));
     this.#block.endTransaction();
     for (const name of this.portals.names()) this.#block.closePortal(name);
