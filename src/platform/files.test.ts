@@ -172,6 +172,20 @@ describe.each(subjects)('files of $name', (subject) => {
     expect(await files.list(join(directory, 'nowhere'))).toEqual([]);
   });
 
+  it('says why a directory cannot be made', async () => {
+    const path = newPath();
+    await files.writeAtomic(path, utf8('x'));
+    const hint = expect.stringContaining('move');
+    const message = `cannot create directory ${path}`;
+    await expect(files.makeDirectory(path)).rejects.toMatchObject({
+      code: 'already_exists',
+      message: expect.stringContaining(message),
+      hint,
+    });
+    await expect(files.makeDirectory(join(path, 'a', 'b'))).rejects.toMatchObject({ code: 'io', hint });
+    expect(await files.exists(path)).toBe(true);
+  });
+
   it('renames over an existing file', async () => {
     const [from, to] = [newPath(), newPath()];
     await files.writeAtomic(from, utf8('new'));
@@ -233,4 +247,8 @@ describe.each(subjects)('files of $name', (subject) => {
     const bytes = copyBytes(await files.read(path));
     for (let i = 0; i < 50; i++) expect(bytes.subarray(i * 1_000, i * 1_000 + 1_000)).toEqual(Buffer.from(block(i)));
   });
+});
+
+it.runIf(process.platform === 'linux')('gives up where a directory takes none', async () => {
+  await expect(new NodeFiles().makeDirectory('/proc/a/b')).rejects.toMatchObject({ code: 'not_found' });
 });

@@ -18,6 +18,7 @@ export interface Files {
   /** Names in a directory, sorted; empty when it is missing. */
   list(path: string): Promise<readonly string[]>;
   size(path: string): Promise<number>;
+  /** With the directories above it; harmless where it is there. */
   makeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file, or a directory with all it holds; harmless when missing. */

@@ -8,6 +8,7 @@
 import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as fsPromises from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { Bytes } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
@@ -92,7 +93,7 @@ export class NodeFiles implements Files {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await translated(fsPromises.mkdir(path, { recursive: true, mode: 0o700 }), 'create directory', path);
+    await translated(makeDirectories(path), 'create directory', path);
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -317,6 +318,20 @@ function after(parts: readonly Bytes[], bytes: number): Bytes[] {
 }
 
 type Settle<T> = (error: Error | null, value?: T) => void;
+
+/** Not by `recursive` of Node, which tries again for ever where a parent is there and takes no directories, as /proc is. */
+async function makeDirectories(path: string): Promise<void> {
+  try {
+    await fsPromises.mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST' && (await fsPromises.stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path || fs.existsSync(parent)) throw error;
+    await makeDirectories(parent);
+    await makeDirectories(path);
+  }
+}
 
 async function translated<T>(promise: Promise<T>, action: string, path: string): Promise<T> {
   try {

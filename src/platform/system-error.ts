@@ -20,7 +20,10 @@ const HINTS: Readonly<Record<string, string>> = {
   ENFILE: 'The machine has no file handles left: raise fs.file-max.',
   EACCES: 'Give the user that runs the server access to it.',
   EPERM: 'Give the user that runs the server access to it.',
-  EROFS: 'The file system is mounted read-only.',
+  EROFS: 'The file system is mounted read-only: mount it for writing, or name another place.',
+  EEXIST: 'Name another path, or move away what is there.',
+  ENOTDIR: 'A part of the path is a file: name another path, or move that file away.',
+  EISDIR: 'That is a directory: name a file.',
 };
 
 /** The `code` of a Node system error ("ENOENT"), or undefined for anything else. */

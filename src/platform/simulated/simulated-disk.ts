@@ -307,13 +307,17 @@ export class SimulatedDisk {
   makeDirectory(path: string): void {
     this.strike('name', path);
     let at: DirectoryNode = this.#root;
-    for (const name of segments(path)) {
+    const names = segments(path);
+    for (const [i, name] of names.entries()) {
       let next = at.cached.get(name);
       if (next === undefined) {
         next = newDirectory(at);
         this.#link([{ directory: at, name, node: next }]);
       }
-      if (next.kind === 'file') throw newSystemError('EEXIST', 'file already exists');
+      if (next.kind === 'file') {
+        if (i < names.length - 1) throw newSystemError('ENOTDIR', 'not a directory');
+        throw newSystemError('EEXIST', 'file already exists');
+      }
       at = next;
     }
   }
