@@ -14,7 +14,7 @@
 import type { Node, ParseResult, ResTarget, SelectStmt } from '@pgsql/types';
 import type { LibPgQuery } from 'libpg-query/wasm/libpg-query.js';
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
-import { noteTypesEarly } from '../../../platform/early-feedback.ts';
+import { compileEarly } from '../../../platform/early-compiling.ts';
 import { keepWasmTiers } from '../../../platform/wasm-tiers.ts';
 import { stringsOf } from '../binder/names.ts';
 import type { NamesOfStatement } from '../binder/referenced-tables.ts';
@@ -152,7 +152,7 @@ export function isPlainName(instance: LibPgQuery, word: string): boolean {
 
 export async function loadGrammar(): Promise<LibPgQuery> {
   keepWasmTiers();
-  noteTypesEarly();
+  compileEarly();
   const { default: factory } = await import('libpg-query/wasm/libpg-query.js');
   return factory();
 }
