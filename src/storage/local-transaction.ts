@@ -19,6 +19,7 @@ import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
 import { type Bytes, copyBytes, keySuccessor, printable } from '../base/bytes.ts';
 import type { Durability } from '../base/durability.ts';
 import { hasCode, OperationError } from '../base/errors.ts';
+import { lengthOfParts, type Part, writePart } from '../base/parts.ts';
 import { hashKey } from './key-hash.ts';
 import { checkKey, checkValue, keysIn } from './key-limits.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } from './key-range.ts';
@@ -403,23 +404,31 @@ export class LocalTransaction implements Transaction, CursorSource {
     };
   }
 
-  async putInSlices(key: Key, head: Bytes, value: Bytes): Promise<void> {
+  async putInSlices(key: Key, parts: readonly Part[]): Promise<void> {
     this.#checkWrite(key);
-    const length = head.length + value.length;
+    const length = lengthOfParts(parts);
     checkValue({ length });
     const memtable = this.#roomFor(operationBytes(key.length, length));
     const { arena, used: offset } = memtable;
     const keyAt = writeOperationHeader(arena, offset, PUT, key.length, length);
     arena.set(key, keyAt);
-    arena.set(head, keyAt + key.length);
-    const valueAt = keyAt + key.length + head.length;
-    for (let at = 0; at < value.length; at += SLICE_BYTES) {
-      arena.set(value.subarray(at, at + SLICE_BYTES), valueAt + at);
-      await this.#store.giveWay();
-      this.check();
+    let at = keyAt + key.length;
+    let room = SLICE_BYTES;
+    for (const part of parts) {
+      for (let start = 0; start < part.length; ) {
+        const end = Math.min(part.length, start + room);
+        writePart(part, arena, at, start, end);
+        at += end - start;
+        room -= end - start;
+        start = end;
+        if (room > 0) continue;
+        room = SLICE_BYTES;
+        await this.#store.giveWay();
+        this.check();
+      }
     }
     assert(memtable.arena === arena && memtable.used === offset, 'nothing is written beside a value in slices');
-    memtable.used = valueAt + value.length;
+    memtable.used = at;
     memtable.add(offset, this.#sequence);
   }
 

@@ -53,7 +53,7 @@ export class Overlay {
   /** Oldest first. */
   readonly memtables: VersionedMemtable[] = [];
 
-  /** Of the last `lookup`: a copy of the value, when it answered `value`. */
+  /** Of the last `lookup`: a copy of the value, of a very long one a view, when it answered `value`. */
   value: Bytes = EMPTY_BYTES;
   /** Of the last `lookup`: the version that wrote what was found; 0 when absent. */
   version: Version = 0;
@@ -100,7 +100,7 @@ export class Overlay {
       if (entry >= 0) {
         this.version = memtable.baseVersion + memtable.sequenceOf(entry);
         if (memtable.isDeletion(entry)) return 'deleted';
-        this.value = shortLivedValue(memtable.arena, memtable.offsetOf(entry));
+        this.value = valueFor(memtable, entry);
         return 'value';
       }
     }
@@ -167,11 +167,7 @@ export class Overlay {
       if (version > after || hidden) {
         noteVersion(version);
         const value =
-          hidden || memtable.isDeletion(entry)
-            ? undefined
-            : options.keysOnly
-              ? EMPTY_BYTES
-              : collected(memtable, entry);
+          hidden || memtable.isDeletion(entry) ? undefined : options.keysOnly ? EMPTY_BYTES : valueFor(memtable, entry);
         entries.push({ key, value });
       }
       for (let i = cursors.length - 1; i >= 0; i--) {
@@ -277,8 +273,8 @@ class MemtableCursor {
   }
 }
 
-/** A copy of an entry's value; of a very long one a view, as the arena in which it lies stays as it is. */
-function collected(memtable: VersionedMemtable, entry: number): Bytes {
+/** A copy of an entry's value; of a very long one a view, as the arena in which it lies stays as it is once it is sealed. */
+function valueFor(memtable: VersionedMemtable, entry: number): Bytes {
   const { arena } = memtable;
   const offset = memtable.offsetOf(entry);
   return operationValueLength(arena, offset) > REUSED_ARENA_BYTES_MAX && memtable.sealed

@@ -25,6 +25,7 @@ import type { Awaitable } from '../base/awaitable.ts';
 import type { Bytes } from '../base/bytes.ts';
 import type { Durability } from '../base/durability.ts';
 import type { Observer } from '../base/observer.ts';
+import type { Part } from '../base/parts.ts';
 import type { Key, KeyRange } from './key-range.ts';
 import type { PackedEntries } from './packed-entries.ts';
 
@@ -174,10 +175,10 @@ export interface Transaction extends Observer {
    */
   putAllNew?(operations: Bytes, hidden: boolean): boolean;
   /**
-   * As `put` of `head` and `value`, one behind the other: `value` is copied in slices, and others have their turns in between.
-   * It stays as it is, and nothing else is asked of the transaction, until that is done. Missing where it would win nothing.
+   * As `put` of a value in parts: they are written in slices, and others have their turns in between. They stay as they are, and
+   * nothing else is asked of the transaction, until that is done. Missing where it would win nothing.
    */
-  putInSlices?(key: Key, head: Bytes, value: Bytes): Promise<void>;
+  putInSlices?(key: Key, parts: readonly Part[]): Promise<void>;
   delete(key: Key): void;
   /** Deletes what the range holds at commit; one small record whatever the range holds. Conflicts as one would hope. */
   deleteRange(range: KeyRange): void;

@@ -34,7 +34,7 @@ for (const provider of PROVIDERS) {
       });
       const transaction = test.store.begin({ isolation: 'readCommitted' });
       transaction.put(utf8('a'), utf8('before'));
-      const done = transaction.putInSlices!(KEY, HEAD, value);
+      const done = transaction.putInSlices!(KEY, [HEAD, value]);
       expect(await test.store.get(KEY)).toBeUndefined();
       await done;
       expect(isWhole(await transaction.get(KEY), value)).toBe(true);
@@ -58,7 +58,7 @@ for (const provider of PROVIDERS) {
 
     it('writes nothing when the transaction ends in between', async () => {
       const transaction = test.store.begin({ isolation: 'readCommitted' });
-      const done = transaction.putInSlices!(KEY, HEAD, value);
+      const done = transaction.putInSlices!(KEY, [HEAD, value]);
       transaction.rollback();
       await expect(done).rejects.toMatchObject({ code: 'transaction_closed' });
       expect(await test.store.get(KEY)).toBeUndefined();
@@ -68,7 +68,7 @@ for (const provider of PROVIDERS) {
       const transaction = test.store.begin({ isolation: 'readCommitted' });
       transaction.put(KEY, utf8('old'));
       const savepoint = transaction.savepoint();
-      await transaction.putInSlices!(KEY, HEAD, value);
+      await transaction.putInSlices!(KEY, [HEAD, value]);
       transaction.rollbackTo(savepoint);
       expect(await transaction.get(KEY)).toEqual(Buffer.from('old'));
       await transaction.commit();

@@ -125,6 +125,64 @@ describe('a value of many megabytes', () => {
     expect(digestOf(await other.call('GET', 'big'))).toBe(bulk(value));
   });
 
+  it('is changed by whatever changes a short one, alone or in a transaction', async () => {
+    const client = await connect(await start());
+    const value = largeValue(7);
+    const { length } = value;
+    const holds = async (key: string, expected: Buffer): Promise<void> =>
+      expect(digestOf(await client.call('GET', key)), key).toBe(bulk(expected));
+    const patched = (at: number, bytes: Buffer): Buffer => {
+      const copy = Buffer.alloc(Math.max(length, at + bytes.length));
+      value.copy(copy);
+      bytes.copy(copy, at);
+      return copy;
+    };
+    for (const inTransaction of [false, true]) {
+      const change = async (reply: string, ...args: (string | Buffer)[]): Promise<void> => {
+        expect(await client.call('SET', 'k', value)).toBe('+OK\r\n');
+        if (inTransaction) await client.call('MULTI');
+        const answer = await client.call(...args);
+        expect(inTransaction ? await client.call('EXEC') : answer, args[0] as string).toBe(
+          inTransaction ? `*1\r\n${reply}` : reply,
+        );
+      };
+      const tail = Buffer.from('tail');
+      await change(`:${length + 4}\r\n`, 'APPEND', 'k', tail);
+      await holds('k', patched(length, tail));
+      await change(`:${length}\r\n`, 'SETRANGE', 'k', '9000000', tail);
+      await holds('k', patched(9_000_000, tail));
+      await change(`:${length + 104}\r\n`, 'SETRANGE', 'k', String(length + 100), tail);
+      await holds('k', patched(length + 100, tail));
+      await change(':0\r\n', 'SETBIT', 'k', String(8 * (length + 9)), '1');
+      await holds('k', patched(length + 9, Buffer.of(0x80)));
+      await change('*1\r\n:0\r\n', 'BITFIELD', 'k', 'SET', 'u16', String(8 * length), '258');
+      await holds('k', patched(length, Buffer.of(1, 2)));
+      await change(':1\r\n', 'COPY', 'k', 'copy', 'REPLACE');
+      await holds('copy', value);
+      await change('+OK\r\n', 'RENAME', 'k', 'renamed');
+      await holds('renamed', value);
+      await change(':1\r\n', 'EXPIRE', 'k', '1000');
+      await holds('k', value);
+      expect(Number((await client.call('TTL', 'k')).slice(1))).toBeGreaterThan(900);
+      await change(`:${length}\r\n`, 'BITOP', 'NOT', 'not', 'k');
+      await holds('not', Buffer.from(value.map((byte) => ~byte)));
+      await change(`:${length}\r\n`, 'BITOP', 'XOR', 'xor', 'not', 'k');
+      await holds('xor', Buffer.alloc(length, 0xff));
+      await client.call('SET', 'short', 'abc');
+      await change(`:${length}\r\n`, 'BITOP', 'AND', 'and', 'xor', 'short');
+      const and = Buffer.alloc(length);
+      and.write('abc');
+      await holds('and', and);
+      expect(await client.call('BITPOS', 'xor', '0')).toBe(`:${8 * length}\r\n`);
+      expect(await client.call('BITPOS', 'and', '1', '3')).toBe(':-1\r\n');
+      expect(await client.call('BITCOUNT', 'xor', '1', '-2')).toBe(`:${8 * (length - 2)}\r\n`);
+    }
+    const dumped = Buffer.from(await client.call('DUMP', 'k'), 'latin1');
+    const payload = dumped.subarray(dumped.indexOf('\r\n') + 2, dumped.length - 2);
+    expect(await client.call('RESTORE', 'restored', '0', payload)).toBe('+OK\r\n');
+    await holds('restored', value);
+  });
+
   it('is there after a restart', async () => {
     const directory = await newDirectory();
     const value = largeValue(6);

@@ -45,6 +45,7 @@ import {
   LINE_WORDS,
   MARKED,
   RECORD_HEADER_BYTES,
+  recordBytes,
   SIZES,
   Slab,
   STAMP,
@@ -389,6 +390,7 @@ export class EntryArena {
    * Makes the entry of a key one of `valueLength` bytes (or `ABSENT`), which the caller writes at `valueAt` at once. A new
    * entry is clean with stamp 0; an old one stays dirty or clean as it was, with whatever value was there.
    * @param isLoaded The store has this value and nobody has changed it: if the file has it, it stays there.
+   * @param filled From `slabFor`, with the value, for an entry that is not here yet and has a slab of its own.
    */
   write(
     hash: number,
@@ -399,17 +401,17 @@ export class EntryArena {
     keyLength: number,
     valueLength: number,
     isLoaded = false,
+    filled?: Slab,
   ): void {
     let slot = this.#slotOf(hash, database, buffer, start, keyLength);
     if (slot >= 0) {
       if ((this.slab.words[(this.at >> 2) + FLAGS]! & IN_FILE) !== 0) this.#dropFromFile(hash);
       if (this.resize(valueLength)) return;
     }
-    const needed = RECORD_HEADER_BYTES + keyLength + (valueLength === ABSENT ? 0 : valueLength);
-    const size = (needed + 7) & ~7;
+    const size = recordBytes(keyLength, valueLength);
     const isLarge = size > this.#largeBytes;
     const isKept = slot < 0 && this.#evictedKeys?.take(hash) === true;
-    const target = isLarge ? this.#takeLarge(size) : this.#takeRoom(size, isKept);
+    const target = isLarge ? this.#takeLarge(size, filled) : this.#takeRoom(size, isKept);
     const at = isLarge ? 0 : target.used - size;
     // Making room moves and evicts records: look again.
     if (slot >= 0) slot = this.#slotOf(hash, database, buffer, start, keyLength);
@@ -785,11 +787,11 @@ export class EntryArena {
     if ((flags & DIRTY) !== 0) this.#dirty.replace(head.words[(to >> 2) + STAMP]!, reference);
   }
 
-  #takeLarge(size: number): Slab {
+  #takeLarge(size: number, filled: Slab | undefined): Slab {
     const over = this.bytes + size - this.bytesMax;
     if (over > 0) this.#evictLarge(over);
     while (this.bytes + size > this.bytesMax && this.#shrinkBySlab());
-    return this.#pool.takeLarge(size);
+    return this.#pool.takeLarge(size, filled);
   }
 
   /** Gives one slab of small records up for a large one. */

@@ -39,8 +39,14 @@ export const FLAGS = 3;
 /** The length of the value of a key that is known to be absent. */
 export const ABSENT = -1;
 
+/** Where the value of a slab's first record begins. */
+export function firstValueAt(keyLength: number): number {
+  return RECORD_HEADER_BYTES + keyLength;
+}
+
 export class Slab {
-  readonly number: number;
+  /** 0 until the pool has taken it. */
+  number: number;
   readonly bytes: Buffer;
   readonly view: DataView;
   readonly words: Int32Array;
@@ -63,4 +69,14 @@ export class Slab {
     this.view = new DataView(memory, 0, size);
     this.words = new Int32Array(memory, 0, (size + TOUCH_BYTES) >>> 2);
   }
+}
+
+/** A slab for a record of its own, whose value can be written before the arena knows of it. */
+export function slabFor(keyLength: number, valueLength: number): Slab {
+  return new Slab(0, recordBytes(keyLength, valueLength), true);
+}
+
+/** What a record takes; `valueLength` may be `ABSENT`. */
+export function recordBytes(keyLength: number, valueLength: number): number {
+  return (RECORD_HEADER_BYTES + keyLength + (valueLength === ABSENT ? 0 : valueLength) + 7) & ~7;
 }

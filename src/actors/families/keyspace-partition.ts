@@ -22,7 +22,7 @@ import { assert } from '../../base/assert.ts';
 import type { Awaitable } from '../../base/awaitable.ts';
 import { isPromise } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
-import { copyBytes, keySuccessor } from '../../base/bytes.ts';
+import { copyBytes, equalBytes, keySuccessor } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import { newObserver } from '../../base/observer.ts';
@@ -34,14 +34,14 @@ import type { Platform, Timer } from '../../platform/platform.ts';
 import type { Key } from '../../storage/key-range.ts';
 import type { Subspace } from '../../storage/keyspace.ts';
 import { runTransaction } from '../../storage/run-transaction.ts';
-import type { Store } from '../../storage/store.ts';
+import type { Store, Transaction } from '../../storage/store.ts';
 import type { ActorReference, ActorRuntime, Turn } from '../actor.ts';
 import { defineActor } from '../actor.ts';
 import { isReady } from '../reference.ts';
 import type { EntryArenaStatistics } from './entry-arena.ts';
 import type { EntryFileOptions } from './entry-file.ts';
 import { HASH_SLOTS, hashSlot } from './hash-slot.ts';
-import { CommitFailed, PartitionCommit, WouldWait } from './partition-commit.ts';
+import { CommitFailed, PartitionCommit, WOULD_WAIT, WouldWait } from './partition-commit.ts';
 
 /** Something to do within a turn: synchronous, and done when `run` returns. It keeps its own outcome and errors. */
 export interface PartitionWork {
@@ -340,7 +340,15 @@ export class KeyspacePartitions {
         if (locks.length > 0) await transaction.lock(locks);
         transaction.beginStatement();
         const nowMs = this.#platform.clock.nowMs();
-        return work((number) => new TransactionDatabase(transaction, this.#views[number]!.keys, nowMs));
+        return work((number) => {
+          const { keys } = this.#views[number]!;
+          if (locks.length === 0 || number !== options.database)
+            return new TransactionDatabase(transaction, keys, nowMs);
+          return new LockingDatabase(transaction, keys, nowMs, (redisKey) => {
+            const isLocked = options.lockKeys.some((key) => equalBytes(key, redisKey));
+            return isLocked ? this.#commit.lent(number, redisKey, transaction) : undefined;
+          });
+        });
       },
       { isolation: 'readCommitted', label: 'resp', readOnly: options.readOnly },
     );
@@ -608,6 +616,7 @@ class PartitionDatabase implements Database {
   readonly number: number;
   readonly keys: DatabaseKeys;
   readonly noteExpired: (redisKey: Bytes) => void;
+  putInSlices: Database['putInSlices'];
   readonly #commit: PartitionCommit;
 
   constructor(number: number, keys: DatabaseKeys, commit: PartitionCommit, noteExpired: (redisKey: Bytes) => void) {
@@ -615,6 +624,12 @@ class PartitionDatabase implements Database {
     this.keys = keys;
     this.#commit = commit;
     this.noteExpired = noteExpired;
+    // A turn would write all of it in one piece, and fill the memory of hot entries with it.
+    if (commit.prefersSlices) {
+      this.putInSlices = () => {
+        throw WOULD_WAIT;
+      };
+    }
   }
 
   get nowMs(): number {
@@ -635,5 +650,27 @@ class PartitionDatabase implements Database {
 
   clear(): void {
     this.#commit.clear(this.number);
+  }
+}
+
+/**
+ * A database within a transaction that holds locks on some keys. What those hold lies among the hot entries as well as in the
+ * store, which would have to fetch it: long values are read from there.
+ */
+class LockingDatabase extends TransactionDatabase {
+  readonly #lent: (redisKey: Bytes) => Bytes | undefined;
+
+  constructor(
+    transaction: Transaction,
+    keys: DatabaseKeys,
+    nowMs: number,
+    lent: (redisKey: Bytes) => Bytes | undefined,
+  ) {
+    super(transaction, keys, nowMs);
+    this.#lent = lent;
+  }
+
+  override get(redisKey: Bytes): Awaitable<Bytes | undefined> {
+    return this.#lent(redisKey) ?? super.get(redisKey);
   }
 }

@@ -47,7 +47,7 @@ export class CommitFailed extends Error {
 }
 
 /** One instance: it is control flow, and its stack says nothing. */
-const WOULD_WAIT = new WouldWait('the turn would have to wait');
+export const WOULD_WAIT = new WouldWait('the turn would have to wait');
 
 /** Values fetched at once beyond those that commands wait for. */
 const LOADS_MAX = 1_024;
@@ -137,11 +137,12 @@ export class PartitionCommit {
       databases: options.databases,
       hotBytesMax: options.hotBytesMax,
       reads: this.#reads,
+      giveWay: options.giveWay,
     };
     this.loads = new ValueLoads({ ...entries, partitionOf: options.partitionOf });
     this.#undo = new TurnUndo(arena);
     if (options.writeBehind && !this.#gated && this.#keeps) {
-      this.behind = WrittenBehind.begin({ ...entries, range: options.range, giveWay: options.giveWay });
+      this.behind = WrittenBehind.begin({ ...entries, range: options.range });
     }
     this.#visit = () => {
       if (!gatherEntry(arena, this.#databases, this.#gathered!)) this.#removes = true;
@@ -231,11 +232,11 @@ export class PartitionCommit {
     return true;
   }
 
-  #observe(stamp: number): void {
+  #observe(stamp: number, observer = this.observer): void {
     const newest = this.#store.version;
     // Wrong only after 2^32 commits, and then too careful.
     const version = newest - ((newest - stamp) >>> 0);
-    if (version > this.observer.observedVersion) this.observer.observedVersion = version;
+    if (version > observer.observedVersion) observer.observedVersion = version;
   }
 
   /** Whether values of this database may have to be fetched, and can be. */
@@ -288,6 +289,26 @@ export class PartitionCommit {
     const value = length <= Buffer.poolSize >>> 3 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
     arena.slab.bytes.copy(value, 0, from, from + length);
     return value;
+  }
+
+  /**
+   * A long value that the store has as it is here, without asking the store; undefined where that cannot be told. Outside of
+   * turns, of a key that the caller has locked; `observer` notes what was observed. The bytes stay as they are.
+   */
+  lent(database: number, redisKey: Bytes, observer: Observer): Bytes | undefined {
+    const { arena } = this;
+    const { length } = redisKey;
+    if (!this.#keeps || !arena.find(arena.hash(database, redisKey, 0, length), database, redisKey, 0, length)) {
+      return undefined;
+    }
+    if (arena.isDirty || arena.valueLength < LENT_BYTES) return undefined;
+    if (this.#gated) this.#observe(arena.stamp, observer);
+    return arena.lend();
+  }
+
+  /** Whether the store takes values of many megabytes in slices without holding others up: see `Database.putInSlices`. */
+  get prefersSlices(): boolean {
+    return this.#gated;
   }
 
   /** Whether the arena may answer by itself, as the quick commands want it. */

@@ -36,7 +36,7 @@ export class SlabPool {
 
   constructor(slabBytes: number) {
     this.slabBytes = slabBytes;
-    this.#head = this.#add(slabBytes, false);
+    this.#head = this.#add();
   }
 
   /** Of all slabs, spares included. */
@@ -79,8 +79,9 @@ export class SlabPool {
     return head;
   }
 
-  takeLarge(size: number): Slab {
-    const slab = this.#add(size, true);
+  /** @param filled Of that size, and nobody's so far. */
+  takeLarge(size: number, filled: Slab | undefined): Slab {
+    const slab = this.#enter(filled ?? new Slab(0, size, true));
     slab.used = size;
     this.#large.push(slab.number);
     return slab;
@@ -128,11 +129,11 @@ export class SlabPool {
     this.#bytes = 0;
     this.#usedBytes = 0;
     this.#deadBytes = 0;
-    this.#head = this.#add(this.slabBytes, false);
+    this.#head = this.#add();
   }
 
   #nextHead(isKept: boolean): void {
-    const slab = this.#spares.pop() ?? this.#add(this.slabBytes, false);
+    const slab = this.#spares.pop() ?? this.#add();
     slab.isKept = isKept;
     if (isKept) {
       this.#keptHead = slab;
@@ -142,12 +143,16 @@ export class SlabPool {
     this.#head = slab;
   }
 
-  #add(bytes: number, isLarge: boolean): Slab {
+  #add(): Slab {
+    return this.#enter(new Slab(0, this.slabBytes, false));
+  }
+
+  #enter(slab: Slab): Slab {
     const number = this.#freeNumbers.pop() ?? this.slabs.length;
     assert(number < SLABS_MAX, 'too many slabs');
-    const slab = new Slab(number, bytes, isLarge);
+    slab.number = number;
     this.slabs[number] = slab;
-    this.#bytes += bytes;
+    this.#bytes += slab.bytes.length;
     return slab;
   }
 

@@ -3,8 +3,9 @@
  *
  * What the store has at hand is kept at once. What comes from a disk is kept when it is there, unless its key was written
  * meanwhile: whoever writes says so (`noteWritten`), so that no entry ever shows less than what somebody was told. Keys
- * of several commands can be fetched with one call. Values that are large against the arena are not kept; how many are on
- * their way is for the caller to bound.
+ * of several commands can be fetched with one call. Values of many megabytes are copied in slices, one value at a time, so that
+ * others have their turns in between. Values that are large against the arena are not kept; how many are on their way is for
+ * the caller to bound.
  */
 
 import { type Awaitable, isPromise } from '../../base/awaitable.ts';
@@ -13,10 +14,15 @@ import { newObserver, type Observer } from '../../base/observer.ts';
 import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { Store } from '../../storage/store.ts';
 import type { EntryArena } from './entry-arena.ts';
-import { ABSENT } from './entry-slab.ts';
+import { ABSENT, firstValueAt, type Slab, slabFor } from './entry-slab.ts';
 
-/** Of the arena's bound: a larger value from disk is not kept. */
+/** Of the arena's bound: a larger value from disk is not kept, unless it is copied in slices. */
 const LOADED_FRACTION = 64;
+/** A longer value is copied in slices. */
+const SLICED_BYTES_MIN = 16 * 1024 * 1024;
+const SLICE_BYTES = 8 * 1024 * 1024;
+/** Of the arena's bound: a larger value is not copied in slices. */
+const SLICED_FRACTION = 2;
 /** Of the arena's bound: what is fetched with one call. */
 const FETCHED_FRACTION = 16;
 /** Room for the keys of what is fetched with one call; more of them take more. */
@@ -48,6 +54,8 @@ export interface ValueLoadsOptions {
   /** Bound on the memory of hot entries. */
   readonly hotBytesMax: number;
   readonly reads: OwnReads;
+  /** Lets others have their turn. */
+  readonly giveWay: () => Promise<void>;
   /** Of a key in `buffer[start, end)`. */
   readonly partitionOf: (database: number, buffer: Bytes, start: number, end: number) => number;
 }
@@ -58,8 +66,12 @@ export class ValueLoads {
   readonly #arena: EntryArena;
   readonly #reads: OwnReads;
   readonly #partitionOf: ValueLoadsOptions['partitionOf'];
+  readonly #giveWay: () => Promise<void>;
   readonly #loadedBytesMax: number;
+  readonly #slicedBytesMax: number;
   readonly #fetchedBytesMax: number;
+  /** Resolves when the last of the values that are copied in slices is there. */
+  #slicing: Promise<unknown> = Promise.resolve();
   /** By the hash of their keys. */
   readonly #byHash = new Map<number, Load>();
   readonly #observed: Observer = newObserver();
@@ -76,6 +88,8 @@ export class ValueLoads {
     this.#arena = options.arena;
     this.#reads = options.reads;
     this.#partitionOf = options.partitionOf;
+    this.#giveWay = options.giveWay;
+    this.#slicedBytesMax = options.hotBytesMax / SLICED_FRACTION;
     this.#loadedBytesMax = options.hotBytesMax / LOADED_FRACTION;
     this.#fetchedBytesMax = Math.floor(options.hotBytesMax / FETCHED_FRACTION);
   }
@@ -134,6 +148,10 @@ export class ValueLoads {
       return this.#keepLater([{ hash, database, redisKey }], values, observedVersion);
     }
     if (observedVersion > observer.observedVersion) observer.observedVersion = observedVersion;
+    if (value !== undefined && value.length > SLICED_BYTES_MIN) {
+      const redisKey = copyBytes(buffer.subarray(start, start + length));
+      return this.#keepLater([{ hash, database, redisKey }], Promise.resolve([value]), observedVersion);
+    }
     this.#keep(hash, database, buffer, start, length, value, observedVersion);
     return undefined;
   }
@@ -185,8 +203,12 @@ export class ValueLoads {
       this.#renewWantedBytes(0);
       return this.#keepLater(wanted, values, observedVersion);
     }
+    if (values.some((value) => value !== undefined && value.length > SLICED_BYTES_MIN)) {
+      this.#renewWantedBytes(0);
+      return this.#keepLater(wanted, Promise.resolve(values), observedVersion);
+    }
     this.#wantedUsed = 0;
-    this.#keepAll(wanted, values, observedVersion, undefined);
+    this.#keepAll(wanted, values, observedVersion, undefined, undefined);
     return undefined;
   }
 
@@ -206,15 +228,23 @@ export class ValueLoads {
         if (this.#byHash.get(hash) === loads[i]) this.#byHash.delete(hash);
       }
     };
+    const notKept = (): boolean => {
+      end();
+      return false;
+    };
     const done = values.then(
       (fetched) => {
+        const sliced = this.#inSlices(wanted, fetched, loads);
+        if (sliced !== undefined) {
+          return sliced.then((slabs) => {
+            end();
+            return this.#keepAll(wanted, fetched, version, loads, slabs);
+          }, notKept);
+        }
         end();
-        return this.#keepAll(wanted, fetched, version, loads);
+        return this.#keepAll(wanted, fetched, version, loads, undefined);
       },
-      () => {
-        end(); // Whoever asks again gets the error.
-        return false;
-      },
+      notKept, // Whoever asks again gets the error.
     );
     for (let i = 0; i < wanted.length; i++) {
       const { hash } = wanted[i]!;
@@ -226,12 +256,49 @@ export class ValueLoads {
     return done;
   }
 
-  /** Keeps what was fetched and is not too large. @returns whether that is all. */
+  /** The slabs of those values that are copied in slices, by their places, when they are filled; undefined where there are none. */
+  #inSlices(
+    wanted: readonly Wanted[],
+    values: readonly (Bytes | undefined)[],
+    loads: readonly Load[],
+  ): Promise<ReadonlyMap<number, Slab>> | undefined {
+    const places: number[] = [];
+    values.forEach((value, i) => {
+      if (value !== undefined && value.length > SLICED_BYTES_MIN && value.length <= this.#slicedBytesMax)
+        places.push(i);
+    });
+    if (places.length === 0) return undefined;
+    const filled = this.#slicing.then(async () => {
+      const slabs = new Map<number, Slab>();
+      for (const i of places) {
+        const slab = await this.#filledSlab(wanted[i]!, values[i]!, loads[i]!);
+        if (slab !== undefined) slabs.set(i, slab);
+      }
+      return slabs;
+    });
+    this.#slicing = filled.catch(() => undefined);
+    return filled;
+  }
+
+  /** Undefined where its key was written meanwhile. */
+  async #filledSlab({ redisKey }: Wanted, value: Bytes, load: Load): Promise<Slab | undefined> {
+    const slab = slabFor(redisKey.length, value.length);
+    const valueAt = firstValueAt(redisKey.length);
+    for (let at = 0; at < value.length; at += SLICE_BYTES) {
+      if (load.isStale) return undefined;
+      slab.bytes.set(value.subarray(at, at + SLICE_BYTES), valueAt + at);
+      await this.#giveWay();
+    }
+    return slab;
+  }
+
+  /** Keeps what was fetched and is not too large, or lies in `slabs` already. @returns whether that is all. */
   #keepAll(
     wanted: readonly Wanted[],
     values: readonly (Bytes | undefined)[],
     version: number,
     loads: readonly Load[] | undefined,
+    slabs: ReadonlyMap<number, Slab> | undefined,
   ): boolean {
     const arena = this.#arena;
     let all = values.length === wanted.length;
@@ -239,17 +306,19 @@ export class ValueLoads {
       const { hash, database, redisKey } = wanted[i]!;
       const value = values[i];
       const { length } = redisKey;
-      if (loads?.[i]?.isStale === true || (value !== undefined && value.length > this.#loadedBytesMax)) {
+      const slab = slabs?.get(i);
+      const isTooLarge = value !== undefined && value.length > this.#loadedBytesMax && slab === undefined;
+      if (loads?.[i]?.isStale === true || isTooLarge) {
         all = false;
         continue;
       }
       if (arena.find(hash, database, redisKey, 0, length)) continue;
-      this.#keep(hash, database, redisKey, 0, length, value, version);
+      this.#keep(hash, database, redisKey, 0, length, value, version, slab);
     }
     return all;
   }
 
-  /** A clean entry of what the store said. */
+  /** A clean entry of what the store said, which `slab` holds already where there is one. */
   #keep(
     hash: number,
     database: number,
@@ -258,12 +327,14 @@ export class ValueLoads {
     length: number,
     value: Bytes | undefined,
     version: number,
+    slab?: Slab,
   ): void {
     const arena = this.#arena;
     const partition = this.#partitionOf(database, buffer, start, start + length);
     const valueLength = value === undefined ? ABSENT : value.length;
-    arena.write(hash, database, partition, buffer, start, length, valueLength, true);
-    if (value !== undefined) fillEntry(arena, value);
+    arena.write(hash, database, partition, buffer, start, length, valueLength, true, slab);
+    if (slab !== undefined) arena.mark(mayExpire(value!));
+    else if (value !== undefined) fillEntry(arena, value);
     arena.stampClean(version);
     arena.markFetched();
   }

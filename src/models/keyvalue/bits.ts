@@ -8,8 +8,11 @@ import type { Awaitable } from '../../base/awaitable.ts';
 import { whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { EMPTY_BYTES } from '../../base/bytes.ts';
+import type { MadePart } from '../../base/parts.ts';
 import { type Database, readLive } from './database.ts';
-import { extended, getString, putString, rangeWithin, updateString } from './strings.ts';
+import { getString, overwritten, rangeWithin, updateString } from './strings.ts';
+import { NEVER, STRING_BYTES_MAX } from './values.ts';
+import { writeInParts } from './writes.ts';
 
 export type Bit = 0 | 1;
 
@@ -20,9 +23,10 @@ export function setBit(on: Database, key: Bytes, offset: number, bit: Bit): Awai
     before = bitAt(current ?? EMPTY_BYTES, offset);
     const lengthMin = Math.floor(offset / 8) + 1;
     if (current !== undefined && current.length >= lengthMin && before === bit) return undefined;
-    const changed = extended(current, lengthMin);
-    putBit(changed, offset, bit);
-    return changed;
+    const place = lengthMin - 1;
+    const byte = Uint8Array.of(current?.[place] ?? 0);
+    putBit(byte, offset % 8, bit);
+    return overwritten(current ?? EMPTY_BYTES, place, byte);
   });
   return whenReady(done, () => before);
 }
@@ -73,10 +77,11 @@ export function countBits(on: Database, key: Bytes, range: BitRange | undefined)
 }
 
 function onesIn(bytes: Bytes, start: number, end: number): number {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let count = 0;
   let at = start;
   for (; at + 4 <= end; at += 4) {
-    let word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    let word = words.getInt32(at, true);
     word -= (word >>> 1) & 0x5555_5555;
     word = (word & 0x3333_3333) + ((word >>> 2) & 0x3333_3333);
     count += Math.imul((word + (word >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
@@ -100,18 +105,22 @@ export function findBit(on: Database, key: Bytes, bit: Bit, range: BitRange, has
     if (bytes === undefined) return bit === 1 ? -1 : 0;
     const within = bitsWithin(range, bytes);
     if (within === undefined) return -1;
-    const skipped = bit === 1 ? 0 : 0xff;
     let at = within.first;
-    while (at <= within.last) {
-      if ((at & 7) === 0 && at + 7 <= within.last && bytes[at >>> 3] === skipped) {
-        at += 8;
-        continue;
-      }
-      if (bitAt(bytes, at) === bit) return at;
-      at++;
-    }
+    for (; at <= within.last && at % 8 !== 0; at++) if (bitAt(bytes, at) === bit) return at;
+    at = 8 * skipWhole(bytes, Math.ceil(at / 8), Math.floor((within.last + 1) / 8), bit === 1 ? 0 : 0xff);
+    for (; at <= within.last; at++) if (bitAt(bytes, at) === bit) return at;
     return bit === 0 && !hasEnd ? bytes.length * 8 : -1;
   });
+}
+
+/** The first byte from `start` on that is not `skipped`, `end` where all are. */
+function skipWhole(bytes: Bytes, start: number, end: number, skipped: 0 | 0xff): number {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const skippedWord = skipped === 0 ? 0 : -1;
+  let at = start;
+  while (at + 4 <= end && words.getInt32(at, true) === skippedWord) at += 4;
+  while (at < end && bytes[at] === skipped) at++;
+  return at;
 }
 
 export type BitOperation = 'AND' | 'OR' | 'XOR' | 'NOT';
@@ -135,34 +144,52 @@ export function combineBits(
         return 0;
       });
     }
-    const result = combined(operation, values, length);
-    return whenReady(putString(on, destination, result), () => length);
+    return whenReady(writeInParts(on, destination, [combined(operation, values, length)], NEVER), () => length);
   };
   return reads.some((read) => read instanceof Promise)
     ? Promise.all(reads).then(combine)
     : combine(reads as (Bytes | undefined)[]);
 }
 
-function combined(operation: BitOperation, values: readonly (Bytes | undefined)[], length: number): Bytes {
-  const result = Buffer.alloc(length);
-  const [first, ...others] = values;
-  if (first !== undefined) result.set(first);
-  if (operation === 'NOT') {
-    for (let i = 0; i < length; i++) result[i] = ~result[i]!;
-    return result;
+function combined(operation: BitOperation, values: readonly (Bytes | undefined)[], length: number): MadePart {
+  const [first = EMPTY_BYTES, ...others] = values.map((value) => value ?? EMPTY_BYTES);
+  return {
+    length,
+    write(into, at, start, end) {
+      const result = into.subarray(at, at + end - start);
+      const begun = first.subarray(start, end);
+      result.set(begun);
+      result.fill(0, begun.length);
+      if (operation === 'NOT') invert(result);
+      else for (const other of others) combine(operation, result, other.subarray(start, end));
+    },
+  };
+}
+
+function invert(result: Bytes): void {
+  const words = new DataView(result.buffer, result.byteOffset, result.length);
+  const wordsEnd = result.length & -4;
+  for (let at = 0; at < wordsEnd; at += 4) words.setInt32(at, ~words.getInt32(at));
+  for (let at = wordsEnd; at < result.length; at++) result[at] = ~result[at]!;
+}
+
+/** `other` is filled up with zeros. */
+function combine(operation: Exclude<BitOperation, 'NOT'>, result: Bytes, other: Bytes): void {
+  const { length } = other;
+  const left = new DataView(result.buffer, result.byteOffset, length);
+  const right = new DataView(other.buffer, other.byteOffset, length);
+  const wordsEnd = length & -4;
+  if (operation === 'AND') {
+    for (let at = 0; at < wordsEnd; at += 4) left.setInt32(at, left.getInt32(at) & right.getInt32(at));
+    for (let at = wordsEnd; at < length; at++) result[at]! &= other[at]!;
+    result.fill(0, length);
+  } else if (operation === 'OR') {
+    for (let at = 0; at < wordsEnd; at += 4) left.setInt32(at, left.getInt32(at) | right.getInt32(at));
+    for (let at = wordsEnd; at < length; at++) result[at]! |= other[at]!;
+  } else {
+    for (let at = 0; at < wordsEnd; at += 4) left.setInt32(at, left.getInt32(at) ^ right.getInt32(at));
+    for (let at = wordsEnd; at < length; at++) result[at]! ^= other[at]!;
   }
-  for (const other of others) {
-    const otherLength = other?.length ?? 0;
-    if (operation === 'AND') {
-      for (let i = 0; i < otherLength; i++) result[i]! &= other![i]!;
-      result.fill(0, otherLength);
-    } else if (operation === 'OR') {
-      for (let i = 0; i < otherLength; i++) result[i]! |= other![i]!;
-    } else {
-      for (let i = 0; i < otherLength; i++) result[i]! ^= other![i]!;
-    }
-  }
-  return result;
 }
 
 /** An integer of 1 to 64 bits (63 when unsigned). */
@@ -194,19 +221,28 @@ export function bitField(
   operations: readonly BitFieldOperation[],
 ): Awaitable<readonly (bigint | undefined)[]> {
   let results: readonly (bigint | undefined)[] = [];
+  const first = operations.reduce((least, { offset }) => Math.min(least, Math.floor(offset / 8)), STRING_BYTES_MAX);
+  const endOf = ({ type, offset }: BitFieldOperation): number => Math.ceil((offset + type.bits) / 8);
+  const end = operations.reduce((most, operation) => Math.max(most, endOf(operation)), 0);
   const lengthMin = operations.reduce(
-    (most, { kind, type, offset }) => (kind === 'get' ? most : Math.max(most, Math.ceil((offset + type.bits) / 8))),
+    (most, operation) => (operation.kind === 'get' ? most : Math.max(most, endOf(operation))),
     0,
   );
-  const done = updateString(on, key, (current) => {
-    const bytes = lengthMin === 0 ? (current ?? EMPTY_BYTES) : extended(current, lengthMin);
-    let changed = bytes.length > (current?.length ?? 0);
+  const done = updateString(on, key, (current = EMPTY_BYTES) => {
+    // What they touch, a copy where one of them writes.
+    let bytes = current.subarray(first, end);
+    if (lengthMin > 0) {
+      const copy = Buffer.alloc(Math.max(0, Math.min(end, Math.max(current.length, lengthMin)) - first));
+      copy.set(bytes);
+      bytes = copy;
+    }
+    let changed = lengthMin > current.length;
     results = operations.map((operation) => {
-      const { result, writes } = runField(bytes, operation);
+      const { result, writes } = runField(bytes, { ...operation, offset: operation.offset - first * 8 });
       changed ||= writes;
       return result;
     });
-    return changed ? bytes : undefined;
+    return changed ? overwritten(current, first, bytes) : undefined;
   });
   return whenReady(done, () => results);
 }

@@ -8,6 +8,7 @@
 import type { Awaitable } from '../../base/awaitable.ts';
 import { isPromise } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
+import type { Part } from '../../base/parts.ts';
 import type { KeyRange } from '../../storage/key-range.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { DatabaseKeys } from './keys.ts';
@@ -21,11 +22,11 @@ export interface Database {
   /** Copies key and value before it returns. */
   put(redisKey: Bytes, stored: Bytes): void;
   /**
-   * As `put` of `head` and `value`, one behind the other, for a value of many megabytes: others have their turns in between,
-   * and nothing else may be done with the database meanwhile. The value stays as it is until it is done. Missing where there is
-   * nothing to be won.
+   * As `put` of a value of many megabytes in parts: others have their turns in between, and nothing else may be done with the
+   * database meanwhile. The parts stay as they are until it is done. Missing where there is nothing to be won; in a turn it
+   * cannot be done without waiting.
    */
-  putInSlices?: ((redisKey: Bytes, head: Bytes, value: Bytes) => Promise<void>) | undefined;
+  putInSlices?: ((redisKey: Bytes, parts: readonly Part[]) => Promise<void>) | undefined;
   delete(redisKey: Bytes): void;
   /** Removes every key of the database. */
   clear(): void;
@@ -66,7 +67,7 @@ export class TransactionDatabase implements Database {
     this.#range = keys.range;
     this.nowMs = nowMs;
     if (transaction.putInSlices !== undefined) {
-      this.putInSlices = (redisKey, head, value) => transaction.putInSlices!(this.#keys.encode(redisKey), head, value);
+      this.putInSlices = (redisKey, parts) => transaction.putInSlices!(this.#keys.encode(redisKey), parts);
     }
   }
 

@@ -6,7 +6,8 @@ import { type Bytes, equalBytes, latin1 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Database } from './database.ts';
 import { readLive } from './database.ts';
-import { expiryOf, NEVER, typeOf, withExpiry } from './values.ts';
+import { expiryOf, NEVER, stringOf, typeOf } from './values.ts';
+import { writeStored, writeString } from './writes.ts';
 
 /** Stored values of several keys, in their order; undefined where absent or expired. */
 export function readAll(on: Database, keys: readonly Bytes[]): Awaitable<readonly (Bytes | undefined)[]> {
@@ -77,9 +78,11 @@ export function expireAt(
     if (condition.ifAny && current === NEVER) return false;
     if (condition.ifGreater && (current === NEVER || expiresAtMs <= current)) return false;
     if (condition.ifLess && current !== NEVER && expiresAtMs >= current) return false;
-    if (expiresAtMs <= on.nowMs) on.delete(key);
-    else on.put(key, withExpiry(stored, expiresAtMs));
-    return true;
+    if (expiresAtMs <= on.nowMs) {
+      on.delete(key);
+      return true;
+    }
+    return whenReady(writeString(on, key, stringOf(stored), expiresAtMs), () => true);
   });
 }
 
@@ -87,8 +90,7 @@ export function expireAt(
 export function persist(on: Database, key: Bytes): Awaitable<boolean> {
   return whenReady(readLive(on, key), (stored) => {
     if (stored === undefined || expiryOf(stored) === NEVER) return false;
-    on.put(key, withExpiry(stored, NEVER));
-    return true;
+    return whenReady(writeString(on, key, stringOf(stored), NEVER), () => true);
   });
 }
 
@@ -108,9 +110,10 @@ export function rename(on: Database, from: Bytes, to: Bytes, onlyIfAbsent: boole
     if (equalBytes(from, to)) return !onlyIfAbsent;
     return whenReady(onlyIfAbsent ? readLive(on, to) : undefined, (taken) => {
       if (taken !== undefined) return false;
-      on.put(to, stored);
-      on.delete(from);
-      return true;
+      return whenReady(writeStored(on, to, stored), () => {
+        on.delete(from);
+        return true;
+      });
     });
   });
 }
@@ -127,8 +130,7 @@ export function copy(from: Place, to: Place, replace: boolean): Awaitable<boolea
     if (stored === undefined) return false;
     return whenReady(replace ? undefined : readLive(to.on, to.key), (taken) => {
       if (taken !== undefined) return false;
-      to.on.put(to.key, stored);
-      return true;
+      return whenReady(writeStored(to.on, to.key, stored), () => true);
     });
   });
 }

@@ -7,24 +7,16 @@
 import type { Awaitable } from '../../base/awaitable.ts';
 import { isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
-import { asBuffer, concatBytes, EMPTY_BYTES, utf8 } from '../../base/bytes.ts';
+import { asBuffer, EMPTY_BYTES, utf8 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
+import { type Part, zeros } from '../../base/parts.ts';
 import type { Database } from './database.ts';
 import { readLive } from './database.ts';
 import { formatInt64, INT64_MAX, INT64_MIN, parseInt64 } from './integers.ts';
 import { countExisting } from './lifetimes.ts';
 import { addLongDoubles, formatLongDouble, parseLongDouble } from './long-double.ts';
-import {
-  encodeString,
-  encodeStringHeader,
-  expiryOf,
-  LARGE_STRING_BYTES,
-  NEVER,
-  STRING,
-  stringOf,
-  typeOf,
-  withExpiry,
-} from './values.ts';
+import { encodeString, expiryOf, NEVER, STRING, stringOf, typeOf } from './values.ts';
+import { writeInParts, writeString } from './writes.ts';
 
 export interface SetOptions {
   readonly condition: 'always' | 'ifAbsent' | 'ifPresent';
@@ -55,7 +47,7 @@ export function getStringOrAbsent(on: Database, key: Bytes): Awaitable<Bytes | u
 
 /** Writes without looking at what was there. */
 export function putString(on: Database, key: Bytes, value: Bytes): Awaitable<void> {
-  return write(on, key, value, NEVER);
+  return writeString(on, key, value, NEVER);
 }
 
 /** As `putString`, one after the other. */
@@ -74,7 +66,7 @@ export function putStrings(
 /** An expiry that has passed removes the key. @throws OperationError `wrong_type` with `returnPrevious`. */
 export function setString(on: Database, key: Bytes, value: Bytes, options: SetOptions): Awaitable<SetOutcome> {
   if (options.condition === 'always' && !options.returnPrevious && options.expiresAtMs !== 'keep') {
-    const written = write(on, key, value, options.expiresAtMs);
+    const written = writeString(on, key, value, options.expiresAtMs);
     return isPromise(written) ? written.then(() => WRITTEN) : WRITTEN;
   }
   return whenReady(readLive(on, key), (stored) => {
@@ -82,15 +74,8 @@ export function setString(on: Database, key: Bytes, value: Bytes, options: SetOp
     if (options.condition === (stored === undefined ? 'ifPresent' : 'ifAbsent')) return { written: false, previous };
     const expiresAtMs =
       options.expiresAtMs === 'keep' ? (stored === undefined ? NEVER : expiryOf(stored)) : options.expiresAtMs;
-    return whenReady(write(on, key, value, expiresAtMs), () => ({ written: true, previous }));
+    return whenReady(writeString(on, key, value, expiresAtMs), () => ({ written: true, previous }));
   });
-}
-
-function write(on: Database, key: Bytes, value: Bytes, expiresAtMs: number): Awaitable<void> {
-  if (expiresAtMs !== NEVER && expiresAtMs <= on.nowMs) on.delete(key);
-  else if (value.length > LARGE_STRING_BYTES && on.putInSlices !== undefined)
-    return on.putInSlices(key, encodeStringHeader(expiresAtMs), value);
-  else on.put(key, encodeString(value, expiresAtMs));
 }
 
 /**
@@ -123,17 +108,18 @@ function add(value: number | bigint, delta: number | bigint): number | bigint {
 const STRING_TOO_LONG = 'string exceeds maximum allowed size (proto-max-bulk-len)';
 
 /**
- * Replaces a string by what `change` makes of it, keeping the expiry; undefined leaves everything as it is.
+ * Replaces a string by the parts that `change` makes of it, keeping the expiry; undefined leaves everything as it is.
  * @throws OperationError `wrong_type`.
  */
 export function updateString(
   on: Database,
   key: Bytes,
-  change: (current: Bytes | undefined) => Bytes | undefined,
+  change: (current: Bytes | undefined) => readonly Part[] | undefined,
 ): Awaitable<void> {
   return whenReady(readLive(on, key), (stored) => {
     const changed = change(stringOrAbsent(stored));
-    if (changed !== undefined) on.put(key, encodeString(changed, stored === undefined ? NEVER : expiryOf(stored)));
+    if (changed === undefined) return undefined;
+    return writeInParts(on, key, changed, stored === undefined ? NEVER : expiryOf(stored));
   });
 }
 
@@ -160,9 +146,7 @@ export function getAndExpire(
     if (stored === undefined || bytes === undefined) return undefined;
     const next = expiresAtMs();
     if (next === undefined || next === expiryOf(stored)) return bytes;
-    if (next !== NEVER && next <= on.nowMs) on.delete(key);
-    else on.put(key, withExpiry(stored, next));
-    return bytes;
+    return whenReady(writeString(on, key, bytes, next), () => bytes);
   });
 }
 
@@ -187,7 +171,7 @@ export function append(on: Database, key: Bytes, suffix: Bytes, lengthMax: numbe
   const done = updateString(on, key, (current) => {
     length = (current?.length ?? 0) + suffix.length;
     if (current !== undefined && length > lengthMax) throw new OperationError('too_large', STRING_TOO_LONG);
-    return current === undefined ? suffix : concatBytes(current, suffix);
+    return current === undefined ? [suffix] : [current, suffix];
   });
   return whenReady(done, () => length);
 }
@@ -211,21 +195,17 @@ export function setRange(
     length = current?.length ?? 0;
     if (value.length === 0) return undefined;
     if (offset + value.length > lengthMax) throw new OperationError('too_large', STRING_TOO_LONG);
-    const changed = extended(current, offset + value.length);
-    changed.set(value, offset);
-    length = changed.length;
-    return changed;
+    length = Math.max(length, offset + value.length);
+    return overwritten(current ?? EMPTY_BYTES, offset, value);
   });
   return whenReady(done, () => length);
 }
 
-/** A copy with at least `lengthMin` bytes; what is added is zero. */
-export function extended(current: Bytes | undefined, lengthMin: number): Bytes {
-  const length = Math.max(current?.length ?? 0, lengthMin);
-  const copy = Buffer.allocUnsafe(length);
-  if (current !== undefined) copy.set(current);
-  copy.fill(0, current?.length ?? 0);
-  return copy;
+/** The parts of `current` with `value` from `offset` on; what lies between its end and there is zero. */
+export function overwritten(current: Bytes, offset: number, value: Bytes): readonly Part[] {
+  const { length } = current;
+  if (offset > length) return [current, zeros(offset - length), value];
+  return [current.subarray(0, offset), value, current.subarray(offset + value.length)];
 }
 
 /** Bytes `first` to `last`, a view; negative positions count from the end. @throws OperationError `wrong_type`. */
@@ -263,7 +243,7 @@ export function incrementByFloat(on: Database, key: Bytes, delta: Bytes): Awaita
     const sum = addLongDoubles(value, added);
     if (sum === 'infinite') throw new OperationError('invalid_argument', 'increment would produce NaN or Infinity');
     text = utf8(formatLongDouble(sum));
-    return text;
+    return [text];
   });
   return whenReady(done, () => text);
 }

@@ -10,6 +10,7 @@
 
 import type { Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
+import { type Part, writeParts } from '../../base/parts.ts';
 
 export const STRING = 1;
 export type ValueType = typeof STRING;
@@ -34,9 +35,10 @@ export const LARGE_STRING_BYTES = 16 * 1024 * 1024;
 const SCRATCH_BYTES = 64 * 1024;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
-/** What stands in front of a stored string's bytes, in place: valid until the next call. */
+/** What stands in front of a stored string's bytes. */
 export function encodeStringHeader(expiresAtMs: number): Bytes {
-  return scratch.subarray(0, writeHeader(scratch, expiresAtMs));
+  const header = Buffer.allocUnsafe(HEADER_BYTES + EXPIRY_BYTES);
+  return header.subarray(0, writeHeader(header, expiresAtMs));
 }
 
 /** A stored string, in place: valid until the next call. */
@@ -49,6 +51,14 @@ export function encodeString(value: Bytes, expiresAtMs: number): Bytes {
   return into.subarray(0, length);
 }
 
+/** A stored string of so many bytes in parts, in place: valid until the next call. */
+export function encodeStringParts(parts: readonly Part[], valueLength: number, expiresAtMs: number): Bytes {
+  const length = (expiresAtMs === NEVER ? HEADER_BYTES : HEADER_BYTES + EXPIRY_BYTES) + valueLength;
+  const into = length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(length);
+  writeParts(parts, into, writeHeader(into, expiresAtMs));
+  return into.subarray(0, length);
+}
+
 /** @returns its length. */
 function writeHeader(into: Buffer, expiresAtMs: number): number {
   into[0] = STRING;
@@ -58,11 +68,6 @@ function writeHeader(into: Buffer, expiresAtMs: number): number {
   into.writeUInt32LE(expiresAtMs % TWO_32, HEADER_BYTES);
   into.writeUInt32LE(Math.floor(expiresAtMs / TWO_32), HEADER_BYTES + 4);
   return HEADER_BYTES + EXPIRY_BYTES;
-}
-
-/** The same value with another expiry. */
-export function withExpiry(stored: Bytes, expiresAtMs: number): Bytes {
-  return encodeString(stringOf(stored), expiresAtMs);
 }
 
 /** @throws OperationError `corruption` for bytes that this format does not know. */

@@ -110,9 +110,9 @@ class WatchedDatabase extends TransactionDatabase {
     this.#note = note;
     const { putInSlices } = this;
     if (putInSlices === undefined) return;
-    this.putInSlices = (redisKey, head, value) => {
+    this.putInSlices = (redisKey, parts) => {
       note(redisKey);
-      return putInSlices(redisKey, head, value);
+      return putInSlices(redisKey, parts);
     };
   }
 

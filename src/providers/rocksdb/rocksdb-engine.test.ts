@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { text, utf8 } from '../../base/bytes.ts';
+import { equalBytes, text, utf8 } from '../../base/bytes.ts';
 import { newNodePlatform } from '../../platform/node-platform.ts';
 import { SeededRandom } from '../../platform/simulated/seeded-random.ts';
 import { prefixRange } from '../../storage/key-range.ts';
@@ -96,6 +96,23 @@ test('what is kept above is not kept here, even where a read of what lies before
   await put('new');
   const [value] = await engine.batchGet([utf8('above/x')]);
   expect(text(value!)).toBe('new');
+});
+
+test('a value of many megabytes is read on another thread, and no more is read with it than fits', async () => {
+  const long = new SeededRandom(Number(seed)).bytes(5_000_000);
+  const batch = new MemtableBatch(engine);
+  const position = engine.position + 1;
+  await batch.reserve(3 * operationBytes(6, long.length), position);
+  for (const name of ['long a', 'long c']) batch.add((arena, at) => writeOperation(arena, at, PUT, utf8(name), long));
+  batch.add((arena, at) => writeOperation(arena, at, PUT, utf8('long b'), utf8('short')));
+  await batch.flush(position, false);
+  const read = engine.get(utf8('long a'));
+  expect(read).toBeInstanceOf(Promise);
+  expect(equalBytes((await read)!, long)).toBe(true);
+  const keys = ['long b', 'long a', 'long c'].map(utf8);
+  expect((await engine.batchGet(keys)).map((value) => value?.length)).toEqual([5, long.length, long.length]);
+  expect((await engine.batchGet(keys, 1_000_000)).map((value) => value?.length)).toEqual([5]);
+  expect((await engine.batchGet(keys.slice(1), 1_000_000)).map((value) => value?.length)).toEqual([long.length]);
 });
 
 test('ranges without keys between two keys are read twice at most, whatever their bounds, until something is written there', async () => {

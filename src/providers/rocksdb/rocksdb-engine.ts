@@ -28,6 +28,7 @@ import {
   translateRocksDbError,
 } from './binding.ts';
 import { EngineCaches } from './engine-caches.ts';
+import { LongValues } from './long-values.ts';
 import { NOTHING_READ, ReadAhead } from './read-ahead.ts';
 import { RocksDbView } from './rocksdb-view.ts';
 import { FORWARD, SharedIterator } from './shared-iterator.ts';
@@ -78,6 +79,7 @@ export class RocksDbEngine implements Engine {
   readonly #one: Bytes[] = [EMPTY_BYTES];
   readonly #caches: EngineCaches;
   readonly #readAhead: ReadAhead;
+  readonly #longValues = new LongValues();
   /** The last batch of keys lay where there were none: then the next one is expected to. */
   #appended = false;
   #slowShare = 0;
@@ -177,6 +179,7 @@ export class RocksDbEngine implements Engine {
     const isKept = this.#caches.holds(key);
     const known = isKept ? this.#caches.value(key) : undefined;
     if (known !== undefined) return known;
+    if (this.#longValues.has(key)) return this.#readLater([key], undefined).then(([value]) => value);
     if (this.#asyncReads > 0) {
       this.#asyncReads--;
       const copy = Buffer.from(key);
@@ -190,6 +193,7 @@ export class RocksDbEngine implements Engine {
     const start = this.#clock.monotonicMs();
     const value = this.#read(key);
     this.#noteRead(this.#clock.monotonicMs() - start);
+    this.#longValues.noteRead(key, value);
     if (value === undefined || !isKept) return value;
     if (this.#caches.keep(key, value)) this.#readAhead.miss(key);
     return value;
@@ -208,6 +212,11 @@ export class RocksDbEngine implements Engine {
       return this.#recovering.then(() => this.batchGet(copies, bytesMax));
     }
     const options = bytesMax === undefined ? undefined : { highWaterMarkBytes: Math.min(bytesMax, 0x7fff_ffff) };
+    const long = this.#longValues.firstOf(keys);
+    if (long >= 0 && bytesMax === undefined) return this.#readLater(keys, undefined);
+    // It would be read in vain behind others that leave no room for it.
+    if (long === 0) return this.#readLater(keys.slice(0, 1), undefined);
+    if (long > 0) return this.batchGet(keys.slice(0, long), bytesMax);
     if (this.#asyncReads > 0) {
       this.#asyncReads -= Math.min(keys.length, this.#asyncReads);
       return this.#readLater(keys, options);
@@ -216,6 +225,7 @@ export class RocksDbEngine implements Engine {
       const start = this.#clock.monotonicMs();
       const found = this.#guard(() => this.#binding.db_get_many_sync(this.#database, keys, options));
       this.#noteRead((this.#clock.monotonicMs() - start) / Math.max(1, keys.length));
+      for (let i = 0; i < keys.length; i++) this.#longValues.noteRead(keys[i]!, found[i]);
       return untilUnread(found);
     }
     if (this.#appended && this.#holdsNoneOf(keys)) return new Array<undefined>(keys.length).fill(undefined);
@@ -351,6 +361,7 @@ export class RocksDbEngine implements Engine {
       await applied;
       const filled = this.#caches.move(batch);
       this.position = batch.position;
+      this.#longValues.noteApplied(batch);
       this.#endFlux();
       if (filled < batch.count) await this.#caches.fill(batch, filled, () => !this.#closed);
     } finally {
