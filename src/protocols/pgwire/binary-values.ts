@@ -32,7 +32,7 @@ import {
   TimeTz,
 } from '../../models/relational/values.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
-import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../../query/sql/types/array-text.ts';
+import { ARRAY_DIMENSIONS_MAX, arrayFrom, countOf, tooManyDimensions } from '../../query/sql/types/array-bounds.ts';
 import { bitsOfBytes, bytesOfBits } from '../../query/sql/types/bit-strings.ts';
 import { parseJsonPath, printJsonPath } from '../../query/sql/types/json-path.ts';
 import { parseJsonb } from '../../query/sql/types/json-value.ts';
@@ -457,20 +457,18 @@ class Reader {
     this.#expectType(element, 'array element ', '');
     const dimensions: number[] = [];
     const lowers: number[] = [];
-    let length = count === 0 ? 0 : 1;
     for (let i = 0; i < count; i++) {
       dimensions.push(this.#int32());
       lowers.push(this.#int32());
-      if (dimensions[i]! < 0) throw new SqlError('program_limit_exceeded', 'array size exceeds the maximum allowed');
-      length *= dimensions[i]!;
     }
-    if (length < 0 || length * 4 > this.#bytes.length - this.#at) {
+    const length = count === 0 ? 0 : countOf(dimensions);
+    if (length * 4 > this.#bytes.length - this.#at) {
       throw new SqlError('protocol_violation', 'insufficient data left in message');
     }
     const values: SqlValue[] = [];
     for (let i = 0; i < length; i++) values.push(this.#measured(element));
     if (length === 0) return new SqlArray(element as SqlArray['element'], []);
-    return new SqlArray(element as SqlArray['element'], values, dimensions, lowers);
+    return arrayFrom(element as SqlArray['element'], values, dimensions, lowers);
   }
 
   #range(type: SqlType, bound: SqlType): SqlRange {

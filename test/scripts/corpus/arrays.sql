@@ -319,3 +319,25 @@ select array_fill(1, array[2,2], '{}');
 select array_fill(1, array[[1,2],[3,4]]);
 select array_fill(1, array[2], array[[1],[2]]);
 select array_fill(7, array[2,2], array[0,5]), array_fill(7, array[2]), array_fill(7, '{}', '{}');
+
+-- As large as arrays may be.
+CREATE TABLE far (a int[]);
+INSERT INTO far (a[2147483647]) VALUES (1);
+INSERT INTO far (a[-2147483648:-2147483646]) VALUES (array[1,2,3]) RETURNING *;
+INSERT INTO far (a[2147483646:2147483647]) VALUES (array[1,2]);
+INSERT INTO far (a[1:2147483647]) VALUES (array[1,2]);
+INSERT INTO far VALUES ('[2147483646:2147483647]={1,2}');
+-- 15: 18 refuses the bound itself
+INSERT INTO far VALUES ('[1:2147483648]={1,2}');
+UPDATE far SET a[2147483647] = 2;
+UPDATE far SET a[-1000000000:1000000000] = '{1}';
+SELECT array_fill(1, array[100000,100000]);
+SELECT array_fill(1, array[3], array[2147483646]);
+SELECT array_append('[2147483646:2147483646]={1}'::int[], 2);
+SELECT array_append('[2147483645:2147483645]={1}'::int[], 2);
+SELECT array_prepend(1, '[-2147483648:-2147483648]={1}'::int[]);
+SELECT '[2147483645:2147483646]={1,2}'::int[] || '{2,3}'::int[];
+SELECT '[2147483645:2147483645]={1}'::int[] || '{2,3}'::int[];
+SELECT ('1 2'::int2vector)[0], ''::int2vector, array_dims('1 2'::int2vector), array_lower('3 4'::oidvector, 1), '1 2 3'::int2vector = '1 2 3', unnest('3 4'::int2vector);
+SELECT '{1,2}'::int2vector;
+SELECT '1 x'::oidvector;

@@ -12,7 +12,7 @@ import type { PackedAggregate } from '../functions/packed-aggregates.ts';
 import { makeRecord } from '../functions/records.ts';
 import { findFunction, resolveOperator } from '../functions/resolve.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
-import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../types/array-text.ts';
+import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../types/array-bounds.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import {

@@ -2,7 +2,7 @@
 
 import { SqlArray } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../types/array-text.ts';
+import { ARRAY_DIMENSIONS_MAX, tooManyDimensions } from '../types/array-bounds.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 
 export interface SliceBound {

@@ -2,7 +2,7 @@
 
 import { SqlArray } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { ARRAY_DIMENSIONS_MAX, ARRAY_ELEMENTS_MAX as ELEMENTS_MAX, tooManyDimensions } from '../types/array-text.ts';
+import { ARRAY_DIMENSIONS_MAX, arrayFrom, countOf, countToFill, tooManyDimensions } from '../types/array-bounds.ts';
 import type { SqlValue } from '../types/types.ts';
 import type { SliceBound } from './array-access.ts';
 
@@ -18,10 +18,8 @@ function outOfRange(): SqlError {
 function extended({ element, values, dimensions, lowers }: SqlArray, low: number, high: number) {
   const lower = Math.min(low, lowers[0]!);
   const upper = Math.max(high, lowers[0]! + dimensions[0]! - 1);
-  if (upper - lower + 1 > ELEMENTS_MAX) {
-    throw new SqlError('program_limit_exceeded', `array size exceeds the maximum allowed (${ELEMENTS_MAX})`);
-  }
-  const all = new Array<SqlValue>(upper - lower + 1).fill(null);
+  const count = upper - lower + 1;
+  const all = new Array<SqlValue>(count > values.length ? countToFill([count]) : count).fill(null);
   for (let i = 0; i < values.length; i++) all[lowers[0]! - lower + i] = values[i]!;
   return { all, lower, element };
 }
@@ -31,19 +29,15 @@ export function withElement(array: SqlArray, subscripts: readonly number[], valu
   if (subscripts.length > ARRAY_DIMENSIONS_MAX) throw tooManyDimensions(subscripts.length);
   const { element, dimensions, lowers, values } = array;
   if (dimensions.length === 0) {
-    return new SqlArray(
-      element,
-      [value as never],
-      subscripts.map(() => 1),
-      subscripts.slice(),
-    );
+    const ones = subscripts.map(() => 1);
+    return arrayFrom(element, [value as never], ones, subscripts.slice());
   }
   if (subscripts.length !== dimensions.length) throw wrongCount();
   if (dimensions.length === 1) {
     const [place] = subscripts as [number];
     const { all, lower } = extended(array, place, place);
     all[place - lower] = value;
-    return new SqlArray(element, all as never, [all.length], [lower]);
+    return arrayFrom(element, all as never, [all.length], [lower]);
   }
   let at = 0;
   for (let i = 0; i < dimensions.length; i++) {
@@ -82,14 +76,14 @@ export function withSlice(array: SqlArray, bounds: readonly SliceBound[], source
     to.push(high);
   }
   const lengths = from.map((low, i) => to[i]! - low + 1);
-  const wanted = lengths.reduce((product, length) => product * length, 1);
+  const wanted = countOf(lengths);
   if (source.values.length < wanted) throw new SqlError('array_subscript_error', 'source array too small');
   const given = source.values.slice(0, wanted);
-  if (isEmpty) return new SqlArray(element, given, lengths, from);
+  if (isEmpty) return arrayFrom(element, given, lengths, from);
   if (count === 1) {
     const { all, lower } = extended(array, from[0]!, to[0]!);
     for (let i = 0; i < wanted; i++) all[from[0]! - lower + i] = given[i]!;
-    return new SqlArray(element, all as never, [all.length], [lower]);
+    return arrayFrom(element, all as never, [all.length], [lower]);
   }
   const changed = values.slice();
   let next = 0;

@@ -2,7 +2,7 @@
 
 import { SqlArray } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { ARRAY_ELEMENTS_MAX } from '../types/array-text.ts';
+import { ARRAY_DIMENSIONS_MAX, arrayFrom, countToFill, tooManyDimensions } from '../types/array-bounds.ts';
 import { type Compare, compareFor } from '../types/compare.ts';
 import { elementOf, type SqlType, type SqlValue } from '../types/types.ts';
 import type { FunctionTable, KernelBuilder, RunContext } from './definition.ts';
@@ -49,7 +49,7 @@ function concatenate(element: SqlType, a: SqlArray | null, b: SqlArray | null): 
     ) {
       throw incompatible('Arrays with differing element dimensions are not compatible for concatenation.');
     }
-    return new SqlArray(type, values, [a.dimensions[0]! + b.dimensions[0]!, ...inner], a.lowers);
+    return arrayFrom(type, values, [a.dimensions[0]! + b.dimensions[0]!, ...inner], a.lowers);
   }
   if (deep.dimensions.length !== flat.dimensions.length + 1) {
     throw incompatible(
@@ -59,7 +59,7 @@ function concatenate(element: SqlType, a: SqlArray | null, b: SqlArray | null): 
   if (inner.some((length, i) => length !== flat.dimensions[i] || deep.lowers[i + 1] !== flat.lowers[i])) {
     throw incompatible('Arrays with differing dimensions are not compatible for concatenation.');
   }
-  return new SqlArray(type, values, [deep.dimensions[0]! + 1, ...inner], deep.lowers);
+  return arrayFrom(type, values, [deep.dimensions[0]! + 1, ...inner], deep.lowers);
 }
 
 const JOIN: KernelBuilder = {
@@ -71,8 +71,12 @@ function extended(element: SqlType, array: SqlArray | null, value: SqlValue, fro
   if (array.dimensions.length > 1) {
     throw new SqlError('data_exception', 'argument must be empty or one-dimensional array');
   }
+  // What goes in front is counted from there, though the subscripts then begin where they did.
+  if (front && array.lowers[0] === -2_147_483_648) {
+    throw new SqlError('numeric_value_out_of_range', 'integer out of range');
+  }
   const values = front ? [value, ...array.values] : [...array.values, value];
-  return new SqlArray(element as Element, values, [values.length], array.lowers);
+  return arrayFrom(element as Element, values, [values.length], array.lowers);
 }
 
 const APPEND: KernelBuilder = {
@@ -140,12 +144,7 @@ function filled(
   if ((dimensions as (number | null)[]).includes(null)) {
     throw new SqlError('null_value_not_allowed', 'dimension values cannot be null');
   }
-  if (dimensions.length > 6) {
-    throw new SqlError(
-      'program_limit_exceeded',
-      `number of array dimensions (${dimensions.length}) exceeds the maximum allowed (6)`,
-    );
-  }
+  if (dimensions.length > ARRAY_DIMENSIONS_MAX) throw tooManyDimensions(dimensions.length);
   if (lowers !== undefined && lowers.values.length !== dimensions.length) {
     throw new SqlError('array_subscript_error', 'wrong number of array subscripts', {
       detail: 'Low bound array has different size than dimensions array.',
@@ -154,20 +153,10 @@ function filled(
   if (lowers?.values.includes(null) === true) {
     throw new SqlError('null_value_not_allowed', 'dimension values cannot be null');
   }
-  let count = 1;
-  for (const length of dimensions) count *= length;
-  if (dimensions.some((length) => length < 0) || count > ARRAY_ELEMENTS_MAX) {
-    throw new SqlError('program_limit_exceeded', `array size exceeds the maximum allowed (${ARRAY_ELEMENTS_MAX})`);
-  }
+  const count = countToFill(dimensions);
   if (dimensions.length === 0 || count === 0) return new SqlArray(element as Element, []);
-  if (count > 10_000_000)
-    throw new SqlError('program_limit_exceeded', 'array size exceeds the maximum allowed (10000000)');
-  return new SqlArray(
-    element as Element,
-    Array.from({ length: count }, () => value),
-    dimensions,
-    (lowers?.values as number[] | undefined) ?? dimensions.map(() => 1),
-  );
+  const firsts = (lowers?.values as number[] | undefined) ?? dimensions.map(() => 1);
+  return arrayFrom(element as Element, new Array<SqlValue>(count).fill(value), dimensions, firsts);
 }
 
 function containsAll(compare: Compare, outer: SqlArray, inner: SqlArray): boolean {

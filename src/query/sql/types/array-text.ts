@@ -2,13 +2,22 @@
 
 import { EMPTY_RANGE, SqlArray, SqlRange, SqlRecord } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
+import {
+  ARRAY_DIMENSIONS_MAX,
+  ARRAY_ELEMENTS_MAX,
+  arrayFrom,
+  tooManyDimensions,
+  tooManyElements,
+} from './array-bounds.ts';
 import type { SqlType, SqlValue } from './types.ts';
-
-export const ARRAY_DIMENSIONS_MAX = 6;
-export const ARRAY_ELEMENTS_MAX = 134_217_727;
 
 function malformedArray(text: string, detail?: string): SqlError {
   return new SqlError('invalid_text_representation', `malformed array literal: "${text}"`, { detail });
+}
+
+/** Numbers beyond integers lose their upper bits, as PostgreSQL reads them. */
+function subscript(digits: string | undefined): number | undefined {
+  return digits === undefined ? undefined : Number(digits) | 0;
 }
 
 /** @param parse Reads one element. @throws SqlError `invalid_text_representation`, `program_limit_exceeded`. */
@@ -26,9 +35,9 @@ export function parseArray(text: string, element: SqlType, parse: (text: string)
       throw malformedArray(text, '"[" must introduce explicitly-specified array dimensions.');
     }
     if (declared.length >= ARRAY_DIMENSIONS_MAX) throw tooManyDimensions(declared.length + 1);
-    const first = Number(bounds[1]);
-    const lower = bounds[2] === undefined ? 1 : first;
-    const upper = Number(bounds[2] ?? first);
+    const [first, second] = bounds.slice(1).map((each) => subscript(each));
+    const lower = second === undefined ? 1 : first!;
+    const upper = second ?? first!;
     if (upper < lower) {
       throw new SqlError('array_subscript_error', 'upper bound cannot be less than lower bound');
     }
@@ -75,12 +84,7 @@ export function parseArray(text: string, element: SqlType, parse: (text: string)
         }
         depthOfValues = depth;
         values.push(item());
-        if (values.length > ARRAY_ELEMENTS_MAX) {
-          throw new SqlError(
-            'program_limit_exceeded',
-            `array size exceeds the maximum allowed (${ARRAY_ELEMENTS_MAX})`,
-          );
-        }
+        if (values.length > ARRAY_ELEMENTS_MAX) throw tooManyElements();
       }
       count++;
       skip();
@@ -141,14 +145,8 @@ export function parseArray(text: string, element: SqlType, parse: (text: string)
   ) {
     throw malformedArray(text, 'Specified array dimensions do not match array contents.');
   }
-  return new SqlArray(element as SqlArray['element'], values, dimensions, declared.length > 0 ? lowers : undefined);
-}
-
-export function tooManyDimensions(count: number): SqlError {
-  return new SqlError(
-    'program_limit_exceeded',
-    `number of array dimensions (${count}) exceeds the maximum allowed (${ARRAY_DIMENSIONS_MAX})`,
-  );
+  if (declared.length === 0) return new SqlArray(element as SqlArray['element'], values, dimensions);
+  return arrayFrom(element as SqlArray['element'], values, dimensions, lowers);
 }
 
 export function formatArray(

@@ -6,7 +6,14 @@
 
 import { INT64_MAX, INT64_MIN } from '../../../base/value.ts';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
-import type { Inet, Interval, SqlArray, SqlRange, SqlRecord, TimeTz } from '../../../models/relational/values.ts';
+import {
+  type Inet,
+  type Interval,
+  SqlArray,
+  type SqlRange,
+  type SqlRecord,
+  type TimeTz,
+} from '../../../models/relational/values.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import { formatArray, formatRange, formatRecord, parseArray, parseRange, parseRecord } from './array-text.ts';
 import { parseBits } from './bit-strings.ts';
@@ -98,7 +105,8 @@ export function parseText(type: SqlType, text: string, context: TimeContext, mod
     case 'oidvector': {
       const element = type === 'oidvector' ? 'oid' : 'int2';
       const items = text.trim() === '' ? [] : text.trim().split(/\s+/);
-      return parseArray(`{${items.join(',')}}`, element, (item) => parseText(element, item, context));
+      const values = items.map((item) => parseText(element, item, context)) as number[];
+      return values.length === 0 ? new SqlArray(element, []) : new SqlArray(element, values, [values.length], [0]);
     }
     case 'bpchar':
     case 'text':
