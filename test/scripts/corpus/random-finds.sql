@@ -226,3 +226,28 @@ commit and chain;
 show transaction_read_only;
 show transaction_isolation;
 rollback;
+
+-- What calls with values of the edges found.
+SELECT width_bucket(0.29, 0, 1, 100), width_bucket(0.29, 1, 0, 100), width_bucket(0.71, 1, 0, 100), width_bucket(12345678901234567890.5, 12345678901234567890, 12345678901234567891, 10);
+SELECT width_bucket(6::numeric, 1, 5, 2147483647);
+SELECT width_bucket(0::float8, 5, 1, 2147483647);
+SELECT width_bucket(-1, '{1,2,NULL}'::int[]);
+SELECT overlay('42' placing '7' from 3 for 2147483647);
+SELECT overlay(b'10' placing b'1' from 2147483647);
+SELECT overlay('\x42'::bytea placing '\x07' from 3 for 2147483647);
+SELECT regexp_instr('a', 'a', 0, 1, 7);
+SELECT regexp_instr('a', 'a', 1, 0, 7);
+SELECT '10.1.2.3/8'::inet | '::1'::inet;
+SELECT json_to_record('{"a":1}');
+SELECT jsonb_to_recordset('[1]');
+SELECT jsonb_path_query('1', '$.a', 'null', true);
+-- 15: 18 looks at the unit before it looks at the time
+SELECT date_trunc('nothing', timestamp 'infinity'), date_trunc('nothing', timestamptz '-infinity'), date_trunc('nothing', timestamptz '-infinity', 'nowhere');
+SELECT timestamptz '-infinity' AT TIME ZONE 'nowhere', timestamp 'infinity' AT TIME ZONE 'nowhere', timestamp 'infinity' AT TIME ZONE interval '1 month';
+SELECT timestamp '2024-01-01' AT TIME ZONE interval '1 mon -3 days 04:05:06.7';
+SELECT make_date(2147483647, 7, 1);
+SELECT log(0, 'NaN'::numeric);
+SELECT array_fill(1, '{1,NULL}'::int[], '{{1},{2}}'::int[]);
+SELECT array_fill(1, '{}'::int[], '{1,NULL}'::int[]);
+SELECT convert_to('a', 'x y');
+SELECT oidvectortypes('23 1');

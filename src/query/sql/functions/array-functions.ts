@@ -135,23 +135,22 @@ function filled(
 ): SqlArray | null {
   if (lengths === null || lowers === null)
     throw new SqlError('null_value_not_allowed', 'dimension array or low bound array cannot be null');
-  if (lengths.dimensions.length > 1 || (lowers !== undefined && lowers.dimensions.length > 1)) {
-    throw new SqlError('array_subscript_error', 'wrong number of array subscripts', {
-      detail: 'Dimension array must be one dimensional.',
-    });
-  }
   const dimensions = lengths.values as number[];
-  if ((dimensions as (number | null)[]).includes(null)) {
-    throw new SqlError('null_value_not_allowed', 'dimension values cannot be null');
+  for (const list of lowers === undefined ? [lengths] : [lengths, lowers]) {
+    if (list.dimensions.length > 1) {
+      throw new SqlError('array_subscript_error', 'wrong number of array subscripts', {
+        detail: 'Dimension array must be one dimensional.',
+      });
+    }
+    if (list.values.includes(null)) {
+      throw new SqlError('null_value_not_allowed', 'dimension values cannot be null');
+    }
   }
   if (dimensions.length > ARRAY_DIMENSIONS_MAX) throw tooManyDimensions(dimensions.length);
   if (lowers !== undefined && lowers.values.length !== dimensions.length) {
     throw new SqlError('array_subscript_error', 'wrong number of array subscripts', {
       detail: 'Low bound array has different size than dimensions array.',
     });
-  }
-  if (lowers?.values.includes(null) === true) {
-    throw new SqlError('null_value_not_allowed', 'dimension values cannot be null');
   }
   const count = countToFill(dimensions);
   if (dimensions.length === 0 || count === 0) return new SqlArray(element as Element, []);

@@ -1,6 +1,7 @@
 /** Functions and operators of bit strings (manual, 9.6) and of addresses of network cards (9.12). */
 
 import { SqlError } from '../sql-error.ts';
+import { integerFrom } from '../types/cast.ts';
 import { bytesOfMac, formatMac } from '../types/mac-addresses.ts';
 import type { FunctionTable } from './definition.ts';
 
@@ -32,6 +33,7 @@ function substring(bits: string, from: number, count: number | undefined): strin
 
 function overlay(bits: string, by: string, from: number, count: number): string {
   if (from <= 0) throw new SqlError('substring_error', 'negative substring length not allowed');
+  integerFrom('int4', from + count);
   return substring(bits, 1, from - 1) + by + substring(bits, from + count, undefined);
 }
 

@@ -16,6 +16,7 @@ import {
 import { castFor, numberOf } from '../types/cast.ts';
 import {
   DAY_MICROS,
+  formatInterval,
   intervalOf,
   justifyDays,
   justifyHours,
@@ -293,8 +294,8 @@ function notTruncated(given: string, type: SqlType): SqlError {
 }
 
 function truncate(name: string, type: SqlType, local: bigint): bigint {
-  const field = fieldOf(name, type);
   if (isInfinite(local)) return local;
+  const field = fieldOf(name, type);
   const [days, inDay] = splitLocal(local);
   const [year, month] = civilFromDays(days);
   const cut = (unit: number): bigint => joinLocal(days, Math.floor(inDay / unit) * unit);
@@ -338,10 +339,7 @@ function truncate(name: string, type: SqlType, local: bigint): bigint {
 }
 
 function truncateInstant(name: string, instant: bigint, zone: TimeZone): bigint {
-  if (isInfinite(instant)) {
-    fieldOf(name, 'timestamptz');
-    return instant;
-  }
+  if (isInfinite(instant)) return instant;
   const local = localOfInstant(instant, zone);
   const cut = truncate(name, 'timestamptz', local);
   // Within an hour the offset stays what it is.
@@ -435,8 +433,9 @@ function numericZone(text: string): TimeZone | undefined {
   return fixedZone(text, match[1] === '-' ? -offset : offset);
 }
 
-function zoneOfInterval(span: Interval, shown: string): TimeZone {
+function zoneOfInterval(span: Interval): TimeZone {
   if (span.months !== 0 || span.days !== 0) {
+    const shown = formatInterval(span);
     throw new SqlError('invalid_parameter_value', `interval time zone "${shown}" must not include months or days`);
   }
   return fixedZone('', Number(span.micros / 1_000_000n));
@@ -454,7 +453,7 @@ function makeDate(year: number, month: number, day: number): number {
   if (year === 0 || month < 1 || month > 12 || day < 1 || day > daysInMonth(y, month)) {
     throw new SqlError('datetime_field_overflow', `date field value out of range: ${shown}`);
   }
-  return checkedDate(daysFromCivil(y, month, day));
+  return checkedDate(daysFromCivil(y, month, day), shown);
 }
 
 function makeTime(hour: number, minute: number, second: number): number {
@@ -593,7 +592,7 @@ export const DATETIME_FUNCTIONS: FunctionTable = {
   'date_trunc(text, timestamptz) timestamptz stable': (name: string, instant: bigint, { zone }: RunContext) =>
     truncateInstant(name, instant, zone),
   'date_trunc(text, timestamptz, text) timestamptz stable': (name: string, instant: bigint, zone: string) =>
-    truncateInstant(name, instant, requireZone(zone)),
+    isInfinite(instant) ? instant : truncateInstant(name, instant, requireZone(zone)),
   'date_trunc(text, interval) interval': truncateInterval,
   'date_bin(interval, timestamp, timestamp) timestamp': bin,
   'date_bin(interval, timestamptz, timestamptz) timestamptz': bin,
@@ -632,16 +631,17 @@ export const DATETIME_FUNCTIONS: FunctionTable = {
       return intervalOf(years * 12 + months, weeks * 7 + days, micros);
     },
   'timezone(text, timestamptz) timestamp': (zone: string, instant: bigint) =>
-    localOfInstant(instant, requireZone(zone)),
-  'timezone(text, timestamp) timestamptz': (zone: string, local: bigint) => instantOfLocal(local, requireZone(zone)),
+    isInfinite(instant) ? instant : localOfInstant(instant, requireZone(zone)),
+  'timezone(text, timestamp) timestamptz': (zone: string, local: bigint) =>
+    isInfinite(local) ? local : instantOfLocal(local, requireZone(zone)),
   'timezone(text, timetz) timetz volatile': (zone: string, time: TimeTz, context: RunContext) =>
     timetzAt(requireZone(zone), time, context),
   'timezone(interval, timestamptz) timestamp': (span: Interval, instant: bigint) =>
-    localOfInstant(instant, zoneOfInterval(span, '')),
+    isInfinite(instant) ? instant : localOfInstant(instant, zoneOfInterval(span)),
   'timezone(interval, timestamp) timestamptz': (span: Interval, local: bigint) =>
-    instantOfLocal(local, zoneOfInterval(span, '')),
+    isInfinite(local) ? local : instantOfLocal(local, zoneOfInterval(span)),
   'timezone(interval, timetz) timetz': (span: Interval, time: TimeTz, context: RunContext) =>
-    timetzAt(zoneOfInterval(span, ''), time, context),
+    timetzAt(zoneOfInterval(span), time, context),
   'to_timestamp(float8) timestamptz': (epoch: number) => {
     if (Number.isNaN(epoch)) throw new SqlError('datetime_field_overflow', 'timestamp cannot be NaN');
     if (!Number.isFinite(epoch)) return epoch > 0 ? 2n ** 63n - 1n : -(2n ** 63n);

@@ -2,7 +2,7 @@
 
 import { Inet, SqlArray, type TimeTz } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { castFor } from '../types/cast.ts';
+import { castFor, integerFrom } from '../types/cast.ts';
 import { compareFor } from '../types/compare.ts';
 import { maskedBytes } from '../types/network.ts';
 import { checkedTimestamp, instantOfLocal, isInfinite } from '../types/timestamptz.ts';
@@ -82,15 +82,14 @@ const BUCKET: KernelBuilder = {
       if (dimensions.length > 1) {
         throw new SqlError('array_subscript_error', 'thresholds must be one-dimensional array');
       }
+      if (values.includes(null)) {
+        throw new SqlError('null_value_not_allowed', 'thresholds array must not contain NULLs');
+      }
       let low = 0;
       let high = values.length;
       while (low < high) {
         const middle = (low + high) >> 1;
-        const threshold = values[middle]!;
-        if (threshold === null) {
-          throw new SqlError('null_value_not_allowed', 'thresholds array must not contain NULLs');
-        }
-        if (compare(value, threshold) < 0) high = middle;
+        if (compare(value, values[middle]!) < 0) high = middle;
         else low = middle + 1;
       }
       return low;
@@ -100,6 +99,7 @@ const BUCKET: KernelBuilder = {
 
 function overlay(bytes: Uint8Array, replacement: Uint8Array, from: number, count: number): Uint8Array {
   if (from <= 0) throw new SqlError('substring_error', 'negative substring length not allowed');
+  integerFrom('int4', from + count);
   return Buffer.concat([bytes.subarray(0, from - 1), replacement, bytes.subarray(Math.max(0, from - 1 + count))]);
 }
 

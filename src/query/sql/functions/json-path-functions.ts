@@ -3,7 +3,7 @@
 import type { Jsonb, JsonValue } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
 import { parseJsonPath } from '../types/json-path.ts';
-import { jsonbOf } from '../types/json-value.ts';
+import { isJsonObject, jsonbOf } from '../types/json-value.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
 import { isSoft, type PathOptions, pathExists, queryPath } from './json-path-run.ts';
 
@@ -74,8 +74,12 @@ function functionsNamed(ending: '' | '_tz', words: '' | ' stable'): FunctionTabl
   const usesZone = ending === '_tz';
   const asking =
     <T>(answer: (asked: Asked) => T) =>
-    (json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): T =>
-      answer({ json, path, variables, silent, time, usesZone });
+    (json: Jsonb, path: string, variables: Jsonb, silent: boolean, time: RunContext): T => {
+      if (isJsonObject(variables.tree)) return answer({ json, path, variables, silent, time, usesZone });
+      throw new SqlError('invalid_parameter_value', '"vars" argument is not an object', {
+        detail: 'Jsonpath parameters should be encoded as key-value pairs of "vars" object.',
+      });
+    };
   return {
     [`jsonb_path_exists${ending}(${ARGUMENTS}) bool${words}`]: asking(exists),
     [`jsonb_path_match${ending}(${ARGUMENTS}) bool${words}`]: asking(match),

@@ -95,11 +95,6 @@ class PathRun {
     this.#options = options;
     this.#ignores = !path.strict;
     this.#current = document;
-    if (!isJsonObject(options.variables)) {
-      throw new SqlError('invalid_parameter_value', '"vars" argument is not an object', {
-        detail: 'Jsonpath parameters should be encoded as key-value pairs of "vars" object.',
-      });
-    }
   }
 
   run(emit: Emit): void {

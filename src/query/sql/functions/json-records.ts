@@ -166,13 +166,17 @@ function requireRow(type: SqlType, name: string): void {
  * The type of the rows to fill: that of the call, or what a record that was given turns out to be. Where a list of columns stands behind
  * the call, both have to agree.
  */
+function unknownRow(name: string): SqlError {
+  return new SqlError('feature_not_supported', `could not determine row type for result of ${name}`, {
+    hint: 'Provide a non-null record argument, or call the function in the FROM clause using a column definition list.',
+  });
+}
+
 function filledType(result: SqlType, base: SqlRecord | null, given: SqlType, name: string): SqlType {
   if (given !== 'record') return result;
   if (base === null) {
     if (result !== 'record') return result;
-    throw new SqlError('feature_not_supported', `could not determine row type for result of ${name}`, {
-      hint: 'Provide a non-null record argument, or call the function in the FROM clause using a column definition list.',
-    });
+    throw unknownRow(name);
   }
   const { types } = base;
   if (result === 'record') {
@@ -264,15 +268,19 @@ function recordsFrom(
 
 function toRecord(name: string): KernelBuilder {
   return {
-    build: (_, result) => (json: string | Jsonb, context: RunContext) =>
-      recordFrom(result, partOf(json), null, context, name),
+    build: (_, result) => (json: string | Jsonb, context: RunContext) => {
+      if (result === 'record') throw unknownRow(name);
+      return recordFrom(result, partOf(json), null, context, name);
+    },
   };
 }
 
 function toRecords(name: string): KernelBuilder {
   return {
-    build: (_, result) => (json: string | Jsonb, context: RunContext) =>
-      recordsFrom(result, partOf(json), null, context, name, typeof json === 'string'),
+    build: (_, result) => (json: string | Jsonb, context: RunContext) => {
+      if (result === 'record') throw unknownRow(name);
+      return recordsFrom(result, partOf(json), null, context, name, typeof json === 'string');
+    },
   };
 }
 

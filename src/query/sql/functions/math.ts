@@ -1,14 +1,22 @@
 /** Mathematical functions (manual, 9.3). */
 
-import { NUMERIC_SCALE_MAX, NUMERIC_WHOLE_DIGITS_MAX, Numeric } from '../../../models/relational/numeric.ts';
+import {
+  isNaNumeric,
+  NUMERIC_SCALE_MAX,
+  NUMERIC_WHOLE_DIGITS_MAX,
+  Numeric,
+} from '../../../models/relational/numeric.ts';
 import { SqlError } from '../sql-error.ts';
 import { integerFrom, numberOf } from '../types/cast.ts';
 import {
   addNumeric,
   compareNumeric,
+  divideNumeric,
+  multiplyNumeric,
   negateNumeric,
   numericOf,
   roundNumeric,
+  subtractNumeric,
   truncateNumeric,
 } from '../types/numeric-arithmetic.ts';
 import { arithmetic } from './arithmetic.ts';
@@ -176,21 +184,43 @@ function lcmInteger(type: 'int4' | 'int8'): Kernel {
   };
 }
 
+/**
+ * The number of the bucket, from 0 before the first one on, given how the bounds and the operand compare.
+ * @throws SqlError `numeric_value_out_of_range` when the bucket behind the last one is no integer.
+ */
+function bucketOf(order: number, toLow: number, toHigh: number, count: number, inside: () => number): number {
+  if (order === 0) throw bucketError('lower bound cannot equal upper bound');
+  // Downwards everything is the other way round.
+  if (toLow * order < 0) return 0;
+  if (toHigh * order >= 0) return integerFrom('int4', count + 1) as number;
+  return Math.min(inside() + 1, count);
+}
+
 function widthBucket(operand: number, low: number, high: number, count: number): number {
   if (count <= 0) throw bucketError('count must be greater than zero');
   if (Number.isNaN(operand) || Number.isNaN(low) || Number.isNaN(high)) {
     throw bucketError('operand, lower bound, and upper bound cannot be NaN');
   }
   if (!Number.isFinite(low) || !Number.isFinite(high)) throw bucketError('lower and upper bounds must be finite');
-  if (low === high) throw bucketError('lower bound cannot equal upper bound');
-  if (low < high) {
-    if (operand < low) return 0;
-    if (operand >= high) return count + 1;
-    return Math.min(Math.floor(((operand - low) / (high - low)) * count) + 1, count);
+  const compare = (a: number, b: number): number => Number(a > b) - Number(a < b);
+  return bucketOf(compare(high, low), compare(operand, low), compare(operand, high), count, () => {
+    const scaled = (count * (operand - low)) / (high - low);
+    // Bounds far apart are halved, lest their distance be infinite.
+    return Math.floor(Number.isFinite(scaled) ? scaled : ((operand / 2 - low / 2) / (high / 2 - low / 2)) * count);
+  });
+}
+
+function widthBucketNumeric(operand: Numeric, low: Numeric, high: Numeric, count: number): number {
+  if (count <= 0) throw bucketError('count must be greater than zero');
+  if (isNaNumeric(operand) || isNaNumeric(low) || isNaNumeric(high)) {
+    throw bucketError('operand, lower bound, and upper bound cannot be NaN');
   }
-  if (operand > low) return 0;
-  if (operand <= high) return count + 1;
-  return Math.min(Math.floor(((low - operand) / (low - high)) * count) + 1, count);
+  if (!low.isFinite || !high.isFinite) throw bucketError('lower and upper bounds must be finite');
+  const order = compareNumeric(high, low);
+  return bucketOf(order, compareNumeric(operand, low), compareNumeric(operand, high), count, () => {
+    const above = multiplyNumeric(subtractNumeric(operand, low), numericOf(count));
+    return numberOf(truncateNumeric(divideNumeric(above, subtractNumeric(high, low)), 0));
+  });
 }
 
 function bucketError(message: string): SqlError {
@@ -331,10 +361,5 @@ export const MATH_FUNCTIONS: FunctionTable = {
   'min_scale(numeric) int4': (value: Numeric) => (value.isFinite ? minimalScale(value).scale : null),
   'trim_scale(numeric) numeric': minimalScale,
   'width_bucket(float8, float8, float8, int4) int4': widthBucket,
-  'width_bucket(numeric, numeric, numeric, int4) int4': (
-    operand: Numeric,
-    low: Numeric,
-    high: Numeric,
-    count: number,
-  ) => widthBucket(numberOf(operand), numberOf(low), numberOf(high), count),
+  'width_bucket(numeric, numeric, numeric, int4) int4': widthBucketNumeric,
 };

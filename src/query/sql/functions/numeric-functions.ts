@@ -176,10 +176,10 @@ export function lnNumeric(value: Numeric): Numeric {
 
 /** Logarithm of `value` to `base`. */
 export function logNumeric(base: Numeric, value: Numeric): Numeric {
+  if (isNaNumeric(base) || isNaNumeric(value)) return NUMERIC_NAN;
   checkLog(base);
   checkLog(value);
   if (!base.isFinite || !value.isFinite) {
-    if (isNaNumeric(base) || isNaNumeric(value)) return NUMERIC_NAN;
     if (!base.isFinite) return value.isFinite ? numericOf(0) : NUMERIC_NAN;
     return NUMERIC_INFINITY;
   }

@@ -210,8 +210,6 @@ function nthMatch(
   letters: string,
   name: string,
 ): { codes: number[]; match: Match | undefined } {
-  positive('start', start);
-  positive('n', nth);
   const regex = regexOf(pattern, noGlobal(name, letters));
   const codes = codePoints(text);
   let count = 0;
@@ -228,6 +226,8 @@ function regexpInstr(
   letters: string,
   part: number,
 ): number {
+  positive('start', start);
+  positive('n', nth);
   if (end !== 0 && end !== 1)
     throw new SqlError('invalid_parameter_value', `invalid value for parameter "endoption": ${end}`);
   positive('subexpr', part, 0);
@@ -245,6 +245,8 @@ function regexpSubstr(
   letters: string,
   part: number,
 ): string | null {
+  positive('start', start);
+  positive('n', nth);
   positive('subexpr', part, 0);
   const { codes, match } = nthMatch(text, pattern, start, nth, letters, 'regexp_substr()');
   return match === undefined || part * 2 >= match.length ? null : group(codes, match, part);

@@ -89,9 +89,9 @@ function numberOf({ bytes }: Inet): bigint {
   return value;
 }
 
-function bytewise(a: Inet, b: Inet, run: (x: number, y: number) => number): Inet {
+function bytewise(name: 'AND' | 'OR', a: Inet, b: Inet, run: (x: number, y: number) => number): Inet {
   if (a.bytes.length !== b.bytes.length) {
-    throw new SqlError('invalid_parameter_value', 'cannot AND inet values of different sizes');
+    throw new SqlError('invalid_parameter_value', `cannot ${name} inet values of different sizes`);
   }
   return new Inet(
     a.bytes.map((byte, i) => run(byte, b.bytes[i]!) & 255),
@@ -110,8 +110,8 @@ export const NETWORK_OPERATORS: FunctionTable = {
       inet.bytes.map((byte) => ~byte & 255),
       inet.bits,
     ),
-  '&(inet, inet) inet': (a: Inet, b: Inet) => bytewise(a, b, (x, y) => x & y),
-  '|(inet, inet) inet': (a: Inet, b: Inet) => bytewise(a, b, (x, y) => x | y),
+  '&(inet, inet) inet': (a: Inet, b: Inet) => bytewise('AND', a, b, (x, y) => x & y),
+  '|(inet, inet) inet': (a: Inet, b: Inet) => bytewise('OR', a, b, (x, y) => x | y),
   '+(inet, int8) inet': shifted,
   '+(int8, inet) inet': (by: bigint, inet: Inet) => shifted(inet, by),
   '-(inet, int8) inet': (inet: Inet, by: bigint) => shifted(inet, -by),

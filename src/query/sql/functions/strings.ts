@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { withoutPadding } from '../../../models/relational/padding.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
-import { castFor } from '../types/cast.ts';
+import { castFor, integerFrom } from '../types/cast.ts';
 import { formatText, parseBytea, parseHex } from '../types/text-form.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 import type { FunctionTable, KernelBuilder, RunContext } from './definition.ts';
@@ -124,6 +124,7 @@ function rightOf(text: string, count: number): string {
 
 function overlay(text: string, by: string, start: number, length: number = characters(by)): string {
   if (start <= 0) throw new SqlError('substring_error', 'negative substring length not allowed');
+  integerFrom('int4', start + length);
   return substring(text, 1, start - 1) + by + substring(text, start + length, undefined);
 }
 
@@ -513,8 +514,7 @@ export const STRING_FUNCTIONS: FunctionTable = {
   'sha384(bytea) bytea': digest('sha384'),
   'sha512(bytea) bytea': digest('sha512'),
   'convert_to(text, name) bytea stable': (text: string, encoding: string) => {
-    if (!/^utf-?8$/i.test(encoding))
-      throw new SqlError('feature_not_supported', `encoding "${encoding}" is not supported`);
+    requireUtf8(encoding, 'destination');
     return new Uint8Array(Buffer.from(text, 'utf8'));
   },
   'convert_from(bytea, name) text stable': (bytes: Uint8Array, encoding: string) => {

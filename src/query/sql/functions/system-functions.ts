@@ -69,7 +69,10 @@ export const SYSTEM_FUNCTIONS: FunctionTable = {
   'pg_tablespace_databases(oid) setof oid stable': (oid: number): Iterable<ColumnValue> =>
     oid === DEFAULT_TABLESPACE ? [DATABASE] : [],
   'oidvectortypes(oidvector) text stable': ({ values }: SqlArray) =>
-    values.map((oid) => titleOf(typeOfOid(oid as number) ?? 'unknown')).join(', '),
+    values
+      .map((oid) => typeOfOid(oid as number))
+      .map((type) => (type === undefined ? '???' : titleOf(type)))
+      .join(', '),
   'pg_options_to_table(_text) setof {option_name:text,option_value:text} stable': ({ values }: SqlArray) =>
     values.map((option) => {
       const [name, ...value] = (option as string).split('=');

@@ -101,10 +101,10 @@ export function isInfinite(micros: bigint): boolean {
   return micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS;
 }
 
-/** @throws SqlError `datetime_field_overflow`. */
-export function checkedDate(days: number): number {
+/** @param shown For the error. @throws SqlError `datetime_field_overflow`. */
+export function checkedDate(days: number, shown?: string): number {
   if ((days >= DATE_MIN && days < DATE_END) || !Number.isFinite(days)) return days;
-  throw new SqlError('datetime_field_overflow', 'date out of range');
+  throw new SqlError('datetime_field_overflow', `date out of range${shown === undefined ? '' : `: ${shown}`}`);
 }
 
 export function parseDate(input: string, context: TimeContext): number {
