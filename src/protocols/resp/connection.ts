@@ -69,7 +69,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   #loginTimer: Timer | undefined;
 
   /** Received and not parsed yet. */
-  readonly #input = new InputBuffer();
+  readonly #input: InputBuffer;
   /** What was kept for this client when all of them were last weighed because of it. */
   #weighedInputBytes = 0;
   #partial: PartialCommand | undefined;
@@ -86,6 +86,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     this.principal = this.server.principals.required ? undefined : { name: DEFAULT_USER };
     this.server.counters.connectionsAccepted++;
     this.server.counters.connectionsOpen++;
+    this.#input = new InputBuffer(context.inputMemory);
     this.#seat = context.connections.add(this);
     this.connectedAtMs = this.server.platform.clock.nowMs();
     this.activeAtMs = this.connectedAtMs;
@@ -152,7 +153,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
       return;
     }
     this.#append(chunk);
-    if (this.#input.isReady) this.#process(this.#input.take(), true);
+    if (this.#input.isReady) this.#processInput();
   }
 
   onEnd(): void {
@@ -199,6 +200,12 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
       this.#weighedInputBytes = length;
       this.#context.boundClients();
     }
+  }
+
+  #processInput(): void {
+    const input = this.#input.take();
+    this.#process(input, !this.#input.isLent(input));
+    this.#input.giveBack(input);
   }
 
   /** Executes what is complete in `bytes`, and keeps a copy of the rest. @param isOwn Nobody else has them. */
@@ -271,7 +278,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     if (this.#input.isReady) {
       const { loading } = this.server.databases;
       if (loading !== undefined) this.#waitForRoom(loading);
-      else this.#process(this.#input.take(), true);
+      else this.#processInput();
     }
     this.#endIfDone();
   }

@@ -18,6 +18,7 @@ import { QuickCommands } from './quick-commands.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { RequestBatch } from './request-parser.ts';
 import type { RespServer, Session } from './session.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 
 /** A connection, as the listener and its memory bound see it. */
 export interface Member {
@@ -35,6 +36,7 @@ export class ExecutionContext {
   readonly server: RespServer;
   readonly writer = new ReplyWriter();
   readonly batch = new RequestBatch();
+  readonly inputMemory = new SpareBuffers();
   readonly cursor = new ArgumentCursor();
   readonly partitions: number[] = [];
   readonly durableWaits = new DurableWaits();

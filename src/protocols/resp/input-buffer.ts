@@ -6,6 +6,7 @@
  */
 
 import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
+import type { SpareBuffers } from './spare-buffers.ts';
 
 /** Who has sent a sixteenth of what it has announced is believed to send the rest. */
 const BELIEVED_TIMES = 16;
@@ -18,8 +19,13 @@ const NO_INPUT: Buffer = Buffer.from(EMPTY_BYTES);
 export class InputBuffer {
   /** Bytes of it without which there is nothing to do, as the parser says. */
   neededBytes = 0;
+  readonly #memory: SpareBuffers;
   #bytes: Buffer = NO_INPUT;
   #length = 0;
+
+  constructor(memory: SpareBuffers) {
+    this.#memory = memory;
+  }
 
   get length(): number {
     return this.#length;
@@ -34,8 +40,9 @@ export class InputBuffer {
   append(chunk: Bytes): void {
     const length = this.#length + chunk.length;
     if (length > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(this.#roomFor(length));
+      const larger = this.#memory.take(this.#roomFor(length));
       this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#memory.giveBack(this.#bytes);
       this.#bytes = larger;
     }
     this.#bytes.set(chunk, this.#length);
@@ -49,15 +56,24 @@ export class InputBuffer {
     return isBelieved ? announced : Math.max(length, this.#length * 2);
   }
 
-  /** All of it, which is the caller's then. */
+  /** All of it: the caller's, unless it `isLent`. */
   take(): Bytes {
     const bytes = this.#bytes.subarray(0, this.#length);
-    this.drop();
+    this.#bytes = NO_INPUT;
+    this.#length = 0;
     return bytes;
   }
 
+  /** Whether what was taken is to be given back, so that whoever needs it for longer copies it. */
+  isLent(taken: Bytes): boolean {
+    return this.#memory.lends(taken);
+  }
+
+  giveBack(taken: Bytes): void {
+    this.#memory.giveBack(taken);
+  }
+
   drop(): void {
-    this.#bytes = NO_INPUT;
-    this.#length = 0;
+    this.#memory.giveBack(this.take());
   }
 }
