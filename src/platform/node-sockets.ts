@@ -14,7 +14,7 @@
  * class of the handle's write requests is private too; the first write of the process goes the stream's way and shows it.
  *
  * `end` sends FIN after what was written and then reads the peer's remaining bytes away for a while: closing with
- * unread input resets the connection, and the reset may overtake the last reply. Waiting for a peer that takes no bytes
+ * unread input resets the connection, and the reset may overtake the last reply (`lingering.ts`). Waiting for a peer that takes no bytes
  * is not bounded here; the slow-client timeout of a protocol calls `destroy`.
  *
  * Connections of a burst are set up and torn down over several turns (`spread.ts`): each costs Node some 20 to 60 µs.
@@ -29,6 +29,7 @@ import { getSystemErrorName } from 'node:util';
 import { assert } from '../base/assert.ts';
 import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { Roster } from '../base/roster.ts';
+import { linger } from './lingering.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
 import type { ConnectOptions, Listener, ListenOptions, Socket, SocketHandlers, Sockets } from './sockets.ts';
@@ -40,6 +41,9 @@ const READ_BYTES = 64 * 1024;
 
 /** How long a flushed connection waits for the peer's FIN. */
 const LINGER_MS = 2_000;
+
+/** A client that sends much is read so many times, then others have their turn. */
+const FULL_READS_MAX = 4;
 
 /** The first byte of a TLS record that carries a handshake. No text protocol begins so. */
 const HANDSHAKE = 0x16;
@@ -62,6 +66,7 @@ export interface StreamHandle {
   setNoDelay?(on: boolean): number;
   /** Fills `peer`. @returns 0, or a negative system error. */
   getpeername?(peer: Peer): number;
+  readStop?(): number;
   close(): void;
 }
 
@@ -323,9 +328,10 @@ export function acceptHandles(server: net.Server, accept: (handle: StreamHandle)
   return true;
 }
 
-/** Closes when its turn comes. */
+/** Closes when its turn comes. Until then nothing is read: Node takes what comes to a destroyed socket for an error, and throws. */
 class AcceptedSocket extends net.Socket {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    handleOf(this)?.readStop?.();
     spread(() => super._destroy(error, callback));
   }
 }
@@ -343,6 +349,8 @@ export class NodeSocket implements Socket {
   #ended = false;
   #detached = false;
   #drainAwaited = false;
+  /** In a row: as long as reads fill the buffer libuv goes on with the same socket, up to 32 times. */
+  #fullReads = 0;
   #paused = false;
   /** For a handshake that the first byte may begin. */
   #offered: TlsIdentity | undefined;
@@ -368,9 +376,31 @@ export class NodeSocket implements Socket {
     const callback = (length: number): boolean => {
       if (this.#detached) return this.#raw!.push(Buffer.from(buffer.first(length)));
       this.#deliver(buffer.first(length));
-      return true;
+      return length < READ_BYTES ? this.#readAll() : this.#readOneOfMany();
     };
     return { onread: { buffer: buffer.bytes, callback } };
+  }
+
+  #readAll(): true {
+    this.#fullReads = 0;
+    return true;
+  }
+
+  /** There is more to read. @returns whether at once. */
+  #readOneOfMany(): boolean {
+    if (this.#ended) {
+      if (!linger(() => this.#readOn())) this.destroy();
+      return false;
+    }
+    if (++this.#fullReads < FULL_READS_MAX) return true;
+    this.#fullReads = 0;
+    nodeTimers.soon(() => this.#readOn());
+    return false;
+  }
+
+  #readOn(): void {
+    const raw = this.#raw!;
+    if (!raw.destroyed && !this.#detached && (this.#ended || !this.#paused)) raw.resume();
   }
 
   get raw(): net.Socket | undefined {

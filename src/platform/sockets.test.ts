@@ -289,6 +289,85 @@ describe.each(subjects)('sockets of $name', (subject) => {
 });
 
 describe('sockets of the machine', () => {
+  it('can be destroyed by the hundred while their clients go on sending', async () => {
+    const clients = 300;
+    const served: Socket[] = [];
+    let closed = 0;
+    const done = Promise.withResolvers<void>();
+    const listener = await new NodeSockets().listen({}, (socket) => {
+      socket.pause();
+      // Each keeps the turn busy, so that the closing of most is put off.
+      if (served.push(socket) === clients) for (const each of served) each.resume();
+      return {
+        onData: () => {
+          socket.destroy();
+          const end = performance.now() + 0.2;
+          while (performance.now() < end);
+        },
+        onClose: () => {
+          if (++closed === clients) done.resolve();
+        },
+      };
+    });
+    const sent = Buffer.alloc(1_000_000);
+    const sending = Array.from({ length: clients }, () => {
+      const client = net.connect(listener.port).on('error', () => {});
+      client.write(sent);
+      return client;
+    });
+    await done.promise;
+    for (const client of sending) client.destroy();
+    await listener.close();
+  });
+
+  it('read a client that goes on after its end away, so that it finds the last word', async () => {
+    const listener = await new NodeSockets().listen({}, (socket) => ({
+      onData: () => {
+        socket.write(utf8('enough'));
+        socket.end();
+      },
+      onClose: () => {},
+    }));
+    const client = net.connect({ port: listener.port, allowHalfOpen: true });
+    const received: Buffer[] = [];
+    client.on('data', (chunk) => received.push(chunk));
+    client.end(Buffer.alloc(3_000_000));
+    await new Promise<void>((resolve, reject) => void client.on('close', resolve).on('error', reject));
+    expect(Buffer.concat(received).toString()).toBe('enough');
+    await listener.close();
+  });
+
+  it('that send much leave others their turn', async () => {
+    let most = 0;
+    let inTurn = 0;
+    let total = 0;
+    const done = Promise.withResolvers<void>();
+    const bytes = 20_000_000;
+    const listener = await new NodeSockets().listen({}, (socket) => ({
+      onData: (chunk) => {
+        if (inTurn === 0) {
+          setImmediate(() => {
+            inTurn = 0;
+          });
+        }
+        inTurn += chunk.length;
+        total += chunk.length;
+        most = Math.max(most, inTurn);
+        if (total === bytes) {
+          socket.end();
+          done.resolve();
+        }
+      },
+      onClose: () => {},
+    }));
+    const client = net.connect(listener.port);
+    client.write(Buffer.alloc(bytes));
+    await done.promise;
+    expect(most).toBeLessThanOrEqual(4 * 64 * 1024);
+    client.destroy();
+    await listener.close();
+  });
+
   it('reuse one buffer for all reads', async () => {
     const sockets = new NodeSockets();
     const buffers = new Set<ArrayBufferLike>();
