@@ -53,6 +53,17 @@ describe('the Redis port answers', () => {
     ['a count without an end', `*${'1'.repeat(70_000)}`, '-ERR Protocol error: too big mbulk count string\r\n'],
     ['a length without an end', `*1\r\n$${'1'.repeat(70_000)}`, '-ERR Protocol error: too big bulk count string\r\n'],
     ['half a command, and nothing more', '*2\r\n$3\r\nGET\r\n$5\r\nab', ''],
+    [
+      'commands in what a browser posts, not at all',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\nSET posted 1\r\n\r\n',
+      '-ERR this port speaks the Redis protocol, not HTTP\r\n',
+    ],
+    [
+      'commands behind the headers of any method, not at all',
+      'OPTIONS / HTTP/1.1\r\nHOST: x\r\n\r\nSET posted 1\r\n',
+      /^-ERR unknown command 'OPTIONS'.*\r\n-ERR this port speaks the Redis protocol, not HTTP\r\n$/,
+    ],
+    ['nothing of what a browser posted', 'EXISTS posted\r\n', ':0\r\n'],
     ['a handshake for encryption', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n', /^-ERR unknown command/],
   ])('%s', async (_, sent, expected) => {
     expect(await exchange(server.port, Buffer.from(sent, 'latin1'))).toEqual(

@@ -21,7 +21,10 @@ export function requestedCommand(session: Session, batch: RequestBatch, at: numb
   const first = batch.firstArgument[at]!;
   const count = batch.argumentCount(at);
   let entry = commands.find(batch.buffer, batch.starts[first]!, batch.lengths[first]!);
-  if (entry === undefined) throw unknownCommand(batch, at);
+  if (entry === undefined) {
+    if (isHttp(batch, at)) throw endHttp(session);
+    throw unknownCommand(batch, at);
+  }
   if (entry.subcommands !== undefined && count > 1) {
     const subcommand = entry.subcommands.find(batch.buffer, batch.starts[first + 1]!, batch.lengths[first + 1]!);
     if (subcommand === undefined) {
@@ -42,6 +45,21 @@ export function requestedCommand(session: Session, batch: RequestBatch, at: numb
     throw new RespError('NOAUTH Authentication required.');
   }
   return entry;
+}
+
+/**
+ * Whether a request for a web server came here, as one of its lines begins so. A page in the browser of somebody on this machine can
+ * send one to the port, commands in its body: nothing behind such a line is executed, as in Redis.
+ */
+function isHttp(batch: RequestBatch, at: number): boolean {
+  const name = shown(argumentOf(batch, batch.firstArgument[at]!), 8).toLowerCase();
+  return name === 'host:' || name === 'post';
+}
+
+function endHttp(session: Session): RespError {
+  session.server.log.warn({ client: session.id }, 'closing a client that speaks HTTP to the Redis port');
+  session.closeAfterReply();
+  return new RespError('ERR this port speaks the Redis protocol, not HTTP');
 }
 
 /** Word for word as Redis, which shows at most some 128 bytes of the arguments. */
