@@ -12,6 +12,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import type { Config } from './config/config.ts';
 import { COMMON_FLAGS, type FlagSpec, START_FLAGS } from './config/flags.ts';
 import type { LoadInputs } from './config/load.ts';
+import { keepAlive } from './platform/keep-alive.ts';
 import type { RunningServer } from './server.ts';
 
 type Out = (line: string) => void;
@@ -309,4 +310,4 @@ function version(): string {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? OK : FAILED);
 });
-process.exit(await main(process.argv));
+process.exit(await keepAlive(main(process.argv)));

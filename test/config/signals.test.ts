@@ -30,6 +30,7 @@ export async function runServer(config, io) {
       if (nodeId === 'hangs') return;
       if (nodeId === 'fails-to-stop') throw new OperationError('io', 'the last write failed');
       clearInterval(alive);
+      if (nodeId === 'stops-later') await new Promise((resolve) => setTimeout(resolve, 200).unref());
       stopped.resolve();
     },
   };
@@ -102,6 +103,14 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s stops the server once, and that is
   orbit.send(signal);
   expect(await orbit.code()).toBe(0);
   expect(orbit).toMatchObject({ stdout: 'ready on 7001\nstopping\n', stderr: '' });
+});
+
+test('a shutdown that waits for nothing but time is waited for', async () => {
+  const orbit = new Orbit('--node-id', 'stops-later');
+  await orbit.until('ready');
+  orbit.send('SIGTERM');
+  expect(await orbit.code()).toBe(0);
+  expect(orbit.stderr).toBe('');
 });
 
 test.each([

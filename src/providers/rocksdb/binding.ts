@@ -149,7 +149,10 @@ export function translateRocksDbError(error: unknown, location: string): Operati
     });
   }
   if (/no space left|space limit/i.test(message)) {
-    return new OperationError('disk_full', `no space is left for ${location}`, { cause: error });
+    return new OperationError('disk_full', `no space is left for ${location}`, {
+      cause: error,
+      hint: 'Free space on that file system.',
+    });
   }
   return new OperationError('io', `RocksDB in ${location}: ${message}`, { cause: error });
 }
