@@ -229,6 +229,74 @@ describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
     expect(told[1]).toContain('cmdstat_get:calls=2,TIME,rejected_calls=1,failed_calls=0');
   });
 
+  it('counts keys that are found and missed, and calls by their time', async () => {
+    const told = await Promise.all(
+      [redis.port, server.port].map(async (port) => {
+        const client = await RawClient.connect(port);
+        await client.call('FLUSHALL');
+        await client.call('CONFIG', 'RESETSTAT');
+        const lookups: (string | undefined)[] = [];
+        for (const args of [
+          ['SET', 'a', '1'],
+          ['GET', 'a'],
+          ['GET', 'none'],
+          ['MGET', 'a', 'none', 'a'],
+          ['EXISTS', 'a', 'none', 'none'],
+          ['INCR', 'a'],
+          ['DEL', 'none', 'a'],
+          ['GETEX', 'a'],
+          ['GETSET', 'a', '2'],
+          ['GETDEL', 'a'],
+          ['APPEND', 'a', 'x'],
+          ['STRLEN', 'a'],
+          ['GETRANGE', 'none', '0', '1'],
+          ['TTL', 'a'],
+          ['TYPE', 'a'],
+          ['DUMP', 'none'],
+          ['BITOP', 'OR', 'b', 'a', 'none'],
+          ['BITCOUNT', 'b'],
+          ['SETNX', 'a', '1'],
+          ['EXPIRE', 'a', '100'],
+          ['SET', 'a', '1', 'XX', 'KEEPTTL'],
+          ['SET', 'p', '1', 'PX', '1'],
+        ]) {
+          await client.call(...args);
+          lookups.push(
+            `${args[0]} ${/keyspace_hits:\d+\r\nkeyspace_misses:\d+/.exec(await client.call('INFO', 'stats'))}`,
+          );
+        }
+        while ((await client.call('EXISTS', 'p')) !== ':0\r\n');
+        await client.call('MULTI');
+        for (const args of [
+          ['GET', 'a'],
+          ['GET', 'none'],
+          ['SET', 'c', '1'],
+          ['MGET', 'c', 'none'],
+        ]) {
+          await client.call(...args);
+        }
+        await client.call('CONFIG', 'RESETSTAT');
+        await client.call('EXEC');
+        lookups.push(`EXEC ${/keyspace_hits:\d+\r\nkeyspace_misses:\d+/.exec(await client.call('INFO', 'stats'))}`);
+        await client.call('CONFIG', 'RESETSTAT');
+        for (let i = 0; i < 3; i++) await client.call('STRLEN', 'a');
+        const histogram = await client.call('LATENCY', 'HISTOGRAM', 'strlen', 'nosuch');
+        const percentiles = (await client.call('INFO', 'latencystats'))
+          .split('\r\n')
+          .filter((line) => /_strlen:/.test(line));
+        client.close();
+        return [
+          lookups,
+          // Of the times themselves only that the last of them counts all calls.
+          histogram.replace(/\*\d+\r\n(?::\d+\r\n:\d+\r\n)*:\d+\r\n(:\d+\r\n)$/, 'times $1'),
+          percentiles.map((line) => line.replace(/\d+\.\d{3}/g, 'time')),
+        ];
+      }),
+    );
+    expect(told[1]).toEqual(told[0]);
+    expect(told[1]![1]).toMatch(/calls\r\n:3\r\n.*histogram_usec\r\ntimes :3\r\n$/s);
+  });
+
   it('shows the state of clients by the letters of Redis', async () => {
     const shown = await Promise.all(
       [redis.port, server.port].map(async (port) => {

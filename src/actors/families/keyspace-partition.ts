@@ -26,7 +26,7 @@ import { copyBytes, equalBytes, keySuccessor } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import { newObserver } from '../../base/observer.ts';
-import type { Database } from '../../models/keyvalue/database.ts';
+import type { Database, LookupCounts } from '../../models/keyvalue/database.ts';
 import { isExpired, TransactionDatabase } from '../../models/keyvalue/database.ts';
 import { DATABASES, DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import { expiryOf, markedExpiry, NEVER } from '../../models/keyvalue/values.ts';
@@ -342,12 +342,12 @@ export class KeyspacePartitions {
         const nowMs = this.#platform.clock.nowMs();
         return work((number) => {
           const { keys } = this.#views[number]!;
-          if (locks.length === 0 || number !== options.database)
-            return new TransactionDatabase(transaction, keys, nowMs);
-          return new LockingDatabase(transaction, keys, nowMs, (redisKey) => {
-            const isLocked = options.lockKeys.some((key) => equalBytes(key, redisKey));
+          const database = new LockingDatabase(transaction, keys, nowMs, (redisKey) => {
+            const isLocked = number === options.database && options.lockKeys.some((key) => equalBytes(key, redisKey));
             return isLocked ? this.#commit.lent(number, redisKey, transaction) : undefined;
           });
+          database.lookups = options.lookups;
+          return database;
         });
       },
       { isolation: 'readCommitted', label: 'resp', readOnly: options.readOnly },
@@ -584,6 +584,8 @@ export class KeyspacePartitions {
 }
 
 export interface WaitOptions {
+  /** Where it counts what it finds. */
+  readonly lookups?: LookupCounts | undefined;
   readonly database: number;
   /** Redis keys, owned by the caller and left unchanged until the promise settles. */
   readonly lockKeys: readonly Bytes[];
@@ -634,6 +636,10 @@ class PartitionDatabase implements Database {
 
   get nowMs(): number {
     return this.#commit.nowMs;
+  }
+
+  get lookups(): LookupCounts | undefined {
+    return this.#commit.lookups;
   }
 
   get(redisKey: Bytes): Bytes | undefined {

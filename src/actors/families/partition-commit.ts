@@ -25,6 +25,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
 import { newObserver } from '../../base/observer.ts';
+import type { LookupCounts } from '../../models/keyvalue/database.ts';
 import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { KeyRange } from '../../storage/key-range.ts';
 import { rangeContains, rangeIncludes, rangesOverlap } from '../../storage/key-range.ts';
@@ -86,6 +87,8 @@ export class PartitionCommit {
   observer: Observer = newObserver();
   /** Wall time of the current stretch, milliseconds. */
   nowMs = 0;
+  /** Where the turn at hand counts what it finds. */
+  lookups: LookupCounts | undefined;
   /** Whether a value with an expiry was written, by anyone, since it was last set to false. */
   expiryWritten = false;
   readonly #store: Store;

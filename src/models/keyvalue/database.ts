@@ -14,6 +14,12 @@ import type { Transaction } from '../../storage/store.ts';
 import type { DatabaseKeys } from './keys.ts';
 import { expiryOf, NEVER } from './values.ts';
 
+/** Keys that commands looked for to read them. */
+export interface LookupCounts {
+  hits: number;
+  misses: number;
+}
+
 export interface Database {
   /** Wall time for all decisions about expiry in this turn, milliseconds. */
   readonly nowMs: number;
@@ -30,6 +36,8 @@ export interface Database {
   delete(redisKey: Bytes): void;
   /** Removes every key of the database. */
   clear(): void;
+  /** Where reads count what they find; missing where nobody counts. */
+  lookups?: LookupCounts | undefined;
   /** Called for a key that was found expired: a hint that its space can be reclaimed. */
   noteExpired(redisKey: Bytes): void;
 }
@@ -41,8 +49,14 @@ export function readLive(on: Database, redisKey: Bytes): Awaitable<Bytes | undef
 }
 
 function live(on: Database, redisKey: Bytes, stored: Bytes | undefined): Bytes | undefined {
-  if (stored === undefined || !isExpired(stored, on.nowMs)) return stored;
-  on.noteExpired(redisKey);
+  const isLive = stored !== undefined && !isExpired(stored, on.nowMs);
+  const { lookups } = on;
+  if (lookups !== undefined) {
+    if (isLive) lookups.hits++;
+    else lookups.misses++;
+  }
+  if (isLive) return stored;
+  if (stored !== undefined) on.noteExpired(redisKey);
   return undefined;
 }
 
@@ -57,6 +71,7 @@ export type TransactedWrites = Pick<Transaction, 'get' | 'put' | 'putInSlices' |
 export class TransactionDatabase implements Database {
   readonly nowMs: number;
   putInSlices: Database['putInSlices'];
+  lookups: LookupCounts | undefined;
   readonly #transaction: TransactedWrites;
   readonly #keys: DatabaseKeys;
   readonly #range: KeyRange;

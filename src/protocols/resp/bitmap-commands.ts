@@ -317,6 +317,7 @@ export const bitmapCommands = {
     group: 'bitmap',
     complexity: 'O(N)',
     flags: ['write', 'denyoom'],
+    countsLookups: true,
     keyFlags: [
       ['OW', 'update'],
       ['RO', 'access'],

@@ -346,6 +346,7 @@ function runWithin(
   entry: CommandEntry,
   args: Readonly<Record<string, unknown>>,
 ): Awaitable<unknown> {
+  on.lookups = entry.countsLookups ? on.server.counters.lookups : undefined;
   switch (entry.command.scope) {
     case 'keys':
       return entry.run(on.database(on.selected), args) as Awaitable<unknown>;

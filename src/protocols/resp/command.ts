@@ -16,6 +16,7 @@ import type { Database } from '../../models/keyvalue/database.ts';
 import { type ArgumentCursor, type ArgumentDoc, type ArgumentShape, type ArgumentValues, bytes } from './arguments.ts';
 import { RespError } from './errors.ts';
 import type { KeyspaceTransaction } from './keyspace-transaction.ts';
+import { LatencyHistogram } from './latency-histogram.ts';
 import { ok, type Reply, simpleTree, tree } from './replies.ts';
 import type { ReplyWriter } from './reply-writer.ts';
 import type { Session } from './session.ts';
@@ -84,6 +85,8 @@ export interface CommandFacts {
   readonly keysOf?: (words: readonly Bytes[]) => readonly KeyOfCall[];
   /** ACL categories beyond those that follow from flags and group; those of types are instead of `keyspace`. */
   readonly categories?: readonly ('dangerous' | 'keyspace' | 'admin' | 'connection' | 'set' | 'sortedset' | 'list')[];
+  /** Of one that writes: whether the keys that it reads count as found or missed, as those of commands that only read do. */
+  readonly countsLookups?: boolean;
   /** Runs at once between MULTI and EXEC instead of being queued. */
   readonly runsInMulti?: boolean;
   /** Hints to clients and proxies of a cluster. */
@@ -212,6 +215,8 @@ export class CommandEntry {
   readonly nameArguments: number;
   readonly isWrite: boolean;
   readonly allowedUnauthenticated: boolean;
+  /** What it looks for counts to hits and misses. */
+  readonly countsLookups: boolean;
   /** SLOWLOG may list it. */
   readonly isLogged: boolean;
   /** How arguments that hold keys are found: one entry for all of them, or one for each. */
@@ -227,6 +232,8 @@ export class CommandEntry {
   failedCalls = 0;
   /** Requests that were refused before they could run. */
   rejectedCalls = 0;
+  /** Undefined before the first call whose time was taken. */
+  latencies: LatencyHistogram | undefined;
   #timedCalls = 0;
   #timedMicros = 0;
   readonly #fields: readonly (readonly [name: string, parse: (cursor: ArgumentCursor) => unknown])[];
@@ -251,6 +258,7 @@ export class CommandEntry {
     this.#isCounted = this.#group > 1 || row.argumentsMax !== undefined;
     this.isWrite = row.flags.includes('write');
     this.allowedUnauthenticated = row.flags.includes('no_auth');
+    this.countsLookups = row.countsLookups ?? row.flags.includes('readonly');
     this.isLogged = !row.flags.includes('skip_slowlog');
     let firstKey = 0;
     let lastKey = 0;
@@ -290,12 +298,15 @@ export class CommandEntry {
   noteTime(micros: number, calls: number): void {
     this.#timedMicros += micros;
     this.#timedCalls += calls;
+    this.latencies ??= new LatencyHistogram();
+    this.latencies.note(micros / calls, calls);
   }
 
   resetStatistics(): void {
     this.calls = 0;
     this.failedCalls = 0;
     this.rejectedCalls = 0;
+    this.latencies = undefined;
     this.#timedCalls = 0;
     this.#timedMicros = 0;
   }

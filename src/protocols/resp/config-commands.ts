@@ -161,6 +161,8 @@ function resetStatistics({ counters, commands }: RespServer): void {
   counters.commands = 0;
   counters.errors = 0;
   counters.errorsByPrefix.clear();
+  counters.lookups.hits = 0;
+  counters.lookups.misses = 0;
   counters.bytesReceived = 0;
   counters.bytesSent = 0;
   for (const entry of commands.all) entry.resetStatistics();

@@ -2,10 +2,11 @@
  * What INFO tells, section by section, in the order of Redis and with its names where they mean here what they mean there.
  * Source: https://redis.io/docs/latest/commands/info/
  *
- * Left out is what is not counted, so that no dashboard shows a zero for it: hits and misses, rates, percentiles.
+ * Left out is what is not counted, so that no dashboard shows a zero for it: rates, for example.
  */
 
 import type { CommandEntry } from './command.ts';
+import type { LatencyHistogram } from './latency-histogram.ts';
 import { REDIS_VERSION, type RespServer } from './session.ts';
 
 type Facts = readonly (readonly [string, string | number])[];
@@ -54,6 +55,8 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
     ['total_net_output_bytes', counters.bytesSent],
     ['expired_keys', partitions.statistics().reclaimedKeys],
     ['evicted_keys', 0],
+    ['keyspace_hits', counters.lookups.hits],
+    ['keyspace_misses', counters.lookups.misses],
     ['tracking_total_keys', counts.keys],
     ['tracking_total_items', counts.items],
     ['tracking_total_prefixes', counts.prefixes],
@@ -79,6 +82,10 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
       .map((entry) => [`cmdstat_${entry.name}`, callsOf(entry)]),
   Errorstats: ({ counters }) =>
     [...counters.errorsByPrefix].sort().map(([prefix, count]) => [`errorstat_${prefix}`, `count=${count}`]),
+  Latencystats: ({ commands }) =>
+    commands.all
+      .filter(({ latencies }) => latencies !== undefined)
+      .map((entry) => [`latency_percentiles_usec_${entry.name}`, percentilesOf(entry.latencies!)]),
   Cluster: () => [['cluster_enabled', 0]],
   Keyspace: ({ databases, partitions }) => {
     const facts: [string, string][] = [];
@@ -92,7 +99,7 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
 };
 
 /** Sections that are told only when they are asked for, or everything is. */
-const NOT_BY_DEFAULT = new Set(['commandstats']);
+const NOT_BY_DEFAULT = new Set(['commandstats', 'latencystats']);
 const EVERYTHING = ['all', 'everything'];
 
 export function information(server: RespServer, wanted: readonly string[]): string {
@@ -122,6 +129,10 @@ function callsOf({ calls, failedCalls, rejectedCalls, micros }: CommandEntry): s
     `rejected_calls=${rejectedCalls}`,
     `failed_calls=${failedCalls}`,
   ].join(',');
+}
+
+function percentilesOf(latencies: LatencyHistogram): string {
+  return [50, 99, 99.9].map((percent) => `p${percent}=${latencies.percentile(percent).toFixed(3)}`).join(',');
 }
 
 const UNITS = ['B', 'K', 'M', 'G', 'T', 'P'];

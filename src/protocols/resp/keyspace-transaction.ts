@@ -13,7 +13,7 @@
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { type Bytes, latin1 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
-import type { Database } from '../../models/keyvalue/database.ts';
+import type { Database, LookupCounts } from '../../models/keyvalue/database.ts';
 import { type TransactedWrites, TransactionDatabase } from '../../models/keyvalue/database.ts';
 import type { DatabaseMap } from '../../models/keyvalue/database-map.ts';
 import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
@@ -42,6 +42,8 @@ export class KeyspaceTransaction {
   readonly mapAtStart: DatabaseMap;
   /** Watched keys that it has written, whatever it did to them afterwards. */
   readonly written: WatchedKey[] = [];
+  /** Where the command that runs in it counts what it finds. */
+  lookups: LookupCounts | undefined;
   readonly #checked: CheckedReads | undefined;
   #map: DatabaseMap;
 
@@ -66,10 +68,13 @@ export class KeyspaceTransaction {
   database(number: number): Database {
     const on = this.#checked ?? this.transaction;
     const { watchedKeys } = this.server;
-    if (!watchedKeys.isActive) return new TransactionDatabase(on, this.keys(number), this.nowMs);
-    return new WatchedDatabase(on, this.keys(number), this.nowMs, (redisKey) => {
-      this.written.push(...watchedKeys.of(number, redisKey));
-    });
+    const database = watchedKeys.isActive
+      ? new WatchedDatabase(on, this.keys(number), this.nowMs, (redisKey) => {
+          this.written.push(...watchedKeys.of(number, redisKey));
+        })
+      : new TransactionDatabase(on, this.keys(number), this.nowMs);
+    database.lookups = this.lookups;
+    return database;
   }
 
   /** The key holds this value, and must when this commits. */

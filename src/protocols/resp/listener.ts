@@ -66,6 +66,7 @@ export function respListener(options: RespListenerOptions): RespListener {
     commands: 0,
     errors: 0,
     errorsByPrefix: new Map(),
+    lookups: { hits: 0, misses: 0 },
     bytesReceived: 0,
     bytesSent: 0,
   };

@@ -15,7 +15,7 @@ import {
   key,
   text,
 } from './arguments.ts';
-import { command, containerCommand, sessionCommand } from './command.ts';
+import { type CommandEntry, command, containerCommand, sessionCommand } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
 import { integer, integerOrNil, mapTree, ok, type Reply, type Tree, tree, verbatim } from './replies.ts';
 import type { SlowCommand } from './slow-log.ts';
@@ -89,6 +89,13 @@ function parseTimeout(cursor: ArgumentCursor): number {
   const value = cursor.integerNow('ERR timeout is not an integer or out of range');
   if (value < 0) throw new RespError('ERR timeout is negative');
   return Number(value);
+}
+
+function latenciesOf({ calls, latencies }: CommandEntry): Tree {
+  return mapTree([
+    ['calls', calls],
+    ['histogram_usec', mapTree(latencies!.cumulative(calls))],
+  ]);
 }
 
 export const observationCommands = {
@@ -246,7 +253,14 @@ export const observationCommands = {
         tips: ['nondeterministic_output', 'request_policy:all_nodes', 'response_policy:special'],
         args: { command: anyNumber(text) },
         reply: tree,
-        run: () => mapTree([]),
+        run: ({ server: { commands } }, { command: names }) => {
+          const wanted = names.flatMap((name) => {
+            const entry = commands.byName(name);
+            return entry === undefined ? [] : [entry, ...(entry.subcommands?.all ?? [])];
+          });
+          const timed = (names.length === 0 ? commands.all : wanted).filter(({ latencies }) => latencies !== undefined);
+          return mapTree(timed.map((entry) => [entry.name, latenciesOf(entry)]));
+        },
       }),
       HISTORY: sessionCommand({
         summary: 'Return timestamp-latency samples for the event.',

@@ -218,7 +218,7 @@ export class QuickCommands {
     const key = batch.firstArgument[at]! + 1;
     switch (kind) {
       case GET:
-        return this.#locate(index, batch, key, database) && this.#replyString();
+        return this.#locate(index, batch, key, database) && this.#replyString() && this.#countLookup();
       case SET:
         return this.#set(batch, key, database, index);
       case INCR:
@@ -234,6 +234,14 @@ export class QuickCommands {
       default:
         return this.#several(kind, batch, at, database);
     }
+  }
+
+  /** Of the entry at hand. */
+  #countLookup(): true {
+    const { lookups } = this.#server.counters;
+    if (this.#arena.valueLength === ABSENT) lookups.misses++;
+    else lookups.hits++;
+    return true;
   }
 
   /** The string at hand, or nil. @returns false when it is neither. */
@@ -404,20 +412,30 @@ export class QuickCommands {
     // A first look changes nothing: whatever a later key needs, the general way begins from the start.
     if (kind === DEL && !this.#mayDelete(batch, first, keys, database)) return false;
     let count = 0;
+    let misses = 0;
     for (let i = 0; i < keys; i++) {
       const start = starts[first + i]!;
       const length = lengths[first + i]!;
       if (!this.#find(hashes[i]!, buffer, start, length, database)) return false;
       if (kind === MGET) {
+        if (arena.valueLength === ABSENT) misses++;
         if (!this.#replyString()) return false;
         continue;
       }
-      if (arena.valueLength === ABSENT) continue;
+      if (arena.valueLength === ABSENT) {
+        misses++;
+        continue;
+      }
       if (kind === EXISTS && this.#headerBytes(arena.valueLength) === 0) return false;
       count++;
       if (kind === DEL) this.#entries.write(hashes[i]!, database, arena.partition, buffer, start, length, ABSENT);
     }
     if (kind !== MGET) this.#writer.integer(count);
+    if (kind !== DEL) {
+      const { lookups } = this.#server.counters;
+      lookups.misses += misses;
+      lookups.hits += keys - misses;
+    }
     return true;
   }
 

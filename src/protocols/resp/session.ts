@@ -4,6 +4,7 @@ import type { ActorRuntime } from '../../actors/actor.ts';
 import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import type { Log } from '../../base/log.ts';
+import type { LookupCounts } from '../../models/keyvalue/database.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { AccessLog } from './access-log.ts';
 import type { Principal, Principals } from './authentication.ts';
@@ -68,6 +69,7 @@ export interface RespCounters {
   errors: number;
   /** Of them, so many of each kind: `WRONGTYPE`. */
   readonly errorsByPrefix: Map<string, number>;
+  readonly lookups: LookupCounts;
   bytesReceived: number;
   bytesSent: number;
 }

@@ -302,6 +302,7 @@ export class Stretch {
     work.entry = entry;
     work.args = args;
     work.on = databasesOf(this.#client, entry, this.#database);
+    partitions.entries.lookups = entry.countsLookups ? server.counters.lookups : undefined;
     if (entry.isWrite) partitions.beginTurn();
     const began = enterPartitions(this.#context, this.#client, entry, batch, at, work);
     if (!began) this.#context.abandonWork();
@@ -426,6 +427,7 @@ export class Stretch {
         database: order.stored(this.#client.database),
         lockKeys: entry.isWrite ? keysOf(entry, rest) : [],
         readOnly: !entry.isWrite,
+        lookups: entry.countsLookups ? server.counters.lookups : undefined,
       },
       (databases) => {
         const map = order.map;
