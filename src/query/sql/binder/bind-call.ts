@@ -8,6 +8,7 @@ import { assert } from '../../../base/assert.ts';
 import { isAggregate } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import { isHypotheticalSet } from '../functions/hypothetical-aggregates.ts';
+import { INFORMATION_FUNCTIONS } from '../functions/information-functions.ts';
 import { type CallShape, resolveFunction } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, missingSchema, notSupported, SqlError } from '../sql-error.ts';
@@ -140,10 +141,12 @@ export function resolveCall(
   const { args, shape } = resolveArguments(binder, call, qualified);
   const types = args.map((arg) => arg.type);
   const { userType } = call as ResolvedCall;
-  if (qualified !== undefined && userType === undefined && binder.context.functions === undefined) {
+  const ofStandard = names.length === 2 && names[0] === 'information_schema';
+  if (qualified !== undefined && userType === undefined && !ofStandard && binder.context.functions === undefined) {
     throw missingSchema(names[0]!, location);
   }
-  const known = names[0] === 'pg_catalog' ? [] : binder.context.functions?.named({ ...nameOfList(names), location });
+  const ofSystem = ofStandard ? INFORMATION_FUNCTIONS.named(name) : names[0] === 'pg_catalog' ? [] : undefined;
+  const known = ofSystem ?? binder.context.functions?.named({ ...nameOfList(names), location });
   const others = userType === undefined ? known : [...(known ?? []), ...constructorsNamed(userType)];
   const resolve = () =>
     resolveFunction(name, types, { ...shape, ...(userType && { type: userType }) }, location, others);

@@ -45,7 +45,7 @@ import { baseOf, elementOf, type SqlType, titleOf, typeInfo, typeOfOid } from '.
 import { type DescribedObject, describedObjects } from './description-rows.ts';
 import { boundDomainCheck } from './domain-rules.ts';
 import { type FunctionPart, functionName, functionsNamed, functionText } from './function-rows.ts';
-import { SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
+import { COLLATIONS, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemTables } from './system-tables.ts';
 import { classOidOf } from './type-rows.ts';
@@ -261,6 +261,10 @@ export class CatalogObjects implements CatalogAccess {
       return found && quoteName(found);
     }
     if (kind === 'regproc' || kind === 'regprocedure') return functionName(this, oid, kind === 'regprocedure');
+    if (kind === 'regcollation') {
+      const found = COLLATIONS.find(([known]) => known === oid)?.[1];
+      return found && quoteName(found);
+    }
     if (kind !== 'regclass') return undefined;
     const found = this.#contents.relations.get(oid);
     if (found === undefined) return undefined;
@@ -273,6 +277,7 @@ export class CatalogObjects implements CatalogAccess {
     if (kind === 'regnamespace') return this.schemas().find((each) => each.name === name)?.oid;
     if (kind === 'regtype') return this.#typeOid(parts);
     if (kind === 'regproc' || kind === 'regprocedure') return this.#functionOid(kind, parts);
+    if (kind === 'regcollation') return COLLATIONS.find(([, known]) => known === name)?.[0];
     if (kind !== 'regclass') return undefined;
     const { oids } = this.#contents;
     if (parts.length > 1) return oids.get(`${parts.at(-2)!}\0${name}`);

@@ -17,10 +17,11 @@ import type { FunctionDefinition } from '../functions/definition.ts';
 import { FUNCTIONS, OPERATORS } from '../functions/directories.ts';
 import { SqlError } from '../sql-error.ts';
 import { castRules } from '../types/cast-rules.ts';
-import { allTypes, arrayOf, type SqlType, titleOf, typeInfo } from '../types/types.ts';
+import { allTypes, arrayOf, type SqlType, titleOf, typeInfo, typeOfOid } from '../types/types.ts';
 import type { CatalogObjects } from './catalog-objects.ts';
 import { OWNER, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
 import type { SystemRow } from './system-row.ts';
+import { typeFunction, typeFunctionNamed, typeFunctionRows } from './type-io.ts';
 
 const FUNCTION_OIDS = 600_000_000;
 const OPERATOR_OIDS = 610_000_000;
@@ -98,6 +99,7 @@ export function* functionRows({ functions }: CatalogObjects): Iterable<SystemRow
         : null,
     };
   }
+  yield* typeFunctionRows(row(0, '', [], 'cstring'));
   for (const { oid, name, argument, result } of aggregates()) {
     yield { ...row(oid, name, argument === undefined ? [] : [argument], result), prokind: 'a', provolatile: 'i' };
   }
@@ -306,9 +308,12 @@ export function functionsNamed(
   for (const schema of schemas) {
     const found =
       schema === 'pg_catalog'
-        ? builtins()
-            .filter(({ definition }) => definition.name === name && fits(declaredTypes(definition)))
-            .map(({ oid }) => oid)
+        ? [
+            ...builtins()
+              .filter(({ definition }) => definition.name === name && fits(declaredTypes(definition)))
+              .map(({ oid }) => oid),
+            ...[typeFunctionNamed(name, types?.map(oidOf)) ?? []].flat(),
+          ]
         : objects.functions
             .filter(
               (each) =>
@@ -324,6 +329,15 @@ export function functionsNamed(
 
 /** How regproc and regprocedure print it. */
 export function functionName(objects: CatalogObjects, oid: number, withTypes: boolean): string | undefined {
+  const io = typeFunction(oid);
+  if (io !== undefined) {
+    if (!withTypes) return io.name;
+    const titles = io.types.map((type) => {
+      const known = typeOfOid(type);
+      return known === undefined ? 'internal' : objects.typeTitle(known);
+    });
+    return `${io.name}(${titles.join(',')})`;
+  }
   const user = objects.functions.find(({ id }) => id === oid);
   const builtin = user === undefined ? builtins()[oid - FUNCTION_OIDS]?.definition : undefined;
   const name = user?.name ?? builtin?.name;

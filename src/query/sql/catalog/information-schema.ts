@@ -1,10 +1,14 @@
 /** The rows of information_schema: ISO/IEC 9075-11 as PostgreSQL 15 fills it, for tables, columns, constraints and sequences. */
 
 import { columnNumber, type Table } from '../../../models/relational/table.ts';
+import type { DomainType } from '../../../models/relational/type-definition.ts';
+import { deparse, quoteName } from '../binder/deparse.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import type { SessionFacts } from '../functions/evaluation.ts';
 import { isTemporary } from '../temporary-relations.ts';
-import { typeInfo } from '../types/types.ts';
+import { baseOf, elementOf, type SqlType, typeInfo } from '../types/types.ts';
 import { type CatalogObjects, type ConstraintObject, deferrabilityOf } from './catalog-objects.ts';
+import { boundDefault } from './domain-rules.ts';
 import { schemaOid } from './oids.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
 
@@ -22,6 +26,17 @@ function numbers(type: string, modifier: number): SystemRow {
     numeric_precision: ((modifier - 4) >> 16) & 0xffff,
     numeric_precision_radix: 10,
     numeric_scale: (modifier - 4) & 0x7ff,
+  };
+}
+
+/** How long values may be, or how precise. */
+function measures(type: string, modifier: number): SystemRow {
+  const isText = type === 'varchar' || type === 'bpchar' || type === 'text';
+  return {
+    character_maximum_length: modifier < 0 ? null : isText ? modifier - 4 : type.endsWith('bit') ? modifier : null,
+    character_octet_length: isText ? (modifier >= 0 ? (modifier - 4) * 4 : 1_073_741_824) : null,
+    ...numbers(type, modifier),
+    datetime_precision: TIMES.has(type) ? (modifier >= 0 ? modifier & 0xffff : 6) : type === 'date' ? 0 : null,
   };
 }
 
@@ -57,6 +72,54 @@ function tableType(objects: CatalogObjects, { view, schema }: Table): string {
   return view === undefined ? 'BASE TABLE' : 'VIEW';
 }
 
+/** What the standard wants to be a constraint, and PostgreSQL 15 does not name. */
+function notNullName(table: Table, position: number): string {
+  return `${schemaOid(table.schema)}_${table.id}_${columnNumber(table, position)}_not_null`;
+}
+
+/** Of a type that a user defined, or an array of such. */
+function schemaOfType(objects: CatalogObjects, type: SqlType): string {
+  const own = objects.types.find((each) => each.type === (elementOf(type) ?? type) || each.type === type);
+  return own === undefined ? 'pg_catalog' : objects.schemaName(own.schema);
+}
+
+/** What columns and domains of a type say of it; of one that is no domain. */
+function typeColumns(
+  objects: CatalogObjects,
+  { database }: Pick<SessionFacts, 'database'>,
+  type: SqlType,
+  modifier: number,
+): SystemRow {
+  const info = typeInfo(type);
+  return {
+    data_type: info.category === 'A' ? 'ARRAY' : type.startsWith('user:') ? 'USER-DEFINED' : info.title,
+    ...measures(type, modifier),
+    udt_catalog: database,
+    udt_schema: schemaOfType(objects, type),
+    udt_name: info.name,
+  };
+}
+
+const PRIVILEGES = ['INSERT', 'SELECT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'];
+
+/** Whoever may do one thing here may do all. */
+const tableGrants: SystemRows = function* (objects, { session }) {
+  for (const { table } of [...objects.tables, ...plainViews(objects)]) {
+    for (const privilege of PRIVILEGES) {
+      yield {
+        grantor: session.user,
+        grantee: session.user,
+        table_catalog: session.database,
+        table_schema: objects.schemaName(table.schema),
+        table_name: table.name,
+        privilege_type: privilege,
+        is_grantable: 'YES',
+        with_hierarchy: privilege === 'SELECT' ? 'YES' : 'NO',
+      };
+    }
+  }
+};
+
 /** Materialized views are nothing that the standard knows. */
 function plainViews({ views }: CatalogObjects): readonly CatalogTable[] {
   return views.filter(({ table }) => table.view?.populated === undefined);
@@ -85,9 +148,10 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       const updatable = table.view === undefined ? undefined : objects.updatability(each).columns;
       for (let position = 0; position < table.columns.length; position++) {
         const { name, type, modifier, notNull, identity, generated } = table.columns[position]!;
-        const isText = type === 'varchar' || type === 'bpchar' || type === 'text';
         const text = objects.defaultText(each, position) ?? null;
-        const info = typeInfo(type);
+        const domain = objects.types.find(
+          (known): known is DomainType => known.kind === 'domain' && known.type === type,
+        );
         yield {
           table_catalog: session.database,
           table_schema: objects.schemaName(table.schema),
@@ -96,15 +160,12 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
           ordinal_position: columnNumber(table, position),
           column_default: generated === undefined ? text : null,
           is_nullable: notNull ? 'NO' : 'YES',
-          data_type: info.category === 'A' ? 'ARRAY' : type.startsWith('user:') ? 'USER-DEFINED' : info.title,
-          character_maximum_length:
-            modifier < 0 ? null : isText ? modifier - 4 : type.endsWith('bit') ? modifier : null,
-          character_octet_length: isText ? (modifier >= 0 ? (modifier - 4) * 4 : 1_073_741_824) : null,
-          ...numbers(type, modifier),
-          datetime_precision: TIMES.has(type) ? (modifier >= 0 ? modifier & 0xffff : 6) : type === 'date' ? 0 : null,
-          udt_catalog: session.database,
-          udt_schema: 'pg_catalog',
-          udt_name: info.name,
+          ...typeColumns(objects, session, baseOf(type), domain?.modifier ?? modifier),
+          ...(domain && {
+            domain_catalog: session.database,
+            domain_schema: objects.schemaName(domain.schema),
+            domain_name: domain.name,
+          }),
           dtd_identifier: String(columnNumber(table, position)),
           is_self_referencing: 'NO',
           is_identity: identity === undefined ? 'NO' : 'YES',
@@ -150,12 +211,7 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       for (let position = 0; position < table.columns.length; position++) {
         if (!table.columns[position]!.notNull) continue;
         yield {
-          ...named(
-            objects,
-            session.database,
-            table,
-            `${schemaOid(table.schema)}_${table.id}_${columnNumber(table, position)}_not_null`,
-          ),
+          ...named(objects, session.database, table, notNullName(table, position)),
           constraint_type: 'CHECK',
           is_deferrable: 'NO',
           initially_deferred: 'NO',
@@ -232,7 +288,45 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
         constraint_name: constraint.name,
         check_clause: objects
           .constraintDefinition(constraint.oid, false)!
-          .replace(/^CHECK \((.*)\)(?: NOT VALID)?$/s, '$1'),
+          .replace(/^CHECK (\(.*\))(?: NOT VALID)?$/s, '$1'),
+      };
+    }
+    for (const { table } of objects.tables) {
+      for (let position = 0; position < table.columns.length; position++) {
+        const { name, notNull } = table.columns[position]!;
+        if (!notNull) continue;
+        yield {
+          constraint_catalog: session.database,
+          constraint_schema: objects.schemaName(table.schema),
+          constraint_name: notNullName(table, position),
+          check_clause: `${quoteName(name)} IS NOT NULL`,
+        };
+      }
+    }
+  },
+  character_sets: (_, { session }) => [
+    {
+      character_set_name: 'UTF8',
+      character_repertoire: 'UCS',
+      form_of_use: 'UTF8',
+      default_collate_catalog: session.database,
+      default_collate_schema: 'pg_catalog',
+      default_collate_name: 'C',
+    },
+  ],
+  role_table_grants: tableGrants,
+  table_privileges: tableGrants,
+  *domains(objects, { session }) {
+    for (const each of objects.types) {
+      if (each.kind !== 'domain') continue;
+      const bound = boundDefault(each);
+      yield {
+        domain_catalog: session.database,
+        domain_schema: objects.schemaName(each.schema),
+        domain_name: each.name,
+        ...typeColumns(objects, session, baseOf(each.type), each.modifier),
+        domain_default: bound === undefined ? null : deparse(bound, objects.style()),
+        dtd_identifier: '1',
       };
     }
   },

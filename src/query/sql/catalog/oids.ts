@@ -42,3 +42,10 @@ export const OWNER = 10;
 export const DATABASE = 5;
 /** The collation of types that have one. */
 export const COLLATION_DEFAULT = 100;
+
+/** Those that there are, by their oids. */
+export const COLLATIONS: readonly (readonly [oid: number, name: string])[] = [
+  [COLLATION_DEFAULT, 'default'],
+  [950, 'C'],
+  [951, 'POSIX'],
+];

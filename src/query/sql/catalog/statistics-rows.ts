@@ -104,9 +104,23 @@ const tableRows: SystemRows = (objects, { session: { statistics } }) =>
     };
   });
 
+/** Nothing is counted by blocks here. */
+const blockRows: SystemRows = (objects) =>
+  objects.tables.map(({ table }) => ({
+    relid: table.id,
+    schemaname: objects.schemaName(table.schema),
+    relname: table.name,
+    heap_blks_read: 0n,
+    heap_blks_hit: 0n,
+    idx_blks_read: 0n,
+    idx_blks_hit: 0n,
+  }));
+
 export const STATISTICS_ROWS: Readonly<Record<string, SystemRows>> = {
   pg_stat_all_tables: tableRows,
   pg_stat_user_tables: tableRows,
+  pg_statio_all_tables: blockRows,
+  pg_statio_user_tables: blockRows,
   *pg_stats(objects, context) {
     for (const { table } of objects.tables) {
       const known = context.session.statistics?.of(table.id);

@@ -1,6 +1,7 @@
 /**
  * The columns of PostgreSQL 15's system catalog and information schema, as far as clients ask for it: generated from a
- * PostgreSQL 15. Domains of the information schema are given as the types below them. What rows there are, say
+ * PostgreSQL 15. Domains of the information schema are given as the types below them, but for
+ * `yes_or_no`, which is a varchar of three characters. What rows there are, say
  * system-rows.ts and information-schema.ts; a relation that neither knows has none.
  */
 
@@ -447,14 +448,14 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
     'tables',
     13425,
     'v',
-    'table_catalog name, table_schema name, table_name name, table_type varchar, self_referencing_column_name name, reference_generation varchar, user_defined_type_catalog name, user_defined_type_schema name, user_defined_type_name name, is_insertable_into varchar, is_typed varchar, commit_action varchar',
+    'table_catalog name, table_schema name, table_name name, table_type varchar, self_referencing_column_name name, reference_generation varchar, user_defined_type_catalog name, user_defined_type_schema name, user_defined_type_name name, is_insertable_into yes_or_no, is_typed yes_or_no, commit_action varchar',
   ],
   [
     'information_schema',
     'columns',
     13295,
     'v',
-    'table_catalog name, table_schema name, table_name name, column_name name, ordinal_position int4, column_default varchar, is_nullable varchar, data_type varchar, character_maximum_length int4, character_octet_length int4, numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, datetime_precision int4, interval_type varchar, interval_precision int4, character_set_catalog name, character_set_schema name, character_set_name name, collation_catalog name, collation_schema name, collation_name name, domain_catalog name, domain_schema name, domain_name name, udt_catalog name, udt_schema name, udt_name name, scope_catalog name, scope_schema name, scope_name name, maximum_cardinality int4, dtd_identifier name, is_self_referencing varchar, is_identity varchar, identity_generation varchar, identity_start varchar, identity_increment varchar, identity_maximum varchar, identity_minimum varchar, identity_cycle varchar, is_generated varchar, generation_expression varchar, is_updatable varchar',
+    'table_catalog name, table_schema name, table_name name, column_name name, ordinal_position int4, column_default varchar, is_nullable yes_or_no, data_type varchar, character_maximum_length int4, character_octet_length int4, numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, datetime_precision int4, interval_type varchar, interval_precision int4, character_set_catalog name, character_set_schema name, character_set_name name, collation_catalog name, collation_schema name, collation_name name, domain_catalog name, domain_schema name, domain_name name, udt_catalog name, udt_schema name, udt_name name, scope_catalog name, scope_schema name, scope_name name, maximum_cardinality int4, dtd_identifier name, is_self_referencing yes_or_no, is_identity yes_or_no, identity_generation varchar, identity_start varchar, identity_increment varchar, identity_maximum varchar, identity_minimum varchar, identity_cycle yes_or_no, is_generated varchar, generation_expression varchar, is_updatable yes_or_no',
   ],
   [
     'information_schema',
@@ -468,7 +469,7 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
     'table_constraints',
     13411,
     'v',
-    'constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, table_schema name, table_name name, constraint_type varchar, is_deferrable varchar, initially_deferred varchar, enforced varchar, nulls_distinct varchar',
+    'constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, table_schema name, table_name name, constraint_type varchar, is_deferrable yes_or_no, initially_deferred yes_or_no, enforced yes_or_no, nulls_distinct yes_or_no',
   ],
   [
     'information_schema',
@@ -503,14 +504,14 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
     'sequences',
     13386,
     'v',
-    'sequence_catalog name, sequence_schema name, sequence_name name, data_type varchar, numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, start_value varchar, minimum_value varchar, maximum_value varchar, increment varchar, cycle_option varchar',
+    'sequence_catalog name, sequence_schema name, sequence_name name, data_type varchar, numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, start_value varchar, minimum_value varchar, maximum_value varchar, increment varchar, cycle_option yes_or_no',
   ],
   [
     'information_schema',
     'views',
     13483,
     'v',
-    'table_catalog name, table_schema name, table_name name, view_definition varchar, check_option varchar, is_updatable varchar, is_insertable_into varchar, is_trigger_updatable varchar, is_trigger_deletable varchar, is_trigger_insertable_into varchar',
+    'table_catalog name, table_schema name, table_name name, view_definition varchar, check_option varchar, is_updatable yes_or_no, is_insertable_into yes_or_no, is_trigger_updatable yes_or_no, is_trigger_deletable yes_or_no, is_trigger_insertable_into yes_or_no',
   ],
   [
     'information_schema',
@@ -524,7 +525,7 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
     'routines',
     13377,
     'v',
-    'specific_catalog name, specific_schema name, specific_name name, routine_catalog name, routine_schema name, routine_name name, routine_type varchar, module_catalog name, module_schema name, module_name name, udt_catalog name, udt_schema name, udt_name name, data_type varchar, character_maximum_length int4, character_octet_length int4, character_set_catalog name, character_set_schema name, character_set_name name, collation_catalog name, collation_schema name, collation_name name, numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, datetime_precision int4, interval_type varchar, interval_precision int4, type_udt_catalog name, type_udt_schema name, type_udt_name name, scope_catalog name, scope_schema name, scope_name name, maximum_cardinality int4, dtd_identifier name, routine_body varchar, routine_definition varchar, external_name varchar, external_language varchar, parameter_style varchar, is_deterministic varchar, sql_data_access varchar, is_null_call varchar, sql_path varchar, schema_level_routine varchar, max_dynamic_result_sets int4, is_user_defined_cast varchar, is_implicitly_invocable varchar, security_type varchar, to_sql_specific_catalog name, to_sql_specific_schema name, to_sql_specific_name name, as_locator varchar, created timestamptz, last_altered timestamptz, new_savepoint_level varchar, is_udt_dependent varchar, result_cast_from_data_type varchar, result_cast_as_locator varchar, result_cast_char_max_length int4, result_cast_char_octet_length int4, result_cast_char_set_catalog name, result_cast_char_set_schema name, result_cast_char_set_name name, result_cast_collation_catalog name, result_cast_collation_schema name, result_cast_collation_name name, result_cast_numeric_precision int4, result_cast_numeric_precision_radix int4, result_cast_numeric_scale int4, result_cast_datetime_precision int4, result_cast_interval_type varchar, result_cast_interval_precision int4, result_cast_type_udt_catalog name, result_cast_type_udt_schema name, result_cast_type_udt_name name, result_cast_scope_catalog name, result_cast_scope_schema name, result_cast_scope_name name, result_cast_maximum_cardinality int4, result_cast_dtd_identifier name',
+    'specific_catalog name, specific_schema name, specific_name name, routine_catalog name, routine_schema name, routine_name name, routine_type varchar, module_catalog name, module_schema name, module_name name, udt_catalog name, udt_schema name, udt_name name, data_type varchar, character_maximum_length int4, character_octet_length int4, character_set_catalog name, character_set_schema name, character_set_name name, collation_catalog name, collation_schema name, collation_name name, numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, datetime_precision int4, interval_type varchar, interval_precision int4, type_udt_catalog name, type_udt_schema name, type_udt_name name, scope_catalog name, scope_schema name, scope_name name, maximum_cardinality int4, dtd_identifier name, routine_body varchar, routine_definition varchar, external_name varchar, external_language varchar, parameter_style varchar, is_deterministic yes_or_no, sql_data_access varchar, is_null_call yes_or_no, sql_path varchar, schema_level_routine yes_or_no, max_dynamic_result_sets int4, is_user_defined_cast yes_or_no, is_implicitly_invocable yes_or_no, security_type varchar, to_sql_specific_catalog name, to_sql_specific_schema name, to_sql_specific_name name, as_locator yes_or_no, created timestamptz, last_altered timestamptz, new_savepoint_level yes_or_no, is_udt_dependent yes_or_no, result_cast_from_data_type varchar, result_cast_as_locator yes_or_no, result_cast_char_max_length int4, result_cast_char_octet_length int4, result_cast_char_set_catalog name, result_cast_char_set_schema name, result_cast_char_set_name name, result_cast_collation_catalog name, result_cast_collation_schema name, result_cast_collation_name name, result_cast_numeric_precision int4, result_cast_numeric_precision_radix int4, result_cast_numeric_scale int4, result_cast_datetime_precision int4, result_cast_interval_type varchar, result_cast_interval_precision int4, result_cast_type_udt_catalog name, result_cast_type_udt_schema name, result_cast_type_udt_name name, result_cast_scope_catalog name, result_cast_scope_schema name, result_cast_scope_name name, result_cast_maximum_cardinality int4, result_cast_dtd_identifier name',
   ],
   [
     'information_schema',
@@ -570,5 +571,118 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
     12266,
     'v',
     'datid oid, datname name, numbackends int4, xact_commit int8, xact_rollback int8, blks_read int8, blks_hit int8, tup_returned int8, tup_fetched int8, tup_inserted int8, tup_updated int8, tup_deleted int8, conflicts int8, temp_files int8, temp_bytes int8, deadlocks int8, checksum_failures int8, checksum_last_failure timestamptz, blk_read_time float8, blk_write_time float8, session_time float8, active_time float8, idle_in_transaction_time float8, sessions int8, sessions_abandoned int8, sessions_fatal int8, sessions_killed int8, stats_reset timestamptz',
+  ],
+  [
+    'information_schema',
+    'character_sets',
+    13250,
+    'v',
+    'character_set_catalog name, character_set_schema name, character_set_name name, character_repertoire name, form_of_use name, default_collate_catalog name, default_collate_schema name, default_collate_name name',
+  ],
+  [
+    'information_schema',
+    'domain_constraints',
+    13310,
+    'v',
+    'constraint_catalog name, constraint_schema name, constraint_name name, domain_catalog name, domain_schema name, domain_name name, is_deferrable yes_or_no, initially_deferred yes_or_no',
+  ],
+  [
+    'information_schema',
+    'domains',
+    13320,
+    'v',
+    'domain_catalog name, domain_schema name, domain_name name, data_type varchar, character_maximum_length int4, character_octet_length int4, character_set_catalog name, character_set_schema name, character_set_name name, collation_catalog name, collation_schema name, collation_name name, numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, datetime_precision int4, interval_type varchar, interval_precision int4, domain_default varchar, udt_catalog name, udt_schema name, udt_name name, scope_catalog name, scope_schema name, scope_name name, maximum_cardinality int4, dtd_identifier name',
+  ],
+  [
+    'information_schema',
+    'table_privileges',
+    13416,
+    'v',
+    'grantor name, grantee name, table_catalog name, table_schema name, table_name name, privilege_type varchar, is_grantable yes_or_no, with_hierarchy yes_or_no',
+  ],
+  [
+    'information_schema',
+    'role_table_grants',
+    13421,
+    'v',
+    'grantor name, grantee name, table_catalog name, table_schema name, table_name name, privilege_type varchar, is_grantable yes_or_no, with_hierarchy yes_or_no',
+  ],
+  ['pg_catalog', 'pg_shseclabel', 3592, 'r', 'objoid oid, classoid oid, provider text, label text'],
+  [
+    'pg_catalog',
+    'pg_stats_ext',
+    12058,
+    'v',
+    'schemaname name, tablename name, statistics_schemaname name, statistics_name name, statistics_owner name, attnames _name, exprs _text, kinds _char, inherited bool, n_distinct pg_ndistinct, dependencies pg_dependencies, most_common_vals _text, most_common_val_nulls _bool, most_common_freqs _float8, most_common_base_freqs _float8',
+  ],
+  [
+    'pg_catalog',
+    'pg_publication_tables',
+    12068,
+    'v',
+    'pubname name, schemaname name, tablename name, attnames _name, rowfilter text',
+  ],
+  [
+    'pg_catalog',
+    'pg_statio_user_tables',
+    12179,
+    'v',
+    'relid oid, schemaname name, relname name, heap_blks_read int8, heap_blks_hit int8, idx_blks_read int8, idx_blks_hit int8, toast_blks_read int8, toast_blks_hit int8, tidx_blks_read int8, tidx_blks_hit int8',
+  ],
+  [
+    'pg_catalog',
+    'pg_stat_wal_receiver',
+    12236,
+    'v',
+    'pid int4, status text, receive_start_lsn pg_lsn, receive_start_tli int4, written_lsn pg_lsn, flushed_lsn pg_lsn, received_tli int4, last_msg_send_time timestamptz, last_msg_receipt_time timestamptz, latest_end_lsn pg_lsn, latest_end_time timestamptz, slot_name text, sender_host text, sender_port int4, conninfo text',
+  ],
+  [
+    'pg_catalog',
+    'pg_stat_subscription',
+    12244,
+    'v',
+    'subid oid, subname name, pid int4, relid oid, received_lsn pg_lsn, last_msg_send_time timestamptz, last_msg_receipt_time timestamptz, latest_end_lsn pg_lsn, latest_end_time timestamptz',
+  ],
+  [
+    'pg_catalog',
+    'pg_stat_user_functions',
+    12275,
+    'v',
+    'funcid oid, schemaname name, funcname name, calls int8, total_time float8, self_time float8',
+  ],
+  [
+    'pg_catalog',
+    'pg_stat_progress_analyze',
+    12297,
+    'v',
+    'pid int4, datid oid, datname name, relid oid, phase text, sample_blks_total int8, sample_blks_scanned int8, ext_stats_total int8, ext_stats_computed int8, child_tables_total int8, child_tables_done int8, current_child_table_relid oid',
+  ],
+  [
+    'pg_catalog',
+    'pg_stat_progress_vacuum',
+    12302,
+    'v',
+    'pid int4, datid oid, datname name, relid oid, phase text, heap_blks_total int8, heap_blks_scanned int8, heap_blks_vacuumed int8, index_vacuum_count int8, max_dead_tuples int8, num_dead_tuples int8',
+  ],
+  [
+    'pg_catalog',
+    'pg_stat_progress_cluster',
+    12307,
+    'v',
+    'pid int4, datid oid, datname name, relid oid, command text, phase text, cluster_index_relid oid, heap_tuples_scanned int8, heap_tuples_written int8, heap_blks_total int8, heap_blks_scanned int8, index_rebuild_count int8',
+  ],
+  [
+    'pg_catalog',
+    'pg_stat_progress_copy',
+    12322,
+    'v',
+    'pid int4, datid oid, datname name, relid oid, command text, type text, bytes_processed int8, bytes_total int8, tuples_processed int8, tuples_excluded int8',
+  ],
+  [
+    'pg_catalog',
+    'pg_replication_origin_status',
+    12332,
+    'v',
+    'local_id oid, external_id text, remote_lsn pg_lsn, local_lsn pg_lsn',
   ],
 ];

@@ -117,6 +117,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       relname: table.name,
       ...placeOf(table.schema),
       relam: isStored ? HEAP : 0,
+      reltype: ROW_TYPE_OIDS + table.id,
       relfilenode: isStored ? (table.storage ?? table.id) : 0,
       reltuples: isStored ? -1 : 0,
       relhasindex: (table.indexes ?? []).length > 0,

@@ -12,6 +12,8 @@ import { SYSTEM_RELATIONS, type SystemRelation } from './system-columns.ts';
 import type { SystemRow } from './system-row.ts';
 import { PG_CATALOG } from './system-rows.ts';
 
+const YES_OR_NO: Omit<Column, 'name'> = { type: 'varchar', modifier: 7, notNull: false, default: undefined };
+
 export class SystemTables {
   readonly #keyspace: Keyspace;
   readonly #relations: ReadonlyMap<string, SystemRelation>;
@@ -42,7 +44,8 @@ export class SystemTables {
   #open([schema, name, oid, , list]: SystemRelation): CatalogTable {
     const types = new Set<string>([...allTypes()].map(({ type }) => type));
     const columns = list.split(', ').map((each): Column => {
-      const [column, type] = each.split(' ') as [string, Column['type']];
+      const [column, type] = each.split(' ') as [string, Column['type'] | 'yes_or_no'];
+      if (type === 'yes_or_no') return { ...YES_OR_NO, name: column };
       const known = types.has(type) && type !== ('anyarray' as SqlType);
       return { name: column, type: known ? type : 'text', modifier: -1, notNull: false, default: undefined };
     });
@@ -59,17 +62,21 @@ export class SystemTables {
       if (rows === undefined) return [];
       const { catalog } = context.session;
       assert(catalog instanceof CatalogObjects, 'the catalog is loaded before a plan that reads it runs');
-      return toRows(columns, rows(catalog, context));
+      return toRows(columns, rows(catalog, context), schema === 'pg_catalog' ? absent : () => null);
     };
     return { ...openTable(this.#keyspace, definition), schemaName: schema, system };
   }
 }
 
-function* toRows(columns: readonly Column[], rows: Iterable<SystemRow>): Iterable<ColumnValue[]> {
+function* toRows(
+  columns: readonly Column[],
+  rows: Iterable<SystemRow>,
+  missing: (type: Column['type']) => ColumnValue,
+): Iterable<ColumnValue[]> {
   for (const row of rows) {
     const values = columns.map(({ name, type }) => {
       const value = row[name] as ColumnValue | undefined;
-      return value === undefined ? absent(type) : value;
+      return value === undefined ? missing(type) : value;
     });
     // The place of a hidden id, which tables without a primary key have.
     values.push(0n);

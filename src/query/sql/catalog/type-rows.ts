@@ -3,11 +3,12 @@
 import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
 import { deparse } from '../binder/deparse.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
-import { allTypes, arrayOf, baseOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
+import { allTypes, arrayOf, baseOf, elementOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
 import type { CatalogObjects } from './catalog-objects.ts';
 import { boundDefault } from './domain-rules.ts';
 import { COLLATION_DEFAULT, OWNER, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
 import type { SystemRow } from './system-row.ts';
+import { typeFunctions } from './type-io.ts';
 
 /** Composite types are relations as well: their oids, beyond all that the catalog gives out. */
 const COMPOSITE_CLASS_OIDS = 700_000_000;
@@ -17,11 +18,12 @@ export function classOidOf({ id }: TypeDefinition): number {
 }
 
 export function isCollatable(type: SqlType): boolean {
-  return ['text', 'varchar', 'bpchar'].includes(baseOf(type));
+  const base = baseOf(type);
+  return ['text', 'varchar', 'bpchar'].includes(elementOf(base) ?? base);
 }
 
 export function* typeRows(objects: CatalogObjects): Iterable<SystemRow> {
-  const { types, tables } = objects;
+  const { types, tables, views } = objects;
   for (const info of allTypes()) {
     if (!info.type.includes('user:')) yield typeRow(info, SYSTEM_SCHEMAS.pg_catalog);
   }
@@ -42,7 +44,7 @@ export function* typeRows(objects: CatalogObjects): Iterable<SystemRow> {
     } else yield row;
     yield typeRow(typeInfo(info.array!), schemaOid(definition.schema));
   }
-  for (const { table } of tables) {
+  for (const { table } of [...tables, ...views]) {
     const type = rowTypeOf(table);
     yield { ...typeRow(typeInfo(type), schemaOid(table.schema)), typrelid: table.id };
     yield typeRow(typeInfo(arrayOf(type)!), schemaOid(table.schema));
@@ -77,6 +79,7 @@ function typeRow(info: TypeInfo, namespace: number): SystemRow {
     typdelim: ',',
     typelem: info.element === undefined || info.kind === 'r' || info.kind === 'm' ? 0 : typeInfo(info.element).oid,
     typarray: info.arrayOid ?? 0,
+    ...typeFunctions(info),
     typalign: alignmentOf(info.size),
     typstorage: storageOf(info.type),
     typbasetype: info.base === undefined ? 0 : typeInfo(info.base).oid,

@@ -48,7 +48,8 @@ export function parseObject(type: SqlType, text: string, style: TextStyle): numb
   const oid = style.names?.oidOf(type, parts);
   if (oid !== undefined) return oid;
   const [condition, what] = MISSING[type] ?? ['undefined_object', 'object'];
-  throw new SqlError(condition, `${what} "${parts.join('.')}" does not exist`);
+  const behind = type === 'regcollation' ? ' for encoding "UTF8"' : '';
+  throw new SqlError(condition, `${what} "${parts.join('.')}"${behind} does not exist`);
 }
 
 function typeByName(text: string, style: TextStyle): number | undefined {
@@ -69,7 +70,7 @@ function typeOfText(text: string): number | undefined {
 
 /** `int4`, `character varying(10)`, `timestamp(3) with time zone`, `integer[]`. */
 export function builtinType(text: string): SqlType | undefined {
-  let name = text.trim().replace(/^pg_catalog\./i, '');
+  let name = text.trim().replace(/^(?:pg_catalog|"pg_catalog")\./i, '');
   let isArray = false;
   while (name.endsWith(']')) {
     isArray = true;
