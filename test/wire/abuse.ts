@@ -178,7 +178,8 @@ export async function runAbuse(options: AbuseOptions): Promise<AbuseReport> {
     }
     redis.close();
     await postgres.end();
-    if ((await server.stop()) !== 0) problems.push('the last stop was no success');
+    const code = await server.stop();
+    if (code !== 0) problems.push(`the last stop was no success: ${code}\n${server.stderr}`);
     return { quiet, attacks, problems };
   } finally {
     sink.disconnect();

@@ -220,6 +220,20 @@ describe('a life of a server', () => {
     expect(await second.stop()).toBe(0);
   });
 
+  test('ends while somebody goes on sending after its end', async () => {
+    const server = await start();
+    const clients = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const client = net.connect(server.port('redis'), '127.0.0.1').on('error', () => {});
+        client.write(Buffer.alloc(5_000_000, 'a'));
+        await new Promise((resolve) => client.once('data', resolve));
+        return client;
+      }),
+    );
+    expect(await server.stop()).toBe(0);
+    for (const client of clients) client.destroy();
+  });
+
   test('does not begin on an address of the network without users', async () => {
     const { code, stdout, stderr } = await runOrbit('start', '--data-dir', dataDir, '--bind', '0.0.0.0');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
