@@ -31,6 +31,7 @@ import {
   type ColumnType,
   type ColumnValue,
   PUBLIC_SCHEMA,
+  type SqlExpression,
   type Table,
   type TableId,
 } from './table.ts';
@@ -264,7 +265,7 @@ export function truncateTable(transaction: Transaction, keyspace: Keyspace, tabl
 /** A column as JSON holds it; numbers beyond JSON's reach are text beside the type's name. */
 interface StoredColumn extends Omit<Column, 'default' | 'missing'> {
   readonly default?:
-    | { readonly kind: 'constant'; readonly value: StoredValue }
+    | { readonly kind: 'constant'; readonly value: StoredValue; readonly written?: SqlExpression }
     | Exclude<ColumnDefault, { readonly kind: 'constant' }>;
   readonly missing?: StoredValue;
 }
@@ -290,8 +291,7 @@ export function encodeTable(table: Table): Bytes {
       ...(value === undefined
         ? {}
         : {
-            default:
-              value.kind === 'constant' ? { kind: 'constant', value: storeValue(value.value, column.type) } : value,
+            default: value.kind === 'constant' ? { ...value, value: storeValue(value.value, column.type) } : value,
           }),
       ...(missing === undefined || missing === null ? {} : { missing: storeValue(missing, column.type) }),
     }),
@@ -320,8 +320,7 @@ export function decodeTable(bytes: Bytes): Table {
     columns: table.columns.map(({ default: value, missing, ...column }): Column => {
       let restored: ColumnDefault | undefined;
       if (value !== undefined) {
-        restored =
-          value.kind === 'constant' ? { kind: 'constant', value: restoreValue(value.value, column.type) } : value;
+        restored = value.kind === 'constant' ? { ...value, value: restoreValue(value.value, column.type) } : value;
       }
       const filled = missing === undefined ? {} : { missing: restoreValue(missing, column.type) };
       return { ...column, ...filled, default: restored };

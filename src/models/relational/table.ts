@@ -118,7 +118,8 @@ export interface SqlExpression {
 
 /** Value of a column that an INSERT leaves out: a constant, or what an expression gives each time. */
 export type ColumnDefault =
-  | { readonly kind: 'constant'; readonly value: ColumnValue }
+  /** With the literal that it was written as, if that is known: `0` of a numeric(10,2) is 0.00. */
+  | { readonly kind: 'constant'; readonly value: ColumnValue; readonly written?: SqlExpression }
   | { readonly kind: 'now' }
   | { readonly kind: 'sequence'; readonly id: TableId }
   | { readonly kind: 'expression'; readonly expression: SqlExpression };

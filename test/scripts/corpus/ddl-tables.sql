@@ -380,7 +380,6 @@ select conname, contype, pg_get_constraintdef(oid) from pg_constraint where conr
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select conname, contype, pg_get_constraintdef(oid) from pg_constraint where conrelid in ('t5'::regclass, 't8'::regclass) order by conname;
 select attname, format_type(atttypid, atttypmod), attnotnull, attgenerated, attidentity from pg_attribute where attrelid = 't10'::regclass and attnum > 0 order by attnum;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid in ('t3'::regclass, 't10'::regclass) order by adrelid, adnum;
 
 -- create table as
@@ -451,3 +450,12 @@ create index on collated (a collate "POSIX");
 create domain collated_text as text collate "nosuch";
 create type collated_pair as (a text collate "nosuch");
 select 'a' collate "nosuch", 'a' collate "C" < 'b';
+
+-- Defaults are printed as they were written, not as the column holds them.
+CREATE DOMAIN small_price AS numeric(6,2);
+CREATE TABLE written_defaults (a numeric(5,2) DEFAULT 1.5, b numeric(10,2) DEFAULT 0, c char(5) DEFAULT 'x', d timestamp(0) DEFAULT '2024-01-01 00:00:00.6', e int DEFAULT '5', f float8 DEFAULT 1.5, g numeric DEFAULT NULL, h small_price DEFAULT 1.234, i text DEFAULT 5, j int DEFAULT 2147483648 - 1, k bigint DEFAULT 0.6, l numeric(4,2)[] DEFAULT '{1.555}', m numeric DEFAULT '1.50', n int8 DEFAULT -1, o bool DEFAULT 't', p varchar(3) DEFAULT 'ab');
+INSERT INTO written_defaults DEFAULT VALUES RETURNING *;
+ALTER TABLE written_defaults ADD q numeric(4,2) DEFAULT 2, ALTER b TYPE numeric(12,4), ALTER f SET DEFAULT 3;
+SELECT attname, pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum WHERE adrelid = 'written_defaults'::regclass ORDER BY attnum;
+SELECT column_name, column_default FROM information_schema.columns WHERE table_name = 'written_defaults' ORDER BY ordinal_position;
+INSERT INTO written_defaults (a) VALUES (DEFAULT) RETURNING *;

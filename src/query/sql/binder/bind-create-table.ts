@@ -349,13 +349,12 @@ export function bindDefault(
   if (called.kind === 'call' && called.spelled === undefined && NOW_FUNCTIONS.has(called.function.name)) {
     if (column.type === 'timestamptz' || column.type === 'timestamp') return { kind: 'now' };
   }
+  const expression = { tree: node as unknown as SqlExpression['tree'], zone: context.time.zone.name };
   if ('A_Const' in node && isImmutable(coerced)) {
-    return { kind: 'constant', value: at(bound.location, () => evaluate(coerced)) };
+    const value = at(bound.location, () => evaluate(coerced));
+    return { kind: 'constant', value, written: expression };
   }
-  return {
-    kind: 'expression',
-    expression: { tree: node as unknown as SqlExpression['tree'], zone: context.time.zone.name },
-  };
+  return { kind: 'expression', expression };
 }
 
 /** The name in `nextval('name')` and `nextval('name'::regclass)`: the sequence is meant, whatever it is called later. */

@@ -1,12 +1,12 @@
 /** What columns are given: what they hold when nothing is said about them, values of their type, and parts of them. */
 
 import type { InsertStmt, Node } from '@pgsql/types';
-import type { Column, Table } from '../../../models/relational/table.ts';
+import type { Column, SqlExpression, Table } from '../../../models/relational/table.ts';
 import { findFunction } from '../functions/resolve.ts';
 import { NEXT_VALUE } from '../functions/sequence-functions.ts';
 import { SqlError } from '../sql-error.ts';
 import { castFor } from '../types/cast.ts';
-import { domainOf, type SqlType, titleOf } from '../types/types.ts';
+import { baseOf, domainOf, type SqlType, titleOf } from '../types/types.ts';
 import { bindPart } from './bind-assignment.ts';
 import type { BoundExpression } from './bound.ts';
 import { assignmentMismatch } from './coercion.ts';
@@ -17,6 +17,22 @@ import { definitionContext } from './query-context.ts';
 function stored(given: BoundExpression, coerced: BoundExpression): BoundExpression {
   if (coerced.kind === 'applyModifier') return { ...coerced, arg: stored(given, coerced.arg) };
   return coerced.kind === 'cast' && coerced.arg === given ? { ...coerced, unspoken: true } : coerced;
+}
+
+/** The same as it was written, to be printed; of a domain what is below it. Nothing for null, which it would be anyway. */
+export function writtenDefault(column: Column): BoundExpression | undefined {
+  const given = column.default;
+  const written =
+    given?.kind === 'expression' ? given.expression : given?.kind === 'constant' ? given.written : undefined;
+  if (given?.kind === 'constant' && given.value === null && domainOf(column.type) === undefined) return undefined;
+  if (written === undefined) return defaultOf(column);
+  return boundDefault(written, baseOf(column.type), column.modifier);
+}
+
+function boundDefault({ tree, zone }: SqlExpression, type: SqlType, modifier: number): BoundExpression {
+  const binder = new ExpressionBinder(definitionContext(zone), undefined);
+  const bound = binder.bind(tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
+  return stored(bound, binder.coerce(bound, type, modifier, 'assignment'));
 }
 
 /** What a column holds when nothing is said about it. */
@@ -44,12 +60,7 @@ export function defaultOf(column: Column): BoundExpression {
     if (type === 'int8') return call;
     return { kind: 'cast', type, modifier, location: undefined, arg: call, cast: castFor('int8', type) };
   }
-  if (column.default?.kind === 'expression') {
-    const { tree, zone } = column.default.expression;
-    const binder = new ExpressionBinder(definitionContext(zone), undefined);
-    const bound = binder.bind(tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
-    return stored(bound, binder.coerce(bound, type, modifier, 'assignment'));
-  }
+  if (column.default?.kind === 'expression') return boundDefault(column.default.expression, type, modifier);
   const domain = column.default === undefined ? domainOf(type) : undefined;
   if (domain === undefined) {
     return { kind: 'constant', type, modifier, location: undefined, value: column.default?.value ?? null };

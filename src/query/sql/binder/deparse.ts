@@ -106,7 +106,7 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
       return `NULLIF(${show(value, 'none')}, ${show(condition.right, 'none')})`;
     }
     case 'cast': {
-      if (expression.unspoken === true) return show(expression.arg, parent);
+      if (expression.unspoken === true) return show(expression.arg, parent === 'none' ? 'operator' : parent);
       // Integers widen without a word.
       if (expression.type === 'int8' && expression.arg.kind === 'constant' && expression.arg.type === 'int4') {
         return show(expression.arg, parent);

@@ -28,7 +28,7 @@ import { bindView } from '../binder/bind-from.ts';
 import { queryContext } from '../binder/bind-query.ts';
 import { updatableColumns, whyNotUpdatable } from '../binder/bind-view.ts';
 import type { BoundExpression } from '../binder/bound.ts';
-import { defaultOf } from '../binder/column-values.ts';
+import { writtenDefault } from '../binder/column-values.ts';
 import { type DeparseStyle, deparse, isPlainCall, quoteName } from '../binder/deparse.ts';
 import { deparseQuery } from '../binder/deparse-query.ts';
 import { definitionContext, type QueryContext } from '../binder/query-context.ts';
@@ -462,10 +462,15 @@ export class CatalogObjects implements CatalogAccess {
     }
     // Of a domain the value is one of what is below it.
     const type = baseOf(column.type);
-    if (column.default.kind === 'constant' && isPlainNumber(type, column.default.value)) {
+    if (
+      column.default.kind === 'constant' &&
+      column.default.written === undefined &&
+      isPlainNumber(type, column.default.value)
+    ) {
       return String(column.default.value);
     }
-    const given = defaultOf(column);
+    const given = writtenDefault(column);
+    if (given === undefined) return undefined;
     return this.#text(given.kind === 'constant' ? { ...given, type } : given, undefined);
   }
 

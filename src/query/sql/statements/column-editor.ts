@@ -277,7 +277,7 @@ export class ColumnEditor {
         const message = `default for column "${name}" cannot be cast automatically to type ${titleOf(type)}`;
         throw new SqlError('datatype_mismatch', message);
       }
-      changed = { ...changed, default: { kind: 'constant', value: evaluate(value) } };
+      changed = { ...changed, default: { ...old.default, value: evaluate(value) } };
     }
     const columns = so.columns.map((column, i) => (i === position ? changed : column));
     const indexes = (so.indexes ?? []).map((index) => ({
