@@ -1,6 +1,6 @@
 /** Statements about the one row under a whole key, which take shorter ways than others, beside other transactions. */
 
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openTestStore, platform, type TestStore } from '../../../test/support/stores.ts';
 import { SqlEngine } from './sql-engine.ts';
 import { SqlSession } from './sql-session.ts';
@@ -135,4 +135,24 @@ test('an index or a foreign key follows the row, whichever way it was changed', 
   await expect(run(session, 'update u set t = 99 where id = 1')).rejects.toMatchObject({
     condition: 'foreign_key_violation',
   });
+});
+
+test('the plan of a text that came before is kept once it is planned for the second time since the schema changed', async () => {
+  const session = newSession();
+  const lookUps = vi.spyOn(engine, 'cachedPlan');
+  const found = async (times: number, text: (i: number) => string): Promise<readonly boolean[]> => {
+    const each: boolean[] = [];
+    for (let i = 1; i <= times; i++) {
+      lookUps.mockClear();
+      expect((await session.execute(text(i)))[0]!.rows).toHaveLength(1);
+      each.push(lookUps.mock.results.some(({ value }) => value !== undefined));
+    }
+    return each;
+  };
+  const byNumber = (i: number): string => `select count(*) from t where v < ${i}`;
+  const byName = (): string => "select count(*) from t where name = 'name 1'";
+  // The first text of a kind leaves no more behind than that it came.
+  for (const text of [byNumber, byName]) expect(await found(4, text)).toEqual([false, false, false, true]);
+  await run(session, 'create table other (id int)');
+  for (const text of [byNumber, byName]) expect(await found(3, text)).toEqual([false, false, true]);
 });

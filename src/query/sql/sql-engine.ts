@@ -76,6 +76,9 @@ interface PlanVariant {
   statistics: number;
 }
 
+/** Of a statement that was planned once. */
+const NO_PLANS: readonly PlanVariant[] = [];
+
 export class SqlEngine {
   readonly store: Store;
   readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
@@ -111,7 +114,7 @@ export class SqlEngine {
   #objectsGeneration = 0;
   readonly log: Log;
   /** Plans of parsed statements; they live as long as the parser, or a prepared statement, keeps the tree. */
-  #plans = new WeakMap<ParsedStatement, PlanVariant[]>();
+  #plans = new WeakMap<ParsedStatement, readonly PlanVariant[]>();
   #plansGeneration = 0;
   #running = 0;
   /** The last answer of `nowMicros`, and the milliseconds that it was made of. */
@@ -238,14 +241,22 @@ export class SqlEngine {
     return undefined;
   }
 
-  /** Keeps a plan that was made in this generation of the catalog. */
+  /**
+   * Keeps a plan that was made in this generation of the catalog: of a text that came before, when it is planned for the
+   * second time. A plan outlives collections of young objects, each of which copies it; where tables are made anew between two
+   * times that a text comes, as by a test that is run again, it does so for nothing.
+   */
   keepPlan(statement: ParsedStatement, key: string, types: DeclaredTypes | undefined, plan: Plan): void {
     if (this.#plansGeneration !== this.catalog.generation) {
       this.#plans = new WeakMap();
       this.#plansGeneration = this.catalog.generation;
     }
-    const kept = this.#plans.get(statement) ?? [];
-    const variants = kept.filter((each) => each.key !== key || !sameTypes(each.types, types));
+    const kept = this.#plans.get(statement);
+    if (kept === undefined && statement.isKept === true) {
+      this.#plans.set(statement, NO_PLANS);
+      return;
+    }
+    const variants = (kept ?? []).filter((each) => each.key !== key || !sameTypes(each.types, types));
     if (variants.length >= PLAN_VARIANTS_MAX) variants.shift();
     variants.push({ key, types: types && [...types], plan, statistics: this.statistics.generation });
     this.#plans.set(statement, variants);

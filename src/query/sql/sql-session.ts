@@ -325,24 +325,27 @@ export class SqlSession {
       this.#noteText(text);
       const done = this.#runPoint(known, match.values, sink, true);
       if (done !== undefined) return isPromise(done) ? done.then(() => {}) : undefined;
-      return this.#guarded(text, () => {
-        const autocommit = this.#block.status === 'none';
-        this.#block.beginImplicit();
-        return this.#runner.runQuery(statement, match, true, autocommit, sink, 1, known);
-      });
+      return this.#runTemplate(text, match, known, sink);
     }
     // What the template cannot be planned for is told in the words and places of the text itself.
+    let planned: Awaitable<Plan>;
     try {
-      const planned = this.#runner.plan(statement, types);
-      if (isPromise(planned)) {
-        planned.catch(() => this.engine.templates.refuse(text));
-        return this.#queryText(text, sink);
-      }
+      planned = this.#runner.plan(statement, types);
     } catch {
       this.engine.templates.refuse(text);
       return this.#queryText(text, sink);
     }
-    return this.#guarded(text, () => this.#runOne(statement, match, true, true, sink));
+    if (!isPromise(planned)) return this.#runTemplate(text, match, planned, sink);
+    planned.catch(() => this.engine.templates.refuse(text));
+    return this.#queryText(text, sink);
+  }
+
+  #runTemplate(text: string, match: TemplateMatch, plan: Plan, sink: ResultSink): Awaitable<void> {
+    return this.#guarded(text, () => {
+      const autocommit = this.#block.status === 'none';
+      this.#block.beginImplicit();
+      return this.#runner.runQuery(match.statement, match, true, autocommit, sink, 1, plan);
+    });
   }
 
   /** A point query is over before anybody else can see that it runs. */
