@@ -25,6 +25,11 @@ export class AtOnce {
     this.#callsBetweenTries = callsBetweenTries;
   }
 
+  /** Whether calls are made at once now. */
+  get isQuick(): boolean {
+    return this.#callsUntilTry === 0;
+  }
+
   /** Whether the next call is to be made at once. */
   isDue(): boolean {
     if (this.#callsUntilTry === 0) return true;

@@ -603,13 +603,45 @@ export class EntryArena {
     if (file === undefined || !file.mayHave(hash)) return false;
     if (this.find(hash, database, buffer, start, length)) return true;
     if (!file.find(database, buffer, start, length)) return false;
-    const { block, at: from } = file;
+    this.#takeBack(file, hash, database, this.#evictedKeys?.take(hash) === true);
+    return true;
+  }
+
+  /**
+   * As `restore`, for who reads the entry before anything else is done and changes nothing of it: unless it was read a while
+   * ago as well it stays in the file alone, and the one at hand is a copy that nobody else finds.
+   */
+  peek(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
+    const file = this.#file;
+    if (file === undefined || !file.mayHave(hash)) return false;
+    if (this.find(hash, database, buffer, start, length)) return true;
+    if (!file.find(database, buffer, start, length)) return false;
+    const isKept = this.#evictedKeys?.take(hash) === true;
+    if (isKept || file.isOld || file.isMarked) {
+      this.#takeBack(file, hash, database, isKept);
+      return true;
+    }
+    this.#noteEvicted(hash);
+    this.slab = file.block;
+    this.at = file.at;
+    this.slab.words[(this.at >> 2) + FLAGS]! &= ~0xff;
+    return true;
+  }
+
+  /** Whether `peek` will find the entry with that hash, but for rare ones that have it in common with another. */
+  mayPeek(hash: number): boolean {
+    return this.#file?.isQuick === true && this.#file.mayHave(hash);
+  }
+
+  /** Brings the entry back that the file has just found; it is the one at hand then. */
+  #takeBack(file: EntryFile, hash: number, database: number, isKept: boolean): void {
+    const { block, at: from, isMarked } = file;
+    if (file.isOld) file.forgetFound();
     const flags = file.isOld ? FETCHED : FETCHED | IN_FILE;
-    const isMarked = file.isMarked;
     const fromWord = from >> 2;
     const size = (block.words[fromWord + SIZES]! & 0xffff) << 3;
     assert(size <= this.#largeBytes, 'a large record was given up to the file');
-    const target = this.#takeRoom(size, this.#evictedKeys?.take(hash) === true);
+    const target = this.#takeRoom(size, isKept);
     const at = target.used - size;
     if (size > SHORT_COPY_BYTES) block.bytes.copy(target.bytes, at, from, from + size);
     else copyShort(block.view, from, target.view, at, size);
@@ -621,7 +653,6 @@ export class EntryArena {
     this.slab = target;
     this.at = at;
     if (isMarked) this.mark(true);
-    return true;
   }
 
   /** Somebody changes a key that is not here: what the file has of it is not true any more. */

@@ -35,7 +35,7 @@ import { AtOnce } from '../../platform/at-once.ts';
 import type { File } from '../../platform/files.ts';
 import type { Clock } from '../../platform/platform.ts';
 import { EntryFileIndex } from './entry-file-index.ts';
-import { ABSENT, FLAGS, MARKED, RECORD_HEADER_BYTES, SIZES, type Slab, VALUE_LENGTH } from './entry-slab.ts';
+import { ABSENT, FLAGS, MARKED, RECORD_HEADER_BYTES, SIZES, Slab, VALUE_LENGTH } from './entry-slab.ts';
 
 /** Large ones leave little room unused, of small ones there is less to read and to look through. */
 const BLOCK_BITS = 11;
@@ -109,9 +109,9 @@ class Blocks {
 
 export class EntryFile {
   /** The block in which the last `find` found its record, at `at`: a copy, valid until the next `find`. */
-  readonly block = new Blocks(BLOCK_BYTES);
+  readonly block = new Slab(-1, BLOCK_BYTES, false);
   at = 0;
-  /** Whether that record will be overwritten before long: its place has been taken away. */
+  /** Whether that record will be overwritten before long. */
   isOld = false;
 
   readonly #options: EntryFileOptions;
@@ -204,6 +204,11 @@ export class EntryFile {
     return this.#sought !== 0;
   }
 
+  /** Whether reads are quick now. */
+  get isQuick(): boolean {
+    return this.#readsAtOnce.isQuick;
+  }
+
   /**
    * Finds the record of a key whose hash `mayHave` was asked for last, at once, and leaves it in `block`, at `at`. @returns
    * false also where reading would take long.
@@ -218,10 +223,14 @@ export class EntryFile {
       }
       this.#hits++;
       this.isOld = this.#isRing && this.#age(block) > (this.#segments * this.#segmentBlocks) >>> 1;
-      if (this.isOld) index.removeFound();
       return true;
     }
     return false;
+  }
+
+  /** Takes the place of the record that `find` has just found away. */
+  forgetFound(): void {
+    this.#index.removeFound();
   }
 
   /** Whether the owner had marked the record that was found. */

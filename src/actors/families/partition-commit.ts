@@ -182,8 +182,9 @@ export class PartitionCommit {
   /**
    * Finds the entry of a key, in the store if need be, and leaves it in `arena.slab` and `arena.at`; a missing one has the
    * length `ABSENT`. What was observed is noted in `observer`. @returns false when that would have to wait.
+   * @param peeks Whether the entry is only read, before anything else is looked for: it may be a copy then.
    */
-  locate(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
+  locate(hash: number, database: number, buffer: Bytes, start: number, length: number, peeks = false): boolean {
     const { arena } = this;
     if (!this.#keeps || this.#ordering !== undefined) {
       this.#loading = undefined;
@@ -211,7 +212,9 @@ export class PartitionCommit {
         return false;
       }
     }
-    if (arena.restore(hash, database, buffer, start, length)) {
+    if (
+      peeks ? arena.peek(hash, database, buffer, start, length) : arena.restore(hash, database, buffer, start, length)
+    ) {
       if (this.#gated) this.#observe(arena.stamp);
       return true;
     }
@@ -227,9 +230,10 @@ export class PartitionCommit {
     buffer: Bytes,
     start: number,
     length: number,
+    peeks: boolean,
   ): boolean {
     if (this.#ordering !== undefined || !this.arena.findAt(reference, database, buffer, start, length)) {
-      return this.locate(hash, database, buffer, start, length);
+      return this.locate(hash, database, buffer, start, length, peeks);
     }
     if (this.#gated && !this.arena.isDirty) this.#observe(this.arena.stamp);
     return true;
@@ -248,8 +252,12 @@ export class PartitionCommit {
     return this.#ordering === undefined && this.#cleared.size === 0 && this.loads.count < LOADS_MAX;
   }
 
-  /** Notes a key that is not here for `loads.fetchWanted`, which follows in the same stretch. Only where `mayFetch`. */
-  want(hash: number, database: number, buffer: Bytes, start: number, length: number): void {
+  /**
+   * Notes a key that is not here for `loads.fetchWanted`, which follows in the same stretch. Only where `mayFetch`.
+   * @param peeks What `locate` will be told.
+   */
+  want(hash: number, database: number, buffer: Bytes, start: number, length: number, peeks: boolean): void {
+    if (peeks && this.arena.mayPeek(hash)) return;
     if (length > SHORT_KEY_BYTES || this.arena.restore(hash, database, buffer, start, length)) return;
     this.loads.want(hash, database, buffer, start, length);
   }

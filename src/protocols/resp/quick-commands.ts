@@ -208,7 +208,8 @@ export class QuickCommands {
     for (let i = 0; i < count; i++) {
       if (this.#references[i] !== 0 || this.#kinds[i] === SET || this.#kinds[i] === MSET) continue;
       const key = firstArgument[from + i]! + 1;
-      this.#entries.want(this.#hashes[i]!, database, buffer, starts[key]!, lengths[key]!);
+      const peeks = this.#kinds[i] === GET;
+      this.#entries.want(this.#hashes[i]!, database, buffer, starts[key]!, lengths[key]!, peeks);
     }
     this.fetching = this.#entries.loads.fetchWanted();
   }
@@ -218,7 +219,7 @@ export class QuickCommands {
     const key = batch.firstArgument[at]! + 1;
     switch (kind) {
       case GET:
-        return this.#locate(index, batch, key, database) && this.#replyString() && this.#countLookup();
+        return this.#locate(index, batch, key, database, true) && this.#replyString() && this.#countLookup();
       case SET:
         return this.#set(batch, key, database, index);
       case INCR:
@@ -322,7 +323,7 @@ export class QuickCommands {
     const length = lengths[key]!;
     const arena = this.#arena;
     if (!this.#entries.mayWrite(database, buffer, start, length)) return false;
-    if (!this.#locate(index, batch, key, database)) return false;
+    if (!this.#locate(index, batch, key, database, false)) return false;
     if (this.#addInPlace(by)) return true;
     const stored = arena.valueLength;
     let sum = by;
@@ -379,13 +380,13 @@ export class QuickCommands {
   }
 
   /** Finds the entry of a prepared command in a partition that admits it. */
-  #locate(index: number, batch: RequestBatch, key: number, database: number): boolean {
+  #locate(index: number, batch: RequestBatch, key: number, database: number, peeks: boolean): boolean {
     const start = batch.starts[key]!;
     const length = batch.lengths[key]!;
     const reference = this.#references[index]!;
     const hash = this.#hashes[index]!;
     return (
-      this.#entries.locateTouched(reference, hash, database, batch.buffer, start, length) &&
+      this.#entries.locateTouched(reference, hash, database, batch.buffer, start, length, peeks) &&
       this.#partitions.admit(this.#arena.partition)
     );
   }
