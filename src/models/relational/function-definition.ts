@@ -33,6 +33,8 @@ export interface UserFunction {
   readonly returnsSet: boolean;
   readonly strict: boolean;
   readonly volatility: 'immutable' | 'stable' | 'volatile';
+  /** Runs as its owner; missing: as whoever calls. */
+  readonly securityDefiner?: boolean | undefined;
   /** The text of the body. */
   readonly source: string;
   /** `RETURN …` or `BEGIN ATOMIC …`, where that stands for a body. */

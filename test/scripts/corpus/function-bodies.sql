@@ -278,3 +278,16 @@ select put_one(row('Eve', 'Roe'));
 create function twice(v full_names) returns setof text language sql as 'select v.last union all select x.last from (select v.*) x';
 select twice(row('Ann', 'Poe'));
 select count(*) from full_names where last = 'Roe';
+
+-- whose rights a function has is kept and told
+create function guarded(a int) returns int language sql strict security definer as 'select a';
+select guarded(1), prosecdef, prokind from pg_proc where proname = 'guarded';
+select pg_get_functiondef('guarded'::regproc);
+alter function guarded(int) security invoker;
+select prosecdef from pg_proc where proname = 'guarded';
+alter function guarded(int) security definer stable;
+select pg_get_functiondef('guarded'::regproc);
+create or replace function guarded(a int) returns int language sql as 'select a';
+select prosecdef from pg_proc where proname = 'guarded';
+create procedure guarded_too() language sql security definer as '';
+select prosecdef from pg_proc where proname = 'guarded_too';

@@ -324,3 +324,8 @@ select distinct on (a) a, sum(b) over (partition by a), generate_series(1, 2), (
 select distinct on (a, b, g) a, b, generate_series(1, 3) g from dset order by a, b, g;
 select distinct on (g) a, b, generate_series(1, 3) g from dset order by g, a, b;
 select distinct on (a) b, unnest(array[a, b]) from dset order by a, b;
+
+-- a count of rows that is null in so many words
+select x from (values (1), (2)) v(x) order by x fetch first null rows with ties;
+create view with_ties as select x from (values (1), (2)) v(x) order by x fetch first (null) rows with ties;
+create view with_ties as select x from (values (1), (2)) v(x) order by x fetch first (null + 1) rows with ties;

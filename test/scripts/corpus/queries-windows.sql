@@ -85,8 +85,8 @@ select id, count(*) over (order by d range between interval '-1 day' preceding a
 select id, count(*) over (order by d range between 1 preceding and current row) from t;
 select id, count(*) over (order by v range between 'x' preceding and current row) from t;
 select id, sum(v) over (order by v, id range between current row and unbounded following) from t order by id;
--- awaits: array_agg
-select id, array_agg(id) over (order by v range between current row and current row) from t order by id;
+-- in which order peers come is said by nothing
+select id, array(select unnest(peers) order by 1) from (select id, array_agg(id) over (order by v range between current row and current row) as peers from t) s order by id;
 
 -- frames by groups
 select id, sum(v) over (order by v groups unbounded preceding) from t order by id;

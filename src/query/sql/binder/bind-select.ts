@@ -385,8 +385,12 @@ function shape(column: BoundColumn): unknown {
 }
 
 /** @throws SqlError `syntax_error` for ties in no order. */
-export function withTiesOf({ limitOption, sortClause }: SelectStmt): boolean {
+export function withTiesOf({ limitOption, limitCount, sortClause }: SelectStmt): boolean {
   const withTies = limitOption === 'LIMIT_OPTION_WITH_TIES';
+  if (withTies && limitCount !== undefined && 'A_Const' in limitCount && limitCount.A_Const.isnull === true) {
+    const message = 'row count cannot be null in FETCH FIRST ... WITH TIES clause';
+    throw new SqlError('invalid_row_count_in_limit_clause', message);
+  }
   if (withTies && (sortClause ?? []).length === 0) {
     throw new SqlError('syntax_error', 'WITH TIES cannot be specified without ORDER BY clause');
   }

@@ -121,6 +121,7 @@ export function* functionRows({ functions }: CatalogObjects): Iterable<SystemRow
       prorows: returnsSet ? 1_000 : 0,
       proisstrict: strict,
       proretset: returnsSet,
+      prosecdef: user.securityDefiner === true,
       proparallel: 'u',
       provolatile: VOLATILITY[volatility],
       pronargdefaults: given.filter((each) => each.default !== undefined).length,
@@ -255,6 +256,7 @@ function userText(user: UserFunction, part: FunctionPart, objects: CatalogObject
       const traits = [
         ...(user.volatility === 'volatile' ? [] : [user.volatility.toUpperCase()]),
         ...(user.strict ? ['STRICT'] : []),
+        ...(user.securityDefiner === true ? ['SECURITY DEFINER'] : []),
       ];
       const isProcedure = user.isProcedure === true;
       const word = isProcedure ? 'procedure' : 'function';

@@ -163,7 +163,7 @@ export function* typeFunctionRows(shared: SystemRow): Iterable<SystemRow> {
 let named: ReadonlyMap<string, SystemRow> | undefined;
 
 function byName(): ReadonlyMap<string, SystemRow> {
-  named ??= new Map([...typeFunctionRows({})].map((row) => [row['proname'] as string, row]));
+  named ??= new Map([...typeFunctionRows({})].map((row) => [row.proname as string, row]));
   return named;
 }
 
@@ -171,15 +171,15 @@ function byName(): ReadonlyMap<string, SystemRow> {
 export function typeFunctionNamed(name: string, types: readonly number[] | undefined): number | undefined {
   const row = byName().get(name);
   if (row === undefined) return undefined;
-  const declared = (row['proargtypes'] as SqlArray).values;
-  return types === undefined || declared.join() === types.join() ? (row['oid'] as number) : undefined;
+  const declared = (row.proargtypes as SqlArray).values;
+  return types === undefined || declared.join() === types.join() ? (row.oid as number) : undefined;
 }
 
 /** Name and types of arguments. */
 export function typeFunction(oid: number): { readonly name: string; readonly types: readonly number[] } | undefined {
   for (const row of byName().values()) {
-    if (row['oid'] === oid) {
-      return { name: row['proname'] as string, types: (row['proargtypes'] as SqlArray).values as readonly number[] };
+    if (row.oid === oid) {
+      return { name: row.proname as string, types: (row.proargtypes as SqlArray).values as readonly number[] };
     }
   }
   return undefined;

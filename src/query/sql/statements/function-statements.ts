@@ -54,7 +54,7 @@ function isOf(kind: RoutineKind, { isProcedure }: Pick<UserFunction, 'isProcedur
   return kind === 'routine' || (kind === 'procedure') === (isProcedure === true);
 }
 
-type Traits = Pick<UserFunction, 'strict' | 'volatility'>;
+type Traits = Pick<UserFunction, 'strict' | 'volatility' | 'securityDefiner'>;
 
 export class FunctionStatements {
   readonly #session: SessionContext;
@@ -472,25 +472,29 @@ function readOptions(options: readonly Node[]): {
     seen.add(defname);
     if (defname === 'language') language = stringOf(arg).toLowerCase();
     else if (defname === 'as') source = arg !== undefined && 'List' in arg ? stringOf(arg.List.items?.[0]) : undefined;
-    else if (['window', 'transform', 'security'].includes(defname)) {
-      const isOn = arg !== undefined && 'Boolean' in arg && arg.Boolean.boolval === true;
-      if (defname !== 'security' || isOn) throw notSupported(`${defname.toUpperCase()} of a function`, location);
+    else if (defname === 'window' || defname === 'transform') {
+      throw notSupported(`${defname.toUpperCase()} of a function`, location);
     } else if (defname === 'set') throw notSupported('SET of a function', location);
   }
   return { language, source };
 }
 
-/** What planning may rely on. COST, ROWS, PARALLEL and LEAKPROOF are hints that change no answer. */
+/**
+ * What planning may rely on. COST, ROWS, PARALLEL and LEAKPROOF are hints that change no answer; SECURITY is told of, and whoever
+ * may call may do what the owner may.
+ */
 function traitsOf(options: readonly Node[], before: Traits): Traits {
-  let { strict, volatility } = before;
+  let { strict, volatility, securityDefiner } = before;
   for (const node of options) {
     if (!('DefElem' in node)) continue;
     const { defname, arg } = node.DefElem;
-    if (defname === 'strict') strict = arg !== undefined && 'Boolean' in arg && arg.Boolean.boolval === true;
+    const isOn = arg !== undefined && 'Boolean' in arg && arg.Boolean.boolval === true;
+    if (defname === 'strict') strict = isOn;
+    else if (defname === 'security') securityDefiner = isOn || undefined;
     else if (defname === 'volatility') volatility = stringOf(arg) as Traits['volatility'];
     else if (defname === 'set') throw notSupported('SET of a function');
   }
-  return { strict, volatility };
+  return { strict, volatility, securityDefiner };
 }
 
 /** @throws SqlError `invalid_function_definition` for what can be said of functions only. */

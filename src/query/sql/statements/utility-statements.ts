@@ -3,7 +3,7 @@
 import type { Node } from '@pgsql/types';
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
 import { bindExplainOptions } from '../binder/bind-explain.ts';
-import { placeIn, statementTitle, stringOf, stringsOf } from '../binder/names.ts';
+import { statementTitle, stringOf, stringsOf } from '../binder/names.ts';
 import type { ParsedStatement } from '../parser/parser.ts';
 import { explainColumn, type ResultColumn } from '../planner/plan.ts';
 import type { ResultSink, UtilitySink } from '../results.ts';
@@ -127,7 +127,7 @@ export class UtilityStatements {
     if ('DeclareCursorStmt' in node) return this.#cursors.declare(statement, node.DeclareCursorStmt, sink);
     if ('FetchStmt' in node) return this.#cursors.fetchOrMove(node.FetchStmt, sink, options);
     if ('ClosePortalStmt' in node) return this.#cursors.close(node.ClosePortalStmt.portalname, sink);
-    throw notSupported(statementTitle(node), placeIn(node));
+    throw notSupported(statementTitle(node));
   }
 
   async #discard(target: string, sink: Pick<ResultSink, 'complete'>): Promise<void> {
