@@ -44,6 +44,8 @@ const NONE = -1;
 
 /** A private arena that grows to this size is shared memory from then on. */
 const SHARED_ARENA_BYTES_MIN = 4 * 1024 * 1024;
+/** Of what is needed: a shared arena is so much larger. */
+const SPARE_SHARE = 1.25;
 
 /** Up to so many bytes of two keys are compared one by one, which takes less than a call. */
 const COMPARED_HERE = 64;
@@ -411,10 +413,9 @@ export class Memtable {
     const needed = this.used + bytes;
     if (needed <= this.arena.length) return;
     const doubled = Math.max(needed, this.arena.length * 2);
-    const grown =
-      doubled < SHARED_ARENA_BYTES_MIN
-        ? Buffer.allocUnsafeSlow(doubled)
-        : newShared(needed, Math.max(needed, this.arena.length * 16));
+    // What is not written to takes no memory, and a small write behind a long value must not copy it once more.
+    const wanted = Math.max(Math.ceil(needed * SPARE_SHARE), this.arena.length * 16);
+    const grown = doubled < SHARED_ARENA_BYTES_MIN ? Buffer.allocUnsafeSlow(doubled) : newShared(needed, wanted);
     this.arena.copy(grown, 0, 0, this.used);
     this.arena = grown;
   }
