@@ -33,16 +33,16 @@ import { assert } from '../../base/assert.ts';
 import { copyShort, equalShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { DirtyEntries } from './dirty-entries.ts';
+import { DATABASES_MAX, EntryCounts } from './entry-counts.ts';
 import { EntryFile, type EntryFileOptions, type EntryFileStatistics } from './entry-file.ts';
+import { hashEntryKey } from './entry-hash.ts';
 import {
   ABSENT,
   DEAD,
   DIRTY,
   FETCHED,
   FLAGS,
-  HEAD_WORDS,
   IN_FILE,
-  LINE_WORDS,
   MARKED,
   RECORD_HEADER_BYTES,
   recordBytes,
@@ -53,6 +53,7 @@ import {
   VALUE_LENGTH,
 } from './entry-slab.ts';
 import { EntryTable, TABLE_SHIFT } from './entry-table.ts';
+import { touchEntries } from './entry-touch.ts';
 import { EvictedKeys } from './evicted-keys.ts';
 import { SlabPool, UNIT_BITS, UNIT_MASK } from './slab-pool.ts';
 
@@ -66,8 +67,6 @@ const YOUNG_FRACTION = 8;
 const EVICTED_KEY_SHARE = 256;
 /** Of all bytes in slabs: more dead ones are collected before the arena grows. */
 const DEAD_FRACTION = 4;
-
-const DATABASES_MAX = 256;
 
 export interface EntryArenaOptions {
   /** Bound on the bytes of slabs and tables. */
@@ -95,17 +94,13 @@ export class EntryArena {
   slab: Slab;
   at = 0;
 
+  readonly counts = new EntryCounts();
   readonly bytesMax: number;
   readonly #seed: number;
   readonly #largeBytes: number;
   readonly #table = new EntryTable();
   readonly #pool: SlabPool;
   readonly #dirty = new DirtyEntries();
-  readonly #databaseCounts = new Int32Array(DATABASES_MAX);
-  /** Of them, entries with a value. */
-  readonly #presentCounts = new Int32Array(DATABASES_MAX);
-  readonly #markedCounts = new Int32Array(DATABASES_MAX);
-  readonly #complete = new Uint8Array(DATABASES_MAX);
   /** Shown for a key that is absent without an entry. */
   readonly #nothing = new Slab(0, RECORD_HEADER_BYTES, true);
   /** Made when something goes for the first time. */
@@ -155,58 +150,18 @@ export class EntryArena {
     };
   }
 
-  /** The hash of a key of `database` in `buffer[start, end)`. Four bytes a step, as MurmurHash3. */
+  /** The hash of a key of `database` in `buffer[start, end)`. */
   hash(database: number, buffer: Bytes, start: number, end: number): number {
-    let hash = this.#seed ^ Math.imul(database + 1, 0x9e3779b1);
-    const view = viewOf(buffer);
-    let at = start;
-    for (; at + 4 <= end; at += 4) {
-      const mixed = Math.imul(view.getInt32(at, true), 0xcc9e2d51);
-      hash ^= Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
-      hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
-    }
-    let rest = end - start;
-    for (; at < end; at++) rest = Math.imul(rest, 0x101) + buffer[at]!;
-    hash ^= Math.imul(rest, 0xcc9e2d51);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return hash ^ (hash >>> 16);
+    return hashEntryKey(this.#seed, database, buffer, start, end);
   }
 
   /**
-   * Loads what `count` hashes lead to into the processor's cache, all of it at once: their places in the table, then the first
-   * records with such hashes, of which it leaves the `references` (0: there is none). With `headsOnly` no more of a record than
-   * a short key and a number take: whoever reads no more need not wait for more lines.
-   * One function without calls: spread over several, what the compiler inlines of them depends on who ran first.
-   * @returns something to be used, lest the loads are left out.
+   * Loads what `count` hashes lead to, and leaves references to the first records with such hashes (`entry-touch.ts`), which hold
+   * until a record moves. @returns something to be used, lest the loads are left out.
    */
   touch(hashes: Int32Array, references: Int32Array, count: number, headsOnly: boolean): number {
-    const { tables } = this.#table;
-    const { slabs } = this.#pool;
-    let touched = 0;
     this.#movesAtTouch = this.#pool.moves;
-    for (let i = 0; i < count; i++) {
-      const hash = hashes[i]!;
-      const table = tables[hash >>> TABLE_SHIFT]!;
-      touched ^= table[((hash << 1) & (table.length - 2)) + 1]!;
-    }
-    for (let i = 0; i < count; i++) {
-      const hash = hashes[i]!;
-      const table = tables[hash >>> TABLE_SHIFT]!;
-      const mask = table.length - 2;
-      let slot = (hash << 1) & mask;
-      while (table[slot] !== hash && table[slot + 1] !== 0) slot = (slot + 2) & mask;
-      references[i] = table[slot + 1]!;
-    }
-    for (let i = 0; i < count; i++) {
-      const reference = references[i]!;
-      if (reference === 0) continue;
-      const { words } = slabs[reference >>> UNIT_BITS]!;
-      const word = (reference & UNIT_MASK) << 1;
-      if (headsOnly) touched ^= words[word]! ^ words[word + HEAD_WORDS]!;
-      else touched ^= words[word]! ^ words[word + LINE_WORDS]! ^ words[word + 2 * LINE_WORDS]!;
-    }
-    return touched;
+    return touchEntries(this.#table.tables, this.#pool.slabs, hashes, references, count, headsOnly);
   }
 
   /** Finds an entry, known absence included, and leaves its place in `slab` and `at`. */
@@ -233,38 +188,6 @@ export class EntryArena {
     this.slab = slab;
     this.at = word << 2;
     return true;
-  }
-
-  /** Whether every key of the database that has a value is here. */
-  isComplete(database: number): boolean {
-    return this.#complete[database] === 1;
-  }
-
-  /** The store holds no other keys of the database than those that are here. */
-  markComplete(database: number): void {
-    this.#complete[database] = 1;
-  }
-
-  /** The store may hold other keys of the database. */
-  markIncomplete(database: number): void {
-    this.#complete[database] = 0;
-  }
-
-  /** Entries with a value. */
-  presentCount(database: number): number {
-    return this.#presentCounts[database]!;
-  }
-
-  /** Entries that `mark` marked. */
-  markedCount(database: number): number {
-    return this.#markedCounts[database]!;
-  }
-
-  /** Entries of all databases that the owner has marked. */
-  get allMarkedCount(): number {
-    let count = 0;
-    for (const marked of this.#markedCounts) count += marked;
-    return count;
   }
 
   /**
@@ -360,7 +283,7 @@ export class EntryArena {
     const flags = this.slab.words[at]!;
     if (((flags & MARKED) !== 0) === marked) return;
     this.slab.words[at] = flags ^ MARKED;
-    this.#markedCounts[(flags >>> 8) & 0xff]! += marked ? 1 : -1;
+    this.counts.marked[(flags >>> 8) & 0xff]! += marked ? 1 : -1;
   }
 
   // ---- Changes
@@ -379,7 +302,7 @@ export class EntryArena {
     const size = units === 0 ? this.slab.bytes.length : units << 3;
     if (needed > size || (size > SHRINK_BYTES && needed * 2 <= size)) return false;
     if ((valueLength === ABSENT) !== (words[word + VALUE_LENGTH] === ABSENT)) {
-      this.#presentCounts[(words[word + FLAGS]! >>> 8) & 0xff]! += valueLength === ABSENT ? -1 : 1;
+      this.counts.present[(words[word + FLAGS]! >>> 8) & 0xff]! += valueLength === ABSENT ? -1 : 1;
     }
     words[word + VALUE_LENGTH] = valueLength;
     if (valueLength === ABSENT) this.mark(false);
@@ -427,8 +350,8 @@ export class EntryArena {
       const old = this.slab;
       const oldAt = this.at;
       const flags = old.words[(oldAt >> 2) + FLAGS]!;
-      if ((flags & MARKED) !== 0) this.#markedCounts[database]!--;
-      if (old.words[(oldAt >> 2) + VALUE_LENGTH] !== ABSENT) this.#presentCounts[database]!--;
+      if ((flags & MARKED) !== 0) this.counts.marked[database]!--;
+      if (old.words[(oldAt >> 2) + VALUE_LENGTH] !== ABSENT) this.counts.present[database]!--;
       words[word + STAMP] = old.words[(oldAt >> 2) + STAMP]!;
       words[word + FLAGS] = (flags & 0xff00) | USED | (flags & DIRTY) | (partition << 16);
       if ((flags & DIRTY) !== 0) {
@@ -447,9 +370,9 @@ export class EntryArena {
         else this.#file.drop(hash);
       }
       this.#table.insert(hash, reference);
-      this.#databaseCounts[database]!++;
+      this.counts.all[database]!++;
     }
-    if (valueLength !== ABSENT) this.#presentCounts[database]!++;
+    if (valueLength !== ABSENT) this.counts.present[database]!++;
     this.slab = target;
     this.at = at;
   }
@@ -530,7 +453,7 @@ export class EntryArena {
       const reference = this.#dirty.at(place);
       if (reference === 0) continue;
       this.#goTo(reference);
-      this.#complete[this.database] = 0;
+      this.counts.complete[this.database] = 0;
       this.remove();
     }
     this.#dirty.clear();
@@ -539,7 +462,7 @@ export class EntryArena {
   /** Removes the entry at `slab` and `at`, dirty or not; `gone` when the store holds no value of that key. */
   remove(gone = false): void {
     const { slab, at } = this;
-    if (!gone && this.valueLength !== ABSENT) this.#complete[this.database] = 0;
+    if (!gone && this.valueLength !== ABSENT) this.counts.complete[this.database] = 0;
     const hash = this.#hashAt(slab, at);
     if ((slab.words[(at >> 2) + FLAGS]! & IN_FILE) !== 0) this.#dropFromFile(hash);
     this.#forget(slab, at, hash, this.#table.slotWith(hash, (slab.number << UNIT_BITS) | (at >>> 3)));
@@ -553,11 +476,11 @@ export class EntryArena {
    */
   removeDatabase(database: number, gone: boolean): void {
     this.#file?.dropDatabase(database);
-    const count = this.#databaseCounts[database]!;
+    const count = this.counts.all[database]!;
     if (count > 0 && count === this.#table.count) {
-      const others = this.#complete.slice();
+      const others = this.counts.complete.slice();
       this.#clearMemory();
-      this.#complete.set(others);
+      this.counts.complete.set(others);
     } else if (count > 0) {
       for (const slab of [...this.#pool.slabs]) {
         if (slab === undefined) continue;
@@ -570,7 +493,7 @@ export class EntryArena {
         }
       }
     }
-    this.#complete[database] = gone ? 1 : 0;
+    this.counts.complete[database] = gone ? 1 : 0;
   }
 
   /** Forgets everything, dirty entries too. */
@@ -583,10 +506,7 @@ export class EntryArena {
     this.#table.clear();
     this.#pool.clear();
     this.#dirty.clear();
-    this.#databaseCounts.fill(0);
-    this.#presentCounts.fill(0);
-    this.#markedCounts.fill(0);
-    this.#complete.fill(0);
+    this.counts.clear();
     this.#evictedKeys = undefined;
     this.slab = this.#pool.head;
     this.at = 0;
@@ -648,8 +568,8 @@ export class EntryArena {
     const word = at >> 2;
     target.words[word + FLAGS] = (target.words[word + FLAGS]! & ~0xff) | flags;
     this.#table.insert(hash, (target.number << UNIT_BITS) | (at >>> 3));
-    this.#databaseCounts[database]!++;
-    if (target.words[word + VALUE_LENGTH] !== ABSENT) this.#presentCounts[database]!++;
+    this.counts.all[database]!++;
+    if (target.words[word + VALUE_LENGTH] !== ABSENT) this.counts.present[database]!++;
     this.slab = target;
     this.at = at;
     if (isMarked) this.mark(true);
@@ -705,9 +625,9 @@ export class EntryArena {
     this.#table.remove(hash, slot);
     const flags = slab.words[(at >> 2) + FLAGS]!;
     const database = (flags >>> 8) & 0xff;
-    this.#databaseCounts[database]!--;
-    if (slab.words[(at >> 2) + VALUE_LENGTH] !== ABSENT) this.#presentCounts[database]!--;
-    if ((flags & MARKED) !== 0) this.#markedCounts[database]!--;
+    this.counts.all[database]!--;
+    if (slab.words[(at >> 2) + VALUE_LENGTH] !== ABSENT) this.counts.present[database]!--;
+    if ((flags & MARKED) !== 0) this.counts.marked[database]!--;
     if ((flags & DIRTY) === 0) return;
     this.#noLongerDirty(slab, at);
   }
@@ -715,7 +635,7 @@ export class EntryArena {
   /** A clean entry gives way. */
   #evict(slab: Slab, at: number, hash: number, slot: number): void {
     const word = at >> 2;
-    if (slab.words[word + VALUE_LENGTH] !== ABSENT) this.#complete[(slab.words[word + FLAGS]! >>> 8) & 0xff] = 0;
+    if (slab.words[word + VALUE_LENGTH] !== ABSENT) this.counts.complete[(slab.words[word + FLAGS]! >>> 8) & 0xff] = 0;
     this.#forget(slab, at, hash, slot);
     this.#evicted++;
   }

@@ -280,7 +280,7 @@ describe('entries in a file beneath the arena', () => {
         for (let i = 0; i < shape.keys; i++) {
           if (level.find(0, keyOf(i)) && arena.valueLength > 0 && arena.slab.bytes[arena.valueAt] === 1) marked++;
         }
-        if (!isLate) expect(arena.markedCount(0)).toBeGreaterThanOrEqual(marked);
+        if (!isLate) expect(arena.counts.marked[0]).toBeGreaterThanOrEqual(marked);
       });
     }
   }

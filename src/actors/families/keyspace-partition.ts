@@ -360,14 +360,14 @@ export class KeyspacePartitions {
    */
   known(database: number): KnownKeys | undefined {
     const { arena } = this.#commit;
-    if (!arena.isComplete(database)) return undefined;
+    if (!arena.counts.isComplete(database)) return undefined;
     if (this.#hints.length > 0) {
       const { observer, nowMs } = this.#commit;
       this.#deleteHinted();
       this.begin(observer, nowMs);
-      if (!arena.isComplete(database)) return undefined;
+      if (!arena.counts.isComplete(database)) return undefined;
     }
-    return { keys: arena.presentCount(database), expiring: arena.markedCount(database) };
+    return { keys: arena.counts.present[database]!, expiring: arena.counts.marked[database]! };
   }
 
   /** Begins to reclaim expired keys in the background. */
@@ -417,14 +417,14 @@ export class KeyspacePartitions {
     this.#deleteHinted();
     let slabs = 0;
     for (let slice = 0; slabs < RECLAIM_SLABS && slice < RECLAIM_HOT_SLICES_MAX; slice++) {
-      if (this.#commit.arena.allMarkedCount === 0) return;
+      if (this.#commit.arena.counts.markedOfAll === 0) return;
       const expired = this.#expiredInSlab();
       const reclaimedBefore = this.#reclaimedKeys;
-      const markedBefore = this.#commit.arena.allMarkedCount;
+      const markedBefore = this.#commit.arena.counts.markedOfAll;
       for (const { database, redisKey } of expired) this.#deleteIfExpired(database, redisKey);
       if (expired.length === RECLAIM_HOT_ENTRIES) {
         // Those that are locked are not hot any more; here the partitions themselves do not let anybody in.
-        if (this.#reclaimedKeys === reclaimedBefore && this.#commit.arena.allMarkedCount === markedBefore) break;
+        if (this.#reclaimedKeys === reclaimedBefore && this.#commit.arena.counts.markedOfAll === markedBefore) break;
       } else {
         slabs++;
         if (this.#reclaimSlab === 0) break;
@@ -495,7 +495,7 @@ export class KeyspacePartitions {
 
   #nothingExpires(database: number): boolean {
     const { arena } = this.#commit;
-    return arena.isComplete(database) && arena.markedCount(database) === 0;
+    return arena.counts.isComplete(database) && arena.counts.marked[database]! === 0;
   }
 
   /** A slice of what the store holds of a database; the next slice goes on behind it. */

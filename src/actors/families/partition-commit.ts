@@ -194,7 +194,7 @@ export class PartitionCommit {
       if (this.#gated && !arena.isDirty) this.#observe(arena.stamp);
       return true;
     }
-    if (arena.isComplete(database)) {
+    if (arena.counts.isComplete(database)) {
       arena.showAbsent(database, this.#partitionOf(database, buffer, start, start + length));
       if (this.#gated && this.#removedVersion > this.observer.observedVersion) {
         this.observer.observedVersion = this.#removedVersion;
@@ -248,7 +248,7 @@ export class PartitionCommit {
 
   /** Whether values of this database may have to be fetched, and can be. */
   mayFetch(database: number): boolean {
-    if (!this.#keeps || this.arena.isComplete(database) || this.#store.batchGet === undefined) return false;
+    if (!this.#keeps || this.arena.counts.isComplete(database) || this.#store.batchGet === undefined) return false;
     return this.#ordering === undefined && this.#cleared.size === 0 && this.loads.count < LOADS_MAX;
   }
 
@@ -265,7 +265,7 @@ export class PartitionCommit {
   /** Begins to fetch a value that a command behind will want, if it is not here; bounded. */
   prefetch(hash: number, database: number, buffer: Bytes, start: number, length: number): void {
     if (!this.#keeps || this.loads.count >= LOADS_MAX || this.loads.has(hash) || this.#ordering !== undefined) return;
-    if (this.arena.isComplete(database) || this.#cleared.size > 0) return;
+    if (this.arena.counts.isComplete(database) || this.#cleared.size > 0) return;
     if (this.arena.find(hash, database, buffer, start, length)) return;
     if (this.arena.restore(hash, database, buffer, start, length)) return;
     this.loads.read(hash, database, buffer, start, length, this.observer);
@@ -508,7 +508,7 @@ export class PartitionCommit {
     this.#batch = undefined;
     this.#writes = 0;
     this.#undo.end();
-    for (const database of this.#cleared) this.arena.markIncomplete(database);
+    for (const database of this.#cleared) this.arena.counts.markIncomplete(database);
     this.#cleared.clear();
     this.arena.removeDirty();
   }
@@ -578,10 +578,10 @@ export class PartitionCommit {
       const found = arena.find(hash, database, redisKey, 0, length);
       if (value === undefined || value.length > FOREIGN_BYTES_MAX || !this.#keeps || (found && arena.isDirty)) {
         if (found) arena.remove(value === undefined);
-        else if (value !== undefined) arena.markIncomplete(database);
+        else if (value !== undefined) arena.counts.markIncomplete(database);
         continue;
       }
-      if (!found && !arena.isComplete(database)) continue;
+      if (!found && !arena.counts.isComplete(database)) continue;
       const partition = found ? arena.partition : this.#partitionOf(database, redisKey, 0, length);
       arena.write(hash, database, partition, redisKey, 0, length, value.length);
       fillEntry(arena, value);
@@ -602,7 +602,7 @@ export class PartitionCommit {
         const first = cursor.next();
         // What is written while one waits would be missed.
         if (isPromise(first)) first.catch(() => undefined);
-        else if (first === undefined) this.arena.markComplete(database);
+        else if (first === undefined) this.arena.counts.markComplete(database);
         cursor.close();
       }
     } finally {
