@@ -251,3 +251,10 @@ SELECT array_fill(1, '{1,NULL}'::int[], '{{1},{2}}'::int[]);
 SELECT array_fill(1, '{}'::int[], '{1,NULL}'::int[]);
 SELECT convert_to('a', 'x y');
 SELECT oidvectortypes('23 1');
+SELECT '3'::xid = 3, '3'::xid <> 0, '4294967295'::xid = -1, '3'::xid = 3::int2, null::xid = 3, '3'::xid = null::int;
+SELECT nullif('3'::xid, 3), CASE '3'::xid WHEN 3 THEN 1 END, '3'::xid IN (3, 4), '3'::xid NOT IN (4), '3'::xid IS DISTINCT FROM 3;
+SELECT '3'::xid = 3::bigint;
+SELECT 3 = '3'::xid;
+SELECT '3'::xid < 3;
+-- 15: 18 has another scale for powers of ten
+SELECT to_number(' 12 ', '990V'), to_number('123', '99V9'), to_number('12-', '9V');

@@ -8,7 +8,7 @@ import { isMixedOperator } from '../functions/comparisons.ts';
 import { resolveOperator } from '../functions/resolve.ts';
 import { notSupported } from '../sql-error.ts';
 import { comparableCast } from '../types/cast.ts';
-import { commonType, isRecord, type SqlType } from '../types/types.ts';
+import { baseOf, commonType, isInteger, isRecord, type SqlType, type SqlValue } from '../types/types.ts';
 import { applied, bindScalarArray } from './bind-array.ts';
 import { BOOLEAN, type BoundExpression } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
@@ -175,6 +175,7 @@ export function binary(
 ): BoundExpression {
   const found = resolveOperator(name, left.type, right.type, location);
   const args = [left, right].map((each, i) => {
+    if (found.arguments[i] === 'xid' && isInteger(baseOf(each.type))) return asXid(each);
     const coerced = binder.coerce(each, found.arguments[i]!, -1, 'implicit');
     if (coerced === each || coerced.kind !== 'cast' || !isMixedOperator(name, left.type, right.type)) return coerced;
     const cast = found.comparison === undefined ? coerced.cast : comparableCast(coerced.cast, each.type);
@@ -182,6 +183,12 @@ export function binary(
   });
   if (found.comparison === undefined) return applied(found, args, location);
   return { kind: 'compare', ...BOOLEAN, location, operator: found.comparison, left: args[0]!, right: args[1]! };
+}
+
+/** PostgreSQL has no cast between the two, only operators: the 32 bits of the integer are compared. */
+function asXid(arg: BoundExpression): BoundExpression {
+  const cast = (value: SqlValue): SqlValue => (value as number) >>> 0;
+  return { kind: 'cast', type: 'xid', modifier: -1, location: arg.location, arg, cast, unspoken: true };
 }
 
 /** NULL as such, without a type: to be distinct from it is not to be null, whatever the type. */

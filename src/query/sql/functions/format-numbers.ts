@@ -21,6 +21,7 @@ interface Layout {
   readonly pre: number;
   readonly post: number;
   readonly multi: number;
+  readonly hasMulti: boolean;
   readonly fill: boolean;
   readonly decimal: boolean;
   readonly zero: boolean;
@@ -665,10 +666,15 @@ class NumberReader {
 export function readNumberBy(
   text: string,
   template: string,
-): { readonly text: string; readonly precision: number; readonly scale: number; readonly multi: number } {
+): { readonly text: string; readonly precision: number; readonly scale: number; readonly multi: number | undefined } {
   const wanted = layout(template);
   if (wanted.scientific) throw new SqlError('feature_not_supported', '"EEEE" not supported for input');
   if (wanted.roman) throw new SqlError('feature_not_supported', '"RN" not supported for input');
   const read = new NumberReader(wanted, text).read();
-  return { text: read.text, precision: wanted.pre + wanted.multi + read.scale, scale: read.scale, multi: wanted.multi };
+  return {
+    text: read.text,
+    precision: wanted.pre + wanted.multi + read.scale,
+    scale: read.scale,
+    multi: wanted.hasMulti ? wanted.multi : undefined,
+  };
 }

@@ -14,7 +14,7 @@ function numberBy(text: string, template: string): Numeric | null {
   if (template === '') return null;
   const { text: digits, precision, scale, multi } = readNumberBy(text, template);
   const read = applyNumericModifier(parseNumericText(digits), ((precision << 16) | scale) + 4);
-  return multi === 0 ? read : multiplyNumeric(read, powerNumeric(numericOf(10), numericOf(-multi)));
+  return multi === undefined ? read : multiplyNumeric(read, powerNumeric(numericOf(10), numericOf(-multi)));
 }
 
 export const FORMATTING_FUNCTIONS: FunctionTable = {

@@ -297,7 +297,8 @@ function instantiate(
   const { code, name, strict, volatility, returnsSet, variadic, waits } = definition;
   const comparison = code === COMPARISON ? (name as NonNullable<ScalarFunction['comparison']>) : undefined;
   if (comparison !== undefined && args[0] !== args[1]) {
-    const common = commonType(args)!;
+    // An integer beside an xid is one; see the binder.
+    const common = commonType(args) ?? args[0]!;
     args = [common, common];
   } else if (comparison === undefined) {
     // Whoever takes records of any kind is told which.
