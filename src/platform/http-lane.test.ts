@@ -136,6 +136,27 @@ describe('plain requests', () => {
     expect(bare(client.received)).toBe(told + chunked + told);
   });
 
+  it.each([
+    ['garbage', '\0\x01\xff'],
+    ['a handshake for encryption', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03'],
+    ['a method in small letters', 'get / HTTP/1.1\r\n\r\n'],
+    ['a method that there is not', 'GARBAGE / HTTP/1.1\r\n\r\n'],
+  ])('may be followed by %s, which is refused', async (_, sent) => {
+    const client = new Client(await serve(echo));
+    client.socket.write(Buffer.from(get('/1'), 'latin1'));
+    await client.until(/GET \/1/);
+    client.socket.write(Buffer.from(sent, 'latin1'));
+    await client.closed;
+    expect(bare(client.received)).toBe(`${ok('GET /1 ')}HTTP/1.1 400 Bad Request\r\n\r\n`);
+  });
+
+  it('may come behind an empty line', async () => {
+    const client = new Client(await serve(echo));
+    client.socket.write(`\r\n${get('/1')}`);
+    expect(await client.until(/GET \/1/)).toContain('HTTP/1.1 200 OK');
+    client.socket.destroy();
+  });
+
   it('never get a header that would be read as two', async () => {
     const errors: unknown[] = [];
     const bad: Record<string, string>[] = [

@@ -3,8 +3,9 @@
  *
  * `node:http` spends more on a small request than everything behind it: a stream in either direction, an object for every
  * header, events. This lane serves what most requests are and leaves all else to `node:http`: at the first request that is
- * not for it, a connection is handed over for good, with the bytes of that request unread. So nothing is refused here and
- * no rule of HTTP is kept twice. The lane takes
+ * not for it, a connection is handed over for good, with the bytes of that request unread. So no rule of HTTP is kept twice, and
+ * nothing is refused here but what begins as no request does: most garbage, of which `node:http` makes an error with a
+ * trace and the objects of a connection. The lane takes
  *
  * - GET, HEAD, PUT, POST, DELETE and OPTIONS of a target that begins with a slash, HTTP/1.1, whose head came in one piece of
  *   up to 8 KiB, with a Host, of tokens and visible characters, no header twice;
@@ -180,6 +181,11 @@ export class HttpLane {
   }
 }
 
+/** A letter of a method, or the empty line that may come before it. */
+function mayBeginRequest(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || byte === 0x0d || byte === 0x0a;
+}
+
 /** Of one client: between two requests, within a body, or waiting for an answer. */
 class Connection implements SocketHandlers {
   readonly socket: NodeSocket;
@@ -250,6 +256,12 @@ class Connection implements SocketHandlers {
     if (this.#request === undefined) this.#end();
   }
 
+  /** As `node:http` does. */
+  #refuse(): void {
+    this.socket.write(Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n', 'latin1'));
+    this.#end();
+  }
+
   #end(): void {
     this.#isOver = true;
     this.socket.end();
@@ -310,6 +322,7 @@ class Connection implements SocketHandlers {
         this.#lane.flush(this.socket);
         // Behind the end of what a client sends nothing can be put back for another to read.
         if (this.#hasEnded) this.socket.end();
+        else if (!mayBeginRequest(bytes[at]!)) this.#refuse();
         else this.#lane.handOver(this, bytes.subarray(at));
         return;
       }
