@@ -142,7 +142,7 @@ export interface Transaction extends Observer {
   readonly readVersion: Version;
   readonly state: 'open' | 'committed' | 'rolledBack';
 
-  /** The value, own writes first; undefined when absent. The caller owns the returned bytes. */
+  /** The value, own writes first; undefined when absent. The bytes stay as they are; very long ones are not the caller's to change. */
   get(key: Key): Awaitable<Bytes | undefined>;
   /** Values in the order of `keys`. */
   batchGet(keys: readonly Key[]): Awaitable<readonly (Bytes | undefined)[]>;
