@@ -141,6 +141,8 @@ const ENTRY_FILE_BYTES_MIN = 4 * 2 ** 20;
 
 /** How long connections may take to get the replies they wait for. */
 const DRAIN_MS_MAX = 5_000;
+/** As long as the SQL engine waits for statements that run. */
+const STATEMENTS_DRAIN_MS_MAX = 10_000;
 
 /** What to undo, last first. */
 type Cleanup = { readonly what: string; readonly undo: () => Promise<void> | void }[];
@@ -275,7 +277,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     );
   }
   if (postgres.enabled) {
-    const accept = pgwireListener(sql, {
+    const pgwire = pgwireListener(sql, {
       principals,
       platform,
       log,
@@ -283,6 +285,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       statementTimeoutMs: postgres.queryTimeoutMs,
       ...(tls !== undefined && { tls }),
     });
+    drains.push(() => pgwire.drain(STATEMENTS_DRAIN_MS_MAX));
     const rehearsal = new Rehearsal({
       engine: sql,
       platform,
@@ -297,7 +300,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       { port: postgres.port, connectionsMax: postgres.connectionsMax },
       (socket) => {
         rehearsal.begin();
-        return accept(socket);
+        return pgwire.accept(socket);
       },
     );
   }

@@ -41,7 +41,7 @@ function connectTo(engine: SqlEngine): FakeSocket {
     log: silentLog,
   });
   const socket = new FakeSocket();
-  socket.handlers = listener(socket);
+  socket.handlers = listener.accept(socket);
   return socket;
 }
 

@@ -23,7 +23,7 @@ export async function startPgServer(
   const { limits = {}, provider = 'memory', ...wire } = options;
   const test = await openContractStore(provider);
   const engine = new SqlEngine({ store: test.store, platform, limits });
-  const accept = pgwireListener(engine, {
+  const { accept } = pgwireListener(engine, {
     principals: {
       required: false,
       verifier: () => ({

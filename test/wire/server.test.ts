@@ -17,9 +17,14 @@ const seed = process.env.ORBIT_TEST_SEED ?? '1';
 /** With a compile cache that was filled before, as `npm start` does: without one the tool that strips types is loaded. */
 const IDLE_RSS_BYTES_MAX = 150e6;
 
-async function query(server: ServerProcess, sql: string): Promise<readonly Record<string, unknown>[]> {
+async function connect(server: ServerProcess): Promise<pg.Client> {
   const client = new pg.Client({ host: '127.0.0.1', port: server.port('postgres'), user: 'orbit', database: 'actors' });
   await client.connect();
+  return client;
+}
+
+async function query(server: ServerProcess, sql: string): Promise<readonly Record<string, unknown>[]> {
+  const client = await connect(server);
   try {
     return (await client.query(sql)).rows;
   } finally {
@@ -232,6 +237,34 @@ describe('a life of a server', () => {
     );
     expect(await server.stop()).toBe(0);
     for (const client of clients) client.destroy();
+  });
+
+  test('answers statements that run when SIGTERM comes, and tells every client of PostgreSQL why it goes', async () => {
+    const server = await start();
+    await query(server, 'CREATE TABLE entries (id int PRIMARY KEY)');
+    const [idle, asleep, busy] = [await connect(server), await connect(server), await connect(server)];
+    const reasons = [idle, asleep, busy].map(
+      (client) =>
+        new Promise<unknown>((resolve) => client.on('error', (error) => resolve((error as pg.DatabaseError).code))),
+    );
+    const slept = asleep.query('SELECT pg_sleep(1)');
+    let inserted = 0;
+    const refused = (async () => {
+      for (;;) {
+        await busy.query('INSERT INTO entries VALUES ($1)', [inserted]);
+        inserted++;
+      }
+    })().catch((error: unknown) => error);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const stopped = server.stop();
+    expect((await slept).rowCount).toBe(1);
+    expect(await stopped).toBe(0);
+    expect(await Promise.all(reasons.slice(0, 2))).toEqual(['57P01', '57P01']);
+    expect(await refused).toBeInstanceOf(Error);
+
+    const second = await start();
+    expect(await query(second, 'SELECT count(*)::int FROM entries')).toEqual([{ count: inserted }]);
+    expect(await second.stop()).toBe(0);
   });
 
   test('does not begin on an address of the network without users', async () => {

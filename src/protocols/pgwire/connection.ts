@@ -18,7 +18,7 @@
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { messageOf, OperationError } from '../../base/errors.ts';
-import type { Seat } from '../../base/roster.ts';
+import type { Roster, Seat } from '../../base/roster.ts';
 import type { Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import type { ParameterValues } from '../../query/sql/session-parameters.ts';
@@ -41,6 +41,16 @@ import { CONNECTION_SQLSTATE } from './sqlstate.ts';
 const OUTPUT_BYTES_MAX = 65_536;
 
 type Phase = 'login' | 'ready' | 'closed';
+
+/** What the connections of one port have in common. */
+interface SharedByConnections {
+  readonly register: CancelRegister;
+  readonly replies: ReplyTurn;
+  /** Those that are open. */
+  readonly connections: Roster<PgConnection>;
+  /** One has left them. */
+  readonly closed: () => void;
+}
 
 export class PgConnection implements SocketHandlers {
   readonly #engine: SqlEngine;
@@ -76,13 +86,16 @@ export class PgConnection implements SocketHandlers {
   #idleTimer: Timer | undefined;
   /** The COPY that runs. */
   #copy: CopyIn | undefined;
+  /** The last message is answered, and the next one begins something new. */
+  #isAtRest = false;
+  #isDraining = false;
+  readonly #seat: Seat<PgConnection>;
+  readonly #closed: () => void;
 
-  constructor(
-    engine: SqlEngine,
-    socket: Socket,
-    { register, replies }: { readonly register: CancelRegister; readonly replies: ReplyTurn },
-    options: PgwireOptions,
-  ) {
+  constructor(engine: SqlEngine, socket: Socket, shared: SharedByConnections, options: PgwireOptions) {
+    const { register, replies, connections, closed } = shared;
+    this.#seat = connections.add(this);
+    this.#closed = closed;
     this.#engine = engine;
     this.#socket = socket;
     this.#register = register;
@@ -125,6 +138,21 @@ export class PgConnection implements SocketHandlers {
     this.#cancellable?.leave();
     this.#session?.close();
     this.#reader.close();
+    this.#seat.leave();
+    this.#closed();
+  }
+
+  /** The server stops: ends the connection behind the answer to what is under way. */
+  drain(): void {
+    this.#isDraining = true;
+    if (this.#phase === 'login') {
+      this.#refuse(CONNECTION_SQLSTATE.cannot_connect_now, 'the database system is shutting down');
+    } else this.#leaveIfDone();
+  }
+
+  #leaveIfDone(): void {
+    if (!this.#isDraining || !this.#isAtRest || this.#busy || this.#replying || this.#phase !== 'ready') return;
+    this.#refuse(CONNECTION_SQLSTATE.admin_shutdown, 'terminating connection due to administrator command');
   }
 
   // --- Messages in order
@@ -165,6 +193,7 @@ export class PgConnection implements SocketHandlers {
     try {
       const flushed = this.#output.flush();
       if (isPromise(flushed)) this.#await(flushed, false);
+      else if (this.#isDraining) this.#leaveIfDone();
     } catch (error) {
       this.#fatal(error);
     }
@@ -181,6 +210,7 @@ export class PgConnection implements SocketHandlers {
         this.#resume();
         if (more || this.#reader.buffered > 0 || this.#ended) this.#process();
         this.#tell();
+        if (this.#isDraining) this.#leaveIfDone();
       },
       (error: unknown) => {
         this.#busy = false;
@@ -244,7 +274,7 @@ export class PgConnection implements SocketHandlers {
       parameters,
       client: { address: this.#socket.remoteAddress.replace(/^::ffff:/, ''), port: this.#socket.remotePort },
       // Not in the middle of what is being done: the session may be asking for its own end.
-      terminate: () => void platform.timers.yield().then(() => this.#terminate()),
+      terminate: () => void platform.timers.yield().then(() => this.terminate()),
       notified: () => this.#tell(),
     });
     this.#session = session;
@@ -265,9 +295,11 @@ export class PgConnection implements SocketHandlers {
     this.#reportParameters();
     message.backendKeyData(this.#writer, processId, secret);
     message.readyForQuery(this.#writer, session.status);
+    this.#isAtRest = true;
   }
 
-  #terminate(): void {
+  /** Ends the connection in the middle of what it does. */
+  terminate(): void {
     if (this.#phase === 'closed') return;
     this.#writer.clear();
     this.#refuse(CONNECTION_SQLSTATE.admin_shutdown, 'terminating connection due to administrator command');
@@ -277,6 +309,7 @@ export class PgConnection implements SocketHandlers {
 
   #handleMessage({ type, body, isOwn = false, refusal }: Frame): Awaitable<void> {
     const extended = this.#extended!;
+    this.#isAtRest = false;
     if (extended.isSkipping && type !== FRONTEND.sync && type !== FRONTEND.terminate) return undefined;
     if (refusal !== undefined) return this.#refuseMessage(type, refusal);
     const fields = this.#fields.reset(body);
@@ -387,6 +420,7 @@ export class PgConnection implements SocketHandlers {
     const session = this.#session!;
     for (const each of session.takeNotifications()) message.notification(this.#writer, each);
     message.readyForQuery(this.#writer, session.status);
+    this.#isAtRest = true;
     this.#startIdling(session);
   }
 

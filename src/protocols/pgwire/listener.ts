@@ -2,6 +2,7 @@
  * The PostgreSQL port: one connection per socket, and the register by which a cancel request finds its statement.
  */
 
+import { deferred } from '../../base/awaitable.ts';
 import type { Log } from '../../base/log.ts';
 import { Roster, type Seat } from '../../base/roster.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -66,8 +67,37 @@ export class CancelRegister {
   }
 }
 
-/** What `Sockets.listen` calls for each new connection. */
-export function pgwireListener(engine: SqlEngine, options: PgwireOptions): (socket: Socket) => SocketHandlers {
-  const shared = { register: new CancelRegister(), replies: new ReplyTurn(options.platform.timers) };
-  return (socket) => new PgConnection(engine, socket, shared, options);
+export interface PgListener {
+  /** For `Sockets.listen`. */
+  readonly accept: (socket: Socket) => SocketHandlers;
+  /**
+   * Ends every connection with a word why, behind the answer to what it asked for, or after `timeoutMs` without one; resolves
+   * when all are told. Stop accepting first.
+   */
+  drain(timeoutMs: number): Promise<void>;
+}
+
+export function pgwireListener(engine: SqlEngine, options: PgwireOptions): PgListener {
+  const { timers } = options.platform;
+  const connections = new Roster<PgConnection>();
+  const allClosed = deferred<void>();
+  let isDraining = false;
+  const closed = (): void => {
+    if (isDraining && connections.size === 0) allClosed.resolve();
+  };
+  const shared = { register: new CancelRegister(), replies: new ReplyTurn(timers), connections, closed };
+  return {
+    accept: (socket) => new PgConnection(engine, socket, shared, options),
+    drain: async (timeoutMs) => {
+      isDraining = true;
+      for (const connection of connections) connection.drain();
+      closed();
+      const late = timers.after(timeoutMs, () => {
+        for (const connection of connections) connection.terminate();
+        allClosed.resolve();
+      });
+      await allClosed.promise;
+      late.cancel();
+    },
+  };
 }

@@ -86,7 +86,8 @@ export class Rehearsal {
     const scratch = new SqlEngine({ store, platform, parser: engine.parser });
     const client = new UnheardClient();
     try {
-      client.handlers = pgwireListener(scratch, { principals: OPEN_PRINCIPALS, platform, log: silentLog })(client);
+      const { accept } = pgwireListener(scratch, { principals: OPEN_PRINCIPALS, platform, log: silentLog });
+      client.handlers = accept(client);
       await client.ask(startup());
       let stretchEndMs = 0;
       for (const text of rehearsedTexts()) {

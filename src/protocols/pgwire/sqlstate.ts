@@ -164,6 +164,7 @@ export const CONNECTION_SQLSTATE = {
   protocol_violation: '08P01',
   unsupported_protocol: '0A000',
   admin_shutdown: '57P01',
+  cannot_connect_now: '57P03',
 } as const;
 
 /** Of a notice. */
