@@ -422,7 +422,6 @@ class FromBinder {
     };
     const left = find(leftItems, 'left');
     const right = find(rightItems, 'right');
-    const equal = binder.compare('=', left.expression, right.expression, undefined);
     const common = commonType([left.expression.type, right.expression.type]);
     if (common === undefined) {
       throw new SqlError(
@@ -430,6 +429,7 @@ class FromBinder {
         `JOIN/USING types ${titleOf(left.expression.type)} and ${titleOf(right.expression.type)} cannot be matched`,
       );
     }
+    const equal = binder.compare('=', left.expression, right.expression, undefined);
     const as = (expression: BoundExpression): BoundExpression =>
       expression.type === common
         ? expression
