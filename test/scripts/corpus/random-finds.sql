@@ -258,5 +258,7 @@ SELECT 3 = '3'::xid;
 SELECT '3'::xid < 3;
 -- 15: 18 has another scale for powers of ten
 SELECT to_number(' 12 ', '990V'), to_number('123', '99V9'), to_number('12-', '9V');
+-- 15: 18 looks for the operator first
 SELECT exists(SELECT FROM (SELECT true k) p JOIN (SELECT 1 k) r USING (k));
+-- 15: 18 looks for the operator first
 SELECT exists(SELECT FROM (SELECT 'a'::text k) p NATURAL JOIN (SELECT '{1}'::int[] k) r);
