@@ -31,7 +31,11 @@ export const START_FLAGS: readonly FlagSpec[] = [
     description: 'provider that keeps what no route sends elsewhere',
   },
   { syntax: '-b, --bind <address>', path: 'server.bind_address', description: 'address all listeners bind' },
-  { syntax: '-p, --grpc-port <port>', path: 'protocols.grpc.port', description: 'gRPC port; 0 picks a free one' },
+  {
+    syntax: '-p, --grpc-port <port>',
+    path: 'protocols.grpc.port',
+    description: 'without effect: there is no gRPC listener yet',
+  },
   { syntax: '-H, --http-port <port>', path: 'protocols.rest.port', description: 'HTTP port' },
   { syntax: '-m, --metrics-port <port>', path: 'monitoring.metrics.port', description: 'metrics port' },
   { syntax: '--postgres-port <port>', path: 'protocols.postgresql.port', description: 'PostgreSQL port' },
