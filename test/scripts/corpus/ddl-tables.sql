@@ -373,7 +373,6 @@ comment on schema public is 'x';
 comment on database postgres is 'x';
 -- awaits: comments on built-in functions
 comment on function abs(int) is 'x';
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select column_name, data_type, is_nullable, column_default, is_identity, is_generated from information_schema.columns where table_name = 't9' order by ordinal_position;
 -- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select conname, contype, pg_get_constraintdef(oid) from pg_constraint where conrelid = 't6'::regclass order by conname;
