@@ -28,7 +28,7 @@ const SPLITS_MAX = 2;
 /** Buckets of one table, as a power of two. */
 const BUCKET_BITS_MAX = 16;
 /** A table is split when more of its places are taken. */
-const LOAD_MAX = 0.8;
+const LOAD_MAX = 0.7;
 /** The index is full when more of the places that it may have are taken: then some buckets are. */
 const FULL = 0.96;
 /** Spreads the distances of the two buckets of a hash (Knuth's multiplicative hashing). */
@@ -64,7 +64,8 @@ export class EntryFileIndex {
     this.#blockMask = 2 ** this.#blockBits - 1;
     const bits = Math.floor(Math.log2(bytesMax / (TABLES * BUCKET_PLACES * 4)));
     const bucketBitsMax = Math.max(0, Math.min(BUCKET_BITS_MAX, bits));
-    this.#bucketBits = Math.max(0, bucketBitsMax - SPLITS_MAX);
+    // Of two buckets at least, if there is room for them.
+    this.#bucketBits = Math.min(bucketBitsMax, Math.max(1, bucketBitsMax - SPLITS_MAX));
     this.#placesMax = BUCKET_PLACES << bucketBitsMax;
     const tagBits = Math.min(32 - this.#blockBits, TABLE_SHIFT - this.#bucketBits);
     this.#tagMask = 2 ** tagBits - 1;
