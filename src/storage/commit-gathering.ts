@@ -59,7 +59,7 @@ export class CommitGathering {
     if (this.#awaited <= 0) return undefined;
     this.#done = deferred();
     const waitMs = Math.min(WAIT_MS_MAX, Math.max(WAIT_MS_MIN, 2 * this.#returnMs));
-    this.#timer = this.#platform.timers.after(waitMs, () => this.stop());
+    this.#timer = this.#platform.timers.after(waitMs, this.stop);
     if (this.#returnMs > 1.5 * this.#syncMs) this.#waitWhileTheyCome(this.#done);
     return this.#done.promise;
   }
@@ -93,14 +93,14 @@ export class CommitGathering {
       this.#returnMs += (Math.min(returnMs, SAMPLE_MS_MAX) - this.#returnMs) * WEIGHT;
     }
     // What has arrived with the same turn of the event loop still belongs to the frame.
-    if (--this.#awaited === 0 && this.#done !== undefined) this.#platform.timers.soon(() => this.stop());
+    if (--this.#awaited === 0 && this.#done !== undefined) this.#platform.timers.soon(this.stop);
   }
 
   /** Nobody waits any longer. */
-  stop(): void {
+  readonly stop = (): void => {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#done?.resolve();
     this.#done = undefined;
-  }
+  };
 }

@@ -245,11 +245,14 @@ export class CommitLog {
   #schedule(): void {
     if (this.#running || this.#scheduled) return;
     this.#scheduled = true;
-    this.#platform.timers.soon(() => {
-      this.#scheduled = false;
-      if (!this.#running) void this.#run();
-    });
+    this.#platform.timers.soon(this.#start);
   }
+
+  /** Made once: a function within `#schedule` would cost each commit its scope. */
+  readonly #start = (): void => {
+    this.#scheduled = false;
+    if (!this.#running) void this.#run();
+  };
 
   async #run(): Promise<void> {
     this.#running = true;

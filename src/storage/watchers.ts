@@ -68,8 +68,7 @@ export class Watchers {
   notify(arena: Bytes, start: number, end: number, version: Version): void {
     if (this.#watchers.length === 0) return;
     const touched = this.#touchedBy(arena, start, end);
-    // In the order in which they came.
-    for (const watcher of touched.length < 2 ? touched : this.#watchers.filter((each) => touched.includes(each))) {
+    for (const watcher of touched.length < 2 ? touched : this.#inOrder(touched)) {
       const record = new WatchedCommit(version, arena, start, end, watcher);
       try {
         watcher.listener(record);
@@ -78,6 +77,11 @@ export class Watchers {
       }
       record.detach();
     }
+  }
+
+  /** As they came. */
+  #inOrder(touched: readonly Watcher[]): readonly Watcher[] {
+    return this.#watchers.filter((each) => touched.includes(each));
   }
 
   /** Those whose ranges are touched. */

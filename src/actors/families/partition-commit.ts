@@ -29,7 +29,7 @@ import type { LookupCounts } from '../../models/keyvalue/database.ts';
 import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { KeyRange } from '../../storage/key-range.ts';
 import { rangeContains, rangeIncludes, rangesOverlap } from '../../storage/key-range.ts';
-import { type CommitRecord, type Store, VALUE_BYTES_MAX, type WriteBatch } from '../../storage/store.ts';
+import { type Commit, type CommitRecord, type Store, VALUE_BYTES_MAX, type WriteBatch } from '../../storage/store.ts';
 import { EntryArena } from './entry-arena.ts';
 import type { EntryFileOptions } from './entry-file.ts';
 import { ABSENT } from './entry-slab.ts';
@@ -479,7 +479,8 @@ export class PartitionCommit {
       this.#committing = false;
     }
     if (this.#removes || this.#cleared.size > 0) this.#removedVersion = this.#store.version;
-    this.#cleared.clear();
+    // Clearing an empty one, too, makes it a new table: in the old generation.
+    if (this.#cleared.size > 0) this.#cleared.clear();
     this.#commits++;
     this.#undo.keep();
     if (!isPromise(commit)) {
@@ -491,6 +492,12 @@ export class PartitionCommit {
       return undefined;
     }
     arena.removeDirty();
+    return this.#orderLater(commit);
+  }
+
+  /** Apart from `commit`, which is called for each write and would make a scope for the functions here. */
+  #orderLater(commit: Promise<Commit>): Promise<void> {
+    const { observer } = this;
     const ordering = commit
       .then(({ version }) => {
         if (version > observer.observedVersion) observer.observedVersion = version;
