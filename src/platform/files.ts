@@ -27,6 +27,8 @@ export interface Files {
   syncDirectory(path: string): Promise<void>;
   /** Bytes that can still be written in the file system of `path`. */
   freeBytes(path: string): Promise<number>;
+  /** As `freeBytes`, at once: for who must decide before anyone else runs. */
+  freeBytesNow(path: string): number;
   /**
    * Takes blocks for the first `bytes` of a file without changing its length, so that appending later finds room.
    * @throws OperationError `disk_full`, or `unsupported` where the system cannot.

@@ -48,8 +48,8 @@ export async function lockFile(path: string): Promise<FileLock> {
 /** `shown` is the path that messages name: the user asked for that one, not for the guard of a takeover. */
 async function acquire(path: string, self: Holder, shown: string): Promise<FileLock> {
   const own = `${path}.${self.id}.tmp`;
-  await fs.writeFile(own, `${JSON.stringify(self)}\n`, { flag: 'wx', mode: 0o600 });
   try {
+    await fs.writeFile(own, `${JSON.stringify(self)}\n`, { flag: 'wx', mode: 0o600 });
     for (;;) {
       if (await linkedNow(own, path)) break;
       const holder = await readHolder(path);

@@ -122,6 +122,15 @@ export class NodeFiles implements Files {
     return stats.bavail * stats.bsize;
   }
 
+  freeBytesNow(path: string): number {
+    try {
+      const stats = fs.statfsSync(path);
+      return stats.bavail * stats.bsize;
+    } catch (error) {
+      throw fileError(error, 'inspect the file system of', path);
+    }
+  }
+
   /** By `fallocate` of util-linux: Node has no call for it. */
   preallocate(path: string, bytes: number): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -84,6 +84,9 @@ const PROBE_RANGE = { start: PROBE_KEY, end: keySuccessor(PROBE_KEY) };
 /** Header, a short key and a short value: more keys than this lets one expect are seldom met. */
 const OPERATION_BYTES_TYPICAL = 32;
 
+/** For shorter commits the log has room: it allocates that ahead, and tells when it cannot. */
+const UNASKED_BYTES = 64 * 1024;
+
 /** Of more locks it is not known without a look at each key whether one is in a span. */
 const LOCKS_LOOKED_AT_MAX = 1_024;
 
@@ -110,6 +113,9 @@ export class LocalStore implements Store {
   readonly #resetListeners = new Set<() => void>();
   #heldBack: readonly LateWriter[] = [];
   #commitLog: CommitLog | undefined;
+  readonly #logDirectory: string;
+  /** Of the file system: for long commits that the log has not written yet, up to a version. */
+  readonly #roomTaken = { bytes: 0, through: 0 };
   #version: Version = 0;
   #active: VersionedMemtable;
   #state: 'open' | 'readOnly' | 'closing' | 'closed' = 'open';
@@ -141,6 +147,7 @@ export class LocalStore implements Store {
     this.#writeSetBytesMax = options.writeSetBytesMax ?? 2 * TRANSACTION_BYTES_MAX;
     this.#arenas = new ArenaPool(options.arenaBytes ?? 4 * 1024 * 1024, 4);
     this.#onClosed = options.onClosed;
+    this.#logDirectory = options.commitLog?.directory ?? '';
     this.locks = new LockTable({ timers: options.platform.timers });
     this.snapshots = new Snapshots(options.engine);
     const source: WriteSource = {
@@ -436,6 +443,7 @@ export class LocalStore implements Store {
   order(body: Bytes, length: number, durability: Durability, hashes?: Memtable): Version {
     if (this.#state !== 'open') this.#checkWritable();
     if (this.#isFull) this.#checkSpace(body.subarray(0, length));
+    if (length > UNASKED_BYTES) this.#checkLogRoom(length);
     const log = this.#commitLog;
     let memtable = this.#active;
     let header = log === undefined ? 0 : log.headerBytes(memtable.arena);
@@ -474,6 +482,7 @@ export class LocalStore implements Store {
     // What lies behind was never touched, and counts for nothing.
     const arena = writes.arena.subarray(0, used + FRAME_ALIGNMENT);
     if (this.#isFull) this.#checkSpace(arena.subarray(COMMIT_START, used));
+    this.#checkLogRoom(used);
     writes.arena = arena;
     this.#active.sealed = true;
     this.overlay.memtables.push(writes);
@@ -549,6 +558,31 @@ export class LocalStore implements Store {
     }
     throw new OperationError('disk_full', `no space is left for writes to store ${this.name}`, {
       hint: 'Free space or delete data; writes resume by themselves.',
+    });
+  }
+
+  /**
+   * A commit of `bytes` that is longer than what the log has allocated would be visible, and wait for space that may never
+   * come: it is refused while nothing has happened.
+   */
+  #checkLogRoom(bytes: number): void {
+    const log = this.#commitLog;
+    if (log === undefined) return;
+    const needed = FRAME_HEADER_BYTES + COMMIT_HEADER_BYTES + bytes;
+    const { reserveBytes } = log;
+    const segment = log.segments.at(-1);
+    const left = segment === undefined ? 0 : segment.bytes - segment.endOffset;
+    if (needed <= reserveBytes && needed <= left) return;
+    // It may get a segment of its own, as may those before it that are not written yet.
+    if (log.writtenVersion >= this.#roomTaken.through) this.#roomTaken.bytes = 0;
+    const free = this.#platform.files.freeBytesNow(this.#logDirectory) - this.#roomTaken.bytes;
+    if (needed <= free) {
+      this.#roomTaken.bytes += needed;
+      this.#roomTaken.through = this.#version + 1;
+      return;
+    }
+    throw new OperationError('disk_full', `no space is left for a commit of ${bytes} bytes to store ${this.name}`, {
+      hint: `Free space or delete data; the log has room for ${Math.max(0, free)} bytes more.`,
     });
   }
 

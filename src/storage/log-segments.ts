@@ -64,6 +64,16 @@ export interface LogDirectory {
   readonly spares: readonly SpareSegment[];
 }
 
+/** What was prepared to become a segment, and holds nothing that anybody needs. */
+const SPARE = /^spare-\d+\.log$/;
+
+/** Gives up the space of the spares of a log that nobody has open. @returns whether there were any. */
+export async function removeSpares(files: Files, directory: string): Promise<boolean> {
+  const spares = (await files.list(directory)).filter((name) => SPARE.test(name));
+  for (const name of spares) await files.remove(join(directory, name));
+  return spares.length > 0;
+}
+
 /** @throws OperationError `store_format` for another format version, `corruption` for a gap or segments of two logs. */
 export async function listSegments(files: Files, directory: string): Promise<LogDirectory> {
   const segments: LogSegment[] = [];
@@ -71,7 +81,7 @@ export async function listSegments(files: Files, directory: string): Promise<Log
   const unwritten: { readonly number: number; readonly path: string }[] = [];
   for (const name of await files.list(directory)) {
     const path = join(directory, name);
-    if (/^spare-\d+\.log$/.test(name)) {
+    if (SPARE.test(name)) {
       spares.push({ number: 0, path, bytes: await files.size(path) });
       continue;
     }

@@ -27,13 +27,18 @@ afterEach(async () => {
   if (folder !== undefined) unmountSmallDisk(folder);
 });
 
-/** Takes all the space that is left. */
-function fill(path: string): void {
+const freeBytes = (): number => {
+  const { bavail, bsize } = statfsSync(folder!);
+  return bavail * bsize;
+};
+
+/** Takes all the space that is left, but for so much of it. */
+function fill(path: string, leaving = 0): void {
   const file = openSync(path, 'a');
   try {
     for (let length = 1 << 20; length > 0; length >>= 1) {
       try {
-        for (;;) writeSync(file, Buffer.alloc(length));
+        while (leaving === 0 || freeBytes() > leaving) writeSync(file, Buffer.alloc(length));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       }
@@ -126,4 +131,60 @@ test('a full disk refuses writes with a typed error, goes on reading, and takes 
     expect((await again.call('GET', `key:${i}`)) === `$${VALUE.length}\r\n${VALUE}\r\n`).toBe(true);
   expect(await again.call('GET', `key:${keys}`)).toBe('$-1\r\n');
   again.close();
+});
+
+test('one commit that is larger than what is left is refused, and a server starts on a disk that is full (skipped without the right to mount)', async ({
+  skip,
+}) => {
+  folder = mountSmallDisk(SIZE_MB);
+  if (folder === undefined) {
+    console.warn('skipped: mounting a small file system takes root');
+    skip();
+    return;
+  }
+  const start = () =>
+    ServerProcess.start({ dataDir: join(folder!, 'data'), env: { ORBIT_ROCKSDB_LOG_SEGMENT_BYTES: '4MB' } });
+  const connect = async () => {
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port: server!.port('postgres'),
+      user: 'orbit',
+      database: 'actors',
+    });
+    client.on('error', () => {}); // The server is killed below.
+    await client.connect();
+    return client;
+  };
+  const codeOf = (asked: Promise<unknown>) =>
+    asked.then(
+      () => undefined,
+      (error: { code?: string }) => error.code,
+    );
+  server = await start();
+  let postgres = await connect();
+  let redis = await RawClient.connect(server.port('redis'));
+  await postgres.query('create table kept (id int primary key, value text)');
+  await postgres.query(`insert into kept select g, repeat('v', 1000) from generate_series(1, 1000) g`);
+  await redis.call('SET', 'kept', VALUE);
+
+  const leftMb = 12;
+  fill(join(folder, 'filler'), leftMb * 1024 * 1024);
+  const large = `insert into kept select g, repeat('v', 1000) from generate_series(10000, 10000 + ${2 * leftMb * 1024}) g`;
+  expect(await codeOf(postgres.query(large))).toBe('53100');
+  expect(await redis.call('SET', 'large', 'v'.repeat(2 * leftMb * 1024 * 1024))).toMatch(/^-MISCONF /);
+  expect(await redis.call('SET', 'small', VALUE)).toBe('+OK\r\n');
+  expect(await codeOf(postgres.query(`insert into kept values (0, 'small')`))).toBe(undefined);
+
+  await server.kill();
+  redis.close();
+  fill(join(folder, 'filler'));
+  server = await start();
+  postgres = await connect();
+  redis = await RawClient.connect(server.port('redis'));
+  const { rows } = await postgres.query('select count(*)::int as n, min(value) as least from kept');
+  expect(rows).toEqual([{ n: 1001, least: 'small' }]);
+  expect(await redis.call('DEL', 'kept', 'small', 'large')).toBe(':2\r\n');
+  expect((await postgres.query('delete from kept where id < 500')).rowCount).toBe(500);
+  await postgres.end();
+  redis.close();
 });

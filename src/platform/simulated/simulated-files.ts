@@ -116,6 +116,11 @@ export class SimulatedFiles implements Files, DiskUser {
     });
   }
 
+  freeBytesNow(path: string): number {
+    this.#disk.size(path);
+    return this.#disk.freeBytes;
+  }
+
   /** The simulated disk counts lengths, not blocks: there is room or there is not. */
   preallocate(path: string, bytes: number): Promise<void> {
     return this.perform('name', 'preallocate', path, () => {

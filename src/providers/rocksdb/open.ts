@@ -10,13 +10,13 @@
 import { join } from 'node:path';
 import { utf8 } from '../../base/bytes.ts';
 import type { Durability } from '../../base/durability.ts';
-import { messageOf, OperationError } from '../../base/errors.ts';
+import { hasCode, messageOf, OperationError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { type Progress, restoreBackup, verifyBackup } from '../../storage/backup.ts';
 import { Keyspace } from '../../storage/keyspace.ts';
 import { LocalStore } from '../../storage/local-store.ts';
-import { listSegments } from '../../storage/log-segments.ts';
+import { listSegments, removeSpares } from '../../storage/log-segments.ts';
 import type { Version } from '../../storage/store.ts';
 import { RocksDbEngine } from './rocksdb-engine.ts';
 
@@ -45,8 +45,29 @@ const MEBIBYTE = 1024 * 1024;
 /** The name of a log all of which is in the state, until it is removed. */
 const ABSORBED = 'log-absorbed';
 
-/** @throws OperationError `store_locked`, `store_format`, `corruption`, `disk_full`, `io`. */
+/**
+ * On a full disk it gives up what the log has prepared for its next segments, so that data can be read and deleted.
+ * @throws OperationError `store_locked`, `store_format`, `corruption`, `disk_full`, `io`.
+ */
 export async function openRocksDbStore(options: RocksDbStoreOptions): Promise<LocalStore> {
+  for (;;) {
+    try {
+      return await openOnce(options);
+    } catch (error) {
+      if (!hasCode(error, 'disk_full')) throw error;
+      if (!(await removeSpares(options.platform.files, join(options.directory, 'log')))) throw noRoomToOpen(error);
+    }
+  }
+}
+
+function noRoomToOpen(cause: OperationError): OperationError {
+  return new OperationError('disk_full', cause.message, {
+    cause,
+    hint: 'Free space on that file system, or make it larger, and start again: what is stored can be deleted once the server runs.',
+  });
+}
+
+async function openOnce(options: RocksDbStoreOptions): Promise<LocalStore> {
   const { platform, directory, name } = options;
   await platform.files.makeDirectory(directory);
   const lock = await platform.files.lock(join(directory, 'LOCK'));
