@@ -51,12 +51,15 @@ describe.each(SERVERS)('sessions of %s', (_, start) => {
       )
     ).rows[0];
 
-  const running = async () => {
+  /** What is seen once it waits for that: an answer may arrive before whoever sent it waits for the next statement. */
+  const waitingFor = async (event: string) => {
     for (;;) {
       const row = await seen();
-      if (row.wait_event === 'PgSleep') return row;
+      if (row.wait_event === event) return row;
     }
   };
+  const running = () => waitingFor('PgSleep');
+  const idle = () => waitingFor('ClientRead');
 
   const base = {
     application_name: 'watched',
@@ -71,9 +74,9 @@ describe.each(SERVERS)('sessions of %s', (_, start) => {
 
   test('show who is there, what they run or ran last, and what they wait for', async () => {
     await watched.query('select 1 as one');
-    expect(await seen()).toEqual({ ...base, ...client, state: 'idle', query: 'select 1 as one', began: false });
+    expect(await idle()).toEqual({ ...base, ...client, state: 'idle', query: 'select 1 as one', began: false });
     await watched.query('begin');
-    expect(await seen()).toEqual({
+    expect(await idle()).toEqual({
       ...base,
       ...client,
       state: 'idle in transaction',
@@ -81,7 +84,7 @@ describe.each(SERVERS)('sessions of %s', (_, start) => {
       began: true,
     });
     await watched.query('select nope').catch(() => {});
-    expect(await seen()).toMatchObject({ state: 'idle in transaction (aborted)', query: 'select nope' });
+    expect(await idle()).toMatchObject({ state: 'idle in transaction (aborted)', query: 'select nope' });
     await watched.query('rollback');
     const own = await watcher.query('select state, query from pg_stat_activity where pid = pg_backend_pid()');
     expect(own.rows).toEqual([

@@ -172,7 +172,9 @@ export class SqlSession {
   #observed({ user, database, processId, client, terminate }: SessionOptions): ObservedSession {
     const startedMicros = this.engine.nowMicros();
     const activity = (): SessionActivity => {
-      const isActive = this.#interrupts.isRunning;
+      // Its answer leaves once what it tells of is durable.
+      const isActive =
+        this.#interrupts.isRunning || this.observedVersion > this.engine.store.statistics().durableVersion;
       const { status, nowMicros } = this.#block;
       return {
         processId,
@@ -201,7 +203,8 @@ export class SqlSession {
 
   #waits(): SessionActivity['waits'] {
     if (this.#isSleeping) return ['Timeout', 'PgSleep'];
-    return this.#interrupts.isWaiting ? ['Lock', 'transactionid'] : undefined;
+    if (this.#interrupts.isWaiting) return ['Lock', 'transactionid'];
+    return this.#interrupts.isRunning ? undefined : ['IO', 'WALSync'];
   }
 
   get portals(): Portals {
