@@ -35,6 +35,8 @@ export interface Sequence {
   readonly cycle: boolean;
   /** Where the change that wrote this definition set it; the position under its own key may be further on. */
   readonly position?: SequencePosition;
+  /** As of `Table`. */
+  readonly unlogged?: boolean;
   readonly comment?: string;
   /** The column that it lives and dies with. */
   readonly owner?: { readonly table: TableId; readonly column: number; readonly identity: boolean };

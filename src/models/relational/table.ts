@@ -179,6 +179,8 @@ export interface IndexPart {
 export interface Index {
   readonly id: TableId;
   readonly name: string;
+  /** USING hash. Entries lie as those of any other index, in order: this is what the catalog says of it. */
+  readonly method?: 'hash';
   readonly unique: boolean;
   /** Of a unique index: whether rows with a null in the key never conflict, as is usual. */
   readonly nullsDistinct: boolean;
@@ -196,6 +198,8 @@ export interface Index {
   /** It does not hold all rows: it is being built, or building it failed. Writers maintain it, nobody reads it. */
   readonly invalid?: boolean;
   readonly storageParameters?: StorageParameters;
+  /** CLUSTER was last told to use it. Kept for the catalog only. */
+  readonly clustered?: boolean;
   readonly comment?: string;
   /** Of the constraint that it is the work of. */
   readonly constraintComment?: string;
@@ -279,9 +283,12 @@ export interface Table {
   readonly ownedSequences?: readonly TableId[];
   /** Of a view: such a table has columns, and no rows unless it is materialized. */
   readonly view?: ViewDefinition;
+  /** CREATE UNLOGGED TABLE. Kept for the catalog and for what foreign keys may refer to: its rows are as durable as all others. */
+  readonly unlogged?: boolean;
   readonly storageParameters?: StorageParameters;
   /** Of the index that stands for the primary key, where rows are found by it. */
   readonly primaryKeyParameters?: StorageParameters;
+  readonly primaryKeyClustered?: boolean;
   readonly comment?: string;
   /** Of the constraint, and of its index, where rows are found by it. */
   readonly primaryKeyComment?: string;

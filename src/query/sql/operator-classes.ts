@@ -1,5 +1,5 @@
 /**
- * Operator classes of B-trees: names of PostgreSQL 15's pg_opclass that an index may mention, and that its catalog tells.
+ * Operator classes of B-trees and hash indexes: names of PostgreSQL 15's pg_opclass that an index may mention, and that its catalog tells.
  *
  * Keys sort by code point, as `text_pattern_ops` and its kin do, so that a class that is not the default of its type changes
  * nothing but how the index is printed.
@@ -8,8 +8,11 @@
 import { SqlError } from './sql-error.ts';
 import { elementOf, type SqlType, titleOf, typeInfo } from './types/types.ts';
 
+export type AccessMethod = 'btree' | 'hash';
+
 export interface OperatorClass {
   readonly oid: number;
+  readonly method: AccessMethod;
   readonly name: string;
   readonly family: number;
   readonly type: SqlType;
@@ -18,7 +21,7 @@ export interface OperatorClass {
 
 type ClassRow = readonly [oid: number, name: string, family: number, type: SqlType, isDefault?: false];
 
-const ROWS: readonly ClassRow[] = [
+const BTREE_ROWS: readonly ClassRow[] = [
   [1978, 'int4_ops', 1976, 'int4'],
   [1979, 'int2_ops', 1976, 'int2'],
   [1981, 'oid_ops', 1989, 'oid'],
@@ -60,6 +63,46 @@ const ROWS: readonly ClassRow[] = [
   [10088, 'jsonb_ops', 4033, 'jsonb'],
 ];
 
+const HASH_ROWS: readonly ClassRow[] = [
+  [10001, 'array_ops', 627, 'anyarray'],
+  [10005, 'bpchar_ops', 427, 'bpchar'],
+  [10008, 'char_ops', 431, 'char'],
+  [10010, 'cidr_ops', 1975, 'inet', false],
+  [10011, 'date_ops', 435, 'date'],
+  [10013, 'float4_ops', 1971, 'float4'],
+  [10014, 'float8_ops', 1971, 'float8'],
+  [10016, 'inet_ops', 1975, 'inet'],
+  [10019, 'int2_ops', 1977, 'int2'],
+  [10020, 'int4_ops', 1977, 'int4'],
+  [10021, 'int8_ops', 1977, 'int8'],
+  [10023, 'interval_ops', 1983, 'interval'],
+  [10025, 'macaddr_ops', 1985, 'macaddr'],
+  [10027, 'macaddr8_ops', 3372, 'macaddr8'],
+  [10029, 'name_ops', 1995, 'name'],
+  [10030, 'numeric_ops', 1998, 'numeric'],
+  [10031, 'oid_ops', 1990, 'oid'],
+  [10033, 'oidvector_ops', 1992, 'oidvector'],
+  [10035, 'record_ops', 6194, 'record'],
+  [10037, 'text_ops', 1995, 'text'],
+  [10039, 'time_ops', 1997, 'time'],
+  [10040, 'timestamptz_ops', 1999, 'timestamptz'],
+  [10042, 'timetz_ops', 2001, 'timetz'],
+  [10045, 'varchar_ops', 1995, 'text', false],
+  [10046, 'timestamp_ops', 2040, 'timestamp'],
+  [10048, 'bool_ops', 2222, 'bool'],
+  [10049, 'bytea_ops', 2223, 'bytea'],
+  [10052, 'xid8_ops', 5032, 'xid8'],
+  [10056, 'text_pattern_ops', 2229, 'text', false],
+  [10057, 'varchar_pattern_ops', 2229, 'text', false],
+  [10058, 'bpchar_pattern_ops', 2231, 'bpchar', false],
+  [10066, 'uuid_ops', 2969, 'uuid'],
+  [10068, 'pg_lsn_ops', 3254, 'pg_lsn'],
+  [10070, 'enum_ops', 3523, 'anyenum'],
+  [10077, 'range_ops', 3903, 'anyrange'],
+  [10081, 'multirange_ops', 4225, 'anymultirange'],
+  [10089, 'jsonb_ops', 4034, 'jsonb'],
+];
+
 /** Families that hold classes of several types, or are not named as the one that they hold. */
 const FAMILY_NAMES: Readonly<Record<number, string>> = {
   434: 'datetime_ops',
@@ -68,18 +111,28 @@ const FAMILY_NAMES: Readonly<Record<number, string>> = {
   1976: 'integer_ops',
   1994: 'text_ops',
   2095: 'text_pattern_ops',
+  435: 'date_ops',
+  1971: 'float_ops',
+  1975: 'network_ops',
+  1977: 'integer_ops',
+  1995: 'text_ops',
+  2229: 'text_pattern_ops',
 };
 
-export const OPERATOR_CLASSES: readonly OperatorClass[] = ROWS.map(([oid, name, family, type, isDefault = true]) => ({
-  oid,
-  name,
-  family,
-  type,
-  isDefault,
-}));
+function classesOf(method: AccessMethod, rows: readonly ClassRow[]): readonly OperatorClass[] {
+  return rows.map(([oid, name, family, type, isDefault = true]) => ({ oid, method, name, family, type, isDefault }));
+}
 
-export function operatorFamilies(): ReadonlyMap<number, string> {
-  return new Map(OPERATOR_CLASSES.map(({ family, name }) => [family, FAMILY_NAMES[family] ?? name]));
+export const OPERATOR_CLASSES: readonly OperatorClass[] = [
+  ...classesOf('btree', BTREE_ROWS),
+  ...classesOf('hash', HASH_ROWS),
+];
+
+/** By oid. */
+export function operatorFamilies(): ReadonlyMap<number, Pick<OperatorClass, 'name' | 'method'>> {
+  return new Map(
+    OPERATOR_CLASSES.map(({ family, name, method }) => [family, { name: FAMILY_NAMES[family] ?? name, method }]),
+  );
 }
 
 /** The type that a class is declared for and that values of `type` can be read as; undefined for one without an order. */
@@ -104,9 +157,9 @@ function classType(type: SqlType): SqlType {
 }
 
 /** The class of an index on values of `type` that mentions none. */
-export function defaultOperatorClass(type: SqlType): OperatorClass | undefined {
+export function defaultOperatorClass(type: SqlType, method: AccessMethod = 'btree'): OperatorClass | undefined {
   const declared = classType(type);
-  return OPERATOR_CLASSES.find((each) => each.isDefault && each.type === declared);
+  return OPERATOR_CLASSES.find((each) => each.method === method && each.isDefault && each.type === declared);
 }
 
 /**
@@ -114,10 +167,10 @@ export function defaultOperatorClass(type: SqlType): OperatorClass | undefined {
  *
  * @throws SqlError `undefined_object` for one that does not exist, `datatype_mismatch` for one of other types.
  */
-export function requireOperatorClass(name: string, type: SqlType): OperatorClass {
-  const found = OPERATOR_CLASSES.find((each) => each.name === name);
+export function requireOperatorClass(name: string, type: SqlType, method: AccessMethod = 'btree'): OperatorClass {
+  const found = OPERATOR_CLASSES.find((each) => each.method === method && each.name === name);
   if (found === undefined) {
-    throw new SqlError('undefined_object', `operator class "${name}" does not exist for access method "btree"`);
+    throw new SqlError('undefined_object', `operator class "${name}" does not exist for access method "${method}"`);
   }
   if (classType(type) !== found.type) {
     throw new SqlError('datatype_mismatch', `operator class "${name}" does not accept data type ${titleOf(type)}`);

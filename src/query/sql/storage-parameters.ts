@@ -1,8 +1,9 @@
 /**
- * Storage parameters of tables and indexes: WITH (…), SET and RESET (PostgreSQL's reloptions.c).
+ * Storage parameters of tables, indexes and views: WITH (…), SET and RESET (PostgreSQL's reloptions.c).
  *
  * They are checked, kept and shown as PostgreSQL does. `autovacuum_enabled` keeps the statistics of a table from being gathered by
- * itself; all others are about pages, or about what VACUUM does with them, and there are none.
+ * itself; all others are about pages, or about what VACUUM does with them, and there are none. Of views `security_barrier` keeps conditions
+ * out of their queries, and `security_invoker` changes nothing, since tables belong to whoever reads them.
  */
 
 import type { Node } from '@pgsql/types';
@@ -41,7 +42,7 @@ const BOTH: readonly (readonly [string, Rule])[] = [
   ['vacuum_index_cleanup', { kind: 'enum', words: ['auto'], told: '"on", "off", and "auto"' }],
 ];
 
-const RULES: Readonly<Record<'table' | 'toast' | 'index', ReadonlyMap<string, Rule>>> = {
+const RULES: Readonly<Record<'table' | 'toast' | 'index' | 'hash' | 'view', ReadonlyMap<string, Rule>>> = {
   table: new Map([
     ...BOTH,
     ['fillfactor', integer(10, 100)],
@@ -56,6 +57,11 @@ const RULES: Readonly<Record<'table' | 'toast' | 'index', ReadonlyMap<string, Ru
     ['fillfactor', integer(10, 100)],
     ['deduplicate_items', BOOLEAN],
   ]),
+  view: new Map([
+    ['security_barrier', BOOLEAN],
+    ['security_invoker', BOOLEAN],
+  ]),
+  hash: new Map([['fillfactor', integer(10, 100)]]),
 };
 
 /**
@@ -63,7 +69,7 @@ const RULES: Readonly<Record<'table' | 'toast' | 'index', ReadonlyMap<string, Ru
  * @throws SqlError `invalid_parameter_value`, `syntax_error`.
  */
 export function storageParameters(
-  kind: 'table' | 'index',
+  kind: 'table' | 'index' | 'hash' | 'view',
   options: readonly Node[],
   before: StorageParameters = [],
   isReset = false,
@@ -74,7 +80,7 @@ export function storageParameters(
   for (const option of options) {
     if (!('DefElem' in option)) continue;
     const { defname = '', defnamespace, arg } = option.DefElem;
-    if (defnamespace !== undefined && (defnamespace !== 'toast' || kind === 'index')) {
+    if (defnamespace !== undefined && (defnamespace !== 'toast' || kind !== 'table')) {
       throw new SqlError('invalid_parameter_value', `unrecognized parameter namespace "${defnamespace}"`);
     }
     if (isReset) {
@@ -94,6 +100,12 @@ export function storageParameters(
   check(RULES[kind], all);
   check(RULES.toast, ofToast);
   return all;
+}
+
+/** Whether a view is made WITH (security_barrier). */
+export function isBarrier(parameters: StorageParameters = []): boolean {
+  const given = parameters.find(([name]) => name === 'security_barrier');
+  return given !== undefined && booleanOf(given[1]) === true;
 }
 
 /** Whether statistics of the table are gathered by itself. */
@@ -153,7 +165,8 @@ function booleanOf(value: string): boolean | undefined {
   return undefined;
 }
 
-function textOf(arg: Node, name: string): string {
+/** A value of an option as PostgreSQL keeps it. @throws SqlError `syntax_error`. */
+export function textOf(arg: Node, name: string): string {
   if ('Integer' in arg) return String(arg.Integer.ival ?? 0);
   if ('Float' in arg) return arg.Float.fval ?? '0';
   if ('Boolean' in arg) return arg.Boolean.boolval === true ? 'true' : 'false';

@@ -13,6 +13,7 @@ import {
 } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { columnNames, primaryKeyName } from '../object-names.ts';
+import type { AccessMethod } from '../operator-classes.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { storageParameters } from '../storage-parameters.ts';
 import { isInteger, type SqlType, titleOf } from '../types/types.ts';
@@ -122,6 +123,7 @@ export function bindCreateTable(
     columns,
     primaryKey,
     primaryKeyName: key?.constraint.conname ?? primaryKeyName(name),
+    ...(statement.relation!.relpersistence === 'u' ? { unlogged: true } : {}),
     ...(parameters.length === 0 ? {} : { storageParameters: parameters }),
     ...(ofKey.length === 0 ? {} : { primaryKeyParameters: ofKey }),
   };
@@ -166,8 +168,6 @@ export function checkGenerated(definition: Omit<Table, 'id' | 'version'>, contex
 }
 
 function refuse(statement: CreateStmt): void {
-  const { relation } = statement;
-  if (relation?.relpersistence === 'u') throw notSupported('an unlogged table', relation.location);
   if (statement.inhRelations !== undefined) {
     throw notSupported(statement.partbound === undefined ? 'INHERITS' : 'PARTITION OF');
   }
@@ -412,10 +412,10 @@ export function bindPrimaryKey(
 }
 
 /** The error of a key over values that cannot be sorted. */
-export function withoutOrder(type: SqlType): SqlError {
+export function withoutOrder(type: SqlType, method: AccessMethod = 'btree'): SqlError {
   return new SqlError(
     'undefined_object',
-    `data type ${titleOf(type)} has no default operator class for access method "btree"`,
+    `data type ${titleOf(type)} has no default operator class for access method "${method}"`,
     { hint: 'You must specify an operator class for the index or define a default operator class for the data type.' },
   );
 }

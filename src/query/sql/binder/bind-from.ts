@@ -21,6 +21,7 @@ import { outputs, type UserFunction } from '../../../models/relational/function-
 import { columnNumber } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
+import { isBarrier } from '../storage-parameters.ts';
 import { castFor } from '../types/cast.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { timeZone } from '../types/time-zone.ts';
@@ -607,7 +608,8 @@ function viewAs(found: CatalogTable, range: FrozenRange, offset: number, context
   const alias = range.alias?.aliasname ?? range.relname ?? '';
   const query = bindView(found, context);
   const item = itemOf(tableItem(found, alias, offset), range);
-  return { relation: { kind: 'derived', alias, query, view: found }, items: [item], lateral: [] };
+  const barrier = isBarrier(found.table.storageParameters) ? ({ barrier: true } as const) : {};
+  return { relation: { kind: 'derived', alias, query, view: found, ...barrier }, items: [item], lateral: [] };
 }
 
 /** What a view's query is bound in: its own relations, and the time zone that it was written in. */

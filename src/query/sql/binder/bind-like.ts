@@ -79,19 +79,23 @@ function parametersOf(parameters: StorageParameters = []): { readonly options?: 
 }
 
 function indexLike(index: Index, { columns }: Table): IndexStmt {
-  const { parts, include, unique, nullsDistinct, predicate } = index;
-  const element = (part: Pick<IndexElem, 'name' | 'expr' | 'ordering' | 'nulls_ordering'>): Node => ({
-    IndexElem: part,
-  });
+  const { parts, include, unique, nullsDistinct, predicate, method = 'btree' } = index;
+  const element = (IndexElem: IndexElem): Node => ({ IndexElem });
   return {
     unique,
     nulls_not_distinct: !nullsDistinct,
     ...parametersOf(index.storageParameters),
-    indexParams: parts.map(({ column, expression, descending, nullsFirst }) =>
+    accessMethod: method,
+    indexParams: parts.map(({ column, expression, descending, nullsFirst, operatorClass }) =>
       element({
         ...(column === undefined ? { expr: expression!.tree as unknown as Node } : { name: columns[column]!.name }),
-        ordering: descending ? 'SORTBY_DESC' : 'SORTBY_ASC',
-        nulls_ordering: nullsFirst ? 'SORTBY_NULLS_FIRST' : 'SORTBY_NULLS_LAST',
+        ...(operatorClass === undefined ? {} : { opclass: [{ String: { sval: operatorClass } }] }),
+        ...(method === 'btree'
+          ? {
+              ordering: descending ? 'SORTBY_DESC' : 'SORTBY_ASC',
+              nulls_ordering: nullsFirst ? 'SORTBY_NULLS_FIRST' : 'SORTBY_NULLS_LAST',
+            }
+          : {}),
       }),
     ),
     ...(include.length === 0

@@ -178,6 +178,8 @@ export interface BoundDerived {
   readonly query: BoundRows;
   /** The view that the query is of. */
   readonly view?: CatalogTable;
+  /** Conditions from outside that could tell of a row by failing are not tested of rows that the query leaves out. */
+  readonly barrier?: true;
 }
 
 export type JoinType = 'inner' | 'left' | 'right' | 'full';

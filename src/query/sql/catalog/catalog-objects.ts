@@ -377,11 +377,11 @@ export class CatalogObjects implements CatalogAccess {
     if (column > 0) return parts[column - 1]!.text;
     const unique = found.index === undefined || found.index.unique ? 'UNIQUE ' : '';
     const list = parts.map(({ text, order }) => `${text}${order}`).join(', ');
-    const { include = [], nullsDistinct = true } = found.index ?? {};
+    const { include = [], nullsDistinct = true, method = 'btree' } = found.index ?? {};
     const included = include.map((position) => quoteName(table.columns[position]!.name)).join(', ');
     const predicate = this.predicateText(found);
     return [
-      `CREATE ${unique}INDEX ${quoteName(found.name)} ON ${this.#qualified(table, pretty)} USING btree (${list})`,
+      `CREATE ${unique}INDEX ${quoteName(found.name)} ON ${this.#qualified(table, pretty)} USING ${method} (${list})`,
       ...(included === '' ? [] : [` INCLUDE (${included})`]),
       ...(nullsDistinct ? [] : [' NULLS NOT DISTINCT']),
       parametersText(parametersOf(found)),

@@ -13,8 +13,8 @@ export const CLASS_OIDS = {
   pg_rewrite: 2618,
 } as const;
 
-/** The access method of all indexes. */
-export const BTREE = 403;
+/** Of indexes. */
+export const ACCESS_METHODS = { btree: 403, hash: 405 } as const;
 
 /** Each view has one rule, whose oid is that of the view beyond all that the catalog gives out. */
 const REWRITE_OIDS = 1_000_000_000;

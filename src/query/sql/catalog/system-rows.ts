@@ -14,8 +14,8 @@ import { dependRows } from './depend-rows.ts';
 import { descriptionRows } from './description-rows.ts';
 import { aggregateRows, castRows, functionRows, operatorRows } from './function-rows.ts';
 import {
+  ACCESS_METHODS,
   attrdefOid,
-  BTREE,
   CLASS_OIDS,
   COLLATION_DEFAULT,
   DATABASE,
@@ -65,9 +65,9 @@ function parameterList(parameters: StorageParameters = []): SqlArray | null {
 
 function* classRows(objects: CatalogObjects, { session: { statistics } }: EvaluationContext): Iterable<SystemRow> {
   const { tables, views, sequences, indexes, types } = objects;
-  const placeOf = (schema: number | undefined) => ({
+  const placeOf = ({ schema, unlogged }: { readonly schema?: number; readonly unlogged?: boolean }) => ({
     relnamespace: schemaOid(schema),
-    relpersistence: isTemporary({ name: objects.schemaName(schema) }) ? 't' : 'p',
+    relpersistence: unlogged === true ? 'u' : isTemporary({ name: objects.schemaName(schema) }) ? 't' : 'p',
   });
   const shared = {
     relowner: OWNER,
@@ -81,7 +81,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       ...shared,
       oid: table.id,
       relname: table.name,
-      ...placeOf(table.schema),
+      ...placeOf(table),
       reltype: ROW_TYPE_OIDS + table.id,
       relam: HEAP,
       relfilenode: table.storage ?? table.id,
@@ -103,7 +103,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       ...shared,
       oid: classOidOf(type),
       relname: type.name,
-      ...placeOf(type.schema),
+      ...placeOf(type),
       reltype: type.id,
       relkind: 'c',
       relnatts: type.fields.length,
@@ -115,7 +115,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       ...shared,
       oid: table.id,
       relname: table.name,
-      ...placeOf(table.schema),
+      ...placeOf(table),
       relam: isStored ? HEAP : 0,
       reltype: ROW_TYPE_OIDS + table.id,
       relfilenode: isStored ? (table.storage ?? table.id) : 0,
@@ -126,10 +126,10 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       relnatts: table.columns.length,
       relhasrules: true,
       relispopulated: table.view?.populated ?? true,
-      reloptions:
-        table.view?.check === undefined
-          ? parameterList(table.storageParameters)
-          : new SqlArray('text', [`check_option=${table.view.check}`]),
+      reloptions: parameterList([
+        ...(table.storageParameters ?? []),
+        ...(table.view?.check === undefined ? [] : [['check_option', table.view.check] as const]),
+      ]),
     };
   }
   for (const index of indexes) {
@@ -137,8 +137,8 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       ...shared,
       oid: index.oid,
       relname: index.name,
-      ...placeOf(index.table.table.schema),
-      relam: BTREE,
+      ...placeOf(index.table.table),
+      relam: ACCESS_METHODS[index.index?.method ?? 'btree'],
       reltuples: statistics?.of(index.table.table.id)?.rows ?? 0,
       relfilenode: index.oid,
       relkind: 'i',
@@ -147,12 +147,13 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
       reloptions: parameterList(parametersOf(index)),
     };
   }
-  for (const { id, name, schema } of sequences) {
+  for (const sequence of sequences) {
+    const { id, name } = sequence;
     yield {
       ...shared,
       oid: id,
       relname: name,
-      ...placeOf(schema),
+      ...placeOf(sequence),
       relfilenode: id,
       reltuples: 1,
       relkind: 'S',
@@ -285,6 +286,7 @@ function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
     indnullsnotdistinct: index?.nullsDistinct === false,
     indisprimary: index === undefined || index.isPrimary === true,
     indimmediate: index?.deferrable === undefined,
+    indisclustered: (index === undefined ? table.table.primaryKeyClustered : index.clustered) === true,
     indisvalid: index?.invalid !== true,
     indisready: true,
     indislive: true,
@@ -299,7 +301,9 @@ function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
     ),
     indclass: new SqlArray(
       'oid',
-      (index?.parts ?? primaryKey.map((position) => columns[position]!)).map(operatorClassOid),
+      (index?.parts ?? primaryKey.map((position) => columns[position]!)).map((part) =>
+        operatorClassOid(part, index?.method ?? 'btree'),
+      ),
       [positions.length],
       [0],
     ),
@@ -481,7 +485,8 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   },
   pg_am: () => [
     { oid: HEAP, amname: 'heap', amhandler: 0, amtype: 't' },
-    { oid: BTREE, amname: 'btree', amhandler: 0, amtype: 'i' },
+    { oid: ACCESS_METHODS.btree, amname: 'btree', amhandler: 0, amtype: 'i' },
+    { oid: ACCESS_METHODS.hash, amname: 'hash', amhandler: 0, amtype: 'i' },
   ],
   pg_roles: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],
   pg_authid: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],

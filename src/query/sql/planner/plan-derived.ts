@@ -31,7 +31,7 @@ import {
   scanNames,
 } from './planned.ts';
 import { isInlined } from './pull-up.ts';
-import { isRepeatable, pushInto } from './rows-before-groups.ts';
+import { isRepeatable, type Pushed, pushInto } from './rows-before-groups.ts';
 import { selectivityOf } from './selectivity.ts';
 import { callsVolatile } from './subquery-forms.ts';
 
@@ -67,8 +67,8 @@ export function planDerived(
   options: ScanOptions = {},
 ): Planned {
   const { needed } = options;
-  const { query, alias } = relation;
-  const { inside: tested, outside } = pushInto(query, conditions);
+  const { query, alias, barrier = false } = relation;
+  const { inside: tested, outside } = barrier ? pushPast(query, conditions) : pushInto(query, conditions);
   const sorted = outside.length === 0 ? orderedInside(tested, options) : undefined;
   const inside = sorted ?? tested;
   const rows = scope.rows(needed === undefined ? inside : pruned(inside, withColumnsOf(needed, outside)));
@@ -82,6 +82,16 @@ export function planDerived(
   const facts = relationFacts(relation, scope.known, () => rows.node.rows);
   return filtered(planned, outside, names, scope, facts);
 }
+
+/** As `pushInto`, for conditions that cannot fail alone: comparisons of a column with a value. */
+function pushPast(query: BoundRows, conditions: readonly BoundExpression[]): Pushed {
+  const tellsNothing = (each: BoundExpression): boolean =>
+    each.kind === 'compare' && [each.left, each.right].every(({ kind }) => LEAVES.has(kind));
+  const { inside, outside } = pushInto(query, conditions.filter(tellsNothing));
+  return { inside, outside: [...outside, ...conditions.filter((each) => !tellsNothing(each))] };
+}
+
+const LEAVES: ReadonlySet<BoundExpression['kind']> = new Set(['column', 'constant', 'parameter']);
 
 /**
  * The query in the order that is wanted, cut to the rows that matter, so that a key inside of it can give both. Of a UNION

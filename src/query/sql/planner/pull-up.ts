@@ -7,7 +7,7 @@
  *
  * Left as they are: queries of which the number of rows depends on more than FROM and WHERE, columns that are volatile, hold
  * subqueries, or would grow out of proportion; below an outer join, on the side that may be missing, columns that would not be
- * null of missing rows by themselves (which PostgreSQL wraps up in PlaceHolderVars).
+ * null of missing rows by themselves (which PostgreSQL wraps up in PlaceHolderVars); views WITH (security_barrier).
  */
 
 import {
@@ -129,6 +129,7 @@ type SimpleQuery = BoundSelect & { readonly from: BoundRelation };
 
 /** The query that a relation is of, if it can be pulled up; what is simple in its own FROM is. */
 function simpleQuery(relation: BoundRelation, isNullable: boolean): SimpleQuery | undefined {
+  if (relation.kind === 'derived' && relation.barrier === true) return undefined;
   const rows = relation.kind === 'derived' ? relation.query : inlined(relation);
   if (rows?.kind !== 'select' || rows.from === undefined || !isPlain(rows)) return undefined;
   if (rows.distinct || rows.orderBy.length > 0) return undefined;

@@ -54,6 +54,8 @@ export interface ColumnEditorOptions extends EditorOptions {
   /** @param options Of ALTER SEQUENCE, RESTART among them. */
   alterSequence(id: TableId, options: readonly Node[]): Promise<void>;
   dropSequence(id: TableId): Promise<void>;
+  /** SET LOGGED or UNLOGGED. */
+  setSequenceLogged(id: TableId, isLogged: boolean): Promise<void>;
   /** Those that columns of the table own. */
   sequencesOf(table: Table): Promise<readonly Sequence[]>;
   /** @param numbers Of columns, as they were and as they are. */
@@ -284,7 +286,7 @@ export class ColumnEditor {
       ...index,
       parts: index.parts.map((part) => {
         if (part.column !== position) return part;
-        if (part.operatorClass !== undefined) requireOperatorClass(part.operatorClass, type);
+        if (part.operatorClass !== undefined) requireOperatorClass(part.operatorClass, type, index.method);
         return { ...part, type, modifier };
       }),
     }));

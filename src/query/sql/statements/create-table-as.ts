@@ -46,7 +46,8 @@ export async function createTableAs(
   if (!('SelectStmt' in query)) throw new SqlError('wrong_object_type', 'prepared statement is not a SELECT');
   const title = isView ? 'CREATE MATERIALIZED VIEW' : 'CREATE TABLE AS';
   const { rel, colNames, skipData, options, onCommit } = into!;
-  if (rel!.relpersistence === 'u') throw notSupported('an unlogged table');
+  const unlogged = rel!.relpersistence === 'u';
+  if (unlogged && isView) throw new SqlError('feature_not_supported', 'materialized views cannot be unlogged');
   const parameters = storageParameters('table', options ?? []);
   const stored = parameters.length === 0 ? {} : { storageParameters: parameters };
   session.block.refuseReadOnly(title);
@@ -96,6 +97,7 @@ export async function createTableAs(
     columns,
     primaryKey: [],
     primaryKeyName: primaryKeyName(name),
+    ...(unlogged ? { unlogged } : {}),
     ...stored,
   };
   const { id } = await createTable(transaction, keyspace, definition, nextId());

@@ -98,7 +98,7 @@ export class IndexStatements {
       if ((!isReset && subtype !== 'AT_SetRelOptions') || def === undefined || !('List' in def)) {
         throw notSupported('ALTER INDEX');
       }
-      parameters = storageParameters('index', def.List.items ?? [], parameters, isReset);
+      parameters = storageParameters(index?.method ?? 'index', def.List.items ?? [], parameters, isReset);
     }
     redefineTable(transaction, this.#session.engine.keyspace, withParameters(table, index, parameters));
     sink.complete('ALTER INDEX');

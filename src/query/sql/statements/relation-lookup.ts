@@ -67,7 +67,7 @@ export class RelationLookup {
 
   /**
    * Where a new relation of that name goes, when it may be temporary.
-   * @param persistence `t` of a temporary relation. @throws SqlError as `creation`, `invalid_table_definition`.
+   * @param persistence `t` of a temporary relation, `u` of an unlogged one. @throws SqlError as `creation`, `invalid_table_definition`.
    */
   async creationOf(transaction: Transaction, name: QualifiedName, persistence: string | undefined): Promise<Schema> {
     const isOwn =
@@ -75,6 +75,11 @@ export class RelationLookup {
     if (persistence === 't' && name.schema !== undefined && !isOwn) {
       if (this.#block.schemaNamed(name.schema) === undefined) throw missingSchema(name.schema, name.location);
       throw new SqlError('invalid_table_definition', 'cannot create temporary relation in non-temporary schema', {
+        location: name.location,
+      });
+    }
+    if (persistence === 'u' && isOwn) {
+      throw new SqlError('invalid_table_definition', 'only temporary relations may be created in temporary schemas', {
         location: name.location,
       });
     }

@@ -38,6 +38,7 @@ import type { StatementRunner } from '../statement-runner.ts';
 import { storageParameters } from '../storage-parameters.ts';
 import { isTemporary, type OnCommit } from '../temporary-relations.ts';
 import type { TransactionBlock } from '../transaction-block.ts';
+import { clusteredOn, unclustered } from './cluster-statement.ts';
 import {
   ColumnEditor,
   type ColumnEditorOptions,
@@ -55,6 +56,7 @@ import { RenameStatements } from './rename-statements.ts';
 import { SchemaStatements } from './schema-statements.ts';
 import { SequenceStatements } from './sequence-statements.ts';
 import { TableEditor } from './table-editor.ts';
+import { setLogged } from './table-persistence.ts';
 import { TypeStatements } from './type-statements.ts';
 import { refuseForViews, ViewStatements } from './view-statements.ts';
 
@@ -257,8 +259,11 @@ export class SchemaChanges {
       return;
     }
     const commands = (statement.cmds ?? []).flatMap((node) => ('AlterTableCmd' in node ? [node.AlterTableCmd] : []));
-    if (found.kind === 'sequence' && commands.every(({ subtype }) => subtype === 'AT_ChangeOwner')) {
-      for (const { newowner } of commands) requireOwner(newowner, this.#session.facts.user);
+    if (found.kind === 'sequence' && commands.every(({ subtype = '' }) => SEQUENCE_CHANGES.has(subtype))) {
+      for (const { subtype, newowner } of commands) {
+        if (subtype === 'AT_ChangeOwner') requireOwner(newowner, this.#session.facts.user);
+        else await this.sequences.setLogged(transaction, found.id, subtype === 'AT_SetLogged');
+      }
       sink.complete(title);
       return;
     }
@@ -332,15 +337,40 @@ export class SchemaChanges {
         return editor.alterConstraint(def.ATAlterConstraint);
       case 'AT_ValidateConstraint':
         return editor.validate(name);
+      case 'AT_ClusterOn':
+        editor.table = clusteredOn(editor.table, name);
+        return;
+      case 'AT_DropCluster':
+        editor.table = unclustered(editor.table);
+        return;
+      case 'AT_SetLogged':
+      case 'AT_SetUnLogged':
+        return setLogged(editor, options, subtype === 'AT_SetLogged');
       case 'AT_ChangeOwner':
         return requireOwner(command.newowner, this.#session.facts.user);
       case 'AT_SetRelOptions':
       case 'AT_ResetRelOptions':
-        if (def === undefined || !('List' in def) || isPlainView(editor.table)) throw unsupportedChange(subtype);
-        return setParameters(editor, def.List.items ?? [], subtype === 'AT_ResetRelOptions');
+        if (def === undefined || !('List' in def)) throw unsupportedChange(subtype);
+        return this.#setParameters(editor, def.List.items ?? [], subtype === 'AT_ResetRelOptions', options);
       default:
         if (!(await alterProperty(command, editor, options, sink))) throw unsupportedChange(subtype);
     }
+  }
+
+  async #setParameters(
+    editor: TableEditor,
+    given: readonly Node[],
+    isReset: boolean,
+    { openById }: ColumnEditorOptions,
+  ): Promise<void> {
+    const { storageParameters: before, ...table } = editor.table;
+    if (isPlainView(table)) {
+      const { view } = await openById(table.id);
+      editor.table = this.views.changeOptions(editor.table, given, view!.reads, isReset);
+      return;
+    }
+    const parameters = storageParameters('table', given, before, isReset);
+    editor.table = parameters.length === 0 ? table : { ...table, storageParameters: parameters };
   }
 
   async #dropConstraint(
@@ -540,6 +570,7 @@ export class SchemaChanges {
         this.sequences.createOwned(transaction, table, position, identity !== undefined, options, nextId),
       alterSequence: (id, options) => this.sequences.change(transaction, id, options),
       dropSequence: (id) => this.sequences.remove(transaction, id),
+      setSequenceLogged: (id, isLogged) => this.sequences.setLogged(transaction, id, isLogged),
       sequencesOf: (table) => this.sequences.ownedBy(transaction, table),
       renumberSequences: (table, numbers) => this.sequences.renumber(transaction, table, numbers),
       viewsOf: async (table, position) => {
@@ -567,14 +598,11 @@ const ALTERED: Readonly<Record<string, string>> = {
   OBJECT_SEQUENCE: 'ALTER SEQUENCE',
 };
 
+/** What ALTER TABLE and ALTER SEQUENCE do alike to a sequence. */
+const SEQUENCE_CHANGES: ReadonlySet<string> = new Set(['AT_ChangeOwner', 'AT_SetLogged', 'AT_SetUnLogged']);
+
 function isPlainView({ view }: Table): boolean {
   return view !== undefined && view.populated === undefined;
-}
-
-function setParameters(editor: TableEditor, options: readonly Node[], isReset: boolean): void {
-  const { storageParameters: before, ...table } = editor.table;
-  const parameters = storageParameters('table', options, before, isReset);
-  editor.table = parameters.length === 0 ? table : { ...table, storageParameters: parameters };
 }
 
 async function addPrimaryKey(

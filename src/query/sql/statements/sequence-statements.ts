@@ -69,7 +69,7 @@ export class SequenceStatements {
     const { definition, restart } = this.#apply(
       undefined,
       statement.options ?? [],
-      { id: nextId(), name, ...schemaField(schema) },
+      { id: nextId(), name, ...schemaField(schema), ...unloggedField(statement.sequence!.relpersistence === 'u') },
       'int8',
     );
     const owner = await this.#owner(transaction, statement.options ?? [], definition);
@@ -106,7 +106,7 @@ export class SequenceStatements {
     const { definition } = this.#apply(
       undefined,
       options.filter((option) => !isSequenceName(option)),
-      { id: nextId(), name, ...schemaField({ id: table.schema ?? 0 }) },
+      { id: nextId(), name, ...schemaField({ id: table.schema ?? 0 }), ...unloggedField(table.unlogged) },
       type,
     );
     const owner = { table: table.id, column: columnNumber(table, position), identity };
@@ -164,6 +164,15 @@ export class SequenceStatements {
     // What a savepoint holds of it stays as it is.
     if (restart !== undefined) sequences.beginAnew(next, restart, false);
     else if (own !== undefined) sequences.beginAnew(next, own.last, own.called);
+  }
+
+  /** SET LOGGED and UNLOGGED. */
+  async setLogged(transaction: Transaction, id: TableId, isLogged: boolean): Promise<void> {
+    const { unlogged: _, ...definition } = (await this.#definition(transaction, id))!;
+    const next = { ...definition, ...unloggedField(!isLogged) };
+    const own = this.#session.sequences.own.get(id);
+    if (own !== undefined) own.definition = next;
+    transaction.put(sequenceKey(this.#session.engine.keyspace, id), encodeSequence(next));
   }
 
   /** Those that go with the table, as the transaction sees them. */
@@ -284,7 +293,7 @@ export class SequenceStatements {
   #apply(
     old: Sequence | undefined,
     options: readonly Node[],
-    identity: Pick<Sequence, 'id' | 'name' | 'schema'>,
+    identity: Pick<Sequence, 'id' | 'name' | 'schema' | 'unlogged'>,
     wanted: Sequence['type'],
   ): { readonly definition: Sequence; readonly restart: bigint | undefined } {
     const given = new Map<string, Node | undefined>();
@@ -350,6 +359,10 @@ function owned({ owner: before, ...sequence }: Sequence, owner: Sequence['owner'
   if (owner === 'none') return sequence;
   const next = owner ?? before;
   return next === undefined ? sequence : { ...sequence, owner: next };
+}
+
+function unloggedField(unlogged = false): Pick<Sequence, 'unlogged'> {
+  return unlogged ? { unlogged } : {};
 }
 
 const titles = { int2: 'smallint', int4: 'integer', int8: 'bigint' } as const;

@@ -27,7 +27,7 @@ import { type QualifiedName, relationName, shownName, stringsOf } from '../binde
 import { isImmutable } from '../binder/volatility.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { columnNames, freeName, joinedNames, partNames } from '../object-names.ts';
-import { requireOperatorClass } from '../operator-classes.ts';
+import { type AccessMethod, requireOperatorClass } from '../operator-classes.ts';
 import { ForeignKeyChecks } from '../operators/foreign-keys.ts';
 import { canRefer } from '../operators/reference-values.ts';
 import { TableWriter } from '../operators/table-writer.ts';
@@ -35,6 +35,7 @@ import { writeRulesOf } from '../planner/write-rules.ts';
 import { type Condition, notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import { storageParameters } from '../storage-parameters.ts';
 import { type SqlType, titleOf } from '../types/types.ts';
+import { indexMethod, refuseOrder } from './index-methods.ts';
 import { buildIndex, eachRow, type PassOptions } from './rewrite-table.ts';
 
 export interface EditorOptions extends PassOptions {
@@ -134,19 +135,15 @@ export class TableEditor {
    * @returns its id.
    */
   async addIndex(statement: IndexStmt, { invalid = false }: { readonly invalid?: boolean } = {}): Promise<TableId> {
-    const method = statement.accessMethod ?? 'btree';
-    if (method !== 'btree') {
-      if (['hash', 'gin', 'gist', 'spgist', 'brin'].includes(method)) throw notSupported(`USING ${method}`);
-      throw new SqlError('undefined_object', `access method "${method}" does not exist`);
-    }
+    const method = indexMethod(statement);
     if (statement.tableSpace !== undefined) throw notSupported('TABLESPACE');
-    const parameters = storageParameters('index', statement.options ?? []);
+    const parameters = storageParameters(method === 'hash' ? method : 'index', statement.options ?? []);
     const elements = (statement.indexParams ?? []).flatMap((node) => ('IndexElem' in node ? [node.IndexElem] : []));
     const including = (statement.indexIncludingParams ?? []).flatMap((node) =>
       'IndexElem' in node ? [node.IndexElem] : [],
     );
     const binder = this.#options.binder(this.#opened());
-    const parts = elements.map((element) => this.#part(element, binder));
+    const parts = elements.map((element) => this.#part(element, binder, method));
     const include = (statement.indexIncludingParams ?? []).map((node) => {
       const name = 'IndexElem' in node ? node.IndexElem.name : undefined;
       if (name === undefined) {
@@ -176,6 +173,7 @@ export class TableEditor {
       unique: statement.unique === true,
       nullsDistinct: statement.nulls_not_distinct !== true,
       isConstraint: false,
+      ...(method === 'hash' ? { method } : {}),
       ...(parameters.length === 0 ? {} : { storageParameters: parameters }),
       parts,
       include,
@@ -185,7 +183,7 @@ export class TableEditor {
     return id;
   }
 
-  #part(element: IndexElem, binder: ExpressionBinder): IndexPart {
+  #part(element: IndexElem, binder: ExpressionBinder, method: AccessMethod): IndexPart {
     const { name, expr, collation, opclass, ordering, nulls_ordering: nulls } = element;
     if (collation !== undefined) requireCollation(collation);
     if (element.opclassopts !== undefined) {
@@ -195,8 +193,10 @@ export class TableEditor {
     const descending = ordering === 'SORTBY_DESC';
     const nullsFirst = nulls === 'SORTBY_NULLS_FIRST' || (nulls !== 'SORTBY_NULLS_LAST' && descending);
     if (name !== undefined) {
-      const part = this.#columnPart(this.#keyColumn(name, undefined), { descending, nullsFirst });
-      return { ...part, ...namedClass(opclass, part.type) };
+      const part = this.#columnPart(this.#keyColumn(name, undefined, method), { descending, nullsFirst });
+      const named = namedClass(opclass, part.type, method);
+      refuseOrder(element, method);
+      return { ...part, ...named };
     }
     const bound = binder.settle(
       binder.bind(expr!, { title: 'index expressions', aggregates: 'refused', place: 'index expressions' }),
@@ -204,7 +204,8 @@ export class TableEditor {
     if (!isImmutable(bound)) {
       throw new SqlError('invalid_object_definition', 'functions in index expression must be marked IMMUTABLE');
     }
-    if (!isKeyType(bound.type as IndexPart['type'])) throw withoutOrder(bound.type);
+    if (!isKeyType(bound.type as IndexPart['type'])) throw withoutOrder(bound.type, method);
+    refuseOrder(element, method);
     return {
       column: undefined,
       expression: this.#expression(expr!),
@@ -212,7 +213,7 @@ export class TableEditor {
       modifier: bound.modifier,
       descending,
       nullsFirst,
-      ...namedClass(opclass, bound.type),
+      ...namedClass(opclass, bound.type, method),
     };
   }
 
@@ -224,7 +225,7 @@ export class TableEditor {
     return { column: position, type, modifier, descending, nullsFirst };
   }
 
-  #keyColumn(name: string, location: number | undefined): number {
+  #keyColumn(name: string, location: number | undefined, method: AccessMethod = 'btree'): number {
     const position = this.table.columns.findIndex((column) => column.name === name);
     if (position < 0) {
       const message =
@@ -232,7 +233,7 @@ export class TableEditor {
       throw new SqlError('undefined_column', message, { location });
     }
     const { type } = this.table.columns[position]!;
-    if (!isKeyType(type)) throw withoutOrder(type);
+    if (!isKeyType(type)) throw withoutOrder(type, method);
     return position;
   }
 
@@ -385,6 +386,11 @@ export class TableEditor {
     });
   }
 
+  #persistence(table: Table): 'temporary' | 'unlogged' | 'permanent' {
+    if (this.#options.isTemporary(table)) return 'temporary';
+    return table.unlogged === true ? 'unlogged' : 'permanent';
+  }
+
   async #addForeignKey(constraint: Constraint, column: string | undefined): Promise<void> {
     const { pktable } = constraint;
     const notValid = constraint.skip_validation === true && !this.#isNew;
@@ -396,10 +402,10 @@ export class TableEditor {
     const isSelf = named.table.id === this.table.id;
     const found = isSelf ? this.#opened() : named;
     const parent = found.table;
-    const isTemporary = this.#options.isTemporary(this.table);
-    if (isTemporary !== this.#options.isTemporary(parent)) {
-      const what = isTemporary ? 'temporary' : 'permanent';
-      const message = `constraints on ${what} tables may reference only ${what} tables`;
+    const own = this.#persistence(this.table);
+    const others = own === 'unlogged' ? ['permanent', 'unlogged'] : [own];
+    if (!others.includes(this.#persistence(parent))) {
+      const message = `constraints on ${own} tables may reference only ${others.join(' or ')} tables`;
       throw new SqlError('invalid_table_definition', message);
     }
     const names = column === undefined ? stringsOf(constraint.fk_attrs) : [column];
@@ -620,9 +626,13 @@ function withId(ids: readonly TableId[] | undefined, id: TableId): readonly Tabl
 }
 
 /** Classes of the default are not kept. */
-function namedClass(named: readonly Node[] | undefined, type: SqlType): Pick<IndexPart, 'operatorClass'> {
+function namedClass(
+  named: readonly Node[] | undefined,
+  type: SqlType,
+  method: AccessMethod,
+): Pick<IndexPart, 'operatorClass'> {
   if (named === undefined) return {};
-  const { name, isDefault } = requireOperatorClass(stringsOf(named).at(-1)!, type);
+  const { name, isDefault } = requireOperatorClass(stringsOf(named).at(-1)!, type, method);
   return isDefault ? {} : { operatorClass: name };
 }
 

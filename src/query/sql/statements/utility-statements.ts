@@ -15,6 +15,7 @@ import type { StatementRunner } from '../statement-runner.ts';
 import { dropContents } from '../temporary-relations.ts';
 import type { TransactionBlock } from '../transaction-block.ts';
 import { vacuumOrAnalyze } from './analyze-statement.ts';
+import { cluster } from './cluster-statement.ts';
 import { CopyStatements } from './copy-statements.ts';
 import { createTableAs, selectInto } from './create-table-as.ts';
 import { CursorStatements } from './cursor-statements.ts';
@@ -82,6 +83,7 @@ export class UtilityStatements {
     if ('ViewStmt' in node) return this.#schema.views.create(node.ViewStmt, statement, sink);
     if ('RefreshMatViewStmt' in node) return this.#schema.views.refresh(node.RefreshMatViewStmt, statement, sink);
     if ('IndexStmt' in node) return this.#schema.indexes.create(node.IndexStmt, sink);
+    if ('ClusterStmt' in node) return cluster(node.ClusterStmt, this.#session, this.#schema, sink);
     if ('ReindexStmt' in node) return this.#schema.indexes.reindex(node.ReindexStmt, sink);
     if ('CreateSeqStmt' in node) return this.#schema.sequences.create(node.CreateSeqStmt, sink);
     if ('AlterSeqStmt' in node) return this.#schema.sequences.alter(node.AlterSeqStmt, sink);

@@ -25,7 +25,7 @@ import { queryContext } from '../binder/bind-query.ts';
 import { frozenRelation, frozenTree, whyNotUpdatable } from '../binder/bind-view.ts';
 import type { BoundColumn } from '../binder/bound.ts';
 import { quoteName } from '../binder/deparse.ts';
-import { type FrozenRange, relationName, stringOf, stringsOf } from '../binder/names.ts';
+import { type FrozenRange, relationName, stringsOf } from '../binder/names.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { drain } from '../operators/drain.ts';
 import type { ParsedStatement } from '../parser/parser.ts';
@@ -34,6 +34,7 @@ import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
+import { storageParameters, textOf } from '../storage-parameters.ts';
 import { titleWithModifier, typeInfo } from '../types/types.ts';
 import { relationWord } from './drop-statements.ts';
 import { schemaField } from './relation-lookup.ts';
@@ -83,6 +84,7 @@ export class ViewStatements {
       'CREATE VIEW specifies more column names than columns',
     );
     const check = checkOption(withCheckOption, options);
+    const parameters = storageParameters('view', withoutCheckOption(options));
     const view: ViewDefinition = check === undefined ? defined.view : { ...defined.view, check };
     const existing = await readName(transaction, keyspace, name.name, target.id);
     if (existing !== undefined && !replace) {
@@ -91,7 +93,11 @@ export class ViewStatements {
     if (existing !== undefined && existing.kind !== 'view') {
       throw new SqlError('wrong_object_type', `"${name.name}" is not a view`);
     }
-    const shape = { name: name.name, ...schemaField(target), columns, primaryKey: [], primaryKeyName: '', view };
+    const stored = parameters.length === 0 ? {} : { storageParameters: parameters };
+    const shape = {
+      ...{ name: name.name, ...schemaField(target), columns, primaryKey: [], primaryKeyName: '' },
+      ...{ view, ...stored },
+    };
     if (check !== undefined) this.#requireUpdatable({ ...shape, id: 0 as TableId, version: 0 }, defined.reads);
     if (existing === undefined) {
       const nextId = await openIds(transaction, keyspace);
@@ -101,10 +107,34 @@ export class ViewStatements {
       refuseOtherColumns(old, columns);
       await this.#refuseRecursion(transaction, old, view.reads);
       forgetReads(transaction, keyspace, old);
+      const { storageParameters: _, ...rest } = old;
       const kept = columns.map((column, i) => ({ ...old.columns[i], ...column }));
-      putReads(transaction, keyspace, redefineTable(transaction, keyspace, { ...old, columns: kept, view }));
+      putReads(
+        transaction,
+        keyspace,
+        redefineTable(transaction, keyspace, { ...rest, columns: kept, view, ...stored }),
+      );
     }
     sink.complete('CREATE VIEW');
+  }
+
+  /** ALTER VIEW … SET and RESET. */
+  changeOptions(
+    table: Table,
+    options: readonly Node[],
+    reads: ReadonlyMap<TableId, CatalogTable>,
+    isReset: boolean,
+  ): Table {
+    const { storageParameters: before, ...rest } = table;
+    const parameters = storageParameters('view', withoutCheckOption(options), before, isReset);
+    const changesCheck = options.some((option) => 'DefElem' in option && option.DefElem.defname === 'check_option');
+    const check = isReset ? undefined : checkOption(undefined, options);
+    const { check: old, ...plain } = table.view!;
+    const kept = changesCheck ? check : old;
+    const view: ViewDefinition = kept === undefined ? plain : { ...plain, check: kept };
+    const changed = { ...rest, view, ...(parameters.length === 0 ? {} : { storageParameters: parameters }) };
+    if (check !== undefined) this.#requireUpdatable(changed, reads);
+    return changed;
   }
 
   #isTemporary({ schema }: Table): boolean {
@@ -344,8 +374,8 @@ function checkOption(clause: ViewStmt['withCheckOption'], options: readonly Node
   for (const option of options) {
     if (!('DefElem' in option)) continue;
     const { defname = '', arg } = option.DefElem;
-    if (defname !== 'check_option') throw notSupported(`view option ${defname}`);
-    const value = stringOf(arg);
+    if (defname !== 'check_option') continue;
+    const value = arg === undefined ? 'true' : textOf(arg, defname);
     if (value !== 'local' && value !== 'cascaded') {
       throw new SqlError('invalid_parameter_value', `invalid value for enum option "check_option": ${value}`, {
         detail: 'Valid values are "local" and "cascaded".',
@@ -354,6 +384,10 @@ function checkOption(clause: ViewStmt['withCheckOption'], options: readonly Node
     check = value;
   }
   return check;
+}
+
+function withoutCheckOption(options: readonly Node[] = []): readonly Node[] {
+  return options.filter((option) => !('DefElem' in option) || option.DefElem.defname !== 'check_option');
 }
 
 /** The query with one column less in a relation. */
@@ -383,6 +417,8 @@ const ACTIONS: Readonly<Record<string, string>> = {
   AT_DropExpression: 'ALTER COLUMN ... DROP EXPRESSION',
   AT_SetStatistics: 'ALTER COLUMN ... SET STATISTICS',
   AT_SetStorage: 'ALTER COLUMN ... SET STORAGE',
+  AT_SetLogged: 'SET LOGGED',
+  AT_SetUnLogged: 'SET UNLOGGED',
 };
 
 /** @throws SqlError `wrong_object_type`. */
