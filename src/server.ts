@@ -29,6 +29,7 @@ import { usedProviders } from './config/used-providers.ts';
 import { boundHeap } from './platform/heap-bounds.ts';
 import { type HttpListener, listenHttp } from './platform/http.ts';
 import { newLoopShare } from './platform/loop-share.ts';
+import { SYSTEM, SYSTEM_MEMORY_BYTES } from './platform/machine.ts';
 import { newNodePlatform, temporaryDirectory } from './platform/node-platform.ts';
 import { newPinoLog } from './platform/pino-log.ts';
 import type { Platform } from './platform/platform.ts';
@@ -250,9 +251,13 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
         get port() {
           return sockets.redis?.port ?? redis.port;
         },
+        connectionsMax: redis.connectionsMax,
         runId: Buffer.from(platform.random.bytes(20)).toString('hex'),
         startedAtMs: platform.clock.nowMs(),
         memoryBytes: () => process.memoryUsage.rss(),
+        memoryPeakBytes: () => process.resourceUsage().maxRSS * 1_024,
+        systemMemoryBytes: SYSTEM_MEMORY_BYTES,
+        system: SYSTEM,
         processorMicros: () => process.cpuUsage(),
       },
       limits: {

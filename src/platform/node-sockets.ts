@@ -32,7 +32,15 @@ import { Roster } from '../base/roster.ts';
 import { linger } from './lingering.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
-import type { ConnectOptions, Listener, ListenOptions, Socket, SocketHandlers, Sockets } from './sockets.ts';
+import {
+  type ConnectOptions,
+  KEEP_ALIVE_S,
+  type Listener,
+  type ListenOptions,
+  type Socket,
+  type SocketHandlers,
+  type Sockets,
+} from './sockets.ts';
 import { spread } from './spread.ts';
 import { listenError, listenPathError, socketError, systemCode } from './system-error.ts';
 import type { TlsCredentials, TlsIdentity, TlsIdentityOptions, TlsSession } from './tls.ts';
@@ -256,6 +264,7 @@ class NodeListener implements Listener {
 
   #serve(connection: NodeSocket, byDataEvents: boolean): void {
     const raw = connection.raw!;
+    if (this.#options.path === undefined) raw.setKeepAlive(true, KEEP_ALIVE_S * 1_000);
     const seat = this.#open.add(raw);
     raw.once('close', () => seat.leave());
     let handlers: SocketHandlers;

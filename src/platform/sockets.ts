@@ -8,6 +8,9 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { TlsCredentials, TlsIdentity, TlsIdentityOptions, TlsSession } from './tls.ts';
 
+/** Seconds of silence after which the kernel asks an accepted peer whether it is still there, and closes when nobody answers. */
+export const KEEP_ALIVE_S = 300;
+
 export interface Sockets {
   /** Listens and answers with the bound address; port 0 picks a free one. @throws `io` naming host, port and the fix. */
   listen(options: ListenOptions, onConnection: (socket: Socket) => SocketHandlers): Promise<Listener>;

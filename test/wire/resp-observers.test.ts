@@ -252,3 +252,61 @@ describe('CLIENT', () => {
     expect(await second.rest()).toBe('');
   });
 });
+
+describe('CONFIG SET timeout', () => {
+  it('disconnects who has sent nothing for so long, and neither who waits nor who watches', async () => {
+    const server = await start();
+    const [silent, speaking, monitor, waiting] = [
+      await connect(server),
+      await connect(server),
+      await connect(server),
+      await connect(server),
+    ];
+    await monitor.call('MONITOR');
+    await speaking.call('CONFIG', 'SET', 'timeout', '1');
+    await speaking.call('CLIENT', 'PAUSE', '2500', 'WRITE');
+    waiting.send(request('SET', 'k', 'v'));
+    while (server.resp.statistics().connectionsOpen > 3) await speaking.call('PING');
+    expect(await silent.rest()).toBe('');
+    expect(await waiting.reply()).toBe('+OK\r\n');
+    expect(await monitor.reply()).toContain('"PING"');
+    expect(await speaking.call('CONFIG', 'SET', 'timeout', '0')).toBe('+OK\r\n');
+  });
+
+  it('refuses with a reason what would have no effect, and takes what holds anyway', async () => {
+    const client = await connect(await start());
+    for (const [name, value, why] of [
+      ['maxmemory', '100mb', 'nothing is evicted'],
+      ['maxmemory-policy', 'allkeys-lru', 'nothing is evicted'],
+      ['save', '900 1', 'every write is in the log'],
+      ['appendonly', 'yes', 'the class of the store'],
+      ['notify-keyspace-events', 'KEA', 'no PUBSUB'],
+    ] as const) {
+      expect(await client.call('CONFIG', 'SET', name, value)).toContain(`(possibly related to argument '${name}') - `);
+      expect(await client.call('CONFIG', 'SET', name, value)).toContain(why);
+    }
+    expect(await client.call('CONFIG', 'SET', 'maxmemory', '0', 'save', '', 'appendonly', 'no')).toBe('+OK\r\n');
+  });
+});
+
+describe('LATENCY', () => {
+  it('keeps the longest time of each second beyond the threshold', async () => {
+    const client = await connect(await start());
+    await client.call('SET', 'long', 'ab'.repeat(2_500));
+    expect(await client.call('LATENCY', 'DOCTOR')).toContain('not monitored');
+    await client.call('LCS', 'long', 'long', 'LEN');
+    await client.call('CONFIG', 'SET', 'latency-monitor-threshold', '10');
+    expect(await client.call('LATENCY', 'LATEST')).toBe('*0\r\n');
+    await client.call('LCS', 'long', 'long', 'LEN');
+    const latest = await client.call('LATENCY', 'LATEST');
+    expect(latest).toMatch(/^\*1\r\n\*4\r\n\$7\r\ncommand\r\n:\d{10}\r\n:(\d+)\r\n:\1\r\n$/);
+    const [, atS, ms] = /:(\d{10})\r\n:(\d+)/.exec(latest)!;
+    expect(await client.call('LATENCY', 'HISTORY', 'command')).toBe(`*1\r\n*2\r\n:${atS}\r\n:${ms}\r\n`);
+    expect(await client.call('LATENCY', 'GRAPH', 'command')).toContain(
+      `command - high ${ms} ms, low ${ms} ms (all time high ${ms} ms)\n${'-'.repeat(80)}\n_\n`,
+    );
+    expect(await client.call('LATENCY', 'DOCTOR')).toContain(`at worst ${ms} ms`);
+    expect(await client.call('LATENCY', 'RESET', 'none', 'command', 'command')).toBe(':1\r\n');
+    expect(await client.call('LATENCY', 'HISTORY', 'command')).toBe('*0\r\n');
+  });
+});

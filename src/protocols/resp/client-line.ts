@@ -31,7 +31,10 @@ function flagsOf(session: Session): string {
   return flags === '' ? 'N' : flags;
 }
 
-/** One line of CLIENT LIST; what is not known here is left out. */
+/** As Redis has it for clients without a socket of their own: here the descriptor belongs to the platform. */
+const NO_DESCRIPTOR = -1;
+
+/** One line of CLIENT LIST. The buffers that Redis keeps for each client take nothing here, as all clients share theirs. */
 export function clientLine(session: Session): string {
   const nowMs = session.server.platform.clock.nowMs();
   const seconds = (sinceMs: number): number => Math.max(0, Math.floor((nowMs - sinceMs) / 1_000));
@@ -39,6 +42,7 @@ export function clientLine(session: Session): string {
     id: session.id,
     addr: addressOf(session),
     laddr: localAddressOf(session),
+    fd: NO_DESCRIPTOR,
     name: session.name,
     age: seconds(session.connectedAtMs),
     idle: seconds(session.activeAtMs),
@@ -49,10 +53,16 @@ export function clientLine(session: Session): string {
     ssub: 0,
     multi: session.transaction.length,
     qbuf: session.inputBytes,
+    'qbuf-free': 0,
+    'argv-mem': 0,
     'multi-mem': session.transaction.queuedBytes,
+    rbs: 0,
+    rbp: 0,
+    obl: 0,
+    oll: session.outputBytes > 0 ? 1 : 0,
     omem: session.outputBytes,
     'tot-mem': session.inputBytes + session.outputBytes + session.transaction.queuedBytes,
-    events: 'r',
+    events: session.outputBytes > 0 ? 'rw' : 'r',
     cmd: session.lastCommand?.name ?? 'NULL',
     user: session.principal?.name ?? '',
     redir: redirectOf(session),

@@ -7,6 +7,7 @@ import { type Command, CommandTable } from './command.ts';
 import { configCommands } from './config-commands.ts';
 import { connectionCommands } from './connection-commands.ts';
 import { genericCommands } from './generic-commands.ts';
+import { latencyCommands } from './latency-commands.ts';
 import { migrationCommands } from './migration-commands.ts';
 import { observationCommands } from './observation-commands.ts';
 import { scanCommands } from './scan-commands.ts';
@@ -28,6 +29,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ...accessCommands,
   ...configCommands,
   ...observationCommands,
+  ...latencyCommands,
   ...actorCommands,
 };
 

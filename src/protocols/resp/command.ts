@@ -191,17 +191,25 @@ export function withHelp(
           `    ${row.summary.replace(/\.$/, '')}.`,
         ]),
         'HELP',
-        '    Print this help.',
+        '    Prints this help.',
       ].map(simpleTree),
   });
   return { ...rows, HELP: help };
 }
 
 function usage(name: string, args: ArgumentShape): string {
-  const words = Object.entries(args).flatMap(([field, argument]) =>
-    argument.docs(field).map((doc) => (doc.flags?.includes('optional') ? `[<${doc.name}>]` : `<${doc.name}>`)),
-  );
-  return [name, ...words].join(' ');
+  return [name, ...Object.entries(args).flatMap(([field, argument]) => argument.docs(field).map(usageOf))].join(' ');
+}
+
+/** `<value>`, `[TOKEN <value>]`, `(ON|OFF)`, `[<value> ...]`. */
+function usageOf(doc: ArgumentDoc): string {
+  const parts = (doc.arguments ?? []).map(usageOf);
+  const isOptional = doc.flags?.includes('optional') ?? false;
+  let shown = doc.type === 'pure-token' ? doc.token! : parts.length === 0 ? `<${doc.name}>` : parts.join(' ');
+  if (doc.type === 'oneof') shown = isOptional && doc.token === undefined ? parts.join('|') : `(${parts.join('|')})`;
+  if (doc.token !== undefined && doc.type !== 'pure-token') shown = `${doc.token} ${shown}`;
+  if (doc.flags?.includes('multiple')) shown = isOptional ? `${shown} ...` : `${shown} [${shown} ...]`;
+  return isOptional ? `[${shown}]` : shown;
 }
 
 /** A command as the table holds it: named, with everything that derives from its row. */

@@ -1,90 +1,12 @@
-/**
- * CONFIG: the parameters of Redis that have a meaning here, and what they are. A few can be set, until the server stops; the
- * others come from the configuration file. Source: https://redis.io/docs/latest/commands/config-get/
- */
+/** CONFIG, one row for each subcommand. Source: https://redis.io/docs/latest/commands/config-get/ */
 
 import { nameGlob } from '../../models/keyvalue/glob.ts';
-import { parseInt64 } from '../../models/keyvalue/integers.ts';
-import { described, many, text } from './arguments.ts';
+import { described } from './arguments.ts';
 import { containerCommand, sessionCommand } from './command.ts';
+import { PARAMETERS } from './config-parameters.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
 import { mapTree, ok, tree } from './replies.ts';
 import type { RespServer } from './session.ts';
-
-interface Parameter {
-  readonly get: (server: RespServer) => string | number;
-  /** Absent when it cannot be changed while the server runs. @returns what is wrong with the value. */
-  readonly set?: (server: RespServer, value: string) => string | undefined;
-}
-
-/** How often the class of the store makes writes durable, in the words of Redis. */
-const FSYNC: Readonly<Record<string, string>> = { disk: 'always', process: 'everysec', memory: 'no' };
-const MEMORY_UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  b: 1,
-  k: 1_000,
-  kb: 1_024,
-  m: 1_000_000,
-  mb: 1_024 ** 2,
-  g: 1_000_000_000,
-  gb: 1_024 ** 3,
-};
-const BULK_BYTES_MIN = 1_024 * 1_024;
-const BULK_BYTES_MAX = 512 * 1_024 * 1_024;
-
-const PARAMETERS: Readonly<Record<string, Parameter>> = {
-  appendfsync: { get: ({ partitions }) => FSYNC[partitions.store.durability] ?? 'no' },
-  appendonly: { get: ({ partitions }) => (partitions.store.durability === 'memory' ? 'no' : 'yes') },
-  'client-query-buffer-limit': { get: ({ limits }) => limits.inputBytesMax },
-  'cluster-enabled': { get: () => 'no' },
-  databases: { get: ({ databases }) => databases.count },
-  'latency-monitor-threshold': { get: () => 0 },
-  maxmemory: { get: () => 0 },
-  'maxmemory-policy': { get: () => 'noeviction' },
-  'notify-keyspace-events': { get: () => '' },
-  port: { get: ({ info }) => info.port },
-  'proto-max-bulk-len': {
-    get: ({ limits }) => limits.bulkBytesMax,
-    set: (server, value) => {
-      const [, amount = '', unit = ''] = /^(\d{1,15})([a-z]*)$/.exec(value.toLowerCase()) ?? [];
-      const scale = MEMORY_UNITS[unit];
-      if (amount === '' || scale === undefined) return 'argument must be a memory value';
-      const bulkBytesMax = Number(amount) * scale;
-      if (bulkBytesMax < BULK_BYTES_MIN || bulkBytesMax > BULK_BYTES_MAX) {
-        return `argument must be between ${BULK_BYTES_MIN} and ${BULK_BYTES_MAX} inclusive`;
-      }
-      server.limits = { ...server.limits, bulkBytesMax };
-      return undefined;
-    },
-  },
-  save: { get: () => '' },
-  'slowlog-log-slower-than': {
-    get: ({ slowLog }) => slowLog.thresholdMicros,
-    set: ({ slowLog }, value) =>
-      setInteger(value, -1, (micros) => {
-        slowLog.thresholdMicros = micros;
-      }),
-  },
-  'slowlog-max-len': {
-    get: ({ slowLog }) => slowLog.entriesMax,
-    set: ({ slowLog }, value) =>
-      setInteger(value, 0, (entries) => {
-        slowLog.entriesMax = Math.min(entries, SLOW_ENTRIES_MAX);
-      }),
-  },
-  timeout: { get: () => 0 },
-};
-
-const SLOW_ENTRIES_MAX = 100_000;
-
-function setInteger(value: string, least: number, apply: (number: number) => void): string | undefined {
-  const bytes = Buffer.from(value);
-  const number = parseInt64(bytes, 0, bytes.length);
-  if (number === undefined) return "argument couldn't be parsed into an integer";
-  if (number < least) return `argument must be between ${least} and 9223372036854775807 inclusive`;
-  apply(Number(number));
-  return undefined;
-}
 
 interface Setting {
   readonly name: string;
@@ -92,6 +14,16 @@ interface Setting {
   readonly asked: string;
   readonly value: string;
 }
+
+const parameters = described<readonly string[]>(
+  [{ name: 'parameter', type: 'block', flags: ['multiple'], arguments: [{ name: 'parameter', type: 'string' }] }],
+  (cursor) => {
+    const all: string[] = [];
+    while (cursor.remaining > 0) all.push(cursor.text());
+    return all;
+  },
+  { minimum: 1 },
+);
 
 const settings = described<readonly Setting[]>(
   [
@@ -165,6 +97,7 @@ function resetStatistics({ counters, commands }: RespServer): void {
   counters.lookups.misses = 0;
   counters.bytesReceived = 0;
   counters.bytesSent = 0;
+  counters.clientsEvicted = 0;
   for (const entry of commands.all) entry.resetStatistics();
 }
 
@@ -181,9 +114,9 @@ export const configCommands = {
         complexity: 'O(N) when N is the number of configuration parameters provided',
         flags: ['admin', 'noscript', 'loading', 'stale'],
         history: [['7.0.0', 'Added the ability to pass multiple pattern parameters in one call']],
-        args: { parameter: many(text) },
+        args: { parameters },
         reply: tree,
-        run: ({ server }, { parameter }) => mapTree(matching(server, parameter)),
+        run: ({ server }, { parameters: patterns }) => mapTree(matching(server, patterns)),
       }),
       SET: sessionCommand({
         summary: 'Set configuration parameters to the given values',

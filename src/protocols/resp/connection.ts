@@ -130,7 +130,11 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
 
   kill(by: Session): void {
     if (by === this) this.isEnding = true;
-    else this.#socket.destroy();
+    else this.disconnect();
+  }
+
+  disconnect(): void {
+    this.#socket.destroy();
   }
 
   // Socket events
@@ -195,6 +199,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
       return;
     }
     this.#input.append(chunk);
+    this.activeAtMs = this.server.platform.clock.nowMs();
     if (length < WEIGHED_BYTES) this.#weighedInputBytes = 0;
     else if (length >= this.#weighedInputBytes + WEIGHED_BYTES) {
       this.#weighedInputBytes = length;
@@ -428,6 +433,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
 
   /** Ends the connection for what is kept for it. */
   evict(): void {
+    this.server.counters.clientsEvicted++;
     this.server.log.warn(
       { client: this.id, inputBytes: this.inputBytes, outputBytes: this.outputBytes },
       'closing the client for which most is kept: together they exceed their memory',

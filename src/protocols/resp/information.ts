@@ -20,6 +20,8 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
       ['redis_mode', 'standalone'],
       ['server_name', 'orbit'],
       ['orbit_version', info.version],
+      ['os', info.system],
+      ['arch_bits', 64],
       ['process_id', info.processId],
       ['run_id', info.runId],
       ['tcp_port', info.port],
@@ -28,8 +30,9 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
       ['uptime_in_days', Math.floor(uptimeS / 86_400)],
     ];
   },
-  Clients: ({ clients, counters, tracking }) => [
+  Clients: ({ clients, counters, info, tracking }) => [
     ['connected_clients', counters.connectionsOpen],
+    ['maxclients', info.connectionsMax],
     ['blocked_clients', [...clients].reduce((count, { isWaiting }) => count + (isWaiting ? 1 : 0), 0)],
     ['tracking_clients', tracking.counts.clients],
   ],
@@ -38,13 +41,20 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
     ['used_memory_human', humanBytes(info.memoryBytes())],
     ['used_memory_rss', info.memoryBytes()],
     ['used_memory_rss_human', humanBytes(info.memoryBytes())],
+    ['used_memory_peak', info.memoryPeakBytes()],
+    ['used_memory_peak_human', humanBytes(info.memoryPeakBytes())],
+    ['total_system_memory', info.systemMemoryBytes],
+    ['total_system_memory_human', humanBytes(info.systemMemoryBytes)],
     ['maxmemory', 0],
     ['maxmemory_human', humanBytes(0)],
     ['maxmemory_policy', 'noeviction'],
   ],
   Persistence: ({ partitions: { store } }) => [
     ['loading', 0],
+    ['async_loading', 0],
+    ['rdb_bgsave_in_progress', 0],
     ['aof_enabled', store.durability === 'memory' ? 0 : 1],
+    ['aof_rewrite_in_progress', 0],
     ['orbit_durability', store.durability],
     ['orbit_version_committed', store.version],
   ],
@@ -55,8 +65,11 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
     ['total_net_output_bytes', counters.bytesSent],
     ['expired_keys', partitions.statistics().reclaimedKeys],
     ['evicted_keys', 0],
+    ['evicted_clients', counters.clientsEvicted],
     ['keyspace_hits', counters.lookups.hits],
     ['keyspace_misses', counters.lookups.misses],
+    ['pubsub_channels', 0],
+    ['pubsub_patterns', 0],
     ['tracking_total_keys', counts.keys],
     ['tracking_total_items', counts.items],
     ['tracking_total_prefixes', counts.prefixes],
@@ -65,7 +78,9 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
   Replication: () => [
     ['role', 'master'],
     ['connected_slaves', 0],
+    ['master_failover_state', 'no-failover'],
     ['master_repl_offset', 0],
+    ['repl_backlog_active', 0],
   ],
   CPU: ({ info }) => {
     const { user, system } = info.processorMicros();
@@ -76,16 +91,17 @@ const SECTIONS: Readonly<Record<string, (server: RespServer) => Facts>> = {
       ['used_cpu_user_children', '0.000000'],
     ];
   },
+  Modules: () => [],
   Commandstats: ({ commands }) =>
     commands.all
       .filter(({ calls, failedCalls, rejectedCalls }) => calls + failedCalls + rejectedCalls > 0)
       .map((entry) => [`cmdstat_${entry.name}`, callsOf(entry)]),
   Errorstats: ({ counters }) =>
     [...counters.errorsByPrefix].sort().map(([prefix, count]) => [`errorstat_${prefix}`, `count=${count}`]),
-  Latencystats: ({ commands }) =>
+  Latencystats: ({ commands, latency }) =>
     commands.all
       .filter(({ latencies }) => latencies !== undefined)
-      .map((entry) => [`latency_percentiles_usec_${entry.name}`, percentilesOf(entry.latencies!)]),
+      .map((entry) => [`latency_percentiles_usec_${entry.name}`, percentilesOf(entry.latencies!, latency.percentiles)]),
   Cluster: () => [['cluster_enabled', 0]],
   Keyspace: ({ databases, partitions }) => {
     const facts: [string, string][] = [];
@@ -131,8 +147,8 @@ function callsOf({ calls, failedCalls, rejectedCalls, micros }: CommandEntry): s
   ].join(',');
 }
 
-function percentilesOf(latencies: LatencyHistogram): string {
-  return [50, 99, 99.9].map((percent) => `p${percent}=${latencies.percentile(percent).toFixed(3)}`).join(',');
+function percentilesOf(latencies: LatencyHistogram, percentiles: readonly number[]): string {
+  return percentiles.map((percent) => `p${percent}=${latencies.percentile(percent).toFixed(3)}`).join(',');
 }
 
 const UNITS = ['B', 'K', 'M', 'G', 'T', 'P'];

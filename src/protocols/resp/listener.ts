@@ -15,6 +15,8 @@ import { newCommandTable } from './command-table.ts';
 import { RespConnection } from './connection.ts';
 import { Databases } from './databases.ts';
 import { ExecutionContext, type Member } from './execution-context.ts';
+import { IdleClients } from './idle-clients.ts';
+import { LatencyMonitor } from './latency-monitor.ts';
 import { Monitors } from './monitors.ts';
 import { ScanCursors } from './scan-cursors.ts';
 import {
@@ -69,12 +71,14 @@ export function respListener(options: RespListenerOptions): RespListener {
     lookups: { hits: 0, misses: 0 },
     bytesReceived: 0,
     bytesSent: 0,
+    clientsEvicted: 0,
   };
   const { partitions, platform } = options;
   const log = options.log ?? silentLog;
   const { store, space } = partitions;
   const databases = new Databases({ store, space, count: partitions.databases, platform, log });
   const clients = new Roster<Member & Session>();
+  const monitors = new Monitors();
   const server: RespServer = {
     partitions,
     platform,
@@ -89,8 +93,10 @@ export function respListener(options: RespListenerOptions): RespListener {
     scanCursors: new ScanCursors(),
     slowLog: new SlowLog(),
     accessLog: new AccessLog(),
-    monitors: new Monitors(),
+    latency: new LatencyMonitor(),
+    monitors,
     pause: new ClientPause(platform),
+    idleClients: new IdleClients({ platform, clients, monitors }),
     clients,
     actors: options.actors,
     log,
@@ -100,6 +106,7 @@ export function respListener(options: RespListenerOptions): RespListener {
   return {
     accept: (socket) => new RespConnection(context, socket),
     drain: async (timeoutMs) => {
+      server.idleClients.stop();
       const timeout = new AbortController();
       const closed = deferred<void>();
       context.onConnectionClosed = () => {

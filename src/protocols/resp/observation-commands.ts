@@ -1,21 +1,12 @@
 /**
- * Commands that look at the server: SLOWLOG, LATENCY, MEMORY, MONITOR, TIME, WAIT, WAITAOF, DEBUG. What is not measured here is answered as Redis
+ * Commands that look at the server: SLOWLOG, MEMORY, MONITOR, TIME, WAIT, WAITAOF, DEBUG. What is not measured here is answered as Redis
  * answers when it has nothing to tell. Source: https://redis.io/docs/latest/commands/?group=server
  */
 
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import { storedBytes } from '../../models/keyvalue/lifetimes.ts';
-import {
-  type ArgumentCursor,
-  anyNumber,
-  bytes,
-  described,
-  ignored,
-  integer as integerArgument,
-  key,
-  text,
-} from './arguments.ts';
-import { type CommandEntry, command, containerCommand, sessionCommand } from './command.ts';
+import { type ArgumentCursor, bytes, described, ignored, integer as integerArgument, key } from './arguments.ts';
+import { command, containerCommand, sessionCommand } from './command.ts';
 import { RespError, SYNTAX_ERROR } from './errors.ts';
 import { integer, integerOrNil, mapTree, ok, type Reply, type Tree, tree, verbatim } from './replies.ts';
 import type { SlowCommand } from './slow-log.ts';
@@ -53,10 +44,7 @@ const DEBUG_REFUSED =
 const NO_LOG = 'ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.';
 
 const usageOptions = described(
-  [
-    { name: 'key', type: 'key', isKey: true },
-    { name: 'count', type: 'integer', token: 'SAMPLES', flags: ['optional'] },
-  ],
+  [{ name: 'count', type: 'integer', token: 'SAMPLES', flags: ['optional'] }],
   (cursor) => {
     while (cursor.remaining > 0) {
       if (cursor.remaining < 2 || !cursor.takeToken('SAMPLES')) throw new RespError(SYNTAX_ERROR);
@@ -89,13 +77,6 @@ function parseTimeout(cursor: ArgumentCursor): number {
   const value = cursor.integerNow('ERR timeout is not an integer or out of range');
   if (value < 0) throw new RespError('ERR timeout is negative');
   return Number(value);
-}
-
-function latenciesOf({ calls, latencies }: CommandEntry): Tree {
-  return mapTree([
-    ['calls', calls],
-    ['histogram_usec', mapTree(latencies!.cumulative(calls))],
-  ]);
 }
 
 export const observationCommands = {
@@ -211,89 +192,6 @@ export const observationCommands = {
         args: {},
         reply: ok,
         run: ({ server }) => server.slowLog.clear(),
-      }),
-    },
-  ),
-  LATENCY: containerCommand(
-    'LATENCY',
-    'server',
-    { summary: 'A container for latency diagnostics commands', since: '2.8.13' },
-    {
-      DOCTOR: sessionCommand({
-        summary: 'Return a human readable latency analysis report.',
-        since: '2.8.13',
-        group: 'server',
-        complexity: 'O(1)',
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        tips: ['nondeterministic_output', 'request_policy:all_nodes', 'response_policy:special'],
-        args: {},
-        reply: verbatim,
-        run: () =>
-          'Latency is not sampled by event here. Slow commands are listed by SLOWLOG GET, figures by /metrics.\n',
-      }),
-      GRAPH: sessionCommand({
-        summary: 'Return a latency graph for the event.',
-        since: '2.8.13',
-        group: 'server',
-        complexity: 'O(1)',
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        tips: ['nondeterministic_output', 'request_policy:all_nodes', 'response_policy:special'],
-        args: { event: text },
-        reply: ok,
-        run: (_session, { event }) => {
-          throw new RespError(`ERR No samples available for event '${event}'`);
-        },
-      }),
-      HISTOGRAM: sessionCommand({
-        summary: 'Return the cumulative distribution of latencies of a subset of commands or all.',
-        since: '7.0.0',
-        group: 'server',
-        complexity: 'O(N) where N is the number of commands with latency information being retrieved.',
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        tips: ['nondeterministic_output', 'request_policy:all_nodes', 'response_policy:special'],
-        args: { command: anyNumber(text) },
-        reply: tree,
-        run: ({ server: { commands } }, { command: names }) => {
-          const wanted = names.flatMap((name) => {
-            const entry = commands.byName(name);
-            return entry === undefined ? [] : [entry, ...(entry.subcommands?.all ?? [])];
-          });
-          const timed = (names.length === 0 ? commands.all : wanted).filter(({ latencies }) => latencies !== undefined);
-          return mapTree(timed.map((entry) => [entry.name, latenciesOf(entry)]));
-        },
-      }),
-      HISTORY: sessionCommand({
-        summary: 'Return timestamp-latency samples for the event.',
-        since: '2.8.13',
-        group: 'server',
-        complexity: 'O(1)',
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        tips: ['nondeterministic_output', 'request_policy:all_nodes', 'response_policy:special'],
-        args: { event: text },
-        reply: tree,
-        run: () => [],
-      }),
-      LATEST: sessionCommand({
-        summary: 'Return the latest latency samples for all events.',
-        since: '2.8.13',
-        group: 'server',
-        complexity: 'O(1)',
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        tips: ['nondeterministic_output', 'request_policy:all_nodes', 'response_policy:special'],
-        args: {},
-        reply: tree,
-        run: () => [],
-      }),
-      RESET: sessionCommand({
-        summary: 'Reset latency data for one or more events.',
-        since: '2.8.13',
-        group: 'server',
-        complexity: 'O(1)',
-        flags: ['admin', 'noscript', 'loading', 'stale'],
-        tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
-        args: { event: anyNumber(text) },
-        reply: integer,
-        run: () => 0,
       }),
     },
   ),

@@ -7,12 +7,14 @@ import type { Log } from '../../base/log.ts';
 import type { LookupCounts } from '../../models/keyvalue/database.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { AccessLog } from './access-log.ts';
-import type { Principal, Principals } from './authentication.ts';
+import { DEFAULT_USER, type Principal, type Principals } from './authentication.ts';
 import type { ClientPause } from './client-pause.ts';
 import type { ClientTracking } from './client-tracking.ts';
 import type { ClientTransaction } from './client-transaction.ts';
 import type { CommandEntry, CommandTable } from './command.ts';
 import type { Databases } from './databases.ts';
+import type { IdleClients } from './idle-clients.ts';
+import type { LatencyMonitor } from './latency-monitor.ts';
 import type { Monitors } from './monitors.ts';
 import type { ProtocolVersion } from './reply-writer.ts';
 import type { RequestLimits } from './request-parser.ts';
@@ -49,11 +51,19 @@ export interface RespServerInfo {
   readonly version: string;
   readonly processId: number;
   readonly port: number;
+  /** Clients at once; more are refused. */
+  readonly connectionsMax: number;
   /** 40 hexadecimal digits, new with every start. */
   readonly runId: string;
   readonly startedAtMs: number;
   /** Resident memory, bytes. */
   memoryBytes(): number;
+  /** The most of it so far. */
+  memoryPeakBytes(): number;
+  /** Memory of the machine. */
+  readonly systemMemoryBytes: number;
+  /** The operating system and its release. */
+  readonly system: string;
   /** Time of processors that the process has taken, microseconds. */
   processorMicros(): { readonly user: number; readonly system: number };
 }
@@ -72,6 +82,8 @@ export interface RespCounters {
   readonly lookups: LookupCounts;
   bytesReceived: number;
   bytesSent: number;
+  /** Dropped for what was kept for them. */
+  clientsEvicted: number;
 }
 
 /** Actors may answer with prefixes of their own. */
@@ -104,9 +116,11 @@ export interface RespServer {
   readonly tracking: ClientTracking;
   readonly scanCursors: ScanCursors;
   readonly slowLog: SlowLog;
+  readonly latency: LatencyMonitor;
   readonly accessLog: AccessLog;
   readonly monitors: Monitors;
   readonly pause: ClientPause;
+  readonly idleClients: IdleClients;
   /** Everyone connected, in order of arrival. */
   readonly clients: Iterable<Session>;
   /** For ACTOR.CALL. */
@@ -149,6 +163,8 @@ export interface Session {
   readonly outputBytes: number;
   /** Ends the connection at once; its own, behind the reply of this command. */
   kill(by: Session): void;
+  /** Ends the connection at once. */
+  disconnect(): void;
   /** Sends a message of the server's own, behind all replies so far and that of a command that is running. */
   push(message: Buffer): void;
   /** Sends what MONITOR shows, behind all replies so far. A client that does not read it is cut off. */
@@ -170,7 +186,9 @@ export interface Credentials {
 /** @returns whether the credentials were right; then the session has their principal. */
 export function authenticate(session: Session, command: string, { user, password }: Credentials): Awaitable<boolean> {
   const { principals, accessLog } = session.server;
-  return whenReady(principals.verify(user, password), (principal) => {
+  // Where nobody is configured there is one user, as in Redis, and any password is right.
+  const isNobody = !principals.required && user !== DEFAULT_USER;
+  return whenReady(isNobody ? undefined : principals.verify(user, password), (principal) => {
     if (principal === undefined) accessLog.noteRefused(session, command, user);
     else session.principal = principal;
     return principal !== undefined;

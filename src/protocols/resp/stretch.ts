@@ -191,9 +191,10 @@ export class Stretch {
 
   /** A command is done, its waits included: for INFO and SLOWLOG. */
   #noteCall(entry: CommandEntry, startedMs: number, batch: RequestBatch, at: number): void {
-    const { slowLog, platform } = this.#context.server;
+    const { slowLog, latency, platform } = this.#context.server;
     const elapsedMs = platform.clock.monotonicMs() - startedMs;
     entry.noteCall(elapsedMs);
+    latency.note(entry, elapsedMs, platform.clock);
     if (entry.isLogged) slowLog.note(this.#client, entry, batch, at, elapsedMs);
   }
 
