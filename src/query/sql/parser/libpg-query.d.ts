@@ -7,8 +7,8 @@ declare module 'libpg-query/wasm/libpg-query.js' {
     _wasm_free_parse_result(result: number): void;
     getValue(pointer: number, type: 'i32'): number;
     UTF8ToString(pointer: number): string;
-    stringToUTF8(text: string, pointer: number, bytesMax: number): void;
-    lengthBytesUTF8(text: string): number;
+    /** All of its memory, as it is now: larger memory is another array. */
+    readonly HEAPU8: Uint8Array<ArrayBuffer>;
   }
   const factory: () => Promise<LibPgQuery>;
   export default factory;

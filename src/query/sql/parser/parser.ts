@@ -21,6 +21,7 @@ import type { NamesOfStatement } from '../binder/referenced-tables.ts';
 import type { SqlLimits } from '../limits.ts';
 import { LruCache } from '../lru-cache.ts';
 import { SqlError, statementTooLong } from '../sql-error.ts';
+import { nestsTooDeep } from './nesting.ts';
 import { parsePlain } from './plain-statement.ts';
 import { parameterJunk, syntaxError } from './syntax-error.ts';
 
@@ -100,6 +101,7 @@ export class SqlParser {
     if (text.includes('\0')) {
       throw new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');
     }
+    if (nestsTooDeep(text)) throw tooDeep();
     const isKept = this.#seen.get(text) === true;
     let statements: readonly ParsedStatement[] = [];
     if (bytes > 0) {
@@ -112,10 +114,7 @@ export class SqlParser {
       } catch (error) {
         if (error instanceof SqlError) throw error;
         if (this.#instance === instance) this.#instance = undefined;
-        throw new SqlError('statement_too_complex', 'stack depth limit exceeded', {
-          hint: 'Simplify the statement: it nests deeper than the parser can follow.',
-          cause: error,
-        });
+        throw tooDeep(error);
       }
     }
     if (isKept) {
@@ -124,6 +123,13 @@ export class SqlParser {
     } else this.#seen.set(text, true, bytes);
     return statements;
   }
+}
+
+function tooDeep(cause?: unknown): SqlError {
+  return new SqlError('statement_too_complex', 'stack depth limit exceeded', {
+    hint: 'Simplify the statement: it nests deeper than the parser can follow.',
+    cause,
+  });
 }
 
 /** Words that mean something to the grammar in places where nothing was asked about them, and are names elsewhere. */
@@ -150,6 +156,15 @@ export function isPlainName(instance: LibPgQuery, word: string): boolean {
   }
 }
 
+/** That of the instance which parsed last, as it was then: it grows. */
+let parserMemory: Buffer = Buffer.alloc(0);
+
+/** Puts a text, and the zero behind it, into the parser's memory. For more than a few words the library's own loop takes longer. */
+function writeText({ HEAPU8: memory }: LibPgQuery, text: string, at: number): void {
+  if (memory.buffer !== parserMemory.buffer) parserMemory = Buffer.from(memory.buffer);
+  parserMemory[at + parserMemory.write(text, at)] = 0;
+}
+
 export async function loadGrammar(): Promise<LibPgQuery> {
   keepWasmTiers();
   compileEarly();
@@ -166,7 +181,7 @@ export function parseGrammar(instance: LibPgQuery, text: string): readonly Node[
   const bytes = Buffer.byteLength(text, 'utf8');
   const query = instance._malloc(bytes + 1);
   if (query === 0) throw new RangeError('the parser is out of memory');
-  instance.stringToUTF8(text, query, bytes + 1);
+  writeText(instance, text, query);
   const result = instance._wasm_parse_query_raw(query);
   if (result === 0) throw new RangeError('the parser is out of memory');
   const error = instance.getValue(result + 8, 'i32');
