@@ -33,12 +33,17 @@ import {
 } from '../../models/relational/table.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { CommitRecord, Store, Transaction, Version } from '../../storage/store.ts';
+import type { FunctionLookup } from './binder/query-context.ts';
 import { asksForCatalog } from './binder/referenced-tables.ts';
+import { callsFunctions } from './binder/stored-calls.ts';
 import type { SystemTables } from './catalog/system-tables.ts';
 import type { UserTypes } from './catalog/user-types.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import { LruCache } from './lru-cache.ts';
 import { isTemporary } from './temporary-relations.ts';
+
+/** The functions of users as a reader sees them; undefined without any. */
+type FunctionsOf = (reader: CatalogReader) => Awaitable<FunctionLookup | undefined>;
 
 const TABLES_MAX = 10_000;
 
@@ -56,6 +61,8 @@ export interface CatalogTable {
   /** Tables that foreign keys tie to it, directly or through others; itself among them when there are any. */
   readonly related: ReadonlyMap<TableId, CatalogTable>;
   readonly keyspace: Keyspace;
+  /** Those that its definition calls are among them. Missing where it calls none that users defined. */
+  readonly functions?: FunctionLookup | undefined;
   /** The name of its schema, where it was found by name. */
   readonly schemaName?: string | undefined;
   /** Of a view that is computed each time. */
@@ -79,6 +86,7 @@ export function openTable(
   keyspace: Keyspace,
   table: Table,
   related: ReadonlyMap<TableId, CatalogTable> = new Map(),
+  functions?: FunctionLookup | undefined,
 ): CatalogTable {
   // A view that is computed has no rows, and may have columns that no row could hold.
   const isComputed = table.view !== undefined && table.view.populated === undefined;
@@ -87,7 +95,7 @@ export function openTable(
     index,
     keys: new IndexKeys(keyspace, table, index, codec.keys),
   }));
-  return { table, codec, indexes, related, keyspace };
+  return { table, codec, indexes, related, keyspace, ...(functions && callsFunctions(table) ? { functions } : {}) };
 }
 
 export class CatalogCache {
@@ -101,6 +109,7 @@ export class CatalogCache {
   readonly #keyspace: Keyspace;
   readonly #types: Pick<UserTypes, 'ready'>;
   readonly #systemTables: SystemTables;
+  readonly #functionsOf: FunctionsOf;
   readonly #tables = new LruCache<string, CatalogTable | 'absent'>(TABLES_MAX);
   readonly #stopWatching: () => void;
   #generation = 1;
@@ -112,8 +121,15 @@ export class CatalogCache {
   #schemaVersion = -1;
 
   /** @param types What tables have columns of: ready before one of them is opened. */
-  constructor(store: Store, keyspace: Keyspace, types: Pick<UserTypes, 'ready'>, systemTables: SystemTables) {
+  constructor(
+    store: Store,
+    keyspace: Keyspace,
+    types: Pick<UserTypes, 'ready'>,
+    systemTables: SystemTables,
+    functionsOf: FunctionsOf,
+  ) {
     this.#systemTables = systemTables;
+    this.#functionsOf = functionsOf;
     this.#store = store;
     this.#keyspace = keyspace;
     this.#types = types;
@@ -301,11 +317,24 @@ export class CatalogCache {
       });
     }
     if ((table.foreignKeys ?? []).length === 0 && (table.referencedBy ?? []).length === 0) {
-      return { ...openTable(this.#keyspace, table), schemaName };
+      if (!callsFunctions(table)) return { ...openTable(this.#keyspace, table), schemaName };
+      return whenReady(this.#functionsOf(reader), (functions) => ({
+        ...openTable(this.#keyspace, table, undefined, functions),
+        schemaName,
+      }));
     }
+    return whenReady(this.#functionsOf(reader), (functions) => this.#openTied(reader, table, schemaName, functions));
+  }
+
+  #openTied(
+    reader: CatalogReader,
+    table: Table,
+    schemaName: string,
+    functions: FunctionLookup | undefined,
+  ): Awaitable<CatalogTable> {
     const related = new Map<TableId, CatalogTable>();
     const add = (each: Table): Awaitable<void> => {
-      related.set(each.id, openTable(this.#keyspace, each, related));
+      related.set(each.id, openTable(this.#keyspace, each, related, functions));
       for (const id of [
         ...(each.foreignKeys ?? []).map(({ references }) => references),
         ...(each.referencedBy ?? []),

@@ -11,14 +11,17 @@
 
 import { type Awaitable, type Deferred, deferred, whenReady } from '../../base/awaitable.ts';
 import { type Log, silentLog } from '../../base/log.ts';
+import type { CatalogReader } from '../../models/relational/catalog.ts';
 import type { ColumnValue } from '../../models/relational/table.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { Keyspace } from '../../storage/keyspace.ts';
-import type { Entry, Store } from '../../storage/store.ts';
+import type { Entry, Store, Transaction } from '../../storage/store.ts';
+import type { FunctionLookup } from './binder/query-context.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import { Sequences } from './catalog/sequences.ts';
+import { storedFunctions } from './catalog/stored-functions.ts';
 import { SystemTables } from './catalog/system-tables.ts';
-import { UserFunctions } from './catalog/user-functions.ts';
+import { loadFunctions, UserFunctions } from './catalog/user-functions.ts';
 import { UserTypes } from './catalog/user-types.ts';
 import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
 import type { IndexBuild } from './index-builds.ts';
@@ -137,7 +140,9 @@ export class SqlEngine {
     this.types = new UserTypes(this.store, this.keyspace);
     this.functions = new UserFunctions(this.store, this.keyspace);
     this.systemTables = new SystemTables(this.keyspace);
-    this.catalog = new CatalogCache(this.store, this.keyspace, this.types, this.systemTables);
+    this.catalog = new CatalogCache(this.store, this.keyspace, this.types, this.systemTables, (reader) =>
+      this.functionsSeen(reader),
+    );
     this.sequences = new Sequences(this.store, this.keyspace, this.platform);
     this.startedMicros = BigInt(Math.trunc(this.platform.clock.nowMs())) * 1_000n;
     this.transactionIds = new TransactionIds(this.startedMicros);
@@ -161,6 +166,15 @@ export class SqlEngine {
     const { store, keyspace, platform, statistics, log } = this;
     this.autoAnalyze =
       delayMs === undefined ? undefined : new AutoAnalyze({ store, keyspace, platform, statistics, log, delayMs });
+  }
+
+  /** For what definitions call: a transaction may have made functions of its own. */
+  functionsSeen(reader: CatalogReader): Awaitable<FunctionLookup | undefined> {
+    const { schemas } = this.catalog;
+    const known = 'scan' in reader ? undefined : this.functions.current;
+    if (known !== undefined) return storedFunctions(known, schemas);
+    const loading = 'scan' in reader ? loadFunctions(reader as Transaction, this.keyspace) : this.functions.load();
+    return loading.then((set) => storedFunctions(set, schemas));
   }
 
   /** What the catalog holds, as of its newest version; undefined until `loadObjects`. */

@@ -95,6 +95,10 @@ export class StatementNames {
       return tables;
     };
     return {
+      byId: (id) => {
+        const found = set.byId(id);
+        return found && definitionOf(found);
+      },
       findTable,
       binder: (context, scope) => new ExpressionBinder(context, scope),
       writtenBy: (definition) => tablesOf(definition).written,

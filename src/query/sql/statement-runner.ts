@@ -583,6 +583,13 @@ export class StatementRunner {
     };
   }
 
+  /** For expressions that a definition is to keep, with what they call; see binder/stored-calls.ts. */
+  async bindingOfDefinitions(): Promise<BindContext> {
+    const functions = await this.names.findFunctions();
+    const context = this.bindContext([], false);
+    return functions === undefined ? context : { ...context, functions: { ...functions, calls: new Map() } };
+  }
+
   /** Plans the query of a cursor. */
   planCursor(statement: ParsedStatement): Awaitable<CursorPlan> {
     const planned = async (): Promise<CursorPlan> => {
@@ -630,6 +637,7 @@ export class StatementRunner {
     const findTable = await this.names.findTables(nodes);
     const known = await this.names.findFunctions();
     const functions: FunctionLookup = {
+      byId: (id) => known?.byId(id),
       named: (name) => known?.named(name) ?? [],
       findTable: (name) => findTable(name) ?? known?.findTable(name),
       writtenBy: (other) => known?.writtenBy(other),
@@ -644,15 +652,17 @@ export class StatementRunner {
     return whenReady(this.names.findTables(node), (findTable) =>
       whenReady(this.names.findFunctions(), (functions) => {
         const context = queryContext(this.bindContext([], false), findTable);
-        return functions === undefined ? context : { ...context, functions };
+        return functions === undefined ? context : { ...context, functions: { ...functions, calls: new Map() } };
       }),
     );
   }
 
   /** Binds the query of a definition. @returns its rows, and what each name of a relation in it stands for. */
-  bindDefinition(
-    select: SelectStmt,
-  ): Awaitable<{ readonly rows: BoundRows; readonly relations: ReadonlyMap<RangeVar, CatalogTable> }> {
+  bindDefinition(select: SelectStmt): Awaitable<{
+    readonly rows: BoundRows;
+    readonly relations: ReadonlyMap<RangeVar, CatalogTable>;
+    readonly context: QueryContext;
+  }> {
     return whenReady(this.#definitionContext({ SelectStmt: select }), (context) => {
       const relations = new Map<RangeVar, CatalogTable>();
       const note = (range: RangeVar, table: CatalogTable): void => {
@@ -661,7 +671,7 @@ export class StatementRunner {
       };
       const queries = { ...context.queries, note };
       const rows = at(undefined, () => bindQuery(select, { ...context, queries }, new Frame(undefined), false));
-      return { rows, relations };
+      return { rows, relations, context };
     });
   }
 }

@@ -9,7 +9,15 @@
 import { outputs, type UserFunction } from '../../../models/relational/function-definition.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
-import { completeArguments, concreteCall, givenBy, resultOf, type UserCall } from './bind-function.ts';
+import {
+  asExpression,
+  completeArguments,
+  concreteCall,
+  givenBy,
+  givenOf,
+  resultOf,
+  type UserCall,
+} from './bind-function.ts';
 import type { BoundExpression } from './bound.ts';
 import type { BindContext } from './query-context.ts';
 
@@ -51,4 +59,22 @@ export function runningCall(
     },
     args,
   };
+}
+
+/** A call where no query can stand, as in a default: a function of the arguments, or one whose statements are run. */
+export function bindStoredCall(
+  call: UserCall,
+  given: readonly BoundExpression[],
+  result: SqlType,
+  context: BindContext,
+  location: number | undefined,
+): BoundExpression {
+  const concrete = concreteCall(call, given);
+  const simple = asExpression(concrete.definition, context);
+  if (simple !== undefined) {
+    const args = completeArguments(concrete, given, context);
+    return { kind: 'call', type: simple.result, modifier: -1, location, function: simple, args, ...givenOf(call) };
+  }
+  const running = runningCall(call, given, result, context);
+  return { kind: 'call', type: running.function.result, modifier: -1, location, ...running, ...givenOf(call) };
 }

@@ -15,8 +15,8 @@ import { at, missingSchema, notSupported, SqlError } from '../sql-error.ts';
 import { baseOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { bindAggregate } from './bind-aggregate.ts';
 import { applied, bindField } from './bind-array.ts';
-import { isRun, runningCall } from './bind-body.ts';
-import { bindUserCall } from './bind-function.ts';
+import { bindStoredCall, isRun, runningCall } from './bind-body.ts';
+import { bindUserCall, givenOf } from './bind-function.ts';
 import { bindWindowCall } from './bind-window.ts';
 import type { BoundExpression } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
@@ -59,6 +59,8 @@ export function bindCall(binder: ExpressionBinder, call: FuncCall): BoundExpress
   const names = stringsOf(call.funcname);
   const name = names.at(-1)!;
   const isQualified = names.length > 1 && names[0] !== 'pg_catalog';
+  const settled = settledCall(binder, call);
+  if (settled !== undefined && call.over === undefined) return settled;
   if (isQualified) return resolveCall(binder, name, call, names.join('.'));
   if (call.over !== undefined) return bindWindowed(binder, name, call);
   const isAggregated = isAggregate(name) || (call.agg_within_group === true && isHypotheticalSet(name));
@@ -163,17 +165,40 @@ export function resolveCall(
     throw new SqlError('wrong_object_type', message, { location, hint });
   }
   if ('cast' in found) return binder.coerce(args[0]!, found.cast, -1, 'explicit');
-  const coerced = args.map((arg, i) =>
-    found.untyped?.includes(i) === true
-      ? binder.ofAnyType(arg)
-      : binder.coerce(arg, found.arguments[i]!, -1, 'implicit'),
-  );
-  if (found.user !== undefined) return callUser(binder, found, coerced, location);
+  const coerced = coercedArguments(binder, found, args);
+  if (found.user !== undefined) {
+    binder.context.functions?.calls?.set(call, found.user.definition);
+    return callUser(binder, found, coerced, location);
+  }
   if (found.returnsSet === true) return takeSet(binder, found, coerced, location);
   if (args[0]?.type === 'unknown') checkSequence(binder, name, coerced[0]!);
   const bound = applied(found, coerced, location);
   const inWords = call.funcformat === 'COERCE_SQL_SYNTAX' && bound.kind === 'call';
   return inWords ? { ...bound, inWords } : bound;
+}
+
+/** A call in a definition, of the function that it was found to mean when that was made; undefined for any other. */
+function settledCall(binder: ExpressionBinder, call: ResolvedCall): BoundExpression | undefined {
+  const definition = call.userFunction === undefined ? undefined : binder.context.functions?.byId(call.userFunction);
+  if (definition === undefined) return undefined;
+  const { args, shape } = resolveArguments(binder, call, definition.name);
+  const { location } = call;
+  const types = args.map((arg) => arg.type);
+  const found = resolveFunction(definition.name, types, shape, location, [definition]);
+  assert(!('cast' in found), 'a function is called, and no type');
+  return callUser(binder, found, coercedArguments(binder, found, args), location);
+}
+
+function coercedArguments(
+  binder: ExpressionBinder,
+  found: ScalarFunction,
+  args: readonly BoundExpression[],
+): readonly BoundExpression[] {
+  return args.map((arg, i) =>
+    found.untyped?.includes(i) === true
+      ? binder.ofAnyType(arg)
+      : binder.coerce(arg, found.arguments[i]!, -1, 'implicit'),
+  );
 }
 
 /** `f(t)` is `t.f` where there is no such function. */
@@ -210,15 +235,17 @@ function callUser(
   const { definition } = found.user!;
   const isInFrom = binder.clause.title === 'functions in FROM';
   const { progress: own } = binder;
-  if (isRun(definition) || own.run?.has(definition) === true || (found.returnsSet === true && !isInFrom)) {
+  const stays = isRun(definition) || binder.context.functions?.keepsCalls === true;
+  if (stays || own.run?.has(definition) === true || (found.returnsSet === true && !isInFrom)) {
     const running = runningCall(found.user!, args, found.result, binder.context);
     if (found.returnsSet === true) return takeSet(binder, running.function, running.args, location);
-    return applied(running.function, running.args, location);
+    const bound = applied(running.function, running.args, location);
+    return bound.kind === 'call' ? { ...bound, ...givenOf(found.user!) } : bound;
   }
   // In FROM the call is a query of its own.
   if (isInFrom) return applied(found, args, location);
   const { queries, progress } = binder.context;
-  if (queries === undefined) throw notSupported('a function in SQL here', location);
+  if (queries === undefined) return bindStoredCall(found.user!, args, found.result, binder.context, location);
   const context = { ...binder.context, queries, progress: progress ?? binder.progress };
   if (definition.volatility === 'volatile') own.inPlace?.push(definition);
   return bindUserCall(found.user!, args, context, location);

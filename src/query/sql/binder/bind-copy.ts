@@ -48,7 +48,7 @@ export function bindCopy(copy: CopyStmt, findTable: FindTable, context: BindCont
   requireReferenced('FORCE_NULL', format.forceNull, columns, table);
   const assignments = table.columns.map((column, position): BoundAssignment => {
     const index = columns.indexOf(position);
-    if (index < 0) return { position, expression: defaultOf(column) };
+    if (index < 0) return { position, expression: defaultOf(column, context) };
     const { type, modifier } = column;
     return { position, expression: { kind: 'column', type, modifier, location: undefined, index } };
   });

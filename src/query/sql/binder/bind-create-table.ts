@@ -24,6 +24,7 @@ import { ExpressionBinder } from './expression-binder.ts';
 import { kindOf, namedType, placeIn, relationName, requireStorable, stringsOf } from './names.ts';
 import type { BindContext } from './query-context.ts';
 import { tableScope } from './scope.ts';
+import { withCalls } from './stored-calls.ts';
 import { isImmutable } from './volatility.ts';
 
 /** Computes an expression that depends on nothing. */
@@ -127,15 +128,16 @@ export function bindCreateTable(
     ...(parameters.length === 0 ? {} : { storageParameters: parameters }),
     ...(ofKey.length === 0 ? {} : { primaryKeyParameters: ofKey }),
   };
-  checkGenerated(definition, context);
-  return { definition, constraints, sequences, indexes, namesKey: key?.constraint.conname !== undefined };
+  const checked = { ...definition, columns: checkGenerated(definition, context) };
+  return { definition: checked, constraints, sequences, indexes, namesKey: key?.constraint.conname !== undefined };
 }
 
-/** Generated columns read the others, never each other. */
-export function checkGenerated(definition: Omit<Table, 'id' | 'version'>, context: BindContext): void {
+/** Generated columns read the others, never each other. @returns the columns as they are kept. */
+export function checkGenerated(definition: Omit<Table, 'id' | 'version'>, context: BindContext): readonly Column[] {
   const { columns } = definition;
-  for (const { name, generated, type } of columns) {
-    if (generated === undefined) continue;
+  return columns.map((column) => {
+    const { name, generated, type } = column;
+    if (generated === undefined) return column;
     // Nobody reads rows of a table that is not there yet.
     const table = { table: { ...definition, id: 0, version: 0 } as unknown as Table } as CatalogTable;
     const binder = new ExpressionBinder(context, tableScope([{ table, alias: definition.name, offset: 0 }]));
@@ -164,7 +166,8 @@ export function checkGenerated(definition: Omit<Table, 'id' | 'version'>, contex
         { hint: 'You will need to rewrite or cast the expression.' },
       );
     }
-  }
+    return { ...column, generated: { ...generated, tree: withCalls(generated.tree, context) } };
+  });
 }
 
 function refuse(statement: CreateStmt): void {
@@ -349,7 +352,8 @@ export function bindDefault(
   if (called.kind === 'call' && called.spelled === undefined && NOW_FUNCTIONS.has(called.function.name)) {
     if (column.type === 'timestamptz' || column.type === 'timestamp') return { kind: 'now' };
   }
-  const expression = { tree: node as unknown as SqlExpression['tree'], zone: context.time.zone.name };
+  const tree = withCalls(node, context) as unknown as SqlExpression['tree'];
+  const expression = { tree, zone: context.time.zone.name };
   if ('A_Const' in node && isImmutable(coerced)) {
     const value = at(bound.location, () => evaluate(coerced));
     return { kind: 'constant', value, written: expression };

@@ -23,9 +23,10 @@ import { makeRecord } from '../functions/records.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { arrayOf, baseOf, elementOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
-import { type BoundColumn, type BoundExpression, type BoundRows, columnAt, someExpression } from './bound.ts';
+import { type BoundColumn, type BoundExpression, type BoundRows, columnAt, hasSubquery } from './bound.ts';
 import { type BindContext, definitionContext, nested, type QueryContext } from './query-context.ts';
 import { Frame, Scope, type ScopeColumn } from './scope.ts';
+import { isImmutable, isVolatile } from './volatility.ts';
 
 /** What a call gives, with records of OUT parameters and of RETURNS TABLE spelled out. */
 export function resultOf({ parameters, result }: Pick<UserFunction, 'parameters' | 'result'>): SqlType {
@@ -134,7 +135,7 @@ export function completeArguments(
     if (place >= 0) return args[place]!;
     const { type, default: value } = given[i]!;
     const { tree, zone } = value!;
-    const binder = context.functions!.binder(definitionContext(zone), undefined);
+    const binder = context.functions!.binder(definitionContext(zone, context), undefined);
     const bound = binder.bind(tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
     return binder.coerce(bound, type, -1, 'assignment');
   });
@@ -248,11 +249,11 @@ function onlyExpression(user: UserFunction): Node | undefined {
 }
 
 /** A function of the arguments alone, if the body is one. */
-function asExpression(user: UserFunction, context: QueryContext): ScalarFunction | undefined {
+export function asExpression(user: UserFunction, context: BindContext): ScalarFunction | undefined {
   const node = onlyExpression(user);
   if (node === undefined || user.result === 'void' || isRecord(resultOf(user))) return undefined;
   const args = inputs(user.parameters).map(({ type }, i) => columnAt(i, { type, modifier: -1 }));
-  const { queries: _, ...plain } = bodyContext(context);
+  const { queries: _, ...plain } = { ...context, parameters: [], takesParameters: false };
   const binder = context.functions!.binder(plain, parameterScope(user, args));
   let bound: BoundExpression;
   try {
@@ -262,21 +263,31 @@ function asExpression(user: UserFunction, context: QueryContext): ScalarFunction
     if (error instanceof SqlError) return undefined;
     throw error;
   }
-  if (
-    someExpression(bound, (each) => each.kind === 'subquery' || (each.kind === 'call' && each.function.waits === true))
-  )
-    return undefined;
   const coerced = binder.tryCoerce(bound, resultOf(user), -1, 'assignment');
-  if (coerced === undefined) return undefined;
+  if (coerced === undefined || hasSubquery(coerced)) return undefined;
   const evaluate = context.functions!.compile(coerced);
   return {
     name: user.name,
     arguments: args.map(({ type }) => type),
     result: resultOf(user),
     strict: user.strict,
-    volatility: user.volatility,
+    volatility: volatilityOf(user, coerced),
     evaluate: (values, evaluation) => evaluate(values, evaluation),
+    id: user.id,
   };
+}
+
+/** An expression may be better than its function promises: PostgreSQL puts it in the place of the call, unless nulls are kept from it. */
+function volatilityOf({ strict, volatility }: UserFunction, body: BoundExpression): UserFunction['volatility'] {
+  if (strict || volatility === 'immutable') return volatility;
+  if (isImmutable(body)) return 'immutable';
+  return isVolatile(body) ? volatility : 'stable';
+}
+
+/** Defaults behind what a call says are not printed. */
+export function givenOf({ order }: UserCall): { readonly given?: number } {
+  const given = order.filter((place) => place >= 0).length;
+  return given < order.length && order.every((place, i) => (i < given ? place === i : place < 0)) ? { given } : {};
 }
 
 /** A call that gives one value. @param args In the order of the call, of the types that the function wants. */
@@ -293,7 +304,7 @@ export function bindUserCall(
   return nested(context, () => {
     const simple = asExpression(user, context);
     if (simple !== undefined) {
-      return { kind: 'call', type: result, modifier: -1, location, function: simple, args };
+      return { kind: 'call', type: result, modifier: -1, location, function: simple, args, ...givenOf(call) };
     }
     const { query, frame } = bindBody(user, args, context, true);
     const reads = [...frame.reads];

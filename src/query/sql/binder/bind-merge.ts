@@ -113,6 +113,6 @@ function bindInsertion(
   const given = assignValues(values, positions, columns, binder, VALUES, override);
   return columns.map((column, position): BoundAssignment => {
     const index = positions.indexOf(position);
-    return { position, expression: given[index] ?? defaultOf(column) };
+    return { position, expression: given[index] ?? defaultOf(column, binder.context) };
   });
 }

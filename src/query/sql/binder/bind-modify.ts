@@ -121,9 +121,10 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
       const part = targets[i]?.part;
       if (part !== undefined && isDefault(item)) throw defaultPart(part, targets[i]!.location);
       const column = table.columns[targets[i]?.position ?? -1];
-      if (column?.identity !== undefined && insert.override === 'OVERRIDING_USER_VALUE') return defaultOf(column);
+      if (column?.identity !== undefined && insert.override === 'OVERRIDING_USER_VALUE')
+        return defaultOf(column, binder.context);
       if (!isDefault(item)) return binder.bind(item, clause);
-      return column === undefined ? nullConstant(undefined) : defaultOf(column);
+      return column === undefined ? nullConstant(undefined) : defaultOf(column, binder.context);
     };
     const written: (readonly Node[])[] = [];
     const rows = select.valuesLists.map((list) => {
@@ -207,7 +208,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
       );
       return { position, expression };
     }
-    if (index < 0 || index >= provided.length) return { position, expression: defaultOf(column) };
+    if (index < 0 || index >= provided.length) return { position, expression: defaultOf(column, binder.context) };
     const { type, modifier, location } = provided[index]!;
     if (source.columns.length === 0) {
       return {
@@ -305,7 +306,7 @@ export function assignValues(
   return values.map((node, i) => {
     const column = columns[positions[i]!]!;
     const ignored = column.identity !== undefined && override === 'OVERRIDING_USER_VALUE';
-    if (isDefault(node) || ignored) return defaultOf(column);
+    if (isDefault(node) || ignored) return defaultOf(column, binder.context);
     refuseGenerated(column, 'INSERT', override);
     return assign(binder, column, binder.bind(node, clause));
   });

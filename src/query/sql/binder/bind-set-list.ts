@@ -69,7 +69,9 @@ export function bindAssignments(
       else assignments[known] = { position, expression };
       continue;
     }
-    const expression = isDefault(element) ? defaultOf(column) : assign(binder, column, bound!, row?.place);
+    const expression = isDefault(element)
+      ? defaultOf(column, binder.context)
+      : assign(binder, column, bound!, row?.place);
     assignments.push({ position, expression });
   }
   return assignments;

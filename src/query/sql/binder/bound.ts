@@ -48,6 +48,8 @@ export type BoundExpression =
       readonly args: readonly BoundExpression[];
       /** Written in the words that SQL has for it: `EXTRACT(year FROM d)`. */
       readonly inWords?: boolean;
+      /** How many of the arguments stand in the call; the others are defaults. */
+      readonly given?: number;
     })
   /** Both sides have one type, that of the comparison. */
   | (Typed & {
@@ -630,13 +632,13 @@ function isSame(a: unknown, b: unknown, slots: ReadonlyMap<number, number> | und
   if (mine.kind === 'slot' && (slots?.get(mine.slot as number) ?? mine.slot) !== other.slot) return false;
   let fields = 0;
   for (const name in mine) {
-    if (name === 'inWords') continue;
+    if (SPELLING.has(name)) continue;
     fields++;
     if (TOLD_OTHERWISE.has(name) || (name === 'type' && isPlainRow(mine) && isPlainRow(other))) continue;
     const isWhole = name === 'cte' || name === 'table';
     if (isWhole ? mine[name] !== other[name] : !isSame(mine[name], other[name], slots)) return false;
   }
-  for (const name in other) if (name !== 'inWords') fields--;
+  for (const name in other) if (!SPELLING.has(name)) fields--;
   return fields === 0;
 }
 
@@ -644,6 +646,9 @@ function isSame(a: unknown, b: unknown, slots: ReadonlyMap<number, number> | und
 function isPlainRow({ kind, type }: Readonly<Record<string, unknown>>): boolean {
   return kind === 'call' && (type === 'record' || isAnonymousRecord(type as SqlType));
 }
+
+/** How a call is written. */
+const SPELLING: ReadonlySet<string> = new Set(['inWords', 'given']);
 
 /** Fields that say nothing of their own. Casts, operators and aggregates are functions made anew each time, told apart by names and types. */
 const TOLD_OTHERWISE: ReadonlySet<string> = new Set(['location', 'cast', 'evaluate', 'create', 'slot', 'reads']);

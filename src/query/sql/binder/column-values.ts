@@ -11,7 +11,7 @@ import { bindPart } from './bind-assignment.ts';
 import type { BoundExpression } from './bound.ts';
 import { assignmentMismatch } from './coercion.ts';
 import { ExpressionBinder } from './expression-binder.ts';
-import { definitionContext } from './query-context.ts';
+import { type CallsOfDefinitions, definitionContext } from './query-context.ts';
 
 /** As the column holds it: what that takes is not printed. */
 function stored(given: BoundExpression, coerced: BoundExpression): BoundExpression {
@@ -20,23 +20,28 @@ function stored(given: BoundExpression, coerced: BoundExpression): BoundExpressi
 }
 
 /** The same as it was written, to be printed; of a domain what is below it. Nothing for null, which it would be anyway. */
-export function writtenDefault(column: Column): BoundExpression | undefined {
+export function writtenDefault(column: Column, within: CallsOfDefinitions): BoundExpression | undefined {
   const given = column.default;
   const written =
     given?.kind === 'expression' ? given.expression : given?.kind === 'constant' ? given.written : undefined;
   if (given?.kind === 'constant' && given.value === null && domainOf(column.type) === undefined) return undefined;
-  if (written === undefined) return defaultOf(column);
-  return boundDefault(written, baseOf(column.type), column.modifier);
+  if (written === undefined) return defaultOf(column, within);
+  return boundDefault(written, baseOf(column.type), column.modifier, within);
 }
 
-function boundDefault({ tree, zone }: SqlExpression, type: SqlType, modifier: number): BoundExpression {
-  const binder = new ExpressionBinder(definitionContext(zone), undefined);
+function boundDefault(
+  { tree, zone }: SqlExpression,
+  type: SqlType,
+  modifier: number,
+  within: CallsOfDefinitions,
+): BoundExpression {
+  const binder = new ExpressionBinder(definitionContext(zone, within), undefined);
   const bound = binder.bind(tree as unknown as Node, { title: 'DEFAULT expressions', aggregates: 'refused' });
   return stored(bound, binder.coerce(bound, type, modifier, 'assignment'));
 }
 
-/** What a column holds when nothing is said about it. */
-export function defaultOf(column: Column): BoundExpression {
+/** What a column holds when nothing is said about it. @param within The statement, or the table. */
+export function defaultOf(column: Column, within: CallsOfDefinitions): BoundExpression {
   const { type, modifier } = column;
   if (column.default?.kind === 'now') {
     const now = findFunction('now', []);
@@ -60,7 +65,7 @@ export function defaultOf(column: Column): BoundExpression {
     if (type === 'int8') return call;
     return { kind: 'cast', type, modifier, location: undefined, arg: call, cast: castFor('int8', type) };
   }
-  if (column.default?.kind === 'expression') return boundDefault(column.default.expression, type, modifier);
+  if (column.default?.kind === 'expression') return boundDefault(column.default.expression, type, modifier, within);
   const domain = column.default === undefined ? domainOf(type) : undefined;
   if (domain === undefined) {
     return { kind: 'constant', type, modifier, location: undefined, value: column.default?.value ?? null };

@@ -57,7 +57,7 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
       const words = expression.inWords === true ? deparseWords(expression, show) : undefined;
       if (words !== undefined) return words;
       if (isConstructor(expression)) return `${titles(expression.type)}(${list(expression.args)})`;
-      if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args)})`;
+      if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args.slice(0, expression.given))})`;
       const [first, second] = expression.args.map((each) => show(each, 'operator'));
       return operator(second === undefined ? `${name} ${first}` : `${first} ${name} ${second}`);
     }

@@ -45,13 +45,19 @@ export interface BindContext {
   readonly progress?: BindProgress;
   /** Missing where no query can stand. */
   readonly queries?: Queries;
-  /** Those that users defined. Missing where definitions are read, which take none of them. */
+  /** Those that users defined. Missing where there are none. */
   readonly functions?: FunctionLookup;
   /** Of a statement in a function: its parameters as names find them that are of no column. */
   readonly named?: { readonly function: string; readonly parameters: readonly FunctionParameter[] };
 }
 
 export interface FunctionLookup {
+  /** The function that a definition was found to call when it was made. */
+  byId(id: TableId): FunctionDefinition | undefined;
+  /** Where a definition is made: the calls in it, and what they were found to mean. */
+  readonly calls?: Map<object, UserFunction>;
+  /** Where a definition is printed: nothing takes the place of a call. */
+  readonly keepsCalls?: boolean;
   /** Along the search path, or in the schema that the name says. @throws SqlError `invalid_schema_name` for a name with a place. */
   named(name: QualifiedName): readonly FunctionDefinition[];
   /** Tables that bodies of functions name. */
@@ -82,9 +88,17 @@ export interface QueryContext extends BindContext {
   readonly queries: Queries;
 }
 
+/** What is needed of a statement, or of a table, to call functions that users defined in what a definition says. */
+export interface CallsOfDefinitions {
+  readonly functions?: FunctionLookup | undefined;
+  readonly progress?: BindProgress | undefined;
+}
+
 /** What expressions in definitions are bound in: no parameters, and the time zone that they were written in. */
-export function definitionContext(zone: string): BindContext {
+export function definitionContext(zone: string, within: CallsOfDefinitions = {}): BindContext {
   return {
+    ...(within.functions && { functions: within.functions }),
+    ...(within.progress && { progress: within.progress }),
     parameters: [],
     takesParameters: false,
     untyped: [],

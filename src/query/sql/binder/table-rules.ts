@@ -7,7 +7,8 @@
 import type { Node } from '@pgsql/types';
 import type { SqlExpression, Table } from '../../../models/relational/table.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
-import type { BoundExpression } from './bound.ts';
+import { notSupported } from '../sql-error.ts';
+import { type BoundExpression, hasSubquery } from './bound.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { type BindContext, definitionContext } from './query-context.ts';
 import { tableScope } from './scope.ts';
@@ -73,15 +74,21 @@ function bindStored(
   type: Table['columns'][number]['type'],
   modifier: number,
 ): BoundExpression {
-  const binder = binderOver(table, definitionContext(zone));
+  const binder = binderOver(table, definitionContext(zone, table));
   const bound = binder.bind(tree as unknown as Node, { title: 'column generation expressions', aggregates: 'refused' });
-  return binder.coerce(bound, type, modifier, 'assignment');
+  return atOnce(binder.coerce(bound, type, modifier, 'assignment'));
 }
 
 /** An expression of the definition over the rows of the table. */
 function bindOver(table: CatalogTable, { tree, zone }: SqlExpression, clause: Clause): BoundExpression {
-  const binder = binderOver(table, definitionContext(zone));
-  return binder.settle(binder.bind(tree as unknown as Node, clause));
+  const binder = binderOver(table, definitionContext(zone, table));
+  return atOnce(binder.settle(binder.bind(tree as unknown as Node, clause)));
+}
+
+/** Rows are written without waiting. @throws SqlError `feature_not_supported`. */
+function atOnce(expression: BoundExpression): BoundExpression {
+  if (!hasSubquery(expression)) return expression;
+  throw notSupported('a function that is more than an expression, in what a table is defined by,');
 }
 
 export function binderOver(table: CatalogTable, context: BindContext): ExpressionBinder {

@@ -5,7 +5,7 @@
  */
 
 import type { FuncCall, TypeName } from '@pgsql/types';
-import type { ColumnType } from '../../../models/relational/table.ts';
+import type { ColumnType, TableId } from '../../../models/relational/table.ts';
 import { isAggregate } from '../functions/aggregates.ts';
 import { isFunction } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
@@ -21,6 +21,8 @@ export interface ResolvedTypeName extends TypeName {
 /** A call by the name of a type: a cast, or what makes a range of its bounds. */
 export interface ResolvedCall extends FuncCall {
   readonly userType?: ColumnType;
+  /** In a definition: the function that was found when that was made, whatever it is called since. */
+  readonly userFunction?: TableId;
 }
 
 /** Levels of a tree that its copy may have. */

@@ -4,10 +4,15 @@ import { baseOf, elementOf, isRecord, type SqlType, typeInfo } from '../types/ty
 import { type BoundExpression, someOperand } from './bound.ts';
 
 export function isImmutable(expression: BoundExpression): boolean {
-  if (expression.kind === 'call' && expression.function.volatility !== 'immutable' && !joinsPlain(expression))
+  if (expression.kind === 'call' && declaredVolatility(expression) !== 'immutable' && !joinsPlain(expression))
     return false;
   if (expression.kind === 'cast' && isStableCast(expression.arg.type, expression.type)) return false;
   return !someOperand(expression, (operand) => !isImmutable(operand));
+}
+
+/** What is run is for the planner never immutable. */
+function declaredVolatility({ function: { runs, volatility } }: Extract<BoundExpression, { kind: 'call' }>): string {
+  return runs?.volatility ?? volatility;
 }
 
 /** Types that settings or the catalog have a part in printing, and in reading. */

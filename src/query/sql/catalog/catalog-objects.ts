@@ -31,7 +31,7 @@ import type { BoundExpression } from '../binder/bound.ts';
 import { writtenDefault } from '../binder/column-values.ts';
 import { type DeparseStyle, deparse, isPlainCall, quoteName } from '../binder/deparse.ts';
 import { deparseQuery } from '../binder/deparse-query.ts';
-import { definitionContext, type QueryContext } from '../binder/query-context.ts';
+import { definitionContext, type FunctionLookup, type QueryContext } from '../binder/query-context.ts';
 import { ROW_TYPE_OIDS, rowTypeOf } from '../binder/row-types.ts';
 import { rulesOf } from '../binder/table-rules.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
@@ -46,9 +46,11 @@ import { type DescribedObject, describedObjects } from './description-rows.ts';
 import { boundDomainCheck } from './domain-rules.ts';
 import { type FunctionPart, functionName, functionsNamed, functionText } from './function-rows.ts';
 import { COLLATIONS, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
+import { storedFunctions } from './stored-functions.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemTables } from './system-tables.ts';
 import { classOidOf } from './type-rows.ts';
+import { FunctionSet } from './user-functions.ts';
 
 /** An index, the one of a primary key among them. */
 export interface IndexObject {
@@ -100,8 +102,10 @@ class ReadsOf extends Map<TableId, CatalogTable> {
   }
 }
 
-function viewBinding({ query }: ViewDefinition): QueryContext {
-  return queryContext(definitionContext(query.zone), () => undefined);
+/** Calls of functions that users defined stay what they are. */
+function viewBinding({ query }: ViewDefinition, functions: FunctionLookup | undefined): QueryContext {
+  const within = { functions: functions && { ...functions, keepsCalls: true } };
+  return queryContext(definitionContext(query.zone, within), () => undefined);
 }
 
 /** What the catalog holds, whoever asks. */
@@ -120,6 +124,8 @@ class CatalogContents {
 
   readonly types: readonly TypeDefinition[];
   readonly functions: readonly UserFunction[];
+  /** The same, for what definitions call. */
+  readonly calls: FunctionLookup | undefined;
   /** By oid, once somebody has asked. */
   described: ReadonlyMap<number, readonly DescribedObject[]> | undefined;
 
@@ -133,8 +139,9 @@ class CatalogContents {
   ) {
     this.types = types;
     this.functions = functions;
+    this.calls = storedFunctions(new FunctionSet(functions), schemas);
     const related = new Map<Table['id'], CatalogTable>();
-    for (const table of tables) related.set(table.id, openTable(keyspace, table, related));
+    for (const table of tables) related.set(table.id, openTable(keyspace, table, related, this.calls));
     for (const table of tables) {
       if (table.view === undefined) continue;
       const reads = new ReadsOf(table.view.reads, (id) => systemTables.byId(id) ?? related.get(id));
@@ -469,7 +476,7 @@ export class CatalogObjects implements CatalogAccess {
     ) {
       return String(column.default.value);
     }
-    const given = writtenDefault(column);
+    const given = writtenDefault(column, table);
     if (given === undefined) return undefined;
     return this.#text(given.kind === 'constant' ? { ...given, type } : given, undefined);
   }
@@ -481,7 +488,7 @@ export class CatalogObjects implements CatalogAccess {
     const { table } = found;
     const nameOf = (each: CatalogTable): string => this.nameOf('regclass', each.table.id) ?? quoteName(each.table.name);
     const columns = table.columns.map(({ name }) => name);
-    const query = bindView(found, viewBinding(table.view!));
+    const query = bindView(found, viewBinding(table.view!, this.#contents.calls));
     return (
       deparseQuery(query, { pretty, nameOf, titles: (type) => this.typeTitle(type), columns }) ??
       ` ${table.view!.text};`
@@ -490,7 +497,7 @@ export class CatalogObjects implements CatalogAccess {
 
   /** Whether rows can be written through the view, and through which of its columns. */
   updatability(view: CatalogTable): { readonly view: boolean; readonly columns: readonly boolean[] } {
-    const context = viewBinding(view.table.view!);
+    const context = viewBinding(view.table.view!, this.#contents.calls);
     const nothing = { view: false, columns: view.table.columns.map(() => false) };
     if (view.table.view?.populated !== undefined) return nothing;
     try {

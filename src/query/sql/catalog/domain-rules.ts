@@ -7,7 +7,7 @@ import type { Node } from '@pgsql/types';
 import type { DomainCheck, DomainType } from '../../../models/relational/type-definition.ts';
 import { type BoundExpression, columnAt } from '../binder/bound.ts';
 import { type Clause, ExpressionBinder } from '../binder/expression-binder.ts';
-import { type BindContext, definitionContext } from '../binder/query-context.ts';
+import { type BindContext, type CallsOfDefinitions, definitionContext } from '../binder/query-context.ts';
 import { Frame, Scope } from '../binder/scope.ts';
 import type { Evaluate, EvaluationContext } from '../functions/evaluation.ts';
 import { compileExpression } from '../planner/compile-expression.ts';
@@ -35,9 +35,12 @@ function bindCheck(tree: Node, base: SqlType, modifier: number, context: BindCon
 }
 
 /** What columns of the domain hold that an INSERT leaves out; undefined for null. */
-export function boundDefault({ base, modifier, default: value }: DomainType): BoundExpression | undefined {
+export function boundDefault(
+  { base, modifier, default: value }: DomainType,
+  within: CallsOfDefinitions = {},
+): BoundExpression | undefined {
   if (value === undefined) return undefined;
-  const binder = new ExpressionBinder(definitionContext(value.zone), undefined);
+  const binder = new ExpressionBinder(definitionContext(value.zone, within), undefined);
   const bound = binder.bind(value.tree as unknown as Node, {
     title: 'DEFAULT expressions',
     aggregates: 'refused',

@@ -1,7 +1,7 @@
 /** The functions that users defined, in memory, by name: as of the newest commit, or as a transaction sees them. */
 
 import { decodeFunction, functionsRange, type UserFunction } from '../../../models/relational/function-definition.ts';
-import { PUBLIC_SCHEMA } from '../../../models/relational/table.ts';
+import { PUBLIC_SCHEMA, type TableId } from '../../../models/relational/table.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import type { Store, Transaction } from '../../../storage/store.ts';
 
@@ -17,6 +17,10 @@ export class FunctionSet {
       if (same === undefined) this.#byName.set(each.name, [each]);
       else same.push(each);
     }
+  }
+
+  byId(id: TableId): UserFunction | undefined {
+    return this.all.find((each) => each.id === id);
   }
 
   get isEmpty(): boolean {

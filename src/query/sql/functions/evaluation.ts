@@ -174,6 +174,8 @@ export interface ScalarFunction {
   readonly evaluate: (args: readonly SqlValue[], context: EvaluationContext) => SqlValue;
   /** Of a function that a user defined, whose statements are run. */
   readonly runs?: UserFunction;
+  /** Of a function that a user defined: tells it from others of its name. */
+  readonly id?: number;
   /** Of a function that a user defined: for each of its parameters which argument it is, -1 for a default. */
   readonly user?: {
     readonly definition: UserFunction;

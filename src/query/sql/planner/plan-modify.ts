@@ -65,7 +65,8 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
       const { table, source, conflicts } = query;
       const rules = checkedRules(query);
       const planned = planRows(source, scope);
-      const width = source.columns.length === 0 ? 0 : source.columns.length;
+      // Rows of VALUES are columns without names.
+      const width = source.kind === 'values' ? (source.rows[0]?.length ?? 0) : source.columns.length;
       const expressions = query.assignments.map(({ expression }) => expression);
       const { open, values } = planValuesOver(planned.open, width, expressions, scope);
       const assignments = query.assignments.map(({ position }, i) => ({ position, value: values[i]! }));

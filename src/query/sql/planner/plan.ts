@@ -7,7 +7,13 @@ import { assert } from '../../../base/assert.ts';
 import type { TableId } from '../../../models/relational/table.ts';
 import type { BoundCopy } from '../binder/bind-copy.ts';
 import { lockTitle } from '../binder/bind-locking.ts';
-import type { BoundColumn, BoundQuery, BoundRows, ExplainOptions } from '../binder/bound.ts';
+import {
+  type BoundColumn,
+  type BoundQuery,
+  type BoundRows,
+  type ExplainOptions,
+  hasSubquery,
+} from '../binder/bound.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { CopyBinaryReader } from '../copy/copy-binary.ts';
 import { CopyCsvReader } from '../copy/copy-csv.ts';
@@ -20,6 +26,7 @@ import { Unheard } from '../operators/later.ts';
 import { Modify } from '../operators/modify.ts';
 import type { ModifyingOperator, Open, Operator } from '../operators/operator.ts';
 import { InsertRows } from '../operators/row-writers.ts';
+import { notSupported } from '../sql-error.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
 import { compileExpression } from './compile-expression.ts';
@@ -270,6 +277,9 @@ export function planCopy(copy: BoundCopy, source: CopySource, generation: number
   const { table, format } = copy;
   const rules = writeRulesOf(table);
   const columns = copy.columns.map((position) => table.table.columns[position]!);
+  if (copy.assignments.some(({ expression }) => hasSubquery(expression))) {
+    throw notSupported('COPY to a table with a default that is a function of more than an expression');
+  }
   const assigned = copy.assignments.map(compileAssignment);
   const where = copy.where && compileExpression(copy.where);
   // A condition looks at whole rows; their values are then written as they are, not computed a second time.

@@ -1,6 +1,7 @@
 /** The rules of tables (binder/table-rules.ts) as code, once per table. */
 
 import type { ForeignKey } from '../../../models/relational/table.ts';
+import { hasSubquery } from '../binder/bound.ts';
 import { defaultOf } from '../binder/column-values.ts';
 import { deparse } from '../binder/deparse.ts';
 import { rulesOf } from '../binder/table-rules.ts';
@@ -8,6 +9,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { keyColumns } from '../operators/row-locks.ts';
 import type { WriteRules } from '../operators/write-rules.ts';
+import { notSupported } from '../sql-error.ts';
 import { compileExpression } from './compile-expression.ts';
 
 const known = new WeakMap<CatalogTable, WriteRules>();
@@ -44,7 +46,9 @@ function compileRules(table: CatalogTable): WriteRules {
     defaults: (position) => {
       let value = defaults.get(position);
       if (value === undefined) {
-        value = compileExpression(defaultOf(columns[position]!));
+        const given = defaultOf(columns[position]!, table);
+        if (hasSubquery(given)) throw notSupported('a function that is more than an expression, in SET DEFAULT,');
+        value = compileExpression(given);
         defaults.set(position, value);
       }
       return value;

@@ -27,11 +27,11 @@ import {
   type PendingConstraint,
   type PendingSequence,
 } from '../binder/bind-create-table.ts';
+import { hasSubquery } from '../binder/bound.ts';
 import { checkCollation } from '../binder/collations.ts';
 import { defaultOf, requireColumn } from '../binder/column-values.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { namedType, requireStorable } from '../binder/names.ts';
-import type { BindContext } from '../binder/query-context.ts';
 import { isVolatile } from '../binder/volatility.ts';
 import { openTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
@@ -47,7 +47,6 @@ import { containsNull, eachRow, rewriteTable } from './rewrite-table.ts';
 import type { EditorOptions, TableEditor } from './table-editor.ts';
 
 export interface ColumnEditorOptions extends EditorOptions {
-  readonly bindContext: BindContext;
   readonly evaluate: EvaluateConstant;
   /** Creates the sequence of a serial or identity column. */
   createSequence(table: Table, sequence: PendingSequence): Promise<TableId>;
@@ -96,12 +95,14 @@ export class ColumnEditor {
       );
       column = withSequence(column, id, sequence.identity);
     }
-    const expression = defaultOf(column);
+    const expression = defaultOf(column, bindContext);
+    if (hasSubquery(expression))
+      throw notSupported('a column whose default is a function that is more than an expression');
     const fills = sequence !== undefined || column.generated !== undefined || isVolatile(expression);
     const value = fills ? null : this.#options.evaluate(expression);
     if (!fills && value !== null) column = { ...column, missing: value };
-    const next: Table = { ...table, columns: [...table.columns, column] };
-    checkGenerated(next, bindContext);
+    const wanted: Table = { ...table, columns: [...table.columns, column] };
+    const next: Table = { ...wanted, columns: checkGenerated(wanted, bindContext) };
     if (!fills) {
       if (column.notNull && value === null && !(await this.#isEmpty())) throw containsNull(table, column.name);
       this.#editor.table = next;
@@ -186,7 +187,7 @@ export class ColumnEditor {
       next = retyped.next;
       computed.push({ position, compute: retyped.compute });
     }
-    checkGenerated(next, bindContext);
+    next = { ...next, columns: checkGenerated(next, bindContext) };
     const { columns } = next;
     const positions = computed.map(({ position }) => position);
     await this.#editor.retypeReferences(positions, next, () =>
@@ -255,11 +256,12 @@ export class ColumnEditor {
         hint,
       });
     }
+    if (hasSubquery(converted)) throw notSupported('USING with a function that is more than an expression');
     const { missing: _, ...rest } = old;
     let changed: Column = { ...rest, type, modifier };
     if (
       old.default?.kind === 'expression' &&
-      binder.tryCoerce(defaultOf(old), type, modifier, 'assignment') === undefined
+      binder.tryCoerce(defaultOf(old, this.#options.bindContext), type, modifier, 'assignment') === undefined
     ) {
       throw new SqlError(
         'datatype_mismatch',
@@ -374,13 +376,13 @@ export class ColumnEditor {
     next: Table,
     change: ((row: ExecutionRow, generate: (row: ExecutionRow) => void) => ExecutionRow) | undefined,
   ): Promise<void> {
-    const { keyspace, context, nextId } = this.#options;
+    const { keyspace, context, nextId, functions } = this.#options;
     const source = openTable(keyspace, this.#editor.table);
     // Rows are written whole: what was dropped, or came late, is no longer in them.
     const columns = next.columns.map(({ missing: _, number: __, ...column }) => column);
     const { dropped: _, ...whole } = next;
     const target: Table = { ...whole, columns, storage: nextId(), version: next.version + 1 };
-    const rules = writeRulesOf(openTable(keyspace, target));
+    const rules = writeRulesOf(openTable(keyspace, target, undefined, functions));
     const notValid = new Set((target.checks ?? []).flatMap((each) => (each.notValid === true ? [each.name] : [])));
     const generate = (row: ExecutionRow): void => {
       for (const { position, value } of rules.generated) row[position] = value(row, context);

@@ -91,7 +91,7 @@ export class CopyStatements {
       await this.#session.engine.catalog.refresh();
       const { generation } = this.#session.engine.catalog;
       const found = await this.#find(statement);
-      const bound = bindCopy(statement, () => found, this.#runner.bindContext([], false));
+      const bound = bindCopy(statement, () => found, await this.#runner.bindingOfDefinitions());
       let source: ClosableCopySource | undefined;
       const { sequences } = this.#session.engine;
       const reserve = () => this.#reserveForCopy(found);

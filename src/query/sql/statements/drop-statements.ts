@@ -18,6 +18,7 @@ import { functionKey, inputTypes, type UserFunction } from '../../../models/rela
 import { dropSchema, type Schema } from '../../../models/relational/schema.ts';
 import type { Sequence } from '../../../models/relational/sequence.ts';
 import {
+  type Check,
   columnNumber,
   type ForeignKey,
   type Index,
@@ -29,6 +30,7 @@ import type { TypeDefinition } from '../../../models/relational/type-definition.
 import type { Transaction } from '../../../storage/store.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { nameOfList, type QualifiedName, shownName, stringOf, stringsOf } from '../binder/names.ts';
+import { calledIn } from '../binder/stored-calls.ts';
 import { loadFunctions } from '../catalog/user-functions.ts';
 import type { Notice, ResultSink } from '../results.ts';
 import { TEMPORARY } from '../search-path.ts';
@@ -70,7 +72,8 @@ type Doomed =
   | { readonly kind: 'type'; readonly type: TypeDefinition }
   | { readonly kind: 'function'; readonly definition: UserFunction }
   | { readonly kind: 'constraint'; readonly table: Table; readonly key: ForeignKey }
-  | { readonly kind: 'default'; readonly table: Table; readonly column: number };
+  | { readonly kind: 'check'; readonly table: Table; readonly check: Check }
+  | { readonly kind: 'default' | 'column'; readonly table: Table; readonly column: number };
 
 interface Entry {
   readonly object: Doomed;
@@ -81,6 +84,23 @@ interface Entry {
   /** It goes with what it is a part of, and nobody is told. */
   readonly isPart: boolean;
 }
+
+/** What goes with a table unmentioned. */
+const PARTS_OF_TABLES: ReadonlySet<Doomed['kind']> = new Set(['constraint', 'check', 'default', 'column']);
+
+/** What definitions call goes when nothing calls it any more. */
+const ORDER_OF_REMOVAL = [
+  'constraint',
+  'check',
+  'default',
+  'index',
+  'column',
+  'table',
+  'function',
+  'type',
+  'sequence',
+  'schema',
+] as const;
 
 /** Dependents that an error or a notice lists. */
 const LISTED_MAX = 100;
@@ -158,7 +178,7 @@ export class DropStatements {
   ): Promise<void> {
     const tables = new Set(all.flatMap(({ object }) => (object.kind === 'table' ? [object.table.id] : [])));
     const isPartOf = ({ object }: Entry): boolean =>
-      (object.kind === 'constraint' || object.kind === 'default') && tables.has(object.table.id);
+      PARTS_OF_TABLES.has(object.kind) && 'table' in object && tables.has(object.table.id);
     const others = all.filter((entry) => entry.because !== undefined && !entry.isPart && !isPartOf(entry));
     if (others.length > 0) {
       if (!cascade) {
@@ -172,10 +192,23 @@ export class DropStatements {
       sink.notice(cascadeNotice(others.map(({ title }) => `drop cascades to ${title}`)));
     }
     // What hangs on a table first, schemas last.
-    const order = ['function', 'constraint', 'default', 'index', 'table', 'type', 'sequence', 'schema'] as const;
-    for (const kind of order) {
+    for (const kind of ORDER_OF_REMOVAL) {
       for (const { object } of all) if (object.kind === kind) await this.#remove(transaction, object, tables);
     }
+  }
+
+  /** DROP FUNCTION and its kin. @throws SqlError as `drop`. */
+  async dropFunctions(
+    transaction: Transaction,
+    definitions: readonly UserFunction[],
+    cascade: boolean,
+    sink: Sink,
+  ): Promise<void> {
+    const named: Entry[] = [];
+    for (const definition of definitions) {
+      named.push(await this.#entry(transaction, { kind: 'function', definition }, undefined, false));
+    }
+    await this.drop(transaction, named, cascade, sink);
   }
 
   /** As with CASCADE, and nobody is told. */
@@ -294,11 +327,17 @@ export class DropStatements {
         return `sequence ${await of(object.sequence)}`;
       case 'schema':
         return `schema ${quoteName(object.schema.name)}`;
+      case 'check':
+        return `constraint ${quoteName(object.check.name)} on table ${await of(object.table)}`;
       case 'constraint':
         return `constraint ${quoteName(object.key.name)} on table ${await of(object.table)}`;
       case 'default': {
         const { name } = object.table.columns[object.column]!;
         return `default value for column ${quoteName(name)} of table ${await of(object.table)}`;
+      }
+      case 'column': {
+        const { name } = object.table.columns[object.column]!;
+        return `column ${quoteName(name)} of table ${await of(object.table)}`;
       }
     }
   }
@@ -364,6 +403,19 @@ export class DropStatements {
         }
         return found;
       }
+      case 'function': {
+        const { id } = object.definition;
+        for (const table of await this.#allTables(transaction)) {
+          for (const each of callersIn(table, id)) found.push({ object: each, isPart: false });
+        }
+        return found;
+      }
+      case 'column': {
+        for (const table of await this.#schema.views.needing(transaction, object.table, object.column)) {
+          found.push({ object: { kind: 'table', table }, isPart: false });
+        }
+        return found;
+      }
       default:
         return found;
     }
@@ -387,7 +439,7 @@ export class DropStatements {
     return found;
   }
 
-  /** Nobody keeps a list of the defaults that a sequence gives. */
+  /** Nobody keeps a list of the defaults that a sequence gives, or of what calls a function. */
   async #allTables(transaction: Transaction): Promise<readonly Table[]> {
     const tables: Table[] = [];
     const cursor = transaction.scan(this.#session.engine.keyspace.catalog.range(['table']));
@@ -442,6 +494,27 @@ export class DropStatements {
         redefineTable(transaction, keyspace, { ...table, columns });
         return;
       }
+      case 'check': {
+        if (dropped.has(object.table.id)) return;
+        const table = await this.#locked(transaction, object.table.id);
+        const checks = (table.checks ?? []).filter(({ name }) => name !== object.check.name);
+        redefineTable(transaction, keyspace, { ...table, checks });
+        return;
+      }
+      case 'column': {
+        if (dropped.has(object.table.id)) return;
+        const { name, schema } = object.table;
+        const command = {
+          subtype: 'AT_DropColumn',
+          name: object.table.columns[object.column]!.name,
+          behavior: 'DROP_CASCADE',
+        } as const;
+        const schemaname = this.#session.block.schemas.get(schema)?.name ?? '';
+        return this.#schema.alterTable(
+          { relation: { relname: name, schemaname }, objtype: 'OBJECT_TABLE', cmds: [{ AlterTableCmd: command }] },
+          { complete: () => {}, notice: () => {} },
+        );
+      }
       case 'constraint': {
         if (dropped.has(object.table.id)) return;
         const child = await this.#locked(transaction, object.table.id);
@@ -480,7 +553,9 @@ export class DropStatements {
 
 function isSame(a: Doomed, b: Doomed): boolean {
   if (a.kind === 'constraint') return b.kind === 'constraint' && a.key.id === b.key.id;
-  if (a.kind === 'default') return b.kind === 'default' && a.table.id === b.table.id && a.column === b.column;
+  if (a.kind === 'check') return b.kind === 'check' && a.table.id === b.table.id && a.check.name === b.check.name;
+  if (a.kind === 'default' || a.kind === 'column')
+    return b.kind === a.kind && a.table.id === b.table.id && a.column === b.column;
   return a.kind === b.kind && idOf(a) === idOf(b);
 }
 
@@ -498,9 +573,34 @@ function idOf(object: Doomed): number {
       return object.index.id;
     case 'constraint':
       return object.key.id;
+    case 'check':
+      return object.check.id;
     default:
       return object.table.id;
   }
+}
+
+/** What of a table, or a view, calls a function; of columns the last first. */
+function callersIn(table: Table, id: TableId): readonly Doomed[] {
+  const calls = (tree: object | undefined): boolean => tree !== undefined && calledIn(tree).has(id);
+  const { columns, checks = [], indexes = [], view } = table;
+  if (view !== undefined && calls(view.query.tree)) return [{ kind: 'table', table }];
+  return [
+    ...columns
+      .flatMap(({ default: given, generated }, column): Doomed[] => {
+        if (calls(generated?.tree)) return [{ kind: 'column', table, column }];
+        return given?.kind === 'expression' && calls(given.expression.tree) ? [{ kind: 'default', table, column }] : [];
+      })
+      .toReversed(),
+    ...checks
+      .filter(({ expression }) => calls(expression.tree))
+      .map((check): Doomed => ({ kind: 'check', table, check })),
+    ...indexes
+      .filter(
+        ({ parts, predicate }) => calls(predicate?.tree) || parts.some(({ expression }) => calls(expression?.tree)),
+      )
+      .map((index): Doomed => ({ kind: 'index', table, index })),
+  ];
 }
 
 /** What a table, or a view, is called. */

@@ -212,13 +212,15 @@ export class FunctionStatements {
     const verb = `DROP ${kind.toUpperCase()}`;
     this.#session.block.refuseReadOnly(verb);
     const transaction = await this.#schema.begin();
+    const definitions: UserFunction[] = [];
     for (const object of statement.objects ?? []) {
       if (!('ObjectWithArgs' in object)) continue;
       const found = await this.#find(transaction, kind, object.ObjectWithArgs, statement.missing_ok === true);
       if (typeof found === 'string') {
         sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${found}, skipping` });
-      } else transaction.delete(functionKey(this.#session.engine.keyspace, found.id));
+      } else if (!definitions.some(({ id }) => id === found.id)) definitions.push(found);
     }
+    await this.#schema.drops.dropFunctions(transaction, definitions, statement.behavior === 'DROP_CASCADE', sink);
     sink.complete(verb);
   }
 

@@ -17,6 +17,7 @@ import type { ColumnValue, Table } from '../../../models/relational/table.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import { operationEnd, operationKey, operationValue } from '../../../storage/operations.ts';
 import type { Cursor, Entry, Store, Transaction } from '../../../storage/store.ts';
+import type { FunctionLookup } from '../binder/query-context.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
 import type { WriteIndex } from '../operators/write-rules.ts';
@@ -30,6 +31,8 @@ export interface PassOptions {
   readonly transaction: Transaction;
   /** For the expressions of the definition. */
   readonly context: ExecutionContext;
+  /** Those that definitions call, as the transaction sees them. */
+  readonly functions: FunctionLookup | undefined;
 }
 
 const ROW_BATCH_BYTES = 4 * 1024 * 1024;
@@ -105,8 +108,8 @@ export async function rewriteTable(
   change: ((row: ExecutionRow) => ExecutionRow) | undefined,
   options: PassOptions,
 ): Promise<void> {
-  const { transaction, keyspace, context } = options;
-  const opened = openTable(keyspace, target);
+  const { transaction, keyspace, context, functions } = options;
+  const opened = openTable(keyspace, target, undefined, functions);
   const rules = writeRulesOf(opened);
   const put = (row: ExecutionRow): void => {
     const key = opened.codec.keys.keyOf(row);

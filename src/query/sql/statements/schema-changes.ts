@@ -105,7 +105,7 @@ export class SchemaChanges {
   async createTable(statement: Statement<'CreateStmt'>, sink: Sink): Promise<void> {
     this.#block.refuseReadOnly('CREATE TABLE');
     const transaction = await this.begin();
-    const context = this.#runner.bindContext([], false);
+    const context = await this.#runner.bindingOfDefinitions();
     const { relation } = statement;
     const likes = await this.#likes(transaction, statement);
     const schema = await this.lookup.creationOf(transaction, relationName(relation!), relation!.relpersistence);
@@ -366,7 +366,7 @@ export class SchemaChanges {
     const { storageParameters: before, ...table } = editor.table;
     if (isPlainView(table)) {
       const { view } = await openById(table.id);
-      editor.table = this.views.changeOptions(editor.table, given, view!.reads, isReset);
+      editor.table = await this.views.changeOptions(editor.table, given, view!.reads, isReset);
       return;
     }
     const parameters = storageParameters('table', given, before, isReset);
@@ -543,12 +543,13 @@ export class SchemaChanges {
   async editorOptions(transaction: Transaction, sink: Pick<Sink, 'notice'>): Promise<ColumnEditorOptions> {
     const { keyspace, store, catalog } = this.#engine;
     const nextId = await openIds(transaction, keyspace);
-    const bindContext = this.#runner.bindContext([], false);
+    const bindContext = await this.#runner.bindingOfDefinitions();
     return {
       store,
       keyspace,
       transaction,
       context: this.#runner.execution(transaction),
+      functions: await this.#engine.functionsSeen(transaction),
       zone: this.#session.parameters.zone.name,
       nextId,
       bindContext,
@@ -565,7 +566,7 @@ export class SchemaChanges {
       openById: async (id) => catalog.openWithin(transaction, id),
       isTemporary: ({ schema }) => schema !== undefined && schema === this.#block.temporary?.id,
       notice: (message) => sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message }),
-      binder: (table) => binderOver(table, this.#runner.bindContext([], false)),
+      binder: (table) => binderOver(table, bindContext),
       createSequence: (table, { position, identity, options }) =>
         this.sequences.createOwned(transaction, table, position, identity !== undefined, options, nextId),
       alterSequence: (id, options) => this.sequences.change(transaction, id, options),

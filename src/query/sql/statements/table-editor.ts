@@ -24,6 +24,9 @@ import { withoutOrder } from '../binder/bind-create-table.ts';
 import { requireCollation } from '../binder/collations.ts';
 import type { ExpressionBinder } from '../binder/expression-binder.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from '../binder/names.ts';
+import type { BindContext } from '../binder/query-context.ts';
+import { callsFunctions, withCalls } from '../binder/stored-calls.ts';
+import { rulesOf } from '../binder/table-rules.ts';
 import { isImmutable } from '../binder/volatility.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { columnNames, freeName, joinedNames, partNames } from '../object-names.ts';
@@ -50,6 +53,7 @@ export interface EditorOptions extends PassOptions {
   isTemporary(table: Table): boolean;
   notice(message: string): void;
   /** For expressions that the statement holds. */
+  readonly bindContext: BindContext;
   binder(table: CatalogTable): ExpressionBinder;
 }
 
@@ -74,8 +78,9 @@ export class TableEditor {
     this.#options = options;
   }
 
-  /** Stores the definition as it is now. */
+  /** Stores the definition as it is now. @throws SqlError of a rule that calls what rows cannot be written by. */
   store(): void {
+    if (callsFunctions(this.table)) rulesOf(this.#opened());
     this.table = redefineTable(this.#options.transaction, this.#options.keyspace, this.table);
   }
 
@@ -151,9 +156,8 @@ export class TableEditor {
       }
       return this.#keyColumn(name, undefined);
     });
-    const predicate = statement.whereClause && this.#expression(statement.whereClause);
-    if (predicate !== undefined) {
-      const bound = binder.bindCondition(statement.whereClause!, {
+    if (statement.whereClause !== undefined) {
+      const bound = binder.bindCondition(statement.whereClause, {
         title: 'WHERE',
         aggregates: 'refused',
         place: 'index predicates',
@@ -162,6 +166,7 @@ export class TableEditor {
         throw new SqlError('invalid_object_definition', 'functions in index predicate must be marked IMMUTABLE');
       }
     }
+    const predicate = statement.whereClause && this.#expression(statement.whereClause);
     const name =
       statement.idxname !== undefined && statement.idxname !== ''
         ? await this.#indexName(statement.idxname, '', '')
@@ -557,7 +562,8 @@ export class TableEditor {
   async #validateForeignKey(key: ForeignKey, parent: CatalogTable, child: Table = this.table): Promise<void> {
     const related = new Map<TableId, CatalogTable>();
     related.set(parent.table.id, parent);
-    const table = openTable(this.#options.keyspace, { ...child, foreignKeys: [key], referencedBy: [] }, related);
+    const { keyspace, functions } = this.#options;
+    const table = openTable(keyspace, { ...child, foreignKeys: [key], referencedBy: [] }, related, functions);
     related.set(child.id, table);
     const { context } = this.#options;
     const checks = new ForeignKeyChecks(writeRulesOf(table), context, (rules) => new TableWriter(rules, context));
@@ -579,11 +585,12 @@ export class TableEditor {
   }
 
   #expression(tree: Node): SqlExpression {
-    return { tree: tree as unknown as SqlExpression['tree'], zone: this.#options.zone };
+    const { bindContext, zone } = this.#options;
+    return { tree: withCalls(tree, bindContext) as unknown as SqlExpression['tree'], zone };
   }
 
   #opened(): CatalogTable {
-    return openTable(this.#options.keyspace, this.table);
+    return openTable(this.#options.keyspace, this.table, undefined, this.#options.functions);
   }
 }
 

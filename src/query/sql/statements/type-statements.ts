@@ -44,7 +44,7 @@ import {
   shownName,
   stringsOf,
 } from '../binder/names.ts';
-import { definitionContext } from '../binder/query-context.ts';
+import { type BindContext, definitionContext } from '../binder/query-context.ts';
 import { boundDefault, compileDomainCheck } from '../catalog/domain-rules.ts';
 import { loadFunctions } from '../catalog/user-functions.ts';
 import { registerType } from '../catalog/user-types.ts';
@@ -197,10 +197,10 @@ export class TypeStatements {
         }
         case 'CONSTR_DEFAULT':
           if (domain.default !== undefined) throw new SqlError('syntax_error', 'multiple default expressions');
-          domain = withDefault(domain, constraint.raw_expr, this.#zone);
+          domain = withDefault(domain, constraint.raw_expr, this.#zone, await this.#runner.bindingOfDefinitions());
           break;
         case 'CONSTR_CHECK':
-          domain = { ...domain, checks: [...domain.checks, this.#check(domain, constraint, nextId())] };
+          domain = { ...domain, checks: [...domain.checks, await this.#check(domain, constraint, nextId())] };
           break;
         default:
           throw refusedConstraint(constraint);
@@ -310,7 +310,7 @@ export class TypeStatements {
     let domain: DomainType = found;
     switch (subtype) {
       case 'T':
-        domain = withDefault(found, def, this.#zone);
+        domain = withDefault(found, def, this.#zone, await this.#runner.bindingOfDefinitions());
         break;
       case 'N':
         domain = { ...found, notNull: false };
@@ -328,7 +328,7 @@ export class TypeStatements {
         const constraint = def !== undefined && 'Constraint' in def ? def.Constraint : {};
         if (constraint.contype !== 'CONSTR_CHECK') throw refusedConstraint(constraint);
         const nextId = await openIds(transaction, this.#session.engine.keyspace);
-        const check = this.#check(found, constraint, nextId());
+        const check = await this.#check(found, constraint, nextId());
         domain = { ...found, checks: [...found.checks, check].sort((a, b) => (a.name < b.name ? -1 : 1)) };
         if (constraint.skip_validation === true) break;
         await this.#validateCheck(transaction, found, check);
@@ -560,7 +560,7 @@ export class TypeStatements {
     return dependents.sort((a, b) => columnNumber(a.table, a.position) - columnNumber(b.table, b.position));
   }
 
-  #check(domain: DomainType, constraint: Constraint, id: TableId): DomainCheck {
+  async #check(domain: DomainType, constraint: Constraint, id: TableId): Promise<DomainCheck> {
     const taken = (name: string): boolean => domain.checks.some((check) => check.name === name);
     let name = constraint.conname ?? `${domain.name}_check`;
     if (constraint.conname === undefined) {
@@ -569,7 +569,9 @@ export class TypeStatements {
       throw new SqlError('duplicate_object', `constraint "${name}" for domain "${domain.name}" already exists`);
     }
     const tree = constraint.raw_expr!;
-    compileDomainCheck(tree, domain.base, domain.modifier, this.#runner.bindContext([], false));
+    const context = await this.#runner.bindingOfDefinitions();
+    compileDomainCheck(tree, domain.base, domain.modifier, context);
+    refuseCalls(context);
     const expression: SqlExpression = { tree: tree as unknown as SqlExpression['tree'], zone: this.#zone };
     return { id, name, expression };
   }
@@ -628,12 +630,18 @@ export class TypeStatements {
   }
 }
 
+/** Values of a domain are read where no statement is. @throws SqlError `feature_not_supported`. */
+function refuseCalls({ functions }: BindContext): void {
+  if ((functions?.calls?.size ?? 0) > 0) throw notSupported('a function of a user in the definition of a domain');
+}
+
 /** @throws SqlError of any kind that a default can be wrong in. */
-function withDefault(domain: DomainType, node: Node | undefined, zone: string): DomainType {
+function withDefault(domain: DomainType, node: Node | undefined, zone: string, context: BindContext): DomainType {
   const { default: _, ...rest } = domain;
   if (node === undefined || ('A_Const' in node && node.A_Const.isnull === true)) return rest;
   const made: DomainType = { ...rest, default: { tree: node as unknown as SqlExpression['tree'], zone } };
-  withoutPlace(() => boundDefault(made));
+  withoutPlace(() => boundDefault(made, context));
+  refuseCalls(context);
   return made;
 }
 

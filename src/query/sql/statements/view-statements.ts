@@ -26,6 +26,8 @@ import { frozenRelation, frozenTree, whyNotUpdatable } from '../binder/bind-view
 import type { BoundColumn } from '../binder/bound.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { type FrozenRange, relationName, stringsOf } from '../binder/names.ts';
+import type { QueryContext } from '../binder/query-context.ts';
+import { withCalls } from '../binder/stored-calls.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { drain } from '../operators/drain.ts';
 import type { ParsedStatement } from '../parser/parser.ts';
@@ -98,7 +100,7 @@ export class ViewStatements {
       ...{ name: name.name, ...schemaField(target), columns, primaryKey: [], primaryKeyName: '' },
       ...{ view, ...stored },
     };
-    if (check !== undefined) this.#requireUpdatable({ ...shape, id: 0 as TableId, version: 0 }, defined.reads);
+    if (check !== undefined) await this.#requireUpdatable({ ...shape, id: 0 as TableId, version: 0 }, defined.reads);
     if (existing === undefined) {
       const nextId = await openIds(transaction, keyspace);
       await createTable(transaction, keyspace, shape, nextId());
@@ -119,12 +121,12 @@ export class ViewStatements {
   }
 
   /** ALTER VIEW … SET and RESET. */
-  changeOptions(
+  async changeOptions(
     table: Table,
     options: readonly Node[],
     reads: ReadonlyMap<TableId, CatalogTable>,
     isReset: boolean,
-  ): Table {
+  ): Promise<Table> {
     const { storageParameters: before, ...rest } = table;
     const parameters = storageParameters('view', withoutCheckOption(options), before, isReset);
     const changesCheck = options.some((option) => 'DefElem' in option && option.DefElem.defname === 'check_option');
@@ -133,7 +135,7 @@ export class ViewStatements {
     const kept = changesCheck ? check : old;
     const view: ViewDefinition = kept === undefined ? plain : { ...plain, check: kept };
     const changed = { ...rest, view, ...(parameters.length === 0 ? {} : { storageParameters: parameters }) };
-    if (check !== undefined) this.#requireUpdatable(changed, reads);
+    if (check !== undefined) await this.#requireUpdatable(changed, reads);
     return changed;
   }
 
@@ -143,7 +145,7 @@ export class ViewStatements {
 
   /** The query of `defined` as it is kept. Requires `begin`. @throws SqlError of the query. */
   async define(select: SelectStmt, { text }: ParsedStatement, defined: RangeVar): Promise<DefinedQuery> {
-    const { rows, relations } = await this.#runner.bindDefinition(select);
+    const { rows, relations, context } = await this.#runner.bindDefinition(select);
     const frozen = new Map<object, FrozenRange['relation']>();
     const reads = new Map<TableId, CatalogTable>();
     const names = new Map<number, string>();
@@ -155,7 +157,7 @@ export class ViewStatements {
       names.set(range.location, `${quoteName(schema)}.${quoteName(table.table.name)}`);
     }
     const query = {
-      tree: frozenTree(select, frozen) as unknown as ViewDefinition['query']['tree'],
+      tree: frozenTree(withCalls(select, context), frozen) as unknown as ViewDefinition['query']['tree'],
       zone: this.#session.parameters.zone.name,
     };
     return {
@@ -165,9 +167,9 @@ export class ViewStatements {
     };
   }
 
-  #requireUpdatable(table: Table, reads: ReadonlyMap<TableId, CatalogTable>): void {
+  async #requireUpdatable(table: Table, reads: ReadonlyMap<TableId, CatalogTable>): Promise<void> {
     const opened = { ...openTable(this.#session.engine.keyspace, table), view: { reads, asksForCatalog: false } };
-    const why = whyNotUpdatable(opened, this.#context());
+    const why = whyNotUpdatable(opened, await this.#context());
     if (why === undefined) return;
     throw new SqlError(
       'feature_not_supported',
@@ -178,8 +180,8 @@ export class ViewStatements {
     );
   }
 
-  #context() {
-    return queryContext(this.#runner.bindContext([], false), () => undefined);
+  async #context(): Promise<QueryContext> {
+    return queryContext(await this.#runner.bindingOfDefinitions(), () => undefined);
   }
 
   async #refuseRecursion(transaction: Transaction, { id, name }: Table, reads: readonly TableId[]): Promise<void> {
@@ -200,9 +202,10 @@ export class ViewStatements {
   async needing(transaction: Transaction, table: Table, position: number): Promise<readonly Table[]> {
     const { keyspace, catalog } = this.#session.engine;
     const needing: Table[] = [];
+    const context = await this.#context();
     for (const id of await readDependents(transaction, keyspace, table.id)) {
       const opened = await catalog.openQueryWithin(transaction, id);
-      if (this.#needs(opened, table.id, columnNumber(table, position))) needing.push(opened.table);
+      if (needs(opened, table.id, columnNumber(table, position), context)) needing.push(opened.table);
     }
     return needing;
   }
@@ -211,33 +214,16 @@ export class ViewStatements {
   async needingKey(transaction: Transaction, table: Table): Promise<readonly Table[]> {
     const { keyspace, catalog } = this.#session.engine;
     const needing: Table[] = [];
+    const context = await this.#context();
     for (const id of await readDependents(transaction, keyspace, table.id)) {
       const opened = await catalog.openQueryWithin(transaction, id);
       const read = opened.view?.reads.get(table.id);
       if (read === undefined) continue;
       const withoutKey = { ...read, table: { ...read.table, primaryKey: [] } };
       const reads = new Map(opened.view!.reads).set(table.id, withoutKey);
-      if (!this.#binds({ ...opened, view: { ...opened.view!, reads } })) needing.push(opened.table);
+      if (!binds({ ...opened, view: { ...opened.view!, reads } }, context)) needing.push(opened.table);
     }
     return needing;
-  }
-
-  #needs(view: CatalogTable, relation: TableId, number: number): boolean {
-    const definition = view.table.view!;
-    const tree = withoutColumn(definition.query.tree, relation, number);
-    const changed = { ...view.table, view: { ...definition, query: { ...definition.query, tree } } };
-    return !this.#binds({ ...view, table: changed });
-  }
-
-  /** Whether the query still gives the columns of the view. */
-  #binds(view: CatalogTable): boolean {
-    try {
-      const { columns } = bindView(view, this.#context());
-      return columns.length === view.table.columns.length;
-    } catch (error) {
-      if (error instanceof SqlError) return false;
-      throw error;
-    }
   }
 
   async refresh(
@@ -303,6 +289,24 @@ export class ViewStatements {
       `cannot refresh materialized view "${schema}.${name}" concurrently`,
       { hint: 'Create a unique index with no WHERE clause on one or more columns of the materialized view.' },
     );
+  }
+}
+
+function needs(view: CatalogTable, relation: TableId, number: number, context: QueryContext): boolean {
+  const definition = view.table.view!;
+  const tree = withoutColumn(definition.query.tree, relation, number);
+  const changed = { ...view.table, view: { ...definition, query: { ...definition.query, tree } } };
+  return !binds({ ...view, table: changed }, context);
+}
+
+/** Whether the query still gives the columns of the view. */
+function binds(view: CatalogTable, context: QueryContext): boolean {
+  try {
+    const { columns } = bindView(view, context);
+    return columns.length === view.table.columns.length;
+  } catch (error) {
+    if (error instanceof SqlError) return false;
+    throw error;
   }
 }
 

@@ -1,0 +1,67 @@
+/**
+ * Calls of functions that users defined in what definitions keep: defaults, checks, generated columns, indexes, queries of
+ * views. A definition holds the id of the function that each call was found to mean when it was made, so that neither another
+ * name nor another search path changes what it says, and so that a function is kept as long as something calls it.
+ */
+
+import type { UserFunction } from '../../../models/relational/function-definition.ts';
+import type { SqlExpression, Table, TableId } from '../../../models/relational/table.ts';
+import type { BindContext } from './query-context.ts';
+import { walkTree } from './walk-tree.ts';
+
+/** The tree as a definition keeps it, once `context` has bound it: calls hold the ids of their functions. */
+export function withCalls<T>(tree: T, { functions }: Pick<BindContext, 'functions'>): T {
+  const calls = functions?.calls;
+  return calls === undefined || calls.size === 0 ? tree : settled(tree, calls);
+}
+
+function settled<T>(tree: T, calls: ReadonlyMap<object, UserFunction>): T {
+  if (typeof tree !== 'object' || tree === null) return tree;
+  if (Array.isArray(tree)) {
+    const parts = tree.map((each: unknown) => settled(each, calls));
+    return parts.some((each, i) => each !== tree[i]) ? (parts as T) : tree;
+  }
+  const called = calls.get(tree);
+  const changed: Record<string, unknown> = called === undefined ? {} : { userFunction: called.id };
+  for (const [name, value] of Object.entries(tree)) {
+    const part = settled(value as unknown, calls);
+    if (part !== value) changed[name] = part;
+  }
+  return Object.keys(changed).length === 0 ? tree : { ...tree, ...changed };
+}
+
+/** Functions that an expression of a definition calls. */
+export function calledIn(tree: object): ReadonlySet<TableId> {
+  const called = new Set<TableId>();
+  walkTree(tree, (node) => {
+    const { userFunction } = node as { readonly userFunction?: TableId };
+    if (userFunction !== undefined) called.add(userFunction);
+    return true;
+  });
+  return called;
+}
+
+const calling = new WeakMap<Table, boolean>();
+
+/** Whether what a table, or a view, says of itself calls functions that users defined. */
+export function callsFunctions(table: Table): boolean {
+  let calls = calling.get(table);
+  if (calls === undefined) {
+    calls = [...expressionsOf(table)].some(({ tree }) => calledIn(tree).size > 0);
+    calling.set(table, calls);
+  }
+  return calls;
+}
+
+function* expressionsOf({ checks = [], columns, indexes = [], view }: Table): Iterable<SqlExpression> {
+  for (const { expression } of checks) yield expression;
+  for (const { default: given, generated } of columns) {
+    if (given?.kind === 'expression') yield given.expression;
+    if (generated !== undefined) yield generated;
+  }
+  for (const { parts, predicate } of indexes) {
+    for (const { expression } of parts) if (expression !== undefined) yield expression;
+    if (predicate !== undefined) yield predicate;
+  }
+  if (view !== undefined) yield view.query;
+}
