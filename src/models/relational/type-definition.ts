@@ -65,6 +65,9 @@ export interface RangeType extends Shared {
   readonly subtype: ColumnType;
   /** Of several of them; it has a definition of its own. */
   readonly multirange: `user:${string}`;
+  /** SUBTYPE_DIFF, and SUBTYPE_OPCLASS where it is not the type's own. Kept for the catalog only. */
+  readonly difference?: { readonly schema?: string; readonly name: string };
+  readonly operatorClass?: string;
 }
 
 export interface MultirangeType extends Shared {

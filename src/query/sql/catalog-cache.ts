@@ -41,6 +41,7 @@ import type { UserTypes } from './catalog/user-types.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import { LruCache } from './lru-cache.ts';
 import { isTemporary } from './temporary-relations.ts';
+import { holdsNames } from './types/object-names.ts';
 
 /** The functions of users as a reader sees them; undefined without any. */
 type FunctionsOf = (reader: CatalogReader) => Awaitable<FunctionLookup | undefined>;
@@ -359,7 +360,9 @@ export function needsCatalog({ system, view, table }: CatalogTable): boolean {
   if (system !== undefined || view?.asksForCatalog === true) return true;
   let asks = asking.get(table);
   if (asks === undefined) {
-    asks = [...expressionsOf(table)].some(({ tree }) => asksForCatalog(tree));
+    asks =
+      table.columns.some(({ type }) => holdsNames(type)) ||
+      [...expressionsOf(table)].some(({ tree }) => asksForCatalog(tree));
     asking.set(table, asks);
   }
   return asks;

@@ -47,13 +47,14 @@ export class StatementNames {
     if (names === undefined) return node;
     const { types, store } = this.#engine;
     const reader = this.#block.seesOtherSchema ? this.#block.transaction! : store;
+    const isMissingFine = 'DropStmt' in node && node.DropStmt.missing_ok === true;
     const find = async (): Promise<Node> => {
       await types.ready();
       await this.#block.loadSchemas();
       const found = new Map<string, ColumnType>();
       for (const [key, name] of names) {
         if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {
-          if (name.isCall === true) continue;
+          if (name.isCall === true || isMissingFine) continue;
           throw missingSchema(name.schema, name.location);
         }
         for (const { id } of this.#block.schemasOf(name)) {

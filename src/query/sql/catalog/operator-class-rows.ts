@@ -14,7 +14,7 @@ import type { SystemRows } from './system-row.ts';
 /** Of a part of an index; 0 for a type without classes. */
 export function operatorClassOid(
   { type, operatorClass }: { readonly type: SqlType; readonly operatorClass?: string },
-  method: AccessMethod,
+  method: AccessMethod = 'btree',
 ): number {
   const found =
     operatorClass === undefined

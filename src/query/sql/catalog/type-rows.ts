@@ -1,12 +1,14 @@
 /** The rows of pg_type, pg_enum and pg_range: built-in types, those that users defined, those of tables' rows. */
 
-import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
+import type { RangeType, TypeDefinition } from '../../../models/relational/type-definition.ts';
 import { deparse } from '../binder/deparse.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
 import { allTypes, arrayOf, baseOf, elementOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
 import type { CatalogObjects } from './catalog-objects.ts';
 import { boundDefault } from './domain-rules.ts';
+import { functionsNamed } from './function-rows.ts';
 import { COLLATION_DEFAULT, OWNER, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
+import { operatorClassOid } from './operator-class-rows.ts';
 import type { SystemRow } from './system-row.ts';
 import { typeFunctions } from './type-io.ts';
 
@@ -97,15 +99,22 @@ export function* enumRows({ types }: CatalogObjects): Iterable<SystemRow> {
   }
 }
 
-export function* rangeRows({ types }: CatalogObjects): Iterable<SystemRow> {
-  const defined = types.filter(({ kind }) => kind === 'range').map(({ type }) => typeInfo(type));
+export function* rangeRows(objects: CatalogObjects): Iterable<SystemRow> {
+  const defined = new Map<SqlType, RangeType>(
+    objects.types.flatMap((type) => (type.kind === 'range' ? [[type.type, type] as const] : [])),
+  );
   const builtin = [...allTypes()].filter(({ kind, type }) => kind === 'r' && !type.includes('user:'));
-  for (const { oid, element, multirange } of [...builtin, ...defined]) {
+  for (const { type, oid, element, multirange } of [...builtin, ...[...defined.keys()].map(typeInfo)]) {
+    const { difference, operatorClass } = defined.get(type) ?? {};
+    const schemas = difference?.schema === undefined ? ['pg_catalog', 'public'] : [difference.schema];
+    const bounds = [element!, element!];
     yield {
       rngtypid: oid,
       rngsubtype: typeInfo(element!).oid,
       rngmultitypid: typeInfo(multirange!).oid,
       rngcollation: isCollatable(element!) ? COLLATION_DEFAULT : 0,
+      rngsubopc: operatorClassOid({ type: element!, ...(operatorClass === undefined ? {} : { operatorClass }) }),
+      rngsubdiff: difference === undefined ? 0 : (functionsNamed(objects, difference.name, schemas, bounds)[0] ?? 0),
     };
   }
 }

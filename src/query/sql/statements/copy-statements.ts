@@ -74,7 +74,9 @@ export class CopyStatements {
   }
 
   async #find({ relation }: CopyStmt): Promise<CatalogTable | undefined> {
-    return relation === undefined ? undefined : this.#runner.names.findTable(relationName(relation));
+    if (relation === undefined) return undefined;
+    const find = await this.#runner.names.findTables({ RangeVar: relation });
+    return find(relationName(relation));
   }
 
   /** Rows that have come cannot be asked for again: the values that a chunk of them takes are there before it is. */

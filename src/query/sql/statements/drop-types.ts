@@ -6,6 +6,7 @@ import { columnNumber, type TableId } from '../../../models/relational/table.ts'
 import { type TypeDefinition, typeKey } from '../../../models/relational/type-definition.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { quoteName } from '../binder/deparse.ts';
+import { nameOfList } from '../binder/names.ts';
 import { classOidOf } from '../catalog/type-rows.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
@@ -53,7 +54,10 @@ export class DropTypes {
       if (found === undefined) {
         const message = `type "${names.join('.')}" does not exist`;
         if (statement.missing_ok !== true) throw new SqlError('undefined_object', message);
-        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${message}, skipping` });
+        const { schema } = nameOfList(names);
+        const isThere = schema === undefined || this.#session.block.schemaNamed(schema) !== undefined;
+        const what = isThere ? message : `schema "${schema}" does not exist`;
+        sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${what}, skipping` });
         continue;
       }
       if (isDomain && found.kind !== 'domain') {

@@ -16,6 +16,8 @@ export interface RangeOptions {
   readonly multirange: QualifiedName | undefined;
   /** A function that tells how far two bounds are apart; searches that would ask for it are not here. */
   readonly difference: QualifiedName | undefined;
+  /** Undefined where it is the type's own. */
+  readonly operatorClass: string | undefined;
 }
 
 /** @throws SqlError of any kind that they can be wrong in. */
@@ -43,8 +45,8 @@ export function rangeOptions(params: readonly Node[]): RangeOptions {
   const { kind, title } = typeInfo(subtype);
   if (kind === 'p') throw new SqlError('datatype_mismatch', `range subtype cannot be ${title}`);
   const ordered = nameIn(given.get('subtype_opclass'));
-  if (ordered !== undefined) requireOperatorClass(ordered.name, subtype);
-  else if (defaultOperatorClass(subtype) === undefined) {
+  const chosen = ordered === undefined ? undefined : requireOperatorClass(ordered.name, subtype);
+  if (chosen === undefined && defaultOperatorClass(subtype) === undefined) {
     const message = `data type ${title} has no default operator class for access method "btree"`;
     throw new SqlError('undefined_object', message, {
       hint: 'You must specify an operator class for the range type or define a default operator class for the subtype.',
@@ -55,6 +57,7 @@ export function rangeOptions(params: readonly Node[]): RangeOptions {
     subtype: subtype as ColumnType,
     multirange: nameIn(given.get('multirange_type_name')),
     difference: nameIn(given.get('subtype_diff')),
+    operatorClass: chosen?.isDefault === false ? chosen.name : undefined,
   };
 }
 

@@ -30,6 +30,7 @@ import {
   decodeType,
   type EnumType,
   encodeType,
+  type RangeType,
   type TypeDefinition,
   typeKey,
 } from '../../../models/relational/type-definition.ts';
@@ -126,7 +127,7 @@ export class TypeStatements {
     const transaction = await this.begin('CREATE TYPE');
     const target = this.#target(stringsOf(typeName));
     await this.#requireFree(transaction, target);
-    const { subtype, multirange: given, difference } = rangeOptions(params ?? []);
+    const { subtype, multirange: given, difference, operatorClass } = rangeOptions(params ?? []);
     if (difference !== undefined) await this.#requireDifference(transaction, difference, subtype);
     const several: Target =
       given === undefined
@@ -143,7 +144,14 @@ export class TypeStatements {
     }
     const nextId = await openIds(transaction, keyspace);
     const [range, multirange] = [this.#identity(target, nextId), this.#identity(several, nextId)];
-    await this.#store(transaction, { ...range, kind: 'range', subtype, multirange: multirange.type });
+    await this.#store(transaction, {
+      ...range,
+      kind: 'range',
+      subtype,
+      multirange: multirange.type,
+      ...(difference === undefined ? {} : { difference: unplaced(difference) }),
+      ...(operatorClass === undefined ? {} : { operatorClass }),
+    });
     await this.#store(transaction, { ...multirange, kind: 'multirange', range: range.type });
     sink.complete('CREATE TYPE');
   }
@@ -719,4 +727,8 @@ function rangeNames({ schemaname, relname = '' }: RangeVar): readonly string[] {
 /** Whether the check takes a field of that name out of the value. */
 function selectsField({ expression }: DomainCheck, field: string): boolean {
   return JSON.stringify(expression.tree).includes(JSON.stringify({ String: { sval: field } }));
+}
+
+function unplaced({ schema, name }: QualifiedName): NonNullable<RangeType['difference']> {
+  return schema === undefined ? { name } : { schema, name };
 }

@@ -19,6 +19,13 @@ const MISSING: Readonly<Record<string, readonly [Condition, string]>> = {
   regcollation: ['undefined_object', 'collation'],
 };
 
+/** Whether values of a type are, or hold, numbers that the catalog has the names for. */
+export function holdsNames(type: SqlType): boolean {
+  if (!type.includes('user:')) return /^_?reg/.test(type);
+  const { element, base, fields } = typeInfo(type);
+  return [element, base, ...(fields ?? []).map((field) => field.type)].some((part) => part && holdsNames(part));
+}
+
 /** A name with its qualifiers; unquoted parts in lower case. @throws SqlError `invalid_name`. */
 export function splitName(text: string): readonly string[] {
   const parts: string[] = [];
