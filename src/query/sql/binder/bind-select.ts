@@ -168,6 +168,7 @@ export function bindSimpleSelect(
     distinctOn: distinctKeys?.map(over),
     grouping: {
       groupBy: groupBy && (early === undefined ? grouping.keys : grouping.keys.map(early.over)),
+      ...(grouping.keys.length > own.length ? { written: own.length } : {}),
       sets: groupBy?.sets?.map((set) => [...set, ...decided]),
       aggregates:
         groupBy?.sets === undefined

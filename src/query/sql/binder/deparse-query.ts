@@ -8,7 +8,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import type { SqlType } from '../types/types.ts';
 import type { BoundAggregate, BoundExpression, BoundRelation, BoundRows, BoundSelect, BoundSortKey } from './bound.ts';
 import { widthOf } from './bound.ts';
-import { deparse, quoteName } from './deparse.ts';
+import { deparse, isWholeRow, quoteName } from './deparse.ts';
 
 interface Place {
   readonly alias: string;
@@ -79,15 +79,15 @@ class QueryText {
     const { columns, from, where, grouping, orderBy, limit, offset, distinct } = this.#query;
     const targets = columns.map(({ expression }, i) => {
       const name = this.#options.columns[i]!;
-      const text = this.#over(expression);
+      const isWhole = isWholeRow(this.#grouped(expression));
+      const text = `${this.#over(expression)}${isWhole ? `::${this.#options.titles(expression.type)}` : ''}`;
       return this.#columnName(expression) === name ? text : `${text} AS ${quoteName(name)}`;
     });
     const parts = [` SELECT ${distinct ? 'DISTINCT ' : ''}${targets.join(',\n    ')}`];
     if (from !== undefined) parts.push(`   FROM ${this.#from(from, 0)}`);
     if (where !== undefined) parts.push(`  WHERE ${this.#row(where)}`);
-    if ((grouping?.groupBy ?? []).length > 0) {
-      parts.push(`  GROUP BY ${grouping!.groupBy!.map((each) => this.#key(each)).join(', ')}`);
-    }
+    const keys = grouping?.groupBy?.slice(0, grouping.written) ?? [];
+    if (keys.length > 0) parts.push(`  GROUP BY ${keys.map((each) => this.#key(each)).join(', ')}`);
     if (grouping?.having !== undefined) parts.push(` HAVING ${this.#over(grouping.having)}`);
     if (orderBy.length > 0) parts.push(`  ORDER BY ${orderBy.map((each) => this.#sortKey(each)).join(', ')}`);
     if (offset !== undefined) parts.push(` OFFSET ${this.#over(offset)}`);
@@ -151,7 +151,8 @@ class QueryText {
 
   #key(expression: BoundExpression): string {
     const text = this.#row(expression);
-    return expression.kind === 'column' || this.#options.pretty || text.startsWith('(') ? text : `(${text})`;
+    const isPlain = expression.kind === 'column' || isWholeRow(expression);
+    return isPlain || this.#options.pretty || text.startsWith('(') ? text : `(${text})`;
   }
 
   #sortKey({ expression, descending, nullsFirst }: BoundSortKey): string {
@@ -176,11 +177,15 @@ class QueryText {
 
   /** The name of a column that is printed without AS. */
   #columnName(expression: BoundExpression): string | undefined {
-    const { grouping } = this.#query;
     if (expression.kind !== 'column') return undefined;
-    const keys = grouping?.groupBy ?? [];
-    const key = grouping === undefined ? expression : keys[expression.index];
-    if (key?.kind !== 'column') return undefined;
-    return this.#place(key.index)?.name;
+    const key = this.#grouped(expression);
+    if (key === expression && this.#query.grouping !== undefined) return undefined;
+    return key.kind === 'column' ? this.#place(key.index)?.name : undefined;
+  }
+
+  /** What a column of the row of a group is the value of; itself for all else. */
+  #grouped(expression: BoundExpression): BoundExpression {
+    const keys = this.#query.grouping?.groupBy ?? [];
+    return expression.kind === 'column' ? (keys[expression.index] ?? expression) : expression;
   }
 }

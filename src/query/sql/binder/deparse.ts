@@ -50,7 +50,7 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
     case 'call': {
       const { name } = expression.function;
       if (name === '::') return `${show(expression.args[0]!, 'cast')}::${titleOfCast(expression.type, -1, titles)}`;
-      const syntax = deparseSyntax(expression, show, titles);
+      const syntax = deparseSyntax(expression, show);
       if (syntax !== undefined)
         return syntax.isTest && !(pretty && parent === 'none') ? `(${syntax.text})` : syntax.text;
       // What makes ranges is found where their type is.
@@ -202,7 +202,6 @@ function syntaxOf(name: string): Syntax {
 function deparseSyntax(
   { function: { name }, args, type }: Extract<BoundExpression, { kind: 'call' }>,
   show: Show,
-  titles: (type: SqlType) => string,
 ): { readonly text: string; readonly isTest: boolean } | undefined {
   const list = (): string => args.map((each) => show(each, 'none')).join(', ');
   switch (syntaxOf(name)) {
@@ -212,7 +211,7 @@ function deparseSyntax(
       // A whole row, as it is named in the text: by the relation, where the columns are.
       const first = isRowType(type) && args[0] !== undefined ? show(args[0], 'none') : '';
       const relation = /^(.*)\.[^.]*$/s.exec(first);
-      const text = relation === null ? `ROW(${list()})` : `${relation[1]}.*::${titles(type)}`;
+      const text = relation === null ? `ROW(${list()})` : `${relation[1]}.*`;
       return { text, isTest: false };
     }
     case 'field':
@@ -271,6 +270,11 @@ function deparseList(tests: readonly BoundExpression[], kind: 'and' | 'or', styl
     : `ARRAY[${items.map((item) => deparse(item, style)).join(', ')}]`;
   const quantifier = kind === 'or' ? 'ANY' : 'ALL';
   return `${deparse(first.left, style, 'operator')} ${first.operator} ${quantifier} (${list})`;
+}
+
+/** Whether it is the row of a relation, which stands for its columns where a list of columns is asked for. */
+export function isWholeRow(expression: BoundExpression): boolean {
+  return expression.kind === 'call' && expression.function.name === 'row' && isRowType(expression.type);
 }
 
 /** Whether a call of that name is written as a call. */

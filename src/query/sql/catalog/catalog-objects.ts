@@ -78,6 +78,11 @@ export type ConstraintObject = {
 const PRIMARY_KEY_OIDS = 2_000_000_000;
 const PRIMARY_CONSTRAINT_OIDS = 3_000_000_000;
 
+/** Of the primary key that rows of a table are found by. */
+export function primaryConstraintOid({ id }: Pick<Table, 'id'>): number {
+  return PRIMARY_CONSTRAINT_OIDS + id;
+}
+
 /** What loading the catalog takes. */
 export interface CatalogSource {
   readonly keyspace: Keyspace;
@@ -495,6 +500,25 @@ export class CatalogObjects implements CatalogAccess {
     );
   }
 
+  /** Tables that the view may only say what it says of because a primary key tells their rows apart. */
+  keysNeeded(view: CatalogTable): readonly CatalogTable[] {
+    if (!JSON.stringify(view.table.view!.query.tree).includes('"groupClause"')) return [];
+    const read = view.table.view!.reads.flatMap((id) => view.view!.reads.get(id) ?? []);
+    return read.filter((keyed) => {
+      const { table } = keyed;
+      if (table.primaryKey.length === 0) return false;
+      const unkeyed = { ...keyed, table: { ...table, primaryKey: [] } };
+      const reads = new Map(read.map((each) => [each.table.id, each === keyed ? unkeyed : each]));
+      try {
+        bindView({ ...view, view: { ...view.view!, reads } }, viewBinding(view.table.view!));
+        return false;
+      } catch (error) {
+        if (error instanceof SqlError) return true;
+        throw error;
+      }
+    });
+  }
+
   /** Whether rows can be written through the view, and through which of its columns. */
   updatability(view: CatalogTable): { readonly view: boolean; readonly columns: readonly boolean[] } {
     const context = viewBinding(view.table.view!, this.#contents.calls);
@@ -586,7 +610,7 @@ function constraintsOf(table: CatalogTable): readonly ConstraintObject[] {
   return [
     ...(primaryKey.length === 0
       ? []
-      : [{ oid: PRIMARY_CONSTRAINT_OIDS + id, name: primaryKeyName, table, kind: 'p' as const }]),
+      : [{ oid: primaryConstraintOid({ id }), name: primaryKeyName, table, kind: 'p' as const }]),
     ...indexes
       .filter(({ isConstraint }) => isConstraint)
       .map((index) => ({
@@ -634,11 +658,14 @@ export function indexParts(
   });
 }
 
-/** Anything but a call stands in parentheses. */
+/** Anything but what is written as a call stands in parentheses. */
 function expressionPart(part: BoundExpression, style: DeparseStyle): string {
   const text = deparse(part, style);
-  return part.kind === 'call' && isPlainCall(part.function.name) ? text : `(${text})`;
+  const isCall = part.kind === 'call' ? isPlainCall(part.function.name) : CALLED.has(part.kind);
+  return isCall ? text : `(${text})`;
 }
+
+const CALLED: ReadonlySet<BoundExpression['kind']> = new Set(['coalesce', 'extreme', 'nullIf']);
 
 /** Reads all definitions as the transaction sees them. */
 export async function loadObjects(transaction: Transaction, source: CatalogSource): Promise<CatalogObjects> {

@@ -6,7 +6,7 @@
 import { columnNumber } from '../../../models/relational/table.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
 import { elementOf, type SqlType, typeInfo } from '../types/types.ts';
-import { type CatalogObjects, indexOidOf } from './catalog-objects.ts';
+import { type CatalogObjects, indexOidOf, primaryConstraintOid } from './catalog-objects.ts';
 import { attrdefOid, CLASS_OIDS, ruleOid, schemaOid } from './oids.ts';
 import type { SystemRow } from './system-row.ts';
 import { classOidOf } from './type-rows.ts';
@@ -76,6 +76,9 @@ function* ofRelations(objects: CatalogObjects): Iterable<SystemRow> {
     const rule = [pg_rewrite, ruleOid(table)] as const;
     yield depend(rule, 'i', [pg_class, table.id]);
     for (const id of table.view.reads) yield depend(rule, 'n', [pg_class, id]);
+    for (const { table: keyed } of objects.keysNeeded(each)) {
+      yield depend(rule, 'n', [pg_constraint, primaryConstraintOid(keyed)]);
+    }
   }
 }
 

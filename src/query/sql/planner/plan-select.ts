@@ -211,12 +211,14 @@ function planAggregate(
 }
 
 function groupDetails(
-  { sets }: NonNullable<BoundSelect['grouping']>,
+  { sets, written }: NonNullable<BoundSelect['grouping']>,
   keys: readonly BoundExpression[],
   names: RowNames,
 ): readonly Detail[] {
   if (sets === undefined) {
-    return keys.length === 0 ? [] : [{ name: 'Group Key', value: keys.map((key) => shown(key, names)) }];
+    return keys.length === 0
+      ? []
+      : [{ name: 'Group Key', value: keys.slice(0, written).map((key) => shown(key, names)) }];
   }
   return sets.map((set) =>
     set.length === 0
