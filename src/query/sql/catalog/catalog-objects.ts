@@ -510,7 +510,7 @@ export class CatalogObjects implements CatalogAccess {
       const unkeyed = { ...keyed, table: { ...table, primaryKey: [] } };
       const reads = new Map(read.map((each) => [each.table.id, each === keyed ? unkeyed : each]));
       try {
-        bindView({ ...view, view: { ...view.view!, reads } }, viewBinding(view.table.view!));
+        bindView({ ...view, view: { ...view.view!, reads } }, viewBinding(view.table.view!, this.#contents.calls));
         return false;
       } catch (error) {
         if (error instanceof SqlError) return true;
