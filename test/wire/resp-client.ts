@@ -85,6 +85,20 @@ export class RawClient {
     return bytes;
   }
 
+  /** All that comes until it ends with `end`, or until the server closes; as latin1. */
+  async until(end: Buffer): Promise<string> {
+    for (;;) {
+      const received = this.#received;
+      if (this.#closed || received.subarray(-end.length).equals(end)) {
+        this.#received = Buffer.alloc(0);
+        return received.toString('latin1');
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
   /** Everything that is left once the server has closed. */
   async rest(): Promise<string> {
     while (!this.#closed) {

@@ -11,6 +11,7 @@ import { isRedisInstalled, type RedisReference, startRedis } from './redis-refer
 import { RawClient, request } from './resp-client.ts';
 import { runDifferential } from './resp-differential.ts';
 import { startRespServer, type TestServer } from './resp-server.ts';
+import { runStreams } from './resp-streams.ts';
 
 const SEED = Number(process.env.ORBIT_TEST_SEED ?? 20_240_607);
 if (!isRedisInstalled) console.warn('skipped: redis-server is not installed, so there is nothing to compare with');
@@ -40,6 +41,10 @@ describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
       await runDifferential({ seed: SEED, commands: 10_000, protocols: [protocol] });
     });
   }
+
+  it('answers like Redis to long streams cut anywhere, whatever they turn off and on', async () => {
+    await runStreams({ seed: SEED, commands: 15_000 });
+  });
 
   it('counts keys like Redis', async () => {
     const clients = [await RawClient.connect(redis.port), await RawClient.connect(server.port)];

@@ -432,7 +432,7 @@ export const connectionCommands = {
         run: (session, { mode }) => {
           if (mode === 'ON') session.replyMode = 'on';
           else if (mode === 'OFF') session.replyMode = 'off';
-          else if (session.replyMode === 'on') session.replyMode = 'skipNext';
+          else if (session.replyMode !== 'off') session.replyMode = 'skipNext';
         },
       }),
       'NO-EVICT': sessionCommand({
@@ -489,7 +489,7 @@ export const connectionCommands = {
       session.database = 0;
       session.protocol = 2;
       session.name = '';
-      session.replyMode = 'on';
+      if (session.replyMode !== 'skip') session.replyMode = 'on'; // This very reply was to be skipped.
       session.isSpared = false;
       session.touchesNothing = false;
       session.principal = session.server.principals.required ? undefined : { name: DEFAULT_USER };

@@ -99,8 +99,8 @@ export function countError(counters: RespCounters, line: string): void {
   if (count !== undefined || counts.size < ERROR_PREFIXES_MAX) counts.set(prefix, (count ?? 0) + 1);
 }
 
-/** Which replies a client wants: all, none, or all but the next one (CLIENT REPLY). */
-export type ReplyMode = 'on' | 'off' | 'skipNext';
+/** Which replies a client wants (CLIENT REPLY): all, none, all but this command's and the next one's, or all but this one's. */
+export type ReplyMode = 'on' | 'off' | 'skipNext' | 'skip';
 
 export interface RespServer {
   readonly partitions: KeyspacePartitions;

@@ -224,7 +224,8 @@ export class Stretch {
   #withhold(outputBefore: number, next: number): number {
     const { writer } = this.#context;
     const client = this.#client;
-    if (client.replyMode === 'skipNext' && client.lastCommand?.name !== 'client|reply') client.replyMode = 'on';
+    if (client.replyMode === 'skip') client.replyMode = 'on';
+    else if (client.replyMode === 'skipNext') client.replyMode = 'skip';
     writer.truncate(outputBefore);
     return next;
   }
