@@ -16,6 +16,7 @@ import { DURABILITIES, type Durability } from '../base/durability.ts';
 import { hasCode, messageOf, OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Observer } from '../base/observer.ts';
+import { Roster } from '../base/roster.ts';
 import type { Platform } from '../platform/platform.ts';
 import { CommitLog, frameStart, type LogOptions } from './commit-log.ts';
 import type { Engine } from './engine.ts';
@@ -108,7 +109,7 @@ export class LocalStore implements Store {
   readonly #overlayBytesMax: number;
   readonly #writeSetBytesMax: number;
   readonly #onClosed: (() => Promise<void>) | undefined;
-  readonly #transactions = new Set<LocalTransaction>();
+  readonly #transactions = new Roster<LocalTransaction>();
   readonly #watchers: Watchers;
   readonly #resetListeners = new Set<() => void>();
   #heldBack: readonly LateWriter[] = [];
@@ -127,6 +128,9 @@ export class LocalStore implements Store {
   #claimed = 0;
 
   private constructor(options: LocalStoreOptions) {
+    // Before the first table that is hashed.
+    const secret = Buffer.from(options.platform.random.bytes(8));
+    chooseHashSecret(secret.readInt32LE(0), secret.readInt32LE(4));
     this.name = options.name;
     this.durability = options.durability;
     this.engine = options.engine;
@@ -171,8 +175,6 @@ export class LocalStore implements Store {
       syncDelayMs: options.syncDelayMs ?? 10_000,
     });
     this.#version = options.engine.position;
-    const secret = Buffer.from(options.platform.random.bytes(8));
-    chooseHashSecret(secret.readInt32LE(0), secret.readInt32LE(4));
     this.#active = this.#newMemtable(0);
   }
 
@@ -213,7 +215,7 @@ export class LocalStore implements Store {
   begin(options: TransactionOptions = {}): Transaction {
     this.#checkOpen();
     const transaction = new LocalTransaction(this, options);
-    this.#transactions.add(transaction);
+    transaction.seat = this.#transactions.add(transaction);
     return transaction;
   }
 
@@ -400,7 +402,7 @@ export class LocalStore implements Store {
   }
 
   closeTransaction(transaction: LocalTransaction, snapshot: Snapshot): void {
-    this.#transactions.delete(transaction);
+    transaction.seat?.leave();
     this.snapshots.close(snapshot);
   }
 

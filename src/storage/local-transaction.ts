@@ -20,6 +20,7 @@ import { type Bytes, copyBytes, keySuccessor, printable } from '../base/bytes.ts
 import type { Durability } from '../base/durability.ts';
 import { hasCode, OperationError } from '../base/errors.ts';
 import { lengthOfParts, type Part, writePart } from '../base/parts.ts';
+import type { Seat } from '../base/roster.ts';
 import { hashKey } from './key-hash.ts';
 import { checkKey, checkValue, keysIn } from './key-limits.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } from './key-range.ts';
@@ -70,6 +71,8 @@ export class LocalTransaction implements Transaction, CursorSource {
   readonly durability: Durability;
   state: 'open' | 'committed' | 'rolledBack' = 'open';
   observedVersion = 0;
+  /** Among the open ones of its store. */
+  seat: Seat<LocalTransaction> | undefined;
 
   /** Observed by what went into writes and was told to nobody: counts for whoever reads them. */
   #withheldVersion = 0;

@@ -490,7 +490,7 @@ test('finds no key in a range that was given up in one step', () => {
   const [many, other] = [new LockOwner('many'), new LockOwner('other')];
   const keys = Array.from({ length: 5_000 }, (_, i) => utf8(`key${i}`));
   for (const key of keys) table.acquire(many, key);
-  expect(table.lockedByOtherIn(ALL_KEYS, other)).toEqual(keys[0]);
+  expect(keys).toContainEqual(table.lockedByOtherIn(ALL_KEYS, other));
   table.releaseAll(many);
   expect(table.lockedByOtherIn(ALL_KEYS, other)).toBeUndefined();
 });

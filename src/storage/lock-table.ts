@@ -32,8 +32,11 @@ import { assert, verify } from '../base/assert.ts';
 import { type Awaitable, type Deferred, deferred } from '../base/awaitable.ts';
 import { type Bytes, latin1, printable } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
+import { Roster, type Seat } from '../base/roster.ts';
 import type { Timer, Timers } from '../platform/platform.ts';
+import { hashKey } from './key-hash.ts';
 import { type Key, type KeyRange, rangeContains } from './key-range.ts';
+import { type Keyed, LockMap } from './lock-map.ts';
 import type { LockMode } from './store.ts';
 
 /** Modes by strength: two go together when their numbers make no more than `STRENGTHS_MAX`. */
@@ -87,8 +90,7 @@ export class LockOwner {
 const RELEASED_ONE_BY_ONE_MAX = 4_096;
 
 /** One key that is held. Without holders it leaves the table. */
-interface Lock {
-  readonly key: string;
+interface Lock extends Keyed<Lock> {
   /** The greatest strength that anybody holds it in. */
   strength: number;
   /** While nobody waits, also owners that have given up all they held: `#held` tells. */
@@ -97,6 +99,8 @@ interface Lock {
   strengths: number[] | undefined;
   /** In order of service; upgrades first. */
   waiters: Waiter[];
+  /** Among those that somebody waits for. */
+  awaited: Seat<Lock> | undefined;
 }
 
 /** Of all locks that nobody waits for. */
@@ -127,9 +131,9 @@ export class LockTable {
   readonly #waitersMax: number;
   readonly #describeKey: (key: Key) => string;
   readonly #releasedOneByOneMax: number;
-  readonly #locks = new Map<string, Lock>();
+  readonly #locks = new LockMap<Lock>();
   /** Those that somebody waits for. */
-  readonly #awaited = new Set<Lock>();
+  readonly #awaited = new Roster<Lock>();
   /** Given up in one step, and not taken out of the table yet. */
   readonly #left: Set<Lock>[] = [];
   readonly #claimants = new Set<LockOwner>();
@@ -181,11 +185,11 @@ export class LockTable {
     wait: LockWait = 'block',
     timeoutMs?: number,
   ): Awaitable<boolean> {
-    const id = latin1(key);
-    const lock = this.#lockOn(id, key);
+    const hash = hashKey(key);
+    const lock = this.#lockOn(key, hash);
     const strength = STRENGTHS[mode];
     if (lock === undefined) {
-      this.#holdFresh(id, owner, strength);
+      this.#holdFresh(key, hash, owner, strength);
       return true;
     }
     const held = heldStrength(lock, owner);
@@ -209,11 +213,11 @@ export class LockTable {
    * least that mode, or is for `acquire` to get.
    */
   acquireFree(owner: LockOwner, key: Key, mode: LockMode): 'granted' | 'held' | 'contended' {
-    const id = latin1(key);
-    const lock = this.#lockOn(id, key);
+    const hash = hashKey(key);
+    const lock = this.#lockOn(key, hash);
     const strength = STRENGTHS[mode];
     if (lock === undefined) {
-      this.#holdFresh(id, owner, strength);
+      this.#holdFresh(key, hash, owner, strength);
       return 'granted';
     }
     const held = heldStrength(lock, owner);
@@ -226,14 +230,14 @@ export class LockTable {
   /** The mode in which `owner` holds `key`. */
   heldMode(owner: LockOwner, key: Key): LockMode | undefined {
     if (owner.held.size === 0 && owner.claim === undefined) return undefined;
-    const lock = this.#lockOn(latin1(key), key);
+    const lock = this.#lockOn(key, hashKey(key));
     return lock && MODES[heldStrength(lock, owner) - 1];
   }
 
   /** True when someone other than `owner` holds `key` in a mode that keeps writers out. */
   isLockedByOther(key: Key, owner: LockOwner | undefined): boolean {
     if (this.count === 0) return false;
-    const lock = this.#lockOn(latin1(key), key);
+    const lock = this.#lockOn(key, hashKey(key));
     if (lock === undefined) return false;
     if (lock.holders.length === 1)
       return lock.holders[0] !== owner && lock.strength + STRENGTHS.exclusive > STRENGTHS_MAX;
@@ -257,13 +261,13 @@ export class LockTable {
   }
 
   /** The lock on a key, made of a claim where it is claimed. */
-  #lockOn(id: string, key: Key): Lock | undefined {
-    const known = this.#locks.get(id);
+  #lockOn(key: Key, hash: number): Lock | undefined {
+    const known = this.#locks.get(key, hash);
     const lock = known && this.#held(known);
     if (lock !== undefined || this.#claimants.size === 0) return lock;
     for (const claimant of this.#claimants) {
       if (!claimant.claim!.holds(key)) continue;
-      const made = this.#holdFresh(id, claimant, STRENGTHS.exclusive);
+      const made = this.#holdFresh(key, hash, claimant, STRENGTHS.exclusive);
       claimant.claimed ??= new Set();
       claimant.claimed.add(made);
       return made;
@@ -287,13 +291,13 @@ export class LockTable {
       lock.strength = Math.max(0, ...strengths);
     }
     if (kept > 0) return lock;
-    if (this.#locks.get(lock.key) === lock) this.#locks.delete(lock.key);
+    this.#locks.delete(lock);
     return undefined;
   }
 
   /** Gives up one key; harmless when `owner` does not hold it. Its waits, also for this key, go on. */
   release(owner: LockOwner, key: Key): void {
-    const lock = this.#locks.get(latin1(key));
+    const lock = this.#locks.get(key, hashKey(key));
     if (lock !== undefined && owner.held.has(lock)) this.#release(lock, owner);
   }
 
@@ -308,7 +312,7 @@ export class LockTable {
 
   /** To a weaker mode: what a rollback to a savepoint before an upgrade leaves. Harmless when it is held in none stronger. */
   downgrade(owner: LockOwner, key: Key, mode: LockMode): void {
-    const lock = this.#locks.get(latin1(key));
+    const lock = this.#locks.get(key, hashKey(key));
     if (lock === undefined || heldStrength(lock, owner) <= STRENGTHS[mode]) return;
     setStrength(lock, owner, STRENGTHS[mode]);
     this.#serve(lock);
@@ -327,7 +331,7 @@ export class LockTable {
     }
     for (const lock of owner.held) {
       // Most locks are nobody else's business.
-      if (lock.holders.length === 1 && lock.waiters.length === 0) this.#locks.delete(lock.key);
+      if (lock.holders.length === 1 && lock.waiters.length === 0) this.#locks.delete(lock);
       else this.#release(lock, owner);
     }
     owner.held.clear();
@@ -382,7 +386,7 @@ export class LockTable {
     if (lock.waiters === NO_WAITERS) lock.waiters = [];
     lock.waiters.splice(position, 0, waiter);
     owner.waits.add(waiter);
-    this.#awaited.add(lock);
+    lock.awaited ??= this.#awaited.add(lock);
     this.#waiting++;
     if (strength === STRENGTHS.presence) this.#waitingForPresence++;
     const cycle = owner.waits.size > 1 || this.#isAwaited(owner) ? this.#cycleThrough(owner) : undefined;
@@ -419,9 +423,18 @@ export class LockTable {
     });
   }
 
-  #holdFresh(id: string, owner: LockOwner, strength: number): Lock {
-    const lock: Lock = { key: id, strength, holders: [owner], strengths: undefined, waiters: NO_WAITERS };
-    this.#locks.set(id, lock);
+  #holdFresh(key: Key, hash: number, owner: LockOwner, strength: number): Lock {
+    const lock: Lock = {
+      key: latin1(key),
+      hash,
+      next: undefined,
+      strength,
+      holders: [owner],
+      strengths: undefined,
+      waiters: NO_WAITERS,
+      awaited: undefined,
+    };
+    this.#locks.add(lock);
     owner.held.add(lock);
     return lock;
   }
@@ -477,7 +490,7 @@ export class LockTable {
     }
     if (lock.holders.length === 0) {
       assert(lock.waiters.length === 0, 'a free lock has no waiters');
-      this.#locks.delete(lock.key);
+      this.#locks.delete(lock);
     }
   }
 
@@ -491,7 +504,10 @@ export class LockTable {
     const position = waiter.lock.waiters.indexOf(waiter);
     assert(position !== -1, 'a waiter is in its queue until it is served');
     waiter.lock.waiters.splice(position, 1);
-    if (waiter.lock.waiters.length === 0) this.#awaited.delete(waiter.lock);
+    if (waiter.lock.waiters.length === 0) {
+      waiter.lock.awaited?.leave();
+      waiter.lock.awaited = undefined;
+    }
     waiter.owner.waits.delete(waiter);
     waiter.timer?.cancel();
     this.#waiting--;

@@ -3,6 +3,7 @@
  * how a running statement gives the event loop back.
  */
 
+import { Roster } from '../../base/roster.ts';
 import type { Platform, Timer } from '../../platform/platform.ts';
 import { SqlError } from './sql-error.ts';
 
@@ -11,7 +12,7 @@ export class Interrupts {
   readonly #sliceMs: number;
   #reason: SqlError | undefined;
   /** Of those who wait for something. */
-  readonly #waiting = new Set<(reason: SqlError) => void>();
+  #waiting = new Roster<(reason: SqlError) => void>();
   #timer: Timer | undefined;
   #sliceEndsMs = 0;
   #running = false;
@@ -26,18 +27,21 @@ export class Interrupts {
     this.#running = true;
     this.#reason = undefined;
     this.#sliceEndsMs = this.#platform.clock.monotonicMs() + this.#sliceMs;
-    if (timeoutMs > 0) {
-      this.#timer = this.#platform.timers.after(timeoutMs, () =>
-        this.raise(new SqlError('query_canceled', 'canceling statement due to statement timeout')),
-      );
-    }
+    if (timeoutMs > 0) this.#startTimer(timeoutMs);
+  }
+
+  /** Apart from `begin`: a function in there would cost every statement a scope. */
+  #startTimer(timeoutMs: number): void {
+    this.#timer = this.#platform.timers.after(timeoutMs, () =>
+      this.raise(new SqlError('query_canceled', 'canceling statement due to statement timeout')),
+    );
   }
 
   end(): void {
     this.#running = false;
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#waiting.size > 0) this.#waiting.clear();
+    this.#forget();
   }
 
   get isRunning(): boolean {
@@ -54,7 +58,12 @@ export class Interrupts {
     if (!this.#running || this.#reason !== undefined) return;
     this.#reason = reason;
     for (const reject of this.#waiting) reject(reason);
-    this.#waiting.clear();
+    this.#forget();
+  }
+
+  /** Who still waits is told of nothing any more. */
+  #forget(): void {
+    if (this.#waiting.size > 0) this.#waiting = new Roster();
   }
 
   /** See `ExecutionContext.pause`. */
@@ -71,14 +80,14 @@ export class Interrupts {
       return Promise.reject(this.#reason);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.add(reject);
+      const seat = this.#waiting.add(reject);
       promise.then(
         (value) => {
-          this.#waiting.delete(reject);
+          seat.leave();
           resolve(value);
         },
         (error: unknown) => {
-          this.#waiting.delete(reject);
+          seat.leave();
           reject(error);
         },
       );

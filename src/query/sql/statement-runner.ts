@@ -386,7 +386,7 @@ export class StatementRunner {
     const ids = wanted.map(({ table }) => table.id);
     const locked = this.#engine.tableLocks.share(ids, (keys, options) => execution.lock(keys, options));
     return whenReady(locked, () => {
-      for (const id of ids) this.#block.heldTables.add(id);
+      for (const id of ids) this.#block.holdTable(id);
       if (this.#planIsOutdated(plan)) throw new PlanOutdated();
       return whenReady(upToDate(), open);
     });
@@ -402,7 +402,7 @@ export class StatementRunner {
       if (table.system !== undefined) {
         throw new SqlError('insufficient_privilege', `permission denied: "${table.table.name}" is a system catalog`);
       }
-      if (this.#block.heldTables.has(table.table.id)) continue;
+      if (this.#block.holdsTable(table.table.id)) continue;
       wanted ??= [];
       wanted.push(table);
     }

@@ -67,8 +67,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   standsAlone = true;
   /** Wall time of the transaction's begin, in microseconds since 1970. */
   nowMicros: bigint | undefined;
-  /** Tables whose definition this transaction holds in share, by id. */
-  readonly heldTables = new Set<number>();
+  /** Tables whose definition this transaction holds in share, by id; a set of its own, as one that is emptied each time ages. */
+  #heldTables: Set<number> | undefined;
   /** The version of the schema that the transaction saw last, where others may change it. */
   schemaVersion: number | undefined;
   readonly savepoints: SavepointEntry[] = [];
@@ -206,6 +206,17 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     return snapshot;
   }
 
+  /** Whether this transaction holds the definition of a table in share. */
+  holdsTable(id: number): boolean {
+    return this.#heldTables?.has(id) === true;
+  }
+
+  /** Notes that it does. */
+  holdTable(id: number): void {
+    this.#heldTables ??= new Set();
+    this.#heldTables.add(id);
+  }
+
   newWorkspace(): Workspace {
     const workspace = this.#engine.newWorkspace();
     this.#workspaces.add(workspace);
@@ -219,6 +230,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
 
   #endExecutions(): void {
     this.closePortals();
+    if (this.#workspaces.size === 0) return;
     for (const workspace of this.#workspaces) workspace.release();
     this.#workspaces.clear();
   }
@@ -446,7 +458,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     if (marked === undefined || this.transaction === undefined) return;
     this.transaction.rollbackTo(marked.mark);
     this.rolledBackTo(marked);
-    this.heldTables.clear();
+    this.#heldTables = undefined;
   }
 
   observe(version: number): void {
@@ -483,7 +495,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.#changes.length = 0;
     this.#ownObjects = undefined;
     this.#ownSchemas = undefined;
-    empty(this.heldTables);
+    this.#heldTables = undefined;
     this.schemaVersion = undefined;
     this.#statementMark = undefined;
     empty(this.sequences.own);
@@ -508,7 +520,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     if (this.transaction?.state !== 'open') return;
     if (last?.mark === undefined) this.transaction.rollback();
     else this.transaction.rollbackTo(last.mark);
-    this.heldTables.clear();
+    this.#heldTables = undefined;
   }
 
   /** A failed COMMIT ends the block: there is nothing left to roll back. */
@@ -538,7 +550,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.deferred.rollbackTo(deferred);
     this.#ownSchemas = undefined;
     this.#ownObjects = undefined;
-    this.heldTables.clear();
+    this.#heldTables = undefined;
   }
 
   findSavepoint(name: string): number {

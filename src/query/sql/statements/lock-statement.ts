@@ -64,7 +64,7 @@ export async function lockTables(
       const message = `could not obtain lock on relation "${table.table.name}"`;
       throw new SqlError('lock_not_available', message, { cause: error.cause });
     }
-    if (wanted.write !== undefined) block.heldTables.add(id);
+    if (wanted.write !== undefined) block.holdTable(id);
 
     async function findTable(): Promise<CatalogTable> {
       const { RangeVar: range } = relation as Extract<typeof relation, { RangeVar: unknown }>;
