@@ -63,9 +63,7 @@ function bindBody(select: SelectStmt, context: QueryContext, frame: Frame, keeps
   if (!isOperation && select.valuesLists === undefined) {
     return bindSimpleSelect(select, context, frame, keepsUnknown);
   }
-  const rows = isOperation
-    ? bindSetOperation(select, context, frame)
-    : bindValues(select, context, frame, keepsUnknown);
+  const rows = isOperation ? bindSetOperation(select, context, frame) : bindValues(select, context, frame);
   const { sortClause, limitCount, limitOffset, lockingClause } = select;
   if (lockingClause !== undefined) {
     const what = isOperation ? 'UNION/INTERSECT/EXCEPT' : 'VALUES';
@@ -239,7 +237,8 @@ function withTypes(rows: BoundRows, types: readonly SqlType[], context: QueryCon
   );
 }
 
-function bindValues(select: SelectStmt, context: QueryContext, frame: Frame, keepsUnknown: boolean): BoundValues {
+/** Literals alone are texts, whatever the query is a part of. */
+function bindValues(select: SelectStmt, context: QueryContext, frame: Frame): BoundValues {
   const binder = new ExpressionBinder(context, new Scope(frame, []));
   const rows = (select.valuesLists ?? []).map((list) =>
     ('List' in list ? (list.List.items ?? []) : []).flatMap((item) => {
@@ -249,23 +248,19 @@ function bindValues(select: SelectStmt, context: QueryContext, frame: Frame, kee
     }),
   );
   const width = rows[0]?.length ?? 0;
+  const uneven = rows.find((row) => row.length !== width);
+  if (uneven !== undefined) {
+    throw new SqlError('syntax_error', 'VALUES lists must all be the same length', { location: uneven[0]?.location });
+  }
+  const coerced: BoundExpression[][] = rows.map(() => []);
+  // Column by column: of several mistakes the first one is told of.
   const types = Array.from({ length: width }, (_, i) => {
-    for (const row of rows) {
-      if (row.length !== width) {
-        throw new SqlError('syntax_error', 'VALUES lists must all be the same length', { location: row[0]?.location });
-      }
-    }
-    if (keepsUnknown && rows.every((row) => row[i]!.type === 'unknown')) return 'unknown';
-    const type = commonType(rows.map((row) => row[i]!.type));
-    if (type !== undefined) return type;
-    throw noCommonType(
-      'VALUES',
-      rows.map((row) => row[i]!),
-    );
+    const values = rows.map((row) => row[i]!);
+    const type = commonType(values.map((each) => each.type));
+    if (type === undefined) throw noCommonType('VALUES', values);
+    for (const [place, each] of values.entries()) coerced[place]!.push(binder.coerce(each, type, -1, 'implicit'));
+    return type;
   });
-  const coerced = rows.map((row) =>
-    row.map((each, i) => (types[i] === 'unknown' ? each : binder.coerce(each, types[i]!, -1, 'implicit'))),
-  );
   return {
     kind: 'values',
     rows: coerced,
