@@ -99,3 +99,8 @@ alter table counted add check (known(a)) not valid;
 create function shape(a text) returns boolean language sql immutable as 'select length(a) > 2';
 -- awaits: a function in a domain
 create domain shaped as text check (shape(value));
+create procedure act(x int, inout y text default shape('abc')::text) language sql as 'select y';
+create function rows_of() returns table(q int, r text[]) language sql stable as 'select 1, array[''s'']';
+select routine_schema, routine_name, routine_type, data_type, type_udt_name, dtd_identifier, routine_definition, external_language, is_deterministic, is_null_call, security_type from information_schema.routines where routine_schema = 'public' order by routine_name;
+select split_part(specific_name, '_', 1), ordinal_position, parameter_mode, parameter_name, data_type, udt_name, parameter_default from information_schema.parameters where specific_schema = 'public' order by 1, 2;
+select pg_get_function_arguments('act'::regproc);

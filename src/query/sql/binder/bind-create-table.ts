@@ -25,6 +25,7 @@ import { kindOf, namedType, placeIn, relationName, requireStorable, stringsOf } 
 import type { BindContext } from './query-context.ts';
 import { tableScope } from './scope.ts';
 import { withCalls } from './stored-calls.ts';
+import { readsVersion } from './system-columns.ts';
 import { isImmutable } from './volatility.ts';
 
 /** Computes an expression that depends on nothing. */
@@ -155,6 +156,10 @@ export function checkGenerated(definition: Omit<Table, 'id' | 'version'>, contex
           location: leftmost(bound),
         },
       );
+    }
+    if (readsVersion(bound)) {
+      const message = 'cannot use system column "xmin" in column generation expression';
+      throw new SqlError('invalid_column_reference', message, { location: leftmost(bound) });
     }
     if (!isImmutable(bound)) {
       throw new SqlError('invalid_object_definition', 'generation expression is not immutable');

@@ -12,7 +12,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 
 import { notSupported } from '../sql-error.ts';
-import { type BoundExpression, columnAt } from './bound.ts';
+import { type BoundExpression, columnAt, someExpression } from './bound.ts';
 import { quoteName } from './deparse.ts';
 import type { ScopeColumn, ScopeItem } from './scope.ts';
 
@@ -39,6 +39,14 @@ export function systemColumn(item: ScopeItem, name: string, location: number | u
     spelled: item.alias === undefined ? name : `${quoteName(item.alias)}.${name}`,
   };
   return { name, expression: whereThere(item, table, made), origin: undefined };
+}
+
+/** What a definition says of each row cannot depend on how often it was written. */
+export function readsVersion(expression: BoundExpression): boolean {
+  return someExpression(
+    expression,
+    (each) => each.kind === 'call' && each.function.name === 'xmin' && each.function.id === undefined,
+  );
 }
 
 /** The same for the same values, in whatever version of the table they were written; of the catalog's relations too. */

@@ -1,6 +1,6 @@
 /**
  * The rows of pg_stat_activity: the sessions of this server, which has no processes for work in the background. And of
- * pg_stat_database, as far as that is counted: its sessions.
+ * pg_stat_database, as far as that is counted: its sessions. What is written in the background is counted nowhere that SQL sees.
  */
 
 import type { EvaluationContext } from '../functions/evaluation.ts';
@@ -36,8 +36,14 @@ function* activityRows(_: CatalogObjects, { session }: EvaluationContext): Itera
   }
 }
 
+/** One row that says since when nothing is counted. */
+const notCounted: SystemRows = (_, { session }) => [{ stats_reset: session.startedMicros ?? null }];
+
 export const ACTIVITY_ROWS: Readonly<Record<string, SystemRows>> = {
   pg_stat_activity: activityRows,
+  pg_stat_bgwriter: notCounted,
+  pg_stat_archiver: notCounted,
+  pg_stat_wal: notCounted,
   pg_stat_database: (_, { session }) => [
     {
       datid: DATABASE,

@@ -215,6 +215,11 @@ export class CatalogObjects implements CatalogAccess {
     return this.#contents.functions;
   }
 
+  /** The same, for what definitions call. */
+  get calls(): FunctionLookup | undefined {
+    return this.#contents.calls;
+  }
+
   functionText(oid: number, part: FunctionPart): string | null {
     return functionText(this, oid, part);
   }

@@ -6,7 +6,8 @@
  * and are no more stable than these. Aggregates are there as far as they take one argument.
  */
 
-import { inputs, type UserFunction } from '../../../models/relational/function-definition.ts';
+import { type FunctionParameter, inputs, type UserFunction } from '../../../models/relational/function-definition.ts';
+import type { SqlExpression } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { resultOf } from '../binder/bind-function.ts';
 import { deparse, quoteName } from '../binder/deparse.ts';
@@ -291,12 +292,21 @@ function argumentsText(
     .map(({ name, type, mode, default: value }) => {
       const words = mode === 'in' && isProcedure !== true ? '' : `${mode.toUpperCase()} `;
       const shown = `${words}${name === undefined ? '' : `${quoteName(name)} `}${objects.typeTitle(type)}`;
-      if (value === undefined || !withDefaults) return shown;
-      const binder = new ExpressionBinder(definitionContext(value.zone), undefined);
-      const bound = binder.bind(value.tree as never, { title: 'DEFAULT expressions', aggregates: 'refused' });
-      return `${shown} DEFAULT ${deparse(binder.coerce(bound, type, -1, 'assignment'), objects.style())}`;
+      const given = withDefaults ? parameterDefault({ type, default: value }, objects) : undefined;
+      return given === undefined ? shown : `${shown} DEFAULT ${given}`;
     })
     .join(', ');
+}
+
+/** The default of a parameter as SQL. */
+export function parameterDefault(
+  { type, default: value }: Pick<FunctionParameter, 'type'> & { readonly default?: SqlExpression | undefined },
+  objects: CatalogObjects,
+): string | undefined {
+  if (value === undefined) return undefined;
+  const binder = new ExpressionBinder(definitionContext(value.zone, { functions: objects.calls }), undefined);
+  const bound = binder.bind(value.tree as never, { title: 'DEFAULT expressions', aggregates: 'refused' });
+  return deparse(binder.coerce(bound, type, -1, 'assignment'), objects.style());
 }
 
 /** Oids of functions of that name, with these arguments where they are given. */

@@ -6,10 +6,11 @@ import { deparse, quoteName } from '../binder/deparse.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { SessionFacts } from '../functions/evaluation.ts';
 import { isTemporary } from '../temporary-relations.ts';
-import { baseOf, elementOf, type SqlType, typeInfo } from '../types/types.ts';
+import { baseOf, type SqlType, typeInfo } from '../types/types.ts';
 import { type CatalogObjects, type ConstraintObject, deferrabilityOf } from './catalog-objects.ts';
 import { boundDefault } from './domain-rules.ts';
 import { schemaOid } from './oids.ts';
+import { dataType, parameterRows, routineRows, schemaOfType } from './routine-rows.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
 
 const TYPES = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const;
@@ -77,12 +78,6 @@ function notNullName(table: Table, position: number): string {
   return `${schemaOid(table.schema)}_${table.id}_${columnNumber(table, position)}_not_null`;
 }
 
-/** Of a type that a user defined, or an array of such. */
-function schemaOfType(objects: CatalogObjects, type: SqlType): string {
-  const own = objects.types.find((each) => each.type === (elementOf(type) ?? type) || each.type === type);
-  return own === undefined ? 'pg_catalog' : objects.schemaName(own.schema);
-}
-
 /** What columns and domains of a type say of it; of one that is no domain. */
 function typeColumns(
   objects: CatalogObjects,
@@ -92,7 +87,7 @@ function typeColumns(
 ): SystemRow {
   const info = typeInfo(type);
   return {
-    data_type: info.category === 'A' ? 'ARRAY' : type.startsWith('user:') ? 'USER-DEFINED' : info.title,
+    data_type: dataType(type),
     ...measures(type, modifier),
     udt_catalog: database,
     udt_schema: schemaOfType(objects, type),
@@ -126,6 +121,8 @@ function plainViews({ views }: CatalogObjects): readonly CatalogTable[] {
 }
 
 export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
+  routines: routineRows,
+  parameters: parameterRows,
   information_schema_catalog_name: (_, { session }) => [{ catalog_name: session.database }],
   schemata: (objects, { session }) =>
     objects.schemas().map(({ name }) => ({

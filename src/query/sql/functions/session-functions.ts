@@ -2,7 +2,9 @@
 
 import { assert } from '../../../base/assert.ts';
 import type { Interval } from '../../../models/relational/values.ts';
+import type { ClientAddress } from '../session-activity.ts';
 import { notSupported, unknownParameter } from '../sql-error.ts';
+import { parseInet } from '../types/network.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
 import { VERSION_TEXT } from './version.ts';
 
@@ -12,6 +14,12 @@ async function sleep(ms: number, { session }: RunContext): Promise<string> {
   assert(session.sleep !== undefined, 'a volatile function is computed in a session');
   for (let left = ms; left > 0; left -= SLEEP_MS_MAX) await session.sleep(Math.min(left, SLEEP_MS_MAX));
   return '';
+}
+
+/** Undefined for a session of the process itself. */
+function clientOf({ sessions, processId }: RunContext['session']): ClientAddress | undefined {
+  for (const each of sessions?.activities() ?? []) if (each.processId === processId) return each.client;
+  return undefined;
 }
 
 export const SESSION_FUNCTIONS: FunctionTable = {
@@ -31,6 +39,11 @@ export const SESSION_FUNCTIONS: FunctionTable = {
   'session_user() name stable': ({ session }: RunContext) => session.user,
   'current_schema() name stable': ({ session }: RunContext) => session.schemaNames?.(false)[0] ?? null,
   'pg_backend_pid() int4 stable': ({ session }: RunContext) => session.processId,
+  'inet_client_addr() inet stable': ({ session }: RunContext) => {
+    const client = clientOf(session);
+    return client === undefined ? null : parseInet(client.address, 'inet');
+  },
+  'inet_client_port() int4 stable': ({ session }: RunContext) => clientOf(session)?.port ?? null,
   'pg_cancel_backend(int4) bool volatile': (processId: number, { session }: RunContext) =>
     session.sessions?.signal(processId, 'cancel') ?? false,
   'pg_terminate_backend(pid int4, timeout int8 = 0) bool volatile': (

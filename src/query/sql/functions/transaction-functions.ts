@@ -27,6 +27,9 @@ function ofSnapshots(name: 'pg_snapshot' | 'txid_snapshot', id: 'xid8' | 'int8')
 }
 
 export const TRANSACTION_FUNCTIONS: FunctionTable = {
+  // What wrote a row is not known, so that it is as old as can be told.
+  'age(xid) int4 stable': () => 0,
+  'mxid_age(xid) int4 stable': () => 0,
   'pg_current_xact_id() xid8 stable': current,
   'pg_current_xact_id_if_assigned() xid8 stable': currentIfAssigned,
   'pg_current_snapshot() pg_snapshot stable': snapshot,

@@ -26,6 +26,7 @@ import type { ExpressionBinder } from '../binder/expression-binder.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from '../binder/names.ts';
 import type { BindContext } from '../binder/query-context.ts';
 import { callsFunctions, withCalls } from '../binder/stored-calls.ts';
+import { readsVersion } from '../binder/system-columns.ts';
 import { rulesOf } from '../binder/table-rules.ts';
 import { isImmutable } from '../binder/volatility.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
@@ -162,6 +163,7 @@ export class TableEditor {
         aggregates: 'refused',
         place: 'index predicates',
       });
+      if (readsVersion(bound)) throw indexOfVersions();
       if (!isImmutable(bound)) {
         throw new SqlError('invalid_object_definition', 'functions in index predicate must be marked IMMUTABLE');
       }
@@ -206,6 +208,7 @@ export class TableEditor {
     const bound = binder.settle(
       binder.bind(expr!, { title: 'index expressions', aggregates: 'refused', place: 'index expressions' }),
     );
+    if (readsVersion(bound)) throw indexOfVersions();
     if (!isImmutable(bound)) {
       throw new SqlError('invalid_object_definition', 'functions in index expression must be marked IMMUTABLE');
     }
@@ -353,7 +356,11 @@ export class TableEditor {
       place: 'check constraints',
       subqueries: 'check constraint',
     } as const;
-    const bind = (): unknown => this.#options.binder(opened).bindCondition(tree, clause);
+    const bind = (): void => {
+      if (!readsVersion(this.#options.binder(opened).bindCondition(tree, clause))) return;
+      const message = 'system column "xmin" reference in check constraint is invalid';
+      throw new SqlError('invalid_column_reference', message);
+    };
     if (this.#isNew) bind();
     else withoutPlace(bind);
     const names = [...columnNames(tree)];
@@ -592,6 +599,10 @@ export class TableEditor {
   #opened(): CatalogTable {
     return openTable(this.#options.keyspace, this.table, undefined, this.#options.functions);
   }
+}
+
+function indexOfVersions(): SqlError {
+  return new SqlError('feature_not_supported', 'index creation on system columns is not supported');
 }
 
 /** @throws SqlError `datatype_mismatch` for columns that cannot be equal. */
