@@ -33,25 +33,51 @@ export interface CursorSource {
 }
 
 /** What cursors need of a transaction that may go on to newer snapshots while they begin at this one. */
-export function keepingSnapshot(source: CursorSource, snapshot: Snapshot): CursorSource {
-  return {
-    get overlay() {
-      return source.overlay;
-    },
-    get writes() {
-      return source.writes;
-    },
-    retain: () => {
-      snapshot.cursors++;
-      return snapshot;
-    },
-    release: (kept) => source.release(kept),
-    check: (kept) => source.check(kept),
-    base: (kept) => source.base(kept),
-    pinned: (base, reading) => source.pinned(base, reading),
-    noteVersion: (version) => source.noteVersion(version),
-    noteSpan: (span) => source.noteSpan(span),
-  };
+export class KeptSnapshot implements CursorSource {
+  readonly #source: CursorSource;
+  readonly #snapshot: Snapshot;
+
+  constructor(source: CursorSource, snapshot: Snapshot) {
+    this.#source = source;
+    this.#snapshot = snapshot;
+  }
+
+  get overlay(): CursorSource['overlay'] {
+    return this.#source.overlay;
+  }
+
+  get writes(): CursorSource['writes'] {
+    return this.#source.writes;
+  }
+
+  retain(): Snapshot {
+    this.#snapshot.cursors++;
+    return this.#snapshot;
+  }
+
+  release(snapshot: Snapshot): void {
+    this.#source.release(snapshot);
+  }
+
+  check(snapshot: Snapshot): void {
+    this.#source.check(snapshot);
+  }
+
+  base(snapshot: Snapshot): Awaitable<Base> {
+    return this.#source.base(snapshot);
+  }
+
+  pinned<T>(base: Base, reading: Promise<T>): Promise<T> {
+    return this.#source.pinned(base, reading);
+  }
+
+  noteVersion(version: Version): void {
+    this.#source.noteVersion(version);
+  }
+
+  noteSpan(span: KeyRange): void {
+    this.#source.noteSpan(span);
+  }
 }
 
 const BATCH_ENTRIES_FIRST = 8;

@@ -24,7 +24,7 @@ import type { Seat } from '../base/roster.ts';
 import { hashKey } from './key-hash.ts';
 import { checkKey, checkValue, keysIn } from './key-limits.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains, rangeIncludes } from './key-range.ts';
-import { type CursorSource, keepingSnapshot, LocalCursor } from './local-cursor.ts';
+import { type CursorSource, KeptSnapshot, LocalCursor } from './local-cursor.ts';
 import { LocalSessionLocks } from './local-session-locks.ts';
 import type { LocalStore } from './local-store.ts';
 import { covers, type LockClaim, LockOwner } from './lock-table.ts';
@@ -305,7 +305,7 @@ export class LocalTransaction implements Transaction, CursorSource {
     const through = this.#sequence++;
     this.#frozen++;
     const snapshot = this.retain();
-    const source = keepingSnapshot(this, snapshot);
+    const source = new KeptSnapshot(this, snapshot);
     // Where the transaction has gone on to a newer snapshot, one key is a short range of the old one.
     const get = (key: Key): Awaitable<Bytes | undefined> => {
       if (this.#snapshot === snapshot) return this.get(key, through);

@@ -32,12 +32,14 @@ export class ExtendedQuery {
   readonly #session: SqlSession;
   readonly #writer: MessageWriter;
   readonly #results: ResultMessages;
+  readonly #time: TimeContext;
 
   constructor(engine: SqlEngine, session: SqlSession, writer: MessageWriter, results: ResultMessages) {
     this.#engine = engine;
     this.#session = session;
     this.#writer = writer;
     this.#results = results;
+    this.#time = new ParameterTime(engine, session);
   }
 
   /**
@@ -220,25 +222,37 @@ export class ExtendedQuery {
     if (portal === undefined) throw new SqlError('invalid_cursor_name', `portal "${name}" does not exist`);
     return portal;
   }
+}
 
-  /** Asked only by types that depend on it. */
-  readonly #time: TimeContext = ((query: ExtendedQuery) => ({
-    get zone() {
-      return query.#session.parameters.zone;
-    },
-    get nowMicros() {
-      return query.#engine.nowMicros();
-    },
-    get dateOrder() {
-      return query.#session.parameters.style.dateOrder ?? 'MDY';
-    },
-    get intervalStyle() {
-      return query.#session.parameters.style.intervalStyle ?? 'postgres';
-    },
-    get names() {
-      return query.#session.parameters.style.names;
-    },
-  }))(this);
+/** What the values of parameters depend on. Asked only by types that do. */
+class ParameterTime implements TimeContext {
+  readonly #engine: SqlEngine;
+  readonly #session: SqlSession;
+
+  constructor(engine: SqlEngine, session: SqlSession) {
+    this.#engine = engine;
+    this.#session = session;
+  }
+
+  get zone(): TimeContext['zone'] {
+    return this.#session.parameters.zone;
+  }
+
+  get nowMicros(): bigint {
+    return this.#engine.nowMicros();
+  }
+
+  get dateOrder(): NonNullable<TimeContext['dateOrder']> {
+    return this.#session.parameters.style.dateOrder ?? 'MDY';
+  }
+
+  get intervalStyle(): NonNullable<TimeContext['intervalStyle']> {
+    return this.#session.parameters.style.intervalStyle ?? 'postgres';
+  }
+
+  get names(): TimeContext['names'] {
+    return this.#session.parameters.style.names;
+  }
 }
 
 function parameterType(oid: number): SqlType | undefined {

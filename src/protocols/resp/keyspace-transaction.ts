@@ -115,10 +115,11 @@ class WatchedDatabase extends TransactionDatabase {
     this.#note = note;
     const { putInSlices } = this;
     if (putInSlices === undefined) return;
-    this.putInSlices = (redisKey, parts) => {
+    const noting: TransactionDatabase['putInSlices'] = (redisKey, parts) => {
       note(redisKey);
       return putInSlices(redisKey, parts);
     };
+    this.putInSlices = noting; // By name, as in `TransactionDatabase`.
   }
 
   override put(redisKey: Bytes, stored: Bytes): void {

@@ -32,9 +32,10 @@ export interface SessionActivity {
   readonly query: string;
 }
 
+/** Without getters: in an object of its own each would be a hidden class of its own (`docs/decisions/small-heaps.md`). */
 export interface ObservedSession {
   readonly processId: number;
-  readonly activity: SessionActivity;
+  activity(): SessionActivity;
   /** Stops the statement that runs. */
   cancel(): void;
   /** Ends the session. */
@@ -51,7 +52,7 @@ export class SessionRegister {
   }
 
   *activities(): Iterable<SessionActivity> {
-    for (const session of this.#sessions) yield session.activity;
+    for (const session of this.#sessions) yield session.activity();
   }
 
   /** @param processId As pg_backend_pid() gives it. @returns whether there is such a session. */

@@ -121,9 +121,7 @@ export class SqlSession {
     });
     const block = this.#block;
     this.facts = {
-      get catalog() {
-        return block.objects;
-      },
+      catalog: () => block.objects,
       user: options.user,
       database: options.database,
       processId: options.processId,
@@ -193,9 +191,7 @@ export class SqlSession {
     };
     return {
       processId,
-      get activity() {
-        return activity();
-      },
+      activity,
       cancel: () => this.cancel(),
       terminate: () => terminate?.(),
     };

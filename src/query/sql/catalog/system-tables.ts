@@ -60,7 +60,7 @@ export class SystemTables {
     const rows = (schema === 'pg_catalog' ? PG_CATALOG : INFORMATION_SCHEMA)[name];
     const system = (context: EvaluationContext): Iterable<ColumnValue[]> => {
       if (rows === undefined) return [];
-      const { catalog } = context.session;
+      const catalog = context.session.catalog?.();
       assert(catalog instanceof CatalogObjects, 'the catalog is loaded before a plan that reads it runs');
       return toRows(columns, rows(catalog, context), schema === 'pg_catalog' ? absent : () => null);
     };

@@ -9,8 +9,9 @@ import type { CatalogAccess } from './evaluation.ts';
 import { defaultPrivileges } from './privilege-defaults.ts';
 
 function catalog({ session }: RunContext): CatalogAccess {
-  assert(session.catalog !== undefined, 'the catalog is loaded before a plan that asks for it runs');
-  return session.catalog;
+  const catalog = session.catalog?.();
+  assert(catalog !== undefined, 'the catalog is loaded before a plan that asks for it runs');
+  return catalog;
 }
 
 const nothing = (): null => null;

@@ -98,7 +98,7 @@ export interface SessionFacts {
   /** Undefined while constants are computed. */
   readonly statistics?: StatisticsAccess;
   /** Undefined until a statement needs it. */
-  readonly catalog?: CatalogAccess | undefined;
+  catalog?(): CatalogAccess | undefined;
   /** Runs the statements of a function. @returns its value, or the values of its set. Undefined while constants are computed. */
   callFunction?(
     definition: UserFunction,

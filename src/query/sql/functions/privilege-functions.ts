@@ -50,7 +50,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     privileges: ['CREATE', 'USAGE'],
     subjects: ['text', 'oid'],
     require: (name, { session }) => {
-      if (session.catalog?.oidOf('regnamespace', [name]) === undefined)
+      if (session.catalog?.()?.oidOf('regnamespace', [name]) === undefined)
         throw missing('invalid_schema_name', 'schema', name);
     },
   },

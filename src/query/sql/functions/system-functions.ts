@@ -45,7 +45,7 @@ export const SYSTEM_FUNCTIONS: FunctionTable = {
   'pg_conf_load_time() timestamptz stable': started,
   'pg_my_temp_schema() oid stable': ({ session }: RunContext) => session.temporarySchema?.() ?? 0,
   'pg_is_other_temp_schema(oid) bool stable': (oid: number, { session }: RunContext) =>
-    oid !== session.temporarySchema?.() && session.catalog?.isTemporarySchema(oid) === true,
+    oid !== session.temporarySchema?.() && session.catalog?.()?.isTemporarySchema(oid) === true,
   'pg_listening_channels() setof text volatile': ({ session }: RunContext): Iterable<ColumnValue> =>
     session.notifications?.channels ?? [],
   'pg_notify(text, text) void volatile called': (
@@ -79,7 +79,7 @@ export const SYSTEM_FUNCTIONS: FunctionTable = {
       return new SqlRecord(['text', 'text'], [name!, value.length === 0 ? null : value.join('=')]);
     }),
   'pg_sequence_parameters(oid) {start_value:int8,minimum_value:int8,maximum_value:int8,increment:int8,cycle_option:bool,cache_size:int8,data_type:oid} stable':
-    (oid: number, { session }: RunContext) => session.catalog!.sequenceParameters(oid),
+    (oid: number, { session }: RunContext) => session.catalog!()!.sequenceParameters(oid),
   'pg_jit_available() bool stable': () => false,
   'pg_trigger_depth() int4 stable': () => 0,
   'pg_is_wal_replay_paused() bool volatile': () => {

@@ -90,7 +90,9 @@ export class SchemaChanges {
     this.#block = session.block;
     this.#runner = runner;
     this.lookup = new RelationLookup(session);
-    session.block.onCommit = (transaction, id, action) => this.#endOfTransaction(transaction, id, action);
+    const onCommit: TransactionBlock['onCommit'] = (transaction, id, action) =>
+      this.#endOfTransaction(transaction, id, action);
+    session.block.onCommit = onCommit; // By name, so that it dies young (docs/decisions/small-heaps.md).
     this.sequences = new SequenceStatements(session, this);
     this.names = new RenameStatements(session, this);
     this.comments = new CommentStatements(session, this);
