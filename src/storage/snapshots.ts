@@ -182,6 +182,14 @@ export class Snapshots {
         this.close(snapshot);
       }
     }
+    // A base may outlive who read from it: while it is the newest, or while a read is under way.
+    for (const base of this.#bases) {
+      base.readVersionMax = 0;
+      base.keepsAll = false;
+    }
+    for (const { base, readVersion } of this.#open) {
+      if (base !== undefined) base.readVersionMax = Math.max(base.readVersionMax, readVersion);
+    }
   }
 
   closeAll(): void {

@@ -10,7 +10,7 @@ import { type SimulatedPlatform, Simulation } from '../../src/platform/simulated
 import { prefixRange } from '../../src/storage/key-range.ts';
 import { LocalStore } from '../../src/storage/local-store.ts';
 import type { Change } from '../../src/storage/store.ts';
-import { Recorder, stateOf } from '../support/recorder.ts';
+import { Recorder, stateIn, stateOf } from '../support/recorder.ts';
 import { EngineDisk, SimulatedEngine } from '../support/simulated-engine.ts';
 
 const seed = process.env.ORBIT_TEST_SEED ?? '1';
@@ -43,7 +43,7 @@ class World {
   /** Versions acknowledged in class `process`, with the time. */
   #acknowledgedAt: { readonly version: number; readonly atMs: number }[] = [];
   #running = false;
-  readonly outcomes = { acknowledged: 0, unknown: 0, conflicts: 0, refused: 0, full: 0 };
+  readonly outcomes = { acknowledged: 0, unknown: 0, conflicts: 0, refused: 0, full: 0, read: 0 };
 
   constructor(name: string, options: WorldOptions) {
     this.simulation = new Simulation(name);
@@ -105,6 +105,32 @@ class World {
 
   stopClients(): void {
     this.#running = false;
+  }
+
+  /** Readers that each stay with the state of when they began, and compare what they see with it, until clients stop. */
+  startReaders(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.#reader(this.#random.fork(`reader ${i}`)).catch((error: unknown) => {
+        this.clientError ??= error;
+      });
+    }
+  }
+
+  async #reader(random: SeededRandom): Promise<void> {
+    const { node, store, recorder } = this;
+    while (this.#running) {
+      const transaction = store.begin({ readOnly: true });
+      try {
+        const expected = recorder.stateAt(transaction.readVersion);
+        await node.timers.sleep(random.pick([2, 5, 20, 100]));
+        expect(await stateIn(transaction)).toEqual(expected);
+        this.outcomes.read++;
+      } catch (error) {
+        if (!hasCode(error, 'transaction_too_old')) throw error;
+      } finally {
+        transaction.rollback();
+      }
+    }
   }
 
   async #client(random: SeededRandom): Promise<void> {
@@ -276,6 +302,21 @@ describe.each(['disk', 'process'] as const)('a store of class %s', (durability) 
         await world.check();
       }
       expect(world.outcomes.acknowledged).toBeGreaterThan(0);
+    }));
+
+  it('shows each reader the state of when it began, however much of it is written anew', () =>
+    forSeeds(8, `readers ${durability}`, async (id, random) => {
+      const world = new World(id, { durability, random });
+      world.boot();
+      await world.open();
+      world.startClients(1 + random.int(6));
+      world.startReaders(1 + random.int(3));
+      await world.simulation.time.advance(150);
+      world.stopClients();
+      await world.simulation.time.advance(150);
+      expect(world.outcomes.read).toBeGreaterThan(0);
+      await world.check();
+      await world.simulation.time.runUntil(world.store.close());
     }));
 
   it('keeps it through crashes while it recovers', () =>

@@ -5,7 +5,7 @@
 
 import { text, utf8 } from '../../src/base/bytes.ts';
 import { ALL_KEYS, rangeContains } from '../../src/storage/key-range.ts';
-import type { Change, Store, Version } from '../../src/storage/store.ts';
+import type { Change, Store, Transaction, Version } from '../../src/storage/store.ts';
 
 export class Recorder {
   /** Commit `i` has version `i + 1`. */
@@ -49,12 +49,17 @@ export class Recorder {
 export async function stateOf(store: Store): Promise<string[]> {
   const transaction = store.begin({ readOnly: true });
   try {
-    const found: string[] = [];
-    const cursor = transaction.scan(ALL_KEYS);
-    for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next())
-      for (const { key, value } of batch) found.push(`${text(key)}=${text(value)}`);
-    return found;
+    return await stateIn(transaction);
   } finally {
     transaction.rollback();
   }
+}
+
+/** As `stateOf`, as a transaction sees it. */
+export async function stateIn(transaction: Transaction): Promise<string[]> {
+  const found: string[] = [];
+  const cursor = transaction.scan(ALL_KEYS);
+  for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next())
+    for (const { key, value } of batch) found.push(`${text(key)}=${text(value)}`);
+  return found;
 }
