@@ -5,10 +5,14 @@
  * and then a batch is synced, and only log below a synced position is trimmed: recovery replays the log from the position
  * that the engine holds.
  *
+ * Where the same keys are written again and again, memtables wait for younger ones, and what those write anew is left out:
+ * readers find it in the overlay, and recovery in the log, until it is applied with them (`thinnedBatch`).
+ *
  * Kept true:
  * - the engine never holds a version that is not on stable storage in the log, in any class: it may write what it holds
  *   to its own files at any time, and a state ahead of its log could not be recovered;
- * - a memtable leaves the overlay only when the engine holds it and no open transaction needs it;
+ * - a memtable leaves the overlay only when the engine holds it, or younger ones what it lacks of it, and no open transaction
+ *   needs it;
  * - what is not applied is bounded: beyond it writers wait for room (`whenRoom`), unless the engine has none itself.
  */
 
@@ -19,12 +23,17 @@ import type { Log } from '../base/log.ts';
 import type { Platform, Timer } from '../platform/platform.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { Engine } from './engine.ts';
-import { engineBatch } from './memtable-batch.ts';
+import { thinnedBatch } from './memtable-batch.ts';
 import type { ArenaPool, Overlay, VersionedMemtable } from './overlay.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Version } from './store.ts';
 
 const RECOVER_RETRY_MS = 500;
+
+/** Memtables wait for younger ones while writes that are not applied take less than this share of their bound. */
+const WAITING_SHARE = 1 / 2;
+/** And only where one write in so many, or more, was of a key that the memtable had already. */
+const REPEATS_WORTH_WAITING = 16;
 
 /** The store whose writes these are. */
 export interface WriteSource {
@@ -47,7 +56,7 @@ export interface EngineWriterOptions {
   readonly arenas: ArenaPool;
   /** Bound on memory for writes not yet applied; the same again for versions kept for open transactions. */
   readonly bytesMax: number;
-  /** A memtable with writes waits this long for more before it is applied. */
+  /** A memtable with writes takes more of them for so long; where keys repeat it then waits as long for younger ones. */
   readonly applyDelayMs: number;
   /** Bytes applied between two synced batches. */
   readonly syncBytes: number;
@@ -77,6 +86,9 @@ export class EngineWriter {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #applying: Promise<void> | undefined;
   #applyTimer: Timer | undefined;
+  /** The version when the timer went off last, and the time before that: what was written by then waits no longer. */
+  #lastTick: Version = 0;
+  #due: Version = 0;
   #appliedSinceSync = 0;
   #syncTimer: Timer | undefined;
   #writable: Deferred<void> | undefined;
@@ -125,10 +137,17 @@ export class EngineWriter {
     this.#applyTimer = this.#platform.timers.after(this.#applyDelayMs, () => {
       this.#applyTimer = undefined;
       if (this.#state === 'closed') return;
+      this.#due = this.#lastTick;
+      this.#lastTick = this.#source.version();
       if (this.#applying === undefined) this.#source.sealActive();
       this.maybeApply();
-      if (!this.#source.isActiveEmpty()) this.#scheduleApply();
+      if (!this.#source.isActiveEmpty() || this.#oldestUnapplied()?.sealed === true) this.#scheduleApply();
     });
+  }
+
+  #oldestUnapplied(): VersionedMemtable | undefined {
+    for (const memtable of this.#overlay.memtables) if (!memtable.applied) return memtable;
+    return undefined;
   }
 
   /** Applies what can be, in the background, unless that is under way. */
@@ -146,14 +165,40 @@ export class EngineWriter {
     );
   }
 
-  /** The oldest memtable not applied, once it is sealed and on stable storage. */
+  /** The oldest memtable not applied, once it is sealed, on stable storage, and has waited for younger ones. */
   #nextToApply(): VersionedMemtable | undefined {
-    const stable = this.log?.syncedVersion ?? this.#source.version();
-    for (const memtable of this.#overlay.memtables) {
-      if (memtable.applied) continue;
-      return memtable.sealed && memtable.lastVersion <= stable ? memtable : undefined;
-    }
-    return undefined;
+    const memtable = this.#oldestUnapplied();
+    return memtable?.sealed === true && memtable.lastVersion <= this.#stableVersion && !this.#mayWait(memtable)
+      ? memtable
+      : undefined;
+  }
+
+  get #stableVersion(): Version {
+    return this.log?.syncedVersion ?? this.#source.version();
+  }
+
+  /** Whether younger memtables may make much of this one needless, and there is room until they do. */
+  #mayWait({ lastVersion, entryCount, keyCount }: VersionedMemtable): boolean {
+    return (
+      this.log !== undefined &&
+      lastVersion > this.#due &&
+      (entryCount - keyCount) * REPEATS_WORTH_WAITING >= entryCount &&
+      this.unappliedBytes < this.#bytesMax * WAITING_SHARE
+    );
+  }
+
+  /**
+   * Memtables younger than this one whose keys the engine need not get from it: they are on stable storage, no open
+   * transaction reads a state between the two, and none will, as each reads the newest state of when it began. Without a log
+   * there are none: what a crash leaves of an engine is to be a state that there was.
+   */
+  #youngerThan(memtable: VersionedMemtable): readonly VersionedMemtable[] {
+    if (this.log === undefined) return [];
+    const versionMax = Math.min(this.#stableVersion, this.#snapshots.oldestReadVersion);
+    return this.#overlay.memtables.filter(
+      ({ baseVersion, lastVersion, sealed }) =>
+        baseVersion >= memtable.lastVersion && sealed && lastVersion <= versionMax,
+    );
   }
 
   async #applyAll(): Promise<void> {
@@ -170,7 +215,7 @@ export class EngineWriter {
    */
   async apply(memtable: VersionedMemtable, sync: boolean): Promise<void> {
     await this.#snapshots.prepareApply(memtable.lastVersion);
-    const batch = engineBatch(memtable, memtable.lastVersion);
+    const batch = await thinnedBatch(memtable, this.#youngerThan(memtable), () => this.#platform.timers.yield());
     const { position } = this.#engine;
     for (;;) {
       try {
@@ -230,6 +275,8 @@ export class EngineWriter {
 
   /** Makes the engine's position durable once there was something to apply and then quiet. */
   syncSoon(): void {
+    this.#due = this.#source.version();
+    this.maybeApply();
     this.#syncTimer?.cancel();
     this.#scheduleSync(0);
   }

@@ -1,4 +1,7 @@
-/** Gathers operations in a memtable and applies them to an engine whenever it is full: how recovery and restore write. */
+/**
+ * Gathers operations in a memtable and applies them to an engine whenever it is full: how restore writes. And what an engine
+ * gets of a memtable.
+ */
 
 import type { Bytes } from '../base/bytes.ts';
 import type { Engine, EngineBatch } from './engine.ts';
@@ -6,6 +9,8 @@ import { VersionedMemtable } from './overlay.ts';
 import type { Version } from './store.ts';
 
 const ARENA_BYTES = 4 * 1024 * 1024;
+/** About a millisecond's. */
+const KEYS_PER_PART = 8_192;
 
 export class MemtableBatch {
   readonly #engine: Engine;
@@ -46,23 +51,62 @@ export class MemtableBatch {
 
 /** What an engine needs of a memtable to reach `position`. */
 export function engineBatch(memtable: VersionedMemtable, position: Version): EngineBatch {
-  return {
-    position,
-    deletedRanges: memtable.ranges.map((deletion) => deletion.range),
-    arena: memtable.arena,
-    ...newestOperations(memtable),
-  };
+  const operations = newOperations(memtable);
+  return batchOf(memtable, position, operations, addNewest(memtable, 0, memtable.keyCount, [], operations, 0));
 }
 
-/** The newest operation of each key that no later range deletion hides. */
-function newestOperations(memtable: VersionedMemtable): { operations: Int32Array; count: number } {
-  const operations = new Int32Array(new SharedArrayBuffer(Math.max(4, memtable.keyCount * 4)));
+/**
+ * As `engineBatch` of a sealed memtable and its version, less the keys that the engine gets from `younger` ones anyway. Calls
+ * `giveWay` between parts.
+ */
+export async function thinnedBatch(
+  memtable: VersionedMemtable,
+  younger: readonly VersionedMemtable[],
+  giveWay: () => Promise<void>,
+): Promise<EngineBatch> {
+  const operations = newOperations(memtable);
   let count = 0;
-  for (let i = 0; i < memtable.keyCount; i++) {
-    const entry = memtable.head(memtable.rootAt(i));
-    if (!memtable.isHidden(entry)) operations[count++] = memtable.offsetOf(entry);
+  for (let from = 0; from < memtable.keyCount; from += KEYS_PER_PART) {
+    if (from > 0) await giveWay();
+    const to = Math.min(from + KEYS_PER_PART, memtable.keyCount);
+    count = addNewest(memtable, from, to, younger, operations, count);
   }
-  return { operations, count };
+  return batchOf(memtable, memtable.lastVersion, operations, count);
+}
+
+function newOperations({ keyCount }: VersionedMemtable): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(Math.max(4, keyCount * 4)));
+}
+
+function batchOf(memtable: VersionedMemtable, position: Version, operations: Int32Array, count: number): EngineBatch {
+  const deletedRanges = memtable.ranges.map((deletion) => deletion.range);
+  return { position, deletedRanges, arena: memtable.arena, operations, count };
+}
+
+/**
+ * Adds the newest operation of each key, of those that arrived as `from` to `to`, that no later range deletion hides and none
+ * of `younger` has an operation of. @returns how many there are then.
+ */
+function addNewest(
+  memtable: VersionedMemtable,
+  from: number,
+  to: number,
+  younger: readonly VersionedMemtable[],
+  operations: Int32Array,
+  count: number,
+): number {
+  let end = count;
+  for (let i = from; i < to; i++) {
+    const root = memtable.rootAt(i);
+    const entry = memtable.head(root);
+    if (!memtable.isHidden(entry) && !isIn(younger, memtable, root)) operations[end++] = memtable.offsetOf(entry);
+  }
+  return end;
+}
+
+function isIn(younger: readonly VersionedMemtable[], memtable: VersionedMemtable, root: number): boolean {
+  for (let i = 0; i < younger.length; i++) if (younger[i]!.hasKeyOf(memtable, root)) return true;
+  return false;
 }
 
 function newMemtable(bytes: number): VersionedMemtable {

@@ -149,7 +149,10 @@ export class Memtable {
     for (;;) {
       const root = this.#table[slot]! - 1;
       if (root === NONE) break;
-      if (entries[root * STRIDE + HASH] === hash && this.#sameKey(entries[root * STRIDE + OFFSET]!, offset)) {
+      if (
+        entries[root * STRIDE + HASH] === hash &&
+        sameKey(this.arena, entries[root * STRIDE + OFFSET]!, this.arena, offset)
+      ) {
         entries[at + PREVIOUS] = entries[root * STRIDE + HEAD]!;
         entries[root * STRIDE + HEAD] = entry;
         return;
@@ -183,6 +186,20 @@ export class Memtable {
       if (root === NONE) return NONE;
       if (entries[root * STRIDE + HASH] !== hash) continue;
       if (this.#keyEquals(entries[root * STRIDE + OFFSET]!, operationKey(bytes, offset))) return root;
+    }
+  }
+
+  /** Whether it has an entry of the key of an entry of another one. */
+  hasKeyOf(other: Memtable, entry: number): boolean {
+    const hash = other.hashOf(entry);
+    const offset = other.offsetOf(entry);
+    const entries = this.#entries;
+    const mask = this.#table.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const root = this.#table[slot]! - 1;
+      if (root === NONE) return false;
+      if (entries[root * STRIDE + HASH] !== hash) continue;
+      if (sameKey(this.arena, entries[root * STRIDE + OFFSET]!, other.arena, offset)) return true;
     }
   }
 
@@ -489,16 +506,6 @@ export class Memtable {
     return arena.compare(arena, startB + looked, startB + lengthB, startA + looked, startA + lengthA);
   }
 
-  #sameKey(offsetA: number, offsetB: number): boolean {
-    const arena = this.arena;
-    const length = operationKeyLength(arena, offsetA);
-    if (length !== operationKeyLength(arena, offsetB)) return false;
-    const a = offsetA + OPERATION_HEADER_BYTES;
-    const b = offsetB + OPERATION_HEADER_BYTES;
-    for (let i = 0; i < length; i++) if (arena[a + i] !== arena[b + i]) return false;
-    return true;
-  }
-
   #keyEquals(offset: number, key: Bytes): boolean {
     const arena = this.arena;
     const length = operationKeyLength(arena, offset);
@@ -539,6 +546,16 @@ export interface MemtableMark {
   readonly entryCount: number;
   readonly keyCount: number;
   readonly rangeCount: number;
+}
+
+/** Whether the operations at these offsets of these arenas are of the same key. */
+function sameKey(arenaA: Buffer, offsetA: number, arenaB: Buffer, offsetB: number): boolean {
+  const length = operationKeyLength(arenaA, offsetA);
+  if (length !== operationKeyLength(arenaB, offsetB)) return false;
+  const a = offsetA + OPERATION_HEADER_BYTES;
+  const b = offsetB + OPERATION_HEADER_BYTES;
+  for (let i = 0; i < length; i++) if (arenaA[a + i] !== arenaB[b + i]) return false;
+  return true;
 }
 
 /** Twice the keys, rounded up to a power of two. */

@@ -44,6 +44,7 @@ export class Snapshot {
 
 export class Snapshots {
   readonly #engine: Engine;
+  /** Oldest first. */
   readonly #open = new Set<Snapshot>();
   /** Those of `#open` that validate, oldest first. */
   readonly #validating = new Set<Snapshot>();
@@ -66,6 +67,13 @@ export class Snapshots {
     return this.#open.size;
   }
 
+  /** Of those that are open; infinite when none is. */
+  get oldestReadVersion(): Version {
+    for (const oldest of this.#open) return oldest.readVersion;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Read versions do not go back from one to the next. */
   open(readVersion: Version, validates: boolean): Snapshot {
     const snapshot = new Snapshot(readVersion, validates);
     this.#open.add(snapshot);

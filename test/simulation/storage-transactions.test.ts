@@ -23,6 +23,8 @@ class HeldEngine implements Engine {
   /** Set: a batch that is in, as its views show, changes position and reads only when it resolves. */
   news: Deferred<void> | undefined;
   gets = 0;
+  /** Operations of each batch that was applied. */
+  readonly applied: number[] = [];
   /** What position and reads are of, while that is not the newest state. */
   #before: EngineSnapshot | undefined;
   readonly #engine: MemoryEngine;
@@ -53,6 +55,7 @@ class HeldEngine implements Engine {
 
   async apply(batch: EngineBatch, options: { readonly sync: boolean }): Promise<void> {
     await this.applies?.promise;
+    this.applied.push(batch.count);
     if (this.news !== undefined) this.#before = this.#engine.snapshot();
     await this.#engine.apply(batch, options);
     await this.news?.promise;
@@ -81,6 +84,7 @@ async function open(
   durability: 'disk' | 'memory' = 'memory',
   overlayBytesMax = 1 << 20,
   writeSetBytesMax?: number,
+  applyDelayMs = 5,
 ): Promise<{ store: LocalStore; engine: HeldEngine; memory: MemoryEngine }> {
   const memory = new MemoryEngine(node.timers);
   const engine = new HeldEngine(memory);
@@ -97,7 +101,7 @@ async function open(
       arenaBytes: 8 * 1024,
       overlayBytesMax,
       ...(writeSetBytesMax === undefined ? {} : { writeSetBytesMax }),
-      applyDelayMs: 5,
+      applyDelayMs,
     }),
   );
   opened = store;
@@ -414,6 +418,48 @@ describe('rolling back to a savepoint', () => {
     transaction.put(utf8('y'), utf8('1'));
     await transaction.commit();
     expect(await store.get(utf8('x'))).toBeUndefined();
+  });
+});
+
+describe('what the engine gets', () => {
+  const KEYS = ['a', 'b', 'c', 'd'];
+  const WRITES = 400;
+
+  /** Fills some memtables with the same keys in one stretch. */
+  function writeAgainAndAgain(store: LocalStore): void {
+    for (let i = 0; i < WRITES; i++) write(store, { [KEYS[i % KEYS.length]!]: `${i}`.padStart(200) });
+  }
+
+  it('lacks what younger memtables hold, and has it once they are applied', async () => {
+    const { store, engine, memory } = await open('disk', 1 << 20, undefined, 200); // Long enough for some syncs.
+    writeAgainAndAgain(store);
+    await simulation.time.advance(199);
+    expect(engine.applied).toEqual([]);
+    await simulation.time.advance(400);
+    expect(store.statistics().appliedVersion).toBe(WRITES);
+    expect(engine.applied.length).toBeGreaterThan(5);
+    expect(engine.applied.filter((count) => count > 0)).toEqual([KEYS.length]);
+    for (const [i, key] of KEYS.entries()) {
+      expect(text((await memory.get(utf8(key)))!).trim()).toBe(`${WRITES - KEYS.length + i}`);
+    }
+  });
+
+  it('has all that an open transaction may read', async () => {
+    const { store, engine } = await open('disk');
+    write(store, { a: 'before' });
+    const transaction = store.begin({ readOnly: true });
+    writeAgainAndAgain(store);
+    await settle(store);
+    expect(engine.applied.filter((count) => count > 0).length).toBeGreaterThan(5);
+    expect(text((await transaction.get(utf8('a')))!)).toBe('before');
+    transaction.rollback();
+  });
+
+  it('has each memtable whole where there is no log', async () => {
+    const { store, engine } = await open('memory');
+    writeAgainAndAgain(store);
+    await settle(store);
+    expect(engine.applied.filter((count) => count === KEYS.length).length).toBeGreaterThan(5);
   });
 });
 
