@@ -126,9 +126,9 @@ export class LogFiles {
         { hint: 'Log files are missing; put them back, or restore a backup.' },
       );
     }
-    const logId = first?.header.logId ?? Buffer.from(platform.random.bytes(8)).readBigUInt64LE(0);
     for (const spare of spares)
-      if (spare.number > 0) await checkSpare(platform.files, spare, logId, replayed.nextSequence);
+      if (spare.number > 0) await checkSpare(platform.files, spare, first?.header.logId, replayed.nextSequence);
+    const logId = first?.header.logId ?? Buffer.from(platform.random.bytes(8)).readBigUInt64LE(0);
     const opened = new LogFiles(platform, log, options, hooks, { logId, segments });
     await opened.#keepSpares(spares);
     if (last !== undefined) await opened.#resume(last, replayed.unprovenOffset, replayed.strayEnd);

@@ -221,12 +221,13 @@ function damaged(segment: LogSegment, evidence: string): OperationError {
 
 /**
  * A file that has no header of a segment must hold no frame that would come next in the log, or its header was lost.
+ * @param logId Undefined where no segment tells of it: then a frame of any log is one too many.
  * @throws OperationError `corruption`.
  */
 export async function checkSpare(
   files: Files,
   spare: SpareSegment,
-  logId: bigint,
+  logId: bigint | undefined,
   nextSequence: number,
 ): Promise<void> {
   const file = await files.open(spare.path, { mode: 'read' });
@@ -303,10 +304,11 @@ const READ_CHUNK_BYTES = 1024 * 1024;
  */
 async function findYoungerFrames(
   file: File,
-  segment: { readonly bytes: number; readonly header: { readonly logId: bigint } },
+  segment: { readonly bytes: number; readonly header: { readonly logId: bigint | undefined } },
   offset: number,
   sequence: number,
 ): Promise<{ readonly end: number; readonly proof: string | undefined }> {
+  const { logId } = segment.header;
   const chunk = Buffer.allocUnsafeSlow(
     Math.max(FRAME_HEADER_BYTES, Math.min(READ_CHUNK_BYTES, segment.bytes - offset)),
   );
@@ -316,7 +318,8 @@ async function findYoungerFrames(
     const bytes = chunk.subarray(0, read);
     for (let at = bytes.indexOf(FRAME_MAGIC); at >= 0; at = bytes.indexOf(FRAME_MAGIC, at + 1)) {
       const header = decodeFrameHeader(bytes, at);
-      if (header === undefined || header.logId !== segment.header.logId || header.sequence <= sequence) continue;
+      if (header === undefined || header.sequence <= sequence) continue;
+      if (logId !== undefined && header.logId !== logId) continue;
       const name = `frame ${header.sequence} at offset ${start + at}`;
       if (header.syncedSequence >= sequence) return { end, proof: name };
       end = Math.max(end, Math.min(segment.bytes, start + at + frameBytes(header.bodyBytes)));

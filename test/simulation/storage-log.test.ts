@@ -203,6 +203,25 @@ describe('a log', () => {
     }
   });
 
+  it('of one segment is refused where its header is damaged in any place', async () => {
+    const { world, log } = await written(5);
+    const name = '0000000001.log';
+    const damages = [
+      ...Array.from({ length: SEGMENT_HEADER_BYTES }, (_, at) => (bytes: Buffer) => {
+        bytes[at]! ^= 0x10;
+        return bytes;
+      }),
+      (bytes: Buffer) => bytes.fill(0, 0, SEGMENT_HEADER_BYTES),
+    ];
+    for (const damage of damages) {
+      world.disk.restore(LOG, changed(log, name, damage));
+      expect(await world.refused()).toMatchObject({ code: 'corruption' });
+      world.kill();
+    }
+    world.disk.restore(LOG, log);
+    expect((await world.open()).version).toBe(5);
+  });
+
   it('that misses its oldest or a middle segment is refused', async () => {
     const { world, log } = await written(160);
     const names = [...log.keys()].filter((name) => /^\d/.test(name));

@@ -10,7 +10,7 @@
 import { join } from 'node:path';
 import { utf8 } from '../../base/bytes.ts';
 import type { Durability } from '../../base/durability.ts';
-import { hasCode, messageOf, OperationError } from '../../base/errors.ts';
+import { hasCode, OperationError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { type Progress, restoreBackup, verifyBackup } from '../../storage/backup.ts';
@@ -198,7 +198,10 @@ async function checkFormat(platform: Platform, directory: string, restored = fal
   try {
     format = (JSON.parse(text) as { format?: unknown }).format;
   } catch (error) {
-    throw new OperationError('store_format', `${path} is not readable: ${messageOf(error)}`, { cause: error });
+    throw new OperationError('store_format', `${path} does not tell the format of ${directory}: it is not JSON`, {
+      cause: error,
+      hint: 'Put the file back as it was, or restore a backup into a new directory.',
+    });
   }
   if (format !== DIRECTORY_FORMAT) {
     throw new OperationError(
