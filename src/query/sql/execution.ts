@@ -67,6 +67,8 @@ export class Execution implements ExecutionContext {
   /** What a statement reads by whose parts do not see what the others write. */
   #frozen: FrozenReads | undefined;
   #ownsFrozen = false;
+  /** What waits until all parts of the statement have written their tables. */
+  #gathered: { readonly written: ReadonlySet<TableId>; readonly checks: (() => Awaitable<void>)[] } | undefined;
   /** Rows that parts of the statement have written are left to them. */
   #takesWrites = false;
 
@@ -224,6 +226,32 @@ export class Execution implements ExecutionContext {
 
   defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean {
     return this.#options.block.deferred.defer(constraint, check);
+  }
+
+  gatherChecks(written: ReadonlySet<TableId>): void {
+    this.#gathered = { written, checks: [] };
+  }
+
+  gathers(table: TableId): boolean {
+    return this.#gathered?.written.has(table) === true;
+  }
+
+  gather(table: TableId, check: () => Awaitable<void>): boolean {
+    if (!this.gathers(table)) return false;
+    this.#gathered!.checks.push(check);
+    return true;
+  }
+
+  runChecks(): Awaitable<void> {
+    const gathered = this.#gathered;
+    // What follows from a check is looked at with it.
+    this.#gathered = undefined;
+    if (gathered === undefined || gathered.checks.length === 0) return undefined;
+    return this.#runAll(gathered.checks);
+  }
+
+  async #runAll(checks: readonly (() => Awaitable<void>)[]): Promise<void> {
+    for (const check of checks) await check();
   }
 
   noteChanges(table: TableId, change: RowChange, rows: number): void {

@@ -24,6 +24,9 @@ export function bindMerge(merge: MergeStmt, context: QueryContext, frame: Frame)
     'MergeWhenClause' in node ? [node.MergeWhenClause] : [],
   );
   if (merge.returningClause !== undefined) throw notSupported('RETURNING of MERGE');
+  if (merge.withClause?.recursive === true) {
+    throw new SqlError('syntax_error', 'WITH RECURSIVE is not supported for MERGE statement');
+  }
   refuseUnreachable(clauses);
   const target = bindWriteTarget(merge.relation!, context, 'UPDATE');
   const { table } = target;

@@ -8,6 +8,7 @@ import { requireWritable, type WriteTarget } from './bind-view.ts';
 import type { BoundAssignment, BoundExpression } from './bound.ts';
 import { assign, assignedTwice, defaultOf, defaultPart, isDefault, putPart, refuseGenerated } from './column-values.ts';
 import type { Clause, ExpressionBinder } from './expression-binder.ts';
+import { nullConstant } from './literals.ts';
 import { placeIn } from './names.ts';
 
 const SET: Clause = { title: 'UPDATE', aggregates: 'refused' };
@@ -50,7 +51,9 @@ export function bindAssignments(
       throw assignedTwice(table.columns[position]!);
     }
     const column = table.columns[position]!;
-    if (!isDefault(element)) refuseGenerated(column, 'UPDATE', undefined);
+    // A view has no defaults of its own, and hands down null.
+    const isNull = isDefault(element) && target.named !== table;
+    if (!isDefault(element) || isNull) refuseGenerated(column, 'UPDATE', undefined);
     else if (column.generated !== undefined) continue;
     if (indirection !== undefined) {
       if (isDefault(element)) throw defaultPart(indirection, location);
@@ -69,9 +72,11 @@ export function bindAssignments(
       else assignments[known] = { position, expression };
       continue;
     }
-    const expression = isDefault(element)
-      ? defaultOf(column, binder.context)
-      : assign(binder, column, bound!, row?.place);
+    const expression = isNull
+      ? assign(binder, column, nullConstant(undefined))
+      : isDefault(element)
+        ? defaultOf(column, binder.context)
+        : assign(binder, column, bound!, row?.place);
     assignments.push({ position, expression });
   }
   return assignments;

@@ -13,7 +13,13 @@
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import { equalBytes, latin1 } from '../../../base/bytes.ts';
 import { hasCode } from '../../../base/errors.ts';
-import { type ColumnValue, type ForeignKey, isStrictlyUnique, type Table } from '../../../models/relational/table.ts';
+import {
+  type ColumnValue,
+  type ForeignKey,
+  isStrictlyUnique,
+  type Table,
+  type TableId,
+} from '../../../models/relational/table.ts';
 import type { Key, KeyRange } from '../../../storage/key-range.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
@@ -38,6 +44,11 @@ type Event =
     };
 
 const SETTLED_EVENTS = 256;
+
+/** The table in which rows are looked for. */
+function lookedAt(event: Event): TableId {
+  return event.kind === 'child' ? event.key.references : event.child.table.id;
+}
 
 export class ForeignKeyChecks {
   readonly #rules: WriteRules;
@@ -79,6 +90,7 @@ export class ForeignKeyChecks {
   settle(): Awaitable<void> {
     if (this.#events.length < SETTLED_EVENTS) return undefined;
     if (this.#events.some(({ kind, key }) => kind === 'parent' || key.references === this.#table.id)) return undefined;
+    if (this.#events.some((event) => this.#context.gathers(lookedAt(event)))) return undefined;
     return this.#finish();
   }
 
@@ -92,14 +104,20 @@ export class ForeignKeyChecks {
     const events = this.#events;
     this.#events = [];
     this.#budget = newBudget(this.#context);
-    const met = this.#context.sharesStore ? await this.#lockParents(events) : undefined;
+    const now = events.filter((event) => !this.#context.gathers(lookedAt(event)));
+    const met = this.#context.sharesStore ? await this.#lockParents(now) : undefined;
     for (const event of events) {
       if (met?.has(event) === true) continue;
-      const run = (): Promise<void> => (event.kind === 'child' ? this.#checkChild(event) : this.#checkParent(event));
-      if (event.key.deferrable !== undefined && this.#context.defer(event.key, run)) continue;
-      await run();
+      if (this.#context.gather(lookedAt(event), () => this.#look(event))) continue;
+      await this.#look(event);
       await this.#context.pause();
     }
+  }
+
+  async #look(event: Event): Promise<void> {
+    const run = (): Promise<void> => (event.kind === 'child' ? this.#checkChild(event) : this.#checkParent(event));
+    if (event.key.deferrable !== undefined && this.#context.defer(event.key, run)) return;
+    await run();
   }
 
   get #table(): Table {

@@ -110,6 +110,14 @@ export interface ExecutionContext extends EvaluationContext {
    * Leaves a check of a deferrable constraint to the end of the transaction. @returns false when it is wanted now.
    */
   defer(constraint: DeferrableConstraint, check: () => Awaitable<void>): boolean;
+  /** A statement whose parts write these tables: what is asked of rows of theirs is asked when all parts have written. */
+  gatherChecks(written: ReadonlySet<TableId>): void;
+  /** Leaves a check that looks at rows of the table to `runChecks`. @returns false when it is wanted now. */
+  gather(table: TableId, check: () => Awaitable<void>): boolean;
+  /** Whether `gather` takes checks that look at rows of the table. */
+  gathers(table: TableId): boolean;
+  /** All parts have written. */
+  runChecks(): Awaitable<void>;
   /** Counts rows that were written, for the planner; of a transaction that commits. */
   noteChanges(table: TableId, change: RowChange, rows: number): void;
   /** An id for a row without a primary key, greater than all that the table has. */

@@ -35,7 +35,7 @@ import { Late, ProjectLater, Singly } from '../operators/later.ts';
 import { LockRows, type LockRowsOptions } from '../operators/lock-rows.ts';
 import { MergeRows, type MergeRules } from '../operators/merge-rows.ts';
 import { Modify, type RowWriter } from '../operators/modify.ts';
-import type { ExecutionContext, ModifyingOperator, Open, Operator } from '../operators/operator.ts';
+import type { ExecutionContext, ModifyingOperator, Open, Operator, RowBatch } from '../operators/operator.ts';
 import { PointUpdate, type PointUpdateRules } from '../operators/point-update.ts';
 import {
   type ConflictRules,
@@ -311,15 +311,26 @@ function touches(part: object, table: number, seen: Set<object>): boolean {
 
 /** A statement that writes, opened once those in WITH have run. */
 export class LateModify extends Late implements ModifyingOperator {
+  readonly #context: ExecutionContext;
   #modify: ModifyingOperator | undefined;
+  #isChecked = false;
 
-  constructor(make: () => Awaitable<Operator>) {
+  constructor(make: () => Awaitable<Operator>, context: ExecutionContext) {
     super(() =>
       whenReady(make(), (made) => {
         this.#modify = made as ModifyingOperator;
         return made;
       }),
     );
+    this.#context = context;
+  }
+
+  /** All has been written before the first row of RETURNING leaves. */
+  override next(): Awaitable<RowBatch | undefined> {
+    const batch = super.next();
+    if (this.#isChecked) return batch;
+    this.#isChecked = true;
+    return whenReady(batch, (rows) => whenReady(this.#context.runChecks(), () => rows));
   }
 
   get affected(): number {

@@ -16,6 +16,7 @@ import {
 } from '../binder/bound.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { SLOTS_OF_BINDING_MAX } from '../binder/scope.ts';
+import type { CatalogTable } from '../catalog-cache.ts';
 import { CteState, type PlannedCte } from '../operators/cte-scan.ts';
 import { Distinct } from '../operators/distinct.ts';
 import { Late, ProjectLater } from '../operators/later.ts';
@@ -150,12 +151,14 @@ function planWith({ ctes, query }: BoundWith, scope: PlanScope): Planned {
 /**
  * What reads the queries of a WITH clause.
  * @param late Makes an operator of one that can be opened only when the statements in WITH that write have run.
+ * @param writes The table that the body writes; whoever makes `late` then runs the checks.
  */
 export function planAfterWith(
   ctes: readonly BoundCte[],
   planBody: () => Planned,
   scope: PlanScope,
-  late: (make: () => Awaitable<Operator>) => Operator,
+  late: (make: () => Awaitable<Operator>, context: ExecutionContext) => Operator,
+  writes?: CatalogTable,
 ): Planned {
   const subplansBefore = scope.subplans.length;
   const used = ctes.filter((cte) => (cte.references > 0 && !isInlined(cte)) || cte.modify !== undefined);
@@ -166,11 +169,20 @@ export function planAfterWith(
     return [query, recursion?.query].some((each) => each && (readsCte(each) || slotsReadBy(each).length > 0));
   });
   const body = withSubplans(planBody(), scope, subplansBefore);
+  const tables = [
+    ...used.flatMap(({ modify }) => (modify === undefined ? [] : [modify.table])),
+    ...(writes ? [writes] : []),
+  ];
+  const written = new Set(tables.map(({ table }) => table.id));
   const open = (context: ExecutionContext, rowsMax?: number): Operator => {
     // Run again for another outer row, queries that read it answer otherwise.
     for (const each of dependent) context.forget(each);
     if (writing.length === 0) return body.open(context, rowsMax);
-    return late(() => whenReady(runAll(writing, context), () => body.open(context, rowsMax)));
+    context.gatherChecks(written);
+    // A body that reads gives its rows when all that they come from holds; one that writes is looked at when it has.
+    const checked = (): Awaitable<void> => (writes === undefined ? context.runChecks() : undefined);
+    const run = (): Awaitable<void> => whenReady(runAll(writing, context), checked);
+    return late(() => whenReady(run(), () => body.open(context, rowsMax)), context);
   };
   return { ...body, isPoint: false, open };
 }

@@ -164,7 +164,8 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
         ctes,
         () => planModify(modify, scope),
         scope,
-        (make) => new LateModify(make),
+        (make, context) => new LateModify(make, context),
+        modify.table,
       );
       const plan = modifying(VERBS[modify.kind], modify.returning, parameterTypes, modify.table);
       const writes = [...plan.writes, ...writtenTables(ctes).flatMap((table) => [table, ...tiedTo(table)])];
