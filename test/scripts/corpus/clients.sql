@@ -554,3 +554,16 @@ create view dv as select current_date d, now() n, current_user u, localtimestamp
 select pg_get_viewdef('dv'::regclass);
 insert into de default values;
 select d = current_date, ts = now(), u = current_user, s = session_user, cs, n, v, i, tc = now()::timestamp from de;
+
+-- what is asked by the catalog's own types
+select '5'::xid = any (array[5, 6]), '5'::xid <> all (array[-1, 5]), '4294967295'::xid = any ('{-1,null}'::int[]), '5'::xid = any (array[6, null]);
+select to_regcollation('"C"'), to_regcollation('nope'), to_regcollation('pg_catalog."C"');
+create table named (a regclass, b regtype[], c regproc);
+insert into named values ('pg_class', '{int4,text}', 'now'), ('named', null, null);
+insert into named select 'pg_type', '{}', 'lower';
+insert into named values ('nope', null, null);
+select * from named order by a::text;
+select count(*) from named where a = 'named'::regclass;
+drop type if exists nowhere.t;
+drop domain if exists nowhere.t, nope;
+drop type nowhere.t;

@@ -143,7 +143,12 @@ export function bindScalarArray(
   }
   const test: ScalarFunction['evaluate'] =
     found.comparison === undefined ? found.evaluate : comparisonTest(found.comparison, compareFor(leftType));
-  const args = [binder.coerce(left, leftType, 'implicit'), binder.coerce(right, arrayType, 'implicit')];
+  // Between the two there are operators and no cast.
+  const areXids = rightType === 'xid' && isInteger(baseOf(element));
+  const args = [
+    binder.coerce(left, leftType, 'implicit'),
+    areXids ? right : binder.coerce(right, arrayType, 'implicit'),
+  ];
   return callOf(
     {
       name: `${name} ${every ? 'all' : 'any'}`,
@@ -154,7 +159,8 @@ export function bindScalarArray(
         const { values } = array as SqlArray;
         let unknown = false;
         for (const each of values) {
-          const result = value === null || each === null ? null : test([value!, each], context);
+          const item = areXids && each !== null ? Number(each) >>> 0 : each;
+          const result = value === null || item === null ? null : test([value!, item], context);
           if (result === !every) return !every;
           if (result === null) unknown = true;
         }

@@ -148,6 +148,7 @@ export const PRIVILEGE_FUNCTIONS: FunctionTable = {
     parseObject('regclass', name, context);
     return false;
   },
+  'to_regcollation(text) regcollation stable': objectNamed('regcollation'),
   'to_regnamespace(text) regnamespace stable': objectNamed('regnamespace'),
   'to_regproc(text) regproc stable': objectNamed('regproc'),
   'to_regprocedure(text) regprocedure stable': objectNamed('regprocedure'),
