@@ -95,8 +95,8 @@ class BinaryClient {
     expect(answer.map(([type]) => type)).not.toContain('E');
   }
 
-  /** The one field of the one row, as hexadecimal digits. Fails with the SQLSTATE as its message. */
-  async field(text: string, parameter?: Buffer): Promise<string> {
+  /** The one field of the one row, as hexadecimal digits. Fails with the SQLSTATE, or PostgreSQL's own message, as its message. */
+  async field(text: string, parameter?: Buffer, told: 'code' | 'message' = 'code'): Promise<string> {
     const parameters =
       parameter === undefined
         ? [int16(0), int16(0)]
@@ -111,7 +111,11 @@ class BinaryClient {
     );
     for (const [type, body] of answer) {
       if (type === 'D') return body.subarray(6, 6 + body.readInt32BE(2)).toString('hex');
-      if (type === 'E') throw new Error(/\0C(.{5})\0/.exec(`\0${body.toString('utf8')}`)![1]);
+      if (type === 'E') {
+        const error = `\0${body.toString('utf8')}`;
+        const code = /\0C(.{5})\0/.exec(error)![1]!;
+        throw new Error(told === 'code' ? code : `${code} ${/\0M([^\0]*)\0/.exec(error)![1]}`);
+      }
     }
     throw new Error('no row');
   }
@@ -215,6 +219,37 @@ describe.skipIf(!installed)('compared with PostgreSQL 15 (skipped where it is no
   ])('%s of %s answer alike', async (type, _, words) => {
     const answer = (client: BinaryClient): Promise<string> =>
       client.field(`select $1::${type}::text`, Buffer.concat(words.map(int32))).catch(String);
+    expect(await answer(ours)).toBe(await answer(theirs));
+  });
+
+  test.each([
+    ['date', '80000001', 'before the first day'],
+    ['date', '7ffffffe', 'behind the last day'],
+    ['timestamp', '7ffffffffffffffe', 'behind the last moment'],
+    ['timestamptz', '8000000000000001', 'before the first moment'],
+    ['timestamp[]', '00000001000000000000045a0000000100000001000000087ffffffffffffffe', 'such an element'],
+    ['timetz', '000000000000000000100000', 'no such offset'],
+    ['cidr', '020801040a000001', 'bits to the right of the mask'],
+    ['cidr', '022101040a000000', 'too many bits'],
+    ['numeric', '0001000000000000', 'without its digits'],
+    ['numeric', '00010000c0000000', 'no number, without its digits'],
+    ['macaddr8', '08002b010203', 'six bytes'],
+    ['int4', '000000', 'too short'],
+    ['int4', '0000000000', 'too long'],
+    ['bool', '', 'empty'],
+    ['int4[]', '0000000100000000000000170000000200000001000000040000', 'cut within an element'],
+    ['int4[]', '00000001000000000000001700000001000000010000000300000000', 'an element that is too short'],
+    ['int4[]', '0000000100000000000000170000000100000001000000050000000000', 'an element that is too long'],
+    ['int4[]', '000000010000000000000017000000020000000100000004000000', 'without its second element'],
+    ['int4[]', '0000000100000000000000177fffffff00000001', 'more elements than bytes'],
+    ['pair', '0000000200000017000000050000000000', 'a field that is too long'],
+    ['int4range', '020000000400000001000000040000000500', 'bytes behind it'],
+    ['int4range', '0200000005', 'a bound that is cut'],
+    ['text', 'c328', 'no UTF-8'],
+    ['text', '61f09f98', 'a character that is cut'],
+  ])('%s of %s is refused alike: %s', async (type, bytes) => {
+    const answer = (client: BinaryClient): Promise<string> =>
+      client.field(`select $1::${type}::text`, Buffer.from(bytes, 'hex'), 'message').catch(String);
     expect(await answer(ours)).toBe(await answer(theirs));
   });
 

@@ -39,11 +39,19 @@ import { parseJsonb } from '../../query/sql/types/json-value.ts';
 import { bytesOfMac, formatMac } from '../../query/sql/types/mac-addresses.ts';
 import { applyModifier } from '../../query/sql/types/modifiers.ts';
 import { multirange } from '../../query/sql/types/multiranges.ts';
+import { isNetwork } from '../../query/sql/types/network.ts';
 import { canonicalRange } from '../../query/sql/types/ranges.ts';
 import { formatSnapshot, parseSnapshot, readSnapshot } from '../../query/sql/types/snapshots.ts';
 import { formatText, parseText } from '../../query/sql/types/text-form.ts';
 import { UTC } from '../../query/sql/types/time-zone.ts';
-import { INFINITY_MICROS, MINUS_INFINITY_MICROS, type TimeContext } from '../../query/sql/types/timestamptz.ts';
+import {
+  checkedDate,
+  checkedTimestamp,
+  INFINITY_MICROS,
+  isInfinite,
+  MINUS_INFINITY_MICROS,
+  type TimeContext,
+} from '../../query/sql/types/timestamptz.ts';
 import { domainCheckOf, type SqlType, type SqlValue, typeInfo, typeOfOid } from '../../query/sql/types/types.ts';
 import { utf8Text } from './frame-reader.ts';
 
@@ -51,6 +59,8 @@ import { utf8Text } from './frame-reader.ts';
 const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;
 const POSTGRES_EPOCH_DAYS = 10_957;
 const DATE_INFINITY = 2_147_483_647;
+/** Seconds. */
+const OFFSET_END = 16 * 3_600;
 
 export function sinceEpoch(micros: bigint): bigint {
   return micros === INFINITY_MICROS || micros === MINUS_INFINITY_MICROS ? micros : micros - POSTGRES_EPOCH_MICROS;
@@ -255,20 +265,23 @@ function encodeNumeric(value: Numeric): Buffer {
 /** Object ids below mean the same on all servers (PostgreSQL's FirstGenbkiObjectId). */
 const BUILT_IN_OIDS_END = 10_000;
 
+/** What lacks bytes, and what a range has left over, are errors of the protocol to PostgreSQL; the rest is of the value. */
+export function tooShort(message = 'insufficient data left in message'): SqlError {
+  return new SqlError('protocol_violation', message);
+}
+
 function malformed(message: string): SqlError {
   return new SqlError('invalid_binary_representation', message);
 }
 
-/** @throws SqlError `invalid_binary_representation`, `protocol_violation` when bytes are missing. */
-export function decodeBinary(
-  type: SqlType,
-  bytes: Buffer,
-  context: TimeContext,
-  excess = 'incorrect binary data format in bind parameter',
-): SqlValue {
+/**
+ * @param excess What to say of bytes that are left.
+ * @throws SqlError `invalid_binary_representation`, `protocol_violation` when bytes are missing.
+ */
+export function decodeBinary(type: SqlType, bytes: Buffer, context: TimeContext, excess: string): SqlValue {
   const reader = new Reader(bytes, context);
   const value = reader.value(type, bytes.length);
-  reader.end(excess);
+  reader.end(type, excess);
   return value;
 }
 
@@ -276,24 +289,34 @@ class Reader {
   readonly #bytes: Buffer;
   readonly #context: TimeContext;
   #at = 0;
+  /** Where the value ends that is read, which may be a part of another. */
+  #end: number;
 
   constructor(bytes: Buffer, context: TimeContext) {
     this.#bytes = bytes;
     this.#context = context;
+    this.#end = bytes.length;
   }
 
   /** @param excess What to say of bytes that are left. */
-  end(excess: string): void {
-    if (this.#at !== this.#bytes.length) throw malformed(excess);
+  end(type: SqlType, excess: string): void {
+    if (this.#at === this.#end) return;
+    const { kind } = typeInfo(type);
+    throw kind === 'r' || kind === 'm' ? tooShort('invalid message format') : malformed(excess);
   }
 
   #take(length: number): number {
     const at = this.#at;
-    if (length < 0 || at + length > this.#bytes.length) {
-      throw new SqlError('protocol_violation', 'insufficient data left in message');
+    if (length < 0 || at + length > this.#end) {
+      throw tooShort();
     }
     this.#at = at + length;
     return at;
+  }
+
+  #byte(): number {
+    if (this.#at === this.#end) throw tooShort('no data left in message');
+    return this.#bytes[this.#take(1)]!;
   }
 
   #int32(): number {
@@ -314,7 +337,7 @@ class Reader {
     const bytes = this.#bytes;
     switch (type) {
       case 'bool':
-        return bytes.readUInt8(this.#take(1)) !== 0;
+        return this.#byte() !== 0;
       case 'int2':
         return bytes.readInt16BE(this.#take(2));
       case 'int4':
@@ -326,17 +349,19 @@ class Reader {
       case 'float8':
         return bytes.readDoubleBE(this.#take(8));
       case 'timestamp':
-      case 'timestamptz':
-        return fromEpoch(bytes.readBigInt64BE(this.#take(8)));
+      case 'timestamptz': {
+        const micros = fromEpoch(bytes.readBigInt64BE(this.#take(8)));
+        return isInfinite(micros) ? micros : checkedTimestamp(micros);
+      }
       case 'date': {
         const days = this.#int32();
         if (days === DATE_INFINITY) return Number.POSITIVE_INFINITY;
-        return days === -DATE_INFINITY - 1 ? Number.NEGATIVE_INFINITY : days + POSTGRES_EPOCH_DAYS;
+        return days === -DATE_INFINITY - 1 ? Number.NEGATIVE_INFINITY : checkedDate(days + POSTGRES_EPOCH_DAYS);
       }
       case 'time':
         return this.#timeOfDay();
       case 'timetz':
-        return new TimeTz(this.#timeOfDay(), -this.#int32());
+        return this.#timeTz();
       case 'interval': {
         const micros = bytes.readBigInt64BE(this.#take(8));
         const days = this.#int32();
@@ -347,9 +372,11 @@ class Reader {
         return bytes.readBigUInt64BE(this.#take(8));
       case 'macaddr':
       case 'macaddr8': {
-        const size = type === 'macaddr' ? 6 : 8;
+        // Of eight bytes those in the middle may be left out.
+        const size = type === 'macaddr' || length === 6 ? 6 : 8;
         const at = this.#take(size);
-        return formatMac(bytes.subarray(at, at + size));
+        const mac = formatMac(bytes.subarray(at, at + size));
+        return type === 'macaddr' ? mac : parseText(type, mac, this.#context);
       }
       case 'bit':
       case 'varbit':
@@ -368,20 +395,20 @@ class Reader {
       case 'numeric':
         return this.#numeric();
       case 'jsonb': {
-        const version = bytes.readUInt8(this.#take(1));
+        const version = this.#byte();
         if (version !== 1) throw malformed(`unsupported jsonb version number ${version}`);
         return parseJsonb(this.#text(length - 1));
       }
       case 'jsonpath': {
-        const version = bytes.readUInt8(this.#take(1));
+        const version = this.#byte();
         if (version !== 1) throw malformed(`unsupported jsonpath version number: ${version}`);
         return printJsonPath(parseJsonPath(this.#text(length - 1)));
       }
       case 'char':
-        return String.fromCharCode(bytes.readUInt8(this.#take(1))).replace('\0', '');
+        return String.fromCharCode(this.#byte()).replace('\0', '');
       case 'inet':
       case 'cidr':
-        return this.#inet();
+        return this.#inet(type);
       default:
         return this.#other(type, length);
     }
@@ -391,6 +418,13 @@ class Reader {
     const micros = Number(this.#bytes.readBigInt64BE(this.#take(8)));
     if (micros < 0 || micros > 86_400_000_000) throw new SqlError('datetime_field_overflow', 'time out of range');
     return micros;
+  }
+
+  #timeTz(): TimeTz {
+    const micros = this.#timeOfDay();
+    const offset = -this.#int32();
+    if (Math.abs(offset) < OFFSET_END) return new TimeTz(micros, offset);
+    throw new SqlError('invalid_time_zone_displacement_value', 'time zone displacement out of range');
   }
 
   #other(type: SqlType, length: number): SqlValue {
@@ -411,7 +445,7 @@ class Reader {
       }
       const values = types.map((field, i) => {
         this.#expectType(field, '', ` in record column ${i + 1}`);
-        return this.#measured(field);
+        return this.#part(field, `record column ${i + 1}`);
       });
       return new SqlRecord(types as SqlRecord['types'], values);
     }
@@ -420,15 +454,32 @@ class Reader {
     return parseText(type, this.#text(length), this.#context);
   }
 
-  #measured(type: SqlType): SqlValue {
+  /** An element or field: null where its length is -1. @param what It is, for the error. */
+  #part(type: SqlType, what: string): SqlValue {
     const length = this.#int32();
     if (length === -1) {
       domainCheckOf(type)?.(null, this.#context);
       return null;
     }
-    const end = this.#at + length;
+    if (length < 0 || length > this.#end - this.#at) throw malformed('insufficient data left in message');
+    return this.#within(type, length, `improper binary format in ${what}`);
+  }
+
+  /** A bound, or a range of several. */
+  #measured(type: SqlType): SqlValue {
+    const length = this.#int32();
+    if (length < 0 || length > this.#end - this.#at) throw tooShort();
+    return this.#within(type, length, undefined);
+  }
+
+  /** The value in the next bytes. @param excess What to say of those that it leaves; undefined: nothing. */
+  #within(type: SqlType, length: number, excess: string | undefined): SqlValue {
+    const around = this.#end;
+    this.#end = this.#at + length;
     const value = this.value(type, length);
-    if (this.#at !== end) throw malformed('improper binary format in array element');
+    if (excess !== undefined) this.end(type, excess);
+    this.#at = this.#end;
+    this.#end = around;
     return value;
   }
 
@@ -462,17 +513,14 @@ class Reader {
       lowers.push(this.#int32());
     }
     const length = count === 0 ? 0 : countOf(dimensions);
-    if (length * 4 > this.#bytes.length - this.#at) {
-      throw new SqlError('protocol_violation', 'insufficient data left in message');
-    }
     const values: SqlValue[] = [];
-    for (let i = 0; i < length; i++) values.push(this.#measured(element));
+    for (let i = 0; i < length; i++) values.push(this.#part(element, `array element ${i + 1}`));
     if (length === 0) return new SqlArray(element as SqlArray['element'], []);
     return arrayFrom(element as SqlArray['element'], values, dimensions, lowers);
   }
 
   #range(type: SqlType, bound: SqlType): SqlRange {
-    const flags = this.#bytes.readUInt8(this.#take(1));
+    const flags = this.#byte();
     if ((flags & RANGE_EMPTY) !== 0) return EMPTY_RANGE;
     const lower = (flags & RANGE_LOWER_INFINITE) === 0 ? this.#measured(bound) : null;
     const upper = (flags & RANGE_UPPER_INFINITE) === 0 ? this.#measured(bound) : null;
@@ -489,9 +537,7 @@ class Reader {
     const count = this.#int32();
     const ranges: SqlRange[] = [];
     for (let i = 0; i < count; i++) {
-      const range = this.#measured(type);
-      if (range === null) throw malformed('improper binary format in multirange');
-      ranges.push(range as SqlRange);
+      ranges.push(this.#measured(type) as SqlRange);
     }
     return multirange(type, ranges);
   }
@@ -513,15 +559,26 @@ class Reader {
     return parseSnapshot(formatSnapshot({ xmin, xmax, running }));
   }
 
-  #inet(): Inet {
+  #inet(type: 'inet' | 'cidr'): Inet {
     const at = this.#take(4);
     const [family, bits, , length] = [...this.#bytes.subarray(at, at + 4)] as [number, number, number, number];
-    const expected = family === 2 ? 4 : 16;
-    if ((family !== 2 && family !== 3) || length !== expected || bits > expected * 8) {
-      throw malformed('invalid address family in external "inet" value');
-    }
+    const size = family === 2 ? 4 : 16;
+    const wrong =
+      family !== 2 && family !== 3
+        ? 'address family'
+        : bits > size * 8
+          ? 'bits'
+          : length !== size
+            ? 'length'
+            : undefined;
+    if (wrong !== undefined) throw malformed(`invalid ${wrong} in external "${type}" value`);
     const start = this.#take(length);
-    return new Inet(Uint8Array.prototype.slice.call(this.#bytes, start, start + length), bits);
+    const address = new Inet(Uint8Array.prototype.slice.call(this.#bytes, start, start + length), bits);
+    if (type === 'cidr' && !isNetwork(address)) {
+      const detail = 'Value has bits set to right of mask.';
+      throw new SqlError('invalid_binary_representation', 'invalid external "cidr" value', { detail });
+    }
+    return address;
   }
 
   #numeric(): Numeric {
@@ -530,6 +587,7 @@ class Reader {
     const weight = this.#bytes.readInt16BE(at + 2);
     const sign = this.#bytes.readUInt16BE(at + 4);
     const scale = this.#bytes.readUInt16BE(at + 6);
+    const groups = Array.from({ length: count }, () => this.#bytes.readInt16BE(this.#take(2)));
     switch (sign) {
       case SIGN_NAN:
         return NUMERIC_NAN;
@@ -545,8 +603,7 @@ class Reader {
     }
     if (scale > NUMERIC_SCALE_MAX) throw malformed('invalid scale in external "numeric" value');
     let digits = 0n;
-    for (let i = 0; i < count; i++) {
-      const group = this.#bytes.readInt16BE(this.#take(2));
+    for (const group of groups) {
       if (group < 0 || group > 9_999) throw malformed('invalid digit in external "numeric" value');
       digits = digits * 10_000n + BigInt(group);
     }

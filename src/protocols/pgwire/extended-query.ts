@@ -134,7 +134,7 @@ export class ExtendedQuery {
       for (let i = 0; i < count; i++) {
         const length = fields.int32();
         format = (formats.length === 1 ? formats[0] : formats[i]) ?? 'text';
-        values.push(length === -1 ? null : readParameter(types[i]!, format, fields.bytes(length), time, isOwn));
+        values.push(length === -1 ? null : readParameter(types[i]!, format, fields.bytes(length), time, i + 1, isOwn));
       }
     } catch (error) {
       if (error instanceof SqlError) {

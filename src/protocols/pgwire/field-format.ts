@@ -13,8 +13,8 @@ import type { FieldFormat } from '../../query/sql/portal.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import { byteaOfHex, formatText, parseText } from '../../query/sql/types/text-form.ts';
 import type { TextStyle, TimeContext } from '../../query/sql/types/timestamptz.ts';
-import { type SqlType, type SqlValue, titleOf } from '../../query/sql/types/types.ts';
-import { decodeBinary, encodeBinary, sinceEpoch } from './binary-values.ts';
+import type { SqlType, SqlValue } from '../../query/sql/types/types.ts';
+import { decodeBinary, encodeBinary, sinceEpoch, tooShort } from './binary-values.ts';
 import { utf8Text } from './frame-reader.ts';
 import { type MessageWriter, SCALE_MAX } from './message-writer.ts';
 
@@ -113,6 +113,7 @@ function writeBinary(writer: MessageWriter, type: SqlType, value: Exclude<SqlVal
 
 /**
  * A parameter's value.
+ * @param number Which parameter it is, from 1.
  * @param isOwn Whether the value may be a part of `bytes`.
  * @throws SqlError `invalid_binary_representation` and the errors of text forms.
  */
@@ -121,6 +122,7 @@ export function readParameter(
   format: FieldFormat,
   bytes: Buffer,
   time: TimeContext,
+  number: number,
   isOwn = false,
 ): SqlValue {
   if (type === 'bytea' && isOwn && format === 'binary') {
@@ -137,31 +139,31 @@ export function readParameter(
   }
   switch (type) {
     case 'bool':
-      return sized(type, bytes, 1).readUInt8() !== 0;
+      return sized(bytes, 1, number).readUInt8() !== 0;
     case 'int2':
-      return sized(type, bytes, 2).readInt16BE();
+      return sized(bytes, 2, number).readInt16BE();
     case 'int4':
-      return sized(type, bytes, 4).readInt32BE();
+      return sized(bytes, 4, number).readInt32BE();
     case 'int8':
-      return sized(type, bytes, 8).readBigInt64BE();
+      return sized(bytes, 8, number).readBigInt64BE();
     case 'float8':
-      return sized(type, bytes, 8).readDoubleBE();
+      return sized(bytes, 8, number).readDoubleBE();
     case 'text':
     case 'varchar':
     case 'bpchar':
     case 'name':
     case 'json':
     case 'unknown':
-      return readParameter(type, 'text', bytes, time);
+      return readParameter(type, 'text', bytes, time, number);
     default:
-      return decodeBinary(type, bytes, time);
+      return decodeBinary(type, bytes, time, `${EXCESS} ${number}`);
   }
 }
 
-function sized(type: SqlType, bytes: Buffer, length: number): Buffer {
+const EXCESS = 'incorrect binary data format in bind parameter';
+
+function sized(bytes: Buffer, length: number, number: number): Buffer {
   if (bytes.length === length) return bytes;
-  throw new SqlError(
-    'invalid_binary_representation',
-    `incorrect binary data format: ${bytes.length} bytes for type ${titleOf(type)}`,
-  );
+  if (bytes.length < length) throw tooShort(length === 1 ? 'no data left in message' : undefined);
+  throw new SqlError('invalid_binary_representation', `${EXCESS} ${number}`);
 }

@@ -7,8 +7,10 @@
  * copies what is left before they are reused.
  */
 
+import { isUtf8 } from 'node:buffer';
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
+import { invalidBytes } from '../../query/sql/types/invalid-bytes.ts';
 import { GATHERED_MESSAGE_BYTES_MAX, LargeMessage, type MessageMemory } from './large-message.ts';
 
 export interface Frame {
@@ -230,16 +232,11 @@ function malformed(): SqlError {
   return new SqlError('protocol_violation', 'invalid message format');
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** @throws SqlError `character_not_in_repertoire`. */
 export function utf8Text(bytes: Buffer): string {
-  // Replacement characters are rare: only text that holds one is decoded again, strictly.
+  // Replacement characters are rare: only text that holds one is looked at again.
   const text = bytes.utf8Slice(0, bytes.length);
   if (!text.includes('\ufffd')) return text;
-  try {
-    return decoder.decode(bytes);
-  } catch (error) {
-    throw new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8"', { cause: error });
-  }
+  if (!isUtf8(bytes)) throw invalidBytes(bytes);
+  return text;
 }

@@ -6,6 +6,7 @@ import { withoutPadding } from '../../../models/relational/padding.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
 import { castFor, integerFrom } from '../types/cast.ts';
+import { invalidBytes } from '../types/invalid-bytes.ts';
 import { formatText, parseBytea, parseHex } from '../types/text-form.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 import type { FunctionTable, KernelBuilder, RunContext } from './definition.ts';
@@ -320,31 +321,6 @@ function requireUtf8(encoding: string, role: '' | 'source' | 'destination'): voi
     throw new SqlError('feature_not_supported', `encoding "${encoding}" is not supported`);
   const what = role === '' ? 'encoding name' : `${role} encoding name`;
   throw new SqlError('invalid_parameter_value', `invalid ${what} "${encoding}"`);
-}
-
-/** The first bytes that are no character, as many as their first one announces. */
-function invalidBytes(bytes: Uint8Array): SqlError {
-  let at = 0;
-  while (at < bytes.length) {
-    const lead = bytes[at]!;
-    const length =
-      lead < 0x80
-        ? 1
-        : lead >= 0xf0 && lead < 0xf8
-          ? 4
-          : lead >= 0xe0 && lead < 0xf0
-            ? 3
-            : lead >= 0xc0 && lead < 0xe0
-              ? 2
-              : 1;
-    const part = bytes.subarray(at, at + length);
-    if (part.length < length || lead === 0 || !isUtf8(part)) {
-      const shown = [...part].map((byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
-      return new SqlError('character_not_in_repertoire', `invalid byte sequence for encoding "UTF8": ${shown}`);
-    }
-    at += length;
-  }
-  return new SqlError('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8"');
 }
 
 function digest(algorithm: string): (bytes: Uint8Array) => Uint8Array {

@@ -19,7 +19,7 @@ export function parseInet(text: string, type: 'inet' | 'cidr'): Inet {
   const bits = prefix === undefined ? bytes.bits : Number(prefix);
   if (bits > bitsMax) throw invalid();
   const value = new Inet(bytes.bytes, bits);
-  if (type === 'cidr' && !sameBytes(maskedBytes(value), value.bytes)) {
+  if (type === 'cidr' && !isNetwork(value)) {
     throw invalid('Value has bits set to right of mask.');
   }
   return value;
@@ -136,4 +136,9 @@ export function containsInet(outer: Inet, inner: Inet, strictly: boolean): boole
   if (outer.bytes.length !== inner.bytes.length) return false;
   if (strictly ? inner.bits <= outer.bits : inner.bits < outer.bits) return false;
   return sameBytes(maskedBytes(outer), maskedBytes(new Inet(inner.bytes, outer.bits)));
+}
+
+/** Whether no bit is set to the right of its mask. */
+export function isNetwork(value: Inet): boolean {
+  return sameBytes(maskedBytes(value), value.bytes);
 }
