@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { dumpString } from '../../src/models/keyvalue/dump.ts';
 import { DatabaseKeys } from '../../src/models/keyvalue/keys.ts';
 import { LARGE_STRING_BYTES } from '../../src/models/keyvalue/values.ts';
 import { Keyspace } from '../../src/storage/keyspace.ts';
@@ -29,6 +30,12 @@ async function start(): Promise<TestServer> {
   return server;
 }
 
+async function startInMemory(): Promise<TestServer> {
+  const server = await startRespServer();
+  closers.push(() => server.close());
+  return server;
+}
+
 async function connect({ port }: { readonly port: number }): Promise<RawClient> {
   const client = await RawClient.connect(port);
   closers.push(() => client.close());
@@ -40,6 +47,10 @@ function largeValue(seed: number): Buffer {
   const value = Buffer.alloc(LARGE_STRING_BYTES + 1_000_003);
   for (let at = 0; at + 4 <= value.length; at += 4) value.writeUInt32LE(Math.imul(at + seed, 0x9e3779b1) >>> 0, at);
   return value;
+}
+
+function firstBit(value: Buffer, bit: 0 | 1, from: number): number {
+  for (let at = from; ; at++) if (((value[at >> 3]! >> (7 - (at & 7))) & 1) === bit) return at;
 }
 
 const digestOf = (bytes: Buffer | string): string =>
@@ -181,6 +192,41 @@ describe('a value of many megabytes', () => {
     const payload = dumped.subarray(dumped.indexOf('\r\n') + 2, dumped.length - 2);
     expect(await client.call('RESTORE', 'restored', '0', payload)).toBe('+OK\r\n');
     await holds('restored', value);
+  });
+
+  it('is dumped, restored and searched in slices, hot or not, and others have their turns', async () => {
+    for (const server of [await start(), await startInMemory()]) {
+      const [client, other] = [await connect(server), await connect(server)];
+      const value = largeValue(7);
+      let ones = 0;
+      for (const byte of value) for (let rest = byte; rest !== 0; rest &= rest - 1) ones++;
+      await client.call('SET', 'big', value);
+      for (const isHot of [false, true]) {
+        client.send(request('DUMP', 'big'));
+        other.send(request('PING'));
+        const [payload] = await Promise.all([client.reply(), other.reply()]);
+        const dumped = Buffer.from(payload.slice(payload.indexOf('\r\n') + 2, -2), 'latin1');
+        expect(digestOf(dumped), `hot: ${isHot}`).toBe(digestOf(Buffer.from(dumpString(value))));
+        expect(await client.call('RESTORE', 'copy', '0', dumped, 'REPLACE')).toBe('+OK\r\n');
+        dumped[LARGE_STRING_BYTES]! ^= 1;
+        expect(await client.call('RESTORE', 'copy', '0', dumped, 'REPLACE')).toMatch(/^-ERR DUMP payload version or/);
+        expect(digestOf(await client.call('GET', 'copy'))).toBe(bulk(value));
+        expect(await client.call('BITCOUNT', 'copy')).toBe(`:${ones}\r\n`);
+        expect(await client.call('BITCOUNT', 'big', '0', '-1', 'BIT')).toBe(`:${ones}\r\n`);
+        expect(await client.call('BITPOS', 'big', '0', '1', '-1', 'BIT')).toBe(`:${firstBit(value, 0, 1)}\r\n`);
+        await client.call('GET', 'big');
+      }
+      await client.call('MULTI');
+      for (const args of [
+        ['SETRANGE', 'zeros', String(value.length), '\x10'],
+        ['BITPOS', 'zeros', '1'],
+        ['BITPOS', 'zeros', '1', '0', '-2'],
+        ['BITCOUNT', 'zeros'],
+      ]) {
+        await client.call(...args);
+      }
+      expect(await client.call('EXEC')).toBe(`*4\r\n:${value.length + 1}\r\n:${value.length * 8 + 3}\r\n:-1\r\n:1\r\n`);
+    }
   });
 
   it('is there after a restart', async () => {

@@ -344,9 +344,10 @@ export class KeyspacePartitions {
           const { keys } = this.#views[number]!;
           const database = new LockingDatabase(transaction, keys, nowMs, (redisKey) => {
             const isLocked = number === options.database && options.lockKeys.some((key) => equalBytes(key, redisKey));
-            return isLocked ? this.#commit.lent(number, redisKey, transaction) : undefined;
+            return isLocked || options.readOnly ? this.#commit.lent(number, redisKey, transaction) : undefined;
           });
           database.lookups = options.lookups;
+          database.pause = () => this.#platform.timers.yield();
           return database;
         });
       },
@@ -619,6 +620,7 @@ class PartitionDatabase implements Database {
   readonly keys: DatabaseKeys;
   readonly noteExpired: (redisKey: Bytes) => void;
   putInSlices: Database['putInSlices'];
+  pause: Database['pause'];
   readonly #commit: PartitionCommit;
 
   constructor(number: number, keys: DatabaseKeys, commit: PartitionCommit, noteExpired: (redisKey: Bytes) => void) {
@@ -632,6 +634,9 @@ class PartitionDatabase implements Database {
         throw WOULD_WAIT;
       };
     }
+    this.pause = () => {
+      throw WOULD_WAIT;
+    };
   }
 
   get nowMs(): number {
@@ -660,8 +665,8 @@ class PartitionDatabase implements Database {
 }
 
 /**
- * A database within a transaction that holds locks on some keys. What those hold lies among the hot entries as well as in the
- * store, which would have to fetch it: long values are read from there.
+ * A database within a transaction that holds locks on some keys, or only reads. What those hold lies among the hot entries as
+ * well as in the store, which would have to fetch it: long values are read from there.
  */
 class LockingDatabase extends TransactionDatabase {
   readonly #lent: (redisKey: Bytes) => Bytes | undefined;

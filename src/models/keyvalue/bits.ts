@@ -10,6 +10,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import type { MadePart } from '../../base/parts.ts';
 import { type Database, readLive } from './database.ts';
+import { inSlices, type Pauses } from './slices.ts';
 import { getString, overwritten, rangeWithin, updateString } from './strings.ts';
 import { NEVER, STRING_BYTES_MAX } from './values.ts';
 import { writeInParts } from './writes.ts';
@@ -64,7 +65,7 @@ function bitsWithin(range: BitRange, bytes: Bytes): { readonly first: number; re
 export function countBits(on: Database, key: Bytes, range: BitRange | undefined): Awaitable<number> {
   return whenReady(getString(on, key), (bytes) => {
     if (bytes === undefined || bytes.length === 0) return 0;
-    if (range === undefined) return onesIn(bytes, 0, bytes.length);
+    if (range === undefined) return onesIn(on, bytes, 0, bytes.length);
     if (range.first < 0 && range.last < 0 && range.first > range.last) return 0;
     const within = bitsWithin(range, bytes);
     if (within === undefined) return 0;
@@ -72,11 +73,20 @@ export function countBits(on: Database, key: Bytes, range: BitRange | undefined)
     const lastByte = within.last >>> 3;
     const before = bytes[firstByte]! & (0xff << (8 - (within.first & 7))) & 0xff;
     const after = bytes[lastByte]! & (0xff >>> ((within.last & 7) + 1));
-    return onesIn(bytes, firstByte, lastByte + 1) - ones(before) - ones(after);
+    return whenReady(onesIn(on, bytes, firstByte, lastByte + 1), (count) => count - ones(before) - ones(after));
   });
 }
 
-function onesIn(bytes: Bytes, start: number, end: number): number {
+function onesIn(on: Pauses, bytes: Bytes, start: number, end: number): Awaitable<number> {
+  let count = 0;
+  const counted = inSlices(on, start, end, (from, to) => {
+    count += onesInSlice(bytes, from, to);
+    return true;
+  });
+  return whenReady(counted, () => count);
+}
+
+function onesInSlice(bytes: Bytes, start: number, end: number): number {
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let count = 0;
   let at = start;
@@ -105,16 +115,27 @@ export function findBit(on: Database, key: Bytes, bit: Bit, range: BitRange, has
     if (bytes === undefined) return bit === 1 ? -1 : 0;
     const within = bitsWithin(range, bytes);
     if (within === undefined) return -1;
-    let at = within.first;
-    for (; at <= within.last && at % 8 !== 0; at++) if (bitAt(bytes, at) === bit) return at;
-    at = 8 * skipWhole(bytes, Math.ceil(at / 8), Math.floor((within.last + 1) / 8), bit === 1 ? 0 : 0xff);
-    for (; at <= within.last; at++) if (bitAt(bytes, at) === bit) return at;
-    return bit === 0 && !hasEnd ? bytes.length * 8 : -1;
+    let first = within.first;
+    for (; first <= within.last && first % 8 !== 0; first++) if (bitAt(bytes, first) === bit) return first;
+    const end = Math.floor((within.last + 1) / 8);
+    return whenReady(skipWhole(on, bytes, Math.ceil(first / 8), end, bit === 1 ? 0 : 0xff), (place) => {
+      for (let at = place * 8; at <= within.last; at++) if (bitAt(bytes, at) === bit) return at;
+      return bit === 0 && !hasEnd ? bytes.length * 8 : -1;
+    });
   });
 }
 
-/** The first byte from `start` on that is not `skipped`, `end` where all are. */
-function skipWhole(bytes: Bytes, start: number, end: number, skipped: 0 | 0xff): number {
+/** The first byte from `start` on that is not `skipped`, `end` where all are, `start` where that is behind it. */
+function skipWhole(on: Pauses, bytes: Bytes, start: number, end: number, skipped: 0 | 0xff): Awaitable<number> {
+  let place = start;
+  const skip = inSlices(on, start, end, (from, to) => {
+    place = skipWithin(bytes, from, to, skipped);
+    return place === to;
+  });
+  return whenReady(skip, () => place);
+}
+
+function skipWithin(bytes: Bytes, start: number, end: number, skipped: 0 | 0xff): number {
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const skippedWord = skipped === 0 ? 0 : -1;
   let at = start;

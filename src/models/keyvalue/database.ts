@@ -33,6 +33,11 @@ export interface Database {
    * cannot be done without waiting.
    */
   putInSlices?: ((redisKey: Bytes, parts: readonly Part[]) => Promise<void>) | undefined;
+  /**
+   * Lets others have their turns in the midst of long work on values that were read. Missing where nobody else waits; in a turn it
+   * throws at once, as `putInSlices` does.
+   */
+  pause?: (() => Promise<void>) | undefined;
   delete(redisKey: Bytes): void;
   /** Removes every key of the database. */
   clear(): void;
@@ -71,6 +76,7 @@ export type TransactedWrites = Pick<Transaction, 'get' | 'put' | 'putInSlices' |
 export class TransactionDatabase implements Database {
   readonly nowMs: number;
   putInSlices: Database['putInSlices'];
+  pause: Database['pause'];
   lookups: LookupCounts | undefined;
   readonly #transaction: TransactedWrites;
   readonly #keys: DatabaseKeys;

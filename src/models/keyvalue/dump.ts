@@ -18,32 +18,53 @@
  * Source: Redis, rdb.c and lzf_d.c.
  */
 
+import { assert } from '../../base/assert.ts';
+import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
-import { asBuffer } from '../../base/bytes.ts';
+import { asBuffer, EMPTY_BYTES } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import { formatInt64, parseInt64 } from './integers.ts';
+import { inSlices, type Pauses } from './slices.ts';
 
 /** Redis 7.0, so that every Redis 7 restores what was dumped here. */
 const VERSION_WRITTEN = 10;
 /** Redis 7.2; strings are the same in all versions up to it. */
 const VERSION_READ_MAX = 11;
 const FOOTER_BYTES = 10;
+const CHECKSUM_BYTES = 8;
 const TYPE_STRING = 0;
 /** Integers are tried for text up to so many bytes. */
 const INTEGER_TEXT_MAX = 11;
 
-/** A new buffer. */
+/** A new buffer, filled and summed up at once. */
 export function dumpString(value: Bytes): Bytes {
+  const payload = dumpInSlices({}, value);
+  assert(!isPromise(payload), 'nobody to wait for');
+  return payload;
+}
+
+/** As `dumpString`; a long value, which stays as it is meanwhile, in slices. */
+export function dumpInSlices(on: Pauses, value: Bytes): Awaitable<Bytes> {
   const head = stringHead(value);
-  const isWhole = head.integer === undefined;
-  const length = 1 + head.bytes.length + (isWhole ? value.length : 0) + FOOTER_BYTES;
+  const body = head.integer === undefined ? value : EMPTY_BYTES;
+  const bodyStart = 1 + head.bytes.length;
+  const length = bodyStart + body.length + FOOTER_BYTES;
   const into = Buffer.allocUnsafe(length);
+  const crc = new Crc64();
   into[0] = TYPE_STRING;
   into.set(head.bytes, 1);
-  if (isWhole) into.set(value, 1 + head.bytes.length);
   into.writeUInt16LE(VERSION_WRITTEN, length - FOOTER_BYTES);
-  into.writeBigUInt64LE(crc64(into.subarray(0, length - 8)), length - 8);
-  return into;
+  crc.add(into, 0, bodyStart);
+  const copied = inSlices(on, 0, body.length, (from, to) => {
+    into.set(from === 0 && to === body.length ? body : body.subarray(from, to), bodyStart + from);
+    crc.add(into, bodyStart + from, bodyStart + to);
+    return true;
+  });
+  return whenReady(copied, () => {
+    crc.add(into, length - FOOTER_BYTES, length - CHECKSUM_BYTES);
+    into.writeBigUInt64LE(crc.value, length - CHECKSUM_BYTES);
+    return into;
+  });
 }
 
 function stringHead(value: Bytes): { readonly bytes: Bytes; readonly integer?: number } {
@@ -72,13 +93,17 @@ function stringHead(value: Bytes): { readonly bytes: Bytes; readonly integer?: n
   return { bytes };
 }
 
-/** Whether version and checksum of a payload are right. */
-export function isDumpIntact(payload: Bytes): boolean {
+/** Whether version and checksum of a payload are right; a long one, which stays as it is meanwhile, is looked at in slices. */
+export function isDumpIntact(on: Pauses, payload: Bytes): Awaitable<boolean> {
   if (payload.length < FOOTER_BYTES) return false;
   const bytes = asBuffer(payload);
   if (bytes.readUInt16LE(payload.length - FOOTER_BYTES) > VERSION_READ_MAX) return false;
-  const checksum = bytes.readBigUInt64LE(payload.length - 8);
-  return checksum === crc64(payload.subarray(0, payload.length - 8));
+  const crc = new Crc64();
+  const summed = inSlices(on, 0, payload.length - CHECKSUM_BYTES, (from, to) => {
+    crc.add(payload, from, to);
+    return true;
+  });
+  return whenReady(summed, () => bytes.readBigUInt64LE(payload.length - CHECKSUM_BYTES) === crc.value);
 }
 
 /**
@@ -202,32 +227,43 @@ function crcTables(): readonly [high: Int32Array, low: Int32Array] {
   return [high, low];
 }
 
-function crc64(bytes: Bytes): bigint {
-  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const stepsEnd = bytes.length & -STEP_BYTES;
-  let high = 0;
-  let low = 0;
-  let at = 0;
-  for (; at < stepsEnd; at += STEP_BYTES) {
-    const first = low ^ words.getInt32(at, true);
-    const second = high ^ words.getInt32(at + 4, true);
-    const a = 0x700 | (first & 0xff);
-    const b = 0x600 | ((first >>> 8) & 0xff);
-    const c = 0x500 | ((first >>> 16) & 0xff);
-    const d = 0x400 | (first >>> 24);
-    const e = 0x300 | (second & 0xff);
-    const f = 0x200 | ((second >>> 8) & 0xff);
-    const g = 0x100 | ((second >>> 16) & 0xff);
-    const h = second >>> 24;
-    high = TABLES_HIGH[a]! ^ TABLES_HIGH[b]! ^ TABLES_HIGH[c]! ^ TABLES_HIGH[d]!;
-    high ^= TABLES_HIGH[e]! ^ TABLES_HIGH[f]! ^ TABLES_HIGH[g]! ^ TABLES_HIGH[h]!;
-    low = TABLES_LOW[a]! ^ TABLES_LOW[b]! ^ TABLES_LOW[c]! ^ TABLES_LOW[d]!;
-    low ^= TABLES_LOW[e]! ^ TABLES_LOW[f]! ^ TABLES_LOW[g]! ^ TABLES_LOW[h]!;
+class Crc64 {
+  #high = 0;
+  #low = 0;
+
+  get value(): bigint {
+    return (BigInt(this.#high >>> 0) << 32n) | BigInt(this.#low >>> 0);
   }
-  for (; at < bytes.length; at++) {
-    const index = (low ^ bytes[at]!) & 0xff;
-    low = ((low >>> 8) | (high << 24)) ^ TABLES_LOW[index]!;
-    high = (high >>> 8) ^ TABLES_HIGH[index]!;
+
+  /** Bytes from `start` to `end`, which follow those before. */
+  add(bytes: Bytes, start: number, end: number): void {
+    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const stepsEnd = start + ((end - start) & -STEP_BYTES);
+    let high = this.#high;
+    let low = this.#low;
+    let at = start;
+    for (; at < stepsEnd; at += STEP_BYTES) {
+      const first = low ^ words.getInt32(at, true);
+      const second = high ^ words.getInt32(at + 4, true);
+      const a = 0x700 | (first & 0xff);
+      const b = 0x600 | ((first >>> 8) & 0xff);
+      const c = 0x500 | ((first >>> 16) & 0xff);
+      const d = 0x400 | (first >>> 24);
+      const e = 0x300 | (second & 0xff);
+      const f = 0x200 | ((second >>> 8) & 0xff);
+      const g = 0x100 | ((second >>> 16) & 0xff);
+      const h = second >>> 24;
+      high = TABLES_HIGH[a]! ^ TABLES_HIGH[b]! ^ TABLES_HIGH[c]! ^ TABLES_HIGH[d]!;
+      high ^= TABLES_HIGH[e]! ^ TABLES_HIGH[f]! ^ TABLES_HIGH[g]! ^ TABLES_HIGH[h]!;
+      low = TABLES_LOW[a]! ^ TABLES_LOW[b]! ^ TABLES_LOW[c]! ^ TABLES_LOW[d]!;
+      low ^= TABLES_LOW[e]! ^ TABLES_LOW[f]! ^ TABLES_LOW[g]! ^ TABLES_LOW[h]!;
+    }
+    for (; at < end; at++) {
+      const index = (low ^ bytes[at]!) & 0xff;
+      low = ((low >>> 8) | (high << 24)) ^ TABLES_LOW[index]!;
+      high = (high >>> 8) ^ TABLES_HIGH[index]!;
+    }
+    this.#high = high;
+    this.#low = low;
   }
-  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }

@@ -3,7 +3,7 @@
 import { type Awaitable, whenReady } from '../../base/awaitable.ts';
 import { type Bytes, equalBytes } from '../../base/bytes.ts';
 import { type Database, readLive } from '../../models/keyvalue/database.ts';
-import { dumpString, isDumpIntact, restoreString } from '../../models/keyvalue/dump.ts';
+import { dumpInSlices, isDumpIntact, restoreString } from '../../models/keyvalue/dump.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
 import {
   copy,
@@ -436,7 +436,7 @@ export const genericCommands = {
     args: { key },
     reply: bulkOrNil,
     run: (database, { key }) =>
-      whenReady(getString(database, key), (value) => (value === undefined ? undefined : dumpString(value))),
+      whenReady(getString(database, key), (value) => (value === undefined ? undefined : dumpInSlices(database, value))),
   }),
   RESTORE: command({
     summary: 'Create a key using the provided serialized value, previously obtained using DUMP.',
@@ -460,13 +460,15 @@ export const genericCommands = {
         const lifetime = parseInt64(ttl, 0, ttl.length);
         if (lifetime === undefined) throw new RespError(NOT_AN_INTEGER);
         if (lifetime < 0 || lifetime > EXPIRY_MAX_MS) throw new RespError('ERR Invalid TTL value, must be >= 0');
-        if (!isDumpIntact(payload)) throw new RespError('ERR DUMP payload version or checksum are wrong');
-        const value = restoreString(payload, STRING_BYTES_MAX);
-        const expiresAtMs = Number(lifetime) + (options.isAbsolute || lifetime === 0 ? 0 : database.nowMs);
-        // Nothing is written that would be gone at once, so who watches the key is not disturbed.
-        if (taken === undefined && lifetime !== 0 && expiresAtMs <= database.nowMs) return undefined;
-        const set: SetOptions = { condition: 'always', expiresAtMs, returnPrevious: false };
-        return whenReady(setString(database, key, value, set), () => undefined);
+        return whenReady(isDumpIntact(database, payload), (isIntact) => {
+          if (!isIntact) throw new RespError('ERR DUMP payload version or checksum are wrong');
+          const value = restoreString(payload, STRING_BYTES_MAX);
+          const expiresAtMs = Number(lifetime) + (options.isAbsolute || lifetime === 0 ? 0 : database.nowMs);
+          // Nothing is written that would be gone at once, so who watches the key is not disturbed.
+          if (taken === undefined && lifetime !== 0 && expiresAtMs <= database.nowMs) return undefined;
+          const set: SetOptions = { condition: 'always', expiresAtMs, returnPrevious: false };
+          return whenReady(setString(database, key, value, set), () => undefined);
+        });
       });
     },
   }),

@@ -74,6 +74,7 @@ export class KeyspaceTransaction {
         })
       : new TransactionDatabase(on, this.keys(number), this.nowMs);
     database.lookups = this.lookups;
+    database.pause = () => this.pause();
     return database;
   }
 

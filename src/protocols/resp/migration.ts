@@ -7,7 +7,7 @@
 
 import { type Bytes, concatBytes, copyBytes, latin1, utf8 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
-import { dumpString } from '../../models/keyvalue/dump.ts';
+import { dumpInSlices } from '../../models/keyvalue/dump.ts';
 import type { Platform, Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
 import { systemCode } from '../../platform/system-error.ts';
@@ -57,12 +57,13 @@ export async function migrate(
     }
     await link.send([utf8('SELECT'), utf8(String(database))]);
     requireAccepted(await link.line());
+    const pauses = { pause: () => platform.timers.yield() };
     let refusal: string | undefined;
     for (let from = 0; from < keys.length; ) {
       let to = from;
       for (let bytes = 0; to < keys.length && to - from < GROUP_KEYS_MAX && bytes < GROUP_BYTES; to++) {
         const { key, value, ttlMs } = keys[to]!;
-        const words = [utf8('RESTORE'), key, utf8(String(ttlMs)), dumpString(value)];
+        const words = [utf8('RESTORE'), key, utf8(String(ttlMs)), await dumpInSlices(pauses, value)];
         await link.send(options.replace ? [...words, utf8('REPLACE')] : words);
         bytes += value.length;
       }
