@@ -140,6 +140,7 @@ describe('metrics', () => {
     expect(text).toMatch(/^orbit_store_commits_total\{provider="memory"\} [1-9]\d*$/m);
     expect(text).toMatch(/^orbit_actor_turns_total\{type="keyspace-partition"\} [1-9]\d*$/m);
     expect(text).toMatch(/^orbit_actor_turn_seconds_bucket\{type="keyspace-partition",le="\+Inf"\} \d+$/m);
+    expect(text).toMatch(/^orbit_event_loop_lag_histogram_seconds_bucket\{le="0\.05"\} \d+$/m);
     expect(text).toMatch(/^process_resident_memory_bytes [1-9]\d+$/m);
     for (const line of text.trimEnd().split('\n')) {
       expect(line).toMatch(/^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [-+\w.]+)$/);

@@ -176,10 +176,18 @@ export function processMetrics(lag: EventLoopLag): MetricSource {
       'How late a sampled timer ran at most since the scrape before.',
       maxMs / 1e3,
     );
+    const { counts, sumMs } = lag.histogram;
+    metrics.histogram(
+      'orbit_event_loop_lag_histogram_seconds',
+      'How late sampled timers ran.',
+      LAG_BOUNDS_MS.map((boundMs) => boundMs / 1e3),
+      [{ labels: {}, counts, sum: sumMs / 1e3 }],
+    );
   };
 }
 
 const LAG_PERIOD_MS = 100;
+const LAG_BOUNDS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 
 /** Measures how late timers run: what a request waits before anyone looks at it. */
 export class EventLoopLag {
@@ -187,6 +195,9 @@ export class EventLoopLag {
   #timer: Timer | undefined;
   #lastMs = 0;
   #maxMs = 0;
+  /** Since the start: timers by `LAG_BOUNDS_MS`, and those beyond. */
+  readonly #counts = new Array<number>(LAG_BOUNDS_MS.length + 1).fill(0);
+  #sumMs = 0;
 
   constructor(platform: Pick<Platform, 'clock' | 'timers'>) {
     this.#platform = platform;
@@ -208,13 +219,24 @@ export class EventLoopLag {
     return figures;
   }
 
+  get histogram(): { readonly counts: readonly number[]; readonly sumMs: number } {
+    return { counts: this.#counts, sumMs: this.#sumMs };
+  }
+
   #schedule(): void {
     const { clock, timers } = this.#platform;
     const dueMs = clock.monotonicMs() + LAG_PERIOD_MS;
     this.#timer = timers.after(LAG_PERIOD_MS, () => {
-      this.#lastMs = Math.max(0, clock.monotonicMs() - dueMs);
-      this.#maxMs = Math.max(this.#maxMs, this.#lastMs);
+      this.#note(Math.max(0, clock.monotonicMs() - dueMs));
       this.#schedule();
     });
+  }
+
+  #note(lateMs: number): void {
+    this.#lastMs = lateMs;
+    this.#maxMs = Math.max(this.#maxMs, lateMs);
+    this.#sumMs += lateMs;
+    const bucket = LAG_BOUNDS_MS.findIndex((boundMs) => lateMs <= boundMs);
+    this.#counts[bucket < 0 ? LAG_BOUNDS_MS.length : bucket]!++;
   }
 }
