@@ -1,6 +1,8 @@
 /** What the Redis port can be configured to refuse or bound: commands, time to log in, commands in a row. */
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import * as net from 'node:net';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { PrincipalStore } from '../../src/protocols/principals.ts';
 import { RawClient, request } from './resp-client.ts';
 import { startRespServer, type TestServer, type TestServerOptions } from './resp-server.ts';
@@ -69,6 +71,35 @@ test('a long pipeline gives others their turn, and is answered whole and in orde
   for (let i = 2; i <= count; i++) expect(await long.reply()).toBe(`:${i}\r\n`);
   long.send(Buffer.concat([...Array.from({ length: 25 }, () => request('PING')), request('QUIT')]));
   expect(await long.rest()).toBe(`${'+PONG\r\n'.repeat(25)}+OK\r\n`);
+});
+
+test('a client that reads late finds every reply, and costs no more memory than these', async () => {
+  const server = await start({});
+  const other = await connect(server);
+  await other.call('SET', 'large', 'v'.repeat(1_000_000));
+  const late = net.connect({ host: '127.0.0.1', port: server.port });
+  undo.push(() => void late.destroy());
+  await once(late, 'connect');
+  late.pause();
+  // More than the kernel takes, so that the small replies wait behind it.
+  const [large, small] = [24, 2_000];
+  for (let i = 0; i < large; i++) late.write(request('GET', 'large'));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const before = process.memoryUsage().external;
+  for (let i = 0; i < small; i++) {
+    late.write(request('ECHO', String(i)));
+    expect(await other.call('PING')).toBe('+PONG\r\n');
+  }
+  expect(process.memoryUsage().external - before).toBeLessThan(large * 1_000_000 + 16_000_000);
+  const expected = [
+    ...Array.from({ length: large }, () => `$1000000\r\n${'v'.repeat(1_000_000)}\r\n`),
+    ...Array.from({ length: small }, (_, i) => `$${String(i).length}\r\n${i}\r\n`),
+  ].join('');
+  const chunks: Buffer[] = [];
+  late.on('data', (chunk) => chunks.push(chunk));
+  late.resume();
+  await vi.waitFor(() => expect(chunks.reduce((sum, { length }) => sum + length, 0)).toBe(expected.length), 10_000);
+  expect(Buffer.concat(chunks).toString('latin1') === expected).toBe(true);
 });
 
 test('the clients for which most is kept are dropped when all together exceed their memory, and no others', async () => {

@@ -7,7 +7,8 @@
  * with many commands, or large replies, is several stretches: others have their turn in between.
  *
  * Here is what decides when the client is read and when it is closed. It is not read while one of its commands waits, while
- * the store has no room, or while more replies wait to be durable than may; what comes then is kept, within bounds.
+ * the store has no room, or while more replies wait to be durable than may; what comes then is kept, within bounds. One that does not
+ * read its replies is served a step at a time: more of them would be of no use to it, and what they take is taken from others.
  *
  * **An unknown commit** (the log failed between order and sync) ends the connection behind `-UNKNOWN`, since no reply after it
  * could be matched to its command.
@@ -32,6 +33,9 @@ import { type ExecutingClient, Stretch, SUSPENDED } from './stretch.ts';
 
 /** Of what MONITOR shows and its reader has not read. */
 const SHOWN_BYTES_MAX = 16 * 1024 * 1024;
+
+/** How long a client that is far behind with reading its replies waits for the next ones, unless it reads them before. */
+const UNREAD_MS = 20;
 
 /** Why a socket is not read. */
 const WAITING = 1;
@@ -67,6 +71,8 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   #finishing = false;
   #paused = 0;
   #loginTimer: Timer | undefined;
+  /** Ends the wait of a client that is far behind. */
+  #caughtUp: (() => void) | undefined;
 
   /** Received and not parsed yet. */
   readonly #input: InputBuffer;
@@ -160,6 +166,13 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     if (this.#input.isReady) this.#processInput();
   }
 
+  onDrain(): void {
+    this.#output.drained();
+    const caughtUp = this.#caughtUp;
+    this.#caughtUp = undefined;
+    caughtUp?.();
+  }
+
   onEnd(): void {
     this.#finish();
   }
@@ -249,12 +262,26 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
       }
     } while (start < bytes.length && this.#partial === undefined && this.#input.neededBytes === 0);
     if (start < bytes.length) this.#append(bytes.subarray(start));
+    if (this.#output.isFarBehind && !this.#isPaused(WAITING) && !this.#ended) this.#giveWay();
   }
 
   /** Lets other clients have their turn before the rest of the input. */
   #giveWay(): void {
     this.#pause(WAITING);
-    this.server.platform.timers.yield().then(() => this.#continueReading());
+    this.#nextTurn().then(() => this.#continueReading());
+  }
+
+  #nextTurn(): Promise<void> {
+    const { timers } = this.server.platform;
+    if (!this.#output.isFarBehind) return timers.yield();
+    return new Promise((resolve) => {
+      const timer = timers.after(UNREAD_MS, resolve);
+      const caughtUp = (): void => {
+        timer.cancel();
+        resolve();
+      };
+      this.#caughtUp = caughtUp;
+    });
   }
 
   /** Whether any command of the batch may need room in the store. */
@@ -328,7 +355,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     if (this.isClosed || this.#ended) return;
     this.#parked = batch.detach(at);
     this.#pause(WAITING);
-    this.server.platform.timers.yield().then(() => {
+    this.#nextTurn().then(() => {
       if (!this.#isPaused(UNDURABLE)) this.#unpark();
     });
   }

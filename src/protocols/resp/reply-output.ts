@@ -6,10 +6,11 @@
  * that is running, as one of them may hold what the message invalidates.
  *
  * **What waits is bounded.** Beyond one bound on what is not durable the client is not read; a client that does not read is
- * closed beyond another, and weighed with all others on the way there.
+ * closed beyond another, and weighed with all others on the way there. And it takes no more memory than it is weighed with: behind
+ * what waits for a socket, replies are copied to memory of their own size, and the writer keeps its buffer.
  */
 
-import { asBuffer } from '../../base/bytes.ts';
+import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import type { Socket } from '../../platform/sockets.ts';
 import { INVALIDATE_ALL } from './client-tracking.ts';
 import type { DurableWaiter } from './durable-waits.ts';
@@ -19,6 +20,9 @@ import { isObserved, type Session } from './session.ts';
 
 /** Clients are weighed again each time one of them has grown by so much. */
 export const WEIGHED_BYTES = 1024 * 1024;
+
+/** A client that has left more than so many bytes unread is served in steps: see `isFarBehind`. */
+const UNREAD_BYTES = 1024 * 1024;
 
 /** Of messages that wait for a reply; beyond it everything is invalidated at once. */
 const PUSHES_MAX = 1_000;
@@ -45,6 +49,10 @@ export class ReplyOutput implements DurableWaiter {
   #inStretch = false;
   /** What was kept for this client when all of them were last weighed because of it. */
   #weighedBytes = 0;
+  /** The socket has not taken all that was written. */
+  #isBehind = false;
+  /** Much of what was written waits for the client to read: nothing is gained by executing its next commands at once. */
+  isFarBehind = false;
   #closed = false;
 
   constructor(context: ExecutionContext, client: ReplyingClient, socket: Socket) {
@@ -81,6 +89,7 @@ export class ReplyOutput implements DurableWaiter {
         if (durable === undefined) {
           server.counters.bytesSent += writer.bytes;
           if (writer.lentBytes > 0) this.#sendParts();
+          else if (this.#isBehind) this.#sendCopy(writer.view());
           else if (this.#socket.write(writer.view())) this.#weighedBytes = 0;
           else {
             writer.replaceBuffer();
@@ -133,9 +142,28 @@ export class ReplyOutput implements DurableWaiter {
   #sendParts(): void {
     const { writer } = this.#context;
     let isKept = false;
-    for (const { bytes } of writer.parts()) if (!this.#socket.write(bytes)) isKept = true;
+    for (const { bytes, isLent } of writer.parts()) {
+      if (this.#isBehind && !isLent) this.#socket.write(Buffer.from(bytes));
+      else if (!this.#socket.write(bytes)) {
+        this.#isBehind = true;
+        if (!isLent) isKept = true;
+      }
+    }
     if (isKept) writer.replaceBuffer();
     this.#check();
+  }
+
+  /** Of bytes that will wait for the socket. */
+  #sendCopy(bytes: Bytes): void {
+    this.#socket.write(Buffer.from(bytes));
+    this.#check();
+  }
+
+  /** The socket has written what it held. */
+  drained(): void {
+    this.#isBehind = false;
+    this.isFarBehind = false;
+    this.#weighedBytes = 0;
   }
 
   #hold(version: number): void {
@@ -175,6 +203,8 @@ export class ReplyOutput implements DurableWaiter {
   #check(): void {
     const bytes = this.#socket.bufferedBytes;
     const { server } = this.#context;
+    this.#isBehind = bytes > 0;
+    this.isFarBehind = bytes > UNREAD_BYTES;
     if (bytes <= server.limits.outputBytesMax) {
       if (bytes >= this.#weighedBytes + WEIGHED_BYTES) {
         this.#weighedBytes = bytes;
