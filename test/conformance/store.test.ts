@@ -1,10 +1,14 @@
-/** The storage contract, held against every provider. What a provider does not support is gated by its `supports`. */
+/**
+ * The storage contract, held against every provider. What a provider does not support is gated by its `supports`. What it says
+ * of locks is in `store-locks.test.ts`.
+ */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Bytes, text, utf8 } from '../../src/base/bytes.ts';
+import { text, utf8 } from '../../src/base/bytes.ts';
 import { ALL_KEYS, prefixRange } from '../../src/storage/key-range.ts';
 import { runTransaction } from '../../src/storage/run-transaction.ts';
-import type { CommitRecord, Cursor, Store, Transaction } from '../../src/storage/store.ts';
+import type { CommitRecord, Store, Transaction } from '../../src/storage/store.ts';
+import { all, asText, type Entries, settleStore, value, writeEntries } from '../support/entries.ts';
 import { CONTRACT_PROVIDERS, type ContractStore, openContractStore, platform } from '../support/stores.ts';
 
 for (const provider of CONTRACT_PROVIDERS) {
@@ -18,21 +22,8 @@ for (const provider of CONTRACT_PROVIDERS) {
     });
     afterEach(() => test.dispose());
 
-    /** Commits `entries`, undefined meaning a deletion. */
-    async function write(entries: Readonly<Record<string, string | undefined>>): Promise<number> {
-      const transaction = store.begin();
-      for (const [key, value] of Object.entries(entries)) {
-        if (value === undefined) transaction.delete(utf8(key));
-        else transaction.put(utf8(key), utf8(value));
-      }
-      return (await transaction.commit()).version;
-    }
-
-    /** Moves everything written so far from the overlay into the engine. */
-    async function settle(): Promise<void> {
-      const version = store.version;
-      while (store.statistics().appliedVersion < version) await platform.timers.sleep(5);
-    }
+    const write = (entries: Entries) => writeEntries(store, entries);
+    const settle = () => settleStore(store);
 
     describe('reads and writes', () => {
       it('returns what was put, and undefined for what was not', async () => {
@@ -129,6 +120,18 @@ for (const provider of CONTRACT_PROVIDERS) {
         const first = await store.get(utf8('a'));
         for (let i = 0; i < 50; i++) await write({ a: `later ${i}` });
         expect(asText(first)).toBe('first');
+      });
+
+      it('takes a part of what a batch is given as a value', async () => {
+        const batch = store.writeBatch();
+        const long = 'y'.repeat(100);
+        batch.putPart(utf8('a'), utf8('[short]'), 1, 6);
+        batch.putPart(utf8('b'), utf8(`[${long}]`), 1, 101);
+        batch.putPart(utf8('c'), utf8('nothing'), 3, 3);
+        await batch.commit();
+        for (const [key, value] of Object.entries({ a: 'short', b: long, c: '' })) {
+          expect(asText(await store.get(utf8(key)))).toBe(value);
+        }
       });
     });
 
@@ -523,121 +526,6 @@ for (const provider of CONTRACT_PROVIDERS) {
       });
     });
 
-    describe('locks', () => {
-      it('answer nowait, skip and timeout', async () => {
-        const holder = store.begin();
-        await holder.lock([utf8('l')]);
-        const other = store.begin();
-        expect(await failure(() => other.lock([utf8('l')], { wait: 'nowait' }))).toMatchObject({
-          code: 'lock_not_available',
-        });
-        expect((await other.lock([utf8('k'), utf8('l'), utf8('m')], { wait: 'skip' })).map(text)).toEqual(['k', 'm']);
-        await expect(other.lock([utf8('l')], { timeoutMs: 10 })).rejects.toMatchObject({ code: 'lock_not_available' });
-        holder.rollback();
-        expect((await other.lock([utf8('l')])).map(text)).toEqual(['l']);
-        other.rollback();
-      });
-
-      it('are shared in share mode', async ({ skip }) => {
-        if (!store.supports.sharedLocks) skip();
-        const [one, two, three] = [store.begin(), store.begin(), store.begin()];
-        await one.lock([utf8('l')], { mode: 'share' });
-        await two.lock([utf8('l')], { mode: 'share' });
-        expect(await failure(() => three.lock([utf8('l')], { wait: 'nowait' }))).toMatchObject({
-          code: 'lock_not_available',
-        });
-        for (const transaction of [one, two, three]) transaction.rollback();
-      });
-
-      it('let writers pass who rely on presence, and nobody pass who removes', async ({ skip }) => {
-        if (!store.supports.sharedLocks) skip();
-        await write({ l: 'before' });
-        const [one, two, three] = [store.begin(), store.begin(), store.begin({ isolation: 'snapshot' })];
-        expect(asText(await three.get(utf8('l')))).toBe('before');
-        await one.lock([utf8('l')], { mode: 'presence' });
-        two.put(utf8('l'), utf8('after'));
-        expect(await failure(() => two.lock([utf8('l')], { mode: 'removal', wait: 'nowait' }))).toMatchObject({
-          code: 'lock_not_available',
-        });
-        await two.commit();
-        // Against its snapshot the value has changed; that there is one has not.
-        expect((await three.lock([utf8('l')], { mode: 'presence' })).map(text)).toEqual(['l']);
-        expect(await failure(() => three.lock([utf8('l')], { mode: 'share' }))).toMatchObject({
-          code: 'transaction_conflict',
-        });
-        one.rollback();
-        three.rollback();
-      });
-
-      it('find a deadlock at once and name it', async () => {
-        const one = store.begin({ label: 'one' });
-        const two = store.begin({ label: 'two' });
-        await one.lock([utf8('a')]);
-        await two.lock([utf8('b')]);
-        const waiting = one.lock([utf8('b')]);
-        const start = platform.clock.monotonicMs();
-        const failure = await Promise.resolve()
-          .then(() => two.lock([utf8('a')]))
-          .catch((error: unknown) => error);
-        expect(failure).toMatchObject({ code: 'deadlock' });
-        expect((failure as Error).message).toMatch(/one[\s\S]*two|two[\s\S]*one/);
-        expect(platform.clock.monotonicMs() - start).toBeLessThan(100);
-        two.rollback();
-        await waiting;
-        one.rollback();
-      });
-
-      it('make an optimistic writer wait, and fail if the holder changed the key', async () => {
-        await write({ a: '1', b: '1' });
-        const holder = store.begin();
-        await holder.lock([utf8('a'), utf8('b')]);
-        const loser = store.begin();
-        loser.put(utf8('a'), utf8('optimistic'));
-        const winner = store.begin();
-        winner.put(utf8('b'), utf8('optimistic'));
-        const outcomes = Promise.allSettled([loser.commit(), winner.commit()]);
-        holder.put(utf8('a'), utf8('held'));
-        await holder.commit();
-        const [lost, won] = await outcomes;
-        expect(lost).toMatchObject({ status: 'rejected', reason: { code: 'transaction_conflict' } });
-        // In a store that others share a lock leaves its mark, which may count as a change.
-        if (!store.supports.shared) expect(won.status).toBe('fulfilled');
-      });
-
-      it('refuse a lock on a key that changed since a snapshot', async () => {
-        await write({ a: '1' });
-        const transaction = store.begin();
-        await write({ a: '2' });
-        expect(await failure(() => transaction.lock([utf8('a')]))).toMatchObject({ code: 'transaction_conflict' });
-        transaction.rollback();
-      });
-
-      it('keep write batches away', async () => {
-        const holder = store.begin();
-        await holder.lock([utf8('a')]);
-        const batch = store.writeBatch();
-        batch.put(utf8('a'), utf8('x'));
-        expect(await failure(() => batch.commit())).toMatchObject({ code: 'transaction_conflict' });
-        holder.rollback();
-        const again = store.writeBatch();
-        again.put(utf8('a'), utf8('x'));
-        await again.commit();
-        expect(asText(await store.get(utf8('a')))).toBe('x');
-      });
-
-      it('take a part of what they are given as a value', async () => {
-        const batch = store.writeBatch();
-        const long = 'y'.repeat(100);
-        batch.putPart(utf8('a'), utf8('[short]'), 1, 6);
-        batch.putPart(utf8('b'), utf8(`[${long}]`), 1, 101);
-        batch.putPart(utf8('c'), utf8('nothing'), 3, 3);
-        await batch.commit();
-        for (const [key, value] of Object.entries({ a: 'short', b: long, c: '' })) {
-          expect(asText(await store.get(utf8(key)))).toBe(value);
-        }
-      });
-    });
-
     describe('savepoints', () => {
       it('undo later writes, deletions and range deletions', async () => {
         await write({ a: '0', b: '0' });
@@ -842,33 +730,6 @@ for (const provider of CONTRACT_PROVIDERS) {
       else expect(await write({ d: '4' })).toBe(version + 1);
     });
   });
-}
-
-/** What a call throws, at once or later. */
-async function failure(run: () => unknown): Promise<unknown> {
-  try {
-    await run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('it did not fail');
-}
-
-function asText(bytes: Bytes | undefined): string | undefined {
-  return bytes === undefined ? undefined : text(bytes);
-}
-
-async function value(transaction: Transaction, key: string): Promise<string | undefined> {
-  return asText(await transaction.get(utf8(key)));
-}
-
-/** Every entry of a cursor as `key=value`. */
-async function all(cursor: Cursor): Promise<string[]> {
-  const entries: string[] = [];
-  for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
-    for (const entry of batch) entries.push(`${text(entry.key)}=${text(entry.value)}`);
-  }
-  return entries;
 }
 
 function pad(i: number): string {

@@ -21,10 +21,9 @@ import { assert } from '../../base/assert.ts';
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
-import { OPERATION_HEADER_BYTES, PUT, writeOperationHeader } from '../../storage/operations.ts';
-import { KEY_BYTES_MAX } from '../../storage/store.ts';
 import { FieldReader } from './field-reader.ts';
 import { keyHoldsValue, RowKeys } from './keys.ts';
+import { beginPut, endPut, PUTS_BYTES_MAX } from './put-writing.ts';
 import { RowRecoder } from './row-recoder.ts';
 import { ROW_FORMAT, StoredReader } from './stored-reader.ts';
 import { type ColumnValue, columnNumber, type Row, rowWidth, type Table } from './table.ts';
@@ -56,9 +55,6 @@ export interface ColumnReader {
   /** As `read`, of key and value that lie in one buffer: a value behind its key, up to `end`. */
   readAt(bytes: Buffer, keyAt: number, valueAt: number, end: number, row: ColumnValue[]): void;
 }
-
-/** Rows that take more than this together are not encoded together. */
-const PUTS_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Readers of so many choices of columns are kept: plans of ever new statements ask for the same few. */
 const READERS_MAX = 64;
@@ -133,14 +129,11 @@ export class RowCodec {
   /** @returns false for a key that is too long. */
   #writePut(writer: ValueWriter, row: Row): boolean {
     const key = this.keys.writeKeyOf(row);
-    const start = writer.length;
     const keyLength = key.length;
-    if (keyLength > KEY_BYTES_MAX) return false;
-    writer.reserve(OPERATION_HEADER_BYTES + keyLength);
-    const valueAt = key.copyInto(writer.buffer, start + OPERATION_HEADER_BYTES);
-    writer.length = valueAt;
+    const start = writer.length;
+    if (!beginPut(writer, key)) return false;
     this.#write(writer, row);
-    writeOperationHeader(writer.buffer, start, PUT, keyLength, writer.length - valueAt);
+    endPut(writer, start, keyLength);
     return true;
   }
 

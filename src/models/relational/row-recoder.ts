@@ -6,16 +6,14 @@
  */
 
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
-import { OPERATION_HEADER_BYTES, PUT, writeOperationHeader } from '../../storage/operations.ts';
-import { type Entry, KEY_BYTES_MAX } from '../../storage/store.ts';
+import type { Entry } from '../../storage/store.ts';
 import type { RowKeys } from './keys.ts';
+import { beginPut, endPut, PUTS_BYTES_MAX } from './put-writing.ts';
 import type { ColumnReader } from './row-codec.ts';
 import { ROW_FORMAT, type StoredReader } from './stored-reader.ts';
 import type { ColumnValue } from './table.ts';
 import { ValueWriter } from './value-codec.ts';
 
-/** Rows that take more than this together are not moved together. */
-const PUTS_BYTES_MAX = 4 * 1024 * 1024;
 /** Fewer bytes are copied one by one. */
 const COPIED_AT_ONCE_MIN = 32;
 
@@ -71,14 +69,11 @@ export class RowRecoder {
     keyReader.read(oldKey, stored, row);
     for (let i = 0; i < keyColumns.length; i++) if (row[keyColumns[i]!] === null) return false;
     const key = keys.writeKeyOf(row);
-    const start = writer.length;
     const keyLength = key.length;
-    if (keyLength > KEY_BYTES_MAX) return false;
-    writer.reserve(OPERATION_HEADER_BYTES + keyLength);
-    const valueAt = key.copyInto(writer.buffer, start + OPERATION_HEADER_BYTES);
-    writer.length = valueAt;
+    const start = writer.length;
+    if (!beginPut(writer, key)) return false;
     this.#copyStored(writer, stored);
-    writeOperationHeader(writer.buffer, start, PUT, keyLength, writer.length - valueAt);
+    endPut(writer, start, keyLength);
     return true;
   }
 
