@@ -27,20 +27,22 @@ import type { Config, ProvidersConfig, TlsConfig } from './config/config.ts';
 import { showBytes } from './config/kinds.ts';
 import { usedProviders } from './config/used-providers.ts';
 import { boundHeap } from './platform/heap-bounds.ts';
-import { type HttpListener, listenHttp } from './platform/http.ts';
+import { type HttpHandler, type HttpListener, listenHttp } from './platform/http.ts';
 import { newLoopShare } from './platform/loop-share.ts';
 import { SYSTEM, SYSTEM_MEMORY_BYTES } from './platform/machine.ts';
 import { newNodePlatform, temporaryDirectory } from './platform/node-platform.ts';
 import { newPinoLog } from './platform/pino-log.ts';
 import type { Platform } from './platform/platform.ts';
 import type { Listener, ListenOptions, ListenTls, Socket, SocketHandlers } from './platform/sockets.ts';
+import { systemCode } from './platform/system-error.ts';
 import { certificateEndMs, type TlsCredentials } from './platform/tls.ts';
 import { trimHeap } from './platform/trim-heap.ts';
 import { openUnnamed } from './platform/unnamed-file.ts';
 import { blobMetrics } from './protocols/blobs/blob-metrics.ts';
-import { type Administered, type AdministrationRequest, administer } from './protocols/control/administration.ts';
+import { type AdministrationRequest, administer } from './protocols/control/administration.ts';
 import { controlPath, requestControl } from './protocols/control/control-client.ts';
 import { controlListener } from './protocols/control/control-server.ts';
+import type { MetricSource } from './protocols/http/exposition.ts';
 import {
   actorMetrics,
   EventLoopLag,
@@ -148,14 +150,122 @@ const STATEMENTS_DRAIN_MS_MAX = 10_000;
 /** What to undo, last first. */
 type Cleanup = { readonly what: string; readonly undo: () => Promise<void> | void }[];
 
+/** A server while it starts: what its parts are made of, and what they leave for its end. */
+interface Foundation {
+  readonly config: Config;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly keyspace: Keyspace;
+  readonly nodeId: string;
+  readonly stores: Stores;
+  readonly actors: ActorRuntime;
+  readonly principals: PrincipalStore;
+  readonly tls: ListenTls | undefined;
+  readonly metrics: MetricSource[];
+  /** Listeners of connections, and of requests, by name. */
+  readonly sockets: Record<string, Listener>;
+  readonly https: Record<string, HttpListener>;
+  /** What lets requests under way be answered, before anything is closed. */
+  readonly drains: (() => Promise<void>)[];
+  readonly cleanup: Cleanup;
+}
+
 async function start(config: Config, platform: Platform, log: Log, cleanup: Cleanup): Promise<RunningServer> {
   const keyspace = new Keyspace();
   await platform.files.makeDirectory(config.server.dataDir);
   const nodeId = config.server.nodeId ?? (await nodeIdOf(config, platform));
-
   const stores = await Stores.open(config, platform, log);
   cleanup.push({ what: 'stores', undo: () => stores.close() });
+  const actors = await openActors(config, platform, log, { keyspace, nodeId, stores });
+  cleanup.push({ what: 'actors', undo: () => actors.stop() });
+  for (const definition of await loadActorModules(config.actors.modules)) actors.register(definition);
 
+  const foundation: Foundation = {
+    config,
+    platform,
+    log,
+    keyspace,
+    nodeId,
+    stores,
+    actors,
+    principals: await PrincipalStore.of(config.users),
+    tls: await tlsOf(config, platform, log),
+    metrics: [],
+    sockets: {},
+    https: {},
+    drains: [],
+    cleanup,
+  };
+  const partitions = await startPartitions(foundation);
+  const sql = await openSql(foundation);
+  const lag = new EventLoopLag(platform);
+  lag.start();
+  cleanup.push({ what: 'loop monitor', undo: () => lag.stop() });
+
+  const { metrics, sockets, https, drains, tls } = foundation;
+  const all = [...stores.byName.values()];
+  const engines = all.filter((store) => store instanceof LocalStore).filter(({ name }) => hasStatistics(config, name));
+  metrics.push(
+    ...all.map(storeMetrics),
+    ...engines.map(engineMetrics),
+    listenerMetrics(() => sockets),
+    actorMetrics(actors),
+    sqlMetrics(sql),
+    processMetrics(lag),
+  );
+  let started = false;
+  let membership: Membership | undefined;
+  if (config.listeners.redis.enabled) await listenToRedis(foundation, partitions);
+  if (config.listeners.postgres.enabled) await listenToPostgres(foundation, sql);
+  if (config.listeners.blobs.enabled) await listenToBlobs(foundation);
+  const operations = operationsHandler({
+    platform,
+    store: stores.default,
+    stores: all,
+    members: () => membership?.members,
+    started: () => started,
+    metrics,
+  });
+  await listenToOperators(foundation, operations);
+  const control = await platform.sockets.listen(
+    { path: controlPath(config.server.dataDir, temporaryDirectory()) },
+    controlListener({ platform, keyspace, stores: stores.byName, defaultProvider: config.providers.default }, log),
+  );
+  cleanup.push({ what: 'control socket', undo: () => control.close() });
+  started = true;
+
+  const listeners = Object.entries<Listener | HttpListener>({ ...sockets, ...https });
+  const addresses = Object.fromEntries(listeners.map(([name, { host, port }]) => [name, { host, port }]));
+  membership = await joinMembers(foundation, addresses);
+
+  const stopped = Promise.withResolvers<void>();
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      started = false;
+      for (const [, listener] of listeners) listener.stopAccepting();
+      control.stopAccepting();
+      await Promise.all(drains.map((drain) => drain()));
+      await unwind(cleanup, log);
+      stopped.resolve();
+    })();
+    return stopping;
+  };
+  const reload = async (): Promise<void> => {
+    if (tls === undefined || config.server.tls === undefined) return;
+    tls.identity.replace(await credentialsOf(config.server.tls, platform, log));
+    log.info({ certificate: config.server.tls.certFile }, 'certificates were read anew');
+  };
+  return { addresses, stores, actors, reload, stop, stopped: stopped.promise };
+}
+
+/** A runtime for the actors of each store. */
+async function openActors(
+  config: Config,
+  platform: Platform,
+  log: Log,
+  { keyspace, nodeId, stores }: Pick<Foundation, 'keyspace' | 'nodeId' | 'stores'>,
+): Promise<RoutedActorRuntime> {
   const runtimes = new Map<string, ActorRuntimeOptions>();
   for (const [name, store] of stores.byName) {
     runtimes.set(name, {
@@ -169,23 +279,29 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
       memoryBytesMax: Math.floor(config.memory.limitBytes / 8 / stores.byName.size),
     });
   }
-  const actors = new RoutedActorRuntime(runtimes, (type) => stores.ofActorType(type).name);
-  cleanup.push({ what: 'actors', undo: () => actors.stop() });
-  for (const definition of await loadActorModules(config.actors.modules)) actors.register(definition);
+  return new RoutedActorRuntime(runtimes, (type) => stores.ofActorType(type).name);
+}
 
+/** The keyspace of Redis. */
+async function startPartitions(foundation: Foundation): Promise<KeyspacePartitions> {
+  const { config, platform, log, keyspace, stores, actors, cleanup } = foundation;
+  const store = stores.ofModel('keyvalue');
   actors.register(KeyspacePartition);
   const partitions = new KeyspacePartitions({
     runtime: actors,
-    store: stores.ofModel('keyvalue'),
+    store,
     platform,
     space: keyspace.kv,
     hotBytesMax: Math.floor(config.memory.limitBytes / 8),
-    entryFile: await entryFileOf(config, platform, log, stores.ofModel('keyvalue').name),
+    entryFile: await entryFileOf(config, platform, log, store.name),
     writeBehind: true,
   });
   partitions.start();
   cleanup.push({ what: 'key-value partitions', undo: () => partitions.stop() });
+  return partitions;
+}
 
+async function openSql({ config, platform, log, keyspace, stores, drains, cleanup }: Foundation): Promise<SqlEngine> {
   const temporaryFiles = new TemporaryFiles({
     files: platform.files,
     directory: join(config.server.dataDir, TEMPORARY_DIRECTORY),
@@ -201,205 +317,140 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     limits: queryLimits(config.memory.limitBytes),
     autoAnalyzeDelayMs: 2_000,
   });
+  drains.push(() => sql.drain());
   cleanup.push({ what: 'SQL', undo: () => sql.close() });
+  return sql;
+}
 
-  const principals = await PrincipalStore.of(config.users);
-  const tls = await tlsOf(config, platform, log);
-  const lag = new EventLoopLag(platform);
-  lag.start();
-  cleanup.push({ what: 'loop monitor', undo: () => lag.stop() });
-
-  const sockets: Record<string, Listener> = {};
-  const https: Record<string, HttpListener> = {};
-  const host = config.server.bind;
-  const listen = async (
-    name: string,
-    flag: string,
-    options: ListenOptions,
-    accept: (socket: Socket) => SocketHandlers,
-  ) => {
-    const listener = await withFlag(flag, () => platform.sockets.listen({ host, ...options }, accept));
-    sockets[name] = listener;
-    cleanup.push({ what: `${name} listener`, undo: () => listener.close() });
-  };
-
-  let started = false;
-  let membership: Membership | undefined;
-  const drains: (() => Promise<void>)[] = [() => sql.drain()];
-  const metrics = [
-    ...[...stores.byName.values()].map(storeMetrics),
-    ...[...stores.byName.values()]
-      .filter((store) => store instanceof LocalStore)
-      .filter(({ name }) => hasStatistics(config, name))
-      .map(engineMetrics),
-    listenerMetrics(() => sockets),
-    actorMetrics(actors),
-    sqlMetrics(sql),
-    processMetrics(lag),
-  ];
-  const { redis, postgres, http, metrics: metricsPort } = config.listeners;
-  if (redis.enabled) {
-    const resp = respListener({
-      partitions,
-      platform,
-      principals,
-      actors,
-      log,
-      info: {
-        version: VERSION,
-        processId: process.pid,
-        get port() {
-          return sockets.redis?.port ?? redis.port;
-        },
-        connectionsMax: redis.connectionsMax,
-        runId: Buffer.from(platform.random.bytes(20)).toString('hex'),
-        startedAtMs: platform.clock.nowMs(),
-        memoryBytes: () => process.memoryUsage.rss(),
-        memoryPeakBytes: () => process.resourceUsage().maxRSS * 1_024,
-        systemMemoryBytes: SYSTEM_MEMORY_BYTES,
-        system: SYSTEM,
-        processorMicros: () => process.cpuUsage(),
-      },
-      limits: {
-        loginMs: redis.connectTimeoutMs,
-        commandsMax: redis.pipelineCommandsMax,
-        clientBytesMax: Math.max(CLIENT_BYTES_MIN, Math.floor(config.memory.limitBytes / 4)),
-      },
-      disabledCommands: redis.disabledCommands,
-    });
-    metrics.push(respMetrics(resp, partitions));
-    drains.push(() => resp.drain(DRAIN_MS_MAX));
-    await listen(
-      'redis',
-      '--redis-port',
-      {
-        port: redis.port,
-        connectionsMax: redis.connectionsMax,
-        refusal: utf8('-ERR max number of clients reached\r\n'),
-        ...(tls !== undefined && { tls }),
-      },
-      resp.accept,
-    );
-  }
-  if (postgres.enabled) {
-    const pgwire = pgwireListener(sql, {
-      principals,
-      platform,
-      log,
-      connectTimeoutMs: postgres.connectTimeoutMs,
-      statementTimeoutMs: postgres.queryTimeoutMs,
-      ...(tls !== undefined && { tls }),
-    });
-    drains.push(() => pgwire.drain(STATEMENTS_DRAIN_MS_MAX));
-    const rehearsal = new Rehearsal({
-      engine: sql,
-      platform,
-      log,
-      openStore: () => openMemoryStore({ name: 'rehearsal', platform, log: silentLog }),
-      loopShare: newLoopShare(),
-    });
-    cleanup.push({ what: 'rehearsal', undo: () => rehearsal.stop() });
-    await listen(
-      'postgres',
-      '--postgres-port',
-      { port: postgres.port, connectionsMax: postgres.connectionsMax },
-      (socket) => {
-        rehearsal.begin();
-        return pgwire.accept(socket);
-      },
-    );
-  }
-  const operations = operationsHandler({
+async function listenToRedis(foundation: Foundation, partitions: KeyspacePartitions): Promise<void> {
+  const { config, platform, log, actors, principals, tls, metrics, sockets, drains } = foundation;
+  const { redis } = config.listeners;
+  const resp = respListener({
+    partitions,
     platform,
-    store: stores.default,
-    stores: [...stores.byName.values()],
-    members: () => membership?.members,
-    started: () => started,
-    metrics,
+    principals,
+    actors,
+    log,
+    info: {
+      version: VERSION,
+      processId: process.pid,
+      get port() {
+        return sockets.redis?.port ?? redis.port;
+      },
+      connectionsMax: redis.connectionsMax,
+      runId: Buffer.from(platform.random.bytes(20)).toString('hex'),
+      startedAtMs: platform.clock.nowMs(),
+      memoryBytes: () => process.memoryUsage.rss(),
+      memoryPeakBytes: () => process.resourceUsage().maxRSS * 1_024,
+      systemMemoryBytes: SYSTEM_MEMORY_BYTES,
+      system: SYSTEM,
+      processorMicros: () => process.cpuUsage(),
+    },
+    limits: {
+      loginMs: redis.connectTimeoutMs,
+      commandsMax: redis.pipelineCommandsMax,
+      clientBytesMax: Math.max(CLIENT_BYTES_MIN, Math.floor(config.memory.limitBytes / 4)),
+    },
+    disabledCommands: redis.disabledCommands,
   });
-  const httpLimits = {
+  metrics.push(respMetrics(resp, partitions));
+  drains.push(() => resp.drain(DRAIN_MS_MAX));
+  const options = {
+    port: redis.port,
+    connectionsMax: redis.connectionsMax,
+    refusal: utf8('-ERR max number of clients reached\r\n'),
+    ...(tls !== undefined && { tls }),
+  };
+  await listen(foundation, 'redis', '--redis-port', options, resp.accept);
+}
+
+async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise<void> {
+  const { config, platform, log, principals, tls, drains, cleanup } = foundation;
+  const { postgres } = config.listeners;
+  const pgwire = pgwireListener(sql, {
+    principals,
+    platform,
+    log,
+    connectTimeoutMs: postgres.connectTimeoutMs,
+    statementTimeoutMs: postgres.queryTimeoutMs,
+    ...(tls !== undefined && { tls }),
+  });
+  drains.push(() => pgwire.drain(STATEMENTS_DRAIN_MS_MAX));
+  const rehearsal = new Rehearsal({
+    engine: sql,
+    platform,
+    log,
+    openStore: () => openMemoryStore({ name: 'rehearsal', platform, log: silentLog }),
+    loopShare: newLoopShare(),
+  });
+  cleanup.push({ what: 'rehearsal', undo: () => rehearsal.stop() });
+  const options = { port: postgres.port, connectionsMax: postgres.connectionsMax };
+  await listen(foundation, 'postgres', '--postgres-port', options, (socket) => {
+    rehearsal.begin();
+    return pgwire.accept(socket);
+  });
+}
+
+async function listenToBlobs(foundation: Foundation): Promise<void> {
+  const { config, platform, log, actors, tls, metrics, https, cleanup } = foundation;
+  const blobs = await openBlobs(config, platform, actors, log);
+  cleanup.push({ what: 'volumes', undo: () => blobs.close() });
+  metrics.push(blobMetrics(blobs.set));
+  const listener = await withFlag('[protocols.blobs] port', () =>
+    blobs.listen({ host: config.server.bind, version: VERSION, ...(tls !== undefined && { tls: tls.identity }) }),
+  );
+  https.blobs = listener;
+  cleanup.push({ what: 'blobs listener', undo: () => listener.close() });
+}
+
+/** Health and metrics: both answer on either of two ports. */
+async function listenToOperators(foundation: Foundation, operations: HttpHandler): Promise<void> {
+  const { config, log, tls, https, cleanup } = foundation;
+  const { http, metrics } = config.listeners;
+  const options = {
+    host: config.server.bind,
     connectionsMax: http.connectionsMax,
     ...(http.requestTimeoutMs > 0 && { requestTimeoutMs: http.requestTimeoutMs }),
+    ...(tls !== undefined && { tls: tls.identity }),
+    onHandlerError: (error: unknown) => log.error({ error: messageOf(error) }, 'an HTTP request failed'),
   };
-  const listenHttpAt = async (name: string, flag: string, port: number) => {
-    const listener = await withFlag(flag, () =>
-      listenHttp(
-        {
-          host,
-          port,
-          ...httpLimits,
-          ...(tls !== undefined && { tls: tls.identity }),
-          onHandlerError: (error) => log.error({ error: messageOf(error) }, 'an HTTP request failed'),
-        },
-        operations,
-      ),
-    );
+  const listenAt = async (name: string, flag: string, port: number): Promise<void> => {
+    const listener = await withFlag(flag, () => listenHttp({ ...options, port }, operations));
     https[name] = listener;
     cleanup.push({ what: `${name} listener`, undo: () => listener.close() });
   };
-  if (config.listeners.blobs.enabled) {
-    const blobs = await openBlobs(config, platform, actors, log);
-    cleanup.push({ what: 'volumes', undo: () => blobs.close() });
-    metrics.push(blobMetrics(blobs.set));
-    const listener = await withFlag('[protocols.blobs] port', () =>
-      blobs.listen({ host, version: VERSION, ...(tls !== undefined && { tls: tls.identity }) }),
-    );
-    https.blobs = listener;
-    cleanup.push({ what: 'blobs listener', undo: () => listener.close() });
-  }
-  if (http.enabled) await listenHttpAt('http', '--http-port', http.port);
-  if (metricsPort.enabled) await listenHttpAt('metrics', '--metrics-port', metricsPort.port);
+  if (http.enabled) await listenAt('http', '--http-port', http.port);
+  if (metrics.enabled) await listenAt('metrics', '--metrics-port', metrics.port);
+}
 
-  const administered: Administered = {
-    platform,
-    keyspace,
-    stores: stores.byName,
-    defaultProvider: config.providers.default,
-  };
-  const control = await platform.sockets.listen(
-    { path: controlPath(config.server.dataDir, temporaryDirectory()) },
-    controlListener(administered, log),
+async function listen(
+  { config, platform, sockets, cleanup }: Foundation,
+  name: string,
+  flag: string,
+  options: ListenOptions,
+  accept: (socket: Socket) => SocketHandlers,
+): Promise<void> {
+  const listener = await withFlag(flag, () =>
+    platform.sockets.listen({ host: config.server.bind, ...options }, accept),
   );
-  cleanup.push({ what: 'control socket', undo: () => control.close() });
-  started = true;
+  sockets[name] = listener;
+  cleanup.push({ what: `${name} listener`, undo: () => listener.close() });
+}
 
+/** Makes this member known to others, where it shares a store with them. */
+async function joinMembers(
+  { config, platform, log, keyspace, nodeId, stores, cleanup }: Foundation,
+  addresses: RunningServer['addresses'],
+): Promise<Membership | undefined> {
   const store = clusterStoreOf(config, stores);
-  if (store !== undefined) {
-    const reachable = Object.fromEntries(
-      [...Object.entries(sockets), ...Object.entries(https)].map(([name, listener]) => [
-        name,
-        `${listener.host}:${listener.port}`,
-      ]),
-    );
-    const identity = { id: nodeId, version: VERSION, addresses: reachable };
-    membership = await Membership.join({ store, platform, keyspace, log, ...identity });
-    cleanup.push({ what: 'member record', undo: () => membership?.leave() });
-  }
-
-  const stopped = Promise.withResolvers<void>();
-  let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopping ??= (async () => {
-      started = false;
-      for (const listener of [...Object.values(sockets), ...Object.values(https), control]) listener.stopAccepting();
-      await Promise.all(drains.map((drain) => drain()));
-      await unwind(cleanup, log);
-      stopped.resolve();
-    })();
-    return stopping;
-  };
-  const addresses = Object.fromEntries(
-    [...Object.entries(sockets), ...Object.entries(https)].map(([name, listener]) => [
-      name,
-      { host: listener.host, port: listener.port },
-    ]),
+  if (store === undefined) return undefined;
+  const reachable = Object.fromEntries(
+    Object.entries(addresses).map(([name, { host, port }]) => [name, `${host}:${port}`]),
   );
-  const reload = async (): Promise<void> => {
-    if (tls === undefined || config.server.tls === undefined) return;
-    tls.identity.replace(await credentialsOf(config.server.tls, platform, log));
-    log.info({ certificate: config.server.tls.certFile }, 'certificates were read anew');
-  };
-  return { addresses, stores, actors, reload, stop, stopped: stopped.promise };
+  const identity = { id: nodeId, version: VERSION, addresses: reachable };
+  const membership = await Membership.join({ store, platform, keyspace, log, ...identity });
+  cleanup.push({ what: 'member record', undo: () => membership.leave() });
+  return membership;
 }
 
 async function tlsOf(config: Config, platform: Platform, log: Log): Promise<ListenTls | undefined> {
@@ -472,7 +523,7 @@ async function withFlag<T>(flag: string, listen: () => Promise<T>): Promise<T> {
   try {
     return await listen();
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
+    if (!(error instanceof OperationError) || systemCode(error.cause) !== 'EADDRINUSE') throw error;
     throw new OperationError(error.code, error.message, {
       cause: error,
       hint: `Choose another port with ${flag} (0 picks a free one), or stop what listens there.`,

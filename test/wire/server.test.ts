@@ -274,6 +274,16 @@ describe('a life of a server', () => {
     expect(stderr).toMatch(/users|credentials/);
   });
 
+  test('does not begin on an address that this machine lacks, and does not blame the port', async () => {
+    const second = ServerProcess.spawn({
+      dataDir: join(dataDir, 'data'),
+      args: ['--bind', '192.0.2.1'],
+      env: { ORBIT_PASSWORD: 'secret' },
+    });
+    expect(await second.exited).toEqual({ code: 1, signal: null });
+    expect(second.stderr).toMatch(/^error: cannot listen on 192\.0\.2\.1:.*no such address.*\nhint: Use .+\n$/);
+  });
+
   test('does not begin on a port that is taken, and names the flag', async () => {
     const first = await start();
     const other = mkdtempSync(join(tmpdir(), 'orbit-server-'));
