@@ -33,8 +33,8 @@ const MEMORY_KEYS = 1_000_000;
 /** An eighth of it holds hot entries: some 200,000 of these. */
 const COLD_MEMORY = '256MB';
 const COLD_KEYS = 2_000_000;
-/** A server is done when it has run for less than `QUIET_US` in each of so many pauses. */
-const QUIET_PAUSES = 6;
+/** A server is done when it has run for less than `QUIET_US` in each of so many pauses: it may apply writes two seconds later. */
+const QUIET_PAUSES = 12;
 const PAUSE_MS = 250;
 const QUIET_US = 15_000;
 const PAUSES_MAX = 480;
