@@ -71,7 +71,6 @@ export class PgConnection implements SocketHandlers {
   #results: ResultMessages | undefined;
   #cancellable: Seat<Cancellable> | undefined;
   #reportedParameters: ParameterValues | undefined;
-  readonly #reported = new Map<string, string>();
   /** Something is being waited for. */
   #busy = false;
   /** Answers leave at the end of the turn; what comes before that waits for them to leave. */
@@ -456,13 +455,10 @@ export class PgConnection implements SocketHandlers {
   /** Tells the client of parameters that changed since it was last told. */
   #reportParameters(): void {
     const { parameters } = this.#session!;
-    if (parameters.values === this.#reportedParameters) return;
+    const before = this.#reportedParameters;
+    if (parameters.values === before) return;
     this.#reportedParameters = parameters.values;
-    for (const [name, value] of parameters.reported()) {
-      if (this.#reported.get(name) === value) continue;
-      this.#reported.set(name, value);
-      message.parameterStatus(this.#writer, name, value);
-    }
+    parameters.report(before, (name, value) => message.parameterStatus(this.#writer, name, value));
   }
 
   // --- Ending

@@ -14,6 +14,8 @@ import type { ObjectNames, TextStyle } from './types/timestamptz.ts';
 /** What decides about plans, in the order in which EXPLAIN tells them. */
 const PLANNING = [...PLANNER_SWITCHES, 'search_path'];
 
+const REPORTED = DEFINITIONS.filter(({ reported }) => reported === true);
+
 const BY_NAME = new Map([...DEFINITIONS, ROLE].map((definition) => [definition.name.toLowerCase(), definition]));
 
 export type ParameterValues = ReadonlyMap<string, string>;
@@ -225,9 +227,12 @@ export class SessionParameters {
     return this.#effective;
   }
 
-  /** Names and values that clients are told. */
-  *reported(): Generator<readonly [string, string]> {
-    for (const { name, reported } of DEFINITIONS) if (reported === true) yield [name, this.#of(name)];
+  /** Tells of each parameter that clients are told of and that is not what it was in `before`; without it, of each. */
+  report(before: ParameterValues | undefined, tell: (name: string, value: string) => void): void {
+    for (const { name, initial } of REPORTED) {
+      const value = this.#effective.get(name) ?? initial;
+      if (before === undefined || (before.get(name) ?? initial) !== value) tell(name, value);
+    }
   }
 
   /** All of them, as SHOW ALL lists them. */
