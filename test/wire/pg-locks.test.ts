@@ -3,6 +3,7 @@
  * waits for whom, NOWAIT and SKIP LOCKED, deadlocks through all kinds. Skipped where PostgreSQL 15 is not installed.
  */
 
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PgServer, startPgServer } from './pg-server.ts';
 import { type PostgresReference, postgresBinaries, startPostgres } from './postgres-reference.ts';
@@ -507,3 +508,42 @@ describe.skipIf(!installed)('in step with PostgreSQL 15 (skipped where it is not
       .toContain('     t\n');
   });
 });
+
+test('rows are written while a constraint is validated', async () => {
+  const server = await startPgServer();
+  const clients = await Promise.all([1, 2, 3].map(() => connectTo(server)));
+  const [validating, deleting, writing] = clients as [pg.Client, pg.Client, pg.Client];
+  try {
+    await writing.query('create table parents (id int primary key)');
+    await writing.query('create table children (id int primary key, parent int)');
+    await writing.query('insert into parents values (1), (2)');
+    await writing.query('insert into children values (1, 1)');
+    await writing.query('alter table children add constraint held foreign key (parent) references parents not valid');
+    await deleting.query('begin');
+    await deleting.query('select from parents where id = 1 for update');
+    // It waits for the parent of the first row.
+    const validated = validating.query('alter table children validate constraint held');
+    await expect.poll(() => waits(writing, 'validate')).toBe(true);
+    await writing.query('insert into children values (2, 2)');
+    await expect(writing.query('insert into children values (3, 3)')).rejects.toMatchObject({ code: '23503' });
+    await deleting.query('rollback');
+    await validated;
+    const { rows } = await writing.query("select convalidated from pg_constraint where conname = 'held'");
+    expect(rows).toEqual([{ convalidated: true }]);
+  } finally {
+    for (const client of clients) await client.end();
+    await server.stop();
+  }
+}, 60_000);
+
+async function connectTo({ config }: PgServer): Promise<pg.Client> {
+  const client = new pg.Client(config);
+  await client.connect();
+  return client;
+}
+
+async function waits(client: pg.Client, word: string): Promise<boolean> {
+  const text = 'select count(*)::int from pg_stat_activity where wait_event is not null and query like $1';
+  const { rows } = await client.query<{ count: number }>(text, [`%${word} constraint%`]);
+  return rows[0]!.count === 1;
+}

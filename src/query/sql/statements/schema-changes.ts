@@ -273,7 +273,11 @@ export class SchemaChanges {
       throw new SqlError('wrong_object_type', `"${name.name}" is not a table`);
     }
     if (title === 'ALTER SEQUENCE') throw new SqlError('wrong_object_type', `"${name.name}" is not a sequence`);
-    const table = await this.lockById(transaction, found.id);
+    // Whoever writes rows meets the constraint already, so that writers are kept out only while the definition changes.
+    const isValidation = commands.length > 0 && commands.every(({ subtype }) => subtype === 'AT_ValidateConstraint');
+    const table = isValidation
+      ? await readTableById(transaction, this.#engine.keyspace, found.id)
+      : await this.lockById(transaction, found.id);
     if (title === 'ALTER VIEW' && found.kind !== 'view') {
       throw new SqlError('wrong_object_type', `"${name.name}" is not a view`);
     }
@@ -288,6 +292,7 @@ export class SchemaChanges {
       // All at once: each of them is computed of the rows as they were.
       else if (command === retyped[0]) await columns.alterTypes(retyped);
     }
+    if (isValidation) await this.lockTable(transaction, table);
     editor.store();
     sink.complete(title);
   }
