@@ -4,7 +4,7 @@
  * A function's first calls are slow: it is compiled, then interpreted, and compiled again once it has been called often. The
  * hundreds of functions between a query string and its rows make the first statements of a process take some ten times what they
  * take later (docs/decisions/statements-are-rehearsed.md). So when the first client knocks, a connection without a
- * network runs several hundred statements over a store in memory of its own: what clients store, see and count is left alone.
+ * network runs some thousands of statements over a store in memory of its own: what clients store, see and count is left alone.
  *
  * Clients come first: a statement is rehearsed only when the event loop has waited for most of the time just before, and
  * a server that clients keep busy rehearses nothing. It ends by itself, and sooner when the server stops.
@@ -34,12 +34,12 @@ export interface RehearsalOptions {
 }
 
 /** How long the event loop is looked at before the next statements: less long the longer it was idle. */
-const PAUSE_MS = 5;
+const PAUSE_MS = 20;
 const PAUSE_MS_MIN = 1;
 /** Statements run one after another for so long. */
-const STRETCH_MS = 5;
+const STRETCH_MS = 2;
 /** Whose clients leave less than the rest of the time idle is busy. */
-const BUSY_SHARE = 0.3;
+const BUSY_SHARE = 0.2;
 /** Whoever was busy for so long has compiled what it needs. */
 const GIVE_UP_MS = 60_000;
 

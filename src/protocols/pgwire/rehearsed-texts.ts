@@ -3,7 +3,7 @@
  * come again take shorter roads than new ones.
  */
 
-const ROUNDS = 64;
+const ROUNDS = 160;
 const ROWS = 30;
 
 const OUTPUTS = [
@@ -35,7 +35,7 @@ const JOINS = ['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN'] as const;
 const COMPARISONS = ['<', '>', '>=', '=', '<>', '<='] as const;
 const SET_OPERATIONS = ['UNION', 'UNION ALL', 'EXCEPT', 'INTERSECT'] as const;
 
-/** Some nine hundred statements, to be run in order by one session over an empty database. */
+/** Some three thousand statements, to be run in order by one session over an empty database. */
 export function* rehearsedTexts(): Generator<string> {
   yield 'CREATE TABLE plain (a int, b int, c int, d int, name varchar(30))';
   yield 'CREATE TABLE keyed (k int PRIMARY KEY, a int, b float, s text, at timestamptz DEFAULT now(), n numeric)';
@@ -62,8 +62,21 @@ function* textsOf(round: number): Generator<string> {
   yield `SELECT x.a, y.b FROM plain x ${JOINS[round % JOINS.length]!} keyed y ON x.a = y.k WHERE y.s LIKE 'text ${digit}%' OR y.s IS NULL ORDER BY 1, 2 LIMIT ${round + 1}`;
   yield `SELECT a FROM plain WHERE b > ${round} ${SET_OPERATIONS[round % SET_OPERATIONS.length]!} SELECT k FROM keyed WHERE k <> ${round}`;
   yield `SELECT ${round} IN (2, 3, ${digit}), 'x' NOT IN ('y', 'z${digit}'), NULL IN (SELECT a FROM plain), ${round} NOT IN (SELECT k FROM keyed)`;
+  yield* plansOf(round, comparison, digit);
   yield `UPDATE keyed SET a = a + ${round % 3}, s = 'changed ${round}' WHERE k = ${digit * 3}`;
   if (round % 4 === 3) yield* changesOf(round);
+}
+
+/** Roads that only some plans take: several ranges of several indexes, groups, distinct rows in order, rows as they are stored. */
+function* plansOf(round: number, comparison: string, digit: number): Generator<string> {
+  yield `SELECT k FROM keyed WHERE ((b IN (${digit}.5, ${round}.5, 4.5)) OR a = ${digit}) AND (k >= ${digit} OR (k IN (3, ${digit}) AND n <= ${round}.25))`;
+  yield `SELECT k, b FROM keyed WHERE a BETWEEN ${digit - 4} AND ${digit} AND NOT ((b >= ${round}.75 AND k < ${round})) OR b = ${digit}.5 ORDER BY 2 DESC, 1`;
+  yield `SELECT DISTINCT ${round % 2 ? 'k' : 'a, - a'} FROM keyed AS t WHERE k IN (SELECT a FROM keyed WHERE b ${comparison} ${digit}.25) OR + ${round} <> a * + 3`;
+  yield `SELECT ${round % 2 ? '+ a + + 7' : 'a * - c'} AS out FROM plain AS t WHERE NOT ${digit} * a ${comparison} - ${round} GROUP BY a, c${round % 3 ? '' : ' HAVING a IS NOT NULL'}`;
+  if (round % 4 === 1) {
+    yield `SELECT ${['a', 'b, d', 'c, name', '*'][(round >> 2) % 4]!} FROM plain AS t`;
+    yield `SELECT count(*), sum(x.a * + ${digit}), avg(y.n + ${round}), min(DISTINCT x.b), max(y.n * - 2) FROM plain AS x CROSS JOIN keyed AS y`;
+  }
 }
 
 /** Definitions come and go, and are written through. */
@@ -77,7 +90,7 @@ function* changesOf(round: number): Generator<string> {
   yield `DROP VIEW seen${round}`;
   yield `CREATE TABLE brief${round} (x integer UNIQUE, y varchar(8))`;
   yield `INSERT INTO brief${round} VALUES (${round}, 'true')`;
-  yield `INSERT INTO brief${round} SELECT k + 100, 'kept' FROM keyed`;
+  yield `INSERT INTO brief${round} SELECT k + 1000, 'kept' FROM keyed`;
   yield `CREATE INDEX brief${round}_y ON brief${round} (y)`;
   yield `UPDATE brief${round} SET y = 'unknown' WHERE x > ${round}`;
   yield `SELECT count(*) FROM brief${round} WHERE y = 'unknown'`;
