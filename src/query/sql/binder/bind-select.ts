@@ -33,7 +33,7 @@ import { bindGroupBy } from './grouping-sets.ts';
 import { kindOf, placeIn, stringsOf } from './names.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
 import { type Frame, Scope } from './scope.ts';
-import { earlySets, isSet, setsInOrder, setsReadBy } from './set-calls.ts';
+import { type EarlySets, earlySets, isSet, setsInOrder, setsReadBy } from './set-calls.ts';
 import { sortDirection } from './sort-direction.ts';
 
 const TARGET: Clause = { title: 'SELECT', aggregates: 'allowed', windows: 'allowed' };
@@ -75,14 +75,7 @@ export function bindSimpleSelect(
       },
       select.groupDistinct === true,
     );
-  // DISTINCT alone is a list of one empty node.
-  const distinctOn = select.distinctClause?.filter((node) => Object.keys(node).length > 0) ?? [];
-  const distinct = select.distinctClause !== undefined && distinctOn.length === 0;
-  const on: BoundExpression[] = [];
-  for (const node of distinctOn) {
-    const key = bindColumnOr(node, columns, binder, DISTINCT_ON);
-    if (!on.some((each) => sameExpression(each, key))) on.push(key);
-  }
+  const distinction = bindDistinct(select, columns, binder);
   const limit = bindRowCount(select.limitCount, 'LIMIT', context, scope);
   const offset = bindRowCount(select.limitOffset, 'OFFSET', context, scope);
   const withTies = withTiesOf(select);
@@ -92,12 +85,8 @@ export function bindSimpleSelect(
   const { lockingClause } = select;
   if (lockingClause !== undefined) refuseLocking(select, binder, lockingTitle(lockingClause[0]));
   const locking = lockingClause && bindLocking(lockingClause, from?.relation);
-  if (distinct) {
-    for (const { expression } of columns) requireEquality(expression);
-    checkDistinctOrder(columns, orderBy);
-  }
-  for (const [i, each] of on.entries()) requireEquality(each, distinctOn[i]);
-  if (on.length > 0) checkDistinctOnOrder(on, orderBy, distinctOn);
+  checkDistinct(distinction, columns, orderBy);
+  const { distinct, on } = distinction;
   const { bound: windows } = binder.windows;
   // What rows are grouped or put into windows by is there before.
   const keys = grouped ? (groupBy?.keys ?? []) : windows.flatMap(({ window }) => keysOf(window));
@@ -113,28 +102,96 @@ export function bindSimpleSelect(
     withTies,
     locking,
   } as const;
-  const distinctKeys = on.length === 0 ? undefined : on;
-  const read = (): BoundExpression[] => [
-    ...[...columns, ...orderBy].map(({ expression }) => expression),
-    ...on,
-    ...windows.flatMap(expressionsOf),
-  ];
-  if (!grouped) {
-    const known = (each: BoundExpression): boolean => isSet(each) && each.kind === 'column' && first.has(each.index);
-    const places = early === undefined ? new Set(binder.sets.keys()) : setsReadBy(read(), binder.sets, known);
-    const sets = setsInOrder(binder.sets, places);
-    const place = placing(binder, shared.from === undefined ? 0 : widthOf(shared.from), sets.placeOf);
-    const over = early === undefined ? place : (each: BoundExpression) => (place ?? same)(early.over(each));
-    return {
-      ...shared,
-      grouping: undefined,
-      windows: windows.map((each) => mapWindow(each, early === undefined ? same : early.over)),
-      sets: over === undefined ? [] : sets.ordered.map((set) => ({ ...set, args: set.args.map(over) })),
-      columns: over === undefined ? columns : mapExpressions(columns, over),
-      orderBy: over === undefined ? orderBy : mapExpressions(orderBy, over),
-      distinctOn: over === undefined ? distinctKeys : distinctKeys?.map(over),
-    };
+  const parts: SelectParts = { shared, columns, orderBy, on, windows, first, early };
+  return grouped ? overGroups(parts, groupBy, having, binder, scope) : overRows(parts, binder);
+}
+
+interface Distinction {
+  readonly distinct: boolean;
+  /** Of DISTINCT ON, each once; and as written. */
+  readonly on: readonly BoundExpression[];
+  readonly nodes: readonly Node[];
+}
+
+function bindDistinct(
+  { distinctClause }: SelectStmt,
+  columns: readonly BoundColumn[],
+  binder: ExpressionBinder,
+): Distinction {
+  // DISTINCT alone is a list of one empty node.
+  const nodes = distinctClause?.filter((node) => Object.keys(node).length > 0) ?? [];
+  const on: BoundExpression[] = [];
+  for (const node of nodes) {
+    const key = bindColumnOr(node, columns, binder, DISTINCT_ON);
+    if (!on.some((each) => sameExpression(each, key))) on.push(key);
   }
+  return { distinct: distinctClause !== undefined && nodes.length === 0, on, nodes };
+}
+
+/** @throws SqlError for what cannot be compared, and for an order that what is to be distinct does not go along with. */
+function checkDistinct(
+  { distinct, on, nodes }: Distinction,
+  columns: readonly BoundColumn[],
+  orderBy: readonly BoundSortKey[],
+): void {
+  if (distinct) {
+    for (const { expression } of columns) requireEquality(expression);
+    checkDistinctOrder(columns, orderBy);
+  }
+  for (const [i, each] of on.entries()) requireEquality(each, nodes[i]);
+  if (on.length > 0) checkDistinctOnOrder(on, orderBy, nodes);
+}
+
+/** What a SELECT reads and gives, bound, its expressions over the rows of FROM. */
+interface SelectParts {
+  readonly shared: Pick<
+    BoundSelect,
+    'kind' | 'from' | 'where' | 'distinct' | 'limit' | 'offset' | 'withTies' | 'locking'
+  >;
+  readonly columns: BoundSelect['columns'];
+  readonly orderBy: BoundSelect['orderBy'];
+  /** Of DISTINCT ON. */
+  readonly on: readonly BoundExpression[];
+  readonly windows: Windows['bound'];
+  /** Sets that come before grouping or windows, and the rows with them. */
+  readonly first: ReadonlySet<number>;
+  readonly early: EarlySets | undefined;
+}
+
+/** All that is computed of each row in the end. */
+function readBy({ columns, orderBy, on, windows }: SelectParts): BoundExpression[] {
+  return [...[...columns, ...orderBy].map(({ expression }) => expression), ...on, ...windows.flatMap(expressionsOf)];
+}
+
+/** Without groups. */
+function overRows(parts: SelectParts, binder: ExpressionBinder): BoundSelect {
+  const { shared, columns, orderBy, on, windows, first, early } = parts;
+  const distinctOn = on.length === 0 ? undefined : on;
+  const known = (each: BoundExpression): boolean => isSet(each) && each.kind === 'column' && first.has(each.index);
+  const places = early === undefined ? new Set(binder.sets.keys()) : setsReadBy(readBy(parts), binder.sets, known);
+  const sets = setsInOrder(binder.sets, places);
+  const place = placing(binder, shared.from === undefined ? 0 : widthOf(shared.from), sets.placeOf);
+  const over = early === undefined ? place : (each: BoundExpression) => (place ?? same)(early.over(each));
+  return {
+    ...shared,
+    grouping: undefined,
+    windows: windows.map((each) => mapWindow(each, early === undefined ? same : early.over)),
+    sets: over === undefined ? [] : sets.ordered.map((set) => ({ ...set, args: set.args.map(over) })),
+    columns: over === undefined ? columns : mapExpressions(columns, over),
+    orderBy: over === undefined ? orderBy : mapExpressions(orderBy, over),
+    distinctOn: over === undefined ? distinctOn : distinctOn?.map(over),
+  };
+}
+
+/** With groups: what is computed of them reads their keys and aggregates only. */
+function overGroups(
+  parts: SelectParts,
+  groupBy: ReturnType<typeof bindGroupBy> | undefined,
+  having: BoundExpression | undefined,
+  binder: ExpressionBinder,
+  scope: Scope,
+): BoundSelect {
+  const { shared, columns, orderBy, on, windows, early } = parts;
   const { aggregates, groupings } = binder;
   const own = groupBy?.keys ?? [];
   // What is in every set is never null because it is left out, and may decide other columns.
@@ -152,7 +209,7 @@ export function bindSimpleSelect(
       return expression;
     });
   }
-  const places = setsReadBy(read(), binder.sets, (each) => grouping.isKey(each));
+  const places = setsReadBy(readBy(parts), binder.sets, (each) => grouping.isKey(each));
   refuseLateSets(windows, binder, (each) => grouping.isKey(each));
   const sets = setsInOrder(binder.sets, places);
   for (const { args } of sets.ordered) for (const arg of args) grouping.check(arg);
@@ -165,7 +222,7 @@ export function bindSimpleSelect(
     sets: sets.ordered.map((set) => ({ ...set, args: set.args.map(over) })),
     columns: mapExpressions(columns, over),
     orderBy: mapExpressions(orderBy, over),
-    distinctOn: distinctKeys?.map(over),
+    distinctOn: on.length === 0 ? undefined : on.map(over),
     grouping: {
       groupBy: groupBy && (early === undefined ? grouping.keys : grouping.keys.map(early.over)),
       ...(grouping.keys.length > own.length ? { written: own.length } : {}),

@@ -365,47 +365,47 @@ function inOrderOfDistinct(select: BoundSelect): BoundSelect {
   return distinctOn === undefined ? select : { ...select, orderBy: completed(orderBy, distinctOn) };
 }
 
-export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
-  const asked = setsAfterDistinct(written);
-  const given = inOrderOfDistinct(withoutRows(asked) ?? extremesByIndex(asked, scope) ?? keysTestedEarly(asked));
-  const { from, where, locking, distinct, withTies } = given;
-  const conditions = where === undefined ? [] : conjuncts(where);
-  const subplansBefore = scope.subplans.length;
-  const keepsOrder = given.grouping === undefined && given.windows.length === 0;
-  const ordered = keepsOrder ? given.orderBy : [];
-  let planned: Planned;
-  let inOrder: OrderedInput | undefined;
+/** The rows that FROM gives and WHERE leaves; and the order they come in, where grouping or sorting them makes use of it. */
+function planInput(
+  select: BoundSelect,
+  scope: PlanScope,
+): { readonly planned: Planned; readonly inOrder: OrderedInput | undefined } {
+  const { from, where, locking, withTies } = select;
   if (from === undefined) {
     const result = planNode('Result', 1);
     const single: Planned = { isPoint: true, node: result, open: measured(result, () => new SingleRow()) };
-    planned = filteredBy(single, where, String, scope);
-  } else {
-    const needed = locking === undefined ? columnsFrom(given, widthOf(from)) : undefined;
-    const wanted = wantedRows(given);
-    const isWhole = withTies || locking !== undefined;
-    const most = isWhole ? Number.POSITIVE_INFINITY : wanted;
-    planned = planRelation(from, conditions, scope, { needed, orderBy: ordered, wanted, most });
-    if (from.kind === 'scan' && !conditions.some(hasSubquery)) {
-      const facts: FactsOf = relationFacts(from, scope.known, () => planned.node.rows);
-      inOrder = orderedInput({
-        select: given,
-        planned,
-        settings: scope.settings,
-        groupsOf: (keys) => estimatedGroups(keys, facts, planned.node.rows),
-        inOrder: (orderBy, rows) => planScanInOrder(from, conditions, scope, { needed, orderBy, wanted: rows }),
-      });
-      if (inOrder !== undefined) planned = { ...inOrder.planned, ordered: inOrder.ordered };
-    }
+    return { planned: filteredBy(single, where, String, scope), inOrder: undefined };
   }
-  const held = from?.kind === 'scan' ? planned.held : undefined;
-  const fromNames = from === undefined ? String : placedNames(rowNames(from, scope), planned.layout);
-  const select = placed(given, planned.layout, from === undefined ? 0 : widthOf(from));
-  const { grouping, distinctOn } = select;
-  const fromWidth = planned.layout?.length ?? (from === undefined ? 0 : widthOf(from));
-  const [ownWidth, ownNames] =
-    grouping === undefined ? [fromWidth, fromNames] : [groupWidth(grouping), groupNames(grouping, fromNames)];
-  const names = computedNames(select, ownWidth, ownNames);
-  planned = planAggregate(planned, fromWidth, select, fromNames, groupsOf(given, planned, scope), scope, inOrder);
+  const conditions = where === undefined ? [] : conjuncts(where);
+  const keepsOrder = select.grouping === undefined && select.windows.length === 0;
+  const needed = locking === undefined ? columnsFrom(select, widthOf(from)) : undefined;
+  const wanted = wantedRows(select);
+  const isWhole = withTies || locking !== undefined;
+  const planned = planRelation(from, conditions, scope, {
+    needed,
+    orderBy: keepsOrder ? select.orderBy : [],
+    wanted,
+    most: isWhole ? Number.POSITIVE_INFINITY : wanted,
+  });
+  if (from.kind !== 'scan' || conditions.some(hasSubquery)) return { planned, inOrder: undefined };
+  const facts: FactsOf = relationFacts(from, scope.known, () => planned.node.rows);
+  const inOrder = orderedInput({
+    select,
+    planned,
+    settings: scope.settings,
+    groupsOf: (keys) => estimatedGroups(keys, facts, planned.node.rows),
+    inOrder: (orderBy, rows) => planScanInOrder(from, conditions, scope, { needed, orderBy, wanted: rows }),
+  });
+  return { planned: inOrder === undefined ? planned : { ...inOrder.planned, ordered: inOrder.ordered }, inOrder };
+}
+
+/** What windows and functions that return sets add to rows of `ownWidth`. */
+function planWindowsAndSets(
+  planned: Planned,
+  select: BoundSelect,
+  ownWidth: number,
+  scope: PlanScope,
+): { readonly planned: Planned; readonly width: number } {
   let width = ownWidth;
   for (const window of select.windows) {
     const { planned: input, over } = extended(planned, width, expressionsOfWindow(window), scope);
@@ -416,21 +416,39 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
   for (let first = 0; first < select.sets.length; ) {
     const level = select.sets[first]!.level;
     const sets = select.sets.slice(first).filter((set) => set.level === level);
-    const { planned: input, over } = extended(
-      planned,
-      width,
-      sets.flatMap((set) => set.args),
-      scope,
-    );
+    const args = sets.flatMap((set) => set.args);
+    const { planned: input, over } = extended(planned, width, args, scope);
     planned = planSets(input, sets, width, over);
     width += sets.length;
     first += sets.length;
   }
+  return { planned, width };
+}
+
+export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
+  const asked = setsAfterDistinct(written);
+  const given = inOrderOfDistinct(withoutRows(asked) ?? extremesByIndex(asked, scope) ?? keysTestedEarly(asked));
+  const { from, where, locking, distinct, withTies } = given;
+  const subplansBefore = scope.subplans.length;
+  const input = planInput(given, scope);
+  const { inOrder } = input;
+  let { planned } = input;
+  const held = from?.kind === 'scan' ? planned.held : undefined;
+  const fromNames = from === undefined ? String : placedNames(rowNames(from, scope), planned.layout);
+  const select = placed(given, planned.layout, from === undefined ? 0 : widthOf(from));
+  const { grouping, distinctOn } = select;
+  const fromWidth = planned.layout?.length ?? (from === undefined ? 0 : widthOf(from));
+  const [ownWidth, ownNames] =
+    grouping === undefined ? [fromWidth, fromNames] : [groupWidth(grouping), groupNames(grouping, fromNames)];
+  const names = computedNames(select, ownWidth, ownNames);
+  planned = planAggregate(planned, fromWidth, select, fromNames, groupsOf(given, planned, scope), scope, inOrder);
+  const computed = planWindowsAndSets(planned, select, ownWidth, scope);
+  planned = computed.planned;
   const sorts = planned.ordered !== true && select.orderBy.length > 0;
   const results = select.columns.map(({ expression }) => expression);
   const extension = extended(
     planned,
-    width,
+    computed.width,
     [...(sorts || withTies ? select.orderBy.map(({ expression }) => expression) : []), ...(distinctOn ?? [])],
     scope,
   );
