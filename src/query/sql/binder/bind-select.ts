@@ -19,6 +19,7 @@ import {
   type BoundWindowCalls,
   columnAt,
   columnsOf,
+  conjuncts,
   leftmost,
   mapOperands,
   sameExpression,
@@ -31,6 +32,7 @@ import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { Grouping } from './grouping.ts';
 import { bindGroupBy } from './grouping-sets.ts';
 import { kindOf, placeIn, stringsOf } from './names.ts';
+import { withReducedJoins } from './outer-joins.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
 import { type Frame, Scope } from './scope.ts';
 import { type EarlySets, earlySets, isSet, setsInOrder, setsReadBy } from './set-calls.ts';
@@ -55,12 +57,17 @@ export function bindSimpleSelect(
   keepsUnknown: boolean,
 ): BoundSelect {
   refuseMissingClauses(select);
-  const from = bindFrom(select.fromClause ?? [], context, frame);
-  const scope = new Scope(frame, from?.items ?? []);
+  const named = bindFrom(select.fromClause ?? [], context, frame);
+  const scope = new Scope(frame, named?.items ?? []);
   const binder = new ExpressionBinder(context, scope);
   binder.windows.name(select.windowClause ?? []);
   const targets = bindTargets(select.targetList ?? [], binder, TARGET, true);
   const where = select.whereClause && binder.bindCondition(select.whereClause, WHERE);
+  // Rows of both sides can be locked where there always are both.
+  const from =
+    select.lockingClause === undefined || named === undefined || where === undefined
+      ? named
+      : { ...named, relation: withReducedJoins(named.relation, conjuncts(where)) };
   const having = select.havingClause && binder.bindCondition(select.havingClause, HAVING);
   const columns = keepsUnknown ? targets : settledTargets(targets, binder);
   const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, columns, binder));
