@@ -625,9 +625,13 @@ export class NodeSocket implements Socket {
   #onClose(): void {
     this.#ended = true;
     const error = this.#error;
-    if (error === undefined) this.#handlers!.onClose();
-    else if ('code' in error) this.#handlers!.onClose(socketError(error, `connection of ${this.#peer()}`));
-    else this.#handlers!.onClose(error);
+    const handlers = this.#handlers;
+    if (handlers === undefined) return;
+    // What Node keeps of a closed socket lives until the whole heap is collected: the session behind it need not.
+    this.#handlers = undefined;
+    if (error === undefined) handlers.onClose();
+    else if ('code' in error) handlers.onClose(socketError(error, `connection of ${this.#peer()}`));
+    else handlers.onClose(error);
   }
 
   #peer(): string {
