@@ -566,4 +566,12 @@ select * from named order by a::text;
 select count(*) from named where a = 'named'::regclass;
 drop type if exists nowhere.t;
 drop domain if exists nowhere.t, nope;
+-- differs: the place of the name is told
 drop type nowhere.t;
+select to_regtype('int4 [] [3]'), to_regtype('numeric(3,1)[]'), to_regtype('int4[]')::oid, 'text[][]'::regtype;
+-- differs: types are not parsed as SQL here: what is no name is the name of no type
+select '[1,"a",{"b":2}]'::regtype;
+-- differs: likewise
+select '[x]'::regtype;
+-- differs: likewise
+select ']'::regtype;

@@ -20,6 +20,7 @@ import {
   baseOf,
   commonType,
   elementOf,
+  isInteger,
   isRecord,
   type SqlType,
   type SqlValue,

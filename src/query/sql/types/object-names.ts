@@ -75,13 +75,15 @@ function typeOfText(text: string): number | undefined {
   return type === undefined ? undefined : typeInfo(type).oid;
 }
 
+const BOUNDS = /\[\d*\]$/;
+
 /** `int4`, `character varying(10)`, `timestamp(3) with time zone`, `integer[]`. */
 export function builtinType(text: string): SqlType | undefined {
   let name = text.trim().replace(/^(?:pg_catalog|"pg_catalog")\./i, '');
   let isArray = false;
-  while (name.endsWith(']')) {
+  for (let bounds = BOUNDS.exec(name); bounds !== null; bounds = BOUNDS.exec(name)) {
     isArray = true;
-    name = name.replace(/\s*\[\d*\]$/, '');
+    name = name.slice(0, bounds.index).trimEnd();
   }
   const quoted = /^"([^"]+)"$/.exec(name)?.[1];
   name = name
