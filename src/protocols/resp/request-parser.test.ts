@@ -77,6 +77,22 @@ const CORPUS: readonly (readonly [string, string, Parsed])[] = [
 ];
 
 describe('the request parser', () => {
+  it('adds to what it has found of a long command, and begins no second list of it', () => {
+    const bytes = Buffer.from(multibulk('MSET', ...MANY), 'latin1');
+    const batch = new RequestBatch();
+    let partial: PartialCommand | undefined;
+    const counts: number[] = [];
+    for (let end = bytes.length / 2; end < bytes.length; end += bytes.length / 10) {
+      batch.parse(bytes, 0, Math.floor(end), REQUEST_LIMITS, true, partial);
+      expect(batch.partial).toBe(partial ?? batch.partial);
+      partial = batch.partial;
+      counts.push(partial!.count);
+    }
+    expect(counts).toEqual([...new Set(counts)].sort((a, b) => a - b));
+    batch.parse(bytes, 0, bytes.length, REQUEST_LIMITS, true, partial);
+    expect(commandsOf(batch)).toEqual([['MSET', ...MANY]]);
+  });
+
   for (const [name, input, expected] of CORPUS) {
     it(`parses ${name}, wherever it is split`, () => {
       const bytes = Buffer.from(input, 'latin1');

@@ -63,12 +63,41 @@ const MALFORMED = -2;
 /** A length below zero or beyond 2^31: each header has its own answer to it. */
 const OUT_OF_RANGE = -3;
 
-/** Where an incomplete multibulk command stands, relative to its first byte; spares parsing a long one from the start. */
-export interface PartialCommand {
+/**
+ * Where an incomplete multibulk command stands, relative to its first byte; spares parsing a long one from the start. Each parse
+ * adds what it found, and copies nothing of what was there: a command of a million arguments may come byte by byte.
+ */
+export class PartialCommand {
   readonly argumentsTotal: number;
-  readonly starts: Int32Array;
-  readonly lengths: Int32Array;
-  readonly position: number;
+  /** Arguments that are complete. */
+  count = 0;
+  /** Behind the last of them. */
+  position = 0;
+  #starts: Int32Array = new Int32Array(RESUME_ARGUMENTS_MIN * 4);
+  #lengths: Int32Array = new Int32Array(RESUME_ARGUMENTS_MIN * 4);
+
+  constructor(argumentsTotal: number) {
+    this.argumentsTotal = argumentsTotal;
+  }
+
+  /** Takes `count` arguments that `from` has from `first` on; the command begins at `start`, and they end at `position`. */
+  add(from: RequestBatch, first: number, count: number, start: number, position: number): void {
+    const needed = this.count + count;
+    if (needed > this.#starts.length) {
+      this.#starts = grown(this.#starts, needed);
+      this.#lengths = grown(this.#lengths, needed);
+    }
+    for (let i = 0; i < count; i++) this.#starts[this.count + i] = from.starts[first + i]! - start;
+    this.#lengths.set(from.lengths.subarray(first, first + count), this.count);
+    this.count = needed;
+    this.position = position - start;
+  }
+
+  /** Writes its arguments to `to` from `first` on, where there is room for them. */
+  writeTo(to: RequestBatch, first: number, start: number): void {
+    for (let i = 0; i < this.count; i++) to.starts[first + i] = this.#starts[i]! + start;
+    to.lengths.set(this.#lengths.subarray(0, this.count), first);
+  }
 }
 
 /** The commands found by one parse. One batch is reused for every chunk of a listener; `detach` makes a lasting one. */
@@ -211,12 +240,6 @@ export class RequestBatch {
     if (resume !== undefined) {
       total = resume.argumentsTotal;
       position = start + resume.position;
-      this.#reserveArguments(first + resume.starts.length);
-      for (let i = 0; i < resume.starts.length; i++) {
-        this.starts[argument] = resume.starts[i]! + start;
-        this.lengths[argument] = resume.lengths[i]!;
-        argument++;
-      }
     } else {
       total = this.#length(start + 1, end);
       if (total === INCOMPLETE) return this.#waitForLine(start, start, end, 'too big mbulk count string');
@@ -227,9 +250,9 @@ export class RequestBatch {
       position = this.#lineEnd;
       if (total <= 0) return position; // Redis skips an empty command without an answer.
     }
-    const stop = first + total;
+    const stop = first + total - (resume === undefined ? 0 : resume.count);
     while (argument < stop) {
-      if (position >= end) return this.#keepPartial(start, first, argument, total, position, position);
+      if (position >= end) return this.#keepPartial(resume, start, first, argument, total, position, position);
       if (buffer[position] !== DOLLAR) {
         return this.#fail(`expected '$', got '${String.fromCharCode(buffer[position]!)}'`);
       }
@@ -240,7 +263,7 @@ export class RequestBatch {
       if (length < 0) {
         if (length !== INCOMPLETE) return this.#fail('invalid bulk length');
         if (end - position > this.#limits.lineBytesMax) return this.#fail('too big bulk count string');
-        return this.#keepPartial(start, first, argument, total, position, position);
+        return this.#keepPartial(resume, start, first, argument, total, position, position);
       }
       if (length > this.#limits.bulkBytesMax) return this.#fail('invalid bulk length');
       if (length > UNAUTHENTICATED_LIMITS.bulkBytesMax && !this.#authenticated) {
@@ -248,15 +271,44 @@ export class RequestBatch {
       }
       const valueAt = this.#lineEnd;
       const next = valueAt + length + 2;
-      if (next > end) return this.#keepPartial(start, first, argument + 1, total, position, next);
+      if (next > end) return this.#keepPartial(resume, start, first, argument, total, position, next);
       if (argument >= this.starts.length) this.#reserveArguments(argument + 1);
       this.starts[argument] = valueAt;
       this.lengths[argument] = length;
       argument++;
       position = next;
     }
-    this.#finishCommand(argument);
+    this.#finishCommand(resume === undefined ? argument : this.#join(resume, first, argument, start));
     return position;
+  }
+
+  /** Up to `knownEnd` the command's bytes are at least needed. */
+  #keepPartial(
+    resume: PartialCommand | undefined,
+    start: number,
+    first: number,
+    argument: number,
+    total: number,
+    position: number,
+    knownEnd: number,
+  ): number {
+    // Only a length that was announced is waited for: whatever else comes next may be an error to answer.
+    this.#needed = knownEnd - start;
+    const found = argument - first;
+    if (resume === undefined && found < RESUME_ARGUMENTS_MIN) return INCOMPLETE;
+    this.partial = resume ?? new PartialCommand(total);
+    this.partial.add(this, first, found, start, position);
+    return INCOMPLETE;
+  }
+
+  /** Puts the arguments that were found before in front of those found now. @returns the end of them all. */
+  #join(resume: PartialCommand, first: number, end: number, start: number): number {
+    const { count } = resume;
+    this.#reserveArguments(end + count);
+    this.starts.copyWithin(first + count, first, end);
+    this.lengths.copyWithin(first + count, first, end);
+    resume.writeTo(this, first, start);
+    return end + count;
   }
 
   #lineEnd = 0;
@@ -374,29 +426,6 @@ export class RequestBatch {
   #waitForLine(lineAt: number, start: number, end: number, tooBig: string): number {
     if (end - lineAt > this.#limits.lineBytesMax) return this.#fail(tooBig);
     this.#needed = end - start + 1;
-    return INCOMPLETE;
-  }
-
-  /** `argument` counts those before `knownEnd`, the offset up to which the command's bytes are at least needed. */
-  #keepPartial(
-    start: number,
-    first: number,
-    argument: number,
-    total: number,
-    position: number,
-    knownEnd: number,
-  ): number {
-    // Only a length that was announced is waited for: whatever else comes next may be an error to answer.
-    this.#needed = knownEnd - start;
-    const parsed = knownEnd === position ? argument : argument - 1;
-    if (parsed - first >= RESUME_ARGUMENTS_MIN) {
-      this.partial = {
-        argumentsTotal: total,
-        starts: this.starts.slice(first, parsed).map((offset) => offset - start),
-        lengths: this.lengths.slice(first, parsed),
-        position: position - start,
-      };
-    }
     return INCOMPLETE;
   }
 
