@@ -11,10 +11,11 @@ import type { ColumnValue } from '../../models/relational/table.ts';
 import type { ResultColumn } from '../../query/sql/planner/plan.ts';
 import type { FieldFormat } from '../../query/sql/portal.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
+import { encodeBinary, sinceEpoch } from '../../query/sql/types/binary-form.ts';
 import { byteaOfHex, formatText, parseText } from '../../query/sql/types/text-form.ts';
 import type { TextStyle, TimeContext } from '../../query/sql/types/timestamptz.ts';
 import type { SqlType, SqlValue } from '../../query/sql/types/types.ts';
-import { decodeBinary, encodeBinary, sinceEpoch, tooShort } from './binary-values.ts';
+import { decodeBinary, tooShort } from './binary-values.ts';
 import { utf8Text } from './frame-reader.ts';
 import { type MessageWriter, SCALE_MAX } from './message-writer.ts';
 

@@ -22,3 +22,12 @@ select text(row(1, 2));
 -- Operators of patterns compare by code point.
 select 'a' ~<~ 'b', 'B' ~<~ 'a', 'a' ~<=~ 'a', 'b'::bpchar ~>=~ 'a ', 'ä' ~>~ 'z', text_pattern_lt('a', 'b'), bpchar_pattern_ge('a', 'a  ');
 select 1 ~<~ 2;
+
+-- what values are sent as
+select uuid_send('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'), int2send(-1::int2), int4send(1), int8send(1), textsend('é'), namesend('n'), boolsend(true), byteasend('\x00ff'), float4send(1.5), float8send(-0.0), numeric_send(-1.50), oidsend(5);
+select jsonb_send('{"a": 1}'), json_send('{"a":1}'), date_send('2000-01-02'), timestamp_send('2000-01-01 00:00:01'), timestamptz_send('2000-01-01 00:00:01+00'), time_send('00:00:01'), timetz_send('00:00:01+01'), interval_send('1 mon 2 days 00:00:03'), inet_send('10.0.0.1/8'), cidr_send('10.0.0.0/8'), macaddr_send('08:00:2b:01:02:03'), bit_send(b'101'), varbit_send(b'101'), charsend('a'::"char"), bpcharsend('a '), varcharsend('a');
+select array_send(array[1, null]), record_send(row(1, 'a'::text)), uuid_send(null), pg_lsn_send('1/AB'), xid8send('5'), jsonpath_send('$.a'), macaddr8_send('08:00:2b:01:02:03');
+select get_byte(int4send(258), 2), encode(textsend('abc'), 'hex'), encode(uuid_send('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'), 'base64');
+select 'uuid_send'::regproc::oid, oid, proname from pg_proc where proname in ('uuid_send', 'int4send') order by 2;
+select uuid_send(1);
+select degrees(1e308);

@@ -50,9 +50,11 @@ interface BuiltinFunction {
 
 let known: readonly BuiltinFunction[] | undefined;
 
-/** Those whose types are all known. */
+/** Those whose types are all known; the ones that type-io.ts tells of have PostgreSQL's own oids there. */
 function builtins(): readonly BuiltinFunction[] {
-  known ??= [...FUNCTIONS.all()].map((definition, i) => ({ oid: FUNCTION_OIDS + i, definition }));
+  known ??= [...FUNCTIONS.all()]
+    .filter(({ name }) => typeFunctionNamed(name, undefined) === undefined)
+    .map((definition, i) => ({ oid: FUNCTION_OIDS + i, definition }));
   return known;
 }
 

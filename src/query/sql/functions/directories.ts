@@ -22,6 +22,7 @@ import { operatorFunctions } from './operator-functions.ts';
 import { PATTERN_FUNCTIONS, PATTERN_OPERATORS } from './patterns.ts';
 import { PRIVILEGE_FUNCTIONS } from './privilege-functions.ts';
 import { NETWORK_FUNCTIONS, NETWORK_OPERATORS, RANGE_FUNCTIONS, RANGE_OPERATORS } from './range-functions.ts';
+import { SEND_FUNCTIONS } from './send-functions.ts';
 import { SEQUENCE_FUNCTIONS } from './sequence-functions.ts';
 import { SERIES_FUNCTIONS } from './series.ts';
 import { SESSION_FUNCTIONS } from './session-functions.ts';
@@ -64,6 +65,7 @@ export const FUNCTIONS = new FunctionDirectory([
   ENUM_FUNCTIONS,
   FORMATTING_FUNCTIONS,
   FURTHER_FUNCTIONS,
+  SEND_FUNCTIONS,
   PATTERN_FUNCTIONS,
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,

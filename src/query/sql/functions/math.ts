@@ -289,7 +289,11 @@ const MATH_FLOATS: Readonly<Record<string, Kernel>> = {
   asind: within(asinDegrees, (value) => Math.abs(value) <= 1),
   acosd: within(acosDegrees, (value) => Math.abs(value) <= 1),
   atand: (value: number) => (Math.atan(value) / Math.atan(1)) * 45,
-  degrees,
+  degrees: (value: number) => {
+    const result = degrees(value);
+    if (!Number.isFinite(result) && Number.isFinite(value)) throw overflow();
+    return result;
+  },
   radians,
 };
 
