@@ -8,7 +8,23 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import asc from 'assemblyscript/asc';
+
+/**
+ * What is asked of the compiler. Its own types put names of AssemblyScript among the globals of every file, so that an import
+ * that is missing for one of them went unnoticed.
+ */
+interface Compiler {
+  main(
+    argv: readonly string[],
+    files: {
+      readFile(name: string, base: string): string | null;
+      writeFile(name: string, contents: string | Uint8Array): void;
+      listFiles(): readonly string[];
+    },
+  ): Promise<{ readonly error: Error | null; readonly stderr: { toString(): string } }>;
+}
+
+const COMPILER: string = 'assemblyscript/asc';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SOURCE = 'assembly/erasure.ts';
@@ -18,6 +34,7 @@ const LINE_CHARS = 108;
 /** @returns the text of simd-module.ts. */
 export async function compileSimdModule(): Promise<string> {
   let binary: Uint8Array | undefined;
+  const asc = ((await import(COMPILER)) as { readonly default: Compiler }).default;
   const { error, stderr } = await asc.main(
     [SOURCE, '-o', 'erasure.wasm', '--runtime', 'stub', '-O3', '--importMemory', '--initialMemory', '1']
       .concat(['--maximumMemory', '65536'])

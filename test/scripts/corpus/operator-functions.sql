@@ -31,3 +31,12 @@ select get_byte(int4send(258), 2), encode(textsend('abc'), 'hex'), encode(uuid_s
 select 'uuid_send'::regproc::oid, oid, proname from pg_proc where proname in ('uuid_send', 'int4send') order by 2;
 select uuid_send(1);
 select degrees(1e308);
+select elem_contained_by_range(1, 'empty');
+select elem_contained_by_multirange(1, '{[1,3)}');
+select multirange_contains_elem('{[1,3)}', 1);
+select range_contains_elem('[1,3)', 1);
+select elem_contained_by_range(1, '[1,3)'::int4range), elem_contained_by_range(null, '[1,3)'::int4range);
+select range_merge('{[1,3)}');
+select '[1,3)' @> 1;
+select 1 <@ '[1,3)';
+select lower('[1,3)');

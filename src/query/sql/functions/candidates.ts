@@ -257,6 +257,8 @@ export function polymorph(declared: readonly SqlType[], actual: readonly SqlType
   if (element === undefined && (isUnknown || unknownArray)) {
     return undetermined('');
   }
+  if (range === undefined && declared.includes('anyrange')) return undetermined('anyrange');
+  if (multirange === undefined && declared.includes('anymultirange')) return undetermined('anymultirange');
   const common = hasCompatible ? commonType(compatible) : undefined;
   if (hasCompatible && common === undefined) {
     return `arguments of anycompatible family cannot be cast to a common type`;
