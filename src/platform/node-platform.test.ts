@@ -54,6 +54,21 @@ describe('the platform of the machine', () => {
     expect(order).toEqual(['microtask', 'soon']);
   });
 
+  it('lets those who were put off go on before who yields once more', async () => {
+    const rounds = 10;
+    const order: string[] = [];
+    const work = async (name: string): Promise<void> => {
+      for (let round = 0; round < rounds; round++) {
+        await timers.yield();
+        order.push(name);
+        const began = performance.now();
+        while (performance.now() - began < 2);
+      }
+    };
+    await Promise.all(['a', 'b', 'c'].map(work));
+    expect(order.join('')).toBe('abc'.repeat(rounds));
+  });
+
   it('gives one turn to what one of those who yielded does for long, in the order in which they came', async () => {
     const order: string[] = [];
     const work = async (name: string) => {

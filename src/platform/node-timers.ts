@@ -14,6 +14,8 @@ const DELAY_MAX_MS = 2 ** 31 - 1;
 
 /** In one turn nobody who yielded goes on after so long. */
 const YIELDED_MS = 1;
+/** Places of those who went on are given up when there are so many. */
+const YIELDED_KEPT = 1_024;
 
 export const nodeTimers: Timers = {
   after(delayMs, callback) {
@@ -37,11 +39,15 @@ export const nodeTimers: Timers = {
 
   yield() {
     return new Promise((resolve) => {
-      setImmediate(goOn, resolve);
+      yielded.push(resolve);
+      setImmediate(goOn);
     });
   },
 };
 
+/** Those who wait to go on, from `yieldedFrom` on, first come first: as many as there are immediates of `goOn`. */
+let yielded: (() => void)[] = [];
+let yieldedFrom = 0;
 /** When the first of this turn went on. */
 let turnBeganMs: number | undefined;
 
@@ -49,14 +55,27 @@ function endTurn(): void {
   turnBeganMs = undefined;
 }
 
-/** Of one who yielded; what it then does is done before the next immediate. */
-function goOn(resolve: () => void): void {
+/**
+ * Lets the next one go on; what that does is done before the next immediate. Who yields once more stands behind those who
+ * were put off: their own immediate would come after its new one, turn after turn.
+ */
+function goOn(): void {
   if (turnBeganMs === undefined) {
     turnBeganMs = performance.now();
     setImmediate(endTurn); // Runs before those that are put off from here on.
-    resolve();
-  } else if (performance.now() - turnBeganMs < YIELDED_MS) resolve();
-  else setImmediate(goOn, resolve);
+  } else if (performance.now() - turnBeganMs >= YIELDED_MS) {
+    setImmediate(goOn);
+    return;
+  }
+  const resolve = yielded[yieldedFrom++]!;
+  if (yieldedFrom === yielded.length) {
+    yielded.length = 0;
+    yieldedFrom = 0;
+  } else if (yieldedFrom === YIELDED_KEPT) {
+    yielded = yielded.slice(yieldedFrom);
+    yieldedFrom = 0;
+  }
+  resolve();
 }
 
 /** A delay of any length, in stretches that `setTimeout` can count. */
