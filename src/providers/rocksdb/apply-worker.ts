@@ -39,6 +39,8 @@ export interface ApplyRequest {
   readonly operations: Int32Array;
   readonly count: number;
   readonly deletedRanges: readonly { readonly start: Bytes; readonly end: Bytes | undefined }[];
+  /** Shared, of one element: 1 from before the first range is deleted outside of the batch. */
+  readonly flux: Int32Array;
 }
 
 export interface ApplyReply {
@@ -79,9 +81,10 @@ function apply(request: ApplyRequest): void {
   // Of an attempt that failed too.
   binding.batch_clear(batch);
   if (request.arenaBytes > REUSED_BYTES_MAX) reused = undefined;
-  for (const { start, end } of request.deletedRanges) {
-    const keys = keysOf(start, end);
-    if (keys === undefined) binding.db_clear(database, { gte: start, lt: end ?? END_KEY });
+  const cleared: ApplyRequest['deletedRanges'][number][] = [];
+  for (const range of request.deletedRanges) {
+    const keys = keysOf(range.start, range.end);
+    if (keys === undefined) cleared.push(range);
     else for (const key of keys) binding.batch_del(batch, key, undefined);
   }
   const arena = Buffer.from(request.arena, request.arenaOffset, request.arenaBytes);
@@ -93,6 +96,9 @@ function apply(request: ApplyRequest): void {
     else binding.batch_del(batch, key, undefined);
   }
   binding.batch_put(batch, POSITION_KEY, encodePosition(request.position), undefined);
+  // As late as can be: no view is opened from here on until the batch is in.
+  if (cleared.length > 0) Atomics.store(request.flux, 0, 1);
+  for (const { start, end } of cleared) binding.db_clear(database, { gte: start, lt: end ?? END_KEY });
   binding.batch_write(database, batch, { sync: request.sync });
 }
 

@@ -89,8 +89,10 @@ export class RocksDbEngine implements Engine {
   #applying: Deferred<void> | undefined;
   /** While the database is closed: resolves once it is open again, rejects when it could not be opened. */
   #recovering: Promise<void> | undefined;
-  /** While ranges are deleted outside the batch no view can be opened: resolves when they are deleted, or could not be. */
-  #inFlux: Deferred<void> | undefined;
+  /** Of a batch that deletes ranges: resolves when they are deleted, or could not be. */
+  #rangesDeleted: Deferred<void> | undefined;
+  /** Shared with the thread: 1 while ranges are deleted outside the batch, when no view can be opened. */
+  readonly #flux = new Int32Array(new SharedArrayBuffer(4));
   #closed = false;
 
   private constructor(
@@ -315,13 +317,13 @@ export class RocksDbEngine implements Engine {
 
   snapshot(): Awaitable<EngineSnapshot> {
     if (this.#recovering !== undefined) return this.#recovering.then(() => this.snapshot());
-    if (this.#inFlux !== undefined) return this.#inFlux.promise.then(() => this.snapshot());
     for (;;) {
+      if (this.#isInFlux) return this.#rangesDeleted!.promise.then(() => this.snapshot());
       const forward = new SharedIterator(this.#binding, this.#database);
       const backward = new SharedIterator(this.#binding, this.#database, { reverse: true });
       const position = forward.position();
-      // A batch may have been applied between the two: both must show the same position.
-      if (backward.position() === position) {
+      // A batch may have been applied between the two, or ranges deleted: both must show the same position, and all of it.
+      if (backward.position() === position && !this.#isInFlux) {
         const view = new RocksDbView(position, forward, backward, this.#directory, this.#caches.runsOf(position), () =>
           this.#views.delete(view),
         );
@@ -348,8 +350,9 @@ export class RocksDbEngine implements Engine {
       operations: batch.operations,
       count: batch.count,
       deletedRanges: batch.deletedRanges,
+      flux: this.#flux,
     };
-    if (batch.deletedRanges.length > 0) this.#inFlux = deferred();
+    if (batch.deletedRanges.length > 0) this.#rangesDeleted = deferred();
     this.#applying = deferred();
     const applied = this.#applying.promise;
     // Awaited when the batch is no longer looked at here.
@@ -372,9 +375,14 @@ export class RocksDbEngine implements Engine {
     }
   }
 
+  get #isInFlux(): boolean {
+    return this.#rangesDeleted !== undefined && Atomics.load(this.#flux, 0) === 1;
+  }
+
   #endFlux(): void {
-    this.#inFlux?.resolve();
-    this.#inFlux = undefined;
+    Atomics.store(this.#flux, 0, 0);
+    this.#rangesDeleted?.resolve();
+    this.#rangesDeleted = undefined;
   }
 
   #finishApply(error: ApplyReply['error'] | Error): void {
