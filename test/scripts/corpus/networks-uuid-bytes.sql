@@ -237,3 +237,7 @@ select txid_snapshot '31:12:';
 select '127::1'::inet - '126::2'::inet;
 select date_bin('15 minutes'::interval, timestamp '294276-12-30', timestamp '4000-12-20 BC');
 drop table x8;
+select set_masklen('10.1.2.0/24'::cidr, 16), set_masklen('10.0.0.0/8'::cidr, -1), set_masklen('10.0.0.0/8'::cidr, 24), set_masklen('10.1.2.3/8'::inet, 4), set_masklen('10.1.2.3/8', 4), pg_typeof(set_masklen('10.0.0.0/8'::cidr, 4));
+select set_masklen('10.1.2.0/24'::cidr, 33);
+select array_position('{}'::text[], 'a', null), array_position(null::text[], 'a', null);
+select array_position('{a}'::text[], 'a', null);

@@ -101,6 +101,7 @@ function position(
 ): number | null {
   if (array === null) return null;
   refuseDimensions(array);
+  if (array.values.length === 0) return null;
   if (start === null) throw new SqlError('null_value_not_allowed', 'initial position must not be null');
   const lower = array.lowers[0] ?? 1;
   for (let i = Math.max(0, (start ?? lower) - lower); i < array.values.length; i++) {

@@ -99,6 +99,13 @@ function bytewise(name: 'AND' | 'OR', a: Inet, b: Inet, run: (x: number, y: numb
   );
 }
 
+/** @param bits -1 for all of them. @throws SqlError `invalid_parameter_value`. */
+function masked(inet: Inet, bits: number): Inet {
+  const wanted = bits === -1 ? all(inet) : bits;
+  if (wanted < 0 || wanted > all(inet)) throw new SqlError('invalid_parameter_value', `invalid mask length: ${bits}`);
+  return new Inet(inet.bytes, wanted);
+}
+
 export const NETWORK_OPERATORS: FunctionTable = {
   '<<(inet, inet) bool': (a: Inet, b: Inet) => containsInet(b, a, true),
   '<<=(inet, inet) bool': (a: Inet, b: Inet) => containsInet(b, a, false),
@@ -155,10 +162,11 @@ export const NETWORK_FUNCTIONS: FunctionTable = {
       ),
       all(inet),
     ),
-  'set_masklen(inet, int4) inet': (inet: Inet, bits: number) => {
-    const wanted = bits === -1 ? all(inet) : bits;
-    if (wanted < 0 || wanted > all(inet)) throw new SqlError('invalid_parameter_value', `invalid mask length: ${bits}`);
-    return new Inet(inet.bytes, wanted);
+  'set_masklen(inet, int4) inet': masked,
+  // A network has no bits to the right of its mask.
+  'set_masklen(cidr, int4) cidr': (network: Inet, bits: number) => {
+    const value = masked(network, bits);
+    return new Inet(maskedBytes(value), value.bits);
   },
   'inet_same_family(inet, inet) bool': (a: Inet, b: Inet) => a.bytes.length === b.bytes.length,
 };
