@@ -268,7 +268,12 @@ describe('CONFIG SET timeout', () => {
     waiting.send(request('SET', 'k', 'v'));
     while (server.resp.statistics().connectionsOpen > 3) await speaking.call('PING');
     expect(await silent.rest()).toBe('');
-    expect(await waiting.reply()).toBe('+OK\r\n');
+    let isSet = false;
+    const set = waiting.reply().finally(() => {
+      isSet = true;
+    });
+    while (!isSet) await speaking.call('PING');
+    expect(await set).toBe('+OK\r\n');
     expect(await monitor.reply()).toContain('"PING"');
     expect(await speaking.call('CONFIG', 'SET', 'timeout', '0')).toBe('+OK\r\n');
   });

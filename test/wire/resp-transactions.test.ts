@@ -423,7 +423,7 @@ describe('CLIENT', () => {
     await run(one, ['CLIENT', 'SETNAME', 'first'], ['SELECT', '2'], ['MULTI']);
     const list = await other.call('CLIENT', 'LIST');
     expect(list).toMatch(
-      /id=1 addr=127\.0\.0\.1:\d+ laddr=127\.0\.0\.1:\d+ name=first .* flags=x db=2 .* multi=0 .* cmd=multi user=default /,
+      /id=1 addr=127\.0\.0\.1:\d+ laddr=127\.0\.0\.1:\d+ fd=-1 name=first .* flags=x db=2 .* multi=0 .* cmd=multi user=default /,
     );
     expect(list).toMatch(/id=2 .* cmd=client\|list /);
     expect(await other.call('CLIENT', 'KILL', 'ID', '1')).toBe(':1\r\n');
