@@ -88,3 +88,10 @@ alter table t2 drop constraint abc;
 drop domain positive;
 drop sequence s2;
 select count(*) from pg_description d where not exists (select from pg_class where oid = objoid) and classoid = 'pg_class'::regclass and objoid >= 16384;
+
+-- of a primary key that is gone
+create table pk_gone (a int primary key, b int not null);
+comment on constraint pk_gone_pkey on pk_gone is 'of the constraint';
+comment on index pk_gone_pkey is 'of the index';
+alter table pk_gone drop constraint pk_gone_pkey, add primary key (b);
+select obj_description(oid, 'pg_constraint'), obj_description(conindid, 'pg_class') from pg_constraint where conrelid = 'pk_gone'::regclass and contype = 'p';

@@ -100,6 +100,17 @@ cluster;
 begin;
 cluster;
 rollback;
+create table keyed (a int primary key, b int not null);
+cluster keyed using keyed_pkey;
+alter table keyed drop constraint keyed_pkey;
+cluster keyed;
+alter table keyed add primary key (b);
+select indexrelid::regclass, indisclustered from pg_index where indrelid = 'keyed'::regclass;
+alter table keyed cluster on keyed_pkey;
+alter table keyed alter b type bigint;
+alter table keyed rename to keyed2;
+alter index keyed_pkey rename to keyed2_pkey;
+select indexrelid::regclass, indisclustered from pg_index where indrelid = 'keyed2'::regclass;
 
 create view sv1 with (security_barrier) as select * from u1 where a > 3;
 create view sv2 with (security_barrier = false, security_invoker = true) as select * from u1 where a > 3;

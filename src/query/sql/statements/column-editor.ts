@@ -342,7 +342,7 @@ export class ColumnEditor {
     primaryKeyName: string,
     parameters: StorageParameters = [],
   ): Promise<void> {
-    const { primaryKeyParameters: _, ...table } = this.#editor.table;
+    const table = withoutPrimaryKey(this.#editor.table);
     const { transaction, keyspace } = this.#options;
     if (table.primaryKey.length > 0) deleteName(transaction, keyspace, table.primaryKeyName, table.schema);
     if (primaryKey.length > 0) {
@@ -500,6 +500,12 @@ function withoutColumn(table: Table, position: number): Table {
       ...(key.references === table.id ? { referenced: shift(key.referenced, position) } : {}),
     })),
   };
+}
+
+/** Without what was said of the key that it had. */
+function withoutPrimaryKey(table: Table): Table {
+  const { primaryKeyParameters, primaryKeyClustered, primaryKeyComment, primaryIndexComment, ...rest } = table;
+  return rest;
 }
 
 /** @param dependents What needs it; where the reason is more than that, with its own words for it. */
