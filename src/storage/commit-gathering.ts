@@ -10,6 +10,7 @@
  *
  * Many clients take longer than a sync to come back, each after the other. As long as turns of the event loop bring them
  * one upon the other a frame waits as well: they keep the processor busy anyway, and syncs of many commits leave more of it.
+ * Where they come as fast as requests can be read at all, they are looked for seldom, as looking takes the processor from them.
  */
 
 import { type Deferred, deferred } from '../base/awaitable.ts';
@@ -23,6 +24,9 @@ const SAMPLE_MS_MAX = 2 * WAIT_MS_MAX;
 /** Who comes after so long, or after so many turns of the event loop, does not come upon the one before. */
 const PAUSE_MS = 0.05;
 const PAUSE_TURNS = 16;
+/** Of those who came back one in so long, on average, one comes while this many milliseconds pass. */
+const DENSE_MS = 0.03;
+const DENSE_PAUSE_MS = 1;
 /** The weight of one measurement. */
 const WEIGHT = 1 / 8;
 
@@ -31,8 +35,11 @@ export class CommitGathering {
   #syncMs = 0;
   /** Until those whom a sync released, but for an eighth, have committed again. */
   #returnMs = 0;
+  /** The same, for each of them. */
+  #returnEachMs = 0;
   #releasedAtMs = 0;
-  /** Of those whose return is being measured, the ones not back yet. */
+  /** Of those whose return is being measured, all of them, and the ones not back yet. */
+  #measuredAll = 0;
   #measured = 0;
   /** Of those whom the last sync released, the ones not back yet that a frame may wait for. */
   #awaited = 0;
@@ -50,6 +57,7 @@ export class CommitGathering {
     // An eighth may be late without keeping the others waiting.
     this.#awaited = commits - (commits >>> 3);
     if (this.#measured > 0) return;
+    this.#measuredAll = this.#awaited;
     this.#measured = this.#awaited;
     this.#releasedAtMs = nowMs;
   }
@@ -67,30 +75,36 @@ export class CommitGathering {
   /** Until those who are awaited stop coming one upon the other. */
   #waitWhileTheyCome(done: Deferred<void>): void {
     const { clock, timers } = this.#platform;
+    const areDense = this.#returnEachMs < DENSE_MS;
     let awaited = this.#awaited;
     let cameAtMs = clock.monotonicMs();
     let turnsWithout = 0;
+    const lookLater = (): void => {
+      if (areDense) timers.after(DENSE_PAUSE_MS, look);
+      else timers.soon(look);
+    };
     const look = (): void => {
       if (this.#done !== done) return;
       const nowMs = clock.monotonicMs();
       if (this.#awaited < awaited) {
         cameAtMs = nowMs;
         turnsWithout = 0;
-      } else if (++turnsWithout === PAUSE_TURNS || nowMs - cameAtMs > PAUSE_MS) {
+      } else if (areDense || ++turnsWithout === PAUSE_TURNS || nowMs - cameAtMs > PAUSE_MS) {
         this.stop();
         return;
       }
       awaited = this.#awaited;
-      timers.soon(look);
+      lookLater();
     };
-    timers.soon(look);
+    lookLater();
   }
 
   /** Somebody has committed. */
   committed(): void {
     if (this.#measured > 0 && --this.#measured === 0) {
-      const returnMs = this.#platform.clock.monotonicMs() - this.#releasedAtMs;
-      this.#returnMs += (Math.min(returnMs, SAMPLE_MS_MAX) - this.#returnMs) * WEIGHT;
+      const returnMs = Math.min(this.#platform.clock.monotonicMs() - this.#releasedAtMs, SAMPLE_MS_MAX);
+      this.#returnMs += (returnMs - this.#returnMs) * WEIGHT;
+      this.#returnEachMs += (returnMs / this.#measuredAll - this.#returnEachMs) * WEIGHT;
     }
     // What has arrived with the same turn of the event loop still belongs to the frame.
     if (--this.#awaited === 0 && this.#done !== undefined) this.#platform.timers.soon(this.stop);
