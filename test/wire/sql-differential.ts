@@ -71,6 +71,10 @@ const EXPLAINED: readonly {
     applies: (sql, theirs, ours) => /^E (42846|22023)/.test(ours) && !theirs.startsWith('E') && /bytea|jsonb/.test(sql),
   },
   {
+    why: 'whether an empty or endless range holds null, which PostgreSQL denies or affirms while planning since version 17',
+    applies: (sql) => /'(empty|\(,\))'::\w+range @>|<@ '(empty|\(,\))'::\w+range/.test(sql),
+  },
+  {
     why: 'an operator or function that is not here yet',
     mixed: true,
     applies: (_, theirs, ours) => /^E (0A000|42883)/.test(ours) && !OF_TYPES.test(theirs),
