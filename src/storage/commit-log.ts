@@ -318,7 +318,7 @@ export class CommitLog {
     const image = frame.arena.subarray(frame.start, frame.start + length);
     const through = frame.synced && this.#unsynced.length === 0;
     const startedMs = this.#platform.clock.monotonicMs();
-    await segment.write(image, through);
+    if (through || !segment.writeNow(image)) await segment.write(image, through);
     this.#checkBroken();
     segment.wrote(length, frame.lastVersion);
     this.bytes += length;

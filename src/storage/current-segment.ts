@@ -9,6 +9,7 @@
 import { assert } from '../base/assert.ts';
 import type { Bytes } from '../base/bytes.ts';
 import { hasCode, messageOf } from '../base/errors.ts';
+import { AtOnce } from '../platform/at-once.ts';
 import type { File } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './log-format.ts';
@@ -20,6 +21,8 @@ export const ALLOCATION_BYTES = 4 * 1024 * 1024;
 /** What is allocated between two syncs where a frame waits for more. */
 const ALLOCATION_SYNCED_BYTES = 64 * 1024 * 1024;
 export const ALLOCATION_RETRY_MS = 500;
+/** What the page cache takes in a few microseconds; the thread pool copies more while the event loop does other things. */
+const AT_ONCE_BYTES_MAX = 16 * 1024;
 
 export class CurrentSegment {
   readonly segment: LogSegment;
@@ -29,6 +32,7 @@ export class CurrentSegment {
   /** Every write through it is on stable storage when it returns. */
   readonly #synced: File;
   readonly #plain: File;
+  readonly #atOnce = new AtOnce();
   #allocating: Promise<void> | undefined;
   #closed = false;
 
@@ -59,6 +63,22 @@ export class CurrentSegment {
   /** Writes a frame at the end, which `wrote` then moves; on stable storage when it returns, if `synced`. */
   write(frame: Bytes, synced: boolean): Promise<void> {
     return (synced ? this.#synced : this.#plain).write(frame, this.segment.endOffset);
+  }
+
+  /**
+   * Writes a frame at the end without a sync, on the event loop: a trip to the thread pool takes ten times as long.
+   * @returns false where that might take its time; then nothing is written.
+   */
+  writeNow(frame: Bytes): boolean {
+    // Whoever fills a file keeps others from writing to it meanwhile.
+    if (frame.length > AT_ONCE_BYTES_MAX || this.#allocating !== undefined || this.#plain.writeNow === undefined)
+      return false;
+    if (!this.#atOnce.isDue()) return false;
+    const { clock } = this.#platform;
+    const startedMs = clock.monotonicMs();
+    this.#plain.writeNow(frame, this.segment.endOffset);
+    this.#atOnce.note(clock.monotonicMs() - startedMs);
+    return true;
   }
 
   wrote(bytes: number, lastVersion: Version): void {
