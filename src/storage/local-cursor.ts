@@ -7,7 +7,7 @@
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
 import { compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../base/bytes.ts';
 import type { EngineCursor } from './engine.ts';
-import { isEmptyRange, type Key, type KeyRange, rangeContains } from './key-range.ts';
+import { isEmptyRange, type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
 import type { PackedEntries } from './packed-entries.ts';
 import type { Base, Snapshot } from './snapshots.ts';
@@ -97,6 +97,8 @@ export class LocalCursor implements Cursor {
   #batchEntries = BATCH_ENTRIES_FIRST;
   /** Where `#engineCursor` and `#pulled` come from. */
   #base: Base | undefined;
+  /** What of `#rest` was deleted between that base and the snapshot. */
+  #deleted: readonly KeyRange[] = [];
   #engineCursor: EngineCursor | undefined;
   /** Entries of the engine that were pulled and not yet merged. */
   #pulled: readonly Entry[] = [];
@@ -193,15 +195,10 @@ export class LocalCursor implements Cursor {
    * there for a while would be walked over key by key.
    */
   #unhidden(): KeyRange {
-    const { overlay, writes } = this.#source;
-    const { position } = this.#base!.view;
+    const own = this.#source.writes?.rangeDeletions(this.#rest, 0, this.#writtenThrough, noteNothing) ?? [];
+    if (this.#deleted.length === 0 && own.length === 0) return this.#rest;
     let rest = this.#rest;
-    const hiding = [
-      ...overlay.rangeDeletions(rest, position, this.#snapshot.readVersion, (version) =>
-        this.#source.noteVersion(version),
-      ),
-      ...(writes?.rangeDeletions(rest, 0, this.#writtenThrough, noteNothing) ?? []),
-    ];
+    const hiding = [...this.#deleted, ...own];
     for (let i = 0; i < hiding.length; i++) {
       const shorter = without(rest, hiding[i]!, this.#reverse);
       if (shorter === rest) continue;
@@ -216,9 +213,9 @@ export class LocalCursor implements Cursor {
     const { overlay, writes } = this.#source;
     const { readVersion } = this.#snapshot;
     const { position } = this.#base!.view;
-    const options = { reverse: false, entriesMax: 1, keysOnly: true };
+    const options = { reverse: false, entriesMax: 1, keysOnly: true, deletedFrom: false };
     const note = (version: Version) => this.#source.noteVersion(version);
-    if (overlay.rangeDeletions(covered, position, readVersion, note).length > 0) return false;
+    if (this.#deleted.some((range) => rangesOverlap(range, covered))) return false;
     if (overlay.collect(covered, position, readVersion, options, note).length > 0) return false;
     if (writes === undefined) return true;
     const all = this.#writtenThrough;
@@ -243,6 +240,12 @@ export class LocalCursor implements Cursor {
     this.#pulled = [];
     this.#engineDone = false;
     this.#base = base;
+    this.#deleted = this.#source.overlay.rangeDeletions(
+      this.#rest,
+      base.view.position,
+      this.#snapshot.readVersion,
+      (version) => this.#source.noteVersion(version),
+    );
   }
 
   #take(entries: readonly Entry[] | undefined): void {
@@ -263,20 +266,23 @@ export class LocalCursor implements Cursor {
     let covered = this.#engineDone ? this.#rest : this.#upTo(this.#pulled.at(-1)!.key);
     const { position } = this.#base!.view;
     const noteVersion = (version: Version) => source.noteVersion(version);
+    const hiddenInEngine = this.#deleted;
+    const hiddenByOwn = source.writes?.rangeDeletions(covered, 0, this.#writtenThrough, noteNothing) ?? [];
     const collect = (
       overlay: Overlay,
       after: Version,
       through: Version,
+      deleted: readonly KeyRange[],
       note: (version: Version) => void,
     ): OverlayEntry[] => {
-      const entries = overlay.collect(covered, after, through, { reverse, entriesMax, keysOnly: this.#keysOnly }, note);
+      const options = { reverse, entriesMax, keysOnly: this.#keysOnly, deletedFrom: deleted.length > 0 };
+      const entries = overlay.collect(covered, after, through, options, note);
       if (entries.length === entriesMax) covered = this.#upTo(entries.at(-1)!.key);
       return entries;
     };
-    const recent = collect(source.overlay, position, readVersion, noteVersion);
-    const own = source.writes === undefined ? [] : collect(source.writes, 0, this.#writtenThrough, noteNothing);
-    const hiddenInEngine = source.overlay.rangeDeletions(covered, position, readVersion, noteVersion);
-    const hiddenByOwn = source.writes?.rangeDeletions(covered, 0, this.#writtenThrough, noteNothing) ?? [];
+    const recent = collect(source.overlay, position, readVersion, hiddenInEngine, noteVersion);
+    const own =
+      source.writes === undefined ? [] : collect(source.writes, 0, this.#writtenThrough, hiddenByOwn, noteNothing);
     const hides = (ranges: readonly KeyRange[], key: Key) =>
       ranges.length > 0 && ranges.some((range) => rangeContains(range, key));
 

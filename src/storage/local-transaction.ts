@@ -688,7 +688,7 @@ export class LocalTransaction implements Transaction, CursorSource {
       const key = memtable.keyOf(root);
       if (overlay.changedSince(key, memtable.hashOf(root), since)) throw this.#conflict(key);
     }
-    for (const { range } of memtable.ranges)
+    for (const { range } of memtable.ranges.all)
       if (overlay.rangeChangedSince(range, since)) throw this.#conflict(range.start);
     const read = this.#changedRead();
     if (read !== undefined) throw this.#conflict(read);
@@ -705,7 +705,7 @@ export class LocalTransaction implements Transaction, CursorSource {
       const key = memtable.keyOf(memtable.rootAt(i));
       if (locks.isLockedByOther(key, this.#owner)) return { key: copyBytes(key), mode: 'exclusive' };
     }
-    for (const { range } of memtable.ranges) {
+    for (const { range } of memtable.ranges.all) {
       const key = locks.lockedByOtherIn(range, this.#owner);
       if (key !== undefined) return { key, mode: 'removal' };
     }

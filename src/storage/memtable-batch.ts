@@ -79,7 +79,7 @@ function newOperations({ keyCount }: VersionedMemtable): Int32Array {
 }
 
 function batchOf(memtable: VersionedMemtable, position: Version, operations: Int32Array, count: number): EngineBatch {
-  const deletedRanges = memtable.ranges.map((deletion) => deletion.range);
+  const deletedRanges = memtable.ranges.all.map(({ range }) => range);
   return { position, deletedRanges, arena: memtable.arena, operations, count };
 }
 

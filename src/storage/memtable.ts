@@ -16,11 +16,10 @@
  * transaction, always 0.
  */
 
-import { assert } from '../base/assert.ts';
-import { asBuffer, type Bytes, compareBytes } from '../base/bytes.ts';
+import { asBuffer, type Bytes } from '../base/bytes.ts';
 import { fixHashSecret, hashKey } from './key-hash.ts';
 import { type KeyedEntries, sortByKey } from './key-order.ts';
-import { type KeyRange, rangeContains, rangeContainsSlice, rangesOverlap } from './key-range.ts';
+import type { KeyRange } from './key-range.ts';
 import {
   DELETE,
   DELETE_FROM,
@@ -32,6 +31,7 @@ import {
   operationKind,
   operationRange,
 } from './operations.ts';
+import { type RangeDeletion, RangeDeletions } from './range-deletions.ts';
 
 const STRIDE = 5;
 const OFFSET = 0;
@@ -54,13 +54,6 @@ const COMPARED_HERE = 64;
 const LOOKS_MAX = 16;
 const LOOKS_FREE = 1_024;
 
-export interface RangeDeletion {
-  readonly range: KeyRange;
-  readonly sequence: number;
-  /** Entries with a smaller index were written before it. */
-  readonly mark: number;
-}
-
 export class Memtable {
   arena: Buffer;
   /** Bytes of the arena in use. */
@@ -68,7 +61,7 @@ export class Memtable {
   /** Keys with at least one entry. */
   keyCount = 0;
   entryCount = 0;
-  readonly ranges: RangeDeletion[] = [];
+  readonly ranges = new RangeDeletions();
 
   #entries: Int32Array;
   /** Root entry + 1 by hash, 0 when free; length is a power of two. */
@@ -95,7 +88,7 @@ export class Memtable {
   }
 
   get isEmpty(): boolean {
-    return this.entryCount === 0 && this.ranges.length === 0;
+    return this.entryCount === 0 && this.ranges.count === 0;
   }
 
   /** Memory of the arena and the indexes, in bytes. */
@@ -110,7 +103,7 @@ export class Memtable {
     this.used = 0;
     this.keyCount = 0;
     this.entryCount = 0;
-    this.ranges.length = 0;
+    this.ranges.truncate(0);
     this.#table.fill(0);
     this.#sortedCount = 0;
     this.#looked = 0;
@@ -121,7 +114,7 @@ export class Memtable {
   add(offset: number, sequence: number): number {
     const kind = operationKind(this.arena, offset);
     if (kind === DELETE_RANGE || kind === DELETE_FROM) {
-      this.ranges.push({ range: copyRange(operationRange(this.arena, offset)), sequence, mark: this.entryCount });
+      this.ranges.add(copyRange(operationRange(this.arena, offset)), sequence, this.entryCount);
       return operationEnd(this.arena, offset);
     }
     const keyStart = offset + OPERATION_HEADER_BYTES;
@@ -249,31 +242,26 @@ export class Memtable {
 
   /** The newest range deletion that covers `key` with a sequence of at most `sequence`. */
   rangeCovering(key: Bytes, sequence: number): RangeDeletion | undefined {
-    for (let i = this.ranges.length - 1; i >= 0; i--) {
-      const deletion = this.ranges[i]!;
-      if (deletion.sequence <= sequence && rangeContains(deletion.range, key)) return deletion;
-    }
-    return undefined;
+    return this.ranges.covering(key, 0, key.length, sequence);
   }
 
-  /** Whether a range deletion that came later hides an entry. */
-  isHidden(entry: number): boolean {
-    const { ranges } = this;
-    if (ranges.length === 0) return false;
-    const offset = this.offsetOf(entry);
+  /** Whether a range deletion that came later, with a sequence of at most `sequence`, hides an entry. */
+  isHidden(entry: number, sequence = Number.MAX_SAFE_INTEGER): boolean {
+    const covering = this.rangeCoveringEntry(this, entry, sequence);
+    return covering !== undefined && covering.mark > entry;
+  }
+
+  /** As `rangeCovering`, of the key of an entry of any memtable. */
+  rangeCoveringEntry(memtable: Memtable, entry: number, sequence: number): RangeDeletion | undefined {
+    if (this.ranges.count === 0) return undefined;
+    const offset = memtable.offsetOf(entry);
     const start = offset + OPERATION_HEADER_BYTES;
-    const end = start + operationKeyLength(this.arena, offset);
-    for (let i = ranges.length - 1; i >= 0 && ranges[i]!.mark > entry; i--) {
-      if (rangeContainsSlice(ranges[i]!.range, this.arena, start, end)) return true;
-    }
-    return false;
+    return this.ranges.covering(memtable.arena, start, start + operationKeyLength(memtable.arena, offset), sequence);
   }
 
   /** Whether any key of `range` has an entry or range deletion with a sequence greater than `sequence`. */
   changedInRange(range: KeyRange, sequence: number): boolean {
-    for (const deletion of this.ranges) {
-      if (deletion.sequence > sequence && rangesOverlap(deletion.range, range)) return true;
-    }
+    if (this.ranges.touching(range, sequence, Number.MAX_SAFE_INTEGER).length > 0) return true;
     const count = this.prepareRange(range);
     for (let position = this.lowerBound(range.start, count); position < count; position++) {
       const root = this.#sorted[position]!;
@@ -366,7 +354,7 @@ export class Memtable {
 
   /** A mark to which `truncate` can return. */
   mark(): MemtableMark {
-    return { used: this.used, entryCount: this.entryCount, keyCount: this.keyCount, rangeCount: this.ranges.length };
+    return { used: this.used, entryCount: this.entryCount, keyCount: this.keyCount, rangeCount: this.ranges.count };
   }
 
   /** Forgets everything written since `mark`. */
@@ -379,7 +367,7 @@ export class Memtable {
     }
     this.used = mark.used;
     this.entryCount = mark.entryCount;
-    this.ranges.length = mark.rangeCount;
+    this.ranges.truncate(mark.rangeCount);
     this.#keepRoots(mark.keyCount);
   }
 
@@ -388,9 +376,7 @@ export class Memtable {
     for (let entry = this.entryCount - 1; entry >= 0 && this.sequenceOf(entry) > sequence; entry--) {
       this.#entries[entry * STRIDE + SEQUENCE] = sequence;
     }
-    for (let i = this.ranges.length - 1; i >= 0 && this.ranges[i]!.sequence > sequence; i--) {
-      this.ranges[i] = { ...this.ranges[i]!, sequence };
-    }
+    this.ranges.flatten(sequence);
   }
 
   /** Forgets every version with a sequence greater than `sequence`: what a failed sync took back. */
@@ -399,9 +385,7 @@ export class Memtable {
     while (entryCount > 0 && this.sequenceOf(entryCount - 1) > sequence) entryCount--;
     let keyCount = this.keyCount;
     while (keyCount > 0 && this.#roots[keyCount - 1]! >= entryCount) keyCount--;
-    let rangeCount = this.ranges.length;
-    while (rangeCount > 0 && this.ranges[rangeCount - 1]!.sequence > sequence) rangeCount--;
-    this.truncate({ used: this.used, entryCount, keyCount, rangeCount });
+    this.truncate({ used: this.used, entryCount, keyCount, rangeCount: this.ranges.countThrough(sequence) });
   }
 
   #keepRoots(keyCount: number): void {
@@ -566,6 +550,5 @@ function tableSize(keys: number): number {
 }
 
 function copyRange(range: KeyRange): KeyRange {
-  assert(range.end === undefined || compareBytes(range.start, range.end) <= 0, 'range ends before it starts');
   return { start: Buffer.from(range.start), end: range.end === undefined ? undefined : Buffer.from(range.end) };
 }

@@ -13,7 +13,6 @@ import { assert } from '../base/assert.ts';
 import { type Bytes, copyPart, EMPTY_BYTES, equalBytes } from '../base/bytes.ts';
 import { hashKey } from './key-hash.ts';
 import type { Key, KeyRange } from './key-range.ts';
-import { rangeContains, rangesOverlap } from './key-range.ts';
 import { Memtable } from './memtable.ts';
 import { OPERATION_HEADER_BYTES, operationKeyLength, operationValue, operationValueLength } from './operations.ts';
 import type { Version } from './store.ts';
@@ -48,6 +47,16 @@ export interface OverlayEntry {
   readonly key: Key;
   readonly value: Bytes | undefined;
 }
+
+export interface CollectOptions {
+  readonly reverse: boolean;
+  readonly entriesMax: number;
+  readonly keysOnly: boolean;
+  /** Whether `rangeDeletions` told any of the range. */
+  readonly deletedFrom: boolean;
+}
+
+const NO_RANGES: readonly KeyRange[] = [];
 
 export class Overlay {
   /** Oldest first. */
@@ -88,14 +97,14 @@ export class Overlay {
           entry = memtable.entryAt(root, sequence);
         }
       }
-      if (memtable.ranges.length > 0) {
-        const covering = memtable.rangeCovering(key, Number.MAX_SAFE_INTEGER);
-        if (covering !== undefined && covering.sequence > sequence) this.newerExists = true;
-        const visible = memtable.rangeCovering(key, sequence);
-        if (visible !== undefined && entry < visible.mark) {
-          this.version = memtable.baseVersion + visible.sequence;
-          return 'deleted';
-        }
+      let covering = memtable.rangeCovering(key, Number.MAX_SAFE_INTEGER);
+      if (covering !== undefined && covering.sequence > sequence) {
+        this.newerExists = true;
+        covering = memtable.rangeCovering(key, sequence);
+      }
+      if (covering !== undefined && entry < covering.mark) {
+        this.version = memtable.baseVersion + covering.sequence;
+        return 'deleted';
       }
       if (entry >= 0) {
         this.version = memtable.baseVersion + memtable.sequenceOf(entry);
@@ -115,7 +124,7 @@ export class Overlay {
       const sequence = version - memtable.baseVersion;
       const root = memtable.find(key, hash);
       if (root >= 0 && memtable.sequenceOf(memtable.head(root)) > sequence) return true;
-      const covering = memtable.ranges.length > 0 ? memtable.rangeCovering(key, Number.MAX_SAFE_INTEGER) : undefined;
+      const covering = memtable.rangeCovering(key, Number.MAX_SAFE_INTEGER);
       if (covering !== undefined && covering.sequence > sequence) return true;
     }
     return false;
@@ -132,14 +141,15 @@ export class Overlay {
   }
 
   /**
-   * The newest versions in (`after`, `readVersion`] of the keys of `range`, in order, at most `entriesMax` of them.
-   * Keys and values are copies, very long values views. Range deletions are asked with `deletedByRange`.
+   * The newest versions in (`after`, `readVersion`] of the keys of `range`, in order, at most `entriesMax` of them, without
+   * those that a range deletion hides.
+   * Keys and values are copies, very long values views. What range deletions hide in an engine, `rangeDeletions` tells.
    */
   collect(
     range: KeyRange,
     after: Version,
     readVersion: Version,
-    options: { readonly reverse: boolean; readonly entriesMax: number; readonly keysOnly: boolean },
+    options: CollectOptions,
     noteVersion: (version: Version) => void,
   ): OverlayEntry[] {
     const cursors: MemtableCursor[] = [];
@@ -150,9 +160,6 @@ export class Overlay {
       const cursor = new MemtableCursor(memtable, range, readVersion - memtable.baseVersion, options.reverse);
       if (cursor.entry >= 0) cursors.push(cursor);
     }
-    const isDeletedFrom = this.memtables.some(({ ranges }) =>
-      ranges.some((deletion) => rangesOverlap(deletion.range, range)),
-    );
     const entries: OverlayEntry[] = [];
     while (cursors.length > 0 && entries.length < options.entriesMax) {
       let best = cursors[0]!;
@@ -161,61 +168,67 @@ export class Overlay {
         if (options.reverse ? order < 0 : order > 0) best = cursors[i]!;
       }
       const { memtable, entry } = best;
+      // Older entries of its key are hidden too, each in its turn.
+      if (options.deletedFrom && this.#isHidden(memtable, entry, readVersion)) {
+        advance(cursors, best);
+        continue;
+      }
       const key = shortLivedKey(memtable.arena, memtable.offsetOf(entry));
       const version = memtable.baseVersion + memtable.sequenceOf(entry);
-      const hidden = isDeletedFrom && this.#hiddenByRange(key, memtable, entry, readVersion);
-      if (version > after || hidden) {
+      if (version > after) {
         noteVersion(version);
-        const value =
-          hidden || memtable.isDeletion(entry) ? undefined : options.keysOnly ? EMPTY_BYTES : valueFor(memtable, entry);
+        const value = memtable.isDeletion(entry)
+          ? undefined
+          : options.keysOnly
+            ? EMPTY_BYTES
+            : valueFor(memtable, entry);
         entries.push({ key, value });
       }
       for (let i = cursors.length - 1; i >= 0; i--) {
         const cursor = cursors[i]!;
-        if (cursor === best || equalBytes(cursor.memtable.keyOf(cursor.entry), key)) {
-          cursor.advance();
-          if (cursor.entry < 0) cursors.splice(i, 1);
-        }
+        if (cursor === best || equalBytes(cursor.memtable.keyOf(cursor.entry), key)) advance(cursors, cursor);
       }
     }
     return entries;
   }
 
   /**
-   * Range deletions in (`after`, `readVersion`] that touch `range`: they hide entries of an engine at `after`. Whoever
-   * finds nothing there has observed their versions.
+   * Ranges that were deleted in (`after`, `readVersion`] and touch `range`: they hide entries of an engine at `after`.
+   * Whoever finds nothing there has observed their versions.
    */
   rangeDeletions(
     range: KeyRange,
     after: Version,
     readVersion: Version,
     noteVersion: (version: Version) => void,
-  ): KeyRange[] {
-    const found: KeyRange[] = [];
-    for (const memtable of this.memtables) {
-      for (const deletion of memtable.ranges) {
-        const version = memtable.baseVersion + deletion.sequence;
-        if (version <= after || version > readVersion || !rangesOverlap(deletion.range, range)) continue;
-        noteVersion(version);
+  ): readonly KeyRange[] {
+    let found: KeyRange[] | undefined;
+    for (const { ranges, baseVersion, lastVersion } of this.memtables) {
+      if (ranges.count === 0 || lastVersion <= after || baseVersion >= readVersion) continue;
+      for (const deletion of ranges.touching(range, after - baseVersion, readVersion - baseVersion)) {
+        noteVersion(baseVersion + deletion.sequence);
+        found ??= [];
         found.push(deletion.range);
       }
     }
-    return found;
+    return found ?? NO_RANGES;
   }
 
   /** Whether a range deletion written after this entry, and visible at `readVersion`, covers its key. */
-  #hiddenByRange(key: Key, memtable: VersionedMemtable, entry: number, readVersion: Version): boolean {
+  #isHidden(memtable: VersionedMemtable, entry: number, readVersion: Version): boolean {
     for (let i = this.memtables.length - 1; i >= 0; i--) {
       const candidate = this.memtables[i]!;
-      for (const deletion of candidate.ranges) {
-        if (candidate.baseVersion + deletion.sequence > readVersion) continue;
-        if (candidate === memtable && entry >= deletion.mark) continue;
-        if (rangeContains(deletion.range, key)) return true;
-      }
-      if (candidate === memtable) return false;
+      const sequence = readVersion - candidate.baseVersion;
+      if (candidate === memtable) return memtable.isHidden(entry, sequence);
+      if (candidate.rangeCoveringEntry(memtable, entry, sequence) !== undefined) return true;
     }
     return false;
   }
+}
+
+function advance(cursors: MemtableCursor[], cursor: MemtableCursor): void {
+  cursor.advance();
+  if (cursor.entry < 0) cursors.splice(cursors.indexOf(cursor), 1);
 }
 
 /** Walks one memtable's keys of a range in order, stopping at entries visible at a sequence. */

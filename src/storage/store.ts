@@ -82,8 +82,8 @@ export interface Cursor {
   /** @throws OperationError `transaction_too_old`, `store_closed`, `corruption`, `io`. */
   next(): Awaitable<readonly Entry[] | undefined>;
   /**
-   * As `next`, where the store has entries side by side: then it makes no objects of them, and there may be more of them.
-   * Missing where a store never has.
+   * As `next`, where the store has entries side by side: then it makes no objects of them, and there may be more of them,
+   * also their values that `keysOnly` does without. Missing where a store never has.
    */
   nextPacked?(): Awaitable<PackedEntries | readonly Entry[] | undefined>;
   close(): void;

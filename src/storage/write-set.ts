@@ -24,13 +24,13 @@ export function newWriteSet(): Overlay {
 
 /** Whether its entries are its operations, each of another key. */
 export function isPlain(memtable: VersionedMemtable): boolean {
-  return memtable.keyCount === memtable.entryCount && memtable.ranges.length === 0;
+  return memtable.keyCount === memtable.entryCount && memtable.ranges.count === 0;
 }
 
 /** The operations to log: all of them, or without those that a later one of the same transaction replaced. */
 export function withoutSuperseded(memtable: VersionedMemtable): Bytes {
   const { arena } = memtable;
-  if (isPlain(memtable) || memtable.ranges.length > 0) {
+  if (isPlain(memtable) || memtable.ranges.count > 0) {
     return arena.subarray(COMMIT_START, memtable.used);
   }
   const parts: Bytes[] = [];
