@@ -338,3 +338,21 @@ insert into of_values values ('5') limit 1;
 insert into of_values (values ('5'));
 values ('q', 1), (2, true);
 values (1, 2), (3);
+
+-- what rows are sorted by is what they show, computed once for each
+create sequence shown;
+select -nextval('shown') as v from generate_series(1, 4) order by v;
+select -nextval('shown') from generate_series(1, 4) order by 1 limit 3;
+select -nextval('shown') from generate_series(1, 4) order by -nextval('shown') offset 1;
+select distinct -nextval('shown') as v from generate_series(1, 4) order by v;
+select v, nextval('shown') from (values (3), (1), (2)) t(v) order by v;
+select v + 0 as w, nextval('shown') from (values (3), (1), (2)) t(v) order by w;
+select v + 0 as w, nextval('shown') from (values (3), (1), (2)) t(v) order by w limit 2;
+select last_value from shown;
+select a + b as s, (select count(*) from dset d where d.a < dset.a) as n, a from dset order by n desc, s, 3;
+select a + b as s, (select count(*) from dset d where d.a < dset.a) as n from dset order by 2, 1 desc limit 3 offset 1;
+select a * 2 as t, case when b > (select avg(b) from dset) then a end as c from dset order by c nulls first, t;
+select distinct a % 3 as m, b * 0 as z from dset order by 2, m desc limit 2;
+select count(*) + 1 as n, sum(a) * 2 as s from dset group by b order by n desc, s fetch first 2 rows with ties;
+select a || '-' || b as t, row_number() over (order by a, b) * 10 as n from dset order by n desc, t;
+select b + 0 as w, 6 / (a - 3) from dset order by w;

@@ -31,6 +31,7 @@ import { requireEquality, requireOrder } from './comparable.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { Grouping } from './grouping.ts';
 import { bindGroupBy } from './grouping-sets.ts';
+import { mapExpressions, mapResult } from './map-result.ts';
 import { kindOf, placeIn, stringsOf } from './names.ts';
 import { withReducedJoins } from './outer-joins.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
@@ -184,8 +185,7 @@ function overRows(parts: SelectParts, binder: ExpressionBinder): BoundSelect {
     grouping: undefined,
     windows: windows.map((each) => mapWindow(each, early === undefined ? same : early.over)),
     sets: over === undefined ? [] : sets.ordered.map((set) => ({ ...set, args: set.args.map(over) })),
-    columns: over === undefined ? columns : mapExpressions(columns, over),
-    orderBy: over === undefined ? orderBy : mapExpressions(orderBy, over),
+    ...(over === undefined ? { columns, orderBy } : mapResult(parts, over)),
     distinctOn: over === undefined ? distinctOn : distinctOn?.map(over),
   };
 }
@@ -227,8 +227,7 @@ function overGroups(
     ...shared,
     windows: windows.map((each) => mapWindow(each, over)),
     sets: sets.ordered.map((set) => ({ ...set, args: set.args.map(over) })),
-    columns: mapExpressions(columns, over),
-    orderBy: mapExpressions(orderBy, over),
+    ...mapResult(parts, over),
     distinctOn: on.length === 0 ? undefined : on.map(over),
     grouping: {
       groupBy: groupBy && (early === undefined ? grouping.keys : grouping.keys.map(early.over)),
@@ -270,13 +269,6 @@ function refuseLateSets(
   const keys = windows.flatMap(({ window }) => keysOf(window));
   if (setsReadBy(keys, binder.sets, isKey).size === 0) return;
   throw notSupported('a set-returning function in a window over groups that are not made by it');
-}
-
-function mapExpressions<C extends { readonly expression: BoundExpression }>(
-  list: readonly C[],
-  map: (expression: BoundExpression) => BoundExpression,
-): readonly C[] {
-  return list.map((each) => ({ ...each, expression: map(each.expression) }));
 }
 
 /** Puts results of window functions and of functions that return sets where they will be: behind a row of `width`. */
@@ -415,7 +407,10 @@ function refuseMissingClauses(select: SelectStmt): void {
 export function bindSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
   if (!('SortBy' in node)) throw notSupported(`${kindOf(node)} in ORDER BY`);
   const { node: subject } = node.SortBy;
-  const expression = bindColumnOr(subject!, columns, binder, ORDER_BY);
+  const written = bindColumnOr(subject!, columns, binder, ORDER_BY);
+  // Rows go by the value that they show, also where each time another would be computed.
+  const shown = columns.find((column) => sameExpression(column.expression, written));
+  const expression = shown?.expression ?? written;
   requireOrder(expression, subject);
   return { expression, ...sortDirection(node) };
 }

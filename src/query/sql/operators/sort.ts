@@ -13,6 +13,8 @@ import { type CompareKeys, type SortedRows, Sorter } from './sorter.ts';
 
 export interface SortKey {
   readonly value: Evaluate;
+  /** Where in the row it stands, where nothing has to be computed. */
+  readonly place?: number | undefined;
   readonly compare: Compare;
   readonly descending: boolean;
   readonly nullsFirst: boolean;
@@ -23,6 +25,8 @@ const BATCH_ROWS = 512;
 export class Sort implements Operator {
   readonly #input: Operator;
   readonly #keys: readonly SortKey[];
+  /** Where all keys stand in the row, which is then compared itself; undefined where any is computed. */
+  readonly #places: readonly number[] | undefined;
   readonly #context: ExecutionContext;
   readonly #sorter: Sorter;
   #wanted: number;
@@ -35,7 +39,9 @@ export class Sort implements Operator {
     this.#keys = keys;
     this.#context = context;
     this.#wanted = rowsMax;
-    this.#sorter = new Sorter({ what: 'a sort', compare: keyComparator(keys), rowsMax }, context);
+    this.#places = placesOf(keys);
+    const compare = this.#places === undefined ? keyComparator(keys) : rowComparator(keys, this.#places);
+    this.#sorter = new Sorter({ what: 'a sort', compare, rowsMax, byRow: this.#places !== undefined }, context);
   }
 
   next(): Awaitable<RowBatch | undefined> {
@@ -62,7 +68,7 @@ export class Sort implements Operator {
   #take(batch: RowBatch, from: number): Awaitable<void> {
     for (let i = from; i < batch.length; i++) {
       const row = batch[i]!;
-      const full = this.#sorter.add(row, keysOf(this.#keys, row, this.#context));
+      const full = this.#sorter.add(row, this.#places === undefined ? keysOf(this.#keys, row, this.#context) : row);
       if (full !== undefined) return full.then(() => this.#take(batch, i + 1));
     }
   }
@@ -102,6 +108,27 @@ function compareKey({ compare, descending, nullsFirst }: SortKey, x: SqlValue, y
   }
   const order = compare(x, y);
   return descending ? -order : order;
+}
+
+function placesOf(keys: readonly SortKey[]): readonly number[] | undefined {
+  const places: number[] = [];
+  for (const { place } of keys) {
+    if (place === undefined) return undefined;
+    places.push(place);
+  }
+  return places;
+}
+
+/** Which of two rows comes first, by the keys that stand in them at these places. */
+function rowComparator(keys: readonly SortKey[], places: readonly number[]): CompareKeys {
+  return (a, b) => {
+    for (let i = 0; i < keys.length; i++) {
+      const place = places[i]!;
+      const order = compareKey(keys[i]!, a[place]!, b[place]!);
+      if (order !== 0) return order;
+    }
+    return 0;
+  };
 }
 
 /** As `compareKeys`, with the keys built in. */

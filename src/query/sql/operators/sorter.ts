@@ -6,7 +6,8 @@
  * chunks are merged together. When there are more runs than can be read at once, the oldest are merged into one first
  * (Knuth, The Art of Computer Programming 3, section 5.4.1).
  *
- * Keys are computed once, and lie beside their row in files too.
+ * Keys are computed once, and lie beside their row in files too. Where all of them stand in the row, that is its own key, and
+ * nothing lies beside it.
  */
 
 import { assert } from '../../../base/assert.ts';
@@ -19,6 +20,7 @@ import type { ExecutionContext, ExecutionRow } from './operator.ts';
 
 export interface Sortable {
   readonly row: ExecutionRow;
+  /** The row itself, if nothing is computed of it. */
   readonly keys: readonly SqlValue[];
 }
 
@@ -31,6 +33,8 @@ export interface SorterOptions {
   readonly compare: CompareKeys;
   /** How many rows are wanted; Infinity for all. */
   readonly rowsMax: number;
+  /** Every row is its own keys: `compare` takes rows. */
+  readonly byRow?: boolean;
   /** What it may hold; default what one operator may. */
   readonly bytesMax?: number;
 }
@@ -53,6 +57,7 @@ export class Sorter {
   readonly #context: ExecutionContext;
   readonly #budget: MemoryBudget;
   readonly #holdsWanted: boolean;
+  readonly #byRow: boolean;
   #open: Sortable[] = [];
   #chunks: Sortable[][] = [];
   #runs: RowFile[] = [];
@@ -64,9 +69,13 @@ export class Sorter {
     this.#context = context;
     this.#budget = new MemoryBudget(options.what, context, options.bytesMax);
     this.#holdsWanted = options.rowsMax <= WANTED_HELD_MAX;
+    this.#byRow = options.byRow === true;
   }
 
-  /** @returns a promise to wait for before the next row, now and then. @throws SqlError `out_of_memory`, and of files. */
+  /**
+   * @param keys The row itself, with `byRow`.
+   * @returns a promise to wait for before the next row, now and then. @throws SqlError `out_of_memory`, and of files.
+   */
   add(row: ExecutionRow, keys: readonly SqlValue[]): Promise<void> | undefined {
     if (this.#last !== undefined && this.#options.compare(keys, this.#last) >= 0) return undefined;
     const item = { row, keys };
@@ -115,7 +124,7 @@ export class Sorter {
   /** Chunks come behind runs: rows that compare equal leave in the order in which they came. */
   #sources(): Source[] {
     return [
-      ...this.#runs.map((run) => new RunSource(run.read())),
+      ...this.#runs.map((run) => new RunSource(run.read(), this.#byRow)),
       ...this.#chunks.map((rows) => new ChunkSource(rows)),
     ];
   }
@@ -137,7 +146,7 @@ export class Sorter {
       const next = sorted.next();
       const item = isPromise(next) ? await next : next;
       if (item === undefined) break;
-      const full = run.addPair(item.keys, item.row);
+      const full = this.#byRow ? run.add(item.row) : run.addPair(item.keys, item.row);
       if (full !== undefined) await full;
       if (count % ROWS_BETWEEN_PAUSES === 0) {
         const pause = this.#context.pause();
@@ -156,7 +165,7 @@ export class Sorter {
     if (this.#runs.length > atOnce / 2 && this.#chunks.length > 0) await this.#spill();
     while (this.#runs.length > atOnce) {
       const oldest = this.#runs.splice(0, Math.min(atOnce, this.#runs.length - atOnce + 1));
-      const sources = oldest.map((run) => new RunSource(run.read()));
+      const sources = oldest.map((run) => new RunSource(run.read(), this.#byRow));
       for (const source of sources) await source.load();
       const merged = await this.#write(new SortedRows(sources, this.#options.compare));
       for (const run of oldest) workspace.closeFile(run);
@@ -170,7 +179,7 @@ export class Sorter {
 }
 
 function sortableBytes({ row, keys }: Sortable): number {
-  return SORTABLE_BYTES + rowBytes(row) + rowBytes(keys);
+  return SORTABLE_BYTES + rowBytes(row) + (keys === row ? 0 : rowBytes(keys));
 }
 
 interface Source {
@@ -202,9 +211,11 @@ class ChunkSource implements Source {
 class RunSource implements Source {
   item: Sortable | undefined;
   readonly #reader: RowFileReader;
+  readonly #byRow: boolean;
 
-  constructor(reader: RowFileReader) {
+  constructor(reader: RowFileReader, byRow: boolean) {
     this.#reader = reader;
+    this.#byRow = byRow;
   }
 
   step(): boolean {
@@ -213,7 +224,7 @@ class RunSource implements Source {
       this.item = undefined;
       return true;
     }
-    const row = this.#reader.take();
+    const row = this.#byRow ? keys : this.#reader.take();
     assert(row !== undefined, 'keys are followed by their row');
     this.item = { keys, row };
     return false;

@@ -66,6 +66,7 @@ const QUERIES: readonly (readonly [sql: string, ordered: boolean])[] = [
   ['select * from t order by s desc nulls last, n', true],
   ['select few, k, id from t order by few, k desc nulls first limit 900 offset 400', true],
   ['select id from t order by n limit 10', true],
+  ['select few * 2 as f, s || few as w, (select count(*) from u where u.k = t.few) from t order by f, w desc, 3', true],
   ['select s, k from t order by random() < 2, id desc', true],
   ['select distinct k from t', true],
   ['select distinct k, s from t order by k, s', true],
@@ -235,7 +236,7 @@ test.each(WINDOWS)('partitions of windows that do not fit go through files: %s',
 });
 
 test('more sorted files than can be read at once are merged step by step', async () => {
-  const given = spilling({ workBytesMax: 4_000 });
+  const given = spilling({ workBytesMax: 3_000 });
   const { session, temporaryFiles } = given;
   const wide = new SqlSession(roomy, { user: 'orbit', database: 'orbit', processId: 2 });
   const sql = 'select id, s from t order by s, k';

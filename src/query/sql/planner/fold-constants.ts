@@ -19,6 +19,7 @@ import {
   type BoundWhen,
   mapOperands,
 } from '../binder/bound.ts';
+import { mapExpressions, mapResult } from '../binder/map-result.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import { type SqlType, type SqlValue, typeInfo } from '../types/types.ts';
@@ -34,8 +35,8 @@ type Constant = Extract<BoundExpression, { kind: 'constant' }>;
  */
 export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
   const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
-  const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): C[] =>
-    each.map((column) => ({ ...column, expression: fold(column.expression) }));
+  const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): readonly C[] =>
+    mapExpressions(each, fold);
   switch (query.kind) {
     case 'insert':
       return {
@@ -108,8 +109,8 @@ function foldRows(rows: BoundRows, time: TimeContext): BoundRows {
   const query = rows.kind === 'select' ? pulledUp(rows) : rows;
   const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
   const optional = (expression: BoundExpression | undefined) => expression && fold(expression);
-  const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): C[] =>
-    each.map((column) => ({ ...column, expression: fold(column.expression) }));
+  const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): readonly C[] =>
+    mapExpressions(each, fold);
   switch (query.kind) {
     case 'select':
       return {
@@ -133,8 +134,7 @@ function foldRows(rows: BoundRows, time: TimeContext): BoundRows {
         })),
         sets: query.sets.map((set) => ({ ...set, args: set.args.map(fold) })),
         distinctOn: query.distinctOn?.map(fold),
-        columns: columns(query.columns),
-        orderBy: columns(query.orderBy),
+        ...mapResult(query, fold),
         limit: optional(query.limit),
         offset: optional(query.offset),
       };
@@ -212,14 +212,17 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
       if (args.length === 0) return constant(expression, !decisive);
       if (args.every(isNullConstant)) return constant(expression, null);
       if (args.length === 1) return args[0]!;
-      return { ...expression, args };
+      return areSame(args, expression.args) ? expression : { ...expression, args };
     }
     case 'case': {
       const whens: BoundWhen[] = [];
-      for (const { condition, result } of expression.whens) {
+      for (const when of expression.whens) {
+        const { condition, result } = when;
         const folded = foldConstants(condition, time);
         if (folded.kind !== 'constant') {
-          whens.push({ condition: folded, result: foldConstants(result, time) });
+          const value = foldConstants(result, time);
+          const isSame = folded === condition && value === result;
+          whens.push(isSame ? when : { condition: folded, result: value });
           continue;
         }
         if (folded.value !== true) continue;
@@ -227,7 +230,9 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
         return whens.length === 0 ? certain : { ...expression, whens, otherwise: certain };
       }
       const otherwise = foldConstants(expression.otherwise, time);
-      return whens.length === 0 ? otherwise : { ...expression, whens, otherwise };
+      if (whens.length === 0) return otherwise;
+      const isSame = otherwise === expression.otherwise && areSame(whens, expression.whens);
+      return isSame ? expression : { ...expression, whens, otherwise };
     }
     case 'coalesce': {
       const args: BoundExpression[] = [];
@@ -238,7 +243,8 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
         if (isConstant(folded)) break;
       }
       if (args.length === 0) return constant(expression, null);
-      return args.length === 1 ? args[0]! : { ...expression, args };
+      if (args.length === 1) return args[0]!;
+      return areSame(args, expression.args) ? expression : { ...expression, args };
     }
   }
   const folded = mapOperands(expression, (each) => foldConstants(each, time));
@@ -273,6 +279,12 @@ export function foldConstants(expression: BoundExpression, time: TimeContext): B
     default:
       return folded;
   }
+}
+
+function areSame(a: readonly object[], b: readonly object[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function constant({ type, modifier, location }: BoundExpression, value: SqlValue): Constant {

@@ -20,6 +20,7 @@ import {
   shifted,
   widthOf,
 } from '../binder/bound.ts';
+import { isVolatile } from '../binder/volatility.ts';
 import { Aggregate } from '../operators/aggregate.ts';
 import { Distinct } from '../operators/distinct.ts';
 import { GroupInOrder } from '../operators/group-in-order.ts';
@@ -92,8 +93,9 @@ function extended(
   width: number,
   expressions: readonly (BoundExpression | undefined)[],
   scope: PlanScope,
+  isOwn: (expression: BoundExpression) => boolean = hasSubquery,
 ): Extended {
-  const late = expressions.filter((each) => each !== undefined && hasSubquery(each)) as BoundExpression[];
+  const late = expressions.filter((each) => each !== undefined && isOwn(each)) as BoundExpression[];
   if (late.length === 0) return { planned, over: (each) => each };
   const columns = late.map((each) => compileLater(each, scope));
   return {
@@ -446,18 +448,24 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
   planned = computed.planned;
   const sorts = planned.ordered !== true && select.orderBy.length > 0;
   const results = select.columns.map(({ expression }) => expression);
+  const presorted = sorts && inOrder?.use === 'sort' ? inOrder.presorted : 0;
+  const sortsResults = sorts && presorted === 0 && isSortedAsResult(select, results);
+  const ordering = (sorts || withTies) && !sortsResults ? select.orderBy.map(({ expression }) => expression) : [];
   const extension = extended(
     planned,
     computed.width,
-    [...(sorts || withTies ? select.orderBy.map(({ expression }) => expression) : []), ...(distinctOn ?? [])],
+    [...ordering, ...(distinctOn ?? [])],
     scope,
+    // What is another value each time has to be the one that the result shows.
+    (each) => hasSubquery(each) || (results.includes(each) && isVolatile(each)),
   );
   planned = extension.planned;
-  const keys = sorts || withTies ? select.orderBy.map((key) => sortKey(key, extension.over)) : [];
+  const overResult = (each: BoundExpression): BoundExpression => columnAt(results.indexOf(each), each);
+  const keys =
+    sorts || withTies ? select.orderBy.map((key) => sortKey(key, sortsResults ? overResult : extension.over)) : [];
   const on = distinctOn?.map((each) => compileExpression(extension.over(each)));
   // Equal ones follow each other where the order begins with what is to be distinct.
   const together = distinctOn !== undefined && beginsWith(select.orderBy, distinctOn);
-  const presorted = sorts && inOrder?.use === 'sort' ? inOrder.presorted : 0;
   const onTypes = distinctOn?.map(({ type }) => type) ?? [];
   // A result that was computed for the order is not computed again.
   const isPlain = results.every((each) => !hasSubquery(extension.over(each)));
@@ -478,6 +486,10 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
   const below = planned;
   const watchTop = (context: ExecutionContext, operator: Operator): Operator =>
     top === undefined ? operator : watch(context, top, operator);
+  const project = (input: Operator, context: ExecutionContext): Operator =>
+    plain === undefined
+      ? new ProjectLater(beforeCalls(input, results, context), later, false, context)
+      : new Project(input, plain, context, places);
   const build = (context: ExecutionContext, skip: number, wanted: number, rowsMax: number | undefined): Operator => {
     const needed = Math.min(skip + wanted, skip + (rowsMax ?? Number.POSITIVE_INFINITY));
     const cuts =
@@ -490,6 +502,7 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
       !withTies;
     const pushed = cuts && !sorts && Number.isSafeInteger(needed);
     let operator = below.open(context, pushed ? needed : undefined);
+    if (sortsResults) operator = project(operator, context);
     if (sorts) {
       const sorted = !distinct && on === undefined && !withTies && locking === undefined;
       const rows = sorted ? needed : Number.POSITIVE_INFINITY;
@@ -509,10 +522,7 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
     }
     const limited = counts !== undefined;
     if (limited && !distinct) operator = limit(operator, wanted, skip, context);
-    operator =
-      plain === undefined
-        ? new ProjectLater(beforeCalls(operator, results, context), later, false, context)
-        : new Project(operator, plain, context, places);
+    if (!sortsResults) operator = project(operator, context);
     if (!distinct) return watchTop(context, operator);
     operator =
       inOrder?.use === 'unique' ? new Unique(operator, types, context) : new Distinct(operator, types, context);
@@ -573,6 +583,22 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
     open: (context, rowsMax) =>
       new Late(() => whenReady(counts.evaluate(context), ({ skip, wanted }) => build(context, skip, wanted, rowsMax))),
   };
+}
+
+/**
+ * Whether the rows of the result are put in order, and not those that they are computed of: what is sorted by is then computed
+ * once for both. As in PostgreSQL (make_sort_input_target), what is volatile comes after the order; and so does everything where
+ * a limit leaves most of the rows out.
+ */
+function isSortedAsResult(select: BoundSelect, results: readonly BoundExpression[]): boolean {
+  const { orderBy, distinct, distinctOn, locking, withTies, limit, offset } = select;
+  if (distinctOn !== undefined || locking !== undefined || withTies) return false;
+  if (!distinct && (limit !== undefined || offset !== undefined)) return false;
+  const keys = orderBy.map(({ expression }) => expression);
+  if (keys.every(({ kind }) => kind === 'column')) return false; // Rows are sorted as they are.
+  return (
+    keys.every((key) => results.includes(key)) && results.every((each) => keys.includes(each) || !isVolatile(each))
+  );
 }
 
 /** Where in a row expressions are found that are columns of it; undefined when any is more. */

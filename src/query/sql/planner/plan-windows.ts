@@ -23,7 +23,14 @@ import { measured, type Planned, type PlanScope } from './planned.ts';
 export type Over = (expression: BoundExpression) => BoundExpression;
 
 export function sortKey({ expression, descending, nullsFirst }: BoundSortKey, over: Over): SortKey {
-  return { value: compileExpression(over(expression)), compare: compareFor(expression.type), descending, nullsFirst };
+  const found = over(expression);
+  return {
+    value: compileExpression(found),
+    place: found.kind === 'column' ? found.index : undefined,
+    compare: compareFor(expression.type),
+    descending,
+    nullsFirst,
+  };
 }
 
 /** Expressions that a window computes of its input. */

@@ -27,6 +27,7 @@ import {
   substituted,
   widthOf,
 } from '../binder/bound.ts';
+import { mapResult } from '../binder/map-result.ts';
 import { isVolatile } from '../binder/volatility.ts';
 import { isPlain, mentionsSlot, withOuter } from './decorrelate.ts';
 import { callsVolatile } from './subquery-forms.ts';
@@ -88,8 +89,7 @@ export function aboveFrom(select: BoundSelect, over: (expression: BoundExpressio
     })),
     sets: select.sets.map((set) => ({ ...set, args: set.args.map(over) })),
     distinctOn: select.distinctOn?.map(over),
-    columns: select.columns.map((column) => ({ ...column, expression: over(column.expression) })),
-    orderBy: sorted(select.orderBy),
+    ...mapResult(select, over),
   };
 }
 
