@@ -12,7 +12,7 @@
 import { type Awaitable, type Deferred, deferred, whenReady } from '../../base/awaitable.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import type { CatalogReader } from '../../models/relational/catalog.ts';
-import type { ColumnValue } from '../../models/relational/table.ts';
+import type { ColumnValue, TableId } from '../../models/relational/table.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { Keyspace } from '../../storage/keyspace.ts';
 import type { Entry, Store, Transaction } from '../../storage/store.ts';
@@ -129,7 +129,7 @@ export class SqlEngine {
   #rowIdMs = 0;
   readonly #rowIdTag: bigint;
   /** Tables without a primary key whose last id is known, by id. */
-  readonly #rowIdTables = new Set<number>();
+  readonly #rowIdTables = new Set<TableId>();
 
   constructor(options: SqlEngineOptions) {
     this.store = options.store;
@@ -297,6 +297,11 @@ export class SqlEngine {
       this.#rowIdTables.add(table.table.id);
       return this.#nextRowId();
     });
+  }
+
+  /** A table that is being made has no rows whose ids would have to be looked for. */
+  tableMade(id: TableId): void {
+    this.#rowIdTables.add(id);
   }
 
   /** The last id that a committed row has; 0 when there is none. */

@@ -143,6 +143,7 @@ export class SchemaChanges {
     const table = await named(keyName, () =>
       createTable(transaction, keyspace, { ...definition, columns, primaryKeyName: keyName }, id),
     );
+    this.#engine.tableMade(id);
     if (onCommit !== undefined) this.#block.onCommitRules.set(id, onCommit);
     if (constraints.length > 0 || indexes.length > 0) {
       const editor = new TableEditor(table, true, options);
