@@ -33,6 +33,7 @@ import { SYSTEM, SYSTEM_MEMORY_BYTES } from './platform/machine.ts';
 import { newNodePlatform, temporaryDirectory } from './platform/node-platform.ts';
 import { newPinoLog } from './platform/pino-log.ts';
 import type { Platform } from './platform/platform.ts';
+import { followScavenges } from './platform/scavenging.ts';
 import type { Listener, ListenOptions, ListenTls, Socket, SocketHandlers } from './platform/sockets.ts';
 import { systemCode } from './platform/system-error.ts';
 import { certificateEndMs, type TlsCredentials } from './platform/tls.ts';
@@ -107,6 +108,7 @@ export async function runServer(config: Config, output: ServerOutput): Promise<R
   const cleanup: Cleanup = [];
   try {
     cleanup.push({ what: 'bounds of the heap', undo: boundHeap(config.memory.limitBytes) });
+    cleanup.push({ what: 'threads of collections', undo: followScavenges() });
     const server = await start(config, platform, log, cleanup);
     trimHeap();
     const readyMs = Math.round(platform.clock.monotonicMs() - startedMs);
