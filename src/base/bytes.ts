@@ -15,6 +15,8 @@ export const EMPTY_BYTES: Bytes = Buffer.alloc(0);
 
 /** Bytes that are compared one by one: a call into Node takes as long as some eighty of them. */
 const COMPARED_BYTES_MAX = 32;
+/** As many of parts: more than that a call takes, and views besides. */
+const COMPARED_PARTS_BYTES_MAX = 64;
 /** Bytes that are copied one by one. */
 const COPIED_BYTES_MAX = 32;
 
@@ -38,6 +40,18 @@ export function compareSlice(bytes: Bytes, start: number, end: number, other: By
     if (difference !== 0) return difference;
   }
   return length - other.length;
+}
+
+/** As `compareBytes` of `a[startA, endA)` and `b[startB, endB)`, of which no views are made. */
+export function compareParts(a: Buffer, startA: number, endA: number, b: Bytes, startB: number, endB: number): number {
+  const shorter = Math.min(endA - startA, endB - startB);
+  const looked = Math.min(shorter, COMPARED_PARTS_BYTES_MAX);
+  for (let i = 0; i < looked; i++) {
+    const difference = a[startA + i]! - b[startB + i]!;
+    if (difference !== 0) return difference;
+  }
+  if (looked === shorter) return endA - startA - (endB - startB);
+  return a.compare(b, startB + looked, endB, startA + looked, endA);
 }
 
 export function equalBytes(a: Bytes, b: Bytes): boolean {

@@ -24,9 +24,10 @@ import type { Platform, Timer } from '../platform/platform.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { Engine } from './engine.ts';
 import { thinnedBatch } from './memtable-batch.ts';
-import type { ArenaPool, Overlay, VersionedMemtable } from './overlay.ts';
+import type { ArenaPool, Overlay } from './overlay.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Version } from './store.ts';
+import type { VersionedMemtable } from './versioned-memtable.ts';
 
 const RECOVER_RETRY_MS = 500;
 

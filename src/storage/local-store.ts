@@ -35,7 +35,7 @@ import type { LogFrame } from './log-segments.ts';
 import type { Memtable } from './memtable.ts';
 import { NewEntries } from './new-entries.ts';
 import { operationEnd, operationKind, PUT } from './operations.ts';
-import { ArenaPool, Overlay, VersionedMemtable } from './overlay.ts';
+import { ArenaPool, Overlay } from './overlay.ts';
 import { type Snapshot, Snapshots } from './snapshots.ts';
 import {
   type CommitRecord,
@@ -51,6 +51,7 @@ import {
   type WriteBatch,
   type WriteBehind,
 } from './store.ts';
+import { VersionedMemtable } from './versioned-memtable.ts';
 import { copyChanges, Watchers } from './watchers.ts';
 
 export interface LocalStoreOptions {

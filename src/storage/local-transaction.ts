@@ -41,7 +41,7 @@ import {
   writeOperation,
   writeOperationHeader,
 } from './operations.ts';
-import type { Overlay, VersionedMemtable } from './overlay.ts';
+import type { Overlay } from './overlay.ts';
 import { ReadSet } from './read-set.ts';
 import { Requirements } from './requirements.ts';
 import type { Base, Snapshot } from './snapshots.ts';
@@ -59,6 +59,7 @@ import {
   type TransactionOptions,
   type Version,
 } from './store.ts';
+import type { VersionedMemtable } from './versioned-memtable.ts';
 import { FIRST_SEQUENCE, isPlain, newWriteSet, WRITE_BYTES_FIRST, withoutSuperseded } from './write-set.ts';
 
 /** What a long value is copied by. */

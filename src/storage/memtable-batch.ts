@@ -5,8 +5,8 @@
 
 import type { Bytes } from '../base/bytes.ts';
 import type { Engine, EngineBatch } from './engine.ts';
-import { VersionedMemtable } from './overlay.ts';
 import type { Version } from './store.ts';
+import { VersionedMemtable } from './versioned-memtable.ts';
 
 const ARENA_BYTES = 4 * 1024 * 1024;
 /** About a millisecond's. */

@@ -16,7 +16,7 @@
  * transaction, always 0.
  */
 
-import { asBuffer, type Bytes } from '../base/bytes.ts';
+import { asBuffer, type Bytes, compareParts } from '../base/bytes.ts';
 import { fixHashSecret, hashKey } from './key-hash.ts';
 import { type KeyedEntries, sortByKey } from './key-order.ts';
 import type { KeyRange } from './key-range.ts';
@@ -46,9 +46,6 @@ const NONE = -1;
 const SHARED_ARENA_BYTES_MIN = 4 * 1024 * 1024;
 /** Of what is needed: a shared arena is so much larger. */
 const SPARE_SHARE = 1.25;
-
-/** Up to so many bytes of two keys are compared one by one, which takes less than a call. */
-const COMPARED_HERE = 64;
 
 /** A key is looked at so often, about what sorting it costs, before it is sorted. */
 const LOOKS_MAX = 16;
@@ -332,10 +329,10 @@ export class Memtable {
     return false;
   }
 
-  /** Position, of the first `count` in order, of the first key that is not less than `key`. Default: of all. */
-  lowerBound(key: Bytes, count?: number): number {
+  /** Position, of `from` up to `count` in order, of the first key that is not less than `key`. Default: of all. */
+  lowerBound(key: Bytes, count?: number, from = 0): number {
     if (count === undefined) this.#sort();
-    let low = 0;
+    let low = from;
     let high = count ?? this.keyCount;
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -347,9 +344,26 @@ export class Memtable {
 
   /** Order of an entry's key and `key`. */
   compareKey(entry: number, key: Bytes): number {
+    const { arena } = this;
     const offset = this.offsetOf(entry);
     const start = offset + OPERATION_HEADER_BYTES;
-    return this.arena.compare(key, 0, key.length, start, start + operationKeyLength(this.arena, offset));
+    return compareParts(arena, start, start + operationKeyLength(arena, offset), key, 0, key.length);
+  }
+
+  /** Order of the keys of an entry and of one of another memtable. */
+  compareEntries(entry: number, other: Memtable, otherEntry: number): number {
+    const offset = this.offsetOf(entry);
+    const start = offset + OPERATION_HEADER_BYTES;
+    const otherOffset = other.offsetOf(otherEntry);
+    const otherStart = otherOffset + OPERATION_HEADER_BYTES;
+    return compareParts(
+      this.arena,
+      start,
+      start + operationKeyLength(this.arena, offset),
+      other.arena,
+      otherStart,
+      otherStart + operationKeyLength(other.arena, otherOffset),
+    );
   }
 
   /** A mark to which `truncate` can return. */
@@ -475,19 +489,7 @@ export class Memtable {
   }
 
   #compareEntries(a: number, b: number): number {
-    const offsetA = this.offsetOf(a);
-    const offsetB = this.offsetOf(b);
-    const startA = offsetA + OPERATION_HEADER_BYTES;
-    const startB = offsetB + OPERATION_HEADER_BYTES;
-    const { arena } = this;
-    const lengthA = operationKeyLength(arena, offsetA);
-    const lengthB = operationKeyLength(arena, offsetB);
-    const looked = Math.min(lengthA, lengthB, COMPARED_HERE);
-    for (let i = 0; i < looked; i++) {
-      const difference = arena[startA + i]! - arena[startB + i]!;
-      if (difference !== 0) return difference;
-    }
-    return arena.compare(arena, startB + looked, startB + lengthB, startA + looked, startA + lengthA);
+    return this.compareEntries(a, this, b);
   }
 
   #keyEquals(offset: number, key: Bytes): boolean {

@@ -10,34 +10,16 @@
  */
 
 import { assert } from '../base/assert.ts';
-import { type Bytes, copyPart, EMPTY_BYTES, equalBytes } from '../base/bytes.ts';
+import { type Bytes, copyPart, EMPTY_BYTES } from '../base/bytes.ts';
 import { hashKey } from './key-hash.ts';
 import type { Key, KeyRange } from './key-range.ts';
-import { Memtable } from './memtable.ts';
 import { OPERATION_HEADER_BYTES, operationKeyLength, operationValue, operationValueLength } from './operations.ts';
+import { OverlayWalk, type WalkOptions } from './overlay-walk.ts';
 import type { Version } from './store.ts';
+import type { VersionedMemtable } from './versioned-memtable.ts';
 
 /** Arenas that are used again are no larger. */
 export const REUSED_ARENA_BYTES_MAX = 16 * 1024 * 1024;
-
-/** A memtable of the store: versions `baseVersion + 1` to `lastVersion`. */
-export class VersionedMemtable extends Memtable {
-  /** Of a transaction's write set known once it is committed. */
-  baseVersion: Version;
-  lastVersion: Version;
-  /** No more writes; waits for its turn to be applied. */
-  sealed = false;
-  /** The engine holds all of it. */
-  applied = false;
-  /** Its arena went back to the pool; what it holds lies in memory of its own. */
-  shrunk = false;
-
-  constructor(arena: Bytes, keysExpected: number, baseVersion: Version) {
-    super(arena, keysExpected);
-    this.baseVersion = baseVersion;
-    this.lastVersion = baseVersion;
-  }
-}
 
 /** What a lookup found. */
 export type Lookup = 'value' | 'deleted' | 'absent';
@@ -48,12 +30,9 @@ export interface OverlayEntry {
   readonly value: Bytes | undefined;
 }
 
-export interface CollectOptions {
-  readonly reverse: boolean;
+export interface CollectOptions extends WalkOptions {
   readonly entriesMax: number;
   readonly keysOnly: boolean;
-  /** Whether `rangeDeletions` told any of the range. */
-  readonly deletedFrom: boolean;
 }
 
 const NO_RANGES: readonly KeyRange[] = [];
@@ -152,42 +131,14 @@ export class Overlay {
     options: CollectOptions,
     noteVersion: (version: Version) => void,
   ): OverlayEntry[] {
-    const cursors: MemtableCursor[] = [];
-    // Newest first, so that among equal keys the first cursor wins.
-    for (let i = this.memtables.length - 1; i >= 0; i--) {
-      const memtable = this.memtables[i]!;
-      if (memtable.lastVersion <= after || memtable.baseVersion >= readVersion || memtable.keyCount === 0) continue;
-      const cursor = new MemtableCursor(memtable, range, readVersion - memtable.baseVersion, options.reverse);
-      if (cursor.entry >= 0) cursors.push(cursor);
-    }
+    const walk = new OverlayWalk(this.memtables, range, after, readVersion, options);
     const entries: OverlayEntry[] = [];
-    while (cursors.length > 0 && entries.length < options.entriesMax) {
-      let best = cursors[0]!;
-      for (let i = 1; i < cursors.length; i++) {
-        const order = best.compare(cursors[i]!);
-        if (options.reverse ? order < 0 : order > 0) best = cursors[i]!;
-      }
-      const { memtable, entry } = best;
-      // Older entries of its key are hidden too, each in its turn.
-      if (options.deletedFrom && this.#isHidden(memtable, entry, readVersion)) {
-        advance(cursors, best);
-        continue;
-      }
+    while (entries.length < options.entriesMax && walk.next()) {
+      const { memtable, entry } = walk;
+      noteVersion(walk.version);
       const key = shortLivedKey(memtable.arena, memtable.offsetOf(entry));
-      const version = memtable.baseVersion + memtable.sequenceOf(entry);
-      if (version > after) {
-        noteVersion(version);
-        const value = memtable.isDeletion(entry)
-          ? undefined
-          : options.keysOnly
-            ? EMPTY_BYTES
-            : valueFor(memtable, entry);
-        entries.push({ key, value });
-      }
-      for (let i = cursors.length - 1; i >= 0; i--) {
-        const cursor = cursors[i]!;
-        if (cursor === best || equalBytes(cursor.memtable.keyOf(cursor.entry), key)) advance(cursors, cursor);
-      }
+      if (memtable.isDeletion(entry)) entries.push({ key, value: undefined });
+      else entries.push({ key, value: options.keysOnly ? EMPTY_BYTES : valueFor(memtable, entry) });
     }
     return entries;
   }
@@ -212,77 +163,6 @@ export class Overlay {
       }
     }
     return found ?? NO_RANGES;
-  }
-
-  /** Whether a range deletion written after this entry, and visible at `readVersion`, covers its key. */
-  #isHidden(memtable: VersionedMemtable, entry: number, readVersion: Version): boolean {
-    for (let i = this.memtables.length - 1; i >= 0; i--) {
-      const candidate = this.memtables[i]!;
-      const sequence = readVersion - candidate.baseVersion;
-      if (candidate === memtable) return memtable.isHidden(entry, sequence);
-      if (candidate.rangeCoveringEntry(memtable, entry, sequence) !== undefined) return true;
-    }
-    return false;
-  }
-}
-
-function advance(cursors: MemtableCursor[], cursor: MemtableCursor): void {
-  cursor.advance();
-  if (cursor.entry < 0) cursors.splice(cursors.indexOf(cursor), 1);
-}
-
-/** Walks one memtable's keys of a range in order, stopping at entries visible at a sequence. */
-class MemtableCursor {
-  readonly memtable: VersionedMemtable;
-  /** The visible entry at the current key; -1 at the end. */
-  entry = -1;
-  readonly #range: KeyRange;
-  readonly #sequence: number;
-  readonly #step: number;
-  /** Positions of the order that hold all keys of the range. */
-  readonly #count: number;
-  #position: number;
-
-  constructor(memtable: VersionedMemtable, range: KeyRange, sequence: number, reverse: boolean) {
-    this.memtable = memtable;
-    this.#range = range;
-    this.#sequence = sequence;
-    this.#step = reverse ? -1 : 1;
-    this.#count = memtable.prepareRange(range);
-    if (reverse) {
-      this.#position = (range.end === undefined ? this.#count : memtable.lowerBound(range.end, this.#count)) - 1;
-    } else {
-      this.#position = memtable.lowerBound(range.start, this.#count);
-    }
-    this.#settle();
-  }
-
-  advance(): void {
-    this.#position += this.#step;
-    this.#settle();
-  }
-
-  #settle(): void {
-    for (; this.#position >= 0 && this.#position < this.#count; this.#position += this.#step) {
-      const root = this.memtable.sortedRoot(this.#position);
-      if (this.#step > 0) {
-        if (this.#range.end !== undefined && this.memtable.compareKey(root, this.#range.end) >= 0) break;
-      } else if (this.memtable.compareKey(root, this.#range.start) < 0) break;
-      const entry = this.memtable.entryAt(root, this.#sequence);
-      if (entry >= 0) {
-        this.entry = entry;
-        return;
-      }
-    }
-    this.entry = -1;
-  }
-
-  /** Order of the current keys. */
-  compare(other: MemtableCursor): number {
-    const offset = other.memtable.offsetOf(other.entry);
-    const start = offset + OPERATION_HEADER_BYTES;
-    const length = operationKeyLength(other.memtable.arena, offset);
-    return this.memtable.compareKey(this.entry, other.memtable.arena.subarray(start, start + length));
   }
 }
 

@@ -11,8 +11,8 @@ import { assert } from '../base/assert.ts';
 import { type Awaitable, isPromise } from '../base/awaitable.ts';
 import { OperationError } from '../base/errors.ts';
 import type { Engine, EngineSnapshot } from './engine.ts';
-import type { VersionedMemtable } from './overlay.ts';
 import type { Version } from './store.ts';
+import type { VersionedMemtable } from './versioned-memtable.ts';
 
 const BASES_MAX = 64;
 

@@ -6,7 +6,8 @@
 import type { Bytes } from '../base/bytes.ts';
 import { COMMIT_START, FRAME_ALIGNMENT } from './log-format.ts';
 import { operationEnd } from './operations.ts';
-import { Overlay, VersionedMemtable } from './overlay.ts';
+import { Overlay } from './overlay.ts';
+import { VersionedMemtable } from './versioned-memtable.ts';
 
 /** Room for operations in a new write set. */
 export const WRITE_BYTES_FIRST = 256;
