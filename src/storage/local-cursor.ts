@@ -6,8 +6,8 @@
 
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
 import { compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../base/bytes.ts';
-import type { EngineCursor } from './engine.ts';
-import { isEmptyRange, type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
+import type { EngineCursor, PackedPiece } from './engine.ts';
+import { isEmptyRange, type Key, type KeyRange, rangeContains } from './key-range.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
 import type { PackedEntries } from './packed-entries.ts';
 import type { Base, Snapshot } from './snapshots.ts';
@@ -81,6 +81,8 @@ export class KeptSnapshot implements CursorSource {
 }
 
 const BATCH_ENTRIES_FIRST = 8;
+/** What lies above the engine is copied side by side, a small part of what it costs to read it of the engine. */
+const PACKED_ENTRIES_FIRST = 64;
 /** Values of one merged batch, the last of them whole: what is made of a batch is made in one stretch. */
 const BATCH_BYTES_MAX = 256 * 1024;
 
@@ -155,7 +157,7 @@ export class LocalCursor implements Cursor {
   }
 
   nextPacked(): Awaitable<PackedEntries | readonly Entry[] | undefined> {
-    if (this.#reverse || this.#done || this.#pulled.length > 0 || this.#engineDone) return this.next();
+    if (this.#reverse || this.#done || this.#pulled.length > 0) return this.next();
     this.#source.check(this.#snapshot);
     if (this.#base === undefined || this.#base !== this.#snapshot.base) {
       const base = this.#source.base(this.#snapshot);
@@ -168,26 +170,48 @@ export class LocalCursor implements Cursor {
       }
       this.#readFrom(base);
     }
-    if (this.#engineCursor === undefined) {
+    if (!this.#engineDone && this.#engineCursor === undefined) {
       const range = this.#unhidden();
-      if (range !== this.#rest) return this.next();
-      this.#engineCursor = this.#base!.view.scan(range, { reverse: false, keysOnly: this.#keysOnly });
+      if (isEmptyRange(range)) this.#engineDone = true;
+      else if (range !== this.#rest) return this.next();
+      else this.#engineCursor = this.#base!.view.scan(range, { reverse: false, keysOnly: this.#keysOnly });
     }
-    const piece = this.#engineCursor.packed?.();
-    if (piece === undefined) return this.next();
-    const covered: KeyRange = { start: this.#rest.start, end: piece.end };
-    if (!this.#isAlone(covered) || piece.entries.count > this.#remaining) {
+    if (!this.#engineDone) {
+      const piece = this.#engineCursor!.packed?.();
+      if (piece === undefined) return this.next();
+      const covered: KeyRange = { start: this.#rest.start, end: piece.end };
+      if (piece.entries.count <= this.#remaining && this.#isAlone(covered)) return this.#give(piece);
       // What others, or this transaction, have written goes between them.
       this.#pulled = piece.entries.entries();
       this.#engineDone = piece.end === this.#rest.end;
-      return this.next();
     }
-    this.#remaining -= piece.entries.count;
-    this.#source.noteSpan(covered);
-    this.#rest = { start: piece.end ?? this.#rest.start, end: this.#rest.end };
-    if (piece.end === this.#rest.end || this.#remaining <= 0) this.close();
+    const above = this.#pulled.length > 0 || !this.#engineDone ? undefined : this.#packedAbove();
+    return above === undefined ? this.next() : this.#give(above);
+  }
+
+  /** What lies above an engine that holds nothing of `#rest`; undefined where own writes go between. */
+  #packedAbove(): PackedPiece | undefined {
+    const { overlay, writes } = this.#source;
+    if (writes?.isUntouched(this.#rest, 0, this.#writtenThrough) === false) return undefined;
+    const options = {
+      reverse: false,
+      deletedFrom: this.#deleted.length > 0,
+      entriesMax: Math.min(this.#remaining, Math.max(this.#batchEntries, PACKED_ENTRIES_FIRST)),
+      keysOnly: this.#keysOnly,
+    };
+    const note = (version: Version) => this.#source.noteVersion(version);
+    return overlay.pack(this.#rest, this.#base!.view.position, this.#snapshot.readVersion, options, note);
+  }
+
+  /** Gives all there is from where it stands up to the end of a piece, no more than `#remaining`. */
+  #give({ entries, end }: PackedPiece): Awaitable<PackedEntries | readonly Entry[] | undefined> {
+    this.#remaining -= entries.count;
+    this.#source.noteSpan({ start: this.#rest.start, end });
+    const isLast = end === this.#rest.end || this.#remaining <= 0;
+    this.#rest = { start: end ?? this.#rest.start, end: this.#rest.end };
+    if (isLast) this.close();
     this.#batchEntries = Math.min(this.#batchEntries * 4, SCAN_BATCH_ENTRIES_MAX);
-    return piece.entries.count === 0 ? this.nextPacked() : piece.entries;
+    return entries.count === 0 ? this.nextPacked() : entries;
   }
 
   /**
@@ -211,16 +235,10 @@ export class LocalCursor implements Cursor {
   /** Whether the engine alone knows what a range holds. */
   #isAlone(covered: KeyRange): boolean {
     const { overlay, writes } = this.#source;
-    const { readVersion } = this.#snapshot;
-    const { position } = this.#base!.view;
-    const options = { reverse: false, entriesMax: 1, keysOnly: true, deletedFrom: false };
-    const note = (version: Version) => this.#source.noteVersion(version);
-    if (this.#deleted.some((range) => rangesOverlap(range, covered))) return false;
-    if (overlay.collect(covered, position, readVersion, options, note).length > 0) return false;
-    if (writes === undefined) return true;
-    const all = this.#writtenThrough;
-    if (writes.rangeDeletions(covered, 0, all, noteNothing).length > 0) return false;
-    return writes.collect(covered, 0, all, options, noteNothing).length === 0;
+    return (
+      overlay.isUntouched(covered, this.#base!.view.position, this.#snapshot.readVersion) &&
+      writes?.isUntouched(covered, 0, this.#writtenThrough) !== false
+    );
   }
 
   close(): void {

@@ -93,6 +93,7 @@ async function check(random: SeededRandom, transaction: Transaction, state: Stat
     };
     const told = `${where}, ${text(range.start)} ${JSON.stringify(options)}`;
     expect(await scanned(transaction, range, options, true), told).toEqual(expected(state, range, options));
+    expect(await scanned(transaction, range, options, true), `${told} again`).toEqual(expected(state, range, options));
     expect(await scanned(transaction, range, options, false), told).toEqual(expected(state, range, options));
     const key = rowName(table, random.int(ROWS));
     const value = await transaction.get(utf8(key));
