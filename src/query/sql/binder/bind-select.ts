@@ -407,12 +407,15 @@ function refuseMissingClauses(select: SelectStmt): void {
 export function bindSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
   if (!('SortBy' in node)) throw notSupported(`${kindOf(node)} in ORDER BY`);
   const { node: subject } = node.SortBy;
-  const written = bindColumnOr(subject!, columns, binder, ORDER_BY);
-  // Rows go by the value that they show, also where each time another would be computed.
-  const shown = columns.find((column) => sameExpression(column.expression, written));
-  const expression = shown?.expression ?? written;
+  const expression = asShown(bindColumnOr(subject!, columns, binder, ORDER_BY), columns);
   requireOrder(expression, subject);
   return { expression, ...sortDirection(node) };
+}
+
+/** The column that computes the same: rows go by the value that they show, also where each time another would be computed. */
+function asShown(key: BoundExpression, columns: readonly BoundColumn[]): BoundExpression {
+  if (columns.some(({ expression }) => expression === key)) return key;
+  return columns.find(({ expression }) => sameExpression(expression, key))?.expression ?? key;
 }
 
 /** A number is a position in the result, a bare name first a result column, then a column of FROM. */

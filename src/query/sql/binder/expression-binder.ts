@@ -223,12 +223,11 @@ export class ExpressionBinder {
   }
 
   #bindNode(node: Node): BoundExpression {
+    // What most expressions consist of is asked for first.
     if ('ColumnRef' in node) return this.#columnRef(node.ColumnRef);
     if ('A_Const' in node) return literal(node.A_Const);
     if ('ParamRef' in node) return this.#parameter(node.ParamRef.number ?? 0, node.ParamRef.location);
     if ('A_Expr' in node) return bindOperator(this, node.A_Expr);
-    if ('FuncCall' in node) return bindCall(this, node.FuncCall);
-    if ('SQLValueFunction' in node) return bindValueFunction(this, node.SQLValueFunction);
     if ('BoolExpr' in node) {
       const { boolop, args, location } = node.BoolExpr;
       const title = boolop === 'AND_EXPR' ? 'AND' : boolop === 'OR_EXPR' ? 'OR' : 'NOT';
@@ -236,7 +235,20 @@ export class ExpressionBinder {
       if (title === 'NOT') return { kind: 'not', ...BOOLEAN, location, arg: bound[0]! };
       return { kind: title === 'AND' ? 'and' : 'or', ...BOOLEAN, location, args: bound };
     }
+    if ('FuncCall' in node) return bindCall(this, node.FuncCall);
+    if ('CaseExpr' in node) return bindCase(this, node.CaseExpr);
     if ('TypeCast' in node) return this.#cast(node.TypeCast);
+    if ('SubLink' in node) {
+      const { queries, progress } = this.context;
+      if (queries === undefined || progress === undefined) {
+        const { title, place = title, subqueries = place } = this.#clause;
+        throw new SqlError('feature_not_supported', `cannot use subquery in ${subqueries}`, {
+          location: node.SubLink.location,
+        });
+      }
+      return bindSubLink(node.SubLink, this, this.context as QueryContext, this.scope);
+    }
+    if ('SQLValueFunction' in node) return bindValueFunction(this, node.SQLValueFunction);
     if ('NullTest' in node) {
       const { arg, nulltesttype, location } = node.NullTest;
       const bound = this.ofAnyType(this.bindInside(arg!));
@@ -253,19 +265,8 @@ export class ExpressionBinder {
       const value = booltesttype.endsWith('TRUE');
       return { kind: 'isBoolean', ...BOOLEAN, location, arg: bound, value, negated };
     }
-    if ('CaseExpr' in node) return bindCase(this, node.CaseExpr);
     if ('CoalesceExpr' in node) return bindCoalesce(this, node.CoalesceExpr);
     if ('MinMaxExpr' in node) return bindExtreme(this, node.MinMaxExpr);
-    if ('SubLink' in node) {
-      const { queries, progress } = this.context;
-      if (queries === undefined || progress === undefined) {
-        const { title, place = title, subqueries = place } = this.#clause;
-        throw new SqlError('feature_not_supported', `cannot use subquery in ${subqueries}`, {
-          location: node.SubLink.location,
-        });
-      }
-      return bindSubLink(node.SubLink, this, this.context as QueryContext, this.scope);
-    }
     if ('GroupingFunc' in node) return bindGrouping(this, node.GroupingFunc);
     if ('RowExpr' in node) return this.#row(node.RowExpr);
     if ('A_ArrayExpr' in node) {

@@ -38,16 +38,18 @@ export class KeptAnswers {
     return answer;
   }
 
-  keep(key: DistinctKey, answer: SqlValue): void {
-    if (!this.#isOn) return;
+  /** @returns the answer. */
+  keep(key: DistinctKey, answer: SqlValue): SqlValue {
+    if (!this.#isOn) return answer;
     const bytes = keyBytes(key) + valueBytes(answer);
     while (!this.#budget.tryTake(bytes)) {
       const oldest = this.#answers.entries().next().value;
-      if (oldest === undefined) return;
+      if (oldest === undefined) return answer;
       this.#answers.delete(oldest[0]);
       this.#budget.give(keyBytes(oldest[0]) + valueBytes(oldest[1]));
     }
     this.#answers.set(key, answer);
+    return answer;
   }
 
   #stop(): void {

@@ -31,9 +31,9 @@ export interface RangeScanOptions {
   readonly parts: KeyParts;
   readonly reverse: boolean;
   /** Undefined when nobody looks at the rows, only counts them: then rows are empty. */
-  readonly reader: PlannedReader | undefined;
-  /** What writes out places of a row; undefined where nobody may ask for it, or it cannot be. */
-  readonly fields?: (places: readonly number[]) => FieldReader | undefined;
+  readonly reader: (() => PlannedReader) | undefined;
+  /** What writes out places of a row; undefined where nobody may ask for it, rows are tested, or it cannot be. */
+  readonly fields?: ((places: readonly number[]) => FieldReader | undefined) | undefined;
   /** The same for vectors; undefined where nobody may ask for them. */
   readonly vectors?: (() => PlannedVectors) | undefined;
 }
@@ -103,8 +103,8 @@ export class RangeScan implements Operator {
   }
 
   storedRows(places: readonly number[]): StoredRows | undefined {
-    const { reverse, reader, fields } = this.#options;
-    if (reverse || reader === undefined || reader.test !== undefined) return undefined;
+    const { reverse, fields } = this.#options;
+    if (reverse) return undefined;
     const found = fields?.(places);
     return found && { fields: found, next: () => this.#advance(notEmpty) };
   }
@@ -170,7 +170,7 @@ export class RangeScan implements Operator {
     if (planned === undefined) {
       return new Array<ExecutionRow>(packed ? entries.count : entries.length).fill(COUNTED_ROW);
     }
-    this.#reader ??= new RowReader(planned, this.#context);
+    this.#reader ??= new RowReader(planned(), this.#context);
     const reader = this.#reader;
     const rows: ExecutionRow[] = [];
     if (packed) reader.readAll(entries, rows);

@@ -73,18 +73,26 @@ export function subqueryEvaluator(planned: PlannedSubquery): EvaluateLater {
 /** Asks only what was not asked before. */
 function keeping({ args, operands }: PlannedSubquery, ask: EvaluateLater): EvaluateLater {
   const owner = {};
+  const asked = (
+    given: readonly SqlValue[],
+    kept: KeptAnswers,
+    row: ExecutionRow,
+    context: ExecutionContext,
+  ): Awaitable<SqlValue> => {
+    const key = answerKey(given);
+    const known = kept.get(key);
+    if (known !== undefined) return known;
+    const answer = ask(row, context);
+    if (isPromise(answer)) return answer.then((late) => kept.keep(key, late));
+    return kept.keep(key, answer);
+  };
   return (row, context) => {
     const kept = context.state(owner, () => new KeptAnswers(context));
     if (!kept.isOn) return ask(row, context);
-    return whenReady(evaluateAll(operands, row, context), (values) => {
-      const key = answerKey([...args.map(({ value }) => value(row, context)), ...values]);
-      const known = kept.get(key);
-      if (known !== undefined) return known;
-      return whenReady(ask(row, context), (answer) => {
-        kept.keep(key, answer);
-        return answer;
-      });
-    });
+    const given: SqlValue[] = [];
+    for (let i = 0; i < args.length; i++) given.push(args[i]!.value(row, context));
+    if (operands.length === 0) return asked(given, kept, row, context);
+    return whenReady(evaluateAll(operands, row, context), (values) => asked([...given, ...values], kept, row, context));
   };
 }
 
@@ -145,11 +153,14 @@ function asking(planned: PlannedSubquery): EvaluateLater {
     return gather(planned.open(context, rowsMax), budget, context, rowsMax);
   };
   const once = {};
-  const uncorrelated = <T>(context: ExecutionContext, compute: () => Awaitable<T>): Awaitable<T> => {
-    if (planned.correlated) return compute();
-    const state = context.state<{ value?: Awaitable<T> }>(once, () => ({}));
+  const uncorrelated = <T>(
+    context: ExecutionContext,
+    compute: (context: ExecutionContext) => Awaitable<T>,
+  ): Awaitable<T> => {
+    if (planned.correlated) return compute(context);
+    const state = context.state<{ value?: Awaitable<T> }>(once, newState);
     if (state.value !== undefined) return state.value;
-    const value = compute();
+    const value = compute(context);
     state.value = value;
     if (isPromise(value)) {
       value.then(
@@ -171,20 +182,15 @@ function asking(planned: PlannedSubquery): EvaluateLater {
     answer: (count: number) => SqlValue,
   ): Awaitable<SqlValue> => {
     if (planned.counts === undefined || context.measure !== undefined) return ask(context);
-    return whenReady(countHeld(planned.counts, context), (count) =>
-      count === undefined ? ask(context) : answer(count),
-    );
+    const count = countHeld(planned.counts, context);
+    if (isPromise(count)) return count.then((late) => (late === undefined ? ask(context) : answer(late)));
+    return count === undefined ? ask(context) : answer(count);
   };
   switch (planned.mode) {
     case 'scalar': {
-      const scalar = (rows: readonly ExecutionRow[]): { readonly value: SqlValue } => {
-        return { value: atMostOne(rows)[0]?.[0] ?? null };
-      };
-      const ask = (context: ExecutionContext): Awaitable<SqlValue> =>
-        whenReady(
-          uncorrelated(context, () => whenReady(run(context, 2), scalar)),
-          ({ value }) => value,
-        );
+      const scalar = (rows: readonly ExecutionRow[]): SqlValue => atMostOne(rows)[0]?.[0] ?? null;
+      const compute = (context: ExecutionContext): Awaitable<SqlValue> => whenReady(run(context, 2), scalar);
+      const ask = (context: ExecutionContext): Awaitable<SqlValue> => uncorrelated(context, compute);
       return (row, context) => {
         fill(row, context);
         return counted(context, ask, BigInt);
@@ -196,30 +202,38 @@ function asking(planned: PlannedSubquery): EvaluateLater {
         if (planned.nested !== true) return new SqlArray(planned.element!, values);
         return accumulateArrays(planned.element!, values as (SqlArray | null)[]);
       };
+      const compute = (context: ExecutionContext): Awaitable<SqlArray> => whenReady(run(context), gathered);
       return (row, context) => {
         fill(row, context);
-        return uncorrelated(context, () => whenReady(run(context), gathered));
+        return uncorrelated(context, compute);
       };
     }
     case 'exists': {
-      const ask = (context: ExecutionContext): Awaitable<SqlValue> =>
-        uncorrelated(context, () => whenReady(run(context, 1), (rows) => rows.length > 0));
+      const isAny = (rows: readonly ExecutionRow[]): boolean => rows.length > 0;
+      const compute = (context: ExecutionContext): Awaitable<SqlValue> => whenReady(run(context, 1), isAny);
+      const ask = (context: ExecutionContext): Awaitable<SqlValue> => uncorrelated(context, compute);
       return (row, context) => {
         fill(row, context);
         return counted(context, ask, Boolean);
       };
     }
-    case 'row':
+    case 'row': {
+      const compute = (context: ExecutionContext): Awaitable<readonly ExecutionRow[]> =>
+        whenReady(run(context, 2), atMostOne);
       return (row, context) =>
         whenReady(evaluateAll(planned.operands, row, context), (left) => {
           fill(row, context);
-          const rows = uncorrelated(context, () => whenReady(run(context, 2), atMostOne));
-          return whenReady(rows, ([only]) => (only === undefined ? null : planned.test!([...left, ...only], context)));
+          return whenReady(uncorrelated(context, compute), ([only]) =>
+            only === undefined ? null : planned.test!([...left, ...only], context),
+          );
         });
+    }
     default:
       return quantified(planned, run, uncorrelated, fill);
   }
 }
+
+const newState = (): Record<string, never> => ({});
 
 function atMostOne(rows: readonly ExecutionRow[]): readonly ExecutionRow[] {
   if (rows.length <= 1) return rows;
@@ -229,7 +243,7 @@ function atMostOne(rows: readonly ExecutionRow[]): readonly ExecutionRow[] {
 function quantified(
   planned: PlannedSubquery,
   run: (context: ExecutionContext) => Awaitable<ExecutionRow[]>,
-  uncorrelated: <T>(context: ExecutionContext, compute: () => Awaitable<T>) => Awaitable<T>,
+  uncorrelated: <T>(context: ExecutionContext, compute: (context: ExecutionContext) => Awaitable<T>) => Awaitable<T>,
   fill: (row: ExecutionRow, context: ExecutionContext) => void,
 ): EvaluateLater {
   const { equal, test, operands } = planned;
@@ -273,11 +287,12 @@ function quantified(
       return true;
     return scan(incomplete, left, context);
   };
+  const compute = (context: ExecutionContext): Awaitable<Hashed> =>
+    whenReady(run(context), (all) => hashed(all, context));
   return (row, context) =>
     whenReady(evaluateAll(operands, row, context), (left) => {
       fill(row, context);
-      const rows = uncorrelated(context, () => whenReady(run(context), (all) => hashed(all, context)));
-      return whenReady(rows, (held) => judge(held, left, context));
+      return whenReady(uncorrelated(context, compute), (held) => judge(held, left, context));
     });
 }
 

@@ -334,6 +334,13 @@ export function pathOrder(
   return direction === true ? 'reverse' : 'forward';
 }
 
+/** Whether any order that a key or an index gives could begin with it. */
+export function mayLead(source: CatalogTable, expression: BoundExpression): boolean {
+  const isIt = (part: Part): boolean => part(expression);
+  const { primaryKey, indexes } = keysOf(source);
+  return primaryKey.some(isIt) || indexes.some(({ tests }) => tests.some(isIt));
+}
+
 /** Whether an UPDATE of these columns could meet a row again, further on in an index that it may read by. */
 export function movesEntries(
   table: CatalogTable,

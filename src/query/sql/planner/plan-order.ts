@@ -42,6 +42,8 @@ interface Question {
   readonly settings: PlannerSettings;
   /** How many different values there are. */
   groupsOf(keys: readonly BoundExpression[]): number;
+  /** Whether rows are read in an order that begins with that key, as far as keys and indexes go. */
+  mayLead(key: BoundSortKey): boolean;
   /** FROM in that order, if it is read in it, of which so many rows are likely to be asked for. */
   inOrder(keys: readonly BoundSortKey[], wanted: number): Planned | undefined;
 }
@@ -125,6 +127,7 @@ function presortedInput(question: Question): OrderedInput | undefined {
   const { select, planned, settings } = question;
   const { orderBy } = select;
   if (planned.ordered === true || orderBy.length < 2 || settings.has('enable_incremental_sort')) return undefined;
+  if (!question.mayLead(orderBy[0]!)) return undefined;
   if (!orderBy.every(({ expression }) => isPlain(expression))) return undefined;
   const { rows } = planned.node;
   const wanted = select.distinctOn === undefined ? Math.min(rows, limitOf(select)) : rows;

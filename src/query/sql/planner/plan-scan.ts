@@ -4,6 +4,7 @@
  * selective condition only of rows that meet it.
  */
 
+import { once } from '../../../base/once.ts';
 import { rowWidth } from '../../../models/relational/table.ts';
 import {
   addColumns,
@@ -351,17 +352,14 @@ function plannedVectors(
   test: BoundExpression | undefined,
   needed: ReadonlySet<number> | undefined,
 ): () => PlannedVectors {
-  let planned: PlannedVectors | undefined;
-  return () => {
-    if (planned !== undefined) return planned;
+  return once(() => {
     const positions = layout ?? Array.from({ length: rowWidth(table) }, (_, i) => i);
-    planned = {
+    return {
       reader: positions.length === 0 ? undefined : codec.vectorReader(positions),
       test: test && compileVectorTest(test),
       kept: positions.map((position) => needed?.has(position) ?? true),
     };
-    return planned;
-  };
+  });
 }
 
 /** Conditions that let more than this part of the rows pass are not worth decoding twice for. */
@@ -481,9 +479,11 @@ function realized(
     };
   }
   const vectors = late.length === 0 ? plannedVectors(table, layout, test, needed) : undefined;
-  const positions = layout ?? Array.from({ length: rowWidth(table.table) }, (_, i) => i);
-  const fields = (places: readonly number[]) => table.codec.fieldReader(places.map((place) => positions[place]!));
-  const reader = counted ? undefined : whole();
+  const fieldsOf = (places: readonly number[]) =>
+    table.codec.fieldReader(layout === undefined ? places : places.map((place) => layout[place]!));
+  const fields = counted || test !== undefined ? undefined : fieldsOf;
+  // Rows are not always made: where vectors are asked for, stored rows, or those that are held.
+  const reader = counted ? undefined : once(whole);
   const rangeOptions = { parts: keyParts(path), reverse, reader, vectors, fields };
   const isRange = path.prefix.length > 0 || path.low !== undefined || path.high !== undefined || reverse;
   const usesKey = isRange || (ordered && orderBy.length > 0);
@@ -518,7 +518,7 @@ function heldScan(
     someExpression(each, ({ kind }) => kind === 'slot') || isVolatile(each);
   const [each, all] = [plain.filter(varies), plain.filter((condition) => !varies(condition))];
   const reader = plannedReader(table, layout, all.length === 0 ? undefined : conjunction(all), 1);
-  const options = { parts: WHOLE, reverse: false, reader };
+  const options = { parts: WHOLE, reverse: false, reader: () => reader };
   return {
     readHeld: (context) => new RangeScan(table, options, context, undefined),
     test: each.length === 0 ? undefined : compileExpression(conjunction(each)),

@@ -6,6 +6,7 @@
 
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
 import { OperationError } from '../../../base/errors.ts';
+import { once } from '../../../base/once.ts';
 import {
   addColumns,
   type BoundExpression,
@@ -38,6 +39,7 @@ import { Unique } from '../operators/unique.ts';
 import { SqlError } from '../sql-error.ts';
 import type { SqlValue } from '../types/types.ts';
 import type { VectorGrouping } from '../vectors/vector-groups.ts';
+import { mayLead } from './access-path.ts';
 import { runsStatements } from './around-functions.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
@@ -238,19 +240,15 @@ function plannedVectors(
     ({ function: { distinct, holds }, orderBy }) => distinct !== undefined || holds === true || orderBy.length > 0,
   );
   if (sets !== undefined || groupings.length > 0 || inOrder || groupBy.length > VECTOR_KEYS_MAX) return undefined;
-  let planned: VectorGrouping | undefined;
-  return () => {
-    planned ??= {
-      keys: groupBy.map((key) => compileVector(over(key))),
-      types: groupBy.map(({ type }) => type),
-      aggregates: aggregates.map(({ function: found, argument, filter }) => ({
-        function: found,
-        argument: argument && compileVector(over(argument)),
-        filter: filter && compileVectorTest(over(filter)),
-      })),
-    };
-    return planned;
-  };
+  return once(() => ({
+    keys: groupBy.map((key) => compileVector(over(key))),
+    types: groupBy.map(({ type }) => type),
+    aggregates: aggregates.map(({ function: found, argument, filter }) => ({
+      function: found,
+      argument: argument && compileVector(over(argument)),
+      filter: filter && compileVectorTest(over(filter)),
+    })),
+  }));
 }
 
 /** A bit of an integer tells for each whether it is null. */
@@ -281,7 +279,8 @@ function columnsFrom(select: BoundSelect, width: number): ReadonlySet<number> {
 
 /** The query over rows of FROM with another layout. */
 function placed(select: BoundSelect, layout: readonly number[] | undefined, width: number): BoundSelect {
-  if (layout === undefined) return select;
+  if (layout === undefined || (layout.length === width && layout.every((index, place) => index === place)))
+    return select;
   const places = new Map(layout.map((index, place) => [index, place]));
   // Behind the columns of FROM are the results of windows and sets.
   const placeOf = (index: number): number => (index < width ? places.get(index)! : index - width + layout.length);
@@ -396,7 +395,11 @@ function planInput(
     planned,
     settings: scope.settings,
     groupsOf: (keys) => estimatedGroups(keys, facts, planned.node.rows),
-    inOrder: (orderBy, rows) => planScanInOrder(from, conditions, scope, { needed, orderBy, wanted: rows }),
+    mayLead: ({ expression }) => mayLead(from.table, expression),
+    inOrder: (orderBy, rows) => {
+      if (!mayLead(from.table, orderBy[0]!.expression)) return undefined;
+      return planScanInOrder(from, conditions, scope, { needed, orderBy, wanted: rows });
+    },
   });
   return { planned: inOrder === undefined ? planned : { ...inOrder.planned, ordered: inOrder.ordered }, inOrder };
 }

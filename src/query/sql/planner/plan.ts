@@ -39,6 +39,7 @@ import { planAfterWith, planRows, planScope } from './plan-rows.ts';
 import { type PlannedInsert, type PlanScope, withSubplans } from './planned.ts';
 import type { PlannerSettings } from './planner-settings.ts';
 import { type PointQuery, pointQueryOf } from './point-query.ts';
+import { isLeaf } from './subquery-forms.ts';
 import { writeRulesOf } from './write-rules.ts';
 
 /** A column of a result, as clients are told about it. */
@@ -244,7 +245,7 @@ function surveyed(query: object): { readonly reads: ReadonlySet<TableId>; readon
         if (typeof value === 'object' && value !== null) pending.push(value);
       continue;
     }
-    if (isLeaf(next as { readonly kind?: unknown; readonly computed?: unknown }) || seen.has(next)) continue;
+    if (isLeaf(next) || seen.has(next)) continue;
     seen.add(next);
     if ('kind' in next && kinds.has(next.kind as string)) relations++;
     if ('table' in next && isCatalogTable(next.table)) reads.add(next.table.table.id);
@@ -254,11 +255,6 @@ function surveyed(query: object): { readonly reads: ReadonlySet<TableId>; readon
     }
   }
   return { reads, relations };
-}
-
-/** Most of what a statement consists of, and nothing that names a table. */
-function isLeaf({ kind, computed }: { readonly kind?: unknown; readonly computed?: unknown }): boolean {
-  return kind === 'constant' || kind === 'parameter' || (kind === 'column' && computed === undefined);
 }
 
 function isCatalogTable(value: unknown): value is CatalogTable {

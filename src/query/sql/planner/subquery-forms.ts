@@ -97,7 +97,7 @@ function everyPart(query: object, holds: (part: Part) => boolean): boolean {
   const seen = new Set<object>();
   const pending: object[] = [query];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (seen.has(next)) continue;
+    if (isLeaf(next) || seen.has(next)) continue;
     seen.add(next);
     if (Array.isArray(next)) {
       for (const each of next) if (typeof each === 'object' && each !== null) pending.push(each);
@@ -111,6 +111,11 @@ function everyPart(query: object, holds: (part: Part) => boolean): boolean {
     }
   }
   return true;
+}
+
+/** Most of what a query consists of; holds no other part, and is told by nothing but its kind. */
+export function isLeaf({ kind }: { readonly kind?: unknown }): boolean {
+  return kind === 'constant' || kind === 'parameter' || kind === 'column';
 }
 
 /** Fields that hold no part of the query. */

@@ -1,6 +1,7 @@
 /** Numbers rows of integers from 0 on, equal rows alike: a hash table with open addressing, in plain memory. */
 
-const CAPACITY_FIRST = 1_024;
+/** Most groups and joins are small, and what is allocated for nothing takes longer than they do. */
+const CAPACITY_FIRST = 128;
 
 export class CodeTable {
   readonly #width: number;

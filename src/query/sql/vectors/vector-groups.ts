@@ -38,9 +38,14 @@ const VALUE_BYTES = 24;
 /** Sums of one aggregate, by group. */
 class Sums {
   /** What is not yet in an accumulator: digits at `scale`, and how many values. */
-  digits = new Float64Array(GROUPS_FIRST);
-  counts = new Float64Array(GROUPS_FIRST);
+  digits: Float64Array;
+  counts: Float64Array;
   scale = 0;
+
+  constructor(groups: number) {
+    this.digits = new Float64Array(groups);
+    this.counts = new Float64Array(groups);
+  }
 
   reserve(groups: number): void {
     if (groups <= this.counts.length) return;
@@ -67,6 +72,8 @@ export class VectorGroups {
   /** For each aggregate those of the groups that have one. */
   readonly #accumulators: Accumulator[][];
   #encodedBytes = 0;
+  readonly #isGrouped: boolean;
+  readonly #isFiltered: boolean;
   #codes: Int32Array[] = [];
   #numbers = new Int32Array(0);
   #places = new Int32Array(0);
@@ -81,12 +88,15 @@ export class VectorGroups {
     this.#keys = new HeldColumns(grouping.keys.length);
     // One code more than keys: which of them are null.
     this.#table = new CodeTable(grouping.keys.length + 1);
+    this.#isGrouped = grouping.keys.length > 0;
+    this.#isFiltered = grouping.aggregates.some(({ filter }) => filter !== undefined);
+    const groups = this.#isGrouped ? GROUPS_FIRST : 1;
     this.#encoders = grouping.types.map((type) => new KeyCodes(type));
     this.#sums = grouping.aggregates.map(({ function: found }) =>
-      found.create().addSum === undefined ? undefined : new Sums(),
+      found.create().addSum === undefined ? undefined : new Sums(groups),
     );
     this.#accumulators = grouping.aggregates.map(() => []);
-    if (grouping.keys.length === 0) this.#count = 1;
+    if (!this.#isGrouped) this.#count = 1;
   }
 
   get count(): number {
@@ -98,11 +108,11 @@ export class VectorGroups {
     const { count } = batch;
     if (this.#numbers.length < count) {
       this.#numbers = new Int32Array(count);
-      this.#places = new Int32Array(count);
-      this.#passing = new Int32Array(count);
-      this.#codes = Array.from({ length: this.#encoders.length + 1 }, () => new Int32Array(count));
+      if (this.#isGrouped || this.#isFiltered) this.#places = new Int32Array(count);
+      if (this.#isFiltered) this.#passing = new Int32Array(count);
+      if (this.#isGrouped) this.#codes = Array.from({ length: this.#encoders.length + 1 }, () => new Int32Array(count));
     }
-    const left = this.#number(batch);
+    const left = this.#isGrouped ? this.#number(batch) : undefined;
     const { aggregates } = this.#grouping;
     for (let i = 0; i < aggregates.length; i++) this.#add(i, aggregates[i]!, batch);
     return left;
@@ -124,7 +134,6 @@ export class VectorGroups {
     const { count } = batch;
     const { keys } = this.#grouping;
     const numbers = this.#numbers;
-    if (keys.length === 0) return undefined;
     const codes = this.#codes;
     const nulls = codes[keys.length]!.fill(0, 0, count);
     const vectors: ColumnVector[] = [];
