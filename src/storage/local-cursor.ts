@@ -9,7 +9,7 @@ import { compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../base/byt
 import type { EngineCursor, PackedPiece } from './engine.ts';
 import { isEmptyRange, type Key, type KeyRange, rangeContains } from './key-range.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
-import type { PackedEntries } from './packed-entries.ts';
+import { PackedEntries } from './packed-entries.ts';
 import type { Base, Snapshot } from './snapshots.ts';
 import { type Cursor, type Entry, SCAN_BATCH_ENTRIES_MAX, type ScanOptions, type Version } from './store.ts';
 
@@ -83,6 +83,7 @@ export class KeptSnapshot implements CursorSource {
 const BATCH_ENTRIES_FIRST = 8;
 /** What lies above the engine is copied side by side, a small part of what it costs to read it of the engine. */
 const PACKED_ENTRIES_FIRST = 64;
+const NO_ENTRIES = PackedEntries.of([]);
 /** Values of one merged batch, the last of them whole: what is made of a batch is made in one stretch. */
 const BATCH_BYTES_MAX = 256 * 1024;
 
@@ -176,31 +177,34 @@ export class LocalCursor implements Cursor {
       else if (range !== this.#rest) return this.next();
       else this.#engineCursor = this.#base!.view.scan(range, { reverse: false, keysOnly: this.#keysOnly });
     }
-    if (!this.#engineDone) {
-      const piece = this.#engineCursor!.packed?.();
-      if (piece === undefined) return this.next();
-      const covered: KeyRange = { start: this.#rest.start, end: piece.end };
-      if (piece.entries.count <= this.#remaining && this.#isAlone(covered)) return this.#give(piece);
-      // What others, or this transaction, have written goes between them.
-      this.#pulled = piece.entries.entries();
-      this.#engineDone = piece.end === this.#rest.end;
+    const below = this.#engineDone ? { entries: NO_ENTRIES, end: this.#rest.end } : this.#engineCursor!.packed?.();
+    if (below === undefined) return this.next();
+    const piece = this.#packed(below);
+    if (piece === undefined) {
+      this.#pulled = below.entries.entries();
+      this.#engineDone = below.end === this.#rest.end;
+      return this.next();
     }
-    const above = this.#pulled.length > 0 || !this.#engineDone ? undefined : this.#packedAbove();
-    return above === undefined ? this.next() : this.#give(above);
+    if (piece.end !== below.end) {
+      // There is more of it than is given at once: it is looked up again.
+      this.#engineCursor?.close();
+      this.#engineCursor = undefined;
+      this.#engineDone = false;
+    }
+    return this.#give(piece);
   }
 
-  /** What lies above an engine that holds nothing of `#rest`; undefined where own writes go between. */
-  #packedAbove(): PackedPiece | undefined {
+  /** What the engine holds and what lies above it; undefined where one by one they have to be merged with own writes. */
+  #packed({ entries, end }: PackedPiece): PackedPiece | undefined {
     const { overlay, writes } = this.#source;
-    if (writes?.isUntouched(this.#rest, 0, this.#writtenThrough) === false) return undefined;
-    const options = {
-      reverse: false,
-      deletedFrom: this.#deleted.length > 0,
-      entriesMax: Math.min(this.#remaining, Math.max(this.#batchEntries, PACKED_ENTRIES_FIRST)),
-      keysOnly: this.#keysOnly,
-    };
+    const covered: KeyRange = { start: this.#rest.start, end };
+    const deletedFrom = this.#deleted.length > 0;
+    if (deletedFrom && entries.count > 0) return undefined;
+    if (writes?.isUntouched(covered, 0, this.#writtenThrough) === false) return undefined;
+    const entriesMax = Math.min(this.#remaining, entries.count + Math.max(this.#batchEntries, PACKED_ENTRIES_FIRST));
+    const options = { entriesMax, keysOnly: this.#keysOnly, deletedFrom };
     const note = (version: Version) => this.#source.noteVersion(version);
-    return overlay.pack(this.#rest, this.#base!.view.position, this.#snapshot.readVersion, options, note);
+    return overlay.pack(covered, this.#base!.view.position, this.#snapshot.readVersion, entries, options, note);
   }
 
   /** Gives all there is from where it stands up to the end of a piece, no more than `#remaining`. */
@@ -230,15 +234,6 @@ export class LocalCursor implements Cursor {
       i = -1; // It may begin in another one now.
     }
     return rest;
-  }
-
-  /** Whether the engine alone knows what a range holds. */
-  #isAlone(covered: KeyRange): boolean {
-    const { overlay, writes } = this.#source;
-    return (
-      overlay.isUntouched(covered, this.#base!.view.position, this.#snapshot.readVersion) &&
-      writes?.isUntouched(covered, 0, this.#writtenThrough) !== false
-    );
   }
 
   close(): void {

@@ -14,16 +14,11 @@ import { type Bytes, copyPart, EMPTY_BYTES } from '../base/bytes.ts';
 import type { PackedPiece } from './engine.ts';
 import { hashKey } from './key-hash.ts';
 import type { Key, KeyRange } from './key-range.ts';
-import {
-  OPERATION_HEADER_BYTES,
-  operationEnd,
-  operationKeyLength,
-  operationValue,
-  operationValueLength,
-} from './operations.ts';
+import { OPERATION_HEADER_BYTES, operationKeyLength, operationValue, operationValueLength } from './operations.ts';
+import { firstOf, merge } from './overlay-packing.ts';
 import { OverlayWalk, type WalkOptions } from './overlay-walk.ts';
-import { PackedEntries } from './packed-entries.ts';
-import { type PackedScan, PackedScans } from './packed-scans.ts';
+import type { PackedEntries } from './packed-entries.ts';
+import { PackedScans } from './packed-scans.ts';
 import type { Version } from './store.ts';
 import type { VersionedMemtable } from './versioned-memtable.ts';
 
@@ -44,11 +39,10 @@ export interface CollectOptions extends WalkOptions {
   readonly keysOnly: boolean;
 }
 
+export type PackOptions = Omit<CollectOptions, 'reverse'>;
+
 const NO_RANGES: readonly KeyRange[] = [];
 const UNHIDDEN: WalkOptions = { reverse: false, deletedFrom: false };
-
-/** What is side by side in a batch: the last entry whole, but none that is longer than all of this. */
-const PACKED_BYTES_MAX = 256 * 1024;
 
 export class Overlay {
   /** Oldest first. */
@@ -158,52 +152,30 @@ export class Overlay {
   }
 
   /**
-   * As `collect`, of values only and side by side: what a scan of `range` finds where an engine at `after` holds nothing of it.
-   * Up to `end`, as there may be more. Undefined where an entry comes first that is too long to be copied.
+   * What a scan of `range` finds, forward and side by side, where an engine at `after` holds the entries `below` of it, and no
+   * deleted range hides any of them: those themselves where nothing was written above. Up to `end`, as there may be more.
+   * Undefined where an entry comes first that is too long to be copied.
    */
   pack(
     range: KeyRange,
     after: Version,
     readVersion: Version,
-    options: CollectOptions,
+    below: PackedEntries,
+    options: PackOptions,
     noteVersion: (version: Version) => void,
   ): PackedPiece | undefined {
     const { entriesMax, keysOnly } = options;
     let scan = this.#packed.find(range, after, readVersion, entriesMax, keysOnly);
     if (scan === undefined) {
-      scan = this.#pack(range, after, readVersion, options);
+      const walk = new OverlayWalk(this.memtables, range, after, readVersion, { ...options, reverse: false });
+      if (!walk.next()) return firstOf(below, entriesMax, range.end);
+      scan = { range, entriesMax, keysOnly, ...merge(walk, below, options) };
       this.#packed.add(scan, after, readVersion);
     }
     const { entries, next, version } = scan;
     if (entries.count === 0 && next !== undefined) return undefined;
     noteVersion(version);
     return { entries, end: next ?? range.end };
-  }
-
-  #pack(range: KeyRange, after: Version, readVersion: Version, options: CollectOptions): PackedScan {
-    const { entriesMax, keysOnly } = options;
-    const walk = new OverlayWalk(this.memtables, range, after, readVersion, options);
-    const found: FoundEntry[] = [];
-    let bytes = 0;
-    let version = 0;
-    let next: Key | undefined;
-    while (walk.next()) {
-      const { memtable, entry } = walk;
-      const { arena } = memtable;
-      const offset = memtable.offsetOf(entry);
-      const isLong = operationEnd(arena, offset) - offset > PACKED_BYTES_MAX;
-      if (found.length === entriesMax || bytes >= PACKED_BYTES_MAX || isLong) {
-        next = shortLivedKey(arena, offset);
-        break;
-      }
-      version = Math.max(version, walk.version);
-      if (memtable.isDeletion(entry)) continue;
-      const keyLength = operationKeyLength(arena, offset);
-      const length = keysOnly ? keyLength : keyLength + operationValueLength(arena, offset);
-      found.push({ arena, start: offset + OPERATION_HEADER_BYTES, keyLength, length });
-      bytes += length;
-    }
-    return { range, entriesMax, keysOnly, version, entries: packed(found, bytes), next };
   }
 
   /** Whether nothing of `range` was written in (`after`, `readVersion`]. */
@@ -233,29 +205,6 @@ export class Overlay {
     }
     return found ?? NO_RANGES;
   }
-}
-
-/** Where the key of an entry begins, and how far it and what is wanted of its value go. */
-interface FoundEntry {
-  readonly arena: Buffer;
-  readonly start: number;
-  readonly keyLength: number;
-  readonly length: number;
-}
-
-/** Copies of entries of so many bytes. */
-function packed(found: readonly FoundEntry[], bytes: number): PackedEntries {
-  const buffer = Buffer.allocUnsafe(bytes);
-  const offsets = new Uint32Array(found.length * 2 + 1);
-  let at = 0;
-  for (let i = 0; i < found.length; i++) {
-    const { arena, start, keyLength, length } = found[i]!;
-    copyPart(buffer, at, arena, start, start + length);
-    offsets[i * 2 + 1] = at + keyLength;
-    at += length;
-    offsets[i * 2 + 2] = at;
-  }
-  return new PackedEntries(buffer, offsets);
 }
 
 /** A copy of an entry's value; of a very long one a view, as the arena in which it lies stays as it is once it is sealed. */

@@ -1,26 +1,21 @@
 /**
- * The last short scans of what lies above an engine, side by side as they were read: who reads the same range again before
- * anything is written gets the same bytes. A few, of one state of the store; those of the one before are forgotten.
+ * The last short scans of ranges that were written above an engine, side by side as they were read: who reads the same range
+ * again before anything is written gets the same bytes. A few, of one state of the store; those of the one before are forgotten.
  */
 
 import { equalBytes } from '../base/bytes.ts';
-import type { Key, KeyRange } from './key-range.ts';
-import type { PackedEntries } from './packed-entries.ts';
+import type { KeyRange } from './key-range.ts';
+import type { Merged } from './overlay-packing.ts';
 import type { Version } from './store.ts';
 
 const SCANS_MAX = 8;
 const BYTES_MAX = 32 * 1024;
 
-export interface PackedScan {
+export interface PackedScan extends Merged {
   readonly range: KeyRange;
   /** Of the scan: how many entries were wanted, and whether without their values. */
   readonly entriesMax: number;
   readonly keysOnly: boolean;
-  readonly entries: PackedEntries;
-  /** The first key of the range that is not told; undefined where all are. */
-  readonly next: Key | undefined;
-  /** Of the youngest entry. */
-  readonly version: Version;
 }
 
 export class PackedScans {

@@ -152,3 +152,41 @@ test.each(PROVIDERS)(
   },
   60_000,
 );
+
+test.each(PROVIDERS)(
+  'packed scans of %s hold few long values, and none that is too long to be copied',
+  async (provider) => {
+    const fixture = await openTestStore(provider, { overlayBytesMax: 16 << 20 });
+    const { store } = fixture;
+    const range = { start: utf8('v/'), end: utf8('v0') };
+    const state = new Map<string, string>();
+    const write = async (name: string, bytes: number): Promise<void> => {
+      const writer = store.begin();
+      state.set(`v/${name}`, name.repeat(bytes / name.length));
+      writer.put(utf8(`v/${name}`), utf8(state.get(`v/${name}`)!));
+      await writer.commit();
+    };
+    const read = async (): Promise<void> => {
+      const reader = store.begin({ readOnly: true });
+      for (let times = 0; times < 3; times++) {
+        for (const options of [{}, { limit: 3 }]) {
+          expect(await scanned(reader, range, options, true)).toEqual(expected(state, range, options));
+        }
+      }
+      reader.rollback();
+    };
+    try {
+      await read();
+      for (let i = 10; i < 22; i++) await write(String(i), i % 5 === 0 ? 600_000 : 100_000);
+      await read();
+      await settleStore(store);
+      await read();
+      await write('11', 300_000);
+      await write('105', 30_000);
+      await write('19', 20_000);
+      await read();
+    } finally {
+      await fixture.dispose();
+    }
+  },
+);
