@@ -91,18 +91,14 @@ export class HttpLane {
 
   /** Serves what was accepted, also before the listener was closed. */
   acceptHandle(handle: StreamHandle): void {
-    if (this.#isClosing) {
+    if (this.#isClosing || this.#isFull) {
       handle.close();
       return;
     }
     const socket = NodeSocket.accepted(handle, this.#readBuffer);
-    if (this.#isFull) {
-      socket.raw!.on('error', () => {}).destroy();
-      return;
-    }
     const connection = new Connection(this, socket);
     connection.seat = this.#connections.add(connection);
-    socket.attach(socket.raw!, connection, false);
+    socket.attach(connection, false);
   }
 
   /** Has a connection that Node has made served by it. */

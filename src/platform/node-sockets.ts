@@ -17,7 +17,8 @@
  * unread input resets the connection, and the reset may overtake the last reply (`lingering.ts`). Waiting for a peer that takes no bytes
  * is not bounded here; the slow-client timeout of a protocol calls `destroy`.
  *
- * Connections of a burst are set up and torn down over several turns (`spread.ts`): each costs Node some 20 to 60 µs.
+ * Connections of a burst are set up and torn down over several turns (`spread.ts`): each costs Node some 20 to 60 µs. And of an
+ * accepted handle Node's socket is made with the first bytes that come: a client that is silent takes half the memory without.
  *
  * `http-lane.ts` puts connections that `node:http` accepted into such sockets, and gives them back with `detach`.
  */
@@ -28,7 +29,7 @@ import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { assert } from '../base/assert.ts';
 import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
-import { Roster } from '../base/roster.ts';
+import { Roster, type Seat } from '../base/roster.ts';
 import { linger } from './lingering.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
@@ -74,7 +75,12 @@ export interface StreamHandle {
   setNoDelay?(on: boolean): number;
   /** Fills `peer`. @returns 0, or a negative system error. */
   getpeername?(peer: Peer): number;
-  readStop?(): number;
+  setKeepAlive?(on: boolean, seconds: number): number;
+  /** Called with what was read; undefined at the end, and after an error. */
+  onread: (bytes: ArrayBuffer | undefined) => void;
+  /** @returns 0, or a negative system error. */
+  readStart(): number;
+  readStop(): number;
   close(): void;
 }
 
@@ -140,7 +146,7 @@ export class NodeSockets implements Sockets {
   connect(options: ConnectOptions, handlers: SocketHandlers): Promise<Socket> {
     const [host, port] = 'path' in options ? [options.path, 0] : [options.host, options.port];
     const address = 'path' in options ? options.path : `${host}:${port}`;
-    const connection = new NodeSocket(host, port);
+    const connection = new NodeSocket({ address: host, port });
     return new Promise((resolve, reject) => {
       const raw = new net.Socket({ allowHalfOpen: true, noDelay: true, ...connection.readOptions(this.#readBuffer) });
       const onError = (error: Error) => {
@@ -151,7 +157,7 @@ export class NodeSockets implements Sockets {
       raw.connect('path' in options ? { path: options.path } : { host, port }, () => {
         raw.off('error', onError);
         connection.prepare(raw, this.#readBuffer === undefined ? undefined : handleOf(raw));
-        connection.attach(raw, handlers, this.#readBuffer === undefined);
+        connection.attach(handlers, this.#readBuffer === undefined);
         resolve(connection);
       });
     });
@@ -163,7 +169,7 @@ class NodeListener implements Listener {
   readonly #onConnection: (socket: Socket) => SocketHandlers;
   readonly #readBuffer: ReadBuffer | undefined;
   readonly #server: net.Server;
-  readonly #open = new Roster<net.Socket>();
+  readonly #open = new Roster<NodeSocket>();
   readonly #refused = new Roster<net.Socket>();
   #closed: Promise<void> | undefined;
   host = '';
@@ -231,12 +237,8 @@ class NodeListener implements Listener {
 
   async close(): Promise<void> {
     this.stopAccepting();
-    const closing: Promise<void>[] = [];
-    for (const raw of [...this.#open, ...this.#refused]) {
-      closing.push(new Promise((resolve) => raw.once('close', () => resolve())));
-      raw.destroy();
-    }
-    await Promise.all(closing);
+    await Promise.all([...this.#open].map((connection) => closed(connection.rawNow()!)));
+    await Promise.all([...this.#refused].map(closed));
     await this.#closed;
   }
 
@@ -247,7 +249,10 @@ class NodeListener implements Listener {
   #acceptHandle(handle: StreamHandle, readBuffer: ReadBuffer): void {
     if (this.#closed !== undefined) handle.close();
     else if (this.#isFull) this.#refuse(new net.Socket({ handle, allowHalfOpen: true } as object));
-    else this.#serve(NodeSocket.accepted(handle, readBuffer), false);
+    else {
+      handle.setKeepAlive?.(true, KEEP_ALIVE_S);
+      this.#serve(NodeSocket.accepted(handle, readBuffer), false);
+    }
   }
 
   /** One that Node has made: read by `data` events. */
@@ -257,25 +262,23 @@ class NodeListener implements Listener {
       return;
     }
     // A Unix socket has neither; a client may also be gone again by now.
-    const connection = new NodeSocket(accepted.remoteAddress ?? '', accepted.remotePort ?? 0);
+    const connection = new NodeSocket({ address: accepted.remoteAddress ?? '', port: accepted.remotePort ?? 0 });
     connection.prepare(accepted, undefined);
+    accepted.setKeepAlive(true, KEEP_ALIVE_S * 1_000);
     this.#serve(connection, true);
   }
 
   #serve(connection: NodeSocket, byDataEvents: boolean): void {
-    const raw = connection.raw!;
-    if (this.#options.path === undefined) raw.setKeepAlive(true, KEEP_ALIVE_S * 1_000);
-    const seat = this.#open.add(raw);
-    raw.once('close', () => seat.leave());
+    connection.seat = this.#open.add(connection);
     let handlers: SocketHandlers;
     try {
       handlers = this.#onConnection(connection);
     } catch (error) {
-      raw.on('error', () => {});
-      raw.destroy();
+      connection.attach(NOBODY, byDataEvents);
+      connection.destroy();
       throw error; // A session that cannot be set up is a bug: let the process's own handler tell.
     }
-    connection.attach(raw, handlers, byDataEvents);
+    connection.attach(handlers, byDataEvents);
     const { tls } = this.#options;
     if (tls?.required) connection.startTls(tls.identity);
     else if (tls !== undefined) connection.awaitTls(tls.identity);
@@ -297,6 +300,17 @@ class NodeListener implements Listener {
     accepted.end(this.#options.tls?.required ? EMPTY_BYTES : (this.#options.refusal ?? EMPTY_BYTES));
     accepted.resume(); // Unread input would reset the connection before the refusal is read.
   }
+}
+
+/** Who could not be set up hears nothing. */
+const NOBODY: SocketHandlers = { onData() {}, onClose() {} };
+
+/** Destroys a socket; resolves when it is closed. */
+function closed(raw: net.Socket): Promise<void> {
+  return new Promise((resolve) => {
+    raw.once('close', () => resolve());
+    raw.destroy();
+  });
 }
 
 /** Whether a process listens on a Unix socket; in doubt it does. */
@@ -340,18 +354,30 @@ export function acceptHandles(server: net.Server, accept: (handle: StreamHandle)
 /** Closes when its turn comes. Until then nothing is read: Node takes what comes to a destroyed socket for an error, and throws. */
 class AcceptedSocket extends net.Socket {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    handleOf(this)?.readStop?.();
+    handleOf(this)?.readStop();
     spread(() => super._destroy(error, callback));
   }
 }
 
+interface RawListeners {
+  readonly error: (error: Error) => void;
+  readonly end: () => void;
+  readonly close: () => void;
+  readonly data: (chunk: Bytes) => void;
+}
+
 export class NodeSocket implements Socket {
-  readonly remoteAddress: string;
-  readonly remotePort: number;
+  /** Among those that are open, if anyone counts them. */
+  seat: Seat<NodeSocket> | undefined;
+  /** Of an accepted handle: not asked yet. */
+  #peer: Peer | undefined;
   #raw: net.Socket | undefined;
   /** Where to write to directly. */
   #handle: StreamHandle | undefined;
+  /** What an accepted handle of which no socket was made yet is to be read into. */
+  #unheard: ReadBuffer | undefined;
   #handlers: SocketHandlers | undefined;
+  #listeners: RawListeners | undefined;
   /** For the next write: only one that the kernel does not take at once uses it up. */
   #request: WriteRequest | undefined;
   #error: Error | undefined;
@@ -366,17 +392,52 @@ export class NodeSocket implements Socket {
   #handshaking = false;
   #tls: TlsSession | undefined;
 
-  constructor(remoteAddress: string, remotePort: number) {
-    this.remoteAddress = remoteAddress;
-    this.remotePort = remotePort;
+  constructor(peer: Peer | undefined) {
+    this.#peer = peer;
+  }
+
+  /** Of a handle whose bytes go to `buffer`; to be attached afterwards. */
+  static accepted(handle: StreamHandle, buffer: ReadBuffer): NodeSocket {
+    const connection = new NodeSocket(undefined);
+    connection.#handle = handle;
+    connection.#unheard = buffer;
+    return connection;
+  }
+
+  /** Node's socket; of an accepted handle it is made when somebody needs it. */
+  rawNow(): net.Socket | undefined {
+    const buffer = this.#unheard;
+    if (buffer === undefined) return this.#raw;
+    this.#unheard = undefined;
+    const handle = this.#handle!;
+    this.#askPeer(handle);
+    if (this.#handlers !== undefined) handle.readStop(); // The socket begins by itself.
+    this.prepare(new AcceptedSocket({ handle, allowHalfOpen: true, ...this.readOptions(buffer) } as object), handle);
+    if (this.#handlers !== undefined) this.#listenTo(this.#raw!, false);
+    return this.#raw;
+  }
+
+  #askPeer(handle: StreamHandle): Peer {
+    const peer: Peer = {};
+    handle.getpeername?.(peer); // A Unix socket has none; a client may also be gone again by now.
+    this.#peer = peer;
+    return peer;
+  }
+
+  get remoteAddress(): string {
+    return (this.#peer ?? this.#askPeer(this.#handle!)).address ?? '';
+  }
+
+  get remotePort(): number {
+    return (this.#peer ?? this.#askPeer(this.#handle!)).port ?? 0;
   }
 
   get localAddress(): string {
-    return this.#raw?.localAddress ?? '';
+    return this.rawNow()?.localAddress ?? '';
   }
 
   get localPort(): number {
-    return this.#raw?.localPort ?? 0;
+    return this.rawNow()?.localPort ?? 0;
   }
 
   /** The `onread` part of `net.Socket`'s options. */
@@ -412,30 +473,20 @@ export class NodeSocket implements Socket {
     if (!raw.destroyed && !this.#detached && (this.#ended || !this.#paused)) raw.resume();
   }
 
-  get raw(): net.Socket | undefined {
-    return this.#raw;
-  }
-
-  /** Reads what an accepted handle receives into `buffer`; to be attached afterwards. */
-  static accepted(handle: StreamHandle, buffer: ReadBuffer): NodeSocket {
-    const peer: Peer = {};
-    handle.getpeername?.(peer); // A Unix socket has none; a client may also be gone again by now.
-    const connection = new NodeSocket(peer.address ?? '', peer.port ?? 0);
-    const options = { handle, allowHalfOpen: true, ...connection.readOptions(buffer) } as object;
-    connection.prepare(new AcceptedSocket(options), handle);
-    return connection;
-  }
-
   /**
    * Gives the connection up, without a further word to its handlers: whoever takes it attaches to the result, which is
    * paused, and finds `unread` there before what comes later.
    */
   detach(unread: Bytes): net.Socket {
-    const raw = this.#raw!;
+    const raw = this.rawNow()!;
+    const listeners = this.#listeners!;
     this.#detached = true;
     this.#ended = true;
-    raw.off('end', this.#onRawEnd).off('close', this.#onRawClose).off('data', this.#onRawData);
-    raw.off('error', this.#onRawError);
+    raw
+      .off('end', listeners.end)
+      .off('close', listeners.close)
+      .off('data', listeners.data)
+      .off('error', listeners.error);
     raw.pause();
     raw.unshift(Buffer.from(unread));
     return raw;
@@ -449,26 +500,40 @@ export class NodeSocket implements Socket {
   }
 
   /** From here on it delivers. */
-  attach(raw: net.Socket, handlers: SocketHandlers, byDataEvents: boolean): void {
+  attach(handlers: SocketHandlers, byDataEvents: boolean): void {
     this.#handlers = handlers;
-    this.#listenTo(raw, byDataEvents);
+    if (this.#raw !== undefined) this.#listenTo(this.#raw, byDataEvents);
+    else this.#awaitFirst(this.#handle!);
+  }
+
+  /** Reads without a socket until something comes. */
+  #awaitFirst(handle: StreamHandle): void {
+    const first = (bytes: ArrayBuffer | undefined): void => {
+      this.rawNow(); // It meets the end, or the error, once more.
+      if (bytes !== undefined) this.#deliver(Buffer.from(bytes));
+    };
+    handle.onread = first; // By name, so that it dies young (docs/decisions/small-heaps.md).
+    if (handle.readStart() !== 0) this.rawNow();
   }
 
   #listenTo(raw: net.Socket, byDataEvents: boolean): void {
     this.#raw = raw;
-    raw.on('error', this.#onRawError);
-    raw.on('end', this.#onRawEnd);
-    raw.on('close', this.#onRawClose);
-    if (byDataEvents) raw.on('data', this.#onRawData);
-    if (!this.#paused) raw.resume();
+    this.#listeners ??= {
+      error: (error) => {
+        this.#error ??= error;
+      },
+      end: () => spread(() => this.#onEnd()),
+      close: () => this.#onClose(),
+      data: (chunk) => this.#onRawData(chunk),
+    };
+    const { error, end, close, data } = this.#listeners;
+    raw.on('error', error).on('end', end).on('close', close);
+    if (byDataEvents) raw.on('data', data);
+    if (this.#paused) raw.pause();
+    else raw.resume();
   }
 
-  readonly #onRawError = (error: Error): void => {
-    this.#error ??= error;
-  };
-  readonly #onRawEnd = (): void => spread(() => this.#onEnd());
-  readonly #onRawClose = (): void => this.#onClose();
-  readonly #onRawData = (chunk: Bytes): void => {
+  #onRawData(chunk: Bytes): void {
     const identity = this.#offered;
     if (identity === undefined) {
       this.#deliver(chunk);
@@ -483,7 +548,7 @@ export class NodeSocket implements Socket {
     raw.pause();
     raw.unshift(chunk); // The secure socket takes what is there already.
     this.startTls(identity);
-  };
+  }
 
   get tls(): TlsSession | undefined {
     return this.#tls;
@@ -495,14 +560,14 @@ export class NodeSocket implements Socket {
   }
 
   startTls(identity: TlsIdentity): void {
-    const plain = this.#raw;
+    const plain = this.rawNow();
     if (plain === undefined || plain.destroyed || this.#ended) return;
     assert(this.#tls === undefined && !this.#handshaking, 'a connection is encrypted once');
     assert(identity instanceof NodeTlsIdentity, 'an identity of the platform it is used on');
     this.#handshaking = true;
     this.#handle = undefined; // It carries what OpenSSL writes.
-    plain.off('data', this.#onRawData);
-    plain.off('end', this.#onRawEnd);
+    const { data, end } = this.#listeners!;
+    plain.off('data', data).off('end', end);
     identity.accept(plain, (secure) => this.#secured(plain, secure));
   }
 
@@ -513,7 +578,7 @@ export class NodeSocket implements Socket {
       return;
     }
     this.#tls = sessionOf(secure);
-    plain.off('close', this.#onRawClose);
+    plain.off('close', this.#listeners!.close);
     this.#listenTo(secure, true);
   }
 
@@ -525,9 +590,10 @@ export class NodeSocket implements Socket {
   }
 
   write(bytes: Bytes): boolean {
-    const raw = this.#raw;
     // Nobody will read it: the bytes are not kept.
-    if (raw === undefined || this.#ended || this.#handshaking || raw.destroyed) return true;
+    if (this.#ended || this.#handshaking) return true;
+    const raw = this.#raw ?? this.rawNow();
+    if (raw === undefined || raw.destroyed) return true;
     const handle = this.#handle;
     if (handle !== undefined && WriteRequestClass !== undefined && raw.writableLength === 0) {
       return this.#writeDirectly(raw, handle, WriteRequestClass, bytes);
@@ -561,7 +627,7 @@ export class NodeSocket implements Socket {
 
   pause(): void {
     this.#paused = true;
-    if (!this.#handshaking) this.#raw?.pause();
+    if (!this.#handshaking) this.rawNow()?.pause();
   }
 
   resume(): void {
@@ -571,7 +637,7 @@ export class NodeSocket implements Socket {
   }
 
   end(): void {
-    const raw = this.#raw;
+    const raw = this.rawNow();
     if (raw === undefined || this.#ended || raw.destroyed) return;
     this.#ended = true;
     if (this.#handshaking) {
@@ -587,7 +653,7 @@ export class NodeSocket implements Socket {
 
   destroy(): void {
     this.#ended = true;
-    this.#raw?.destroy();
+    this.rawNow()?.destroy();
   }
 
   #deliver(chunk: Bytes): void {
@@ -624,17 +690,18 @@ export class NodeSocket implements Socket {
 
   #onClose(): void {
     this.#ended = true;
+    this.seat?.leave();
     const error = this.#error;
     const handlers = this.#handlers;
     if (handlers === undefined) return;
     // What Node keeps of a closed socket lives until the whole heap is collected: the session behind it need not.
     this.#handlers = undefined;
     if (error === undefined) handlers.onClose();
-    else if ('code' in error) handlers.onClose(socketError(error, `connection of ${this.#peer()}`));
+    else if ('code' in error) handlers.onClose(socketError(error, `connection of ${this.#shownPeer()}`));
     else handlers.onClose(error);
   }
 
-  #peer(): string {
+  #shownPeer(): string {
     return this.remoteAddress === '' ? 'a local client' : `${this.remoteAddress}:${this.remotePort}`;
   }
 }

@@ -206,6 +206,40 @@ describe.each(subjects)('sockets of $name', (subject) => {
       await client.until(({ closes }) => closes.length === 1);
     }));
 
+  it('speak to, wait for, and end with clients who have said nothing', () =>
+    run(async () => {
+      const { port } = await listen();
+      const clients: Recorder[] = [];
+      for (let i = 0; i < 5; i++) clients.push(await connect(port));
+      await until(() => accepted.length === 5);
+      const [spoken, paused, ended, destroyed, left] = accepted;
+      spoken!.socket!.write(utf8('who is there?'));
+      await clients[0]!.until(({ bytes }) => bytes === 13);
+      clients[0]!.socket!.write(utf8('me'));
+      await spoken!.until(({ bytes }) => bytes === 2);
+      expect(spoken!.text).toBe('me');
+
+      paused!.socket!.pause();
+      clients[1]!.socket!.write(utf8('early'));
+      clients[1]!.socket!.end();
+      ended!.socket!.write(utf8('good'));
+      ended!.socket!.write(utf8('bye'));
+      ended!.socket!.end();
+      await clients[2]!.until(({ ended }) => ended === 1);
+      expect(clients[2]!.text).toBe('goodbye');
+      expect(paused!.bytes).toBe(0);
+      paused!.socket!.resume();
+      await paused!.until(({ ended }) => ended === 1);
+      expect(paused!.text).toBe('early');
+
+      destroyed!.socket!.destroy();
+      await destroyed!.until(({ closes }) => closes.length === 1);
+      await clients[3]!.until(({ ended, closes }) => ended + closes.length > 0);
+      clients[4]!.socket!.end();
+      await left!.until(({ ended }) => ended === 1);
+      expect(left!.bytes).toBe(0);
+    }));
+
   it('hear all of a hundred clients who come and go at once, some of them without a word of farewell', () =>
     run(async () => {
       const { port } = await listen();
@@ -368,22 +402,30 @@ describe('sockets of the machine', () => {
     await listener.close();
   });
 
-  it('reuse one buffer for all reads', async () => {
+  it('reuse one buffer for all reads but the first of a connection', async () => {
     const sockets = new NodeSockets();
     const buffers = new Set<ArrayBufferLike>();
     let connections = 0;
     const done = Promise.withResolvers<void>();
-    const listener = await sockets.listen({}, (socket) => ({
-      onData(chunk) {
-        buffers.add(chunk.buffer);
-        socket.end();
-        if (++connections === 3) done.resolve();
-      },
-      onClose() {},
-    }));
+    const listener = await sockets.listen({}, (socket) => {
+      let chunks = 0;
+      return {
+        onData(chunk) {
+          if (++chunks === 1) {
+            socket.write(utf8('more'));
+            return;
+          }
+          buffers.add(chunk.buffer);
+          socket.end();
+          if (++connections === 3) done.resolve();
+        },
+        onClose() {},
+      };
+    });
     for (let i = 0; i < 3; i++) {
       const client = net.connect(listener.port, '127.0.0.1').on('error', () => {});
-      client.end('x');
+      client.write('x');
+      client.once('data', () => client.end('y'));
     }
     await done.promise;
     expect(buffers.size).toBe(1);
