@@ -93,6 +93,9 @@ export interface RunningServer {
 
 export const VERSION = (createRequire(import.meta.url)('../package.json') as { version: string }).version;
 
+/** A server that may use less memory spends some on statements only when a client speaks SQL. */
+const REHEARSED_AT_START_BYTES = 2 ** 30;
+
 /** What durability means, in one clause, for the start-up screen. */
 const DURABILITY_MEANS: Readonly<Record<Durability, string>> = {
   disk: 'acknowledged writes survive power loss',
@@ -388,9 +391,10 @@ async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise
   cleanup.push({ what: 'rehearsal', undo: () => rehearsal.stop() });
   const options = { port: postgres.port, connectionsMax: postgres.connectionsMax };
   await listen(foundation, 'postgres', '--postgres-port', options, (socket) => {
-    rehearsal.begin();
+    if (postgres.rehearsal !== 'never') rehearsal.begin();
     return pgwire.accept(socket);
   });
+  if (postgres.rehearsal === 'start' && config.memory.limitBytes >= REHEARSED_AT_START_BYTES) rehearsal.begin();
 }
 
 async function listenToBlobs(foundation: Foundation): Promise<void> {

@@ -26,6 +26,9 @@ export interface Config {
   readonly warnings: readonly Problem[];
 }
 
+/** When statements are rehearsed: once the server has started, or with the first connection. */
+export type RehearsalBegin = 'start' | 'connection' | 'never';
+
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
 export interface ServerConfig {
@@ -74,6 +77,7 @@ export interface ListenersConfig {
     readonly connectionsMax: number;
     /** To start up and authenticate. */
     readonly connectTimeoutMs: number;
+    readonly rehearsal: RehearsalBegin;
     /** Initial `statement_timeout`. */
     readonly queryTimeoutMs: number;
     /** For rows of statements that do not fit into memory. */

@@ -185,6 +185,7 @@ function resolveListeners(settings: Settings): ListenersConfig {
       port: settings.read(FIELDS.postgresPort),
       connectionsMax: settings.read(FIELDS.postgresConnections),
       connectTimeoutMs: settings.read(FIELDS.postgresConnect),
+      rehearsal: settings.read(FIELDS.postgresRehearsal),
       queryTimeoutMs: settings.read(FIELDS.postgresQuery),
       temporaryBytesMax: settings.read(FIELDS.postgresTemporary),
     },

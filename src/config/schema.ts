@@ -3,7 +3,7 @@
  * the keys of providers are in `provider-schema.ts`.
  *
  * Names of sections and keys are those of the Orbit-RS server file; `[memory]`, `[storage] durability`, `[routes]`,
- * `[actors]`, `[server.tls]` and `[[security.users]]` are ours.
+ * `[actors]`, `[server.tls]`, `[[security.users]]` and `[protocols.postgresql] rehearsal` are ours.
  */
 
 import { DURABILITIES } from '../base/durability.ts';
@@ -168,6 +168,13 @@ export const FIELDS = {
     30_000,
     'Time to start up and authenticate; 0 is without limit.',
     { env: 'ORBIT_POSTGRES_CONNECTION_TIMEOUT_SECS' },
+  ),
+  postgresRehearsal: field(
+    'protocols.postgresql.rehearsal',
+    word('start', 'connection', 'never'),
+    'start',
+    'When statements are rehearsed, so that the first ones of clients are fast: `start` once the server is idle, for some 45 MB, and as `connection` with a `[memory] limit` below 1 GB; `connection` when the first client comes.',
+    { env: 'ORBIT_POSTGRES_REHEARSAL' },
   ),
   postgresQuery: field(
     'protocols.postgresql.sql_engine.query_timeout_secs',

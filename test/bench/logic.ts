@@ -15,7 +15,7 @@ import pg from 'pg';
 import { type LogicRecord, parseLogicTest } from '../conformance/sqllogictest.ts';
 import { ServerProcess } from '../support/server.ts';
 import { startPostgres } from '../wire/postgres-reference.ts';
-import { mainThreadUs, processorUs } from './processor-time.ts';
+import { atRest, mainThreadUs, processorUs } from './processor-time.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '..', 'shared', 'conformance', 'sqllogictest');
 const RUNS = 3;
@@ -47,6 +47,7 @@ export async function run(): Promise<readonly string[]> {
   const lines: string[] = [];
   try {
     orbit = await ServerProcess.start({ dataDir: directory, args: ['--durability', 'process'] });
+    await atRest(orbit.pid);
     const ours = { port: orbit.port('postgres'), database: 'actors', pid: orbit.pid };
     const theirs = { port: postgres.config.port, database: postgres.config.database, pid: postgres.pid };
     for (const name of names) {

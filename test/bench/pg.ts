@@ -20,7 +20,7 @@ import { ServerProcess } from '../support/server.ts';
 import { startPostgres } from '../wire/postgres-reference.ts';
 import { compare, type Measured } from './compare.ts';
 import { SECONDS, WORDS } from './options.ts';
-import { processorUs } from './processor-time.ts';
+import { atRest, processorUs } from './processor-time.ts';
 
 const SCALE = 10;
 const WARM_UP_SECONDS = 15;
@@ -50,6 +50,7 @@ export async function run(): Promise<readonly string[]> {
   const lines: string[] = [];
   try {
     orbit = await ServerProcess.start({ dataDir: directory, args: ['--durability', 'disk'] });
+    await atRest(orbit.pid);
     const ours = { port: orbit.port('postgres'), database: 'actors', pid: orbit.pid };
     const theirs = { port: postgres.config.port, database: postgres.config.database, pid: postgres.pid };
     for (const target of [ours, theirs]) await pgbench(target, ['-i', '-s', String(SCALE), '-q']);

@@ -23,7 +23,7 @@ import { promisify } from 'node:util';
 import { ServerProcess } from '../support/server.ts';
 import { compare, type Measured } from './compare.ts';
 import { SECONDS, WORDS } from './options.ts';
-import { processorUs } from './processor-time.ts';
+import { atRest, processorUs } from './processor-time.ts';
 
 const KEYS = 100_000;
 const MANY_KEYS = 10_000_000;
@@ -124,6 +124,7 @@ async function* coldGets(
   const directory = await mkdtemp(join(tmpdir(), 'orbit-bench-resp-cold-'));
   const args = ['--memory-limit', COLD_MEMORY, '--durability', durability];
   const orbit = await ServerProcess.start({ dataDir: directory, args, env });
+  await atRest(orbit.pid);
   try {
     const server = { port: orbit.port('redis'), pid: orbit.pid };
     await setKeys(server.port, 0, COLD_KEYS);
@@ -312,6 +313,7 @@ class Peers {
       child.stdout!.resume();
       const args = ['--durability', durability];
       server = await ServerProcess.start({ dataDir: join(directory, 'orbit'), args });
+      await atRest(server.pid);
       return new Peers({ port: server.port('redis'), pid: server.pid }, { port, pid: child.pid! }, end);
     } catch (error) {
       await end();

@@ -19,7 +19,7 @@ import pg from 'pg';
 import { ServerProcess } from '../support/server.ts';
 import { startPostgres } from '../wire/postgres-reference.ts';
 import { compare, format, type Measured } from './compare.ts';
-import { processorUs } from './processor-time.ts';
+import { atRest, processorUs } from './processor-time.ts';
 import { generate, INDEXES, NAMES, QUERIES, TABLES } from './tpch.ts';
 
 const SCALE = Number(process.env.ORBIT_BENCH_SCALE ?? 0.1);
@@ -46,6 +46,7 @@ export async function run(): Promise<readonly string[]> {
   const lines: string[] = [];
   try {
     orbit = await ServerProcess.start({ dataDir: join(directory, 'data'), args: ['--durability', 'disk'] });
+    await atRest(orbit.pid);
     const ours: Target = { port: orbit.port('postgres'), database: 'actors', pid: orbit.pid };
     const theirs: Target = { port: postgres.config.port, database: postgres.config.database, pid: postgres.pid };
     await generate(directory, SCALE, SEED);

@@ -154,7 +154,9 @@ function spawnOrbit(
   more: Readonly<Record<string, string>> = {},
 ): ChildProcess {
   const [program, ...rest] = [...under, process.execPath, MAIN, ...args];
-  const env = { PATH: process.env.PATH, ...more };
+  // Many servers of tests live for a moment, side by side: what one rehearses for later is taken from the others.
+  const rehearsal = process.env.VITEST === undefined ? {} : { ORBIT_POSTGRES_REHEARSAL: 'connection' };
+  const env = { PATH: process.env.PATH, ...rehearsal, ...more };
   const child = spawn(program!, rest, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.on('close', () => running.delete(child));

@@ -25,11 +25,11 @@ afterEach(async () => {
   for (const each of scratch) await each.dispose();
 });
 
-function newRehearsal(loopShare: () => number): Rehearsal {
+function newRehearsal(loopShare: () => number, clock = platform.clock): Rehearsal {
   const warn = (_: unknown, message: string) => void warnings.push(message);
   return new Rehearsal({
     engine,
-    platform,
+    platform: { ...platform, clock },
     log: { ...silentLog, warn },
     openStore: async (): Promise<Store> => {
       const opened = await openTestStore('memory');
@@ -79,6 +79,20 @@ test('a busy server rehearses nothing, and stopping does not wait for it to beco
   await seen.promise;
   await rehearsal.stop();
   expect(scratch).toEqual([]);
+});
+
+test('a server that was busy for too long is not looked at any more, until somebody knocks', async () => {
+  let share = 0.9;
+  let nowMs = 0;
+  const monotonicMs = () => (nowMs += 10_000);
+  const rehearsal = newRehearsal(() => share, { ...platform.clock, monotonicMs });
+  rehearsal.begin();
+  await rehearsal.done;
+  expect(scratch).toEqual([]);
+  share = 0;
+  rehearsal.begin();
+  await rehearsal.done;
+  expect(scratch).toHaveLength(1);
 });
 
 test('stopping ends a rehearsal that runs, and none begins afterwards', async () => {

@@ -3,7 +3,7 @@
  *
  * A function's first calls are slow: it is compiled, then interpreted, and compiled again once it has been called often. The
  * hundreds of functions between a query string and its rows make the first statements of a process take some ten times what they
- * take later (docs/decisions/statements-are-rehearsed.md). So when the first client knocks, a connection without a
+ * take later (docs/decisions/statements-are-rehearsed.md). So before the first client asks, a connection without a
  * network runs some thousands of statements over a store in memory of its own: what clients store, see and count is left alone.
  *
  * Clients come first: a statement is rehearsed only when the event loop has waited for most of the time just before, and
@@ -59,10 +59,13 @@ export class Rehearsal {
     this.#options = options;
   }
 
-  /** Begins, the first time that it is called. */
+  /** Begins, the first time that it is called, and again once it was given up. */
   begin(): void {
     if (this.#stop.signal.aborted || this.#running !== undefined) return;
-    this.#running = this.#run().catch((error: unknown) => {
+    const givenUp = (): void => {
+      this.#running = undefined;
+    };
+    this.#running = this.#run(givenUp).catch((error: unknown) => {
       this.#options.log.warn({ error: messageOf(error) }, 'statements could not be rehearsed');
     });
   }
@@ -78,10 +81,13 @@ export class Rehearsal {
     await this.done;
   }
 
-  async #run(): Promise<void> {
+  async #run(givenUp: () => void): Promise<void> {
     const { platform, engine, openStore } = this.#options;
     const giveUpMs = platform.clock.monotonicMs() + GIVE_UP_MS;
-    if (!(await this.#idle(giveUpMs))) return;
+    if (!(await this.#idle(giveUpMs))) {
+      givenUp();
+      return;
+    }
     const store = await openStore();
     const scratch = new SqlEngine({ store, platform, parser: engine.parser });
     const client = new UnheardClient();
