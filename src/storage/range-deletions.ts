@@ -8,7 +8,7 @@
  */
 
 import { assert } from '../base/assert.ts';
-import { type Bytes, compareBytes, compareSlice } from '../base/bytes.ts';
+import { type Bytes, compareBytes, compareSlice, EMPTY_BYTES } from '../base/bytes.ts';
 import type { KeyRange } from './key-range.ts';
 
 export interface RangeDeletion {
@@ -45,6 +45,8 @@ export class RangeDeletions {
   /** The order by key, of the first `#placed`. */
   #root: Place | undefined;
   #placed = 0;
+  /** Where the first of them begins. */
+  #start: Bytes = EMPTY_BYTES;
 
   get count(): number {
     return this.#all.length;
@@ -65,6 +67,7 @@ export class RangeDeletions {
   covering(bytes: Bytes, start: number, end: number, through: number): RangeDeletion | undefined {
     if (this.#all.length === 0) return undefined;
     this.#order();
+    if (compareSlice(bytes, start, end, this.#start) < 0) return undefined;
     return newestCovering(this.#root, bytes, start, end, through, undefined);
   }
 
@@ -72,6 +75,7 @@ export class RangeDeletions {
   touching(range: KeyRange, after: number, through: number): readonly RangeDeletion[] {
     if (this.#all.length === 0) return NONE;
     this.#order();
+    if (range.end !== undefined && compareBytes(range.end, this.#start) <= 0) return NONE;
     return addTouching(this.#root, range, after, through, undefined) ?? NONE;
   }
 
@@ -101,6 +105,8 @@ export class RangeDeletions {
     for (; this.#placed < this.#all.length; this.#placed++) {
       const deletion = this.#all[this.#placed]!;
       deletion.previous = undefined;
+      const { start } = deletion.range;
+      if (this.#root === undefined || compareBytes(start, this.#start) < 0) this.#start = start;
       this.#root = withDeletion(this.#root, deletion, scattered(this.#placed));
     }
   }
