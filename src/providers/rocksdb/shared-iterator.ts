@@ -1,10 +1,11 @@
 /** One native iterator over all that there was when it was opened, lent to one cursor of a view after the other. */
 
 import { type Bytes, equalBytes } from '../../base/bytes.ts';
-import { KEY_BYTES_MAX, type Version } from '../../storage/store.ts';
+import type { Version } from '../../storage/store.ts';
 import {
   type DatabaseContext,
   decodePosition,
+  END_KEY,
   type IteratorContext,
   type IteratorOptions,
   POSITION_KEY,
@@ -37,7 +38,8 @@ export class SharedIterator {
     { reverse = false }: { readonly reverse?: boolean } = {},
   ) {
     this.#binding = binding;
-    this.#iterator = binding.iterator_init(database, { ...FORWARD, reverse });
+    // Without that bound it would copy the end keys, which are long, for everybody who reads to the end of all.
+    this.#iterator = binding.iterator_init(database, reverse ? { ...FORWARD, reverse } : { ...FORWARD, lt: END_KEY });
   }
 
   /** The position of the last applied batch that this iterator sees. */
@@ -53,18 +55,10 @@ export class SharedIterator {
   read(user: object, target: Bytes, count: number): { readonly rows: readonly Bytes[]; readonly finished: boolean } {
     if (this.#user !== user) this.#binding.iterator_seek(this.#iterator, target);
     this.#user = user;
-    const read = this.#binding.iterator_nextv_sync(this.#iterator, count);
-    const last = read.rows.at(-2);
-    if (last === undefined || last.length <= KEY_BYTES_MAX) return read;
-    return { rows: read.rows.slice(0, read.rows.findIndex(isBehindAll)), finished: true };
+    return this.#binding.iterator_nextv_sync(this.#iterator, count);
   }
 
   close(): void {
     this.#binding.iterator_close(this.#iterator);
   }
-}
-
-/** Whether it is one of the end keys: in rows every other one is a value. */
-function isBehindAll(bytes: Bytes, i: number): boolean {
-  return i % 2 === 0 && bytes.length > KEY_BYTES_MAX;
 }
