@@ -1,7 +1,7 @@
 /** Half-open ranges of keys: `start` belongs to the range, `end` does not; no `end` means to the last key. */
 
 import type { Bytes } from '../base/bytes.ts';
-import { compareBytes, compareSlice, EMPTY_BYTES, keySuccessor, prefixEnd } from '../base/bytes.ts';
+import { compareBytes, compareSlice, EMPTY_BYTES, keySuccessor, prefixEnd, startsWith } from '../base/bytes.ts';
 
 /** A key of the store: any bytes of length 1 to `KEY_BYTES_MAX`. */
 export type Key = Bytes;
@@ -22,6 +22,11 @@ export function prefixRange(prefix: Bytes): KeyRange {
 /** The range that holds `key` alone. */
 export function singleKey(key: Key): KeyRange {
   return { start: key, end: keySuccessor(key) };
+}
+
+/** Whether a range holds one key alone. */
+export function isSingleKey({ start, end }: KeyRange): boolean {
+  return end !== undefined && end.length === start.length + 1 && end[start.length] === 0 && startsWith(end, start);
 }
 
 export function rangeContains(range: KeyRange, key: Key): boolean {

@@ -144,6 +144,31 @@ test('ranges without keys between two keys are read twice at most, whatever thei
   await isKept('gap/q', 'gap/r');
 });
 
+test('who reads to the end of everything is handed nothing that lies behind, in either direction', async () => {
+  const read = vi.spyOn(rocksDbBinding(), 'iterator_nextv_sync');
+  const view = await engine.snapshot();
+  try {
+    read.mockClear();
+    const behind = { start: utf8('~~~'), end: undefined };
+    expect(await view.scan(behind, {}).next(8)).toBeUndefined();
+    expect(await view.scan(behind, { reverse: true }).next(8)).toBeUndefined();
+    const rows = read.mock.results.flatMap(({ value }) => (value as { readonly rows: readonly Buffer[] }).rows);
+    expect(read).toHaveBeenCalledTimes(2);
+    for (const { length } of rows) expect(length).toBeLessThan(100);
+  } finally {
+    view.release();
+    read.mockRestore();
+  }
+});
+
+test('whether a range is empty is told of one key and of many', async () => {
+  const rangeOf = (from: string, to: string) => ({ start: utf8(from), end: utf8(to) });
+  expect(engine.isEmptyIn(rangeOf('row 0000001', 'row 0000001\0'))).toBe(true);
+  expect(engine.isEmptyIn(rangeOf('row 00000017', 'row 00000017\0'))).toBe(false);
+  expect(engine.isEmptyIn(rangeOf('row 0000001', 'row 0000002'))).toBe(false);
+  expect(engine.isEmptyIn(rangeOf('row 00000017\0', 'row 00000018'))).toBe(true);
+});
+
 test('it is opened again only where that can succeed, and while it could not be, nothing reads or writes it', async () => {
   const put = async (value: string, position: number): Promise<void> => {
     const batch = new MemtableBatch(engine);

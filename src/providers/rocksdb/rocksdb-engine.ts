@@ -13,7 +13,7 @@ import { type Bytes, compareBytes, EMPTY_BYTES, keySuccessor } from '../../base/
 import { OperationError } from '../../base/errors.ts';
 import type { Clock, Timers } from '../../platform/platform.ts';
 import type { Engine, EngineBatch, EngineSnapshot } from '../../storage/engine.ts';
-import type { Key, KeyRange } from '../../storage/key-range.ts';
+import { isSingleKey, type Key, type KeyRange } from '../../storage/key-range.ts';
 import type { Version } from '../../storage/store.ts';
 import type { ApplyReply, ApplyRequest, ReadAheadReply } from './apply-worker.ts';
 import {
@@ -259,9 +259,11 @@ export class RocksDbEngine implements Engine {
     return this.#isEmptyIn(keys[0]!, keySuccessor(keys.at(-1)!));
   }
 
-  isEmptyIn({ start, end }: KeyRange): boolean {
-    if (this.#recovering !== undefined || this.#asyncReads > 0) return false;
-    return this.#isEmptyIn(start, end);
+  isEmptyIn(range: KeyRange): boolean {
+    const { start, end } = range;
+    if (this.#recovering !== undefined || this.#asyncReads > 0 || this.#longValues.has(start)) return false;
+    // To look for one key takes a third of what it takes to make an iterator.
+    return isSingleKey(range) ? this.get(start) === undefined : this.#isEmptyIn(start, end);
   }
 
   /** Looks no further than `end`: what was deleted behind it may be much, and the next value of any size. */
