@@ -12,7 +12,7 @@ import { baseOf, commonType, isInteger, isRecord, type SqlType, type SqlValue } 
 import { applied, bindScalarArray } from './bind-array.ts';
 import { BOOLEAN, type BoundExpression } from './bound.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
-import { stringsOf } from './names.ts';
+import { kindOf, stringOf } from './names.ts';
 import { compareRows, rowConstructors } from './row-comparison.ts';
 
 /** Types between which there are operators, so that neither side becomes the other's. */
@@ -24,15 +24,18 @@ const COMPARED_ACROSS: readonly ReadonlySet<SqlType>[] = [
 
 export function bindOperator(binder: ExpressionBinder, expression: A_Expr): BoundExpression {
   const { kind = 'AEXPR_OP', lexpr, rexpr, location } = expression;
-  const names = stringsOf(expression.name);
-  if (names.length > 1 && names[0] !== 'pg_catalog') throw notSupported(`operator ${names.join('.')}`, location);
-  const name = names.at(-1)!;
+  const { name: names = [] } = expression;
+  if (names.length > 1 && stringOf(names[0]) !== 'pg_catalog') {
+    throw notSupported(`operator ${names.map(stringOf).join('.')}`, location);
+  }
+  const name = stringOf(names.at(-1));
   switch (kind) {
     case 'AEXPR_OP': {
       if (lexpr === undefined) return unary(binder, name, binder.bindInside(rexpr!), location);
-      const rows = bindRowComparison(binder, name, lexpr, rexpr!, location);
+      const isRow = kindOf(lexpr) === 'RowExpr';
+      const rows = isRow ? bindRowComparison(binder, name, lexpr, rexpr!, location) : undefined;
       if (rows !== undefined) return rows;
-      if ('RowExpr' in lexpr && 'SubLink' in rexpr! && rexpr.SubLink.subLinkType === 'EXPR_SUBLINK') {
+      if (isRow && 'SubLink' in rexpr! && rexpr.SubLink.subLinkType === 'EXPR_SUBLINK') {
         const { name: operName } = expression;
         const compared: SubLink = { ...rexpr.SubLink, subLinkType: 'ROWCOMPARE_SUBLINK', testexpr: lexpr };
         if (operName !== undefined) compared.operName = operName;
@@ -132,8 +135,9 @@ function between(
   negated: boolean,
 ): BoundExpression {
   const [low, high] = rexpr !== undefined && 'List' in rexpr ? (rexpr.List.items ?? []) : [];
+  const isRow = kindOf(lexpr!) === 'RowExpr';
   const bound = (name: string, limit: Node): BoundExpression =>
-    bindRowComparison(binder, name, lexpr!, limit, location) ??
+    (isRow ? bindRowComparison(binder, name, lexpr!, limit, location) : undefined) ??
     binder.compare(name as '<', binder.bindInside(lexpr!), binder.bindInside(limit), location);
   const args = [
     bound(negated ? '<' : '>=', swapped ? high! : low!),

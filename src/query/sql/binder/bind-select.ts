@@ -101,7 +101,6 @@ export function bindSimpleSelect(
   const first = binder.sets.length === 0 ? NO_SETS : setsReadBy(keys, binder.sets);
   const early = first.size === 0 ? undefined : earlySets(from?.relation, where, binder.sets, first);
   const shared = {
-    kind: 'select',
     from: early === undefined ? from?.relation : early.relation,
     where: early === undefined ? where : undefined,
     distinct,
@@ -109,7 +108,7 @@ export function bindSimpleSelect(
     offset,
     withTies,
     locking,
-  } as const;
+  };
   const parts: SelectParts = { shared, columns, orderBy, on, windows, first, early };
   return grouped ? overGroups(parts, groupBy, having, binder, scope) : overRows(parts, binder);
 }
@@ -152,10 +151,7 @@ function checkDistinct(
 
 /** What a SELECT reads and gives, bound, its expressions over the rows of FROM. */
 interface SelectParts {
-  readonly shared: Pick<
-    BoundSelect,
-    'kind' | 'from' | 'where' | 'distinct' | 'limit' | 'offset' | 'withTies' | 'locking'
-  >;
+  readonly shared: Pick<BoundSelect, 'from' | 'where' | 'distinct' | 'limit' | 'offset' | 'withTies' | 'locking'>;
   readonly columns: BoundSelect['columns'];
   readonly orderBy: BoundSelect['orderBy'];
   /** Of DISTINCT ON. */
@@ -180,14 +176,13 @@ function overRows(parts: SelectParts, binder: ExpressionBinder): BoundSelect {
   const sets = setsInOrder(binder.sets, places);
   const place = placing(binder, shared.from === undefined ? 0 : widthOf(shared.from), sets.placeOf);
   const over = early === undefined ? place : (each: BoundExpression) => (place ?? same)(early.over(each));
-  return {
-    ...shared,
+  return selectOf(shared, {
     grouping: undefined,
     windows: windows.map((each) => mapWindow(each, early === undefined ? same : early.over)),
     sets: over === undefined ? [] : sets.ordered.map((set) => ({ ...set, args: set.args.map(over) })),
-    ...(over === undefined ? { columns, orderBy } : mapResult(parts, over)),
     distinctOn: over === undefined ? distinctOn : distinctOn?.map(over),
-  };
+    ...(over === undefined ? { columns, orderBy } : mapResult(parts, over)),
+  });
 }
 
 /** With groups: what is computed of them reads their keys and aggregates only. */
@@ -223,15 +218,14 @@ function overGroups(
   const decided = grouping.keys.flatMap((_, at) => (at < own.length ? [] : [at]));
   const place = placing(binder, grouping.keys.length + aggregates.length + groupings.length, sets.placeOf) ?? same;
   const over = (expression: BoundExpression): BoundExpression => place(grouping.rewrite(expression));
-  return {
-    ...shared,
+  return selectOf(shared, {
     windows: windows.map((each) => mapWindow(each, over)),
     sets: sets.ordered.map((set) => ({ ...set, args: set.args.map(over) })),
-    ...mapResult(parts, over),
     distinctOn: on.length === 0 ? undefined : on.map(over),
+    ...mapResult(parts, over),
     grouping: {
       groupBy: groupBy && (early === undefined ? grouping.keys : grouping.keys.map(early.over)),
-      ...(grouping.keys.length > own.length ? { written: own.length } : {}),
+      written: grouping.keys.length > own.length ? own.length : undefined,
       sets: groupBy?.sets?.map((set) => [...set, ...decided]),
       aggregates:
         groupBy?.sets === undefined
@@ -245,6 +239,36 @@ function overGroups(
       groupings: groupings.map(({ args, location }) => args.map((arg) => grouping.requireKey(arg, location))),
       having: having && grouping.rewrite(having),
     },
+  });
+}
+
+/** All queries have their fields in one order: what plans them meets objects of one shape. */
+function selectOf(
+  { from, where, distinct, limit, offset, withTies, locking }: SelectParts['shared'],
+  {
+    grouping,
+    windows,
+    sets,
+    distinctOn,
+    columns,
+    orderBy,
+  }: Pick<BoundSelect, 'grouping' | 'windows' | 'sets' | 'distinctOn' | 'columns' | 'orderBy'>,
+): BoundSelect {
+  return {
+    kind: 'select',
+    from,
+    where,
+    grouping,
+    windows,
+    sets,
+    distinct,
+    distinctOn,
+    columns,
+    orderBy,
+    limit,
+    offset,
+    withTies,
+    locking,
   };
 }
 

@@ -6,7 +6,7 @@ import { baseOf, titleOf, typeInfo } from '../types/types.ts';
 import { bindField, withFields } from './bind-array.ts';
 import type { BoundColumn, BoundExpression } from './bound.ts';
 import type { Clause, ExpressionBinder } from './expression-binder.ts';
-import { kindOf, stringOf, stringsOf } from './names.ts';
+import { kindOf, type NodeOf, stringOf, stringsOf } from './names.ts';
 import { passIn } from './scope.ts';
 
 /** @param keepsUnknown Leaves literals without a type to whoever knows better: the other side of a set operation. */
@@ -102,43 +102,65 @@ export function columnNameOf(node: Node): string {
   return suggestedName(node)?.name ?? '?column?';
 }
 
-/** By PostgreSQL's FigureColname: a weak name gives way to that of a cast or CASE around it. */
-export function suggestedName(node: Node): { readonly name: string; readonly weak: boolean } | undefined {
-  const strong = (name: string) => ({ name, weak: false });
-  if ('ColumnRef' in node) {
-    const field = (node.ColumnRef.fields ?? []).findLast((each) => 'String' in each);
-    return field && strong(stringsOf([field])[0]!);
-  }
-  if ('FuncCall' in node) return strong(stringsOf(node.FuncCall.funcname).at(-1)!);
-  if ('TypeCast' in node) {
-    const inner = suggestedName(node.TypeCast.arg!);
-    if (inner !== undefined && !inner.weak) return inner;
-    return { name: stringsOf(node.TypeCast.typeName?.names).at(-1)!, weak: true };
-  }
-  if ('SQLValueFunction' in node)
-    return strong((node.SQLValueFunction.op ?? '').replace('SVFOP_', '').replace(/_N$/, '').toLowerCase());
-  if ('A_ArrayExpr' in node) return strong('array');
-  if ('RowExpr' in node) return strong('row');
-  if ('A_Indirection' in node) {
-    const field = (node.A_Indirection.indirection ?? []).findLast((step) => 'String' in step);
-    return field === undefined ? suggestedName(node.A_Indirection.arg!) : strong(stringsOf([field])[0]!);
-  }
-  if ('CoalesceExpr' in node) return strong('coalesce');
-  if ('CaseExpr' in node) {
-    const inner = node.CaseExpr.defresult && suggestedName(node.CaseExpr.defresult);
-    return inner !== undefined && !inner.weak ? inner : { name: 'case', weak: true };
-  }
-  if ('MinMaxExpr' in node) return strong(node.MinMaxExpr.op === 'IS_GREATEST' ? 'greatest' : 'least');
-  if ('GroupingFunc' in node) return strong('grouping');
-  if ('SubLink' in node) return ofSubquery(node.SubLink);
-  if ('A_Expr' in node && node.A_Expr.kind === 'AEXPR_NULLIF') return strong('nullif');
-  return undefined;
+interface SuggestedName {
+  readonly name: string;
+  readonly weak: boolean;
 }
 
-function ofSubquery({
-  subLinkType,
-  subselect,
-}: SubLink): { readonly name: string; readonly weak: boolean } | undefined {
+/** By PostgreSQL's FigureColname: a weak name gives way to that of a cast or CASE around it. */
+export function suggestedName(node: Node): SuggestedName | undefined {
+  switch (kindOf(node)) {
+    case 'ColumnRef':
+      return lastName((node as NodeOf<'ColumnRef'>).ColumnRef.fields);
+    case 'FuncCall':
+      return strong(stringsOf((node as NodeOf<'FuncCall'>).FuncCall.funcname).at(-1)!);
+    case 'TypeCast': {
+      const { arg, typeName } = (node as NodeOf<'TypeCast'>).TypeCast;
+      const inner = suggestedName(arg!);
+      return inner?.weak === false ? inner : { name: stringsOf(typeName?.names).at(-1)!, weak: true };
+    }
+    case 'SQLValueFunction': {
+      const { op = '' } = (node as NodeOf<'SQLValueFunction'>).SQLValueFunction;
+      return strong(op.replace('SVFOP_', '').replace(/_N$/, '').toLowerCase());
+    }
+    case 'A_ArrayExpr':
+      return strong('array');
+    case 'RowExpr':
+      return strong('row');
+    case 'A_Indirection': {
+      const { arg, indirection } = (node as NodeOf<'A_Indirection'>).A_Indirection;
+      return lastName(indirection) ?? suggestedName(arg!);
+    }
+    case 'CoalesceExpr':
+      return strong('coalesce');
+    case 'CaseExpr': {
+      const { defresult } = (node as NodeOf<'CaseExpr'>).CaseExpr;
+      const inner = defresult && suggestedName(defresult);
+      return inner?.weak === false ? inner : { name: 'case', weak: true };
+    }
+    case 'MinMaxExpr':
+      return strong((node as NodeOf<'MinMaxExpr'>).MinMaxExpr.op === 'IS_GREATEST' ? 'greatest' : 'least');
+    case 'GroupingFunc':
+      return strong('grouping');
+    case 'SubLink':
+      return ofSubquery((node as NodeOf<'SubLink'>).SubLink);
+    case 'A_Expr':
+      return (node as NodeOf<'A_Expr'>).A_Expr.kind === 'AEXPR_NULLIF' ? strong('nullif') : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function strong(name: string): SuggestedName {
+  return { name, weak: false };
+}
+
+function lastName(fields: readonly Node[] = []): SuggestedName | undefined {
+  const field = fields.findLast((each) => 'String' in each);
+  return field && strong(stringOf(field));
+}
+
+function ofSubquery({ subLinkType, subselect }: SubLink): SuggestedName | undefined {
   if (subLinkType === 'EXISTS_SUBLINK') return { name: 'exists', weak: false };
   if (subLinkType === 'ARRAY_SUBLINK') return { name: 'array', weak: false };
   if (subLinkType !== 'EXPR_SUBLINK' || subselect === undefined || !('SelectStmt' in subselect)) return undefined;

@@ -144,7 +144,7 @@ export interface BoundGrouping {
   /** Undefined: one group of all rows, also of none. */
   readonly groupBy: readonly BoundExpression[] | undefined;
   /** How many of them were written, where columns follow that a primary key among those decides. */
-  readonly written?: number;
+  readonly written: number | undefined;
   /** Grouping sets, as places in `groupBy`; what a set leaves out is null in its rows. Undefined: one set of all. */
   readonly sets: readonly (readonly number[])[] | undefined;
   readonly aggregates: readonly BoundAggregate[];

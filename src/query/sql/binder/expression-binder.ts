@@ -50,7 +50,7 @@ import { checkWidth, coerce, ofAnyType, tryCoerce } from './coercion.ts';
 import { requireCollatable, requireCollation } from './collations.ts';
 import { noCommonType } from './common-type.ts';
 import { literal } from './literals.ts';
-import { kindOf, namedType, stringsOf } from './names.ts';
+import { kindOf, type NodeOf, namedType, stringsOf } from './names.ts';
 import { columnOrParameter, namedParameter } from './parameter-names.ts';
 import { type BindContext, type QueryContext, tooDeep } from './query-context.ts';
 import type { BindProgress, Scope } from './scope.ts';
@@ -223,69 +223,87 @@ export class ExpressionBinder {
   }
 
   #bindNode(node: Node): BoundExpression {
-    // What most expressions consist of is asked for first.
-    if ('ColumnRef' in node) return this.#columnRef(node.ColumnRef);
-    if ('A_Const' in node) return literal(node.A_Const);
-    if ('ParamRef' in node) return this.#parameter(node.ParamRef.number ?? 0, node.ParamRef.location);
-    if ('A_Expr' in node) return bindOperator(this, node.A_Expr);
-    if ('BoolExpr' in node) {
-      const { boolop, args, location } = node.BoolExpr;
-      const title = boolop === 'AND_EXPR' ? 'AND' : boolop === 'OR_EXPR' ? 'OR' : 'NOT';
-      const bound = (args ?? []).map((arg) => this.condition(this.bindInside(arg), title));
-      if (title === 'NOT') return { kind: 'not', ...BOOLEAN, location, arg: bound[0]! };
-      return { kind: title === 'AND' ? 'and' : 'or', ...BOOLEAN, location, args: bound };
-    }
-    if ('FuncCall' in node) return bindCall(this, node.FuncCall);
-    if ('CaseExpr' in node) return bindCase(this, node.CaseExpr);
-    if ('TypeCast' in node) return this.#cast(node.TypeCast);
-    if ('SubLink' in node) {
-      const { queries, progress } = this.context;
-      if (queries === undefined || progress === undefined) {
-        const { title, place = title, subqueries = place } = this.#clause;
-        throw new SqlError('feature_not_supported', `cannot use subquery in ${subqueries}`, {
-          location: node.SubLink.location,
-        });
+    const kind = kindOf(node);
+    switch (kind) {
+      case 'ColumnRef':
+        return this.#columnRef((node as NodeOf<'ColumnRef'>).ColumnRef);
+      case 'A_Const':
+        return literal((node as NodeOf<'A_Const'>).A_Const);
+      case 'ParamRef': {
+        const { number, location } = (node as NodeOf<'ParamRef'>).ParamRef;
+        return this.#parameter(number ?? 0, location);
       }
-      return bindSubLink(node.SubLink, this, this.context as QueryContext, this.scope);
+      case 'A_Expr':
+        return bindOperator(this, (node as NodeOf<'A_Expr'>).A_Expr);
+      case 'FuncCall':
+        return bindCall(this, (node as NodeOf<'FuncCall'>).FuncCall);
+      case 'SQLValueFunction':
+        return bindValueFunction(this, (node as NodeOf<'SQLValueFunction'>).SQLValueFunction);
+      case 'BoolExpr': {
+        const { boolop, args, location } = (node as NodeOf<'BoolExpr'>).BoolExpr;
+        const title = boolop === 'AND_EXPR' ? 'AND' : boolop === 'OR_EXPR' ? 'OR' : 'NOT';
+        const bound = (args ?? []).map((arg) => this.condition(this.bindInside(arg), title));
+        if (title === 'NOT') return { kind: 'not', ...BOOLEAN, location, arg: bound[0]! };
+        return { kind: title === 'AND' ? 'and' : 'or', ...BOOLEAN, location, args: bound };
+      }
+      case 'TypeCast':
+        return this.#cast((node as NodeOf<'TypeCast'>).TypeCast);
+      case 'NullTest': {
+        const { arg, nulltesttype, location } = (node as NodeOf<'NullTest'>).NullTest;
+        const bound = this.ofAnyType(this.bindInside(arg!));
+        const negated = nulltesttype === 'IS_NOT_NULL';
+        if (isRecord(baseOf(bound.type))) return applied(nullRow(bound.type, negated), [bound], location);
+        return { kind: 'isNull', ...BOOLEAN, location, arg: bound, negated };
+      }
+      case 'BooleanTest': {
+        const { arg, booltesttype = 'IS_TRUE', location } = (node as NodeOf<'BooleanTest'>).BooleanTest;
+        const title = booltesttype.replaceAll('_', ' ');
+        const bound = this.condition(this.bindInside(arg!), title);
+        const negated = booltesttype.startsWith('IS_NOT');
+        if (booltesttype.endsWith('UNKNOWN')) return { kind: 'isNull', ...BOOLEAN, location, arg: bound, negated };
+        const value = booltesttype.endsWith('TRUE');
+        return { kind: 'isBoolean', ...BOOLEAN, location, arg: bound, value, negated };
+      }
+      case 'CaseExpr':
+        return bindCase(this, (node as NodeOf<'CaseExpr'>).CaseExpr);
+      case 'CoalesceExpr':
+        return bindCoalesce(this, (node as NodeOf<'CoalesceExpr'>).CoalesceExpr);
+      case 'MinMaxExpr':
+        return bindExtreme(this, (node as NodeOf<'MinMaxExpr'>).MinMaxExpr);
+      case 'SubLink':
+        return this.#subquery((node as NodeOf<'SubLink'>).SubLink);
+      case 'GroupingFunc':
+        return bindGrouping(this, (node as NodeOf<'GroupingFunc'>).GroupingFunc);
+      case 'RowExpr':
+        return this.#row((node as NodeOf<'RowExpr'>).RowExpr);
+      case 'A_ArrayExpr': {
+        const { elements, location } = (node as NodeOf<'A_ArrayExpr'>).A_ArrayExpr;
+        return bindArrayConstructor(elements ?? [], location, this.operands);
+      }
+      case 'A_Indirection': {
+        const { arg, indirection } = (node as NodeOf<'A_Indirection'>).A_Indirection;
+        const column = this.#columnOfRow(arg!, indirection ?? []);
+        if (column !== undefined) return bindIndirection(column, indirection!.slice(1), this.operands);
+        return bindIndirection(this.bindInside(arg!), indirection ?? [], this.operands);
+      }
+      case 'CollateClause':
+        return this.#collated((node as NodeOf<'CollateClause'>).CollateClause);
+      case 'SetToDefault': {
+        const { location } = (node as NodeOf<'SetToDefault'>).SetToDefault;
+        throw new SqlError('syntax_error', 'DEFAULT is not allowed in this context', { location });
+      }
+      default:
+        throw notSupported(`an expression of kind ${kind}`);
     }
-    if ('SQLValueFunction' in node) return bindValueFunction(this, node.SQLValueFunction);
-    if ('NullTest' in node) {
-      const { arg, nulltesttype, location } = node.NullTest;
-      const bound = this.ofAnyType(this.bindInside(arg!));
-      const negated = nulltesttype === 'IS_NOT_NULL';
-      if (isRecord(baseOf(bound.type))) return applied(nullRow(bound.type, negated), [bound], location);
-      return { kind: 'isNull', ...BOOLEAN, location, arg: bound, negated };
+  }
+
+  #subquery(link: SubLink): BoundExpression {
+    const { queries, progress } = this.context;
+    if (queries === undefined || progress === undefined) {
+      const { title, place = title, subqueries = place } = this.#clause;
+      throw new SqlError('feature_not_supported', `cannot use subquery in ${subqueries}`, { location: link.location });
     }
-    if ('BooleanTest' in node) {
-      const { arg, booltesttype = 'IS_TRUE', location } = node.BooleanTest;
-      const title = booltesttype.replaceAll('_', ' ');
-      const bound = this.condition(this.bindInside(arg!), title);
-      const negated = booltesttype.startsWith('IS_NOT');
-      if (booltesttype.endsWith('UNKNOWN')) return { kind: 'isNull', ...BOOLEAN, location, arg: bound, negated };
-      const value = booltesttype.endsWith('TRUE');
-      return { kind: 'isBoolean', ...BOOLEAN, location, arg: bound, value, negated };
-    }
-    if ('CoalesceExpr' in node) return bindCoalesce(this, node.CoalesceExpr);
-    if ('MinMaxExpr' in node) return bindExtreme(this, node.MinMaxExpr);
-    if ('GroupingFunc' in node) return bindGrouping(this, node.GroupingFunc);
-    if ('RowExpr' in node) return this.#row(node.RowExpr);
-    if ('A_ArrayExpr' in node) {
-      const { elements, location } = node.A_ArrayExpr;
-      return bindArrayConstructor(elements ?? [], location, this.operands);
-    }
-    if ('A_Indirection' in node) {
-      const { arg, indirection } = node.A_Indirection;
-      const column = this.#columnOfRow(arg!, indirection ?? []);
-      if (column !== undefined) return bindIndirection(column, indirection!.slice(1), this.operands);
-      return bindIndirection(this.bindInside(arg!), indirection ?? [], this.operands);
-    }
-    if ('CollateClause' in node) return this.#collated(node.CollateClause);
-    if ('SetToDefault' in node) {
-      throw new SqlError('syntax_error', 'DEFAULT is not allowed in this context', {
-        location: node.SetToDefault.location,
-      });
-    }
-    throw notSupported(`an expression of kind ${kindOf(node)}`);
+    return bindSubLink(link, this, this.context as QueryContext, this.scope);
   }
 
   /** @param fields What literals and parameters without a type become, if it has as many. */

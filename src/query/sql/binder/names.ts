@@ -43,7 +43,7 @@ export function statementTitle(node: Node): string {
   if ('DefineStmt' in node) return `CREATE ${(node.DefineStmt.kind ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`;
   if ('GrantStmt' in node && node.GrantStmt.is_grant !== true) return 'REVOKE';
   if ('GrantRoleStmt' in node && node.GrantRoleStmt.is_grant !== true) return 'REVOKE';
-  const kind = kindOf(node);
+  const kind = kindOf(node) ?? '';
   const known = TITLES[kind];
   if (known !== undefined) return known;
   return kind
@@ -66,8 +66,18 @@ export function placeIn(part: unknown): number | undefined {
   return least;
 }
 
-export function kindOf(node: Node): string {
-  return Object.keys(node)[0] ?? '';
+/** What a node is one of: the name of its only field. */
+export type NodeKind = Node extends infer Each ? (Each extends unknown ? keyof Each : never) : never;
+
+export type NodeOf<Kind extends NodeKind> = Extract<Node, Record<Kind, unknown>>;
+
+/**
+ * Asked once for all kinds that a node may be of: to ask for one field after another takes longer than most of what follows.
+ * Undefined for the empty node that lists may hold.
+ */
+export function kindOf(node: Node): NodeKind | undefined {
+  for (const kind in node) return kind as NodeKind;
+  return undefined;
 }
 
 /** A relation as a statement names it. */

@@ -80,9 +80,9 @@ interface Candidate extends Costs {
   /** The index tells all that anybody asks for. */
   readonly covered: boolean;
   /** Parts of an OR, each read by a way of its own; `path` is then the whole table's. */
-  readonly arms?: readonly AccessPath[];
+  readonly arms: readonly AccessPath[] | undefined;
   /** The OR itself. */
-  readonly either?: BoundExpression;
+  readonly either: BoundExpression | undefined;
 }
 
 export function planScan(
@@ -183,7 +183,7 @@ function candidates(
   const plain = late.length === 0 ? conditions : conditions.filter((each) => !late.includes(each));
   const mayCover = layout !== undefined && !late.some(isVolatile);
   const found: Candidate[] = [];
-  const whole = {
+  const whole: AccessPath = {
     index: undefined,
     prefix: [],
     low: undefined,
@@ -193,9 +193,8 @@ function candidates(
     rest: conditions,
   };
   if (table.system !== undefined) {
-    return [
-      { path: whole, order: 'none', covered: false, startup: 0, cost: scanCost(sizes.rows, sizes.bytes, plain.length) },
-    ];
+    const cost = scanCost(sizes.rows, sizes.bytes, plain.length);
+    return [{ path: whole, arms: undefined, either: undefined, order: 'none', covered: false, startup: 0, cost }];
   }
   for (const path of accessPaths(table, plain)) {
     const complete = late.length === 0 ? path : withRest(path, conditions);
@@ -213,7 +212,7 @@ function candidates(
       continue;
     const method = methodOf(path, covered, orderBy.length > 0 && order !== 'none');
     const cost = pathCost(table, path, covered, scope) + switchCost(scope.settings, method);
-    found.push({ path: complete, order, covered, startup: 0, cost });
+    found.push({ path: complete, arms: undefined, either: undefined, order, covered, startup: 0, cost });
   }
   if (isPoint(table, found[0]!.path)) return [found[0]!];
   for (const condition of plain) {
