@@ -1,7 +1,7 @@
 /** Half-open ranges of keys: `start` belongs to the range, `end` does not; no `end` means to the last key. */
 
 import type { Bytes } from '../base/bytes.ts';
-import { compareBytes, compareSlice, EMPTY_BYTES, keySuccessor, prefixEnd, startsWith } from '../base/bytes.ts';
+import { compareBytes, EMPTY_BYTES, keySuccessor, prefixEnd, startsWith } from '../base/bytes.ts';
 
 /** A key of the store: any bytes of length 1 to `KEY_BYTES_MAX`. */
 export type Key = Bytes;
@@ -31,14 +31,6 @@ export function isSingleKey({ start, end }: KeyRange): boolean {
 
 export function rangeContains(range: KeyRange, key: Key): boolean {
   return compareBytes(key, range.start) >= 0 && (range.end === undefined || compareBytes(key, range.end) < 0);
-}
-
-/** Whether `bytes[start, end)` is a key of the range. */
-export function rangeContainsSlice(range: KeyRange, bytes: Bytes, start: number, end: number): boolean {
-  return (
-    compareSlice(bytes, start, end, range.start) >= 0 &&
-    (range.end === undefined || compareSlice(bytes, start, end, range.end) < 0)
-  );
 }
 
 export function rangesOverlap(a: KeyRange, b: KeyRange): boolean {

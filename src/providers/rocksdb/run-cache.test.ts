@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { utf8 } from '../../base/bytes.ts';
 import { SeededRandom } from '../../platform/simulated/seeded-random.ts';
+import { rangeContains, rangesOverlap } from '../../storage/key-range.ts';
 import { PackedEntries } from '../../storage/packed-entries.ts';
 import { RunCache } from './run-cache.ts';
 
@@ -105,6 +106,27 @@ test('a changed key drops the run that it lies in, where nobody reads it, and no
   change(cache, '0035x');
   expect(cache.isEmpty).toBe(true);
   expect(cache.memoryBytes).toBe(0);
+});
+
+test('a deleted range drops the runs that tell a part of it, and no other', () => {
+  const random = new SeededRandom(SEED);
+  for (let round = 0; round < 200; round++) {
+    const cache = new RunCache(1_000_000);
+    let runs = Array.from({ length: 20 }, (_, i) => run(i * 40, i * 40 + 10 + random.int(20)));
+    for (const added of runs) cache.add(added);
+    for (let i = 0; i < 3; i++) {
+      const from = random.int(800);
+      const { start, end } = run(from, from + 1 + random.int(100));
+      const range = { start, end: random.chance(0.1) ? undefined : end };
+      cache.deleteRange(range);
+      runs = runs.filter((kept) => !rangesOverlap(kept, range));
+    }
+    for (let key = 0; key < 800; key += 5) {
+      const at = utf8(String(key).padStart(4, '0'));
+      const told = runs.find((kept) => rangeContains(kept, at));
+      expect(cache.find(at, 1)?.start, `ORBIT_TEST_SEED=${SEED}, round ${round}`).toEqual(told?.start);
+    }
+  }
 });
 
 test('a run that is read takes in what changes in it, in any order', () => {

@@ -9,7 +9,7 @@
  */
 
 import { type Bytes, compareBytes, compareSlice } from '../../base/bytes.ts';
-import { type KeyRange, rangesOverlap } from '../../storage/key-range.ts';
+import type { KeyRange } from '../../storage/key-range.ts';
 import { type EntryChange, PackedEntries } from '../../storage/packed-entries.ts';
 import type { Version } from '../../storage/store.ts';
 
@@ -152,10 +152,11 @@ export class RunCache {
   }
 
   /** Drops the runs that tell a part of a range. */
-  deleteRange(range: KeyRange): void {
-    for (let place = this.#runs.length - 1; place >= 0; place--) {
-      const run = this.#runs[place]!;
-      if (!rangesOverlap(run, range)) continue;
+  deleteRange({ start, end }: KeyRange): void {
+    const before = this.#placeOf(start);
+    const place = before >= 0 && compareBytes(this.#runs[before]!.end, start) > 0 ? before : before + 1;
+    for (let run = this.#runs[place]; run !== undefined; run = this.#runs[place]) {
+      if (end !== undefined && compareBytes(run.start, end) >= 0) return;
       this.#changes.delete(run);
       this.#remove(place);
     }
