@@ -56,12 +56,12 @@ import {
 } from './protocols/http/metrics.ts';
 import { operationsHandler } from './protocols/http/operations.ts';
 import { pgwireListener } from './protocols/pgwire/listener.ts';
-import { Rehearsal } from './protocols/pgwire/rehearsal.ts';
+import { Rehearsal, type Stage } from './protocols/pgwire/rehearsal.ts';
 import { PrincipalStore } from './protocols/principals.ts';
 import { respListener } from './protocols/resp/listener.ts';
-import { openMemoryStore } from './providers/memory/open.ts';
-import { restoreProvider, Stores } from './providers/registry.ts';
+import { openScratchStore, restoreProvider, Stores } from './providers/registry.ts';
 import type { SqlLimits } from './query/sql/limits.ts';
+import type { SqlParser } from './query/sql/parser/parser.ts';
 import { SqlEngine } from './query/sql/sql-engine.ts';
 import { TemporaryFiles } from './query/sql/workspace/temporary-files.ts';
 import { Keyspace } from './storage/keyspace.ts';
@@ -128,6 +128,9 @@ const CLIENT_BYTES_MIN = 32 * 2 ** 20;
 
 /** In the data directory, for what statements cannot hold in memory. */
 const TEMPORARY_DIRECTORY = '.temporary';
+
+/** In the temporary directory, while statements are rehearsed. */
+const REHEARSAL_DIRECTORY = 'rehearsal';
 
 /** What all statements may hold together is a quarter of the memory, one operator a quarter of that. */
 function queryLimits(memoryBytes: number): Pick<SqlLimits, 'queryBytesMax' | 'workBytesMax'> {
@@ -306,25 +309,27 @@ async function startPartitions(foundation: Foundation): Promise<KeyspacePartitio
   return partitions;
 }
 
-async function openSql({ config, platform, log, keyspace, stores, drains, cleanup }: Foundation): Promise<SqlEngine> {
-  const temporaryFiles = new TemporaryFiles({
-    files: platform.files,
-    directory: join(config.server.dataDir, TEMPORARY_DIRECTORY),
-    bytesMax: config.listeners.postgres.temporaryBytesMax,
-  });
-  await temporaryFiles.clean();
-  const sql = new SqlEngine({
-    store: stores.ofModel('relational'),
-    platform,
-    keyspace,
-    log,
-    temporaryFiles,
-    limits: queryLimits(config.memory.limitBytes),
-    autoAnalyzeDelayMs: 2_000,
-  });
+async function openSql(foundation: Foundation): Promise<SqlEngine> {
+  const { config, log, stores, drains, cleanup } = foundation;
+  const directory = join(config.server.dataDir, TEMPORARY_DIRECTORY);
+  const options = sqlOptions(foundation, stores.ofModel('relational'), directory);
+  await options.temporaryFiles.clean();
+  const sql = new SqlEngine({ ...options, log });
   drains.push(() => sql.drain());
   cleanup.push({ what: 'SQL', undo: () => sql.close() });
   return sql;
+}
+
+function sqlOptions({ config, platform, keyspace }: Foundation, store: Store, directory: string) {
+  const bytesMax = config.listeners.postgres.temporaryBytesMax;
+  return {
+    store,
+    platform,
+    keyspace,
+    temporaryFiles: new TemporaryFiles({ files: platform.files, directory, bytesMax }),
+    limits: queryLimits(config.memory.limitBytes),
+    autoAnalyzeDelayMs: 2_000,
+  };
 }
 
 async function listenToRedis(foundation: Foundation, partitions: KeyspacePartitions): Promise<void> {
@@ -381,13 +386,16 @@ async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise
     ...(tls !== undefined && { tls }),
   });
   drains.push(() => pgwire.drain(STATEMENTS_DRAIN_MS_MAX));
+  const directory = join(config.server.dataDir, TEMPORARY_DIRECTORY, REHEARSAL_DIRECTORY);
+  // What a process left that was killed meanwhile.
+  await platform.files.remove(directory);
   const rehearsal = new Rehearsal({
-    engine: sql,
     platform,
     log,
-    openStore: () => openMemoryStore({ name: 'rehearsal', platform, log: silentLog }),
+    openStage: () => openStage(foundation, sql.parser, directory),
     loopShare: newLoopShare(),
   });
+  drains.push(() => rehearsal.stop());
   cleanup.push({ what: 'rehearsal', undo: () => rehearsal.stop() });
   const options = { port: postgres.port, connectionsMax: postgres.connectionsMax };
   await listen(foundation, 'postgres', '--postgres-port', options, (socket) => {
@@ -395,6 +403,19 @@ async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise
     return pgwire.accept(socket);
   });
   if (postgres.rehearsal === 'start' && config.memory.limitBytes >= REHEARSED_AT_START_BYTES) rehearsal.begin();
+}
+
+/** Where statements are rehearsed: as clients have it, but for the store, which is of the same kind. */
+async function openStage(foundation: Foundation, parser: SqlParser, directory: string): Promise<Stage> {
+  const { config, platform } = foundation;
+  const store = await openScratchStore(config, 'relational', directory, platform);
+  const engine = new SqlEngine({ ...sqlOptions(foundation, store, directory), log: silentLog, parser });
+  const close = async (): Promise<void> => {
+    engine.close();
+    await store.close();
+    await platform.files.remove(directory);
+  };
+  return { engine, close };
 }
 
 async function listenToBlobs(foundation: Foundation): Promise<void> {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { unreachable } from '../base/assert.ts';
 import { utf8 } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, silentLog } from '../base/log.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../storage/backup.ts';
 import type { ProviderSpec, RocksDbSpec, TiKvSpec } from '../storage/provider-specs.ts';
@@ -42,6 +42,9 @@ const OVERLAY_BYTES_MIN = 4 * 1024 * 1024;
 /** How long writes wait for more of the same keys before the engine gets them; reads find them in memory meanwhile. */
 const APPLY_DELAY_MS = 1_000;
 const OVERLAY_BYTES_MAX = 64 * 1024 * 1024;
+/** What a store that nobody needs afterwards may take for each of its caches and files. */
+const SCRATCH_BYTES = 2 * 1024 * 1024;
+const SCRATCH_FREE_BYTES_MIN = 1024 * 1024 * 1024;
 
 export class Stores {
   /** Those in use, by provider name. */
@@ -120,6 +123,34 @@ export async function restoreProvider(
   }
   const store = rocksDbOptions(name, provider, platform, log, storeBounds(spec, 1));
   return restoreRocksDbStore(store, options.directory, options.to, progress);
+}
+
+/**
+ * An empty store of the kind that keeps a model, for what is worth nothing afterwards; whoever closes it removes `directory`.
+ * Nobody waits for a disk there. It is one in memory where other processes have a part in the model's, or the disk is nearly full.
+ */
+export async function openScratchStore(
+  spec: StoresSpec,
+  model: string,
+  directory: string,
+  platform: Platform,
+): Promise<Store> {
+  const provider = requireProvider(spec, spec.routes.models[model] ?? spec.providers.default);
+  const { writeSetBytesMax } = storeBounds(spec, 1);
+  const named = { name: 'scratch', platform, log: silentLog, writeSetBytesMax, overlayBytesMax: OVERLAY_BYTES_MIN };
+  if (provider.type !== 'RocksDB') return openMemoryStore(named);
+  if ((await platform.files.freeBytes(provider.dataDir)) < SCRATCH_FREE_BYTES_MIN) return openMemoryStore(named);
+  return openRocksDbStore({
+    ...named,
+    directory,
+    durability: provider.durability === 'memory' ? 'memory' : 'process',
+    blockCacheBytes: SCRATCH_BYTES,
+    memtableBytes: SCRATCH_BYTES,
+    backgroundJobs: 1,
+    applyDelayMs: APPLY_DELAY_MS,
+    logSegmentBytes: SCRATCH_BYTES,
+    logRetainBytes: 0,
+  });
 }
 
 function openProvider(

@@ -1,7 +1,7 @@
 /** The real server as a process of its own: how it starts, serves, refuses, stops and keeps what it was given. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import * as net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,6 +108,21 @@ describe('a server', () => {
     const args = ['-p', String(server.port('redis'))];
     expect(execFileSync('redis-cli', [...args, 'SET', 'typed', 'by hand'], { encoding: 'utf8' })).toBe('OK\n');
     expect(execFileSync('redis-cli', [...args, 'GET', 'typed'], { encoding: 'utf8' })).toBe('by hand\n');
+  });
+
+  test('removes what statements were rehearsed on, when it stops and when it starts', async () => {
+    const own = join(dataDir, 'rehearsing');
+    const directory = join(own, '.temporary', 'rehearsal');
+    mkdirSync(join(directory, 'state'), { recursive: true });
+    const rehearsing = await ServerProcess.start({ dataDir: own });
+    try {
+      expect(existsSync(directory)).toBe(false);
+      await query(rehearsing, 'SELECT 1');
+      await expect.poll(() => existsSync(join(directory, 'state')), { timeout: 20_000 }).toBe(true);
+    } finally {
+      await rehearsing.stop();
+    }
+    expect(existsSync(directory)).toBe(false);
   });
 
   test('shows its keys to orbit keys while it runs', async () => {

@@ -4,37 +4,45 @@ import { silentLog } from '../../base/log.ts';
 import { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import { SqlSession } from '../../query/sql/sql-session.ts';
-import type { Store } from '../../storage/store.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { rehearsedTexts } from './rehearsed-texts.ts';
 
 let fixture: TestStore;
 let engine: SqlEngine;
 let warnings: string[];
-let scratch: TestStore[];
+let stages: TestStore[];
+let closed: number;
 
 beforeEach(async () => {
   fixture = await openTestStore('memory');
   engine = new SqlEngine({ store: fixture.store, platform });
   warnings = [];
-  scratch = [];
+  stages = [];
+  closed = 0;
 });
 afterEach(async () => {
   engine.close();
   await fixture.dispose();
-  for (const each of scratch) await each.dispose();
+  for (const each of stages) await each.dispose();
 });
 
 function newRehearsal(loopShare: () => number, clock = platform.clock): Rehearsal {
   const warn = (_: unknown, message: string) => void warnings.push(message);
   return new Rehearsal({
-    engine,
     platform: { ...platform, clock },
     log: { ...silentLog, warn },
-    openStore: async (): Promise<Store> => {
-      const opened = await openTestStore('memory');
-      scratch.push(opened);
-      return opened.store;
+    openStage: async () => {
+      const opened = await openTestStore('rocksdb');
+      stages.push(opened);
+      const { store } = opened;
+      const stage = new SqlEngine({ store, platform, parser: engine.parser, autoAnalyzeDelayMs: 50 });
+      const close = async (): Promise<void> => {
+        stage.close();
+        expect(stage.runningStatements).toBe(0);
+        await store.close();
+        closed++;
+      };
+      return { engine: stage, close };
     },
     loopShare,
   });
@@ -59,7 +67,8 @@ test('a rehearsal runs to its end over a store of its own, once, and loads the p
   rehearsal.begin();
   await rehearsal.done;
   expect(warnings).toEqual([]);
-  expect(scratch).toHaveLength(1);
+  expect(stages).toHaveLength(1);
+  expect(closed).toBe(1);
   expect(engine.parser.parse('SELECT 1')).toBeInstanceOf(Array);
   expect(engine.runningStatements).toBe(0);
   const session = new SqlSession(engine, { user: 'orbit', database: 'actors', processId: 1 });
@@ -78,7 +87,7 @@ test('a busy server rehearses nothing, and stopping does not wait for it to beco
   rehearsal.begin();
   await seen.promise;
   await rehearsal.stop();
-  expect(scratch).toEqual([]);
+  expect(stages).toEqual([]);
 });
 
 test('a server that was busy for too long is not looked at any more, until somebody knocks', async () => {
@@ -88,11 +97,11 @@ test('a server that was busy for too long is not looked at any more, until someb
   const rehearsal = newRehearsal(() => share, { ...platform.clock, monotonicMs });
   rehearsal.begin();
   await rehearsal.done;
-  expect(scratch).toEqual([]);
+  expect(stages).toEqual([]);
   share = 0;
   rehearsal.begin();
   await rehearsal.done;
-  expect(scratch).toHaveLength(1);
+  expect(stages).toHaveLength(1);
 });
 
 test('stopping ends a rehearsal that runs, and none begins afterwards', async () => {
@@ -105,9 +114,9 @@ test('stopping ends a rehearsal that runs, and none begins afterwards', async ()
   rehearsal.begin();
   await seen.promise;
   await rehearsal.stop();
-  const { length } = scratch;
+  const { length } = stages;
   rehearsal.begin();
   await rehearsal.done;
-  expect(scratch).toHaveLength(length);
+  expect(stages).toHaveLength(length);
   expect(warnings).toEqual([]);
 });

@@ -3,8 +3,11 @@
  *
  * A function's first calls are slow: it is compiled, then interpreted, and compiled again once it has been called often. The
  * hundreds of functions between a query string and its rows make the first statements of a process take some ten times what they
- * take later (docs/decisions/statements-are-rehearsed.md). So before the first client asks, a connection without a
- * network runs some thousands of statements over a store in memory of its own: what clients store, see and count is left alone.
+ * take later (docs/decisions/statements-are-rehearsed.md). So before the first client asks, connections without a
+ * network run some thousands of statements over a store of their own: what clients store, see and count is left alone.
+ *
+ * Compiled code holds for the classes that it has met, and is thrown away at the first other one. So all is as clients have it: a store
+ * of the same provider, an engine with the same options, and connections that log in and leave.
  *
  * Clients come first: a statement is rehearsed only when the event loop has waited for most of the time just before, and
  * a server that clients keep busy rehearses nothing. It ends by itself, and sooner when the server stops.
@@ -17,20 +20,25 @@ import { messageOf } from '../../base/errors.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
-import { SqlEngine } from '../../query/sql/sql-engine.ts';
-import type { Store } from '../../storage/store.ts';
+import type { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { OPEN_PRINCIPALS } from './authentication.ts';
 import { pgwireListener } from './listener.ts';
 import { rehearsedTexts } from './rehearsed-texts.ts';
 
 export interface RehearsalOptions {
-  /** Whose parser is rehearsed with: each loads PostgreSQL's grammar once. */
-  readonly engine: SqlEngine;
   readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
   readonly log: Log;
-  readonly openStore: () => Promise<Store>;
+  readonly openStage: () => Promise<Stage>;
   /** The share of the time since its last call in which the event loop had work, from 0 to 1. */
   readonly loopShare: () => number;
+}
+
+/** What statements are rehearsed on. */
+export interface Stage {
+  /** Of clients' class and options, over an empty store; with their parser, as each loads PostgreSQL's grammar once. */
+  readonly engine: SqlEngine;
+  /** Nothing is left of it then. */
+  close(): Promise<void>;
 }
 
 /** How long the event loop is looked at before the next statements: less long the longer it was idle. */
@@ -43,8 +51,12 @@ const BUSY_SHARE = 0.2;
 /** Whoever was busy for so long has compiled what it needs. */
 const GIVE_UP_MS = 60_000;
 
+/** Of one connection. */
+const STATEMENTS_MAX = 64;
+
 const PROTOCOL_3 = 3 << 16;
 const QUERY = 0x51;
+const TERMINATE = Buffer.from('X\0\0\0\x04');
 const READY_FOR_QUERY = 0x5a;
 /** Type, length and transaction status. */
 const READY_BYTES = 6;
@@ -82,31 +94,32 @@ export class Rehearsal {
   }
 
   async #run(givenUp: () => void): Promise<void> {
-    const { platform, engine, openStore } = this.#options;
+    const { platform, openStage } = this.#options;
     const giveUpMs = platform.clock.monotonicMs() + GIVE_UP_MS;
     if (!(await this.#idle(giveUpMs))) {
       givenUp();
       return;
     }
-    const store = await openStore();
-    const scratch = new SqlEngine({ store, platform, parser: engine.parser });
-    const client = new UnheardClient();
+    const stage = await openStage();
+    let client: UnheardClient | undefined;
     try {
-      const { accept } = pgwireListener(scratch, { principals: OPEN_PRINCIPALS, platform, log: silentLog });
-      client.handlers = accept(client);
-      await client.ask(startup());
+      const { accept } = pgwireListener(stage.engine, { principals: OPEN_PRINCIPALS, platform, log: silentLog });
       let stretchEndMs = 0;
       for (const text of rehearsedTexts()) {
         if (platform.clock.monotonicMs() >= stretchEndMs) {
           if (!(await this.#idle(giveUpMs))) break;
           stretchEndMs = platform.clock.monotonicMs() + STRETCH_MS;
         }
+        if (client !== undefined && client.asked > STATEMENTS_MAX) {
+          client.leave();
+          client = undefined;
+        }
+        client ??= await UnheardClient.connect(accept);
         await client.ask(query(text));
       }
     } finally {
-      client.end();
-      scratch.close();
-      await store.close();
+      client?.leave();
+      await stage.close();
     }
   }
 
@@ -136,14 +149,32 @@ class UnheardClient implements Socket {
   readonly localPort = 0;
   readonly bufferedBytes = 0;
   readonly tls = undefined;
-  handlers: SocketHandlers | undefined;
+  /** Messages. */
+  asked = 0;
+  readonly #handlers: SocketHandlers;
   #answered: Deferred<void> | undefined;
   #ended = false;
 
+  private constructor(accept: (socket: Socket) => SocketHandlers) {
+    this.#handlers = accept(this);
+  }
+
+  static async connect(accept: (socket: Socket) => SocketHandlers): Promise<UnheardClient> {
+    const client = new UnheardClient(accept);
+    await client.ask(startup());
+    return client;
+  }
+
+  leave(): void {
+    if (!this.#ended) this.#handlers.onData(TERMINATE);
+    this.end();
+  }
+
   async ask(message: Bytes): Promise<void> {
     assert(!this.#ended, 'the connection for rehearsals has ended');
+    this.asked++;
     this.#answered = deferred<void>();
-    this.handlers!.onData(message);
+    this.#handlers.onData(message);
     await this.#answered.promise;
   }
 
@@ -155,7 +186,7 @@ class UnheardClient implements Socket {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.handlers?.onClose();
+    this.#handlers.onClose();
     this.#answered?.resolve();
   }
 
