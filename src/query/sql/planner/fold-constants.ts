@@ -29,255 +29,282 @@ import { readsCte, slotsReadBy } from './subquery-forms.ts';
 
 type Constant = Extract<BoundExpression, { kind: 'constant' }>;
 
-/**
- * All expressions of a query folded, and simple queries in FROM pulled up (pull-up.ts) before that, so that what nobody looks
- * at is not computed here either. @throws SqlError of the functions that are computed.
- */
+/** All expressions of a query folded. @throws SqlError of the functions that are computed. */
 export function foldQuery(query: BoundQuery, time: TimeContext): BoundQuery {
-  const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
-  const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): readonly C[] =>
-    mapExpressions(each, fold);
-  switch (query.kind) {
-    case 'insert':
-      return {
-        ...query,
-        source: foldRows(query.source, time),
-        assignments: columns(query.assignments),
-        conflicts: query.conflicts && {
-          ...query.conflicts,
-          update: query.conflicts.update && {
-            assignments: columns(query.conflicts.update.assignments),
-            where: query.conflicts.update.where && fold(query.conflicts.update.where),
-            shown: query.conflicts.update.shown.map((each) => ({ ...each, condition: fold(each.condition) })),
-          },
-        },
-        returning: query.returning && columns(query.returning),
-      };
-    case 'update':
-      return {
-        ...query,
-        from: query.from && foldRelation(query.from, time),
-        assignments: columns(query.assignments),
-        where: query.where && fold(query.where),
-        returning: query.returning && columns(query.returning),
-      };
-    case 'delete':
-      return {
-        ...query,
-        from: query.from && foldRelation(query.from, time),
-        where: query.where && fold(query.where),
-        returning: query.returning && columns(query.returning),
-      };
-    case 'merge':
-      return {
-        ...query,
-        source: foldRelation(query.source, time),
-        condition: fold(query.condition),
-        actions: query.actions.map((each) => ({
-          ...each,
-          condition: each.condition && fold(each.condition),
-          assignments: columns(each.assignments),
-        })),
-      };
-    case 'explain':
-      return { ...query, query: foldQuery(query.query, time) };
-    case 'call':
-      return { ...query, query: foldRows(query.query, time) as BoundSelect };
-    case 'modifyWith':
-      foldCtes(query.ctes, time);
-      return { ...query, modify: foldQuery(query.modify, time) as BoundModify };
-    default:
-      return foldRows(query, time);
-  }
-}
-
-/** What reads a query of WITH knows it by its object: that stays. */
-function foldCtes(ctes: readonly BoundCte[], time: TimeContext): void {
-  for (const cte of ctes) {
-    // What nobody reads is never computed, so it may not fail here either.
-    if (cte.references === 0 && cte.modify === undefined) continue;
-    // One that is planned where it is read may lose columns there.
-    if (cte.query !== undefined && !isInlined(cte)) cte.query = foldRows(cte.query, time);
-    if (cte.modify !== undefined) cte.modify = foldQuery(cte.modify, time) as BoundModify;
-    if (cte.recursion !== undefined) {
-      cte.recursion = { ...cte.recursion, query: foldRows(cte.recursion.query, time) };
-    }
-  }
-}
-
-function foldRows(rows: BoundRows, time: TimeContext): BoundRows {
-  const query = rows.kind === 'select' ? pulledUp(rows) : rows;
-  const fold = (expression: BoundExpression): BoundExpression => foldConstants(expression, time);
-  const optional = (expression: BoundExpression | undefined) => expression && fold(expression);
-  const columns = <C extends { readonly expression: BoundExpression }>(each: readonly C[]): readonly C[] =>
-    mapExpressions(each, fold);
-  switch (query.kind) {
-    case 'select':
-      return {
-        ...query,
-        from: query.from && foldRelation(query.from, time),
-        where: optional(query.where),
-        grouping: query.grouping && {
-          ...query.grouping,
-          groupBy: query.grouping.groupBy?.map(fold),
-          aggregates: query.grouping.aggregates.map((each) => ({
-            ...each,
-            argument: optional(each.argument),
-            filter: optional(each.filter),
-            orderBy: columns(each.orderBy),
-          })),
-          having: optional(query.grouping.having),
-        },
-        windows: query.windows.map(({ window, calls }) => ({
-          window: { ...window, partitionBy: window.partitionBy.map(fold), orderBy: columns(window.orderBy) },
-          calls: calls.map((call) => ({ ...call, args: call.args.map(fold), filter: optional(call.filter) })),
-        })),
-        sets: query.sets.map((set) => ({ ...set, args: set.args.map(fold) })),
-        distinctOn: query.distinctOn?.map(fold),
-        ...mapResult(query, fold),
-        limit: optional(query.limit),
-        offset: optional(query.offset),
-      };
-    case 'values':
-      return { ...query, rows: query.rows.map((row) => row.map(fold)) };
-    case 'setOperation':
-      return { ...query, inputs: query.inputs.map((input) => foldRows(input, time)) };
-    case 'with':
-      foldCtes(query.ctes, time);
-      return { ...query, query: foldRows(query.query, time) };
-    default:
-      return unreachable(query);
-  }
-}
-
-function foldRelation(relation: BoundRelation, time: TimeContext): BoundRelation {
-  switch (relation.kind) {
-    case 'scan':
-      return relation;
-    case 'cte':
-      if (!isInlined(relation.cte)) return relation;
-      return { kind: 'derived', alias: relation.alias, query: foldRows(relation.cte.query!, time) };
-    case 'function':
-      return {
-        ...relation,
-        functions: relation.functions.map((set) => ({
-          ...set,
-          args: set.args.map((arg) => foldConstants(arg, time)),
-        })),
-      };
-    case 'derived':
-      return { ...relation, query: foldRows(relation.query, time) };
-    case 'join':
-      return {
-        ...relation,
-        left: foldRelation(relation.left, time),
-        right: foldRelation(relation.right, time),
-        condition: relation.condition && foldConstants(relation.condition, time),
-      };
-    default:
-      return unreachable(relation);
-  }
+  return new Folding(time).query(query);
 }
 
 export function foldConstants(expression: BoundExpression, time: TimeContext): BoundExpression {
-  switch (expression.kind) {
-    case 'constant':
-    case 'column':
-    case 'parameter':
-    case 'slot':
-      return expression;
-    case 'subquery': {
-      const { args, reads } = expression;
-      const query = foldRows(expression.query, time);
-      // What a query in WITH reads of rows further out, its readers read once it stands in their place.
-      const slots = readsCte(expression.query) ? slotsReadBy(query) : [];
-      return {
-        ...expression,
-        query,
-        reads: slots.length === 0 ? reads : [...new Set([...reads, ...args.map(({ slot }) => slot), ...slots])],
-        operands: expression.operands.map((each) => foldConstants(each, time)),
-        test: expression.test && foldConstants(expression.test, time),
-      };
-    }
-    case 'and':
-    case 'or': {
-      const decisive = expression.kind === 'or';
-      const args: BoundExpression[] = [];
-      for (const arg of expression.args) {
-        const folded = foldConstants(arg, time);
-        if (folded.kind === 'constant' && folded.value === decisive) return constant(expression, decisive);
-        if (folded.kind === 'constant' && folded.value === !decisive) continue;
-        args.push(folded);
-      }
-      if (args.length === 0) return constant(expression, !decisive);
-      if (args.every(isNullConstant)) return constant(expression, null);
-      if (args.length === 1) return args[0]!;
-      return areSame(args, expression.args) ? expression : { ...expression, args };
-    }
-    case 'case': {
-      const whens: BoundWhen[] = [];
-      for (const when of expression.whens) {
-        const { condition, result } = when;
-        const folded = foldConstants(condition, time);
-        if (folded.kind !== 'constant') {
-          const value = foldConstants(result, time);
-          const isSame = folded === condition && value === result;
-          whens.push(isSame ? when : { condition: folded, result: value });
-          continue;
-        }
-        if (folded.value !== true) continue;
-        const certain = foldConstants(result, time);
-        return whens.length === 0 ? certain : { ...expression, whens, otherwise: certain };
-      }
-      const otherwise = foldConstants(expression.otherwise, time);
-      if (whens.length === 0) return otherwise;
-      const isSame = otherwise === expression.otherwise && areSame(whens, expression.whens);
-      return isSame ? expression : { ...expression, whens, otherwise };
-    }
-    case 'coalesce': {
-      const args: BoundExpression[] = [];
-      for (const arg of expression.args) {
-        const folded = foldConstants(arg, time);
-        if (isNullConstant(folded)) continue;
-        args.push(folded);
-        if (isConstant(folded)) break;
-      }
-      if (args.length === 0) return constant(expression, null);
-      if (args.length === 1) return args[0]!;
-      return areSame(args, expression.args) ? expression : { ...expression, args };
+  return new Folding(time).fold(expression);
+}
+
+class Folding {
+  readonly #time: TimeContext;
+  /** A WITH was met: its queries are read inside of it and nowhere else. */
+  #hasWith = false;
+  readonly fold: (expression: BoundExpression) => BoundExpression;
+
+  constructor(time: TimeContext) {
+    this.#time = time;
+    this.fold = (expression) => this.#expression(expression);
+  }
+
+  /**
+   * All expressions of a query folded, and simple queries in FROM pulled up (pull-up.ts) before that, so that what nobody looks
+   * at is not computed here either. @throws SqlError of the functions that are computed.
+   */
+  query(query: BoundQuery): BoundQuery {
+    const { fold } = this;
+    switch (query.kind) {
+      case 'insert':
+        return {
+          ...query,
+          source: this.#rows(query.source),
+          assignments: mapExpressions(query.assignments, fold),
+          conflicts: query.conflicts && {
+            ...query.conflicts,
+            update: query.conflicts.update && {
+              assignments: mapExpressions(query.conflicts.update.assignments, fold),
+              where: query.conflicts.update.where && fold(query.conflicts.update.where),
+              shown: query.conflicts.update.shown.map((each) => ({ ...each, condition: fold(each.condition) })),
+            },
+          },
+          returning: query.returning && mapExpressions(query.returning, fold),
+        };
+      case 'update':
+        return {
+          ...query,
+          from: query.from && this.#relation(query.from),
+          assignments: mapExpressions(query.assignments, fold),
+          where: query.where && fold(query.where),
+          returning: query.returning && mapExpressions(query.returning, fold),
+        };
+      case 'delete':
+        return {
+          ...query,
+          from: query.from && this.#relation(query.from),
+          where: query.where && fold(query.where),
+          returning: query.returning && mapExpressions(query.returning, fold),
+        };
+      case 'merge':
+        return {
+          ...query,
+          source: this.#relation(query.source),
+          condition: fold(query.condition),
+          actions: query.actions.map((each) => ({
+            ...each,
+            condition: each.condition && fold(each.condition),
+            assignments: mapExpressions(each.assignments, fold),
+          })),
+        };
+      case 'explain':
+        return { ...query, query: this.query(query.query) };
+      case 'call':
+        return { ...query, query: this.#rows(query.query) as BoundSelect };
+      case 'modifyWith':
+        this.#ctes(query.ctes);
+        return { ...query, modify: this.query(query.modify) as BoundModify };
+      default:
+        return this.#rows(query);
     }
   }
-  const folded = mapOperands(expression, (each) => foldConstants(each, time));
-  switch (folded.kind) {
-    case 'call': {
-      const { strict, volatility } = folded.function;
-      if (strict && folded.args.some(isNullConstant)) return constant(folded, null);
-      return volatility === 'immutable' && folded.args.every(isConstant) ? computed(folded, time) : folded;
+
+  /** What reads a query of WITH knows it by its object: that stays. */
+  #ctes(ctes: readonly BoundCte[]): void {
+    this.#hasWith = true;
+    for (const cte of ctes) {
+      // What nobody reads is never computed, so it may not fail here either.
+      if (cte.references === 0 && cte.modify === undefined) continue;
+      // One that is planned where it is read may lose columns there.
+      if (cte.query !== undefined && !isInlined(cte)) cte.query = this.#rows(cte.query);
+      if (cte.modify !== undefined) cte.modify = this.query(cte.modify) as BoundModify;
+      if (cte.recursion !== undefined) {
+        cte.recursion = { ...cte.recursion, query: this.#rows(cte.recursion.query) };
+      }
     }
-    case 'compare':
-      if (isNullConstant(folded.left) || isNullConstant(folded.right)) return constant(folded, null);
-      return isConstant(folded.left) && isConstant(folded.right) ? computed(folded, time) : onDate(folded);
-    case 'distinct':
-      return isConstant(folded.left) && isConstant(folded.right) ? computed(folded, time) : folded;
-    case 'extreme':
-      return folded.args.every(isConstant) ? computed(folded, time) : folded;
-    case 'nullIf':
-      return isConstant(folded.condition) && isConstant(folded.value) ? computed(folded, time) : folded;
-    case 'cast': {
-      if (isNullConstant(folded.arg)) return constant(folded, null);
-      if (!isConstant(folded.arg)) return folded;
-      // Text of a point in time depends on the zone, and the other way round.
-      const isLocal = LOCAL_TIMES.has(folded.type) && LOCAL_TIMES.has(folded.arg.type);
-      const depends = !isLocal && (isPointInTime(folded.type) || isPointInTime(folded.arg.type));
-      return depends ? folded : computed(folded, time);
+  }
+
+  #rows(rows: BoundRows): BoundRows {
+    const query = rows.kind === 'select' ? pulledUp(rows) : rows;
+    const { fold } = this;
+    switch (query.kind) {
+      case 'select':
+        return {
+          ...query,
+          from: query.from && this.#relation(query.from),
+          where: query.where && fold(query.where),
+          grouping: query.grouping && {
+            ...query.grouping,
+            groupBy: query.grouping.groupBy?.map(fold),
+            aggregates: query.grouping.aggregates.map((each) => ({
+              ...each,
+              argument: each.argument && fold(each.argument),
+              filter: each.filter && fold(each.filter),
+              orderBy: mapExpressions(each.orderBy, fold),
+            })),
+            having: query.grouping.having && fold(query.grouping.having),
+          },
+          windows: query.windows.map(({ window, calls }) => ({
+            window: {
+              ...window,
+              partitionBy: window.partitionBy.map(fold),
+              orderBy: mapExpressions(window.orderBy, fold),
+            },
+            calls: calls.map((call) => ({
+              ...call,
+              args: call.args.map(fold),
+              filter: call.filter && fold(call.filter),
+            })),
+          })),
+          sets: query.sets.map((set) => ({ ...set, args: set.args.map(fold) })),
+          distinctOn: query.distinctOn?.map(fold),
+          ...mapResult(query, fold),
+          limit: query.limit && fold(query.limit),
+          offset: query.offset && fold(query.offset),
+        };
+      case 'values':
+        return { ...query, rows: query.rows.map((row) => row.map(fold)) };
+      case 'setOperation':
+        return { ...query, inputs: query.inputs.map((input) => this.#rows(input)) };
+      case 'with':
+        this.#ctes(query.ctes);
+        return { ...query, query: this.#rows(query.query) };
+      default:
+        return unreachable(query);
     }
-    case 'not':
-    case 'isNull':
-    case 'isBoolean':
-    case 'applyModifier':
-      return isConstant(folded.arg) ? computed(folded, time) : folded;
-    default:
-      return folded;
+  }
+
+  #relation(relation: BoundRelation): BoundRelation {
+    const { fold } = this;
+    switch (relation.kind) {
+      case 'scan':
+        return relation;
+      case 'cte':
+        if (!isInlined(relation.cte)) return relation;
+        return { kind: 'derived', alias: relation.alias, query: this.#rows(relation.cte.query!) };
+      case 'function':
+        return {
+          ...relation,
+          functions: relation.functions.map((set) => ({
+            ...set,
+            args: set.args.map(fold),
+          })),
+        };
+      case 'derived':
+        return { ...relation, query: this.#rows(relation.query) };
+      case 'join':
+        return {
+          ...relation,
+          left: this.#relation(relation.left),
+          right: this.#relation(relation.right),
+          condition: relation.condition && fold(relation.condition),
+        };
+      default:
+        return unreachable(relation);
+    }
+  }
+
+  #expression(expression: BoundExpression): BoundExpression {
+    const { fold } = this;
+    switch (expression.kind) {
+      case 'constant':
+      case 'column':
+      case 'parameter':
+      case 'slot':
+        return expression;
+      case 'subquery': {
+        const { args, reads } = expression;
+        const query = this.#rows(expression.query);
+        // What a query in WITH reads of rows further out, its readers read once it stands in their place.
+        const slots = this.#hasWith && readsCte(expression.query) ? slotsReadBy(query) : [];
+        return {
+          ...expression,
+          query,
+          reads: slots.length === 0 ? reads : [...new Set([...reads, ...args.map(({ slot }) => slot), ...slots])],
+          operands: expression.operands.map(fold),
+          test: expression.test && fold(expression.test),
+        };
+      }
+      case 'and':
+      case 'or': {
+        const decisive = expression.kind === 'or';
+        const args: BoundExpression[] = [];
+        for (const arg of expression.args) {
+          const folded = fold(arg);
+          if (folded.kind === 'constant' && folded.value === decisive) return constant(expression, decisive);
+          if (folded.kind === 'constant' && folded.value === !decisive) continue;
+          args.push(folded);
+        }
+        if (args.length === 0) return constant(expression, !decisive);
+        if (args.every(isNullConstant)) return constant(expression, null);
+        if (args.length === 1) return args[0]!;
+        return areSame(args, expression.args) ? expression : { ...expression, args };
+      }
+      case 'case': {
+        const whens: BoundWhen[] = [];
+        for (const when of expression.whens) {
+          const { condition, result } = when;
+          const folded = fold(condition);
+          if (folded.kind !== 'constant') {
+            const value = fold(result);
+            const isSame = folded === condition && value === result;
+            whens.push(isSame ? when : { condition: folded, result: value });
+            continue;
+          }
+          if (folded.value !== true) continue;
+          const certain = fold(result);
+          return whens.length === 0 ? certain : { ...expression, whens, otherwise: certain };
+        }
+        const otherwise = fold(expression.otherwise);
+        if (whens.length === 0) return otherwise;
+        const isSame = otherwise === expression.otherwise && areSame(whens, expression.whens);
+        return isSame ? expression : { ...expression, whens, otherwise };
+      }
+      case 'coalesce': {
+        const args: BoundExpression[] = [];
+        for (const arg of expression.args) {
+          const folded = fold(arg);
+          if (isNullConstant(folded)) continue;
+          args.push(folded);
+          if (isConstant(folded)) break;
+        }
+        if (args.length === 0) return constant(expression, null);
+        if (args.length === 1) return args[0]!;
+        return areSame(args, expression.args) ? expression : { ...expression, args };
+      }
+    }
+    const folded = mapOperands(expression, fold);
+    switch (folded.kind) {
+      case 'call': {
+        const { strict, volatility } = folded.function;
+        if (strict && folded.args.some(isNullConstant)) return constant(folded, null);
+        return volatility === 'immutable' && folded.args.every(isConstant) ? computed(folded, this.#time) : folded;
+      }
+      case 'compare':
+        if (isNullConstant(folded.left) || isNullConstant(folded.right)) return constant(folded, null);
+        return isConstant(folded.left) && isConstant(folded.right) ? computed(folded, this.#time) : onDate(folded);
+      case 'distinct':
+        return isConstant(folded.left) && isConstant(folded.right) ? computed(folded, this.#time) : folded;
+      case 'extreme':
+        return folded.args.every(isConstant) ? computed(folded, this.#time) : folded;
+      case 'nullIf':
+        return isConstant(folded.condition) && isConstant(folded.value) ? computed(folded, this.#time) : folded;
+      case 'cast': {
+        if (isNullConstant(folded.arg)) return constant(folded, null);
+        if (!isConstant(folded.arg)) return folded;
+        // Text of a point in time depends on the zone, and the other way round.
+        const isLocal = LOCAL_TIMES.has(folded.type) && LOCAL_TIMES.has(folded.arg.type);
+        const depends = !isLocal && (isPointInTime(folded.type) || isPointInTime(folded.arg.type));
+        return depends ? folded : computed(folded, this.#time);
+      }
+      case 'not':
+      case 'isNull':
+      case 'isBoolean':
+      case 'applyModifier':
+        return isConstant(folded.arg) ? computed(folded, this.#time) : folded;
+      default:
+        return folded;
+    }
   }
 }
 
