@@ -7,7 +7,7 @@
 import { type Awaitable, isPromise, whenReady } from '../base/awaitable.ts';
 import { compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../base/bytes.ts';
 import type { EngineCursor, PackedPiece } from './engine.ts';
-import { isEmptyRange, type Key, type KeyRange, rangeContains } from './key-range.ts';
+import { isEmptyRange, type Key, type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
 import { PackedEntries } from './packed-entries.ts';
 import type { Base, Snapshot } from './snapshots.ts';
@@ -198,7 +198,7 @@ export class LocalCursor implements Cursor {
   #packed({ entries, end }: PackedPiece): PackedPiece | undefined {
     const { overlay, writes } = this.#source;
     const covered: KeyRange = { start: this.#rest.start, end };
-    const deletedFrom = this.#deleted.length > 0;
+    const deletedFrom = this.#deletedIn(covered).length > 0;
     if (deletedFrom && entries.count > 0) return undefined;
     if (writes?.isUntouched(covered, 0, this.#writtenThrough) === false) return undefined;
     const entriesMax = Math.min(this.#remaining, entries.count + Math.max(this.#batchEntries, PACKED_ENTRIES_FIRST));
@@ -216,6 +216,10 @@ export class LocalCursor implements Cursor {
     if (isLast) this.close();
     this.#batchEntries = Math.min(this.#batchEntries * 4, SCAN_BATCH_ENTRIES_MAX);
     return entries.count === 0 ? this.nextPacked() : entries;
+  }
+
+  #deletedIn(covered: KeyRange): readonly KeyRange[] {
+    return this.#deleted.length === 0 ? this.#deleted : this.#deleted.filter((range) => rangesOverlap(range, covered));
   }
 
   /**
@@ -279,7 +283,7 @@ export class LocalCursor implements Cursor {
     let covered = this.#engineDone ? this.#rest : this.#upTo(this.#pulled.at(-1)!.key);
     const { position } = this.#base!.view;
     const noteVersion = (version: Version) => source.noteVersion(version);
-    const hiddenInEngine = this.#deleted;
+    const hiddenInEngine = this.#deletedIn(covered);
     const hiddenByOwn = source.writes?.rangeDeletions(covered, 0, this.#writtenThrough, noteNothing) ?? [];
     const collect = (
       overlay: Overlay,
