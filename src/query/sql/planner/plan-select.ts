@@ -489,6 +489,8 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
   const below = planned;
   const watchTop = (context: ExecutionContext, operator: Operator): Operator =>
     top === undefined ? operator : watch(context, top, operator);
+  const watchBelow = (context: ExecutionContext, each: PlanNode | undefined, operator: Operator): Operator =>
+    each === undefined || top?.id === each.id ? operator : watch(context, each, operator);
   const project = (input: Operator, context: ExecutionContext): Operator =>
     plain === undefined
       ? new ProjectLater(beforeCalls(input, results, context), later, false, context)
@@ -513,11 +515,11 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
         presorted > 0
           ? new IncrementalSort(operator, keys, presorted, context, rows)
           : new Sort(operator, keys, context, rows);
-      if (top?.id !== sortNode.id) operator = watch(context, sortNode, operator);
+      operator = watchBelow(context, sortNode, operator);
     }
     if (on !== undefined) {
       operator = together ? new Unique(operator, onTypes, context, on) : new Distinct(operator, onTypes, context, on);
-      if (top?.id !== uniqueNode.id) operator = watch(context, uniqueNode, operator);
+      operator = watchBelow(context, uniqueNode, operator);
     }
     const rowsWanted = withTies ? Number.POSITIVE_INFINITY : needed;
     for (const { table, ...options } of locking ?? []) {
@@ -529,32 +531,19 @@ export function planSelect(written: BoundSelect, scope: PlanScope): Planned {
     if (!distinct) return watchTop(context, operator);
     operator =
       inOrder?.use === 'unique' ? new Unique(operator, types, context) : new Distinct(operator, types, context);
-    if (top?.id !== uniqueNode.id) operator = watch(context, uniqueNode, operator);
+    operator = watchBelow(context, uniqueNode, operator);
     return watchTop(context, limited ? limit(operator, wanted, skip, context) : operator);
   };
   const limit = (input: Operator, wanted: number, skip: number, context: ExecutionContext): Operator =>
     withTies ? new LimitWithTies(input, wanted, skip, tieKeys, context) : new Limit(input, wanted, skip);
   let { node } = planned;
   const output = () => results.map((each) => shown(each, names));
-  const sortCost = presorted > 0 ? inOrder!.costs : sortCosts(node, node.rows, Math.min(node.rows, wantedRows(select)));
-  const sortNode = planNode(presorted > 0 ? 'Incremental Sort' : 'Sort', node.rows, {
-    inputs: [node],
-    details: () => {
-      const texts = select.orderBy.map((key) => sortText(key, names));
-      const sorting = { name: 'Sort Key', value: texts };
-      if (presorted === 0) return [sorting];
-      const first = select.orderBy.slice(0, presorted).map(({ expression }) => shown(expression, names));
-      return [sorting, { name: 'Presorted Key', value: first }];
-    },
-    output,
-    costs: sortCost,
-  });
-  if (sorts) node = sortNode;
-  const uniqueNode = distinctNode(node, select, output, inOrder);
-  if (distinct || on !== undefined) node = uniqueNode;
+  const sortNode = sorts ? sortOver(select, node, presorted > 0 ? inOrder : undefined, names, output) : undefined;
+  if (sortNode !== undefined) node = sortNode;
+  const uniqueNode = distinct || on !== undefined ? distinctNode(node, select, output, inOrder) : undefined;
+  if (uniqueNode !== undefined) node = uniqueNode;
   if (locking !== undefined) node = planNode('LockRows', node.rows, { inputs: [node], output });
-  const limitNode = limitOver(select, node, output);
-  if (counts !== undefined) node = limitNode;
+  if (counts !== undefined) node = limitOver(select, node, output);
   const subplans = scope.subplans.splice(subplansBefore);
   node = { ...node, output, width: resultWidth(given, scope), subplans: [...node.subplans, ...subplans] };
   // What has no node of its own was watched when it was opened.
@@ -616,6 +605,28 @@ function beginsWith(orderBy: readonly BoundSortKey[], all: readonly BoundExpress
   const isIn = (some: readonly BoundExpression[], others: readonly BoundExpression[]): boolean =>
     some.every((each) => others.some((other) => sameExpression(each, other)));
   return first.length === all.length && isIn(first, all) && isIn(all, first);
+}
+
+/** @param presorted How the input comes, where that is in the order of the first keys. */
+function sortOver(
+  select: BoundSelect,
+  input: PlanNode,
+  presorted: OrderedInput | undefined,
+  names: RowNames,
+  output: () => readonly string[],
+): PlanNode {
+  const { orderBy } = select;
+  return planNode(presorted === undefined ? 'Sort' : 'Incremental Sort', input.rows, {
+    inputs: [input],
+    details: () => {
+      const sorting = { name: 'Sort Key', value: orderBy.map((key) => sortText(key, names)) };
+      if (presorted === undefined) return [sorting];
+      const first = orderBy.slice(0, presorted.presorted).map(({ expression }) => shown(expression, names));
+      return [sorting, { name: 'Presorted Key', value: first }];
+    },
+    output,
+    costs: presorted?.costs ?? sortCosts(input, input.rows, Math.min(input.rows, wantedRows(select))),
+  });
 }
 
 function distinctNode(
