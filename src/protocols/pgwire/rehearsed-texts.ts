@@ -144,6 +144,9 @@ function* textsOf(round: number): Generator<string> {
   yield `SELECT a FROM plain WHERE b > ${round} ${SET_OPERATIONS[round % SET_OPERATIONS.length]!} SELECT k FROM keyed WHERE k <> ${round}`;
   yield `SELECT ${round} IN (2, 3, ${digit}), 'x' NOT IN ('y', 'z${digit}'), NULL IN (SELECT a FROM plain), ${round} NOT IN (SELECT k FROM keyed)`;
   yield* plansOf(round, comparison, digit);
+  // Of one form, which only the first of them is planned for.
+  yield `SELECT * FROM keyed WHERE k = ${round}`;
+  yield `SELECT count(*) FROM keyed WHERE a = ${round}`;
   yield `UPDATE keyed SET a = a + ${round % 3}, s = 'changed ${round}' WHERE k = ${digit * 3}`;
   if (round % 4 === 3) yield* changesOf(round);
 }
@@ -161,7 +164,6 @@ function* plansOf(round: number, comparison: string, digit: number): Generator<s
 
 /** Definitions come and go, and are written through. */
 function* changesOf(round: number): Generator<string> {
-  yield `SELECT * FROM keyed WHERE k = ${round}`;
   yield `CREATE VIEW seen${round} AS SELECT a, b FROM plain WHERE a > ${round}`;
   yield `SELECT * FROM seen${round} ORDER BY a LIMIT 3`;
   yield `INSERT INTO seen${round} VALUES (${round + 1}, ${round})`;
@@ -181,17 +183,21 @@ function* changesOf(round: number): Generator<string> {
   yield `SELECT 'hello' IN (SELECT * FROM set${round})`;
   yield `SELECT DISTINCT * FROM set${round}, copy${round}, set${round} AS t, copy${round} AS v`;
   yield `DELETE FROM set${round} WHERE x = ${items[0]}`;
-  yield `DROP TABLE set${round}`;
-  yield `DROP TABLE IF EXISTS copy${round}`;
   yield `CREATE TABLE brief${round} (x integer UNIQUE, y varchar(8))`;
   yield `INSERT INTO brief${round} VALUES (${round}, 'true')`;
   yield `INSERT INTO brief${round} SELECT k + 1000, 'kept' FROM keyed`;
   yield `CREATE INDEX brief${round}_y ON brief${round} (y)`;
+  const unknown = `SELECT count(*) FROM brief${round} WHERE y = 'unknown'`;
+  yield unknown;
   yield `UPDATE brief${round} SET y = 'unknown' WHERE x > ${round}`;
-  yield `SELECT count(*) FROM brief${round} WHERE y = 'unknown'`;
+  yield unknown;
+  yield unknown;
+  yield `SELECT x, (SELECT count(*) FROM brief${round} AS b WHERE b.x > t.x AND b.x < t.x + 9) FROM brief${round} AS t WHERE EXISTS (SELECT 1 FROM set${round} AS s WHERE s.x < t.${round % 8 === 3 ? 'x' : 'y'}) ORDER BY 2, 1`;
   yield `SELECT ${round} NOT IN (SELECT x FROM brief${round}), 'true' IN (SELECT y FROM brief${round})`;
   yield `DROP INDEX brief${round}_y`;
   yield `DROP TABLE brief${round}`;
+  yield `DROP TABLE set${round}`;
+  yield `DROP TABLE IF EXISTS copy${round}`;
   yield `BEGIN; UPDATE keyed SET b = b + ${round}; ROLLBACK`;
   yield `SELECT missing${round} FROM plain`;
   yield `UPDATE plain SET missing${round} = 1`;
