@@ -34,6 +34,10 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
       codeOf(theirs) === undefined && /^E C:0A000 M:FULL JOIN is only supported/.test(ours),
   },
   {
+    why: "the number of a session's schema for temporary tables",
+    applies: (_, { theirs, ours }) => theirs !== ours && withoutNumbers(theirs) === withoutNumbers(ours),
+  },
+  {
     why: 'the place of AT TIME ZONE',
     applies: (sql, { theirs, ours }) =>
       /\bat time zone\b/.test(sql) && theirs !== ours && theirs.replace(/ P:\d+/, '') === ours.replace(/ P:\d+/, ''),
@@ -102,6 +106,10 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
     },
   },
 ];
+
+function withoutNumbers(answer: string): string {
+  return answer.replace(/ s:pg_temp_\d+/, ' s:pg_temp');
+}
 
 /** Columns without what is behind their types. */
 function withoutModifiers(answer: string): string {
