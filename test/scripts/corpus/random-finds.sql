@@ -262,3 +262,11 @@ SELECT to_number(' 12 ', '990V'), to_number('123', '99V9'), to_number('12-', '9V
 SELECT exists(SELECT FROM (SELECT true k) p JOIN (SELECT 1 k) r USING (k));
 -- 15: 18 looks for the operator first
 SELECT exists(SELECT FROM (SELECT 'a'::text k) p NATURAL JOIN (SELECT '{1}'::int[] k) r);
+
+-- A parameter in a row takes its type from the rows that it is compared with
+prepare row_in(int, unknown) as select ($2, 'x') in (($1, 'x'), (3, 'y'));
+execute row_in(4, 4);
+execute row_in(4, 3);
+prepare row_not_in as select ($1, $2) not in ((1, 'x'), (3, 'y'));
+execute row_not_in(3, 'y');
+deallocate all;

@@ -79,14 +79,13 @@ export function bindOperator(binder: ExpressionBinder, expression: A_Expr): Boun
       };
     }
     case 'AEXPR_IN': {
-      const left = binder.bindInside(lexpr!);
       const items = rexpr !== undefined && 'List' in rexpr ? (rexpr.List.items ?? []) : [];
       if ('RowExpr' in lexpr! && items.every((item) => 'RowExpr' in item)) {
         const args = items.map((item) => bindRowComparison(binder, name, lexpr, item, location)!);
         if (args.length === 1) return args[0]!;
         return { kind: name === '<>' ? 'and' : 'or', ...BOOLEAN, location, args };
       }
-      const all = [left, ...items.map((item) => binder.bindInside(item))];
+      const all = [lexpr!, ...items].map((item) => binder.bindInside(item));
       // Without a type for all, each is compared by itself.
       const bound = commonType(all.map(({ type }) => type)) === undefined ? all : binder.alike(all, 'IN');
       const negated = name === '<>';
