@@ -76,8 +76,12 @@ export interface StreamHandle {
   /** Fills `peer`. @returns 0, or a negative system error. */
   getpeername?(peer: Peer): number;
   setKeepAlive?(on: boolean, seconds: number): number;
-  /** Called with what was read; undefined at the end, and after an error. */
-  onread: (bytes: ArrayBuffer | undefined) => void;
+  /** Of all reads. */
+  readonly bytesRead: number;
+  /** What is read goes there. */
+  useUserBuffer(bytes: Bytes): void;
+  /** Called after each read, at the end, and after an error. */
+  onread: () => void;
   /** @returns 0, or a negative system error. */
   readStart(): number;
   readStop(): number;
@@ -503,15 +507,17 @@ export class NodeSocket implements Socket {
   attach(handlers: SocketHandlers, byDataEvents: boolean): void {
     this.#handlers = handlers;
     if (this.#raw !== undefined) this.#listenTo(this.#raw, byDataEvents);
-    else this.#awaitFirst(this.#handle!);
+    else this.#awaitFirst(this.#handle!, this.#unheard!);
   }
 
   /** Reads without a socket until something comes. */
-  #awaitFirst(handle: StreamHandle): void {
-    const first = (bytes: ArrayBuffer | undefined): void => {
+  #awaitFirst(handle: StreamHandle, buffer: ReadBuffer): void {
+    const first = (): void => {
+      const length = handle.bytesRead;
       this.rawNow(); // It meets the end, or the error, once more.
-      if (bytes !== undefined) this.#deliver(Buffer.from(bytes));
+      if (length > 0) this.#deliver(buffer.first(length));
     };
+    handle.useUserBuffer(buffer.bytes);
     handle.onread = first; // By name, so that it dies young (docs/decisions/small-heaps.md).
     if (handle.readStart() !== 0) this.rawNow();
   }

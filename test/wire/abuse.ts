@@ -70,6 +70,8 @@ export async function runAbuse(options: AbuseOptions): Promise<AbuseReport> {
     env: {
       ORBIT_REDIS_MAX_CONNECTIONS: max,
       ORBIT_POSTGRES_MAX_CONNECTIONS: max,
+      // It goes on for as long as clients leave some of the time idle, which they do here.
+      ORBIT_POSTGRES_REHEARSAL: 'never',
       ...turnsEnvironment(turnsFile),
     },
   });
