@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../test/support/random-from.ts';
 import { text, utf8 } from '../base/bytes.ts';
 import { hashKey } from './key-hash.ts';
 import { type KeyRange, rangeContains } from './key-range.ts';
@@ -14,17 +15,6 @@ import {
 } from './operations.ts';
 
 const seed = Number(process.env.ORBIT_TEST_SEED ?? 1);
-
-/** A small generator of its own: code below the platform does not import it. (Mulberry32.) */
-function random(seedOfRun: number): (bound: number) => number {
-  let state = seedOfRun >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
 
 interface Written {
   readonly kind: 'put' | 'delete' | 'range';
@@ -137,7 +127,7 @@ function operationOf(draw: (bound: number) => number, sequence: number): Written
 describe('a memtable', () => {
   it('agrees with a list of what was written: versions, deletions, ranges, order', () => {
     for (let round = 0; round < 40; round++) {
-      const draw = random(seed * 1_000 + round);
+      const draw = randomFrom(seed * 1_000 + round);
       const tested = new Tested();
       for (let sequence = 1; sequence <= 60; sequence++) {
         for (let i = draw(6); i >= 0; i--) tested.write(operationOf(draw, sequence));
@@ -149,7 +139,7 @@ describe('a memtable', () => {
 
   it('forgets back to a mark, and goes on', () => {
     for (let round = 0; round < 40; round++) {
-      const draw = random(seed * 2_000 + round);
+      const draw = randomFrom(seed * 2_000 + round);
       const tested = new Tested();
       const marks: { readonly mark: MemtableMark; readonly written: readonly Written[] }[] = [];
       for (let step = 0; step < 120; step++) {
@@ -167,7 +157,7 @@ describe('a memtable', () => {
 
   it('drops what is younger than a sequence, and takes younger writes again', () => {
     for (let round = 0; round < 40; round++) {
-      const draw = random(seed * 3_000 + round);
+      const draw = randomFrom(seed * 3_000 + round);
       const tested = new Tested();
       let sequence = 0;
       for (let step = 0; step < 80; step++) {
@@ -186,7 +176,7 @@ describe('a memtable', () => {
   });
 
   it('is as new after a reset, and keeps its contents when it shrinks', () => {
-    const draw = random(seed);
+    const draw = randomFrom(seed);
     const tested = new Tested();
     for (let i = 1; i < 200; i++) tested.write(operationOf(draw, i));
     const given = tested.memtable.shrink();

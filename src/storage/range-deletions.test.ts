@@ -1,20 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../test/support/random-from.ts';
 import { utf8 } from '../base/bytes.ts';
 import { type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import { type RangeDeletion, RangeDeletions } from './range-deletions.ts';
 
 const seed = Number(process.env.ORBIT_TEST_SEED ?? 1);
-
-/** A small generator of its own: code below the platform does not import it. (Mulberry32.) */
-function random(seedOfRun: number): (bound: number) => number {
-  let state = seedOfRun >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
 
 function keyOf(draw: (bound: number) => number): string {
   return `k${String(draw(40)).padStart(2, '0')}`;
@@ -34,7 +24,7 @@ function newest(deletions: readonly RangeDeletion[]): RangeDeletion | undefined 
 describe('the ranges deleted in a memtable', () => {
   it('agree with a list of them: what covers a key and what touches a range, as of any sequence', () => {
     for (let round = 0; round < 60; round++) {
-      const draw = random(seed * 1_000 + round);
+      const draw = randomFrom(seed * 1_000 + round);
       const tested = new RangeDeletions();
       const model: RangeDeletion[] = [];
       let mark = 0;
