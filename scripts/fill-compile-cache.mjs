@@ -3,7 +3,8 @@
  *
  * Node strips the types of each source file when it loads it, and the tool that does so takes 60 MB of memory in every
  * thread. With NODE_COMPILE_CACHE set, what it produced is kept, keyed by contents, and later starts neither load the
- * tool nor wait for it. The published package holds JavaScript and needs none of this.
+ * tool nor wait for it. What is kept holds for a V8 with the same flags, so it is filled under those that this process was
+ * started with. The published package holds JavaScript and needs none of this.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -27,6 +28,9 @@ if (cache === undefined) {
   await rm(dataDir, { recursive: true, force: true });
 } else if (!existsSync(cache)) {
   const env = { ...process.env, NODE_COMPILE_CACHE: cache };
-  spawnSync(process.execPath, [self], { env, stdio: 'ignore' });
-  spawnSync(process.execPath, [join(self, '../../src/main.ts'), 'config', 'check'], { env, stdio: 'ignore' });
+  spawnSync(process.execPath, [...process.execArgv, self], { env, stdio: 'ignore' });
+  spawnSync(process.execPath, [...process.execArgv, join(self, '../../src/main.ts'), 'config', 'check'], {
+    env,
+    stdio: 'ignore',
+  });
 }

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --concurrent-turbofan-max-threads=1
 /**
  * The command line: arguments and signals, nothing else.
  *

@@ -26,6 +26,7 @@ import { StoreDirectory } from './cluster/store-directory.ts';
 import type { Config, ProvidersConfig, TlsConfig } from './config/config.ts';
 import { showBytes } from './config/kinds.ts';
 import { usedProviders } from './config/used-providers.ts';
+import { pollBusily } from './platform/busy-polling.ts';
 import { boundHeap } from './platform/heap-bounds.ts';
 import { type HttpHandler, type HttpListener, listenHttp } from './platform/http.ts';
 import { newLoopShare } from './platform/loop-share.ts';
@@ -112,6 +113,7 @@ export async function runServer(config: Config, output: ServerOutput): Promise<R
   try {
     cleanup.push({ what: 'bounds of the heap', undo: boundHeap(config.memory.limitBytes) });
     cleanup.push({ what: 'threads of collections', undo: followScavenges() });
+    cleanup.push({ what: 'busy polling', undo: pollBusily(config.server.busyPollUs) });
     const server = await start(config, platform, log, cleanup);
     trimHeap();
     const readyMs = Math.round(platform.clock.monotonicMs() - startedMs);

@@ -38,6 +38,7 @@ export interface ServerConfig {
   readonly dataDir: string;
   readonly environment: 'Development' | 'Testing' | 'Staging' | 'Production';
   readonly devMode: boolean;
+  readonly busyPollUs: number;
   /** For all listeners. */
   readonly tls: TlsConfig | undefined;
 }

@@ -28,6 +28,7 @@ export async function resolve(
     dataDir,
     environment: settings.read(FIELDS.environment),
     devMode,
+    busyPollUs: settings.read(FIELDS.busyPollUs),
     tls: await resolveTls(settings, inputs),
   };
   const limitBytes = resolveMemory(settings, inputs.hostMemoryBytes);

@@ -3,7 +3,7 @@
  * the keys of providers are in `provider-schema.ts`.
  *
  * Names of sections and keys are those of the Orbit-RS server file; `[memory]`, `[storage] durability`, `[routes]`,
- * `[actors]`, `[server.tls]`, `[[security.users]]` and `[protocols.postgresql] rehearsal` are ours.
+ * `[actors]`, `[server.tls]`, `[server] busy_poll_us`, `[[security.users]]` and `[protocols.postgresql] rehearsal` are ours.
  */
 
 import { DURABILITIES } from '../base/durability.ts';
@@ -72,6 +72,13 @@ export const FIELDS = {
     { env: 'ORBIT_TLS_REQUIRED' },
   ),
 
+  busyPollUs: field(
+    'server.busy_poll_us',
+    integer(0, 10_000),
+    150,
+    'For how many µs after an answer the server polls for the next request of a client that, alone, asks again at once; 0 to sleep.',
+    { env: 'ORBIT_BUSY_POLL_US' },
+  ),
   memoryLimit: field(
     'memory.limit',
     bytes(64 * MB, 1024 * GB),

@@ -30,6 +30,7 @@ import { getSystemErrorName } from 'node:util';
 import { assert } from '../base/assert.ts';
 import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { Roster, type Seat } from '../base/roster.ts';
+import { busyPolling } from './busy-polling.ts';
 import { linger } from './lingering.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
@@ -619,7 +620,10 @@ export class NodeSocket implements Socket {
       raw.destroy(writeError(status));
       return true;
     }
-    if (handle.writeQueueSize === 0) return true;
+    if (handle.writeQueueSize === 0) {
+      busyPolling.answered(this);
+      return true;
+    }
     this.#request = undefined;
     request.buffer = bytes;
     const written = (result: number): void => {
@@ -664,6 +668,7 @@ export class NodeSocket implements Socket {
 
   #deliver(chunk: Bytes): void {
     if (this.#ended) return;
+    busyPolling.asked(this);
     try {
       this.#handlers!.onData(chunk);
     } catch (error) {

@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAIN = join(ROOT, 'src/main.ts');
+/** As `npm start` has them. */
+const NODE_FLAGS = ['--concurrent-turbofan-max-threads=1'];
 
 const LISTENERS = ['redis', 'postgres', 'http', 'metrics'] as const;
 /** `blobs` listens when the environment or a file asks for it. */
@@ -153,7 +155,7 @@ function spawnOrbit(
   under: readonly string[] = [],
   more: Readonly<Record<string, string>> = {},
 ): ChildProcess {
-  const [program, ...rest] = [...under, process.execPath, MAIN, ...args];
+  const [program, ...rest] = [...under, process.execPath, ...NODE_FLAGS, MAIN, ...args];
   // Many servers of tests live for a moment, side by side: what one rehearses for later is taken from the others.
   const rehearsal = process.env.VITEST === undefined ? {} : { ORBIT_POSTGRES_REHEARSAL: 'connection' };
   const env = { PATH: process.env.PATH, ...rehearsal, ...more };
