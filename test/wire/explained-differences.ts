@@ -20,15 +20,6 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
     applies: (_, { theirs, ours }) => /must have an alias/.test(theirs) && codeOf(ours) !== undefined,
   },
   {
-    why: 'no hint that another part of a set operation has a column of the name',
-    applies: (_, { theirs, ours }) =>
-      codeOf(theirs) === '42703' &&
-      theirs.replace(
-        / H:(There is a column named ".*?" in table|Perhaps you meant to reference the column) "\*SELECT\* \d+.*?(query\.|"\.)/,
-        '',
-      ) === ours,
-  },
-  {
     why: 'a full join that could be a plain one is refused',
     applies: (_, { theirs, ours }) =>
       codeOf(theirs) === undefined && /^E C:0A000 M:FULL JOIN is only supported/.test(ours),

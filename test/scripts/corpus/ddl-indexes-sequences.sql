@@ -20,7 +20,6 @@ create unique index i8b on t (b, a);
 create unique index i9 on t (c);
 create unique index i10 on t (a) where id > 3;
 create index i11 on t using btree (a);
--- awaits: USING hash
 create index i12 on t using hash (a);
 -- awaits: USING gin
 create index i13 on t using gin (f);

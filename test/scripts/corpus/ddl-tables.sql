@@ -110,7 +110,6 @@ create table t17 (a int) with (fillfactor = 5);
 create table t17 (a int) tablespace nope;
 create table t17 (a int collate "C");
 create table t17 (a text collate "C", b text collate "nope");
--- awaits: an unlogged table
 create unlogged table t18 (a int);
 create table t19 (like t3);
 create table t19b (like t6 including all);
@@ -317,7 +316,6 @@ alter table a reset (fillfactor);
 alter table a set (nope = 80);
 -- awaits: ALTER TABLE … SET TABLE SPACE
 alter table a set tablespace nope;
--- awaits: ALTER TABLE … CLUSTER ON
 alter table a cluster on nope;
 -- awaits: ALTER TABLE … ENABLE ROW SECURITY
 alter table a enable row level security;

@@ -94,7 +94,6 @@ select * from walked order by a;
 create table walked_too (like walked including all);
 insert into walked_too values (0);
 create function known(a int) returns boolean language sql stable as 'select exists (select 1 from walked where walked.a = known.a)';
--- awaits: a function of more than an expression where rows are checked
 alter table counted add check (known(a)) not valid;
 create function shape(a text) returns boolean language sql immutable as 'select length(a) > 2';
 -- awaits: a function in a domain

@@ -239,7 +239,6 @@ select 1 limit generate_series(1, 2);
 select abs(generate_series(-2, -1));
 select * from abs(-5);
 select * from abs(-5) as x;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select x.abs from abs(-5) x;
 select * from upper('a') as u (v);
 select * from now() as n where n is null;

@@ -3,7 +3,7 @@
  * (PostgreSQL's parse_func.c), and the keywords that are calls, such as CURRENT_DATE.
  */
 
-import type { FuncCall, SQLValueFunction } from '@pgsql/types';
+import type { FuncCall, Node, SQLValueFunction } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
 import { isAggregate } from '../functions/aggregates.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
@@ -152,7 +152,8 @@ export function resolveCall(
   const others = userType === undefined ? known : [...(known ?? []), ...constructorsNamed(userType)];
   const resolve = () =>
     resolveFunction(name, types, { ...shape, ...(userType && { type: userType }) }, location, others);
-  const field = qualified === undefined && args.length === 1 ? fieldNamed(args[0]!, name) : undefined;
+  const field =
+    qualified === undefined && args.length === 1 ? fieldNamed(args[0]!, call.args![0]!, name, binder) : undefined;
   const found = field === undefined ? resolve() : callOrField(resolve, field);
   if ('kind' in found) return found;
   if (call.agg_star === true) {
@@ -211,7 +212,17 @@ function callOrField<T>(resolve: () => T, field: BoundExpression): T | BoundExpr
   }
 }
 
-function fieldNamed(value: BoundExpression, name: string): BoundExpression | undefined {
+/** The row of an item has the columns of the item, which may be called otherwise than those of its table. */
+function fieldNamed(
+  value: BoundExpression,
+  node: Node,
+  name: string,
+  { scope, progress }: ExpressionBinder,
+): BoundExpression | undefined {
+  const [item, more] = 'ColumnRef' in node ? stringsOf(node.ColumnRef.fields) : [];
+  if (item !== undefined && more === undefined && scope?.isWholeRow(item) === true) {
+    return scope.columnOf(item, name, value.location, progress);
+  }
   const isRow = isRecord(baseOf(value.type));
   const hasField = isRow && typeInfo(baseOf(value.type)).fields?.some((field) => field.name === name) === true;
   return hasField ? bindField(value, name) : undefined;

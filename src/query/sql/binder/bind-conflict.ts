@@ -9,7 +9,7 @@ import { type BoundConflicts, type BoundExpression, conjuncts, sameExpression, s
 import { requireCollation } from './collations.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
-import { Frame, Scope, type ScopeItem } from './scope.ts';
+import { type Frame, Scope, type ScopeItem } from './scope.ts';
 import { type BoundIndex, rulesOf } from './table-rules.ts';
 
 const WHERE = { title: 'WHERE', aggregates: 'refused' } as const;
@@ -25,15 +25,6 @@ export function bindConflict(
   if (clause === undefined) return undefined;
   const { action, infer } = clause;
   const { table } = written.table;
-  if (infer === undefined) for (const index of table.indexes ?? []) requireStrict(index, table);
-  const arbiters = infer === undefined ? undefined : bindArbiters(infer, written, context);
-  if (action === 'ONCONFLICT_NOTHING') return { arbiters, update: undefined };
-  if (arbiters === undefined) {
-    throw new SqlError('syntax_error', 'ON CONFLICT DO UPDATE requires inference specification or constraint name', {
-      location: clause.location,
-      hint: 'For example, ON CONFLICT (column_name).',
-    });
-  }
   const offset = rowWidth(table);
   const { columns } = written.item;
   const excluded: ScopeItem = {
@@ -41,7 +32,18 @@ export function bindConflict(
     alias: 'excluded',
     offset,
     columns: columns.map((column) => ({ ...column, expression: shifted(column.expression, offset) })),
+    isPseudo: true,
   };
+  if (action === 'ONCONFLICT_UPDATE') frame.ranges.add(excluded);
+  if (infer === undefined) for (const index of table.indexes ?? []) requireStrict(index, table);
+  const arbiters = infer === undefined ? undefined : bindArbiters(infer, written, context, frame);
+  if (action === 'ONCONFLICT_NOTHING') return { arbiters, update: undefined };
+  if (arbiters === undefined) {
+    throw new SqlError('syntax_error', 'ON CONFLICT DO UPDATE requires inference specification or constraint name', {
+      location: clause.location,
+      hint: 'For example, ON CONFLICT (column_name).',
+    });
+  }
   const binder = new ExpressionBinder(context, new Scope(frame, [written.item, excluded]));
   const assignments = bindAssignments(clause.targetList ?? [], written, binder, 'INSERT');
   const where = clause.whereClause && binder.bindCondition(clause.whereClause, WHERE);
@@ -52,6 +54,7 @@ function bindArbiters(
   infer: NonNullable<OnConflictClause['infer']>,
   { table: target, named, item }: WriteTarget,
   context: BindContext,
+  frame: Frame,
 ): readonly string[] {
   const { table } = target;
   if (infer.conname !== undefined) {
@@ -64,10 +67,10 @@ function bindArbiters(
     if (index !== undefined) return [requireStrict(index, table).name];
     throw new SqlError('undefined_object', `constraint "${conname}" for table "${named.name}" does not exist`);
   }
-  const binder = new ExpressionBinder(context, new Scope(new Frame(undefined), [item]));
+  const binder = new ExpressionBinder(context, new Scope(frame, [item]));
   const wanted = (infer.indexElems ?? []).map((node): BoundExpression => {
     if (!('IndexElem' in node)) throw notSupported('this target of ON CONFLICT', infer.location);
-    return bindTarget(node.IndexElem, item, binder, infer.location);
+    return bindTarget(node.IndexElem, binder, infer.location);
   });
   const asked = infer.whereClause && binder.bindCondition(infer.whereClause, WHERE);
   const found: string[] = [];
@@ -100,16 +103,14 @@ function requireStrict(index: Index, table: Table): Index {
 
 function bindTarget(
   { name, expr, collation, opclass }: IndexElem,
-  { columns }: ScopeItem,
   binder: ExpressionBinder,
   location: number | undefined,
 ): BoundExpression {
   if (collation !== undefined) requireCollation(collation, location);
   if (opclass !== undefined) throw notSupported('an operator class in ON CONFLICT', location);
   if (name === undefined) return binder.bind(expr!, INDEX);
-  const column = columns.find((each) => each.name === name);
-  if (column === undefined) throw new SqlError('undefined_column', `column "${name}" does not exist`, { location });
-  return column.expression;
+  const place = location === undefined ? {} : { location };
+  return binder.bind({ ColumnRef: { fields: [{ String: { sval: name } }], ...place } }, INDEX);
 }
 
 function isPrimaryKey({ primaryKey }: Table, wanted: readonly BoundExpression[]): boolean {

@@ -204,11 +204,13 @@ interface BoundColumnDefinition {
   readonly sequence: Omit<PendingSequence, 'position'> | undefined;
 }
 
+/** @param bindExpression Runs what binds the default, and says whether its errors have a place. */
 export function bindColumn(
   definition: ColumnDef,
   table: string,
   context: BindContext,
   evaluate: EvaluateConstant,
+  bindExpression = <T>(work: () => T): T => work(),
 ): BoundColumnDefinition {
   const { colname: name = '', location } = definition;
   const typeNames = stringsOf(definition.typeName?.names);
@@ -256,7 +258,7 @@ export function bindColumn(
             { location: value === undefined ? undefined : constraint.location },
           );
         }
-        value = bindDefault(constraint.raw_expr!, name, { type, modifier }, context, evaluate);
+        value = bindExpression(() => bindDefault(constraint.raw_expr!, name, { type, modifier }, context, evaluate));
         break;
       case 'CONSTR_IDENTITY': {
         if (sequence?.identity !== undefined) {

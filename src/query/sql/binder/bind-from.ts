@@ -75,17 +75,20 @@ export interface BoundItem {
 /**
  * All items of a FROM clause, joined. Undefined for an empty one.
  * @param offset Where their row begins in the one that expressions read.
+ * @param around What LATERAL finds besides them.
  */
 export function bindFrom(
   nodes: readonly Node[],
   context: QueryContext,
   frame: Frame,
   offset = 0,
+  around: readonly ScopeItem[] = [],
 ): BoundItem | undefined {
   let whole: BoundItem | undefined;
   for (const node of nodes) {
     const binder = new FromBinder(context, frame);
-    const item = binder.bind(node, offset + (whole === undefined ? 0 : widthOf(whole.relation)), whole?.items ?? []);
+    const width = whole === undefined ? 0 : widthOf(whole.relation);
+    const item = binder.bind(node, offset + width, [...around, ...(whole?.items ?? [])]);
     if (whole === undefined) {
       whole = item;
       continue;
@@ -114,9 +117,16 @@ class FromBinder {
    * @param left What stands to its left, for LATERAL.
    */
   bind(node: Node, offset: number, left: readonly ScopeItem[]): BoundItem {
+    if ('JoinExpr' in node) return nested(this.#context, () => this.#join(node.JoinExpr, offset, left));
+    const item = this.#single(node, offset, left);
+    this.#frame.ranges.add(...item.items);
+    return item;
+  }
+
+  /** What is no join. */
+  #single(node: Node, offset: number, left: readonly ScopeItem[]): BoundItem {
     if ('RangeVar' in node) return this.#relation(node.RangeVar, offset);
     if ('RangeSubselect' in node) return this.#subselect(node.RangeSubselect, offset, left);
-    if ('JoinExpr' in node) return nested(this.#context, () => this.#join(node.JoinExpr, offset, left));
     if ('RangeFunction' in node) return this.#functions(node.RangeFunction, offset, left);
     if ('RangeTableSample' in node) return this.#sample(node.RangeTableSample, offset);
     throw notSupported(`${kindOf(node)} in FROM`, placeIn(node));
@@ -160,7 +170,7 @@ class FromBinder {
       expression: columnAt(offset + i, column.expression),
       origin: undefined,
     }));
-    const item = { alias, columns: renamed(columns, range.alias, alias), open: true, offset, table: undefined };
+    const item = { alias, columns: renamed(columns, range.alias, alias), open: true, offset, table: undefined, cte };
     return { relation: { kind: 'cte', alias, cte }, items: [item], lateral: [] };
   }
 
@@ -179,8 +189,7 @@ class FromBinder {
         hint: `For example, FROM (${form} ...) [AS] foo.`,
       });
     }
-    const visible = lateral === true ? left : [];
-    const frame = new Frame(new Scope(this.#frame, visible, lateral === true ? [] : left));
+    const frame = new Frame(new Scope(this.#frame, lateral === true ? left : []));
     const query = nested(this.#context, () => this.#context.queries.bind(select, this.#context, frame));
     const name = alias.aliasname ?? '';
     const columns = query.columns.map((column, i) => ({
@@ -350,7 +359,7 @@ class FromBinder {
         : usingClause === undefined
           ? undefined
           : stringsOf(usingClause);
-    const inner = new Scope(this.#frame, [...left.items, ...right.items], outside);
+    const inner = new Scope(this.#frame, [...left.items, ...right.items]);
     const binder = new ExpressionBinder(this.#context, inner);
     const twice = names?.find((name, i) => names.indexOf(name) < i);
     if (twice !== undefined) {

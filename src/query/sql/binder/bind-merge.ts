@@ -35,6 +35,7 @@ export function bindMerge(merge: MergeStmt, context: QueryContext, frame: Frame)
       detail: 'This operation is not supported for views.',
     });
   }
+  frame.ranges.add(target.item);
   const source = bindFrom([merge.sourceRelation!], context, frame, rowWidth(table.table))!;
   const clash = source.items.find(({ alias }) => alias === target.item.alias);
   if (clash !== undefined) {
@@ -43,7 +44,7 @@ export function bindMerge(merge: MergeStmt, context: QueryContext, frame: Frame)
     });
   }
   const both = new ExpressionBinder(context, new Scope(frame, [target.item, ...source.items]));
-  const outside = new ExpressionBinder(context, new Scope(frame, source.items, [target.item]));
+  const outside = new ExpressionBinder(context, new Scope(frame, source.items));
   const condition = both.bindCondition(merge.joinCondition!, ON);
   const actions = clauses.map((clause) => bindAction(clause, target, isMatched(clause) ? both : outside));
   return { kind: 'merge', table, source: source.relation, condition, actions, returning: undefined };

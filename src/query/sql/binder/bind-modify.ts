@@ -1,19 +1,20 @@
 /** Binds INSERT, UPDATE and DELETE on one table. */
 
-import type { DeleteStmt, InsertStmt, Node, UpdateStmt } from '@pgsql/types';
+import type { DeleteStmt, InsertStmt, Node, SelectStmt, UpdateStmt } from '@pgsql/types';
 import { assert } from '../../../base/assert.ts';
 import { type Column, rowWidth, type Table } from '../../../models/relational/table.ts';
 import { SqlError } from '../sql-error.ts';
 import { bindConflict, requireArbiter } from './bind-conflict.ts';
 import { bindCurrentOf } from './bind-cursor.ts';
 import { bindFrom } from './bind-from.ts';
-import { bindQuery } from './bind-query.ts';
+import { bindQuery, namesOf } from './bind-query.ts';
 import { bindAssignments } from './bind-set-list.ts';
 import { allOf } from './bind-subquery.ts';
 import { bindTargets, expandStar, isStar } from './bind-targets.ts';
 import { bindWriteTarget, requireWritable, type WriteTarget } from './bind-view.ts';
 import type {
   BoundAssignment,
+  BoundColumn,
   BoundDelete,
   BoundExpression,
   BoundInsert,
@@ -55,9 +56,10 @@ function bindSources(
   context: QueryContext,
   frame: Frame,
 ) {
+  frame.ranges.add(item);
   if (from === undefined) return { from: undefined, scope: new Scope(frame, [item]) };
   const width = rowWidth(table.table);
-  const bound = bindFrom(from, context, frame, width);
+  const bound = bindFrom(from, context, frame, width, [{ ...item, isBarred: true }]);
   assert(bound !== undefined, 'a list of tables is not empty');
   const clash = bound.items.find(({ alias }) => alias === item.alias);
   if (clash !== undefined) {
@@ -73,18 +75,25 @@ function bindReturning(nodes: readonly Node[] | undefined, binder: ExpressionBin
 /** A row of VALUES that is as many as its functions that return sets make of it. */
 function rowsOfSets(row: readonly BoundExpression[], sets: readonly BoundSet[]): BoundRows {
   const { relation, over } = earlySets(undefined, undefined, sets, new Set(sets.keys()));
-  const columns = row.map((expression, i) => ({
-    name: `column${i + 1}`,
-    expression: over(expression),
-    origin: undefined,
-  }));
-  return allOf(relation, columns);
+  return allOf(relation, columnsOfValues(row.map(over)));
+}
+
+function columnsOfValues(row: readonly BoundExpression[]): readonly BoundColumn[] {
+  return row.map((expression, i) => ({ name: `column${i + 1}`, expression, origin: undefined }));
+}
+
+/** VALUES that are the rows to insert; with clauses of its own it is a query like others. */
+function isBareValues(select: SelectStmt): boolean {
+  const { valuesLists, withClause, sortClause, limitCount, limitOffset, lockingClause } = select;
+  const clauses = [withClause, sortClause, limitCount, limitOffset, lockingClause];
+  return valuesLists !== undefined && clauses.every((clause) => clause === undefined);
 }
 
 /** @param frame The statement, with what its WITH defines. */
 export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Frame): BoundInsert {
   const target = bindWriteTarget(insert.relation!, queries, 'INSERT');
   const { table } = target.table;
+  frame.ranges.add(target.item);
   const scope = new Scope(frame, [target.item]);
   const named: (InsertTarget & { readonly name: string })[] = [];
   for (const node of insert.cols ?? []) {
@@ -105,7 +114,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
       : named;
   const select =
     insert.selectStmt !== undefined && 'SelectStmt' in insert.selectStmt ? insert.selectStmt.SelectStmt : undefined;
-  const binder = new ExpressionBinder(queries, new Scope(frame, [], [target.item]));
+  const binder = new ExpressionBinder(queries, new Scope(frame, []));
   const given = (column: Column, node: Node | undefined): void => {
     if (node === undefined || !isDefault(node)) refuseGenerated(column, 'INSERT', insert.override);
   };
@@ -114,9 +123,10 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   if (select === undefined) {
     source = { kind: 'values', columns: [], rows: [[]] };
     provided = [];
-  } else if (select.valuesLists !== undefined && select.sortClause === undefined && select.limitCount === undefined) {
+  } else if (isBareValues(select)) {
     let width = -1;
-    const clause = select.valuesLists.length === 1 ? VALUES_OF_ONE_ROW : VALUES;
+    const { valuesLists: rowLists = [] } = select;
+    const clause = rowLists.length === 1 ? VALUES_OF_ONE_ROW : VALUES;
     const bindItem = (item: Node, i: number): BoundExpression => {
       const part = targets[i]?.part;
       if (part !== undefined && isDefault(item)) throw defaultPart(part, targets[i]!.location);
@@ -127,7 +137,7 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
       return column === undefined ? nullConstant(undefined) : defaultOf(column, binder.context);
     };
     const written: (readonly Node[])[] = [];
-    const rows = select.valuesLists.map((list) => {
+    const rows = rowLists.map((list) => {
       const items: Node[] = [];
       // As PostgreSQL reads a row: each value by itself, then how many there are, and last what their columns make of them.
       const bound: BoundExpression[] = [];
@@ -163,10 +173,12 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
       }
     }
     provided = rows[0]!;
+    if (rows.length > 1) frame.ranges.add(namesOf(columnsOfValues(provided), '*VALUES*'));
     source = binder.sets.length === 0 ? { kind: 'values', columns: [], rows } : rowsOfSets(provided, binder.sets);
   } else {
     // A literal without a type becomes what its column is.
     source = settled(bindQuery(select, queries, new Frame(new Scope(frame, [])), true), targets, table.columns, binder);
+    frame.ranges.add(namesOf(source.columns, '*SELECT*'));
     for (let i = 0; i < Math.min(source.columns.length, targets.length); i++) {
       const column = table.columns[targets[i]!.position];
       if (column !== undefined) given(column, undefined);

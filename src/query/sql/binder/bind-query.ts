@@ -72,38 +72,31 @@ function bindBody(select: SelectStmt, context: QueryContext, frame: Frame, keeps
     throw new SqlError('feature_not_supported', message);
   }
   if (sortClause === undefined && limitCount === undefined && limitOffset === undefined) return rows;
-  const hidden = isOperation ? leavesOf(rows) : [];
-  const binder = new ExpressionBinder(context, new Scope(frame, [namesOf(rows, isOperation)], hidden));
+  const item = namesOf(rows.columns, isOperation ? undefined : '*VALUES*');
+  if (!isOperation) frame.ranges.add(item);
+  const binder = new ExpressionBinder(context, new Scope(frame, [item]));
   const columns = rows.columns.map((column, i) => ({ ...column, expression: columnAt(i, column.expression) }));
   const orderBy = (sortClause ?? []).map((node) =>
     isOperation ? bindResultSortKey(node, columns, binder) : bindSortKey(node, columns, binder),
   );
+  const counted = new Scope(frame, isOperation ? [] : [item]);
   return {
     ...selectFrom(rows, columns),
     orderBy,
-    limit: bindRowCount(limitCount, 'LIMIT', context),
-    offset: bindRowCount(limitOffset, 'OFFSET', context),
+    limit: bindRowCount(limitCount, 'LIMIT', context, counted),
+    offset: bindRowCount(limitOffset, 'OFFSET', context, counted),
     withTies: withTiesOf(select),
   };
 }
 
-function namesOf(rows: BoundRows, hidden: boolean) {
-  const columns = rows.columns.map(({ name, expression }, i) => ({
+/** What a query gives, under a name of PostgreSQL's that messages speak of. */
+export function namesOf(given: readonly BoundColumn[], alias: string | undefined): ScopeItem {
+  const columns = given.map(({ name, expression }, i) => ({
     name,
     expression: columnAt(i, expression),
     origin: undefined,
   }));
-  return { alias: hidden ? undefined : '*VALUES*', columns, open: true, offset: 0, table: undefined };
-}
-
-/** The queries of a set operation by the names that PostgreSQL gives them: only messages know them. */
-function leavesOf(rows: BoundRows, known: ScopeItem[] = []): readonly ScopeItem[] {
-  if (rows.kind === 'setOperation') {
-    for (const input of rows.inputs) leavesOf(input, known);
-    return known;
-  }
-  known.push({ ...namesOf(rows, true), alias: `*SELECT* ${known.length + 1}`, open: false });
-  return known;
+  return { alias, columns, open: true, offset: 0, table: undefined };
 }
 
 /** Rows of a set operation are sorted by what they are, not by what can be computed of them. */
@@ -133,14 +126,22 @@ function bindSetOperation(select: SelectStmt, context: QueryContext, frame: Fram
     steps.push(first);
     first = first.larg;
   }
-  const bindLeaf = (leaf: SelectStmt): BoundRows => nested(context, () => bindQuery(leaf, context, frame, true));
-  let result = bindLeaf(first);
+  let result = bindPart(first, context, frame);
   for (const step of steps.reverse()) {
-    const right = bindLeaf(step.rarg!);
+    const right = bindPart(step.rarg!, context, frame);
     const title = (step.op ?? '').replace('SETOP_', '');
     result = combine(result, right, title, OPERATIONS[step.op ?? '']!, step.all === true, context, step);
   }
   return result;
+}
+
+/** One query of a set operation; an operation in brackets is more of them. */
+function bindPart(part: SelectStmt, context: QueryContext, frame: Frame, keepsUnknown = true): BoundRows {
+  const bind = (): BoundRows => nested(context, () => bindQuery(part, context, frame, keepsUnknown));
+  if (isPlainOperation(part)) return bind();
+  const rows = frame.inPart(bind);
+  frame.ranges.add(namesOf(rows.columns, `*SELECT* ${frame.ranges.size + 1}`));
+  return rows;
 }
 
 /** An operation without clauses of its own around it. */
@@ -427,10 +428,10 @@ function bindCte(
   }
   if (select.withClause !== undefined) before.push(...bindWith(select.withClause, context, inner));
   const own = inner.ctes.length;
-  cte.query = bindQuery(select.larg, context, inner, false);
+  cte.query = bindPart(select.larg, context, inner, false);
   cte.columns = columnsOf(cte.query);
   inner.ctes.push(cte);
-  const term = bindQuery(select.rarg, context, inner, true);
+  const term = bindPart(select.rarg, context, inner);
   if (term.kind === 'select' && (term.grouping?.aggregates.length ?? 0) > 0) {
     const message = "aggregate functions are not allowed in a recursive query's recursive term";
     throw new SqlError('invalid_recursion', message, { location: placeOfAggregate(select.rarg) });

@@ -3,7 +3,9 @@
  * sight (PostgreSQL's parse_relation.c: searchRangeTableForCol, errorMissingColumn).
  */
 
-import type { ScopeItem } from './scope.ts';
+import { SqlError } from '../sql-error.ts';
+import type { RangeTable } from './range-table.ts';
+import { isSystemColumn } from './system-columns.ts';
 
 const DISTANCE_MAX = 3;
 
@@ -12,22 +14,24 @@ interface Near {
   readonly name: string;
 }
 
-/** @param items All that the query and those around it have in FROM, in or out of sight. */
+/** @throws SqlError `ambiguous_column` where a relation has two columns of that name. */
 export function columnHint(
   name: string,
   qualifier: string | undefined,
-  items: readonly ScopeItem[],
+  ranges: RangeTable,
+  location: number | undefined,
 ): string | undefined {
   let distance = DISTANCE_MAX + 1;
   let near: Near[] = [];
-  for (const { alias, columns } of items) {
-    // A join without a name only repeats what it joins.
-    if (alias === undefined) continue;
+  for (const item of ranges) {
+    const { alias = '', columns } = item;
     const penalty = qualifier === undefined ? 0 : levenshtein(qualifier, alias);
+    const exact = columns.filter((column) => column.name === name).length;
+    if (exact > 1) throw new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
+    if (penalty === 0 && (exact > 0 || isSystemColumn(item, name))) {
+      return `There is a column named "${name}" in table "${alias}", but it cannot be referenced from this part of the query.`;
+    }
     for (const column of columns) {
-      if (column.name === name && penalty === 0) {
-        return `There is a column named "${name}" in table "${alias}", but it cannot be referenced from this part of the query.`;
-      }
       if (penalty > distance) continue;
       const off = levenshtein(column.name, name);
       if (off > Math.trunc(name.length / 2)) continue;

@@ -378,14 +378,16 @@ export class ExpressionBinder {
       const [row, name, more] = names;
       const isMissing = error instanceof SqlError && error.condition === 'undefined_column';
       if (!isMissing || row === undefined || name === undefined || more !== undefined) throw error;
-      const funcname = [{ String: { sval: name } }];
-      const args = [
-        { ColumnRef: { fields: [{ String: { sval: row } }], ...(location !== undefined && { location }) } },
-      ];
-      return this.#calledOr(error, () =>
-        this.resolveCall(name, { funcname, args, ...(location !== undefined && { location }) }),
-      );
+      return this.#calledWithRow(name, row, location, error);
     }
+  }
+
+  /** `f(t)` for a row by its name. */
+  #calledWithRow(name: string, row: string, location: number | undefined, otherwise: SqlError): BoundExpression {
+    const place = location === undefined ? {} : { location };
+    const args = [{ ColumnRef: { fields: [{ String: { sval: row } }], ...place } }];
+    const call = { funcname: [{ String: { sval: name } }], args, ...place };
+    return this.#calledOr(otherwise, () => this.resolveCall(name, call));
   }
 
   #fieldOfParameter(names: readonly string[], location: number | undefined): BoundExpression | undefined {
@@ -418,14 +420,21 @@ export class ExpressionBinder {
     throw new SqlError('undefined_column', `column "${names[0]}" does not exist`, { location });
   }
 
-  /** `(t).a` is `t.a`. */
+  /** `(t).a` and `(t.*).a` are `t.a`. */
   #columnOfRow(arg: Node, [first]: readonly Node[]): BoundExpression | undefined {
     if (this.scope === undefined || !('ColumnRef' in arg) || first === undefined || !('String' in first))
       return undefined;
-    const { fields, location } = arg.ColumnRef;
-    const [name, second] = stringsOf(fields);
-    if (name === undefined || second !== undefined || !this.scope.isWholeRow(name)) return undefined;
-    return this.scope.column([name, first.String.sval ?? ''], location, this.progress);
+    const { fields = [], location } = arg.ColumnRef;
+    const names = stringsOf(fields.filter((field) => !('A_Star' in field)));
+    const [row] = names;
+    const isStar = fields.length > names.length;
+    if (row === undefined || names.length > 1 || !(isStar ? this.scope.isItem(row) : this.scope.isWholeRow(row)))
+      return undefined;
+    const { sval: name = '' } = first.String;
+    const column = this.scope.columnOf(row, name, location, this.progress);
+    if (column !== undefined) return column;
+    const missing = new SqlError('undefined_column', `column ${row}.${name} does not exist`, { location });
+    return this.#calledWithRow(name, row, location, missing);
   }
 
   #parameter(number: number, location: number | undefined): BoundExpression {

@@ -20,6 +20,7 @@ import {
 } from './bound.ts';
 import { columnHint } from './column-hints.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
+import { RangeTable } from './range-table.ts';
 import { wholeRow } from './row-types.ts';
 import { systemColumn } from './system-columns.ts';
 
@@ -50,6 +51,12 @@ export interface ScopeItem {
   readonly isParameters?: boolean;
   /** There always is a row of it, though its hidden id may not be known yet. */
   readonly isThere?: boolean;
+  /** The query of WITH that it is. */
+  readonly cte?: BoundCte;
+  /** It has the columns of `table`, but is none: EXCLUDED. */
+  readonly isPseudo?: boolean;
+  /** Found, but not to be referred to: the table that is written, for LATERAL in the FROM clause beside it. */
+  readonly isBarred?: boolean;
 }
 
 /** Slots of a statement that binding gives out; those of planning follow. */
@@ -59,10 +66,10 @@ export const SLOTS_OF_BINDING_MAX = 512;
 export function tableScope(
   tables: readonly { readonly table: CatalogTable; readonly alias: string; readonly offset: number }[],
 ): Scope {
-  return new Scope(
-    new Frame(undefined),
-    tables.map(({ table, alias, offset }) => ({ ...tableItem(table, alias, offset), isThere: true })),
-  );
+  const frame = new Frame(undefined);
+  const items = tables.map(({ table, alias, offset }) => ({ ...tableItem(table, alias, offset), isThere: true }));
+  frame.ranges.add(...items);
+  return new Scope(frame, items);
 }
 
 export function tableItem(table: CatalogTable, alias: string, offset: number): ScopeItem {
@@ -98,9 +105,27 @@ export class Frame {
   readonly ctes: BoundCte[] = [];
   /** Names of queries of its WITH clause that are not in sight yet. */
   readonly laterCtes = new Set<string>();
+  #ranges: RangeTable;
 
   constructor(outer: Scope | undefined) {
     this.outer = outer;
+    this.#ranges = new RangeTable(outer?.frame.ranges);
+  }
+
+  /** What it reads and writes, as messages know it. */
+  get ranges(): RangeTable {
+    return this.#ranges;
+  }
+
+  /** Binds one query of a set operation: what it reads is its own, and the queries before it are around it. */
+  inPart<T>(bind: () => T): T {
+    const whole = this.#ranges;
+    this.#ranges = new RangeTable(whole);
+    try {
+      return bind();
+    } finally {
+      this.#ranges = whole;
+    }
   }
 
   /** The slot in which the query finds a value of the row around it. */
@@ -142,15 +167,12 @@ export function isLaterCte(frame: Frame, name: string): boolean {
 export class Scope {
   readonly frame: Frame;
   readonly items: readonly ScopeItem[];
-  /** Items of the same FROM clause that are there but out of sight, for better errors. */
-  readonly hidden: readonly ScopeItem[];
   /** Who binds expressions in it; undefined for FROM, as LATERAL sees it. */
   binder: ExpressionBinder | undefined;
 
-  constructor(frame: Frame, items: readonly ScopeItem[], hidden: readonly ScopeItem[] = []) {
+  constructor(frame: Frame, items: readonly ScopeItem[]) {
     this.frame = frame;
     this.items = items;
-    this.hidden = hidden;
   }
 
   /** @throws SqlError `ambiguous_column`, `undefined_column`, `undefined_table`. */
@@ -159,23 +181,45 @@ export class Scope {
     const qualifier = names.length > 1 ? names.at(-2)! : undefined;
     if (names.length > 3) throw notSupported('a column name qualified by a database', location);
     const schema = names.length === 3 ? names[0] : undefined;
-    const crossed: Frame[] = [];
-    let qualified = false;
-    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
-      const found = scope.#find(name, qualifier, schema, location);
-      if (found === 'item') qualified = true;
-      if (found === 'item') break;
-      if (found !== undefined) return passIn({ ...found.expression, location }, crossed, progress);
-      crossed.push(scope.frame);
-    }
-    if (qualifier !== undefined && !qualified) throw this.#missingItem(qualifier, location);
+    const found = this.#lookUp(name, qualifier, schema, location, progress);
+    if (found !== undefined && found !== 'item') return found;
+    if (qualifier !== undefined && found === undefined) throw this.#missingItem(qualifier, schema, location);
     const whole = qualifier === undefined ? this.wholeRow(name, location, progress) : undefined;
     if (whole !== undefined) return whole;
     const shown = qualifier === undefined ? `"${name}"` : `${qualifier}.${name}`;
     throw new SqlError('undefined_column', `column ${shown} does not exist`, {
       location,
-      hint: columnHint(name, qualifier, this.#all()),
+      hint: columnHint(name, qualifier, this.frame.ranges, location),
     });
+  }
+
+  /** The column of the item of that name, here or further out; undefined where it has none. */
+  columnOf(
+    alias: string,
+    name: string,
+    location: number | undefined,
+    progress: BindProgress,
+  ): BoundExpression | undefined {
+    const found = this.#lookUp(name, alias, undefined, location, progress);
+    return found === 'item' ? undefined : found;
+  }
+
+  /** `item`: the qualifier names an item, which has no such column. */
+  #lookUp(
+    name: string,
+    qualifier: string | undefined,
+    schema: string | undefined,
+    location: number | undefined,
+    progress: BindProgress,
+  ): BoundExpression | 'item' | undefined {
+    const crossed: Frame[] = [];
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      const found = scope.#find(name, qualifier, schema, location);
+      if (found === 'item') return found;
+      if (found !== undefined) return passIn({ ...found.expression, location }, crossed, progress);
+      crossed.push(scope.frame);
+    }
+    return undefined;
   }
 
   /** Whether a name is that of an item, and of no column in sight. */
@@ -188,12 +232,20 @@ export class Scope {
     return false;
   }
 
+  /** Whether an item here or further out goes by the name. */
+  isItem(alias: string): boolean {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      if (scope.itemNamed(alias) !== undefined) return true;
+    }
+    return false;
+  }
+
   /** The row of the item with that name, here or further out; undefined when there is none. */
   wholeRow(alias: string, location: number | undefined, progress: BindProgress): BoundExpression | undefined {
     const crossed: Frame[] = [];
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
       const item = scope.items.find((each) => each.alias === alias);
-      if (item !== undefined) return passIn(wholeRow(item, location), crossed, progress);
+      if (item !== undefined) return passIn(wholeRow(permitted(item, location), location), crossed, progress);
       crossed.push(scope.frame);
     }
     return undefined;
@@ -207,11 +259,11 @@ export class Scope {
   ): { readonly item: ScopeItem; readonly crossed: Frame[] } {
     const crossed: Frame[] = [];
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
-      const item = scope.items.find((each) => isItem(each, alias, schema));
-      if (item !== undefined) return { item, crossed };
+      const item = scope.items.find((each) => isNamed(each, alias, schema));
+      if (item !== undefined) return { item: permitted(item, location), crossed };
       crossed.push(scope.frame);
     }
-    throw this.#missingItem(alias, location);
+    throw this.#missingItem(alias, schema, location);
   }
 
   /** Whether the names mean a parameter of the function whose body this is. */
@@ -232,15 +284,6 @@ export class Scope {
   /** Whether a column of that name is in sight, in this query. */
   hasColumn(name: string): boolean {
     return this.items.some((item) => item.open && item.columns.some((column) => column.name === name));
-  }
-
-  /** What FROM has, here and further out, in or out of sight. */
-  #all(): readonly ScopeItem[] {
-    const items: ScopeItem[] = [];
-    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
-      items.push(...scope.items, ...scope.hidden);
-    }
-    return items;
   }
 
   /** The table's or query's name and column behind a place in the row, for messages. */
@@ -282,39 +325,48 @@ export class Scope {
     let found: ScopeColumn | undefined;
     let named = false;
     for (const item of this.items) {
-      if (!(qualifier === undefined ? item.open : isItem(item, qualifier, schema))) continue;
+      if (!(qualifier === undefined ? item.open : isNamed(item, qualifier, schema))) continue;
+      if (qualifier !== undefined) permitted(item, location);
       named = true;
       for (const column of item.columns) {
         if (column.name !== name) continue;
         if (found !== undefined) throw ambiguous(name, location);
+        permitted(item, location);
         found = column;
       }
     }
     if (found !== undefined || !named) return found;
     for (const item of this.items) {
-      if (!(qualifier === undefined ? item.open : isItem(item, qualifier, schema))) continue;
+      if (!(qualifier === undefined ? item.open : isNamed(item, qualifier, schema))) continue;
       const column = systemColumn(item, name, location);
       if (column === undefined) continue;
       if (found !== undefined) throw ambiguous(name, location);
+      permitted(item, location);
       found = column;
     }
     return found ?? (qualifier === undefined ? undefined : 'item');
   }
 
-  #missingItem(name: string, location: number | undefined): SqlError {
-    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
-      const renamed = scope.items.find((each) => each.table?.table.name === name);
-      const hidden = scope.hidden.some((each) => each.alias === name);
-      if (renamed === undefined && !hidden) continue;
+  #missingItem(name: string, schema: string | undefined, location: number | undefined): SqlError {
+    const cte = schema === undefined ? this.frame.findCte(name) : undefined;
+    for (const item of this.frame.ranges) {
+      const isRelation = cte === undefined ? isTable(item, name, schema) : item.cte === cte;
+      if (!isRelation && item.alias !== name) continue;
+      const isRenamed = item.alias !== name && this.#isInSight(item, location);
       return new SqlError('undefined_table', `invalid reference to FROM-clause entry for table "${name}"`, {
         location,
-        hint:
-          renamed === undefined
-            ? `There is an entry for table "${name}", but it cannot be referenced from this part of the query.`
-            : `Perhaps you meant to reference the table alias "${renamed.alias}".`,
+        hint: isRenamed ? `Perhaps you meant to reference the table alias "${item.alias}".` : outOfReach(item),
       });
     }
     return new SqlError('undefined_table', `missing FROM-clause entry for table "${name}"`, { location });
+  }
+
+  #isInSight({ alias = '', table, cte }: ScopeItem, location: number | undefined): boolean {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.frame.outer) {
+      const item = scope.itemNamed(alias);
+      if (item !== undefined) return permitted(item, location).table === table && item.cte === cte;
+    }
+    return false;
   }
 }
 
@@ -322,10 +374,26 @@ function ambiguous(name: string, location: number | undefined): SqlError {
   return new SqlError('ambiguous_column', `column reference "${name}" is ambiguous`, { location });
 }
 
+function outOfReach({ alias }: ScopeItem): string {
+  return `There is an entry for table "${alias}", but it cannot be referenced from this part of the query.`;
+}
+
+/** @throws SqlError `invalid_column_reference` for an item that is barred. */
+function permitted(item: ScopeItem, location: number | undefined): ScopeItem {
+  if (item.isBarred !== true) return item;
+  const message = `invalid reference to FROM-clause entry for table "${item.alias}"`;
+  throw new SqlError('invalid_column_reference', message, { location, hint: outOfReach(item) });
+}
+
 /** With a schema the name is that of a table, which goes by no other. */
-function isItem({ alias, table, schema: own }: ScopeItem, name: string, schema: string | undefined): boolean {
+function isNamed({ alias, table, schema: own }: ScopeItem, name: string, schema: string | undefined): boolean {
   if (alias !== name) return false;
   return schema === undefined || (table?.table.name === name && (own ?? table.schemaName) === schema);
+}
+
+/** Whether it is the table that the name is that of, whatever it is called in FROM. */
+function isTable({ table, schema: own }: ScopeItem, name: string, schema: string | undefined): boolean {
+  return table?.table.name === name && (schema === undefined || (own ?? table.schemaName) === schema);
 }
 
 /** A value of a row further out, as the innermost of the frames it has to pass finds it. */

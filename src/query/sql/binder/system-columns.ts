@@ -21,6 +21,12 @@ const OF_TUPLES = new Set(['ctid', 'xmax', 'cmin', 'cmax']);
 /** Numbers of transactions that PostgreSQL gives to none. */
 const SPECIAL_XIDS = 3;
 
+/** Whether it names a column that tables of PostgreSQL have, here or not. */
+export function isSystemColumn({ table, isPseudo }: ScopeItem, name: string): boolean {
+  if (table === undefined || table.view !== undefined || isPseudo === true) return false;
+  return OF_TUPLES.has(name) || name === 'tableoid' || name === 'xmin';
+}
+
 /** @throws SqlError `feature_not_supported` for one of tuples. Undefined where `name` is none, or `item` no table. */
 export function systemColumn(item: ScopeItem, name: string, location: number | undefined): ScopeColumn | undefined {
   const { table } = item;

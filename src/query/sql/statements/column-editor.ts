@@ -79,7 +79,18 @@ export class ColumnEditor {
   async add(definition: ColumnDef, ifMissing: boolean): Promise<readonly PendingConstraint[]> {
     const { table } = this.#editor;
     const { bindContext, evaluate } = this.#options;
-    const { column: bound, pending, sequence } = bindColumn(definition, table.name, bindContext, evaluate);
+    const {
+      column: bound,
+      pending,
+      sequence,
+    } = bindColumn(
+      definition,
+      table.name,
+      bindContext,
+      evaluate,
+      // Expressions are looked at after the statement was read.
+      withoutPlace,
+    );
     if (table.columns.some(({ name }) => name === bound.name)) {
       const message = `column "${bound.name}" of relation "${table.name}" already exists`;
       if (!ifMissing) throw new SqlError('duplicate_column', message);
@@ -102,7 +113,7 @@ export class ColumnEditor {
     const value = fills ? null : this.#options.evaluate(expression);
     if (!fills && value !== null) column = { ...column, missing: value };
     const wanted: Table = { ...table, columns: [...table.columns, column] };
-    const next: Table = { ...wanted, columns: checkGenerated(wanted, bindContext) };
+    const next: Table = { ...wanted, columns: withoutPlace(() => checkGenerated(wanted, bindContext)) };
     if (!fills) {
       if (column.notNull && value === null && !(await this.#isEmpty())) throw containsNull(table, column.name);
       this.#editor.table = next;
