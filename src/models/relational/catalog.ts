@@ -13,6 +13,7 @@ import { OperationError } from '../../base/errors.ts';
 import type { Key } from '../../storage/key-range.ts';
 import type { Keyspace } from '../../storage/keyspace.ts';
 import type { LockOptions, Transaction } from '../../storage/store.ts';
+import { decodedTable } from './decoded-tables.ts';
 import { indexRange } from './index-keys.ts';
 import {
   dependentKey,
@@ -99,7 +100,7 @@ export function readTable(
 export function readTableById(reader: CatalogReader, keyspace: Keyspace, id: TableId): Awaitable<Table> {
   return whenReady(reader.get(tableKey(keyspace, id)), (definition) => {
     if (definition === undefined) throw new OperationError('corruption', `table ${id} has no definition`);
-    return decodeTable(definition);
+    return decodedTable(keyspace, id, definition, decodeTable);
   });
 }
 

@@ -2,7 +2,9 @@
  * Tables by name as of the newest commit, so that planning reads no keys.
  *
  * The store tells of every commit that touches the catalog before anyone can observe it; the cache then forgets all it
- * knows and begins a new generation. A plan is good for as long as the generation it was made in.
+ * knows and begins a new generation. A plan is good for as long as the generation it was made in. A table is read again then,
+ * and is the same object where its definition is the same (`decodedTable`): what reads its rows, and what planning has
+ * gathered about it, is kept by that.
  *
  * Where other processes write to the store, their commits are not told. There the cache is good for one version of the
  * schema, which each transaction reads and compares (`note`) before it uses a plan.
@@ -11,6 +13,7 @@
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { compareBytes, text } from '../../base/bytes.ts';
+import { LruCache } from '../../base/lru-cache.ts';
 import { type CatalogReader, readTable, readTableById } from '../../models/relational/catalog.ts';
 import { IndexKeys } from '../../models/relational/index-keys.ts';
 import { schemaVersionKey } from '../../models/relational/keys.ts';
@@ -39,7 +42,6 @@ import { callsFunctions } from './binder/stored-calls.ts';
 import type { SystemTables } from './catalog/system-tables.ts';
 import type { UserTypes } from './catalog/user-types.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
-import { LruCache } from './lru-cache.ts';
 import { isTemporary } from './temporary-relations.ts';
 import { holdsNames } from './types/object-names.ts';
 
@@ -118,6 +120,8 @@ export class CatalogCache {
   #schemas: Schemas = INITIAL_SCHEMAS;
   #schemasLoaded = false;
   #loadingSchemas: Promise<void> | undefined;
+  /** Of definitions that say all there is to know, by the name of the schema: they outlive changes of other tables. */
+  readonly #opened = new WeakMap<Table, Map<string, CatalogTable>>();
   /** The version of the schema that the cache is good for, where it is shared; -1 before it was first read. */
   #schemaVersion = -1;
 
@@ -313,18 +317,37 @@ export class CatalogCache {
       const { query, reads } = table.view;
       const opened = new Map<TableId, CatalogTable>();
       return whenReady(this.#openReads(reader, reads, opened), () => {
+        const before = this.#opened.get(table)?.get(schemaName);
+        if (before !== undefined && sameReads(before, opened)) return before;
         const asks = asksForCatalog(query.tree) || [...opened.values()].some(needsCatalog);
-        return { ...openTable(this.#keyspace, table), schemaName, view: { reads: opened, asksForCatalog: asks } };
+        const view = { ...openTable(this.#keyspace, table), schemaName, view: { reads: opened, asksForCatalog: asks } };
+        if (!asks && !callsFunctions(table)) this.#keepOpened(table, schemaName, view);
+        return view;
       });
     }
     if ((table.foreignKeys ?? []).length === 0 && (table.referencedBy ?? []).length === 0) {
-      if (!callsFunctions(table)) return { ...openTable(this.#keyspace, table), schemaName };
+      if (!callsFunctions(table)) return this.#openAlone(table, schemaName);
       return whenReady(this.#functionsOf(reader), (functions) => ({
         ...openTable(this.#keyspace, table, undefined, functions),
         schemaName,
       }));
     }
     return whenReady(this.#functionsOf(reader), (functions) => this.#openTied(reader, table, schemaName, functions));
+  }
+
+  /** Of a table that no other is tied to, and that calls nothing. */
+  #openAlone(table: Table, schemaName: string): CatalogTable {
+    const before = this.#opened.get(table)?.get(schemaName);
+    if (before !== undefined) return before;
+    const opened = { ...openTable(this.#keyspace, table), schemaName };
+    if (!needsCatalog(opened)) this.#keepOpened(table, schemaName, opened);
+    return opened;
+  }
+
+  #keepOpened(table: Table, schemaName: string, opened: CatalogTable): void {
+    const known = this.#opened.get(table);
+    if (known === undefined) this.#opened.set(table, new Map([[schemaName, opened]]));
+    else known.set(schemaName, opened);
   }
 
   #openTied(
@@ -351,6 +374,13 @@ export class CatalogCache {
       return opened;
     });
   }
+}
+
+/** Whether the view read the very same relations. */
+function sameReads({ view }: CatalogTable, reads: ReadonlyMap<TableId, CatalogTable>): boolean {
+  if (view?.reads.size !== reads.size) return false;
+  for (const [id, table] of reads) if (view.reads.get(id) !== table) return false;
+  return true;
 }
 
 const asking = new WeakMap<Table, boolean>();

@@ -6,8 +6,8 @@
  */
 
 import { assert } from '../../../base/assert.ts';
+import { LruCache } from '../../../base/lru-cache.ts';
 import type { SqlArray } from '../../../models/relational/values.ts';
-import { LruCache } from '../lru-cache.ts';
 import { SqlError } from '../sql-error.ts';
 import { parseText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';

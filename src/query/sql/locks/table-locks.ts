@@ -8,12 +8,12 @@
  */
 
 import type { Awaitable } from '../../../base/awaitable.ts';
+import { LruCache } from '../../../base/lru-cache.ts';
 import { tableKey } from '../../../models/relational/keys.ts';
 import type { TableId } from '../../../models/relational/table.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import type { LockOptions, Store } from '../../../storage/store.ts';
-import { LruCache } from '../lru-cache.ts';
 import { LockPlaces, type TakeLocks } from './lock-places.ts';
 
 const SLOTS = 128;

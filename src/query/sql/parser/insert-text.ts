@@ -9,7 +9,7 @@
  * wrong with a text is always told by the parser and the binder, in their words and places.
  */
 
-import { LruCache } from '../lru-cache.ts';
+import { LruCache } from '../../../base/lru-cache.ts';
 import type { SqlType } from '../types/types.ts';
 import type { ParsedStatement } from './parser.ts';
 

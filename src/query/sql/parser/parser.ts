@@ -14,12 +14,12 @@
 import type { Node, ParseResult, ResTarget, SelectStmt } from '@pgsql/types';
 import type { LibPgQuery } from 'libpg-query/wasm/libpg-query.js';
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
+import { LruCache } from '../../../base/lru-cache.ts';
 import { compileEarly } from '../../../platform/early-compiling.ts';
 import { keepWasmTiers } from '../../../platform/wasm-tiers.ts';
 import { stringsOf } from '../binder/names.ts';
 import type { NamesOfStatement } from '../binder/referenced-tables.ts';
 import type { SqlLimits } from '../limits.ts';
-import { LruCache } from '../lru-cache.ts';
 import { SqlError, statementTooLong } from '../sql-error.ts';
 import { nestsTooDeep } from './nesting.ts';
 import { parsePlain } from './plain-statement.ts';

@@ -15,8 +15,8 @@
  */
 
 import type { A_Const, Node } from '@pgsql/types';
+import { LruCache } from '../../../base/lru-cache.ts';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
-import { LruCache } from '../lru-cache.ts';
 import type { SqlType } from '../types/types.ts';
 import type { ParsedStatement } from './parser.ts';
 
