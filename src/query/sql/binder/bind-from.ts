@@ -60,7 +60,7 @@ import { numberedRows } from './numbered-rows.ts';
 import { nested, type Queries, type QueryContext } from './query-context.ts';
 import { Frame, isLaterCte, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
 
-const FUNCTION: Clause = { title: 'functions in FROM', aggregates: 'refused', windows: 'allowed' };
+const FUNCTION: Clause = { title: 'functions in FROM', aggregates: 'refused', sets: 'allowed' };
 const ON: Clause = { title: 'JOIN/ON', aggregates: 'refused', place: 'JOIN conditions' };
 
 /** What one item of FROM comes to. */

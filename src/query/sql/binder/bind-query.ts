@@ -83,8 +83,8 @@ function bindBody(select: SelectStmt, context: QueryContext, frame: Frame, keeps
   return {
     ...selectFrom(rows, columns),
     orderBy,
-    limit: bindRowCount(limitCount, 'LIMIT', context, counted),
     offset: bindRowCount(limitOffset, 'OFFSET', context, counted),
+    limit: bindRowCount(limitCount, 'LIMIT', context, counted),
     withTies: withTiesOf(select),
   };
 }

@@ -84,8 +84,9 @@ export function bindSimpleSelect(
       select.groupDistinct === true,
     );
   const distinction = bindDistinct(select, columns, binder);
-  const limit = bindRowCount(select.limitCount, 'LIMIT', context, scope);
+  checkDistinct(distinction, columns, orderBy);
   const offset = bindRowCount(select.limitOffset, 'OFFSET', context, scope);
+  const limit = bindRowCount(select.limitCount, 'LIMIT', context, scope);
   const withTies = withTiesOf(select);
   binder.windows.finish(binder);
   const grouped =
@@ -93,7 +94,6 @@ export function bindSimpleSelect(
   const { lockingClause } = select;
   if (lockingClause !== undefined) refuseLocking(select, binder, lockingTitle(lockingClause[0]));
   const locking = lockingClause && bindLocking(lockingClause, from?.relation);
-  checkDistinct(distinction, columns, orderBy);
   const { distinct, on } = distinction;
   const { bound: windows } = binder.windows;
   // What rows are grouped or put into windows by is there before.

@@ -27,6 +27,7 @@ import { requireEquality, requireOrder } from './comparable.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { kindOf } from './names.ts';
 import { sortDirection } from './sort-direction.ts';
+import { isVolatile } from './volatility.ts';
 
 /** parsenodes.h */
 const FRAME = {
@@ -47,72 +48,74 @@ const FRAME = {
   excludeTies: 0x2_0000,
 } as const;
 
+interface WindowCall {
+  readonly id: number;
+  readonly call: BoundWindowCall;
+}
+
+interface WrittenWindow {
+  readonly definition: WindowDef;
+  readonly calls: WindowCall[];
+}
+
 /** Windows of one query: those of its WINDOW clause, and those that its calls look at. */
 export class Windows {
-  readonly bound: {
-    readonly window: BoundWindow;
-    readonly calls: { readonly id: number; readonly call: BoundWindowCall }[];
-  }[] = [];
-  readonly #named = new Map<string, WindowDef>();
-  /** Those of them that a call names. */
-  readonly #used = new Set<WindowDef>();
-  #failure: SqlError | undefined;
+  readonly bound: { readonly window: BoundWindow; readonly calls: WindowCall[] }[] = [];
+  /** As they are written, those of the WINDOW clause first. */
+  readonly #written: WrittenWindow[] = [];
   #calls = 0;
 
-  /** The WINDOW clause. @throws SqlError `windowing_error`. */
+  /** The WINDOW clause. */
   name(definitions: readonly Node[]): void {
     for (const node of definitions) {
       if (!('WindowDef' in node)) throw notSupported(`${kindOf(node)} in WINDOW`);
-      const { name = '', location } = node.WindowDef;
-      if (this.#named.has(name)) {
-        throw new SqlError('windowing_error', `window "${name}" is already defined`, { location });
-      }
-      this.#named.set(name, this.#completed(node.WindowDef));
+      this.#written.push({ definition: node.WindowDef, calls: [] });
     }
-  }
-
-  /**
-   * After the rest of the query, which is where PostgreSQL binds windows: those that no call looks at may be wrong as well.
-   * @throws SqlError what was wrong in any window, those of the WINDOW clause first.
-   */
-  finish(binder: ExpressionBinder): void {
-    for (const definition of this.#named.values()) {
-      if (this.#used.has(definition) && this.#failure === undefined) continue;
-      binder.inClause({ ...DEFINITION, aggregates: 'allowed' }, () => bindDefinition(definition, binder));
-    }
-    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** What is wrong in the window is told by `finish`. @throws SqlError `undefined_object` where OVER names none. */
-  add(definition: WindowDef, call: BoundWindowCall, binder: ExpressionBinder): number {
-    const named = isReference(definition) ? this.#resolved(definition) : undefined;
-    if (named !== undefined) this.#used.add(named);
+  add(definition: WindowDef, call: BoundWindowCall): number {
+    const { calls } = this.#requireWritten(definition);
+    const isOnce = [...call.args, ...(call.filter === undefined ? [] : [call.filter])].every(
+      (each) => !isVolatile(each),
+    );
+    const same = isOnce ? calls.find((each) => sameExpression(each.call, call)) : undefined;
+    if (same !== undefined) return same.id;
     const id = this.#calls++;
-    const window = this.#tried(binder, () => bindWindow(named ?? this.#resolved(definition), binder));
-    if (window === undefined) return id;
-    let known = this.bound.find((each) => sameExpression(each.window, window));
-    if (known === undefined) {
-      known = { window, calls: [] };
-      this.bound.push(known);
-    }
-    known.calls.push({ id, call });
+    calls.push({ id, call });
     return id;
   }
 
-  /** Undefined where it fails: what is bound after that goes on as if it had not been tried. */
-  #tried(binder: ExpressionBinder, work: () => BoundWindow): BoundWindow | undefined {
-    const { clause, progress } = binder;
-    const { depth } = progress;
-    const around = { ...binder.around };
-    try {
-      return work();
-    } catch (error) {
-      if (!(error instanceof SqlError)) throw error;
-      this.#failure ??= error;
-      binder.enter(clause);
-      Object.assign(binder.around, around);
-      progress.depth = depth;
-      return undefined;
+  #requireWritten(definition: WindowDef): WrittenWindow {
+    const isNamed = isReference(definition);
+    const known = this.#written.find((each) =>
+      isNamed ? each.definition.name === definition.name : isWrittenAlike(each.definition, definition),
+    );
+    if (known !== undefined) return known;
+    if (isNamed) throw missingWindow(definition.name!, definition.location);
+    const window: WrittenWindow = { definition, calls: [] };
+    this.#written.push(window);
+    return window;
+  }
+
+  /**
+   * Binds the windows, after the rest of the query as PostgreSQL does: what a parameter is has been told by then. Those that no call
+   * looks at may be wrong as well.
+   * @throws SqlError what is wrong in any window, those of the WINDOW clause first.
+   */
+  finish(binder: ExpressionBinder): void {
+    const named = new Map<string, NamedWindow>();
+    for (const { definition, calls } of this.#written) {
+      const { name, location, frameOptions = 0 } = definition;
+      if (name !== undefined && named.has(name)) {
+        throw new SqlError('windowing_error', `window "${name}" is already defined`, { location });
+      }
+      const window = binder.inClause(DEFINITION, () => bindDefinition(definition, named, binder));
+      if (name !== undefined) named.set(name, { window, hasFrame: (frameOptions & FRAME.nonDefault) !== 0 });
+      if (calls.length === 0) continue;
+      const known = this.bound.find((each) => sameExpression(each.window, window));
+      if (known === undefined) this.bound.push({ window, calls: [...calls] });
+      else known.calls.push(...calls);
     }
   }
 
@@ -124,45 +127,20 @@ export class Windows {
   placeOf(id: number): number {
     return this.bound.flatMap(({ calls }) => calls).findIndex((each) => each.id === id);
   }
+}
 
-  /** What OVER says, or the window that it names. */
-  #resolved(definition: WindowDef): WindowDef {
-    if (definition.refname === undefined && isReference(definition)) {
-      return this.#require(definition.name!, definition.location);
-    }
-    return this.#completed(definition);
-  }
+interface NamedWindow {
+  readonly window: BoundWindow;
+  readonly hasFrame: boolean;
+}
 
-  #require(name: string, location: number | undefined): WindowDef {
-    const found = this.#named.get(name);
-    if (found !== undefined) return found;
-    throw new SqlError('undefined_object', `window "${name}" does not exist`, { location });
-  }
+/** Whether two definitions say the same, whatever they are called. */
+function isWrittenAlike({ name: _, ...one }: WindowDef, { name: __, ...other }: WindowDef): boolean {
+  return sameExpression(one, other);
+}
 
-  /** A definition with what the window that it begins with says. */
-  #completed(definition: WindowDef): WindowDef {
-    const { refname: wanted, location } = definition;
-    if (wanted === undefined) return definition;
-    const base = this.#require(wanted, location);
-    if ((definition.partitionClause ?? []).length > 0) {
-      throw new SqlError('windowing_error', `cannot override PARTITION BY clause of window "${wanted}"`, { location });
-    }
-    if ((definition.orderClause ?? []).length > 0 && (base.orderClause ?? []).length > 0) {
-      throw new SqlError('windowing_error', `cannot override ORDER BY clause of window "${wanted}"`, { location });
-    }
-    if (((base.frameOptions ?? 0) & FRAME.nonDefault) !== 0) {
-      throw new SqlError('windowing_error', `cannot copy window "${wanted}" because it has a frame clause`, {
-        location,
-        ...(isReferenceOnly(definition) ? { hint: 'Omit the parentheses in this OVER clause.' } : {}),
-      });
-    }
-    const { refname: _, ...own } = definition;
-    const merged: WindowDef = { ...own };
-    if (base.partitionClause !== undefined) merged.partitionClause = base.partitionClause;
-    const order = (definition.orderClause ?? []).length > 0 ? definition.orderClause : base.orderClause;
-    if (order !== undefined) merged.orderClause = order;
-    return merged;
-  }
+function missingWindow(name: string, location: number | undefined): SqlError {
+  return new SqlError('undefined_object', `window "${name}" does not exist`, { location });
 }
 
 /** OVER name, without parentheses. */
@@ -254,31 +232,52 @@ export function bindWindowCall(name: string, call: FuncCall, binder: ExpressionB
     binder.inClause({ title: 'FILTER', aggregates: 'refused' }, () =>
       binder.conditionInside(call.agg_filter!, 'FILTER'),
     );
-  const id = binder.windows.add(call.over!, { ...bound, filter }, binder);
+  const id = binder.windows.add(call.over!, { ...bound, filter });
   return { kind: 'column', type: result, modifier: -1, location, index: id, computed: 'window' };
 }
 
-const DEFINITION = { title: 'window definitions', sets: 'allowed' } as const;
+const DEFINITION = { title: 'window definitions', aggregates: 'allowed', sets: 'allowed' } as const;
 
-function bindWindow(definition: WindowDef, binder: ExpressionBinder): BoundWindow {
-  const { aggregates } = binder.clause;
-  return binder.inClause({ ...DEFINITION, aggregates }, () => bindDefinition(definition, binder));
-}
-
-function bindDefinition(definition: WindowDef, binder: ExpressionBinder): BoundWindow {
-  const { partitionClause = [], orderClause = [] } = definition;
-  const partitionBy = partitionClause.map((node) => {
-    const key = binder.settle(binder.bindInside(node));
-    requireEquality(key);
-    return key;
-  });
-  const orderBy = orderClause.map((node): BoundSortKey => {
+/** @param named Those before it, one of which it may begin with. */
+function bindDefinition(
+  definition: WindowDef,
+  named: ReadonlyMap<string, NamedWindow>,
+  binder: ExpressionBinder,
+): BoundWindow {
+  const { refname, partitionClause = [], orderClause = [], location } = definition;
+  const base = refname === undefined ? undefined : named.get(refname);
+  if (refname !== undefined && base === undefined) throw missingWindow(refname, location);
+  const ownOrder = orderClause.map((node): BoundSortKey => {
     const subject = 'SortBy' in node ? node.SortBy.node! : node;
     const expression = binder.settle(binder.bindInside(subject));
     requireOrder(expression);
     return { expression, ...sortDirection(node) };
   });
-  return { partitionBy, orderBy, frame: bindFrame(definition, orderBy, binder) };
+  const ownPartition = partitionClause.map((node) => {
+    const key = binder.settle(binder.bindInside(node));
+    requireEquality(key);
+    return key;
+  });
+  if (base !== undefined) refuseOverriding(definition, base);
+  const orderBy = ownOrder.length > 0 ? ownOrder : (base?.window.orderBy ?? []);
+  const frame = bindFrame(definition, orderBy, binder);
+  return { partitionBy: base?.window.partitionBy ?? ownPartition, orderBy, frame };
+}
+
+/** @throws SqlError `windowing_error` where a window says again what the one that it begins with has said. */
+function refuseOverriding(definition: WindowDef, { window, hasFrame }: NamedWindow): void {
+  const { refname, partitionClause = [], orderClause = [], location } = definition;
+  if (partitionClause.length > 0) {
+    throw new SqlError('windowing_error', `cannot override PARTITION BY clause of window "${refname}"`, { location });
+  }
+  if (orderClause.length > 0 && window.orderBy.length > 0) {
+    throw new SqlError('windowing_error', `cannot override ORDER BY clause of window "${refname}"`, { location });
+  }
+  if (!hasFrame) return;
+  throw new SqlError('windowing_error', `cannot copy window "${refname}" because it has a frame clause`, {
+    location,
+    ...(isReferenceOnly(definition) ? { hint: 'Omit the parentheses in this OVER clause.' } : {}),
+  });
 }
 
 function bindFrame(
@@ -408,6 +407,6 @@ const RANGE_OFFSETS: Readonly<Record<string, readonly SqlType[]>> = {
 const MOVED_AS_TIMES: ReadonlySet<string> = new Set(['time', 'timetz']);
 
 /** `OVER (w)`, with nothing of its own. */
-function isReferenceOnly({ orderClause = [], frameOptions = 0 }: WindowDef): boolean {
-  return orderClause.length === 0 && (frameOptions & FRAME.nonDefault) === 0;
+function isReferenceOnly({ name, orderClause = [], frameOptions = 0 }: WindowDef): boolean {
+  return name === undefined && orderClause.length === 0 && (frameOptions & FRAME.nonDefault) === 0;
 }
