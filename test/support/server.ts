@@ -158,7 +158,7 @@ function spawnOrbit(
   const [program, ...rest] = [...under, process.execPath, ...NODE_FLAGS, MAIN, ...args];
   // Many servers of tests live for a moment, side by side: what one rehearses for later is taken from the others.
   const rehearsal = process.env.VITEST === undefined ? {} : { ORBIT_POSTGRES_REHEARSAL: 'connection' };
-  const env = { PATH: process.env.PATH, ...rehearsal, ...more };
+  const env = { PATH: process.env.PATH, MALLOC_ARENA_MAX: '2', ...rehearsal, ...more };
   const child = spawn(program!, rest, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.on('close', () => running.delete(child));
