@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestStore, platform, type TestStore } from '../../../test/support/stores.ts';
 import { silentLog } from '../../base/log.ts';
+import type { Sockets } from '../../platform/sockets.ts';
 import { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import { SqlSession } from '../../query/sql/sql-session.ts';
@@ -26,10 +27,10 @@ afterEach(async () => {
   for (const each of stages) await each.dispose();
 });
 
-function newRehearsal(loopShare: () => number, clock = platform.clock): Rehearsal {
+function newRehearsal(loopShare: () => number, clock = platform.clock, sockets: Sockets = platform.sockets): Rehearsal {
   const warn = (_: unknown, message: string) => void warnings.push(message);
   return new Rehearsal({
-    platform: { ...platform, clock },
+    platform: { ...platform, clock, sockets },
     log: { ...silentLog, warn },
     openStage: async () => {
       const opened = await openTestStore('rocksdb');
@@ -120,3 +121,28 @@ test('stopping ends a rehearsal that runs, and none begins afterwards', async ()
   expect(stages).toHaveLength(length);
   expect(warnings).toEqual([]);
 });
+
+test('who else connects to the port of a rehearsal is cut off without a word', async () => {
+  const heard: Uint8Array[] = [];
+  const cutOff = Promise.withResolvers<void>();
+  const sockets: Sockets = {
+    identify: (...all) => platform.sockets.identify(...all),
+    connect: (...all) => platform.sockets.connect(...all),
+    listen: async (...all) => {
+      const listener = await platform.sockets.listen(...all);
+      const hears = { onData: (bytes: Uint8Array) => void heard.push(bytes), onClose: () => cutOff.resolve() };
+      const stranger = await platform.sockets.connect({ host: listener.host, port: listener.port }, hears);
+      stranger.write(STARTUP);
+      return listener;
+    },
+  };
+  const rehearsal = newRehearsal(() => 0, platform.clock, sockets);
+  rehearsal.begin();
+  await cutOff.promise;
+  await rehearsal.stop();
+  expect(heard).toEqual([]);
+  expect(warnings).toEqual([]);
+});
+
+/** Of a client that asks for this server's database. */
+const STARTUP = Buffer.from('\0\0\0\x24\0\x03\0\0user\0orbit\0database\0actors\0\0');

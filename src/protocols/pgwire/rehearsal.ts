@@ -3,11 +3,12 @@
  *
  * A function's first calls are slow: it is compiled, then interpreted, and compiled again once it has been called often. The
  * hundreds of functions between a query string and its rows make the first statements of a process take some ten times what they
- * take later (docs/decisions/statements-are-rehearsed.md). So before the first client asks, connections without a
- * network run some thousands of statements over a store of their own: what clients store, see and count is left alone.
+ * take later (docs/decisions/statements-are-rehearsed.md). So before the first client asks, connections of the server's own
+ * run some thousands of statements over a store of their own: what clients store, see and count is left alone.
  *
  * Compiled code holds for the classes that it has met, and is thrown away at the first other one. So all is as clients have it: a store
- * of the same provider, an engine with the same options, and connections that log in and leave.
+ * of the same provider, an engine with the same options, and sockets that connect, log in and leave. For as long as it takes
+ * a port of the loopback interface is open for them, at which others are cut off.
  *
  * Clients come first: a statement is rehearsed only when the event loop has waited for most of the time just before, and
  * a server that clients keep busy rehearses nothing. It ends by itself, and sooner when the server stops.
@@ -15,18 +16,18 @@
 
 import { assert } from '../../base/assert.ts';
 import { type Deferred, deferred } from '../../base/awaitable.ts';
-import type { Bytes } from '../../base/bytes.ts';
+import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
-import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
+import type { Socket, Sockets } from '../../platform/sockets.ts';
 import type { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { OPEN_PRINCIPALS } from './authentication.ts';
 import { pgwireListener } from './listener.ts';
 import { rehearsedTexts } from './rehearsed-texts.ts';
 
 export interface RehearsalOptions {
-  readonly platform: Pick<Platform, 'clock' | 'timers' | 'random'>;
+  readonly platform: Pick<Platform, 'clock' | 'timers' | 'random' | 'sockets'>;
   readonly log: Log;
   readonly openStage: () => Promise<Stage>;
   /** The share of the time since its last call in which the event loop had work, from 0 to 1. */
@@ -54,12 +55,13 @@ const GIVE_UP_MS = 60_000;
 /** Of one connection. */
 const STATEMENTS_MAX = 64;
 
+const HOST = '127.0.0.1';
 const PROTOCOL_3 = 3 << 16;
 const QUERY = 0x51;
 const TERMINATE = Buffer.from('X\0\0\0\x04');
-const READY_FOR_QUERY = 0x5a;
-/** Type, length and transaction status. */
-const READY_BYTES = 6;
+/** ReadyForQuery, up to the transaction status. */
+const READY = Buffer.from('Z\0\0\0\x05');
+const READY_BYTES = READY.length + 1;
 
 export class Rehearsal {
   readonly #options: RehearsalOptions;
@@ -101,9 +103,23 @@ export class Rehearsal {
       return;
     }
     const stage = await openStage();
-    let client: UnheardClient | undefined;
     try {
-      const { accept } = pgwireListener(stage.engine, { principals: OPEN_PRINCIPALS, platform, log: silentLog });
+      await this.#runOn(stage.engine, giveUpMs);
+    } finally {
+      await stage.close();
+    }
+  }
+
+  async #runOn(engine: SqlEngine, giveUpMs: number): Promise<void> {
+    const { platform } = this.#options;
+    const { accept } = pgwireListener(engine, { principals: OPEN_PRINCIPALS, platform, log: silentLog });
+    const gate = new Gate();
+    const listener = await platform.sockets.listen({ host: HOST }, (socket) => {
+      gate.meet(socket);
+      return accept(socket);
+    });
+    let client: DeafClient | undefined;
+    try {
       let stretchEndMs = 0;
       for (const text of rehearsedTexts()) {
         if (platform.clock.monotonicMs() >= stretchEndMs) {
@@ -114,12 +130,12 @@ export class Rehearsal {
           client.leave();
           client = undefined;
         }
-        client ??= await UnheardClient.connect(accept);
+        client ??= await DeafClient.connect(platform.sockets, listener.port, gate);
         await client.ask(query(text));
       }
     } finally {
       client?.leave();
-      await stage.close();
+      await listener.close();
     }
   }
 
@@ -141,62 +157,80 @@ export class Rehearsal {
   }
 }
 
-/** Sends one message, and waits until the server is ready for the next; what is answered nobody reads. */
-class UnheardClient implements Socket {
-  readonly remoteAddress = '';
-  readonly remotePort = 0;
-  readonly localAddress = '';
-  readonly localPort = 0;
-  readonly bufferedBytes = 0;
-  readonly tls = undefined;
-  /** Messages. */
-  asked = 0;
-  readonly #handlers: SocketHandlers;
-  #answered: Deferred<void> | undefined;
-  #ended = false;
+/** Cuts off whoever is not the client that is expected. Until that one has connected nobody is listened to. */
+class Gate {
+  #expectedPort: number | undefined;
+  #waiting: Socket[] = [];
 
-  private constructor(accept: (socket: Socket) => SocketHandlers) {
-    this.#handlers = accept(this);
+  /** The next client is connecting. */
+  close(): void {
+    this.#expectedPort = undefined;
   }
 
-  static async connect(accept: (socket: Socket) => SocketHandlers): Promise<UnheardClient> {
-    const client = new UnheardClient(accept);
+  /** It has connected, from this port. */
+  openFor(port: number): void {
+    this.#expectedPort = port;
+    for (const socket of this.#waiting) {
+      if (socket.remotePort === port) socket.resume();
+      else socket.destroy();
+    }
+    this.#waiting = [];
+  }
+
+  meet(socket: Socket): void {
+    if (this.#expectedPort === undefined) {
+      socket.pause();
+      this.#waiting.push(socket);
+    } else if (socket.remotePort !== this.#expectedPort) socket.destroy();
+  }
+}
+
+/** Sends one message, and waits until the server is ready for the next; what is answered nobody reads. */
+class DeafClient {
+  /** Messages. */
+  asked = 0;
+  #socket: Socket | undefined;
+  #answered: Deferred<void> | undefined;
+  /** A chunk may end within a message. */
+  #lastBytes: Bytes = EMPTY_BYTES;
+  #closed = false;
+
+  /** @throws OperationError when it cannot connect. */
+  static async connect(sockets: Sockets, port: number, gate: Gate): Promise<DeafClient> {
+    const client = new DeafClient();
+    gate.close();
+    const socket = await sockets.connect(
+      { host: HOST, port },
+      { onData: (bytes) => client.#hear(bytes), onClose: () => client.#close() },
+    );
+    client.#socket = socket;
+    gate.openFor(socket.localPort);
     await client.ask(startup());
     return client;
   }
 
   leave(): void {
-    if (!this.#ended) this.#handlers.onData(TERMINATE);
-    this.end();
+    this.#socket!.write(TERMINATE);
+    this.#socket!.end();
   }
 
   async ask(message: Bytes): Promise<void> {
-    assert(!this.#ended, 'the connection for rehearsals has ended');
+    assert(!this.#closed, 'the connection for rehearsals has ended');
     this.asked++;
     this.#answered = deferred<void>();
-    this.#handlers.onData(message);
+    this.#socket!.write(message);
     await this.#answered.promise;
   }
 
-  write(bytes: Bytes): boolean {
-    if (bytes.length >= READY_BYTES && bytes[bytes.length - READY_BYTES] === READY_FOR_QUERY) this.#answered?.resolve();
-    return true;
+  #hear(bytes: Bytes): void {
+    this.#lastBytes = Buffer.concat([this.#lastBytes, bytes.subarray(-READY_BYTES)]).subarray(-READY_BYTES);
+    if (READY.equals(this.#lastBytes.subarray(0, READY.length))) this.#answered?.resolve();
   }
 
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#handlers.onClose();
+  #close(): void {
+    this.#closed = true;
     this.#answered?.resolve();
   }
-
-  destroy(): void {
-    this.end();
-  }
-
-  startTls(): void {}
-  pause(): void {}
-  resume(): void {}
 }
 
 function startup(): Buffer {
