@@ -180,7 +180,7 @@ export const FIELDS = {
     'protocols.postgresql.rehearsal',
     word('start', 'connection', 'never'),
     'start',
-    'When statements are rehearsed, so that the first ones of clients are fast: `start` once the server is idle, for some 45 MB, and as `connection` with a `[memory] limit` below 1 GB; `connection` when the first client comes.',
+    'When statements are rehearsed, so that the first ones of clients are fast: `start` once the server is idle, for some 80 MB, and as `connection` with a `[memory] limit` below 1 GB; `connection` when the first client comes.',
     { env: 'ORBIT_POSTGRES_REHEARSAL' },
   ),
   postgresQuery: field(
