@@ -119,6 +119,17 @@ describe('plain requests', () => {
     }
   });
 
+  it('may be followed by one of another kind behind a large answer', async () => {
+    const large = 'x'.repeat(3_000_000);
+    const port = await serve((request) => ({ status: 200, body: request.path === '/large' ? large : 'small' }));
+    const client = new Client(port);
+    client.socket.write(
+      `${get('/large')}${get('/large')}GET /2 HTTP/1.1\r\nhost: x\r\nhost2: y\r\nconnection: close\r\n\r\n`,
+    );
+    await client.closed;
+    expect(bare(client.received)).toBe(`${ok(large)}${ok(large)}${ok('small')}`);
+  });
+
   it('are answered with streams, of a told length or in chunks', async () => {
     async function* stream(): AsyncGenerator<Bytes> {
       for (const part of ['one ', '', 'two ', 'three']) yield utf8(part);

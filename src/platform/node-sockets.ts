@@ -12,6 +12,7 @@
  * What is written goes to that handle directly: a stream's own `write` costs as much again as the system call's way into
  * the kernel, most of it for an event loop turn of callbacks that a write which the kernel takes at once does not need. The
  * class of the handle's write requests is private too; the first write of the process goes the stream's way and shows it.
+ * What is large leaves over several turns of the event loop (`paced-writes.ts`).
  *
  * `end` sends FIN after what was written and then reads the peer's remaining bytes away for a while: closing with
  * unread input resets the connection, and the reset may overtake the last reply (`lingering.ts`). Waiting for a peer that takes no bytes
@@ -34,6 +35,7 @@ import { busyPolling } from './busy-polling.ts';
 import { linger } from './lingering.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
+import { LARGE_BYTES, mayWriteNow, PacedWrites } from './paced-writes.ts';
 import {
   type ConnectOptions,
   KEEP_ALIVE_S,
@@ -385,6 +387,8 @@ export class NodeSocket implements Socket {
   #listeners: RawListeners | undefined;
   /** For the next write: only one that the kernel does not take at once uses it up. */
   #request: WriteRequest | undefined;
+  /** What is large, and what was written behind it, as long as it has not been handed over. */
+  #paced: PacedWrites | undefined;
   #error: Error | undefined;
   #ended = false;
   #detached = false;
@@ -485,6 +489,8 @@ export class NodeSocket implements Socket {
   detach(unread: Bytes): net.Socket {
     const raw = this.rawNow()!;
     const listeners = this.#listeners!;
+    for (const bytes of this.#paced?.takeAll() ?? []) raw.write(bytes);
+    this.#paced = undefined;
     this.#detached = true;
     this.#ended = true;
     raw
@@ -593,7 +599,9 @@ export class NodeSocket implements Socket {
     const raw = this.#raw;
     if (raw === undefined) return 0;
     const { writableLength } = raw;
-    return this.#handle === undefined || raw.destroyed ? writableLength : writableLength + this.#handle.writeQueueSize;
+    if (this.#handle === undefined || raw.destroyed) return writableLength;
+    const queued = writableLength + this.#handle.writeQueueSize;
+    return this.#paced === undefined ? queued : queued + this.#paced.length;
   }
 
   write(bytes: Bytes): boolean {
@@ -603,6 +611,8 @@ export class NodeSocket implements Socket {
     if (raw === undefined || raw.destroyed) return true;
     const handle = this.#handle;
     if (handle !== undefined && WriteRequestClass !== undefined && raw.writableLength === 0) {
+      const mustWait = this.#paced !== undefined || (bytes.length > LARGE_BYTES && !mayWriteNow(bytes.length));
+      if (mustWait) return this.#writePaced(bytes);
       return this.#writeDirectly(raw, handle, WriteRequestClass, bytes);
     }
     raw.write(bytes);
@@ -629,9 +639,33 @@ export class NodeSocket implements Socket {
     const written = (result: number): void => {
       if (raw.destroyed) return;
       if (result < 0) raw.destroy(writeError(result));
-      else if (handle.writeQueueSize === 0 && raw.writableLength === 0) this.#handlers?.onDrain?.();
+      else if (handle.writeQueueSize > 0 || raw.writableLength > 0) return;
+      else if (this.#paced !== undefined) this.#paced.goOn();
+      else this.#handlers?.onDrain?.();
     };
     request.oncomplete = written; // By name, so that it dies young (docs/decisions/small-heaps.md).
+    return false;
+  }
+
+  /** What is not handed over at once waits for turns to come, and what is written next behind it. */
+  #writePaced(bytes: Bytes): false {
+    const paced = this.#paced ?? new PacedWrites(() => this.#writePiece());
+    paced.add(bytes);
+    if (this.#paced !== undefined) return false;
+    this.#paced = paced;
+    paced.goOn();
+    return false;
+  }
+
+  #writePiece(): boolean {
+    const paced = this.#paced;
+    const raw = this.#raw!;
+    if (paced === undefined || raw.destroyed) return false;
+    const isTaken = this.#writeDirectly(raw, this.#handle!, WriteRequestClass!, paced.take());
+    if (paced.length > 0) return isTaken;
+    this.#paced = undefined;
+    if (this.#ended) this.#finish(raw);
+    else if (isTaken && !raw.destroyed) this.#handlers?.onDrain?.();
     return false;
   }
 
@@ -654,11 +688,16 @@ export class NodeSocket implements Socket {
       raw.destroy();
       return;
     }
+    if (this.#paced === undefined) this.#finish(raw);
+    raw.resume(); // What still comes is read away.
+  }
+
+  /** All was handed over. */
+  #finish(raw: net.Socket): void {
     raw.end(() => {
       const timer = nodeTimers.after(LINGER_MS, () => raw.destroy());
       raw.once('close', () => timer.cancel());
     });
-    raw.resume(); // What still comes is read away.
   }
 
   destroy(): void {
@@ -701,6 +740,7 @@ export class NodeSocket implements Socket {
 
   #onClose(): void {
     this.#ended = true;
+    this.#paced = undefined;
     this.seat?.leave();
     const error = this.#error;
     const handlers = this.#handlers;

@@ -402,6 +402,79 @@ describe('sockets of the machine', () => {
     await listener.close();
   });
 
+  it('that are sent much leave others their turn, and get all of it in order', async () => {
+    const large = Array.from({ length: 3 }, (_, i) => new SeededRandom(i).bytes(900_000));
+    const sent = Buffer.concat([utf8('^'), ...large.flatMap((each) => [utf8('<'), each, utf8('>')]), utf8('end')]);
+    const drains: number[] = [];
+    const open: Socket[] = [];
+    const listener = await new NodeSockets().listen({}, (socket) => ({
+      onData: () => {
+        open.push(socket);
+        socket.write(utf8('^')); // The first write of a process goes another way.
+      },
+      onDrain: () => {
+        drains.push(open.indexOf(socket));
+        socket.write(utf8('end'));
+        socket.end();
+      },
+      onClose: () => {},
+    }));
+    const clients = Array.from({ length: 4 }, () => net.connect({ port: listener.port, allowHalfOpen: true }));
+    const received = clients.map(async (client) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of client) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks);
+    });
+    for (const client of clients) client.write('.');
+    while (open.length < clients.length) await new Promise((resolve) => setImmediate(resolve));
+    for (const socket of open) {
+      for (const each of large) {
+        socket.write(utf8('<'));
+        socket.write(each);
+        socket.write(utf8('>'));
+      }
+    }
+    // One piece of one of them has left in this turn.
+    expect(open.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0)).toBeGreaterThan(
+      4 * 3 * 900_000 - 1_500_000,
+    );
+    for (const each of await Promise.all(received)) expect(each.equals(sent)).toBe(true);
+    expect(drains.sort()).toEqual([0, 1, 2, 3]);
+    for (const client of clients) client.destroy();
+    await listener.close();
+  });
+
+  it('that end behind much still send it, and let go of it when they are destroyed', async () => {
+    const large = Buffer.alloc(5_000_000, 'x');
+    const open: Socket[] = [];
+    const ends = Promise.withResolvers<void>();
+    const listener = await new NodeSockets().listen({}, (socket) => ({
+      onData: () => {
+        open.push(socket);
+        socket.write(large);
+        socket.write(utf8('end'));
+        if (open.length === 1) socket.end();
+        else socket.destroy();
+      },
+      onClose: () => {
+        if (open.length === 2) ends.resolve();
+      },
+    }));
+    let bytes = 0;
+    const first = net.connect(listener.port).on('data', (chunk) => {
+      bytes += chunk.length;
+    });
+    first.write('.');
+    await new Promise((resolve) => first.once('close', resolve));
+    expect(bytes).toBe(large.length + 3);
+    const second = net.connect(listener.port).on('error', () => {});
+    second.resume().write('.');
+    await ends.promise;
+    expect(open[1]!.bufferedBytes).toBe(0);
+    second.destroy();
+    await listener.close();
+  });
+
   it('reuse one buffer for all reads', async () => {
     const sockets = new NodeSockets();
     const buffers = new Set<ArrayBufferLike>();
