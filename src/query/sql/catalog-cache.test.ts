@@ -111,3 +111,36 @@ test('what follows from the type of a column is seen when the type changes', asy
   await session.execute('insert into t values (1)');
   expect(await rows(session, 'select s, (p).b from t')).toEqual([[4, 2]]);
 });
+
+test('a transaction sees the schemas and functions that it makes, and none that it has taken back', async () => {
+  const session = newSession();
+  const other = newSession();
+  await other.execute('create function one() returns int language sql as $$ select 1 $$; create schema s');
+  await session.execute('begin; create table t (id int default one(), v int)');
+  await session.execute('create schema own; create function own.two() returns int language sql as $$ select 2 $$');
+  await session.execute('create table own.u (id int default own.two() + one())');
+  await session.execute('savepoint a; create schema gone; create function gone.three() returns int return 3');
+  expect(await rows(session, 'select gone.three()')).toEqual([[3]]);
+  await session.execute('rollback to a');
+  await expect(session.execute('create table gone.v (id int)')).rejects.toThrow('schema "gone" does not exist');
+  await session.execute('rollback to a');
+  await expect(session.execute('create view v as select gone.three()')).rejects.toThrow('does not exist');
+  await session.execute('rollback to a; drop function one() cascade; create view v as select own.two() as two');
+  await expect(session.execute('create view w as select one()')).rejects.toThrow('function one() does not exist');
+  await session.execute(
+    'rollback to a; create or replace function own.two() returns int language sql as $$ select 4 $$',
+  );
+  await session.execute('create table s.w (id int default own.two()); insert into s.w default values; commit');
+  expect(await rows(other, 'insert into own.u default values returning id')).toEqual([[5]]);
+  expect(await rows(other, 'select id from s.w')).toEqual([[4]]);
+});
+
+test('a change of the schema sees what was committed while it waited for its turn', async () => {
+  const session = newSession();
+  const other = newSession();
+  await other.execute('begin; create schema s; create function s.f() returns int language sql as $$ select 7 $$');
+  const waiting = session.execute('create table s.t (id int default s.f())');
+  await other.execute('commit');
+  await waiting;
+  expect(await rows(session, 'insert into s.t default values returning id')).toEqual([[7]]);
+});

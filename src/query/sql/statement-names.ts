@@ -16,7 +16,7 @@ import { nameKey, type QualifiedName } from './binder/names.ts';
 import type { FindTable, FunctionLookup } from './binder/query-context.ts';
 import { type NamesOfStatement, namesOf } from './binder/referenced-tables.ts';
 import { withTypeNames } from './binder/type-names.ts';
-import { type FunctionSet, loadFunctions } from './catalog/user-functions.ts';
+import type { FunctionSet } from './catalog/user-functions.ts';
 import { type FunctionTables, tablesOfFunction } from './catalog/written-tables.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
 import { compileExpression } from './planner/compile-expression.ts';
@@ -72,14 +72,8 @@ export class StatementNames {
   /** The functions that users defined, and the tables that they speak of; undefined without any. */
   findFunctions(): Awaitable<FunctionLookup | undefined> {
     const { functions } = this.#engine;
-    if (this.#block.seesOtherSchema) {
-      return loadFunctions(this.#block.transaction!, this.#engine.keyspace).then((set) => this.#lookUpIn(set));
-    }
-    const known = functions.current;
-    if (known === undefined) {
-      return functions.load().then((set) => (set.isEmpty ? undefined : this.#lookUpIn(set)));
-    }
-    return known.isEmpty ? undefined : this.#lookUpIn(known);
+    const known = this.#block.seesOtherSchema ? this.#block.loadFunctions() : (functions.current ?? functions.load());
+    return whenReady(known, (set) => (set.isEmpty ? undefined : this.#lookUpIn(set)));
   }
 
   async #lookUpIn(set: FunctionSet): Promise<FunctionLookup> {

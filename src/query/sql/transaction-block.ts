@@ -6,6 +6,7 @@
  * live no longer than the transaction they were opened in.
  */
 
+import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Observer } from '../../base/observer.ts';
@@ -16,6 +17,7 @@ import type { Commit, Isolation, Savepoint, Transaction } from '../../storage/st
 import type { QualifiedName } from './binder/names.ts';
 import { type CatalogObjects, loadObjects } from './catalog/catalog-objects.ts';
 import { type OwnSequences, SessionSequences } from './catalog/sequences.ts';
+import { type FunctionSet, loadFunctions } from './catalog/user-functions.ts';
 import { type ConstraintMode, DeferredChecks, type DeferredMark } from './deferred-checks.ts';
 import type { TransactionAccess } from './functions/evaluation.ts';
 import type { AdvisoryLocks } from './locks/advisory-locks.ts';
@@ -93,6 +95,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   #ownObjects: CatalogObjects | undefined;
   /** The schemas as this transaction sees them, where they are not the newest; undefined until `loadSchemas`. */
   #ownSchemas: Schemas | undefined;
+  /** The functions as it sees them, once it has changed the schema; undefined until `loadFunctions`. */
+  #ownFunctions: FunctionSet | undefined;
   #path: { readonly setting: string; readonly schemas: Schemas; readonly path: SearchPath } | undefined;
   #objectsSeen: CatalogObjects | undefined;
   /** Rows that were written, by table; counted when the transaction commits. */
@@ -307,6 +311,33 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     });
   }
 
+  /**
+   * Its first change of the schema begins: nobody else changes it until the end, so what is committed is what it sees, but
+   * for what it changes itself. A snapshot sees what it saw.
+   */
+  async keepSchema(): Promise<void> {
+    if (this.transaction!.isolation !== 'readCommitted') return this.loadSchemas();
+    const { catalog, functions } = this.#engine;
+    await catalog.loadSchemas();
+    this.#ownSchemas = catalog.schemas;
+    this.#ownFunctions = functions.current ?? (await functions.load());
+  }
+
+  /** The functions as a transaction sees them that sees another schema than the newest. */
+  loadFunctions(): Awaitable<FunctionSet> {
+    assert(this.transaction !== undefined, 'only a transaction sees another schema');
+    if (this.#ownFunctions !== undefined) return this.#ownFunctions;
+    return loadFunctions(this.transaction, this.#engine.keyspace).then((functions) => {
+      if (this.schemaChanged) this.#ownFunctions = functions;
+      return functions;
+    });
+  }
+
+  /** After a change of this transaction to functions. */
+  functionsChanged(): void {
+    this.#ownFunctions = undefined;
+  }
+
   /** After a change of this transaction to its schemas. */
   setSchemas(schemas: Schemas): void {
     this.#ownSchemas = schemas;
@@ -495,6 +526,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.#changes.length = 0;
     this.#ownObjects = undefined;
     this.#ownSchemas = undefined;
+    this.#ownFunctions = undefined;
     this.#heldTables = undefined;
     this.schemaVersion = undefined;
     this.#statementMark = undefined;
@@ -549,6 +581,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.notifications.rollbackTo(notifications);
     this.deferred.rollbackTo(deferred);
     this.#ownSchemas = undefined;
+    this.#ownFunctions = undefined;
     this.#ownObjects = undefined;
     this.#heldTables = undefined;
   }

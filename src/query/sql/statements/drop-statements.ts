@@ -31,7 +31,6 @@ import type { Transaction } from '../../../storage/store.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { nameOfList, type QualifiedName, shownName, stringOf, stringsOf } from '../binder/names.ts';
 import { calledIn } from '../binder/stored-calls.ts';
-import { loadFunctions } from '../catalog/user-functions.ts';
 import type { Notice, ResultSink } from '../results.ts';
 import { TEMPORARY } from '../search-path.ts';
 import type { SessionContext } from '../session-context.ts';
@@ -432,7 +431,7 @@ export class DropStatements {
         if (definition.owner === undefined) found.push({ kind: 'sequence', sequence: definition });
       } else found.push(await this.#load(transaction, each));
     }
-    const functions = await loadFunctions(transaction, this.#session.engine.keyspace);
+    const functions = await this.#session.block.loadFunctions();
     for (const definition of functions.all) {
       if ((definition.schema ?? PUBLIC_SCHEMA) === schema.id) found.push({ kind: 'function', definition });
     }
@@ -480,6 +479,7 @@ export class DropStatements {
         return this.#schema.sequences.remove(transaction, object.sequence.id);
       case 'function':
         transaction.delete(functionKey(keyspace, object.definition.id));
+        this.#session.block.functionsChanged();
         return;
       case 'type':
         return this.#schema.types.drops.remove(transaction, object.type);

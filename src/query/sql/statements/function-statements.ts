@@ -27,7 +27,6 @@ import type { Transaction } from '../../../storage/store.ts';
 import { resultOf } from '../binder/bind-function.ts';
 import { namedType, nameOfList, statementTitle, stringOf, stringsOf } from '../binder/names.ts';
 import { walkTree } from '../binder/walk-tree.ts';
-import { loadFunctions } from '../catalog/user-functions.ts';
 import { isPolymorphic } from '../functions/candidates.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
@@ -90,7 +89,7 @@ export class FunctionStatements {
     const { result, returnsSet } = resultType(statement, parameters);
     requireKnownResult(parameters, result);
     const body = await this.#body(statement, source);
-    const known = (await loadFunctions(transaction, keyspace)).named(name.name, schema.id);
+    const known = (await this.#session.block.loadFunctions()).named(name.name, schema.id);
     const types = inputTypes({ parameters }).join();
     const old = known.find((each) => inputTypes(each).join() === types);
     if (old !== undefined && statement.replace !== true) {
@@ -126,7 +125,7 @@ export class FunctionStatements {
       });
     }
     // Off, as a dump has it while what the body speaks of is not there yet: mistakes show when the function is called.
-    transaction.put(functionKey(keyspace, definition.id), encodeFunction(definition));
+    this.#store(transaction, definition);
     if (this.#session.parameters.show('check_function_bodies') === 'on') {
       const place = source === undefined ? undefined : placeOfBody(text, source);
       await this.#runner.checkBody(definition).catch((error: unknown) => {
@@ -215,7 +214,7 @@ export class FunctionStatements {
     const definitions: UserFunction[] = [];
     for (const object of statement.objects ?? []) {
       if (!('ObjectWithArgs' in object)) continue;
-      const found = await this.#find(transaction, kind, object.ObjectWithArgs, statement.missing_ok === true);
+      const found = await this.#find(kind, object.ObjectWithArgs, statement.missing_ok === true);
       if (typeof found === 'string') {
         sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${found}, skipping` });
       } else if (!definitions.some(({ id }) => id === found.id)) definitions.push(found);
@@ -229,7 +228,7 @@ export class FunctionStatements {
     const verb = `ALTER ${kind.toUpperCase()}`;
     this.#session.block.refuseReadOnly(verb);
     const transaction = await this.#schema.begin();
-    const found = await this.#find(transaction, kind, func!, false);
+    const found = await this.#find(kind, func!, false);
     if (typeof found === 'string') return;
     if (found.isProcedure === true) refuseTraits(actions);
     this.#store(transaction, { ...found, ...traitsOf(actions, found) });
@@ -239,7 +238,8 @@ export class FunctionStatements {
   /** @throws SqlError when there is none that this transaction may change. */
   async requireChangeable(kind: RoutineKind, named: ObjectWithArgs): Promise<void> {
     this.#session.block.refuseReadOnly(`ALTER ${kind.toUpperCase()}`);
-    await this.#find(await this.#schema.begin(), kind, named, false);
+    await this.#schema.begin();
+    await this.#find(kind, named, false);
   }
 
   async rename({ renameType, object, newname = '' }: RenameStmt, sink: Sink): Promise<void> {
@@ -248,9 +248,9 @@ export class FunctionStatements {
     this.#session.block.refuseReadOnly(verb);
     const transaction = await this.#schema.begin();
     const named = object !== undefined && 'ObjectWithArgs' in object ? object.ObjectWithArgs : {};
-    const found = await this.#find(transaction, kind, named, false);
+    const found = await this.#find(kind, named, false);
     if (typeof found === 'string') return;
-    const others = await loadFunctions(transaction, this.#session.engine.keyspace);
+    const others = await this.#session.block.loadFunctions();
     const types = inputTypes(found).join();
     const taken = others
       .named(newname, found.schema ?? PUBLIC_SCHEMA)
@@ -266,23 +266,20 @@ export class FunctionStatements {
   /** @param comment Undefined takes it away. @throws SqlError as `#find`. */
   async comment(kind: RoutineKind, named: ObjectWithArgs, comment: string | undefined): Promise<void> {
     const transaction = await this.#schema.begin();
-    const found = await this.#find(transaction, kind, named, false);
+    const found = await this.#find(kind, named, false);
     if (typeof found !== 'string') this.#store(transaction, withComment(found, comment));
   }
 
   #store(transaction: Transaction, definition: UserFunction): void {
-    transaction.put(functionKey(this.#session.engine.keyspace, definition.id), encodeFunction(definition));
+    const { block, engine } = this.#session;
+    transaction.put(functionKey(engine.keyspace, definition.id), encodeFunction(definition));
+    block.functionsChanged();
   }
 
   /** @returns why it is not there, where it may miss. @throws SqlError `undefined_function`, `ambiguous_function`. */
-  async #find(
-    transaction: Transaction,
-    kind: RoutineKind,
-    named: ObjectWithArgs,
-    mayMiss: boolean,
-  ): Promise<UserFunction | string> {
+  async #find(kind: RoutineKind, named: ObjectWithArgs, mayMiss: boolean): Promise<UserFunction | string> {
     const word = kind === 'procedure' ? kind : 'function';
-    const functions = await loadFunctions(transaction, this.#session.engine.keyspace);
+    const functions = await this.#session.block.loadFunctions();
     const name = nameOfList(stringsOf(named.objname));
     const wanted =
       named.args_unspecified === true

@@ -26,6 +26,7 @@ import { requireColumn } from '../binder/column-values.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from '../binder/names.ts';
 import { binderOver } from '../binder/table-rules.ts';
+import { storedFunctions } from '../catalog/stored-functions.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { freeName, primaryKeyName } from '../object-names.ts';
 import { compileExpression } from '../planner/compile-expression.ts';
@@ -478,11 +479,12 @@ export class SchemaChanges {
     const timeoutMs = this.#session.parameters.milliseconds('lock_timeout');
     const bound = timeoutMs > 0 ? { timeoutMs } : {};
     await this.#session.interrupts.race(beginSchemaChange(transaction, this.#engine.keyspace, bound));
+    const isFirst = !this.#block.schemaChanged;
     this.#block.wrote = true;
     this.#block.schemaChanged = true;
     await this.#engine.catalog.refresh(); // Nobody else changes it from here on.
     await this.#engine.sequences.ready();
-    await this.#block.loadSchemas();
+    await (isFirst ? this.#block.keepSchema() : this.#block.loadSchemas());
     return transaction;
   }
 
@@ -557,7 +559,7 @@ export class SchemaChanges {
       keyspace,
       transaction,
       context: this.#runner.execution(transaction),
-      functions: await this.#engine.functionsSeen(transaction),
+      functions: storedFunctions(await this.#block.loadFunctions(), this.#block.schemas),
       zone: this.#session.parameters.zone.name,
       nextId,
       bindContext,

@@ -47,7 +47,6 @@ import {
 } from '../binder/names.ts';
 import { type BindContext, definitionContext } from '../binder/query-context.ts';
 import { boundDefault, compileDomainCheck } from '../catalog/domain-rules.ts';
-import { loadFunctions } from '../catalog/user-functions.ts';
 import { registerType } from '../catalog/user-types.ts';
 import { openTable } from '../catalog-cache.ts';
 import { FUNCTIONS } from '../functions/directories.ts';
@@ -128,7 +127,7 @@ export class TypeStatements {
     const target = this.#target(stringsOf(typeName));
     await this.#requireFree(transaction, target);
     const { subtype, multirange: given, difference, operatorClass } = rangeOptions(params ?? []);
-    if (difference !== undefined) await this.#requireDifference(transaction, difference, subtype);
+    if (difference !== undefined) await this.#requireDifference(difference, subtype);
     const several: Target =
       given === undefined
         ? { name: multirangeName(target.name), schema: target.schema }
@@ -157,10 +156,10 @@ export class TypeStatements {
   }
 
   /** @throws SqlError unless there is a function that takes two bounds and gives a number. */
-  async #requireDifference(transaction: Transaction, name: QualifiedName, subtype: SqlType): Promise<void> {
+  async #requireDifference(name: QualifiedName, subtype: SqlType): Promise<void> {
     const takesBounds = (types: readonly SqlType[]): boolean =>
       types.length === 2 && types.every((type) => type === subtype);
-    const own = await loadFunctions(transaction, this.#session.engine.keyspace);
+    const own = await this.#session.block.loadFunctions();
     const found =
       FUNCTIONS.named(name.name).find((each) => takesBounds(each.arguments)) ??
       own.all.find((each) => each.name === name.name && takesBounds(inputTypes(each)));
