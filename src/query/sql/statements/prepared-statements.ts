@@ -5,7 +5,7 @@
  * a generic one, made for all values and shared by all sessions; EXPLAIN EXECUTE shows $1 where a value will stand.
  */
 
-import type { ExecuteStmt, Node } from '@pgsql/types';
+import type { ExecuteStmt, Node, PrepareStmt } from '@pgsql/types';
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
 import { leftmost } from '../binder/bound.ts';
 import { type Clause, ExpressionBinder } from '../binder/expression-binder.ts';
@@ -49,13 +49,28 @@ export class PreparedStatements {
     this.#runner = runner;
   }
 
-  /** @throws SqlError of the statement, `duplicate_prepared_statement`, `configuration_limit_exceeded`. */
+  /**
+   * The types of its parameters are what their names mean now; names in the statement are looked up again when the search path changes.
+   * @throws SqlError of the statement, `duplicate_prepared_statement`, `configuration_limit_exceeded`.
+   */
   prepare(
-    { text, index }: ParsedStatement,
-    { name = '', argtypes = [], query }: Extract<Node, { PrepareStmt: unknown }>['PrepareStmt'],
+    statement: ParsedStatement,
+    { argtypes = [], ...prepared }: PrepareStmt,
     sink: Pick<ResultSink, 'complete'>,
   ): Awaitable<void> {
-    const types = argtypes.map((node) => ('TypeName' in node ? declaredType(node.TypeName) : undefined));
+    return whenReady(this.#runner.names.resolveTypes({ List: { items: argtypes } }), (resolved) => {
+      const names = 'List' in resolved ? (resolved.List.items ?? []) : [];
+      const types = names.map((node) => ('TypeName' in node ? declaredType(node.TypeName) : undefined));
+      return this.#keep(statement, prepared, types, sink);
+    });
+  }
+
+  #keep(
+    { text, index }: ParsedStatement,
+    { name = '', query }: PrepareStmt,
+    types: readonly (SqlType | undefined)[],
+    sink: Pick<ResultSink, 'complete'>,
+  ): Awaitable<void> {
     const statement = { node: query!, text, index };
     return whenReady(this.#runner.plan(statement, types), (plan) => {
       this.requireFree(name);

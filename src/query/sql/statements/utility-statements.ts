@@ -54,8 +54,10 @@ export class UtilityStatements {
   }
 
   run(statement: ParsedStatement, sink: UtilitySink, options: { readonly announce: boolean }): Awaitable<void> {
-    return whenReady(this.#runner.names.resolveTypes(statement.node), (node) =>
-      this.#run(node === statement.node ? statement : { ...statement, node }, sink, options),
+    const { node: written } = statement;
+    if ('PrepareStmt' in written) return this.prepared.prepare(statement, written.PrepareStmt, sink);
+    return whenReady(this.#runner.names.resolveTypes(written), (node) =>
+      this.#run(node === written ? statement : { ...statement, node }, sink, options),
     );
   }
 
@@ -124,7 +126,6 @@ export class UtilityStatements {
       sink.complete('NOTIFY');
       return undefined;
     }
-    if ('PrepareStmt' in node) return this.prepared.prepare(statement, node.PrepareStmt, sink);
     if ('DeallocateStmt' in node) return this.prepared.deallocate(node.DeallocateStmt.name, sink);
     if ('DeclareCursorStmt' in node) return this.#cursors.declare(statement, node.DeclareCursorStmt, sink);
     if ('FetchStmt' in node) return this.#cursors.fetchOrMove(node.FetchStmt, sink, options);
