@@ -149,6 +149,8 @@ describe('plain requests', () => {
 
   it.each([
     ['garbage', '\0\x01\xff'],
+    ['garbage that begins with a capital', 'G\x01\xff'],
+    ['garbage behind empty lines', '\r\n\n \x01'],
     ['a handshake for encryption', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03'],
     ['a method in small letters', 'get / HTTP/1.1\r\n\r\n'],
     ['a method that there is not', 'GARBAGE / HTTP/1.1\r\n\r\n'],

@@ -28,10 +28,11 @@ import { nodeHttp } from './builtin-http.ts';
 import type { HttpHandler, HttpResponse } from './http.ts';
 import { HeadParser, type RequestHead } from './http-head.ts';
 import { LaneRequest, LongBody } from './http-lane-request.ts';
-import { NodeSocket, ReadBuffer, type StreamHandle } from './node-sockets.ts';
+import { NodeSocket, ReadBuffer } from './node-sockets.ts';
 import { nodeTimers } from './node-timers.ts';
 import type { Timer } from './platform.ts';
 import type { SocketHandlers } from './sockets.ts';
+import type { StreamHandle } from './stream-handle.ts';
 
 const BODY_BYTES_MAX = 64 * 1024;
 const BODIES_BYTES_MAX = 16 * 1024 * 1024;
@@ -177,9 +178,16 @@ export class HttpLane {
   }
 }
 
-/** A letter of a method, or the empty line that may come before it. */
-function mayBeginRequest(byte: number): boolean {
-  return (byte >= 0x41 && byte <= 0x5a) || byte === 0x0d || byte === 0x0a;
+/** Whether there are empty lines, if any, and then capitals up to the first blank or the end of what has come, as of a method. */
+function mayBeginRequest(bytes: Buffer, from: number): boolean {
+  let at = from;
+  while (bytes[at] === 0x0d || bytes[at] === 0x0a) at++;
+  for (const begin = at; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (byte === 0x20) return at > begin;
+    if ((byte < 0x41 || byte > 0x5a) && byte !== 0x2d) return false;
+  }
+  return true;
 }
 
 /** Of one client: between two requests, within a body, or waiting for an answer. */
@@ -318,7 +326,7 @@ class Connection implements SocketHandlers {
         this.#lane.flush(this.socket);
         // Behind the end of what a client sends nothing can be put back for another to read.
         if (this.#hasEnded) this.socket.end();
-        else if (!mayBeginRequest(bytes[at]!)) this.#refuse();
+        else if (!mayBeginRequest(bytes, at)) this.#refuse();
         else this.#lane.handOver(this, bytes.subarray(at));
         return;
       }

@@ -19,7 +19,8 @@
  * is not bounded here; the slow-client timeout of a protocol calls `destroy`.
  *
  * Connections of a burst are set up and torn down over several turns (`spread.ts`): each costs Node some 20 to 60 µs. And of an
- * accepted handle Node's socket is made with the first bytes that come: a client that is silent takes half the memory without.
+ * accepted handle Node's socket is made behind the first bytes that come: a client that is silent takes half the memory without,
+ * and one that is refused for what it says first never gets one (`farewell.ts`).
  *
  * `http-lane.ts` puts connections that `node:http` accepted into such sockets, and gives them back with `detach`.
  */
@@ -27,11 +28,11 @@
 import { rm } from 'node:fs/promises';
 import * as net from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { getSystemErrorName } from 'node:util';
 import { assert } from '../base/assert.ts';
 import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { Roster, type Seat } from '../base/roster.ts';
 import { busyPolling } from './busy-polling.ts';
+import { Farewell, LINGER_MS } from './farewell.ts';
 import { linger } from './lingering.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
@@ -46,13 +47,21 @@ import {
   type Sockets,
 } from './sockets.ts';
 import { spread } from './spread.ts';
+import {
+  handleOf,
+  type ListeningHandle,
+  learnRequests,
+  type Peer,
+  ShutdownRequestClass,
+  type StreamHandle,
+  type WriteRequest,
+  WriteRequestClass,
+  writeError,
+} from './stream-handle.ts';
 import { listenError, listenPathError, socketError, systemCode } from './system-error.ts';
 import type { TlsCredentials, TlsIdentity, TlsIdentityOptions, TlsSession } from './tls.ts';
 
 const READ_BYTES = 64 * 1024;
-
-/** How long a flushed connection waits for the peer's FIN. */
-const LINGER_MS = 2_000;
 
 /** A client that sends much is read so many times, then others have their turn. */
 const FULL_READS_MAX = 4;
@@ -66,60 +75,6 @@ const REFUSALS_MAX = 256;
 export interface NodeSocketsOptions {
   /** False reads by `data` events: the fallback, made choosable for tests. Default true. */
   readonly sharedReadBuffer?: boolean;
-}
-
-/** The part of a socket's handle (libuv's stream) that is used here. */
-export interface StreamHandle {
-  /** @returns 0, or a negative system error. What the kernel does not take at once stays queued with `request`. */
-  writeBuffer(request: WriteRequest, bytes: Bytes): number;
-  /** Bytes queued. */
-  readonly writeQueueSize: number;
-  /** Of TCP only, as is the next. */
-  setNoDelay?(on: boolean): number;
-  /** Fills `peer`. @returns 0, or a negative system error. */
-  getpeername?(peer: Peer): number;
-  setKeepAlive?(on: boolean, seconds: number): number;
-  /** Of all reads. */
-  readonly bytesRead: number;
-  /** What is read goes there. */
-  useUserBuffer(bytes: Bytes): void;
-  /** Called after each read, at the end, and after an error. */
-  onread: () => void;
-  /** @returns 0, or a negative system error. */
-  readStart(): number;
-  readStop(): number;
-  close(): void;
-}
-
-interface Peer {
-  address?: string;
-  port?: number;
-}
-
-/** The part of a listening handle that is used here. */
-interface ListeningHandle {
-  /** Called with 0 or a negative system error, and what was accepted. */
-  onconnection(status: number, accepted: StreamHandle): void;
-}
-
-interface WriteRequest {
-  oncomplete?: (status: number) => void;
-  /** Keeps what is queued alive. */
-  buffer?: Bytes;
-}
-
-/** Node's class of write requests, once seen. */
-let WriteRequestClass: (new () => WriteRequest) | undefined;
-
-/** Has the next write of a stream to this handle show the class of its request. */
-function learnWriteRequest(handle: StreamHandle): void {
-  const ordinary = handle.writeBuffer;
-  if (typeof ordinary !== 'function' || typeof handle.writeQueueSize !== 'number') return;
-  handle.writeBuffer = function learn(this: StreamHandle, request, bytes) {
-    WriteRequestClass = request.constructor as new () => WriteRequest;
-    delete (handle as Partial<StreamHandle>).writeBuffer; // The prototype's again.
-    return ordinary.call(this, request, bytes);
-  };
 }
 
 /** The one buffer that sockets read into. */
@@ -244,7 +199,7 @@ class NodeListener implements Listener {
 
   async close(): Promise<void> {
     this.stopAccepting();
-    await Promise.all([...this.#open].map((connection) => closed(connection.rawNow()!)));
+    await Promise.all([...this.#open].map((connection) => connection.closed()));
     await Promise.all([...this.#refused].map(closed));
     await this.#closed;
   }
@@ -332,15 +287,6 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function writeError(status: number): Error {
-  const code = getSystemErrorName(status);
-  return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' });
-}
-
-function handleOf(raw: net.Socket): StreamHandle | undefined {
-  return (raw as net.Socket & { readonly _handle?: StreamHandle | null })._handle ?? undefined;
-}
-
 /**
  * Has what a listening server accepts given to `accept`, and no socket made of it by Node.
  * @returns false where Node's server shows no handle: then it goes on making sockets.
@@ -387,6 +333,8 @@ export class NodeSocket implements Socket {
   #listeners: RawListeners | undefined;
   /** For the next write: only one that the kernel does not take at once uses it up. */
   #request: WriteRequest | undefined;
+  /** Ends it without a socket. */
+  #farewell: Farewell | undefined;
   /** What is large, and what was written behind it, as long as it has not been handed over. */
   #paced: PacedWrites | undefined;
   #error: Error | undefined;
@@ -507,7 +455,7 @@ export class NodeSocket implements Socket {
   prepare(raw: net.Socket, handle: StreamHandle | undefined): void {
     this.#raw = raw;
     this.#handle = handle;
-    if (handle !== undefined && WriteRequestClass === undefined) learnWriteRequest(handle);
+    if (handle !== undefined) learnRequests(handle);
   }
 
   /** From here on it delivers. */
@@ -521,8 +469,10 @@ export class NodeSocket implements Socket {
   #awaitFirst(handle: StreamHandle, buffer: ReadBuffer): void {
     const first = (): void => {
       const length = handle.bytesRead;
-      this.rawNow(); // It meets the end, or the error, once more.
+      // A socket meets the end, or an error, once more; and of more than a buffer it gets the rest.
+      if (length === 0 || length >= READ_BYTES) this.rawNow();
       if (length > 0) this.#deliver(buffer.first(length));
+      this.rawNow();
     };
     handle.useUserBuffer(buffer.bytes);
     handle.onread = first; // By name, so that it dies young (docs/decisions/small-heaps.md).
@@ -607,6 +557,9 @@ export class NodeSocket implements Socket {
   write(bytes: Bytes): boolean {
     // Nobody will read it: the bytes are not kept.
     if (this.#ended || this.#handshaking) return true;
+    if (this.#unheard !== undefined && WriteRequestClass !== undefined && bytes.length <= LARGE_BYTES) {
+      return this.#writeDirectly(undefined, this.#handle!, WriteRequestClass, bytes);
+    }
     const raw = this.#raw ?? this.rawNow();
     if (raw === undefined || raw.destroyed) return true;
     const handle = this.#handle;
@@ -621,19 +574,26 @@ export class NodeSocket implements Socket {
     return false;
   }
 
-  #writeDirectly(raw: net.Socket, handle: StreamHandle, Request: new () => WriteRequest, bytes: Bytes): boolean {
+  /** @param made Node's socket; without, one is made if it is needed. */
+  #writeDirectly(
+    made: net.Socket | undefined,
+    handle: StreamHandle,
+    Request: new () => WriteRequest,
+    bytes: Bytes,
+  ): boolean {
     if (bytes.length === 0) return true;
     this.#request ??= new Request();
     const request = this.#request;
     const status = handle.writeBuffer(request, bytes);
     if (status !== 0) {
-      raw.destroy(writeError(status));
+      (made ?? this.rawNow())?.destroy(writeError(status));
       return true;
     }
     if (handle.writeQueueSize === 0) {
       busyPolling.answered(this);
       return true;
     }
+    const raw = made ?? this.rawNow()!;
     this.#request = undefined;
     request.buffer = bytes;
     const written = (result: number): void => {
@@ -681,8 +641,16 @@ export class NodeSocket implements Socket {
   }
 
   end(): void {
+    if (this.#ended) return;
+    if (this.#unheard !== undefined && this.#handlers !== undefined && ShutdownRequestClass !== undefined) {
+      this.#ended = true;
+      this.#unheard = undefined;
+      const options = { bufferBytes: READ_BYTES, onClosed: () => this.#onClose() };
+      this.#farewell = new Farewell(this.#handle!, ShutdownRequestClass, options);
+      return;
+    }
     const raw = this.rawNow();
-    if (raw === undefined || this.#ended || raw.destroyed) return;
+    if (raw === undefined || raw.destroyed) return;
     this.#ended = true;
     if (this.#handshaking) {
       raw.destroy();
@@ -702,7 +670,15 @@ export class NodeSocket implements Socket {
 
   destroy(): void {
     this.#ended = true;
-    this.rawNow()?.destroy();
+    const farewell = this.#farewell;
+    if (farewell === undefined) this.rawNow()?.destroy();
+    else nodeTimers.soon(() => farewell.cut());
+  }
+
+  /** Destroys it; resolves when it is closed. */
+  async closed(): Promise<void> {
+    if (this.#farewell === undefined) await closed(this.rawNow()!);
+    else this.#farewell.close();
   }
 
   #deliver(chunk: Bytes): void {
@@ -713,7 +689,8 @@ export class NodeSocket implements Socket {
     } catch (error) {
       // A failed assertion ends the session that it belongs to, and `onClose` tells why.
       this.#ended = true;
-      this.#raw!.destroy(error instanceof Error ? error : new Error(String(error)));
+      this.#error ??= error instanceof Error ? error : new Error(String(error));
+      this.rawNow()?.destroy(this.#error);
     }
   }
 

@@ -371,6 +371,58 @@ describe('sockets of the machine', () => {
     await listener.close();
   });
 
+  it('refuse clients for their first words: these find the last one, whatever they go on sending, and are closed once', async () => {
+    const closes: (Error | undefined)[] = [];
+    const listener = await new NodeSockets().listen({}, (socket) => ({
+      onData: (chunk) => {
+        socket.write(utf8('no'));
+        socket.end();
+        expect(socket.write(utf8('late'))).toBe(true);
+        if (chunk[0] === 0x21) socket.destroy();
+        if (chunk[0] === 0x3f) throw new Error('a bug');
+      },
+      onClose: (error) => {
+        closes.push(error);
+      },
+    }));
+    const speak = async (words: readonly (string | Buffer)[], ends: boolean): Promise<string> => {
+      const client = net.connect({ port: listener.port, allowHalfOpen: true }).on('error', () => {});
+      let received = '';
+      client.on('data', (chunk) => {
+        received += chunk.toString();
+      });
+      const over = new Promise((resolve) => client.once('end', resolve).once('close', resolve));
+      for (const word of words) {
+        client.write(word);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      await over;
+      if (ends) client.end();
+      else client.destroy();
+      return received;
+    };
+    await speak(['.'], true); // The first end of a process may go another way.
+    const half = Buffer.alloc(40_000);
+    const many = await Promise.all([
+      ...Array.from({ length: 10 }, (_, i) => speak(['.', half, half].slice(0, 1 + (i % 3)), i % 2 === 0)),
+      speak(['.', ...Array.from({ length: 20 }, () => half)], true),
+      speak([Buffer.alloc(100_000)], true),
+    ]);
+    expect(new Set(many)).toEqual(new Set(['no']));
+    await speak(['!'], true);
+    await speak(['?'], true);
+    while (listener.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(closes.map((error) => error?.message)).toEqual([...Array.from({ length: 14 }, () => undefined), 'a bug']);
+    // One that stays is closed with the listener.
+    const stays = net.connect({ port: listener.port, allowHalfOpen: true }).on('error', () => {});
+    stays.resume().write('.');
+    await new Promise((resolve) => stays.once('end', resolve));
+    expect(listener.connections).toBe(1);
+    await listener.close();
+    expect(closes).toHaveLength(16);
+    stays.destroy();
+  });
+
   it('that send much leave others their turn', async () => {
     let most = 0;
     let inTurn = 0;
