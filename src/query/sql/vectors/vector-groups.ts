@@ -62,7 +62,8 @@ export class VectorGroups {
   readonly #grouping: VectorGrouping;
   readonly #context: EvaluationContext;
   readonly #hasRoom: (keyBytes: number) => boolean;
-  readonly #table: CodeTable;
+  /** Undefined before the first row, and where there is but one group. */
+  #table: CodeTable | undefined;
   readonly #encoders: readonly KeyCodes[];
   /** The keys of each group. */
   readonly #keys: HeldColumns;
@@ -86,8 +87,6 @@ export class VectorGroups {
     this.#context = context;
     this.#hasRoom = hasRoom;
     this.#keys = new HeldColumns(grouping.keys.length);
-    // One code more than keys: which of them are null.
-    this.#table = new CodeTable(grouping.keys.length + 1);
     this.#isGrouped = grouping.keys.length > 0;
     this.#isFiltered = grouping.aggregates.some(({ filter }) => filter !== undefined);
     const groups = this.#isGrouped ? GROUPS_FIRST : 1;
@@ -145,6 +144,8 @@ export class VectorGroups {
     const encodedBytes = this.#encoders.reduce((sum, { bytes }) => sum + bytes, 0);
     let moreBytes = encodedBytes - this.#encodedBytes;
     this.#encodedBytes = encodedBytes;
+    // One code more than keys: which of them are null.
+    this.#table ??= new CodeTable(keys.length + 1);
     const table = this.#table;
     let left: number[] | undefined;
     const begun = this.#places;
