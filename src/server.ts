@@ -56,7 +56,8 @@ import {
   storeMetrics,
 } from './protocols/http/metrics.ts';
 import { operationsHandler } from './protocols/http/operations.ts';
-import { pgwireListener } from './protocols/pgwire/listener.ts';
+import { OPEN_PRINCIPALS, type Principals } from './protocols/pgwire/authentication.ts';
+import { type PgwireOptions, pgwireListener } from './protocols/pgwire/listener.ts';
 import { Rehearsal, type Stage } from './protocols/pgwire/rehearsal.ts';
 import { PrincipalStore } from './protocols/principals.ts';
 import { respListener } from './protocols/resp/listener.ts';
@@ -380,11 +381,7 @@ async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise
   const { config, platform, log, principals, tls, drains, cleanup } = foundation;
   const { postgres } = config.listeners;
   const pgwire = pgwireListener(sql, {
-    principals,
-    platform,
-    log,
-    connectTimeoutMs: postgres.connectTimeoutMs,
-    statementTimeoutMs: postgres.queryTimeoutMs,
+    ...pgwireOptions(foundation, principals, log),
     ...(tls !== undefined && { tls }),
   });
   drains.push(() => pgwire.drain(STATEMENTS_DRAIN_MS_MAX));
@@ -407,17 +404,30 @@ async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise
   if (postgres.rehearsal === 'start' && config.memory.limitBytes >= REHEARSED_AT_START_BYTES) rehearsal.begin();
 }
 
+/** Clients have them and what is rehearsed alike: compiled code holds for objects of one shape. */
+function pgwireOptions({ config, platform }: Foundation, principals: Principals, log: Log): PgwireOptions {
+  const { connectTimeoutMs, queryTimeoutMs } = config.listeners.postgres;
+  return {
+    principals,
+    platform,
+    log,
+    connectTimeoutMs,
+    statementTimeoutMs: queryTimeoutMs,
+  };
+}
+
 /** Where statements are rehearsed: as clients have it, but for the store, which is of the same kind. */
 async function openStage(foundation: Foundation, parser: SqlParser, directory: string): Promise<Stage> {
   const { config, platform } = foundation;
   const store = await openScratchStore(config, 'relational', directory, platform);
   const engine = new SqlEngine({ ...sqlOptions(foundation, store, directory), log: silentLog, parser });
+  const { accept } = pgwireListener(engine, { ...pgwireOptions(foundation, OPEN_PRINCIPALS, silentLog) });
   const close = async (): Promise<void> => {
     engine.close();
     await store.close();
     await platform.files.remove(directory);
   };
-  return { engine, close };
+  return { accept, close };
 }
 
 async function listenToBlobs(foundation: Foundation): Promise<void> {

@@ -5,6 +5,8 @@ import type { Sockets } from '../../platform/sockets.ts';
 import { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import { SqlSession } from '../../query/sql/sql-session.ts';
+import { OPEN_PRINCIPALS } from './authentication.ts';
+import { pgwireListener } from './listener.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { rehearsedTexts } from './rehearsed-texts.ts';
 
@@ -43,7 +45,8 @@ function newRehearsal(loopShare: () => number, clock = platform.clock, sockets: 
         await store.close();
         closed++;
       };
-      return { engine: stage, close };
+      const { accept } = pgwireListener(stage, { principals: OPEN_PRINCIPALS, platform, log: silentLog });
+      return { accept, close };
     },
     loopShare,
   });

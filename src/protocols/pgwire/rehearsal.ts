@@ -18,16 +18,13 @@ import { assert } from '../../base/assert.ts';
 import { type Deferred, deferred } from '../../base/awaitable.ts';
 import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
-import { type Log, silentLog } from '../../base/log.ts';
+import type { Log } from '../../base/log.ts';
 import type { Platform } from '../../platform/platform.ts';
-import type { Socket, Sockets } from '../../platform/sockets.ts';
-import type { SqlEngine } from '../../query/sql/sql-engine.ts';
-import { OPEN_PRINCIPALS } from './authentication.ts';
-import { pgwireListener } from './listener.ts';
+import type { Socket, SocketHandlers, Sockets } from '../../platform/sockets.ts';
 import { rehearsedTexts } from './rehearsed-texts.ts';
 
 export interface RehearsalOptions {
-  readonly platform: Pick<Platform, 'clock' | 'timers' | 'random' | 'sockets'>;
+  readonly platform: Pick<Platform, 'clock' | 'timers' | 'sockets'>;
   readonly log: Log;
   readonly openStage: () => Promise<Stage>;
   /** The share of the time since its last call in which the event loop had work, from 0 to 1. */
@@ -36,8 +33,11 @@ export interface RehearsalOptions {
 
 /** What statements are rehearsed on. */
 export interface Stage {
-  /** Of clients' class and options, over an empty store; with their parser, as each loads PostgreSQL's grammar once. */
-  readonly engine: SqlEngine;
+  /**
+   * Of a listener whose engine has clients' class and options, over an empty store; with their parser, as each loads PostgreSQL's
+   * grammar once. No password is asked for.
+   */
+  readonly accept: (socket: Socket) => SocketHandlers;
   /** Nothing is left of it then. */
   close(): Promise<void>;
 }
@@ -104,15 +104,14 @@ export class Rehearsal {
     }
     const stage = await openStage();
     try {
-      await this.#runOn(stage.engine, giveUpMs);
+      await this.#runOn(stage, giveUpMs);
     } finally {
       await stage.close();
     }
   }
 
-  async #runOn(engine: SqlEngine, giveUpMs: number): Promise<void> {
+  async #runOn({ accept }: Stage, giveUpMs: number): Promise<void> {
     const { platform } = this.#options;
-    const { accept } = pgwireListener(engine, { principals: OPEN_PRINCIPALS, platform, log: silentLog });
     const gate = new Gate();
     const listener = await platform.sockets.listen({ host: HOST }, (socket) => {
       gate.meet(socket);
