@@ -289,7 +289,7 @@ export class Lookups {
       () => `update big x set t = upper(t), f = not f where ${this.#condition('x', 2)}`,
       () => `update big x set d = d + ${this.#number(9)}, n = n * 2 where ${this.#condition('x', 2)}`,
       () => `update big x set id = id + ${this.#random.pick([String(ROWS), '1'])} where ${this.#condition('x', 2)}`,
-      () => `update big x set n = y.n + 1 from big y where y.b = x.a and ${this.#condition('y', 2)}`,
+      () => `update big x set n = y.n + 1 from big y where y.b = x.a and (${this.#condition('y', 2)})`,
       () => `delete from big x where ${this.#condition('x', 2)}`,
       () => `delete from big x using q1 o where o.a = x.a and ${this.#condition('x', 1)}`,
       () =>
