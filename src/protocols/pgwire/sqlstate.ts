@@ -117,6 +117,7 @@ const OF_CONDITION = {
   undefined_parameter: '42P02',
   undefined_table: '42P01',
   unique_violation: '23505',
+  unsafe_new_enum_value_usage: '55P04',
   untranslatable_character: '22P05',
   with_check_option_violation: '44000',
   windowing_error: '42P20',

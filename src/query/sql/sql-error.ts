@@ -117,6 +117,7 @@ export const CONDITIONS = {
   undefined_parameter: 'not_found',
   undefined_table: 'not_found',
   unique_violation: 'already_exists',
+  unsafe_new_enum_value_usage: 'invalid_argument',
   untranslatable_character: 'invalid_argument',
   with_check_option_violation: 'invalid_argument',
   windowing_error: 'invalid_argument',

@@ -102,6 +102,7 @@ export class SqlSession {
       {
         nameOf: (kind, oid) => this.#block.objects?.nameOf(kind, oid),
         oidOf: (kind, parts) => this.#block.objects?.oidOf(kind, parts),
+        labelsOf: (type) => this.#block.grownEnums.get(type),
       },
     );
     this.#advisory = new AdvisoryLocks({

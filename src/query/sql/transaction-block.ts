@@ -32,6 +32,8 @@ import type { RowChange } from './statistics/table-statistics.ts';
 import { readWriteConflict } from './store-errors.ts';
 import { isTemporary, type OnCommit } from './temporary-relations.ts';
 import type { Snapshot } from './types/snapshots.ts';
+import type { SeenLabel } from './types/timestamptz.ts';
+import type { SqlType } from './types/types.ts';
 import type { Workspace } from './workspace/workspace.ts';
 
 interface SavepointEntry {
@@ -44,10 +46,15 @@ interface SavepointEntry {
   readonly advisory: number;
   readonly notifications: number;
   readonly ownSequences: OwnSequences;
+  readonly grownEnums: TransactionBlock['grownEnums'];
   readonly readOnly: boolean | undefined;
 }
 
+/** What a part of a transaction finds, and what is there again when it is undone. */
+type StatementMark = Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications' | 'ownSequences' | 'grownEnums'>;
+
 const NO_MODES = {};
+const NO_ENUMS: ReadonlyMap<SqlType, readonly SeenLabel[]> = new Map();
 
 export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'currentIfAssigned' | 'snapshot'> {
   readonly portals = new Portals();
@@ -58,6 +65,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   wrote = false;
   /** Whether the transaction changed the catalog, so that the cache of it is of no use to it. */
   schemaChanged = false;
+  /** The labels of enums to which the transaction has added some. Replaced as a whole. */
+  grownEnums = NO_ENUMS;
   /** Whether a statement has run that fixed the isolation level. */
   ranStatement = false;
   readOnly: boolean | undefined;
@@ -101,9 +110,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   #objectsSeen: CatalogObjects | undefined;
   /** Rows that were written, by table; counted when the transaction commits. */
   readonly #changes: { readonly table: TableId; readonly change: RowChange; readonly rows: number }[] = [];
-  #statementMark:
-    | (Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications' | 'ownSequences'> & { readonly mark: Savepoint })
-    | undefined;
+  #statementMark: (StatementMark & { readonly mark: Savepoint }) | undefined;
   readonly #engine: SqlEngine;
   readonly #parameters: SessionParameters;
   readonly #label: string;
@@ -479,6 +486,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
       advisory: this.advisory.mark(),
       notifications: this.notifications.mark,
       ownSequences: this.sequences.markOwn(),
+      grownEnums: this.grownEnums,
     };
   }
 
@@ -515,6 +523,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.wrote = false;
     this.#ranOnCommit = false;
     this.schemaChanged = false;
+    this.grownEnums = NO_ENUMS;
     this.isolation = undefined;
     this.readOnly = undefined;
     this.deferrable = undefined;
@@ -570,12 +579,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   }
 
   /** Back to what a savepoint had before it. */
-  rolledBackTo({
-    deferred,
-    advisory,
-    notifications,
-    ownSequences,
-  }: Pick<SavepointEntry, 'deferred' | 'advisory' | 'notifications' | 'ownSequences'>): void {
+  rolledBackTo({ deferred, advisory, notifications, ownSequences, grownEnums }: StatementMark): void {
+    this.grownEnums = grownEnums;
     this.sequences.rollbackOwnTo(ownSequences);
     this.advisory.rollbackTo(advisory);
     this.notifications.rollbackTo(notifications);

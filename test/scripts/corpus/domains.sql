@@ -122,3 +122,15 @@ alter domain positive add constraint other check (value <> 13);
 select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'positive'::regtype order by 1;
 comment on constraint positive_check on domain positive is null;
 select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'positive'::regtype order by 1;
+-- mistakes in what a domain is defined by have no place
+create domain wrong as int check (value > missing);
+create domain wrong as int check (nosuch(value));
+create domain wrong as int check (value < 'x');
+create domain wrong as int check (value);
+create domain wrong as int check (value > (select 1));
+create domain wrong as int default 'x';
+create domain wrong as int default nosuch();
+create domain wrong as int;
+alter domain wrong add check (value > missing);
+alter domain wrong set default missing;
+drop domain wrong;

@@ -20,8 +20,8 @@ import { isInteger, type SqlType, titleOf } from '../types/types.ts';
 import { bindLike, type Likes } from './bind-like.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
 import { checkCollation } from './collations.ts';
-import { ExpressionBinder } from './expression-binder.ts';
-import { kindOf, namedType, placeIn, relationName, requireStorable, stringsOf } from './names.ts';
+import { DEFAULT_EXPRESSION, ExpressionBinder } from './expression-binder.ts';
+import { kindOf, namedType, relationName, requireStorable, stringsOf } from './names.ts';
 import type { BindContext } from './query-context.ts';
 import { tableScope } from './scope.ts';
 import { withCalls } from './stored-calls.ts';
@@ -346,13 +346,7 @@ export function bindDefault(
     return { kind: 'sequence', id: at(sequence.location, () => sequenceNamed(sequence.name)) };
   }
   const binder = new ExpressionBinder(context, undefined);
-  const bound = at(undefined, () => {
-    if (columnNames(node).size > 0) {
-      const location = 'ColumnRef' in node ? node.ColumnRef.location : placeIn(node);
-      throw new SqlError('feature_not_supported', 'cannot use column reference in DEFAULT expression', { location });
-    }
-    return binder.bind(node, { title: 'DEFAULT expressions', aggregates: 'refused', subqueries: 'DEFAULT expression' });
-  });
+  const bound = at(undefined, () => binder.bind(node, DEFAULT_EXPRESSION));
   const coerced = binder.tryCoerce(bound, column.type, column.modifier, 'assignment');
   if (coerced === undefined) throw defaultMismatch(name, column.type, bound);
   const called = coerced.kind === 'cast' && coerced.arg.type === 'timestamptz' ? coerced.arg : coerced;

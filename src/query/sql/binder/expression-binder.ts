@@ -64,11 +64,21 @@ export interface Clause {
   readonly place?: string;
   /** As the message about subqueries names it, when that is yet another. */
   readonly subqueries?: string;
+  /** There are no columns to speak of, and the message names the place as the one about subqueries does. */
+  readonly columns?: 'refused';
   /** Whether window functions and functions that return sets may be in it; without, they may not. */
   readonly windows?: 'allowed';
   /** Functions that return sets may be in it, though window functions may not. */
   readonly sets?: 'allowed';
 }
+
+/** What a column or a domain holds without a value. */
+export const DEFAULT_EXPRESSION: Clause = {
+  title: 'DEFAULT expressions',
+  aggregates: 'refused',
+  subqueries: 'DEFAULT expression',
+  columns: 'refused',
+};
 
 const NO_CLAUSE: Clause = { title: 'this expression', aggregates: 'refused' };
 const PARAMETERS_MAX = 65_535;
@@ -346,6 +356,10 @@ export class ExpressionBinder {
   }
 
   #columnRef({ fields, location }: ColumnRef): BoundExpression {
+    const { columns, title, subqueries = title } = this.#clause;
+    if (columns === 'refused') {
+      throw new SqlError('feature_not_supported', `cannot use column reference in ${subqueries}`, { location });
+    }
     if ((fields ?? []).some((field) => 'A_Star' in field)) {
       const whole =
         fields?.length === 2 ? this.scope?.wholeRow(stringsOf(fields)[0]!, location, this.progress) : undefined;

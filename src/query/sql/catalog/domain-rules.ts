@@ -6,7 +6,7 @@
 import type { Node } from '@pgsql/types';
 import type { DomainCheck, DomainType } from '../../../models/relational/type-definition.ts';
 import { type BoundExpression, columnAt } from '../binder/bound.ts';
-import { type Clause, ExpressionBinder } from '../binder/expression-binder.ts';
+import { type Clause, DEFAULT_EXPRESSION, ExpressionBinder } from '../binder/expression-binder.ts';
 import { type BindContext, type CallsOfDefinitions, definitionContext } from '../binder/query-context.ts';
 import { Frame, Scope } from '../binder/scope.ts';
 import type { Evaluate, EvaluationContext } from '../functions/evaluation.ts';
@@ -15,7 +15,12 @@ import { SqlError } from '../sql-error.ts';
 import type { TimeContext } from '../types/timestamptz.ts';
 import { domainCheckOf, type SqlType, type TypeInfo } from '../types/types.ts';
 
-const CHECK: Clause = { title: 'domain checks', aggregates: 'refused', place: 'check constraints' };
+const CHECK: Clause = {
+  title: 'domain checks',
+  aggregates: 'refused',
+  place: 'check constraints',
+  subqueries: 'check constraint',
+};
 
 /** Binds and compiles a check over values of `base`. @throws SqlError of any kind that an expression can be wrong in. */
 export function compileDomainCheck(tree: Node, base: SqlType, modifier: number, context: BindContext): Evaluate {
@@ -41,11 +46,7 @@ export function boundDefault(
 ): BoundExpression | undefined {
   if (value === undefined) return undefined;
   const binder = new ExpressionBinder(definitionContext(value.zone, within), undefined);
-  const bound = binder.bind(value.tree as unknown as Node, {
-    title: 'DEFAULT expressions',
-    aggregates: 'refused',
-    subqueries: 'DEFAULT expression',
-  });
+  const bound = binder.bind(value.tree as unknown as Node, DEFAULT_EXPRESSION);
   return binder.coerce(bound, base, modifier, 'assignment');
 }
 

@@ -3,52 +3,65 @@
 import type { ColumnType } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { SqlError } from '../sql-error.ts';
+import { refuseNewLabel } from '../types/enum-labels.ts';
+import type { SeenLabel } from '../types/timestamptz.ts';
 import { baseOf, type SqlType, titleOf, typeInfo } from '../types/types.ts';
-import type { FunctionTable } from './definition.ts';
+import type { FunctionTable, RunContext } from './definition.ts';
 
-function labelsOf(type: SqlType): readonly string[] {
-  const { labels } = typeInfo(baseOf(type));
-  if (labels !== undefined) return labels;
-  throw new SqlError('feature_not_supported', 'could not determine actual enum type');
+type Seen = Pick<SeenLabel, 'name' | 'isNew'>;
+
+/** In order, those among them that are not to be used yet. */
+function labelsOf(type: SqlType, { names }: RunContext): readonly Seen[] {
+  const base = baseOf(type);
+  const { labels } = typeInfo(base);
+  if (labels === undefined) throw new SqlError('feature_not_supported', 'could not determine actual enum type');
+  return names?.labelsOf(base) ?? labels.map((name) => ({ name, isNew: false }));
 }
 
-function oneOf(type: SqlType, at: number): string {
-  const label = labelsOf(type).at(at);
-  if (label !== undefined) return label;
+function usable(type: SqlType, label: Seen): string {
+  refuseNewLabel(baseOf(type), label);
+  return label.name;
+}
+
+function oneOf(type: SqlType, at: number, context: RunContext): string {
+  const label = labelsOf(type, context).at(at);
+  if (label !== undefined) return usable(type, label);
   throw new SqlError('object_not_in_prerequisite_state', `enum ${titleOf(type)} contains no values`);
 }
 
 /** Labels from one to another; null is the first, or the last. */
-function rangeOf(type: SqlType, from: string | null, to: string | null): SqlArray {
-  const labels = labelsOf(type);
-  const first = from === null ? 0 : labels.indexOf(from);
-  const last = to === null ? labels.length : labels.indexOf(to) + 1;
-  return new SqlArray(baseOf(type) as ColumnType, labels.slice(first, Math.max(first, last)));
+function rangeOf(type: SqlType, from: string | null, to: string | null, context: RunContext): SqlArray {
+  const labels = labelsOf(type, context);
+  const placeOf = (wanted: string): number => labels.findIndex(({ name }) => name === wanted);
+  const first = from === null ? 0 : placeOf(from);
+  const last = to === null ? labels.length : placeOf(to) + 1;
+  const within = labels.slice(first, Math.max(first, last)).map((label) => usable(type, label));
+  return new SqlArray(baseOf(type) as ColumnType, within);
 }
 
 export const ENUM_FUNCTIONS: FunctionTable = {
   'enum_first(anyenum) anyenum stable called': {
     build:
       ([type]) =>
-      () =>
-        oneOf(type!, 0),
+      (_: string | null, context: RunContext) =>
+        oneOf(type!, 0, context),
   },
   'enum_last(anyenum) anyenum stable called': {
     build:
       ([type]) =>
-      () =>
-        oneOf(type!, -1),
+      (_: string | null, context: RunContext) =>
+        oneOf(type!, -1, context),
   },
   'enum_range(anyenum) anyarray stable called': {
     build:
       ([type]) =>
-      () =>
-        rangeOf(type!, null, null),
+      (_: string | null, context: RunContext) =>
+        rangeOf(type!, null, null, context),
   },
   'enum_range(anyenum, anyenum) anyarray stable called': {
     build:
       ([type]) =>
-      (from: string | null, to: string | null) =>
-        rangeOf(type!, from, to),
+      (from: string | null, to: string | null, context: RunContext) =>
+        rangeOf(type!, from, to, context),
   },
 };

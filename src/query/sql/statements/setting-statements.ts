@@ -78,6 +78,7 @@ export class SettingStatements {
           advisory: this.#block.advisory.mark(),
           notifications: this.#block.notifications.mark,
           ownSequences: this.#block.sequences.markOwn(),
+          grownEnums: this.#block.grownEnums,
           readOnly: this.#block.readOnly,
         });
         sink.complete('SAVEPOINT');

@@ -232,16 +232,30 @@ export class TypeStatements {
       }
       if (has(newVal)) throw new SqlError('duplicate_object', `enum label "${newVal}" already exists`);
       const labels = found.labels.map((label) => (label.name === oldVal ? { ...label, name: newVal } : label));
-      this.replace(transaction, { ...found, labels });
+      this.#changeLabels(transaction, { ...found, labels });
     } else if (has(newVal)) {
       const message = `enum label "${newVal}" already exists`;
       if (skipIfNewValExists !== true) throw new SqlError('duplicate_object', message);
       sink.notice({ severity: 'NOTICE', condition: 'duplicate_object', message: `${message}, skipping` });
     } else {
       const nextId = await openIds(transaction, this.#session.engine.keyspace);
-      this.replace(transaction, withLabel(found, newVal, statement, nextId()));
+      this.#changeLabels(transaction, withLabel(found, newVal, statement, nextId()), newVal);
     }
     sink.complete('ALTER TYPE');
+  }
+
+  /** @param added The label that it did not have before. */
+  #changeLabels(transaction: Transaction, definition: EnumType, added?: string): void {
+    this.replace(transaction, definition);
+    const { grownEnums } = this.#session.block;
+    const before = grownEnums.get(definition.type);
+    if (before === undefined && added === undefined) return;
+    const labels = definition.labels.map(({ id, name }) => ({
+      id,
+      name,
+      isNew: name === added || before?.some((label) => label.id === id && label.isNew) === true,
+    }));
+    this.#session.block.grownEnums = new Map(grownEnums).set(definition.type, labels);
   }
 
   /** ALTER TYPE … ADD, DROP and ALTER ATTRIBUTE. */
@@ -577,7 +591,7 @@ export class TypeStatements {
     }
     const tree = constraint.raw_expr!;
     const context = await this.#runner.bindingOfDefinitions();
-    compileDomainCheck(tree, domain.base, domain.modifier, context);
+    withoutPlace(() => compileDomainCheck(tree, domain.base, domain.modifier, context));
     refuseCalls(context);
     const expression: SqlExpression = { tree: tree as unknown as SqlExpression['tree'], zone: this.#zone };
     return { id, name, expression };

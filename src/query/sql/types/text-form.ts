@@ -17,6 +17,7 @@ import {
 import { notSupported, SqlError } from '../sql-error.ts';
 import { formatArray, formatRange, formatRecord, parseArray, parseRange, parseRecord } from './array-text.ts';
 import { parseBits } from './bit-strings.ts';
+import { refuseNewLabel } from './enum-labels.ts';
 import { formatInterval } from './interval.ts';
 import { parseInterval } from './interval-input.ts';
 import { parseJsonPath, printJsonPath } from './json-path.ts';
@@ -149,6 +150,10 @@ function parseOther(type: SqlType, text: string, context: TimeContext): SqlValue
   if (type === 'pg_lsn') return parseLsn(text);
   if (type === 'pg_snapshot' || type === 'txid_snapshot') return parseSnapshot(text);
   if (info.labels !== undefined) {
+    refuseNewLabel(
+      type,
+      context.names?.labelsOf(type)?.find(({ name }) => name === text),
+    );
     if (info.labels.includes(text)) return text;
     throw new SqlError('invalid_text_representation', `invalid input value for enum ${info.title}: "${text}"`);
   }

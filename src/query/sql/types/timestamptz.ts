@@ -48,6 +48,15 @@ export interface ObjectNames {
   nameOf(kind: SqlType, oid: number): string | undefined;
   /** @param parts The name, and the schema before it where it was given. */
   oidOf(kind: SqlType, parts: readonly string[]): number | undefined;
+  /** All labels of an enum to which the transaction has added some, in order; undefined for any other. */
+  labelsOf(type: SqlType): readonly SeenLabel[] | undefined;
+}
+
+export interface SeenLabel {
+  readonly id: number;
+  readonly name: string;
+  /** Not to be used before the transaction has committed. */
+  readonly isNew: boolean;
 }
 
 export interface TimeContext extends TextStyle {
