@@ -44,7 +44,7 @@ select pg_snapshot_xmin('10:20:10,14,15'), pg_snapshot_xmax('10:20:10,14,15'), p
 select pg_snapshot_xip('10:20:10,14,15');
 select txid_snapshot_xip('10:20:10,14,15');
 select current_query();
-select pg_postmaster_start_time() <= now(), pg_conf_load_time() <= now(), pg_my_temp_schema(), pg_is_other_temp_schema(0);
+select pg_postmaster_start_time() <= now(), pg_conf_load_time() <= now(), pg_my_temp_schema() is null, pg_is_other_temp_schema(0);
 create temp table tt (a int);
 select pg_my_temp_schema() <> 0, pg_is_other_temp_schema(pg_my_temp_schema());
 select count(*) from pg_listening_channels();
