@@ -495,7 +495,10 @@ export class SqlSession {
     if (this.#closed) return;
     this.#closed = true;
     this.#seat.leave();
-    this.#interrupts.raise(new SqlError('query_canceled', 'the session has ended'));
+    // An error remembers where it was made, which takes as long as a short statement.
+    if (this.#interrupts.isRunning) {
+      this.#interrupts.raise(new SqlError('query_canceled', 'the session has ended'));
+    }
     this.#block.endTransaction();
     for (const name of this.portals.names()) this.#block.closePortal(name);
     this.#advisory.close();
