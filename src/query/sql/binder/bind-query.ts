@@ -100,7 +100,7 @@ export function namesOf(given: readonly BoundColumn[], alias: string | undefined
 }
 
 /** Rows of a set operation are sorted by what they are, not by what can be computed of them. */
-function bindResultSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
+function bindResultSortKey(node: Node, columns: BoundColumn[], binder: ExpressionBinder): BoundSortKey {
   const subject = 'SortBy' in node ? node.SortBy.node! : node;
   if ('A_Const' in subject || 'ColumnRef' in subject) return bindSortKey(node, columns, binder);
   const expression = binder.bind(subject, ORDER_BY);

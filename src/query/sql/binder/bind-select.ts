@@ -62,7 +62,7 @@ export function bindSimpleSelect(
   const scope = new Scope(frame, named?.items ?? []);
   const binder = new ExpressionBinder(context, scope);
   binder.windows.name(select.windowClause ?? []);
-  const targets = bindTargets(select.targetList ?? [], binder, TARGET, true);
+  const open = bindTargets(select.targetList ?? [], binder, TARGET, true);
   const where = select.whereClause && binder.bindCondition(select.whereClause, WHERE);
   // Rows of both sides can be locked where there always are both.
   const from =
@@ -70,25 +70,25 @@ export function bindSimpleSelect(
       ? named
       : { ...named, relation: withReducedJoins(named.relation, conjuncts(where)) };
   const having = select.havingClause && binder.bindCondition(select.havingClause, HAVING);
-  const columns = keepsUnknown ? targets : settledTargets(targets, binder);
-  const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, columns, binder));
+  const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, open, binder));
   const groupBy =
     select.groupClause &&
     bindGroupBy(
       select.groupClause,
       (node) => {
-        const key = bindGroupKey(node, columns, binder);
+        const key = bindGroupKey(node, open, binder);
         requireEquality(key, node);
         return key;
       },
       select.groupDistinct === true,
     );
-  const distinction = bindDistinct(select, columns, binder);
-  checkDistinct(distinction, columns, orderBy);
+  const distinction = bindDistinct(select, open, binder);
+  checkDistinct(distinction, open, orderBy);
   const offset = bindRowCount(select.limitOffset, 'OFFSET', context, scope);
   const limit = bindRowCount(select.limitCount, 'LIMIT', context, scope);
   const withTies = withTiesOf(select);
   binder.windows.finish(binder);
+  const columns = keepsUnknown ? open : settledTargets(open, binder);
   const grouped =
     groupBy !== undefined || having !== undefined || binder.aggregates.length > 0 || binder.groupings.length > 0;
   const { lockingClause } = select;
@@ -120,11 +120,7 @@ interface Distinction {
   readonly nodes: readonly Node[];
 }
 
-function bindDistinct(
-  { distinctClause }: SelectStmt,
-  columns: readonly BoundColumn[],
-  binder: ExpressionBinder,
-): Distinction {
+function bindDistinct({ distinctClause }: SelectStmt, columns: BoundColumn[], binder: ExpressionBinder): Distinction {
   // DISTINCT alone is a list of one empty node.
   const nodes = distinctClause?.filter((node) => Object.keys(node).length > 0) ?? [];
   const on: BoundExpression[] = [];
@@ -132,7 +128,18 @@ function bindDistinct(
     const key = bindColumnOr(node, columns, binder, DISTINCT_ON);
     if (!on.some((each) => sameExpression(each, key))) on.push(key);
   }
-  return { distinct: distinctClause !== undefined && nodes.length === 0, on, nodes };
+  const distinct = distinctClause !== undefined && nodes.length === 0;
+  if (distinct) for (const { expression } of columns) settledKey(expression, columns, binder);
+  return { distinct, on, nodes };
+}
+
+/** A key that no type was found for is text, and so is the column that it is, which may have been left open until then. */
+function settledKey(key: BoundExpression, columns: BoundColumn[], binder: ExpressionBinder): BoundExpression {
+  if (key.type !== 'unknown') return key;
+  const at = columns.findIndex(({ expression }) => sameExpression(expression, key));
+  const settled = binder.settle(key);
+  if (at >= 0) columns[at] = { ...columns[at]!, expression: settled };
+  return settled;
 }
 
 /** @throws SqlError for what cannot be compared, and for an order that what is to be distinct does not go along with. */
@@ -384,7 +391,7 @@ function checkDistinctOnOrder(
 }
 
 /** A number is a position in the result; a bare name is a column of FROM first, then a result column. */
-function bindGroupKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundExpression {
+function bindGroupKey(node: Node, columns: BoundColumn[], binder: ExpressionBinder): BoundExpression {
   let found = columnAtPosition(node, columns, 'GROUP BY');
   if (found === undefined && 'ColumnRef' in node && (node.ColumnRef.fields ?? []).length === 1) {
     const name = stringsOf(node.ColumnRef.fields)[0]!;
@@ -394,7 +401,7 @@ function bindGroupKey(node: Node, columns: readonly BoundColumn[], binder: Expre
       throw new SqlError('ambiguous_column', `GROUP BY "${name}" is ambiguous`, { location: node.ColumnRef.location });
     }
   }
-  if (found === undefined) return binder.settle(binder.bind(node, GROUP_BY));
+  found = settledKey(found ?? binder.bind(node, GROUP_BY), columns, binder);
   const aggregate = aggregateIn(found);
   if (aggregate === undefined) return found;
   throw new SqlError('grouping_error', 'aggregate functions are not allowed in GROUP BY', {
@@ -428,7 +435,8 @@ function refuseMissingClauses(select: SelectStmt): void {
   if (select.intoClause !== undefined) throw notSupported('SELECT INTO', placeIn(select.intoClause));
 }
 
-export function bindSortKey(node: Node, columns: readonly BoundColumn[], binder: ExpressionBinder): BoundSortKey {
+/** @param columns A column without a type gets one where it is a key. */
+export function bindSortKey(node: Node, columns: BoundColumn[], binder: ExpressionBinder): BoundSortKey {
   if (!('SortBy' in node)) throw notSupported(`${kindOf(node)} in ORDER BY`);
   const { node: subject } = node.SortBy;
   const expression = asShown(bindColumnOr(subject!, columns, binder, ORDER_BY), columns);
@@ -443,27 +451,22 @@ function asShown(key: BoundExpression, columns: readonly BoundColumn[]): BoundEx
 }
 
 /** A number is a position in the result, a bare name first a result column, then a column of FROM. */
-function bindColumnOr(
-  node: Node,
-  columns: readonly BoundColumn[],
-  binder: ExpressionBinder,
-  clause: Clause,
-): BoundExpression {
+function bindColumnOr(node: Node, columns: BoundColumn[], binder: ExpressionBinder, clause: Clause): BoundExpression {
   const positioned = columnAtPosition(node, columns, clause.title);
-  if (positioned !== undefined) return positioned;
+  if (positioned !== undefined) return settledKey(positioned, columns, binder);
   if ('ColumnRef' in node && (node.ColumnRef.fields ?? []).length === 1) {
     const name = stringsOf(node.ColumnRef.fields)[0]!;
     const named = columns.filter((column) => column.name === name);
     const [first, ...others] = named;
     if (first !== undefined) {
       if (others.every((other) => JSON.stringify(shape(other)) === JSON.stringify(shape(first))))
-        return first.expression;
+        return settledKey(first.expression, columns, binder);
       throw new SqlError('ambiguous_column', `${clause.title} "${name}" is ambiguous`, {
         location: node.ColumnRef.location,
       });
     }
   }
-  return binder.settle(binder.bind(node, clause));
+  return settledKey(binder.bind(node, clause), columns, binder);
 }
 
 /** Two result columns of one name are no ambiguity when both are the same column. */
