@@ -423,6 +423,36 @@ describe('sockets of the machine', () => {
     stays.destroy();
   });
 
+  it('tell all whom they refuse at once, and let them go one after the other, or at once where they are too many', async () => {
+    const events: string[] = [];
+    const listener = await new NodeSockets().listen({}, (socket) => ({
+      onData: () => {
+        socket.write(utf8('no'));
+        socket.end();
+      },
+      onClose: () => {},
+    }));
+    const refused = (count: number) =>
+      Promise.all(
+        Array.from({ length: count }, async () => {
+          const client = net.connect(listener.port);
+          client.on('data', () => events.push('told'));
+          client.write('.');
+          await new Promise((resolve) => client.once('end', resolve));
+          events.push('let go');
+        }),
+      );
+    await refused(1); // The first end of a process may go another way.
+    events.length = 0;
+    const begunMs = performance.now();
+    await refused(40);
+    expect(performance.now() - begunMs).toBeGreaterThan(30);
+    expect(events.lastIndexOf('told')).toBeLessThan(events.lastIndexOf('let go'));
+    await refused(300);
+    expect(events.filter((event) => event === 'let go')).toHaveLength(340);
+    await listener.close();
+  });
+
   it('that send much leave others their turn', async () => {
     let most = 0;
     let inTurn = 0;

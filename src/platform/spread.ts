@@ -7,7 +7,7 @@
  * the event loop; the rest runs nevertheless.
  */
 
-const SPENT_MS = 1;
+const SPENT_MS = 0.5;
 
 /** When the first of this turn began. */
 let beganMs: number | undefined;
