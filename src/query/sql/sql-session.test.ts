@@ -41,6 +41,17 @@ test('point statements that were planned before answer without a promise', async
   }
 });
 
+test('a text that came before its table is planned once for all numbers when the table is there', async () => {
+  const session = newSession();
+  const text = (id: number) => `select v from later where id = ${id}`;
+  const matched = () => engine.templates.match(text(9), engine.catalog.generation, () => []);
+  for (const id of [1, 2, 3]) await expect(session.execute(text(id))).rejects.toThrow('does not exist');
+  expect(matched()).toBeUndefined();
+  await newSession().execute('create table later (id int primary key, v int)');
+  await session.execute(text(4));
+  expect(matched()?.values).toEqual([9]);
+});
+
 test('a suspended portal gives the rows of its own snapshot, whatever the transaction does meanwhile', async () => {
   const session = newSession();
   await session.execute('begin');

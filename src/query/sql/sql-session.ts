@@ -232,9 +232,9 @@ export class SqlSession {
    */
   query(text: string, sink: ResultSink): Awaitable<void> {
     if (this.#block.status !== 'failed') {
-      const match = this.engine.templates.match(text, (second) => this.#parseQuery(second));
-      if (match !== undefined) return this.#queryTemplate(text, match, sink);
       const { generation } = this.engine.catalog;
+      const match = this.engine.templates.match(text, generation, (second) => this.#parseQuery(second));
+      if (match !== undefined) return this.#queryTemplate(text, match, sink);
       const insert = this.engine.insertTexts.match(text, generation, (head) => this.#parseQuery(head));
       if (insert !== undefined) return this.#queryInsert(text, insert, sink);
     }
@@ -328,15 +328,17 @@ export class SqlSession {
       return this.#runTemplate(text, match, known, sink);
     }
     // What the template cannot be planned for is told in the words and places of the text itself.
+    const { templates, catalog } = this.engine;
+    const { generation } = catalog;
     let planned: Awaitable<Plan>;
     try {
       planned = this.#runner.plan(statement, types);
     } catch {
-      this.engine.templates.refuse(text);
+      templates.refuse(text, generation);
       return this.#queryText(text, sink);
     }
     if (!isPromise(planned)) return this.#runTemplate(text, match, planned, sink);
-    planned.catch(() => this.engine.templates.refuse(text));
+    planned.catch(() => templates.refuse(text, generation));
     return this.#queryText(text, sink);
   }
 

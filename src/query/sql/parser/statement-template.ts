@@ -57,6 +57,10 @@ interface Template {
   )[];
   /** Texts of it that came after the first. */
   uses: number;
+  /** How often it could not be planned. */
+  refusals: number;
+  /** Until that generation of the catalog its texts are taken as they are. */
+  refusedUntil: number;
 }
 
 /** Kinds of texts of about one length that came lately, and those of them that came again. */
@@ -77,9 +81,14 @@ export class StatementTemplates {
 
   /**
    * The template that `text` is of, with its literals as values.
+   * @param generation Of the catalog.
    * @param parse Gives the trees of the text, undefined when it cannot yet; called once for a kind of texts.
    */
-  match(text: string, parse: (text: string) => readonly ParsedStatement[] | undefined): TemplateMatch | undefined {
+  match(
+    text: string,
+    generation: number,
+    parse: (text: string) => readonly ParsedStatement[] | undefined,
+  ): TemplateMatch | undefined {
     const cut = this.#cut;
     if (text.length > TEXT_CHARS_MAX || !cut.read(text)) return undefined;
     const known = this.#templates.get(cut.rest);
@@ -87,7 +96,7 @@ export class StatementTemplates {
     const counts = this.#counts[Math.trunc(cut.rest.length / LENGTH_STEP)]!;
     if (typeof known === 'object') {
       if (known.uses++ === 0) counts.cameAgain++;
-      return filled(known, cut);
+      return generation < known.refusedUntil ? undefined : filled(known, cut);
     }
     if (known === 'seen') {
       counts.cameAgain++;
@@ -119,9 +128,13 @@ export class StatementTemplates {
     return template && filled(template, cut);
   }
 
-  /** The statement cannot be planned with parameters: its texts are to be taken as they are. */
-  refuse(text: string): void {
-    if (this.#cut.read(text)) this.#templates.set(this.#cut.rest, 'none');
+  /**
+   * The statement cannot be planned with parameters, or not at all with the catalog of that generation: its texts are taken as
+   * they are, until the catalog has changed, and each time twice as often.
+   */
+  refuse(text: string, generation: number): void {
+    const known = this.#cut.read(text) ? this.#templates.get(this.#cut.rest) : undefined;
+    if (typeof known === 'object') known.refusedUntil = generation + 2 ** known.refusals++;
   }
 }
 
@@ -280,6 +293,8 @@ function templateOf(parsed: ParsedStatement, text: string, cut: CutText, uses: n
     types,
     literals: meanings,
     uses,
+    refusals: 0,
+    refusedUntil: 0,
   };
 }
 
