@@ -125,3 +125,25 @@ insert into inferred values (2, 5, 'x9') on conflict (b) where coalesce(a, 1) > 
 insert into inferred values (3, 1, 'x9') on conflict (a, b) where b is not null and a > 0 do nothing;
 insert into inferred values (3, 1, 'x9') on conflict (a, b) where a > 0 do nothing;
 select * from inferred order by id;
+-- what tells an index may be, and how its mistakes are told
+create table told (id int primary key, a int, c text);
+insert into told values (1) on conflict (id) where (select true) do nothing;
+insert into told values (1) on conflict ((select 1)) do nothing;
+insert into told values (1) on conflict (id) where count(*) > 1 do nothing;
+insert into told values (1) on conflict ((count(*))) do nothing;
+insert into told values (1) on conflict (id) where row_number() over () > 1 do nothing;
+insert into told values (1) on conflict ((row_number() over ())) do nothing;
+insert into told values (1) on conflict (id) where generate_series(1, 2) > 1 do nothing;
+insert into told values (1) on conflict (id) where a do nothing;
+insert into told values (1) on conflict (id) where random() > 2 do nothing;
+insert into told values (1) on conflict (id, missing) do nothing;
+insert into told values (1) on conflict (id desc) do nothing;
+insert into told values (1) on conflict (id nulls first) do nothing;
+insert into told values (1) on conflict (told.id) do nothing;
+insert into told values (1) on conflict ((told.id)) do nothing;
+insert into told values (1) on conflict ((excluded.id)) do nothing;
+insert into told values (1) on conflict (excluded) do update set a = 1;
+insert into told values (1) on conflict (id) do update set a = 1 where count(*) > 1;
+insert into told values (1) on conflict (id) do update set a = count(*);
+insert into told values (1) on conflict on constraint nope do nothing;
+drop table told;

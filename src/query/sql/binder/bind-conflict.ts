@@ -13,7 +13,8 @@ import { type Frame, Scope, type ScopeItem } from './scope.ts';
 import { type BoundIndex, rulesOf } from './table-rules.ts';
 
 const WHERE = { title: 'WHERE', aggregates: 'refused' } as const;
-const INDEX = { title: 'index expressions', aggregates: 'refused' } as const;
+const INDEX = { title: 'index expressions', aggregates: 'refused', subqueries: 'index expression' } as const;
+const PREDICATE = { title: 'index predicates', aggregates: 'refused', subqueries: 'index predicate' } as const;
 
 /** Without an arbiter where no unique index is meant. */
 export function bindConflict(
@@ -67,12 +68,14 @@ function bindArbiters(
     if (index !== undefined) return [requireStrict(index, table).name];
     throw new SqlError('undefined_object', `constraint "${conname}" for table "${named.name}" does not exist`);
   }
-  const binder = new ExpressionBinder(context, new Scope(frame, [item]));
+  // No query can stand in what an index is told by.
+  const { queries: _, ...within } = context;
+  const binder = new ExpressionBinder(within, new Scope(frame, [item]));
   const wanted = (infer.indexElems ?? []).map((node): BoundExpression => {
     if (!('IndexElem' in node)) throw notSupported('this target of ON CONFLICT', infer.location);
     return bindTarget(node.IndexElem, binder, infer.location);
   });
-  const asked = infer.whereClause && binder.bindCondition(infer.whereClause, WHERE);
+  const asked = infer.whereClause && binder.bind(infer.whereClause, PREDICATE);
   const found: string[] = [];
   if (isPrimaryKey(table, wanted)) found.push(table.primaryKeyName);
   for (const index of rulesOf(target).indexes) {
@@ -102,15 +105,21 @@ function requireStrict(index: Index, table: Table): Index {
 }
 
 function bindTarget(
-  { name, expr, collation, opclass }: IndexElem,
+  { name, expr, collation, opclass, ordering, nulls_ordering: nulls }: IndexElem,
   binder: ExpressionBinder,
   location: number | undefined,
 ): BoundExpression {
+  if (ordering !== undefined && ordering !== 'SORTBY_DEFAULT') throw notAllowed('ASC/DESC', location);
+  if (nulls !== undefined && nulls !== 'SORTBY_NULLS_DEFAULT') throw notAllowed('NULLS FIRST/LAST', location);
   if (collation !== undefined) requireCollation(collation, location);
   if (opclass !== undefined) throw notSupported('an operator class in ON CONFLICT', location);
   if (name === undefined) return binder.bind(expr!, INDEX);
   const place = location === undefined ? {} : { location };
   return binder.bind({ ColumnRef: { fields: [{ String: { sval: name } }], ...place } }, INDEX);
+}
+
+function notAllowed(what: string, location: number | undefined): SqlError {
+  return new SqlError('invalid_column_reference', `${what} is not allowed in ON CONFLICT clause`, { location });
 }
 
 function isPrimaryKey({ primaryKey }: Table, wanted: readonly BoundExpression[]): boolean {
