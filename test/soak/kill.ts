@@ -16,7 +16,7 @@ import { Redis } from 'ioredis';
 import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
 import { median } from '../bench/compare.ts';
 import { processorUs } from '../bench/processor-time.ts';
-import { ROOT, ServerProcess } from '../support/server.ts';
+import { NODE_FLAGS, ROOT, ServerProcess } from '../support/server.ts';
 import { TikvProcess } from '../support/tikv-process.ts';
 import type { SoakOptions, SoakResult } from './soak.ts';
 import {
@@ -150,7 +150,9 @@ export async function kill(options: SoakOptions): Promise<SoakResult> {
   // As `npm start` does.
   const scratch = await mkdtemp(join(tmpdir(), 'orbit-kill-cache-'));
   const cache = join(scratch, 'cache');
-  execFileSync(process.execPath, [join(ROOT, 'scripts/fill-compile-cache.mjs'), cache], { stdio: 'ignore' });
+  execFileSync(process.execPath, [...NODE_FLAGS, join(ROOT, 'scripts/fill-compile-cache.mjs'), cache], {
+    stdio: 'ignore',
+  });
   const env = { NODE_COMPILE_CACHE: cache, ...cluster?.environment };
   const report = await runKill({ seed, rounds, progress, env });
   await rm(scratch, { recursive: true, force: true });

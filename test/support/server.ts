@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAIN = join(ROOT, 'src/main.ts');
-/** As `npm start` has them. */
-const NODE_FLAGS = ['--concurrent-turbofan-max-threads=1'];
+/** As `npm start` has them; a compile cache holds for a process with the same ones. */
+export const NODE_FLAGS = ['--concurrent-turbofan-max-threads=1'];
 
 const LISTENERS = ['redis', 'postgres', 'http', 'metrics'] as const;
 /** `blobs` listens when the environment or a file asks for it. */

@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
-import { type ListenerName, ROOT, runOrbit, ServerProcess } from '../support/server.ts';
+import { type ListenerName, NODE_FLAGS, ROOT, runOrbit, ServerProcess } from '../support/server.ts';
 import { RawClient } from './resp-client.ts';
 
 const seed = process.env.ORBIT_TEST_SEED ?? '1';
@@ -58,7 +58,9 @@ describe('a server', () => {
   beforeAll(async () => {
     dataDir = mkdtempSync(join(tmpdir(), 'orbit-server-'));
     const cache = join(dataDir, 'compile-cache');
-    execFileSync(process.execPath, [join(ROOT, 'scripts/fill-compile-cache.mjs'), cache], { stdio: 'ignore' });
+    execFileSync(process.execPath, [...NODE_FLAGS, join(ROOT, 'scripts/fill-compile-cache.mjs'), cache], {
+      stdio: 'ignore',
+    });
     server = await ServerProcess.start({ dataDir: join(dataDir, 'data'), env: { NODE_COMPILE_CACHE: cache } });
     idle = await server.memory();
   });
