@@ -27,7 +27,7 @@ import type { Config, ProvidersConfig, TlsConfig } from './config/config.ts';
 import { showBytes } from './config/kinds.ts';
 import { usedProviders } from './config/used-providers.ts';
 import { pollBusily } from './platform/busy-polling.ts';
-import { boundHeap } from './platform/heap-bounds.ts';
+import { boundHeap, spareSmallHeap } from './platform/heap-bounds.ts';
 import { type HttpHandler, type HttpListener, listenHttp } from './platform/http.ts';
 import { newLoopShare } from './platform/loop-share.ts';
 import { SYSTEM, SYSTEM_MEMORY_BYTES } from './platform/machine.ts';
@@ -117,6 +117,7 @@ export async function runServer(config: Config, output: ServerOutput): Promise<R
     cleanup.push({ what: 'busy polling', undo: pollBusily(config.server.busyPollUs) });
     const server = await start(config, platform, log, cleanup);
     trimHeap();
+    cleanup.push({ what: 'growth of a small heap', undo: spareSmallHeap(config.memory.limitBytes) });
     const readyMs = Math.round(platform.clock.monotonicMs() - startedMs);
     for (const line of startScreen(config, server, readyMs)) output.stdout(line);
     return server;

@@ -30,48 +30,41 @@ const BY_SPEED = 0;
 
 /** @param limitBytes What the process may use. @returns a function that leaves the heap to V8 again. */
 export function boundHeap(limitBytes: number): () => void {
-  const undo = [followGrowth(limitBytes)];
-  if (limitBytes < LIMIT_BYTES_MAX) undo.push(boundYoung(limitBytes));
-  return () => {
-    for (const each of undo) each();
-  };
-}
-
-/** By how much of what lives the old generation may grow, in percent; 0 as V8 thinks fit. */
-export function growthPercent(limitBytes: number, liveBytes: number): number {
-  if (limitBytes < LIMIT_BYTES_MAX) return GROWTH_PERCENT;
-  return liveBytes < SMALL_BYTES ? SMALL_GROWTH_PERCENT : BY_SPEED;
-}
-
-function followGrowth(limitBytes: number): () => void {
-  let last = BY_SPEED;
-  const set = (percent: number): void => {
-    if (percent !== last) setFlagsFromString(`--heap-growing-percent=${percent}`);
-    last = percent;
-  };
-  const look = (): void => set(growthPercent(limitBytes, getHeapStatistics().used_heap_size));
-  // Before one of the whole heap there is garbage in what is used.
-  const stop = afterCollections((kind) => kind === constants.NODE_PERFORMANCE_GC_MAJOR && look());
-  look();
-  return () => {
-    stop();
-    set(BY_SPEED);
-  };
-}
-
-function boundYoung(limitBytes: number): () => void {
+  if (limitBytes >= LIMIT_BYTES_MAX) return () => undefined;
   let isGrown = false;
   const look = (): void => {
     if (youngBytes() >= limitBytes / YOUNG_FRACTION === isGrown) return;
     isGrown = !isGrown;
     setFlagsFromString(isGrown ? GROWN : GROWING);
   };
+  growBy(GROWTH_PERCENT);
   const stop = afterCollections(look);
   look();
   return () => {
     stop();
     setFlagsFromString(GROWING);
+    growBy(BY_SPEED);
   };
+}
+
+/**
+ * Lets a small heap grow where there is memory: for the end of a start, as the garbage of that need not stay.
+ * @param limitBytes What the process may use. @returns a function that leaves the heap to V8 again.
+ */
+export function spareSmallHeap(limitBytes: number): () => void {
+  if (limitBytes < LIMIT_BYTES_MAX) return () => undefined;
+  const look = (): void => growBy(getHeapStatistics().used_heap_size < SMALL_BYTES ? SMALL_GROWTH_PERCENT : BY_SPEED);
+  // Before one of the whole heap there is garbage in what is used.
+  const stop = afterCollections((kind) => kind === constants.NODE_PERFORMANCE_GC_MAJOR && look());
+  look();
+  return () => {
+    stop();
+    growBy(BY_SPEED);
+  };
+}
+
+function growBy(percent: number): void {
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
 }
 
 interface Collection extends PerformanceEntry {
