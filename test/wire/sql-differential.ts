@@ -72,7 +72,7 @@ const EXPLAINED: readonly {
   },
   {
     why: 'whether an empty or endless range holds null, which PostgreSQL denies or affirms while planning since version 17',
-    applies: (sql) => /'(empty|\(,\))'::\w+range @>|<@ '(empty|\(,\))'::\w+range/.test(sql),
+    applies: (sql) => /@>|<@/.test(sql) && /'(empty|\(,\))'::\w+range|range_merge\(/.test(sql),
   },
   {
     why: 'an operator or function that is not here yet',
