@@ -1,47 +1,30 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openTestStore, platform, type TestStore } from '../../../test/support/stores.ts';
-import { GatheringSink } from './results.ts';
-import { SqlEngine } from './sql-engine.ts';
-import { SqlSession } from './sql-session.ts';
+import { lastRows, TestEngine } from '../../../test/support/sql.ts';
+import type { SqlSession } from './sql-session.ts';
 
-let fixture: TestStore;
-let engine: SqlEngine;
-let sessions = 0;
-
-function newSession(): SqlSession {
-  return new SqlSession(engine, { user: 'orbit', database: 'actors', processId: ++sessions });
-}
+let sql: TestEngine;
+let session: SqlSession;
+let other: SqlSession;
 
 beforeEach(async () => {
-  fixture = await openTestStore('memory');
-  engine = new SqlEngine({ store: fixture.store, platform });
+  sql = await TestEngine.open();
+  session = sql.session();
+  other = sql.session();
 });
 
-afterEach(async () => {
-  engine.close();
-  await fixture.dispose();
-});
-
-/** Of the last statement of a text. */
-async function rows(session: SqlSession, text: string): Promise<unknown> {
-  const sink = new GatheringSink();
-  await session.query(text, sink);
-  return sink.results.at(-1)!.rows;
-}
+afterEach(() => sql.dispose());
 
 async function found(name: string): Promise<unknown> {
-  return engine.catalog.find(name, engine.catalog.schemas.named('public')!);
+  return sql.engine.catalog.find(name, sql.engine.catalog.schemas.named('public')!);
 }
 
 test('a table and a view outlive changes of other tables, and no change of their own', async () => {
-  const session = newSession();
-  const other = newSession();
   await session.execute('create table t (id int primary key, v int default 7); create view w as select v from t');
   const table = await found('t');
   const view = await found('w');
-  const { generation } = engine.catalog;
+  const { generation } = sql.engine.catalog;
   await other.execute('create table u (id int); create index on u (id); drop table u');
-  expect(engine.catalog.generation).toBeGreaterThan(generation);
+  expect(sql.engine.catalog.generation).toBeGreaterThan(generation);
   expect(await found('t')).toBe(table);
   expect(await found('w')).toBe(view);
   await other.execute('create index on t (v)');
@@ -50,55 +33,49 @@ test('a table and a view outlive changes of other tables, and no change of their
 });
 
 test('what another session changes of a table is seen by the next statement', async () => {
-  const session = newSession();
-  const other = newSession();
   await session.execute('create table t (id int primary key, v int default 7); create view w as select * from t');
   await session.execute('insert into t values (1)');
   const texts = ['select * from t order by id', 'select * from w order by id'];
-  for (const text of texts) expect(await rows(session, text)).toEqual([[1, 7]]);
+  for (const text of texts) expect(await lastRows(session, text)).toEqual([[1, 7]]);
   await other.execute('alter table t alter column v set default 8');
   await session.execute('insert into t values (2)');
-  for (const text of texts) expect(await rows(session, text)).toHaveLength(2);
-  expect(await rows(session, texts[0]!)).toEqual([
+  for (const text of texts) expect(await lastRows(session, text)).toHaveLength(2);
+  expect(await lastRows(session, texts[0]!)).toEqual([
     [1, 7],
     [2, 8],
   ]);
   await other.execute('alter table t add column x int default 5');
-  expect(await rows(session, texts[0]!)).toEqual([
+  expect(await lastRows(session, texts[0]!)).toEqual([
     [1, 7, 5],
     [2, 8, 5],
   ]);
-  expect(await rows(session, texts[1]!)).toEqual([
+  expect(await lastRows(session, texts[1]!)).toEqual([
     [1, 7],
     [2, 8],
   ]);
   await other.execute('alter table t add check (v < 9)');
   await expect(session.execute('insert into t values (3, 9)')).rejects.toThrow('violates check constraint');
   await other.execute('create or replace view w as select id, v + 1 as v from t');
-  expect(await rows(session, texts[1]!)).toEqual([
+  expect(await lastRows(session, texts[1]!)).toEqual([
     [1, 8],
     [2, 9],
   ]);
   await other.execute("drop table t cascade; create table t (v text); insert into t values ('new')");
-  expect(await rows(session, 'select * from t')).toEqual([['new']]);
+  expect(await lastRows(session, 'select * from t')).toEqual([['new']]);
   await expect(session.execute('select * from w')).rejects.toThrow('does not exist');
 });
 
 test('a change that is rolled back leaves the table as it was', async () => {
-  const session = newSession();
-  const other = newSession();
   await session.execute('create table t (id int primary key, v int default 7)');
   await other.execute('begin; alter table t alter column v set default 8; alter table t add column x int');
   await other.execute('insert into t values (1)');
-  expect(await rows(other, 'select * from t')).toEqual([[1, 8, null]]);
+  expect(await lastRows(other, 'select * from t')).toEqual([[1, 8, null]]);
   await other.execute('rollback');
   await session.execute('insert into t values (1)');
-  for (const each of [session, other]) expect(await rows(each, 'select * from t')).toEqual([[1, 7]]);
+  for (const each of [session, other]) expect(await lastRows(each, 'select * from t')).toEqual([[1, 7]]);
 });
 
 test('what follows from the type of a column is seen when the type changes', async () => {
-  const session = newSession();
-  const other = newSession();
   await session.execute('create domain small as int check (value < 10); create type pair as (a int)');
   await session.execute("create table t (id int primary key, s small default 1, p pair default '(1)')");
   await session.execute('insert into t values (1)');
@@ -109,18 +86,16 @@ test('what follows from the type of a column is seen when the type changes', asy
   );
   await other.execute("create table t (id int primary key, s small, p pair default '(1,2)')");
   await session.execute('insert into t values (1)');
-  expect(await rows(session, 'select s, (p).b from t')).toEqual([[4, 2]]);
+  expect(await lastRows(session, 'select s, (p).b from t')).toEqual([[4, 2]]);
 });
 
 test('a transaction sees the schemas and functions that it makes, and none that it has taken back', async () => {
-  const session = newSession();
-  const other = newSession();
   await other.execute('create function one() returns int language sql as $$ select 1 $$; create schema s');
   await session.execute('begin; create table t (id int default one(), v int)');
   await session.execute('create schema own; create function own.two() returns int language sql as $$ select 2 $$');
   await session.execute('create table own.u (id int default own.two() + one())');
   await session.execute('savepoint a; create schema gone; create function gone.three() returns int return 3');
-  expect(await rows(session, 'select gone.three()')).toEqual([[3]]);
+  expect(await lastRows(session, 'select gone.three()')).toEqual([[3]]);
   await session.execute('rollback to a');
   await expect(session.execute('create table gone.v (id int)')).rejects.toThrow('schema "gone" does not exist');
   await session.execute('rollback to a');
@@ -131,16 +106,14 @@ test('a transaction sees the schemas and functions that it makes, and none that 
     'rollback to a; create or replace function own.two() returns int language sql as $$ select 4 $$',
   );
   await session.execute('create table s.w (id int default own.two()); insert into s.w default values; commit');
-  expect(await rows(other, 'insert into own.u default values returning id')).toEqual([[5]]);
-  expect(await rows(other, 'select id from s.w')).toEqual([[4]]);
+  expect(await lastRows(other, 'insert into own.u default values returning id')).toEqual([[5]]);
+  expect(await lastRows(other, 'select id from s.w')).toEqual([[4]]);
 });
 
 test('a change of the schema sees what was committed while it waited for its turn', async () => {
-  const session = newSession();
-  const other = newSession();
   await other.execute('begin; create schema s; create function s.f() returns int language sql as $$ select 7 $$');
   const waiting = session.execute('create table s.t (id int default s.f())');
   await other.execute('commit');
   await waiting;
-  expect(await rows(session, 'insert into s.t default values returning id')).toEqual([[7]]);
+  expect(await lastRows(session, 'insert into s.t default values returning id')).toEqual([[7]]);
 });

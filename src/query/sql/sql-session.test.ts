@@ -1,33 +1,26 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openTestStore, platform, type TestStore } from '../../../test/support/stores.ts';
+import { TestEngine } from '../../../test/support/sql.ts';
+import { platform } from '../../../test/support/stores.ts';
 import { isPromise } from '../../base/awaitable.ts';
 import { GatheringSink } from './results.ts';
 import { SqlEngine } from './sql-engine.ts';
 import { SqlSession } from './sql-session.ts';
 
-let fixture: TestStore;
-let engine: SqlEngine;
-let sessions = 0;
-
-function newSession(): SqlSession {
-  return new SqlSession(engine, { user: 'orbit', database: 'actors', processId: ++sessions });
-}
+let sql: TestEngine;
 
 beforeEach(async () => {
-  fixture = await openTestStore('memory');
-  engine = new SqlEngine({ store: fixture.store, platform, limits: { workBytesMax: 50_000, sliceMs: 10_000 } });
-  await newSession().execute(
-    `create table t (id int primary key, v int); insert into t values ${Array.from({ length: 200 }, (_, i) => `(${i}, ${i})`).join()}`,
-  );
+  sql = await TestEngine.open({ limits: { workBytesMax: 50_000, sliceMs: 10_000 } });
+  await sql
+    .session()
+    .execute(
+      `create table t (id int primary key, v int); insert into t values ${Array.from({ length: 200 }, (_, i) => `(${i}, ${i})`).join()}`,
+    );
 });
 
-afterEach(async () => {
-  engine.close();
-  await fixture.dispose();
-});
+afterEach(() => sql.dispose());
 
 test('point statements that were planned before answer without a promise', async () => {
-  const session = newSession();
+  const session = sql.session();
   for (const text of [
     'select v from t where id = 7',
     'update t set v = v + 1 where id = 7',
@@ -42,24 +35,24 @@ test('point statements that were planned before answer without a promise', async
 });
 
 test('a text that came before its table is planned once for all numbers when the table is there', async () => {
-  const session = newSession();
+  const session = sql.session();
   const text = (id: number) => `select v from later where id = ${id}`;
-  const matched = () => engine.templates.match(text(9), engine.catalog.generation, () => []);
+  const matched = () => sql.engine.templates.match(text(9), sql.engine.catalog.generation, () => []);
   for (const id of [1, 2, 3]) await expect(session.execute(text(id))).rejects.toThrow('does not exist');
   expect(matched()).toBeUndefined();
-  await newSession().execute('create table later (id int primary key, v int)');
+  await sql.session().execute('create table later (id int primary key, v int)');
   await session.execute(text(4));
   expect(matched()?.values).toEqual([9]);
 });
 
 test('a suspended portal gives the rows of its own snapshot, whatever the transaction does meanwhile', async () => {
-  const session = newSession();
+  const session = sql.session();
   await session.execute('begin');
   const portal = session.portal(await session.prepare('select id, v from t where id < 100 order by id', []), []);
   session.portals.set('c', portal);
   const first = new GatheringSink();
   expect(await session.run(portal, 3, first)).toBe('suspended');
-  await newSession().execute('update t set v = -1 where id < 50; delete from t where id = 60');
+  await sql.session().execute('update t set v = -1 where id < 50; delete from t where id = 60');
   await session.execute('update t set v = -2 where id >= 50');
   const rest = new GatheringSink();
   const seen: unknown[] = [];
@@ -75,7 +68,7 @@ test('a suspended portal gives the rows of its own snapshot, whatever the transa
 });
 
 test('an UPDATE that moves keys never meets a row twice', async () => {
-  const session = newSession();
+  const session = sql.session();
   const [moved] = await session.execute('update t set id = id + 1000, v = v + 1');
   expect(moved!.tag).toBe('UPDATE 200');
   const [sum] = await session.execute('select count(*), sum(v), min(id) from t');
@@ -85,7 +78,7 @@ test('an UPDATE that moves keys never meets a row twice', async () => {
 });
 
 test('what does not fit the memory of a statement is refused, and leaves nothing behind', async () => {
-  const session = newSession();
+  const session = sql.session();
   const rows = Array.from({ length: 1_000 }, (_, i) => `(${i + 1_000}, ${i})`).join();
   await session.execute(`insert into t values ${rows}`);
   for (const text of ['update t set id = id + 100000', 'delete from t returning *', 'select * from t order by v']) {
@@ -99,20 +92,20 @@ test('what does not fit the memory of a statement is refused, and leaves nothing
 
 test('concurrent schema changes take turns, and every session sees them at once', async () => {
   const work = Array.from({ length: 8 }, async (_, i) => {
-    const session = newSession();
+    const session = sql.session();
     await session.execute(`create table many${i} (id int primary key)`);
     await session.execute(`insert into many${i} values (${i})`);
     session.close();
   });
   await Promise.all(work);
-  const session = newSession();
+  const session = sql.session();
   for (let i = 0; i < 8; i++) {
     expect((await session.execute(`select id from many${i}`))[0]!.rows).toEqual([[i]]);
   }
 });
 
 test('a statement that yields can be cancelled between its batches', async () => {
-  const slow = new SqlEngine({ store: fixture.store, platform, limits: { sliceMs: 0 } });
+  const slow = new SqlEngine({ store: sql.fixture.store, platform, limits: { sliceMs: 0 } });
   const session = new SqlSession(slow, { user: 'u', database: 'd', processId: 1 });
   const running = session.execute('select count(*) from t where v % 7 = 3');
   await slow.parser.parse('select 1');
@@ -124,7 +117,7 @@ test('a statement that yields can be cancelled between its batches', async () =>
 });
 
 test('texts that differ in integers answer each for itself, errors with their own places', async () => {
-  const session = newSession();
+  const session = sql.session();
   for (const id of [3, 14, 159, 7, 1_000, 20]) {
     const [read] = await session.execute(`select v, id from t where id = ${id}`);
     expect(read).toMatchObject({ tag: `SELECT ${id < 200 ? 1 : 0}`, rows: id < 200 ? [[id, id]] : [] });
@@ -140,7 +133,7 @@ test('texts that differ in integers answer each for itself, errors with their ow
 });
 
 test('a template made before its table changed is planned again', async () => {
-  const session = newSession();
+  const session = sql.session();
   for (const id of [1, 2, 3]) await session.execute(`select * from t where id = ${id}`);
   await session.execute("drop table t; create table t (v text, id bigint primary key); insert into t values ('x', 4)");
   const [row] = await session.execute('select * from t where id = 4');
@@ -150,7 +143,7 @@ test('a template made before its table changed is planned again', async () => {
 });
 
 test('types and functions are there after the engine was opened again, and rows keep renamed labels', async () => {
-  const session = newSession();
+  const session = sql.session();
   await session.execute("create type mood as enum ('sad', 'ok')");
   await session.execute('create domain small as int check (value < 10)');
   await session.execute('create table moods (m mood primary key, d small, all_of mood[])');
@@ -159,8 +152,8 @@ test('types and functions are there after the engine was opened again, and rows 
   await session.execute("alter type mood rename value 'sad' to 'blue'");
   await session.execute("create function shown(m mood) returns text language sql as 'select m::text || 1'");
   session.close();
-  const again = new SqlEngine({ store: fixture.store, platform });
-  const reopened = new SqlSession(again, { user: 'orbit', database: 'actors', processId: ++sessions });
+  const again = new SqlEngine({ store: sql.fixture.store, platform });
+  const reopened = new SqlSession(again, { user: 'orbit', database: 'actors', processId: 100 });
   const [result] = await reopened.execute('select m, d, all_of::text, shown(m) from moods order by m');
   expect(result!.rows).toEqual([
     ['blue', 4, null, 'blue1'],

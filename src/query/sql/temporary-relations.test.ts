@@ -1,20 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openTestStore, platform, type TestStore } from '../../../test/support/stores.ts';
+import { TestEngine } from '../../../test/support/sql.ts';
+import { platform } from '../../../test/support/stores.ts';
 import { SqlEngine } from './sql-engine.ts';
-import { SqlSession } from './sql-session.ts';
 
-let fixture: TestStore;
-let engine: SqlEngine;
-let sessions = 0;
-
-function newSession(processId = ++sessions): SqlSession {
-  return new SqlSession(engine, { user: 'orbit', database: 'actors', processId });
-}
+let sql: TestEngine;
 
 async function keysLeft(): Promise<number> {
-  const reader = fixture.store.begin({ readOnly: true });
+  const reader = sql.fixture.store.begin({ readOnly: true });
   let count = 0;
-  for (const range of [engine.keyspace.relational.range(), engine.keyspace.catalog.range(['table'])]) {
+  for (const range of [sql.engine.keyspace.relational.range(), sql.engine.keyspace.catalog.range(['table'])]) {
     const cursor = reader.scan(range);
     for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) count += batch.length;
     cursor.close();
@@ -27,17 +21,13 @@ const SETUP = `create temp table tt (id serial primary key, v text unique); inse
   create temp view tv as select v from tt`;
 
 beforeEach(async () => {
-  fixture = await openTestStore('memory');
-  engine = new SqlEngine({ store: fixture.store, platform });
+  sql = await TestEngine.open();
 });
 
-afterEach(async () => {
-  engine.close();
-  await fixture.dispose();
-});
+afterEach(() => sql.dispose());
 
 test('a temporary table is one of its session, and goes with it', async () => {
-  const [one, other] = [newSession(), newSession()];
+  const [one, other] = [sql.session(), sql.session()];
   await one.execute(SETUP);
   await expect(other.execute('select * from tt')).rejects.toThrow('relation "tt" does not exist');
   await other.execute('create temp table tt (z int)');
@@ -45,7 +35,7 @@ test('a temporary table is one of its session, and goes with it', async () => {
   expect((await other.execute('select * from tt')).at(-1)!.rows).toEqual([]);
   await other.execute('drop table tt');
   one.close();
-  await engine.drain();
+  await sql.engine.drain();
   expect(await keysLeft()).toBe(0);
   expect((await other.execute("select count(*) from pg_class where relname in ('tt', 'tv')")).at(-1)!.rows).toEqual([
     [0n],
@@ -53,19 +43,19 @@ test('a temporary table is one of its session, and goes with it', async () => {
 });
 
 test('a session with the number of one that left tables behind sees none of them, and they are swept', async () => {
-  await newSession(77).execute(SETUP);
-  engine.close();
-  engine = new SqlEngine({ store: fixture.store, platform });
-  const next = newSession(77);
+  await sql.session(77).execute(SETUP);
+  sql.engine.close();
+  sql.engine = new SqlEngine({ store: sql.fixture.store, platform });
+  const next = sql.session(77);
   await expect(next.execute('select * from tt')).rejects.toThrow('relation "tt" does not exist');
-  await engine.drain();
+  await sql.engine.drain();
   expect(await keysLeft()).toBe(0);
   await next.execute('create temp table tt (z int); insert into tt values (1)');
   expect((await next.execute('select z from tt')).at(-1)!.rows).toEqual([[1]]);
 });
 
 test('a plan that another session shares never reads its temporary table', async () => {
-  const [one, other] = [newSession(), newSession()];
+  const [one, other] = [sql.session(), sql.session()];
   await one.execute('create table s (a int); insert into s values (1)');
   for (let i = 0; i < 2; i++) await other.execute('select a from s');
   await one.execute('create temp table s (a int); insert into s values (2)');
