@@ -56,7 +56,7 @@ import {
   storeMetrics,
 } from './protocols/http/metrics.ts';
 import { operationsHandler } from './protocols/http/operations.ts';
-import { OPEN_PRINCIPALS, type Principals } from './protocols/pgwire/authentication.ts';
+import { OPEN_PRINCIPALS } from './protocols/pgwire/authentication.ts';
 import { type PgwireOptions, pgwireListener } from './protocols/pgwire/listener.ts';
 import { Rehearsal, type Stage } from './protocols/pgwire/rehearsal.ts';
 import { PrincipalStore } from './protocols/principals.ts';
@@ -381,10 +381,7 @@ async function listenToRedis(foundation: Foundation, partitions: KeyspacePartiti
 async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise<void> {
   const { config, platform, log, principals, tls, drains, cleanup } = foundation;
   const { postgres } = config.listeners;
-  const pgwire = pgwireListener(sql, {
-    ...pgwireOptions(foundation, principals, log),
-    ...(tls !== undefined && { tls }),
-  });
+  const pgwire = pgwireListener(sql, pgwireOptions(foundation, { principals, log, tls }));
   drains.push(() => pgwire.drain(STATEMENTS_DRAIN_MS_MAX));
   const directory = join(config.server.dataDir, TEMPORARY_DIRECTORY, REHEARSAL_DIRECTORY);
   // What a process left that was killed meanwhile.
@@ -405,8 +402,11 @@ async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise
   if (postgres.rehearsal === 'start' && config.memory.limitBytes >= REHEARSED_AT_START_BYTES) rehearsal.begin();
 }
 
-/** Clients have them and what is rehearsed alike: compiled code holds for objects of one shape. */
-function pgwireOptions({ config, platform }: Foundation, principals: Principals, log: Log): PgwireOptions {
+/** Made here for clients and for what is rehearsed: compiled code holds for objects of one shape. */
+function pgwireOptions(
+  { config, platform }: Foundation,
+  { principals, log, tls }: Pick<PgwireOptions, 'principals' | 'log'> & { readonly tls: ListenTls | undefined },
+): PgwireOptions {
   const { connectTimeoutMs, queryTimeoutMs } = config.listeners.postgres;
   return {
     principals,
@@ -414,6 +414,7 @@ function pgwireOptions({ config, platform }: Foundation, principals: Principals,
     log,
     connectTimeoutMs,
     statementTimeoutMs: queryTimeoutMs,
+    ...(tls !== undefined && { tls }),
   };
 }
 
@@ -422,7 +423,10 @@ async function openStage(foundation: Foundation, parser: SqlParser, directory: s
   const { config, platform } = foundation;
   const store = await openScratchStore(config, 'relational', directory, platform);
   const engine = new SqlEngine({ ...sqlOptions(foundation, store, directory), log: silentLog, parser });
-  const { accept } = pgwireListener(engine, { ...pgwireOptions(foundation, OPEN_PRINCIPALS, silentLog) });
+  const { accept } = pgwireListener(
+    engine,
+    pgwireOptions(foundation, { principals: OPEN_PRINCIPALS, log: silentLog, tls: undefined }),
+  );
   const close = async (): Promise<void> => {
     engine.close();
     await store.close();

@@ -11,8 +11,9 @@
  * server that has done little yet again and again within some hundred statements, 30 to 40 ms of the main thread each time.
  */
 
-import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
+import { constants } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { afterCollections } from './collections.ts';
 
 /** With more memory the young generation is left to V8, and so is the old one once it is not small any more. */
 const LIMIT_BYTES_MAX = 4 * 2 ** 30;
@@ -65,19 +66,6 @@ export function spareSmallHeap(limitBytes: number): () => void {
 
 function growBy(percent: number): void {
   setFlagsFromString(`--heap-growing-percent=${percent}`);
-}
-
-interface Collection extends PerformanceEntry {
-  readonly detail: { readonly kind: number };
-}
-
-/** Calls `look` with the kind of each collection. @returns a function that ends it. */
-function afterCollections(look: (kind: number) => void): () => void {
-  const collections = new PerformanceObserver((list) => {
-    for (const { detail } of list.getEntries() as Collection[]) look(detail.kind);
-  });
-  collections.observe({ entryTypes: ['gc'] });
-  return () => collections.disconnect();
 }
 
 /** Of both halves of the young generation. */

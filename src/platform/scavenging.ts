@@ -7,8 +7,9 @@
  * follows what collections take.
  */
 
-import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
+import { constants } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
+import { afterCollections } from './collections.ts';
 
 const ALONE = '--no-parallel-scavenge';
 const SHARED = '--parallel-scavenge';
@@ -44,19 +45,14 @@ export class ScavengeThreads {
 export function followScavenges(): () => void {
   const threads = new ScavengeThreads();
   setFlagsFromString(ALONE);
-  const collections = new PerformanceObserver((list) => {
+  const stop = afterCollections((kind, tookMs) => {
+    if (kind !== constants.NODE_PERFORMANCE_GC_MINOR) return;
     const wereMany = threads.areMany;
-    for (const entry of list.getEntries() as Collection[])
-      if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) threads.note(entry.duration);
+    threads.note(tookMs);
     if (threads.areMany !== wereMany) setFlagsFromString(threads.areMany ? SHARED : ALONE);
   });
-  collections.observe({ entryTypes: ['gc'] });
   return () => {
-    collections.disconnect();
+    stop();
     setFlagsFromString(SHARED);
   };
-}
-
-interface Collection extends PerformanceEntry {
-  readonly detail: { readonly kind: number };
 }
