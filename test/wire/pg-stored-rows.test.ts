@@ -102,15 +102,21 @@ test('ranges that are asked for again and again leave as the messages that were 
   );
   const written = vi.spyOn(FieldReader.prototype, 'write');
   try {
-    const lists = ['id, a, c', 'id, b, part', 'c, id, g'];
+    const alike = ['id, a, c', 'id, b, part'];
+    // The text of a date is another one in sessions of another style: messages of those rows are not kept.
+    const lists = [...alike, 'c, id, g'];
     const isKept = async (selected: string, from: number): Promise<boolean> => {
       written.mockClear();
       const { rowCount } = await client!.query(`select ${selected} from t where id between ${from} and ${from + 50}`);
       return rowCount! > 0 && written.mock.calls.length === 0;
     };
     // Rows are read as a run once they have left for the engine, and that is asked for often enough.
-    await vi.waitFor(async () => expect(await isKept('id, a, c', 700)).toBe(true), { timeout: 20_000, interval: 1 });
-    let kept = 0;
+    const untilKept = (selected: string, from: number): Promise<void> =>
+      vi.waitFor(async () => expect(await isKept(selected, from), `seed ${SEED}`).toBe(true), {
+        timeout: 20_000,
+        interval: 1,
+      });
+    await untilKept('id, a, c', 700);
     for (let round = 0; round < 150; round++) {
       const from = 600 + random.int(300);
       const selected = random.pick(lists);
@@ -119,10 +125,9 @@ test('ranges that are asked for again and again leave as the messages that were 
       if (random.chance(0.03)) await client.query(`delete from t where id = ${from + 9}`);
       if (random.chance(0.03))
         await client.query(`insert into t values (${from + 9}, 'q${round}', 1, 1, 'put in', '2020-02-02')`);
-      if (await isKept(selected, from)) kept++;
+      if (round % 5 === 0 && alike.includes(selected)) await untilKept(selected, from);
       await compareBothWays(selected, `id between ${from} and ${from + random.int(120)}`);
     }
-    expect(kept, `seed ${SEED}`).toBeGreaterThan(0);
   } finally {
     written.mockRestore();
   }
