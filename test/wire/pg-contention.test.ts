@@ -4,12 +4,12 @@
  * level. Skipped where PostgreSQL 15 is not installed.
  */
 
-import { setTimeout as after } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answerOf } from '../scripts/sql/script.ts';
 import { type PgServer, startPgServer } from './pg-server.ts';
 import { type PostgresReference, postgresBinaries, startPostgres } from './postgres-reference.ts';
+import { ours, type ScheduleServer, settled, theirs } from './schedules.ts';
 
 const SETUP = [
   'drop table if exists child, t, late',
@@ -73,23 +73,26 @@ const installed = postgresBinaries() !== undefined;
 describe.skipIf(!installed)('two clients in step, as with PostgreSQL 15 (skipped where it is not installed)', () => {
   let reference: PostgresReference;
   let server: PgServer;
-  let theirs: readonly pg.Client[];
-  let ours: readonly pg.Client[];
+  /** PostgreSQL and us. */
+  const sides: Side[] = [];
 
   beforeAll(async () => {
     reference = (await startPostgres())!;
     server = await startPgServer();
-    const connect = async (config: pg.ClientConfig): Promise<readonly pg.Client[]> => {
-      const clients = [new pg.Client(config), new pg.Client(config)];
-      for (const client of clients) await client.connect();
-      return clients;
-    };
-    theirs = await connect(reference.config);
-    ours = await connect(server.config);
+    for (const each of [await theirs(reference), ours(server)]) {
+      const [one, two] = [new pg.Client(each.config), new pg.Client(each.config)];
+      sides.push({ server: each, one, two });
+      await one.connect();
+      await two.connect();
+    }
   });
 
   afterAll(async () => {
-    for (const client of [...(theirs ?? []), ...(ours ?? [])]) await client.end();
+    for (const side of sides) {
+      await side.one.end();
+      await side.two.end();
+      await side.server.close();
+    }
     await server?.stop();
     await reference?.stop();
   });
@@ -100,39 +103,50 @@ describe.skipIf(!installed)('two clients in step, as with PostgreSQL 15 (skipped
         for (const [first, second] of MOVES) {
           const name = `${first}; ${second}; ${end}`;
           if (level === 'repeatable read' && (STRICTER.has(name) || LOOSER.has(name))) continue;
-          const expected = await story(theirs, level, first, second, end);
-          expect(await story(ours, level, first, second, end), name).toEqual(expected);
+          const stories: string[][] = [];
+          for (const side of sides) stories.push(await story(side, level, first, second, end));
+          expect(stories[1], name).toEqual(stories[0]);
         }
       });
     }
   }
 });
 
-/** What the second client is told, and what is there in the end. */
+interface Side {
+  readonly server: ScheduleServer;
+  readonly one: pg.Client;
+  readonly two: pg.Client;
+}
+
+/** Whether the second client waits, what it is told, and what is there in the end. */
 async function story(
-  [one, two]: readonly pg.Client[],
+  { server, one, two }: Side,
   level: string,
   first: string,
   second: string,
   end: string,
-): Promise<readonly string[]> {
-  for (const statement of SETUP) await one!.query(statement);
-  await one!.query('begin');
-  await two!.query(`begin isolation level ${level}`);
+): Promise<string[]> {
+  for (const statement of SETUP) await one.query(statement);
+  await one.query('begin');
+  await two.query(`begin isolation level ${level}`);
   // The second has its snapshot before the first moves.
-  await two!.query('select count(*) from t');
-  await one!.query(first);
-  const answer = answerOf(two!, second);
-  // Long enough to see who does not wait; whoever waits is let go by the end of the first.
-  await Promise.race([answer, after(30)]);
-  await one!.query(end);
-  // PostgreSQL tells what the first did to the row; we tell that it did something.
-  const told = (await answer).replace('concurrent delete', 'concurrent update');
-  await two!.query('commit');
+  await two.query('select count(*) from t');
+  await one.query(first);
+  let answer: string | undefined;
+  const answered = answerOf(two, second).then((text) => {
+    // PostgreSQL tells what the first did to the row; we tell that it did something.
+    answer = text.replace('concurrent delete', 'concurrent update');
+  });
+  await settled(server, () => (answer === undefined ? 1 : 0));
+  const waits = answer === undefined;
+  await one.query(end);
+  await answered;
+  await two.query('commit');
   return [
-    told,
-    await answerOf(one!, 'select * from t order by id'),
-    await answerOf(one!, 'select * from child order by id'),
-    await answerOf(one!, 'select * from late order by id'),
+    waits ? 'waits' : 'does not wait',
+    answer!,
+    await answerOf(one, 'select * from t order by id'),
+    await answerOf(one, 'select * from child order by id'),
+    await answerOf(one, 'select * from late order by id'),
   ];
 }

@@ -46,6 +46,17 @@ export async function theirs(reference: PostgresReference): Promise<ScheduleServ
   };
 }
 
+/** Returns once all who are `open`, which counts the statements that have no answer yet, wait for locks. */
+export async function settled(server: ScheduleServer, open: () => number): Promise<void> {
+  const until = performance.now() + STEP_MS_MAX;
+  for (;;) {
+    const before = open();
+    if (before === 0 || (before === (await server.waiting()) && before === open())) return;
+    if (performance.now() > until) throw new Error(`neither waiting nor done: ${before}`);
+    await after(2);
+  }
+}
+
 /** What everyone was told, in the order in which it could be known. */
 export async function play(server: ScheduleServer, setup: readonly string[], steps: readonly Step[]): Promise<string> {
   const names = [...new Set(steps.map(([name]) => name))].sort();
@@ -71,16 +82,7 @@ export async function play(server: ScheduleServer, setup: readonly string[], ste
         lines.push(`${name}: ${sql}`, ...answer.split('\n').map((line) => `     ${line}`));
       }
     };
-    const settled = async (): Promise<void> => {
-      const until = performance.now() + STEP_MS_MAX;
-      for (;;) {
-        const open = (): number => [...pending.values()].filter(({ answer }) => answer === undefined).length;
-        const before = open();
-        if (before === 0 || (before === (await server.waiting()) && before === open())) return;
-        if (performance.now() > until) throw new Error(`neither waiting nor done: ${JSON.stringify([...pending])}`);
-        await after(2);
-      }
-    };
+    const open = (): number => [...pending.values()].filter(({ answer }) => answer === undefined).length;
     for (const [name, sql, deadlock] of steps) {
       if (pending.has(name)) throw new Error(`${name} waits and cannot run ${sql}`);
       const entry: { readonly sql: string; answer: string | undefined } = { sql, answer: undefined };
@@ -97,7 +99,7 @@ export async function play(server: ScheduleServer, setup: readonly string[], ste
         entry.answer = answer.startsWith('ERROR 40P01') ? 'ERROR 40P01' : answer.replace(/(lock timeout) @\d+$/, '$1');
       });
       if (deadlock !== undefined) await done;
-      await settled();
+      await settled(server, open);
       const waits = entry.answer === undefined;
       report();
       if (waits) lines.push(`${name}: ${sql}`, '     waits');

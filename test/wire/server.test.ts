@@ -272,7 +272,8 @@ describe('a life of a server', () => {
         inserted++;
       }
     })().catch((error: unknown) => error);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const sleepers = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1)'";
+    for (let asleepNow = 0; asleepNow === 0 || inserted === 0; ) asleepNow = (await idle.query(sleepers)).rowCount!;
     const stopped = server.stop();
     expect((await slept).rowCount).toBe(1);
     expect(await stopped).toBe(0);
