@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
 import { isRedisInstalled, type RedisReference, startRedis } from './redis-reference.ts';
 import { RawClient, request } from './resp-client.ts';
@@ -222,6 +222,8 @@ describe('a cache that believes what it is told', () => {
     async (durability) => {
       const directory = durability === 'disk' ? await mkdtemp(join(tmpdir(), 'orbit-tracking-')) : undefined;
       const server = await startRespServer(directory === undefined ? { writeBehind: true } : { directory });
+      // The store itself is walked over every 8 seconds, which is late, and here not at all.
+      vi.spyOn(server.partitions, 'reclaim').mockResolvedValue();
       server.partitions.start();
       const reader = await RawClient.connect(server.port);
       await reader.call('HELLO', '3');
@@ -230,10 +232,7 @@ describe('a cache that believes what it is told', () => {
         await reader.call('SET', key, '1', 'PX', '1000');
         // It has not expired by now, however busy the machine is.
         expect(await reader.call('GET', key)).toBe('$1\r\n1\r\n');
-        const askedMs = performance.now();
         expect(await reader.reply()).toBe(`${INVALIDATE}*1\r\n$3\r\n${key}\r\n`);
-        // Some 1.1 s where the machine does nothing else; the store itself is walked over every 8 seconds.
-        expect(performance.now() - askedMs).toBeLessThan(4_000);
       }
       reader.close();
       server.partitions.stop();
