@@ -65,5 +65,8 @@ insert into shop.cache values ('a', 'shop.orders', '{int4,text}', '[1.5,2)'), ('
 create index cache_of on shop.cache using hash (k);
 create index cache_any on shop.cache (coalesce(k, ''), greatest(k, 'a'), nullif(k, 'b'), (k || 'c'));
 alter table shop.orders cluster on orders_pkey;
+create index on shop.orders using gin (data);
+create index orders_paths on shop.orders using gin ((data -> 'a') jsonb_path_ops) with (fastupdate=off) where total > 10;
+create index on shop.customer using gin (tags);
 create view shop.per_customer with (security_barrier = true) as select c.id, c."Full Name" as who, count(o.*) as n, o from shop.customer c left join shop.orders o on o.customer = c.id group by c.id, o;
 comment on view shop.per_customer is 'needs the primary key';

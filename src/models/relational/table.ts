@@ -179,8 +179,11 @@ export interface IndexPart {
 export interface Index {
   readonly id: TableId;
   readonly name: string;
-  /** USING hash. Entries lie as those of any other index, in order: this is what the catalog says of it. */
-  readonly method?: 'hash';
+  /**
+   * USING hash: entries lie as those of any other index, in order; this is what the catalog says of it. USING gin: an inverted index,
+   * with entries of its own (inverted-keys.ts).
+   */
+  readonly method?: 'hash' | 'gin';
   readonly unique: boolean;
   /** Of a unique index: whether rows with a null in the key never conflict, as is usual. */
   readonly nullsDistinct: boolean;

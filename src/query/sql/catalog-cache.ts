@@ -16,6 +16,7 @@ import { compareBytes, text } from '../../base/bytes.ts';
 import { LruCache } from '../../base/lru-cache.ts';
 import { type CatalogReader, readTable, readTableById } from '../../models/relational/catalog.ts';
 import { IndexKeys } from '../../models/relational/index-keys.ts';
+import { InvertedKeys } from '../../models/relational/inverted-keys.ts';
 import { schemaVersionKey } from '../../models/relational/keys.ts';
 import { RowCodec } from '../../models/relational/row-codec.ts';
 import {
@@ -52,7 +53,9 @@ const TABLES_MAX = 10_000;
 
 export interface TableIndex {
   readonly index: Index;
+  /** Not of an inverted index: it has no entries of this form. */
   readonly keys: IndexKeys;
+  readonly inverted?: InvertedKeys;
 }
 
 /** A table and what reads and writes its rows. */
@@ -97,6 +100,7 @@ export function openTable(
   const indexes = (table.indexes ?? []).map((index) => ({
     index,
     keys: new IndexKeys(keyspace, table, index, codec.keys),
+    ...(index.method === 'gin' ? { inverted: new InvertedKeys(keyspace, table, index, codec.keys) } : {}),
   }));
   return { table, codec, indexes, related, keyspace, ...(functions && callsFunctions(table) ? { functions } : {}) };
 }

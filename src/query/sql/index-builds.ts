@@ -17,7 +17,7 @@ import type { Entry, Transaction } from '../../storage/store.ts';
 import type { CatalogTable } from './catalog-cache.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { ExecutionContext } from './operators/operator.ts';
-import type { WriteIndex } from './operators/write-rules.ts';
+import { addEntries, type IndexEntry, type WriteIndex } from './operators/write-rules.ts';
 import { writeRulesOf } from './planner/write-rules.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { SqlError } from './sql-error.ts';
@@ -108,13 +108,14 @@ async function fillLot(
       const row = table.codec.decode(entry.key, entry.value);
       if (index.predicate !== undefined && index.predicate(row, context) !== true) continue;
       const values = index.parts.map((part) => part(row, context));
-      const key = keys.key(values, entry.key);
-      const value = keys.value(values, entry.key, row);
+      const entries: IndexEntry[] = [];
+      addEntries(index, values, entry.key, row, entries);
       if (keys.claims(values)) {
         writing = keys.claim(values);
         transaction.put(writing, new Uint8Array());
       }
       if (keys.excludes(values)) {
+        const { key } = entries[0]!;
         try {
           await transaction.lock([key], { wait: 'nowait' });
         } catch (error) {
@@ -129,8 +130,10 @@ async function fillLot(
           throw duplicatedEntry(table.table, index, values, context);
         }
       }
-      writing = key;
-      transaction.put(key, value);
+      for (const { key, value } of entries) {
+        writing = key;
+        transaction.put(key, value);
+      }
     }
     writing = undefined;
     await transaction.commit();

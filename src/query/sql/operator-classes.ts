@@ -1,5 +1,5 @@
 /**
- * Operator classes of B-trees and hash indexes: names of PostgreSQL 15's pg_opclass that an index may mention, and that its catalog tells.
+ * Operator classes of B-trees, hash and inverted indexes: names of PostgreSQL 15's pg_opclass that an index may mention, and that its catalog tells.
  *
  * Keys sort by code point, as `text_pattern_ops` and its kin do, so that a class that is not the default of its type changes
  * nothing but how the index is printed.
@@ -8,7 +8,7 @@
 import { SqlError } from './sql-error.ts';
 import { elementOf, type SqlType, titleOf, typeInfo } from './types/types.ts';
 
-export type AccessMethod = 'btree' | 'hash';
+export type AccessMethod = 'btree' | 'hash' | 'gin';
 
 export interface OperatorClass {
   readonly oid: number;
@@ -17,6 +17,8 @@ export interface OperatorClass {
   readonly family: number;
   readonly type: SqlType;
   readonly isDefault: boolean;
+  /** What entries hold, where that is not the value itself: the type, or `element` for that of an array's elements. */
+  readonly keyType: SqlType | 'element' | undefined;
 }
 
 type ClassRow = readonly [oid: number, name: string, family: number, type: SqlType, isDefault?: false];
@@ -103,6 +105,12 @@ const HASH_ROWS: readonly ClassRow[] = [
   [10089, 'jsonb_ops', 4034, 'jsonb'],
 ];
 
+const GIN_ROWS: readonly ClassRow[] = [
+  [10064, 'array_ops', 2745, 'anyarray'],
+  [10090, 'jsonb_ops', 4036, 'jsonb'],
+  [10091, 'jsonb_path_ops', 4037, 'jsonb', false],
+];
+
 /** Families that hold classes of several types, or are not named as the one that they hold. */
 const FAMILY_NAMES: Readonly<Record<number, string>> = {
   434: 'datetime_ops',
@@ -119,13 +127,22 @@ const FAMILY_NAMES: Readonly<Record<number, string>> = {
   2229: 'text_pattern_ops',
 };
 
+const KEY_TYPES: Readonly<Record<string, OperatorClass['keyType']>> = {
+  10064: 'element',
+  10090: 'text',
+  10091: 'int4',
+};
+
 function classesOf(method: AccessMethod, rows: readonly ClassRow[]): readonly OperatorClass[] {
-  return rows.map(([oid, name, family, type, isDefault = true]) => ({ oid, method, name, family, type, isDefault }));
+  return rows.map(([oid, name, family, type, isDefault = true]) => {
+    return { oid, method, name, family, type, isDefault, keyType: KEY_TYPES[oid] };
+  });
 }
 
 export const OPERATOR_CLASSES: readonly OperatorClass[] = [
   ...classesOf('btree', BTREE_ROWS),
   ...classesOf('hash', HASH_ROWS),
+  ...classesOf('gin', GIN_ROWS),
 ];
 
 /** By oid. */

@@ -42,7 +42,7 @@ const BOTH: readonly (readonly [string, Rule])[] = [
   ['vacuum_index_cleanup', { kind: 'enum', words: ['auto'], told: '"on", "off", and "auto"' }],
 ];
 
-const RULES: Readonly<Record<'table' | 'toast' | 'index' | 'hash' | 'view', ReadonlyMap<string, Rule>>> = {
+const RULES: Readonly<Record<'table' | 'toast' | 'index' | 'hash' | 'gin' | 'view', ReadonlyMap<string, Rule>>> = {
   table: new Map([
     ...BOTH,
     ['fillfactor', integer(10, 100)],
@@ -62,6 +62,10 @@ const RULES: Readonly<Record<'table' | 'toast' | 'index' | 'hash' | 'view', Read
     ['security_invoker', BOOLEAN],
   ]),
   hash: new Map([['fillfactor', integer(10, 100)]]),
+  gin: new Map([
+    ['fastupdate', BOOLEAN],
+    ['gin_pending_list_limit', integer(64)],
+  ]),
 };
 
 /**
@@ -69,7 +73,7 @@ const RULES: Readonly<Record<'table' | 'toast' | 'index' | 'hash' | 'view', Read
  * @throws SqlError `invalid_parameter_value`, `syntax_error`.
  */
 export function storageParameters(
-  kind: 'table' | 'index' | 'hash' | 'view',
+  kind: 'table' | 'index' | 'hash' | 'gin' | 'view',
   options: readonly Node[],
   before: StorageParameters = [],
   isReset = false,

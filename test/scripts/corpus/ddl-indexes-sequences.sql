@@ -21,7 +21,6 @@ create unique index i9 on t (c);
 create unique index i10 on t (a) where id > 3;
 create index i11 on t using btree (a);
 create index i12 on t using hash (a);
--- awaits: USING gin
 create index i13 on t using gin (f);
 -- awaits: USING gist
 create index i14 on t using gist (a);

@@ -14,7 +14,7 @@ export const CLASS_OIDS = {
 } as const;
 
 /** Of indexes. */
-export const ACCESS_METHODS = { btree: 403, hash: 405 } as const;
+export const ACCESS_METHODS = { btree: 403, hash: 405, gin: 2742 } as const;
 
 /** Each view has one rule, whose oid is that of the view beyond all that the catalog gives out. */
 const REWRITE_OIDS = 1_000_000_000;

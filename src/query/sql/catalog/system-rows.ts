@@ -24,7 +24,7 @@ import {
   SYSTEM_SCHEMAS,
   schemaOid,
 } from './oids.ts';
-import { OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-class-rows.ts';
+import { keyTypeOf, OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-class-rows.ts';
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
@@ -243,9 +243,9 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
     const { table, index } = object;
     const parts = index?.parts ?? table.table.primaryKey.map((column) => ({ column, ...table.table.columns[column]! }));
     for (let i = 0; i < parts.length; i++) {
-      const { type, modifier } = parts[i]!;
-      const name = object.partNames[i]!;
-      yield attribute(object.oid, name, i + 1, type, modifier);
+      const part = parts[i]!;
+      const type = index?.method === undefined ? part.type : keyTypeOf(part, index.method);
+      yield attribute(object.oid, object.partNames[i]!, i + 1, type, type === part.type ? part.modifier : -1);
     }
     for (const [i, position] of (index?.include ?? []).entries()) {
       const { name, type, modifier } = table.table.columns[position]!;
@@ -487,6 +487,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
     { oid: HEAP, amname: 'heap', amhandler: 0, amtype: 't' },
     { oid: ACCESS_METHODS.btree, amname: 'btree', amhandler: 0, amtype: 'i' },
     { oid: ACCESS_METHODS.hash, amname: 'hash', amhandler: 0, amtype: 'i' },
+    { oid: ACCESS_METHODS.gin, amname: 'gin', amhandler: 0, amtype: 'i' },
   ],
   pg_roles: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],
   pg_authid: (_, context) => [roleRow(context), DATABASE_OWNER_ROLE],

@@ -446,7 +446,10 @@ function childrenRange(
   if (leads(primaryKey)) return { range: child.codec.keys.range(ordered(primaryKey)), index: undefined };
   const index = child.indexes.find(
     ({ index: each }) =>
-      each.predicate === undefined && each.invalid !== true && leads(each.parts.map(({ column }) => column)),
+      each.predicate === undefined &&
+      each.invalid !== true &&
+      each.method !== 'gin' &&
+      leads(each.parts.map(({ column }) => column)),
   );
   if (index === undefined) return { range: child.codec.keys.range([]), index: undefined };
   return { range: index.keys.range(ordered(index.index.parts.map(({ column }) => column))), index };

@@ -25,16 +25,19 @@ import { ForeignKeyChecks } from './foreign-keys.ts';
 import type { ExecutionContext, ExecutionRow } from './operator.ts';
 import { lockReleased } from './row-locks.ts';
 import { failingRow, sameValue } from './row-values.ts';
-import { isPlain, isTied, type UniqueSlot, type WriteIndex, type WriteRules } from './write-rules.ts';
+import {
+  addEntries,
+  type IndexEntry,
+  isPlain,
+  isTied,
+  type UniqueSlot,
+  type WriteIndex,
+  type WriteRules,
+} from './write-rules.ts';
 
 export interface Conflict {
   readonly slot: UniqueSlot;
   /** What stands under the slot's key. */
-  readonly value: Bytes;
-}
-
-interface Entry {
-  readonly key: Key;
   readonly value: Bytes;
 }
 
@@ -403,13 +406,12 @@ export class TableWriter {
     return predicate === undefined || predicate(row, this.#context) === true;
   }
 
-  #entries(row: ExecutionRow, key: Key): readonly Entry[] {
-    const entries: Entry[] = [];
+  #entries(row: ExecutionRow, key: Key): readonly IndexEntry[] {
+    const entries: IndexEntry[] = [];
     for (const index of this.rules.indexes) {
       if (!this.#isIndexed(index, row)) continue;
       const values = index.parts.map((part) => part(row, this.#context));
-      const { keys } = index.source;
-      entries.push({ key: keys.key(values, key), value: keys.value(values, key, row) });
+      addEntries(index, values, key, row, entries);
     }
     return entries;
   }
@@ -437,9 +439,10 @@ export class TableWriter {
     for (const entry of this.#entries(row, key)) this.#context.transaction.putLocked(entry.key, entry.value);
   }
 
-  #deleteEntries(row: ExecutionRow, key: Key, kept: readonly Entry[]): void {
+  #deleteEntries(row: ExecutionRow, key: Key, kept: readonly IndexEntry[]): void {
+    const isKept = containing(kept);
     for (const entry of this.#entries(row, key)) {
-      if (!kept.some((other) => equalBytes(other.key, entry.key))) this.#context.transaction.delete(entry.key);
+      if (!isKept(entry.key)) this.#context.transaction.delete(entry.key);
     }
   }
 
@@ -493,6 +496,15 @@ export class TableWriter {
       },
     );
   }
+}
+
+/** Inverted indexes have many entries of one row: more than this are not compared one by one. */
+const COMPARED_MAX = 16;
+
+function containing(entries: readonly IndexEntry[]): (key: Key) => boolean {
+  if (entries.length <= COMPARED_MAX) return (key) => entries.some((entry) => equalBytes(entry.key, key));
+  const keys = new Set(entries.map(({ key }) => latin1(key)));
+  return (key) => keys.has(latin1(key));
 }
 
 function keysOf(slots: readonly UniqueSlot[]): readonly Key[] {

@@ -1,17 +1,19 @@
 /**
- * The rows that any of several ranges of keys and indexes are about (an OR over them), in the order of the primary key, each
- * once. Their keys are gathered first, bounded by the statement's budget; then the rows are read, many together, and
+ * The rows that any of several ranges of keys and indexes, or searches in inverted indexes, are about (an OR over them), in the order
+ * of the primary key, each once. Their keys are gathered first, bounded by the statement's budget; then the rows are read, many together, and
  * tested by the whole condition.
  */
 
 import type { Awaitable } from '../../../base/awaitable.ts';
+import type { Bytes } from '../../../base/bytes.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import { indexRanges } from './index-scan.ts';
-import type { KeyParts } from './key-parts.ts';
+import { type KeyParts, WHOLE } from './key-parts.ts';
 import { distinctKeys, KeyedRows } from './keyed-rows.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, Operator, RowBatch } from './operator.ts';
+import { type Search, visitFound } from './postings.ts';
 import { primaryRanges } from './range-scan.ts';
 import { type PlannedReader, RowReader } from './row-reader.ts';
 
@@ -19,6 +21,8 @@ export interface UnionPart {
   /** Undefined for the primary key. */
   readonly index: TableIndex | undefined;
   readonly parts: KeyParts;
+  /** Of an inverted index, instead of `parts`. */
+  readonly searches?: readonly Search[];
 }
 
 /** Of a key in memory, besides its bytes. */
@@ -57,29 +61,38 @@ export class UnionScan implements Operator {
 
   async #gather(): Promise<KeyedRows> {
     const keys: Key[] = [];
-    for (const { index, parts } of this.#parts) {
-      const ranges =
-        index === undefined
-          ? primaryRanges(this.#table, parts, this.#context)
-          : indexRanges(index.keys, parts, this.#context);
-      for (const range of ranges) {
-        const cursor = this.#context.scan(range, { keysOnly: index === undefined });
-        try {
-          for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
-            for (const { key, value } of batch) {
-              const own = index === undefined ? key : index.keys.rowKey(key, value);
-              this.#budget.takeBytes(own.length + KEY_BYTES);
-              keys.push(own);
-            }
-            await this.#context.pause();
-          }
-        } finally {
-          cursor.close();
-        }
+    const add = (key: Key): void => {
+      this.#budget.takeBytes(key.length + KEY_BYTES);
+      keys.push(key);
+    };
+    for (const { index, parts, searches } of this.#parts) {
+      if (index === undefined || searches === undefined) await this.#gatherRanges(index, parts, add);
+      else {
+        const rowKey = (row: Bytes): void => add(index.inverted!.rowKey(row));
+        const isFound = await visitFound(index, searches, this.#context, this.#budget, rowKey);
+        if (!isFound) await this.#gatherRanges(undefined, WHOLE, add);
       }
     }
     // Unless closed meanwhile.
     this.#rows ??= new KeyedRows(distinctKeys(keys), this.#reader, this.#context);
     return this.#rows;
+  }
+
+  async #gatherRanges(index: TableIndex | undefined, parts: KeyParts, add: (key: Key) => void): Promise<void> {
+    const ranges =
+      index === undefined
+        ? primaryRanges(this.#table, parts, this.#context)
+        : indexRanges(index.keys, parts, this.#context);
+    for (const range of ranges) {
+      const cursor = this.#context.scan(range, { keysOnly: index === undefined });
+      try {
+        for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+          for (const { key, value } of batch) add(index === undefined ? key : index.keys.rowKey(key, value));
+          await this.#context.pause();
+        }
+      } finally {
+        cursor.close();
+      }
+    }
   }
 }

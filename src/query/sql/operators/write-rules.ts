@@ -1,5 +1,6 @@
 /** What follows from writing a row of a table, as code: what its writer and the checks of its foreign keys go by. */
 
+import { type Bytes, EMPTY_BYTES } from '../../../base/bytes.ts';
 import type { ColumnValue, ForeignKey } from '../../../models/relational/table.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
@@ -42,6 +43,24 @@ export interface UniqueSlot {
   /** Undefined for the primary key. */
   readonly index: WriteIndex | undefined;
   readonly values: readonly ColumnValue[];
+}
+
+/** What stands in an index. */
+export interface IndexEntry {
+  readonly key: Key;
+  readonly value: Bytes;
+}
+
+/** Adds what stands in the index for a row of these values. */
+export function addEntries(
+  { source: { keys, inverted } }: WriteIndex,
+  values: readonly ColumnValue[],
+  rowKey: Key,
+  row: readonly ColumnValue[],
+  entries: IndexEntry[],
+): void {
+  if (inverted === undefined) entries.push({ key: keys.key(values, rowKey), value: keys.value(values, rowKey, row) });
+  else for (const key of inverted.keys(values, rowKey)) entries.push({ key, value: EMPTY_BYTES });
 }
 
 /** Whether nothing follows from a change of a row but the row: no entries of indexes, no foreign keys. */

@@ -8,6 +8,7 @@
  * is for queries whose conditions imply the predicate: in the same words, or because they allow less.
  */
 
+import type { SearchOperator } from '../../../models/relational/inverted-terms.ts';
 import { isStrictlyUnique } from '../../../models/relational/table.ts';
 import {
   type BoundExpression,
@@ -45,6 +46,12 @@ export interface AccessPath {
   readonly high: AccessBound | undefined;
   /** The next part is not null. */
   readonly notNull: boolean;
+  /** Of an inverted index, instead of all these: what its terms are asked for (search-paths.ts). */
+  readonly searches?: readonly {
+    readonly part: number;
+    readonly operator: SearchOperator;
+    readonly value: BoundExpression;
+  }[];
   /** Conditions that the path implies, and those that it does not. */
   readonly used: readonly BoundExpression[];
   readonly rest: readonly BoundExpression[];
@@ -122,10 +129,10 @@ function elementsOf(array: BoundExpression): number {
 }
 
 /** Whether an expression is one part of a key. */
-type Part = (candidate: BoundExpression) => boolean;
+export type Part = (candidate: BoundExpression) => boolean;
 
 /** An index with its expressions as conditions have theirs: computed as far as constants go. */
-interface PlannedIndex extends BoundIndex {
+export interface PlannedIndex extends BoundIndex {
   readonly tests: readonly Part[];
   /** Positions of the columns whose values an entry holds. */
   readonly held: readonly number[];
@@ -135,18 +142,22 @@ interface PlannedIndex extends BoundIndex {
 
 interface PlannedKeys {
   readonly primaryKey: readonly Part[];
+  /** Those in an order. */
   readonly indexes: readonly PlannedIndex[];
+  readonly inverted: readonly PlannedIndex[];
 }
 
 const planned = new WeakMap<CatalogTable, PlannedKeys>();
 
-function keysOf(table: CatalogTable): PlannedKeys {
+export function keysOf(table: CatalogTable): PlannedKeys {
   let keys = planned.get(table);
   if (keys === undefined) {
     const valid = table.indexes.length === 0 ? [] : rulesOf(table).indexes.filter(isValid);
+    const all = valid.map((index) => plannedIndex(table, index));
     keys = {
       primaryKey: table.table.primaryKey.map(columnPart),
-      indexes: valid.map((index) => plannedIndex(table, index)),
+      indexes: all.filter(({ source }) => source.inverted === undefined),
+      inverted: all.filter(({ source }) => source.inverted !== undefined),
     };
     planned.set(table, keys);
   }
@@ -347,6 +358,7 @@ export function movesEntries(
   where: BoundExpression | undefined,
   positions: readonly number[],
 ): boolean {
+  // What an inverted index tells of is gathered before the first row is read.
   return accessPaths(table, where === undefined ? [] : conjuncts(where)).some(
     ({ index }) =>
       index?.source.index.parts.some(({ column }) => column === undefined || positions.includes(column)) === true,

@@ -31,7 +31,7 @@ import { ManyGet, PointGet } from '../operators/point-get.ts';
 import { type PlannedVectors, RangeScan } from '../operators/range-scan.ts';
 import type { PlannedReader } from '../operators/row-reader.ts';
 import { SystemScan } from '../operators/system-scan.ts';
-import { UnionScan } from '../operators/union-scan.ts';
+import { type UnionPart, UnionScan } from '../operators/union-scan.ts';
 import {
   type AccessPath,
   accessPaths,
@@ -60,6 +60,7 @@ import { bytesOf, factsOf, rowsOfTable } from './facts.ts';
 import { expectedRows, type NodeKind, type PlanNode, planNode, scanTarget } from './plan-node.ts';
 import { conditionDetail, measured, type Planned, type PlanScope, scanNames } from './planned.ts';
 import { type PlannerSettings, type PlannerSwitch, switchCost } from './planner-settings.ts';
+import { searchPaths } from './search-paths.ts';
 import { selectivityOf } from './selectivity.ts';
 
 export interface ScanOptions {
@@ -79,10 +80,10 @@ interface Candidate extends Costs {
   readonly order: 'forward' | 'reverse' | 'none';
   /** The index tells all that anybody asks for. */
   readonly covered: boolean;
-  /** Parts of an OR, each read by a way of its own; `path` is then the whole table's. */
+  /** Parts of an OR, each read by a way of its own, or searches in an inverted index; `path` is then the whole table's. */
   readonly arms: readonly AccessPath[] | undefined;
-  /** The OR itself. */
-  readonly either: BoundExpression | undefined;
+  /** The OR itself, or what is searched for. */
+  readonly rechecked: readonly BoundExpression[];
 }
 
 export function planScan(
@@ -194,7 +195,7 @@ function candidates(
   };
   if (table.system !== undefined) {
     const cost = scanCost(sizes.rows, sizes.bytes, plain.length);
-    return [{ path: whole, arms: undefined, either: undefined, order: 'none', covered: false, startup: 0, cost }];
+    return [{ path: whole, arms: undefined, rechecked: [], order: 'none', covered: false, startup: 0, cost }];
   }
   for (const path of accessPaths(table, plain)) {
     const complete = late.length === 0 ? path : withRest(path, conditions);
@@ -212,9 +213,19 @@ function candidates(
       continue;
     const method = methodOf(path, covered, orderBy.length > 0 && order !== 'none');
     const cost = pathCost(table, path, covered, scope) + switchCost(scope.settings, method);
-    found.push({ path: complete, arms: undefined, either: undefined, order, covered, startup: 0, cost });
+    found.push({ path: complete, arms: undefined, rechecked: [], order, covered, startup: 0, cost });
   }
   if (isPoint(table, found[0]!.path)) return [found[0]!];
+  /** In the order of the key, once all that is meant is known. */
+  const gathered = (arms: readonly AccessPath[], rechecked: readonly BoundExpression[], cost: number): void => {
+    const order = orderBy.length === 0 ? 'forward' : pathOrder(table, whole, orderBy);
+    const ascending = order === 'forward' ? order : 'none';
+    found.push({ path: whole, arms, rechecked, order: ascending, covered: false, startup: cost * 0.9, cost });
+  };
+  for (const path of searchPaths(table, plain)) {
+    const cost = pathCost(table, path, false, scope) + switchCost(scope.settings, 'enable_bitmapscan');
+    gathered([path], path.used, cost);
+  }
   for (const condition of plain) {
     if (condition.kind !== 'or') continue;
     const arms = condition.args.map((arm) => bestArm(table, conjuncts(arm), scope));
@@ -222,17 +233,11 @@ function candidates(
     const entries = arms.reduce((sum, arm) => sum + arm.entries, 0);
     const fetched = entries * (FETCH_COST + TUPLE_COST * 2) + switchCost(scope.settings, 'enable_bitmapscan');
     const cost = arms.reduce((sum, arm) => sum + arm.cost, 0) + fetched;
-    const order = orderBy.length === 0 ? 'forward' : pathOrder(table, whole, orderBy);
-    const ascending = order === 'forward' ? order : 'none';
-    found.push({
-      path: whole,
-      arms: arms.map(({ path }) => path),
-      either: condition,
-      order: ascending,
-      covered: false,
-      startup: cost * 0.9,
+    gathered(
+      arms.map(({ path }) => path),
+      [condition],
       cost,
-    });
+    );
   }
   return found;
 }
@@ -282,20 +287,37 @@ function pathCost(table: CatalogTable, path: AccessPath, covered: boolean, scope
     if (prefix.length === 0 && low === undefined && high === undefined) return scanCost(rows, bytes, conditions);
     return rangeCost(entries, bytes, rangesOf(path), conditions);
   }
+  if (path.searches !== undefined) return searchCost(path, entries, true);
   const entryBytes = bytesOf(table, index.held, scope.known);
   return indexCost({ entries, entryBytes, ranges: rangesOf(path), fetches: !covered, conditions });
 }
 
+/** Values that are searched for are thought to have a few terms each, which have about as many rows as all of them together. */
+function searchCost({ searches = [], rest, used }: AccessPath, entries: number, fetches: boolean): number {
+  const terms = searches.length * TERMS_EXPECTED;
+  const conditions = fetches ? rest.length + used.length : 0;
+  return indexCost({ entries, entryBytes: TERM_BYTES, ranges: terms, fetches, conditions });
+}
+
+const TERMS_EXPECTED = 2;
+const TERM_BYTES = 12;
+
 /** The cheapest way to find the rows of one part of an OR. */
 function bestArm(table: CatalogTable, conditions: readonly BoundExpression[], scope: PlanScope) {
   let best: { readonly path: AccessPath; readonly cost: number; readonly entries: number } | undefined;
-  for (const path of accessPaths(table, conditions)) {
+  for (const path of [...accessPaths(table, conditions), ...searchPaths(table, conditions)]) {
     if (path.used.length === 0) continue;
     const entries = entriesOf(table, path, scope);
-    const cost = indexCost({ entries, entryBytes: 32, ranges: rangesOf(path), fetches: false, conditions: 0 });
+    const cost = armCost(path, entries);
     if (best === undefined || cost < best.cost) best = { path, cost, entries };
   }
   return best;
+}
+
+/** To find the keys of rows. */
+function armCost(path: AccessPath, entries: number): number {
+  if (path.searches !== undefined) return searchCost(path, entries, false);
+  return indexCost({ entries, entryBytes: 32, ranges: rangesOf(path), fetches: false, conditions: 0 });
 }
 
 /** The expression over a row with another layout. */
@@ -310,6 +332,15 @@ export function relocated(expression: BoundExpression, placeOf: (index: number) 
 function keyParts({ prefix, low, high, notNull }: AccessPath): KeyParts {
   const bound = (side: typeof low) => side && { value: compileExpression(side.value), inclusive: side.inclusive };
   return { prefix: prefix.map(partValue), low: bound(low), high: bound(high), notNull };
+}
+
+function unionPart(arm: AccessPath): UnionPart {
+  const searches = arm.searches?.map(({ part, operator, value }) => ({
+    part,
+    operator,
+    value: compileExpression(value),
+  }));
+  return { index: arm.index?.source, parts: keyParts(arm), ...(searches === undefined ? {} : { searches }) };
 }
 
 function partValue(part: KeyPart): PartValue {
@@ -371,7 +402,7 @@ function realized(
   { orderBy = [], needed }: ScanOptions,
 ): Planned {
   const { table } = scan;
-  const { path, order, covered, arms, either } = candidate;
+  const { path, order, covered, arms, rechecked } = candidate;
   const { primaryKey, primaryKeyName } = table.table;
   const target = scanTarget(scan);
   const names = scanNames(scan, scope);
@@ -412,14 +443,17 @@ function realized(
   const passes = rows / Math.max(1, entriesOf(table, path, scope));
   const whole = (): PlannedReader => plannedReader(table, layout, test, passes);
   if (arms !== undefined) {
-    const parts = arms.map((arm) => ({ index: arm.index?.source, parts: keyParts(arm) }));
+    const parts = arms.map(unionPart);
     const inputs = arms.map((arm) => armNode(scan, arm, scope));
-    const found = planNode({ type: 'BitmapOr', isPart: true }, expectedRows(rows), { inputs, width: 0 });
+    const found =
+      inputs.length === 1
+        ? inputs[0]!
+        : planNode({ type: 'BitmapOr', isPart: true }, expectedRows(rows), { inputs, width: 0 });
     const recheck = () => [
-      ...conditionDetail('Recheck Cond', [either!], names),
+      ...conditionDetail('Recheck Cond', rechecked, names),
       ...conditionDetail(
         'Filter',
-        path.rest.filter((each) => each !== either),
+        path.rest.filter((each) => !rechecked.includes(each)),
         names,
       ),
     ];
@@ -529,7 +563,7 @@ function armNode(scan: BoundScan, arm: AccessPath, scope: PlanScope): PlanNode {
   const index = arm.index?.source.index.name ?? table.table.primaryKeyName;
   const names = scanNames(scan, scope);
   const entries = entriesOf(table, arm, scope);
-  const cost = indexCost({ entries, entryBytes: 32, ranges: rangesOf(arm), fetches: false, conditions: 0 });
+  const cost = armCost(arm, entries);
   const details = () => conditionDetail('Index Cond', arm.used, names);
   return planNode({ type: 'Bitmap Index Scan', index, isPart: true }, entries, {
     details,

@@ -6,14 +6,34 @@
 
 import { Numeric } from '../../../models/relational/numeric.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
-import { type BoundExpression, type CompareOperator, conjuncts, readsRow, sameExpression } from '../binder/bound.ts';
+import {
+  type BoundExpression,
+  type CompareOperator,
+  columnsOf,
+  conjuncts,
+  mapOperands,
+  readsRow,
+  sameExpression,
+  someExpression,
+} from '../binder/bound.ts';
 import { compareFor } from '../types/compare.ts';
+import { UTC } from '../types/time-zone.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 import type { ColumnFacts, FactsOf } from './facts.ts';
+import { foldConstants } from './fold-constants.ts';
 
 const BOUND = 1 / 3;
 const RANGE = 0.005;
 const PATTERN = 0.005;
+/** Operators that are tested on a sample; and what they let pass where there is none. */
+const MATCHING: ReadonlyMap<string, number> = new Map([
+  ['@>', 0.005],
+  ['<@', 0.005],
+  ['&&', 0.01],
+  ['?', 0.01],
+  ['?|', 0.01],
+  ['?&', 0.01],
+]);
 const UNKNOWN = 0.5;
 const UNKNOWN_CALL = 1 / 3;
 const LEAST = 1e-10;
@@ -299,7 +319,45 @@ function called(condition: Extract<BoundExpression, { kind: 'call' }>, facts: Fa
     return ofPattern(right.value, left && factsOfSide(left, facts), facts);
   }
   if (/^~|^similar/.test(name)) return PATTERN;
-  return UNKNOWN_CALL;
+  const guess = MATCHING.get(name);
+  return guess === undefined ? UNKNOWN_CALL : clamp(ofSample(condition, facts) ?? guess);
+}
+
+/** Of a condition on one column, by testing what statistics hold of it; undefined where that is too little. */
+function ofSample(condition: Extract<BoundExpression, { kind: 'call' }>, facts: FactsOf): number | undefined {
+  const columns = [...columnsOf(condition)];
+  const of = columns.length === 1 ? facts(columns[0]!) : undefined;
+  if (of?.statistics === undefined || someExpression(condition, ({ kind }) => !TESTABLE.has(kind))) return undefined;
+  const { common, histogram, type, nullFraction } = of.statistics;
+  if (common.length + histogram.length < SAMPLE_MIN) return undefined;
+  const meets = (value: SqlValue): boolean => {
+    const known = substituted(condition, (column) => ({ ...column, kind: 'constant', type, value }));
+    const folded = foldConstants(known, { zone: UTC, nowMicros: 0n });
+    return folded.kind === 'constant' && folded.value === true;
+  };
+  let met = 0;
+  let counted = 0;
+  for (const { value, fraction } of common) {
+    counted += fraction;
+    if (meets(value)) met += fraction;
+  }
+  if (histogram.length === 0) return met;
+  const step = Math.ceil(histogram.length / SAMPLE_MAX);
+  const picked = histogram.filter((_, i) => i % step === 0);
+  const part = picked.filter(meets).length / picked.length;
+  return met + Math.max(0, 1 - counted - nullFraction) * Math.min(0.9999, Math.max(1e-4, part));
+}
+
+/** What it takes to be computed of one value. */
+const TESTABLE: ReadonlySet<BoundExpression['kind']> = new Set(['call', 'cast', 'column', 'constant', 'applyModifier']);
+const SAMPLE_MIN = 10;
+const SAMPLE_MAX = 50;
+
+type BoundColumn = Extract<BoundExpression, { kind: 'column' }>;
+
+function substituted(expression: BoundExpression, give: (column: BoundColumn) => BoundExpression): BoundExpression {
+  if (expression.kind === 'column') return give(expression);
+  return mapOperands(expression, (operand) => substituted(operand, give));
 }
 
 /** Elements of an array that is not known yet. */

@@ -52,7 +52,7 @@ export function clusteredOn(table: Table, name: string): Table {
     throw new SqlError('undefined_object', `index "${name}" for table "${table.name}" does not exist`);
   }
   const why =
-    index?.method === 'hash'
+    index?.method !== undefined
       ? `cannot cluster on index "${name}" because access method does not support clustering`
       : index?.predicate !== undefined
         ? `cannot cluster on partial index "${name}"`

@@ -26,6 +26,7 @@ import {
   type EvaluateConstant,
   type PendingConstraint,
   type PendingSequence,
+  withoutOrder,
 } from '../binder/bind-create-table.ts';
 import { hasSubquery } from '../binder/bound.ts';
 import { checkCollation } from '../binder/collations.ts';
@@ -36,7 +37,7 @@ import { isVolatile } from '../binder/volatility.ts';
 import { openTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { columnNames } from '../object-names.ts';
-import { requireOperatorClass } from '../operator-classes.ts';
+import { defaultOperatorClass, requireOperatorClass } from '../operator-classes.ts';
 import type { ExecutionRow } from '../operators/operator.ts';
 import { compileExpression } from '../planner/compile-expression.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
@@ -300,6 +301,7 @@ export class ColumnEditor {
       parts: index.parts.map((part) => {
         if (part.column !== position) return part;
         if (part.operatorClass !== undefined) requireOperatorClass(part.operatorClass, type, index.method);
+        else if (defaultOperatorClass(type, index.method) === undefined) throw withoutOrder(type, index.method);
         return { ...part, type, modifier };
       }),
     }));

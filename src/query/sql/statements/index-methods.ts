@@ -1,6 +1,6 @@
 /**
  * USING of CREATE INDEX. A hash index is an ordered one that keeps the rules of PostgreSQL's: one column, not unique, no order of its
- * own. Other methods answer other operators than those that an order is about, and are refused.
+ * own. A gin index is an inverted one, over arrays and jsonb. Other methods answer operators that no index here is about, and are refused.
  */
 
 import type { IndexElem, IndexStmt } from '@pgsql/types';
@@ -9,7 +9,6 @@ import { SqlError } from '../sql-error.ts';
 
 /** What PostgreSQL keeps indexes of such a method for. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  gin: 'Containment, keys and matches of text search',
   gist: 'Containment, overlaps and distances',
   spgist: 'Containment and distances',
   brin: 'Conditions over the whole of a large table',
@@ -24,7 +23,7 @@ export function indexMethod({ accessMethod = 'btree', unique, indexParams, ...re
       hint: `${purpose} are answered without an index; one of an expression, without USING, serves comparisons with its values.`,
     });
   }
-  if (accessMethod !== 'hash') {
+  if (accessMethod !== 'hash' && accessMethod !== 'gin') {
     throw new SqlError('undefined_object', `access method "${accessMethod}" does not exist`);
   }
   const wanted =
@@ -32,7 +31,7 @@ export function indexMethod({ accessMethod = 'btree', unique, indexParams, ...re
       ? 'unique indexes'
       : (rest.indexIncludingParams ?? []).length > 0
         ? 'included columns'
-        : (indexParams ?? []).length > 1
+        : accessMethod === 'hash' && (indexParams ?? []).length > 1
           ? 'multicolumn indexes'
           : undefined;
   if (wanted !== undefined) throw unsupportedBy(accessMethod, wanted);

@@ -20,7 +20,7 @@ import type { Cursor, Entry, Store, Transaction } from '../../../storage/store.t
 import type { FunctionLookup } from '../binder/query-context.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import type { ExecutionContext, ExecutionRow } from '../operators/operator.ts';
-import type { WriteIndex } from '../operators/write-rules.ts';
+import { addEntries, type IndexEntry, type WriteIndex } from '../operators/write-rules.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
 import { type InSchema, SqlError } from '../sql-error.ts';
 import { formatText } from '../types/text-form.ts';
@@ -118,8 +118,10 @@ export async function rewriteTable(
       if (index.predicate !== undefined && index.predicate(row, context) !== true) continue;
       const values = index.parts.map((part) => part(row, context));
       const { keys } = index.source;
-      if (!transaction.putNew(keys.key(values, key), keys.value(values, key, row))) {
-        throw duplicatedEntry(target, index, values, context);
+      const entries: IndexEntry[] = [];
+      addEntries(index, values, key, row, entries);
+      for (const entry of entries) {
+        if (!transaction.putNew(entry.key, entry.value)) throw duplicatedEntry(target, index, values, context);
       }
       if (keys.claims(values) && !transaction.putNew(keys.claim(values), EMPTY_BYTES)) {
         throw duplicatedEntry(target, index, values, context);
@@ -168,7 +170,9 @@ export async function buildIndex(table: CatalogTable, name: string, options: Pas
   const { store, keyspace, transaction, context } = options;
   const index = writeRulesOf(table).indexes.find(({ source }) => source.index.name === name)!;
   const { keys } = index.source;
-  let pending = new Map<string, { readonly key: Uint8Array; readonly value: Uint8Array }>();
+  let pending: IndexEntry[] = [];
+  /** Keys among them that no two rows may have. */
+  const taken = new Set<string>();
   const ranges = [entriesOf, claimsOf].map((rangeOf) => rangeOf(keyspace, table.table, index.source.index));
   let bytes = 0;
   let ahead = false;
@@ -177,25 +181,32 @@ export async function buildIndex(table: CatalogTable, name: string, options: Pas
     const batch = store.writeBatch();
     if (!ahead) for (const range of ranges) batch.deleteRange(range);
     ahead = true;
-    for (const { key, value } of pending.values()) batch.put(key, value);
+    for (const { key, value } of pending) batch.put(key, value);
     await batch.commit();
-    pending = new Map();
+    pending = [];
+    taken.clear();
     bytes = 0;
   };
   await eachRow(table, options, async (row) => {
     if (index.predicate !== undefined && index.predicate(row, context) !== true) return;
     const values = index.parts.map((part) => part(row, context));
     const rowKey = table.codec.keys.keyOf(row);
-    const key = keys.key(values, rowKey);
+    const entries: IndexEntry[] = [];
+    addEntries(index, values, rowKey, row, entries);
     const claim = keys.claims(values) ? keys.claim(values) : undefined;
-    const single = claim ?? (keys.excludes(values) ? key : undefined);
-    if (single !== undefined && (pending.has(latin1(single)) || (ahead && (await store.get(single)) !== undefined))) {
-      throw duplicatedEntry(table.table, index, values, context);
+    const single = claim ?? (keys.excludes(values) ? entries[0]!.key : undefined);
+    if (single !== undefined) {
+      const text = latin1(single);
+      if (taken.has(text) || (ahead && (await store.get(single)) !== undefined)) {
+        throw duplicatedEntry(table.table, index, values, context);
+      }
+      taken.add(text);
     }
-    if (claim !== undefined) pending.set(latin1(claim), { key: claim, value: EMPTY_BYTES });
-    const value = keys.value(values, rowKey, row);
-    pending.set(latin1(key), { key, value });
-    bytes += key.length + value.length;
+    if (claim !== undefined) pending.push({ key: claim, value: EMPTY_BYTES });
+    for (const entry of entries) {
+      pending.push(entry);
+      bytes += entry.key.length + entry.value.length;
+    }
     if (bytes >= ENTRY_BATCH_BYTES) await flush();
   });
   if (ahead) {
@@ -204,7 +215,7 @@ export async function buildIndex(table: CatalogTable, name: string, options: Pas
   }
   for (const range of ranges) transaction.deleteRange(range);
   let written = 0;
-  for (const { key, value } of pending.values()) {
+  for (const { key, value } of pending) {
     transaction.put(key, value);
     if (++written % SLICE_ROWS === 0) await context.pause();
   }

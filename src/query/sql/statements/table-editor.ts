@@ -31,7 +31,7 @@ import { rulesOf } from '../binder/table-rules.ts';
 import { isImmutable } from '../binder/volatility.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import { columnNames, freeName, joinedNames, partNames } from '../object-names.ts';
-import { type AccessMethod, requireOperatorClass } from '../operator-classes.ts';
+import { type AccessMethod, defaultOperatorClass, requireOperatorClass } from '../operator-classes.ts';
 import { ForeignKeyChecks } from '../operators/foreign-keys.ts';
 import { canRefer } from '../operators/reference-values.ts';
 import { TableWriter } from '../operators/table-writer.ts';
@@ -143,7 +143,7 @@ export class TableEditor {
   async addIndex(statement: IndexStmt, { invalid = false }: { readonly invalid?: boolean } = {}): Promise<TableId> {
     const method = indexMethod(statement);
     if (statement.tableSpace !== undefined) throw notSupported('TABLESPACE');
-    const parameters = storageParameters(method === 'hash' ? method : 'index', statement.options ?? []);
+    const parameters = storageParameters(method === 'btree' ? 'index' : method, statement.options ?? []);
     const elements = (statement.indexParams ?? []).flatMap((node) => ('IndexElem' in node ? [node.IndexElem] : []));
     const including = (statement.indexIncludingParams ?? []).flatMap((node) =>
       'IndexElem' in node ? [node.IndexElem] : [],
@@ -180,7 +180,7 @@ export class TableEditor {
       unique: statement.unique === true,
       nullsDistinct: statement.nulls_not_distinct !== true,
       isConstraint: false,
-      ...(method === 'hash' ? { method } : {}),
+      ...(method === 'btree' ? {} : { method }),
       ...(parameters.length === 0 ? {} : { storageParameters: parameters }),
       parts,
       include,
@@ -200,7 +200,9 @@ export class TableEditor {
     const descending = ordering === 'SORTBY_DESC';
     const nullsFirst = nulls === 'SORTBY_NULLS_FIRST' || (nulls !== 'SORTBY_NULLS_LAST' && descending);
     if (name !== undefined) {
-      const part = this.#columnPart(this.#keyColumn(name, undefined, method), { descending, nullsFirst });
+      const position = this.#column(name, undefined);
+      requireClass(this.table.columns[position]!.type, method, opclass);
+      const part = this.#columnPart(position, { descending, nullsFirst });
       const named = namedClass(opclass, part.type, method);
       refuseOrder(element, method);
       return { ...part, ...named };
@@ -212,7 +214,7 @@ export class TableEditor {
     if (!isImmutable(bound)) {
       throw new SqlError('invalid_object_definition', 'functions in index expression must be marked IMMUTABLE');
     }
-    if (!isKeyType(bound.type as IndexPart['type'])) throw withoutOrder(bound.type, method);
+    requireClass(bound.type as IndexPart['type'], method, opclass);
     refuseOrder(element, method);
     return {
       column: undefined,
@@ -233,15 +235,19 @@ export class TableEditor {
     return { column: position, type, modifier, descending, nullsFirst };
   }
 
-  #keyColumn(name: string, location: number | undefined, method: AccessMethod = 'btree'): number {
+  #keyColumn(name: string, location: number | undefined): number {
+    const position = this.#column(name, location);
+    requireClass(this.table.columns[position]!.type, 'btree', undefined);
+    return position;
+  }
+
+  #column(name: string, location: number | undefined): number {
     const position = this.table.columns.findIndex((column) => column.name === name);
     if (position < 0) {
       const message =
         location === undefined ? `column "${name}" does not exist` : `column "${name}" named in key does not exist`;
       throw new SqlError('undefined_column', message, { location });
     }
-    const { type } = this.table.columns[position]!;
-    if (!isKeyType(type)) throw withoutOrder(type, method);
     return position;
   }
 
@@ -641,6 +647,13 @@ function validated<C extends { readonly notValid?: boolean }>({ notValid: _, ...
 
 function withId(ids: readonly TableId[] | undefined, id: TableId): readonly TableId[] {
   return (ids ?? []).includes(id) ? ids! : [...(ids ?? []), id];
+}
+
+/** @throws SqlError `undefined_object` for a type that the method knows nothing of, unless a class is named. */
+function requireClass(type: IndexPart['type'], method: AccessMethod, named: readonly Node[] | undefined): void {
+  const isKnown =
+    method === 'gin' ? named !== undefined || defaultOperatorClass(type, method) !== undefined : isKeyType(type);
+  if (!isKnown) throw withoutOrder(type, method);
 }
 
 /** Classes of the default are not kept. */
