@@ -560,6 +560,37 @@ describe('hot entries', () => {
     for (const [key, text] of model) expect(await client.call('GET', key)).toBe(bulk(text));
   });
 
+  it('count in runs of increments among keys that expire, are absent or hold no number', async () => {
+    const server = await start({ writeBehind: true });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    await client.call('MSET', 'eight', '8', 'text', '1x', 'zeros', '08', 'negative', '-2', 'long', '999999990');
+    await client.call('SET', 'expiring', '97', 'PX', '100000');
+    const refusal = '-ERR value is not an integer or out of range\r\n';
+    const keys = ['eight', 'expiring', 'absent', 'eight', 'text', 'negative', 'zeros', 'long'];
+    const numbers = new Map([
+      ['eight', 8],
+      ['expiring', 97],
+      ['absent', 0],
+      ['negative', -2],
+      ['long', 999_999_990],
+    ]);
+    const [commands, replies]: [Buffer[], string[]] = [[], []];
+    for (let i = 0; i < 1_000; i++) {
+      const key = keys[i % 16 < 8 ? i % keys.length : 0]!;
+      commands.push(request('INCR', key));
+      const number = numbers.get(key);
+      replies.push(number === undefined ? refusal : `:${number + 1}\r\n`);
+      if (number !== undefined) numbers.set(key, number + 1);
+    }
+    client.send(Buffer.concat(commands));
+    for (const reply of replies) expect(await client.reply()).toBe(reply);
+    for (const [key, number] of numbers) expect(await client.call('GET', key)).toBe(bulk(String(number)));
+    expect(await client.call('MGET', 'text', 'zeros')).toBe('*2\r\n$2\r\n1x\r\n$2\r\n08\r\n');
+    expect(Number((await client.call('PTTL', 'expiring')).slice(1))).toBeGreaterThan(0);
+    expect(await client.call('INFO', 'commandstats')).toContain('cmdstat_incr:calls=1000,');
+  });
+
   it('expire to the millisecond, whatever is kept of them', async () => {
     const server = await start({ writeBehind: true });
     const client = await RawClient.connect(server.port);

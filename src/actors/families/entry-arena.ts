@@ -164,6 +164,11 @@ export class EntryArena {
     return touchEntries(this.#table.tables, this.#pool.slabs, hashes, references, count, headsOnly);
   }
 
+  /** What the references that `touch` has left lead into; undefined where they hold no more. */
+  get touchedSlabs(): readonly (Slab | undefined)[] | undefined {
+    return this.#pool.moves === this.#movesAtTouch ? this.#pool.slabs : undefined;
+  }
+
   /** Finds an entry, known absence included, and leaves its place in `slab` and `at`. */
   find(hash: number, database: number, buffer: Bytes, start: number, length: number): boolean {
     return this.#slotOf(hash, database, buffer, start, length) >= 0;

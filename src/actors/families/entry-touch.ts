@@ -19,15 +19,21 @@ export function touchEntries(
   count: number,
   headsOnly: boolean,
 ): number {
+  // Once: what a module exports is looked up there, and checked, each time. The shorter the loops, the more loads are under way.
+  const shift = TABLE_SHIFT;
+  const unitBits = UNIT_BITS;
+  const unitMask = UNIT_MASK;
+  const second = headsOnly ? HEAD_WORDS : LINE_WORDS;
+  const third = headsOnly ? 0 : 2 * LINE_WORDS;
   let touched = 0;
   for (let i = 0; i < count; i++) {
     const hash = hashes[i]!;
-    const table = tables[hash >>> TABLE_SHIFT]!;
+    const table = tables[hash >>> shift]!;
     touched ^= table[((hash << 1) & (table.length - 2)) + 1]!;
   }
   for (let i = 0; i < count; i++) {
     const hash = hashes[i]!;
-    const table = tables[hash >>> TABLE_SHIFT]!;
+    const table = tables[hash >>> shift]!;
     const mask = table.length - 2;
     let slot = (hash << 1) & mask;
     while (table[slot] !== hash && table[slot + 1] !== 0) slot = (slot + 2) & mask;
@@ -36,10 +42,10 @@ export function touchEntries(
   for (let i = 0; i < count; i++) {
     const reference = references[i]!;
     if (reference === 0) continue;
-    const { words } = slabs[reference >>> UNIT_BITS]!;
-    const word = (reference & UNIT_MASK) << 1;
-    if (headsOnly) touched ^= words[word]! ^ words[word + HEAD_WORDS]!;
-    else touched ^= words[word]! ^ words[word + LINE_WORDS]! ^ words[word + 2 * LINE_WORDS]!;
+    const { words } = slabs[reference >>> unitBits]!;
+    const word = (reference & unitMask) << 1;
+    touched ^= words[word]! ^ words[word + second]!;
+    if (third > 0) touched ^= words[word + third]!;
   }
   return touched;
 }

@@ -387,6 +387,12 @@ export class PartitionCommit {
     return true;
   }
 
+  /** Whether values of dirty entries may be replaced in place, whatever they are, without a word to anybody. */
+  get mayRewriteDirty(): boolean {
+    const { behind } = this;
+    return behind !== undefined && this.#ordering === undefined && !behind.isRefused && !behind.anyLocked;
+  }
+
   /** Copies key and value. @throws WouldWait, OperationError `too_large`, those of a store that refused earlier writes. */
   put(database: number, redisKey: Bytes, stored: Bytes): void {
     if (stored.length > VALUE_BYTES_MAX) {

@@ -104,7 +104,7 @@ export class ReplyWriter {
 
   /** Replies that were written before. */
   raw(replies: Bytes): void {
-    this.#reserve(replies.length);
+    this.reserve(replies.length);
     this.buffer.set(replies, this.length);
     this.length += replies.length;
   }
@@ -116,7 +116,7 @@ export class ReplyWriter {
 
   /** `+OK` */
   ok(): void {
-    if (this.length + 5 > this.buffer.length) this.#reserve(5);
+    if (this.length + 5 > this.buffer.length) this.reserve(5);
     const { buffer } = this;
     const at = this.length;
     buffer[at] = 0x2b;
@@ -138,7 +138,7 @@ export class ReplyWriter {
 
   /** An integer whose decimal digits, a few, are `source[start, start + digits)`. */
   integerFrom(source: Bytes, start: number, digits: number): void {
-    if (this.length + digits + 3 > this.buffer.length) this.#reserve(digits + 3);
+    if (this.length + digits + 3 > this.buffer.length) this.reserve(digits + 3);
     const { buffer } = this;
     let at = this.length;
     buffer[at++] = 0x3a;
@@ -155,7 +155,7 @@ export class ReplyWriter {
       this.#lend(value);
       return;
     }
-    this.#reserve(length + 16);
+    this.reserve(length + 16);
     this.#lengthLine(0x24, length);
     const buffer = this.buffer;
     const at = this.length;
@@ -167,7 +167,7 @@ export class ReplyWriter {
   }
 
   #lend(value: Bytes): void {
-    this.#reserve(16);
+    this.reserve(16);
     this.#lengthLine(0x24, value.length);
     this.#lent.push({ at: this.length, bytes: value });
     this.lentBytes += value.length;
@@ -177,7 +177,7 @@ export class ReplyWriter {
 
   /** The byte string `source[start, start + length)`; `view` shows the same bytes. */
   bulkFrom(source: Buffer, view: DataView, start: number, length: number): void {
-    if (this.length + length + 16 > this.buffer.length) this.#reserve(length + 16);
+    if (this.length + length + 16 > this.buffer.length) this.reserve(length + 16);
     this.#lengthLine(0x24, length);
     const { buffer } = this;
     const at = this.length;
@@ -191,7 +191,7 @@ export class ReplyWriter {
   /** A byte string given as text, sent as UTF-8. */
   text(value: string): void {
     const length = Buffer.byteLength(value);
-    this.#reserve(length + 16);
+    this.reserve(length + 16);
     this.#lengthLine(0x24, length);
     this.#raw(value, length);
   }
@@ -203,7 +203,7 @@ export class ReplyWriter {
       return;
     }
     const length = Buffer.byteLength(value) + 4;
-    this.#reserve(length + 16);
+    this.reserve(length + 16);
     this.#lengthLine(0x3d, length);
     this.#raw(`txt:${value}`, length);
   }
@@ -235,13 +235,13 @@ export class ReplyWriter {
 
   #line(type: number, text: string): void {
     const length = Buffer.byteLength(text);
-    this.#reserve(length + 3);
+    this.reserve(length + 3);
     this.buffer[this.length++] = type;
     this.#raw(text, length);
   }
 
   #literal(text: string): void {
-    this.#reserve(text.length);
+    this.reserve(text.length);
     const buffer = this.buffer;
     for (let i = 0; i < text.length; i++) buffer[this.length++] = text.charCodeAt(i);
   }
@@ -261,7 +261,7 @@ export class ReplyWriter {
   }
 
   #header(type: number, value: number | bigint): void {
-    this.#reserve(24);
+    this.reserve(24);
     if (typeof value === 'number' && value >= 0 && value <= 0x7fffffff) {
       this.#lengthLine(type, value);
       return;
@@ -294,7 +294,8 @@ export class ReplyWriter {
     this.length = at + 2;
   }
 
-  #reserve(bytes: number): void {
+  /** Makes room for so many bytes more, in `buffer` from `length` on. */
+  reserve(bytes: number): void {
     const needed = this.length + bytes;
     if (needed <= this.buffer.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));

@@ -256,10 +256,23 @@ export class RequestBatch {
       if (buffer[position] !== DOLLAR) {
         return this.#fail(`expected '$', got '${String.fromCharCode(buffer[position]!)}'`);
       }
-      // A length of one digit, without the general way.
-      let length = position + 3 < end && buffer[position + 2] === CR ? buffer[position + 1]! - 48 : -1;
-      if (length >= 0 && length <= 9) this.#lineEnd = position + 4;
-      else length = this.#length(position + 1, end);
+      // A length of one or two digits, without the general way.
+      let length = -1;
+      let valueAt = position + 4;
+      if (valueAt < end) {
+        const digit = buffer[position + 1]! - 48;
+        if (buffer[position + 2] === CR) {
+          if (digit <= 9) length = digit;
+        } else if (buffer[position + 3] === CR && digit > 0 && digit <= 9) {
+          const next = buffer[position + 2]! - 48;
+          if (next >= 0 && next <= 9) length = digit * 10 + next;
+          valueAt++;
+        }
+      }
+      if (length < 0) {
+        length = this.#length(position + 1, end);
+        valueAt = this.#lineEnd;
+      }
       if (length < 0) {
         if (length !== INCOMPLETE) return this.#fail('invalid bulk length');
         if (end - position > this.#limits.lineBytesMax) return this.#fail('too big bulk count string');
@@ -269,7 +282,6 @@ export class RequestBatch {
       if (length > UNAUTHENTICATED_LIMITS.bulkBytesMax && !this.#authenticated) {
         return this.#fail('unauthenticated bulk length');
       }
-      const valueAt = this.#lineEnd;
       const next = valueAt + length + 2;
       if (next > end) return this.#keepPartial(resume, start, first, argument, total, position, next);
       if (argument >= this.starts.length) this.#reserveArguments(argument + 1);
