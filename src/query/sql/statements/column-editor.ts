@@ -43,7 +43,7 @@ import { compileExpression } from '../planner/compile-expression.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
 import { notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import { isInteger, titleOf } from '../types/types.ts';
-import { relationWord } from './drop-statements.ts';
+import { relationWord } from './dependents.ts';
 import { containsNull, eachRow, rewriteTable } from './rewrite-table.ts';
 import type { EditorOptions, TableEditor } from './table-editor.ts';
 

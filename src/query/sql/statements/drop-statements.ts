@@ -1,5 +1,5 @@
 /**
- * DROP of relations and schemas, with what depends on them (PostgreSQL's dependency.c).
+ * DROP of relations, schemas, types and functions, with what depends on them (dependents.ts).
  *
  * What is to go is gathered first, each object followed by those that depend on it, older ones first. Without CASCADE
  * anything among them that nobody named is an error that lists it; with CASCADE it goes too, and a notice says so. Parts
@@ -7,36 +7,21 @@
  */
 
 import type { DropStmt } from '@pgsql/types';
-import {
-  decodeTable,
-  dropTable,
-  readDependents,
-  readTableById,
-  redefineTable,
-} from '../../../models/relational/catalog.ts';
-import { functionKey, inputTypes, type UserFunction } from '../../../models/relational/function-definition.ts';
-import { dropSchema, type Schema } from '../../../models/relational/schema.ts';
+import { deleteName, dropTable, readTableById, redefineTable } from '../../../models/relational/catalog.ts';
+import { functionKey, type UserFunction } from '../../../models/relational/function-definition.ts';
+import { dropSchema } from '../../../models/relational/schema.ts';
 import type { Sequence } from '../../../models/relational/sequence.ts';
-import {
-  type Check,
-  columnNumber,
-  type ForeignKey,
-  type Index,
-  PUBLIC_SCHEMA,
-  type Table,
-  type TableId,
-} from '../../../models/relational/table.ts';
-import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
+import { columnNumber, type Table, type TableId } from '../../../models/relational/table.ts';
+import { type TypeDefinition, typeKey } from '../../../models/relational/type-definition.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { nameOfList, type QualifiedName, shownName, stringOf, stringsOf } from '../binder/names.ts';
-import { calledIn } from '../binder/stored-calls.ts';
 import type { Notice, ResultSink } from '../results.ts';
 import { TEMPORARY } from '../search-path.ts';
 import type { SessionContext } from '../session-context.ts';
 import { missingSchema, notSupported, SqlError } from '../sql-error.ts';
 import { routineKind } from '../statement-kinds.ts';
-import { titleOf } from '../types/types.ts';
+import { Dependents, type Doomed, isPartOf, isSame } from './dependents.ts';
 import type { FoundRelation, RelationLookup } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 
@@ -62,18 +47,6 @@ const ARTICLES = {
   type: 'a type',
 } as const;
 
-/** Something that goes. */
-type Doomed =
-  | { readonly kind: 'table'; readonly table: Table }
-  | { readonly kind: 'index'; readonly table: Table; readonly index: Index }
-  | { readonly kind: 'sequence'; readonly sequence: Sequence }
-  | { readonly kind: 'schema'; readonly schema: Schema }
-  | { readonly kind: 'type'; readonly type: TypeDefinition }
-  | { readonly kind: 'function'; readonly definition: UserFunction }
-  | { readonly kind: 'constraint'; readonly table: Table; readonly key: ForeignKey }
-  | { readonly kind: 'check'; readonly table: Table; readonly check: Check }
-  | { readonly kind: 'default' | 'column'; readonly table: Table; readonly column: number };
-
 interface Entry {
   readonly object: Doomed;
   /** As messages name it. */
@@ -84,18 +57,16 @@ interface Entry {
   readonly isPart: boolean;
 }
 
-/** What goes with a table unmentioned. */
-const PARTS_OF_TABLES: ReadonlySet<Doomed['kind']> = new Set(['constraint', 'check', 'default', 'column']);
-
 /** What definitions call goes when nothing calls it any more. */
 const ORDER_OF_REMOVAL = [
   'constraint',
   'check',
   'default',
   'index',
-  'column',
   'table',
+  'column',
   'function',
+  'field',
   'type',
   'sequence',
   'schema',
@@ -108,11 +79,13 @@ export class DropStatements {
   readonly #session: SessionContext;
   readonly #schema: SchemaChanges;
   readonly #lookup: RelationLookup;
+  readonly #dependents: Dependents;
 
   constructor(session: SessionContext, schema: SchemaChanges) {
     this.#session = session;
     this.#schema = schema;
     this.#lookup = schema.lookup;
+    this.#dependents = new Dependents(session, schema);
   }
 
   async run(statement: DropStmt, sink: Sink): Promise<void> {
@@ -176,9 +149,12 @@ export class DropStatements {
     sink: Pick<Sink, 'notice'>,
   ): Promise<void> {
     const tables = new Set(all.flatMap(({ object }) => (object.kind === 'table' ? [object.table.id] : [])));
-    const isPartOf = ({ object }: Entry): boolean =>
-      PARTS_OF_TABLES.has(object.kind) && 'table' in object && tables.has(object.table.id);
-    const others = all.filter((entry) => entry.because !== undefined && !entry.isPart && !isPartOf(entry));
+    const others = all.filter(
+      (entry) =>
+        entry.because !== undefined &&
+        !entry.isPart &&
+        !all.some(({ object }) => object !== entry.object && isPartOf(entry.object, object)),
+    );
     if (others.length > 0) {
       if (!cascade) {
         const lines = others.map(({ title, because }) => `${title} depends on ${because}`);
@@ -197,16 +173,33 @@ export class DropStatements {
   }
 
   /** DROP FUNCTION and its kin. @throws SqlError as `drop`. */
-  async dropFunctions(
+  dropFunctions(
     transaction: Transaction,
     definitions: readonly UserFunction[],
     cascade: boolean,
     sink: Sink,
   ): Promise<void> {
+    return this.#dropNamed(
+      transaction,
+      definitions.map((definition) => ({ kind: 'function', definition })),
+      cascade,
+      sink,
+    );
+  }
+
+  /** DROP TYPE and DROP DOMAIN. @throws SqlError as `drop`. */
+  dropTypes(transaction: Transaction, types: readonly TypeDefinition[], cascade: boolean, sink: Sink): Promise<void> {
+    return this.#dropNamed(
+      transaction,
+      types.map((type) => ({ kind: 'type', type })),
+      cascade,
+      sink,
+    );
+  }
+
+  async #dropNamed(transaction: Transaction, objects: readonly Doomed[], cascade: boolean, sink: Sink): Promise<void> {
     const named: Entry[] = [];
-    for (const definition of definitions) {
-      named.push(await this.#entry(transaction, { kind: 'function', definition }, undefined, false));
-    }
+    for (const object of objects) named.push(await this.#entry(transaction, object, undefined, false));
     await this.drop(transaction, named, cascade, sink);
   }
 
@@ -302,167 +295,18 @@ export class DropStatements {
   }
 
   async #entry(transaction: Transaction, object: Doomed, because: string | undefined, isPart: boolean): Promise<Entry> {
-    return { object, title: await this.#titleOf(transaction, object), because, isPart };
-  }
-
-  async #titleOf(transaction: Transaction, object: Doomed): Promise<string> {
-    const of = ({ name, schema }: { readonly name: string; readonly schema?: number }): Promise<string> =>
-      this.#lookup.title(transaction, name, schema);
-    switch (object.kind) {
-      case 'table':
-        return `${relationWord(object.table)} ${await of(object.table)}`;
-      case 'index': {
-        const { schema } = object.table;
-        return `index ${await this.#lookup.title(transaction, object.index.name, schema)}`;
-      }
-      case 'function': {
-        const types = inputTypes(object.definition).map(titleOf).join(',');
-        const { name, schema, isProcedure } = object.definition;
-        return `${isProcedure === true ? 'procedure' : 'function'} ${await this.#lookup.title(transaction, name, schema)}(${types})`;
-      }
-      case 'type':
-        return `type ${await this.#lookup.title(transaction, object.type.name, object.type.schema)}`;
-      case 'sequence':
-        return `sequence ${await of(object.sequence)}`;
-      case 'schema':
-        return `schema ${quoteName(object.schema.name)}`;
-      case 'check':
-        return `constraint ${quoteName(object.check.name)} on table ${await of(object.table)}`;
-      case 'constraint':
-        return `constraint ${quoteName(object.key.name)} on table ${await of(object.table)}`;
-      case 'default': {
-        const { name } = object.table.columns[object.column]!;
-        return `default value for column ${quoteName(name)} of table ${await of(object.table)}`;
-      }
-      case 'column': {
-        const { name } = object.table.columns[object.column]!;
-        return `column ${quoteName(name)} of table ${await of(object.table)}`;
-      }
-    }
+    return { object, title: await this.#dependents.titleOf(transaction, object), because, isPart };
   }
 
   /** Adds to `found` what depends on the object, newer ones first, each behind what depends on it; then the object. */
   async #gather(transaction: Transaction, entry: Entry, named: readonly Entry[], found: Entry[]): Promise<void> {
     if (found.some(({ object }) => isSame(object, entry.object))) return;
-    const dependents = [...(await this.#dependents(transaction, entry.object))];
-    dependents.sort((a, b) => idOf(b.object) - idOf(a.object));
-    for (const { object, isPart } of dependents) {
+    for (const { object, isPart, because = entry.title } of await this.#dependents.of(transaction, entry.object)) {
       const known = named.find((each) => isSame(each.object, object));
-      const next = known ?? (await this.#entry(transaction, object, entry.title, isPart));
+      const next = known ?? (await this.#entry(transaction, object, because, isPart));
       await this.#gather(transaction, next, named, found);
     }
     if (!found.some(({ object }) => isSame(object, entry.object))) found.push(entry);
-  }
-
-  async #dependents(
-    transaction: Transaction,
-    object: Doomed,
-  ): Promise<readonly { readonly object: Doomed; readonly isPart: boolean }[]> {
-    const found: { readonly object: Doomed; readonly isPart: boolean }[] = [];
-    switch (object.kind) {
-      case 'schema':
-        for (const each of await this.#schemaContents(transaction, object.schema)) {
-          found.push({ object: each, isPart: false });
-        }
-        return found;
-      case 'table': {
-        const { table } = object;
-        for (const sequence of await this.#schema.sequences.ownedBy(transaction, table)) {
-          found.push({ object: { kind: 'sequence', sequence }, isPart: true });
-        }
-        found.push(...(await this.#references(transaction, table, () => true)));
-        for (const id of await readDependents(transaction, this.#session.engine.keyspace, table.id)) {
-          const view = await readTableById(transaction, this.#session.engine.keyspace, id);
-          found.push({ object: { kind: 'table', table: view }, isPart: false });
-        }
-        return found;
-      }
-      case 'index': {
-        const { table, index } = object;
-        if (!index.unique || index.predicate !== undefined) return found;
-        const columns = index.parts.map(({ column }) => column);
-        const others = (table.indexes ?? []).some(
-          (other) =>
-            other !== index &&
-            other.unique &&
-            sameColumns(
-              other.parts.map(({ column }) => column),
-              columns,
-            ),
-        );
-        if (others || sameColumns(table.primaryKey, columns)) return found;
-        return this.#references(transaction, table, ({ referenced }) => sameColumns(referenced, columns));
-      }
-      case 'sequence': {
-        for (const table of await this.#allTables(transaction)) {
-          table.columns.forEach(({ default: value }, column) => {
-            if (value?.kind !== 'sequence' || value.id !== object.sequence.id) return;
-            found.push({ object: { kind: 'default', table, column }, isPart: false });
-          });
-        }
-        return found;
-      }
-      case 'function': {
-        const { id } = object.definition;
-        for (const table of await this.#allTables(transaction)) {
-          for (const each of callersIn(table, id)) found.push({ object: each, isPart: false });
-        }
-        return found;
-      }
-      case 'column': {
-        for (const table of await this.#schema.views.needing(transaction, object.table, object.column)) {
-          found.push({ object: { kind: 'table', table }, isPart: false });
-        }
-        return found;
-      }
-      default:
-        return found;
-    }
-  }
-
-  /** Relations of a schema that are not parts of others, older ones first. */
-  async #schemaContents(transaction: Transaction, schema: Schema): Promise<readonly Doomed[]> {
-    const contents = [...(await this.#lookup.contents(transaction, schema.id))].sort((a, b) => a.id - b.id);
-    const found: Doomed[] = [];
-    for (const each of contents) {
-      if (each.kind === 'index') continue;
-      if (each.kind === 'sequence') {
-        const { definition } = this.#schema.sequences.state(each.id)!;
-        if (definition.owner === undefined) found.push({ kind: 'sequence', sequence: definition });
-      } else found.push(await this.#load(transaction, each));
-    }
-    const functions = await this.#session.block.loadFunctions();
-    for (const definition of functions.all) {
-      if ((definition.schema ?? PUBLIC_SCHEMA) === schema.id) found.push({ kind: 'function', definition });
-    }
-    return found;
-  }
-
-  /** Nobody keeps a list of the defaults that a sequence gives, or of what calls a function. */
-  async #allTables(transaction: Transaction): Promise<readonly Table[]> {
-    const tables: Table[] = [];
-    const cursor = transaction.scan(this.#session.engine.keyspace.catalog.range(['table']));
-    try {
-      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
-        for (const { value } of batch) tables.push(decodeTable(value));
-      }
-    } finally {
-      cursor.close();
-    }
-    return tables;
-  }
-
-  /** Foreign keys of other tables to this one. */
-  async #references(transaction: Transaction, table: Table, relies: (key: ForeignKey) => boolean) {
-    const found: { readonly object: Doomed; readonly isPart: boolean }[] = [];
-    for (const id of table.referencedBy ?? []) {
-      const child = id === table.id ? table : await readTableById(transaction, this.#session.engine.keyspace, id);
-      for (const key of child.foreignKeys ?? []) {
-        if (key.references !== table.id || !relies(key)) continue;
-        found.push({ object: { kind: 'constraint', table: child, key }, isPart: id === table.id });
-      }
-    }
-    return found;
   }
 
   /** @param dropped Tables that go as well: what others say of them need not be kept. */
@@ -481,8 +325,21 @@ export class DropStatements {
         transaction.delete(functionKey(keyspace, object.definition.id));
         this.#session.block.functionsChanged();
         return;
-      case 'type':
-        return this.#schema.types.drops.remove(transaction, object.type);
+      case 'type': {
+        const { id, name, schema } = object.type;
+        deleteName(transaction, keyspace, name, schema);
+        transaction.delete(typeKey(keyspace, id));
+        return;
+      }
+      case 'field': {
+        const { name } = object.type.fields[object.field]!;
+        const type = await this.#schema.types.definition(transaction, object.type.id);
+        if (type.kind !== 'composite') return;
+        return this.#schema.types.replace(transaction, {
+          ...type,
+          fields: type.fields.filter((field) => field.name !== name),
+        });
+      }
       case 'default': {
         if (dropped.has(object.table.id)) return;
         const table = await this.#locked(transaction, object.table.id);
@@ -549,68 +406,6 @@ export class DropStatements {
     await this.#schema.lockTable(transaction, await readTableById(transaction, keyspace, id));
     return readTableById(transaction, keyspace, id);
   }
-}
-
-function isSame(a: Doomed, b: Doomed): boolean {
-  if (a.kind === 'constraint') return b.kind === 'constraint' && a.key.id === b.key.id;
-  if (a.kind === 'check') return b.kind === 'check' && a.table.id === b.table.id && a.check.name === b.check.name;
-  if (a.kind === 'default' || a.kind === 'column')
-    return b.kind === a.kind && a.table.id === b.table.id && a.column === b.column;
-  return a.kind === b.kind && idOf(a) === idOf(b);
-}
-
-function idOf(object: Doomed): number {
-  switch (object.kind) {
-    case 'sequence':
-      return object.sequence.id;
-    case 'schema':
-      return object.schema.id;
-    case 'function':
-      return object.definition.id;
-    case 'type':
-      return object.type.id;
-    case 'index':
-      return object.index.id;
-    case 'constraint':
-      return object.key.id;
-    case 'check':
-      return object.check.id;
-    default:
-      return object.table.id;
-  }
-}
-
-/** What of a table, or a view, calls a function; of columns the last first. */
-function callersIn(table: Table, id: TableId): readonly Doomed[] {
-  const calls = (tree: object | undefined): boolean => tree !== undefined && calledIn(tree).has(id);
-  const { columns, checks = [], indexes = [], view } = table;
-  if (view !== undefined && calls(view.query.tree)) return [{ kind: 'table', table }];
-  return [
-    ...columns
-      .flatMap(({ default: given, generated }, column): Doomed[] => {
-        if (calls(generated?.tree)) return [{ kind: 'column', table, column }];
-        return given?.kind === 'expression' && calls(given.expression.tree) ? [{ kind: 'default', table, column }] : [];
-      })
-      .toReversed(),
-    ...checks
-      .filter(({ expression }) => calls(expression.tree))
-      .map((check): Doomed => ({ kind: 'check', table, check })),
-    ...indexes
-      .filter(
-        ({ parts, predicate }) => calls(predicate?.tree) || parts.some(({ expression }) => calls(expression?.tree)),
-      )
-      .map((index): Doomed => ({ kind: 'index', table, index })),
-  ];
-}
-
-/** What a table, or a view, is called. */
-export function relationWord({ view }: Table): 'table' | 'view' | 'materialized view' {
-  if (view === undefined) return 'table';
-  return view.populated === undefined ? 'view' : 'materialized view';
-}
-
-function sameColumns(a: readonly (number | undefined)[], b: readonly (number | undefined)[]): boolean {
-  return a.length === b.length && a.every((each) => each !== undefined && b.includes(each));
 }
 
 /** What CASCADE says of what it took along. */

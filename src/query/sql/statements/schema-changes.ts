@@ -49,7 +49,8 @@ import {
 } from './column-editor.ts';
 import { alterProperty } from './column-properties.ts';
 import { CommentStatements } from './comment-statements.ts';
-import { cascadeNotice, DropStatements, relationWord } from './drop-statements.ts';
+import { relationWord } from './dependents.ts';
+import { cascadeNotice, DropStatements } from './drop-statements.ts';
 import { FunctionStatements } from './function-statements.ts';
 import { IndexStatements } from './index-statements.ts';
 import { type FoundRelation, RelationLookup, schemaField, skipped } from './relation-lookup.ts';

@@ -38,7 +38,7 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
 import { storageParameters, textOf } from '../storage-parameters.ts';
 import { titleWithModifier, typeInfo } from '../types/types.ts';
-import { relationWord } from './drop-statements.ts';
+import { relationWord } from './dependents.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 

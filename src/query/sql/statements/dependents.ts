@@ -1,0 +1,375 @@
+/**
+ * What can be dropped, and what depends on it directly (PostgreSQL's dependency.c).
+ *
+ * A relation is a type too, that of its rows: functions that take or return such a row, and columns that hold one, depend on the
+ * relation by that type. What depends on a type by way of arrays of it is told of first, as arrays of a type are older than all
+ * else that uses it.
+ */
+
+import { decodeTable, readDependents, readTableById } from '../../../models/relational/catalog.ts';
+import { inputTypes, type UserFunction } from '../../../models/relational/function-definition.ts';
+import type { Schema } from '../../../models/relational/schema.ts';
+import type { Sequence } from '../../../models/relational/sequence.ts';
+import {
+  type Check,
+  type ForeignKey,
+  type Index,
+  PUBLIC_SCHEMA,
+  type Table,
+} from '../../../models/relational/table.ts';
+import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
+import type { Transaction } from '../../../storage/store.ts';
+import { quoteName } from '../binder/deparse.ts';
+import { rowTypeOf } from '../binder/row-types.ts';
+import { calledIn } from '../binder/stored-calls.ts';
+import { walkTree } from '../binder/walk-tree.ts';
+import { columnNames } from '../object-names.ts';
+import type { SessionContext } from '../session-context.ts';
+import { type SqlType, titleOf } from '../types/types.ts';
+import type { RelationLookup } from './relation-lookup.ts';
+import type { SchemaChanges } from './schema-changes.ts';
+import { directlyUses, isOf } from './type-uses.ts';
+
+/** Something that goes. */
+export type Doomed =
+  | { readonly kind: 'table'; readonly table: Table }
+  | { readonly kind: 'index'; readonly table: Table; readonly index: Index }
+  | { readonly kind: 'sequence'; readonly sequence: Sequence }
+  | { readonly kind: 'schema'; readonly schema: Schema }
+  | { readonly kind: 'type'; readonly type: TypeDefinition }
+  | { readonly kind: 'field'; readonly type: TypeDefinition & { readonly kind: 'composite' }; readonly field: number }
+  | { readonly kind: 'function'; readonly definition: UserFunction }
+  | { readonly kind: 'constraint'; readonly table: Table; readonly key: ForeignKey }
+  | { readonly kind: 'check'; readonly table: Table; readonly check: Check }
+  | { readonly kind: 'default' | 'column'; readonly table: Table; readonly column: number };
+
+export interface Dependent {
+  readonly object: Doomed;
+  /** It goes with what it is a part of, and nobody is told. */
+  readonly isPart: boolean;
+  /** What it depends on, where that is not the object itself but a type that belongs to it. */
+  readonly because?: string;
+}
+
+/** Ways to depend on a relation or type, the oldest first. */
+type Way = 'array' | 'rowType' | 'itself';
+const WAYS: readonly Way[] = ['array', 'rowType', 'itself'];
+
+export class Dependents {
+  readonly #session: SessionContext;
+  readonly #schema: SchemaChanges;
+  readonly #lookup: RelationLookup;
+
+  constructor(session: SessionContext, schema: SchemaChanges) {
+    this.#session = session;
+    this.#schema = schema;
+    this.#lookup = schema.lookup;
+  }
+
+  /** What depends on the object, newer ones first. */
+  async of(transaction: Transaction, object: Doomed): Promise<readonly Dependent[]> {
+    const ways = await this.#ways(transaction, object);
+    return WAYS.toReversed().flatMap((way) => [...(ways[way] ?? [])].sort((a, b) => idOf(b.object) - idOf(a.object)));
+  }
+
+  async #ways(transaction: Transaction, object: Doomed): Promise<{ readonly [way in Way]?: readonly Dependent[] }> {
+    switch (object.kind) {
+      case 'schema':
+        return { itself: (await this.#contents(transaction, object.schema)).map(whole) };
+      case 'table': {
+        const { table } = object;
+        const title = `type ${await this.#lookup.title(transaction, table.name, table.schema)}`;
+        const users = await this.#usersOf(transaction, rowTypeOf(table));
+        return {
+          itself: await this.#ofTable(transaction, table),
+          rowType: users.direct.map((each) => ({ ...whole(each), because: title })),
+          array: users.arrays.map((each) => ({ ...whole(each), because: `${title}[]` })),
+        };
+      }
+      case 'type': {
+        const { type } = object;
+        const title = `type ${await this.#lookup.title(transaction, type.name, type.schema)}`;
+        const users = await this.#usersOf(transaction, type.type);
+        const several = (await this.#schema.types.all(transaction)).filter(
+          (other) => other.kind === 'multirange' && other.range === type.type,
+        );
+        return {
+          itself: [
+            ...users.direct.map(whole),
+            ...several.map((other) => ({ object: { kind: 'type', type: other } as const, isPart: true })),
+          ],
+          array: users.arrays.map((each) => ({ ...whole(each), because: `${title}[]` })),
+        };
+      }
+      case 'index':
+        return { itself: await this.#ofIndex(transaction, object.table, object.index) };
+      case 'sequence': {
+        const tables = await this.#allTables(transaction);
+        const givenBy = (table: Table): readonly Doomed[] =>
+          table.columns.flatMap(({ default: value }, column) =>
+            value?.kind === 'sequence' && value.id === object.sequence.id ? [{ kind: 'default', table, column }] : [],
+          );
+        return { itself: tables.flatMap(givenBy).map(whole) };
+      }
+      case 'function': {
+        const tables = await this.#allTables(transaction);
+        return {
+          itself: tables
+            .flatMap((table) => partsSaying(table, (tree) => calledIn(tree).has(object.definition.id)))
+            .map(whole),
+        };
+      }
+      case 'column': {
+        const views = await this.#schema.views.needing(transaction, object.table, object.column);
+        return { itself: views.map((table) => whole({ kind: 'table', table })) };
+      }
+      default:
+        return {};
+    }
+  }
+
+  async #ofTable(transaction: Transaction, table: Table): Promise<readonly Dependent[]> {
+    const found: Dependent[] = [];
+    for (const sequence of await this.#schema.sequences.ownedBy(transaction, table)) {
+      found.push({ object: { kind: 'sequence', sequence }, isPart: true });
+    }
+    found.push(...(await this.#references(transaction, table, () => true)));
+    for (const id of await readDependents(transaction, this.#session.engine.keyspace, table.id)) {
+      found.push(whole({ kind: 'table', table: await readTableById(transaction, this.#session.engine.keyspace, id) }));
+    }
+    return found;
+  }
+
+  async #ofIndex(transaction: Transaction, table: Table, index: Index): Promise<readonly Dependent[]> {
+    if (!index.unique || index.predicate !== undefined) return [];
+    const columns = index.parts.map(({ column }) => column);
+    const others = (table.indexes ?? []).some(
+      (other) =>
+        other !== index &&
+        other.unique &&
+        sameColumns(
+          other.parts.map(({ column }) => column),
+          columns,
+        ),
+    );
+    if (others || sameColumns(table.primaryKey, columns)) return [];
+    return this.#references(transaction, table, ({ referenced }) => sameColumns(referenced, columns));
+  }
+
+  /** Columns, fields, other types and functions that have values of a type, or arrays of them. */
+  async #usersOf(
+    transaction: Transaction,
+    type: SqlType,
+  ): Promise<{ readonly direct: readonly Doomed[]; readonly arrays: readonly Doomed[] }> {
+    const direct: Doomed[] = [];
+    const arrays: Doomed[] = [];
+    const add = (used: readonly (SqlType | undefined)[], user: Doomed): void => {
+      if (used.includes(type)) direct.push(user);
+      else if (used.some((each) => each !== undefined && isOf(each, type))) arrays.push(user);
+    };
+    for (const table of await this.#allTables(transaction)) {
+      // A column of a view goes with what its query reads.
+      for (const [column, { type: used }] of table.columns.entries()) {
+        if (table.view === undefined) add([used], { kind: 'column', table, column });
+      }
+      direct.push(
+        ...partsSaying(table, (tree) => names(tree, type)).filter((part) => !direct.some((each) => isSame(each, part))),
+      );
+    }
+    for (const other of await this.#schema.types.all(transaction)) {
+      if (!directlyUses(other, type)) continue;
+      if (other.kind === 'composite') {
+        for (const [field, { type: used }] of other.fields.entries())
+          add([used], { kind: 'field', type: other, field });
+      } else if (other.kind === 'domain') add([other.base], { kind: 'type', type: other });
+      else if (other.kind === 'range') add([other.subtype], { kind: 'type', type: other });
+    }
+    for (const definition of (await this.#session.block.loadFunctions()).all) {
+      const { parameters, result } = definition;
+      add([result as SqlType, ...parameters.map((each) => each.type)], { kind: 'function', definition });
+    }
+    return { direct, arrays };
+  }
+
+  /** What a schema holds that is no part of anything else. */
+  async #contents(transaction: Transaction, schema: Schema): Promise<readonly Doomed[]> {
+    const { keyspace } = this.#session.engine;
+    const found: Doomed[] = [];
+    for (const { kind, id } of await this.#lookup.contents(transaction, schema.id)) {
+      if (kind === 'sequence') {
+        const { definition } = this.#schema.sequences.state(id)!;
+        if (definition.owner === undefined) found.push({ kind: 'sequence', sequence: definition });
+      } else if (kind === 'type') {
+        const type = await this.#schema.types.definition(transaction, id);
+        if (type.kind !== 'multirange') found.push({ kind: 'type', type });
+      } else if (kind !== 'index') found.push({ kind: 'table', table: await readTableById(transaction, keyspace, id) });
+    }
+    const functions = await this.#session.block.loadFunctions();
+    for (const definition of functions.all) {
+      if ((definition.schema ?? PUBLIC_SCHEMA) === schema.id) found.push({ kind: 'function', definition });
+    }
+    return found;
+  }
+
+  /** Nobody keeps a list of the defaults that a sequence gives, or of what calls a function. */
+  async #allTables(transaction: Transaction): Promise<readonly Table[]> {
+    const tables: Table[] = [];
+    const cursor = transaction.scan(this.#session.engine.keyspace.catalog.range(['table']));
+    try {
+      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+        for (const { value } of batch) tables.push(decodeTable(value));
+      }
+    } finally {
+      cursor.close();
+    }
+    return tables;
+  }
+
+  /** Foreign keys of other tables to this one. */
+  async #references(
+    transaction: Transaction,
+    table: Table,
+    relies: (key: ForeignKey) => boolean,
+  ): Promise<readonly Dependent[]> {
+    const found: Dependent[] = [];
+    for (const id of table.referencedBy ?? []) {
+      const child = id === table.id ? table : await readTableById(transaction, this.#session.engine.keyspace, id);
+      for (const key of child.foreignKeys ?? []) {
+        if (key.references !== table.id || !relies(key)) continue;
+        found.push({ object: { kind: 'constraint', table: child, key }, isPart: id === table.id });
+      }
+    }
+    return found;
+  }
+
+  /** As messages name it. */
+  async titleOf(transaction: Transaction, object: Doomed): Promise<string> {
+    const of = ({ name, schema }: { readonly name: string; readonly schema?: number | undefined }): Promise<string> =>
+      this.#lookup.title(transaction, name, schema);
+    switch (object.kind) {
+      case 'table':
+        return `${relationWord(object.table)} ${await of(object.table)}`;
+      case 'index': {
+        const { schema } = object.table;
+        return `index ${await this.#lookup.title(transaction, object.index.name, schema)}`;
+      }
+      case 'function': {
+        const types = inputTypes(object.definition).map(titleOf).join(',');
+        return `function ${await of(object.definition)}(${types})`;
+      }
+      case 'type':
+        return `type ${await of(object.type)}`;
+      case 'field': {
+        const { name } = object.type.fields[object.field]!;
+        return `column ${quoteName(name)} of composite type ${await of(object.type)}`;
+      }
+      case 'sequence':
+        return `sequence ${await of(object.sequence)}`;
+      case 'schema':
+        return `schema ${quoteName(object.schema.name)}`;
+      case 'check':
+        return `constraint ${quoteName(object.check.name)} on table ${await of(object.table)}`;
+      case 'constraint':
+        return `constraint ${quoteName(object.key.name)} on table ${await of(object.table)}`;
+      case 'default': {
+        const { name } = object.table.columns[object.column]!;
+        return `default value for column ${quoteName(name)} of table ${await of(object.table)}`;
+      }
+      case 'column': {
+        const { name } = object.table.columns[object.column]!;
+        return `column ${quoteName(name)} of ${relationWord(object.table)} ${await of(object.table)}`;
+      }
+    }
+  }
+}
+
+function whole(object: Doomed): Dependent {
+  return { object, isPart: false };
+}
+
+/** What of a table, or a view, says something that `isMeant`; of columns the last first. */
+function partsSaying(table: Table, isMeant: (tree: object) => boolean): readonly Doomed[] {
+  const says = (tree: object | undefined): boolean => tree !== undefined && isMeant(tree);
+  const { columns, checks = [], indexes = [], view } = table;
+  if (view !== undefined && says(view.query.tree)) return [{ kind: 'table', table }];
+  return [
+    ...columns
+      .flatMap(({ default: given, generated }, column): Doomed[] => {
+        if (says(generated?.tree)) return [{ kind: 'column', table, column }];
+        return given?.kind === 'expression' && says(given.expression.tree) ? [{ kind: 'default', table, column }] : [];
+      })
+      .toReversed(),
+    ...checks
+      .filter(({ expression }) => says(expression.tree))
+      .map((check): Doomed => ({ kind: 'check', table, check })),
+    ...indexes
+      .filter(({ parts, predicate }) => says(predicate?.tree) || parts.some(({ expression }) => says(expression?.tree)))
+      .map((index): Doomed => ({ kind: 'index', table, index })),
+  ];
+}
+
+/** Whether an expression of a definition casts to the type. */
+function names(tree: object, type: SqlType): boolean {
+  let found = false;
+  walkTree(tree, (node) => {
+    found ||= 'userType' in node && node.userType === type;
+    return !found;
+  });
+  return found;
+}
+
+function sameColumns(a: readonly (number | undefined)[], b: readonly (number | undefined)[]): boolean {
+  return a.length === b.length && a.every((each) => each !== undefined && b.includes(each));
+}
+
+/** What goes with a table unmentioned. */
+const PARTS_OF_TABLES: ReadonlySet<Doomed['kind']> = new Set(['constraint', 'check', 'default', 'column']);
+
+/** Whether what goes is a part of something else that goes: nobody is told. */
+export function isPartOf(part: Doomed, whole: Doomed): boolean {
+  if (part.kind === 'field') return whole.kind === 'type' && whole.type.id === part.type.id;
+  if (!('table' in part && 'table' in whole) || part.table.id !== whole.table.id) return false;
+  if (whole.kind === 'table') return PARTS_OF_TABLES.has(part.kind);
+  if (whole.kind !== 'column') return false;
+  if (part.kind === 'default') return part.column === whole.column;
+  const { name } = whole.table.columns[whole.column]!;
+  return part.kind === 'check' && columnNames(part.check.expression.tree).has(name);
+}
+
+export function isSame(a: Doomed, b: Doomed): boolean {
+  if (a.kind === 'constraint') return b.kind === 'constraint' && a.key.id === b.key.id;
+  if (a.kind === 'check') return b.kind === 'check' && a.table.id === b.table.id && a.check.name === b.check.name;
+  if (a.kind === 'default' || a.kind === 'column')
+    return b.kind === a.kind && a.table.id === b.table.id && a.column === b.column;
+  if (a.kind === 'field') return b.kind === 'field' && a.type.id === b.type.id && a.field === b.field;
+  return a.kind === b.kind && idOf(a) === idOf(b);
+}
+
+function idOf(object: Doomed): number {
+  switch (object.kind) {
+    case 'sequence':
+      return object.sequence.id;
+    case 'schema':
+      return object.schema.id;
+    case 'function':
+      return object.definition.id;
+    case 'type':
+      return object.type.id;
+    case 'field':
+      return object.type.id;
+    case 'index':
+      return object.index.id;
+    case 'constraint':
+      return object.key.id;
+    case 'check':
+      return object.check.id;
+    default:
+      return object.table.id;
+  }
+}
+
+/** What a table, or a view, is called. */
+export function relationWord({ view }: Table): 'table' | 'view' | 'materialized view' {
+  if (view === undefined) return 'table';
+  return view.populated === undefined ? 'view' : 'materialized view';
+}
