@@ -54,11 +54,6 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
       ),
   },
   {
-    why: 'no unique index for ON CONFLICT is told when a statement is prepared, not when it is executed',
-    applies: (sql, { theirs, ours }) =>
-      /\bon conflict\b/.test(sql) && codeOf(theirs) === undefined && /^E C:42P10 M:there is no unique/.test(ours),
-  },
-  {
     why: 'an array in binary that says it may hold nulls, since one that it was made from did',
     applies: (_, { theirs, ours }) => theirs !== ours && withoutNullFlags(theirs) === withoutNullFlags(ours),
   },

@@ -179,16 +179,20 @@ export function defaultOperatorClass(type: SqlType, method: AccessMethod = 'btre
   return OPERATOR_CLASSES.find((each) => each.method === method && each.isDefault && each.type === declared);
 }
 
+/** @throws SqlError `undefined_object` for one that does not exist. */
+export function operatorClassNamed(name: string, method: AccessMethod = 'btree'): OperatorClass {
+  const found = OPERATOR_CLASSES.find((each) => each.method === method && each.name === name);
+  if (found !== undefined) return found;
+  throw new SqlError('undefined_object', `operator class "${name}" does not exist for access method "${method}"`);
+}
+
 /**
  * The class of that name for values of `type`.
  *
  * @throws SqlError `undefined_object` for one that does not exist, `datatype_mismatch` for one of other types.
  */
 export function requireOperatorClass(name: string, type: SqlType, method: AccessMethod = 'btree'): OperatorClass {
-  const found = OPERATOR_CLASSES.find((each) => each.method === method && each.name === name);
-  if (found === undefined) {
-    throw new SqlError('undefined_object', `operator class "${name}" does not exist for access method "${method}"`);
-  }
+  const found = operatorClassNamed(name, method);
   if (classType(type) !== found.type) {
     throw new SqlError('datatype_mismatch', `operator class "${name}" does not accept data type ${titleOf(type)}`);
   }

@@ -386,11 +386,11 @@ export class SqlSession {
         if (!isQuery(statement.node)) {
           return { ...told, statement, parameterTypes: [], columns: this.#utility.columnsOf(statement.node) };
         }
-        return whenReady(this.#runner.plan(statement, types), (plan) => ({
+        return whenReady(this.#runner.describe(statement, types), ({ parameterTypes, columns, plan }) => ({
           ...told,
           statement,
-          parameterTypes: plan.parameterTypes,
-          columns: plan.columns,
+          parameterTypes,
+          columns,
           plan,
         }));
       }),

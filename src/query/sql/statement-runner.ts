@@ -33,7 +33,7 @@ import type { RowBatch, StoredRows } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { aroundFunctions, readsWritten } from './planner/around-functions.ts';
 import { compileExpression } from './planner/compile-expression.ts';
-import { type Plan, type PlanEnvironment, planQuery } from './planner/plan.ts';
+import { columnsOf, type Plan, type PlanEnvironment, planQuery } from './planner/plan.ts';
 import {
   closeRunning,
   type Portal,
@@ -55,6 +55,20 @@ import type { SqlType, SqlValue } from './types/types.ts';
 
 /** The catalog changed while a lock was waited for: plan again. Never leaves the session. */
 export class PlanOutdated extends Error {}
+
+/** A statement was bound, and cannot be planned. Never leaves this file. */
+class PlanningFailed extends Error {
+  readonly why: unknown;
+  readonly parameterTypes: readonly SqlType[];
+  readonly columns: Plan['columns'];
+
+  constructor(why: unknown, parameterTypes: readonly SqlType[], columns: Plan['columns']) {
+    super();
+    this.why = why;
+    this.parameterTypes = parameterTypes;
+    this.columns = columns;
+  }
+}
 
 /** Reservations grow fourfold with each attempt. */
 const DRY_ATTEMPTS_MAX = 12;
@@ -474,8 +488,43 @@ export class StatementRunner {
     return !this.#block.schemaChanged && plan.generation !== this.#engine.catalog.generation;
   }
 
+  /**
+   * What a statement is prepared as. One that is right, and cannot be planned because a constant part of it fails, fails when it is
+   * executed, and has no plan until then.
+   * @throws SqlError of what is wrong in the statement.
+   */
+  describe(
+    statement: ParsedStatement,
+    types: readonly (SqlType | undefined)[],
+  ): Awaitable<Pick<PreparedStatement, 'parameterTypes' | 'columns' | 'plan'>> {
+    const described = (plan: Plan) => ({ parameterTypes: plan.parameterTypes, columns: plan.columns, plan });
+    const failed = (error: unknown) => {
+      if (error instanceof PlanningFailed) return error;
+      throw error;
+    };
+    try {
+      const planned = this.#planned(statement, types);
+      return isPromise(planned) ? planned.then(described).catch(failed) : described(planned);
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
   /** @param types Declared types of parameters; undefined for a statement that takes none. */
   plan(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Awaitable<Plan> {
+    const failed = (error: unknown): never => {
+      throw error instanceof PlanningFailed ? error.why : error;
+    };
+    try {
+      const planned = this.#planned(statement, types);
+      return isPromise(planned) ? planned.catch(failed) : planned;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  /** @throws PlanningFailed, SqlError */
+  #planned(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Awaitable<Plan> {
     const engine = this.#engine;
     const { planKey } = this.#session.parameters;
     const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, planKey, types);
@@ -522,7 +571,11 @@ export class StatementRunner {
         const query = bindStatement(node, context, findTable);
         requireParameterTypes(context);
         const { time } = context;
-        return { query, made: planQuery(query, parameters as SqlType[], this.planEnvironment(time, generation)) };
+        try {
+          return { query, made: planQuery(query, parameters as SqlType[], this.planEnvironment(time, generation)) };
+        } catch (error) {
+          throw new PlanningFailed(error, parameters as SqlType[], columnsOf(query));
+        }
       });
       const isNewest = !this.#block.seesOtherSchema && generation === engine.catalog.generation;
       if (isNewest && (statement.isKept === true || types !== undefined) && !isOfCursor(node)) {

@@ -2,12 +2,15 @@
 
 import type { IndexElem, OnConflictClause } from '@pgsql/types';
 import { type Index, rowWidth, type Table } from '../../../models/relational/table.ts';
+import { defaultOperatorClass, type OperatorClass, operatorClassNamed } from '../operator-classes.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
+import type { SqlType } from '../types/types.ts';
 import { bindAssignments } from './bind-set-list.ts';
 import type { WriteTarget } from './bind-view.ts';
 import { type BoundConflicts, type BoundExpression, conjuncts, sameExpression, shifted } from './bound.ts';
-import { requireCollation } from './collations.ts';
+import { isCollatable, requireCollation } from './collations.ts';
 import { ExpressionBinder } from './expression-binder.ts';
+import { stringsOf } from './names.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
 import { type Frame, Scope, type ScopeItem } from './scope.ts';
 import { type BoundIndex, rulesOf } from './table-rules.ts';
@@ -71,7 +74,7 @@ function bindArbiters(
   // No query can stand in what an index is told by.
   const { queries: _, ...within } = context;
   const binder = new ExpressionBinder(within, new Scope(frame, [item]));
-  const wanted = (infer.indexElems ?? []).map((node): BoundExpression => {
+  const wanted = (infer.indexElems ?? []).map((node): WantedPart => {
     if (!('IndexElem' in node)) throw notSupported('this target of ON CONFLICT', infer.location);
     return bindTarget(node.IndexElem, binder, infer.location);
   });
@@ -85,7 +88,7 @@ function bindArbiters(
   return found;
 }
 
-/** What PostgreSQL's planner says, after the whole statement was read. @throws SqlError `invalid_column_reference` when no unique index is meant. */
+/** What planning says, after the whole statement was read. @throws SqlError `invalid_column_reference` when no unique index is meant. */
 export function requireArbiter(conflicts: BoundConflicts | undefined): void {
   if (conflicts?.arbiters?.length !== 0) return;
   throw new SqlError(
@@ -104,26 +107,57 @@ function requireStrict(index: Index, table: Table): Index {
   );
 }
 
+/** How values are to be compared. */
+interface Means {
+  readonly operatorClass: OperatorClass | undefined;
+  readonly collated: boolean;
+}
+
+/** A part that the index has to have. */
+interface WantedPart extends Means {
+  readonly expression: BoundExpression;
+}
+
 function bindTarget(
   { name, expr, collation, opclass, ordering, nulls_ordering: nulls }: IndexElem,
   binder: ExpressionBinder,
   location: number | undefined,
-): BoundExpression {
+): WantedPart {
   if (ordering !== undefined && ordering !== 'SORTBY_DEFAULT') throw notAllowed('ASC/DESC', location);
   if (nulls !== undefined && nulls !== 'SORTBY_NULLS_DEFAULT') throw notAllowed('NULLS FIRST/LAST', location);
   if (collation !== undefined) requireCollation(collation, location);
-  if (opclass !== undefined) throw notSupported('an operator class in ON CONFLICT', location);
-  if (name === undefined) return binder.bind(expr!, INDEX);
+  const means = {
+    collated: collation !== undefined,
+    operatorClass: opclass === undefined ? undefined : operatorClassNamed(stringsOf(opclass).at(-1)!),
+  };
+  if (name === undefined) return { expression: binder.bind(expr!, INDEX), ...means };
   const place = location === undefined ? {} : { location };
-  return binder.bind({ ColumnRef: { fields: [{ String: { sval: name } }], ...place } }, INDEX);
+  return {
+    expression: binder.bind({ ColumnRef: { fields: [{ String: { sval: name } }], ...place } }, INDEX),
+    ...means,
+  };
 }
 
 function notAllowed(what: string, location: number | undefined): SqlError {
   return new SqlError('invalid_column_reference', `${what} is not allowed in ON CONFLICT clause`, { location });
 }
 
-function isPrimaryKey({ primaryKey }: Table, wanted: readonly BoundExpression[]): boolean {
-  const positions = new Set(wanted.map((each) => (each.kind === 'column' ? each.index : -1)));
+/** Whether an index on values of `type` compares them by what is asked for. @param name Of its class, unless it is the default. */
+function areMeans({ operatorClass, collated }: Means, type: SqlType, name?: string): boolean {
+  if (collated && !isCollatable(type)) return false;
+  if (operatorClass === undefined) return true;
+  const own = name === undefined ? defaultOperatorClass(type) : operatorClassNamed(name);
+  return own?.family === operatorClass.family && own.type === operatorClass.type;
+}
+
+function isPrimaryKey({ primaryKey, columns }: Table, wanted: readonly WantedPart[]): boolean {
+  const positions = new Set(
+    wanted.map(({ expression, ...means }) =>
+      expression.kind === 'column' && areMeans(means, columns[expression.index]?.type ?? 'unknown')
+        ? expression.index
+        : -1,
+    ),
+  );
   return (
     primaryKey.length > 0 && positions.size === primaryKey.length && primaryKey.every((each) => positions.has(each))
   );
@@ -131,12 +165,14 @@ function isPrimaryKey({ primaryKey }: Table, wanted: readonly BoundExpression[])
 
 /** An index is meant when it has just the parts that are asked for, and holds all rows that WHERE speaks of. */
 function isMeant(
-  { parts, predicate }: BoundIndex,
-  wanted: readonly BoundExpression[],
+  { parts, predicate, source }: BoundIndex,
+  wanted: readonly WantedPart[],
   asked: BoundExpression | undefined,
 ): boolean {
-  if (!parts.every((part) => wanted.some((each) => sameExpression(part, each)))) return false;
-  if (!wanted.every((each) => parts.some((part) => sameExpression(part, each)))) return false;
+  const suits = (part: BoundExpression, { expression, ...means }: WantedPart, place: number): boolean =>
+    sameExpression(part, expression) && areMeans(means, part.type, source.index.parts[place]!.operatorClass);
+  if (!parts.every((part) => wanted.some(({ expression }) => sameExpression(part, expression)))) return false;
+  if (!wanted.every((each) => parts.some((part, place) => suits(part, each, place)))) return false;
   if (predicate === undefined) return true;
   const given = asked === undefined ? [] : conjuncts(asked);
   return conjuncts(predicate).every((each) => given.some((other) => sameExpression(each, other)));

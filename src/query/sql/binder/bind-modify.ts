@@ -4,7 +4,7 @@ import type { DeleteStmt, InsertStmt, Node, SelectStmt, UpdateStmt } from '@pgsq
 import { assert } from '../../../base/assert.ts';
 import { type Column, rowWidth, type Table } from '../../../models/relational/table.ts';
 import { SqlError } from '../sql-error.ts';
-import { bindConflict, requireArbiter } from './bind-conflict.ts';
+import { bindConflict } from './bind-conflict.ts';
 import { bindCurrentOf } from './bind-cursor.ts';
 import { bindFrom } from './bind-from.ts';
 import { bindQuery, namesOf } from './bind-query.ts';
@@ -233,7 +233,6 @@ export function bindInsert(insert: InsertStmt, queries: QueryContext, frame: Fra
   });
   const conflicts = bindConflict(insert.onConflictClause, target, queries, frame);
   const returning = bindReturning(insert.returningClause?.exprs, new ExpressionBinder(queries, scope));
-  requireArbiter(conflicts);
   const { checks } = target;
   return { kind: 'insert', conflicts, table: target.table, source, assignments, returning, checks };
 }

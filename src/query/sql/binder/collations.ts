@@ -24,7 +24,12 @@ export function checkCollation(clause: CollateClause | undefined, type: SqlType)
 
 /** @throws SqlError `datatype_mismatch` for a type whose values are no text, nor lists of it. */
 export function requireCollatable(type: SqlType, location?: number): void {
-  const base = baseOf(type);
-  if (typeInfo(elementOf(base) ?? base).category === 'S') return;
+  if (isCollatable(type)) return;
   throw new SqlError('datatype_mismatch', `collations are not supported by type ${titleOf(type)}`, { location });
+}
+
+/** Whether values of the type are text, or lists of it. */
+export function isCollatable(type: SqlType): boolean {
+  const base = baseOf(type);
+  return typeInfo(elementOf(base) ?? base).category === 'S';
 }

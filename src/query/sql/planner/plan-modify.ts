@@ -8,6 +8,7 @@
 
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
 import { rowWidth } from '../../../models/relational/table.ts';
+import { requireArbiter } from '../binder/bind-conflict.ts';
 import {
   type BoundColumn,
   type BoundConflicts,
@@ -63,6 +64,7 @@ export function planModify(query: BoundModify, scope: PlanScope): Planned {
   switch (query.kind) {
     case 'insert': {
       const { table, source, conflicts } = query;
+      requireArbiter(conflicts);
       const rules = checkedRules(query);
       const planned = planRows(source, scope);
       // Rows of VALUES are columns without names.

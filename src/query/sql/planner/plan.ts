@@ -116,6 +116,25 @@ export function planQuery(bound: BoundQuery, parameterTypes: readonly SqlType[],
   return { ...planBound(foldQuery(bound, time), options), generation, reads: () => survey().reads };
 }
 
+/** What a bound statement answers with, whether or not it can be planned; undefined for no rows. */
+export function columnsOf(query: BoundQuery): readonly ResultColumn[] | undefined {
+  switch (query.kind) {
+    case 'explain':
+      return [explainColumn(query.options)];
+    case 'call':
+      return query.query.columns.length === 0 ? undefined : query.query.columns.map(resultColumn);
+    case 'insert':
+    case 'update':
+    case 'delete':
+    case 'merge':
+      return query.returning?.map(resultColumn);
+    case 'modifyWith':
+      return query.modify.returning?.map(resultColumn);
+    default:
+      return query.columns.map(resultColumn);
+  }
+}
+
 interface PlanOptions {
   readonly parameterTypes: readonly SqlType[];
   /** When EXPLAIN puts the table's name before a column's. */
@@ -137,12 +156,12 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
       return explaining(inner, inner.node, options, planningMs, environment);
     }
     case 'call': {
-      const { columns } = query.query;
       const { open, node } = planRows(query.query, scope);
-      const isQuiet = columns.length === 0;
+      const columns = columnsOf(query);
+      const isQuiet = columns === undefined;
       return {
         verb: 'CALL',
-        columns: isQuiet ? undefined : columns.map(resultColumn),
+        columns,
         parameterTypes,
         writes: [],
         isPointRead: false,
@@ -180,7 +199,7 @@ function planBound(query: BoundQuery, planOptions: PlanOptions): Omit<Plan, 'gen
       const locked = [...lockedTables(query), ...written];
       return {
         verb: 'SELECT',
-        columns: query.columns.map(resultColumn),
+        columns: columnsOf(query),
         parameterTypes,
         writes: locked,
         isPointRead: isPoint && locked.length === 0,

@@ -72,12 +72,12 @@ export class PreparedStatements {
     sink: Pick<ResultSink, 'complete'>,
   ): Awaitable<void> {
     const statement = { node: query!, text, index };
-    return whenReady(this.#runner.plan(statement, types), (plan) => {
+    return whenReady(this.#runner.describe(statement, types), ({ parameterTypes, columns, plan }) => {
       this.requireFree(name);
       this.#session.statements.set(name, {
         statement,
-        parameterTypes: plan.parameterTypes,
-        columns: plan.columns,
+        parameterTypes,
+        columns,
         plan,
         preparedMs: this.#session.engine.platform.clock.nowMs(),
         fromSql: true,
